@@ -14,7 +14,8 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from engine.audio import AudioInput, open_audio
+from engine.audio.input import AudioInput
+from engine.audio.open import open_audio
 from engine.config import Config, build_config, split_host_port
 from engine.control import OscServer, Sender, SendingThread
 from engine.control.commands.camera import CameraControl, first_word
@@ -27,17 +28,17 @@ from engine.control.outgoing.announcements import Announcements
 from engine.control.query import Announcer, QueryHub, QueryTree, host_info, service_name
 from engine.engine import Engine, StatusReader
 from engine.errors import ConfigError, PortTakenError
-from engine.frame_loop import EngineParts
+from engine.frame_loop import DrawingParts, EngineParts, InputParts, OutputParts, TimingParts
 from engine.ipc import Gate, sweep_dead_rings
 from engine.link.follower import LinkFollower
 from engine.live.kit.live_model import LiveEntry, Surroundings
 from engine.live.opening import LIVE_MODELS, conditions, configured_models, open_models
 from engine.osc import Message
-from engine.params import Autosave, LeavingLook, ParamStore, Slew, modulation
+from engine.params import Autosave, LookPipeline, Looks, ParamStore, Slew, modulation
 from engine.render import RegionMapper, open_renderer
 from engine.render.egl_devices import chosen_gpu
 from engine.render.guarded_renderer import GuardedRenderer
-from engine.render.isf.dates import date_live, date_offline
+from engine.render.isf.clocks import date_live, date_offline
 from engine.render.opening import describe_unused_card
 from engine.sinks import SinkSet, Stage
 from engine.sinks.registry import conditions as sink_conditions
@@ -89,10 +90,10 @@ def open_engine(
         audio = closing(open_audio(config.audio, offline=config.offline, clock=clock, report=warnings.report))
         open_camera = partial(open_source, offline=config.offline, clock=clock, report=warnings.report)
         first = ChosenSource(word=first_word(config.camera), source=open_camera(config.camera))
-        source = closing.here(CurrentSource(first, clock))
+        camera = closing.here(CurrentSource(first, clock))
 
         def has_camera() -> bool:
-            return source.has_source
+            return camera.has_source
 
         for address, check in (
             *conditions(config, live_models, has_camera),
@@ -103,15 +104,15 @@ def open_engine(
             store.add_condition(address, check)
 
         # the picture and its outputs
-        drawing = closing.here(_open_drawing(config, clock, warnings))
-        if config.is_size_free and drawing.is_software and not config.offline:
-            drawing.resize(*SOFTWARE_SIZE)
+        renderer = closing.here(_open_renderer(config, clock, warnings))
+        if config.is_size_free and renderer.is_software and not config.offline:
+            renderer.resize(*SOFTWARE_SIZE)
             config = config.with_size(*SOFTWARE_SIZE)
-        if drawing.is_software and config.renderer != "numba" and (line := describe_unused_card()):
+        if renderer.is_software and config.renderer != "numba" and (line := describe_unused_card()):
             warnings.report("renderer.unused_card", f"draws in {line}")
-        stage = _stage_of(config, audio, is_software=drawing.is_software)
+        stage = _stage_of(config, audio, is_software=renderer.is_software)
         sinks = closing.here(SinkSet(stage, clock=clock, report=warnings.report))
-        drawing.add_context_user(sinks)
+        renderer.add_context_user(sinks)
         senders = SenderLists(clock, lambda: [(sink.kind, sink.name) for sink in sinks.status()])
         pictures = ("main", *(picture.name for entry in configured for picture in entry.pictures))
         previews = {picture: PreviewTap() for picture in pictures}
@@ -141,21 +142,21 @@ def open_engine(
             report=warnings.report,
             open_video=videos.open,
         )
-        live = open_models(configured, around, closing)
+        models = open_models(configured, around, closing)
         children = ChildControl(
-            {model.name: model.supervisor for model in live},
+            {model.name: model.supervisor for model in models},
             {entry.name: entry.no_model for entry in live_models},
             warnings.notice,
             {command: (entry.name, call) for entry in live_models for command, call in entry.calls.items()},
         )
         children.add_commands(desk.commands)
-        shader_stage = ShaderStage(store, desk.crossfade)
+        slots = ShaderStage(store, desk.crossfade)
         shaders = closing(
             open_shaders(
                 config,
                 desk,
-                stage=shader_stage,
-                drawing=drawing,
+                stage=slots,
+                drawing=renderer,
                 gate_segment=gate.segment,
                 warnings=warnings,
                 announcements=announcements,
@@ -165,7 +166,7 @@ def open_engine(
         shaders.add_commands(desk.commands)
         cameras = closing(
             CameraControl(
-                source,
+                camera,
                 senders,
                 clock=clock,
                 first=config.camera,
@@ -191,51 +192,35 @@ def open_engine(
             osc = closing(OscServer(desk.dispatcher, sending, host, port, config.osc.allow, warnings.report))
         dmx = closing(_dmx_receiver(config, desk, warnings)) if config.dmx.listen != "off" else None
         closing(sending)  # closed before the sockets, through which it sends what is still queued
-        polled = tuple(one for one in (source, *videos.opened) if isinstance(one, Polled))
+        polled = tuple(one for one in (camera, *videos.opened) if isinstance(one, Polled))
         for one in polled:
             closing.here(one)  # closed before the context it uses; `close` is idempotent
-            drawing.add_context_user(one)
+            renderer.add_context_user(one)
 
         # the frame loop, the status, the page
-        routes = modulation.Modulation(shader_stage.alias_of)
         parts = EngineParts(
-            clock=clock,
-            stopwatch=SystemClock(),
-            store=store,
-            slew=slew,
-            modulation=routes,
-            tempo=desk.tempo,
-            crossfade=desk.crossfade,
-            leaving=LeavingLook(slew, routes),
-            cues=desk.cues,
-            timecode=desk.timecode,
-            dispatcher=desk.dispatcher,
+            timing=TimingParts(clock=clock, stopwatch=SystemClock(), times=FrameTimes(), mark=FrameMark(), gate=gate),
+            desk=desk,
             osc=osc,
-            show=desk.show,
-            shaders=shaders,
-            shader_stage=shader_stage,
-            audio=audio,
-            source=source,
-            senders=senders,
-            polled=polled,
-            live=live,
-            gate=gate,
-            regions=closing(RegionMapper(warnings.report)),
-            drawing=drawing,
-            sinks=sinks,
-            stage=stage,
-            previews=previews,
+            inputs=InputParts(audio=audio, camera=camera, senders=senders, polled=polled),
+            models=models,
+            drawing=DrawingParts(
+                looks=Looks(LookPipeline(slew, modulation.Modulation(slots.alias_of))),
+                shaders=shaders,
+                slots=slots,
+                regions=closing(RegionMapper(warnings.report)),
+                renderer=renderer,
+            ),
+            outputs=OutputParts(stage=stage, sinks=sinks, previews=previews),
             warnings=warnings,
-            times=FrameTimes(),
-            mark=FrameMark(),
         )
         status = StatusReader(parts, has_control=osc is not None or config.web != "off", dmx=dmx, link=link)
         web = _open_web(config, desk, osc, previews, status.read, lambda: shaders.pictures, warnings, closing)
         engine = Engine(config, parts, desk.presets, web, status.read)
         watchdog = closing(
             Watchdog(
-                parts.mark,
-                parts.stopwatch,
+                parts.timing.mark,
+                parts.timing.stopwatch,
                 describe=status.describe_frame,
                 is_stopping=lambda: engine.is_stopping,
                 finish_files=sinks.finish_files,
@@ -262,10 +247,10 @@ def open_engine(
         if config.autosave:
             autosave.start()
         audio.start()
-        source.start()
+        camera.start()
         cameras.start()
         shaders.start()
-        for model in live:
+        for model in models:
             snapshot = store.snapshot()
             model.start(snapshot)
             for picture, (width, height) in model.extra_pictures(snapshot).items():
@@ -286,15 +271,15 @@ def open_engine(
         yield engine
 
 
-def _open_drawing(config: Config, clock: Clock, warnings: Warnings) -> GuardedRenderer:
-    open_drawing = partial(
+def _open_renderer(config: Config, clock: Clock, warnings: Warnings) -> GuardedRenderer:
+    open_again = partial(
         open_renderer,
         config.renderer,
         is_live=not config.offline,
         on_progress=warnings.notice,
         date_at=date_offline if config.offline else date_live,
     )
-    return GuardedRenderer(open_drawing, (config.width, config.height), clock=clock, report=warnings.report)
+    return GuardedRenderer(open_again, (config.width, config.height), clock=clock, report=warnings.report)
 
 
 def _stage_of(config: Config, audio: AudioInput, *, is_software: bool) -> Stage:

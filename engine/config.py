@@ -221,10 +221,7 @@ RUN_DEFAULTS: dict[str, Any] = {
 """Defaults of `multiverse run`. The configuration file and the options override them."""
 
 LAN_DEFAULTS: dict[str, Any] = {
-    "osc": {
-        "listen": "0.0.0.0:9000",
-        "allow": ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"],
-    },
+    "osc": {"listen": "0.0.0.0:9000", "allow": ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"]},
     "web": "0.0.0.0:9001",
     "announce": True,
 }

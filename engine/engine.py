@@ -34,49 +34,50 @@ class Engine:
         self._web = web
         self._parts = parts
         self._loop = FrameLoop(parts)
-        parts.show.connect(
+        parts.desk.show.connect(
             Hooks(post=self._loop.post, stop=self._loop.stop, set_format=self._loop.set_format, status=self.status)
         )
 
     @property
     def params(self) -> ParamStore:
         """All parameters by address. Any thread."""
-        return self._parts.store
+        return self._parts.desk.store
 
     @property
     def children(self) -> Mapping[str, Supervisor]:
         """The child processes of this run by name: start, stop and restart them from any thread."""
-        return {model.name: model.supervisor for model in self._parts.live}
+        return {model.name: model.supervisor for model in self._parts.models}
 
     def describe_models(self) -> dict[str, list[str]]:
         """For each live model, by name: the model and how it is run, then hints at what keeps it from being noticed."""
         snapshot = self.params.snapshot()
-        return {model.name: model.describe(snapshot) for model in self._parts.live}
+        return {model.name: model.describe(snapshot) for model in self._parts.models}
 
     @property
     def osc_address(self) -> tuple[str, int] | None:
         """Host and port of OSC (UDP and TCP), or None when it is off."""
-        return self._parts.osc.address if self._parts.osc else None
+        osc = self._parts.osc
+        return osc.address if osc is not None else None
 
     @property
     def sound(self) -> str:
         """The sound source in use, with the reason if the user did not choose it."""
-        return self._parts.audio.choice
+        return self._parts.inputs.audio.choice
 
     @property
     def renderer_choice(self) -> str:
         """The reason for using another renderer than OpenGL; "" if there is none."""
-        return self._parts.drawing.reason
+        return self._parts.drawing.renderer.reason
 
     @property
     def has_sound_ended(self) -> bool:
         """True once a sound file that is played once (offline) has ended."""
-        return self._parts.audio.is_finished
+        return self._parts.inputs.audio.is_finished
 
     @property
     def sound_length_s(self) -> float | None:
         """Length in seconds of a sound that is played once (offline); None if it loops or is not known yet."""
-        return self._parts.audio.length_s
+        return self._parts.inputs.audio.length_s
 
     @property
     def page_url(self) -> str | None:
@@ -93,7 +94,7 @@ class Engine:
 
     @property
     def times(self) -> FrameTimes:
-        return self._parts.times
+        return self._parts.timing.times
 
     def frames(self, count: int | None = None, seconds: float | None = None) -> Iterator[PublishedFrame]:
         """Draw and publish at the frame rate; yields each picture, until `count`, `seconds` or `stop()`."""
@@ -127,47 +128,50 @@ class StatusReader:
         self._dmx, self._link = dmx, link
         self._parts = parts
         self._has_control = has_control
-        self._started_s = parts.stopwatch.now_s()
+        self._started_s = parts.timing.stopwatch.now_s()
 
     def describe_frame(self) -> str:
         """The step of the frame in progress, and the shaders in it: "drawing, with Ripple in generator". Any thread."""
-        playing = [f"{each.file} in {each.slot}" for each in self._parts.shaders.status() if each.state == "playing"]
-        step = self._parts.mark.step
+        playing = [
+            f"{each.file} in {each.slot}" for each in self._parts.drawing.shaders.status() if each.state == "playing"
+        ]
+        step = self._parts.timing.mark.step
         return f"{step}, with {', '.join(playing)}" if playing and step == "drawing" else step
 
     def read(self) -> EngineStatus:
         """Current status of all parts. Any thread."""
-        parts, stage = self._parts, self._parts.stage  # read once: another thread may replace it
-        now_s = parts.stopwatch.now_s()
-        standing_s = parts.mark.standing_s(now_s)
+        parts, timing, desk = self._parts, self._parts.timing, self._parts.desk
+        stage = parts.outputs.stage  # read once: another thread may replace it
+        now_s = timing.stopwatch.now_s()
+        standing_s = timing.mark.standing_s(now_s)
         return EngineStatus(
             seconds=now_s - self._started_s,
-            frames=parts.times.frames,
+            frames=timing.times.frames,
             standing_s=standing_s,
             standing_in=self.describe_frame() if standing_s else "",
-            fps=parts.times.fps_now(standing_s),
+            fps=timing.times.fps_now(standing_s),
             target_fps=stage.fps,
-            frame_ms=parts.times.recent_ms(),
-            late=parts.times.late,
-            dropped=parts.times.dropped + int(standing_s * stage.fps),
-            lately=parts.times.recent_faults(),
+            frame_ms=timing.times.recent_ms(),
+            late=timing.times.late,
+            dropped=timing.times.dropped + int(standing_s * stage.fps),
+            lately=timing.times.recent_faults(),
             width=stage.width,
             height=stage.height,
-            renderer=parts.drawing.description,
-            last_fade=parts.leaving.drawn_as,
-            flash_guard=parts.drawing.flash_guard,
-            audio=parts.audio.status(),
-            beat=parts.tempo.status(parts.clock.now_s(), parts.audio.latest_features().beat.confidence),
-            timecode=parts.timecode.status,
-            camera=parts.source.status(),
-            children=tuple(model.status() for model in parts.live),
-            sinks=parts.sinks.status(),
-            shaders=parts.shaders.status(),
-            latency_ms=parts.dispatcher.latency.latest(parts.stopwatch.now_s()),
-            osc=parts.dispatcher.counters if self._has_control else None,
+            renderer=parts.drawing.renderer.description,
+            last_fade=parts.drawing.looks.drawn_as,
+            flash_guard=parts.drawing.renderer.flash_guard,
+            audio=parts.inputs.audio.status(),
+            beat=desk.tempo.status(timing.clock.now_s(), parts.inputs.audio.latest_features().beat.confidence),
+            timecode=desk.timecode.status,
+            camera=parts.inputs.camera.status(),
+            children=tuple(model.status() for model in parts.models),
+            sinks=parts.outputs.sinks.status(),
+            shaders=parts.drawing.shaders.status(),
+            latency_ms=desk.dispatcher.latency.latest(now_s),
+            osc=desk.dispatcher.counters if self._has_control else None,
             dmx=self._dmx.status() if self._dmx is not None else None,
             link=self._link.status() if self._link is not None else None,
-            unavailable=parts.show.unavailable_switches(),
+            unavailable=desk.show.unavailable_switches(),
             warnings=tuple(parts.warnings.latest),
             told=tuple(parts.warnings.notices),
             warning_counts=parts.warnings.counts,

@@ -36,12 +36,10 @@ class MultiverseError(Exception):
     """Base of the tree. `str(error)` is one line, ready for a terminal."""
 
 
-class UsageError(MultiverseError):
-    pass
+class UsageError(MultiverseError): ...
 
 
-class ConfigError(MultiverseError):
-    pass
+class ConfigError(MultiverseError): ...
 
 
 class PortTakenError(MultiverseError):
@@ -54,20 +52,16 @@ class PortTakenError(MultiverseError):
         super().__init__(f"{named} {are} in use; is another multiverse running? choose another with {others}")
 
 
-class AudioError(MultiverseError):
-    pass
+class AudioError(MultiverseError): ...
 
 
-class SourceError(MultiverseError):
-    pass
+class SourceError(MultiverseError): ...
 
 
-class RenderError(MultiverseError):
-    pass
+class RenderError(MultiverseError): ...
 
 
-class NoGLError(RenderError):
-    pass
+class NoGLError(RenderError): ...
 
 
 class IsfError(MultiverseError):
@@ -77,64 +71,49 @@ class IsfError(MultiverseError):
         super().__init__(reason if line is None else f"line {line}: {reason}")
 
 
-class SinkError(MultiverseError):
-    pass
+class SinkError(MultiverseError): ...
 
 
-class SinkUnavailableError(SinkError):
-    pass
+class SinkUnavailableError(SinkError): ...
 
 
-class FolderBusyError(SinkError):
-    pass
+class FolderBusyError(SinkError): ...
 
 
-class PresetError(MultiverseError):
-    pass
+class PresetError(MultiverseError): ...
 
 
-class MappingError(MultiverseError):
-    pass
+class MappingError(MultiverseError): ...
 
 
-class CueError(MultiverseError):
-    pass
+class CueError(MultiverseError): ...
 
 
-class OscDecodeError(MultiverseError):
-    pass
+class OscDecodeError(MultiverseError): ...
 
 
-class DmxDecodeError(MultiverseError):
-    pass
+class DmxDecodeError(MultiverseError): ...
 
 
-class SharedMemoryError(MultiverseError):
-    pass
+class SharedMemoryError(MultiverseError): ...
 
 
-class ModelError(MultiverseError):
-    pass
+class ModelError(MultiverseError): ...
 
 
-class DeviceFullError(ModelError):
-    pass
+class DeviceFullError(ModelError): ...
 
 
-class DeviceLostError(ModelError):
-    pass
+class DeviceLostError(ModelError): ...
 
 
-class ChildError(MultiverseError):
-    pass
+class ChildError(MultiverseError): ...
 
 
-class ControlPipeError(ChildError):
-    pass
+class ControlPipeError(ChildError): ...
 
 
-class PipeClosedError(ChildError):
-    pass
+class PipeClosedError(ChildError): ...
 
 
 def in_one_line(error: BaseException) -> str:

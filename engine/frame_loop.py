@@ -11,25 +11,21 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
-import numpy as np
-
-from engine.audio import AudioInput, AudioSettings
-from engine.control import Dispatcher, OscServer
-from engine.control.commands.cue import CueControl
+from engine.audio.input import AudioInput
+from engine.control import OscServer
+from engine.control.commands.desk import Desk
 from engine.control.commands.shader import ShaderControl
 from engine.control.commands.shader_stage import ShaderStage
-from engine.control.commands.show import ShowControl
-from engine.control.commands.timecode import TimecodeControl
 from engine.errors import RenderError
 from engine.ipc import Gate
 from engine.live.kit.live_model import LiveModel
 from engine.live.kit.scene import Scene
-from engine.params import Crossfade, LeavingLook, Modulation, ParamStore, Slew, Snapshot, Tempo
+from engine.params import Looks, Snapshot
+from engine.params.crossfade import PictureFade
 from engine.render import Leaving, Look, PictureInput, RegionMap, RegionMapper
 from engine.render.guarded_renderer import GuardedRenderer
-from engine.render.isf import ShaderSlot
 from engine.sinks import Picture, SinkSet, Stage
 from engine.sources import Polled
 from engine.sources.current import CurrentSource
@@ -51,52 +47,77 @@ ROUNDING_S = 1e-6  # due times are sums of periods: 90 frames at 30 fps end up t
 
 
 @dataclass(slots=True, kw_only=True)
-class EngineParts:
-    """The parts that draw a frame. `stage` is replaced while running; the rest is fixed."""
+class TimingParts:
+    """When frames are due, and how long they take."""
 
     clock: Clock
     """Time of the due times; offline it is stepped from frame to frame."""
     stopwatch: Clock
     """For measurements; always real time."""
-    store: ParamStore
-    slew: Slew
-    modulation: Modulation
-    tempo: Tempo
-    crossfade: Crossfade
-    leaving: LeavingLook
-    cues: CueControl
-    timecode: TimecodeControl
-    dispatcher: Dispatcher
-    osc: OscServer | None
-    show: ShowControl
-    shaders: ShaderControl
-    shader_stage: ShaderStage
+    times: FrameTimes
+    mark: FrameMark
+    """The frame in progress, for the watchdog."""
+    gate: Gate
+    """Tells the children when the picture is being drawn."""
+
+
+@dataclass(slots=True, kw_only=True)
+class InputParts:
+    """The sound and the camera."""
+
     audio: AudioInput
-    source: CurrentSource
+    camera: CurrentSource
     """The camera of layer 5; also one of `polled`."""
     senders: SenderLists
     polled: tuple[Polled, ...]
     """Sources that must be polled on the loop's thread."""
-    live: tuple[LiveModel, ...]
-    """In order of effect: each can use what the models before it added to the scene."""
-    gate: Gate
-    """Tells the children when the picture is being drawn."""
+
+
+@dataclass(slots=True, kw_only=True)
+class DrawingParts:
+    """The picture: looks, shaders, regions, and the renderer."""
+
+    looks: Looks
+    shaders: ShaderControl
+    slots: ShaderStage
+    """The shaders of each frame."""
     regions: RegionMapper
-    drawing: GuardedRenderer
-    sinks: SinkSet
+    renderer: GuardedRenderer
+
+
+@dataclass(slots=True, kw_only=True)
+class OutputParts:
+    """Where pictures go."""
+
     stage: Stage
+    """Their format; replaced when size or frame rate change."""
+    sinks: SinkSet
     previews: Mapping[str, PreviewTap]
     """By picture: `main` and the extra pictures of this run. They feed the previews on the page."""
+
+
+@dataclass(slots=True, kw_only=True)
+class EngineParts:
+    """All that a frame needs."""
+
+    timing: TimingParts
+    desk: Desk
+    """The values, commands, cues and tempo that performers set."""
+    osc: OscServer | None
+    inputs: InputParts
+    models: tuple[LiveModel, ...]
+    """In order of effect: each can use what the models before it added to the scene."""
+    drawing: DrawingParts
+    outputs: OutputParts
     warnings: Warnings
-    times: FrameTimes
-    mark: FrameMark
-    """The frame in progress, for the watchdog."""
 
 
 class FrameLoop:
     def __init__(self, parts: EngineParts) -> None:
         self.parts = parts
-        self.schedule = Schedule(parts.stage.fps)
+        self.timing, self.desk, self.inputs = parts.timing, parts.desk, parts.inputs
+        self.drawing, self.outputs = parts.drawing, parts.outputs
+        self.schedule = Schedule(self.outputs.stage.fps)
         self._posted: deque[Callable[[], None]] = deque()
         self._stop = threading.Event()
         self._index = 0
@@ -107,7 +128,7 @@ class FrameLoop:
         self._next_sample = 0
         self._draw_s = 0.0
         self._lead_s = 0.0  # from the due time of a frame until it is drawn
-        parts.gate.period_ns = to_ns(self.schedule.period_s)
+        self.timing.gate.period_ns = to_ns(self.schedule.period_s)
 
     def post(self, action: Callable[[], None]) -> None:
         """Run `action` on the loop's thread before its next frame. Any thread."""
@@ -130,7 +151,7 @@ class FrameLoop:
             if end_s is not None and self._shown_until_s >= end_s - ROUNDING_S:
                 return
             frame = self._attempt(self.draw_frame)
-            self.parts.mark.end(is_published=frame is not None)
+            self.timing.mark.end(is_published=frame is not None)
             if seconds is not None and end_s is None:
                 end_s = self._shown_until_s - self.schedule.period_s + seconds
             if frame is not None:
@@ -139,41 +160,39 @@ class FrameLoop:
 
     def draw_frame(self) -> PublishedFrame:
         """Wait for the next due time, then draw and publish one picture."""
-        parts = self.parts
+        looks, models, stopwatch = self.drawing.looks, self.parts.models, self.timing.stopwatch
         tick = self._wait_until_due()
-        started_s = parts.stopwatch.now_s()
-        parts.mark.begin(started_s)
-        snapshot, values = self._read_parameters(tick)
-        self._apply_format(snapshot)
-        features = self._analyse_sound(
-            parts.modulation.analysis_values(values), parts.leaving.analysis_values(values), tick
-        )
-        self._follow_beat(features)
-        beat = parts.tempo.beat_at(self._due_s(tick))
-        values = parts.modulation.step(values, features, time_s=tick.time_s, beat=beat)
-        parts.leaving.step(features, time_s=tick.time_s, beat=beat)
-        for model in parts.live:
-            self._attempt(partial(model.follow, snapshot, values, parts.modulation.moved))
+        started_s = stopwatch.now_s()
+        self.timing.mark.begin(started_s)
+        self._begin_frame(tick)
+        snapshot, fade = self.desk.crossfade.snapshot()  # all values of this frame
+        self._follow_settings(snapshot)
+        self._glide_looks(snapshot, fade, tick)
+        features = self._analyse_sound(tick)
+        beat = self._follow_beat(features, tick)
+        looks.modulate(features, time_s=tick.time_s, beat=beat)
+        values = looks.shown.values
+        for model in models:
+            self._attempt(partial(model.follow, snapshot, values, looks.shown.modulation.moved))
         scene = Scene(camera=self._camera_picture(tick))
-        for model in parts.live:
-            self._attempt(partial(model.show, scene, values, parts.stopwatch.now_s()))
-        region = self._region_map(values, scene, tick)
-        shaders = self._attempt(partial(self._shaders, snapshot, values)) or ()
+        for model in models:
+            self._attempt(partial(model.show, scene, values, stopwatch.now_s()))
+        picture = self._picture_input(snapshot, features, scene, tick)
         with self._gate_closed(tick):
-            self._draw(values, features, scene, region, shaders, tick)
+            self._draw(picture)
             frame = self._publish(tick, features, scene)
-        for model in parts.live:  # the frame is already published, so an error while feeding cannot lose it
-            self._attempt(partial(model.feed, frame, scene, parts.stopwatch.now_s()))
-        self._report(frame, snapshot, started_s, replace(features.beat, beat=beat, bpm=parts.tempo.bpm))
+        for model in models:  # the frame is already published, so an error while feeding cannot lose it
+            self._attempt(partial(model.feed, frame, scene, stopwatch.now_s()))
+        self._end_frame(frame, snapshot, started_s, replace(features.beat, beat=beat, bpm=self.desk.tempo.bpm))
         return frame
 
     def _attempt(self, action: Callable[[], Result]) -> Result | None:
         """Return the result of `action`, or None after an error, which is logged and reported: one failed frame or
         command must not end the show. Offline errors are raised, so that no frame is missing in a file."""
-        return action() if self.parts.stage.is_offline else self._guard.attempt(action)
+        return action() if self.outputs.stage.is_offline else self._guard.attempt(action)
 
     def _wait_until_due(self) -> FrameId:
-        clock = self.parts.clock
+        clock = self.timing.clock
         due_s = self.schedule.next_due_s(clock.now_s())
         clock.sleep_until(due_s)
         if self._first_due_s is None:
@@ -183,190 +202,176 @@ class FrameLoop:
         self._shown_until_s = tick.time_s + self.schedule.period_s
         return tick
 
-    @contextmanager
-    def _gate_closed(self, tick: FrameId) -> Iterator[None]:
-        """Tell the children that the picture needs the GPU now, and afterwards when it will need it next."""
-        parts, due_s = self.parts, self._due_s(tick)
-        now_s = parts.clock.now_s()
-        before_s, self._lead_s = self._lead_s, now_s - due_s
-        parts.gate.draw_begins(to_ns(now_s))
-        try:
-            yield
-        finally:  # after one late draw the next one is expected in time
-            parts.gate.draw_ends(to_ns(due_s + self.schedule.period_s + min(before_s, self._lead_s)))
-
     def _due_s(self, tick: FrameId) -> float:
         """The frame's due time on the clock that also times taps and MIDI ticks."""
         assert self._first_due_s is not None
         return self._first_due_s + tick.time_s
 
-    def _read_parameters(self, tick: FrameId) -> tuple[Snapshot, Mapping[str, object]]:
-        """The newest values as an immutable snapshot, and those to draw with: smoothed, without bypassed shaders."""
-        parts = self.parts
-        parts.dispatcher.tick()  # before the commands: a /sync that waits for them counts frames from here
+    def _begin_frame(self, tick: FrameId) -> None:
+        """Run the commands that wait, and let all that sets values by itself do so: timecode, cues, fades, shaders."""
+        desk = self.desk
+        desk.dispatcher.tick()  # before the commands: a /sync that waits for them counts frames from here
         for _ in range(len(self._posted)):  # actions posted by these actions wait for the next frame
             self._attempt(self._posted.popleft())
-        for part in (
-            parts.timecode,
-            parts.cues,
-            parts.crossfade,
-            parts.tempo,
-        ):  # a due cue starts its fade in this frame
+        # In this order: a due cue starts its fade in this frame.
+        for part in (desk.timecode, desk.cues, desk.crossfade, desk.tempo):
             self._attempt(partial(part.step, self._due_s(tick)))
-        self._attempt(parts.shaders.before_frame)
-        parts.dispatcher.latency.begin_frame()
-        snapshot, fade = parts.crossfade.snapshot()
-        self._attempt(lambda: parts.show.follow(snapshot))
-        step_s = min(max(tick.time_s - self._previous_s, 0.0), MAX_STEP_S)
-        self._previous_s = tick.time_s
-        period_s = None if parts.stage.is_offline else self.schedule.period_s
-        shown = parts.crossfade.bypass.shown(snapshot)
-        parts.leaving.follow(fade, shown, step_s=step_s, period_s=period_s, late=parts.times.late)
-        self._attempt(partial(parts.shader_stage.follow, snapshot, parts.slew.jump_to))
-        return snapshot, parts.slew.step(shown, step_s)
+        self._attempt(self.drawing.shaders.before_frame)
+        desk.dispatcher.latency.begin_frame()
 
-    def _apply_format(self, snapshot: Snapshot) -> None:
-        """Apply a new size or frame rate; restore the old size if the renderer refuses the new one."""
+    def _follow_settings(self, snapshot: Snapshot) -> None:
+        """Start and stop sinks, and apply a new size or frame rate; the old size again if the renderer refuses it."""
+        self._attempt(lambda: self.desk.show.follow(snapshot))
         width, height, fps = snapshot["/engine/width"], snapshot["/engine/height"], snapshot["/engine/fps"]
         assert isinstance(width, int) and isinstance(height, int) and isinstance(fps, float)
         try:
             self.set_format(width, height, fps)
         except RenderError as error:
-            stage = self.parts.stage
+            stage = self.outputs.stage
             self.parts.warnings.report("size", f"/engine/size {width} {height}: {error}")
-            self.parts.store.set_many([("/engine/width", stage.width), ("/engine/height", stage.height)], by="engine")
+            self.desk.store.set_many([("/engine/width", stage.width), ("/engine/height", stage.height)], by="engine")
 
     def set_format(self, width: int, height: int, fps: float | None = None) -> None:
         """Change size and frame rate. RenderError if the renderer refuses the size; then nothing changes."""
-        parts, stage = self.parts, self.parts.stage
+        stage = self.outputs.stage
         fps = float(exact_rate(fps)) if fps else stage.fps
         if (width, height, fps) == (stage.width, stage.height, stage.fps):
             return
         if (width, height) != (stage.width, stage.height):
-            parts.drawing.resize(width, height)
+            self.drawing.renderer.resize(width, height)
         self.schedule.set_fps(fps)
-        parts.gate.period_ns = to_ns(self.schedule.period_s)
-        parts.stage = stage.with_format(width, height, fps)
-        parts.sinks.restart_all(parts.stage)
+        self.timing.gate.period_ns = to_ns(self.schedule.period_s)
+        self.outputs.stage = stage.with_format(width, height, fps)
+        self.outputs.sinks.restart_all(self.outputs.stage)
 
-    def _analyse_sound(
-        self, values: Mapping[str, object], leaving: Mapping[str, object] | None, tick: FrameId
-    ) -> AudioFeatures:
-        audio, width = self.parts.audio, self.parts.stage.width
-        settings = AudioSettings.from_values(values, width)
-        if leaving is not None:
-            settings = replace(settings, leaving=AudioSettings.from_values(leaving, width))
-        audio.settings = settings
-        if self.parts.stage.is_offline:
+    def _glide_looks(self, snapshot: Snapshot, fade: PictureFade | None, tick: FrameId) -> None:
+        """Let the values of both looks glide; bypassed shaders are switched off in them."""
+        looks = self.drawing.looks
+        step_s = min(max(tick.time_s - self._previous_s, 0.0), MAX_STEP_S)
+        self._previous_s = tick.time_s
+        period_s = None if self.outputs.stage.is_offline else self.schedule.period_s
+        shown = self.desk.crossfade.bypass.shown(snapshot)
+        looks.follow(fade, shown, period_s=period_s, late=self.timing.times.late)
+        self._attempt(partial(self.drawing.slots.follow, snapshot, looks.shown.slew.jump_to))
+        looks.glide(shown, step_s)
+
+    def _analyse_sound(self, tick: FrameId) -> AudioFeatures:
+        audio, stage = self.inputs.audio, self.outputs.stage
+        audio.settings = self.drawing.looks.audio_settings(stage.width)
+        if stage.is_offline:
             # Until the end of the frame: the sound that is heard while the picture is shown.
             return audio.advance_to(tick.time_s + self.schedule.period_s)
         return audio.latest_features()
 
-    def _follow_beat(self, features: AudioFeatures) -> None:
-        """Let the tempo follow the beat of the sound, as of the time when that sound was heard."""
-        heard, at_s = features.beat, features.end_s
+    def _follow_beat(self, features: AudioFeatures, tick: FrameId) -> float:
+        """Let the tempo follow the beat of the sound, as of the time when it was heard. The beat of this frame."""
+        heard, at_s, tempo = features.beat, features.end_s, self.desk.tempo
         if at_s is not None:
-            self.parts.tempo.follow("beat", beat=heard.beat, bpm=heard.bpm, at_s=at_s, confidence=heard.confidence)
+            tempo.follow("beat", beat=heard.beat, bpm=heard.bpm, at_s=at_s, confidence=heard.confidence)
+        return tempo.beat_at(self._due_s(tick))
 
     def _camera_picture(self, tick: FrameId) -> VideoFrame | None:
         """The newest camera picture; offline the one at the time of this frame."""
-        parts = self.parts
-        for polled in parts.polled:
+        for polled in self.inputs.polled:
             self._attempt(polled.poll)
-        if parts.stage.is_offline:
-            return parts.source.frame_at(tick.time_s)
-        parts.senders.poll()
-        return parts.source.latest_frame()
+        if self.outputs.stage.is_offline:
+            return self.inputs.camera.frame_at(tick.time_s)
+        self.inputs.senders.poll()
+        return self.inputs.camera.latest_frame()
 
-    def _region_map(self, values: Mapping[str, object], scene: Scene, tick: FrameId) -> RegionMap | None:
+    def _picture_input(self, snapshot: Snapshot, features: AudioFeatures, scene: Scene, tick: FrameId) -> PictureInput:
+        """All that the renderer draws: the look on screen with its shaders, in a dissolve also the one that leaves."""
+        looks, slots = self.drawing.looks, self.drawing.slots
+        values, old, fade = looks.shown.values, looks.leaving_values, looks.fade
+        region = self._region_map(scene, tick)
+        shaders = self._attempt(lambda: slots.shaders(values, snapshot, looks.shown.modulation.moved, fade, old))
+        picture = replace(
+            picture_of(values, features, scene, region, tick),
+            shaders=shaders or (),
+            cuts=self.desk.crossfade.cuts,
+            is_cutting=slots.is_cutting(tick.time_s),
+        )
+        if slots.awaits_tests(values, tick.time_s):
+            picture = replace(picture, look=replace(picture.look, is_frozen=True))
+        if fade is None:
+            return picture
+        leaving = Leaving(
+            number=fade.number,
+            mix=fade.share,
+            picture=None if old is None else picture_of(old, features.of_leaving(), scene, region, tick),
+            revealed=fade.revealed,
+            held_from=fade.held_from,
+        )
+        return replace(picture, leaving=leaving)
+
+    def _region_map(self, scene: Scene, tick: FrameId) -> RegionMap | None:
         """The newest region map of the scene; offline the one of this frame's scene."""
-        regions = self.parts.regions
-        settings = scene.region_settings(values)
-        leaving = self.parts.leaving.values
-        if not settings.is_enabled and leaving is not None:
-            settings = scene.region_settings(leaving)
+        regions, looks = self.drawing.regions, self.drawing.looks
+        settings = scene.region_settings(looks.shown.values)
+        if not settings.is_enabled and looks.leaving is not None:
+            settings = scene.region_settings(looks.leaving.values)
         if not settings.is_enabled:
             return None
         layer5 = scene.automatic_layer5
         picture = layer5.picture if layer5 is not None else None
-        if self.parts.stage.is_offline:
+        if self.outputs.stage.is_offline:
             return regions.compute(picture, settings, scene.found)
         regions.submit(picture, settings, scene.found)
         return regions.latest()
 
-    def _shaders(self, snapshot: Snapshot, values: Mapping[str, object]) -> tuple[ShaderSlot, ...]:
-        """The generator and the effects of this frame; during a dissolve those of both looks."""
-        stage, going = self.parts.shader_stage, self.parts.leaving
-        return stage.shaders(values, snapshot, self.parts.modulation.moved, going.fade, going.values)
-
-    def _draw(
-        self,
-        values: Mapping[str, object],
-        features: AudioFeatures,
-        scene: Scene,
-        region: RegionMap | None,
-        shaders: tuple[ShaderSlot, ...],
-        tick: FrameId,
-    ) -> None:
-        picture = picture_of(values, features, features.waves, scene, region, tick)
-        stage = self.parts.shader_stage
-        is_cutting = stage.is_cutting(tick.time_s)
-        picture = replace(picture, shaders=shaders, cuts=self.parts.crossfade.cuts, is_cutting=is_cutting)
-        if stage.awaits_tests(values, tick.time_s):
-            picture = replace(picture, look=replace(picture.look, is_frozen=True))
-        going = self.parts.leaving
-        if going.fade is not None:
-            waves = features.waves if features.leaving_waves is None else features.leaving_waves
-            heard = replace(features, channels=features.leaving_channels or features.channels)
-            before = None if going.values is None else picture_of(going.values, heard, waves, scene, region, tick)
-            fade = going.fade
-            leaving = Leaving(
-                number=fade.number, mix=fade.share, picture=before, revealed=fade.revealed, held_from=fade.held_from
-            )
-            picture = replace(picture, leaving=leaving)
-        stopwatch = self.parts.stopwatch
-        started_s = stopwatch.now_s()
-        self.parts.mark.step = "drawing"
-        if self.parts.osc is not None:
-            self.parts.osc.draw_begins()
+    @contextmanager
+    def _gate_closed(self, tick: FrameId) -> Iterator[None]:
+        """Tell the children that the picture needs the GPU now, and afterwards when it will need it next."""
+        gate, due_s = self.timing.gate, self._due_s(tick)
+        now_s = self.timing.clock.now_s()
+        before_s, self._lead_s = self._lead_s, now_s - due_s
+        gate.draw_begins(to_ns(now_s))
         try:
-            self.parts.drawing.draw(picture)
+            yield
+        finally:  # after one late draw the next one is expected in time
+            gate.draw_ends(to_ns(due_s + self.schedule.period_s + min(before_s, self._lead_s)))
+
+    def _draw(self, picture: PictureInput) -> None:
+        stopwatch, osc, drawing = self.timing.stopwatch, self.parts.osc, self.drawing
+        started_s = stopwatch.now_s()
+        self.timing.mark.step = "drawing"
+        if osc is not None:
+            osc.draw_begins()
+        try:
+            drawing.renderer.draw(picture)
         finally:
-            if self.parts.osc is not None:
-                self.parts.osc.draw_ends()
+            if osc is not None:
+                osc.draw_ends()
         self._draw_s = stopwatch.now_s() - started_s
-        self.parts.mark.step = "publishing"
-        state = self.parts.drawing.shader_state
-        self._attempt(partial(self.parts.shaders.after_frame, state, self.schedule.period_s))
-        if self.parts.shader_stage.holds_up_fade:
-            going.give_up()
+        self.timing.mark.step = "publishing"
+        self._attempt(lambda: drawing.shaders.after_frame(drawing.renderer.shader_state, self.schedule.period_s))
 
     def _publish(self, tick: FrameId, features: AudioFeatures, scene: Scene) -> PublishedFrame:
-        parts = self.parts
-        if not self._has_published and not parts.stage.is_offline:  # skip sound captured before the first frame
-            self._next_sample = max(0, features.end_sample - round(parts.audio.sample_rate_hz / parts.stage.fps))
-        audio = parts.audio.read_block(self._next_sample)
+        outputs, renderer, source = self.outputs, self.drawing.renderer, self.inputs.audio
+        if not self._has_published and not outputs.stage.is_offline:  # skip sound captured before the first frame
+            self._next_sample = max(0, features.end_sample - round(source.sample_rate_hz / outputs.stage.fps))
+        audio = source.read_block(self._next_sample)
         self._has_published = True
         self._next_sample = audio.first_sample + len(audio.samples)
         frame = PublishedFrame(
             id=tick,
-            width=parts.stage.width,
-            height=parts.stage.height,
-            texture=parts.drawing.texture,
-            read_rgba=parts.drawing.reader(),
-            read_rgba16=parts.drawing.deep_reader(),
-            read_fitted=parts.drawing.fitted_reader(),
+            width=outputs.stage.width,
+            height=outputs.stage.height,
+            texture=renderer.texture,
+            read_rgba=renderer.reader(),
+            read_rgba16=renderer.deep_reader(),
+            read_fitted=renderer.fitted_reader(),
             audio=audio,
             features=features.channels,
         )
         extra = self._extra_pictures(scene)
-        parts.sinks.publish(frame, extra)
-        parts.dispatcher.latency.frame_published(parts.stopwatch.now_s())
-        parts.sinks.pump()
+        outputs.sinks.publish(frame, extra)
+        self.desk.dispatcher.latency.frame_published(self.timing.stopwatch.now_s())
+        outputs.sinks.pump()
         pictures: dict[Picture, PublishedFrame | ShownPicture] = {"main": frame, **extra}
         for picture, shown in pictures.items():
-            tap = parts.previews.get(picture)
-            if tap is not None and tap.wants_frame(parts.clock.now_s()):
+            tap = outputs.previews.get(picture)
+            if tap is not None and tap.wants_frame(self.timing.clock.now_s()):
                 self._attempt(partial(offer, tap, shown))
         return frame
 
@@ -374,42 +379,39 @@ class FrameLoop:
         """The extra pictures, each drawn only if a sink or a viewer reads it."""
         pictures: dict[Picture, ShownPicture] = {}
         for picture, draw in scene.extra_pictures.items():
-            shown = self._attempt(partial(draw, self.parts.drawing))
+            shown = self._attempt(partial(draw, self.drawing.renderer))
             if shown is not None:
                 pictures[picture] = shown
         return pictures
 
-    def _report(self, frame: PublishedFrame, snapshot: Snapshot, started_s: float, beat: BeatFeatures) -> None:
-        parts = self.parts
-        published_s = parts.stopwatch.now_s()
-        parts.dispatcher.frame_drawn(snapshot.version)
-        parts.dispatcher.feedback.offer_features(frame.features, beat)
-        parts.times.add(
-            work_s=published_s - started_s,
+    def _end_frame(self, frame: PublishedFrame, snapshot: Snapshot, started_s: float, beat: BeatFeatures) -> None:
+        """Tell clients what was drawn, note how long it took, and give up a look that leaves if it takes too long."""
+        timing, dispatcher, looks = self.timing, self.desk.dispatcher, self.drawing.looks
+        published_s = timing.stopwatch.now_s()
+        work_s = published_s - started_s
+        dispatcher.frame_drawn(snapshot.version)
+        dispatcher.feedback.offer_features(frame.features, beat)
+        timing.times.add(
+            work_s=work_s,
             draw_s=self._draw_s,
             published_s=published_s,
-            is_late=frame.index > 0 and self.schedule.is_late(parts.clock.now_s()),  # frame 0 had no due time
+            is_late=frame.index > 0 and self.schedule.is_late(timing.clock.now_s()),  # frame 0 had no due time
         )
-        parts.leaving.cost.add(
-            work_s=published_s - started_s, draw_s=self._draw_s, looks=2 if parts.leaving.values is not None else 1
-        )
-        parts.times.dropped = self.schedule.dropped
-        parts.gate.late_frames = parts.times.late + parts.times.dropped
+        looks.cost.add(work_s=work_s, draw_s=self._draw_s, looks=1 if looks.leaving is None else 2)
+        if self.drawing.slots.holds_up_fade:
+            looks.give_up_leaving()
+        timing.times.dropped = self.schedule.dropped
+        timing.gate.late_frames = timing.times.late + timing.times.dropped
 
 
 def picture_of(
-    values: Mapping[str, object],
-    features: AudioFeatures,
-    waves: np.ndarray,
-    scene: Scene,
-    region: RegionMap | None,
-    tick: FrameId,
+    values: Mapping[str, Any], features: AudioFeatures, scene: Scene, region: RegionMap | None, tick: FrameId
 ) -> PictureInput:
-    """The renderer's input for a look with these values. `waves`: those of this look."""
+    """The renderer's input for a look with these values. `features`: as this look shows them."""
     layer5 = scene.layer5(values)
     return PictureInput(
         look=Look.from_values(values),
-        waves=waves,
+        waves=features.waves,
         features=features.channels,
         layer5=layer5.picture if layer5 else None,
         shows_generator=values["/layer/5/source"] == "generator",

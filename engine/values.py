@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -114,6 +114,11 @@ class AudioFeatures:
     end_s: float | None = None
     """When the last of them sounded, on the engine's clock; None before it is known."""
 
+    def of_leaving(self) -> "AudioFeatures":
+        """These features for the look that is fading out."""
+        waves = self.waves if self.leaving_waves is None else self.leaving_waves
+        return replace(self, waves=waves, channels=self.leaving_channels or self.channels)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimecodeReading:
@@ -146,7 +151,7 @@ class AudioBlock:
     first_sample: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class VideoFrame:
     pixels: np.ndarray
     """(height, width, 3) uint8 RGB, display values, row 0 at the top, C-contiguous."""

@@ -1,10 +1,8 @@
 """The engine as a library, whole: real sound, real GL, real sockets."""
 
 import json
-import re
 import socket
 import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -29,7 +27,6 @@ from engine.render.unused_card import UnusedCard
 from engine.sinks import record
 from engine.web import WebServer
 
-PAGE = Path(__file__).parent.parent / "docs" / "embedding.md"
 SMALL = {"width": 160, "height": 90, "fps": 30.0, "audio": "demo", "sinks": ("null",)}
 
 
@@ -45,16 +42,6 @@ def chord(tmp_path: Path) -> Path:
     path = tmp_path / "chord.wav"
     soundfile.write(path, np.stack(tones, axis=1), 48_000)
     return path
-
-
-def test_the_example_of_embedding_prints_sixty_pitches(tmp_path: Path) -> None:
-    example = re.search(r"```python\n(from engine import Config.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    assert example is not None
-    code = example[1].replace("width=1280, height=720", "width=160, height=90")  # is drawn eight times as fast
-    code += "\nassert rgba.shape == (90, 160, 4) and rgba.dtype.name == 'uint8'\n"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=120)
-    assert done.returncode == 0, done.stderr
-    assert [line.split()[0] for line in done.stdout.splitlines()] == [str(index) for index in range(60)]
 
 
 def test_a_card_beside_software_is_in_the_status(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,12 +62,7 @@ def test_pitches_of_the_four_channels_are_heard(chord: Path) -> None:
 @pytest.mark.parametrize("renderer", ["gl", "numba"])
 def test_two_offline_runs_are_the_same_byte_for_byte(chord: Path, renderer: str) -> None:
     def pictures() -> list[bytes]:
-        looks = {
-            "/feedback/amount": 0.8,
-            "/layer/1/curve": 0.5,
-            "/region/enable": True,
-            "/layer/5/intensity": 0.3,
-        }
+        looks = {"/feedback/amount": 0.8, "/layer/1/curve": 0.5, "/region/enable": True, "/layer/5/intensity": 0.3}
         config = quiet(audio=str(chord), camera="test", offline=True, renderer=renderer, params=looks)
         with open_engine(config) as engine:
             return [frame.read_rgba().tobytes() for frame in engine.frames(count=12)]
@@ -97,7 +79,7 @@ def test_every_listing_command_is_rate_limited() -> None:
         if command.address != "/get" and any("one message per" in reply for reply in command.replies)
     }
     with open_engine(quiet(offline=True, osc={"listen": "off"}, web="off")) as engine:
-        commands = engine._parts.dispatcher._commands
+        commands = engine._parts.desk.dispatcher._commands
         assert {command.address for command in osc_schema.COMMANDS if commands.is_listing(command.address)} == lists
 
 
@@ -144,12 +126,12 @@ def test_the_gate_is_closed_until_the_sinks_have_the_picture_and_knows_the_next_
     """At 4 fps, so that a live frame is not late on a busy machine."""
     during: list[tuple[int, bool]] = []
     with open_engine(quiet(audio=str(chord), offline=offline, fps=4.0)) as engine:
-        parts, gate = engine._parts, engine._parts.gate
-        publish = parts.sinks.publish
+        parts, gate = engine._parts, engine._parts.timing.gate
+        publish = parts.outputs.sinks.publish
 
         def seen() -> tuple[int, bool]:
             """When the draw began, and that it has: the gate forgets a draw after a period, which a stall may take."""
-            return gate.draw_ns, gate.draw_ns <= to_ns(parts.clock.now_s())
+            return gate.draw_ns, gate.draw_ns <= to_ns(parts.timing.clock.now_s())
 
         def noting(*arguments: object) -> None:
             during.append(seen())
@@ -159,7 +141,7 @@ def test_the_gate_is_closed_until_the_sinks_have_the_picture_and_knows_the_next_
         frames = engine.frames(count=3)
         next(frames)  # offline it is drawn at 0, which means that no draw is known
         told_ns = [gate.draw_ns]
-        monkeypatch.setattr(parts.sinks, "publish", noting)
+        monkeypatch.setattr(parts.outputs.sinks, "publish", noting)
         for _ in frames:
             told_ns.append(gate.draw_ns)
             assert gate.is_drawing(gate.draw_ns)
@@ -285,8 +267,10 @@ def test_a_reopened_renderer_renews_the_sinks_and_the_show_continues(monkeypatch
         before = next(frames).read_rgba()
         parts = engine._parts
         told = []
-        monkeypatch.setattr(parts.sinks, "renew_context", lambda: told.append(parts.drawing.description))
-        engine.post(parts.drawing._renderer.close)  # like a driver reset
+        monkeypatch.setattr(
+            parts.outputs.sinks, "renew_context", lambda: told.append(parts.drawing.renderer.description)
+        )
+        engine.post(parts.drawing.renderer._renderer.close)  # like a driver reset
         held = next(frames)
         assert np.array_equal(held.read_rgba(), before)
         assert held.texture is None
@@ -294,7 +278,7 @@ def test_a_reopened_renderer_renews_the_sinks_and_the_show_continues(monkeypatch
         counts = engine.status().warning_counts
         counts.pop("standstill", None)  # on a busy machine it may take half a second
         assert counts == {"renderer": 1, "renderer.opened": 1}
-        assert told == [parts.drawing.description]
+        assert told == [parts.drawing.renderer.description]
 
 
 class BrokenCable:
@@ -317,7 +301,7 @@ class BrokenCable:
 
 def test_a_frame_that_fails_does_not_end_the_show(caplog: pytest.LogCaptureFixture) -> None:
     with open_engine(quiet()) as engine:
-        engine._parts.source = BrokenCable()
+        engine._parts.inputs.camera = BrokenCable()
         assert [frame.index for frame in engine.frames(count=5)] == [0, 1, 3, 4, 5]
         assert engine.status().warning_counts == {"frame": 1}
     assert "no such device" in caplog.text
@@ -355,9 +339,9 @@ def test_a_failure_beside_the_main_picture_loses_no_frame(part: str, caplog: pyt
         frames = engine.frames(count=5, seconds=2.0)
         next(frames)
         if part == "preview":
-            engine._parts.previews = {"main": Broken()}
+            engine._parts.outputs.previews = {"main": Broken()}
         else:
-            engine._parts.live = (Broken() if part == "model" else BrokenPicture(),)
+            engine._parts.models = (Broken() if part == "model" else BrokenPicture(),)
         assert [frame.index for frame in frames] == [1, 2, 3, 4]
     assert "RuntimeError: broken" in caplog.text
 
@@ -377,7 +361,7 @@ def test_a_model_that_cannot_be_fed_does_not_starve_the_next() -> None:
     with open_engine(quiet()) as engine:
         frames = engine.frames(count=4)
         next(frames)
-        engine._parts.live = (Broken(), fed)
+        engine._parts.models = (Broken(), fed)
         assert len(list(frames)) == 3
     assert fed.count == 3
 

@@ -12,7 +12,7 @@ ALLOWED = {
     "the one place": "system/small_file system/media_file",
     "a part of this package": """
         bench/detector_networks cli/doc_tables cli/schema jobs/dataset/checking/page models/sam3/timing
-        render/blue_noise render/compiling render/isf/assembly render/shader_source web/serving/page_files
+        render/blue_noise render/compiling render/isf/isf_file render/shader_source web/serving/page_files
     """,
     "a file of the system: /proc, /sys, a camera": """
         cli/camera_formats ipc/process_identity jobs/dataset/running/machine jobs/kit/ray_cluster render/isf/vet_child

@@ -17,17 +17,21 @@ import numpy as np
 
 from engine.audio.beat import BeatTracker
 from engine.audio.drums import DrumDetector
-from engine.audio.envelope import EnvelopeFollower
-from engine.audio.gain import AutoGain
-from engine.audio.history import History
-from engine.audio.hue import HueGlide, pitch_hues, tone_share
 from engine.audio.layout import ChannelLayout
-from engine.audio.mono_flux import MonoFlux
-from engine.audio.onset import OnsetDetector
-from engine.audio.pitch import FIRST_PITCHES_HZ, HOLD_BELOW_RMS, PitchFollower, strongest_hz
+from engine.audio.levels import AutoGain, EnvelopeFollower
+from engine.audio.onset import MonoFlux, OnsetDetector
+from engine.audio.pitch import (
+    FIRST_PITCHES_HZ,
+    HOLD_BELOW_RMS,
+    HueGlide,
+    PitchFollower,
+    pitch_hues,
+    strongest_hz,
+    tone_share,
+)
 from engine.audio.settings import AudioSettings
 from engine.audio.spectrum import BandPlan, hann, power_spectrum, spectrum_frames
-from engine.audio.window import WaveWindow
+from engine.audio.window import History, WaveWindow
 from engine.values import CHANNELS, AudioFeatures, ChannelFeatures
 
 HOP_S = 0.01

@@ -1,6 +1,6 @@
 """The beat of the sound: tempo, a phase that runs smoothly, and how sure it is.
 
-The way of a hop: flux per band (`mono_flux`) -> one onset strength 0..1, and snares (`drums`) -> tempo and position
+The way of a hop: flux per band (`MonoFlux`) -> one onset strength 0..1, and snares (`drums`) -> tempo and position
 (`beat_states`) -> a phase-locked loop, which is what this file is about.
 
 Problem: the most probable position moves in steps of a hop, wavers while rivals compete, and jumps when another wins.

@@ -6,9 +6,8 @@ import numpy as np
 
 from engine.audio.devices import AudioDevice
 from engine.audio.feed import bring_into_range
-from engine.audio.reconnecting_stream import ReconnectingStream
 from engine.audio.ring import SampleRing
-from engine.audio.streams import BLOCK_S, SoundStream, open_input
+from engine.audio.streams import BLOCK_S, ReconnectingStream, SoundStream, open_input
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock
 from engine.system.reporting import Report

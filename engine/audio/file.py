@@ -7,7 +7,7 @@ otherwise read the new bytes with the old header, and at the end of a file that 
 """
 
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
@@ -170,29 +170,7 @@ class _DamageError(Exception):
     """The file cannot be decoded further; the text tells why."""
 
 
-class _OpenFile(Protocol):
-    rate_hz: int
-    channels: int
-    length_s: float | None
-
-    @property
-    def position(self) -> int:
-        """Samples read since the beginning."""
-
-    def read_into(self, out: np.ndarray) -> int:
-        """Fill (frames, channels) float32 from its start. Returns the number of frames, 0 at the end. _DamageError."""
-
-    def is_at_end(self) -> bool: ...
-
-    def rewind(self) -> None: ...
-
-    def take_notes(self) -> list[str]:
-        """Notes for the user about the sound read so far, each returned once."""
-
-    def close(self) -> None: ...
-
-
-def _open(path: Path) -> _OpenFile:
+def _open(path: Path) -> "_SndFile | _FFmpegFile":
     """Open it with the first library that can. AudioError, in one line, if neither can."""
     import soundfile
 
@@ -203,6 +181,8 @@ def _open(path: Path) -> _OpenFile:
 
 
 class _SndFile:
+    """A file that libsndfile decodes."""
+
     def __init__(self, path: Path) -> None:
         import soundfile
 
@@ -214,9 +194,11 @@ class _SndFile:
 
     @property
     def position(self) -> int:
+        """Samples read since the beginning."""
         return int(self._file.tell())
 
     def read_into(self, out: np.ndarray) -> int:
+        """Fill (frames, channels) float32 from its start. Returns the number of frames, 0 at the end. _DamageError."""
         try:
             return len(self._file.read(out=out))
         except self._error as error:
@@ -230,6 +212,7 @@ class _SndFile:
         self._file.seek(0)
 
     def take_notes(self) -> list[str]:
+        """Notes for the user about the sound read so far, each returned once."""
         return []
 
     def close(self) -> None:
@@ -237,7 +220,7 @@ class _SndFile:
 
 
 class _FFmpegFile:
-    """A file decoded by FFmpeg; buffers one decoded piece, at most a second."""
+    """The same, decoded by FFmpeg; buffers one decoded piece, at most a second."""
 
     def __init__(self, path: Path) -> None:
         from engine.audio.decoded_track import DecodedTrack

@@ -10,7 +10,7 @@ import numpy as np
 
 from engine.audio.analyser import Analyser
 from engine.audio.feed import Feed
-from engine.audio.ltc_tap import LtcTap, without_ltc
+from engine.audio.ltc import LtcTap, without_ltc
 from engine.audio.ring import SampleRing
 from engine.audio.settings import AudioSettings
 from engine.audio.steady_reader import SteadyReader

@@ -24,11 +24,106 @@ The work per block is some twenty NumPy calls and a short loop over the edges: 1
 """
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from engine.audio.ltc_edges import EdgeFinder
+from engine.values import TimecodeReading
+
+THRESHOLD = 0.3  # of the mean level: the short half bits of a band-limited tape reach half the height of the long ones
+MIN_LEVEL = 1e-3  # -60 dBFS: below, a channel counts as silent
+LEVEL_S = 0.02  # memory of the level: a click is forgotten within a frame
+MEAN_BITS = 4
+SMOOTHED_BITS = 0.25
+
+
+class EdgeFinder:
+    """Finds the edges of a biphase mark signal in sound, to a small part of a sample.
+
+    Problem: a cable adds hum and an offset, a recorder takes the corners off, a converter adds noise. A plain
+    comparison with zero sees extra edges in the noise, and shifts the true ones by the hum.
+
+    Solution, each step for a whole block in NumPy:
+
+    1. The mean of the four bits around each sample is subtracted. A bit is as long above as below the middle, or
+       the next one balances it, so this removes offset and hum and hardly touches the bits. A block may end
+       anywhere, so the last two bits wait for the next block.
+    2. A mean of a quarter bit removes noise above the band. Both means are symmetric: they do not shift an edge.
+    3. An edge counts when the signal has gone from one threshold to the other (a Schmitt trigger). Both follow the
+       level. Its time is where the signal crossed zero between them, by linear interpolation.
+
+    Polarity does not matter. The caller knows how long a bit is and sets `bit_samples`.
+
+    One channel in, edge times out. Audio thread.
+    """
+
+    def __init__(self, sample_rate_hz: int, max_bit_samples: float) -> None:
+        self.bit_samples = max_bit_samples / 4.0
+        """Current length of a bit; sets the widths of both means."""
+        self._max_half = round(MEAN_BITS * max_bit_samples / 2.0) + 1
+        self._level_samples = LEVEL_S * sample_rate_hz
+        self._tail = np.zeros(2 * self._max_half)
+        self._end = 0
+        """Number of the sample after the tail."""
+        self._level = 0.0
+        self._is_high = False
+        self._crossed = 0.0
+        """Place of the newest zero crossing."""
+        self._last = 0.0
+        """The newest filtered sample."""
+
+    @property
+    def is_silent(self) -> bool:
+        return self._level < MIN_LEVEL
+
+    def feed(self, block: np.ndarray) -> np.ndarray:
+        """Sample positions (float, ascending) of the edges that became certain with `block`, (n,) float32; numbers
+        count from the first sample ever fed."""
+        heard = np.concatenate([self._tail, block])
+        first = self._end - self._tail.size  # number of heard[0]
+        self._end += block.size
+        self._tail = heard[heard.size - 2 * self._max_half :]
+        half = min(round(MEAN_BITS * self.bit_samples / 2.0), self._max_half - 1)
+        smoothed = round((SMOOTHED_BITS * self.bit_samples - 1.0) / 2.0)
+        # Each sample is filtered once: always those that end `_max_half` before the newest.
+        begin, end = self._max_half, heard.size - self._max_half
+        total = np.concatenate([[0.0], np.cumsum(heard)])
+        mean = (total[begin + half + 1 : end + half + 1] - total[begin - half : end - half]) / (2 * half + 1)
+        if smoothed > 0:
+            width = 2 * smoothed + 1
+            low = (total[begin + smoothed + 1 : end + smoothed + 1] - total[begin - smoothed : end - smoothed]) / width
+        else:
+            low = heard[begin:end]
+        return self._edges(low - mean, first + begin)
+
+    def _edges(self, filtered: np.ndarray, number: int) -> np.ndarray:
+        """Edges in the next filtered samples; `number`: that of the first."""
+        size = filtered.size
+        if not size:
+            return np.empty(0)
+        share = min(size / self._level_samples, 1.0)
+        self._level += share * (float(np.abs(filtered).mean()) - self._level)
+        signal = np.concatenate([[self._last], filtered])
+        self._last = float(filtered[-1])
+        is_above = signal >= 0.0
+        at = np.flatnonzero(is_above[1:] != is_above[:-1])
+        crossings = number - 1 + at + signal[at] / (signal[at] - signal[at + 1])
+        crossings = np.concatenate([[self._crossed], crossings])
+        self._crossed = float(crossings[-1])
+        if self.is_silent:
+            return np.empty(0)
+        threshold = THRESHOLD * self._level
+        decided = np.flatnonzero(np.abs(filtered) > threshold)
+        if not decided.size:
+            return np.empty(0)
+        is_high = filtered[decided] > 0.0
+        before = np.concatenate([[self._is_high], is_high[:-1]])
+        self._is_high = bool(is_high[-1])
+        turned = decided[is_high != before]
+        edges: np.ndarray = crossings[np.searchsorted(at, turned, side="right")]
+        return edges
+
 
 BITS = 80
 MAX_BITS_HZ, MIN_BITS_HZ = BITS * 30 * 2.1, BITS * 24 * 0.55  # -40 % to +100 % and some reserve for wow
@@ -205,3 +300,62 @@ def _frame(bits: int, sample: float, length: float, *, is_backward: bool) -> Ltc
 def _decimal(bits: int, units_at: int, tens_at: int, tens_width: int) -> int | None:
     units, tens = bits >> units_at & 15, bits >> tens_at & (1 << tens_width) - 1
     return 10 * tens + units if units < 10 else None
+
+
+MAX_KEPT = 256  # frames that nobody took: ten seconds
+
+
+class LtcTap:
+    """`hear` on the analysis thread, `take` on any other."""
+
+    def __init__(self, sample_rate_hz: int, sounded_s: Callable[[float], float | None]) -> None:
+        """`sounded_s(sample)`: when a sample sounded, in seconds of the engine's clock; None if unknown."""
+        self._rate_hz = sample_rate_hz
+        self._sounded_s = sounded_s
+        self._channel = 0
+        self._decoder: LtcDecoder | None = None
+        self._first_sample = 0
+        """The source's number of the decoder's sample 0."""
+        self._next_sample = 0
+        self._readings: deque[TimecodeReading] = deque(maxlen=MAX_KEPT)
+
+    def hear(self, block: np.ndarray, first_sample: int, channel: int) -> np.ndarray:
+        """Decode `channel` (from 1; 0: none) of `block`, (frames, channels) float32. Returns it `without_ltc`."""
+        if not 1 <= channel <= block.shape[1]:
+            self._decoder = None
+            return block
+        if self._decoder is None or channel != self._channel or first_sample != self._next_sample:
+            self._decoder, self._channel, self._first_sample = LtcDecoder(self._rate_hz), channel, first_sample
+        self._next_sample = first_sample + len(block)
+        for frame in self._decoder.feed(block[:, channel - 1]):
+            at_s = self._sounded_s(self._first_sample + frame.sample)
+            if at_s is not None:
+                self._readings.append(_reading(frame, at_s, self._rate_hz))
+        return without_ltc(block, channel)
+
+    def take(self) -> list[TimecodeReading]:
+        """The frames decoded since the last call."""
+        return [self._readings.popleft() for _ in range(len(self._readings))]
+
+
+def without_ltc(block: np.ndarray, channel: int) -> np.ndarray:
+    """`block`, (frames, channels) float32, without LTC on `channel` (from 1; 0: none): of two channels the other takes
+    its place, else it is silent."""
+    if not 1 <= channel <= block.shape[1]:
+        return block
+    without = block.copy()
+    without[:, channel - 1] = block[:, 2 - channel] if block.shape[1] == 2 else 0.0
+    return without
+
+
+def _reading(frame: LtcFrame, at_s: float, rate_hz: int) -> TimecodeReading:
+    return TimecodeReading(
+        hours=frame.hours,
+        minutes=frame.minutes,
+        seconds=frame.seconds,
+        frames=frame.frames,
+        at_s=at_s,
+        rate="29.97df" if frame.is_drop else "",
+        frame_s=frame.length_samples / rate_hz,
+        is_backward=frame.is_backward,
+    )

@@ -45,8 +45,8 @@ def open_capture(spec: str, *, clock: Clock, report: Report) -> Capture:
         from engine.audio.device import DeviceCapture
 
         return DeviceCapture(spec.removeprefix(DEVICE_PREFIX), clock, report)
+    from engine.audio.feed import Playback
     from engine.audio.file import FileFeed
-    from engine.audio.playback import Playback
 
     return Playback(FileFeed(spec, is_looped=True, report=report), clock, report)
 
@@ -92,6 +92,6 @@ def _open_demo(choice: str, offline: bool, clock: Clock, report: Report) -> Audi
 def _play(feed: Feed, choice: str, offline: bool, clock: Clock, report: Report) -> AudioInput:
     if offline:
         return OfflineAudio(feed, choice)
-    from engine.audio.playback import Playback
+    from engine.audio.feed import Playback
 
     return LiveAudio(Playback(feed, clock, report), choice, report)

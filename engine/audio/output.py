@@ -5,9 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.audio.devices import AudioDevice
-from engine.audio.reconnecting_stream import ReconnectingStream
 from engine.audio.steady_reader import SteadyReader
-from engine.audio.streams import BLOCK_S, SoundStream, open_output
+from engine.audio.streams import BLOCK_S, ReconnectingStream, SoundStream, open_output
 from engine.system.clock import Clock
 from engine.system.reporting import Report
 
@@ -55,10 +54,7 @@ class DeviceOutput:
 
     def status(self) -> OutputStatus:
         return OutputStatus(
-            state=self.state,
-            description=self.description,
-            delay_ms=self.delay_s * 1000.0,
-            lost_blocks=self.lost_blocks,
+            state=self.state, description=self.description, delay_ms=self.delay_s * 1000.0, lost_blocks=self.lost_blocks
         )
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from engine.audio.beat import BeatTracker
 from engine.audio.drums import DrumDetector
-from engine.audio.mono_flux import MonoFlux
+from engine.audio.onset import MonoFlux
 
 HOP_S: Final = 0.01
 WITHIN_S: Final = 0.07

@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.render.colour import dark_losses
-from engine.render.palettes import palette_rgb, ramp_rgb, station
+from engine.render.colour import dark_losses, palette_rgb, ramp_rgb, station
 
 Values = Mapping[str, Any]
 

@@ -1,8 +1,8 @@
 """The values of all parameters at runtime: setting, gliding, modulation, fades and storage.
 
-`store` holds the values and returns one immutable snapshot per frame; `slew` makes them glide; `crossfade` fades from
-one look to another, and `leaving` keeps the old one moving; `modulation` moves them with the sound, the LFOs (`lfo`)
-and the `tempo`; `presets`, `cues` and `autosave` store them in files; `timecode` and the files beside it say where in
+`store` holds the values and returns one immutable snapshot per frame; `slew` makes them glide; `modulation` moves them
+with the sound, the LFOs (`lfo`) and the `tempo`; `crossfade` fades from one look to another, each of which has a
+`look_pipeline`; `presets`, `cues` and `autosave` store values in files; `timecode` and the files beside it say where in
 the show we are, and `cue_chase` which cue that starts; `mapping` lets MIDI and other programs set them. The parameters,
 and the values they accept, are declared in `osc_schema`.
 """
@@ -10,7 +10,7 @@ and the values they accept, are declared in `osc_schema`.
 from engine.params.autosave import Autosave
 from engine.params.crossfade import Crossfade
 from engine.params.cues import Cue, CueList, read_cues, write_cues
-from engine.params.leaving import LeavingLook
+from engine.params.look_pipeline import LookPipeline, Looks
 from engine.params.modulation import Modulation
 from engine.params.preset_file import LoadedPreset
 from engine.params.presets import PresetFolder
@@ -24,8 +24,9 @@ __all__ = [
     "Crossfade",
     "Cue",
     "CueList",
-    "LeavingLook",
     "LoadedPreset",
+    "LookPipeline",
+    "Looks",
     "Modulation",
     "ParamStore",
     "PresetFolder",

@@ -7,7 +7,7 @@
     rgba = renderer.read_rgba()         # (720, 1280, 4) uint8, row 0 at the top
 
 Start reading at `picture.py` (the input), then `look.py`, `frame_block.py`, `shaders/multiverse.glsl`,
-`gl_renderer.py`. See `mask_look.py` for masks of found objects and `flash_guard.py` for the limit on flashes. Importing
+`gl_renderer.py`. See `masks.py` for masks of found objects and `flash_guard.py` for the limit on flashes. Importing
 this package loads neither moderngl nor numba nor OpenCV.
 """
 

@@ -1,24 +1,166 @@
 """Colours of the layers: from the channel's pitch, from a set of hues, or from a palette. Pure.
 
 Hues are in turns: 0 red, 1/3 green, 2/3 blue; by pitch and from a set they are fully saturated.
+
+A position on a palette (osc_schema/palettes.py) is in turns, too. Half a turn passes from the first colour to the last,
+the other half goes back, so a position that runs round and round meets no jump. Between two colours lightness and
+chroma are interpolated, and the hue is that of the straight line through Oklab (Ottosson 2020): the line alone would be
+grey halfway between two hues.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache
+from itertools import pairwise
+
+import numpy as np
 
 from engine.render.look import Look, smoothstep
-from engine.render.palettes import Rgb, oklab_of_display, palette_rgb, station
 from engine.values import CHANNELS, MIDDLE_C_HZ, ChannelFeatures
+from osc_schema.palettes import PALETTES, RAMP_PLACES, Palette, encoded, linear_rgb, oklab_of
+
+Lab = tuple[float, float, float]
+Rgb = tuple[float, float, float]
+Shares = tuple[tuple[str, float], ...]
+"""Names of palettes and the share of each, which add up to 1: more than one while the palette changes."""
+
+RAMP_STOPS = 17  # linear between them: less than one 8-bit level from the exact ramp in most of it
+_BY_NAME = {palette.name: palette for palette in PALETTES}
+
+
+def station(count: int, layer: int) -> float:
+    """Position in turns of the colour that layer 0..3 takes in a palette of `count` colours at full spread."""
+    index = (0.0, 1.0, 2.0, 3.0)[layer] if count > 3 else (0.0, 1.0, 2.0, 0.5)[layer]
+    return index / (2 * (count - 1))
+
+
+def palette_rgb(shares: Shares, turns_of: Callable[[int], float]) -> Rgb:
+    """Display values 0..1 of the palettes mixed by their shares, each at `turns_of(number of its colours)`."""
+    palettes = [_BY_NAME[name] for name, _ in shares]
+    colours = [_at(palette, turns_of(len(palette.colours))) for palette in palettes]
+    return display_rgb(_mixed(colours, [share for _, share in shares]))
+
+
+def display_rgb(lab: Lab) -> Rgb:
+    """Display values 0..1 of an Oklab colour; outside sRGB it loses chroma and keeps lightness and hue."""
+    red, green, blue = linear = linear_rgb(lab)
+    if not _are_inside(linear):
+        red, green, blue = linear_rgb(_with_less_chroma(lab))
+    return encoded(red), encoded(green), encoded(blue)
+
+
+def linear_light(value: float) -> float:
+    """Linear light of a display value, 0..1 (sRGB, IEC 61966-2-1)."""
+    return value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
+
+
+def oklab_of_display(rgb: Rgb) -> Lab:
+    """Oklab of display values (Ottosson 2020)."""
+    red, green, blue = map(linear_light, rgb)
+    long = math.cbrt(0.4122214708 * red + 0.5363325363 * green + 0.0514459929 * blue)
+    medium = math.cbrt(0.2119034982 * red + 0.6806995451 * green + 0.1073969566 * blue)
+    short = math.cbrt(0.0883024619 * red + 0.2817188376 * green + 0.6299787005 * blue)
+    return (
+        0.2104542553 * long + 0.7936177850 * medium - 0.0040720468 * short,
+        1.9779984951 * long - 2.4285922050 * medium + 0.4505937099 * short,
+        0.0259040371 * long + 0.7827717662 * medium - 0.8086757660 * short,
+    )
+
+
+def _with_less_chroma(lab: Lab) -> Lab:
+    """The colour with as much of its chroma as sRGB has, to a thousandth."""
+    low, high = 0.0, 1.0
+    for _ in range(10):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _are_inside(linear_rgb(_faded(lab, middle))) else (low, middle)
+    return _faded(lab, low)
+
+
+@lru_cache(maxsize=64)
+def ramp_rgb(shares: Shares) -> np.ndarray:
+    """(17, 3) float32 display values 0..1, evenly spaced from black to the highlight. Read-only."""
+    stops = []
+    for name, _ in shares:
+        stops.append([(0.0, 0.0, 0.0), *(oklab_of(colour) for colour in _BY_NAME[name].ramp)])
+    weights = [share for _, share in shares]
+    mixed = [_mixed([own[k] for own in stops], weights) for k in range(len(RAMP_PLACES))]
+    mixed[0] = (0.0, *mixed[1][1:])  # black with the hue of the deep stop: it has no chroma at lightness 0
+    ramp = np.array([display_rgb(_on_ramp(mixed, k / (RAMP_STOPS - 1))) for k in range(RAMP_STOPS)], np.float32)
+    ramp[0] = 0.0
+    ramp.setflags(write=False)
+    return ramp
+
+
+@lru_cache(maxsize=256)
+def shader_colours(shares: Shares, shift: float) -> tuple[tuple[float, float, float, float], ...]:
+    """Four opaque colours for a shader, display values 0..1: deep, two colours of the palette, highlight.
+
+    `shift` in turns moves the two colours along the palette, as it moves those of the layers.
+    """
+    ramp = ramp_rgb(shares)
+    deep, highlight = (tuple(ramp[k].tolist()) for k in (round(RAMP_PLACES[1] * (RAMP_STOPS - 1)), RAMP_STOPS - 1))
+    first = palette_rgb(shares, lambda count: shift + station(count, 0))
+    second = palette_rgb(shares, lambda count: shift + station(count, 2))
+    return tuple((red, green, blue, 1.0) for red, green, blue in (deep, first, second, highlight))
+
+
+def _on_ramp(stops: Sequence[Lab], place: float) -> Lab:
+    segments = list(zip(pairwise(RAMP_PLACES), pairwise(stops), strict=True))
+    for (start, end), (below, above) in segments:
+        if place <= end:
+            return _between(below, above, (place - start) / (end - start))
+    return stops[-1]
+
+
+def _at(palette: Palette, turns: float) -> Lab:
+    """There and back: from the first colour to the last in half a turn."""
+    colours = _labs(palette)
+    way = 2 * (turns % 1.0)
+    index = (way if way <= 1 else 2 - way) * (len(colours) - 1)
+    below = min(int(index), len(colours) - 2)
+    return _between(colours[below], colours[below + 1], index - below)
+
+
+@cache
+def _labs(palette: Palette) -> tuple[Lab, ...]:
+    return tuple(oklab_of(colour) for colour in palette.colours)
+
+
+def _between(start: Lab, end: Lab, share: float) -> Lab:
+    """Interpolated lightness and chroma, with the hue of the straight line."""
+    kept = 1 - share
+    lightness, a, b = (
+        start[0] * kept + end[0] * share,
+        start[1] * kept + end[1] * share,
+        start[2] * kept + end[2] * share,
+    )
+    wanted = kept * math.hypot(start[1], start[2]) + share * math.hypot(end[1], end[2])
+    chroma = math.hypot(a, b)
+    if chroma < 1e-6:
+        return lightness, a, b
+    return lightness, a * wanted / chroma, b * wanted / chroma
+
+
+def _mixed(colours: Sequence[Lab], shares: Sequence[float]) -> Lab:
+    if len(colours) == 1:
+        return colours[0]
+    lightness, a, b = (sum(colour[k] * share for colour, share in zip(colours, shares, strict=True)) for k in range(3))
+    return lightness, a, b
+
+
+def _faded(lab: Lab, share: float) -> Lab:
+    return lab[0], lab[1] * share, lab[2] * share
+
+
+def _are_inside(linear: Rgb) -> bool:
+    return min(linear) >= -1e-6 and max(linear) <= 1 + 1e-6
+
 
 MIN_HZ, MAX_HZ = 20.0, 20_000.0
 LOST, FULL_CHROMA = 0.9, 0.06
 PITCH_REACH = 0.04  # turns of the palette, to each side: a quarter of the way to the next of four colours
 
-_SCHEMES = (
-    (0.0, 1 / 4, 1 / 2, 3 / 4),
-    (0.0, 1 / 3, 2 / 3, 1 / 2),
-    (0.0, 1 / 3, 2 / 3, 1 / 6),
-)
+_SCHEMES = ((0.0, 1 / 4, 1 / 2, 3 / 4), (0.0, 1 / 3, 2 / 3, 1 / 2), (0.0, 1 / 3, 2 / 3, 1 / 6))
 
 
 def pitch_hue(pitch_hz: float) -> float:

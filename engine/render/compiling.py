@@ -4,8 +4,8 @@ Numba compiles a function at its first call, which takes seconds, and caches the
 else beside our own files, else in the user's cache folder. If none of these can be written, Numba refuses to define the
 function; we then compile it at each start. numba_code.py compiles all kernels in several processes.
 
-Numba would use cached code again while the kernel's own file is unchanged, although its stages and numbers are in other
-files, too. So the cache is stamped with the contents of all of them.
+Numba would use cached code again while the kernel's own file is unchanged, although its routines and numbers are in
+other files, too. So the cache is stamped with the contents of all of them.
 
 Two habits of Numba are expensive. It optimises a function again inside each function that calls it, and a parallel
 loop's body twice more. So rows are drawn by functions that know nothing of the loop, and large parts of a row are
@@ -29,21 +29,14 @@ from numba.core.caching import NullCache
 from numba.extending import intrinsic
 from numba.np.ufunc import threading_layer
 
-NUMBER_FILES = (
-    "blue_noise.py",
-    "compiling.py",
-    "flash_levels.py",
-    "frame_block.py",
-    "mask_look.py",
-    "post_look.py",
-)  # beside numba_*.py
-# Stages are called by kernels only: they compile faster without wrappers for calls from Python.
-STAGE_OPTIONS: dict[str, Any] = {
+NUMBER_FILES = "blue_noise compiling flash_guard frame_block look masks".split()  # beside numba_*.py
+# Routines are called by kernels only: they compile faster without wrappers for calls from Python.
+ROUTINE_OPTIONS: dict[str, Any] = {
     "fastmath": True,
     "error_model": "numpy",
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,
-    "_nrt": False,  # no stage makes an array: there are no references to count
+    "_nrt": False,  # no routine makes an array: there are no references to count
 }
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -53,9 +46,9 @@ int32: Callable[[float], int] = np.int32  # type: ignore[assignment]  # see abov
 uint64: Callable[[int], int] = np.uint64  # type: ignore[assignment]  # see above; an index of which is never negative
 
 
-def stage(function: Function) -> Function:
+def routine(function: Function) -> Function:
     """Compile a function that kernels call."""
-    compiled: Function = njit(**STAGE_OPTIONS)(function)
+    compiled: Function = njit(**ROUTINE_OPTIONS)(function)
     return compiled
 
 
@@ -270,12 +263,12 @@ def _kept(function: Callable[..., None], *, is_parallel: bool) -> Any:
 
 
 def source_stamp(own: Path) -> tuple[int, ...]:
-    """Checksums of a kernel's own file and of all files that kernels take stages and numbers from."""
+    """Checksums of a kernel's own file and of all files that kernels take routines and numbers from."""
     return zlib.crc32(own.read_bytes()), *_shared_stamp()
 
 
 @cache
 def _shared_stamp() -> tuple[int, ...]:
     folder = Path(__file__).parent
-    files = [*sorted(folder.glob("numba_*.py")), *(folder / name for name in NUMBER_FILES)]
+    files = [*sorted(folder.glob("numba_*.py")), *(folder / f"{name}.py" for name in NUMBER_FILES)]
     return tuple(zlib.crc32(file.read_bytes()) for file in files)

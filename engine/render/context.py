@@ -13,14 +13,7 @@ from typing import Any
 import moderngl
 
 from engine.errors import NoGLError
-from engine.render.egl_devices import (
-    EGL_LIBRARY,
-    EglDevice,
-    by_preference,
-    find_device,
-    gpu_choice,
-    list_egl_devices,
-)
+from engine.render.egl_devices import EGL_LIBRARY, EglDevice, by_preference, find_device, gpu_choice, list_egl_devices
 from engine.system import win32
 from engine.system.translate_errors import translate_errors
 

@@ -9,10 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.render.colour import dark_losses
+from engine.render.colour import RAMP_STOPS, dark_losses, linear_light, ramp_rgb
 from engine.render.look import Look
-from engine.render.mask_look import edge
-from engine.render.palettes import RAMP_STOPS, linear_light, ramp_rgb
+from engine.render.masks import edge
 from engine.render.picture import Matte
 from engine.render.shapes import may_be_too_fine, shape_rows
 
@@ -137,7 +136,4 @@ def _region(look: Look, size_px: tuple[int, int], region_px: tuple[int, int] | N
 def _feedback(look: Look, width: int, height: int) -> list[tuple[float, ...]]:
     cos = math.cos(look.feedback_angle_rad) / look.feedback_zoom
     sin = math.sin(look.feedback_angle_rad) / look.feedback_zoom
-    return [
-        (cos, sin, width / 2 - 0.5, look.feedback_amount),
-        (-sin, cos, height / 2 - 0.5, look.feedback_hue),
-    ]
+    return [(cos, sin, width / 2 - 0.5, look.feedback_amount), (-sin, cos, height / 2 - 0.5, look.feedback_hue)]

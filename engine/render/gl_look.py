@@ -7,18 +7,16 @@ import moderngl
 import numpy as np
 
 from engine.render.colour import layer_colours
-from engine.render.crossfade import PictureCrossfade
 from engine.render.frame_block import LAYER_BAND, LAYER_DARK, ROWS, pack_block
-from engine.render.gl_crossfade import CrossfadedImage
-from engine.render.gl_dissolve import TargetPair
-from engine.render.gl_masks import MaskArray
 from engine.render.gl_publish import Dither
-from engine.render.gl_textures import Target, UploadedImage, wave_texture
+from engine.render.gl_shown import CrossfadedImage, MaskArray
+from engine.render.gl_targets import TargetPair
+from engine.render.gl_textures import Target, UploadedImage, release_all, wave_texture
 from engine.render.look import Look
 from engine.render.master import fade_of
-from engine.render.picture import PictureInput
-from engine.render.shader_source import compile_program
-from engine.render.wave_table import bake_waves, shown_points
+from engine.render.picture import PictureCrossfade, PictureInput
+from engine.render.shader_source import Pass
+from engine.render.shapes import bake_waves, shown_points
 from engine.values import CHANNELS
 
 # Texture units. moderngl binds new textures to arbitrary units, so we bind all of them before each draw.
@@ -116,32 +114,28 @@ class LookPass:
         self._block.write(block)
         is_seen = look.is_simple or layer5 is not None or generator is not None or region is not None
         features = _features(look, block, is_seen, matte is not None)
-        vertices = self._programs.get(features) or self._programs[_FEATURES]
-        self._run(vertices, trail, into, fade_of(look), generator)
+        look_pass = self._programs.get(features) or self._programs[_FEATURES]
+        self._run(look_pass, trail, into, fade_of(look), generator)
 
     def warm_up(self, trail: TargetPair, into: moderngl.Framebuffer) -> None:
         """Draw with each program: drivers finish compiling at the first draw, for the bound formats."""
         self._block.write(np.zeros((ROWS, 4), np.float32))
-        for vertices in self._programs.values():
-            self._run(vertices, trail, into, 1.0, None)
+        for look_pass in self._programs.values():
+            self._run(look_pass, trail, into, 1.0, None)
             self._finish()
 
     def release(self) -> None:
-        for part in (self._block, self._waves, self._region, self._matte):
-            part.release()
-        for vertices in self._programs.values():
-            vertices.program.release()
-            vertices.release()
+        release_all(self._block, self._waves, self._region, self._matte, *self._programs.values())
 
     def _run(
         self,
-        vertices: moderngl.VertexArray,
+        look_pass: Pass,
         trail: TargetPair,
         into: moderngl.Framebuffer,
         fade: float,
         generator: Target | None,
     ) -> None:
-        vertices.program["u_gain"] = fade * self._dither.gain
+        look_pass["u_gain"] = fade * self._dither.gain
         self._block.bind_to_uniform_block(0)
         self._waves.use(_WAVES)
         if generator is not None:
@@ -152,18 +146,14 @@ class LookPass:
         trail.back.texture.use(_LAST)
         self._matte.use(_MATTE)
         self._dither.noise.use(_NOISE)
-        into.use()
-        vertices.render(moderngl.TRIANGLES, vertices=3)
+        look_pass.draw(into)
 
-    def _make(self, features: tuple[str, ...]) -> moderngl.VertexArray:
-        program = compile_program(self._context, "multiverse", (*features, self._dither.define))
-        block = program["Frame"]
+    def _make(self, features: tuple[str, ...]) -> Pass:
+        look_pass = Pass(self._context, "multiverse", (*features, self._dither.define), **_UNITS)
+        block = look_pass.program["Frame"]
         assert isinstance(block, moderngl.UniformBlock)
         block.binding = 0
-        for name, unit in _UNITS.items():
-            if name in program:
-                program[name] = unit
-        return self._context.vertex_array(program, [])
+        return look_pass
 
 
 def _features(look: Look, block: np.ndarray, is_seen: bool, has_matte: bool) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Bloom, glow, chromatic aberration, vignette and grain with OpenGL; see post_look.py. Free of cost while all are off.
+"""Bloom, glow, chromatic aberration, vignette and grain with OpenGL; see look.py. Free of cost while all are off.
 
 The targets of a size are made when the first effect is switched on, which takes less than a millisecond; programs are
 compiled and run once at the start, so that no frame waits for a compiler.
@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection
 
 import moderngl
 
-from engine.render.gl_textures import Target
-from engine.render.post_look import (
+from engine.render.gl_textures import Target, release_all
+from engine.render.look import (
     CHROMATIC_SHARE,
     GRAIN_GAIN,
     GRAIN_SIDE,
@@ -22,7 +22,7 @@ from engine.render.post_look import (
     pyramid_sizes,
     spreads,
 )
-from engine.render.shader_source import compile_program
+from engine.render.shader_source import Pass
 
 LIGHT_DTYPE = "f2"  # half floats: the square of a dark display value is too fine for 16-bit integers
 _FEATURES = ("CHROMATIC", "LIGHT")
@@ -35,12 +35,12 @@ class PostChain:
     def __init__(self, context: moderngl.Context, settle: Callable[[], None], dtype: str) -> None:
         """`settle`: called before each pass that reads another one. `dtype`: that of the pictures."""
         self._context, self._settle, self._dtype = context, settle, dtype
-        self._light = self._program("post_light", u_current=_FIRST)
-        self._halve = self._program("post_halve", u_larger=_FIRST)
-        self._rise = self._program("post_rise", u_own=_FIRST, u_smaller=_SECOND)
+        self._light = Pass(context, "post_light", u_current=_FIRST)
+        self._halve = Pass(context, "post_halve", u_larger=_FIRST)
+        self._rise = Pass(context, "post_rise", u_own=_FIRST, u_smaller=_SECOND)
         sets = [_features(*is_on) for is_on in _switches()]
         units = {"u_current": _FIRST, "u_veil": _SECOND, "u_grain": _GRAIN}
-        self._compose = {features: self._program("post", *features, **units) for features in sets}
+        self._compose = {features: Pass(context, "post", features, **units) for features in sets}
         tile = grain_tile()
         self._grain = context.texture((GRAIN_SIDE, GRAIN_SIDE), 1, tile.tobytes(), dtype="f4")
         self._grain.filter = (moderngl.NEAREST, moderngl.NEAREST)
@@ -65,20 +65,19 @@ class PostChain:
         self._settle()
         features = _features(post.chromatic > 0, post.has_light)
         compose = self._compose[features]
-        program = compose.program
-        program["u_half_px"] = size_px[0] / 2, size_px[1] / 2
-        program["u_vignette"] = post.vignette * VIGNETTE_GAIN
-        program["u_grain_amount"] = post.grain * GRAIN_GAIN
-        program["u_grain_place"] = (*grain_offset(time_s), grain_px(size_px[1]))
-        program["u_is_luma"] = is_luma
+        compose["u_half_px"] = size_px[0] / 2, size_px[1] / 2
+        compose["u_vignette"] = post.vignette * VIGNETTE_GAIN
+        compose["u_grain_amount"] = post.grain * GRAIN_GAIN
+        compose["u_grain_place"] = (*grain_offset(time_s), grain_px(size_px[1]))
+        compose["u_is_luma"] = is_luma
         if "CHROMATIC" in features:
-            program["u_chromatic"] = post.chromatic * CHROMATIC_SHARE
+            compose["u_chromatic"] = post.chromatic * CHROMATIC_SHARE
         if "LIGHT" in features:
             sized.veil.texture.use(_SECOND)
         self._grain.use(_GRAIN)
         picture.texture.use(_FIRST)
         finished = sized.free(held)
-        _run(compose, finished)
+        compose.draw(finished.framebuffer)
         return finished
 
     def release_targets(self) -> None:
@@ -89,35 +88,31 @@ class PostChain:
 
     def release(self) -> None:
         self.release_targets()
-        for vertices in (self._light, self._halve, self._rise, *self._compose.values()):
-            vertices.program.release()
-            vertices.release()
-        self._grain.release()
-        self._tiny.release()
+        release_all(self._light, self._halve, self._rise, *self._compose.values(), self._grain, self._tiny)
 
     def _spread(self, picture: Target, spread: Spread, sized: "_SizedPost", *, is_first: bool) -> None:
         """Draw one spread light into the veil, or add it there."""
         self._settle()
-        self._light.program["u_threshold"] = spread.threshold
-        self._light.program["u_knee"] = spread.knee
+        self._light["u_threshold"] = spread.threshold
+        self._light["u_knee"] = spread.knee
         picture.texture.use(_FIRST)
-        _run(self._light, sized.down[0])
+        self._light.draw(sized.down[0].framebuffer)
         for larger, smaller in zip(sized.down, sized.down[1:], strict=False):
             self._settle()
             larger.texture.use(_FIRST)
-            _run(self._halve, smaller)
+            self._halve.draw(smaller.framebuffer)
         risen, weight = sized.down[-1], 0.0
         for level in reversed(range(len(sized.down))):
             self._settle()
-            self._rise.program["u_own_weight"] = spread.weights[level]
-            self._rise.program["u_smaller_weight"] = weight
+            self._rise["u_own_weight"] = spread.weights[level]
+            self._rise["u_smaller_weight"] = weight
             sized.down[level].texture.use(_FIRST)
             risen.texture.use(_SECOND)
             if not level and not is_first:
                 self._context.enable(moderngl.BLEND)
                 self._context.blend_func = moderngl.ONE, moderngl.ONE
             risen, weight = sized.up[level], 1.0
-            _run(self._rise, risen)
+            self._rise.draw(risen.framebuffer)
         self._context.disable(moderngl.BLEND)
 
     def _warm_up(self) -> None:
@@ -132,13 +127,6 @@ class PostChain:
             )
         self._tiny.framebuffer.use()  # moderngl returns to a bound target: not to one that is released
         self.release_targets()
-
-    def _program(self, name: str, *features: str, **units: int) -> moderngl.VertexArray:
-        program = compile_program(self._context, name, features)
-        for sampler, unit in units.items():
-            if sampler in program:
-                program[sampler] = unit
-        return self._context.vertex_array(program, [])
 
 
 class _SizedPost:
@@ -166,8 +154,7 @@ class _SizedPost:
         return self.up[0]
 
     def release(self) -> None:
-        for target in (*self.down, *self.up, *self._finished):
-            target.release()
+        release_all(*self.down, *self.up, *self._finished)
 
 
 def _light_target(context: moderngl.Context, size_px: tuple[int, int]) -> Target:
@@ -175,11 +162,6 @@ def _light_target(context: moderngl.Context, size_px: tuple[int, int]) -> Target
     target.texture.filter = (moderngl.LINEAR, moderngl.LINEAR)
     target.texture.repeat_x = target.texture.repeat_y = False
     return target
-
-
-def _run(vertices: moderngl.VertexArray, into: Target) -> None:
-    into.framebuffer.use()
-    vertices.render(moderngl.TRIANGLES, vertices=3)
 
 
 def _switches() -> list[tuple[bool, bool]]:

@@ -11,13 +11,13 @@ import moderngl
 import numpy as np
 
 from engine.render.blue_noise import thresholds
-from engine.render.flash_guard import NO_LIMITS
-from engine.render.flash_levels import CELLS, sample_jitter
+from engine.render.flash_guard import CELLS, NO_LIMITS, sample_jitter
 from engine.render.gl_targets import DEEP_DTYPE, deepest_dtype
-from engine.render.gl_textures import Target, limits_texture
+from engine.render.gl_textures import Target, limits_texture, release_all
 from engine.render.master import Finish
+from engine.render.picture import middle
 from engine.render.readback import Readback
-from engine.render.shader_source import compile_program, uniform
+from engine.render.shader_source import Pass, uniform
 
 _CURRENT, _LIMITS, _NOISE = range(3)
 
@@ -49,10 +49,8 @@ class Publisher:
         self._limit = self._program("LIMITS")
         self._deep_fade = self._program("DEEP")
         self._deep_limit = self._program("DEEP", "LIMITS")
-        program = compile_program(context, "flash_cells")
-        program["u_picture"] = _CURRENT
-        uniform(program, "u_jitter").write(sample_jitter())
-        self._sum_cells = context.vertex_array(program, [])
+        self._sum_cells = Pass(context, "flash_cells", u_picture=_CURRENT)
+        uniform(self._sum_cells.program, "u_jitter").write(sample_jitter())
         self._limits = limits_texture(context)
         self._cells = Target(context, (CELLS, CELLS), dtype="f4")
         self._cell_readback = Readback(context, finish, (CELLS, CELLS), is_direct=is_software, dtype="f4")
@@ -60,10 +58,9 @@ class Publisher:
 
     def sum_cells(self, picture: Target) -> None:
         """Sum up the light of the picture's cells, and queue the transfer."""
-        self._sum_cells.program["u_size_px"] = picture.texture.size
+        self._sum_cells["u_size_px"] = picture.texture.size
         picture.texture.use(_CURRENT)
-        self._cells.framebuffer.use()
-        self._sum_cells.render(moderngl.TRIANGLES, vertices=3)
+        self._sum_cells.draw(self._cells.framebuffer)
         self._cell_readback.queue(self._cells.framebuffer)
 
     def read_cells(self) -> np.ndarray:
@@ -88,32 +85,83 @@ class Publisher:
         finish()
 
     def release(self) -> None:
-        for vertices in (self._fade, self._limit, self._deep_fade, self._deep_limit, self._sum_cells):
-            vertices.program.release()
-            vertices.release()
-        for part in (self._limits, self.dither.noise, self._cells, self._cell_readback, self._tiny):
-            part.release()
+        release_all(self._fade, self._limit, self._deep_fade, self._deep_limit, self._sum_cells)
+        release_all(self._limits, self.dither.noise, self._cells, self._cell_readback, self._tiny)
 
-    def _draw(
-        self, picture: Target, finish: Finish, publish: moderngl.VertexArray, into: Target, gain: float, is_luma: bool
-    ) -> None:
-        program = publish.program
-        program["u_gain"] = finish.fade * gain
-        program["u_keeps_alpha"] = finish.is_unchanged
-        program["u_is_luma"] = is_luma
+    def _draw(self, picture: Target, finish: Finish, publish: Pass, into: Target, gain: float, is_luma: bool) -> None:
+        publish["u_gain"] = finish.fade * gain
+        publish["u_keeps_alpha"] = finish.is_unchanged
+        publish["u_is_luma"] = is_luma
         if finish.limits is not None:
             width, height = picture.texture.size
-            program["u_pictures_per_px"] = 1 / width, 1 / height
+            publish["u_pictures_per_px"] = 1 / width, 1 / height
             self._limits.write(finish.limits.maps)
             self._limits.use(_LIMITS)
         picture.texture.use(_CURRENT)
         self.dither.noise.use(_NOISE)
-        into.framebuffer.use()
-        publish.render(moderngl.TRIANGLES, vertices=3)
+        publish.draw(into.framebuffer)
 
-    def _program(self, *features: str) -> moderngl.VertexArray:
-        program = compile_program(self._context, "publish", (*features, self.dither.define))
-        for name, unit in {"u_current": _CURRENT, "u_limits": _LIMITS, "u_noise": _NOISE}.items():
-            if name in program:
-                program[name] = unit
-        return self._context.vertex_array(program, [])
+    def _program(self, *features: str) -> Pass:
+        units = {"u_current": _CURRENT, "u_limits": _LIMITS, "u_noise": _NOISE}
+        return Pass(self._context, "publish", (*features, self.dither.define), **units)
+
+
+class FittedPicture:
+    """Draws and reads back the middle of the published picture at the size of its reader, for SD.
+
+    On a GPU that is a pass of fit.glsl and a transfer of 1 MB (512 x 512) instead of 8 MB (1080p).
+
+    For a GPU; a software rasteriser would be slower than its reader. Render thread, context current.
+    """
+
+    def __init__(self, context: moderngl.Context, finish: Callable[[], None]) -> None:
+        self._context, self._finish = context, finish
+        self._fit = Pass(context, "fit")
+        self._size_px = (1, 1)
+        self._target, self._readback = self._make(self._size_px)
+        self._is_queued = False
+        self._warm_up()
+
+    def queue(self, picture: Target, size_px: tuple[int, int]) -> None:
+        """Queue the pass and its transfer behind the drawing of `picture`."""
+        if self._size_px != size_px:
+            made, old = self._make(size_px), (self._target, self._readback)
+            made[0].framebuffer.use()  # moderngl returns to what is bound: not to one that was released
+            (self._target, self._readback), self._size_px = made, size_px
+            release_all(*old)
+        left, top, width, height = middle(picture.texture.size, size_px)
+        self._fit["u_part"] = left, top, width, height
+        self._fit["u_texels_per_px"] = width / size_px[0], height / size_px[1]
+        picture.texture.use(0)
+        self._fit.draw(self._target.framebuffer)
+        self._readback.queue(self._target.framebuffer)
+        self._is_queued = True
+
+    def drop(self) -> None:
+        """Forget what is queued: another picture will be drawn."""
+        self._is_queued = False
+
+    def read(self, picture: Target, size_px: tuple[int, int]) -> np.ndarray:
+        """(height, width, 4) uint8, opaque, row 0 at the top; not overwritten while it is referenced.
+
+        Waits unless it was queued in this size before the last wait. The picture must be finished.
+        """
+        if not self._is_queued or self._size_px != size_px:
+            self.queue(picture, size_px)
+            self._finish()  # waits without the GIL, so that the copy does not wait
+        return self._readback.read(self._target.framebuffer)
+
+    def release(self) -> None:
+        release_all(self._fit, self._target, self._readback)
+
+    def _make(self, size_px: tuple[int, int]) -> tuple[Target, Readback]:
+        target = Target(self._context, size_px)
+        return target, Readback(self._context, self._finish, size_px, is_direct=False)
+
+    def _warm_up(self) -> None:
+        """Draw one pixel: drivers finish compiling at the first draw."""
+        tiny = Target(self._context, (1, 1))
+        self.queue(tiny, self._size_px)
+        self._finish()
+        tiny.release()
+        self.drop()

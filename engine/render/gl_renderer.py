@@ -4,7 +4,7 @@ Steps of a picture: the pass (gl_look.py, multiverse.glsl) into one of two targe
 picture for feedback, and at once, faded and dithered, into a target of 8 bits, which is published; the light of its
 cells for the flash guard. All that is one submission, and the program waits once. Only where effects or a dissolve
 follow, or the guard limits the picture, it is published by a pass of its own (gl_publish.py). A crossfade of layer 5 is
-mixed beforehand, at its own size (gl_crossfade.py). While one look dissolves into another, both are drawn, each with
+mixed beforehand, at its own size (gl_shown.py). While one look dissolves into another, both are drawn, each with
 its shaders and effects, and then mixed (mix.glsl).
 """
 
@@ -17,26 +17,22 @@ import numpy as np
 
 from engine.errors import RenderError
 from engine.render.context import is_software, load_finish, load_message_pump, open_context
-from engine.render.crossfade import PictureCrossfade
-from engine.render.gl_dissolve import TargetPair
-from engine.render.gl_fitted import FittedPicture
+from engine.render.fades import LookSteps
 from engine.render.gl_look import LookPass
 from engine.render.gl_post import PostChain
-from engine.render.gl_publish import Publisher
+from engine.render.gl_publish import FittedPicture, Publisher
 from engine.render.gl_shown import ShownImages
 from engine.render.gl_targets import DEEP_DTYPE, SizedTargets
-from engine.render.gl_textures import Target
-from engine.render.isf.dates import DateAt, date_live
+from engine.render.gl_textures import Target, release_all
+from engine.render.isf.clocks import DateAt, date_live
 from engine.render.isf.gl_slots import SlotChain
 from engine.render.isf.isf_file import ShaderState
-from engine.render.look import Look
-from engine.render.mask_look import IdPicture, Overlay
+from engine.render.look import Look, PostLook
 from engine.render.master import Finish, FlashGuardState, Master, fade_of
-from engine.render.picture import Leaving, PictureInput
-from engine.render.post_look import PostLook, between
-from engine.render.shader_source import compile_program
+from engine.render.picture import PictureInput, ShownKind
+from engine.render.shader_source import Pass
 from engine.system.translate_errors import translate_errors
-from engine.values import Segmentation, ShownPicture, TextureRef, VideoFrame
+from engine.values import ShownPicture, TextureRef
 
 log = logging.getLogger(__name__)
 
@@ -70,25 +66,20 @@ class GLRenderer:
             is_deep = self._dtype == DEEP_DTYPE
             self.shader_driver = f"{name}, {self._context.info['GL_VERSION']}, {self._dtype}"
             self.description = f"{name}, {'16' if is_deep else 'only 8'}-bit pictures"
-            self._mix = self._small_pass("mix", u_current=0, u_previous=1)
+            self._mix = Pass(self._context, "mix", u_current=0, u_previous=1)
             self._shown = ShownImages(
                 self._context, self._mix, self._finish, is_software=self.is_software, drawing=self._drawing_extra
             )
             self._look = LookPass(
-                self._context,
-                self._finish,
-                self._shown.layer5,
-                self._publisher.dither,
-                is_software=self.is_software,
+                self._context, self._finish, self._shown.layer5, self._publisher.dither, is_software=self.is_software
             )
             self._fitted = None if self.is_software else FittedPicture(self._context, self._finish)
             self._fitted_px: tuple[int, int] | None = None  # of the picture being drawn
             self._shaders = SlotChain(
-                self._context,
-                self._finish,
-                is_software=self.is_software,
-                dtype=self._dtype,
-                date_at=date_at,
+                self._context, self._finish, is_software=self.is_software, dtype=self._dtype, date_at=date_at
+            )
+            self._steps = LookSteps(
+                look=self._draw_look, effects=self._draw_effects, mixed=self._dissolved, settle=self._settle
             )
             self.master = Master()
             self._has_picture = False
@@ -121,7 +112,7 @@ class GLRenderer:
             if not (picture.look.is_frozen and self._has_picture):
                 drawn = self._draw_looks(picture)
                 if not (self._shaders.is_incomplete and self._has_picture):  # else the last one stays
-                    self._current = self._targets.dissolve.shown = drawn
+                    self._current = self._targets.dissolve.state.shown = drawn
                 self._has_picture = True
             self._unfinished = picture
             self._is_published = self._by_look is self._current
@@ -201,21 +192,9 @@ class GLRenderer:
                 self._require_no_error()
         return self._deep_pixels
 
-    def show(self, picture: VideoFrame, before: VideoFrame | None = None, mix: float = 1.0) -> ShownPicture:
-        """`picture` alone, crossfaded from `before`; drawn on demand."""
-        fade = PictureCrossfade.of(picture, before, mix)
-        assert fade is not None
-        return self._shown.show_crossfade(fade)
-
-    def show_masks(
-        self, source: VideoFrame, found: Segmentation | None, *, is_hard: bool, opacity: float
-    ) -> ShownPicture:
-        """`source` with the objects' colours over it; drawn on demand."""
-        return self._shown.show_masks(Overlay(source=source, found=found, is_hard=is_hard, opacity=opacity))
-
-    def show_ids(self, found: Segmentation, size_px: tuple[int, int]) -> ShownPicture:
-        """The picture of object ids; drawn on demand."""
-        return self._shown.show_ids(IdPicture(found=found, size_px=size_px))
+    def show(self, asked: ShownKind) -> ShownPicture:
+        """Layer 5 alone, objects over their picture, or their ids; drawn on demand."""
+        return self._shown.show(asked)
 
     def close(self) -> None:
         """Release the context and everything in it. Idempotent; works on a lost context too."""
@@ -225,14 +204,8 @@ class GLRenderer:
         try:
             with _driver_errors():
                 self._make_current()
-                self._targets.release()
-                self._shaders.release()
-                for part in (self._look, self._post, self._publisher, self._shown, self._fitted):
-                    if part is not None:
-                        part.release()
-                self._mix.program.release()
-                self._mix.release()
-                self._context.release()
+                release_all(self._targets, self._shaders, self._look, self._post, self._publisher)
+                release_all(self._shown, self._fitted, self._mix, self._context)
         except RenderError as error:
             log.warning("a lost context could not be released: %s", error)
 
@@ -243,11 +216,7 @@ class GLRenderer:
         self._context.error  # noqa: B018  reading clears
         try:
             targets = SizedTargets(
-                self._context,
-                self._finish,
-                (width, height),
-                dtype=self._dtype,
-                is_direct=self.is_software,
+                self._context, self._finish, (width, height), dtype=self._dtype, is_direct=self.is_software
             )
         finally:
             error = self._context.error  # reading clears it, so that it does not count for the next picture
@@ -270,64 +239,27 @@ class GLRenderer:
 
     def _draw_looks(self, picture: PictureInput) -> Target:
         """Draw the finished look; during a dissolve, both finished looks and their mix. Returns that."""
-        dissolve, fade = self._targets.dissolve, picture.leaving
+        dissolve = self._targets.dissolve
         size_px, is_cutting = self._targets.size_px, picture.is_cutting
-        dissolve.follow(fade)
+        dissolve.follow(picture.leaving)
         self._shaders.begin(picture.shaders, picture.waves, picture.time_s, size_px, self._held, is_cutting=is_cutting)
-        if self._shaders.is_incomplete and dissolve.shown is not None:
-            return dissolve.shown
+        if self._shaders.is_incomplete and dissolve.state.shown is not None:
+            return dissolve.state.shown
         if picture.cuts != self._cuts:
             self._cuts = picture.cuts
             dissolve.clear_trail()
-        leaving = None if fade is None or dissolve.state.is_still else fade.picture
-        if fade is not None and leaving is not None and any(each.is_shared for each in picture.shaders):
-            return self._draw_morph(picture, leaving, fade)
-        if fade is not None and leaving is not None:
-            old = self._draw_finished(leaving, dissolve.leaving, is_leaving=True)
-            self._settle()  # the next pass reuses this one's buffers
-            beneath = dissolve.beneath
-            dissolve.side = old if beneath is None else self._dissolved(beneath, old, fade.revealed)
-        new = self._draw_finished(picture, dissolve.coming)
-        if fade is None or dissolve.side is None:
-            return new
-        self._settle()
-        return self._dissolved(dissolve.side, new, dissolve.state.mix_of(fade))
+        return dissolve.state.draw(picture, self._steps)
 
     @property
     def _held(self) -> set[Target]:
         """Earlier pictures that are still needed. While shaders play, one may be given up: the last picture stays."""
-        dissolve = self._targets.dissolve
+        held, shown = self._targets.dissolve.held, self._targets.dissolve.state.shown
         plays = self._shaders.plays() or self._shaders.plays(is_leaving=True)
-        return dissolve.held | {dissolve.shown} if plays and dissolve.shown is not None else dissolve.held
+        return held | {shown} if plays and shown is not None else held
 
-    def _draw_finished(self, picture: PictureInput, pair: TargetPair, *, is_leaving: bool = False) -> Target:
-        """One look with its shaders and effects, 16 bits per channel. `pair` has its trail."""
-        is_alone = self._targets.dissolve.side is None and not is_leaving
-        is_last = is_alone and picture.look.post.is_off and not any(slot.mix > 0 for slot in picture.shaders)
-        drawn = self._draw_look(picture, pair, is_leaving=is_leaving, is_last=is_last)
-        return self._draw_effects(picture, drawn, picture.look.post, is_leaving=is_leaving)
-
-    def _draw_morph(self, picture: PictureInput, leaving: PictureInput, fade: Leaving) -> Target:
-        """Two looks with the same shaders: their pictures are mixed before them, and inputs and amounts move."""
-        dissolve = self._targets.dissolve
-        dissolve.side = None
-        seen = 1.0 if dissolve.beneath is None else 1 - (1 - fade.revealed) * (1 - fade.mix)  # above what is beneath
-        share = min(1.0, fade.mix / seen) if seen else 0.0
-        old = self._draw_look(leaving, dissolve.leaving, is_leaving=True)
-        self._settle()
-        new = self._draw_look(picture, dissolve.coming)
-        self._settle()
-        mixed = self._dissolved(old, new, share)
-        drawn = self._draw_effects(picture, mixed, between(leaving.look.post, picture.look.post, share))
-        if dissolve.beneath is None:
-            return drawn
-        self._settle()
-        return self._dissolved(dissolve.beneath, drawn, seen)
-
-    def _draw_look(
-        self, picture: PictureInput, pair: TargetPair, *, is_leaving: bool = False, is_last: bool = False
-    ) -> Target:
+    def _draw_look(self, picture: PictureInput, *, is_leaving: bool, is_last: bool) -> Target:
         """The look alone; layer 5 shows its own generator. `is_last`: nothing is drawn on it: it is published, too."""
+        pair = self._targets.dissolve.leaving if is_leaving else self._targets.dissolve.coming
         generator = self._shaders.draw_generator(is_leaving=is_leaving) if picture.shows_generator else None
         drawn = pair.turn()
         into = drawn.framebuffer
@@ -337,9 +269,7 @@ class GLRenderer:
         self._look.draw(picture, pair, into, self._targets.size_px, generator)
         return drawn
 
-    def _draw_effects(
-        self, picture: PictureInput, drawn: Target, post: PostLook, *, is_leaving: bool = False
-    ) -> Target:
+    def _draw_effects(self, picture: PictureInput, drawn: Target, post: PostLook, *, is_leaving: bool) -> Target:
         """The picture after the shader slots, and after bloom, grain and so on."""
         held, is_luma = self._held, picture.look.is_alpha_luma
         if self._shaders.plays(is_leaving=is_leaving):
@@ -377,11 +307,10 @@ class GLRenderer:
         return into
 
     def _run_dissolve(self, leaving: Target, coming: Target, mix: float, into: Target) -> None:
-        self._mix.program["u_share"] = mix
+        self._mix["u_share"] = mix
         coming.texture.use(0)
         leaving.texture.use(1)
-        into.framebuffer.use()
-        self._mix.render(moderngl.TRIANGLES, vertices=3)
+        self._mix.draw(into.framebuffer)
 
     def _warm_up(self) -> None:
         """Draw one pixel with each program: drivers finish compiling at the first draw, for the bound formats."""
@@ -400,12 +329,6 @@ class GLRenderer:
         for framebuffer in framebuffers:
             framebuffer.scissor = None  # type: ignore[assignment]  # None: all of it again
             framebuffer.clear()
-
-    def _small_pass(self, name: str, features: tuple[str, ...] = (), **units: int) -> moderngl.VertexArray:
-        program = compile_program(self._context, name, features)
-        for sampler, unit in units.items():
-            program[sampler] = unit
-        return self._context.vertex_array(program, [])
 
     @contextmanager
     def _drawing(self) -> Iterator[None]:

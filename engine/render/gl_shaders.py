@@ -12,8 +12,8 @@ import numpy as np
 from engine.errors import RenderError
 from engine.render.context import is_software, load_finish, load_message_pump, open_context
 from engine.render.gl_targets import DEEP_DTYPE, PLAIN_DTYPE, deepest_dtype
-from engine.render.gl_textures import Target
-from engine.render.isf.dates import DateAt, date_live
+from engine.render.gl_textures import Target, release_all
+from engine.render.isf.clocks import DateAt, date_live
 from engine.render.isf.gl_slots import SlotChain
 from engine.render.isf.isf_file import ShaderSlot, ShaderState
 from engine.render.readback import Readback
@@ -102,8 +102,7 @@ class GLShaders:
         with _driver_errors():
             self._context.__enter__()  # type: ignore[no-untyped-call]  # see above
             self._release_targets()
-            self._chain.release()
-            self._context.release()
+            release_all(self._chain, self._context)
 
     def _make_targets(self, size_px: tuple[int, int]) -> None:
         self._release_targets()
@@ -115,9 +114,7 @@ class GLShaders:
         self._size_px = size_px
 
     def _release_targets(self) -> None:
-        for part in (self._source, self._deep, self._plain):
-            if part is not None:
-                part.release()
+        release_all(self._source, self._deep, self._plain)
         self._source = self._deep = self._plain = None
         self._size_px = (0, 0)
 

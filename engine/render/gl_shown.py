@@ -2,22 +2,364 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import moderngl
 import numpy as np
 
-from engine.render.crossfade import PictureCrossfade
-from engine.render.gl_crossfade import CrossfadedImage
-from engine.render.gl_masks import MaskPainter, PaintedImage
-from engine.render.gl_textures import Target, UnpackedImage, UploadedImage
-from engine.render.mask_look import IdPicture, Overlay
-from engine.render.shader_source import compile_program
-from engine.values import ShownPicture, TextureRef
+from engine.render.gl_textures import Target, UnpackedImage, UploadedImage, odd_size, release_all
+from engine.render.masks import IdPicture, Overlay, edge, joined_mask, mask_boxes, object_colours
+from engine.render.picture import PictureCrossfade, ShownKind
+from engine.render.readback import Readback
+from engine.render.shader_source import Pass, compile_program, uniform
+from engine.values import MAX_OBJECTS, FoundObject, Segmentation, ShownPicture, TextureRef, VideoFrame
 
 _Answer = TypeVar("_Answer")
-_Asked = TypeVar("_Asked", PictureCrossfade, Overlay, IdPicture)
 _Painted = TypeVar("_Painted", Overlay, IdPicture)
+
+
+class CrossfadedImage:
+    """One picture, or a crossfade of two, as a texture for the pass and for sinks.
+
+    Two crossfading pictures are mixed once, at their own size, by mix.glsl. Reading both in the main pass would
+    cost a software rasteriser four more texels per pixel, and a second version of every program that shows layer 5.
+
+    Holds the requested crossfade; uploads, mixes and reads back only changes. Render thread, context current.
+    """
+
+    def __init__(
+        self,
+        context: moderngl.Context,
+        mix_pass: Pass,
+        finish: Callable[[], None],
+        upload: Callable[[], UploadedImage],
+        *,
+        is_software: bool,
+    ) -> None:
+        """`mix_pass`: mix.glsl with u_current on unit 0 and u_previous on unit 1. `upload` makes what takes an RGB
+        picture."""
+        self._context, self._mix_pass, self._finish = context, mix_pass, finish
+        self._is_software = is_software
+        self._picture, self._before = upload(), upload()
+        self._fade: PictureCrossfade | None = None
+        self._outputs: _Outputs | None = None
+        self._warm_up()
+
+    @property
+    def size_px(self) -> tuple[int, int] | None:
+        """Width and height of the held picture, or None."""
+        return None if self._fade is None else self._fade.size_px
+
+    def holds(self, fade: PictureCrossfade) -> bool:
+        return fade == self._fade
+
+    def follow(self, fade: PictureCrossfade | None) -> None:
+        """Hold this crossfade; None is black. A picture already held on either side is not uploaded again."""
+        if fade is None:
+            self._picture.follow(None, None)
+            self._fade = None
+            return
+        if self.holds(fade):
+            return
+        before = fade.before
+        if fade.picture is self._before.source or (before is not None and before is self._picture.source):
+            self._picture, self._before = self._before, self._picture
+        self._picture.follow(fade.picture, fade.picture.pixels)
+        if before is not None:
+            self._before.follow(before, before.pixels)
+        self._fade = fade
+        if self._outputs is not None:
+            self._outputs.invalidate()
+
+    def make_ready(self) -> None:
+        """Mix the pictures, if needed, before `use`."""
+        if self._is_crossing:
+            self._draw_into(self._sized_outputs().for_pass)
+
+    def use(self, unit: int) -> None:
+        """Bind it as RGB for the pass; texels outside `size_px` are undefined."""
+        if self._is_crossing:
+            assert self._outputs is not None
+            self._outputs.for_pass.texture.use(unit)
+        else:
+            self._picture.use(unit)
+
+    def read_rgba(self) -> np.ndarray:
+        """(height, width, 4) uint8, opaque, row 0 at the top. May be kept."""
+        outputs = self._sized_outputs()
+        if outputs.pixels is None:
+            source = outputs.for_pass if outputs.for_pass in outputs.drawn else outputs.for_others
+            self._draw_into(source)
+            outputs.pixels = outputs.readback.read_drawn(source.framebuffer)
+        return outputs.pixels
+
+    def draw_texture(self) -> TextureRef:
+        """Opaque RGBA of exactly `size_px`, for other programs."""
+        outputs = self._sized_outputs()
+        self._draw_into(outputs.for_others)
+        self._finish()
+        width, height = outputs.size_px
+        return TextureRef(glo=outputs.for_others.texture.glo, width=width, height=height)
+
+    def release(self) -> None:
+        release_all(self._outputs, self._picture, self._before)
+
+    @property
+    def _is_crossing(self) -> bool:
+        return self._fade is not None and self._fade.before is not None
+
+    def _draw_into(self, target: Target) -> None:
+        """Mix into the target, unless it was done already."""
+        assert self._fade is not None and self._outputs is not None
+        if target in self._outputs.drawn:
+            return
+        self._mix_pass["u_share"] = self._fade.mix
+        self._picture.use(0)
+        (self._before if self._is_crossing else self._picture).use(1)
+        target.framebuffer.viewport = (0, 0, *self._fade.size_px)
+        self._mix_pass.draw(target.framebuffer)
+        self._outputs.drawn.append(target)
+
+    def _sized_outputs(self) -> "_Outputs":
+        assert self._fade is not None
+        old, size_px = self._outputs, self._fade.size_px
+        if old is not None and old.size_px == size_px:
+            return old
+        self._outputs = new = _Outputs(self._context, self._finish, size_px, is_software=self._is_software)
+        if old is not None:
+            # moderngl rebinds the last used framebuffer whenever it creates another: that must not be a released one.
+            new.for_pass.framebuffer.use()
+            old.release()
+        return new
+
+    def _warm_up(self) -> None:
+        """Mix one pixel: drivers finish compiling at the first draw, for the bound formats."""
+        first, second = (
+            VideoFrame(pixels=np.zeros((1, 1, 3), np.uint8), index=index, time_s=0.0, source="warm-up")
+            for index in (0, 1)
+        )
+        self.follow(PictureCrossfade(first, second, 0.5))
+        self.make_ready()
+        self.draw_texture()
+        self.follow(None)
+
+
+class _Outputs:
+    """The targets in the picture's size, and which of them are up to date."""
+
+    def __init__(
+        self, context: moderngl.Context, finish: Callable[[], None], size_px: tuple[int, int], *, is_software: bool
+    ) -> None:
+        self.size_px = size_px
+        # Same format and kind of size as an uploaded picture: a software rasteriser compiles another version of each
+        # program for any other, 0.2 s each. RGB targets do not work everywhere, so a GPU gets RGBA.
+        self.for_pass = Target(context, odd_size(*size_px), 3 if is_software else 4)
+        self.for_others = Target(context, size_px)
+        self.readback = Readback(context, finish, size_px, is_direct=is_software)
+        self.invalidate()
+
+    def invalidate(self) -> None:
+        self.drawn: list[Target] = []
+        self.pixels: np.ndarray | None = None
+
+    def release(self) -> None:
+        release_all(self.for_pass, self.for_others, self.readback)
+
+
+class MaskArray:
+    """Paints found objects over their source picture, and the picture of their ids, with OpenGL.
+
+    Masks are uploaded at their own small size, once per result. Each object is drawn as the bounding box of its
+    mask, so that sixteen cost a software rasteriser about as much as one large one. Blending composites them.
+
+    Masks of one result as layers of an R8 texture, uploaded only for a new result.
+
+    Its sides are odd, for the reason given in UploadedImage.
+    """
+
+    def __init__(self, context: moderngl.Context, layers: int) -> None:
+        self._context, self._layers = context, layers
+        self.found: Segmentation | None = None
+        """The result whose masks are uploaded."""
+        self._texture = self._allocate(1)
+
+    def follow(self, found: Segmentation) -> None:
+        """Upload the masks of this result: each into its own layer, or merged if there is only one layer."""
+        if found is self.found:
+            return
+        masks = joined_mask(found.masks)[None] if self._layers == 1 else found.masks
+        side = masks.shape[1]
+        if self._texture.size[:2] != odd_size(side, side):
+            self._texture.release()
+            self._texture = self._allocate(side)
+        if len(masks):
+            self._texture.write(np.ascontiguousarray(masks), viewport=(0, 0, 0, side, side, len(masks)), alignment=1)
+        self.found = found
+
+    def use(self, unit: int) -> None:
+        self._texture.use(unit)
+
+    def release(self) -> None:
+        self._texture.release()
+
+    def _allocate(self, side: int) -> moderngl.TextureArray:
+        texture = self._context.texture_array((*odd_size(side, side), self._layers), 1, alignment=1)
+        texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
+        return texture
+
+
+class MaskPainter:
+    """Draws objects into a target. Render thread, context current. Expects and leaves all GL features disabled."""
+
+    def __init__(self, context: moderngl.Context, copy_pass: Pass, source: UploadedImage) -> None:
+        """`copy_pass`: mix.glsl with u_current on unit 0 and u_previous on unit 1. `source` takes the RGB picture that
+        is painted over, and is released here."""
+        self._context, self._copy_pass = context, copy_pass
+        self._colours, self._ids = (
+            context.vertex_array(compile_program(context, name, vertex="mask_boxes"), [])
+            for name in ("mask_colours", "mask_ids")
+        )
+        self._masks = MaskArray(context, MAX_OBJECTS)
+        self._boxes: np.ndarray = np.zeros((0, 4), np.float32)
+        self._source = source
+        self._warm_up()
+
+    def paint_overlay(self, target: Target, overlay: Overlay) -> None:
+        self._source.follow(overlay.source, overlay.source.pixels)
+        self._copy_pass["u_share"] = 1.0
+        self._source.use(0)
+        self._source.use(1)
+        self._copy_pass.draw(target.framebuffer)
+        found = overlay.found
+        if found is None or not found.objects:
+            return
+        self._colours.program["u_edge"] = edge(overlay.is_hard)
+        self._colours.program["u_opacity"] = overlay.opacity
+        self._bind(self._colours, found, overlay.size_px, object_colours([each.id for each in found.objects]))
+        self._context.enable_only(moderngl.BLEND)
+        self._blend_over()
+        self._render(self._colours, found)
+        self._context.enable_only(moderngl.NOTHING)
+
+    def paint_ids(self, target: Target, ids: IdPicture) -> None:
+        target.framebuffer.use()
+        target.framebuffer.clear(0.0, 0.0, 0.0, 1.0)
+        if not ids.found.objects:
+            return
+        self._ids.program["u_edge"] = edge(is_hard=False)
+        self._bind(self._ids, ids.found, ids.size_px, ids.levels / np.float32(255))
+        self._context.enable_only(moderngl.BLEND)
+        self._context.blend_equation = moderngl.MAX, moderngl.MAX
+        _draw_channels(target, (False, False, True, False))
+        self._render(self._ids, ids.found)
+        _draw_channels(target, (True, True, True, True))
+        self._blend_over()
+        self._render(self._ids, ids.found)
+        self._context.enable_only(moderngl.NOTHING)
+
+    def release(self) -> None:
+        for vertices in (self._colours, self._ids):
+            release_all(vertices.program, vertices)
+        release_all(self._masks, self._source, self._first_target)
+
+    def _warm_up(self) -> None:
+        """Paint a few pixels of each kind: drivers finish compiling at the first draw, for its state."""
+        something = FoundObject(id=1, prompt=1, score=1.0, box=(0.5, 0.5, 1.0, 1.0))
+        masks = np.full((1, 1, 1), 255, np.uint8)
+        found = Segmentation(objects=(something,), masks=masks, picture_px=(1, 1), index=0, time_s=0.0)
+        source = VideoFrame(pixels=np.zeros((1, 1, 3), np.uint8), index=0, time_s=0.0, source="warm-up")
+        # Not released: moderngl rebinds the last used framebuffer whenever it creates another.
+        self._first_target = target = Target(self._context, (1, 1))
+        self.paint_overlay(target, Overlay(source=source, found=found, is_hard=False, opacity=1.0))
+        self.paint_ids(target, IdPicture(found=found, size_px=(1, 1)))
+
+    def _blend_over(self) -> None:
+        """Blend by alpha; the target stays opaque."""
+        self._context.blend_equation = moderngl.FUNC_ADD, moderngl.FUNC_ADD
+        blend_func = moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA, moderngl.ZERO, moderngl.ONE
+        self._context.blend_func = blend_func  # type: ignore[assignment]  # its annotation lacks alpha's pair
+
+    def _bind(
+        self, vertices: moderngl.VertexArray, found: Segmentation, size_px: tuple[int, int], colours: np.ndarray
+    ) -> None:
+        """Set the uniforms. `colours`: (n, 2 or 3), 0..1, one row per object."""
+        program, side = vertices.program, found.masks.shape[1]
+        table = np.zeros((2, MAX_OBJECTS, 4), np.float32)
+        if found is not self._masks.found:
+            self._boxes = mask_boxes(found.masks) / np.float32(side)
+            self._masks.follow(found)
+        table[0, : len(colours)] = self._boxes
+        table[1, : len(colours), : colours.shape[1]] = colours
+        uniform(program, "u_box").write(table[0])
+        uniform(program, "u_colour").write(table[1])
+        program["u_count"] = len(colours)
+        program["u_side"] = side
+        program["u_texels_per_px"] = side / size_px[0], side / size_px[1]
+        self._masks.use(0)
+
+    def _render(self, vertices: moderngl.VertexArray, found: Segmentation) -> None:
+        vertices.render(moderngl.TRIANGLE_STRIP, vertices=4, instances=len(found.objects))
+
+
+def _draw_channels(target: Target, channels: tuple[bool, bool, bool, bool]) -> None:
+    """Restrict drawing to these channels; moderngl applies the mask when it binds the framebuffer."""
+    target.framebuffer.color_mask = channels
+    target.framebuffer.use()
+
+
+class PaintedImage(Generic[_Painted]):
+    """An extra picture, painted only when the request changes. Render thread, context current."""
+
+    def __init__(
+        self,
+        context: moderngl.Context,
+        finish: Callable[[], None],
+        paint: Callable[[Target, _Painted], None],
+        *,
+        is_software: bool,
+    ) -> None:
+        self._context, self._finish = context, finish
+        self._paint: Callable[[Target, _Painted], None] = paint
+        self._is_software = is_software
+        self._asked: _Painted | None = None
+        self._target: Target | None = None
+        self._readback: Readback | None = None
+        self._size_px = (0, 0)
+        self._pixels: np.ndarray | None = None
+
+    def showing(self, asked: _Painted) -> "PaintedImage[_Painted]":
+        """Paint the request into this image, unless it holds it already. Returns the image."""
+        if asked != self._asked:
+            self._paint(self._sized_target(asked.size_px), asked)
+            self._asked, self._pixels = asked, None
+        return self
+
+    def read_rgba(self) -> np.ndarray:
+        """(height, width, 4) uint8, opaque, row 0 at the top. May be kept."""
+        assert self._target is not None and self._readback is not None
+        if self._pixels is None:
+            self._pixels = self._readback.read_drawn(self._target.framebuffer)
+        return self._pixels
+
+    def draw_texture(self) -> TextureRef:
+        """Opaque RGBA of exactly its size, for other programs."""
+        assert self._target is not None
+        self._finish()
+        width, height = self._size_px
+        return TextureRef(glo=self._target.texture.glo, width=width, height=height)
+
+    def release(self) -> None:
+        release_all(self._target, self._readback)
+
+    def _sized_target(self, size_px: tuple[int, int]) -> Target:
+        if self._target is not None and self._size_px == size_px:
+            return self._target
+        target = Target(self._context, size_px)
+        readback = Readback(self._context, self._finish, size_px, is_direct=self._is_software)
+        target.framebuffer.use()  # before the last used one is released, as above
+        self.release()
+        self._target, self._readback, self._size_px = target, readback, size_px
+        return target
 
 
 class _Image(Protocol):
@@ -34,7 +376,7 @@ class ShownImages:
     def __init__(
         self,
         context: moderngl.Context,
-        mix: moderngl.VertexArray,
+        mix: Pass,
         finish: Callable[[], None],
         *,
         is_software: bool,
@@ -43,7 +385,7 @@ class ShownImages:
         """`mix` runs mix.glsl; `drawing` makes the context current and its state plain, and checks for errors."""
         self._context, self._mix, self._finish, self._is_software = context, mix, finish, is_software
         self._drawing = drawing
-        self._unpack = None if is_software else context.vertex_array(compile_program(context, "unpack"), [])
+        self._unpack = None if is_software else Pass(context, "unpack")
         self.layer5 = self._crossfaded()
         """Layer 5 as the pass draws it."""
         self._beside: CrossfadedImage | None = None
@@ -51,23 +393,23 @@ class ShownImages:
         self._overlay = self._painted(self._painter.paint_overlay)
         self._ids = self._painted(self._painter.paint_ids)
 
-    def show_crossfade(self, fade: PictureCrossfade) -> ShownPicture:
-        return self._shown(fade, self._crossfade_image)
+    def show(self, asked: ShownKind) -> ShownPicture:
+        """Drawn when it is read."""
 
-    def show_masks(self, overlay: Overlay) -> ShownPicture:
-        return self._shown(overlay, self._overlay.showing)
+        def answer(ask: Callable[[_Image], _Answer]) -> _Answer:
+            with self._drawing():
+                return ask(self._image(asked))
 
-    def show_ids(self, ids: IdPicture) -> ShownPicture:
-        return self._shown(ids, self._ids.showing)
+        width, height = asked.size_px
+        return ShownPicture(
+            width=width,
+            height=height,
+            draw_texture=lambda: answer(lambda image: image.draw_texture()),
+            read_rgba=lambda: answer(lambda image: image.read_rgba()),
+        )
 
     def release(self) -> None:
-        for part in (self.layer5, self._painter, self._overlay, self._ids):
-            part.release()
-        if self._beside is not None:
-            self._beside.release()
-        if self._unpack is not None:
-            self._unpack.program.release()
-            self._unpack.release()
+        release_all(self.layer5, self._painter, self._overlay, self._ids, self._beside, self._unpack)
 
     def _uploaded(self) -> UploadedImage:
         """For an RGB picture."""
@@ -81,20 +423,10 @@ class ShownImages:
     def _painted(self, paint: Callable[[Target, _Painted], None]) -> PaintedImage[_Painted]:
         return PaintedImage(self._context, self._finish, paint, is_software=self._is_software)
 
-    def _shown(self, asked: _Asked, image_of: Callable[[_Asked], _Image]) -> ShownPicture:
-        """A picture drawn on demand by `image_of`."""
-
-        def answer(ask: Callable[[_Image], _Answer]) -> _Answer:
-            with self._drawing():
-                return ask(image_of(asked))
-
-        width, height = asked.size_px
-        return ShownPicture(
-            width=width,
-            height=height,
-            draw_texture=lambda: answer(lambda image: image.draw_texture()),
-            read_rgba=lambda: answer(lambda image: image.read_rgba()),
-        )
+    def _image(self, asked: ShownKind) -> _Image:
+        if isinstance(asked, PictureCrossfade):
+            return self._crossfade_image(asked)
+        return self._overlay.showing(asked) if isinstance(asked, Overlay) else self._ids.showing(asked)
 
     def _crossfade_image(self, fade: PictureCrossfade) -> CrossfadedImage:
         """Layer 5's own image if it shows this crossfade, else a separate one."""

@@ -10,13 +10,102 @@ RGBA8 (CPU time of a 720p picture with a trail: 47 ms, 45 with RGBA8, 49 with RG
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import TypeVar
 
 import moderngl
 
-from engine.render.gl_dissolve import Dissolve
-from engine.render.gl_textures import Target
+from engine.render.fades import FadeChange, FadeState
+from engine.render.gl_textures import Target, release_all
+from engine.render.picture import Leaving
 from engine.render.readback import Readback
+
+
+@dataclass(slots=True, eq=False)
+class TargetPair:
+    """GPU targets for two looks while one dissolves into the other.
+
+    Each look has a pair of targets, drawn alternately, so that each keeps its own feedback trail. The mix is one of
+    two finished pictures: each look with its shaders and effects. Instead of copying pictures, targets change
+    roles: when a fade begins, the current pair becomes the outgoing look's, with its trail. If a fade begins during
+    another one, the first outgoing look stays as a still picture beneath the new outgoing look.
+
+    Two alternating targets: `front` has the newest picture, `back` the one before.
+    """
+
+    front: Target
+    back: Target
+
+    def turn(self) -> Target:
+        """Swap them. Returns the target for the next picture."""
+        self.front, self.back = self.back, self.front
+        return self.front
+
+
+class Dissolve:
+    """The targets of one size and format, made on demand. Render thread, context current."""
+
+    def __init__(self, context: moderngl.Context, size_px: tuple[int, int], dtype: str) -> None:
+        self._context, self._size_px, self._dtype = context, size_px, dtype
+        self._targets: list[Target] = []
+        self.state = FadeState[Target]()
+        self._leaving: TargetPair | None = None
+        self._coming: TargetPair | None = None
+        self._coming = self._free_pair()
+
+    @property
+    def coming(self) -> TargetPair:
+        """Pair of the incoming look; without a fade, of the only look."""
+        assert self._coming is not None  # since the constructor
+        return self._coming
+
+    @property
+    def leaving(self) -> TargetPair:
+        """Pair of the outgoing look; only while that moves."""
+        assert self._leaving is not None
+        return self._leaving
+
+    @property
+    def held(self) -> set[Target]:
+        """Finished pictures that are still needed: not to be drawn into."""
+        return {target for target in (self.state.side, self.state.beneath) if target is not None}
+
+    def follow(self, fade: Leaving | None) -> None:
+        """Assign the roles before a picture is drawn."""
+        change = self.state.follow(fade)
+        if change is not FadeChange.NONE:
+            self._leaving = self.coming if change is FadeChange.BEGIN else None
+        if change in (FadeChange.BEGIN, FadeChange.HOLD):
+            self.clear_trail()
+
+    def clear_trail(self) -> None:
+        """Let the next look begin with a black trail."""
+        self._coming = self._free_pair()
+
+    def take(self) -> Target:
+        """A target that holds nothing that is needed."""
+        pairs = [pair for pair in (self._coming, self._leaving) if pair is not None]
+        state = self.state
+        kept = {state.shown, state.side, state.beneath, *(each for pair in pairs for each in (pair.front, pair.back))}
+        for target in self._targets:
+            if target not in kept:
+                return target
+        self._targets.append(Target(self._context, self._size_px, dtype=self._dtype))
+        return self._targets[-1]
+
+    def release(self) -> None:
+        release_all(*self._targets)
+
+    def _free_pair(self) -> TargetPair:
+        """A pair of unused targets, cleared to black."""
+        self._coming = None
+        first = self.take()
+        self._coming = TargetPair(first, first)  # taken: the second is another one
+        pair = TargetPair(first, self.take())
+        for target in (pair.front, pair.back):
+            target.framebuffer.clear()
+        return pair
+
 
 DEEP_DTYPE = "nu2"
 PLAIN_DTYPE = "f1"  # and of RGBA8
@@ -104,6 +193,5 @@ def deepest_dtype(context: moderngl.Context) -> str:
     except moderngl.Error:  # the framebuffer is not complete
         return PLAIN_DTYPE
     finally:
-        for texture in textures:
-            texture.release()
+        release_all(*textures)
     return DEEP_DTYPE

@@ -3,13 +3,28 @@
 Memory row 0 is always the top row of the picture; GL calls it the bottom, which does not matter.
 """
 
+from typing import Protocol
+
 import moderngl
 import numpy as np
 
-from engine.render.flash_levels import CELLS
+from engine.render.flash_guard import CELLS
 from engine.render.picture import RegionMap
-from engine.render.wave_table import TABLE_POINTS, TABLE_ROWS
+from engine.render.shader_source import Pass
+from engine.render.shapes import TABLE_POINTS, TABLE_ROWS
 from engine.values import CHANNELS, VideoFrame
+
+
+class Releasable(Protocol):
+    """A part that holds memory of a context."""
+
+    def release(self) -> object: ...
+
+
+def release_all(*parts: Releasable | None) -> None:
+    for part in parts:
+        if part is not None:
+            part.release()
 
 
 class UploadedImage:
@@ -70,7 +85,7 @@ class UnpackedImage(UploadedImage):
     three rows of one channel for each of the picture's, and a pass makes the picture of them.
     """
 
-    def __init__(self, context: moderngl.Context, unpack: moderngl.VertexArray) -> None:
+    def __init__(self, context: moderngl.Context, unpack: Pass) -> None:
         """`unpack`: unpack.glsl with u_bytes on unit 0; not released here."""
         self._unpack = unpack
         self._rgba = Target(context, (1, 1))
@@ -93,11 +108,10 @@ class UnpackedImage(UploadedImage):
             self._rgba.texture.write(np.concatenate((pixels, alpha), axis=2))
             return
         super()._upload(pixels.reshape(3 * height, width))
-        self._unpack.program["u_width_px"] = width
+        self._unpack["u_width_px"] = width
         self._texture.use(0)
-        self._rgba.framebuffer.use()  # before the old one is released: moderngl returns to what is bound
-        self._unpack.render(moderngl.TRIANGLES, vertices=3)
-        if old is not self._rgba:
+        self._unpack.draw(self._rgba.framebuffer)
+        if old is not self._rgba:  # after the other is bound: moderngl returns to what is
             old.release()
 
     def _blacken(self) -> None:

@@ -12,6 +12,8 @@ import numpy as np
 from engine.errors import RenderError
 from engine.render import FlashGuardState, PictureInput, Renderer
 from engine.render.isf.isf_file import ShaderState
+from engine.render.masks import IdPicture, Overlay
+from engine.render.picture import PictureCrossfade, ShownKind
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock
 from engine.system.reporting import Report
@@ -34,12 +36,7 @@ class GuardedRenderer:
     """Render thread only, except `description`, `flash_guard` and `shader_state`."""
 
     def __init__(
-        self,
-        open_renderer: Callable[[int, int], Renderer],
-        size_px: tuple[int, int],
-        *,
-        clock: Clock,
-        report: Report,
+        self, open_renderer: Callable[[int, int], Renderer], size_px: tuple[int, int], *, clock: Clock, report: Report
     ) -> None:
         """Opens the renderer; RenderError if none is available."""
         self._open = open_renderer
@@ -152,7 +149,7 @@ class GuardedRenderer:
         Call it after `draw`. While the renderer is lost, the last picture is held.
         """
         shown = picture or self._layer5_picture.black(size_px)
-        return self._shown(self._layer5_picture, size_of(shown), lambda renderer: renderer.show(shown, before, mix))
+        return self._shown(self._layer5_picture, PictureCrossfade.of(shown, before, mix))
 
     def show_masks(
         self,
@@ -165,33 +162,28 @@ class GuardedRenderer:
     ) -> ShownPicture:
         """`source` with the objects' colours over it; black of `size_px` without one. Otherwise like `show`."""
         shown, seen = (source, found) if source is not None else (self._masks.black(size_px), None)
-        return self._shown(
-            self._masks,
-            size_of(shown),
-            lambda renderer: renderer.show_masks(shown, seen, is_hard=is_hard, opacity=opacity),
-        )
+        return self._shown(self._masks, Overlay(source=shown, found=seen, is_hard=is_hard, opacity=opacity))
 
     def show_ids(self, found: Segmentation | None, *, size_px: tuple[int, int]) -> ShownPicture:
         """The picture of object ids in this size; black without a result. Otherwise like `show`."""
         seen = NOTHING_FOUND if found is None else found
-        return self._shown(self._ids, size_px, lambda renderer: renderer.show_ids(seen, size_px))
+        return self._shown(self._ids, IdPicture(found=seen, size_px=size_px))
 
     def close(self) -> None:
         if self._renderer is not None:
             self._renderer.close()
             self._renderer = None
 
-    def _shown(
-        self, extra: "_ExtraPicture", size_px: tuple[int, int], show: Callable[[Renderer], ShownPicture]
-    ) -> ShownPicture:
-        """The picture from `show`, valid until the next draw; while the renderer is lost, the previous one."""
-        width, height = size_px
+    def _shown(self, extra: "_ExtraPicture", asked: ShownKind | None) -> ShownPicture:
+        """The extra picture, valid until the next draw; while the renderer is lost, the previous one."""
+        assert asked is not None  # None only without a picture
+        width, height = size_px = asked.size_px
 
         def read_rgba() -> np.ndarray:
-            return extra.held(self._ask(lambda renderer: show(renderer).read_rgba()), size_px)
+            return extra.held(self._ask(lambda renderer: renderer.show(asked).read_rgba()), size_px)
 
         def draw_texture() -> TextureRef | None:
-            return self._ask(lambda renderer: show(renderer).draw_texture())
+            return self._ask(lambda renderer: renderer.show(asked).draw_texture())
 
         return ShownPicture(
             width=width,

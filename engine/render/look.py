@@ -2,11 +2,155 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from engine.render.post_look import NO_POST, PostLook
+import numpy as np
+
 from engine.values import CHANNELS, item_shares
+
+SHRINK = 4
+"""Picture pixels per texel of the pyramid's largest level, each way."""
+MAX_LEVELS = 8
+MIN_LEVEL_PX = 4
+MIN_BLOOM_SIZE, MAX_BLOOM_SIZE = 1 / 200, 1 / 10  # of the picture's height, at radius 0 and 1
+GLOW_SIZE = 1 / 8
+BLOOM_GAIN, GLOW_GAIN = 4.0, 0.5  # by eye: 1 is the most that anyone would want
+CHROMATIC_SHARE = 0.025  # of half the diagonal: how far red and blue are shifted in the corners, each
+VIGNETTE_GAIN = 3.0  # the corners get 1 / (1 + 3) at 1
+GRAIN_GAIN = 0.2
+GRAIN_SIDE = 256
+GRAIN_HZ = 24.0  # as film
+GRAIN_PX_HEIGHT = 1080  # a grain is one pixel up to this height
+_SEED = 1895  # arbitrary but fixed, so that offline runs are reproducible
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostLook:
+    """The effects on the finished picture, and their arithmetic that does not depend on pixels. Pure.
+
+    A lens bleeds a little of each light over the whole picture. Bloom and glow imitate that: the light of the
+    picture is averaged down to a pyramid of ever smaller pictures and added up again from the smallest, each level
+    with its own weight (J. Jimenez, "Next Generation Post Processing in Call of Duty: Advanced Warfare", SIGGRAPH
+    2014, with other kernels: each step down averages 4 x 4 texels with weights 1 3 3 1, each step up is a quadratic
+    B-spline). Naively one wide Gaussian would cost hundreds of samples per pixel. The weights belong to sizes
+    relative to the picture, so that a look is the same in any resolution. Light is added in linear light, taken as
+    the square of display values: the square root is cheap, and hues stay.
+
+    Amounts 0..1 of the effects.
+    """
+
+    bloom: float = 0.0
+    bloom_radius: float = 0.5
+    bloom_threshold: float = 0.6
+    glow: float = 0.0
+    chromatic: float = 0.0
+    vignette: float = 0.0
+    grain: float = 0.0
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> "PostLook":
+        return cls(**{name: values[f"/post/{name}"] for name in cls.__slots__})
+
+    @property
+    def has_light(self) -> bool:
+        """True if it spreads light: bloom or glow."""
+        return self.bloom > 0 or self.glow > 0
+
+    @property
+    def is_off(self) -> bool:
+        """True if the picture stays as it is."""
+        return not (self.has_light or self.chromatic > 0 or self.vignette > 0 or self.grain > 0)
+
+
+NO_POST = PostLook()
+
+
+def between(leaving: PostLook, coming: PostLook, mix: float) -> PostLook:
+    """The amounts while one look dissolves into another; `mix`: share of the coming one.
+
+    Radius and threshold are those of the look that has a bloom, if only one has.
+    """
+    if not leaving.bloom:
+        leaving = _with_shape_of(leaving, coming)
+    elif not coming.bloom:
+        coming = _with_shape_of(coming, leaving)
+    own, other = ({name: getattr(look, name) for name in PostLook.__slots__} for look in (leaving, coming))
+    return PostLook(**{name: own[name] + (other[name] - own[name]) * mix for name in own})
+
+
+def _with_shape_of(look: PostLook, other: PostLook) -> PostLook:
+    return replace(look, bloom_radius=other.bloom_radius, bloom_threshold=other.bloom_threshold)
+
+
+def pyramid_sizes(width: int, height: int) -> list[tuple[int, int]]:
+    """Width and height of each level for a picture of this size, largest first: a quarter, an eighth, ..."""
+    sizes = [(-(-width // SHRINK), -(-height // SHRINK))]
+    while len(sizes) < MAX_LEVELS and min(sizes[-1]) > MIN_LEVEL_PX:
+        sizes.append((-(-sizes[-1][0] // 2), -(-sizes[-1][1] // 2)))
+    return sizes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """One light to spread: which parts of the picture, and how much of it from each level of the pyramid."""
+
+    threshold: float
+    """Brightness of the parts that shine fully; below, none do. -1 for all of them."""
+    knee: float
+    """Width of the transition around it."""
+    weights: tuple[float, ...]
+    """One per level, largest first; their sum is the gain."""
+
+
+def spreads(look: PostLook, height: int, levels: int) -> list[Spread]:
+    """Bloom and glow of a picture of this height, those that are on."""
+    made = []
+    if look.bloom > 0:
+        size = MIN_BLOOM_SIZE * (MAX_BLOOM_SIZE / MIN_BLOOM_SIZE) ** look.bloom_radius
+        knee = min(0.2, 2 * look.bloom_threshold)
+        threshold = look.bloom_threshold if look.bloom_threshold > 0 else -1.0
+        weights = level_weights(size, height, levels)
+        gain = look.bloom * BLOOM_GAIN * (1 - look.bloom_radius / 2)  # the same light looks brighter on more ground
+        made.append(_spread(threshold, knee, weights, gain))
+    if look.glow > 0:
+        made.append(_spread(-1.0, 0.1, level_weights(GLOW_SIZE, height, levels), look.glow * GLOW_GAIN))
+    return made
+
+
+def _spread(threshold: float, knee: float, weights: list[float], gain: float) -> Spread:
+    return Spread(threshold=threshold, knee=max(knee, 1e-3), weights=tuple(gain * weight for weight in weights))
+
+
+def level_weights(size: float, height: int, levels: int) -> list[float]:
+    """Weights of the levels, sum 1: highest where a texel is `size` of the picture's height, half of that an octave
+    below, a quarter an octave above, so that dark ground stays dark."""
+    octaves = [math.log2(SHRINK * 2**level / height / size) for level in range(levels)]
+    raw = [2.0**octave if octave < 0 else 4.0**-octave for octave in octaves]
+    return [weight / sum(raw) for weight in raw]
+
+
+def grain_tile() -> np.ndarray:
+    """(256, 256) float32, mean 0, standard deviation 1, nearly Gaussian; tileable. Soft, as grains overlap."""
+    sums = np.random.default_rng(_SEED).random((4, GRAIN_SIDE, GRAIN_SIDE)).sum(axis=0) - 2
+    soft = sum(np.roll(sums, step, axis) for axis in (0, 1) for step in (-1, 1)) * 0.25 + sums
+    soft -= soft.mean()
+    return np.ascontiguousarray(soft / soft.std(), np.float32)
+
+
+def grain_offset(time_s: float) -> tuple[int, int]:
+    """Column and row where the tile begins in the picture at this time, 0..255 each; the same for the same time."""
+    number = math.floor(time_s * GRAIN_HZ + 0.01) & 0xFFFFFFFF
+    for factor in (2654435761, 2246822519):  # integer hash, as in xxHash (Y. Collet)
+        number = (number ^ number >> 15) * factor & 0xFFFFFFFF
+    number ^= number >> 16
+    return number & (GRAIN_SIDE - 1), number >> 8 & (GRAIN_SIDE - 1)
+
+
+def grain_px(height: int) -> int:
+    """Size of a grain in a picture of this height."""
+    return max(1, round(height / GRAIN_PX_HEIGHT))
+
 
 FADE_IN = 0.05  # a layer's weight rises from 0 to 1 over this range of intensity, so that nothing jumps
 

@@ -9,9 +9,9 @@ import numpy as np
 from engine.render.blue_noise import SIDE
 from engine.render.compiling import float32, int32
 from engine.render.compiling import kernel as _kernel
+from engine.render.compiling import routine as _routine
 from engine.render.compiling import small_kernel as _small_kernel
-from engine.render.compiling import stage as _stage
-from engine.render.flash_levels import CELLS, LINEAR, SATURATED_RED
+from engine.render.flash_guard import CELLS, LINEAR, SATURATED_RED
 
 ZERO, HALF, ONE, TWO = (float32(value) for value in (0, 0.5, 1, 2))
 DEEP = float32(257)  # 16-bit levels per 8-bit level
@@ -106,7 +106,7 @@ def publish_deep(
             out[row, i, 3] = max(out[row, i, 0], max(out[row, i, 1], out[row, i, 2])) if is_luma else 65535
 
 
-@_stage
+@_routine
 def limit_row(line: np.ndarray, limits: np.ndarray, row: int, height: int) -> None:
     """line (18, 2): the limits at this row of the picture, interpolated between the rows of cells."""
     y = min(max((float32(row) + HALF) * float32(CELLS) / float32(height) - HALF, ZERO), LAST_CELL)
@@ -117,7 +117,7 @@ def limit_row(line: np.ndarray, limits: np.ndarray, row: int, height: int) -> No
             line[column, k] = limits[y0, column, k] * (ONE - share_y) + limits[y0 + 1, column, k] * share_y
 
 
-@_stage
+@_routine
 def limited(line: np.ndarray, pixel: np.ndarray, column: int, width: int) -> tuple[float, float, float]:
     """A pixel's levels, less its surplus of red, times its gain."""
     x = min(max((float32(column) + HALF) * float32(CELLS) / float32(width) - HALF, ZERO), LAST_CELL)

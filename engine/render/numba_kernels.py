@@ -1,14 +1,14 @@
 """The Multiverse picture in Numba, one row at a time: the same formulas as shaders/multiverse.glsl.
 
-A row's values are in small float32 buffers that stay in the processor's L1 cache. Each stage is a plain loop over them
+A row's values are in small float32 buffers that stay in the processor's L1 cache. A routine is a plain loop over them
 that the compiler vectorises; everything constant for all pixels is decided outside the loop. Three things keep a loop
 from being vectorised, at four to ten times the cost: a function of the C library (so angles, sines and roots are
 polynomials, see numba_maths.py), a lookup in a table or a picture (so one loop computes the positions, a second one
 only fetches, a third one goes on), and a branch that skips work. The numbers are those of `frame_block.py`.
 
 The kernels distribute rows over the processor's cores and release the GIL. They are called from one thread only:
-otherwise Numba's fallback thread pool ends the process. The stages are in numba_layers.py (where a pixel is on a wave)
-and numba_light.py (blending and colour); what follows the pass is in numba_post.py and numba_finish.py.
+otherwise Numba's fallback thread pool ends the process. The routines are in numba_layers.py (where a pixel is on a
+wave) and numba_light.py (blending and colour); what follows the pass is in numba_post.py and numba_finish.py.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from engine.render.compiling import call_part, float32, int32
 from engine.render.compiling import kernel as _kernel
 from engine.render.compiling import part as _part
-from engine.render.compiling import stage as _stage
+from engine.render.compiling import routine as _routine
 from engine.render.frame_block import (
     BLEND,
     COLOUR,
@@ -75,14 +75,17 @@ from engine.render.numba_maths import (
     U,
     X,
     Y,
+    between_row,
+    corners,
+    fetch_row,
+    one_number_each,
     reflect,
 )
-from engine.render.numba_pixels import between_row, corners, fetch_row, one_number_each
 
 FEEDBACK_LOSS = float32(0.498)  # levels; see shaders/feedback.glsl
 
 
-@_stage
+@_routine
 def region_row(weights: Row, xs: Row, ys: Row, channel: int, indices: np.ndarray, block: Block) -> None:
     """Weight of a layer at each pixel: unchanged in its region, multiplied by the spread elsewhere."""
     scale_x, from_x, scale_y, from_y = block[REGION_MAP]
@@ -95,7 +98,7 @@ def region_row(weights: Row, xs: Row, ys: Row, channel: int, indices: np.ndarray
         weights[i] = full if indices[row, column] == channel else spread
 
 
-@_stage
+@_routine
 def image_row(layer: Rgb, xs: Row, ys: Row, pixels: np.ndarray, block: Block) -> None:
     """layer (3, width): the image at each position, 0..1, interpolated."""
     scale_x, from_x, scale_y, from_y = block[LAYER5_MAP]
@@ -110,9 +113,9 @@ def image_row(layer: Rgb, xs: Row, ys: Row, pixels: np.ndarray, block: Block) ->
             layer[c, i] = (upper * (ONE - share_y) + lower * share_y) / WHITE
 
 
-@_stage
+@_routine
 def matte_row(weights: Row, xs: Row, ys: Row, mask: np.ndarray, block: Block) -> None:
-    """weights: multiplied by the share that the matte keeps; see mask_look.py."""
+    """weights: multiplied by the share that the matte keeps; see masks.py."""
     scale_x, from_x, scale_y, from_y = block[MATTE_MAP]
     _, low, slope, keeps = block[MATTE]
     height, width = mask.shape
@@ -152,7 +155,7 @@ def feedback_part(row: int, rows: np.ndarray, index: Index, last: np.ndarray, bl
             picture[c, i] = max(picture[c, i], layer[c, i] * amount - FEEDBACK_LOSS)
 
 
-@_stage
+@_routine
 def pack_row(out: np.ndarray, picture: Rgb, block: Block) -> None:
     """out (width, 4) uint16 from levels, rounded to the nearest; alpha is 65535, or the maximum of the three."""
     is_luma = block[TONE, 3] > ZERO
@@ -194,7 +197,7 @@ def blend_part(channel: int, rows: np.ndarray, indices: np.ndarray, block: Block
     blend_row(rows[PICTURE], layer, weights, rows[HAS_BASE], block)
 
 
-@_stage
+@_routine
 def is_even(channel: int, block: Block) -> bool:
     """True if a layer has one weight and one colour, and is added without clamping or blended without dodge."""
     is_plain = block[BLEND, 0] == ONE and block[TONE, 1] > ZERO
@@ -283,13 +286,7 @@ def draw_row(
 
 
 def draw_picture(
-    out: Deep,
-    last: Deep,
-    tables: np.ndarray,
-    block: Block,
-    image: np.ndarray,
-    mask: np.ndarray,
-    indices: np.ndarray,
+    out: Deep, last: Deep, tables: np.ndarray, block: Block, image: np.ndarray, mask: np.ndarray, indices: np.ndarray
 ) -> None:
     """Draw one picture into `out`; `last` is the one before. Waits for parts that it needs and that are being compiled.
 

@@ -1,6 +1,6 @@
 """The layers' brightness in Numba, a row of the picture at a time: where a pixel is on the wave, and its value there.
 
-The stages of shaders/warp.glsl and shaders/layer.glsl one by one; see numba_kernels.py for the rules.
+The steps of shaders/warp.glsl and shaders/layer.glsl one by one; see numba_kernels.py for the rules.
 """
 
 import math
@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.render.compiling import float32, int32, uint64
 from engine.render.compiling import part as _part
-from engine.render.compiling import stage as _stage
+from engine.render.compiling import routine as _routine
 from engine.render.frame_block import (
     FOLD,
     LAYER_ACROSS,
@@ -65,7 +65,7 @@ WAVE_POINTS = float32(1024)
 GLOW, BAND = float32(0.42), float32(1.5)  # see shaders/layer.glsl
 
 
-@_stage
+@_routine
 def fold_row(xs: Row, ys: Row, row: int, block: Block) -> None:
     """xs, ys: source position of each pixel of the row, in pixels from the centre."""
     half_w, half_h = block[SIZE, 2], block[SIZE, 3]
@@ -88,7 +88,7 @@ def fold_row(xs: Row, ys: Row, row: int, block: Block) -> None:
             ys[i] = reflect(radius * turn * (S0 + t * (S1 + t * (S2 + t * (S3 + t * S4)))), half_h)
 
 
-@_stage
+@_routine
 def polar_row(rs: Row, ts: Row, xs: Row, ys: Row) -> None:
     """rs: distance from the centre, pixels; ts: angle, rad."""
     for i in range(xs.size):
@@ -96,7 +96,7 @@ def polar_row(rs: Row, ts: Row, xs: Row, ys: Row) -> None:
         ts[i] = angle_rad(xs[i], ys[i])
 
 
-@_stage
+@_routine
 def place_row(us: Row, slopes: Row, xs: Row, ys: Row, rs: Row, ts: Row, channel: int, block: Block) -> None:
     """us: position along the wave of any shape, in periods; slopes: squared length of its gradient, per pixel."""
     u_x, u_y, u_0, _ = block[LAYER_U + channel]
@@ -128,7 +128,7 @@ def place_row(us: Row, slopes: Row, xs: Row, ys: Row, rs: Row, ts: Row, channel:
         slopes[i] = slope_x * slope_x + slope_y * slope_y
 
 
-@_stage
+@_routine
 def wave_row(
     values: Row, xs: Row, ys: Row, shares: Row, index: Index, channel: int, table: np.ndarray, block: Block
 ) -> None:
@@ -149,7 +149,7 @@ def wave_row(
     read_wave(values, values, shares, index, period_points, table)
 
 
-@_stage
+@_routine
 def shape_row(
     values: Row, us: Row, slopes: Row, shares: Row, index: Index, channel: int, table: np.ndarray, block: Block
 ) -> None:
@@ -190,7 +190,7 @@ def shape_row(
         values[i] += min(points - ONE, ONE) * (mean - values[i])
 
 
-@_stage
+@_routine
 def read_wave(values: Row, us: Row, shares: Row, index: Index, period_points: float, table: np.ndarray) -> None:
     """values: the wave at each position, 0..1; may be the row of the positions."""
     point_row(shares, index, us, period_points)
@@ -201,7 +201,7 @@ def read_wave(values: Row, us: Row, shares: Row, index: Index, period_points: fl
         values[i] = min(max(values[i], ZERO), ONE)
 
 
-@_stage
+@_routine
 def point_row(shares: Row, index: Index, us: Row, period_points: float) -> None:
     """index, shares: the wave's point at each position, and the part of the way to the next one."""
     for i in range(us.size):
@@ -211,7 +211,7 @@ def point_row(shares: Row, index: Index, us: Row, period_points: float) -> None:
         shares[i] = point - float32(index[i])
 
 
-@_stage
+@_routine
 def trace_row(
     values: Row,
     us: Row,
@@ -259,7 +259,7 @@ def trace_row(
         values[i] = min((core + (ONE - core) * glow) * strength, ONE)
 
 
-@_stage
+@_routine
 def beyond_px(intervals: np.ndarray, index: int, share: float, across: float) -> float:
     """Distance across beyond the interval at this point of (1025, 2), pixels; negative inside."""
     at, after = uint64(index), uint64(min(index + 1, 1024))

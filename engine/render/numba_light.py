@@ -1,6 +1,6 @@
 """Blending, tone and colour in Numba, a row of the picture at a time.
 
-The stages of shaders/blend.glsl, tone.glsl and light.glsl one by one; see numba_kernels.py for the rules.
+The steps of shaders/blend.glsl, tone.glsl and light.glsl one by one; see numba_kernels.py for the rules.
 """
 
 import math
@@ -9,8 +9,8 @@ import numpy as np
 
 from engine.render.compiling import float32, int32, uint64
 from engine.render.compiling import part as _part
-from engine.render.compiling import stage as _stage
-from engine.render.flash_levels import LINEAR
+from engine.render.compiling import routine as _routine
+from engine.render.flash_guard import LINEAR
 from engine.render.frame_block import BLEND, COLOUR, LAYER_DARK, RAMP, TONE
 from engine.render.numba_maths import (
     BLUE_LIGHT,
@@ -66,7 +66,7 @@ RAMP_STEPS = 16
 ONE_STEP = uint64(1)
 
 
-@_stage
+@_routine
 def linear_row(values: Row) -> None:
     """values: linear light of display values; see shaders/light.glsl."""
     for i in range(values.size):
@@ -74,13 +74,13 @@ def linear_row(values: Row) -> None:
         values[i] = value * (LIGHT_1 + value * (LIGHT_2 + value * LIGHT_3))
 
 
-@_stage
+@_routine
 def fill_row(values: Row, value: float) -> None:
     for i in range(values.size):
         values[i] = value
 
 
-@_stage
+@_routine
 def colour_row(layer: Rgb, values: Row, colour: np.ndarray) -> None:
     """layer (3, width): a layer's brightness times its colour."""
     for c in range(3):
@@ -88,7 +88,7 @@ def colour_row(layer: Rgb, values: Row, colour: np.ndarray) -> None:
             layer[c, i] = colour[c] * values[i]
 
 
-@_stage
+@_routine
 def darken_row(layer: Rgb, values: Row, channel: int, block: Block) -> None:
     """layer: without what the dark parts of a palette's colour lose; see `dark_losses`."""
     gain = block[TONE, 0]
@@ -99,7 +99,7 @@ def darken_row(layer: Rgb, values: Row, channel: int, block: Block) -> None:
                 layer[c, i] *= ONE - loss * (ONE - min(values[i] * gain, ONE))
 
 
-@_stage
+@_routine
 def add_row(picture: Rgb, values: Row, colour: np.ndarray, weight: float) -> None:
     """Plain add of one layer."""
     for c in range(3):
@@ -108,7 +108,7 @@ def add_row(picture: Rgb, values: Row, colour: np.ndarray, weight: float) -> Non
             picture[c, i] += light * values[i]
 
 
-@_stage
+@_routine
 def mix_row(picture: Rgb, values: Row, colour: np.ndarray, weight: float, block: Block) -> None:
     """`blend_row` of one layer without dodge, with the same weight everywhere: a layer over nothing is itself."""
     add, screen, difference, _ = block[BLEND]
@@ -121,7 +121,7 @@ def mix_row(picture: Rgb, values: Row, colour: np.ndarray, weight: float, block:
             picture[c, i] = below + weight * (blended - below)
 
 
-@_stage
+@_routine
 def blend_row(picture: Rgb, layer: Rgb, weights: Row, has_base: Row, block: Block) -> None:
     """Blend layer (3, width) over picture, weighted per pixel; it is the base where nothing was drawn before."""
     add, screen, difference, dodge = block[BLEND]
@@ -151,7 +151,7 @@ def blend_row(picture: Rgb, layer: Rgb, weights: Row, has_base: Row, block: Bloc
         has_base[i] = max(has_base[i], weights[i])
 
 
-@_stage
+@_routine
 def whole_row(picture: Rgb, layer: Rgb, weights: Row) -> None:
     """Simple mode: the layer is the picture, in levels."""
     for c in range(3):
@@ -159,9 +159,9 @@ def whole_row(picture: Rgb, layer: Rgb, weights: Row) -> None:
             picture[c, i] = layer[c, i] * weights[i] * WHITE
 
 
-@_stage
+@_routine
 def tone_row(picture: Rgb, block: Block) -> None:
-    """picture: from what the layers add up to, to levels 0..255. Each step once for all three colours: a stage is
+    """picture: from what the layers add up to, to levels 0..255. Each step once for all three colours: a routine is
     compiled again at each place that calls it."""
     brightness, tone = block[TONE, 0], block[TONE, 1]
     is_linear = block[COLOUR, 0] > ZERO
@@ -189,7 +189,7 @@ def tone_row(picture: Rgb, block: Block) -> None:
             values[i] = min(values[i], ONE) * WHITE
 
 
-@_stage
+@_routine
 def encode_row(values: Row) -> None:
     """values: from linear light to levels."""
     for i in range(values.size):
@@ -199,7 +199,7 @@ def encode_row(values: Row) -> None:
         values[i] = WHITE * (light * LIGHT_SLOPE if light < LIGHT_EDGE else bent)
 
 
-@_stage
+@_routine
 def roll_row(picture: Rgb) -> None:
     """picture: linear light, with what is brighter than the shoulder rolled off towards white."""
     for i in range(picture.shape[1]):
@@ -221,7 +221,7 @@ def roll_row(picture: Rgb) -> None:
         picture[0, i], picture[1, i], picture[2, i] = red, green, blue
 
 
-@_stage
+@_routine
 def ramp_row(picture: Rgb, shares: Row, index: Index, block: Block) -> None:
     """picture: levels, recoloured by their brightness along the palette's ramp; see shaders/light.glsl."""
     amount = block[COLOUR, 1]
@@ -239,7 +239,7 @@ def ramp_row(picture: Rgb, shares: Row, index: Index, block: Block) -> None:
             picture[c, i] += amount * (wanted - picture[c, i])
 
 
-@_stage
+@_routine
 def turn_hue_row(reds: Row, greens: Row, blues: Row, hue: float) -> None:
     """HSV hue shifted by `hue` turns."""
     for i in range(reds.size):
@@ -256,7 +256,7 @@ def turn_hue_row(reds: Row, greens: Row, blues: Row, hue: float) -> None:
         blues[i] = low + chroma * hue_share(sixths + TWO)
 
 
-@_stage
+@_routine
 def hue_share(sixths: float) -> float:
     """Share of a primary colour, 0..1, at this distance from its hue in sixths of a turn."""
     place = sixths - SIX * np.floor(sixths / SIX)

@@ -14,8 +14,8 @@ import numpy as np
 
 from engine.render.compiling import float32
 from engine.render.compiling import kernel as _kernel
-from engine.render.compiling import stage as _stage
-from engine.render.mask_look import HARD_EDGE, SOFT_EDGE
+from engine.render.compiling import routine as _routine
+from engine.render.masks import HARD_EDGE, SOFT_EDGE
 
 ZERO, HALF, ONE, TWO, THREE = (float32(value) for value in (0, 0.5, 1, 2, 3))
 WHITE = float32(255)
@@ -37,19 +37,19 @@ def pixels_touching(low: int, high: int, size: int, side: int) -> tuple[int, int
     return low * size // side, min((high * size + side - 1) // side, size)
 
 
-pixel_range = _stage(pixels_touching)  # compiled version
+pixel_range = _routine(pixels_touching)  # compiled version
 
 
-@_stage
+@_routine
 def texel_row(texels: np.ndarray, mask: np.ndarray, upper: int, lower: int, share: float) -> None:
     """texels (side,) float32: a row of 0..1, interpolated between two rows of the mask."""
     for i in range(texels.size):
         texels[i] = (mask[upper, i] * (ONE - share) + mask[lower, i] * share) / WHITE
 
 
-@_stage
+@_routine
 def covered(value: float, low: float, slope: float) -> float:
-    """Coverage of a value of 0..1; see mask_look.py."""
+    """Coverage of a value of 0..1; see masks.py."""
     t = min(max((value - low) * slope, ZERO), ONE)
     return t * t * (THREE - TWO * t)
 
@@ -63,7 +63,7 @@ def paint_masks(
     opacity: float,
     is_hard: bool,
 ) -> None:
-    """Paint `mask_look.Overlay` into `out`, (height, width, 3 or 4) uint8; a fourth channel becomes 255.
+    """Paint `masks.Overlay` into `out`, (height, width, 3 or 4) uint8; a fourth channel becomes 255.
 
     source (height, width, 3 or 4) uint8; masks (n, side, side) uint8; boxes from `mask_boxes` and colours
     from `object_colours`; opacity 0..1.
@@ -122,7 +122,7 @@ def paint_mask_row(
 
 
 def paint_ids(out: np.ndarray, masks: np.ndarray, boxes: np.ndarray, levels: np.ndarray) -> None:
-    """Paint `mask_look.IdPicture` into `out`, (height, width, 3 or 4) uint8; a fourth channel becomes 255.
+    """Paint `masks.IdPicture` into `out`, (height, width, 3 or 4) uint8; a fourth channel becomes 255.
 
     masks (n, side, side) uint8; boxes from `mask_boxes`; levels (n, 2) uint8, red and green of each.
     """

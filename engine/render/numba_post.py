@@ -1,6 +1,6 @@
-"""Bloom, glow, chromatic aberration, vignette and grain in Numba: the stages of shaders/post*.glsl one by one.
+"""Bloom, glow, chromatic aberration, vignette and grain in Numba: the steps of shaders/post*.glsl one by one.
 
-See post_look.py for the effects and numba_kernels.py for the rules that these kernels follow, too.
+See look.py for the effects and numba_kernels.py for the rules that these kernels follow, too.
 """
 
 import math
@@ -9,11 +9,9 @@ import numpy as np
 
 from engine.render.compiling import float32, int32, uint64
 from engine.render.compiling import kernel as _kernel
+from engine.render.compiling import routine as _routine
 from engine.render.compiling import small_kernel as _small_kernel
-from engine.render.compiling import stage as _stage
-from engine.render.numba_maths import BLUE_LIGHT, GREEN_LIGHT, HALF, ONE, RED_LIGHT, THREE, TWO, ZERO, Deep, Rgb, Row
-from engine.render.numba_pixels import between_row, fetch_row, one_number_each, unpack_row
-from engine.render.post_look import (
+from engine.render.look import (
     CHROMATIC_SHARE,
     GRAIN_GAIN,
     GRAIN_SIDE,
@@ -25,6 +23,23 @@ from engine.render.post_look import (
     grain_tile,
     pyramid_sizes,
     spreads,
+)
+from engine.render.numba_maths import (
+    BLUE_LIGHT,
+    GREEN_LIGHT,
+    HALF,
+    ONE,
+    RED_LIGHT,
+    THREE,
+    TWO,
+    ZERO,
+    Deep,
+    Rgb,
+    Row,
+    between_row,
+    fetch_row,
+    one_number_each,
+    unpack_row,
 )
 
 QUARTER = float32(0.25)
@@ -162,7 +177,7 @@ def add_risen(out: Light, own: Light, smaller: Light, own_weight: float, smaller
                 out[row, column, c] += softened * own_weight + risen * smaller_weight
 
 
-@_stage
+@_routine
 def spline(place: int, size: int) -> tuple[int, int, int, float, float]:
     """The three texels of the next smaller level around a place, clamped, and weights of the first and the third."""
     middle = place // 2
@@ -171,7 +186,7 @@ def spline(place: int, size: int) -> tuple[int, int, int, float, float]:
     return first, min(middle, size - 1), third, FAR if is_second else NEAR, NEAR if is_second else FAR
 
 
-@_stage
+@_routine
 def veil_row(light: Rgb, line: np.ndarray, veil: Light, row: int) -> None:
     """light (3, width + 8): the veil at each pixel of a row, interpolated, from its third number on. line: scratch."""
     height, width = veil.shape[0], veil.shape[1]
@@ -193,7 +208,7 @@ def veil_row(light: Rgb, line: np.ndarray, veil: Light, row: int) -> None:
             out[column * SHRINK + 3] = here + step * (THREE + HALF)
 
 
-@_stage
+@_routine
 def light_row(rgb: Rgb, light: Rgb) -> None:
     """rgb: with the light of the veil, less where the veil is brighter than white; see shaders/post.glsl."""
     for i in range(rgb.shape[1]):
@@ -206,7 +221,7 @@ def light_row(rgb: Rgb, light: Rgb) -> None:
         rgb[2, i] = math.sqrt(blue + third * kept * (ONE - blue))
 
 
-@_stage
+@_routine
 def shift_row(us: Row, vs: Row, row: int, width: int, height: int, shift: float) -> None:
     """us, vs: position of each pixel of the row, farther from the centre by `shift` in the corners, pixels."""
     half_w, half_h = float32(width) * HALF, float32(height) * HALF

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numba
@@ -16,31 +16,23 @@ import numpy as np
 from engine.errors import RenderError
 from engine.render.blue_noise import thresholds
 from engine.render.colour import layer_colours
-from engine.render.crossfade import PictureCrossfade
-from engine.render.fade_state import FadeChange, FadeState
-from engine.render.flash_guard import NO_LIMITS
-from engine.render.flash_levels import CELLS, sample_places
+from engine.render.fades import FadeChange, FadeState, LookSteps
+from engine.render.flash_guard import CELLS, NO_LIMITS, sample_places
 from engine.render.frame_block import pack_block
 from engine.render.isf.isf_file import ShaderState
-from engine.render.mask_look import IdPicture, Overlay, joined_mask, mask_boxes, object_colours
+from engine.render.look import PostLook
+from engine.render.masks import IdPicture, Overlay, joined_mask, mask_boxes, object_colours
 from engine.render.master import Finish, FlashGuardState, Master
 from engine.render.numba_code import ALL, FIRST, Compilation
-from engine.render.numba_finish import (
-    publish_deep,
-    publish_limited,
-    publish_picture,
-    sum_cells,
-    wide_thresholds,
-)
+from engine.render.numba_finish import publish_deep, publish_limited, publish_picture, sum_cells, wide_thresholds
 from engine.render.numba_kernels import draw_picture
 from engine.render.numba_masks import paint_ids, paint_masks
 from engine.render.numba_post import NumbaPost
-from engine.render.picture import Leaving, Matte, PictureInput
+from engine.render.picture import Matte, PictureCrossfade, PictureInput, ShownKind
 from engine.render.pixel_pool import PixelPool
-from engine.render.post_look import PostLook, between
-from engine.render.wave_table import bake_waves, shown_points
+from engine.render.shapes import bake_waves, shown_points
 from engine.system import openmp
-from engine.values import Segmentation, ShownPicture, VideoFrame
+from engine.values import Segmentation, ShownPicture
 
 log = logging.getLogger(__name__)
 
@@ -97,10 +89,11 @@ class NumbaRenderer:
         self._refused = ShaderState()
         self._is_closed = False
         self._cuts = 0
-        self._mixed = _Kept()
-        self._overlaid = _Kept()
-        self._marked = _Kept()
+        self._extra = _extra_pictures()
         self._matte: tuple[Segmentation | None, np.ndarray] = (None, _NOTHING)
+        self._steps = LookSteps(
+            look=self._draw_look, effects=self._draw_effects, mixed=self._dissolved, settle=lambda: None
+        )
         self.resize(width, height)
         compilation.wait(FIRST if is_live else ALL)
 
@@ -115,9 +108,7 @@ class NumbaRenderer:
         self._published = published
         self._deep: np.ndarray | None = None
         self._finish, self._is_luma = Finish(1.0, None), False
-        self._fade = FadeState()
-        self._side: np.ndarray | None = None
-        self._beneath: np.ndarray | None = None
+        self._fade = FadeState[np.ndarray]()
         self._size_px = (width, height)
         self._pool, self._published_pool = PixelPool(width, height, np.uint16), PixelPool(width, height)
         self._places = sample_places(width, height)
@@ -184,34 +175,23 @@ class NumbaRenderer:
                 publish_deep(deep, self._current, limits.maps, fade, self._is_luma, keeps_alpha)
             return deep
 
-    def show(self, picture: VideoFrame, before: VideoFrame | None = None, mix: float = 1.0) -> ShownPicture:
-        """`picture` alone, crossfaded from `before`; mixed on demand."""
-        fade = PictureCrossfade.of(picture, before, mix)
-        assert fade is not None
-        return self._shown(fade.size_px, partial(self._read_crossfade, fade))
-
-    def show_masks(
-        self, source: VideoFrame, found: Segmentation | None, *, is_hard: bool, opacity: float
-    ) -> ShownPicture:
-        """`source` with the objects' colours over it; painted on demand."""
-        overlay = Overlay(source=source, found=found, is_hard=is_hard, opacity=opacity)
-        return self._shown(overlay.size_px, partial(self._read_overlay, overlay))
-
-    def show_ids(self, found: Segmentation, size_px: tuple[int, int]) -> ShownPicture:
-        """The picture of object ids; painted on demand."""
-        return self._shown(size_px, partial(self._read_ids, IdPicture(found=found, size_px=size_px)))
+    def show(self, asked: ShownKind) -> ShownPicture:
+        """Layer 5 alone, objects over their picture, or their ids; painted on demand."""
+        width, height = asked.size_px
+        read_rgba = partial(self._read_shown, asked)
+        return ShownPicture(width=width, height=height, draw_texture=self._draw_no_texture, read_rgba=read_rgba)
 
     def close(self) -> None:
         """Release the memory. Idempotent."""
         if self._shaders is not None and not self._is_closed:
             self._shaders.close()
         self._is_closed = True
-        self._mixed, self._overlaid, self._marked = _Kept(), _Kept(), _Kept()
+        self._extra = _extra_pictures()
         self._matte = (None, _NOTHING)
         self._post.release()
         self._pool, self._published_pool = PixelPool(1, 1, np.uint16), PixelPool(1, 1)
         self._current = self._last = self._leaving = self._pool.take()
-        self._published, self._deep, self._side, self._beneath = self._published_pool.take(), None, None, None
+        self._published, self._deep, self._fade = self._published_pool.take(), None, FadeState()
 
     @contextmanager
     def _drawing(self) -> Iterator[None]:
@@ -229,43 +209,9 @@ class NumbaRenderer:
     def _draw_no_texture(self) -> None:
         self._require_open()
 
-    def _shown(self, size_px: tuple[int, int], read_rgba: Callable[[], np.ndarray]) -> ShownPicture:
-        width, height = size_px
-        return ShownPicture(width=width, height=height, draw_texture=self._draw_no_texture, read_rgba=read_rgba)
-
-    def _read_crossfade(self, fade: PictureCrossfade) -> np.ndarray:
+    def _read_shown(self, asked: ShownKind) -> np.ndarray:
         with self._drawing():
-            return self._mix(fade)
-
-    def _mix(self, fade: PictureCrossfade) -> np.ndarray:
-        """(height, width, 4) uint8, opaque; the same array while the fade is unchanged."""
-
-        def paint(out: np.ndarray) -> None:
-            mixed = fade.picture.pixels[..., :3]
-            if fade.before is not None:
-                mixed = cv2.addWeighted(fade.before.pixels[..., :3], 1 - fade.mix, mixed, fade.mix, 0)
-            out[..., :3], out[..., 3] = mixed, 255
-
-        return self._mixed.read(fade, paint)
-
-    def _read_overlay(self, overlay: Overlay) -> np.ndarray:
-        def paint(out: np.ndarray) -> None:
-            found = overlay.found
-            masks = _NO_MASKS if found is None else _plain(found.masks)
-            colours = object_colours([each.id for each in found.objects] if found else [])
-            pixels = _plain(overlay.source.pixels)
-            paint_masks(out, pixels, masks, mask_boxes(masks), colours, overlay.opacity, overlay.is_hard)
-
-        with self._drawing():
-            return self._overlaid.read(overlay, paint)
-
-    def _read_ids(self, ids: IdPicture) -> np.ndarray:
-        def paint(out: np.ndarray) -> None:
-            masks = _plain(ids.found.masks)
-            paint_ids(out, masks, mask_boxes(masks), ids.levels)
-
-        with self._drawing():
-            return self._marked.read(ids, paint)
+            return self._extra[type(asked)].read(asked)
 
     def _matte_mask(self, matte: Matte | None) -> np.ndarray:
         """(side, side) uint8; computed once per result."""
@@ -287,7 +233,7 @@ class NumbaRenderer:
         fade = PictureCrossfade.of(picture.layer5, picture.layer5_before, picture.layer5_mix)
         if fade is None or fade.before is None:
             return None if fade is None else fade.picture.pixels
-        return self._mix(fade)
+        return self._extra[PictureCrossfade].read(fade)
 
     def _draw_with_shaders(self, picture: PictureInput) -> None:
         if self._shaders is not None:
@@ -298,7 +244,7 @@ class NumbaRenderer:
                 return
         drawn = self._draw_looks(picture)
         if self._shaders is None or not self._shaders.is_incomplete or not self._has_picture:  # else the last one stays
-            self._current = drawn
+            self._current = self._fade.shown = drawn
         self._has_picture = True
 
     def _lose_shaders(self, error: RenderError) -> None:
@@ -312,50 +258,17 @@ class NumbaRenderer:
     def _draw_looks(self, picture: PictureInput) -> np.ndarray:
         """Draw the finished look; during a dissolve both finished looks and their mixture.
 
-        As in gl_dissolve.py: `_last` and `_leaving` are the trails of the two, and `_side` is the picture that the
-        incoming one is mixed with.
+        `_last` and `_leaving` are the trails of the two.
         """
-        fade = picture.leaving
-        self._follow(fade)
+        if self._fade.follow(picture.leaving) in (FadeChange.BEGIN, FadeChange.HOLD):
+            self._leaving, self._last = self._last, np.zeros_like(self._last)
         if picture.cuts != self._cuts:
             self._cuts = picture.cuts
             self._last = np.zeros_like(self._last)
-        leaving = None if fade is None or self._fade.is_still else fade.picture
-        if fade is not None and leaving is not None and any(each.is_shared for each in picture.shaders):
-            return self._draw_morph(picture, leaving, fade)
-        if fade is not None and leaving is not None:
-            self._leaving = self._draw_look(leaving, self._leaving, is_leaving=True)
-            old = self._draw_effects(leaving, self._leaving, leaving.look.post, is_leaving=True)
-            self._side = old if self._beneath is None else self._dissolved(self._beneath, old, fade.revealed)
-        self._last = self._draw_look(picture, self._last)
-        new = self._draw_effects(picture, self._last, picture.look.post)
-        return new if fade is None or self._side is None else self._dissolved(self._side, new, self._fade.mix_of(fade))
-
-    def _follow(self, fade: Leaving | None) -> None:
-        """Assign the roles before a picture is drawn, as `Dissolve.follow` does."""
-        change = self._fade.follow(fade, has_side=self._side is not None)
-        if change is FadeChange.END:
-            self._side = self._beneath = None
-        elif change is FadeChange.BEGIN:
-            self._side, self._beneath = None, self._side
-        elif change in (FadeChange.HOLD, FadeChange.FREEZE):
-            self._side, self._beneath = self._current if self._has_picture else None, None
-        if change in (FadeChange.BEGIN, FadeChange.HOLD):
-            self._leaving, self._last = self._last, np.zeros_like(self._last)
-
-    def _draw_morph(self, picture: PictureInput, leaving: PictureInput, fade: Leaving) -> np.ndarray:
-        """Two looks with the same shaders: their pictures are mixed before them, and inputs and amounts move."""
-        self._side = None
-        seen = 1.0 if self._beneath is None else 1 - (1 - fade.revealed) * (1 - fade.mix)  # above what is beneath
-        share = min(1.0, fade.mix / seen) if seen else 0.0
-        self._leaving = self._draw_look(leaving, self._leaving, is_leaving=True)
-        self._last = self._draw_look(picture, self._last)
-        mixed = self._dissolved(self._leaving, self._last, share)
-        drawn = self._draw_effects(picture, mixed, between(leaving.look.post, picture.look.post, share))
-        return drawn if self._beneath is None else self._dissolved(self._beneath, drawn, seen)
+        return self._fade.draw(picture, self._steps)
 
     def _draw_effects(
-        self, picture: PictureInput, drawn: np.ndarray, post: PostLook, *, is_leaving: bool = False
+        self, picture: PictureInput, drawn: np.ndarray, post: PostLook, *, is_leaving: bool
     ) -> np.ndarray:
         """The picture after the shader slots, and after bloom, grain and so on, (height, width, 4) uint16."""
         is_luma = picture.look.is_alpha_luma
@@ -373,9 +286,9 @@ class NumbaRenderer:
         cv2.addWeighted(leaving, 1 - mix, coming, mix, 0, out)
         return out
 
-    def _draw_look(self, picture: PictureInput, last: np.ndarray, *, is_leaving: bool = False) -> np.ndarray:
-        """(height, width, 4) uint16; `last` is the look's own last picture."""
-        look = picture.look
+    def _draw_look(self, picture: PictureInput, *, is_leaving: bool, is_last: bool) -> np.ndarray:
+        """(height, width, 4) uint16, onto the look's own trail."""
+        look, last = picture.look, self._leaving if is_leaving else self._last
         layer5 = self._layer5_pixels(picture, is_leaving=is_leaving)
         image = _NO_IMAGE if layer5 is None else _plain(layer5)
         indices = _NOTHING if picture.region is None else picture.region.indices
@@ -394,6 +307,10 @@ class NumbaRenderer:
         mask = _NOTHING if layer5 is None else self._matte_mask(picture.matte)
         tables = bake_waves(look, picture.waves, self._size_px, shown)
         draw_picture(out, last, tables, block, image, mask, _plain(indices))
+        if is_leaving:
+            self._leaving = out
+        else:
+            self._last = out
         return out
 
     def _sum_cells(self) -> np.ndarray:
@@ -413,27 +330,53 @@ class NumbaRenderer:
         return out
 
 
-_Asked = TypeVar("_Asked", PictureCrossfade, Overlay, IdPicture)
-
-
 class _Kept:
     """An extra picture, painted only when the request changes."""
 
-    def __init__(self) -> None:
-        self._asked: PictureCrossfade | Overlay | IdPicture | None = None
+    def __init__(self, paint: Callable[[np.ndarray, Any], None]) -> None:
+        self._paint = paint
+        self._asked: ShownKind | None = None
         self._pixels: np.ndarray | None = None
         self._pool = PixelPool(1, 1)
 
-    def read(self, asked: _Asked, paint: Callable[[np.ndarray], None]) -> np.ndarray:
+    def read(self, asked: ShownKind) -> np.ndarray:
         """(height, width, 4) uint8, opaque; the same array while nothing is new."""
-        if self._pixels is None or not asked.is_same(self._asked):
+        if self._pixels is None or asked != self._asked:
             width, height = asked.size_px
             if not self._pool.makes(width, height):
                 self._pool = PixelPool(width, height)
             out = self._pool.take()
-            paint(out)
+            self._paint(out, asked)
             self._asked, self._pixels = asked, out
         return self._pixels
+
+
+def _extra_pictures() -> dict[type[ShownKind], _Kept]:
+    return {
+        PictureCrossfade: _Kept(_paint_crossfade),
+        Overlay: _Kept(_paint_overlay),
+        IdPicture: _Kept(_paint_ids),
+    }
+
+
+def _paint_crossfade(out: np.ndarray, fade: PictureCrossfade) -> None:
+    mixed = fade.picture.pixels[..., :3]
+    if fade.before is not None:
+        mixed = cv2.addWeighted(fade.before.pixels[..., :3], 1 - fade.mix, mixed, fade.mix, 0)
+    out[..., :3], out[..., 3] = mixed, 255
+
+
+def _paint_overlay(out: np.ndarray, overlay: Overlay) -> None:
+    found = overlay.found
+    masks = _NO_MASKS if found is None else _plain(found.masks)
+    colours = object_colours([each.id for each in found.objects] if found else [])
+    pixels = _plain(overlay.source.pixels)
+    paint_masks(out, pixels, masks, mask_boxes(masks), colours, overlay.opacity, overlay.is_hard)
+
+
+def _paint_ids(out: np.ndarray, ids: IdPicture) -> None:
+    masks = _plain(ids.found.masks)
+    paint_ids(out, masks, mask_boxes(masks), ids.levels)
 
 
 def _plain(pixels: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import NoGLError, RenderError
 from engine.render.egl_devices import gpu_choice
-from engine.render.isf.dates import DateAt, date_live
+from engine.render.isf.clocks import DateAt, date_live
 from engine.render.picture import Renderer
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ import numpy as np
 
 from engine.render.isf.isf_file import ShaderSlot, ShaderState
 from engine.render.look import Look
+from engine.render.masks import IdPicture, Overlay
 from engine.render.master import FlashGuardState
 from engine.values import ChannelFeatures, Segmentation, ShownPicture, TextureRef, VideoFrame
 
@@ -23,7 +24,7 @@ class RegionMap:
 class Matte:
     """Cuts out a part of layer 5: its weight, or in simple mode its picture, is multiplied by the kept share.
 
-    The kept share is the coverage (mask_look.py) of the maximum of all masks per texel, or 1 minus that. The segmented
+    The kept share is the coverage (masks.py) of the maximum of all masks per texel, or 1 minus that. The segmented
     picture is fitted to layer 5 as layer 5 is to the Multiverse, and mirrored with it; a finished picture is not.
     """
 
@@ -93,6 +94,43 @@ class Leaving:
     """The `mix` at which a still was on screen: it goes from there to 1."""
 
 
+@dataclass(frozen=True, slots=True)
+class PictureCrossfade:
+    """The crossfade of layer 5: (1 - mix) x before + mix x picture, each channel rounded to the nearest of 0..255;
+    only `picture` without a `before`."""
+
+    picture: VideoFrame
+    before: VideoFrame | None
+    """The picture that fades out, of the same size, or None."""
+    mix: float
+    """Between 0 and 1 with a `before`; else 1."""
+
+    @classmethod
+    def of(
+        cls, picture: VideoFrame | None, before: VideoFrame | None = None, mix: float = 1.0
+    ) -> "PictureCrossfade | None":
+        """The crossfade at this `mix`, reduced to one picture if only one is visible; None without `picture`.
+
+        Pictures of different sizes cannot be mixed: only the new one is shown.
+        """
+        if picture is None:
+            return None
+        if before is None or mix >= 1 or before is picture or before.pixels.shape != picture.pixels.shape:
+            return cls(picture, None, 1.0)
+        if mix <= 0:
+            return cls(before, None, 1.0)
+        return cls(picture, before, mix)
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Width and height."""
+        height, width = self.picture.pixels.shape[:2]
+        return width, height
+
+
+ShownKind = PictureCrossfade | Overlay | IdPicture
+
+
 class Renderer(Protocol):
     """Draws pictures, one at a time: `draw`, `wait`, then `texture` and `read_rgba` give that picture.
 
@@ -139,22 +177,11 @@ class Renderer(Protocol):
     def texture(self) -> TextureRef | None:
         """The finished picture on the GPU, valid until the next `draw`; None from Numba."""
 
-    def show(self, picture: VideoFrame, before: VideoFrame | None = None, mix: float = 1.0) -> ShownPicture:
-        """`picture` alone, crossfaded from `before` like layer 5, without the look's effects.
+    def show(self, asked: ShownKind) -> ShownPicture:
+        """An extra picture without the look's effects: layer 5 alone, objects over their picture, or their ids.
 
         Returns at once. The result is drawn on demand and is valid until the next `draw`.
         """
-
-    def show_masks(
-        self, source: VideoFrame, found: Segmentation | None, *, is_hard: bool, opacity: float
-    ) -> ShownPicture:
-        """`source` with each object's colour mixed in by `opacity` x coverage, as `mask_look.Overlay` says.
-
-        The masks are stretched over all of it. Drawn on demand, as in `show`.
-        """
-
-    def show_ids(self, found: Segmentation, size_px: tuple[int, int]) -> ShownPicture:
-        """The picture of object ids, `size_px` (width, height), as `mask_look.IdPicture` says; drawn on demand."""
 
     def read_rgba(self) -> np.ndarray:
         """The finished picture of this frame, (height, width, 4) uint8, row 0 at the top. Read back once per picture.

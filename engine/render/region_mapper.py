@@ -15,7 +15,7 @@ from engine.system.reporting import Report
 from engine.values import Segmentation, VideoFrame
 
 if TYPE_CHECKING:
-    from engine.render.mask_regions import ObjectRegions
+    from engine.render.region_maps import ObjectRegions
 
 log = logging.getLogger(__name__)
 
@@ -121,15 +121,12 @@ class RegionMapper:
             indices = self._edges
         else:
             indices = region_maps.colour_regions(
-                pixels,
-                hue_offset=settings.hue_offset,
-                sat_min=settings.sat_min,
-                is_equalised=settings.is_equalised,
+                pixels, hue_offset=settings.hue_offset, sat_min=settings.sat_min, is_equalised=settings.is_equalised
             )
         return _shown(indices, settings)
 
     def _object_regions(self) -> "ObjectRegions":
-        from engine.render.mask_regions import ObjectRegions
+        from engine.render.region_maps import ObjectRegions
 
         if self._objects is None:
             self._objects = ObjectRegions()

@@ -8,6 +8,33 @@ from itertools import permutations
 import cv2
 import numpy as np
 
+from engine.values import Segmentation
+
+
+def small_size(picture_px: tuple[int, int], widest_px: int) -> tuple[int, int]:
+    """Width and height with these proportions, `widest_px` wide at most."""
+    width, height = picture_px
+    if width <= widest_px:
+        return width, height
+    return widest_px, max(1, round(height * widest_px / width))
+
+
+def objects_seen(found: Segmentation, widest_px: int) -> np.ndarray:
+    """(height, width) uint8 in the proportions of the picture: 0 for none, else 1 + index in `found.objects`.
+
+    The first of overlapping objects wins. Masks are scaled bilinearly and then thresholded at one half: the other order
+    would give jagged edges. OpenCV; not for the render thread.
+    """
+    size_px = small_size(found.picture_px, widest_px)
+    seen = np.zeros(size_px[::-1], np.uint8)
+    for place in range(len(found.objects) - 1, -1, -1):
+        scaled = cv2.resize(found.masks[place], size_px, interpolation=cv2.INTER_LINEAR)
+        # 255 inside, 0 outside. As integers, above 127.5 means at least 128.
+        inside = cv2.compare(scaled, 127, cv2.CMP_GT)  # type: ignore[call-overload]  # it takes a number, too
+        seen = (seen & ~inside) | (inside & (1 + place))
+    return seen
+
+
 MAX_PX = 320
 _BT601 = np.array([0.299, 0.587, 0.114], np.float32) / 255
 _QUARTERS = (0.25, 0.5, 0.75)
@@ -123,3 +150,27 @@ def _split(luma: np.ndarray, sample: np.ndarray, is_equalised: bool) -> np.ndarr
         lowest = start + 1
     regions: np.ndarray = np.digitize(luma, thresholds).astype(np.uint8)
     return regions
+
+
+class ObjectRegions:
+    """Assigns regions to objects; an object keeps its region while it is found in every result.
+
+    The best object gets region 0, the next 1, 2 and 3; a new one gets the first free region. So layers do not swap when
+    scores cross. Without tracking, ids are ranks, so regions follow the rank.
+    """
+
+    def __init__(self) -> None:
+        self._region_of: dict[int, int] = {}
+
+    def compute(self, found: Segmentation, *, background: int) -> np.ndarray:
+        """(height, width) uint8 0..3, at most 320 wide; `background` where no object with a region is visible."""
+        self._assign([each.id for each in found.objects])
+        regions = [self._region_of.get(each.id, background) for each in found.objects]
+        return np.array([background, *regions], np.uint8).take(objects_seen(found, MAX_PX))
+
+    def _assign(self, ids: list[int]) -> None:
+        """Assign regions to these objects, best first."""
+        kept = {number: self._region_of[number] for number in ids if number in self._region_of}
+        free = [region for region in range(REGIONS) if region not in kept.values()]
+        newcomers = [number for number in ids if number not in kept]
+        self._region_of = kept | dict(zip(newcomers, free, strict=False))

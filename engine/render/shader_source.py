@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import moderngl
 
@@ -56,6 +57,29 @@ def compile_program(
         return context.program(vertex_shader=read_shader(vertex, folder=vertex_folder)[0], fragment_shader=text)
     except moderngl.Error as error:
         raise RenderError(f"the GL driver rejects shader {name}: {name_places(str(error), files)}") from error
+
+
+class Pass:
+    """A program that draws over a whole target. Render thread, context current."""
+
+    def __init__(self, context: moderngl.Context, name: str, defines: tuple[str, ...] = (), **units: int) -> None:
+        """Compile `<name>.glsl`. `units`: by sampler its texture unit; one that the compiler removed is left out."""
+        self.program = compile_program(context, name, defines)
+        self._vertices = context.vertex_array(self.program, [])
+        for sampler, unit in units.items():
+            if sampler in self.program:
+                self.program[sampler] = unit
+
+    def __setitem__(self, uniform: str, value: Any) -> None:
+        self.program[uniform] = value
+
+    def draw(self, into: moderngl.Framebuffer) -> None:
+        into.use()
+        self._vertices.render(moderngl.TRIANGLES, vertices=3)
+
+    def release(self) -> None:
+        self.program.release()
+        self._vertices.release()
 
 
 def uniform(program: moderngl.Program, name: str) -> moderngl.Uniform:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.audio.portaudio import DeviceListing
+from engine.audio.devices import DeviceListing
 from engine.cli.main import main
 from engine.cli.probe import Probe
 from engine.cli.standard_streams import print_any_name

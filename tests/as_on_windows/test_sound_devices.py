@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from engine.audio import device_names, portaudio
+from engine.audio import device_names, devices
 from engine.audio.device import DeviceCapture
 from engine.audio.devices import find_device, list_devices
 from engine.audio.output import DeviceOutput
@@ -176,7 +176,7 @@ def test_com_stays_initialised_with_portaudio_and_a_failure_is_one_warning(monke
     windows = FakeWindows.installed(monkeypatch)
     monkeypatch.setattr(sys, "platform", "win32")
     windows.answers["CoInitializeEx"] = CO_E_NOTINITIALIZED
-    with portaudio.com_apartment():
+    with devices.com_apartment():
         assert windows.called("CoUninitialize") == []
     assert windows.called("CoUninitialize") == [], "nothing to uninitialise after a failure"
     assert [record.getMessage() for record in caplog.records] == [
@@ -186,5 +186,5 @@ def test_com_stays_initialised_with_portaudio_and_a_failure_is_one_warning(monke
     with monkeypatch.context() as other:
         other.setitem(sys.modules, "_sounddevice", None)  # keeps PortAudio from starting again
         with pytest.raises(ImportError):
-            portaudio.load_portaudio()
+            devices.load_portaudio()
     assert len(windows.called("CoIncrementMTAUsage")) == 1

@@ -9,7 +9,8 @@ import sys
 
 import numpy as np
 
-from engine.audio import AudioSettings, open_audio
+from engine.audio.open import open_audio
+from engine.audio.settings import AudioSettings
 from engine.errors import AudioError
 from engine.system.clock import SystemClock
 

@@ -11,9 +11,9 @@ import sys
 import numpy as np
 
 import osc_schema
+from engine.audio.devices import session
 from engine.audio.open import open_capture
 from engine.audio.output import DeviceOutput
-from engine.audio.portaudio import session
 from engine.live.rvc.desk import VoiceDesk
 from engine.live.rvc.link import VoiceTiming
 from engine.system.clock import SystemClock

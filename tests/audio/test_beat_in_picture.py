@@ -27,7 +27,7 @@ def test_the_tempo_follows_the_sound_if_it_is_the_source(tmp_path: Path, source:
         }
     )
     with open_engine(config) as engine:
-        parts = engine._parts
+        parts = engine._parts.desk
         before, counted_s = 0, []
         for frame in engine.frames(seconds=5.5 if source == "beat" else 3.5):
             beats = int(parts.dispatcher.feedback.beat.beat)

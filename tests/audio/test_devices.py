@@ -153,7 +153,7 @@ def test_the_devices_command_lists_all_but_the_networks_pictures_unasked(run_dev
 
 CHOICE = """
 {prelude}
-from engine.audio import open_audio
+from engine.audio.open import open_audio
 from engine.system.clock import SystemClock
 from engine.errors import AudioError
 try:

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.audio.crossover import CROSSOVERS_HZ, BandSplitter, band_responses
-from engine.audio.layout import ChannelLayout, resolve_layout
+from engine.audio.layout import CROSSOVERS_HZ, BandSplitter, ChannelLayout, band_responses, resolve_layout
 from engine.audio.settings import AudioSettings
 
 RATE_HZ = 48_000

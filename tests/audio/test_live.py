@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from engine.audio import AudioSettings, open_audio
 from engine.audio.input import LiveAudio
+from engine.audio.open import open_audio
 from engine.audio.ring import SampleRing
+from engine.audio.settings import AudioSettings
 from engine.audio.steady_reader import SteadyReader
 from engine.errors import UsageError
 from engine.system.clock import SystemClock

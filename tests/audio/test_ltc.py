@@ -5,8 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from engine.audio.ltc import LtcDecoder, LtcFrame
-from engine.audio.ltc_tap import LtcTap
+from engine.audio.ltc import LtcDecoder, LtcFrame, LtcTap
 from tests.support.long_form import in_long_form
 from tests.support.ltc_signal import FPS, Label, LtcSignal, ltc_signal, wow
 

@@ -135,7 +135,7 @@ def has_ipv6() -> bool:
 
 def test_sinks_of_every_picture_are_listed_by_their_labels() -> None:
     with open_engine(Config(width=64, height=64, audio="demo", renderer="numba", sinks=("null",))) as engine:
-        sinks = engine._parts.sinks
+        sinks = engine._parts.outputs.sinks
         for picture in ("sd", "sam3_mask"):
             sinks.add_picture(picture, 64, 64)
             sinks.start(SinkSpec(kind="null", argument=picture, picture=picture))

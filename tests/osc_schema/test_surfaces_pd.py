@@ -152,7 +152,7 @@ def test_a_control_in_pd_and_the_engine_move_each_other(open_bench: Callable[[An
         bench.wait(lambda: bench.printed("angle")[-1] == "set 12.5", "the change of a number")
         bench.wait(lambda: bench.printed("wrap")[-1] == "set 1", "the change of a menu")
         bench.wait(lambda: "red" in bench.printed("prompt")[-1], "the change of a text")
-        tell = engine._parts.dispatcher.feedback.tell
+        tell = engine._parts.desk.dispatcher.feedback.tell
         tell("/sam3/objects", 2)
         tell("/sam3/object/1", 7, 1, 0.875, 0.25, 0.75, 0.125, 0.5)
         tell("/sam3/object/2", 8, 1, 0.5, 0.5, 0.5, 0.125, 0.5)

@@ -94,7 +94,7 @@ def test_nothing_is_compiled_during_a_show(new_kernel: Callable[..., Kernel]) ->
         fill(np.zeros(4, np.float32))
 
 
-def test_cached_code_is_not_used_after_a_change_of_a_file_that_its_stages_or_numbers_come_from(
+def test_cached_code_is_not_used_after_a_change_of_a_file_that_its_routines_or_numbers_come_from(
     new_kernel: Callable[..., Kernel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Numba itself looks at the kernel's own file only."""
@@ -114,7 +114,7 @@ def test_the_stamp_covers_all_files_that_kernels_import() -> None:
     for file in folder.glob("numba_*.py"):
         if file.name not in ("numba_renderer.py", "numba_code.py"):  # no kernels
             imported |= set(re.findall(r"^from engine\.render\.(\w+) import", file.read_text("utf-8"), re.MULTILINE))
-    numbers = {f"{name}.py" for name in imported if not name.startswith("numba_")}
+    numbers = {name for name in imported if not name.startswith("numba_")}
     assert numbers == set(compiling.NUMBER_FILES)
 
 

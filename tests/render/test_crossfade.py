@@ -12,7 +12,8 @@ import pytest
 from engine.bench.render_reference import draw_reference
 from engine.errors import RenderError
 from engine.render import Renderer
-from engine.render.crossfade import PictureCrossfade
+from engine.render.masks import IdPicture, Overlay
+from engine.render.picture import PictureCrossfade
 from engine.values import VideoFrame
 
 SIMPLE = {"/mode": "simple"}
@@ -163,7 +164,7 @@ def test_a_frozen_picture_stays_while_its_crossfade_continues(renderer: Renderer
     fade(renderer, SIMPLE, after, before, 0.25, (16, 16))
     frozen = SIMPLE | {"/master/freeze": True}
     assert (fade(renderer, frozen, after, before, 0.75)[..., :3] == 50).all()
-    assert (renderer.show(after, before, 0.75).read_rgba()[..., :3] == 150).all()
+    assert (renderer.show(PictureCrossfade.of(after, before, 0.75)).read_rgba()[..., :3] == 150).all()
     assert (renderer.read_rgba()[..., :3] == 50).all()
     assert (fade(renderer, SIMPLE, after, before, 1.0)[..., :3] == 200).all()
 
@@ -184,7 +185,7 @@ def test_sinks_and_other_pictures_do_not_change_the_main_picture(gl: Renderer, f
         gl._context.enable(moderngl.BLEND)
         gl._context.blend_func = moderngl.ONE, moderngl.ONE
         gl._context.enable_direct(0xFFFF)  # no such capability: leaves a GL error
-        beside = gl.show(noise(5, (33, 20)), noise(6, (33, 20)), 0.5)
+        beside = gl.show(PictureCrossfade.of(noise(5, (33, 20)), noise(6, (33, 20)), 0.5))
         beside.draw_texture()
         assert apart(beside.read_rgba(), opaque(mixed(noise(5, (33, 20)), noise(6, (33, 20)), 0.5))) <= 1
         assert (fade(gl, {"/layer/5/intensity": 0.5}, noise(1), noise(2), 0.4) == expected).all()
@@ -197,13 +198,13 @@ def test_a_shown_crossfade_has_its_own_size_and_no_effects_of_the_look(
     draw(renderer, {"/master/fade": 0.5, "/layer/5/mirror": True, "/multiverse/alpha": "luma"}, size=(32, 18))
     card = f_card(*size)
     picture = frame(np.ascontiguousarray(card[..., :3]))
-    shown = renderer.show(picture)
+    shown = renderer.show(PictureCrossfade.of(picture))
     assert (shown.width, shown.height) == size
     assert (shown.read_rgba() == card).all()
     upside_down = frame(np.ascontiguousarray(card[::-1, :, :3]))
-    half = renderer.show(picture, upside_down, 0.5).read_rgba()
+    half = renderer.show(PictureCrossfade.of(picture, upside_down, 0.5)).read_rgba()
     assert apart(half, opaque(mixed(picture, upside_down, 0.5))) <= 1
-    assert (renderer.show(picture, upside_down, 0.0).read_rgba() == card[::-1]).all()
+    assert (renderer.show(PictureCrossfade.of(picture, upside_down, 0.0)).read_rgba() == card[::-1]).all()
 
 
 def test_a_shown_texture_is_upright_opaque_and_of_exactly_its_size(
@@ -217,28 +218,34 @@ def test_a_shown_texture_is_upright_opaque_and_of_exactly_its_size(
     picture, black = frame(np.ascontiguousarray(card[..., :3])), frame((0, 0, 0), (64, 32))
     for mix in (1.0, 0.5):
         fade(gl, SIMPLE, picture, black, mix, (64, 48))  # layer 5 shows the same: not mixed a second time
-        texture = gl.show(picture, black, mix).draw_texture()
+        texture = gl.show(PictureCrossfade.of(picture, black, mix)).draw_texture()
         assert (texture.width, texture.height) == (64, 32)
         assert apart(read(texture.glo, 64, 32), opaque(mixed(picture, black, mix))) <= 1
     assert gl._shown._beside is None
     gl.resize(64, 48)
-    texture = gl.show(black).draw_texture()
+    texture = gl.show(PictureCrossfade.of(black)).draw_texture()
     assert (read(texture.glo, 64, 32) == (0, 0, 0, 255)).all()
 
 
-def test_numba_has_no_texture_to_show(cpu: Renderer) -> None:
-    assert cpu.show(noise(1)).draw_texture() is None
+def test_numba_has_no_texture_to_show(cpu: Renderer, found: Callable) -> None:
+    nothing = found([])
+    for asked in (
+        PictureCrossfade.of(noise(1)),
+        Overlay(source=noise(1), found=nothing, is_hard=True, opacity=1.0),
+        IdPicture(found=nothing, size_px=(8, 8)),
+    ):
+        assert cpu.show(asked).draw_texture() is None
 
 
 def test_a_shown_picture_is_drawn_on_demand_and_only_once(renderer: Renderer) -> None:
     picture, before = noise(1), noise(2)
-    shown = renderer.show(picture, before, 0.5)
+    shown = renderer.show(PictureCrossfade.of(picture, before, 0.5))
     picture.pixels[:] = before.pixels  # pixels are read only on demand
     first = shown.read_rgba()
     assert (first == opaque(before.pixels)).all()
     picture.pixels[:] = 0
-    assert renderer.show(picture, before, 0.5).read_rgba() is first
-    assert renderer.show(picture, before, 0.6).read_rgba() is not first
+    assert renderer.show(PictureCrossfade.of(picture, before, 0.5)).read_rgba() is first
+    assert renderer.show(PictureCrossfade.of(picture, before, 0.6)).read_rgba() is not first
 
 
 def test_a_kept_shown_picture_is_not_drawn_over(renderer: Renderer, fade: Callable) -> None:
@@ -246,7 +253,7 @@ def test_a_kept_shown_picture_is_not_drawn_over(renderer: Renderer, fade: Callab
     kept = []
     for step in range(12):
         fade(renderer, SIMPLE if step % 2 else {}, after, before, step / 12)
-        rgba = renderer.show(after, before, step / 12).read_rgba()
+        rgba = renderer.show(PictureCrossfade.of(after, before, step / 12)).read_rgba()
         kept.append((rgba, rgba.copy()))
     assert all((rgba == copy).all() for rgba, copy in kept)
 
@@ -257,11 +264,11 @@ def test_read_only_pictures_are_shown_too(renderer: Renderer, fade: Callable) ->
         one.pixels.flags.writeable = False
     rgba = fade(renderer, SIMPLE, *pictures, 0.5, (64, 48))
     assert apart(rgba, opaque(mixed(*pictures, 0.5))) <= 1
-    assert (renderer.show(*pictures, 0.5).read_rgba() == rgba).all()
+    assert (renderer.show(PictureCrossfade.of(*pictures, 0.5)).read_rgba() == rgba).all()
 
 
 def test_a_closed_renderer_shows_nothing(renderer: Renderer) -> None:
-    shown = renderer.show(noise(1))
+    shown = renderer.show(PictureCrossfade.of(noise(1)))
     shown.read_rgba()
     renderer.close()
     for ask in (shown.read_rgba, shown.draw_texture):
@@ -277,7 +284,5 @@ def test_crossfade_visibility_is_decided_without_a_renderer() -> None:
         assert alone is not None and (alone.picture, alone.before, alone.mix) == (seen, None, 1.0)
     both = PictureCrossfade.of(one, other, 0.3)
     assert both is not None and (both.picture, both.before, both.mix, both.size_px) == (one, other, 0.3, (9, 7))
-    assert both.is_same(PictureCrossfade.of(one, other, 0.3)) and not both.is_same(None)
-    assert not both.is_same(PictureCrossfade.of(one, other, 0.4)) and not both.is_same(
-        PictureCrossfade.of(other, one, 0.3)
-    )
+    assert both == PictureCrossfade.of(one, other, 0.3)
+    assert both not in (PictureCrossfade.of(one, other, 0.4), PictureCrossfade.of(other, one, 0.3))

@@ -9,7 +9,7 @@ from PIL import Image
 
 from engine.models.sd import pixels
 from engine.render import Renderer
-from engine.render.gl_fitted import FittedPicture
+from engine.render.gl_publish import FittedPicture
 from engine.render.gl_textures import Target
 from engine.render.readback import Readback
 

@@ -7,8 +7,16 @@ import numpy as np
 import pytest
 
 from engine.render import Renderer
-from engine.render.flash_guard import FlashGuard, Limits
-from engine.render.flash_levels import CELLS, box_means, box_minima, gain_for, luminance, sample_places
+from engine.render.flash_guard import (
+    CELLS,
+    FlashGuard,
+    Limits,
+    box_means,
+    box_minima,
+    gain_for,
+    luminance,
+    sample_places,
+)
 from tests.render.wcag_flashes import (
     flashing_share_of_a_field,
     general_flashes,

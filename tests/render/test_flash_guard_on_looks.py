@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engine import Config, open_engine
-from engine.render.flash_levels import CELLS
+from engine.render.flash_guard import CELLS
 from tests.render.wcag_flashes import general_flashes, linear, red_flashes
 from tests.support.long_form import ONLY_SOAK
 
@@ -89,7 +89,7 @@ def rendered(look: str, sound: Path, presets: Path) -> tuple[np.ndarray, np.ndar
     )
     drawn, published, undithered = [], [], []
     with open_engine(config) as engine:
-        renderer = engine._parts.drawing._renderer
+        renderer = engine._parts.drawing.renderer._renderer
         for frame in engine.frames(count=int(FPS * SECONDS)):
             drawn.append(np.round(renderer._current[..., :3] / 257).astype(np.uint8))
             published.append(frame.read_rgba()[..., :3].copy())

@@ -148,41 +148,6 @@ def test_before_its_first_frame_an_extra_picture_is_black_of_its_size(
         assert (texture is None) if driver.kind == "numba" else ((texture.width, texture.height) == size_px)
 
 
-def test_an_extra_picture_is_crossfaded_read_once_and_invalid_after_the_next_draw(
-    drawing: GuardedRenderer, picture: PictureInput
-) -> None:
-    drawing.draw(picture)
-    shown = drawing.show(sd_picture(200), sd_picture(100), 0.25, size_px=(512, 512))
-    unread = drawing.show(sd_picture(200), size_px=(512, 512))
-    assert (shown.width, shown.height) == (16, 16)
-    pixels = shown.read_rgba()
-    assert (pixels == (125, 125, 125, 255)).all()
-    drawing.draw(picture)
-    assert shown.read_rgba() is pixels
-    for ask in (unread.read_rgba, unread.draw_texture):
-        with pytest.raises(RenderError, match="this picture is gone"):
-            ask()
-
-
-def test_while_the_renderer_is_lost_an_extra_picture_is_held(
-    drawing: GuardedRenderer, driver: Driver, clock: SteppedClock, picture: PictureInput
-) -> None:
-    drawing.draw(picture)
-    before = drawing.show(sd_picture(200), size_px=(16, 16)).read_rgba()
-    driver.reset()
-    driver.refuses = True
-    lost = drawing.show(sd_picture(100), size_px=(16, 16))
-    assert lost.read_rgba() is before and lost.draw_texture() is None  # noticed here
-    drawing.draw(picture)
-    assert drawing.show(sd_picture(50), size_px=(16, 16)).read_rgba() is before
-    larger = drawing.show(sd_picture(50, 32), size_px=(16, 16))
-    assert larger.read_rgba().shape == (32, 32, 4) and (larger.read_rgba() == (0, 0, 0, 255)).all()
-    driver.refuses = False
-    clock.advance(30.0)
-    drawing.draw(picture)
-    assert (drawing.show(sd_picture(50), size_px=(16, 16)).read_rgba()[..., :3] == 50).all()
-
-
 def seen(level: int) -> Segmentation:
     """One object that covers all (255) or nothing (0)."""
     whole = FoundObject(id=7, prompt=1, score=0.6, box=(0.5, 0.5, 1.0, 1.0))
@@ -206,23 +171,28 @@ def test_before_the_first_result_masks_show_the_source_without_objects(
     assert nobody.read_rgba().shape == (12, 24, 4) and (nobody.read_rgba() == (0, 0, 0, 255)).all()
 
 
-def test_masks_are_read_once_and_invalid_after_the_next_draw(
+def all_shown(drawing: GuardedRenderer, found: Segmentation) -> list[ShownPicture]:
+    source = sd_picture(90)
+    return [
+        show_masks(drawing, source, found),
+        drawing.show_ids(found, size_px=(16, 16)),
+        drawing.show(source, sd_picture(130), 0.25, size_px=(512, 512)),
+    ]
+
+
+def test_extra_pictures_are_read_once_and_invalid_after_the_next_draw(
     drawing: GuardedRenderer, driver: Driver, picture: PictureInput
 ) -> None:
     drawing.draw(picture)
     found = seen(255)
-    shown = (show_masks(drawing, sd_picture(90), found), drawing.show_ids(found, size_px=(8, 6)))
-    unread = (show_masks(drawing, sd_picture(90), found), drawing.show_ids(found, size_px=(8, 6)))
-    first = [one.read_rgba() for one in shown]
-    assert first[1].shape == (6, 8, 4) and (first[1] == (7, 153, 255, 255)).all()
-    assert (first[0] == first[0][0, 0]).all() and first[0][0, 0].tolist() != [90, 90, 90, 255]
+    shown, unread = all_shown(drawing, found), all_shown(drawing, found)
+    masks, ids, layer5 = first = [one.read_rgba() for one in shown]
+    assert (ids == (7, 153, 255, 255)).all() and (layer5 == (120, 120, 120, 255)).all()
+    assert (masks == masks[0, 0]).all() and masks[0, 0].tolist() != [90, 90, 90, 255]
     for one in shown:
         texture = one.draw_texture()
-        assert (
-            (texture is None)
-            if driver.kind == "numba"
-            else ((texture.width, texture.height) == (one.width, one.height))
-        )
+        assert texture is None if driver.kind == "numba" else (texture.width, texture.height) == (16, 16)
+        assert (one.width, one.height) == (16, 16)
     drawing.draw(picture)
     assert all(one.read_rgba() is rgba for one, rgba in zip(shown, first, strict=True))
     for one in unread:
@@ -231,27 +201,24 @@ def test_masks_are_read_once_and_invalid_after_the_next_draw(
                 ask()
 
 
-def test_while_the_renderer_is_lost_each_mask_picture_is_held(
+def test_while_the_renderer_is_lost_each_extra_picture_is_held(
     drawing: GuardedRenderer, driver: Driver, clock: SteppedClock, picture: PictureInput
 ) -> None:
     drawing.draw(picture)
-    source, found = sd_picture(90), seen(255)
-
-    def shown(found: Segmentation) -> list[ShownPicture]:
-        ids = drawing.show_ids(found, size_px=(16, 16))
-        return [show_masks(drawing, source, found), ids, drawing.show(source, size_px=(16, 16))]
-
-    before = [one.read_rgba() for one in shown(found)]
+    found = seen(255)
+    before = [one.read_rgba() for one in all_shown(drawing, found)]
     driver.reset()
     driver.refuses = True
     for _ in range(2):
-        held = shown(seen(0))
+        held = all_shown(drawing, seen(0))
         assert all(one.read_rgba() is rgba for one, rgba in zip(held, before, strict=True))
         assert [one.draw_texture() for one in held] == [None] * 3
         drawing.draw(picture)
+    larger = drawing.show(sd_picture(50, 32), size_px=(16, 16)).read_rgba()
+    assert larger.shape == (32, 32, 4) and (larger == (0, 0, 0, 255)).all()
     assert drawing.show_ids(found, size_px=(9, 9)).read_rgba().shape == (9, 9, 4)
     driver.refuses = False
     clock.advance(30.0)
     drawing.draw(picture)
-    again = [one.read_rgba() for one in shown(found)]
+    again = [one.read_rgba() for one in all_shown(drawing, found)]
     assert all((rgba == one).all() for rgba, one in zip(again, before, strict=True))

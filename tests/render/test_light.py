@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine.render import Renderer
-from engine.render.palettes import ramp_rgb
+from engine.render.colour import ramp_rgb
 from tests.render.test_palettes import lab_of
 
 RED_HZ = 261.63

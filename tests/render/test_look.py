@@ -1,4 +1,4 @@
-"""The look and the block of a frame, from the parameters."""
+"""The look from values, the arithmetic of effects, and the last steps: fade, blackout, freeze and alpha."""
 
 import colorsys
 from collections.abc import Callable
@@ -7,10 +7,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.render import Look
+from engine.render import Look, Renderer
 from engine.render.colour import hue_rgb, layer_colours, pitch_hue, scheme_hue
 from engine.render.frame_block import ROWS, pack_block
-from engine.render.wave_table import bake_waves
+from engine.render.look import (
+    GRAIN_SIDE,
+    NO_POST,
+    PostLook,
+    between,
+    grain_offset,
+    grain_tile,
+    level_weights,
+    pyramid_sizes,
+    spreads,
+)
+from engine.render.shapes import bake_waves
 from engine.values import ChannelFeatures
 
 
@@ -125,3 +136,131 @@ def test_unused_pictures_have_neutral_weights(look: Callable) -> None:
     )
     assert block[20, 0] == 0  # no layer 5
     assert block[22, 0] == 1  # all layers at full weight everywhere
+
+
+def test_each_level_is_half_of_the_one_before_down_to_a_few_texels() -> None:
+    assert pyramid_sizes(1920, 1080) == [(480, 270), (240, 135), (120, 68), (60, 34), (30, 17), (15, 9), (8, 5), (4, 3)]
+    assert pyramid_sizes(67, 35) == [(17, 9), (9, 5), (5, 3)]
+    assert pyramid_sizes(1, 1) == [(1, 1)]
+
+
+@pytest.mark.parametrize("size", [0.005, 0.03, 0.1])
+def test_weights_peak_at_the_size_asked_for_and_add_up_to_one(size: float) -> None:
+    weights = level_weights(size, 1080, 8)
+    assert sum(weights) == pytest.approx(1)
+    nearest = min(range(8), key=lambda level: abs(np.log2(4 * 2**level / 1080 / size)))
+    assert abs(weights.index(max(weights)) - nearest) <= 1
+
+
+def test_only_effects_that_are_on_spread_light() -> None:
+    assert not spreads(PostLook(), 1080, 8)
+    assert [spread.threshold for spread in spreads(PostLook(bloom=1.0, glow=0.5), 1080, 8)] == [0.6, -1.0]
+    assert PostLook(bloom_radius=1.0, bloom_threshold=0.1).is_off
+    assert not any(PostLook(**{name: 0.1}).is_off for name in PostLook.__slots__ if not getattr(NO_POST, name))
+
+
+def test_between_two_looks_the_shape_is_that_of_the_one_with_a_bloom() -> None:
+    with_bloom = PostLook(bloom=0.8, bloom_radius=0.9, bloom_threshold=0.2, grain=0.2)
+    for mixed in (between(with_bloom, PostLook(), 0.25), between(PostLook(), with_bloom, 0.75)):
+        assert (mixed.bloom_radius, mixed.bloom_threshold) == pytest.approx((0.9, 0.2))
+        assert (mixed.bloom, mixed.grain) == pytest.approx((0.6, 0.15))
+
+
+def test_grain_is_a_tile_of_unit_noise_that_starts_elsewhere_24_times_a_second() -> None:
+    tile = grain_tile()
+    assert tile.shape == (GRAIN_SIDE, GRAIN_SIDE) and tile.mean() == pytest.approx(0, abs=1e-5)
+    assert tile.std() == pytest.approx(1, abs=1e-5) and np.abs(tile).max() < 5
+    places = [grain_offset(n / 24) for n in range(100)]
+    assert len(set(places)) > 95 and all(0 <= at < GRAIN_SIDE for place in places for at in place)
+    assert grain_offset(2.0) == grain_offset(2.0 + 1 / 30) != grain_offset(2.0 + 1 / 24)
+    assert grain_offset(-1.0) != grain_offset(0.0)
+
+
+SIMPLE = {"/mode": "simple"}
+
+
+def grey(level: int) -> np.ndarray:
+    return np.full((6, 8, 3), level, np.uint8)
+
+
+@pytest.mark.parametrize("fade", [0.0, 0.25, 0.5, 1.0])
+def test_fade_dims_the_finished_picture(renderer: Renderer, draw: Callable, fade: float) -> None:
+    rgba = draw(renderer, SIMPLE | {"/master/fade": fade}, size=(8, 6), layer5=grey(201))
+    assert np.abs(rgba[..., :3].astype(int) - round(201 * fade)).max() <= 1
+    assert (rgba[..., 3] == 255).all()
+
+
+def test_without_fade_the_drawn_picture_is_published_directly(gl: Renderer, draw: Callable) -> None:
+    draw(gl, SIMPLE, size=(8, 6), layer5=grey(50))
+    drawn = gl.texture.glo
+    draw(gl, SIMPLE | {"/master/fade": 0.5}, layer5=grey(50))
+    assert gl.texture.glo != drawn
+    draw(gl, SIMPLE, layer5=grey(50))
+    assert gl.texture.glo == drawn  # again the first of the pass's two targets
+    assert (gl.texture.width, gl.texture.height) == (8, 6)
+
+
+def test_a_published_texture_stays_valid_during_the_next_fade(gl: Renderer, draw: Callable) -> None:
+    draw(gl, SIMPLE, size=(8, 6), layer5=grey(50))
+    levels = [draw(gl, SIMPLE | {"/master/fade": fade}, layer5=grey(100))[0, 0, 0] for fade in (1, 0.5, 0.25, 1)]
+    assert levels == [100, 50, 25, 100]
+
+
+@pytest.mark.parametrize("guard", [False, True])
+def test_blackout_starts_and_ends_within_one_frame(renderer: Renderer, draw: Callable, guard: bool) -> None:
+    changes = SIMPLE | {"/safety/flash_guard": guard}
+    renderer.resize(8, 6)
+    blackout = changes | {"/master/blackout": True}
+    levels = [
+        draw(renderer, look, layer5=grey(200), time_s=frame / 30)[..., :3].max()
+        for frame, look in enumerate((changes, blackout, blackout, changes))
+    ]
+    assert levels == [200, 0, 0, 200]
+
+
+def test_blackout_is_black_even_while_the_guard_is_holding(renderer: Renderer, draw: Callable) -> None:
+    strobe = SIMPLE | {"/safety/flash_guard": True}
+    renderer.resize(8, 6)
+    for frame in range(20):
+        draw(renderer, strobe, layer5=grey(255 * (frame % 2)), time_s=frame / 30)
+    rgba = draw(renderer, strobe | {"/master/blackout": True}, layer5=grey(255), time_s=20 / 30)
+    assert (rgba == (0, 0, 0, 255)).all()
+
+
+def test_freeze_holds_the_picture_while_sound_and_camera_continue(renderer: Renderer, draw: Callable) -> None:
+    held = draw(renderer, size=(64, 36)).copy()
+    for hz in (90.0, 300.0):
+        assert (draw(renderer, {"/master/freeze": True}, pitches_hz=(hz,) * 4) == held).all()
+    assert (draw(renderer, pitches_hz=(300.0,) * 4) != held).any()
+
+
+def test_a_frozen_picture_still_fades(renderer: Renderer, draw: Callable) -> None:
+    draw(renderer, SIMPLE, size=(8, 6), layer5=grey(200))
+    frozen = SIMPLE | {"/master/freeze": True}
+    levels = [draw(renderer, frozen | {"/master/fade": fade}, layer5=grey(7))[0, 0, 0] for fade in (0.5, 0.0, 1.0)]
+    assert levels == [100, 0, 200]
+
+
+def test_freeze_before_the_first_picture_draws_one(renderer: Renderer, draw: Callable) -> None:
+    rgba = draw(renderer, SIMPLE | {"/master/freeze": True}, size=(8, 6), layer5=grey(90))
+    assert (rgba[..., :3] == 90).all()
+
+
+@pytest.mark.parametrize("fade", [1.0, 0.5])
+def test_luma_alpha_is_the_largest_channel_so_that_colour_is_premultiplied(
+    renderer: Renderer, draw: Callable, fade: float
+) -> None:
+    colours = np.zeros((6, 8, 3), np.uint8)
+    colours[:, :4] = (200, 100, 0)
+    rgba = draw(renderer, SIMPLE | {"/multiverse/alpha": "luma", "/master/fade": fade}, size=(8, 6), layer5=colours)
+    assert rgba[0, 0].tolist() == [200 * fade, 100 * fade, 0, 200 * fade]
+    assert rgba[0, 7].tolist() == [0, 0, 0, 0]
+
+
+def test_a_layer_that_fades_away_does_not_make_the_picture_jump(renderer: Renderer, draw: Callable) -> None:
+    for blend in (0.0, 1.0, 2.0, 3.0):
+        means = []
+        for intensity in np.linspace(0.08, 0, 17):
+            look = {"/layer/3/intensity": float(intensity), "/multiverse/blend": blend}
+            means.append(draw(renderer, look, size=(64, 36))[..., :3].mean())
+        assert np.abs(np.diff(means)).max() < 3, f"blend {blend}"

@@ -1,5 +1,6 @@
-"""Found objects over their source picture, and the picture of their ids."""
+"""Found objects over their source picture, the picture of their ids; coverage, colours and boxes of masks."""
 
+import colorsys
 from collections.abc import Callable
 
 import moderngl
@@ -9,7 +10,8 @@ import pytest
 from engine.bench.render_reference import bilinear
 from engine.errors import RenderError
 from engine.render import Renderer
-from engine.render.mask_look import coverage, object_colours
+from engine.render.masks import IdPicture, Overlay, coverage, joined_mask, mask_boxes, object_colours, shown_id
+from engine.render.picture import PictureCrossfade
 from engine.values import Segmentation, ShownPicture, VideoFrame
 
 SIZES = {"wide": (160, 90), "tall and odd": (91, 131)}
@@ -60,7 +62,8 @@ def test_opengl_numba_and_the_formula_paint_the_same_objects(
     source, seen = noise(size), found(levels(smooth_masks(count, 48)), ids=range(3, 3 + count))
     for is_hard in (False, True):
         by_gl, by_numba = (
-            renderer.show_masks(source, seen, is_hard=is_hard, opacity=0.7).read_rgba() for renderer in (gl, cpu)
+            renderer.show(Overlay(source=source, found=seen, is_hard=is_hard, opacity=0.7)).read_rgba()
+            for renderer in (gl, cpu)
         )
         assert (by_gl[..., 3] == 255).all() and (by_numba[..., 3] == 255).all()
         expected = painted(source.pixels, seen, is_hard, 0.7)
@@ -87,7 +90,7 @@ def test_opengl_numba_and_the_formula_paint_the_same_ids(
         expected[is_here, 1] = 255 * each.score
         expected[..., 2] = np.where(is_here, soft, expected[..., 2])
     for renderer in (gl, cpu):
-        told = renderer.show_ids(seen, size).read_rgba()
+        told = renderer.show(IdPicture(found=seen, size_px=size)).read_rgba()
         assert (told[..., 3] == 255).all() and agree(told[..., :3], expected[..., :3])
 
 
@@ -105,12 +108,14 @@ def test_a_hard_edge_is_where_full_size_masks_have_it(
     assert 0.1 < (expected > 0).mean() < 0.9
     seen = found(levels(probabilities), picture_px=(1280, 720))
     for renderer in (gl, cpu):
-        assert (renderer.show_ids(seen, (1280, 720)).read_rgba()[..., 0] != expected).mean() < 0.001
+        assert (
+            renderer.show(IdPicture(found=seen, size_px=(1280, 720))).read_rgba()[..., 0] != expected
+        ).mean() < 0.001
     # The same in the picture, with opaque colours.
     alone = found(levels(probabilities[:1]))
     for renderer in (gl, cpu):
         black = frame(np.zeros((720, 1280, 3)).astype(np.uint8))
-        rgba = renderer.show_masks(black, alone, is_hard=True, opacity=1.0).read_rgba()
+        rgba = renderer.show(Overlay(source=black, found=alone, is_hard=True, opacity=1.0)).read_rgba()
         assert ((rgba[..., 0] == 255) != is_inside[0]).mean() < 0.001
 
 
@@ -118,9 +123,9 @@ def test_a_mask_stands_upright_over_its_picture(renderer: Renderer, found: Calla
     card = f_card(48, 48)
     is_letter = card[..., 0] == 160
     seen = found([255 * is_letter], picture_px=(48, 48))
-    rgba = renderer.show_masks(frame(card[..., :3]), seen, is_hard=True, opacity=1.0).read_rgba()
+    rgba = renderer.show(Overlay(source=frame(card[..., :3]), found=seen, is_hard=True, opacity=1.0)).read_rgba()
     assert (rgba[is_letter] == (255, 64, 64, 255)).all() and (rgba[~is_letter] == card[~is_letter]).all()
-    told = renderer.show_ids(seen, (48, 48)).read_rgba()
+    told = renderer.show(IdPicture(found=seen, size_px=(48, 48))).read_rgba()
     assert (told[is_letter] == (1, 255, 255, 255)).all() and (told[~is_letter] == (0, 0, 0, 255)).all()
 
 
@@ -129,10 +134,10 @@ def test_the_first_object_is_in_front(renderer: Renderer, found: Callable) -> No
     front[:, :20] = 255
     behind[:, 10:] = 255
     seen = found([front, behind], ids=(9, 4), scores=(0.6, 0.8))
-    told = renderer.show_ids(seen, (33, 33)).read_rgba()
+    told = renderer.show(IdPicture(found=seen, size_px=(33, 33))).read_rgba()
     assert (told[:, :20] == (9, 153, 255, 255)).all() and (told[:, 20:] == (4, 204, 255, 255)).all()
     black = frame(np.zeros((33, 33, 3), np.uint8))
-    rgba = renderer.show_masks(black, seen, is_hard=True, opacity=1.0).read_rgba()
+    rgba = renderer.show(Overlay(source=black, found=seen, is_hard=True, opacity=1.0)).read_rgba()
     for columns, number in ((slice(0, 20), 9), (slice(20, 33), 4)):
         assert np.abs(rgba[:, columns, :3] - 255 * object_colours([number])[0]).max() <= 1
 
@@ -141,7 +146,7 @@ def test_half_an_opacity_is_half_the_colour(renderer: Renderer, found: Callable)
     grey = frame(np.full((9, 7, 3), 100, np.uint8))
     seen = found([np.full((33, 33), 255)])
     for opacity, expected in ((0.0, (100, 100, 100)), (0.5, (178, 82, 82)), (1.0, (255, 64, 64))):
-        rgba = renderer.show_masks(grey, seen, is_hard=False, opacity=opacity).read_rgba()
+        rgba = renderer.show(Overlay(source=grey, found=seen, is_hard=False, opacity=opacity)).read_rgba()
         assert np.abs(rgba[..., :3].astype(int) - expected).max() <= 1
 
 
@@ -151,11 +156,11 @@ def test_without_objects_the_source_is_shown_and_ids_are_0(
 ) -> None:
     source = noise(size)
     for seen in (None, found([]), found([np.zeros((32, 32))]), found([np.full((32, 32), 63)])):
-        shown = renderer.show_masks(source, seen, is_hard=False, opacity=1.0)
+        shown = renderer.show(Overlay(source=source, found=seen, is_hard=False, opacity=1.0))
         assert (shown.width, shown.height) == size
         assert (shown.read_rgba()[..., :3] == source.pixels).all()
         if seen is not None:
-            told = renderer.show_ids(seen, size)
+            told = renderer.show(IdPicture(found=seen, size_px=size))
             assert (told.width, told.height) == size
             assert (told.read_rgba() == (0, 0, 0, 255)).all()
 
@@ -164,7 +169,7 @@ def test_masks_of_any_side_reach_into_the_corners(renderer: Renderer, found: Cal
     for side in (288, 96, 33, 32, 192):
         ring = np.zeros((side, side), np.uint8)
         ring[[0, -1]] = ring[:, [0, -1]] = 255
-        told = renderer.show_ids(found([ring]), (2 * side, 3 * side)).read_rgba()
+        told = renderer.show(IdPicture(found=found([ring]), size_px=(2 * side, 3 * side))).read_rgba()
         is_ring = told[..., 0] == 1
         assert is_ring[:2].all() and is_ring[-2:].all() and is_ring[:, 0].all() and is_ring[:, -1].all()
         assert not is_ring[6:-6, 4:-4].any()
@@ -181,12 +186,14 @@ def test_sizes_and_numbers_of_objects_change_from_result_to_result(
         (1, 96, (8, 8)),
     ):
         source, seen = noise(size), found(levels(smooth_masks(count, side, seed=side)))
-        rgba = renderer.show_masks(source, seen, is_hard=False, opacity=0.5).read_rgba()
+        rgba = renderer.show(Overlay(source=source, found=seen, is_hard=False, opacity=0.5)).read_rgba()
         assert agree(rgba[..., :3], painted(source.pixels, seen, False, 0.5))
 
 
 def both(renderer: Renderer, source: VideoFrame, seen: Segmentation) -> tuple[ShownPicture, ShownPicture]:
-    return renderer.show_masks(source, seen, is_hard=True, opacity=1.0), renderer.show_ids(seen, (32, 32))
+    return renderer.show(Overlay(source=source, found=seen, is_hard=True, opacity=1.0)), renderer.show(
+        IdPicture(found=seen, size_px=(32, 32))
+    )
 
 
 def test_a_mask_picture_is_painted_on_demand_and_only_once(renderer: Renderer, found: Callable) -> None:
@@ -197,21 +204,21 @@ def test_a_mask_picture_is_painted_on_demand_and_only_once(renderer: Renderer, f
     assert [one[0, 0].tolist() for one in first] == [[255, 64, 64, 255], [1, 255, 255, 255]]
     seen.masks[:] = 0
     assert all(again.read_rgba() is one for again, one in zip(both(renderer, source, seen), first, strict=True))
-    other = renderer.show_masks(source, seen, is_hard=True, opacity=0.5)
+    other = renderer.show(Overlay(source=source, found=seen, is_hard=True, opacity=0.5))
     assert other.read_rgba() is not first[0]
 
 
 def test_only_new_masks_and_sources_are_uploaded(gl: Renderer, found: Callable) -> None:
     """The pixels are changed in place, unknown to the renderer: it shows the ones first uploaded."""
     source, seen = frame(np.full((32, 32, 3), 80, np.uint8)), found([np.tri(32) * 255])
-    expected = gl.show_masks(source, seen, is_hard=False, opacity=1.0).read_rgba()
+    expected = gl.show(Overlay(source=source, found=seen, is_hard=False, opacity=1.0)).read_rgba()
     seen.masks[:] = 255
     source.pixels[:] = 0
-    assert (gl.show_ids(seen, (32, 32)).read_rgba()[0, -1] == (0, 0, 0, 255)).all()
-    gl.show_masks(source, seen, is_hard=False, opacity=0.5).read_rgba()
-    assert (gl.show_masks(source, seen, is_hard=False, opacity=1.0).read_rgba() == expected).all()
+    assert (gl.show(IdPicture(found=seen, size_px=(32, 32))).read_rgba()[0, -1] == (0, 0, 0, 255)).all()
+    gl.show(Overlay(source=source, found=seen, is_hard=False, opacity=0.5)).read_rgba()
+    assert (gl.show(Overlay(source=source, found=seen, is_hard=False, opacity=1.0)).read_rgba() == expected).all()
     new = found(seen.masks)
-    assert (gl.show_ids(new, (32, 32)).read_rgba()[0, -1] == (1, 255, 255, 255)).all()
+    assert (gl.show(IdPicture(found=new, size_px=(32, 32))).read_rgba()[0, -1] == (1, 255, 255, 255)).all()
 
 
 def test_a_kept_picture_is_not_overwritten(renderer: Renderer, found: Callable, smooth_masks: Callable) -> None:
@@ -242,15 +249,14 @@ def test_mask_textures_are_upright_opaque_and_of_exactly_their_size(
     gl: Renderer, found: Callable, smooth_masks: Callable
 ) -> None:
     seen = found(levels(smooth_masks(4, 48)))
-    for shown in (gl.show_masks(noise((64, 32)), seen, is_hard=True, opacity=0.5), gl.show_ids(seen, (64, 32))):
+    for shown in (
+        gl.show(Overlay(source=noise((64, 32)), found=seen, is_hard=True, opacity=0.5)),
+        gl.show(IdPicture(found=seen, size_px=(64, 32))),
+    ):
         texture = shown.draw_texture()
         assert (texture.width, texture.height) == (64, 32)
         known = gl._context.external_texture(texture.glo, (64, 32), 4, 0, "f1")
         assert (np.frombuffer(known.read(), np.uint8).reshape(32, 64, 4) == shown.read_rgba()).all()
-
-
-def test_numba_has_no_mask_textures(cpu: Renderer, found: Callable) -> None:
-    assert [shown.draw_texture() for shown in both(cpu, noise((8, 8)), found([]))] == [None, None]
 
 
 def test_painting_masks_does_not_change_other_pictures(
@@ -266,7 +272,7 @@ def test_painting_masks_does_not_change_other_pictures(
         gl._context.blend_equation = moderngl.MIN
         gl._context.enable_direct(0xFFFF)  # no such capability: leaves a GL error
         fresh = Segmentation(objects=seen.objects, masks=seen.masks, picture_px=(64, 48), index=1, time_s=0.0)
-        shown = (*both(gl, source, fresh), gl.show(beside))
+        shown = (*both(gl, source, fresh), gl.show(PictureCrossfade.of(beside)))
         assert all((one.read_rgba() == copy).all() for one, copy in zip(shown, told, strict=False))
         assert (shown[2].read_rgba()[..., :3] == beside.pixels).all()
         gl.resize(64, 36)
@@ -289,3 +295,71 @@ def test_once_open_masks_need_no_more_compiling(
     monkeypatch.setattr("engine.render.shader_source.FOLDER", tmp_path)
     for shown in both(gl, noise((8, 8)), found([np.full((32, 32), 255)])):
         shown.read_rgba()
+
+
+def test_a_soft_edge_rises_from_a_quarter_to_three_quarters() -> None:
+    values = [0, 0.25, 0.375, 0.5, 0.625, 0.75, 1]
+    assert coverage(values, is_hard=False).tolist() == [0, 0, 0.15625, 0.5, 0.84375, 1, 1]
+
+
+def test_a_hard_edge_is_just_above_one_half() -> None:
+    half = np.float32(0.5)
+    values = [0, 0.499, half, np.nextafter(half, np.float32(1)), 0.51, 1]
+    assert coverage(values, is_hard=True).tolist() == [0, 0, 0, 1, 1, 1]
+
+
+def test_an_object_keeps_its_colour_and_its_neighbour_has_another() -> None:
+    colours = object_colours(range(1, 17))
+    assert colours.shape == (16, 3) and colours.dtype == np.float32
+    assert colours[0] == pytest.approx((1, 0.25, 0.25))
+    for number, rgb in enumerate(colours, start=1):
+        hue, saturation, value = colorsys.rgb_to_hsv(*rgb.tolist())
+        assert (saturation, value) == pytest.approx((0.75, 1))
+        assert abs((hue - 0.61803398875 * (number - 1) + 0.5) % 1 - 0.5) < 1e-6
+    assert (object_colours([7, 3]) == colours[[6, 2]]).all()
+    apart = np.abs(colours[:, None] - colours[None]).max(axis=-1) + np.eye(16)
+    assert apart.min() > 0.1
+    assert object_colours([]).shape == (0, 3)
+
+
+def test_shown_ids_wrap_around_and_are_never_0() -> None:
+    assert [shown_id(number) for number in (1, 2, 255, 256, 511)] == [1, 2, 255, 1, 1]
+
+
+def test_a_box_contains_the_visible_texels_and_a_margin_of_one() -> None:
+    masks = np.zeros((4, 10, 10), np.uint8)
+    masks[0, 3:5, 6] = 64
+    masks[0, 0, 0] = 63  # too low to be visible
+    masks[1, 0, 9] = masks[1, 9, 0] = 255
+    masks[2] = 63
+    masks[3, 5, 5] = 200
+    assert mask_boxes(masks).tolist() == [[5, 2, 8, 6], [0, 0, 10, 10], [0, 0, 0, 0], [4, 4, 7, 7]]
+    assert mask_boxes(masks).dtype == np.int32
+    assert mask_boxes(np.zeros((0, 4, 4), np.uint8)).shape == (0, 4)
+
+
+def test_joined_masks_are_the_maximum_per_texel() -> None:
+    masks = np.array([[[1, 200], [0, 4]], [[2, 100], [0, 255]]], np.uint8)
+    assert joined_mask(masks).tolist() == [[2, 200], [0, 255]]
+    assert (joined_mask(masks[:0]) == 0).all() and joined_mask(masks[:0]).shape == (2, 2)
+
+
+def test_requests_are_equal_only_for_the_same_objects(found: Callable) -> None:
+    """Compares objects by identity, never pixels."""
+    one, other = (VideoFrame(pixels=np.zeros((3, 4, 3), np.uint8), index=0, time_s=0.0, source="") for _ in range(2))
+    first, second = found([np.zeros((4, 4))]), found([np.zeros((4, 4))])
+    overlay = Overlay(source=one, found=first, is_hard=True, opacity=0.5)
+    assert overlay.size_px == (4, 3)
+    assert overlay == Overlay(source=one, found=first, is_hard=True, opacity=0.5)
+    for changed in (
+        (other, first, True, 0.5),
+        (one, second, True, 0.5),
+        (one, first, False, 0.5),
+        (one, first, True, 1),
+    ):
+        source, seen, is_hard, opacity = changed
+        assert overlay != Overlay(source=source, found=seen, is_hard=is_hard, opacity=opacity)
+    ids = IdPicture(found=first, size_px=(4, 3))
+    assert ids == IdPicture(found=first, size_px=(4, 3))
+    assert ids != IdPicture(found=second, size_px=(4, 3))
+    assert ids != IdPicture(found=first, size_px=(4, 4))

@@ -12,7 +12,7 @@ from engine.bench.render_reference import bilinear, cover_place, draw_reference,
 from engine.render import Matte, Renderer, open_renderer
 from engine.render.frame_block import pack_block
 from engine.render.look import Look
-from engine.render.mask_look import coverage
+from engine.render.masks import IdPicture, coverage
 from engine.values import Segmentation
 
 SHOWN = [1.0] * 4  # points of each wave that a pixel can show
@@ -230,7 +230,7 @@ def test_the_programs_for_gpus_draw_the_same_with_and_without_a_matte(
             for matte in (None, Matte(found=seen, keeps="background", is_hard=False), None):
                 one, other = (draw(renderer, look, layer5=card, matte=matte) for renderer in (hardware, gl))
                 assert agree(one, other)
-        told, expected = (renderer.show_ids(seen, SIZE).read_rgba() for renderer in (hardware, gl))
+        told, expected = (renderer.show(IdPicture(found=seen, size_px=SIZE)).read_rgba() for renderer in (hardware, gl))
         assert (told == expected).all()
     finally:
         hardware.close()

@@ -18,6 +18,8 @@ from engine.render.gl_targets import PLAIN_DTYPE
 from engine.render.gl_textures import Target
 from engine.render.isf import ShaderSlot
 from engine.render.isf.parse import parse_isf
+from engine.render.masks import IdPicture, Overlay
+from engine.render.picture import PictureCrossfade
 from engine.render.readback import Readback, stream_buffer
 from engine.values import VideoFrame
 
@@ -217,12 +219,12 @@ def test_what_is_not_finished_is_waited_for_once_with_its_transfer(
     watched.show(picture({"/master/fade": 0.5}))
     one, other = (VideoFrame(pixels=CARD // n, index=n, time_s=0.0, source="test") for n in (1, 2))
     masks = found(np.full((1, 32, 32), 255))
-    watched.renderer.show(other).read_rgba()  # the first time more is drawn
+    watched.renderer.show(PictureCrossfade.of(other)).read_rgba()  # the first time more is drawn
     for read in (
         watched.renderer.read_rgba16,
-        watched.renderer.show(one, other, 0.5).read_rgba,
-        watched.renderer.show_masks(one, masks, is_hard=False, opacity=0.5).read_rgba,
-        watched.renderer.show_ids(masks, SIZE).read_rgba,
+        watched.renderer.show(PictureCrossfade.of(one, other, 0.5)).read_rgba,
+        watched.renderer.show(Overlay(source=one, found=masks, is_hard=False, opacity=0.5)).read_rgba,
+        watched.renderer.show(IdPicture(found=masks, size_px=SIZE)).read_rgba,
     ):
         watched.waits = 0
         read()
@@ -236,7 +238,9 @@ def test_a_gpu_gets_the_bytes_of_a_picture_as_they_are(
     too_high = watched.renderer._context.info["GL_MAX_TEXTURE_SIZE"] // 3 + 1
     for width, height in ((1, 1), (3, 5), (2, too_high), (64, 48), (77, 31), SIZE):
         pixels = np.random.default_rng(width).integers(0, 256, (height, width, 3), dtype=np.uint8)[::-1]
-        shown = watched.renderer.show(VideoFrame(pixels=pixels, index=0, time_s=0.0, source="test"))
+        shown = watched.renderer.show(
+            PictureCrossfade.of(VideoFrame(pixels=pixels, index=0, time_s=0.0, source="test"))
+        )
         assert (shown.read_rgba()[..., :3] == pixels).all()
     watched.renderer.draw(picture(SIMPLE, layer5=pixels))
     assert (watched.renderer.read_rgba()[..., :3] == pixels).all()

@@ -11,8 +11,7 @@ import pytest
 import osc_schema
 from engine.params import ParamStore, Slew
 from engine.render import Look, Renderer
-from engine.render.colour import layer_colours
-from engine.render.palettes import display_rgb, oklab_of_display, palette_rgb, ramp_rgb, station
+from engine.render.colour import display_rgb, layer_colours, oklab_of_display, palette_rgb, ramp_rgb, station
 from engine.values import ChannelFeatures, GlidingItem
 from osc_schema.palettes import NAMES, PALETTES, Palette, encoded, linear_rgb, oklab_of, oklch_hex
 

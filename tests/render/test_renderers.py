@@ -14,7 +14,7 @@ import moderngl
 import numpy as np
 import pytest
 
-from engine.errors import NoGLError, RenderError
+from engine.errors import RenderError
 from engine.render import Matte, Renderer, open_renderer
 from engine.render.context import explain, is_software, load_finish, open_context, refusal
 from engine.render.pixel_pool import MAX_BUFFERS, PixelPool
@@ -60,7 +60,6 @@ def test_the_window_behind_the_context_gets_its_messages_with_each_picture(
     assert len(pumped) == 2
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only GNU's OpenMP, on Linux, prints its settings")
 @pytest.mark.skipif(sys.platform != "linux", reason="EGL is how contexts are made on Linux only")
 def test_without_a_driver_auto_takes_numba_and_says_why() -> None:
     code = (
@@ -435,7 +434,3 @@ def test_lines_after_an_include_keep_their_numbers() -> None:
 )
 def test_every_vendors_error_location_is_understood(message: str) -> None:
     assert "blend.glsl" in name_places(message, ["multiverse.glsl", "blend.glsl"])
-
-
-def test_no_gl_error_is_a_render_error() -> None:
-    assert issubclass(NoGLError, RenderError)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engine.render import Renderer
-from engine.render.wave_table import shown_points
+from engine.render.shapes import shown_points
 
 ALONE = {"/layer/1/solo": True, "/multiverse/bias": 0.0, "/multiverse/tone": "clip", "/multiverse/brightness": 1.0}
 RED = {"/colour/mode": "fixed", "/colour/spread": 0.0, "/colour/base_hue": 0.0}

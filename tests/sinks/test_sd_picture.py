@@ -15,6 +15,7 @@ from engine.errors import NoGLError, SinkError
 from engine.ipc import FrameRing
 from engine.render import Renderer, open_renderer
 from engine.render.context import _gl_library
+from engine.render.picture import PictureCrossfade
 from engine.sinks import SinkSet, SinkSpec, Stage
 from engine.sinks.null import NullSink
 from engine.sinks.sink_set import MAX_SINKS
@@ -362,7 +363,7 @@ def test_every_kind_with_pixels_gets_it_upright(
     sinks.add_picture("sd", 48, 32)
     argument = {"record": str(tmp_path / "a.mp4"), "snapshot": str(tmp_path / "a.png")}.get(kind, "card")
     sinks.start(SinkSpec(kind=kind, argument=argument, picture="sd"))
-    sinks.publish(make_frame(), {"sd": renderer.show(rgb_frame(card))})
+    sinks.publish(make_frame(), {"sd": renderer.show(PictureCrossfade.of(rgb_frame(card)))})
     if kind == "shared":
         assert np.array_equal(seen_in("card"), card)
     sinks.close()
@@ -407,7 +408,9 @@ def test_every_kind_with_textures_gets_it_upright(
     sinks.add_picture("sd", 48, 32)
     sinks.start(SinkSpec(kind=kind))
     for index in range(2):
-        sinks.publish(make_frame(index, texture=renderer.texture), {"sd": renderer.show(rgb_frame(card))})
+        sinks.publish(
+            make_frame(index, texture=renderer.texture), {"sd": renderer.show(PictureCrossfade.of(rgb_frame(card)))}
+        )
     sinks.close()
     renderer.close()
     assert reports.lines == []

@@ -41,7 +41,7 @@ def test_a_texture_of_another_program_is_polled_on_the_thread_that_draws(monkeyp
         status = engine.status().camera
         assert status is not None
         assert (status.state, status.width, status.frames) == ("playing", 64, 5)
-        engine._parts.drawing.renew_context()  # as after a new GL context
+        engine._parts.drawing.renderer.renew_context()  # as after a new GL context
         assert seen[-1] == "disconnected"
     assert seen[0] == "connected to Arena:Composition"
     assert seen[1:6] == [threading.current_thread().name] * 5

@@ -208,7 +208,7 @@ def test_audio_channels_run_by_default(studio: Studio, engine: RunningEngine, un
 def test_sam3_objects_arrive_as_a_table_and_channels(
     connected: Studio, engine: RunningEngine, until: Until, free_port: Callable[[], int]
 ) -> None:
-    tell = engine.engine._parts.dispatcher.feedback.tell
+    tell = engine.engine._parts.desk.dispatcher.feedback.tell
     table, channels = connected.comp.op("objects"), connected.comp.op("out7_objects")
     assert (table.numRows, channels.numChans) == (1, 25)
     tell("/sam3/objects", 5)

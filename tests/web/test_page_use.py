@@ -202,20 +202,20 @@ def test_a_refusal_disappears_unless_hovered_and_stays_in_the_status(house: Hous
 
 def test_a_preset_button_fades_in_the_set_time(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
     page = visit.page
-    leaving = stage.engine._parts.leaving
+    looks = stage.engine._parts.drawing.looks
     page.locator("#presets-tab").click()
     page.locator("#preset-fade").fill("600")
     page.locator("#presets li[data-name='Aurora'] button.look").click()
-    wait_for(lambda: leaving.fade is not None, "the fade")
-    assert leaving.fade.share < 0.2
+    wait_for(lambda: looks.fade is not None, "the fade")
+    assert looks.fade.share < 0.2
     assert stage.get("/feedback/amount") == AURORA["/feedback/amount"], "the faders show the new look at once"
-    assert leaving.fade.before["/feedback/amount"] != AURORA["/feedback/amount"]
+    assert looks.fade.before["/feedback/amount"] != AURORA["/feedback/amount"]
     page.locator("#status-tab").click()
     page.locator("#facts dd", has_text="looks are drawn").or_(
         page.locator("#facts dd", has_text="is frozen")
     ).wait_for()
     stage.send("/master/panic", 1)
-    wait_for(lambda: leaving.fade is None, "panic to end it")
+    wait_for(lambda: looks.fade is None, "panic to end it")
 
 
 def test_a_saved_preset_has_its_picture_in_every_browser(

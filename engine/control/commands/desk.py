@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import engine.render
-from engine.audio import AudioInput
+from engine.audio.input import AudioInput
 from engine.config import Config
 from engine.control import CommandTable, Dispatcher, Outgoing
 from engine.control.commands.cue import FILE_NAME as CUES_FILE

@@ -24,9 +24,9 @@ import osc_schema
 from engine.params import ParamStore, Snapshot
 from engine.params.crossfade import Crossfade, PictureFade
 from engine.params.shader_inputs import ON_FROM, InputValue, ShaderInput
+from engine.render.colour import shader_colours
 from engine.render.isf import IsfFile, ShaderSlot
 from engine.render.isf.isf_file import OTHER_PLACE
-from engine.render.palettes import shader_colours
 from engine.values import item_shares
 from osc_schema.fx import ALIASES, PALETTE_INPUTS, SLOTS, alias_address, enable_address, file_address
 

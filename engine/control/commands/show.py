@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import osc_schema
-from engine.audio import AudioStatus
+from engine.audio.input import AudioStatus
 from engine.children.spec import ChildStatus
 from engine.config import Config
 from engine.control import Args, CommandTable, OscCounters, Reply

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.render.mask_look import mask_boxes, object_colours, shown_id
+from engine.render.masks import mask_boxes, object_colours, shown_id
 from engine.sources.pictures import InputPicture
 from engine.values import Segmentation
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from engine.audio import AudioInput
+from engine.audio.input import AudioInput
 from engine.children.spec import ChildStatus
 from engine.children.supervisor import Supervisor
 from engine.config import Config

@@ -10,8 +10,7 @@ trial.py        compiles it, draws it, measures it
 In the engine, which takes the result:
 vetter.py       the process
 vet_record.py   results on the disk
-linked.py       the compiler, and its complaints by line
-program.py      draws one shader with OpenGL
+program.py      compiles and draws one shader with OpenGL
 gl_slots.py     the generator and the four effects of a picture
 
 Importing this package loads neither moderngl nor any other library of the GPU.

@@ -1,14 +1,108 @@
-"""Textures of shaders: own targets, imported images, sound."""
+"""Textures of shaders: own targets and their sizes, imported images, sound."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Final
 
 import moderngl
 import numpy as np
 
-from engine.render.isf.isf_file import IsfFile, IsfInput
-from engine.render.isf.sizes import BYTES_PER_PX, SIDES, is_float
-from engine.render.isf.sound import spectrum_image, wave_image
-from engine.values import CHANNELS
+from engine.errors import IsfError
+from engine.render.gl_textures import release_all
+from engine.render.isf.expression import Expression
+from engine.render.isf.isf_file import Input, IsfFile, IsfInput, IsfPass
+from engine.values import CHANNELS, WAVE_POINTS
+
+MAX_SIDE_PX: Final = 8192  # more than twice a 4K picture
+MAX_BYTES: Final = 1 << 29  # of all textures of one shader: six of 1080p in floats
+BYTES_PER_PX: Final = {False: 4, True: 16}  # by `is_float`
+MAX_TARGET_BYTES: Final = 136 << 20  # of one texture: a 4K picture in floats
+SIDES = 2  # each texture has a second one, which the next pass draws into
+
+
+def target_sizes(file: IsfFile, values: Mapping[str, Input], size_px: tuple[int, int]) -> dict[str, tuple[int, int]]:
+    """(width, height) of each target for a picture of `size_px`. IsfError if one is too large, or all of them are."""
+    names = _numbers(file, values, size_px)
+    sizes: dict[str, tuple[int, int]] = {}
+    total_bytes = 0
+    for each in file.passes:
+        if each.target is None or each.target in sizes:
+            continue
+        width, height = pass_size(each, names, size_px)
+        if max(width, height) > MAX_SIDE_PX:
+            raise IsfError(f"target {each.target} is {width}x{height} px: at most {MAX_SIDE_PX} a side")
+        side_bytes = width * height * BYTES_PER_PX[is_float(file, each.target)]
+        if side_bytes > MAX_TARGET_BYTES:
+            most = MAX_TARGET_BYTES >> 20
+            raise IsfError(
+                f"target {each.target} of {width}x{height} px takes {side_bytes >> 20} MB: at most {most} MB"
+            )
+        sizes[each.target] = width, height
+        total_bytes += side_bytes * SIDES
+    if total_bytes > MAX_BYTES:
+        raise IsfError(f"its targets take {total_bytes >> 20} MB: at most {MAX_BYTES >> 20} MB")
+    return sizes
+
+
+def output_size(file: IsfFile, values: Mapping[str, Input], size_px: tuple[int, int]) -> tuple[int, int]:
+    """(width, height) of the last pass, bounded like a target."""
+    width, height = pass_size(file.passes[-1], _numbers(file, values, size_px), size_px)
+    return min(width, MAX_SIDE_PX), min(height, MAX_SIDE_PX)
+
+
+def is_float(file: IsfFile, target: str) -> bool:
+    """True if any pass asks for this target in floats."""
+    return any(each.is_float for each in file.passes if each.target == target)
+
+
+def pass_size(each: IsfPass, names: Mapping[str, float], size_px: tuple[int, int]) -> tuple[int, int]:
+    """At least 1 x 1. An expression without a number (a division by zero) gives the picture's side."""
+    return _side(each.width, names, size_px[0]), _side(each.height, names, size_px[1])
+
+
+def _side(expression: Expression | None, names: Mapping[str, float], side_px: int) -> int:
+    number = expression.evaluate(names) if expression is not None else side_px
+    return side_px if number is None else max(1, int(min(number, 1e9)))
+
+
+def _numbers(file: IsfFile, values: Mapping[str, Input], size_px: tuple[int, int]) -> dict[str, float]:
+    names: dict[str, float] = {"WIDTH": float(size_px[0]), "HEIGHT": float(size_px[1])}
+    for each in file.controls:
+        value = values.get(each.name, each.default)
+        if not isinstance(value, tuple):
+            names[each.name] = float(value)
+    return names
+
+
+BINS = WAVE_POINTS // 2
+FLOOR_DB = -80.0  # shown as 0; a full-scale sine is shown as 1
+
+_WINDOW = np.hanning(WAVE_POINTS + 1)[:-1].astype(np.float32)
+
+
+def wave_image(waves: np.ndarray, columns: int = 0) -> np.ndarray:
+    """(4, columns) float32, 0..1, silence is 0.5, oldest at the left; row 0 is channel 1. `columns` 0: all 1024.
+
+    `waves`: (4, 1024) in [-1, 1]. The ISF convention for `audio` (https://docs.isf.video/primer_chapter_8).
+    """
+    shown = waves * 0.5 + 0.5
+    if 0 < columns < WAVE_POINTS:
+        shown = shown[:, np.linspace(0, WAVE_POINTS - 1, columns).round().astype(int)]
+    return np.ascontiguousarray(shown, np.float32)
+
+
+def spectrum_image(waves: np.ndarray, columns: int = 0) -> np.ndarray:
+    """(4, columns) float32, 0..1, lowest frequency at the left; row 0 is channel 1. `columns` 0: all 512 bins.
+
+    The level of each bin in dB, from -80 (0.0) to a full-scale sine (1.0), as Web Audio's AnalyserNode scales the
+    spectra of ISF in the browser. It is the spectrum of the wave that is shown: at the usual window of 50 ms a bin is
+    20 Hz wide. With fewer columns each has the strongest of its bins.
+    """
+    levels = np.abs(np.fft.rfft(waves * _WINDOW, axis=1))[:, :BINS] * (2 / _WINDOW.sum())
+    if 0 < columns < BINS:
+        edges = np.arange(columns) * BINS // columns
+        levels = np.maximum.reduceat(levels, edges, axis=1)
+    shown = 20 * np.log10(np.maximum(levels, 1e-9)) / -FLOOR_DB + 1
+    return np.ascontiguousarray(shown.clip(0, 1), np.float32)
 
 
 def unbind(context: moderngl.Context) -> None:
@@ -55,10 +149,7 @@ class PassTarget:
 
     def release(self) -> None:
         unbind(self._context)
-        for framebuffer in self._framebuffers:
-            framebuffer.release()
-        for texture in self._textures:
-            texture.release()
+        release_all(*self._framebuffers, *self._textures)
 
 
 class OwnTargets:
@@ -110,8 +201,7 @@ class OwnTargets:
         return SIDES * len(self._is_float)
 
     def release(self) -> None:
-        for target in self._targets.values():
-            target.release()
+        release_all(*self._targets.values())
         self._targets.clear()
 
 
@@ -146,6 +236,5 @@ class SoundImages:
         return texture
 
     def release(self) -> None:
-        for texture in self._textures.values():
-            texture.release()
+        release_all(*self._textures.values())
         self._textures.clear()

@@ -16,19 +16,10 @@ import moderngl
 import numpy as np
 
 from engine.errors import IsfError
-from engine.render.gl_textures import Target
-from engine.render.isf.dates import DateAt, date_live, isf_date
-from engine.render.isf.draw_clock import DrawClock, OverrunError
+from engine.render.gl_textures import Target, release_all
+from engine.render.isf.clocks import DateAt, DrawClock, OverrunError, date_live, isf_date
 from engine.render.isf.gl_images import SoundImages, unbind
-from engine.render.isf.isf_file import (
-    OTHER_PLACE,
-    SOURCE_IMAGE,
-    START_IMAGE,
-    Input,
-    IsfFile,
-    ShaderSlot,
-    ShaderState,
-)
+from engine.render.isf.isf_file import OTHER_PLACE, SOURCE_IMAGE, START_IMAGE, Input, IsfFile, ShaderSlot, ShaderState
 from engine.render.isf.program import EFFECT, OVER, Canvas, IsfProgram, Moment, copy_file
 
 log = logging.getLogger(__name__)
@@ -173,13 +164,9 @@ class SlotChain:
         return beneath
 
     def release(self) -> None:
-        for slot in self._slots.values():
-            slot.release()
+        release_all(*self._slots.values(), self._sound, self._copy)
         self._slots.clear()
-        self._sound.release()
-        if self._copy is not None:
-            self._copy.release()
-            self._copy = None
+        self._copy = None
         self._release_targets()
 
     def _draw_slot(
@@ -297,9 +284,7 @@ class SlotChain:
     def _release_targets(self) -> None:
         if self._ring or self._black is not None:
             unbind(self._context)
-        for target in (*self._ring, self._black, *self._generated.values()):
-            if target is not None:
-                target.release()
+        release_all(*self._ring, self._black, *self._generated.values())
         self._ring = []
         self._black = None
         self._generated = {}

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Final, Literal
 
@@ -163,3 +164,24 @@ class ShaderState:
     """Slots whose shader was given up in the middle of the picture, since it held it up."""
     missing: frozenset[str] = frozenset()
     """Those of `failures` that draw nothing; in the others the last good shader plays on."""
+
+
+FOLDER: Final = Path(__file__).parent / "shaders"
+PLAIN_VERTEX: Final = "void isf_main() { isf_vertShaderInit(); }"
+
+
+def fragment_text(declared: str, body: str) -> str:
+    """The fragment shader. `declared`: its inputs; `body`: the author's text, with the function isf_main."""
+    common = _part("common") + declared
+    return f"{_part('fragment_begin')}{common}{_part('fragment')}#line 1 {FRAGMENT_FILE}\n{body}{_part('fragment_end')}"
+
+
+def vertex_text(declared: str, body: str) -> str:
+    """The vertex shader, likewise."""
+    common = _part("common") + declared
+    return f"{_part('vertex_begin')}{common}{_part('vertex')}#line 1 {VERTEX_FILE}\n{body}{_part('vertex_end')}"
+
+
+@cache
+def _part(name: str) -> str:
+    return (FOLDER / f"{name}.glsl").read_text(encoding="utf-8")

@@ -17,13 +17,39 @@ constants are declared once in the whole text.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from engine.errors import IsfError
+from engine.render.isf.preprocess import is_blank
 from engine.render.isf.structure import SIZES, Function, Structure, is_name
-from engine.render.isf.tokens import is_blank
-from engine.render.isf.weights import BUILTIN, DEFAULT_CALL, OUT_BUILTINS, SIGNS
+
+# Units of work of GLSL's words, measured on a software rasteriser and rounded up: a texture read takes as long as some
+# fifty additions there; on a GPU they are nearer to each other. `speed.py` measures the unit on each machine.
+DEFAULT_CALL: Final = 2  # constructors, min, max
+SIGNS: Final[Mapping[str, int]] = {
+    **dict.fromkeys(("+", "-", "<", ">", "<=", ">=", "==", "!=", "&", "|", "^", "!", "~", "?", ","), 1),
+    **dict.fromkeys(("<<", ">>", "&&", "||", "^^", "++", "--", "+=", "-=", "&=", "|=", "^="), 1),
+    "/": 4, "/=": 4, "%": 8, "%=": 8, "[": 8,
+}  # fmt: skip
+OUT_BUILTINS: Final = frozenset("modf frexp uaddCarry usubBorrow umulExtended imulExtended".split())
+
+_TEXTURE: Final = """texture textureLod textureProj textureOffset texelFetch textureGrad textureProjLod textureGather
+    texture2D texture2DLod texture2DProj texture2DRect texture2DRectProj texelFetchOffset textureLodOffset
+    textureProjOffset textureGradOffset textureProjGrad textureProjGradOffset textureProjLodOffset textureGatherOffset
+    textureGatherOffsets IMG_NORM_PIXEL IMG_PIXEL IMG_THIS_PIXEL IMG_THIS_NORM_PIXEL""".split()
+_DEAR: Final = """sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh pow exp exp2 log log2 fma noise1 noise2
+    noise3 noise4 modf frexp ldexp""".split()
+_ROOTS: Final = """sqrt inversesqrt length distance normalize reflect refract faceforward mod smoothstep dot
+    cross""".split()
+
+BUILTIN: Final[Mapping[str, int]] = {
+    **dict.fromkeys(_TEXTURE, 64),
+    **dict.fromkeys(_DEAR, 32),
+    **dict.fromkeys(_ROOTS, 8),
+    **dict.fromkeys(("inverse", "determinant", "outerProduct", "transpose", "matrixCompMult"), 96),
+}
+
 
 FREE_UNITS: Final = 65_536  # of a loop that keeps its text
 MAX_STRAIGHT: Final = 262_144  # above it loops lose that right
@@ -35,7 +61,7 @@ _LOOPS: Final = ("for", "while", "do")
 
 
 class Guarded:
-    """A stage's text with bounded work."""
+    """A shader's text with bounded work."""
 
     def __init__(self, tokens: Sequence[str], *, entry: str = "main") -> None:
         """`tokens`: with all macros expanded. IsfError if it cannot be read, or does too much without any loop."""

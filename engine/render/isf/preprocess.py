@@ -6,17 +6,203 @@ reaches the driver: lines are joined, conditions decided and macros expanded her
 (a name is not expanded again inside its own expansion: the hide sets of Prosser's algorithm, ANSI X3J11/86-196).
 Lines stay where they are. What drivers define by themselves (`GL_ARB_...`) counts as undefined, `__VERSION__` is 330.
 
+The text comes as tokens, without comments, so that names can be replaced without touching anything else.
+
 The published pcpp does the same for C, but grows without bounds with macros that double; the work here has a limit.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
 from engine.errors import IsfError
-from engine.render.isf.condition import evaluate_condition
-from engine.render.isf.tokens import MAX_TOKENS, is_blank, split_tokens
+
+MAX_TOKENS: Final = 120_000
+MAX_BRACKETS: Final = 100  # inside each other: compilers recurse
+
+_TOKEN = re.compile(
+    r"(?P<comment>//[^\n]*|/\*(?:.*?\*/|.*))|(?P<line>\n)|(?P<space>[^\S\n]+)|(?P<name>[A-Za-z_]\w*)"
+    r"|(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\w*)"
+    r"|(?P<sign><<=|>>=|\+\+|--|&&|\|\||\^\^|##|<<|>>|[-+*/%<>=!&|^]=)|(?P<other>.)",
+    re.DOTALL | re.ASCII,
+)
+
+
+def split_tokens(text: str) -> list[str]:
+    """Names, numbers, signs and blank space, in order, without comments; a newline is a token of its own.
+
+    A line that ends with a backslash goes on in the next one, as GLSL has it; its newlines come at its end, so that
+    line numbers stay. IsfError at a character that GLSL does not know, at a comment that is not closed, and where
+    brackets are nested too deeply.
+    """
+    tokens: list[str] = []
+    depth, line, late = 0, 1, 0
+    is_directive = is_begun = False
+    text, spliced = _joined(text.replace("\r\n", "\n").replace("\r", "\n"))
+    row = 0
+    for found in _TOKEN.finditer(text):
+        token = found[0]
+        kind = found.lastgroup
+        if kind == "line":
+            late += spliced.get(row, 0)
+            row += 1
+            line += 1 + late
+            token = "\n" * (1 + late)
+            late, is_directive, is_begun = 0, False, False
+        elif kind == "comment":
+            if token[1] == "*" and (len(token) < 4 or not token.endswith("*/")):
+                raise IsfError("a comment is not closed with */", line)
+            inside = token.count("\n")
+            late += sum(spliced.get(each, 0) for each in range(row, row + inside)) if spliced else 0
+            row += inside
+            if is_directive or not inside:  # a comment is a blank, also where it ends another line
+                late += inside
+                token = " "
+            else:
+                token = "\n" * (inside + late)
+                line += inside + late
+                late = 0
+        elif kind == "other":
+            if not token.isascii() or token == "\\":
+                raise IsfError(f"GLSL has no character {token!r}", line)
+            depth += (token in "([{") - (token in ")]}")
+            if depth > MAX_BRACKETS:
+                raise IsfError(f"brackets are nested more than {MAX_BRACKETS} deep", line)
+        if kind in ("name", "number", "sign", "other") and not is_begun:
+            is_directive, is_begun = token == "#", True
+        tokens.append(token)
+        if len(tokens) > MAX_TOKENS:
+            raise IsfError(f"the shader has more than {MAX_TOKENS} words and signs")
+    if late:
+        tokens.append("\n" * late)
+    return tokens
+
+
+def _joined(text: str) -> tuple[str, dict[int, int]]:
+    """The text with its continued lines joined, and how many were joined into each row of it, where any were."""
+    if "\\\n" not in text:
+        return text, {}
+    rows: list[str] = []
+    spliced: dict[int, int] = {}
+    pieces: list[str] = []
+    for row in text.split("\n"):
+        if row.endswith("\\"):
+            pieces.append(row[:-1])
+            continue
+        if pieces:
+            spliced[len(rows)] = len(pieces)
+        rows.append("".join((*pieces, row)))
+        pieces = []
+    if pieces:
+        rows.append("".join(pieces))
+    return "\n".join(rows), spliced
+
+
+def join_tokens(tokens: Sequence[str]) -> str:
+    """The text of these tokens; two signs that stood apart never begin a comment."""
+    written: list[str] = []
+    for token in tokens:
+        if token and written and written[-1].endswith("/") and token[0] in "/*":
+            written.append(" ")
+        if token:
+            written.append(token)
+    return "".join(written)
+
+
+def is_blank(token: str) -> bool:
+    return not token or token.isspace()
+
+
+def after_blank(tokens: Sequence[str], place: int) -> int:
+    """The next place at or after this one that is not blank; the length at the end."""
+    while place < len(tokens) and is_blank(tokens[place]):
+        place += 1
+    return place
+
+
+MAX_DEPTH: Final = 60
+
+_BINARY: Final[Mapping[str, tuple[int, Callable[[int, int], int]]]] = {
+    "||": (1, lambda a, b: int(bool(a) or bool(b))),
+    "&&": (2, lambda a, b: int(bool(a) and bool(b))),
+    "|": (3, lambda a, b: a | b),
+    "^": (4, lambda a, b: a ^ b),
+    "&": (5, lambda a, b: a & b),
+    "==": (6, lambda a, b: int(a == b)),
+    "!=": (6, lambda a, b: int(a != b)),
+    "<": (7, lambda a, b: int(a < b)),
+    ">": (7, lambda a, b: int(a > b)),
+    "<=": (7, lambda a, b: int(a <= b)),
+    ">=": (7, lambda a, b: int(a >= b)),
+    "<<": (8, lambda a, b: a << (b & 31)),
+    ">>": (8, lambda a, b: a >> (b & 31)),
+    "+": (9, lambda a, b: a + b),
+    "-": (9, lambda a, b: a - b),
+    "*": (10, lambda a, b: a * b),
+    "/": (10, lambda a, b: abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1)),
+    "%": (10, lambda a, b: abs(a) % abs(b) * (-1 if a < 0 else 1)),
+}
+
+
+def evaluate_condition(tokens: Sequence[str], line: int) -> int:
+    """Its value, 32 bits; a name that is no macro counts as 0. IsfError."""
+    reader = _Reader(tokens, line)
+    value = reader.value(0, 0)
+    if reader.at < len(tokens):
+        raise IsfError(f"#if: {tokens[reader.at][:40]!r} is left over", line)
+    return value
+
+
+class _Reader:
+    def __init__(self, tokens: Sequence[str], line: int) -> None:
+        self._tokens, self._line = tokens, line
+        self.at = 0
+
+    def value(self, precedence: int, depth: int) -> int:
+        if depth > MAX_DEPTH:
+            raise IsfError(f"#if: more than {MAX_DEPTH} levels", self._line)
+        left = self._operand(depth)
+        while self.at < len(self._tokens):
+            operator = _BINARY.get(self._tokens[self.at])
+            if operator is None or operator[0] <= precedence:
+                break
+            self.at += 1
+            right = self.value(operator[0], depth + 1)
+            try:
+                left = _wrapped(operator[1](left, right))
+            except ZeroDivisionError:
+                raise IsfError("#if: a division by zero", self._line) from None
+        return left
+
+    def _operand(self, depth: int) -> int:
+        if self.at == len(self._tokens):
+            raise IsfError("#if: it ends too early", self._line)
+        token = self._tokens[self.at]
+        self.at += 1
+        if token in ("-", "+", "!", "~"):
+            value = self._operand(depth + 1) if depth < MAX_DEPTH else 0
+            return {"-": _wrapped(-value), "+": value, "!": int(not value), "~": ~value}[token]
+        if token == "(":
+            value = self.value(0, depth + 1)
+            if self._tokens[self.at : self.at + 1] != [")"]:
+                raise IsfError("#if: a bracket is not closed", self._line)
+            self.at += 1
+            return value
+        if token[:1].isalpha() or token[:1] == "_":
+            return 0
+        digits = token.rstrip("uU")
+        try:
+            is_octal = len(digits) > 1 and digits.isdigit() and digits[0] == "0"
+            return _wrapped(int(digits, 8) if is_octal else int(digits[:24], 0))
+        except ValueError:
+            raise IsfError(f"#if: {token[:40]!r} is no whole number", self._line) from None
+
+
+def _wrapped(value: int) -> int:
+    return (value + (1 << 31)) % (1 << 32) - (1 << 31)
+
 
 MAX_WORK: Final = 1_000_000  # tokens looked at while macros are expanded
 CHARS_A_WORD: Final = 32  # a longer one counts as several
@@ -236,11 +422,7 @@ class _Expander:
         return dict(zip(macro.parameters, each, strict=True)), "\n" * newlines, behind
 
     def _filled(
-        self,
-        macro: _Macro,
-        plain: dict[str, list[_Told]],
-        expanded: dict[str, list[_Told]],
-        hidden: frozenset[str],
+        self, macro: _Macro, plain: dict[str, list[_Told]], expanded: dict[str, list[_Told]], hidden: frozenset[str]
     ) -> list[_Told]:
         """The macro's text with its arguments; beside ## they are not expanded."""
         body = macro.body

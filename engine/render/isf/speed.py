@@ -1,4 +1,4 @@
-"""How long this machine takes for a unit of a shader's work (weights.py), measured with the dearest kinds of it."""
+"""How long this machine takes for a unit of a shader's work (loops.py), measured with the dearest kinds of it."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import moderngl
 import numpy as np
 
 from engine.render.isf.loops import Guarded
-from engine.render.isf.tokens import split_tokens
+from engine.render.isf.preprocess import split_tokens
 
 SIDE_PX: Final = 128
 ROUNDS: Final = 48

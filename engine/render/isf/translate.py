@@ -20,11 +20,9 @@ from itertools import pairwise
 from typing import Final
 
 from engine.errors import IsfError
-from engine.render.isf.assembly import fragment_text, vertex_text
-from engine.render.isf.isf_file import IsfInput, IsfPass, ShaderTexts
+from engine.render.isf.isf_file import IsfInput, IsfPass, ShaderTexts, fragment_text, vertex_text
 from engine.render.isf.loops import Guarded
-from engine.render.isf.preprocess import preprocess
-from engine.render.isf.tokens import after_blank, is_blank, join_tokens
+from engine.render.isf.preprocess import after_blank, is_blank, join_tokens, preprocess
 
 _PLAIN_VERTEX: Final = "void main() { isf_vertShaderInit(); }"
 
@@ -60,11 +58,7 @@ _NEW_WORDS: Final = frozenset(
 # Renamed only where the author declares them as names: they may also stand for what they mean in 3.30.
 _NEW_KEYWORDS: Final = frozenset("smooth flat noperspective layout switch case default uint uvec2 uvec3 uvec4".split())
 _DECLARING: Final = re.compile(r"(float|int|bool|[bi]?vec[234]|mat[234])\Z")
-_IMAGE_MACROS: Final = {
-    "_imgSize": "isf_size({0})",
-    "_imgRect": "vec4(0.0, 0.0, isf_size({0}))",
-    "_flip": "false",
-}
+_IMAGE_MACROS: Final = {"_imgSize": "isf_size({0})", "_imgRect": "vec4(0.0, 0.0, isf_size({0}))", "_flip": "false"}
 _TYPES: Final = {"float": "float", "long": "int", "bool": "bool", "event": "bool", "point2D": "vec2", "color": "vec4"}
 _AUTOMATIC: Final = frozenset(
     "PASSINDEX RENDERSIZE TIME TIMEDELTA DATE FRAMEINDEX isf_FragNormCoord vv_FragNormCoord".split()

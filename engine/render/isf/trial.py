@@ -17,8 +17,8 @@ import numpy as np
 
 from engine.errors import IsfError
 from engine.render.gl_targets import DEEP_DTYPE, deepest_dtype
-from engine.render.gl_textures import Target
-from engine.render.isf.draw_clock import BAND_S, DrawClock
+from engine.render.gl_textures import Target, release_all
+from engine.render.isf.clocks import BAND_S, DrawClock
 from engine.render.isf.gl_images import SoundImages, unbind
 from engine.render.isf.isf_file import MAX_BUDGET, Input, IsfFile, IsfInput
 from engine.render.isf.program import COUNT, EFFECT, OVER, Canvas, IsfProgram, Moment
@@ -70,7 +70,7 @@ class Trial:
         self._sound = SoundImages(context)
         self._sound.follow(test_waves())
         self._measured_unit_s: float | None = None
-        self._sized: dict[tuple[tuple[int, int], str], _Stage] = {}
+        self._sized: dict[tuple[tuple[int, int], str], _Pictures] = {}
         self._dtype = deepest_dtype(context)  # the slots' targets have this one: for another, Mesa compiles anew
 
     def run(self, file: IsfFile, size_px: tuple[int, int], phase: Phase) -> "Tried":
@@ -83,7 +83,7 @@ class Trial:
         program = IsfProgram(self._context, file, self._wait, endless, waits_for_passes=self._is_software)
         compile_ms = (time.perf_counter() - began_s) * 1e3
         try:
-            self._rehearse(program, self._stage(size_px, self._dtype))
+            self._rehearse(program, self._pictures(size_px, self._dtype))
             phase("drawing small pictures with")
             units = self._corners(program, _fitted(size_px, CORNER_PX))
             budget = min(MAX_BUDGET, max(MIN_BUDGET, units * BUDGET_MARGIN))
@@ -128,7 +128,7 @@ class Trial:
         program = IsfProgram(self._context, file, self._wait, waits_for_passes=self._is_software)
         try:
             longest_s = clock_s() - began_s
-            for _ in self._rehearsal(program, self._stage(size_px, self._dtype)):
+            for _ in self._rehearsal(program, self._pictures(size_px, self._dtype)):
                 longest_s, began_s = max(longest_s, clock_s() - began_s), clock_s()
         finally:
             program.release()
@@ -137,20 +137,20 @@ class Trial:
                 f"the driver needs {longest_s:.1f} s to load it again: the picture would stand still so long"
             )
 
-    def _rehearse(self, program: IsfProgram, stage: "_Stage") -> None:
+    def _rehearse(self, program: IsfProgram, pictures: "_Pictures") -> None:
         """Draw one pixel of each pass, before anything else, as a slot does when it builds this shader.
 
         Mesa keeps what it compiled under a name that depends on what the same program was drawn into before: only the
         same draws in the same order find it again.
         """
-        for _ in self._rehearsal(program, stage):
+        for _ in self._rehearsal(program, pictures):
             pass
 
-    def _rehearsal(self, program: IsfProgram, stage: "_Stage") -> Iterator[None]:
+    def _rehearsal(self, program: IsfProgram, pictures: "_Pictures") -> Iterator[None]:
         """The same in steps."""
-        black = stage.black.texture
+        black = pictures.black.texture
         kind = _finish(program.file)
-        canvas = Canvas(framebuffer=stage.target.framebuffer, size_px=stage.size_px, beneath=black, finish=kind)
+        canvas = Canvas(framebuffer=pictures.target.framebuffer, size_px=pictures.size_px, beneath=black, finish=kind)
         for step in range(program.warm_steps):
             self._before_draw()
             program.warm(step, canvas, {}, lambda name: self._image(program.file, name, black, black))
@@ -165,13 +165,13 @@ class Trial:
 
     def _thumbnail(self, program: IsfProgram, size_px: tuple[int, int], dtype: str) -> tuple[np.ndarray, str]:
         """The picture of the defaults that has the most in it, and a note if there is little in any."""
-        stage = self._stage(size_px, dtype)
+        pictures = self._pictures(size_px, dtype)
         best, deviation = np.zeros((*size_px[::-1], 3), np.uint8), -1.0
         end_s = time.process_time() + MAX_THUMBNAIL_S
         for frame in range(MAX_FRAMES):
             time_s = TIMES_S[frame] if frame < len(TIMES_S) else TIMES_S[-1] + frame / 30
-            self._draw(program, stage, {}, _finish(program.file), frame, time_s)
-            pixels = stage.read()
+            self._draw(program, pictures, {}, _finish(program.file), frame, time_s)
+            pixels = pictures.read()
             here = float(pixels.std((0, 1)).max())
             if here >= deviation:
                 best, deviation = pixels, here
@@ -186,13 +186,13 @@ class Trial:
     def _corners(self, program: IsfProgram, size_px: tuple[int, int]) -> int:
         """Most units of work that a pixel's loops take. IsfError if they do not end at the defaults."""
         # 8 bits cannot tell the share; with 16 it is the same variant that is compiled already.
-        stage = self._stage(size_px, self._dtype if self._dtype == DEEP_DTYPE else "f4")
+        pictures = self._pictures(size_px, self._dtype if self._dtype == DEEP_DTYPE else "f4")
         units = 0.0
         for name, inputs in corner_inputs(program.file).items():
-            self._draw(program, stage, inputs, _finish(program.file), 0, 1.0)
+            self._draw(program, pictures, inputs, _finish(program.file), 0, 1.0)
             for number in range(len(program.file.passes) if program.file.texts.is_guarded else 0):
-                self._draw(program, stage, inputs, COUNT, 0, 1.0, number)
-                share = float(stage.read_float()[..., 0].max())
+                self._draw(program, pictures, inputs, COUNT, 0, 1.0, number)
+                share = float(pictures.read_float()[..., 0].max())
                 if share >= 1.0 and name == "defaults":
                     raise IsfError("a loop goes on after some millions of operations for a pixel; is it endless?")
                 if share < 1.0:  # a corner that overruns says nothing about what the shader needs
@@ -200,35 +200,35 @@ class Trial:
         return int(units)
 
     def _draw_ms(self, program: IsfProgram, size_px: tuple[int, int], dtype: str) -> float:
-        small = self._stage(_fitted(size_px, THUMBNAIL_PX), dtype)
+        small = self._pictures(_fitted(size_px, THUMBNAIL_PX), dtype)
         small_ms = min(self._timed_ms(program, small) for _ in range(3))  # the first one allocates
         expected_ms = small_ms * size_px[0] * size_px[1] / (small.size_px[0] * small.size_px[1])
         if expected_ms > 4 * MAX_DRAW_MS:
             raise IsfError(_too_slow(expected_ms, size_px))
-        stage = self._stage(size_px, dtype)
-        self._timed_ms(program, stage)  # allocates and compiles
-        times_ms = [self._timed_ms(program, stage)]
+        pictures = self._pictures(size_px, dtype)
+        self._timed_ms(program, pictures)  # allocates and compiles
+        times_ms = [self._timed_ms(program, pictures)]
         while len(times_ms) < 3 and sum(times_ms) < MAX_DRAW_MS:
-            times_ms.append(self._timed_ms(program, stage))
+            times_ms.append(self._timed_ms(program, pictures))
         draw_ms = median(times_ms)
         if draw_ms > MAX_DRAW_MS:
             raise IsfError(_too_slow(draw_ms, size_px))
         return draw_ms
 
-    def _timed_ms(self, program: IsfProgram, stage: "_Stage") -> float:
+    def _timed_ms(self, program: IsfProgram, pictures: "_Pictures") -> float:
         """Time of one picture. On a software rasteriser processor time: this process runs only when others rest."""
         clock_s = time.process_time if self._is_software else time.perf_counter
         self._wait()
         self._before_draw()
         began_s = clock_s()
-        self._draw(program, stage, {}, _finish(program.file), 1, 1.0)
+        self._draw(program, pictures, {}, _finish(program.file), 1, 1.0)
         self._wait()
         return (clock_s() - began_s) * 1e3
 
     def _draw(
         self,
         program: IsfProgram,
-        stage: "_Stage",
+        pictures: "_Pictures",
         inputs: Mapping[str, Input],
         finish: int,
         frame: int,
@@ -237,32 +237,32 @@ class Trial:
     ) -> None:
         """`counted`: the pass whose work is drawn in place of a picture."""
         canvas = Canvas(
-            framebuffer=stage.target.framebuffer,
-            size_px=stage.size_px,
-            beneath=stage.beneath(finish),
+            framebuffer=pictures.target.framebuffer,
+            size_px=pictures.size_px,
+            beneath=pictures.beneath(finish),
             finish=finish,
         )
         moment = Moment(time_s=time_s, delta_s=1 / 30 if frame else 0.0, frame=frame, date=(2024.0, 6.0, 15.0, 45296.7))
         self._before_draw()
 
         def images(name: str) -> moderngl.Texture:
-            return self._image(program.file, name, stage.source, stage.other)
+            return self._image(program.file, name, pictures.source, pictures.other)
 
         if counted is None:
             program.draw(canvas, inputs, images, moment)
         else:
             program.count(counted, canvas, images)
 
-    def _stage(self, size_px: tuple[int, int], dtype: str) -> "_Stage":
-        stage = self._sized.get((size_px, dtype))
-        if stage is None:
+    def _pictures(self, size_px: tuple[int, int], dtype: str) -> "_Pictures":
+        pictures = self._sized.get((size_px, dtype))
+        if pictures is None:
             if len(self._sized) >= 8:
                 self._sized.pop(next(iter(self._sized))).release()
-            stage = self._sized[size_px, dtype] = _Stage(self._context, size_px, dtype, self._dtype)
-        return stage
+            pictures = self._sized[size_px, dtype] = _Pictures(self._context, size_px, dtype, self._dtype)
+        return pictures
 
 
-class _Stage:
+class _Pictures:
     """Pictures and a target of one size."""
 
     def __init__(self, context: moderngl.Context, size_px: tuple[int, int], dtype: str, source_dtype: str) -> None:
@@ -291,8 +291,7 @@ class _Stage:
 
     def release(self) -> None:
         unbind(self._context)
-        for part in (self.source, self.other, self.black, self.target):
-            part.release()
+        release_all(self.source, self.other, self.black, self.target)
 
 
 def corner_inputs(file: IsfFile) -> dict[str, dict[str, Input]]:

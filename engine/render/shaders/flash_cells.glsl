@@ -1,4 +1,4 @@
-// The light of each of 18 x 18 cells of a picture, for the flash guard (flash_levels.py): means over 64 of its pixels of
+// The light of each of 18 x 18 cells of a picture, for the flash guard (flash_guard.py): means over 64 of its pixels of
 // the luminance-weighted display values, of their squares, of their cubes, and of saturated red.
 // u_jitter: positions of the pixels in a cell, 0..1, shifted from cell to cell. The target is RGBA32F, row 0 at the top.
 #version 330 core

@@ -1,5 +1,5 @@
 // Provides layer_value(): brightness 0..1 of a layer at a pixel; `polar` is its distance from the centre and its angle.
-// Shapes, and when the wave is averaged over a pixel: shapes.py. Rows of u_waves: wave_table.py.
+// Shapes, and when the wave is averaged over a pixel: shapes.py. Rows of u_waves, too.
 
 const int ROWS = 5;
 const float GLOW = 0.42; // brightness of a trace's glow beside its edge

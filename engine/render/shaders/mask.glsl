@@ -1,4 +1,4 @@
-// Provides mask_value() and coverage(): see mask_look.py.
+// Provides mask_value() and coverage(): see masks.py.
 
 // A mask of the array, interpolated, 0..1. `place` has texel centres at whole numbers; texels beyond `side` in
 // both directions are undefined. Uses texelFetch, as bilinear.glsl does.

@@ -1,5 +1,5 @@
 // Crossfade of two pictures of the same size: (1 - u_share) x u_previous + u_share x u_current, alpha too.
-// For layer 5 (gl_crossfade.py) and whole looks (gl_dissolve.py). In display values, as in video mixers.
+// For layer 5 (gl_shown.py) and whole looks (gl_targets.py). In display values, as in video mixers.
 #version 330 core
 
 uniform sampler2D u_current;

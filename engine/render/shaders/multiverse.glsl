@@ -1,6 +1,6 @@
 // The Multiverse picture in one pass: mirror, four layers, layer 5, brightness, tone, feedback. Drawn twice: deep, for trails,
 // effects and recordings, and as it is published if nothing but a fade follows.
-// Inputs: the block Frame; waves (5 rows of 1025 texels for each layer, see wave_table.py); layer 5 (RGB); the mask of its matte;
+// Inputs: the block Frame; waves (5 rows of 1025 texels for each layer, see shapes.py); layer 5 (RGB); the mask of its matte;
 // region indices; the last picture as drawn by this pass (mirrored already, before fade and flash guard); u_gain and u_noise as
 // in publish.glsl. DRAWN_LEVELS: white in the deep picture, 65535, or 255 if the driver has no deeper targets.
 // Display values without a gamma step, or linear light while /multiverse/light is linear. Row 0 of the target's memory is the top row.

@@ -1,6 +1,6 @@
 // Effects on the finished picture, in this order: chromatic aberration (CHROMATIC), bloom and glow (LIGHT), vignette, grain.
 // Inputs: the picture; u_veil, the light that bloom and glow add, linear, a quarter of its size; u_grain, a tile of
-// 256 x 256. Display values. Alpha stays at least the largest of the three, or is it (luma). Amounts: see post_look.py.
+// 256 x 256. Display values. Alpha stays at least the largest of the three, or is it (luma). Amounts: see look.py.
 #version 330 core
 
 uniform sampler2D u_current;

@@ -1,5 +1,5 @@
 // The light that spreads: one texel for 4 x 4 pixels of u_current, their mean in linear light (the square of display
-// values), of the parts brighter than u_threshold; u_knee is the width of the transition. See post_look.py.
+// values), of the parts brighter than u_threshold; u_knee is the width of the transition. See look.py.
 #version 330 core
 
 uniform sampler2D u_current;

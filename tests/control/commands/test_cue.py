@@ -305,8 +305,8 @@ def test_a_cue_goes_and_the_next_follows_over_udp(desk: Desk, tmp_path: Path) ->
 
 def test_taps_over_udp_make_the_tempo(desk: Desk, wait_for: Callable) -> None:
     desk.done("/engine/notify", 1)
-    tempo = desk.engine._parts.tempo
-    clock = desk.engine._parts.clock
+    tempo = desk.engine._parts.desk.tempo
+    clock = desk.engine._parts.timing.clock
     times_s = []
     for _ in range(3):
         end_s = clock.now_s() + 0.25

@@ -290,7 +290,7 @@ def test_a_picture_fades_in_over_udp_and_the_status_says_how(desk: Desk) -> None
         return next(message.args[0] for message in desk.ask("/engine/status") if message.address.endswith("/fade"))
 
     assert said() == "both looks are drawn" or said().startswith("the old look is frozen (")
-    cost = desk.engine._parts.leaving.cost
+    cost = desk.engine._parts.drawing.looks.cost
     desk.engine.post(lambda: [cost.add(work_s=0.9, draw_s=0.8, looks=1) for _ in range(60)])
     assert desk.done("/preset/load", "default", 0.1) == ("/preset/load", "default")
     assert said() == "the old look is frozen (drawing both looks would take 1700 of 17 ms per frame)"

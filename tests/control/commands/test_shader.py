@@ -21,10 +21,10 @@ from engine.params.crossfade import PictureFade
 from engine.params.input_views import InputViews
 from engine.params.looks import LOOKS
 from engine.params.shader_catalog import ShaderCatalog
+from engine.render.colour import ramp_rgb
 from engine.render.isf import IsfFile, ShaderSlot
 from engine.render.isf.isf_file import ShaderState
 from engine.render.isf.parse import parse_isf
-from engine.render.palettes import ramp_rgb
 from engine.system.disk_store import DiskQueue, DiskStore
 
 WaitFor = Callable[..., Any]

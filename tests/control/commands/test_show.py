@@ -63,7 +63,7 @@ def test_files_named_over_osc_stay_in_the_recordings_folder(desk: Desk, tmp_path
 
 def test_sinks_for_an_extra_picture_follow_the_same_rules(desk: Desk, tmp_path: Path) -> None:
     assert "no Stable Diffusion" in desk.failed("/sink/start", "sd:record", "sd.mp4")
-    desk.engine.post(lambda: desk.engine._parts.sinks.add_picture("sd", 64, 64))
+    desk.engine.post(lambda: desk.engine._parts.outputs.sinks.add_picture("sd", 64, 64))
     for escape in ("../a.mp4", str(tmp_path / "a.mp4")):
         assert "over OSC, files are written to the recordings folder only" in desk.failed(
             "/sink/start", "sd:record", escape

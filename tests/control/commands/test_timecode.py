@@ -315,7 +315,7 @@ def test_ltc_in_a_file_leads_an_offline_show(tmp_path: Path, wait_for: Callable)
         status = engine.status()
         assert status.timecode.state == "locked" and status.timecode.rate == "25"
         assert status.audio.level[1] == pytest.approx(status.audio.level[0], rel=0.2), "both channels hear the music"
-        beat = engine._parts.tempo.beat_at(dark_from_s)
+        beat = engine._parts.desk.tempo.beat_at(dark_from_s)
         assert beat == pytest.approx(dark_from_s * 100.0 / 60.0, abs=0.01)
         assert ("/engine/status/timecode", "ltc") in [(at, values[0]) for at, values in status.osc_lines()]
 

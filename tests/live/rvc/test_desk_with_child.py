@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 import osc_schema
-from engine.audio.feed import LoopFeed
-from engine.audio.playback import Playback
+from engine.audio.feed import LoopFeed, Playback
 from engine.config import RvcConfig
 from engine.ipc import Gate
 from engine.live.rvc.desk import VoiceDesk

@@ -3,13 +3,12 @@
 import pytest
 
 from engine.errors import IsfError
-from engine.render.isf.draw_clock import DrawClock, OverrunError
+from engine.render.isf.clocks import DrawClock, OverrunError
 from engine.render.isf.isf_file import MAX_BUDGET, IsfFile
 from engine.render.isf.loops import MAX_STRAIGHT, MIN_ROUND, Guarded
 from engine.render.isf.parse import parse_isf
-from engine.render.isf.preprocess import preprocess
+from engine.render.isf.preprocess import join_tokens, preprocess
 from engine.render.isf.program import bands
-from engine.render.isf.tokens import join_tokens
 
 LATE = "if (TIME > 8.0) { %s }"
 CALLS = "float f0(float x) { return sin(x); }\n" + "".join(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import IsfError
-from engine.render.isf.assembly import FOLDER
+from engine.render.isf.isf_file import FOLDER
 from engine.render.isf.parse import parse_isf
 from tests.support.hostile_shaders import hostile_shader
 from tests.support.long_form import IS_SOAK

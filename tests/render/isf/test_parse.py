@@ -10,11 +10,10 @@ from PIL import Image
 
 from engine.errors import IsfError
 from engine.params.shader_catalog import read_source
-from engine.render.isf import images
 from engine.render.isf.expression import Expression
+from engine.render.isf.gl_images import target_sizes
 from engine.render.isf.isf_file import MAX_CHARS
 from engine.render.isf.parse import parse_isf
-from engine.render.isf.sizes import target_sizes
 
 BODY = "\nvoid main() { gl_FragColor = vec4(1.0); }\n"
 
@@ -225,7 +224,7 @@ def test_a_file_with_several_names_is_one_image(tmp_path: Path) -> None:
 
 
 def test_all_images_of_a_file_share_one_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "MAX_BYTES", 100 * 100 * 4 * 2)
+    monkeypatch.setattr("engine.render.isf.parse.MAX_BYTES", 100 * 100 * 4 * 2)
     for number in range(3):
         Image.fromarray(np.zeros((100, 100), np.uint8)).save(tmp_path / f"{number}.png")
 

@@ -1,16 +1,23 @@
 """A shader's picture: the right way up, its inputs, passes, sound and mix."""
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from engine import open_engine
+from engine.config import build_config
+from engine.errors import NoGLError
+from engine.params.looks import PLAIN
 from engine.render.isf import IsfFile
+from engine.render.isf.clocks import date_live, date_offline, isf_date
+from engine.render.isf.gl_images import spectrum_image, wave_image
+from engine.render.isf.isf_file import FOLDER
 from engine.render.isf.parse import parse_isf
 from engine.render.isf.program import Moment
-from engine.render.isf.sound import spectrum_image, wave_image
 
 Isf = Callable[..., IsfFile]
 Show = Callable[..., np.ndarray]
@@ -170,3 +177,54 @@ def test_a_number_that_is_none_is_black(isf: Isf, show: Show) -> None:
 def test_pixels_that_are_thrown_away_are_black_and_not_the_last_frame(isf: Isf, show: Show) -> None:
     body = "if (FRAMEINDEX == 1) discard; gl_FragColor = vec4(1.0);"
     assert show(isf(body), frames=2)[0, 0, :3].tolist() == [0, 0, 0]
+
+
+CLOCK = """/*{"INPUTS": []}*/
+void main() { gl_FragColor = vec4(DATE.x == 2000.0 && DATE.yz == vec2(1.0) ? 1.0 : 0.0, DATE.w / 2.0, 0.0, 1.0); }"""
+
+
+def test_offline_the_date_is_the_time_of_the_picture_in_the_year_2000() -> None:
+    assert isf_date(date_offline(1.5)) == (2000.0, 1.0, 1.0, 1.5)
+    assert isf_date(date_offline(31 * 86_400 + 3661.25)) == (2000.0, 2.0, 1.0, 3661.25)
+
+
+def test_live_the_date_is_the_clock_on_the_wall() -> None:
+    assert abs(date_live(1.5) - datetime.now()) < timedelta(minutes=1)
+
+
+def test_a_film_with_a_clock_is_the_same_each_time(tmp_path: Path) -> None:
+    (tmp_path / "Clock.fs").write_text(CLOCK, encoding="utf-8")
+    config = build_config(
+        {
+            "width": 64, "height": 64, "fps": 30.0, "audio": "demo", "renderer": "gl", "sinks": ("null",),
+            "offline": True, "shaders": (str(tmp_path),), "params": {**PLAIN, "/fx/generator/file": "Clock"},
+        }
+    )  # fmt: skip
+    try:
+        with open_engine(config) as engine:
+            *_, last = engine.frames(count=31)
+            red, green = last.read_rgba()[5, 5, :2].tolist()
+    except NoGLError as error:
+        pytest.skip(str(error))
+    assert red == 255
+    assert green == pytest.approx(127.5, abs=1), "a second after the start"
+
+
+HARD = {"Gates", "Field"}
+"""The edges in their pictures may fall on columns of either kind."""
+GENERATORS = [
+    path.stem
+    for path in sorted(FOLDER.glob("*.fs"))
+    if path.stem not in HARD and parse_isf(path.read_text(encoding="utf-8"), path=path).is_generator
+]
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_no_picture_is_made_of_blocks_of_2_by_2_pixels(show: Callable[..., np.ndarray], name: str) -> None:
+    path = FOLDER / f"{name}.fs"
+    file = parse_isf(path.read_text(encoding="utf-8"), path=path)
+    picture = show(file, inputs={"hat": 1.0}, size_px=(320, 180), frames=2)[..., :3].astype(float)
+    for axis in (0, 1):
+        steps = np.moveaxis(np.abs(np.diff(picture, axis=axis)), axis, 0)
+        within, between = steps[0::2].mean(), steps[1::2].mean()
+        assert between < 1.08 * within, "a block's pixels differ less than those of two blocks"

@@ -70,7 +70,7 @@ def joined_mask(masks: np.ndarray) -> np.ndarray:
     return joined
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Overlay:
     """A picture with each object's colour mixed in by `opacity` x coverage; the first object is in front."""
 
@@ -86,18 +86,8 @@ class Overlay:
         height, width = self.source.pixels.shape[:2]
         return width, height
 
-    def is_same(self, other: object) -> bool:
-        """True if it shows the same source and result objects (pixels are not compared) in the same way."""
-        return (
-            isinstance(other, Overlay)
-            and self.source is other.source
-            and self.found is other.found
-            and self.is_hard == other.is_hard
-            and self.opacity == other.opacity
-        )
 
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IdPicture:
     """A map of objects: red is the shown id, green the score, blue the soft coverage; the first object is in front.
 
@@ -113,7 +103,3 @@ class IdPicture:
         """(n, 2) uint8: red and green of each object."""
         pairs = [(shown_id(each.id), round(255 * each.score)) for each in self.found.objects]
         return np.array(pairs, np.uint8).reshape(-1, 2)
-
-    def is_same(self, other: object) -> bool:
-        """True if it shows the same result in the same size."""
-        return isinstance(other, IdPicture) and self.found is other.found and self.size_px == other.size_px

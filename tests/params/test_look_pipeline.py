@@ -2,8 +2,8 @@
 
 import pytest
 
-from engine.params import Crossfade, LeavingLook, Modulation, ParamStore, Slew
-from engine.params.leaving import BOTH, MAX_LATE_FRAMES, DrawingCost
+from engine.params import Crossfade, LookPipeline, Looks, Modulation, ParamStore, Slew
+from engine.params.look_pipeline import BOTH, MAX_LATE_FRAMES, DrawingCost
 from engine.values import AudioFeatures, ChannelFeatures
 from osc_schema.modulation import ROUTES
 
@@ -20,8 +20,7 @@ class Show:
         self.store = ParamStore()
         self.store.set_many([(BRIGHTNESS, 2.5), (MIRROR, "off"), *QUIET], by="test")
         self.crossfade = Crossfade(self.store)
-        self.slew, self.modulation = Slew(), Modulation()
-        self.leaving = LeavingLook(self.slew, self.modulation)
+        self.looks = Looks(LookPipeline(Slew(), Modulation()))
         self.late = 0
         self.now_s = 0.0
         self.values = self.frame()
@@ -30,13 +29,11 @@ class Show:
         """All values to draw the new look with."""
         self.crossfade.step(self.now_s)
         snapshot, fade = self.crossfade.snapshot()
-        self.leaving.follow(fade, snapshot, step_s=PERIOD_S, period_s=period_s, late=self.late)
-        values = self.slew.step(snapshot, PERIOD_S)
-        self.leaving.analysis_values(values)
-        values = self.modulation.step(values, HEARD, time_s=self.now_s, beat=0.0)
-        self.leaving.step(HEARD, time_s=self.now_s, beat=0.0)
+        self.looks.follow(fade, snapshot, period_s=period_s, late=self.late)
+        self.looks.glide(snapshot, PERIOD_S)
+        self.looks.modulate(HEARD, time_s=self.now_s, beat=0.0)
         self.now_s += PERIOD_S
-        return values
+        return self.looks.shown.values
 
     def load(self, *values: tuple[str, object], seconds: float = 2.0) -> None:
         self.crossfade.start(values, seconds, by="preset x", is_picture=True)
@@ -53,15 +50,15 @@ def test_the_old_look_keeps_its_menus_and_the_new_one_has_its_own_at_once(show: 
     show.load((MIRROR, "off"), (BRIGHTNESS, 4.0))
     values = show.frame()
     assert (values[MIRROR], values[BRIGHTNESS]) == ("off", 4.0), "without the 30 ms glide of a fader"
-    assert (show.leaving.values[MIRROR], show.leaving.values[BRIGHTNESS]) == ("kaleidoscope", 2.5)
+    assert (show.looks.leaving.values[MIRROR], show.looks.leaving.values[BRIGHTNESS]) == ("kaleidoscope", 2.5)
     show.store.set_many([(BRIGHTNESS, 1.0), (FADE, 0.5)], by="udp hand")
     for _ in range(30):
         values = show.frame()
-    assert (values[BRIGHTNESS], show.leaving.values[BRIGHTNESS]) == (1.0, 2.5)
-    assert values[FADE] == show.leaving.values[FADE] == 0.5, "both looks share the master"
+    assert (values[BRIGHTNESS], show.looks.leaving.values[BRIGHTNESS]) == (1.0, 2.5)
+    assert values[FADE] == show.looks.leaving.values[FADE] == 0.5, "both looks share the master"
     for _ in range(32):
         show.frame()
-    assert show.leaving.values is None and show.leaving.fade is None
+    assert show.looks.leaving is None and show.looks.fade is None
 
 
 def test_glides_and_lfos_of_the_old_look_continue(show: Show) -> None:
@@ -89,7 +86,7 @@ def test_glides_and_lfos_of_the_old_look_continue(show: Show) -> None:
         show.frame()
         expected = undisturbed.frame()
         for address in (ANGLE, BRIGHTNESS):
-            assert show.leaving.values[address] == pytest.approx(expected[address])
+            assert show.looks.leaving.values[address] == pytest.approx(expected[address])
         angles.append(expected[ANGLE])
     assert max(angles) - min(angles) > 90.0, "it turned"
 
@@ -110,21 +107,21 @@ def test_both_looks_are_drawn_if_they_fit_into_four_fifths_of_a_frame() -> None:
 
 def test_draw_times_of_two_looks_are_halved(show: Show) -> None:
     for _ in range(60):
-        show.leaving.cost.add(work_s=0.025, draw_s=0.023, looks=2)
-    assert show.leaving.cost.begin(PERIOD_S, 0) == ""
+        show.looks.cost.add(work_s=0.025, draw_s=0.023, looks=2)
+    assert show.looks.cost.begin(PERIOD_S, 0) == ""
 
 
 def test_without_time_for_two_looks_a_still_dissolves_but_never_offline(show: Show) -> None:
-    show.leaving.cost.add(work_s=0.030, draw_s=0.028, looks=1)
+    show.looks.cost.add(work_s=0.030, draw_s=0.028, looks=1)
     show.load((BRIGHTNESS, 4.0))
     show.frame()
-    assert show.leaving.fade is not None and show.leaving.values is None
-    assert show.leaving.drawn_as == "the old look is frozen (drawing both looks would take 58 of 33 ms per frame)"
+    assert show.looks.fade is not None and show.looks.leaving is None
+    assert show.looks.drawn_as == "the old look is frozen (drawing both looks would take 58 of 33 ms per frame)"
     offline = Show()
-    offline.leaving.cost.add(work_s=9.0, draw_s=9.0, looks=1)
+    offline.looks.cost.add(work_s=9.0, draw_s=9.0, looks=1)
     offline.load((BRIGHTNESS, 4.0))
     offline.frame(period_s=None)
-    assert offline.leaving.values is not None and offline.leaving.drawn_as == BOTH
+    assert offline.looks.leaving is not None and offline.looks.drawn_as == BOTH
 
 
 def test_late_frames_during_the_fade_freeze_the_old_look(show: Show) -> None:
@@ -133,12 +130,12 @@ def test_late_frames_during_the_fade_freeze_the_old_look(show: Show) -> None:
     show.frame()
     show.late += MAX_LATE_FRAMES
     show.frame()
-    assert show.leaving.values is not None and show.leaving.drawn_as == BOTH
+    assert show.looks.leaving is not None and show.looks.drawn_as == BOTH
     show.late += 1
     show.frame()
-    assert show.leaving.values is None and show.leaving.drawn_as == "the old look is frozen (3 frames were late)"
+    assert show.looks.leaving is None and show.looks.drawn_as == "the old look is frozen (3 frames were late)"
     show.frame()
-    assert show.leaving.values is None
+    assert show.looks.leaving is None
 
 
 def test_a_second_load_during_a_fade_keeps_the_new_look_moving_as_the_old_one(show: Show) -> None:
@@ -149,8 +146,8 @@ def test_a_second_load_during_a_fade_keeps_the_new_look_moving_as_the_old_one(sh
     for _ in range(2):
         values = show.frame()
         assert (values[BRIGHTNESS], values[MIRROR]) == (1.0, "y")
-        assert (show.leaving.values[BRIGHTNESS], show.leaving.values[MIRROR]) == (4.0, "x")
-        assert show.leaving.fade.revealed == pytest.approx(1 / 3) and show.leaving.drawn_as == BOTH
+        assert (show.looks.leaving.values[BRIGHTNESS], show.looks.leaving.values[MIRROR]) == (4.0, "x")
+        assert show.looks.fade.revealed == pytest.approx(1 / 3) and show.looks.drawn_as == BOTH
 
 
 def test_two_loads_between_two_frames_fade_from_the_look_on_screen(show: Show) -> None:
@@ -158,4 +155,4 @@ def test_two_loads_between_two_frames_fade_from_the_look_on_screen(show: Show) -
     show.load((BRIGHTNESS, 1.0))
     for _ in range(3):
         assert show.frame()[BRIGHTNESS] == 1.0
-        assert show.leaving.values[BRIGHTNESS] == 2.5
+        assert show.looks.leaving.values[BRIGHTNESS] == 2.5

@@ -1,0 +1,161 @@
+"""The values of each look in each frame: set values glide, then sound and LFOs move them.
+
+There is one look on screen. During a picture fade there are two, each with a pipeline of its own: the old look has the
+values from before the fade, and a copy of the pipeline that goes on from its current state: glides finish, LFOs run,
+and it still reacts to the kick. It keeps the values that presets hold. Everything else (the master, the gain of the
+sound) has the current values in both looks.
+
+Drawing two looks takes twice the time. If there is not enough, the old look freezes: its last picture, which costs
+nothing to draw, dissolves into the new look. `DrawingCost` decides by frame times: at the start of a fade by those of
+the last frames, then by the number of late frames.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import osc_schema
+from engine.audio.settings import AudioSettings
+from engine.params.crossfade import PictureFade
+from engine.params.modulation import Modulation
+from engine.params.slew import Slew
+from engine.params.store import Snapshot
+from engine.values import AudioFeatures
+
+LOOK = tuple(param.address for param in osc_schema.PARAMS if param.is_look)
+KEPT = tuple(param.address for param in osc_schema.PARAMS if param.stored)
+
+MAX_WORK_SHARE = 0.8  # of a frame's time, estimated for drawing both looks; the rest is reserve
+MAX_LATE_FRAMES = 2  # per fade: two can be a hiccup of the system
+MEASURED_FRAMES = 60
+BOTH = "both looks are drawn"
+HELD = "a shader was bypassed"
+
+
+class DrawingCost:
+    """Decides if there is time to draw both looks. Pure: frame times and counts are arguments."""
+
+    def __init__(self) -> None:
+        self._frames_s: deque[tuple[float, float]] = deque(maxlen=MEASURED_FRAMES)
+        self._late_at_begin = 0
+
+    def add(self, *, work_s: float, draw_s: float, looks: int) -> None:
+        """Add a published frame: seconds of all its work, seconds of drawing in it, number of looks drawn."""
+        self._frames_s.append((draw_s / looks, work_s - draw_s))
+
+    def begin(self, period_s: float, late: int) -> str:
+        """Start a fade. Returns why there is no time to draw both looks, or "". `late`: late frames so far."""
+        self._late_at_begin = late
+        look_s = _percentile_95([look_s for look_s, _ in self._frames_s])
+        rest_s = _percentile_95([rest_s for _, rest_s in self._frames_s])
+        needed_s = 2.0 * look_s + rest_s
+        if needed_s <= MAX_WORK_SHARE * period_s:
+            return ""
+        return f"drawing both looks would take {needed_s * 1000:.0f} of {period_s * 1000:.0f} ms per frame"
+
+    def check_late(self, late: int) -> str:
+        """The reason to stop drawing both looks in the current fade, or "". `late`: late frames so far."""
+        came_late = late - self._late_at_begin
+        return f"{came_late} frames were late" if came_late > MAX_LATE_FRAMES else ""
+
+
+class LookPipeline:
+    """One look. Each frame `glide`, then `modulate`, between which the sound is analysed."""
+
+    def __init__(self, slew: Slew, modulation: Modulation) -> None:
+        self.slew, self.modulation = slew, modulation
+        self.values: Mapping[str, Any] = {}
+        """All values of this frame: smoothed after `glide`, modulated after `modulate`."""
+
+    def glide(self, snapshot: Snapshot, step_s: float) -> None:
+        """Let the values glide to those of the snapshot. `step_s`: time since the last frame."""
+        self.values = self.slew.step(snapshot, step_s)
+
+    def audio_settings(self, width_px: int) -> AudioSettings:
+        """The settings to analyse this frame's sound with, for a picture of this width."""
+        return AudioSettings.from_values(self.modulation.analysis_values(self.values), width_px)
+
+    def modulate(self, features: AudioFeatures, *, time_s: float, beat: float) -> None:
+        """Move the values with the sound and the LFOs; arguments as of `Modulation.step`."""
+        self.values = self.modulation.step(self.values, features, time_s=time_s, beat=beat)
+
+    def copy(self) -> "LookPipeline":
+        """A pipeline that continues from the current state."""
+        return LookPipeline(self.slew.copy(), self.modulation.copy())
+
+
+class Looks:
+    """The look on screen and, during a picture fade, the one that leaves. On the frame loop's thread call `follow`,
+    `glide` and `modulate` each frame."""
+
+    def __init__(self, shown: LookPipeline) -> None:
+        self.shown = shown
+        self.leaving: LookPipeline | None = None
+        """The old look; None if none leaves, or if it is not drawn."""
+        self.fade: PictureFade | None = None
+        """The running fade, or None."""
+        self.cost = DrawingCost()
+        self.drawn_as = ""
+        """Text for people: how the old look of the latest fade is drawn; "" before the first fade."""
+
+    @property
+    def leaving_values(self) -> Mapping[str, Any] | None:
+        """All values to draw the old look with; None if it is not drawn."""
+        return None if self.leaving is None else self.leaving.values
+
+    def follow(self, fade: PictureFade | None, snapshot: Snapshot, *, period_s: float | None, late: int) -> None:
+        """Follow the fade. Call it before `glide` with the same snapshot.
+
+        `period_s`: frame period, None offline, where there is always enough time; `late`: late frames so far.
+        """
+        before, self.fade = self.fade, fade
+        if fade is None:
+            self.leaving = None
+            return
+        if before is None or before.number != fade.number:
+            if fade.is_held:
+                self._freeze(HELD)
+            elif before is None or before.before is not fade.before:  # else nothing was drawn since: same old look
+                self._begin(period_s, late)
+            self.shown.slew.jump_to(snapshot, LOOK)
+        elif self.leaving is not None and period_s is not None and (why := self.cost.check_late(late)):
+            self._freeze(why)
+
+    def glide(self, snapshot: Snapshot, step_s: float) -> None:
+        self.shown.glide(snapshot, step_s)
+        if self.leaving is not None and self.fade is not None:
+            self.leaving.glide(self.fade.before, step_s)
+            old = self.leaving.values
+            self.leaving.values = {**self.shown.values, **{address: old[address] for address in KEPT}}
+
+    def audio_settings(self, width_px: int) -> AudioSettings:
+        """Those of the shown look, with those of the old one as `leaving`."""
+        settings = self.shown.audio_settings(width_px)
+        return settings if self.leaving is None else replace(settings, leaving=self.leaving.audio_settings(width_px))
+
+    def modulate(self, features: AudioFeatures, *, time_s: float, beat: float) -> None:
+        self.shown.modulate(features, time_s=time_s, beat=beat)
+        if self.leaving is not None:
+            self.leaving.modulate(features, time_s=time_s, beat=beat)
+
+    def give_up_leaving(self) -> None:
+        """Freeze the old look, because its shader holds up the picture."""
+        if self.leaving is not None:
+            self._freeze(HELD)
+
+    def _begin(self, period_s: float | None, late: int) -> None:
+        why = "" if period_s is None else self.cost.begin(period_s, late)
+        if why:
+            self._freeze(why)
+            return
+        self.leaving, self.drawn_as = self.shown.copy(), BOTH
+
+    def _freeze(self, why: str) -> None:
+        self.leaving = None
+        self.drawn_as = f"the old look is frozen ({why})"
+
+
+def _percentile_95(times_s: list[float]) -> float:
+    """The 95th percentile, 0 for an empty list."""
+    return sorted(times_s)[int(0.95 * len(times_s))] if times_s else 0.0
