@@ -17,14 +17,13 @@ import numpy as np
 from engine.audio import AudioInput, open_audio
 from engine.config import Config, build_config, split_host_port
 from engine.control import OscServer, Sender, SendingThread
-from engine.control.announcements import Announcements
 from engine.control.commands.camera import CameraControl, first_word
 from engine.control.commands.child import ChildControl
-from engine.control.commands.desk import Desk, open_desk
-from engine.control.commands.shader_opening import open_shaders
+from engine.control.commands.desk import Desk, open_desk, open_shaders
 from engine.control.commands.shader_stage import ShaderStage
 from engine.control.commands.timecode import conditions as timecode_conditions
 from engine.control.dmx import DmxReceiver
+from engine.control.outgoing.announcements import Announcements
 from engine.control.query import Announcer, QueryHub, QueryTree, host_info, service_name
 from engine.engine import Engine, StatusReader
 from engine.errors import ConfigError, PortTakenError

@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from engine.children.supervisor import Supervisor
 from engine.config import Config
-from engine.control.commands.show import Hooks
-from engine.control.commands.status import EngineStatus
+from engine.control.commands.show import EngineStatus, Hooks
 from engine.control.dmx import DmxReceiver
 from engine.frame_loop import EngineParts, FrameLoop
 from engine.link.follower import LinkFollower

@@ -9,7 +9,7 @@ import pytest
 
 from engine import Engine, open_engine
 from engine.config import build_config
-from engine.control.commands import shader_opening
+from engine.control.commands import desk
 from engine.control.commands.shader import ShaderStatus
 from engine.errors import NoGLError
 from engine.render.isf.vetter import Vetter
@@ -58,7 +58,7 @@ class Show:
 def test_no_hostile_file_stops_or_slows_the_show(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, require: Callable[[object, str], None]
 ) -> None:
-    monkeypatch.setattr(shader_opening, "Vetter", partial(Vetter, deadline_s=DEADLINE_S))
+    monkeypatch.setattr(desk, "Vetter", partial(Vetter, deadline_s=DEADLINE_S))
     folder = tmp_path / "isf"
     folder.mkdir()
     (folder / "Good.fs").write_text(GOOD, encoding="utf-8")

@@ -13,7 +13,7 @@ from engine.bench.progress import Progress
 from engine.bench.render import PITCHES_HZ, tones
 from engine.bench.shaders import KALEIDOSCOPE, NEGATIVE, SHADERS, unseen
 from engine.errors import NoGLError
-from engine.params.plain_look import PLAIN
+from engine.params.looks import PLAIN
 from engine.render import Look, PictureInput, Renderer, open_renderer
 from engine.render.isf import ShaderSlot
 from engine.render.isf.parse import parse_isf

@@ -17,7 +17,7 @@ import osc_schema
 from engine.bench.progress import Progress
 from engine.bench.render_reference import draw_reference
 from engine.errors import RenderError
-from engine.params.plain_look import PLAIN
+from engine.params.looks import PLAIN
 from engine.render import Look, PictureInput, Renderer, open_renderer
 from engine.render.blue_noise import thresholds
 from engine.values import ChannelFeatures

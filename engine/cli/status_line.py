@@ -13,7 +13,7 @@ from engine.errors import MultiverseError
 
 if TYPE_CHECKING:
     from engine.app import Engine
-    from engine.control.commands.status import EngineStatus
+    from engine.control.commands.show import EngineStatus
 
 REFRESH_S = 0.25
 BARS = " ▁▂▃▄▅▆▇█"
@@ -31,7 +31,7 @@ def level_bar(level: float) -> str:
 
 def started_lines(engine: "Engine") -> list[str]:
     """Lines about the chosen renderer, sound, models and sinks, with reasons; printed once before the first picture."""
-    from engine.control.sender import display_address  # loaded by the engine, not by the other commands
+    from engine.control.outgoing.sender import display_address  # loaded by the engine, not by the other commands
 
     status = engine.status()
     why = f" ({engine.renderer_choice})" if engine.renderer_choice else ""

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 
-from engine.control.sender import addresses_of, display_address, numeric_localhost
+from engine.control.outgoing.sender import addresses_of, display_address, numeric_localhost
 from engine.errors import MultiverseError, OscDecodeError
 from engine.osc import Bundle, Message, decode_packet
 from engine.osc.framing import Framing, StreamReader, frame

@@ -1,7 +1,16 @@
-"""Executes packets: sets values, answers questions, runs commands, queues bundles until their time tag.
+"""Executes packets: decodes them, checks what they set, stores it; queues bundles until their time tag.
 
-A packet becomes steps (planner.py): changes of values, commands (command_runs.py), questions (queries.py). One
-parameter with one plain value, which is most packets, takes a short cut.
+    packet ─► decoded ─┬─► one parameter, one plain value, which is most packets: checked, stored
+                       └─► steps: changes of values, commands, questions ─► now, or in the frame in which they are due
+
+A mistake leaves the road where it is found: it is counted, reported and answered (`foreign/unmapped.py`), and the rest
+of the packet goes on.
+
+Steps. The changes of one packet are one `store.apply`: they land in one frame. A bundle may also hold commands, and a
+command must see the changes before it (`/layer/1/angle 5`, `/preset/save x`) but not those after it. So changes are
+collected into one step until a command ends it. Questions (`/get`, `/sync` ...) do not end a step: they change nothing
+and are answered after the last step. So a bundle of values, or of values and questions, is always one step. A bundle
+inside a bundle belongs to the outer bundle's step, unless its own time is later.
 
 Time. Values are checked when a bundle arrives, so that the sender hears about a mistake at once. They are applied at
 the start of the first frame after the bundle is due, by `tick` on the frame loop's thread. That thread never uses a
@@ -21,36 +30,46 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TypeVar
 
 import osc_schema
-from engine.control.bundle_queue import LATE_S, MAX_WAIT_S, BundleQueue
-from engine.control.changes import Changes
-from engine.control.coercion import PLAIN_TAGS, value_of
-from engine.control.command_runs import CommandRuns
-from engine.control.command_table import CommandTable
-from engine.control.explain import Mistakes
+from engine.control.answering import Answering, CommandTable, Question
 from engine.control.flood import AddressKind, Sieve
-from engine.control.foreign import ForeignMap
-from engine.control.heard import HeardMessages
+from engine.control.foreign.messages import ForeignMap, ForeignMessages
+from engine.control.foreign.unmapped import HeardMessages, Mistakes
 from engine.control.latency import PacketLatency
-from engine.control.outgoing import Outgoing
-from engine.control.plan import PacketPlan, PlanStep
-from engine.control.planner import MAX_VALUES_A_BUNDLE, Planner, differs
-from engine.control.queries import Queries, Question
-from engine.control.sender import Sender
+from engine.control.outgoing.feedback import Outgoing
+from engine.control.outgoing.sender import Sender
+from engine.control.steps import (
+    LATE_S,
+    MAX_WAIT_S,
+    PLAIN_TAGS,
+    VALUES_A_SECOND,
+    BundleQueue,
+    Changes,
+    PacketPlan,
+    PlanStep,
+    settable,
+    value_of,
+)
 from engine.errors import OscDecodeError
 from engine.osc import Bundle, Message, decode_packet
+from engine.osc.decode import shown
 from engine.osc.time_tag import is_at_once, wall_s_of
 from engine.params import ParamStore
+from engine.params.input_views import changes_of
+from engine.params.shader_inputs import ShaderInput, is_input_address
 from engine.system.clock import Clock
 from engine.system.guarded_thread import Guard
 from engine.system.reporting import Report
-from osc_schema import Param, ParamType, Rejected
+from engine.system.token_bucket import TokenBucket
+from osc_schema import Accepted, Param, ParamType, Rejected
 
 log = logging.getLogger(__name__)
+
+MAX_VALUES_A_BUNDLE = 4096  # a pattern counts once for each match; enough to set every parameter forty times
 
 Result = TypeVar("Result")
 Watcher = Callable[[float, str, Message | str], None]
@@ -87,14 +106,12 @@ class Dispatcher:
         self._watcher: Watcher | None = None
         self._store = store
         self._commands = commands
-        self._mistakes = Mistakes(self.counters, self.feedback, self.heard, foreign_map, clock, self._report_refusal)
-        self._runs = CommandRuns(commands, outgoing, clock, self._report_refusal)
-        self._queries = Queries(store, outgoing, clock, self._mistakes, self._runs.reply)
-        self._runs.questions |= self._queries.questions
-        self._planner = Planner(store, commands, self._runs.questions, foreign_map, outgoing, clock, self._mistakes)
-        self._foreign = self._planner.foreign
-        self._schedule: BundleQueue[PacketPlan] = BundleQueue()
-        self._deferred: deque[PacketPlan] = deque()
+        self._mistakes = Mistakes(outgoing, self.heard, foreign_map, clock, self._report_refusal)
+        self._answering = Answering(store, commands, outgoing, clock, self._mistakes, self._report_refusal)
+        self._foreign = ForeignMessages(foreign_map, self._is_ours, commands.has_root, clock)
+        self._patterns = TokenBucket(VALUES_A_SECOND, VALUES_A_SECOND)  # of all senders together
+        self._schedule = BundleQueue()
+        self._deferred: deque[list[PlanStep]] = deque()
         self._receiving = threading.Lock()  # UDP and TCP share a thread, the page has its own
         self._guard = Guard(log, report, "osc.error", "OSC")
 
@@ -111,7 +128,7 @@ class Dispatcher:
 
         Before the server starts.
         """
-        self._runs.questions[address] = answer
+        self._answering.questions[address] = answer
 
     # -- packets: OSC's threads ------------------------------------------------------------------
 
@@ -159,7 +176,7 @@ class Dispatcher:
             if self._foreign.is_foreign(address):
                 self._on_foreign(message, sender)
             else:
-                self._carry_out(self._planner.steps_of([message], sender)[0])
+                self._carry_out(self._steps_of([message], sender)[0])
             return
         try:
             value = args[0] if tags in PLAIN_TAGS else value_of(param, args)
@@ -170,7 +187,7 @@ class Dispatcher:
             return
         self._store.apply(((param, accepted.value),), by=sender.name)
         self.counters.changes += 1
-        if accepted.value is not value and differs(param, value, accepted):
+        if accepted.value is not value and _differs(param, value, accepted):
             self.feedback.owe(sender.name, (address,))
 
     def _on_foreign(self, message: Message, sender: Sender) -> None:
@@ -182,7 +199,7 @@ class Dispatcher:
         messages, by = found
         if messages:
             own = ((number, message, by) for number, message in enumerate(messages))
-            self._carry_out(self._planner.steps_from(own, messages, sender)[0])
+            self._carry_out(self._steps_from(own, messages, sender)[0])
 
     def _on_bundle(self, bundle: Bundle, packet_bytes: int, sender: Sender) -> bool:
         """Execute or queue a bundle; True if nothing was queued."""
@@ -191,7 +208,7 @@ class Dispatcher:
         allowance = MAX_VALUES_A_BUNDLE
         for wait_s, messages in groups.items():
             self.counters.messages += len(messages)
-            steps, allowance = self._planner.steps_of(messages, sender, allowance)
+            steps, allowance = self._steps_of(messages, sender, allowance)
             if wait_s > 0.0:
                 self._queue_plan(wait_s, packet_bytes, PacketPlan(sender, steps))
             else:
@@ -222,8 +239,7 @@ class Dispatcher:
             return
         else:
             reason = "bundle refused: too many scheduled bundles are queued"
-        self.counters.add("rejected")
-        self._mistakes.explain("osc.bundle", "#bundle", reason, plan.sender)
+        self._mistakes.refused("osc.bundle", "#bundle", reason, plan.sender)
 
     def receive_controls(self, messages: list[Message], sender: Sender) -> None:
         """Execute control values that did not come as OSC, such as lighting levels: mapped ones in one step, which
@@ -243,14 +259,154 @@ class Dispatcher:
                 self.heard.note(message, sender.name)
             else:
                 own.append((number, message, by))
-        self._carry_out(self._planner.steps_from(own, messages, sender)[0])
+        self._carry_out(self._steps_from(own, messages, sender)[0])
+
+    # -- messages become steps -------------------------------------------------------------------
+
+    def _steps_of(
+        self, messages: list[Message], sender: Sender, allowance: int = MAX_VALUES_A_BUNDLE
+    ) -> tuple[list[PlanStep], int]:
+        """Convert messages to steps that set at most `allowance` values; also returns the remaining allowance."""
+        return self._steps_from(self._foreign.translate_all(messages, sender), messages, sender, allowance)
+
+    def _steps_from(
+        self,
+        own: Iterable[tuple[int, Message, Sender]],
+        messages: list[Message],
+        sender: Sender,
+        allowance: int = MAX_VALUES_A_BUNDLE,
+    ) -> tuple[list[PlanStep], int]:
+        """Like `_steps_of`, for translated messages: (number of the original message, message, sender)."""
+        steps: list[PlanStep] = []
+        questions: list[PlanStep] = []
+        gathering: Changes | None = None
+        for number, message, by in own:
+            param = osc_schema.lookup(message.address)  # checked first: almost all messages in bundles are parameters
+            if param is None and self._foreign.is_foreign(message.address):
+                self._mistakes.unmapped(message, by)
+                continue
+            if param is None and message.address in self._answering.questions:
+                questions.append(PlanStep(message, by))
+                continue
+            if param is None and self._commands.find(message.address) is not None:
+                steps.append(PlanStep(message, by))
+                gathering = None
+                continue
+            if allowance <= 0:
+                left = len(messages) - number
+                reason = f"sets more than {MAX_VALUES_A_BUNDLE} values; the last {left} messages are left out"
+                self._mistakes.refused("osc.bundle", "#bundle", reason, sender, count=left)
+                break
+            if gathering is None or steps[-1].sender is not by:
+                gathering = Changes()
+                steps.append(PlanStep(gathering, by))
+            allowance -= self._gather_changes(message, param, by, gathering)
+        return steps + questions, allowance
+
+    def _is_ours(self, address: str) -> bool:
+        """True for commands, questions and inputs of shaders."""
+        is_command = address in self._answering.questions or self._commands.find(address) is not None
+        return is_command or self.views.find(address) is not None
+
+    def _gather_changes(self, message: Message, param: Param | None, sender: Sender, into: Changes) -> int:
+        """Add the values that a message sets; returns their number, invalid ones included, at least 1.
+
+        `param` is None if the address may be a pattern.
+        """
+        try:
+            params = (param,) if param else settable(message.address)
+            views = () if param else self._views_of(message.address, params)
+            if not param and not self._patterns.take(self.clock.now_s(), len(params) + len(views)):
+                reason = f"patterns set more than {VALUES_A_SECOND} values a second; this one is left out"
+                raise Rejected(f"{shown(message.address)}: {reason}")
+        except Rejected as rejection:
+            self._mistakes.rejected(message, rejection, sender)
+            return 1
+        if not params and not views and is_input_address(message.address):
+            self._mistakes.rejected(message, Rejected(self.views.missing(message.address)), sender)
+        elif not params and not views:
+            self._mistakes.unknown(message, sender)
+        for view in views:
+            self._gather_input(message, view, sender, into)
+        for param in params:
+            try:
+                value = value_of(param, message.args)
+                accepted = osc_schema.accept(param, value)
+                self._store.require(param, accepted.value)
+            except Rejected as rejection:
+                self._mistakes.rejected(message, rejection, sender)
+                continue
+            self.counters.changes += 1
+            into.add(param, accepted.value, differs=_differs(param, value, accepted))
+        return max(1, len(params) + len(views))
+
+    def _views_of(self, address: str, params: tuple[Param, ...]) -> tuple[ShaderInput, ...]:
+        """The inputs that an address or a pattern names, except those whose aliases are set anyway."""
+        view = self.views.find(address)
+        if view is not None or not osc_schema.is_pattern(address):
+            return () if view is None else (view,)
+        aliases = {param.address for param in params}
+        return tuple(view for view in self.views.match(address) if not aliases.issuperset(view.aliases))
+
+    def _gather_input(self, message: Message, view: ShaderInput, sender: Sender, into: Changes) -> None:
+        """Add the values of the aliases of an input that a message sets by name."""
+        try:
+            args = message.args
+            value = value_of(view.param, args) if view.param else args[0] if len(args) == 1 else args
+            positions, note = view.positions_of(value)
+        except Rejected as rejection:
+            self._mistakes.rejected(message, rejection, sender)
+            return
+        self.counters.changes += 1
+        for param, position in changes_of(view, positions):
+            into.add(param, position, differs=False)
+        if note:
+            into.differing.add(view.address)
+
+    # -- steps are carried out: OSC's threads, and the frame loop's for due changes --------------
+
+    def _carry_out(self, steps: list[PlanStep]) -> None:
+        for what, sender in steps:
+            if isinstance(what, Changes):
+                self._apply(what, sender)
+            else:
+                self._answering.run(what, sender)
+
+    def _apply(self, changes: Changes, sender: Sender) -> None:
+        if changes:
+            self._store.apply(changes.for_store(), by=sender.name)
+            self.feedback.owe(sender.name, changes.differing)
 
     def run_deferred(self) -> None:
         """Run the steps of due bundles that `tick` deferred: those from the first command on."""
         while self._deferred:
-            plan = self._deferred[0]  # stays queued while it runs, so that `tick` defers later plans
-            self.attempt(partial(self._carry_out, plan.steps))
+            steps = self._deferred[0]  # stays queued while it runs, so that `tick` defers later plans
+            self.attempt(partial(self._carry_out, steps))
             self._deferred.popleft()
+
+    def tick(self) -> None:
+        """Apply the bundles that are due, at the start of a frame. Uses no socket and runs no handler.
+
+        Keeps the order: while an OSC thread still has to run a deferred bundle, later ones wait.
+        """
+        self._answering.begin_frame()
+        if self._deferred:
+            return
+        for plan in self._schedule.take_due(self.clock.now_s()):
+            steps = plan.steps
+            while steps and isinstance(changes := steps[0].what, Changes) and not self._deferred:
+                self._apply(changes, steps[0].sender)
+                steps = steps[1:]
+            if steps:
+                self._deferred.append(steps)
+        if self._deferred:
+            self.outbox.wake()
+
+    def frame_drawn(self, version: int) -> None:
+        """Answer the `/sync`s that the newest frame covers: it began with the last `tick` and shows store `version`."""
+        self._answering.frame_drawn(version)
+
+    # -- errors ----------------------------------------------------------------------------------
 
     def attempt(self, step: Callable[[], Result]) -> Result | None:
         """Run `step` on an OSC thread; an error in the engine's own code is counted, logged and reported."""
@@ -262,44 +418,6 @@ class Dispatcher:
             watcher(self.clock.now_s(), sender.name, reason)
         self.report(key, f"{reason} (from {sender.name})")
 
-    # -- the frame loop's thread -----------------------------------------------------------------
-
-    def tick(self) -> None:
-        """Apply the bundles that are due, at the start of a frame. Uses no socket and runs no handler.
-
-        Keeps the order: while an OSC thread still has to run a deferred bundle, later ones wait.
-        """
-        self._queries.begin_frame()
-        if self._deferred:
-            return
-        for plan in self._schedule.take_due(self.clock.now_s()):
-            steps = plan.steps
-            while steps and isinstance(changes := steps[0].what, Changes) and not self._deferred:
-                self._apply(changes, steps[0].sender)
-                steps = steps[1:]
-            if steps:
-                self._deferred.append(PacketPlan(plan.sender, steps))
-        if self._deferred:
-            self.outbox.wake()
-
-    def frame_drawn(self, version: int) -> None:
-        """Answer the `/sync`s that the newest frame covers: it began with the last `tick` and shows store `version`."""
-        self._queries.frame_drawn(version)
-
-    # -- steps: both -----------------------------------------------------------------------------
-
-    def _carry_out(self, steps: list[PlanStep]) -> None:
-        for what, sender in steps:
-            if isinstance(what, Changes):
-                self._apply(what, sender)
-            else:
-                self._runs.run(what, sender)
-
-    def _apply(self, changes: Changes, sender: Sender) -> None:
-        if changes:
-            self._store.apply(changes.for_store(), by=sender.name)
-            self.feedback.owe(sender.name, changes.differing)
-
     # -- the flood: called on the thread that reads the UDP socket -------------------------------
 
     def new_sieve(self) -> Sieve:
@@ -310,7 +428,7 @@ class Dispatcher:
         param = osc_schema.lookup(address)
         if param is not None:
             return AddressKind.TRIGGER if param.type is ParamType.TRIGGER else param
-        if address in self._runs.questions:
+        if address in self._answering.questions:
             return AddressKind.QUERY
         if self._commands.find(address) is not None:
             return AddressKind.COMMAND
@@ -325,3 +443,8 @@ class Dispatcher:
 
     def _is_due(self, time_tag: int) -> bool:
         return is_at_once(time_tag) or wall_s_of(time_tag) <= self.clock.wall_s()
+
+
+def _differs(param: Param, value: object, accepted: Accepted) -> bool:
+    """True if the sender's display is wrong now. Sending 1 for on, or an index for a menu item, is not wrong."""
+    return bool(accepted.note) or (param.out_of_range == "wrap" and accepted.value != value)

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Protocol
 
 from engine.control.dispatcher import Dispatcher
-from engine.control.outbox import MAX_PACKETS
+from engine.control.outgoing.outbox import MAX_PACKETS
 
 LOST_INTERVAL_S = 1.0
 RETRY_S = 1 / 60  # before a full connection is tried again

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from engine.control.allow import AllowList, is_reached
 from engine.control.dispatcher import Dispatcher
-from engine.control.sender import Sender, SocketAddress, addresses_of, display_address
+from engine.control.outgoing.sender import Sender, SocketAddress, addresses_of, display_address
 from engine.control.sending import CLOSED_WITHIN_S, RETRY_S, SendingThread
 from engine.control.tcp import ACCEPT_PAUSE_S, TcpTransport, listen
 from engine.control.udp import UdpTransport, ask_for_buffers, granted_receive_buffer_bytes

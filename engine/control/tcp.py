@@ -11,7 +11,7 @@ from selectors import EVENT_READ, BaseSelector
 
 from engine.control.allow import AllowList
 from engine.control.dispatcher import Dispatcher
-from engine.control.sender import Sender, SocketAddress, display_address
+from engine.control.outgoing.sender import Sender, SocketAddress, display_address
 from engine.errors import OscDecodeError
 from engine.osc.framing import Framing, StreamReader, frame
 from engine.system.reporting import Report

@@ -14,7 +14,7 @@ thread may read one.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self, TypeGuard
+from typing import Self, TypeGuard
 
 import tomli_w
 
@@ -56,12 +56,20 @@ class Cue:
         timecode: object = "",
     ) -> Self:
         """A cue from values of OSC or a file. Raises CueError if one of them is invalid."""
+        if not isinstance(preset, str):
+            raise CueError(f"preset {_shown(preset)} is not a name")
+        if glide not in (0, 1):
+            raise CueError(f"glide {_shown(glide)} is neither true nor false")
+        try:
+            name = clean_name(preset)
+        except PresetError as reason:
+            raise CueError(str(reason)) from None
         return cls(
             number=_checked_number(number),
-            preset=_checked_preset(preset),
+            preset=name,
             fade_s=_checked_seconds("fade_s", fade_s, MAX_FADE_S),
             follow_s=_checked_seconds("follow_s", follow_s, MAX_FOLLOW_S),
-            glide=_checked_switch("glide", glide),
+            glide=bool(glide),
             timecode=checked_label(timecode),
         )
 
@@ -83,7 +91,9 @@ class CueList:
         """The cue with this number, or CueError."""
         cue = self.cues.get(_checked_number(number))
         if cue is None:
-            raise CueError(f"there is no cue {number} ({_known(self)})")
+            numbers = [str(cue.number) for cue in self]
+            known = ", ".join(numbers[:12] + ["..."] * (len(numbers) > 12))
+            raise CueError(f"there is no cue {number} ({f'known: {known}' if numbers else '/cue/set makes one'})")
         return cue
 
     def after(self, number: int) -> Cue:
@@ -145,7 +155,15 @@ def read_cues(path: Path) -> tuple[CueList, list[str]]:
     cues: dict[int, Cue] = {}
     for place, entry in enumerate(entries, start=1):
         try:
-            cue = _read(entry)
+            if not isinstance(entry, dict):
+                raise CueError("is not a table")
+            for key in entry:
+                if key not in _KEYS:
+                    raise CueError(f"{key!r}: unknown key of a cue (known: {', '.join(_KEYS)})")
+            for key in ("number", "preset"):
+                if key not in entry:
+                    raise CueError(f"has no {key}")
+            cue = Cue.checked(**entry)
             if cue.number in cues:
                 raise CueError(f"number {cue.number} occurs twice")
         except CueError as reason:
@@ -153,18 +171,6 @@ def read_cues(path: Path) -> tuple[CueList, list[str]]:
         else:
             cues[cue.number] = cue
     return CueList(cues), problems
-
-
-def _read(entry: Any) -> Cue:
-    if not isinstance(entry, dict):
-        raise CueError("is not a table")
-    for key in entry:
-        if key not in _KEYS:
-            raise CueError(f"{key!r}: unknown key of a cue (known: {', '.join(_KEYS)})")
-    for key in ("number", "preset"):
-        if key not in entry:
-            raise CueError(f"has no {key}")
-    return Cue.checked(**entry)
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:
@@ -177,33 +183,11 @@ def _checked_number(number: object) -> int:
     return int(number)
 
 
-def _checked_preset(name: object) -> str:
-    if not isinstance(name, str):
-        raise CueError(f"preset {_shown(name)} is not a name")
-    try:
-        return clean_name(name)
-    except PresetError as reason:
-        raise CueError(str(reason)) from None
-
-
 def _checked_seconds(key: str, seconds: object, max_s: float) -> float:
     if not _is_number(seconds) or not 0.0 <= seconds <= max_s:
         raise CueError(f"{key} {_shown(seconds)} is not a time of 0..{max_s:g} s")
     return float(seconds)
 
 
-def _checked_switch(key: str, value: object) -> bool:
-    if value not in (0, 1):
-        raise CueError(f"{key} {_shown(value)} is neither true nor false")
-    return bool(value)
-
-
 def _shown(value: object) -> str:
     return f"{value:.7g}" if isinstance(value, float) else repr(value)[:40]
-
-
-def _known(cues: CueList) -> str:
-    numbers = [str(cue.number) for cue in cues]
-    if len(numbers) > 12:
-        numbers = [*numbers[:12], "..."]
-    return f"known: {', '.join(numbers)}" if numbers else "/cue/set makes one"

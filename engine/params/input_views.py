@@ -127,16 +127,13 @@ class InputViews:
         why = f"its inputs are {there}" if there else f"no shader with inputs plays; /fx/{slot}/file chooses one"
         return f"{address[:80]}: the shader in slot {slot} has no such input ({why})"
 
-    def value_of(self, view: ShaderInput, values: Mapping[str, Value]) -> tuple[float | int | bool | str, ...]:
-        """Its value in these values of the aliases, as OSC arguments; 0 for an event."""
+    def values_now(self, view: ShaderInput) -> tuple[float | int | bool | str, ...]:
+        """Its current value, as OSC arguments; 0 for an event."""
         if view.type == "event":
             return (0,)
-        shown = view.shown_at([_position(values, alias) for alias in view.aliases])
+        positions = [self._store.get(alias) for alias in view.aliases]
+        shown = view.shown_at([position for position in positions if isinstance(position, float)])
         return shown if isinstance(shown, tuple) else (shown,)
-
-    def values_now(self, view: ShaderInput) -> tuple[float | int | bool | str, ...]:
-        """Its current value, as OSC arguments."""
-        return self.value_of(view, {alias: self._store.get(alias) for alias in view.aliases})
 
     def mappable(self, target: str) -> tuple[str, str]:
         """The parameter that a mapped control must move for this target, and the mode to map it with ("": any).
@@ -162,9 +159,3 @@ def changes_of(view: ShaderInput, positions: Iterable[float]) -> list[tuple[Para
         if view.type != "event" or position:
             changes.append((param, position))
     return changes
-
-
-def _position(values: Mapping[str, Value], alias: str) -> float:
-    value = values[alias]
-    assert isinstance(value, float)
-    return value

@@ -1,24 +1,53 @@
-"""The built-in looks, by world, each as changes against PLAIN.
+"""The built-in looks, by world: preset files in `look_files`, each with what differs from the plain look.
 
 Made by eye, with music in four stems and in stereo, in a break and in silence. They share a recipe: a palette that
 stays and drifts, a black ground over a third of the picture or more, a focal point or a flow, something large that the
 kick moves and something fine that the hats light, and two slow LFOs whose rates have no common period, so that a minute
-never repeats.
+never repeats. A look with a shader gives a value to each of its inputs, so that none is left at the shader's default,
+and names the look that holds the picture where the shader is too slow (`/fx/fallback`).
 """
 
-from engine.params import looks_geometry, looks_light, looks_liquid, looks_noise
-from engine.params.plain_look import PLAIN
+from pathlib import Path
+from typing import Final
+
+import osc_schema
+from engine.params.preset_file import read_preset
+from osc_schema import Param
+from osc_schema.first_look import FIRST_LOOK
 from osc_schema.look_changes import Look
 
-WORLDS: dict[str, dict[str, Look]] = {
-    "light": looks_light.CHANGES,
-    "geometry": looks_geometry.CHANGES,
-    "liquid": looks_liquid.CHANGES,
-    "noise": looks_noise.CHANGES,
+FOLDER: Final = Path(__file__).parent / "look_files"
+WORLDS: Final = {
+    "light": ("Eclipse", "Aurora", "Prism", "Silk"),
+    "geometry": ("Cathedral", "Mandala", "Tunnel", "Horizon"),
+    "liquid": ("Ink", "Mercury", "Skein", "Medusa"),
+    "noise": ("Djinn", "Relief", "Pulsar", "Thunder"),
 }
-"""The looks' changes by world, in the order in which lists and the page show them."""
+"""The looks' names by world, in the order in which lists and the page show them."""
 
-LOOKS = {name: PLAIN | changes for looks in WORLDS.values() for name, changes in looks.items()}
+_PICTURE_AREAS = frozenset({"multiverse", "colour", "layer", "feedback", "mirror", "post", "fx", "mod", "lfo"})
+_OF_THE_STAGE = frozenset({"alpha", "mute", "solo"})
+
+
+def _is_picture(param: Param) -> bool:
+    """True for what a look sets: not layer 5 and what is switched during a show."""
+    parts = param.address.split("/")[1:]
+    return parts[0] in _PICTURE_AREAS and parts[:2] != ["layer", "5"] and parts[-1] not in _OF_THE_STAGE
+
+
+PLAIN: Final[Look] = {param.address: param.default for param in osc_schema.DECLARED if _is_picture(param)}
+"""Four plain waves added up, without movement."""
+
+
+def _read(name: str) -> Look:
+    if name == "Eclipse":  # the engine starts with it, so the schema has it
+        return PLAIN | FIRST_LOOK
+    loaded = read_preset(FOLDER / f"{name}.toml", holds=_is_picture)
+    assert not loaded.problems, (name, loaded.problems)
+    return PLAIN | dict(loaded.values)
+
+
+LOOKS: Final = {name: _read(name) for names in WORLDS.values() for name in names}
 
 
 def world_of(name: str) -> str:

@@ -11,6 +11,7 @@ after the label's frame began.
 """
 
 from collections import deque
+from dataclasses import replace
 
 from engine.values import TimecodeReading
 
@@ -55,69 +56,37 @@ class MtcAssembler:
         mean_s = sum(times) / PIECES
         interval_s = sum((n - 3.5) * at_s for n, at_s in enumerate(times)) / 42.0  # the sum of (n - 3.5)^2
         begun_s = mean_s + (3.5 if is_backward else -3.5) * interval_s
-        return _reading(
-            hours=nibbles[6] | (nibbles[7] & 1) << 4,
-            minutes=nibbles[4] | (nibbles[5] & 3) << 4,
-            seconds=nibbles[2] | (nibbles[3] & 3) << 4,
-            frames=nibbles[0] | (nibbles[1] & 1) << 4,
-            at_s=begun_s,
-            rate=MTC_RATES[nibbles[7] >> 1 & 3],
-            frame_s=4.0 * interval_s,
-            is_backward=is_backward,
+        return _if_time(
+            TimecodeReading(
+                hours=nibbles[6] | (nibbles[7] & 1) << 4,
+                minutes=nibbles[4] | (nibbles[5] & 3) << 4,
+                seconds=nibbles[2] | (nibbles[3] & 3) << 4,
+                frames=nibbles[0] | (nibbles[1] & 1) << 4,
+                at_s=begun_s,
+                rate=MTC_RATES[nibbles[7] >> 1 & 3],
+                frame_s=4.0 * interval_s,
+                is_backward=is_backward,
+            )
         )
 
 
 def full_frame(packed: int, now_s: float) -> TimecodeReading | None:
     """The reading of a full frame message: hours, minutes, seconds, frames of seven bits each, hours first; bits 5 and
     6 of the hours are the rate. None if it is not a time."""
-    hours, minutes, seconds, frames = _unpacked(packed)
-    return _reading(
-        hours=hours & 31,
-        minutes=minutes,
-        seconds=seconds,
-        frames=frames,
-        at_s=now_s,
-        rate=MTC_RATES[hours >> 5 & 3],
-        is_still=True,
-    )
+    rate = MTC_RATES[packed >> 26 & 3]
+    return _if_time(replace(_at(packed & ~(0b11 << 26), now_s), rate=rate, is_still=True))
 
 
 def text_frame(packed: int, now_s: float) -> TimecodeReading | None:
     """The reading of Open Stage Control's text, packed like a full frame without a rate."""
-    hours, minutes, seconds, frames = _unpacked(packed)
-    return _reading(
-        hours=hours, minutes=minutes, seconds=seconds, frames=frames, at_s=now_s, lead_frames=TEXT_LEAD_FRAMES
-    )
+    return _if_time(replace(_at(packed, now_s), lead_frames=TEXT_LEAD_FRAMES))
 
 
-def _unpacked(packed: int) -> tuple[int, int, int, int]:
-    return packed >> 21 & 127, packed >> 14 & 127, packed >> 7 & 127, packed & 127
+def _at(packed: int, now_s: float) -> TimecodeReading:
+    hours, minutes, seconds, frames = (packed >> shift & 127 for shift in (21, 14, 7, 0))
+    return TimecodeReading(hours=hours, minutes=minutes, seconds=seconds, frames=frames, at_s=now_s)
 
 
-def _reading(
-    *,
-    hours: int,
-    minutes: int,
-    seconds: int,
-    frames: int,
-    at_s: float,
-    rate: str = "",
-    frame_s: float = 0.0,
-    lead_frames: float = 0.0,
-    is_backward: bool = False,
-    is_still: bool = False,
-) -> TimecodeReading | None:
-    if hours > 23 or minutes > 59 or seconds > 59 or frames > 29:
-        return None
-    return TimecodeReading(
-        hours=hours,
-        minutes=minutes,
-        seconds=seconds,
-        frames=frames,
-        at_s=at_s,
-        rate=rate,
-        frame_s=frame_s,
-        lead_frames=lead_frames,
-        is_backward=is_backward,
-        is_still=is_still,
-    )
+def _if_time(reading: TimecodeReading) -> TimecodeReading | None:
+    is_time = reading.hours < 24 and max(reading.minutes, reading.seconds) < 60 and reading.frames < 30
+    return reading if is_time else None

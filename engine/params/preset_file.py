@@ -75,9 +75,11 @@ def read_preset(path: Path, *, holds: Callable[[Param], bool]) -> LoadedPreset:
     if not isinstance(entries, dict):
         raise PresetError(f"{path}: is not a preset, it has no [values] table")
     header = content.get("preset")
-    inputs = content.get("inputs")
+    given = content.get("inputs")
+    inputs = given if isinstance(given, dict) else {}
+    names = {address: name for address, name in inputs.items() if is_alias(address) and isinstance(name, str)}
     loaded = _accepted(path.stem, header if isinstance(header, dict) else {}, entries, holds)
-    return replace(loaded, inputs=_names(inputs) if isinstance(inputs, dict) else {})
+    return replace(loaded, inputs=names)
 
 
 def _accepted(
@@ -113,11 +115,6 @@ def _accepted(
         problems=problems,
         current=current if isinstance(current, str) else "",
     )
-
-
-def _names(inputs: Mapping[str, object]) -> dict[str, str]:
-    """Those of the table's entries that name an input."""
-    return {address: name for address, name in inputs.items() if is_alias(address) and isinstance(name, str)}
 
 
 def _plain(value: Value) -> float | int | bool | str | list[float]:

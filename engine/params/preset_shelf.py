@@ -6,9 +6,10 @@ the disk. Changes by other programs are found by polling the folder.
 
 import threading
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
+import osc_schema
 from engine.errors import PresetError
 from engine.params.preset_file import LoadedPreset
 from engine.params.presets import (
@@ -22,17 +23,19 @@ from engine.params.presets import (
     not_found,
     refuse_factory,
 )
+from engine.params.store import ParamStore, Snapshot
 from engine.system.small_file import read_small
-from osc_schema import PARAMS, Value
+from osc_schema import PARAMS, Rejected, Value
 
 MAX_PICTURE_BYTES = 200_000  # the engine writes about 15 kB; a larger file is from elsewhere
 MAX_PICTURES = 500  # in memory, 8 MB
+CURRENT = "/preset/current"
 
 FACTORY = {name.casefold(): factory_preset(name) for name in FACTORY_NAMES}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Kept:
+class _OnDisk:
     """A preset as it is on the disk."""
 
     file: SavedFile | None
@@ -69,7 +72,7 @@ class PresetShelf:
         self.problem = ""
         """The reason why the last poll could not read the folder, or ""."""
         self._lock = threading.Lock()
-        self._kept: dict[str, _Kept] = {}
+        self._on_disk: dict[str, _OnDisk] = {}
         self._changes: dict[str, PresetChange] = {}
         self._pictures: dict[str, PresetPicture] = {}  # replaced as a whole
 
@@ -79,7 +82,7 @@ class PresetShelf:
         """The names of all presets: the built-in ones, then the others, sorted."""
         with self._lock:
             deleted = {name for name, change in self._changes.items() if change.content is None}
-            saved = (self._kept.keys() | self._changes.keys()) - deleted
+            saved = (self._on_disk.keys() | self._changes.keys()) - deleted
         return (*FACTORY_NAMES, *sorted(saved, key=str.casefold))
 
     def has(self, name: str) -> bool:
@@ -102,7 +105,7 @@ class PresetShelf:
         if content is not None:
             raise PresetError(str(content))  # a new one each time: a traceback grows with every raise
         clean = clean_name(name)
-        if clean in self._kept:
+        if clean in self._on_disk:
             raise PresetError(f"preset {clean!r}: has not been read yet; {self.folder.path} does not respond")
         if self.problem:
             raise PresetError(self.problem)
@@ -144,9 +147,9 @@ class PresetShelf:
             self._pictures = {other: picture for other, picture in self._pictures.items() if other != name}
         with self._lock:
             if content is None:
-                self._kept.pop(name, None)
+                self._on_disk.pop(name, None)
             else:
-                self._kept[name] = _Kept(file=None, content=content)
+                self._on_disk[name] = _OnDisk(file=None, content=content)
             self._drop(change)
         return was_replaced
 
@@ -154,14 +157,14 @@ class PresetShelf:
         """Bring back the preset that was last overwritten or deleted under that name. PresetError if there is none."""
         loaded = self.folder.restore(name)
         with self._lock:
-            self._kept[loaded.name] = _Kept(file=None, content=loaded)
+            self._on_disk[loaded.name] = _OnDisk(file=None, content=loaded)
         self._poll_pictures({loaded.name})
         return loaded
 
     def write_picture(self, name: str, jpeg: bytes) -> None:
         """Write the picture of a preset, unless the preset was deleted meanwhile. PresetError if the disk refuses."""
         clean = clean_name(name)
-        if clean in self._kept:
+        if clean in self._on_disk:
             self.folder.save_picture(clean, jpeg)
             self._pictures = {**self._pictures, clean: _picture(jpeg, None)}
 
@@ -177,13 +180,13 @@ class PresetShelf:
             return []
         self.problem = ""
         with self._lock:  # the names first, because reading a file may take long
-            different = [name for name in self._kept if name not in files]
+            different = [name for name in self._on_disk if name not in files]
             for name in different:
-                del self._kept[name]
+                del self._on_disk[name]
             for name in files:
-                self._kept.setdefault(name, _Kept(file=None, content=None))
+                self._on_disk.setdefault(name, _OnDisk(file=None, content=None))
         for name, file in files.items():
-            before = self._kept[name]
+            before = self._on_disk[name]
             if before.file == file:
                 continue
             try:
@@ -191,7 +194,7 @@ class PresetShelf:
             except PresetError as error:
                 content = error
             with self._lock:
-                self._kept[name] = _Kept(file=file, content=content)
+                self._on_disk[name] = _OnDisk(file=file, content=content)
             if isinstance(content, PresetError) or content != before.content:
                 different.append(name)
         return [*different, *(name for name in self._poll_pictures(files.keys()) if name not in different)]
@@ -199,7 +202,7 @@ class PresetShelf:
     def _poll_pictures(self, names: Collection[str]) -> list[str]:
         """Read new and changed pictures, forget deleted ones; returns those of their names that are in `names`."""
         try:
-            files = {name: file for name, file in self.folder.pictures().items() if name in self._kept}
+            files = {name: file for name, file in self.folder.pictures().items() if name in self._on_disk}
         except PresetError:
             return []
         pictures = {name: picture for name, picture in self._pictures.items() if name in files}
@@ -223,10 +226,10 @@ class PresetShelf:
             return factory
         clean = clean_name(name)
         with self._lock:
-            change, kept = self._changes.get(clean), self._kept.get(clean)
+            change, on_disk = self._changes.get(clean), self._on_disk.get(clean)
         if change is not None:
             return change.content
-        return None if kept is None else kept.content
+        return None if on_disk is None else on_disk.content
 
     def _changed(self, change: PresetChange) -> PresetChange:
         with self._lock:
@@ -241,3 +244,100 @@ class PresetShelf:
 
 def _picture(jpeg: bytes, file: SavedFile | None) -> PresetPicture:
     return PresetPicture(jpeg=jpeg, version=f"{zlib.crc32(jpeg):08x}", file=file)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Current:
+    name: str
+    values: dict[str, Value]
+    is_fading: bool
+
+
+class CurrentPreset:
+    """The current preset and whether it is edited, for the performer.
+
+    A preset becomes current when it is loaded (by OSC, the page, a cue or `--preset`) or saved. It is edited while any
+    of its values differs from the current value; setting the value back clears the mark. While a fade to it is running,
+    it does not count as edited. There is no current preset at the start, or after it was deleted.
+
+    Call `step` on the frame loop's thread, everything else on any.
+    """
+
+    def __init__(self, store: ParamStore, send: Callable[..., None]) -> None:
+        """`send("/preset/current", name, edited)` is called at each change; it must not wait."""
+        self._store = store
+        self._send = send
+        self._lock = threading.Lock()
+        self._current: _Current | None = None
+        self._is_edited = False
+        self._different = ""
+        """An address whose value differs from the preset's. While it does, no other address is compared."""
+        self._seen_version = -1
+
+    @property
+    def state(self) -> tuple[str, int]:
+        """The name of the current preset, or "", and 1 if it is edited, else 0."""
+        current = self._current
+        return (current.name if current else "", int(self._is_edited))
+
+    @property
+    def name(self) -> str:
+        return self.state[0]
+
+    def begin(self, loaded: LoadedPreset, *, is_fading: bool = False) -> Callable[[], None]:
+        """Make it the current preset. Call the returned function when a fade to it is over or superseded."""
+        values = {address: value for address, value in loaded.values if self._is_usable(address, value)}
+        current = _Current(name=loaded.name, values=values, is_fading=is_fading)
+        self._set(current)
+
+        def arrive() -> None:
+            with self._lock:
+                current.is_fading = False
+                self._seen_version = -1
+
+        return arrive
+
+    def follow(self, loaded: LoadedPreset) -> None:
+        """Use the new values of a preset for the comparison, if it is the current one."""
+        with self._lock:
+            if self._current is not None and self._current.name == loaded.name:
+                self._current.values = {a: value for a, value in loaded.values if self._is_usable(a, value)}
+                self._different, self._seen_version = "", -1
+
+    def forget(self, name: str) -> None:
+        """Leave no preset current if the deleted preset `name` was."""
+        if self.name == name:
+            self._set(None)
+
+    def step(self, snapshot: Snapshot) -> None:
+        """Send a change of the edited mark. Costs nothing while no value changes."""
+        if snapshot.version == self._seen_version:
+            return
+        with self._lock:
+            self._seen_version = snapshot.version
+            current, known = self._current, self._different
+            if current is None or current.is_fading:
+                return
+            if known and snapshot[known] != current.values[known]:
+                return
+            self._different = next(
+                (address for address, value in current.values.items() if snapshot[address] != value), ""
+            )
+            if bool(self._different) != self._is_edited:
+                self._is_edited = bool(self._different)
+                self._send(CURRENT, *self.state)
+
+    def _set(self, current: _Current | None) -> None:
+        with self._lock:
+            self._current, self._is_edited, self._different, self._seen_version = current, False, "", -1
+            self._send(CURRENT, *self.state)
+
+    def _is_usable(self, address: str, value: Value) -> bool:
+        """True if this run accepts the value. Refused values are not compared."""
+        param = osc_schema.lookup(address)
+        try:
+            if param is not None:
+                self._store.require(param, value)
+        except Rejected:
+            return False
+        return param is not None

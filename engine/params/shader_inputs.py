@@ -131,7 +131,16 @@ class ShaderInput:
             raise Rejected(f"{self.address}: takes {len(self.aliases)} numbers, not {len(parts)}")
         numbers, notes = [], []
         for name, part, low, high in zip(PARTS[self.type], parts, self.lows, self.highs, strict=True):
-            accepted = osc_schema.accept(_float(self.address, name, low, low, high), part)
+            number = Param(
+                address=f"{self.address} ({name})",
+                type=ParamType.FLOAT,
+                default=low,
+                low=low,
+                high=high,
+                description=name,
+                out_of_range="clip",
+            )
+            accepted = osc_schema.accept(number, part)
             assert isinstance(accepted.value, float)
             numbers.append(accepted.value)
             notes += [accepted.note] if accepted.note else []
@@ -218,74 +227,53 @@ def _moved_over(old: ShaderInput, new: ShaderInput, at: tuple[float, ...]) -> tu
 
 
 def _input(address: str, shape: InputShape, aliases: tuple[str, ...]) -> ShaderInput:
-    width = len(aliases)
-    label = shape.label or shape.name
-    if shape.type in ("bool", "event"):
-        at = 1.0 if shape.type == "bool" and _number(shape.default, 0.0) >= ON_FROM else 0.0
-        return ShaderInput(
-            address=address, name=shape.name, type=shape.type, label=label, aliases=aliases,
-            lows=(0.0,), highs=(1.0,), default=(at,), param=_param(address, shape, label, default=bool(at)),
-        )  # fmt: skip
-    if shape.type == "long":
+    width, kind = len(aliases), shape.type
+    lows, highs = (0.0,) * width, (1.0,) * width
+    values: tuple[int, ...] = ()
+    positions: tuple[float, ...]
+    declared: dict[str, Any] = {"low": 0.0, "high": 1.0}
+    if kind in ("bool", "event"):
+        positions = (1.0 if kind == "bool" and _number(shape.default, 0.0) >= ON_FROM else 0.0,)
+        declared["default"] = bool(positions[0])
+    elif kind == "long":
         values, items = _items(shape)
         default = int(_number(shape.default, values[0]))
         index = values.index(default) if default in values else 0
-        return ShaderInput(
-            address=address, name=shape.name, type=shape.type, label=label, aliases=aliases, lows=(0.0,), highs=(1.0,),
-            default=(index / max(1, len(values) - 1),), values=values,
-            param=_param(address, shape, label, default=items[index], high=len(items) - 1, menu=items),
-        )  # fmt: skip
-    is_colour = shape.type == "color"
-    lows = (0.0,) * width if is_colour else _bounds(shape.minimum, width, 0.0)
-    highs = (1.0,) * width if is_colour else _bounds(shape.maximum, width, 1.0)
-    highs = tuple(high if high > low else low + 1.0 for low, high in zip(lows, highs, strict=True))
-    given = _bounds(shape.default, width, 1.0 if is_colour else None)
-    middle = tuple(
-        lows[part] if one is None else min(highs[part], max(lows[part], one)) for part, one in enumerate(given)
-    )
-    colour = (middle[0], middle[1], middle[2], middle[3]) if is_colour else None
+        positions = (index / max(1, len(values) - 1),)
+        declared = {"low": 0.0, "high": len(items) - 1, "default": items[index], "menu": items}
+    else:
+        if kind != "color":
+            lows, highs = _bounds(shape.minimum, width, 0.0), _bounds(shape.maximum, width, 1.0)
+        highs = tuple(high if high > low else low + 1.0 for low, high in zip(lows, highs, strict=True))
+        given = _bounds(shape.default, width, 1.0 if kind == "color" else None)
+        middle = tuple(
+            low if one is None else min(high, max(low, one)) for low, high, one in zip(lows, highs, given, strict=True)
+        )
+        positions = tuple(map(_position, middle, lows, highs))
+        declared = {"low": lows[0], "high": highs[0], "default": middle if kind == "color" else middle[0]}
+    label = shape.label or shape.name
+    param = None
+    if kind != "point2D":
+        param = Param(
+            address=address,
+            type=_TYPES[kind],
+            description=label,
+            out_of_range="clip" if kind == "float" else "reject",
+            stored=False,
+            resumed=False,
+            **declared,
+        )
     return ShaderInput(
-        address=address, name=shape.name, type=shape.type, label=label, aliases=aliases, lows=lows, highs=highs,
-        default=tuple(map(_position, middle, lows, highs)),
-        param=None if shape.type == "point2D" else _param(
-            address, shape, label, default=colour or middle[0], low=lows[0], high=highs[0]
-        ),
-    )  # fmt: skip
-
-
-def _param(
-    address: str,
-    shape: InputShape,
-    label: str,
-    *,
-    default: Value,
-    low: float = 0.0,
-    high: float = 1.0,
-    menu: tuple[str, ...] = (),
-) -> Param:
-    return Param(
         address=address,
-        type=_TYPES[shape.type],
-        default=default,
-        low=low,
-        high=high,
-        menu=menu,
-        description=label,
-        out_of_range="clip" if shape.type == "float" else "reject",
-        stored=False,
-        resumed=False,
-    )
-
-
-def _float(address: str, name: str, default: float, low: float, high: float) -> Param:
-    return Param(
-        address=f"{address} ({name})",
-        type=ParamType.FLOAT,
-        default=default,
-        low=low,
-        high=high,
-        description=name,
-        out_of_range="clip",
+        name=shape.name,
+        type=kind,
+        label=label,
+        aliases=aliases,
+        lows=lows,
+        highs=highs,
+        default=positions,
+        values=values,
+        param=param,
     )
 
 

@@ -110,12 +110,7 @@ class Slew:
         self._moving_menus.clear()
         self._snapshot = snapshot
         self._values = snapshot
-        for address, menu in self._menus.items():
-            menu.target = str(snapshot[address])
-            menu.shares = ((menu.target, 1.0),)
-        for address, glide in self._glides.items():
-            glide.aim(snapshot.number(address))
-            glide.at = glide.target
+        self.jump_to(snapshot, (*self._menus, *self._glides))
 
     def jump_to(self, snapshot: Snapshot, addresses: Iterable[str]) -> None:
         """Jump to the snapshot's values of these addresses with the next step."""

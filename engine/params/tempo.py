@@ -1,12 +1,12 @@
 """Tempo and beat: from the sound, MIDI clock, Link, timecode, or tapped and set by hand.
 
-`/tempo/source` names the one clock that moves the beat. The beat is a line in time (`beat_line`): a change of tempo
+`/tempo/source` names the one clock that moves the beat. The beat is a line in time (`BeatLine`): a change of tempo
 changes its slope at that moment, so that synced LFOs continue without a jump. Only events that give the position of a
 beat shift it: a tap moves to the nearest whole beat, reset and MIDI start go to 0, MIDI continue goes on where it
 stopped.
 
-Taps (`tempo_taps`) set the tempo while no clock does. While the beat is tracked in the sound, they choose between its
-readings: see `hand_on_beat`. MIDI clock (`tick_line`): after stop the beat continues at its tempo, because a picture
+Taps (`Taps`) set the tempo while no clock does. While the beat is tracked in the sound, they choose between its
+readings: see `HandOnBeat`. MIDI clock (`TickLine`): after stop the beat continues at its tempo, because a picture
 without movement looks broken. Ticks that arrive while stopped, which many machines send, still set the tempo, but not
 the position.
 
@@ -21,11 +21,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import osc_schema
-from engine.params.beat_line import BeatLine
-from engine.params.hand_on_beat import HandOnBeat
 from engine.params.store import ParamStore
-from engine.params.tempo_taps import Taps
-from engine.params.tick_line import CLOCK_GONE_S, TICKS_PER_BEAT, TickLine
+from engine.params.tempo_sources import CLOCK_GONE_S, TICKS_PER_BEAT, BeatLine, HandOnBeat, Taps, TickLine
 from engine.system.clock import Clock
 
 MIN_CONFIDENCE: Final = 0.3  # of a clock; below, the beat runs on at the last tempo

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-import osc_schema
 from engine.control import Announcements
 from engine.osc import encode_message
 from engine.params.mapping.built_in_maps import built_in
@@ -125,25 +124,6 @@ def test_arenas_flood_without_a_map_causes_one_line_and_one_answer(open_stage: C
     )
     assert second.startswith(MISTAKE)
     assert stage.arena_heard() == 1
-
-
-def test_a_page_that_is_sent_warnings_gets_only_the_real_one(open_stage: Callable[..., Stage]) -> None:
-    stage = open_stage("resolume")
-    stage.patch.send(encode_message("/engine/notify", 1))
-    while (value := stage.patch.receive(120.0)) is not None and value.address != osc_schema.PARAMS[-1].address:
-        pass  # all values are read first: together with the rest they would not fit into the socket's buffer
-    stage.flood(3, has_clip=True)
-    other = ReadingClient(*stage.desk.server.address)
-    other.send(encode_message(MISTAKE, 1.0))
-    told, heartbeats = [], 0
-    while heartbeats < 5 and not any(MISTAKE in line for line in told):
-        message = stage.patch.receive(120.0)
-        assert message is not None
-        heartbeats += message.address == "/engine/heartbeat"
-        if message.address == "/engine/warning":
-            told.append(message.args[0])
-    other.close()
-    assert len(told) == 1 and told[0].startswith(MISTAKE)
 
 
 @pytest.mark.parametrize("old_goes_first", [True, False])

@@ -123,7 +123,7 @@ def test_one_of_our_addresses_without_its_slash_is_explained(reports, make_peer)
 
 def test_unmapped_messages_are_listed_newest_first_with_count_rate_and_arguments(reports, make_peer) -> None:
     dispatcher, _, _ = make(None, reports, mapped=("/pad",))
-    dispatcher.heard.add_commands(dispatcher._commands)
+    dispatcher._commands.add("/map/heard", dispatcher.heard.on_heard, is_listing=True)
     peer, asking = make_peer(), make_peer("udp 192.0.2.9:1")
     for step in range(50):
         dispatcher.receive(encode_message("/meter", step / 64), peer.sender())

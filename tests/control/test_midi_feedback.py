@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.control.midi_bridges import read_midi
-from engine.control.midi_feedback import midi_packets
+from engine.control.foreign.midi_bridges import midi_packets, read_midi
 from engine.osc import Message, Midi, decode_packet
 from engine.params.mapping.controls import MAX_VALUES, Movement, control_of
 from engine.params.mapping.movement_reader import MovementReader

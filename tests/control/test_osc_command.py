@@ -136,7 +136,7 @@ def test_heard_lists_unmapped_messages(rig: Any) -> None:
     def heard(*args: str) -> Any:
         return CliRunner().invoke(app, ["heard", "--to", target(rig), *args])
 
-    rig.dispatcher.heard.add_commands(rig.commands)
+    rig.commands.add("/map/heard", rig.dispatcher.heard.on_heard, is_listing=True)
     assert heard().output == "No unmapped messages.\n"
     program = rig.client()
     for packet in (

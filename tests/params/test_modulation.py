@@ -106,31 +106,25 @@ def test_without_a_route_the_same_mapping_is_returned(rig: Rig) -> None:
     assert rig.modulation.analysis_values(quiet) is quiet and rig.modulation.moved == {}
 
 
-def test_a_route_adds_its_part_of_the_range_to_the_set_value(rig: Rig) -> None:
-    rig.store.set(BRIGHTNESS, 1.0)  # 0..4
-    rig.route(source="peak", channel=1, target=BRIGHTNESS, amount=0.5)
-    assert rig.step(sound(peak=1.0))[BRIGHTNESS] == pytest.approx(1.0 + 0.5 * 4)
-    assert rig.store.get(BRIGHTNESS) == 1.0, "presets and feedback keep what was set"
-    rig.route(amount=-0.125)
-    assert rig.step(sound(peak=1.0))[BRIGHTNESS] == pytest.approx(0.5)
-    rig.route(amount=1.0)
-    assert rig.step(sound(peak=1.0))[BRIGHTNESS] == 4.0, "clipped"
-
-
-def test_on_an_exponential_scale_it_moves_in_the_logarithm(rig: Rig) -> None:
-    rig.store.set(WINDOW, 50.0)  # 5..1000: a factor of 200
-    rig.route(source="peak", channel=1, target=WINDOW, amount=0.5)
-    assert rig.step(sound(peak=1.0))[WINDOW] == pytest.approx(50 * math.sqrt(200))
-    rig.route(amount=-0.25)
-    assert rig.step(sound(peak=1.0))[WINDOW] == pytest.approx(50 / 200**0.25)
-
-
-def test_a_target_that_wraps_is_wrapped(rig: Rig) -> None:
-    rig.store.set(ANGLE, 170.0)
-    rig.route(source="peak", channel=1, target=ANGLE, amount=0.25)
-    assert rig.step(sound(peak=1.0))[ANGLE] == pytest.approx(-100.0)
-    rig.route(amount=1.0)
-    assert rig.step(sound(peak=1.0))[ANGLE] == pytest.approx(170.0), "once round"
+@pytest.mark.parametrize(
+    ("target", "held", "amount", "value"),
+    [
+        (BRIGHTNESS, 1.0, 0.5, 1.0 + 0.5 * 4),  # 0..4
+        (BRIGHTNESS, 1.0, -0.125, 0.5),
+        (BRIGHTNESS, 1.0, 1.0, 4.0),  # clipped
+        (WINDOW, 50.0, 0.5, 50 * math.sqrt(200)),  # 5..1000, exponential: a factor of 200
+        (WINDOW, 50.0, -0.25, 50 / 200**0.25),
+        (ANGLE, 170.0, 0.25, -100.0),  # wraps
+        (ANGLE, 170.0, 1.0, 170.0),
+    ],
+)
+def test_a_route_adds_its_part_of_the_range_to_the_set_value(
+    rig: Rig, target: str, held: float, amount: float, value: float
+) -> None:
+    rig.store.set(target, held)
+    rig.route(source="peak", channel=1, target=target, amount=amount)
+    assert rig.step(sound(peak=1.0))[target] == pytest.approx(value)
+    assert rig.store.get(target) == held, "presets and feedback keep what was set"
 
 
 def test_several_routes_on_one_target_add_up_before_they_are_clipped(rig: Rig) -> None:

@@ -81,11 +81,8 @@ def test_delete_removes_it_and_a_second_time_says_so(run) -> None:
     assert "no overwritten or deleted preset is kept" in str(run("restore", "day").exception)
 
 
-def test_path_prints_the_folder(run, tmp_path: Path) -> None:
-    assert run("path").stdout.strip() == str(tmp_path)
-
-
 def test_every_verb_has_a_form_for_scripts(run, tmp_path: Path) -> None:
+    assert run("path").stdout.strip() == str(tmp_path)
     assert json.loads(run("path", "--json").stdout) == {"path": str(tmp_path)}
     exported = json.loads(run("export", "night", "--json").stdout)
     assert exported["name"] == "night"

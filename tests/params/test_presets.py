@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import tomli_w
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -29,7 +30,7 @@ def presets(tmp_path: Path) -> PresetFolder:
 
 def write(presets: PresetFolder, name: str, text: str) -> None:
     presets.path.mkdir(exist_ok=True)
-    (presets.path / f"{name}.toml").write_text(text, encoding="utf-8")
+    (presets.path / f"{name}.toml").write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
 def test_a_saved_look_comes_back_as_it_was(presets: PresetFolder) -> None:
@@ -86,26 +87,20 @@ def test_invalid_entries_are_listed_one_by_one_and_the_rest_is_applied(presets: 
     ("text", "said"),
     [
         ("[values\n", "is not valid TOML"),
+        ("\udcff\udcfe\0", "is not valid TOML"),
         ("x = " + "9" * 5000, "is not valid TOML"),
         ("x = " + "[" * 50_000, "is not valid TOML"),
         ("mode = 1\n", "has no [values] table"),
         ("values = 1\n", "has no [values] table"),
         ("#" * (1 << 20) + "\n[values]\n", "larger than 1 MiB"),
     ],
-    ids=["broken", "huge number", "nested", "no values", "values no table", "large"],
+    ids=["broken", "no text", "huge number", "nested", "no values", "values no table", "large"],
 )
 def test_a_corrupt_file_is_one_clear_line(presets: PresetFolder, text: str, said: str) -> None:
     write(presets, "bad", text)
     with pytest.raises(PresetError) as error:
         presets.load("bad")
     assert said in str(error.value) and "bad.toml" in str(error.value) and "\n" not in str(error.value)
-
-
-def test_bytes_that_are_not_text_are_one_clear_line(presets: PresetFolder) -> None:
-    presets.path.mkdir()
-    (presets.path / "bad.toml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(PresetError, match="is not valid TOML"):
-        presets.load("bad")
 
 
 def test_a_preset_from_before_the_colour_parameters_keeps_its_look(presets: PresetFolder) -> None:
@@ -120,16 +115,25 @@ def test_a_preset_from_before_the_colour_parameters_keeps_its_look(presets: Pres
     assert all(osc_schema.accept(address, value).value == value for address, (_, _, value) in osc_schema.ADDED.items())
 
 
-def test_a_preset_from_before_the_shapes_still_draws_stripes_in_the_old_light(presets: PresetFolder) -> None:
-    write(presets, "old", '[preset]\nschema = 3\n[values]\n"/layer/2/curve" = 0.5\n"/multiverse/blend" = 1.0\n')
-    values = dict(presets.load("old").values)
-    assert values["/layer/2/shape"] == "stripes" and values["/multiverse/light"] == "classic"
-
-
-def test_a_preset_that_names_the_scheme_loads_as_fixed_hues(presets: PresetFolder) -> None:
-    write(presets, "old", '[preset]\nschema = 3\n[values]\n"/colour/mode" = "scheme"\n')
-    loaded = presets.load("old")
-    assert dict(loaded.values)["/colour/mode"] == "fixed" and loaded.problems == []
+@pytest.mark.parametrize(
+    ("schema", "values", "loaded"),
+    [
+        (
+            3,
+            {"/layer/2/curve": 0.5, "/multiverse/blend": 1.0},
+            {"/layer/2/shape": "stripes", "/multiverse/light": "classic"},
+        ),
+        (3, {"/colour/mode": "scheme"}, {"/colour/mode": "fixed"}),
+        (1, {"/mirror": "xy"}, {"/mirror/mode": "xy"}),
+    ],
+    ids=["before the shapes", "scheme", "renamed"],
+)
+def test_a_preset_of_an_older_schema_keeps_its_look(
+    presets: PresetFolder, schema: int, values: dict, loaded: dict
+) -> None:
+    write(presets, "old", tomli_w.dumps({"preset": {"schema": schema}, "values": values}))
+    found = presets.load("old")
+    assert dict(found.values).items() >= loaded.items() and found.problems == []
 
 
 def test_the_original_look_is_built_in(presets: PresetFolder) -> None:
@@ -272,12 +276,6 @@ def test_a_preset_travels_as_a_file(presets: PresetFolder, tmp_path: Path) -> No
     assert presets.load("mine").values == presets.load("VAV original").values
     with pytest.raises(PresetError, match=r"nowhere\.toml: cannot be read"):
         presets.import_file(tmp_path / "nowhere.toml")
-
-
-def test_a_preset_from_before_an_address_was_renamed_still_loads(presets: PresetFolder) -> None:
-    write(presets, "old", '[preset]\nschema = 1\n[values]\n"/mirror" = "xy"\n')
-    loaded = presets.load("old")
-    assert loaded.values == [("/mirror/mode", "xy")] and loaded.problems == []
 
 
 def test_overwritten_presets_are_kept_with_their_picture_ten_of_a_name_at_most(presets: PresetFolder) -> None:

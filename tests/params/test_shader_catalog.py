@@ -17,13 +17,17 @@ Open = Callable[..., ShaderCatalog]
 
 
 @pytest.fixture
-def open_catalog(reports: Any) -> Iterator[Open]:
+def open_catalog(reports: Any, wait_for: WaitFor) -> Iterator[Open]:
     opened: list[ShaderCatalog] = []
 
-    def open_catalog(*folders: Path, on_saved: Callable[[Path], None] = lambda path: None) -> ShaderCatalog:
+    def open_catalog(
+        *folders: Path, on_saved: Callable[[Path], None] = lambda path: None, waits: bool = True
+    ) -> ShaderCatalog:
         catalog = ShaderCatalog(folders, DiskStore(reports), on_changed=lambda count: None, on_saved=on_saved)
         opened.append(catalog)
         catalog.start()
+        if waits:
+            wait_for(lambda: catalog.has_read_all, "the scan")
         return catalog
 
     yield open_catalog
@@ -36,27 +40,25 @@ def names(catalog: ShaderCatalog) -> list[str]:
 
 
 def test_a_shader_is_found_by_its_name_in_any_case_with_its_suffix_or_its_path(
-    tmp_path: Path, open_catalog: Open, wait_for: WaitFor
+    tmp_path: Path, open_catalog: Open
 ) -> None:
     inner = tmp_path / "Sets" / "Live"
     inner.mkdir(parents=True)
     (inner / "Blue Wave.fs").write_text("")
     catalog = open_catalog(tmp_path)
-    wait_for(lambda: catalog.has_read_all, "the scan")
     for name in ("Blue Wave", "blue wave", "BLUE WAVE.FS", "Sets/Live/Blue Wave", str(inner / "Blue Wave.fs")):
         entry = catalog.find(name)
         assert entry is not None and entry.path == inner / "Blue Wave.fs", name
     assert catalog.entries[0].folder == "Sets/Live"
 
 
-def test_no_file_outside_the_folders_can_be_named(tmp_path: Path, open_catalog: Open, wait_for: WaitFor) -> None:
+def test_no_file_outside_the_folders_can_be_named(tmp_path: Path, open_catalog: Open) -> None:
     secret = tmp_path / "secret.fs"
     secret.write_text("")
     folder = tmp_path / "shaders"
     folder.mkdir()
     (folder / "own.fs").write_text("")
     catalog = open_catalog(folder)
-    wait_for(lambda: catalog.has_read_all, "the scan")
     for name in (str(secret), "../secret", "../secret.fs", str(folder / ".." / "secret.fs"), "/etc/passwd"):
         assert catalog.find(name) is None
         with pytest.raises(Rejected):
@@ -64,18 +66,16 @@ def test_no_file_outside_the_folders_can_be_named(tmp_path: Path, open_catalog: 
 
 
 def test_an_unknown_name_leads_to_the_folders_of_the_user_and_not_into_the_engine(
-    tmp_path: Path, open_catalog: Open, wait_for: WaitFor
+    tmp_path: Path, open_catalog: Open
 ) -> None:
     catalog = open_catalog(tmp_path / "mine", tmp_path / "engine")
-    wait_for(lambda: catalog.has_read_all, "the scan")
     assert catalog.not_found("Glow").endswith(f"put ISF files into one of {tmp_path / 'mine'})")
 
 
-def test_a_mistyped_name_gets_the_nearest_ones(tmp_path: Path, open_catalog: Open, wait_for: WaitFor) -> None:
+def test_a_mistyped_name_gets_the_nearest_ones(tmp_path: Path, open_catalog: Open) -> None:
     for name in ("Plasma", "Kaleidoscope", "Bloom"):
         (tmp_path / f"{name}.fs").write_text("")
     catalog = open_catalog(tmp_path)
-    wait_for(lambda: catalog.has_read_all, "the scan")
     with pytest.raises(Rejected, match=r"'plsma' is not in the shader folders \(nearest: Plasma\)"):
         catalog.check("plsma")
     catalog.check("plasma")
@@ -86,7 +86,6 @@ def test_a_file_that_is_dropped_in_is_found_and_a_removed_one_is_gone(
     tmp_path: Path, open_catalog: Open, wait_for: WaitFor
 ) -> None:
     catalog = open_catalog(tmp_path / "later")
-    wait_for(lambda: catalog.has_read_all, "the scan")
     (tmp_path / "later").mkdir()
     (tmp_path / "later" / "new.fs").write_text("")
     wait_for(lambda: names(catalog) == ["new"], "the new file")
@@ -95,21 +94,18 @@ def test_a_file_that_is_dropped_in_is_found_and_a_removed_one_is_gone(
 
 
 def test_of_two_shaders_of_one_name_the_earlier_folder_wins_and_the_other_has_its_path(
-    tmp_path: Path, open_catalog: Open, wait_for: WaitFor
+    tmp_path: Path, open_catalog: Open
 ) -> None:
     for place in ("mine", "theirs", "mine/deep"):
         (tmp_path / place).mkdir()
         (tmp_path / place / "Plasma.fs").write_text("")
     catalog = open_catalog(tmp_path / "mine", tmp_path / "theirs")
-    wait_for(lambda: catalog.has_read_all, "the scan")
     assert names(catalog) == ["deep/Plasma", "Plasma"]
     plasma = catalog.find("plasma")
     assert plasma is not None and plasma.root == tmp_path / "mine"
 
 
-def test_a_circle_of_links_and_a_folder_without_end_hurt_nobody(
-    tmp_path: Path, open_catalog: Open, wait_for: WaitFor
-) -> None:
+def test_a_circle_of_links_and_a_folder_without_end_hurt_nobody(tmp_path: Path, open_catalog: Open) -> None:
     (tmp_path / "one.fs").write_text("")
     os.symlink(tmp_path, tmp_path / "again")
     os.symlink(tmp_path / "nowhere", tmp_path / "broken.fs")
@@ -121,7 +117,6 @@ def test_a_circle_of_links_and_a_folder_without_end_hurt_nobody(
     for number in range(MAX_FILES + 10):
         (many / f"{number}.fs").touch()
     catalog = open_catalog(tmp_path)
-    wait_for(lambda: catalog.has_read_all, "the scan")
     assert len(catalog.entries) == MAX_FILES
     assert "one" in names(catalog) and catalog.find("never") is None
 
@@ -139,7 +134,7 @@ def test_a_folder_that_hangs_does_not_hide_the_others(
         return stat(path, *args, **options)
 
     monkeypatch.setattr(os, "stat", hanging_stat)
-    catalog = open_catalog(tmp_path / "net", tmp_path / "here")
+    catalog = open_catalog(tmp_path / "net", tmp_path / "here", waits=False)
     wait_for(lambda: catalog.find("plasma") is not None, "the other folder")
     assert not catalog.has_read_all
     catalog.check("Unknown")  # it may be in the folder that has not answered
@@ -154,7 +149,6 @@ def test_a_saved_file_is_reported_once_and_only_if_it_is_watched(
     for name in ("a.fs", "a.vs", "b.fs"):
         (tmp_path / name).write_text("")
     catalog = open_catalog(tmp_path, on_saved=saved.append)
-    wait_for(lambda: catalog.has_read_all, "the scan")
     looks = _count_looks(catalog)
     catalog.watch([tmp_path / "a.fs"])
     wait_for(lambda: len(looks) >= 2, "a look at it")
@@ -188,7 +182,6 @@ def test_a_file_that_is_too_long_or_no_file_is_refused_with_its_reason(
     (tmp_path / "huge.fs").write_bytes(b" " * (1 << 20) + b" ")
     os.mkfifo(tmp_path / "pipe.fs")
     catalog = open_catalog(tmp_path)
-    wait_for(lambda: catalog.has_read_all, "the scan")
     for name, reason in (("huge", "larger than 1 MiB"), ("pipe", "a FIFO")):
         entry, answers = catalog.find(name), []
         assert entry is not None

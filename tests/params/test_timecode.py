@@ -15,7 +15,7 @@ from engine.params.timecode import (
     show_time,
     text_at,
 )
-from engine.params.timecode_rate import RateFinder
+from engine.params.timecode_clock import RateFinder
 from tests.support.ltc_signal import FPS, labels_from, next_label
 
 DROP = RATES["29.97df"]

@@ -14,6 +14,7 @@ import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -179,7 +180,7 @@ class CameraControl:
         reply.done()
         if not self._is_offline and not self._is_listing_cameras:  # /camera/changed announces new ones
             self._is_listing_cameras = True
-            self._jobs.put(self._poll_cameras)
+            self._jobs.put(partial(self._poll_sources, with_cameras=True))
 
     def _on_ndi(self, args: Args, reply: Reply) -> None:
         if len(args) != 1 or args[0] not in (0, 1):
@@ -246,9 +247,7 @@ class CameraControl:
                 return
             self._opening = request
 
-        def ended(reason: str) -> None:
-            self._answer(request, reason)
-
+        ended = partial(self._answer, request)
         if self._current.keep(request.word, ended):  # the current source reconnects by itself
             request.is_open = True
             return
@@ -286,11 +285,9 @@ class CameraControl:
         self._tell("/camera/current", request.word)
         request.reply.done(request.word)
 
-    def _poll_cameras(self) -> None:
-        self._is_listing_cameras = False
-        self._poll_sources(with_cameras=True)
-
     def _poll_sources(self, *, with_cameras: bool = False) -> None:
+        if with_cameras:
+            self._is_listing_cameras = False
         before = self._senders.now
         came = self._senders.refresh(with_cameras=with_cameras)
         if self._senders.now != before:

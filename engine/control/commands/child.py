@@ -90,15 +90,8 @@ class ChildControl:
         supervisor = self._supervisors.get(name)
         if supervisor is None:
             reply.fail(self._missing[name])
-            return
-
-        def answer(is_done: bool, text: str) -> None:
-            if is_done:
-                reply.done(text)
-            else:
-                reply.fail(text)
-
-        supervisor.call(call, on_answer=answer)
+        else:
+            supervisor.call(call, on_answer=lambda is_done, text: (reply.done if is_done else reply.fail)(text))
 
     def _on_change(self, name: str, status: ChildStatus) -> None:
         self._report_return(name, status)

@@ -56,10 +56,11 @@ class CueControl:
         self._store = store
         self._report = report
         self._tell = tell
-        self._cues, problems = read_cues(path)
+        self.cues, problems = read_cues(path)
+        """The present list. Any thread."""
         report_problems(report, "cues", problems)
         self._is_put_aside = not problems
-        self._written = self._cues
+        self._written = self.cues
         self._current = 0
         """Number of the current cue in the list; 0 before the first. `_lock` protects this and `_follow`."""
         self._shown = 0
@@ -67,8 +68,8 @@ class CueControl:
         self._failure = ""
         """Why the current cue failed, or ""."""
         self._follow: _Follow | None = None
-        self._chased = 0
-        """Number of the cue that the timecode started last; 0 if a person has started another one since."""
+        self.chased = 0
+        """Number of the cue that the timecode started last; 0 if a person has started another one since. Any thread."""
         self._lock = threading.Lock()  # an automatic follow may coincide with a command
         self._disk = disk.open("cues", path.parent)
         presets.watch_deletions(self._on_preset_deleted)
@@ -78,19 +79,14 @@ class CueControl:
         """Call `watcher(cues)` after each edit, on the editing thread; it must not block."""
         self._watchers = (*self._watchers, watcher)
 
-    @property
-    def cues(self) -> CueList:
-        """The current list. Any thread."""
-        return self._cues
-
     def close(self) -> None:
         with self._lock:
             self._follow = None
         self._disk.close()
 
     def add_commands(self, table: CommandTable) -> None:
-        table.add("/cue/go", self._command(lambda: self._cues.after(self._current)))
-        table.add("/cue/back", self._command(lambda: self._cues.before(self._current)))
+        table.add("/cue/go", self._command(lambda: self.cues.after(self._current)))
+        table.add("/cue/back", self._command(lambda: self.cues.before(self._current)))
         table.add("/cue/<n>", self._on_number)
         table.add("/cue/set", self._on_set)
         table.add("/cue/insert", self._on_insert)
@@ -105,14 +101,14 @@ class CueControl:
                 return
             with self._lock:
                 cue = chosen()
-                self._chased = 0
+                self.chased = 0
                 self._go(cue, answer(reply, cue.number, cue.preset))
 
         return on_command
 
     def _on_number(self, args: Args, reply: Reply) -> None:
         number, *rest = args
-        self._command(lambda: self._cues.at(number))(tuple(rest), reply)
+        self._command(lambda: self.cues.at(number))(tuple(rest), reply)
 
     def _go(self, cue: Cue, ended: Ended) -> None:
         """Start a cue. Raises CueError, without changing any value, if its preset is missing. The caller holds `_lock`.
@@ -151,23 +147,18 @@ class CueControl:
         """Start the cue after the current one. The caller holds `_lock`."""
         self._follow = None
         try:
-            self._go(self._cues.after(self._current), lambda superseded_by: None)
+            self._go(self.cues.after(self._current), lambda superseded_by: None)
         except CueError as error:
             self._report("cues", f"automatic follow: {error}")
-
-    @property
-    def chased(self) -> int:
-        """Number of the cue that the timecode started last; 0 if a person has started another one since. Any thread."""
-        return self._chased
 
     def chase(self, due: DueCue) -> bool:
         """Start a cue that the timecode has reached. Frame loop's thread; False if a command is running: try again."""
         if not self._lock.acquire(blocking=False):
             return False
         try:
-            cue = self._cues.at(due.number)
+            cue = self.cues.at(due.number)
             follow_s = max(cue.follow_s - due.passed_s, MIN_FOLLOW_S) if cue.follow_s else 0.0
-            self._chased = cue.number
+            self.chased = cue.number
             self._go(
                 replace(cue, fade_s=max(cue.fade_s - due.passed_s, 0.0), follow_s=follow_s), lambda superseded_by: None
             )
@@ -181,39 +172,39 @@ class CueControl:
 
     def set_timecode(self, number: object, timecode: str, reply: Reply) -> None:
         """Set the timecode of a cue, "" to remove it, and answer. CueError if there is no such cue, or for the text."""
-        known = self._cues.at(number)
+        known = self.cues.at(number)
         cue = Cue.checked(known.number, known.preset, known.fade_s, known.follow_s, known.glide, timecode)
-        self._replace(self._cues.with_cue(cue), cue.number, reply)
+        self._replace(self.cues.with_cue(cue), cue.number, reply)
 
     def _on_set(self, args: Args, reply: Reply) -> None:
         cue = _cue_of(args)
-        known = self._cues.cues.get(cue.number)
+        known = self.cues.cues.get(cue.number)
         if known is not None and len(args) < MAX_CUE_ARGUMENTS:
             cue = replace(cue, timecode=known.timecode)
-        self._replace(self._cues.with_cue(cue), cue.number, reply, cue)
+        self._replace(self.cues.with_cue(cue), cue.number, reply, cue)
 
     def _on_insert(self, args: Args, reply: Reply) -> None:
         cue = _cue_of(args)
         with self._lock:
-            before, cues = self._cues, self._cues.with_inserted(cue)
+            before, cues = self.cues, self.cues.with_inserted(cue)
             if cues.cues.get(self._current) is not before.cues.get(self._current):
                 self._current += 1  # the current cue has moved one place up
             if cues.cues.get(self._shown) is not before.cues.get(self._shown):
                 self._shown += 1
-            if cues.cues.get(self._chased) is not before.cues.get(self._chased):
-                self._chased += 1
-            self._cues = cues
+            if cues.cues.get(self.chased) is not before.cues.get(self.chased):
+                self.chased += 1
+            self.cues = cues
         self._replace(cues, cue.number, reply, cue)
 
     def _on_delete(self, args: Args, reply: Reply) -> None:
         if len(args) != 1:
             raise CueError("takes the cue's number")
-        gone = self._cues.at(args[0])
-        self._replace(self._cues.without(gone), gone.number, reply)
+        gone = self.cues.at(args[0])
+        self._replace(self.cues.without(gone), gone.number, reply)
 
     def _on_list(self, args: Args, reply: Reply) -> None:
         with self._lock:
-            cues, current, shown = self._cues, self._cues.cues.get(self._current), self._cues.cues.get(self._shown)
+            cues, current, shown = self.cues, self.cues.cues.get(self._current), self.cues.cues.get(self._shown)
             failure = self._failure
         for cue in cues:
             timecode = (cue.timecode,) if cue.timecode else ()
@@ -226,7 +217,7 @@ class CueControl:
 
     def _replace(self, cues: CueList, number: int, reply: Reply, made: Cue | None = None) -> None:
         """Replace the list at once, and answer when it is written. `made`: a new cue, whose preset is checked."""
-        self._cues = cues
+        self.cues = cues
         self._tell("/cue/changed", len(cues))
         for watcher in self._watchers:
             watcher(cues)
@@ -242,7 +233,7 @@ class CueControl:
 
     def _save(self) -> None:
         """Write the list, once for several edits in a row. The disk's thread."""
-        cues = self._cues
+        cues = self.cues
         if cues is self._written:
             return
         if not self._is_put_aside and self._path.exists():
@@ -255,7 +246,7 @@ class CueControl:
         self._written = cues
 
     def _on_preset_deleted(self, name: str) -> None:
-        numbers = [cue.number for cue in self._cues if cue.preset == name]
+        numbers = [cue.number for cue in self.cues if cue.preset == name]
         if numbers:
             users = f"cue{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
             self._report("cues.deleted", f"preset {name!r} was deleted, but {users} would load it")

@@ -3,25 +3,32 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import engine.render
 from engine.audio import AudioInput
 from engine.config import Config
 from engine.control import CommandTable, Dispatcher, Outgoing
-from engine.control.announcements import Announcements
 from engine.control.commands.cue import FILE_NAME as CUES_FILE
 from engine.control.commands.cue import CueControl
 from engine.control.commands.mapping import FILE_NAME as MAPPING_FILE
 from engine.control.commands.mapping import MapControl
 from engine.control.commands.mapping_feedback import MapFeedback
 from engine.control.commands.preset import PresetControl, TakePicture
+from engine.control.commands.shader import ShaderControl
+from engine.control.commands.shader_stage import ShaderStage
+from engine.control.commands.shader_trials import ShaderTesting
 from engine.control.commands.show import ShowControl
 from engine.control.commands.timecode import TimecodeControl
-from engine.control.shown_texts import ShownTexts
+from engine.control.outgoing.announcements import Announcements, ShownTexts
 from engine.params import Crossfade, ParamStore, PresetFolder, Slew, Tempo
+from engine.params.shader_catalog import ShaderCatalog
+from engine.render.guarded_renderer import GuardedRenderer
+from engine.render.isf.vetter import Vetter
 from engine.sinks import SinkSet
 from engine.system import folders
 from engine.system.clock import Clock
 from engine.system.closing import Closing
 from engine.system.disk_store import DiskStore
+from engine.system.package_version import package_version
 from engine.telemetry import Warnings
 
 
@@ -126,7 +133,7 @@ def open_desk(
     show = ShowControl(store=store, slew=slew, sinks=sinks, presets=presets, report=warnings.report)
     for part in (show, presets, cues, timecode, mapping):
         part.add_commands(commands)
-    dispatcher.heard.add_commands(commands)
+    commands.add("/map/heard", dispatcher.heard.on_heard, is_listing=True)
     return Desk(
         store=store,
         commands=commands,
@@ -142,4 +149,50 @@ def open_desk(
         mapping=mapping,
         map_feedback=map_feedback,
         texts=texts,
+    )
+
+
+OWN_SHADERS = Path(engine.render.__file__).parent / "isf" / "shaders"
+
+
+def open_shaders(
+    config: Config,
+    desk: Desk,
+    *,
+    stage: ShaderStage,
+    drawing: GuardedRenderer,
+    gate_segment: str,
+    warnings: Warnings,
+    announcements: Announcements,
+    closing: Closing,
+) -> ShaderControl:
+    """Not yet started. `gate_segment`: shared memory of the gate, which a trial passes. `drawing`: of a trial's size
+    and driver; without OpenGL, and offline, no records are kept."""
+    records_folder = folders.data_folder() / "shaders"
+    records = None
+    if drawing.shader_driver and not config.offline:
+        records = closing(desk.disk.open("fx.records", records_folder))
+    return ShaderControl(
+        store=desk.store,
+        catalog=lambda on_changed, on_saved: ShaderCatalog(
+            [*map(Path, config.shaders), *folders.isf_folders(), OWN_SHADERS],
+            desk.disk,
+            on_changed=on_changed,
+            on_saved=on_saved,
+        ),
+        views=desk.dispatcher.views,
+        stage=stage,
+        testing=lambda post: ShaderTesting(
+            open_tester=lambda: Vetter(warnings.report, gate=gate_segment),
+            records=records,
+            folder=records_folder,
+            circumstances=f"{package_version()}, {drawing.shader_driver}",
+            own_folder=OWN_SHADERS,
+            size_px=lambda: drawing.size_px,
+            post=post,
+            is_offline=config.offline,
+        ),
+        tell=announcements.tell,
+        report=warnings.report,
+        is_offline=config.offline,
     )

@@ -13,12 +13,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 import osc_schema
 from engine.control import Args, CommandTable, Reply, Tell
 from engine.control.commands.mapping_feedback import MapFeedback
-from engine.control.midi_bridges import read_midi
+from engine.control.foreign.midi_bridges import read_midi
 from engine.errors import MappingError
 from engine.osc import Message
 from engine.params import ParamStore
@@ -32,7 +31,7 @@ from engine.params.mapping.built_in_maps import (
 )
 from engine.params.mapping.control_map import ControlMap
 from engine.params.mapping.controls import TIMECODE_KINDS, MidiEvent, Movement
-from engine.params.mapping.entry import NUMERIC, MapEntry, Mode, changed, make_entry
+from engine.params.mapping.entry import NUMERIC, MapEntry, changed, make_entry
 from engine.params.mapping.learner import Learner
 from engine.params.mapping.map_file import LoadedMap, map_text, read_map, read_tables
 from engine.params.mapping.movement_reader import MovementReader
@@ -208,10 +207,8 @@ class MapControl:
                 continue
             self._end_lesson()
             control, mode = learned
-            mode = cast(Mode, lesson.mode) if lesson.mode else mode
-            values = {"control": control.name, "target": lesson.target, "argument": lesson.argument}
             try:
-                entry = make_entry(values | ({"mode": mode} if mode else {}))
+                entry = _entry(control.name, lesson.target, lesson.argument, lesson.mode or mode)
                 self._map.add(entry, heard=movement.value if movement.control == control else None)
             except (MappingError, osc_schema.Rejected) as error:
                 return lesson, None, str(error)
@@ -237,10 +234,9 @@ class MapControl:
     # -- commands ------------------------------------------------------------------------------
 
     def _on_learn(self, args: Args, reply: Reply) -> None:
-        target, *rest = texts(args, "a parameter's or command's address and optionally an argument", 1, 2)
-        argument = rest[0] if rest else ""
+        target, argument, *_ = *texts(args, "a parameter's or command's address and optionally an argument", 1, 2), ""
         target, mode = self._mappable(target)
-        entry = make_entry({"control": "osc /anything", "target": target, "argument": argument})
+        entry = _entry("osc /anything", target, argument)
         stop_timer = self._start_timer(LESSON_S, lambda: self._on_nothing_moved(lesson))
         lesson = _Lesson(target=target, argument=argument, mode=mode, reply=reply, stop_timer=stop_timer)
         with self._lock:
@@ -284,12 +280,9 @@ class MapControl:
         reply.done()
 
     def _on_add(self, args: Args, reply: Reply) -> None:
-        control, target, *rest = texts(args, "a control, an address and optionally an argument", 2, 3)
+        control, target, argument, *_ = *texts(args, "a control, an address and optionally an argument", 2, 3), ""
         target, mode = self._mappable(target)
-        entry = make_entry(
-            {"control": control, "target": target, "argument": rest[0] if rest else ""}
-            | ({"mode": mode} if mode else {})
-        )
+        entry = _entry(control, target, argument, mode)
         with self._lock:
             number = self._map.add(entry)
         self._on_changed()
@@ -407,6 +400,11 @@ class MapControl:
     @property
     def _folder(self) -> Path:
         return self._path.parent / MAPS_FOLDER
+
+
+def _entry(control: str, target: str, argument: str, mode: str | None = None) -> MapEntry:
+    """No `mode`: as the control and the target suggest."""
+    return make_entry({"control": control, "target": target, "argument": argument, **({"mode": mode} if mode else {})})
 
 
 def _write(path: Path, text: str) -> None:

@@ -22,14 +22,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from engine.control import Reply
-from engine.control.midi_feedback import midi_packets
-from engine.control.sender import NO_PORT, Sender
+from engine.control.foreign.midi_bridges import midi_packets
+from engine.control.outgoing.sender import NO_PORT, Sender
 from engine.osc import Message, encode_reply
 from engine.params import ParamStore
+from engine.params.mapping.control_map import is_pattern
 from engine.params.mapping.controls import Control, Movement
 from engine.params.mapping.entry import MapEntry
 from engine.params.mapping.policy import shown
-from engine.params.mapping.wildcards import is_pattern
 from engine.system.reporting import Report
 from osc_schema.mapping import FORMS
 
@@ -156,7 +156,8 @@ class MapFeedback:
                     continue
                 control = entry.control._replace(number=0) if entry.control.kind == "osc" else entry.control
                 output = self._outputs.setdefault(control, _Output(control))
-                if output.entries.setdefault(_argument(entry), entry) is entry:
+                argument = entry.control.number if entry.control.kind == "osc" else 0
+                if output.entries.setdefault(argument, entry) is entry:
                     self._outputs_of.setdefault(entry.target, []).append(output)
             for control, output in self._outputs.items():
                 if control in before:
@@ -232,10 +233,6 @@ class MapFeedback:
             for packet in packets:
                 subscriber.target.post(packet)
             room -= len(packets)
-
-
-def _argument(entry: MapEntry) -> int:
-    return entry.control.number if entry.control.kind == "osc" else 0
 
 
 def _is_same(movement: Movement, sent: float) -> bool:

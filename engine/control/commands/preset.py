@@ -13,10 +13,8 @@ from engine.errors import PresetError
 from engine.osc.encode import ReplyValue
 from engine.params import Crossfade, LoadedPreset, ParamStore, PresetFolder, Snapshot
 from engine.params.crossfade import Ended
-from engine.params.current_preset import ADDRESS as CURRENT
-from engine.params.current_preset import CurrentPreset
 from engine.params.input_views import InputViews
-from engine.params.preset_shelf import PresetChange, PresetPicture, PresetShelf
+from engine.params.preset_shelf import CURRENT, CurrentPreset, PresetChange, PresetPicture, PresetShelf
 from engine.system.disk_store import DiskStore
 from engine.system.reporting import Report
 from osc_schema import Rejected

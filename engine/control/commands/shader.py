@@ -35,7 +35,7 @@ from engine.render.isf import IsfFile
 from engine.render.isf.isf_file import OTHER_PLACE, ShaderState
 from engine.system.guarded_thread import Guard, GuardedThread
 from engine.system.reporting import Report
-from osc_schema import Param, Value
+from osc_schema import Value
 from osc_schema.fx import ALIASES, FALLBACK, GENERATOR, OWN_LAYERS, SLOTS, alias_address, enable_address, file_address
 from osc_schema.modulation import ROUTES
 
@@ -155,7 +155,6 @@ class ShaderControl:
 
     @property
     def pictures(self) -> Mapping[str, np.ndarray]:
-        """Thumbnails of the shaders that have been tested, (height, width, 3) uint8, by name."""
         return self._testing.pictures
 
     def _check_file(self, address: str, value: Value) -> None:
@@ -374,7 +373,8 @@ class ShaderControl:
             given = {alias: snapshot.number(alias) for alias in slot.together if alias in names}
             if given:
                 positions |= rearranged(inputs, names, given)
-        values = [(_param(alias), position) for alias, position in positions.items()]
+        params = [(osc_schema.lookup(alias), position) for alias, position in positions.items()]
+        values = [(param, position) for param, position in params if param is not None]
         return self._store.glide(values, by=BY, since=since)[1]
 
     def _fail(self, slot: _Slot, reason: str) -> None:
@@ -397,17 +397,15 @@ class ShaderControl:
         slot = self._slots[slot_name]
         if not slot.wanted or slot.state in ("waiting", "testing"):  # emptied, or another was chosen meanwhile
             return
-        held = f"; {self._fallback()} holds the picture" if slot_name == GENERATOR else ""
+        fallback = str(self._store.get(FALLBACK))
+        shown = "the picture beneath" if fallback == OWN_LAYERS else f"{fallback.capitalize()} (/fx/fallback)"
+        held = f"; {shown} holds the picture" if slot_name == GENERATOR else ""
         reason = (
             f"takes {draw_ms:.0f} ms of the {period_s * 1000:.0f} ms of a frame{held}; "
             f"/fx/{slot_name}/enable 1 tries it again, at a smaller /engine/size it may pass"
         )
         self._report(f"fx.{slot_name}", f"/fx/{slot_name}: {slot.wanted}: bypassed: {reason}")
         self._set_state(slot, "bypassed", reason)
-
-    def _fallback(self) -> str:
-        name = str(self._store.get(FALLBACK))
-        return "the picture beneath" if name == OWN_LAYERS else f"{name.capitalize()} (/fx/fallback)"
 
     def _try_again(self, slot_name: str) -> None:
         slot = self._slots[slot_name]
@@ -439,12 +437,6 @@ class ShaderControl:
                 self._report(
                     f"fx.{slot.name}.mod", f"/mod/{n}/target: {target} has several numbers; choose one of {each}"
                 )
-
-
-def _param(address: str) -> Param:
-    param = osc_schema.lookup(address)
-    assert param is not None
-    return param
 
 
 def _wrong_kind(slot: str, file: IsfFile) -> str:

@@ -248,7 +248,9 @@ class ShaderStage:
             self._enabled[slot] = is_on
             if shader is None or not is_on:
                 continue
-            if self._is_held(slot, shader, values):
+            wanted = values[file_address(slot)]
+            is_tested = _key(shader.name) != _key(wanted) and self._failed.get(slot) != wanted
+            if is_tested:  # the newly chosen one is not ready
                 if slot in self._last:
                     drawn.append(self._last[slot])
                 continue
@@ -258,8 +260,10 @@ class ShaderStage:
             }
             self._last[slot] = replace(now, inputs={**now.inputs, **dict.fromkeys(events, False)})
             drawn.append(replace(now, inputs={**now.inputs, **events}) if any(events.values()) else self._last[slot])
-        if raised:
-            self._set_back(raised, snapshot)
+        if raised:  # released, unless somebody has set them since
+            params = [osc_schema.lookup(alias) for alias in raised]
+            released = [(param, 0.0) for param in params if param is not None]
+            self._store.glide(released, by="fx", since=snapshot.version)
         return tuple(drawn)
 
     def _leaving(self, before: Snapshot, values: Mapping[str, Any]) -> dict[str, ShaderSlot]:
@@ -297,11 +301,6 @@ class ShaderStage:
     def _chosen(self, slot: str, name: object) -> PlayingShader | None:
         return self._kept.get((slot, _key(str(name)))) if name else None
 
-    def _is_held(self, slot: str, shader: PlayingShader, values: Mapping[str, Any]) -> bool:
-        """True while a newly chosen shader is being tested."""
-        wanted = values[file_address(slot)]
-        return _key(shader.name) != _key(wanted) and self._failed.get(slot) != wanted
-
     def _has_fired(self, each: ShaderInput, value: InputValue, snapshot: Snapshot, raised: list[str]) -> bool:
         """True in one frame for each press of an event, by a sender or by modulation."""
         (alias,) = each.aliases
@@ -311,11 +310,6 @@ class ShaderStage:
             raised.append(alias)
         self._pressed[each.address] = is_up and not is_set  # set back in this frame: if it is up again, that is a press
         return is_up and not was_up
-
-    def _set_back(self, aliases: list[str], snapshot: Snapshot) -> None:
-        """Release events, unless somebody has set them since."""
-        params = [osc_schema.lookup(alias) for alias in aliases]
-        self._store.glide([(param, 0.0) for param in params if param is not None], by="fx", since=snapshot.version)
 
 
 def is_same(before: Mapping[str, ShaderSlot], now: Mapping[str, ShaderSlot]) -> bool:

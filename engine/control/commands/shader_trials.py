@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from engine.errors import IsfError, MultiverseError
 from engine.params.shader_catalog import ShaderCatalog, ShaderEntry, ShaderSource
 from engine.render.isf import IsfFile
 from engine.render.isf.vet_record import VetRecord, prune_records, read_record, record_path, write_record
-from engine.render.isf.vetter import placed
+from engine.render.isf.vetter import VetResult, Vetter, placed
 from engine.system.disk_store import DiskQueue
 
 log = logging.getLogger(__name__)
@@ -36,44 +36,6 @@ PREEMPTED_AFTER_S: Final = 2.0  # a test in advance that somebody waits for
 REST: Final = 1.0  # as long as the test took, so that at most half of a core's idle time is used
 
 Post = Callable[[Callable[[], None]], None]
-
-
-class TrialResult(Protocol):
-    """Result of testing a shader (`engine.render.isf.VetResult`)."""
-
-    @property
-    def ok(self) -> bool: ...
-    @property
-    def reason(self) -> str: ...
-    @property
-    def line(self) -> int | None: ...
-    @property
-    def note(self) -> str: ...
-    @property
-    def draw_ms(self) -> float | None: ...
-    @property
-    def thumbnail(self) -> np.ndarray | None: ...
-    @property
-    def file(self) -> IsfFile | None:
-        """To be played; None if it cannot be."""
-
-
-class ShaderTrials(Protocol):
-    """Tests one shader at a time in a process of its own (`engine.render.isf.Vetter`)."""
-
-    def submit(self, text: str, *, path: Path | None, size_px: tuple[int, int], vertex: str | None = None) -> int:
-        """Begin; returns at once."""
-
-    def poll(self) -> TrialResult | None:
-        """The result, once, when it is there."""
-
-    def warm(self) -> None:
-        """Start the process if it does not run; returns at once."""
-
-    def rest(self) -> None:
-        """End the process until it is needed again; returns at once."""
-
-    def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -124,7 +86,7 @@ class ShaderTesting:
     def __init__(
         self,
         *,
-        open_tester: Callable[[], ShaderTrials],
+        open_tester: Callable[[], Vetter],
         records: DiskQueue | None,
         folder: Path,
         circumstances: str,
@@ -140,24 +102,20 @@ class ShaderTesting:
         self._open_tester, self._size_px, self._post, self._now_s = open_tester, size_px, post, now_s
         self._records, self._folder, self._circumstances = records, folder, circumstances
         self._own_folder, self._is_offline = own_folder, is_offline
-        self._tester: ShaderTrials | None = None
+        self._tester: Vetter | None = None
         self._running: _Running | None = None
         self._known: dict[object, Outcome] = {}
         self._looked_up: dict[object, bool] = {}
         """Texts whose record has been read; True if it says that the shader is refused."""
         self._reading: set[object] = set()
-        self._pictures: dict[str, np.ndarray] = {}
+        self.pictures: Mapping[str, np.ndarray] = {}
+        """Thumbnails of the shaders that have been tested, (height, width, 3) uint8, by name. Any thread."""
         self._idle = _Idle()
         self._wants_all = False
         self._has_listed = False
         self._began_s = now_s()
         if records is not None:
             records.post(partial(prune_records, folder), log.debug)
-
-    @property
-    def pictures(self) -> Mapping[str, np.ndarray]:
-        """Thumbnails of the shaders that have been tested, (height, width, 3) uint8, by name. Any thread."""
-        return self._pictures
 
     @property
     def is_running(self) -> bool:
@@ -238,8 +196,8 @@ class ShaderTesting:
             while len(self._known) > KEPT_TESTS:
                 del self._known[next(iter(self._known))]
         if thumbnail is not None:
-            pictures = {**self._pictures, text.entry.name: thumbnail}
-            self._pictures = dict(list(pictures.items())[-KEPT_PICTURES:])
+            pictures = {**self.pictures, text.entry.name: thumbnail}
+            self.pictures = dict(list(pictures.items())[-KEPT_PICTURES:])
 
     # -- records -------------------------------------------------------------------------------
 
@@ -272,7 +230,7 @@ class ShaderTesting:
 
         self._records.post(read, lambda reason: self._post(partial(accept, None, None)))
 
-    def _write(self, ran: _Running, result: TrialResult, file: IsfFile | None) -> None:
+    def _write(self, ran: _Running, result: VetResult, file: IsfFile | None) -> None:
         if self._records is None:
             return
         record = VetRecord(
@@ -325,7 +283,7 @@ class ShaderTesting:
                 self._tester.warm()
         if self._wants_all and not is_early:
             self._wants_all = False
-            idle.waiting = deque(each for each in catalog.entries if each.name not in self._pictures)
+            idle.waiting = deque(each for each in catalog.entries if each.name not in self.pictures)
             idle.seen = {each.path for each in catalog.entries}
         for entry in catalog.entries:
             is_guest = self._is_guest(entry)

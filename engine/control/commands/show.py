@@ -5,19 +5,144 @@ Commands arrive on an OSC thread. Work that needs the GL context is posted to th
 """
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import osc_schema
+from engine.audio import AudioStatus
+from engine.children.spec import ChildStatus
 from engine.config import Config
-from engine.control import Args, CommandTable, Reply
+from engine.control import Args, CommandTable, OscCounters, Reply
 from engine.control.commands.preset import PresetControl
-from engine.control.commands.status import EngineStatus
+from engine.control.commands.shader import ShaderStatus
+from engine.control.commands.timecode import TimecodeStatus
+from engine.control.dmx import DmxStatus
+from engine.control.latency import LatencyMs
 from engine.errors import ConfigError, MultiverseError, SinkError
+from engine.link import LinkStatus
 from engine.params import Autosave, ParamStore, Slew, Snapshot
-from engine.sinks import SinkSet, SinkSpec, available_kinds
+from engine.params.tempo import TempoStatus
+from engine.render import FlashGuardState
+from engine.sinks import SinkSet, SinkSpec, SinkStatus, available_kinds
+from engine.sources import SourceStatus
 from engine.system.file_names import clean_name
 from engine.system.reporting import Report
+from engine.telemetry import FrameFaults, FrameMs
+
+OscValue = int | float | str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineStatus:
+    seconds: float
+    frames: int
+    standing_s: float
+    """Seconds without a picture so far; 0 while they come."""
+    standing_in: str
+    """The loop's step meanwhile, with the shaders in it; "" while pictures come."""
+    fps: float
+    """Over the last two seconds."""
+    target_fps: float
+    frame_ms: FrameMs
+    """Over the last 600 frames."""
+    late: int
+    dropped: int
+    """Due times without a picture, those of a frame that is still standing included."""
+    lately: FrameFaults
+    width: int
+    height: int
+    renderer: str
+    last_fade: str
+    """How the outgoing look of the current or last fade is drawn; "" before the first fade."""
+    flash_guard: FlashGuardState
+    audio: AudioStatus
+    beat: TempoStatus
+    timecode: TimecodeStatus
+    camera: SourceStatus | None
+    children: tuple[ChildStatus, ...]
+    sinks: tuple[SinkStatus, ...]
+    shaders: tuple[ShaderStatus, ...]
+    latency_ms: LatencyMs
+    osc: OscCounters | None
+    dmx: DmxStatus | None
+    """None without `--dmx`."""
+    link: LinkStatus | None
+    """None in an offline run."""
+    unavailable: Mapping[str, str]
+    """Address of each switch that this run cannot turn on, with the reason and the next step."""
+    warnings: tuple[str, ...]
+    """The newest logged lines, oldest first."""
+    told: tuple[str, ...]
+    """The lines of `warnings` that are not warnings, such as a child's recovery; not to be counted."""
+    warning_counts: dict[str, int]
+
+    def osc_lines(self) -> list[tuple[str, tuple[OscValue, ...]]]:
+        """One message per item; values are int, float and string only."""
+        guard = self.flash_guard
+        guard_word = "limiting" if guard.is_limiting else "watching" if guard.is_on else "off"
+        lines: list[tuple[str, tuple[OscValue, ...]]] = [
+            ("/engine/status/seconds", (self.seconds,)),
+            ("/engine/status/fps", (self.fps,)),
+            ("/engine/status/frame_ms_p50", (self.frame_ms.p50,)),
+            ("/engine/status/frame_ms_p99", (self.frame_ms.p99,)),
+            ("/engine/status/latency_ms_p50", (self.latency_ms.p50,)),
+            ("/engine/status/latency_ms_p99", (self.latency_ms.p99,)),
+            ("/engine/status/latency_ms_worst", (self.latency_ms.worst,)),
+            ("/engine/status/frames", (self.frames,)),
+            ("/engine/status/standing", (self.standing_s, self.standing_in)),
+            ("/engine/status/late", (self.late,)),
+            ("/engine/status/dropped", (self.dropped,)),
+            ("/engine/status/lately", (self.lately.late, self.lately.dropped, self.lately.due)),
+            ("/engine/status/size", (self.width, self.height)),
+            ("/engine/status/renderer", (self.renderer,)),
+            ("/engine/status/fade", (self.last_fade,)),
+            ("/engine/status/flash_guard", (guard_word, guard.held_share, guard.lately_share)),
+            ("/engine/status/audio", (self.audio.state, self.audio.description)),
+        ]
+        beat = self.beat
+        lines.append(("/engine/status/beat", (beat.source, beat.state, beat.bpm, beat.heard_confidence)))
+        if self.timecode.source != "off":
+            time = self.timecode
+            lines.append(("/engine/status/timecode", (time.source, time.state, time.position, time.rate, time.speed)))
+        if self.osc is not None:
+            for name in ("messages", "replaced", "discarded", "lost"):
+                lines.append((f"/engine/status/osc/{name}", (getattr(self.osc, name),)))
+        if self.camera is not None:
+            lines.append(("/engine/status/camera", (self.camera.state, self.camera.description)))
+        for child in self.children:
+            lines += _child_lines(child)
+        for sink in self.sinks:
+            lines.append((f"/engine/status/sink/{sink.label}", (sink.name, sink.state, sink.detail)))
+        for shader in self.shaders:
+            if shader.file:
+                values = (shader.file, shader.state, shader.detail, shader.draw_ms)
+                lines.append((f"/engine/status/shader/{shader.slot}", values))
+        if self.dmx is not None:
+            for each in self.dmx.universes:
+                lines.append((f"/engine/status/dmx/{each.number}", (each.state, each.source, each.packets_hz)))
+            if self.dmx.shared_ports:
+                lines.append(("/engine/status/dmx/shared", self.dmx.shared_ports))
+        if self.link is not None:
+            link = self.link
+            lines.append(("/engine/status/link", (link.state, link.peers, link.bpm, link.detail)))
+        for line in self.warnings[-3:]:
+            lines.append(("/engine/status/warning", (line,)))
+        return lines
+
+
+def _child_lines(child: ChildStatus) -> list[tuple[str, tuple[OscValue, ...]]]:
+    at = f"/engine/status/child/{child.name}"
+    return [
+        (f"{at}/state", (child.state,)),
+        (f"{at}/last_fault", (child.detail,)),
+        (f"{at}/pid", (child.pid,)),
+        (f"{at}/heartbeat_age_s", (child.heartbeat_age_s,)),
+        (f"{at}/restarts", (child.restarts,)),
+        (f"{at}/results", (child.results, child.ms_a_result)),
+        *((f"{at}/quarantined", (what,)) for what in child.quarantined),
+        *((f"{at}/{name}", (value,)) for name, value in child.facts.items()),
+    ]
+
 
 SYSTEM_SINK = {"darwin": "syphon", "win32": "spout"}  # elsewhere: shared memory
 

@@ -10,7 +10,6 @@ time is reached.
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 from engine.control import Args, CommandTable, Reply, Tell
 from engine.control.commands.cue import CueControl
@@ -28,12 +27,6 @@ from osc_schema import Rejected, Value
 MIN_FREE_S = 2.0  # somebody who sets the tempo's source first needs time for the other one
 MAX_QUEUED = 1024  # MIDI messages: eight seconds
 ZERO = Offset(None, 0.0)
-
-
-class FollowBeat(Protocol):
-    """`Tempo.follow`."""
-
-    def __call__(self, source: str, *, beat: float, bpm: float, at_s: float) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,11 +68,11 @@ class TimecodeControl:
         cues: CueControl,
         take_ltc: Callable[[], list[TimecodeReading]],
         sound_channels: int,
-        follow_beat: FollowBeat,
+        follow_beat: Callable[..., None],
         tell: Tell,
         report: Report,
     ) -> None:
-        """`take_ltc()` returns the LTC frames decoded since its last call."""
+        """`take_ltc()` returns the LTC frames decoded since its last call. `follow_beat`: `Tempo.follow`."""
         self._store = store
         self._cues = cues
         self._take_ltc = take_ltc

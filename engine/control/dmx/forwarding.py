@@ -20,8 +20,8 @@ from typing import Final
 
 import numpy as np
 
-from engine.control.dmx.merging import Universe
-from engine.control.dmx.packet import CHANNELS
+from engine.control.dmx.packets import CHANNELS
+from engine.control.dmx.universe import Universe
 from engine.osc import Message
 from engine.params.mapping.controls import DMX
 
@@ -122,7 +122,7 @@ class Forwarder:
         own.is_unsent[found] = False
         messages = own.messages(levels, found)
         for pair, before in own.pairs.items():
-            value = _pair_at(levels, pair)
+            value = (int(levels[pair]) << 8 | int(levels[pair + 1])) / 65_535.0
             if pair + 1 < own.noted and value != before:
                 own.pairs[pair] = value
                 if before != RESTING:
@@ -155,11 +155,6 @@ def _numbers(part: str, known: Iterable[int]) -> Iterable[int]:
         return tuple(known)
     is_number = part.isascii() and part.isdecimal() and len(part) <= 5 and str(int(part)) == part
     return (int(part),) if is_number and int(part) in frozenset(known) else ()
-
-
-def _pair_at(levels: np.ndarray, coarse: int) -> float:
-    """The value of a coarse channel and the fine one after it, 0..1."""
-    return (int(levels[coarse]) << 8 | int(levels[coarse + 1])) / 65_535.0
 
 
 Deliver = Callable[[list[Message], str], None]

@@ -1,6 +1,6 @@
 """Receives Art-Net and sACN on a thread of its own, and passes changed levels on.
 
-    sockets ─► artnet.py, sacn.py ─► Universe (newest levels) ─► Forwarder (changed channels) ─► deliver
+    sockets ─► packets.py ─► Universe (newest levels) ─► Forwarder (changed channels) ─► deliver
 
 Levels are read as they come, but passed on at most a hundred times a second: of those between two frames only the
 newest is seen. Each turn reads and passes on a limited number, then rests, so that a flood takes no time from the
@@ -15,21 +15,25 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from engine.control.dmx import artnet, sacn
-from engine.control.dmx.artnet import Poll, poll_replies, read_artnet
 from engine.control.dmx.forwarding import Deliver, Forwarder
-from engine.control.dmx.merging import Universe
-from engine.control.dmx.packet import LevelsPacket, Protocol
-from engine.control.dmx.polls import MAX_DELAY_S, WaitingPolls
-from engine.control.dmx.sacn import read_sacn
-from engine.control.dmx.sharing import SharedPort
-from engine.control.dmx.sockets import address_towards, open_groups, open_socket
-from engine.control.dmx.status import DmxStatus
+from engine.control.dmx.packets import (
+    ARTNET_PORT,
+    SACN_PORT,
+    LevelsPacket,
+    Poll,
+    Protocol,
+    poll_replies,
+    read_artnet,
+    read_sacn,
+)
+from engine.control.dmx.sockets import SharedPort, address_towards, open_groups, open_socket
+from engine.control.dmx.universe import DmxStatus, Universe
 from engine.errors import DmxDecodeError, MultiverseError
 from engine.osc import Message
 from engine.system.clock import Clock
 from engine.system.guarded_thread import Guard
 from engine.system.reporting import Report
+from engine.system.token_bucket import TokenBuckets
 
 log = logging.getLogger(__name__)
 
@@ -41,9 +45,48 @@ STEP_INTERVAL_S: Final = 0.5  # between two checks for silent senders
 PORTS_INTERVAL_S: Final = 5.0  # between two looks for programs on the same ports
 CLOSED_WITHIN_S: Final = 3.0
 MAX_TOLD: Final = 8  # lines about universes that are not configured
+MAX_WAITING: Final = 16  # hosts whose polls are not answered yet
+MAX_DELAY_S: Final = 1.0
 
 ReadPacket = Callable[[bytes, str, int], LevelsPacket | None]
 """`read(data, host, port)`: the levels in a packet, None if it carries none, or DmxDecodeError."""
+
+
+class WaitingPolls:
+    """ArtPolls that wait for their reply. Pure: time is an argument.
+
+    The reply goes to the host that asked, and nowhere else (art-net.org.uk, "Discovery Packets": every device answers
+    by unicast), at Art-Net's port, which is the only one of the protocol, whichever port the poll came from.
+
+    Art-Net 4 lets nodes spread their replies at random over a second, so that a console is not buried by a hundred at
+    once. The sender's address may be forged, and a reply is seventeen times as large as a poll: one reply a second goes
+    to a host, and at most 16 hosts wait.
+
+    One thread at a time.
+    """
+
+    def __init__(self, delay_s: Callable[[], float]) -> None:
+        """`delay_s()`: the delay of one reply, 0..`MAX_DELAY_S`."""
+        self._delay_s = delay_s
+        self._waiting: dict[str, tuple[float, Poll]] = {}
+        self._limit = TokenBuckets(1, 1.0)
+
+    def add(self, poll: Poll, host: str, now_s: float) -> None:
+        """Answer this poll later, unless its host asks too often."""
+        if host in self._waiting or len(self._waiting) >= MAX_WAITING or not self._limit[host].take(now_s):
+            return
+        self._waiting[host] = now_s + self._delay_s(), poll
+
+    def take_due(self, now_s: float) -> list[tuple[str, Poll]]:
+        """Hosts with their polls."""
+        due = [(host, poll) for host, (due_s, poll) in self._waiting.items() if due_s <= now_s]
+        for host, _ in due:
+            del self._waiting[host]
+        return due
+
+    def next_due_s(self) -> float:
+        """When the next reply is due; infinity if none waits."""
+        return min((due_s for due_s, _ in self._waiting.values()), default=float("inf"))
 
 
 class DmxReceiver:
@@ -61,13 +104,13 @@ class DmxReceiver:
         say: Callable[[str], None],
         name: str,
         interface: str | None = None,
-        artnet_port: int = artnet.PORT,
-        sacn_port: int = sacn.PORT,
+        artnet_port: int = ARTNET_PORT,
+        sacn_port: int = SACN_PORT,
         reply_delay_s: Callable[[], float] | None = None,
     ) -> None:
         """`listen`: `artnet`, `sacn` or `both`. `mapped()`: the addresses in the map; the same object until it changes.
 
-        `deliver(messages, source)` is called on the receiving thread. `name`: what a desk lists this node as.
+        `deliver(messages, source)` is called on the receiving thread. `name`: what a console lists this node as.
         `interface`: an IPv4 address of this machine; None: all. Port 0: the system chooses. `reply_delay_s`: random
         by default.
         """
@@ -170,7 +213,9 @@ class DmxReceiver:
             self._is_closing.wait(READ_INTERVAL_S)
 
     def _turn(self) -> None:
-        ready = self._selector.select(self._rest_s())
+        # Until something is due without a packet.
+        due_s = min(self._step_s, self._polls.next_due_s(), self._forward_s if self._changed else float("inf"))
+        ready = self._selector.select(max(0.0, due_s - self._clock.now_s()))
         for key, _ in ready:
             sock, read = key.data
             if read is not None:
@@ -185,11 +230,6 @@ class DmxReceiver:
         if now_s >= self._forward_s:
             self._forward(now_s)
         self._answer_polls(now_s)
-
-    def _rest_s(self) -> float:
-        """Seconds until something is due without a packet."""
-        due_s = min(self._step_s, self._polls.next_due_s(), self._forward_s if self._changed else float("inf"))
-        return max(0.0, due_s - self._clock.now_s())
 
     def _read(self, sock: socket.socket, read: ReadPacket) -> None:
         for _ in range(PACKETS_A_TURN):
@@ -285,8 +325,8 @@ class DmxReceiver:
         by_source: dict[str, list[Message]] = {}
         for universe, messages in taken:
             by_source.setdefault(universe.source, []).extend(messages)
-        for source, messages in by_source.items():  # a desk's faders move in one frame, in whichever universe they are
-            self._deliver(messages, source)
+        for source, messages in by_source.items():
+            self._deliver(messages, source)  # a console's faders move in one frame, in whichever universe they are
 
     def _answer_polls(self, now_s: float) -> None:
         for host, poll in self._polls.take_due(now_s):

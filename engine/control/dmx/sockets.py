@@ -1,8 +1,8 @@
 """The UDP sockets of Art-Net and sACN.
 
 Art-Net comes by broadcast, which on Linux and macOS only a socket bound to all addresses receives; so the interface is
-used for binding only where it is this machine itself, or on Windows. A desk's program on the same machine may use the
-same ports; the sockets allow that, and so do the usual desks.
+used for binding only where it is this machine itself, or on Windows. A console's program on the same machine may use
+the same ports; the sockets allow that, and so do the usual consoles.
 
 Multicast: one socket for each universe, bound to its group. A single socket may join only 20 groups on Linux, and would
 receive the groups of every other program on the machine. Windows has no such binding: all groups share a socket there.
@@ -14,13 +14,13 @@ import sys
 from collections.abc import Iterable
 from typing import Final
 
-from engine.control.dmx.sacn import MAX_UNIVERSE, MIN_UNIVERSE, group_of
+from engine.control.dmx.packets import MAX_SACN_UNIVERSE, MIN_SACN_UNIVERSE, Protocol, group_of
 from engine.control.udp import ask_for_buffers
 from engine.errors import MultiverseError
 from engine.system.network_interfaces import own_interfaces
 from engine.system.refused_port import refusal_reason
 from engine.system.reporting import Report
-from engine.system.shared_udp_port import is_taken
+from engine.system.shared_udp_port import has_other_program, is_taken
 
 _IP_MULTICAST_ALL: Final = 49  # Linux, ip(7)
 
@@ -53,7 +53,7 @@ def open_groups(
     port = unicast.getsockname()[1]
     opened = []
     for number in universes:
-        if not MIN_UNIVERSE <= number <= MAX_UNIVERSE:
+        if not MIN_SACN_UNIVERSE <= number <= MAX_SACN_UNIVERSE:
             continue
         group = group_of(number)
         sock = unicast
@@ -101,3 +101,36 @@ def _own_addresses() -> list[str]:
     """IPv4 addresses of this machine's interfaces; 0.0.0.0, the system's choice, if there is none."""
     found = [str(entry.ip) for entry in own_interfaces() if entry.version == 4 and not entry.is_loopback]
     return found or ["0.0.0.0"]
+
+
+_REACHES_ALL: Final[dict[Protocol, str]] = {"artnet": "broadcast", "sacn": "multicast"}
+
+
+class SharedPort:
+    """A port that another program on this machine may have bound, too.
+
+    Then unicast of a console reaches only one of the two, usually the one started last, and the other one would look as
+    if the console sent nothing. One thread at a time calls `look`; the rest on any thread.
+    """
+
+    def __init__(self, protocol: Protocol, sock: socket.socket, was_taken: bool) -> None:
+        """`was_taken`: another socket had the port when `sock` was bound."""
+        self.port = int(sock.getsockname()[1])
+        self.is_shared = False
+        self._protocol = protocol
+        self._socket = sock
+        self._was_taken = was_taken
+
+    def look(self) -> str | None:
+        """Look for another program; a line for the performer if it has come or gone, else None."""
+        found = has_other_program(self._socket)
+        before, self.is_shared = self.is_shared, self._was_taken if found is None else found
+        if self.is_shared == before:
+            return None
+        if not self.is_shared:
+            return f"dmx: UDP port {self.port} is no longer shared with another program"
+        reaching = _REACHES_ALL[self._protocol]
+        return (
+            f"dmx: another program has UDP port {self.port}, too: {reaching} reaches both, unicast only one, usually "
+            f"the one started last; end that program, or let the desk send by {reaching}"
+        )

@@ -4,8 +4,7 @@ Start with `describe.py` (one parameter), then `tree.py` (answers to a GET) and 
 of OSC). HTTP is not here: the page's server calls these modules. `announcer.py` announces the services by mDNS.
 """
 
-from engine.control.query.announcer import Announcer
-from engine.control.query.host import host_info, service_name
+from engine.control.query.announcer import Announcer, host_info, service_name
 from engine.control.query.hub import Peer, QueryHub
 from engine.control.query.tree import PathEvent, QueryAnswer, QueryTree
 

@@ -31,6 +31,11 @@ _TYPE: Final = {
     ParamType.TRIGGER: "I",
     ParamType.COLOUR: "ffff",
 }
+_OWN: Final = (
+    *("default", "unit", "scale", "step", "out_of_range", "stops", "menu"),
+    *("swatches", "smoothing_ms", "stored", "is_look", "child"),
+)
+"""Fields of a parameter that our own pages need beyond the proposal."""
 _STREAMED: Final = {ParamType.FLOAT, ParamType.STOPS, ParamType.INT, ParamType.COLOUR}
 _NAMES: Final = {name: name.upper() for name in CHILDREN} | {  # container titles that capitalising does not give
     "lfo": "LFO",
@@ -62,18 +67,7 @@ def describe_param(param: Param, area: Area) -> Attributes:
         "CRITICAL": param.type not in _STREAMED,
         "MULTIVERSE": {
             "type": str(param.type),
-            "default": param.default,
-            "unit": param.unit,
-            "scale": param.scale,
-            "step": param.step,
-            "out_of_range": param.out_of_range,
-            "stops": param.stops,
-            "menu": param.menu,
-            **({"swatches": param.swatches} if param.swatches else {}),
-            "smoothing_ms": param.smoothing_ms,
-            "stored": param.stored,
-            "is_look": param.is_look,
-            "child": param.child,
+            **{name: getattr(param, name) for name in _OWN if name != "swatches" or param.swatches},
             "area_title": area.title,
             "words": f"{param.words} {area.words}".strip(),
             "is_confirmed": param.is_confirmed,

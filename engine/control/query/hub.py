@@ -85,8 +85,10 @@ class Peer:
             self._refuse(command.COMMAND, "DATA is not a path")
         elif osc_schema.lookup(command.DATA) is not None or self._dispatcher.views.find(command.DATA) is not None:
             self._listen(command.DATA, is_wanted=command.COMMAND == "LISTEN")
-        elif not _is_without_value(command.DATA) and not is_input_address(command.DATA):  # a shader that has just ended
-            self._refuse(command.COMMAND, f"{shown(command.DATA)} is not a parameter")
+        else:
+            has_no_value = command.DATA in _CONTAINERS or osc_schema.lookup_command(command.DATA) is not None
+            if not has_no_value and not is_input_address(command.DATA):  # an input: its shader has just ended
+                self._refuse(command.COMMAND, f"{shown(command.DATA)} is not a parameter")
 
     def _listen(self, address: str, *, is_wanted: bool) -> None:
         feedback = self._dispatcher.feedback
@@ -163,11 +165,6 @@ class Peer:
         if is_open and was_empty:
             self._wake()
         return is_open
-
-
-def _is_without_value(path: str) -> bool:
-    """True for nodes without a value: commands, cues and containers."""
-    return path in _CONTAINERS or osc_schema.lookup_command(path) is not None
 
 
 def _text_of(event: PathEvent) -> str:

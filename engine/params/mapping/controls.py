@@ -35,7 +35,7 @@ MAX_VALUES: Final = {
 NUMBERS: Final = {"note": 127, "cc": 127, "cc14": 31, "nrpn": 16_383, "program": 127}
 """Kinds that have a number, and its maximum."""
 DMX: Final = "dmx"
-"""First part of the addresses of lighting desks: `/dmx/1/17`."""
+"""First part of the addresses of lighting consoles: `/dmx/1/17`."""
 MAX_ARGUMENTS = 64
 MAX_CHARACTERS = 255
 
@@ -66,8 +66,8 @@ class Control(NamedTuple):  # a tuple, because it is hashed for each message
     """The OSC address, or the MIDI device; "" for any device."""
 
     @property
-    def is_desk(self) -> bool:
-        """True for a channel of a lighting desk."""
+    def is_console(self) -> bool:
+        """True for a channel of a lighting console."""
         return self.kind == "osc" and self.place.startswith(f"/{DMX}/")
 
     @property

@@ -20,9 +20,8 @@ TURNED: Final = ("cc", "cc14", "nrpn")
 NUMERIC: Final = (ParamType.FLOAT, ParamType.STOPS, ParamType.INT, ParamType.MENU)
 TRIGGERS: Final = ("trigger", "rise")
 SWITCHED: Final = (ParamType.BOOL, *NUMERIC)
-MAX_CURVE = 10.0
 DEFAULT_TICKS = 127.0  # the steps of a 7-bit fader
-MAX_TICKS = 16_384.0
+_RANGES: Final = {"curve": (0.1, 10.0), "ticks": (1.0, 16_384.0)}
 NOT_TARGETS: Final = ("/get", "/sync", "/engine/notify")
 """Commands that no control may send: queries. The commands of the map itself are excluded too."""
 
@@ -124,8 +123,8 @@ def _default_entry(control: Control, target: str, mode: Literal[Mode, ""]) -> Ma
         high=high,
         curve=1.0,
         invert=False,
-        # Takeover is for hands. A lighting desk sends the levels that it means, and after a restart only once.
-        takeover=mode == "fader" and numeric and control.kind != "note" and not control.is_desk,
+        # Takeover is for hands. A lighting console sends the levels that it means, and after a restart only once.
+        takeover=mode == "fader" and numeric and control.kind != "note" and not control.is_console,
         mode=mode,
         in_low=0.0,
         in_high=float(MAX_VALUES[control.kind]),
@@ -249,18 +248,12 @@ def _read_end(entry: MapEntry, key: str, value: object) -> float:
     return number_of(param, accepted.value)
 
 
-def _read_curve(entry: MapEntry, key: str, value: object) -> float:
-    curve = _finite(entry, key, value)
-    if not 1 / MAX_CURVE <= curve <= MAX_CURVE:
-        raise Rejected(f"curve: {curve:g} is outside {1 / MAX_CURVE:g}..{MAX_CURVE:g}")
-    return curve
-
-
-def _read_ticks(entry: MapEntry, key: str, value: object) -> float:
-    ticks = _finite(entry, key, value)
-    if not 1.0 <= ticks <= MAX_TICKS:
-        raise Rejected(f"ticks: {ticks:g} is outside 1..{MAX_TICKS:g}")
-    return ticks
+def _read_within(entry: MapEntry, key: str, value: object) -> float:
+    number = _finite(entry, key, value)
+    low, high = _RANGES[key]
+    if not low <= number <= high:
+        raise Rejected(f"{key}: {number:g} is outside {low:g}..{high:g}")
+    return number
 
 
 def _read_switch(entry: MapEntry, key: str, value: object) -> bool:
@@ -286,11 +279,11 @@ _READ: Final = {
     "argument": _read_argument,
     "low": _read_end,
     "high": _read_end,
-    "curve": _read_curve,
+    "curve": _read_within,
     "invert": _read_switch,
     "takeover": _read_switch,
     "in_low": _finite,
     "in_high": _finite,
     "feedback": _read_switch,
-    "ticks": _read_ticks,
+    "ticks": _read_within,
 }

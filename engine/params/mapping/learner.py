@@ -8,18 +8,82 @@ If both halves of a 14-bit pair arrive together, the pair is learned, and an NRP
 of.
 
 If the target is a number, the control may be an encoder, which sends the same few values again and again (see
-`encoder_modes`). A possible encoder is learned when its mode is clear; one that is turned in one direction only, after
+`detect_mode`). A possible encoder is learned when its mode is clear; one that is turned in one direction only, after
 a dozen ticks.
 """
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from itertools import pairwise
+from typing import Literal, NamedTuple
 
-from engine.params.mapping.controller_pair import PAUSE_S
 from engine.params.mapping.controls import AFTER_FINE, FIRST_FINE, MAX_VALUES, Control, Movement, pair_of
-from engine.params.mapping.encoder_modes import KEPT_VALUES, detect_mode
 from engine.params.mapping.entry import TURNED, Mode
+from engine.params.mapping.nrpn import PAUSE_S
+
+MAX_TICKS = 7  # per message of a slow turn; a fast turn also starts slowly
+MIN_REPEATS = 2
+MIN_ONE_WAY = 12  # number of values after which we do not wait for a turn back
+KEPT_VALUES = 16
+
+
+def detect_mode(values: Iterable[int], bits: int) -> Mode | Literal[False] | None:
+    """Detection of an encoder's mode from its values.
+
+    A fader sends its position, so each value is next to the last one. An encoder sends how far it was turned, so a slow
+    turn repeats a value, and a turn back sends a different one: 1 and 127 (`twos`), 65 and 63 (`offset`), 1 and 65
+    (`sign`); with 14 bits the same around 0, 8192 and 16384. These are the tables of Ableton Live's manual ("Mapping to
+    Relative MIDI Controllers") and of Mackie Control.
+
+    - 127 or 63 alone is unambiguous. 1 alone is two's complement or sign bit, 65 alone is offset or sign bit: the turn
+      back decides. Without a turn back we assume a turn to the right, in two's complement or offset.
+    - Only repeated values mean an encoder: a fader at its lower end sends 1, 2, 3.
+
+    `values`: oldest first, 0..127 or 0..16383. False: not an encoder; None: needs more values.
+    """
+    half, values = 1 << (bits - 1), tuple(values)
+    sides = [_side(value, half) for value in values]
+    kinds = frozenset(sides)
+    mode = _MODES.get(kinds)
+    if mode is None or _climbs(values):
+        return False
+    repeats = sum(value == before for before, value in pairwise(values))
+    if repeats + sum(side != before for before, side in pairwise(sides)) < MIN_REPEATS:
+        return None
+    if len(kinds) == 1 and kinds & {"above 0", "above the middle"} and len(values) < MIN_ONE_WAY:
+        return None
+    return mode
+
+
+_MODES: dict[frozenset[str], Mode] = {
+    frozenset(("above 0",)): "twos",
+    frozenset(("below the top",)): "twos",
+    frozenset(("above 0", "below the top")): "twos",
+    frozenset(("above the middle",)): "offset",
+    frozenset(("below the middle",)): "offset",
+    frozenset(("above the middle", "below the middle")): "offset",
+    frozenset(("above 0", "above the middle")): "sign",
+}
+
+
+def _side(value: int, half: int) -> str:
+    for name, ticks in (
+        ("above 0", value),
+        ("below the top", 2 * half - value),
+        ("above the middle", value - half),
+        ("below the middle", half - value),
+    ):
+        if 1 <= ticks <= MAX_TICKS:
+            return name
+    return ""
+
+
+def _climbs(values: tuple[int, ...]) -> bool:
+    """True for three consecutive values with steps of 1 in one direction: a fader."""
+    steps = [value - before for before, value in pairwise(values)]
+    return any(one == other and abs(one) == 1 for one, other in pairwise(steps))
+
 
 MAX_CONTROLS = 4096  # limit of the memory use; when it is reached, all are forgotten
 REST_S = 0.5  # the steps of a fader moved by hand are always closer
@@ -129,11 +193,9 @@ class Learner:
             known.first = known.value
             is_clear = before is not None and abs(known.value - before) >= CLEAR * largest
             # After the first half of a pair it is unknown if a second one follows; the next value shows it.
-            return is_clear and not self._partner_is_known(control)
+            is_partner_known = pair_of(control) is not None and _partner(control) in self._known
+            return is_clear and not is_partner_known
         return abs(known.value - known.first) >= NOISE * largest
-
-    def _partner_is_known(self, control: Control) -> bool:
-        return pair_of(control) is not None and _partner(control) in self._known
 
     def _whole(self, control: Control, before_s: float, now_s: float) -> Control:
         """The pair if the other half arrived together with this one, now or the last time; else `control`."""

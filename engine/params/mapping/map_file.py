@@ -62,14 +62,10 @@ def read_tables(tables: Iterable[dict[str, Any]]) -> LoadedMap:
     entries, unread, problems = [], [], []
     for number, table in enumerate(tables, start=1):
         try:
-            entries.append(make_entry(_with_current_target(table)))
+            target = table.get("target")
+            renamed = {"target": osc_schema.RENAMED[target]} if target in osc_schema.RENAMED else {}
+            entries.append(make_entry({**table, **renamed}))
         except Rejected as rejection:
             unread.append(table)
             problems.append(f"entry {number} ({table.get('control', '?')}): {rejection}")
     return LoadedMap(entries=tuple(entries), unread=tuple(unread), problems=tuple(problems))
-
-
-def _with_current_target(table: dict[str, Any]) -> dict[str, Any]:
-    """The table with the current address of a renamed target."""
-    target = table.get("target")
-    return {**table, "target": osc_schema.RENAMED[target]} if target in osc_schema.RENAMED else table

@@ -3,14 +3,15 @@
 import math
 
 from engine.osc import Impulse, Message, TimeTag
-from engine.params.mapping.controller_pair import HALF, ControllerPair
 from engine.params.mapping.controls import FIRST_FINE, MAX_ARGUMENTS, MAX_VALUES, Control, MidiEvent, Movement, pair_of
 from engine.params.mapping.nrpn import (
     DATA_COARSE,
     DATA_FINE,
     DATA_UP,
+    HALF,
     SELECTING,
     SETTING,
+    ControllerPair,
     DataEntry,
     Position,
     Selection,

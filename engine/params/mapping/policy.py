@@ -144,7 +144,8 @@ def _turned(entry: MapEntry, movement: Movement, now: Value | None) -> Arguments
     """The new value for a turned encoder. A tick is 1 / `ticks` of the range; for ints and menus at least one."""
     if not movement.steps and not movement.bits:  # the first half of a value has no direction
         return None
-    turned = movement.steps or ticks(entry.mode, _heard(movement), movement.bits)
+    sent = round(movement.value * ((1 << movement.bits) - 1) / MAX_VALUES[movement.control.kind])  # by the device
+    turned = movement.steps or ticks(entry.mode, sent, movement.bits)
     param = entry.param
     assert param is not None  # checked by `make_entry`
     span = abs(entry.high - entry.low)
@@ -154,11 +155,6 @@ def _turned(entry: MapEntry, movement: Movement, now: Value | None) -> Arguments
     at = position_of(entry, now) + (-turned if entry.invert else turned) * max(1.0 / entry.ticks, unit)
     is_circle = param.out_of_range == "wrap" and span == param.high - param.low
     return _accepted(entry, value_at(entry, at % 1.0 if is_circle else min(1.0, max(0.0, at))))
-
-
-def _heard(movement: Movement) -> int:
-    """The value as the whole number that the device sent."""
-    return round(movement.value * ((1 << movement.bits) - 1) / MAX_VALUES[movement.control.kind])
 
 
 def _triggered(entry: MapEntry) -> Arguments:

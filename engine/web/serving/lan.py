@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import psutil
 
-from engine.control.sender import display_address
+from engine.control.outgoing.sender import display_address
 from engine.errors import MultiverseError
 from engine.web.serving.access import is_loopback
 

@@ -7,14 +7,9 @@ import pytest
 
 from engine.children import ChildSpec, Supervisor
 from engine.children.launcher import Launcher
-from engine.control import CommandTable, Dispatcher, OscServer, SendingThread
 from engine.control.commands.child import ChildControl
-from engine.osc import encode_message
-from engine.params import ParamStore
-from engine.system.clock import SystemClock
 from osc_schema.children import MAX_WAITING
 from tests.children.toys import SOON
-from tests.support.reading_client import ReadingClient
 
 START, STOP, RESTART = (f"/child/sd/{verb}" for verb in ("start", "stop", "restart"))
 
@@ -22,51 +17,37 @@ START, STOP, RESTART = (f"/child/sd/{verb}" for verb in ("start", "stop", "resta
 class Desk:
     """A client of an engine with a toy child instead of a model; without a supervisor there is no child."""
 
-    def __init__(self, supervisor: Supervisor | None, report: Any) -> None:
+    def __init__(self, supervisor: Supervisor | None, rig: Any) -> None:
         self.told: list[str] = []
-        commands = CommandTable()
         supervisors = {} if supervisor is None else {supervisor.spec.name: supervisor}
         missing = dict.fromkeys(("sd", "sam3"), "there is no model")
         calls = {"/sam3/empty_cache": ("sam3", "empty_cache")}
-        ChildControl(supervisors, missing, self.told.append, calls).add_commands(commands)
-        dispatcher = Dispatcher(ParamStore(), commands, SystemClock(), report)
-        self._sending = SendingThread(dispatcher)
-        self._server = OscServer(dispatcher, self._sending, "127.0.0.1", 0, allow=(), report=report)
-        self._server.start()
-        self._sending.start()
-        self._client = ReadingClient(*self._server.address)
+        ChildControl(supervisors, missing, self.told.append, calls).add_commands(rig.commands)
+        self._client = rig.client()
 
     def say(self, *addresses: str) -> None:
         for address in addresses:
-            self._client.send(encode_message(address))
+            self._client.say(address)
 
     def hears(self) -> tuple[str, ...]:
         """The next answer."""
-        answer = self._client.receive(timeout_s=120.0)
-        assert answer is not None, "no answer"
+        answer = self._client.hear()
         return (answer.address, *answer.args)
-
-    def close(self) -> None:
-        self._client.close()
-        self._sending.close()
-        self._server.close()
 
 
 @pytest.fixture
-def desks(reports: Any) -> Iterator[Callable[..., tuple[Desk, Supervisor]]]:
+def desks(open_rig: Callable[..., Any], reports: Any) -> Iterator[Callable[..., tuple[Desk, Supervisor]]]:
     """`desks(settings)`: a client and its toy child, which is off at first."""
-    opened: list[Desk | Supervisor] = []
+    opened: list[Supervisor] = []
 
     def make(settings: dict[str, Any] | None = None, name: str = "sd") -> tuple[Desk, Supervisor]:
         spec = ChildSpec(name=name, loop="tests.children.toy:run", settings=settings or {})
-        supervisor = Supervisor(spec, report=reports, times=SOON, launcher=Launcher())
-        desk = Desk(supervisor, reports)
-        opened.extend((supervisor, desk))
-        return desk, supervisor
+        opened.append(Supervisor(spec, report=reports, times=SOON, launcher=Launcher()))
+        return Desk(opened[-1], open_rig()), opened[-1]
 
     yield make
-    for each in opened:
-        each.close()
+    for supervisor in opened:
+        supervisor.close()
 
 
 def test_each_command_is_answered_when_it_has_succeeded(desks: Callable[..., Any]) -> None:
@@ -138,11 +119,12 @@ def test_the_number_of_waiting_commands_is_bounded(desks: Callable[..., Any]) ->
     assert [desk.hears() for _ in range(MAX_WAITING)] == [("/done", START)] * MAX_WAITING
 
 
-def test_a_missing_child_fails_with_its_reason(reports: Any) -> None:
-    desk = Desk(None, reports)
-    desk.say(START)
-    assert desk.hears() == ("/fail", START, "there is no model")
-    desk.close()
+def test_a_missing_child_fails_with_its_reason(rig: Any) -> None:
+    desk = Desk(None, rig)
+    desk.say(START, "/sam3/empty_cache")
+    assert [desk.hears() for _ in range(2)] == [
+        ("/fail", address, "there is no model") for address in (START, "/sam3/empty_cache")
+    ]
 
 
 def test_a_line_reports_when_a_child_is_ready_and_ready_again(
@@ -173,7 +155,7 @@ def test_a_line_reports_when_another_process_has_taken_over(
     wait_for(lambda: desk.told == [ready, over], f"both said, once each ({desk.told})")
 
 
-def test_a_command_for_a_child_is_answered_by_the_child(desks: Callable[..., Any], reports: Any) -> None:
+def test_a_command_for_a_child_is_answered_by_the_child(desks: Callable[..., Any]) -> None:
     desk, _ = desks(name="sam3")
     desk.say("/sam3/empty_cache")
     assert desk.hears() == ("/fail", "/sam3/empty_cache", "sam3 is off")
@@ -181,7 +163,3 @@ def test_a_command_for_a_child_is_answered_by_the_child(desks: Callable[..., Any
     assert desk.hears() == ("/done", "/child/sam3/start")
     desk.say("/sam3/empty_cache")
     assert desk.hears() == ("/done", "/sam3/empty_cache", "nothing was kept")
-    nobody = Desk(None, reports)
-    nobody.say("/sam3/empty_cache")
-    assert nobody.hears() == ("/fail", "/sam3/empty_cache", "there is no model")
-    nobody.close()

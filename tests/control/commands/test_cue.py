@@ -13,71 +13,26 @@ import soundfile
 import osc_schema
 from engine import open_engine
 from engine.config import build_config
-from engine.control import CommandTable, Reply
-from engine.control.commands.cue import CueControl
-from engine.control.commands.preset import PresetControl
-from engine.errors import MultiverseError
-from engine.osc import Message, decode_packet, encode_message
-from engine.params import Crossfade, ParamStore, PresetFolder, read_cues
+from engine.osc import encode_message
+from engine.params import read_cues
 from engine.params.looks import PLAIN
 from engine.system.atomic_file import unfinished_path
-from engine.system.disk_store import DiskStore
+from tests.control.commands.show_rig import BRIGHTNESS, CueRig
 from tests.support.desk import Desk, open_desk
 
-BRIGHTNESS = "/multiverse/brightness"
 
-
-class Rig:
-    """The commands without an engine: the test is the frame loop and sets the time."""
-
-    def __init__(self, folder: Path, reports: Any) -> None:
-        self.path = folder / "cues.toml"
-        self.store = ParamStore()
-        self.crossfade = Crossfade(self.store)
-        self.told: list[tuple] = []
-        self.answers: list[Message] = []
-        disk = DiskStore(reports)
-        presets = PresetFolder(folder / "presets")
-        for name, brightness in (("low", 1.0), ("mid", 2.0), ("high", 3.0)):
-            presets.save(name, {BRIGHTNESS: brightness})
-        self.presets = PresetControl(
-            store=self.store, presets=presets, crossfade=self.crossfade, report=reports, tell=self.tell, disk=disk
-        )
-        self.control = CueControl(
-            self.path, presets=self.presets, store=self.store, report=reports, tell=self.tell, disk=disk
-        )
-        self.commands = CommandTable()
-        self.control.add_commands(self.commands)
-        self.presets.add_commands(self.commands)
-
+class Rig(CueRig):
     def tell(self, address: str, *args: object) -> None:
         if address.startswith("/cue/"):
             self.told.append((address, *args))
 
-    def say(self, address: str, *args: object) -> None:
-        reply = Reply(address, lambda packet: self.answers.append(decode_packet(packet)))
-        try:
-            self.commands.find(address)(args, reply)
-        except MultiverseError as error:
-            reply.fail(str(error))
-
-    def take(self) -> list[tuple]:
-        """Address and arguments of the answers since the last call."""
-        answers = [(message.address, *message.args) for message in self.answers]
-        self.answers.clear()
-        return answers
-
     def frame(self, now_s: float) -> float:
         """The brightness of the crossfaded picture at that time."""
-        self.control.step(now_s)
+        self.cues.step(now_s)
         self.crossfade.step(now_s)
         values, fade = self.crossfade.snapshot()
         share, before = (1.0, values) if fade is None else (fade.share, fade.before)
         return (1.0 - share) * before[BRIGHTNESS] + share * values[BRIGHTNESS]
-
-    def close(self) -> None:
-        self.control.close()
-        self.presets.close()
 
 
 @pytest.fixture
@@ -321,15 +276,6 @@ def test_a_file_full_of_mistakes_is_reported_in_a_few_lines(tmp_path: Path, repo
     assert reports.lines[-1] == ("cues.more", "cues: 8991 more invalid entries")
 
 
-def test_a_failed_write_is_answered_and_the_list_stays_changed(rig: Rig, wait_for: Callable) -> None:
-    rig.path.mkdir()
-    rig.say("/cue/set", 1, "low")
-    wait_for(lambda: rig.answers, "the answer")
-    assert rig.take()[0][2].startswith("changed, but not saved: ")
-    rig.say("/cue/1")
-    assert rig.take() == [("/done", "/cue/1", 1, "low")]
-
-
 # -- end to end --------------------------------------------------------------------------------
 
 
@@ -424,21 +370,3 @@ def test_offline_a_modulated_show_is_the_same_byte_for_byte(swell: Path) -> None
     first = pictures()
     assert first == pictures()
     assert len(set(first)) > 3, "it moves"
-
-
-def test_a_modulated_parameter_is_seen_over_udp(desk: Desk, wait_for: Callable) -> None:
-    """An LFO modulates the brightness down to 0 and back, while the fader keeps its value."""
-    for address, value in (
-        *PLAIN.items(), ("/lfo/1/shape", "square"), ("/lfo/1/rate_hz", 5.0), ("/mod/1/source", "lfo1"),
-        ("/mod/1/amount", -1.0), ("/mod/1/target", BRIGHTNESS),
-    ):  # fmt: skip
-        desk.client.send(encode_message(address, value))
-    drawn: list[float] = []
-
-    def look() -> bool:
-        desk.engine.post(lambda: drawn.append(desk.engine._parts.drawing.reader()()[..., :3].mean()))
-        return len(drawn) > 5 and min(drawn) == 0.0 and max(drawn) > 5.0
-
-    wait_for(look, "dark and bright pictures")
-    assert desk.engine.params.get(BRIGHTNESS) == 2.5
-    assert "nearest" in desk.failed("/mod/1/target", "/layr/1/angle")

@@ -56,7 +56,7 @@ class Desk:
             store=self.store,
             feedback=self.feedback,
             clock={kind: lambda now_s, kind=kind: self.clock_ticks.append((kind, now_s)) for kind in ("clock", "stop")},
-            tell=outgoing.feedback.tell,
+            tell=outgoing.announcements.tell,
             report=report,
             disk=DiskStore(report),
             start_timer=self._start_timer,
@@ -66,7 +66,7 @@ class Desk:
         )
         self.dispatcher.add_question("/map/feedback", self.feedback.on_feedback)
         self.map.add_commands(table)
-        self.dispatcher.heard.add_commands(table)
+        table.add("/map/heard", self.dispatcher.heard.on_heard, is_listing=True)
         table.add("/preset/load", lambda args, reply: self.loaded.append(args[0]))
         self.sending = SendingThread(self.dispatcher)
         self.sending.poll(self.feedback.poll)
@@ -253,29 +253,6 @@ def test_open_stage_control_notes_programs_and_pairs_are_learned(desk: Desk, osc
     assert desk.store.get("/layer/1/mute") is True
 
 
-def test_an_encoder_and_an_nrpn_are_recognised_when_learned(desk: Desk) -> None:
-    desk.say("/map/learn", "/layer/1/curve")
-    for value in (1, 1, 1, 65):
-        desk.say("/control", 1, 16, value)  # a V-Pot
-    assert desk.answer().args == ("/map/learn", "/layer/1/curve", "midi 1 cc 16", "sign")
-    desk.say("/map/learn", "/layer/2/curve")
-    for value in (10, 20):
-        for number, data in ((99, 2), (98, 44), (6, value), (38, 0)):
-            desk.say("/control", 1, number, data)
-    assert desk.answer().args == ("/map/learn", "/layer/2/curve", "midi 1 nrpn 300", "fader")
-    desk.say("/map/learn", "/layer/1/mute")  # the values of a switch, not of an encoder
-    for value in (1, 1, 1, 65, 65):
-        desk.say("/control", 1, 16, value)
-    assert desk.answer().args == ("/map/learn", "/layer/1/mute", "midi 1 cc 16", "fader")
-
-
-def test_a_midi_argument_moves_its_mapped_parameter(desk: Desk, oscsend: Callable[..., None]) -> None:
-    desk.done("/map/add", "midi 1 note 60", "/layer/1/mute")
-    oscsend(desk.server.address[1], "/any/bridge", "m", "00903C7F")
-    desk.entries()
-    assert desk.store.get("/layer/1/mute") is True
-
-
 ARGUMENTS = st.one_of(
     st.integers(-(2**63), 2**63 - 1),
     st.floats(width=32),
@@ -397,13 +374,6 @@ def test_entries_are_edited_and_the_change_is_announced(desk: Desk) -> None:
             counts.append(message.args[0])
     other.close()
     assert counts == [1, 1, 1, 0, 1, 0]
-
-
-def test_a_control_that_is_learned_twice_has_one_entry(desk: Desk) -> None:
-    for _ in range(2):
-        desk.done("/map/add", "midi 1 cc 7", "/layer/1/curve")
-    desk.done("/map/add", "midi 1 cc 7", "/layer/2/curve")
-    assert [entry[2] for entry in desk.entries()] == ["/layer/1/curve", "/layer/2/curve"]
 
 
 def test_maps_are_loaded_by_name_and_saved_under_one(desk: Desk) -> None:

@@ -16,7 +16,7 @@ from engine.control.commands.mapping_feedback import (
     REST_S,
     MapFeedback,
 )
-from engine.control.sender import Sender
+from engine.control.outgoing.sender import Sender
 from engine.osc import Message, decode_packet, encode_message
 from engine.params import ParamStore
 from engine.system.clock import SteppedClock

@@ -13,61 +13,25 @@ from typing import Any
 import pytest
 
 import osc_schema
-from engine.control import CommandTable, Reply
-from engine.control.commands.preset import PresetControl
-from engine.errors import MultiverseError
-from engine.osc import Message, decode_packet, encode_bundle, encode_message
-from engine.params import Crossfade, LoadedPreset, Modulation, ParamStore, PresetFolder
+from engine.osc import encode_bundle, encode_message
+from engine.params import LoadedPreset, Modulation, PresetFolder
 from engine.system.atomic_file import unfinished_path
-from engine.system.disk_store import DiskStore
 from engine.values import AudioFeatures, ChannelFeatures
+from tests.control.commands.show_rig import BRIGHTNESS, PresetRig
 from tests.support.desk import Desk, open_desk
 from tests.support.hung_file import hung
 
-BRIGHTNESS, ANGLE = "/multiverse/brightness", "/layer/1/angle"
-
-
-class Rig:
-    """The commands without an engine: the test is the frame loop and sets the time."""
-
-    def __init__(self, folder: Path, reports: Any) -> None:
-        self.store = ParamStore()
-        self.crossfade = Crossfade(self.store)
-        self.told: list[tuple] = []
-        self.answers: list[Message] = []
-        self.control = PresetControl(
-            store=self.store,
-            presets=PresetFolder(folder),
-            crossfade=self.crossfade,
-            report=reports,
-            tell=lambda *message: self.told.append(message),
-            disk=DiskStore(reports),
-        )
-        self.commands = CommandTable()
-        self.control.add_commands(self.commands)
-
-    def say(self, address: str, *args: object) -> None:
-        reply = Reply(address, lambda packet: self.answers.append(decode_packet(packet)))
-        try:
-            self.commands.find(address)(args, reply)
-        except MultiverseError as error:
-            reply.fail(str(error))
-
-    def take(self) -> list[tuple]:
-        """Address and arguments of the answers since the last call."""
-        answers = [(message.address, *message.args) for message in self.answers]
-        self.answers.clear()
-        return answers
+ANGLE = "/layer/1/angle"
 
 
 @pytest.fixture
-def rig(tmp_path: Path, reports: Any) -> Iterator[Rig]:
-    rig = Rig(tmp_path, reports)
+def rig(tmp_path: Path, reports: Any) -> Iterator[PresetRig]:
+    rig = PresetRig(tmp_path, reports)
     yield rig
-    rig.control.close()
+    rig.close()
 
 
-def saved(rig: Rig, wait_for: Callable, name: str, **values: object) -> None:
+def saved(rig: PresetRig, wait_for: Callable, name: str, **values: object) -> None:
     """Save a preset with these values; the store's values stay unchanged."""
     before = {address: rig.store.get(address) for address in values}
     rig.store.set_many(values.items(), by="test")
@@ -76,12 +40,12 @@ def saved(rig: Rig, wait_for: Callable, name: str, **values: object) -> None:
     rig.store.set_many(before.items(), by="test")
 
 
-def told_of(rig: Rig, address: str) -> list[tuple]:
+def told_of(rig: PresetRig, address: str) -> list[tuple]:
     """The messages to subscribers at an address."""
     return [tuple(args) for at, *args in rig.told if at == address]
 
 
-def test_a_glide_is_answered_when_it_has_arrived(rig: Rig, wait_for: Callable) -> None:
+def test_a_glide_is_answered_when_it_has_arrived(rig: PresetRig, wait_for: Callable) -> None:
     saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5, "/mirror/mode": "xy"})
     rig.store.set(BRIGHTNESS, 2.5)
     rig.say("/preset/glide", "night", 2.0)
@@ -94,7 +58,7 @@ def test_a_glide_is_answered_when_it_has_arrived(rig: Rig, wait_for: Callable) -
     assert told_of(rig, "/preset/current")[-1] == ("night", 0)
 
 
-def test_a_fade_is_answered_when_it_is_complete(rig: Rig, wait_for: Callable) -> None:
+def test_a_fade_is_answered_when_it_is_complete(rig: PresetRig, wait_for: Callable) -> None:
     rig.store.set_many([(BRIGHTNESS, 2.5), ("/mirror/mode", "off")], by="test")
     saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5, "/mirror/mode": "xy"})
     rig.say("/preset/load", "night", 2.0)
@@ -108,7 +72,7 @@ def test_a_fade_is_answered_when_it_is_complete(rig: Rig, wait_for: Callable) ->
     assert rig.crossfade.snapshot()[1] is None and rig.take() == [("/done", "/preset/load", "night")]
 
 
-def test_another_load_and_panic_supersede_a_fade(rig: Rig, wait_for: Callable) -> None:
+def test_another_load_and_panic_supersede_a_fade(rig: PresetRig, wait_for: Callable) -> None:
     saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5})
     rig.say("/preset/load", "night", 2.0)
     rig.crossfade.step(0.0)
@@ -127,7 +91,7 @@ def test_another_load_and_panic_supersede_a_fade(rig: Rig, wait_for: Callable) -
 
 
 def test_an_overwritten_or_deleted_preset_is_restored_and_a_second_restore_undoes_it(
-    rig: Rig, wait_for: Callable
+    rig: PresetRig, wait_for: Callable
 ) -> None:
     def brightness_of(name: str) -> object:
         rig.say("/preset/load", name)
@@ -156,10 +120,10 @@ def test_an_overwritten_or_deleted_preset_is_restored_and_a_second_restore_undoe
         assert reason in rig.take()[0][2]
 
 
-def test_subscribers_are_sent_the_current_preset_and_if_it_was_edited(rig: Rig, wait_for: Callable) -> None:
+def test_subscribers_are_sent_the_current_preset_and_if_it_was_edited(rig: PresetRig, wait_for: Callable) -> None:
     def frame(now_s: float = 0.0) -> None:
         rig.crossfade.step(now_s)
-        rig.control.step(rig.store.snapshot())
+        rig.presets.step(rig.store.snapshot())
 
     def on() -> list[tuple]:
         told = told_of(rig, "/preset/current")
@@ -183,12 +147,12 @@ def test_subscribers_are_sent_the_current_preset_and_if_it_was_edited(rig: Rig, 
     rig.store.set("/audio/1/gain_db", -6, by="desk")
     frame()
     assert on() == [], "no preset holds it"
-    rig.control.load("aurora")
+    rig.presets.load("aurora")
     assert on() == [("Aurora", 0)], "as it is written, whoever loads it"
     rig.take()
     rig.say("/preset/list")
     assert rig.take()[0] == ("/preset/current", "Aurora", 0)
-    rig.control.resume(LoadedPreset(name="autosave", values=[(BRIGHTNESS, 0.75)], current="night"))
+    rig.presets.resume(LoadedPreset(name="autosave", values=[(BRIGHTNESS, 0.75)], current="night"))
     frame()
     assert on() == [("night", 0), ("night", 1)], "as the last run left it"
     rig.say("/preset/load", "night")
@@ -199,26 +163,20 @@ def test_subscribers_are_sent_the_current_preset_and_if_it_was_edited(rig: Rig, 
 @pytest.mark.parametrize(
     "args", [(), (0.5,), (True,), ("night", -1.0), ("night", "slow"), ("night", float("nan")), ("a", 1, 2)]
 )
-def test_a_load_with_invalid_arguments_is_refused(rig: Rig, args: tuple) -> None:
+def test_a_load_with_invalid_arguments_is_refused(rig: PresetRig, args: tuple) -> None:
     rig.say("/preset/load", *args)
     ((address, command, reason),) = rig.take()
     assert (address, command) == ("/fail", "/preset/load") and "takes the preset's name" in reason
 
 
-def test_a_name_of_digits_is_a_name(rig: Rig, wait_for: Callable) -> None:
+def test_a_name_of_digits_is_a_name(rig: PresetRig, wait_for: Callable) -> None:
     saved(rig, wait_for, "2", **{BRIGHTNESS: 3.0})
     rig.say("/preset/load", 2)
     wait_for(lambda: ("/done", "/preset/load", "2") in rig.take(), "the load")
     assert rig.store.get(BRIGHTNESS) == 3.0
 
 
-def test_subscribers_are_sent_saved_and_deleted_presets(rig: Rig, wait_for: Callable) -> None:
-    saved(rig, wait_for, "night")
-    rig.say("/preset/delete", "night")
-    wait_for(lambda: told_of(rig, "/preset/changed") == [("night",)] * 2, "both")
-
-
-def test_a_preset_saved_while_modulated_holds_the_unmodulated_values(rig: Rig, wait_for: Callable) -> None:
+def test_a_preset_saved_while_modulated_holds_the_unmodulated_values(rig: PresetRig, wait_for: Callable) -> None:
     rig.store.set_many([("/mod/1/source", "peak"), ("/mod/1/target", BRIGHTNESS), (BRIGHTNESS, 1.0)], by="test")
     rig.store.set("/mod/1/amount", 0.5)
     heard = AudioFeatures(channels=(ChannelFeatures(peak=1.0),) * 4)
@@ -230,7 +188,7 @@ def test_a_preset_saved_while_modulated_holds_the_unmodulated_values(rig: Rig, w
     assert (rig.store.get(BRIGHTNESS), rig.store.get("/mod/1/target")) == (1.0, BRIGHTNESS)
 
 
-def test_a_layer_is_copied_whole_in_one_frame(rig: Rig) -> None:
+def test_a_layer_is_copied_whole_in_one_frame(rig: PresetRig) -> None:
     layer = {"intensity": 0.3, "angle": 33.0, "curve": 0.7, "phase": 0.1, "ratio": 4.0, "wrap": "repeat",
              "mute": True, "solo": True}  # fmt: skip
     rig.store.set_many([(f"/layer/2/{part}", value) for part, value in layer.items()], by="test")
@@ -245,7 +203,7 @@ def test_a_layer_is_copied_whole_in_one_frame(rig: Rig) -> None:
 
 
 def test_a_hanging_save_blocks_no_load_and_its_failure_restores_the_preset(
-    rig: Rig, tmp_path: Path, wait_for: Callable
+    rig: PresetRig, tmp_path: Path, wait_for: Callable
 ) -> None:
     if not hasattr(os, "mkfifo"):
         pytest.skip("a file that cannot be opened (needs POSIX)")
@@ -270,9 +228,9 @@ def test_a_hanging_save_blocks_no_load_and_its_failure_restores_the_preset(
     kept.rmdir()
     kept.write_bytes(text)
     assert rig.take()[0][:2] == ("/fail", "/preset/save")
-    assert rig.control.current.name == "night"
-    rig.control.step(rig.store.snapshot())
-    assert rig.control.current.state == ("night", 1), "which is not what is on screen"
+    assert rig.presets.current.name == "night"
+    rig.presets.step(rig.store.snapshot())
+    assert rig.presets.current.state == ("night", 1), "which is not what is on screen"
     rig.say("/preset/load", "night")
     assert rig.store.get(BRIGHTNESS) == 0.5
 
@@ -283,7 +241,7 @@ def quick_polls(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_presets_that_other_programs_write_are_loaded_and_announced(
-    quick_polls: None, rig: Rig, tmp_path: Path, wait_for: Callable
+    quick_polls: None, rig: PresetRig, tmp_path: Path, wait_for: Callable
 ) -> None:
     PresetFolder(tmp_path).save("mailed", {BRIGHTNESS: 0.25})
     rig.say("/preset/load", "mailed")
@@ -294,7 +252,7 @@ def test_presets_that_other_programs_write_are_loaded_and_announced(
     rig.say("/preset/load", "mailed")
     assert rig.store.get(BRIGHTNESS) == 0.75
     rig.say("/preset/load", "nobody's")
-    wait_for(lambda: rig.answers[-1].address == "/fail", "the failure")
+    wait_for(lambda: rig.answers[-1][0] == "/fail", "the failure")
     assert "not found" in rig.take()[-1][2]
 
 
@@ -353,7 +311,7 @@ def test_presets_are_saved_listed_loaded_and_deleted(desk: Desk) -> None:
 
 
 def test_a_look_whose_shader_is_missing_does_not_keep_the_one_of_the_look_before(
-    rig: Rig, reports: Any, wait_for: Callable
+    rig: PresetRig, reports: Any, wait_for: Callable
 ) -> None:
     saved(rig, wait_for, "lost", **{"/fx/1/file": "Lost"})
     rig.store.set("/fx/1/file", "Glow")

@@ -10,80 +10,43 @@ import soundfile
 
 from engine import Engine, open_engine
 from engine.config import build_config
-from engine.control import CommandTable, Reply
-from engine.control.commands.cue import CueControl
-from engine.control.commands.preset import PresetControl
 from engine.control.commands.timecode import TimecodeControl, conditions
-from engine.control.midi_bridges import read_midi
-from engine.errors import MultiverseError
+from engine.control.foreign.midi_bridges import read_midi
 from engine.osc import Message, decode_packet, encode_message
-from engine.params import Crossfade, ParamStore, PresetFolder, Tempo, read_cues
+from engine.params import PresetFolder, Tempo, read_cues
 from engine.system.clock import SteppedClock
-from engine.system.disk_store import DiskStore
 from engine.values import TimecodeReading
 from osc_schema import Rejected
+from tests.control.commands.show_rig import BRIGHTNESS, CueRig
 from tests.support.desk import open_desk
 from tests.support.ltc_signal import ltc_signal
 from tests.support.mtc_signal import full_frame, quarter_frames
 
-BRIGHTNESS = "/multiverse/brightness"
 FRAME_S = 0.02
 
 
-class Rig:
-    """The commands without an engine: the test is the frame loop, the bridge and the sound."""
+class Rig(CueRig):
+    """The test is the bridge and the sound, too."""
 
     def __init__(self, folder: Path, reports: Any) -> None:
-        self.path = folder / "cues.toml"
-        self.store = ParamStore()
+        super().__init__(folder, reports)
         for address, check in conditions():
             self.store.add_condition(address, check)
-        self.crossfade = Crossfade(self.store)
         self.clock = SteppedClock()
         self.tempo = Tempo(self.store, self.clock)
-        self.told: list[tuple] = []
-        self.answers: list[tuple] = []
         self.ltc: list[TimecodeReading] = []
         self.midi: list[tuple[float, bytes]] = []
         """OSC packets of a bridge, with the time at which each arrives."""
-        disk = DiskStore(reports)
-        presets = PresetFolder(folder / "presets")
-        for name, brightness in (("low", 1.0), ("mid", 2.0), ("high", 3.0)):
-            presets.save(name, {BRIGHTNESS: brightness})
-        self.presets = PresetControl(
-            store=self.store, presets=presets, crossfade=self.crossfade, report=reports, tell=self.tell, disk=disk
-        )
-        self.cues = CueControl(
-            self.path, presets=self.presets, store=self.store, report=reports, tell=self.tell, disk=disk
-        )
         self.control = TimecodeControl(
             self.store, cues=self.cues, take_ltc=self.take_ltc, sound_channels=2, follow_beat=self.tempo.follow,
             tell=self.tell, report=reports,
         )  # fmt: skip
-        self.commands = CommandTable()
-        self.cues.add_commands(self.commands)
         self.control.add_commands(self.commands)
-
-    def tell(self, address: str, *args: object) -> None:
-        self.told.append((address, *args))
 
     def take_ltc(self) -> list[TimecodeReading]:
         due = [reading for reading in self.ltc if reading.at_s <= self.clock.now_s()]
         self.ltc = [reading for reading in self.ltc if reading not in due]
         return due
-
-    def say(self, address: str, *args: object) -> None:
-        def answer(packet: bytes) -> None:
-            message = decode_packet(packet)
-            assert isinstance(message, Message)
-            self.answers.append((message.address, *message.args))
-
-        reply, handler = Reply(address, answer), self.commands.find(address)
-        assert handler is not None
-        try:
-            handler(args, reply)
-        except MultiverseError as error:
-            reply.fail(str(error))
 
     def run(self, until_s: float) -> list[tuple[float, int]]:
         """Draw 50 pictures a second. Returns (time, number) of each cue that started."""
@@ -117,10 +80,6 @@ class Rig:
                     at_s=begin_s + n / 25, frame_s=0.04,
                 )
             )  # fmt: skip
-
-    def close(self) -> None:
-        self.cues.close()
-        self.presets.close()
 
 
 @pytest.fixture

@@ -2,10 +2,9 @@
 
 import pytest
 
-from engine.control.dmx.artnet import read_artnet
 from engine.control.dmx.forwarding import MAX_MAPPED, MAX_OTHERS, Forwarder
-from engine.control.dmx.merging import Universe
-from engine.control.dmx.packet import LevelsPacket
+from engine.control.dmx.packets import LevelsPacket, read_artnet
+from engine.control.dmx.universe import Universe
 from tests.support.dmx import art_dmx
 
 

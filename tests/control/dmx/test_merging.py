@@ -1,9 +1,7 @@
 """One universe, several desks."""
 
-from engine.control.dmx.artnet import read_artnet
-from engine.control.dmx.merging import Universe
-from engine.control.dmx.packet import LevelsPacket
-from engine.control.dmx.sacn import read_sacn
+from engine.control.dmx.packets import LevelsPacket, read_artnet, read_sacn
+from engine.control.dmx.universe import Universe
 from tests.support.dmx import SPARE_DESK, art_dmx, sacn
 
 

@@ -10,13 +10,12 @@ import osc_schema
 from engine.osc import Message
 from engine.params import ParamStore
 from engine.params.mapping.built_in_maps import BUILT_IN, built_in, is_from
-from engine.params.mapping.control_map import ControlMap
+from engine.params.mapping.control_map import ControlMap, WildcardIndex
 from engine.params.mapping.controls import MidiEvent, Movement, control_of
-from engine.params.mapping.entry import MapEntry, changed, make_entry
+from engine.params.mapping.entry import MapEntry, make_entry
 from engine.params.mapping.map_file import read_tables
 from engine.params.mapping.movement_reader import MovementReader
 from engine.params.mapping.policy import STEP, picks_up, position_of, ticks, value_at
-from engine.params.mapping.wildcards import WildcardIndex
 
 
 class Surface:
@@ -54,58 +53,33 @@ class Surface:
 FADER = {"control": "midi 1 cc 7", "target": "/layer/1/intensity", "takeover": False}
 
 
-def test_a_fader_covers_the_whole_range_of_its_parameter() -> None:
-    surface = Surface(FADER)
-    assert surface.move("midi 1 cc 7", 0, 127) == [
-        Message("/layer/1/intensity", (0.0,), "f"),
-        Message("/layer/1/intensity", (1.5,), "f"),
-    ]
-
-
-def test_low_high_and_invert_reverse_the_range() -> None:
-    surface = Surface({**FADER, "low": 1.0, "high": 0.25})
-    surface.move("midi 1 cc 7", 127)
-    assert surface.store.get("/layer/1/intensity") == 0.25
-    surface.map.replace(1, changed(surface.map.entry(1), "invert", True))
-    surface.move("midi 1 cc 7", 127)
-    assert surface.store.get("/layer/1/intensity") == 1.0
-
-
-def test_the_middle_of_an_exponential_parameter_is_the_geometric_mean() -> None:
-    surface = Surface({"control": "osc /x", "target": "/layer/1/ratio", "takeover": False, "low": 1, "high": 16})
-    surface.osc("/x", 0.5)
-    assert surface.store.get("/layer/1/ratio") == pytest.approx(4.0)
-
-
-def test_a_curve_bends_the_range_and_keeps_its_ends() -> None:
-    surface = Surface({"control": "osc /x", "target": "/layer/1/curve", "takeover": False, "curve": 2})
-    for at, value in ((0.0, 0.0), (0.5, 0.25), (1.0, 1.0)):
-        surface.osc("/x", at)
-        assert surface.store.get("/layer/1/curve") == value
-
-
-def test_the_input_range_is_that_of_the_control() -> None:
-    entry = {"control": "osc /db", "target": "/layer/1/curve", "takeover": False, "in_low": -60, "in_high": 0}
-    surface = Surface(entry)
-    surface.osc("/db", -30.0)
-    assert surface.store.get("/layer/1/curve") == 0.5
-    surface.osc("/db", 12)
-    assert surface.store.get("/layer/1/curve") == 1.0
-
-
-def test_a_fader_sets_ints_menus_stops_and_switches() -> None:
-    control = {"control": "osc /x", "takeover": False}
-    surface = Surface(
-        {**control, "target": "/layer/1/wrap"},
-        {**control, "target": "/multiverse/blend", "high": "difference"},
-        {"control": "osc /x", "target": "/layer/2/mute"},
-        {**control, "target": "/sd/seed", "low": 0, "high": 10},
-    )
-    surface.osc("/x", 0.74)
-    assert surface.store.get("/layer/1/wrap") == "repeat"
-    assert surface.store.get("/multiverse/blend") == pytest.approx(1.48)
-    assert surface.store.get("/layer/2/mute") is True
-    assert surface.store.get("/sd/seed") == 7
+@pytest.mark.parametrize(
+    ("control", "target", "more", "moved", "value"),
+    [
+        ("midi 1 cc 7", "/layer/1/intensity", {}, 0, 0.0),
+        ("midi 1 cc 7", "/layer/1/intensity", {}, 127, 1.5),
+        ("midi 1 cc 7", "/layer/1/intensity", {"low": 1.0, "high": 0.25}, 127, 0.25),
+        ("midi 1 cc 7", "/layer/1/intensity", {"low": 1.0, "high": 0.25, "invert": True}, 127, 1.0),
+        ("osc /x", "/layer/1/ratio", {"low": 1, "high": 16}, 0.5, 4.0),  # exponential: the geometric mean
+        ("osc /x", "/layer/1/curve", {"curve": 2}, 0.0, 0.0),
+        ("osc /x", "/layer/1/curve", {"curve": 2}, 0.5, 0.25),
+        ("osc /x", "/layer/1/curve", {"curve": 2}, 1.0, 1.0),
+        ("osc /db", "/layer/1/curve", {"in_low": -60, "in_high": 0}, -30.0, 0.5),
+        ("osc /db", "/layer/1/curve", {"in_low": -60, "in_high": 0}, 12, 1.0),
+        ("osc /x", "/layer/1/wrap", {}, 0.74, "repeat"),
+        ("osc /x", "/multiverse/blend", {"high": "difference"}, 0.74, 1.48),
+        ("osc /x", "/layer/2/mute", {}, 0.74, True),
+        ("osc /x", "/sd/seed", {"low": 0, "high": 10}, 0.74, 7),
+        ("midi 1 bend", "/layer/1/curve", {}, 8192, 0.5),  # released
+        ("midi 1 bend", "/layer/1/curve", {}, 16383, 1.0),
+    ],
+)
+def test_a_fader_covers_the_range_of_its_entry(
+    control: str, target: str, more: dict, moved: float, value: float | bool | str
+) -> None:
+    surface = Surface({"control": control, "target": target, "takeover": False, **more})
+    surface.move(control, moved)
+    assert surface.store.get(target) == (pytest.approx(value, abs=1e-4) if type(value) is float else value)
 
 
 def test_one_control_moves_several_parameters_and_its_device_is_optional() -> None:
@@ -122,27 +96,18 @@ def test_one_control_moves_several_parameters_and_its_device_is_optional() -> No
 HELD = {"control": "midi 1 cc 7", "target": "/layer/1/curve"}
 
 
-def test_a_fader_moves_nothing_until_it_passes_the_current_value() -> None:
+def test_a_fader_moves_nothing_until_it_passes_the_current_value_and_again_after_each_other_change() -> None:
     surface = Surface(HELD)
     surface.store.set("/layer/1/curve", 0.5)
     assert surface.move("midi 1 cc 7", 0, 10, 40) == []
     assert surface.move("midi 1 cc 7", 100) != []
     assert surface.store.get("/layer/1/curve") == 100 / 127
-
-
-def test_a_change_by_another_source_requires_pickup_again() -> None:
-    surface = Surface(HELD)
-    surface.move("midi 1 cc 7", 0, 64)
     surface.store.set("/layer/1/curve", 0.1)
-    assert surface.move("midi 1 cc 7", 65, 70, 40) == []
+    assert surface.move("midi 1 cc 7", 101, 70, 40) == []
     assert surface.move("midi 1 cc 7", 10) != []
-
-
-def test_a_change_back_to_the_pickup_value_requires_pickup_again() -> None:
-    surface = Surface(HELD)
     surface.store.set("/layer/1/curve", 0.2)
     surface.move("midi 1 cc 7", 20, 120)
-    surface.store.set("/layer/1/curve", 0.2)
+    surface.store.set("/layer/1/curve", 0.2)  # back to where it was picked up
     assert surface.move("midi 1 cc 7", 121) == []
 
 
@@ -214,18 +179,6 @@ def test_a_fader_takes_over_within_a_step_or_by_passing() -> None:
 # -- encoders, buttons, programs -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("mode", "heard"),
-    [
-        ("offset", {64: 0, 65: 1, 63: -1, 127: 63, 0: -64}),
-        ("twos", {0: 0, 1: 1, 127: -1, 63: 63, 64: -64}),
-        ("sign", {0: 0, 1: 1, 65: -1, 63: 63, 127: -63, 64: 0}),
-    ],
-)
-def test_encoder_values_are_decoded_to_ticks(mode: str, heard: dict[int, int]) -> None:
-    assert {value: ticks(mode, value) for value in heard} == heard
-
-
 @pytest.mark.parametrize(("mode", "up", "down"), [("offset", 65, 63), ("twos", 1, 127), ("sign", 1, 65)])
 def test_a_tick_of_an_encoder_moves_the_value_by_a_127th_of_the_range(mode: str, up: int, down: int) -> None:
     surface = Surface({"control": "midi 1 cc 7", "target": "/layer/1/curve", "mode": mode})
@@ -244,6 +197,7 @@ def test_the_modes_are_those_of_ableton_live_and_mackie() -> None:
     assert [ticks("sign", value) for value in (*range(1, 64), *range(65, 128))] == [*up, *down]
     assert [ticks("twos", value) for value in (*range(1, 64), *range(127, 64, -1))] == [*up, *down]
     assert [ticks("offset", value) for value in (*range(65, 128), *range(63, 0, -1))] == [*up, *down]
+    assert [ticks("offset", 0), ticks("twos", 64), ticks("sign", 64)] == [-64, -64, 0]
     signed_bit_2 = Surface({"control": "midi 1 cc 7", "target": "/layer/1/curve", "mode": "sign", "invert": True})
     signed_bit_2.move("midi 1 cc 7", 65)
     assert signed_bit_2.store.get("/layer/1/curve") == pytest.approx(1 / 127)
@@ -269,14 +223,6 @@ def test_an_encoder_of_14_bits_counts_each_turn_once(kind: str, mode: str, up: i
     assert turn(up) == pytest.approx(0.5 + 2 / 127)
     assert turn(down) == pytest.approx(0.5)
     assert turn(down) == pytest.approx(0.5 - 2 / 127)
-
-
-def test_an_encoder_of_7_bits_may_be_an_nrpn() -> None:
-    surface = Surface({"control": "midi 1 nrpn 300", "target": "/layer/1/curve", "mode": "offset"})
-    surface.store.set("/layer/1/curve", 0.5)
-    for number, value in ((99, 2), (98, 44), (6, 65), (6, 65), (6, 63)):
-        surface.midi("cc", number, value)
-    assert surface.store.get("/layer/1/curve") == pytest.approx(0.5 + 1 / 127)
 
 
 def test_the_number_of_ticks_is_an_option_of_the_entry() -> None:
@@ -349,14 +295,6 @@ def test_a_program_change_loads_a_preset() -> None:
     assert surface.midi("program", 6) is None
 
 
-def test_a_released_pitch_bend_is_in_the_middle() -> None:
-    surface = Surface({"control": "midi 1 bend", "target": "/layer/1/curve", "takeover": False})
-    surface.midi("bend", 0, 8192)
-    assert surface.store.get("/layer/1/curve") == pytest.approx(0.5, abs=1e-4)
-    surface.midi("bend", 0, 16383)
-    assert surface.store.get("/layer/1/curve") == 1.0
-
-
 def test_a_14_bit_pair_is_finer_than_a_7_bit_controller() -> None:
     surface = Surface({"control": "midi 1 cc14 7", "target": "/layer/1/curve", "takeover": False})
     surface.midi("cc", 7, 64)
@@ -387,11 +325,24 @@ def test_an_nrpn_is_one_14_bit_fader_in_any_order_of_its_controllers(order: tupl
         assert controllers(surface, *((number, halves[number]) for number in order)) == value / 16383
 
 
-def test_an_nrpn_of_7_bits_reaches_both_ends() -> None:
-    surface = Surface(NRPN)
-    assert controllers(surface, (99, 2), (98, 44), (6, 127)) == 1.0
-    assert controllers(surface, (6, 64)) == pytest.approx(64 / 127)
-    assert controllers(surface, (6, 0)) == 0.0
+@pytest.mark.parametrize(
+    ("more", "start", "heard", "value"),
+    [
+        ({}, 0.0, ((6, 127),), 1.0),  # a device of 7 bits
+        ({}, 0.0, ((6, 127), (6, 64)), 64 / 127),
+        ({}, 0.5, ((6, 127), (6, 0)), 0.0),
+        ({"mode": "offset"}, 0.5, ((6, 65), (6, 65), (6, 63)), 0.5 + 1 / 127),  # an encoder of 7 bits
+        ({"in_high": 127}, 0.0, ((38, 100), (38, 127)), 1.0),  # the fine half alone
+        ({}, 0.5, ((96, 0), (96, 127)), 0.5 + 2 / 127),  # up, from where it is
+        ({}, 0.5, ((96, 0), (96, 127), (97, 1)), 0.5 + 1 / 127),
+    ],
+)
+def test_an_nrpn_of_other_devices_reaches_its_value(
+    more: dict, start: float, heard: tuple[tuple[int, int], ...], value: float
+) -> None:
+    surface = Surface({**NRPN, **more})
+    surface.store.set("/layer/1/curve", start)
+    assert controllers(surface, (99, 2), (98, 44), *heard) == pytest.approx(value)
 
 
 def test_an_nrpn_is_selected_once_and_set_often_until_nothing_is_selected() -> None:
@@ -412,18 +363,6 @@ def test_an_rpn_is_not_taken_for_the_nrpn_of_its_number() -> None:
     assert controllers(surface, (101, 0), (100, 0), (6, 2), (38, 0)) == 8192 / 16383
     assert controllers(surface, (96, 0)) == 8192 / 16383
     assert controllers(surface, (99, 0), (98, 0), (6, 0)) < 0.01
-
-
-def test_a_value_in_the_fine_half_alone_counts() -> None:
-    surface = Surface({**NRPN, "in_high": 127})
-    assert controllers(surface, (99, 2), (98, 44), (38, 100), (38, 127)) == 1.0
-
-
-def test_an_nrpn_goes_up_and_down_by_steps_from_where_it_is() -> None:
-    surface = Surface(NRPN)
-    surface.store.set("/layer/1/curve", 0.5)
-    assert controllers(surface, (99, 2), (98, 44), (96, 0), (96, 127)) == pytest.approx(0.5 + 2 / 127)
-    assert controllers(surface, (97, 1)) == pytest.approx(0.5 + 1 / 127)
 
 
 def test_each_device_and_channel_has_its_own_selection() -> None:

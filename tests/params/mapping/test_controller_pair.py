@@ -3,7 +3,7 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from engine.params.mapping.controller_pair import HALF, PAUSE_S, ControllerPair
+from engine.params.mapping.nrpn import HALF, PAUSE_S, ControllerPair
 
 WITHIN_S, BETWEEN_S = 0.001, 0.01  # halves of one position, positions of one stroke
 

@@ -44,25 +44,27 @@ def test_nothing_is_learned_while_learning_is_off(desk: Desk) -> None:
     assert desk.hear("midi 1 cc 70", 4, 5, 6) == ""
 
 
-def test_a_controller_is_learned_from_its_second_value(desk: Desk) -> None:
+@pytest.mark.parametrize(
+    ("before", "heard"),
+    [
+        ((), (("midi 1 cc 7", (64, 64, 64, 64), ""), ("midi 1 cc 7", (65,), "midi 1 cc 7"))),
+        ((10,), (("midi 1 cc 7", (11,), ""),)),
+        ((10,), (("midi 1 cc 7", (100,), "midi 1 cc 7"),)),
+        ((1, 2, 3), (("midi 1 cc 7", (3, 4), "midi 1 cc 7"),)),
+        ((), (("midi 1 note 60", (0,), ""), ("midi 1 note 61", (1,), "midi 1 note 61"))),
+        ((), (("osc /1/fader1", (0.5,) * 100, ""),)),
+        ((), (("osc /sensor", (0.5, 0.501, 0.499, 0.5, 0.503), ""), ("osc /f", (0.5, 0.52), "osc /f"))),
+        ((), (("osc /xy 1", (0.1,), ""), ("osc /xy", (0.1, 0.1), ""), ("osc /xy 1", (0.4,), "osc /xy 1"))),
+    ],
+    ids="second value,small,clear,moved before,note,repeated,noise,argument".split(","),
+)
+def test_a_control_is_learned_by_a_clear_movement(
+    desk: Desk, before: tuple[float, ...], heard: tuple[tuple[str, tuple[float, ...], str], ...]
+) -> None:
+    desk.hear("midi 1 cc 7", *before)
     desk.learner.begin()
-    assert desk.hear("midi 1 cc 7", 64) == ""
-    assert desk.hear("midi 1 cc 7", 64, 64, 64) == ""
-    assert desk.hear("midi 1 cc 7", 65) == "midi 1 cc 7"
-
-
-def test_a_controller_is_learned_at_once_if_it_clearly_differs_from_before(desk: Desk) -> None:
-    desk.hear("midi 1 cc 70", 10)
-    desk.learner.begin()
-    assert desk.hear("midi 1 cc 70", 11) == ""
-    desk.learner.begin()
-    assert desk.hear("midi 1 cc 70", 100) == "midi 1 cc 70"
-
-
-def test_a_note_is_learned_at_note_on_and_not_at_note_off(desk: Desk) -> None:
-    desk.learner.begin()
-    assert desk.hear("midi 1 note 60", 0) == ""
-    assert desk.hear("midi 1 note 61", 1) == "midi 1 note 61"
+    for name, values, learned in heard:
+        assert desk.hear(name, *values) == learned
 
 
 def test_a_motor_fader_is_learned_and_not_its_touch_note(desk: Desk) -> None:
@@ -75,17 +77,6 @@ def test_a_motor_fader_is_learned_and_not_its_touch_note(desk: Desk) -> None:
     assert [desk.hear("midi 1 note 104", value) for value in (127, 0)] == ["", "midi 1 note 104"]
     desk.learner.begin(may_turn=False)
     assert desk.hear("midi 1 note 104", 127) == "midi 1 note 104", "a switch is for a button"
-
-
-def test_repeated_values_are_no_movement(desk: Desk) -> None:
-    desk.learner.begin()
-    assert desk.hear("osc /1/fader1", *[0.5] * 100) == ""
-
-
-def test_noise_far_below_a_step_is_no_movement(desk: Desk) -> None:
-    desk.learner.begin()
-    assert desk.hear("osc /sensor", 0.5, 0.501, 0.499, 0.5, 0.503) == ""
-    assert desk.hear("osc /1/fader1", 0.5, 0.52) == "osc /1/fader1"
 
 
 def test_a_control_that_moves_all_the_time_is_ignored_until_it_rests(desk: Desk) -> None:
@@ -114,12 +105,6 @@ def test_a_few_movements_a_second_count_as_moving_all_the_time(desk: Desk) -> No
     assert desk.hear("osc /composition/layers/3/position", 0.9, 0.1) == "osc /composition/layers/3/position"
 
 
-def test_a_few_movements_before_learning_do_not_exclude_a_control(desk: Desk) -> None:
-    desk.hear("midi 1 cc 7", 1, 2, 3)
-    desk.learner.begin()
-    assert desk.hear("midi 1 cc 7", 3, 4) == "midi 1 cc 7"
-
-
 def test_a_message_without_a_value_is_learned_at_once_but_not_a_heartbeat(desk: Desk) -> None:
     beat, press = control_of("osc /alive"), control_of("osc /go")
     for _ in range(ALL_ALONG):
@@ -146,13 +131,6 @@ def test_a_known_pair_is_not_learned_as_its_coarse_half(desk: Desk) -> None:
     desk.now_s += 1.0
     desk.learner.begin()
     assert [desk.cc(7, 100), desk.cc(39, 5), desk.cc(7, 101)] == ["", "", "midi 1 cc14 7"]
-
-
-def test_the_argument_that_moved_is_learned(desk: Desk) -> None:
-    desk.learner.begin()
-    assert desk.hear("osc /3/xy 1", 0.1) == ""
-    assert desk.hear("osc /3/xy", 0.1, 0.1) == ""
-    assert desk.hear("osc /3/xy 1", 0.4) == "osc /3/xy 1"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,228 @@
+"""Commands and questions: messages that are answered, unlike parameters, which are only set.
+
+A command runs a handler (`CommandTable`). A question needs its sender and changes no value: `/get`, `/sync`,
+`/engine/notify`. Both run one at a time, and are answered at the port where the sender listens: Max, TouchDesigner and
+Resolume send from another one.
+
+What is answered with many messages is rate limited. A `/get //*` of 16 bytes is answered with a hundred packets, and
+over UDP the sender's address may be forged: without a limit the engine could be used to amplify a flood a hundredfold
+against a third party (a reflection attack). And a client that keeps asking for a list of a thousand entries would block
+the thread that handles everybody's messages. The limits are per host, not per port: a sender that forges its address
+forges the port too.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+
+import osc_schema
+from engine.control.foreign.unmapped import Mistakes, unknown
+from engine.control.outgoing.feedback import Outgoing
+from engine.control.outgoing.outbox import MAX_PACKETS, PACKETS_A_SENDING, SENDING_INTERVAL_S
+from engine.control.outgoing.sender import NO_PORT, Reply, Sender, host_of
+from engine.errors import MultiverseError
+from engine.osc import Message, encode_reply
+from engine.params import ParamStore
+from engine.params.shader_inputs import is_input_address
+from engine.system.clock import Clock
+from engine.system.token_bucket import TokenBuckets
+from osc_schema import Rejected
+from osc_schema.engine import SUBSCRIPTIONS
+
+Args = tuple[object, ...]
+Handler = Callable[[Args, Reply], None]
+Question = Callable[[Message, Sender], None]
+"""Called on OSC's threads. Sends its own answer, also on failure."""
+
+MAX_PENDING_SYNCS = 1024
+
+
+class CommandTable:
+    """The handlers by address. Filled before the server starts; handlers run one at a time, on OSC's threads."""
+
+    def __init__(self) -> None:
+        self._handlers: dict[str, Handler] = {}
+        self._numbered: dict[str, Handler] = {}
+        self._listings: set[str] = set()
+        self._roots: set[str] = set()
+
+    def add(self, address: str, handler: Handler, *, is_listing: bool = False) -> None:
+        """Register a handler. `handler(args, reply)` answers now or later; it must not block, because packets wait.
+
+        A MultiverseError or osc_schema.Rejected that it raises is answered with `/fail`. `<n>` in the address means
+        a whole number 1..999, which the handler gets before the arguments. `is_listing`: the handler sends many
+        messages before it returns, so the command is rate limited.
+        """
+        handlers = self._numbered if "/<n>" in address else self._handlers
+        if address in handlers:
+            raise ValueError(f"{address} has a handler already")
+        handlers[address] = handler
+        self._roots.add(address.split("/", 2)[1])
+        if is_listing:
+            self._listings.add(address)
+
+    def has_root(self, root: str) -> bool:
+        """True if a command's address begins with `/root`."""
+        return root in self._roots
+
+    def is_listing(self, address: str) -> bool:
+        return address in self._listings
+
+    def find(self, address: str) -> Handler | None:
+        handler = self._handlers.get(address)
+        if handler is not None:
+            return handler
+        template, number = osc_schema.split_number(address)
+        numbered = self._numbered.get(template) if number else None
+        return None if numbered is None else lambda args, reply: numbered((number, *args), reply)
+
+
+class Answering:
+    """Runs commands and answers questions. OSC's threads, except `begin_frame` and `frame_drawn`."""
+
+    def __init__(
+        self,
+        store: ParamStore,
+        commands: CommandTable,
+        outgoing: Outgoing,
+        clock: Clock,
+        mistakes: Mistakes,
+        report_refusal: Callable[[str, str, Sender], None],
+    ) -> None:
+        """`report_refusal(key, reason, sender)`: also told of every `/fail`."""
+        self.questions: dict[str, Question] = {
+            "/get": self._on_get,
+            "/sync": self._on_sync,
+            "/engine/notify": self._on_notify,
+        }
+        """Filled before the server starts."""
+        self._store = store
+        self._commands = commands
+        self._outgoing = outgoing
+        self._clock = clock
+        self._mistakes = mistakes
+        self._report_refusal = report_refusal
+        # A burst that fits into the outbox, then as many messages as UDP can send.
+        self._listings = TokenBuckets(MAX_PACKETS, PACKETS_A_SENDING / SENDING_INTERVAL_S)
+        # A burst of every value eight times (several programs on one machine that start together), then once a second.
+        self._patterns = TokenBuckets(8 * len(osc_schema.PARAMS), len(osc_schema.PARAMS))
+        self._running = threading.Lock()
+        self._syncs: deque[tuple[int, int, Callable[[bytes], None], bytes]] = deque()
+        self._frames = 0
+
+    def run(self, message: Message, sender: Sender) -> None:
+        """Run the command or question at this address; raises the handler's unforeseen errors."""
+        self._outgoing.counters.add("commands")
+        with self._running:
+            question = self.questions.get(message.address)
+            if question is not None:
+                question(message, sender)
+            else:
+                self._run_command(message, sender)
+
+    def _run_command(self, message: Message, sender: Sender) -> None:
+        reply, now_s = self._reply(message.address, sender), self._clock.now_s()
+        limit = self._listings[host_of(sender.name)] if self._commands.is_listing(message.address) else None
+        if limit is not None and limit.tokens(now_s) <= 0:
+            self._outgoing.counters.add("rejected")
+            reply.fail("asked too often")
+            return
+        try:
+            handler = self._commands.find(message.address)
+            assert handler is not None  # steps hold known commands only
+            handler(message.args, reply)
+        except (MultiverseError, Rejected) as error:
+            reply.fail(str(error))
+        except Exception as error:
+            reply.fail(f"internal error: {type(error).__name__} (see the log)", is_logged=False)
+            raise
+        finally:
+            if limit is not None:
+                limit.spend(now_s, reply.sent)
+
+    def _reply(self, command: str, sender: Sender) -> Reply:
+        post = self._outgoing.feedback.listener_of(sender).post
+        return Reply(command, post, lambda line: self._report_refusal("osc.command", line, sender))
+
+    # -- questions -----------------------------------------------------------------------------
+
+    def _on_get(self, message: Message, sender: Sender) -> None:
+        reply, views_by_name = self._reply("/get", sender), self._outgoing.views
+        address = message.args[0] if len(message.args) == 1 else None
+        if not isinstance(address, str):
+            reply.fail("takes an address or a pattern")
+            return
+        param, view = osc_schema.lookup(address), views_by_name.find(address)
+        is_pattern = param is None and view is None
+        try:
+            matches = osc_schema.match(address) if is_pattern and osc_schema.is_pattern(address) else ()
+            params = (param,) if param else matches
+            views = (view,) if view else views_by_name.match(address) if is_pattern else ()
+        except Rejected as rejection:
+            reply.fail(str(rejection))
+            return
+        if not params and not views:
+            reply.fail(views_by_name.missing(address) if is_input_address(address) else unknown(address))
+        if is_pattern and not self._patterns[host_of(sender.name)].take(self._clock.now_s(), len(params) + len(views)):
+            reason = "too many patterns at once (/engine/notify 1 subscribes to changes)"
+            self._mistakes.refused("osc.get", "/get", reason, sender)
+            return
+        for param in params:
+            values = self._outgoing.feedback.reply_values(param, self._store.get(param.address))
+            reply.send(param.address, *values)
+        for view in views:
+            reply.send(view.address, *views_by_name.values_now(view))
+
+    def _on_sync(self, message: Message, sender: Sender) -> None:
+        """Answer `/synced` after the next frame to begin, which shows all earlier messages.
+
+        Their values are in the store already, or were posted to the frame loop, which runs them right after
+        `begin_frame`.
+        """
+        ids = [value for value in message.args if isinstance(value, int | float | str)]
+        if len(message.args) > 1 or len(ids) < len(message.args):
+            self._reply("/sync", sender).fail("takes one number or text, which is sent back")
+            return
+        if len(self._syncs) >= MAX_PENDING_SYNCS:
+            self._reply("/sync", sender).fail("too many are waiting: no frame has been drawn for a long time")
+            return
+        target = self._outgoing.feedback.listener_of(sender)
+        packet = encode_reply("/synced", *ids)
+        self._syncs.append((self._store.version, self._frames, target.post, packet))
+
+    def _on_notify(self, message: Message, sender: Sender) -> None:
+        is_on, port, part = (*message.args, None, None, None)[:3]
+        is_port = port is None or (isinstance(port, int | float) and 1 <= port < 65_536)
+        is_part = part is None or part in SUBSCRIPTIONS
+        if len(message.args) > 3 or not isinstance(is_on, int | float) or not is_port or not is_part:
+            self._reply("/engine/notify", sender).fail(
+                f"takes 1 or 0, optionally a port 1..65535, and then one of {', '.join(SUBSCRIPTIONS)}"
+            )
+            return
+        target = sender.at(port) if isinstance(port, int | float) else sender
+        if target is None:
+            self._reply("/engine/notify", sender).fail(NO_PORT)
+            return
+        feedback = self._outgoing.feedback
+        wants_values, wants_features = part != "features", part != "values"
+        # A port for features alone belongs to a receiver of numbers, such as an OSC In CHOP.
+        answered = feedback.listener_of(target if wants_values else sender)
+        if is_on:
+            feedback.subscribe(target, sender.name, values=wants_values, features=wants_features)
+            answered = target if wants_values else answered
+        else:
+            feedback.unsubscribe(target.name)
+        Reply("/engine/notify", answered.post).done()
+        self._outgoing.outbox.wake()
+
+    # -- the frame loop's thread ---------------------------------------------------------------
+
+    def begin_frame(self) -> None:
+        """Call it at the start of a frame, before the frame reads its values."""
+        self._frames += 1
+
+    def frame_drawn(self, version: int) -> None:
+        """Answer the `/sync`s that the newest frame covers: it shows store `version`."""
+        while self._syncs and self._syncs[0][0] <= version and self._syncs[0][1] < self._frames:
+            _, _, post, packet = self._syncs.popleft()
+            post(packet)

@@ -1,0 +1,183 @@
+"""One universe of several senders: the highest priority wins, among equals the newest packet. Pure.
+
+A lighting network often has two consoles, one in reserve. sACN gives each packet a priority for that; Art-Net has none
+and counts as 100, sACN's default. Senders of the same priority are not merged channel by channel (highest takes
+precedence): each packet replaces the levels of all channels it has, so two consoles on one universe with one priority
+flicker, which shows the mistake.
+
+A sender whose packets stop is forgotten after sACN's limit of 2.5 s (E1.31, 6.7.1), or Art-Net's of 10 s ("ArtDmx",
+merging). Without any sender the last levels stay. Late packets are left out by their sequence number (E1.31, 6.7.2),
+counted for each sender of each universe. Art-Net lets a number repeat, because some senders never change it.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+
+from engine.control.dmx.packets import CHANNELS, LevelsPacket, Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DmxUniverseStatus:
+    """One universe that has been received since the start."""
+
+    number: int
+    state: Literal["live", "held"]
+    """`held`: no packets arrive any more; the last levels stay."""
+    source: str
+    """The sender whose levels count: `artnet 2.0.0.5`, `sacn Desk 2.0.0.5`."""
+    sources: int
+    """Number of senders now."""
+    priority: int
+    packets_hz: float
+    """Packets a second, of all senders."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DmxStatus:
+    """Art-Net and sACN since the start."""
+
+    listen: str
+    """`artnet`, `sacn` or `both`."""
+    configured: tuple[int, ...]
+    """Universes that are listened to."""
+    packets: int
+    """Well-formed packets with levels for configured universes."""
+    malformed: int
+    ignored: int
+    """Packets with levels for other universes, late ones, and those of a sender with lower priority."""
+    polls: int
+    """Answered ArtPolls."""
+    shared_ports: tuple[int, ...]
+    """UDP ports on which another program receives, too: unicast may reach only that program."""
+    universes: tuple[DmxUniverseStatus, ...]
+
+
+WINDOW_S: Final = 2.0
+SLOT_S: Final = 0.125
+MIN_S: Final = 1.0  # a single packet is no rate
+
+
+class PacketRate:
+    """Packets a second, lately: counted in slots of time, so that a flood takes no memory. One thread at a time."""
+
+    def __init__(self) -> None:
+        self._slots: deque[tuple[int, int]] = deque(maxlen=round(WINDOW_S / SLOT_S) + 1)
+        """(number of the slot, packets in it), oldest first."""
+        self._since_s = self._last_s = float("-inf")
+
+    def count(self, now_s: float) -> None:
+        """Count a packet. After a pause of the window's length counting begins anew."""
+        if now_s - self._last_s >= WINDOW_S:
+            self._since_s = now_s
+            self._slots.clear()
+        self._last_s = now_s
+        slot = int(now_s // SLOT_S)
+        packets = self._slots.pop()[1] if self._slots and self._slots[-1][0] == slot else 0
+        self._slots.append((slot, packets + 1))
+
+    def hz(self, now_s: float) -> float:
+        """The mean over the last 2 s, or since the last pause; 0 after 2 s without a packet."""
+        first = int((now_s - WINDOW_S) // SLOT_S) + 1  # the oldest slot that is whole in the window
+        packets = sum(number for slot, number in self._slots if slot >= first)
+        return packets / max(MIN_S, now_s - max(self._since_s, first * SLOT_S))
+
+
+SILENT_S: Final[dict[Protocol, float]] = {"sacn": 2.5, "artnet": 10.0}
+MAX_SOURCES: Final = 8  # of one universe; then the one heard longest ago is forgotten
+LATE_PACKETS: Final = 20  # a number up to this much behind is late; further behind, the sender has started again
+
+
+@dataclass(slots=True)
+class _Source:
+    packet: LevelsPacket
+    """The newest one."""
+    heard_s: float
+
+
+class Universe:
+    """The levels of one universe and the senders they come from. One thread at a time."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.levels = np.zeros(CHANNELS, np.uint8)
+        """Shape (512,), uint8; kept when senders are gone."""
+        self.channels = 0
+        """Number of channels received so far, from channel 1."""
+        self.has_news = False
+        """True if the packet taken last changed levels."""
+        self.source = ""
+        """The sender of `levels`: `artnet 2.0.0.5`."""
+        self._sources: dict[str, _Source] = {}
+        self._newest = b""
+        self._priority = 0
+        self._rate = PacketRate()
+
+    @property
+    def has_sources(self) -> bool:
+        return bool(self._sources)
+
+    @property
+    def is_held(self) -> bool:
+        """True if levels were received but no sender is left."""
+        return self.channels > 0 and not self._sources
+
+    def take(self, packet: LevelsPacket, now_s: float) -> bool:
+        """Use a packet of this universe. False if it is late or has lower priority than another sender."""
+        self._rate.count(now_s)
+        self.has_news = False
+        key = f"{packet.protocol} {packet.source}"
+        known = self._sources.get(key)
+        if known is not None and _is_late(packet, known.packet):
+            return False
+        if packet.is_end:
+            self._sources.pop(key, None)
+            return True
+        if known is None and len(self._sources) >= MAX_SOURCES:
+            del self._sources[min(self._sources, key=lambda name: self._sources[name].heard_s)]
+        self._sources[key] = _Source(packet, now_s)
+        self._forget_silent(now_s)
+        if packet.priority < max(source.packet.priority for source in self._sources.values()):
+            return False
+        self.source, self._priority = f"{packet.protocol} {packet.name}", packet.priority
+        self.has_news = packet.levels != self._newest
+        if not self.has_news:
+            return True
+        self._newest = packet.levels
+        count = len(packet.levels)
+        self.levels[:count] = np.frombuffer(packet.levels, np.uint8)
+        self.channels = max(self.channels, count)
+        return True
+
+    def step(self, now_s: float) -> bool:
+        """Forget senders whose packets stopped. True if the last one was forgotten now, so that the levels are held."""
+        had_sources = bool(self._sources)
+        self._forget_silent(now_s)
+        return had_sources and not self._sources
+
+    def status(self, now_s: float) -> DmxUniverseStatus:
+        return DmxUniverseStatus(
+            number=self.number,
+            state="live" if self._sources else "held",
+            source=self.source,
+            sources=len(self._sources),
+            priority=self._priority,
+            packets_hz=self._rate.hz(now_s),
+        )
+
+    def _forget_silent(self, now_s: float) -> None:
+        silent = [
+            key for key, source in self._sources.items() if now_s - source.heard_s > SILENT_S[source.packet.protocol]
+        ]
+        for key in silent:
+            del self._sources[key]
+
+
+def _is_late(packet: LevelsPacket, before: LevelsPacket) -> bool:
+    """True if the packet was sent before one that has arrived, or is that one again."""
+    if packet.sequence is None or before.sequence is None:
+        return False
+    ahead = (packet.sequence - before.sequence + 128) % 256 - 128
+    return -LATE_PACKETS < ahead < 0 or (ahead == 0 and packet.protocol == "sacn")

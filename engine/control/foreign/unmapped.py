@@ -1,0 +1,267 @@
+"""Messages that set nothing: unmapped ones of other programs are counted and listed, mistakes are explained.
+
+Resolume Arena's "Output All OSC Messages" sends 236 datagrams a second while nothing plays, to 1545 addresses in 22 s.
+A warning for each, or even one a second, would drown all other warnings. So such a message costs one look-up and is
+listed with its sender, last arguments and rate, in bounded memory. `/map/heard`, `multiverse osc heard` and the page
+show the list. One line mentions the sender, unless some of that program's addresses are mapped.
+
+Mistakes are counted, reported, and explained to their sender: one a second for each sender, fifty a second in all.
+
+Problem: messages that another program sends at its own addresses are not mistakes, but can look like typing errors
+(`/layers/1/opacity`). So an unknown address that resembles ours is explained as a typing error only while its sender
+has sent few unmapped addresses: a person mistypes some, a program sends hundreds.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sized
+from dataclasses import dataclass, field
+
+import osc_schema
+from engine.control.foreign.messages import OUR_ROOTS, ForeignMap, is_like_ours, root_of
+from engine.control.outgoing.feedback import Outgoing
+from engine.control.outgoing.sender import Reply, Sender, host_of
+from engine.errors import MultiverseError
+from engine.osc import Message
+from engine.osc.decode import shown
+from engine.system.clock import Clock
+from engine.system.token_bucket import SharedLimit, TokenBucket, TokenBuckets
+from osc_schema import Rejected
+
+MAX_SENDERS = 16  # then the least recently heard sender is dropped
+MAX_ADDRESSES = 2048  # of one sender; then the least recently heard one is dropped
+MAX_ADDRESS_CHARACTERS = 240
+MAX_ARGUMENTS = 8  # stored of a message
+MAX_TEXT = 64  # stored of one text or blob
+RATE_WINDOW_S = 2.0
+DEFAULT_ENTRIES = 1000
+MAX_ENTRIES = 4000  # in one listing: half of the outbox's capacity
+LINE_INTERVAL_S = 60.0  # between two log lines about senders on one host: a script may open a new port for each message
+
+
+@dataclass(slots=True)
+class HeardAddress:
+    """One address of one sender."""
+
+    args: tuple[object, ...] = ()
+    """Arguments of the newest message, shortened."""
+    count: int = 0
+    heard_s: float = 0.0
+    window_s: float = 0.0
+    window_count: int = 0
+    rate_hz: float = -1.0
+    """Messages a second in the last complete window; negative before the first."""
+
+    def add(self, args: tuple[object, ...], now_s: float) -> None:
+        elapsed_s = now_s - self.window_s
+        if elapsed_s >= RATE_WINDOW_S:
+            self.rate_hz = self.window_count / elapsed_s
+            self.window_s, self.window_count = now_s, 0
+        self.window_count += 1
+        self.count += 1
+        self.args, self.heard_s = args, now_s
+
+    def rate_at(self, now_s: float) -> float:
+        """Messages a second in the last complete window; in the current one before the first or if it is over."""
+        elapsed_s = now_s - self.window_s
+        if elapsed_s < RATE_WINDOW_S and self.rate_hz >= 0.0:
+            return self.rate_hz
+        return self.window_count / max(elapsed_s, 1.0)
+
+
+@dataclass(slots=True)
+class HeardSender:
+    """One sender and the unmapped addresses that it sends."""
+
+    addresses: OrderedDict[str, HeardAddress] = field(default_factory=OrderedDict)
+    """Newest last."""
+    is_reported: bool = False
+
+
+class HeardMessages:
+    """The unmapped messages, by sender and address. Any thread."""
+
+    def __init__(self, clock: Clock, is_mapped: Callable[[str], bool] = lambda address: False) -> None:
+        """`is_mapped(address)`: True if it has been mapped since it was heard, so that it is no longer listed."""
+        self._clock = clock
+        self._is_mapped = is_mapped
+        self._lock = threading.Lock()  # one thread may list while another counts
+        self._senders: OrderedDict[str, HeardSender] = OrderedDict()
+        self._lines = SharedLimit(
+            TokenBuckets(1, 1 / LINE_INTERVAL_S), TokenBucket(MAX_SENDERS, MAX_SENDERS / LINE_INTERVAL_S)
+        )
+
+    def note(self, message: Message, sender_name: str) -> HeardSender:
+        """Count a message of a sender. Hot path during a flood."""
+        address, args, _ = message
+        if len(address) > MAX_ADDRESS_CHARACTERS:
+            address = address[:MAX_ADDRESS_CHARACTERS]
+        if len(args) != 1 or type(args[0]) not in (float, int):
+            args = tuple(_short(value) for value in args[:MAX_ARGUMENTS])
+        now_s = self._clock.now_s()
+        with self._lock:
+            sender = self._senders.get(sender_name)
+            if sender is None:
+                if len(self._senders) >= MAX_SENDERS:
+                    self._senders.popitem(last=False)
+                sender = self._senders[sender_name] = HeardSender()
+            self._senders.move_to_end(sender_name)
+            heard = sender.addresses.get(address)
+            if heard is None:
+                if len(sender.addresses) >= MAX_ADDRESSES:
+                    sender.addresses.popitem(last=False)
+                heard = sender.addresses[address] = HeardAddress(window_s=now_s)
+            sender.addresses.move_to_end(address)
+            heard.add(args, now_s)
+        return sender
+
+    def holds(self, address: str, sender_name: str) -> bool:
+        """True if messages from that sender to `address` are listed and still unmapped."""
+        with self._lock:
+            sender = self._senders.get(sender_name)
+            is_noted = sender is not None and address[:MAX_ADDRESS_CHARACTERS] in sender.addresses
+        return is_noted and not self._is_mapped(address)
+
+    def may_report(self, sender_name: str) -> bool:
+        """True if the log may mention this sender now: one line a minute for each host, 16 a minute in all."""
+        return self._lines.take(host_of(sender_name), self._clock.now_s())
+
+    def listed(self, most: int) -> tuple[list[tuple[str, str, HeardAddress]], int]:
+        """The `most` newest entries as (address, sender, HeardAddress), newest first; and the number of all entries."""
+        with self._lock:
+            found = [
+                (address, name, heard)
+                for name, sender in self._senders.items()
+                for address, heard in sender.addresses.items()
+            ]
+        found = sorted(
+            (entry for entry in found if not self._is_mapped(entry[0])),
+            key=lambda entry: entry[2].heard_s,
+            reverse=True,
+        )
+        return found[:most], len(found)
+
+    def on_heard(self, args: tuple[object, ...], reply: Reply) -> None:
+        """Answer `/map/heard`."""
+        most = args[0] if args else DEFAULT_ENTRIES
+        if len(args) > 1 or not isinstance(most, int | float) or not 1 <= most <= MAX_ENTRIES:
+            raise MultiverseError(f"takes the number of addresses to list, 1..{MAX_ENTRIES}, or nothing")
+        now_s = self._clock.now_s()
+        entries, total = self.listed(int(most))
+        for address, sender, heard in entries:
+            words = " ".join(_word(value) for value in heard.args)
+            reply.send("/map/unmapped", shown(address, 240), sender, heard.count, heard.rate_at(now_s), words)
+        reply.done(len(entries), total)
+
+
+def _short(value: object) -> object:
+    """Shortened to bound the memory: a sender can make an argument as large as a datagram."""
+    if isinstance(value, str | bytes) and len(value) > MAX_TEXT:
+        return value[:MAX_TEXT]
+    return "(array)" if type(value) is tuple else value
+
+
+def _word(value: object) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case float():
+            return f"{value:.6g}"
+        case str():
+            return f'"{shown(value)}"'
+        case bytes():
+            return f"blob of {len(value)} bytes"
+        case None:
+            return "nil"
+        case _:
+            return shown(str(value))
+
+
+INTERVAL_S = 1.0
+MAX_A_SECOND = 50  # for all senders together: an explanation costs a search for the nearest address
+MAX_MISTYPED = 16  # different addresses of one sender
+
+
+class Mistakes:
+    """Counts, reports and explains invalid messages. OSC's threads."""
+
+    def __init__(
+        self,
+        outgoing: Outgoing,
+        heard: HeardMessages,
+        foreign_map: ForeignMap | None,
+        clock: Clock,
+        report: Callable[[str, str, Sender], None],
+    ) -> None:
+        """`report(key, reason, sender)`."""
+        self._heard = heard
+        self._map = foreign_map
+        self._counters, self._feedback = outgoing.counters, outgoing.feedback
+        self._clock = clock
+        self._report = report
+        self._limit = SharedLimit(TokenBuckets(1, 1 / INTERVAL_S), TokenBucket(MAX_A_SECOND, MAX_A_SECOND))
+
+    def rejected(self, message: Message, rejection: Rejected, sender: Sender) -> None:
+        self.refused("osc.rejected", message.address, str(rejection), sender)
+
+    def refused(self, key: str, address: str, reason: str, sender: Sender, count: int = 1) -> None:
+        """Count `count` messages that are left out for this reason, and explain it. `key`: of the report."""
+        self._counters.add("rejected", count)
+        self._explain(key, address, reason, sender)
+
+    def unknown(self, message: Message, sender: Sender) -> None:
+        self._counters.unknown += 1
+        self._explain("osc.unknown", message.address, "", sender)
+
+    def unmapped(self, message: Message, sender: Sender) -> None:
+        """Handle a foreign message that is not mapped. Hot path: another program sends hundreds a second."""
+        address = message.address
+        root = root_of(address)
+        if address[:1] != "/" and root in OUR_ROOTS:
+            self._counters.unknown += 1
+            reason = f"{shown(address)}: an address begins with /, as /{shown(address)}"
+            self._explain("osc.unknown", address, reason, sender)
+            return
+        heard_from = self._heard.note(message, sender.name)
+        known = self._map.map_for(root) if self._map else None
+        if known != "" and address[:1] == "/" and self._is_explained(address, heard_from.addresses, sender):
+            self.unknown(message, sender)
+            return
+        self._counters.unmapped += 1
+        if known != "" and not heard_from.is_reported:
+            heard_from.is_reported = True
+            self._report_sender(address, known, sender)
+
+    def _is_explained(self, address: str, addresses: Sized, sender: Sender) -> bool:
+        if self._feedback.is_subscribed(sender.name):
+            return True
+        return len(addresses) <= MAX_MISTYPED and is_like_ours(address)
+
+    def _report_sender(self, address: str, known: str | None, sender: Sender) -> None:
+        """Report a sender in one line, and answer it, because a person may have typed this address."""
+        what = f"{shown(address)}: no such parameter" if address else "an empty address"
+        loads = f"; `/map/load {known}` loads a map for that program" if known else ""
+        if self._heard.may_report(sender.name):
+            rest = "its other unmapped messages are only counted: `multiverse osc heard` lists them"
+            self._report("osc.unmapped", f"{what}, and nothing is mapped to it{loads}; {rest}", sender)
+        if self._limit.take(sender.name, self._clock.now_s()):
+            reply = Reply(shown(address), self._feedback.listener_of(sender).post)
+            reply.fail(f"{unknown(address).removeprefix(f'{shown(address)}: ')}{loads}", is_logged=False)
+
+    def _explain(self, key: str, address: str, reason: str, sender: Sender) -> None:
+        """Report a mistake and, within the rate limit, answer `/fail <address> <reason>`. `reason` "": unknown
+        address."""
+        is_reported = self._limit.take(sender.name, self._clock.now_s())
+        if not reason:  # the search for the nearest address takes milliseconds: only if it is sent
+            reason = unknown(address) if is_reported else f"{shown(address)}: no such parameter"
+        self._report(key, reason, sender)
+        if is_reported:
+            reply = Reply(shown(address), self._feedback.listener_of(sender).post)
+            reply.fail(reason.removeprefix(f"{shown(address)}: "))
+
+
+def unknown(address: str) -> str:
+    """The explanation for an unknown address."""
+    if osc_schema.is_pattern(address):
+        return f"{shown(address)}: matches no parameter"
+    return str(osc_schema.unknown_address(address))

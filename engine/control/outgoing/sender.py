@@ -1,0 +1,86 @@
+"""The sender of a packet, and how to answer it."""
+
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from engine.osc import encode_reply
+from engine.osc.encode import ReplyValue
+from engine.system.plain_text import one_line
+
+NO_PORT = "takes no port over a WebSocket: answers use the same connection"
+
+SocketAddress = tuple[Any, ...]
+"""As the `socket` module gives and takes it: (host, port), with flow and zone for IPv6."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sender:
+    name: str
+    """`udp 127.0.0.1:5000`, `tcp ...`, `ws ...`: recorded in the store as the author of a value."""
+    post: Callable[[bytes], None]
+    """Queues one packet for this peer. Any thread; never blocks: if the queue is full, the packet is dropped and
+    counted."""
+    at_port: "Callable[[int], Sender] | None"
+    """The same host at another UDP port; never another host, so that nobody can direct a flood at a third party. None
+    if it can be answered over its own connection only (a WebSocket)."""
+
+    def at(self, port: float) -> "Sender | None":
+        """The same host at another UDP port, or None if it can be answered over its own connection only."""
+        return None if self.at_port is None else self.at_port(int(port))
+
+
+class Reply:
+    """Sends the answers to one command, from any thread, at any time, any number of times."""
+
+    __slots__ = ("_log", "_post", "command", "sent")
+
+    def __init__(
+        self, command: str, post: Callable[[bytes], None], log: Callable[[str], None] = lambda line: None
+    ) -> None:
+        """`log(line)` also shows a failure to the operator; it must not block."""
+        self.command = command
+        self.sent = 0
+        """Number of messages sent with `send`: the entries of a listing."""
+        self._post = post
+        self._log = log
+
+    def send(self, address: str, *values: ReplyValue) -> None:
+        self.sent += 1
+        self._post(encode_reply(address, *values))
+
+    def done(self, *values: ReplyValue) -> None:
+        """Answer `/done <command> <values>`: the command succeeded."""
+        self._post(encode_reply("/done", self.command, *values))
+
+    def fail(self, reason: str, *, is_logged: bool = True) -> None:
+        """Answer `/fail <command> <reason>`. Set `is_logged` to False for superseded commands, which are not mistakes,
+        and for failures that are reported elsewhere."""
+        reason = one_line(reason)  # a datagram of more than 64 kB cannot be sent, and the sender would hear nothing
+        if is_logged:
+            self._log(f"{self.command}: {reason}")
+        self._post(encode_reply("/fail", self.command, reason))
+
+
+def host_of(sender_name: str) -> str:
+    """The name without its port: `udp 127.0.0.1` for `udp 127.0.0.1:5000`."""
+    return sender_name.rpartition(":")[0]
+
+
+def numeric_localhost(host: str) -> str:
+    """Replace `localhost` by 127.0.0.1, the address that programs send to: the name may resolve to ::1 first."""
+    return "127.0.0.1" if host.casefold() == "localhost" else host
+
+
+def addresses_of(host: str, port: int, kind: socket.SocketKind, family: int = socket.AF_UNSPEC) -> list[Any]:
+    """`socket.getaddrinfo` that also raises OSError, with a reason, for malformed host names."""
+    try:
+        return socket.getaddrinfo(numeric_localhost(host), port, family=family, type=kind)
+    except ValueError:  # two dots in a row, a label of more than 63 characters, a NUL
+        raise socket.gaierror(socket.EAI_NONAME, "not a host name") from None
+
+
+def display_address(host: str, port: int) -> str:
+    """`127.0.0.1:9000`, `[::1]:9000`."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,209 @@
+"""The steps of a packet: what it sets, commands and asks; and the queue of the bundles that are due later.
+
+Arguments become one value for a parameter, which `osc_schema.accept` then checks. MIDI arguments from bridges (`m`:
+port, status, data 1, data 2): controllers, note velocities, channel pressure and pitch bend are fader positions across
+the parameter's range, snapped to the steps of a menu or a whole number. Note off is the lower end. A program change is
+a menu index or a whole number.
+
+Patterns have two limits. `//*` is quickly typed, and its 12 bytes match every parameter. If it could set protected
+areas, it would shrink the picture to 64 x 64, start sinks and models and pull every trigger. Without the limit of
+values a second, a receive buffer full of it (2 MB) would delay a `/engine/quit` by half a minute.
+"""
+
+import heapq
+import threading
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+import osc_schema
+from engine.control.outgoing.sender import Sender
+from engine.osc import Impulse, Message, Midi, Rgba, TimeTag
+from engine.osc.decode import shown
+from osc_schema import Param, ParamType, Rejected, Value
+from osc_schema.scale import nearest_step, scale_of
+
+PLAIN_TAGS: Final = frozenset("fisTFdhScN")  # a single argument of these types needs no conversion
+VALUES_A_SECOND: Final = (
+    50_000  # of all patterns together: 0.15 s of the OSC thread; `/layer/*/angle` at 1 kHz has 4000
+)
+MAX_PULLS: Final = 16  # of one trigger in one step: triggers are read once a frame
+BYTES_A_VALUE: Final = 16  # bytes of a queued packet that count as one value
+MAX_WAIT_S: Final = 10.0
+LATE_S: Final = 1 / 60  # osc.js sends the present time as the tag, some ms old: a bundle is late only beyond a frame
+MAX_BUNDLES: Final = 1024
+MAX_VALUES: Final = 16_384  # in all queued bundles: if all are due at once, the frame takes 5 ms longer
+
+_NOTE_OFF, _NOTE_ON, _CONTROLLER, _PROGRAM, _PRESSURE, _BEND = 0x80, 0x90, 0xB0, 0xC0, 0xD0, 0xE0
+_SEVEN_BITS, _FOURTEEN_BITS = 127, 16_383
+_KINDS: Final = {Rgba: "a colour", Impulse: "an impulse", TimeTag: "a time tag", bytes: "a blob"}
+
+
+def value_of(param: Param, args: tuple[object, ...]) -> object:
+    """Convert `args` to one value for `accept`. Raises Rejected."""
+    if len(args) == 1:
+        return _single(param, args[0])
+    if not args:
+        if param.type is ParamType.TRIGGER:
+            return None
+        raise Rejected(f"{param.address}: needs a value")
+    if param.type is ParamType.COLOUR:
+        return args
+    raise Rejected(f"{param.address}: takes one value, not {len(args)}")
+
+
+def _single(param: Param, value: object) -> object:
+    if isinstance(value, Midi):
+        return _of_midi(param, value)
+    if isinstance(value, Rgba) and param.type is ParamType.COLOUR:
+        return tuple(part / 255 for part in value)
+    if isinstance(value, Impulse) and param.type is ParamType.TRIGGER:
+        return None
+    if isinstance(value, Rgba | Impulse | TimeTag | bytes):
+        raise Rejected(f"{param.address}: {_KINDS[type(value)]} cannot set this parameter")
+    if isinstance(value, tuple):
+        return value_of(param, value)  # an array; the decoder bounds its depth
+    return value
+
+
+def _of_midi(param: Param, midi: Midi) -> object:
+    event = midi.status & 0xF0
+    if event == _PROGRAM and param.type in (ParamType.MENU, ParamType.INT):
+        return midi.data1
+    position = _position(event, midi)
+    if position is None or param.type in (ParamType.TEXT, ParamType.FILE, ParamType.COLOUR):
+        raise Rejected(f"{param.address}: MIDI {bytes(midi).hex(' ')} cannot set this parameter")
+    if param.type is ParamType.BOOL:
+        return position >= 0.5 if event == _CONTROLLER else position > 0.0
+    if param.type is ParamType.TRIGGER:
+        return position > 0.0
+    value = scale_of(param).value_at(position)
+    return nearest_step(value, param.step) if param.type in (ParamType.INT, ParamType.MENU) else value
+
+
+def _position(event: int, midi: Midi) -> float | None:
+    """The fader position of a MIDI event, 0..1, or None for other kinds of events."""
+    if event == _NOTE_OFF:
+        return 0.0
+    if event in (_NOTE_ON, _CONTROLLER):
+        return (midi.data2 & 0x7F) / _SEVEN_BITS
+    if event == _PRESSURE:
+        return (midi.data1 & 0x7F) / _SEVEN_BITS
+    if event == _BEND:
+        return ((midi.data2 & 0x7F) << 7 | midi.data1 & 0x7F) / _FOURTEEN_BITS
+    return None
+
+
+@lru_cache(maxsize=1024)
+def settable(address: str) -> tuple[Param, ...]:
+    """The parameters that a pattern may set; none if `address` is not a pattern or matches nothing.
+
+    Protected areas (`/engine`, `/sink` ...) and triggers are set only by a pattern whose first part has no wildcard
+    (`/sink/*/enable`). Raises Rejected if a pattern matches nothing else, and if it is malformed.
+    """
+    if not osc_schema.is_pattern(address):
+        return ()
+    params = osc_schema.match(address)
+    area = address.split("/", 2)[1]
+    if area and not osc_schema.is_pattern(area):
+        return params
+    harmless = tuple(
+        param for param in params if param.area not in osc_schema.FULLY_NAMED and param.type is not ParamType.TRIGGER
+    )
+    if params and not harmless:
+        example = f"/{params[0].area}/*"
+        raise Rejected(f"{shown(address)}: patterns set this only with the first part in full, as in {example}")
+    return harmless
+
+
+class Changes:
+    """Accepted values, in the order in which their addresses were last set; only the last of each address counts.
+
+    A bundle of 64 KB can set every parameter four thousand times (`//*`). The store, and for a scheduled bundle the
+    frame loop, still get one value per parameter.
+    """
+
+    __slots__ = ("_pulls", "_values", "differing")
+
+    def __init__(self) -> None:
+        self._values: dict[str, tuple[Param, Value]] = {}
+        self._pulls: dict[str, int] = {}
+        self.differing: set[str] = set()
+        """Addresses whose accepted value differs from the sent one: the sender must be sent the accepted value."""
+
+    def add(self, param: Param, value: Value, *, differs: bool) -> None:
+        address = param.address
+        if param.type is ParamType.TRIGGER:
+            if not value:  # the button was released; earlier pulls still count
+                return
+            self._pulls[address] = min(self._pulls.get(address, 0) + 1, MAX_PULLS)
+        self._values.pop(address, None)  # move to the end: a panic resets only the changes that came before it
+        self._values[address] = (param, value)
+        if differs:
+            self.differing.add(address)
+        else:
+            self.differing.discard(address)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def for_store(self) -> list[tuple[Param, Value]]:
+        """The argument for `ParamStore.apply`; a trigger is listed once for each pull."""
+        return [item for address, item in self._values.items() for _ in range(self._pulls.get(address, 1))]
+
+
+class PlanStep(NamedTuple):
+    what: Changes | Message
+    """Values to set, or a command or question to run."""
+    sender: Sender
+    """The packet's sender; named `map` if the step comes from a mapped control."""
+
+
+@dataclass(frozen=True, slots=True)
+class PacketPlan:
+    """The messages of a bundle that are due together."""
+
+    sender: Sender
+    steps: list[PlanStep]
+
+    def cost(self, packet_bytes: int) -> int:
+        """Its share of the queue's capacity, in values. `packet_bytes`: the size of its packet, which commands keep in
+        memory."""
+        commands = sum(isinstance(step.what, Message) for step in self.steps)
+        values = sum(len(step.what) for step in self.steps if isinstance(step.what, Changes))
+        return values + (commands + packet_bytes // BYTES_A_VALUE if commands else 0)
+
+
+class BundleQueue:
+    """The bundles that wait for their time tag, on the engine's clock, by due time and then by arrival.
+
+    Bounded; the receiving thread fills it, the frame loop empties it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._heap: list[tuple[float, int, int, PacketPlan]] = []  # due time, number of arrival, values, plan
+        self._arrivals = 0
+        self._values = 0
+
+    def add(self, due_s: float, values: int, plan: PacketPlan) -> bool:
+        """Queue `plan`, which counts as `values` values, until `due_s`; False if the queue is full."""
+        with self._lock:
+            if len(self._heap) >= MAX_BUNDLES or self._values + values > MAX_VALUES:
+                return False
+            self._arrivals += 1
+            self._values += values
+            heapq.heappush(self._heap, (due_s, self._arrivals, values, plan))
+            return True
+
+    def take_due(self, now_s: float) -> list[PacketPlan]:
+        """Remove and return the plans that are due, in time order."""
+        if not self._heap:  # called every frame: takes no lock if nothing is queued
+            return []
+        due: list[PacketPlan] = []
+        with self._lock:
+            while self._heap and self._heap[0][0] <= now_s:
+                _, _, values, plan = heapq.heappop(self._heap)
+                self._values -= values
+                due.append(plan)
+        return due

@@ -1,0 +1,75 @@
+"""Presets and cues over OSC without an engine: the test is the frame loop and sets the time."""
+
+from pathlib import Path
+from typing import Any
+
+from engine.control import CommandTable, Reply
+from engine.control.commands.cue import CueControl
+from engine.control.commands.preset import PresetControl
+from engine.errors import MultiverseError
+from engine.osc import decode_packet
+from engine.params import Crossfade, ParamStore, PresetFolder
+from engine.system.disk_store import DiskStore
+
+BRIGHTNESS = "/multiverse/brightness"
+
+
+class PresetRig:
+    def __init__(self, folder: Path, reports: Any) -> None:
+        self.store = ParamStore()
+        self.crossfade = Crossfade(self.store)
+        self.told: list[tuple] = []
+        self.answers: list[tuple] = []
+        self.disk = DiskStore(reports)
+        self.presets = PresetControl(
+            store=self.store,
+            presets=PresetFolder(folder),
+            crossfade=self.crossfade,
+            report=reports,
+            tell=self.tell,
+            disk=self.disk,
+        )
+        self.commands = CommandTable()
+        self.presets.add_commands(self.commands)
+
+    def tell(self, address: str, *args: object) -> None:
+        self.told.append((address, *args))
+
+    def say(self, address: str, *args: object) -> None:
+        def answer(packet: bytes) -> None:
+            message: Any = decode_packet(packet)
+            self.answers.append((message.address, *message.args))
+
+        reply, handler = Reply(address, answer), self.commands.find(address)
+        assert handler is not None
+        try:
+            handler(args, reply)
+        except MultiverseError as error:
+            reply.fail(str(error))
+
+    def take(self) -> list[tuple]:
+        """Address and arguments of the answers since the last call."""
+        answers, self.answers = self.answers, []
+        return answers
+
+    def close(self) -> None:
+        self.presets.close()
+
+
+class CueRig(PresetRig):
+    """With the presets low, mid and high (brightness 1, 2 and 3) and a cue list."""
+
+    def __init__(self, folder: Path, reports: Any) -> None:
+        presets = PresetFolder(folder / "presets")
+        for name, brightness in (("low", 1.0), ("mid", 2.0), ("high", 3.0)):
+            presets.save(name, {BRIGHTNESS: brightness})
+        super().__init__(folder / "presets", reports)
+        self.path = folder / "cues.toml"
+        self.cues = CueControl(
+            self.path, presets=self.presets, store=self.store, report=reports, tell=self.tell, disk=self.disk
+        )
+        self.cues.add_commands(self.commands)
+
+    def close(self) -> None:
+        self.cues.close()
+        super().close()
