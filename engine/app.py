@@ -53,9 +53,8 @@ from engine.system.closing import Closing
 from engine.system.power import kept_awake
 from engine.system.standstill import FrameMark, Watchdog
 from engine.telemetry import FrameTimes, Warnings
-from engine.web import PreviewTap, StillCamera, WebServer
-from engine.web.serving.access import accepts_none
-from engine.web.serving.hosts import announced_host
+from engine.web import PreviewTap, Served, StillCamera, WebServer
+from engine.web.serving.access import accepts_none, announced_host
 from engine.web.serving.lan import lan_addresses
 
 __all__ = ["Engine", "open_engine"]
@@ -345,19 +344,21 @@ def _open_web(
         WebServer(
             host,
             port,
-            taps=previews,
-            status=status,
-            preset_pictures=lambda: desk.preset_control.pictures,
-            features=lambda: desk.dispatcher.feedback.features,
-            query=tree,
-            hub=hub,
-            host_info=lambda reached_at, own_address: host_info(
-                reached_at, name=name, osc=osc.address if osc else None, web=own_address
+            Served(
+                taps=previews,
+                status=status,
+                features=lambda: desk.dispatcher.feedback.features,
+                preset_pictures=lambda: desk.preset_control.pictures,
+                shader_pictures=shader_pictures,
+                tree=tree,
+                hub=hub,
+                host_info=lambda reached_at, own_address: host_info(
+                    reached_at, name=name, osc=osc.address if osc else None, web=own_address
+                ),
+                dispatcher=desk.dispatcher,
             ),
-            dispatcher=desk.dispatcher,
             report=warnings.report,
             token=config.web_token,
-            shader_pictures=shader_pictures,
             accepts_osc=osc.hears if osc is not None else accepts_none,
         )
     )

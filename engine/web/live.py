@@ -13,7 +13,6 @@ import asyncio
 import itertools
 import logging
 from collections import deque
-from collections.abc import Callable
 from functools import partial
 
 import msgspec
@@ -22,8 +21,8 @@ from aiohttp import web
 from engine.system.file_names import escaped
 from engine.system.guarded_thread import Guard
 from engine.system.reporting import Report
-from engine.values import BeatFeatures, ChannelFeatures
 from engine.web.monitor import MAX_LINES, Line, OscMonitor
+from engine.web.served import Served
 from engine.web.serving.sockets import Data, Send, WebSockets
 
 log = logging.getLogger(__name__)
@@ -73,23 +72,16 @@ class Outbound:
 
 
 class LiveFeed:
-    """Sends levels, beat, status and monitor to all browsers. Event loop only.
-
-    `features`, `beat` and `status` are called only while a browser is connected.
-    """
+    """Sends levels, beat, status and monitor to all browsers, which is all that reads them. Event loop only."""
 
     def __init__(
         self,
-        features: Callable[[], tuple[ChannelFeatures, ...]],
-        beat: Callable[[], BeatFeatures],
-        status: Callable[[], object],
+        served: Served,
         monitor: OscMonitor,
         sockets: WebSockets,
         report: Report,
     ) -> None:
-        self._features = features
-        self._beat = beat
-        self._status = status
+        self._served = served
         self._monitor = monitor
         self._sockets = sockets
         self._report = report
@@ -155,8 +147,8 @@ class LiveFeed:
 
     def tick(self, number: int) -> None:
         """Queue the messages that are due now for every browser. Called 20 times a second."""
-        channels = [{name: getattr(channel, name) for name in LEVELS} for channel in self._features()]
-        beat = self._beat()
+        channels = [{name: getattr(channel, name) for name in LEVELS} for channel in self._served.features()]
+        beat = self._served.dispatcher.feedback.beat
         self._put_all("levels", {"levels": channels, "beat": {name: getattr(beat, name) for name in BEAT}})
         if number % TICKS_A_MONITOR == 0 and any(browser.wants_osc for browser in self._browsers):
             lines, skipped = self._monitor.take()
@@ -164,7 +156,7 @@ class LiveFeed:
                 if browser.wants_osc and lines:
                     browser.put_lines(lines, skipped)
         if number % TICKS_A_STATUS == 0:
-            self._put_all("status", {"status": self._status()})
+            self._put_all("status", {"status": self._served.status()})
 
     def _put_all(self, kind: str, value: object) -> None:
         text = as_json(value)

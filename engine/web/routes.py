@@ -1,17 +1,16 @@
 """The URLs of the engine's page. Event loop only."""
 
 import zlib
-from collections.abc import Callable, Mapping
 
 import numpy as np
 from aiohttp import web
 
-from engine.params.preset_shelf import PresetPicture
 from engine.system.reporting import Report
-from engine.web.jpeg import encode_preview
 from engine.web.live import LiveFeed, as_json
 from engine.web.osc_query import OscQuery, attribute_of
 from engine.web.pictures import PictureStreams
+from engine.web.preview import encode_preview
+from engine.web.served import Served
 from engine.web.serving.access import Access
 from engine.web.serving.admission import Admission, add_headers
 from engine.web.serving.page_files import ONLY_OUR_SCRIPTS, PageFile, load_page
@@ -23,27 +22,23 @@ MAX_BODY_BYTES = 1024  # no request here has a body
 class Routes:
     def __init__(
         self,
+        served: Served,
         *,
         access: Access,
         sockets: WebSockets,
         pictures: PictureStreams,
         live: LiveFeed,
         osc_query: OscQuery,
-        status: Callable[[], object],
-        preset_pictures: Callable[[], Mapping[str, PresetPicture]],
-        shader_pictures: Callable[[], Mapping[str, np.ndarray]],
         cookie: str,
         report: Report,
     ) -> None:
         """`cookie`: the name of the browser's cookie for the token."""
+        self._served = served
         self._admission = Admission(access, cookie=cookie, report=report, is_osc=self._is_osc)
         self._sockets = sockets
         self._pictures = pictures
         self._live = live
         self._osc_query = osc_query
-        self._status = status
-        self._preset_pictures = preset_pictures
-        self._shader_pictures = shader_pictures
         self._page = load_page("engine.web")
 
     def build_app(self) -> web.Application:
@@ -86,27 +81,27 @@ class Routes:
         return _response_of(file)
 
     async def send_status(self, request: web.Request) -> web.Response:
-        return web.Response(text=as_json(self._status()), content_type="application/json")
+        return web.Response(text=as_json(self._served.status()), content_type="application/json")
 
     async def send_preset_pictures(self, request: web.Request) -> web.Response:
         """Send the version of each picture, by the name of its preset."""
-        versions = {name: picture.version for name, picture in self._preset_pictures().items()}
+        versions = {name: picture.version for name, picture in self._served.preset_pictures().items()}
         return web.Response(text=as_json(versions), content_type="application/json")
 
     async def send_preset_picture(self, request: web.Request) -> web.Response:
-        picture = self._preset_pictures().get(request.match_info["name"])
+        picture = self._served.preset_pictures().get(request.match_info["name"])
         if picture is None:
             raise web.HTTPNotFound(text="no preset of that name has a picture\n")
         return web.Response(body=picture.jpeg, content_type="image/jpeg")
 
     async def send_shader_pictures(self, request: web.Request) -> web.Response:
         """Send the names of the shaders that have a picture, each with a version."""
-        versions = {name: str(zlib.crc32(rgb.data)) for name, rgb in self._shader_pictures().items()}
+        versions = {name: str(zlib.crc32(rgb.data)) for name, rgb in self._served.shader_pictures().items()}
         return web.Response(text=as_json(versions), content_type="application/json")
 
     async def send_shader_picture(self, request: web.Request) -> web.Response:
         """Send the thumbnail of `?name=NAME`, which may contain a slash."""
-        rgb = self._shader_pictures().get(request.query.get("name", ""))
+        rgb = self._served.shader_pictures().get(request.query.get("name", ""))
         if rgb is None:
             raise web.HTTPNotFound(text="no shader of that name has been tested\n")
         rgba = np.dstack((rgb, np.full(rgb.shape[:2], 255, np.uint8)))

@@ -20,9 +20,7 @@ from engine.errors import MultiverseError
 from engine.render.context import MAX_MESSAGES_PER_PICTURE, load_message_pump
 from engine.system import power, win32
 from engine.system.power import kept_awake
-from engine.web.serving.connections import MAX_CONNECTIONS
-from engine.web.serving.listening import BACKLOG
-from engine.web.serving.web_thread import WebThread
+from engine.web.serving.web_thread import BACKLOG, MAX_CONNECTIONS, WebThread
 from tests.support.fake_win32 import FakeWindows
 
 NETNAME_DELETED = 64  # ERROR_NETNAME_DELETED (winerror.h)

@@ -8,7 +8,7 @@ import pytest
 
 from engine.control.server import OscServer
 from engine.errors import MultiverseError
-from engine.web.serving.listening import listen
+from engine.web.serving.web_thread import listen
 from tests.support.reserved_port import reserve_ports
 
 

@@ -17,7 +17,7 @@ from engine.control.query import QueryHub, QueryTree
 from engine.params import ParamStore
 from engine.system.clock import SystemClock
 from engine.values import ChannelFeatures
-from engine.web import PreviewTap, WebServer
+from engine.web import PreviewTap, Served, WebServer
 from tests.support.browsers import SHELL
 from tests.web.page_stage import House, Stage, Visit
 from tests.web.socket_client import SocketClient
@@ -70,14 +70,17 @@ class Stand:
         self.server = WebServer(
             options.pop("host", "127.0.0.1"),
             0,
-            taps=self.taps,
-            status=options.pop("status", Status),
-            preset_pictures=options.pop("preset_pictures", dict),
-            features=lambda: tuple(ChannelFeatures(rms=number / 4) for number in range(4)),
-            query=QueryTree(self.store),
-            hub=self.hub,
-            host_info=lambda address, own: {"NAME": "multiverse", "OSC_IP": address},
-            dispatcher=self.dispatcher,
+            Served(
+                taps=self.taps,
+                status=options.pop("status", Status),
+                features=lambda: tuple(ChannelFeatures(rms=number / 4) for number in range(4)),
+                preset_pictures=options.pop("preset_pictures", dict),
+                shader_pictures=options.pop("shader_pictures", dict),
+                tree=QueryTree(self.store),
+                hub=self.hub,
+                host_info=lambda address, own: {"NAME": "multiverse", "OSC_IP": address},
+                dispatcher=self.dispatcher,
+            ),
             report=report,
             **options,
         )

@@ -5,8 +5,7 @@ import json
 import pytest
 
 from engine.osc import decode_packet
-from engine.web.serving.access import is_loopback, new_token
-from engine.web.serving.hosts import is_our_origin
+from engine.web.serving.access import is_loopback, is_our_origin, new_token
 from tests.web.socket_client import Refused
 
 TOKEN = "an-other-token"

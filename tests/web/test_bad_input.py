@@ -122,7 +122,7 @@ def test_an_idle_connection_is_closed(serve, monkeypatch):
 
 
 def test_one_connection_too_many_is_refused_and_the_others_stay(serve, monkeypatch, wait_for, reports):
-    monkeypatch.setattr("engine.web.serving.connections.MAX_CONNECTIONS", 4)
+    monkeypatch.setattr("engine.web.serving.web_thread.MAX_CONNECTIONS", 4)
     stand = serve()
     live = stand.connect("/live")
     with contextlib.ExitStack() as silent:

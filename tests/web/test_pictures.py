@@ -218,7 +218,7 @@ def test_a_picture_that_cannot_be_encoded_is_skipped(serve, f_card, reports, wai
 
 
 def test_a_machine_that_cannot_encode_reports_it(serve, f_card, reports, wait_for, monkeypatch):
-    monkeypatch.setitem(sys.modules, "engine.web.jpeg", None)  # as on a system where OpenCV lacks a library
+    monkeypatch.setitem(sys.modules, "simplejpeg", None)  # as on a system where OpenCV lacks a library
     stand = serve(f_card(64, 48))
     stand.connect("/preview")
     wait_for(lambda: reports.keys.count("web") > 1, "word of more than one picture")

@@ -3,7 +3,7 @@
 import numpy as np
 
 from engine.web import PreviewTap, StillCamera
-from engine.web.encoder import EncoderThread
+from engine.web.preview import EncoderThread
 
 PICTURE = np.zeros((4, 4, 4), np.uint8)
 

@@ -3,22 +3,26 @@
 OSCQuery is a form of OSC, and its clients cannot send a token. So programs whose OSC is accepted may use OSCQuery, but
 nothing else, without a token.
 
-Four attacks are blocked. A page of another site whose host name resolves to this machine (DNS rebinding) sends a
-foreign Host. A page of another site that opens a WebSocket to this machine, which browsers allow, sends its own
-Origin. A page that embeds our pictures, or loads them just to use up the viewer limit, sends no Origin, but the
-browser marks the request as cross-site (Sec-Fetch-Site; W3C Fetch Metadata). Other machines on the network lack the
-token.
+Four attacks are blocked. A page of another site whose host name resolves to this machine (DNS rebinding) sends that
+name as Host, so only names that nobody else can own are accepted. A page of another site that opens a WebSocket to this
+machine, which browsers allow, sends its own Origin. A page that embeds our pictures, or loads them just to use up the
+viewer limit, sends no Origin, but the browser marks the request as cross-site (Sec-Fetch-Site; W3C Fetch Metadata).
+Other machines on the network lack the token.
 """
 
 import hmac
 import ipaddress
+import re
 import secrets
+import socket
+import zlib
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
-from engine.web.serving.hosts import is_our_host, is_our_origin
-
 TOKEN_BYTES = 16  # too long to guess, short enough for a small QR code
+MAX_LABEL_CHARACTERS = 63  # between two dots of a host name (RFC 1035, 2.3.4)
+
+_HOST = re.compile(r"(?:\[(?P<bracketed>[0-9A-Fa-f:.]+)\]|(?P<plain>[^:/?#@\[\]\s]+))(?::[0-9]*)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,12 +115,66 @@ def new_token() -> str:
 
 def is_loopback(peer: str) -> bool:
     """True if only programs on this machine can have this address."""
-    try:
-        address = ipaddress.ip_address(peer)
-    except ValueError:
+    address = _address(peer)
+    if address is None:
         return False
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return (mapped or address).is_loopback
+
+
+def is_our_host(header: str | None, *, bound_to: str, allowed: Collection[str] = ()) -> bool:
+    """True if this Host header is accepted.
+
+    `localhost`, loopback addresses and `allowed` always are. If `bound_to` is not a loopback address, so are all
+    addresses, this machine's own name, plain or with `.local`, and the name that mDNS announces.
+    """
+    name = _name_in(header or "").casefold().removesuffix(".")  # a final dot is optional (RFC 1034, 3.1)
+    if name in ("localhost", *(extra.casefold() for extra in allowed)):
+        return True
+    address = _address(name)
+    if address is not None and address.is_loopback:
+        return True
+    bound = _address(bound_to)
+    if bound is None or bound.is_loopback:
+        return False
+    own_name = socket.gethostname().casefold().removesuffix(".local")
+    return address is not None or name in (own_name, f"{own_name}.local", announced_host())
+
+
+def announced_host() -> str:
+    """The host name that mDNS announces: `multiverse-studio.local` on the machine `studio`.
+
+    Not the machine's own name, which the system may announce already. Has only letters, digits and hyphens, which every
+    resolver accepts (RFC 1123, 2.1); a name in another script is replaced by its checksum.
+    """
+    host = socket.gethostname().partition(".")[0]
+    plain = re.sub("[^a-z0-9]+", "-", host.casefold()).strip("-") or f"{zlib.crc32(host.encode()):08x}"
+    return f"multiverse-{plain}"[:MAX_LABEL_CHARACTERS].rstrip("-") + ".local"
+
+
+def is_our_origin(origin: str, *, host: str | None, allowed: Collection[str] = ()) -> bool:
+    """True if this Origin is accepted: the same host and port as in `host`, or one of `allowed`.
+
+    Unlike for Host, one of our names is not enough: anybody can serve a page at some address, and any program on this
+    machine can serve one at another port of localhost.
+    """
+    scheme, _, authority = origin.casefold().partition("://")
+    if scheme not in ("http", "https"):  # rejects "null" too, the origin of sandboxed pages, which any site can create
+        return False
+    return authority == (host or "").casefold() or _name_in(authority) in {extra.casefold() for extra in allowed}
+
+
+def _name_in(header: str) -> str:
+    """The host of `host:port`, without the brackets of IPv6; "" if malformed (RFC 3986, 3.2)."""
+    found = _HOST.fullmatch(header)
+    return (found["bracketed"] or found["plain"]) if found else ""
+
+
+def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(name)
+    except ValueError:
+        return None
 
 
 def _as_bytes(text: str) -> bytes:

@@ -1,24 +1,31 @@
-"""Runs a page's server on a thread with its own event loop."""
+"""Runs a page's server on a thread with its own event loop: listening socket, limit on connections, errors."""
 
 import asyncio
+import errno
 import logging
+import socket
 import ssl
 import sys
+import time
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from engine.control.sender import addresses_of, display_address
+from engine.errors import MultiverseError, PortTakenError
 from engine.system.guarded_thread import Guard, GuardedThread
+from engine.system.refused_port import refusal_reason
 from engine.system.reporting import Report
-from engine.web.serving.listening import BACKLOG, listen
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from engine.web.serving.connections import ConnectionLimit
-
 log = logging.getLogger(__name__)
 
+BACKLOG = 64
+MAX_CONNECTIONS = 128  # WebSockets and requests: macOS gives a program 256 open files
+HANDSHAKE_S = 5.0  # for TLS: a distant phone takes one second; a slower client only counts towards the limit
 IDLE_S = 20.0  # keep-alive: an idle connection is closed
 CLOSED_WITHIN_S = 5.0
 ENDED = "the page's server stopped"
@@ -67,9 +74,6 @@ class WebThread:
     async def _serve(self) -> None:
         # Imported here, on the web thread: importing aiohttp takes 0.2 s.
         from aiohttp import web
-
-        from engine.web.serving.connections import HANDSHAKE_S, ConnectionLimit
-        from engine.web.serving.request_errors import reporting_logger
 
         runner = web.AppRunner(
             self._build(),
@@ -124,3 +128,123 @@ async def _run_loop(times: int) -> None:
     """Let the event loop run this many times."""
     for _ in range(times):
         await asyncio.sleep(0)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open a listening socket. Raises MultiverseError, whose text names `--web`."""
+    option = f"--web {display_address(host, port)}"
+    try:
+        found = addresses_of(host, port, socket.SOCK_STREAM)
+    except OSError as error:
+        raise MultiverseError(f"{option}: no such host here ({error.strerror or error})") from None
+    family, kind, protocol, _, address = found[0]
+    listening = socket.socket(family, kind, protocol)
+    try:
+        # Elsewhere it lets a restarted server bind at once; on Windows it would let two servers share the port.
+        if sys.platform != "win32":
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(BACKLOG)
+    except OSError as error:
+        listening.close()
+        if error.errno == errno.EADDRINUSE:
+            raise PortTakenError(("--web", display_address(host, port))) from None
+        if error.errno == errno.EACCES:
+            reason = refusal_reason(error)
+            raise MultiverseError(f"{option}: {reason}; choose another with --web HOST:PORT") from None
+        raise MultiverseError(f"{option}: cannot listen there ({error.strerror or error})") from None
+    return listening
+
+
+class ConnectionLimit:
+    """Creates the protocol of each accepted connection, and refuses those above the limit. Event loop only."""
+
+    def __init__(self, answering: "web.Server", report: Report) -> None:
+        self._answering = answering
+        self._report = report
+        # Accepted, but not yet among the server's connections: a burst is accepted all at once, and TLS needs a
+        # handshake first. asyncio drops a failed handshake without a callback; before Python 3.11.8 the protocol then
+        # stays in a reference cycle (gh-109534), which may be collected minutes later.
+        self._pending: weakref.WeakSet[_Pending] = weakref.WeakSet()
+        self._sockets: weakref.WeakKeyDictionary[asyncio.Transport, Any] = weakref.WeakKeyDictionary()
+        """Transport -> its socket."""
+        self._is_shut = False
+
+    def __call__(self) -> asyncio.Protocol:
+        if self._is_shut:
+            return _Closed()
+        if len(self._answering.connections) + self._count_pending() >= MAX_CONNECTIONS:
+            self._report("web connections", f"page: {MAX_CONNECTIONS} connections are open; another is refused")
+            return _Closed()
+        pending = _Pending(self._arrive)
+        self._pending.add(pending)
+        return pending
+
+    def shut(self) -> None:
+        """Abort all connections, including those still being accepted, without waiting for their buffers."""
+        self._is_shut = True
+        for transport, connection in list(self._sockets.items()):
+            transport.abort()
+            with suppress(OSError):  # abort does nothing to a TLS transport that was closed twice
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def _count_pending(self) -> int:
+        """Number of connections still being made: asyncio gives up a handshake after `HANDSHAKE_S`."""
+        since_s = time.monotonic() - HANDSHAKE_S
+        return sum(pending.began_s >= since_s for pending in self._pending)
+
+    def _arrive(self, pending: "_Pending", transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._pending.discard(pending)
+        if self._is_shut:
+            transport.abort()
+            return
+        self._sockets[transport] = transport.get_extra_info("socket")
+        protocol = self._answering()
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+
+
+class _Pending(asyncio.Protocol):
+    """The protocol until the connection is made."""
+
+    def __init__(self, arrive: Callable[["_Pending", asyncio.BaseTransport], None]) -> None:
+        self.began_s = time.monotonic()
+        self._arrive = arrive
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._arrive(self, transport)
+
+
+class _Closed(asyncio.Protocol):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        transport.abort()
+
+
+def reporting_logger(report: Report) -> logging.Logger:
+    """A logger for aiohttp's server that passes each error to `report`, in one line."""
+    logger = logging.Logger("engine.web.http", logging.WARNING)
+    logger.addHandler(_Reporting(report))
+    return logger
+
+
+class _Reporting(logging.Handler):
+    """By default aiohttp logs a traceback for each failed request, and anybody can send garbage."""
+
+    def __init__(self, report: Report) -> None:
+        super().__init__()
+        self._report = report
+        self._has_failed = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        from aiohttp.http_exceptions import HttpProcessingError
+
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, HttpProcessingError):
+            self._report("web request", f"page: {record.getMessage()}: invalid HTTP")
+            return
+        if not self._has_failed:  # a bug in our code: log its traceback, once
+            self._has_failed = True
+            log.error("%s", record.getMessage(), exc_info=record.exc_info)
+        self._report("web", f"page: {record.getMessage()}: {error!r}")

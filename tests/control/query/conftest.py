@@ -14,7 +14,7 @@ from engine.control.query import QueryHub, QueryTree, host_info
 from engine.osc import Message, decode_packet, encode_message
 from engine.params import Cue, ParamStore
 from engine.system.clock import SystemClock
-from engine.web import WebServer
+from engine.web import Served, WebServer
 from tests.web.socket_client import SocketClient
 
 OSC_PORT = 9000
@@ -32,14 +32,15 @@ class Site:
         self.server = WebServer(
             "127.0.0.1",
             0,
-            taps={},
-            status=dict,
-            preset_pictures=dict,
-            features=tuple,
-            query=self.tree,
-            hub=self.hub,
-            host_info=self.host_info,
-            dispatcher=self.dispatcher,
+            Served(
+                taps={},
+                status=dict,
+                features=tuple,
+                tree=self.tree,
+                hub=self.hub,
+                host_info=self.host_info,
+                dispatcher=self.dispatcher,
+            ),
             report=report,
         )
         for part in (self.sending, self.server):

@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from engine.web.serving.hosts import announced_host, is_our_host
+from engine.web.serving.access import announced_host, is_our_host
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from engine.jobs.video.live.protocol import HEADER, REFERENCE, pack
 from engine.models.sd.painting import Painting
 from engine.models.sd.spec import ModelSpec
 from engine.models.sd.stage_pieces import StagePieces
-from engine.web.serving.connections import MAX_CONNECTIONS
+from engine.web.serving.web_thread import MAX_CONNECTIONS
 from tests.conftest import TinyModels
 from tests.jobs.video.live.client import LiveClient, card, frame
 from tests.jobs.video.live.conftest import Connect, Serve
@@ -355,7 +355,7 @@ def test_an_unfinished_handshake_counts_as_a_connection(
     request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("engine.web.serving.connections.HANDSHAKE_S", 2.0)
+    monkeypatch.setattr("engine.web.serving.web_thread.HANDSHAKE_S", 2.0)
     gc.disable()  # asyncio leaves a cycle of each (gh-109534), which a large program may collect minutes later
     request.addfinalizer(gc.enable)
     server = serve(certificate=certificate[0], key=certificate[1], token="sesame")

@@ -1,0 +1,34 @@
+"""The parts of the engine that its page shows."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engine.control import Dispatcher
+from engine.params.preset_shelf import PresetPicture
+from engine.values import ChannelFeatures
+from engine.web.preview import PreviewTap
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from engine.control.query import QueryHub, QueryTree
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """Everything that a `WebServer` serves. The functions are called on the web thread and must not block."""
+
+    taps: Mapping[str, PreviewTap]
+    """The available pictures by name: `main` and the run's extra pictures."""
+    status: Callable[[], object]
+    """Encoded with msgspec."""
+    features: Callable[[], tuple[ChannelFeatures, ...]]
+    preset_pictures: Callable[[], Mapping[str, PresetPicture]] = dict
+    shader_pictures: "Callable[[], Mapping[str, np.ndarray]]" = dict
+    """Thumbnails, (height, width, 3) uint8, by the shader's name."""
+    tree: "QueryTree"
+    hub: "QueryHub"
+    host_info: Callable[[str, tuple[str, int]], Mapping[str, object]]
+    """Called with the address of this machine that the client connected to, and the server's listening address."""
+    dispatcher: Dispatcher
