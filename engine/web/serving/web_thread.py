@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from engine.control.sender import addresses_of, display_address
+from engine.control.outgoing.sender import addresses_of, display_address
 from engine.errors import MultiverseError, PortTakenError
 from engine.system.guarded_thread import Guard, GuardedThread
 from engine.system.refused_port import refusal_reason
