@@ -11,7 +11,9 @@ Start with `open_audio` (open.py), which returns an `AudioInput` (input.py). The
 Everything is exported lazily: importing this package loads neither NumPy nor PortAudio nor libsndfile.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from engine.system.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from engine.audio.input import AudioInput, AudioStatus
@@ -21,16 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["AudioInput", "AudioSettings", "AudioStatus", "open_audio"]
 
 _HOMES = {
-    "AudioInput": "engine.audio.input",
-    "AudioSettings": "engine.audio.settings",
-    "AudioStatus": "engine.audio.input",
-    "open_audio": "engine.audio.open",
+    "AudioInput": "input",
+    "AudioSettings": "settings",
+    "AudioStatus": "input",
+    "open_audio": "open",
 }
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__ = lazy_names(__name__, _HOMES)
