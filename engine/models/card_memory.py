@@ -19,7 +19,6 @@ import psutil
 import torch
 
 from engine.errors import DeviceFullError
-from engine.models.cuda_card import card_uuid
 from engine.models.device_work import is_out_of_memory
 
 GIB = 2**30
@@ -143,3 +142,14 @@ def _earlier_claims(own: Path) -> Iterator[int]:
 
 def _gib(count: int) -> str:
     return f"{count / GIB:.1f} GiB"
+
+
+def card_uuid(device: str) -> str:
+    """The UUID of a CUDA device as NVML writes it, `GPU-...`, or "" if this process does not use CUDA yet.
+
+    A query would create a CUDA context, which takes hundreds of megabytes of the card's memory.
+    """
+    cuda: Any = torch.cuda  # torch.cuda is only partly annotated
+    if not cuda.is_initialized():
+        return ""
+    return f"GPU-{cuda.get_device_properties(device).uuid}"

@@ -6,12 +6,13 @@ import sys
 import time
 import warnings
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from engine.errors import DeviceFullError, DeviceLostError, ModelError, in_one_line
 from engine.system.graphics_card import CONTAINER_OPTION, NVIDIA, find_cards, is_container
@@ -414,3 +415,16 @@ class HostBuffers:
             buffer.copy_(tensor, non_blocking=True)
         self._wait()
         return tuple(buffer.numpy() for buffer in self._buffers)
+
+
+@torch.no_grad()
+def joined(tensors: Sequence[nn.Parameter]) -> Tensor:
+    """These tensors (N, ...), whose other sizes are equal, one below the other.
+
+    Each parameter becomes a part of the result and stays the same object: what changes it in place changes the result
+    too, captured graphs see it, and nothing is stored twice.
+    """
+    result = torch.cat(list(tensors))
+    for tensor, part in zip(tensors, torch.split(result, [len(each) for each in tensors]), strict=True):
+        tensor.data = part
+    return result

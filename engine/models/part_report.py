@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from engine.errors import ModelError
 from engine.models.libraries import require_libraries
-from engine.models.safetensors_header import Tensor
+from engine.models.weight_files import Tensor
 
 BYTES = {"float16": 2, "bfloat16": 2, "float32": 4}
 

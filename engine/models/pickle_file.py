@@ -20,7 +20,7 @@ from typing import IO, Any
 
 from engine.errors import ModelError
 from engine.models.not_a_model import AGAIN, not_a_model
-from engine.models.safetensors_header import Tensor
+from engine.models.weight_files import Tensor
 from engine.system.small_file import open_regular
 from engine.system.translate_errors import reason_of
 

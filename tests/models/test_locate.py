@@ -406,7 +406,7 @@ def test_a_broken_list_of_files_is_ignored(hub: Hub, broken: str) -> None:
 
 
 def test_the_environment_sets_the_cache_folder(tmp_path: Path) -> None:
-    code = "from engine.models.hub_cache import cache_folder; print(cache_folder())"
+    code = "from engine.models.locate import cache_folder; print(cache_folder())"
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGINGFACE_"))}
     for variable, folder in (
         ("HF_HUB_CACHE", tmp_path),

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.models.safetensors_header import read_header
 from engine.models.sd.plan.lora_file import examine_lora
-from engine.models.weight_files import weights_in
+from engine.models.weight_files import read_header, weights_in
 from tests.support.long_form import IS_SOAK
 from tests.support.replicas import true_size
 from tests.support.replicas.true_size import Shapes

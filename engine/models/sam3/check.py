@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from engine.models.part_report import Missing, PartReport, Report, counted_part
-from engine.models.safetensors_header import Tensor
 from engine.models.sam3.model_folder import Sam3Folder, find
 from engine.models.sam3.spec import SegmentationSpec
+from engine.models.weight_files import Tensor
 
 # Tensor name prefixes by part. In a folder with only the detector, names lack "detector_model.". Tensors that match no
 # prefix belong to the detector.

@@ -19,7 +19,7 @@ from diffusers.models.attention_processor import Attention, AttnProcessor2_0, IP
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine.models.joined_weights import joined
+from engine.models.device_work import joined
 from engine.models.sd.unet_parts import TextKeys
 
 

@@ -13,13 +13,14 @@ import numpy as np
 import torch
 
 from engine.errors import DeviceFullError
+from engine.models.card_memory import full_told
 from engine.models.device_work import DeviceCopies, HostBuffers, free_memory, is_out_of_memory, memory_mb
-from engine.models.sd.fates import latent_fates, merge_rerun
+from engine.models.sd.batch_stages import CallsFor, StagePieces, latent_fates, merge_rerun
 from engine.models.sd.latent_painter import LatentPainter, ReadPicture
+from engine.models.sd.load import load
 from engine.models.sd.overlap import paint_overlapped
 from engine.models.sd.painting import BLACK, GOOD, RERUN, Painting, Stage, accept_black_sources
-from engine.models.sd.plan.unet_fields import LATENT_CHANNELS
-from engine.models.sd.stage_pieces import CallsFor, StagePieces
+from engine.models.sd.plan.unet_config import LATENT_CHANNELS
 
 if TYPE_CHECKING:
     from engine.models.sd.model import DiffusionModel
@@ -218,3 +219,22 @@ class BatchPainter:
                 f"{self.model.spec.model}: pictures of {width} x {height}{batches} do not fit into the memory of "
                 f"{self.model.device}; use a smaller --batch or --scale"
             ) from None
+
+
+def load_stage(
+    painting: Painting,
+    stage: Stage,
+    device: str,
+    dtype: str,
+    width: int,
+    height: int,
+    *,
+    read_picture: ReadPicture | None = None,
+) -> BatchPainter:
+    """Load a painter for this stage: for encode and decode only the VAE, for process everything except the VAE.
+
+    ModelError in one line, DeviceFullError if memory is short. `read_picture`: see BatchPainter.
+    """
+    with full_told(painting.spec.model, device, dtype):
+        model = load(painting.spec, device, dtype, stage=stage, is_job=True)
+    return BatchPainter(model, painting, width, height, read_picture=read_picture, stage=stage)

@@ -12,11 +12,10 @@ from torch.overrides import TorchFunctionMode
 from engine.errors import ModelError
 from engine.models.device_work import uploaded
 from engine.models.graphs import nothing
-from engine.models.sd.coefficients import StepCoefficients, real_steps, step_coefficients
+from engine.models.sd.coefficients import SeededNoise, StepCoefficients, real_steps, step_coefficients
 from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.plan.sampler_choice import FEW_STEPS
 from engine.models.sd.plan.scheduler_config import ZERO_SNR_SCHEDULERS
-from engine.models.sd.seeded_noise import SeededNoise
 
 if TYPE_CHECKING:
     from engine.models.sd.conditioner import Cond

@@ -11,11 +11,11 @@ from engine.errors import ModelError
 from engine.models.sd.batch_schedule import BatchSchedule
 from engine.models.sd.conditioner import Cond, Conditioner
 from engine.models.sd.denoiser import ControlInput, Denoiser
-from engine.models.sd.lora_tags import Note, tagged_weights, with_tags
 from engine.models.sd.model import dropped_negative, unguided
 from engine.models.sd.outlines import edges
 from engine.models.sd.painting import Painting
 from engine.models.sd.pixels import fitted
+from engine.models.sd.prompt_syntax import Note, tagged_weights, with_tags
 
 if TYPE_CHECKING:
     from engine.models.device_work import DeviceCopies
@@ -54,7 +54,7 @@ class LatentPainter:
     def change(self, painting: Painting) -> None:
         """Use this Painting from now on. Recent texts and pictures are cached.
 
-        ModelError if the model does not support it. A prompt tag (`lora_tags`) sets the weight of its LoRA. LoRA
+        ModelError if the model does not support it. A prompt tag (`with_tags`) sets the weight of its LoRA. LoRA
         weights and the IP-Adapter's scale are state of the model: if several painters share it, call this before each
         batch.
         """

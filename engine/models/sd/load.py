@@ -13,22 +13,20 @@ from engine.models.card_memory import reserved
 from engine.models.device_work import dtype_named, in_fastest_layout
 from engine.models.locate import INDEX
 from engine.models.plain_config import notes_on
-from engine.models.pretrained import notes_of, one_line, pickle_notes, pretrained, quieten_libraries
+from engine.models.pretrained import notes_of, one_line, pickle_notes, pretrained, quieten_libraries, read_tokenizer
 from engine.models.sd.accelerators import accelerate, require_accelerator
 from engine.models.sd.coefficients import noise_table
+from engine.models.sd.file_weights import controlnet_notes, load_controlnet, load_vae_file, read, read_unet
 from engine.models.sd.model import DiffusionModel
 from engine.models.sd.painting import Stage
-from engine.models.sd.plan.choice import Decision
 from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.model_plan import ModelPlan, plan_model
+from engine.models.sd.plan.prediction import Decision
 from engine.models.sd.plan.sampler_choice import SamplerChoice
 from engine.models.sd.plan.single_file import CLASSES, TEXT_CLASSES, SingleFile
 from engine.models.sd.plan.vae_choice import VaeChoice
 from engine.models.sd.shapes import build
-from engine.models.sd.single_file_weights import read, read_unet
 from engine.models.sd.spec import ModelSpec
-from engine.models.sd.vae_loading import load_vae_file
-from engine.models.tokenizer_files import read_tokenizer
 
 log = logging.getLogger(__name__)
 
@@ -115,10 +113,10 @@ class _Loading:
 
     def _from_folder(self, folder: DiffusersFolder, vae: VaeChoice) -> dict[str, Any]:
         texts = [part for part in folder.parts if part in TEXT_CLASSES and self._has_unet]
-        return {
-            "unet": self._unet(folder) if self._has_unet else None,
+        return {  # small parts first, so that a broken one is told before the UNet is read
             "vae": self._vae(folder, vae) if self._has_vae else None,
             "text_encoders": tuple(self._part(folder, part, TEXT_CLASSES[part]) for part in texts),
+            "unet": self._unet(folder) if self._has_unet else None,
         }
 
     def _from_file(self, single: SingleFile, folder: DiffusersFolder, vae: VaeChoice) -> dict[str, Any]:
@@ -208,11 +206,10 @@ class _Loading:
             files = self.plan.embeddings
             model.embeddings = tuple(each for file in files for each in load_embeddings(file, self.device, self.dtype))
         if self.plan.controlnets:
-            from engine.models.sd.controlnet import load_controlnet
-
-            loaded = [load_controlnet(files, self.dtype) for files in self.plan.controlnets]
-            model.controlnets = tuple(self._placed(net) for net, _ in loaded)
-            model.notes += tuple(note for _, notes in loaded for note in notes)
+            model.controlnets = tuple(
+                self._placed(load_controlnet(files, self.dtype)) for files in self.plan.controlnets
+            )
+            model.notes += tuple(note for files in self.plan.controlnets for note in controlnet_notes(files))
         if self.plan.ip_adapter:
             from engine.models.sd.ip_adapter import IpAdapter
 

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from engine.models.device_work import bytes_of, weights_of
+from engine.models.sd.plan.model_plan import EMBEDDED_GUIDANCE
 from engine.models.sd.plan.sampler_name import TCD_ETA
-from engine.models.sd.plan.usual_settings import EMBEDDED_GUIDANCE
 from engine.models.sd.spec import ModelSpec
-from engine.models.sd.unet_parts import PLAIN, UnetParts
+from engine.models.sd.unet_parts import PLAIN, DeepCache, UnetParts
 
 if TYPE_CHECKING:
-    from engine.models.sd.deep_cache import DeepCache
     from engine.models.sd.ip_adapter import IpAdapter
     from engine.models.sd.lora import LoraSet
     from engine.models.sd.textual_inversion import Embedding
@@ -69,7 +68,7 @@ class DiffusionModel:
     text_weight: torch.Tensor | None = None
     """`attention.share_weights` of the UNet: parts of it are the weights of layers, so it needs no memory of its own.
     None: the UNet takes the text itself."""
-    deep_cache: "DeepCache | None" = None
+    deep_cache: DeepCache | None = None
     """Its `begin` must be called when a batch begins."""
     prediction_reason: str = ""
     """Why this prediction type was chosen, in a few words."""

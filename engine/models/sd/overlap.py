@@ -25,7 +25,7 @@ import numpy as np
 import torch
 
 from engine.models.device_work import DeviceCopies, StageClock, own_stream
-from engine.models.sd.stage_pieces import StagePieces
+from engine.models.sd.batch_stages import StagePieces
 
 IN_FLIGHT = 3  # batches, one in each stage
 

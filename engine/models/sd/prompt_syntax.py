@@ -1,8 +1,9 @@
-"""Parses prompts like A1111's web UI: weights in brackets, escapes, LoRA tags. Pure; does not load torch.
+"""Parses prompts like A1111's web UI: weights in brackets, escapes, LoRA tags. Does not load torch.
 
 `(text)` has weight 1.1, `[text]` 1/1.1, `(text:1.3)` 1.3; nested weights multiply; unclosed brackets extend to the end;
 a bracket after a backslash is literal (A1111, modules/prompt_parser.py, parse_prompt_attention). `<lora:name:0.8>` is
-removed from the text (modules/extra_networks.py).
+removed from the text (modules/extra_networks.py), and while the prompt is used, it overrides the weight of a LoRA that
+was loaded with the model. Names are file names, case-insensitive. If a LoRA is named twice, the last tag applies.
 
 Not supported, with a line in `notes`: prompt editing `[from:to:when]` and alternation `[a|b]` are read literally,
 including the brackets, at the surrounding weight; BREAK is a space, because there is only one chunk of tokens. A
@@ -10,8 +11,13 @@ backslash before any other character is kept; A1111 drops it. AND is an ordinary
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.models.sd.model import DiffusionModel
 
 ROUND = 1.1
 SQUARE = 1 / 1.1
@@ -194,3 +200,49 @@ def _number(text: str) -> float | None:
 
 def _within(value: float, limit: float) -> float:
     return max(-limit, min(limit, value))
+
+
+Note = Callable[[str, str], None]
+
+
+def tagged_weights(prompt: str, names: Sequence[str], note: Note) -> dict[int, float]:
+    """Weights of the LoRAs with a tag in the prompt, by their index in `names`.
+
+    `note(key, line)` is called for unknown names.
+    """
+    places = {name.lower(): place for place, name in enumerate(names)}
+    weights: dict[int, float] = {}
+    for tag in parse_prompt(prompt).loras:
+        place = places.get(tag.name.lower())
+        if place is None:
+            there = f"there are {', '.join(names)}" if names else "none was loaded"
+            note(
+                "lora",
+                f"<lora:{tag.name[:80]}>: no LoRA of that name, {there}; load it at start: --lora PATH, or "
+                "[[sd.loras]] in the configuration",
+            )
+        else:
+            weights[place] = tag.weight
+    return weights
+
+
+def with_tags(prompt: str, names: Sequence[str], weights: Sequence[float], note: Note) -> dict[str, float]:
+    """Weights of all LoRAs by name: from its tag, else from `weights` (in the order of `names`)."""
+    tags = tagged_weights(prompt, names, note)
+    return {name: tags.get(place, weight) for place, (name, weight) in enumerate(zip(names, weights, strict=True))}
+
+
+@contextmanager
+def tags_in_force(model: "DiffusionModel", prompt: str, note: Note) -> Iterator[None]:
+    """Apply the prompt's LoRA tags inside the `with` block, and restore the weights afterwards."""
+    names = () if model.loras is None else model.loras.names
+    tags = tagged_weights(prompt, names, note)
+    if model.loras is None or not tags:
+        yield
+        return
+    before = dict(model.loras.weights)
+    model.loras.set_weights({names[place]: weight for place, weight in tags.items()})
+    try:
+        yield
+    finally:
+        model.loras.set_weights(before)

@@ -27,10 +27,9 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from engine.models.graphs import nothing
-from engine.models.sd.coefficients import step_coefficients
+from engine.models.sd.coefficients import SeededNoise, step_coefficients
 from engine.models.sd.denoiser import ControlInput, Denoiser
-from engine.models.sd.plan.unet_fields import LATENT_CHANNELS
-from engine.models.sd.seeded_noise import SeededNoise
+from engine.models.sd.plan.unet_config import LATENT_CHANNELS
 
 if TYPE_CHECKING:
     from engine.models.sd.conditioner import Cond

@@ -14,7 +14,7 @@ from engine.errors import DeviceFullError, ModelError
 from engine.models.device_work import DeviceCopies
 from engine.models.graphs import GraphCalls
 from engine.models.sd import ModelSpec
-from engine.models.sd.batch_painter import BatchPainter
+from engine.models.sd.batch_painter import BatchPainter, load_stage
 from engine.models.sd.check import has_tiny_vae
 from engine.models.sd.conditioner import Conditioner
 from engine.models.sd.denoiser import Denoiser
@@ -23,7 +23,6 @@ from engine.models.sd.load import load
 from engine.models.sd.outlines import edges
 from engine.models.sd.painting import BLACK, GOOD, NOT_FINITE, RERUN, ControlUse, Painting, accept_black_sources
 from engine.models.sd.single import paint
-from engine.models.sd.stage_loading import load_stage
 from engine.sources.still import read_still
 from tests.conftest import TinyModels
 from tests.models.recorded_graphs import Recording

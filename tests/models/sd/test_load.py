@@ -284,7 +284,7 @@ def no_text_encoder(folder: Path) -> None:
         (refiner, "has no text_encoder; supported: Stable Diffusion .* hf download"),
         (other_texts, "its text_encoder is a ChatGLMModel"),
         (inpainting, "its UNet takes 9 channels"),
-        (cut_off, "truncated, [0-9]+ bytes are missing"),
+        (cut_off, "damaged or truncated"),
         (other_shapes, "unet: cannot be loaded"),
         (one_tensor_less, "unet: 1 tensors are missing or have another shape, the first is conv_in.bias"),
         (one_text_tensor_less, "text_encoder: 1 tensors are missing or have another shape"),

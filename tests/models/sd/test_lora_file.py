@@ -9,7 +9,6 @@ from diffusers import UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
 from engine.errors import ModelError
-from engine.models.safetensors_header import Tensor
 from engine.models.sd import ModelSpec
 from engine.models.sd.load import load
 from engine.models.sd.plan.lora_file import examine_lora
@@ -17,9 +16,9 @@ from engine.models.sd.plan.lora_names import places_in
 from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.model_plan import plan_model
 from engine.models.sd.plan.network_outline import outline_of_file, outline_of_folder
-from engine.models.sd.plan.original_names import diffusers_name
-from engine.models.sd.plan.original_text_names import ENCODERS, text_weights
+from engine.models.sd.plan.original_names import ENCODERS, diffusers_name, text_weights
 from engine.models.sd.plan.single_file import examine
+from engine.models.weight_files import Tensor
 from tests.support.replicas import loras
 from tests.support.replicas.replica import Shelf, Works, shelf_in
 from tests.support.tiny_models import tiny_text_encoder

@@ -12,18 +12,16 @@ from engine.errors import ModelError
 from engine.models.graphs import DirectCalls
 from engine.models.sd import ModelSpec
 from engine.models.sd.conditioner import Conditioner
-from engine.models.sd.controlnet import load_controlnet
 from engine.models.sd.denoiser import ControlInput, Denoiser
+from engine.models.sd.file_weights import _OLD_VAE_NAMES, load_controlnet, load_vae_file
 from engine.models.sd.load import latent_scale, load
 from engine.models.sd.pixels import Pixels
-from engine.models.sd.plan.controlnet_config import require_fit
-from engine.models.sd.plan.controlnet_file import examine_controlnet
+from engine.models.sd.plan.controlnet_file import examine_controlnet, require_fit
 from engine.models.sd.plan.ip_adapter_file import examine_ip_adapter
 from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.network_outline import NetworkOutline, outline_of_folder
 from engine.models.sd.plan.tensor_file import fill
 from engine.models.sd.plan.vae_choice import choose_vae
-from engine.models.sd.vae_loading import OLD_NAMES, load_vae_file
 from tests.models.sd.oracle import SIDE_PX, source_picture
 from tests.support.replicas import nets
 from tests.support.replicas.replica import Shelf, shelf_in
@@ -39,8 +37,7 @@ def outline_of(sd: Path | str) -> NetworkOutline:
 
 
 def controlnet_of(name: Path | str, sd: Path | str, dtype: torch.dtype = torch.float16) -> Any:
-    network, _ = load_controlnet(examine_controlnet(str(name), outline_of(sd)), dtype)
-    return network
+    return load_controlnet(examine_controlnet(str(name), outline_of(sd)), dtype)
 
 
 def assert_same(ours: Any, theirs: Any) -> None:
@@ -204,7 +201,7 @@ def test_a_vae_with_another_normalisation_is_refused(shelf: Shelf) -> None:
 
 def test_a_vae_file_with_the_old_names_of_diffusers_is_read(shelf: Shelf) -> None:
     vae = nets.tiny_vae()
-    old = {new: name for name, new in OLD_NAMES.items()}
+    old = {new: name for name, new in _OLD_VAE_NAMES.items()}
     tensors = {}
     for name, tensor in vae.state_dict().items():
         for new in old if ".attentions." in name else ():

@@ -6,14 +6,12 @@ from typing import Any
 
 import pytest
 
-from engine.models.sd.plan.choice import Decision
-from engine.models.sd.plan.file_prediction import FilePrediction
 from engine.models.sd.plan.lora_file import LoraFile
 from engine.models.sd.plan.model_folder import DiffusersFolder
-from engine.models.sd.plan.name_notes import name_notes, rival_note
-from engine.models.sd.plan.prediction import choose_prediction
+from engine.models.sd.plan.prediction import Decision, FilePrediction
 from engine.models.sd.plan.sampler_choice import SamplerChoice, choose_sampler
-from engine.models.sd.plan.sampler_name import predicts_picture, sampler_named
+from engine.models.sd.plan.sampler_name import name_notes, predicts_picture, rival_note, sampler_named
+from engine.models.sd.plan.scheduler_config import choose_prediction
 from engine.models.sd.plan.single_file import SingleFile
 
 CHECKPOINTS = {

@@ -13,14 +13,13 @@ from typing import Any
 
 from engine.errors import ModelError
 from engine.models import locate
+from engine.models.locate import published_name
 from engine.models.pickle_file import pickle_note
 from engine.models.plain_config import CONFIG, read_config
-from engine.models.safetensors_header import Tensor
-from engine.models.sd.plan.extras import published_name
 from engine.models.sd.plan.families import FAMILIES, TEXT_WIDTHS, made_for_another
 from engine.models.sd.plan.network_outline import NetworkOutline
 from engine.models.sd.plan.tensor_file import headers_of, weights_of
-from engine.models.weight_files import Weights, weights_in
+from engine.models.weight_files import Tensor, Weights, weights_in
 
 PUBLISHED = "h94/IP-Adapter"
 ENCODER = "image_encoder"

@@ -6,13 +6,11 @@ Does not load torch.
 from dataclasses import dataclass
 from typing import Any
 
-from engine.models.safetensors_header import Tensor
 from engine.models.sd.plan.model_folder import DiffusersFolder
-from engine.models.sd.plan.original_names import by_diffusers_names
-from engine.models.sd.plan.original_text_names import ENCODERS, text_weights
+from engine.models.sd.plan.original_names import ENCODERS, by_diffusers_names, text_weights
 from engine.models.sd.plan.single_file import SingleFile
 from engine.models.sd.plan.tensor_file import headers_of
-from engine.models.weight_files import Weights
+from engine.models.weight_files import Tensor, Weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

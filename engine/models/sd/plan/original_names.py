@@ -1,13 +1,18 @@
-"""Maps the UNet tensor names of Stable Diffusion's original code to diffusers' names. Does not load torch.
+"""Maps tensor names of Stable Diffusion's original code to those of diffusers and transformers. Does not load torch.
 
-The original code numbers all blocks consecutively: with L resnets in a down block, `input_blocks` 0 is the first
-convolution, then each block has L entries plus one that halves the size; in `output_blocks` each block has L + 1
+The original code numbers all blocks of a UNet consecutively: with L resnets in a down block, `input_blocks` 0 is the
+first convolution, then each block has L entries plus one that halves the size; in `output_blocks` each block has L + 1
 entries.
+
+The text encoder of SD 1.5 and the first one of XL have names of transformers after a prefix; that of SD 2.x and the
+second one of XL have OpenCLIP names, which join the three projections of its attention.
 """
 
 import re
 from collections.abc import Mapping
 from typing import TypeVar
+
+from engine.models.weight_files import Tensor
 
 Held = TypeVar("Held")
 UNET = "model.diffusion_model."
@@ -123,3 +128,58 @@ def _resnet(tail: str) -> str:
         if tail.startswith(start):
             return ours + tail.removeprefix(start)
     return tail
+
+
+ENCODERS = (("cond_stage_model.", "conditioner.embedders.0."), ("conditioner.embedders.1.",))
+"""Prefixes of the first and second encoder's tensors: SD, XL."""
+_TRANSFORMERS, _OPEN_CLIP = "transformer.", "model."
+_TEXT_BLOCK = re.compile(r"transformer\.resblocks\.(\d+)\.(.+)")
+_OPEN_CLIP_NAMES = {
+    "token_embedding.weight": "embeddings.token_embedding.weight",
+    "positional_embedding": "embeddings.position_embedding.weight",
+    "ln_final.weight": "final_layer_norm.weight",
+    "ln_final.bias": "final_layer_norm.bias",
+    "text_projection": "text_projection.weight",
+}
+_IN_BLOCK = {
+    "attn.out_proj.weight": "self_attn.out_proj.weight",
+    "mlp.c_fc.weight": "mlp.fc1.weight",
+    "mlp.c_proj.weight": "mlp.fc2.weight",
+    "ln_1.weight": "layer_norm1.weight",
+    "ln_1.bias": "layer_norm1.bias",
+    "ln_2.weight": "layer_norm2.weight",
+    "ln_2.bias": "layer_norm2.bias",
+}
+_JOINED = "attn.in_proj_weight"
+
+
+def text_weights(tensors: Mapping[str, Tensor], starts: tuple[str, ...], layers: int | None) -> dict[str, Tensor]:
+    """Weights of the encoder whose names begin with one of `starts`.
+
+    For OpenCLIP only the first `layers` layers (None: all), because SD 2.x omits the last one.
+    """
+    found: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        start = next((start for start in starts if name.startswith(start)), None)
+        if start is None:
+            continue
+        rest = name.removeprefix(start)
+        if rest.startswith(_TRANSFORMERS):
+            found[rest.removeprefix(_TRANSFORMERS).removeprefix("text_model.")] = tensor
+        elif rest.startswith(_OPEN_CLIP):
+            found |= _of_open_clip(rest.removeprefix(_OPEN_CLIP), tensor, layers)
+    return found
+
+
+def _of_open_clip(name: str, tensor: Tensor, layers: int | None) -> dict[str, Tensor]:
+    block = _TEXT_BLOCK.fullmatch(name)
+    if block is None:
+        return {_OPEN_CLIP_NAMES[name]: tensor} if name in _OPEN_CLIP_NAMES else {}
+    number, tail = int(block[1]), block[2]
+    if layers is not None and number >= layers:
+        return {}
+    layer = f"encoder.layers.{number}"
+    if tail == _JOINED:
+        part = Tensor(tensor.dtype, (tensor.shape[0] // 3, *tensor.shape[1:]))
+        return {f"{layer}.self_attn.{letter}_proj.weight": part for letter in "qkv"}
+    return {f"{layer}.{_IN_BLOCK[tail]}": tensor} if tail in _IN_BLOCK else {}

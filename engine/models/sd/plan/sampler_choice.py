@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.errors import ModelError
-from engine.models.sd.plan.choice import ASKED, Decision
 from engine.models.sd.plan.lora_file import LoraFile
 from engine.models.sd.plan.model_folder import DiffusersFolder
+from engine.models.sd.plan.prediction import ASKED, Decision
 from engine.models.sd.plan.sampler_name import TCD_ETA, NamedSampler, sampler_named
 from engine.models.sd.plan.single_file import SingleFile
 

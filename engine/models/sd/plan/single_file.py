@@ -8,16 +8,16 @@ from pathlib import Path
 from engine.errors import ModelError
 from engine.models import locate
 from engine.models.pickle_file import pickle_note
-from engine.models.safetensors_header import Tensor
-from engine.models.sd.plan.checkpoint_header import read_checkpoint_header
 from engine.models.sd.plan.families import FAMILIES, SUPPORTED, TAESD, made_for_another
-from engine.models.sd.plan.file_kinds import kind_of, unet_alone
-from engine.models.sd.plan.file_prediction import FilePrediction, file_prediction
 from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.original_names import UNET, modern_name
+from engine.models.sd.plan.other_models import kind_of, unet_alone
+from engine.models.sd.plan.prediction import FilePrediction, file_prediction
 from engine.models.sd.plan.quantized import Quantized, quantized_in
 from engine.models.sd.plan.sampler_name import sampler_named
-from engine.models.sd.plan.unet_layout import require_same_blocks, require_whole
+from engine.models.sd.plan.tensor_file import read_checkpoint_header
+from engine.models.sd.plan.unet_config import require_same_blocks
+from engine.models.weight_files import Tensor
 
 SD_2_OWNERS = ("sd2-community", "stabilityai")
 """Stability removed its SD 2.x repositories in November 2025; the first is a mirror (huggingface/optimum-habana pull
@@ -194,7 +194,6 @@ def require_described(single: SingleFile, folder: DiffusersFolder) -> None:
             FAMILIES[single.family],
             f"put a diffusers folder of this model (JSON and tokenizer only) at {single.folder_beside}",
         )
-    require_whole(str(single.path), single.tensors, single.stored)
     require_same_blocks(str(single.path), single.family, single.tensors, folder.unet)
     for part, start in PARTS[single.family].items():
         held = {name.removeprefix(start): tensor for name, tensor in single.tensors.items() if name.startswith(start)}

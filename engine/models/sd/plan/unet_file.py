@@ -11,18 +11,17 @@ from typing import Any
 
 from engine.errors import ModelError
 from engine.models import locate
+from engine.models.locate import published_name
 from engine.models.plain_config import CONFIG, read_config
-from engine.models.sd.plan.checkpoint_header import read_checkpoint_header
-from engine.models.sd.plan.extras import published_name
 from engine.models.sd.plan.families import FAMILIES, made_for_another
-from engine.models.sd.plan.file_kinds import kind_of
-from engine.models.sd.plan.file_prediction import file_prediction
 from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.original_names import UNET, by_diffusers_names, original_name
-from engine.models.sd.plan.part_shapes import require_shapes
+from engine.models.sd.plan.other_models import kind_of
+from engine.models.sd.plan.prediction import file_prediction
 from engine.models.sd.plan.quantized import quantized_in
 from engine.models.sd.plan.single_file import CLASSES, SingleFile, family_in
-from engine.models.sd.plan.unet_layout import require_same_blocks, require_whole
+from engine.models.sd.plan.tensor_file import read_checkpoint_header
+from engine.models.sd.plan.unet_config import require_same_blocks
 from engine.models.weight_files import weights_in
 
 PREFIXES = (UNET, "diffusion_model.", "unet.", "")
@@ -87,9 +86,7 @@ def with_unet(folder: DiffusersFolder, unet: SingleFile, config: Mapping[str, An
     tensors = by_diffusers_names(unet.tensors, _layers(config or folder.unet))
     guided = tensors.get(_GUIDANCE_INPUT)
     changed = folder.with_unet(config or folder.unet | {"time_cond_proj_dim": guided.shape[1] if guided else None})
-    require_whole(what, unet.tensors, unet.stored)
     require_same_blocks(what, unet.family, unet.tensors, changed.unet)
-    require_shapes(what, CLASSES["unet"], changed.unet, tensors)
     return changed
 
 

@@ -9,9 +9,9 @@ import torch
 
 from engine.errors import DeviceFullError
 from engine.jobs.video.live.live_painter import LivePainter
+from engine.models.sd.batch_stages import StagePieces
 from engine.models.sd.painting import Painting
 from engine.models.sd.spec import ModelSpec
-from engine.models.sd.stage_pieces import StagePieces
 from tests.jobs.video.live.client import card
 
 

@@ -23,9 +23,9 @@ import torch
 from engine.errors import ModelError, PortTakenError, UsageError
 from engine.jobs.video.live import LiveServer, painting_threads, serve_live
 from engine.jobs.video.live.protocol import HEADER, REFERENCE, pack
+from engine.models.sd.batch_stages import StagePieces
 from engine.models.sd.painting import Painting
 from engine.models.sd.spec import ModelSpec
-from engine.models.sd.stage_pieces import StagePieces
 from engine.web.serving.connections import MAX_CONNECTIONS
 from tests.conftest import TinyModels
 from tests.jobs.video.live.client import LiveClient, card, frame
