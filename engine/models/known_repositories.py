@@ -108,7 +108,7 @@ MOVED: Final = {
 November 2025: https://github.com/huggingface/diffusers/issues/12874, https://github.com/Nerogar/OneTrainer/pull/1140"""
 UNREADABLE: Final = {
     "facebook/sam3.1": "is published for Meta's own code alone (sam3.1_multiplex.pt), transformers cannot read it; "
-    "take facebook/sam3",
+    "take facebook/sam3"
 }
 """Repositories that cannot be loaded, and what to use instead."""
 

@@ -51,19 +51,15 @@ def cache_folder() -> Path:
 
 
 def newest_snapshot(hub_id: str, file: str = "") -> CacheSnapshot | None:
-    """The best snapshot of `owner/name` that contains `file` ("": any file), or None.
-
-    Prefers complete ones, then main, then the newest. A link whose target was deleted is not a file.
-    """
+    """The best snapshot of `owner/name` that contains `file` ("": any file), or None. Prefers complete ones, then main,
+    then the newest. A link whose target was deleted is not a file."""
     found = [each for each in _snapshots(hub_id) if _holds(each.folder, file)]
     return max(found, key=lambda each: (_is_whole(each.folder), each.is_main, _modified_s(each.folder)), default=None)
 
 
 def listing(hub_id: str) -> dict[str, int]:
-    """Sizes in bytes of all files of the repository, by path; empty if the cache has no list of them.
-
-    huggingface_hub 2 keeps this list beside the files that it fetched (`trees/COMMIT.json`).
-    """
+    """Sizes in bytes of all files of the repository, by path; empty if the cache has no list of them. huggingface_hub 2
+    keeps this list beside the files that it fetched (`trees/COMMIT.json`)."""
     snapshot = newest_snapshot(hub_id)
     if snapshot is None:
         return {}
@@ -158,11 +154,9 @@ _GATED_STEPS = "accept its licence on {page}, then `hf auth login`, then: "
 
 
 def find(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> Path:
-    """The file or folder called `name`: a path, or `owner/name[/file]` in the Hugging Face cache.
-
-    ModelError if there is none, with the command that fetches `files` (patterns) from the Hub. Nothing is downloaded
-    automatically: gigabytes at the wrong moment would disturb a live show.
-    """
+    """The file or folder called `name`: a path, or `owner/name[/file]` in the Hugging Face cache. ModelError if there
+    is none, with the command that fetches `files` (patterns) from the Hub. Nothing is downloaded automatically:
+    gigabytes at the wrong moment would disturb a live show."""
     if not name:
         raise ModelError("the model name is empty")
     path, mode = _stated(name)
@@ -246,10 +240,8 @@ def fetch_command(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> str:
 
 
 def download_command(name: str, files: tuple[str, ...]) -> str:
-    """`fetch_command`, followed by size and page, and preceded by the steps for a gated repository.
-
-    The size is exact if the cache has the repository's list of files, else "about" the known size, or omitted.
-    """
+    """`fetch_command`, followed by size and page, and preceded by the steps for a gated repository. The size is exact
+    if the cache has the repository's list of files, else "about" the known size, or omitted."""
     parts = _HUB_NAME.fullmatch(name)
     if parts is None:
         return ""
@@ -268,10 +260,8 @@ def shown_size(size_mb: float) -> str:
 
 
 def _wanted(hub_id: str, file: str, files: tuple[str, ...]) -> tuple[tuple[str, ...], float]:
-    """Patterns of the files to fetch, and their size in MB, 0 if unknown.
-
-    From the repository's own list of files if the cache has it, else from `known_repositories`, else `files`.
-    """
+    """Patterns of the files to fetch, and their size in MB, 0 if unknown. From the repository's own list of files if
+    the cache has it, else from `known_repositories`, else `files`."""
     there, about = listing(hub_id), known(hub_id)
     if file and Path(file).suffix:
         return (file,), _size_mb(there, (file,)) or about.files.get(file, 0)
@@ -290,10 +280,8 @@ def _wanted(hub_id: str, file: str, files: tuple[str, ...]) -> tuple[tuple[str, 
 
 
 def _smallest(there: dict[str, int]) -> tuple[str, ...]:
-    """Patterns for the smallest set of these files that is a model, or one part of it; () if there is none.
-
-    Half precision before full, safetensors before pickles, as `weight_files.weights_in` searches.
-    """
+    """Patterns for the smallest set of these files that is a model, or one part of it; () if there is none. Half
+    precision before full, safetensors before pickles, as `weight_files.weights_in` searches."""
     if INDEX in there:
         parts = [f"{part}/" for part in _PARTS if any(path.startswith(f"{part}/") for path in there)]
     else:
@@ -325,10 +313,8 @@ def _size_mb(there: dict[str, int], patterns: tuple[str, ...]) -> float:
 
 
 def cached(hub_id: str, file: str = "") -> Path | None:
-    """The folder of the best snapshot of `owner/name` that holds `file`, or None.
-
-    Chosen by `newest_snapshot`. A renamed repository is searched under both names.
-    """
+    """The folder of the best snapshot of `owner/name` that holds `file`, or None. Chosen by `newest_snapshot`. A
+    renamed repository is searched under both names."""
     snapshot = newest_snapshot(hub_id, file)
     if snapshot is None and hub_id in MOVED:
         snapshot = newest_snapshot(MOVED[hub_id], file)
@@ -353,10 +339,8 @@ def revision_notes(name: str) -> tuple[str, ...]:
 
 def how_to_get(name: str) -> str:
     """The end of an error message, "; fetch it: ...", for an id whose files are incomplete; "" for a user's own folder.
-
     If the repository's file list is unknown, this names all kinds of weights it may have, because the files that `find`
-    suggests first were not enough.
-    """
+    suggests first were not enough."""
     parts = _HUB_NAME.fullmatch(name)
     if parts is None or Path(name).expanduser().exists():
         return ""

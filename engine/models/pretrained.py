@@ -170,10 +170,8 @@ def pretrained(kind: str, path: Path, subfolder: str, dtype: torch.dtype, what: 
 
 
 def architecture(kind: Any, config_json: Mapping[str, Any], what: str) -> Any:
-    """A configuration of the transformers class `kind`, with only those keys that describe the network's shape.
-
-    A nested configuration always gets the default class of its key. ModelError in one line.
-    """
+    """A configuration of the transformers class `kind`, with only those keys that describe the network's shape. A
+    nested configuration always gets the default class of its key. ModelError in one line."""
     from transformers import PreTrainedConfig
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 

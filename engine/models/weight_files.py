@@ -36,9 +36,7 @@ class Weights:
 
 def weights_in(folder: Path, *, wants_half: bool = False) -> Weights | None:
     """The weight files of a folder, or None. Prefers safetensors to pickles, and half precision if `wants_half`.
-
-    ModelError if an index lists a file that is missing.
-    """
+    ModelError if an index lists a file that is missing."""
     for suffix in ("safetensors", "bin"):
         for variant in ("fp16", None) if wants_half else (None, "fp16"):
             middle = f".{variant}" if variant else ""
@@ -99,10 +97,8 @@ def read_metadata(file: Path) -> dict[str, str]:
 
 
 def read_stored(file: Path, name: str) -> tuple[str, bytes]:
-    """The dtype of one tensor and its stored bytes, little-endian; errors as in `read_header`.
-
-    Not by the library, which has no bfloat16 without torch.
-    """
+    """The dtype of one tensor and its stored bytes, little-endian; errors as in `read_header`. Not by the library,
+    which has no bfloat16 without torch."""
     with _opened(file), open_regular(file) as stream:
         length = int.from_bytes(stream.read(_LENGTH_BYTES), "little")
         entry = parse_json(stream.read(length))[name]

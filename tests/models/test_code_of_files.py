@@ -252,11 +252,7 @@ def test_the_index_next_to_a_single_file_selects_no_classes(
         ("text_encoder", {"quantization_config": {"quant_method": "bitsandbytes"}}, "quantized"),
         ("vae", {"quantization_config": {"quant_method": "torchao"}}, "quantized"),
         ("text_encoder", {"hidden_act": "xielu"}, "hidden_act is 'xielu'; supported:"),
-        (
-            "text_encoder",
-            {"hidden_size": 65_536, "intermediate_size": 262_144},
-            "its text_encoder makes 65536",
-        ),
+        ("text_encoder", {"hidden_size": 65_536, "intermediate_size": 262_144}, "its text_encoder makes 65536"),
         ("unet", {"block_out_channels": [16_384, 32_768]}, "another shape|its files have"),
         ("unet", {"time_embedding_dim": 20_000_000}, "asks for .* weights, its files have"),
         ("scheduler", {"trained_betas": "all"}, "scheduler: cannot be loaded"),

@@ -239,11 +239,7 @@ def test_weights_in_shards_are_fetched_by_one_pattern(hub: Hub) -> None:
 
 @pytest.mark.parametrize(
     ("hub_id", "files", "mb"),
-    [
-        ("lllyasviel/control_v11p_sd15_canny", CANNY, 723),
-        ("madebyollin/taesd", TAESD, 10),
-        ("artist/net", TAESD, 10),
-    ],
+    [("lllyasviel/control_v11p_sd15_canny", CANNY, 723), ("madebyollin/taesd", TAESD, 10), ("artist/net", TAESD, 10)],
 )
 def test_one_part_is_fetched_once_and_not_in_every_format(
     hub: Hub, hub_id: str, files: dict[str, float], mb: float

@@ -25,7 +25,7 @@ import torch
 
 from engine.errors import ModelError
 from engine.models.compiling import CompilingThread, compiled, require_compiler
-from engine.models.graphs import SMALL_KEPT, Calls, CompiledCalls, always, calls_for, nothing
+from engine.models.graphs import SMALL_KEPT, Calls, DirectCalls, always, calls_for, nothing
 from engine.models.sd.spec import ACCELERATORS, REMOVED_ACCELERATORS, ModelSpec
 from engine.models.sd.unet_parts import PIECES, DeepCache, UnetParts, whole
 
@@ -65,14 +65,12 @@ def accelerate(model: "DiffusionModel") -> None:
 def unet_calls(
     model: "DiffusionModel", before_slow: Callable[[], None] = nothing, may_capture: Callable[[], bool] = always
 ) -> Calls:
-    """The Calls for the UNet's parts: captured graphs on CUDA, direct calls elsewhere and with DeepCache.
-
-    `before_slow` is called before the slow work that is done once for each shape; for `may_capture` see `GraphCalls`.
-    """
+    """The Calls for the UNet's parts: captured graphs on CUDA, direct calls elsewhere and with DeepCache. `before_slow`
+    is called before the slow work that is done once for each shape; for `may_capture` see `GraphCalls`."""
     name = model.spec.accelerator
     if name == "none" or (name == "inductor" and model.device.type == "cuda"):
         return calls_for(model.device, before_slow, may_capture, small_kept=SMALL_KEPT)
-    return CompiledCalls(before_slow)
+    return DirectCalls(before_slow)
 
 
 def compiling_beside(model: "DiffusionModel", tell: Callable[[str], None]) -> CompilingThread | None:

@@ -44,9 +44,7 @@ class BatchPainter:
         calls: CallsFor | None = None,
     ) -> None:
         """`read_picture` reads the IP-Adapter's picture file. `stage`: the stage for which the model was loaded.
-
-        `calls(device)` runs the parts of the model; by default graphs on CUDA.
-        """
+        `calls(device)` runs the parts of the model; by default graphs on CUDA."""
         self.model = model
         self.notes: list[str] = []
         """Messages for the user, one line each."""
@@ -120,10 +118,8 @@ class BatchPainter:
         self._pieces.seconds.forget()
 
     def encode(self, rgb: np.ndarray) -> torch.Tensor:
-        """Encode (B, height, width, 3) uint8 to latents (B, 4, height / 8, width / 8) float32 on the device.
-
-        On CUDA the latents must be fetched before the next call.
-        """
+        """Encode (B, height, width, 3) uint8 to latents (B, 4, height / 8, width / 8) float32 on the device. On CUDA
+        the latents must be fetched before the next call."""
         self._pieces.seconds.read()
         with self._in_memory(len(rgb)):
             z = self._pieces.encode(rgb, self._uploads)
@@ -145,10 +141,8 @@ class BatchPainter:
         return painted, fates
 
     def decode_judged(self, z: torch.Tensor, fates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Decode to (B, height, width, 3) uint8 on the host; update the `fates` (B,) returned by `process`.
-
-        The caller passes them to `accept_black_sources` with the source pictures.
-        """
+        """Decode to (B, height, width, 3) uint8 on the host; update the `fates` (B,) returned by `process`. The caller
+        passes them to `accept_black_sources` with the source pictures."""
         with self._in_memory(len(z)):
             pixels, own = self._decoded(z)
             is_new = (own != GOOD) & ((fates == GOOD) | (fates == RERUN))
@@ -165,10 +159,8 @@ class BatchPainter:
             return self._settled(rgb, pixels, fates)
 
     def paint_stream(self, batches: Iterator[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Paint batch after batch, in order. On CUDA several batches are in flight at once.
-
-        A batch must not be changed until its result has arrived, and no other method may be called in the meantime.
-        """
+        """Paint batch after batch, in order. On CUDA several batches are in flight at once. A batch must not be changed
+        until its result has arrived, and no other method may be called in the meantime."""
         if self.model.device.type != "cuda":
             yield from map(self.paint, batches)
             return
@@ -232,9 +224,7 @@ def load_stage(
     read_picture: ReadPicture | None = None,
 ) -> BatchPainter:
     """Load a painter for this stage: for encode and decode only the VAE, for process everything except the VAE.
-
-    ModelError in one line, DeviceFullError if memory is short. `read_picture`: see BatchPainter.
-    """
+    ModelError in one line, DeviceFullError if memory is short. `read_picture`: see BatchPainter."""
     with full_told(painting.spec.model, device, dtype):
         model = load(painting.spec, device, dtype, stage=stage, is_job=True)
     return BatchPainter(model, painting, width, height, read_picture=read_picture, stage=stage)

@@ -82,10 +82,8 @@ class StagePieces:
             return self._latents.controls(rgb, uploads)
 
     def decode(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Decode to (B, height, width, 3) uint8, and (B,) uint8 GOOD, NOT_FINITE or BLACK, both on the device.
-
-        They may be in buffers that the next call overwrites.
-        """
+        """Decode to (B, height, width, 3) uint8, and (B,) uint8 GOOD, NOT_FINITE or BLACK, both on the device. They may
+        be in buffers that the next call overwrites."""
         with self.seconds.of("decode"):
             done = self._decode_calls.run(("decode", z.shape), (self._decode,), {"z": z})
             return done["rgb"], done["fates"]

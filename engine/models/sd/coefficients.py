@@ -76,10 +76,8 @@ def x0_weights(abar: torch.Tensor, prediction_type: str) -> tuple[torch.Tensor, 
 
 
 def boundary(timesteps: torch.Tensor, scaling: float = TIMESTEP_SCALING) -> tuple[torch.Tensor, torch.Tensor]:
-    """(c_skip, c_out) float64 of a consistency model (LCM): denoised = c_skip sample + c_out x0; 1 and 0 at t = 0.
-
-    With a scaling of 10 c_skip is below 1e-5 from the first table entry on.
-    """
+    """(c_skip, c_out) float64 of a consistency model (LCM): denoised = c_skip sample + c_out x0; 1 and 0 at t = 0. With
+    a scaling of 10 c_skip is below 1e-5 from the first table entry on."""
     scaled = timesteps.double() * scaling
     size = scaled**2 + SIGMA_DATA**2
     return SIGMA_DATA**2 / size, scaled / size.sqrt()
@@ -91,10 +89,8 @@ def real_steps(steps: int, strength: float) -> int:
 
 
 def lcm_timesteps(count: int, steps: int, trained: int = TRAINED_STEPS) -> list[int]:
-    """`steps` of the `trained` timesteps in a table of `count`, evenly spaced by index, noisiest first.
-
-    ModelError if the model was distilled on fewer steps.
-    """
+    """`steps` of the `trained` timesteps in a table of `count`, evenly spaced by index, noisiest first. ModelError if
+    the model was distilled on fewer steps."""
     if steps > trained:
         raise ModelError(f"{steps} steps: this LCM model supports at most {trained}")
     table = (np.arange(1, trained + 1) * (count // trained) - 1)[::-1]
@@ -133,10 +129,8 @@ class StepCoefficients:
         return len(self.timesteps)
 
     def rows(self, frames: int, device: torch.device) -> "StepCoefficients":
-        """One row for each of `frames` pictures in each step, step-major: (S F,) and (S F, 1, 1, 1) float32.
-
-        One upload for all of them; float32 holds every timestep exactly.
-        """
+        """One row for each of `frames` pictures in each step, step-major: (S F,) and (S F, 1, 1, 1) float32. One upload
+        for all of them; float32 holds every timestep exactly."""
         numbers = (self.timesteps, self.signal, self.noise, self.c_skip, self.c_out, self.kept, self.fresh)
         packed = torch.stack([values.float() for values in numbers]).repeat_interleave(frames, dim=1)  # (7, S F)
         timesteps, *weights = uploaded(packed, device)
@@ -225,10 +219,8 @@ class SeededNoise:
     def of_seed(
         cls, seed: int, size: tuple[int, ...], device: torch.device, kept: "SeededNoise | None"
     ) -> "SeededNoise":
-        """The noise of a seed; `kept` if that is noise of the same seed, size and device.
-
-        Drawn on the CPU, so that the values are the same on every kind of device.
-        """
+        """The noise of a seed; `kept` if that is noise of the same seed, size and device. Drawn on the CPU, so that the
+        values are the same on every kind of device."""
         if kept is not None and (kept.seed, kept.size, kept.device) == (seed, size, device):
             return kept
         return cls(torch.Generator().manual_seed(seed), size, device)

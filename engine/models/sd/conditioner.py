@@ -37,10 +37,8 @@ class TokenRow:
 
 
 def token_row(tokenizer: Any, encoder: int, prompt: ParsedPrompt, triggers: Triggers, device: torch.device) -> TokenRow:
-    """Tokenize a prompt. `encoder`: index of the text encoder, which selects the embedding vectors.
-
-    Text without weights and triggers is tokenized as a whole, otherwise each fragment separately, as in A1111.
-    """
+    """Tokenize a prompt. `encoder`: index of the text encoder, which selects the embedding vectors. Text without
+    weights and triggers is tokenized as a whole, otherwise each fragment separately, as in A1111."""
     parts = [(part, fragment.weight) for fragment in prompt.fragments for part in triggers.split(fragment.text)]
     if not prompt.is_weighted and all(isinstance(part, str) for part, _ in parts):
         return _plain(tokenizer, prompt.text, device)
@@ -93,11 +91,9 @@ def note_left_out(row: TokenRow, note: Callable[[str, str], None]) -> None:
 
 
 def emphasised(hidden: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
-    """Multiply each token of (1, T, D) by its weight (T,), and restore the overall mean.
-
-    A1111's "Original" (modules/sd_emphasis.py, EmphasisOriginal; formerly in sd_hijack_clip.py). For SDXL applied to
-    each encoder separately.
-    """
+    """Multiply each token of (1, T, D) by its weight (T,), and restore the overall mean. A1111's "Original"
+    (modules/sd_emphasis.py, EmphasisOriginal; formerly in sd_hijack_clip.py). For SDXL applied to each encoder
+    separately."""
     if weights is None:
         return hidden
     plain = hidden.float()
@@ -133,9 +129,7 @@ class Cond:
 
     def into(self, buffers: "Cond") -> None:
         """Copy into the tensors of `buffers`, which keep their addresses, so that captured graphs see the new values.
-
-        ValueError if one has a part that the other lacks; the shapes must agree.
-        """
+        ValueError if one has a part that the other lacks; the shapes must agree."""
         for part in fields(Cond):
             ours, theirs = getattr(self, part.name), getattr(buffers, part.name)
             if (ours is None) != (theirs is None):
@@ -149,10 +143,8 @@ class Cond:
 
 class Conditioner:
     """Encodes texts, bit-identical to diffusers' `encode_prompt`, plus A1111's brackets, embeddings and clip skip.
-
     Caches the last texts, so that the mix of two can change without running the text encoder. LoRA tags are removed
-    from the texts; the caller applies them (`with_tags`). Single thread.
-    """
+    from the texts; the caller applies them (`with_tags`). Single thread."""
 
     def __init__(self, model: "DiffusionModel", *, note: Callable[[str, str], None] | None = None) -> None:
         """`note(key, line)` is called if a text is too long or has unsupported syntax; by default a log warning."""
@@ -281,10 +273,8 @@ def _copy(tensor: torch.Tensor | None) -> torch.Tensor | None:
 
 
 def slerp(start: torch.Tensor, end: torch.Tensor, mix: float) -> torch.Tensor:
-    """Spherical interpolation of (..., D) between `start` and `end` along the last axis (Shoemake 1985).
-
-    Linear if two vectors are almost parallel or opposite, or one is zero. Equal vectors are unchanged.
-    """
+    """Spherical interpolation of (..., D) between `start` and `end` along the last axis (Shoemake 1985). Linear if two
+    vectors are almost parallel or opposite, or one is zero. Equal vectors are unchanged."""
     a, b = start.float(), end.float()
     lengths = a.norm(dim=-1, keepdim=True) * b.norm(dim=-1, keepdim=True)
     cosine = (a * b).sum(dim=-1, keepdim=True) / lengths.clamp(min=torch.finfo(torch.float32).tiny)

@@ -29,12 +29,9 @@ _OLD_VAE_NAMES = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", "
 def read(
     single: SingleFile, folder: DiffusersFolder, dtype: torch.dtype, vae_dtype: torch.dtype, wanted: Collection[str]
 ) -> dict[str, Any]:
-    """Load the `wanted` of unet, vae and text_encoders, on the CPU in `dtype`, the VAE in `vae_dtype`.
-
-    The VAE is never converted through float16, which would lose precision. `folder` describes the file. ModelError in
-    one line if a tensor is missing. Only tensors that these networks need are read, and no averaged weights
-    (`model_ema.`).
-    """
+    """Load the `wanted` of unet, vae and text_encoders, on the CPU in `dtype`, the VAE in `vae_dtype`. The VAE is never
+    converted through float16, which would lose precision. `folder` describes the file. ModelError in one line if a
+    tensor is missing. Only tensors that these networks need are read, and no averaged weights (`model_ema.`)."""
     starts = {"vae": VAE} if "vae" in wanted else {}
     texts = PARTS[single.family] if "text_encoders" in wanted else {}
     tensors = _tensors(single, (*starts.values(), *texts.values()))

@@ -52,12 +52,9 @@ class LatentPainter:
         self._painting: Painting | None = None
 
     def change(self, painting: Painting) -> None:
-        """Use this Painting from now on. Recent texts and pictures are cached.
-
-        ModelError if the model does not support it. A prompt tag (`with_tags`) sets the weight of its LoRA. LoRA
-        weights and the IP-Adapter's scale are state of the model: if several painters share it, call this before each
-        batch.
-        """
+        """Use this Painting from now on. Recent texts and pictures are cached. ModelError if the model does not support
+        it. A prompt tag (`with_tags`) sets the weight of its LoRA. LoRA weights and the IP-Adapter's scale are state of
+        the model: if several painters share it, call this before each batch."""
         model = self._model
         _require_counts(painting, model)
         schedule = self._schedule_for(painting)

@@ -80,11 +80,8 @@ def _random(spec: ModelSpec, device: str, dtype: torch.dtype, stage: Stage) -> D
 
 
 def latent_scale(config: Any, device: torch.device) -> tuple[float | torch.Tensor, float | torch.Tensor]:
-    """Factor and shift of a VAE's latents: scaled = (latents - shift) * factor.
-
-    With `latents_mean` and `latents_std` (Playground 2.5's) one for each channel, (1, 4, 1, 1) float32 on the device,
-    as in diffusers' SDXL pipelines.
-    """
+    """Factor and shift of a VAE's latents: scaled = (latents - shift) * factor. With `latents_mean` and `latents_std`
+    (Playground 2.5's) one for each channel, (1, 4, 1, 1) float32 on the device, as in diffusers' SDXL pipelines."""
     mean, std = config.get("latents_mean"), config.get("latents_std")
     if mean is None or std is None:
         return config.scaling_factor, config.get("shift_factor") or 0.0

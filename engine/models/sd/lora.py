@@ -35,10 +35,8 @@ class Delta:
     """See `LoraChange`."""
 
     def added(self, total: torch.Tensor, original: torch.Tensor, strength: float) -> torch.Tensor:
-        """`total` plus strength times this delta, in new memory.
-
-        `original`: the model's own weight, (out, in kh kw) float32 like `total`.
-        """
+        """`total` plus strength times this delta, in new memory. `original`: the model's own weight, (out, in kh kw)
+        float32 like `total`."""
         if self.dora_axis is None and self.kind == "lora":
             up, down = self._pair()
             return torch.addmm(total, up, down, alpha=strength * self.scale)
@@ -111,9 +109,7 @@ class LoraSet:
 
     def __init__(self, loras: Sequence[LoraFile], *, model: str, unet: Any, text_encoders: Sequence[Any]) -> None:
         """Read the files and merge them into the networks with their weights. `model`: name of the model, for errors.
-
-        ModelError if a file is damaged, does not fit the networks, or two LoRAs have the same name.
-        """
+        ModelError if a file is damaged, does not fit the networks, or two LoRAs have the same name."""
         self._model, self._device, self._dtype = model, unet.device, unet.dtype
         self._merged: dict[int, Merged] = {}
         self.weights: dict[str, float] = {}
@@ -172,10 +168,8 @@ class LoraSet:
 
 
 def _copied(weight: torch.Tensor) -> torch.Tensor:
-    """A copy of a weight; float32 is stored as half precision if that is lossless.
-
-    Files are mostly float16, and these copies are as large as a whole UNet.
-    """
+    """A copy of a weight; float32 is stored as half precision if that is lossless. Files are mostly float16, and these
+    copies are as large as a whole UNet."""
     own = weight.detach()
     if own.dtype == torch.float32:
         for dtype in (torch.float16, torch.bfloat16):

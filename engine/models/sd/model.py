@@ -24,10 +24,8 @@ SPAN_PX = 8  # pixels per latent, in every VAE of Stable Diffusion
 
 @dataclass(slots=True, kw_only=True)
 class DiffusionModel:
-    """One Stable Diffusion model on its device, without gradients, in evaluation mode.
-
-    Not thread-safe. If loaded for one stage of a job, it has only the networks for that stage.
-    """
+    """One Stable Diffusion model on its device, without gradients, in evaluation mode. Not thread-safe. If loaded for
+    one stage of a job, it has only the networks for that stage."""
 
     spec: ModelSpec
     device: torch.device
@@ -89,11 +87,9 @@ class DiffusionModel:
         return 1 << (len(vae_channels(self.vae)) - 1)
 
     def guidance_for(self, sampler: str, asked: float) -> float:
-        """The effective guidance if `asked` is requested; 1: off.
-
-        Off for turbo, lightning and hyper models as published, which were distilled with their guidance, but not for
-        merges with them. A model with a guidance embedding cannot turn it off: 1 and below give its authors' default.
-        """
+        """The effective guidance if `asked` is requested; 1: off. Off for turbo, lightning and hyper models as
+        published, which were distilled with their guidance, but not for merges with them. A model with a guidance
+        embedding cannot turn it off: 1 and below give its authors' default."""
         if self.time_cond_proj_dim is not None:
             return asked if asked > 1.0 else EMBEDDED_GUIDANCE
         if sampler in UNGUIDED and not (sampler == self.sampler and self.takes_guidance):

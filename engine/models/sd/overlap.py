@@ -47,10 +47,8 @@ class LaunchedBatch:
 def paint_overlapped(
     pieces: StagePieces, batches: Iterator[np.ndarray], settle: Settle
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """(B, height, width, 3) uint8 and fates (B,) uint8 for each batch, in order.
-
-    An error raised by `batches` is re-raised after the results of the previous batches.
-    """
+    """(B, height, width, 3) uint8 and fates (B,) uint8 for each batch, in order. An error raised by `batches` is
+    re-raised after the results of the previous batches."""
     streams = [own_stream(pieces.device) for _ in range(3)]
     uploads = [DeviceCopies(pieces.device) for _ in range(IN_FLIGHT)]
     flights: deque[LaunchedBatch] = deque()

@@ -36,9 +36,7 @@ class Pixels:
 
     def encode(self, rgb: Pictures) -> torch.Tensor:
         """Encode (F, H, W, 3) uint8 of any size to scaled latents (F, 4, height / 8, width / 8) float32.
-
-        Centre-cropped, not stretched. Deterministic: uses the mode of a full VAE's distribution.
-        """
+        Centre-cropped, not stretched. Deterministic: uses the mode of a full VAE's distribution."""
         if self._is_cpu and len(rgb) > 1:
             return torch.cat([self._latents(rgb[row : row + 1], None) for row in range(len(rgb))])
         return self._latents(rgb, None)
@@ -60,11 +58,8 @@ class Pixels:
 
     @torch.no_grad()
     def decode(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Decode scaled latents (F, 4, h, w) to (F, 8 h, 8 w, 3) uint8, and (F,) bool, both on the device.
-
-        The bool is True if there was no NaN or infinity before and after the VAE; otherwise the picture is black or
-        white.
-        """
+        """Decode scaled latents (F, 4, h, w) to (F, 8 h, 8 w, 3) uint8, and (F,) bool, both on the device. The bool is
+        True if there was no NaN or infinity before and after the VAE; otherwise the picture is black or white."""
         if self._is_cpu and len(z) > 1:
             pictures, verdicts = zip(*map(self.decode, torch.split(z, 1)), strict=True)
             return torch.cat(pictures), torch.cat(verdicts)
@@ -127,11 +122,8 @@ def covering(rgb: torch.Tensor, width: int, height: int) -> torch.Tensor:
 
 
 def moved(rgb: torch.Tensor, zoom: float, angle_deg: float) -> torch.Tensor:
-    """Zoom `rgb` (F, H, W, 3) uint8 about its middle and rotate it clockwise, mirrored at its edges.
-
-    For tunnel effects by feedback. Bilinear, on the picture's device. Returns the input if there is no zoom and no
-    rotation.
-    """
+    """Zoom `rgb` (F, H, W, 3) uint8 about its middle and rotate it clockwise, mirrored at its edges. For tunnel effects
+    by feedback. Bilinear, on the picture's device. Returns the input if there is no zoom and no rotation."""
     if zoom == 1.0 and angle_deg % 360.0 == 0.0:
         return rgb
     height, width = rgb.shape[1:3]

@@ -206,10 +206,8 @@ Note = Callable[[str, str], None]
 
 
 def tagged_weights(prompt: str, names: Sequence[str], note: Note) -> dict[int, float]:
-    """Weights of the LoRAs with a tag in the prompt, by their index in `names`.
-
-    `note(key, line)` is called for unknown names.
-    """
+    """Weights of the LoRAs with a tag in the prompt, by their index in `names`. `note(key, line)` is called for unknown
+    names."""
     places = {name.lower(): place for place, name in enumerate(names)}
     weights: dict[int, float] = {}
     for tag in parse_prompt(prompt).loras:

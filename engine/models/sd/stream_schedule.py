@@ -110,11 +110,8 @@ class StreamSchedule:
         return is_residual and self._has_noise_alone
 
     def change(self, settings: StreamSettings) -> None:
-        """Apply settings from the next push on, in all rows.
-
-        A change of size, number of steps, frames per call or kind of guidance drops the frames in flight and increases
-        `generation`; any other change keeps them.
-        """
+        """Apply settings from the next push on, in all rows. A change of size, number of steps, frames per call or kind
+        of guidance drops the frames in flight and increases `generation`; any other change keeps them."""
         if settings == self._settings:
             return
         before = self._shape
@@ -141,10 +138,7 @@ class StreamSchedule:
         between: Callable[[], None] = nothing,
     ) -> torch.Tensor | None:
         """Push F frames. Returns the latents (F, 4, h, w) float32 of those pushed S - 1 calls ago, or None while
-        filling.
-
-        `z`: (F, 4, h, w) scaled latents; each of `control` has F pictures.
-        """
+        filling. `z`: (F, 4, h, w) scaled latents; each of `control` has F pictures."""
         frames, rows, flight = self._settings.frames, self._rows, self._flight_for(z)
         if self._settings.seed < 0:
             self._noise = self._scaled(SeededNoise(self._random, self._size, self._denoiser.device))
@@ -195,10 +189,8 @@ class StreamSchedule:
         return negative + self.guidance * (self._denoiser.x0(x, t, output) - negative), origin
 
     def _shown(self, control: Sequence[ControlInput], flight: FramesInFlight) -> list[ControlInput]:
-        """The ControlNet inputs of all rows: frames in flight keep the picture that they were pushed with.
-
-        A ControlNet that was just switched on uses its first pictures for the frames in flight too.
-        """
+        """The ControlNet inputs of all rows: frames in flight keep the picture that they were pushed with. A ControlNet
+        that was just switched on uses its first pictures for the frames in flight too."""
         shown = []
         for new in control:
             older = flight.pictures.get(new.index)

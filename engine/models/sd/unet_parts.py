@@ -35,10 +35,8 @@ def chain(
     unet: Any, controlnets: Sequence[Any], negatives: int, *, is_split: bool, parts: "UnetParts | None" = None
 ) -> tuple[Part, ...]:
     """The parts of one UNet call; the last leaves `output` (N + B, 4, h, w) in the model's dtype, negatives first.
-
     `controlnets`: the networks for `controls` in the inputs. `negatives`: number of rows, from the first on, that run a
-    second time with the negative prompt: 0, some or all. `parts`: replacements such as compiled functions.
-    """
+    second time with the negative prompt: 0, some or all. `parts`: replacements such as compiled functions."""
     made_of = parts or PLAIN
 
     def rows(state: State) -> State:
@@ -99,11 +97,8 @@ def lay_rows(state: State, negatives: int) -> State:
 
 
 def run_controlnets(controlnets: Sequence[Any], state: State, negatives: int = 0) -> State:
-    """Sum the residuals of all ControlNets, each times its scale.
-
-    One that averages over the picture (shuffle) does not affect the first `negatives` rows, as in training (diffusers'
-    guess mode).
-    """
+    """Sum the residuals of all ControlNets, each times its scale. One that averages over the picture (shuffle) does not
+    affect the first `negatives` rows, as in training (diffusers' guess mode)."""
     down_sum: list[torch.Tensor] = []
     mid_sum: Any = None
     for controlnet, (picture, scale) in zip(controlnets, state["controls"], strict=True):
@@ -284,10 +279,8 @@ class DeepCache:
         self._pipeline.scheduler.timesteps = timesteps
 
     def full_steps(self, timesteps: Sequence[float]) -> int:
-        """The number of a batch's steps in which all blocks run.
-
-        Steps are identified by timestep, so a timestep that a scheduler uses twice counts once.
-        """
+        """The number of a batch's steps in which all blocks run. Steps are identified by timestep, so a timestep that a
+        scheduler uses twice counts once."""
         return sum(timesteps.index(timestep) % CACHE_INTERVAL == 0 for timestep in timesteps)
 
     @staticmethod

@@ -16,7 +16,7 @@ from engine.live.sd.painter import Painter
 from engine.live.sd.settings import read_settings
 from engine.models import compiling
 from engine.models.compiling import CompilingThread
-from engine.models.graphs import CompiledCalls, GraphCalls, State
+from engine.models.graphs import DirectCalls, GraphCalls, State
 from engine.models.sd import ModelSpec, accelerators, unet_parts
 from engine.models.sd.batch_painter import BatchPainter, load_stage
 from engine.models.sd.load import load
@@ -183,7 +183,7 @@ def test_compiled_parts_are_captured_on_a_card_and_only_live_ones_compile_beside
     assert [type(accelerators.unet_calls(on_card(name))) for name in ("none", "inductor", "deepcache")] == [
         GraphCalls,
         GraphCalls,
-        CompiledCalls,
+        DirectCalls,
     ]
     assert [accelerators.compiling_beside(on_card(name), print) is None for name in ("none", "inductor")] == [
         True,
@@ -218,9 +218,7 @@ def job_painter(folder: Path, accelerator: str, **asked: Any) -> BatchPainter:
     return load_stage(job_painting(folder, accelerator, **asked), "whole", "cpu", "float32", 64, 64)
 
 
-def test_deepcache_runs_the_deep_blocks_every_third_step_and_equals_diffusers(
-    tiny_sd: Path,
-) -> None:
+def test_deepcache_runs_the_deep_blocks_every_third_step_and_equals_diffusers(tiny_sd: Path) -> None:
     from DeepCache import DeepCacheSDHelper
 
     shown = np.stack([source_picture(number) for number in range(2)])

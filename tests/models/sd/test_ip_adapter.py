@@ -11,14 +11,7 @@ from engine.models.sd import ModelSpec
 from engine.models.sd.conditioner import Cond, Conditioner
 from engine.models.sd.load import load
 from engine.models.sd.model import DiffusionModel
-from tests.models.sd.oracle import (
-    difference,
-    diffusers_picture,
-    our_latents,
-    our_picture,
-    pipeline_of,
-    source_picture,
-)
+from tests.models.sd.oracle import difference, diffusers_picture, our_latents, our_picture, pipeline_of, source_picture
 
 SHOWN = source_picture(seed=5, side_px=48)
 

@@ -174,11 +174,7 @@ CLIP = ["transformers", "CLIPTextModel"]
 def folder_of(path: Path, scheduler: dict[str, Any], unet: dict[str, Any]) -> DiffusersFolder:
     index = {"_class_name": "StableDiffusionPipeline", "text_encoder": CLIP, "tokenizer": CLIP}
     index |= {"text_encoder_2": CLIP, "tokenizer_2": CLIP}
-    files = {
-        "model_index.json": index,
-        "unet/config.json": unet,
-        "scheduler/scheduler_config.json": scheduler,
-    }
+    files = {"model_index.json": index, "unet/config.json": unet, "scheduler/scheduler_config.json": scheduler}
     for name, told in files.items():
         (path / name).parent.mkdir(parents=True, exist_ok=True)
         (path / name).write_text(json.dumps(told), encoding="utf-8")

@@ -250,17 +250,18 @@ def test_the_marker_in_the_file_takes_precedence_over_metadata_and_name(
     assert marked is not None and (marked.value, marked.reason) == ("v_prediction", "the tensor v_pred in the file")
 
 
-def test_a_checkpoint_is_examined_without_torch(
+def test_files_and_folders_are_examined_without_torch(
     tiny_models: Any, tensors: dict[str, torch.Tensor], tmp_path: Path
 ) -> None:
     torch.save({"state_dict": tensors}, tmp_path / "x.ckpt")
     copy_configuration(tiny_models.sd(vae="kl"), tmp_path / "x")
     code = (
         "import sys; from engine.models.sd.check import check; from engine.models.sd import ModelSpec; "
-        f"print(check(ModelSpec(model={str(tmp_path / 'x.ckpt')!r})).missing, 'torch' in sys.modules)"
+        "print([check(ModelSpec(model=name)).missing for name in sys.argv[1:]], 'torch' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "() False"
+    models = (str(tmp_path / "x.ckpt"), str(tiny_models.sd()))
+    done = subprocess.run([sys.executable, "-c", code, *models], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[(), ()] False"
 
 
 def test_a_distilled_file_suggests_its_diffusers_folder() -> None:

@@ -62,9 +62,7 @@ def _diffusers_name(name: str, layers: int) -> str:
 
 def config_from(name: str, tensors: Mapping[str, Tensor], unet: Mapping[str, Any]) -> dict[str, Any]:
     """The config.json of a ControlNetModel with these `tensors` (by diffusers' names). `unet`: the model's UNet config.
-
-    ModelError if they are not a complete ControlNet.
-    """
+    ModelError if they are not a complete ControlNet."""
     widths: list[int] = []
     while (first := tensors.get(f"down_blocks.{len(widths)}.resnets.0.conv1.weight")) is not None:
         widths.append(first.shape[0])

@@ -65,10 +65,8 @@ def text_widths(folder: DiffusersFolder) -> tuple[int, ...]:
 
 
 def examine_embedding(name: str, widths: tuple[int, ...], model: str) -> EmbeddingFile:
-    """Examine an embedding for `model`, whose text encoders have these `widths` (see `text_widths`).
-
-    ModelError in one line if it is not an embedding, or was made for another model.
-    """
+    """Examine an embedding for `model`, whose text encoders have these `widths` (see `text_widths`). ModelError in one
+    line if it is not an embedding, or was made for another model."""
     file = _file(name)
     is_pickle = file.suffix.lower() in PICKLED
     tensors = _pickled(file) if is_pickle else read_header(file)

@@ -32,10 +32,8 @@ CONTROLNETS: Final = {
 
 
 def made_for_another(what: str, theirs: str, model: str, ours: str, take: str, *, why: str = "") -> ModelError:
-    """The error line for a part that belongs to another model.
-
-    `what` was made for `theirs`, but `model` is `ours`. `take`: what to use instead; `why`: how it was recognized.
-    """
+    """The error line for a part that belongs to another model. `what` was made for `theirs`, but `model` is `ours`.
+    `take`: what to use instead; `why`: how it was recognized."""
     because = f" ({why})" if why else ""
     return ModelError(f"{what} made for {theirs}, {model} is {ours}{because}; {take}")
 

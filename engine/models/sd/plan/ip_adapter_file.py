@@ -26,10 +26,7 @@ ENCODER = "image_encoder"
 VIT_H, BIG_G = "models/image_encoder", "sdxl_models/image_encoder"
 """Folders of PUBLISHED that contain the two encoders."""
 ENCODER_FILES = ("config.json", "model.safetensors")
-ADAPTERS = {
-    "sd15": "models/ip-adapter_sd15.safetensors",
-    "sdxl": "sdxl_models/ip-adapter_sdxl_vit-h.safetensors",
-}
+ADAPTERS = {"sd15": "models/ip-adapter_sd15.safetensors", "sdxl": "sdxl_models/ip-adapter_sdxl_vit-h.safetensors"}
 """A standard adapter for each family that has one; SD 2.x has none."""
 FACE_NUMBERS = 512  # width of a face recognition embedding, the input of FaceID and InstantID
 _DEFAULTS = {"hidden_size": 768, "projection_dim": 512}  # default of transformers' CLIPVisionConfig
@@ -74,10 +71,7 @@ class IpAdapterFiles:
 
 def examine_ip_adapter(name: str, encoder: str, outline: NetworkOutline | None) -> IpAdapterFiles:
     """Examine an IP-Adapter. ModelError in one line if `load` would refuse it. `encoder`: its image encoder, "":
-    search.
-
-    `outline`: that of its model, or None if unknown.
-    """
+    search. `outline`: that of its model, or None if unknown."""
     file = locate.find(name)
     if file.is_dir():
         held = ", ".join(sorted(each.name for each in file.glob("*adapter*.safetensors"))) or "none"

@@ -116,10 +116,8 @@ def examine_lora(name: str, weight: float, outline: NetworkOutline | None) -> Lo
 
 
 def lora_file(name: str) -> Path:
-    """The LoRA file called `name` (file, folder or id).
-
-    In a peft folder that is `adapter_model`. A pickle is used only if there is no `.safetensors` file.
-    """
+    """The LoRA file called `name` (file, folder or id). In a peft folder that is `adapter_model`. A pickle is used only
+    if there is no `.safetensors` file."""
     path = locate.find(name, files=("*.safetensors", ADAPTER))
     if path.is_file():
         if path.suffix not in (".safetensors", *PICKLES):
@@ -279,11 +277,9 @@ def _dora_axis(place: WeightPlace, roles: Mapping[str, Tensor], named: str, what
 
 
 def _scales_of(file: Path, metadata: Mapping[str, str]) -> Scales:
-    """Read the scales from the file's metadata or the `adapter_config.json` next to it.
-
-    ModelError if they need more than factors and scales: some options change the model's own weights, and
-    `megatron_config` imports any module named in `megatron_core`.
-    """
+    """Read the scales from the file's metadata or the `adapter_config.json` next to it. ModelError if they need more
+    than factors and scales: some options change the model's own weights, and `megatron_config` imports any module named
+    in `megatron_core`."""
     if (file.parent / ADAPTER).is_file() and file.stem == "adapter_model":
         options = read_config(str(file.parent), file.parent, ADAPTER)
         _require_plain(file, f"its {ADAPTER}", options, _SILENT)
@@ -314,10 +310,8 @@ def _require_plain(file: Path, where: str, options: Mapping[str, Any], plain: fr
 
 
 def _scale(scales: Scales, part: str, layer: str, rank: int | None, what: str) -> float | None:
-    """Alpha / rank, or alpha / sqrt(rank) with `use_rslora`; None if there are no options for the part.
-
-    `rank`: of the layer's factors, None for full matrices. ModelError if it contradicts the configuration.
-    """
+    """Alpha / rank, or alpha / sqrt(rank) with `use_rslora`; None if there are no options for the part. `rank`: of the
+    layer's factors, None for full matrices. ModelError if it contradicts the configuration."""
     options = scales.get(part, scales.get(""))
     if options is None or ("lora_alpha" not in options and "alpha" not in options):
         return None

@@ -25,10 +25,8 @@ TEXT_CLASSES = ("CLIPTextModel", "CLIPTextModelWithProjection")
 
 
 class DiffusersFolder:
-    """A model in diffusers layout; `path` holds `model_index.json`.
-
-    ModelError in one line, with the actual kind and a model that works, if it is not a supported model.
-    """
+    """A model in diffusers layout; `path` holds `model_index.json`. ModelError in one line, with the actual kind and a
+    model that works, if it is not a supported model."""
 
     def __init__(self, path: Path, name: str = "") -> None:
         self.path = path
@@ -125,10 +123,8 @@ class DiffusersFolder:
         return ("unet", "vae", *TEXT_PARTS[self.family], "scheduler")
 
     def require_tokenizer(self, part: str) -> None:
-        """Raise ModelError if the tokenizer is missing, broken, or has no maximum length.
-
-        transformers would silently create an empty tokenizer, or pad every text without limit.
-        """
+        """Raise ModelError if the tokenizer is missing, broken, or has no maximum length. transformers would silently
+        create an empty tokenizer, or pad every text without limit."""
         words = [file for file in ("tokenizer.json", "vocab.json") if (self.path / part / file).is_file()]
         if not words:
             raise ModelError(f"{self.name}: {part} is missing{locate.how_to_get(self.name)}")

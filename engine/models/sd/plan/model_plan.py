@@ -6,7 +6,7 @@ torch.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ from engine.models.sd.plan.families import MAX_CLIP_SKIP, clip_skip_note
 from engine.models.sd.plan.ip_adapter_file import IpAdapterFiles, examine_ip_adapter
 from engine.models.sd.plan.lora_file import LoraFile, examine_lora
 from engine.models.sd.plan.model_folder import DiffusersFolder
-from engine.models.sd.plan.network_outline import NetworkOutline, outline_of_file, outline_of_folder
+from engine.models.sd.plan.network_outline import NetworkOutline, outline_of
+from engine.models.sd.plan.original_names import ENCODERS, UNET
 from engine.models.sd.plan.prediction import Decision
 from engine.models.sd.plan.sampler_choice import FEW_STEPS, SamplerChoice, choose_sampler
 from engine.models.sd.plan.sampler_name import MERGE_STEPS, name_notes, rival_note, sampler_named
@@ -33,15 +34,10 @@ from engine.models.sd.plan.tensor_file import headers_of
 from engine.models.sd.plan.unet_file import examine_unet, with_unet
 from engine.models.sd.plan.vae_choice import VaeChoice, choose_vae
 from engine.models.sd.spec import ModelSpec
-from engine.models.weight_files import Tensor, Weights
+from engine.models.weight_files import Weights
 
-# Prefixes of each part's tensors in a single file, in the original layout: SD first, then XL.
-FILE_PARTS = {
-    "unet": ("model.diffusion_model.",),
-    "vae": ("first_stage_model.",),
-    "text_encoder": ("cond_stage_model.", "conditioner.embedders.0."),
-    "text_encoder_2": ("conditioner.embedders.1.",),
-}
+FILE_PARTS = {"unet": (UNET,), "vae": (single_file.VAE,), **ENCODERS}
+"""Prefixes of each part's tensors in a single file, in the original layout."""
 VAE_OF_THE_MODEL = ("auto", "full")
 DESCRIBING = (".json", ".txt")
 """Suffixes of configurations and tokenizer vocabularies."""
@@ -97,10 +93,8 @@ class ModelPlan:
 
 
 def plan_model(spec: ModelSpec) -> ModelPlan:
-    """Examine a model, in milliseconds.
-
-    ModelError if `spec.model` is not found or not a supported kind of model. All other problems are in `missing`.
-    """
+    """Examine a model, in milliseconds. ModelError if `spec.model` is not found or not a supported kind of model. All
+    other problems are in `missing`."""
     require_libraries()
     path = locate.find(spec.model)
     return _Planning(spec, path).plan()
@@ -133,8 +127,9 @@ class _Planning:
         if plan.folder is not None:
             with self._missing.listed():
                 plan.vae = self._vae(plan.folder, plan.single)
-            with self._missing.listed():
-                outline = self._outline(plan)
+            if self._spec.loras or self._spec.controlnets or self._spec.ip_adapter:
+                with self._missing.listed():
+                    outline = outline_of(plan.folder, plan.single, plan.unet)
         self._add_extras(plan, outline)
         self._add_words(plan)
         if plan.folder is not None:
@@ -160,20 +155,13 @@ class _Planning:
                 notes += name_notes(name, is_lora=is_lora)
         return tuple(filter(None, notes))
 
-    def _outline(self, plan: ModelPlan) -> NetworkOutline | None:
-        if plan.folder is None or not (self._spec.loras or self._spec.controlnets or self._spec.ip_adapter):
-            return None
-        if plan.single is not None:
-            return outline_of_file(plan.single, plan.folder, plan.unet)
-        return outline_of_folder(plan.folder, plan.unet)
-
     def _add_unet(self, plan: ModelPlan) -> None:
         """Add the UNet that replaces the model's own."""
         unet, config = examine_unet(self._spec.unet)
         if plan.folder is not None:
             plan.folder = with_unet(plan.folder, unet, config)
         plan.unet = unet
-        self._parts.append(replace(counted_part("unet", unet.tensors, (str(unet.path),)), is_pickle=unet.is_pickle))
+        self._parts.append(counted_part("unet", unet.tensors, (str(unet.path),), is_pickle=unet.is_pickle))
         self._notes += unet.notes
 
     def _add_folder_parts(self, folder: DiffusersFolder) -> None:
@@ -196,8 +184,7 @@ class _Planning:
         for part, starts in FILE_PARTS.items():
             own = {name: tensor for name, tensor in single.tensors.items() if name.startswith(starts)}
             if own and part not in replaced:
-                counted = counted_part(part, own, (str(self._path),))
-                self._parts.append(replace(counted, is_pickle=single.is_pickle))
+                self._parts.append(counted_part(part, own, (str(self._path),), is_pickle=single.is_pickle))
         self._missing += single_file.lacks(single)
         self._notes += single.notes
 
@@ -254,19 +241,14 @@ class _Planning:
                     self._notes.append(pickle_note(part))
                 plan.embeddings += (embedding,)
 
-    def _add(self, part: str, weights: Weights | None, what: str, hub_name: str = "") -> dict[str, Tensor]:
-        """Add a part to the report. Returns its tensors by name."""
+    def _add(self, part: str, weights: Weights | None, what: str, hub_name: str = "") -> None:
         if weights is None:
             raise ModelError(f"{what} has no weights{locate.how_to_get(hub_name)}")
         self._notes += notes_on(part, weights.files[0].parent) if weights.has_config else ()
         files = tuple(str(file) for file in weights.files)
-        tensors = headers_of(weights)
-        counted = counted_part(part, tensors, files)
+        self._parts.append(counted_part(part, headers_of(weights), files, is_pickle=weights.is_pickle))
         if weights.is_pickle:
-            counted = replace(counted, is_pickle=True)
             self._notes.append(pickle_note(part))
-        self._parts.append(counted)
-        return tensors
 
 
 EMBEDDED_GUIDANCE = 8.0  # from the example of SimianLuo/LCM_Dreamshaper_v7, in diffusers' scale, where 7 is embedded
@@ -285,11 +267,9 @@ class UsualSettings:
 
 
 def usual_settings(plan: ModelPlan) -> UsualSettings:
-    sampler = plan.sampler
     if plan.folder is not None and plan.folder.unet.get("time_cond_proj_dim") is not None:
         return UsualSettings(_USUAL_STEPS["lcm"], EMBEDDED_GUIDANCE)
-    if sampler is None:
-        return UsualSettings(USUAL_STEPS, USUAL_GUIDANCE)
+    sampler = plan.sampler or SamplerChoice("scheduler", "")
     return _usual(sampler.value, sampler.steps, sampler.guidance)
 
 

@@ -43,19 +43,13 @@ _NEW_BLOCK = re.compile(r"(down|up)_blocks\.(\d+)\.(resnets|attentions|downsampl
 
 _OLD_CLIP = "cond_stage_model.transformer."
 _CLIP_PARTS = ("embeddings.", "encoder.", "final_layer_norm.")
-_SGM = {
-    "conditioner.embedders.0.transformer.": _OLD_CLIP,
-    "conditioner.embedders.0.model.": "cond_stage_model.model.",
-}
+_SGM = {"conditioner.embedders.0.transformer.": _OLD_CLIP, "conditioner.embedders.0.model.": "cond_stage_model.model."}
 """Prefixes of the text encoder of SD 1.x and 2.x in files written by Stability's later code for SDXL."""
 
 
 def modern_name(name: str, *, is_xl: bool) -> str:
-    """The common name of a tensor.
-
-    transformers before 4.17 had other names for CLIP's parts (A1111's `checkpoint_dict_replacements`), and files of
-    SD 1.x and 2.x written by SDXL's code have its prefixes.
-    """
+    """The common name of a tensor. transformers before 4.17 had other names for CLIP's parts (A1111's
+    `checkpoint_dict_replacements`), and files of SD 1.x and 2.x written by SDXL's code have its prefixes."""
     if not is_xl:
         for start, usual in _SGM.items():
             if name.startswith(start):
@@ -97,9 +91,7 @@ def by_diffusers_names(tensors: Mapping[str, Held], layers: int) -> dict[str, He
 
 def original_name(name: str, layers: int) -> str:
     """The reverse: the original name of a UNet tensor that diffusers calls `name`; one that is unknown keeps its own.
-
-    An upsampler is always the third part of its entry, although it is the second where there is no attention.
-    """
+    An upsampler is always the third part of its entry, although it is the second where there is no attention."""
     for theirs, ours in _FIXED.items():
         if name.startswith(ours):
             return UNET + theirs + _old_resnet(name.removeprefix(ours))
@@ -130,8 +122,11 @@ def _resnet(tail: str) -> str:
     return tail
 
 
-ENCODERS = (("cond_stage_model.", "conditioner.embedders.0."), ("conditioner.embedders.1.",))
-"""Prefixes of the first and second encoder's tensors: SD, XL."""
+ENCODERS = {
+    "text_encoder": ("cond_stage_model.", "conditioner.embedders.0."),
+    "text_encoder_2": ("conditioner.embedders.1.",),
+}
+"""Prefixes of each encoder's tensors in a single file: SD first, then XL."""
 _TRANSFORMERS, _OPEN_CLIP = "transformer.", "model."
 _TEXT_BLOCK = re.compile(r"transformer\.resblocks\.(\d+)\.(.+)")
 _OPEN_CLIP_NAMES = {
@@ -154,10 +149,8 @@ _JOINED = "attn.in_proj_weight"
 
 
 def text_weights(tensors: Mapping[str, Tensor], starts: tuple[str, ...], layers: int | None) -> dict[str, Tensor]:
-    """Weights of the encoder whose names begin with one of `starts`.
-
-    For OpenCLIP only the first `layers` layers (None: all), because SD 2.x omits the last one.
-    """
+    """Weights of the encoder whose names begin with one of `starts`. For OpenCLIP only the first `layers` layers (None:
+    all), because SD 2.x omits the last one."""
     found: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         start = next((start for start in starts if name.startswith(start)), None)

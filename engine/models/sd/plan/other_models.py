@@ -213,9 +213,7 @@ MAX_EMBEDDED = 256  # tokens of an embedding
 
 def other_kind(tensors: Mapping[str, Tensor], rest: list[str]) -> str | None:
     """Text for an error: the kind of a file passed as a LoRA and what to do instead, or None if it can be merged.
-
-    `rest`: tensors that do not belong to a LoRA, LoHa or LoKr.
-    """
+    `rest`: tensors that do not belong to a LoRA, LoHa or LoKr."""
     for name in rest:
         for pattern, what in _LORA_KINDS.items():
             if re.search(pattern, name):

@@ -74,11 +74,8 @@ def words_in(name: str) -> tuple[str, ...]:
 
 
 def sampler_named(name: str, *, is_lora: bool) -> NamedSampler | None:
-    """The sampler implied by a file's stem or a LoRA's name, or None.
-
-    A LoRA may depict anything, such as a turbo sports car: its words count only next to `sd`, `sdxl` or a number of
-    steps.
-    """
+    """The sampler implied by a file's stem or a LoRA's name, or None. A LoRA may depict anything, such as a turbo
+    sports car: its words count only next to `sd`, `sdxl` or a number of steps."""
     words = words_in(name)
     steps = _steps_in(words)
     is_merge = not is_lora and any(not word.isdigit() and word not in _PURE for word in words)

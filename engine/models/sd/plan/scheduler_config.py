@@ -19,10 +19,8 @@ WORDS = {"epsilon": "epsilon", "v": "v_prediction", "v_prediction": "v_predictio
 
 
 def choose_prediction(wanted: str, folder: DiffusersFolder, single: SingleFile | None) -> Decision:
-    """`wanted`: auto, or one of WORDS. `single`: the model's file, described by `folder`; None for a folder.
-
-    For a single file, in this order: markers inside it, the configuration next to it, its weights, its name.
-    """
+    """`wanted`: auto, or one of WORDS. `single`: the model's file, described by `folder`; None for a folder. For a
+    single file, in this order: markers inside it, the configuration next to it, its weights, its name."""
     if wanted != "auto" and wanted not in WORDS:
         raise ModelError(f"prediction {wanted}: not one of auto, epsilon, v")
     if wanted in WORDS:
@@ -97,9 +95,7 @@ def scheduler_config(
     folder: DiffusersFolder, single: SingleFile | None, prediction: Decision, wanted: str = "auto"
 ) -> dict[str, Any]:
     """The published configuration, changed by the decisions made here. ModelError in one line if it is unsupported.
-
-    `wanted`: the requested sampler. A sampler implemented here needs only the scheduler's noise table.
-    """
+    `wanted`: the requested sampler. A sampler implemented here needs only the scheduler's noise table."""
     config = folder_schedule(folder.name, folder.scheduler, wanted)
     config |= {"prediction_type": known_prediction(folder, prediction)}
     if single is not None:
@@ -133,11 +129,8 @@ def known_prediction(folder: DiffusersFolder, prediction: Decision) -> str:
 
 
 def _file_schedule(config: dict[str, Any], single: SingleFile, prediction: Decision) -> dict[str, Any]:
-    """`config`: the published configuration for this kind of file.
-
-    If the file was trained with zero terminal SNR (Lin et al. 2023), the schedule is rescaled and starts at the last
-    timestep.
-    """
+    """`config`: the published configuration for this kind of file. If the file was trained with zero terminal SNR (Lin
+    et al. 2023), the schedule is rescaled and starts at the last timestep."""
     if prediction.value != "v_prediction":
         return config | {"rescale_betas_zero_snr": False} if "rescale_betas_zero_snr" in config else config
     if not single.prediction.zero_snr:

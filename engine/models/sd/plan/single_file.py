@@ -211,11 +211,9 @@ def require_described(single: SingleFile, folder: DiffusersFolder) -> None:
 
 
 def config_folder(single: SingleFile) -> Path:
-    """The diffusers folder with the configuration of `single`.
-
-    The folder of the same name next to it (`x/` for `x.safetensors`), else the published one in the Hugging Face cache.
-    ModelError with the download command if there is none.
-    """
+    """The diffusers folder with the configuration of `single`. The folder of the same name next to it (`x/` for
+    `x.safetensors`), else the published one in the Hugging Face cache. ModelError with the download command if there is
+    none."""
     beside = single.folder_beside
     if (beside / locate.INDEX).is_file():
         return beside

@@ -53,10 +53,8 @@ def read_checkpoint_header(file: Path) -> CheckpointHeader:
 
 
 def read_numbers(file: Path, name: str, *, is_pickle: bool) -> np.ndarray | None:
-    """The tensor `name`, flat, as float64, or None for unsupported formats (8 bits, pickles before PyTorch 1.6).
-
-    Raises OSError and ModelError from reading.
-    """
+    """The tensor `name`, flat, as float64, or None for unsupported formats (8 bits, pickles before PyTorch 1.6). Raises
+    OSError and ModelError from reading."""
     dtype, raw = _pickled(file, name) if is_pickle else read_stored(file, name)
     if dtype not in _NUMPY:
         return None
@@ -94,10 +92,8 @@ def weights_of(name: str, file: Path) -> Weights:
 
 
 def headers_of(weights: Weights) -> dict[str, Tensor]:
-    """Dtype and shape of the tensors of all files, by name.
-
-    ModelError in one line for a broken file, and for a pickle that imports more than torch's weights_only allows.
-    """
+    """Dtype and shape of the tensors of all files, by name. ModelError in one line for a broken file, and for a pickle
+    that imports more than torch's weights_only allows."""
     tensors: dict[str, Tensor] = {}
     for file in weights.files:
         tensors |= pickled_tensors(file) if file.suffix in PICKLES else read_header(file)
@@ -106,9 +102,7 @@ def headers_of(weights: Weights) -> dict[str, Tensor]:
 
 def read_tensors(file: Path) -> "dict[str, torch.Tensor]":
     """All tensors by name, on the CPU, except those in inner dicts of a pickle, which is read with weights_only.
-
-    Library errors are not translated.
-    """
+    Library errors are not translated."""
     import torch
 
     if file.suffix == SAFETENSORS:
@@ -121,10 +115,8 @@ def read_tensors(file: Path) -> "dict[str, torch.Tensor]":
 
 
 def fill(module: Any, tensors: "dict[str, torch.Tensor]", dtype: "torch.dtype", what: str) -> Any:
-    """Fill `module`, built without weights, with `tensors`, and convert it to `dtype`.
-
-    ModelError in one line if a tensor is missing, unexpected, or has another shape.
-    """
+    """Fill `module`, built without weights, with `tensors`, and convert it to `dtype`. ModelError in one line if a
+    tensor is missing, unexpected, or has another shape."""
     wanted = module.state_dict()
     absent, surplus = sorted(wanted.keys() - tensors.keys()), sorted(tensors.keys() - wanted.keys())
     absent += [name for name in wanted.keys() & tensors.keys() if wanted[name].shape != tensors[name].shape]

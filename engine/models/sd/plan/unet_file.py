@@ -32,10 +32,8 @@ _GUIDANCE_INPUT = "time_embedding.cond_proj.weight"
 
 
 def examine_unet(name: str) -> tuple[SingleFile, dict[str, Any]]:
-    """Examine the UNet called `name`, a file, folder or id; also its config.json, {} for a file.
-
-    ModelError in one line, with the actual kind, if it is not a UNet of Stable Diffusion.
-    """
+    """Examine the UNet called `name`, a file, folder or id; also its config.json, {} for a file. ModelError in one
+    line, with the actual kind, if it is not a UNet of Stable Diffusion."""
     path = locate.find(name, files=locate.PART_FILES)
     file, config = path, {}
     if path.is_dir():
@@ -74,10 +72,8 @@ def examine_unet(name: str) -> tuple[SingleFile, dict[str, Any]]:
 
 def with_unet(folder: DiffusersFolder, unet: SingleFile, config: Mapping[str, Any]) -> DiffusersFolder:
     """`folder` with the configuration of `unet` in place of its own UNet's. ModelError in one line if it does not fit.
-
     Only a folder has a configuration; a file is built as the model's own UNet, plus an input for the guidance if it has
-    its tensor.
-    """
+    its tensor."""
     what = str(unet.path)
     if folder.family != unet.family:
         take = f"use a UNet for {FAMILIES[folder.family]}"
