@@ -43,40 +43,6 @@ SETTINGS: Final = {
 fast_tokenizer_files, init_inputs) or templates that are programs (chat_template)."""
 ADDED: Final = "added_tokens.json"
 """File with a plain map from text to token number."""
-
-
-def read_tokenizer(name: str, folder: Path) -> Any:
-    """The CLIPTokenizer of the files in `folder`. ModelError in one line that begins with `name`."""
-    from transformers import CLIPTokenizer
-
-    with tempfile.TemporaryDirectory(prefix="multiverse-tokenizer-", ignore_cleanup_errors=True) as place:
-        copied = Path(place)
-        for file in (*VOCABULARY, *SETTINGS, ADDED):
-            if (folder / file).exists():
-                _copy(name, folder / file, copied / file)
-        with one_line(name):
-            tokenizer = CLIPTokenizer.from_pretrained(copied, local_files_only=True)
-    tokenizer.name_or_path = str(folder)
-    return tokenizer
-
-
-def _copy(name: str, source: Path, target: Path) -> None:
-    try:
-        raw = read_small(source, max_bytes=MAX_JSON_BYTES)
-        if source.suffix == ".json":
-            content = parse_json(raw)
-            if not isinstance(content, dict):
-                raise ValueError("is not a JSON object")
-            if source.name in SETTINGS:
-                content = {key: value for key, value in content.items() if key in SETTINGS[source.name]}
-                raw = json.dumps(content).encode()
-    except OSError as error:
-        raise ModelError(f"{name}: {source.name} cannot be read ({error.strerror or error})") from None
-    except ValueError as error:
-        raise ModelError(f"{name}: {source.name} cannot be read ({error})") from None
-    target.write_bytes(raw)
-
-
 ATTENTION: Final = "sdpa"
 """torch.nn.functional.scaled_dot_product_attention, even if a file asks for another."""
 MIN_COUNTED: Final = 1 << 26
@@ -277,3 +243,35 @@ def quieten_libraries(*names: str) -> None:
         library = importlib.import_module(f"{name}.utils.logging")
         library.set_verbosity_error()
         library.disable_progress_bar()
+
+
+def read_tokenizer(name: str, folder: Path) -> Any:
+    """The CLIPTokenizer of the files in `folder`. ModelError in one line that begins with `name`."""
+    from transformers import CLIPTokenizer
+
+    with tempfile.TemporaryDirectory(prefix="multiverse-tokenizer-", ignore_cleanup_errors=True) as place:
+        copied = Path(place)
+        for file in (*VOCABULARY, *SETTINGS, ADDED):
+            if (folder / file).exists():
+                _copy(name, folder / file, copied / file)
+        with one_line(name):
+            tokenizer = CLIPTokenizer.from_pretrained(copied, local_files_only=True)
+    tokenizer.name_or_path = str(folder)
+    return tokenizer
+
+
+def _copy(name: str, source: Path, target: Path) -> None:
+    try:
+        raw = read_small(source, max_bytes=MAX_JSON_BYTES)
+        if source.suffix == ".json":
+            content = parse_json(raw)
+            if not isinstance(content, dict):
+                raise ValueError("is not a JSON object")
+            if source.name in SETTINGS:
+                content = {key: value for key, value in content.items() if key in SETTINGS[source.name]}
+                raw = json.dumps(content).encode()
+    except OSError as error:
+        raise ModelError(f"{name}: {source.name} cannot be read ({error.strerror or error})") from None
+    except ValueError as error:
+        raise ModelError(f"{name}: {source.name} cannot be read ({error})") from None
+    target.write_bytes(raw)

@@ -15,7 +15,7 @@ import torch
 from engine.errors import DeviceFullError
 from engine.models.card_memory import full_told
 from engine.models.device_work import DeviceCopies, HostBuffers, free_memory, is_out_of_memory, memory_mb
-from engine.models.sd.batch_stages import CallsFor, StagePieces, latent_fates, merge_rerun
+from engine.models.sd.batch_stages import BatchStages, CallsFor, latent_fates, merge_rerun
 from engine.models.sd.latent_painter import LatentPainter, ReadPicture
 from engine.models.sd.load import load
 from engine.models.sd.overlap import paint_overlapped
@@ -58,7 +58,7 @@ class BatchPainter:
                 note=self._note,
                 calls=None if calls is None else calls(model.device),
             )
-        self._pieces = StagePieces(model, self._size, self._latents, calls)
+        self._pieces = BatchStages(model, self._size, self._latents, calls)
         self._uploads, self._download = DeviceCopies(model.device), HostBuffers(model.device)
         self.change(painting)
         if model.deep_cache is not None:

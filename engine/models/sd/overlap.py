@@ -25,7 +25,7 @@ import numpy as np
 import torch
 
 from engine.models.device_work import DeviceCopies, StageClock, own_stream
-from engine.models.sd.batch_stages import StagePieces
+from engine.models.sd.batch_stages import BatchStages
 
 IN_FLIGHT = 3  # batches, one in each stage
 
@@ -45,7 +45,7 @@ class LaunchedBatch:
 
 
 def paint_overlapped(
-    pieces: StagePieces, batches: Iterator[np.ndarray], settle: Settle
+    pieces: BatchStages, batches: Iterator[np.ndarray], settle: Settle
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """(B, height, width, 3) uint8 and fates (B,) uint8 for each batch, in order. An error raised by `batches` is
     re-raised after the results of the previous batches."""
@@ -85,7 +85,7 @@ def paint_overlapped(
     yield from landed()
 
 
-def launched(pieces: StagePieces, streams: list[Any], uploads: DeviceCopies, source: np.ndarray) -> LaunchedBatch:
+def launched(pieces: BatchStages, streams: list[Any], uploads: DeviceCopies, source: np.ndarray) -> LaunchedBatch:
     """Queue all three stages of a batch on the device."""
     encoding, processing, decoding = streams
     with torch.cuda.stream(encoding):

@@ -9,8 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from engine.errors import ModelError
-from engine.models.sd import outlines
-from engine.models.sd.device_edges import edges
+from engine.models.sd import device_edges, edges
 
 if TYPE_CHECKING:
     from engine.models.sd.model import DiffusionModel
@@ -76,8 +75,8 @@ class Pixels:
     def prepare_edges(self, rgb: torch.Tensor) -> torch.Tensor:
         """The same with the edges of the pictures, white on black; computed where the pictures are."""
         if not self._is_cpu:
-            return edges(self.fitted(rgb)).to(self._model.dtype)
-        drawn = [outlines.edges(picture.numpy(), (self.width, self.height)) for picture in rgb]
+            return device_edges.edges(self.fitted(rgb)).to(self._model.dtype)
+        drawn = [edges.edges(picture.numpy(), (self.width, self.height)) for picture in rgb]
         return self.prepare_control(np.stack(drawn))
 
     def resized(self, rgb: Pictures) -> torch.Tensor:

@@ -24,7 +24,6 @@ SQUARE = 1 / 1.1
 MAX_WEIGHT = 100.0  # maximum weight of a word: far above any useful weight, and far below the limit of float16
 MAX_LORA_WEIGHT = 4.0  # the same limit as for `--lora`
 _HUGE = 1e9  # limit while multiplying, so that no product becomes infinite, nor NaN times 0
-
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)"
 _TAG = re.compile(r"<(?P<kind>lora|lyco|hypernet):(?P<values>[^<>]+)>", re.IGNORECASE)
 _MARK = re.compile(
@@ -32,6 +31,7 @@ _MARK = re.compile(
 )
 _BREAK = re.compile(r"\bBREAK\b\s*")
 _WHEN = re.compile(rf":\s*{_NUMBER}\s*$")
+Note = Callable[[str, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,9 +200,6 @@ def _number(text: str) -> float | None:
 
 def _within(value: float, limit: float) -> float:
     return max(-limit, min(limit, value))
-
-
-Note = Callable[[str, str], None]
 
 
 def tagged_weights(prompt: str, names: Sequence[str], note: Note) -> dict[int, float]:

@@ -16,9 +16,9 @@ from engine.models.graphs import GraphCalls
 from engine.models.sd import ModelSpec
 from engine.models.sd.batch_painter import BatchPainter, load_stage
 from engine.models.sd.check import has_tiny_vae
+from engine.models.sd.edges import edges
 from engine.models.sd.latent_painter import LatentPainter
 from engine.models.sd.load import load
-from engine.models.sd.outlines import edges
 from engine.models.sd.painting import BLACK, GOOD, NOT_FINITE, RERUN, ControlUse, Painting, accept_black_sources
 from engine.models.sd.single import paint
 from engine.sources.still import read_still

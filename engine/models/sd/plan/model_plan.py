@@ -43,6 +43,11 @@ DESCRIBING = (".json", ".txt")
 """Suffixes of configurations and tokenizer vocabularies."""
 BESIDE = (CONFIG, ADAPTER, "preprocessor_config.json")
 """Files that are read in addition to the weights of a VAE, LoRA, ControlNet or image encoder."""
+EMBEDDED_GUIDANCE = 8.0  # from the example of SimianLuo/LCM_Dreamshaper_v7, in diffusers' scale, where 7 is embedded
+USUAL_GUIDANCE = 6.0
+USUAL_STEPS = 20
+_USUAL_STEPS = {"lcm": 4, "turbo": 2, "lightning": 4, "hyper": 8, "tcd": 4}
+"""For distillations whose name has no number; turbo: stabilityai's example for pictures, of which half is run."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -249,13 +254,6 @@ class _Planning:
         self._parts.append(counted_part(part, headers_of(weights), files, is_pickle=weights.is_pickle))
         if weights.is_pickle:
             self._notes.append(pickle_note(part))
-
-
-EMBEDDED_GUIDANCE = 8.0  # from the example of SimianLuo/LCM_Dreamshaper_v7, in diffusers' scale, where 7 is embedded
-USUAL_GUIDANCE = 6.0
-USUAL_STEPS = 20
-_USUAL_STEPS = {"lcm": 4, "turbo": 2, "lightning": 4, "hyper": 8, "tcd": 4}
-"""For distillations whose name has no number; turbo: stabilityai's example for pictures, of which half is run."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,12 +39,34 @@ _RESNET = {
 }
 _BLOCK = re.compile(r"(input|output)_blocks\.(\d+)\.(\d+)\.(.+)")
 _NEW_BLOCK = re.compile(r"(down|up)_blocks\.(\d+)\.(resnets|attentions|downsamplers|upsamplers)\.(\d+)\.(.+)")
-
-
 _OLD_CLIP = "cond_stage_model.transformer."
 _CLIP_PARTS = ("embeddings.", "encoder.", "final_layer_norm.")
 _SGM = {"conditioner.embedders.0.transformer.": _OLD_CLIP, "conditioner.embedders.0.model.": "cond_stage_model.model."}
 """Prefixes of the text encoder of SD 1.x and 2.x in files written by Stability's later code for SDXL."""
+ENCODERS = {
+    "text_encoder": ("cond_stage_model.", "conditioner.embedders.0."),
+    "text_encoder_2": ("conditioner.embedders.1.",),
+}
+"""Prefixes of each encoder's tensors in a single file: SD first, then XL."""
+_TRANSFORMERS, _OPEN_CLIP = "transformer.", "model."
+_TEXT_BLOCK = re.compile(r"transformer\.resblocks\.(\d+)\.(.+)")
+_OPEN_CLIP_NAMES = {
+    "token_embedding.weight": "embeddings.token_embedding.weight",
+    "positional_embedding": "embeddings.position_embedding.weight",
+    "ln_final.weight": "final_layer_norm.weight",
+    "ln_final.bias": "final_layer_norm.bias",
+    "text_projection": "text_projection.weight",
+}
+_IN_BLOCK = {
+    "attn.out_proj.weight": "self_attn.out_proj.weight",
+    "mlp.c_fc.weight": "mlp.fc1.weight",
+    "mlp.c_proj.weight": "mlp.fc2.weight",
+    "ln_1.weight": "layer_norm1.weight",
+    "ln_1.bias": "layer_norm1.bias",
+    "ln_2.weight": "layer_norm2.weight",
+    "ln_2.bias": "layer_norm2.bias",
+}
+_JOINED = "attn.in_proj_weight"
 
 
 def modern_name(name: str, *, is_xl: bool) -> str:
@@ -120,32 +142,6 @@ def _resnet(tail: str) -> str:
         if tail.startswith(start):
             return ours + tail.removeprefix(start)
     return tail
-
-
-ENCODERS = {
-    "text_encoder": ("cond_stage_model.", "conditioner.embedders.0."),
-    "text_encoder_2": ("conditioner.embedders.1.",),
-}
-"""Prefixes of each encoder's tensors in a single file: SD first, then XL."""
-_TRANSFORMERS, _OPEN_CLIP = "transformer.", "model."
-_TEXT_BLOCK = re.compile(r"transformer\.resblocks\.(\d+)\.(.+)")
-_OPEN_CLIP_NAMES = {
-    "token_embedding.weight": "embeddings.token_embedding.weight",
-    "positional_embedding": "embeddings.position_embedding.weight",
-    "ln_final.weight": "final_layer_norm.weight",
-    "ln_final.bias": "final_layer_norm.bias",
-    "text_projection": "text_projection.weight",
-}
-_IN_BLOCK = {
-    "attn.out_proj.weight": "self_attn.out_proj.weight",
-    "mlp.c_fc.weight": "mlp.fc1.weight",
-    "mlp.c_proj.weight": "mlp.fc2.weight",
-    "ln_1.weight": "layer_norm1.weight",
-    "ln_1.bias": "layer_norm1.bias",
-    "ln_2.weight": "layer_norm2.weight",
-    "ln_2.bias": "layer_norm2.bias",
-}
-_JOINED = "attn.in_proj_weight"
 
 
 def text_weights(tensors: Mapping[str, Tensor], starts: tuple[str, ...], layers: int | None) -> dict[str, Tensor]:

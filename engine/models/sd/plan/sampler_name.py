@@ -14,7 +14,6 @@ TCD_ETA = 0.3
 """Default of TCDScheduler.step in diffusers and in the examples for TCD-LoRA (h1t/TCD-SDXL-LoRA)."""
 _UNIFIED_ETA = 1.0  # eta of Hyper-SD's one-step LoRAs (ByteDance/Hyper-SD)
 _PHASED_ETA = 0.0  # eta of PCM's LoRAs: their authors leave the pipeline's eta at 0 (wangfuyun/PCM_Weights)
-
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _BASES = frozenset(("sd", "sdxl", "xl", "ssd"))
 _STEPS = frozenset(("step", "steps"))
@@ -42,6 +41,18 @@ authors on CivitAI)."""
 MERGE_STEPS = 6  # DreamShaper XL Turbo 4 to 8, Lightning 3 to 6, Juggernaut XL Lightning 5 to 7, RealVisXL Lightning 5
 _CFG_GUIDANCE = 6.0  # Hyper-SD's CFG files: 5 to 8 (ByteDance/Hyper-SD)
 _DMD_STEPS = 4  # tianweiy/DMD2, also in the names of the files
+_NOTES = (
+    (r"\bvega ?rt\b", "VegaRT, an LCM-LoRA for Segmind-Vega: sampler lcm, 2 to 8 steps, no guidance"),
+    (r"\byoso\b", "YOSO: sampler lcm, 2 steps, guidance 1.5; its one-step mode is not available"),
+    (r"\b(perflow|pe r flow)\b", "PeRFlow, whose scheduler (piecewise rectified flow, 4 to 8 steps) is not available: "
+     "pictures differ from its authors'; set the sampler euler and 8 steps"),
+    (r"\btdm\b", "TDM, made for 4 steps without guidance: set the sampler dpm"),
+    (r"\bnitro ?(sd|fusion)\b", "NitroFusion, made for 1 to 4 steps of LCM with shifted timesteps, which are not "
+     "available: pictures differ from its authors'; set the sampler lcm, 4 steps, no guidance"),
+)  # fmt: skip
+"""Patterns of words, and what to say: segmind/Segmind-VegaRT, Luo-Yihong/yoso_sd1.5_lora, hansyan/perflow-*,
+Luo-Yihong/TDM, ChenDY/NitroFusion."""
+_UNSURE = (("hyper", r"\bhyper \d+\b", "Hyper-SD"), ("lightning", r"\blightning\b", "SDXL-Lightning"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,20 +162,6 @@ def _steps_in(words: tuple[str, ...]) -> int | None:
         if unit in _STEPS and number.isdigit():
             return int(number)
     return None
-
-
-_NOTES = (
-    (r"\bvega ?rt\b", "VegaRT, an LCM-LoRA for Segmind-Vega: sampler lcm, 2 to 8 steps, no guidance"),
-    (r"\byoso\b", "YOSO: sampler lcm, 2 steps, guidance 1.5; its one-step mode is not available"),
-    (r"\b(perflow|pe r flow)\b", "PeRFlow, whose scheduler (piecewise rectified flow, 4 to 8 steps) is not available: "
-     "pictures differ from its authors'; set the sampler euler and 8 steps"),
-    (r"\btdm\b", "TDM, made for 4 steps without guidance: set the sampler dpm"),
-    (r"\bnitro ?(sd|fusion)\b", "NitroFusion, made for 1 to 4 steps of LCM with shifted timesteps, which are not "
-     "available: pictures differ from its authors'; set the sampler lcm, 4 steps, no guidance"),
-)  # fmt: skip
-"""Patterns of words, and what to say: segmind/Segmind-VegaRT, Luo-Yihong/yoso_sd1.5_lora, hansyan/perflow-*,
-Luo-Yihong/TDM, ChenDY/NitroFusion."""
-_UNSURE = (("hyper", r"\bhyper \d+\b", "Hyper-SD"), ("lightning", r"\blightning\b", "SDXL-Lightning"))
 
 
 def name_notes(name: str, *, is_lora: bool) -> tuple[str, ...]:
