@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from engine.models.libraries import require_libraries
 from engine.models.part_report import Missing, PartReport, Report, counted_part
 from engine.models.sam3.model_folder import Sam3Folder, find
 from engine.models.sam3.spec import SegmentationSpec
@@ -27,6 +28,7 @@ class SegmentationReport(Report):
 
 def check(spec: SegmentationSpec) -> SegmentationReport:
     """Check a model folder. ModelError if it is not found or not SAM3; every other problem is in the report."""
+    require_libraries()
     path = find(spec.model)
     folder = Sam3Folder(path, spec.model)
     missing = Missing()

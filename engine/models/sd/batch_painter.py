@@ -61,8 +61,11 @@ class BatchPainter:
         self._pieces = BatchStages(model, self._size, self._latents, calls)
         self._uploads, self._download = DeviceCopies(model.device), HostBuffers(model.device)
         self.change(painting)
-        if model.deep_cache is not None:
-            self._note(self._reuse)
+        if model.deep_cache is not None and self._latents is not None:
+            steps = self._latents.steps
+            told = f"evals counts the steps that run the whole UNet: {self.real_steps} of {steps} per picture"
+            nothing = "has no effect with one step per picture; increase --steps or --strength"
+            self._note(f"deepcache: {told if steps > 1 else nothing}")
 
     def change(self, painting: Painting) -> None:
         """Use this Painting from the next batch on; its spec must be the model's. Cheap if its texts are cached."""
@@ -75,14 +78,6 @@ class BatchPainter:
         """Evaluations of the whole UNet per picture; with DeepCache fewer than steps."""
         assert self._latents is not None
         return self._latents.evaluations
-
-    @property
-    def _reuse(self) -> str:
-        assert self._latents is not None
-        steps = self._latents.steps
-        if steps < 2:
-            return "deepcache: has no effect with one step per picture; increase --steps or --strength"
-        return f"deepcache: evals counts the steps that run the whole UNet: {self.real_steps} of {steps} per picture"
 
     @property
     def stage_s(self) -> dict[str, float]:

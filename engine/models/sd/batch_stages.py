@@ -73,8 +73,8 @@ class BatchStages:
     def _decode(self, state: State) -> State:
         assert self._pixels is not None
         rgb, is_finite = self._pixels.decode(state["z"])
-        fates = first_bad(latent_fates(state["z"]), picture_fates(rgb, is_finite))
-        return {"rgb": rgb, "fates": fates}
+        fates = latent_fates(state["z"])
+        return {"rgb": rgb, "fates": torch.where(fates == GOOD, picture_fates(rgb, is_finite), fates)}
 
 
 class StageSeconds:
@@ -129,11 +129,6 @@ def picture_fates(rgb: torch.Tensor, are_finite: torch.Tensor) -> torch.Tensor:
 def _fates(are_finite: torch.Tensor, are_black: torch.Tensor) -> torch.Tensor:
     fates = are_black.to(torch.uint8) * BLACK
     return fates.masked_fill(~are_finite, NOT_FINITE)
-
-
-def first_bad(fates: torch.Tensor, later: torch.Tensor) -> torch.Tensor:
-    """`fates`, where GOOD replaced by those of a `later` stage."""
-    return torch.where(fates == GOOD, later, fates)
 
 
 def merge_rerun(fates: np.ndarray, again: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -50,6 +50,8 @@ class LatentPainter:
         self._schedules: dict[Hashable, BatchSchedule] = {}
         self._schedule: BatchSchedule | None = None
         self._painting: Painting | None = None
+        self.steps = self.evaluations = 0
+        """UNet calls per picture, and those of them that run the whole UNet."""
 
     def change(self, painting: Painting) -> None:
         """Use this Painting from now on. Recent texts and pictures are cached. ModelError if the model does not support
@@ -78,18 +80,8 @@ class LatentPainter:
                 self._tell(f"--cfg: {line}")
             if line := dropped_negative(model, sampler, painting.cfg, painting.negative):
                 self._tell(f"--negative: {line}")
-        self._steps, self._evaluations = steps, evaluations
+        self.steps, self.evaluations = steps, evaluations
         self._schedule, self._painting = schedule, painting
-
-    @property
-    def steps(self) -> int:
-        """UNet calls per picture."""
-        return self._steps
-
-    @property
-    def evaluations(self) -> int:
-        """UNet calls per picture that run the whole UNet."""
-        return self._evaluations
 
     def controls(self, rgb: np.ndarray | None, uploads: "DeviceCopies") -> list[ControlInput]:
         """The inputs of all ControlNets with a scale above 0, for pictures (B, height, width, 3) uint8."""

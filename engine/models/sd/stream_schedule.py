@@ -81,6 +81,8 @@ class StreamSchedule:
     def __init__(self, model: "DiffusionModel", denoiser: Denoiser, settings: StreamSettings) -> None:
         self.generation = 0
         """Incremented when frames in flight are dropped; older pictures must no longer be shown."""
+        self.steps = 0
+        """S: number of calls from a frame to its picture."""
         self.guidance = 1.0
         """The effective guidance."""
         self._model = model
@@ -92,16 +94,11 @@ class StreamSchedule:
         self._take(settings)
 
     @property
-    def steps(self) -> int:
-        """S: number of calls from a frame to its picture."""
-        return self._steps
-
-    @property
     def rows(self) -> int:
         """Batch rows of a UNet call, including those with the negative prompt."""
         frames = self._settings.frames
-        negatives = {"full": self._steps * frames, "initialise": frames}.get(self._cfg_type, 0)
-        return self._steps * frames + negatives
+        negatives = {"full": self.steps * frames, "initialise": frames}.get(self._cfg_type, 0)
+        return self.steps * frames + negatives
 
     @property
     def ignores_delta(self) -> bool:
@@ -126,7 +123,7 @@ class StreamSchedule:
 
     def fill(self, z: torch.Tensor, cond: "Cond", control: Sequence[ControlInput] = ()) -> None:
         """Fill the stream with the latents `z` (F, 4, h, w) of one frame, so that every later push returns pictures."""
-        while self._flight_for(z).calls < self._steps - 1:
+        while self._flight_for(z).calls < self.steps - 1:
             self.push(z, cond, control)
 
     def push(
@@ -157,12 +154,12 @@ class StreamSchedule:
             pictures={one.index: one.picture[:-frames] for one in shown},
             calls=flight.calls + 1,
         )
-        return denoised[-frames:] if self._flight.calls >= self._steps else None
+        return denoised[-frames:] if self._flight.calls >= self.steps else None
 
     def _flight_for(self, z: torch.Tensor) -> FramesInFlight:
         if self._flight is not None:
             return self._flight
-        empty = z.new_zeros(((self._steps - 1) * len(z), *z.shape[1:]), dtype=torch.float32)
+        empty = z.new_zeros(((self.steps - 1) * len(z), *z.shape[1:]), dtype=torch.float32)
         guess = empty if self._keeps_noise else None
         return FramesInFlight(clean=empty, guess=guess, origins=empty, pictures={}, calls=0)
 
@@ -195,7 +192,7 @@ class StreamSchedule:
         for new in control:
             older = flight.pictures.get(new.index)
             if older is None:
-                older = new.picture.repeat(self._steps - 1, 1, 1, 1)
+                older = new.picture.repeat(self.steps - 1, 1, 1, 1)
             pictures = torch.cat((new.picture, older))  # (S F, 3, height, width)
             shown.append(ControlInput(index=new.index, picture=pictures, scale=new.scale))
         return shown
@@ -222,7 +219,7 @@ class StreamSchedule:
         self._kept = rows.noise * rows.kept
         self._keeps_noise = bool(coefficients.kept.any())
         size = (LATENT_CHANNELS, settings.height // model.latent_scale, settings.width // model.latent_scale)
-        self._rows, self._steps, self.guidance = rows, coefficients.steps, guidance
+        self._rows, self.steps, self.guidance = rows, coefficients.steps, guidance
         self._cfg_type: CfgType = settings.cfg_type if self._denoiser.uses_negative(guidance) else "none"
         self._size = size
         self._shape = (coefficients.steps, settings.frames, size, self._cfg_type)
@@ -234,4 +231,4 @@ class StreamSchedule:
     def _scaled(self, noise: SeededNoise) -> torch.Tensor:
         """Scaled noise (S F, 4, h, w) on the device, one per step, drawn in the same order as in BatchSchedule."""
         fresh = self._rows.noise * self._rows.fresh
-        return fresh * noise.first(self._steps).repeat_interleave(self._settings.frames, dim=0)
+        return fresh * noise.first(self.steps).repeat_interleave(self._settings.frames, dim=0)

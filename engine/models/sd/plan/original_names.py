@@ -130,18 +130,12 @@ def original_name(name: str, layers: int) -> str:
     return f"{UNET}input_blocks.{number + 1}.{tail}" if way == "down" else f"{UNET}output_blocks.{number}.{tail}"
 
 
-def _old_resnet(tail: str) -> str:
-    for theirs, ours in _RESNET.items():
-        if tail.startswith(ours):
-            return theirs + tail.removeprefix(ours)
-    return tail
-
-
 def _resnet(tail: str) -> str:
-    for start, ours in _RESNET.items():
-        if tail.startswith(start):
-            return ours + tail.removeprefix(start)
-    return tail
+    return next((ours + tail.removeprefix(start) for start, ours in _RESNET.items() if tail.startswith(start)), tail)
+
+
+def _old_resnet(tail: str) -> str:
+    return next((start + tail.removeprefix(ours) for start, ours in _RESNET.items() if tail.startswith(ours)), tail)
 
 
 def text_weights(tensors: Mapping[str, Tensor], starts: tuple[str, ...], layers: int | None) -> dict[str, Tensor]:

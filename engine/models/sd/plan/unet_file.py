@@ -15,11 +15,9 @@ from engine.models.locate import published_name
 from engine.models.plain_config import CONFIG, read_config
 from engine.models.sd.plan.families import FAMILIES, made_for_another
 from engine.models.sd.plan.model_folder import DiffusersFolder
-from engine.models.sd.plan.original_names import UNET, by_diffusers_names, original_name
+from engine.models.sd.plan.original_names import UNET, original_name
 from engine.models.sd.plan.other_models import kind_of
-from engine.models.sd.plan.prediction import file_prediction
-from engine.models.sd.plan.quantized import quantized_in
-from engine.models.sd.plan.single_file import CLASSES, SingleFile, family_in
+from engine.models.sd.plan.single_file import CLASSES, SingleFile, described
 from engine.models.sd.plan.tensor_file import read_checkpoint_header
 from engine.models.sd.plan.unet_config import require_same_blocks
 from engine.models.weight_files import weights_in
@@ -28,7 +26,7 @@ PREFIXES = (UNET, "diffusion_model.", "unet.", "")
 _FIRSTS = ("input_blocks.0.0.weight", "conv_in.weight")
 """The first convolution, by the original code and by diffusers."""
 _GENERIC = ("diffusion_pytorch_model", "diffusion_pytorch_model.fp16", "unet")
-_GUIDANCE_INPUT = "time_embedding.cond_proj.weight"
+_GUIDANCE_INPUT = f"{UNET}time_embed.cond_proj.weight"
 
 
 def examine_unet(name: str) -> tuple[SingleFile, dict[str, Any]]:
@@ -53,21 +51,7 @@ def examine_unet(name: str) -> tuple[SingleFile, dict[str, Any]]:
         named = {original_name(each, layers): held for each, held in own.items()}
     else:
         named = {UNET + each: held for each, held in own.items()}
-    quantized = quantized_in(file, header)
-    stored = {ours: held for ours, held in named.items() if held not in quantized.beside}
-    tensors = {ours: header.tensors[held] for ours, held in stored.items()}
-    family = family_in(tensors, file)
-    unet = SingleFile(
-        path=file,
-        family=family,
-        tensors=tensors,
-        prediction=file_prediction(file, family, header),
-        is_pickle=header.is_pickle,
-        stored=stored,
-        quantized=quantized,
-        name=_public_name(file),
-    )
-    return unet, config
+    return described(file, header, named, _public_name(file)), config
 
 
 def with_unet(folder: DiffusersFolder, unet: SingleFile, config: Mapping[str, Any]) -> DiffusersFolder:
@@ -79,8 +63,7 @@ def with_unet(folder: DiffusersFolder, unet: SingleFile, config: Mapping[str, An
         take = f"use a UNet for {FAMILIES[folder.family]}"
         theirs, ours = FAMILIES[unet.family], FAMILIES[folder.family]
         raise made_for_another(f"{what}: a UNet", theirs, folder.name, ours, take)
-    tensors = by_diffusers_names(unet.tensors, _layers(config or folder.unet))
-    guided = tensors.get(_GUIDANCE_INPUT)
+    guided = unet.tensors.get(_GUIDANCE_INPUT)
     changed = folder.with_unet(config or folder.unet | {"time_cond_proj_dim": guided.shape[1] if guided else None})
     require_same_blocks(what, unet.family, unet.tensors, changed.unet)
     return changed
@@ -92,11 +75,6 @@ def _config(name: str, folder: Path) -> dict[str, Any]:
     if kind != CLASSES["unet"]:
         raise ModelError(f"{name}: its {CONFIG} describes {kind or 'something else'}, not a {CLASSES['unet']}")
     return config
-
-
-def _layers(config: Mapping[str, Any]) -> int:
-    layers = config.get("layers_per_block", 2)
-    return layers if isinstance(layers, int) else 2
 
 
 def _prefix(name: str, names: Collection[str]) -> str:
