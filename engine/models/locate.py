@@ -278,10 +278,8 @@ def cache_folder() -> Path:
 
 
 def newest_snapshot(hub_id: str, file: str = "") -> CacheSnapshot | None:
-    """The best snapshot of `owner/name` that contains `file` ("": any file), or None.
-
-    Prefers complete ones, then main, then the newest. A link whose target was deleted is not a file.
-    """
+    """The best snapshot of `owner/name` that contains `file` ("": any file), or None. Prefers complete ones, then main,
+    then the newest. A link whose target was deleted is not a file."""
 
     def holds(folder: Path) -> bool:
         return (folder / file).exists() if file else any(path.is_file() for path in folder.rglob("*"))
