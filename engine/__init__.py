@@ -10,7 +10,9 @@ As a library:
 Importing this package loads nothing: no GL, no torch, no threads. Start reading at `engine/app.py`.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from engine.system.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from engine.app import open_engine
@@ -19,17 +21,10 @@ if TYPE_CHECKING:
     from engine.errors import MultiverseError
 
 _HOME = {
-    "Config": "engine.config",
-    "Engine": "engine.engine",
-    "open_engine": "engine.app",
-    "MultiverseError": "engine.errors",
+    "Config": "config",
+    "Engine": "engine",
+    "open_engine": "app",
+    "MultiverseError": "errors",
 }
 __all__ = ["Config", "Engine", "MultiverseError", "open_engine"]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'engine' has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(_HOME[name]), name)
+__getattr__ = lazy_names(__name__, _HOME)

@@ -8,7 +8,9 @@ launcher.py       starts processes: forked.py with fork_server.py (Linux), spawn
 child_main.py     main function of a child process; mailbox.py: its second thread
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from engine.system.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from engine.children.policy import Deadlines
@@ -25,11 +27,4 @@ _MODULES = {
 }
 
 __all__ = ["ChildPort", "ChildSpec", "ChildStatus", "Deadlines", "Supervisor"]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib
-
-    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__ = lazy_names(__name__, _MODULES)

@@ -133,7 +133,7 @@ def _is_sam3(name: str) -> bool:
     from engine.models import locate
     from engine.models.sam3.model_folder import GATED
     from engine.models.sam3.other_models import checkpoint_in, what_id_is
-    from engine.models.sd.plan.other_folder import other_folder
+    from engine.models.sd.plan.other_models import other_folder
 
     if (name.startswith(GATED) or what_id_is(name)) and not Path(name).exists():
         return True
@@ -160,7 +160,7 @@ def _is_sam_file(name: str) -> bool:
 def _is_voice(name: str) -> bool:
     """True for a voice, by its suffix or by the tensors of a .safetensors file."""
     from engine.models.rvc.voice_file import archived
-    from engine.models.safetensors_header import read_header
+    from engine.models.weight_files import read_header
 
     path = Path(name).expanduser()
     suffix = path.suffix.lower()
@@ -174,7 +174,7 @@ def _is_voice(name: str) -> bool:
 def _require_no_part_of_sd(name: str) -> None:
     """Raise ModelError for .pth files of Stable Diffusion: old ControlNets, T2I-Adapters, upscalers."""
     from engine.models.pickle_file import read_pickle
-    from engine.models.sd.plan.file_kinds import kind_of
+    from engine.models.sd.plan.other_models import kind_of
 
     path = Path(name).expanduser()
     if path.suffix.lower() == ".pth" and path.is_file():

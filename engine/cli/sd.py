@@ -187,7 +187,7 @@ def _check_files(image: Path, out: Path, overwrite: bool) -> None:
 
 
 def _control_picture(control: str, picture: "np.ndarray", size: tuple[int, int]) -> "np.ndarray":
-    from engine.models.sd.outlines import edges
+    from engine.models.sd.edges import edges
     from engine.sources.still import read_still
 
     if control == "input":

@@ -114,7 +114,7 @@ class ModelOptions:
 
     def steps_and_guidance(self, spec: "ModelSpec") -> tuple[int, float]:
         """As given, else those of the model's authors."""
-        from engine.models.sd.plan.usual_settings import usual_settings_of
+        from engine.models.sd.plan.model_plan import usual_settings_of
 
         usual = usual_settings_of(spec)
         steps = usual.steps if self.steps is None else self.steps
@@ -150,7 +150,7 @@ class SdOptions(LiveOptions):
 
 def require_known(sampler: str, prediction: str) -> None:
     """Raise UsageError for an unknown value of `--sampler` or `--prediction`."""
-    from engine.models.sd.plan.prediction import WORDS
+    from engine.models.sd.plan.scheduler_config import WORDS
 
     if sampler not in SAMPLERS:
         raise UsageError(f"--sampler {sampler}: not one of {', '.join(SAMPLERS)}")

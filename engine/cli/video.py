@@ -41,7 +41,7 @@ class PaintingOptions(ModelOptions):
         "edges", "Input of the ControlNets: the edges of each picture, or the picture itself.", metavar="edges|input"
     )
     ip_scale: float = option(0.6, IP_SCALE, metavar="0..2")
-    stablefast: bool = option(False, "Compile with stable-fast.", flags="--stablefast")
+    stablefast: bool = option(False, "Was removed; use --inductor.", flags="--stablefast")
     deepcache: bool = option(False, "Reuse deep features from step to step.", flags="--deepcache")
     inductor: bool = option(False, "Compile with torch: takes minutes, then runs faster.", flags="--inductor")
 

@@ -6,7 +6,7 @@ sd/     Stable Diffusion
 sam3/   SAM3
 rvc/    RVC
 
-Code shared by several kinds of model lies beside them: finding files (locate, weight_files, safetensors_header,
+Code shared by several kinds of model lies beside them: finding files (locate, weight_files,
 part_report: these never load torch), reading them (pretrained), working on a device (device_work, places), running or
 capturing a chain of parts (graphs), compiling a part (compiling), and a replacement for torchaudio
 (torchaudio_stand_in), which is registered here before any library imports it.

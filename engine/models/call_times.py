@@ -41,10 +41,8 @@ def in_turn_s(
     min_calls: int = 1,
     now_s: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
-    """Seconds a call of each contender, one figure a round; `rounds` of them, and as many as `seconds` allow.
-
-    In a round each contender has one run, so that other load on the machine affects all of them.
-    """
+    """Seconds a call of each contender, one figure a round; `rounds` of them, and as many as `seconds` allow. In a
+    round each contender has one run, so that other load on the machine affects all of them."""
     counts = {name: calls_a_run(call, wait, min_calls=min_calls, now_s=now_s) for name, call in calls.items()}
     times_s: dict[str, list[float]] = {name: [] for name in calls}
     end_s, done = now_s() + seconds, 0

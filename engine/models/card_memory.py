@@ -19,7 +19,6 @@ import psutil
 import torch
 
 from engine.errors import DeviceFullError
-from engine.models.cuda_card import card_uuid
 from engine.models.device_work import is_out_of_memory
 
 GIB = 2**30
@@ -38,17 +37,11 @@ _cuda: Any = torch.cuda  # torch annotates it only partly
 
 @contextmanager
 def reserved(
-    device: torch.device | str,
-    weigh: Callable[[], int],
-    model: str,
-    *,
-    sleep: Callable[[float], object] = time.sleep,
+    device: torch.device | str, weigh: Callable[[], int], model: str, *, sleep: Callable[[float], object] = time.sleep
 ) -> Iterator[None]:
     """Load a model's weights within this block. DeviceFullError, in one line with the figures, if they do not fit.
-
     `weigh()`: bytes of the weights on the device; called for CUDA only, because nothing is done for other devices.
-    Waits two minutes at most for models that other processes load; `sleep` takes seconds.
-    """
+    Waits two minutes at most for models that other processes load; `sleep` takes seconds."""
     place = torch.device(device)
     if place.type != "cuda":
         yield
@@ -81,10 +74,8 @@ def reserved(
 
 
 def limit_to_free(device: torch.device | str) -> None:
-    """On Windows, let this process take no more than the card has left now. Call it again before it grows.
-
-    Otherwise the driver moves memory to RAM, and every program on the card becomes many times slower without an error.
-    """
+    """On Windows, let this process take no more than the card has left now. Call it again before it grows. Otherwise
+    the driver moves memory to RAM, and every program on the card becomes many times slower without an error."""
     place = torch.device(device)
     if sys.platform == "win32" and place.type == "cuda":
         left, whole = _room(place)
@@ -94,10 +85,8 @@ def limit_to_free(device: torch.device | str) -> None:
 
 @contextmanager
 def full_told(model: str, device: str, dtype: str) -> Iterator[None]:
-    """Load a model within this block. DeviceFullError, in one line, if any kind of device runs out of memory.
-
-    `dtype`: of its weights. On CUDA the line tells what is left.
-    """
+    """Load a model within this block. DeviceFullError, in one line, if any kind of device runs out of memory. `dtype`:
+    of its weights. On CUDA the line tells what is left."""
     try:
         yield
     except RuntimeError as error:
@@ -143,3 +132,12 @@ def _earlier_claims(own: Path) -> Iterator[int]:
 
 def _gib(count: int) -> str:
     return f"{count / GIB:.1f} GiB"
+
+
+def card_uuid(device: str) -> str:
+    """The UUID of a CUDA device as NVML writes it, `GPU-...`, or "" if this process does not use CUDA yet. A query
+    would create a CUDA context, which takes hundreds of megabytes of the card's memory."""
+    cuda: Any = torch.cuda  # torch.cuda is only partly annotated
+    if not cuda.is_initialized():
+        return ""
+    return f"GPU-{cuda.get_device_properties(device).uuid}"

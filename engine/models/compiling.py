@@ -70,12 +70,10 @@ def _require_triton(asked: str) -> None:
 def compiled(part: Callable[..., Any], backend: str = "inductor") -> Callable[..., Any]:
     """`part`, a plain function, compiled again for every shape it is called with."""
     import torch._dynamo
+    import torch._inductor.config
 
-    if backend == "inductor":
-        import torch._inductor.config
-
-        torch._inductor.config.compile_threads = 1  # the pool's processes would outlive a killed child
-        keep_cache()
+    torch._inductor.config.compile_threads = 1  # the pool's processes would outlive a killed child
+    keep_cache()
     torch._dynamo.config.recompile_limit = SHAPES_KEPT
     # A code object of its own: torch counts there how often it compiled, and the pieces of a UNet are closures of two.
     assert isinstance(part, FunctionType)

@@ -6,12 +6,13 @@ import sys
 import time
 import warnings
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from engine.errors import DeviceFullError, DeviceLostError, ModelError, in_one_line
 from engine.system.graphics_card import CONTAINER_OPTION, NVIDIA, find_cards, is_container
@@ -178,11 +179,9 @@ def dtype_named(name: str) -> torch.dtype:
 
 
 def max_convolved(device: torch.device) -> int:
-    """The longest side that a convolution's result may have on this device; `sys.maxsize` for no limit.
-
-    MPS before macOS 15.1 refuses 65 537 with "Output channels > 65536 not supported", for any side, and sound is
-    longer (torch's aten/src/ATen/native/mps/operations/Convolution.mm).
-    """
+    """The longest side that a convolution's result may have on this device; `sys.maxsize` for no limit. MPS before
+    macOS 15.1 refuses 65 537 with "Output channels > 65536 not supported", for any side, and sound is longer (torch's
+    aten/src/ATen/native/mps/operations/Convolution.mm)."""
     if device.type == "mps" and torch.backends.mps.is_macos_or_newer(15, 1):
         return sys.maxsize
     return MAX_CONVOLVED.get(device.type, sys.maxsize)
@@ -202,10 +201,8 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def is_device_lost(error: BaseException) -> bool:
     """True if CUDA or one of its libraries failed, other than for lack of memory: the context is unusable from now on.
-
     Not an error of torch's own checks, which may name CUDA too, such as tensors on two devices, nor a call that a
-    library refuses: it would be refused again and again.
-    """
+    library refuses: it would be refused again and again."""
     if is_out_of_memory(error) or REFUSED_CALL.search(str(error)):
         return False
     return isinstance(error, torch.AcceleratorError) or (
@@ -346,10 +343,8 @@ class DeviceCopy:
         self._is_read = _cuda.Event(blocking=True) if device.type == "cuda" else None
 
     def send(self, picture: np.ndarray) -> torch.Tensor:
-        """Copy a picture (height, width, channels) uint8, or a batch of them, to the device, as a batch.
-
-        On a CPU the result shares the picture's memory. Waits until the device has read the previous picture.
-        """
+        """Copy a picture (height, width, channels) uint8, or a batch of them, to the device, as a batch. On a CPU the
+        result shares the picture's memory. Waits until the device has read the previous picture."""
         given = torch.from_numpy(picture)
         given = given if given.ndim == 4 else given[None]
         if self._is_read is None:
@@ -414,3 +409,14 @@ class HostBuffers:
             buffer.copy_(tensor, non_blocking=True)
         self._wait()
         return tuple(buffer.numpy() for buffer in self._buffers)
+
+
+@torch.no_grad()
+def joined(tensors: Sequence[nn.Parameter]) -> Tensor:
+    """These tensors (N, ...), whose other sizes are equal, one below the other. Each parameter becomes a part of the
+    result and stays the same object: what changes it in place changes the result too, captured graphs see it, and
+    nothing is stored twice."""
+    result = torch.cat(list(tensors))
+    for tensor, part in zip(tensors, torch.split(result, [len(each) for each in tensors]), strict=True):
+        tensor.data = part
+    return result

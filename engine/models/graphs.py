@@ -55,37 +55,19 @@ def always() -> bool:
 class Calls(Protocol):
     def run(self, key: Hashable, parts: Sequence[Part], inputs: State, between: Callable[[], None] = nothing) -> State:
         """The state after all `parts`; each receives the state returned by the previous one. `between` is called
-        between two parts.
-
-        `key` identifies everything except the inputs' values: the same key means the same parts and shapes. The result
-        may be in buffers that the next run with this key overwrites.
-        """
+        between two parts. `key` identifies everything except the inputs' values: the same key means the same parts and
+        shapes. The result may be in buffers that the next run with this key overwrites."""
 
     def drop(self) -> None:
         """Free everything cached between runs. Do this first when device memory runs out."""
 
 
 class DirectCalls:
-    """Runs the parts directly. Single thread; caches nothing."""
+    """Runs the parts directly, and calls `before_new` before each part of a run with a new key, for parts that compile
+    then. Single thread; caches nothing."""
 
-    def run(self, key: Hashable, parts: Sequence[Part], inputs: State, between: Callable[[], None] = nothing) -> State:
-        state = inputs
-        for place, part in enumerate(parts):
-            if place:
-                between()
-            state = part(state)
-        return state
-
-    def drop(self) -> None:
-        pass
-
-
-class CompiledCalls:
-    """Runs the parts directly, and calls `before_compile` before a run with a new shape, which compiles. Single
-    thread."""
-
-    def __init__(self, before_compile: Callable[[], None] = nothing) -> None:
-        self._before_compile = before_compile
+    def __init__(self, before_new: Callable[[], None] = nothing) -> None:
+        self._before_new = before_new
         self._seen: set[Hashable] = set()
 
     def run(self, key: Hashable, parts: Sequence[Part], inputs: State, between: Callable[[], None] = nothing) -> State:
@@ -94,7 +76,7 @@ class CompiledCalls:
             if place:
                 between()
             if key not in self._seen:
-                self._before_compile()
+                self._before_new()
             state = part(state)
         self._seen.add(key)
         return state
@@ -206,10 +188,8 @@ def capture_cuda(parts: Sequence[Part], buffers: State) -> tuple[list[Callable[[
 
 @contextmanager
 def fastest_convolutions() -> Iterator[None]:
-    """Lets cuDNN measure which kernel is fastest for each new convolution in the `with` block, and keep its choice.
-
-    By the one switch: `torch.backends.cudnn.flags(benchmark=True)` would also turn cuDNN off, and `deterministic`.
-    """
+    """Lets cuDNN measure which kernel is fastest for each new convolution in the `with` block, and keep its choice. By
+    the one switch: `torch.backends.cudnn.flags(benchmark=True)` would also turn cuDNN off, and `deterministic`."""
     cudnn: Any = torch.backends.cudnn
     before, cudnn.benchmark = cudnn.benchmark, True
     try:
@@ -219,10 +199,8 @@ def fastest_convolutions() -> Iterator[None]:
 
 
 def replayed(graph: Any, captured_on: Any) -> None:
-    """Replay on the current stream of the graph's device.
-
-    The reference to `captured_on` prevents other chains from getting this stream while the graph exists.
-    """
+    """Replay on the current stream of the graph's device. The reference to `captured_on` prevents other chains from
+    getting this stream while the graph exists."""
     graph.replay()
 
 

@@ -3,7 +3,7 @@
 As of November 2026, not checked against the Hub. File names, and which models exist in half precision, come from model
 cards and other programs' download lists (`variant="fp16"` for sd-turbo, sdxl-turbo, SDXL base, SSD-1B and
 DreamShaper 8). Sizes in decimal MB are from memory and from the number of weights, so they are shown as "about". A
-repository's own list of files (`hub_cache.listing`) takes precedence.
+repository's own list of files (`locate.listing`) takes precedence.
 """
 
 from dataclasses import dataclass, field
@@ -108,7 +108,7 @@ MOVED: Final = {
 November 2025: https://github.com/huggingface/diffusers/issues/12874, https://github.com/Nerogar/OneTrainer/pull/1140"""
 UNREADABLE: Final = {
     "facebook/sam3.1": "is published for Meta's own code alone (sam3.1_multiplex.pt), transformers cannot read it; "
-    "take facebook/sam3",
+    "take facebook/sam3"
 }
 """Repositories that cannot be loaded, and what to use instead."""
 

@@ -1,18 +1,30 @@
-"""Finds a model's files on this machine. Never uses the network, and does not load torch."""
+"""Finds a model's files on this machine: paths, and the Hugging Face cache. No network, and does not load torch.
+
+huggingface_hub is not used to find them: if only some files of a repository were fetched (`hf download --include`), its
+`snapshot_download(local_files_only=True)` raises as if there were none (2.4.0), and it only looks for the revision
+main. Layout: https://huggingface.co/docs/huggingface_hub/guides/manage-cache
+"""
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from engine.errors import ModelError
-from engine.models.hub_cache import listing, newest_snapshot
 from engine.models.known_repositories import MOVED, UNREADABLE, known
-from engine.system.small_file import special_kind
+from engine.models.libraries import require_libraries
+from engine.models.weight_files import weights_in
+from engine.system.small_file import read_json, read_small, special_kind
 
+MAIN = "main"
+MAX_FILES = 10_000
+"""A repository's file list longer than this is not read."""
+_PARTS = ("unet", "vae", "text_encoder", "text_encoder_2")
+_TROUBLES = (OSError, ValueError, ModelError)
 _HUB_NAME = re.compile(r"(?P<id>[\w-][\w.-]*/[\w.-]+)(?P<file>(/[\w. -]+)*)")
 _ADDRESS = re.compile(r"https?://")
 _HUB_ADDRESS = re.compile(r"https?://(?:www\.)?(?:huggingface\.co|hf\.co)/([\w-][\w.-]*/[\w.-]+)")
-
 MAX_EXAMPLES = 3
 MAX_NAME = 200  # length of a name in an error message
 MODEL_FILES = (
@@ -35,7 +47,6 @@ PART_FILES = ("*.json", "diffusion_pytorch_model*.safetensors", "model*.safetens
 ALL_PART_FILES = ("*.json", "*.safetensors", "*.bin")
 INDEX = "model_index.json"
 CONFIG_FILES = ("*.json", "*.txt")
-_PARTS = ("unet", "vae", "text_encoder", "text_encoder_2")
 _STEMS = ("diffusion_pytorch_model", "model", "pytorch_model")
 _SMALLEST_FIRST = (".fp16{shard}.safetensors", "{shard}.safetensors", ".fp16{shard}.bin", "{shard}.bin")
 _WHOLE = (MODEL_FILES, ALL_MODEL_FILES, PART_FILES, ALL_PART_FILES)
@@ -43,11 +54,9 @@ _GATED_STEPS = "accept its licence on {page}, then `hf auth login`, then: "
 
 
 def find(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> Path:
-    """The file or folder called `name`: a path, or `owner/name[/file]` in the Hugging Face cache.
-
-    ModelError if there is none, with the command that fetches `files` (patterns) from the Hub. Nothing is downloaded
-    automatically: gigabytes at the wrong moment would disturb a live show.
-    """
+    """The file or folder called `name`: a path, or `owner/name[/file]` in the Hugging Face cache. ModelError if there
+    is none, with the command that fetches `files` (patterns) from the Hub. Nothing is downloaded automatically:
+    gigabytes at the wrong moment would disturb a live show."""
     if not name:
         raise ModelError("the model name is empty")
     path, mode = _stated(name)
@@ -74,9 +83,12 @@ def find(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> Path:
     folder = cached(parts["id"], file)
     if folder is None:
         if not file and (named := known(parts["id"])).files and not named.includes:
-            raise ModelError(f"{name}: holds several models; name one of its files: {_examples(parts['id'])}")
+            examples = ", ".join(f"{name}/{each}" for each in list(named.files)[:MAX_EXAMPLES])
+            raise ModelError(f"{name}: holds several models; name one of its files: {examples} ...")
+        now = MOVED.get(parts["id"])
+        moved = f"it was removed from the Hub, {now} has the same files; " if now else ""
         raise ModelError(
-            f"{name}: neither a path here nor in the Hugging Face cache; {_moved(parts['id'])}fetch it once: "
+            f"{name}: neither a path here nor in the Hugging Face cache; {moved}fetch it once: "
             f"{download_command(name, files)}"
         )
     return folder / file
@@ -89,6 +101,14 @@ def public_name(name: str) -> str:
         return name
     path = path.absolute()
     return path.stem if path.suffix.lower() in (".safetensors", ".ckpt") else path.name
+
+
+def published_name(path: Path) -> str:
+    """The public name of a file or folder: its own name, preceded by the id in the Hugging Face cache."""
+    for parent in path.parents:
+        if parent.name == "snapshots":
+            return f"{parent.parent.name.removeprefix('models--').replace('--', '/')}/{path.stem}"
+    return path.stem if path.is_file() else path.name
 
 
 def _check_utf_8(path: Path) -> None:
@@ -114,29 +134,30 @@ def _stated(name: str) -> tuple[Path, int | None]:
 
 def fetch_command(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> str:
     """The command that fetches `owner/name[/file]` from the Hub, or "" for any other name."""
-    parts = _HUB_NAME.fullmatch(name)
-    if parts is None:
-        return ""
-    hub_id = MOVED.get(parts["id"], parts["id"])
-    wanted, _ = _wanted(hub_id, parts["file"].lstrip("/"), files)
-    return " ".join(("hf download", hub_id, *(f'--include "{pattern}"' for pattern in wanted)))
+    return _fetching(name, files)[1]
 
 
 def download_command(name: str, files: tuple[str, ...]) -> str:
-    """`fetch_command`, followed by size and page, and preceded by the steps for a gated repository.
-
-    The size is exact if the cache has the repository's list of files, else "about" the known size, or omitted.
-    """
-    parts = _HUB_NAME.fullmatch(name)
-    if parts is None:
+    """`fetch_command`, followed by size and page, and preceded by the steps for a gated repository. The size is exact
+    if the cache has the repository's list of files, else "about" the known size, or omitted."""
+    hub_id, command, size_mb = _fetching(name, files)
+    if not hub_id:
         return ""
-    hub_id = MOVED.get(parts["id"], parts["id"])
-    _, size_mb = _wanted(hub_id, parts["file"].lstrip("/"), files)
     page = f"https://huggingface.co/{hub_id}"
     about = "" if listing(hub_id) else "about "
     size = f"{about}{shown_size(size_mb)}, " if size_mb else ""
     before = _GATED_STEPS.format(page=page) if known(hub_id).is_gated else ""
-    return f"{before}{fetch_command(name, files=files)}   ({size}{page})"
+    return f"{before}{command}   ({size}{page})"
+
+
+def _fetching(name: str, files: tuple[str, ...]) -> tuple[str, str, float]:
+    """The repository's present id, the command, and the size in MB, 0 if unknown; ("", "", 0) for other names."""
+    parts = _HUB_NAME.fullmatch(name)
+    if parts is None:
+        return "", "", 0.0
+    hub_id = MOVED.get(parts["id"], parts["id"])
+    wanted, size_mb = _wanted(hub_id, parts["file"].lstrip("/"), files)
+    return hub_id, " ".join(("hf download", hub_id, *(f'--include "{pattern}"' for pattern in wanted))), size_mb
 
 
 def shown_size(size_mb: float) -> str:
@@ -145,10 +166,8 @@ def shown_size(size_mb: float) -> str:
 
 
 def _wanted(hub_id: str, file: str, files: tuple[str, ...]) -> tuple[tuple[str, ...], float]:
-    """Patterns of the files to fetch, and their size in MB, 0 if unknown.
-
-    From the repository's own list of files if the cache has it, else from `known_repositories`, else `files`.
-    """
+    """Patterns of the files to fetch, and their size in MB, 0 if unknown. From the repository's own list of files if
+    the cache has it, else from `known_repositories`, else `files`."""
     there, about = listing(hub_id), known(hub_id)
     if file and Path(file).suffix:
         return (file,), _size_mb(there, (file,)) or about.files.get(file, 0)
@@ -167,10 +186,8 @@ def _wanted(hub_id: str, file: str, files: tuple[str, ...]) -> tuple[tuple[str, 
 
 
 def _smallest(there: dict[str, int]) -> tuple[str, ...]:
-    """Patterns for the smallest set of these files that is a model, or one part of it; () if there is none.
-
-    Half precision before full, safetensors before pickles, as `weight_files.weights_in` searches.
-    """
+    """Patterns for the smallest set of these files that is a model, or one part of it; () if there is none. Half
+    precision before full, safetensors before pickles, as `weight_files.weights_in` searches."""
     if INDEX in there:
         parts = [f"{part}/" for part in _PARTS if any(path.startswith(f"{part}/") for path in there)]
     else:
@@ -202,14 +219,18 @@ def _size_mb(there: dict[str, int], patterns: tuple[str, ...]) -> float:
 
 
 def cached(hub_id: str, file: str = "") -> Path | None:
-    """The folder of the best snapshot of `owner/name` that holds `file`, or None.
-
-    Chosen by `hub_cache.newest_snapshot`. A renamed repository is searched under both names.
-    """
-    snapshot = newest_snapshot(hub_id, file)
-    if snapshot is None and hub_id in MOVED:
-        snapshot = newest_snapshot(MOVED[hub_id], file)
+    """The folder of the best snapshot of `owner/name` that holds `file`, or None. A renamed repository is searched
+    under both names."""
+    snapshot, _ = _cached_as(hub_id, file)
     return None if snapshot is None else snapshot.folder
+
+
+def _cached_as(hub_id: str, file: str) -> "tuple[CacheSnapshot | None, str]":
+    """The best snapshot, and the name of the repository that it is of."""
+    for name in filter(None, (hub_id, MOVED.get(hub_id))):
+        if (snapshot := newest_snapshot(name, file)) is not None:
+            return snapshot, name
+    return None, hub_id
 
 
 def revision_notes(name: str) -> tuple[str, ...]:
@@ -217,23 +238,20 @@ def revision_notes(name: str) -> tuple[str, ...]:
     parts = _HUB_NAME.fullmatch(name)
     if parts is None or _stated(name)[1] is not None:
         return ()
-    hub_id, file = parts["id"], parts["file"].lstrip("/")
-    snapshot = newest_snapshot(hub_id, file)
-    if snapshot is None and hub_id in MOVED:
-        snapshot = newest_snapshot(MOVED[hub_id], file)
-        if snapshot is not None:
-            return (f"{hub_id} was removed from the Hub; using {MOVED[hub_id]}, where it is published now",)
-    if snapshot is None or snapshot.is_main:
+    hub_id = parts["id"]
+    snapshot, now = _cached_as(hub_id, parts["file"].lstrip("/"))
+    if now != hub_id:
+        return (f"{hub_id} was removed from the Hub; using {now}, where it is published now",)
+    if snapshot is None or MAIN in snapshot.refs:
         return ()
-    return (f"{hub_id}: using the cached revision {snapshot.revision}; main is missing or incomplete",)
+    revision = snapshot.refs[0] if snapshot.refs else snapshot.folder.name
+    return (f"{hub_id}: using the cached revision {revision}; main is missing or incomplete",)
 
 
 def how_to_get(name: str) -> str:
     """The end of an error message, "; fetch it: ...", for an id whose files are incomplete; "" for a user's own folder.
-
     If the repository's file list is unknown, this names all kinds of weights it may have, because the files that `find`
-    suggests first were not enough.
-    """
+    suggests first were not enough."""
     parts = _HUB_NAME.fullmatch(name)
     if parts is None or Path(name).expanduser().exists():
         return ""
@@ -242,9 +260,82 @@ def how_to_get(name: str) -> str:
     return f"; fetch it: {download_command(name, ALL_MODEL_FILES if is_model else ALL_PART_FILES)}"
 
 
-def _moved(hub_id: str) -> str:
-    return f"it was removed from the Hub, {MOVED[hub_id]} has the same files; " if hub_id in MOVED else ""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheSnapshot:
+    """The fetched files of one commit."""
+
+    folder: Path
+    refs: tuple[str, ...]
+    """Branches and tags that point here; empty if it was fetched by its commit."""
 
 
-def _examples(hub_id: str) -> str:
-    return ", ".join(f"{hub_id}/{file}" for file in list(known(hub_id).files)[:MAX_EXAMPLES]) + " ..."
+def cache_folder() -> Path:
+    """The cache folder, from HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME or XDG_CACHE_HOME, in this order."""
+    require_libraries()
+    from huggingface_hub import constants
+
+    return Path(constants.HF_HUB_CACHE).expanduser()
+
+
+def newest_snapshot(hub_id: str, file: str = "") -> CacheSnapshot | None:
+    """The best snapshot of `owner/name` that contains `file` ("": any file), or None. Prefers complete ones, then main,
+    then the newest. A link whose target was deleted is not a file."""
+
+    def holds(folder: Path) -> bool:
+        return (folder / file).exists() if file else any(path.is_file() for path in folder.rglob("*"))
+
+    def merit(snapshot: CacheSnapshot) -> tuple[bool, bool, float]:
+        try:
+            modified_s = snapshot.folder.stat().st_mtime
+        except OSError:
+            modified_s = 0.0
+        return _is_whole(snapshot.folder), MAIN in snapshot.refs, modified_s
+
+    return max((each for each in _snapshots(hub_id) if holds(each.folder)), key=merit, default=None)
+
+
+def listing(hub_id: str) -> dict[str, int]:
+    """Sizes in bytes of all files of the repository, by path; empty if the cache has no list of them. huggingface_hub 2
+    keeps this list beside the files that it fetched (`trees/COMMIT.json`)."""
+    snapshot = newest_snapshot(hub_id)
+    if snapshot is None:
+        return {}
+    try:
+        content = read_json(_repository(hub_id) / "trees" / f"{snapshot.folder.name}.json")
+        files = {str(path): int(entry["size"]) for path, entry in content["files"].items()}
+    except (*_TROUBLES, AttributeError, KeyError, TypeError):
+        return {}
+    return files if len(files) <= MAX_FILES else {}
+
+
+def _repository(hub_id: str) -> Path:
+    return cache_folder() / f"models--{hub_id.replace('/', '--')}"
+
+
+def _snapshots(hub_id: str) -> Iterator[CacheSnapshot]:
+    repository = _repository(hub_id)
+    refs: dict[str, list[str]] = {}
+    try:
+        for file in sorted((repository / "refs").rglob("*")):
+            if file.is_file():
+                name = file.relative_to(repository / "refs").as_posix()
+                name = f"refs/{name}" if name.startswith("pr/") else name  # of a pull request
+                refs.setdefault(read_small(file).decode("utf-8").strip(), []).append(name)
+        folders = [folder for folder in (repository / "snapshots").iterdir() if folder.is_dir()]
+    except _TROUBLES:
+        return
+    for folder in folders:
+        yield CacheSnapshot(folder=folder, refs=tuple(refs.get(folder.name, ())))
+
+
+def _is_whole(folder: Path) -> bool:
+    """True if the folder has weights for every part that its JSON files describe."""
+    index = folder / "model_index.json"
+    if not index.is_file():
+        return not (folder / "config.json").is_file() or weights_in(folder) is not None
+    try:
+        content = read_json(index)
+        named = [part for part in _PARTS if (content.get(part) or [None])[0] is not None]
+    except (*_TROUBLES, AttributeError, KeyError, TypeError):
+        return False
+    return all(weights_in(folder / part) is not None for part in named)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from engine.errors import ModelError
 from engine.models.libraries import require_libraries
-from engine.models.safetensors_header import Tensor
+from engine.models.weight_files import Tensor
 
 BYTES = {"float16": 2, "bfloat16": 2, "float32": 4}
 
@@ -75,11 +75,13 @@ class Missing(list[str]):
                 self.append(str(error))
 
 
-def counted_part(part: str, tensors: dict[str, Tensor], files: tuple[str, ...]) -> PartReport:
+def counted_part(
+    part: str, tensors: dict[str, Tensor], files: tuple[str, ...], *, is_pickle: bool = False
+) -> PartReport:
     """The report of a part, with its weights counted."""
     numbers: Counter[str] = Counter()
     for tensor in tensors.values():
         if "float" in tensor.dtype or tensor.dtype == "int8":  # larger integers are position tables, not weights
             numbers[tensor.dtype] += tensor.count
     dtypes = " + ".join(dtype for dtype, _ in numbers.most_common())
-    return PartReport(name=part, parameters=numbers.total(), dtype=dtypes, files=files)
+    return PartReport(name=part, parameters=numbers.total(), dtype=dtypes, files=files, is_pickle=is_pickle)

@@ -16,11 +16,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import SEEK_END, BytesIO
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 from engine.errors import ModelError
 from engine.models.not_a_model import AGAIN, not_a_model
-from engine.models.safetensors_header import Tensor
+from engine.models.weight_files import Tensor
 from engine.system.small_file import open_regular
 from engine.system.translate_errors import reason_of
 
@@ -31,7 +31,7 @@ STATE_DICT = "state_dict"
 TENSORS = ("torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor")
 PARAMETER = "torch._utils._rebuild_parameter"
 PARAMETER_DICT = "torch.nn.modules.container.ParameterDict"
-"""A class that old embeddings contain. torch.load does not allow it by itself, so neither does `read_plain_pickle`."""
+"""A class that old embeddings contain. torch.load does not allow it by itself, so neither does `pickled_tensors`."""
 # Names that torch.load allows with weights_only.
 _PLAIN = re.compile(
     r"torch\.(\w+Storage|Size|Tensor|device|b?float\w*|u?int\d+|bool)|torch\.storage\.\w+Storage"
@@ -52,22 +52,12 @@ MAX_STEPS = 1 << 19
 """Opcodes in a pickle: eight times what SDXL needs. Each may take a kilobyte, for one byte of the file."""
 MAX_NAMES = 1 << 12
 MAX_NAME = 200
+_TUPLES = frozenset(code[0] for code in (pickle.TUPLE, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3))
 LEGACY_PARTS = 3  # pickles before the actual one: magic number, protocol, system information
 TROUBLES = (
-    pickle.UnpicklingError,
-    struct.error,
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    zlib.error,
-)
+    pickle.UnpicklingError, struct.error, zlib.error, ArithmeticError, AssertionError, AttributeError, EOFError,
+    LookupError, MemoryError, RuntimeError, TypeError, ValueError,
+)  # fmt: skip
 """Errors that reading a broken pickle raises."""
 
 
@@ -86,22 +76,15 @@ class StandIn:
     def __setstate__(self, state: Any) -> None:
         self.state = state
 
-    def append(self, item: Any) -> None:
-        """Called for objects that behave like a list; ignored."""
+    def append(self, *given: Any) -> None:
+        """Called, like the two below, for objects that behave like a list or a dict."""
 
-    def extend(self, items: Any) -> None:
-        """Called for objects that behave like a list; ignored."""
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        """Called for objects that behave like a dict; ignored."""
+    extend = __setitem__ = append
 
 
 class Row(tuple[Any, ...]):
-    """A tuple that refuses to be hashed if it is nested.
-
-    Python hashes a tuple recursively every time: 40 tuples, each containing the previous one twice, would take forever
-    as a dict key, in torch too.
-    """
+    """A tuple that refuses to be hashed if it is nested. Python hashes a tuple recursively every time: 40 tuples, each
+    containing the previous one twice, would take forever as a dict key, in torch too."""
 
     def __hash__(self) -> int:
         if any(isinstance(each, tuple) for each in self):
@@ -172,13 +155,6 @@ def read_pickle(file: Path) -> PickledFile:
         raise ModelError(f"{file}: not a file written by torch.save, or truncated ({why}); {AGAIN}") from None
 
 
-def read_plain_pickle(file: Path) -> PickledFile:
-    """Like `read_pickle`, but also ModelError if it imports more than torch's `weights_only` allows."""
-    read = read_pickle(file)
-    refuse_code(file, read.foreign, "file of tensors", "; use a .safetensors version of it")
-    return read
-
-
 def refuse_code(file: Path | str, foreign: Sequence[str], kind: str, advice: str = "") -> None:
     """Raise ModelError if a pickle of this kind imports names that it does not need."""
     if foreign:
@@ -186,12 +162,14 @@ def refuse_code(file: Path | str, foreign: Sequence[str], kind: str, advice: str
 
 
 def pickled_tensors(file: Path) -> dict[str, Tensor]:
-    """Dtype and shape of each tensor in a file of weights, by name; errors as in `read_plain_pickle`.
+    """Dtype and shape of each tensor in a file of weights, by name.
 
     Reads the dict under STATE_DICT if there is one. Tensors in other inner dicts get its key and a dot before their
-    names: IP-Adapters are pickled that way, as `image_proj` and `ip_adapter`.
+    names: IP-Adapters are pickled that way, as `image_proj` and `ip_adapter`. ModelError as from `read_pickle`, and if
+    the file imports more than torch's `weights_only` allows.
     """
-    read = read_plain_pickle(file)
+    read = read_pickle(file)
+    refuse_code(file, read.foreign, "file of tensors", "; use a .safetensors version of it")
     value = read.value if isinstance(read.value, dict) else {}
     inside = [key for key, held in value.items() if isinstance(held, dict) and key != "_metadata"]
     if STATE_DICT in inside:
@@ -259,16 +237,16 @@ def _read(stream: IO[bytes]) -> PickledFile:
 
     # The pure Python unpickler: the one in C allocates gigabytes if a broken file has memo numbers in the billions.
     class Reader(pickle._Unpickler):
-        dispatch = {code: _counted(load) for code, load in pickle._Unpickler.dispatch.items()} | {
-            code[0]: _counted(_as_row(pickle._Unpickler.dispatch[code[0]]))
-            for code in (pickle.TUPLE, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3)
+        dispatch: ClassVar[dict[int, Any]] = {
+            code: _counted(load, code in _TUPLES) for code, load in pickle._Unpickler.dispatch.items()
         }
         steps = 0
 
         def find_class(self, module: str, name: str) -> Callable[..., Any]:
             # torch.save writes Python 2 names, and the name of the operating system's module for `os`.
             module, name = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
-            full = _printable(f"{SYSTEMS.get(module, module)}.{name}")
+            full = f"{SYSTEMS.get(module, module)}.{name}"[:MAX_NAME]
+            full = "".join(each if each.isprintable() else "?" for each in full)  # it is shown in a terminal
             names.setdefault(full)
             if len(names) > MAX_NAMES:
                 raise ValueError("too many names")
@@ -284,28 +262,15 @@ def _read(stream: IO[bytes]) -> PickledFile:
     return PickledFile(Reader(stream, encoding="utf-8", errors="replace").load(), tuple(names))
 
 
-def _counted(load: Callable[[Any], None]) -> Callable[[Any], None]:
-    """Wrap an opcode so that a pickle has at most MAX_STEPS of them."""
+def _counted(load: Callable[[Any], None], is_tuple: bool) -> Callable[[Any], None]:
+    """Wrap an opcode so that a pickle has at most MAX_STEPS of them, and one that pushes a tuple pushes a `Row`."""
 
     def loaded(reader: Any) -> None:
         reader.steps += 1
         if reader.steps > MAX_STEPS:
             raise ValueError("too many objects")
         load(reader)
+        if is_tuple:
+            reader.stack[-1] = Row(reader.stack[-1])
 
     return loaded
-
-
-def _as_row(load: Callable[[Any], None]) -> Callable[[Any], None]:
-    """Wrap an opcode that pushes a tuple so that it pushes a `Row` instead."""
-
-    def loaded(reader: Any) -> None:
-        load(reader)
-        reader.stack[-1] = Row(reader.stack[-1])
-
-    return loaded
-
-
-def _printable(name: str) -> str:
-    """The name, safe to print in one line of a terminal."""
-    return "".join(each if each.isprintable() else "?" for each in name[:MAX_NAME])

@@ -32,21 +32,17 @@ class MeasuredDevice:
 
 
 def place_for(wanted: str, *, half: str = "float16") -> MeasuredDevice:
-    """The requested device (auto: the fastest on this machine), with float32 on a CPU and `half` elsewhere.
-
-    ModelError if it is not available.
-    """
+    """The requested device (auto: the fastest on this machine), with float32 on a CPU and `half` elsewhere. ModelError
+    if it is not available."""
     device = chosen_device(wanted)
     dtype = getattr(torch, chosen_dtype("auto", device, half=half))
     return MeasuredDevice(device=device, kind=torch.device(device).type, dtype=dtype)
 
 
 def matmul_tflops(place: MeasuredDevice) -> float:
-    """Speed of a large matrix product with the current number of threads, for comparison; the best of thirty runs.
-
-    Not an upper bound: Winograd convolutions need fewer multiplications than are counted, and other processes have
-    threads of their own.
-    """
+    """Speed of a large matrix product with the current number of threads, for comparison; the best of thirty runs. Not
+    an upper bound: Winograd convolutions need fewer multiplications than are counted, and other processes have threads
+    of their own."""
     side = MATMUL_SIDE[place.kind]
     wait = device_wait(torch.device(place.device))
     a, b = (torch.randn(side, side, device=place.device, dtype=place.dtype) for _ in range(2))

@@ -65,10 +65,8 @@ _NAMES: Final = {str: "a text", int: "a whole number", float: "a number", bool: 
 
 
 def read_config(name: str, folder: Path, file: str = CONFIG) -> dict[str, Any]:
-    """The JSON object in `file` of `folder`. `name` is the model's.
-
-    ModelError in one line if it is missing or not an object, if the model is quantized, or if a value is implausible.
-    """
+    """The JSON object in `file` of `folder`. `name` is the model's. ModelError in one line if it is missing or not an
+    object, if the model is quantized, or if a value is implausible."""
     try:
         config = read_json(folder / file)
     except FileNotFoundError:

@@ -1,12 +1,14 @@
-"""Loads networks from disk with their libraries' loaders, and turns errors into one line.
+"""Loads networks and tokenizers from disk with their libraries' loaders, and turns errors into one line.
 
 No key of a model's file selects code: a transformers configuration is built only from keys that describe the network's
-shape, diffusers classes accept no others, and attention is PyTorch's own.
+shape, diffusers classes accept no others, attention is PyTorch's own, and a tokenizer is loaded from its vocabulary.
 """
 
 import importlib
 import inspect
+import json
 import re
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,7 +26,23 @@ from engine.models.device_work import is_device_lost, is_out_of_memory
 from engine.models.pickle_file import pickle_note
 from engine.models.plain_config import CONFIG, notes_on, read_config, require_no_adapter
 from engine.models.weight_files import Weights, weights_in
+from engine.system.small_file import MAX_JSON_BYTES, parse_json, read_small
 
+VOCABULARY: Final = ("tokenizer.json", "vocab.json", "merges.txt")
+SETTINGS: Final = {
+    "tokenizer_config.json": (
+        "model_max_length", "bos_token", "eos_token", "unk_token", "pad_token", "add_prefix_space", "do_lower_case",
+        "errors", "clean_up_tokenization_spaces", "added_tokens_decoder", "additional_special_tokens",
+        "extra_special_tokens", "padding_side", "truncation_side", "split_special_tokens",
+    ),
+    "special_tokens_map.json": (
+        "bos_token", "eos_token", "unk_token", "pad_token", "additional_special_tokens", "extra_special_tokens",
+    ),
+}  # fmt: skip
+"""The keys that define the tokens. Others select code (auto_map, trust_remote_code), other files (gguf_file,
+fast_tokenizer_files, init_inputs) or templates that are programs (chat_template)."""
+ADDED: Final = "added_tokens.json"
+"""File with a plain map from text to token number."""
 ATTENTION: Final = "sdpa"
 """torch.nn.functional.scaled_dot_product_attention, even if a file asks for another."""
 MIN_COUNTED: Final = 1 << 26
@@ -118,10 +136,8 @@ def pretrained(kind: str, path: Path, subfolder: str, dtype: torch.dtype, what: 
 
 
 def architecture(kind: Any, config_json: Mapping[str, Any], what: str) -> Any:
-    """A configuration of the transformers class `kind`, with only those keys that describe the network's shape.
-
-    A nested configuration always gets the default class of its key. ModelError in one line.
-    """
+    """A configuration of the transformers class `kind`, with only those keys that describe the network's shape. A
+    nested configuration always gets the default class of its key. ModelError in one line."""
     from transformers import PreTrainedConfig
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
@@ -227,3 +243,35 @@ def quieten_libraries(*names: str) -> None:
         library = importlib.import_module(f"{name}.utils.logging")
         library.set_verbosity_error()
         library.disable_progress_bar()
+
+
+def read_tokenizer(name: str, folder: Path) -> Any:
+    """The CLIPTokenizer of the files in `folder`. ModelError in one line that begins with `name`."""
+    from transformers import CLIPTokenizer
+
+    with tempfile.TemporaryDirectory(prefix="multiverse-tokenizer-", ignore_cleanup_errors=True) as place:
+        copied = Path(place)
+        for file in (*VOCABULARY, *SETTINGS, ADDED):
+            if (folder / file).exists():
+                _copy(name, folder / file, copied / file)
+        with one_line(name):
+            tokenizer = CLIPTokenizer.from_pretrained(copied, local_files_only=True)
+    tokenizer.name_or_path = str(folder)
+    return tokenizer
+
+
+def _copy(name: str, source: Path, target: Path) -> None:
+    try:
+        raw = read_small(source, max_bytes=MAX_JSON_BYTES)
+        if source.suffix == ".json":
+            content = parse_json(raw)
+            if not isinstance(content, dict):
+                raise ValueError("is not a JSON object")
+            if source.name in SETTINGS:
+                content = {key: value for key, value in content.items() if key in SETTINGS[source.name]}
+                raw = json.dumps(content).encode()
+    except OSError as error:
+        raise ModelError(f"{name}: {source.name} cannot be read ({error.strerror or error})") from None
+    except ValueError as error:
+        raise ModelError(f"{name}: {source.name} cannot be read ({error})") from None
+    target.write_bytes(raw)

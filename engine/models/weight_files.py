@@ -1,11 +1,26 @@
-"""Finds the weight files of a folder, as `from_pretrained` of diffusers and transformers does."""
+"""Finds the weight files of a folder, as `from_pretrained` of the libraries does, and reads their headers. No torch."""
 
+import math
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from engine.errors import ModelError
+from engine.models.libraries import require_libraries
+from engine.models.not_a_model import AGAIN, not_a_model
 from engine.system.file_names import names_device
-from engine.system.small_file import read_json
+from engine.system.small_file import open_regular, parse_json, read_json
+
+# 8 bytes little-endian length, then that much JSON: https://github.com/huggingface/safetensors (format)
+_LENGTH_BYTES = 8
+MAX_HEADER_BYTES = 16 << 20  # the format allows 100 MB; this is ten times SDXL's header, and is parsed within a second
+DTYPES = {
+    "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "F8_E4M3": "float8_e4m3fn",
+    "F8_E5M2": "float8_e5m2", "I64": "int64", "I8": "int8", "U8": "uint8",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,9 +36,7 @@ class Weights:
 
 def weights_in(folder: Path, *, wants_half: bool = False) -> Weights | None:
     """The weight files of a folder, or None. Prefers safetensors to pickles, and half precision if `wants_half`.
-
-    ModelError if an index lists a file that is missing.
-    """
+    ModelError if an index lists a file that is missing."""
     for suffix in ("safetensors", "bin"):
         for variant in ("fp16", None) if wants_half else (None, "fp16"):
             middle = f".{variant}" if variant else ""
@@ -54,3 +67,68 @@ def _shards(index: Path) -> tuple[Path, ...]:
             f"{index.parent}: {away[0]} is missing, one of {len(names)} files listed in {index.name}; download it"
         )
     return tuple(index.parent / name for name in names)
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    dtype: str
+    shape: tuple[int, ...]
+
+    @property
+    def count(self) -> int:
+        """Number of values."""
+        return math.prod(self.shape)
+
+
+def read_header(file: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file by name, without their weights. ModelError if it is damaged or truncated."""
+    with _opened(file) as held:
+        slices = {name: held.get_slice(name) for name in held.keys()}  # noqa: SIM118 - not a dict
+        return {
+            name: Tensor(DTYPES.get(each.get_dtype(), each.get_dtype()), tuple(each.get_shape()))
+            for name, each in slices.items()
+        }
+
+
+def read_metadata(file: Path) -> dict[str, str]:
+    """The metadata strings of a safetensors file; errors as in `read_header`."""
+    with _opened(file) as held:
+        return dict(held.metadata() or {})
+
+
+def read_stored(file: Path, name: str) -> tuple[str, bytes]:
+    """The dtype of one tensor and its stored bytes, little-endian; errors as in `read_header`. Not by the library,
+    which has no bfloat16 without torch."""
+    with _opened(file), open_regular(file) as stream:
+        length = int.from_bytes(stream.read(_LENGTH_BYTES), "little")
+        entry = parse_json(stream.read(length))[name]
+        begin, end = entry["data_offsets"]
+        stream.seek(_LENGTH_BYTES + length + begin)
+        return DTYPES.get(entry["dtype"], entry["dtype"]), stream.read(end - begin)
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Any]:
+    """The file opened by the library, which compares header and size, and loads no torch for NumPy."""
+    require_libraries()
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with open_regular(file) as stream:
+            size = os.fstat(stream.fileno()).st_size
+            length = int.from_bytes(stream.read(_LENGTH_BYTES), "little")
+        if not 2 <= length <= min(size - _LENGTH_BYTES, MAX_HEADER_BYTES):
+            what = not_a_model(file)
+            raise ModelError(f"{file}: is {what}" if what else f"{file}: not a safetensors file, or truncated; {AGAIN}")
+        with safe_open(str(file), framework="numpy") as held:
+            yield held
+    except SafetensorError as error:
+        reason = str(error).removeprefix("Error while deserializing header: ")
+        raise ModelError(f"{file}: damaged or truncated ({reason}); {AGAIN}") from None
+    except OSError as error:
+        raise ModelError(f"{file}: cannot be read ({error.strerror or error})") from None
+
+
+def shown_shape(sides: Sequence[int | None]) -> str:
+    """A shape in words: "320 x 4"; "any" for a side that is None; "one number" for no sides."""
+    return " x ".join("any" if side is None else str(side) for side in sides) or "one number"

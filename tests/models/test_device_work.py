@@ -205,15 +205,10 @@ def test_pictures_are_copied_to_the_device_and_back_unchanged() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (8, 16, 3), np.uint8)
     there = DeviceCopy(CPU).send(picture)
     assert there.shape == (1, 8, 16, 3)
+    assert np.array_equal(DeviceCopy(CPU).send(np.stack([picture] * 3)).numpy(), np.stack([picture] * 3))
     pixels, is_shown = HostCopy(CPU, (8, 16, 3)).fetch(there[0], torch.tensor(True))
     assert np.array_equal(pixels, picture) and is_shown
     assert HostCopy(CPU, (8, 16, 3)).fetch(there[0], torch.tensor(False))[1] is False
-
-
-def test_a_batch_is_copied_at_once() -> None:
-    batch = np.random.default_rng(0).integers(0, 256, (3, 4, 6, 3), dtype=np.uint8)
-    sent = DeviceCopy(torch.device("cpu")).send(batch)
-    assert np.array_equal(sent.numpy(), batch)
 
 
 def test_a_picture_is_not_overwritten_before_the_device_has_read_it(sham_card: ShamCard) -> None:

@@ -239,11 +239,7 @@ def test_weights_in_shards_are_fetched_by_one_pattern(hub: Hub) -> None:
 
 @pytest.mark.parametrize(
     ("hub_id", "files", "mb"),
-    [
-        ("lllyasviel/control_v11p_sd15_canny", CANNY, 723),
-        ("madebyollin/taesd", TAESD, 10),
-        ("artist/net", TAESD, 10),
-    ],
+    [("lllyasviel/control_v11p_sd15_canny", CANNY, 723), ("madebyollin/taesd", TAESD, 10), ("artist/net", TAESD, 10)],
 )
 def test_one_part_is_fetched_once_and_not_in_every_format(
     hub: Hub, hub_id: str, files: dict[str, float], mb: float
@@ -406,7 +402,7 @@ def test_a_broken_list_of_files_is_ignored(hub: Hub, broken: str) -> None:
 
 
 def test_the_environment_sets_the_cache_folder(tmp_path: Path) -> None:
-    code = "from engine.models.hub_cache import cache_folder; print(cache_folder())"
+    code = "from engine.models.locate import cache_folder; print(cache_folder())"
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGINGFACE_"))}
     for variable, folder in (
         ("HF_HUB_CACHE", tmp_path),

@@ -14,7 +14,7 @@ from engine.config import SdConfig
 from engine.errors import ModelError, UsageError
 from engine.models import locate
 from engine.models.sd.check import check
-from engine.models.sd.plan.file_kinds import kind_of
+from engine.models.sd.plan.other_models import kind_of
 from engine.models.sd.spec import ModelSpec
 
 SAVED = {

@@ -16,7 +16,7 @@ import torch
 from engine.errors import ModelError
 from engine.models import pickle_file
 from engine.models.pickle_file import pickled_tensors, read_pickle
-from engine.models.safetensors_header import Tensor
+from engine.models.weight_files import Tensor
 
 
 class Call:

@@ -21,14 +21,7 @@ from engine.models.sd.stream_schedule import StreamSchedule, StreamSettings
 from tests.models.sd.oracle import source_picture
 from tests.support.long_form import IS_SOAK
 from tests.support.replicas import folders, loras, nets, prompts, samplers, single_files
-from tests.support.replicas.replica import (
-    Refused,
-    Replica,
-    Works,
-    assert_refused_alike,
-    parametrized,
-    shelf_in,
-)
+from tests.support.replicas.replica import Refused, Replica, Works, assert_refused_alike, parametrized, shelf_in
 
 SIDE_PX = 64
 MODULES = (folders, loras, nets, prompts, samplers, single_files)

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.models.safetensors_header import read_header
 from engine.models.sd.plan.lora_file import examine_lora
-from engine.models.weight_files import weights_in
+from engine.models.weight_files import read_header, weights_in
 from tests.support.long_form import IS_SOAK
 from tests.support.replicas import true_size
 from tests.support.replicas.true_size import Shapes
@@ -35,10 +34,7 @@ def test_it_has_as_many_weights_as_the_published_one(name: str) -> None:
 
 def test_diffusers_finds_all_of_sdxl_in_the_names_of_one_file() -> None:
     """diffusers' own conversion returns the names and shapes that the file was made from."""
-    from diffusers.loaders.single_file_utils import (
-        convert_ldm_unet_checkpoint,
-        convert_ldm_vae_checkpoint,
-    )
+    from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint, convert_ldm_vae_checkpoint
 
     shapes = true_size.sdxl_file_shapes()
     unet, vae = true_size.unet("sdxl-turbo"), true_size.full_vae("sdxl")

@@ -25,7 +25,9 @@ nor on interruptions.
     print(convert_files(job).speed)
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from engine.system.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from engine.jobs.convert.job import ConvertJob
@@ -40,12 +42,4 @@ _HOME = {
     "convert_files": "run",
 }
 __all__ = ["ConvertJob", "ConvertProgress", "ConvertReport", "FileReport", "convert_files"]
-
-
-def __getattr__(name: str) -> Any:
-    """Import on first use, so that the command line can read the job's options without loading media libraries."""
-    if name not in _HOME:
-        raise AttributeError(f"module 'engine.jobs.convert' has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"engine.jobs.convert.{_HOME[name]}"), name)
+__getattr__ = lazy_names(__name__, _HOME)

@@ -11,8 +11,9 @@ picture.py   one picture from task to files; running/: many pictures, one proces
 card/        a dataset's README with plots; checking/: finds what is wrong with a dataset, and shows it
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from engine.system.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from engine.jobs.dataset.choosing import choose_drawing
@@ -43,9 +44,4 @@ __all__ = [
     "choose_drawing",
     "make_dataset",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = lazy_names(__name__, _HOMES)

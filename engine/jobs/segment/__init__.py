@@ -16,7 +16,9 @@ Inputs and their batches: engine/sources/pictures.py, batches.py.
     print(segment_file(job).fps)
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from engine.system.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from engine.jobs.segment.job import SegmentJob
@@ -25,12 +27,4 @@ if TYPE_CHECKING:
 
 _HOME = {"SegmentJob": "job", "SegmentProgress": "report", "SegmentReport": "report", "segment_file": "run"}
 __all__ = ["SegmentJob", "SegmentProgress", "SegmentReport", "segment_file"]
-
-
-def __getattr__(name: str) -> Any:
-    """Import on first use, so that the command line can read the job's options without loading media libraries."""
-    if name not in _HOME:
-        raise AttributeError(f"module 'engine.jobs.segment' has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"engine.jobs.segment.{_HOME[name]}"), name)
+__getattr__ = lazy_names(__name__, _HOME)

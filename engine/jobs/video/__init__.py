@@ -21,7 +21,9 @@ So a painted picture depends only on its source and the job, not on processes, i
     print(paint_video(VideoJob(source="in.mp4", output="out.mp4", painting=painting, batch=8)).done_line)
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from engine.system.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from engine.jobs.video.job import VideoJob
@@ -30,12 +32,4 @@ if TYPE_CHECKING:
 
 _HOME = {"VideoProgress": "report", "VideoJob": "job", "VideoReport": "report", "paint_video": "run"}
 __all__ = ["VideoJob", "VideoProgress", "VideoReport", "paint_video"]
-
-
-def __getattr__(name: str) -> Any:
-    """Import on first use: every stage process imports this package, and none of them needs media libraries."""
-    if name not in _HOME:
-        raise AttributeError(f"module 'engine.jobs.video' has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"engine.jobs.video.{_HOME[name]}"), name)
+__getattr__ = lazy_names(__name__, _HOME)

@@ -97,7 +97,7 @@ class DeviceWatch:
 
     def _found(self, device: str) -> Any:
         """The card; LookupError if it cannot be identified."""
-        from engine.models.cuda_card import card_uuid
+        from engine.models.card_memory import card_uuid
 
         uuid = card_uuid(device)
         if uuid:

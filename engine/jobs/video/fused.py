@@ -19,8 +19,7 @@ class FusedStages:
     def __init__(self, job: VideoJob, size: tuple[int, int]) -> None:
         """Loads the model and warms it up: seconds. ModelError in one line."""
         from engine.models.device_work import chosen_device, chosen_dtype, use_threads
-        from engine.models.sd.batch_painter import BatchPainter
-        from engine.models.sd.stage_loading import load_stage
+        from engine.models.sd.batch_painter import BatchPainter, load_stage
         from engine.sources.still import read_still
         from engine.system.process_memory import keep_freed_memory
 

@@ -8,7 +8,7 @@ fader's weight. If prompt and fader change at the same time, as when a preset is
 from collections.abc import Sequence
 
 from engine.live.sd.settings import Words
-from engine.models.sd.lora_tags import Note, tagged_weights
+from engine.models.sd.prompt_syntax import Note, tagged_weights
 
 
 class LoraFaders:

@@ -251,7 +251,7 @@ class Painter:
         self._conditioned = needed
 
     def _note_clip_skip(self, asked: int) -> None:
-        from engine.models.sd.plan.clip_skip import clip_skip_note
+        from engine.models.sd.plan.families import clip_skip_note
 
         if line := clip_skip_note(self.model.family, asked):
             self._note("clip_skip", f"/sd/clip_skip: {line}")

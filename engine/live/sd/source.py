@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from engine.models.sd.outlines import covering
+from engine.models.sd.edges import covering
 
 GREY = 128
 THUMBNAIL_PX = 64

@@ -21,7 +21,7 @@ from engine.models.rvc.shapes import CONTENT_CHANNELS, Version
 from engine.models.rvc.spec import VoiceSpec
 from engine.models.rvc.tensor_layout import sources_of
 from engine.models.rvc.voice_file import metadata_of, require_plain_values, require_voice, require_voice_file, shape_of
-from engine.models.safetensors_header import Tensor, read_header
+from engine.models.weight_files import Tensor, read_header
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

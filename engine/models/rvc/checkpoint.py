@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from engine.errors import ModelError
-from engine.models import safetensors_header
+from engine.models import weight_files
 from engine.models.pickle_file import read_pickle
 from engine.models.pretrained import one_line, require_finite
 from engine.models.rvc.shapes import SynthesizerShape
@@ -71,16 +71,16 @@ def _from_pickle(path: Path) -> Mapping[Any, Any]:
 def _from_safetensors(path: Path) -> Mapping[Any, Any]:
     from safetensors.torch import load_file
 
-    safetensors_header.read_header(path)  # reports truncated files
+    weight_files.read_header(path)  # reports truncated files
     metadata = metadata_of(path)
     with one_line(str(path)):
         return metadata | {"weight": load_file(path)}
 
 
-def _described(tensor: Tensor) -> safetensors_header.Tensor:
+def _described(tensor: Tensor) -> weight_files.Tensor:
     is_array = tensor.layout == torch.strided and tensor.device.type == "cpu"
     dtype = str(tensor.dtype).removeprefix("torch.") if is_array else "none"
-    return safetensors_header.Tensor(dtype, tuple(tensor.shape))
+    return weight_files.Tensor(dtype, tuple(tensor.shape))
 
 
 def _weight(found: tuple[Tensor, ...]) -> Tensor:

@@ -16,7 +16,7 @@ from engine.models.pretrained import architecture, one_line, require_finite
 from engine.models.rvc import legacy_content
 from engine.models.rvc.content import ContentEncoder
 from engine.models.rvc.content_folder import PROJECTION, find_content
-from engine.models.safetensors_header import read_header
+from engine.models.weight_files import read_header
 
 HEAD_WIDTH = 64  # the same in every HuBERT, whether its layers are 768 or 1024 wide
 _WEIGHT_NORM = {".weight_g": ".parametrizations.weight.original0", ".weight_v": ".parametrizations.weight.original1"}

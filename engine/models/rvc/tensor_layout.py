@@ -14,7 +14,7 @@ from engine.models.rvc.shapes import (
     PITCH_BINS,
     SynthesizerShape,
 )
-from engine.models.safetensors_header import Tensor, shown_shape
+from engine.models.weight_files import Tensor, shown_shape
 
 Sides = tuple[int, ...]
 

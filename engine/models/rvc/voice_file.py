@@ -13,7 +13,7 @@ from typing import Any, Final
 from engine.errors import ModelError
 from engine.models.pickle_file import PickledFile, refuse_code, shown
 from engine.models.rvc.shapes import CONFIG_ITEMS, CONTENT_CHANNELS, MAX_SIZE, RATES, SynthesizerShape, Version
-from engine.models.safetensors_header import Tensor, read_metadata
+from engine.models.weight_files import Tensor, read_metadata
 from engine.system.small_file import open_regular, parse_json
 
 VOCODER: Final = "HiFi-GAN"

@@ -19,8 +19,8 @@ import torch
 from torch.nn import functional as F
 
 from engine.models.compiling import compiled
+from engine.models.device_work import joined
 from engine.models.graphs import Calls, Part, State, nothing
-from engine.models.joined_weights import joined
 from engine.models.sam3.model import SegmentationModel
 
 LAYERS_A_SLICE = 4  # layers per part, of 32: 2 to 4 ms on a fast GPU at 1008 px

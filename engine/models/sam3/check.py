@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
+from engine.models.libraries import require_libraries
 from engine.models.part_report import Missing, PartReport, Report, counted_part
-from engine.models.safetensors_header import Tensor
 from engine.models.sam3.model_folder import Sam3Folder, find
 from engine.models.sam3.spec import SegmentationSpec
+from engine.models.weight_files import Tensor
 
 # Tensor name prefixes by part. In a folder with only the detector, names lack "detector_model.". Tensors that match no
 # prefix belong to the detector.
@@ -27,6 +28,7 @@ class SegmentationReport(Report):
 
 def check(spec: SegmentationSpec) -> SegmentationReport:
     """Check a model folder. ModelError if it is not found or not SAM3; every other problem is in the report."""
+    require_libraries()
     path = find(spec.model)
     folder = Sam3Folder(path, spec.model)
     missing = Missing()

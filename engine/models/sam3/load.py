@@ -10,13 +10,19 @@ from engine.errors import ModelError
 from engine.models.card_memory import reserved
 from engine.models.compiling import require_compiler
 from engine.models.device_work import bytes_of, dtype_named, weights_of
-from engine.models.pretrained import ATTENTION, architecture, one_line, quieten_libraries, require_fitting
+from engine.models.pretrained import (
+    ATTENTION,
+    architecture,
+    one_line,
+    quieten_libraries,
+    read_tokenizer,
+    require_fitting,
+)
 from engine.models.sam3.backbone import join_projections
 from engine.models.sam3.check import NO_TRACKER
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.model_folder import Sam3Folder, find
 from engine.models.sam3.spec import SegmentationSpec
-from engine.models.tokenizer_files import read_tokenizer
 from engine.models.weight_files import weights_in
 
 log = logging.getLogger(__name__)

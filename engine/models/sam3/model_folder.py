@@ -6,9 +6,8 @@ from typing import Any
 from engine.errors import ModelError
 from engine.models import locate
 from engine.models.plain_config import notes_on, read_config, require_no_adapter
-from engine.models.safetensors_header import Tensor, read_header
 from engine.models.sam3.other_models import MODEL_TYPES, checkpoint_in, what_file_is, what_id_is
-from engine.models.weight_files import weights_in
+from engine.models.weight_files import Tensor, read_header, weights_in
 
 FILES = ("*.json", "*.txt", "*.safetensors")
 """All files needed from the repository on the Hub. Meta's own checkpoint (sam3.pt) is not."""

@@ -12,7 +12,7 @@ from typing import Final
 
 from engine.errors import ModelError
 from engine.models.pickle_file import read_pickle
-from engine.models.safetensors_header import read_header
+from engine.models.weight_files import read_header
 
 CLICKED: Final = "which needs clicks and cannot find objects by text"
 MODEL_TYPES: Final = {

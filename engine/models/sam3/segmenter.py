@@ -10,7 +10,7 @@ import torch
 from engine.errors import ModelError
 from engine.models import device_work
 from engine.models.device_work import DeviceCopy, StageClock
-from engine.models.graphs import Calls, CompiledCalls, DirectCalls, calls_for, nothing
+from engine.models.graphs import Calls, DirectCalls, calls_for, nothing
 from engine.models.sam3.backbone import Backbone, Features
 from engine.models.sam3.boxes import Box
 from engine.models.sam3.check import NO_TRACKER
@@ -59,7 +59,7 @@ class Segmenter:
         self._between = between
         self._calls = calls or own_calls(model, before_capture)
         is_slow = calls is None and model.spec.is_compiled and model.device.type != "cuda"
-        self._backbone = Backbone(model, CompiledCalls(before_capture) if is_slow else self._calls)
+        self._backbone = Backbone(model, DirectCalls(before_capture) if is_slow else self._calls)
         self._detector = Detector(model, self._calls)
         self._encoder = PromptEncoder(model)
         self._copies = cycle(DeviceCopy(model.device) for _ in range(2))  # one may still be read when the next is sent

@@ -1,18 +1,13 @@
-"""Optional packages that make the UNet faster. TensorRT and stable-fast are untested.
+"""Optional packages that make the UNet faster.
 
 - `inductor`: torch.compile, part by part, so that a call can be interrupted between parts. Weights are inputs of the
   compiled code, so LoRAs and the IP-Adapter can still change them in place. Never `max-autotune`, which tries kernels
-  for minutes. On CUDA the compiled parts are captured like the plain ones; the runs before a capture compile them.
-  Live, they compile beside the plain parts, which paint until then. A job compiles first.
-- `tensorrt`: the same with Torch-TensorRT, which compiles the weights in: no LoRA, no IP-Adapter.
-- `stablefast`: stable-fast traces the whole UNet and keeps its parameters; a call cannot be interrupted.
-
-Each of these compiles again for every shape, which takes minutes.
-
+  for minutes. It compiles again for every shape. On CUDA the compiled parts are captured like the plain ones; the runs
+  before a capture compile them. Live, they compile beside the plain parts, which paint until then. A job compiles
+  first.
 - `deepcache`: not a compiler. Between full steps it reuses the deep features of the last full step, which changes the
   pictures. For jobs only: the rows of a stream are different pictures, and a live picture has only one to four steps.
-
-The others cannot be combined with captured graphs.
+  It cannot be combined with captured graphs.
 
 Without a compiler a GroupNorm and the SiLU after it stay torch's own. On CUDA these are six launches and nine passes
 over the picture (ATen's group_norm.cpp and cuda/group_norm_kernel.cu): a copy to channels first, the moments, a factor
@@ -30,19 +25,13 @@ import torch
 
 from engine.errors import ModelError
 from engine.models.compiling import CompilingThread, compiled, require_compiler
-from engine.models.graphs import SMALL_KEPT, Calls, CompiledCalls, always, calls_for, nothing
-from engine.models.sd.spec import ACCELERATORS, ModelSpec
-from engine.models.sd.unet_parts import PIECES, UnetParts, whole
+from engine.models.graphs import SMALL_KEPT, Calls, DirectCalls, always, calls_for, nothing
+from engine.models.sd.spec import ACCELERATORS, REMOVED_ACCELERATORS, ModelSpec
+from engine.models.sd.unet_parts import PIECES, DeepCache, UnetParts, whole
 
 if TYPE_CHECKING:
     from engine.models.sd.model import DiffusionModel
 
-BACKENDS = {"inductor": "inductor", "tensorrt": "torch_tensorrt"}
-INSTALL = {
-    "tensorrt": ("torch_tensorrt", "pip install torch-tensorrt"),
-    "deepcache": ("DeepCache", "pip install DeepCache"),
-    "stablefast": ("sfast", "pip install git+https://github.com/chengzeyi/stable-fast.git@main#egg=stable-fast"),
-}
 DEEPCACHE = (
     "accelerator deepcache: it reuses features from step to step of one picture, but a stream's rows are different "
     "pictures, and live pictures have few steps; use inductor"
@@ -50,58 +39,38 @@ DEEPCACHE = (
 
 
 def require_accelerator(spec: ModelSpec, device: torch.device, *, is_job: bool = False) -> None:
-    """Raise ModelError, in one line, unless the accelerator is known, installed, and compatible with the spec."""
+    """Raise ModelError, in one line, unless the accelerator is known, installed, and fits this use."""
     name = spec.accelerator
-    if name == "deepcache" and not is_job:
-        raise ModelError(DEEPCACHE)
+    if name in REMOVED_ACCELERATORS:
+        raise ModelError(f"accelerator {name}: was removed, because it was never tested; use inductor")
     if name not in ACCELERATORS:
         raise ModelError(f"accelerator {name}: not one of {', '.join(ACCELERATORS)}")
+    if name == "deepcache" and not is_job:
+        raise ModelError(DEEPCACHE)
+    if name == "deepcache" and importlib.util.find_spec("DeepCache") is None:
+        raise ModelError("accelerator deepcache: DeepCache is not installed; pip install DeepCache")
     if name == "inductor":
         require_compiler(device, "accelerator inductor")
-    elif name != "none":
-        module, command = INSTALL[name]
-        if importlib.util.find_spec(module) is None:
-            raise ModelError(f"accelerator {name}: {module} is not installed; {command}")
-        if device.type != "cuda" and name != "deepcache":
-            raise ModelError(f"accelerator {name}: needs a CUDA device, not {device}")
-    if name == "tensorrt" and (spec.loras or spec.ip_adapter):
-        raise ModelError("accelerator tensorrt: compiles the weights in: no LoRA, no IP-Adapter; use inductor")
 
 
 def accelerate(model: "DiffusionModel") -> None:
     """Apply the accelerator of the model's spec. Compiling happens in the first call with each shape."""
-    name = model.spec.accelerator
-    if name == "stablefast":
-        from sfast.compilers.diffusion_pipeline_compiler import CompilationConfig, compile_unet
-
-        model.text_weight = None  # the UNet takes the text itself: the tracing would take TextKeys apart
-        model.unet = compile_unet(model.unet, CompilationConfig.Default())  # by default it keeps parameters changeable
-        model.parts = UnetParts(can_split=False)
-    elif name == "deepcache":
-        from engine.models.sd.deep_cache import DeepCache
-
+    if model.spec.accelerator == "deepcache":
         model.deep_cache = DeepCache(model.unet)
         model.parts = UnetParts(whole=DeepCache.whole, can_split=False)
-    elif name != "none":
-        if name == "tensorrt":
-            import torch_tensorrt  # noqa: F401 - registers the backend
-        backend = BACKENDS[name]
-        model.parts = UnetParts(
-            whole=compiled(whole, backend), pieces=tuple(compiled(piece, backend) for piece in PIECES)
-        )
+    elif model.spec.accelerator == "inductor":
+        model.parts = UnetParts(whole=compiled(whole), pieces=tuple(compiled(piece) for piece in PIECES))
 
 
 def unet_calls(
     model: "DiffusionModel", before_slow: Callable[[], None] = nothing, may_capture: Callable[[], bool] = always
 ) -> Calls:
-    """The Calls for the UNet's parts: captured graphs on CUDA, direct calls elsewhere or with most accelerators.
-
-    `before_slow` is called before the slow work that is done once for each shape; for `may_capture` see `GraphCalls`.
-    """
+    """The Calls for the UNet's parts: captured graphs on CUDA, direct calls elsewhere and with DeepCache. `before_slow`
+    is called before the slow work that is done once for each shape; for `may_capture` see `GraphCalls`."""
     name = model.spec.accelerator
     if name == "none" or (name == "inductor" and model.device.type == "cuda"):
         return calls_for(model.device, before_slow, may_capture, small_kept=SMALL_KEPT)
-    return CompiledCalls(before_slow)
+    return DirectCalls(before_slow)
 
 
 def compiling_beside(model: "DiffusionModel", tell: Callable[[str], None]) -> CompilingThread | None:

@@ -19,7 +19,7 @@ from diffusers.models.attention_processor import Attention, AttnProcessor2_0, IP
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine.models.joined_weights import joined
+from engine.models.device_work import joined
 from engine.models.sd.unet_parts import TextKeys
 
 
@@ -88,10 +88,8 @@ def _projected(attn: Any, result: Tensor) -> Tensor:
 @torch.no_grad()
 def share_weights(network: Any) -> Tensor | None:
     """Replace the attention of a UNet or ControlNet that is on its device. Returns the weight (K, D) that gives the
-    TextKeys of a text; None if the network has other attention to texts, which needs the text itself.
-
-    Parameters stay the same objects, so a LoRA may hold them. Adapters must be installed before.
-    """
+    TextKeys of a text; None if the network has other attention to texts, which needs the text itself. Parameters stay
+    the same objects, so a LoRA may hold them. Adapters must be installed before."""
     found: list[Any] = [layer for layer in network.modules() if isinstance(layer, Attention)]
     layers = [layer for layer in found if _is_usual(layer)]
     for layer in layers:

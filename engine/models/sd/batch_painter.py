@@ -13,13 +13,14 @@ import numpy as np
 import torch
 
 from engine.errors import DeviceFullError
+from engine.models.card_memory import full_told
 from engine.models.device_work import DeviceCopies, HostBuffers, free_memory, is_out_of_memory, memory_mb
-from engine.models.sd.fates import latent_fates, merge_rerun
+from engine.models.sd.batch_stages import BatchStages, CallsFor, latent_fates, merge_rerun
 from engine.models.sd.latent_painter import LatentPainter, ReadPicture
+from engine.models.sd.load import load
 from engine.models.sd.overlap import paint_overlapped
 from engine.models.sd.painting import BLACK, GOOD, RERUN, Painting, Stage, accept_black_sources
-from engine.models.sd.plan.unet_fields import LATENT_CHANNELS
-from engine.models.sd.stage_pieces import CallsFor, StagePieces
+from engine.models.sd.plan.unet_config import LATENT_CHANNELS
 
 if TYPE_CHECKING:
     from engine.models.sd.model import DiffusionModel
@@ -43,9 +44,7 @@ class BatchPainter:
         calls: CallsFor | None = None,
     ) -> None:
         """`read_picture` reads the IP-Adapter's picture file. `stage`: the stage for which the model was loaded.
-
-        `calls(device)` runs the parts of the model; by default graphs on CUDA.
-        """
+        `calls(device)` runs the parts of the model; by default graphs on CUDA."""
         self.model = model
         self.notes: list[str] = []
         """Messages for the user, one line each."""
@@ -59,11 +58,14 @@ class BatchPainter:
                 note=self._note,
                 calls=None if calls is None else calls(model.device),
             )
-        self._pieces = StagePieces(model, self._size, self._latents, calls)
+        self._pieces = BatchStages(model, self._size, self._latents, calls)
         self._uploads, self._download = DeviceCopies(model.device), HostBuffers(model.device)
         self.change(painting)
-        if model.deep_cache is not None:
-            self._note(self._reuse)
+        if model.deep_cache is not None and self._latents is not None:
+            steps = self._latents.steps
+            told = f"evals counts the steps that run the whole UNet: {self.real_steps} of {steps} per picture"
+            nothing = "has no effect with one step per picture; increase --steps or --strength"
+            self._note(f"deepcache: {told if steps > 1 else nothing}")
 
     def change(self, painting: Painting) -> None:
         """Use this Painting from the next batch on; its spec must be the model's. Cheap if its texts are cached."""
@@ -76,14 +78,6 @@ class BatchPainter:
         """Evaluations of the whole UNet per picture; with DeepCache fewer than steps."""
         assert self._latents is not None
         return self._latents.evaluations
-
-    @property
-    def _reuse(self) -> str:
-        assert self._latents is not None
-        steps = self._latents.steps
-        if steps < 2:
-            return "deepcache: has no effect with one step per picture; increase --steps or --strength"
-        return f"deepcache: evals counts the steps that run the whole UNet: {self.real_steps} of {steps} per picture"
 
     @property
     def stage_s(self) -> dict[str, float]:
@@ -119,10 +113,8 @@ class BatchPainter:
         self._pieces.seconds.forget()
 
     def encode(self, rgb: np.ndarray) -> torch.Tensor:
-        """Encode (B, height, width, 3) uint8 to latents (B, 4, height / 8, width / 8) float32 on the device.
-
-        On CUDA the latents must be fetched before the next call.
-        """
+        """Encode (B, height, width, 3) uint8 to latents (B, 4, height / 8, width / 8) float32 on the device. On CUDA
+        the latents must be fetched before the next call."""
         self._pieces.seconds.read()
         with self._in_memory(len(rgb)):
             z = self._pieces.encode(rgb, self._uploads)
@@ -144,10 +136,8 @@ class BatchPainter:
         return painted, fates
 
     def decode_judged(self, z: torch.Tensor, fates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Decode to (B, height, width, 3) uint8 on the host; update the `fates` (B,) returned by `process`.
-
-        The caller passes them to `accept_black_sources` with the source pictures.
-        """
+        """Decode to (B, height, width, 3) uint8 on the host; update the `fates` (B,) returned by `process`. The caller
+        passes them to `accept_black_sources` with the source pictures."""
         with self._in_memory(len(z)):
             pixels, own = self._decoded(z)
             is_new = (own != GOOD) & ((fates == GOOD) | (fates == RERUN))
@@ -164,10 +154,8 @@ class BatchPainter:
             return self._settled(rgb, pixels, fates)
 
     def paint_stream(self, batches: Iterator[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Paint batch after batch, in order. On CUDA several batches are in flight at once.
-
-        A batch must not be changed until its result has arrived, and no other method may be called in the meantime.
-        """
+        """Paint batch after batch, in order. On CUDA several batches are in flight at once. A batch must not be changed
+        until its result has arrived, and no other method may be called in the meantime."""
         if self.model.device.type != "cuda":
             yield from map(self.paint, batches)
             return
@@ -218,3 +206,20 @@ class BatchPainter:
                 f"{self.model.spec.model}: pictures of {width} x {height}{batches} do not fit into the memory of "
                 f"{self.model.device}; use a smaller --batch or --scale"
             ) from None
+
+
+def load_stage(
+    painting: Painting,
+    stage: Stage,
+    device: str,
+    dtype: str,
+    width: int,
+    height: int,
+    *,
+    read_picture: ReadPicture | None = None,
+) -> BatchPainter:
+    """Load a painter for this stage: for encode and decode only the VAE, for process everything except the VAE.
+    ModelError in one line, DeviceFullError if memory is short. `read_picture`: see BatchPainter."""
+    with full_told(painting.spec.model, device, dtype):
+        model = load(painting.spec, device, dtype, stage=stage, is_job=True)
+    return BatchPainter(model, painting, width, height, read_picture=read_picture, stage=stage)

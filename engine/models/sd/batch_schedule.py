@@ -12,11 +12,10 @@ from torch.overrides import TorchFunctionMode
 from engine.errors import ModelError
 from engine.models.device_work import uploaded
 from engine.models.graphs import nothing
-from engine.models.sd.coefficients import StepCoefficients, real_steps, step_coefficients
+from engine.models.sd.coefficients import SeededNoise, StepCoefficients, real_steps, step_coefficients
 from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.plan.sampler_choice import FEW_STEPS
 from engine.models.sd.plan.scheduler_config import ZERO_SNR_SCHEDULERS
-from engine.models.sd.seeded_noise import SeededNoise
 
 if TYPE_CHECKING:
     from engine.models.sd.conditioner import Cond
@@ -52,10 +51,8 @@ class BatchSchedule:
         seed: int = 0,
         sampler: Sampler = "auto",
     ) -> None:
-        """`steps` x `strength` steps are run, at least one. `guidance`: see `DiffusionModel.guidance_for`.
-
-        `seed` -1: new noise for each run. `sampler` auto: the model's own.
-        """
+        """`steps` x `strength` steps are run, at least one. `guidance`: see `DiffusionModel.guidance_for`. `seed` -1:
+        new noise for each run. `sampler` auto: the model's own."""
         self._model = model
         self._denoiser = denoiser
         self._sampler = model.sampler if sampler == "auto" else sampler
@@ -72,13 +69,7 @@ class BatchSchedule:
         if self._asked == (steps, strength, guidance, seed, sampler):
             return self
         other = BatchSchedule(
-            self._model,
-            self._denoiser,
-            steps=steps,
-            strength=strength,
-            guidance=guidance,
-            seed=seed,
-            sampler=sampler,
+            self._model, self._denoiser, steps=steps, strength=strength, guidance=guidance, seed=seed, sampler=sampler
         )
         other._kept = self._kept
         return other
@@ -110,10 +101,8 @@ class BatchSchedule:
         progress: Progress = ignore,
     ) -> torch.Tensor:
         """The latents (F, 4, h, w) float32 of the finished pictures; `z` (F, 4, h, w) scaled latents of the frames.
-
         `generator` (on the CPU) is used instead of a new one from the seed, for callers that have already drawn from
-        it.
-        """
+        it."""
         noise = self._noise_for(z, generator)
         if self._is_consistency:
             return self._run_consistency(z.float(), cond, control, noise, between, progress)
@@ -261,10 +250,8 @@ class BatchSchedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LibrarySteps:
-    """The steps of a diffusers scheduler, which stays on the CPU.
-
-    On the device, each value that it looks up or compares would block the host.
-    """
+    """The steps of a diffusers scheduler, which stays on the CPU. On the device, each value that it looks up or
+    compares would block the host."""
 
     scheduler: Any
     """The scheduler, in its state before the first step."""
@@ -280,10 +267,8 @@ class LibrarySteps:
 
 class LaterNoise(TorchFunctionMode):
     """In the `with` block, `torch.randn` without a generator returns the noise of the next step, the same for each row.
-
     Schedulers call it that way if they are given no generator. With a CPU generator, noise would be uploaded in each
-    step.
-    """
+    step."""
 
     def __init__(self, noise: SeededNoise) -> None:
         super().__init__()

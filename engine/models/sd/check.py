@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from engine.models import locate
 from engine.models.part_report import Report
 from engine.models.sd.plan import single_file
-from engine.models.sd.plan.choice import Decision
 from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.model_plan import ModelPlan, plan_model
+from engine.models.sd.plan.prediction import Decision
 from engine.models.sd.plan.vae_choice import choose_vae
 from engine.models.sd.spec import ModelSpec
 

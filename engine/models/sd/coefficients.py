@@ -1,8 +1,8 @@
-"""The noise schedule: its timesteps, and the weights of sample, noise and prediction at each.
+"""The noise schedule: its timesteps, the weights of sample, noise and prediction at each, and the noise itself.
 
-A noisy latent is x = sqrt(abar) x0 + sqrt(1 - abar) noise (DDPM, Ho et al. 2020). Everything is computed in float64
+A noisy latent is x = sqrt(abar) x0 + sqrt(1 - abar) noise (DDPM, Ho et al. 2020). The weights are computed in float64
 and converted to float32 only for a device: at the noisiest step sqrt(abar) is 0.068, so errors are amplified fifteen
-times there. Pure; no function here waits for a device.
+times there. No function here waits for a device.
 """
 
 import math
@@ -76,10 +76,8 @@ def x0_weights(abar: torch.Tensor, prediction_type: str) -> tuple[torch.Tensor, 
 
 
 def boundary(timesteps: torch.Tensor, scaling: float = TIMESTEP_SCALING) -> tuple[torch.Tensor, torch.Tensor]:
-    """(c_skip, c_out) float64 of a consistency model (LCM): denoised = c_skip sample + c_out x0; 1 and 0 at t = 0.
-
-    With a scaling of 10 c_skip is below 1e-5 from the first table entry on.
-    """
+    """(c_skip, c_out) float64 of a consistency model (LCM): denoised = c_skip sample + c_out x0; 1 and 0 at t = 0. With
+    a scaling of 10 c_skip is below 1e-5 from the first table entry on."""
     scaled = timesteps.double() * scaling
     size = scaled**2 + SIGMA_DATA**2
     return SIGMA_DATA**2 / size, scaled / size.sqrt()
@@ -91,10 +89,8 @@ def real_steps(steps: int, strength: float) -> int:
 
 
 def lcm_timesteps(count: int, steps: int, trained: int = TRAINED_STEPS) -> list[int]:
-    """`steps` of the `trained` timesteps in a table of `count`, evenly spaced by index, noisiest first.
-
-    ModelError if the model was distilled on fewer steps.
-    """
+    """`steps` of the `trained` timesteps in a table of `count`, evenly spaced by index, noisiest first. ModelError if
+    the model was distilled on fewer steps."""
     if steps > trained:
         raise ModelError(f"{steps} steps: this LCM model supports at most {trained}")
     table = (np.arange(1, trained + 1) * (count // trained) - 1)[::-1]
@@ -133,10 +129,8 @@ class StepCoefficients:
         return len(self.timesteps)
 
     def rows(self, frames: int, device: torch.device) -> "StepCoefficients":
-        """One row for each of `frames` pictures in each step, step-major: (S F,) and (S F, 1, 1, 1) float32.
-
-        One upload for all of them; float32 holds every timestep exactly.
-        """
+        """One row for each of `frames` pictures in each step, step-major: (S F,) and (S F, 1, 1, 1) float32. One upload
+        for all of them; float32 holds every timestep exactly."""
         numbers = (self.timesteps, self.signal, self.noise, self.c_skip, self.c_out, self.kept, self.fresh)
         packed = torch.stack([values.float() for values in numbers]).repeat_interleave(frames, dim=1)  # (7, S F)
         timesteps, *weights = uploaded(packed, device)
@@ -208,3 +202,46 @@ def _end_at(
     """Change the last step so that it ends at abar `end`: sqrt(end) x0 + sqrt(1 - end) guess, in terms of x0 and x."""
     c_skip[-1] = (1.0 - end).sqrt() / noise[-1]
     c_out[-1] = end.sqrt() - c_skip[-1] * signal[-1]
+
+
+class SeededNoise:
+    """Noise (1, *size) for each step. Step k has the same values whatever the number of steps."""
+
+    def __init__(self, generator: torch.Generator, size: tuple[int, ...], device: torch.device) -> None:
+        """Drawn on the generator's device when first needed. `size`: channels, height and width of the latents."""
+        self.size, self.device = size, device
+        self._generator = generator
+        self._waiting: list[torch.Tensor] = []
+        """Drawn, not yet uploaded: a failed upload must not lose numbers of the generator."""
+        self._drawn: list[torch.Tensor] = []
+
+    @classmethod
+    def of_seed(
+        cls, seed: int, size: tuple[int, ...], device: torch.device, kept: "SeededNoise | None"
+    ) -> "SeededNoise":
+        """The noise of a seed; `kept` if that is noise of the same seed, size and device. Drawn on the CPU, so that the
+        values are the same on every kind of device."""
+        if kept is not None and (kept.seed, kept.size, kept.device) == (seed, size, device):
+            return kept
+        return cls(torch.Generator().manual_seed(seed), size, device)
+
+    @property
+    def seed(self) -> int:
+        """The seed that the generator was given."""
+        return self._generator.initial_seed()
+
+    def first(self, steps: int) -> torch.Tensor:
+        """The noise of the first steps, (steps, *size). Those not yet drawn are uploaded together."""
+        generator = self._generator
+        while len(self._drawn) + len(self._waiting) < steps:
+            self._waiting.append(torch.randn((1, *self.size), generator=generator, device=generator.device))
+        if self._waiting:
+            self._drawn += torch.split(uploaded(torch.cat(self._waiting), self.device), 1)
+            self._waiting.clear()
+        return torch.cat(self._drawn[:steps])
+
+    def draw(self, step: int) -> torch.Tensor:
+        """The noise of a step."""
+        if step >= len(self._drawn):
+            self.first(step + 1)
+        return self._drawn[step]

@@ -2,26 +2,25 @@
 
 import logging
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from engine.models.device_work import uploaded
-from engine.models.sd.plan.clip_skip import layers_skipped
+from engine.models.sd.plan.families import layers_skipped
 from engine.models.sd.prompt_syntax import ParsedPrompt, parse_prompt
-from engine.models.sd.prompt_tokens import TokenRow, emphasised, note_left_out, token_row
 from engine.models.sd.textual_inversion import Triggers, vectors_in_place
 
 if TYPE_CHECKING:
     from engine.models.sd.model import DiffusionModel
 
+MAX_SHOWN = 200  # maximum length of the truncated text in a note
+PLACE_OF_A_VECTOR = 0  # placeholder token whose embedding the vector replaces, as in A1111
 log = logging.getLogger(__name__)
-
 KEPT_TEXTS = 8
 ALMOST_PARALLEL = 0.9995  # above it sin(angle) is too small a divisor; linear interpolation is then exact to 1e-4
-
 Encoded = tuple[torch.Tensor, torch.Tensor | None]
 
 
@@ -44,13 +43,11 @@ class Cond:
 
     def into(self, buffers: "Cond") -> None:
         """Copy into the tensors of `buffers`, which keep their addresses, so that captured graphs see the new values.
-
-        ValueError if one has a part that the other lacks; the shapes must agree.
-        """
-        for field in fields(Cond):
-            ours, theirs = getattr(self, field.name), getattr(buffers, field.name)
+        ValueError if one has a part that the other lacks; the shapes must agree."""
+        for part in fields(Cond):
+            ours, theirs = getattr(self, part.name), getattr(buffers, part.name)
             if (ours is None) != (theirs is None):
-                raise ValueError(f"{field.name} is missing on one side")
+                raise ValueError(f"{part.name} is missing on one side")
             if isinstance(ours, tuple):
                 for source, target in zip(ours, theirs, strict=True):
                     target.copy_(source)
@@ -60,10 +57,8 @@ class Cond:
 
 class Conditioner:
     """Encodes texts, bit-identical to diffusers' `encode_prompt`, plus A1111's brackets, embeddings and clip skip.
-
     Caches the last texts, so that the mix of two can change without running the text encoder. LoRA tags are removed
-    from the texts; the caller applies them (`lora_tags`). Single thread.
-    """
+    from the texts; the caller applies them (`with_tags`). Single thread."""
 
     def __init__(self, model: "DiffusionModel", *, note: Callable[[str, str], None] | None = None) -> None:
         """`note(key, line)` is called if a text is too long or has unsupported syntax; by default a log warning."""
@@ -170,6 +165,102 @@ class Conditioner:
         )
 
 
+def slerp(start: torch.Tensor, end: torch.Tensor, mix: float) -> torch.Tensor:
+    """Spherical interpolation of (..., D) between `start` and `end` along the last axis (Shoemake 1985). Linear if two
+    vectors are almost parallel or opposite, or one is zero. Equal vectors are unchanged."""
+    a, b = start.float(), end.float()
+    lengths = a.norm(dim=-1, keepdim=True) * b.norm(dim=-1, keepdim=True)
+    cosine = (a * b).sum(dim=-1, keepdim=True) / lengths.clamp(min=torch.finfo(torch.float32).tiny)
+    angle = cosine.clamp(-1.0, 1.0).acos()
+    sine = angle.sin()
+    is_straight = cosine.abs() > ALMOST_PARALLEL
+    sine = torch.where(is_straight, torch.ones_like(sine), sine)
+    curved = ((1.0 - mix) * angle).sin() / sine * a + (mix * angle).sin() / sine * b
+    return torch.where(is_straight | (lengths == 0.0), torch.lerp(a, b, mix), curved).to(start.dtype)
+
+
+@dataclass(slots=True, kw_only=True)
+class TokenRow:
+    """T: 77."""
+
+    ids: torch.Tensor
+    """(1, T) int64."""
+    mask: torch.Tensor
+    """(1, T) int64: 0 for padding."""
+    weights: torch.Tensor | None = None
+    """(T,) float32, or None if all are 1."""
+    vectors: dict[int, torch.Tensor] = field(default_factory=dict)
+    """Embedding vectors (vectors, width) by the index of their first token."""
+    left_out: str = ""
+    """The end of the prompt, which did not fit."""
+
+
+def token_row(tokenizer: Any, encoder: int, prompt: ParsedPrompt, triggers: Triggers, device: torch.device) -> TokenRow:
+    """Tokenize a prompt. `encoder`: index of the text encoder, which selects the embedding vectors. Text without
+    weights and triggers is tokenized as a whole, otherwise each fragment separately, as in A1111."""
+    parts = [(part, fragment.weight) for fragment in prompt.fragments for part in triggers.split(fragment.text)]
+    if not prompt.is_weighted and all(isinstance(part, str) for part, _ in parts):
+        return _plain(tokenizer, prompt.text, device)
+    length = tokenizer.model_max_length
+    ids: list[int] = []
+    weights: list[float] = []
+    vectors: dict[int, torch.Tensor] = {}
+    left_out: list[str] = []
+    for part, weight in parts:
+        if isinstance(part, str):
+            found = tokenizer(part, add_special_tokens=False).input_ids if part.strip() else []
+            room = 0 if left_out else length - 2 - len(ids)
+            ids += found[:room]
+            weights += [weight] * len(found[:room])
+            if found[room:]:
+                left_out.append(tokenizer.decode(found[room:]).strip())
+            continue
+        word, embedding = part
+        rows = embedding.vectors[encoder]
+        if left_out or len(ids) + len(rows) > length - 2:
+            left_out.append(word)
+            continue
+        vectors[len(ids) + 1] = rows  # after the start token
+        ids += [PLACE_OF_A_VECTOR] * len(rows)
+        weights += [weight] * len(rows)
+    filled = length - 2 - len(ids)
+    row = [tokenizer.bos_token_id, *ids, tokenizer.eos_token_id, *[tokenizer.pad_token_id] * filled]
+    return TokenRow(
+        ids=torch.tensor([row], device=device),
+        mask=torch.tensor([[1] * (length - filled) + [0] * filled], device=device),
+        weights=torch.tensor([1.0, *weights, *[1.0] * (filled + 1)], device=device) if prompt.is_weighted else None,
+        vectors=vectors,
+        left_out=" ".join(left_out),
+    )
+
+
+def _plain(tokenizer: Any, text: str, device: torch.device) -> TokenRow:
+    length = tokenizer.model_max_length
+    tokens = tokenizer(text, padding="max_length", max_length=length, truncation=True, return_tensors="pt").to(device)
+    everything = tokenizer(text).input_ids
+    left_out = tokenizer.decode(everything[length - 1 : -1]).strip() if len(everything) > length else ""
+    return TokenRow(ids=tokens.input_ids, mask=tokens.attention_mask, left_out=left_out)
+
+
+def note_left_out(row: TokenRow, note: Callable[[str, str], None]) -> None:
+    """Call `note("prompt", line)` if the prompt was too long."""
+    if row.left_out:
+        used = row.ids.shape[1] - 2
+        note("prompt", f"{used} tokens of the prompt are used; ignored: {row.left_out[:MAX_SHOWN]}")
+
+
+def emphasised(hidden: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
+    """Multiply each token of (1, T, D) by its weight (T,), and restore the overall mean. A1111's "Original"
+    (modules/sd_emphasis.py, EmphasisOriginal; formerly in sd_hijack_clip.py). For SDXL applied to each encoder
+    separately."""
+    if weights is None:
+        return hidden
+    plain = hidden.float()
+    weighted = plain * weights[None, :, None]
+    ratio = plain.mean() / weighted.mean()
+    return (weighted * torch.where(ratio.isfinite(), ratio, torch.ones_like(ratio))).to(hidden.dtype)
+
+
 def _hidden(encoder: Any, row: TokenRow, skipped: int) -> torch.Tensor:
     """(1, 77, D): the hidden state `skipped` layers before the last, after the final layer norm."""
     mask = row.mask if getattr(encoder.config, "use_attention_mask", False) else None
@@ -189,19 +280,3 @@ def _held(skipped: int, output: Any, own: int) -> int:
 
 def _copy(tensor: torch.Tensor | None) -> torch.Tensor | None:
     return None if tensor is None else tensor.clone()
-
-
-def slerp(start: torch.Tensor, end: torch.Tensor, mix: float) -> torch.Tensor:
-    """Spherical interpolation of (..., D) between `start` and `end` along the last axis (Shoemake 1985).
-
-    Linear if two vectors are almost parallel or opposite, or one is zero. Equal vectors are unchanged.
-    """
-    a, b = start.float(), end.float()
-    lengths = a.norm(dim=-1, keepdim=True) * b.norm(dim=-1, keepdim=True)
-    cosine = (a * b).sum(dim=-1, keepdim=True) / lengths.clamp(min=torch.finfo(torch.float32).tiny)
-    angle = cosine.clamp(-1.0, 1.0).acos()
-    sine = angle.sin()
-    is_straight = cosine.abs() > ALMOST_PARALLEL
-    sine = torch.where(is_straight, torch.ones_like(sine), sine)
-    curved = ((1.0 - mix) * angle).sin() / sine * a + (mix * angle).sin() / sine * b
-    return torch.where(is_straight | (lengths == 0.0), torch.lerp(a, b, mix), curved).to(start.dtype)

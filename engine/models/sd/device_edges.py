@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional as F
 
-from engine.models.sd.outlines import EDGE_HIGH, EDGE_LOW
+from engine.models.sd.edges import EDGE_HIGH, EDGE_LOW
 
 TAN_22_5, TAN_67_5 = 13573 / 32768, 13573 / 32768 + 2  # OpenCV's fixed-point tangents of 22.5 and 67.5 degrees
 GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601, as OpenCV's RGB2GRAY

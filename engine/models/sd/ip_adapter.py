@@ -56,11 +56,8 @@ class IpAdapter:
     @torch.no_grad()
     def encode(self, picture: np.ndarray | None) -> tuple[Tokens, Tokens]:
         """Tokens (1, 1, tokens, D) of `picture` (height, width, 3) uint8 RGB, and the tokens without a picture, for
-        guidance.
-
-        For None both are zeros, which gives exactly the result without an IP-Adapter. The last array is cached, so it
-        must not be modified.
-        """
+        guidance. For None both are zeros, which gives exactly the result without an IP-Adapter. The last array is
+        cached, so it must not be modified."""
         if picture is None:
             return (self._nothing.clone(),), (self._nothing.clone(),)
         if self._shown is None or self._shown[0] is not picture:

@@ -11,11 +11,11 @@ from engine.errors import ModelError
 from engine.models.sd.batch_schedule import BatchSchedule
 from engine.models.sd.conditioner import Cond, Conditioner
 from engine.models.sd.denoiser import ControlInput, Denoiser
-from engine.models.sd.lora_tags import Note, tagged_weights, with_tags
+from engine.models.sd.edges import edges
 from engine.models.sd.model import dropped_negative, unguided
-from engine.models.sd.outlines import edges
 from engine.models.sd.painting import Painting
 from engine.models.sd.pixels import fitted
+from engine.models.sd.prompt_syntax import Note, tagged_weights, with_tags
 
 if TYPE_CHECKING:
     from engine.models.device_work import DeviceCopies
@@ -50,14 +50,13 @@ class LatentPainter:
         self._schedules: dict[Hashable, BatchSchedule] = {}
         self._schedule: BatchSchedule | None = None
         self._painting: Painting | None = None
+        self.steps = self.evaluations = 0
+        """UNet calls per picture, and those of them that run the whole UNet."""
 
     def change(self, painting: Painting) -> None:
-        """Use this Painting from now on. Recent texts and pictures are cached.
-
-        ModelError if the model does not support it. A prompt tag (`lora_tags`) sets the weight of its LoRA. LoRA
-        weights and the IP-Adapter's scale are state of the model: if several painters share it, call this before each
-        batch.
-        """
+        """Use this Painting from now on. Recent texts and pictures are cached. ModelError if the model does not support
+        it. A prompt tag (`with_tags`) sets the weight of its LoRA. LoRA weights and the IP-Adapter's scale are state of
+        the model: if several painters share it, call this before each batch."""
         model = self._model
         _require_counts(painting, model)
         schedule = self._schedule_for(painting)
@@ -81,18 +80,8 @@ class LatentPainter:
                 self._tell(f"--cfg: {line}")
             if line := dropped_negative(model, sampler, painting.cfg, painting.negative):
                 self._tell(f"--negative: {line}")
-        self._steps, self._evaluations = steps, evaluations
+        self.steps, self.evaluations = steps, evaluations
         self._schedule, self._painting = schedule, painting
-
-    @property
-    def steps(self) -> int:
-        """UNet calls per picture."""
-        return self._steps
-
-    @property
-    def evaluations(self) -> int:
-        """UNet calls per picture that run the whole UNet."""
-        return self._evaluations
 
     def controls(self, rgb: np.ndarray | None, uploads: "DeviceCopies") -> list[ControlInput]:
         """The inputs of all ControlNets with a scale above 0, for pictures (B, height, width, 3) uint8."""

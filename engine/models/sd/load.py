@@ -8,27 +8,22 @@ from typing import Any
 import torch
 
 from engine.errors import ModelError
-from engine.models import locate
 from engine.models.card_memory import reserved
 from engine.models.device_work import dtype_named, in_fastest_layout
 from engine.models.locate import INDEX
 from engine.models.plain_config import notes_on
-from engine.models.pretrained import notes_of, one_line, pickle_notes, pretrained, quieten_libraries
+from engine.models.pretrained import notes_of, one_line, pickle_notes, pretrained, quieten_libraries, read_tokenizer
 from engine.models.sd.accelerators import accelerate, require_accelerator
 from engine.models.sd.coefficients import noise_table
+from engine.models.sd.file_weights import controlnet_notes, load_controlnet, load_vae_file, read, read_unet
 from engine.models.sd.model import DiffusionModel
 from engine.models.sd.painting import Stage
-from engine.models.sd.plan.choice import Decision
 from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.model_plan import ModelPlan, plan_model
-from engine.models.sd.plan.sampler_choice import SamplerChoice
 from engine.models.sd.plan.single_file import CLASSES, TEXT_CLASSES, SingleFile
 from engine.models.sd.plan.vae_choice import VaeChoice
 from engine.models.sd.shapes import build
-from engine.models.sd.single_file_weights import read, read_unet
 from engine.models.sd.spec import ModelSpec
-from engine.models.sd.vae_loading import load_vae_file
-from engine.models.tokenizer_files import read_tokenizer
 
 log = logging.getLogger(__name__)
 
@@ -82,11 +77,8 @@ def _random(spec: ModelSpec, device: str, dtype: torch.dtype, stage: Stage) -> D
 
 
 def latent_scale(config: Any, device: torch.device) -> tuple[float | torch.Tensor, float | torch.Tensor]:
-    """Factor and shift of a VAE's latents: scaled = (latents - shift) * factor.
-
-    With `latents_mean` and `latents_std` (Playground 2.5's) one for each channel, (1, 4, 1, 1) float32 on the device,
-    as in diffusers' SDXL pipelines.
-    """
+    """Factor and shift of a VAE's latents: scaled = (latents - shift) * factor. With `latents_mean` and `latents_std`
+    (Playground 2.5's) one for each channel, (1, 4, 1, 1) float32 on the device, as in diffusers' SDXL pipelines."""
     mean, std = config.get("latents_mean"), config.get("latents_std")
     if mean is None or std is None:
         return config.scaling_factor, config.get("shift_factor") or 0.0
@@ -102,23 +94,60 @@ class _Loading:
         self.notes: list[str] = []
 
     def model(self) -> DiffusionModel:
-        plan = self.plan
-        if plan.folder is None or plan.vae is None or plan.prediction is None or plan.sampler is None:
+        from diffusers import AutoencoderTiny
+
+        plan, folder, sampler = self.plan, self.plan.folder, self.plan.sampler
+        if folder is None or plan.vae is None or plan.prediction is None or sampler is None:
             raise ModelError(f"{self.spec.model}: is not complete")
         if plan.single is None:
-            networks = self._from_folder(plan.folder, plan.vae)
+            networks = self._from_folder(folder, plan.vae)
         else:
-            networks = self._from_file(plan.single, plan.folder, plan.vae)
-        return self._assembled(plan.folder, plan.prediction, plan.sampler, **networks)
+            networks = self._from_file(plan.single, folder, plan.vae)
+        unet, vae = networks["unet"], networks["vae"]
+        config = self._scheduler_config(plan.scheduler)
+        with one_line(f"{folder.name}/scheduler"):
+            table = noise_table(config)
+        self.notes += notes_on(folder.name, folder.path, INDEX)
+        scaling, shift = latent_scale(vae.config, self.device) if vae else (math.nan, 0.0)  # NaN: never used
+        texts = [part for part in folder.parts if part.startswith("tokenizer") and self._has_unet]
+        model = DiffusionModel(
+            spec=self.spec,
+            device=self.device,
+            dtype=self.dtype,
+            family=folder.family,
+            unet=unet and self._placed(unet),
+            vae=vae and self._placed(vae, vae.dtype),
+            is_tiny_vae=isinstance(vae, AutoencoderTiny),
+            text_encoders=tuple(self._placed(encoder) for encoder in networks["text_encoders"]),
+            tokenizers=tuple(read_tokenizer(f"{folder.name}/{part}", folder.path / part) for part in texts),
+            scheduler_config=config,
+            prediction_type=plan.prediction.value,
+            prediction_reason=plan.prediction.reason,
+            scaling_factor=scaling,
+            shift_factor=shift,
+            alphas_cumprod=table,
+            sampler=sampler.value,
+            sampler_reason=sampler.reason,
+            eta=sampler.eta,
+            takes_guidance=sampler.takes_guidance,
+            time_cond_proj_dim=unet.config.time_cond_proj_dim if unet else None,
+            zeroes_empty_negative=folder.zeroes_empty_negative,
+            notes=(*self.notes, *plan.name_notes),
+        )
+        if self._has_unet:
+            self._add_extras(model)
+        for note in model.notes:
+            log.info("%s: %s", self.spec.model, note)
+        return model
 
     # -- the two formats of a model on disk
 
     def _from_folder(self, folder: DiffusersFolder, vae: VaeChoice) -> dict[str, Any]:
         texts = [part for part in folder.parts if part in TEXT_CLASSES and self._has_unet]
-        return {
-            "unet": self._unet(folder) if self._has_unet else None,
+        return {  # small parts first, so that a broken one is told before the UNet is read
             "vae": self._vae(folder, vae) if self._has_vae else None,
             "text_encoders": tuple(self._part(folder, part, TEXT_CLASSES[part]) for part in texts),
+            "unet": self._unet(folder) if self._has_unet else None,
         }
 
     def _from_file(self, single: SingleFile, folder: DiffusersFolder, vae: VaeChoice) -> dict[str, Any]:
@@ -143,55 +172,6 @@ class _Loading:
             self.notes += [vae.note] if vae.note else []
         return parts
 
-    def _assembled(
-        self,
-        folder: DiffusersFolder,
-        prediction: Decision,
-        sampler: SamplerChoice,
-        *,
-        unet: Any,
-        vae: Any,
-        text_encoders: tuple[Any, ...],
-    ) -> DiffusionModel:
-        from diffusers import AutoencoderTiny
-
-        config = self._scheduler_config(self.plan.scheduler)
-        with one_line(f"{folder.name}/scheduler"):
-            table = noise_table(config)
-        self.notes += notes_on(folder.name, folder.path, INDEX)
-        scaling, shift = latent_scale(vae.config, self.device) if vae else (math.nan, 0.0)  # NaN: never used
-        texts = [part for part in folder.parts if part.startswith("tokenizer") and self._has_unet]
-        tokenizers = tuple(self._tokenizer(folder, part) for part in texts)
-        model = DiffusionModel(
-            spec=self.spec,
-            device=self.device,
-            dtype=self.dtype,
-            family=folder.family,
-            unet=unet and self._placed(unet),
-            vae=vae and self._placed(vae, vae.dtype),
-            is_tiny_vae=isinstance(vae, AutoencoderTiny),
-            text_encoders=tuple(self._placed(encoder) for encoder in text_encoders),
-            tokenizers=tokenizers,
-            scheduler_config=config,
-            prediction_type=prediction.value,
-            prediction_reason=prediction.reason,
-            scaling_factor=scaling,
-            shift_factor=shift,
-            alphas_cumprod=table,
-            sampler=sampler.value,
-            sampler_reason=sampler.reason,
-            eta=sampler.eta,
-            takes_guidance=sampler.takes_guidance,
-            time_cond_proj_dim=unet.config.time_cond_proj_dim if unet else None,
-            zeroes_empty_negative=folder.zeroes_empty_negative,
-            notes=(*self.notes, *self.plan.name_notes),
-        )
-        if self._has_unet:
-            self._add_extras(model)
-        for note in model.notes:
-            log.info("%s: %s", self.spec.model, note)
-        return model
-
     def _add_extras(self, model: DiffusionModel) -> None:
         from engine.models.sd.attention import share_weights
 
@@ -208,11 +188,10 @@ class _Loading:
             files = self.plan.embeddings
             model.embeddings = tuple(each for file in files for each in load_embeddings(file, self.device, self.dtype))
         if self.plan.controlnets:
-            from engine.models.sd.controlnet import load_controlnet
-
-            loaded = [load_controlnet(files, self.dtype) for files in self.plan.controlnets]
-            model.controlnets = tuple(self._placed(net) for net, _ in loaded)
-            model.notes += tuple(note for _, notes in loaded for note in notes)
+            model.controlnets = tuple(
+                self._placed(load_controlnet(files, self.dtype)) for files in self.plan.controlnets
+            )
+            model.notes += tuple(note for files in self.plan.controlnets for note in controlnet_notes(files))
         if self.plan.ip_adapter:
             from engine.models.sd.ip_adapter import IpAdapter
 
@@ -233,9 +212,6 @@ class _Loading:
 
     def _part(self, folder: DiffusersFolder, part: str, kind: str) -> Any:
         """One network of a folder, on the CPU."""
-        weights = folder.weights(part)
-        if weights is None:
-            raise ModelError(f"{folder.name}: {part} has no weights{locate.how_to_get(self.spec.model)}")
         self.notes += notes_of(part, folder.path / part)
         return pretrained(kind, folder.path, part, self.dtype, f"{folder.name}/{part}")
 
@@ -251,10 +227,6 @@ class _Loading:
         # The full VAE of SDXL overflows in float16; its configuration asks for float32, that of a fixed VAE does not.
         overflows = folder.family == "sdxl" and choice.wants_float32 and self.dtype == torch.float16
         return torch.float32 if overflows else self.dtype
-
-    def _tokenizer(self, folder: DiffusersFolder, part: str) -> Any:
-        folder.require_tokenizer(part)
-        return read_tokenizer(f"{folder.name}/{part}", folder.path / part)
 
     def _scheduler_config(self, config: dict[str, Any]) -> dict[str, Any]:
         """The configuration with the defaults of the scheduler's class filled in."""

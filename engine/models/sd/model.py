@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from engine.models.device_work import bytes_of, weights_of
+from engine.models.sd.plan.model_plan import EMBEDDED_GUIDANCE
 from engine.models.sd.plan.sampler_name import TCD_ETA
-from engine.models.sd.plan.usual_settings import EMBEDDED_GUIDANCE
 from engine.models.sd.spec import ModelSpec
-from engine.models.sd.unet_parts import PLAIN, UnetParts
+from engine.models.sd.unet_parts import PLAIN, DeepCache, UnetParts
 
 if TYPE_CHECKING:
-    from engine.models.sd.deep_cache import DeepCache
     from engine.models.sd.ip_adapter import IpAdapter
     from engine.models.sd.lora import LoraSet
     from engine.models.sd.textual_inversion import Embedding
@@ -25,10 +24,8 @@ SPAN_PX = 8  # pixels per latent, in every VAE of Stable Diffusion
 
 @dataclass(slots=True, kw_only=True)
 class DiffusionModel:
-    """One Stable Diffusion model on its device, without gradients, in evaluation mode.
-
-    Not thread-safe. If loaded for one stage of a job, it has only the networks for that stage.
-    """
+    """One Stable Diffusion model on its device, without gradients, in evaluation mode. Not thread-safe. If loaded for
+    one stage of a job, it has only the networks for that stage."""
 
     spec: ModelSpec
     device: torch.device
@@ -69,7 +66,7 @@ class DiffusionModel:
     text_weight: torch.Tensor | None = None
     """`attention.share_weights` of the UNet: parts of it are the weights of layers, so it needs no memory of its own.
     None: the UNet takes the text itself."""
-    deep_cache: "DeepCache | None" = None
+    deep_cache: DeepCache | None = None
     """Its `begin` must be called when a batch begins."""
     prediction_reason: str = ""
     """Why this prediction type was chosen, in a few words."""
@@ -90,11 +87,9 @@ class DiffusionModel:
         return 1 << (len(vae_channels(self.vae)) - 1)
 
     def guidance_for(self, sampler: str, asked: float) -> float:
-        """The effective guidance if `asked` is requested; 1: off.
-
-        Off for turbo, lightning and hyper models as published, which were distilled with their guidance, but not for
-        merges with them. A model with a guidance embedding cannot turn it off: 1 and below give its authors' default.
-        """
+        """The effective guidance if `asked` is requested; 1: off. Off for turbo, lightning and hyper models as
+        published, which were distilled with their guidance, but not for merges with them. A model with a guidance
+        embedding cannot turn it off: 1 and below give its authors' default."""
         if self.time_cond_proj_dim is not None:
             return asked if asked > 1.0 else EMBEDDED_GUIDANCE
         if sampler in UNGUIDED and not (sampler == self.sampler and self.takes_guidance):

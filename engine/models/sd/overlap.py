@@ -25,7 +25,7 @@ import numpy as np
 import torch
 
 from engine.models.device_work import DeviceCopies, StageClock, own_stream
-from engine.models.sd.stage_pieces import StagePieces
+from engine.models.sd.batch_stages import BatchStages
 
 IN_FLIGHT = 3  # batches, one in each stage
 
@@ -45,12 +45,10 @@ class LaunchedBatch:
 
 
 def paint_overlapped(
-    pieces: StagePieces, batches: Iterator[np.ndarray], settle: Settle
+    pieces: BatchStages, batches: Iterator[np.ndarray], settle: Settle
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """(B, height, width, 3) uint8 and fates (B,) uint8 for each batch, in order.
-
-    An error raised by `batches` is re-raised after the results of the previous batches.
-    """
+    """(B, height, width, 3) uint8 and fates (B,) uint8 for each batch, in order. An error raised by `batches` is
+    re-raised after the results of the previous batches."""
     streams = [own_stream(pieces.device) for _ in range(3)]
     uploads = [DeviceCopies(pieces.device) for _ in range(IN_FLIGHT)]
     flights: deque[LaunchedBatch] = deque()
@@ -87,7 +85,7 @@ def paint_overlapped(
     yield from landed()
 
 
-def launched(pieces: StagePieces, streams: list[Any], uploads: DeviceCopies, source: np.ndarray) -> LaunchedBatch:
+def launched(pieces: BatchStages, streams: list[Any], uploads: DeviceCopies, source: np.ndarray) -> LaunchedBatch:
     """Queue all three stages of a batch on the device."""
     encoding, processing, decoding = streams
     with torch.cuda.stream(encoding):

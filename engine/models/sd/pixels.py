@@ -9,8 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from engine.errors import ModelError
-from engine.models.sd import outlines
-from engine.models.sd.device_edges import edges
+from engine.models.sd import device_edges, edges
 
 if TYPE_CHECKING:
     from engine.models.sd.model import DiffusionModel
@@ -36,9 +35,7 @@ class Pixels:
 
     def encode(self, rgb: Pictures) -> torch.Tensor:
         """Encode (F, H, W, 3) uint8 of any size to scaled latents (F, 4, height / 8, width / 8) float32.
-
-        Centre-cropped, not stretched. Deterministic: uses the mode of a full VAE's distribution.
-        """
+        Centre-cropped, not stretched. Deterministic: uses the mode of a full VAE's distribution."""
         if self._is_cpu and len(rgb) > 1:
             return torch.cat([self._latents(rgb[row : row + 1], None) for row in range(len(rgb))])
         return self._latents(rgb, None)
@@ -60,11 +57,8 @@ class Pixels:
 
     @torch.no_grad()
     def decode(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Decode scaled latents (F, 4, h, w) to (F, 8 h, 8 w, 3) uint8, and (F,) bool, both on the device.
-
-        The bool is True if there was no NaN or infinity before and after the VAE; otherwise the picture is black or
-        white.
-        """
+        """Decode scaled latents (F, 4, h, w) to (F, 8 h, 8 w, 3) uint8, and (F,) bool, both on the device. The bool is
+        True if there was no NaN or infinity before and after the VAE; otherwise the picture is black or white."""
         if self._is_cpu and len(z) > 1:
             pictures, verdicts = zip(*map(self.decode, torch.split(z, 1)), strict=True)
             return torch.cat(pictures), torch.cat(verdicts)
@@ -81,8 +75,8 @@ class Pixels:
     def prepare_edges(self, rgb: torch.Tensor) -> torch.Tensor:
         """The same with the edges of the pictures, white on black; computed where the pictures are."""
         if not self._is_cpu:
-            return edges(self.fitted(rgb)).to(self._model.dtype)
-        drawn = [outlines.edges(picture.numpy(), (self.width, self.height)) for picture in rgb]
+            return device_edges.edges(self.fitted(rgb)).to(self._model.dtype)
+        drawn = [edges.edges(picture.numpy(), (self.width, self.height)) for picture in rgb]
         return self.prepare_control(np.stack(drawn))
 
     def resized(self, rgb: Pictures) -> torch.Tensor:
@@ -127,11 +121,8 @@ def covering(rgb: torch.Tensor, width: int, height: int) -> torch.Tensor:
 
 
 def moved(rgb: torch.Tensor, zoom: float, angle_deg: float) -> torch.Tensor:
-    """Zoom `rgb` (F, H, W, 3) uint8 about its middle and rotate it clockwise, mirrored at its edges.
-
-    For tunnel effects by feedback. Bilinear, on the picture's device. Returns the input if there is no zoom and no
-    rotation.
-    """
+    """Zoom `rgb` (F, H, W, 3) uint8 about its middle and rotate it clockwise, mirrored at its edges. For tunnel effects
+    by feedback. Bilinear, on the picture's device. Returns the input if there is no zoom and no rotation."""
     if zoom == 1.0 and angle_deg % 360.0 == 0.0:
         return rgb
     height, width = rgb.shape[1:3]

@@ -1,8 +1,9 @@
-"""Parses prompts like A1111's web UI: weights in brackets, escapes, LoRA tags. Pure; does not load torch.
+"""Parses prompts like A1111's web UI: weights in brackets, escapes, LoRA tags. Does not load torch.
 
 `(text)` has weight 1.1, `[text]` 1/1.1, `(text:1.3)` 1.3; nested weights multiply; unclosed brackets extend to the end;
 a bracket after a backslash is literal (A1111, modules/prompt_parser.py, parse_prompt_attention). `<lora:name:0.8>` is
-removed from the text (modules/extra_networks.py).
+removed from the text (modules/extra_networks.py), and while the prompt is used, it overrides the weight of a LoRA that
+was loaded with the model. Names are file names, case-insensitive. If a LoRA is named twice, the last tag applies.
 
 Not supported, with a line in `notes`: prompt editing `[from:to:when]` and alternation `[a|b]` are read literally,
 including the brackets, at the surrounding weight; BREAK is a space, because there is only one chunk of tokens. A
@@ -10,15 +11,19 @@ backslash before any other character is kept; A1111 drops it. AND is an ordinary
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.models.sd.model import DiffusionModel
 
 ROUND = 1.1
 SQUARE = 1 / 1.1
 MAX_WEIGHT = 100.0  # maximum weight of a word: far above any useful weight, and far below the limit of float16
 MAX_LORA_WEIGHT = 4.0  # the same limit as for `--lora`
 _HUGE = 1e9  # limit while multiplying, so that no product becomes infinite, nor NaN times 0
-
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)"
 _TAG = re.compile(r"<(?P<kind>lora|lyco|hypernet):(?P<values>[^<>]+)>", re.IGNORECASE)
 _MARK = re.compile(
@@ -26,6 +31,7 @@ _MARK = re.compile(
 )
 _BREAK = re.compile(r"\bBREAK\b\s*")
 _WHEN = re.compile(rf":\s*{_NUMBER}\s*$")
+Note = Callable[[str, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,3 +200,44 @@ def _number(text: str) -> float | None:
 
 def _within(value: float, limit: float) -> float:
     return max(-limit, min(limit, value))
+
+
+def tagged_weights(prompt: str, names: Sequence[str], note: Note) -> dict[int, float]:
+    """Weights of the LoRAs with a tag in the prompt, by their index in `names`. `note(key, line)` is called for unknown
+    names."""
+    places = {name.lower(): place for place, name in enumerate(names)}
+    weights: dict[int, float] = {}
+    for tag in parse_prompt(prompt).loras:
+        place = places.get(tag.name.lower())
+        if place is None:
+            there = f"there are {', '.join(names)}" if names else "none was loaded"
+            note(
+                "lora",
+                f"<lora:{tag.name[:80]}>: no LoRA of that name, {there}; load it at start: --lora PATH, or "
+                "[[sd.loras]] in the configuration",
+            )
+        else:
+            weights[place] = tag.weight
+    return weights
+
+
+def with_tags(prompt: str, names: Sequence[str], weights: Sequence[float], note: Note) -> dict[str, float]:
+    """Weights of all LoRAs by name: from its tag, else from `weights` (in the order of `names`)."""
+    tags = tagged_weights(prompt, names, note)
+    return {name: tags.get(place, weight) for place, (name, weight) in enumerate(zip(names, weights, strict=True))}
+
+
+@contextmanager
+def tags_in_force(model: "DiffusionModel", prompt: str, note: Note) -> Iterator[None]:
+    """Apply the prompt's LoRA tags inside the `with` block, and restore the weights afterwards."""
+    names = () if model.loras is None else model.loras.names
+    tags = tagged_weights(prompt, names, note)
+    if model.loras is None or not tags:
+        yield
+        return
+    before = dict(model.loras.weights)
+    model.loras.set_weights({names[place]: weight for place, weight in tags.items()})
+    try:
+        yield
+    finally:
+        model.loras.set_weights(before)

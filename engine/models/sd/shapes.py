@@ -100,10 +100,8 @@ enough for a CPU."""
 
 
 def build(name: str, device: str, dtype: torch.dtype, stage: Stage = "whole") -> DiffusionModel:
-    """A model of this shape with TAESD, or only the networks that one stage needs.
-
-    On the device `meta` it has no values, for counting. DeviceFullError if it does not fit onto a card.
-    """
+    """A model of this shape with TAESD, or only the networks that one stage needs. On the device `meta` it has no
+    values, for counting. DeviceFullError if it does not fit onto a card."""
     quieten_libraries("diffusers", "transformers")
     from engine.models.sd.attention import share_weights
 

@@ -12,8 +12,8 @@ from engine.models.graphs import DirectCalls
 from engine.models.sd.batch_schedule import BatchSchedule, Progress, Sampler, ignore
 from engine.models.sd.conditioner import Conditioner
 from engine.models.sd.denoiser import ControlInput, Denoiser
-from engine.models.sd.lora_tags import tags_in_force
 from engine.models.sd.pixels import Pixels
+from engine.models.sd.prompt_syntax import tags_in_force
 
 if TYPE_CHECKING:
     from engine.models.sd.model import DiffusionModel

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 RANDOM = "random:"
-ACCELERATORS = ("none", "inductor", "tensorrt", "stablefast", "deepcache")
+ACCELERATORS = ("none", "inductor", "deepcache")
+REMOVED_ACCELERATORS = ("tensorrt", "stablefast")  # still accepted, and refused in one line
 VAE_WORDS = ("auto", "taesd", "full")
 NO_MODEL = (
     "no model: name one with --model (a diffusers folder, a .safetensors file or a Hugging Face id, for example "

@@ -27,10 +27,9 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from engine.models.graphs import nothing
-from engine.models.sd.coefficients import step_coefficients
+from engine.models.sd.coefficients import SeededNoise, step_coefficients
 from engine.models.sd.denoiser import ControlInput, Denoiser
-from engine.models.sd.plan.unet_fields import LATENT_CHANNELS
-from engine.models.sd.seeded_noise import SeededNoise
+from engine.models.sd.plan.unet_config import LATENT_CHANNELS
 
 if TYPE_CHECKING:
     from engine.models.sd.conditioner import Cond
@@ -82,6 +81,8 @@ class StreamSchedule:
     def __init__(self, model: "DiffusionModel", denoiser: Denoiser, settings: StreamSettings) -> None:
         self.generation = 0
         """Incremented when frames in flight are dropped; older pictures must no longer be shown."""
+        self.steps = 0
+        """S: number of calls from a frame to its picture."""
         self.guidance = 1.0
         """The effective guidance."""
         self._model = model
@@ -93,16 +94,11 @@ class StreamSchedule:
         self._take(settings)
 
     @property
-    def steps(self) -> int:
-        """S: number of calls from a frame to its picture."""
-        return self._steps
-
-    @property
     def rows(self) -> int:
         """Batch rows of a UNet call, including those with the negative prompt."""
         frames = self._settings.frames
-        negatives = {"full": self._steps * frames, "initialise": frames}.get(self._cfg_type, 0)
-        return self._steps * frames + negatives
+        negatives = {"full": self.steps * frames, "initialise": frames}.get(self._cfg_type, 0)
+        return self.steps * frames + negatives
 
     @property
     def ignores_delta(self) -> bool:
@@ -111,11 +107,8 @@ class StreamSchedule:
         return is_residual and self._has_noise_alone
 
     def change(self, settings: StreamSettings) -> None:
-        """Apply settings from the next push on, in all rows.
-
-        A change of size, number of steps, frames per call or kind of guidance drops the frames in flight and increases
-        `generation`; any other change keeps them.
-        """
+        """Apply settings from the next push on, in all rows. A change of size, number of steps, frames per call or kind
+        of guidance drops the frames in flight and increases `generation`; any other change keeps them."""
         if settings == self._settings:
             return
         before = self._shape
@@ -130,7 +123,7 @@ class StreamSchedule:
 
     def fill(self, z: torch.Tensor, cond: "Cond", control: Sequence[ControlInput] = ()) -> None:
         """Fill the stream with the latents `z` (F, 4, h, w) of one frame, so that every later push returns pictures."""
-        while self._flight_for(z).calls < self._steps - 1:
+        while self._flight_for(z).calls < self.steps - 1:
             self.push(z, cond, control)
 
     def push(
@@ -142,10 +135,7 @@ class StreamSchedule:
         between: Callable[[], None] = nothing,
     ) -> torch.Tensor | None:
         """Push F frames. Returns the latents (F, 4, h, w) float32 of those pushed S - 1 calls ago, or None while
-        filling.
-
-        `z`: (F, 4, h, w) scaled latents; each of `control` has F pictures.
-        """
+        filling. `z`: (F, 4, h, w) scaled latents; each of `control` has F pictures."""
         frames, rows, flight = self._settings.frames, self._rows, self._flight_for(z)
         if self._settings.seed < 0:
             self._noise = self._scaled(SeededNoise(self._random, self._size, self._denoiser.device))
@@ -164,12 +154,12 @@ class StreamSchedule:
             pictures={one.index: one.picture[:-frames] for one in shown},
             calls=flight.calls + 1,
         )
-        return denoised[-frames:] if self._flight.calls >= self._steps else None
+        return denoised[-frames:] if self._flight.calls >= self.steps else None
 
     def _flight_for(self, z: torch.Tensor) -> FramesInFlight:
         if self._flight is not None:
             return self._flight
-        empty = z.new_zeros(((self._steps - 1) * len(z), *z.shape[1:]), dtype=torch.float32)
+        empty = z.new_zeros(((self.steps - 1) * len(z), *z.shape[1:]), dtype=torch.float32)
         guess = empty if self._keeps_noise else None
         return FramesInFlight(clean=empty, guess=guess, origins=empty, pictures={}, calls=0)
 
@@ -196,15 +186,13 @@ class StreamSchedule:
         return negative + self.guidance * (self._denoiser.x0(x, t, output) - negative), origin
 
     def _shown(self, control: Sequence[ControlInput], flight: FramesInFlight) -> list[ControlInput]:
-        """The ControlNet inputs of all rows: frames in flight keep the picture that they were pushed with.
-
-        A ControlNet that was just switched on uses its first pictures for the frames in flight too.
-        """
+        """The ControlNet inputs of all rows: frames in flight keep the picture that they were pushed with. A ControlNet
+        that was just switched on uses its first pictures for the frames in flight too."""
         shown = []
         for new in control:
             older = flight.pictures.get(new.index)
             if older is None:
-                older = new.picture.repeat(self._steps - 1, 1, 1, 1)
+                older = new.picture.repeat(self.steps - 1, 1, 1, 1)
             pictures = torch.cat((new.picture, older))  # (S F, 3, height, width)
             shown.append(ControlInput(index=new.index, picture=pictures, scale=new.scale))
         return shown
@@ -231,7 +219,7 @@ class StreamSchedule:
         self._kept = rows.noise * rows.kept
         self._keeps_noise = bool(coefficients.kept.any())
         size = (LATENT_CHANNELS, settings.height // model.latent_scale, settings.width // model.latent_scale)
-        self._rows, self._steps, self.guidance = rows, coefficients.steps, guidance
+        self._rows, self.steps, self.guidance = rows, coefficients.steps, guidance
         self._cfg_type: CfgType = settings.cfg_type if self._denoiser.uses_negative(guidance) else "none"
         self._size = size
         self._shape = (coefficients.steps, settings.frames, size, self._cfg_type)
@@ -243,4 +231,4 @@ class StreamSchedule:
     def _scaled(self, noise: SeededNoise) -> torch.Tensor:
         """Scaled noise (S F, 4, h, w) on the device, one per step, drawn in the same order as in BatchSchedule."""
         fresh = self._rows.noise * self._rows.fresh
-        return fresh * noise.first(self._steps).repeat_interleave(self._settings.frames, dim=0)
+        return fresh * noise.first(self.steps).repeat_interleave(self._settings.frames, dim=0)

@@ -10,11 +10,15 @@ returns a State.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import torch
 
 from engine.models.graphs import Part, State
+
+CACHE_INTERVAL = 3  # from the example of the package DeepCache
+OUTERMOST = 0
 
 
 class TextKeys(NamedTuple):
@@ -31,10 +35,8 @@ def chain(
     unet: Any, controlnets: Sequence[Any], negatives: int, *, is_split: bool, parts: "UnetParts | None" = None
 ) -> tuple[Part, ...]:
     """The parts of one UNet call; the last leaves `output` (N + B, 4, h, w) in the model's dtype, negatives first.
-
     `controlnets`: the networks for `controls` in the inputs. `negatives`: number of rows, from the first on, that run a
-    second time with the negative prompt: 0, some or all. `parts`: replacements such as compiled functions.
-    """
+    second time with the negative prompt: 0, some or all. `parts`: replacements such as compiled functions."""
     made_of = parts or PLAIN
 
     def rows(state: State) -> State:
@@ -95,11 +97,8 @@ def lay_rows(state: State, negatives: int) -> State:
 
 
 def run_controlnets(controlnets: Sequence[Any], state: State, negatives: int = 0) -> State:
-    """Sum the residuals of all ControlNets, each times its scale.
-
-    One that averages over the picture (shuffle) does not affect the first `negatives` rows, as in training (diffusers'
-    guess mode).
-    """
+    """Sum the residuals of all ControlNets, each times its scale. One that averages over the picture (shuffle) does not
+    affect the first `negatives` rows, as in training (diffusers' guess mode)."""
     down_sum: list[torch.Tensor] = []
     mid_sum: Any = None
     for controlnet, (picture, scale) in zip(controlnets, state["controls"], strict=True):
@@ -255,3 +254,36 @@ class UnetParts:
 
 
 PLAIN = UnetParts()
+
+
+class DeepCache:
+    """Reuses the output of the UNet's deep blocks from one step of a batch in the next steps (arXiv 2312.00858).
+
+    Through its authors' PyPI package, which replaces the `forward` of the UNet's blocks: in every third step, starting
+    with the first, all blocks run; in between only the outermost down and up layer. It waits for the device in each
+    step to look up the step's index. The constructor installs it into `unet`. One batch at a time, with all rows in the
+    same step.
+    """
+
+    def __init__(self, unet: Any) -> None:
+        from DeepCache import DeepCacheSDHelper
+
+        # The attributes of a pipeline that the helper uses.
+        self._pipeline = SimpleNamespace(unet=unet, scheduler=SimpleNamespace(timesteps=[]))
+        self._helper = DeepCacheSDHelper(pipe=self._pipeline)
+        self._helper.set_params(cache_interval=CACHE_INTERVAL, cache_branch_id=OUTERMOST)
+        self._helper.enable()
+
+    def begin(self, timesteps: Sequence[float]) -> None:
+        """Start a batch with these timesteps; all blocks run in the first step."""
+        self._pipeline.scheduler.timesteps = timesteps
+
+    def full_steps(self, timesteps: Sequence[float]) -> int:
+        """The number of a batch's steps in which all blocks run. Steps are identified by timestep, so a timestep that a
+        scheduler uses twice counts once."""
+        return sum(timesteps.index(timestep) % CACHE_INTERVAL == 0 for timestep in timesteps)
+
+    @staticmethod
+    def whole(unet: Any, state: State) -> State:
+        """`unet_parts.whole` with the timestep as a scalar, which the package needs."""
+        return whole(unet, state | {"timesteps": state["timesteps"][0]})

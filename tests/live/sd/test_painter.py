@@ -12,7 +12,7 @@ import pytest
 from engine.live.sd.painter import Painter
 from engine.live.sd.settings import read_settings
 from engine.models.device_work import DeviceCopies
-from engine.models.sd.outlines import edges
+from engine.models.sd.edges import edges
 from tests.conftest import TinyModels
 from tests.live.sd.studio import BASE, DEFAULTS, source_picture
 from tests.support.sham_card.card import ShamCard

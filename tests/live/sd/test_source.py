@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from engine.live.sd.source import blank, segments, thumbnail
-from engine.models.sd.outlines import covering, edges
+from engine.models.sd.edges import covering, edges
 
 
 def test_a_wide_picture_is_cropped_at_its_sides_and_not_squashed() -> None:

@@ -307,4 +307,4 @@ def test_broken_safetensors_are_reported(stored: dict[str, Any], refusal: Callab
     )
     save_file(stored["weight"], file, metadata={"config": "[1, 2"})
     assert refusal(None, file.name) == "the `config` in its metadata is not a JSON list"
-    assert "bytes are missing" in refusal(file.read_bytes()[:-100], file.name)
+    assert "damaged or truncated" in refusal(file.read_bytes()[:-100], file.name)

@@ -116,7 +116,7 @@ def test_a_model_in_the_hugging_face_cache_is_found_by_its_id(
     assert Sam3Folder(find("facebook/sam3"), "facebook/sam3").kind == "sam3_video"
     file = repository / "snapshots" / commit / WEIGHTS
     file.write_bytes(file.read_bytes()[:-1000])
-    line = refused(SegmentationSpec(model="facebook/sam3", resolution=336), "truncated, 1000 bytes are missing")
+    line = refused(SegmentationSpec(model="facebook/sam3", resolution=336), "damaged or truncated")
     assert "fetch it again: hf download facebook/sam3 " in line
 
 

@@ -38,10 +38,8 @@ def plain_picture(
     conds: Sequence[Cond],
     controls: Sequence[ControlInput] = (),
 ) -> torch.Tensor:
-    """(1, 4, h, w): the picture of the frame with latents `z` (1, 4, h, w); `conds`: one for each of its calls.
-
-    The steps of `settings.t_index`, one UNet call each, and one more if guidance needs a negative prediction.
-    """
+    """(1, 4, h, w): the picture of the frame with latents `z` (1, 4, h, w); `conds`: one for each of its calls. The
+    steps of `settings.t_index`, one UNet call each, and one more if guidance needs a negative prediction."""
     alphas = torch.cumprod(1 - torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2, 0)
     scaling = model.scheduler_config.get("timestep_scaling", 10.0)
     generator = torch.Generator().manual_seed(settings.seed)
@@ -57,11 +55,7 @@ def plain_picture(
             match settings.cfg_type:
                 case "full":
                     against = unet(
-                        model,
-                        x,
-                        t,
-                        cond.negative_text,
-                        control_residuals(model, x, t, cond.negative_text, controls),
+                        model, x, t, cond.negative_text, control_residuals(model, x, t, cond.negative_text, controls)
                     )
                     predicted = against + settings.guidance * (predicted - against)
                 case "self" | "initialise":
@@ -98,11 +92,7 @@ def unet(model: DiffusionModel, x: torch.Tensor, t: int, text: torch.Tensor, res
     down, mid = residuals
     with torch.no_grad():
         return model.unet(
-            x,
-            t,
-            encoder_hidden_states=text,
-            down_block_additional_residuals=down,
-            mid_block_additional_residual=mid,
+            x, t, encoder_hidden_states=text, down_block_additional_residuals=down, mid_block_additional_residual=mid
         ).sample
 
 

@@ -1,7 +1,5 @@
 """Compiled UNets paint the same picture, DeepCache nearly so; missing packages are named in one line."""
 
-import importlib.util
-import sys
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,19 +16,15 @@ from engine.live.sd.painter import Painter
 from engine.live.sd.settings import read_settings
 from engine.models import compiling
 from engine.models.compiling import CompilingThread
-from engine.models.graphs import CompiledCalls, GraphCalls, State
-from engine.models.sd import ModelSpec, accelerators, deep_cache
-from engine.models.sd.batch_painter import BatchPainter
-from engine.models.sd.conditioner import Conditioner
-from engine.models.sd.denoiser import Denoiser
+from engine.models.graphs import DirectCalls, GraphCalls, State
+from engine.models.sd import ModelSpec, accelerators, unet_parts
+from engine.models.sd.batch_painter import BatchPainter, load_stage
 from engine.models.sd.load import load
 from engine.models.sd.painting import Painting
-from engine.models.sd.stage_loading import load_stage
 from tests.conftest import TinyModels
 from tests.live.sd.studio import BASE, source_picture
 from tests.models.recorded_graphs import Recording
 from tests.models.sd.oracle import pipeline_of
-from tests.models.sd.plain_stream import random_latents
 from tests.support.long_form import only_soak
 
 
@@ -90,7 +84,8 @@ def test_a_live_picture_is_painted_by_the_plain_parts_until_the_compiled_ones_ar
 
         return run
 
-    monkeypatch.setitem(accelerators.BACKENDS, "inductor", slow_compiler)
+    compiled = accelerators.compiled
+    monkeypatch.setattr(accelerators, "compiled", lambda part: compiled(part, slow_compiler))
     monkeypatch.setattr(accelerators, "require_compiler", lambda device, asked: None)
     torch._dynamo.reset()
     plain = Painter(load(ModelSpec(model=str(tiny_sd)), "cpu", "float32"), note=refuse)
@@ -122,26 +117,6 @@ def test_a_live_picture_is_painted_by_the_plain_parts_until_the_compiled_ones_ar
     assert set(runs) == {threading.current_thread().name}, "captured like any other part"
     assert lines[1:] == ["accelerator inductor: compiled; the picture is faster from now on"]
     torch._dynamo.reset()
-
-
-def test_stable_fast_traces_the_unet_with_the_plain_text(tiny_sd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its tracing takes every tuple apart, and would make a plain one of TextKeys."""
-
-    def compile_unet(unet: Any, config: None) -> Any:
-        unet.register_forward_pre_hook(lambda unet, given, named: seen.append(named), with_kwargs=True)
-        return unet
-
-    seen: list[dict[str, Any]] = []
-    compiler = SimpleNamespace(CompilationConfig=SimpleNamespace(Default=lambda: None), compile_unet=compile_unet)
-    for name in ("sfast", "sfast.compilers", "sfast.compilers.diffusion_pipeline_compiler"):
-        monkeypatch.setitem(sys.modules, name, compiler)
-    model = load(ModelSpec(model=str(tiny_sd)), "cpu", "float32")
-    cond, z, t = Conditioner(model).encode("the cat", None), random_latents(2, seed=1), torch.tensor([499, 99])
-    plain = Denoiser(model).predict(z, t, cond)
-    model.spec = ModelSpec(model=str(tiny_sd), accelerator="stablefast")
-    accelerators.accelerate(model)
-    torch.testing.assert_close(Denoiser(model).predict(z, t, cond), plain, rtol=1e-4, atol=1e-4)
-    assert torch.equal(seen[0]["encoder_hidden_states"], cond.text.expand(2, -1, -1))
 
 
 def test_each_piece_keeps_as_many_shapes_as_if_it_were_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,10 +180,10 @@ def test_compiled_parts_are_captured_on_a_card_and_only_live_ones_compile_beside
     def on_card(name: str) -> Any:
         return SimpleNamespace(spec=ModelSpec(model="", accelerator=name), device=torch.device("cuda:0"))
 
-    assert [type(accelerators.unet_calls(on_card(name))) for name in ("none", "inductor", "tensorrt")] == [
+    assert [type(accelerators.unet_calls(on_card(name))) for name in ("none", "inductor", "deepcache")] == [
         GraphCalls,
         GraphCalls,
-        CompiledCalls,
+        DirectCalls,
     ]
     assert [accelerators.compiling_beside(on_card(name), print) is None for name in ("none", "inductor")] == [
         True,
@@ -221,22 +196,13 @@ def threads_named(name: str) -> list[threading.Thread]:
 
 
 @pytest.mark.parametrize(
-    ("name", "module", "command"),
+    ("name", "reason"),
     [
-        ("tensorrt", "torch_tensorrt", "pip install torch-tensorrt"),
-        ("stablefast", "sfast", "pip install git"),
+        ("deepcache", "rows are different pictures"),
+        ("magic", "not one of none, inductor"),
+        ("tensorrt", "was removed"),
+        ("stablefast", "was removed"),
     ],
-)
-def test_a_missing_accelerator_names_the_install_command(tiny_sd: Path, name: str, module: str, command: str) -> None:
-    if importlib.util.find_spec(module) is not None:
-        pytest.skip(f"{module} is installed")
-    with pytest.raises(ModelError, match=f"accelerator {name}: {module} is not installed; {command}") as refusal:
-        load(ModelSpec(model=str(tiny_sd), accelerator=name), "cpu", "float32")
-    assert "\n" not in str(refusal.value)
-
-
-@pytest.mark.parametrize(
-    ("name", "reason"), [("deepcache", "rows are different pictures"), ("magic", "not one of none, inductor")]
 )
 def test_an_unsuitable_accelerator_is_refused_before_loading(name: str, reason: str) -> None:
     with pytest.raises(ModelError, match=reason):
@@ -252,9 +218,7 @@ def job_painter(folder: Path, accelerator: str, **asked: Any) -> BatchPainter:
     return load_stage(job_painting(folder, accelerator, **asked), "whole", "cpu", "float32", 64, 64)
 
 
-def test_deepcache_runs_the_deep_blocks_every_third_step_and_equals_diffusers(
-    tiny_sd: Path,
-) -> None:
+def test_deepcache_runs_the_deep_blocks_every_third_step_and_equals_diffusers(tiny_sd: Path) -> None:
     from DeepCache import DeepCacheSDHelper
 
     shown = np.stack([source_picture(number) for number in range(2)])
@@ -318,16 +282,15 @@ def test_deepcache_has_no_effect_on_a_single_step_and_a_note_says_so(tiny_sd: Pa
 
 
 def test_deepcache_that_keeps_nothing_changes_nothing(tiny_sd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deep_cache, "INTERVAL", 1)
+    monkeypatch.setattr(unet_parts, "CACHE_INTERVAL", 1)
     shown = source_picture(0)[None]
     plain, cached = (job_painter(tiny_sd, name, sampler="euler") for name in ("none", "deepcache"))
     assert np.array_equal(cached.paint(shown)[0], plain.paint(shown)[0])
 
 
 def test_a_missing_deepcache_names_the_install_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    _, command = accelerators.INSTALL["deepcache"]
-    monkeypatch.setitem(accelerators.INSTALL, "deepcache", ("no_such_module", command))
-    with pytest.raises(ModelError, match="deepcache: no_such_module is not installed; pip install DeepCache"):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ModelError, match="deepcache: DeepCache is not installed; pip install DeepCache"):
         load(ModelSpec(model="/nowhere", accelerator="deepcache"), "cpu", "float32", is_job=True)
 
 

@@ -14,16 +14,13 @@ from engine.errors import DeviceFullError, ModelError
 from engine.models.device_work import DeviceCopies
 from engine.models.graphs import GraphCalls
 from engine.models.sd import ModelSpec
-from engine.models.sd.batch_painter import BatchPainter
+from engine.models.sd.batch_painter import BatchPainter, load_stage
 from engine.models.sd.check import has_tiny_vae
-from engine.models.sd.conditioner import Conditioner
-from engine.models.sd.denoiser import Denoiser
+from engine.models.sd.edges import edges
 from engine.models.sd.latent_painter import LatentPainter
 from engine.models.sd.load import load
-from engine.models.sd.outlines import edges
 from engine.models.sd.painting import BLACK, GOOD, NOT_FINITE, RERUN, ControlUse, Painting, accept_black_sources
 from engine.models.sd.single import paint
-from engine.models.sd.stage_loading import load_stage
 from engine.sources.still import read_still
 from tests.conftest import TinyModels
 from tests.models.recorded_graphs import Recording
@@ -76,14 +73,6 @@ def test_a_picture_whose_latents_cannot_be_halved_is_that_of_diffusers(tiny_sd: 
     assert usual.real_steps == 2
 
 
-def test_a_split_unet_handles_such_latents_like_the_whole_one(usual: BatchPainter) -> None:
-    model = usual.model
-    z, t = random_latents(2, seed=1, size=(9, 13)), torch.tensor([300, 300])
-    cond = Conditioner(model).encode("the cat", "grey")
-    whole, pieces = (Denoiser(model, is_split=is_split).predict(z, t, cond, guidance=2.0) for is_split in (False, True))
-    assert torch.equal(whole, pieces)
-
-
 @pytest.mark.parametrize("sampler", ["auto", "deis", "euler", "dpm"])
 def test_a_picture_is_the_same_at_any_place_in_a_batch(tiny_sd: Path, usual: BatchPainter, sampler: str) -> None:
     usual.change(painting_of(tiny_sd, sampler=sampler))
@@ -95,14 +84,6 @@ def test_a_picture_is_the_same_at_any_place_in_a_batch(tiny_sd: Path, usual: Bat
     assert np.array_equal(filled[0], together[1])
     alone, _ = usual.paint(shown[1:2])
     assert np.abs(alone[0].astype(int) - together[1]).max() <= 1, "another number of rows: a rounding at most"
-
-
-def test_different_sources_and_seeds_give_different_pictures(tiny_sd: Path, usual: BatchPainter) -> None:
-    usual.change(painting_of(tiny_sd))
-    painted, _ = usual.paint(pictures(2))
-    assert np.abs(painted[0].astype(int) - painted[1]).max() > 20
-    usual.change(painting_of(tiny_sd, seed=8))
-    assert np.abs(usual.paint(pictures(2))[0].astype(int) - painted).max() > 20
 
 
 def split(painters: list[BatchPainter], shown: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

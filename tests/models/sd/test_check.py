@@ -1,7 +1,5 @@
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +7,6 @@ import pytest
 import torch
 
 from engine.errors import ModelError
-from engine.models.safetensors_header import read_header
 from engine.models.sd import ModelSpec
 from engine.models.sd.check import ModelReport, check
 from engine.models.sd.load import load
@@ -122,14 +119,6 @@ def test_ignored_requests_of_a_folder_are_noted(tiny_models: Any, tiny_sd: Path,
     assert "its weights are quantized ('bitsandbytes')" in line
 
 
-def test_a_truncated_file_is_listed_with_the_missing_bytes(tiny_models: Any, tmp_path: Path) -> None:
-    folder = shutil.copytree(tiny_models.sd(), tmp_path / "model")
-    file = folder / "unet" / "diffusion_pytorch_model.safetensors"
-    file.write_bytes(file.read_bytes()[:-10])
-    (line,) = checked(folder).missing
-    assert line.endswith("truncated, 10 bytes are missing; download it again")
-
-
 @pytest.mark.parametrize(
     "make",
     [lambda f: None, lambda f: f.mkdir(), lambda f: f.write_bytes(b"12345678{")],
@@ -147,40 +136,3 @@ def test_the_index_file_of_a_folder_is_reported_with_the_folder(tiny_sd: Path) -
     with pytest.raises(ModelError) as caught:
         checked(index)
     assert str(caught.value) == f"{index}: is a file of a diffusers folder; name the folder: {tiny_sd}"
-
-
-def test_checking_does_not_load_torch(tiny_sd: Path) -> None:
-    code = (
-        "import sys; from engine.models.sd.check import check; from engine.models.sd import ModelSpec; "
-        f"check(ModelSpec(model={str(tiny_sd)!r})); print('torch' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"\x00" * 7,
-        b"\xff" * 16,
-        b"\x02" + b"\x00" * 7 + b"{]",
-        b"\x02" + b"\x00" * 7 + b"[]",
-        b"\x04\0\0\0\0\0\0\0null",
-    ],
-)
-def test_bytes_that_are_not_a_safetensors_file_are_an_error(tmp_path: Path, content: bytes) -> None:
-    file = tmp_path / "x.safetensors"
-    file.write_bytes(content)
-    with pytest.raises(ModelError):
-        read_header(file)
-
-
-def test_a_header_gives_names_shapes_and_types(tmp_path: Path) -> None:
-    from safetensors.torch import save_file
-
-    file = tmp_path / "x.safetensors"
-    save_file({"a": torch.zeros(2, 3, dtype=torch.float16), "b": torch.zeros(())}, file, {"format": "pt"})
-    header = read_header(file)
-    assert (header["a"].dtype, header["a"].shape, header["a"].count) == ("float16", (2, 3), 6)
-    assert header["b"].count == 1 and set(header) == {"a", "b"}

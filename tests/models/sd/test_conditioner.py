@@ -193,11 +193,6 @@ def test_weights_of_one_are_bit_identical(tiny_models: Any, kind: str, text: str
     assert ours.pooled is None or torch.equal(ours.pooled, plain.pooled)
 
 
-def test_an_escaped_bracket_is_literal(model: DiffusionModel) -> None:
-    plain = pipeline_of(Path(model.spec.model)).encode_prompt("a cat (manul)", "cpu", 1, False)[0]
-    assert torch.equal(Conditioner(model).encode(r"a cat \(manul\)", None).text, plain)
-
-
 def test_two_weighted_prompts_are_mixed_spherically(model: DiffusionModel) -> None:
     conditioner = Conditioner(model)
     one, other = (conditioner.encode(text, None).text for text in ("a (cat:1.4)", "(the dog:0.7)"))

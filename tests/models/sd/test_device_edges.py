@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from engine.models.sd import device_edges
-from engine.models.sd.outlines import edges
+from engine.models.sd.edges import edges
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 

@@ -9,17 +9,16 @@ from diffusers import UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
 from engine.errors import ModelError
-from engine.models.safetensors_header import Tensor
 from engine.models.sd import ModelSpec
 from engine.models.sd.load import load
 from engine.models.sd.plan.lora_file import examine_lora
 from engine.models.sd.plan.lora_names import places_in
 from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.model_plan import plan_model
-from engine.models.sd.plan.network_outline import outline_of_file, outline_of_folder
-from engine.models.sd.plan.original_names import diffusers_name
-from engine.models.sd.plan.original_text_names import ENCODERS, text_weights
+from engine.models.sd.plan.network_outline import outline_of
+from engine.models.sd.plan.original_names import ENCODERS, diffusers_name, text_weights
 from engine.models.sd.plan.single_file import examine
+from engine.models.weight_files import Tensor
 from tests.support.replicas import loras
 from tests.support.replicas.replica import Shelf, Works, shelf_in
 from tests.support.tiny_models import tiny_text_encoder
@@ -64,8 +63,8 @@ def test_a_single_file_has_the_places_of_its_folder(tiny_models: Any) -> None:
     sd = tiny_models.sd(vae="kl")
     file = tiny_models.single_file(sd)
     folder = DiffusersFolder(sd)
-    from_file = places_in(outline_of_file(examine(file), DiffusersFolder(file.with_suffix(""))))
-    assert from_file == places_in(outline_of_folder(folder))
+    from_file = places_in(outline_of(DiffusersFolder(file.with_suffix("")), examine(file)))
+    assert from_file == places_in(outline_of(folder))
     lora = str(tiny_models.lora(sd, with_conv=True))
     plans = [plan_model(ModelSpec(model=str(model), loras=((lora, 1.0),))) for model in (sd, file)]
     assert plans[0].loras[0].changes == plans[1].loras[0].changes != ()
@@ -109,7 +108,7 @@ def test_an_open_clip_encoder_has_the_weights_of_transformers() -> None:
         for name, weight in tiny_text_encoder(with_projection=True).named_parameters()
         if name.endswith((".weight", "norm1.bias", "norm2.bias", "layer_norm.bias"))
     }
-    assert {name: each.shape for name, each in text_weights(tensors, ENCODERS[1], 3).items()} == wanted
+    assert {name: each.shape for name, each in text_weights(tensors, ENCODERS["text_encoder_2"], 3).items()} == wanted
 
 
 def pair(**tensors: tuple[int, ...]) -> dict[str, torch.Tensor]:
@@ -140,13 +139,13 @@ def test_a_lora_that_does_not_fit_is_refused(
     file = tmp_path / "it.safetensors"
     save_file(tensors, file, metadata)
     with pytest.raises(ModelError) as told:
-        examine_lora(str(file), 1.0, outline_of_folder(DiffusersFolder(tiny_sd)))
+        examine_lora(str(file), 1.0, outline_of(DiffusersFolder(tiny_sd)))
     assert line in str(told.value) and "\n" not in str(told.value)
 
 
 def test_tensors_that_are_not_read_are_mentioned(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
     file = tmp_path / "more.safetensors"
     save_file(load_file(tiny_models.lora(tiny_sd)) | {"bundle_emb.cat.clip_l": torch.ones(1, 32)}, file)
-    assert examine_lora(str(file), 1.0, outline_of_folder(DiffusersFolder(tiny_sd))).notes == (
+    assert examine_lora(str(file), 1.0, outline_of(DiffusersFolder(tiny_sd))).notes == (
         "LoRA more: 1 of its tensors are ignored, the first is bundle_emb.cat.clip_l",
     )

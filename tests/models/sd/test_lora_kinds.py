@@ -17,7 +17,7 @@ from engine.errors import ModelError
 from engine.models.sd import ModelSpec
 from engine.models.sd.check import check
 from engine.models.sd.load import load
-from engine.models.sd.lora_delta import Delta
+from engine.models.sd.lora import Delta
 from engine.models.seeded import seeded
 
 ATTENTION = ["to_q", "to_v", "to_out.0"]

@@ -10,20 +10,18 @@ from safetensors.torch import save_file
 
 from engine.errors import ModelError
 from engine.models.graphs import DirectCalls
-from engine.models.sd import ModelSpec
 from engine.models.sd.conditioner import Conditioner
-from engine.models.sd.controlnet import load_controlnet
 from engine.models.sd.denoiser import ControlInput, Denoiser
+from engine.models.sd.file_weights import _OLD_VAE_NAMES, load_controlnet, load_vae_file
 from engine.models.sd.load import latent_scale, load
 from engine.models.sd.pixels import Pixels
-from engine.models.sd.plan.controlnet_config import require_fit
-from engine.models.sd.plan.controlnet_file import examine_controlnet
+from engine.models.sd.plan.controlnet_file import examine_controlnet, require_fit
 from engine.models.sd.plan.ip_adapter_file import examine_ip_adapter
 from engine.models.sd.plan.model_folder import DiffusersFolder
-from engine.models.sd.plan.network_outline import NetworkOutline, outline_of_folder
+from engine.models.sd.plan.network_outline import NetworkOutline
+from engine.models.sd.plan.network_outline import outline_of as outline_in
 from engine.models.sd.plan.tensor_file import fill
 from engine.models.sd.plan.vae_choice import choose_vae
-from engine.models.sd.vae_loading import OLD_NAMES, load_vae_file
 from tests.models.sd.oracle import SIDE_PX, source_picture
 from tests.support.replicas import nets
 from tests.support.replicas.replica import Shelf, shelf_in
@@ -35,12 +33,11 @@ def shelf(tmp_path: Path, tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def outline_of(sd: Path | str) -> NetworkOutline:
-    return outline_of_folder(DiffusersFolder(Path(sd)))
+    return outline_in(DiffusersFolder(Path(sd)))
 
 
 def controlnet_of(name: Path | str, sd: Path | str, dtype: torch.dtype = torch.float16) -> Any:
-    network, _ = load_controlnet(examine_controlnet(str(name), outline_of(sd)), dtype)
-    return network
+    return load_controlnet(examine_controlnet(str(name), outline_of(sd)), dtype)
 
 
 def assert_same(ours: Any, theirs: Any) -> None:
@@ -204,7 +201,7 @@ def test_a_vae_with_another_normalisation_is_refused(shelf: Shelf) -> None:
 
 def test_a_vae_file_with_the_old_names_of_diffusers_is_read(shelf: Shelf) -> None:
     vae = nets.tiny_vae()
-    old = {new: name for name, new in OLD_NAMES.items()}
+    old = {new: name for name, new in _OLD_VAE_NAMES.items()}
     tensors = {}
     for name, tensor in vae.state_dict().items():
         for new in old if ".attentions." in name else ():
@@ -258,7 +255,15 @@ def test_a_network_is_filled_completely_or_not_at_all() -> None:
     assert fill(torch.nn.Linear(3, 2), tensors, torch.float16, "x").weight.dtype == torch.float16
 
 
-def test_a_folder_with_a_controlnet_file_suggests_naming_the_file(shelf: Shelf) -> None:
-    spec = nets.original_file(shelf, "control_v11p_sd15_canny.pth")
-    with pytest.raises(ModelError, match=r"name the file itself: .*control_v11p_sd15_canny\.pth"):
-        load(ModelSpec(model=spec.model, controlnets=(str(shelf.folder),)), "cpu", "float32")
+def test_what_is_not_a_controlnet_of_this_model_is_refused(shelf: Shelf, tmp_path: Path) -> None:
+    sd = shelf.tiny.sd(kind="sd15")
+    other = shelf.tiny.controlnet(shelf.tiny.sd(kind="sdxl"))
+    (tmp_path / "empty").mkdir()
+    nets.original_file(shelf, "control_v11p_sd15_canny.pth")
+    for name, says in (
+        (other, r"a ControlNet made for SDXL, .* is SD 1.5; one that fits: lllyasviel/"),
+        (tmp_path / "empty", "not a diffusers ControlNet folder"),
+        (shelf.folder, r"name the file itself: .*control_v11p_sd15_canny\.pth"),
+    ):
+        with pytest.raises(ModelError, match=says):
+            controlnet_of(name, sd)

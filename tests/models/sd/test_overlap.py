@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from engine.models.graphs import DirectCalls
-from engine.models.sd import ModelSpec, stage_pieces
+from engine.models.sd import ModelSpec, batch_stages
 from engine.models.sd.batch_painter import BatchPainter
 from engine.models.sd.load import load
 from engine.models.sd.model import DiffusionModel
@@ -111,7 +111,7 @@ def test_batches_before_an_error_of_the_source_are_painted_first(spec: ModelSpec
 def test_a_bad_picture_is_painted_again_from_its_own_batch_when_the_later_ones_are_done(
     spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stage_pieces, "picture_fates", lambda rgb, is_finite: is_finite.to(torch.uint8) * BLACK)
+    monkeypatch.setattr(batch_stages, "picture_fates", lambda rgb, is_finite: is_finite.to(torch.uint8) * BLACK)
     with on_card(spec) as (painter, expected):
         settled: list[np.ndarray] = []
         settle = painter._settled

@@ -6,14 +6,12 @@ from typing import Any
 
 import pytest
 
-from engine.models.sd.plan.choice import Decision
-from engine.models.sd.plan.file_prediction import FilePrediction
 from engine.models.sd.plan.lora_file import LoraFile
 from engine.models.sd.plan.model_folder import DiffusersFolder
-from engine.models.sd.plan.name_notes import name_notes, rival_note
-from engine.models.sd.plan.prediction import choose_prediction
+from engine.models.sd.plan.prediction import Decision, FilePrediction
 from engine.models.sd.plan.sampler_choice import SamplerChoice, choose_sampler
-from engine.models.sd.plan.sampler_name import predicts_picture, sampler_named
+from engine.models.sd.plan.sampler_name import name_notes, predicts_picture, rival_note, sampler_named
+from engine.models.sd.plan.scheduler_config import choose_prediction
 from engine.models.sd.plan.single_file import SingleFile
 
 CHECKPOINTS = {
@@ -176,11 +174,7 @@ CLIP = ["transformers", "CLIPTextModel"]
 def folder_of(path: Path, scheduler: dict[str, Any], unet: dict[str, Any]) -> DiffusersFolder:
     index = {"_class_name": "StableDiffusionPipeline", "text_encoder": CLIP, "tokenizer": CLIP}
     index |= {"text_encoder_2": CLIP, "tokenizer_2": CLIP}
-    files = {
-        "model_index.json": index,
-        "unet/config.json": unet,
-        "scheduler/scheduler_config.json": scheduler,
-    }
+    files = {"model_index.json": index, "unet/config.json": unet, "scheduler/scheduler_config.json": scheduler}
     for name, told in files.items():
         (path / name).parent.mkdir(parents=True, exist_ok=True)
         (path / name).write_text(json.dumps(told), encoding="utf-8")

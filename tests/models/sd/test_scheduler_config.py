@@ -14,9 +14,8 @@ from engine.models.sd.check import check
 from engine.models.sd.conditioner import Conditioner
 from engine.models.sd.denoiser import Denoiser
 from engine.models.sd.load import load
-from engine.models.sd.plan.model_plan import plan_model
+from engine.models.sd.plan.model_plan import plan_model, usual_settings
 from engine.models.sd.plan.scheduler_config import CARRIER, PREDICTIONS, RUNNABLE, SCHEDULES, folder_schedule
-from engine.models.sd.plan.usual_settings import usual_settings
 from engine.models.sd.spec import ModelSpec
 from tests.models.sd.plain_stream import random_latents
 from tests.support.long_form import only_soak

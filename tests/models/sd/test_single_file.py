@@ -11,13 +11,13 @@ import torch
 
 from engine.errors import ModelError
 from engine.models.pickle_file import MAX_PICKLE
-from engine.models.safetensors_header import Tensor
 from engine.models.sd import ModelSpec
 from engine.models.sd.check import check
 from engine.models.sd.load import load
-from engine.models.sd.plan.checkpoint_header import read_checkpoint_header, read_numbers
 from engine.models.sd.plan.single_file import CONFIGS, SD_2_OWNERS, config_folder, examine
-from engine.models.sd.plan.unet_layout import layout_of_config, layout_of_file, require_same_blocks
+from engine.models.sd.plan.tensor_file import read_checkpoint_header, read_numbers
+from engine.models.sd.plan.unet_config import blocks_of_config, blocks_of_file, require_same_blocks
+from engine.models.weight_files import Tensor
 from tests.support.tiny_single_file import copy_configuration, original_tensors, save_tensors
 
 SSD_1B = {  # segmind/SSD-1B: unet/config.json
@@ -138,8 +138,14 @@ def test_the_pickle_of_a_whole_checkpoint_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "line"),
     [
-        ("model.diffusion_model.out.2.bias", "damaged: 1 tensors of the UNet are missing, the first is .*out.2.bias"),
-        ("model.diffusion_model.middle_block.1.transformer_blocks.0.attn1.to_k.weight", "damaged: 1 tensors"),
+        (
+            "model.diffusion_model.out.2.bias",
+            "unet: 1 tensors are missing or have another shape, the first is conv_out.bias",
+        ),
+        (
+            "model.diffusion_model.middle_block.1.transformer_blocks.0.attn1.to_k.weight",
+            "1 tensors are missing .*attn1.to_k",
+        ),
         ("first_stage_model.decoder.conv_out.bias", "vae lacks a tensor"),
         ("cond_stage_model.transformer.text_model.final_layer_norm.bias", "text_encoder: 1 tensors are missing"),
     ],
@@ -169,11 +175,11 @@ def test_a_configuration_of_another_model_next_to_the_file_is_refused(
 def test_the_blocks_of_published_unets_follow_from_their_configuration() -> None:
     """The depths are ComfyUI's `transformer_depth` and, from its end, `transformer_depth_output`."""
     for config, depths in ((SSD_1B, [0, 0, 2, 2, 4, 4]), (SDXL, [0, 0, 2, 2, 10, 10]), ({}, [1] * 6 + [0, 0])):
-        layout = layout_of_config(config)
+        layout = blocks_of_config(config)
         assert [block.depth for place, block in layout.items() if place.startswith("input")] == depths
-    assert layout_of_config(SDXL)["middle_block"].depth == 10 and layout_of_config(SSD_1B)["middle_block"].depth == 0
+    assert blocks_of_config(SDXL)["middle_block"].depth == 10 and blocks_of_config(SSD_1B)["middle_block"].depth == 0
     for config, depths in ((SSD_1B, [4, 4, 10, 2, 1, 1, 0, 0, 0]), (SDXL, [10, 10, 10, 2, 2, 2, 0, 0, 0])):
-        layout = layout_of_config(config)
+        layout = blocks_of_config(config)
         assert [block.depth for place, block in layout.items() if place.startswith("output")] == depths
 
 
@@ -183,7 +189,7 @@ def test_the_blocks_of_a_file_are_those_of_its_configuration(tiny_models: Any, k
 
     sd = tiny_models.sd(kind=kind, vae="kl")
     config = json.loads((sd / "unet" / "config.json").read_text(encoding="utf-8"))
-    assert layout_of_file(examine(tiny_models.single_file(sd)).tensors) == layout_of_config(config)
+    assert blocks_of_file(examine(tiny_models.single_file(sd)).tensors) == blocks_of_config(config)
 
 
 @pytest.mark.parametrize(
@@ -244,24 +250,25 @@ def test_the_marker_in_the_file_takes_precedence_over_metadata_and_name(
     assert marked is not None and (marked.value, marked.reason) == ("v_prediction", "the tensor v_pred in the file")
 
 
-def test_a_checkpoint_is_examined_without_torch(
+def test_files_and_folders_are_examined_without_torch(
     tiny_models: Any, tensors: dict[str, torch.Tensor], tmp_path: Path
 ) -> None:
     torch.save({"state_dict": tensors}, tmp_path / "x.ckpt")
     copy_configuration(tiny_models.sd(vae="kl"), tmp_path / "x")
     code = (
         "import sys; from engine.models.sd.check import check; from engine.models.sd import ModelSpec; "
-        f"print(check(ModelSpec(model={str(tmp_path / 'x.ckpt')!r})).missing, 'torch' in sys.modules)"
+        "print([check(ModelSpec(model=name)).missing for name in sys.argv[1:]], 'torch' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "() False"
+    models = (str(tmp_path / "x.ckpt"), str(tiny_models.sd()))
+    done = subprocess.run([sys.executable, "-c", code, *models], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[(), ()] False"
 
 
 def test_a_distilled_file_suggests_its_diffusers_folder() -> None:
     """SSD-1B's blocks in a header, with SDXL's configuration."""
     start = "model.diffusion_model."
     header: dict[str, Tensor] = {}
-    for place, block in layout_of_config(SSD_1B).items():
+    for place, block in blocks_of_config(SSD_1B).items():
         header[f"{start}{place}.0.in_layers.2.weight"] = Tensor("float16", (block.channels, 1, 3, 3))
         for layer in range(block.depth):
             header[f"{start}{place}.1.transformer_blocks.{layer}.norm1.bias"] = Tensor("float16", (block.channels,))

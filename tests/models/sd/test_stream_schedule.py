@@ -264,12 +264,6 @@ def test_a_failed_call_can_be_repeated(model: DiffusionModel, conds: list[Cond],
     assert all(torch.equal(ours, theirs) for ours, theirs in zip(given[2:], expected[2:], strict=True))
 
 
-def test_there_is_one_flag_per_picture() -> None:
-    pictures = torch.zeros((3, 4, 2, 2))
-    pictures[1, 3, 1, 0] = float("inf")
-    assert is_finite(pictures).tolist() == [True, False, True]
-
-
 def test_models_that_cannot_stream_say_how_to_run_them(model: DiffusionModel) -> None:
     with pytest.raises(ModelError, match="/sd/mode single"):
         stream_of(replace(model, sampler="scheduler"), THREE_STEPS)

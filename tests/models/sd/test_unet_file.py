@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from engine.errors import ModelError
 from engine.models.sd import ModelSpec
 from engine.models.sd.check import check
 from engine.models.sd.load import load
@@ -98,8 +99,6 @@ def test_a_pickled_unet_is_read_with_a_note(base: Path, other: tuple[Tensors, in
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda held: held | {"conv_in.gain": torch.ones(1)}, "conv_in.gain"),
-        (lambda held: {name: each for name, each in held.items() if "to_k" not in name}, "damaged"),
         (lambda held: {"down.lora_A.weight": torch.ones(1, 1)}, "not a UNet"),
         (lambda held: {n: e for n, e in held.items() if ".transformer_blocks.1." not in n}, "built differently"),
         (lambda held: held | {"conv_in.weight": torch.ones(32, 9, 3, 3)}, "9 channels"),
@@ -111,6 +110,13 @@ def test_a_unet_that_does_not_fit_is_refused_in_one_line(
     file = save_tensors(tmp_path / "x.safetensors", change(other[0]))
     (line,) = check(ModelSpec(model=str(base), unet=str(file), vae="full")).missing
     assert says in line and "\n" not in line and str(file) in line
+    for held, says in (
+        (other[0] | {"conv_in.gain": torch.ones(1)}, "the first is conv_in.gain"),
+        ({name: each for name, each in other[0].items() if "to_k" not in name}, "missing or have another shape"),
+    ):
+        save_tensors(file, held)
+        with pytest.raises(ModelError, match=says):
+            load(ModelSpec(model=str(base), unet=str(file), vae="full"), "cpu", "float32")
 
 
 def test_a_unet_of_another_family_is_refused_with_both_names(tiny_models: Any, base: Path) -> None:

@@ -20,7 +20,7 @@ from engine.jobs.video.live.live_painter import LivePainter
 from engine.jobs.video.live.painting_threads import PaintingThreads
 from engine.jobs.video.live.protocol import MAX_SIDE_PX, PROTOCOL
 from engine.models.sd.painting import Painting
-from engine.models.sd.plan.extras import lora_file, lora_name
+from engine.models.sd.plan.lora_file import lora_file, lora_name
 from engine.models.sd.spec import ModelSpec
 from engine.system.reporting import Report
 from engine.system.small_file import open_regular

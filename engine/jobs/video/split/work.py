@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def open_work(begin: BeginStage) -> "PainterWork":
     """Load and warm up the stage's part of the model: seconds. ModelError in one line."""
     from engine.models.device_work import chosen_device, chosen_dtype, use_threads
-    from engine.models.sd.stage_loading import load_stage
+    from engine.models.sd.batch_painter import load_stage
     from engine.sources.still import read_still
 
     use_threads(begin.threads)

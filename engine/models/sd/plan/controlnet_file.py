@@ -1,4 +1,8 @@
-"""Examines a ControlNet, a folder or a file, by its JSON and headers. Does not load torch."""
+"""Examines a ControlNet, a folder or a file, by its JSON and headers. Does not load torch.
+
+A single file contains no configuration. Widths, counts and kinds of its layers follow from its tensor shapes. Attention
+heads and norms do not, but a ControlNet is trained from a copy of its UNet, so these are copied from the UNet.
+"""
 
 import re
 from collections.abc import Collection, Mapping
@@ -9,14 +13,33 @@ from typing import Any
 from engine.errors import ModelError
 from engine.models import locate
 from engine.models.plain_config import CONFIG, read_config
-from engine.models.safetensors_header import Tensor
-from engine.models.sd.plan.controlnet_config import KIND, as_diffusers, config_from, require_fit
-from engine.models.sd.plan.families import CONTROLNETS
+from engine.models.sd.plan.families import CONTROLNETS, FAMILIES, TEXT_WIDTHS, made_for_another
 from engine.models.sd.plan.network_outline import NetworkOutline
+from engine.models.sd.plan.original_names import UNET, diffusers_name
 from engine.models.sd.plan.other_models import PART_CLASSES
 from engine.models.sd.plan.tensor_file import headers_of, weights_of
-from engine.models.weight_files import Weights, weights_in
+from engine.models.weight_files import Tensor, Weights, weights_in
 
+KIND = "ControlNetModel"
+PUBLISHED_UNET: dict[str, Any] = {
+    "in_channels": 4,
+    "block_out_channels": (320, 640, 1280, 1280),
+    "layers_per_block": 2,
+    "cross_attention_dim": 1280,
+    "projection_class_embeddings_input_dim": None,
+}
+"""Defaults of diffusers' UNet2DConditionModel and ControlNetModel, for the keys in which both must agree."""
+_OF_THE_UNET = (
+    "act_fn attention_head_dim num_attention_heads norm_num_groups norm_eps flip_sin_to_cos freq_shift "
+    "downsample_padding mid_block_scale_factor resnet_time_scale_shift upcast_attention addition_time_embed_dim"
+).split()
+_ORIGINAL = (
+    ("input_hint_block.0.", "controlnet_cond_embedding.conv_in."),
+    ("input_hint_block.14.", "controlnet_cond_embedding.conv_out."),
+    ("middle_block_out.0.", "controlnet_mid_block."),
+)
+_ZERO = re.compile(r"zero_convs\.(\d+)\.0\.(.+)")
+_HINT = re.compile(r"input_hint_block\.(\d+)\.(.+)")
 ORIGINAL = "control_model."
 """Prefix of a ControlNet's tensors in files of the original code, which may also hold the whole model."""
 PLAIN = f"supported: a plain {KIND}, such as {CONTROLNETS['sd15']} or {CONTROLNETS['sdxl']}"
@@ -74,18 +97,6 @@ def examine_controlnet(name: str, outline: NetworkOutline | None) -> ControlNetF
     return files
 
 
-def without_prefix(names: Collection[str]) -> dict[str, str]:
-    """Names in a file by the network's names without prefix; only the ControlNet's if the file contains more."""
-    if any(name.startswith(ORIGINAL) for name in names):
-        return {name.removeprefix(ORIGINAL): name for name in names if name.startswith(ORIGINAL)}
-    return {name: name for name in names}
-
-
-def is_original(names: Collection[str]) -> bool:
-    """True for the layout of the original ControlNet code, not diffusers'; `names` without prefix."""
-    return "time_embed.0.weight" in names
-
-
 def _of_folder(name: str, path: Path) -> ControlNetFiles:
     if not (path / CONFIG).is_file() and (path / "controlnet" / CONFIG).is_file():
         path /= "controlnet"
@@ -107,11 +118,11 @@ def _of_folder(name: str, path: Path) -> ControlNetFiles:
 def _of_file(name: str, path: Path, outline: NetworkOutline | None) -> ControlNetFiles:
     weights = weights_of(name, path)
     held = headers_of(weights)
-    tensors = {ours: held[theirs] for ours, theirs in without_prefix(held).items()}
+    tensors = {ours: held[theirs] for ours, theirs in controlnet_names(held).items()}
     if "difference" in held:
         tensors["difference"] = held["difference"]
     _require_no_other(name, tensors)
-    if is_original(tensors):
+    if is_original_controlnet(tensors):
         tensors = as_diffusers(tensors)
     _require_known(name, tensors)
     config = config_from(name, tensors, outline.unet if outline else {})
@@ -149,3 +160,128 @@ def _require_usable(name: str, config: Mapping[str, Any]) -> None:
     order = config.get("controlnet_conditioning_channel_order", "rgb")
     if order not in ("rgb", "bgr"):
         raise ModelError(f"{name}: controlnet_conditioning_channel_order is {str(order)[:40]!r}; supported: rgb, bgr")
+
+
+def require_fit(name: str, config: Mapping[str, Any], outline: NetworkOutline) -> None:
+    """Raise ModelError, in one line, if a ControlNet with this configuration does not fit the outline's UNet."""
+    model, unet = outline.model, outline.unet
+    if "mid_block_type" in unet and unet["mid_block_type"] is None:
+        raise ModelError(
+            f"{name}: a ControlNet adds to the middle block of a UNet, and that of {model} has none (a small distilled "
+            "one); use a model with a whole UNet, such as stable-diffusion-v1-5/stable-diffusion-v1-5"
+        )
+    theirs = family_of(config)
+    if theirs != outline.family:
+        example = CONTROLNETS[outline.family]
+        take = f"one that fits: {example} ({locate.fetch_command(example, files=locate.PART_FILES)})"
+        what, ours = f"{name}: a ControlNet", FAMILIES[outline.family]
+        raise made_for_another(what, FAMILIES[theirs], model, ours, take)
+    for key, default in PUBLISHED_UNET.items():
+        ours, others = _plain(unet.get(key, default)), _plain(config.get(key, default))
+        if ours != others:
+            raise ModelError(
+                f"{name}: a ControlNet made for another kind of {FAMILIES[theirs]} ({key} {others}, {model} has {ours})"
+            )
+
+
+def family_of(config: Mapping[str, Any]) -> str:
+    """The family of the UNet that a ControlNet was made for: sd15, sd21 or sdxl."""
+    if config.get("addition_embed_type") == "text_time":
+        return "sdxl"
+    base = TEXT_WIDTHS.get(config.get("cross_attention_dim", 0), "")
+    by_name = {shown: family for family, shown in FAMILIES.items()}
+    return by_name.get(base) or ("sd21" if config.get("use_linear_projection") else "sd15")
+
+
+def _plain(value: Any) -> Any:
+    """Replace a list of equal values by that value."""
+    if isinstance(value, (list, tuple)):
+        return value[0] if len({str(each) for each in value}) == 1 else list(value)
+    return value
+
+
+def controlnet_names(names: Collection[str]) -> dict[str, str]:
+    """Names in a file by the network's names without prefix; only the ControlNet's if the file contains more."""
+    if any(name.startswith(ORIGINAL) for name in names):
+        return {name.removeprefix(ORIGINAL): name for name in names if name.startswith(ORIGINAL)}
+    return {name: name for name in names}
+
+
+def is_original_controlnet(names: Collection[str]) -> bool:
+    """True for the layout of the original ControlNet code, not diffusers'; `names` without prefix."""
+    return "time_embed.0.weight" in names
+
+
+def as_diffusers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors of the original layout, without `control_model.`, renamed to diffusers' names."""
+    halving = (name for name in tensors if re.fullmatch(r"input_blocks\.\d+\.0\.op\.weight", name))
+    layers = min((int(name.split(".")[1]) for name in halving), default=3) - 1
+    return {_diffusers_name(name, layers): tensor for name, tensor in tensors.items()}
+
+
+def _diffusers_name(name: str, layers: int) -> str:
+    for start, ours in _ORIGINAL:
+        if name.startswith(start):
+            return ours + name.removeprefix(start)
+    if found := _ZERO.fullmatch(name):
+        return f"controlnet_down_blocks.{found[1]}.{found[2]}"
+    if found := _HINT.fullmatch(name):
+        return f"controlnet_cond_embedding.blocks.{int(found[1]) // 2 - 1}.{found[2]}"
+    return diffusers_name(UNET + name, layers) or name
+
+
+def config_from(name: str, tensors: Mapping[str, Tensor], unet: Mapping[str, Any]) -> dict[str, Any]:
+    """The config.json of a ControlNetModel with these `tensors` (by diffusers' names). `unet`: the model's UNet config.
+    ModelError if they are not a complete ControlNet."""
+    widths: list[int] = []
+    while (first := tensors.get(f"down_blocks.{len(widths)}.resnets.0.conv1.weight")) is not None:
+        widths.append(first.shape[0])
+    needed = ("conv_in.weight", "controlnet_cond_embedding.conv_in.weight", "controlnet_mid_block.weight")
+    absent = [each for each in needed if each not in tensors] + ([] if widths else ["down_blocks.0"])
+    if absent:
+        raise ModelError(f"{name}: incomplete ControlNet, {absent[0]} is missing")
+    layers = _count(tensors, "down_blocks.0.resnets.")
+    added_up, wanted = _count(tensors, "controlnet_down_blocks."), 1 + len(widths) * layers + len(widths) - 1
+    if added_up != wanted:
+        raise ModelError(f"{name}: incomplete ControlNet, it has {added_up} of {wanted} controlnet_down_blocks")
+    depths = [_depth(tensors, f"down_blocks.{level}.") for level in range(len(widths))]
+    linear = tensors.get(_first(tensors, ".proj_in.weight"))
+    text = tensors.get(_first(tensors, ".attn2.to_k.weight"))
+    added = tensors.get("add_embedding.linear_1.weight")
+    hints = [tensors["controlnet_cond_embedding.conv_in.weight"].shape[0]]
+    while (wider := tensors.get(f"controlnet_cond_embedding.blocks.{2 * len(hints) - 1}.weight")) is not None:
+        hints.append(wider.shape[0])
+    has_middle_attention = bool(_first(tensors, "", start="mid_block.attentions.0."))
+    return {key: unet[key] for key in _OF_THE_UNET if unet.get(key) is not None} | {
+        "_class_name": KIND,
+        "in_channels": tensors["conv_in.weight"].shape[1],
+        "conditioning_channels": tensors["controlnet_cond_embedding.conv_in.weight"].shape[1],
+        "conditioning_embedding_out_channels": hints,
+        "block_out_channels": widths,
+        "layers_per_block": layers,
+        "down_block_types": ["DownBlock2D" if depth is None else "CrossAttnDownBlock2D" for depth in depths],
+        "mid_block_type": "UNetMidBlock2DCrossAttn" if has_middle_attention else "UNetMidBlock2D",
+        "transformer_layers_per_block": [
+            *(depth or 0 for depth in depths[:-1]),
+            (_depth(tensors, "mid_block.") if has_middle_attention else depths[-1]) or 0,
+        ],
+        "cross_attention_dim": text.shape[1] if text else unet.get("cross_attention_dim", 1280),
+        "use_linear_projection": len(linear.shape) == 2 if linear else bool(unet.get("use_linear_projection")),
+        "addition_embed_type": "text_time" if added else None,
+        "projection_class_embeddings_input_dim": added.shape[1] if added else None,
+    }
+
+
+def _depth(tensors: Mapping[str, Tensor], block: str) -> int | None:
+    """Transformer layers of a block, or None if it has no attention."""
+    if not _first(tensors, "", start=f"{block}attentions.0."):
+        return None
+    return _count(tensors, f"{block}attentions.0.transformer_blocks.")
+
+
+def _count(tensors: Mapping[str, Tensor], start: str) -> int:
+    return len({name.removeprefix(start).split(".")[0] for name in tensors if name.startswith(start)})
+
+
+def _first(tensors: Mapping[str, Tensor], end: str, *, start: str = "") -> str:
+    return next((name for name in tensors if name.startswith(start) and name.endswith(end)), "")

@@ -7,9 +7,9 @@ from pathlib import Path
 from engine.errors import ModelError
 from engine.models import locate
 from engine.models.pickle_file import PARAMETER_DICT, read_pickle, refuse_code
-from engine.models.safetensors_header import Tensor, read_header
 from engine.models.sd.plan.families import FAMILIES, made_for_another
-from engine.models.sd.plan.model_folder import DiffusersFolder
+from engine.models.sd.plan.model_folder import TEXT_WIDTH, DiffusersFolder
+from engine.models.weight_files import Tensor, read_header
 
 SUFFIXES = (".safetensors", ".pt", ".bin", ".pti")
 PICKLED = (".pt", ".bin")  # a .pti (cog-sdxl) is a safetensors file
@@ -23,7 +23,6 @@ LEARNED = "learned_embeds"  # diffusers' file name for every embedding
 BASES = {(768,): FAMILIES["sd15"], (1024,): FAMILIES["sd21"], (768, 1280): FAMILIES["sdxl"]}
 """Model families by the vector width of each text encoder."""
 MAX_VECTORS = 75  # number of tokens of a text
-DEFAULT_WIDTH = 512  # default of CLIPTextConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,14 +61,12 @@ class EmbeddingFile:
 def text_widths(folder: DiffusersFolder) -> tuple[int, ...]:
     """Width of each text encoder's token embedding, from its config.json."""
     parts = [part for part in folder.parts if part.startswith("text_encoder")]
-    return tuple(int(folder.config(f"{part}/config.json").get("hidden_size", DEFAULT_WIDTH)) for part in parts)
+    return tuple(int(folder.config(f"{part}/config.json").get("hidden_size", TEXT_WIDTH)) for part in parts)
 
 
 def examine_embedding(name: str, widths: tuple[int, ...], model: str) -> EmbeddingFile:
-    """Examine an embedding for `model`, whose text encoders have these `widths` (see `text_widths`).
-
-    ModelError in one line if it is not an embedding, or was made for another model.
-    """
+    """Examine an embedding for `model`, whose text encoders have these `widths` (see `text_widths`). ModelError in one
+    line if it is not an embedding, or was made for another model."""
     file = _file(name)
     is_pickle = file.suffix.lower() in PICKLED
     tensors = _pickled(file) if is_pickle else read_header(file)

@@ -1,4 +1,4 @@
-"""The supported families of Stable Diffusion: their names, and published models of each."""
+"""The supported families of Stable Diffusion: their names, published models of each, and their clip skip."""
 
 from typing import Final
 
@@ -32,9 +32,27 @@ CONTROLNETS: Final = {
 
 
 def made_for_another(what: str, theirs: str, model: str, ours: str, take: str, *, why: str = "") -> ModelError:
-    """The error line for a part that belongs to another model.
-
-    `what` was made for `theirs`, but `model` is `ours`. `take`: what to use instead; `why`: how it was recognized.
-    """
+    """The error line for a part that belongs to another model. `what` was made for `theirs`, but `model` is `ours`.
+    `take`: what to use instead; `why`: how it was recognized."""
     because = f" ({why})" if why else ""
     return ModelError(f"{what} made for {theirs}, {model} is {ours}{because}; {take}")
+
+
+OWN_CLIP_SKIP = {"sd15": 1, "sd21": 2, "sdxl": 2}
+"""The model's own clip skip, by family."""
+MAX_CLIP_SKIP = 12
+
+
+def layers_skipped(family: str, clip_skip: int) -> int:
+    """Number of layers to skip in addition to the model's own; 0 if `clip_skip` is 0."""
+    return max(0, clip_skip - OWN_CLIP_SKIP[family])
+
+
+def clip_skip_note(family: str, clip_skip: int) -> str:
+    """A note for a clip skip without effect; "" if it has an effect, or is 0."""
+    if not clip_skip or layers_skipped(family, clip_skip):
+        return ""
+    own = OWN_CLIP_SKIP[family]
+    if clip_skip == own:
+        return f"clip skip {clip_skip} is the model's default"
+    return f"clip skip {clip_skip}: this model was trained with {own}; using that"

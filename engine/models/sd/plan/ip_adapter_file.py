@@ -13,24 +13,20 @@ from typing import Any
 
 from engine.errors import ModelError
 from engine.models import locate
+from engine.models.locate import published_name
 from engine.models.pickle_file import pickle_note
 from engine.models.plain_config import CONFIG, read_config
-from engine.models.safetensors_header import Tensor
-from engine.models.sd.plan.extras import published_name
 from engine.models.sd.plan.families import FAMILIES, TEXT_WIDTHS, made_for_another
 from engine.models.sd.plan.network_outline import NetworkOutline
 from engine.models.sd.plan.tensor_file import headers_of, weights_of
-from engine.models.weight_files import Weights, weights_in
+from engine.models.weight_files import Tensor, Weights, weights_in
 
 PUBLISHED = "h94/IP-Adapter"
 ENCODER = "image_encoder"
 VIT_H, BIG_G = "models/image_encoder", "sdxl_models/image_encoder"
 """Folders of PUBLISHED that contain the two encoders."""
 ENCODER_FILES = ("config.json", "model.safetensors")
-ADAPTERS = {
-    "sd15": "models/ip-adapter_sd15.safetensors",
-    "sdxl": "sdxl_models/ip-adapter_sdxl_vit-h.safetensors",
-}
+ADAPTERS = {"sd15": "models/ip-adapter_sd15.safetensors", "sdxl": "sdxl_models/ip-adapter_sdxl_vit-h.safetensors"}
 """A standard adapter for each family that has one; SD 2.x has none."""
 FACE_NUMBERS = 512  # width of a face recognition embedding, the input of FaceID and InstantID
 _DEFAULTS = {"hidden_size": 768, "projection_dim": 512}  # default of transformers' CLIPVisionConfig
@@ -75,10 +71,7 @@ class IpAdapterFiles:
 
 def examine_ip_adapter(name: str, encoder: str, outline: NetworkOutline | None) -> IpAdapterFiles:
     """Examine an IP-Adapter. ModelError in one line if `load` would refuse it. `encoder`: its image encoder, "":
-    search.
-
-    `outline`: that of its model, or None if unknown.
-    """
+    search. `outline`: that of its model, or None if unknown."""
     file = locate.find(name)
     if file.is_dir():
         held = ", ".join(sorted(each.name for each in file.glob("*adapter*.safetensors"))) or "none"

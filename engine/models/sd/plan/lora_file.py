@@ -1,20 +1,71 @@
-"""Reads from a LoRA's header which model it was made for, and which weight each of its layers changes."""
+"""Reads from a LoRA's header which model it was made for, and how each of its layers changes a weight.
+
+LoRA (Hu et al. 2021) adds B A; LoCon does so to convolutions, with a Tucker core (`mid`) between the factors where
+there is one. LoHa (Hyeon-Woo et al. 2021) adds (B1 A1) * (B2 A2), elementwise, LoKr (Edalati et al. 2022) the Kronecker
+product of two matrices, each of which may itself be a product of factors. All in LyCORIS' format (lycoris/modules).
+DoRA (Liu et al. 2024) scales the rows or columns of the sum to given lengths. With `train_norm`, LyCORIS adds whole
+differences to the weights and biases of norms. Does not load torch.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from engine.errors import ModelError
-from engine.models.pickle_file import PICKLES, pickle_note, pickled_tensors
-from engine.models.safetensors_header import Tensor, read_header, read_metadata
-from engine.models.sd.plan.extras import lora_file, lora_name
+from engine.models import locate
+from engine.models.pickle_file import PICKLES, pickle_note
+from engine.models.plain_config import ADAPTER, read_config
 from engine.models.sd.plan.families import FAMILIES, SUPPORTED, TEXT_WIDTHS, made_for_another
-from engine.models.sd.plan.lora_changes import FactorShape, LoraChange, dora_axis, shape_of
-from engine.models.sd.plan.lora_kinds import base_in_metadata, foreign_base, other_kind
-from engine.models.sd.plan.lora_names import UNET_PART, LoraLayer, WeightPlace, layers_in, places_in
-from engine.models.sd.plan.lora_scales import Scales, scales_of
+from engine.models.sd.plan.lora_names import NORMS, UNET_PART, LoraLayer, WeightPlace, layers_in, places_in
 from engine.models.sd.plan.network_outline import NetworkOutline
+from engine.models.sd.plan.other_models import base_in_metadata, foreign_base, other_kind
+from engine.models.sd.plan.tensor_file import read_checkpoint_header
+from engine.models.weight_files import Tensor
+from engine.system.small_file import parse_json
+
+METADATA = "lora_adapter_metadata"
+KINDS = ("LORA", "LOHA", "LOKR")
+"""peft's types that can be merged from their factors alone."""
+_PUBLISHED = ("pytorch_lora_weights", "adapter_model")  # diffusers' and peft's file names for every LoRA
+_PLAIN = frozenset(
+    "target_modules exclude_modules target_parameters layers_to_transform layers_pattern rank_pattern alpha_pattern "
+    "bias init_lora_weights megatron_core peft_type task_type base_model_name_or_path revision peft_version".split()
+)
+"""peft options whose values need not be numbers or booleans."""
+_SILENT = _PLAIN | {"auto_mapping", "inference_mode"}
+"""The same for `adapter_config.json`, whose auto_mapping contains the class of its model."""
+Scales = dict[str, dict[str, Any]]
+"""peft's options by part of the model; "" for a file without parts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactorShape:
+    """The kind and size of a delta, as a matrix."""
+
+    kind: str
+    """lora, loha, lokr or norm."""
+    rows: int
+    columns: int
+    """Inputs times kernel size."""
+    rank: int | None
+    """The divisor of alpha; None for a LoKr with two unfactored halves (lycoris/modules/lokr.py)."""
+
+    def fits(self, place: WeightPlace) -> bool:
+        return (self.rows, self.columns) == (place.shape[0], math.prod(place.shape[1:]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoraChange:
+    place: WeightPlace
+    shape: FactorShape
+    tensors: dict[str, str]
+    """Tensor names in the file by role."""
+    scale: float | None
+    """Scale of the product from a configuration; None: the file's alpha / rank, or 1 without alpha."""
+    dora_axis: int | None
+    """0 if DoRA's lengths are those of the weight's rows, 1 of its columns; None without DoRA."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,108 +85,260 @@ class LoraFile:
 def examine_lora(name: str, weight: float, outline: NetworkOutline | None) -> LoraFile:
     """Examine a LoRA. ModelError in one line if `load` would refuse it. `outline`: that of its model, if known."""
     file = lora_file(name)
-    is_pickle = file.suffix in PICKLES
-    tensors, metadata = (pickled_tensors(file), {}) if is_pickle else (read_header(file), read_metadata(file))
-    scales = scales_of(file, is_pickle=is_pickle)
+    header = read_checkpoint_header(file)
+    scales, base = _scales_of(file, header.metadata), base_in_metadata(header.metadata)
     layers_per_block = outline.unet.get("layers_per_block", 2) if outline else 2
-    layers, rest = layers_in(tensors, layers_per_block if isinstance(layers_per_block, int) else 2)
-    if (base := foreign_base(tensors)) is not None:
-        theirs = base_in_metadata(metadata) or base
+    layers, rest = layers_in(header.tensors, layers_per_block if isinstance(layers_per_block, int) else 2)
+    if (foreign := foreign_base(header.tensors)) is not None:
         if outline is None:
-            raise ModelError(f"{file}: a LoRA made for {theirs}; supported: LoRAs for {SUPPORTED}")
-        raise made_for_another(f"{file}: a LoRA", theirs, "this", FAMILIES[outline.family], _take(outline))
-    if (kind := other_kind(tensors, rest)) is not None:
+            raise ModelError(f"{file}: a LoRA made for {base or foreign}; supported: LoRAs for {SUPPORTED}")
+        raise _made_for(file, base or foreign, outline)
+    if (kind := other_kind(header.tensors, rest)) is not None:
         raise ModelError(f"{file}: {kind}")
     known = lora_name(file)
     notes = [f"LoRA {known}: {len(rest)} of its tensors are ignored, the first is {rest[0][:80]}"] if rest else []
-    if is_pickle:
+    if header.is_pickle:
         notes.append(pickle_note(f"LoRA {known}"))
     changes: tuple[LoraChange, ...] = ()
     if outline is not None and outline.unet_tensors:
-        fitting = _Fitting(file, tensors, scales, outline, base_in_metadata(metadata))
-        changes = fitting.changes(layers)
+        changes = _changes(file, header.tensors, layers, scales, outline, base)
         if len(changes) < len(layers):
             notes.append(f"LoRA {known}: only {len(changes)} of its {len(layers)} changes fit this model")
     return LoraFile(
         name=known,
         weight=weight,
         file=file,
-        tensors=tensors,
+        tensors=header.tensors,
         changes=changes,
-        is_pickle=is_pickle,
+        is_pickle=header.is_pickle,
         notes=tuple(notes),
     )
 
 
-def _take(outline: NetworkOutline) -> str:
-    return f"use a LoRA for {FAMILIES[outline.family]}"
+def lora_file(name: str) -> Path:
+    """The LoRA file called `name` (file, folder or id). In a peft folder that is `adapter_model`. A pickle is used only
+    if there is no `.safetensors` file."""
+    path = locate.find(name, files=("*.safetensors", ADAPTER))
+    if path.is_file():
+        if path.suffix not in (".safetensors", *PICKLES):
+            raise ModelError(f"{path}: a LoRA is a .safetensors file (or {', '.join(PICKLES)}); convert this one")
+        return path
+    if (path / ADAPTER).is_file() and (path / "adapter_model.safetensors").is_file():
+        return path / "adapter_model.safetensors"
+    files = sorted(path.glob("*.safetensors"))
+    files = files or sorted(file for file in path.iterdir() if file.suffix in PICKLES)
+    if len(files) != 1:
+        found = ", ".join(file.name for file in files) or "none"
+        raise ModelError(f"{name}: need exactly one .safetensors file, found {found}; name the file")
+    return files[0]
 
 
-class _Fitting:
-    """Finds the weight in the model for each layer. Refuses the file at the first layer of another model."""
-
-    def __init__(
-        self, file: Path, tensors: Mapping[str, Tensor], scales: Scales, outline: NetworkOutline, base: str | None
-    ) -> None:
-        self._file, self._tensors, self._scales, self._outline = file, tensors, scales, outline
-        self._base = base
-        self._places = places_in(outline)
-
-    def changes(self, layers: Sequence[LoraLayer]) -> tuple[LoraChange, ...]:
-        shapes = [shape_of(layer.named, self._roles(layer), str(self._file)) for layer in layers]
-        self._require_text_width(layers, shapes)
-        found = []
-        for layer, shape in zip(layers, shapes, strict=True):
-            place = self._place(layer, shape)
-            if place is None:
-                continue
-            if not _fits(place, shape):
-                raise self._made_for(
-                    self._base,
-                    f"{layer.named[:120]} changes {shape.rows} x {shape.columns} weights, here they are "
-                    f"{' x '.join(map(str, place.shape))}",
-                )
-            what = str(self._file)
-            rank = shape.rank
-            scale = self._scales.of(place.part, place.layer, rank, what) if "alpha" not in layer.tensors else None
-            scale = 1.0 if shape.kind == "norm" else scale
-            axis = dora_axis(place, self._roles(layer), layer.named, what)
-            found.append(LoraChange(place=place, shape=shape, tensors=layer.tensors, scale=scale, dora_axis=axis))
-        lost = [layer for layer in layers if UNET_PART in layer.parts]
-        if layers and (not found or (lost and not any(change.place.part == UNET_PART for change in found))):
-            first = (lost or layers)[0].named[:120]
-            raise self._made_for(
-                self._base, f"none of its {len(lost or layers)} changes fits this model, the first is {first}"
-            )
-        return tuple(found)
-
-    def _roles(self, layer: LoraLayer) -> dict[str, Tensor]:
-        return {role: self._tensors[name] for role, name in layer.tensors.items()}
-
-    def _place(self, layer: LoraLayer, shape: FactorShape) -> WeightPlace | None:
-        places = [self._places[part, layer.flat] for part in layer.parts if (part, layer.flat) in self._places]
-        return next((place for place in places if _fits(place, shape)), places[0] if places else None)
-
-    def _require_text_width(self, layers: Sequence[LoraLayer], shapes: Sequence[FactorShape]) -> None:
-        """Raise ModelError if the text width differs.
-
-        Most layers of SD 1.5, 2.x and XL have the same names and many the same shapes; the text width distinguishes
-        them.
-        """
-        for layer, shape in zip(layers, shapes, strict=True):
-            is_of_texts = UNET_PART in layer.parts and layer.flat.endswith(("attn2_to_k", "attn2_to_v"))
-            if is_of_texts and shape.columns != self._outline.text_width:
-                raise self._made_for(
-                    TEXT_WIDTHS.get(shape.columns, self._base),
-                    f"its texts have {shape.columns} numbers a token, here {self._outline.text_width}",
-                )
-
-    def _made_for(self, base: str | None, why: str) -> ModelError:
-        ours = FAMILIES[self._outline.family]
-        if base is None or base == ours:
-            base = "another model"
-        return made_for_another(f"{self._file}: a LoRA", base, "this", ours, _take(self._outline), why=why)
+def lora_name(file: Path) -> str:
+    """The file's name, or that of its folder or repository if the file name is generic."""
+    if file.stem not in _PUBLISHED:
+        return file.stem
+    if file.parent.parent.name == "snapshots":
+        return file.parent.parent.parent.name.rpartition("--")[2]
+    return file.parent.name
 
 
-def _fits(place: WeightPlace, shape: FactorShape) -> bool:
-    return (shape.rows, shape.columns) == (place.shape[0], math.prod(place.shape[1:]))
+# -- which weight each layer changes
+
+
+def _changes(
+    file: Path,
+    tensors: Mapping[str, Tensor],
+    layers: Sequence[LoraLayer],
+    scales: Scales,
+    outline: NetworkOutline,
+    base: str | None,
+) -> tuple[LoraChange, ...]:
+    """The weight of the model for each layer. Refuses the file at the first layer of another model."""
+    what, places = str(file), places_in(outline)
+    roles = [{role: tensors[name] for role, name in layer.tensors.items()} for layer in layers]
+    shapes = [_shape_of(layer.named, held, what) for layer, held in zip(layers, roles, strict=True)]
+    for layer, shape in zip(layers, shapes, strict=True):
+        # Most layers of SD 1.5, 2.x and XL have the same names and many the same shapes; the text width differs.
+        is_of_texts = UNET_PART in layer.parts and layer.flat.endswith(("attn2_to_k", "attn2_to_v"))
+        if is_of_texts and shape.columns != outline.text_width:
+            why = f"its texts have {shape.columns} numbers a token, here {outline.text_width}"
+            raise _made_for(file, TEXT_WIDTHS.get(shape.columns, base), outline, why)
+    found = []
+    for layer, shape, held in zip(layers, shapes, roles, strict=True):
+        there = [places[part, layer.flat] for part in layer.parts if (part, layer.flat) in places]
+        place = next(filter(shape.fits, there), there[0] if there else None)
+        if place is None:
+            continue
+        if not shape.fits(place):
+            here = " x ".join(map(str, place.shape))
+            why = f"{layer.named[:120]} changes {shape.rows} x {shape.columns} weights, here they are {here}"
+            raise _made_for(file, base, outline, why)
+        scale = None if "alpha" in layer.tensors else _scale(scales, place.part, place.layer, shape.rank, what)
+        scale = 1.0 if shape.kind == "norm" else scale
+        axis = _dora_axis(place, held, layer.named, what)
+        found.append(LoraChange(place=place, shape=shape, tensors=layer.tensors, scale=scale, dora_axis=axis))
+    lost = [layer for layer in layers if UNET_PART in layer.parts]
+    if layers and (not found or (lost and not any(change.place.part == UNET_PART for change in found))):
+        first = (lost or layers)[0].named[:120]
+        why = f"none of its {len(lost or layers)} changes fits this model, the first is {first}"
+        raise _made_for(file, base, outline, why)
+    return tuple(found)
+
+
+def _made_for(file: Path, base: str | None, outline: NetworkOutline, why: str = "") -> ModelError:
+    ours = FAMILIES[outline.family]
+    theirs = "another model" if base is None or base == ours else base
+    return made_for_another(f"{file}: a LoRA", theirs, "this", ours, f"use a LoRA for {ours}", why=why)
+
+
+def _shape_of(named: str, roles: Mapping[str, Tensor], what: str) -> FactorShape:
+    """Kind and size of a delta. ModelError if tensors are missing or do not fit together."""
+    shapes = {role: tensor.shape for role, tensor in roles.items()}
+    try:
+        if roles.keys() <= set(NORMS):
+            ((count,),) = shapes.values()
+            return FactorShape(kind="norm", rows=count, columns=1, rank=None)
+        if "down" in shapes or "up" in shapes:
+            return _lora(shapes)
+        if any(role.startswith("hada_") for role in shapes):
+            return _loha(shapes)
+        return _lokr(shapes)
+    except (KeyError, ValueError, IndexError) as error:
+        absent = f"its {error.args[0]} is missing" if isinstance(error, KeyError) else "its tensors do not fit together"
+        raise ModelError(f"{what}: damaged: {named[:120]}: {absent}") from None
+
+
+def _lora(shapes: Mapping[str, tuple[int, ...]]) -> FactorShape:
+    (rank, *inputs), (rows, *inner) = shapes["down"], shapes["up"]
+    if "mid" in shapes:
+        mid_rows, mid_columns, *kernel = shapes["mid"]
+        _demand(mid_rows == math.prod(inner) and mid_columns == rank)
+        return FactorShape(kind="lora", rows=rows, columns=math.prod(inputs) * math.prod(kernel), rank=rank)
+    _demand(math.prod(inner) == rank and bool(inputs))
+    return FactorShape(kind="lora", rows=rows, columns=math.prod(inputs), rank=rank)
+
+
+def _loha(shapes: Mapping[str, tuple[int, ...]]) -> FactorShape:
+    is_tucker = bool({"hada_t1", "hada_t2"} & shapes.keys())
+    first, second = (
+        _product(shapes[f"hada_w{half}_a"], shapes[f"hada_w{half}_b"], shapes[f"hada_t{half}"] if is_tucker else None)
+        for half in "12"
+    )
+    _demand(first == second)
+    return FactorShape(kind="loha", rows=first[0], columns=first[1], rank=shapes["hada_w1_b"][0])
+
+
+def _lokr(shapes: Mapping[str, tuple[int, ...]]) -> FactorShape:
+    rank, halves = None, []
+    for half in ("w1", "w2"):
+        if (whole := shapes.get(f"lokr_{half}")) is not None:
+            halves.append((whole[0], math.prod(whole[1:])))
+            continue
+        first, second = shapes[f"lokr_{half}_a"], shapes[f"lokr_{half}_b"]
+        rank = second[0]
+        halves.append(_product(first, second, shapes.get("lokr_t2") if half == "w2" else None))
+    (rows, columns), (inner_rows, inner_columns) = halves
+    return FactorShape(kind="lokr", rows=rows * inner_rows, columns=columns * inner_columns, rank=rank)
+
+
+def _product(first: tuple[int, ...], second: tuple[int, ...], core: tuple[int, ...] | None) -> tuple[int, int]:
+    """Rows and columns of (rows, rank) times (rank, inputs...), or, with a Tucker core (rank, rank, kernel...), of the
+    core between (rank, rows) and (rank, inputs)."""
+    if core is None:
+        _demand(first[1] == second[0])
+        return first[0], math.prod(second[1:])
+    _demand(core[0] == first[0] and core[1] == second[0])
+    return first[1], second[1] * math.prod(core[2:])
+
+
+def _demand(fits: bool) -> None:
+    if not fits:
+        raise ValueError
+
+
+def _dora_axis(place: WeightPlace, roles: Mapping[str, Tensor], named: str, what: str) -> int | None:
+    """The axis of DoRA's lengths, see `LoraChange`. ModelError if they fit neither rows nor columns."""
+    rows, columns = (*place.shape, 1)[:2]
+    if "magnitude" in roles:  # peft's form, always for rows
+        if roles["magnitude"].count == rows:
+            return 0
+    elif "dora_scale" in roles:
+        scale = roles["dora_scale"]
+        if scale.shape[:1] == (rows,) and scale.count == rows:
+            return 0
+        if scale.shape[:2] == (1, columns) and scale.count == columns:
+            return 1
+    else:
+        return None
+    raise ModelError(f"{what}: {named[:120]}: the DoRA lengths fit neither the rows nor the columns of the weight")
+
+
+# -- scales from peft's configuration, if they are there instead of in the file
+
+
+def _scales_of(file: Path, metadata: Mapping[str, str]) -> Scales:
+    """Read the scales from the file's metadata or the `adapter_config.json` next to it. ModelError if they need more
+    than factors and scales: some options change the model's own weights, and `megatron_config` imports any module named
+    in `megatron_core`."""
+    if (file.parent / ADAPTER).is_file() and file.stem == "adapter_model":
+        options = read_config(str(file.parent), file.parent, ADAPTER)
+        _require_plain(file, f"its {ADAPTER}", options, _SILENT)
+        kind = str(options.get("peft_type", "LORA"))
+        if kind not in KINDS:
+            raise ModelError(f"{file.parent}: a peft adapter of type {kind[:40]}; supported: {', '.join(KINDS)}")
+        return {"": options}
+    try:
+        told = parse_json(metadata.get(METADATA) or "{}")
+        items = [(str(key).rpartition("."), value) for key, value in told.items()]
+    except (ValueError, AttributeError):
+        raise ModelError(f"{file}: its metadata ({METADATA}) are not a JSON object") from None
+    parts: Scales = {}
+    for (part, _, key), value in items:
+        parts.setdefault(part, {})[key] = value
+    for options in parts.values():
+        _require_plain(file, "its metadata", options, _PLAIN)
+    return parts
+
+
+def _require_plain(file: Path, where: str, options: Mapping[str, Any], plain: frozenset[str]) -> None:
+    if options.get("init_lora_weights") not in (None, True, False, "gaussian"):
+        raise ModelError(f"{file}: init_lora_weights of {where} would change the model's own weights")
+    for key, value in options.items():
+        asks = any(value.values()) if key == "runtime_config" and isinstance(value, dict) else bool(value)
+        if asks and key not in plain and not isinstance(value, int | float):
+            raise ModelError(f"{file}: {where} use {key[:40]}; only factors and their scales are supported")
+
+
+def _scale(scales: Scales, part: str, layer: str, rank: int | None, what: str) -> float | None:
+    """Alpha / rank, or alpha / sqrt(rank) with `use_rslora`; None if there are no options for the part. `rank`: of the
+    layer's factors, None for full matrices. ModelError if it contradicts the configuration."""
+    options = scales.get(part, scales.get(""))
+    if options is None or ("lora_alpha" not in options and "alpha" not in options):
+        return None
+    own = _matched(options, "alpha_pattern", layer, what) or options.get("lora_alpha", options.get("alpha"))
+    alpha = _number(own, what)
+    stated = _matched(options, "rank_pattern", layer, what) or options.get("r")
+    stated_rank = rank if stated is None else _number(stated, what)
+    if not stated_rank or (rank is not None and rank != stated_rank):
+        raise ModelError(f"{what}: {layer} has rank {rank}, its configuration says {stated}")
+    return float(alpha / (math.sqrt(stated_rank) if options.get("use_rslora") else stated_rank))
+
+
+def _matched(options: Mapping[str, Any], key: str, layer: str, what: str) -> Any:
+    """The value whose pattern matches `layer` as in peft: the full name, or its end after a dot."""
+    patterns = options.get(key) or {}
+    if not isinstance(patterns, dict):
+        raise ModelError(f"{what}: {key} is not an object")
+    for pattern, value in patterns.items():
+        plain = pattern.removeprefix("^").removesuffix("$").replace("\\.", ".")
+        if any(letter in plain for letter in "\\[](){}*+?|^$"):
+            raise ModelError(f"{what}: {key} has a regular expression ({pattern[:40]}); it must be a layer's name")
+        if layer == plain or (not pattern.startswith("^") and layer.endswith(f".{plain}")):
+            return value
+    return None
+
+
+def _number(value: Any, what: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ModelError(f"{what}: alpha or rank in its configuration is {str(value)[:40]!r}, not a number")
+    return float(value)

@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from engine.models.safetensors_header import Tensor
 from engine.models.sd.plan.network_outline import NetworkOutline
 from engine.models.sd.plan.original_names import UNET, diffusers_name
+from engine.models.weight_files import Tensor
 
 UNET_PART = "unet"
 TEXT_PARTS = ("text_encoder", "text_encoder_2")

@@ -1,7 +1,7 @@
 """Reads the JSON files of a diffusers folder. No weights are read, and torch is not loaded."""
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -9,9 +9,8 @@ from typing import Any
 from engine.errors import ModelError
 from engine.models import locate
 from engine.models.plain_config import CONFIG, class_named, read_config
-from engine.models.sd.plan.other_folder import other_folder
-from engine.models.sd.plan.other_models import UNET, known_models, purpose_of, unet_of_another_kind
-from engine.models.sd.plan.unet_fields import SIZES, sizes_wanted, unexpected_tensors, unsupported_input
+from engine.models.sd.plan.other_models import known_models, other_folder, purpose_of, unet_of_another_kind
+from engine.models.sd.plan.unet_config import SIZES, sizes_wanted, unsupported_input
 from engine.models.weight_files import Weights, weights_in
 from engine.system.small_file import read_json
 
@@ -20,15 +19,14 @@ TEXT_PARTS = {
     "sd21": ("text_encoder", "tokenizer"),
     "sdxl": ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2"),
 }
+TEXT_WIDTH = 512  # default of transformers' CLIPTextConfig
 MAX_TOKENS = 1024  # maximum length of a text; CLIP has 77
 TEXT_CLASSES = ("CLIPTextModel", "CLIPTextModelWithProjection")
 
 
 class DiffusersFolder:
-    """A model in diffusers layout; `path` holds `model_index.json`.
-
-    ModelError in one line, with the actual kind and a model that works, if it is not a supported model.
-    """
+    """A model in diffusers layout; `path` holds `model_index.json`. ModelError in one line, with the actual kind and a
+    model that works, if it is not a supported model."""
 
     def __init__(self, path: Path, name: str = "") -> None:
         self.path = path
@@ -125,10 +123,8 @@ class DiffusersFolder:
         return ("unet", "vae", *TEXT_PARTS[self.family], "scheduler")
 
     def require_tokenizer(self, part: str) -> None:
-        """Raise ModelError if the tokenizer is missing, broken, or has no maximum length.
-
-        transformers would silently create an empty tokenizer, or pad every text without limit.
-        """
+        """Raise ModelError if the tokenizer is missing, broken, or has no maximum length. transformers would silently
+        create an empty tokenizer, or pad every text without limit."""
         words = [file for file in ("tokenizer.json", "vocab.json") if (self.path / part / file).is_file()]
         if not words:
             raise ModelError(f"{self.name}: {part} is missing{locate.how_to_get(self.name)}")
@@ -144,12 +140,17 @@ class DiffusersFolder:
                 f"{MAX_TOKENS} tokens (CLIP's: 77)"
             )
 
-    def require_no_strays(self, tensors: Iterable[str]) -> None:
-        """Raise ModelError if the UNet's file has `tensors` that do not belong to a network of its configuration."""
-        if found := unexpected_tensors(self.unet, tensors):
+    def require_text_width(self) -> None:
+        """Raise ModelError if the text width of the UNet differs from that of the text encoders."""
+        configs = [self.config(f"{part}/config.json") for part in self.parts if part.startswith("text_encoder")]
+        # The configuration of a whole CLIP has one of its own for each half.
+        halves = [config if "hidden_size" in config else config.get("text_config") or config for config in configs]
+        widths = [half.get("hidden_size", TEXT_WIDTH) for half in halves]
+        wanted = self.unet.get("cross_attention_dim", 1280)
+        if all(isinstance(width, int) for width in widths) and sum(widths) != wanted:
             raise ModelError(
-                f"{self.name}: unet holds {len(found)} tensors that a {UNET} of its configuration has no place for, "
-                f"the first is {found[0]}; it is another kind of model, or unet/config.json belongs to another one"
+                f"{self.name}: its UNet needs text embeddings of width {wanted}, its text_encoder makes "
+                f"{' + '.join(map(str, widths))}: one of the two belongs to another model"
             )
 
     def weights(self, part: str, *, wants_half: bool = False) -> Weights | None:

@@ -1,11 +1,12 @@
 """Decides how a model is run, from file headers and JSON only: `check` prints the plan, `load` executes it.
 
-One module decides for each part: single_file, model_folder, prediction, sampler_choice, scheduler_config, vae_choice,
-lora_file, controlnet_file, ip_adapter_file. Each problem becomes one line in `missing`, and `load` raises the first.
-Does not load torch.
+One module decides for each part: single_file, model_folder, sampler_choice, scheduler_config, vae_choice, lora_file,
+controlnet_file, ip_adapter_file. Each problem becomes one line in `missing`, and `load` raises the first. Does not load
+torch.
 """
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +15,20 @@ from engine.models import locate
 from engine.models.libraries import require_libraries
 from engine.models.part_report import Missing, PartReport, counted_part, first_missing
 from engine.models.pickle_file import pickle_note
-from engine.models.plain_config import ADAPTER, CONFIG, notes_on, read_config, require_no_adapter
-from engine.models.safetensors_header import Tensor
+from engine.models.plain_config import ADAPTER, CONFIG, notes_on, require_no_adapter
 from engine.models.sd.plan import single_file
-from engine.models.sd.plan.choice import Decision
-from engine.models.sd.plan.clip_skip import MAX_CLIP_SKIP, clip_skip_note
-from engine.models.sd.plan.controlnet_config import KIND
 from engine.models.sd.plan.controlnet_file import ControlNetFiles, examine_controlnet
 from engine.models.sd.plan.embedding_file import EmbeddingFile, examine_embedding, text_widths
+from engine.models.sd.plan.families import MAX_CLIP_SKIP, clip_skip_note
 from engine.models.sd.plan.ip_adapter_file import IpAdapterFiles, examine_ip_adapter
 from engine.models.sd.plan.lora_file import LoraFile, examine_lora
 from engine.models.sd.plan.model_folder import DiffusersFolder
-from engine.models.sd.plan.name_notes import name_notes, rival_note
-from engine.models.sd.plan.network_outline import NetworkOutline, outline_of_file, outline_of_folder
-from engine.models.sd.plan.part_shapes import require_shapes, require_text_width
-from engine.models.sd.plan.prediction import choose_prediction
-from engine.models.sd.plan.sampler_choice import SamplerChoice, choose_sampler
-from engine.models.sd.plan.scheduler_config import require_signal, scheduler_config
+from engine.models.sd.plan.network_outline import NetworkOutline, outline_of
+from engine.models.sd.plan.original_names import ENCODERS, UNET
+from engine.models.sd.plan.prediction import Decision
+from engine.models.sd.plan.sampler_choice import FEW_STEPS, SamplerChoice, choose_sampler
+from engine.models.sd.plan.sampler_name import MERGE_STEPS, name_notes, rival_note, sampler_named
+from engine.models.sd.plan.scheduler_config import choose_prediction, require_signal, scheduler_config
 from engine.models.sd.plan.single_file import SingleFile
 from engine.models.sd.plan.tensor_file import headers_of
 from engine.models.sd.plan.unet_file import examine_unet, with_unet
@@ -38,19 +36,18 @@ from engine.models.sd.plan.vae_choice import VaeChoice, choose_vae
 from engine.models.sd.spec import ModelSpec
 from engine.models.weight_files import Weights
 
-# Prefixes of each part's tensors in a single file, in the original layout: SD first, then XL.
-FILE_PARTS = {
-    "unet": ("model.diffusion_model.",),
-    "vae": ("first_stage_model.",),
-    "text_encoder": ("cond_stage_model.", "conditioner.embedders.0."),
-    "text_encoder_2": ("conditioner.embedders.1.",),
-}
+FILE_PARTS = {"unet": (UNET,), "vae": (single_file.VAE,), **ENCODERS}
+"""Prefixes of each part's tensors in a single file, in the original layout."""
 VAE_OF_THE_MODEL = ("auto", "full")
 DESCRIBING = (".json", ".txt")
 """Suffixes of configurations and tokenizer vocabularies."""
-IMAGE_ENCODER = "CLIPVisionModelWithProjection"
 BESIDE = (CONFIG, ADAPTER, "preprocessor_config.json")
 """Files that are read in addition to the weights of a VAE, LoRA, ControlNet or image encoder."""
+EMBEDDED_GUIDANCE = 8.0  # from the example of SimianLuo/LCM_Dreamshaper_v7, in diffusers' scale, where 7 is embedded
+USUAL_GUIDANCE = 6.0
+USUAL_STEPS = 20
+_USUAL_STEPS = {"lcm": 4, "turbo": 2, "lightning": 4, "hyper": 8, "tcd": 4}
+"""For distillations whose name has no number; turbo: stabilityai's example for pictures, of which half is run."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -101,10 +98,8 @@ class ModelPlan:
 
 
 def plan_model(spec: ModelSpec) -> ModelPlan:
-    """Examine a model, in milliseconds.
-
-    ModelError if `spec.model` is not found or not a supported kind of model. All other problems are in `missing`.
-    """
+    """Examine a model, in milliseconds. ModelError if `spec.model` is not found or not a supported kind of model. All
+    other problems are in `missing`."""
     require_libraries()
     path = locate.find(spec.model)
     return _Planning(spec, path).plan()
@@ -137,8 +132,9 @@ class _Planning:
         if plan.folder is not None:
             with self._missing.listed():
                 plan.vae = self._vae(plan.folder, plan.single)
-            with self._missing.listed():
-                outline = self._outline(plan)
+            if self._spec.loras or self._spec.controlnets or self._spec.ip_adapter:
+                with self._missing.listed():
+                    outline = outline_of(plan.folder, plan.single, plan.unet)
         self._add_extras(plan, outline)
         self._add_words(plan)
         if plan.folder is not None:
@@ -164,20 +160,13 @@ class _Planning:
                 notes += name_notes(name, is_lora=is_lora)
         return tuple(filter(None, notes))
 
-    def _outline(self, plan: ModelPlan) -> NetworkOutline | None:
-        if plan.folder is None or not (self._spec.loras or self._spec.controlnets or self._spec.ip_adapter):
-            return None
-        if plan.single is not None:
-            return outline_of_file(plan.single, plan.folder, plan.unet)
-        return outline_of_folder(plan.folder, plan.unet)
-
     def _add_unet(self, plan: ModelPlan) -> None:
         """Add the UNet that replaces the model's own."""
         unet, config = examine_unet(self._spec.unet)
         if plan.folder is not None:
             plan.folder = with_unet(plan.folder, unet, config)
         plan.unet = unet
-        self._parts.append(replace(counted_part("unet", unet.tensors, (str(unet.path),)), is_pickle=unet.is_pickle))
+        self._parts.append(counted_part("unet", unet.tensors, (str(unet.path),), is_pickle=unet.is_pickle))
         self._notes += unet.notes
 
     def _add_folder_parts(self, folder: DiffusersFolder) -> None:
@@ -189,15 +178,10 @@ class _Planning:
                     folder.require_tokenizer(part)
                 elif part != "vae" and not (part == "unet" and self._spec.unet):
                     require_no_adapter(folder.name, folder.path, folder.path / part)
-                    tensors = self._add(part, folder.weights(part), f"{folder.name}: {part}", self._spec.model)
-                    if part == "unet":
-                        folder.require_no_strays(tensors)
-                    kind = single_file.CLASSES.get(part) or single_file.TEXT_CLASSES[part]
-                    config = folder.config(f"{part}/config.json")
-                    require_shapes(f"{folder.name}/{part}", kind, config, tensors)
+                    self._add(part, folder.weights(part), f"{folder.name}: {part}", self._spec.model)
         if not self._missing:
             with self._missing.listed():
-                require_text_width(folder)
+                folder.require_text_width()
 
     def _add_file_parts(self, single: SingleFile) -> None:
         replaced = {"unet"} if self._spec.unet else set()
@@ -205,8 +189,7 @@ class _Planning:
         for part, starts in FILE_PARTS.items():
             own = {name: tensor for name, tensor in single.tensors.items() if name.startswith(starts)}
             if own and part not in replaced:
-                counted = counted_part(part, own, (str(self._path),))
-                self._parts.append(replace(counted, is_pickle=single.is_pickle))
+                self._parts.append(counted_part(part, own, (str(self._path),), is_pickle=single.is_pickle))
         self._missing += single_file.lacks(single)
         self._notes += single.notes
 
@@ -217,10 +200,7 @@ class _Planning:
         self._notes += [choice.note] if choice.note else []
         if choice.weights is not None:
             self._parts = [part for part in self._parts if part.name != "vae"]
-            what = str(choice.folder or choice.weights.files[0])
-            tensors = self._add("vae", choice.weights, what)
-            if choice.folder is not None:
-                require_shapes(what, choice.kind, read_config(what, choice.folder), tensors)
+            self._add("vae", choice.weights, str(choice.folder or choice.weights.files[0]))
         return choice
 
     def _add_extras(self, plan: ModelPlan, outline: NetworkOutline | None) -> None:
@@ -233,9 +213,7 @@ class _Planning:
         for name in self._spec.controlnets:
             with self._missing.listed():
                 net = examine_controlnet(name, outline)
-                tensors = self._add(f"controlnet {net.path.name}", net.weights, name, name)
-                if net.path.is_dir():
-                    require_shapes(name, KIND, net.config, tensors)
+                self._add(f"controlnet {net.path.name}", net.weights, name, name)
                 self._notes += net.notes
                 plan.controlnets += (net,)
         if self._spec.ip_adapter:
@@ -243,9 +221,7 @@ class _Planning:
                 adapter = examine_ip_adapter(self._spec.ip_adapter, self._spec.image_encoder, outline)
                 self._parts.append(counted_part("ip_adapter", adapter.tensors, (str(adapter.file),)))
                 self._notes += adapter.notes
-                encoder = str(adapter.encoder)
-                tensors = self._add("image_encoder", adapter.encoder_weights, encoder)
-                require_shapes(encoder, IMAGE_ENCODER, read_config(encoder, adapter.encoder), tensors)
+                self._add("image_encoder", adapter.encoder_weights, str(adapter.encoder))
                 plan.ip_adapter = adapter
 
     def _add_words(self, plan: ModelPlan) -> None:
@@ -270,16 +246,45 @@ class _Planning:
                     self._notes.append(pickle_note(part))
                 plan.embeddings += (embedding,)
 
-    def _add(self, part: str, weights: Weights | None, what: str, hub_name: str = "") -> dict[str, Tensor]:
-        """Add a part to the report. Returns its tensors by name."""
+    def _add(self, part: str, weights: Weights | None, what: str, hub_name: str = "") -> None:
         if weights is None:
             raise ModelError(f"{what} has no weights{locate.how_to_get(hub_name)}")
         self._notes += notes_on(part, weights.files[0].parent) if weights.has_config else ()
         files = tuple(str(file) for file in weights.files)
-        tensors = headers_of(weights)
-        counted = counted_part(part, tensors, files)
+        self._parts.append(counted_part(part, headers_of(weights), files, is_pickle=weights.is_pickle))
         if weights.is_pickle:
-            counted = replace(counted, is_pickle=True)
             self._notes.append(pickle_note(part))
-        self._parts.append(counted)
-        return tensors
+
+
+@dataclass(frozen=True, slots=True)
+class UsualSettings:
+    steps: int
+    """Total steps, of which the last `strength` share is run."""
+    guidance: float
+    """1: off."""
+
+
+def usual_settings(plan: ModelPlan) -> UsualSettings:
+    if plan.folder is not None and plan.folder.unet.get("time_cond_proj_dim") is not None:
+        return UsualSettings(_USUAL_STEPS["lcm"], EMBEDDED_GUIDANCE)
+    sampler = plan.sampler or SamplerChoice("scheduler", "")
+    return _usual(sampler.value, sampler.steps, sampler.guidance)
+
+
+def usual_settings_of(spec: ModelSpec) -> UsualSettings:
+    """The same for a model that may be on other machines (a cluster's): then by the names alone."""
+    try:
+        if spec.model and not spec.random_shape:
+            return usual_settings(plan_model(spec))
+    except ModelError:  # told in full on loading
+        names: Iterable[tuple[str, bool]] = [(name, True) for name, _ in spec.loras]
+        for name, is_lora in (*names, (spec.unet, False), (spec.model, False)):
+            if named := sampler_named(Path(name).stem, is_lora=is_lora):
+                return _usual(named.sampler, named.steps, named.guidance)
+    return UsualSettings(USUAL_STEPS, USUAL_GUIDANCE)
+
+
+def _usual(sampler: str, steps: int | None, guidance: float) -> UsualSettings:
+    if sampler not in FEW_STEPS:
+        return UsualSettings(USUAL_STEPS, USUAL_GUIDANCE)
+    return UsualSettings(steps or (_USUAL_STEPS[sampler] if guidance <= 1.0 else MERGE_STEPS), guidance)

@@ -6,13 +6,11 @@ Does not load torch.
 from dataclasses import dataclass
 from typing import Any
 
-from engine.models.safetensors_header import Tensor
 from engine.models.sd.plan.model_folder import DiffusersFolder
-from engine.models.sd.plan.original_names import by_diffusers_names
-from engine.models.sd.plan.original_text_names import ENCODERS, text_weights
+from engine.models.sd.plan.original_names import ENCODERS, by_diffusers_names, text_weights
 from engine.models.sd.plan.single_file import SingleFile
 from engine.models.sd.plan.tensor_file import headers_of
-from engine.models.weight_files import Weights
+from engine.models.weight_files import Tensor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,38 +33,25 @@ class NetworkOutline:
         return int(width[0] if isinstance(width, list) else width)  # a list has equal items, one per level
 
 
-def outline_of_folder(folder: DiffusersFolder, unet: SingleFile | None = None) -> NetworkOutline:
-    """The outline of a folder; `unet` replaces its own."""
-    texts = [part for part in folder.parts if part.startswith("text_encoder")]
+def outline_of(
+    folder: DiffusersFolder, single: SingleFile | None = None, unet: SingleFile | None = None
+) -> NetworkOutline:
+    """The outline of a folder, or of a `single` file whose configuration is in `folder`; `unet` replaces its own."""
+
+    def tensors_of(part: str) -> dict[str, Tensor]:
+        if single is None:
+            weights = folder.weights(part)
+            return headers_of(weights) if weights else {}
+        depth = folder.config(f"{part}/config.json").get("num_hidden_layers")
+        return text_weights(single.tensors, ENCODERS[part], depth if isinstance(depth, int) else None)
+
+    file = unet or single
     return NetworkOutline(
         model=folder.name,
         family=folder.family,
         unet=folder.unet,
-        unet_tensors=_unet_of(unet, folder) if unet else _tensors_of(folder.weights("unet")),
-        text_tensors=tuple(_tensors_of(folder.weights(part)) for part in texts),
+        unet_tensors=by_diffusers_names(file.tensors, folder.unet.get("layers_per_block", 2))
+        if file
+        else tensors_of("unet"),
+        text_tensors=tuple(tensors_of(part) for part in folder.parts if part.startswith("text_encoder")),
     )
-
-
-def outline_of_file(single: SingleFile, folder: DiffusersFolder, unet: SingleFile | None = None) -> NetworkOutline:
-    """The outline of a single file whose configuration is in `folder`; `unet` replaces its own."""
-    texts = []
-    for number, starts in enumerate(ENCODERS):
-        part = f"text_encoder_{number + 1}" if number else "text_encoder"
-        if part in folder.parts:
-            depth = folder.config(f"{part}/config.json").get("num_hidden_layers")
-            texts.append(text_weights(single.tensors, starts, depth if isinstance(depth, int) else None))
-    return NetworkOutline(
-        model=folder.name,
-        family=folder.family,
-        unet=folder.unet,
-        unet_tensors=_unet_of(unet or single, folder),
-        text_tensors=tuple(texts),
-    )
-
-
-def _unet_of(file: SingleFile, folder: DiffusersFolder) -> dict[str, Tensor]:
-    return by_diffusers_names(file.tensors, folder.unet.get("layers_per_block", 2))
-
-
-def _tensors_of(weights: Weights | None) -> dict[str, Tensor]:
-    return headers_of(weights) if weights else {}

@@ -1,13 +1,18 @@
-"""Maps the UNet tensor names of Stable Diffusion's original code to diffusers' names. Does not load torch.
+"""Maps tensor names of Stable Diffusion's original code to those of diffusers and transformers. Does not load torch.
 
-The original code numbers all blocks consecutively: with L resnets in a down block, `input_blocks` 0 is the first
-convolution, then each block has L entries plus one that halves the size; in `output_blocks` each block has L + 1
+The original code numbers all blocks of a UNet consecutively: with L resnets in a down block, `input_blocks` 0 is the
+first convolution, then each block has L entries plus one that halves the size; in `output_blocks` each block has L + 1
 entries.
+
+The text encoder of SD 1.5 and the first one of XL have names of transformers after a prefix; that of SD 2.x and the
+second one of XL have OpenCLIP names, which join the three projections of its attention.
 """
 
 import re
 from collections.abc import Mapping
 from typing import TypeVar
+
+from engine.models.weight_files import Tensor
 
 Held = TypeVar("Held")
 UNET = "model.diffusion_model."
@@ -34,23 +39,39 @@ _RESNET = {
 }
 _BLOCK = re.compile(r"(input|output)_blocks\.(\d+)\.(\d+)\.(.+)")
 _NEW_BLOCK = re.compile(r"(down|up)_blocks\.(\d+)\.(resnets|attentions|downsamplers|upsamplers)\.(\d+)\.(.+)")
-
-
 _OLD_CLIP = "cond_stage_model.transformer."
 _CLIP_PARTS = ("embeddings.", "encoder.", "final_layer_norm.")
-_SGM = {
-    "conditioner.embedders.0.transformer.": _OLD_CLIP,
-    "conditioner.embedders.0.model.": "cond_stage_model.model.",
-}
+_SGM = {"conditioner.embedders.0.transformer.": _OLD_CLIP, "conditioner.embedders.0.model.": "cond_stage_model.model."}
 """Prefixes of the text encoder of SD 1.x and 2.x in files written by Stability's later code for SDXL."""
+ENCODERS = {
+    "text_encoder": ("cond_stage_model.", "conditioner.embedders.0."),
+    "text_encoder_2": ("conditioner.embedders.1.",),
+}
+"""Prefixes of each encoder's tensors in a single file: SD first, then XL."""
+_TRANSFORMERS, _OPEN_CLIP = "transformer.", "model."
+_TEXT_BLOCK = re.compile(r"transformer\.resblocks\.(\d+)\.(.+)")
+_OPEN_CLIP_NAMES = {
+    "token_embedding.weight": "embeddings.token_embedding.weight",
+    "positional_embedding": "embeddings.position_embedding.weight",
+    "ln_final.weight": "final_layer_norm.weight",
+    "ln_final.bias": "final_layer_norm.bias",
+    "text_projection": "text_projection.weight",
+}
+_IN_BLOCK = {
+    "attn.out_proj.weight": "self_attn.out_proj.weight",
+    "mlp.c_fc.weight": "mlp.fc1.weight",
+    "mlp.c_proj.weight": "mlp.fc2.weight",
+    "ln_1.weight": "layer_norm1.weight",
+    "ln_1.bias": "layer_norm1.bias",
+    "ln_2.weight": "layer_norm2.weight",
+    "ln_2.bias": "layer_norm2.bias",
+}
+_JOINED = "attn.in_proj_weight"
 
 
 def modern_name(name: str, *, is_xl: bool) -> str:
-    """The common name of a tensor.
-
-    transformers before 4.17 had other names for CLIP's parts (A1111's `checkpoint_dict_replacements`), and files of
-    SD 1.x and 2.x written by SDXL's code have its prefixes.
-    """
+    """The common name of a tensor. transformers before 4.17 had other names for CLIP's parts (A1111's
+    `checkpoint_dict_replacements`), and files of SD 1.x and 2.x written by SDXL's code have its prefixes."""
     if not is_xl:
         for start, usual in _SGM.items():
             if name.startswith(start):
@@ -92,9 +113,7 @@ def by_diffusers_names(tensors: Mapping[str, Held], layers: int) -> dict[str, He
 
 def original_name(name: str, layers: int) -> str:
     """The reverse: the original name of a UNet tensor that diffusers calls `name`; one that is unknown keeps its own.
-
-    An upsampler is always the third part of its entry, although it is the second where there is no attention.
-    """
+    An upsampler is always the third part of its entry, although it is the second where there is no attention."""
     for theirs, ours in _FIXED.items():
         if name.startswith(ours):
             return UNET + theirs + _old_resnet(name.removeprefix(ours))
@@ -111,15 +130,39 @@ def original_name(name: str, layers: int) -> str:
     return f"{UNET}input_blocks.{number + 1}.{tail}" if way == "down" else f"{UNET}output_blocks.{number}.{tail}"
 
 
-def _old_resnet(tail: str) -> str:
-    for theirs, ours in _RESNET.items():
-        if tail.startswith(ours):
-            return theirs + tail.removeprefix(ours)
-    return tail
-
-
 def _resnet(tail: str) -> str:
-    for start, ours in _RESNET.items():
-        if tail.startswith(start):
-            return ours + tail.removeprefix(start)
-    return tail
+    return next((ours + tail.removeprefix(start) for start, ours in _RESNET.items() if tail.startswith(start)), tail)
+
+
+def _old_resnet(tail: str) -> str:
+    return next((start + tail.removeprefix(ours) for start, ours in _RESNET.items() if tail.startswith(ours)), tail)
+
+
+def text_weights(tensors: Mapping[str, Tensor], starts: tuple[str, ...], layers: int | None) -> dict[str, Tensor]:
+    """Weights of the encoder whose names begin with one of `starts`. For OpenCLIP only the first `layers` layers (None:
+    all), because SD 2.x omits the last one."""
+    found: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        start = next((start for start in starts if name.startswith(start)), None)
+        if start is None:
+            continue
+        rest = name.removeprefix(start)
+        if rest.startswith(_TRANSFORMERS):
+            found[rest.removeprefix(_TRANSFORMERS).removeprefix("text_model.")] = tensor
+        elif rest.startswith(_OPEN_CLIP):
+            found |= _of_open_clip(rest.removeprefix(_OPEN_CLIP), tensor, layers)
+    return found
+
+
+def _of_open_clip(name: str, tensor: Tensor, layers: int | None) -> dict[str, Tensor]:
+    block = _TEXT_BLOCK.fullmatch(name)
+    if block is None:
+        return {_OPEN_CLIP_NAMES[name]: tensor} if name in _OPEN_CLIP_NAMES else {}
+    number, tail = int(block[1]), block[2]
+    if layers is not None and number >= layers:
+        return {}
+    layer = f"encoder.layers.{number}"
+    if tail == _JOINED:
+        part = Tensor(tensor.dtype, (tensor.shape[0] // 3, *tensor.shape[1:]))
+        return {f"{layer}.self_attn.{letter}_proj.weight": part for letter in "qkv"}
+    return {f"{layer}.{_IN_BLOCK[tail]}": tensor} if tail in _IN_BLOCK else {}

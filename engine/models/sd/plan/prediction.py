@@ -1,46 +1,100 @@
-"""Decides what the UNet predicts: the noise (epsilon), the velocity (v_prediction) or the picture (sample)."""
+"""Determines the prediction type of a single file from its header: format markers first, then heuristics.
 
-from engine.errors import ModelError
-from engine.models.sd.plan.choice import ASKED, Decision
-from engine.models.sd.plan.model_folder import DiffusersFolder
-from engine.models.sd.plan.sampler_name import predicts_picture
-from engine.models.sd.plan.single_file import SingleFile
+Sources: A1111's pull requests 16567 and 16569 and ComfyUI's supported_models.py (the empty tensors `v_pred` and
+`ztsnr`, the norm of SD 2.x); Stability's ModelSpec 1.0 (`modelspec.prediction_type`), as sd-scripts writes it, and
+`modelspec.predict_key` of ComfyUI's own checkpoints; the original configuration beside the file (`x.yaml` for
+`x.safetensors`, A1111's sd_models_config.py), with which v-prediction models of SD 1.5 were published.
+"""
 
-WORDS = {"epsilon": "epsilon", "v": "v_prediction", "v_prediction": "v_prediction"}
-"""Values of the option `prediction` other than auto."""
+import re
+from dataclasses import dataclass
+from pathlib import Path
 
-
-def choose_prediction(wanted: str, folder: DiffusersFolder, single: SingleFile | None) -> Decision:
-    """`wanted`: auto, or one of WORDS. `single`: the model's file, described by `folder`; None for a folder.
-
-    For a single file, in this order: markers inside it, the configuration next to it, its weights, its name.
-    """
-    if wanted != "auto" and wanted not in WORDS:
-        raise ModelError(f"prediction {wanted}: not one of auto, epsilon, v")
-    if wanted in WORDS:
-        choice = Decision(WORDS[wanted], ASKED)
-    elif single is None:
-        choice = Decision(_configured(folder), "the scheduler's configuration")
-    elif single.prediction.marked:
-        choice = single.prediction.marked
-    elif predicts_picture(single.public_name):
-        choice = Decision("sample", f"the name {single.public_name}: the one-step SDXL-Lightning")
-    elif folder.path == single.folder_beside:
-        choice = Decision(_configured(folder), f"the scheduler's configuration in {folder.path.name}/ next to the file")
-    else:
-        choice = single.prediction.likely or Decision(_configured(folder), "nothing in the file; the published default")
-    return choice if single is None else _with_zero_snr(choice, single)
+from engine.models.sd.plan.original_names import UNET
+from engine.models.sd.plan.tensor_file import CheckpointHeader, read_numbers
+from engine.system.small_file import read_small
 
 
-def _configured(folder: DiffusersFolder) -> str:
-    return str(folder.scheduler.get("prediction_type", "epsilon"))
+@dataclass(frozen=True, slots=True)
+class Decision:
+    value: str
+    reason: str
+    """Where the value comes from, in a few words: `asked for`, `the empty tensor v_pred in the file`."""
 
 
-def _with_zero_snr(choice: Decision, single: SingleFile) -> Decision:
-    where = single.prediction.zero_snr
-    if not where:
-        return choice
-    if choice.value == "v_prediction":
-        return Decision(choice.value, f"{choice.reason}; zero terminal SNR: {where}")
-    reason = f"{choice.reason}; {where} is ignored: only v-prediction can start from pure noise"
-    return Decision(choice.value, reason)
+ASKED = "asked for"
+
+
+V_PRED = "v_pred"
+ZERO_SNR = "ztsnr"
+WORDS = {"epsilon": "epsilon", "eps": "epsilon", "v": "v_prediction", "v_prediction": "v_prediction"}
+ARCHITECTURES = {"stable-diffusion-v2-512": "epsilon", "stable-diffusion-v2-768-v": "v_prediction"}
+"""Values of `modelspec.architecture` that imply the prediction (sd-scripts, library/sai_model_spec.py)."""
+V_NORM_STD = 0.09
+"""Standard deviation of the last attention's norm1.bias above which an SD 2.x model predicts v (ComfyUI)."""
+_YAML = re.compile(r"^[ \t]*parameterization:[ \t]*[\"']?(v|eps)\b", re.MULTILINE)
+_NORM = re.compile(re.escape(UNET) + r"output_blocks\.(\d+)\.1\.transformer_blocks\.0\.norm1\.bias")
+_V_STEM = re.compile(r"v[-_ ]?pred", re.IGNORECASE)
+_ZERO_SNR_STEM = re.compile(r"zt?snr", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilePrediction:
+    marked: Decision | None
+    """From markers in the file, or None."""
+    likely: Decision | None
+    """From heuristics, or None: the weights of an SD 2.x model, else the file's name."""
+    zero_snr: str
+    """The marker by which the last timestep is pure noise (zero terminal SNR), or ""."""
+
+
+def file_prediction(file: Path, family: str, header: CheckpointHeader) -> FilePrediction:
+    """Determine the prediction of a file. `family`: sd15, sd21 or sdxl."""
+    zero_snr = f"the tensor {ZERO_SNR}" if ZERO_SNR in header.tensors else ""
+    if not zero_snr and (named := _ZERO_SNR_STEM.search(file.stem)):
+        zero_snr = f"{named[0]} in the file's name"
+    return FilePrediction(
+        marked=_marked(file, header), likely=_by_norm(file, family, header) or _by_stem(file), zero_snr=zero_snr
+    )
+
+
+def _marked(file: Path, header: CheckpointHeader) -> Decision | None:
+    if V_PRED in header.tensors:
+        return Decision("v_prediction", f"the tensor {V_PRED} in the file")
+    yaml = file.with_suffix(".yaml")
+    if found := _YAML.search(_text(yaml)):
+        return Decision(WORDS[found[1]], f"parameterization {found[1]} in {yaml.name} beside the file")
+    for key in ("modelspec.prediction_type", "modelspec.predict_key"):
+        value = header.metadata.get(key, "").lower()
+        if value in WORDS:
+            return Decision(WORDS[value], f"{key} in the file: {value}")
+    architecture = header.metadata.get("modelspec.architecture", "").lower()
+    if architecture in ARCHITECTURES:
+        return Decision(ARCHITECTURES[architecture], f"modelspec.architecture in the file: {architecture}")
+    return None
+
+
+def _text(file: Path) -> str:
+    """The text of a file, or "" if it cannot be read."""
+    try:
+        return read_small(file).decode("utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _by_norm(file: Path, family: str, header: CheckpointHeader) -> Decision | None:
+    places = {int(found[1]): name for name in header.tensors if (found := _NORM.fullmatch(name))}
+    if family != "sd21" or not places:
+        return None
+    numbers = read_numbers(file, places[max(places)], is_pickle=header.is_pickle)
+    if numbers is None or not numbers.size:
+        return None
+    spread = float(numbers.std())
+    kind = "v_prediction" if spread > V_NORM_STD else "epsilon"
+    side = "above" if kind == "v_prediction" else "below"
+    return Decision(kind, f"the weights: a norm's bias varies by {spread:.2g}, {side} {V_NORM_STD}")
+
+
+def _by_stem(file: Path) -> Decision | None:
+    found = _V_STEM.search(file.stem)
+    return Decision("v_prediction", f"{found[0]} in the file's name") if found else None

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine.errors import ModelError
-from engine.models.safetensors_header import Tensor, read_stored
-from engine.models.sd.plan.checkpoint_header import CheckpointHeader
 from engine.models.sd.plan.original_names import UNET
+from engine.models.sd.plan.tensor_file import CheckpointHeader
+from engine.models.weight_files import Tensor, read_stored
 from engine.system.small_file import parse_json
 
 FORMATS: Final = {"float8_e4m3fn": "float8_e4m3fn", "float8_e5m2": "float8_e5m2", "int8_tensorwise": "int8"}

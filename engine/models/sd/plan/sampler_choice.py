@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.errors import ModelError
-from engine.models.sd.plan.choice import ASKED, Decision
 from engine.models.sd.plan.lora_file import LoraFile
 from engine.models.sd.plan.model_folder import DiffusersFolder
+from engine.models.sd.plan.prediction import ASKED, Decision
 from engine.models.sd.plan.sampler_name import TCD_ETA, NamedSampler, sampler_named
 from engine.models.sd.plan.single_file import SingleFile
 
@@ -101,9 +101,7 @@ def _of_named(named: NamedSampler, reason: str) -> SamplerChoice:
 
 def _is_sdxs(folder: DiffusersFolder) -> bool:
     """True for three levels and no middle block, as in BK-SDM tiny, but without self-attention at the first level.
-
-    There IDKiro/sdxs-512-0.9 has only cross-attention, sdxs-512-dreamshaper none at all (arXiv 2403.16627).
-    """
+    There IDKiro/sdxs-512-0.9 has only cross-attention, sdxs-512-dreamshaper none at all (arXiv 2403.16627)."""
     unet = folder.unet
     widths, kinds = unet.get("block_out_channels", ()), unet.get("down_block_types", ())
     if folder.family == "sdxl" or unet.get("mid_block_type", "") is not None or not len(widths) == len(kinds) == 3:

@@ -6,6 +6,7 @@ to other words of a distillation.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -13,7 +14,6 @@ TCD_ETA = 0.3
 """Default of TCDScheduler.step in diffusers and in the examples for TCD-LoRA (h1t/TCD-SDXL-LoRA)."""
 _UNIFIED_ETA = 1.0  # eta of Hyper-SD's one-step LoRAs (ByteDance/Hyper-SD)
 _PHASED_ETA = 0.0  # eta of PCM's LoRAs: their authors leave the pipeline's eta at 0 (wangfuyun/PCM_Weights)
-
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _BASES = frozenset(("sd", "sdxl", "xl", "ssd"))
 _STEPS = frozenset(("step", "steps"))
@@ -41,6 +41,18 @@ authors on CivitAI)."""
 MERGE_STEPS = 6  # DreamShaper XL Turbo 4 to 8, Lightning 3 to 6, Juggernaut XL Lightning 5 to 7, RealVisXL Lightning 5
 _CFG_GUIDANCE = 6.0  # Hyper-SD's CFG files: 5 to 8 (ByteDance/Hyper-SD)
 _DMD_STEPS = 4  # tianweiy/DMD2, also in the names of the files
+_NOTES = (
+    (r"\bvega ?rt\b", "VegaRT, an LCM-LoRA for Segmind-Vega: sampler lcm, 2 to 8 steps, no guidance"),
+    (r"\byoso\b", "YOSO: sampler lcm, 2 steps, guidance 1.5; its one-step mode is not available"),
+    (r"\b(perflow|pe r flow)\b", "PeRFlow, whose scheduler (piecewise rectified flow, 4 to 8 steps) is not available: "
+     "pictures differ from its authors'; set the sampler euler and 8 steps"),
+    (r"\btdm\b", "TDM, made for 4 steps without guidance: set the sampler dpm"),
+    (r"\bnitro ?(sd|fusion)\b", "NitroFusion, made for 1 to 4 steps of LCM with shifted timesteps, which are not "
+     "available: pictures differ from its authors'; set the sampler lcm, 4 steps, no guidance"),
+)  # fmt: skip
+"""Patterns of words, and what to say: segmind/Segmind-VegaRT, Luo-Yihong/yoso_sd1.5_lora, hansyan/perflow-*,
+Luo-Yihong/TDM, ChenDY/NitroFusion."""
+_UNSURE = (("hyper", r"\bhyper \d+\b", "Hyper-SD"), ("lightning", r"\blightning\b", "SDXL-Lightning"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +85,8 @@ def words_in(name: str) -> tuple[str, ...]:
 
 
 def sampler_named(name: str, *, is_lora: bool) -> NamedSampler | None:
-    """The sampler implied by a file's stem or a LoRA's name, or None.
-
-    A LoRA may depict anything, such as a turbo sports car: its words count only next to `sd`, `sdxl` or a number of
-    steps.
-    """
+    """The sampler implied by a file's stem or a LoRA's name, or None. A LoRA may depict anything, such as a turbo
+    sports car: its words count only next to `sd`, `sdxl` or a number of steps."""
     words = words_in(name)
     steps = _steps_in(words)
     is_merge = not is_lora and any(not word.isdigit() and word not in _PURE for word in words)
@@ -153,3 +162,30 @@ def _steps_in(words: tuple[str, ...]) -> int | None:
         if unit in _STEPS and number.isdigit():
             return int(number)
     return None
+
+
+def name_notes(name: str, *, is_lora: bool) -> tuple[str, ...]:
+    """Lines about how to run a model of this name that its sampler alone does not show."""
+    words = " ".join(words_in(name))
+    notes = [f"the name {name} says {told}" for pattern, told in _NOTES if re.search(pattern, words)]
+    named = sampler_named(name, is_lora=is_lora)
+    if named is None:
+        for sampler, pattern, kind in _UNSURE:
+            if re.search(pattern, words):
+                notes.append(f"the name {name} may mean {kind}; if so, set the sampler {sampler}")
+    elif named.sampler == "lcm" and "turbo" in words.split():
+        notes.append(f"the name {name} says both LCM and turbo: run as lcm; the sampler turbo is the other")
+    elif named.kind == "Hyper-SD" and re.search(r"\bhyper \d+$", words) and named.steps:
+        notes.append(f"the name {name} is read as Hyper-SD with {named.steps} steps")
+    return tuple(notes)
+
+
+def rival_note(loras: Sequence[str]) -> str:
+    """A note if several of these LoRAs are distillations, which do not add up; "" otherwise."""
+    rivals = [name for name in loras if sampler_named(name, is_lora=True) is not None]
+    if len(rivals) < 2:
+        return ""
+    return (
+        f"{len(rivals)} distillation LoRAs ({', '.join(rivals)}): the sampler is that of {rivals[0]}, and what they "
+        "change does not add up; keep one"
+    )

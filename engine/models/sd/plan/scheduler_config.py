@@ -1,15 +1,21 @@
-"""Determines the noise schedule to run a model with, from its JSON. Does not load torch."""
+"""Decides what the UNet predicts (noise, velocity or picture) and the noise schedule to run it with, from its JSON.
+
+Does not load torch.
+"""
 
 import importlib.util
 from typing import Any, Final
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.sd.plan.choice import ASKED, Decision
 from engine.models.sd.plan.model_folder import DiffusersFolder
+from engine.models.sd.plan.prediction import ASKED, Decision
 from engine.models.sd.plan.sampler_choice import FEW_STEPS
+from engine.models.sd.plan.sampler_name import predicts_picture
 from engine.models.sd.plan.single_file import SingleFile
 
+WORDS = {"epsilon": "epsilon", "v": "v_prediction", "v_prediction": "v_prediction"}
+"""Values of the option `prediction` other than auto."""
 RUNNABLE: Final = frozenset(
     "DDIMScheduler DDIMParallelScheduler DDPMScheduler DDPMParallelScheduler DEISMultistepScheduler "
     "DPMSolverMultistepScheduler DPMSolverSinglestepScheduler EulerDiscreteScheduler "
@@ -49,15 +55,52 @@ ZERO_SNR_SCHEDULERS = (
 """diffusers' schedulers that support `rescale_betas_zero_snr`; the others would ignore it."""
 
 
+def choose_prediction(wanted: str, folder: DiffusersFolder, single: SingleFile | None) -> Decision:
+    """`wanted`: auto, or one of WORDS. `single`: the model's file, described by `folder`; None for a folder. For a
+    single file, in this order: markers inside it, the configuration next to it, its weights, its name."""
+    if wanted != "auto" and wanted not in WORDS:
+        raise ModelError(f"prediction {wanted}: not one of auto, epsilon, v")
+    if wanted in WORDS:
+        choice = Decision(WORDS[wanted], ASKED)
+    elif single is None:
+        choice = Decision(_configured(folder), "the scheduler's configuration")
+    elif single.prediction.marked:
+        choice = single.prediction.marked
+    elif predicts_picture(single.public_name):
+        choice = Decision("sample", f"the name {single.public_name}: the one-step SDXL-Lightning")
+    elif folder.path == single.folder_beside:
+        choice = Decision(_configured(folder), f"the scheduler's configuration in {folder.path.name}/ next to the file")
+    else:
+        choice = single.prediction.likely or Decision(_configured(folder), "nothing in the file; the published default")
+    return choice if single is None else _with_zero_snr(choice, single)
+
+
+def _configured(folder: DiffusersFolder) -> str:
+    return str(folder.scheduler.get("prediction_type", "epsilon"))
+
+
+def _with_zero_snr(choice: Decision, single: SingleFile) -> Decision:
+    where = single.prediction.zero_snr
+    if not where:
+        return choice
+    if choice.value == "v_prediction":
+        return Decision(choice.value, f"{choice.reason}; zero terminal SNR: {where}")
+    reason = f"{choice.reason}; {where} is ignored: only v-prediction can start from pure noise"
+    return Decision(choice.value, reason)
+
+
 def scheduler_config(
     folder: DiffusersFolder, single: SingleFile | None, prediction: Decision, wanted: str = "auto"
 ) -> dict[str, Any]:
     """The published configuration, changed by the decisions made here. ModelError in one line if it is unsupported.
-
-    `wanted`: the requested sampler. A sampler implemented here needs only the scheduler's noise table.
-    """
+    `wanted`: the requested sampler. A sampler implemented here needs only the scheduler's noise table."""
+    if prediction.value not in PREDICTIONS:
+        raise ModelError(
+            f"{folder.name}: predicts {prediction.value} ({prediction.reason}); supported: {', '.join(PREDICTIONS)}; "
+            "where that is wrong, set prediction to epsilon or v"
+        )
     config = folder_schedule(folder.name, folder.scheduler, wanted)
-    config |= {"prediction_type": known_prediction(folder, prediction)}
+    config |= {"prediction_type": prediction.value}
     if single is not None:
         config = _file_schedule(config, single, prediction)
     elif prediction.value != "v_prediction" and prediction.reason == ASKED and "rescale_betas_zero_snr" in config:
@@ -76,24 +119,12 @@ def require_signal(name: str, config: dict[str, Any], prediction: Decision, samp
         )
 
 
-def known_prediction(folder: DiffusersFolder, prediction: Decision) -> str:
-    if prediction.value not in PREDICTIONS:
-        raise ModelError(
-            f"{folder.name}: predicts {prediction.value} ({prediction.reason}); supported: {', '.join(PREDICTIONS)}; "
-            "where that is wrong, set prediction to epsilon or v"
-        )
-    return prediction.value
-
-
 # -- of a single file
 
 
 def _file_schedule(config: dict[str, Any], single: SingleFile, prediction: Decision) -> dict[str, Any]:
-    """`config`: the published configuration for this kind of file.
-
-    If the file was trained with zero terminal SNR (Lin et al. 2023), the schedule is rescaled and starts at the last
-    timestep.
-    """
+    """`config`: the published configuration for this kind of file. If the file was trained with zero terminal SNR (Lin
+    et al. 2023), the schedule is rescaled and starts at the last timestep."""
     if prediction.value != "v_prediction":
         return config | {"rescale_betas_zero_snr": False} if "rescale_betas_zero_snr" in config else config
     if not single.prediction.zero_snr:

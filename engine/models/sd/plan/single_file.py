@@ -2,22 +2,23 @@
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.errors import ModelError
 from engine.models import locate
 from engine.models.pickle_file import pickle_note
-from engine.models.safetensors_header import Tensor
-from engine.models.sd.plan.checkpoint_header import read_checkpoint_header
 from engine.models.sd.plan.families import FAMILIES, SUPPORTED, TAESD, made_for_another
-from engine.models.sd.plan.file_kinds import kind_of, unet_alone
-from engine.models.sd.plan.file_prediction import FilePrediction, file_prediction
 from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.original_names import UNET, modern_name
+from engine.models.sd.plan.other_models import kind_of, unet_alone
+from engine.models.sd.plan.prediction import FilePrediction, file_prediction
 from engine.models.sd.plan.quantized import Quantized, quantized_in
 from engine.models.sd.plan.sampler_name import sampler_named
-from engine.models.sd.plan.unet_layout import require_same_blocks, require_whole
+from engine.models.sd.plan.tensor_file import CheckpointHeader, read_checkpoint_header
+from engine.models.sd.plan.unet_config import require_same_blocks
+from engine.models.weight_files import Tensor
 
 SD_2_OWNERS = ("sd2-community", "stabilityai")
 """Stability removed its SD 2.x repositories in November 2025; the first is a mirror (huggingface/optimum-habana pull
@@ -95,23 +96,14 @@ class SingleFile:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        found = (pickle_note(self.path.name) if self.is_pickle else "", self.quantized_note)
-        return tuple(filter(None, found))
-
-    @property
-    def quantized_note(self) -> str:
-        """How many weights are quantized, or ""."""
-        counts = Counter(self.tensors[name].dtype for name in self.quantized_weights)
-        if not counts:
-            return ""
-        dtypes = " and ".join(sorted(counts))
-        return f"{self.path.name}: {counts.total()} quantized weights ({dtypes}) are read exactly, times their scales"
-
-    @property
-    def quantized_weights(self) -> dict[str, str]:
-        """The scale in the file of each quantized weight, by its original name."""
-        scales = self.quantized.scales
-        return {name: scales[stored] for name, stored in self.stored.items() if stored in scales}
+        notes = [pickle_note(self.path.name)] if self.is_pickle else []
+        counts = Counter(
+            self.tensors[name].dtype for name, held in self.stored.items() if held in self.quantized.scales
+        )
+        if counts:
+            told = f"{counts.total()} quantized weights ({' and '.join(sorted(counts))})"
+            notes.append(f"{self.path.name}: {told} are read exactly, times their scales")
+        return tuple(notes)
 
     @property
     def _predicts_v(self) -> bool:
@@ -123,22 +115,27 @@ def examine(file: Path) -> SingleFile:
     """Examine a checkpoint. ModelError in one line, with the actual kind of the file, if it is not a supported one."""
     header = read_checkpoint_header(file)
     is_xl = _XL_EMBEDDING in header.tensors
-    named = {modern_name(name, is_xl=is_xl): name for name in header.tensors}
-    family = family_in({ours: header.tensors[name] for ours, name in named.items()}, file)
+    return described(file, header, {modern_name(name, is_xl=is_xl): name for name in header.tensors})
+
+
+def described(file: Path, header: CheckpointHeader, named: Mapping[str, str], name: str = "") -> SingleFile:
+    """A file whose tensors, by their original names, are called `named` in it. ModelError as from `examine`."""
+    family = _family_in({ours: header.tensors[held] for ours, held in named.items()}, file)
     quantized = quantized_in(file, header)
-    stored = {ours: name for ours, name in named.items() if name not in quantized.beside}
+    stored = {ours: held for ours, held in named.items() if held not in quantized.beside}
     return SingleFile(
         path=file,
         family=family,
-        tensors={ours: header.tensors[name] for ours, name in stored.items()},
+        tensors={ours: header.tensors[held] for ours, held in stored.items()},
         prediction=file_prediction(file, family, header),
         is_pickle=header.is_pickle,
         stored=stored,
         quantized=quantized,
+        name=name,
     )
 
 
-def family_in(tensors: dict[str, Tensor], file: Path) -> str:
+def _family_in(tensors: dict[str, Tensor], file: Path) -> str:
     if any(".time_stack." in name for name in tensors) or _INPUT not in tensors:
         whole = unet_alone(file.stem)
         raise ModelError(f"{file}: {kind_of(tensors)}{f' ({whole})' if whole else ''}")
@@ -194,7 +191,6 @@ def require_described(single: SingleFile, folder: DiffusersFolder) -> None:
             FAMILIES[single.family],
             f"put a diffusers folder of this model (JSON and tokenizer only) at {single.folder_beside}",
         )
-    require_whole(str(single.path), single.tensors, single.stored)
     require_same_blocks(str(single.path), single.family, single.tensors, folder.unet)
     for part, start in PARTS[single.family].items():
         held = {name.removeprefix(start): tensor for name, tensor in single.tensors.items() if name.startswith(start)}
@@ -212,11 +208,9 @@ def require_described(single: SingleFile, folder: DiffusersFolder) -> None:
 
 
 def config_folder(single: SingleFile) -> Path:
-    """The diffusers folder with the configuration of `single`.
-
-    The folder of the same name next to it (`x/` for `x.safetensors`), else the published one in the Hugging Face cache.
-    ModelError with the download command if there is none.
-    """
+    """The diffusers folder with the configuration of `single`. The folder of the same name next to it (`x/` for
+    `x.safetensors`), else the published one in the Hugging Face cache. ModelError with the download command if there is
+    none."""
     beside = single.folder_beside
     if (beside / locate.INDEX).is_file():
         return beside

@@ -1,20 +1,84 @@
-"""Reads a ControlNet, VAE or adapter in a single file: `.safetensors`, `.pth`, `.pt`, `.ckpt` or `.bin`.
+"""Reads files of tensors, safetensors or pickle: names, shapes, metadata, and the tensors themselves.
 
 Does not load torch until tensors are read.
 """
 
+import math
+import zipfile
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from engine.errors import ModelError
-from engine.models.pickle_file import PICKLES, STATE_DICT, pickled_tensors
-from engine.models.safetensors_header import Tensor, read_header
-from engine.models.weight_files import Weights
+from engine.models.not_a_model import not_a_model
+from engine.models.pickle_file import PICKLES, STATE_DICT, StandIn, Storage, pickled_tensors, read_pickle
+from engine.models.weight_files import Tensor, Weights, read_header, read_metadata, read_stored
+from engine.system.small_file import open_regular
 
 if TYPE_CHECKING:
     import torch
 
+GGUF = b"GGUF"
 SAFETENSORS = ".safetensors"
+_NUMPY = {"float64": "<f8", "float32": "<f4", "float16": "<f2", "bfloat16": "<u2"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointHeader:
+    tensors: dict[str, Tensor]
+    """Tensors by their names in the file."""
+    metadata: dict[str, str] = field(default_factory=dict)
+    """Metadata strings; a pickle has none."""
+    is_pickle: bool = False
+
+
+def read_checkpoint_header(file: Path) -> CheckpointHeader:
+    """ModelError in one line if the file cannot be read, or is a pickle that imports more than tensors need."""
+    suffix = file.suffix.lower()
+    try:
+        with open_regular(file) as stream:
+            is_gguf = suffix == ".gguf" or stream.read(len(GGUF)) == GGUF
+    except OSError as error:
+        raise ModelError(f"{file}: cannot be read ({error.strerror or error})") from None
+    if is_gguf:
+        raise ModelError(f"{file}: a GGUF file, whose weights are quantized; use the model as .safetensors in float16")
+    if suffix == SAFETENSORS:
+        return CheckpointHeader(tensors=read_header(file), metadata=read_metadata(file))
+    if suffix not in PICKLES:
+        what = not_a_model(file)
+        raise ModelError(f"{file}: is {what}" if what else f"{file}: single files must be .safetensors or .ckpt")
+    return CheckpointHeader(tensors=pickled_tensors(file), is_pickle=True)
+
+
+def read_numbers(file: Path, name: str, *, is_pickle: bool) -> np.ndarray | None:
+    """The tensor `name`, flat, as float64, or None for unsupported formats (8 bits, pickles before PyTorch 1.6). Raises
+    OSError and ModelError from reading."""
+    dtype, raw = _pickled(file, name) if is_pickle else read_stored(file, name)
+    if dtype not in _NUMPY:
+        return None
+    numbers = np.frombuffer(raw, _NUMPY[dtype])
+    if dtype == "bfloat16":  # the upper half of a float32
+        numbers = (numbers.astype("<u4") << 16).view("<f4")
+    return numbers.astype(np.float64)
+
+
+def _pickled(file: Path, name: str) -> tuple[str, bytes]:
+    """Dtype and bytes of a contiguous tensor; dtype "" if it cannot be found."""
+    value = read_pickle(file).value
+    held = value.get(STATE_DICT) if isinstance(value.get(STATE_DICT), dict) else value
+    match held.get(name):
+        case StandIn(arguments=(Storage(dtype, key), int(offset), tuple(shape), *_)):
+            width = {"float64": 8, "float32": 4}.get(dtype, 2)
+            with open_regular(file) as packed:
+                archive = zipfile.ZipFile(packed) if zipfile.is_zipfile(packed) else None
+                parts = [part for part in archive.namelist() if part.endswith(f"/data/{key}")] if archive else []
+                if archive and parts:
+                    with archive.open(parts[0]) as stream:
+                        stream.seek(offset * width)
+                        return dtype, stream.read(math.prod(shape) * width)
+    return "", b""
 
 
 def weights_of(name: str, file: Path) -> Weights:
@@ -28,10 +92,8 @@ def weights_of(name: str, file: Path) -> Weights:
 
 
 def headers_of(weights: Weights) -> dict[str, Tensor]:
-    """Dtype and shape of the tensors of all files, by name.
-
-    ModelError in one line for a broken file, and for a pickle that imports more than torch's weights_only allows.
-    """
+    """Dtype and shape of the tensors of all files, by name. ModelError in one line for a broken file, and for a pickle
+    that imports more than torch's weights_only allows."""
     tensors: dict[str, Tensor] = {}
     for file in weights.files:
         tensors |= pickled_tensors(file) if file.suffix in PICKLES else read_header(file)
@@ -40,9 +102,7 @@ def headers_of(weights: Weights) -> dict[str, Tensor]:
 
 def read_tensors(file: Path) -> "dict[str, torch.Tensor]":
     """All tensors by name, on the CPU, except those in inner dicts of a pickle, which is read with weights_only.
-
-    Library errors are not translated.
-    """
+    Library errors are not translated."""
     import torch
 
     if file.suffix == SAFETENSORS:
@@ -55,10 +115,8 @@ def read_tensors(file: Path) -> "dict[str, torch.Tensor]":
 
 
 def fill(module: Any, tensors: "dict[str, torch.Tensor]", dtype: "torch.dtype", what: str) -> Any:
-    """Fill `module`, built without weights, with `tensors`, and convert it to `dtype`.
-
-    ModelError in one line if a tensor is missing, unexpected, or has another shape.
-    """
+    """Fill `module`, built without weights, with `tensors`, and convert it to `dtype`. ModelError in one line if a
+    tensor is missing, unexpected, or has another shape."""
     wanted = module.state_dict()
     absent, surplus = sorted(wanted.keys() - tensors.keys()), sorted(tensors.keys() - wanted.keys())
     absent += [name for name in wanted.keys() & tensors.keys() if wanted[name].shape != tensors[name].shape]

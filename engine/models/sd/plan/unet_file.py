@@ -11,32 +11,27 @@ from typing import Any
 
 from engine.errors import ModelError
 from engine.models import locate
+from engine.models.locate import published_name
 from engine.models.plain_config import CONFIG, read_config
-from engine.models.sd.plan.checkpoint_header import read_checkpoint_header
-from engine.models.sd.plan.extras import published_name
 from engine.models.sd.plan.families import FAMILIES, made_for_another
-from engine.models.sd.plan.file_kinds import kind_of
-from engine.models.sd.plan.file_prediction import file_prediction
 from engine.models.sd.plan.model_folder import DiffusersFolder
-from engine.models.sd.plan.original_names import UNET, by_diffusers_names, original_name
-from engine.models.sd.plan.part_shapes import require_shapes
-from engine.models.sd.plan.quantized import quantized_in
-from engine.models.sd.plan.single_file import CLASSES, SingleFile, family_in
-from engine.models.sd.plan.unet_layout import require_same_blocks, require_whole
+from engine.models.sd.plan.original_names import UNET, original_name
+from engine.models.sd.plan.other_models import kind_of
+from engine.models.sd.plan.single_file import CLASSES, SingleFile, described
+from engine.models.sd.plan.tensor_file import read_checkpoint_header
+from engine.models.sd.plan.unet_config import require_same_blocks
 from engine.models.weight_files import weights_in
 
 PREFIXES = (UNET, "diffusion_model.", "unet.", "")
 _FIRSTS = ("input_blocks.0.0.weight", "conv_in.weight")
 """The first convolution, by the original code and by diffusers."""
 _GENERIC = ("diffusion_pytorch_model", "diffusion_pytorch_model.fp16", "unet")
-_GUIDANCE_INPUT = "time_embedding.cond_proj.weight"
+_GUIDANCE_INPUT = f"{UNET}time_embed.cond_proj.weight"
 
 
 def examine_unet(name: str) -> tuple[SingleFile, dict[str, Any]]:
-    """Examine the UNet called `name`, a file, folder or id; also its config.json, {} for a file.
-
-    ModelError in one line, with the actual kind, if it is not a UNet of Stable Diffusion.
-    """
+    """Examine the UNet called `name`, a file, folder or id; also its config.json, {} for a file. ModelError in one
+    line, with the actual kind, if it is not a UNet of Stable Diffusion."""
     path = locate.find(name, files=locate.PART_FILES)
     file, config = path, {}
     if path.is_dir():
@@ -56,40 +51,21 @@ def examine_unet(name: str) -> tuple[SingleFile, dict[str, Any]]:
         named = {original_name(each, layers): held for each, held in own.items()}
     else:
         named = {UNET + each: held for each, held in own.items()}
-    quantized = quantized_in(file, header)
-    stored = {ours: held for ours, held in named.items() if held not in quantized.beside}
-    tensors = {ours: header.tensors[held] for ours, held in stored.items()}
-    family = family_in(tensors, file)
-    unet = SingleFile(
-        path=file,
-        family=family,
-        tensors=tensors,
-        prediction=file_prediction(file, family, header),
-        is_pickle=header.is_pickle,
-        stored=stored,
-        quantized=quantized,
-        name=_public_name(file),
-    )
-    return unet, config
+    return described(file, header, named, _public_name(file)), config
 
 
 def with_unet(folder: DiffusersFolder, unet: SingleFile, config: Mapping[str, Any]) -> DiffusersFolder:
     """`folder` with the configuration of `unet` in place of its own UNet's. ModelError in one line if it does not fit.
-
     Only a folder has a configuration; a file is built as the model's own UNet, plus an input for the guidance if it has
-    its tensor.
-    """
+    its tensor."""
     what = str(unet.path)
     if folder.family != unet.family:
         take = f"use a UNet for {FAMILIES[folder.family]}"
         theirs, ours = FAMILIES[unet.family], FAMILIES[folder.family]
         raise made_for_another(f"{what}: a UNet", theirs, folder.name, ours, take)
-    tensors = by_diffusers_names(unet.tensors, _layers(config or folder.unet))
-    guided = tensors.get(_GUIDANCE_INPUT)
+    guided = unet.tensors.get(_GUIDANCE_INPUT)
     changed = folder.with_unet(config or folder.unet | {"time_cond_proj_dim": guided.shape[1] if guided else None})
-    require_whole(what, unet.tensors, unet.stored)
     require_same_blocks(what, unet.family, unet.tensors, changed.unet)
-    require_shapes(what, CLASSES["unet"], changed.unet, tensors)
     return changed
 
 
@@ -99,11 +75,6 @@ def _config(name: str, folder: Path) -> dict[str, Any]:
     if kind != CLASSES["unet"]:
         raise ModelError(f"{name}: its {CONFIG} describes {kind or 'something else'}, not a {CLASSES['unet']}")
     return config
-
-
-def _layers(config: Mapping[str, Any]) -> int:
-    layers = config.get("layers_per_block", 2)
-    return layers if isinstance(layers, int) else 2
 
 
 def _prefix(name: str, names: Collection[str]) -> str:

@@ -1,31 +1,54 @@
-"""Chooses the VAE of a model. TAESD encodes and decodes some twenty times faster than the full one.
+"""Examines VAEs, and chooses that of a model. TAESD encodes and decodes some twenty times faster than the full one.
 
 VAEs of different families have the same shape: SD 1.5 latents decoded by an SDXL VAE have wrong colours. They can be
 told apart by the scaling factor in a folder's configuration; for single files and TAESD only by the name.
+
+Single files are those of Stable Diffusion's original code (`vae-ft-mse-840000-ema-pruned`, `sdxl_vae`), of diffusers,
+and TAESD's own pairs (`taesd_encoder` beside `taesd_decoder`). Does not load torch.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from engine.errors import ModelError
 from engine.models import locate
+from engine.models.locate import published_name
 from engine.models.plain_config import CONFIG, read_config
-from engine.models.sd.plan.extras import published_name
 from engine.models.sd.plan.families import FAMILIES, FULL_VAES, TAESD, made_for_another
 from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.other_models import PART_CLASSES
-from engine.models.sd.plan.unet_fields import LATENT_CHANNELS
-from engine.models.sd.plan.vae_file import FULL, TINY, examine_vae_file
-from engine.models.weight_files import Weights, weights_in
+from engine.models.sd.plan.tensor_file import headers_of, weights_of
+from engine.models.sd.plan.unet_config import LATENT_CHANNELS
+from engine.models.weight_files import Tensor, Weights, weights_in
 
+FULL, TINY = "AutoencoderKL", "AutoencoderTiny"
+KINDS = (TINY, FULL)
 SCALING_FACTORS = {"sd15": 0.18215, "sd21": 0.18215, "sdxl": 0.13025}
 """Scaling factor of the full VAE's latents, by family (vae/config.json)."""
 COLOURS = 3
-KINDS = (TINY, FULL)
+PREFIXES = ("first_stage_model.", "vae.")
+"""Prefixes of a VAE's tensors in a file that may contain the whole model."""
+PARTS = ("encoder.", "decoder.", "quant_conv.", "post_quant_conv.")
+"""The tensors that are read; files from training also contain `loss.` and `model_ema.`."""
+TINY_WIDTHS = 4  # number of levels of a TAESD
+TINY_LAYERS = {"encoder": 14, "decoder": 18}
+"""Index of the last layer of each half (madebyollin/taesd, taesd.py); one more in the file of a decoder."""
+GROUPS = 32  # number of groups of every norm in the original VAE
 _SPAN = "scaling_factor shift_factor latents_mean latents_std".split()
+_HALF = re.compile(r"(encoder|decoder)")
+_LAYER = re.compile(r"\d+\.(.+\.)?(weight|bias)")
+_OTHERS = (
+    (r"decoder\.middle\.0\.residual\.0\.gamma", "Wan's video VAE"),
+    (r"(decoder|encoder)\.stages\..+|encoder\.project_in\..+", "an AutoencoderDC (Sana's)"),
+    (r"quantize\.embedding.*", "a VQModel"),
+    (r".*(time_stack|temporal).*", "a VAE for video"),
+    (r"decoder_unet\..+", "a consistency decoder"),
+    (r"model\.diffusion_model\..+", "a checkpoint without a VAE in it"),
+)
+"""Patterns of tensors that only this kind of file has."""
 _XL = re.compile(r"sdxl|taesdxl|(?<![a-z])xl(?![a-z])", re.IGNORECASE)
 _FIRST = re.compile(
     r"taesd(?!xl|\d)|vae-ft-(mse|ema)|840000|560000|kl-f8|(?<![a-z0-9])sd-?(v?1|v?2|vae)|stable-diffusion-v?[12]",
@@ -39,7 +62,7 @@ _HALF_SAFE = re.compile(r"fp16[-_.]?fix", re.IGNORECASE)
 class VaeChoice:
     kind: str
     """AutoencoderTiny (TAESD) or AutoencoderKL."""
-    folder: Path | None
+    folder: Path | None = None
     """Folder with `config.json` and the weights; None for a single file."""
     weights: Weights | None = None
     """None if the VAE is inside the model's single file."""
@@ -51,18 +74,16 @@ class VaeChoice:
 
 
 def choose_vae(folder: DiffusersFolder, wanted: str, *, is_in_file: bool = False) -> VaeChoice:
-    """The VAE for `wanted` (auto, taesd, full, or a folder, file or id).
-
-    auto: TAESD if it is part of the model or in the Hugging Face cache, else the model's own VAE with a note.
-    `is_in_file`: the model is a single file that contains its full VAE. ModelError if there is no such VAE, or if it
-    does not fit this model.
-    """
+    """The VAE for `wanted` (auto, taesd, full, or a folder, file or id). auto: TAESD if it is part of the model or in
+    the Hugging Face cache, else the model's own VAE with a note. `is_in_file`: the model is a single file that contains
+    its full VAE. ModelError if there is no such VAE, or if it does not fit this model."""
     own = folder.path / "vae"
-    if wanted in ("auto", "taesd") and folder.is_taesd and weights_in(own):
+    if wanted in ("auto", "taesd") and folder.is_taesd and (weights := weights_in(own)):
         _require_channels(f"{folder.name}/vae", folder.vae, folder)
-        return VaeChoice(kind=TINY, folder=own, weights=weights_in(own))
+        return VaeChoice(kind=TINY, folder=own, weights=weights)
     tiny = TAESD[folder.family]
-    other = _another_normalisation(folder)
+    usual = {"scaling_factor": SCALING_FACTORS[folder.family]}
+    other = next((f"{key} is {value}" for key, value in _span_of(folder).items() if value != usual.get(key)), "")
     if wanted == "taesd" and other:
         raise ModelError(f"{folder.name}: there is no TAESD for a VAE whose {other}; use its own (vae = full)")
     if wanted == "taesd" or (wanted == "auto" and not other and _is_here(tiny)):
@@ -78,13 +99,13 @@ def choose_vae(folder: DiffusersFolder, wanted: str, *, is_in_file: bool = False
     if wanted == "auto" and not other:
         command = locate.download_command(tiny, locate.PART_FILES)
         note = f"TAESD is not on this machine, so the much slower full VAE is used; download it once: {command}"
-    if is_in_file:
-        return VaeChoice(kind=FULL, folder=None, wants_float32=_wants_float32(folder.vae), note=note)
-    weights = weights_in(own)
-    if weights is None:
-        raise ModelError(f"{folder.name}: vae has no weights{locate.how_to_get(folder.name)}")
     wants_float32 = _wants_float32(folder.vae)
-    return VaeChoice(kind=FULL, folder=own, weights=weights, wants_float32=wants_float32, note=note)
+    if is_in_file:
+        return VaeChoice(kind=FULL, wants_float32=wants_float32, note=note)
+    found = weights_in(own)
+    if found is None:
+        raise ModelError(f"{folder.name}: vae has no weights{locate.how_to_get(folder.name)}")
+    return VaeChoice(kind=FULL, folder=own, weights=found, wants_float32=wants_float32, note=note)
 
 
 def _elsewhere(name: str, folder: DiffusersFolder) -> VaeChoice:
@@ -97,15 +118,15 @@ def _elsewhere(name: str, folder: DiffusersFolder) -> VaeChoice:
     try:
         config = read_config(name, path)
     except ModelError as error:
-        raise ModelError(f"{error}, so it is not a VAE folder{_file_hint(path)}") from None
+        files = sorted(path.glob("*.safetensors"))
+        hint = f"; name the file itself: {files[0]}" if files else ""
+        raise ModelError(f"{error}, so it is not a VAE folder{hint}") from None
     kind = str(config.get("_class_name"))
     _require_kind(name, kind, folder)
     _require_channels(name, config, folder)
-    note = ""
     if kind == FULL:
         _require_factor(name, config, folder)
-    else:
-        note = _require_family(name, path, folder)
+    note = "" if kind == FULL else _family_note(name, path, folder)
     weights = weights_in(path)
     if weights is None:
         raise ModelError(f"{name}: has no weights{locate.how_to_get(name)}")
@@ -113,38 +134,44 @@ def _elsewhere(name: str, folder: DiffusersFolder) -> VaeChoice:
 
 
 def _of_file(name: str, path: Path, folder: DiffusersFolder) -> VaeChoice:
-    file = examine_vae_file(name, path)
-    _require_channels(name, file.config, folder)
-    note = _require_family(name, path, folder)
-    if file.kind == TINY:
-        return VaeChoice(kind=TINY, folder=None, weights=file.weights, config=file.config, note=note)
-    config = file.config | _span_of(folder)
+    weights, config = _examined(name, path)
+    _require_channels(name, config, folder)
+    note = _family_note(name, path, folder)
+    if config["_class_name"] == TINY:
+        return VaeChoice(kind=TINY, weights=weights, config=config, note=note)
     wants_float32 = folder.family == "sdxl" and not _HALF_SAFE.search(published_name(path))
     if wants_float32:
         slow = f"VAE {name}: computed in float32, as SDXL's overflows in half precision; half as slow: "
         note = "; ".join(filter(None, (note, f"{slow}{FULL_VAES['sdxl']}")))
-    config["force_upcast"] = wants_float32
-    return VaeChoice(
-        kind=FULL, folder=None, weights=file.weights, config=config, wants_float32=wants_float32, note=note
-    )
+    config |= _span_of(folder) | {"force_upcast": wants_float32}
+    return VaeChoice(kind=FULL, weights=weights, config=config, wants_float32=wants_float32, note=note)
+
+
+def _is_here(hub_id: str) -> bool:
+    folder = locate.cached(hub_id)
+    return folder is not None and weights_in(folder) is not None
+
+
+def _wants_float32(config: Mapping[str, Any]) -> bool:
+    return config.get("_class_name") != TINY and config.get("force_upcast", True)
+
+
+# -- fitting the model
 
 
 def _require_kind(name: str, kind: str, folder: DiffusersFolder) -> None:
     if kind not in KINDS:
         what = f" ({PART_CLASSES[kind]})" if kind in PART_CLASSES else ""
-        raise ModelError(
-            f"{name}: a {kind}{what}, where one of {' and '.join(KINDS)} is needed; {_that_fits(folder.family)}"
-        )
+        needed = f"where one of {' and '.join(KINDS)} is needed"
+        raise ModelError(f"{name}: a {kind}{what}, {needed}; {_that_fits(folder.family)}")
 
 
 def _require_channels(name: str, config: Mapping[str, Any], folder: DiffusersFolder) -> None:
     channels = config.get("latent_channels", LATENT_CHANNELS)
     if channels != LATENT_CHANNELS:
         whose = " (as SD 3's and Flux's)" if channels == 16 else ""
-        raise ModelError(
-            f"{name}: a VAE of {channels} latent channels{whose}, {folder.name} has {LATENT_CHANNELS}; "
-            f"{_that_fits(folder.family)}"
-        )
+        ours = f"{folder.name} has {LATENT_CHANNELS}"
+        raise ModelError(f"{name}: a VAE of {channels} latent channels{whose}, {ours}; {_that_fits(folder.family)}")
     for key in ("in_channels", "out_channels"):
         if (channels := config.get(key, COLOURS)) != COLOURS:
             raise ModelError(
@@ -180,15 +207,7 @@ def _configured_span(config: Mapping[str, Any]) -> dict[str, Any]:
     return {key: config[key] for key in _SPAN if config.get(key)}
 
 
-def _another_normalisation(folder: DiffusersFolder) -> str:
-    """For example "scaling_factor is 0.5" if the scaling differs from that of the model's family, else ""."""
-    for key, value in _span_of(folder).items():
-        if value != {"scaling_factor": SCALING_FACTORS[folder.family]}.get(key):
-            return f"{key} is {value}"
-    return ""
-
-
-def _require_family(name: str, path: Path, folder: DiffusersFolder) -> str:
+def _family_note(name: str, path: Path, folder: DiffusersFolder) -> str:
     """A note if the name does not show the family; ModelError if it shows another family."""
     known_as = published_name(path)
     is_xl, is_first = _XL.search(known_as) is not None, _FIRST.search(known_as) is not None
@@ -206,15 +225,96 @@ def _that_fits(family: str) -> str:
     return f"those that fit: {tiny}, {full} ({locate.fetch_command(tiny, files=locate.PART_FILES)})"
 
 
-def _file_hint(path: Path) -> str:
-    files = sorted(path.glob("*.safetensors"))
-    return f"; name the file itself: {files[0]}" if files else ""
+# -- single files
 
 
-def _is_here(hub_id: str) -> bool:
-    folder = locate.cached(hub_id)
-    return folder is not None and weights_in(folder) is not None
+def _examined(name: str, file: Path) -> tuple[Weights, dict[str, Any]]:
+    """The weights, and the config.json that diffusers would write, except the scaling factor, which cannot be derived
+    from tensors. ModelError in one line, with the actual kind of the file, if it is not a Stable Diffusion VAE."""
+    weights = weights_of(name, file)
+    held = headers_of(weights)
+    if held and all(_LAYER.fullmatch(each) for each in held):
+        return _tiny_pair(name, file)
+    tensors = {ours: held[theirs] for ours, theirs in vae_names(held).items()}
+    for pattern, kind in _OTHERS:
+        if any(re.fullmatch(pattern, each) for each in tensors or held):
+            raise ModelError(f"{name}: {kind}; supported: an {FULL} or a TAESD, such as madebyollin/taesd")
+    if "encoder.layers.0.weight" in tensors and "decoder.layers.0.weight" in tensors:
+        return weights, _tiny_config(name, tensors)
+    for half in ("encoder", "decoder"):
+        if f"{half}.conv_in.weight" not in tensors:
+            raise ModelError(f"{name}: not a VAE, it has no {half} (first of {len(held)}: {next(iter(held), 'none')})")
+    return weights, _full_config(tensors)
 
 
-def _wants_float32(config: dict[str, Any]) -> bool:
-    return config.get("_class_name") != TINY and config.get("force_upcast", True)
+def vae_names(names: Collection[str]) -> dict[str, str]:
+    """Names in a VAE's file by the network's names, which have no prefix."""
+    start = next((each for each in PREFIXES if any(name.startswith(each) for name in names)), "")
+    found = {name.removeprefix(start): name for name in names if name.startswith(start)}
+    return {ours: theirs for ours, theirs in found.items() if ours.startswith((*PARTS, "quantize.", "decoder_unet."))}
+
+
+def is_original_vae(names: Collection[str]) -> bool:
+    """True for the layout of Stable Diffusion's original code, not diffusers'."""
+    return any(name.startswith("encoder.down.") for name in names)
+
+
+def pair_names(encoder: Collection[str], decoder: Collection[str]) -> dict[str, str]:
+    """diffusers' layer names for a TAESD's two files, by `encoder:` or `decoder:` and the name in the file. diffusers'
+    decoder clamps outside its layers, so its layer indices are one lower (see convert_tiny_autoencoder)."""
+    named = {f"encoder:{name}": f"encoder.layers.{name}" for name in encoder}
+    for name in decoder:
+        number, _, rest = name.partition(".")
+        named[f"decoder:{name}"] = f"decoder.layers.{int(number) - 1}.{rest}"
+    return named
+
+
+def _tiny_pair(name: str, file: Path) -> tuple[Weights, dict[str, Any]]:
+    halves = _HALF.findall(file.stem)
+    if not halves:
+        raise ModelError(
+            f"{name}: half of a TAESD, with a name that does not show which; name the files ..._encoder and ..._decoder"
+        )
+    half = halves[-1]
+    other = "decoder" if half == "encoder" else "encoder"
+    beside = file.with_name(other.join(file.name.rsplit(half, 1)))
+    if not beside.is_file():
+        raise ModelError(f"{name}: the {half} of a TAESD without its {other}; put {beside.name} next to it")
+    pair = {half: file, other: beside}
+    held = {each: headers_of(weights_of(name, path)) for each, path in pair.items()}
+    names = [(ours, *theirs.split(":", 1)) for theirs, ours in pair_names(**held).items()]
+    config = _tiny_config(name, {ours: held[which][own] for ours, which, own in names})
+    is_pickle = any(path.suffix != ".safetensors" for path in pair.values())
+    files = (pair["encoder"], pair["decoder"])
+    return Weights(files=files, variant=None, is_pickle=is_pickle, has_config=False), config
+
+
+def _tiny_config(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    for half, last in TINY_LAYERS.items():
+        if f"{half}.layers.0.weight" not in tensors or f"{half}.layers.{last}.weight" not in tensors:
+            raise ModelError(f"{name}: an unknown kind of TAESD, its {half} does not have {last + 1} layers")
+    return {
+        "_class_name": TINY,
+        "encoder_block_out_channels": [tensors["encoder.layers.0.weight"].shape[0]] * TINY_WIDTHS,
+        "decoder_block_out_channels": [tensors["decoder.layers.0.weight"].shape[0]] * TINY_WIDTHS,
+        "latent_channels": tensors["decoder.layers.0.weight"].shape[1],
+    }
+
+
+def _full_config(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    down, resnet = ("down", "block") if is_original_vae(tensors) else ("down_blocks", "resnets")
+    widths: list[int] = []
+    while (first := tensors.get(f"encoder.{down}.{len(widths)}.{resnet}.0.conv1.weight")) is not None:
+        widths.append(first.shape[0])
+    start = f"encoder.{down}.0.{resnet}."
+    return {
+        "_class_name": FULL,
+        "block_out_channels": widths,
+        "down_block_types": ["DownEncoderBlock2D"] * len(widths),
+        "up_block_types": ["UpDecoderBlock2D"] * len(widths),
+        "layers_per_block": len({name.removeprefix(start).split(".")[0] for name in tensors if name.startswith(start)}),
+        "latent_channels": tensors["decoder.conv_in.weight"].shape[1],
+        "norm_num_groups": GROUPS,
+        "use_quant_conv": "quant_conv.weight" in tensors,
+        "use_post_quant_conv": "post_quant_conv.weight" in tensors,
+    }

@@ -9,9 +9,9 @@ import torch
 
 from engine.errors import DeviceFullError
 from engine.jobs.video.live.live_painter import LivePainter
+from engine.models.sd.batch_stages import BatchStages
 from engine.models.sd.painting import Painting
 from engine.models.sd.spec import ModelSpec
-from engine.models.sd.stage_pieces import StagePieces
 from tests.jobs.video.live.client import card
 
 
@@ -37,7 +37,7 @@ def test_a_first_picture_that_does_not_fit_is_said_with_the_options_of_the_page(
 ) -> None:
     painting = small_painting(tiny_sd)
     painter = LivePainter(painting, device="cpu", dtype="auto", threads=1)
-    monkeypatch.setattr(StagePieces, "encode", lambda *about: fill_device())
+    monkeypatch.setattr(BatchStages, "encode", lambda *about: fill_device())
     with pytest.raises(DeviceFullError, match="cpu has no memory for 512 x 512 px: start with a smaller --side"):
         painter.warm_up(painting, (512, 512))
 
@@ -48,7 +48,7 @@ def test_a_picture_too_large_for_the_device_is_refused_and_leaves_nothing_on_it(
     painting = small_painting(tiny_sd)
     painter = LivePainter(painting, device="cpu", dtype="auto", threads=1)
     painter.paint(card(), painting, (64, 64))
-    monkeypatch.setattr(StagePieces, "encode", lambda *about: fill_device())
+    monkeypatch.setattr(BatchStages, "encode", lambda *about: fill_device())
     with pytest.raises(DeviceFullError) as full:
         painter.paint(card(), painting, (128, 128))
     assert str(full.value) == "cpu has no memory for 128 x 128 px: choose a smaller size"
@@ -60,14 +60,14 @@ def test_cached_painters_are_dropped_to_make_room(tiny_sd: Path, monkeypatch: py
     painter = LivePainter(painting, device="cpu", dtype="auto", threads=1)
     alone, _ = painter.paint(card(), painting, (64, 64))
     painter.paint(card(), painting, (128, 128))
-    encode = StagePieces.encode
+    encode = BatchStages.encode
 
     def encode_where_empty(*about: Any) -> Any:
         if len(painter._painters) > 1:
             fill_device()
         return encode(*about)
 
-    monkeypatch.setattr(StagePieces, "encode", encode_where_empty)
+    monkeypatch.setattr(BatchStages, "encode", encode_where_empty)
     painted, notes = painter.paint(card(), painting, (64, 64))
     assert np.array_equal(painted, alone)
     assert notes == []

@@ -23,9 +23,9 @@ import torch
 from engine.errors import ModelError, PortTakenError, UsageError
 from engine.jobs.video.live import LiveServer, painting_threads, serve_live
 from engine.jobs.video.live.protocol import HEADER, REFERENCE, pack
+from engine.models.sd.batch_stages import BatchStages
 from engine.models.sd.painting import Painting
 from engine.models.sd.spec import ModelSpec
-from engine.models.sd.stage_pieces import StagePieces
 from engine.web.serving.web_thread import MAX_CONNECTIONS
 from tests.conftest import TinyModels
 from tests.jobs.video.live.client import LiveClient, card, frame
@@ -282,9 +282,9 @@ def test_a_client_beyond_the_device_memory_gets_one_error_and_others_continue(
 ) -> None:
     monkeypatch.setattr(painting_threads, "REST_S", 0.0)
     monkeypatch.setattr(painting_threads, "FULL_REST_S", 3600.0)
-    encode, tries = StagePieces.encode, []
+    encode, tries = BatchStages.encode, []
 
-    def encode_if_small(pieces: StagePieces, rgb: np.ndarray, *about: Any) -> Any:
+    def encode_if_small(pieces: BatchStages, rgb: np.ndarray, *about: Any) -> Any:
         if rgb.shape[1] > 64:
             tries.append(rgb.shape)
             torch.empty(1 << 60, dtype=torch.uint8)  # the error of a device that is really full
@@ -293,7 +293,7 @@ def test_a_client_beyond_the_device_memory_gets_one_error_and_others_continue(
     server = serve()
     large, good = connect(server), connect(server)
     expected = good.paint(1)
-    monkeypatch.setattr(StagePieces, "encode", encode_if_small)
+    monkeypatch.setattr(BatchStages, "encode", encode_if_small)
     large.ask(side_px=128)
     large.show(1)
     assert large.hear("lost") == {"index": 1, "reason": "cpu has no memory for 128 x 128 px: choose a smaller size"}

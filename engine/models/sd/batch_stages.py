@@ -1,4 +1,4 @@
-"""Runs the three stages of a batch on the device, without waiting, and measures them."""
+"""Runs the three stages of a batch on the device, without waiting: judges their results and measures their times."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,9 +10,9 @@ import torch
 from engine.models.device_work import DeviceCopies, StageClock
 from engine.models.graphs import Calls, State, calls_for
 from engine.models.sd.denoiser import ControlInput
-from engine.models.sd.fates import first_bad, latent_fates, picture_fates
 from engine.models.sd.latent_painter import LatentPainter
-from engine.models.sd.pixels import Pixels
+from engine.models.sd.painting import BLACK, GOOD, NOT_FINITE, RERUN
+from engine.models.sd.pixels import Pixels, is_finite
 
 if TYPE_CHECKING:
     from engine.models.sd.model import DiffusionModel
@@ -21,7 +21,7 @@ STAGES = ("encode", "process", "decode")
 CallsFor = Callable[[torch.device], Calls]
 
 
-class StagePieces:
+class BatchStages:
     """The stages for which the model was loaded. Single thread."""
 
     def __init__(
@@ -53,10 +53,8 @@ class StagePieces:
             return self._latents.controls(rgb, uploads)
 
     def decode(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Decode to (B, height, width, 3) uint8, and (B,) uint8 GOOD, NOT_FINITE or BLACK, both on the device.
-
-        They may be in buffers that the next call overwrites.
-        """
+        """Decode to (B, height, width, 3) uint8, and (B,) uint8 GOOD, NOT_FINITE or BLACK, both on the device. They may
+        be in buffers that the next call overwrites."""
         with self.seconds.of("decode"):
             done = self._decode_calls.run(("decode", z.shape), (self._decode,), {"z": z})
             return done["rgb"], done["fates"]
@@ -75,8 +73,8 @@ class StagePieces:
     def _decode(self, state: State) -> State:
         assert self._pixels is not None
         rgb, is_finite = self._pixels.decode(state["z"])
-        fates = first_bad(latent_fates(state["z"]), picture_fates(rgb, is_finite))
-        return {"rgb": rgb, "fates": fates}
+        fates = latent_fates(state["z"])
+        return {"rgb": rgb, "fates": torch.where(fates == GOOD, picture_fates(rgb, is_finite), fates)}
 
 
 class StageSeconds:
@@ -114,3 +112,26 @@ class StageSeconds:
         """Reset all totals."""
         self.taken()
         self._total = dict.fromkeys(STAGES, 0.0)
+
+
+def latent_fates(z: torch.Tensor) -> torch.Tensor:
+    """(B,) uint8, GOOD, NOT_FINITE or BLACK, of latents (B, 4, h, w). A constant in each channel counts as BLACK."""
+    is_flat = (z == z[:, :, :1, :1]).flatten(1).all(dim=1)
+    return _fates(is_finite(z), is_flat)
+
+
+def picture_fates(rgb: torch.Tensor, are_finite: torch.Tensor) -> torch.Tensor:
+    """(B,) uint8, GOOD, NOT_FINITE or BLACK, of pictures (B, h, w, 3) uint8; `are_finite` (B,): whether their values
+    are finite."""
+    return _fates(are_finite, rgb.flatten(1).amax(dim=1) == 0)
+
+
+def _fates(are_finite: torch.Tensor, are_black: torch.Tensor) -> torch.Tensor:
+    fates = are_black.to(torch.uint8) * BLACK
+    return fates.masked_fill(~are_finite, NOT_FINITE)
+
+
+def merge_rerun(fates: np.ndarray, again: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Final fates (B,) uint8 after a second attempt with fates `again`, and (B,) bool: True to use its result."""
+    is_mended = (fates != GOOD) & (again == GOOD)
+    return np.where(is_mended, RERUN, fates).astype(np.uint8), is_mended

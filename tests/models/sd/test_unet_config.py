@@ -11,7 +11,7 @@ import torch
 from engine.errors import ModelError
 from engine.models.sd.check import check
 from engine.models.sd.load import load
-from engine.models.sd.plan.unet_fields import sizes_wanted, unexpected_tensors, unsupported_input
+from engine.models.sd.plan.unet_config import sizes_wanted, unsupported_input
 from engine.models.sd.spec import ModelSpec
 
 
@@ -47,25 +47,6 @@ def test_sdxl_gets_six_sizes_and_the_refiner_five() -> None:
     assert sizes_wanted({}, 1280) == 0
 
 
-def test_unexpected_tensors_are_found_by_their_prefix() -> None:
-    two = {"down_block_types": ["DownBlock2D"] * 2, "up_block_types": ["UpBlock2D"] * 2, "mid_block_type": None}
-    fits = [
-        "conv_in.weight",
-        "time_embedding.cond_proj.weight",
-        "down_blocks.1.resnets.0.conv1.weight",
-        "conv_out.bias",
-    ]
-    blocks = ["down_blocks.10", "up_blocks.2", "mid_block.resnets.0", "position_net", "add_embedding"]
-    astray = [*(f"{block}.x.weight" for block in blocks), "down_blocks.1.resnets.0.conv1.weight_scale"]
-    assert unexpected_tensors(two, [*fits, *astray]) == astray
-    assert (
-        unexpected_tensors(
-            {"addition_embed_type": "text_time"}, ["down_blocks.3.x.bias", "mid_block.x.bias", "add_embedding.weight"]
-        )
-        == []
-    )
-
-
 @pytest.fixture
 def folder(tiny_models: Any, tmp_path: Path) -> Path:
     return shutil.copytree(tiny_models.sd(), tmp_path / "model")
@@ -77,18 +58,11 @@ def add(file: Path, *names: str) -> None:
     save_file(load_file(file) | {name: torch.zeros(2) for name in names}, file, {"format": "pt"})
 
 
-def test_an_extra_network_in_the_unet_file_is_found_by_check(folder: Path) -> None:
-    add(folder / "unet" / "diffusion_pytorch_model.safetensors", "position_net.null_positive_feature", "fuser.x")
-    (line,) = check(ModelSpec(model=str(folder))).missing
-    assert "unet holds 2 tensors that a UNet2DConditionModel of its configuration has no place for" in line
-    with pytest.raises(ModelError, match=r"no place for, the first is fuser\.x"):
-        load(ModelSpec(model=str(folder)), "cpu", "float32")
-
-
 @pytest.mark.parametrize(
     ("file", "name"),
     [
         ("unet/diffusion_pytorch_model.safetensors", "down_blocks.0.motion_modules.0.proj_in.weight"),
+        ("unet/diffusion_pytorch_model.safetensors", "position_net.null_positive_feature"),
         ("text_encoder/model.safetensors", "text_model.encoder.layers.9.layer_norm1.weight"),
     ],
 )

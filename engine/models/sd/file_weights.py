@@ -1,4 +1,4 @@
-"""Loads the networks of a single file with diffusers' name conversion. Never executes code from the file."""
+"""Loads networks from single files with diffusers' name conversion, strictly. Never executes code from a file."""
 
 import json
 import tempfile
@@ -11,24 +11,27 @@ import torch
 
 from engine.errors import ModelError
 from engine.models.pickle_file import STATE_DICT
-from engine.models.pretrained import architecture
+from engine.models.pretrained import architecture, notes_of, one_line, pickle_notes, pretrained
+from engine.models.sd.plan.controlnet_file import KIND, ControlNetFiles, controlnet_names, is_original_controlnet
 from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.original_names import UNET, diffusers_name
 from engine.models.sd.plan.single_file import CLASSES, PARTS, TEXT_CLASSES, VAE, SingleFile
-from engine.models.sd.plan.tensor_file import fill
+from engine.models.sd.plan.tensor_file import fill, read_tensors
+from engine.models.sd.plan.vae_choice import TINY, VaeChoice, is_original_vae, pair_names, vae_names
 
 Tensors = dict[str, torch.Tensor]
+_SIZE_EMBEDDING = {"label_emb.0.0.": "add_embedding.linear_1.", "label_emb.0.2.": "add_embedding.linear_2."}
+"""SDXL's size embedding by its original names, which diffusers' conversion of ControlNets leaves out."""
+_OLD_VAE_NAMES = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
+"""diffusers before 0.17 named a VAE's attention differently, as sd-vae-ft-mse still does."""
 
 
 def read(
     single: SingleFile, folder: DiffusersFolder, dtype: torch.dtype, vae_dtype: torch.dtype, wanted: Collection[str]
 ) -> dict[str, Any]:
-    """Load the `wanted` of unet, vae and text_encoders, on the CPU in `dtype`, the VAE in `vae_dtype`.
-
-    The VAE is never converted through float16, which would lose precision. `folder` describes the file. ModelError in
-    one line if a tensor is missing. Only tensors that these networks need are read, and no averaged weights
-    (`model_ema.`).
-    """
+    """Load the `wanted` of unet, vae and text_encoders, on the CPU in `dtype`, the VAE in `vae_dtype`. The VAE is never
+    converted through float16, which would lose precision. `folder` describes the file. ModelError in one line if a
+    tensor is missing. Only tensors that these networks need are read, and no averaged weights (`model_ema.`)."""
     starts = {"vae": VAE} if "vae" in wanted else {}
     texts = PARTS[single.family] if "text_encoders" in wanted else {}
     tensors = _tensors(single, (*starts.values(), *texts.values()))
@@ -124,3 +127,59 @@ def _write_plain(place: Path, folder: DiffusersFolder, part: str) -> None:
         config = architecture(kind.config_class, config, f"{folder.name}/{part}").to_dict()
     place.mkdir()
     (place / "config.json").write_text(json.dumps(config), encoding="utf-8")
+
+
+def load_vae_file(choice: VaeChoice, dtype: torch.dtype) -> Any:
+    """Load the AutoencoderKL or AutoencoderTiny of a choice that is a file, on the CPU. ModelError in one line."""
+    import diffusers
+    from diffusers.loaders import single_file_utils
+
+    if choice.weights is None:
+        raise ModelError("the VAE is not in a separate file")
+    files = choice.weights.files
+    with one_line(str(files[0])):
+        if len(files) > 1:  # a TAESD's two halves
+            halves = dict(zip(("encoder", "decoder"), map(read_tensors, files), strict=True))
+            names = [(ours, *theirs.split(":", 1)) for theirs, ours in pair_names(**halves).items()]
+            tensors = {ours: halves[which][name] for ours, which, name in names}
+        else:
+            read = read_tensors(files[0])
+            tensors = {ours: read[theirs] for ours, theirs in vae_names(read).items()}
+        if choice.kind != TINY and is_original_vae(tensors):
+            utils: Any = single_file_utils  # not annotated
+            tensors = utils.convert_ldm_vae_checkpoint(tensors, choice.config)
+        for old, new in _OLD_VAE_NAMES.items():
+            tensors = {
+                name.replace(old, new) if ".attentions." in name else name: tensor for name, tensor in tensors.items()
+            }
+        with torch.device("meta"):
+            module = getattr(diffusers, choice.kind).from_config(choice.config)
+        return fill(module, tensors, dtype, str(files[0]))
+
+
+def load_controlnet(files: ControlNetFiles, dtype: torch.dtype) -> Any:
+    """A diffusers ControlNetModel (Zhang et al. 2023) on the CPU; every tensor must be used. ModelError in one line."""
+    if files.path.is_dir():
+        return pretrained(KIND, files.path, "", dtype, files.name)
+    import diffusers
+    from diffusers.loaders import single_file_utils
+
+    kind: Any = diffusers.ControlNetModel  # neither function is annotated
+    utils: Any = single_file_utils
+    with one_line(files.name):
+        read = read_tensors(files.path)
+        tensors = {ours: read[theirs] for ours, theirs in controlnet_names(read).items()}
+        if is_original_controlnet(tensors):
+            converted = utils.convert_controlnet_checkpoint(tensors, files.config)
+            for start, ours in _SIZE_EMBEDDING.items():
+                named = {name: tensor for name, tensor in tensors.items() if name.startswith(start)}
+                converted |= {ours + name.removeprefix(start): tensor for name, tensor in named.items()}
+            tensors = {name: tensor for name, tensor in converted.items() if tensor is not None}
+        with torch.device("meta"):
+            module = kind.from_config(files.config)
+        return fill(module, tensors, dtype, files.name)
+
+
+def controlnet_notes(files: ControlNetFiles) -> tuple[str, ...]:
+    what = f"ControlNet {files.name}"
+    return (*files.notes, *(notes_of(what, files.path) if files.path.is_dir() else pickle_notes(what, files.weights)))

@@ -8,9 +8,7 @@ EDGE_LOW, EDGE_HIGH = 100, 200  # the two Canny thresholds with which ControlNet
 
 def covering(picture: np.ndarray, size: tuple[int, int], *, interpolation: int | None = None) -> np.ndarray:
     """Crop the middle of `picture` to the aspect ratio of `size` (width, height), and scale it to that size.
-
-    `interpolation`: an OpenCV constant; None: area for shrinking, else bilinear.
-    """
+    `interpolation`: an OpenCV constant; None: area for shrinking, else bilinear."""
     height, width = picture.shape[:2]
     scale = max(size[0] / width, size[1] / height)
     part_w, part_h = min(width, round(size[0] / scale)), min(height, round(size[1] / scale))
@@ -22,10 +20,8 @@ def covering(picture: np.ndarray, size: tuple[int, int], *, interpolation: int |
 
 
 def edges(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Canny edges of an RGB or RGBA picture, white on black, (height, width, 3) uint8 of `size`.
-
-    Detected after scaling, so that lines stay 1 px wide.
-    """
+    """Canny edges of an RGB or RGBA picture, white on black, (height, width, 3) uint8 of `size`. Detected after
+    scaling, so that lines stay 1 px wide."""
     grey = cv2.cvtColor(covering(picture[..., :3], size), cv2.COLOR_RGB2GRAY)
     outlines = cv2.Canny(grey, EDGE_LOW, EDGE_HIGH)
     return cv2.cvtColor(outlines, cv2.COLOR_GRAY2RGB)

@@ -1,0 +1,170 @@
+"""Checks of a UNet's config.json: inputs that our calls do not provide, and the blocks that a file must have.
+
+A call provides the noisy picture, timestep and text, for XL the pooled text and the sizes, and optionally an
+IP-Adapter's picture, a ControlNet's residuals and the guidance. A distilled model (SSD-1B, Vega, KOALA, BK-SDM) has a
+subset of its teacher's tensor names. Names and defaults are those of diffusers' `UNet2DConditionModel`. No torch.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from engine.errors import ModelError
+from engine.models import locate
+from engine.models.sd.plan.original_names import UNET
+from engine.models.weight_files import Tensor
+
+LATENT_CHANNELS: Final = 4
+"""Channels of a latent."""
+SIZES: Final = 6
+"""Number of SDXL's size inputs: height, width, crop and target size of a picture."""
+MID_BLOCK: Final = "UNetMidBlock2DCrossAttn"
+_BLOCKS: Final[dict[str, tuple[str | None, ...]]] = {
+    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
+    "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D"),
+    "mid_block_type": (None, MID_BLOCK, "UNetMidBlock2D", "UNetMidBlock2DSimpleCrossAttn"),
+}
+"""Supported block types. diffusers' others belong to pixel models, and some fail at sides that cannot be halved often
+enough."""
+_INPUTS: Final = {
+    "class_embed_type": "class labels",
+    "num_class_embeds": "class labels",
+    "encoder_hid_dim_type": "text of another encoder, or a picture's embedding",
+    "encoder_hid_dim": "text of another encoder",
+    "dual_cross_attention": "two texts at once",
+}
+"""Keys that need an additional input if they are set."""
+_PLACE = re.compile(re.escape(UNET) + r"((?:input|output)_blocks\.\d+|middle_block)\.\d+\.(.+)")
+_DEPTH = re.compile(r"transformer_blocks\.(\d+)\.")
+DISTILLED = {
+    ("sdxl", (0, 0, 2, 2, 4, 4)): "segmind/SSD-1B",
+    ("sdxl", (0, 0, 1, 1, 2, 2)): "segmind/Segmind-Vega",
+    ("sdxl", (0, 2, 5)): "etri-vilab/koala-700m",
+    ("sdxl", (0, 2, 6)): "etri-vilab/koala-1b",
+    ("sd15", (1, 1, 1, 0)): "nota-ai/bk-sdm-small",
+    ("sd15", (1, 1, 1)): "nota-ai/bk-sdm-tiny",
+}
+"""The diffusers repository of a model, by family and number of transformer blocks after each resnet of the down blocks
+(`transformer_depth` of ComfyUI's supported_models.py; BK-SDM: unet/config.json of nota-ai)."""
+
+
+def unsupported_input(config: Mapping[str, Any]) -> str:
+    """An unsupported property of the UNet, to follow "its UNet", or ""."""
+    for key, does in (("in_channels", "takes"), ("out_channels", "makes")):
+        if (channels := config.get(key, LATENT_CHANNELS)) != LATENT_CHANNELS:
+            return f"{does} {channels} channels, but a latent has {LATENT_CHANNELS}"
+    for key, what in _INPUTS.items():
+        if config.get(key):
+            return f"needs {what} ({key} {config[key]})"
+    added = config.get("addition_embed_type")
+    if added not in (None, "text_time"):
+        return f"needs more than a text (addition_embed_type {added})"
+    attention = config.get("attention_type", "default")
+    if attention not in (None, "default"):
+        return f"needs boxes with their own texts (attention_type {attention})"
+    width = config.get("cross_attention_dim", 1280)
+    if not isinstance(width, int):
+        return f"needs texts of several widths (cross_attention_dim {width})"
+    for key, known in _BLOCKS.items():
+        listed = config.get(key, [])
+        for block in listed if isinstance(listed, list) else [listed] if key == "mid_block_type" else []:
+            if block not in known:
+                return f"has a block of another kind ({key}: {block})"
+    return ""
+
+
+def sizes_wanted(config: Mapping[str, Any], pooled: int) -> int:
+    """Number of size inputs of an XL UNet in addition to the pooled text of width `pooled`: 6; SDXL's refiner has 5."""
+    each, whole = config.get("addition_time_embed_dim"), config.get("projection_class_embeddings_input_dim")
+    if not isinstance(each, int) or not isinstance(whole, int) or each <= 0:
+        return 0
+    return (whole - pooled) // each
+
+
+class Block(NamedTuple):
+    """A resnet and what follows it."""
+
+    channels: int
+    depth: int
+    """Number of transformer blocks after the resnet."""
+
+
+def require_same_blocks(name: str, family: str, tensors: Mapping[str, Tensor], unet: Mapping[str, Any]) -> None:
+    """Raise ModelError, in one line, if the file `name` has other blocks than the configuration `unet`."""
+    own, planned = blocks_of_file(tensors), blocks_of_config(unet)
+    if own == planned:
+        return
+    down = sorted((int(place.partition(".")[2]), block.depth) for place, block in own.items() if "input" in place)
+    hub_id = DISTILLED.get((family, tuple(depth for _, depth in down)))
+    if hub_id is not None:
+        raise ModelError(
+            f"{name}: a distilled UNet with fewer blocks, like {hub_id}; use its diffusers folder instead: "
+            f"{locate.download_command(hub_id, locate.MODEL_FILES)}"
+        )
+    place = min(place for place in own.keys() | planned.keys() if own.get(place) != planned.get(place))
+    ours, theirs = (
+        f"{block.channels} channels and {block.depth} transformer blocks" if block else "nothing"
+        for block in (own.get(place), planned.get(place))
+    )
+    raise ModelError(
+        f"{name}: its UNet is built differently from its configuration (distilled? {place} has {ours}, the "
+        f"configuration {theirs}); use the diffusers folder of this model"
+    )
+
+
+def blocks_of_file(tensors: Mapping[str, Tensor]) -> dict[str, Block]:
+    """Each resnet with its attention, by its original block name (`input_blocks.4`)."""
+    channels: dict[str, int] = {}
+    depths: dict[str, int] = {}
+    for name, tensor in tensors.items():
+        if (found := _PLACE.fullmatch(name)) is None:
+            continue
+        place, rest = found.groups()
+        if rest == "in_layers.2.weight":
+            channels.setdefault(place, tensor.shape[0])
+        elif inner := _DEPTH.match(rest):
+            depths[place] = max(depths.get(place, 0), int(inner[1]) + 1)
+    return {place: Block(width, depths.get(place, 0)) for place, width in channels.items()}
+
+
+def blocks_of_config(unet: Mapping[str, Any]) -> dict[str, Block]:
+    """The same for a UNet's config.json. ModelError if its lists are inconsistent."""
+    try:
+        return _planned(unet)
+    except (LookupError, TypeError, ValueError) as error:
+        raise ModelError(f"unet/config.json: its lists of blocks are inconsistent ({error})") from None
+
+
+def _planned(unet: Mapping[str, Any]) -> dict[str, Block]:
+    widths = list(unet.get("block_out_channels", (320, 640, 1280, 1280)))
+    layers = _each(unet.get("layers_per_block", 2), len(widths))
+    depths = _each(unet.get("transformer_layers_per_block", 1), len(widths))
+    back_depths = unet.get("reverse_transformer_layers_per_block") or depths[::-1]
+    down = unet.get("down_block_types", ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",))
+    up = unet.get("up_block_types", ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3)
+    planned: dict[str, Block] = {}
+    number = 1
+    for width, layer_count, kind, depth in zip(widths, layers, down, depths, strict=True):
+        for each in _depths(kind, depth, layer_count):
+            planned[f"input_blocks.{number}"] = Block(width, each)
+            number += 1
+        number += 1  # the downsampler
+    middle = unet.get("mid_block_type", MID_BLOCK)
+    if middle:
+        planned["middle_block"] = Block(widths[-1], _depths(middle, depths[-1], 1)[0])
+    number = 0
+    for width, layer_count, kind, depth in zip(widths[::-1], layers[::-1], up, back_depths, strict=True):
+        for each in _depths(kind, depth, layer_count + 1):
+            planned[f"output_blocks.{number}"] = Block(width, each)
+            number += 1
+    return planned
+
+
+def _each(value: Any, count: int) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value] * count
+
+
+def _depths(kind: str, depth: Any, layers: int) -> list[int]:
+    if "CrossAttn" not in kind:
+        return [0] * layers
+    return list(depth[:layers]) if isinstance(depth, list | tuple) else [depth] * layers
