@@ -15,7 +15,8 @@ import numpy as np
 
 from engine.app import Engine, open_engine
 from engine.bench.client_program import ClientProgram
-from engine.bench.progress import Progress
+from engine.bench.measuring import Progress
+from engine.bench.options import ControlBench
 from engine.config import build_config
 from engine.errors import MultiverseError
 
@@ -25,42 +26,33 @@ ADDRESS = "/layer/1/angle"  # drawing costs the same at any value
 MAX_WAIT_S = 60.0
 
 
-def run(
-    viewers: int,
-    preview_fps: int,
-    seconds: float,
-    moves: int,
-    width: int,
-    height: int,
-    fps: float,
-    progress: Progress,
-) -> dict[str, Any]:
-    """Measure; times in ms. `seconds` with viewers and as many without; `moves`: number of fader moves and requests."""
+def run(asked: ControlBench, progress: Progress) -> dict[str, Any]:
+    """Measure; times in ms."""
     config = build_config(
         {
-            "width": width,
-            "height": height,
-            "fps": fps,
+            "width": asked.size.width,
+            "height": asked.size.height,
+            "fps": asked.fps,
             "audio": "demo",
             "sinks": ("null",),
             "osc": {"listen": "127.0.0.1:0"},
             "web": "127.0.0.1:0",
         }
     )
-    turn_s = seconds / TURNS
+    turn_s = asked.seconds / TURNS
     with open_engine(config) as engine:
         order = {
             "url": engine.page_url,
-            "viewers": viewers,
-            "fps": preview_fps,
+            "viewers": asked.viewers,
+            "fps": asked.preview_fps,
             "seconds": turn_s,
-            "moves": moves,
+            "moves": asked.moves,
             "address": ADDRESS,
         }
         with ClientProgram("control_client.py", order) as client:
             loop = _Loop(engine, client)
             progress("settling", 0.0)
-            loop.draw(min(seconds, MAX_SETTLING_S))
+            loop.draw(min(asked.seconds, MAX_SETTLING_S))
             loop.wait_for_line()
             quiet_ms, watched_ms, pictures, size = [], [], [], 0
             for turn in range(TURNS):
@@ -75,9 +67,9 @@ def run(
             watched_p50, watched_p99 = np.percentile(watched_ms, (50, 99))
             result = progress.begin(
                 {
-                    "viewers": viewers,
+                    "viewers": asked.viewers,
                     "pictures_a_second_a_viewer": round(sum(pictures) / len(pictures) / turn_s, 2),
-                    "megabytes_a_second": round(size / 1e6 / seconds, 2),
+                    "megabytes_a_second": round(size / 1e6 / asked.seconds, 2),
                     "frame_ms_p50_without": round(float(quiet_p50), 3),
                     "frame_ms_p50_watched": round(float(watched_p50), 3),
                     "frame_ms_p99_without": round(float(quiet_p99), 3),

@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 
 from engine.bench import ipc_reader
-from engine.bench.progress import Progress
+from engine.bench.measuring import Progress
+from engine.bench.options import IpcBench
 from engine.ipc import FrameRing, RingOwner
 
 SIZES = ((512, 512, 3), (1920, 1080, 4))
@@ -34,15 +35,15 @@ POLL_EVERY = 100  # pictures between polls of the reader's reports
 ASLEEP_S = 0.003  # pause before a picture that wakes the reader
 
 
-def run(blocks: int, frames: int, progress: Progress) -> dict[str, Any]:
-    """Measure `blocks` blocks of each size with ring and queue, then `frames` numbered pictures; times in ms."""
+def run(asked: IpcBench, progress: Progress) -> dict[str, Any]:
+    """Measure each size with ring and queue, then numbered pictures; times in ms."""
     stages = len(SIZES) + 2
     progress("waking up", 0.0)
-    result = progress.begin({"wake_up": _wake_up(blocks)})
+    result = progress.begin({"wake_up": _wake_up(asked.blocks)})
     for done, size in enumerate(SIZES, start=1):
         progress("x".join(map(str, size)), done / stages)
-        result["x".join(map(str, size))] = _compare(size, blocks, result["wake_up"]["queue_ms_p50"])
-    result["numbered"] = _count_torn(frames, lambda share: progress("numbered", (stages - 1 + share) / stages))
+        result["x".join(map(str, size))] = _compare(size, asked.blocks, result["wake_up"]["queue_ms_p50"])
+    result["numbered"] = _count_torn(asked.frames, lambda share: progress("numbered", (stages - 1 + share) / stages))
     return result
 
 

@@ -12,32 +12,27 @@ import numpy as np
 import pytest
 
 from engine.cli import doctor_checks
-from engine.cli.camera_formats import ask_formats, format_question
-from engine.cli.check import Check, pip_command
-from engine.cli.doctor import mend_steps
 from engine.cli.doctor_checks import (
     check_audio,
     check_blender,
     check_cameras,
     check_encoders,
-    check_renderers,
-    check_syphon_name,
-    check_torch,
-)
-from engine.cli.doctor_machine import (
     check_link,
     check_packages,
     check_port,
     check_python,
     check_receive_buffer,
+    check_renderers,
+    check_syphon_name,
+    check_torch,
     has_torch_wheel,
     machine_checks,
-    texture_sink,
 )
+from engine.cli.doctor_list import Check, mend_steps, pip_command
 from engine.cli.first_contact import STEPS, steps_for
 from engine.cli.machine_report import redact, render
-from engine.cli.probe import QUESTIONS, Answer, Probe, parse_answer
-from engine.cli.selftest import compare, run_selftest, selftest_check
+from engine.cli.probe import QUESTIONS, Answer, Probe, ask_formats, format_question, parse_answer
+from engine.cli.selftest import compare, run_selftest, selftest_check, texture_sink
 from engine.errors import NoGLError
 from engine.render.unused_card import UnusedCard
 from engine.sources.devices import CameraDevice
@@ -238,8 +233,8 @@ def test_a_terminal_gets_colours_and_each_command_on_one_line():
     """A Mac's Terminal has 80 columns: a command that we wrapped there was copied as two."""
     second = "pip install -c .ci/constraints.txt " + "-e . " * 20
     code = (
-        "from engine.cli.check import Check; from engine.cli.doctor import _print_list\n"
-        f"_print_list([Check(name='torch', state='warning', detail='CPU torch', mend='venv x, then {second.strip()}')])"
+        "from engine.cli.doctor_list import print_list, warning\n"
+        f"print_list([warning('torch', 'CPU torch', 'venv x, then {second.strip()}')])"
     )
     pty = pytest.importorskip("pty", reason="this system has no pseudo terminals")
     reading, writing = pty.openpty()

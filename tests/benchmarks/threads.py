@@ -8,15 +8,17 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from engine.bench.measuring import answer, in_own_process
-from engine.bench.progress import FAILED, Progress
+from engine.bench.measuring import FAILED, Progress, in_own_process
+from engine.bench.options import one_of
 from engine.errors import ModelError
+from engine.jobs.kit.options import option
 from engine.system import openmp
 
 POLICIES: Mapping[str, Mapping[str, str]] = {
@@ -39,49 +41,53 @@ while True: pass"""
 Work = Callable[[], object]
 
 
-def run(kinds: Sequence[str], seconds: float, threads: int, progress: Progress) -> dict[str, Any]:
-    """Calls per second of each kind of work and wait policy, quiet and busy; the median of three rounds.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadsBench:
+    """Compare OpenMP's wait policies for models and Numba, on an idle and on a busy machine."""
 
-    `kinds`: keys of `WORK`. `seconds`: for each kind and policy, half quiet, half busy. ModelError if one fails.
-    """
-    result = progress.begin({"cores": os.cpu_count(), "threads": threads, "busy_processes": os.cpu_count()})
-    steps = [(kind, way) for kind in kinds for way in POLICIES]
+    kind: tuple[str, ...] = option(
+        tuple(POLICY_IN_USE),
+        "Repeatable. (default: all)",
+        metavar="paint|find|convert|draw",
+        parse=one_of(*POLICY_IN_USE),
+    )
+    seconds: float = option(12.0, "Length of each kind and policy, half quiet, half busy.", low=0.1, metavar="SECONDS")
+    threads: int = option(os.cpu_count() or 1, "(default: the machine's cores)", low=1, shows_default=False)
+
+
+def run(asked: ThreadsBench, progress: Progress) -> dict[str, Any]:
+    """Calls per second of each kind of work and wait policy, quiet and busy; the median of three rounds."""
+    result = progress.begin({"cores": os.cpu_count(), "threads": asked.threads, "busy_processes": os.cpu_count()})
+    steps = [(kind, way) for kind in dict.fromkeys(asked.kind) for way in POLICIES]
     for done, (kind, way) in enumerate(steps):
         progress(f"{kind}: {way}", done / len(steps))
-        asked = {"kind": kind, "seconds": seconds, "threads": threads}
-        measured = in_own_process("engine.bench.threads", asked, Progress(), waiting=POLICIES[way])
+        measured = in_own_process(_measure, replace(asked, kind=(kind,)), Progress(), waiting=POLICIES[way])
         if FAILED in measured:
             raise ModelError(f"{kind}, {way}: {measured[FAILED]['reason']}")
         result.setdefault(kind, {"used": POLICY_IN_USE[kind]})[way] = measured
     return result
 
 
-def main() -> None:
-    """Main function of the measuring process."""
-    answer(_measure)
-
-
-def _measure(*, kind: str, seconds: float, threads: int, progress: Progress) -> dict[str, Any]:
-    work = WORK[kind](threads)
+def _measure(asked: ThreadsBench, progress: Progress) -> dict[str, Any]:
+    (kind,) = asked.kind
+    work = WORK[kind](asked.threads)
     for _ in range(WARM_UP_CALLS):
         work()
     rates: dict[str, list[float]] = {"quiet_per_s": [], "busy_per_s": []}
     for _ in range(ROUNDS):
-        rates["quiet_per_s"].append(_rate(work, seconds / 2 / ROUNDS))
+        rates["quiet_per_s"].append(_rate(work, asked.seconds / 2 / ROUNDS))
         with _busy_neighbours():
-            rates["busy_per_s"].append(_rate(work, seconds / 2 / ROUNDS))
+            rates["busy_per_s"].append(_rate(work, asked.seconds / 2 / ROUNDS))
     figures = {name: round(float(np.median(each)), 3) for name, each in rates.items()}
     return figures | {"share_kept": round(figures["busy_per_s"] / figures["quiet_per_s"], 3)}
 
 
 def _rate(work: Work, seconds: float) -> float:
     calls, began_s = 0, time.perf_counter()
-    while True:
+    while (took_s := time.perf_counter() - began_s) < seconds or not calls:
         work()
         calls += 1
-        took_s = time.perf_counter() - began_s
-        if took_s >= seconds:
-            return calls / took_s
+    return calls / took_s
 
 
 @contextmanager

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.models.detector.finding import FoundBoxes
-from engine.models.detector.targets import LabelledPicture
+from tests.benchmarks.detector.network import FoundBoxes
+from tests.benchmarks.detector.training import LabelledPicture
 
 MIN_OVERLAP = 0.5
 """Intersection over union from which a box counts as found, as in AP50."""

@@ -3,16 +3,18 @@ reader of timecode (timecode.py)."""
 
 import math
 import time
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
 from engine.audio.analyser import Analyser
 from engine.audio.settings import AudioSettings
-from engine.bench import timecode
-from engine.bench.beat_score import HOP_S, errors_s, f_measure, listen, lock_s
-from engine.bench.beat_songs import RATE_HZ, SCORES, clicks, compose
-from engine.bench.progress import Progress
+from engine.bench.measuring import Progress
+from engine.jobs.kit.options import option
+from tests.benchmarks import timecode
+from tests.benchmarks.beat_score import HOP_S, errors_s, f_measure, listen, lock_s
+from tests.benchmarks.beat_songs import RATE_HZ, SCORES, clicks, compose
 
 CLICKS_S: Final = 20.0
 CHANGE_S: Final = 10.0
@@ -20,10 +22,19 @@ LOCKED_S: Final = 4.0
 COST_S: Final = 20.0
 
 
-def run(tempos: int, songs: int, progress: Progress) -> dict[str, Any]:
-    """Measure with `tempos` metronomes and the first `songs` songs. Times in seconds, or ms where the name says so."""
-    result = progress.begin({"clicks": _clicks(tempos, progress)})
-    result["songs"] = _songs(songs, progress)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeatBench:
+    """Track the beat of metronomes and synthetic songs: time to lock, phase error, F-measure, CPU time. And read
+    timecode from sound: share of frames, CPU time."""
+
+    tempos: int = option(29, "Metronomes between 60 and 200 beats per minute.", low=2, high=141, metavar="COUNT")
+    songs: int = option(17, "Synthetic songs.", low=1, high=17, metavar="COUNT")
+
+
+def run(asked: BeatBench, progress: Progress) -> dict[str, Any]:
+    """Times in seconds, or ms where the name says so."""
+    result = progress.begin({"clicks": _clicks(asked.tempos, progress)})
+    result["songs"] = _songs(asked.songs, progress)
     result["cost"] = _cost(progress)
     result["timecode"] = timecode.measure(progress)
     return result

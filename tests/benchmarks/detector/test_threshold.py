@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.models.detector.scoring import nearness, rank
-from engine.models.detector.targets import LabelledPicture
-from engine.models.detector.threshold import SpotRule, best_rule, find_spots
-from tests.models.detector.discs import picture_of_discs
+from tests.benchmarks.detector.discs import picture_of_discs
+from tests.benchmarks.detector.scoring import nearness, rank
+from tests.benchmarks.detector.threshold import SpotRule, best_rule, find_spots
+from tests.benchmarks.detector.training import LabelledPicture
 
 
 def f1(rule: SpotRule, pictures: list[LabelledPicture]) -> float:

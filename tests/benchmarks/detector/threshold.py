@@ -10,9 +10,9 @@ from itertools import product
 
 import numpy as np
 
-from engine.models.detector.finding import FoundBoxes
-from engine.models.detector.scoring import MIN_OVERLAP, nearness
-from engine.models.detector.targets import LabelledPicture
+from tests.benchmarks.detector.network import FoundBoxes
+from tests.benchmarks.detector.scoring import MIN_OVERLAP, nearness
+from tests.benchmarks.detector.training import LabelledPicture
 
 LOCAL_PX = 65
 """Side of the square whose mean counts as a pixel's surroundings."""

@@ -12,24 +12,28 @@ import numpy as np
 import pytest
 import typer
 
-from engine.bench.detector import goals
-from engine.bench.detector_networks import TrainedNetwork, load_network, network_path, save_network
-from engine.bench.detector_pictures import cut_views, draw_pictures, folder_name, read_pictures
-from engine.bench.detector_table import markdown
-from engine.bench.stress_sets import OTHER_RANGES, PLAIN, SETS, TRAINING
 from engine.cli.main import app
 from engine.errors import RenderError, SourceError
-from engine.models.detector.targets import LabelledPicture
-from engine.models.detector.training import train
+from tests.benchmarks.detector.bench import goals, markdown
+from tests.benchmarks.detector.discs import picture_of_discs
+from tests.benchmarks.detector.pictures import cut_views, draw_pictures, folder_name, read_pictures
+from tests.benchmarks.detector.sets import OTHER_RANGES, PLAIN, SETS, TRAINING
+from tests.benchmarks.detector.training import (
+    LabelledPicture,
+    TrainedNetwork,
+    load_network,
+    network_path,
+    save_network,
+    train,
+)
 from tests.cli.conftest import Said
-from tests.models.detector.discs import picture_of_discs
 from tests.support.long_form import only_soak
 
 
 @only_soak
-def test_both_recipes_are_trained_and_tried(say: Callable[..., Said], tmp_path: Path) -> None:
+def test_both_recipes_are_trained_and_tried(bench_here: Callable[..., Said], tmp_path: Path) -> None:
     short = ("--steps", "3", "--views", "2", "--pictures", "2", "--sets", "negatives", "--threads", "1", "--json")
-    said = say("bench", "detector", "--work", str(tmp_path / "work"), *short)
+    said = bench_here("detector", "--work", str(tmp_path / "work"), *short)
     assert said.code == 0, said.err
     result = json.loads(said.out)
     assert set(result["sets"]) == {"plain", "negatives"}
@@ -41,7 +45,7 @@ def test_both_recipes_are_trained_and_tried(say: Callable[..., Said], tmp_path: 
     assert result["sets"]["negatives"]["piles"] == 0
     assert result["sets"]["negatives"]["recipe 2"]["ap50"] is None
     assert markdown(result).count("\n") == 8
-    again = json.loads(say("bench", "detector", "--work", str(tmp_path / "work"), *short).out)
+    again = json.loads(bench_here("detector", "--work", str(tmp_path / "work"), *short).out)
     assert again == result, "with the kept pictures and networks, also their seconds"
 
 
@@ -63,8 +67,8 @@ def test_no_set_shows_a_scene_that_was_trained_on() -> None:
     assert SETS[OTHER_RANGES].startswith(SETS[PLAIN])
 
 
-def test_an_unknown_set_is_rejected_before_anything_is_drawn(say: Callable[..., Said], tmp_path: Path) -> None:
-    said = say("bench", "detector", "--work", str(tmp_path / "work"), "--sets", "gravel,mars")
+def test_an_unknown_set_is_rejected_before_anything_is_drawn(bench_here: Callable[..., Said], tmp_path: Path) -> None:
+    said = bench_here("detector", "--work", str(tmp_path / "work"), "--sets", "gravel,mars")
     assert said.code == 2
     assert said.err.startswith("multiverse: --sets: mars is not one of plain, no pads, gravel")
     assert not (tmp_path / "work").exists()

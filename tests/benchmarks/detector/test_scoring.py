@@ -8,9 +8,9 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from engine.models.detector.finding import FoundBoxes
-from engine.models.detector.scoring import nearness, overlap, rank
-from engine.models.detector.targets import LabelledPicture
+from tests.benchmarks.detector.network import FoundBoxes
+from tests.benchmarks.detector.scoring import nearness, overlap, rank
+from tests.benchmarks.detector.training import LabelledPicture
 
 BLACK = np.zeros((2, 2, 3), np.uint8)
 

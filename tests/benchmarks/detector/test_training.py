@@ -6,12 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from engine.models.detector.finding import TILE_PX, find
-from engine.models.detector.network import STRIDE, build_network
-from engine.models.detector.scoring import nearness, overlap, rank
-from engine.models.detector.targets import LabelledPicture, make_target, random_crop
-from engine.models.detector.training import rate_share, train
-from tests.models.detector.discs import picture_of_discs
+from tests.benchmarks.detector.discs import picture_of_discs
+from tests.benchmarks.detector.network import STRIDE, TILE_PX, build_network, find
+from tests.benchmarks.detector.scoring import nearness, overlap, rank
+from tests.benchmarks.detector.training import LabelledPicture, make_target, random_crop, rate_share, train
 
 
 @pytest.fixture(scope="module")
@@ -106,5 +104,5 @@ def test_a_crop_without_a_pile_can_be_learned() -> None:
         colors=np.full((64, 64, 3), 90, np.uint8), boxes=np.zeros((0, 4)), is_ignored=np.zeros(0, bool)
     )
     losses: list[float] = []
-    train([empty], steps=2, seed=0, crop_px=64, tell=lambda step, loss: losses.append(loss))
+    train([empty], steps=2, seed=0, crop_px=64, on_step=lambda step, loss: losses.append(loss))
     assert len(losses) == 2 and np.isfinite(losses).all()

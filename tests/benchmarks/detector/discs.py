@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from engine.models.detector.targets import LabelledPicture
+from tests.benchmarks.detector.training import LabelledPicture
 
 
 def picture_of_discs(seed: int, *, side_px: int, pitch_px: int = 52) -> LabelledPicture:

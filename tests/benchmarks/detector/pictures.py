@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from engine.errors import RenderError, SourceError
-from engine.models.detector.targets import LabelledPicture
 from engine.system.python_process import command, utf8_environment
 from engine.system.small_file import MAX_JSON_BYTES, read_small
+from tests.benchmarks.detector.training import LabelledPicture
 
 MAX_PICTURE_BYTES = 256 << 20
 MIN_SIDE_PX = 4.0

@@ -2,37 +2,44 @@
 differ from the training in one thing each, beside rules of brightness and colour that learn nothing.
 
 Both trainings have the same network, steps, augmentation and number of pixels. The pictures are drawn by the command
-itself and stay in the work folder with the trained networks, so an interrupted run goes on where it was. A pile counts
-as found by its box (AP50: COCO's average precision at an overlap of 0.5), and by its middle, which is kinder to the
-rules; precision, recall and F1 are those of the middles. The score from which a detector's boxes count is chosen on the
-plain set.
+itself and stay in the work folder with the trained networks, so that an interrupted run continues. A pile counts as
+found by its box (AP50: COCO's average precision at an overlap of 0.5), and by its middle, which is kinder to the rules;
+precision, recall and F1 are those of the middles. The score from which a detector's boxes count is chosen on the plain
+set.
 """
 
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 import numpy as np
+import torch
 
-from engine.bench.detector_networks import TrainedNetwork, load_network, network_path, save_network
-from engine.bench.detector_pictures import cut_views, draw_pictures, folder_name, read_pictures
-from engine.bench.measuring import answer, in_own_process
-from engine.bench.progress import Progress
-from engine.bench.stress_sets import CYCLES, PLAIN, RECIPE_1, SETS, TRAINING, VIEW_PX
+from engine.bench.measuring import Progress, in_own_process
 from engine.errors import UsageError
 from engine.jobs.dataset.cycles import install_command, locate_blender
-from engine.models.detector.finding import FoundBoxes, find
-from engine.models.detector.network import build_network, count_weights
-from engine.models.detector.scoring import Ranked, nearness, overlap, rank
-from engine.models.detector.targets import LabelledPicture
-from engine.models.detector.threshold import SpotRule, best_rule, find_spots
-from engine.models.detector.training import BATCH, CROP_PX, has_fast_bfloat16, train
-from engine.models.libraries import require_libraries
+from engine.jobs.kit.options import option
+from tests.benchmarks.detector.network import FoundBoxes, build_network, count_weights, find
+from tests.benchmarks.detector.pictures import cut_views, draw_pictures, folder_name, read_pictures
+from tests.benchmarks.detector.scoring import Ranked, nearness, overlap, rank
+from tests.benchmarks.detector.sets import CYCLES, PLAIN, RECIPE_1, SETS, TRAINING, VIEW_PX
+from tests.benchmarks.detector.threshold import SpotRule, best_rule, find_spots
+from tests.benchmarks.detector.training import (
+    BATCH,
+    CROP_PX,
+    LabelledPicture,
+    TrainedNetwork,
+    has_fast_bfloat16,
+    load_network,
+    network_path,
+    save_network,
+    train,
+)
 
 TRAIN, TRY = "training", "set"
 VIEWS_A_PICTURE = 16  # views cut from a whole picture of recipe 1; 48 would fit beside one another
@@ -40,101 +47,110 @@ MAX_RULE_PICTURES = 24  # on which the rules are chosen, which takes a second a 
 DRAWING_SHARE = 0.5
 """Share of the progress bar for drawing; the rest is training and trying."""
 
+TABLE_HEAD = ("set", "piles", "recipe 1", "recipe 2", "of plain", "middle", "F1", "false positives", "rule's F1")
+NO_FIGURE = "–"
 Pictures = list[LabelledPicture]
 Finder = Callable[[np.ndarray], FoundBoxes]
 
 
-def run(asked: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """Figures by set as plain values; `markdown` of `detector_table` shows them.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorBench:
+    """Train a small detector on recipe 1 and on recipe 2 of the dataset, and try both on sets that differ in one thing.
 
-    `asked`: `work` (folder), `steps`, `seeds` (count), `views` of each training, `pictures` a set, `sets` (names;
-    empty: all), `threads`. UsageError for an unknown set, ModelError if a part fails.
+    Average precision on other grounds, heights, light and camera effects, false positives without piles, and the same
+    for rules of brightness and colour that learn nothing. Draws the pictures first: minutes, too.
     """
-    unknown = [name for name in asked["sets"] if name not in SETS]
-    if unknown:
-        raise UsageError(f"--sets: {unknown[0]} is not one of {', '.join(SETS)}")
-    require_libraries()
-    return in_own_process("engine.bench.detector", asked, progress)
+
+    work: Path = option(
+        Path("detector-bench"), "Keeps pictures and networks; a second run uses them.", metavar="FOLDER"
+    )
+    steps: int = option(2000, "Training steps; the default takes 5 minutes on two cores.", low=1)
+    seeds: int = option(1, "Trainings of each recipe.", low=1, high=100, metavar="COUNT")
+    views: int = option(640, "Views of 640x640 px that each training has.", low=1, metavar="COUNT")
+    pictures: int = option(16, "Views in each stress set.", low=1, metavar="COUNT")
+    sets: str = option(
+        "", "Stress sets to try, besides plain. (default: all)", metavar="NAME,NAME", shows_default=False
+    )
+    threads: int = option(2, "CPU threads.", low=1)
 
 
-def main() -> None:
-    """Main function of the measuring process."""
-    answer(_measure)
+def read_sets(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name not in SETS:
+            raise UsageError(f"--sets: {name} is not one of {', '.join(SETS)}")
+    return names
 
 
-def _measure(
-    *,
-    work: str,
-    steps: int,
-    seeds: int,
-    views: int,
-    pictures: int,
-    sets: Sequence[str],
-    threads: int,
-    progress: Progress,
-) -> dict[str, Any]:
-    import torch
+def run(asked: DetectorBench, progress: Progress) -> dict[str, Any]:
+    """Figures by set, and `markdown`, which shows them as a table. ModelError if a part fails."""
+    read_sets(asked.sets)
+    return in_own_process(_measure, asked, progress)
 
-    torch.set_num_threads(threads)
+
+def _measure(asked: DetectorBench, progress: Progress) -> dict[str, Any]:
+    torch.set_num_threads(asked.threads)
+    sets, steps = read_sets(asked.sets), asked.steps
     names = [PLAIN, *(name for name in SETS if name != PLAIN and (not sets or name in sets))]
     missing = {CYCLES: f"needs Blender: {install_command()}"} if CYCLES in names and not locate_blender() else {}
     drawn = [name for name in names if name not in missing]
-    folders = _draw(Path(work), views, pictures, drawn, progress)
-    tried = {name: _views(folders[TRY, name], name, pictures) for name in drawn}
+    folders = _draw(asked.work, asked.views, asked.pictures, drawn, progress)
+    tried = {name: _views(folders[TRY, name], name, asked.pictures) for name in drawn}
 
     result = progress.begin(
         {
             "cores": os.cpu_count(),
-            "threads": threads,
+            "threads": asked.threads,
             "steps": steps,
             "crops": f"{BATCH} of {CROP_PX} px a step",
-            "seeds": seeds,
+            "seeds": asked.seeds,
             "dtype": "bfloat16" if has_fast_bfloat16() else "float32",
             "weights": count_weights(build_network(seed=0)),
             "training": {},
-            "sets": {name: _told(SETS[name], tried[name]) for name in drawn},
+            "sets": {name: _facts(SETS[name], tried[name]) for name in drawn},
             "missing": missing,
         }
     )
     for number, recipe in enumerate(TRAINING):
-        some = _views(folders[TRAIN, recipe], recipe, views)
-        told = result["training"][recipe] = _told(TRAINING[recipe], some)
+        some = _views(folders[TRAIN, recipe], recipe, asked.views)
+        facts = result["training"][recipe] = _facts(TRAINING[recipe], some)
         rule = best_rule(some[:MAX_RULE_PICTURES])
-        told["rule"] = asdict(rule)
+        facts["rule"] = asdict(rule)
         _add(result["sets"], f"rule, {recipe}", [_figures(tried, _finder(rule))])
         runs = []
-        for seed in range(seeds):
-            begun = (number + seed / seeds) / len(TRAINING)
-            path = network_path(Path(work), some, steps, seed, has_fast_bfloat16())
-            tell = _part(progress, recipe, begun, 1 / len(TRAINING) / seeds)
-            trained = load_network(path) or _trained(path, some, steps, seed, tell)
+        for seed in range(asked.seeds):
+            begun = (number + seed / asked.seeds) / len(TRAINING)
+            path = network_path(asked.work, some, steps, seed, has_fast_bfloat16())
+            on_step = _part(progress, recipe, begun, 1 / len(TRAINING) / asked.seeds)
+            trained = load_network(path) or _trained(path, some, steps, seed, on_step)
             runs.append(_figures(tried, partial(find, trained.network)))
-            told.setdefault("seconds", []).append(round(trained.seconds, 1))
-            told.setdefault("loss", []).append(round(trained.loss, 3))
+            facts.setdefault("seconds", []).append(round(trained.seconds, 1))
+            facts.setdefault("loss", []).append(round(trained.loss, 3))
         _add(result["sets"], recipe, runs)
     result["goals"] = goals(result["sets"])
+    result["markdown"] = markdown(result)
     return result
 
 
 def _part(progress: Progress, recipe: str, begun: float, share: float) -> Callable[[float, float], None]:
-    def tell(done: float, loss: float) -> None:
+    def on_step(done: float, loss: float) -> None:
         progress(f"training on {recipe}, loss {loss:.2f}", DRAWING_SHARE + (1 - DRAWING_SHARE) * (begun + done * share))
 
-    return tell
+    return on_step
 
 
 def _trained(
-    path: Path, pictures: Pictures, steps: int, seed: int, tell: Callable[[float, float], None]
+    path: Path, pictures: Pictures, steps: int, seed: int, on_step: Callable[[float, float], None]
 ) -> TrainedNetwork:
     """Train a network, and keep it in this file."""
     losses: list[float] = []
 
     def note(step: int, loss: float) -> None:
         losses.append(loss)
-        tell(step / steps, loss)
+        on_step(step / steps, loss)
 
     began_s = time.perf_counter()
-    network = train(pictures, steps=steps, seed=seed, is_bfloat16=has_fast_bfloat16(), tell=note)
+    network = train(pictures, steps=steps, seed=seed, is_bfloat16=has_fast_bfloat16(), on_step=note)
     seconds = time.perf_counter() - began_s
     trained = TrainedNetwork(network=network, seconds=seconds, loss=mean(losses[-max(steps // 10, 1) :]))
     save_network(path, trained)
@@ -169,7 +185,7 @@ def _whole(views: int) -> int:
     return -(-views // VIEWS_A_PICTURE)
 
 
-def _told(options: str, pictures: Pictures) -> dict[str, Any]:
+def _facts(options: str, pictures: Pictures) -> dict[str, Any]:
     sides = np.concatenate([np.zeros(0), *(_sides_px(picture) for picture in pictures)])
     return {
         "options": options,
@@ -209,10 +225,10 @@ def _figures(tried: dict[str, Pictures], finder: Finder) -> dict[str, Any]:
 
 def _add(sets: dict[str, dict[str, Any]], detector: str, runs: Sequence[dict[str, Any]]) -> None:
     """Add means over the runs to each set, and the AP50 of each run."""
-    for name, told in sets.items():
+    for name, found in sets.items():
         rows = [figures[name] for figures in runs]
-        told[detector] = {key: _mean([row[key] for row in rows]) for key in rows[0]}
-        told[detector]["ap50_runs"] = [_mean([row["ap50"]]) for row in rows]
+        found[detector] = {key: _mean([row[key] for row in rows]) for key in rows[0]}
+        found[detector]["ap50_runs"] = [_mean([row["ap50"]]) for row in rows]
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
@@ -224,12 +240,12 @@ def goals(sets: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """The three figures by which recipe 2 is judged, each with its limit."""
     plain = sets[PLAIN]["recipe 2"]
     shares = {
-        name: told["recipe 2"]["ap50"] / max(plain["ap50"], 1e-9)
-        for name, told in sets.items()
-        if name != PLAIN and told["recipe 2"]["ap50"] is not None
+        name: found["recipe 2"]["ap50"] / max(plain["ap50"], 1e-9)
+        for name, found in sets.items()
+        if name != PLAIN and found["recipe 2"]["ap50"] is not None
     }
     worst = min(shares, key=lambda name: shares[name], default=None)
-    empty = {name: told["recipe 2"]["false_positives"] for name, told in sets.items() if not told["piles"]}
+    empty = {name: found["recipe 2"]["false_positives"] for name, found in sets.items() if not found["piles"]}
     rule = sets[PLAIN]["rule, recipe 2"]["f1"] / max(plain["f1"], 1e-9)
     return {
         "lowest AP50 as a share of plain, at least 0.9": None if worst is None else round(shares[worst], 3),
@@ -237,3 +253,26 @@ def goals(sets: dict[str, dict[str, Any]]) -> dict[str, Any]:
         "false positives a picture without piles, below 1": max(empty.values(), default=None),
         "F1 of the rule as a share of the detector's, below 0.3": round(rule, 3),
     }
+
+
+def markdown(result: dict[str, Any]) -> str:
+    """Table in Markdown: a row for each set, AP50 of both recipes, the rest of recipe 2; then the goals."""
+    lines = [_row(TABLE_HEAD), _row(["---"] * len(TABLE_HEAD))]
+    plain = next(iter(result["sets"].values()))["recipe 2"]["ap50"]
+    for name, found in result["sets"].items():
+        first, second, rule = found["recipe 1"], found["recipe 2"], found["rule, recipe 2"]
+        of_plain = None if second["ap50"] is None or not plain else second["ap50"] / plain
+        f1, rule_f1 = (each["f1"] if found["piles"] else None for each in (second, rule))
+        figures = [first["ap50"], second["ap50"], of_plain, second["ap_middle"], f1, second["false_positives"], rule_f1]
+        lines.append(_row([name, str(found["piles"]), *map(_figure, figures)]))
+    lines += [_row([name, reason, *[""] * (len(TABLE_HEAD) - 2)]) for name, reason in result["missing"].items()]
+    lines += ["", *(f"- {name}: {NO_FIGURE if value is None else value}" for name, value in result["goals"].items())]
+    return "\n".join(lines)
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _figure(value: float | None) -> str:
+    return NO_FIGURE if value is None else f"{value:.2f}"
