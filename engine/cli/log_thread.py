@@ -66,7 +66,9 @@ class LogThread(QueueHandler):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         logging.getLogger().handlers[:] = self._before
-        ending = threading.Thread(target=self._listener.stop, name="log end", daemon=True)  # a blocked terminal stays so
+        ending = threading.Thread(
+            target=self._listener.stop, name="log end", daemon=True
+        )  # a blocked terminal stays so
         ending.start()
         ending.join(MAX_END_S)
 

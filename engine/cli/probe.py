@@ -232,9 +232,9 @@ def _ask_syphon() -> dict[str, Any]:
 
 
 def _ask_devices(ndi: str = "") -> dict[str, Any]:
-    from engine.cli.device_list import find_devices
+    from engine.cli.devices import find_devices
 
-    return find_devices(wants_ndi=bool(ndi)).as_values()
+    return asdict(find_devices(wants_ndi=bool(ndi)))
 
 
 def ask_camera_formats() -> dict[str, Any]:
