@@ -9,6 +9,7 @@ import bisect
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ def run(asked: ControlBench, progress: Progress) -> dict[str, Any]:
             "moves": asked.moves,
             "address": ADDRESS,
         }
-        with ClientProgram("control_client.py", order) as client:
+        with ClientProgram(Path(__file__).with_name("control_client.py"), order) as client:
             loop = _Loop(engine, client)
             progress("settling", 0.0)
             loop.draw(min(asked.seconds, MAX_SETTLING_S))

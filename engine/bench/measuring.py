@@ -10,14 +10,17 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from engine.children import stderr_file
 from engine.children.spec import child_environment
 from engine.errors import ModelError, MultiverseError, in_one_line
 from engine.system import openmp
 from engine.system.python_process import command, exit_reason, utf8_environment
+
+if TYPE_CHECKING:
+    from engine.models.places import MeasuredDevice
 
 FAILED = "failed"
 """The key of a result that is not complete: the part that failed, and the reason."""
@@ -49,6 +52,20 @@ class Progress:
         if not (self.found and self._part):
             return {}
         return self.found | {FAILED: {"part": self._part, "reason": in_one_line(error)}}
+
+
+def device_facts(place: "MeasuredDevice", threads: int, unverified: Sequence[str]) -> dict[str, Any]:
+    """The first figures of a model. `unverified`: what cannot be measured on a CPU.
+
+    `matmul_tflops`: work per second of a large matrix product here, for comparison; a convolution may exceed it.
+    """
+    from engine.models.places import matmul_tflops
+
+    facts: dict[str, Any] = {"device": place.name, "dtype": place.dtype_name, "threads": threads}
+    facts["matmul_tflops"] = round(matmul_tflops(place), 3)
+    if place.kind == "cpu":
+        facts["unverified without a device"] = list(unverified)
+    return facts
 
 
 class HasThreads(Protocol):

@@ -103,13 +103,10 @@ class RenderBench(DrawnBench):
 class IsfBench(DrawnBench):
     """Measure shader slots: time per effect, and what putting one in costs the render thread, with and without a trial.
 
-    The trial is the one of `multiverse isf check`, in a process of its own; drivers keep what it compiles. With --live:
-    time from a saved file to the picture, and frame times meanwhile, beside turns without a shader.
+    The trial is the one of `multiverse isf check`, in a process of its own; drivers keep what it compiles.
     """
 
     frames: int = option(60, "Frames of each case.", low=10)
-    live: int = option(0, "Drop COUNT new shaders into the folder of a running engine.", low=0, metavar="COUNT")
-    renderer: str = option("auto", "Renderer with --live.", metavar="auto|gl|numba")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

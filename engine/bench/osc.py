@@ -227,7 +227,7 @@ def _sender(engine: Engine, rate: float, seconds: float) -> ClientProgram:
     ]
     last = [encode_reply(address, value).hex() for address, value in _last_values().items()]
     order = {"host": host, "port": port, "rate": rate, "seconds": seconds, "packets": packets, "last": last}
-    return ClientProgram("osc_sender.py", order)
+    return ClientProgram(Path(__file__).with_name("osc_sender.py"), order)
 
 
 def _received(engine: Engine) -> tuple[int, int]:

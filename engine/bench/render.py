@@ -41,7 +41,7 @@ SETTLED_AFTER = 0.25  # share of the run after which caches are warm and pools f
 STARTS = 3
 COMPILE = "from engine.render.numba_code import Compilation; Compilation(print).wait()"  # what a start has begun
 
-Call = Callable[[], None]
+Call = Callable[[], object]
 Rivals = Callable[[str, Size], AbstractContextManager[Mapping[str, Call]]]
 """(renderer, size) -> further calls to draw the same picture, in turn with ours."""
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.bench.clip import LoopedClip, write_clip
-from engine.bench.measuring import Progress, in_own_process
+from engine.bench.measuring import Progress, device_facts, in_own_process
 from engine.bench.options import Sam3Bench
 from engine.ipc.segmentation_sheet import sheet_shape, write_sheet
 
@@ -52,15 +52,14 @@ Call = Callable[[np.ndarray], object]
 def run(asked: Sam3Bench, progress: Progress) -> dict[str, Any]:
     """Figures by mode, then by resolution and prompts; ModelError for an unknown shape or device.
 
-    Times in ms, work in GFLOP (2 x multiply-adds) a picture. `tflops`: work per second; `matmul_tflops`: that of a
-    large matrix product on this machine, for comparison; a convolution may exceed it.
+    Times in ms, work in GFLOP (2 x multiply-adds) a picture, `tflops`: work per second.
     """
     return in_own_process(_measure, asked, progress)
 
 
 def _measure(asked: Sam3Bench, progress: Progress) -> dict[str, Any]:
     from engine.models.device_work import free_memory, use_threads
-    from engine.models.places import matmul_tflops, place_for
+    from engine.models.places import place_for
     from engine.models.sam3.shapes import build, require_shape
 
     use_threads(asked.threads)
@@ -70,17 +69,8 @@ def _measure(asked: Sam3Bench, progress: Progress) -> dict[str, Any]:
     for resolution in resolutions:
         require_shape(shape, resolution)
     result = progress.begin(
-        {
-            "device": place.name,
-            "dtype": place.dtype_name,
-            "threads": asked.threads,
-            "matmul_tflops": round(matmul_tflops(place), 3),
-            "shape": shape,
-            "picture": str(asked.size),
-        }
+        device_facts(place, asked.threads, UNVERIFIED) | {"shape": shape, "picture": str(asked.size)}
     )
-    if place.kind == "cpu":
-        result["unverified without a device"] = list(UNVERIFIED)
     cases = [(mode, resolution, count) for mode in asked.mode for resolution in resolutions for count in asked.prompts]
     with tempfile.TemporaryDirectory(prefix="multiverse bench ", ignore_cleanup_errors=True) as folder:
         clip = Path(folder) / "clip.mp4"

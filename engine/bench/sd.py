@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.bench.measuring import Progress, in_own_process
+from engine.bench.measuring import Progress, device_facts, in_own_process
 from engine.bench.options import SdBench
 from engine.errors import ModelError
 
@@ -42,29 +42,19 @@ Call = Callable[[], object]
 def run(asked: SdBench, progress: Progress) -> dict[str, Any]:
     """Figures by shape, then by size and steps; ModelError for an unknown shape or device.
 
-    Times in ms, work in GFLOP (2 x multiply-adds) a picture. `tflops`: work per second; `matmul_tflops`: that of a
-    large matrix product on this machine, for comparison; a convolution may exceed it.
+    Times in ms, work in GFLOP (2 x multiply-adds) a picture, `tflops`: work per second.
     """
     return in_own_process(_measure, asked, progress)
 
 
 def _measure(asked: SdBench, progress: Progress) -> dict[str, Any]:
     from engine.models.device_work import use_threads
-    from engine.models.places import matmul_tflops, place_for
+    from engine.models.places import place_for
 
     use_threads(asked.threads)
     place = place_for(asked.device)
     shapes = asked.shape or (("tiny",) if place.kind == "cpu" else ("sd15", "sd-turbo", "sdxl-turbo"))
-    result = progress.begin(
-        {
-            "device": place.name,
-            "dtype": place.dtype_name,
-            "threads": asked.threads,
-            "matmul_tflops": round(matmul_tflops(place), 3),
-        }
-    )
-    if place.kind == "cpu":
-        result["unverified without a device"] = list(UNVERIFIED)
+    result = progress.begin(device_facts(place, asked.threads, UNVERIFIED))
     cases = [(size, count) for size in asked.size for count in asked.steps]
     for done, shape in enumerate(shapes):
         progress(f"{shape}: loading", done / len(shapes))

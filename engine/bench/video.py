@@ -23,7 +23,7 @@ import numpy as np
 import psutil
 
 from engine.bench.clip import FPS, write_clip
-from engine.bench.measuring import Progress, in_own_process
+from engine.bench.measuring import Progress, device_facts, in_own_process
 from engine.bench.options import VideoBench
 from engine.jobs.video.report import busiest_of
 from engine.sinks.movie_file import FORMATS
@@ -108,25 +108,15 @@ def run(asked: VideoBench, progress: Progress) -> dict[str, Any]:
 
 def _measure(asked: VideoBench, progress: Progress) -> dict[str, Any]:
     from engine.models.device_work import use_threads
-    from engine.models.places import matmul_tflops, place_for
+    from engine.models.places import place_for
 
     use_threads(asked.threads)
     place = place_for(asked.device)
     cores = limit_cores(asked.threads) if place.kind == "cpu" else None
     width, height = asked.size.width, asked.size.height
     result = progress.begin(
-        {
-            "device": place.name,
-            "dtype": place.dtype_name,
-            "threads": asked.threads,
-            "cores": cores,
-            "picture": str(asked.size),
-            "cfg": CFG,
-            "matmul_tflops": round(matmul_tflops(place), 3),
-        }
+        device_facts(place, asked.threads, UNVERIFIED) | {"cores": cores, "picture": str(asked.size), "cfg": CFG}
     )
-    if place.kind == "cpu":
-        result["unverified without a device"] = list(UNVERIFIED)
     cases = cases_for(asked.batch, asked.steps, asked.strength)
     shapes = asked.shape or (("tiny",) if place.kind == "cpu" else ("sd15", "sd-turbo"))
     with tempfile.TemporaryDirectory(prefix="multiverse-bench-", ignore_cleanup_errors=True) as folder:

@@ -278,10 +278,8 @@ def machine_checks() -> list[Check]:
 
 def first_hour_checks() -> Iterator[Check]:
     """Common beginners' problems of this system; none on Linux."""
-    if sys.platform == "win32":
-        yield from doctor_windows.windows_checks()
-    if sys.platform == "darwin":
-        yield from doctor_mac.mac_checks()
+    checks = {"win32": doctor_windows.windows_checks, "darwin": doctor_mac.mac_checks}.get(sys.platform)
+    return checks() if checks else iter(())
 
 
 def has_torch_wheel(system: str, machine: str) -> bool:

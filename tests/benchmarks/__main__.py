@@ -5,6 +5,7 @@ from engine.cli.bench import bench_commands
 from engine.cli.main import main
 from tests.benchmarks.beat import BeatBench
 from tests.benchmarks.detector.bench import DetectorBench
+from tests.benchmarks.isf_live import LiveIsfBench
 from tests.benchmarks.threads import ThreadsBench
 
 app = bench_commands(
@@ -12,6 +13,7 @@ app = bench_commands(
         "render": ("tests.benchmarks.render", RenderBench),
         "beat": ("tests.benchmarks.beat", BeatBench),
         "threads": ("tests.benchmarks.threads", ThreadsBench),
+        "isf-live": ("tests.benchmarks.isf_live", LiveIsfBench),
         "detector": ("tests.benchmarks.detector.bench", DetectorBench),
     },
     help="Prove what the documents say.",

@@ -1,4 +1,4 @@
-"""The client process of `multiverse bench isf --live`: drops shader files into a folder and plays them over OSC.
+"""The client process of `tests.benchmarks isf-live`: drops shader files into a folder and plays them over OSC.
 
 Started by path, with only the standard library, so that it does not slow down the engine's interpreter. It reads one
 JSON object from standard input (`host`, `port`), subscribes, writes "ready", and then runs one JSON object per line:
