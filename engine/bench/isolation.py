@@ -14,13 +14,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from engine.app import Engine, open_engine
-from engine.bench.measuring import Progress
+from engine.bench.measuring import Progress, percentiles, show_config
 from engine.bench.options import IsolationBench
 from engine.children.supervisor import Supervisor
-from engine.config import build_config
 from engine.errors import ChildError
 
 SETTLE_S = 0.5  # after a change, before anything is counted
@@ -61,22 +58,10 @@ def run(asked: IsolationBench, progress: Progress) -> dict[str, Any]:
 
     Raises ChildError if the model does not start.
     """
-    config = build_config(
-        {
-            "width": asked.size.width,
-            "height": asked.size.height,
-            "fps": asked.fps,
-            "audio": "demo",
-            "sinks": ("null", "shared=bench"),
-            "sd": {"model": asked.model, "device": asked.device},
-            "params": {
-                "/sd/source": "multiverse",
-                "/layer/5/intensity": 0.5,
-                "/sd/width": asked.sd_size.width,
-                "/sd/height": asked.sd_size.height,
-            },
-        }
-    )
+    params = {"/sd/source": "multiverse", "/layer/5/intensity": 0.5}
+    params |= {"/sd/width": asked.sd_size.width, "/sd/height": asked.sd_size.height}
+    model = {"model": asked.model, "device": asked.device}
+    config = show_config(asked, sinks=("null", "shared=bench"), sd=model, params=params)
     played = child_loads()
     with open_engine(config) as engine:
         child = engine.children["sd"]
@@ -165,12 +150,10 @@ def _play(engine: Engine, child: Supervisor, case: ChildLoad, seconds: float) ->
 
 
 def _figures(case: ChildLoad) -> dict[str, Any]:
-    intervals_ms = np.percentile(case.intervals_ms, (50, 99, 100)).round(3).tolist()
-    draws_ms = np.percentile(case.draws_ms, (50, 99)).round(3).tolist()
     return {
         "frames": len(case.intervals_ms),
-        **dict(zip(("interval_ms_p50", "interval_ms_p99", "interval_ms_max"), intervals_ms, strict=True)),
-        **dict(zip(("draw_ms_p50", "draw_ms_p99"), draws_ms, strict=True)),
+        **percentiles(case.intervals_ms, interval_ms_p50=50, interval_ms_p99=99, interval_ms_max=100),
+        **percentiles(case.draws_ms, draw_ms_p50=50, draw_ms_p99=99),
         "late": case.late,
         "dropped": case.dropped,
         "sd_pictures_a_second": round(case.results / case.seconds, 2),

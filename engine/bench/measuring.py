@@ -13,8 +13,12 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+import numpy as np
+
+from engine.bench.options import LoopBench
 from engine.children import stderr_file
 from engine.children.spec import child_environment
+from engine.config import Config, build_config
 from engine.errors import ModelError, MultiverseError, in_one_line
 from engine.system import openmp
 from engine.system.python_process import command, exit_reason, utf8_environment
@@ -52,6 +56,17 @@ class Progress:
         if not (self.found and self._part):
             return {}
         return self.found | {FAILED: {"part": self._part, "reason": in_one_line(error)}}
+
+
+def show_config(asked: LoopBench, **others: Any) -> Config:
+    """A configuration with the demo sound and without outputs."""
+    picture = {"width": asked.size.width, "height": asked.size.height, "fps": asked.fps}
+    return build_config({**picture, "audio": "demo", "sinks": ("null",), **others})
+
+
+def percentiles(values: Sequence[float], **percents: float) -> dict[str, float]:
+    """Each percentile under its name, with three decimals."""
+    return {name: round(float(np.percentile(values, percent)), 3) for name, percent in percents.items()}
 
 
 def device_facts(place: "MeasuredDevice", threads: int, unverified: Sequence[str]) -> dict[str, Any]:

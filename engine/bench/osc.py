@@ -34,9 +34,8 @@ import psutil
 import osc_schema
 from engine.app import Engine, open_engine
 from engine.bench.client_program import ClientProgram
-from engine.bench.measuring import Progress
+from engine.bench.measuring import Progress, percentiles, show_config
 from engine.bench.options import OscBench
-from engine.config import build_config
 from engine.control.latency import PacketLatency
 from engine.osc import encode_reply
 from osc_schema import Param, ParamType, Value
@@ -66,19 +65,11 @@ DESK_POLL_S: Final = 0.0002
 def run(asked: OscBench, progress: Progress) -> dict[str, Any]:
     """Measure the same time with the flood and without, in one run; times in ms."""
     seconds = asked.seconds
-    values = {
-        "width": asked.size.width,
-        "height": asked.size.height,
-        "fps": asked.fps,
-        "audio": "demo",
-        "sinks": ("null",),
-        "osc": {"listen": "127.0.0.1:0"},
-    }
     settling_s, desk_s = min(seconds, MAX_SETTLING_S), min(seconds, MAX_DESK_S)
     with (
         _busy_programs(asked.busy),
         lighting_desk() as desk,
-        open_engine(build_config(values | desk.config)) as engine,
+        open_engine(show_config(asked, osc={"listen": "127.0.0.1:0"}, **desk.config)) as engine,
         _sender(engine, asked.rate, seconds) as sender,
     ):
         sender.read()  # waits until it is ready
@@ -113,7 +104,7 @@ def run(asked: OscBench, progress: Progress) -> dict[str, Any]:
         others.pause()
         messages, buffer_bytes = _received(engine)
         desk.play(engine, desk_s, lambda: loop.draw("lighting desk", desk_s))
-    wait_p50, wait_p99 = np.percentile(report["waits_ms"], (50, 99))
+    waits = percentiles(report["waits_ms"], arrival_to_frame_ms_p50=50, arrival_to_frame_ms_p99=99)
     return result | {
         "cores": psutil.cpu_count(),
         "cores_busy_elsewhere": round(others.cores, 2),
@@ -136,25 +127,22 @@ def run(asked: OscBench, progress: Progress) -> dict[str, Any]:
         **_frame_times(quiet_ms, elsewhere_ms, flooded_ms),
         "questions": report["asked"],
         "unanswered": report["asked"] - len(report["waits_ms"]),
-        "arrival_to_frame_ms_p50": round(float(wait_p50), 3),
-        "arrival_to_frame_ms_p99": round(float(wait_p99), 3),
-        "arrival_to_frame_frames_p99": round(float(wait_p99) * asked.fps / 1000.0, 3),
+        **waits,
+        "arrival_to_frame_frames_p99": round(waits["arrival_to_frame_ms_p99"] * asked.fps / 1000.0, 3),
         **desk.figures(),
     }
 
 
 def _frame_times(quiet_ms: list[float], elsewhere_ms: list[float], flooded_ms: list[float]) -> dict[str, float]:
-    quiet_p50, quiet_p99 = np.percentile(quiet_ms, (50, 99))
-    elsewhere_p99 = np.percentile(elsewhere_ms, 99)
-    flooded_p50, flooded_p99 = np.percentile(flooded_ms, (50, 99))
-    return {
-        "frame_ms_p50_quiet": round(float(quiet_p50), 3),
-        "frame_ms_p50_flooded": round(float(flooded_p50), 3),
-        "frame_ms_p99_quiet": round(float(quiet_p99), 3),
-        "frame_ms_p99_flood_elsewhere": round(float(elsewhere_p99), 3),
-        "frame_ms_p99_flooded": round(float(flooded_p99), 3),
-        "frame_p99_ratio": round(float(flooded_p99 / quiet_p99), 3),
-        "frame_p99_ratio_to_flood_elsewhere": round(float(flooded_p99 / elsewhere_p99), 3),
+    times = {
+        **percentiles(quiet_ms, frame_ms_p50_quiet=50, frame_ms_p99_quiet=99),
+        **percentiles(flooded_ms, frame_ms_p50_flooded=50, frame_ms_p99_flooded=99),
+        **percentiles(elsewhere_ms, frame_ms_p99_flood_elsewhere=99),
+    }
+    flooded = times["frame_ms_p99_flooded"]
+    return times | {
+        "frame_p99_ratio": round(flooded / times["frame_ms_p99_quiet"], 3),
+        "frame_p99_ratio_to_flood_elsewhere": round(flooded / times["frame_ms_p99_flood_elsewhere"], 3),
     }
 
 
@@ -366,13 +354,9 @@ class LightingDesk:
 
     def figures(self) -> dict[str, Any]:
         """None for times of packets that are all lost."""
-        p50, p99 = np.percentile(self._waits_ms, (50, 99)).round(3).tolist() if self._waits_ms else (None, None)
-        return {
-            "dmx_packets": len(self._waits_ms) + self._lost,
-            "dmx_lost": self._lost,
-            "dmx_packet_to_value_ms_p50": p50,
-            "dmx_packet_to_value_ms_p99": p99,
-        }
+        names = {"dmx_packet_to_value_ms_p50": 50, "dmx_packet_to_value_ms_p99": 99}
+        waits = percentiles(self._waits_ms, **names) if self._waits_ms else dict.fromkeys(names)
+        return {"dmx_packets": len(self._waits_ms) + self._lost, "dmx_lost": self._lost, **waits}
 
     def _send(self, engine: Engine, seconds: float) -> None:
         rests_s, end_s, level = random.Random(1), time.perf_counter() + seconds, 0

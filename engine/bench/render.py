@@ -20,9 +20,8 @@ import psutil
 
 import osc_schema
 from engine.app import open_engine
-from engine.bench.measuring import Progress
+from engine.bench.measuring import Progress, show_config
 from engine.bench.options import RenderBench, Size
-from engine.config import build_config
 from engine.errors import MultiverseError, RenderError
 from engine.params.plain_look import PLAIN
 from engine.render import Look, PictureInput, Renderer, open_renderer
@@ -64,7 +63,7 @@ def run(asked: RenderBench, progress: Progress, rivals: Rivals = no_rivals) -> d
         # From the command to the end of a run of one frame: an upper bound.
         result["first_frame_s"] = min(_one_frame_s(asked.size) for _ in range(STARTS))
         progress("loop", 0.6)
-        result["loop"] = live_loop(asked.size, asked.fps, asked.seconds, progress)
+        result["loop"] = live_loop(asked, progress)
         return result
 
 
@@ -179,17 +178,17 @@ def _medians_ms(calls: Mapping[str, Call], frames: int) -> dict[str, float]:
     return {name: median(own_ms) for name, own_ms in times_ms.items()}
 
 
-def live_loop(size: Size, fps: float, seconds: float, progress: Progress) -> dict[str, Any]:
+def live_loop(asked: RenderBench, progress: Progress) -> dict[str, Any]:
     """Measure a live loop with the demo sound, published to `null` and `shared`; times in ms, memory in MiB."""
-    config = build_config({"width": size.width, "height": size.height, "fps": fps, "audio": "demo", "sinks": SINKS})
+    config = show_config(asked, sinks=SINKS)
     process = psutil.Process()
-    count = round(seconds * fps)
+    count = round(asked.seconds * asked.fps)
     with open_engine(config) as engine:
         settled_mib = 0.0
         for frame in engine.frames(count=count):
             if frame.index == round(count * SETTLED_AFTER):
                 settled_mib = process.memory_info().rss / 2**20
-            if frame.index % round(fps) == 0:
+            if frame.index % round(asked.fps) == 0:
                 progress("loop", frame.index / count)
         times, status = engine.times, engine.status()
         overhead, work = times.overhead_ms(), times.work_ms()
@@ -204,7 +203,7 @@ def live_loop(size: Size, fps: float, seconds: float, progress: Progress) -> dic
         "overhead_ms_p50": round(overhead.p50, 3),
         "overhead_ms_p99": round(overhead.p99, 3),
         "memory_growth_mib": round(process.memory_info().rss / 2**20 - settled_mib, 2),
-        "memory_growth_over_s": round(seconds * (1 - SETTLED_AFTER), 1),
+        "memory_growth_over_s": round(asked.seconds * (1 - SETTLED_AFTER), 1),
     }
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.bench.measuring import Progress, in_own_process
+from engine.bench.measuring import Progress, in_own_process, percentiles
 from engine.bench.options import RvcBench
 from engine.models.rvc.shapes import shape_named
 
@@ -197,14 +197,11 @@ def _streamed(voice: "LiveVoice", seconds: float) -> dict[str, Any]:
             stages_ms[stage] = stages_ms.get(stage, 0.0) + ms
     total_ms = sum(times_ms)
     stages_ms[OTHER] = max(total_ms - sum(stages_ms.values()), 0.0)
-    p50, p99 = (float(np.percentile(times_ms, share)) for share in (50, 99))
     return {
         "block_ms": round(block_ms, 3),
         "blocks": count,
-        "ms_p50": round(p50, 3),
-        "ms_p99": round(p99, 3),
-        "ms_max": round(max(times_ms), 3),
-        "real_time_factor": round(p50 / block_ms, 4),
+        **percentiles(times_ms, ms_p50=50, ms_p99=99, ms_max=100),
+        "real_time_factor": round(float(np.median(times_ms)) / block_ms, 4),
         "longer_than_the_block": sum(each > block_ms for each in times_ms),
         "algorithmic_delay_ms": round(block_ms + 1000.0 * voice.lag_frames / RATE_HZ, 3),
         "stages": {

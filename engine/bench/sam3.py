@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.bench.clip import LoopedClip, write_clip
-from engine.bench.measuring import Progress, device_facts, in_own_process
+from engine.bench.measuring import Progress, device_facts, in_own_process, percentiles
 from engine.bench.options import Sam3Bench
 from engine.ipc.segmentation_sheet import sheet_shape, write_sheet
 
@@ -241,8 +241,7 @@ class _Case:
             "objects": round(found / pictures, 2),
             "fps": round(1000.0 * pictures / total_ms, 2),
             "ms": round(total_ms / pictures, 3),
-            "ms_p50": round(float(np.percentile(times_ms, 50)), 3),
-            "ms_p99": round(float(np.percentile(times_ms, 99)), 3),
+            **percentiles(times_ms, ms_p50=50, ms_p99=99),
             "stages": {
                 stage: {"ms": round(ms / pictures, 3), "share": round(ms / total_ms, 4)}
                 for stage, ms in stages_ms.items()

@@ -21,9 +21,8 @@ import numpy as np
 from engine.app import Engine, open_engine
 from engine.bench.client_program import ClientProgram
 from engine.bench.isf import SHADERS, unseen
-from engine.bench.measuring import Progress
+from engine.bench.measuring import Progress, show_config
 from engine.bench.options import LoopBench
-from engine.config import build_config
 from engine.errors import MultiverseError
 from engine.jobs.kit.options import option
 from engine.render.isf.parse import parse_isf
@@ -46,18 +45,8 @@ class LiveIsfBench(LoopBench):
 def run(asked: LiveIsfBench, progress: Progress) -> dict[str, Any]:
     """MultiverseError if a shader is refused."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        config = build_config(
-            {
-                "width": asked.size.width,
-                "height": asked.size.height,
-                "fps": asked.fps,
-                "audio": "demo",
-                "renderer": asked.renderer,
-                "sinks": ("null",),
-                "osc": {"listen": "127.0.0.1:0"},
-                "web": "off",
-                "shaders": (folder,),
-            }
+        config = show_config(
+            asked, renderer=asked.renderer, osc={"listen": "127.0.0.1:0"}, web="off", shaders=(folder,)
         )
         with open_engine(config) as engine:
             assert engine.osc_address is not None
