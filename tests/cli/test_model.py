@@ -106,12 +106,12 @@ def test_a_unet_alone_is_checked_together_with_its_model(check: Check, tiny_sd: 
 
 def test_options_of_another_kind_of_model_are_refused(check: Check, tiny_voice: Path, tiny_sam3: Path) -> None:
     for model, option, reason in (
-        (tiny_sam3, "--lora", "are for Stable Diffusion"),
-        (tiny_sam3, "--sampler", "are for Stable Diffusion"),
-        (tiny_voice / "voice.pth", "--lora", "are for Stable Diffusion"),
-        (tiny_sam3, "--index", "--index and --content are for voices"),
+        (tiny_sam3, "--lora=glass", "are for Stable Diffusion"),
+        (tiny_sam3, "--sampler=lcm", "are for Stable Diffusion"),
+        (tiny_voice / "voice.pth", "--lora=glass", "are for Stable Diffusion"),
+        (tiny_sam3, "--index=x.index", "--index and --content are for voices"),
     ):
-        code, _, said = check(model, option, "glass")
+        code, _, said = check(model, option)
         assert code == 2 and reason in said, option
 
 

@@ -1,4 +1,4 @@
-"""Pictures for `bench detector`: drawn by `multiverse dataset` itself, and read back as a trainer would."""
+"""Pictures for the detector: drawn by `multiverse dataset` itself, and read back as a trainer would."""
 
 import json
 import os
@@ -36,8 +36,8 @@ def draw_pictures(options: str, folder: Path, count: int) -> None:
         env=os.environ | utf8_environment(),
     )
     if done.returncode:
-        told = (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()[-1]
-        raise RenderError(f"multiverse dataset {folder} {options}: {told.removeprefix('multiverse: ')}")
+        reason = (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()[-1]
+        raise RenderError(f"multiverse dataset {folder} {options}: {reason.removeprefix('multiverse: ')}")
 
 
 def read_pictures(folder: Path, count: int) -> Iterator[LabelledPicture]:

@@ -1,4 +1,4 @@
-"""bench detector: its sets are real options, its pictures are read as labelled, its table says what came out."""
+"""The detector: its sets are real options, its pictures are read as labelled, its table says what came out."""
 
 import json
 import shlex
@@ -74,12 +74,12 @@ def test_an_unknown_set_is_rejected_before_anything_is_drawn(bench_here: Callabl
     assert not (tmp_path / "work").exists()
 
 
-def test_a_command_that_fails_is_told_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(RenderError) as told:
+def test_a_command_that_fails_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(RenderError) as refused:
         draw_pictures("--recipe 2 --altitude 160..40", tmp_path / "out", 1)
-    assert str(told.value).startswith(f"multiverse dataset {tmp_path / 'out'} --recipe 2 --altitude 160..40: ")
-    assert str(told.value).endswith("the range is upside down; write 40..160")
-    assert "\n" not in str(told.value)
+    assert str(refused.value).startswith(f"multiverse dataset {tmp_path / 'out'} --recipe 2 --altitude 160..40: ")
+    assert str(refused.value).endswith("the range is upside down; write 40..160")
+    assert "\n" not in str(refused.value)
 
 
 def test_a_kept_network_answers_as_it_did_and_only_for_the_same_settings(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_crowds_and_labels_of_three_pixels_may_be_found_or_not(labelled: Path) -
     assert picture.is_ignored.tolist() == [False, True, True]
 
 
-def test_missing_and_damaged_labels_are_told_with_the_file(labelled: Path) -> None:
+def test_missing_and_damaged_labels_are_named_with_the_file(labelled: Path) -> None:
     with pytest.raises(SourceError, match="1 of 2 pictures have labels"):
         list(read_pictures(labelled, 2))
     (labelled / "annotations" / "000000.json").write_text('{"image":', encoding="utf-8")
