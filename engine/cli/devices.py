@@ -2,77 +2,14 @@
 
 import dataclasses
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.errors import MultiverseError
-
 if TYPE_CHECKING:
     from engine.audio.devices import AudioDevice
-    from engine.cli.probe import Answer
-    from engine.sources.devices import CameraDevice
+    from engine.cli.probe import Answer, DeviceList
     from engine.sources.published import SharedPicture
-    from engine.sources.senders import PictureSender
-
-
-NDI_WAIT_S = 2.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceList:
-    audio_inputs: tuple["AudioDevice", ...]
-    audio_outputs: tuple["AudioDevice", ...]
-    cameras: tuple["CameraDevice", ...]
-    textures: tuple["PictureSender", ...]
-    shared: tuple["SharedPicture", ...]
-    ndi: tuple[str, ...] | None
-    """None: the network was not searched."""
-    loopback_advice: str
-    problems: tuple[str, ...]
-
-
-def find_devices(*, wants_ndi: bool) -> DeviceList:
-    """All that `multiverse devices` lists and the doctor's report holds, apart from the GPUs.
-
-    `wants_ndi`: also search the network, which takes 2 s.
-    """
-    from engine.audio.devices import list_devices, loopback_advice
-    from engine.sources.devices import list_cameras
-    from engine.sources.published import list_shared
-    from engine.sources.senders import list_textures
-
-    problems: list[str] = []
-    inputs: tuple[AudioDevice, ...] = ()
-    outputs: tuple[AudioDevice, ...] = ()
-    cameras: tuple[CameraDevice, ...] = ()
-    try:
-        inputs, outputs = list_devices(), list_devices("output")
-    except MultiverseError as error:
-        problems.append(f"audio: {error}")
-    try:
-        cameras = list_cameras()
-    except MultiverseError as error:
-        problems.append(f"cameras: {error}")
-    sources: tuple[str, ...] = ()
-    if wants_ndi:  # only on request, because systems warn about programs that scan the network
-        from engine.sources.ndi import list_ndi
-
-        try:
-            sources = list_ndi(NDI_WAIT_S)
-        except MultiverseError as error:
-            problems.append(str(error))
-    return DeviceList(
-        audio_inputs=inputs,
-        audio_outputs=outputs,
-        cameras=cameras,
-        textures=list_textures(),
-        shared=list_shared(),
-        ndi=sources if wants_ndi else None,
-        loopback_advice=loopback_advice(inputs),
-        problems=tuple(problems),
-    )
 
 
 def devices(
@@ -81,7 +18,7 @@ def devices(
 ) -> None:
     """List audio inputs (--audio device:NAME), outputs (--rvc-output device:NAME), cameras (--camera INDEX), other
     programs' pictures, as --camera takes them, and GPUs (--gpu INDEX)."""
-    from engine.cli.probe import Probe
+    from engine.cli.probe import Probe, find_devices
 
     probe = Probe("gpus")  # a process of its own, because a driver may crash or hang
     try:
@@ -101,7 +38,7 @@ def devices(
             print(f"Problem: {problem}")
 
 
-def _print_list(found: DeviceList) -> None:
+def _print_list(found: "DeviceList") -> None:
     print("Audio inputs" if found.audio_inputs else "Audio inputs: none; `multiverse run` plays its demo loop")
     for device in found.audio_inputs:
         print(f"  {_audio_line(device, device.inputs)}")
