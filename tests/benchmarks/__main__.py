@@ -4,7 +4,7 @@ from engine.bench.options import RenderBench
 from engine.cli.bench import bench_commands
 from engine.cli.main import main
 from tests.benchmarks.beat import BeatBench
-from tests.benchmarks.detector.bench import DetectorBench
+from tests.benchmarks.detector.sets import DetectorBench
 from tests.benchmarks.isf_live import LiveIsfBench
 from tests.benchmarks.threads import ThreadsBench
 

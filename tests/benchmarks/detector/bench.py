@@ -11,7 +11,7 @@ set.
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from statistics import mean
@@ -21,13 +21,11 @@ import numpy as np
 import torch
 
 from engine.bench.measuring import Progress, in_own_process
-from engine.errors import UsageError
 from engine.jobs.dataset.cycles import install_command, locate_blender
-from engine.jobs.kit.options import option
 from tests.benchmarks.detector.network import FoundBoxes, build_network, count_weights, find
 from tests.benchmarks.detector.pictures import cut_views, draw_pictures, folder_name, read_pictures
 from tests.benchmarks.detector.scoring import Ranked, nearness, overlap, rank
-from tests.benchmarks.detector.sets import CYCLES, PLAIN, RECIPE_1, SETS, TRAINING, VIEW_PX
+from tests.benchmarks.detector.sets import CYCLES, PLAIN, RECIPE_1, SETS, TRAINING, VIEW_PX, DetectorBench, read_sets
 from tests.benchmarks.detector.threshold import SpotRule, best_rule, find_spots
 from tests.benchmarks.detector.training import (
     BATCH,
@@ -51,35 +49,6 @@ TABLE_HEAD = ("set", "piles", "recipe 1", "recipe 2", "of plain", "middle", "F1"
 NO_FIGURE = "–"
 Pictures = list[LabelledPicture]
 Finder = Callable[[np.ndarray], FoundBoxes]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DetectorBench:
-    """Train a small detector on recipe 1 and on recipe 2 of the dataset, and try both on sets that differ in one thing.
-
-    Average precision on other grounds, heights, light and camera effects, false positives without piles, and the same
-    for rules of brightness and colour that learn nothing. Draws the pictures first: minutes, too.
-    """
-
-    work: Path = option(
-        Path("detector-bench"), "Keeps pictures and networks; a second run uses them.", metavar="FOLDER"
-    )
-    steps: int = option(2000, "Training steps; the default takes 5 minutes on two cores.", low=1)
-    seeds: int = option(1, "Trainings of each recipe.", low=1, high=100, metavar="COUNT")
-    views: int = option(640, "Views of 640x640 px that each training has.", low=1, metavar="COUNT")
-    pictures: int = option(16, "Views in each stress set.", low=1, metavar="COUNT")
-    sets: str = option(
-        "", "Stress sets to try, besides plain. (default: all)", metavar="NAME,NAME", shows_default=False
-    )
-    threads: int = option(2, "CPU threads.", low=1)
-
-
-def read_sets(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    for name in names:
-        if name not in SETS:
-            raise UsageError(f"--sets: {name} is not one of {', '.join(SETS)}")
-    return names
 
 
 def run(asked: DetectorBench, progress: Progress) -> dict[str, Any]:
