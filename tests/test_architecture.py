@@ -18,8 +18,8 @@ ENGINE = ROOT / "engine"
 # From the lowest to the highest: each may import only those before it. A folder in one of NESTED is a part of its own.
 ORDER = """
     osc_schema errors system values config osc telemetry ipc audio params params/mapping link sources children render
-    sinks models models/rvc models/sd models/sam3 models/detector control/outgoing control/foreign control
-    control/query control/dmx control/commands
+    sinks models models/rvc models/sd models/sam3 control/outgoing control/foreign control control/query control/dmx
+    control/commands
     live/kit live/rvc live/sd live/sam3 live web/serving web frame_loop engine app jobs jobs/kit jobs/video jobs/segment
     jobs/convert jobs/dataset bench cli
 """.split()

@@ -11,11 +11,11 @@ from tests.test_architecture import ENGINE, engine_files, nodes_of
 ALLOWED = {
     "the one place": "system/small_file system/media_file",
     "a part of this package": """
-        bench/detector_networks cli/doc_tables cli/schema jobs/dataset/checking/page models/sam3/timing
+        cli/doc_tables cli/schema jobs/dataset/checking/page models/sam3/timing
         render/blue_noise render/compiling render/isf/isf_file render/shader_source web/serving/page_files
     """,
     "a file of the system: /proc, /sys, a camera": """
-        cli/camera_formats ipc/process_identity jobs/dataset/running/machine jobs/kit/ray_cluster render/isf/vet_child
+        cli/probe ipc/process_identity jobs/dataset/running/machine jobs/kit/ray_cluster render/isf/vet_child
         sources/camera sources/camera_names sources/devices system/shared_udp_port
     """,
     "written by this very run, in a folder that it has made or locked": """

@@ -19,10 +19,10 @@ class ClientProgram:
     A thread reads its output, because a pipe cannot be polled on Windows.
     """
 
-    def __init__(self, file_name: str, order: dict[str, Any]) -> None:
-        """`file_name`: beside this file. `order`: its first line of input, as JSON."""
+    def __init__(self, file: Path, order: dict[str, Any]) -> None:
+        """`order`: its first line of input, as JSON."""
         self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name(file_name))],
+            [sys.executable, str(file)],
             env={**os.environ, **utf8_environment()},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -9,14 +9,13 @@ import bisect
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from engine.app import Engine, open_engine
 from engine.bench.client_program import ClientProgram
-from engine.bench.progress import Progress
-from engine.config import build_config
+from engine.bench.measuring import Progress, percentiles, show_config
+from engine.bench.options import ControlBench
 from engine.errors import MultiverseError
 
 TURNS = 3
@@ -25,42 +24,23 @@ ADDRESS = "/layer/1/angle"  # drawing costs the same at any value
 MAX_WAIT_S = 60.0
 
 
-def run(
-    viewers: int,
-    preview_fps: int,
-    seconds: float,
-    moves: int,
-    width: int,
-    height: int,
-    fps: float,
-    progress: Progress,
-) -> dict[str, Any]:
-    """Measure; times in ms. `seconds` with viewers and as many without; `moves`: number of fader moves and requests."""
-    config = build_config(
-        {
-            "width": width,
-            "height": height,
-            "fps": fps,
-            "audio": "demo",
-            "sinks": ("null",),
-            "osc": {"listen": "127.0.0.1:0"},
-            "web": "127.0.0.1:0",
-        }
-    )
-    turn_s = seconds / TURNS
+def run(asked: ControlBench, progress: Progress) -> dict[str, Any]:
+    """Measure; times in ms."""
+    config = show_config(asked, osc={"listen": "127.0.0.1:0"}, web="127.0.0.1:0")
+    turn_s = asked.seconds / TURNS
     with open_engine(config) as engine:
         order = {
             "url": engine.page_url,
-            "viewers": viewers,
-            "fps": preview_fps,
+            "viewers": asked.viewers,
+            "fps": asked.preview_fps,
             "seconds": turn_s,
-            "moves": moves,
+            "moves": asked.moves,
             "address": ADDRESS,
         }
-        with ClientProgram("control_client.py", order) as client:
+        with ClientProgram(Path(__file__).with_name("control_client.py"), order) as client:
             loop = _Loop(engine, client)
             progress("settling", 0.0)
-            loop.draw(min(seconds, MAX_SETTLING_S))
+            loop.draw(min(asked.seconds, MAX_SETTLING_S))
             loop.wait_for_line()
             quiet_ms, watched_ms, pictures, size = [], [], [], 0
             for turn in range(TURNS):
@@ -71,30 +51,25 @@ def run(
                 watched_ms += work_ms
                 pictures += seen["pictures"]
                 size += seen["bytes"]
-            quiet_p50, quiet_p99 = np.percentile(quiet_ms, (50, 99))
-            watched_p50, watched_p99 = np.percentile(watched_ms, (50, 99))
+            quiet = percentiles(quiet_ms, frame_ms_p50_without=50, frame_ms_p99_without=99)
+            watched = percentiles(watched_ms, frame_ms_p50_watched=50, frame_ms_p99_watched=99)
             result = progress.begin(
                 {
-                    "viewers": viewers,
+                    "viewers": asked.viewers,
                     "pictures_a_second_a_viewer": round(sum(pictures) / len(pictures) / turn_s, 2),
-                    "megabytes_a_second": round(size / 1e6 / seconds, 2),
-                    "frame_ms_p50_without": round(float(quiet_p50), 3),
-                    "frame_ms_p50_watched": round(float(watched_p50), 3),
-                    "frame_ms_p99_without": round(float(quiet_p99), 3),
-                    "frame_ms_p99_watched": round(float(watched_p99), 3),
-                    "frame_p99_ratio": round(float(watched_p99 / quiet_p99), 3),
+                    "megabytes_a_second": round(size / 1e6 / asked.seconds, 2),
+                    **quiet,
+                    **watched,
+                    "frame_p99_ratio": round(watched["frame_ms_p99_watched"] / quiet["frame_ms_p99_without"], 3),
                 }
             )
             progress("whole tree", 2 * TURNS / (2 * TURNS + 2))
             tree, _ = loop.during("tree")
-            tree_p50, tree_p95 = np.percentile(tree["waits_ms"], (50, 95))
             result["tree_bytes"] = tree["bytes"]
-            result |= {"tree_ms_p50": round(float(tree_p50), 3), "tree_ms_p95": round(float(tree_p95), 3)}
+            result |= percentiles(tree["waits_ms"], tree_ms_p50=50, tree_ms_p95=95)
             progress("fader", (2 * TURNS + 1) / (2 * TURNS + 3))
             fader, _ = loop.during("fader")
-            fader_p50, fader_p95 = np.percentile(fader["waits_ms"], (50, 95))
-            result["fader_to_frame_ms_p50"] = round(float(fader_p50), 3)
-            result["fader_to_frame_ms_p95"] = round(float(fader_p95), 3)
+            result |= percentiles(fader["waits_ms"], fader_to_frame_ms_p50=50, fader_to_frame_ms_p95=95)
             progress("fader in a browser", (2 * TURNS + 2) / (2 * TURNS + 3))
             result["browser_to_frame"] = loop.moves_seen()
             client.close_input()
@@ -160,8 +135,7 @@ class _Loop:
             at = bisect.bisect_right(changed_s, pressed_s)
             if at < len(changed_s):
                 waits_ms.append((changed_s[at] - pressed_s) * 1000.0)
-        p50, p95 = np.percentile(waits_ms, (50, 95))
-        return {"moves": len(waits_ms), "ms_p50": round(float(p50), 3), "ms_p95": round(float(p95), 3)}
+        return {"moves": len(waits_ms), **percentiles(waits_ms, ms_p50=50, ms_p95=95)}
 
     def wait_for_line(self) -> None:
         self._draw_until_line(MAX_WAIT_S)

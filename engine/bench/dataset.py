@@ -14,7 +14,8 @@ from typing import Any
 
 import psutil
 
-from engine.bench.progress import Progress
+from engine.bench.measuring import Progress
+from engine.bench.options import DatasetBench
 from engine.errors import RenderError
 from engine.jobs.dataset import DatasetJob, RenderSettings, SceneOptions, make_dataset
 from engine.jobs.dataset.choosing import choose_drawing
@@ -39,6 +40,7 @@ CASES: dict[str, dict[str, Any]] = {
 }
 ORIGINAL_S = {"44 piles, 1920x1080": 3.89, "364 piles, 5280x3956": 45.0}
 TILE = "tile of 640x640, recipe 2"
+NAMES = dict(zip(("small", "large", "tile"), (*CASES, TILE), strict=True))
 WARM_TILES = 4  # tiles of a warm process before the measured ones: then all models are built
 SMALL_PICTURE: dict[str, Any] = {"width": 320, "height": 240, "use_clusters": True, "num_clusters": 1}
 Attempt = Callable[[PictureTask, Path, Path, float], dict[str, Any] | Failure]
@@ -47,32 +49,31 @@ SETTLED_PICTURES = 5  # pictures of a long run after which its memory counts as 
 SEED = 1000
 
 
-def run(
-    *, cases: tuple[str, ...], pictures: int, long_run: int, with_cycles: bool, blender: str, progress: Progress
-) -> dict[str, Any]:
+def run(asked: DatasetBench, progress: Progress) -> dict[str, Any]:
     """Figures as plain values. RenderError if a picture fails."""
     engines = {"raster": RenderSettings(engine="raster")}
-    if with_cycles:
-        engines["cycles"] = choose_drawing("cycles", blender=blender or None).drawing
+    if asked.cycles:
+        engines["cycles"] = choose_drawing("cycles", blender=asked.blender or None).drawing
+    cases = [NAMES[each] for each in dict.fromkeys(asked.case)]
     result = progress.begin({"cores": os.cpu_count(), "cases": {}})
     for number, case in enumerate(cases):
         if case == TILE:
             progress(case, number / (len(cases) + 1))
-            result["cases"][case] = {"raster": _tiles(pictures)}
+            result["cases"][case] = {"raster": _tiles(asked.pictures)}
             continue
         measured: dict[str, Any] = {"original_m3_pro_s": ORIGINAL_S[case]}
         for name, drawing in engines.items():
             progress(f"{case}, {name}", number / (len(cases) + 1))
-            counted = pictures if name == "raster" else 1  # Cycles takes minutes
-            measured[name] = _measured(case, drawing, counted, blender)
+            counted = asked.pictures if name == "raster" else 1  # Cycles takes minutes
+            measured[name] = _measured(case, drawing, counted, asked.blender)
         progress(f"{case}, recipe 2", number / (len(cases) + 1))
-        measured["raster, recipe 2"] = _measured(case, engines["raster"], pictures, "", recipe=2)
-        if with_cycles:
+        measured["raster, recipe 2"] = _measured(case, engines["raster"], asked.pictures, "", recipe=2)
+        if asked.cycles:
             measured["cycles_times_raster"] = round(measured["cycles"]["seconds"] / measured["raster"]["seconds"], 1)
         result["cases"][case] = measured
-    if long_run:
+    if asked.long_run:
         progress("a long run", len(cases) / (len(cases) + 1))
-        result["long_run"] = _long_run(long_run)
+        result["long_run"] = _long_run(asked.long_run)
     return result
 
 

@@ -17,13 +17,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from engine.bench import ipc_reader
-from engine.bench.progress import Progress
-from engine.ipc import FrameRing, RingOwner
+from engine.bench.measuring import Progress
+from engine.bench.options import IpcBench
+from engine.ipc import FrameRing, RingFrame, RingOwner, RingReader
 
 SIZES = ((512, 512, 3), (1920, 1080, 4))
 """(width, height, channels)"""
@@ -31,19 +31,29 @@ BLOCK = 10  # transfers of one kind in a row
 SETTLING = 3  # transfers at the start of each block, not counted: every slot gets mapped
 NUMBERED = (64, 64, 3)
 POLL_EVERY = 100  # pictures between polls of the reader's reports
+MAX_WAIT_S = 60.0
+REPORT_EVERY = 10_000  # pictures
 ASLEEP_S = 0.003  # pause before a picture that wakes the reader
 
 
-def run(blocks: int, frames: int, progress: Progress) -> dict[str, Any]:
-    """Measure `blocks` blocks of each size with ring and queue, then `frames` numbered pictures; times in ms."""
+def run(asked: IpcBench, progress: Progress) -> dict[str, Any]:
+    """Measure each size with ring and queue, then numbered pictures; times in ms."""
     stages = len(SIZES) + 2
     progress("waking up", 0.0)
-    result = progress.begin({"wake_up": _wake_up(blocks)})
+    result = progress.begin({"wake_up": _wake_up(asked.blocks)})
     for done, size in enumerate(SIZES, start=1):
         progress("x".join(map(str, size)), done / stages)
-        result["x".join(map(str, size))] = _compare(size, blocks, result["wake_up"]["queue_ms_p50"])
-    result["numbered"] = _count_torn(frames, lambda share: progress("numbered", (stages - 1 + share) / stages))
+        result["x".join(map(str, size))] = _compare(size, asked.blocks, result["wake_up"]["queue_ms_p50"])
+    result["numbered"] = _count_torn(asked.frames, lambda share: progress("numbered", (stages - 1 + share) / stages))
     return result
+
+
+class Numbered(NamedTuple):
+    read: int
+    torn: int
+    """Torn pictures that were delivered; must be 0."""
+    thrown_away: int
+    """Copies that the reader discarded, because the writer overwrote them meanwhile."""
 
 
 class _Pair:
@@ -97,7 +107,7 @@ def _compare(size: tuple[int, int, int], blocks: int, queue_wake_ms: float) -> d
     picture = np.random.default_rng(1).integers(0, 256, (height, width, channels), np.uint8)
     queue_s: list[tuple[float, ...]] = []
     ring_s: list[tuple[float, ...]] = []
-    with _pair(size, ipc_reader.take_in_turn, blocks, BLOCK) as pair:
+    with _pair(size, take_in_turn, blocks, BLOCK) as pair:
         for _ in range(blocks):
             queue_s += [pair.send_by_queue(picture) for _ in range(BLOCK)][SETTLING:]
             ring_s += [pair.send_by_ring(picture) for _ in range(BLOCK)][SETTLING:]
@@ -119,7 +129,7 @@ def _wake_up(blocks: int) -> dict[str, float]:
     pixel = np.zeros((1, 1, 3), np.uint8)
     queue_s: list[float] = []
     ring_s: list[float] = []
-    with _pair((1, 1, 3), ipc_reader.sleep_in_turn, blocks, BLOCK) as pair:
+    with _pair((1, 1, 3), sleep_in_turn, blocks, BLOCK) as pair:
         for _ in range(blocks):
             for give, times in ((pair.send_by_queue, queue_s), (pair.send_by_ring, ring_s)):
                 for number in range(BLOCK):
@@ -137,8 +147,8 @@ def _count_torn(frames: int, progress: Callable[[float], None]) -> dict[str, int
     width, height, channels = NUMBERED
     picture = np.empty((height, width, channels), np.uint8)
     numbers = picture.reshape(-1).view(np.uint64)
-    written, report = 0, ipc_reader.Numbered(0, 0, 0)
-    with _pair(NUMBERED, ipc_reader.check_numbers, frames) as pair:
+    written, report = 0, Numbered(0, 0, 0)
+    with _pair(NUMBERED, check_numbers, frames) as pair:
         began_s = time.perf_counter()
         while report.read < frames:
             for _ in range(POLL_EVERY):
@@ -161,3 +171,65 @@ def _count_torn(frames: int, progress: Callable[[float], None]) -> dict[str, int
 def _medians_ms(rounds: list[tuple[float, ...]]) -> list[float]:
     """The median of each tuple position, in ms instead of seconds."""
     return [median(times) * 1000 for times in zip(*rounds, strict=True)]
+
+
+# -- the reader process: takes pictures and reports their arrival times through a pipe
+
+
+def take_in_turn(segment: str, queue: Any, pipe: Connection, blocks: int, block: int) -> None:
+    """Alternately take `block` pictures from the queue and from the ring; polls the ring without sleeping."""
+    reader = FrameRing.attach(segment)
+    pipe.send(None)
+    spare = None
+    for _ in range(blocks):
+        _take_queue(queue, pipe, block)
+        for _ in range(block):
+            found_s, frame = _spin(reader, spare)
+            pipe.send((found_s, time.perf_counter()))
+            spare = frame.pixels
+    reader.close()
+
+
+def sleep_in_turn(segment: str, queue: Any, pipe: Connection, blocks: int, block: int) -> None:
+    """`take_in_turn`, but sleeping while it waits for the ring."""
+    reader = FrameRing.attach(segment)
+    pipe.send(None)
+    for _ in range(blocks):
+        _take_queue(queue, pipe, block)
+        for _ in range(block):
+            reader.wait_newer(MAX_WAIT_S)
+            got_s = time.perf_counter()
+            pipe.send((got_s, got_s))
+    reader.close()
+
+
+def check_numbers(segment: str, queue: Any, pipe: Connection, frames: int) -> None:
+    """Read `frames` pictures with their number in every byte; reports a Numbered periodically and at the end."""
+    reader = FrameRing.attach(segment)
+    pipe.send(None)
+    torn = 0
+    spare = None
+    for read in range(1, frames + 1):
+        _, frame = _spin(reader, spare)
+        numbers = frame.pixels.reshape(-1).view(np.uint64)
+        torn += not (numbers == frame.sequence).all() or frame.index != frame.sequence
+        spare = frame.pixels
+        if read % REPORT_EVERY == 0 or read == frames:
+            pipe.send(Numbered(read, torn, reader.torn))
+    reader.close()
+
+
+def _take_queue(queue: Any, pipe: Connection, count: int) -> None:
+    for _ in range(count):
+        queue.get()
+        pipe.send((time.perf_counter(),))
+
+
+def _spin(reader: RingReader, spare: np.ndarray | None) -> tuple[float, RingFrame]:
+    """The next frame, and the start time of the poll that found it."""
+    before = reader.sequence
+    while True:
+        began_s = time.perf_counter()
+        frame = reader.latest(spare)
+        if frame is not None and reader.sequence != before:
+            return began_s, frame

@@ -6,79 +6,125 @@ that the vetting process compiled just before.
 """
 
 import time
+import uuid
 from statistics import median
-from typing import Any
+from typing import Any, Final
 
-from engine.bench.progress import Progress
-from engine.bench.render import PITCHES_HZ, tones
-from engine.bench.shaders import KALEIDOSCOPE, NEGATIVE, SHADERS, unseen
+from engine.bench.measuring import Progress
+from engine.bench.options import IsfBench
+from engine.bench.render import PITCHES_HZ, plain_values, tones
 from engine.errors import NoGLError
-from engine.params.looks import PLAIN
 from engine.render import Look, PictureInput, Renderer, open_renderer
+from engine.render.egl_devices import chosen_gpu
 from engine.render.isf import ShaderSlot
 from engine.render.isf.parse import parse_isf
 from engine.render.isf.vetter import VetProcess
 from engine.values import ChannelFeatures
-from osc_schema import PARAMS
 
-CHANGE_FRAMES = 12  # of putting one in
+CHANGE_FRAMES: Final = 12  # of putting one in
+
+# One shader of each weight.
+_IMAGE = '{"INPUTS": [{"NAME": "inputImage", "TYPE": "image"}%s]%s}'
+NEGATIVE = f"""/*{_IMAGE % ("", "")}*/
+void main() {{ gl_FragColor = vec4(1.0 - IMG_THIS_PIXEL(inputImage).rgb, 1.0); }}"""
+KALEIDOSCOPE = f"""/*{_IMAGE % (', {"NAME": "sides", "TYPE": "float", "DEFAULT": 6, "MIN": 2, "MAX": 24}', "")}*/
+void main() {{
+    vec2 p = (isf_FragNormCoord - 0.5) * vec2(RENDERSIZE.x / RENDERSIZE.y, 1.0);
+    float wedge = 6.2831853 / floor(sides);
+    float angle = abs(mod(atan(p.y, p.x) + TIME * 0.1, wedge) - wedge / 2.0);
+    vec2 turned = vec2(cos(angle), sin(angle)) * length(p);
+    gl_FragColor = IMG_NORM_PIXEL(inputImage, abs(fract(turned * 0.5 + 0.25) * 2.0 - 1.0));
+}}"""
+BLUR_PASSES = ', "PASSES": [{"TARGET": "wide", "WIDTH": "$WIDTH/4", "HEIGHT": "$HEIGHT/4"}, {"TARGET": "trail", \
+"PERSISTENT": true}, {}]'
+BLUR_AND_TRAIL = f"""/*{_IMAGE % ("", BLUR_PASSES)}*/
+void main() {{
+    vec2 p = isf_FragNormCoord;
+    if (PASSINDEX == 0) {{
+        vec4 sum = vec4(0.0);
+        for (int i = -3; i <= 3; i++) sum += IMG_NORM_PIXEL(inputImage, p + vec2(float(i), float(-i)) / RENDERSIZE);
+        gl_FragColor = sum / 7.0;
+    }} else if (PASSINDEX == 1) {{
+        gl_FragColor = max(IMG_NORM_PIXEL(wide, p), IMG_NORM_PIXEL(trail, (p - 0.5) * 0.99 + 0.5) * 0.97);
+    }} else {{
+        gl_FragColor = max(IMG_THIS_PIXEL(inputImage), IMG_THIS_PIXEL(trail));
+    }}
+}}"""
+GENERATOR = """/*{"INPUTS": [{"NAME": "scale", "TYPE": "float", "DEFAULT": 6, "MAX": 20}]}*/
+float hash(vec2 p) { return fract(sin(dot(p, vec2(41.3, 289.1))) * 43758.5); }
+void main() {
+    vec2 p = isf_FragNormCoord * scale;
+    float near = 9.0;
+    for (int y = -1; y <= 1; y++) for (int x = -1; x <= 1; x++) {
+        vec2 cell = floor(p) + vec2(x, y);
+        vec2 seed = vec2(hash(cell), hash(cell + 7.0));
+        near = min(near, length(cell + 0.5 + 0.4 * sin(TIME + 6.28 * seed) - p));
+    }
+    gl_FragColor = vec4(vec3(0.1, 0.4, 0.9) * near, 1.0);
+}"""
+SHADERS = {"negative": NEGATIVE, "kaleidoscope": KALEIDOSCOPE, "blur_and_trail": BLUR_AND_TRAIL, "cells": GENERATOR}
 
 
-def run(width: int, height: int, frames: int, progress: Progress) -> dict[str, Any]:
+def unseen(text: str) -> str:
+    """The same shader as a text that no cache knows: a comment would be removed before the driver sees it."""
+    return text.replace("void main()", f"const float isf_bench_{uuid.uuid4().hex} = 1.0;\nvoid main()", 1)
+
+
+def run(asked: IsfBench, progress: Progress) -> dict[str, Any]:
     """The figures, or the reason why there are none."""
-    told = progress.begin({"width": width, "height": height, "frames": frames})
+    with chosen_gpu(asked.gpu):
+        return _measure(asked, progress)
+
+
+def _measure(asked: IsfBench, progress: Progress) -> dict[str, Any]:
+    width, height, frames = asked.size.width, asked.size.height, asked.frames
+    result = progress.begin({"width": width, "height": height, "frames": frames})
     try:
         renderer = open_renderer("gl", width, height)
     except NoGLError as error:
-        return told | {"unavailable": str(error)}
-    stage = _Stage(renderer)
-    vetting = VetProcess()
+        return result | {"unavailable": str(error)}
+    slots, vetting = _Slots(renderer), VetProcess()
     try:
-        told["renderer"] = renderer.description
-        told["without_ms"] = round(median(stage.picture_ms() for _ in range(frames)), 3)
+        result["renderer"] = renderer.description
+        result["without_ms"] = round(median(slots.picture_ms() for _ in range(frames)), 3)
         for number, (name, text) in enumerate(SHADERS.items()):
             progress(name, number / len(SHADERS))
-            told[name] = _figures(stage, vetting, text, (width, height), frames)
-        told["four_effects_ms"] = _four_effects_ms(stage, frames)
+            result[name] = _figures(slots, vetting, text, (width, height), frames)
+        for slot, text in zip("1234", (NEGATIVE, KALEIDOSCOPE, NEGATIVE, KALEIDOSCOPE), strict=True):
+            slots.put(slot, text)
+        for _ in range(4 * CHANGE_FRAMES):
+            slots.picture_ms()
+        result["four_effects_ms"] = round(median(slots.picture_ms() for _ in range(frames)), 3)
     finally:
         vetting.kill()
         renderer.close()
-    return told
+    return result
 
 
-def _figures(stage: "_Stage", vetting: VetProcess, text: str, size_px: tuple[int, int], frames: int) -> dict[str, Any]:
-    untried = stage.change_ms(unseen(text))
+def _figures(slots: "_Slots", vetting: VetProcess, text: str, size_px: tuple[int, int], frames: int) -> dict[str, Any]:
+    untried = slots.change_ms(unseen(text))
     tried_text = unseen(text)
     began_s = time.perf_counter()
     result = vetting.vet(tried_text, path=None, size_px=size_px)
     trial_ms = (time.perf_counter() - began_s) * 1e3
     assert result.file is not None, result.reason
-    tried = stage.change_ms(tried_text)
-    pictures_ms = [stage.picture_ms() for _ in range(frames)]
+    tried = slots.change_ms(tried_text)
+    pictures_ms = [slots.picture_ms() for _ in range(frames)]
     return {
         "picture_ms": round(median(pictures_ms), 3),
-        "slot_ms": round(median(stage.costs_ms[-frames:]), 3),
+        "slot_ms": round(median(slots.costs_ms[-frames:]), 3),
         "trial_ms": round(trial_ms, 1),
         "untried_worst_frame_ms": round(max(untried), 2),
         "tried_worst_frame_ms": round(max(tried), 2),
     }
 
 
-def _four_effects_ms(stage: "_Stage", frames: int) -> float:
-    for slot, text in zip("1234", (NEGATIVE, KALEIDOSCOPE, NEGATIVE, KALEIDOSCOPE), strict=True):
-        stage.put(slot, text)
-    for _ in range(4 * CHANGE_FRAMES):
-        stage.picture_ms()
-    return round(median(stage.picture_ms() for _ in range(frames)), 3)
-
-
-class _Stage:
+class _Slots:
     """A renderer with slots."""
 
     def __init__(self, renderer: Renderer) -> None:
         self._renderer = renderer
-        values = {param.address: param.default for param in PARAMS} | PLAIN
-        self._look = Look.from_values(values)
+        self._look = Look.from_values(plain_values())
         self._slots: dict[str, ShaderSlot] = {}
         self._frame = 0
         self.costs_ms: list[float] = []

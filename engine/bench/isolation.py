@@ -9,20 +9,17 @@ processes share the GPU and the caches.
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from engine.app import Engine, open_engine
-from engine.bench.progress import Progress
+from engine.bench.measuring import Progress, percentiles, show_config
+from engine.bench.options import IsolationBench
 from engine.children.supervisor import Supervisor
-from engine.config import Config, build_config
 from engine.errors import ChildError
 
-ROUNDS = 3
 SETTLE_S = 0.5  # after a change, before anything is counted
 KILL_EVERY_S = 1.0
 MAX_LOAD_S = 300.0
@@ -30,8 +27,6 @@ MAX_LOAD_S = 300.0
 
 @dataclass(slots=True)
 class ChildLoad:
-    """One case and its measurements."""
-
     name: str
     params: dict[str, Any]
     has_child: bool = True
@@ -45,81 +40,57 @@ class ChildLoad:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-def child_loads(name: str) -> list[ChildLoad]:
-    """The cases for the live model of this name."""
-    at = f"/{name}"
-    work = {f"{at}/paused": False, f"{at}/gate": True, f"{at}/duty_auto": True}
-    full = work | {f"{at}/duty_auto": False, f"{at}/duty": 1.0}
+def child_loads() -> list[ChildLoad]:
+    work = {"/sd/paused": False, "/sd/gate": True, "/sd/duty_auto": True}
+    full = work | {"/sd/duty_auto": False, "/sd/duty": 1.0}
     return [
         ChildLoad("no_child", {}, has_child=False),
-        ChildLoad("idle_child", {f"{at}/paused": True}),
+        ChildLoad("idle_child", {"/sd/paused": True}),
         ChildLoad("busy_child", work),
         ChildLoad("busy_child_at_full_duty", full),
-        ChildLoad("busy_child_without_gate", full | {f"{at}/gate": False}),
+        ChildLoad("busy_child_without_gate", full | {"/sd/gate": False}),
         ChildLoad("child_killed_every_second", work, is_killed=True),
     ]
 
 
-def run(
-    name: str,
-    width: int,
-    height: int,
-    fps: float,
-    seconds: float,
-    model: str,
-    params: dict[str, Any],
-    progress: Progress,
-    *,
-    device: str = "auto",
-    rounds: int = ROUNDS,
-) -> dict[str, Any]:
-    """Measure each case for `seconds` in total, in this many rounds; `params` are set from the start.
-
-    `name`: of the live model; `model` and `device`: as in its configuration. If it ends early, the cases played so far
-    are handed over.
+def run(asked: IsolationBench, progress: Progress) -> dict[str, Any]:
+    """Measure each case, in several rounds. If it ends early, the cases played so far are handed over.
 
     Raises ChildError if the model does not start.
     """
-    config = build_config(
-        {
-            "width": width,
-            "height": height,
-            "fps": fps,
-            "audio": "demo",
-            "sinks": ("null", "shared=bench"),
-            name: {"model": model, "device": device},
-            "params": {f"/{name}/source": "multiverse", "/layer/5/intensity": 0.5} | params,
-        }
-    )
-    played = child_loads(name)
+    params = {"/sd/source": "multiverse", "/layer/5/intensity": 0.5}
+    params |= {"/sd/width": asked.sd_size.width, "/sd/height": asked.sd_size.height}
+    model = {"model": asked.model, "device": asked.device}
+    config = show_config(asked, sinks=("null", "shared=bench"), sd=model, params=params)
+    played = child_loads()
     with open_engine(config) as engine:
-        child = engine.children[name]
+        child = engine.children["sd"]
         progress("loading the model", 0.0)
         _draw_until(engine, child, lambda: child.status().results > 0 or child.status().state == "failed")
-        steps = rounds * len(played)
+        steps = asked.rounds * len(played)
         for step in range(steps):
             case = played[step % len(played)]
             progress(case.name.replace("_", " "), step / steps)
             _prepare(engine, child, case)
-            _play(engine, child, case, seconds / rounds)
-            progress.begin(_told(played[: step + 1], name, model, config, engine.status().renderer))
+            _play(engine, child, case, asked.seconds / asked.rounds)
+            progress.begin(_report(played[: step + 1], asked, engine.status().renderer))
     return progress.found
 
 
-def _told(played: list[ChildLoad], name: str, model: str, config: Config, renderer: str) -> dict[str, Any]:
+def _report(played: list[ChildLoad], asked: IsolationBench, renderer: str) -> dict[str, Any]:
     """The figures of the cases that were played, the one without a child first."""
-    said: dict[str, Any] = {}
+    facts: dict[str, Any] = {}
     for case in played[1:3]:  # idle and busy: what is known of a slice is known to a busy child
-        said |= case.facts
-    measured = {fact: said.get(fact) for fact in ("family", "size", "device", "dtype")}
-    measured["slice_ms_p99"] = said.get("slice_p99_ms")
+        facts |= case.facts
+    measured = {fact: facts.get(fact) for fact in ("family", "size", "device", "dtype")}
+    measured["slice_ms_p99"] = facts.get("slice_p99_ms")
     result: dict[str, Any] = {
         "renderer": renderer,
-        "size": f"{config.width}x{config.height}",
-        "fps": config.fps,
-        name: {"model": model, **measured},
+        "size": str(asked.size),
+        "fps": asked.fps,
+        "sd": {"model": asked.model, **measured},
         "cores": os.cpu_count(),
-        "scenes": {case.name: _figures(case, name) for case in played},
+        "scenes": {case.name: _figures(case) for case in played},
     }
     quiet = result["scenes"]["no_child"]["interval_ms_p99"]
     result["interval_p99_ratio"] = {
@@ -158,7 +129,7 @@ def _play(engine: Engine, child: Supervisor, case: ChildLoad, seconds: float) ->
     """Draw for `seconds`, counted from the first picture."""
     times = engine.times
     late, dropped, results = times.late, times.dropped, child.status().results
-    published = _publications(engine)
+    published = (time.perf_counter() for _ in engine.frames())
     before_s = kill_s = started_s = next(published)
     for now_s in published:
         case.intervals_ms.append((now_s - before_s) * 1000)
@@ -178,26 +149,12 @@ def _play(engine: Engine, child: Supervisor, case: ChildLoad, seconds: float) ->
     case.facts = dict(child.status().facts)
 
 
-def _publications(engine: Engine) -> Iterator[float]:
-    for _ in engine.frames():
-        yield time.perf_counter()
-
-
-def _figures(case: ChildLoad, name: str) -> dict[str, Any]:
-    intervals, draws = np.array(case.intervals_ms), np.array(case.draws_ms)
-    figures = {
-        "frames": len(intervals),
-        "interval_ms_p50": _percentile(intervals, 50),
-        "interval_ms_p99": _percentile(intervals, 99),
-        "interval_ms_max": _percentile(intervals, 100),
-        "draw_ms_p50": _percentile(draws, 50),
-        "draw_ms_p99": _percentile(draws, 99),
+def _figures(case: ChildLoad) -> dict[str, Any]:
+    return {
+        "frames": len(case.intervals_ms),
+        **percentiles(case.intervals_ms, interval_ms_p50=50, interval_ms_p99=99, interval_ms_max=100),
+        **percentiles(case.draws_ms, draw_ms_p50=50, draw_ms_p99=99),
         "late": case.late,
         "dropped": case.dropped,
-        f"{name}_pictures_a_second": round(case.results / case.seconds, 2),
+        "sd_pictures_a_second": round(case.results / case.seconds, 2),
     }
-    return figures
-
-
-def _percentile(values: np.ndarray, percent: float) -> float:
-    return round(float(np.percentile(values, percent)), 3)

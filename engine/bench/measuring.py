@@ -1,35 +1,109 @@
-"""Run a measurement in a separate process, with the environment of child processes.
+"""The progress of a measurement, and how it runs in a separate process with the environment of child processes.
 
-On Linux this includes allocator settings that make large temporaries cheap, for all contenders alike.
+On Linux this environment includes allocator settings that make large temporaries cheap, for all contenders alike.
 """
 
+import base64
 import faulthandler
 import json
 import os
+import pickle
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from engine.bench.progress import Progress
+import numpy as np
+
+from engine.bench.options import LoopBench
 from engine.children import stderr_file
 from engine.children.spec import child_environment
+from engine.config import Config, build_config
 from engine.errors import ModelError, MultiverseError, in_one_line
 from engine.system import openmp
 from engine.system.python_process import command, exit_reason, utf8_environment
 
+if TYPE_CHECKING:
+    from engine.models.places import MeasuredDevice
+
+FAILED = "failed"
+"""The key of a result that is not complete: the part that failed, and the reason."""
 KEY = "multiverse bench"
 
 
+class Progress:
+    """Call it with the name of the part that begins and the share done, 0..1. One thread.
+
+    Keeps the figures found so far, which are handed over even if a later part fails.
+    """
+
+    def __init__(self, show: Callable[[str, float], None] = lambda part, done: None) -> None:
+        self.found: dict[str, Any] = {}
+        self._show = show
+        self._part = ""
+
+    def begin(self, found: dict[str, Any]) -> dict[str, Any]:
+        """The first figures, to be added to."""
+        self.found = found
+        return found
+
+    def __call__(self, part: str, done: float) -> None:
+        self._part = part
+        self._show(part, done)
+
+    def failed(self, error: BaseException) -> dict[str, Any]:
+        """The findings up to this error, with the part that failed; {} if no part had begun."""
+        if not (self.found and self._part):
+            return {}
+        return self.found | {FAILED: {"part": self._part, "reason": in_one_line(error)}}
+
+
+def show_config(asked: LoopBench, **others: Any) -> Config:
+    """A configuration with the demo sound and without outputs."""
+    picture = {"width": asked.size.width, "height": asked.size.height, "fps": asked.fps}
+    return build_config({**picture, "audio": "demo", "sinks": ("null",), **others})
+
+
+def percentiles(values: Sequence[float], **percents: float) -> dict[str, float]:
+    """Each percentile under its name, with three decimals."""
+    return {name: round(float(np.percentile(values, percent)), 3) for name, percent in percents.items()}
+
+
+def device_facts(place: "MeasuredDevice", threads: int, unverified: Sequence[str]) -> dict[str, Any]:
+    """The first figures of a model. `unverified`: what cannot be measured on a CPU.
+
+    `matmul_tflops`: work per second of a large matrix product here, for comparison; a convolution may exceed it.
+    """
+    from engine.models.places import matmul_tflops
+
+    facts: dict[str, Any] = {"device": place.name, "dtype": place.dtype_name, "threads": threads}
+    facts["matmul_tflops"] = round(matmul_tflops(place), 3)
+    if place.kind == "cpu":
+        facts["unverified without a device"] = list(unverified)
+    return facts
+
+
+class HasThreads(Protocol):
+    @property
+    def threads(self) -> int: ...
+
+
+Asked = TypeVar("Asked", bound=HasThreads)
+
+
 def in_own_process(
-    module: str, asked: dict[str, Any], progress: Progress, *, waiting: Mapping[str, str] | None = None
+    measure: Callable[[Asked, Progress], dict[str, Any]],
+    asked: Asked,
+    progress: Progress,
+    *,
+    waiting: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Run `main()` of `module` with the arguments `asked` (plain values, including `threads`); returns its result.
+    """Call `measure`, a function of a module, in a separate process; returns its result.
 
     If it fails or dies: what it found before, with FAILED; without that, ModelError in one line. `waiting`: OpenMP's
     wait policy; None: that of child processes. What libraries print between the lines of JSON only counts in errors.
     """
-    environment = {**os.environ, **child_environment(), "OMP_NUM_THREADS": str(asked["threads"])}
+    environment = {**os.environ, **child_environment(), "OMP_NUM_THREADS": str(asked.threads)}
     if waiting is not None:
         environment = {name: value for name, value in environment.items() if name not in openmp.VARIABLES}
         environment |= waiting
@@ -37,7 +111,7 @@ def in_own_process(
     with (
         stderr_file.create() as errors,
         subprocess.Popen(
-            [*command(module, "main()"), json.dumps(asked)],
+            [*command(__name__, "answer()"), base64.b64encode(pickle.dumps((measure, asked))).decode()],
             stdout=subprocess.PIPE,
             stderr=errors,
             encoding="utf-8",
@@ -48,33 +122,35 @@ def in_own_process(
         assert process.stdout is not None
         try:
             for line in process.stdout:
-                message = _message(line)
-                if message is None:
+                try:
+                    message = json.loads(line)[KEY]
+                except (ValueError, LookupError, TypeError):  # printed by a library
                     printed = line.strip() or printed
                     continue
                 progress.found = message["found"]
                 if message["is_done"]:
                     return progress.found
                 if "error" in message:
-                    return _ended(progress, ModelError(message["error"]))
+                    return _failed(progress, message["error"])
                 progress(message["part"], message["done"])
         except KeyboardInterrupt:
             process.kill()  # it would keep the device until its next line
             raise
         reasons = [exit_reason(process.wait()), stderr_file.crash_summary(stderr_file.read_tail(errors)), printed]
-    return _ended(progress, ModelError(f"the measurement ended early: {'; '.join(filter(None, reasons))}"))
+    return _failed(progress, f"the measurement ended early: {'; '.join(filter(None, reasons))}")
 
 
-def _ended(progress: Progress, error: ModelError) -> dict[str, Any]:
+def _failed(progress: Progress, reason: str) -> dict[str, Any]:
     """The findings up to the error; raises it if there are none."""
+    error = ModelError(reason)
     found = progress.failed(error)
     if not found:
         raise error
     return found
 
 
-def answer(measure: Callable[..., dict[str, Any]]) -> None:
-    """In the measuring process: call `measure` with its arguments and `progress`, print JSON lines.
+def answer() -> None:
+    """Main function of the measuring process: prints JSON lines.
 
     Any error hands over what was found up to it. An unexpected one ends the process with its traceback, too.
     """
@@ -87,18 +163,10 @@ def answer(measure: Callable[..., dict[str, Any]]) -> None:
 
     progress = Progress(lambda part, done: write_line(part=part, done=done))
     try:
-        progress.found = measure(**json.loads(sys.argv[1]), progress=progress)
+        measure, asked = pickle.loads(base64.b64decode(sys.argv[1]))
+        progress.found = measure(asked, progress)
         write_line(is_done=True)
     except Exception as error:
         write_line(error=in_one_line(error))
         if not isinstance(error, MultiverseError):
             raise
-
-
-def _message(line: str) -> dict[str, Any] | None:
-    """A line of ours; None for what else is printed."""
-    try:
-        message: dict[str, Any] = json.loads(line)[KEY]
-    except (ValueError, LookupError, TypeError):
-        return None
-    return message

@@ -10,17 +10,23 @@ At its end the flood sets each float once more, to a value that it has not had b
 arrive; the others are all in a published frame after `flood_end_to_frame_ms`. With `busy`, other processes keep that
 many cores busy during the whole run.
 
-At the end a lighting desk moves a fader (lighting.py).
+At the end a lighting desk moves a fader: from an Art-Net packet to the value of its parameter. It sends a packet every
+20 to 60 ms, so that packets and the receiver's pauses do not keep step.
 """
 
 import contextlib
 import json
+import random
+import socket
+import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, cast
+from pathlib import Path
+from typing import Any, Final, cast
 
 import numpy as np
 import psutil
@@ -28,9 +34,8 @@ import psutil
 import osc_schema
 from engine.app import Engine, open_engine
 from engine.bench.client_program import ClientProgram
-from engine.bench.lighting import lighting_desk
-from engine.bench.progress import Progress
-from engine.config import build_config
+from engine.bench.measuring import Progress, percentiles, show_config
+from engine.bench.options import OscBench
 from engine.control.latency import PacketLatency
 from engine.osc import encode_reply
 from osc_schema import Param, ParamType, Value
@@ -43,27 +48,29 @@ MAX_DESK_S = 5.0
 SWITCHES_ON = {"/feedback/amount", "/layer/5/intensity", *(f"/layer/{n}/curve" for n in range(1, 5))}
 """Floats that make drawing more expensive above 0, so they are sent at their default."""
 EXCLUDED = osc_schema.FULLY_NAMED | {"safety"}
+DESK_HOST: Final = "127.0.0.1"
+DESK_UNIVERSE: Final = 1
+DESK_ADDRESS: Final = "/layer/1/angle"  # drawing costs the same at any value
+DESK_MAPPING: Final = f"""[map]
+schema = {osc_schema.SCHEMA_VERSION}
+
+[[entry]]
+control = "osc /dmx/{DESK_UNIVERSE}/1"
+target = "{DESK_ADDRESS}"
+"""
+MAX_PACKET_S: Final = 1.0  # a packet that takes longer is lost
+DESK_POLL_S: Final = 0.0002
 
 
-def run(
-    rate: float, seconds: float, width: int, height: int, fps: float, progress: Progress, *, busy: int = 0
-) -> dict[str, Any]:
-    """Measure `seconds` with the flood and as many without, in one run; times in ms. `busy`: number of cores that
-    other processes keep busy meanwhile."""
-    values = {
-        "width": width,
-        "height": height,
-        "fps": fps,
-        "audio": "demo",
-        "sinks": ("null",),
-        "osc": {"listen": "127.0.0.1:0"},
-    }
+def run(asked: OscBench, progress: Progress) -> dict[str, Any]:
+    """Measure the same time with the flood and without, in one run; times in ms."""
+    seconds = asked.seconds
     settling_s, desk_s = min(seconds, MAX_SETTLING_S), min(seconds, MAX_DESK_S)
     with (
-        _busy_programs(busy),
+        _busy_programs(asked.busy),
         lighting_desk() as desk,
-        open_engine(build_config(values | desk.config)) as engine,
-        _sender(engine, rate, seconds) as sender,
+        open_engine(show_config(asked, osc={"listen": "127.0.0.1:0"}, **desk.config)) as engine,
+        _sender(engine, asked.rate, seconds) as sender,
     ):
         sender.read()  # waits until it is ready
         loop = _Loop(engine, 3.0 * seconds + settling_s + desk_s, progress)
@@ -97,13 +104,13 @@ def run(
         others.pause()
         messages, buffer_bytes = _received(engine)
         desk.play(engine, desk_s, lambda: loop.draw("lighting desk", desk_s))
-    wait_p50, wait_p99 = np.percentile(report["waits_ms"], (50, 99))
+    waits = percentiles(report["waits_ms"], arrival_to_frame_ms_p50=50, arrival_to_frame_ms_p99=99)
     return result | {
         "cores": psutil.cpu_count(),
         "cores_busy_elsewhere": round(others.cores, 2),
         "messages": report["sent"],
         "messages_a_second": round(report["sent"] / report["took_s"]),
-        "cores_kept_busy": busy,
+        "cores_kept_busy": asked.busy,
         "lost": expected - messages,
         "lost_by_the_system": osc.lost,
         "replaced": osc.replaced,
@@ -115,30 +122,27 @@ def run(
         "latency_ms_p50": round(latency.p50, 3),
         "latency_ms_p99": round(latency.p99, 3),
         "latency_ms_worst": round(latency.worst, 3),
-        "latency_cost_ms_a_frame": round(_latency_cost_ms(max(1, round(rate / fps))), 4),
+        "latency_cost_ms_a_frame": round(_latency_cost_ms(max(1, round(asked.rate / asked.fps))), 4),
         "receive_buffer_bytes": buffer_bytes,
         **_frame_times(quiet_ms, elsewhere_ms, flooded_ms),
         "questions": report["asked"],
         "unanswered": report["asked"] - len(report["waits_ms"]),
-        "arrival_to_frame_ms_p50": round(float(wait_p50), 3),
-        "arrival_to_frame_ms_p99": round(float(wait_p99), 3),
-        "arrival_to_frame_frames_p99": round(float(wait_p99) * fps / 1000.0, 3),
+        **waits,
+        "arrival_to_frame_frames_p99": round(waits["arrival_to_frame_ms_p99"] * asked.fps / 1000.0, 3),
         **desk.figures(),
     }
 
 
 def _frame_times(quiet_ms: list[float], elsewhere_ms: list[float], flooded_ms: list[float]) -> dict[str, float]:
-    quiet_p50, quiet_p99 = np.percentile(quiet_ms, (50, 99))
-    elsewhere_p99 = np.percentile(elsewhere_ms, 99)
-    flooded_p50, flooded_p99 = np.percentile(flooded_ms, (50, 99))
-    return {
-        "frame_ms_p50_quiet": round(float(quiet_p50), 3),
-        "frame_ms_p50_flooded": round(float(flooded_p50), 3),
-        "frame_ms_p99_quiet": round(float(quiet_p99), 3),
-        "frame_ms_p99_flood_elsewhere": round(float(elsewhere_p99), 3),
-        "frame_ms_p99_flooded": round(float(flooded_p99), 3),
-        "frame_p99_ratio": round(float(flooded_p99 / quiet_p99), 3),
-        "frame_p99_ratio_to_flood_elsewhere": round(float(flooded_p99 / elsewhere_p99), 3),
+    times = {
+        **percentiles(quiet_ms, frame_ms_p50_quiet=50, frame_ms_p99_quiet=99),
+        **percentiles(flooded_ms, frame_ms_p50_flooded=50, frame_ms_p99_flooded=99),
+        **percentiles(elsewhere_ms, frame_ms_p99_flood_elsewhere=99),
+    }
+    flooded = times["frame_ms_p99_flooded"]
+    return times | {
+        "frame_p99_ratio": round(flooded / times["frame_ms_p99_quiet"], 3),
+        "frame_p99_ratio_to_flood_elsewhere": round(flooded / times["frame_ms_p99_flood_elsewhere"], 3),
     }
 
 
@@ -211,7 +215,7 @@ def _sender(engine: Engine, rate: float, seconds: float) -> ClientProgram:
     ]
     last = [encode_reply(address, value).hex() for address, value in _last_values().items()]
     order = {"host": host, "port": port, "rate": rate, "seconds": seconds, "packets": packets, "last": last}
-    return ClientProgram("osc_sender.py", order)
+    return ClientProgram(Path(__file__).with_name("osc_sender.py"), order)
 
 
 def _received(engine: Engine) -> tuple[int, int]:
@@ -313,3 +317,66 @@ def _params() -> list[Param]:
     types = (ParamType.FLOAT, ParamType.STOPS, ParamType.INT, ParamType.BOOL)
     usable = [param for param in osc_schema.PARAMS if param.type in types and param.area not in EXCLUDED]
     return sorted(usable, key=lambda param: types.index(param.type))[:ADDRESSES]
+
+
+@contextlib.contextmanager
+def lighting_desk() -> "Iterator[LightingDesk]":
+    """A desk whose `config` belongs into that of the engine."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        yield LightingDesk(Path(folder))
+
+
+class LightingDesk:
+    """Sends on a thread of its own while the engine draws."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder`: for the map."""
+        self._mapping = folder / "mapping.toml"
+        self._mapping.write_text(DESK_MAPPING, encoding="utf-8")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind((DESK_HOST, 0))
+            self._port: int = probe.getsockname()[1]
+        self._waits_ms: list[float] = []
+        self._lost = 0
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Entries of the engine's configuration."""
+        dmx = {"listen": "artnet", "universes": (DESK_UNIVERSE,), "interface": DESK_HOST, "artnet_port": self._port}
+        return {"dmx": dmx, "mapping": str(self._mapping)}
+
+    def play(self, engine: Engine, seconds: float, draw: Callable[[], object]) -> None:
+        """Move the fader for so long, while `draw` draws frames."""
+        thread = threading.Thread(target=self._send, args=(engine, seconds), name="bench desk", daemon=True)
+        thread.start()
+        draw()
+        thread.join()
+
+    def figures(self) -> dict[str, Any]:
+        """None for times of packets that are all lost."""
+        names = {"dmx_packet_to_value_ms_p50": 50, "dmx_packet_to_value_ms_p99": 99}
+        waits = percentiles(self._waits_ms, **names) if self._waits_ms else dict.fromkeys(names)
+        return {"dmx_packets": len(self._waits_ms) + self._lost, "dmx_lost": self._lost, **waits}
+
+    def _send(self, engine: Engine, seconds: float) -> None:
+        rests_s, end_s, level = random.Random(1), time.perf_counter() + seconds, 0
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as desk:
+            while time.perf_counter() < end_s:
+                level = level % 255 + 1
+                before, sent_s = engine.params.get(DESK_ADDRESS), time.perf_counter()
+                desk.sendto(_art_dmx(level), (DESK_HOST, self._port))
+                while engine.params.get(DESK_ADDRESS) == before and time.perf_counter() < sent_s + MAX_PACKET_S:
+                    time.sleep(DESK_POLL_S)
+                waited_s = time.perf_counter() - sent_s
+                if waited_s < MAX_PACKET_S:
+                    self._waits_ms.append(1000.0 * waited_s)
+                else:
+                    self._lost += 1
+                time.sleep(rests_s.uniform(0.02, 0.06))
+
+
+def _art_dmx(level: int) -> bytes:
+    """ArtDmx with channel 1 at `level`, the other 511 at 0 (Art-Net 4; sequence 0: packets are not numbered)."""
+    channels = bytes((level,)) + bytes(511)
+    head = b"Art-Net\0" + struct.pack("<H", 0x5000) + struct.pack(">H", 14) + bytes((0, 0, DESK_UNIVERSE, 0))
+    return head + struct.pack(">H", len(channels)) + channels

@@ -1,212 +1,134 @@
-"""Cost of drawing: a GL picture compared with simpler shaders, Numba with the same formula in NumPy.
+"""Cost of drawing by OpenGL and Numba, overhead of a frame, jitter of the loop, first picture, memory growth.
 
-`vs_minimal` compares a whole frame with the least that draws four layers, `vs_fair_rival` with that in 16 bits and
-dithered, as ours is. `publish_ms` is the pass that only effects, a dissolve, a still and a limited picture need.
-Contenders alternate in one run, so that a busy machine slows both sides of a ratio. Times are medians in ms.
+`publish_ms` is the pass that only effects, a dissolve, a still and a limited picture need. Calls alternate in one run,
+so that a busy machine slows all of them. Times are medians in ms.
 """
 
-import math
+import os
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import psutil
 
 import osc_schema
-from engine.bench.progress import Progress
-from engine.bench.render_reference import draw_reference
-from engine.errors import RenderError
+from engine.app import open_engine
+from engine.bench.measuring import Progress, show_config
+from engine.bench.options import RenderBench, Size
+from engine.errors import MultiverseError, RenderError
 from engine.params.looks import PLAIN
 from engine.render import Look, PictureInput, Renderer, open_renderer
-from engine.render.blue_noise import thresholds
+from engine.render.egl_devices import chosen_gpu
+from engine.system.python_process import exit_reason
 from engine.values import ChannelFeatures
 
 PITCHES_HZ = (110.0, 164.81, 220.0, 277.18)
-COLOURS = [(1.0, 0.0, 0.0), (0.5, 1.0, 0.0), (0.0, 1.0, 1.0), (0.5, 0.0, 1.0)]
 WINDOW_S = 0.05
-NUMPY_FRAMES = 15
+NUMBA_FRAMES = 15
+UNGUARDED = {"/safety/flash_guard": False}
 EFFECTS = {f"/post/{name}": 0.5 for name in ("bloom", "glow", "chromatic", "vignette", "grain")}
 TINY_PX = 16  # so small that only overhead remains
+SINKS = ("null", "shared=bench")
+SETTLED_AFTER = 0.25  # share of the run after which caches are warm and pools full
+STARTS = 3
+COMPILE = "from engine.render.numba_code import Compilation; Compilation(print).wait()"  # what a start has begun
 
-VERTEX = """#version 330 core
-void main() {
-    vec2 corner = vec2((gl_VertexID << 1) & 2, gl_VertexID & 2);
-    gl_Position = vec4(corner * 2.0 - 1.0, 0.0, 1.0);
-}"""
-
-TRIVIAL = """#version 330 core
-uniform vec3 u_colour;
-out vec4 f_rgba;
-void main() { f_rgba = vec4(u_colour, 1.0); }"""
-
-# Minimal version: rotate, sample the wave, colour, add; no wrap modes, weights or tone.
-MINIMAL = """#version 330 core
-uniform sampler2D u_waves;
-uniform vec2 u_size_px;
-uniform vec2 u_turn[4];
-uniform vec3 u_colour[4];
-out vec4 f_rgba;
-void main() {
-    vec2 d = (gl_FragCoord.xy - 0.5 * u_size_px) / u_size_px.x;
-    vec3 rgb = vec3(0.0);
-    for (int layer = 0; layer < 4; layer++) {
-        float point = fract(0.5 + dot(d, u_turn[layer])) * 1024.0;
-        int index = int(point);
-        float start = texelFetch(u_waves, ivec2(index, layer), 0).r;
-        float end = texelFetch(u_waves, ivec2((index + 1) & 1023, layer), 0).r;
-        rgb += u_colour[layer] * clamp(0.1 + 0.9 * mix(start, end, point - float(index)), 0.0, 1.0);
-    }
-    f_rgba = vec4(rgb, 1.0);
-}"""
-
-DITHERED_COPY = """#version 330 core
-uniform sampler2D u_drawn;
-uniform sampler2D u_noise;
-out vec4 f_rgba;
-void main() {
-    ivec2 texel = ivec2(gl_FragCoord.xy);
-    f_rgba = floor(texelFetch(u_drawn, texel, 0) * 255.0 + texelFetch(u_noise, texel & 63, 0).r) / 255.0;
-}"""
+Call = Callable[[], object]
+Rivals = Callable[[str, Size], AbstractContextManager[Mapping[str, Call]]]
+"""(renderer, size) -> further calls to draw the same picture, in turn with ours."""
 
 
-class PlainPass:
-    """One shader over one target: the minimum cost of a picture."""
-
-    def __init__(self, fragment: str, uniforms: dict[str, Any], width: int, height: int) -> None:
-        from engine.render.context import load_finish, open_context  # without moderngl only Numba is measured
-
-        self._context = open_context()
-        self._finish = load_finish()
-        program = self._context.program(vertex_shader=VERTEX, fragment_shader=fragment)
-        for name, value in uniforms.items():
-            program[name] = value
-        self._waves = self._context.texture((1024, 4), 1, tones().tobytes(), dtype="f4")
-        self._target = self._context.framebuffer([self._context.texture((width, height), 4)])
-        self._vertices = self._context.vertex_array(program, [])
-
-    def draw(self) -> None:
-        with self._context:  # afterwards the renderer under test activates its own context
-            self._render(self._target)
-            self._finish()
-
-    def _render(self, into: Any) -> None:
-        self._waves.use(0)
-        into.use()
-        self._vertices.render(vertices=3)
-
-    def close(self) -> None:
-        self._context.release()
+def no_rivals(kind: str, size: Size) -> AbstractContextManager[Mapping[str, Call]]:
+    return nullcontext({})
 
 
-class DitheredPass(PlainPass):
-    """The same in 16 bits, and a second pass that only dithers it to 8."""
+def run(asked: RenderBench, progress: Progress, rivals: Rivals = no_rivals) -> dict[str, Any]:
+    """The renderers, then a start, then a live loop; with `cold` only two starts of Numba.
 
-    def __init__(self, fragment: str, uniforms: dict[str, Any], width: int, height: int) -> None:
-        super().__init__(fragment, uniforms, width, height)
-        context, noise = self._context, thresholds()
-        self._drawn = context.texture((width, height), 4, dtype="nu2")
-        self._noise = context.texture(noise.shape, 1, noise.tobytes(), dtype="f4")
-        self._deep = context.framebuffer([self._drawn])
-        copy = context.program(vertex_shader=VERTEX, fragment_shader=DITHERED_COPY)
-        copy["u_noise"] = 1
-        self._copy = context.vertex_array(copy, [])
-
-    def draw(self) -> None:
-        with self._context:
-            self._render(self._deep)
-            self._drawn.use(0)
-            self._noise.use(1)
-            self._target.use()
-            self._copy.render(vertices=3)
-            self._finish()
+    Of each rival `NAME_ms` is added to the figures of its renderer.
+    """
+    with chosen_gpu(asked.gpu):
+        if asked.cold:
+            progress("first frame", 0.0)
+            return cold_start(asked.size)
+        result = renderers(asked.size, asked.frames, progress, rivals)
+        progress("first frame", 0.5)
+        # From the command to the end of a run of one frame: an upper bound.
+        result["first_frame_s"] = min(_one_frame_s(asked.size) for _ in range(STARTS))
+        progress("loop", 0.6)
+        result["loop"] = live_loop(asked, progress)
+        return result
 
 
-def tones() -> np.ndarray:
-    """Four sines in the analyser's format, (4, 1024) float32."""
-    time_s = np.arange(1024) / 1024 * WINDOW_S
-    return np.stack([0.7 * np.sin(2 * np.pi * pitch * time_s) for pitch in PITCHES_HZ]).astype(np.float32)
-
-
-def run(width: int, height: int, frames: int, progress: Progress) -> dict[str, Any]:
-    """Measure four plain waves of four tones. A renderer that is unavailable is listed with the reason."""
-    result = progress.begin({"width": width, "height": height, "frames": frames})
-    kinds: dict[str, Callable[[Renderer, int, int, int], dict[str, Any]]] = {"gl": _gl, "numba": _numba}
-    for number, (kind, measure) in enumerate(kinds.items()):
+def renderers(size: Size, frames: int, progress: Progress, rivals: Rivals = no_rivals) -> dict[str, Any]:
+    """Draw four plain waves of four tones. A renderer that is unavailable is listed with the reason."""
+    result = progress.begin({"width": size.width, "height": size.height, "frames": frames})
+    for number, (kind, measure) in enumerate({"gl": _gl, "numba": _numba}.items()):
         progress(kind, number / 4)
         try:
-            renderer = open_renderer(kind, width, height)
+            renderer = open_renderer(kind, size.width, size.height)
         except RenderError as error:
             result[kind] = {"unavailable": str(error)}
             continue
         try:
-            result[kind] = measure(renderer, width, height, frames)
+            with rivals(kind, size) as others:
+                figures = measure(renderer, frames, others)
+            result[kind] = {"renderer": renderer.description} | {name: round(ms, 4) for name, ms in figures.items()}
         finally:
             renderer.close()
     return result
 
 
-def _gl(renderer: Renderer, width: int, height: int, frames: int) -> dict[str, Any]:
-    turns = [(math.cos(math.radians(deg)), math.sin(math.radians(deg))) for deg in (0, 45, 90, 135)]
-    four_layers = {"u_size_px": (width, height), "u_turn": turns, "u_colour": COLOURS, "u_waves": 0}
-    trivial = PlainPass(TRIVIAL, {"u_colour": COLOURS[0]}, width, height)
-    minimal = PlainPass(MINIMAL, four_layers, width, height)
-    rival = DitheredPass(MINIMAL, four_layers, width, height)
-    unguarded, guarded = WholeFrame(renderer, {"/safety/flash_guard": False}), WholeFrame(renderer, {})
-    with_effects = WholeFrame(renderer, {"/safety/flash_guard": False} | EFFECTS)
-    still = WholeFrame(renderer, {"/safety/flash_guard": False, "/master/freeze": True})  # only published again
-    trivial_ms, minimal_ms, rival_ms, frame_ms, read_ms, still_ms, effects_ms, deep_ms = _medians_ms(
-        [
-            *(trivial.draw, minimal.draw, rival.draw, unguarded.draw, unguarded.read),
-            *(still.draw, with_effects.draw, with_effects.read_deep),
-        ],
+def _gl(renderer: Renderer, frames: int, rivals: Mapping[str, Call]) -> dict[str, float]:
+    unguarded, guarded = WholeFrame(renderer, UNGUARDED), WholeFrame(renderer, {})
+    with_effects = WholeFrame(renderer, UNGUARDED | EFFECTS)
+    still = WholeFrame(renderer, UNGUARDED | {"/master/freeze": True})  # only published again
+    ms = _medians_ms(
+        {
+            **rivals,
+            "frame": unguarded.draw,
+            "read": renderer.read_rgba,
+            "still": still.draw,
+            "effects": with_effects.draw,
+            "read deep": renderer.read_rgba16,
+        },
         frames,
     )
     renderer.resize(TINY_PX, TINY_PX)
-    host_ms, host_still_ms, overhead_ms = _medians_ms([unguarded.draw, still.draw, guarded.draw], frames)
-    for part in (trivial, minimal, rival):
-        part.close()
+    host_ms = _medians_ms({"frame": unguarded.draw, "still": still.draw, "guarded": guarded.draw}, frames)
     return {
-        "renderer": renderer.description,
-        "trivial_ms": round(trivial_ms, 3),
-        "minimal_four_layers_ms": round(minimal_ms, 3),
-        "fair_rival_ms": round(rival_ms, 3),
-        "multiverse_ms": round(frame_ms, 3),
-        "look_ms": round(frame_ms - host_ms, 3),
-        "host_ms": round(host_ms, 3),
-        "publish_ms": round(still_ms - host_still_ms, 3),
-        "vs_minimal": round(frame_ms / minimal_ms, 3),
-        "vs_fair_rival": round(frame_ms / rival_ms, 3),
-        "times_trivial": round(frame_ms / trivial_ms, 1),
-        "post_effects_ms": round(effects_ms - frame_ms, 3),
-        "readback_ms": round(read_ms, 3),
-        "readback_16_bit_ms": round(deep_ms, 3),
-        "flash_guard_ms": round(overhead_ms - host_ms, 3),
-        "all_but_pixels_ms": round(overhead_ms, 3),
+        **{f"{name}_ms": ms[name] for name in rivals},
+        "multiverse_ms": ms["frame"],
+        "look_ms": ms["frame"] - host_ms["frame"],
+        "host_ms": host_ms["frame"],
+        "publish_ms": ms["still"] - host_ms["still"],
+        "post_effects_ms": ms["effects"] - ms["frame"],
+        "readback_ms": ms["read"],
+        "readback_16_bit_ms": ms["read deep"],
+        "flash_guard_ms": host_ms["guarded"] - host_ms["frame"],
+        "all_but_pixels_ms": host_ms["guarded"],
     }
 
 
-def _numba(renderer: Renderer, width: int, height: int, frames: int) -> dict[str, Any]:
-    unguarded, guarded = WholeFrame(renderer, {"/safety/flash_guard": False}), WholeFrame(renderer, {})
-    values, waves = _values({}), tones()
-
-    def draw_numpy() -> None:
-        draw_reference(values, waves, PITCHES_HZ, width, height)
-
-    with_effects = WholeFrame(renderer, {"/safety/flash_guard": False} | EFFECTS)
-    numba_ms, effects_ms, numpy_ms = _medians_ms(
-        [unguarded.draw, with_effects.draw, draw_numpy], min(frames, NUMPY_FRAMES)
-    )
+def _numba(renderer: Renderer, frames: int, rivals: Mapping[str, Call]) -> dict[str, float]:
+    unguarded, guarded = WholeFrame(renderer, UNGUARDED), WholeFrame(renderer, {})
+    with_effects = WholeFrame(renderer, UNGUARDED | EFFECTS)
+    ms = _medians_ms({"frame": unguarded.draw, "effects": with_effects.draw, **rivals}, min(frames, NUMBA_FRAMES))
     renderer.resize(TINY_PX, TINY_PX)
-    bare_ms, overhead_ms = _medians_ms([unguarded.draw, guarded.draw], frames)
+    host_ms = _medians_ms({"frame": unguarded.draw, "guarded": guarded.draw}, frames)
     return {
-        "renderer": renderer.description,
-        "multiverse_ms": round(numba_ms, 3),
-        "post_effects_ms": round(effects_ms - numba_ms, 3),
-        "numpy_float32_ms": round(numpy_ms, 1),
-        "times_faster_than_numpy": round(numpy_ms / numba_ms, 3),
-        "flash_guard_ms": round(overhead_ms - bare_ms, 3),
-        "all_but_pixels_ms": round(overhead_ms, 3),
+        **{f"{name}_ms": ms[name] for name in rivals},
+        "multiverse_ms": ms["frame"],
+        "post_effects_ms": ms["effects"] - ms["frame"],
+        "flash_guard_ms": host_ms["guarded"] - host_ms["frame"],
+        "all_but_pixels_ms": host_ms["guarded"],
     }
 
 
@@ -215,7 +137,7 @@ class WholeFrame:
 
     def __init__(self, renderer: Renderer, changes: dict[str, Any]) -> None:
         self._renderer = renderer
-        self._values = _values(changes)
+        self._values = plain_values() | changes
         self._waves = tones()
         self._features = tuple(ChannelFeatures(pitch_hz=pitch) for pitch in PITCHES_HZ)
         self._drawn = 0
@@ -233,26 +155,90 @@ class WholeFrame:
         self._renderer.draw(picture)
         self._renderer.wait()
 
-    def read(self) -> None:
-        """Read back the drawn picture; once per `draw`."""
-        self._renderer.read_rgba()
 
-    def read_deep(self) -> None:
-        """The same in 16 bits."""
-        self._renderer.read_rgba16()
+def tones() -> np.ndarray:
+    """Four sines in the analyser's format, (4, 1024) float32."""
+    time_s = np.arange(1024) / 1024 * WINDOW_S
+    return np.stack([0.7 * np.sin(2 * np.pi * pitch * time_s) for pitch in PITCHES_HZ]).astype(np.float32)
 
 
-def _values(changes: dict[str, Any]) -> dict[str, Any]:
-    return {param.address: param.default for param in osc_schema.PARAMS} | PLAIN | changes
+def plain_values() -> dict[str, Any]:
+    return {param.address: param.default for param in osc_schema.PARAMS} | PLAIN
 
 
-def _medians_ms(calls: list[Callable[[], None]], frames: int) -> list[float]:
+def _medians_ms(calls: Mapping[str, Call], frames: int) -> dict[str, float]:
     """Median time of each call, over `frames` alternating rounds after two rounds of warm-up."""
-    times_ms: list[list[float]] = [[] for _ in calls]
+    times_ms: dict[str, list[float]] = {name: [] for name in calls}
     for frame in range(frames + 2):
-        for call, own_ms in zip(calls, times_ms, strict=True):
+        for name, call in calls.items():
             started_s = time.perf_counter()
             call()
             if frame >= 2:
-                own_ms.append((time.perf_counter() - started_s) * 1000)
-    return [median(own_ms) for own_ms in times_ms]
+                times_ms[name].append((time.perf_counter() - started_s) * 1000)
+    return {name: median(own_ms) for name, own_ms in times_ms.items()}
+
+
+def live_loop(asked: RenderBench, progress: Progress) -> dict[str, Any]:
+    """Measure a live loop with the demo sound, published to `null` and `shared`; times in ms, memory in MiB."""
+    config = show_config(asked, sinks=SINKS)
+    process = psutil.Process()
+    count = round(asked.seconds * asked.fps)
+    with open_engine(config) as engine:
+        settled_mib = 0.0
+        for frame in engine.frames(count=count):
+            if frame.index == round(count * SETTLED_AFTER):
+                settled_mib = process.memory_info().rss / 2**20
+            if frame.index % round(asked.fps) == 0:
+                progress("loop", frame.index / count)
+        times, status = engine.times, engine.status()
+        overhead, work = times.overhead_ms(), times.work_ms()
+    return {
+        "renderer": status.renderer,
+        "frames": times.frames,
+        "fps": round(times.fps_overall(), 3),
+        "late": times.late,
+        "dropped": times.dropped,
+        "frame_ms_p50": round(work.p50, 3),
+        "frame_ms_p99": round(work.p99, 3),
+        "overhead_ms_p50": round(overhead.p50, 3),
+        "overhead_ms_p99": round(overhead.p99, 3),
+        "memory_growth_mib": round(process.memory_info().rss / 2**20 - settled_mib, 2),
+        "memory_growth_over_s": round(asked.seconds * (1 - SETTLED_AFTER), 1),
+    }
+
+
+def cold_start(size: Size) -> dict[str, Any]:
+    """Seconds to the first frame with Numba and no code from an earlier start, and at the next start; and how many
+    functions each compiles."""
+    with TemporaryDirectory() as folder:
+        cache = {"NUMBA_CACHE_DIR": folder}
+        cold_s = _one_frame_s(size, "--renderer", "numba", **cache)
+        subprocess.run([sys.executable, "-c", COMPILE], check=True, capture_output=True, env=os.environ | cache)
+        compiled = _kept_functions(folder)
+        next_s = _one_frame_s(size, "--renderer", "numba", **cache)
+        return {
+            "first_frame_s": cold_s,
+            "functions_compiled": compiled,
+            "first_frame_next_start_s": next_s,
+            "functions_compiled_next_start": _kept_functions(folder) - compiled,
+        }
+
+
+def _one_frame_s(size: Size, *options: str, **environment: str) -> float:
+    """MultiverseError with the engine's last line if it does not run."""
+    command = [
+        *(sys.executable, "-m", "engine.cli.main", "run", "--size", str(size), "--frames", "1", "--json"),
+        *("--osc", "127.0.0.1:0", "--web", "127.0.0.1:0", "--audio", "demo", "--sink", "shared=bench", *options),
+    ]
+    started_s = time.perf_counter()
+    done = subprocess.run(
+        command, capture_output=True, encoding="utf-8", errors="replace", env=os.environ | environment
+    )
+    if done.returncode:
+        lines = done.stderr.strip().splitlines()
+        raise MultiverseError(f"an engine of one frame: {lines[-1] if lines else exit_reason(done.returncode)}")
+    return round(time.perf_counter() - started_s, 3)
+
+
+def _kept_functions(folder: str) -> int:
+    return sum(1 for _ in Path(folder).rglob("*.nbc"))

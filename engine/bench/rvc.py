@@ -10,14 +10,13 @@ The weights are random: the voice produces noise, at the speed of any voice of i
 """
 
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.bench.measuring import answer, in_own_process
-from engine.bench.progress import Progress
+from engine.bench.measuring import Progress, in_own_process, percentiles
+from engine.bench.options import RvcBench
 from engine.models.rvc.shapes import shape_named
 
 if TYPE_CHECKING:
@@ -43,7 +42,6 @@ BATCH = 4
 ROUNDS = 3  # the median is reported
 SECONDS = {"cpu": 20.0}
 SECONDS_ELSEWHERE = 180.0
-BLOCKS_MS = (100.0, 250.0, 500.0)
 LIVE_SHARE = 1 / 6  # share of `seconds` for each block size
 MIN_BLOCKS = 20
 RATE_HZ = 48_000
@@ -52,20 +50,11 @@ PITCHED_FRAMES = 100
 OTHER = "other"
 
 
-def run(asked: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """Figures by part; ModelError for an unknown shape or device.
-
-    `asked`: `shape` ("": the device's own), `seconds` of sound (None: 180, on a CPU 20), `blocks_ms` (empty: 100, 250,
-    500), `files` (None: 32, on a CPU 8), `embeddings` of the index, `device`, `threads` of a CPU.
-    """
-    if asked["shape"]:
-        shape_named(asked["shape"])
-    return in_own_process("engine.bench.rvc", asked, progress)
-
-
-def main() -> None:
-    """Main function of the measuring process."""
-    answer(_measure)
+def run(asked: RvcBench, progress: Progress) -> dict[str, Any]:
+    """Figures by part; ModelError for an unknown shape or device."""
+    if asked.shape:
+        shape_named(asked.shape)
+    return in_own_process(_measure, asked, progress)
 
 
 def spoken(seconds: float, rate_hz: int) -> np.ndarray:
@@ -79,36 +68,26 @@ def spoken(seconds: float, rate_hz: int) -> np.ndarray:
     return (0.15 * voice * is_phrase + 0.001 * room).astype(np.float32)
 
 
-def _measure(
-    *,
-    shape: str,
-    seconds: float | None,
-    blocks_ms: Sequence[float],
-    files: int | None,
-    embeddings: int,
-    device: str,
-    threads: int,
-    progress: Progress,
-) -> dict[str, Any]:
+def _measure(asked: RvcBench, progress: Progress) -> dict[str, Any]:
     from engine.models.device_work import use_threads
     from engine.models.places import place_for
     from engine.models.rvc.timing import time_filters, time_retrieval, time_synthesizer
 
-    use_threads(threads)
-    place = place_for(device)
-    shape = shape or ("tiny" if place.kind == "cpu" else "v2-48k")
-    seconds = seconds or SECONDS.get(place.kind, SECONDS_ELSEWHERE)
-    files = files or FILES.get(place.kind, FILES_ELSEWHERE)
+    use_threads(asked.threads)
+    place = place_for(asked.device)
+    shape = asked.shape or ("tiny" if place.kind == "cpu" else "v2-48k")
+    seconds = asked.seconds or SECONDS.get(place.kind, SECONDS_ELSEWHERE)
+    files = asked.files or FILES.get(place.kind, FILES_ELSEWHERE)
     progress(f"{shape}: a file", 0.0)
-    model = _model(shape, embeddings, place, place.dtype_name)
+    model = _model(shape, asked.embeddings, place, place.dtype_name)
     result = progress.begin(
         {
             "device": place.name,
             "dtype": place.dtype_name,
-            "threads": threads,
+            "threads": asked.threads,
             "shape": shape,
             "pitch": model.pitch.name,
-            "embeddings": embeddings,
+            "embeddings": asked.embeddings,
             "model_memory_mb": round(model.memory_mb, 1),
         }
     )
@@ -116,19 +95,18 @@ def _measure(
         result["unverified without a device"] = list(UNVERIFIED)
     result["offline"] = _offline(model, seconds)
     if place.dtype_name != "float32":
-        slower = _offline(_model(shape, embeddings, place, "float32"), seconds)
+        slower = _offline(_model(shape, asked.embeddings, place, "float32"), seconds)
         result["offline"]["float32"] = slower
         result["offline"]["times_float32"] = round(slower["s"] / result["offline"]["s"], 3)
     result["live"] = {}
-    blocks_ms = blocks_ms or BLOCKS_MS
-    for number, block_ms in enumerate(blocks_ms):
-        progress(f"{shape}: blocks of {block_ms:g} ms", 0.2 + 0.3 * number / len(blocks_ms))
+    for number, block_ms in enumerate(asked.block):
+        progress(f"{shape}: blocks of {block_ms:g} ms", 0.2 + 0.3 * number / len(asked.block))
         result["live"][f"{block_ms:g} ms"] = _live(model, block_ms, seconds * LIVE_SHARE)
     progress(f"{shape}: {files} files", 0.5)
     result["batch"] = _batch(model, files)
     progress("FAISS", 0.7)
     channels = model.synthesizer.shape.content_channels
-    result["retrieval"] = time_retrieval(embeddings, channels, QUERIES, model.device, threads)
+    result["retrieval"] = time_retrieval(asked.embeddings, channels, QUERIES, model.device, asked.threads)
     progress("SciPy", 0.9)
     result["filter"] = time_filters(spoken(seconds, 16_000), model.device)
     progress("infer-rvc-python", 0.95)
@@ -219,14 +197,11 @@ def _streamed(voice: "LiveVoice", seconds: float) -> dict[str, Any]:
             stages_ms[stage] = stages_ms.get(stage, 0.0) + ms
     total_ms = sum(times_ms)
     stages_ms[OTHER] = max(total_ms - sum(stages_ms.values()), 0.0)
-    p50, p99 = (float(np.percentile(times_ms, share)) for share in (50, 99))
     return {
         "block_ms": round(block_ms, 3),
         "blocks": count,
-        "ms_p50": round(p50, 3),
-        "ms_p99": round(p99, 3),
-        "ms_max": round(max(times_ms), 3),
-        "real_time_factor": round(p50 / block_ms, 4),
+        **percentiles(times_ms, ms_p50=50, ms_p99=99, ms_max=100),
+        "real_time_factor": round(float(np.median(times_ms)) / block_ms, 4),
         "longer_than_the_block": sum(each > block_ms for each in times_ms),
         "algorithmic_delay_ms": round(block_ms + 1000.0 * voice.lag_frames / RATE_HZ, 3),
         "stages": {

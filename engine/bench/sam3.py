@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.bench.clip import LoopedClip, write_clip
-from engine.bench.measuring import answer, in_own_process
-from engine.bench.progress import Progress
+from engine.bench.measuring import Progress, device_facts, in_own_process, percentiles
+from engine.bench.options import Sam3Bench
 from engine.ipc.segmentation_sheet import sheet_shape, write_sheet
 
 if TYPE_CHECKING:
@@ -49,64 +49,33 @@ READ, WRITE, OTHER = "read (wait)", "write", "other"
 Call = Callable[[np.ndarray], object]
 
 
-def run(asked: dict[str, Any], progress: Progress) -> dict[str, Any]:
+def run(asked: Sam3Bench, progress: Progress) -> dict[str, Any]:
     """Figures by mode, then by resolution and prompts; ModelError for an unknown shape or device.
 
-    Times in ms, work in GFLOP (2 x multiply-adds) a picture. `tflops`: work per second; `matmul_tflops`: that of a
-    large matrix product on this machine, for comparison; a convolution may exceed it.
-    `asked`: `shape` ("": the device's own), `modes`, `resolutions` in px (empty: the shape's own), `prompts` (how
-    many), `size` (width, height) of the pictures, `objects` in each, `batch`, `seconds` for each of a case's two
-    measurements, `device`, `threads` of a CPU.
+    Times in ms, work in GFLOP (2 x multiply-adds) a picture, `tflops`: work per second.
     """
-    return in_own_process("engine.bench.sam3", asked, progress)
+    return in_own_process(_measure, asked, progress)
 
 
-def main() -> None:
-    """Main function of the measuring process."""
-    answer(_measure)
-
-
-def _measure(
-    *,
-    shape: str,
-    modes: Sequence[str],
-    resolutions: Sequence[int],
-    prompts: Sequence[int],
-    size: tuple[int, int],
-    objects: int,
-    batch: int,
-    seconds: float,
-    device: str,
-    threads: int,
-    progress: Progress,
-) -> dict[str, Any]:
+def _measure(asked: Sam3Bench, progress: Progress) -> dict[str, Any]:
     from engine.models.device_work import free_memory, use_threads
-    from engine.models.places import matmul_tflops, place_for
+    from engine.models.places import place_for
     from engine.models.sam3.shapes import build, require_shape
 
-    use_threads(threads)
-    place = place_for(device, half="bfloat16")
-    shape = shape or ("tiny" if place.kind == "cpu" else "sam3")
-    resolutions = resolutions or ((336,) if shape == "tiny" else (1008,))
+    use_threads(asked.threads)
+    place = place_for(asked.device, half="bfloat16")
+    shape = asked.shape or ("tiny" if place.kind == "cpu" else "sam3")
+    resolutions = asked.resolution or ((336,) if shape == "tiny" else (1008,))
     for resolution in resolutions:
         require_shape(shape, resolution)
     result = progress.begin(
-        {
-            "device": place.name,
-            "dtype": place.dtype_name,
-            "threads": threads,
-            "matmul_tflops": round(matmul_tflops(place), 3),
-            "shape": shape,
-            "picture": f"{size[0]}x{size[1]}",
-        }
+        device_facts(place, asked.threads, UNVERIFIED) | {"shape": shape, "picture": str(asked.size)}
     )
-    if place.kind == "cpu":
-        result["unverified without a device"] = list(UNVERIFIED)
-    cases = [(mode, resolution, count) for mode in modes for resolution in resolutions for count in prompts]
+    cases = [(mode, resolution, count) for mode in asked.mode for resolution in resolutions for count in asked.prompts]
     with tempfile.TemporaryDirectory(prefix="multiverse bench ", ignore_cleanup_errors=True) as folder:
         clip = Path(folder) / "clip.mp4"
         progress("a video", 0.0)
-        write_clip(clip, *size)
+        write_clip(clip, asked.size.width, asked.size.height)
         for number, (mode, resolution, count) in enumerate(cases):
             name = f"{resolution} px, {count} {'prompt' if count == 1 else 'prompts'}"
             progress(f"{shape} {mode}, {name}", number / len(cases))
@@ -116,10 +85,13 @@ def _measure(
                 place.device,
                 place.dtype,
                 has_tracker=mode == "track",
-                objects=max(1, objects // count),
+                objects=max(1, asked.objects // count),
             )
-            where, case = model.device, _Case(model, PROMPTS[:count], objects, 1 if mode == "track" else batch, clip)
-            measured = case.following(seconds) if mode == "track" else case.finding(shape, seconds)
+            where, case = (
+                model.device,
+                _Case(model, PROMPTS[:count], asked.objects, 1 if mode == "track" else asked.batch, clip),
+            )
+            measured = case.following(asked.seconds) if mode == "track" else case.finding(shape, asked.seconds)
             result.setdefault(mode, {})[name] = measured
             del model, case
             free_memory(where)
@@ -269,8 +241,7 @@ class _Case:
             "objects": round(found / pictures, 2),
             "fps": round(1000.0 * pictures / total_ms, 2),
             "ms": round(total_ms / pictures, 3),
-            "ms_p50": round(float(np.percentile(times_ms, 50)), 3),
-            "ms_p99": round(float(np.percentile(times_ms, 99)), 3),
+            **percentiles(times_ms, ms_p50=50, ms_p99=99),
             "stages": {
                 stage: {"ms": round(ms / pictures, 3), "share": round(ms / total_ms, 4)}
                 for stage, ms in stages_ms.items()

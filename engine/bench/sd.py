@@ -10,13 +10,13 @@ advantage.
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.bench.measuring import answer, in_own_process
-from engine.bench.progress import Progress
+from engine.bench.measuring import Progress, device_facts, in_own_process
+from engine.bench.options import SdBench
 from engine.errors import ModelError
 
 if TYPE_CHECKING:
@@ -39,48 +39,23 @@ PROMPT = "a forest of glass at dawn"
 Call = Callable[[], object]
 
 
-def run(asked: dict[str, Any], progress: Progress) -> dict[str, Any]:
+def run(asked: SdBench, progress: Progress) -> dict[str, Any]:
     """Figures by shape, then by size and steps; ModelError for an unknown shape or device.
 
-    Times in ms, work in GFLOP (2 x multiply-adds) a picture. `tflops`: work per second; `matmul_tflops`: that of a
-    large matrix product on this machine, for comparison; a convolution may exceed it.
-    `asked`: `shapes` (empty: the device's own), `sizes` in px, `steps`, `seconds` a case, `device`, `threads` of a CPU.
+    Times in ms, work in GFLOP (2 x multiply-adds) a picture, `tflops`: work per second.
     """
-    return in_own_process("engine.bench.sd", asked, progress)
+    return in_own_process(_measure, asked, progress)
 
 
-def main() -> None:
-    """Main function of the measuring process."""
-    answer(_measure)
-
-
-def _measure(
-    *,
-    shapes: Sequence[str],
-    sizes: Sequence[int],
-    steps: Sequence[int],
-    seconds: float,
-    device: str,
-    threads: int,
-    progress: Progress,
-) -> dict[str, Any]:
+def _measure(asked: SdBench, progress: Progress) -> dict[str, Any]:
     from engine.models.device_work import use_threads
-    from engine.models.places import matmul_tflops, place_for
+    from engine.models.places import place_for
 
-    use_threads(threads)
-    place = place_for(device)
-    shapes = shapes or (("tiny",) if place.kind == "cpu" else ("sd15", "sd-turbo", "sdxl-turbo"))
-    result = progress.begin(
-        {
-            "device": place.name,
-            "dtype": place.dtype_name,
-            "threads": threads,
-            "matmul_tflops": round(matmul_tflops(place), 3),
-        }
-    )
-    if place.kind == "cpu":
-        result["unverified without a device"] = list(UNVERIFIED)
-    cases = [(size, count) for size in sizes for count in steps]
+    use_threads(asked.threads)
+    place = place_for(asked.device)
+    shapes = asked.shape or (("tiny",) if place.kind == "cpu" else ("sd15", "sd-turbo", "sdxl-turbo"))
+    result = progress.begin(device_facts(place, asked.threads, UNVERIFIED))
+    cases = [(size, count) for size in asked.size for count in asked.steps]
     for done, shape in enumerate(shapes):
         progress(f"{shape}: loading", done / len(shapes))
         bench = _ShapeBench(shape, place)
@@ -88,7 +63,7 @@ def _measure(
         for number, (size, count) in enumerate(cases):
             name = f"{size}x{size}, {count} {'step' if count == 1 else 'steps'}"
             progress(f"{shape} {name}", (done + number / len(cases)) / len(shapes))
-            result[shape][name] = bench.measure(size, count, seconds)
+            result[shape][name] = bench.measure(size, count, asked.seconds)
         bench.close()
     return result
 

@@ -16,15 +16,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import av
 import numpy as np
 import psutil
 
 from engine.bench.clip import FPS, write_clip
-from engine.bench.measuring import answer, in_own_process
-from engine.bench.progress import Progress
+from engine.bench.measuring import Progress, device_facts, in_own_process
+from engine.bench.options import VideoBench
 from engine.jobs.video.report import busiest_of
 from engine.sinks.movie_file import FORMATS
 
@@ -96,68 +96,39 @@ class Contender:
         return sum(turn.frames for turn in self.turns) / sum(turn.seconds for turn in self.turns)
 
 
-def run(asked: dict[str, Any], progress: Progress) -> dict[str, Any]:
+def run(asked: VideoBench, progress: Progress) -> dict[str, Any]:
     """Figures by shape, then by case; ModelError for an unknown shape or device.
 
-    `asked`: `shapes` (empty: the device's own), `size` (width, height), `batches` and `steps` (empty: 1 and 8, 5 and 20
-    and the original's cases), `strength`, `modes` of ours, `seconds` for each contender of a case, `device`, `threads`
-    of a CPU. `cores`: those of a CPU that all contenders ran on; None where the system cannot limit them. `tflops`: the
+    `cores`: those of a CPU that all contenders ran on; None where the system cannot limit them. `tflops`: the
     counted work (2 x multiply-adds) per second; `matmul_tflops`: that of a large matrix product on this machine in one
     process, for comparison; it is not a limit.
     """
-    return in_own_process("engine.bench.video", asked, progress)
+    return in_own_process(_measure, asked, progress)
 
 
-def main() -> None:
-    """Main function of the measuring process."""
-    answer(_measure)
-
-
-def _measure(
-    *,
-    shapes: Sequence[str],
-    size: Sequence[int],
-    batches: Sequence[int],
-    steps: Sequence[int],
-    strength: float,
-    modes: "Sequence[Stages]",
-    seconds: float,
-    device: str,
-    threads: int,
-    progress: Progress,
-) -> dict[str, Any]:
+def _measure(asked: VideoBench, progress: Progress) -> dict[str, Any]:
     from engine.models.device_work import use_threads
-    from engine.models.places import matmul_tflops, place_for
+    from engine.models.places import place_for
 
-    use_threads(threads)
-    place = place_for(device)
-    cores = limit_cores(threads) if place.kind == "cpu" else None
-    width, height = size
+    use_threads(asked.threads)
+    place = place_for(asked.device)
+    cores = limit_cores(asked.threads) if place.kind == "cpu" else None
+    width, height = asked.size.width, asked.size.height
     result = progress.begin(
-        {
-            "device": place.name,
-            "dtype": place.dtype_name,
-            "threads": threads,
-            "cores": cores,
-            "picture": f"{width}x{height}",
-            "cfg": CFG,
-            "matmul_tflops": round(matmul_tflops(place), 3),
-        }
+        device_facts(place, asked.threads, UNVERIFIED) | {"cores": cores, "picture": str(asked.size), "cfg": CFG}
     )
-    if place.kind == "cpu":
-        result["unverified without a device"] = list(UNVERIFIED)
-    cases = cases_for(batches, steps, strength)
-    shapes = shapes or (("tiny",) if place.kind == "cpu" else ("sd15", "sd-turbo"))
+    cases = cases_for(asked.batch, asked.steps, asked.strength)
+    shapes = asked.shape or (("tiny",) if place.kind == "cpu" else ("sd15", "sd-turbo"))
     with tempfile.TemporaryDirectory(prefix="multiverse-bench-", ignore_cleanup_errors=True) as folder:
         clip = Path(folder) / "clip.mp4"
         write_clip(clip, width, height, CLIP_PICTURES[place.kind])
         for done, shape in enumerate(shapes):
             progress(f"{shape}: loading", done / len(shapes))
-            bench = _ShapeBench(shape, place, clip, (width, height), threads)
+            bench = _ShapeBench(shape, place, clip, (width, height), asked.threads)
             result[shape] = {}
             for number, case in enumerate(cases):
                 progress(f"{shape}, {case.name}", (done + number / len(cases)) / len(shapes))
-                result[shape][case.name] = bench.measure(case, modes, seconds)
+                result[shape][case.name] = bench.measure(case, asked.mode, asked.seconds)
             bench.close()
     return result
 
@@ -191,7 +162,7 @@ class _ShapeBench:
         self._size = size
         self._gflop = gflop(shape, *size)
 
-    def measure(self, case: Case, modes: "Sequence[Stages]", seconds: float) -> dict[str, Any]:
+    def measure(self, case: Case, modes: Sequence[str], seconds: float) -> dict[str, Any]:
         """Measure ours in each of `modes`, and diffusers, alternately."""
         asked: dict[str, Any] = {"steps": case.steps, "strength": case.strength, "seed": SEED}
         paint = self._rival.repaint(**asked, guidance=CFG)
@@ -221,7 +192,7 @@ class _ShapeBench:
         """Free the memory for the next shape."""
         self._rival.close()
 
-    def _job(self, case: Case, asked: dict[str, Any], mode: "Stages") -> "VideoJob":
+    def _job(self, case: Case, asked: dict[str, Any], mode: str) -> "VideoJob":
         from engine.jobs.video import VideoJob
         from engine.models.sd import ModelSpec
         from engine.models.sd.painting import Painting
@@ -232,7 +203,7 @@ class _ShapeBench:
             output=str(self._clip.with_name(f"{mode}.mp4")),
             painting=Painting(spec=spec, prompt=PROMPT, cfg=CFG, **asked),
             batch=case.batch,
-            stages=mode,
+            stages=cast("Stages", mode),
             device=self._place.device,
             threads=None if mode == "split" else self._threads,
             overwrite=True,

@@ -1,5 +1,6 @@
 """`multiverse devices`: lists sound inputs and outputs, cameras, other programs' pictures and GPUs, with advice."""
 
+import dataclasses
 import json
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,21 +8,17 @@ import typer
 
 if TYPE_CHECKING:
     from engine.audio.devices import AudioDevice
-    from engine.cli.device_list import DeviceList
-    from engine.cli.probe import Answer
+    from engine.cli.probe import Answer, DeviceList
     from engine.sources.published import SharedPicture
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def devices(
     ndi: Annotated[bool, typer.Option("--ndi", help="Also search the network for NDI sources (takes 2 s).")] = False,
-    as_json: AsJson = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List audio inputs (--audio device:NAME), outputs (--rvc-output device:NAME), cameras (--camera INDEX), other
     programs' pictures, as --camera takes them, and GPUs (--gpu INDEX)."""
-    from engine.cli.device_list import find_devices
-    from engine.cli.probe import Probe
+    from engine.cli.probe import Probe, find_devices
 
     probe = Probe("gpus")  # a process of its own, because a driver may crash or hang
     try:
@@ -31,7 +28,7 @@ def devices(
         probe.close()
     if as_json:
         problems = [*found.problems, *([f"GPUs: {gpus.error}"] if gpus.error else [])]
-        values = found.as_values() | {"gpus": gpus.values.get("gpus", []), "problems": problems}
+        values = dataclasses.asdict(found) | {"gpus": gpus.values.get("gpus", []), "problems": problems}
         print(json.dumps(values, indent=2))
     else:
         _print_list(found)

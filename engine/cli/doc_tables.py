@@ -1,20 +1,26 @@
-"""Tables of options, parameters and looks in docs/, generated from the command line, the schema and the looks.
+"""Tables of options, parameters and looks in docs/, and the page's list of looks, generated from the command line, the
+schema and the looks.
 
 A page contains `<!-- options: video -->`, `<!-- parameters: /sd -->` or `<!-- looks: all -->`, then the table, then
 `<!-- end -->`.
 `multiverse schema write` fills the tables in, and a test checks that they are up to date.
 """
 
+import json
 import re
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from urllib.parse import quote
 
 import osc_schema
-from engine.cli.look_list import looks_table
 from osc_schema import Param, ParamType
 
 DOCS = Path(__file__).parents[2] / "docs"
+PICTURES: Final = Path(__file__).parents[1] / "web" / "page" / "looks"
+"""NAME.jpg and the loop NAME.webp of each built-in preset, and the list of them."""
+LOOKS: Final = PICTURES / "looks.json"
 MARKER = re.compile(r"<!-- (options|parameters|looks): ([^>]+) -->\n.*?<!-- end -->", re.DOTALL)
 
 
@@ -68,3 +74,25 @@ def _one_line(text: str) -> str:
 def _cell(text: str) -> str:
     """GitHub splits cells at a bar even inside of backticks."""
     return text.replace("|", "\\|")
+
+
+def looks_json() -> str:
+    """Name and world ("" if it has none) of each built-in preset, in the order of `/preset/list`."""
+    from engine.params.looks import world_of
+    from engine.params.presets import FACTORY_NAMES
+
+    rows = (json.dumps({"name": name, "world": world_of(name)}) for name in FACTORY_NAMES)
+    return "[\n  " + ",\n  ".join(rows) + "\n]\n"
+
+
+def looks_table() -> str:
+    """A Markdown table for a page in docs/: a column for each world, with the loops of its looks."""
+    from engine.params.looks import WORLDS
+
+    rows = zip_longest(*([_picture(name) for name in looks] for looks in WORLDS.values()), fillvalue="")
+    lines = [list(WORLDS), ["---"] * len(WORLDS), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _picture(name: str) -> str:
+    return f"![{name}](../engine/web/page/looks/{quote(name)}.webp)<br>{name}"

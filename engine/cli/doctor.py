@@ -2,22 +2,14 @@
 them."""
 
 import json
-import re
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from engine.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from engine.cli.check import Check
-
-COLOURS = {"ok": "green", "note": "blue", "warning": "yellow", "failed": "red"}
 
 
 def doctor(
@@ -51,6 +43,7 @@ def doctor(
         raise UsageError(f"{'--overwrite' if overwrite else '--ndi'} is for the report: add --report FILE")
 
     from engine.cli.doctor_checks import run_checks
+    from engine.cli.doctor_list import print_list
     from engine.cli.machine_report import check_path, write_report
     from engine.cli.selftest import run_selftest, selftest_check
 
@@ -62,7 +55,10 @@ def doctor(
         result = run_selftest()
         checks.append(selftest_check(result))
         if out is not None:
-            _write(out, result)
+            try:
+                out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+            except OSError as error:
+                raise UsageError(f"--out {out}: cannot be written ({error.strerror or error})") from None
         if report is not None:
             write_report(report, checks, result, wants_ndi=ndi)
             what_next = "read it, tick off what you see in the programs that it names, and send it"
@@ -72,37 +68,6 @@ def doctor(
         found = {"can_run": can_run, "checks": [asdict(check) for check in checks], "selftest": result}
         print(json.dumps(found, indent=2))
     else:
-        _print_list(checks)
+        print_list(checks)
     if not can_run:
         raise typer.Exit(1)
-
-
-def _write(path: Path, result: dict[str, object]) -> None:
-    try:
-        path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"--out {path}: cannot be written ({error.strerror or error})") from None
-
-
-def _print_list(checks: "Sequence[Check]") -> None:
-    """Print each step on one unwrapped line, so that commands can be copied in one piece."""
-    from rich.console import Console
-    from rich.text import Text
-
-    console = Console(soft_wrap=True)
-    is_coloured = sys.stdout.isatty()
-    for check in checks:
-        line = Text.assemble((f"{check.state:<8}", COLOURS[check.state]), f" {check.name}: {check.detail}")
-        lines = [line, *(Text.assemble(f"{'':<8} {word}: ", (step, "bold")) for word, step in mend_steps(check.mend))]
-        for line in lines:
-            if is_coloured:
-                console.print(line)
-            else:
-                print(line.plain)
-
-
-def mend_steps(mend: str) -> list[tuple[str, str]]:
-    """Split a fix into its steps: (word before the step: mend, then or or; the command or action). Pure."""
-    pieces = re.split(r", (then) |; (or):? ", f", then {mend}")[1:] if mend else []
-    steps = [(then or either, step) for then, either, step in zip(pieces[::3], pieces[1::3], pieces[2::3], strict=True)]
-    return [("mend", steps[0][1]), *steps[1:]] if steps else []

@@ -1,36 +1,53 @@
-"""The doctor's checks of rendering, sound, cameras, recording and inference.
+"""The doctor's checks that every system has.
 
-Each part is queried in a child process, all in parallel, because a driver may crash or hang. The functions that judge
-the answers are pure.
+Rendering, sound, cameras, recording and inference are queried in child processes, all in parallel, because a driver may
+crash or hang. The functions that judge the answers are pure.
 """
 
+import errno
+import importlib.metadata
 import os
 import platform
 import re
 import shutil
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
 
-from engine.cli.check import Check, pip_command
-from engine.cli.doctor_first_hour import check_default_input, input_advice
-from engine.cli.doctor_mac import check_mac_permission
-from engine.cli.doctor_machine import has_torch_wheel, machine_checks
+from engine.cli import doctor_mac, doctor_windows
+from engine.cli.doctor_list import Check, failed, note, ok, pip_command, warning
 from engine.cli.doctor_windows import graphics_advice, library_advice
 from engine.cli.probe import Answer, Probe
+from engine.cli.selftest import texture_sink
+from engine.errors import SharedMemoryError
 from engine.sinks.registry import unavailable_reason
 from engine.sinks.sink import TITLES
 from engine.sinks.syphon import PROCESS_NAME
+from engine.system.refused_port import refusal_reason
 
-CUDA_INDEX = "https://download.pytorch.org/whl/cu130"
-OLD_CARDS_INDEX = "https://download.pytorch.org/whl/cu126"  # from the GTX 900 on; CUDA 13 needs GTX 16, RTX 20
-KERNELS = re.compile(r"(?P<kind>sm|compute)_(?P<major>\d+)(?P<minor>\d)(?P<only>[af]?)")
+CUDA_INDEX: Final = "https://download.pytorch.org/whl/cu130"
+# From the GTX 900 on; CUDA 13 needs GTX 16, RTX 20.
+OLD_CARDS_INDEX: Final = "https://download.pytorch.org/whl/cu126"
+KERNELS: Final = re.compile(r"(?P<kind>sm|compute)_(?P<major>\d+)(?P<minor>\d)(?P<only>[af]?)")
+PACKAGES: Final = ("numpy", "numba", "moderngl", "av", "opencv-python-headless", "sounddevice", "aiohttp", "python-osc")
+INFERENCE_PACKAGES: Final = ("torch", "diffusers", "transformers")
+LINK_PACKAGE: Final = "LinkPython-extern"
+LITTLE_DISK_BYTES: Final = 2 << 30  # half an hour of recorded 720p
+LITTLE_SHM_BYTES: Final = 256 << 20
+RING_SIZE: Final = (1920, 1080)
+SPOUT_BELOW: Final = (3, 14)  # the first Python for which SpoutGL has no wheel
+MAX_TELEPHONE_RATE_HZ: Final = 24_000  # Bluetooth headsets use 8, 16 or 24 kHz while their microphone is open
+HEADSETS: Final = ("airpods", "hands-free", "headset", "beats")
 
 
 def run_checks() -> list[Check]:
-    """Run all checks, in parallel. Takes as long as the slowest probe."""
+    """Run all checks. Takes as long as the slowest probe."""
     with ExitStack() as stack:
         names = ["gl", "numba", "audio", "cameras", "encoders", "blender"]
         names += ["torch"] if find_spec("torch") else []
@@ -41,173 +58,139 @@ def run_checks() -> list[Check]:
             stack.callback(probe.close)
         checks = machine_checks()
         nvidia = _find_nvidia()
-        checks += check_renderers(probes["gl"].read(), probes["numba"].read(), sys.platform, nvidia)
-        checks += check_audio(probes["audio"].read())
-        if "permissions" in probes:
-            checks += check_permissions(probes["permissions"].read())
-        checks.append(check_cameras(probes["cameras"].read()))
-        checks.append(check_encoders(probes["encoders"].read()))
-        torch = probes["torch"].read() if "torch" in probes else None
-        checks.append(check_torch(torch, nvidia, has_wheel=has_torch_wheel(sys.platform, platform.machine())))
-        checks.append(check_blender(probes["blender"].read()))
-        if "syphon" in probes:
-            checks.append(check_syphon_name(probes["syphon"].read()))
-        return checks
+        answers = {name: probe.read() for name, probe in probes.items()}
+    checks += check_renderers(answers["gl"], answers["numba"], sys.platform, nvidia)
+    checks += check_audio(answers["audio"])
+    checks += check_permissions(answers["permissions"]) if "permissions" in answers else []
+    checks += [check_cameras(answers["cameras"]), check_encoders(answers["encoders"])]
+    checks.append(check_torch(answers.get("torch"), nvidia, has_wheel=_has_torch_wheel_here()))
+    checks.append(check_blender(answers["blender"]))
+    return checks + ([check_syphon_name(answers["syphon"])] if "syphon" in answers else [])
 
 
 def check_renderers(gl: Answer, numba: Answer, system: str, nvidia: str) -> list[Check]:
     """Check that OpenGL or Numba works; warn, or add a note, if OpenGL is missing or drawn in software."""
     layer = numba.values.get("layer")
     turns = "; threads that draw at the same time take turns" if layer == "workqueue" else ""  # always so on a Mac
-    numba_check = Check(name="Numba", state="ok", detail=f"{numba.values.get('threads')} threads ({layer}){turns}")
+    by_numba = ok("Numba", f"{numba.values.get('threads')} threads ({layer}){turns}")
     if numba.error:
-        numba_check = Check(
-            name="Numba",
-            state="failed" if gl.error else "warning",
-            detail=numba.error,
-            mend=library_advice(numba.error) or f"{pip_command()} install --force-reinstall numba",
-        )
+        mend = library_advice(numba.error) or f"{pip_command()} install --force-reinstall numba"
+        by_numba = (failed if gl.error else warning)("Numba", numba.error, mend)
+    return [_check_opengl(gl, bool(numba.error), system, nvidia), by_numba]
+
+
+def _check_opengl(gl: Answer, is_numba_missing: bool, system: str, nvidia: str) -> Check:
     if gl.error:
-        reason = f"{gl.error}; Numba draws instead, at 30 fps" if not numba.error else gl.error
-        return [Check(name="OpenGL", state="failed" if numba.error else "warning", detail=reason), numba_check]
+        if is_numba_missing:
+            return failed("OpenGL", gl.error)
+        return warning("OpenGL", f"{gl.error}; Numba draws instead, at 30 fps")
     renderer = gl.values["renderer"]
     depth = "16 bits" if gl.values["is_deep"] else "only 8 bits, so slow gradients may show bands,"
     detail = f"{renderer}, {gl.values['version']}, {depth} per channel"
     gpus = gl.values.get("gpus", ())
     choice = f"; --gpu takes {', '.join(gpus)}" if len(gpus) > 1 else ""
     if gl.values["is_software"]:
-        without_gpu = "OpenGL draws on the CPU" if numba.error else "Numba draws, at 30 fps"
-        without_gpu += "; shaders run on the CPU and are slow"
-        beside = "no GPU" + (f", although there is a {nvidia}" if nvidia else "")
-        mend = "install the graphics driver's OpenGL/EGL part (Debian: libnvidia-egl-*)" if nvidia else ""
+        drawn_by = "OpenGL draws on the CPU" if is_numba_missing else "Numba draws, at 30 fps"
+        slow = f"{drawn_by}; shaders run on the CPU and are slow{choice}"
         if unused := gl.values.get("unused"):
-            beside, mend = f"software, although there is a card ({unused['card']}): {unused['reason']}", unused["mend"]
-        gl_check = Check(
-            name="OpenGL",
-            state="warning" if nvidia or unused else "note",
-            detail=f"{detail}: {beside}; {without_gpu}{choice}",
-            mend=mend,
-        )
-    elif system == "win32" and nvidia and "nvidia" not in renderer.lower():
-        gl_check = Check(
-            name="OpenGL",
-            state="warning",
-            detail=f"{detail}: Windows gave Python the other graphics card, not the {nvidia}",
-            mend=graphics_advice(getattr(sys, "_base_executable", sys.executable)),
-        )
-    else:
-        gl_check = Check(name="OpenGL", state="ok", detail=f"{detail}{choice}")
-    return [gl_check, numba_check]
+            reason = f"software, although there is a card ({unused['card']}): {unused['reason']}"
+            return warning("OpenGL", f"{detail}: {reason}; {slow}", unused["mend"])
+        if nvidia:
+            mend = "install the graphics driver's OpenGL/EGL part (Debian: libnvidia-egl-*)"
+            return warning("OpenGL", f"{detail}: no GPU, although there is a {nvidia}; {slow}", mend)
+        return note("OpenGL", f"{detail}: no GPU; {slow}")
+    if system == "win32" and nvidia and "nvidia" not in renderer.lower():
+        wrong = f"{detail}: Windows gave Python the other graphics card, not the {nvidia}"
+        return warning("OpenGL", wrong, graphics_advice(getattr(sys, "_base_executable", sys.executable)))
+    return ok("OpenGL", f"{detail}{choice}")
 
 
 def check_audio(audio: Answer) -> Iterator[Check]:
     if audio.error or not audio.values["inputs"]:
-        reason = audio.error or "no input device"
-        yield Check(
-            name="audio input",
-            state="warning",
-            detail=f"{reason}; the demo loop plays instead",
-            mend="" if audio.error else input_advice(sys.platform),
-        )
+        mend = {
+            "darwin": "a Mac mini, Studio or Pro has no microphone: plug one in; or multiverse run --audio song.wav",
+            "win32": "start ms-settings:sound, then choose an input; or multiverse run --audio song.wav",
+        }.get(sys.platform, "")
+        detail = f"{audio.error or 'no input device'}; the demo loop plays instead"
+        yield warning("audio input", detail, "" if audio.error else mend)
         return
-    inputs, default = audio.values["inputs"], audio.values["default"]
-    yield Check(name="audio input", state="ok", detail=f"{len(inputs)} inputs, default: {default}")
-    yield from check_default_input(
-        default,
-        audio.values.get("default_rate_hz", 0),
-        is_loopback=audio.values.get("default_is_loopback", False),
-    )
-    yield Check(
-        name="computer's own sound",
-        state="ok" if audio.values["has_loopback"] else "note",
-        detail=audio.values["loopback_advice"],
-    )
+    values = audio.values
+    yield ok("audio input", f"{len(values['inputs'])} inputs, default: {values['default']}")
+    is_loopback = values.get("default_is_loopback", False)
+    yield from check_default_input(values["default"], values.get("default_rate_hz", 0), is_loopback=is_loopback)
+    yield (ok if values["has_loopback"] else note)("computer's own sound", values["loopback_advice"])
+
+
+def check_default_input(default: str | None, rate_hz: int, *, is_loopback: bool) -> Iterator[Check]:
+    """Warn if the default sound input seems to be the microphone of a Bluetooth headset or of a camera."""
+    if default is None or is_loopback:
+        return
+    if any(part in default.lower() for part in HEADSETS) or 0 < rate_hz <= MAX_TELEPHONE_RATE_HZ:
+        yield warning(
+            "default sound input",
+            f"{default} ({rate_hz} Hz) seems to be a headset's or a camera's microphone: no treble, and a "
+            "Bluetooth headset then sounds like a telephone",
+            "choose another input in the system's sound settings; or multiverse run --audio device:NAME",
+        )
 
 
 def check_permissions(permissions: Answer) -> list[Check]:
     """Check the permissions for microphone and camera on a Mac; "unknown" if macOS did not answer."""
     return [
-        check_mac_permission(device, permissions.values.get(device, "unknown"), os.environ)
+        doctor_mac.check_mac_permission(device, permissions.values.get(device, "unknown"), os.environ)
         for device in ("microphone", "camera")
     ]
 
 
 def check_cameras(cameras: Answer) -> Check:
     if cameras.error:
-        mend = library_advice(cameras.error)
-        return Check(name="cameras", state="warning", detail=cameras.error, mend=mend)
-    found = cameras.values["cameras"]
-    return Check(
-        name="cameras",
-        state="ok" if found else "note",
-        detail="; ".join(found) or "none found; --camera also takes a video, a picture or test",
+        return warning("cameras", cameras.error, library_advice(cameras.error))
+    found = "; ".join(cameras.values["cameras"])
+    return (
+        ok("cameras", found) if found else note("cameras", "none found; --camera also takes a video, a picture or test")
     )
 
 
 def check_encoders(encoders: Answer) -> Check:
     h264, has_aac = encoders.values.get("h264", []), encoders.values.get("has_aac", False)
     if encoders.error or not h264 or not has_aac:
-        return Check(
-            name="recording",
-            state="warning",
-            detail=encoders.error or "PyAV was built without H.264 or AAC: no recordings",
-            mend=f"{pip_command()} install --force-reinstall --only-binary :all: av",
-        )
+        detail = encoders.error or "PyAV was built without H.264 or AAC: no recordings"
+        return warning("recording", detail, f"{pip_command()} install --force-reinstall --only-binary :all: av")
     ten_bits = ", ".join(encoders.values.get("ten_bits", ())) or "none"
-    return Check(name="recording", state="ok", detail=f"H.264 ({', '.join(h264)}) and AAC; 10 bits: {ten_bits}")
+    return ok("recording", f"H.264 ({', '.join(h264)}) and AAC; 10 bits: {ten_bits}")
 
 
 def check_torch(torch: Answer | None, nvidia: str, *, has_wheel: bool = True) -> Check:
     """Check torch. `torch` is None if it is not installed; `nvidia` is the card's name or empty."""
-    install, models = f"{pip_command()} install torch", f'{pip_command()} install "multiverse-engine[models]"'
+    install = f"{pip_command()} install torch"
     if torch is None and not has_wheel:
-        reason = "PyTorch has no build for Intel Macs: no Stable Diffusion, SAM3 or voice; everything else works"
-        return Check(name="torch", state="note", detail=reason)
-    if torch is None:
-        return Check(
-            name="torch", state="note", detail="not installed: no Stable Diffusion, SAM3 or voice", mend=models
+        return note(
+            "torch", "PyTorch has no build for Intel Macs: no Stable Diffusion, SAM3 or voice; everything else works"
         )
+    if torch is None:
+        mend = f'{pip_command()} install "multiverse-engine[models]"'
+        return note("torch", "not installed: no Stable Diffusion, SAM3 or voice", mend)
     if torch.error:
-        mend = library_advice(torch.error) or f"{install} --force-reinstall"
-        return Check(name="torch", state="warning", detail=torch.error, mend=mend)
-    version, devices = torch.values["version"], torch.values["devices"]
-    release = version.partition("+")[0]
+        return warning("torch", torch.error, library_advice(torch.error) or f"{install} --force-reinstall")
+    version, cuda, devices = (torch.values[name] for name in ("version", "cuda", "devices"))
+    same_release = f"{install}=={version.partition('+')[0]} --force-reinstall --index-url"
     too_old, too_new = _cards_without_kernels(torch)
     if too_old:
-        return Check(
-            name="torch",
-            state="warning",
-            detail=f"{version} does not support the {', '.join(too_old)}: too old for CUDA {torch.values['cuda']}",
-            mend=f"{install}=={release} --force-reinstall --index-url {OLD_CARDS_INDEX}",
-        )
+        reason = f"{version} does not support the {', '.join(too_old)}: too old for CUDA {cuda}"
+        return warning("torch", reason, f"{same_release} {OLD_CARDS_INDEX}")
     if too_new:
-        return Check(
-            name="torch",
-            state="warning",
-            detail=f"{version} does not support the {', '.join(too_new)}: newer than this build of torch",
-            mend=f"{install} --upgrade --force-reinstall --index-url {CUDA_INDEX}",
-        )
+        reason = f"{version} does not support the {', '.join(too_new)}: newer than this build of torch"
+        return warning("torch", reason, f"{install} --upgrade --force-reinstall --index-url {CUDA_INDEX}")
     if torch.values.get("problem"):
-        return Check(name="torch", state="warning", detail=torch.values["problem"])
-    if devices:
-        return Check(name="torch", state="ok", detail=f"{version} on {', '.join(devices)}")
-    if torch.values["has_mps"]:
-        return Check(name="torch", state="ok", detail=f"{version} on Metal (MPS)")
-    if nvidia and not torch.values["cuda"]:
-        return Check(
-            name="torch",
-            state="warning",
-            detail=f"NVIDIA GPU ({nvidia}) but CPU torch ({version})",
-            mend=f"{install}=={release} --force-reinstall --index-url {CUDA_INDEX}",
-        )
+        return warning("torch", torch.values["problem"])
+    if devices or torch.values["has_mps"]:
+        return ok("torch", f"{version} on {', '.join(devices) or 'Metal (MPS)'}")
+    if nvidia and not cuda:
+        return warning("torch", f"NVIDIA GPU ({nvidia}) but CPU torch ({version})", f"{same_release} {CUDA_INDEX}")
     if nvidia:
-        return Check(
-            name="torch",
-            state="warning",
-            detail=f"{version} cannot use the {nvidia} (CUDA {torch.values['cuda']})",
-            mend="install the newest driver from nvidia.com/drivers (CUDA 13 needs 580; nvidia-smi shows yours)",
-        )
-    return Check(name="torch", state="note", detail=f"{version} on the CPU: few pictures a second")
+        mend = "install the newest driver from nvidia.com/drivers (CUDA 13 needs 580; nvidia-smi shows yours)"
+        return warning("torch", f"{version} cannot use the {nvidia} (CUDA {cuda})", mend)
+    return note("torch", f"{version} on the CPU: few pictures a second")
 
 
 def _cards_without_kernels(torch: Answer) -> tuple[list[str], list[str]]:
@@ -243,26 +226,21 @@ def check_blender(blender: Answer) -> Check:
     from engine.jobs.dataset.cycles import install_command
 
     if blender.error:
-        return Check(name="Blender", state="warning", detail=blender.error, mend=install_command())
+        return warning("Blender", blender.error, install_command())
     if not blender.values:
-        detail = "not installed: `multiverse dataset` can only use --engine raster"
-        return Check(name="Blender", state="note", detail=detail, mend=install_command())
+        return note("Blender", "not installed: `multiverse dataset` can only use --engine raster", install_command())
     found = blender.values
     drawn_by = ", ".join(found["gpus"]) or "the CPU"
-    detail = f"{found['version']} with Python {found['python']}, Cycles on {drawn_by} ({found['path']})"
-    return Check(name="Blender", state="ok", detail=detail)
+    return ok("Blender", f"{found['version']} with Python {found['python']}, Cycles on {drawn_by} ({found['path']})")
 
 
 def check_syphon_name(syphon: Answer) -> Check:
     """Show the application name under which other programs list the pictures: often Python's, not ours."""
     if syphon.error:
-        return Check(name="Syphon name", state="warning", detail=syphon.error)
-    application = syphon.values["application"] or "no application"
-    return Check(
-        name="Syphon name",
-        state="ok" if application == PROCESS_NAME else "note",
-        detail=f"other programs list the picture under {application}: look for {application}, then {TITLES['main']}",
-    )
+        return warning("Syphon name", syphon.error)
+    name = syphon.values["application"] or "no application"
+    judge = ok if name == PROCESS_NAME else note
+    return judge("Syphon name", f"other programs list the picture under {name}: look for {name}, then {TITLES['main']}")
 
 
 def _find_nvidia() -> str:
@@ -270,14 +248,181 @@ def _find_nvidia() -> str:
     command = shutil.which("nvidia-smi")
     if command is None:
         return ""
+    words = [command, "--query-gpu=name", "--format=csv,noheader"]
     try:
-        asked = subprocess.run(
-            [command, "--query-gpu=name", "--format=csv,noheader"],
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=10,
-        )
+        asked = subprocess.run(words, capture_output=True, encoding="utf-8", errors="replace", timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return asked.stdout.strip().splitlines()[0] if asked.returncode == 0 and asked.stdout.strip() else ""
+
+
+# -- the machine: Python, packages, memory, folders, ports, sinks
+
+
+def machine_checks() -> list[Check]:
+    """Checks in this process, with those of this system."""
+    models = INFERENCE_PACKAGES if _has_torch_wheel_here() else INFERENCE_PACKAGES[1:]
+    return [
+        check_python(sys.version_info[:2], sys.platform),
+        check_packages(_installed_versions(PACKAGES + models)),
+        check_link(_installed_versions((LINK_PACKAGE,))[LINK_PACKAGE]),
+        *first_hour_checks(),
+        _check_shared_memory(),
+        check_presets(sys.platform),
+        _check_disk(),
+        check_receive_buffer(_granted_receive_buffer(), sys.platform),
+        *_check_ports(),
+        *_check_sinks(),
+    ]
+
+
+def first_hour_checks() -> Iterator[Check]:
+    """Common beginners' problems of this system; none on Linux."""
+    checks = {"win32": doctor_windows.windows_checks, "darwin": doctor_mac.mac_checks}.get(sys.platform)
+    return checks() if checks else iter(())
+
+
+def has_torch_wheel(system: str, machine: str) -> bool:
+    """True if PyTorch can be installed: not for x86 Python on a Mac. Takes `sys.platform` and `platform.machine()`."""
+    return system != "darwin" or machine == "arm64"
+
+
+def _has_torch_wheel_here() -> bool:
+    return has_torch_wheel(sys.platform, platform.machine())
+
+
+def check_python(python: tuple[int, int], system: str) -> Check:
+    detail = f"{platform.python_version()} on {platform.platform()}"
+    if system == "win32" and python >= SPOUT_BELOW:
+        return warning("Python", f"{detail}: Spout needs Python 3.11 to 3.13", doctor_windows.NEW_ENVIRONMENT)
+    return ok("Python", detail)
+
+
+def check_packages(versions: dict[str, str | None]) -> Check:
+    missing = [name for name, version in versions.items() if version is None]
+    detail = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
+    if needed := [name for name in missing if name not in INFERENCE_PACKAGES]:
+        mend = f"{pip_command()} install {' '.join(needed)}"
+        return failed("packages", f"missing: {', '.join(missing)}; {detail}", mend)
+    if missing:
+        mend = f'{pip_command()} install "multiverse-engine[models]"'
+        return note("packages", f"without {', '.join(missing)}: no Stable Diffusion, SAM3 or voice; {detail}", mend)
+    return ok("packages", detail)
+
+
+def check_link(version: str | None) -> Check:
+    """Check the optional library of Ableton Link. `version`: None if it is not installed."""
+    if version is None:
+        return note(
+            "Ableton Link",
+            "not installed: /tempo/source link follows nothing; the sound, MIDI clock, timecode and taps work",
+            f'{pip_command()} install "multiverse-engine[link]"',
+        )
+    return ok("Ableton Link", f"{LINK_PACKAGE} {version}; follow it with /tempo/source link")
+
+
+def check_receive_buffer(granted_bytes: int, system: str) -> Check:
+    from engine.control.udp import MAC_RECEIVE_BUFFER_BYTES, WANTED_RECEIVE_BUFFER_BYTES
+
+    wanted = MAC_RECEIVE_BUFFER_BYTES if system == "darwin" else WANTED_RECEIVE_BUFFER_BYTES
+    detail = f"{granted_bytes / 2**20:.2g} of {wanted / 2**20:.0f} MiB"
+    if granted_bytes >= wanted:
+        return ok("OSC receive buffer", detail)
+    mend = {
+        "linux": f"sudo sysctl -w net.core.rmem_max={wanted}",
+        "darwin": f"sudo sysctl -w kern.ipc.maxsockbuf={2 * wanted}",
+    }.get(system, "")
+    return note("OSC receive buffer", f"{detail}: floods may lose packets", mend)
+
+
+def check_port(name: str, option: str, host: str, port: int, kinds: tuple[socket.SocketKind, ...]) -> Check:
+    """Check that the port is free for every kind of socket, by binding it briefly."""
+    for kind in kinds:
+        with socket.socket(socket.AF_INET, kind) as trial:
+            if kind == socket.SOCK_STREAM and sys.platform != "win32":
+                trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                trial.bind((host, port))
+            except OSError as error:
+                is_refused = sys.platform == "win32" and error.errno == errno.EACCES
+                running = "" if is_refused else "; is an engine running already?"
+                other = port + 100 if port + 100 < 1 << 16 else port - 100  # 9100 for 9000, as in the beginners' guides
+                return warning(
+                    name,
+                    f"{host}:{port} cannot be used ({refusal_reason(error)}){running}",
+                    f"multiverse run {option} {host}:{other}",
+                )
+    return ok(name, f"{host}:{port} is free")
+
+
+def _check_disk() -> Check:
+    free_bytes = shutil.disk_usage(Path.cwd()).free
+    judge = warning if free_bytes < LITTLE_DISK_BYTES else ok
+    return judge("disk", f"{free_bytes / 2**30:.1f} GiB free in {Path.cwd()}")
+
+
+def _check_shared_memory() -> Check:
+    from engine.ipc import FrameRing
+
+    docker = "in Docker: docker run --shm-size=1g"
+    room = Path("/dev/shm")
+    size = f", {shutil.disk_usage(room).free / 2**20:.0f} MiB free" if room.is_dir() else ""
+    try:
+        FrameRing.create(f"doctor {os.getpid()}", *RING_SIZE).close()
+    except SharedMemoryError as error:
+        return failed("shared memory", str(error), docker)
+    if room.is_dir() and shutil.disk_usage(room).total < LITTLE_SHM_BYTES:
+        return warning("shared memory", f"works, but is small{size}", docker)
+    return ok("shared memory", f"works{size}")
+
+
+def check_presets(system: str) -> Check:
+    from engine.system.folders import presets_folder
+
+    folder = presets_folder()
+    existing = next(place for place in (folder, *folder.parents) if place.exists())
+    try:
+        tempfile.TemporaryFile(dir=existing).close()
+    except OSError as error:
+        mend = "export MULTIVERSE_HOME=~/multiverse-home, then start it from the same window"
+        if system == "win32":  # setx works in both cmd and PowerShell
+            mend = r"setx MULTIVERSE_HOME C:\multiverse-home, then open a new window"
+        return warning("presets", f"{folder} cannot be written ({error.strerror})", mend)
+    return ok("presets", str(folder))
+
+
+def _check_ports() -> Iterator[Check]:
+    from engine.config import RUN_DEFAULTS, split_host_port
+
+    for name, option, address, kinds in (
+        ("OSC port", "--osc", RUN_DEFAULTS["osc"]["listen"], (socket.SOCK_DGRAM, socket.SOCK_STREAM)),
+        ("page port", "--web", RUN_DEFAULTS["web"], (socket.SOCK_STREAM,)),
+    ):
+        host, port = split_host_port(address, option)
+        yield check_port(name, option, host, port, kinds)
+
+
+def _check_sinks() -> Iterator[Check]:
+    from engine.sinks import available_kinds
+
+    for sink in available_kinds():
+        judge = ok if sink.is_available else warning if sink.kind == texture_sink(sys.platform) else note
+        yield judge(f"sink {sink.kind}", sink.argument if sink.is_available else f"unavailable ({sink.reason})")
+
+
+def _granted_receive_buffer() -> int:
+    from engine.control.udp import ask_for_buffers, granted_receive_buffer_bytes
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as trial:
+        ask_for_buffers(trial)
+        return granted_receive_buffer_bytes(trial)
+
+
+def _installed_versions(names: Sequence[str]) -> dict[str, str | None]:
+    def version_of(name: str) -> str | None:
+        try:
+            return importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            return None
+
+    return {name: version_of(name) for name in names}

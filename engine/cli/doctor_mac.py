@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from engine.cli.check import Check
+from engine.cli.doctor_list import Check, note, ok, warning
 
 NEW_ENVIRONMENT = (
     'python3.13 -m venv --clear .venv, then .venv/bin/python -m pip install -c .ci/constraints.txt -e ".[models]"'
@@ -32,84 +32,79 @@ def mac_checks() -> Iterator[Check]:
 
 def check_mac_folder(folders: Sequence[PurePosixPath], home: PurePosixPath) -> Check:
     """Check the folder: macOS protects Desktop, Documents and Downloads, and iCloud may synchronise the first two."""
-    name = "folder"
-    move = f"mv {{}} ~/multiverse, then cd ~/multiverse, then {NEW_ENVIRONMENT}"
-    for folder in folders:
-        if _is_below(folder, home / "Library" / "Mobile Documents", home / "Library" / "CloudStorage"):
-            return Check(
-                name=name,
-                state="warning",
-                detail=f"{folder} is synchronised with a cloud, which moves unused files away",
-                mend=move.format(_quoted(folder)),
-            )
-    for folder in folders:
-        if _is_below(folder, home / "Desktop", home / "Documents", home / "Downloads"):
-            return Check(
-                name=name,
-                state="note",
-                detail=f"{folder}: macOS asks whether the terminal may use it, and iCloud may move its files away",
-                mend=move.format(_quoted(folder)),
-            )
-    return Check(name=name, state="ok", detail=str(folders[0]))
+    library = home / "Library"
+    for judge, places, problem in (
+        (
+            warning,
+            (library / "Mobile Documents", library / "CloudStorage"),
+            " is synchronised with a cloud, which moves unused files away",
+        ),
+        (
+            note,
+            (home / "Desktop", home / "Documents", home / "Downloads"),
+            ": macOS asks whether the terminal may use it, and iCloud may move its files away",
+        ),
+    ):
+        for folder in folders:
+            if any(folder.is_relative_to(place) for place in places):
+                quoted = f'"{folder}"' if " " in str(folder) else str(folder)
+                mend = f"mv {quoted} ~/multiverse, then cd ~/multiverse, then {NEW_ENVIRONMENT}"
+                return judge("folder", f"{folder}{problem}", mend)
+    return ok("folder", str(folders[0]))
 
 
 def check_mac_session(environment: Mapping[str, str]) -> Check:
     if "SSH_CONNECTION" not in environment:
-        return Check(name="session", state="ok", detail="at the screen")
-    return Check(
-        name="session",
-        state="warning",
-        detail="ssh: no graphics card, and macOS cannot ask for the microphone and the camera",
-        mend="start it in Terminal at the screen (or over Screen Sharing); or multiverse run --renderer numba",
+        return ok("session", "at the screen")
+    return warning(
+        "session",
+        "ssh: no graphics card, and macOS cannot ask for the microphone and the camera",
+        "start it in Terminal at the screen (or over Screen Sharing); or multiverse run --renderer numba",
     )
 
 
 def check_processor(machine: str, *, is_translated: bool) -> Check:
     """Check the processor. `machine`: `platform.machine()`, which is that of the running Python, not of the Mac."""
     if machine == "x86_64" and is_translated:
-        return Check(
-            name="processor",
-            state="warning",
-            detail="Apple silicon, but this Python is an Intel one and runs under Rosetta: slow, and without PyTorch",
-            mend=f"Finder, Terminal, Get Info: clear Open using Rosetta, then a new window, then {NEW_ENVIRONMENT}",
+        return warning(
+            "processor",
+            "Apple silicon, but this Python is an Intel one and runs under Rosetta: slow, and without PyTorch",
+            f"Finder, Terminal, Get Info: clear Open using Rosetta, then a new window, then {NEW_ENVIRONMENT}",
         )
-    return Check(name="processor", state="ok", detail=machine)
+    return ok("processor", machine)
 
 
 def check_local_network(environment: Mapping[str, str], release: int) -> Iterator[Check]:
     """Check local network access: from macOS 15 on, only programs started from Terminal or ssh have it without asking
     the user (Apple's TN3179)."""
     program = environment.get("TERM_PROGRAM", "")
-    if release < 15 or "SSH_CONNECTION" in environment or program in ("", "Apple_Terminal"):
-        return
-    yield Check(
-        name="local network",
-        state="note",
-        detail=f"{program} needs permission for --lan, NDI and network cameras; Terminal does not",
-        mend="System Settings, Privacy & Security, Local Network; or start the engine in Terminal",
-    )
+    if release >= 15 and "SSH_CONNECTION" not in environment and program not in ("", "Apple_Terminal"):
+        yield note(
+            "local network",
+            f"{program} needs permission for --lan, NDI and network cameras; Terminal does not",
+            "System Settings, Privacy & Security, Local Network; or start the engine in Terminal",
+        )
 
 
 def check_mac_permission(device: str, permission: Permission, environment: Mapping[str, str]) -> Check:
     """Report the permission that macOS has stored for the terminal that started this program."""
-    name = f"{device} permission"
+    name, pane = f"{device} permission", device.capitalize()
     if permission == "unknown":
-        return Check(name=name, state="note", detail=f"macOS does not say (docs/mac.md, {device.capitalize()})")
+        return note(name, f"macOS does not say (docs/mac.md, {pane})")
     if permission == "not asked":
-        detail = f"macOS asks once the {device} is opened, for the terminal: answer Allow"
-        return Check(name=name, state="note", detail=detail)
+        return note(name, f"macOS asks once the {device} is opened, for the terminal: answer Allow")
     if permission == "allowed":
-        return Check(name=name, state="ok", detail="allowed")
-    # LaunchServices puts the identifier of the program, such as com.apple.Terminal, into its environment.
+        return ok(name, "allowed")
+    # LaunchServices puts the identifier of the program, such as com.apple.Terminal, into its environment. Without it,
+    # tccutil would reset the permission of every program.
     terminal = environment.get("__CFBundleIdentifier", "")
-    # Without it, tccutil would reset the permission of every program.
-    allow = f"System Settings, Privacy & Security, {device.capitalize()}: switch the terminal on"
-    reset = f"tccutil reset {device.capitalize()} {terminal}" if terminal else allow
-    return Check(
-        name=name,
-        state="warning",
-        detail=f"macOS refuses this terminal the {device}" + (": silence" if device == "microphone" else ""),
-        mend=f"{reset}, then quit the terminal (Cmd-Q), open it again, start the engine and answer Allow",
+    reset = f"tccutil reset {pane} {terminal}"
+    allow = f"System Settings, Privacy & Security, {pane}: switch the terminal on"
+    return warning(
+        name,
+        f"macOS refuses this terminal the {device}" + (": silence" if device == "microphone" else ""),
+        f"{reset if terminal else allow}, then quit the terminal (Cmd-Q), open it again, start the engine and answer "
+        "Allow",
     )
 
 
@@ -133,23 +128,9 @@ def mac_permissions() -> dict[str, Permission]:
 
 def _is_translated() -> bool:
     """True if Rosetta runs this process, from the kernel's `sysctl.proc_translated`."""
+    question = ["/usr/sbin/sysctl", "-n", "sysctl.proc_translated"]
     try:
-        asked = subprocess.run(
-            ["/usr/sbin/sysctl", "-n", "sysctl.proc_translated"],
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=5,
-        )
+        asked = subprocess.run(question, capture_output=True, encoding="utf-8", errors="replace", timeout=5)
     except (OSError, subprocess.TimeoutExpired):
         return False
     return asked.stdout.strip() == "1"
-
-
-def _is_below(folder: PurePosixPath, *places: PurePosixPath) -> bool:
-    return any(folder.is_relative_to(place) for place in places)
-
-
-def _quoted(path: PurePosixPath) -> str:
-    return f'"{path}"' if " " in str(path) else str(path)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PureWindowsPath
 
-from engine.cli.check import Check
+from engine.cli.doctor_list import Check, note, ok, warning
 from engine.system import win32
 
 NEW_ENVIRONMENT = (
@@ -57,14 +57,12 @@ def windows_checks() -> Iterator[Check]:
 def check_python_source(base_prefix: str) -> Check:
     """Warn about the Microsoft Store's Python: it redirects writes to AppData to a private folder (CPython's manual,
     "Using Python on Windows"), so other programs and other Pythons do not see the presets."""
-    name = "Python's origin"
     if "windowsapps" not in base_prefix.lower():
-        return Check(name=name, state="ok", detail=base_prefix)
-    return Check(
-        name=name,
-        state="note",
-        detail=f"the Microsoft Store's Python ({base_prefix}): presets go to a folder that only it can see",
-        mend=f"install Python 3.13 from python.org, then {NEW_ENVIRONMENT}",
+        return ok("Python's origin", base_prefix)
+    return note(
+        "Python's origin",
+        f"the Microsoft Store's Python ({base_prefix}): presets go to a folder that only it can see",
+        f"install Python 3.13 from python.org, then {NEW_ENVIRONMENT}",
     )
 
 
@@ -72,77 +70,65 @@ def check_windows_folder(
     folders: Sequence[PureWindowsPath], synced: Sequence[str], *, allows_long_paths: bool
 ) -> Check:
     """Check the folders. `folders`: the checkout and the current one. `synced`: those that OneDrive synchronises."""
-    name = "folder"
     for folder in folders:
-        for place in synced:
-            if folder.is_relative_to(PureWindowsPath(place)):
-                return Check(
-                    name=name,
-                    state="warning",
-                    detail=f"{folder} is in OneDrive, which opens files while they are written",
-                    mend=r"move it to a short folder such as C:\multiverse, then cd C:\multiverse, then "
-                    + NEW_ENVIRONMENT,
-                )
+        if any(folder.is_relative_to(PureWindowsPath(place)) for place in synced):
+            return warning(
+                "folder",
+                f"{folder} is in OneDrive, which opens files while they are written",
+                rf"move it to a short folder such as C:\multiverse, then cd C:\multiverse, then {NEW_ENVIRONMENT}",
+            )
     longest = max(folders, key=lambda folder: len(str(folder)))
     if len(str(longest)) > MAX_FOLDER_CHARACTERS and not allows_long_paths:
-        return Check(
-            name=name,
-            state="note",
-            detail=f"{longest}: {len(str(longest))} characters; above {MAX_FOLDER_CHARACTERS} packages may reach "
+        return note(
+            "folder",
+            f"{longest}: {len(str(longest))} characters; above {MAX_FOLDER_CHARACTERS} packages may reach "
             "the 260 at which Windows ends paths",
-            mend=f"open Terminal as an administrator, then {ALLOW_LONG_PATHS}",
+            f"open Terminal as an administrator, then {ALLOW_LONG_PATHS}",
         )
-    return Check(name=name, state="ok", detail=str(folders[0]))
+    return ok("folder", str(folders[0]))
 
 
 def check_vc_runtime(*, is_there: bool) -> Check:
     """Check msvcp140.dll, which Python does not include and torch, Numba and OpenCV need."""
     if is_there:
-        return Check(name="Visual C++ runtime", state="ok", detail="msvcp140.dll is there")
-    return Check(
-        name="Visual C++ runtime",
-        state="warning",
-        detail="msvcp140.dll is missing: torch, Numba or OpenCV may not load",
-        mend=INSTALL_VC_RUNTIME,
-    )
+        return ok("Visual C++ runtime", "msvcp140.dll is there")
+    detail = "msvcp140.dll is missing: torch, Numba or OpenCV may not load"
+    return warning("Visual C++ runtime", detail, INSTALL_VC_RUNTIME)
 
 
 def check_smart_app_control(*, is_on: bool) -> Check:
     """Check Windows 11's Smart App Control, which blocks unsigned Python packages unless many people use them."""
     if not is_on:
-        return Check(name="Smart App Control", state="ok", detail="off, or blocks nothing")
-    return Check(
-        name="Smart App Control",
-        state="note",
-        detail="on: it may block packages (An Application Control policy has blocked this file)",
-        mend=f"only if it does: {SWITCH_SMART_APP_CONTROL}",
+        return ok("Smart App Control", "off, or blocks nothing")
+    return note(
+        "Smart App Control",
+        "on: it may block packages (An Application Control policy has blocked this file)",
+        f"only if it does: {SWITCH_SMART_APP_CONTROL}",
     )
 
 
 def check_windows_session(*, is_remote: bool) -> Check:
     if not is_remote:
-        return Check(name="session", state="ok", detail="at the machine itself")
-    return Check(
-        name="session",
-        state="warning",
-        detail="Remote Desktop: it may hide the graphics card, sound and cameras of this machine",
-        mend="start the engine at the machine itself, or through a program that shows its own screen (such as VNC)",
+        return ok("session", "at the machine itself")
+    return warning(
+        "session",
+        "Remote Desktop: it may hide the graphics card, sound and cameras of this machine",
+        "start the engine at the machine itself, or through a program that shows its own screen (such as VNC)",
     )
 
 
 def check_windows_permission(device: str, values: Sequence[str | int | None]) -> Check:
     """Check a permission. `values`: ConsentStore's for the machine, the user and the user's desktop programs; None:
     unset."""
+    name = f"{device} permission"
     if "Deny" not in values:
-        return Check(name=f"{device} permission", state="ok", detail="allowed, as far as Windows says")
-    return Check(
-        name=f"{device} permission",
-        state="warning",
-        detail=f"Windows keeps the {device} from desktop programs: it gives silence, or nothing at all"
-        if device == "microphone"
-        else f"Windows keeps the {device} from desktop programs",
-        mend=f"start ms-settings:privacy-{'webcam' if device == 'camera' else device}, "
-        "then switch on: Let desktop apps access it",
+        return ok(name, "allowed, as far as Windows says")
+    silence = ": it gives silence, or nothing at all" if device == "microphone" else ""
+    page = "webcam" if device == "camera" else device
+    return warning(
+        name,
+        f"Windows keeps the {device} from desktop programs{silence}",
+        f"start ms-settings:privacy-{page}, then switch on: Let desktop apps access it",
     )
 
 

@@ -50,23 +50,23 @@ def check(
         thumbnails.mkdir(parents=True, exist_ok=True)
     written: set[Path] = set()
     process = VetProcess(deadline_s=deadline)
-    told: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
     try:
         for path in paths:
             with chosen_gpu(gpu):  # the process is started with the first shader, and after each that kills it
                 result = _vet(process.vet, path, size_px)
-            told.append(_row(result, path))
+            rows.append(_row(result, path))
             if thumbnails is not None and result.thumbnail is not None:
                 _write_thumbnail(result, thumbnails, path, written)
             if not as_json:
-                print(_line(told[-1]), flush=True)
+                print(_line(rows[-1]), flush=True)
     finally:
         process.kill()
-    failed = sum(not row["ok"] for row in told)
+    failed = sum(not row["ok"] for row in rows)
     if as_json:
-        print(json.dumps({"size": size, "files": told}))
+        print(json.dumps({"size": size, "files": rows}))
     else:
-        print(f"{len(told) - failed} of {len(told)} can be played", file=sys.stderr)
+        print(f"{len(rows) - failed} of {len(rows)} can be played", file=sys.stderr)
     if failed:
         raise typer.Exit(1)
 
@@ -109,12 +109,12 @@ def _row(result: "VetResult", path: Path) -> dict[str, Any]:
 
 
 def _input(each: "IsfInput") -> dict[str, Any]:
-    told: dict[str, Any] = {"name": each.name, "type": each.type, "label": each.label}
+    values: dict[str, Any] = {"name": each.name, "type": each.type, "label": each.label}
     if not each.is_image:
-        told |= {"default": each.default, "min": each.minimum, "max": each.maximum}
+        values |= {"default": each.default, "min": each.minimum, "max": each.maximum}
     if each.values:
-        told |= {"values": each.values, "labels": each.labels}
-    return told
+        values |= {"values": each.values, "labels": each.labels}
+    return values
 
 
 def _line(row: dict[str, Any]) -> str:

@@ -9,6 +9,8 @@ import queue
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from logging.handlers import QueueHandler, QueueListener
 from types import TracebackType
 from typing import Self
 
@@ -25,56 +27,70 @@ def write_to_stderr(line: str) -> None:
     sys.stderr.flush()
 
 
-class LogThread(logging.Handler):
+class LogThread(QueueHandler):
     """A log handler; as a context manager it replaces the root logger's handlers."""
 
     def __init__(self, write: Write = write_to_stderr) -> None:
-        super().__init__()
+        super().__init__(queue.Queue(KEPT_LINES))
         self.setFormatter(LineFormatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
         self.lost = 0
         self.write = write
         """Called with each line, on the log thread; may block. Can be replaced at any time."""
-        self._lines: queue.Queue[str | None] = queue.Queue(KEPT_LINES)
-        self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+        self._listener = _LineWriter(self)
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def prepare(self, record: logging.LogRecord) -> str:
         try:
-            line = self.format(record)
+            return self.format(record)
         except (TypeError, ValueError, LookupError, AttributeError) as error:  # must not stop the logging thread
-            line = one_line(f"{record.msg} ({error})")
-        self.say(line)
+            return one_line(f"{record.msg} ({error})")
+
+    def enqueue(self, line: object) -> None:
+        """Never blocks."""
+        try:
+            self.queue.put_nowait(line)
+        except queue.Full:
+            self.lost += 1
 
     def say(self, line: str) -> None:
         """Queue a line without formatting. Never blocks."""
-        try:
-            self._lines.put_nowait(line)
-        except queue.Full:
-            self.lost += 1
+        self.enqueue(line)
 
     def __enter__(self) -> Self:
         root = logging.getLogger()
         self._before = root.handlers[:]
         root.handlers[:] = [self]
-        self._thread.start()
+        self._listener.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         logging.getLogger().handlers[:] = self._before
-        try:
-            self._lines.put_nowait(None)
-        except queue.Full:
-            return  # the terminal is blocked: the queued lines are lost
-        self._thread.join(MAX_END_S)
+        ending = threading.Thread(
+            target=self._listener.stop, name="log end", daemon=True
+        )  # a blocked terminal stays so
+        ending.start()
+        ending.join(MAX_END_S)
 
-    def _run(self) -> None:
-        reported = 0
-        while (line := self._lines.get()) is not None:
-            try:
-                if self.lost > reported:
-                    self.write(f"({self.lost - reported} lines were lost here)")
-                    reported = self.lost
-                self.write(line)
-            except OSError:  # a closed pipe or a full disk, which may recover
-                self.lost += 1
+
+class _LineWriter(QueueListener):
+    """The log thread."""
+
+    def __init__(self, handler: LogThread) -> None:
+        super().__init__(handler.queue)
+        self._handler = handler
+        self._reported = 0
+
+    def handle(self, line: object) -> None:
+        log = self._handler
+        try:
+            if log.lost > self._reported:
+                log.write(f"({log.lost - self._reported} lines were lost here)")
+                self._reported = log.lost
+            log.write(str(line))
+        except OSError:  # a closed pipe or a full disk, which may recover
+            log.lost += 1
+
+    def enqueue_sentinel(self) -> None:
+        with suppress(queue.Full):  # the terminal is blocked: the queued lines are lost
+            super().enqueue_sentinel()

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from engine.cli.check import Check
+from engine.cli.doctor_list import Check
 from engine.cli.first_contact import steps_for
 from engine.cli.probe import Probe
 from engine.errors import UsageError
@@ -79,8 +79,41 @@ def redact(found: Any, names: dict[str, str]) -> Any:
 
 
 def render(found: dict[str, Any], system: str) -> str:
-    """The report as Markdown. `found`: the data of its JSON; `system` as in `sys.platform`. Pure."""
-    return "\n".join(_lines(found, system)) + "\n"
+    """The report as Markdown. `found`: the data of its JSON; `system` as in `sys.platform`."""
+    python, selftest, devices = found["python"], found["selftest"], found["devices"]
+    framework = f", framework {python['framework']}" if python["framework"] else ""
+    parts = {
+        "The machine": (
+            f"- System: {found['system']}, {found['machine']}",
+            f"- Python: {python['version']} for {python['built_for']}{framework} ({python['path']})",
+        ),
+        "Self-test: a card sent and received by another process": _about_selftest(selftest),
+        "Checks": (
+            f"- {check['state']}: {check['name']}: {check['detail']}"
+            + (f"\n  mend: `{check['mend']}`" if check["mend"] else "")
+            for check in found["checks"]
+        ),
+        "Pictures of other programs": _about_senders(devices),
+        "Sound": _about_sound(devices),
+        "Cameras": _about_cameras(found["camera_formats"]),
+        "To check by eye": _to_check(system),
+        "The same as JSON": ("```json", json.dumps(found, indent=1), "```"),
+    }
+    head = f"""# Multiverse on a real machine
+
+Written {found["written"]} by `multiverse doctor --selftest --report`, multiverse {found["multiverse"]}.
+The names of the user, of this machine and of the home folder are removed. Read it before you send it:
+devices and other programs are listed under their own names.
+"""
+    return head + "".join(f"\n## {title}\n\n" + "\n".join(lines) + "\n" for title, lines in parts.items())
+
+
+def _to_check(system: str) -> Iterator[str]:
+    yield f"Only a person can check these. {PAGE} explains how, and what a failure means. Tick them off, and write"
+    yield "beside them what was different."
+    for step in steps_for(system):
+        yield f"\n### {step.title}\n"
+        yield from (f"- [ ] {line}" for line in step.see)
 
 
 def _find_out(checks: Sequence[Check], selftest: dict[str, Any], *, wants_ndi: bool) -> dict[str, Any]:
@@ -107,60 +140,6 @@ def _find_out(checks: Sequence[Check], selftest: dict[str, Any], *, wants_ndi: b
         "checks": [asdict(check) for check in checks],
         **{name: {"problem": answer.error} if answer.error else answer.values for name, answer in answers.items()},
     }
-
-
-def _lines(found: dict[str, Any], system: str) -> Iterator[str]:
-    python, selftest = found["python"], found["selftest"]
-    yield "# Multiverse on a real machine"
-    yield ""
-    yield f"Written {found['written']} by `multiverse doctor --selftest --report`, multiverse {found['multiverse']}."
-    yield "The names of the user, of this machine and of the home folder are removed. Read it before you send it:"
-    yield "devices and other programs are listed under their own names."
-    yield ""
-    yield "## The machine"
-    yield ""
-    yield f"- System: {found['system']}, {found['machine']}"
-    framework = f", framework {python['framework']}" if python["framework"] else ""
-    yield f"- Python: {python['version']} for {python['built_for']}{framework} ({python['path']})"
-    yield ""
-    yield "## Self-test: a card sent and received by another process"
-    yield ""
-    yield from _about_selftest(selftest)
-    yield ""
-    yield "## Checks"
-    yield ""
-    for check in found["checks"]:
-        yield f"- {check['state']}: {check['name']}: {check['detail']}"
-        if check["mend"]:
-            yield f"  mend: `{check['mend']}`"
-    yield ""
-    yield "## Pictures of other programs"
-    yield ""
-    yield from _about_senders(found["devices"])
-    yield ""
-    yield "## Sound"
-    yield ""
-    yield from _about_sound(found["devices"])
-    yield ""
-    yield "## Cameras"
-    yield ""
-    yield from _about_cameras(found["camera_formats"])
-    yield ""
-    yield "## To check by eye"
-    yield ""
-    yield f"Only a person can check these. {PAGE} explains how, and what a failure means. Tick them off, and write"
-    yield "beside them what was different."
-    for step in steps_for(system):
-        yield ""
-        yield f"### {step.title}"
-        yield ""
-        yield from (f"- [ ] {line}" for line in step.see)
-    yield ""
-    yield "## The same as JSON"
-    yield ""
-    yield "```json"
-    yield json.dumps(found, indent=1)
-    yield "```"
 
 
 def _about_selftest(selftest: dict[str, Any]) -> Iterator[str]:

@@ -88,13 +88,13 @@ def options(
             logging.getLogger(chatty).setLevel(logging.INFO)
 
 
-def main() -> None:
+def main(commands: typer.Typer = app) -> None:
     """Entry point; exits 0 when done, 1 when failed, 2 on wrong usage."""
     open_closed_streams()
     print_any_name()
     console.listen()
     try:
-        app()
+        commands()
     except MultiverseError as error:
         if "--debug" in sys.argv:
             raise

@@ -108,9 +108,9 @@ def check(
         import dataclasses
         import json
 
-        told: dict[str, Any] = dataclasses.asdict(report)
-        told |= {"is_complete": report.is_complete, "memory_bytes": memory}
-        print(json.dumps(told, indent=2))
+        values: dict[str, Any] = dataclasses.asdict(report)
+        values |= {"is_complete": report.is_complete, "memory_bytes": memory}
+        print(json.dumps(values, indent=2))
     else:
         _print(
             ("model", report.model),

@@ -1,23 +1,30 @@
-"""Pictures of a preset, drawn offline with the built-in demo loop: a still, or a loop (`look_loop`)."""
+"""Pictures of a preset, drawn offline with the built-in demo loop: a still, or a loop.
+
+A loop is an animated WebP of one bar, without a seam, small enough for a page of them. Still and loop have one rate: at
+another the waves are read at other moments, and the still would not be in the loop.
+"""
 
 from collections import deque
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Final
 
+import numpy as np
 from PIL import Image
 
-from engine.cli import look_loop
-
-if TYPE_CHECKING:
-    import numpy as np
-
-STILL_FPS = look_loop.FPS  # at another rate the waves are read at other moments, and the still is not in the loop
+FPS: Final = 25  # of the drawing; every second picture is shown
+PICTURE_MS: Final = 80
+PICTURES: Final = 24  # 1.92 s: a bar of the demo loop at 125 bpm, so that the kick stays in time
+BLENDED: Final = 4
+MAX_BYTES: Final = 120_000
+QUALITIES: Final = (85, 75, 65, 55, 45, 35, 25)
+DRAWN_PICTURES: Final = BLENDED + PICTURES
 
 
 def draw_still(name: str, folder: Path, suffix: str, size: tuple[int, int], seconds: float) -> bytes:
     """The picture at that time as a file's content; `suffix` is the format's. `folder` holds the presets."""
-    (rgb,) = _draw(name, folder, size, STILL_FPS, frames=max(1, round(seconds * STILL_FPS)), kept=1, step=1)
+    (rgb,) = _draw(name, folder, size, FPS, frames=max(1, round(seconds * FPS)), kept=1, step=1)
     file = BytesIO()
     Image.fromarray(rgb).save(file, "PNG" if suffix == ".png" else "JPEG", quality=90)
     return file.getvalue()
@@ -26,17 +33,15 @@ def draw_still(name: str, folder: Path, suffix: str, size: tuple[int, int], seco
 def draw_loop(name: str, folder: Path, suffix: str, size: tuple[int, int], seconds: float) -> bytes:
     """An animated WebP that begins with the picture at that time. Drawn at twice the size, for fine lines."""
     width, height = size
-    before = round(seconds * look_loop.FPS)
-    frames = max(2 * look_loop.BLENDED + 1, before) + 2 * (look_loop.PICTURES - 1)
-    large = _draw(
-        name, folder, (2 * width, 2 * height), look_loop.FPS, frames=frames, kept=look_loop.DRAWN_PICTURES, step=2
-    )
-    return look_loop.webp(look_loop.closed([look_loop.halved(rgb) for rgb in large]))
+    before = round(seconds * FPS)
+    frames = max(2 * BLENDED + 1, before) + 2 * (PICTURES - 1)
+    large = _draw(name, folder, (2 * width, 2 * height), FPS, frames=frames, kept=DRAWN_PICTURES, step=2)
+    return webp(closed([halved(rgb) for rgb in large]))
 
 
 def _draw(
     name: str, folder: Path, size: tuple[int, int], fps: int, *, frames: int, kept: int, step: int
-) -> "list[np.ndarray]":
+) -> list[np.ndarray]:
     """The last of the first `frames` pictures and those `step` apart before it, `kept` in all: (height, width, 3)
     uint8 each, in order of time."""
     from engine.app import open_engine
@@ -59,3 +64,39 @@ def _draw(
             if (frames - 1 - frame.index) % step == 0:
                 pictures.append(frame.read_rgba()[..., :3].copy())
     return list(pictures)
+
+
+def closed(pictures: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """A loop of PICTURES pictures that begins with pictures[BLENDED], from DRAWN_PICTURES in a row, uint8.
+
+    Its last BLENDED ones dissolve into those before its first, so that the first follows them without a jump.
+    """
+    loop = list(pictures[BLENDED:])
+    for index in range(BLENDED):
+        share = (index + 1) / BLENDED  # the last one is the picture before the first
+        late, early = loop[index - BLENDED].astype(np.float32), pictures[index].astype(np.float32)
+        loop[index - BLENDED] = np.rint(late + share * (early - late)).astype(np.uint8)
+    return loop
+
+
+def halved(picture: np.ndarray) -> np.ndarray:
+    """The picture at half its size: means of 2 x 2 pixels, uint8. Height and width must be even."""
+    height, width, channels = picture.shape
+    means = picture.reshape(height // 2, 2, width // 2, 2, channels).mean(axis=(1, 3))
+    half: np.ndarray = np.rint(means).astype(np.uint8)
+    return half
+
+
+def webp(loop: Sequence[np.ndarray]) -> bytes:
+    """An endless animated WebP of (height, width, 3) uint8 pictures, at the best of QUALITIES within MAX_BYTES."""
+    first, *others = [Image.fromarray(picture) for picture in loop]
+    encoded = b""
+    for quality in QUALITIES:
+        file = BytesIO()
+        first.save(
+            file, "WEBP", save_all=True, append_images=others, duration=PICTURE_MS, loop=0, quality=quality, method=4
+        )
+        encoded = file.getvalue()
+        if len(encoded) <= MAX_BYTES:
+            break
+    return encoded

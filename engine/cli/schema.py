@@ -141,10 +141,10 @@ def write(
         _write(content, path)
         print(path)
     if folder is None:
-        from engine.cli import doc_tables, look_list
+        from engine.cli import doc_tables
 
-        _write(look_list.looks_json(), look_list.LIST)
-        print(look_list.LIST)
+        _write(doc_tables.looks_json(), doc_tables.LOOKS)
+        print(doc_tables.LOOKS)
         for page in doc_tables.pages():
             _write(doc_tables.filled(page.read_text(encoding="utf-8"), context.find_root().command), page)
             print(page)

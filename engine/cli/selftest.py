@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.cli.check import Check
-from engine.cli.doctor_machine import texture_sink
+from engine.cli.doctor_list import Check, ok, warning
 from engine.cli.probe import Answer, Probe
 from engine.errors import MultiverseError
 from engine.system.clock import SystemClock
@@ -24,6 +23,11 @@ from engine.values import FrameId, PublishedFrame, TextureRef
 
 FPS = 30.0
 TOLERANCE = 2  # of 255; tolerance for a GPU's colour conversion
+
+
+def texture_sink(system: str) -> str:
+    """The texture sharing sink of this system; `system` as in `sys.platform`."""
+    return {"darwin": "syphon", "win32": "spout"}.get(system, "shared")
 
 
 def run_selftest(kind: str = "") -> dict[str, Any]:
@@ -56,12 +60,9 @@ def selftest_check(result: dict[str, Any]) -> Check:
     """The result as one line of the doctor's list."""
     name = f"self-test ({result['sink']})"
     if result["passed"]:
-        return Check(
-            name=name,
-            state="ok",
-            detail=f"upright, pixels within {result['largest_difference']} of 255, listed as {result['listed_as']!r}",
-        )
-    return Check(name=name, state="warning", detail=result["detail"])
+        within = f"upright, pixels within {result['largest_difference']} of 255"
+        return ok(name, f"{within}, listed as {result['listed_as']!r}")
+    return warning(name, result["detail"])
 
 
 def compare(card: np.ndarray, received: np.ndarray) -> dict[str, Any]:

@@ -9,7 +9,7 @@ Sleeping at once (OMP_WAIT_POLICY=passive) avoids that, but costs a third to a h
 because a model is thousands of short loops. A brief spin, a tenth of the library's default, does well in both. Pictures
 a second of a tiny diffusion model on two cores, idle and beside two busy processes: 20.0 and 4.3 with the library's
 300 000 rounds, 19.3 and 6.3 with 100 000, 19.7 and 8.5 with 30 000, 16.3 and 6.6 with 1000, 13.0 and 6.2 asleep.
-Segmentation and voice conversion behave alike. `multiverse bench threads` measures three of these on your machine.
+Segmentation and voice conversion behave alike. `python -m tests.benchmarks threads` measures three of them.
 
 The user's environment has priority: nothing is set here if any of these variables is set already.
 """

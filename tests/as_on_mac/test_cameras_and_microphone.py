@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.audio.device import DeviceCapture
-from engine.cli import camera_formats
+from engine.cli.probe import ask_camera_formats
 from engine.errors import SourceError
 from engine.sources import list_cameras
 from engine.sources.devices import find_camera
@@ -51,7 +51,7 @@ def test_on_a_mac_without_a_camera_index_0_is_not_its_screen(mac_with) -> None:
     assert str(refused.value) == (
         "camera 0: not found (available: none; screens, by name: Capture screen 0; Capture screen 1)"
     )
-    assert camera_formats.list_camera_formats() == [], "no screen is captured for a report"
+    assert ask_camera_formats() == {"cameras": []}, "no screen is captured for a report"
 
 
 def test_a_screen_is_chosen_by_its_name_and_never_before_a_camera(mac_with) -> None:

@@ -9,9 +9,14 @@ from typing import Any
 
 import pytest
 
-from engine.cli.check import Check
-from engine.cli.doctor_checks import check_audio, check_permissions, check_renderers
-from engine.cli.doctor_first_hour import check_default_input, first_hour_checks
+from engine.cli.doctor_checks import (
+    check_audio,
+    check_default_input,
+    check_permissions,
+    check_renderers,
+    first_hour_checks,
+)
+from engine.cli.doctor_list import Check
 from engine.cli.doctor_mac import (
     check_local_network,
     check_mac_folder,

@@ -12,10 +12,18 @@ from typing import Any
 import pytest
 
 from engine.audio.devices import loopback_advice
-from engine.cli.check import Check
-from engine.cli.doctor_checks import check_audio, check_cameras, check_renderers, check_torch
-from engine.cli.doctor_first_hour import check_default_input, first_hour_checks
-from engine.cli.doctor_machine import check_port, check_presets, check_python
+from engine.cli.doctor_checks import (
+    check_audio,
+    check_cameras,
+    check_default_input,
+    check_port,
+    check_presets,
+    check_python,
+    check_renderers,
+    check_torch,
+    first_hour_checks,
+)
+from engine.cli.doctor_list import Check
 from engine.cli.doctor_windows import (
     MAX_FOLDER_CHARACTERS,
     check_python_source,

@@ -10,9 +10,9 @@ import pytest
 from engine.audio.beat_states import Backbeat
 from engine.audio.feed import LoopFeed, Playback
 from engine.audio.input import AudioInput, LiveAudio, OfflineAudio
-from engine.bench.beat_score import Found, errors_s, f_measure, listen, lock_s
-from engine.bench.beat_songs import RATE_HZ, SCORES, Song, clicks, compose
 from engine.system.clock import SystemClock
+from tests.benchmarks.beat_score import Found, errors_s, f_measure, listen, lock_s
+from tests.benchmarks.beat_songs import RATE_HZ, SCORES, Song, clicks, compose
 from tests.support.long_form import IS_SOAK, in_long_form
 
 SCORE = {score.name: score for score in SCORES}

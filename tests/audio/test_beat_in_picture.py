@@ -7,8 +7,8 @@ import pytest
 import soundfile
 
 from engine.app import open_engine
-from engine.bench.beat_songs import RATE_HZ, clicks
 from engine.config import build_config
+from tests.benchmarks.beat_songs import RATE_HZ, clicks
 
 
 @pytest.mark.parametrize("source", ["beat", "manual"])

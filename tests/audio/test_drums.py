@@ -5,8 +5,8 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
-from engine.bench.beat_score import listen
-from engine.bench.beat_songs import RATE_HZ, SCORES, compose
+from tests.benchmarks.beat_score import listen
+from tests.benchmarks.beat_songs import RATE_HZ, SCORES, compose
 from tests.support.long_form import in_long_form
 
 PROMPT_S = 0.045

@@ -6,13 +6,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
-from functools import partial
 from types import SimpleNamespace
 from typing import IO, Any
 
 import pytest
 
 from engine.bench import measuring
+from engine.cli.main import app
+from tests.benchmarks.__main__ import app as proofs
 from tests.cli.conftest import Said, say
 from tests.support.long_form import IS_SOAK
 
@@ -43,10 +44,14 @@ class MeasuredHere:
 
 @pytest.fixture
 def bench_here(say: Callable[..., Said], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Said]:
-    """`bench_here("sam3", ...)`: output of the command, measured in this process. One test per measurement uses a
-    separate process."""
+    """`bench_here("bench", "sam3", ...)`, or `("render", ...)` of tests.benchmarks: output of the command,
+    measured in this process. One test per measurement uses a separate process."""
     if not IS_SOAK:
         monkeypatch.setattr("engine.models.places.MATMUL_RUNS", 3)  # takes a second; no test reads the figure
     monkeypatch.setattr(measuring, "subprocess", SimpleNamespace(Popen=MeasuredHere, PIPE=subprocess.PIPE))
     monkeypatch.setattr(faulthandler, "enable", lambda: None)  # pytest has enabled it already
-    return partial(say, "bench")
+
+    def start(*arguments: object) -> Said:
+        return say(*arguments, commands=app if arguments[0] == "bench" else proofs)
+
+    return start

@@ -1,34 +1,36 @@
 """A trivial measurement, to test the measuring process."""
 
 import os
+from dataclasses import dataclass
 from typing import Any
 
-from engine.bench.measuring import answer
-from engine.bench.progress import Progress
+from engine.bench.measuring import Progress
 from engine.errors import ModelError
 
 
-def main() -> None:
-    answer(_measure)
+@dataclass(frozen=True)
+class Asked:
+    threads: int
+    then: str
 
 
-def _measure(*, threads: int, then: str, progress: Progress) -> dict[str, Any]:
-    if then == "refuse":
-        raise ModelError(f"threads: {threads} is not 1")
-    result = progress.begin({"threads": threads})
+def measure(asked: Asked, progress: Progress) -> dict[str, Any]:
+    if asked.then == "refuse":
+        raise ModelError(f"threads: {asked.threads} is not 1")
+    result = progress.begin({"threads": asked.threads})
     progress("first", 0.0)
     print("a library says hello")
     print("[1, 2]")
     result["first"] = 1.5
     progress("second", 0.5)
-    if then == "fail":
+    if asked.then == "fail":
         result["second"] = 2.5
         print("a library that does not end its line", end="")
         raise ModelError("no memory")
-    if then == "raise":
+    if asked.then == "raise":
         result["second"] = 2.5
         raise RuntimeError("no device")
-    if then == "die":
+    if asked.then == "die":
         print("assertion failed in a driver", flush=True)
         os._exit(3)
     return result

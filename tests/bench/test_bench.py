@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.bench import beat, sd, timecode
+from engine.bench import sd
 from tests.cli.conftest import Said
 
 BENCH = Path(sd.__file__).parent
@@ -29,13 +29,22 @@ def bench(say: Callable[..., Said], tmp_path: Path, monkeypatch: pytest.MonkeyPa
     return measured
 
 
-def test_osc_reports_losses_and_the_cost_of_the_flood(bench: Callable[..., dict]) -> None:
-    result = bench("osc", "--size", "96x64", "--rate", "4000", "--seconds", "0.5", "--busy", "1")
-    assert result["messages"] == pytest.approx(2000, rel=0.05)
-    assert result["lost"] == result["last_values_lost"] == 0
-    assert result["cores_kept_busy"] == 1
-    assert result["receive_buffer_bytes"] > 0
-    assert {"frame_p99_ratio", "arrival_to_frame_frames_p99"} <= set(result)
+def test_osc_finds_every_message_and_every_answer(bench: Callable[..., dict]) -> None:
+    """On machines of any speed."""
+    figures = bench("osc", "--rate", "5000", "--seconds", "0.5", "--size", "160x90", "--busy", "1")
+    assert figures["messages"] == 2500 + figures["last_values"]
+    assert figures["lost"] == figures["last_values_lost"] == 0
+    assert figures["last_values"] > 20 and figures["flood_end_to_frame_ms"] > 0.0
+    assert figures["latency_ms_worst"] >= figures["latency_ms_p99"] >= figures["latency_ms_p50"] > 0.0
+    assert 0.0 < figures["latency_cost_ms_a_frame"] < figures["frame_ms_p50_quiet"]
+    assert 0.0 <= figures["cores_busy_elsewhere"] <= 1.1 * figures["cores"], "the condition of the losses"
+    assert figures["questions"] > 3 and figures["unanswered"] == 0
+    assert figures["receive_buffer_bytes"] >= 65_536
+    assert figures["arrival_to_frame_ms_p99"] >= figures["arrival_to_frame_ms_p50"] > 0.0
+    assert figures["dmx_packets"] > 3 and figures["dmx_lost"] == 0
+    assert figures["dmx_packet_to_value_ms_p99"] >= figures["dmx_packet_to_value_ms_p50"] > 0.0
+    assert figures["cores_kept_busy"] == 1
+    assert {"frame_p99_ratio", "arrival_to_frame_frames_p99"} <= set(figures)
 
 
 def test_control_reports_previews_the_tree_and_the_fader(bench: Callable[..., dict]) -> None:
@@ -61,7 +70,7 @@ def test_a_model_that_cannot_be_loaded_is_named_and_takes_no_figures_with_it(
 ) -> None:
     size = {"sd": ("--size", "64", "--steps", "1"), "video": ("--size", "64x64")}[name]
     shapes = ("--shape", "tiny", "--shape", "sd3") if name == "sd" else ("--shape", "sd3")
-    said = bench_here(name, *shapes, *size, "--seconds", "0", "--device", "cpu", "--json")
+    said = bench_here("bench", name, *shapes, *size, "--seconds", "0", "--device", "cpu", "--json")
     reason = "shape sd3: not one of sd15, sd-turbo, sdxl-turbo, ssd-1b, sdxs, tiny"
     assert (said.code, said.err) == (1, f"multiverse: sd3: loading: {reason}\n")
     result = json.loads(said.out)
@@ -83,17 +92,31 @@ def test_renderers_are_measured_where_numba_is_missing_and_no_engine_starts(
     assert result["gl"]["multiverse_ms"] > 0
 
 
-def test_beat_reports_lock_phase_error_f_measure_cost_and_timecode(
-    bench: Callable[..., dict], monkeypatch: pytest.MonkeyPatch
+def test_without_json_the_output_is_a_table(say: Callable[..., Said]) -> None:
+    said = say("bench", "ipc", "--blocks", "1", "--frames", "500")
+    lines = dict(line.split() for line in said.out.splitlines())
+    assert lines["numbered.torn"] == "0"
+    assert float(lines["512x512x3.queue_handover_ms"]) > 0 and "512x512x3.times_faster_a_copy" in lines
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "reason"),
+    [
+        ("rvc --shape v3-96k", 1, "shape v3-96k: not one of v2-48k"),
+        ("rvc --block 5", 2, "--block: takes 20 to 1500"),
+        ("sam3 --shape sam4 --device cpu", 1, "shape sam4: not one of sam3, tiny"),
+        ("sam3 --mode video", 2, "--mode: takes image or track"),
+        ("sam3 --prompts 5", 2, "--prompts: takes 1 to 4"),
+        ("sam3 --resolution 640", 2, "--resolution: takes 1008, 672 or 336"),
+        ("sd --size 100", 2, "--size: takes 64 to 8192, in steps of 64"),
+        ("video --batch 65", 2, "--batch: takes 1 to 64"),
+        ("video --size 100x64", 2, "--size: 100x64: both sides must be multiples of 8, 64 or more"),
+        ("osc --size large", 2, "--size: 'large' is not WxH (for example 1280x720)"),
+        ("dataset --case huge", 2, "--case: takes small, large or tile"),
+    ],
+)
+def test_an_unmeasurable_case_is_an_error_of_one_line(
+    bench_here: Callable[..., Said], words: str, code: int, reason: str
 ) -> None:
-    monkeypatch.setattr(beat, "COST_S", 1.0)
-    monkeypatch.setattr(timecode, "COST_S", 1.0)
-    monkeypatch.setattr(timecode, "FRAMES", 40)
-    result = bench("beat", "--tempos", "2", "--songs", "1")
-    assert result["clicks"]["metronomes"] == 4
-    assert {"lock_s_max", "locked_within_4_s", "phase_error_ms_p95"} <= set(result["clicks"])
-    assert set(result["songs"]["f_measure"]) == {"house"}
-    assert result["cost"]["beat_cpu_ms_per_hop"] > 0
-    shares = result["timecode"]["frames_read"]
-    assert result["timecode"]["wrong_frames"] == 0 and result["timecode"]["cpu_ms_per_second_of_sound"] > 0
-    assert all(shares[f"speed {speed}, SNR 20 dB"] > 0.9 for speed in ("0.6", "1", "2", "-1"))
+    said = bench_here("bench", *words.split())
+    assert said.code == code and reason in said.err and said.err.count("\n") == 1

@@ -1,10 +1,8 @@
 """bench dataset, in its shortest form."""
 
-import subprocess
-import sys
-
 from engine.bench import dataset
-from engine.bench.progress import Progress
+from engine.bench.measuring import Progress
+from engine.bench.options import DatasetBench
 from tests.support.long_form import only_soak
 
 SMALL = next(iter(dataset.CASES))
@@ -12,7 +10,7 @@ SMALL = next(iter(dataset.CASES))
 
 @only_soak
 def test_process_start_and_drawing_are_measured_separately() -> None:
-    result = dataset.run(cases=(SMALL,), pictures=1, long_run=2, with_cycles=False, blender="", progress=Progress())
+    result = dataset.run(DatasetBench(case=("small",), pictures=1, long_run=2), Progress())
     assert set(result["cases"]) == {SMALL}
     raster = result["cases"][SMALL]["raster"]
     assert set(raster["steps_s"]) == {"scene", "draw", "labels", "save"}
@@ -25,15 +23,7 @@ def test_process_start_and_drawing_are_measured_separately() -> None:
 
 @only_soak
 def test_processor_time_of_a_tile_is_told_by_step() -> None:
-    result = dataset.run(
-        cases=(dataset.TILE,), pictures=1, long_run=0, with_cycles=False, blender="", progress=Progress()
-    )
+    result = dataset.run(DatasetBench(case=("tile",), pictures=1, long_run=0), Progress())
     raster = result["cases"][dataset.TILE]["raster"]
     assert set(raster["steps_cpu_s"]) == {"scene", "draw", "sensor", "labels", "save"}
     assert 0 < raster["beside_drawing_cpu_s"] < sum(raster["steps_cpu_s"].values())
-
-
-def test_an_unknown_case_is_rejected() -> None:
-    command = [sys.executable, "-m", "engine.cli.main", "bench", "dataset", "--case", "huge", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (2, "multiverse: --case takes small, large or tile\n")

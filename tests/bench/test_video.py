@@ -51,7 +51,7 @@ def test_split_has_no_more_cores_than_fused() -> None:
 
 
 def by_a_process(*arguments: str) -> Said:
-    command = [*MULTIVERSE, "bench", *arguments]
+    command = [*MULTIVERSE, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     return Said(done.returncode, done.stdout, done.stderr)
 
@@ -64,7 +64,7 @@ def test_painting_beats_diffusers_frame_by_frame_with_the_same_pictures(
     monkeypatch.chdir(tmp_path)
     modes = MODES if IS_SOAK else MODES[:1]  # three processes to start
     asked = ["--size", "64x128", "--batch", "4", "--steps", "2", "--seconds", "0", "--device", "cpu", "--json"]
-    command = ["video", *asked, *(word for mode in modes for word in ("--mode", mode))]
+    command = ["bench", "video", *asked, *(word for mode in modes for word in ("--mode", mode))]
     said = by_a_process(*command) if IS_SOAK else bench_here(*command)
     assert (said.code, said.err) == (0, "")
     result = json.loads(said.out)
@@ -105,25 +105,6 @@ def test_by_default_the_originals_cases_are_measured() -> None:
     asked = [Case(batch=batch, steps=steps, strength=0.5) for steps in (5, 20) for batch in (1, 8)]
     assert cases_for((), (), 0.5) == asked + own
     assert cases_for((2,), (), 1.0) == [Case(batch=2, steps=steps, strength=1.0) for steps in (5, 20)]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "reason"),
-    [
-        (("--mode", "cluster"), "--mode takes fused or split"),
-        (("--batch", "65"), "--batch takes 1 to 64, --steps 1 to 100"),
-        (("--size", "100x64"), "--size: 100x64: both sides must be multiples of 8, 64 or more"),
-    ],
-)
-def test_an_unmeasurable_case_is_an_error_of_one_line(
-    arguments: tuple[str, ...], reason: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from engine.cli.main import main
-
-    monkeypatch.setattr(sys, "argv", ["multiverse", "bench", "video", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert (ended.value.code, capsys.readouterr().err) == (2, f"multiverse: {reason}\n")
 
 
 def test_the_reference_paints_the_first_pictures_of_the_clip_one_by_one(tmp_path: Path) -> None:

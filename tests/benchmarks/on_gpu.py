@@ -87,8 +87,8 @@ def tests(name: str, limit_s: float, *patterns: str) -> Part:
     return Part(name, limit_s, ("-m", "pytest", *options.split(), *files))
 
 
-def bench(name: str, limit_s: float, real: str, tiny: str = "") -> Part:
-    words = [("-m", "engine.cli.main", "bench", *text.split(), "--json") if text else () for text in (real, tiny)]
+def bench(name: str, limit_s: float, real: str, tiny: str = "", program: str = "engine.cli.main bench") -> Part:
+    words = [("-m", *program.split(), *text.split(), "--json") if text else () for text in (real, tiny)]
     return Part(name, limit_s, *words)
 
 
@@ -126,6 +126,7 @@ PARTS = (
         75,  # half of it for Numba, which compiles on a new machine
         "render --size 1920x1080 --fps 60 --seconds 10",
         "render --size 96x64 --frames 10 --seconds 1",
+        "tests.benchmarks",  # beside rivals
     ),
     # what else is worth knowing
     tests("render-tests", 90, *(f"render/test_{name}" for name in ("one_submission", "fitted", "renderers"))),

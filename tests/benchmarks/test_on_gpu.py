@@ -18,21 +18,19 @@ from typing import IO, Any
 import pytest
 import typer.main
 
-from engine.bench import frame, sam3
-from engine.bench.progress import Progress
+from engine.bench import render, sam3
+from engine.bench.measuring import Progress
 from engine.cli.bench import app
 from engine.ipc.process_identity import is_pid_alive
-from tests.bench.conftest import bench_here, say
 from tests.benchmarks import on_gpu
+from tests.benchmarks.__main__ import app as proofs
 from tests.benchmarks.on_gpu import PARTS, Day, Part, figures, run_python, see_only
 from tests.cli.conftest import Said
 from tests.support.long_form import IS_SOAK
 
-__all__ = ["bench_here", "say"]
-
 SCRIPT = Path(on_gpu.__file__).with_name("on_gpu.sh")
 CARD = {"card": "NVIDIA H100 80GB"}
-BENCHES = [each for each in PARTS if "bench" in each.words]
+BENCHES = [each for each in PARTS if "--json" in each.words]
 
 
 def python(*words: str, limit_s: float = 120.0) -> tuple[int | None, str]:
@@ -51,7 +49,7 @@ def test_a_dry_day_finds_every_figure(
     """In this process, except for the children: torch and the like are imported once."""
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path))
     if not IS_SOAK:
-        monkeypatch.setattr(frame, "STARTS", 1)  # each starts an engine; the best is reported
+        monkeypatch.setattr(render, "STARTS", 1)  # each starts an engine; the best is reported
         for name, count in {"WARM_UP_CALLS": 1, "MIN_CALLS": 3, "KEPT_BATCHES": 3, "MIN_FOLLOWED": 4}.items():
             monkeypatch.setattr(sam3, name, count)
         monkeypatch.setattr(sam3, "BLOCK_PICTURES", 2)
@@ -66,7 +64,7 @@ def test_a_dry_day_finds_every_figure(
     monkeypatch.setattr(Progress, "begin", noted)
 
     def run_here(words: Sequence[str], limit_s: float, out: IO[str], log: IO[str]) -> int:
-        said = bench_here(*words[3:])
+        said = bench_here(*words[2:])
         out.write(said.out)
         log.write(said.err)
         return said.code
@@ -324,9 +322,8 @@ def test_figures_with_goals_come_first_and_the_tests_of_a_card_are_here() -> Non
 
 @pytest.mark.parametrize("each", BENCHES, ids=lambda each: each.name)
 def test_the_options_of_each_part_are_those_of_the_bench(each: Part) -> None:
-    group: Any = typer.main.get_command(app)
     for words in filter(None, (each.words, each.tiny)):
-        assert words[:3] == ("-m", "engine.cli.main", "bench")
-        name, *options = words[3:]
+        program, (name, *options) = words[1], words[3:] if words[2] == "bench" else words[2:]
+        group: Any = typer.main.get_command({"engine.cli.main": app, "tests.benchmarks": proofs}[program])
         context = group.commands[name].make_context(name, [], resilient_parsing=True)
         group.commands[name].make_parser(context).parse_args([option.format(device="cuda") for option in options])

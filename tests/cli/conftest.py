@@ -11,8 +11,9 @@ from types import ModuleType
 from typing import NamedTuple
 
 import pytest
+import typer
 
-from engine.cli.main import main
+from engine.cli.main import app, main
 
 
 class Said(NamedTuple):
@@ -26,7 +27,7 @@ def say(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     """`say("sd", "in.png", ...)` runs a command and returns its exit code and output. One test per command runs it as a
     process; tests of signals do so too."""
 
-    def start(*arguments: object) -> Said:
+    def start(*arguments: object, commands: typer.Typer = app) -> Said:
         monkeypatch.setattr(sys, "argv", ["multiverse", *map(str, arguments)])
         numbers = [
             getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
@@ -34,7 +35,7 @@ def say(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         handlers = {number: signal.getsignal(number) for number in numbers}
         try:
             with pytest.raises(SystemExit) as ended:
-                main()
+                main(commands)
         finally:
             for number, handler in handlers.items():
                 if signal.getsignal(number) is not handler:

@@ -12,32 +12,27 @@ import numpy as np
 import pytest
 
 from engine.cli import doctor_checks
-from engine.cli.camera_formats import ask_formats, format_question
-from engine.cli.check import Check, pip_command
-from engine.cli.doctor import mend_steps
 from engine.cli.doctor_checks import (
     check_audio,
     check_blender,
     check_cameras,
     check_encoders,
-    check_renderers,
-    check_syphon_name,
-    check_torch,
-)
-from engine.cli.doctor_machine import (
     check_link,
     check_packages,
     check_port,
     check_python,
     check_receive_buffer,
+    check_renderers,
+    check_syphon_name,
+    check_torch,
     has_torch_wheel,
     machine_checks,
-    texture_sink,
 )
+from engine.cli.doctor_list import Check, mend_steps, pip_command
 from engine.cli.first_contact import STEPS, steps_for
 from engine.cli.machine_report import redact, render
-from engine.cli.probe import QUESTIONS, Answer, Probe, parse_answer
-from engine.cli.selftest import compare, run_selftest, selftest_check
+from engine.cli.probe import QUESTIONS, Answer, Probe, ask_formats, format_question, parse_answer
+from engine.cli.selftest import compare, run_selftest, selftest_check, texture_sink
 from engine.errors import NoGLError
 from engine.render.unused_card import UnusedCard
 from engine.sources.devices import CameraDevice
@@ -204,24 +199,6 @@ def test_ffmpeg_is_asked_for_a_cameras_formats_in_each_systems_way():
         assert av.logging.get_level() is None, "as before: what tells Python of each line can block a decoder that ends"
 
 
-@pytest.mark.parametrize(
-    ("application", "state"), [("Python", "note"), ("python3.12", "note"), ("Multiverse", "ok"), ("", "note")]
-)
-def test_the_name_under_which_syphon_lists_us_is_reported(application, state):
-    check = check_syphon_name(Answer(values={"application": application}))
-    assert check.state == state
-    assert f"under {application or 'no application'}: look for" in check.detail
-    assert check_syphon_name(Answer(error="No Metal device is available")).state == "warning"
-
-
-@pytest.mark.parametrize(
-    ("ten_bits", "line"), [((".mov (ProRes)", ".mkv (HEVC)"), ".mov (ProRes), .mkv (HEVC)"), ((), "none")]
-)
-def test_the_formats_with_10_bits_are_listed(ten_bits, line):
-    told = check_encoders(Answer(values={"h264": ["libx264"], "has_aac": True, "ten_bits": ten_bits}))
-    assert told.detail == f"H.264 (libx264) and AAC; 10 bits: {line}"
-
-
 def test_without_a_terminal_each_check_is_a_plain_line(full_run, say, monkeypatch):
     """With the options of the full run."""
     found = json.loads(full_run[0].stdout)["checks"]
@@ -238,8 +215,8 @@ def test_a_terminal_gets_colours_and_each_command_on_one_line():
     """A Mac's Terminal has 80 columns: a command that we wrapped there was copied as two."""
     second = "pip install -c .ci/constraints.txt " + "-e . " * 20
     code = (
-        "from engine.cli.check import Check; from engine.cli.doctor import _print_list\n"
-        f"_print_list([Check(name='torch', state='warning', detail='CPU torch', mend='venv x, then {second.strip()}')])"
+        "from engine.cli.doctor_list import print_list, warning\n"
+        f"print_list([warning('torch', 'CPU torch', 'venv x, then {second.strip()}')])"
     )
     pty = pytest.importorskip("pty", reason="this system has no pseudo terminals")
     reading, writing = pty.openpty()
@@ -290,24 +267,111 @@ def test_the_answer_is_the_last_line_whatever_libraries_print():
     assert parse_answer("", 3).error == "crashed (exit code 3)"
 
 
-def states(checks):
-    return {check.name: check.state for check in checks}
+CARD = {"card": "NVIDIA H100", "reason": "10_nvidia.json is missing", "mend": "write it"}
+UHD = Answer(values=GL.values | {"renderer": "Intel(R) UHD"})
+CUDA_TORCH = {"version": "2.13.0", "cuda": "13.0"}
+BLENDER = {"version": "5.0.1", "python": "3.11.7", "gpus": [], "path": "/opt/bpy/bin/python"}
 
 
-def test_one_of_two_renderers_is_enough_and_none_is_not():
-    assert states(check_renderers(GL, NUMBA, "darwin", "")) == {"OpenGL": "ok", "Numba": "ok"}
-    assert states(check_renderers(GONE, NUMBA, "linux", "")) == {"OpenGL": "warning", "Numba": "ok"}
-    assert states(check_renderers(GL, GONE, "linux", "")) == {"OpenGL": "ok", "Numba": "warning"}
-    assert states(check_renderers(GONE, GONE, "linux", "")) == {"OpenGL": "failed", "Numba": "failed"}
+def having(answer, **values):
+    return Answer(values=answer.values | values)
 
 
-def test_drawing_on_the_cpu_beside_an_nvidia_card_is_a_warning():
-    assert check_renderers(SOFTWARE_GL, NUMBA, "linux", "")[0].state == "note"
-    card = {"card": "NVIDIA H100", "reason": "10_nvidia.json is missing", "mend": "write it"}
-    found = Answer(values=SOFTWARE_GL.values | {"unused": card})
-    check = check_renderers(found, NUMBA, "linux", "")[0]
-    assert (check.state, check.mend) == ("warning", "write it")
-    assert "software, although there is a card (NVIDIA H100): 10_nvidia.json is missing; Numba draws" in check.detail
+def opengl(gl, numba=NUMBA, system="linux", nvidia=""):
+    return check_renderers(gl, numba, system, nvidia)[0]
+
+
+def torch(nvidia="", **values):
+    return check_torch(Answer(values={**CPU_TORCH, **values}), nvidia)
+
+
+def encoders(*h264, **values):
+    return check_encoders(Answer(values={"h264": h264, "has_aac": True, **values}))
+
+
+@pytest.mark.parametrize(
+    ("check", "state", "detail", "mend"),
+    [
+        (opengl(GL), "ok", "16 bits per channel", ""),
+        (opengl(GONE), "warning", "Numba draws instead", ""),
+        (opengl(GONE, GONE), "failed", "no driver", ""),
+        (check_renderers(GL, GONE, "linux", "")[1], "warning", "", "install --force-reinstall numba"),
+        (check_renderers(GONE, GONE, "linux", "")[1], "failed", "", ""),
+        (check_renderers(GONE, NUMBA, "linux", "")[1], "ok", "8 threads (omp)", ""),
+        (opengl(having(GL, is_deep=False)), "ok", "only 8 bits, so slow gradients may show bands", ""),
+        (opengl(having(GL, gpus=["0 NVIDIA", "1 software"])), "ok", "; --gpu takes 0 NVIDIA, 1 software", ""),
+        (opengl(SOFTWARE_GL), "note", "no GPU; Numba draws, at 30 fps; shaders run on the CPU and are slow", ""),
+        (opengl(SOFTWARE_GL, GONE), "note", "no GPU; OpenGL draws on the CPU", ""),
+        (opengl(SOFTWARE_GL, nvidia="RTX"), "warning", "no GPU, although there is a RTX", "libnvidia-egl"),
+        (
+            opengl(having(SOFTWARE_GL, unused=CARD)),
+            "warning",
+            "software, although there is a card (NVIDIA H100): 10_nvidia.json is missing; Numba draws",
+            "write it",
+        ),
+        (opengl(UHD, system="win32", nvidia="NVIDIA RTX"), "warning", "not the NVIDIA RTX", sys._base_executable),
+        (check_python((3, 14), "win32"), "warning", "Spout needs", "venv"),
+        (check_python((3, 13), "win32"), "ok", "", ""),
+        (check_python((3, 14), "linux"), "ok", "", ""),
+        (check_packages({"numpy": None, "torch": None}), "failed", "", "-m pip install numpy"),
+        (check_packages({"numpy": "2", "torch": None}), "note", "", '-m pip install "multiverse-engine[models]"'),
+        (
+            torch("NVIDIA RTX 4090"),
+            "warning",
+            "NVIDIA GPU (NVIDIA RTX 4090) but CPU torch",
+            "torch==2.13.0 --force-reinstall --index-url https://download.pytorch.org/whl/cu",
+        ),
+        (torch(), "note", "on the CPU", ""),
+        (torch("NVIDIA RTX 4090", **CUDA_TORCH), "warning", "", "driver"),
+        (torch("NVIDIA H200", **CUDA_TORCH | {"devices": ["NVIDIA H200"]}), "ok", "on NVIDIA H200", ""),
+        (torch(has_mps=True), "ok", "MPS", ""),
+        (torch(problem="device cuda: the driver is old"), "warning", "device cuda: the driver is old", ""),
+        (check_torch(None, ""), "note", "not installed", "multiverse-engine[models]"),
+        (check_torch(None, "", has_wheel=False), "note", "Intel Mac", ""),
+        (check_blender(Answer()), "note", "", "-m pip install bpy"),
+        (check_blender(Answer(error="/opt/blender: no answer within 60 s")), "warning", "/opt/blender", "bpy"),
+        (
+            check_blender(Answer(values=BLENDER)),
+            "ok",
+            "5.0.1 with Python 3.11.7, Cycles on the CPU (/opt/bpy/bin/python)",
+            "",
+        ),
+        (check_cameras(Answer(values={"cameras": ["0 FaceTime"]})), "ok", "0 FaceTime", ""),
+        (check_cameras(Answer(values={"cameras": []})), "note", "", ""),
+        (encoders("libx264", ten_bits=(".mov", ".mkv")), "ok", "H.264 (libx264) and AAC; 10 bits: .mov, .mkv", ""),
+        (encoders("libx264"), "ok", "10 bits: none", ""),
+        (encoders(), "warning", "no recordings", "av"),
+        (check_link("1.3.0"), "ok", "", ""),
+        (check_link(None), "note", "", '"multiverse-engine[link]"'),
+        (check_receive_buffer(212_992, "linux"), "note", "0.2 of 32 MiB", "sudo sysctl -w net.core.rmem_max=33554432"),
+        (check_receive_buffer(32 << 20, "linux"), "ok", "", ""),
+        (check_receive_buffer(4 << 20, "darwin"), "ok", "", ""),  # no more than a Mac can grant
+        # Beyond this value, sysctl says: Result too large.
+        (check_receive_buffer(1 << 20, "darwin"), "note", "", "sudo sysctl -w kern.ipc.maxsockbuf=8388608"),
+        (check_syphon_name(Answer(values={"application": "Python"})), "note", "under Python: look for", ""),
+        (check_syphon_name(Answer(values={"application": "Multiverse"})), "ok", "under Multiverse: look for", ""),
+        (check_syphon_name(Answer(values={"application": ""})), "note", "under no application: look for", ""),
+        (check_syphon_name(Answer(error="No Metal device is available")), "warning", "No Metal", ""),
+    ],
+)
+def test_a_check_says_what_works_and_what_mends_it(check, state, detail, mend):
+    assert check.state == state
+    assert detail in check.detail and mend in check.mend
+    assert bool(mend) or not check.mend or state == "failed"
+
+
+def test_no_sound_input_means_the_demo_loop():
+    (check,) = check_audio(Answer(values={"inputs": []}))
+    assert check.state == "warning" and "demo loop" in check.detail
+    found = {"inputs": ["Mic"], "default": "Mic", "has_loopback": False, "loopback_advice": "install BlackHole"}
+    states = {check.name: check.state for check in check_audio(Answer(values=found))}
+    assert states == {"audio input": "ok", "computer's own sound": "note"}
+
+
+def test_each_system_has_its_texture_sink_and_all_but_intel_macs_have_torch():
+    assert [texture_sink(system) for system in ("darwin", "win32", "linux")] == ["syphon", "spout", "shared"]
+    assert not has_torch_wheel("darwin", "x86_64")
+    assert all(has_torch_wheel(*where) for where in (("darwin", "arm64"), ("win32", "AMD64"), ("linux", "x86_64")))
 
 
 def test_without_opengl_a_card_is_named_too(monkeypatch):
@@ -321,45 +385,6 @@ def test_without_opengl_a_card_is_named_too(monkeypatch):
         NoGLError, match=r"no driver; there is a card \(NVIDIA H100\): 10_nvidia.json is missing; write"
     ):
         QUESTIONS["gl"]()
-
-
-def test_several_gpus_are_listed_for_the_choice():
-    both = Answer(values=GL.values | {"gpus": ["0 NVIDIA H100", "1 software"]})
-    assert check_renderers(both, NUMBA, "linux", "")[0].detail.endswith("; --gpu takes 0 NVIDIA H100, 1 software")
-    assert "--gpu" not in check_renderers(GL, NUMBA, "linux", "")[0].detail
-
-
-def test_windows_on_the_wrong_card_names_the_python_to_assign():
-    gl = Answer(values={"renderer": "Intel(R) UHD", "version": "4.6", "is_software": False, "is_deep": True})
-    check = check_renderers(gl, NUMBA, "win32", "NVIDIA RTX 4060")[0]
-    assert check.state == "warning"
-    assert sys._base_executable in check.mend
-
-
-def test_spout_wants_a_python_below_3_14_on_windows_only():
-    assert check_python((3, 14), "win32").state == "warning"
-    assert check_python((3, 13), "win32").state == "ok"
-    assert check_python((3, 14), "linux").state == "ok"
-
-
-def test_a_missing_package_fails_and_missing_model_libraries_are_a_note():
-    check = check_packages({"numpy": None, "torch": None})
-    assert check.state == "failed" and check.mend.endswith("-m pip install numpy")
-    check = check_packages({"numpy": "2", "torch": None})
-    assert check.state == "note" and check.mend.endswith('-m pip install "multiverse-engine[models]"')
-
-
-def test_cpu_torch_beside_an_nvidia_card_names_the_command_that_mends_it():
-    check = check_torch(Answer(values=CPU_TORCH), "NVIDIA RTX 4090")
-    assert check.state == "warning"
-    assert check.detail.startswith("NVIDIA GPU (NVIDIA RTX 4090) but CPU torch")
-    assert "torch==2.13.0 --force-reinstall --index-url https://download.pytorch.org/whl/cu" in check.mend
-    assert check_torch(Answer(values=CPU_TORCH), "").state == "note"
-    assert check_torch(None, "").state == "note"
-    cuda = {**CPU_TORCH, "version": "2.13.0", "cuda": "13.0"}
-    assert "driver" in check_torch(Answer(values=cuda), "NVIDIA RTX 4090").mend
-    assert check_torch(Answer(values={**cuda, "devices": ["NVIDIA H200"]}), "NVIDIA H200").state == "ok"
-    assert check_torch(Answer(values={**CPU_TORCH, "has_mps": True}), "").state == "ok"
 
 
 def test_a_card_without_kernels_in_this_torch_names_the_build_that_has_them():
@@ -393,12 +418,6 @@ def test_a_card_newer_than_this_torch_is_told_unless_its_driver_can_compile_for_
     assert check.mend.endswith("torch --upgrade --force-reinstall --index-url https://download.pytorch.org/whl/cu130")
 
 
-def test_a_card_that_torch_cannot_open_is_told_with_the_reason_and_not_as_the_cpu():
-    values = {**CPU_TORCH, "version": "2.13.0+cu130", "cuda": "13.0", "problem": "device cuda: the driver is old"}
-    check = check_torch(Answer(values=values), "")
-    assert (check.state, check.detail) == ("warning", "device cuda: the driver is old")
-
-
 def test_the_pip_command_avoids_quotes_if_a_parent_folder_has_a_blank(tmp_path, monkeypatch):
     """PowerShell reads a quoted path as a string: Unexpected token '-m' in expression or statement."""
     folder = tmp_path / "Ann Smith" / "multiverse"
@@ -410,44 +429,12 @@ def test_the_pip_command_avoids_quotes_if_a_parent_folder_has_a_blank(tmp_path, 
     assert pip_command().startswith('"')
 
 
-def test_an_intel_mac_is_not_advised_to_install_torch():
-    assert not has_torch_wheel("darwin", "x86_64")
-    assert all(has_torch_wheel(*where) for where in (("darwin", "arm64"), ("win32", "AMD64"), ("linux", "x86_64")))
-    check = check_torch(None, "", has_wheel=False)
-    assert (check.state, check.mend) == ("note", "") and "Intel Mac" in check.detail
-
-
-def test_a_missing_blender_is_a_note_with_the_install_command_and_a_broken_one_a_warning():
-    check = check_blender(Answer())
-    assert check.state == "note" and "-m venv" in check.mend and check.mend.endswith("-m pip install bpy")
-    check = check_blender(Answer(error="/opt/blender: no answer within 60 s"))
-    assert check.state == "warning" and check.detail.startswith("/opt/blender") and check.mend
-    found = {"version": "5.0.1", "python": "3.11.7", "gpus": [], "path": "/opt/bpy/bin/python"}
-    check = check_blender(Answer(values=found))
-    assert (check.state, check.mend) == ("ok", "")
-    assert check.detail == "5.0.1 with Python 3.11.7, Cycles on the CPU (/opt/bpy/bin/python)"
-
-
 def test_blender_is_queried_in_a_separate_process(monkeypatch, tmp_path):
     monkeypatch.setenv("MULTIVERSE_BLENDER", str(tmp_path / "none"))
     assert "MULTIVERSE_BLENDER" in Probe("blender").read().error
     monkeypatch.setenv("MULTIVERSE_BLENDER", sys.executable)
     if importlib.util.find_spec("bpy") is None:
         assert "bpy" in Probe("blender").read().error
-
-
-def test_no_sound_input_means_the_demo_loop():
-    (check,) = check_audio(Answer(values={"inputs": []}))
-    assert check.state == "warning" and "demo loop" in check.detail
-    found = {"inputs": ["Mic"], "default": "Mic", "has_loopback": False, "loopback_advice": "install BlackHole"}
-    assert states(check_audio(Answer(values=found))) == {"audio input": "ok", "computer's own sound": "note"}
-
-
-def test_cameras_and_encoders_are_named():
-    assert "0 FaceTime" in check_cameras(Answer(values={"cameras": ["0 FaceTime"]})).detail
-    assert check_cameras(Answer(values={"cameras": []})).state == "note"
-    assert check_encoders(Answer(values={"h264": ["libx264"], "has_aac": True})).state == "ok"
-    assert check_encoders(Answer(values={"h264": [], "has_aac": True})).state == "warning"
 
 
 @pytest.mark.parametrize("kind", [socket.SOCK_DGRAM, socket.SOCK_STREAM])
@@ -463,39 +450,6 @@ def test_a_taken_port_is_found_for_udp_and_for_tcp(kind):
     assert check_port("OSC port", "--osc", "127.0.0.1", port, (kind,)).state == "ok"
 
 
-def test_a_missing_gpu_names_who_draws_and_that_shaders_are_slow():
-    gl, _ = check_renderers(SOFTWARE_GL, Answer(values={"threads": 2, "layer": "omp"}), "linux", "")
-    assert "no GPU; Numba draws" in gl.detail and "shaders run on the CPU and are slow" in gl.detail
-    gl, _ = check_renderers(SOFTWARE_GL, Answer(error="no wheel"), "linux", "")
-    assert "no GPU; OpenGL draws on the CPU" in gl.detail
-
-
-def test_the_depth_of_pictures_is_named():
-    numba = Answer(values={"threads": 2, "layer": "omp"})
-    assert "16 bits per channel" in check_renderers(GL, numba, "darwin", "")[0].detail
-    flat = Answer(values=GL.values | {"is_deep": False})
-    assert "only 8 bits, so slow gradients may show bands" in check_renderers(flat, numba, "darwin", "")[0].detail
-
-
-def test_ableton_link_is_found_or_its_installation_is_named():
-    assert check_link("1.3.0").state == "ok"
-    missing = check_link(None)
-    assert missing.state == "note" and missing.mend.endswith('"multiverse-engine[link]"')
-
-
-def test_a_small_receive_buffer_names_the_setting():
-    check = check_receive_buffer(212_992, "linux")
-    assert check.detail.startswith("0.2 of 32 MiB")
-    assert check.mend == "sudo sysctl -w net.core.rmem_max=33554432"
-    assert check_receive_buffer(32 << 20, "linux").state == "ok"
-
-
-def test_a_mac_is_asked_for_no_more_than_it_can_grant():
-    assert check_receive_buffer(4 << 20, "darwin").state == "ok"
-    check = check_receive_buffer(1 << 20, "darwin")
-    assert check.mend == "sudo sysctl -w kern.ipc.maxsockbuf=8388608", "beyond, sysctl says: Result too large"
-
-
 def test_a_presets_folder_that_cannot_be_written_is_a_warning(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path / "file" / "home"))
@@ -504,10 +458,6 @@ def test_a_presets_folder_that_cannot_be_written_is_a_warning(tmp_path, monkeypa
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path / "new"))
     assert next(check for check in machine_checks() if check.name == "presets").state == "ok"
     assert not (tmp_path / "new").exists()
-
-
-def test_each_system_has_its_texture_sink():
-    assert [texture_sink(system) for system in ("darwin", "win32", "linux")] == ["syphon", "spout", "shared"]
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image
 from typer.testing import CliRunner
 
-from engine.cli.look_loop import BLENDED, DRAWN_PICTURES, MAX_BYTES, PICTURE_MS, PICTURES, closed, halved, webp
 from engine.cli.preset import app
+from engine.cli.preset_picture import BLENDED, DRAWN_PICTURES, MAX_BYTES, PICTURE_MS, PICTURES, closed, halved, webp
 
 
 def test_a_loop_ends_with_the_picture_before_its_first() -> None:

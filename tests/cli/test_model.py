@@ -2,28 +2,19 @@
 
 import json
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from engine.cli.main import main
+from tests.cli.conftest import Said
 
 Check = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def check(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Check:
-    """The command in this process: exit code, stdout, stderr."""
-
-    def start(*arguments: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["multiverse", "model", "check", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return int(ended.value.code or 0), *capsys.readouterr()
-
-    return start
+def check(say: Callable[..., Said]) -> Check:
+    return lambda *arguments: say("model", "check", *arguments)
 
 
 def test_sam3_is_distinguished_from_stable_diffusion_automatically(
@@ -45,15 +36,6 @@ def test_json_has_the_same_keys_for_sam3_as_for_stable_diffusion(check: Check, t
     assert shared <= set(report) & set(json.loads(check(tiny_sd, "--json")[1]))
 
 
-def test_what_is_missing_is_named_and_the_exit_code_is_1(check: Check, tiny_sam3: Path, tmp_path: Path) -> None:
-    broken = shutil.copytree(tiny_sam3, tmp_path / "sam3")
-    (broken / "model.safetensors").unlink()
-    code, out, _ = check(broken)
-    lines = out.splitlines()
-    assert code == 1 and lines[-1].split() == ["complete", "no"]
-    assert any(line.startswith("missing") and "has no weights" in line for line in lines)
-
-
 def test_a_missing_gated_model_is_an_error_that_says_how_to_get_it(
     check: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -64,14 +46,7 @@ def test_a_missing_gated_model_is_an_error_that_says_how_to_get_it(
     assert "https://huggingface.co/facebook/sam3" in said
 
 
-def test_stable_diffusion_options_are_refused_for_sam3(check: Check, tiny_sam3: Path) -> None:
-    code, _, said = check(tiny_sam3, "--lora", "glass")
-    assert code == 2 and "are for Stable Diffusion" in said
-
-
-def test_the_sampler_and_its_reason_are_printed_and_can_be_overridden(
-    check: Check, tiny_sd: Path, tiny_sam3: Path
-) -> None:
+def test_the_sampler_and_its_reason_are_printed_and_can_be_overridden(check: Check, tiny_sd: Path) -> None:
     own, asked = (
         dict(line.split(maxsplit=1) for line in check(tiny_sd, *options)[1].splitlines())
         for options in ((), ("--sampler", "tcd", "--prediction", "v"))
@@ -79,8 +54,6 @@ def test_the_sampler_and_its_reason_are_printed_and_can_be_overridden(
     assert own["sampler"] == "lcm (the scheduler's configuration: LCMScheduler)"
     assert own["predicts"] == "epsilon (the scheduler's configuration)"
     assert (asked["sampler"], asked["predicts"]) == ("tcd (asked for)", "v_prediction (asked for)")
-    code, _, said = check(tiny_sam3, "--sampler", "lcm")
-    assert code == 2 and "are for Stable Diffusion" in said
 
 
 @pytest.mark.parametrize("name", ["nowhere", "nobody/nothing"])
@@ -122,13 +95,6 @@ def test_missing_parts_of_a_voice_are_named_with_the_command_that_fetches_them(
     assert missing[0].endswith("or name another one with --content (run: --rvc-content), or content under [rvc]")
 
 
-def test_options_of_another_kind_of_model_are_refused(check: Check, tiny_voice: Path, tiny_sam3: Path) -> None:
-    code, _, said = check(tiny_voice / "voice.pth", "--lora", "glass")
-    assert code == 2 and "are for Stable Diffusion" in said
-    code, _, said = check(tiny_sam3, "--index", "x.index")
-    assert code == 2 and "--index and --content are for voices" in said
-
-
 def test_a_unet_alone_is_checked_together_with_its_model(check: Check, tiny_sd: Path) -> None:
     unet = tiny_sd / "unet" / "diffusion_pytorch_model.safetensors"
     code, out, _ = check(tiny_sd, "--unet", unet, "--json")
@@ -136,3 +102,30 @@ def test_a_unet_alone_is_checked_together_with_its_model(check: Check, tiny_sd: 
     assert (code, part["files"]) == (0, [str(unet)])
     code, _, error = check(unet)
     assert code == 1 and "use it together with a --model, as --unet" in error
+
+
+def test_options_of_another_kind_of_model_are_refused(check: Check, tiny_voice: Path, tiny_sam3: Path) -> None:
+    for model, option, reason in (
+        (tiny_sam3, "--lora=glass", "are for Stable Diffusion"),
+        (tiny_sam3, "--sampler=lcm", "are for Stable Diffusion"),
+        (tiny_voice / "voice.pth", "--lora=glass", "are for Stable Diffusion"),
+        (tiny_sam3, "--index=x.index", "--index and --content are for voices"),
+    ):
+        code, _, said = check(model, option)
+        assert code == 2 and reason in said, option
+
+
+@pytest.mark.parametrize("kind", ["sam3", "sd"])
+def test_what_is_missing_is_named_and_the_exit_code_is_1(
+    check: Check, tiny_sam3: Path, tiny_sd: Path, tmp_path: Path, kind: str
+) -> None:
+    broken = shutil.copytree({"sam3": tiny_sam3, "sd": tiny_sd}[kind], tmp_path / kind)
+    weights, reason = {
+        "sam3": ("model.safetensors", "has no weights"),
+        "sd": ("unet/diffusion_pytorch_model.safetensors", "unet has no weights"),
+    }[kind]
+    (broken / weights).unlink()
+    code, out, _ = check(broken)
+    lines = out.splitlines()
+    assert code == 1 and lines[-1].split() == ["complete", "no"]
+    assert any(line.startswith("missing") and reason in line for line in lines)

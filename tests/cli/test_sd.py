@@ -1,7 +1,6 @@
 """`multiverse sd` and `multiverse model check` as users start them, with a tiny model."""
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,7 +11,6 @@ import pytest
 from PIL import Image
 
 import osc_schema
-from engine.cli.main import main
 from engine.cli.sd import PictureOptions
 from engine.cli.sd_options import ModelOptions
 from engine.cli.video import PaintingOptions
@@ -22,8 +20,6 @@ from tests.conftest import TinyModels
 
 SMALL = ["--size", "128x64", "--prompt", "sea", "--device", "cpu"]
 
-Fail = Callable[..., tuple[int, str]]
-
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -32,19 +28,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Image.fromarray(blocks.repeat(8, axis=0).repeat(8, axis=1)).save(tmp_path / "in.png")
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-@pytest.fixture
-def fail(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Fail:
-    """Run the command in this process, up to the check of its arguments: exit code and stderr."""
-
-    def start(*arguments: str | Path) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["multiverse", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return int(ended.value.code or 0), capsys.readouterr().err
-
-    return start
 
 
 def test_sd_paints_the_same_picture_as_the_library(
@@ -125,31 +108,25 @@ def test_a_configuration_names_the_model_and_its_options(
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["--prompt", "sea"], "no model: name one with --model (a diffusers folder, a .safetensors file or"),
-        (["--prompt", "sea", "--model", "nowhere"], "nowhere: no such file or folder"),
-        (["--prompt", "sea", "--model", "m", "--size", "100x64"], "--size: 100x64: both sides must be multiples of 64"),
-        (["--prompt", "sea", "--model", "m", "--lora", "a=b"], "--lora: 'b' in 'a=b' is not a number"),
-        (["--prompt", "sea", "--model", "m", "--ip-adapter", "x"], "--ip-adapter PATH and --ip-image FILE belong"),
+        (["out.png"], "no model: name one with --model (a diffusers folder, a .safetensors file or"),
+        (["out.png", "--model", "nowhere"], "nowhere: no such file or folder"),
+        (["out.png", "--model", "m", "--size", "100x64"], "--size: 100x64: both sides must be multiples of 64"),
+        (["out.png", "--model", "m", "--lora", "a=b"], "--lora: 'b' in 'a=b' is not a number"),
+        (["out.png", "--model", "m", "--ip-adapter", "x"], "--ip-adapter PATH and --ip-image FILE belong"),
+        (["old.png", "--model", "m"], "old.png: exists already; --overwrite replaces it"),
+        (["out.gif", "--model", "m"], "out.gif: the name must end in .png, .jpg, .jpeg"),
+        (["-", "--model", "m"], "-: stdin and stdout are not supported"),
+        (["in.png/out.png", "--model", "m"], "in.png"),
     ],
 )
-def test_missing_and_invalid_input_is_an_error_of_one_line(fail: Fail, arguments: list[str], reason: str) -> None:
-    code, said = fail("sd", "in.png", "out.png", *arguments)
+def test_missing_and_invalid_input_is_an_error_of_one_line_before_anything_is_loaded(
+    say: Callable[..., Said], home: Path, arguments: list[str], reason: str
+) -> None:
+    (home / "old.png").write_text("precious")
+    code, _, err = say("sd", "in.png", "--prompt", "sea", *arguments)
     assert code in (1, 2)
-    assert said.startswith(f"multiverse: {reason}")
-    assert said.count("\n") == 1
-
-
-def test_an_existing_file_is_not_replaced_without_overwrite(fail: Fail, home: Path) -> None:
-    (home / "out.png").write_text("precious")
-    answer = fail("sd", "in.png", "out.png", *SMALL, "--model", "m")
-    assert answer == (2, "multiverse: out.png: exists already; --overwrite replaces it\n")
-    assert (home / "out.png").read_text() == "precious"
-
-
-def test_an_invalid_output_is_refused_before_anything_is_loaded(fail: Fail) -> None:
-    assert "must end in .png, .jpg, .jpeg" in fail("sd", "in.png", "out.gif", *SMALL, "--model", "m")[1]
-    assert "-: stdin and stdout are not supported" in fail("sd", "in.png", "-", *SMALL, "--model", "m")[1]
-    assert "in.png is not a folder" in fail("sd", "in.png", "in.png/out.png", *SMALL, "--model", "m")[1]
+    assert err.startswith(f"multiverse: {reason}") and err.count("\n") == 1
+    assert (home / "old.png").read_text() == "precious"
 
 
 def test_a_check_identifies_a_model_without_loading_torch(tiny_sd: Path) -> None:
@@ -159,17 +136,3 @@ def test_a_check_identifies_a_model_without_loading_torch(tiny_sd: Path) -> None
     report = json.loads("\n".join(lines))
     assert (report["family"], report["is_complete"], has_torch) == ("sd15", True, "False")
     assert report["memory_bytes"]["float32"] == 2 * report["memory_bytes"]["float16"] > 0
-
-
-def test_a_check_names_what_is_missing_and_exits_with_1(
-    tiny_sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    broken = shutil.copytree(tiny_sd, tmp_path / "broken")
-    (broken / "unet" / "diffusion_pytorch_model.safetensors").unlink()
-    monkeypatch.setattr(sys, "argv", ["multiverse", "model", "check", str(broken)])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 1
-    lines = capsys.readouterr().out.splitlines()
-    assert any(line.startswith("missing") and "unet has no weights" in line for line in lines)
-    assert lines[-1].split() == ["complete", "no"]

@@ -11,9 +11,10 @@ from PIL import Image
 
 import osc_schema
 from engine import Config, open_engine
-from engine.cli.look_list import LIST, PICTURES, looks_json
-from engine.cli.look_loop import FPS, MAX_BYTES, PICTURE_MS
-from engine.cli.look_loop import PICTURES as LOOP_PICTURES
+from engine.cli.doc_tables import LOOKS as LIST
+from engine.cli.doc_tables import PICTURES, looks_json
+from engine.cli.preset_picture import FPS, MAX_BYTES, PICTURE_MS
+from engine.cli.preset_picture import PICTURES as LOOP_PICTURES
 from engine.params.looks import LOOKS, WORLDS
 from engine.params.presets import FACTORY_NAMES
 from tests.support.drum_loop import (

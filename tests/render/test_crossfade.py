@@ -9,12 +9,12 @@ import moderngl
 import numpy as np
 import pytest
 
-from engine.bench.render_reference import draw_reference
 from engine.errors import RenderError
 from engine.render import Renderer
 from engine.render.masks import IdPicture, Overlay
 from engine.render.picture import PictureCrossfade
 from engine.values import VideoFrame
+from tests.benchmarks.render_reference import draw_reference
 
 SIMPLE = {"/mode": "simple"}
 LINEAR = {"/multiverse/tone": "clip", "/multiverse/brightness": 0.8, "/multiverse/bias": 0.0}

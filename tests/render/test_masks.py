@@ -7,12 +7,12 @@ import moderngl
 import numpy as np
 import pytest
 
-from engine.bench.render_reference import bilinear
 from engine.errors import RenderError
 from engine.render import Renderer
 from engine.render.masks import IdPicture, Overlay, coverage, joined_mask, mask_boxes, object_colours, shown_id
 from engine.render.picture import PictureCrossfade
 from engine.values import Segmentation, ShownPicture, VideoFrame
+from tests.benchmarks.render_reference import bilinear
 
 SIZES = {"wide": (160, 90), "tall and odd": (91, 131)}
 TOLERANCE = 2

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.bench.render_reference import bilinear, cover_place, draw_reference, mirrored
 from engine.render import Matte, Renderer, open_renderer
 from engine.render.frame_block import pack_block
 from engine.render.look import Look
 from engine.render.masks import IdPicture, coverage
 from engine.values import Segmentation
+from tests.benchmarks.render_reference import bilinear, cover_place, draw_reference, mirrored
 
 SHOWN = [1.0] * 4  # points of each wave that a pixel can show
 

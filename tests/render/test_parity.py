@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.bench.render_reference import draw_deep_reference
 from engine.render import Renderer
 from osc_schema import PARAMS, Param, ParamType, Value
+from tests.benchmarks.render_reference import draw_deep_reference
 from tests.support.long_form import ONLY_SOAK
 
 SIZES = {"wide": (160, 90), "tall and odd": (91, 131)}

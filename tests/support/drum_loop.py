@@ -9,7 +9,7 @@ import numpy as np
 import soundfile
 
 from engine.audio import demo
-from engine.bench import beat_songs
+from tests.benchmarks import beat_songs
 
 RATE_HZ: Final = beat_songs.RATE_HZ
 SILENT_RATE_HZ: Final = 8000  # costs half as much to analyse

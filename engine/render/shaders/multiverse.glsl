@@ -4,7 +4,7 @@
 // region indices; the last picture as drawn by this pass (mirrored already, before fade and flash guard); u_gain and u_noise as
 // in publish.glsl. DRAWN_LEVELS: white in the deep picture, 65535, or 255 if the driver has no deeper targets.
 // Display values without a gamma step, or linear light while /multiverse/light is linear. Row 0 of the target's memory is the top row.
-// Source: the project's formula of the Multiverse; see render_reference.py.
+// Source: the project's formula of the Multiverse; see tests/benchmarks/render_reference.py.
 // Each define adds a feature, so that a software rasteriser does not run unused ones: WARP curve and mirror, BLENDS all
 // blends but add, and clipping (always with COLOUR), SEEN layer 5, simple mode and regions, MATTE (with SEEN only) the
 // matte, FEEDBACK the last picture, FINE averages of a wave that is too fine for the pixels, SHAPES all shapes but stripes,

@@ -12,7 +12,7 @@ PLAY = """
 import json, os, sys, time
 from pathlib import Path
 from engine.bench import isf as bench
-from engine.bench.shaders import BLUR_AND_TRAIL, unseen
+from engine.bench.isf import BLUR_AND_TRAIL, unseen
 from engine.errors import NoGLError
 from engine.render import open_renderer
 from engine.render.isf.vetter import VetProcess
@@ -31,7 +31,7 @@ try:
     renderer = open_renderer("gl", 96, 54)
 except NoGLError:
     print(json.dumps(None)); sys.exit()
-stage, told = bench._Stage(renderer), {"is_software": renderer.is_software}
+stage, told = bench._Slots(renderer), {"is_software": renderer.is_software}
 stage.picture_ms()
 untried, tried = (unseen(BLUR_AND_TRAIL) for _ in range(2))
 before = settled()

@@ -1,0 +1,284 @@
+"""The options of `multiverse bench NAME`: a dataclass for each, from which the command line is made.
+
+Each is run by `run(asked, progress)` of the module `engine.bench.NAME`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from engine.errors import UsageError
+from engine.jobs.kit.options import DEVICES, option
+
+PICTURE_SIZE: Final = "Picture size in pixels."
+SD_SHAPES: Final = "sd15|sd-turbo|sdxl-turbo|ssd-1b|sdxs|tiny"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """In px."""
+
+    width: int
+    height: int
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}"
+
+
+def read_size(text: str, *, step: int = 1, low: int = 1) -> Size:
+    """UsageError unless it is WxH with sides that are multiples of `step` and at least `low`."""
+    sides = text.lower().split("x")
+    if len(sides) != 2 or not all(side.isdecimal() for side in sides):
+        raise UsageError(f"{text!r} is not WxH (for example 1280x720)")
+    width, height = map(int, sides)
+    if min(width, height) < low or width % step or height % step:
+        raise UsageError(f"{text}: both sides must be multiples of {step}, {low} or more")
+    return Size(width=width, height=height)
+
+
+def number(low: int, high: int, *, step: int = 1, kind: type = int) -> Callable[[str], Any]:
+    """A parser of numbers in a range."""
+
+    def parse(text: str) -> Any:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = low - 1
+        if not low <= value <= high or (value % step and step > 1):
+            raise UsageError(f"takes {low} to {high}" + (f", in steps of {step}" if step > 1 else ""))
+        return value
+
+    return parse
+
+
+def one_of(*names: str) -> Callable[[str], str]:
+    """A parser of one of these words."""
+
+    def parse(text: str) -> str:
+        if text not in names:
+            raise UsageError(f"takes {', '.join(names[:-1])} or {names[-1]}")
+        return text
+
+    return parse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopBench:
+    """The picture of a running engine."""
+
+    size: Size = option(Size(width=1280, height=720), PICTURE_SIZE, metavar="WxH", parse=read_size)
+    fps: float = option(30.0, "Rate of the loop.", low=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnBench(LoopBench):
+    """The same, drawn by a chosen GPU."""
+
+    gpu: str | None = option(
+        None, "Linux: draw with this GPU. `multiverse devices` lists them. [MULTIVERSE_GPU]", metavar="INDEX|NAME"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelBench:
+    """Where a model works."""
+
+    device: str = option("auto", "Where to work.", metavar=DEVICES)
+    threads: int = option(1, "CPU threads.", low=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderBench(DrawnBench):
+    """Measure the renderers, and the overhead of a frame."""
+
+    frames: int = option(120, "Frames a renderer draws.", low=10)
+    seconds: float = option(10.0, "Length of the live loop; 120 shows that memory stays flat.", low=1.0)
+    cold: bool = option(
+        False, "Only start Numba without compiled code, and again: takes half a minute.", flags="--cold"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IsfBench(DrawnBench):
+    """Measure shader slots: time per effect, and what putting one in costs the render thread, with and without a trial.
+
+    The trial is the one of `multiverse isf check`, in a process of its own; drivers keep what it compiles.
+    """
+
+    frames: int = option(60, "Frames of each case.", low=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OscBench(LoopBench):
+    """Flood the engine with OSC while it draws: lost values, live latency, cost per frame. Then move a DMX fader."""
+
+    rate: int = option(40_000, "Messages per second.")
+    seconds: float = option(10.0, "Length with and without load.")
+    busy: int = option(0, "Cores that other processes keep busy.", low=0, high=64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlBench(LoopBench):
+    """Measure the cost of previews, the latency of a fader in a browser, and the time to read the parameter tree."""
+
+    viewers: int = option(4, "Number of preview viewers.", low=1, high=16)
+    preview_fps: int = option(30, "Pictures per second for each viewer.", low=1, high=60)
+    seconds: float = option(30.0, "Length with and without viewers.", low=1.0)
+    moves: int = option(60, "Fader moves, and requests for the tree.", low=2, high=1000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IpcBench:
+    """Send pictures to another process: the ring compared with a queue, and the number of torn pictures."""
+
+    blocks: int = option(10, "Blocks of ten pictures of each size and each way.", low=1)
+    frames: int = option(100_000, "Numbered pictures read; 1000000 for the long test.", low=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IsolationBench(LoopBench):
+    """Measure how a child process disturbs the picture: stopped, idle, busy, with and without the gate, killed every
+    second."""
+
+    model: str = option("random:tiny", "The child's model; random:SHAPE needs no weights.", metavar="MODEL")
+    seconds: float = option(30.0, "Length of each case; 600 for the long test.", low=1.0)
+    rounds: int = option(3, "Rounds of all cases, in turn.", low=1, metavar="COUNT")
+    sd_size: Size = option(Size(width=512, height=512), "Size of the SD picture.", metavar="WxH", parse=read_size)
+    device: str = option("auto", "Where the child works.", metavar=DEVICES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SdBench(ModelBench):
+    """Compare live diffusion, with random weights of the real shapes, with diffusers' own pipelines."""
+
+    shape: tuple[str, ...] = option(
+        (), "Repeatable. (default: tiny on a CPU, the first three elsewhere)", metavar=SD_SHAPES
+    )
+    size: tuple[int, ...] = option(
+        (512, 768),
+        "Side of the picture, repeatable. (default: 512 768)",
+        metavar="PX",
+        parse=number(64, 8192, step=64),
+    )
+    steps: tuple[int, ...] = option((1, 2, 4), "Repeatable. (default: 1 2 4)", metavar="COUNT", parse=number(1, 10))
+    seconds: float = option(5.0, "Length of each size and number of steps.", metavar="SECONDS")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sam3Bench(ModelBench):
+    """Compare SAM3, with random weights of the real size, with transformers' own, which makes masks of the full
+    size."""
+
+    shape: str = option(
+        "", "Model size to measure. (default: the real size; on a CPU tiny)", metavar="sam3|tiny", shows_default=False
+    )
+    mode: tuple[str, ...] = option(
+        ("image", "track"),
+        "Repeatable. (default: image track)",
+        metavar="image|track",
+        parse=one_of("image", "track"),
+    )
+    resolution: tuple[int, ...] = option(
+        (),
+        "1008, 672 or 336, repeatable. (default: 1008; tiny: 336)",
+        metavar="PX",
+        parse=lambda text: int(one_of("1008", "672", "336")(text)),
+    )
+    prompts: tuple[int, ...] = option(
+        (1,), "Number of prompts, 1 to 4, repeatable. (default: 1)", metavar="COUNT", parse=number(1, 4)
+    )
+    size: Size = option(Size(width=1920, height=1080), PICTURE_SIZE, metavar="WxH", parse=read_size)
+    objects: int = option(16, "Objects found in each picture.", low=1, high=16)
+    batch: int = option(1, "Pictures per batch; image mode only.", low=1, high=4)
+    seconds: float = option(5.0, "Length of each of a case's two measurements.", metavar="SECONDS")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RvcBench(ModelBench):
+    """Measure voice conversion of files and streams, with random weights of the real size; compare parts with FAISS,
+    SciPy and RVC."""
+
+    shape: str = option(
+        "",
+        "Model shape to measure. (default: v2-48k; on a CPU tiny)",
+        metavar="v2-48k|v2-40k|v2-32k|v1-48k|v1-40k|v1-32k|tiny",
+        shows_default=False,
+    )
+    seconds: float | None = option(None, "Length of the sound. (default: 180; on a CPU 20)", low=1.0, metavar="SECONDS")
+    block: tuple[float, ...] = option(
+        (100.0, 250.0, 500.0),
+        "Block length of the live conversion, repeatable. (default: 100 250 500)",
+        metavar="MS",
+        parse=number(20, 1500, kind=float),
+    )
+    files: int | None = option(
+        None, "Number of 3 s files, for batches. (default: 32; on a CPU 8)", low=1, metavar="COUNT"
+    )
+    embeddings: int = option(20_000, "Vectors in the index.", low=40)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoBench(ModelBench):
+    """Paint a video from file to file, with random weights of the real shapes; compare fused, split and diffusers frame
+    by frame, on the same cores.
+
+    Without --batch and --steps, the cases for which the original published figures are measured too. --threads are also
+    the cores of each contender.
+    """
+
+    shape: tuple[str, ...] = option(
+        (), "Repeatable. (default: tiny on a CPU, the first two elsewhere)", metavar=SD_SHAPES
+    )
+    size: Size = option(
+        Size(width=360, height=640), PICTURE_SIZE, metavar="WxH", parse=partial(read_size, step=8, low=64)
+    )
+    batch: tuple[int, ...] = option(
+        (), "Pictures per batch, repeatable. (default: 1 8)", metavar="COUNT", parse=number(1, 64)
+    )
+    steps: tuple[int, ...] = option(
+        (), "Requested steps, repeatable. (default: 5 20)", metavar="COUNT", parse=number(1, 100)
+    )
+    strength: float = option(0.5, "Share of the steps that is run.", low=0.0, high=1.0)
+    mode: tuple[str, ...] = option(
+        ("fused", "split"),
+        "Repeatable. (default: fused split)",
+        metavar="fused|split",
+        parse=one_of("fused", "split"),
+    )
+    seconds: float = option(6.0, "Length of each measurement of a case.", metavar="SECONDS")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetBench:
+    """Measure site pictures with labels: time per picture and per process, memory of a long run, optionally Cycles.
+
+    small is 44 piles at 1920x1080, large 364 at 5280x3956: the cases for which the original has figures. tile is a
+    window of 640x640 of recipe 2, made as in a long run; processor time is given for each step.
+    """
+
+    case: tuple[str, ...] = option(
+        ("small", "large", "tile"),
+        "Repeatable. (default: all)",
+        metavar="small|large|tile",
+        parse=one_of("small", "large", "tile"),
+    )
+    pictures: int = option(3, "Pictures per case; the median is reported.", low=1, high=100)
+    long_run: int = option(20, "Small pictures, for memory and overhead; 0: none.", low=0)
+    cycles: bool = option(False, "Also render the same scenes with Cycles: takes minutes.", flags="--cycles")
+    blender: str = option("", "Blender, for Cycles. [MULTIVERSE_BLENDER]", metavar="PATH", shows_default=False)
+
+
+BENCHES: Final[dict[str, type]] = {
+    "render": RenderBench,
+    "osc": OscBench,
+    "control": ControlBench,
+    "ipc": IpcBench,
+    "isolation": IsolationBench,
+    "sd": SdBench,
+    "sam3": Sam3Bench,
+    "rvc": RvcBench,
+    "video": VideoBench,
+    "dataset": DatasetBench,
+    "isf": IsfBench,
+}

@@ -1,0 +1,23 @@
+"""`python -m tests.benchmarks NAME`: measurements that prove something about the engine, not about a machine."""
+
+from engine.bench.options import RenderBench
+from engine.cli.bench import bench_commands
+from engine.cli.main import main
+from tests.benchmarks.beat import BeatBench
+from tests.benchmarks.detector.sets import DetectorBench
+from tests.benchmarks.isf_live import LiveIsfBench
+from tests.benchmarks.threads import ThreadsBench
+
+app = bench_commands(
+    {
+        "render": ("tests.benchmarks.render", RenderBench),
+        "beat": ("tests.benchmarks.beat", BeatBench),
+        "threads": ("tests.benchmarks.threads", ThreadsBench),
+        "isf-live": ("tests.benchmarks.isf_live", LiveIsfBench),
+        "detector": ("tests.benchmarks.detector.bench", DetectorBench),
+    },
+    help="Prove what the documents say.",
+)
+
+if __name__ == "__main__":
+    main(app)

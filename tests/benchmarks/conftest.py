@@ -1,0 +1,6 @@
+"""Commands of `tests.benchmarks` in this process, and a renderer."""
+
+from tests.bench.conftest import bench_here, say
+from tests.render.conftest import gl
+
+__all__ = ["bench_here", "gl", "say"]

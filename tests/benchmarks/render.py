@@ -1,0 +1,138 @@
+"""Our picture beside simpler ones: `bench render` with rivals that draw in turn with it.
+
+`vs_minimal` compares a whole frame with the least that draws four layers, `vs_fair_rival` with that in 16 bits and
+dithered, as ours is; `times_faster_than_numpy` compares Numba with the same formula in NumPy.
+"""
+
+import math
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
+
+from engine.bench import render
+from engine.bench.render import PITCHES_HZ, plain_values, tones
+from engine.render.blue_noise import thresholds
+from tests.benchmarks.render_reference import draw_reference
+
+COLOURS = [(1.0, 0.0, 0.0), (0.5, 1.0, 0.0), (0.0, 1.0, 1.0), (0.5, 0.0, 1.0)]
+
+VERTEX = """#version 330 core
+void main() {
+    vec2 corner = vec2((gl_VertexID << 1) & 2, gl_VertexID & 2);
+    gl_Position = vec4(corner * 2.0 - 1.0, 0.0, 1.0);
+}"""
+
+TRIVIAL = """#version 330 core
+uniform vec3 u_colour;
+out vec4 f_rgba;
+void main() { f_rgba = vec4(u_colour, 1.0); }"""
+
+# Minimal version: rotate, sample the wave, colour, add; no wrap modes, weights or tone.
+MINIMAL = """#version 330 core
+uniform sampler2D u_waves;
+uniform vec2 u_size_px;
+uniform vec2 u_turn[4];
+uniform vec3 u_colour[4];
+out vec4 f_rgba;
+void main() {
+    vec2 d = (gl_FragCoord.xy - 0.5 * u_size_px) / u_size_px.x;
+    vec3 rgb = vec3(0.0);
+    for (int layer = 0; layer < 4; layer++) {
+        float point = fract(0.5 + dot(d, u_turn[layer])) * 1024.0;
+        int index = int(point);
+        float start = texelFetch(u_waves, ivec2(index, layer), 0).r;
+        float end = texelFetch(u_waves, ivec2((index + 1) & 1023, layer), 0).r;
+        rgb += u_colour[layer] * clamp(0.1 + 0.9 * mix(start, end, point - float(index)), 0.0, 1.0);
+    }
+    f_rgba = vec4(rgb, 1.0);
+}"""
+
+DITHERED_COPY = """#version 330 core
+uniform sampler2D u_drawn;
+uniform sampler2D u_noise;
+out vec4 f_rgba;
+void main() {
+    ivec2 texel = ivec2(gl_FragCoord.xy);
+    f_rgba = floor(texelFetch(u_drawn, texel, 0) * 255.0 + texelFetch(u_noise, texel & 63, 0).r) / 255.0;
+}"""
+
+
+class PlainPass:
+    """One shader over one target: the minimum cost of a picture."""
+
+    def __init__(self, fragment, uniforms, width, height):
+        from engine.render.context import load_finish, open_context  # without moderngl only Numba is measured
+
+        self._context = open_context()
+        self._finish = load_finish()
+        program = self._context.program(vertex_shader=VERTEX, fragment_shader=fragment)
+        for name, value in uniforms.items():
+            program[name] = value
+        self._waves = self._context.texture((1024, 4), 1, tones().tobytes(), dtype="f4")
+        self._target = self._context.framebuffer([self._context.texture((width, height), 4)])
+        self._vertices = self._context.vertex_array(program, [])
+
+    def draw(self):
+        with self._context:  # afterwards the renderer under test activates its own context
+            self._render(self._target)
+            self._finish()
+
+    def _render(self, into):
+        self._waves.use(0)
+        into.use()
+        self._vertices.render(vertices=3)
+
+    def close(self):
+        self._context.release()
+
+
+class DitheredPass(PlainPass):
+    """The same in 16 bits, and a second pass that only dithers it to 8."""
+
+    def __init__(self, fragment, uniforms, width, height):
+        super().__init__(fragment, uniforms, width, height)
+        context, noise = self._context, thresholds()
+        self._drawn = context.texture((width, height), 4, dtype="nu2")
+        self._noise = context.texture(noise.shape, 1, noise.tobytes(), dtype="f4")
+        self._deep = context.framebuffer([self._drawn])
+        copy = context.program(vertex_shader=VERTEX, fragment_shader=DITHERED_COPY)
+        copy["u_noise"] = 1
+        self._copy = context.vertex_array(copy, [])
+
+    def draw(self):
+        with self._context:
+            self._render(self._deep)
+            self._drawn.use(0)
+            self._noise.use(1)
+            self._target.use()
+            self._copy.render(vertices=3)
+            self._finish()
+
+
+@contextmanager
+def rivals(kind, size):
+    """Calls that draw the same four layers."""
+    width, height = size.width, size.height
+    if kind == "numba":
+        draw = partial(draw_reference, plain_values(), tones(), PITCHES_HZ, width, height)
+        yield {"numpy_float32": draw}
+        return
+    turns = [(math.cos(math.radians(deg)), math.sin(math.radians(deg))) for deg in (0, 45, 90, 135)]
+    four_layers = {"u_size_px": (width, height), "u_turn": turns, "u_colour": COLOURS, "u_waves": 0}
+    with ExitStack() as stack:
+        trivial = stack.enter_context(closing(PlainPass(TRIVIAL, {"u_colour": COLOURS[0]}, width, height)))
+        minimal = stack.enter_context(closing(PlainPass(MINIMAL, four_layers, width, height)))
+        fair = stack.enter_context(closing(DitheredPass(MINIMAL, four_layers, width, height)))
+        yield {"trivial": trivial.draw, "minimal_four_layers": minimal.draw, "fair_rival": fair.draw}
+
+
+def run(asked, progress):
+    result = render.run(asked, progress, rivals)
+    if gl := {name: value for name, value in result.get("gl", {}).items() if name.endswith("_ms")}:
+        result["gl"] |= {
+            "vs_minimal": round(gl["multiverse_ms"] / gl["minimal_four_layers_ms"], 3),
+            "vs_fair_rival": round(gl["multiverse_ms"] / gl["fair_rival_ms"], 3),
+            "times_trivial": round(gl["multiverse_ms"] / gl["trivial_ms"], 1),
+        }
+    if numba := {name: value for name, value in result.get("numba", {}).items() if name.endswith("_ms")}:
+        result["numba"]["times_faster_than_numpy"] = round(numba["numpy_float32_ms"] / numba["multiverse_ms"], 3)
+    return result

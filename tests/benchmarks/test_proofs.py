@@ -1,0 +1,154 @@
+"""`python -m tests.benchmarks` reports its figures. Their values are not tested."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from engine.bench.measuring import Progress
+from engine.bench.options import RenderBench, Size
+from engine.bench.render import PITCHES_HZ, UNGUARDED, WholeFrame, plain_values, renderers, tones
+from engine.errors import ModelError, MultiverseError, NoGLError
+from engine.render import Renderer
+from tests.benchmarks import beat, isf_live, render, threads, timecode
+from tests.benchmarks.isf_live import LiveIsfBench
+from tests.benchmarks.render_reference import draw_reference
+from tests.cli.conftest import Said
+from tests.support.long_form import IS_SOAK
+
+TURNS = 12 if IS_SOAK else 1
+SMALL = Size(width=160, height=90)
+
+
+def test_each_wait_policy_is_measured_quiet_and_busy(bench_here: Callable[..., Said]) -> None:
+    said = bench_here("threads", "--kind", "draw", "--seconds", "0.3", "--threads", "2", "--json")
+    assert said.code == 0, said.err
+    result = json.loads(said.out)
+    assert result["draw"]["used"] in threads.POLICIES
+    for way in threads.POLICIES:
+        measured = result["draw"][way]
+        assert measured["quiet_per_s"] > 0 and measured["busy_per_s"] > 0
+
+
+def test_beat_reports_lock_phase_error_f_measure_cost_and_timecode(
+    bench_here: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(beat, "COST_S", 1.0)
+    monkeypatch.setattr(timecode, "COST_S", 1.0)
+    monkeypatch.setattr(timecode, "FRAMES", 40)
+    result = json.loads(bench_here("beat", "--tempos", "2", "--songs", "1", "--json").out)
+    assert result["clicks"]["metronomes"] == 4
+    assert {"lock_s_max", "locked_within_4_s", "phase_error_ms_p95"} <= set(result["clicks"])
+    assert set(result["songs"]["f_measure"]) == {"house"}
+    assert result["cost"]["beat_cpu_ms_per_hop"] > 0
+    shares = result["timecode"]["frames_read"]
+    assert result["timecode"]["wrong_frames"] == 0 and result["timecode"]["cpu_ms_per_second_of_sound"] > 0
+    assert all(shares[f"speed {speed}, SNR 20 dB"] > 0.9 for speed in ("0.6", "1", "2", "-1"))
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "last_line"),
+    [
+        (ModelError("no tape"), "no tape", "multiverse: no tape"),
+        (KeyboardInterrupt(), "interrupted", "multiverse: interrupted"),
+    ],
+    ids=["error", "Ctrl-C"],
+)
+def test_a_bench_prints_what_it_has_and_ends_with_an_error(
+    error: BaseException, reason: str, last_line: str, bench_here: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(progress: Progress) -> dict[str, object]:
+        progress("timecode", 0.0)
+        raise error
+
+    monkeypatch.setattr(beat, "COST_S", 1.0)
+    monkeypatch.setattr(timecode, "measure", broken)
+    said = bench_here("beat", "--tempos", "2", "--songs", "1", "--json")
+    result = json.loads(said.out)
+    assert said.code == 1 and said.err.splitlines() == [last_line]
+    assert result["clicks"] and result["failed"] == {"part": "timecode", "reason": reason}
+
+
+def test_a_bench_that_moved_says_where_it_is(say: Callable[..., Said]) -> None:
+    said = say("bench", "beat", "--tempos", "2")
+    assert (said.code, said.out) == (2, "") and "python -m tests.benchmarks beat" in said.err
+
+
+def test_the_proofs_run_from_the_checkout() -> None:
+    done = subprocess.run([sys.executable, "-m", "tests.benchmarks", "threads", "--kind", "x"], capture_output=True)
+    assert (done.returncode, done.stderr) == (2, b"multiverse: --kind: takes paint, find, convert or draw\n")
+
+
+# -- the picture beside its rivals
+
+
+def test_the_figures_of_both_renderers_stand_beside_their_rivals(gl: Renderer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a start and a live loop, which the day on a card tests."""
+    monkeypatch.setattr(
+        render.render, "run", lambda asked, progress, rivals: renderers(asked.size, 2, progress, rivals)
+    )
+    figures = json.loads(json.dumps(render.run(RenderBench(size=Size(width=64, height=36)), Progress())))
+    assert figures["width"] == 64 and figures["frames"] == 2
+    own = {"multiverse_ms", "post_effects_ms", "flash_guard_ms", "all_but_pixels_ms"}
+    assert own | {"look_ms", "host_ms", "publish_ms", "times_trivial", "readback_16_bit_ms"} <= figures["gl"].keys()
+    assert own <= figures["numba"].keys()
+    for kind, ratio, above, below in (
+        ("gl", "vs_minimal", "multiverse_ms", "minimal_four_layers_ms"),
+        ("gl", "vs_fair_rival", "multiverse_ms", "fair_rival_ms"),
+        ("numba", "times_faster_than_numpy", "numpy_float32_ms", "multiverse_ms"),
+    ):
+        found = figures[kind]
+        assert found[ratio] == pytest.approx(found[above] / found[below], rel=0.05, abs=0.01)
+
+
+def test_the_minimal_shader_draws_four_layers(gl: Renderer) -> None:
+    turns = [(1.0, 0.0), (0.0, 1.0), (0.7, 0.7), (-0.7, 0.7)]
+    uniforms = {"u_size_px": (32, 18), "u_turn": turns, "u_colour": render.COLOURS, "u_waves": 0}
+    seen = []
+    for kind in (render.PlainPass, render.DitheredPass):
+        rival = kind(render.MINIMAL, uniforms, 32, 18)
+        rival.draw()
+        with rival._context:
+            seen.append(np.frombuffer(rival._target.read(components=3), np.uint8).reshape(18, 32, 3).astype(int))
+        rival.close()
+    assert all(np.ptp(seen[0][..., channel]) > 50 for channel in range(3))
+    assert 0 < np.abs(seen[0] - seen[1]).max() <= 1, "the fair rival is the same, dithered"
+
+
+def test_numpy_and_renderers_are_timed_on_the_same_picture(gl: Renderer) -> None:
+    frame = WholeFrame(gl, UNGUARDED)
+    gl.resize(64, 36)
+    frame.draw()
+    expected = draw_reference(plain_values(), tones(), PITCHES_HZ, 64, 36)
+    assert np.abs(gl.read_rgba() - expected.astype(int)).max() <= 2
+
+
+# -- a shader dropped into a running engine
+
+
+def test_a_dropped_shader_comes_into_the_picture_without_late_frames(require: Callable[[object, str], None]) -> None:
+    """Late frames are compared with those without a shader in the long form only: other programs cause them, too."""
+    try:
+        found = isf_live.run(LiveIsfBench(size=SMALL, count=TURNS, renderer="gl"), Progress())
+    except NoGLError as error:
+        require(False, str(error))
+    assert found["arriving"]["frames"] > 0 and found["playing"]["frames"] == TURNS * 30
+    assert found["found_s_worst"] <= found["shown_s_worst"]
+    if IS_SOAK:
+        late = {name: found[name]["late"] / found[name]["frames"] for name in ("quiet", "arriving")}
+        assert late["arriving"] <= late["quiet"] + 0.01
+
+
+def test_a_shader_that_is_refused_ends_the_measurement_with_its_reason(
+    monkeypatch: pytest.MonkeyPatch, require: Callable[[object, str], None]
+) -> None:
+    monkeypatch.setattr(isf_live, "SHADERS", {"broken": "/*{}*/ void main() { gl_FragColor = nothing; }"})
+    monkeypatch.setattr(isf_live, "SETTLING_S", 0.2)
+    try:
+        with pytest.raises(MultiverseError, match="broken_0"):
+            isf_live.run(LiveIsfBench(size=SMALL, count=1, renderer="gl"), Progress())
+    except NoGLError as error:
+        require(False, str(error))
