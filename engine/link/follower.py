@@ -8,21 +8,20 @@ growing delays. All waiting is done on a thread of its own, which exists only wh
 """
 
 import logging
-import subprocess
 import threading
 from collections.abc import Callable
 from typing import Final, Protocol
 
 from engine.errors import ChildError
-from engine.link.messages import MAX_LINE_BYTES, MISSING, SessionReport, TempoOrder, line_of, report_of
+from engine.link.messages import MISSING, SessionReport, line_of, report_of
 from engine.link.orders import TempoOrders
 from engine.link.status import LinkState, LinkStatus
 from engine.params import ParamStore
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock
 from engine.system.guarded_thread import Guard
-from engine.system.python_process import exit_reason, start_python
 from engine.system.reporting import Report
+from engine.system.worker_process import WorkerProcess
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +32,7 @@ INSTALL: Final = (
 HUNG_S: Final = 5.0  # without a report; the first one takes the start of a Python process
 MAX_START_S: Final = 30.0
 MAX_END_S: Final = 2.0  # then it is killed
+WAIT_S: Final = 0.5  # for a report, before it looks whether following has ended
 MAX_AGE_S: Final = 5.0  # of a report; one out of this range was made by another clock than ours
 
 
@@ -65,7 +65,7 @@ class LinkFollower:
         self._is_wanted = False
         self._end = threading.Event()
         self._thread: threading.Thread | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: WorkerProcess | None = None
         self._heard_s = 0.0
         self._has_reported = False
 
@@ -123,27 +123,26 @@ class LinkFollower:
         """Run the process until its end or `end`; returns why it ended."""
         self._heard_s = self._clock.now_s()
         try:
-            process = start_python(
-                "engine.link.program",
-                f"main({float(str(self._store.get('/tempo/bpm')))})",
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-            )
+            process = WorkerProcess("engine.link.program", f"main({float(str(self._store.get('/tempo/bpm')))})")
         except (ChildError, OSError) as error:
             return f"its process cannot be started ({error})"
         self._process = process
         try:
             self._read_reports(process, end)
+        except EOFError:
+            log.debug("link: its process has ended")
         finally:
             self._process = None
-            code = _ended(process)
-        return exit_reason(code)
+            process.end(MAX_END_S)
+        return process.reason
 
-    def _read_reports(self, process: "subprocess.Popen[bytes]", end: threading.Event) -> None:
-        assert process.stdout is not None
+    def _read_reports(self, process: WorkerProcess, end: threading.Event) -> None:
+        """Follow the reports until `end`. EOFError when the process ends."""
         orders, version, peers = TempoOrders(), self._store.version, 0
-        while not end.is_set() and (line := process.stdout.readline(MAX_LINE_BYTES)):
+        while not end.is_set():
+            line = process.receive(WAIT_S)
+            if line is None:
+                continue
             if line == MISSING:
                 self._status = LinkStatus(state="missing", detail=INSTALL)
                 self._report("link", INSTALL)
@@ -156,7 +155,7 @@ class LinkFollower:
             self._heard_s, self._has_reported = now_s, True
             changes, version = self._store.changes_since(version)
             if (order := orders.of_changes(changes)) is not None:
-                _send(process, order)
+                process.send(line_of(order))
             if not orders.are_in(report):
                 continue
             self._follow(SOURCE, beat=report.beat, bpm=report.bpm, at_s=report.at_s)
@@ -175,27 +174,3 @@ class LinkFollower:
             self._say(f"Ableton Link: in a session with {others}, {report.bpm:.2f} beats/min")
         elif before and not report.peers:
             self._say(f"Ableton Link: alone in its session, {report.bpm:.2f} beats/min")
-
-
-def _send(process: "subprocess.Popen[bytes]", order: TempoOrder) -> None:
-    assert process.stdin is not None
-    try:
-        process.stdin.write(line_of(order))
-        process.stdin.flush()
-    except OSError:  # it has just died, which its stdout tells
-        log.debug("link: order %s not sent", order)
-
-
-def _ended(process: "subprocess.Popen[bytes]") -> int:
-    """Close the pipes, wait for the end of the process, and return its exit status."""
-    for pipe in (process.stdin, process.stdout):
-        assert pipe is not None
-        try:
-            pipe.close()
-        except OSError:
-            log.debug("link: an order was not read")
-    try:
-        return process.wait(MAX_END_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        return process.wait()

@@ -1,7 +1,7 @@
-"""Runs pictures on this machine: a pool of slots, a new process for each picture.
+"""Runs pictures on this machine: slots that each make one picture at a time, with one graphics card.
 
-Where processes can be forked, each slot has a fork server that makes them, unless it makes one picture only. A slot
-draws with one graphics card.
+Each picture has a process of its own. Where processes can be forked, each slot has one that forks them, unless it makes
+one picture only.
 """
 
 import logging
@@ -12,36 +12,20 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from engine.jobs.dataset.running.attempt import ColdWorker
+from engine.jobs.dataset.running.attempt import HAS_FORK, PictureWorker
 from engine.jobs.dataset.running.devices import device_environment
 from engine.jobs.dataset.running.folder import DatasetFolder
 from engine.jobs.dataset.running.machine import cores
 from engine.jobs.dataset.running.outcome import Attempted, PictureOutcome
 from engine.jobs.dataset.running.policy import Failure, failure_of, is_tried_again
-from engine.jobs.dataset.running.warm_worker import HAS_FORK, WarmWorker
 from engine.jobs.dataset.task import PictureTask
 from engine.system.atomic_file import remove_file
 
 POLL_INTERVAL_S = 0.1
 
 log = logging.getLogger(__name__)
-
-
-class PictureMaker(Protocol):
-    """Makes one picture at a time."""
-
-    def attempt(
-        self,
-        task: PictureTask,
-        folder: Path,
-        log_path: Path,
-        *,
-        timeout_s: float,
-        is_stopped: Callable[[], bool] = lambda: False,
-    ) -> dict[str, Any] | Failure: ...
-    def close(self) -> None: ...
 
 
 class LocalRunner:
@@ -64,10 +48,10 @@ class LocalRunner:
         # Otherwise Mesa's rasteriser and NumPy would use all cores in every process. The pictures are the same.
         environment = {"LP_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
         self._is_closing = threading.Event()
-        self._idle: queue.SimpleQueue[PictureMaker] = queue.SimpleQueue()
+        self._idle: queue.SimpleQueue[PictureWorker] = queue.SimpleQueue()
         for slot in range(jobs):
             own = environment | device_environment(devices[slot % len(devices)] if devices else None)
-            self._idle.put(WarmWorker(folder.worker_log, own) if HAS_FORK and is_long else ColdWorker(own))
+            self._idle.put(PictureWorker(own, warm_log=folder.worker_log if HAS_FORK and is_long else None))
         self._pool = ThreadPoolExecutor(jobs, thread_name_prefix="picture")
         self.at_work = 0
 

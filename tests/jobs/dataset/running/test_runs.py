@@ -45,17 +45,13 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def workers() -> dict[str, psutil.Process]:
-    """Our descendants that make pictures, by the picture's name. A forked one is known by the log that it writes."""
+    """Our descendants that make pictures, by the picture's name, which is that of the log that they write."""
     found = {}
     for each in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):
-            command = each.cmdline()
-            if any("engine.jobs.dataset.running.worker" in part for part in command):
-                found[Path(command[-1]).name.partition("-")[0]] = each
-            elif any("engine.jobs.dataset.running.fork_server" in part for part in command):
-                for path in map(Path, (file.path for file in each.open_files())):
-                    if path.suffix == ".log" and path.stem.startswith("image_"):
-                        found[path.stem.removeprefix("image_")] = each
+            for path in map(Path, (file.path for file in each.open_files())):
+                if path.suffix == ".log" and path.stem.startswith("image_"):
+                    found[path.stem.removeprefix("image_")] = each
     return found
 
 

@@ -34,7 +34,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     def tell(progress: DatasetProgress) -> None:
         for each in psutil.Process().children():
-            if progress.made and "fork_server" in " ".join(each.cmdline()):
+            if progress.made and "forking" in " ".join(each.cmdline()):
                 threads.add(each.num_threads())
 
     report = make_dataset(varied_job(folder, COUNT, jobs=1), tell=tell)
