@@ -82,12 +82,16 @@ class PictureTask:
         return "/".join(filter(None, (folder, self.subset, f"{self.name}{suffix}")))
 
     @property
+    def label_options(self) -> LabelOptions:
+        """Those of recipe 1 are the defaults."""
+        return self.labels or LabelOptions()
+
+    @property
     def formats(self) -> tuple[str, ...]:
-        """Label formats of recipe 2; --save-coco and --save-hdf5 are older spellings of two of them."""
-        named = () if self.labels is None else self.labels.formats
+        """Label formats; --save-coco and --save-hdf5 are older spellings of two of them."""
         older = ("coco",) * self.with_coco + ("hdf5",) * self.with_hdf5
-        tiles = ("tiles",) * (self.labels is not None and self.labels.tiles is not None)
-        return tuple(dict.fromkeys((*named, *older, *tiles)))
+        tiles = ("tiles",) * (self.label_options.tiles is not None)
+        return tuple(dict.fromkeys((*self.label_options.formats, *older, *tiles)))
 
     @property
     def key(self) -> dict[str, Any]:

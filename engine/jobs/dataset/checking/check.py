@@ -14,7 +14,6 @@ import numpy as np
 from engine.jobs.dataset.checking.comparing import FigureDistance, compare, proposals
 from engine.jobs.dataset.checking.doubles import near_pairs, same_files, scene_key, shared_scenes
 from engine.jobs.dataset.checking.figures import FIGURES, FolderFigures, figures_of, spread
-from engine.jobs.dataset.checking.label_reading import ReadLabels, read_coco
 from engine.jobs.dataset.checking.listing import TILES, FoundFolder, FoundPicture, find_folder
 from engine.jobs.dataset.checking.pictures import PictureFacts, large_pictures, read_picture
 from engine.jobs.dataset.checking.problems import (
@@ -28,6 +27,7 @@ from engine.jobs.dataset.checking.problems import (
     read_labels,
 )
 from engine.jobs.dataset.checking.whole_files import whole_file_problems
+from engine.jobs.dataset.labels.reading import ReadLabels, read_coco
 from engine.jobs.kit.progress import JobProgress, OnProgress
 
 PICTURES_AT_ONCE = 64  # per batch of the threads; only their facts stay in memory

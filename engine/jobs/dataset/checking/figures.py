@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.jobs.dataset.checking.label_reading import ReadLabels
 from engine.jobs.dataset.checking.pictures import PictureFacts
+from engine.jobs.dataset.labels.reading import ReadLabels
 
 PLACES = 8  # the picture is divided into 8 x 8 places
 

@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from engine.jobs.dataset.checking.label_reading import (
+from engine.jobs.dataset.checking.listing import FoundFolder, FoundPicture
+from engine.jobs.dataset.checking.masks import read_extent
+from engine.jobs.dataset.checking.pictures import PictureFacts
+from engine.jobs.dataset.labels.reading import (
     CocoAnnotation,
     CocoLabels,
     ReadLabels,
@@ -15,9 +18,6 @@ from engine.jobs.dataset.checking.label_reading import (
     read_voc,
     read_yolo,
 )
-from engine.jobs.dataset.checking.listing import FoundFolder, FoundPicture
-from engine.jobs.dataset.checking.masks import read_extent
-from engine.jobs.dataset.checking.pictures import PictureFacts
 from engine.system.work_folder import sha256_of
 
 MAX_OUTSIDE_PX = 0.6  # rounding of six decimals and of whole pixels, VOC's half pixel

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from engine.jobs.dataset.checking.label_reading import read_coco
 from engine.jobs.dataset.checking.listing import TILES, FoundFolder, read_yaml
 from engine.jobs.dataset.checking.problems import CheckProblem
+from engine.jobs.dataset.labels.reading import read_coco
 from engine.jobs.dataset.labels.source import FinishedPicture
 from engine.jobs.dataset.labels.writers.tiles import finished_tiles
 from engine.jobs.dataset.labels.writers.webdataset import INDEX, sample_of

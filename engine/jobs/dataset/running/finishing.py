@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +10,8 @@ import numpy as np
 from engine.errors import SourceError
 from engine.jobs.dataset.card import remove_card
 from engine.jobs.dataset.job import DatasetJob
-from engine.jobs.dataset.labels import (
-    Statistics,
-    draw_preview,
-    encode_png,
-    measure,
-    read_boxes,
-    read_labels,
-)
+from engine.jobs.dataset.labels import Statistics, draw_preview, encode_png, measure, read_labels
 from engine.jobs.dataset.labels.options import LabelOptions
-from engine.jobs.dataset.labels.preview import read_piles
 from engine.jobs.dataset.replacing import replace_with
 from engine.jobs.dataset.running.card import write_folder_card
 from engine.jobs.dataset.running.folder import PREVIEW, DatasetFolder, folders_of, unwritable
@@ -46,20 +37,20 @@ def write_outputs(folder: DatasetFolder, job: DatasetJob, whole: WholeFiles) -> 
     made = sorted(name for name in folders_of(job.task(job.indices[0])) if (folder.path / name).is_dir())
     finished.outputs = [*made, MANIFEST, *whole.names]
     finished.notes += whole.notes
-    there = {subset for _, subset, _ in folder.finished_files()}
+    there = {subset for _, subset, _ in folder.finished_files(frozenset())}
     for subset in job.subsets:
         if subset and subset not in there:
             finished.notes.append(f"{subset}: no picture belongs to it yet; a larger --count adds some")
     if job.recipe == 2 and not job.labels.main_format:
         return finished  # the preview and the figures are made from YOLO's files
-    width, height = job.picture_px
-    read = read_boxes if job.recipe == 1 else partial(read_some, job.labels, ("pile",))
-    names = ("pile",) if job.recipe == 1 else job.labels.class_names
-    read_all = read_piles if job.recipe == 1 else partial(read_labels, classes=len(names))
+    labels = job.task(0).label_options
     try:
-        boxes = ((index, read(label, width, height)) for index, _, label in folder.finished_pictures())
+        boxes = (
+            (index, read_some(labels, ("pile",), label, *job.picture_px))
+            for index, _, label in folder.finished_pictures()
+        )
         finished.statistics = figures_of(job, boxes)
-        sheet = encode_png(draw_preview(folder.finished_pictures(), read_all, names))
+        sheet = encode_png(draw_preview(folder.finished_pictures(), labels.class_names))
         if job.recipe == 2:
             finished.outputs += write_folder_card(folder, job)
     except SourceError as error:  # a file in the folder was edited

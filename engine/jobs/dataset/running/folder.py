@@ -40,7 +40,6 @@ YAML_FILE, PREVIEW = "dataset.yaml", "preview.png"
 IMAGES, LABELS, PARTS, ARRAYS = "images", "labels", "annotations", "hdf5"
 SCENES, TILES = "scenes", "tiles"
 FOLDERS = (IMAGES, LABELS, PARTS, ARRAYS, SCENES)
-OPTIONAL = frozenset((PARTS, ARRAYS))  # whose files may be removed from a finished dataset
 MAX_NAMED = 4
 POLL_INTERVAL_S = 0.02
 SYSTEM_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", "lost+found"})
@@ -211,22 +210,22 @@ class DatasetFolder:
         Only recipe 2 makes pictures without one: if none of YOLO's formats is written.
         """
         for index in sorted(self._sound):
-            image, label, _ = self._files_of(index)
+            image, label = self._files_of(index)
             if label and subset in (None, _subset_of(image)):
                 yield index, self.path / image, self.path / label
 
-    def finished_files(self) -> Iterator[tuple[int, str, tuple[str, ...]]]:
-        """Index, subset and the paths of all files of all intact pictures, in order; the picture is the last."""
-        for index in sorted(self._sound):
-            paths = tuple(self.manifest.places[index].paths(index))
-            yield index, _subset_of(paths[-1]), paths
+    def finished_files(self, unsure: frozenset[str]) -> Iterator[tuple[int, str, tuple[str, ...]]]:
+        """Index, subset and the paths of all files of all intact pictures, in order; the picture is the last.
 
-    def coco_parts(self, subset: str) -> Iterator[Path]:
-        """The COCO parts of the subset's intact pictures, of those that have one, in order."""
+        Those in the folders `unsure` are left out if they do not exist.
+        """
         for index in sorted(self._sound):
-            image, _, part = self._files_of(index)
-            if part and _subset_of(image) == subset and (self.path / part).exists():
-                yield self.path / part
+            paths = tuple(
+                path
+                for path in self.manifest.places[index].paths(index)
+                if path.partition("/")[0] not in unsure or (self.path / path).exists()
+            )
+            yield index, _subset_of(paths[-1]), paths
 
     def engines(self, indices: range) -> list[str]:
         """The renderers of these pictures."""
@@ -252,7 +251,7 @@ class DatasetFolder:
             if (
                 place.is_done
                 and index not in but
-                and all((self.path / path).exists() for path in self._files_of(index)[:2])
+                and all((self.path / path).exists() for path in self._files_of(index))
             ):
                 self._sound.add(index)
 
@@ -260,10 +259,10 @@ class DatasetFolder:
         """Unlock the folder. Unfinished pictures are removed."""
         self._work.remove()
 
-    def _files_of(self, index: int) -> tuple[str, str, str]:
-        """Paths of the picture, its label and its COCO part; "" for one that it does not have."""
+    def _files_of(self, index: int) -> tuple[str, str]:
+        """Paths of the picture and its label; "" for one that it does not have."""
         paths = {path.partition("/")[0]: path for path in self.manifest.places[index].paths(index)}
-        return paths.get(IMAGES, ""), paths.get(LABELS, ""), paths.get(PARTS, "")
+        return paths.get(IMAGES, ""), paths.get(LABELS, "")
 
     def _require_same(self, task: PictureTask, forgotten: frozenset[int]) -> None:
         wanted = task.key
@@ -356,20 +355,17 @@ class DatasetFolder:
 
 
 def folders_of(task: PictureTask, formats: tuple[str, ...] | None = None) -> frozenset[str]:
-    """Folders of which every finished picture has a file; in recipe 2 those of `formats`, if given, alone."""
-    if task.labels is not None:
-        written = writers_of(task.formats if formats is None else formats)
-        own = frozenset(path.partition("/")[0] for writer in written for path in writer.paths(task))
-        return own | {IMAGES, SCENES} if formats is None else own
-    wanted = ((PARTS, task.with_coco), (ARRAYS, task.with_hdf5))
-    return frozenset((IMAGES, LABELS, *(name for name, is_wanted in wanted if is_wanted)))
+    """Folders of which every finished picture has a file; those of `formats`, if given, alone."""
+    written = writers_of(task.formats if formats is None else formats)
+    own = frozenset(path.partition("/")[0] for writer in written for path in writer.paths(task))
+    if formats is not None:
+        return own
+    return own | {IMAGES} if task.labels is None else own | {IMAGES, SCENES}
 
 
 def optional_folders(task: PictureTask) -> frozenset[str]:
     """Folders whose files may be removed from a finished dataset: those of formats that the run does not need."""
-    if task.labels is None:
-        return OPTIONAL
-    return folders_of(task, tuple(name for name in FORMATS)) - {IMAGES, LABELS, SCENES, TILES}
+    return folders_of(task, FORMATS) - {LABELS}
 
 
 def unwritable(path: Path, error: OSError) -> SinkError:

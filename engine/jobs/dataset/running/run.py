@@ -13,7 +13,6 @@ from typing import Protocol
 from engine.errors import SinkError
 from engine.jobs.dataset.fitting import check_scenes
 from engine.jobs.dataset.job import DatasetJob
-from engine.jobs.dataset.labels import require_h5py, require_pycocotools
 from engine.jobs.dataset.labels.writers import writers_of
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.running.devices import check_devices
@@ -82,11 +81,7 @@ def check_job(job: DatasetJob) -> None:
     job.check()
     job = job.with_given_size()
     check_scenes(job)
-    if job.recipe == 1 and job.save_coco:
-        require_pycocotools()
-    if job.recipe == 1 and job.save_hdf5:
-        require_h5py()
-    for writer in writers_of(job.task(0).formats) if job.recipe == 2 else ():
+    for writer in writers_of(job.task(0).formats):
         writer.check()
     if job.cluster is not None:
         from engine.jobs.kit.ray_cluster import require_ray

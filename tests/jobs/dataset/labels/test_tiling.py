@@ -7,8 +7,8 @@ import pytest
 
 from engine.jobs.dataset.labels import find_instances
 from engine.jobs.dataset.labels.record import PictureRecord
-from engine.jobs.dataset.labels.tiling import TileWindow, cut_record, tile_windows
-from engine.jobs.dataset.labels.writers.masks import instance_mask
+from engine.jobs.dataset.labels.writers.pixels import instance_mask
+from engine.jobs.dataset.labels.writers.tiles import TileWindow, cut_record, tile_windows
 from tests.jobs.dataset.labels.small_records import disc, record, site, thing
 
 

@@ -15,10 +15,9 @@ from engine.jobs.dataset import RenderSettings, SceneOptions
 from engine.jobs.dataset.labels import encode_png
 from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.labels.source import DatasetContents, FinishedPicture, LabelSource
-from engine.jobs.dataset.labels.tiling import tile_windows
 from engine.jobs.dataset.labels.writers.kitti import kitti_calibration
-from engine.jobs.dataset.labels.writers.masks import instance_mask
-from engine.jobs.dataset.labels.writers.tiles import TileTask, TileWriter, finished_tiles
+from engine.jobs.dataset.labels.writers.pixels import instance_mask
+from engine.jobs.dataset.labels.writers.tiles import TileTask, TileWriter, finished_tiles, tile_windows
 from engine.jobs.dataset.rendered import Rendered
 from engine.jobs.dataset.scene import describe_scene
 from engine.jobs.dataset.sensor import Photograph

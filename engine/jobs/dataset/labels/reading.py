@@ -1,4 +1,7 @@
-"""Reads boxes from label files of several formats. Faults are values, not errors: a check goes on and tells them."""
+"""Reads boxes from label files of several formats.
+
+The functions return faults instead of raising, so that a check reports all of them; `read_labels` raises.
+"""
 
 import io
 import math
@@ -10,15 +13,18 @@ from xml.etree import ElementTree
 import msgspec
 import numpy as np
 
-from engine.jobs.dataset.labels.yolo import MAX_LABEL_BYTES
+from engine.errors import SourceError
 from engine.system.small_file import open_regular, read_small
 
+MAX_LABEL_BYTES = 8 << 20  # of one picture: 100,000 boxes; XML takes thirty times its size in memory
 MAX_COCO_BYTES = 8 << 30
 PIECE_BYTES = 16 << 20
 MAX_FAULTS = 10_000  # of one file; what has more is another kind of file
 BOX_COLUMNS = 5  # class, centre, size
 TURNED_COLUMNS = 9  # class, four corners
 KITTI_COLUMNS = 15
+HEAD_COLUMNS = 3  # x and y of a pile's head, and whether it can be seen
+ROUNDING_NORM = 1e-6  # rounding of a centre and of half a size to six decimals
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,6 +87,23 @@ def read_coco(path: Path) -> CocoLabels | str:
         return f"cannot be read ({error.strerror or error})"
     except (ValueError, RecursionError) as error:  # msgspec raises ValueError
         return f"is not a COCO file: {error}"
+
+
+def read_labels(path: Path, width_px: int, height_px: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Read a label file of our own in any of YOLO's formats.
+
+    Returns boxes, (k, 4) float64 x0 y0 x1 y1 in px, and classes, (k,) int64. SourceError, with the file, for other
+    columns, classes and numbers, and for points outside the picture.
+    """
+    read = read_yolo(path, width_px, height_px, {number: str(number) for number in range(classes)}, HEAD_COLUMNS)
+    if read.faults:
+        raise SourceError(f"{path}: {read.faults[0]}")
+    shares = read.boxes / (width_px, height_px, width_px, height_px)
+    is_inside = (shares >= -ROUNDING_NORM).all(axis=1) & (shares <= 1 + ROUNDING_NORM).all(axis=1)
+    is_sound = is_inside & (shares[:, 2:] > shares[:, :2]).all(axis=1)
+    if not is_sound.all():
+        raise SourceError(f"{path}: box {int(is_sound.argmin()) + 1} is not inside the picture (0..1), or has no size")
+    return read.boxes, np.array(read.names, np.int64)
 
 
 def read_yolo(
