@@ -6,7 +6,9 @@ before it.
 
 import hashlib
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -20,13 +22,11 @@ from engine.jobs.dataset.labels import encode_png
 from engine.jobs.dataset.labels.recording import facts_of, make_record, record_of_piles
 from engine.jobs.dataset.labels.source import LabelSource
 from engine.jobs.dataset.labels.writers import writers_of
-from engine.jobs.dataset.made import MadePicture
 from engine.jobs.dataset.rendered import Rendered
 from engine.jobs.dataset.scene import describe_scene, settle
 from engine.jobs.dataset.scene.description import SiteScene
 from engine.jobs.dataset.sensor import Photograph, photograph
-from engine.jobs.dataset.step_times import StepTimes
-from engine.jobs.dataset.task import PictureTask
+from engine.jobs.dataset.task import MadePicture, PictureTask
 from engine.jobs.dataset.varied import describe_varied
 
 Draw = Callable[[SceneStage, PictureTask, Path], Rendered]
@@ -89,7 +89,7 @@ def make_picture(task: PictureTask, folder: Path, draw: Draw | None = None) -> M
             (folder / path).write_bytes(content)
             made.sha256[path] = hashlib.sha256(content).hexdigest()
             made.bytes[path] = len(content)
-    times = ", ".join(f"{step} {time:.2f} s" for step, time in made.seconds.items())
+    times = ", ".join(f"{step} {seconds:.2f} s" for step, seconds in made.seconds.items())
     log.info("%d piles on the site, %d things labelled; %s", made.piles, made.labelled, times)
     return made
 
@@ -121,3 +121,28 @@ def draw_stage(stage: SceneStage, task: PictureTask, folder: Path) -> Rendered:
     )
     ground_rgb = bake_ground(stage, plan.side_px, plan.side_m, plan.middle_m)
     return cycles.render(stage, ground_rgb, settings, cycles.find_blender(task.blender), folder=folder)
+
+
+class StepTimes:
+    """Time and processor time of all threads, by step; a step within another does not count for that one."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self.cpu_seconds: dict[str, float] = {}
+        self._inner = [(0.0, 0.0)]
+        """Times of the steps that ended within the open ones, from the outermost."""
+
+    @contextmanager
+    def timed(self, step: str) -> Iterator[None]:
+        began = _now()
+        self._inner.append((0.0, 0.0))
+        yield
+        ended, inner = _now(), self._inner.pop()
+        taken = ended[0] - began[0], ended[1] - began[1]
+        self._inner[-1] = self._inner[-1][0] + taken[0], self._inner[-1][1] + taken[1]
+        self.seconds[step] = round(taken[0] - inner[0], 3)
+        self.cpu_seconds[step] = round(taken[1] - inner[1], 3)
+
+
+def _now() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()

@@ -13,6 +13,8 @@ renames leaves a label without a picture, which the next run removes. Files are 
 the manifest, and a resumed run compares each with its SHA-256 there: a damaged picture is drawn again.
 """
 
+import os
+import re
 import shutil
 import tempfile
 import time
@@ -24,12 +26,10 @@ from typing import Any
 from engine.errors import FolderBusyError, SinkError, UsageError
 from engine.jobs.dataset.labels.options import FORMATS
 from engine.jobs.dataset.labels.writers import writers_of
-from engine.jobs.dataset.made import MadePicture
 from engine.jobs.dataset.options import option_name
-from engine.jobs.dataset.running.listing import NumberedFile, numbered_files
-from engine.jobs.dataset.running.manifest import DONE, FAILED, MANIFEST, entry_of, read_manifest
+from engine.jobs.dataset.running.manifest import DONE, FAILED, MANIFEST, entry_line, read_manifest
 from engine.jobs.dataset.running.verifying import Verified, verify
-from engine.jobs.dataset.task import PictureTask
+from engine.jobs.dataset.task import MadePicture, PictureTask
 from engine.jobs.kit.fingerprint import differences
 from engine.system.atomic_file import move_into_place, remove_file
 from engine.system.package_version import package_version
@@ -42,6 +42,8 @@ SCENES, TILES = "scenes", "tiles"
 FOLDERS = (IMAGES, LABELS, PARTS, ARRAYS, SCENES)
 MAX_NAMED = 4
 POLL_INTERVAL_S = 0.02
+# 000005.png, and 000005_1_2.png for a part of picture 5. Anything else is the user's and is never removed.
+NUMBERED = re.compile(r"(\d{6,})(?:_\d+)*\.[a-z0-9]+")
 SYSTEM_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", "lost+found"})
 
 Tasks = Callable[[int], PictureTask]
@@ -185,23 +187,14 @@ class DatasetFolder:
             target.parent.mkdir(parents=True, exist_ok=True)
             move_into_place(staged / path, target)
         shutil.rmtree(staged, ignore_errors=True)
-        entry = entry_of(task, status=DONE, seconds=round(seconds, 3), attempts=attempts, engine=made.renderer)
-        self.manifest.append(
-            replace(
-                entry,
-                sha256=made.sha256,
-                bytes=made.bytes,
-                piles=made.piles,
-                labelled=made.labelled,
-                drawn=made.drawn,
-                reason=reason,
-            )
-        )
+        told = {name: getattr(made, name) for name in ("sha256", "bytes", "piles", "labelled", "drawn")}
+        told |= {"engine": made.renderer, "seconds": round(seconds, 3), "attempts": attempts, "reason": reason}
+        self.manifest.append(entry_line(task, status=DONE, **told))
         self._sound.add(task.index)
 
     def note_failure(self, task: PictureTask, reason: str, *, attempts: int) -> None:
         """Add a failed picture to the manifest. Raises OSError."""
-        self.manifest.append(entry_of(task, status=FAILED, reason=reason, attempts=attempts))
+        self.manifest.append(entry_line(task, status=FAILED, reason=reason, attempts=attempts))
         self._sound.discard(task.index)
 
     def finished_pictures(self, subset: str | None = None) -> Iterator[tuple[int, Path, Path]]:
@@ -234,7 +227,7 @@ class DatasetFolder:
 
     def bytes_of(self, indices: frozenset[int]) -> int:
         """Size of these pictures' files as the manifest says it. Raises OSError."""
-        return sum(sum(facts.bytes.values()) for facts in self.manifest.facts(iter(sorted(indices))))
+        return sum(sum(entry.bytes.values()) for entry in self.manifest.entries(sorted(indices)))
 
     def folders_named(self) -> set[str]:
         """Folders of all files in the manifest."""
@@ -309,17 +302,15 @@ class DatasetFolder:
 
     def _foreign_pictures(self, indices: range) -> list[str]:
         """A note about pictures neither in the manifest nor made by this run, because trainers would use them."""
-        strange = sorted(file.path for file in numbered_files(self.path, (IMAGES,)) if self._is_foreign(file, indices))
+        strange = []
+        for path, index in numbered_files(self.path, IMAGES):
+            known = set(self.manifest.places[index].paths(index)) if self._is_done(index) else ()
+            if path not in known and (known or index not in indices):
+                strange.append(path)
         if not strange:
             return []
-        example = strange[0].removeprefix(f"{IMAGES}/")
+        example = min(strange).removeprefix(f"{IMAGES}/")
         return [f"{self.path}/{IMAGES}: {len(strange)} picture(s) without a line in the manifest, such as {example}"]
-
-    def _is_foreign(self, file: NumberedFile, indices: range) -> bool:
-        place = self.manifest.places.get(file.index)
-        if place is not None and place.is_done:
-            return file.path not in place.paths(file.index)
-        return file.index not in indices
 
     def _remove_halves(self, plan: RunPlan) -> None:
         """Remove what is left of incomplete pictures, the pictures before their labels.
@@ -328,10 +319,10 @@ class DatasetFolder:
         """
         missing = frozenset(plan.missing)
         kept = plan.finished | {index for index in missing - plan.broken if self._is_done(index)}
-        for file in numbered_files(self.path, tuple(dict.fromkeys((*FOLDERS, *sorted(self.folders_named()))))):
-            if file.index in kept or (file.index not in missing and file.index not in plan.broken):
-                continue
-            remove_file(self.path / file.path, missing_ok=True)
+        for folder in dict.fromkeys((*FOLDERS, *sorted(self.folders_named()))):
+            for path, index in numbered_files(self.path, folder):
+                if index not in kept and (index in missing or index in plan.broken):
+                    remove_file(self.path / path, missing_ok=True)
 
     def _folders_there(self, index: int) -> frozenset[str]:
         """Folders of the files that the picture has."""
@@ -352,6 +343,25 @@ class DatasetFolder:
         for path in self._work.path.iterdir():
             if path.name != LOCK:
                 shutil.rmtree(path, ignore_errors=True)
+
+
+def numbered_files(root: Path, folder: str) -> Iterator[tuple[str, int]]:
+    """Path in the dataset and index of the files in this folder and below that are named after a picture.
+
+    Raises OSError. A folder that does not exist has none; links to folders are not followed.
+    """
+    inner = []
+    try:
+        with os.scandir(root / folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    inner.append(entry.name)
+                elif match := NUMBERED.fullmatch(entry.name):
+                    yield f"{folder}/{entry.name}", int(match[1])
+    except FileNotFoundError:
+        return
+    for name in inner:
+        yield from numbered_files(root, f"{folder}/{name}")
 
 
 def folders_of(task: PictureTask, formats: tuple[str, ...] | None = None) -> frozenset[str]:

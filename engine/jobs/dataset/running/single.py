@@ -20,12 +20,12 @@ import psutil
 
 from engine.errors import SinkError
 from engine.jobs.dataset.job import DatasetJob
-from engine.jobs.dataset.made import MadePicture
 from engine.jobs.dataset.running.finishing import FolderOutputs
 from engine.jobs.dataset.running.folder import PARTS, DatasetFolder, unwritable
 from engine.jobs.dataset.running.report import DatasetReport, FailedPicture
 from engine.jobs.dataset.running.whole_files import WholeFiles
 from engine.jobs.dataset.running.worker import attempt
+from engine.jobs.dataset.task import MadePicture
 from engine.system.atomic_file import when_free
 from engine.system.plain_text import LineFormatter
 

@@ -9,7 +9,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from engine.jobs.dataset.running.manifest import FileFacts, Manifest
+from engine.jobs.dataset.running.manifest import Manifest, ManifestEntry
 from engine.system.small_file import open_regular
 from engine.system.work_folder import sha256_of
 
@@ -55,12 +55,12 @@ def verify(
     removed. `tell(pictures, of_all)` receives the progress.
     """
     verified = Verified()
-    facts = manifest.facts(iter(indices))
+    entries = manifest.entries(indices)
     check = partial(_faults, os.fspath(root), needed, optional)
     with ThreadPoolExecutor(READERS, thread_name_prefix="check") as readers:
         done = 0
         while done < len(indices) and not is_stopped():
-            batches = [list(islice(facts, BATCH)) for _ in range(READERS)]
+            batches = [list(islice(entries, BATCH)) for _ in range(READERS)]
             for batch, found in zip(batches, readers.map(check, batches), strict=True):
                 for each, faults in zip(batch, found, strict=True):
                     _take(verified, each.index, faults, optional)
@@ -82,19 +82,21 @@ def _take(verified: Verified, index: int, faults: list[_Fault], optional: frozen
             verified.enough.add(index)
 
 
-def _faults(root: str, needed: frozenset[str], optional: frozenset[str], batch: list[FileFacts]) -> list[list[_Fault]]:
-    return [list(_faults_of(root, facts, needed, optional)) for facts in batch]
+def _faults(
+    root: str, needed: frozenset[str], optional: frozenset[str], batch: list[ManifestEntry]
+) -> list[list[_Fault]]:
+    return [list(_faults_of(root, entry, needed, optional)) for entry in batch]
 
 
-def _faults_of(root: str, facts: FileFacts, needed: frozenset[str], optional: frozenset[str]) -> Iterator[_Fault]:
+def _faults_of(root: str, entry: ManifestEntry, needed: frozenset[str], optional: frozenset[str]) -> Iterator[_Fault]:
     """Files that differ from the manifest, and those that lack."""
-    for folder in needed - {path.partition("/")[0] for path in facts.sha256}:
+    for folder in needed - {path.partition("/")[0] for path in entry.sha256}:
         yield _Fault(f"{folder}/", is_gone=True)
-    for path, sha256 in facts.sha256.items():
+    for path, sha256 in entry.sha256.items():
         file = f"{root}/{path}"
         try:
             size = os.stat(file).st_size
-            is_intact = size == facts.bytes.get(path) and _digest(file, size) == sha256
+            is_intact = size == entry.bytes.get(path) and _digest(file, size) == sha256
         except FileNotFoundError:
             folder = path.partition("/")[0]
             if folder not in optional or folder in needed:
