@@ -16,7 +16,7 @@ from PIL import Image
 from engine.errors import SourceError, UsageError
 from engine.jobs.dataset.assets.reading import read_model
 from engine.jobs.dataset.checking.pictures import read_picture
-from engine.jobs.dataset.checking.whole_files import _members
+from engine.jobs.dataset.checking.problems import _members
 from engine.jobs.dataset.frozen import MAX_VALUES, _unpacked, freeze
 from engine.jobs.dataset.frozen_file import parse_frozen
 from engine.jobs.dataset.ground_picture import parse_ground_picture

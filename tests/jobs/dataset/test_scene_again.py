@@ -17,7 +17,7 @@ import pytest
 from engine.errors import UsageError
 from engine.jobs.dataset.assets.naming import parse_asset
 from engine.jobs.dataset.checking import check_folders
-from engine.jobs.dataset.checking.doubles import scene_key
+from engine.jobs.dataset.checking.pictures import scene_key
 from engine.jobs.dataset.frozen import freeze
 from engine.jobs.dataset.frozen_file import parse_frozen
 from engine.jobs.dataset.ground_picture import parse_ground_picture

@@ -88,7 +88,7 @@ def coco_part(source: LabelSource) -> dict[str, Any]:
     things = record.classed
     boxes = [thing.box for thing in things]
     codes = encode_masks((thing.mask for thing in things), boxes, record.height_px, record.width_px)
-    image = {"id": record.index, "width": record.width_px, "height": record.height_px}
+    image: dict[str, Any] = {"id": record.index, "width": record.width_px, "height": record.height_px}
     if task.labels is None:
         image["file_name"] = f"{task.name}.png"
     else:
