@@ -11,8 +11,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from pathlib import Path
-from typing import Any
 
 from engine.jobs.dataset.running.attempt import HAS_FORK, PictureWorker
 from engine.jobs.dataset.running.devices import device_environment
@@ -97,23 +95,21 @@ class LocalRunner:
 
     def _attempt(self, task: PictureTask, *, is_first: bool) -> Attempted | Failure:
         began_s = time.perf_counter()
+        log_path = self._folder.log_path(task)
+        worker = self._idle.get()
         try:
             if is_first:
-                remove_file(self._folder.log_path(task), missing_ok=True)
+                remove_file(log_path, missing_ok=True)
             staged = self._folder.staging(task)
-            result = self._run(task, staged)
+            result = worker.attempt(
+                task, staged, log_path, timeout_s=self._timeout_s, is_stopped=self._is_closing.is_set
+            )
         except OSError as error:
             log.info("an attempt at picture %s could not start", task.name, exc_info=True)
             return failure_of(error, self._folder.path)
+        finally:
+            self._idle.put(worker)
         if isinstance(result, Failure):
             shutil.rmtree(staged, ignore_errors=True)
             return result
         return Attempted(folder=staged, seconds=time.perf_counter() - began_s, values=result)
-
-    def _run(self, task: PictureTask, staged: Path) -> dict[str, Any] | Failure:
-        log_path, is_stopped = self._folder.log_path(task), self._is_closing.is_set
-        worker = self._idle.get()
-        try:
-            return worker.attempt(task, staged, log_path, timeout_s=self._timeout_s, is_stopped=is_stopped)
-        finally:
-            self._idle.put(worker)

@@ -4,7 +4,6 @@ import io
 import json
 import os
 import shutil
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -27,7 +26,13 @@ from engine.jobs.dataset.running.folder import DatasetFolder
 from engine.jobs.dataset.running.report import DatasetProgress
 from engine.jobs.dataset.running.run import open_runner
 from tests.jobs.dataset.labels.writers.test_yolo_writer import verified
-from tests.jobs.dataset.running.small_runs import contents, one_that_fits_and_one_that_does_not, small_job
+from tests.jobs.dataset.running.small_runs import (
+    assert_survives_kills,
+    contents,
+    one_that_fits_and_one_that_does_not,
+    small_job,
+    started,
+)
 from tests.support.long_form import IS_SOAK, only_soak
 
 Make = Callable[..., Any]
@@ -192,13 +197,6 @@ def test_one_job_and_a_grown_run_make_the_same_bytes(whole: Path, make: Make) ->
     assert contents(Path(second.folder)) == contents(whole)
 
 
-def test_a_finished_run_makes_nothing_again(whole: Path) -> None:
-    before = {path: path.stat().st_mtime_ns for path in (whole / "images").iterdir()}
-    report = make_dataset(small_job(whole, 3, save_coco=True, save_hdf5=True))
-    assert (report.made, report.kept, report.seconds_a_picture) == (0, 3, None)
-    assert {path: path.stat().st_mtime_ns for path in (whole / "images").iterdir()} == before
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_a_picture_whose_process_is_killed_is_retried(whole: Path, make: Make) -> None:
     heard: list[str] = []
@@ -330,20 +328,8 @@ def test_impossible_jobs_are_refused_before_the_folder_is_touched(tmp_path: Path
     assert not (tmp_path / "out").exists()
 
 
-RUN = """
-import sys; from pathlib import Path
-from tests.jobs.dataset.running.small_runs import small_job
-from engine.jobs.dataset import make_dataset
-make_dataset(small_job(Path(sys.argv[1]), int(sys.argv[2]), save_coco=True, save_hdf5=True))
-"""
-
-
-def started(folder: Path, count: int) -> subprocess.Popen:
-    return subprocess.Popen([sys.executable, "-c", RUN, str(folder), str(count)], cwd=Path(__file__).parents[4])
-
-
 def test_no_process_outlives_a_run_that_is_killed(tmp_path: Path, wait_for: Callable[..., Any]) -> None:
-    run = started(tmp_path / "out", 50)
+    run = started("small_job", tmp_path / "out", 50, save_coco=True, save_hdf5=True)
 
     def at_work() -> list[psutil.Process]:
         """Processes that watch their parent already; stops them if a stopped one must end too."""
@@ -367,17 +353,5 @@ def test_no_process_outlives_a_run_that_is_killed(tmp_path: Path, wait_for: Call
 @pytest.mark.soak
 def test_a_run_killed_at_random_moments_and_resumed_makes_the_same_bytes(whole: Path, tmp_path: Path) -> None:
     """Twenty kills in the long form. There is never a picture without its label."""
-    kills = 20 if IS_SOAK else 2
-    moments = np.random.default_rng(7)
-    folder = tmp_path / "out"
-    for _ in range(kills):
-        run = started(folder, 3)
-        try:
-            run.wait(moments.uniform(0.2, 2.5))
-        except subprocess.TimeoutExpired:
-            run.kill()
-            run.wait()
-        labels = {path.stem for path in folder.glob("labels/*.txt")}
-        assert {path.stem for path in folder.glob("images/*.png")} <= labels
-    assert started(folder, 3).wait() == 0
-    assert contents(folder) == contents(whole)
+    assert_survives_kills("small_job", tmp_path / "out", 3, kills=20 if IS_SOAK else 2, save_coco=True, save_hdf5=True)
+    assert contents(tmp_path / "out") == contents(whole)
