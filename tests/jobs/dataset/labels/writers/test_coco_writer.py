@@ -1,7 +1,7 @@
 """COCO JSON, read and evaluated with pycocotools."""
 
-import builtins
 import io
+import sys
 from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
@@ -243,14 +243,10 @@ def test_pycocotools_loads_the_file_of_recipe_1_and_finds_every_pile(tmp_path: P
         writer.finish(replace(contents, pictures=[finished[2], finished[2]]))
 
 
-def test_without_pycocotools_the_error_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    really_import = builtins.__import__
-
-    def refuse(name: str, *rest, **kwargs):
-        if name.startswith("pycocotools"):
-            raise ImportError(name)
-        return really_import(name, *rest, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", refuse)
+@pytest.mark.parametrize(("name", "package"), [("coco", "pycocotools"), ("hdf5", "h5py")])
+def test_without_its_package_a_format_says_how_to_install_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, package: str
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)  # an import raises ImportError
     with pytest.raises(UsageError, match=r'pip install "multiverse-engine\[dataset\]"'):
-        writers_of(["coco"])[0].check()
+        writers_of([name])[0].check()

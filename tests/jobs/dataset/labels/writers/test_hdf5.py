@@ -1,6 +1,5 @@
 """The HDF5 file, read back with h5py."""
 
-import builtins
 import io
 import time
 from collections.abc import Callable
@@ -9,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.errors import UsageError
 from engine.jobs.dataset.labels.writers import hdf5, writers_of
 from tests.jobs.dataset.labels.records import source_of_piles
 
@@ -44,16 +42,3 @@ def test_two_files_of_different_seconds_have_the_same_bytes(wait_for: Callable[.
     second = int(time.time())
     wait_for(lambda: int(time.time()) > second, "the next second, since HDF5 would store whole ones")
     assert made()[0] == first
-
-
-def test_without_h5py_the_error_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    really_import = builtins.__import__
-
-    def refuse(name: str, *rest, **kwargs):
-        if name == "h5py":
-            raise ImportError(name)
-        return really_import(name, *rest, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", refuse)
-    with pytest.raises(UsageError, match=r'pip install "multiverse-engine\[dataset\]"'):
-        writers_of(["hdf5"])[0].check()
