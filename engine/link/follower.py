@@ -9,14 +9,14 @@ growing delays. All waiting is done on a thread of its own, which exists only wh
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
 from engine.errors import ChildError
-from engine.link.messages import MISSING, SessionReport, line_of, report_of
-from engine.link.orders import TempoOrders
+from engine.link.messages import MISSING, SessionReport, TempoOrder, line_of, report_of
 from engine.link.status import LinkState, LinkStatus
 from engine.params import ParamStore
+from engine.params.store import Change
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock
 from engine.system.guarded_thread import Guard
@@ -26,6 +26,7 @@ from engine.system.worker_process import WorkerProcess
 log = logging.getLogger(__name__)
 
 SOURCE: Final = "link"
+ENGINE: Final = "tempo"  # the author of values of /tempo/bpm that no person set
 INSTALL: Final = (
     'Ableton Link is not installed; pip install "multiverse-engine[link]", then choose /tempo/source link again'
 )
@@ -40,6 +41,30 @@ class Follow(Protocol):
     """`Tempo.follow`."""
 
     def __call__(self, source: str, *, beat: float, bpm: float, at_s: float) -> None: ...
+
+
+class TempoOrders:
+    """Decides which values of `/tempo/bpm` become the session's tempo, and which reports count meanwhile. Pure.
+
+    Anyone in a Link session may change its tempo, so a new value of `/tempo/bpm` changes it for all; values that the
+    engine itself wrote there do not count. Reports from before the session took it over would pull the beat back, so
+    orders are numbered, and a report names the newest one that it includes.
+    """
+
+    def __init__(self) -> None:
+        self._newest = 0
+
+    def of_changes(self, changes: Iterable[Change]) -> TempoOrder | None:
+        """The order that changes of parameters ask for, or None."""
+        for change in changes:
+            if change.address == "/tempo/bpm" and change.by != ENGINE:
+                self._newest += 1
+                return TempoOrder(bpm=float(str(change.value)), order=self._newest)
+        return None
+
+    def are_in(self, report: SessionReport) -> bool:
+        """True if the session has taken over every order."""
+        return report.order >= self._newest
 
 
 class LinkFollower:
@@ -87,7 +112,7 @@ class LinkFollower:
                 self._status = LinkStatus()
         process, most_s = self._process, HUNG_S if self._has_reported else MAX_START_S
         if process is not None and self._clock.now_s() - self._heard_s > most_s:
-            process.kill()
+            process.kill(0.0)
         return False
 
     def status(self) -> LinkStatus:

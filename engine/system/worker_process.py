@@ -57,7 +57,7 @@ class WorkerProcess:
             )
         self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         # On Windows nothing else waits for a pipe and for a time.
-        self._reader = threading.Thread(target=self._read, name=f"{module} lines", daemon=True)
+        self._reader = threading.Thread(target=self._read, name=f"{module.rpartition('.')[2]} lines", daemon=True)
         self._reader.start()
 
     @property
@@ -101,14 +101,17 @@ class WorkerProcess:
             self._popen.wait(patience_s)
         return self.kill()
 
-    def kill(self) -> int | None:
-        """End it and all processes that it has started. The exit code; None if it is stuck in a driver. Idempotent."""
+    def kill(self, patience_s: float = ENDING_S) -> int | None:
+        """End it and all processes that it has started. Idempotent.
+
+        The exit code; None if it is still there after this time: stuck in a driver, if it was not 0.
+        """
         if self._popen.returncode is None:  # not poll(), after which its number may be another process's
-            kill_family(self._popen.pid)
+            kill_family(self._popen.pid, patience_s)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._popen.wait(ENDING_S)
+                self._popen.wait(patience_s)
         if self._popen.returncode is not None:
-            self._reader.join(ENDING_S)
+            self._reader.join(patience_s)
             for pipe in (self._popen.stdin, None if self._reader.is_alive() else self._popen.stdout):
                 with contextlib.suppress(OSError):
                     if pipe is not None:
@@ -123,7 +126,7 @@ class WorkerProcess:
         self._lines.put(b"")
 
 
-def kill_family(pid: int) -> None:
+def kill_family(pid: int, patience_s: float) -> None:
     """Kill a process that leads its group, that group, and its descendants in other groups; wait for the latter."""
     family: list[psutil.Process] = []
     with contextlib.suppress(psutil.Error):
@@ -138,7 +141,7 @@ def kill_family(pid: int) -> None:
     for each in family:
         with contextlib.suppress(psutil.Error):
             each.kill()
-    psutil.wait_procs(family, timeout=ENDING_S)
+    psutil.wait_procs(family, timeout=patience_s)
 
 
 def last_line(path: Path) -> str:
