@@ -79,7 +79,10 @@ class PictureWorker:
                 if time.perf_counter() > end_s:
                     return self._killed(Failure(reason=f"hung: no picture after {timeout_s:g} s (--timeout); killed"))
                 continue
-            answer = json.loads(line)
+            try:
+                answer = json.loads(line)
+            except ValueError:
+                return self._killed(Failure(reason="its process was killed in the middle of its answer"))
             if "ended" in answer:  # the exit code of a forked process
                 return result or _unexplained(answer["ended"], folder, log_path)
             result = Failure(**answer["failure"]) if "failure" in answer else answer["made"]
