@@ -19,9 +19,8 @@ from engine.bench.options import DatasetBench
 from engine.errors import RenderError
 from engine.jobs.dataset import DatasetJob, RenderSettings, SceneOptions, make_dataset
 from engine.jobs.dataset.choosing import choose_drawing
-from engine.jobs.dataset.running.attempt import ColdWorker, run_attempt
+from engine.jobs.dataset.running.attempt import HAS_FORK, PictureWorker
 from engine.jobs.dataset.running.policy import Failure, default_timeout_s
-from engine.jobs.dataset.running.warm_worker import HAS_FORK, WarmWorker
 from engine.jobs.dataset.task import PictureTask
 from engine.jobs.dataset.varied.cameras import CameraOptions
 from engine.jobs.dataset.varied.options import VariedOptions
@@ -89,7 +88,7 @@ def _measured(case: str, drawing: RenderSettings, pictures: int, blender: str, *
     )
 
     def attempt(task: PictureTask, folder: Path, log_path: Path, timeout_s: float) -> dict[str, Any] | Failure:
-        return run_attempt(task, folder, log_path, timeout_s=timeout_s, environment={})
+        return PictureWorker({}).attempt(task, folder, log_path, timeout_s=timeout_s)
 
     return _medians([_picture(job.task(index), attempt) for index in range(pictures)])
 
@@ -105,7 +104,7 @@ def _tiles(tiles: int) -> dict[str, Any]:
     )
     with tempfile.TemporaryDirectory(prefix="multiverse-bench-", ignore_cleanup_errors=True) as folder:
         environment = {"LP_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-        worker = WarmWorker(Path(folder, "workers.log"), environment) if HAS_FORK else ColdWorker(environment)
+        worker = PictureWorker(environment, warm_log=Path(folder, "workers.log") if HAS_FORK else None)
 
         def attempt(task: PictureTask, staged: Path, log_path: Path, timeout_s: float) -> dict[str, Any] | Failure:
             return worker.attempt(task, staged, log_path, timeout_s=timeout_s)

@@ -1,14 +1,10 @@
 """Queries one part of the system in a child process, because the query may crash, hang or load large libraries.
 
-`main()` takes NAME [ARGUMENT...] from the command line and prints one line of JSON: the answer, or `{"error": ...,
-"traceback": ...}`. `Probe` is the parent's side.
+`main` answers with one line of JSON: the answer, or `{"error": ..., "traceback": ...}`. `Probe` is the parent's side.
 """
 
 import json
 import logging
-import os
-import signal
-import subprocess
 import sys
 import time
 import traceback
@@ -17,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import MultiverseError, NoGLError
-from engine.system.python_process import command, utf8_environment
+from engine.system.worker_process import WorkerProcess, claim_output, end_with_parent
 
 if TYPE_CHECKING:
     from engine.audio.devices import AudioDevice
@@ -42,51 +38,33 @@ class Probe:
     """A running query. Several can run in parallel; `read` waits for one."""
 
     def __init__(self, name: str, *arguments: str) -> None:
-        self._process = subprocess.Popen(
-            [*command("engine.cli.probe", "main()"), name, *arguments],
-            env={**os.environ, **utf8_environment()},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # drivers and ALSA print to it
-            encoding="utf-8",
-            errors="replace",  # drivers may print anything
-        )
+        # Its stderr goes nowhere: drivers and ALSA print to it.
+        self._process = WorkerProcess("engine.cli.probe", f"main{(name, *arguments)!r}")
         self._end_s = time.perf_counter() + TIMEOUT_S
 
     @property
     def is_done(self) -> bool:
-        return self._process.poll() is not None
+        return self._process.has_ended
 
     def read(self) -> Answer:
+        """The answer. A traceback of the query is logged (--debug)."""
         try:
-            output, _ = self._process.communicate(timeout=max(0.1, self._end_s - time.perf_counter()))
-        except subprocess.TimeoutExpired:
+            line = self._process.receive(max(0.1, self._end_s - time.perf_counter()))
+        except EOFError:
             self.close()
+            return Answer(error=f"crashed ({self._process.reason.removeprefix('killed by ')})")
+        self.close()
+        if line is None:
             return Answer(error=f"no answer within {TIMEOUT_S:.0f} s")
-        return parse_answer(output, self._process.returncode)
+        values = json.loads(line)
+        if "error" not in values:
+            return Answer(values=values)
+        log.debug("probe: %s", values.get("traceback", values["error"]))
+        return Answer(error=values["error"])
 
     def close(self) -> None:
         """Kill the child process if it is still running."""
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.communicate()
-
-
-def parse_answer(output: str, return_code: int) -> Answer:
-    """Parse the last line that is JSON; libraries may have printed other lines. A traceback is logged (--debug)."""
-    for line in reversed(output.splitlines()):
-        try:
-            values = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(values, dict):
-            if "error" not in values:
-                return Answer(values=values)
-            log.debug("probe: %s", values.get("traceback", values["error"]))
-            return Answer(error=values["error"])
-    if return_code < 0:
-        return Answer(error=f"crashed ({signal.Signals(-return_code).name})")
-    return Answer(error=f"crashed (exit code {return_code})")
+        self._process.kill()
 
 
 def _ask_gl() -> dict[str, Any]:
@@ -362,11 +340,13 @@ QUESTIONS: dict[str, Callable[..., dict[str, Any]]] = {
 }
 
 
-def main() -> None:
-    name, *arguments = sys.argv[1:]
+def main(name: str, *arguments: str) -> None:
+    answers = claim_output()
+    end_with_parent()
     try:
         answer = QUESTIONS[name](*arguments)
     except Exception as error:  # an error in a driver or library is the answer
         reason = " ".join(str(error).split()) or type(error).__name__
         answer = {"error": reason, "traceback": traceback.format_exc()}
-    print(json.dumps(answer))
+    answers.write(json.dumps(answer).encode() + b"\n")
+    answers.flush()

@@ -8,31 +8,32 @@ growing delays. All waiting is done on a thread of its own, which exists only wh
 """
 
 import logging
-import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
 from engine.errors import ChildError
-from engine.link.messages import MAX_LINE_BYTES, MISSING, SessionReport, TempoOrder, line_of, report_of
-from engine.link.orders import TempoOrders
+from engine.link.messages import MISSING, SessionReport, TempoOrder, line_of, report_of
 from engine.link.status import LinkState, LinkStatus
 from engine.params import ParamStore
+from engine.params.store import Change
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock
 from engine.system.guarded_thread import Guard
-from engine.system.python_process import exit_reason, start_python
 from engine.system.reporting import Report
+from engine.system.worker_process import WorkerProcess
 
 log = logging.getLogger(__name__)
 
 SOURCE: Final = "link"
+ENGINE: Final = "tempo"  # the author of values of /tempo/bpm that no person set
 INSTALL: Final = (
     'Ableton Link is not installed; pip install "multiverse-engine[link]", then choose /tempo/source link again'
 )
 HUNG_S: Final = 5.0  # without a report; the first one takes the start of a Python process
 MAX_START_S: Final = 30.0
 MAX_END_S: Final = 2.0  # then it is killed
+WAIT_S: Final = 0.5  # for a report, before it looks whether following has ended
 MAX_AGE_S: Final = 5.0  # of a report; one out of this range was made by another clock than ours
 
 
@@ -40,6 +41,30 @@ class Follow(Protocol):
     """`Tempo.follow`."""
 
     def __call__(self, source: str, *, beat: float, bpm: float, at_s: float) -> None: ...
+
+
+class TempoOrders:
+    """Decides which values of `/tempo/bpm` become the session's tempo, and which reports count meanwhile. Pure.
+
+    Anyone in a Link session may change its tempo, so a new value of `/tempo/bpm` changes it for all; values that the
+    engine itself wrote there do not count. Reports from before the session took it over would pull the beat back, so
+    orders are numbered, and a report names the newest one that it includes.
+    """
+
+    def __init__(self) -> None:
+        self._newest = 0
+
+    def of_changes(self, changes: Iterable[Change]) -> TempoOrder | None:
+        """The order that changes of parameters ask for, or None."""
+        for change in changes:
+            if change.address == "/tempo/bpm" and change.by != ENGINE:
+                self._newest += 1
+                return TempoOrder(bpm=float(str(change.value)), order=self._newest)
+        return None
+
+    def are_in(self, report: SessionReport) -> bool:
+        """True if the session has taken over every order."""
+        return report.order >= self._newest
 
 
 class LinkFollower:
@@ -65,7 +90,7 @@ class LinkFollower:
         self._is_wanted = False
         self._end = threading.Event()
         self._thread: threading.Thread | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: WorkerProcess | None = None
         self._heard_s = 0.0
         self._has_reported = False
 
@@ -87,7 +112,7 @@ class LinkFollower:
                 self._status = LinkStatus()
         process, most_s = self._process, HUNG_S if self._has_reported else MAX_START_S
         if process is not None and self._clock.now_s() - self._heard_s > most_s:
-            process.kill()
+            process.kill(0.0)
         return False
 
     def status(self) -> LinkStatus:
@@ -123,27 +148,26 @@ class LinkFollower:
         """Run the process until its end or `end`; returns why it ended."""
         self._heard_s = self._clock.now_s()
         try:
-            process = start_python(
-                "engine.link.program",
-                f"main({float(str(self._store.get('/tempo/bpm')))})",
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-            )
+            process = WorkerProcess("engine.link.program", f"main({float(str(self._store.get('/tempo/bpm')))})")
         except (ChildError, OSError) as error:
             return f"its process cannot be started ({error})"
         self._process = process
         try:
             self._read_reports(process, end)
+        except EOFError:
+            log.debug("link: its process has ended")
         finally:
             self._process = None
-            code = _ended(process)
-        return exit_reason(code)
+            process.end(MAX_END_S)
+        return process.reason
 
-    def _read_reports(self, process: "subprocess.Popen[bytes]", end: threading.Event) -> None:
-        assert process.stdout is not None
+    def _read_reports(self, process: WorkerProcess, end: threading.Event) -> None:
+        """Follow the reports until `end`. EOFError when the process ends."""
         orders, version, peers = TempoOrders(), self._store.version, 0
-        while not end.is_set() and (line := process.stdout.readline(MAX_LINE_BYTES)):
+        while not end.is_set():
+            line = process.receive(WAIT_S)
+            if line is None:
+                continue
             if line == MISSING:
                 self._status = LinkStatus(state="missing", detail=INSTALL)
                 self._report("link", INSTALL)
@@ -156,7 +180,7 @@ class LinkFollower:
             self._heard_s, self._has_reported = now_s, True
             changes, version = self._store.changes_since(version)
             if (order := orders.of_changes(changes)) is not None:
-                _send(process, order)
+                process.send(line_of(order))
             if not orders.are_in(report):
                 continue
             self._follow(SOURCE, beat=report.beat, bpm=report.bpm, at_s=report.at_s)
@@ -175,27 +199,3 @@ class LinkFollower:
             self._say(f"Ableton Link: in a session with {others}, {report.bpm:.2f} beats/min")
         elif before and not report.peers:
             self._say(f"Ableton Link: alone in its session, {report.bpm:.2f} beats/min")
-
-
-def _send(process: "subprocess.Popen[bytes]", order: TempoOrder) -> None:
-    assert process.stdin is not None
-    try:
-        process.stdin.write(line_of(order))
-        process.stdin.flush()
-    except OSError:  # it has just died, which its stdout tells
-        log.debug("link: order %s not sent", order)
-
-
-def _ended(process: "subprocess.Popen[bytes]") -> int:
-    """Close the pipes, wait for the end of the process, and return its exit status."""
-    for pipe in (process.stdin, process.stdout):
-        assert pipe is not None
-        try:
-            pipe.close()
-        except OSError:
-            log.debug("link: an order was not read")
-    try:
-        return process.wait(MAX_END_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        return process.wait()

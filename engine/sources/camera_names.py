@@ -20,13 +20,12 @@ def main(format_name: str) -> None:
 
     try:
         devices = av.enumerate_input_devices(format_name)
+        found: Any = [[device.name, device.description] for device in devices if "video" in device.media_types]
     except (av.FFmpegError, OSError, ValueError) as error:
         is_of_dshow = format_name == "dshow" and getattr(error, "errno", None) == errno.EIO
         cameras = dshow_cameras(_dshow_log()) if is_of_dshow else None
-        sys.stdout.write(json.dumps(str(error) if cameras is None else cameras))
-        return
-    found = [[device.name, device.description] for device in devices if "video" in device.media_types]
-    sys.stdout.write(json.dumps(found))
+        found = str(error) if cameras is None else cameras
+    sys.stdout.write(json.dumps(found) + "\n")
 
 
 def dshow_cameras(log: str) -> list[list[str]] | None:

@@ -4,16 +4,14 @@ Linux: Video4Linux nodes, read from sysfs. macOS: AVFoundation; Windows: DirectS
 """
 
 import json
-import os
 import re
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import SourceError
-from engine.system.python_process import command, exit_reason, utf8_environment, without_console
+from engine.system.worker_process import WorkerProcess
 
 SYSFS = Path("/sys/class/video4linux")
 LIST_TIMEOUT_S = 10.0  # starting a process with PyAV takes 0.3 s, ten times that from a cold disk
@@ -140,25 +138,19 @@ def attempts(device: CameraDevice, platform: str) -> tuple[Attempt, ...]:
 def list_through_ffmpeg(format_name: str) -> tuple[CameraDevice, ...]:
     """The cameras of one of FFmpeg's input formats, listed by a separate process. SourceError if that fails."""
     failed = f"cameras cannot be listed ({format_name}: "
-    program = command("engine.sources.camera_names", f"main({format_name!r})")
     try:
-        asked = subprocess.run(
-            program,
-            env={**os.environ, **utf8_environment()},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=LIST_TIMEOUT_S,
-            check=False,
-            **without_console(),
-        )
-    except subprocess.TimeoutExpired:
-        raise SourceError(f"{failed}no answer within {LIST_TIMEOUT_S:g} s)") from None
+        worker = WorkerProcess("engine.sources.camera_names", f"main({format_name!r})")
     except OSError as error:
         raise SourceError(f"{failed}{error.strerror or error})") from None
     try:
-        found = json.loads(asked.stdout)
-    except ValueError:  # a driver may have crashed the process
-        raise SourceError(f"{failed}{exit_reason(asked.returncode)})") from None
+        line = worker.receive(LIST_TIMEOUT_S)
+    except EOFError:  # a driver may have crashed the process
+        worker.kill()
+        raise SourceError(f"{failed}{worker.reason})") from None
+    worker.kill()
+    if line is None:
+        raise SourceError(f"{failed}no answer within {LIST_TIMEOUT_S:g} s)")
+    found = json.loads(line)
     if isinstance(found, str):
         raise SourceError(f"{failed}{found})")
     screens = _MACOS_SCREEN if format_name == "avfoundation" else None

@@ -31,7 +31,7 @@ from engine.cli.doctor_checks import (
 from engine.cli.doctor_list import Check, mend_steps, pip_command
 from engine.cli.first_contact import STEPS, steps_for
 from engine.cli.machine_report import redact, render
-from engine.cli.probe import QUESTIONS, Answer, Probe, ask_formats, format_question, parse_answer
+from engine.cli.probe import QUESTIONS, Answer, Probe, ask_formats, format_question
 from engine.cli.selftest import compare, run_selftest, selftest_check, texture_sink
 from engine.errors import NoGLError
 from engine.render.unused_card import UnusedCard
@@ -258,13 +258,6 @@ def test_a_child_that_dies_is_an_answer():
 def test_a_failing_probe_gives_its_reason(monkeypatch):
     monkeypatch.setenv("__EGL_VENDOR_LIBRARY_FILENAMES", "/nowhere")
     assert "no OpenGL" in Probe("gl").read().error
-
-
-def test_the_answer_is_the_last_line_whatever_libraries_print():
-    assert parse_answer('ALSA lib says hello\n{"b": 2}\n{"a": 1}\n', 0) == Answer(values={"a": 1})
-    assert parse_answer('{"error": "no"}\n', 0) == Answer(error="no")
-    assert parse_answer("3\n", -11).error == "crashed (SIGSEGV)"
-    assert parse_answer("", 3).error == "crashed (exit code 3)"
 
 
 CARD = {"card": "NVIDIA H100", "reason": "10_nvidia.json is missing", "mend": "write it"}

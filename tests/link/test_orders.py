@@ -1,7 +1,7 @@
 """Which tempo goes to the session, and which reports count meanwhile."""
 
+from engine.link.follower import TempoOrders
 from engine.link.messages import SessionReport, TempoOrder
-from engine.link.orders import TempoOrders
 from engine.params import ParamStore
 
 

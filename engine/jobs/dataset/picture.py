@@ -5,9 +5,10 @@ before it.
 """
 
 import hashlib
-import json
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -17,20 +18,16 @@ from engine.jobs.dataset.frozen_file import read_frozen
 from engine.jobs.dataset.geometry import set_stage
 from engine.jobs.dataset.geometry.batches import SceneStage
 from engine.jobs.dataset.geometry.ground_plan import plan_of
-from engine.jobs.dataset.labels import coco_part, encode_png, find_instances, label_text, write_hdf5
-from engine.jobs.dataset.labels.facts import facts_of
-from engine.jobs.dataset.labels.options import LabelOptions
-from engine.jobs.dataset.labels.recording import make_record
+from engine.jobs.dataset.labels import encode_png
+from engine.jobs.dataset.labels.recording import facts_of, make_record, record_of_piles
 from engine.jobs.dataset.labels.source import LabelSource
 from engine.jobs.dataset.labels.writers import writers_of
-from engine.jobs.dataset.made import MadePicture
 from engine.jobs.dataset.rendered import Rendered
 from engine.jobs.dataset.scene import describe_scene, settle
 from engine.jobs.dataset.scene.description import SiteScene
-from engine.jobs.dataset.sensor import photograph
-from engine.jobs.dataset.step_times import StepTimes
-from engine.jobs.dataset.task import PictureTask
-from engine.jobs.dataset.varied import VariedOptions, describe_varied
+from engine.jobs.dataset.sensor import Photograph, photograph
+from engine.jobs.dataset.task import MadePicture, PictureTask
+from engine.jobs.dataset.varied import describe_varied
 
 Draw = Callable[[SceneStage, PictureTask, Path], Rendered]
 
@@ -44,12 +41,56 @@ def make_picture(task: PictureTask, folder: Path, draw: Draw | None = None) -> M
     UsageError for a scene that does not fit, RenderError if the engine fails, OSError if the disk does.
     """
     log.info("picture %s, seed %s, engine %s", task.name, task.seed, task.drawing.engine)
+    steps = StepTimes()
+    with steps.timed("scene"):
+        scene = scene_of(task)
+        stage = set_stage(scene)
+
+    def draw_seen(seen: SiteScene) -> Rendered:
+        with steps.timed("draw"):
+            return (draw or draw_stage)(replace(stage, scene=seen), task, folder)
+
+    drawn: dict[str, Any]
     if task.varied is None or task.labels is None:
-        made = _make_plain(task, folder, draw or draw_stage)
+        # Recipe 1: only piles have numbers, and every one that can be seen is labelled.
+        drawn = asdict(settle(task.options, task.base_seed + task.index))
+        log.info("%s", ", ".join(f"{name} {value}" for name, value in drawn.items()))
+        photo = Photograph(rendered=draw_seen(scene))
     else:
-        made = _make_varied(task, task.varied, task.labels, folder, draw or draw_stage)
-    steps = ", ".join(f"{step} {time:.2f} s" for step, time in made.seconds.items())
-    log.info("%d piles on the site, %d things labelled; %s", made.piles, made.labelled, steps)
+        with steps.timed("sensor"):
+            seed = scene.effects_seed or (task.base_seed, task.scene_number, task.view)
+            photo = photograph(scene, task.varied.sensor, seed, draw_seen)
+    with steps.timed("labels"):
+        picture = task.path("images", photo.suffix)
+        files = {}
+        if task.labels is None:
+            record = record_of_piles(photo.rendered.instances, index=task.index, file_name=picture)
+        else:
+            record = make_record(stage, photo, task.labels, index=task.index, file_name=picture)
+            files[task.path("scenes", ".json")] = freeze(scene)
+        source = LabelSource(task=task, scene=scene, photograph=photo, record=record)
+        if task.labels is not None:
+            drawn = facts_of(source)
+        writers = writers_of(task.formats)
+        for writer in reversed(writers) if task.labels is None else writers:  # the order in recipe 1's manifests
+            files |= writer.files(source)
+        files[picture] = encode_png(photo.rendered.colors) if photo.content is None else photo.content
+    made = MadePicture(
+        piles=len(scene.piles),
+        labelled=len(record.labelled),
+        renderer=photo.rendered.renderer,
+        drawn=drawn,
+        seconds=steps.seconds,
+        cpu_seconds=steps.cpu_seconds,
+    )
+    with steps.timed("save"):
+        for path, content in files.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(content)
+            made.sha256[path] = hashlib.sha256(content).hexdigest()
+            made.bytes[path] = len(content)
+    times = ", ".join(f"{step} {seconds:.2f} s" for step, seconds in made.seconds.items())
+    log.info("%d piles on the site, %d things labelled; %s", made.piles, made.labelled, times)
     return made
 
 
@@ -82,86 +123,26 @@ def draw_stage(stage: SceneStage, task: PictureTask, folder: Path) -> Rendered:
     return cycles.render(stage, ground_rgb, settings, cycles.find_blender(task.blender), folder=folder)
 
 
-def _make_plain(task: PictureTask, folder: Path, draw: Draw) -> MadePicture:
-    """Recipe 1: only piles have numbers, and every one that can be seen is labelled."""
-    steps = StepTimes()
-    with steps.timed("scene"):
-        drawn = asdict(settle(task.options, task.base_seed + task.index))
-        scene = scene_of(task)
-        stage = set_stage(scene)
-    log.info("%s", ", ".join(f"{name} {value}" for name, value in drawn.items()))
-    with steps.timed("draw"):
-        rendered = draw(stage, task, folder)
-    with steps.timed("labels"):
-        found = find_instances(rendered.instances)
-        height, width = rendered.instances.shape
-        files = {}
-        if task.with_coco:
-            part = coco_part(rendered.instances, task.index, f"{task.name}.png")
-            files[task.path("annotations", ".json")] = json.dumps(part).encode("ascii")
-        files[task.path("labels", ".txt")] = label_text(found, width, height).encode("ascii")
-        files[task.path("images", ".png")] = encode_png(rendered.colors)
-    made = MadePicture(
-        piles=len(scene.piles),
-        labelled=len(found.numbers),
-        renderer=rendered.renderer,
-        drawn=drawn,
-        seconds=steps.seconds,
-        cpu_seconds=steps.cpu_seconds,
-    )
-    with steps.timed("save"):
-        if task.with_hdf5:
-            path = task.path("hdf5", ".hdf5")
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            write_hdf5(folder / path, rendered)
-            with (folder / path).open("rb") as file:
-                made.sha256[path] = hashlib.file_digest(file, "sha256").hexdigest()
-            made.bytes[path] = (folder / path).stat().st_size
-        _save(files, folder, made)
-    return made
+class StepTimes:
+    """Time and processor time of all threads, by step; a step within another does not count for that one."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self.cpu_seconds: dict[str, float] = {}
+        self._inner = [(0.0, 0.0)]
+        """Times of the steps that ended within the open ones, from the outermost."""
+
+    @contextmanager
+    def timed(self, step: str) -> Iterator[None]:
+        began = _now()
+        self._inner.append((0.0, 0.0))
+        yield
+        ended, inner = _now(), self._inner.pop()
+        taken = ended[0] - began[0], ended[1] - began[1]
+        self._inner[-1] = self._inner[-1][0] + taken[0], self._inner[-1][1] + taken[1]
+        self.seconds[step] = round(taken[0] - inner[0], 3)
+        self.cpu_seconds[step] = round(taken[1] - inner[1], 3)
 
 
-def _make_varied(
-    task: PictureTask, varied: VariedOptions, labels: LabelOptions, folder: Path, draw: Draw
-) -> MadePicture:
-    """Recipe 2: everything has a number; the options decide what is labelled, and in which formats."""
-    steps = StepTimes()
-    with steps.timed("scene"):
-        scene = scene_of(task)
-        stage = set_stage(scene)
-
-    def draw_seen(seen: SiteScene) -> Rendered:
-        with steps.timed("draw"):
-            return draw(replace(stage, scene=seen), task, folder)
-
-    with steps.timed("sensor"):
-        seed = scene.effects_seed or (task.base_seed, task.scene_number, task.view)
-        photo = photograph(scene, varied.sensor, seed, draw_seen)
-    with steps.timed("labels"):
-        picture = task.path("images", photo.suffix)
-        record = make_record(stage, photo, labels, index=task.index, file_name=picture)
-        source = LabelSource(task=task, scene=scene, photograph=photo, record=record)
-        files = {task.path("scenes", ".json"): freeze(scene)}
-        for writer in writers_of(task.formats):
-            files |= writer.files(source)
-        files[picture] = encode_png(photo.rendered.colors) if photo.content is None else photo.content
-        drawn: dict[str, Any] = facts_of(source)
-    made = MadePicture(
-        piles=len(scene.piles),
-        labelled=len(record.labelled),
-        renderer=photo.rendered.renderer,
-        drawn=drawn,
-        seconds=steps.seconds,
-        cpu_seconds=steps.cpu_seconds,
-    )
-    with steps.timed("save"):
-        _save(files, folder, made)
-    return made
-
-
-def _save(files: dict[str, bytes], folder: Path, made: MadePicture) -> None:
-    for path, content in files.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(content)
-        made.sha256[path] = hashlib.sha256(content).hexdigest()
-        made.bytes[path] = len(content)
+def _now() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()

@@ -1,7 +1,7 @@
-"""The description of one picture to make, as sent to the process that makes it."""
+"""One picture to make, as sent to the process that makes it, and what comes back."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -82,12 +82,16 @@ class PictureTask:
         return "/".join(filter(None, (folder, self.subset, f"{self.name}{suffix}")))
 
     @property
+    def label_options(self) -> LabelOptions:
+        """Those of recipe 1 are the defaults."""
+        return self.labels or LabelOptions()
+
+    @property
     def formats(self) -> tuple[str, ...]:
-        """Label formats of recipe 2; --save-coco and --save-hdf5 are older spellings of two of them."""
-        named = () if self.labels is None else self.labels.formats
+        """Label formats; --save-coco and --save-hdf5 are older spellings of two of them."""
         older = ("coco",) * self.with_coco + ("hdf5",) * self.with_hdf5
-        tiles = ("tiles",) * (self.labels is not None and self.labels.tiles is not None)
-        return tuple(dict.fromkeys((*named, *older, *tiles)))
+        tiles = ("tiles",) * (self.label_options.tiles is not None)
+        return tuple(dict.fromkeys((*self.label_options.formats, *older, *tiles)))
 
     @property
     def key(self) -> dict[str, Any]:
@@ -106,6 +110,26 @@ class PictureTask:
 
     def as_json(self) -> str:
         return json.dumps(asdict(self))
+
+
+@dataclass(slots=True, kw_only=True)
+class MadePicture:
+    """The files and facts of a finished picture."""
+
+    piles: int
+    """Piles on the site."""
+    labelled: int
+    """Things with a label; in recipe 1 piles alone."""
+    renderer: str
+    drawn: dict[str, Any] = field(default_factory=dict)
+    """Every number of the scene in recipe 1. In recipe 2 camera, light, ground, counts, and the file of the scene."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Per step: scene, draw, sensor (recipe 2), labels, save."""
+    cpu_seconds: dict[str, float] = field(default_factory=dict)
+    """Processor time of all its threads, per step."""
+    sha256: dict[str, str] = field(default_factory=dict)
+    """Per file, keyed by its path in the dataset, in the order of commit: labels first, the picture last."""
+    bytes: dict[str, int] = field(default_factory=dict)
 
 
 def _without_folders(value: Any) -> Any:

@@ -1,9 +1,11 @@
-"""Main function of the vetting process: tries shader files, one at a time, until its pipe closes.
+"""Main function of the vetting process: tries shader files, one at a time, until its input closes.
 
 The process may hang or crash in a driver at any time; its parent kills it then. It ends by itself when its parent dies,
 even while it hangs: `faulthandler` ends it from a thread that needs no GIL.
 """
 
+import base64
+import contextlib
 import faulthandler
 import json
 import os
@@ -11,7 +13,6 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,45 +23,39 @@ from engine.ipc import Gate
 from engine.render.isf.parse import parse_isf
 from engine.render.isf.vet_record import pack_file
 from engine.system.priority import MAX_NICENESS
+from engine.system.worker_process import claim_output
 
 MAX_HANG_S: Final = 90.0  # above every deadline of the parent
 MAX_GROWTH_BYTES: Final = 3 << 30  # address space beyond what the driver has at the start; Linux
-MAX_REQUEST_BYTES: Final = 4 << 20
 POLL_S: Final = 0.0005
 
 
-def main(handle: int, gate: str = "") -> None:
-    """Serve requests on this inherited pipe; returns when it closes. `gate`: name of the engine's gate, or ""."""
+def main(gate: str = "") -> None:
+    """Answer requests until the input closes. `gate`: name of the engine's gate, or ""."""
     if sys.platform != "win32":
         os.nice(MAX_NICENESS)
-        connection = Connection(handle)
-    else:
-        from multiprocessing.connection import PipeConnection
+    answers = claim_output()
 
-        connection = PipeConnection(handle)
-    try:
-        serve(connection, gate)
-    except (EOFError, OSError):
-        pass  # the engine is gone
+    def answer(message: dict[str, Any]) -> None:
+        answers.write(json.dumps(message).encode() + b"\n")
+        answers.flush()
+
+    with contextlib.suppress(OSError):  # the engine is gone
+        serve(answer, gate)
 
 
-def serve(connection: Any, gate: str = "") -> None:
-    """Answer requests. EOFError when the other end closes the pipe."""
+def serve(answer: Callable[[dict[str, Any]], None], gate: str = "") -> None:
     try:
         trial = _open_trial(gate)
     except MultiverseError as error:
-        _send(connection, {"refused": in_one_line(error)})
+        answer({"refused": in_one_line(error)})
         return
     _limit_memory()
-    _send(connection, {"ready": True})
+    answer({"ready": True})
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
-        while True:
-            request = json.loads(connection.recv_bytes(MAX_REQUEST_BYTES))
+        while request := sys.stdin.buffer.readline():
             faulthandler.dump_traceback_later(MAX_HANG_S, exit=True, file=nowhere)
-            answer, pictures = _answer(trial, request, lambda name: _send(connection, {"phase": name}))
-            _send(connection, answer)
-            for picture in pictures:
-                connection.send_bytes(np.ascontiguousarray(picture).data.cast("B"))
+            answer(_answer(trial, json.loads(request), lambda name: answer({"phase": name})))
             faulthandler.cancel_dump_traceback_later()
 
 
@@ -87,24 +82,23 @@ def wait_for_gate(
         sleep(POLL_S)
 
 
-def _answer(trial: Any, request: dict[str, Any], phase: Any) -> tuple[dict[str, Any], list[np.ndarray]]:
-    """The message, and the pictures that follow it as raw pixels: the thumbnail, and the imported images."""
+def _answer(trial: Any, request: dict[str, Any], phase: Any) -> dict[str, Any]:
+    """The message. `pictures`, the thumbnail and the imported images, are packed as shape and pixels."""
     path = Path(request["path"]) if request["path"] else None
     try:
         phase("reading")
         file = parse_isf(request["text"], path=path, vertex=request["vertex"])
         tried = trial.run(file, tuple(request["size_px"]), phase)
     except IsfError as error:
-        return {"ok": False, "reason": error.reason, "line": error.line}, []
+        return {"ok": False, "reason": error.reason, "line": error.line}
     except MemoryError:
-        return {"ok": False, "reason": "the shader takes too much memory", "line": None}, []
+        return {"ok": False, "reason": "the shader takes too much memory", "line": None}
     except Exception as error:
         # moderngl raises plain exceptions; whatever a hostile file brings about is a reason to refuse it.
-        if isinstance(error, (EOFError, BrokenPipeError)):
+        if isinstance(error, BrokenPipeError):
             raise
-        return {"ok": False, "reason": f"the GL driver refuses it: {in_one_line(error)}", "line": None}, []
+        return {"ok": False, "reason": f"the GL driver refuses it: {in_one_line(error)}", "line": None}
     images = {id(each.pixels): each.pixels for each in tried.file.imports}
-    pictures = [tried.thumbnail, *images.values()]
     places = {each: place for place, each in enumerate(images, 1)}
     return {
         "ok": True,
@@ -112,9 +106,13 @@ def _answer(trial: Any, request: dict[str, Any], phase: Any) -> tuple[dict[str, 
         "note": tried.note,
         "draw_ms": tried.draw_ms,
         "compile_ms": tried.compile_ms,
-        "pictures": [each.shape for each in pictures],
+        "pictures": [(each.shape, _packed(each)) for each in (tried.thumbnail, *images.values())],
         "imports": [(each.name, places[id(each.pixels)]) for each in tried.file.imports],
-    }, pictures
+    }
+
+
+def _packed(pixels: np.ndarray) -> str:
+    return base64.b64encode(np.ascontiguousarray(pixels).data).decode("ascii")
 
 
 def _limit_memory() -> None:
@@ -124,7 +122,3 @@ def _limit_memory() -> None:
 
         used_bytes = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used_bytes + MAX_GROWTH_BYTES, resource.RLIM_INFINITY))
-
-
-def _send(connection: Any, message: dict[str, Any]) -> None:
-    connection.send_bytes(json.dumps(message).encode())

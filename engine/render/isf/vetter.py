@@ -4,11 +4,10 @@ The process stays for the next file, since opening a GL context takes half a sec
 or crashes is killed and replaced; the file gets the reason. What it prints goes nowhere.
 """
 
+import base64
 import json
 import logging
 import math
-import multiprocessing
-import subprocess
 import threading
 import time
 from collections import deque
@@ -25,8 +24,9 @@ from engine.render.isf.isf_file import MAX_CHARS, IsfFile, IsfImport, IsfInput
 from engine.render.isf.vet_record import unpack_file
 from engine.system.guarded_thread import Guard, GuardedThread
 from engine.system.priority import MAX_NICENESS
-from engine.system.python_process import exit_reason, start_python
+from engine.system.python_process import exit_reason
 from engine.system.reporting import Report
+from engine.system.worker_process import WorkerProcess
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +37,6 @@ WALL_DEADLINES: Final = 3.0
 CHECK_INTERVAL_S: Final = 0.5
 START_DEADLINE_S: Final = 30.0
 MAX_QUEUE: Final = 1000
-MAX_ANSWER_BYTES: Final = 4 << 20
-MAX_PICTURE_BYTES: Final = 4096 * 4096 * 4
 # One thread beside the show. Mesa's shader cache, on by default, is what makes the engine's compile of the file short.
 ENVIRONMENT: Final = {"LP_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
@@ -79,19 +77,18 @@ class _Request:
 
 
 class VetProcess:
-    """The process and its pipe. One thread at a time; every method may wait, until a deadline."""
+    """The process that tries files. One thread at a time, but `kill` any; every method may wait, until a deadline."""
 
     def __init__(self, *, deadline_s: float = DEADLINE_S, gate: str = "") -> None:
         """`gate`: name of the engine's gate, for which its draws on a GPU wait."""
         self._deadline_s, self._gate = deadline_s, gate
-        self._popen: subprocess.Popen[bytes] | None = None
-        self._pipe: Any = None
+        self._worker: WorkerProcess | None = None
         self._refusal = ""
 
     @property
     def pid(self) -> int | None:
-        popen = self._popen  # another thread may kill it
-        return popen.pid if popen is not None else None
+        worker = self._worker  # another thread may kill it
+        return worker.pid if worker is not None else None
 
     def vet(
         self, text: str, *, path: Path | None, size_px: tuple[int, int], vertex: str | None = None, ticket: int = 0
@@ -107,28 +104,24 @@ class VetProcess:
                 return refuse(f"the file has {len(each)} characters: at most {MAX_CHARS}")
         phase = "starting with"
         try:
-            if not self._start():
+            worker = self._started()
+            if worker is None:
                 return refuse(f"shaders need OpenGL: {self._refusal}")
-            pipe = self._pipe
-            if pipe is None:
-                raise EOFError
             request = {"text": text, "vertex": vertex, "path": str(path or ""), "size_px": size_px}
-            pipe.send_bytes(json.dumps(request).encode())
+            worker.send(json.dumps(request).encode() + b"\n")
             end_s = time.monotonic() + self._deadline_s * WALL_DEADLINES
-            used_s = self._processor_s() + self._deadline_s
-            while "ok" not in (answer := self._receive(end_s, used_s)):
+            used_s = _processor_s(worker) + self._deadline_s
+            while "ok" not in (answer := _receive(worker, end_s, used_s)):
                 phase = answer["phase"]
-            phase = "handing over"
-            pictures = [self._receive_picture(shape, end_s) for shape in answer.get("pictures", ())]
         except TimeoutError:
             self.kill()
             return refuse(f"{phase} it took more than {self._deadline_s:g} s")
         except (EOFError, OSError) as error:
-            code = self.kill()
             log.debug("the vetting process ended: %s", error)
-            return refuse(f"{phase} it ended the trial process ({exit_reason(code)})")
+            return refuse(f"{phase} it ended the trial process ({self.kill()})")
         if not answer["ok"]:
             return refuse(answer["reason"], answer["line"])
+        pictures = [_unpacked(*each) for each in answer["pictures"]]
         imports = tuple(IsfImport(name=name, pixels=pictures[place]) for name, place in answer["imports"])
         return VetResult(
             ticket=ticket,
@@ -144,84 +137,63 @@ class VetProcess:
     def start(self) -> None:
         """Start it if it does not run. A failure is told with the next file."""
         try:
-            self._start()
+            self._started()
         except (OSError, EOFError, TimeoutError):
             self.kill()
 
-    def kill(self) -> int | None:
-        """End the process at once; its exit status. Idempotent. Any thread."""
-        popen, self._popen = self._popen, None
-        if popen is None:
-            return None
-        if popen.poll() is None:
-            popen.kill()
-        code = popen.wait()
-        if self._pipe is not None:
-            self._pipe.close()
-            self._pipe = None
-        return code
+    def kill(self) -> str:
+        """End the process at once; why it ended. Idempotent. Any thread."""
+        worker, self._worker = self._worker, None
+        if worker is None:
+            return exit_reason(None)
+        worker.kill()
+        return worker.reason
 
-    def _start(self) -> bool:
-        """Start it if it does not run; False if it has no OpenGL. OSError, EOFError, TimeoutError."""
-        if self._popen is not None and self._popen.poll() is None:
-            return True
+    def _started(self) -> WorkerProcess | None:
+        """The process, started if it does not run; None if it has no OpenGL. OSError, EOFError, TimeoutError."""
+        if self._worker is not None and not self._worker.has_ended:
+            return self._worker
         self.kill()
         if self._refusal:
-            return False
-        self._pipe, theirs = multiprocessing.Pipe()
+            return None
         try:
-            self._popen = start_python(
+            worker = self._worker = WorkerProcess(
                 "engine.render.isf.vet_child",
-                f"main({theirs.fileno()}, {self._gate!r})",
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                handles=[theirs.fileno()],
+                f"main({self._gate!r})",
                 environment=ENVIRONMENT,
                 niceness=MAX_NICENESS,
             )
         except MultiverseError as error:
             raise OSError(in_one_line(error)) from error
-        finally:
-            theirs.close()
-        answer = self._receive(time.monotonic() + START_DEADLINE_S)
-        self._refusal = answer.get("refused", "")
+        self._refusal = _receive(worker, time.monotonic() + START_DEADLINE_S).get("refused", "")
         if self._refusal:
             self.kill()
-        return not self._refusal
+            return None
+        return worker
 
-    def _receive(self, end_s: float, used_s: float = math.inf) -> dict[str, Any]:
-        """The next message. TimeoutError at `end_s` of the clock, or when the process has used `used_s`; EOFError when
-        it has been killed meanwhile."""
-        pipe = self._pipe
-        if pipe is None:
-            raise EOFError
-        while not pipe.poll(min(CHECK_INTERVAL_S, max(0.0, end_s - time.monotonic()))):
-            if time.monotonic() >= end_s or self._processor_s() >= used_s:
-                raise TimeoutError
-        answer: dict[str, Any] = json.loads(pipe.recv_bytes(MAX_ANSWER_BYTES))
-        return answer
 
-    def _receive_picture(self, shape: Sequence[int], end_s: float) -> np.ndarray:
-        """(height, width, channels) uint8. TimeoutError, EOFError."""
-        pipe = self._pipe
-        if pipe is None:
-            raise EOFError
-        if not pipe.poll(max(0.0, end_s - time.monotonic())):
+def _receive(worker: WorkerProcess, end_s: float, used_s: float = math.inf) -> dict[str, Any]:
+    """The next message. TimeoutError at `end_s` of the clock, or when the process has used `used_s`; EOFError when it
+    has ended."""
+    while (line := worker.receive(min(CHECK_INTERVAL_S, end_s - time.monotonic()))) is None:
+        if time.monotonic() >= end_s or _processor_s(worker) >= used_s:
             raise TimeoutError
-        height, width, channels = shape
-        raw = pipe.recv_bytes(MAX_PICTURE_BYTES)
-        return np.frombuffer(raw, np.uint8, height * width * channels).reshape(height, width, channels)
+    answer: dict[str, Any] = json.loads(line)
+    return answer
 
-    def _processor_s(self) -> float:
-        """Processor time of the process so far, all threads."""
-        pid = self.pid
-        if pid is None:
-            raise EOFError
-        try:
-            times = psutil.Process(pid).cpu_times()
-        except psutil.Error:
-            return 0.0  # it has just ended: the pipe says so
-        return float(times.user + times.system)
+
+def _processor_s(worker: WorkerProcess) -> float:
+    """Processor time of the process so far, all threads."""
+    try:
+        times = psutil.Process(worker.pid).cpu_times()
+    except psutil.Error:
+        return 0.0  # it has just ended, which `receive` tells
+    return float(times.user + times.system)
+
+
+def _unpacked(shape: Sequence[int], packed: str) -> np.ndarray:
+    """(height, width, channels) uint8."""
+    return np.frombuffer(base64.b64decode(packed), np.uint8).reshape(shape)
 
 
 class Vetter:

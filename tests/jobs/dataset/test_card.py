@@ -11,7 +11,7 @@ from engine.jobs.dataset.card.plots import binned, histogram, place_map
 from engine.jobs.dataset.frozen_file import FrozenFile
 from engine.jobs.dataset.job import DatasetJob
 from engine.jobs.dataset.options import SceneOptions
-from engine.jobs.dataset.running.card import given_options
+from engine.jobs.dataset.running.finishing import given_options
 from engine.jobs.dataset.scene.description import GroundPicture
 from engine.jobs.dataset.sensor.options import SensorOptions
 from engine.jobs.dataset.split import parse_split

@@ -7,7 +7,7 @@ import pytest
 
 from engine.errors import UsageError
 from engine.jobs.dataset import DatasetJob, RenderSettings, SceneOptions
-from engine.jobs.dataset.fitting import MAX_BUILD_S, check_scenes
+from engine.jobs.dataset.running.run import MAX_BUILD_S, check_scenes
 from engine.jobs.dataset.varied.cameras import CameraOptions
 from engine.jobs.dataset.varied.options import VariedOptions
 

@@ -15,13 +15,12 @@ from PIL import Image
 
 from engine.errors import SourceError, UsageError
 from engine.jobs.dataset.assets.reading import read_model
-from engine.jobs.dataset.checking.label_reading import read_coco
 from engine.jobs.dataset.checking.pictures import read_picture
-from engine.jobs.dataset.checking.whole_files import _members
+from engine.jobs.dataset.checking.problems import _members
 from engine.jobs.dataset.frozen import MAX_VALUES, _unpacked, freeze
 from engine.jobs.dataset.frozen_file import parse_frozen
 from engine.jobs.dataset.ground_picture import parse_ground_picture
-from engine.jobs.dataset.labels.yolo import read_boxes
+from engine.jobs.dataset.labels.reading import read_coco, read_labels
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.running.manifest import read_manifest
 from engine.jobs.dataset.scene.description import GroundPicture
@@ -184,7 +183,7 @@ def test_a_dataset_with_special_files_is_checked_to_its_end(tmp_path: Path) -> N
         reason = f"{kind}, where a file is needed"
         assert read_picture(path) == read_coco(path) == f"cannot be read ({reason})"
         with pytest.raises(SourceError, match=reason):
-            read_boxes(path, 10, 10)
+            read_labels(path, 10, 10, 1)
     with pytest.raises(OSError, match="a FIFO"):
         read_manifest(tmp_path)
 

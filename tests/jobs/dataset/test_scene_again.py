@@ -17,22 +17,21 @@ import pytest
 from engine.errors import UsageError
 from engine.jobs.dataset.assets.naming import parse_asset
 from engine.jobs.dataset.checking import check_folders
-from engine.jobs.dataset.checking.doubles import scene_key
+from engine.jobs.dataset.checking.pictures import scene_key
 from engine.jobs.dataset.frozen import freeze
 from engine.jobs.dataset.frozen_file import parse_frozen
 from engine.jobs.dataset.ground_picture import parse_ground_picture
 from engine.jobs.dataset.job import DatasetJob
 from engine.jobs.dataset.labels.options import LabelOptions
-from engine.jobs.dataset.made import MadePicture
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.picture import make_picture, scene_of
 from engine.jobs.dataset.running.finishing import figures_of
-from engine.jobs.dataset.running.manifest import entry_of
+from engine.jobs.dataset.running.manifest import entry_line
 from engine.jobs.dataset.running.run import check_job, make_dataset, sample_words
 from engine.jobs.dataset.scene.camera import SiteCamera
 from engine.jobs.dataset.sensor.options import SensorOptions
 from engine.jobs.dataset.split import parse_split
-from engine.jobs.dataset.task import RenderSettings, task_of
+from engine.jobs.dataset.task import MadePicture, RenderSettings, task_of
 from engine.jobs.dataset.varied import VariedOptions
 from engine.jobs.dataset.varied.assets import AssetOptions
 from engine.jobs.dataset.varied.cameras import CameraOptions
@@ -319,7 +318,7 @@ def test_a_model_whose_file_name_is_no_utf8_goes_into_task_manifest_and_scene(tm
     job = drawing(f"box={path},scale=0.3,class=crate")
     task = job.task(0)
     assert task_of(task.as_json()) == task
-    line = entry_of(task, status="done").line()
+    line = entry_line(task, status="done")
     assert msgspec.json.decode(line)["options"] == task.key
     (tmp_path / "scene.json").write_bytes(freeze(scene_of(task)))
     job = again(tmp_path / "scene.json")
@@ -354,5 +353,5 @@ def test_check_finds_a_scene_again_that_was_edited_and_resuming_keeps_its_pictur
 
 def test_a_scene_that_does_not_tell_its_seed_is_like_no_other(first: tuple[Path, MadePicture], tmp_path: Path) -> None:
     path = edited(first, tmp_path / "a.json", lambda values: values.update(effects_seed=[]))
-    entry = json.loads(entry_of(again(path, seed=6).task(0), status="done").line())
+    entry = json.loads(entry_line(again(path, seed=6).task(0), status="done"))
     assert scene_key(entry) is None and scene_key(entry | {"seed": 0}) is not None

@@ -14,11 +14,10 @@ from engine.jobs.dataset.job import DatasetJob
 from engine.jobs.dataset.labels import read_labels
 from engine.jobs.dataset.labels.options import FORMATS, LabelOptions
 from engine.jobs.dataset.labels.writers import writers_of
-from engine.jobs.dataset.made import MadePicture
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.picture import make_picture, scene_of
 from engine.jobs.dataset.sensor.options import SensorOptions
-from engine.jobs.dataset.task import PictureTask, RenderSettings
+from engine.jobs.dataset.task import MadePicture, PictureTask, RenderSettings
 from engine.jobs.dataset.varied import VariedOptions
 from engine.jobs.dataset.varied.cameras import CameraOptions
 from engine.jobs.dataset.varied.field import FieldOptions

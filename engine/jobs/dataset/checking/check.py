@@ -11,12 +11,25 @@ from typing import Any
 
 import numpy as np
 
-from engine.jobs.dataset.checking.comparing import FigureDistance, compare, proposals
-from engine.jobs.dataset.checking.doubles import near_pairs, same_files, scene_key, shared_scenes
-from engine.jobs.dataset.checking.figures import FIGURES, FolderFigures, figures_of, spread
-from engine.jobs.dataset.checking.label_reading import ReadLabels, read_coco
-from engine.jobs.dataset.checking.listing import TILES, FoundFolder, FoundPicture, find_folder
-from engine.jobs.dataset.checking.pictures import PictureFacts, large_pictures, read_picture
+from engine.jobs.dataset.checking.figures import (
+    FIGURES,
+    FigureDistance,
+    FolderFigures,
+    compare,
+    figures_of,
+    proposals,
+    spread,
+)
+from engine.jobs.dataset.checking.finding import TILES, FoundFolder, FoundPicture, find_folder
+from engine.jobs.dataset.checking.pictures import (
+    PictureFacts,
+    large_pictures,
+    near_pairs,
+    read_picture,
+    same_files,
+    scene_key,
+    shared_scenes,
+)
 from engine.jobs.dataset.checking.problems import (
     CheckProblem,
     coco_labels,
@@ -26,8 +39,9 @@ from engine.jobs.dataset.checking.problems import (
     manifest_problems,
     match_coco,
     read_labels,
+    whole_file_problems,
 )
-from engine.jobs.dataset.checking.whole_files import whole_file_problems
+from engine.jobs.dataset.labels.reading import ReadLabels, read_coco
 from engine.jobs.kit.progress import JobProgress, OnProgress
 
 PICTURES_AT_ONCE = 64  # per batch of the threads; only their facts stay in memory
@@ -166,7 +180,7 @@ def _read(folder: FoundFolder, counter: _Counter) -> _Read:
             paths = [folder.path / picture.name for picture in some]
             for picture, facts in zip(some, pool.map(read_picture, paths), strict=True):
                 if isinstance(facts, str):
-                    read.problems.append(CheckProblem(kind="damaged", path=picture.name, text=facts))
+                    read.problems.append(CheckProblem("damaged", picture.name, facts))
                 else:
                     _add_picture(read, picture, facts)
                 counter.add(len(read.problems))
@@ -177,7 +191,7 @@ def _read(folder: FoundFolder, counter: _Counter) -> _Read:
     read.problems += manifest_problems(folder, digests)
     read.problems += whole_file_problems(folder, read.coco_ids)
     for name in folder.lone_labels:
-        read.problems.append(CheckProblem(kind="extra", path=name, text="is a label without a picture"))
+        read.problems.append(CheckProblem("extra", name, "is a label without a picture"))
     read.problems += _doubles_within(read)
     return read
 
@@ -194,7 +208,7 @@ def _add_coco(read: _Read) -> None:
         coco = read_coco(read.folder.path / name)
         read.coco_ids[name] = None if isinstance(coco, str) else {image.id for image in coco.images}
         if isinstance(coco, str):
-            read.problems.append(CheckProblem(kind="damaged", path=name, text=coco))
+            read.problems.append(CheckProblem("damaged", name, coco))
             continue
         matched = match_coco(coco, read.folder.pictures)
         read.problems += coco_problems(name, coco, read.facts, matched)
@@ -212,7 +226,7 @@ def _doubles_within(read: _Read) -> Iterator[CheckProblem]:
         leak = ""
         if subsets[names[first]] != subsets[names[second]]:
             leak = ", in another part of the split: what is tried was trained on"
-        yield CheckProblem(kind="duplicate", path=names[second], text=f"is {how} {names[first]}{leak}")
+        yield CheckProblem("duplicate", names[second], f"is {how} {names[first]}{leak}")
     places = [
         (key, subsets[name])
         for entry in read.folder.manifest.values()
@@ -220,7 +234,7 @@ def _doubles_within(read: _Read) -> Iterator[CheckProblem]:
     ]
     for scene, parts in shared_scenes(places).items():
         text = f"scene {scene} is in {' and '.join(parts)}: what is tried was trained on"
-        yield CheckProblem(kind="shared", path="manifest.jsonl", text=text)
+        yield CheckProblem("shared", "manifest.jsonl", text)
 
 
 def _shared(reads: list[_Read]) -> Iterator[CheckProblem]:
@@ -229,7 +243,7 @@ def _shared(reads: list[_Read]) -> Iterator[CheckProblem]:
     for first, second, how in _double_pictures([facts for _, _, facts in everything]):
         one, other = everything[first], everything[second]
         if one[0] != other[0]:
-            yield CheckProblem(kind="duplicate", path=f"{other[0]}/{other[1]}", text=f"is {how} {one[0]}/{one[1]}")
+            yield CheckProblem("duplicate", f"{other[0]}/{other[1]}", f"is {how} {one[0]}/{one[1]}")
     places = [
         (key, str(read.folder.path))
         for read in reads
@@ -237,7 +251,7 @@ def _shared(reads: list[_Read]) -> Iterator[CheckProblem]:
         if (key := scene_key(entry))
     ]
     for scene, folders in shared_scenes(places).items():
-        yield CheckProblem(kind="shared", path=folders[-1], text=f"scene {scene} is in {folders[0]}, too")
+        yield CheckProblem("shared", folders[-1], f"scene {scene} is in {folders[0]}, too")
 
 
 def _double_pictures(facts: list[PictureFacts]) -> Iterator[tuple[int, int, str]]:

@@ -11,10 +11,10 @@ import numpy as np
 from PIL import Image
 
 from engine.errors import UsageError
-from engine.jobs.dataset.checking.label_reading import ReadLabels, read_coco
-from engine.jobs.dataset.checking.listing import FoundFolder, FoundPicture, find_folder
+from engine.jobs.dataset.checking.finding import FoundFolder, FoundPicture, find_folder
 from engine.jobs.dataset.checking.pictures import PictureFacts, large_pictures, open_picture, read_picture
 from engine.jobs.dataset.checking.problems import coco_labels, match_coco, read_labels
+from engine.jobs.dataset.labels.reading import ReadLabels, read_coco
 from engine.system.file_names import escaped
 
 SHOWN_PX = 2400  # longer side of a picture in the page

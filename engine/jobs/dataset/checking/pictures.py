@@ -1,11 +1,15 @@
-"""Reads one picture: damaged or not, and its figures."""
+"""Reads one picture, damaged or not, with its figures; finds pictures that are the same or nearly so, and scenes in two
+places, where a model would be tried on what it saw."""
 
 import hashlib
+import json
 import threading
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,6 +25,9 @@ MAX_BYTES = 2 << 30  # the largest picture as a BMP takes 0.8 GB, as a 16-bit PN
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF")  # Pillow would start Ghostscript for others
 LARGE_PIXELS = 64_000_000
 LARGE_ONE_BY_ONE = threading.Lock()  # the largest takes 1.6 GB while it is decoded
+MAX_NEAR_BITS = 20  # of 256; two pictures of the same ground, re-encoded or scaled, differ in fewer
+MIN_VARIED_BITS = 24  # a picture with fewer set or unset bits is nearly empty, and like any other such picture
+ROWS_AT_ONCE = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -88,3 +95,44 @@ def _print_of(small: np.ndarray) -> np.ndarray:
     bits = grey[:, 1:].astype(np.int16) > grey[:, :-1]
     packed: np.ndarray = np.packbits(bits.ravel()).view(np.uint64)
     return packed
+
+
+def near_pairs(prints: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Pairs (first, second) of rows of (n, 4) uint64 that differ in at most MAX_NEAR_BITS; first < second."""
+    set_bits = np.bitwise_count(prints).sum(axis=1)
+    is_varied = (set_bits >= MIN_VARIED_BITS) & (set_bits <= 256 - MIN_VARIED_BITS)
+    chosen = np.flatnonzero(is_varied)
+    varied = prints[chosen]
+    for top in range(0, len(varied), ROWS_AT_ONCE):
+        rows = varied[top : top + ROWS_AT_ONCE]
+        others = varied[top:]
+        differing = np.zeros((len(rows), len(others)), np.uint16)
+        for word in range(prints.shape[1]):
+            differing += np.bitwise_count(rows[:, None, word] ^ others[None, :, word])
+        first, second = np.nonzero(differing <= MAX_NEAR_BITS)
+        for one, other in zip(first.tolist(), second.tolist(), strict=True):
+            if one < other:
+                yield int(chosen[top + one]), int(chosen[top + other])
+
+
+def same_files(digests: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Pairs (first, again) of equal SHA-256, each later one with the first."""
+    first: dict[str, int] = {}
+    for place, digest in enumerate(digests):
+        if digest in first:
+            yield first[digest], place
+        first.setdefault(digest, place)
+
+
+def scene_key(entry: dict[str, Any]) -> str | None:
+    """The seed of a manifest line's scene as text; None in a line without one, as of a scene from elsewhere."""
+    seed = entry.get("seed")
+    return None if seed in (None, []) else json.dumps([seed, (entry.get("options") or {}).get("recipe", 1)])
+
+
+def shared_scenes(places: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    """Scene to the places in which it stands, of those in more than one. `places`: (scene, place) per picture."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for scene, place in places:
+        found[scene].add(place)
+    return {scene: sorted(names) for scene, names in found.items() if len(names) > 1}

@@ -1,32 +1,47 @@
 """Faults of one dataset: damaged, missing and extra files, labels that are wrong or disagree."""
 
-from collections.abc import Iterator
+import hashlib
+import json
+import os
+import tarfile
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
-from engine.jobs.dataset.checking.label_reading import (
+from engine.jobs.dataset.checking.finding import TILES, FoundFolder, FoundPicture, read_yaml
+from engine.jobs.dataset.checking.pictures import PictureFacts
+from engine.jobs.dataset.labels.reading import (
     CocoAnnotation,
     CocoLabels,
     ReadLabels,
+    read_coco,
+    read_extent,
     read_kitti,
     read_voc,
     read_yolo,
 )
-from engine.jobs.dataset.checking.listing import FoundFolder, FoundPicture
-from engine.jobs.dataset.checking.masks import read_extent
-from engine.jobs.dataset.checking.pictures import PictureFacts
+from engine.jobs.dataset.labels.source import FinishedPicture
+from engine.jobs.dataset.labels.writers.tiles import finished_tiles
+from engine.jobs.dataset.labels.writers.webdataset import INDEX, sample_of
+from engine.system.small_file import open_regular, read_small
+from engine.system.translate_errors import reason_of
 from engine.system.work_folder import sha256_of
 
 MAX_OUTSIDE_PX = 0.6  # rounding of six decimals and of whole pixels, VOC's half pixel
 MAX_APART_PX = 1.5  # between two formats: rounding, and outlines that go through the middles of pixels
 PICTURE_FORMATS = ("YOLO", "YOLO-seg", "YOLO-pose", "VOC", "Pascal VOC", "KITTI")
 """Formats whose boxes must agree. Around a turned box there is another box: of these only the number is compared."""
+MAX_PART_BYTES = 64 << 20
+POSE_COLUMNS = 3  # x, y and visibility of the head
+
+Digests = dict[str, str]
+"""SHA-256 by path, from the manifest."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class CheckProblem:
     kind: str
     """damaged, missing, extra, label, disagree, duplicate or shared."""
@@ -56,18 +71,16 @@ def read_labels(folder: FoundFolder, picture: FoundPicture, facts: PictureFacts)
 def label_problems(path: str, labels: ReadLabels, facts: PictureFacts) -> Iterator[CheckProblem]:
     """Faults of one label file."""
     for fault in labels.faults:
-        yield CheckProblem(kind="label", path=path, text=fault)
+        yield CheckProblem("label", path, fault)
     size = np.array([facts.width_px, facts.height_px] * 2, np.float64)
     beyond = np.maximum(-labels.boxes, labels.boxes - size).max(axis=1, initial=0)
     for place in np.flatnonzero(beyond > MAX_OUTSIDE_PX).tolist():
         yield CheckProblem(
-            kind="label",
-            path=path,
-            text=f"box {place + 1} extends {beyond[place]:.1f} px beyond the picture of {_size(facts)}",
+            "label", path, f"box {place + 1} extends {beyond[place]:.1f} px beyond the picture of {_size(facts)}"
         )
     extents = labels.boxes[:, 2:] - labels.boxes[:, :2]
     for place in np.flatnonzero(~(extents > 0).all(axis=1)).tolist():
-        yield CheckProblem(kind="label", path=path, text=f"box {place + 1} is empty")
+        yield CheckProblem("label", path, f"box {place + 1} is empty")
 
 
 def disagreements(path: str, labels: dict[str, ReadLabels]) -> Iterator[CheckProblem]:
@@ -80,7 +93,7 @@ def disagreements(path: str, labels: dict[str, ReadLabels]) -> Iterator[CheckPro
         is_counted_only = labels[first].is_turned or labels[other].is_turned
         reason = _difference(labels[first], labels[other], is_counted_only=is_counted_only)
         if reason:
-            yield CheckProblem(kind="disagree", path=path, text=f"{first} and {other} disagree: {reason}")
+            yield CheckProblem("disagree", path, f"{first} and {other} disagree: {reason}")
 
 
 def coco_problems(
@@ -90,24 +103,24 @@ def coco_problems(
     seen: set[int] = set()
     for image in coco.images:
         if image.id in seen:
-            yield CheckProblem(kind="label", path=name, text=f"image id {image.id} stands twice")
+            yield CheckProblem("label", name, f"image id {image.id} stands twice")
         seen.add(image.id)
         if image.id not in matched:
-            yield CheckProblem(kind="missing", path=name, text=f"{image.file_name} is not in the folder")
+            yield CheckProblem("missing", name, f"{image.file_name} is not in the folder")
             continue
         own = facts.get(matched[image.id])
         if own is not None and image.width and (image.width, image.height) != (own.width_px, own.height_px):
-            text = f"{image.file_name} is {_size(own)}, not {image.width}x{image.height}"
-            yield CheckProblem(kind="label", path=name, text=text)
+            yield CheckProblem("label", name, f"{image.file_name} is {_size(own)}, not {image.width}x{image.height}")
     kinds = {kind.id for kind in coco.categories}
     for place, annotation in enumerate(coco.annotations):
         if annotation.image_id not in seen:
-            yield CheckProblem(kind="label", path=name, text=f"annotation {place + 1} has no image")
+            yield CheckProblem("label", name, f"annotation {place + 1} has no image")
         elif annotation.category_id not in kinds:
-            text = f"annotation {place + 1}: category {annotation.category_id} is not among the categories"
-            yield CheckProblem(kind="label", path=name, text=text)
+            yield CheckProblem(
+                "label", name, f"annotation {place + 1}: category {annotation.category_id} is not among the categories"
+            )
         elif len(annotation.bbox) != 4:
-            yield CheckProblem(kind="label", path=name, text=f"annotation {place + 1} has no box")
+            yield CheckProblem("label", name, f"annotation {place + 1} has no box")
         else:
             picture = matched.get(annotation.image_id)
             yield from _mask_problems(name, place, annotation, facts.get(picture) if picture else None)
@@ -121,17 +134,19 @@ def _mask_problems(
     if extent is None:
         return
     if isinstance(extent, str):
-        yield CheckProblem(kind="label", path=name, text=f"annotation {place + 1}: its segmentation {extent}")
+        yield CheckProblem("label", name, f"annotation {place + 1}: its segmentation {extent}")
         return
     if facts is not None and extent.size_px not in (None, (facts.width_px, facts.height_px)):
         size = "{}x{}".format(*extent.size_px)
-        text = f"annotation {place + 1}: its segmentation is of a picture of {size}, not {_size(facts)}"
-        yield CheckProblem(kind="label", path=name, text=text)
+        yield CheckProblem(
+            "label", name, f"annotation {place + 1}: its segmentation is of a picture of {size}, not {_size(facts)}"
+        )
     x, y, width, height = annotation.bbox
     apart = max(abs(a - b) for a, b in zip(extent.box, (x, y, x + width, y + height), strict=True))
     if apart > MAX_APART_PX:
-        text = f"annotation {place + 1}: its box differs by {apart:.1f} px from its segmentation's"
-        yield CheckProblem(kind="disagree", path=name, text=text)
+        yield CheckProblem(
+            "disagree", name, f"annotation {place + 1}: its box differs by {apart:.1f} px from its segmentation's"
+        )
 
 
 def coco_labels(coco: CocoLabels, matched: dict[int, str]) -> dict[str, ReadLabels]:
@@ -176,14 +191,13 @@ def manifest_problems(folder: FoundFolder, digests: dict[str, str]) -> Iterator[
     `digests`: SHA-256 of files that were read already, by path. Hidden files are not part of a dataset.
     """
     if folder.bad_lines:
-        yield CheckProblem(
-            kind="damaged", path="manifest.jsonl", text=f"{folder.bad_lines} line(s) truncated or unreadable"
-        )
+        yield CheckProblem("damaged", "manifest.jsonl", f"{folder.bad_lines} line(s) truncated or unreadable")
     listed: set[str] = set()
     for index, entry in sorted(folder.manifest.items()):
         if entry.get("status") != "done":
-            text = f"picture {index} was not made: {entry.get('reason') or 'unknown reason'}"
-            yield CheckProblem(kind="missing", path="manifest.jsonl", text=text)
+            yield CheckProblem(
+                "missing", "manifest.jsonl", f"picture {index} was not made: {entry.get('reason') or 'unknown reason'}"
+            )
         sha256: dict[str, Any] = entry.get("sha256") or {}
         for name, digest in sha256.items():
             if name.startswith("."):
@@ -191,15 +205,15 @@ def manifest_problems(folder: FoundFolder, digests: dict[str, str]) -> Iterator[
             listed.add(name)
             own = digests.get(name) or _digest(folder.path / name)
             if own is None:
-                yield CheckProblem(kind="missing", path=name, text="is in the manifest but not in the folder")
+                yield CheckProblem("missing", name, "is in the manifest but not in the folder")
             elif own != digest:
-                yield CheckProblem(kind="damaged", path=name, text="differs from its SHA-256 in the manifest")
+                yield CheckProblem("damaged", name, "differs from its SHA-256 in the manifest")
     if folder.manifest:
         present = [picture.name for picture in folder.pictures]
         present += [name for picture in folder.pictures for name in picture.labels.values()]
         for name in present:
             if name not in listed:
-                yield CheckProblem(kind="extra", path=name, text="is in no line of the manifest")
+                yield CheckProblem("extra", name, "is in no line of the manifest")
 
 
 def _difference(first: ReadLabels, other: ReadLabels, *, is_counted_only: bool) -> str:
@@ -228,3 +242,183 @@ def _digest(path: Path) -> str | None:
 
 def _size(facts: PictureFacts) -> str:
     return f"{facts.width_px}x{facts.height_px}"
+
+
+# -- files about a whole dataset, which trainers read: dataset.yaml, COCO's, piles.jsonl, tar shards -----
+# The manifest has no hash of them, as they change with every run. But it names the files of each picture, and those say
+# which whole files there are and what is in them.
+
+
+def whole_file_problems(folder: FoundFolder, coco_ids: dict[str, set[int] | None]) -> Iterator[CheckProblem]:
+    """Faults of the whole files of a dataset of ours and of its tiles; none for a foreign one.
+
+    `coco_ids`: the image ids of COCO files that were read already, by name; None for one whose damage is known.
+    """
+    pictures: list[FinishedPicture] = []
+    digests: Digests = {}
+    for index, entry in sorted(folder.manifest.items()):
+        paths = tuple(name for name in entry.get("sha256") or {} if not name.startswith("."))
+        if entry.get("status") == "done" and paths and paths[-1].startswith("images/"):
+            subset = "/".join(paths[-1].split("/")[1:-1])
+            pictures.append(FinishedPicture(index=index, subset=subset, paths=paths))
+            digests |= entry["sha256"]
+    tiles = [tile for picture in pictures for tile in finished_tiles(picture)]
+    inner = {name.removeprefix(f"{TILES}/"): digest for name, digest in digests.items() if name.startswith(f"{TILES}/")}
+    for prefix, some, known in (("", pictures, digests), (f"{TILES}/", tiles, inner)):
+        root = folder.path / prefix
+        for problem in (
+            *_yaml_problems(root, some, folder.options),
+            *_whole_coco_problems(root, some, {} if prefix else coco_ids),
+            *_piles_problems(root, some, known),
+            *_shard_problems(root, some, known),
+        ):
+            yield CheckProblem(problem.kind, prefix + problem.path, problem.text)
+
+
+def _yaml_problems(root: Path, pictures: list[FinishedPicture], options: dict[str, Any]) -> Iterator[CheckProblem]:
+    wanted = dict(enumerate(options.get("classes", ["pile"])))
+    for labels in sorted({name for name in _folders(pictures) if name == "labels" or name.startswith("labels-")}):
+        path = f"{labels.replace('labels', 'dataset')}.yaml"
+        text = _content(root / path)
+        if text is None:
+            yield _missing(path)
+            continue
+        names, columns = read_yaml(text.decode("utf-8", "replace"))
+        if any(names.get(number) != name for number, name in wanted.items()):
+            told, due = (", ".join(each.values()) or "none" for each in (names, wanted))
+            yield CheckProblem("damaged", path, f"names the classes {told}; those of the labels: {due}")
+        elif (labels == "labels-pose" or (labels, options.get("write")) == ("labels", "yolo-pose")) and (
+            columns != POSE_COLUMNS
+        ):
+            yield CheckProblem("damaged", path, "lacks kpt_shape: [1, 3] of the heads")
+
+
+def _whole_coco_problems(
+    root: Path, pictures: list[FinishedPicture], known: dict[str, set[int] | None]
+) -> Iterator[CheckProblem]:
+    wanted: dict[str, set[int]] = {}
+    for picture in pictures:
+        if _path_in("annotations", picture):
+            name = f"coco_annotations_{picture.subset}.json" if picture.subset else "coco_annotations.json"
+            wanted.setdefault(name, set()).add(picture.index)
+    for name, indices in wanted.items():
+        if not (root / name).exists():
+            yield _missing(name)
+            continue
+        if name in known:
+            ids = known[name]
+        else:
+            coco = read_coco(root / name)
+            if isinstance(coco, str):
+                yield CheckProblem("damaged", name, coco)
+                continue
+            ids = {image.id for image in coco.images}
+        if ids is not None and (lacking := indices - ids):
+            yield _lacking(name, (f"image id {index}" for index in sorted(lacking)), len(lacking))
+
+
+def _piles_problems(root: Path, pictures: list[FinishedPicture], digests: Digests) -> Iterator[CheckProblem]:
+    parts = [path for picture in pictures if (path := _path_in("piles", picture))]
+    if not parts:
+        return
+    joined = hashlib.sha256()
+    for path in parts:
+        content = _content(root / path)
+        if content is None or hashlib.sha256(content).hexdigest() != digests[path]:
+            return  # which is told already
+        joined.update(content)
+    try:
+        whole = sha256_of(root / "piles.jsonl")
+    except OSError:
+        yield _missing("piles.jsonl")
+        return
+    if whole != joined.hexdigest():
+        yield CheckProblem("damaged", "piles.jsonl", "is not the lines of the files in piles/")
+
+
+def _shard_problems(root: Path, pictures: list[FinishedPicture], digests: Digests) -> Iterator[CheckProblem]:
+    samples = [sample_of(root, picture) for picture in pictures if _path_in("webdataset", picture)]
+    if not samples:
+        return
+    wanted = {
+        f"{sample.key}.{field}": digests[path.relative_to(root).as_posix()]
+        for sample in samples
+        for field, path in sample.files
+    }
+    shards = sorted(path.name for path in (root / INDEX).parent.glob("*.tar"))
+    index = _content(root / INDEX)
+    if index is None:
+        yield _missing(INDEX)
+    elif (named := _shards_of(index)) is None:
+        yield CheckProblem("damaged", INDEX, "is not the index of shards")
+    else:
+        shards = sorted({*shards, *named})
+        for name in sorted({*shards} - {*named}):
+            yield CheckProblem("extra", f"webdataset/{name}", "is not in index.json")
+    seen: set[str] = set()
+    for name in shards:
+        path = f"webdataset/{name}"
+        if not (root / path).exists():
+            yield CheckProblem("missing", path, "is in index.json but not in the folder")
+            continue
+        try:
+            for member, digest in _members(root / path):
+                if member in seen or member not in wanted:
+                    yield CheckProblem(
+                        "extra", path, f"{member} {'stands twice' if member in seen else 'is of no picture'}"
+                    )
+                elif digest != wanted[member]:
+                    yield CheckProblem("damaged", path, f"{member} differs from its SHA-256 in the manifest")
+                seen.add(member)
+        except (tarfile.TarError, OSError, EOFError, ValueError, MemoryError) as error:
+            yield CheckProblem("damaged", path, f"cannot be read ({reason_of(error)})")
+    if lacking := [name for name in wanted if name not in seen]:
+        yield _lacking("webdataset", lacking, len(lacking))
+
+
+def _members(path: Path) -> Iterator[tuple[str, str]]:
+    """Name and SHA-256 of each file of a shard. Raises TarError and OSError."""
+    with open_regular(path) as file, tarfile.open(fileobj=file, mode="r:") as tar:
+        for member in tar:
+            content = tar.extractfile(member)
+            if content is None:
+                continue
+            if member.offset_data + member.size > os.fstat(file.fileno()).st_size:
+                raise EOFError(f"{member.name} has {member.size} bytes, more than the shard")
+            yield member.name, hashlib.file_digest(content, "sha256").hexdigest()  # type: ignore[arg-type]
+
+
+def _shards_of(index: bytes) -> list[str] | None:
+    try:
+        named = json.loads(index)
+    except (ValueError, RecursionError):
+        return None
+    return list(named) if isinstance(named, dict) and all(map(_is_shard, named)) else None
+
+
+def _is_shard(name: str) -> bool:
+    return name.endswith(".tar") and "/" not in name and "\\" not in name
+
+
+def _folders(pictures: list[FinishedPicture]) -> set[str]:
+    return {path.partition("/")[0] for picture in pictures for path in picture.paths}
+
+
+def _path_in(folder: str, picture: FinishedPicture) -> str:
+    return next((path for path in picture.paths if path.startswith(f"{folder}/")), "")
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return read_small(path, max_bytes=MAX_PART_BYTES)
+    except OSError:
+        return None
+
+
+def _missing(path: str) -> CheckProblem:
+    return CheckProblem("missing", path, "is not in the folder; the command that made the dataset writes it again")
+
+
+def _lacking(path: str, names: Iterable[str], count: int) -> CheckProblem:
+    more = f" and {count - 1} more" if count > 1 else ""
+    return CheckProblem("missing", path, f"lacks {next(iter(names))}{more}")

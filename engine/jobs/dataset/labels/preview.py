@@ -6,18 +6,16 @@ pile. Pictures that are not larger than such a crop are shown once.
 
 import heapq
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from engine.errors import SourceError
-from engine.jobs.dataset.labels.yolo import read_boxes
+from engine.jobs.dataset.labels.reading import read_labels
 from engine.system.small_file import read_small
 
-LabelReader = Callable[[Path, int, int], tuple[np.ndarray, np.ndarray]]
-"""Reads a label file of a picture of this width and height in px: (k, 4) boxes in px, (k,) classes."""
 MAX_PICTURES = 20
 MAX_BYTES = 2 << 30
 SMALL_WIDTH_PX = 720
@@ -36,21 +34,12 @@ MIN_OUTLINED_PX = 6  # shorter side of a box in the overview
 CANDIDATES = 256  # candidate crops, compared by their number of piles
 
 
-def read_piles(path: Path, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
-    """Read a label file of recipe 1, which has one class."""
-    boxes = read_boxes(path, width, height)
-    return boxes, np.zeros(len(boxes), int)
-
-
-def draw_preview(
-    pictures: Iterable[tuple[int, Path, Path]], read: LabelReader = read_piles, names: tuple[str, ...] = ("pile",)
-) -> np.ndarray:
+def draw_preview(pictures: Iterable[tuple[int, Path, Path]], names: tuple[str, ...] = ("pile",)) -> np.ndarray:
     """Draw the sheet, (height, width, 3) uint8 RGB, of the 20 pictures with the lowest indices.
 
-    Each is given as index, picture file and label file; `read` reads the latter; `names` are those of its classes, each
-    with a colour. Lines are drawn just outside the boxes, so that they cover nothing inside; in the overview, small
-    things have a dot instead. One picture is in memory at a time. SourceError if a file cannot be read or there is no
-    picture.
+    Each is given as index, picture file and label file; `names` are those of the classes, each with a colour. Lines are
+    drawn just outside the boxes, so that they cover nothing inside; in the overview, small things have a dot instead.
+    One picture is in memory at a time. SourceError if a file cannot be read or there is no picture.
     """
     chosen = heapq.nsmallest(MAX_PICTURES, pictures, key=lambda picture: picture[0])
     if not chosen:
@@ -66,7 +55,7 @@ def draw_preview(
         row, column = divmod(place, columns)
         top, left = GAP_PX + row * cells.step_y, GAP_PX + column * cells.step_x
         cell = sheet[top : top + cells.step_y - GAP_PX, left : left + cells.step_x - GAP_PX]
-        boxes, classes = read(label_path, width, height)
+        boxes, classes = read_labels(label_path, width, height, len(names))
         told = f"{index:06d}   {_counted(classes, names)}   {width}x{height}"
         _draw_cell(cell, cells, told, colors, boxes, classes)
     return sheet

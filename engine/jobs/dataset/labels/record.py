@@ -1,4 +1,7 @@
-"""Everything that is known about the labelled things of a picture: the source of all label formats of recipe 2."""
+"""Everything that is known about the labelled things of a picture: the source of all label formats.
+
+In recipe 1 that is the box and the mask of each visible pile.
+"""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,35 +20,55 @@ class LabelledThing:
     """Its value in the instance picture; the same in all views of a scene."""
     category: str
     """The class: `pile`, `bag`, `machine`, ..."""
-    kind: str
+    kind: str = ""
     """`phc`, `excavator`, ..."""
     class_id: int = -1
     """Place of the category among the classes to label, from 0; -1: it is not labelled."""
     is_crowd: bool = False
     """True if its class is labelled, but too little of it is visible (--min-visible)."""
-    place_m: tuple[float, float, float]
+    place_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """Foot: east, north and height in metres."""
-    size_m: dict[str, float]
+    size_m: dict[str, float] = field(default_factory=dict)
     """A pile's diameter_m, exposed_m and tilt_deg; empty for other things."""
     told: dict[str, str | float] = field(default_factory=dict)
     """Kind, sizes and looks for lists of things, rounded; JSON values."""
-    head_px: tuple[float, float] | None
+    head_px: tuple[float, float] | None = None
     """Middle of its top in the picture, also if hidden; None outside the picture and for things without a head."""
-    is_head_visible: bool
+    is_head_visible: bool = False
     box: Box
     """Bounds of the visible pixels; whole numbers."""
     whole_box: Box
     """Bounds of the whole thing, as if nothing stood before it; may extend beyond the picture."""
     area_px: int
     """Visible pixels."""
-    visible_share: float
+    visible_share: float = 1.0
     """Visible share of its outline, above 0; 1 if nothing stands before it and no edge cuts it."""
-    is_cut: bool
+    is_cut: bool = False
     """True if the picture's edge cuts it."""
-    is_hidden: bool
+    is_hidden: bool = False
     """True if something stands before a part of it."""
     mask: np.ndarray
     """(y1 - y0, x1 - x0) bool: the visible pixels within `box`."""
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Number, kind, sizes, looks, place, and how much is visible, as JSON values.
+
+        Rounded to tenths of a millimetre, so that the text is the same on every machine.
+        """
+        return {
+            "number": self.number,
+            **self.told,
+            "place_m": [round(metres, 4) for metres in self.place_m],
+            "visible_share": round(self.visible_share, 4),
+            "is_cut": self.is_cut,
+            "is_hidden": self.is_hidden,
+        }
+
+    @property
+    def head_values(self) -> list[float] | None:
+        """Column and row of the head in hundredths of a pixel, or None."""
+        return None if self.head_px is None else [round(value, 2) for value in self.head_px]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

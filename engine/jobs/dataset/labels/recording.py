@@ -1,15 +1,20 @@
 """Makes the record of a picture: what the scene knows about each thing that can be seen in it."""
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
+from engine.jobs.dataset.frozen import plain
 from engine.jobs.dataset.geometry.batches import SceneStage
 from engine.jobs.dataset.labels.instances import find_instances
+from engine.jobs.dataset.labels.look import look_of
 from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.labels.outlines import find_outlines
 from engine.jobs.dataset.labels.record import LabelledThing, PictureRecord
+from engine.jobs.dataset.labels.source import LabelSource
 from engine.jobs.dataset.labels.visibility import AHEAD_M, judge
 from engine.jobs.dataset.scene.assets import PlacedAsset
 from engine.jobs.dataset.scene.camera_values import camera_values
@@ -71,6 +76,66 @@ def make_record(
         height_px=height,
         camera=camera_values(scene.camera) | {"lens": effects.get("lens")},
         classes=options.class_names,
+        things=tuple(things),
+    )
+
+
+def facts_of(source: LabelSource) -> dict[str, Any]:
+    """The facts of a picture for the manifest; everything of its scene is in the file that `scene` names.
+
+    Camera, ground, sun, effects, counts, subset and view of the picture, and its scene's file, as JSON values.
+    """
+    task, scene, record = source.task, source.scene, source.record
+    labelled = record.labelled
+    per_class = Counter(thing.category for thing in labelled)
+    return {
+        "scene": task.path("scenes", ".json"),
+        "subset": task.subset,
+        "scene_number": task.scene_number,
+        "view": task.view,
+        "camera": record.camera,
+        "ground": plain(scene.ground) | {"cover": scene.ground.cover},
+        "sun": plain(scene.sun),
+        "effects": plain(source.photograph.effects),
+        "look": {name: round(value, 4) for name, value in asdict(look_of(source.photograph.rendered.colors)).items()},
+        "counts": {
+            "piles": len(scene.piles),
+            "others": len(scene.distractors) + len(scene.placed_assets),
+            "piles_seen": sum(thing.category == "pile" for thing in record.things),
+            "labelled": len(labelled),
+            "labelled_by_class": {name: per_class[name] for name in record.classes},
+            "labelled_hidden": sum(thing.is_hidden for thing in labelled),
+            "labelled_cut": sum(thing.is_cut for thing in labelled),
+            "crowd": sum(thing.is_crowd for thing in record.things),
+        },
+    }
+
+
+def record_of_piles(numbers: np.ndarray, *, index: int, file_name: str) -> PictureRecord:
+    """The record of recipe 1: the visible piles of (height, width) uint16 instances, each of which is labelled."""
+    found = find_instances(numbers)
+    things = [
+        LabelledThing(
+            number=number,
+            category=PILE_CATEGORY,
+            class_id=0,
+            box=(x0, y0, x1, y1),
+            whole_box=(x0, y0, x1, y1),
+            area_px=area,
+            mask=numbers[y0:y1, x0:x1] == number,
+        )
+        for number, (x0, y0, x1, y1), area in zip(
+            found.numbers.tolist(), found.boxes.tolist(), found.areas.tolist(), strict=True
+        )
+    ]
+    height, width = numbers.shape
+    return PictureRecord(
+        index=index,
+        file_name=file_name,
+        width_px=width,
+        height_px=height,
+        camera={},
+        classes=(PILE_CATEGORY,),
         things=tuple(things),
     )
 

@@ -39,6 +39,7 @@ class DatasetContents:
     """The finished pictures of a folder, at any moment of a run."""
 
     folder: Path
+    recipe: int = 2
     options: LabelOptions
     subsets: tuple[str, ...]
     """Names of the split's parts, also of those that have no picture yet; () without a split."""

@@ -3,15 +3,12 @@
 A process learns it from its environment, because the picture's bytes do not depend on it more than on the renderer.
 """
 
-import subprocess
-import sys
-
 from engine.errors import NoGLError, UsageError
 from engine.jobs.dataset.cycles import DEVICE_VARIABLE, ask_blender, find_blender
 from engine.jobs.dataset.job import DatasetJob
 from engine.render.context import open_context
 from engine.render.egl_devices import GPU_VARIABLE
-from engine.system.python_process import start_python, utf8_environment
+from engine.system.worker_process import WorkerProcess, claim_output
 
 ANSWER_S = 60.0
 
@@ -38,26 +35,25 @@ def check_devices(job: DatasetJob) -> None:
 
 def _check_egl(device: int) -> None:
     """Ask a new process, because a driver must not be opened in one that forks."""
-    process = start_python(
-        "engine.jobs.dataset.running.devices",
-        "main()",
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        environment=utf8_environment() | device_environment(device),
-    )
+    process = WorkerProcess("engine.jobs.dataset.running.devices", "main()", environment=device_environment(device))
     try:
-        said, _ = process.communicate(timeout=ANSWER_S)
-    except subprocess.TimeoutExpired:
+        said = process.receive(ANSWER_S)
+    except EOFError:
+        said = b"its driver crashed"
+    finally:
         process.kill()
-        process.communicate()
-        raise UsageError(f"--devices {device}: its driver does not answer within {ANSWER_S:g} s") from None
-    if process.returncode != 0:
-        reason = said.decode("utf-8", "replace").strip() or "its driver crashed"
+    if said is None:
+        raise UsageError(f"--devices {device}: its driver does not answer within {ANSWER_S:g} s")
+    if reason := said.decode("utf-8", "replace").strip():
         raise UsageError(f"--devices {device}: {reason.removeprefix(f'gpu {str(device)!r}: ')}")
 
 
 def main() -> None:
+    """Answer with the reason why the card cannot be used, or an empty line."""
+    answers, reason = claim_output(), ""
     try:
         open_context().release()
     except NoGLError as error:
-        sys.exit(sys.stdout.write(f"{error}\n"))
+        reason = str(error)
+    answers.write(f"{reason}\n".encode())
+    answers.flush()

@@ -13,6 +13,8 @@ renames leaves a label without a picture, which the next run removes. Files are 
 the manifest, and a resumed run compares each with its SHA-256 there: a damaged picture is drawn again.
 """
 
+import os
+import re
 import shutil
 import tempfile
 import time
@@ -24,12 +26,10 @@ from typing import Any
 from engine.errors import FolderBusyError, SinkError, UsageError
 from engine.jobs.dataset.labels.options import FORMATS
 from engine.jobs.dataset.labels.writers import writers_of
-from engine.jobs.dataset.made import MadePicture
 from engine.jobs.dataset.options import option_name
-from engine.jobs.dataset.running.listing import NumberedFile, numbered_files
-from engine.jobs.dataset.running.manifest import DONE, FAILED, MANIFEST, entry_of, read_manifest
+from engine.jobs.dataset.running.manifest import DONE, FAILED, MANIFEST, entry_line, read_manifest
 from engine.jobs.dataset.running.verifying import Verified, verify
-from engine.jobs.dataset.task import PictureTask
+from engine.jobs.dataset.task import MadePicture, PictureTask
 from engine.jobs.kit.fingerprint import differences
 from engine.system.atomic_file import move_into_place, remove_file
 from engine.system.package_version import package_version
@@ -40,9 +40,10 @@ YAML_FILE, PREVIEW = "dataset.yaml", "preview.png"
 IMAGES, LABELS, PARTS, ARRAYS = "images", "labels", "annotations", "hdf5"
 SCENES, TILES = "scenes", "tiles"
 FOLDERS = (IMAGES, LABELS, PARTS, ARRAYS, SCENES)
-OPTIONAL = frozenset((PARTS, ARRAYS))  # whose files may be removed from a finished dataset
 MAX_NAMED = 4
 POLL_INTERVAL_S = 0.02
+# 000005.png, and 000005_1_2.png for a part of picture 5. Anything else is the user's and is never removed.
+NUMBERED = re.compile(r"(\d{6,})(?:_\d+)*\.[a-z0-9]+")
 SYSTEM_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", "lost+found"})
 
 Tasks = Callable[[int], PictureTask]
@@ -186,23 +187,14 @@ class DatasetFolder:
             target.parent.mkdir(parents=True, exist_ok=True)
             move_into_place(staged / path, target)
         shutil.rmtree(staged, ignore_errors=True)
-        entry = entry_of(task, status=DONE, seconds=round(seconds, 3), attempts=attempts, engine=made.renderer)
-        self.manifest.append(
-            replace(
-                entry,
-                sha256=made.sha256,
-                bytes=made.bytes,
-                piles=made.piles,
-                labelled=made.labelled,
-                drawn=made.drawn,
-                reason=reason,
-            )
-        )
+        told = {name: getattr(made, name) for name in ("sha256", "bytes", "piles", "labelled", "drawn")}
+        told |= {"engine": made.renderer, "seconds": round(seconds, 3), "attempts": attempts, "reason": reason}
+        self.manifest.append(entry_line(task, status=DONE, **told))
         self._sound.add(task.index)
 
     def note_failure(self, task: PictureTask, reason: str, *, attempts: int) -> None:
         """Add a failed picture to the manifest. Raises OSError."""
-        self.manifest.append(entry_of(task, status=FAILED, reason=reason, attempts=attempts))
+        self.manifest.append(entry_line(task, status=FAILED, reason=reason, attempts=attempts))
         self._sound.discard(task.index)
 
     def finished_pictures(self, subset: str | None = None) -> Iterator[tuple[int, Path, Path]]:
@@ -211,22 +203,22 @@ class DatasetFolder:
         Only recipe 2 makes pictures without one: if none of YOLO's formats is written.
         """
         for index in sorted(self._sound):
-            image, label, _ = self._files_of(index)
+            image, label = self._files_of(index)
             if label and subset in (None, _subset_of(image)):
                 yield index, self.path / image, self.path / label
 
-    def finished_files(self) -> Iterator[tuple[int, str, tuple[str, ...]]]:
-        """Index, subset and the paths of all files of all intact pictures, in order; the picture is the last."""
-        for index in sorted(self._sound):
-            paths = tuple(self.manifest.places[index].paths(index))
-            yield index, _subset_of(paths[-1]), paths
+    def finished_files(self, unsure: frozenset[str]) -> Iterator[tuple[int, str, tuple[str, ...]]]:
+        """Index, subset and the paths of all files of all intact pictures, in order; the picture is the last.
 
-    def coco_parts(self, subset: str) -> Iterator[Path]:
-        """The COCO parts of the subset's intact pictures, of those that have one, in order."""
+        Those in the folders `unsure` are left out if they do not exist.
+        """
         for index in sorted(self._sound):
-            image, _, part = self._files_of(index)
-            if part and _subset_of(image) == subset and (self.path / part).exists():
-                yield self.path / part
+            paths = tuple(
+                path
+                for path in self.manifest.places[index].paths(index)
+                if path.partition("/")[0] not in unsure or (self.path / path).exists()
+            )
+            yield index, _subset_of(paths[-1]), paths
 
     def engines(self, indices: range) -> list[str]:
         """The renderers of these pictures."""
@@ -235,7 +227,7 @@ class DatasetFolder:
 
     def bytes_of(self, indices: frozenset[int]) -> int:
         """Size of these pictures' files as the manifest says it. Raises OSError."""
-        return sum(sum(facts.bytes.values()) for facts in self.manifest.facts(iter(sorted(indices))))
+        return sum(sum(entry.bytes.values()) for entry in self.manifest.entries(sorted(indices)))
 
     def folders_named(self) -> set[str]:
         """Folders of all files in the manifest."""
@@ -252,7 +244,7 @@ class DatasetFolder:
             if (
                 place.is_done
                 and index not in but
-                and all((self.path / path).exists() for path in self._files_of(index)[:2])
+                and all((self.path / path).exists() for path in self._files_of(index))
             ):
                 self._sound.add(index)
 
@@ -260,10 +252,10 @@ class DatasetFolder:
         """Unlock the folder. Unfinished pictures are removed."""
         self._work.remove()
 
-    def _files_of(self, index: int) -> tuple[str, str, str]:
-        """Paths of the picture, its label and its COCO part; "" for one that it does not have."""
+    def _files_of(self, index: int) -> tuple[str, str]:
+        """Paths of the picture and its label; "" for one that it does not have."""
         paths = {path.partition("/")[0]: path for path in self.manifest.places[index].paths(index)}
-        return paths.get(IMAGES, ""), paths.get(LABELS, ""), paths.get(PARTS, "")
+        return paths.get(IMAGES, ""), paths.get(LABELS, "")
 
     def _require_same(self, task: PictureTask, forgotten: frozenset[int]) -> None:
         wanted = task.key
@@ -310,17 +302,15 @@ class DatasetFolder:
 
     def _foreign_pictures(self, indices: range) -> list[str]:
         """A note about pictures neither in the manifest nor made by this run, because trainers would use them."""
-        strange = sorted(file.path for file in numbered_files(self.path, (IMAGES,)) if self._is_foreign(file, indices))
+        strange = []
+        for path, index in numbered_files(self.path, IMAGES):
+            known = set(self.manifest.places[index].paths(index)) if self._is_done(index) else ()
+            if path not in known and (known or index not in indices):
+                strange.append(path)
         if not strange:
             return []
-        example = strange[0].removeprefix(f"{IMAGES}/")
+        example = min(strange).removeprefix(f"{IMAGES}/")
         return [f"{self.path}/{IMAGES}: {len(strange)} picture(s) without a line in the manifest, such as {example}"]
-
-    def _is_foreign(self, file: NumberedFile, indices: range) -> bool:
-        place = self.manifest.places.get(file.index)
-        if place is not None and place.is_done:
-            return file.path not in place.paths(file.index)
-        return file.index not in indices
 
     def _remove_halves(self, plan: RunPlan) -> None:
         """Remove what is left of incomplete pictures, the pictures before their labels.
@@ -329,10 +319,10 @@ class DatasetFolder:
         """
         missing = frozenset(plan.missing)
         kept = plan.finished | {index for index in missing - plan.broken if self._is_done(index)}
-        for file in numbered_files(self.path, tuple(dict.fromkeys((*FOLDERS, *sorted(self.folders_named()))))):
-            if file.index in kept or (file.index not in missing and file.index not in plan.broken):
-                continue
-            remove_file(self.path / file.path, missing_ok=True)
+        for folder in dict.fromkeys((*FOLDERS, *sorted(self.folders_named()))):
+            for path, index in numbered_files(self.path, folder):
+                if index not in kept and (index in missing or index in plan.broken):
+                    remove_file(self.path / path, missing_ok=True)
 
     def _folders_there(self, index: int) -> frozenset[str]:
         """Folders of the files that the picture has."""
@@ -355,21 +345,37 @@ class DatasetFolder:
                 shutil.rmtree(path, ignore_errors=True)
 
 
+def numbered_files(root: Path, folder: str) -> Iterator[tuple[str, int]]:
+    """Path in the dataset and index of the files in this folder and below that are named after a picture.
+
+    Raises OSError. A folder that does not exist has none; links to folders are not followed.
+    """
+    inner = []
+    try:
+        with os.scandir(root / folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    inner.append(entry.name)
+                elif match := NUMBERED.fullmatch(entry.name):
+                    yield f"{folder}/{entry.name}", int(match[1])
+    except FileNotFoundError:
+        return
+    for name in inner:
+        yield from numbered_files(root, f"{folder}/{name}")
+
+
 def folders_of(task: PictureTask, formats: tuple[str, ...] | None = None) -> frozenset[str]:
-    """Folders of which every finished picture has a file; in recipe 2 those of `formats`, if given, alone."""
-    if task.labels is not None:
-        written = writers_of(task.formats if formats is None else formats)
-        own = frozenset(path.partition("/")[0] for writer in written for path in writer.paths(task))
-        return own | {IMAGES, SCENES} if formats is None else own
-    wanted = ((PARTS, task.with_coco), (ARRAYS, task.with_hdf5))
-    return frozenset((IMAGES, LABELS, *(name for name, is_wanted in wanted if is_wanted)))
+    """Folders of which every finished picture has a file; those of `formats`, if given, alone."""
+    written = writers_of(task.formats if formats is None else formats)
+    own = frozenset(path.partition("/")[0] for writer in written for path in writer.paths(task))
+    if formats is not None:
+        return own
+    return own | {IMAGES} if task.labels is None else own | {IMAGES, SCENES}
 
 
 def optional_folders(task: PictureTask) -> frozenset[str]:
     """Folders whose files may be removed from a finished dataset: those of formats that the run does not need."""
-    if task.labels is None:
-        return OPTIONAL
-    return folders_of(task, tuple(name for name in FORMATS)) - {IMAGES, LABELS, SCENES, TILES}
+    return folders_of(task, FORMATS) - {LABELS}
 
 
 def unwritable(path: Path, error: OSError) -> SinkError:

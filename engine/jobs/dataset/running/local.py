@@ -1,7 +1,7 @@
-"""Runs pictures on this machine: a pool of slots, a new process for each picture.
+"""Runs pictures on this machine: slots that each make one picture at a time, with one graphics card.
 
-Where processes can be forked, each slot has a fork server that makes them, unless it makes one picture only. A slot
-draws with one graphics card.
+Each picture has a process of its own. Where processes can be forked, each slot has one that forks them, unless it makes
+one picture only.
 """
 
 import logging
@@ -11,37 +11,19 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from pathlib import Path
-from typing import Any, Protocol
 
-from engine.jobs.dataset.running.attempt import ColdWorker
+from engine.jobs.dataset.running.attempt import HAS_FORK, PictureWorker
 from engine.jobs.dataset.running.devices import device_environment
 from engine.jobs.dataset.running.folder import DatasetFolder
 from engine.jobs.dataset.running.machine import cores
 from engine.jobs.dataset.running.outcome import Attempted, PictureOutcome
 from engine.jobs.dataset.running.policy import Failure, failure_of, is_tried_again
-from engine.jobs.dataset.running.warm_worker import HAS_FORK, WarmWorker
 from engine.jobs.dataset.task import PictureTask
 from engine.system.atomic_file import remove_file
 
 POLL_INTERVAL_S = 0.1
 
 log = logging.getLogger(__name__)
-
-
-class PictureMaker(Protocol):
-    """Makes one picture at a time."""
-
-    def attempt(
-        self,
-        task: PictureTask,
-        folder: Path,
-        log_path: Path,
-        *,
-        timeout_s: float,
-        is_stopped: Callable[[], bool] = lambda: False,
-    ) -> dict[str, Any] | Failure: ...
-    def close(self) -> None: ...
 
 
 class LocalRunner:
@@ -64,10 +46,10 @@ class LocalRunner:
         # Otherwise Mesa's rasteriser and NumPy would use all cores in every process. The pictures are the same.
         environment = {"LP_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
         self._is_closing = threading.Event()
-        self._idle: queue.SimpleQueue[PictureMaker] = queue.SimpleQueue()
+        self._idle: queue.SimpleQueue[PictureWorker] = queue.SimpleQueue()
         for slot in range(jobs):
             own = environment | device_environment(devices[slot % len(devices)] if devices else None)
-            self._idle.put(WarmWorker(folder.worker_log, own) if HAS_FORK and is_long else ColdWorker(own))
+            self._idle.put(PictureWorker(own, warm_log=folder.worker_log if HAS_FORK and is_long else None))
         self._pool = ThreadPoolExecutor(jobs, thread_name_prefix="picture")
         self.at_work = 0
 
@@ -113,23 +95,21 @@ class LocalRunner:
 
     def _attempt(self, task: PictureTask, *, is_first: bool) -> Attempted | Failure:
         began_s = time.perf_counter()
+        log_path = self._folder.log_path(task)
+        worker = self._idle.get()
         try:
             if is_first:
-                remove_file(self._folder.log_path(task), missing_ok=True)
+                remove_file(log_path, missing_ok=True)
             staged = self._folder.staging(task)
-            result = self._run(task, staged)
+            result = worker.attempt(
+                task, staged, log_path, timeout_s=self._timeout_s, is_stopped=self._is_closing.is_set
+            )
         except OSError as error:
             log.info("an attempt at picture %s could not start", task.name, exc_info=True)
             return failure_of(error, self._folder.path)
+        finally:
+            self._idle.put(worker)
         if isinstance(result, Failure):
             shutil.rmtree(staged, ignore_errors=True)
             return result
         return Attempted(folder=staged, seconds=time.perf_counter() - began_s, values=result)
-
-    def _run(self, task: PictureTask, staged: Path) -> dict[str, Any] | Failure:
-        log_path, is_stopped = self._folder.log_path(task), self._is_closing.is_set
-        worker = self._idle.get()
-        try:
-            return worker.attempt(task, staged, log_path, timeout_s=self._timeout_s, is_stopped=is_stopped)
-        finally:
-            self._idle.put(worker)

@@ -3,14 +3,13 @@
 Each line is written by one call. A killed run can at worst truncate the last line; that picture counts as not made.
 
 The file may be gigabytes for millions of pictures. So it is read line by line, and only what finds a line
-and its files again stays in memory, about 200 bytes per picture; `read` gets the rest.
+and its files again stays in memory, about 200 bytes per picture; `entries` reads the rest.
 """
 
-import builtins
 import json
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ from typing import Any
 import msgspec
 
 from engine.jobs.dataset.replacing import replace_with
-from engine.jobs.dataset.scene.streams import Seed
 from engine.jobs.dataset.task import PictureTask
 from engine.system.atomic_file import MAX_HELD_JOB_S, when_free
 from engine.system.file_names import with_replacements
@@ -31,11 +29,15 @@ DONE, FAILED = "done", "failed"
 NAME = "{}"  # stands for the picture's name in the patterns of its paths
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ManifestEntry:
+class ManifestEntry(msgspec.Struct, frozen=True):
+    """A line. One that lacks a field without a default, or has another type in a field, is unreadable.
+
+    What is long stays undecoded, since `sha256` and `bytes` are read of every picture at every start.
+    """
+
     index: int
-    seed: Seed
-    options: dict[str, Any]
+    seed: msgspec.Raw  # of any size; msgspec decodes numbers of up to 64 bits
+    options: msgspec.Raw
     """`PictureTask.key`, the fingerprint."""
     status: str
     version: str
@@ -44,36 +46,16 @@ class ManifestEntry:
     """The renderer; "" if nothing was drawn."""
     seconds: float = 0.0
     """Time of the successful attempt, including its process."""
-    sha256: dict[str, str] = field(default_factory=dict)
+    sha256: dict[str, str] = {}  # msgspec copies it
     """Per file, keyed by its path in the folder."""
-    bytes: dict[str, int] = field(default_factory=dict)
+    bytes: dict[str, int] = {}
     attempts: int = 1
     piles: int = 0
     labelled: int = 0
-    drawn: dict[str, Any] = field(default_factory=dict)
+    drawn: msgspec.Raw = msgspec.Raw(b"{}")
     """Every number of its scene in recipe 1; in recipe 2 facts of the picture, and the file that has its scene."""
     reason: str = ""
     """Reason for a failure or a retry."""
-
-    def line(self) -> builtins.bytes:
-        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return with_replacements(json.dumps(values, ensure_ascii=False)).encode() + b"\n"
-
-
-class FileFacts(msgspec.Struct, frozen=True):
-    """The fields of a line that are read at every start; decoding skips the others, which are a hundred times longer.
-
-    A line that lacks a field of these, or has another type in it, is unreadable.
-    """
-
-    index: int
-    seed: msgspec.Raw  # of any size; msgspec decodes numbers of up to 64 bits
-    options: msgspec.Raw
-    status: str
-    version: str
-    engine: str = ""
-    sha256: dict[str, str] = {}  # msgspec copies it
-    bytes: dict[str, int] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +84,25 @@ class ManifestPlace:
         return (pattern.replace(NAME, name) for pattern in self.patterns)
 
 
-def entry_of(task: PictureTask, **values: Any) -> ManifestEntry:
-    """A new entry, with the version of this package."""
-    return ManifestEntry(index=task.index, seed=task.seed, options=task.key, version=package_version(), **values)
+def entry_line(task: PictureTask, *, status: str, **values: Any) -> bytes:
+    """A new line, with the version of this package. `values`: further fields of ManifestEntry."""
+    line = {
+        "index": task.index,
+        "seed": task.seed,
+        "options": task.key,
+        "status": status,
+        "version": package_version(),
+        "engine": "",
+        "seconds": 0.0,
+        "sha256": {},
+        "bytes": {},
+        "attempts": 1,
+        "piles": 0,
+        "labelled": 0,
+        "drawn": {},
+        "reason": "",
+    }
+    return with_replacements(json.dumps(line | values, ensure_ascii=False)).encode() + b"\n"
 
 
 class Manifest:
@@ -120,36 +118,24 @@ class Manifest:
         """False if `tidy` has something to do."""
         self._last = -1  # index of the last line
         self._shared: dict[Any, Any] = {}
-        self._facts = msgspec.json.Decoder(FileFacts)
+        self._decoder = msgspec.json.Decoder(ManifestEntry)
 
-    def append(self, entry: ManifestEntry) -> None:
-        """Append an entry; it is on the disk when this returns. Raises OSError."""
-        line = entry.line()
+    def append(self, line: bytes) -> None:
+        """Append a line from `entry_line`; it is on the disk when this returns. Raises OSError."""
         with when_free(lambda: self.path.open("ab"), self.path, timeout_s=MAX_HELD_JOB_S) as file:
             offset = file.tell()
             file.write(line)
             file.flush()
             os.fsync(file.fileno())
-        self._take(self._facts.decode(line), offset)
+        self._take(self._decoder.decode(line), offset)
 
-    def read(self, index: int) -> ManifestEntry:
-        """The whole entry of a picture. Raises OSError."""
-        with self.path.open("rb") as file:
-            return msgspec.convert(json.loads(self._line(file, index)), ManifestEntry)
-
-    def whole(self, indices: Iterator[int]) -> Iterator[ManifestEntry]:
-        """The whole entries of these pictures, with one at a time in memory. Raises OSError."""
-        with self.path.open("rb") as file:
-            for index in indices:
-                yield msgspec.convert(json.loads(self._line(file, index)), ManifestEntry)
-
-    def facts(self, indices: Iterator[int]) -> Iterator[FileFacts]:
-        """The files of these pictures, with one at a time in memory. Raises OSError."""
+    def entries(self, indices: Iterable[int]) -> Iterator[ManifestEntry]:
+        """The entries of these pictures, with one at a time in memory. Raises OSError."""
         if not self.places:
             return
         with self.path.open("rb") as file:
             for index in indices:
-                yield self._facts.decode(self._line(file, index))
+                yield self._decoder.decode(self._line(file, index))
 
     def forget(self, index: int) -> None:
         """Drop a picture; its line is removed by the next `tidy`."""
@@ -171,8 +157,7 @@ class Manifest:
 
         replace_with(self.path, write)
         for index, offset in offsets.items():
-            place = self.places[index]
-            self.places[index] = ManifestPlace(place.is_done, place.made_by, place.patterns, offset)
+            self.places[index] = replace(self.places[index], offset=offset)
         self._last = max(offsets, default=-1)
         self.is_tidy, self.unreadable = True, 0
 
@@ -182,7 +167,7 @@ class Manifest:
         while line := file.readline(MAX_LINE_BYTES):
             try:
                 if line.strip():
-                    self._take(self._facts.decode(line), offset)
+                    self._take(self._decoder.decode(line), offset)
                 is_read = line.endswith(b"\n")  # else the next line would be appended to the truncated one
             except (ValueError, RecursionError):  # msgspec raises ValueError too
                 is_read = False
@@ -195,20 +180,20 @@ class Manifest:
         line = file.readline(MAX_LINE_BYTES)
         return line if line.endswith(b"\n") else line + b"\n"
 
-    def _take(self, facts: FileFacts, offset: int) -> None:
+    def _take(self, entry: ManifestEntry, offset: int) -> None:
         """Remember where a line is. Equal values are shared: for 100,000 pictures the options would be gigabytes."""
-        made_by = self._shared.get(key := (bytes(facts.options), facts.version, facts.engine))
+        made_by = self._shared.get(key := (bytes(entry.options), entry.version, entry.engine))
         if made_by is None:
-            options = msgspec.convert(json.loads(bytes(facts.options)), dict[str, Any])
-            made_by = self._shared[key] = Provenance(options, facts.version, facts.engine)
-        name = f"{facts.index:06d}"
-        if any(".." in path or ":" in path or path.startswith(("/", "\\")) for path in facts.sha256):
+            options = msgspec.convert(json.loads(bytes(entry.options)), dict[str, Any])
+            made_by = self._shared[key] = Provenance(options, entry.version, entry.engine)
+        name = f"{entry.index:06d}"
+        if any(".." in path or ":" in path or path.startswith(("/", "\\")) for path in entry.sha256):
             raise ValueError("a path leaves the folder")  # such a file would be removed
-        patterns = tuple(path.replace(name, NAME) for path in facts.sha256)
+        patterns = tuple(path.replace(name, NAME) for path in entry.sha256)
         patterns = self._shared.setdefault(patterns, patterns)
-        self.is_tidy &= facts.index > self._last
-        self._last = facts.index
-        self.places[facts.index] = ManifestPlace(facts.status == DONE, made_by, patterns, offset)
+        self.is_tidy &= entry.index > self._last
+        self._last = entry.index
+        self.places[entry.index] = ManifestPlace(entry.status == DONE, made_by, patterns, offset)
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.jobs.dataset.made import MadePicture
 from engine.jobs.dataset.running.policy import Failure
-from engine.jobs.dataset.task import PictureTask
+from engine.jobs.dataset.task import MadePicture, PictureTask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

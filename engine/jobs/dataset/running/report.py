@@ -37,21 +37,21 @@ class FailedPicture:
 class DatasetReport:
     folder: str
     expected: int
-    kept: int
+    kept: int = 0
     """Pictures that existed already."""
-    made: int
-    failed: tuple[FailedPicture, ...]
-    retried: int
+    made: int = 0
+    failed: tuple[FailedPicture, ...] = ()
+    retried: int = 0
     """Number of retried attempts."""
-    is_interrupted: bool
+    is_interrupted: bool = False
     engine: str
     jobs: int
     seconds: float
-    seconds_a_picture: float | None
+    seconds_a_picture: float | None = None
     """Median of the pictures made by this run, including their processes."""
-    statistics: Statistics | None
+    statistics: Statistics | None = None
     """Statistics of all labels in the folder; None if there are none."""
-    outputs: tuple[str, ...]
+    outputs: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property

@@ -8,14 +8,14 @@ import shutil
 import statistics
 import time
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Protocol
 
-from engine.errors import SinkError
-from engine.jobs.dataset.fitting import check_scenes
+from engine.errors import SinkError, UsageError
 from engine.jobs.dataset.job import DatasetJob
-from engine.jobs.dataset.labels import require_h5py, require_pycocotools
 from engine.jobs.dataset.labels.writers import writers_of
 from engine.jobs.dataset.options import SceneOptions
+from engine.jobs.dataset.picture import scene_of
 from engine.jobs.dataset.running.devices import check_devices
 from engine.jobs.dataset.running.estimate import default_jobs, estimate, picture_bytes
 from engine.jobs.dataset.running.finishing import FolderOutputs, remove_outputs, write_outputs
@@ -26,12 +26,15 @@ from engine.jobs.dataset.running.policy import default_timeout_s
 from engine.jobs.dataset.running.report import DatasetProgress, DatasetReport, FailedPicture
 from engine.jobs.dataset.running.single import make_one
 from engine.jobs.dataset.running.whole_files import WholeFiles
+from engine.jobs.dataset.scene import settle
 from engine.jobs.dataset.scene.camera import CAMERA_HEIGHT_M, FIELD_OF_VIEW_DEG
 from engine.jobs.dataset.task import PictureTask
 from engine.jobs.dataset.varied.cameras import CameraOptions, ground_sample_words
 from engine.jobs.kit.progress import OnProgress
 
 MAX_ZOOM = 1.5
+MAX_SETTLED = 2000  # scenes; takes 0.2 s
+MAX_BUILD_S = 0.5  # a window takes 0.03 s, a whole picture 0.2
 PLAIN_CAMERA = CameraOptions(
     altitude=(CAMERA_HEIGHT_M, CAMERA_HEIGHT_M), field_of_view=(FIELD_OF_VIEW_DEG, FIELD_OF_VIEW_DEG)
 )
@@ -82,16 +85,44 @@ def check_job(job: DatasetJob) -> None:
     job.check()
     job = job.with_given_size()
     check_scenes(job)
-    if job.recipe == 1 and job.save_coco:
-        require_pycocotools()
-    if job.recipe == 1 and job.save_hdf5:
-        require_h5py()
-    for writer in writers_of(job.task(0).formats) if job.recipe == 2 else ():
+    for writer in writers_of(job.task(0).formats):
         writer.check()
     if job.cluster is not None:
         from engine.jobs.kit.ray_cluster import require_ray
 
         require_ray()
+
+
+def check_scenes(job: DatasetJob, now_s: Callable[[], float] = time.perf_counter) -> None:
+    """Raise UsageError for the first scene that does not fit, among those that can be checked at once.
+
+    The layout's numbers of up to MAX_SETTLED pictures are checked, and the first scene is built. Recipe 2 also counts
+    what fits between the piles: if an option asks for a number, the next scenes are built for MAX_BUILD_S.
+    """
+    begin = job.indices[0]
+    if job.varied.given.scene:
+        scene_of(job.task(begin))
+        return
+    for index in islice(job.indices, MAX_SETTLED):
+        settle(job.options, job.task(index).seed)
+    scene_of(job.task(begin))
+    if job.recipe == 1 or not _asks_for_numbers(job):
+        return
+    end_s = now_s() + MAX_BUILD_S
+    for index in islice(job.indices, job.varied.camera.views, None, job.varied.camera.views):
+        if now_s() >= end_s:
+            return
+        try:
+            scene_of(job.task(index))
+        except UsageError as error:
+            raise UsageError(f"{error} (picture {index})") from error
+
+
+def _asks_for_numbers(job: DatasetJob) -> bool:
+    """True if an option names a number or size that fits into some scenes and not into others."""
+    options, varied = job.options, job.varied
+    given = (options.num_bags, options.num_machinery, varied.layout.piles, varied.piles.pile_diameter)
+    return any(each is not None for each in given) or bool(varied.assets.asset)
 
 
 class _Run:

@@ -13,6 +13,7 @@ import tempfile
 import time
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,11 @@ import psutil
 
 from engine.errors import SinkError
 from engine.jobs.dataset.job import DatasetJob
-from engine.jobs.dataset.made import MadePicture
-from engine.jobs.dataset.running.finishing import FolderOutputs
 from engine.jobs.dataset.running.folder import PARTS, DatasetFolder, unwritable
 from engine.jobs.dataset.running.report import DatasetReport, FailedPicture
 from engine.jobs.dataset.running.whole_files import WholeFiles
 from engine.jobs.dataset.running.worker import attempt
+from engine.jobs.dataset.task import MadePicture
 from engine.system.atomic_file import when_free
 from engine.system.plain_text import LineFormatter
 
@@ -48,76 +48,55 @@ def make_one(job: DatasetJob, say: Callable[[str], None]) -> DatasetReport:
             folder.trust_existing(but=plan.broken | plan.forgotten)
             WholeFiles(folder, job).begin(is_changed=bool(plan.broken | plan.forgotten))
         folder.prepare(plan, job.subsets)
-        log_path = folder.log_path(task)
         _sweep(job.output)
     except OSError as error:
         raise unwritable(job.output, error) from error
     finally:
         folder.close()
+    report = DatasetReport(
+        folder=str(job.output), expected=1, engine=job.drawing.engine, jobs=1, seconds=0.0, notes=plan.notes
+    )
     if not plan.missing:
-        return _report(job, folder, began_s, kept=1, notes=plan.notes)
+        return replace(report, kept=1, seconds=_since(began_s))
     try:
         staged = Path(tempfile.mkdtemp(prefix=f"{STAGING}{os.getpid()}-", dir=job.output))
     except OSError as error:
         raise unwritable(job.output, error) from error
     try:
-        result = _logged(log_path, lambda: attempt(task, staged))
+        result = _logged(folder.log_path(task), lambda: attempt(task, staged))
         folder = DatasetFolder(job.output, patience_s=COMMIT_PATIENCE_S)
-        finished = FolderOutputs()
         try:
             if "failure" in result:
                 reason = result["failure"]["reason"]
                 say(f"picture {task.name} failed: {reason}")
                 folder.note_failure(task, reason, attempts=1)
-                return _report(job, folder, began_s, notes=plan.notes, reason=reason)
+                failed = FailedPicture(index=task.index, reason=reason, attempts=1)
+                return replace(report, failed=(failed,), seconds=_since(began_s))
             made = MadePicture(**result["made"])
-            folder.commit(task, staged, made, seconds=time.perf_counter() - began_s, attempts=1)
-            finished.outputs = [path for path in reversed(made.sha256) if not path.startswith(PARTS)]
+            folder.commit(task, staged, made, seconds=_since(began_s), attempts=1)
             folder.trust_existing()
             whole = WholeFiles(folder, job)
             whole.write_last()
-            finished.outputs += whole.names
-            finished.notes += whole.notes
         except OSError as error:
             raise unwritable(job.output, error) from error
         finally:
             folder.close()
     finally:
         shutil.rmtree(staged, ignore_errors=True)
-    notes = (*plan.notes, *finished.notes)
-    return _report(job, folder, began_s, made=1, engine=made.renderer, notes=notes, outputs=tuple(finished.outputs))
-
-
-def _report(
-    job: DatasetJob,
-    folder: DatasetFolder,
-    began_s: float,
-    *,
-    notes: tuple[str, ...],
-    outputs: tuple[str, ...] = (),
-    kept: int = 0,
-    made: int = 0,
-    engine: str = "",
-    reason: str = "",
-) -> DatasetReport:
-    seconds = round(time.perf_counter() - began_s, 3)
-    assert job.image_index is not None
-    return DatasetReport(
-        folder=str(folder.path),
-        expected=1,
-        kept=kept,
-        made=made,
-        failed=(FailedPicture(index=job.image_index, reason=reason, attempts=1),) if reason else (),
-        retried=0,
-        is_interrupted=False,
-        engine=engine or job.drawing.engine,
-        jobs=1,
+    seconds = _since(began_s)
+    return replace(
+        report,
+        made=1,
+        engine=made.renderer,
         seconds=seconds,
-        seconds_a_picture=seconds if made else None,
-        statistics=None,
-        outputs=outputs,
-        notes=notes,
+        seconds_a_picture=seconds,
+        outputs=(*(path for path in reversed(made.sha256) if not path.startswith(PARTS)), *whole.names),
+        notes=(*plan.notes, *whole.notes),
     )
+
+
+def _since(began_s: float) -> float:
+    return round(time.perf_counter() - began_s, 3)
 
 
 def _logged(path: Path, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -2,14 +2,13 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from engine.jobs.dataset.running.manifest import FileFacts, Manifest
+from engine.jobs.dataset.running.manifest import Manifest, ManifestEntry
 from engine.system.small_file import open_regular
 from engine.system.work_folder import sha256_of
 
@@ -34,12 +33,6 @@ class Verified:
     """False if the check was interrupted."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Fault:
-    path: str
-    is_gone: bool
-
-
 def verify(
     root: Path,
     manifest: Manifest,
@@ -54,54 +47,50 @@ def verify(
     `needed`: folders of which the run wants a file of each picture. `optional`: folders whose files may have been
     removed. `tell(pictures, of_all)` receives the progress.
     """
+    folder = os.fspath(root)
+
+    def check(batch: list[ManifestEntry]) -> list[tuple[str, list[str]]]:
+        return [_faults(folder, entry, needed, optional) for entry in batch]
+
     verified = Verified()
-    facts = manifest.facts(iter(indices))
-    check = partial(_faults, os.fspath(root), needed, optional)
+    entries = manifest.entries(indices)
     with ThreadPoolExecutor(READERS, thread_name_prefix="check") as readers:
         done = 0
         while done < len(indices) and not is_stopped():
-            batches = [list(islice(facts, BATCH)) for _ in range(READERS)]
+            batches = [list(islice(entries, BATCH)) for _ in range(READERS)]
             for batch, found in zip(batches, readers.map(check, batches), strict=True):
-                for each, faults in zip(batch, found, strict=True):
-                    _take(verified, each.index, faults, optional)
+                for entry, (damaged, gone) in zip(batch, found, strict=True):
+                    if damaged:
+                        verified.damaged[entry.index] = damaged
+                    elif any(path.partition("/")[0] not in optional for path in gone):
+                        verified.gone.add(entry.index)
+                    else:
+                        verified.whole.add(entry.index)
+                        if not gone:
+                            verified.enough.add(entry.index)
                 done += len(batch)
             tell(done, len(indices))
     verified.is_complete = done == len(indices)
     return verified
 
 
-def _take(verified: Verified, index: int, faults: list[_Fault], optional: frozenset[str]) -> None:
-    damaged = next((fault.path for fault in faults if not fault.is_gone), None)
-    if damaged is not None:
-        verified.damaged[index] = damaged
-    elif any(fault.path.partition("/")[0] not in optional for fault in faults):
-        verified.gone.add(index)
-    else:
-        verified.whole.add(index)
-        if not faults:
-            verified.enough.add(index)
-
-
-def _faults(root: str, needed: frozenset[str], optional: frozenset[str], batch: list[FileFacts]) -> list[list[_Fault]]:
-    return [list(_faults_of(root, facts, needed, optional)) for facts in batch]
-
-
-def _faults_of(root: str, facts: FileFacts, needed: frozenset[str], optional: frozenset[str]) -> Iterator[_Fault]:
-    """Files that differ from the manifest, and those that lack."""
-    for folder in needed - {path.partition("/")[0] for path in facts.sha256}:
-        yield _Fault(f"{folder}/", is_gone=True)
-    for path, sha256 in facts.sha256.items():
+def _faults(root: str, entry: ManifestEntry, needed: frozenset[str], optional: frozenset[str]) -> tuple[str, list[str]]:
+    """The first file that differs from the manifest, or "", and those that lack; a folder for one that it never had."""
+    damaged = ""
+    gone = [f"{folder}/" for folder in needed - {path.partition("/")[0] for path in entry.sha256}]
+    for path, sha256 in entry.sha256.items():
         file = f"{root}/{path}"
         try:
             size = os.stat(file).st_size
-            is_intact = size == facts.bytes.get(path) and _digest(file, size) == sha256
+            is_intact = size == entry.bytes.get(path) and _digest(file, size) == sha256
         except FileNotFoundError:
             folder = path.partition("/")[0]
             if folder not in optional or folder in needed:
-                yield _Fault(path, is_gone=True)
+                gone.append(path)
             continue
         if not is_intact:
-            yield _Fault(path, is_gone=False)
+            damaged = damaged or path
+    return damaged, gone
 
 
 def _digest(path: str, size: int) -> str:

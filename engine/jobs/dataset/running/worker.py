@@ -1,49 +1,34 @@
-"""The process that makes one picture and exits.
+"""The process that makes one picture and exits; forking.py forks it.
 
-It reads its task from its folder (task.json), and writes the files and the result there (result.json). Its standard
-output is the picture's log. It exits when its parent ends, which closes its standard input.
+A request is a line with `task`, `folder` and `log`; the answer is one with `made` or `failure`.
 """
 
 import json
 import logging
 import os
 import sys
-import threading
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from engine.jobs.dataset.running.machine import memory_left_bytes
-from engine.jobs.dataset.running.policy import Failure, failure_of
+from engine.jobs.dataset.running.policy import failure_of
 from engine.jobs.dataset.task import PictureTask, task_of
-from engine.system.atomic_file import replace_file, when_free
 from engine.system.plain_text import write_plain_lines
-
-TASK, RESULT = "task.json", "result.json"
-ORPHANED, DISK_FAILED = 70, 71  # exit codes
+from engine.system.worker_process import claim_output, end_with_parent
 
 
 def main() -> None:
-    watch_parent(0)
-    sys.exit(make_in(Path(sys.argv[1])))
+    answers = claim_output()
+    request = json.loads(sys.stdin.buffer.readline())
+    end_with_parent()
+    make_requested(request, answers)
 
 
-def make_in(folder: Path) -> int:
-    """Make the picture whose task is in the folder; return the exit code."""
+def make_requested(request: dict[str, str], answers: BinaryIO) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
     write_plain_lines(logging.getLogger())
-    task = task_of((folder / TASK).read_text(encoding="utf-8"))
-    try:
-        write_result(folder, attempt(task, folder))
-    except OSError:
-        logging.getLogger(__name__).exception("the result cannot be written")
-        return DISK_FAILED
-    return 0
-
-
-def watch_parent(pipe: int) -> None:
-    """End this process when the pipe's other end closes."""
-    threading.Thread(target=_end_with_parent, args=(pipe,), name="parent watch", daemon=True).start()
+    answer(answers, attempt(task_of(request["task"]), Path(request["folder"])))
 
 
 def attempt(task: PictureTask, folder: Path) -> dict[str, Any]:
@@ -58,26 +43,9 @@ def attempt(task: PictureTask, folder: Path) -> dict[str, Any]:
         return {"failure": asdict(failure)}
 
 
-def write_result(folder: Path, result: dict[str, Any]) -> None:
-    new = folder / f"{RESULT}.new"
-    new.write_text(json.dumps(result), encoding="utf-8")
-    replace_file(new, folder / RESULT)
-
-
-def read_result(folder: Path) -> dict[str, Any] | Failure | None:
-    """`MadePicture` as plain values, a failure, or None if the process wrote no result."""
+def answer(answers: BinaryIO, values: dict[str, Any]) -> None:
     try:
-        path = folder / RESULT
-        result = json.loads(when_free(lambda: path.read_text(encoding="utf-8"), path))
-    except (OSError, ValueError):
-        return None
-    if "failure" in result:
-        return Failure(**result["failure"])
-    made: dict[str, Any] = result["made"]
-    return made
-
-
-def _end_with_parent(pipe: int) -> None:
-    while os.read(pipe, 1):  # not sys.stdin, whose lock Python would wait for at exit
-        pass
-    os._exit(ORPHANED)
+        answers.write(json.dumps(values).encode() + b"\n")
+        answers.flush()
+    except BrokenPipeError:  # the run has ended
+        os._exit(0)

@@ -16,9 +16,9 @@ from PIL import Image
 
 from engine.errors import UsageError
 from engine.jobs.dataset.checking import check_folders
-from engine.jobs.dataset.checking.comparing import kolmogorov_smirnov, wasserstein
-from engine.jobs.dataset.checking.label_reading import MAX_COCO_BYTES, read_coco
-from engine.jobs.dataset.checking.listing import find_folder
+from engine.jobs.dataset.checking.figures import kolmogorov_smirnov, wasserstein
+from engine.jobs.dataset.checking.finding import find_folder
+from engine.jobs.dataset.labels.reading import MAX_COCO_BYTES, read_coco
 from tests.jobs.dataset.checking.folders import HEIGHT_PX, WIDTH_PX, Box, boxes_of, pixels_of, write_dataset, yolo_lines
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine.jobs.dataset.checking import check_folders
-from engine.jobs.dataset.checking.masks import MaskExtent, read_extent
+from engine.jobs.dataset.labels.reading import MaskExtent, read_extent
 from tests.jobs.dataset.checking.folders import HEIGHT_PX, WIDTH_PX, write_dataset
 
 RUNS = [2, 1, 3, 2, 4]  # of 3 columns of 4 px: (0, 2), and (1, 2) to (1, 3)

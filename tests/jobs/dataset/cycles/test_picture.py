@@ -11,7 +11,7 @@ import pytest
 from engine.errors import UsageError
 from engine.jobs.dataset.cycles import Blender, CyclesSettings, ask_blender, render
 from engine.jobs.dataset.geometry import set_stage
-from engine.jobs.dataset.labels import read_boxes
+from engine.jobs.dataset.labels import read_labels
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.picture import make_picture
 from engine.jobs.dataset.scene.camera import SiteCamera
@@ -144,7 +144,7 @@ def test_a_site_has_the_same_labels_and_brightness_in_both_engines(
         task = PictureTask(options=options, drawing=drawing, base_seed=2**63, index=1, blender=str(blender.path))
         made = make_picture(task, folder)
         assert made.labelled == 40
-        boxes.append(read_boxes(folder / task.path("labels", ".txt"), 320, 240))
+        boxes.append(read_labels(folder / task.path("labels", ".txt"), 320, 240, 1)[0])
         means.append(cv2.imread(str(folder / task.path("images", ".png"))).mean())
     assert np.abs(boxes[0] - boxes[1]).max() < 1.01
     assert abs(means[1] / means[0] - 1) < 0.1

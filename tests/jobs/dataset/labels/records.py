@@ -9,7 +9,7 @@ from engine.jobs.dataset.geometry import set_stage
 from engine.jobs.dataset.job import DatasetJob
 from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.labels.record import LabelledThing, PictureRecord
-from engine.jobs.dataset.labels.recording import make_record
+from engine.jobs.dataset.labels.recording import make_record, record_of_piles
 from engine.jobs.dataset.labels.source import LabelSource
 from engine.jobs.dataset.raster import render
 from engine.jobs.dataset.rendered import Rendered
@@ -60,6 +60,24 @@ def source_of(
         things=things,
     )
     return LabelSource(task=task, scene=site(), photograph=Photograph(rendered=rendered), record=record)
+
+
+def source_of_piles(numbers: np.ndarray, index: int = 0, **values: Any) -> LabelSource:
+    """A picture of recipe 1 with these instances, (h, w) uint16. `values`: of Rendered."""
+    drawing = RenderSettings(engine="raster")
+    task = DatasetJob(output=None, drawing=drawing, recipe=1, save_coco=True).task(index)  # type: ignore[arg-type]
+    colors, depth_m = np.zeros((*numbers.shape, 3), np.uint8), np.zeros(numbers.shape, np.float32)
+    rendered = Rendered(**{"colors": colors, "depth_m": depth_m} | values, instances=numbers, renderer="none")
+    record = record_of_piles(numbers, index=index, file_name=task.path("images", ".png"))
+    return LabelSource(task=task, scene=site(), photograph=Photograph(rendered=rendered), record=record)
+
+
+def boxes_as_numbers(boxes: list[tuple[int, int, int, int]], width: int, height: int) -> np.ndarray:
+    """(height, width) instances, each of which fills one of these boxes, x0 y0 x1 y1, that do not overlap."""
+    numbers = np.zeros((height, width), np.uint16)
+    for number, (x0, y0, x1, y1) in enumerate(boxes, 1):
+        numbers[y0:y1, x0:x1] = number
+    return numbers
 
 
 def recorded(scene: SiteScene, options: LabelOptions | None = None) -> PictureRecord:

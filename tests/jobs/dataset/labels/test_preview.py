@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from engine.errors import SourceError
-from engine.jobs.dataset.labels import Instances, draw_preview, encode_png, label_text, preview
+from engine.jobs.dataset.labels import draw_preview, encode_png, preview
 
 GROUND = (140, 110, 80)
 PILE = (170, 170, 175)
@@ -24,11 +24,13 @@ def save(folder: Path, index: int, boxes: list[Box], size: tuple[int, int] = (80
     colors = np.full((height, width, 3), GROUND, np.uint8)
     for x0, y0, x1, y1 in boxes:
         colors[y0:y1, x0:x1] = PILE
-    array = np.array(boxes, np.int64).reshape(-1, 4)
-    found = Instances(numbers=np.arange(len(array)), boxes=array, areas=np.ones(len(array), np.int64))
+    rows = [
+        ((x0 + x1) / 2 / width, (y0 + y1) / 2 / height, (x1 - x0) / width, (y1 - y0) / height)
+        for x0, y0, x1, y1 in boxes
+    ]
     image, label = folder / f"{index:06d}.png", folder / f"{index:06d}.txt"
     image.write_bytes(encode_png(colors))
-    label.write_text(label_text(found, width, height))
+    label.write_text("".join(f"0 {x:.6f} {y:.6f} {w:.6f} {h:.6f}\n" for x, y, w, h in rows))
     return index, image, label
 
 
@@ -132,10 +134,10 @@ def test_a_caption_tells_pictures_with_other_counts_apart(tmp_path: Path) -> Non
 
 
 def test_each_class_has_its_colour_and_is_counted_under_its_name(tmp_path: Path) -> None:
-    def read(path: Path, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
-        return np.array([[10, 20, 35, 38], [100, 20, 135, 38], [200, 20, 235, 38]]), np.array([0, 1, 0])
-
-    sheet = draw_preview([save(tmp_path, 0, [], (320, 160))], read, ("pile", "barrel"))
+    picture = save(tmp_path, 0, [(10, 20, 35, 38), (100, 20, 135, 38), (200, 20, 235, 38)], (320, 160))
+    first, second, third = picture[2].read_text(encoding="ascii").splitlines()
+    picture[2].write_text(f"{first}\n1{second[1:]}\n{third}\n", encoding="ascii")
+    sheet = draw_preview([picture], ("pile", "barrel"))
     corners = sheet[preview.GAP_PX + preview.CAPTION_PX + 19, preview.GAP_PX :][[9, 99, 199]]
     assert corners.tolist() == [list(preview.COLOURS[number]) for number in (0, 1, 0)]
     assert preview._counted(np.array([0, 1, 0]), ("pile", "barrel")) == "2 piles, 1 barrel"

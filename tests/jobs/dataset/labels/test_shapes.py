@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from engine.jobs.dataset.labels.shapes import area_of, joined, polygons_of, rotated_box
+from engine.jobs.dataset.labels.writers.yolo import area_of, joined, polygons_of, rotated_box
 from tests.jobs.dataset.labels.records import disc, thing
 
 mask = pytest.importorskip("pycocotools.mask")

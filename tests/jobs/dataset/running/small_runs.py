@@ -1,9 +1,12 @@
 """Small runs of the real engine, and digests of their reproducible files."""
 
 import hashlib
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from engine.errors import UsageError
@@ -80,3 +83,28 @@ def varied_job(output: Path, count: int = 4, **values: Any) -> DatasetJob:
         "labels": LabelOptions(write=("yolo", "coco", "piles"), tiles=64),
     }
     return DatasetJob(output=output, count=count, **known | values)
+
+
+def started(kind: str, folder: Path, count: int, **values: Any) -> subprocess.Popen[bytes]:
+    """A process that runs this kind of job, `small_job` or `varied_job`."""
+    code = (
+        f"from pathlib import Path; from tests.jobs.dataset.running.small_runs import {kind};"
+        "from engine.jobs.dataset import make_dataset;"
+        f"make_dataset({kind}(Path({str(folder)!r}), {count}, **{values}))"
+    )
+    return subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[4])
+
+
+def assert_survives_kills(kind: str, folder: Path, count: int, *, kills: int, **values: Any) -> None:
+    """Kill the run at random moments, then let it finish. There is never a picture without its label."""
+    moments = np.random.default_rng(7)
+    for _ in range(kills):
+        run = started(kind, folder, count, **values)
+        try:
+            run.wait(moments.uniform(0.2, 2.5) if kind == "small_job" else moments.uniform(1.5, 8.0))
+        except subprocess.TimeoutExpired:
+            run.kill()
+            run.wait()
+        labels = {path.stem for path in folder.glob("labels/**/*.txt")}
+        assert {path.stem for path in folder.glob("images/**/*.*")} <= labels
+    assert started(kind, folder, count, **values).wait() == 0

@@ -51,13 +51,12 @@ def test_jobs_take_the_devices_in_turn(tmp_path: Path, monkeypatch: pytest.Monke
     given: list[dict[str, str]] = []
 
     class Listed:
-        def __init__(self, log_path: Path, environment: dict[str, str]) -> None:
+        def __init__(self, environment: dict[str, str], *, warm_log: Path | None) -> None:
             given.append(environment)
 
         def close(self) -> None: ...
 
-    monkeypatch.setattr("engine.jobs.dataset.running.local.WarmWorker", Listed)
-    monkeypatch.setattr("engine.jobs.dataset.running.local.HAS_FORK", True)
+    monkeypatch.setattr("engine.jobs.dataset.running.local.PictureWorker", Listed)
     folder = DatasetFolder(tmp_path / "out")
     LocalRunner(folder, jobs=3, timeout_s=60.0, retries=0, is_long=True, devices=(4, 7)).close()
     folder.close()

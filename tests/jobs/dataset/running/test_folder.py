@@ -1,6 +1,7 @@
 """The folder of a dataset: committing, keeping and rejecting pictures."""
 
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,9 +10,9 @@ from typing import Any
 import pytest
 
 from engine.errors import FolderBusyError, SinkError, UsageError
-from engine.jobs.dataset.made import MadePicture
 from engine.jobs.dataset.running.folder import WORK, DatasetFolder
 from engine.jobs.dataset.running.manifest import MANIFEST
+from engine.jobs.dataset.task import MadePicture
 from tests.jobs.dataset.running.test_manifest import task
 
 
@@ -154,7 +155,8 @@ def test_foreign_pictures_are_reported_and_kept(folder: DatasetFolder) -> None:
 
 def test_pictures_of_another_version_are_reported(folder: DatasetFolder) -> None:
     commit(folder, 0)
-    folder.manifest.append(replace(folder.manifest.read(0), version="0.0.1"))
+    line = json.loads(folder.manifest.path.read_bytes())
+    folder.manifest.append(json.dumps(line | {"version": "0.0.1"}).encode() + b"\n")
     (note,) = folder.plan(range(1), task, is_resuming=True).notes
     assert note.startswith("1 pictures were made by another version of this program")
 

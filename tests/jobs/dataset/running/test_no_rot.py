@@ -12,6 +12,7 @@ from pycocotools.coco import COCO
 
 from engine.errors import UsageError
 from engine.jobs.dataset import make_dataset
+from engine.jobs.dataset.labels.writers.coco import read_part
 from engine.jobs.dataset.running.folder import DatasetFolder
 from engine.jobs.dataset.running.report import DatasetProgress
 from engine.jobs.dataset.running.whole_files import WholeFiles
@@ -124,12 +125,12 @@ def test_coco_files_are_rewritten_only_when_that_is_a_small_part_of_the_time(
     whole_files = WholeFiles(folder, small_job(copy, 3, **ALL), clock=lambda: now_s[0])
     written: list[float] = []
 
-    def read(path: Path) -> Any:
+    def read(path: Path, index: int) -> Any:
         now_s[0] += 1.0
         written.append(now_s[0])
-        return json.loads(path.read_bytes())
+        return read_part(path, index)
 
-    monkeypatch.setattr("engine.jobs.dataset.running.coco_files.read_part", read)
+    monkeypatch.setattr("engine.jobs.dataset.labels.writers.coco.read_part", read)
     whole_files.write_if_due()
     assert len(written) == 3
     now_s[0] = 62.9  # 3 s are not 5 % of it yet

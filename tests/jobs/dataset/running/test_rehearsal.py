@@ -7,7 +7,7 @@ import psutil
 
 from engine.jobs.dataset.assets.naming import parse_asset
 from engine.jobs.dataset.assets.reading import read_asset
-from engine.jobs.dataset.running.rehearsal import rehearse
+from engine.jobs.dataset.running.forking import rehearse
 from engine.jobs.dataset.varied.assets import AssetOptions
 from engine.jobs.dataset.varied.options import VariedOptions
 from tests.jobs.dataset.assets.models import write_glb

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 
 from engine.jobs.dataset.running.folder import DatasetFolder
-from engine.jobs.dataset.running.manifest import DONE, MANIFEST, entry_of
+from engine.jobs.dataset.running.manifest import DONE, MANIFEST, entry_line
 from engine.jobs.dataset.task import PictureTask
 from tests.jobs.dataset.running.test_manifest import task
 from tests.support.long_form import IS_SOAK
@@ -29,7 +29,7 @@ def fill(folder: Path) -> None:
             files = {f"labels/{index:06d}.txt": LABELS, f"images/{index:06d}.png": PIXELS}
             for path, content in files.items():
                 (folder / path).write_bytes(content)
-            entry = entry_of(
+            entry = entry_line(
                 task(index),
                 status=DONE,
                 engine="raster",
@@ -37,7 +37,7 @@ def fill(folder: Path) -> None:
                 sha256={path: digests[path.partition("/")[0]] for path in files},
                 bytes={path: len(content) for path, content in files.items()},
             )
-            manifest.write(entry.line())
+            manifest.write(entry)
 
 
 def test_a_large_dataset_is_resumed_in_seconds_and_megabytes(tmp_path: Path) -> None:
@@ -54,9 +54,9 @@ def test_a_large_dataset_is_resumed_in_seconds_and_megabytes(tmp_path: Path) -> 
     print(f"{PICTURES} pictures: read {read_s:.2f}, with hashing {all_s:.2f} s of processor time, {grown_mb:.0f} MB")
     assert plan.missing == (77, PICTURES) and held.finished == PICTURES - 1
     size = os.path.getsize(folder / MANIFEST)
-    held.manifest.append(entry_of(task(PICTURES), status=DONE))
+    held.manifest.append(entry_line(task(PICTURES), status=DONE))
     assert 0 < os.path.getsize(folder / MANIFEST) - size < 5000, "a line is appended, nothing is rewritten"
-    held.manifest.append(entry_of(task(5), status="failed"))
+    held.manifest.append(entry_line(task(5), status="failed"))
     held.manifest.tidy()
     with (folder / MANIFEST).open("rb") as manifest:
         assert [json.loads(line)["index"] for line in manifest] == list(range(PICTURES + 1))

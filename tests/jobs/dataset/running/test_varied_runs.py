@@ -2,13 +2,10 @@
 
 import json
 import shutil
-import subprocess
-import sys
 import tarfile
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import psutil
 import pytest
 
@@ -18,7 +15,7 @@ from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.running.folder import DatasetFolder
 from engine.jobs.dataset.running.report import DatasetProgress
 from engine.jobs.dataset.running.whole_files import WholeFiles
-from tests.jobs.dataset.running.small_runs import contents, flip, varied_job
+from tests.jobs.dataset.running.small_runs import assert_survives_kills, contents, varied_job
 from tests.support.long_form import only_soak
 from tests.support.scanner import Scanner
 
@@ -34,7 +31,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     def tell(progress: DatasetProgress) -> None:
         for each in psutil.Process().children():
-            if progress.made and "fork_server" in " ".join(each.cmdline()):
+            if progress.made and "forking" in " ".join(each.cmdline()):
                 threads.add(each.num_threads())
 
     report = make_dataset(varied_job(folder, COUNT, jobs=1), tell=tell)
@@ -70,16 +67,6 @@ def test_two_jobs_at_once_and_single_pictures_give_the_bytes_of_one_after_anothe
     report = make_dataset(varied_job(folder, COUNT, jobs=2))
     assert (report.made, report.kept) == (COUNT - 1, 1)
     assert contents(folder) == contents(whole)
-
-
-def test_damaged_files_are_mended(whole: Path, copy: Path) -> None:
-    damaged = ["scenes/train/000001.json", "images/val/000002.jpg"]
-    for path in damaged:
-        flip(copy / path)
-    report = make_dataset(varied_job(copy, COUNT, jobs=1))
-    assert f"{copy}: damaged, and drawn again: {', '.join(damaged)}" in report.notes
-    assert (report.made, report.missing) == (2, 0)
-    assert contents(copy) == contents(whole)
 
 
 def test_a_format_less_loses_no_files_and_a_format_more_draws_only_what_lacks(copy: Path) -> None:
@@ -165,31 +152,7 @@ def test_a_whole_file_that_a_program_holds_open_fails_no_picture(
     assert len(json.loads((tmp_path / "coco_annotations.json").read_bytes())["images"]) == 1
 
 
-RUN = """
-import sys; from pathlib import Path
-from tests.jobs.dataset.running.small_runs import varied_job
-from engine.jobs.dataset import make_dataset
-make_dataset(varied_job(Path(sys.argv[1]), int(sys.argv[2])))
-"""
-
-
-def started(folder: Path, count: int) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", RUN, str(folder), str(count)], cwd=Path(__file__).parents[4])
-
-
 @only_soak
 def test_a_run_killed_at_random_moments_and_resumed_makes_the_same_bytes(whole: Path, tmp_path: Path) -> None:
-    """Twenty kills. There is never a picture without its label."""
-    moments = np.random.default_rng(7)
-    folder = tmp_path / "out"
-    for _ in range(20):
-        run = started(folder, COUNT)
-        try:
-            run.wait(moments.uniform(1.5, 8.0))
-        except subprocess.TimeoutExpired:
-            run.kill()
-            run.wait()
-        labels = {path.stem for path in folder.glob("labels/*/*.txt")}
-        assert {path.stem for path in folder.glob("images/*/*")} <= labels
-    assert started(folder, COUNT).wait() == 0
-    assert contents(folder) == contents(whole)
+    assert_survives_kills("varied_job", tmp_path / "out", COUNT, kills=20)
+    assert contents(tmp_path / "out") == contents(whole)

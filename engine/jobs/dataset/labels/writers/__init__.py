@@ -1,4 +1,4 @@
-"""Label formats of recipe 2. START HERE: protocol.py; a new format is a module, a line below and one in FORMATS.
+"""Label formats. START HERE: protocol.py; a new format is a module, a line below and one in FORMATS.
 
 yolo.py        detection boxes, rotated boxes, polygons, head points; dataset.yaml
 coco.py        COCO JSON with masks, head points and everything known about a thing
@@ -6,11 +6,9 @@ piles.py       one line of JSON per pile and picture
 voc.py         Pascal VOC XML
 kitti.py       KITTI object labels and calibration
 hdf5.py        colours, depth, instances, classes and head points in one file
-masks.py       instances and classes as PNG
-depth.py       depth as 16-bit PNG; normals.py: directions of surfaces as PNG
+pixels.py      instances, classes, depth and directions of surfaces as PNG
 webdataset.py  tar shards, made from the files of finished pictures
 tiles.py       every picture again in tiles, a dataset of its own
-per_picture.py the shape of formats that have only files per picture
 """
 
 import importlib
@@ -19,20 +17,9 @@ from collections.abc import Iterable
 from engine.jobs.dataset.labels.writers.protocol import LabelWriter
 
 _HOMES = {
-    "yolo": "yolo",
-    "yolo-obb": "yolo",
-    "yolo-seg": "yolo",
-    "yolo-pose": "yolo",
-    "coco": "coco",
-    "piles": "piles",
-    "voc": "voc",
-    "kitti": "kitti",
-    "hdf5": "hdf5",
-    "webdataset": "webdataset",
-    "masks": "masks",
-    "depth": "depth",
-    "normals": "normals",
-    "tiles": "tiles",
+    **dict.fromkeys(("yolo", "yolo-obb", "yolo-seg", "yolo-pose"), "yolo"),
+    **dict.fromkeys(("masks", "depth", "normals"), "pixels"),
+    **{name: name for name in ("coco", "piles", "voc", "kitti", "hdf5", "webdataset", "tiles")},
 }
 """Module of each format. It has `writer_of(name)`, and is imported on first use."""
 

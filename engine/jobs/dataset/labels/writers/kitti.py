@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from engine.jobs.dataset.labels.record import Box, LabelledThing, PictureRecord
-from engine.jobs.dataset.labels.writers.per_picture import PictureWriter
+from engine.jobs.dataset.labels.writers.protocol import PictureWriter
 from engine.jobs.dataset.scene.camera import SiteCamera
 
 LARGELY_HIDDEN_SHARE = 0.5  # of a thing visible within the picture, below which KITTI calls it largely occluded

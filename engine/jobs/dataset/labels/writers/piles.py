@@ -10,7 +10,6 @@ from engine.errors import SourceError
 from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.labels.record import LabelledThing
 from engine.jobs.dataset.labels.source import DatasetContents, LabelSource
-from engine.jobs.dataset.labels.thing_values import head_values, values_of
 from engine.jobs.dataset.labels.writers.protocol import LabelWriter
 from engine.jobs.dataset.replacing import replaced
 from engine.jobs.dataset.task import PictureTask
@@ -19,11 +18,8 @@ from engine.system.small_file import open_regular
 PARTS, WHOLE = "piles", "piles.jsonl"
 
 
-class PilesWriter:
+class PilesWriter(LabelWriter):
     name = "piles"
-
-    def check(self) -> None:
-        """Need nothing."""
 
     def paths(self, task: PictureTask) -> tuple[str, ...]:
         return (task.path(PARTS, ".jsonl"),)
@@ -62,8 +58,8 @@ def _line(source: LabelSource, pile: LabelledThing) -> str:
         "scene_number": task.scene_number,
         "view": task.view,
         "subset": task.subset,
-        **values_of(pile),
-        "head_px": head_values(pile),
+        **pile.values,
+        "head_px": pile.head_values,
         "is_head_visible": pile.is_head_visible,
         "box_px": list(pile.box),
         "whole_box_px": list(pile.whole_box),

@@ -4,7 +4,7 @@ from pathlib import PurePosixPath
 from xml.etree import ElementTree
 
 from engine.jobs.dataset.labels.record import LabelledThing, PictureRecord
-from engine.jobs.dataset.labels.writers.per_picture import PictureWriter
+from engine.jobs.dataset.labels.writers.protocol import PictureWriter
 
 DIFFICULT_SHARE = 0.4  # of a thing visible, below which VOC's evaluation shall neither reward nor punish a detection
 

@@ -23,6 +23,7 @@ from engine.errors import SourceError
 from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.labels.record import PictureRecord
 from engine.jobs.dataset.labels.source import DatasetContents, FinishedPicture, LabelSource
+from engine.jobs.dataset.labels.writers.protocol import LabelWriter
 from engine.jobs.dataset.task import PictureTask
 from engine.system.atomic_file import move_into_place, remove_file, write_atomic
 from engine.system.small_file import MAX_JSON_BYTES, open_regular, read_small
@@ -54,11 +55,8 @@ class ShardSample:
         return [(field, path.stat().st_size) for field, path in self.files]
 
 
-class ShardWriter:
+class ShardWriter(LabelWriter):
     name = FOLDER
-
-    def check(self) -> None:
-        """Nothing is needed: a shard is a plain tar file."""
 
     def paths(self, task: PictureTask) -> tuple[str, ...]:
         return (task.path(f"{FOLDER}/samples", ".json"),)

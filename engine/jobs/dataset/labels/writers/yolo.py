@@ -9,31 +9,37 @@ The rules are those of `verify_image_label` in ultralytics/data/utils.py: nothin
 dataset.yaml's, equal columns but for polygons.
 """
 
+import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+import numpy as np
 
 from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.labels.record import LabelledThing, PictureRecord
-from engine.jobs.dataset.labels.shapes import joined, polygons_of, rotated_box
 from engine.jobs.dataset.labels.source import DatasetContents, LabelSource
-from engine.jobs.dataset.labels.ultralytics import varied_yaml
 from engine.jobs.dataset.labels.writers.protocol import LabelWriter
 from engine.jobs.dataset.task import PictureTask
 from engine.system.atomic_file import write_atomic
 
 HEAD_VISIBLE, HEAD_HIDDEN, NO_HEAD = 2, 1, 0
+YAML_1 = """\
+# Foundation piles from above, rendered. Without `path` Ultralytics uses the folder of this file.
+{subsets}names:
+  0: pile
+"""
+WHOLE_1 = """\
+train: images
+# The same pictures, so that training runs as it is. Replace them with a folder of real pictures to validate.
+val: images
+"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class YoloWriter:
-    name: str
-
-    def check(self) -> None:
-        """Need nothing."""
+class YoloWriter(LabelWriter):
+    def __init__(self, name: str) -> None:
+        self.name = name
 
     def paths(self, task: PictureTask) -> tuple[str, ...]:
-        assert task.labels is not None
-        return (task.path(task.labels.folder_of(self.name), ".txt"),)
+        return (task.path(task.label_options.folder_of(self.name), ".txt"),)
 
     def files(self, source: LabelSource) -> dict[str, bytes]:
         (path,) = self.paths(source.task)
@@ -48,15 +54,12 @@ class YoloWriter:
         (path,) = self.whole_names(contents.options, contents.subsets)
         for subset in contents.subsets:  # Ultralytics stops at a folder that is missing
             (contents.folder / "images" / subset).mkdir(parents=True, exist_ok=True)
-        text = varied_yaml(
-            contents.options.class_names, contents.subsets, folder=folder, has_heads=self.name == "yolo-pose"
-        )
-        write_atomic(contents.folder / path, text)
+        write_atomic(contents.folder / path, dataset_yaml(contents, folder, has_heads=self.name == "yolo-pose"))
         return (path,)
 
 
 def writer_of(name: str) -> LabelWriter:
-    return YoloWriter(name=name)
+    return YoloWriter(name)
 
 
 def _line(class_id: int, numbers: Iterable[float | int]) -> str:
@@ -94,3 +97,108 @@ LINES: dict[str, Callable[[LabelledThing, PictureRecord], list[float | int]]] = 
     "yolo-seg": _polygon,
     "yolo-pose": _box_and_head,
 }
+
+
+def dataset_yaml(contents: DatasetContents, folder: str, *, has_heads: bool) -> str:
+    """The text of dataset.yaml, which is placed next to `images` and `labels`.
+
+    Without `path` Ultralytics uses the file's folder (`check_det_dataset`), so the dataset may be moved; a relative
+    `path` would be resolved in the working folder and in Ultralytics' own folder of datasets. It finds labels by
+    replacing `images` with `labels` in a picture's path (`img2label_paths`).
+
+    `folder`: of the labels; Ultralytics reads no other than `labels`. `has_heads`: each label has the keypoint of the
+    pile's head.
+    """
+    subsets = contents.subsets
+    listed = [f"{subset}: images/{subset}" for subset in subsets]
+    if contents.recipe == 1:
+        return YAML_1.format(subsets="".join(f"{line}\n" for line in listed) or WHOLE_1)
+    lines = ["# Construction site from above, rendered. Without `path` Ultralytics uses the folder of this file."]
+    if folder != "labels":
+        lines.append(f"# Ultralytics reads the folder labels only: to train with these, rename {folder} to labels.")
+    if subsets:
+        lines += listed
+        lines += [
+            f"{needed}:  # no scene; Ultralytics needs one" for needed in ("train", "val") if needed not in subsets
+        ]
+    else:
+        lines += [
+            "train: images",
+            "# The same pictures, so that training runs as it is. Give --split, or validate with real pictures.",
+            "val: images",
+        ]
+    lines.append("names:")
+    lines += [f"  {number}: {json.dumps(name)}" for number, name in enumerate(contents.options.class_names)]
+    if has_heads:
+        lines += [
+            "# The middle of a pile's top: x, y, and 2 if visible, 1 if hidden.",
+            "kpt_shape: [1, 3]",
+            "flip_idx: [0]",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+# -- shapes of visible masks -----------------------------------------------------------------------
+
+
+def polygons_of(thing: LabelledThing) -> list[np.ndarray]:
+    """Outer edges of the separate parts of its mask, (n, 2) float64 px of the picture, without holes; largest first.
+
+    A corner of a polygon is a corner of a pixel, so the polygon covers exactly the mask and its holes. OpenCV traces
+    centres of pixels; here it traces those of quarter pixels, which are moved to the edge that they touch.
+    """
+    import cv2
+
+    quarters = np.repeat(np.repeat(thing.mask, 2, axis=0), 2, axis=1).astype(np.uint8)
+    traced, _ = cv2.findContours(quarters, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    polygons = [_corners_only((line[:, 0] + 1) // 2) + np.array(thing.box[:2]) for line in traced]
+    return sorted(polygons, key=lambda polygon: -area_of(polygon))
+
+
+def area_of(polygon: np.ndarray) -> float:
+    """Square px inside a polygon, (n, 2), that does not cross itself."""
+    x, y = polygon.T
+    return float(abs(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
+
+
+def joined(polygons: list[np.ndarray]) -> np.ndarray:
+    """One polygon through all of these: parts are joined by bridges without width between their nearest corners."""
+    whole, *others = polygons
+    for other in others:
+        gaps = ((whole[:, None] - other[None]) ** 2).sum(axis=2)  # (n, m)
+        here, there = np.unravel_index(int(gaps.argmin()), gaps.shape)
+        loop = np.roll(other, -int(there), axis=0)
+        whole = np.concatenate([whole[: here + 1], loop, loop[:1], whole[here:]])
+    return whole
+
+
+def rotated_box(thing: LabelledThing, width_px: int, height_px: int) -> np.ndarray:
+    """The four corners of the smallest box around its visible pixels, in order around it, (4, 2) px.
+
+    Trainers reject corners outside the picture. Where the smallest box has one there, this is the upright box.
+    """
+    import cv2
+
+    rows, columns = np.nonzero(thing.mask)
+    x0, y0, x1, y1 = thing.box
+    # Corners of the first and last pixel of each row: the others are between them.
+    starts = np.unique(rows, return_index=True)[1]
+    ends = np.append(starts[1:], len(rows)) - 1
+    edges = [
+        (columns[place] + across, rows[place] + along) for place, across in ((starts, 0), (ends, 1)) for along in (0, 1)
+    ]
+    points = np.concatenate([np.stack(each, axis=1) for each in edges]) + np.array([x0, y0])
+    corners = cv2.boxPoints(cv2.minAreaRect(points.astype(np.float32))).astype(np.float64)
+    is_outside = (corners < -0.01).any() or (corners > np.array([width_px, height_px]) + 0.01).any()
+    if is_outside:
+        return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float64)
+    clipped: np.ndarray = np.clip(corners, 0, (width_px, height_px))
+    return clipped
+
+
+def _corners_only(polygon: np.ndarray) -> np.ndarray:
+    """Without repeated points and points on straight lines, (n, 2) float64."""
+    points = polygon[(polygon != np.roll(polygon, 1, axis=0)).any(axis=1)].astype(np.float64)
+    before, after = points - np.roll(points, 1, axis=0), np.roll(points, -1, axis=0) - points
+    corners: np.ndarray = points[before[:, 0] * after[:, 1] != before[:, 1] * after[:, 0]]
+    return corners

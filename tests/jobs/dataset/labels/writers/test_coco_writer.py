@@ -1,21 +1,28 @@
-"""COCO JSON of recipe 2, read and evaluated with pycocotools."""
+"""COCO JSON, read and evaluated with pycocotools."""
 
 import io
-import json
+import sys
 from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
-from engine.errors import SourceError
+from engine.errors import SourceError, UsageError
+from engine.jobs.dataset.labels import find_instances
 from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.labels.record import LabelledThing
 from engine.jobs.dataset.labels.source import DatasetContents, FinishedPicture
 from engine.jobs.dataset.labels.writers import writers_of
-from tests.jobs.dataset.labels.records import disc, source_of, thing
+from engine.jobs.dataset.labels.writers.coco import coco_part
+from tests.jobs.dataset.labels.records import disc, source_of, source_of_piles, thing
 
+mask = pytest.importorskip("pycocotools.mask")
 COCO = pytest.importorskip("pycocotools.coco").COCO
 COCOeval = pytest.importorskip("pycocotools.cocoeval").COCOeval
 OPTIONS = LabelOptions(classes=("pile", "machine"), write=("coco",))
@@ -156,13 +163,90 @@ def test_the_file_is_there_and_right_before_the_first_picture(tmp_path: Path) ->
 def test_a_damaged_part_is_told_and_the_old_file_stays(folder: Path, tmp_path: Path) -> None:
     (writer,) = writers_of(["coco"])
     (tmp_path / "coco_annotations.json").write_text("old", encoding="ascii")
-    part = json.loads((folder / "annotations/train/000000.json").read_bytes())
+    whole = (folder / "annotations/train/000000.json").read_text(encoding="ascii")
     (tmp_path / "annotations").mkdir()
     picture = FinishedPicture(index=3, subset="", paths=("annotations/000003.json", "images/000003.png"))
     contents = DatasetContents(folder=tmp_path, options=OPTIONS, subsets=(), pictures=[picture])
-    for content in (json.dumps(part), json.dumps(part)[:99], "[]"):
+    damaged = ["", whole[:-1], whole[:99], whole + "}", "[" * 100_000, "[]", "7", '{"image": [5], "annotations": []}']
+    null = '{"image": {"id": 3}, "annotations": [null]}'
+    for content in (whole, *damaged, null):
         (tmp_path / "annotations/000003.json").write_text(content, encoding="ascii")
         with pytest.raises(SourceError, match=r"000003\.json: is not the COCO part of picture 3"):
             writer.finish(contents)
     assert (tmp_path / "coco_annotations.json").read_text(encoding="ascii") == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["coco_annotations.json", "annotations"]
+
+
+def site(seed: int, height: int = 90, width: int = 120, piles: int = 12) -> np.ndarray:
+    """Overlapping rings and rectangles, some clipped by the border: (height, width) uint16."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width]
+    pixels = np.zeros((height, width), np.uint16)
+    for number in rng.permutation(np.arange(1, piles + 1)).tolist():
+        radius_px = np.hypot(x - rng.integers(width), y - rng.integers(height))
+        pixels[(radius_px < 9) & (radius_px > (4 if number % 2 else -1))] = number
+    return pixels
+
+
+def assert_codes_are_the_masks(pixels: np.ndarray) -> None:
+    part = coco_part(source_of_piles(pixels))
+    numbers = find_instances(pixels).numbers.tolist()
+    assert len(part["annotations"]) == len(numbers)
+    for number, annotation in zip(numbers, part["annotations"], strict=True):
+        seen = (pixels == number).astype(np.uint8)
+        code = annotation["segmentation"]
+        assert np.array_equal(mask.decode(code), seen)
+        assert code["counts"].encode() == mask.encode(np.asfortranarray(seen))["counts"]
+        assert annotation["area"] == mask.area(code) == seen.sum()
+        assert annotation["bbox"] == mask.toBbox(code).tolist()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_encoding_decodes_to_the_mask_with_its_holes_and_disjoint_parts(seed: int) -> None:
+    assert_codes_are_the_masks(site(seed))
+
+
+@given(pixels=hnp.arrays(np.uint16, st.tuples(st.integers(1, 7), st.integers(1, 7)), elements=st.integers(0, 2)))
+@settings(max_examples=150)
+def test_the_encoding_equals_that_of_pycocotools(pixels: np.ndarray) -> None:
+    assert_codes_are_the_masks(pixels)
+
+
+@pytest.mark.parametrize("pixels", [np.ones((4, 3), np.uint16), np.array([[1, 0], [1, 1], [1, 1]], np.uint16)])
+def test_a_pile_as_high_as_the_picture_runs_on_from_column_to_column(pixels: np.ndarray) -> None:
+    assert_codes_are_the_masks(pixels)
+
+
+def test_pycocotools_loads_the_file_of_recipe_1_and_finds_every_pile(tmp_path: Path) -> None:
+    pictures = {0: site(1), 3: np.zeros((90, 120), np.uint16), 7: site(2)}
+    (writer,) = writers_of(["coco"])
+    (tmp_path / "annotations").mkdir()
+    finished = []
+    for index, pixels in pictures.items():
+        files = writer.files(source_of_piles(pixels, index))
+        for name, content in files.items():
+            (tmp_path / name).write_bytes(content)
+        finished.append(FinishedPicture(index=index, subset="", paths=(*files, f"images/{index:06d}.png")))
+    contents = DatasetContents(folder=tmp_path, recipe=1, options=LabelOptions(), subsets=(), pictures=finished)
+    assert writer.finish(contents) == ("coco_annotations.json",)
+    coco = read(tmp_path / "coco_annotations.json")
+    assert coco.getImgIds() == [0, 3, 7]
+    assert coco.loadImgs([7])[0] == {"id": 7, "width": 120, "height": 90, "file_name": "000007.png"}
+    assert coco.dataset["categories"] == [{"id": 1, "name": "pile", "supercategory": "foundation"}]
+    for index, pixels in pictures.items():
+        annotations = coco.loadAnns(coco.getAnnIds(imgIds=[index], catIds=[1]))
+        numbers = find_instances(pixels).numbers.tolist()
+        for number, annotation in zip(numbers, annotations, strict=True):
+            assert np.array_equal(coco.annToMask(annotation), pixels == number)
+    assert sorted(coco.anns) == list(range(1, len(coco.anns) + 1))
+    with pytest.raises(ValueError, match="picture 7 after picture 7"):
+        writer.finish(replace(contents, pictures=[finished[2], finished[2]]))
+
+
+@pytest.mark.parametrize(("name", "package"), [("coco", "pycocotools"), ("hdf5", "h5py")])
+def test_without_its_package_a_format_says_how_to_install_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, package: str
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)  # an import raises ImportError
+    with pytest.raises(UsageError, match=r'pip install "multiverse-engine\[dataset\]"'):
+        writers_of([name])[0].check()

@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.jobs.dataset.labels.hdf5 import hdf5_bytes
-from engine.jobs.dataset.labels.writers.depth import depth_png
-from engine.jobs.dataset.labels.writers.hdf5 import more_arrays
-from engine.jobs.dataset.labels.writers.masks import class_mask, encode_mask, instance_mask
-from engine.jobs.dataset.labels.writers.normals import normals_of, normals_png
-from engine.jobs.dataset.rendered import Rendered
+from engine.jobs.dataset.labels.writers.hdf5 import hdf5_bytes, more_arrays
+from engine.jobs.dataset.labels.writers.pixels import (
+    class_mask,
+    depth_png,
+    encode_mask,
+    instance_mask,
+    normals_of,
+    normals_png,
+)
 from engine.jobs.dataset.scene.camera import SiteCamera
 from engine.jobs.dataset.sensor.lens import Lens
 from tests.jobs.dataset.labels.small_records import HEIGHT_PX, WIDTH_PX, site
@@ -65,7 +68,7 @@ def test_normals_are_encoded_alike_in_all_bands(monkeypatch: pytest.MonkeyPatch)
     camera = SiteCamera(width_px=30, height_px=50, height_m=50.0)
     depth = depth_of(camera, slope=0.5, step_m=0.0) + np.random.default_rng(0).normal(0, 0.1, (50, 30))
     whole = normals_png(depth, camera.focal_px, camera.center_px)
-    monkeypatch.setattr("engine.jobs.dataset.labels.writers.normals.BAND_ROWS", 7)
+    monkeypatch.setattr("engine.jobs.dataset.labels.writers.pixels.BAND_ROWS", 7)
     assert normals_png(depth, camera.focal_px, camera.center_px) == whole
     with Image.open(io.BytesIO(whole)) as image:
         vectors = np.asarray(image) / 127.5 - 1
@@ -74,15 +77,8 @@ def test_normals_are_encoded_alike_in_all_bands(monkeypatch: pytest.MonkeyPatch)
 
 def test_hdf5_holds_classes_and_keypoints_beside_the_picture() -> None:
     h5py = pytest.importorskip("h5py")
-    shape = (HEIGHT_PX, WIDTH_PX)
-    rendered = Rendered(
-        colors=np.zeros((*shape, 3), np.uint8),
-        instances=instance_mask(site()),
-        depth_m=np.full(shape, 30, np.float32),
-        renderer="none",
-    )
-    with h5py.File(io.BytesIO(hdf5_bytes(rendered, more_arrays(site())))) as file:
-        assert sorted(file) == ["category_id_segmaps", "colors", "depth", "instance_segmaps", "keypoints"]
+    with h5py.File(io.BytesIO(hdf5_bytes(more_arrays(site())))) as file:
+        assert sorted(file) == ["category_id_segmaps", "keypoints"]
         assert np.array_equal(file["category_id_segmaps"][:], class_mask(site()))
         assert file["keypoints"][:].tolist() == [[1, 56, 46, 2], [2, 82, 25, 2]]
 

@@ -1,18 +1,21 @@
 """YOLO's four formats, checked with the rules of Ultralytics' `verify_image_label`."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.errors import SourceError
 from engine.jobs.dataset.labels import read_labels
 from engine.jobs.dataset.labels.options import YOLO_FORMATS, LabelOptions
 from engine.jobs.dataset.labels.source import DatasetContents
 from engine.jobs.dataset.labels.writers import writers_of
-from tests.jobs.dataset.labels.records import disc, source_of, thing
+from tests.jobs.dataset.labels.records import boxes_as_numbers, disc, source_of, source_of_piles, thing
 
 SIZE = 100
 
@@ -112,26 +115,82 @@ def test_boxes_are_read_back_from_each_format(name: str, tmp_path: Path) -> None
     assert classes.tolist() == [1, 1, 0]
     if name != "yolo-obb":
         assert np.allclose(boxes, [[0, 30, 12, 42], [70, 70, 90, 90], [91, 0, 100, 9]], atol=0.001)
-    with pytest.raises(SourceError, match=r"000000\.txt:1: class '1'; there are 1"):
+    with pytest.raises(SourceError, match=r"000000\.txt: line 1: class 1 is not among"):
         read_labels(path, SIZE, SIZE, 1)
 
 
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("0 .5 .5 .1", "4 columns are of no format"),
+        ("0 .5 .5 .1", "line 2: 4 columns"),
+        ("0 .5 .5 .1 .1 .9", "line 2: 6 columns"),
+        ("0 .5 .5 .1 wide", "line 2: .* not numbers"),
+        ("0 .5 .5 .1 nan", "line 2: .* not numbers"),
+        ("-1 .5 .5 .1 .1", "line 2: class -1"),
+        ("0 .98 .5 .1 .1", "box 2 is not inside"),
+        ("0 .5 .02 .1 .1", "box 2 is not inside"),
+        ("0 .5 .5 0 .1", "has no size"),
+        ("0 .5 .5 -.1 .1", "has no size"),
         ("0 .1 .1 .2 .1 .2 1.5", "not inside"),
-        ("0 .1 .1 .2 .1 .3 .1", "enclose nothing"),
-        ("0 .1 .1 .2 .1 .3 x", "not numbers"),
-        ("-1 .5 .5 .1 .1", "class '-1'"),
-        ("", "class ''"),
+        ("0 .1 .1 .2 .1 .3 .1", "has no size"),
     ],
 )
-def test_a_damaged_label_file_is_told_with_its_line(line: str, words: str, tmp_path: Path) -> None:
+def test_a_damaged_label_file_is_told(line: str, words: str, tmp_path: Path) -> None:
     path = tmp_path / "000000.txt"
     path.write_text(f"0 .5 .5 .1 .1\n{line}\n0 .5 .5 .1 .1\n", encoding="ascii")
-    with pytest.raises(SourceError, match=rf"000000\.txt:2: .*{words}"):
+    with pytest.raises(SourceError, match=rf"000000\.txt: .*{words}"):
         read_labels(path, SIZE, SIZE, 1)
+
+
+def test_a_missing_and_a_binary_label_file_are_reported_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"none\.txt: cannot be read \(No such file"):
+        read_labels(tmp_path / "none.txt", SIZE, SIZE, 1)
+    (tmp_path / "bytes.txt").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SourceError, match=r"bytes\.txt: is not a text"):
+        read_labels(tmp_path / "bytes.txt", SIZE, SIZE, 1)
+
+
+def text_of_piles(numbers: np.ndarray) -> str:
+    (writer,) = writers_of(["yolo"])
+    return writer.files(source_of_piles(numbers))["labels/000000.txt"].decode("ascii")
+
+
+def test_recipe_1_labels_each_visible_pile() -> None:
+    numbers = boxes_as_numbers([(0, 0, 50, 50), (60, 20, 61, 21)], 100, 50)
+    assert text_of_piles(numbers) == ("0 0.250000 0.500000 0.500000 1.000000\n0 0.605000 0.410000 0.010000 0.020000\n")
+    assert text_of_piles(np.zeros((50, 100), np.uint16)) == ""
+    places = [divmod(number, 32) for number in range(768)]
+    piles = [(3 + 16 * column, 4 + 16 * row, 7 + 16 * column, 9 + 16 * row) for row, column in places]
+    borders = [(0, 0, 528, 1), (527, 395, 528, 396)]  # three borders at once
+    assert len(verified(text_of_piles(boxes_as_numbers([*piles, *borders], 528, 396)), "yolo", 1)) == 770
+
+
+@pytest.mark.parametrize(
+    "text", ["0 .5 .5 .1", "0 .5 .5 1.2 .1", "0 .5 -.1 .1 .1", "1 .5 .5 .1 .1", "0 .5 .5 .1 .1\n" * 2]
+)
+def test_the_checker_refuses_what_ultralytics_refuses(text: str) -> None:
+    with pytest.raises(AssertionError):
+        verified(text, "yolo", 1)
+
+
+sides, shares = st.integers(64, 16384), st.floats(0, 1)
+
+
+@given(width=sides, height=sides, corners=st.tuples(shares, shares, shares, shares))
+@settings(max_examples=60)
+def test_boxes_are_read_back_to_the_pixel(
+    tmp_path_factory: pytest.TempPathFactory, width: int, height: int, corners: tuple[float, float, float, float]
+) -> None:
+    x0, y0 = int(corners[0] * (width - 1)), int(corners[1] * (height - 1))
+    box = (x0, y0, x0 + 1 + int(corners[2] * (width - x0 - 1)), y0 + 1 + int(corners[3] * (height - y0 - 1)))
+    source = source_of(replace(thing(np.ones((1, 1), bool)), box=box))
+    record = replace(source.record, width_px=width, height_px=height)
+    (writer,) = writers_of(["yolo"])
+    path = tmp_path_factory.getbasetemp() / "round_trip.txt"
+    path.write_bytes(writer.files(replace(source, record=record))["labels/000000.txt"])
+    read, _ = read_labels(path, width, height, 1)
+    assert np.abs(read - box).max() < 0.02
+    assert np.rint(read).astype(int).tolist() == [list(box)]
 
 
 def test_a_picture_without_things_has_an_empty_file() -> None:
@@ -139,8 +198,8 @@ def test_a_picture_without_things_has_an_empty_file() -> None:
     assert writer.files(source_of()) == {"labels/000000.txt": b""}
 
 
-def finished(folder: Path, options: LabelOptions, *subsets: str) -> dict[str, dict]:
-    contents = DatasetContents(folder=folder, options=options, subsets=subsets, pictures=())
+def finished(folder: Path, options: LabelOptions, *subsets: str, recipe: int = 2) -> dict[str, dict]:
+    contents = DatasetContents(folder=folder, recipe=recipe, options=options, subsets=subsets, pictures=())
     names = [path for writer in writers_of(options.formats) for path in writer.finish(contents)]
     return {name: yaml.safe_load((folder / name).read_text(encoding="utf-8")) for name in names}
 
@@ -169,3 +228,9 @@ def test_val_never_equals_train_once_there_is_a_split(tmp_path: Path) -> None:
         "names": {0: "pile"},
     }
     assert finished(tmp_path, LabelOptions())["dataset.yaml"]["val"] == "images"
+    assert finished(tmp_path, LabelOptions(), recipe=1)["dataset.yaml"] == {
+        "train": "images",
+        "val": "images",
+        "names": {0: "pile"},
+    }
+    assert "real pictures" in (tmp_path / "dataset.yaml").read_text(encoding="utf-8")

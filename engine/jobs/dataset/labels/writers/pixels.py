@@ -1,33 +1,103 @@
-"""Directions of surfaces as PNG, computed from depth."""
+"""Formats with a value per pixel, as PNG: masks of instances and classes, depth, and directions of surfaces."""
 
 from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 
+from engine.errors import SinkError
 from engine.jobs.dataset.labels.picture_file import encode_png
-from engine.jobs.dataset.labels.source import LabelSource
-from engine.jobs.dataset.labels.writers.per_picture import PictureWriter
+from engine.jobs.dataset.labels.record import PictureRecord
+from engine.jobs.dataset.labels.source import DatasetContents, LabelSource
+from engine.jobs.dataset.labels.writers.protocol import PictureWriter
 from engine.jobs.dataset.sensor.photograph import to_pinhole
 
 Pinhole = Callable[[np.ndarray], np.ndarray]
 """(n, 2) pixels of the photograph to those of the pinhole camera."""
+PNG_LEVEL = 3  # flat areas: a higher level is slower and hardly smaller
+UNITS_PER_M = 100  # centimetres: 655 m fit, and a drone may fly at 500; millimetres would end at 65 m
+MAX_UNITS = 65535
 BAND_ROWS = 128  # rows at once, so that a picture of 21 megapixels does not need a gigabyte
-
-
-README = """\
+DEPTH_README = """\
+16-bit PNG: distance along the camera's axis in centimetres (metres = value / 100). 0: no value, or above 655.35 m.
+--write hdf5 has the same as 32-bit floats in metres.
+"""
+NORMALS_README = """\
 8-bit PNG, R G B = x y z of the surface's normal in camera space: x right, y up, z towards the camera; 0..255 for -1..1.
 128 128 128 is no normal. Computed from the depth, so they are flat where the depth is noisy or far.
 """
 
 
 def writer_of(name: str) -> PictureWriter:
+    if name == "depth":
+        return PictureWriter(
+            name=name,
+            kinds=(("depth", ".png"),),
+            make=lambda source: (depth_png(source.photograph.rendered.depth_m),),
+            readme=lambda contents: DEPTH_README,
+        )
+    if name == "normals":
+        return PictureWriter(
+            name=name,
+            kinds=(("normals", ".png"),),
+            make=lambda source: (_normals(source),),
+            readme=lambda contents: NORMALS_README,
+        )
     return PictureWriter(
         name=name,
-        kinds=(("normals", ".png"),),
-        make=lambda source: (_normals(source),),
-        readme=lambda contents: README,
+        kinds=(("masks/instances", ".png"), ("masks/classes", ".png")),
+        make=lambda source: (encode_mask(instance_mask(source.record)), encode_mask(class_mask(source.record))),
+        readme=_readme_of_masks,
     )
+
+
+def instance_mask(record: PictureRecord) -> np.ndarray:
+    """(height, width) uint16: the number of the labelled thing at each pixel, 0 for none."""
+    return _painted(record, [thing.number for thing in record.labelled], np.uint16)
+
+
+def class_mask(record: PictureRecord) -> np.ndarray:
+    """(height, width) uint8: 1 + the YOLO number of the class of the labelled thing, 0 for the background."""
+    return _painted(record, [1 + thing.class_id for thing in record.labelled], np.uint8)
+
+
+def encode_mask(mask: np.ndarray) -> bytes:
+    """Encode (height, width) uint8 or uint16 as PNG of one channel, without loss."""
+    import cv2
+
+    is_done, data = cv2.imencode(".png", mask, [cv2.IMWRITE_PNG_COMPRESSION, PNG_LEVEL])
+    if not is_done:
+        raise SinkError("OpenCV could not encode a mask")
+    return data.tobytes()
+
+
+def _painted(record: PictureRecord, values: list[int], kind: type[np.unsignedinteger]) -> np.ndarray:
+    mask = np.zeros((record.height_px, record.width_px), kind)
+    for thing, value in zip(record.labelled, values, strict=True):
+        x0, y0, x1, y1 = (round(edge) for edge in thing.box)
+        mask[y0:y1, x0:x1][thing.mask] = value
+    return mask
+
+
+def _readme_of_masks(contents: DatasetContents) -> str:
+    classes = "\n".join(f"  {number}  {name}" for number, name in enumerate(contents.options.class_names, 1))
+    return f"""\
+instances/  16-bit PNG: the number of the labelled thing at each pixel, 0 for none; the same in all views of a scene.
+classes/    8-bit PNG, the values of COCO's category_id:
+  0  background
+{classes}
+"""
+
+
+def depth_png(depth_m: np.ndarray) -> bytes:
+    """Encode (height, width) float32 metres along the camera's axis as centimetres; 0: no value, or above 655.35 m."""
+    return encode_mask(depth_units(depth_m))
+
+
+def depth_units(depth_m: np.ndarray) -> np.ndarray:
+    """(height, width) uint16 centimetres, rounded."""
+    units = np.rint(np.nan_to_num(depth_m, nan=0, posinf=0, neginf=0).astype(np.float64) * UNITS_PER_M)
+    return np.where((units >= 0) & (units <= MAX_UNITS), units, 0).astype(np.uint16)
 
 
 def _normals(source: LabelSource) -> bytes:

@@ -1,0 +1,177 @@
+"""Python processes of ours that work for this one: lines of text go in, lines of text come out.
+
+A worker is a program that reads lines from standard input, writes its answers as lines to standard output, and ends
+when its input closes: so it ends with this process, even if that is killed. Nothing else has to be inherited, so it
+works on every system, and each worker can be tried by hand. Live children have rings and heartbeats, and
+`engine/children`.
+"""
+
+import contextlib
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import BinaryIO, Final
+
+import psutil
+
+from engine.system.atomic_file import when_free
+from engine.system.python_process import exit_reason, start_python, utf8_environment
+
+ENDING_S: Final = 10.0  # a process that was killed and still exists after this time is stuck in a driver
+LOG_TAIL_BYTES: Final = 4096
+ORPHANED: Final = 70  # exit code
+
+
+class WorkerProcess:
+    """This process's end. `kill` and the properties: any thread; the others: one thread at a time."""
+
+    def __init__(
+        self,
+        module: str,
+        call: str,
+        *,
+        log: Path | None = None,
+        environment: Mapping[str, str] = MappingProxyType({}),
+        niceness: int = 0,
+    ) -> None:
+        """Start `call` of our module, see `start_python`. ChildError or OSError if it cannot be started.
+
+        `log`: its stderr is appended to this file, and the last line belongs to the reason of its death.
+        """
+        self._log = log
+        with contextlib.ExitStack() as opened:
+            stderr = opened.enter_context(when_free(lambda: log.open("ab"), log)) if log else subprocess.DEVNULL
+            self._popen = start_python(
+                module,
+                call,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                environment=utf8_environment() | dict(environment),
+                niceness=niceness,
+            )
+        self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        # On Windows nothing else waits for a pipe and for a time.
+        self._reader = threading.Thread(target=self._read, name=f"{module.rpartition('.')[2]} lines", daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    @property
+    def has_ended(self) -> bool:
+        return self._popen.poll() is not None
+
+    @property
+    def reason(self) -> str:
+        """Why it ended, in one line: `killed by SIGSEGV; last line of its log`. Call it after `end` or `kill`."""
+        said = last_line(self._log) if self._log else ""
+        return exit_reason(self._popen.returncode) + (f"; {said}" if said else "")
+
+    def send(self, line: bytes) -> None:
+        """Send a line, which ends with a newline. A process that has ended does not get it, which `receive` tells."""
+        assert self._popen.stdin is not None
+        with contextlib.suppress(OSError, ValueError):  # ValueError: it was closed
+            self._popen.stdin.write(line)
+            self._popen.stdin.flush()
+
+    def receive(self, timeout_s: float) -> bytes | None:
+        """The next line; None if there is none in this time. EOFError once it has ended and all lines were received."""
+        try:
+            line = self._lines.get(timeout=max(0.0, timeout_s))
+        except queue.Empty:
+            return None
+        if not line:
+            self._lines.put(b"")
+            raise EOFError
+        return line
+
+    def end(self, patience_s: float = ENDING_S) -> int | None:
+        """Close its input, and kill it if it is still there after this time. Returns the exit code, see `kill`."""
+        assert self._popen.stdin is not None
+        with contextlib.suppress(OSError):  # lines that it did not read
+            self._popen.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._popen.wait(patience_s)
+        return self.kill()
+
+    def kill(self, patience_s: float = ENDING_S) -> int | None:
+        """End it and all processes that it has started. Idempotent.
+
+        The exit code; None if it is still there after this time: stuck in a driver, if it was not 0.
+        """
+        if self._popen.returncode is None:  # not poll(), after which its number may be another process's
+            kill_family(self._popen.pid, patience_s)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._popen.wait(patience_s)
+        if self._popen.returncode is not None:
+            self._reader.join(patience_s)
+            for pipe in (self._popen.stdin, None if self._reader.is_alive() else self._popen.stdout):
+                with contextlib.suppress(OSError):
+                    if pipe is not None:
+                        pipe.close()
+        return self._popen.returncode
+
+    def _read(self) -> None:
+        assert self._popen.stdout is not None
+        with contextlib.suppress(OSError, ValueError):  # the pipe was closed
+            for line in self._popen.stdout:
+                self._lines.put(line)
+        self._lines.put(b"")
+
+
+def kill_family(pid: int, patience_s: float) -> None:
+    """Kill a process that leads its group, that group, and its descendants in other groups; wait for the latter."""
+    family: list[psutil.Process] = []
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(pid)
+        family = process.children(recursive=True)
+        process.kill()
+    if sys.platform != "win32":
+        import signal
+
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
+    for each in family:
+        with contextlib.suppress(psutil.Error):
+            each.kill()
+    psutil.wait_procs(family, timeout=patience_s)
+
+
+def last_line(path: Path) -> str:
+    """The last line of a log; "" if there is none."""
+    try:
+        with path.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(file.tell() - LOG_TAIL_BYTES, 0))
+            lines = [line.strip() for line in file.read().decode(errors="replace").splitlines()]
+    except OSError:
+        return ""
+    return next((line for line in reversed(lines) if line), "")
+
+
+# -- the worker's end ------------------------------------------------------------------------------
+
+
+def claim_output() -> BinaryIO:
+    """The stream for answers. What libraries and drivers print from now on goes to stderr."""
+    answers = open(os.dup(1), "wb")  # noqa: SIM115 - open until the process ends
+    os.dup2(2, 1)
+    return answers
+
+
+def end_with_parent() -> None:
+    """End this process when its input closes, whatever it is doing. For one that reads no more lines."""
+    threading.Thread(target=_end_with_parent, name="parent watch", daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    while os.read(0, 65536):  # not sys.stdin, whose lock Python would wait for at exit
+        pass
+    os._exit(ORPHANED)

@@ -1,0 +1,82 @@
+"""Workers with real processes."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from engine.system.worker_process import WorkerProcess, claim_output, end_with_parent
+
+CEILING_S = 120.0
+
+
+def echo(*words: str) -> None:
+    """Answer each line, and what is printed meanwhile is no answer; `die` ends it, `nap` starts one that sleeps."""
+    answers = claim_output()
+    for line in sys.stdin.buffer:
+        print("a driver says hello", flush=True)
+        if line == b"die\n":
+            sys.stderr.write("out of luck\n")
+            sys.exit(7)
+        if line == b"nap\n":
+            napper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"], start_new_session=True)
+            line = f"{napper.pid}\n".encode()
+        answers.write(line)
+        answers.flush()
+
+
+def sleep() -> None:
+    """Work for ever, without a look at the input."""
+    answers = claim_output()
+    end_with_parent()
+    answers.write(b"begun\n")
+    answers.flush()
+    while True:
+        sum(range(10_000))
+
+
+def start(call: str, **values: Any) -> WorkerProcess:
+    return WorkerProcess("tests.system.test_worker_process", call, **values)
+
+
+def test_answers_come_back_as_lines_and_the_end_as_an_error_with_its_reason(tmp_path: Path) -> None:
+    worker = start("echo()", log=tmp_path / "log")
+    assert worker.receive(0.0) is None
+    worker.send(b"one\n")
+    assert worker.receive(CEILING_S) == b"one\n" and not worker.has_ended
+    worker.send(b"die\n")
+    for _ in range(2):
+        with pytest.raises(EOFError):
+            worker.receive(CEILING_S)
+    assert worker.end() == 7 and worker.reason == "exit code 7; out of luck"
+    worker.send(b"two\n")
+
+
+def test_a_worker_ends_when_its_input_closes() -> None:
+    worker = start("echo()")
+    assert worker.end(CEILING_S) == 0 and worker.reason == "exit code 0"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_kill_takes_the_processes_that_it_has_started(wait_for: Callable[..., Any]) -> None:
+    worker = start("echo()")
+    worker.send(b"nap\n")
+    napper = psutil.Process(int(worker.receive(CEILING_S) or b"0"))
+    assert worker.kill() == -9 == worker.kill() and worker.reason == "killed by SIGKILL"
+    wait_for(lambda: not napper.is_running() or napper.status() == psutil.STATUS_ZOMBIE, "its end")
+
+
+def test_a_worker_that_works_ends_with_a_parent_that_is_killed(wait_for: Callable[..., Any]) -> None:
+    code = (
+        "from tests.system.test_worker_process import *; import time\n"
+        "worker = start('sleep()'); worker.receive(CEILING_S); print(worker.pid, flush=True); time.sleep(1000)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        worker = psutil.Process(int(parent.stdout.readline()))
+        parent.kill()
+    wait_for(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE, "its end")
