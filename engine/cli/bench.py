@@ -13,7 +13,7 @@ from engine.cli.gpu_option import Gpu
 from engine.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from engine.bench.progress import Progress
 
@@ -471,8 +471,9 @@ def isf(
 def _progress(is_json: bool) -> "Iterator[Progress]":
     """The progress bar. If a part fails, or at Ctrl-C, what was found before is printed, then the error is raised."""
     from engine.bench.progress import Progress
+    from engine.cli.progress import parts_bar
 
-    with _bar(is_json) as show:
+    with parts_bar(is_json) as show:
         progress = Progress(show)
         try:
             try:
@@ -483,20 +484,6 @@ def _progress(is_json: bool) -> "Iterator[Progress]":
             if found := progress.failed(error):
                 _show(found, is_json)
             raise
-
-
-@contextmanager
-def _bar(is_quiet: bool) -> "Iterator[Callable[[str, float], None]]":
-    if is_quiet or not sys.stderr.isatty():
-        yield lambda part, done: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task("starting", total=1.0)
-        yield lambda part, done: bars.update(task, description=part, completed=done)
 
 
 def _print(result: dict[str, Any], as_json: bool) -> None:

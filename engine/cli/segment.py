@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engine.cli.job_options import job_options
-from engine.cli.job_progress import SEGMENT, shown_progress
+from engine.cli.progress import SEGMENT, shown_progress
 from engine.jobs.kit.options import JSON
 from engine.jobs.segment.job import SegmentJob
 

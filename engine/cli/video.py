@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from engine.cli.job_options import job_options, pop_options
-from engine.cli.job_progress import VIDEO, shown_progress
+from engine.cli.progress import VIDEO, shown_progress
 from engine.cli.sd_options import IP_SCALE, PROMPT, SEED, ModelOptions
 from engine.cli.video_report import ended_line, report_lines
 from engine.cli.video_telemetry import Telemetry, telemetry, writers

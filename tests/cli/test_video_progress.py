@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine.cli.job_progress import VIDEO, bar, pictures_line, shown_progress, stage_words
+from engine.cli.progress import VIDEO, bar, pictures_line, shown_progress, stage_words
 from engine.cli.video_report import ended_line, report_lines
 from engine.cli.video_telemetry import NOT_KNOWN, DebugLines, Telemetry, debug_line, telemetry, write_json
 from engine.jobs.video.report import DeviceState, VideoProgress, VideoReport
@@ -45,11 +45,9 @@ def report(**changes: Any) -> VideoReport:
 
 def test_a_line_has_the_pictures_done_the_total_the_rate_and_the_time_left() -> None:
     assert pictures_line(progress()) == "100 of 508 pictures, 25.00 a second, 0:16 left"
-    assert pictures_line(progress(expected=108_100)) == "100 of 108100 pictures, 25.00 a second, 1:12:00 left"
-
-
-def test_a_source_of_unknown_length_has_no_total_and_no_time_left() -> None:
     assert pictures_line(progress(expected=None)) == "100 pictures, 25.00 a second"
+    assert pictures_line(progress(done=0, fps=0.0)) == "0 of 508 pictures, 0.00 a second"
+    assert pictures_line(progress(expected=108_100)) == "100 of 108100 pictures, 25.00 a second, 1:12:00 left"
 
 
 def test_each_stage_shows_its_input_queue_and_how_busy_its_workers_were() -> None:
