@@ -22,7 +22,7 @@ ALLOWED = {
         bench/control_client bench/video cli/selftest jobs/convert/scratch jobs/convert/tags
         jobs/dataset/cycles/blender_main jobs/dataset/cycles/drawing jobs/dataset/cycles/passes jobs/dataset/picture
         jobs/dataset/running/attempt jobs/dataset/running/cluster_task jobs/dataset/running/fork_server
-        jobs/dataset/running/manifest jobs/dataset/running/worker jobs/video/writing/joining
+        jobs/dataset/running/manifest jobs/dataset/running/worker jobs/video/writing/segmented_video
         sinks/index_in_front sinks/movie_file
     """,
     "torch and safetensors open by name what `read_pickle` or `read_header` has checked": """

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -304,25 +303,20 @@ def video(
         list[int] | None, typer.Option(metavar="COUNT", help="Requested steps, repeatable. (default: 5 20)")
     ] = None,
     strength: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the steps that is run.")] = 0.5,
-    mode: Annotated[
-        list[str] | None, typer.Option(metavar="fused|split", help="Repeatable. (default: fused split)")
-    ] = None,
     seconds: Annotated[float, typer.Option(metavar="SECONDS", help="Length of each measurement of a case.")] = 6.0,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to work.")] = "auto",
     threads: Annotated[int, typer.Option(min=1, help="CPU threads and cores of each contender.")] = 1,
     json_: AsJson = False,
 ) -> None:
-    """Paint a video from file to file, with random weights of the real shapes; compare fused, split and diffusers frame
-    by frame, on the same cores.
+    """Paint a video from file to file, with random weights of the real shapes; compare with diffusers frame by frame,
+    on the same cores.
 
     Without --batch and --steps, the cases for which the original published figures are measured too.
     """
     from engine.bench import video as video_bench
     from engine.cli.run import parse_size
 
-    modes, sides = mode or ("fused", "split"), parse_size(size)
-    if not set(modes) <= {"fused", "split"}:
-        raise UsageError("--mode takes fused or split")
+    sides = parse_size(size)
     if not all(1 <= each <= 64 for each in batch or ()) or not all(1 <= each <= 100 for each in steps or ()):
         raise UsageError("--batch takes 1 to 64, --steps 1 to 100")
     if any(side < 64 or side % 8 for side in sides):
@@ -333,7 +327,6 @@ def video(
         "batches": batch or (),
         "steps": steps or (),
         "strength": strength,
-        "modes": modes,
         "seconds": seconds,
         "device": device,
         "threads": threads,

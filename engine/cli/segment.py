@@ -46,7 +46,7 @@ def segment(
     """
     from engine.cli.signals import Signals
     from engine.config import build_config, read_config_file
-    from engine.jobs.segment.cluster.cluster_segments import ClusterSegments
+    from engine.jobs.segment.on_cluster import ClusterSegments
     from engine.jobs.segment.run import load_model, open_job, run_job
 
     configured = build_config(read_config_file(config) if config else {}).sam3

@@ -17,7 +17,7 @@ from engine.errors import PresetError, SinkError
 from engine.jobs.convert.formats import FORMS
 from engine.jobs.convert.writing import open_writer
 from engine.jobs.segment.coco import CocoFile
-from engine.jobs.segment.mask_pictures import SourceFrames
+from engine.jobs.segment.pictures import SourceFrames
 from engine.params import Autosave, ParamStore, PresetFolder, read_cues
 from engine.params.cues import NO_CUES, Cue, write_cues
 from engine.sinks import Stage

@@ -31,7 +31,7 @@ def progress(done: int = 100, *, expected: int | None = 508, fps: float = 25.0, 
 def report(**changes: Any) -> VideoReport:
     values: dict[str, Any] = {
         **{"source": "in.mp4", "output": "out.mp4", "is_interrupted": False, "model": "sd-turbo", "stages": "fused"},
-        **{"why": "fused: 12 s of painting are left, too few to try split", "device": "cuda", "dtype": "float16"},
+        **{"device": "cuda", "dtype": "float16"},
         **{"width": 360, "height": 640, "read": 509, "resumed": 0, "painted": 508, "unpainted": 0, "skipped": 1},
         **{"dropped": 0, "damaged": 0, "unreadable": 0, "refitted": 0, "rerun": 0, "passed_through": 0},
         **{"load_s": 9.25, "seconds": 14.316, "fps": 35.485, "its": 177.427, "evals": 35.485, "times": STAGES},

@@ -12,7 +12,7 @@ class JobReport:
     """Duration of the run, without the time to load the model."""
     peak_memory_mb: float
     memory_of: str
-    """`device`; `process`: main memory of this process; `processes`: of this process and its children together."""
+    """`device`, or `process`: main memory of this process."""
     notes: tuple[str, ...]
     """Notes for the user, one line each."""
 

@@ -41,9 +41,7 @@ class VideoReport(JobReport):
     output: str
     model: str
     stages: str
-    """fused, split or cluster."""
-    why: str
-    """Reason for the choice of `auto`; "" if the job named the stages."""
+    """fused or cluster."""
     device: str
     dtype: str
     width: int

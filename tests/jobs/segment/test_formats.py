@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from engine.jobs.segment.overlay_video import OverlayVideo
+from engine.jobs.segment.pictures import OverlayVideo
 from engine.jobs.segment.results import PaintLook, Result
 from engine.sources.pictures import InputPicture, fitted, open_pictures
 from engine.values import FoundObject, Segmentation
