@@ -233,8 +233,17 @@ def _process_state_kept(variables: Mapping[str, str]) -> Iterator[Callable[[], s
     """
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     added = {name: value for name, value in variables.items() if name not in os.environ}
-    os.environ.update(added)
+
+    def restore() -> None:
+        for name in added:
+            os.environ.pop(name, None)
+        for number, handler in handlers.items():
+            if handler is not None and threading.current_thread() is threading.main_thread():  # None: set in C
+                signal.signal(number, handler)
+
     with contextlib.ExitStack() as undo:
+        undo.callback(restore)
+        os.environ.update(added)
         # Ray puts the working directory first on its workers' path: another `engine` there would shadow ours.
         undo.enter_context(contextlib.chdir(HOME))
         captured = undo.enter_context(tempfile.TemporaryFile())
@@ -248,11 +257,4 @@ def _process_state_kept(variables: Mapping[str, str]) -> Iterator[Callable[[], s
             captured.seek(0)
             return captured.read().decode(errors="replace")
 
-        try:
-            yield captured_text
-        finally:
-            for name in added:
-                os.environ.pop(name, None)
-            for number, handler in handlers.items():
-                if handler is not None and threading.current_thread() is threading.main_thread():  # None: set in C
-                    signal.signal(number, handler)
+        yield captured_text
