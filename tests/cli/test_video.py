@@ -192,6 +192,14 @@ def test_missing_and_invalid_input_is_an_error_of_one_line(
     assert said.count("\n") == 1
 
 
+def test_the_removed_options_for_processes_are_answered_with_one_line_each(run: Run) -> None:
+    code, _, said = run("no.mp4", "out.mp4", *PROMPTED, "--model", "random:tiny", "--stages", "split", "--pipe", "2")
+    first, second, error = said.splitlines()
+    assert first.startswith("multiverse: --stages split: no effect any more: ")
+    assert second.startswith("multiverse: --pipe 2: no effect any more: ")
+    assert (code, error) == (1, "multiverse: no.mp4: no such file or folder")
+
+
 def test_as_a_process_it_shows_an_example() -> None:
     done = subprocess.run([sys.executable, "-m", "engine.cli.main", "video", "--help"], capture_output=True, text=True)
     assert done.returncode == 0 and "Example: multiverse video dance.mp4 glass.mp4" in done.stdout

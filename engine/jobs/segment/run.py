@@ -9,7 +9,7 @@ A run reads batches ahead, segments them, paints and encodes on three threads; s
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -125,16 +125,14 @@ def run_job(
     that loaded the model. Disconnects from a cluster."""
     work = opened.finished.work
     try:
-        with ExitStack() as closing:
-            if isinstance(model, ClusterSegments):
-                closing.callback(model.close)
-                stage: SegmentStage = model
-                mode = opened.mode
-            else:
-                mode = mode_for(job, opened.pictures, can_follow=model.model.video is not None)
-                stage = LocalSegments(job, model, mode)
-            stop = stop or threading.Event()
-            report = SegmentRun(job, opened, stage, mode, on_progress, stop).run()
+        if isinstance(model, ClusterSegments):
+            stage: SegmentStage = model
+            mode = opened.mode
+        else:
+            mode = mode_for(job, opened.pictures, can_follow=model.model.video is not None)
+            stage = LocalSegments(job, model, mode)
+        with closing(stage):
+            report = SegmentRun(job, opened, stage, mode, on_progress, stop or threading.Event()).run()
     except BaseException as error:
         if work.has_kept and "--resume" not in str(error):
             error.add_note(f"{work.output}: {RESUME_HINT}")

@@ -22,7 +22,7 @@ from engine.jobs.video.job import VideoJob
 from engine.jobs.video.stages import STAGES, PaintStages, StageFigures
 from engine.models.sd.spec import VAE_WORDS
 
-SEGMENT_PICTURES = 16
+SEGMENT_PICTURES, SEGMENT_BATCHES = 16, 8  # at least; on a card batches overlap within a segment only
 SEGMENT_BYTES = 64 * 2**20
 
 Segment = tuple[VideoBatch, ...]
@@ -88,7 +88,8 @@ class ClusterStages:
         """
         began_s = time.perf_counter()
         batch_bytes = job.batch * size[0] * size[1] * 3
-        self._segment_batches = max(1, min(SEGMENT_PICTURES // job.batch, SEGMENT_BYTES // batch_bytes))
+        wanted = max(SEGMENT_PICTURES // job.batch, SEGMENT_BATCHES)
+        self._segment_batches = max(1, min(wanted, SEGMENT_BYTES // batch_bytes))
         if job.limit is not None:
             segments = -(-job.limit // (self._segment_batches * job.batch))
             max_actors = min(segments, max_actors or segments)
