@@ -1,6 +1,6 @@
 """The progress of long commands: a bar on a terminal, a plain line every ten seconds elsewhere, nothing with --json.
 
-A job reports figures (engine/jobs/kit/progress.py); the looks below turn them into words.
+A job reports figures (engine/jobs/kit/report.py); the looks below turn them into words.
 """
 
 import sys
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from engine.cli.log_thread import MAX_END_S, Write, write_to_stderr
-from engine.jobs.kit.progress import JobProgress
+from engine.jobs.kit.report import JobProgress
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from engine.jobs.segment.outputs import JOB_WORK, MASK, WORK, OnWhole, nothing
+from engine.jobs.segment.outputs import JOB_WORK, MASK, WORK, OnWhole
 from engine.jobs.segment.results import Result
 from engine.sinks.made_with import MadeWith
 from engine.sinks.picture_file import save_picture
@@ -35,7 +35,7 @@ class OverlayPicture:
         with one_line(self.path):
             save_picture(self._file.unfinished, result.overlay(), self._made_with)
 
-    def finish(self, on_whole: OnWhole = nothing) -> None:
+    def finish(self, on_whole: OnWhole) -> None:
         on_whole(self._file.unfinished)
         self._file.publish()
 
@@ -78,7 +78,7 @@ class PngFolder:
     def pixels(self, result: Result) -> np.ndarray:
         raise NotImplementedError
 
-    def finish(self, on_whole: OnWhole = nothing) -> None:
+    def finish(self, on_whole: OnWhole) -> None:
         for folder in self._folders:
             sync_folder(folder)
         self._place.remove()
@@ -140,7 +140,7 @@ class OverlayVideo:
             overlay = fit(overlay, self._size_px)
         self._video.add(overlay, result.picture.start_s, result.picture.end_s)
 
-    def finish(self, on_whole: OnWhole = nothing) -> None:
+    def finish(self, on_whole: OnWhole) -> None:
         self._video.finish()
         on_whole(self._file.unfinished)
         self._file.publish()

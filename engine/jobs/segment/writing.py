@@ -31,7 +31,6 @@ class Writer:
         """Outputs that are complete."""
         self.failed: list[str] = []
         """Outputs that were given up and why, one line each."""
-        self.notes: list[str] = []
         self._open: list[SegmentOutput] = []
         """Outputs still being written."""
         self._forms = forms_of(job.outputs, job.frames)

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.jobs.kit.progress import JobProgress
-from engine.jobs.kit.report import JobReport
+from engine.jobs.kit.report import JobProgress, JobReport
 from engine.jobs.video.stages import StageFigures
 
 

@@ -47,7 +47,7 @@ def overlaid(source: Path, out: Path) -> OverlayVideo:
     height, width = pictures.first.pixels.shape[:2]
     for picture in fitted(pictures.read(1, None), (width, height), pictures.counts):
         output.add(left_half(picture))
-    output.finish()
+    output.finish(lambda unfinished: None)
     return output
 
 

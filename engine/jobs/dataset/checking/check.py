@@ -28,7 +28,7 @@ from engine.jobs.dataset.checking.problems import (
     read_labels,
 )
 from engine.jobs.dataset.checking.whole_files import whole_file_problems
-from engine.jobs.kit.progress import JobProgress, OnProgress
+from engine.jobs.kit.report import JobProgress, OnProgress
 
 PICTURES_AT_ONCE = 64  # per batch of the threads; only their facts stay in memory
 

@@ -29,7 +29,7 @@ from engine.jobs.dataset.running.whole_files import WholeFiles
 from engine.jobs.dataset.scene.camera import CAMERA_HEIGHT_M, FIELD_OF_VIEW_DEG
 from engine.jobs.dataset.task import PictureTask
 from engine.jobs.dataset.varied.cameras import CameraOptions, ground_sample_words
-from engine.jobs.kit.progress import OnProgress
+from engine.jobs.kit.report import OnProgress
 
 MAX_ZOOM = 1.5
 PLAIN_CAMERA = CameraOptions(
