@@ -419,17 +419,19 @@ class ActorPool:
         pieces, actor.pieces = actor.pieces, []
         for piece in pieces:
             piece.actor = piece.answer_ref = None
-        if failed is not None and not is_full:
+        is_failed_start = actor.loaded is None or is_full
+        if is_failed_start:
+            self._failed_starts += 1
+        elif failed is not None:
             culprit = pieces[0] if cause is None else failed  # all answers of a dead actor are errors
             culprit.deaths += 1
             if culprit.deaths == MAX_DEATHS:
                 raise ChildError(f"{culprit.name}: failed on {MAX_DEATHS} actors; the last: {self.lost[-1]}")
-        elif actor.loaded is None or is_full:
-            self._failed_starts += 1
-            if not self.actors and (self._failed_starts >= MAX_FAILED_STARTS or not self._room()):
-                if is_full:
-                    raise told from error
-                raise ChildError(f"no actor works, and none can be started; the last, on {actor.machine}: {reason}")
+        if self.actors or (self._failed_starts < MAX_FAILED_STARTS and (self._room() or not is_failed_start)):
+            return
+        if is_full:
+            raise told from error
+        raise ChildError(f"no actor works, and none can be started; the last, on {actor.machine}: {reason}")
 
 
 def gathered(items: Iterator[Item], count: int) -> Iterator[tuple[Item, ...]]:

@@ -117,6 +117,13 @@ def test_actors_that_keep_failing_to_start_are_not_started_for_ever(started: Sta
     assert len(ray.handles) == 5
 
 
+def test_the_last_actor_that_dies_ends_the_run_at_once_if_no_other_can_be_started(started: Started) -> None:
+    model = LoadedModel(device="cpu", dtype="float32", notes=())
+    ray = FakeRay(cores=4, load=lambda number: death() if number else model, work=lambda number, payload: death())
+    with pytest.raises(ChildError, match=r"^no actor works, and none can be started; the last, on host0: its process"):
+        outputs(started(ray), 2)
+
+
 @pytest.mark.parametrize("error", [DeviceFullError("does not fit"), MemoryError("does not fit")])
 def test_a_machine_with_too_little_memory_gets_no_other_actor(error: Exception, started: Started) -> None:
     model = LoadedModel(device="cpu", dtype="float32", notes=())
