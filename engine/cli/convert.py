@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from engine.cli.job_options import job_options
-from engine.cli.job_progress import CONVERT, shown_progress
+from engine.cli.progress import CONVERT, shown_progress
 from engine.jobs.convert.job import VOICE_OPTIONS, ConvertJob
 from engine.jobs.kit.options import JSON
 from engine.models.rvc import VoiceSettings

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from engine.cli.dataset_progress import DATASET
 from engine.cli.job_options import job_options, pop_options
-from engine.cli.job_progress import shown_progress
+from engine.cli.progress import DATASET, shown_progress
 from engine.cli.standard_streams import STDERR
 from engine.errors import UsageError
 from engine.jobs.dataset.job import DatasetJob

@@ -86,7 +86,7 @@ def test_a_volume_that_refuses_to_flush_folders_still_takes_files(
 FINISHERS = {
     "engine/jobs/convert/file_work.py": "move_into_place",
     "engine/jobs/dataset/running/folder.py": "move_into_place",
-    "engine/jobs/segment/mask_pictures.py": "sync_folder",
+    "engine/jobs/segment/pictures.py": "sync_folder",
     "engine/sinks/picture_video.py": "move_into_place",
     "engine/sinks/record.py": "sync_folder",
     "engine/sinks/snapshot.py": "move_into_place",

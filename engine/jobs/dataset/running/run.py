@@ -30,7 +30,7 @@ from engine.jobs.dataset.scene import settle
 from engine.jobs.dataset.scene.camera import CAMERA_HEIGHT_M, FIELD_OF_VIEW_DEG
 from engine.jobs.dataset.task import PictureTask
 from engine.jobs.dataset.varied.cameras import CameraOptions, ground_sample_words
-from engine.jobs.kit.progress import OnProgress
+from engine.jobs.kit.report import OnProgress
 
 MAX_ZOOM = 1.5
 MAX_SETTLED = 2000  # scenes; takes 0.2 s

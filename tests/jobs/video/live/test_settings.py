@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from engine.jobs.video.live.controls import knobs_for, painted_size, started
+from engine.jobs.video.live.controls import changed, knobs_for, painted_size, started, values_of, with_picture
 from engine.jobs.video.live.protocol import PROTOCOL, Frame, ProtocolError, pack, settings_in, unpack
-from engine.jobs.video.live.settings import changed, values_of, with_picture
 from engine.models.sd.painting import ControlUse, Painting
 from engine.models.sd.spec import ModelSpec
 

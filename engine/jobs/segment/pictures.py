@@ -1,4 +1,9 @@
-"""Writes one picture with coloured masks, a folder of masks whose values are ids, or a folder of the pictures."""
+"""Writes the source with coloured masks (a video with its sound, or one picture), a folder of masks whose values are
+ids, or a folder of the pictures.
+
+A film has one size, that of the first picture; others are scaled into it and padded. The other outputs keep the size of
+each picture.
+"""
 
 from contextlib import suppress
 from pathlib import Path
@@ -6,11 +11,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from engine.jobs.segment.outputs import JOB_WORK, MASK, WORK, OnWhole, nothing
+from engine.jobs.segment.outputs import JOB_WORK, MASK, WORK, OnWhole
 from engine.jobs.segment.results import Result
 from engine.sinks.made_with import MadeWith
 from engine.sinks.picture_file import save_picture
+from engine.sinks.picture_video import PictureVideo
 from engine.sinks.whole_file import WholeFile, one_line
+from engine.sources.pictures import Pictures, fit, refitted_note
 from engine.system.atomic_file import MAX_HELD_JOB_S, remove_file, replace_file, sync_file, sync_folder
 from engine.system.work_folder import WorkFolder
 
@@ -28,7 +35,7 @@ class OverlayPicture:
         with one_line(self.path):
             save_picture(self._file.unfinished, result.overlay(), self._made_with)
 
-    def finish(self, on_whole: OnWhole = nothing) -> None:
+    def finish(self, on_whole: OnWhole) -> None:
         on_whole(self._file.unfinished)
         self._file.publish()
 
@@ -71,7 +78,7 @@ class PngFolder:
     def pixels(self, result: Result) -> np.ndarray:
         raise NotImplementedError
 
-    def finish(self, on_whole: OnWhole = nothing) -> None:
+    def finish(self, on_whole: OnWhole) -> None:
         for folder in self._folders:
             sync_folder(folder)
         self._place.remove()
@@ -101,3 +108,43 @@ class SourceFrames(PngFolder):
 
     def pixels(self, result: Result) -> np.ndarray:
         return result.picture.pixels
+
+
+class OverlayVideo:
+    def __init__(self, path: Path, pictures: Pictures, made_with: MadeWith | None, *, every: int) -> None:
+        height, width = pictures.first.pixels.shape[:2]
+        self.path = path
+        self._size_px, self._counts = (width, height), pictures.counts
+        self._file = WholeFile(path)
+        try:
+            self._video = PictureVideo(
+                self._file.unfinished,
+                size=(width, height),
+                look=pictures.look,
+                every=every,
+                sound_from=Path(pictures.path),
+                shown_as=path,
+                made_with=made_with,
+            )
+        except BaseException:
+            self._file.discard()
+            raise
+        self.notes = self._video.notes
+
+    def add(self, result: Result) -> None:
+        overlay = result.overlay()
+        if overlay.shape[1::-1] != self._size_px:
+            if not self._counts.refitted:
+                self.notes.append(f"{refitted_note(result.picture, self._size_px)} in the film")
+            self._counts.refitted += 1
+            overlay = fit(overlay, self._size_px)
+        self._video.add(overlay, result.picture.start_s, result.picture.end_s)
+
+    def finish(self, on_whole: OnWhole) -> None:
+        self._video.finish()
+        on_whole(self._file.unfinished)
+        self._file.publish()
+
+    def discard(self) -> None:
+        self._video.discard()
+        self._file.discard()
