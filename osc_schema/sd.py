@@ -60,6 +60,7 @@ AREA = Area(
     ),
     paints_layer5=True,
     fully_named=("sd",),
+    order=10,
     params=(
         switch("/sd/enable", False, "Switches SD on. Refused without a configured model.", **_RUNNING),
         file(

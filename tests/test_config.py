@@ -57,7 +57,7 @@ def test_the_known_keys_are_those_that_a_user_may_write() -> None:
         build_config({"wdth": 8})
     known = str(caught.value).partition("known: ")[2].rstrip(")").split(", ")
     assert "is_size_free" not in known
-    assert set(known) == set(Config.__struct_fields__) - {"is_size_free"}
+    assert set(known) == {*Config.__struct_fields__, "sd", "sam3", "rvc"} - {"is_size_free", "models"}
 
 
 def test_a_missing_or_binary_file_is_named(tmp_path: Path) -> None:

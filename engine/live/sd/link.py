@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from engine.children.spec import ChildSpec
-from engine.config import SdConfig
 from engine.errors import ModelError
 from engine.ipc import Gate
 from engine.live.kit.child_link import ChildLink
 from engine.live.kit.fader import Fade, Fader
-from engine.live.kit.finished_picture import finished_picture
+from engine.live.kit.live_model import LiveEntry, Surroundings
+from engine.live.kit.picture_rings import finished_picture
 from engine.live.kit.scene import Layer5Offer, Scene
 from engine.live.kit.sent_values import NOTHING
-from engine.live.sd.conditions import model_named, picture_named
+from engine.live.sd.entry import SdConfig, model_named, picture_named
 from engine.live.sd.spec import require_complete, sd_line, spec_of
 from engine.models.sd import ModelSpec
 from engine.params import Snapshot
@@ -281,3 +281,16 @@ def size_of(values: Snapshot) -> tuple[int, int]:
     width, height = values["/sd/width"], values["/sd/height"]
     assert isinstance(width, int) and isinstance(height, int)
     return width, height
+
+
+def open_sd(entry: LiveEntry, around: Surroundings) -> DiffusionLink:
+    config: SdConfig = around.config.models[entry.name]
+    require_complete(spec_of(config, config.model))
+    return DiffusionLink(
+        config,
+        video=around.open_video(config.video),
+        has_camera=around.has_camera,
+        gate=around.gate,
+        report=around.report,
+        set_value=partial(around.store.set, by=CHILD),
+    )

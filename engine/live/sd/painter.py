@@ -6,12 +6,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
 from engine.errors import SourceError
 from engine.live.sd.loras import LoraFaders
 from engine.live.sd.settings import ControlSetting, DiffusionSettings
-from engine.live.sd.source import segments
+from engine.models.sd.outlines import covering
 from engine.models.sd.plan.sampler_choice import FEW_STEPS
 from engine.sources.still import read_still
 from osc_schema.sd import MASKS_SOURCE
@@ -19,7 +20,7 @@ from osc_schema.sd import MASKS_SOURCE
 if TYPE_CHECKING:
     import torch
 
-    from engine.live.sd.plan import PaintPlan
+    from engine.live.sd.plan import SinglePlan, StreamPlan
     from engine.models.graphs import Calls, State
     from engine.models.sd.denoiser import ControlInput
     from engine.models.sd.model import DiffusionModel
@@ -83,7 +84,7 @@ class Painter:
         self._vae_calls = tuple(for_vae(model.device, *captures) for _ in range(2))
         self._device_copies = DeviceCopies(model.device)
         self._settings: DiffusionSettings | None = None
-        self._plan: PaintPlan | None = None
+        self._plan: StreamPlan | SinglePlan | None = None
         self._conditioned: tuple[object, ...] = ()
         self._image: np.ndarray | None = None
         self._last: torch.Tensor | None = None
@@ -170,7 +171,7 @@ class Painter:
     def guidance(self) -> float:
         """The guidance scale in use; 1: off."""
         assert self._plan is not None
-        return self._plan.guidance
+        return self._plan.schedule.guidance
 
     @property
     def work(self) -> int:
@@ -257,13 +258,13 @@ class Painter:
             self._note("clip_skip", f"/sd/clip_skip: {line}")
 
     def _schedule(self, settings: DiffusionSettings) -> None:
-        """Choose the PaintPlan for these settings, or update the current one."""
+        """Choose the plan for these settings, or update the current one."""
         from engine.live.sd.plan import SinglePlan, StreamPlan
         from engine.models.sd.model import dropped_negative, unguided
 
-        is_stream = settings.steps.is_stream and self.model.sampler in FEW_STEPS
-        was_asked = self._settings is not None and self._settings.steps.is_stream
-        if settings.steps.is_stream and not is_stream and not was_asked:
+        is_stream = settings.is_stream and self.model.sampler in FEW_STEPS
+        was_asked = self._settings is not None and self._settings.is_stream
+        if settings.is_stream and not is_stream and not was_asked:
             self._note("mode", f"/sd/mode stream: works with {_LISTED} models only; using mode single")
         line = unguided(self.model, self.model.sampler, settings.steps.guidance)
         if line and (self._settings is None or settings.steps.guidance != self._settings.steps.guidance):
@@ -316,3 +317,11 @@ class Painter:
     def _decode(self, state: "State") -> "State":
         rgb, is_finite = self._pixels.decode(state["z"])
         return {"rgb": rgb, "is_finite": is_finite}
+
+
+def segments(picture: np.ndarray | None, size: tuple[int, int]) -> np.ndarray:
+    """A segmentation picture scaled to `size`, (height, width, 3) uint8, cropped like the source; black without a
+    picture. Colours are not interpolated, because a colour between two classes would be a third class."""
+    if picture is None:
+        return np.zeros((size[1], size[0], 3), np.uint8)
+    return covering(picture[..., :3], size, interpolation=cv2.INTER_NEAREST_EXACT)

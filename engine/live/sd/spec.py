@@ -1,8 +1,7 @@
 """The SD model that a child must load, from the configuration, and a check that all its files exist."""
 
-from pathlib import Path
-
-from engine.config import SdConfig
+from engine.live.kit.refusing import absolute
+from engine.live.sd.entry import SdConfig
 from engine.models.libraries import require_libraries
 from engine.models.sd.check import check, run_line
 from engine.models.sd.spec import VAE_WORDS, ModelSpec
@@ -11,17 +10,17 @@ from engine.models.sd.spec import VAE_WORDS, ModelSpec
 def spec_of(config: SdConfig, model: str) -> ModelSpec:
     """The spec of `model` with the configured VAE, LoRAs, ControlNets and so on. Reads the disk."""
     return ModelSpec(
-        model=_absolute(model),
-        vae=config.vae if config.vae in VAE_WORDS else _absolute(config.vae),
-        unet=_absolute(config.unet),
+        model=absolute(model),
+        vae=config.vae if config.vae in VAE_WORDS else absolute(config.vae),
+        unet=absolute(config.unet),
         sampler=config.sampler,
         prediction=config.prediction,
-        loras=tuple((_absolute(lora.path), lora.weight) for lora in config.loras),
-        controlnets=tuple(_absolute(name) for name in config.controlnets),
-        ip_adapter=_absolute(config.ip_adapter),
-        image_encoder=_absolute(config.image_encoder),
+        loras=tuple((absolute(lora.path), lora.weight) for lora in config.loras),
+        controlnets=tuple(absolute(name) for name in config.controlnets),
+        ip_adapter=absolute(config.ip_adapter),
+        image_encoder=absolute(config.image_encoder),
         accelerator=config.accelerator,
-        embeddings=tuple(_absolute(name) for name in config.embeddings),
+        embeddings=tuple(absolute(name) for name in config.embeddings),
         clip_skip=config.clip_skip,
     )
 
@@ -40,9 +39,3 @@ def sd_line(config: SdConfig) -> str:
         return ""
     report = check(spec)
     return run_line(report.sampler, report.sampler_reason, report.prediction_type, report.prediction_reason)
-
-
-def _absolute(name: str) -> str:
-    """Make a path absolute, because the child may have another working folder; a Hugging Face id stays as it is."""
-    path = Path(name).expanduser()
-    return str(path.absolute()) if name and path.exists() else name
