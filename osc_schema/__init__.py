@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from osc_schema.types import Accepted, Area, Argument, Command, ExtraPicture, Param, ParamType, Rejected, Value
 
 if TYPE_CHECKING:
-    from osc_schema.accept import accept, unknown_address
+    from osc_schema.accepting import accept, unknown_address
     from osc_schema.patterns import is_pattern
     from osc_schema.table import (
         ADDED,
@@ -39,7 +39,7 @@ else:
     def __getattr__(name: str) -> object:
         if name not in __all__:
             raise AttributeError(f"module 'osc_schema' has no attribute {name!r}")
-        home = {"accept": "accept", "unknown_address": "accept", "is_pattern": "patterns"}.get(name, "table")
+        home = {"accept": "accepting", "unknown_address": "accepting", "is_pattern": "patterns"}.get(name, "table")
         found = globals()[name] = getattr(import_module(f"osc_schema.{home}"), name)
         return found
 

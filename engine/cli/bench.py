@@ -11,6 +11,7 @@ import typer
 
 from engine.cli.gpu_option import Gpu
 from engine.errors import ModelError, UsageError
+from osc_schema.sd import default_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -303,7 +304,9 @@ def video(
     steps: Annotated[
         list[int] | None, typer.Option(metavar="COUNT", help="Requested steps, repeatable. (default: 5 20)")
     ] = None,
-    strength: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the steps that is run.")] = 0.5,
+    strength: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the steps that is run.")] = default_of(
+        "strength"
+    ),
     mode: Annotated[
         list[str] | None, typer.Option(metavar="fused|split", help="Repeatable. (default: fused split)")
     ] = None,

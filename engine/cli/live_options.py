@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def options_of(entries: "Sequence[LiveEntry]") -> type:
-    """A dataclass for `job_options`: `--sd` for the key `model` of the table `sd`, `--sd-vae` for its key `vae`."""
+    """A dataclass for `job_options`: `--NAME` for the key `model` of the table, `--NAME-VIDEO` for its key `video`."""
     declared: list[tuple[str, Any, Field[Any]]] = []
     for entry in entries:
         for key, name, meta in _optional_keys(entry):
@@ -25,7 +25,7 @@ def options_of(entries: "Sequence[LiveEntry]") -> type:
 
 
 def settings_from(entries: "Sequence[LiveEntry]", options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options given, by key of the configuration, such as `sd.video`."""
+    """The options given, by key of the configuration, such as `NAME.video`."""
     return {
         f"{entry.name}.{key.name}": options[name]
         for entry in entries

@@ -11,7 +11,7 @@ from engine.jobs.kit.options import option
 from engine.live.sd.entry import SdConfig
 from engine.models.sd.painting import MAX_GUIDANCE, MAX_STEPS
 from engine.models.sd.plan.sampler_choice import SAMPLERS
-from osc_schema.sd import AREA
+from osc_schema.sd import declared
 
 if TYPE_CHECKING:
     from engine.models.sd import ModelSpec
@@ -23,9 +23,15 @@ SEED = "Seed of the noise."
 IP_SCALE = "How closely the result follows --ip-image."
 
 
-_STRENGTH = {param.address: param for param in AREA.params}["/sd/strength"]
+_STRENGTH = declared("strength")
 _CONFIGURED = ("vae", "unet", "sampler", "prediction")
 """Options that are keys of [sd] too."""
+
+
+def _first_sentence(name: str) -> str:
+    """The first sentence about `/sd/NAME`. The commands allow more steps and guidance than live painting has time for, and by default
+    take what the model's authors recommend."""
+    return f"{declared(name).description.partition('. ')[0]}."
 
 
 def told(key: str) -> dict[str, str]:
@@ -47,17 +53,15 @@ class ModelOptions:
     )
     vae: str | None = option(None, **told("vae"))
     unet: str | None = option(None, **told("unet"))
-    steps: int | None = option(
-        None, f"Total steps; only the last `strength` share of them is run. {USUAL}", metavar=f"1..{MAX_STEPS}"
-    )
+    steps: int | None = option(None, f"{_first_sentence('steps')} {USUAL}", metavar=f"1..{MAX_STEPS}")
     strength: float = option(
         _STRENGTH.default,
-        "Denoising strength: how far the result may differ from the source.",
+        _first_sentence("strength"),
         metavar=f"{_STRENGTH.low:g}..{_STRENGTH.high:g}",
     )
     guidance: float | None = option(
         None,
-        f"Guidance scale (CFG): how closely the picture follows the prompt; 1 is off. {USUAL}",
+        f"{_first_sentence('guidance')} {USUAL}",
         flags="--guidance --cfg",
         metavar=f"0..{MAX_GUIDANCE:g}",
     )
