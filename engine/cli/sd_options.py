@@ -29,8 +29,8 @@ _CONFIGURED = ("vae", "unet", "sampler", "prediction")
 
 
 def _first_sentence(name: str) -> str:
-    """The first sentence about `/sd/NAME`. The commands allow more steps and guidance than live painting has time for, and by default
-    take what the model's authors recommend."""
+    """The first sentence about `/sd/NAME`. The commands allow more steps and guidance than there is time for live, and
+    take what the model's authors recommend by default."""
     return f"{declared(name).description.partition('. ')[0]}."
 
 

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from engine.errors import SourceError
-from engine.live.sd.loras import LoraFaders
-from engine.live.sd.settings import ControlSetting, DiffusionSettings
+from engine.live.sd.settings import ControlSetting, DiffusionSettings, Words
+from engine.models.sd.lora_tags import Note, tagged_weights
 from engine.models.sd.outlines import covering
 from engine.models.sd.plan.sampler_choice import FEW_STEPS
 from engine.sources.still import read_still
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from engine.models.sd.denoiser import ControlInput
     from engine.models.sd.model import DiffusionModel
 
-Note = Callable[[str, str], None]
 _LISTED = f"{', '.join(FEW_STEPS[:-1])} and {FEW_STEPS[-1]}"
 
 
@@ -325,3 +324,46 @@ def segments(picture: np.ndarray | None, size: tuple[int, int]) -> np.ndarray:
     if picture is None:
         return np.zeros((size[1], size[0], 3), np.uint8)
     return covering(picture[..., :3], size, interpolation=cv2.INTER_NEAREST_EXACT)
+
+
+class LoraFaders:
+    """Decides a LoRA's weight: from its fader (`/sd/lora/<n>/weight`) or from its prompt tag (`<lora:name:0.8>`).
+
+    The one changed last applies. A prompt tag sets the weight; a fader moved afterwards takes over until the tag
+    changes; without a tag the fader applies. In a mix of two prompts the weights are mixed too, and a prompt without a
+    tag uses the fader's weight. If both change at the same time, as when a preset is loaded, the tag applies.
+    """
+
+    def __init__(self, names: Sequence[str], note: Note) -> None:
+        """`names`: the names of the model's LoRAs. `note(key, line)` receives a line for each tag that matches none of
+        them."""
+        self._names, self._note = tuple(names), note
+        self._prompts = ("", "")
+        self._tags: tuple[dict[int, float], dict[int, float]] = ({}, {})
+        self._faders: tuple[float, ...] = ()
+        self._taken_over: set[int] = set()
+
+    def weights(self, faders: tuple[float, ...], words: Words) -> tuple[float, ...]:
+        """The weight of each LoRA, in the order of `faders`."""
+        tags = self._read(words)
+        for place, fader in enumerate(faders):
+            if any(now.get(place) != before.get(place) for now, before in zip(tags, self._tags, strict=True)):
+                self._taken_over.discard(place)
+            elif self._faders and fader != self._faders[place]:
+                self._taken_over.add(place)
+        self._tags, self._faders = tags, faders
+        return tuple(self._weight(place, fader, words.mix) for place, fader in enumerate(faders))
+
+    def _weight(self, place: int, fader: float, mix: float) -> float:
+        one, other = (tags.get(place, fader) for tags in self._tags)
+        if place in self._taken_over or one == other == fader:
+            return fader
+        return one if mix <= 0.0 else other if mix >= 1.0 else (1.0 - mix) * one + mix * other
+
+    def _read(self, words: Words) -> tuple[dict[int, float], dict[int, float]]:
+        prompts = words.prompt, words.prompt_b
+        if prompts == self._prompts:
+            return self._tags
+        self._prompts = prompts
+        one, other = (tagged_weights(prompt, self._names, self._note) for prompt in prompts)
+        return one, other
