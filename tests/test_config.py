@@ -20,7 +20,7 @@ MISTAKES = {
     "[[osc.text]]\nport = 7000\naddress = 'lines'": "osc.text[0].address: 'lines' is not allowed",
     "[[osc.feedback]]\nhost = 'x'": "osc.feedback[0].port: is missing",
     "[[osc.feedback]]\nport = 99999": "osc.feedback[0].port: 99999 is not allowed (expected int <= 65535)",
-    "[sd]\nmodl = 'x'": "sd.modl: unknown key (known: model, vae,",
+    "[sd]\nmodl = 'x'": "sd.modl: unknown key (known: model, device,",
     "[sd]\nsampler = 'x'": "sd.sampler: 'x' is not allowed (expected one of auto, lcm, turbo, lightning, hyper, tcd,",
     "[[sd.loras]]\nweight = 1": "sd.loras[0].path: is missing",
     "[params]\n'/layr/1/angle' = 3": 'params."/layr/1/angle": no such parameter (nearest: /layer/1/angle',

@@ -7,7 +7,7 @@ from engine.live.rvc import spec as voice_spec
 from engine.live.rvc.entry import RvcConfig
 from engine.live.sam3 import link as segmentation_spec
 from engine.live.sam3.entry import Sam3Config
-from engine.live.sd import spec as diffusion_spec
+from engine.live.sd import link as diffusion_spec
 from engine.live.sd.entry import SdConfig, model_named
 
 

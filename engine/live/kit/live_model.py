@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 from msgspec import Meta, Struct
 
@@ -112,6 +112,14 @@ class ModelTable(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     model: Annotated[str, option("Load this live model.", "MODEL")] = ""
     """"" for none: the model is not loaded."""
+
+
+class DeviceTable(ModelTable, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """That of a model which runs on a device of torch."""
+
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    threads: Annotated[int, Meta(ge=1, le=64)] = 1
+    """CPU threads of the child."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

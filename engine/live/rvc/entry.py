@@ -2,11 +2,9 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
-from msgspec import Meta
-
-from engine.live.kit.live_model import Check, LiveEntry, ModelTable, option
+from engine.live.kit.live_model import Check, DeviceTable, LiveEntry, option
 from engine.live.kit.refusing import found_by, named_in, refusing
 from osc_schema.rvc import CHILD
 
@@ -21,7 +19,7 @@ NO_MODEL = (
 )
 
 
-class RvcConfig(ModelTable, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class RvcConfig(DeviceTable, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[rvc]`."""
 
     model: Annotated[
@@ -50,9 +48,6 @@ class RvcConfig(ModelTable, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         str,
         option("Sound output for the converted voice. (default: none)", "none|default|device:NAME"),
     ] = "none"
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    threads: Annotated[int, Meta(ge=1, le=64)] = 1
-    """CPU threads of the child."""
     folders: tuple[str, ...] = ()
     """Folders of the models that `/rvc/model` may name over OSC."""
 

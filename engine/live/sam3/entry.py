@@ -3,10 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta
-
 from engine.errors import UsageError
-from engine.live.kit.live_model import Check, LiveEntry, ModelTable, option
+from engine.live.kit.live_model import Check, DeviceTable, LiveEntry, option
 from engine.live.kit.refusing import refusing, source_there
 from osc_schema import Value
 from osc_schema.sam3 import CHILD, PROMPTS
@@ -17,7 +15,7 @@ NO_MODEL = (
 )
 
 
-class Sam3Config(ModelTable, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Sam3Config(DeviceTable, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[sam3]`."""
 
     model: Annotated[str, option("Live SAM3 segmentation: a folder or a Hugging Face id (facebook/sam3).", "MODEL")] = (
@@ -31,10 +29,7 @@ class Sam3Config(ModelTable, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         str,
         option("Video, picture, stream or another program's picture for /sam3/source video.", "FILE|URL|KIND:NAME"),
     ] = ""
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
-    threads: Annotated[int, Meta(ge=1, le=64)] = 1
-    """CPU threads of the child."""
 
 
 def first_values(config: Sam3Config) -> Iterator[tuple[str, Value]]:

@@ -1,6 +1,6 @@
 """Live Stable Diffusion. link.py is the engine's end, loop.py the child's.
 
 entry.py                 its configuration, options and conditions
-spec.py, settings.py     the model to load, and the parameters as the child uses them
+settings.py              the parameters as the child uses them
 painter.py, plan.py      painting with the model and the settings
 """

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, get_args
 from msgspec import Meta, Struct
 
 from engine.errors import ModelError
-from engine.live.kit.live_model import Check, LiveEntry, ModelTable, option
+from engine.live.kit.live_model import Check, DeviceTable, LiveEntry, option
 from engine.live.kit.refusing import found_by, named_in, refusing, source_there
 from osc_schema import Rejected, Value
 from osc_schema.sd import CHILD, CONTROLNETS, LORAS
@@ -24,7 +24,7 @@ class LoraConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     weight: Annotated[float, Meta(ge=-2, le=2)] = 1.0
 
 
-class SdConfig(ModelTable, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class SdConfig(DeviceTable, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[sd]`. `multiverse sd` and `multiverse video` read it, too."""
 
     model: Annotated[
@@ -65,10 +65,7 @@ class SdConfig(ModelTable, frozen=True, forbid_unknown_fields=True, kw_only=True
     """Textual inversion embeddings for use in prompts: `.safetensors`, `.pt` or `.bin` files."""
     clip_skip: Annotated[int, Meta(ge=0, le=12)] = 0
     """Layer of the text encoder to read, counted from the end: 1 is the last; 0: the model's own."""
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
-    threads: Annotated[int, Meta(ge=1, le=64)] = 1
-    """CPU threads of the child."""
     accelerator: Literal["none", "inductor", "tensorrt", "stablefast", "deepcache"] = "none"
     """The compiler or cache of the UNet. It must be installed."""
     video: Annotated[
