@@ -16,9 +16,11 @@ from osc_schema.live_models import BY_NAME
 def live_models() -> tuple[LiveEntry, ...]:
     """The installed models in order of processing: SAM3 may cut out of the picture that SD has painted."""
     found = plugins.loaded("multiverse.models")
-    for name in found.keys() - BY_NAME:
-        plugins.leave_out(plugins.declared("multiverse.models")[name], "multiverse.parameters has no entry of its name")
-    return tuple(found[name] for name in BY_NAME if name in found)
+    usable = [name for name in BY_NAME if name in found and found[name].name == name]
+    for name in found.keys() - usable:
+        reason = "its ENTRY must have this name, and multiverse.parameters an AREA of this name"
+        plugins.leave_out(plugins.declared("multiverse.models")[name], reason)
+    return tuple(found[name] for name in usable)
 
 
 def configured_models(config: Config) -> tuple[LiveEntry, ...]:
