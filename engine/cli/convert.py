@@ -73,7 +73,7 @@ def convert(
     from engine.models.rvc import VoiceSpec
     from engine.models.rvc.index_choice import configured_for, index_for
 
-    configured = build_config(read_config_file(config) if config else {}).rvc
+    configured = build_config(read_config_file(config) if config else {}).models["rvc"]
     voice = model or configured.model
     chosen = index_for(voice, configured_for(voice, configured.model, configured.index) if index is None else index)
     job = ConvertJob(

@@ -49,7 +49,7 @@ def segment(
     from engine.jobs.segment.on_cluster import ClusterSegments
     from engine.jobs.segment.run import load_model, open_job, run_job
 
-    configured = build_config(read_config_file(config) if config else {}).sam3
+    configured = build_config(read_config_file(config) if config else {}).models["sam3"]
     defaults = {"model": configured.model, "device": configured.device, "dtype": configured.dtype}
     job = SegmentJob(source=source, outputs=tuple(outputs), **defaults | options)
     stop = threading.Event()

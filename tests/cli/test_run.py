@@ -581,9 +581,9 @@ def test_a_voice_from_the_command_line_does_not_use_the_configured_index(home: P
 
     show = home / "show.toml"
     show.write_text('[rvc]\nmodel = "alto.pth"\nindex = "alto.index"\n')
-    assert build_settings(show, {}, []).rvc.index == "alto.index"
-    assert build_settings(show, {"rvc.model": "alto.pth"}, []).rvc.index == "alto.index"
-    assert build_settings(show, {"rvc.model": "bass.pth"}, []).rvc.index == ""
-    assert build_settings(show, {"rvc.model": "bass.pth", "rvc.index": "b.index"}, []).rvc.index == "b.index"
+    assert build_settings(show, {}, []).models["rvc"].index == "alto.index"
+    assert build_settings(show, {"rvc.model": "alto.pth"}, []).models["rvc"].index == "alto.index"
+    assert build_settings(show, {"rvc.model": "bass.pth"}, []).models["rvc"].index == ""
+    assert build_settings(show, {"rvc.model": "bass.pth", "rvc.index": "b.index"}, []).models["rvc"].index == "b.index"
     show.write_text('[rvc]\nmodel = "alto.pth"\nindex = "none"\n')
-    assert build_settings(show, {"rvc.model": "bass.pth"}, []).rvc.index == "none"
+    assert build_settings(show, {"rvc.model": "bass.pth"}, []).models["rvc"].index == "none"

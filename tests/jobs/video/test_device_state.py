@@ -99,7 +99,7 @@ def card(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     for name in dir(pynvml):
         if name.startswith("nvml") and inspect.isfunction(getattr(pynvml, name)):
             monkeypatch.setattr(pynvml, name, stand_in(name))
-    monkeypatch.setattr("engine.models.cuda_card.card_uuid", lambda device: UUIDS[1])
+    monkeypatch.setattr("engine.models.card_memory.card_uuid", lambda device: UUIDS[1])
     return answers
 
 

@@ -11,6 +11,7 @@ from engine.jobs.video.job import MAX_SCALE, MIN_SIDE_PX, SIDE_STEP_PX
 from engine.jobs.video.live.protocol import ProtocolError, shortened
 from engine.models.sd.painting import MAX_SEED, ControlUse, Painting
 from engine.models.sd.plan.sampler_choice import SAMPLERS
+from osc_schema.sd import declared
 
 Kind = Literal["text", "whole", "number", "choice"]
 Read = Callable[["LiveSettings"], Any]
@@ -80,16 +81,16 @@ def knobs_for(start: LiveSettings, *, longest_side_px: int, lora_names: tuple[st
             low=1,
             high=max(MAX_STEPS, painting.steps),
             step=1,
-            about="Denoising steps, of which the share `strength` is run. More is finer and slower.",
+            about=declared("steps").description,
         ),
         _of_painting(
             "strength",
             kind="number",
             group="painting",
-            low=0.0,
-            high=1.0,
+            low=declared("strength").low,
+            high=declared("strength").high,
             step=0.01,
-            about="How much the source is changed. Rounded to a whole number of steps, at least one.",
+            about=declared("strength").description,
         ),
         _of_painting(
             "cfg",
@@ -99,7 +100,7 @@ def knobs_for(start: LiveSettings, *, longest_side_px: int, lora_names: tuple[st
             low=0.0,
             high=30.0,
             step=0.1,
-            about="How closely the prompt is followed; 1 is off and twice as fast. Ignored by Turbo and Lightning.",
+            about=declared("guidance").description,
         ),
         _of_painting(
             "seed",
