@@ -6,8 +6,8 @@ from itertools import islice
 
 from engine.errors import UsageError
 from engine.jobs.dataset.job import DatasetJob
+from engine.jobs.dataset.layout.settling import settle
 from engine.jobs.dataset.picture import scene_of
-from engine.jobs.dataset.scene import settle
 
 MAX_SETTLED = 2000  # takes 0.2 s
 MAX_BUILD_S = 0.5  # a window takes 0.03 s, a whole picture 0.2

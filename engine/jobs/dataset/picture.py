@@ -16,21 +16,22 @@ from engine.jobs.dataset.frozen import freeze
 from engine.jobs.dataset.frozen_file import read_frozen
 from engine.jobs.dataset.geometry import set_stage
 from engine.jobs.dataset.geometry.batches import SceneStage
-from engine.jobs.dataset.geometry.ground_plan import plan_of
+from engine.jobs.dataset.geometry.ground import plan_of
 from engine.jobs.dataset.labels import coco_part, encode_png, find_instances, label_text, write_hdf5
 from engine.jobs.dataset.labels.facts import facts_of
 from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.labels.recording import make_record
 from engine.jobs.dataset.labels.source import LabelSource
 from engine.jobs.dataset.labels.writers import writers_of
+from engine.jobs.dataset.layout import Recipe2Options, describe_recipe_2
+from engine.jobs.dataset.layout.recipe_1 import describe_recipe_1
+from engine.jobs.dataset.layout.settling import settle
 from engine.jobs.dataset.made import MadePicture
 from engine.jobs.dataset.rendered import Rendered
-from engine.jobs.dataset.scene import describe_scene, settle
 from engine.jobs.dataset.scene.description import SiteScene
 from engine.jobs.dataset.sensor import photograph
 from engine.jobs.dataset.step_times import StepTimes
 from engine.jobs.dataset.task import PictureTask
-from engine.jobs.dataset.varied import VariedOptions, describe_varied
 
 Draw = Callable[[SceneStage, PictureTask, Path], Rendered]
 
@@ -56,10 +57,10 @@ def make_picture(task: PictureTask, folder: Path, draw: Draw | None = None) -> M
 def scene_of(task: PictureTask) -> SiteScene:
     """Build the scene as the task's recipe does. UsageError for a scene that does not fit."""
     if task.varied is None:
-        return describe_scene(task.options, task.base_seed + task.index)
+        return describe_recipe_1(task.options, task.base_seed + task.index)
     if task.varied.given.scene:
         return read_frozen(task.varied.given.files[task.index])
-    return describe_varied(task.options, task.varied, task.seed, task.view)
+    return describe_recipe_2(task.options, task.varied, task.seed, task.view)
 
 
 def draw_stage(stage: SceneStage, task: PictureTask, folder: Path) -> Rendered:
@@ -122,7 +123,7 @@ def _make_plain(task: PictureTask, folder: Path, draw: Draw) -> MadePicture:
 
 
 def _make_varied(
-    task: PictureTask, varied: VariedOptions, labels: LabelOptions, folder: Path, draw: Draw
+    task: PictureTask, varied: Recipe2Options, labels: LabelOptions, folder: Path, draw: Draw
 ) -> MadePicture:
     """Recipe 2: everything has a number; the options decide what is labelled, and in which formats."""
     steps = StepTimes()

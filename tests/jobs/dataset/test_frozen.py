@@ -8,16 +8,16 @@ import pytest
 
 from engine.errors import SourceError
 from engine.jobs.dataset.frozen import freeze, plain, thaw
+from engine.jobs.dataset.layout import Recipe2Options, describe_recipe_2
+from engine.jobs.dataset.layout.field import FieldOptions
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.scene.description import SiteScene
-from engine.jobs.dataset.varied import VariedOptions, describe_varied
-from engine.jobs.dataset.varied.field import FieldOptions
 
 
 @pytest.fixture(scope="module")
 def scene() -> SiteScene:
-    return describe_varied(
-        SceneOptions(width=640, height=480), VariedOptions(layout=FieldOptions(empty_share=0.0)), (5, 2)
+    return describe_recipe_2(
+        SceneOptions(width=640, height=480), Recipe2Options(layout=FieldOptions(empty_share=0.0)), (5, 2)
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engine.errors import UsageError
 from engine.jobs.dataset.assets.reading import OPTION, read_model
-from engine.jobs.dataset.scene.assets import Asset, UpAxis
+from engine.jobs.dataset.scene.description import Asset, UpAxis
 from engine.jobs.dataset.scene.things import CATEGORIES, DistractorKind, PileKind
 from engine.jobs.kit.span import parse_span
 from engine.system.file_names import escaped

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from engine.jobs.dataset.checking.figures import FolderFigures, spread
+from engine.jobs.dataset.layout.cameras import ALTITUDE_M, ALTITUDES_M
+from engine.jobs.dataset.layout.field import MAX_PILES
 from engine.jobs.dataset.sensor.effects import EFFECTS
-from engine.jobs.dataset.varied.cameras import ALTITUDE_M, ALTITUDES_M
-from engine.jobs.dataset.varied.field import MAX_PILES
 
 QUANTILES = np.linspace(0.005, 0.995, 199)
 FAR = 0.25  # a distance of a quarter of the real pictures' own spread is worth an option

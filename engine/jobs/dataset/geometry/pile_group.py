@@ -12,7 +12,7 @@ import numpy as np
 
 from engine.jobs.dataset.geometry import pile_parts as parts
 from engine.jobs.dataset.geometry.batches import InstanceBatch, Mesh, Surface
-from engine.jobs.dataset.geometry.placing import Axes, sized, standing
+from engine.jobs.dataset.geometry.meshes import Axes, sized, standing
 from engine.jobs.dataset.scene.description import Terrain
 from engine.jobs.dataset.scene.things import Pile
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.jobs.dataset.geometry.batches import LOOKS, InstanceBatch, Mesh
 from engine.jobs.dataset.raster.device import Device
-from engine.jobs.dataset.raster.tiles import Tile, boxes_in_picture, corners_of
+from engine.jobs.dataset.raster.targets import Tile, boxes_in_picture, corners_of
 from engine.jobs.dataset.scene.camera import SiteCamera
 
 VERTEX = ("", "3f in_corner", "3f in_next", "3f in_after", "3f in_normal")

@@ -17,13 +17,13 @@ from engine.errors import UsageError
 from engine.jobs.dataset import sensor
 from engine.jobs.dataset.assets.reading import read_asset
 from engine.jobs.dataset.geometry.batches import SceneStage
+from engine.jobs.dataset.layout.cameras import CameraOptions
+from engine.jobs.dataset.layout.options import Recipe2Options
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.picture import make_picture
 from engine.jobs.dataset.rendered import Rendered
-from engine.jobs.dataset.sensor.options import SensorOptions
+from engine.jobs.dataset.sensor.effects import SensorOptions
 from engine.jobs.dataset.task import PictureTask
-from engine.jobs.dataset.varied.cameras import CameraOptions
-from engine.jobs.dataset.varied.options import VariedOptions
 
 SIDE_PX = 96
 DEPTH_M = 100.0
@@ -51,7 +51,7 @@ def rehearse(task: PictureTask) -> None:
 
 def _small(task: PictureTask) -> PictureTask:
     """The task of the small picture; its sizes and counts are the defaults."""
-    varied = task.varied and VariedOptions(
+    varied = task.varied and Recipe2Options(
         camera=CameraOptions(view=(SIDE_PX, SIDE_PX)), sensor=SensorOptions(camera_effects="mild")
     )
     options = SceneOptions() if varied else SceneOptions(width=SIDE_PX, height=SIDE_PX)

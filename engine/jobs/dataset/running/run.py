@@ -15,6 +15,7 @@ from engine.jobs.dataset.fitting import check_scenes
 from engine.jobs.dataset.job import DatasetJob
 from engine.jobs.dataset.labels import require_h5py, require_pycocotools
 from engine.jobs.dataset.labels.writers import writers_of
+from engine.jobs.dataset.layout.cameras import CameraOptions, ground_sample_words
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.running.devices import check_devices
 from engine.jobs.dataset.running.estimate import default_jobs, estimate, picture_bytes
@@ -28,7 +29,6 @@ from engine.jobs.dataset.running.single import make_one
 from engine.jobs.dataset.running.whole_files import WholeFiles
 from engine.jobs.dataset.scene.camera import CAMERA_HEIGHT_M, FIELD_OF_VIEW_DEG
 from engine.jobs.dataset.task import PictureTask
-from engine.jobs.dataset.varied.cameras import CameraOptions, ground_sample_words
 from engine.jobs.kit.progress import OnProgress
 
 MAX_ZOOM = 1.5

@@ -1,4 +1,4 @@
-"""Data classes of a construction site seen from above, independent of rendering.
+"""Data classes of a construction site seen from above, independent of rendering, with the limits of their numbers.
 
 x points right in the picture (east), y up (north), z towards the camera. Metres and radians unless a name says
 otherwise. The origin is the middle of the picture at the site's mean height.
@@ -6,12 +6,54 @@ otherwise. The origin is the middle of the picture at the site's mean height.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 import numpy as np
 
-from engine.jobs.dataset.scene.assets import Asset, PlacedAsset
 from engine.jobs.dataset.scene.camera import SiteCamera
 from engine.jobs.dataset.scene.things import Distractor, Pile
+
+UpAxis = Literal["y", "z"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asset:
+    """One model: a file, and how it is used."""
+
+    name: str
+    path: str
+    sha256: str
+    """Hash of the file; with other files that it names (buffers, textures), of all of them."""
+    category: str
+    """Its class in labels."""
+    scale: float = 1.0
+    """Metres per unit of the file."""
+    up: UpAxis = "y"
+    """The file's axis that points up."""
+    size_m: tuple[float, float, float]
+    """Along its own x, its own y, and up, with the scale."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedAsset:
+    """An asset on the site. Fields as in Distractor."""
+
+    asset: str
+    """Its name."""
+    x_m: float
+    y_m: float
+    ground_m: float
+    turn: float
+    slope_x: float = 0.0
+    slope_y: float = 0.0
+    scale: float = 1.0
+    shade: float = 1.0
+    lift_m: float = 0.0
+    number: int = 0
+
+    @property
+    def told(self) -> dict[str, str | float]:
+        return {"kind": self.asset}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from engine.errors import UsageError
 from engine.jobs.dataset.scene.streams import Seed, stream
+from engine.jobs.kit.options import option
 from engine.jobs.kit.span import Span, between, check_span, parse_span
 
 
@@ -180,3 +181,16 @@ def _span(effect: Effect, text: str) -> Span:
 def _example(effect: Effect) -> str:
     low, high = effect.mild
     return f"{low:g}..{high:g}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SensorOptions:
+    camera_effects: str = option(
+        "mild",
+        "Effects of lens, sensor and file, such as mild,blur=2 or exposure=-1..0,jpeg=off.",
+        metavar="none|mild|strong|NAME=RANGE[,...]",
+    )
+
+    def check(self) -> None:
+        """Raise UsageError for an unknown effect, and for a range that is upside down or goes too far."""
+        parse_effects(self.camera_effects)

@@ -7,9 +7,9 @@ from engine.jobs.dataset.geometry import set_stage
 from engine.jobs.dataset.geometry.batches import LOOKS, Surface
 from engine.jobs.dataset.geometry.distractors import VARIANTS, build_model
 from engine.jobs.dataset.geometry.kit import Model
-from engine.jobs.dataset.scene.distractors import FOOTPRINT_M
+from engine.jobs.dataset.layout.habits import FENCE_FOOTPRINT_M, HABITS, TRENCH_FOOTPRINT_M
+from engine.jobs.dataset.layout.recipe_1 import FOOTPRINT_M
 from engine.jobs.dataset.scene.things import CATEGORIES, PILE_CATEGORY, Distractor, DistractorKind, category_of
-from engine.jobs.dataset.varied.habits import FENCE_FOOTPRINT_M, HABITS, TRENCH_FOOTPRINT_M
 from tests.jobs.dataset.geometry.sites import is_closed, normals_agree, site, sloping, volume, world
 
 MACHINES = (DistractorKind.EXCAVATOR, DistractorKind.LOADER, DistractorKind.ROLLER)

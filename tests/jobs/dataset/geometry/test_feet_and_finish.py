@@ -8,14 +8,13 @@ import pytest
 from engine.jobs.dataset.geometry import pile_parts as parts
 from engine.jobs.dataset.geometry import set_stage
 from engine.jobs.dataset.geometry.batches import LOOKS, Mesh, Surface
-from engine.jobs.dataset.geometry.pile_sections import c_section, h_section
+from engine.jobs.dataset.geometry.pile_parts import c_section, h_section
 from engine.jobs.dataset.geometry.primitives import MOUND_GROUND
 from engine.jobs.dataset.labels import find_instances
 from engine.jobs.dataset.raster import render
 from engine.jobs.dataset.scene.camera import SiteCamera
 from engine.jobs.dataset.scene.description import Terrain
-from engine.jobs.dataset.scene.pile_looks import CapKind, Filling, FootKind, PaintColor, PaintPlace
-from engine.jobs.dataset.scene.things import Pile, PileKind
+from engine.jobs.dataset.scene.things import CapKind, Filling, FootKind, PaintColor, PaintPlace, Pile, PileKind
 from tests.jobs.dataset.geometry.outlines_of_piles import outline_m, outlines_m, outlines_of
 from tests.jobs.dataset.geometry.sites import is_closed, named, normals_agree, site, sloping, volume, world
 

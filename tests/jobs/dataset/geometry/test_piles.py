@@ -5,7 +5,7 @@ import pytest
 
 from engine.jobs.dataset.geometry import set_stage
 from engine.jobs.dataset.geometry.batches import LOOKS, SceneStage, Surface
-from engine.jobs.dataset.scene.piles import KINDS
+from engine.jobs.dataset.layout.recipe_1 import KINDS
 from engine.jobs.dataset.scene.things import Pile, PileKind
 from tests.jobs.dataset.geometry.sites import named, pile, site, sloping, world
 

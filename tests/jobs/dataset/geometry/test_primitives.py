@@ -3,7 +3,7 @@ import pytest
 
 from engine.jobs.dataset.geometry import meshes, pile_parts, primitives
 from engine.jobs.dataset.geometry.batches import Mesh
-from engine.jobs.dataset.geometry.placing import put, sideways
+from engine.jobs.dataset.geometry.meshes import put, sideways
 from tests.jobs.dataset.geometry.sites import is_closed, normals_agree, volume
 
 

@@ -5,8 +5,9 @@ from functools import cache
 
 import numpy as np
 
+from engine.jobs.dataset.layout.recipe_1 import describe_recipe_1
+from engine.jobs.dataset.layout.settling import Settled, settle
 from engine.jobs.dataset.options import SceneOptions
-from engine.jobs.dataset.scene import Settled, describe_scene, settle
 from engine.jobs.dataset.scene.description import SiteScene, Terrain
 from engine.jobs.dataset.scene.things import Pile
 
@@ -17,7 +18,7 @@ SMALL = SceneOptions(width=1920, height=1080)
 
 @cache
 def scene(options: SceneOptions, seed: int) -> SiteScene:
-    return describe_scene(options, seed)
+    return describe_recipe_1(options, seed)
 
 
 @cache

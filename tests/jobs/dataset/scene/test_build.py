@@ -7,24 +7,24 @@ import numpy as np
 import pytest
 
 from engine.errors import UsageError
+from engine.jobs.dataset.layout.recipe_1 import describe_recipe_1, look_of_ground
+from engine.jobs.dataset.layout.settling import settle
 from engine.jobs.dataset.options import SceneOptions
-from engine.jobs.dataset.scene import describe_scene, settle
-from engine.jobs.dataset.scene.build import look_of_ground
 from tests.jobs.dataset.scene.scenes import CLUSTERED, IN_ROWS, digest, plan, scene, scenes
 
 
 def test_the_same_seed_gives_the_same_scene_and_another_seed_another_one() -> None:
     for options in (CLUSTERED, IN_ROWS):
-        assert digest(describe_scene(options, 5)) == digest(scene(options, 5))
+        assert digest(describe_recipe_1(options, 5)) == digest(scene(options, 5))
         assert len({digest(one) for one in scenes(options, 5)}) == 5
 
 
 def test_the_same_seed_gives_the_same_scene_in_another_process() -> None:
     program = (
         "from engine.jobs.dataset.options import SceneOptions\n"
-        "from engine.jobs.dataset.scene import describe_scene\n"
+        "from engine.jobs.dataset.layout.recipe_1 import describe_recipe_1\n"
         "from tests.jobs.dataset.scene.scenes import digest\n"
-        "print(digest(describe_scene(SceneOptions(), 1000)))"
+        "print(digest(describe_recipe_1(SceneOptions(), 1000)))"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "12345"}
     done = subprocess.run(
@@ -41,13 +41,13 @@ def test_a_seed_of_any_size_has_its_scene(seed: int) -> None:
 
 def test_a_negative_seed_is_refused() -> None:
     with pytest.raises(UsageError, match="--seed: -3 is not 0 or more"):
-        describe_scene(SceneOptions(), -3)
+        describe_recipe_1(SceneOptions(), -3)
 
 
 @pytest.mark.parametrize("field", ["num_terraces", "terrace_height"])
 def test_other_terraces_do_not_change_other_random_values(field: str) -> None:
     for seed in range(3):
-        one, other = scene(IN_ROWS, seed), describe_scene(replace(IN_ROWS, **{field: 2}), seed)
+        one, other = scene(IN_ROWS, seed), describe_recipe_1(replace(IN_ROWS, **{field: 2}), seed)
         assert digest(one) != digest(other)
         assert (one.sun, one.ground, one.lime_lines) == (other.sun, other.ground, other.lime_lines)
         assert (plan(one.piles) == plan(other.piles)).all()
@@ -59,7 +59,7 @@ def test_other_terraces_do_not_change_other_random_values(field: str) -> None:
 
 @pytest.mark.parametrize("field", ["sun_elevation", "sun_azimuth", "sun_energy"])
 def test_another_sun_does_not_change_the_site(field: str) -> None:
-    one, other = scene(CLUSTERED, 2), describe_scene(replace(CLUSTERED, **{field: 10}), 2)
+    one, other = scene(CLUSTERED, 2), describe_recipe_1(replace(CLUSTERED, **{field: 10}), 2)
     assert one.sun != other.sun
     assert (one.piles, one.distractors, one.tracks) == (other.piles, other.distractors, other.tracks)
     assert (one.terrain.heights_m == other.terrain.heights_m).all()
@@ -72,12 +72,12 @@ def test_giving_options_with_their_random_values_gives_the_same_scene(layout: Sc
         of_layout = ("num_clusters",) if found.use_clusters else ("num_rows", "piles_per_row", "row_spacing")
         fields = ("terrain_size", "num_terraces", "terrace_height", "sun_elevation", "sun_azimuth", "sun_energy")
         given = {field: getattr(found, field) for field in (*of_layout, *fields)}
-        assert digest(describe_scene(replace(layout, **given), seed)) == digest(scene(layout, seed))
+        assert digest(describe_recipe_1(replace(layout, **given), seed)) == digest(scene(layout, seed))
 
 
 def test_a_scene_has_the_settled_numbers() -> None:
     options = replace(IN_ROWS, width=1920, height=1080, sun_elevation=45, num_rows=9, piles_per_row=21)
-    one = describe_scene(options, 7)
+    one = describe_recipe_1(options, 7)
     assert (one.camera.width_px, one.camera.height_px, one.camera.height_m) == (1920, 1080, 100.0)
     assert one.seed == 7 and one.sun.elevation_deg == 45
     assert len(one.piles) == 9 * 21

@@ -5,8 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from engine.jobs.dataset.scene.camera import SiteCamera
-from engine.jobs.dataset.scene.camera_values import camera_values
+from engine.jobs.dataset.scene.camera import SiteCamera, camera_values
 
 
 def test_a_reader_projects_points_with_the_told_matrices() -> None:

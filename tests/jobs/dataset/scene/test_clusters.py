@@ -3,13 +3,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from engine.jobs.dataset.layout.rows_and_clusters import SiteLayout, lay_clusters, place_centres, spacing_m
+from engine.jobs.dataset.layout.settling import Settled, piles_per_cluster, settle, site_of, territory_m
+from engine.jobs.dataset.layout.terrain import make_terrain
 from engine.jobs.dataset.options import SceneOptions
-from engine.jobs.dataset.scene import settle, stream
-from engine.jobs.dataset.scene.clusters import lay_clusters, place_centres, spacing_m
-from engine.jobs.dataset.scene.layout import SiteLayout
-from engine.jobs.dataset.scene.settling import Settled
-from engine.jobs.dataset.scene.site import piles_per_cluster, site_of, territory_m
-from engine.jobs.dataset.scene.terrain import make_terrain
+from engine.jobs.dataset.scene.streams import stream
 from tests.jobs.dataset.scene.scenes import CLUSTERED, SMALL, nearest_m, terrain_of
 
 FULL = replace(CLUSTERED, num_clusters=5, min_piles_per_cluster=108, max_piles_per_cluster=108)

@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 
 from engine.errors import UsageError
+from engine.jobs.dataset.layout.placer import Clearance
+from engine.jobs.dataset.layout.recipe_1 import FOOTPRINT_M, MACHINES, describe_recipe_1
+from engine.jobs.dataset.layout.settling import settle
 from engine.jobs.dataset.options import SceneOptions
-from engine.jobs.dataset.scene import describe_scene, settle, stream
-from engine.jobs.dataset.scene.clearance import Clearance
 from engine.jobs.dataset.scene.description import SiteScene
-from engine.jobs.dataset.scene.distractors import FOOTPRINT_M, MACHINES
+from engine.jobs.dataset.scene.streams import stream
 from engine.jobs.dataset.scene.things import DistractorKind
 from tests.jobs.dataset.scene.scenes import CLUSTERED, IN_ROWS, SMALL, plan, scene, scenes
 
@@ -46,7 +47,7 @@ def test_there_are_as_many_bags_and_machines_as_asked_for(options: SceneOptions)
         kinds = Counter(found.kind for found in one.distractors)
         assert 10 <= kinds[DistractorKind.DEBRIS] <= 40 and 2 <= kinds[DistractorKind.REBAR] <= 8
         assert {found.scale <= 1 for found in one.distractors} == {True}
-    some = describe_scene(replace(options, num_bags=4, num_machinery=0), 1)
+    some = describe_recipe_1(replace(options, num_bags=4, num_machinery=0), 1)
     assert (len(machines(some)), len(bags(some))) == (0, 4)
 
 
@@ -67,21 +68,21 @@ def test_a_full_site_has_smaller_machines_between_its_rows() -> None:
 def test_too_many_are_refused_with_how_many_fit(field: str, things: str, find) -> None:
     small = SceneOptions(terrain_size=40, num_rows=2, piles_per_row=3, num_bags=0, num_machinery=0)
     with pytest.raises(UsageError, match=rf"--{field.replace('_', '-')} 1000: \d+ {things} fit") as caught:
-        describe_scene(replace(small, **{field: 1000}), 5)
+        describe_recipe_1(replace(small, **{field: 1000}), 5)
     fit = int(str(caught.value).split(":")[1].split()[0])
-    one = describe_scene(replace(small, **{field: fit}), 5)
+    one = describe_recipe_1(replace(small, **{field: fit}), 5)
     assert len(find(one)) == fit > 3
     check_room(one)
     with pytest.raises(UsageError, match=f": {fit} {things} fit"):
-        describe_scene(replace(small, **{field: fit + 1}), 5)
+        describe_recipe_1(replace(small, **{field: fit + 1}), 5)
 
 
 def test_machines_are_refused_only_when_no_place_is_left_for_the_smallest() -> None:
     options = SceneOptions(terrain_size=60, num_rows=2, piles_per_row=3, num_bags=0, num_machinery=1000)
     with pytest.raises(UsageError, match="machines fit") as caught:
-        describe_scene(options, 5)
+        describe_recipe_1(options, 5)
     most = replace(options, num_machinery=int(str(caught.value).split(":")[1].split()[0]))
-    one = describe_scene(most, 5)
+    one = describe_recipe_1(most, 5)
     places = Clearance(settle(most, 5).site, stream(5, "distractors places"))
     places.take(plan(one.piles), 1.0)
     for machine in machines(one):
@@ -102,7 +103,7 @@ def test_things_stand_on_the_ground_and_lean_with_it() -> None:
 
 
 def test_fewer_bags_leave_the_machines_and_the_other_bags_where_they_were() -> None:
-    few, many = describe_scene(replace(CLUSTERED, num_bags=10), 4), scene(CLUSTERED, 4)
+    few, many = describe_recipe_1(replace(CLUSTERED, num_bags=10), 4), scene(CLUSTERED, 4)
     assert machines(few) == machines(many)
     assert bags(few) == bags(many)[:10]
 
@@ -115,7 +116,7 @@ def test_no_two_pieces_of_debris_are_alike() -> None:
 
 def test_default_numbers_are_reduced_if_there_is_no_room() -> None:
     options = SceneOptions(terrain_size=24, num_rows=2, piles_per_row=3)
-    found = machines(describe_scene(options, 1))
+    found = machines(describe_recipe_1(options, 1))
     assert 0 < len(found) < 15
     with pytest.raises(UsageError, match=rf"--num-machinery 15: {len(found)} machines fit"):
-        describe_scene(replace(options, num_machinery=15), 1)
+        describe_recipe_1(replace(options, num_machinery=15), 1)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from engine.jobs.dataset.layout.recipe_1 import MACHINES
 from engine.jobs.dataset.options import SceneOptions
-from engine.jobs.dataset.scene.distractors import MACHINES
 from tests.jobs.dataset.scene.scenes import CLUSTERED, IN_ROWS, plan, scenes
 
 BOTH = [CLUSTERED, IN_ROWS]

@@ -5,12 +5,10 @@ from functools import cache
 import numpy as np
 import pytest
 
+from engine.jobs.dataset.layout.recipe_1 import KINDS, kind_shares, plant
+from engine.jobs.dataset.layout.rows_and_clusters import SiteLayout, Strip, lay_clusters, lay_rows
+from engine.jobs.dataset.layout.settling import settle
 from engine.jobs.dataset.options import SceneOptions
-from engine.jobs.dataset.scene import settle
-from engine.jobs.dataset.scene.clusters import lay_clusters
-from engine.jobs.dataset.scene.layout import SiteLayout, Strip
-from engine.jobs.dataset.scene.piles import KINDS, kind_shares, plant
-from engine.jobs.dataset.scene.rows import lay_rows
 from engine.jobs.dataset.scene.things import Pile, PileKind
 from tests.jobs.dataset.scene.scenes import CLUSTERED, IN_ROWS, SMALL, nearest_m, plan, scenes, tables, terrain_of
 

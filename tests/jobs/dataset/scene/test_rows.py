@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from engine.jobs.dataset.layout.rows_and_clusters import lay_rows
+from engine.jobs.dataset.layout.settling import settle
 from engine.jobs.dataset.options import SceneOptions
-from engine.jobs.dataset.scene import settle
-from engine.jobs.dataset.scene.rows import lay_rows
 from tests.jobs.dataset.scene.scenes import IN_ROWS, SMALL
 
 CASES = [

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from engine.errors import UsageError
+from engine.jobs.dataset.layout.recipe_1 import describe_recipe_1
+from engine.jobs.dataset.layout.settling import CLUSTERED_SHARE, settle
 from engine.jobs.dataset.options import SceneOptions
-from engine.jobs.dataset.scene import describe_scene, settle
-from engine.jobs.dataset.scene.settling import CLUSTERED_SHARE
 from tests.jobs.dataset.scene.scenes import CLUSTERED, IN_ROWS, SMALL
 
 SEEDS = range(400)
@@ -152,7 +152,7 @@ def test_impossible_numbers_are_refused_with_how_many_fit(options: SceneOptions,
         options = replace(options, max_piles_per_cluster=fit)
     most = replace(options, num_bags=0, num_machinery=0, **{field: fit})
     assert getattr(settle(most, 0), field) == fit
-    assert len(describe_scene(most, 0).piles) > 0
+    assert len(describe_recipe_1(most, 0).piles) > 0
     one_more = (
         {field: fit + 1} if field != "min_piles_per_cluster" else {field: fit + 1, "max_piles_per_cluster": fit + 1}
     )

@@ -1,6 +1,6 @@
 import pytest
 
-from engine.jobs.dataset.scene.site import (
+from engine.jobs.dataset.layout.settling import (
     PILE_SPACING_M,
     ROAD_M,
     ROW_PITCH_M,

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from engine.errors import UsageError
-from engine.jobs.dataset.scene import stream
+from engine.jobs.dataset.scene.streams import stream
 
 
 def test_a_stream_is_the_same_in_every_process_and_on_every_machine() -> None:

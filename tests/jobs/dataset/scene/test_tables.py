@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from engine.jobs.dataset.scene.tables import TOP_M, UNEVEN_M, cut_tables, expose_m, off_plane_m
+from engine.jobs.dataset.layout.recipe_1 import TOP_M, UNEVEN_M, cut_tables, expose_m
+from engine.jobs.dataset.layout.terrain import off_plane_m
 
 RNG = np.random.default_rng(7)
 

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
+from engine.jobs.dataset.layout.settling import settle
+from engine.jobs.dataset.layout.terrain import make_terrain
 from engine.jobs.dataset.options import SceneOptions
-from engine.jobs.dataset.scene import settle
 from engine.jobs.dataset.scene.camera import CAMERA_HEIGHT_M
-from engine.jobs.dataset.scene.terrain import make_terrain
 from tests.jobs.dataset.scene.scenes import SMALL, scenes
 
 GRID = np.meshgrid(np.linspace(-97, 97, 400), np.linspace(-71, 71, 300))

@@ -20,8 +20,7 @@ from engine.jobs.dataset.rendered import Rendered
 from engine.jobs.dataset.scene.camera import SiteCamera
 from engine.jobs.dataset.scene.description import SiteScene, Sun
 from engine.jobs.dataset.sensor import Photograph, photograph
-from engine.jobs.dataset.sensor.effects import EFFECTS
-from engine.jobs.dataset.sensor.options import SensorOptions
+from engine.jobs.dataset.sensor.effects import EFFECTS, SensorOptions
 from tests.jobs.dataset.sensor.cards import CAMERA, card, scene_with, taken
 
 ROOT = Path(__file__).parents[4]

@@ -17,7 +17,7 @@ from engine.jobs.dataset.labels.source import DatasetContents, FinishedPicture, 
 from engine.jobs.dataset.labels.tiling import TileWindow, cut_record, tile_windows
 from engine.jobs.dataset.labels.writers import writers_of
 from engine.jobs.dataset.labels.writers.protocol import LabelWriter
-from engine.jobs.dataset.scene.camera_values import camera_values
+from engine.jobs.dataset.scene.camera import camera_values
 from engine.jobs.dataset.task import PictureTask
 
 FOLDER = "tiles"
