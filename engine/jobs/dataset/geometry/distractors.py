@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from engine.jobs.dataset.geometry import earthworks, fittings, materials, plants, vehicles  # noqa: F401  their models
-from engine.jobs.dataset.geometry.batches import LOOKS, TINTED, InstanceBatch, Surface
+from engine.jobs.dataset.geometry.batches import LOOKS, InstanceBatch, Surface
 from engine.jobs.dataset.geometry.kit import BUILDERS, Model, build_model
 from engine.jobs.dataset.geometry.meshes import sized, standing
 from engine.jobs.dataset.scene.description import GroundLook
@@ -50,7 +50,7 @@ def _stood(name: str, model: Model, alike: list[Distractor], ground: GroundLook)
         own: np.ndarray = shades
         if surface in EARTH_SHADES:
             own = shades * (EARTH_SHADES[surface] * np.array(ground.subsoil) / LOOKS[surface].albedo)
-        elif surface in TINTED:
+        elif LOOKS[surface].takes_tint:
             own = shades * tints
         yield InstanceBatch(
             name=f"{name} {surface}",

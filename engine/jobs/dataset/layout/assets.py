@@ -151,13 +151,7 @@ def _stand(
     """
     along_m, across_m, high_m = asset.size_m
     is_upright = asset.category == PILE_CATEGORY or high_m > 2 * max(along_m, across_m)
-    habit = Habit(
-        footprint_m=1.0,
-        usual=0,
-        share=0,
-        max_slope=MAX_UPRIGHT_SLOPE if is_upright else MAX_SLOPE,
-        is_upright=is_upright,
-    )
+    habit = Habit(1.0, max_slope=MAX_UPRIGHT_SLOPE if is_upright else MAX_SLOPE, is_upright=is_upright)
     reach_m = 0.5 * float(np.hypot(along_m, across_m))
     for across, down, which, kind, angle, shade in draw.random((TRIES, 6)).tolist():
         quarter = int(angle * 4) * np.pi / 2

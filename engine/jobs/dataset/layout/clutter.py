@@ -11,15 +11,15 @@ import numpy as np
 from engine.errors import UsageError
 from engine.jobs.dataset.layout.assets import Disc
 from engine.jobs.dataset.layout.habits import (
-    CABIN_PAINTS,
-    FENCE_FOOTPRINT_M,
+    FENCE,
     HABITS,
     MACHINE_SHARES,
     MACHINES,
-    TRENCH_FOOTPRINT_M,
+    TRENCH,
     USUAL_AREA_M2,
     WINTER_LEAVES,
     Habit,
+    Where,
 )
 from engine.jobs.dataset.layout.hiding import hide_piles
 from engine.jobs.dataset.layout.placer import Placer, require_all, scale_of, stand
@@ -41,8 +41,6 @@ USUAL_LINES = 2.0
 PIECES = (3, 28)
 BEND = 0.06
 """Largest change of direction from piece to piece, radians."""
-FENCE = Habit(footprint_m=FENCE_FOOTPRINT_M, usual=0, share=0, tints=CABIN_PAINTS, max_slope=0.45)
-TRENCH = Habit(footprint_m=TRENCH_FOOTPRINT_M, usual=0, share=0, max_slope=0.2, is_flat=True)
 FENCE_CLEAR_M, TRENCH_CLEAR_M = 1.1, 2.0
 """Distance of the line from any pile's axis."""
 
@@ -331,19 +329,19 @@ class _Yard:
         """Where to look for a place: around a point, how far from it, and the direction to stand in, if any."""
         luck, which, along, side = draw.random(4).tolist()
         half_m = self.placer.half_m
-        if habit.at_depot and luck < AT_DEPOT_SHARE:
+        if habit.where is Where.DEPOT and luck < AT_DEPOT_SHARE:
             depot = self._depots[int(which * len(self._depots))]
             return depot, min(DEPOT_M, half_m), self.heading + (np.pi / 2 if side < 0.2 else 0.0)
-        if habit.near_work and luck < 0.6:
+        if habit.where is Where.WORK and luck < 0.6:
             return self._work[int(which * len(self._work))], min(WORK_M, half_m) + habit.footprint_m, None
-        if habit.on_road and self._roads and luck < 0.8:
+        if habit.where is Where.ROAD and self._roads and luck < 0.8:
             way = self._roads[int(which * len(self._roads))]
             place = along * (len(way) - 1.001)
             start, end = way[int(place)], way[int(place) + 1]
             step = end - start
             turn = float(np.arctan2(step[1], step[0])) + (np.pi if side < 0.5 else 0.0)
             return start + step * (place - int(place)), 2.0, turn
-        if habit.at_edge and luck < 0.5:
+        if habit.where is Where.EDGE and luck < 0.5:
             turn = which * 2 * np.pi
             way = np.array([np.cos(turn), np.sin(turn)])
             return way / np.abs(way).max() * (0.75 + 0.25 * along) * half_m, 6.0, None

@@ -10,19 +10,17 @@ from engine.jobs.dataset.scene.streams import Seed, stream
 from engine.jobs.dataset.scene.things import CapKind, Filling, FootKind, PaintColor, PaintPlace, PileKind
 from engine.jobs.kit.span import Span, between
 
-Sizes = tuple[tuple[float, float], ...]
-"""Diameters in metres and their weights."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PileType:
     share: float
     """Share of sites on which it is the usual kind."""
-    diameters_m: Sizes
     exposed_m: Span
     """For a block; single piles differ by a little."""
     shade: Span
     """Brightness against the surface's own, of a block."""
+    diameters_m: tuple[tuple[float, float], ...]
+    """Diameters and their weights."""
     flanged: float = 0.0
     """Share of blocks with flanges."""
     rusty: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0)
@@ -31,7 +29,7 @@ class PileType:
     """A section's width by its depth."""
 
 
-TYPES: dict[PileKind, PileType] = {
+TYPES = {
     PileKind.PHC: PileType(
         share=0.30,
         diameters_m=((0.3, 0.24), (0.4, 0.34), (0.5, 0.26), (0.6, 0.13), (0.8, 0.03)),
@@ -89,31 +87,10 @@ ALIASES = {
 """Names of the kinds on the command line."""
 FAVOURED: dict[Preset, tuple[str, float]] = {"loess": ("screw", 0.7), "hills": ("phc", 0.6)}
 
-FEET: Shares = (
-    (FootKind.NONE.value, 0.40),
-    (FootKind.SPOIL.value, 0.18),
-    (FootKind.HOLE.value, 0.10),
-    (FootKind.GROUT.value, 0.12),
-    (FootKind.MUD.value, 0.10),
-    (FootKind.PAD.value, 0.10),
-)
+FEET: Shares = (("none", 0.40), ("spoil", 0.18), ("hole", 0.10), ("grout", 0.12), ("mud", 0.10), ("pad", 0.10))
 FOOT_NAMES = tuple(name for name, _ in FEET)
-PAINTS: Shares = (
-    (PaintColor.RED.value, 0.35),
-    (PaintColor.ORANGE.value, 0.2),
-    (PaintColor.BLUE.value, 0.12),
-    (PaintColor.WHITE.value, 0.13),
-    (PaintColor.YELLOW.value, 0.12),
-    (PaintColor.GREEN.value, 0.08),
-)
-CAP_COLORS: Shares = (
-    (PaintColor.BLACK.value, 0.3),
-    (PaintColor.ORANGE.value, 0.2),
-    (PaintColor.RED.value, 0.15),
-    (PaintColor.BLUE.value, 0.15),
-    (PaintColor.YELLOW.value, 0.12),
-    (PaintColor.WHITE.value, 0.08),
-)
+PAINTS: Shares = (("red", 0.35), ("orange", 0.2), ("blue", 0.12), ("white", 0.13), ("yellow", 0.12), ("green", 0.08))
+CAP_COLORS: Shares = (("black", 0.3), ("orange", 0.2), ("red", 0.15), ("blue", 0.15), ("yellow", 0.12), ("white", 0.08))
 
 
 def kind_shares(preset: Preset | None) -> Shares:

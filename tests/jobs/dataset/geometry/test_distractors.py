@@ -7,15 +7,15 @@ from engine.jobs.dataset.geometry import set_stage
 from engine.jobs.dataset.geometry.batches import LOOKS, Surface
 from engine.jobs.dataset.geometry.distractors import VARIANTS, build_model
 from engine.jobs.dataset.geometry.kit import Model
-from engine.jobs.dataset.layout.habits import FENCE_FOOTPRINT_M, HABITS, TRENCH_FOOTPRINT_M
+from engine.jobs.dataset.layout.habits import FENCE, HABITS, TRENCH
 from engine.jobs.dataset.layout.recipe_1 import FOOTPRINT_M
 from engine.jobs.dataset.scene.things import CATEGORIES, PILE_CATEGORY, Distractor, DistractorKind, category_of
 from tests.jobs.dataset.geometry.sites import is_closed, normals_agree, site, sloping, volume, world
 
 MACHINES = (DistractorKind.EXCAVATOR, DistractorKind.LOADER, DistractorKind.ROLLER)
 VARIED_FOOTPRINT_M = {kind: habit.footprint_m for kind, habit in HABITS.items()} | {
-    DistractorKind.FENCE: FENCE_FOOTPRINT_M,
-    DistractorKind.TRENCH: TRENCH_FOOTPRINT_M,
+    DistractorKind.FENCE: FENCE.footprint_m,
+    DistractorKind.TRENCH: TRENCH.footprint_m,
 }
 EVERY_SHAPE = [(kind, variant) for kind, variants in VARIANTS.items() for variant in range(variants)]
 
