@@ -15,7 +15,6 @@ from engine.jobs.dataset.geometry.primitives import (
     revolve,
     rough_cylinder,
     slab,
-    tube,
     uneven_disc,
 )
 
@@ -58,42 +57,13 @@ SIDES = 20
 STEEL_SIDES = 14
 PHC_BORE = 0.55  # share of the diameter; 400 mm piles have walls of about 90 mm
 STEEL_BORE = 0.9
+HOOP_BORE = 0.93
 FLANGE_THICK_M = 0.016
 FLANGE_BORE = 0.28  # share of the flange's diameter; 62 mm of 220, less than the thinnest tube
 PROUD_M = 0.004  # offset of a dark patch from its surface; more than the depth buffer's error at 100 m
 BLADE_TURNS = 1.25
 VARIANTS = 4
 """Number of shapes of pads, of heaps and of poured posts, used in turn."""
-
-
-@cache
-def phc_tube() -> Mesh:
-    return tube(PHC_BORE, SIDES)
-
-
-@cache
-def steel_tube() -> Mesh:
-    return tube(STEEL_BORE, STEEL_SIDES)
-
-
-@cache
-def plug() -> Mesh:
-    return cylinder(SIDES)
-
-
-@cache
-def steel_plug() -> Mesh:
-    return cylinder(STEEL_SIDES)
-
-
-@cache
-def hoop() -> Mesh:
-    return tube(0.93, SIDES)
-
-
-@cache
-def flange() -> Mesh:
-    return tube(FLANGE_BORE, STEEL_SIDES)
 
 
 @cache
@@ -196,12 +166,7 @@ def side_crack() -> Mesh:
 
 
 END_PLATE_BORE = 0.6
-
-
-@cache
-def end_plate() -> Mesh:
-    """The steel ring on the head of a PHC pile, to which the next one is welded."""
-    return tube(END_PLATE_BORE, SIDES)
+"""Of the steel ring on the head of a PHC pile, to which the next one is welded."""
 
 
 @cache

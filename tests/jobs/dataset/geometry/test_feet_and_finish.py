@@ -163,7 +163,6 @@ SOLIDS = [
     h_section(2.0),
     c_section(2.0),
     parts.cap(),
-    parts.end_plate(),
     *(parts.stubs(count) for count in (6, 10, 16)),
     parts.formed_pad(5),
 ]

@@ -22,10 +22,6 @@ SOLIDS = {
     "ring": (primitives.ring(0.2, 96, 48), 2 * np.pi**2 * 0.4 * 0.1**2),
 }
 SHAPES = {
-    "phc tube": pile_parts.phc_tube(),
-    "steel tube": pile_parts.steel_tube(),
-    "hoop": pile_parts.hoop(),
-    "flange": pile_parts.flange(),
     "flange holes": pile_parts.flange_holes(),
     "screw blade": pile_parts.screw_blade(),
     "stubs": pile_parts.stubs(),
