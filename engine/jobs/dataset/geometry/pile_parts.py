@@ -166,7 +166,7 @@ def side_crack() -> Mesh:
 
 
 END_PLATE_BORE = 0.6
-"""Of the steel ring on the head of a PHC pile, to which the next one is welded."""
+"""Bore of the steel ring on the head of a PHC pile, to which the next one is welded."""
 
 
 @cache

@@ -1,12 +1,19 @@
 """The camera of a picture: a pinhole, its direction, and the window of its sensor that is drawn."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from msgspec import Meta
+
+from engine.jobs.dataset.options import MAX_SIDE_PX
+from engine.jobs.dataset.scene.ranges import Number, Turn
 
 CAMERA_HEIGHT_M = 100.0
 FIELD_OF_VIEW_DEG = 90.0  # metres across the width of the picture
+
+SensorSide = Annotated[int, Meta(ge=16, le=8 * MAX_SIDE_PX)]
+WindowPlace = Annotated[int, Meta(ge=-8 * MAX_SIDE_PX, le=8 * MAX_SIDE_PX)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,28 +25,28 @@ class SiteCamera:
     The window may be any part of the sensor, and may extend beyond it.
     """
 
-    width_px: int
+    width_px: Annotated[int, Meta(ge=16, le=MAX_SIDE_PX)]
     """Size of the window, which is the picture."""
-    height_px: int
-    height_m: float = CAMERA_HEIGHT_M
+    height_px: Annotated[int, Meta(ge=16, le=MAX_SIDE_PX)]
+    height_m: Annotated[float, Meta(ge=1, le=2000)] = CAMERA_HEIGHT_M
     """Above z = 0."""
-    field_of_view_deg: float = FIELD_OF_VIEW_DEG
+    field_of_view_deg: Annotated[float, Meta(ge=1, le=150)] = FIELD_OF_VIEW_DEG
     """Across the width of the sensor."""
-    x_m: float = 0.0
-    y_m: float = 0.0
-    yaw_deg: float = 0.0
+    x_m: Number = 0.0
+    y_m: Number = 0.0
+    yaw_deg: Turn = 0.0
     """Compass direction of the picture's top: 0 north, 90 east."""
-    pitch_deg: float = 0.0
+    pitch_deg: Annotated[float, Meta(ge=-89, le=89)] = 0.0
     """Angle between the axis and straight down, towards the picture's top. Below 90."""
-    roll_deg: float = 0.0
+    roll_deg: Turn = 0.0
     """Rotation of the camera around its axis after that, clockwise seen from behind it."""
-    sensor_px: tuple[int, int] | None = None
+    sensor_px: tuple[SensorSide, SensorSide] | None = None
     """Width and height of the sensor; None: the window is the whole sensor."""
-    strip_overlap: float | None = None
+    strip_overlap: Annotated[float, Meta(ge=0, le=0.95)] | None = None
     """Share of the view that the next one of a strip of views shows, too; None outside strips."""
-    left_px: int = 0
+    left_px: WindowPlace = 0
     """Column and row of the sensor where the window begins."""
-    top_px: int = 0
+    top_px: WindowPlace = 0
 
     @property
     def sensor_width_px(self) -> int:

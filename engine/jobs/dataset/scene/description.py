@@ -6,14 +6,17 @@ otherwise. The origin is the middle of the picture at the site's mean height.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from msgspec import Meta
 
 from engine.jobs.dataset.scene.camera import SiteCamera
+from engine.jobs.dataset.scene.ranges import Factor, InstanceNumber, Number, Points, Rgb, Share, Slope, Word
 from engine.jobs.dataset.scene.things import Distractor, Pile
 
 UpAxis = Literal["y", "z"]
+Side = Annotated[float, Meta(ge=0, le=1000)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,11 +29,11 @@ class Asset:
     """Hash of the file; with other files that it names (buffers, textures), of all of them."""
     category: str
     """Its class in labels."""
-    scale: float = 1.0
+    scale: Annotated[float, Meta(ge=1e-6, le=1e6)] = 1.0
     """Metres per unit of the file."""
     up: UpAxis = "y"
     """The file's axis that points up."""
-    size_m: tuple[float, float, float]
+    size_m: tuple[Side, Side, Side]
     """Along its own x, its own y, and up, with the scale."""
 
 
@@ -40,16 +43,16 @@ class PlacedAsset:
 
     asset: str
     """Its name."""
-    x_m: float
-    y_m: float
-    ground_m: float
-    turn: float
-    slope_x: float = 0.0
-    slope_y: float = 0.0
-    scale: float = 1.0
-    shade: float = 1.0
-    lift_m: float = 0.0
-    number: int = 0
+    x_m: Number
+    y_m: Number
+    ground_m: Number
+    turn: Number
+    slope_x: Slope = 0.0
+    slope_y: Slope = 0.0
+    scale: Annotated[float, Meta(ge=0.01, le=20)] = 1.0
+    shade: Factor = 1.0
+    lift_m: Annotated[float, Meta(ge=-20, le=50)] = 0.0
+    number: InstanceNumber = 0
 
     @property
     def told(self) -> dict[str, str | float]:
@@ -58,20 +61,20 @@ class PlacedAsset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sun:
-    elevation_deg: float
-    azimuth_deg: float
+    elevation_deg: Annotated[float, Meta(ge=1, le=90)]
+    azimuth_deg: Annotated[float, Meta(ge=-360, le=720)]
     """Clockwise from north."""
-    energy: float
-    overcast: float = 0.0
+    energy: Annotated[float, Meta(ge=0, le=20)]
+    overcast: Share = 0.0
     """Share of its light that clouds scatter: 0 in a clear sky; with 1 nothing casts a shadow."""
     clouds: "CloudShadows | None" = None
-    exposure_stops: float = 0.0
+    exposure_stops: Annotated[float, Meta(ge=-5, le=5)] = 0.0
     """Error of the camera's metering: 1 makes the picture one stop brighter."""
-    latitude_deg: float | None = None
+    latitude_deg: Annotated[float, Meta(ge=-90, le=90)] | None = None
     """Place, day and time that the sun stands for, if it was found by them."""
     date: str = ""
     """YYYY-MM-DD."""
-    solar_hour: float | None = None
+    solar_hour: Annotated[float, Meta(ge=0, le=24)] | None = None
     """Local solar time: 12 when the sun is highest."""
 
     @property
@@ -86,13 +89,13 @@ class Sun:
 class CloudShadows:
     """Shadows of single clouds on the ground, soft and tens of metres wide."""
 
-    share: float
+    share: Annotated[float, Meta(ge=0.001, le=0.999)]
     """Share of the ground in shadow, 0..1."""
-    depth: float
+    depth: Share
     """Share of the sun's light that is missing in their middle, 0..1."""
-    size_m: float
+    size_m: Annotated[float, Meta(ge=1, le=10_000)]
     """From one cloud to the next."""
-    noise_seed: int
+    noise_seed: Word
     """32 bits."""
 
 
@@ -100,9 +103,9 @@ class CloudShadows:
 class Terrain:
     """A square height field around the origin, larger than the site, so that no picture shows its edge."""
 
-    size_m: float
+    size_m: Annotated[float, Meta(ge=1, le=10_000)]
     """Side of the site, which contains all things."""
-    cell_m: float
+    cell_m: Annotated[float, Meta(ge=0.01, le=100)]
     heights_m: np.ndarray
     """(n, n) float32: [0, 0] is the south-west corner, rows go north; the side is (n - 1) * cell_m."""
 
@@ -160,16 +163,16 @@ class Cover:
     """One look of the ground in recipe 2, such as gravel. Colours as in GroundLook."""
 
     kind: CoverKind
-    color: tuple[float, float, float]
-    accent: tuple[float, float, float]
+    color: Rgb
+    accent: Rgb
     """Its second colour: dust between stones, dry blades, muddy water, ..."""
-    share: float
+    share: Share
     """Amount of its own feature, 0..1: stalks, puddles, ripples, bare spots in snow, ..."""
-    contrast: float
+    contrast: Factor
     """Factor for the differences of brightness within it; 1 is usual."""
-    grain_m: float
+    grain_m: Annotated[float, Meta(ge=0.0001, le=100)]
     """Size of its stones, tufts or rows."""
-    heading: float
+    heading: Number
     """Direction of its stalks, rows or ripples, in radians from east."""
 
 
@@ -179,13 +182,13 @@ class GroundPicture:
 
     path: str
     sha256: str
-    size_m: float
+    size_m: Annotated[float, Meta(ge=0.1, le=500)]
     """Metres across its width."""
-    turn: float = 0.0
+    turn: Number = 0.0
     """Radians, counter-clockwise."""
-    shift_x: float = 0.0
+    shift_x: Share = 0.0
     """Shares of its size, 0..1."""
-    shift_y: float = 0.0
+    shift_y: Share = 0.0
 
     def __str__(self) -> str:
         return f"{self.path},{self.size_m:g}"
@@ -195,20 +198,20 @@ class GroundPicture:
 class GroundLook:
     """Colours are linear light, Rec. 709 primaries, 0..1."""
 
-    soil: tuple[float, float, float]
+    soil: Rgb
     """In recipe 2 the colour of the first cover."""
-    subsoil: tuple[float, float, float]
+    subsoil: Rgb
     """Exposed where the ground was dug or driven on, and on the slopes of terraces."""
-    grass: tuple[float, float, float]
-    grass_share: float
+    grass: Rgb
+    grass_share: Share
     """Share of the ground that grass covers, 0..1."""
-    noise_seed: int
+    noise_seed: Word
     """32 bits."""
     covers: tuple[Cover, ...] = ()
     """Recipe 2: one look, or two in patches. Recipe 1: none, which is bare earth with grass."""
-    second_share: float = 0.0
+    second_share: Share = 0.0
     """Share of the ground under the second cover, 0..1."""
-    patch_m: float = 20.0
+    patch_m: Annotated[float, Meta(ge=0.1, le=1000)] = 20.0
     """From one patch of the second cover to the next."""
     picture: GroundPicture | None = None
     """Replaces the first cover's colours."""
@@ -223,11 +226,11 @@ class GroundLook:
 class Track:
     """Tracks of a crawler: two bands of `width_m`, their centre lines `gauge_m` apart."""
 
-    points: tuple[tuple[float, float], ...]
+    points: Points
     """The centre line, metres."""
-    width_m: float = 0.7
-    gauge_m: float = 1.8
-    depth: float = 1.0
+    width_m: Annotated[float, Meta(ge=0.01, le=20)] = 0.7
+    gauge_m: Annotated[float, Meta(ge=0, le=20)] = 1.8
+    depth: Share = 1.0
     """Visibility, 0..1."""
 
 
@@ -235,14 +238,14 @@ class Track:
 class LimeLine:
     """A white line of lime strewn on the ground as a marking."""
 
-    points: tuple[tuple[float, float], ...]
-    width_m: float = 0.1
-    strength: float = 1.0
+    points: Points
+    width_m: Annotated[float, Meta(ge=0.005, le=5)] = 0.1
+    strength: Share = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SiteScene:
-    seed: int
+    seed: Word
     """Base seed + index."""
     camera: SiteCamera
     sun: Sun
@@ -255,5 +258,5 @@ class SiteScene:
     assets: tuple[Asset, ...] = ()
     """Models of the user's that stand in the scene."""
     placed_assets: tuple[PlacedAsset, ...] = ()
-    effects_seed: tuple[int, ...] = ()
+    effects_seed: tuple[Annotated[int, Meta(ge=0)], ...] = ()
     """Seed of the camera's effects: base seed, scene, view. (): that of the picture that is made of it."""

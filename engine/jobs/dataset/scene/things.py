@@ -3,6 +3,11 @@
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta
+
+from engine.jobs.dataset.scene.ranges import Factor, InstanceNumber, Number, Slope, Tint, Whole, Word
 
 
 class FootKind(StrEnum):
@@ -176,42 +181,42 @@ class Pile:
     """One foundation pile: post, base, hoop and flange are one instance, numbered from 1 in the order of the scene."""
 
     kind: PileKind
-    x_m: float
-    y_m: float
-    ground_m: float
+    x_m: Number
+    y_m: Number
+    ground_m: Number
     """z of the ground at its axis."""
-    exposed_m: float
+    exposed_m: Annotated[float, Meta(ge=0.01, le=20)]
     """Height of the top above that, along z."""
-    diameter_m: float
+    diameter_m: Annotated[float, Meta(ge=0.01, le=5)]
     """A section's depth, its larger side."""
-    base_diameter_m: float
+    base_diameter_m: Annotated[float, Meta(ge=0, le=20)]
     """Diameter of the collar of concrete or spoil around the foot, see `foot`."""
-    base_height_m: float
-    flange_diameter_m: float = 0.0
+    base_height_m: Annotated[float, Meta(ge=0, le=5)]
+    flange_diameter_m: Annotated[float, Meta(ge=0, le=5)] = 0.0
     """0 if there is no flange."""
     has_hoop: bool = False
     """True if a steel ring is around the head of a PHC pile."""
     is_cracked: bool = False
-    rust: int = 0
+    rust: Annotated[int, Meta(ge=0, le=3)] = 0
     """Grade of rust of steel: 0 bright, 1 spotted, 2 brown, 3 flaking."""
-    tilt_x: float = 0.0
+    tilt_x: Annotated[float, Meta(ge=-1, le=1)] = 0.0
     """Tilt of the axis to the east, radians."""
-    tilt_y: float = 0.0
+    tilt_y: Annotated[float, Meta(ge=-1, le=1)] = 0.0
     """Tilt to the north, radians."""
-    turn: float = 0.0
+    turn: Number = 0.0
     """Rotation around its axis, radians."""
-    shade: float = 1.0
+    shade: Factor = 1.0
     """Factor for the brightness of its material."""
-    table: int = 0
+    table: Whole = 0
     """Number of the table that it carries; the tops of a table's piles are coplanar."""
-    number: int = 0
+    number: InstanceNumber = 0
     """Its instance number in every picture of the scene; 0: its place in the scene, from 1."""
     foot: FootKind = FootKind.OWN
-    foot_shade: float = 1.0
+    foot_shade: Factor = 1.0
     """Factor for the brightness of its foot."""
-    width_m: float = 0.0
+    width_m: Annotated[float, Meta(ge=0, le=5)] = 0.0
     """The smaller side of a section; 0 for round piles."""
-    bars_m: float = 0.22
+    bars_m: Annotated[float, Meta(ge=0, le=5)] = 0.22
     """Length of the bars above the head; only of piles cast in place."""
     has_end_plate: bool = False
     """True if the head of a PHC pile has its steel end plate."""
@@ -221,11 +226,11 @@ class Pile:
     cap_color: PaintColor = PaintColor.BLACK
     paint: PaintPlace = PaintPlace.NONE
     paint_color: PaintColor = PaintColor.RED
-    paint_m: float = 0.15
+    paint_m: Annotated[float, Meta(ge=0, le=20)] = 0.15
     """Length of the painted part."""
-    dirt_m: float = 0.0
+    dirt_m: Annotated[float, Meta(ge=0, le=20)] = 0.0
     """Height of splashed earth above the ground."""
-    tint: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    tint: Tint = (1.0, 1.0, 1.0)
     """Factors for the colour of its material, beside `shade`."""
 
     @property
@@ -265,21 +270,21 @@ class Distractor:
     """A thing that must not be mistaken for a pile. Aligned with the ground's slope."""
 
     kind: DistractorKind
-    x_m: float
-    y_m: float
-    ground_m: float
-    turn: float
+    x_m: Number
+    y_m: Number
+    ground_m: Number
+    turn: Number
     """Rotation around its own z in radians, counter-clockwise from above."""
-    slope_x: float = 0.0
+    slope_x: Slope = 0.0
     """Rise of the ground under it per metre to the east."""
-    slope_y: float = 0.0
-    scale: float = 1.0
-    shape_seed: int = 0
+    slope_y: Slope = 0.0
+    scale: Annotated[float, Meta(ge=0.01, le=20)] = 1.0
+    shape_seed: Word = 0
     """32 bits; seeds the shape of things that differ each time, such as debris."""
-    shade: float = 1.0
-    number: int = 0
+    shade: Factor = 1.0
+    number: InstanceNumber = 0
     """Its instance number in every picture of the scene; 0: it has none and cannot be labelled."""
-    tint: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    tint: Tint = (1.0, 1.0, 1.0)
     """Factors for the colour of what is painted, woven or grown on it; not of its glass, rubber or steel."""
-    lift_m: float = 0.0
+    lift_m: Annotated[float, Meta(ge=-20, le=50)] = 0.0
     """Height of its foot above `ground_m`: a table stands on piles, a lid lies on uneven ground."""
