@@ -85,8 +85,14 @@ def test_what_is_no_scene_is_told_in_one_line(scene: SiteScene, damage, said: st
     ("edit", "said"),
     [
         (lambda values: values["piles"][2].update(exposed_m="high"), r"\$\.piles\[2\]\.exposed_m: Expected `float`"),
-        (lambda values: values["piles"][2].update(exposed_m=-1), r"\$\.piles\[2\]\.exposed_m: Expected `float` >= 0\.01"),
-        (lambda values: values["piles"][2].update(tilt_x=float("nan")), r"\$\.piles\[2\]\.tilt_x: Expected `float` >= -1"),
+        (
+            lambda values: values["piles"][2].update(exposed_m=-1),
+            r"\$\.piles\[2\]\.exposed_m: Expected `float` >= 0\.01",
+        ),
+        (
+            lambda values: values["piles"][2].update(tilt_x=float("nan")),
+            r"\$\.piles\[2\]\.tilt_x: Expected `float` >= -1",
+        ),
         (lambda values: values["piles"][2].update(height=1), r"\$\.piles\[2\] has no field 'height', but kind"),
         (lambda values: values["piles"][2].pop("kind"), r"\$\.piles\[2\]: .*missing required field `kind`"),
         (
@@ -99,7 +105,10 @@ def test_what_is_no_scene_is_told_in_one_line(scene: SiteScene, damage, said: st
             r"\$\.piles\[2\]\.ground_m: is 77\.000, but .* write null",
         ),
         (lambda values: values["piles"][2].update(x_m=9e5), r"\$\.piles\[2\]: \(900000, .* off the ground"),
-        (lambda values: values["piles"][2].update(tint=[1, 1, 1e9]), r"\$\.piles\[2\]\.tint\[2\]: Expected `float` <= 100"),
+        (
+            lambda values: values["piles"][2].update(tint=[1, 1, 1e9]),
+            r"\$\.piles\[2\]\.tint\[2\]: Expected `float` <= 100",
+        ),
         (lambda values: values["distractors"][0].update(kind="ufo"), r"\$\.distractors\[0\]\.kind: Invalid enum value"),
         (lambda values: values["sun"].update(elevation_deg=-5), r"\$\.sun\.elevation_deg: Expected `float` >= 1"),
         (lambda values: values["sun"].update(moon=1), r"\$\.sun has no field 'moon'"),

@@ -131,8 +131,7 @@ def notes_of(header: Json) -> tuple[str, ...]:
 
 MAX_BYTES = 1 << 30
 SUFFIXES = (".glb", ".gltf", ".obj", ".ply", ".stl")
-MATERIAL = b"newmtl"
-"""In every file of materials (.mtl); .obj and .ply name these and textures alone."""
+MATERIAL = b"newmtl"  # in every file of materials (.mtl); .obj and .ply name these and textures alone
 
 
 def read_content(path: Path, words: str) -> bytes:

@@ -25,8 +25,7 @@ class ChosenAsset:
     """A model, and how many of it a scene has."""
 
     asset: Asset
-    count: Count | None = None
-    """Lowest and highest number; None: the recipe's, or as many as fit."""
+    count: Count | None = None  # lowest and highest number; None: the recipe's, or as many as fit
 
     def __str__(self) -> str:
         """The option's text, without the folder."""

@@ -24,8 +24,7 @@ from engine.jobs.dataset.assets.files import Neighbours, read_content
 from engine.jobs.dataset.scene.description import Asset, UpAxis
 from engine.system.file_names import escaped
 
-SHEET_M = 0.001
-"""How far behind a sheet its back is: two faces in one place would shade one another."""
+SHEET_M = 0.001  # how far behind a sheet its back is: two faces in one place would shade one another
 WELD_SHARE = 1e-5
 
 
@@ -71,14 +70,12 @@ INSTALL = f'{OPTION}: needs trimesh; get it with: pip install "multiverse-engine
 Finish = Literal["matt", "shiny", "metal"]
 FINISHES: tuple[Finish, ...] = ("matt", "shiny", "metal")
 MAX_TRIANGLES = 500_000
-MIN_OPACITY = 0.15
-"""Faces of less are left out: the empty corners of a leaf's picture, glass."""
+MIN_OPACITY = 0.15  # faces of less are left out: the empty corners of a leaf's picture, glass
 METALLIC, SHINY_ROUGHNESS = 0.5, 0.4
 SUNK_M = 0.03
 SUNK_SHARE = 0.02
 """How deep a model stands in the ground, which is nowhere quite even: at most SUNK_M, and this share of its height."""
-Y_UP = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], np.float64)
-"""From y up to z up."""
+Y_UP = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], np.float64)  # from y up to z up
 BROKEN = (
     *(ValueError, LookupError, TypeError, AttributeError, AssertionError, ArithmeticError, RuntimeError),
     *(OSError, EOFError, MemoryError, struct.error, zlib.error),
@@ -94,8 +91,7 @@ class ModelPart:
     albedo: tuple[float, float, float]
     corners: np.ndarray
     """(t, 3, 3) float32, metres: three corners of each triangle, counter-clockwise seen from outside."""
-    normals: np.ndarray
-    """(t, 3, 3) float32, unit length, of each corner."""
+    normals: np.ndarray  # (t, 3, 3) float32, unit length, of each corner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -104,8 +100,7 @@ class ReadModel:
     parts: tuple[ModelPart, ...]
     size_m: tuple[float, float, float]
     triangles: int
-    notes: tuple[str, ...]
-    """Remarks for people: parts of the file that are not drawn."""
+    notes: tuple[str, ...]  # remarks for people: parts of the file that are not drawn
 
 
 @lru_cache(maxsize=64)

@@ -26,11 +26,9 @@ MAX_SAMPLES = 1 << 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CyclesSettings:
-    max_samples: int = 50
-    """Maximum samples per pixel; fewer where the noise falls below the threshold."""
+    max_samples: int = 50  # maximum samples per pixel; fewer where the noise falls below the threshold
     noise_threshold: float = 0.01
-    use_gpu: bool | None = None
-    """None: use a GPU if Cycles has one."""
+    use_gpu: bool | None = None  # None: use a GPU if Cycles has one
 
     def check(self) -> None:
         """Raise UsageError for a number out of its range."""

@@ -10,35 +10,26 @@ from engine.jobs.dataset.scene.description import SiteScene
 
 class Surface(StrEnum):
     CONCRETE = "concrete"
-    DARK = "dark"
-    """Holes, cracks, the inside of tubes."""
+    DARK = "dark"  # holes, cracks, the inside of tubes
     STEEL = "steel"
     RUST = "rust"
     BAG = "bag"
     YELLOW_PAINT = "yellow_paint"
-    DARK_PAINT = "dark_paint"
-    """Counterweights, grilles, walkways."""
+    DARK_PAINT = "dark_paint"  # counterweights, grilles, walkways
     BLACK_RUBBER = "black_rubber"
     GLASS = "glass"
-    SPOIL = "spoil"
-    """Excavated earth."""
+    SPOIL = "spoil"  # excavated earth
     TIMBER = "timber"
-    PAINT = "paint"
-    """Whitish; the tint makes its colour. The same for CLOTH."""
-    SPRAY = "spray"
-    """White paint sprayed on piles: the instance's tint is its colour."""
-    MUD = "mud"
-    """White and wet: the instance's tint is its colour."""
+    PAINT = "paint"  # whitish; the tint makes its colour. The same for CLOTH.
+    SPRAY = "spray"  # white paint sprayed on piles: the instance's tint is its colour
+    MUD = "mud"  # white and wet: the instance's tint is its colour
     CLOTH = "cloth"
     LEAF = "leaf"
     BARK = "bark"
     WATER = "water"
-    DARK_SOIL = "dark_soil"
-    """Wet or shaded earth; SPOIL and DARK_SOIL take the colour of the ground."""
-    MODULE = "module"
-    """The glass of a solar module."""
-    MODEL = "model"
-    """A model of the user's, white: the instance's tint is its colour. The same for the next two."""
+    DARK_SOIL = "dark_soil"  # wet or shaded earth; SPOIL and DARK_SOIL take the colour of the ground
+    MODULE = "module"  # the glass of a solar module
+    MODEL = "model"  # a model of the user's, white: the instance's tint is its colour. The same for the next two.
     SHINY_MODEL = "shiny_model"
     METAL_MODEL = "metal_model"
 
@@ -50,14 +41,10 @@ class SurfaceLook:
     albedo: tuple[float, float, float]
     roughness: float
     metallic: float = 0.0
-    mottle: float = 0.0
-    """0..1: how much the brightness varies from spot to spot."""
-    mottle_m: float = 0.1
-    """Size of the spots."""
-    cleanness: float = 0.0
-    """0..1: 1 for a surface on which no dust of the site shows."""
-    takes_tint: bool = False
-    """True if it takes the tint of a distractor."""
+    mottle: float = 0.0  # 0..1: how much the brightness varies from spot to spot
+    mottle_m: float = 0.1  # size of the spots
+    cleanness: float = 0.0  # 0..1: 1 for a surface on which no dust of the site shows
+    takes_tint: bool = False  # True if it takes the tint of a distractor
 
 
 LOOKS = {
@@ -93,12 +80,9 @@ LOOKS = {
 class Mesh:
     """Triangles, counter-clockwise seen from outside."""
 
-    positions: np.ndarray
-    """(v, 3) float32, metres."""
-    normals: np.ndarray
-    """(v, 3) float32, unit length; a vertex is repeated for each of its normals."""
-    triangles: np.ndarray
-    """(t, 3) uint32."""
+    positions: np.ndarray  # (v, 3) float32, metres
+    normals: np.ndarray  # (v, 3) float32, unit length; a vertex is repeated for each of its normals
+    triangles: np.ndarray  # (t, 3) uint32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -110,12 +94,9 @@ class InstanceBatch:
     surface: Surface
     transforms: np.ndarray
     """(k, 4, 4) float32 for column vectors, object space to world; scales may differ per axis, never mirrors."""
-    instances: np.ndarray
-    """(k,) uint16: instance number of the thing, from 1; 0 for things without one."""
-    tints: np.ndarray
-    """(k, 3) float32: factors for the albedo."""
-    is_ground: bool = False
-    """True for loose ground, which does not darken the ground at its foot."""
+    instances: np.ndarray  # (k,) uint16: instance number of the thing, from 1; 0 for things without one
+    tints: np.ndarray  # (k, 3) float32: factors for the albedo
+    is_ground: bool = False  # True for loose ground, which does not darken the ground at its foot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

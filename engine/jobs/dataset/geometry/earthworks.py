@@ -9,10 +9,8 @@ from engine.jobs.dataset.geometry.kit import Kit, model_of
 from engine.jobs.dataset.geometry.primitives import cylinder, faceted, rough_ring, star_slab, uneven_disc, waves
 from engine.jobs.dataset.scene.things import DistractorKind as Kind
 
-TRENCH_M = 3.0
-"""Length of one piece."""
-FLAT_M = 0.012
-"""Height of a hole or of water above the ground it is drawn on."""
+TRENCH_M = 3.0  # length of one piece
+FLAT_M = 0.012  # height of a hole or of water above the ground it is drawn on
 
 
 @model_of(Kind.HOLE, shapes=6)

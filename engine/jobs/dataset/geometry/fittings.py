@@ -176,8 +176,7 @@ def lid(kit: Kit, variant: int) -> None:
         kit.solid(Surface.DARK, cylinder(8), (0.05, 0.05, 0.02), (x, 0, 0.06))
 
 
-FENCE_M = 3.0
-"""Length of one panel."""
+FENCE_M = 3.0  # length of one panel
 
 
 @model_of(Kind.CONTAINER, shapes=2)

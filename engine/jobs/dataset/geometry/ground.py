@@ -38,8 +38,7 @@ def build_ground(terrain: Terrain, reach_m: float = 0.0) -> Mesh:
 MAX_BAKED_PX = 8192  # side of a texture, which every GPU supports
 MIN_BAKED_PX = 64
 MARGIN_M = 2.0
-MAX_DEPTHS = 4.0
-"""Reach of the plan towards the horizon, in heights of the camera."""
+MAX_DEPTHS = 4.0  # reach of the plan towards the horizon, in heights of the camera
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

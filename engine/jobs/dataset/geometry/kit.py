@@ -11,11 +11,9 @@ from engine.jobs.dataset.geometry.meshes import join, moved, put, sideways, stan
 from engine.jobs.dataset.geometry.primitives import beam, box, cylinder, extrude, revolve
 from engine.jobs.dataset.scene.things import DistractorKind
 
-Model = tuple[tuple[Surface, Mesh], ...]
-"""One mesh per surface, in the order of `Surface`."""
+Model = tuple[tuple[Surface, Mesh], ...]  # one mesh per surface, in the order of `Surface`
 
-Span = tuple[float, float]
-"""From, to."""
+Span = tuple[float, float]  # from, to
 
 Point = tuple[float, float, float]
 

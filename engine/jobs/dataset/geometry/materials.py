@@ -245,10 +245,8 @@ def cover(kit: Kit, variant: int) -> None:
 
 
 MODULE_M = (1.13, 2.28)
-TABLE_TILT = 0.26
-"""Radians; the lower edge is towards -y."""
-TABLE_LOW_M = 0.25
-"""Height of the middle of the modules' lower edge above the piles' heads."""
+TABLE_TILT = 0.26  # radians; the lower edge is towards -y
+TABLE_LOW_M = 0.25  # height of the middle of the modules' lower edge above the piles' heads
 LEG_M = 1.6
 _MOUNTED = ((0, 1, 2, 3), (0, 1), (), (0, 2, 3), (1, 2), (3,))
 """Which of a table's four modules are mounted, by variant."""

@@ -18,8 +18,7 @@ from engine.jobs.dataset.geometry.primitives import (
     uneven_disc,
 )
 
-Rect = tuple[float, float, float, float]
-"""From and to along x, from and to along y."""
+Rect = tuple[float, float, float, float]  # from and to along x, from and to along y
 
 
 @cache
@@ -62,8 +61,7 @@ FLANGE_THICK_M = 0.016
 FLANGE_BORE = 0.28  # share of the flange's diameter; 62 mm of 220, less than the thinnest tube
 PROUD_M = 0.004  # offset of a dark patch from its surface; more than the depth buffer's error at 100 m
 BLADE_TURNS = 1.25
-VARIANTS = 4
-"""Number of shapes of pads, of heaps and of poured posts, used in turn."""
+VARIANTS = 4  # number of shapes of pads, of heaps and of poured posts, used in turn
 
 
 @cache
@@ -111,8 +109,7 @@ def heap(variant: int) -> Mesh:
     return uneven_disc(rng, 0.2, shares=(1.0, 1.0, 0.88, 0.6), levels=(0.0, 0.6, 0.85, 1.0))
 
 
-STUBS = ((0.41, 6), (0.75, 10), (np.inf, 16))
-"""Number of bars up to a diameter of the pile in metres."""
+STUBS = ((0.41, 6), (0.75, 10), (np.inf, 16))  # number of bars up to a diameter of the pile in metres
 BAR_THICK = {6: 0.06, 10: 0.04, 16: 0.028}
 """Shares of the pile's diameter: 18 to 34 mm, thicker than real so that they show."""
 
@@ -165,8 +162,7 @@ def side_crack() -> Mesh:
     return join(cracks)
 
 
-END_PLATE_BORE = 0.6
-"""Bore of the steel ring on the head of a PHC pile, to which the next one is welded."""
+END_PLATE_BORE = 0.6  # bore of the steel ring on the head of a PHC pile, to which the next one is welded
 
 
 @cache

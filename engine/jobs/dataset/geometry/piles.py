@@ -54,11 +54,9 @@ CAP_OUT_M = 0.012
 CAP_HIGH_M = 0.09
 PLATE_OUT_M = 0.02
 PLATE_THICK_M = 0.014
-COATED = 2.0
-"""Factor for the plates of a section under paint or dirt."""
+COATED = 2.0  # factor for the plates of a section under paint or dirt
 
-FRESH = 0.75
-"""Factor for the subsoil's colour under the feet of recipe 2: fresh earth is moist."""
+FRESH = 0.75  # factor for the subsoil's colour under the feet of recipe 2: fresh earth is moist
 WET = 0.3
 PIT_UP_M = 0.03
 PIT_DARK = 0.16
@@ -70,19 +68,14 @@ PAD_RGB = np.array([0.44, 0.41, 0.35])
 class PileGroup:
     """Struct of arrays for k piles, each (k, ...), in the order of the scene."""
 
-    piles: np.ndarray
-    """(k,) of Pile."""
+    piles: np.ndarray  # (k,) of Pile
     numbers: np.ndarray
-    frames: np.ndarray
-    """(k, 4, 4)"""
-    base_frames: np.ndarray
-    """(k, 4, 4): like frames, but z is the normal of the ground."""
+    frames: np.ndarray  # (k, 4, 4)
+    base_frames: np.ndarray  # (k, 4, 4): like frames, but z is the normal of the ground
     base_depth: np.ndarray
-    length: np.ndarray
-    """Length along the axis, from the ground to the top."""
+    length: np.ndarray  # length along the axis, from the ground to the top
     diameter: np.ndarray
-    width: np.ndarray
-    """Smaller side of a section, else the diameter."""
+    width: np.ndarray  # smaller side of a section, else the diameter
 
     def at(self, chosen: np.ndarray) -> "PileGroup":
         return PileGroup(**{name: getattr(self, name)[chosen] for name in self.__slots__})

@@ -253,8 +253,7 @@ def mound(
 
 
 MOUND_SIDES = 32
-MOUND_GROUND = 0.6
-"""The part of a mound's height that is in the ground."""
+MOUND_GROUND = 0.6  # the part of a mound's height that is in the ground
 
 
 def rough_cylinder(rng: np.random.Generator, sides: int = 20) -> Mesh:

@@ -50,10 +50,8 @@ def _mesh(part: ModelPart) -> Mesh:
     )
 
 
-HORIZON_M = 6000.0
-"""Distance of the horizon, where a view shows it."""
-LOW_DROP = 0.25
-"""Metres by which a ray falls per metre of depth, below which it may pass over the edge of the terrain."""
+HORIZON_M = 6000.0  # distance of the horizon, where a view shows it
+LOW_DROP = 0.25  # metres by which a ray falls per metre of depth, below which it may pass over the edge of the terrain
 
 
 def set_stage(scene: SiteScene) -> SceneStage:

@@ -12,8 +12,7 @@ from engine.jobs.dataset.geometry.primitives import loft, revolve, slab, uneven_
 from engine.jobs.dataset.scene.things import DistractorKind as Kind
 
 SUNK_M = 0.08
-SWINGS = (0.0, 0.7, -1.2, 2.7)
-"""Rotation of an excavator's house on its tracks in radians, by variant."""
+SWINGS = (0.0, 0.7, -1.2, 2.7)  # rotation of an excavator's house on its tracks in radians, by variant
 
 
 @model_of(Kind.EXCAVATOR, shapes=4)

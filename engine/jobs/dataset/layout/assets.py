@@ -18,22 +18,16 @@ from engine.jobs.kit.options import option
 
 USUAL = (1, 6)
 FROM_PILE_M = 0.6
-CELL_M = (0.5, 4.0)
-"""Smallest and largest side of the cells that cover a footprint."""
+CELL_M = (0.5, 4.0)  # smallest and largest side of the cells that cover a footprint
 MAX_SLOPE, MAX_UPRIGHT_SLOPE = 0.25, 0.4
-ALONG_SHARE = 0.6
-"""Share that stands along the site's rows, or across them."""
+ALONG_SHARE = 0.6  # share that stands along the site's rows, or across them
 BEYOND_M = 4.0
-OFF_M = 0.7
-"""Distance from a place to the next point for which free ground is known, about."""
-EDGE_SHARE = 0.04
-"""How far beyond a view's edges a thing may stand, as a share of its sides."""
+OFF_M = 0.7  # distance from a place to the next point for which free ground is known, about
+EDGE_SHARE = 0.04  # how far beyond a view's edges a thing may stand, as a share of its sides
 TRIES = 250
-MAX_HEIGHT_SHARE = 0.6
-"""Share of the camera's height: higher things would reach up to it."""
+MAX_HEIGHT_SHARE = 0.6  # share of the camera's height: higher things would reach up to it
 
-Disc = tuple[np.ndarray, float]
-"""Middles, (k, 2), and one radius."""
+Disc = tuple[np.ndarray, float]  # middles, (k, 2), and one radius
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,8 +21,7 @@ from engine.jobs.dataset.scene.streams import Seed, stream
 
 LEVEL_SHARE = 0.65
 """Share of sites with lower terraces than those of recipe 1: most solar sites are on fields and plains."""
-BEYOND_M = 30.0
-"""Ground around what the views show, for the feet of things that cast shadows into them."""
+BEYOND_M = 30.0  # ground around what the views show, for the feet of things that cast shadows into them
 
 
 def describe_recipe_2(options: SceneOptions, varied: Recipe2Options, seed: Seed, view: int = 0) -> SiteScene:

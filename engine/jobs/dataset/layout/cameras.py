@@ -27,10 +27,8 @@ LENSES_DEG = (70.3, 73.7, 65.5, 77.6, 69.8, 66.6, 60.0)
 4:3), Mavic Pro (26 equivalent, 4:3), Zenmuse X5S (15, 17.3)."""
 STEADY_DEG = 10.0
 """Tilt up to which it is the gimbal's error, in any direction; beyond, the pilot looks ahead with a level horizon."""
-LEVEL_DEG = 1.5
-"""Greatest roll against the horizon then."""
-SCATTER = 0.3
-"""Distance of a view's middle from that of the scene, as a share of the smallest view's shorter side."""
+LEVEL_DEG = 1.5  # greatest roll against the horizon then
+SCATTER = 0.3  # distance of a view's middle from that of the scene, as a share of the smallest view's shorter side
 STRIP_OVERLAP = 0.7
 MAX_STRIP_M = 2000.0
 PILE_M = 0.4

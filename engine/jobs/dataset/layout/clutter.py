@@ -36,13 +36,10 @@ from engine.jobs.kit.span import Span, between, check_span, parse_span
 PIECE_M = 3.0
 FENCE_SHARE = 0.3
 TRENCH_SHARE = 0.3
-USUAL_LINES = 2.0
-"""In a picture of the usual size."""
+USUAL_LINES = 2.0  # in a picture of the usual size
 PIECES = (3, 28)
-BEND = 0.06
-"""Largest change of direction from piece to piece, radians."""
-FENCE_CLEAR_M, TRENCH_CLEAR_M = 1.1, 2.0
-"""Distance of the line from any pile's axis."""
+BEND = 0.06  # largest change of direction from piece to piece, radians
+FENCE_CLEAR_M, TRENCH_CLEAR_M = 1.1, 2.0  # distance of the line from any pile's axis
 
 
 def lay_fences(
@@ -105,16 +102,11 @@ def _lay(
 
 
 HIDDEN_SHARE: Span = (0.05, 0.1)
-MAX_MACHINES, MAX_BAGS = 15, 30
-"""In a picture of USUAL_AREA_M2; drawn from 0."""
-GROWTH = 0.65
-"""Numbers grow with this power of the area, so that a picture of 16 m has some things of its own."""
-EMPTY_FACTOR = 1.8
-"""More kinds, and more of each, in scenes without piles."""
-BUSY = (0.35, 1.75)
-"""How full a scene is, times the usual."""
-BEYOND_M = 4.0
-"""Things stand up to this far beyond the pictures' edges and reach into them."""
+MAX_MACHINES, MAX_BAGS = 15, 30  # in a picture of USUAL_AREA_M2; drawn from 0
+GROWTH = 0.65  # numbers grow with this power of the area, so that a picture of 16 m has some things of its own
+EMPTY_FACTOR = 1.8  # more kinds, and more of each, in scenes without piles
+BUSY = (0.35, 1.75)  # how full a scene is, times the usual
+BEYOND_M = 4.0  # things stand up to this far beyond the pictures' edges and reach into them
 MAX_THINGS = 5000
 OWN_OPTIONS = {"pile": "--piles", "bag": "--num-bags", "machine": "--num-machinery"}
 AT_DEPOT_SHARE = 0.7

@@ -23,8 +23,7 @@ from engine.jobs.kit.option_range import check_number
 from engine.jobs.kit.options import option
 from engine.jobs.kit.span import Span, between, check_span, parse_span
 
-ROAD_MARGIN_M = 25.0
-"""Length of a road beyond what the cameras see."""
+ROAD_MARGIN_M = 25.0  # length of a road beyond what the cameras see
 
 
 def as_layout(planned: Field, chosen: np.ndarray, *, is_empty: bool) -> SiteLayout:
@@ -80,16 +79,11 @@ def turned(layout: SiteLayout, angle: float, *, is_empty: bool) -> SiteLayout:
 
 
 EMPTY_SHARE = 0.1
-PILES: Span = (14, 768)
-"""Fewest and most piles of a real picture."""
-PILES_SKEW = 1.4435
-"""Exponent for a uniform number; the mean of PILES becomes that of real pictures, 322.7."""
-MARGIN_M = 8.0
-"""Ground around the pictures that is built, too: its posts and their shadows lean into the picture."""
-EDGE_SHARE = 0.08
-"""Margin of a window, as a share of its size, where the pile that it must show does not stand."""
-MAX_PILES = 30_000
-"""Limit for a whole scene; Blender numbers 32767 things."""
+PILES: Span = (14, 768)  # fewest and most piles of a real picture
+PILES_SKEW = 1.4435  # exponent for a uniform number; the mean of PILES becomes that of real pictures, 322.7
+MARGIN_M = 8.0  # ground around the pictures that is built, too: its posts and their shadows lean into the picture
+EDGE_SHARE = 0.08  # margin of a window, as a share of its size, where the pile that it must show does not stand
+MAX_PILES = 30_000  # limit for a whole scene; Blender numbers 32767 things
 
 _COUNTED = (
     "num_rows",

@@ -16,29 +16,20 @@ from engine.jobs.dataset.scene.camera import SiteCamera
 from engine.jobs.dataset.scene.description import Terrain
 from engine.jobs.dataset.scene.streams import Seed, stream
 
-MIN_PITCH_M = 1.15
-"""Minimum distance of two piles; machines that set piles work at 1.2 m and more."""
-MAX_SLANT = 0.5
-"""Maximum slope of a bent row against a straight one. Rows come closer by its cosine."""
-BENT_SHARE = float(np.cos(np.arctan(MAX_SLANT))) * 0.999
-"""Distance of two piles by their planned one, at least."""
+MIN_PITCH_M = 1.15  # minimum distance of two piles; machines that set piles work at 1.2 m and more
+MAX_SLANT = 0.5  # maximum slope of a bent row against a straight one. Rows come closer by its cosine.
+BENT_SHARE = float(np.cos(np.arctan(MAX_SLANT))) * 0.999  # distance of two piles by their planned one, at least
 
 
 class FieldStyle(StrEnum):
-    ROWS = "rows"
-    """Long rows, with a road after some of them."""
-    BLOCKS = "blocks"
-    """Blocks of slightly different direction and spacing."""
-    CONTOURS = "contours"
-    """Rows along the contours of the ground."""
-    TABLES = "tables"
-    """Pairs of rows under one table each, in blocks."""
-    RAFT = "raft"
-    """A close grid under a building, staggered or not."""
+    ROWS = "rows"  # long rows, with a road after some of them
+    BLOCKS = "blocks"  # blocks of slightly different direction and spacing
+    CONTOURS = "contours"  # rows along the contours of the ground
+    TABLES = "tables"  # pairs of rows under one table each, in blocks
+    RAFT = "raft"  # a close grid under a building, staggered or not
 
 
-BARE = {FieldStyle.TABLES: 0.4, FieldStyle.BLOCKS: 0.12}
-"""Share of blocks that stay free; tables stand in clusters."""
+BARE = {FieldStyle.TABLES: 0.4, FieldStyle.BLOCKS: 0.12}  # share of blocks that stay free; tables stand in clusters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,14 +59,10 @@ class Pattern:
     """Distances of a field."""
 
     style: FieldStyle
-    along_m: float
-    """Between the piles of a row."""
-    across_m: float
-    """Between rows; between the middles of tables for TABLES."""
-    pair_m: float = 0.0
-    """Between the two rows of a table; 0 without tables."""
-    road_m: float = 5.0
-    """Free width between blocks, beyond the distance of rows."""
+    along_m: float  # between the piles of a row
+    across_m: float  # between rows; between the middles of tables for TABLES
+    pair_m: float = 0.0  # between the two rows of a table; 0 without tables
+    road_m: float = 5.0  # free width between blocks, beyond the distance of rows
     is_staggered: bool = False
     min_pitch_m: float = MIN_PITCH_M
 
@@ -103,22 +90,14 @@ class Pattern:
 class Plots:
     """n places for piles, and the roads between them; straight."""
 
-    points: np.ndarray
-    """(n, 2) u and v."""
-    turns: np.ndarray
-    """(n,) direction of the pile's row against u, radians."""
-    blocks: np.ndarray
-    """(n,) int"""
-    rows: np.ndarray
-    """(n,) int, unique over all blocks"""
-    columns: np.ndarray
-    """(n,) int, place in its row."""
-    order: np.ndarray
-    """(n,) float: when it is built; the lower the earlier."""
-    roads: tuple[np.ndarray, ...]
-    """(k, 2) each."""
-    centres: np.ndarray
-    """(blocks, 2)"""
+    points: np.ndarray  # (n, 2) u and v
+    turns: np.ndarray  # (n,) direction of the pile's row against u, radians
+    blocks: np.ndarray  # (n,) int
+    rows: np.ndarray  # (n,) int, unique over all blocks
+    columns: np.ndarray  # (n,) int, place in its row
+    order: np.ndarray  # (n,) float: when it is built; the lower the earlier
+    roads: tuple[np.ndarray, ...]  # (k, 2) each
+    centres: np.ndarray  # (blocks, 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,45 +233,32 @@ STYLES = (
     (FieldStyle.RAFT, 0.10),
 )
 IN_ROWS = tuple(entry for entry in STYLES if entry[0] is not FieldStyle.TABLES)
-COVERED = (0.45, 0.95)
-"""Share of the picture that the built blocks take up, if the number of piles allows it."""
-DENSER = 0.85
-"""Factor for all distances until the wanted number fits."""
+COVERED = (0.45, 0.95)  # share of the picture that the built blocks take up, if the number of piles allows it
+DENSER = 0.85  # factor for all distances until the wanted number fits
 MAX_TRIES = 16
 MAX_MISSING = 0.08
-GAP_SHARE = 0.12
-"""Share of rows with a gap of GAP_PILES piles."""
+GAP_SHARE = 0.12  # share of rows with a gap of GAP_PILES piles
 GAP_PILES = (2, 7)
 MAX_TEST_PILES = 5
-WAVE_SLANT = 0.2
-"""Maximum slope of a row along a contour, from its waves."""
-MIN_SLOPE = 0.01
-"""Rise per metre below which ground has no contours to follow."""
-OTHER_BLOCK = 10_000
-"""Block number of test piles."""
+WAVE_SLANT = 0.2  # maximum slope of a row along a contour, from its waves
+MIN_SLOPE = 0.01  # rise per metre below which ground has no contours to follow
+OTHER_BLOCK = 10_000  # block number of test piles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Field:
     """Built piles in the world; n piles."""
 
-    points_m: np.ndarray
-    """(n, 2)"""
-    headings: np.ndarray
-    """(n,) direction of each pile's row, radians from east."""
-    blocks: np.ndarray
-    """(n,) int"""
-    rows: np.ndarray
-    """(n,) int, unique over all blocks."""
-    columns: np.ndarray
-    """(n,) int"""
+    points_m: np.ndarray  # (n, 2)
+    headings: np.ndarray  # (n,) direction of each pile's row, radians from east
+    blocks: np.ndarray  # (n,) int
+    rows: np.ndarray  # (n,) int, unique over all blocks
+    columns: np.ndarray  # (n,) int
     roads_m: tuple[np.ndarray, ...]
     centres_m: np.ndarray
     style: FieldStyle
-    shown: float
-    """Piles per full picture, mean over the cameras."""
-    covers: np.ndarray
-    """(2, 2) lowest and highest x and y of what the cameras see."""
+    shown: float  # piles per full picture, mean over the cameras
+    covers: np.ndarray  # (2, 2) lowest and highest x and y of what the cameras see
 
     @property
     def has_piles(self) -> bool:
@@ -311,10 +277,8 @@ class Field:
 class _Course:
     """Where a straight plan lies in the world."""
 
-    middle: np.ndarray
-    """(2,) x and y of the plan's origin."""
-    heading: float
-    """Direction of the rows, radians from east."""
+    middle: np.ndarray  # (2,) x and y of the plan's origin
+    heading: float  # direction of the rows, radians from east
     bend: Bend
 
     def world(self, straight: np.ndarray) -> np.ndarray:

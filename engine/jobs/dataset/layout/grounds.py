@@ -22,8 +22,7 @@ Rgb = tuple[float, float, float]
 
 LUMINANCE = (0.2126, 0.7152, 0.0722)
 MAX_ALBEDO = 0.9
-ACCENT_TURN_DEG = 8.0
-"""How far the accent's hue may be from the first colour's."""
+ACCENT_TURN_DEG = 8.0  # how far the accent's hue may be from the first colour's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,19 +32,14 @@ class CoverRange:
     hue_deg: Span
     saturation: Span
     brightness: Span
-    accent_hue_deg: Span | None = None
-    """None: near the first colour's."""
-    accent_saturation: Span = (0.5, 1.2)
-    """As a factor of the first colour's, unless the accent has a hue of its own."""
-    accent_brightness: Span = (0.7, 1.5)
-    """As a factor."""
+    accent_hue_deg: Span | None = None  # None: near the first colour's
+    accent_saturation: Span = (0.5, 1.2)  # as a factor of the first colour's, unless the accent has a hue of its own
+    accent_brightness: Span = (0.7, 1.5)  # as a factor
     grain_m: Span = (0.05, 0.05)
     share: Span = (0.2, 0.8)
     contrast: Span = (0.7, 1.3)
-    weeds: Span = (0.0, 0.2)
-    """Share of the ground with tufts of grass."""
-    is_earth: bool = False
-    """True if the ground below has its colour; otherwise it is some earth."""
+    weeds: Span = (0.0, 0.2)  # share of the ground with tufts of grass
+    is_earth: bool = False  # True if the ground below has its colour; otherwise it is some earth
 
 
 COVERS: dict[CoverKind, CoverRange] = {
@@ -152,12 +146,10 @@ def color_of(hue_deg: float, saturation: float, brightness: float) -> Rgb:
 
 Share = tuple[CoverKind, float]
 
-PATCHES_SHARE = 0.35
-"""Share of scenes whose ground has a second look in patches."""
+PATCHES_SHARE = 0.35  # share of scenes whose ground has a second look in patches
 SECOND_SHARE: Span = (0.12, 0.5)
 PATCH_M: Span = (7.0, 45.0)
-WEEDLESS_SHARE = 0.4
-"""Share of scenes without tufts of grass on other ground."""
+WEEDLESS_SHARE = 0.4  # share of scenes without tufts of grass on other ground
 GRASSY_HILLS: Span = (0.3, 0.55)
 OF_PRESETS: dict[Preset, CoverKind] = {"loess": CoverKind.LOESS, "hills": CoverKind.RED_EARTH}
 

@@ -45,8 +45,7 @@ TARPAULINS = _palette(
 )
 BOARDS = _palette("1 1 1, 1.7 1.75 1.7, 0.7 0.72 0.8, 1.3 1.2 1")
 PLYWOOD = _palette("0.5 0.3 0.12, 0.14 0.06 0.03, 0.75 0.5 0.08, 0.4 0.3 0.2")
-PALLETS = _palette("0.5 0.36 0.22, 0.9 0.9 0.88")
-"""Cardboard, and white plastic."""
+PALLETS = _palette("0.5 0.36 0.22, 0.9 0.9 0.88")  # cardboard, and white plastic
 NEUTRAL = _palette("1 1 1")
 
 
@@ -57,44 +56,33 @@ class Where(StrEnum):
     DEPOT = "depot"
     ROAD = "road"
     EDGE = "edge"
-    WORK = "work"
-    """Near machines and depots."""
+    WORK = "work"  # near machines and depots
 
 
 @dataclass(frozen=True, slots=True)
 class Habit:
     """How a kind occurs. The first six are the columns of HABITS."""
 
-    footprint_m: float
-    """Radius at scale 1, for any rotation and shape."""
-    usual: float = 0.0
-    """Mean number in a picture of USUAL_AREA_M2, in scenes that have this kind."""
-    share: float = 0.0
-    """Share of the scenes with piles that have this kind."""
-    group: int = 1
-    """Largest number of a group."""
+    footprint_m: float  # radius at scale 1, for any rotation and shape
+    usual: float = 0.0  # mean number in a picture of USUAL_AREA_M2, in scenes that have this kind
+    share: float = 0.0  # share of the scenes with piles that have this kind
+    group: int = 1  # largest number of a group
     scales: tuple[float, float] = (0.85, 1.0)
     tints: tuple[Tint, ...] = NEUTRAL
     _: KW_ONLY
-    apart_m: float = 0.0
-    """Distance of a group's members on a lattice; 0: close together."""
+    apart_m: float = 0.0  # distance of a group's members on a lattice; 0: close together
     from_pile_m: float = 1.0
     """Minimum distance from its footprint to a pile's axis: more for tall things, which lean over in a picture."""
     max_slope: float = 0.3
-    is_upright: bool = False
-    """True if it grows or stands plumb instead of leaning with the ground."""
-    is_flat: bool = False
-    """True if it lies on the ground like paint: the ground must not show through."""
-    lift_m: float = 0.0
-    """Height of its foot above the ground."""
+    is_upright: bool = False  # True if it grows or stands plumb instead of leaning with the ground
+    is_flat: bool = False  # True if it lies on the ground like paint: the ground must not show through
+    lift_m: float = 0.0  # height of its foot above the ground
     where: Where = Where.ANYWHERE
 
 
-MACHINES: tuple[Kind, ...] = (Kind.EXCAVATOR, Kind.RIG, Kind.LOADER, Kind.ROLLER)
-"""From the largest to the smallest."""
+MACHINES: tuple[Kind, ...] = (Kind.EXCAVATOR, Kind.RIG, Kind.LOADER, Kind.ROLLER)  # from the largest to the smallest
 MACHINE_SHARES = (0.4, 0.25, 0.2, 0.15)
-USUAL_AREA_M2 = 30_000.0
-"""A picture of 200 x 150 m."""
+USUAL_AREA_M2 = 30_000.0  # a picture of 200 x 150 m
 
 HABITS: dict[Kind, Habit] = {
     Kind.EXCAVATOR: Habit(5.0, 0, 0, 1, (0.55, 1.0), YELLOWS),

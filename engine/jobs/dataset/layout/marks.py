@@ -14,8 +14,7 @@ WANDER_M = 0.35
 OVERSHOT_M = 3.0
 ROUTES_TRIED = 6
 ROUTE_POINTS = 25
-TRACK_CLEAR_M = 2.0
-"""Preferred minimum distance from a route's centre line to a pile."""
+TRACK_CLEAR_M = 2.0  # preferred minimum distance from a route's centre line to a pile
 LIMED_SHARE = 0.2
 LIME_BESIDE_M = 0.9
 
@@ -76,8 +75,7 @@ def route_to(to: np.ndarray, ways: np.ndarray, piles: np.ndarray, site: Site, dr
 
 VEHICLES = (DistractorKind.CAR, DistractorKind.VAN, DistractorKind.PICKUP, DistractorKind.TRUCK)
 CRAWLERS = (DistractorKind.EXCAVATOR, DistractorKind.RIG)
-MAX_WANDERING = 5
-"""Tracks and paths across the extent that follow nothing."""
+MAX_WANDERING = 5  # tracks and paths across the extent that follow nothing
 MAX_SPOTS = 30
 CRAWLER = (0.7, 1.8)
 """Width of a band and distance of the two. The same for a car's tyres, a lorry's, and a footpath, which is one band."""

@@ -13,20 +13,13 @@ from engine.jobs.kit.span import Span, between
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PileType:
-    share: float
-    """Share of sites on which it is the usual kind."""
-    exposed_m: Span
-    """For a block; single piles differ by a little."""
-    shade: Span
-    """Brightness against the surface's own, of a block."""
-    diameters_m: tuple[tuple[float, float], ...]
-    """Diameters and their weights."""
-    flanged: float = 0.0
-    """Share of blocks with flanges."""
-    rusty: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0)
-    """Weights of the grades of rust 0 to 3."""
-    slender: Span = (1.0, 1.0)
-    """A section's width by its depth."""
+    share: float  # share of sites on which it is the usual kind
+    exposed_m: Span  # for a block; single piles differ by a little
+    shade: Span  # brightness against the surface's own, of a block
+    diameters_m: tuple[tuple[float, float], ...]  # diameters and their weights
+    flanged: float = 0.0  # share of blocks with flanges
+    rusty: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0)  # weights of the grades of rust 0 to 3
+    slender: Span = (1.0, 1.0)  # a section's width by its depth
 
 
 TYPES = {
@@ -103,13 +96,10 @@ def kind_shares(preset: Preset | None) -> Shares:
     return tuple(shares.items())
 
 
-SECOND_KIND = 0.45
-"""Share of sites with a second kind of pile; it stands in a quarter of the blocks."""
+SECOND_KIND = 0.45  # share of sites with a second kind of pile; it stands in a quarter of the blocks
 USUAL_BLOCKS = 0.75
-LEVEL_SHARE = 0.7
-"""Share of blocks whose tops are level along a row; elsewhere each pile was driven to another depth."""
-JITTER_M = (0.005, 0.08)
-"""Deviation from the planned place, by block."""
+LEVEL_SHARE = 0.7  # share of blocks whose tops are level along a row; elsewhere each pile was driven to another depth
+JITTER_M = (0.005, 0.08)  # deviation from the planned place, by block
 PAINTED_SHARE = 0.38
 CAPPED_SHARE = 0.2
 
@@ -120,31 +110,25 @@ class PileBlock:
 
     kind: PileKind
     type: PileType
-    diameter_m: float
-    """Usual diameter, unless another one was asked for."""
+    diameter_m: float  # usual diameter, unless another one was asked for
     diameter_roll: float
     slender: float
-    level: float
-    """Share of the range of exposed heights."""
+    level: float  # share of the range of exposed heights
     is_level: bool
     uneven_m: float
     jitter_m: float
-    turn: float
-    """Direction of the sections against the row."""
+    turn: float  # direction of the sections against the row
     shade: float
-    contrast: float
-    """How much single piles differ in shade."""
+    contrast: float  # how much single piles differ in shade
     tint: tuple[float, float, float]
-    feet: tuple[FootKind, FootKind, float]
-    """Usual kind of foot, another one, and the share of the other one."""
+    feet: tuple[FootKind, FootKind, float]  # usual kind of foot, another one, and the share of the other one
     foot_size: float
     rust: int
     has_flange: bool
     hooped: float
     plated: float
     filling: Filling
-    painted: float
-    """Share of piles with paint."""
+    painted: float  # share of piles with paint
     paint: PaintPlace
     paint_color: PaintColor
     capped: float

@@ -31,29 +31,21 @@ from engine.jobs.dataset.scene.things import CapKind, FootKind, PaintPlace, Pile
 from engine.jobs.kit.options import option
 from engine.jobs.kit.span import Span, between, check_span, parse_span
 
-ODD_SHARE = 0.01
-"""Share of piles that are of another kind or size than their block: repairs, tests."""
+ODD_SHARE = 0.01  # share of piles that are of another kind or size than their block: repairs, tests
 TABLE_PILES = 8
-TOP_M = 0.015
-"""Deviation of a top from the line of its table."""
+TOP_M = 0.015  # deviation of a top from the line of its table
 LEANING_SHARE = 0.05
 MAX_UPRIGHT_DEG = 1.0
 MAX_TILT_DEG = 5.0
-JITTER_SHARE = 0.04
-"""Maximum deviation from the planned place by the distance to the nearest pile."""
-MAX_DIAMETER_SHARE = 0.45
-"""Maximum diameter by that distance; feet: MAX_FOOT_SHARE."""
+JITTER_SHARE = 0.04  # maximum deviation from the planned place by the distance to the nearest pile
+MAX_DIAMETER_SHARE = 0.45  # maximum diameter by that distance; feet: MAX_FOOT_SHARE
 MAX_FOOT_SHARE = 0.9
-CLEAR_PX = 4.5
-"""Diameter of a pile that can be told from the ground."""
-MAX_CLEAR_M = 0.4
-"""In very coarse pictures the usual piles stay, although they are small."""
-REACH_M = 4.0
-"""Distance within which neighbours are searched, at least; no foot is larger."""
+CLEAR_PX = 4.5  # diameter of a pile that can be told from the ground
+MAX_CLEAR_M = 0.4  # in very coarse pictures the usual piles stay, although they are small
+REACH_M = 4.0  # distance within which neighbours are searched, at least; no foot is larger
 FLANGE_M = 0.22
 CRACKED_SHARE = 0.1
-OTHER_RUST = 0.6
-"""Share of piles with the grade of rust of their block."""
+OTHER_RUST = 0.6  # share of piles with the grade of rust of their block
 MIN_SHADE, MAX_SHADE = 0.4, 1.5
 
 

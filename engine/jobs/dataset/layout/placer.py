@@ -12,8 +12,7 @@ from engine.jobs.dataset.scene.streams import Seed, stream
 from engine.jobs.dataset.scene.things import Distractor, DistractorKind, Pile
 
 CELL_M = 1.0
-REACH_M = 8.0
-"""Upper limit of the stored distances; larger than any thing needs."""
+REACH_M = 8.0  # upper limit of the stored distances; larger than any thing needs
 
 
 class Clearance:
@@ -25,8 +24,7 @@ class Clearance:
         shape = (self._rows * self._columns, 2)
         row, column = np.divmod(np.arange(shape[0]), self._columns)
         self._corner = np.array([-self._columns, -self._rows]) * CELL_M / 2
-        self.points_m = self._corner + (np.stack([column, row], axis=1) + draw.random(shape)) * CELL_M
-        """(n, 2)"""
+        self.points_m = self._corner + (np.stack([column, row], axis=1) + draw.random(shape)) * CELL_M  # (n, 2)
         self.room_m = np.full(shape[0], REACH_M)
         """(n,) distance from each point to the nearest disc's edge, at most REACH_M; negative inside a disc."""
 
@@ -43,15 +41,11 @@ class Clearance:
         np.minimum.at(self.room_m, index, np.sqrt((away * away).sum(axis=1)) - radius_m)
 
 
-APART_M = 0.3
-"""Minimum distance between two footprints."""
-TRIES = 60
-"""Random places tried for each thing."""
-UNEVEN_M = 0.08
-"""By how much the ground under a thing may leave a plane, plus a tenth of its radius."""
+APART_M = 0.3  # minimum distance between two footprints
+TRIES = 60  # random places tried for each thing
+UNEVEN_M = 0.08  # by how much the ground under a thing may leave a plane, plus a tenth of its radius
 FLAT_UNEVEN_M = 0.07
-SUNK_M = 0.03
-"""How deep every model that leans with the ground reaches into it, at least."""
+SUNK_M = 0.03  # how deep every model that leans with the ground reaches into it, at least
 _SLOPE_PLACES = np.array([(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)], np.float64)
 _AROUND = np.linspace(0, 2 * np.pi, 10, endpoint=False)
 _RIM = np.stack([np.cos(_AROUND), np.sin(_AROUND)], axis=1)

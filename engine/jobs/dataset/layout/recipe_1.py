@@ -73,8 +73,7 @@ def expose_m(off_m: np.ndarray, level: float, misses_m: np.ndarray) -> np.ndarra
 
 
 JITTER_M = 0.005
-TILT = 0.005
-"""Maximum, radians."""
+TILT = 0.005  # maximum, radians
 KINDS = (PileKind.PHC, PileKind.SPIRAL_STEEL, PileKind.CAST_IN_PLACE)
 SHARES = (0.4, 0.3, 0.3)
 FAVOURED: dict[Preset, tuple[PileKind, float]] = {
@@ -194,17 +193,13 @@ FOOTPRINT_M = {
     DistractorKind.REBAR: 3.2,
 }
 """Bounding radius at scale 1, for any rotation."""
-FROM_PILE_M = 1.0
-"""Minimum distance between a footprint and the axis of a pile."""
-APART_M = 0.3
-"""Minimum distance between two footprints."""
-MACHINES = (DistractorKind.EXCAVATOR, DistractorKind.LOADER, DistractorKind.ROLLER)
-"""From the largest to the smallest."""
+FROM_PILE_M = 1.0  # minimum distance between a footprint and the axis of a pile
+APART_M = 0.3  # minimum distance between two footprints
+MACHINES = (DistractorKind.EXCAVATOR, DistractorKind.LOADER, DistractorKind.ROLLER)  # from the largest to the smallest
 MACHINE_SHARES = (0.5, 0.25, 0.25)
 DEBRIS_PIECES = (10, 40)
 REBAR_BUNDLES = (2, 8)
-LEVEL_SLOPE = 0.3
-"""Rise per metre above which ground is used only when no flatter ground is left."""
+LEVEL_SLOPE = 0.3  # rise per metre above which ground is used only when no flatter ground is left
 SCALES = (0.85, 1.0)
 
 
@@ -284,8 +279,7 @@ class _Placer:
         )
 
 
-DRIVEN_SHARE = 0.7
-"""Share of the roads and of the lanes between rows that have tracks; the first always does."""
+DRIVEN_SHARE = 0.7  # share of the roads and of the lanes between rows that have tracks; the first always does
 LOESS = np.array([(0.42, 0.30, 0.16), (0.50, 0.38, 0.22), (0.15, 0.17, 0.05)])
 """Soil, subsoil, grass: yellow-brown silt, lighter where it is cut."""
 HILLS = np.array([(0.26, 0.125, 0.065), (0.36, 0.175, 0.09), (0.08, 0.13, 0.03)])

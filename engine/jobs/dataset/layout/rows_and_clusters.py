@@ -29,30 +29,23 @@ from engine.jobs.dataset.scene.streams import Seed, stream
 class Strip:
     """A line of piles, one or two rows wide."""
 
-    points_m: np.ndarray
-    """(n, 2) positions of the piles, before jitter; sorted by column."""
+    points_m: np.ndarray  # (n, 2) positions of the piles, before jitter; sorted by column
     columns: np.ndarray
     """(n,) int from 0: column of each pile; piles of one column are next to each other across the line."""
-    heading: float
-    """Direction of the line in radians from east, counter-clockwise."""
-    axis_m: np.ndarray
-    """(columns, 2): centre of the line at each column."""
+    heading: float  # direction of the line in radians from east, counter-clockwise
+    axis_m: np.ndarray  # (columns, 2): centre of the line at each column
     cluster: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SiteLayout:
     strips: tuple[Strip, ...]
-    roads_m: tuple[np.ndarray, ...]
-    """(k, 2) each: centre lines of the roads, which are kept free."""
-    centres_m: np.ndarray
-    """(clusters, 2); (0, 2) if there are none."""
+    roads_m: tuple[np.ndarray, ...]  # (k, 2) each: centre lines of the roads, which are kept free
+    centres_m: np.ndarray  # (clusters, 2); (0, 2) if there are none
 
 
-BEND_M = 2.0
-"""Maximum offset of a row's middle from the straight line between its ends."""
-ROAD_BEYOND_M = 4.0
-"""Length by which a road extends beyond its rows at either end."""
+BEND_M = 2.0  # maximum offset of a row's middle from the straight line between its ends
+ROAD_BEYOND_M = 4.0  # length by which a road extends beyond its rows at either end
 POINTS_OF_ROAD = 25
 
 
@@ -108,8 +101,7 @@ THROWS = 200
 """Random attempts before clusters are placed on a lattice, because random placement fails on a crowded site."""
 MAX_HEADING = math.radians(5)
 FLAT_SPACING_M = 4.15
-STEEP = 0.35
-"""Rise per metre beyond which the spacing is constant."""
+STEEP = 0.35  # rise per metre beyond which the spacing is constant
 SLOPE_OVER_M = 12.0
 
 

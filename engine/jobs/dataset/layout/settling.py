@@ -13,26 +13,18 @@ from engine.jobs.dataset.scene.camera import CAMERA_HEIGHT_M, FIELD_OF_VIEW_DEG
 from engine.jobs.dataset.scene.streams import Seed, stream
 
 SEEN_ACROSS_M = 2 * CAMERA_HEIGHT_M * math.tan(math.radians(FIELD_OF_VIEW_DEG) / 2)
-MARGIN_M = 3.0
-"""Minimum distance between the picture's edge and a pile, at mean height."""
+MARGIN_M = 3.0  # minimum distance between the picture's edge and a pile, at mean height
 MIN_SITE_M = 4.0
 
-PILE_SPACING_M = (3.6, 4.7)
-"""Minimum and maximum along a row."""
+PILE_SPACING_M = (3.6, 4.7)  # minimum and maximum along a row
 ROWS_TO_A_ROAD = 5
-ROAD_M = (4.0, 5.0)
-"""Extra distance between two rows for a road."""
+ROAD_M = (4.0, 5.0)  # extra distance between two rows for a road
 
-ROW_PITCH_M = 3.6
-"""Distance of the two rows of piles under one table; minimum distance between tables or clusters."""
-TABLE_PITCH_M = (2 * ROW_PITCH_M, 8.0)
-"""Minimum and maximum distance between tables across the rows."""
-CLUSTER_PITCH = 1.5
-"""Minimum distance between centres of clusters, in cluster sizes."""
-STEEPEST_RISE = 0.35
-"""Maximum total rise of the terraces per metre of the site's shorter side."""
-MAX_RISE_M = 60.0
-"""The camera is 100 m above the middle of the rise."""
+ROW_PITCH_M = 3.6  # distance of the two rows of piles under one table; minimum distance between tables or clusters
+TABLE_PITCH_M = (2 * ROW_PITCH_M, 8.0)  # minimum and maximum distance between tables across the rows
+CLUSTER_PITCH = 1.5  # minimum distance between centres of clusters, in cluster sizes
+STEEPEST_RISE = 0.35  # maximum total rise of the terraces per metre of the site's shorter side
+MAX_RISE_M = 60.0  # the camera is 100 m above the middle of the rise
 
 _ROUNDING = 1e-9
 
@@ -41,10 +33,8 @@ _ROUNDING = 1e-9
 class Site:
     """The area for piles: a rectangle around the origin."""
 
-    width_m: float
-    """East to west."""
-    depth_m: float
-    """North to south."""
+    width_m: float  # east to west
+    depth_m: float  # north to south
 
     @property
     def words(self) -> str:
@@ -144,8 +134,7 @@ class Settled:
     sun_energy: float
     num_bags: int
     num_machinery: int
-    must_bags_fit: bool
-    """True if the number was given, so that placing fewer is an error. The same for machines."""
+    must_bags_fit: bool  # True if the number was given, so that placing fewer is an error. The same for machines.
     must_machinery_fit: bool
     min_piles_per_cluster: int
     max_piles_per_cluster: int

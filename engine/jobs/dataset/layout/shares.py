@@ -7,8 +7,7 @@ import numpy as np
 
 from engine.errors import UsageError
 
-Shares = tuple[tuple[str, float], ...]
-"""Kinds and their weights; the weights add up to 1."""
+Shares = tuple[tuple[str, float], ...]  # kinds and their weights; the weights add up to 1
 
 
 def shares_parser(option: str, kinds: Iterable[str]) -> Callable[[str], Shares]:

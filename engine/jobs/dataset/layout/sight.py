@@ -10,8 +10,7 @@ from engine.jobs.dataset.scene.things import Distractor, Pile
 from engine.jobs.dataset.sensor.effects import parse_effects
 from engine.jobs.dataset.sensor.lens import lens_of
 
-MAX_REACH_M = 400.0
-"""Ground farther from the camera is not modelled, so it may look towards the horizon."""
+MAX_REACH_M = 400.0  # ground farther from the camera is not modelled, so it may look towards the horizon
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -41,8 +40,7 @@ def _corners(camera: SiteCamera, z_m: float) -> np.ndarray:
 
 
 MIN_DEPTH_M = 1.0
-WINDOW_SHARE = 0.7
-"""A window that shows less of its sensor than this share is a detail, not a full picture."""
+WINDOW_SHARE = 0.7  # a window that shows less of its sensor than this share is a detail, not a full picture
 
 
 def whole_sensor(camera: SiteCamera) -> SiteCamera:
@@ -87,10 +85,8 @@ def is_in_picture(camera: SiteCamera, points_m: np.ndarray, margin_m: float = 0.
     return inside
 
 
-LEAN = 0.1
-"""A pile's top is at most this far aside, by its height."""
-MAX_THING_M = (9.0, 12.0)
-"""Radius and height of the largest other thing: machines, containers, trees."""
+LEAN = 0.1  # a pile's top is at most this far aside, by its height
+MAX_THING_M = (9.0, 12.0)  # radius and height of the largest other thing: machines, containers, trees
 MAX_SHADOW_M = 60.0
 SHARES = np.linspace(0, 1, 5)
 NEAR_M = 0.5

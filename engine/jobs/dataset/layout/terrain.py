@@ -11,17 +11,14 @@ from engine.jobs.dataset.scene.streams import Seed, stream
 
 FINEST_CELL_M = 0.5
 MAX_CELLS = 499
-MAX_WIDE_CELLS = 1200
-"""The same for a side that follows the views."""
+MAX_WIDE_CELLS = 1200  # the same for a side that follows the views
 RISER_PER_HEIGHT = 1.6
 """Length of the slope between two terraces per height: 1:1.07 at its steepest, about what cut loam holds."""
-RISER_SHARE = 0.5
-"""Maximum share of the slope in the distance from one terrace to the next."""
+RISER_SHARE = 0.5  # maximum share of the slope in the distance from one terrace to the next
 CURVE_M = 6.0
 WAVES_M = (56.0, 28.0, 14.0, 7.0, 3.5)
 """Wavelengths of the rolling ground; each has half the amplitude of the previous one."""
-ROLLING_M = (0.25, 0.6)
-"""Amplitude of the longest wave."""
+ROLLING_M = (0.25, 0.6)  # amplitude of the longest wave
 
 
 def make_terrain(settled: Settled, seed: Seed, side_m: float | None = None) -> Terrain:

@@ -28,8 +28,7 @@ from engine.jobs.dataset.scene.camera import SiteCamera
 _GROUND_DEPTH, _MARKS, _TERRAIN, _GROUND_RGB, _THINGS_SHADOW, _GROUND_SHADOW, _CLOUDS, _PICTURE = range(8)
 _SHADOWS = {"u_things_shadow": _THINGS_SHADOW, "u_ground_shadow": _GROUND_SHADOW}
 _SPARE_M = 0.5
-MAX_SHADED_M = 700.0
-"""Depth beyond which nothing casts a shadow."""
+MAX_SHADED_M = 700.0  # depth beyond which nothing casts a shadow
 _SOLID = moderngl.DEPTH_TEST | moderngl.CULL_FACE
 
 

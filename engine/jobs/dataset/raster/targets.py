@@ -9,8 +9,7 @@ from engine.jobs.dataset.raster.device import Device
 from engine.jobs.dataset.raster.view import SPARE_PX
 from engine.jobs.dataset.scene.camera import SiteCamera
 
-NEAREST_M = 0.5
-"""Minimum depth of what is drawn."""
+NEAREST_M = 0.5  # minimum depth of what is drawn
 MAX_TILE_PX = 1024  # larger ones are no faster and take four times the memory
 
 

@@ -17,8 +17,7 @@ INSTANCE = ("/i", "4f in_row_x", "4f in_row_y", "4f in_row_z", "4f in_tint")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Loaded:
-    rows: np.ndarray
-    """(k, 16) float32: three rows of the matrix, tint and number of each instance."""
+    rows: np.ndarray  # (k, 16) float32: three rows of the matrix, tint and number of each instance
     boxes_px: np.ndarray
     instances: moderngl.Buffer
     numbered: moderngl.VertexArray

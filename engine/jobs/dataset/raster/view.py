@@ -90,8 +90,7 @@ def _picture(device: Device, texels: np.ndarray) -> moderngl.Texture:
     return texture
 
 
-SPARE_PX = 1024
-"""Margin of a tile's viewport on each side: larger than any triangle in the picture."""
+SPARE_PX = 1024  # margin of a tile's viewport on each side: larger than any triangle in the picture
 GRASS_NOISE_DEVIATION = 0.32  # of the grass noise in ground_look.glsl
 
 
@@ -103,8 +102,7 @@ class ShadowSpace:
     south_m: float = 0.0
     width_m: float = 1.0
     height_m: float = 1.0
-    shear_x: float = 0.0
-    """Shift of a shadow per metre of height."""
+    shear_x: float = 0.0  # shift of a shadow per metre of height
     shear_y: float = 0.0
     lowest_m: float = 0.0
     highest_m: float = 1.0
@@ -115,16 +113,14 @@ class ShadowSpace:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class View:
     camera: SiteCamera
-    nearest_m: float
-    """Near and far: the range of depths along the camera's axis."""
+    nearest_m: float  # near and far: the range of depths along the camera's axis
     farthest_m: float
     sun: Sun
     light: Light
     terrain: Terrain
     ground: GroundLook
     shadow: ShadowSpace
-    tile_px: tuple[int, int, int, int] = (0, 0, 1, 1)
-    """Left and top of the tile, width and height of the target."""
+    tile_px: tuple[int, int, int, int] = (0, 0, 1, 1)  # left and top of the tile, width and height of the target
     plan_pixel_m: float = 0.0
     """0 for the camera's picture. Otherwise for a plan of the ground; `camera` then only gives the size."""
 

@@ -25,27 +25,21 @@ class SiteCamera:
     The window may be any part of the sensor, and may extend beyond it.
     """
 
-    width_px: Annotated[int, Meta(ge=16, le=MAX_SIDE_PX)]
-    """Size of the window, which is the picture."""
+    width_px: Annotated[int, Meta(ge=16, le=MAX_SIDE_PX)]  # size of the window, which is the picture
     height_px: Annotated[int, Meta(ge=16, le=MAX_SIDE_PX)]
-    height_m: Annotated[float, Meta(ge=1, le=2000)] = CAMERA_HEIGHT_M
-    """Above z = 0."""
-    field_of_view_deg: Annotated[float, Meta(ge=1, le=150)] = FIELD_OF_VIEW_DEG
-    """Across the width of the sensor."""
+    height_m: Annotated[float, Meta(ge=1, le=2000)] = CAMERA_HEIGHT_M  # above z = 0
+    field_of_view_deg: Annotated[float, Meta(ge=1, le=150)] = FIELD_OF_VIEW_DEG  # across the width of the sensor
     x_m: Number = 0.0
     y_m: Number = 0.0
-    yaw_deg: Turn = 0.0
-    """Compass direction of the picture's top: 0 north, 90 east."""
+    yaw_deg: Turn = 0.0  # compass direction of the picture's top: 0 north, 90 east
     pitch_deg: Annotated[float, Meta(ge=-89, le=89)] = 0.0
     """Angle between the axis and straight down, towards the picture's top. Below 90."""
-    roll_deg: Turn = 0.0
-    """Rotation of the camera around its axis after that, clockwise seen from behind it."""
+    roll_deg: Turn = 0.0  # rotation of the camera around its axis after that, clockwise seen from behind it
     sensor_px: tuple[SensorSide, SensorSide] | None = None
     """Width and height of the sensor; None: the window is the whole sensor."""
     strip_overlap: Annotated[float, Meta(ge=0, le=0.95)] | None = None
     """Share of the view that the next one of a strip of views shows, too; None outside strips."""
-    left_px: WindowPlace = 0
-    """Column and row of the sensor where the window begins."""
+    left_px: WindowPlace = 0  # column and row of the sensor where the window begins
     top_px: WindowPlace = 0
 
     @property

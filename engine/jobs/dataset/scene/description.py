@@ -25,24 +25,18 @@ class Asset:
 
     name: str
     path: str
-    sha256: str
-    """Hash of the file; with other files that it names (buffers, textures), of all of them."""
-    category: str
-    """Its class in labels."""
-    scale: Annotated[float, Meta(ge=1e-6, le=1e6)] = 1.0
-    """Metres per unit of the file."""
-    up: UpAxis = "y"
-    """The file's axis that points up."""
-    size_m: tuple[Side, Side, Side]
-    """Along its own x, its own y, and up, with the scale."""
+    sha256: str  # hash of the file; with other files that it names (buffers, textures), of all of them
+    category: str  # its class in labels
+    scale: Annotated[float, Meta(ge=1e-6, le=1e6)] = 1.0  # metres per unit of the file
+    up: UpAxis = "y"  # the file's axis that points up
+    size_m: tuple[Side, Side, Side]  # along its own x, its own y, and up, with the scale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacedAsset:
     """An asset on the site. Fields as in Distractor."""
 
-    asset: str
-    """Its name."""
+    asset: str  # its name
     x_m: Number
     y_m: Number
     ground_m: Number
@@ -62,20 +56,16 @@ class PlacedAsset:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sun:
     elevation_deg: Annotated[float, Meta(ge=1, le=90)]
-    azimuth_deg: Annotated[float, Meta(ge=-360, le=720)]
-    """Clockwise from north."""
+    azimuth_deg: Annotated[float, Meta(ge=-360, le=720)]  # clockwise from north
     energy: Annotated[float, Meta(ge=0, le=20)]
-    overcast: Share = 0.0
-    """Share of its light that clouds scatter: 0 in a clear sky; with 1 nothing casts a shadow."""
+    overcast: Share = 0.0  # share of its light that clouds scatter: 0 in a clear sky; with 1 nothing casts a shadow
     clouds: "CloudShadows | None" = None
     exposure_stops: Annotated[float, Meta(ge=-5, le=5)] = 0.0
     """Error of the camera's metering: 1 makes the picture one stop brighter."""
     latitude_deg: Annotated[float, Meta(ge=-90, le=90)] | None = None
     """Place, day and time that the sun stands for, if it was found by them."""
-    date: str = ""
-    """YYYY-MM-DD."""
-    solar_hour: Annotated[float, Meta(ge=0, le=24)] | None = None
-    """Local solar time: 12 when the sun is highest."""
+    date: str = ""  # YYYY-MM-DD
+    solar_hour: Annotated[float, Meta(ge=0, le=24)] | None = None  # local solar time: 12 when the sun is highest
 
     @property
     def direction(self) -> np.ndarray:
@@ -89,22 +79,17 @@ class Sun:
 class CloudShadows:
     """Shadows of single clouds on the ground, soft and tens of metres wide."""
 
-    share: Annotated[float, Meta(ge=0.001, le=0.999)]
-    """Share of the ground in shadow, 0..1."""
-    depth: Share
-    """Share of the sun's light that is missing in their middle, 0..1."""
-    size_m: Annotated[float, Meta(ge=1, le=10_000)]
-    """From one cloud to the next."""
-    noise_seed: Word
-    """32 bits."""
+    share: Annotated[float, Meta(ge=0.001, le=0.999)]  # share of the ground in shadow, 0..1
+    depth: Share  # share of the sun's light that is missing in their middle, 0..1
+    size_m: Annotated[float, Meta(ge=1, le=10_000)]  # from one cloud to the next
+    noise_seed: Word  # 32 bits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Terrain:
     """A square height field around the origin, larger than the site, so that no picture shows its edge."""
 
-    size_m: Annotated[float, Meta(ge=1, le=10_000)]
-    """Side of the site, which contains all things."""
+    size_m: Annotated[float, Meta(ge=1, le=10_000)]  # side of the site, which contains all things
     cell_m: Annotated[float, Meta(ge=0.01, le=100)]
     heights_m: np.ndarray
     """(n, n) float32: [0, 0] is the south-west corner, rows go north; the side is (n - 1) * cell_m."""
@@ -154,8 +139,7 @@ class CoverKind(StrEnum):
     SNOW = "snow"
     ASPHALT = "asphalt"
     RUBBLE = "rubble"
-    PICTURE = "picture"
-    """A picture of the user's."""
+    PICTURE = "picture"  # a picture of the user's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,16 +148,11 @@ class Cover:
 
     kind: CoverKind
     color: Rgb
-    accent: Rgb
-    """Its second colour: dust between stones, dry blades, muddy water, ..."""
-    share: Share
-    """Amount of its own feature, 0..1: stalks, puddles, ripples, bare spots in snow, ..."""
-    contrast: Factor
-    """Factor for the differences of brightness within it; 1 is usual."""
-    grain_m: Annotated[float, Meta(ge=0.0001, le=100)]
-    """Size of its stones, tufts or rows."""
-    heading: Number
-    """Direction of its stalks, rows or ripples, in radians from east."""
+    accent: Rgb  # its second colour: dust between stones, dry blades, muddy water, ..
+    share: Share  # amount of its own feature, 0..1: stalks, puddles, ripples, bare spots in snow, ..
+    contrast: Factor  # factor for the differences of brightness within it; 1 is usual
+    grain_m: Annotated[float, Meta(ge=0.0001, le=100)]  # size of its stones, tufts or rows
+    heading: Number  # direction of its stalks, rows or ripples, in radians from east
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,12 +161,9 @@ class GroundPicture:
 
     path: str
     sha256: str
-    size_m: Annotated[float, Meta(ge=0.1, le=500)]
-    """Metres across its width."""
-    turn: Number = 0.0
-    """Radians, counter-clockwise."""
-    shift_x: Share = 0.0
-    """Shares of its size, 0..1."""
+    size_m: Annotated[float, Meta(ge=0.1, le=500)]  # metres across its width
+    turn: Number = 0.0  # radians, counter-clockwise
+    shift_x: Share = 0.0  # shares of its size, 0..1
     shift_y: Share = 0.0
 
     def __str__(self) -> str:
@@ -198,23 +174,16 @@ class GroundPicture:
 class GroundLook:
     """Colours are linear light, Rec. 709 primaries, 0..1."""
 
-    soil: Rgb
-    """In recipe 2 the colour of the first cover."""
-    subsoil: Rgb
-    """Exposed where the ground was dug or driven on, and on the slopes of terraces."""
+    soil: Rgb  # in recipe 2 the colour of the first cover
+    subsoil: Rgb  # exposed where the ground was dug or driven on, and on the slopes of terraces
     grass: Rgb
-    grass_share: Share
-    """Share of the ground that grass covers, 0..1."""
-    noise_seed: Word
-    """32 bits."""
+    grass_share: Share  # share of the ground that grass covers, 0..1
+    noise_seed: Word  # 32 bits
     covers: tuple[Cover, ...] = ()
     """Recipe 2: one look, or two in patches. Recipe 1: none, which is bare earth with grass."""
-    second_share: Share = 0.0
-    """Share of the ground under the second cover, 0..1."""
-    patch_m: Annotated[float, Meta(ge=0.1, le=1000)] = 20.0
-    """From one patch of the second cover to the next."""
-    picture: GroundPicture | None = None
-    """Replaces the first cover's colours."""
+    second_share: Share = 0.0  # share of the ground under the second cover, 0..1
+    patch_m: Annotated[float, Meta(ge=0.1, le=1000)] = 20.0  # from one patch of the second cover to the next
+    picture: GroundPicture | None = None  # replaces the first cover's colours
 
     @property
     def cover(self) -> str:
@@ -226,12 +195,10 @@ class GroundLook:
 class Track:
     """Tracks of a crawler: two bands of `width_m`, their centre lines `gauge_m` apart."""
 
-    points: Points
-    """The centre line, metres."""
+    points: Points  # the centre line, metres
     width_m: Annotated[float, Meta(ge=0.01, le=20)] = 0.7
     gauge_m: Annotated[float, Meta(ge=0, le=20)] = 1.8
-    depth: Share = 1.0
-    """Visibility, 0..1."""
+    depth: Share = 1.0  # visibility, 0..1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,8 +212,7 @@ class LimeLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SiteScene:
-    seed: Word
-    """Base seed + index."""
+    seed: Word  # base seed + index
     camera: SiteCamera
     sun: Sun
     terrain: Terrain
@@ -255,8 +221,7 @@ class SiteScene:
     distractors: tuple[Distractor, ...]
     tracks: tuple[Track, ...]
     lime_lines: tuple[LimeLine, ...]
-    assets: tuple[Asset, ...] = ()
-    """Models of the user's that stand in the scene."""
+    assets: tuple[Asset, ...] = ()  # models of the user's that stand in the scene
     placed_assets: tuple[PlacedAsset, ...] = ()
     effects_seed: tuple[Annotated[int, Meta(ge=0)], ...] = ()
     """Seed of the camera's effects: base seed, scene, view. (): that of the picture that is made of it."""

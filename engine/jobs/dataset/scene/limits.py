@@ -15,8 +15,7 @@ from engine.jobs.dataset.scene.description import (
 from engine.jobs.dataset.scene.things import Distractor, Pile
 
 MAX_TERRAIN_POINTS = 4097  # of a side
-MAX_GAP_M = 0.05
-"""How far `ground_m` may be off the terrain before it was forgotten rather than meant."""
+MAX_GAP_M = 0.05  # how far `ground_m` may be off the terrain before it was forgotten rather than meant
 MIN_OVER_GROUND_M = 2.0
 
 

@@ -17,15 +17,12 @@ from engine.jobs.kit.span import Span, between, check_span, parse_span
 class Effect:
     name: str
     unit: str
-    low: float
-    """Lowest value that is allowed."""
+    low: float  # lowest value that is allowed
     high: float
     mild: Span
     strong: Span
-    is_whole: bool = False
-    """True for whole numbers."""
-    is_of_camera: bool = False
-    """True for a property of the camera, which is the same in all views of a scene."""
+    is_whole: bool = False  # True for whole numbers
+    is_of_camera: bool = False  # True for a property of the camera, which is the same in all views of a scene
 
     @property
     def told(self) -> str:

@@ -24,16 +24,13 @@ CUBIC_PX = 3  # pixels that a cubic interpolation needs on each side, and one fo
 
 @dataclass(frozen=True, kw_only=True)
 class Lens:
-    width_px: int
-    """Size of the window."""
+    width_px: int  # size of the window
     height_px: int
     focal_px: float
-    center_px: tuple[float, float]
-    """Principal point: column and row of the window; may lie outside it."""
+    center_px: tuple[float, float]  # principal point: column and row of the window; may lie outside it
     k1: float
     k2: float
-    red: float = 1.0
-    """Size of the red picture by that of the green one; the blue picture has the inverse."""
+    red: float = 1.0  # size of the red picture by that of the green one; the blue picture has the inverse
 
     def forward(self, pixels: np.ndarray) -> np.ndarray:
         """(n, 2) pixels of the pinhole camera to (n, 2) pixels of the photograph."""

@@ -20,14 +20,11 @@ from engine.jobs.dataset.sensor.lens import MIN_K2_SHARE, Lens, lens_of, move
 class Photograph:
     """The picture as the camera's file holds it."""
 
-    rendered: Rendered
-    """Colours with all effects but JPEG; numbers and depth moved by the lens, too."""
+    rendered: Rendered  # colours with all effects but JPEG; numbers and depth moved by the lens, too
     effects: dict[str, Any] = field(default_factory=dict)
     """The drawn value of each effect, for the manifest; the lens under "lens"."""
-    suffix: str = ".png"
-    """Suffix of the picture's file."""
-    content: bytes | None = None
-    """The file, if an effect made it (JPEG); None: the caller encodes a PNG."""
+    suffix: str = ".png"  # suffix of the picture's file
+    content: bytes | None = None  # the file, if an effect made it (JPEG); None: the caller encodes a PNG
 
 
 def photograph(
