@@ -8,12 +8,10 @@ import numpy as np
 from engine.errors import UsageError
 from engine.jobs.dataset.assets.naming import ChosenAsset, parse_asset
 from engine.jobs.dataset.layout.habits import Habit
-from engine.jobs.dataset.layout.placer import APART_M, Placer
-from engine.jobs.dataset.layout.rows_and_clusters import SiteLayout
-from engine.jobs.dataset.layout.sight import Extent
-from engine.jobs.dataset.scene.description import Asset, PlacedAsset, Terrain
-from engine.jobs.dataset.scene.streams import Seed, stream
-from engine.jobs.dataset.scene.things import PILE_CATEGORY, Pile
+from engine.jobs.dataset.layout.placer import APART_M, PiledSite, Placer
+from engine.jobs.dataset.scene.description import Asset, PlacedAsset
+from engine.jobs.dataset.scene.streams import stream
+from engine.jobs.dataset.scene.things import PILE_CATEGORY
 from engine.jobs.kit.options import option
 
 USUAL = (1, 6)
@@ -21,7 +19,6 @@ FROM_PILE_M = 0.6
 CELL_M = (0.5, 4.0)  # smallest and largest side of the cells that cover a footprint
 MAX_SLOPE, MAX_UPRIGHT_SLOPE = 0.25, 0.4
 ALONG_SHARE = 0.6  # share that stands along the site's rows, or across them
-BEYOND_M = 4.0
 OFF_M = 0.7  # distance from a place to the next point for which free ground is known, about
 EDGE_SHARE = 0.04  # how far beyond a view's edges a thing may stand, as a share of its sides
 TRIES = 250
@@ -79,28 +76,24 @@ class AssetOptions:
         return tuple(chosen.asset for chosen in self.asset)
 
 
-def place_assets(
-    assets: AssetOptions, terrain: Terrain, layout: SiteLayout, piles: tuple[Pile, ...], extent: Extent, seed: Seed
-) -> tuple[tuple[PlacedAsset, ...], tuple[Disc, ...]]:
+def place_assets(assets: AssetOptions, site: PiledSite) -> tuple[tuple[PlacedAsset, ...], tuple[Disc, ...]]:
     """Stand them clear of piles and of one another, the largest first; also returns the ground that they take.
 
     They have no numbers yet. UsageError if fewer fit than the least number that was asked for.
     """
     if not assets.asset:
         return (), ()
-    half_m = min(extent.half_m + BEYOND_M, terrain.side_m / 2 - 1)
-    placer = Placer(half_m, terrain, piles, seed)
-    heading = layout.strips[0].heading if layout.strips else 0.0
+    placer = Placer(site)
     found: dict[str, list[PlacedAsset]] = {}
     taken: list[Disc] = []
     for chosen in sorted(assets.asset, key=lambda each: -max(each.asset.size_m[:2])):
         asset = chosen.asset
-        draw = stream(seed, f"asset {asset.name}")
+        draw = stream(site.seed, f"asset {asset.name}")
         low, high = chosen.count or USUAL
         wanted = low + int(float(draw.random()) * (high - low + 1))
         own = found.setdefault(asset.name, [])
         for _ in range(wanted):
-            one = _stand(asset, placer, extent, heading, draw)
+            one = _stand(asset, placer, site, draw)
             if one is None:
                 break
             discs = footprint(asset, one)
@@ -136,9 +129,7 @@ def footprint(asset: Asset, one: PlacedAsset) -> Disc:
     return turned + np.array([one.x_m, one.y_m]), float(np.hypot(along_m / columns, across_m / rows)) / 2
 
 
-def _stand(
-    asset: Asset, placer: Placer, extent: Extent, heading: float, draw: np.random.Generator
-) -> PlacedAsset | None:
+def _stand(asset: Asset, placer: Placer, site: PiledSite, draw: np.random.Generator) -> PlacedAsset | None:
     """A free and level place in one of the views, or at its edge; None if none of many tries is one.
 
     Beyond the views there are no piles, so that places anywhere would mostly be out of sight.
@@ -146,11 +137,12 @@ def _stand(
     along_m, across_m, high_m = asset.size_m
     is_upright = asset.category == PILE_CATEGORY or high_m > 2 * max(along_m, across_m)
     habit = Habit(1.0, max_slope=MAX_UPRIGHT_SLOPE if is_upright else MAX_SLOPE, is_upright=is_upright)
+    heading, views = site.heading or 0.0, site.extent.corners_m
     reach_m = 0.5 * float(np.hypot(along_m, across_m))
     for across, down, which, kind, angle, shade in draw.random((TRIES, 6)).tolist():
         quarter = int(angle * 4) * np.pi / 2
         turn = heading + quarter + 0.1 * (kind / ALONG_SHARE - 0.5) if kind < ALONG_SHARE else angle * 2 * np.pi
-        x_m, y_m = _place(extent.corners_m[int(which * len(extent.corners_m))], across, down)
+        x_m, y_m = _place(views[int(which * len(views))], across, down)
         one = PlacedAsset(asset=asset.name, x_m=x_m, y_m=y_m, ground_m=0.0, turn=turn, shade=0.9 + 0.2 * shade)
         points, radius_m = footprint(asset, one)
         if not placer.is_clear(points, radius_m + FROM_PILE_M, radius_m + APART_M + OFF_M):

@@ -10,6 +10,7 @@ from engine.jobs.dataset.layout.grounds import draw_ground
 from engine.jobs.dataset.layout.marks import lay_tracks, strew_lime
 from engine.jobs.dataset.layout.options import Recipe2Options
 from engine.jobs.dataset.layout.piles import plant_piles
+from engine.jobs.dataset.layout.placer import PiledSite
 from engine.jobs.dataset.layout.settling import Settled, settle
 from engine.jobs.dataset.layout.sight import extent_of, shown_assets, shown_piles, shown_things, with_lens
 from engine.jobs.dataset.layout.sky import draw_sun
@@ -31,7 +32,6 @@ def describe_recipe_2(options: SceneOptions, varied: Recipe2Options, seed: Seed,
     """
     cameras = draw_cameras(options, varied.camera, seed)
     shown = tuple(with_lens(camera, varied.sensor.camera_effects) for camera in cameras)
-    extent = extent_of(shown)
     settled = levelled(options, settle(options, seed), seed)
     terrain = make_terrain(settled, seed, _side_m(shown, settled))
     layout = lay_field(
@@ -41,8 +41,9 @@ def describe_recipe_2(options: SceneOptions, varied: Recipe2Options, seed: Seed,
     piles = plant_piles(options, varied.piles, layout, terrain, seed, gsd_m)
     ground = draw_ground(options, varied.ground, seed)
     varied.assets.check_under(min(camera.height_m for camera in cameras))
-    models, taken = place_assets(varied.assets, terrain, layout, piles, extent, seed)
-    clutter = place_clutter(options, varied.clutter, terrain, layout, piles, extent, seed, taken)
+    site = PiledSite(terrain=terrain, layout=layout, piles=piles, extent=extent_of(shown), seed=seed)
+    models, taken = place_assets(varied.assets, site)
+    clutter = place_clutter(options, varied.clutter, site, taken)
     if any(cover.kind is CoverKind.SNOW for cover in ground.covers):
         clutter = in_winter(clutter)
     models = numbered(
@@ -58,8 +59,8 @@ def describe_recipe_2(options: SceneOptions, varied: Recipe2Options, seed: Seed,
         ground=ground,
         piles=shown_piles(piles, shown[view], sun),
         distractors=shown_things(clutter, shown[view], sun),
-        tracks=lay_tracks(layout, extent, piles, clutter, seed),
-        lime_lines=strew_lime(layout, extent, seed),
+        tracks=lay_tracks(site, clutter),
+        lime_lines=strew_lime(site),
         assets=varied.assets.assets,
         effects_seed=(*((seed,) if isinstance(seed, int) else seed), view),
         placed_assets=shown_assets(models, varied.assets.assets, shown[view], sun),

@@ -3,7 +3,6 @@
 A scene has some kinds and lacks others; their numbers differ from scene to scene. Without piles it has more of both.
 """
 
-from collections.abc import Container
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,94 +21,45 @@ from engine.jobs.dataset.layout.habits import (
     Where,
 )
 from engine.jobs.dataset.layout.hiding import hide_piles
-from engine.jobs.dataset.layout.placer import Placer, require_all, scale_of, stand
-from engine.jobs.dataset.layout.rows_and_clusters import SiteLayout
-from engine.jobs.dataset.layout.sight import Extent
+from engine.jobs.dataset.layout.placer import PiledSite, Placer, require_all, stand
 from engine.jobs.dataset.options import SceneOptions
-from engine.jobs.dataset.scene.description import Terrain
-from engine.jobs.dataset.scene.streams import Seed, stream
-from engine.jobs.dataset.scene.things import Distractor, DistractorKind, Pile, category_of
+from engine.jobs.dataset.scene.streams import stream
+from engine.jobs.dataset.scene.things import Distractor, DistractorKind, category_of
 from engine.jobs.kit.option_range import check_number
 from engine.jobs.kit.options import option
 from engine.jobs.kit.span import Span, between, check_span, parse_span
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinedKind:
+    """A kind of thing that stands in lines of pieces."""
+
+    kind: DistractorKind
+    habit: Habit
+    stream: str
+    from_pile_m: float  # distance of the line from any pile's axis
+    width_m: float  # distance from anything else
+
+
+LINES = (
+    LinedKind(kind=DistractorKind.FENCE, habit=FENCE, stream="clutter fences", from_pile_m=1.1, width_m=0.7),
+    LinedKind(kind=DistractorKind.TRENCH, habit=TRENCH, stream="clutter trenches", from_pile_m=2.0, width_m=1.7),
+)
+LINED_SHARE = 0.3  # share of scenes with fences; with trenches
+MAX_LINES = 12
 PIECE_M = 3.0
-FENCE_SHARE = 0.3
-TRENCH_SHARE = 0.3
 USUAL_LINES = 2.0  # in a picture of the usual size
 PIECES = (3, 28)
 BEND = 0.06  # largest change of direction from piece to piece, radians
-FENCE_CLEAR_M, TRENCH_CLEAR_M = 1.1, 2.0  # distance of the line from any pile's axis
-
-
-def lay_fences(
-    placer: Placer, heading: float, amount: float, seed: Seed, certain: Container[str] | None
-) -> list[Distractor]:
-    """Fences across the extent, in some scenes; in all if `certain` names them, in none if it names others."""
-    draw = stream(seed, "clutter fences")
-    share = FENCE_SHARE if certain is None else float(DistractorKind.FENCE in certain)
-    return _lay(placer, DistractorKind.FENCE, FENCE, share, FENCE_CLEAR_M, 0.7, heading, amount, draw)
-
-
-def lay_trenches(
-    placer: Placer, heading: float, amount: float, seed: Seed, certain: Container[str] | None
-) -> list[Distractor]:
-    """Trenches along or across the rows, in some scenes."""
-    draw = stream(seed, "clutter trenches")
-    share = TRENCH_SHARE if certain is None else float(DistractorKind.TRENCH in certain)
-    return _lay(placer, DistractorKind.TRENCH, TRENCH, share, TRENCH_CLEAR_M, 1.7, heading, amount, draw)
-
-
-def _lay(
-    placer: Placer,
-    kind: DistractorKind,
-    habit: Habit,
-    share: float,
-    clear_m: float,
-    wide_m: float,
-    heading: float,
-    amount: float,
-    draw: np.random.Generator,
-) -> list[Distractor]:
-    is_there, rounding = draw.random(2).tolist()
-    placed: list[Distractor] = []
-    if is_there >= share:
-        return placed
-    for _ in range(min(int(USUAL_LINES * amount + rounding), 12)):
-        across, size, shape = draw.random(3).tolist()
-        tint = habit.tints[int(draw.random() * len(habit.tints))]
-        along = heading + (np.pi / 2 if across < 0.4 else 0.0) + 0.2 * float(draw.random() - 0.5)
-        at = (draw.random(2) * 2 - 1) * placer.half_m
-        shape_seed = int(shape * 2**31)
-        line = []
-        for _ in range(PIECES[0] + int(size * (PIECES[1] - PIECES[0]))):
-            along += BEND * float(draw.random() * 2 - 1)
-            forth = np.array([np.cos(along), np.sin(along)])
-            middle = at + forth * PIECE_M / 2
-            reach = middle + forth * np.linspace(-0.5, 0.5, 5)[:, None] * PIECE_M
-            seat = None
-            if placer.is_clear(reach, clear_m, wide_m):
-                seat = placer.seat(float(middle[0]), float(middle[1]), PIECE_M / 2, habit)
-            if seat is not None:
-                x, y = middle.tolist()
-                piece = stand(kind, x, y, seat, draw, scale=1.0, turn=float(along), tint=tint)
-                line.append((replace(piece, shape_seed=shape_seed), reach))
-            at = at + forth * PIECE_M
-        for piece, reach in line:
-            placer.take(reach, wide_m - 0.3)
-            placed.append(piece)
-    return placed
-
-
 HIDDEN_SHARE: Span = (0.05, 0.1)
 MAX_MACHINES, MAX_BAGS = 15, 30  # in a picture of USUAL_AREA_M2; drawn from 0
 GROWTH = 0.65  # numbers grow with this power of the area, so that a picture of 16 m has some things of its own
 EMPTY_FACTOR = 1.8  # more kinds, and more of each, in scenes without piles
 BUSY = (0.35, 1.75)  # how full a scene is, times the usual
-BEYOND_M = 4.0  # things stand up to this far beyond the pictures' edges and reach into them
 MAX_THINGS = 5000
 OWN_OPTIONS = {"pile": "--piles", "bag": "--num-bags", "machine": "--num-machinery"}
 AT_DEPOT_SHARE = 0.7
+DEPOTS_WITHIN = 0.85  # share of the extent
 DEPOT_M = 9.0
 WORK_M = 5.0
 
@@ -159,36 +109,27 @@ class ClutterOptions:
 
 
 def place_clutter(
-    options: SceneOptions,
-    clutter: ClutterOptions,
-    terrain: Terrain,
-    layout: SiteLayout,
-    piles: tuple[Pile, ...],
-    extent: Extent,
-    seed: Seed,
-    taken: tuple[Disc, ...] = (),
+    options: SceneOptions, clutter: ClutterOptions, site: PiledSite, taken: tuple[Disc, ...] = ()
 ) -> tuple[Distractor, ...]:
     """Place everything that is not a pile, numbered after the piles. UsageError if given numbers do not fit.
 
     `taken`: ground to keep free.
     """
-    half_m = min(extent.half_m + BEYOND_M, terrain.side_m / 2 - 1)
-    yard = _Yard(Placer(half_m, terrain, piles, seed), layout, seed, is_empty=not piles, factor=clutter.clutter)
+    yard = _Yard(site, clutter)
     for middles_m, radius_m in taken:
         yard.placer.take(middles_m, radius_m)
-    share = between(clutter.hidden_share or HIDDEN_SHARE, stream(seed, "option hidden_share").random())
-    placed = hide_piles(yard.placer, piles, share, seed)
-    placed += yard.place_machines(options)
-    placed += yard.place_bags(options)
+    share = between(clutter.hidden_share or HIDDEN_SHARE, stream(site.seed, "option hidden_share").random())
+    placed = hide_piles(yard.placer, site.piles, share, site.seed)
+    placed += yard.place_machines(options.num_machinery)
+    placed += yard.place_bags(options.num_bags)
     asked = len(placed)  # these stay, however many they are
     if clutter.clutter > 0:
-        certain = None if clutter.confusers is None else set(clutter.confusers)
-        placed += lay_fences(yard.placer, yard.heading, yard.amount, seed, certain)
-        placed += lay_trenches(yard.placer, yard.heading, yard.amount, seed, certain)
-        for kind, habit in HABITS.items():
+        for line in LINES:
+            placed += yard.lay(line)
+        for kind in HABITS:
             if len(placed) < MAX_THINGS:
-                placed += yard.scatter(kind, habit, certain)
-    first = 1 + max((pile.number for pile in piles), default=0)
+                placed += yard.scatter(kind)
+    first = 1 + max((pile.number for pile in site.piles), default=0)
     return tuple(replace(thing, number=first + place) for place, thing in enumerate(placed[: max(MAX_THINGS, asked)]))
 
 
@@ -204,77 +145,110 @@ def in_winter(things: tuple[Distractor, ...]) -> tuple[Distractor, ...]:
 class _Yard:
     """The free ground of a scene with its depots and roads, being filled."""
 
-    def __init__(self, placer: Placer, layout: SiteLayout, seed: Seed, *, is_empty: bool, factor: float) -> None:
-        self.placer = placer
-        self._seed = seed
-        self._is_empty = is_empty
-        size = (4 * placer.half_m**2 / USUAL_AREA_M2) ** GROWTH
-        self._size = size
-        draw = stream(seed, "clutter yard")
-        busy = BUSY[0] + (BUSY[1] - BUSY[0]) * float(draw.random())
-        self.amount = size * factor * busy * (EMPTY_FACTOR if is_empty else 1.0)
-        """Factor for the usual numbers of things."""
+    def __init__(self, site: PiledSite, clutter: ClutterOptions) -> None:
+        self.placer = Placer(site)
+        self._seed = site.seed
+        self._certain = None if clutter.confusers is None else frozenset(clutter.confusers)
+        self._share_factor = 1.0 if site.piles else EMPTY_FACTOR
+        half_m = self.placer.half_m
+        self._size = (4 * half_m**2 / USUAL_AREA_M2) ** GROWTH
+        draw = stream(site.seed, "clutter yard")
+        busy = between(BUSY, float(draw.random()))
+        self._amount = self._size * clutter.clutter * busy * self._share_factor  # factor for the usual numbers
         own = float(draw.random() * np.pi)
-        self.heading = layout.strips[0].heading if layout.strips else own
-        self._depots = (draw.random((2, 2)) * 2 - 1) * 0.85 * placer.half_m
+        self._heading = own if site.heading is None else site.heading
+        self._depots = (draw.random((2, 2)) * 2 - 1) * DEPOTS_WITHIN * half_m
         self._work: list[np.ndarray] = list(self._depots)
-        inside = [way for way in layout.roads_m if len(way) > 1 and np.abs(way).min() < placer.half_m]
-        self._roads = inside
+        self._roads = [way for way in site.layout.roads_m if len(way) > 1 and np.abs(way).min() < half_m]
 
-    def place_machines(self, options: SceneOptions) -> list[Distractor]:
+    def place_machines(self, given: int | None) -> list[Distractor]:
         """The given number, or a random one; smaller machines where large ones do not fit."""
         draw = stream(self._seed, "clutter machines")
-        wanted = int(draw.random() * (MAX_MACHINES * min(self._size, 1.0) + 1))
-        if options.num_machinery is not None:
-            wanted = options.num_machinery
+        usual = int(draw.random() * (MAX_MACHINES * min(self._size, 1.0) + 1))
+        wanted = usual if given is None else given
         placed: list[Distractor] = []
         for kind in draw.choice(len(MACHINES), wanted, p=MACHINE_SHARES):
-            own = stream((*_numbers(self._seed), len(placed)), "clutter machine")
+            numbers = (self._seed,) if isinstance(self._seed, int) else self._seed
+            own = stream((*numbers, len(placed)), "clutter machine")
             share = float(own.random())
             for smaller in MACHINES[kind:]:
-                scale = scale_of(HABITS[smaller], share)
-                found = self.placer.find(HABITS[smaller], scale, own)
+                habit = HABITS[smaller]
+                scale = between(habit.scales, share)
+                found = self.placer.find(habit, scale, own)
                 if found is None and share > 0:
-                    scale = scale_of(HABITS[smaller], 0.0)
-                    found = self.placer.find(HABITS[smaller], scale, own)
+                    scale = habit.scales[0]
+                    found = self.placer.find(habit, scale, own)
                 if found is not None:
-                    x, y, seat = found
-                    self._add(stand(smaller, x, y, seat, own, scale=scale), placed)
+                    self._add(stand(smaller, found, own, scale=scale), placed)
                     break
-        if options.num_machinery is not None:
+        if given is not None:
             require_all("--num-machinery", "machines", wanted, len(placed))
         return placed
 
-    def place_bags(self, options: SceneOptions) -> list[Distractor]:
+    def place_bags(self, given: int | None) -> list[Distractor]:
         """The given number, or a random one, alone or side by side."""
         draw = stream(self._seed, "clutter bags")
-        wanted = int(draw.random() * (MAX_BAGS * min(self._size, 1.0) + 1))
-        if options.num_bags is not None:
-            wanted = options.num_bags
-        placed = self._scattered(DistractorKind.BAG, HABITS[DistractorKind.BAG], wanted, draw)
-        if options.num_bags is not None:
+        usual = int(draw.random() * (MAX_BAGS * min(self._size, 1.0) + 1))
+        wanted = usual if given is None else given
+        placed = self._scattered(DistractorKind.BAG, wanted, draw)
+        if given is not None:
             require_all("--num-bags", "bags", wanted, len(placed))
         return placed
 
-    def scatter(self, kind: DistractorKind, habit: Habit, certain: Container[str] | None) -> list[Distractor]:
-        """Things of this kind, in scenes that have it: those drawn, or all if `certain` names it and none if not."""
+    def lay(self, line: LinedKind) -> list[Distractor]:
+        """Lines of this kind, in scenes that have it: each bends a little from piece to piece."""
+        draw = stream(self._seed, line.stream)
+        is_there, rounding = draw.random(2).tolist()
+        placed: list[Distractor] = []
+        if is_there >= self._share(line.kind, LINED_SHARE):
+            return placed
+        tints = line.habit.tints
+        for _ in range(min(int(USUAL_LINES * self._amount + rounding), MAX_LINES)):
+            across, size, shape = draw.random(3).tolist()
+            tint = tints[int(draw.random() * len(tints))]
+            along = self._heading + (np.pi / 2 if across < 0.4 else 0.0) + 0.2 * float(draw.random() - 0.5)
+            at = (draw.random(2) * 2 - 1) * self.placer.half_m
+            shape_seed = int(shape * 2**31)
+            pieces = []
+            for _ in range(PIECES[0] + int(size * (PIECES[1] - PIECES[0]))):
+                along += BEND * float(draw.random() * 2 - 1)
+                forth = np.array([np.cos(along), np.sin(along)])
+                middle = at + forth * PIECE_M / 2
+                reach = middle + forth * np.linspace(-0.5, 0.5, 5)[:, None] * PIECE_M
+                found = None
+                if self.placer.is_clear(reach, line.from_pile_m, line.width_m):
+                    found = self.placer.seat(float(middle[0]), float(middle[1]), PIECE_M / 2, line.habit)
+                if found is not None:
+                    piece = stand(line.kind, found, draw, scale=1.0, turn=float(along), tint=tint)
+                    pieces.append((replace(piece, shape_seed=shape_seed), reach))
+                at = at + forth * PIECE_M
+            for piece, reach in pieces:
+                self.placer.take(reach, line.width_m - 0.3)
+                placed.append(piece)
+        return placed
+
+    def scatter(self, kind: DistractorKind) -> list[Distractor]:
+        """Things of this kind, in scenes that have it."""
+        habit = HABITS[kind]
         draw = stream(self._seed, f"clutter {kind.value}")
         is_there, much, rounding = draw.random(3).tolist()
-        share = min(habit.share * (EMPTY_FACTOR if self._is_empty else 1.0), 0.9)
-        if habit.usual == 0 or is_there >= (share if certain is None else float(kind in certain)):
+        usual = min(habit.share * self._share_factor, 0.9)
+        if habit.usual == 0 or is_there >= self._share(kind, usual):
             return []
-        wanted = habit.usual * self.amount * (0.2 + 2.2 * much * much)
-        return self._scattered(kind, habit, int(wanted + rounding), draw)
+        wanted = habit.usual * self._amount * (0.2 + 2.2 * much * much)
+        return self._scattered(kind, int(wanted + rounding), draw)
 
-    def _scattered(
-        self, kind: DistractorKind, habit: Habit, wanted: int, draw: np.random.Generator
-    ) -> list[Distractor]:
+    def _share(self, kind: DistractorKind, usual: float) -> float:
+        """Share of scenes that have this kind: all or none if --confusers names some."""
+        return usual if self._certain is None else float(kind in self._certain)
+
+    def _scattered(self, kind: DistractorKind, wanted: int, draw: np.random.Generator) -> list[Distractor]:
+        habit = HABITS[kind]
         placed: list[Distractor] = []
         failed = 0
-        tint = None
         while len(placed) < wanted and failed < 6:
             share, alike, many, turn = draw.random(4).tolist()
-            scale = scale_of(habit, share)
+            scale = between(habit.scales, share)
             tint = habit.tints[int(alike * len(habit.tints))] if alike < 0.5 else None
             near, spread_m, heading = self._anchor(habit, draw)
             count = min(1 + int(many * many * habit.group), wanted - len(placed))
@@ -283,20 +257,20 @@ class _Yard:
                 failed += 1
                 continue
             if habit.apart_m:
-                heading = self.heading
+                heading = self._heading
             own_turn = heading if heading is not None else float(turn * 2 * np.pi)
-            first = np.array(found[:2])
-            x, y, seat = found
-            self._add(stand(kind, x, y, seat, draw, scale=scale, turn=own_turn, tint=tint), placed)
+            first = np.array([found.x_m, found.y_m])
+            self._add(stand(kind, found, draw, scale=scale, turn=own_turn, tint=tint), placed)
             for member in range(1, count):
-                place, reach_m = self._beside(first, member, count, habit, scale)
+                place, reach_m = first, 2.2 * habit.footprint_m * scale + 0.9
+                if habit.apart_m:
+                    place, reach_m = self._on_lattice(first, member, count, habit.apart_m), 0.4
                 size = scale if habit.apart_m else scale * (0.9 + 0.2 * float(draw.random()))
                 size = float(np.clip(size, *habit.scales))
                 found = self.placer.find(habit, size, draw, place, reach_m)
                 if found is not None:
-                    x, y, seat = found
                     jitter = float(draw.random() - 0.5) * (0.06 if habit.apart_m else 0.5)
-                    self._add(stand(kind, x, y, seat, draw, scale=size, turn=own_turn + jitter, tint=tint), placed)
+                    self._add(stand(kind, found, draw, scale=size, turn=own_turn + jitter, tint=tint), placed)
         return placed
 
     def _add(self, thing: Distractor, placed: list[Distractor]) -> None:
@@ -306,16 +280,12 @@ class _Yard:
         if thing.kind in MACHINES:
             self._work.append(at)
 
-    def _beside(
-        self, first: np.ndarray, member: int, count: int, habit: Habit, scale: float
-    ) -> tuple[np.ndarray, float]:
-        """Place of a group's member and how far it may be from there: a lattice along the site's rows, or close by."""
-        if habit.apart_m:
-            columns = max(int(np.ceil(np.sqrt(count))), 3)
-            row, column = divmod(member, columns)
-            forth = np.array([np.cos(self.heading), np.sin(self.heading)])
-            return first + habit.apart_m * (column * forth + row * np.array([-forth[1], forth[0]])), 0.4
-        return first, 2.2 * habit.footprint_m * scale + 0.9
+    def _on_lattice(self, first: np.ndarray, member: int, count: int, apart_m: float) -> np.ndarray:
+        """Place of a group's member on a lattice along the site's rows."""
+        row, column = divmod(member, max(int(np.ceil(np.sqrt(count))), 3))
+        forth = np.array([np.cos(self._heading), np.sin(self._heading)])
+        place: np.ndarray = first + apart_m * (column * forth + row * np.array([-forth[1], forth[0]]))
+        return place
 
     def _anchor(self, habit: Habit, draw: np.random.Generator) -> tuple[np.ndarray | None, float, float | None]:
         """Where to look for a place: around a point, how far from it, and the direction to stand in, if any."""
@@ -323,7 +293,7 @@ class _Yard:
         half_m = self.placer.half_m
         if habit.where is Where.DEPOT and luck < AT_DEPOT_SHARE:
             depot = self._depots[int(which * len(self._depots))]
-            return depot, min(DEPOT_M, half_m), self.heading + (np.pi / 2 if side < 0.2 else 0.0)
+            return depot, min(DEPOT_M, half_m), self._heading + (np.pi / 2 if side < 0.2 else 0.0)
         if habit.where is Where.WORK and luck < 0.6:
             return self._work[int(which * len(self._work))], min(WORK_M, half_m) + habit.footprint_m, None
         if habit.where is Where.ROAD and self._roads and luck < 0.8:
@@ -338,7 +308,3 @@ class _Yard:
             way = np.array([np.cos(turn), np.sin(turn)])
             return way / np.abs(way).max() * (0.75 + 0.25 * along) * half_m, 6.0, None
         return None, 0.0, None
-
-
-def _numbers(seed: Seed) -> tuple[int, ...]:
-    return (seed,) if isinstance(seed, int) else seed

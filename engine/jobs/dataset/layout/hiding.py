@@ -4,7 +4,7 @@ Everything else keeps clear of piles, so these alone decide how many piles are p
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,8 +22,6 @@ TABLE_COVERS_M = {0: 2.3, 4: 1.15}
 FULL_BAGS, FULL_BUSHES = (0, 3), (0, 2, 3)  # shapes that are as high as their kind gets
 BOOM_AT_M = (2.5, -0.12)  # place under the boom of an excavator of shape 0: in front of its middle, and to its left
 HOUSE_FREE_M = 3.1  # free distance that the house of that machine needs
-KINDS = ("table", "bush", "tree", "boom", "cover", "boards", "bag")
-SHARES = (0.24, 0.22, 0.06, 0.04, 0.16, 0.13, 0.15)
 
 
 class _Piles:
@@ -55,7 +53,7 @@ class _Piles:
     def ground(self, x: float, y: float) -> Seat:
         """Upright on the ground."""
         level = float(self.placer.terrain.height_at(np.array(x), np.array(y)))
-        return Seat(ground_m=level, slope_x=0.0, slope_y=0.0, lift_m=-0.02)
+        return Seat(x_m=x, y_m=y, ground_m=level, slope_x=0.0, slope_y=0.0, lift_m=-0.02)
 
 
 def hide_piles(placer: Placer, piles: tuple[Pile, ...], share: float, seed: Seed) -> list[Distractor]:
@@ -71,7 +69,7 @@ def hide_piles(placer: Placer, piles: tuple[Pile, ...], share: float, seed: Seed
             continue
         room = wanted - int(known.is_hidden.sum())
         for _ in range(3):
-            hide = _WAYS[KINDS[int(draw.choice(len(KINDS), p=SHARES))]]
+            hide = _WAYS[int(draw.choice(len(_WAYS), p=[share for _, share in _WAYS]))][0]
             found = hide(known, pile, room, draw)
             placed += found
             if found:
@@ -113,7 +111,7 @@ def _table(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> li
         highest_m = float(known.placer.terrain.height_at(corners[:, 0], corners[:, 1]).max())
         if not (highest_m < top_m + 0.1 and top_m - seat.ground_m < 1.4):
             break
-        own = stand(DistractorKind.TABLE, x, y, seat, draw, scale=1.0, turn=turn, lift_m=top_m - seat.ground_m + 0.05)
+        own = stand(DistractorKind.TABLE, seat, draw, scale=1.0, turn=turn, lift_m=top_m - seat.ground_m + 0.05)
         placed.append(replace(own, shape_seed=mounted))
         hidden += under.tolist()
         known.placer.take(middle[None] + forth * np.array([[-1.3], [0.0], [1.3]]), 1.3)
@@ -121,23 +119,38 @@ def _table(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> li
     return placed
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Beside:
+    """Where a thing stands beside a pile, and how far it hides the ground around its middle."""
+
+    kind: DistractorKind
+    angle: float  # direction from the pile, in full turns
+    off_m: float
+    scale: float
+    reach_m: float
+    shapes: tuple[int, ...] = ()  # those it may have; (): any
+
+
 def _bush(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> list[Distractor]:
-    """A bush beside the pile, as high as its head or higher, that grows over a part of it."""
+    """A bush as high as the pile's head or higher, that grows over a part of it."""
     one = known.piles[pile]
     angle, size, near = draw.random(3).tolist()
     scale = float(np.clip(one.exposed_m * 1.9 * (0.9 + 0.4 * size), 0.8, 2.6))
     off_m = max(0.3 * scale + one.diameter_m * (0.4 - 0.6 * near), 0.12)
-    return _beside(known, pile, DistractorKind.BUSH, angle, off_m, scale, 0.3 * scale, room, draw, FULL_BUSHES)
+    own = _Beside(
+        kind=DistractorKind.BUSH, angle=angle, off_m=off_m, scale=scale, reach_m=0.3 * scale, shapes=FULL_BUSHES
+    )
+    return _stand_beside(known, pile, room, own, draw)
 
 
 def _tree(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> list[Distractor]:
-    """A tree beside the pile whose crown is over a part of it."""
-    one = known.piles[pile]
+    """A tree whose crown is over a part of the pile."""
     angle, size, near, bare = draw.random(4).tolist()
     kind = DistractorKind.BARE_TREE if bare < 0.15 else DistractorKind.TREE
     scale = 0.6 + 0.35 * size
-    off_m = 1.3 * scale + 0.5 * one.diameter_m - 0.5 * near
-    return _beside(known, pile, kind, angle, off_m, scale, 1.5 * scale, room, draw)
+    off_m = 1.3 * scale + 0.5 * known.piles[pile].diameter_m - 0.5 * near
+    own = _Beside(kind=kind, angle=angle, off_m=off_m, scale=scale, reach_m=1.5 * scale)
+    return _stand_beside(known, pile, room, own, draw)
 
 
 def _bag(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> list[Distractor]:
@@ -147,38 +160,27 @@ def _bag(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> list
     if one.exposed_m > 0.8:
         return []
     off_m = 0.34 + one.diameter_m * (0.35 - 0.4 * near)
-    return _beside(known, pile, DistractorKind.BAG, angle, off_m, 1.0, 0.4, room, draw, FULL_BAGS)
+    own = _Beside(kind=DistractorKind.BAG, angle=angle, off_m=off_m, scale=1.0, reach_m=0.4, shapes=FULL_BAGS)
+    return _stand_beside(known, pile, room, own, draw)
 
 
-def _beside(
-    known: _Piles,
-    pile: int,
-    kind: DistractorKind,
-    angle: float,
-    off_m: float,
-    scale: float,
-    reach_m: float,
-    room: int,
-    draw: np.random.Generator,
-    shapes: tuple[int, ...] = (),
-) -> list[Distractor]:
-    """`reach_m`: how far it hides the ground around its middle. `shapes`: those it may have, or () for any."""
-    one = known.piles[pile]
-    x = one.x_m + off_m * float(np.cos(2 * np.pi * angle))
-    y = one.y_m + off_m * float(np.sin(2 * np.pi * angle))
-    under = known.near(x, y, reach_m + 0.5 * one.diameter_m)
+def _stand_beside(known: _Piles, pile: int, room: int, own: _Beside, draw: np.random.Generator) -> list[Distractor]:
+    one, habit = known.piles[pile], HABITS[own.kind]
+    x = one.x_m + own.off_m * float(np.cos(2 * np.pi * own.angle))
+    y = one.y_m + own.off_m * float(np.sin(2 * np.pi * own.angle))
+    under = known.near(x, y, own.reach_m + 0.5 * one.diameter_m)
     if len(under) > room + 1 or not known.placer.is_clear(np.array([[x, y]]), 0.0, 0.5):
         return []
-    seat = known.ground(x, y)
     east, north = known.placer.terrain.slope_at(np.array(x), np.array(y), 1.5)
     if np.hypot(east, north) > 0.4:
         return []
-    if not HABITS[kind].is_upright:
-        seat = Seat(ground_m=seat.ground_m, slope_x=float(east), slope_y=float(north), lift_m=-0.05)
+    seat = known.ground(x, y)
+    if not habit.is_upright:
+        seat = replace(seat, slope_x=float(east), slope_y=float(north), lift_m=-0.05)
     known.is_hidden[[*under.tolist(), pile]] = True
-    known.placer.take(np.array([x, y]), HABITS[kind].footprint_m * scale)
-    own = stand(kind, x, y, seat, draw, scale=scale)
-    return [replace(own, shape_seed=shapes[own.shape_seed % len(shapes)]) if shapes else own]
+    known.placer.take(np.array([x, y]), habit.footprint_m * own.scale)
+    thing = stand(own.kind, seat, draw, scale=own.scale)
+    return [replace(thing, shape_seed=own.shapes[thing.shape_seed % len(own.shapes)]) if own.shapes else thing]
 
 
 def _cover(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> list[Distractor]:
@@ -192,7 +194,7 @@ def _cover(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> li
     known.is_hidden[pile] = True
     known.placer.take(np.array([x, y]), 0.8 * scale)
     lift_m = one.exposed_m + 0.06
-    return [stand(DistractorKind.COVER, x, y, known.ground(x, y), draw, scale=scale, lift_m=lift_m)]
+    return [stand(DistractorKind.COVER, known.ground(x, y), draw, scale=scale, lift_m=lift_m)]
 
 
 def _boards(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> list[Distractor]:
@@ -205,7 +207,7 @@ def _boards(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> l
     known.is_hidden[pile] = True
     known.placer.take(np.array([x, y]), 0.9)
     lift_m = one.exposed_m + 0.004
-    return [stand(DistractorKind.BOARDS, x, y, known.ground(x, y), draw, scale=0.9, turn=turn, lift_m=lift_m)]
+    return [stand(DistractorKind.BOARDS, known.ground(x, y), draw, scale=0.9, turn=turn, lift_m=lift_m)]
 
 
 def _boom(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> list[Distractor]:
@@ -235,18 +237,13 @@ def _boom(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> lis
             continue
         known.is_hidden[pile] = True
         known.placer.take(middle, 5.0)
-        machine = stand(DistractorKind.EXCAVATOR, x, y, seat, draw, scale=1.0, turn=float(turn))
+        machine = stand(DistractorKind.EXCAVATOR, seat, draw, scale=1.0, turn=float(turn))
         return [replace(machine, shape_seed=0)]
     return []
 
 
 _Way = Callable[[_Piles, int, int, np.random.Generator], list[Distractor]]
-_WAYS: dict[str, _Way] = {
-    "table": _table,
-    "bush": _bush,
-    "tree": _tree,
-    "boom": _boom,
-    "cover": _cover,
-    "boards": _boards,
-    "bag": _bag,
-}
+_WAYS: tuple[tuple[_Way, float], ...] = (
+    *((_table, 0.24), (_bush, 0.22), (_tree, 0.06), (_boom, 0.04)),
+    *((_cover, 0.16), (_boards, 0.13), (_bag, 0.15)),
+)  # with the share of the piles that each hides

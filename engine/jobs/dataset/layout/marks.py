@@ -3,12 +3,12 @@
 import numpy as np
 
 from engine.jobs.dataset.layout.habits import MACHINES
+from engine.jobs.dataset.layout.placer import PiledSite
 from engine.jobs.dataset.layout.rows_and_clusters import SiteLayout
 from engine.jobs.dataset.layout.settling import Site
-from engine.jobs.dataset.layout.sight import Extent
 from engine.jobs.dataset.scene.description import LimeLine, Track
 from engine.jobs.dataset.scene.streams import Seed, stream
-from engine.jobs.dataset.scene.things import Distractor, DistractorKind, Pile
+from engine.jobs.dataset.scene.things import Distractor, DistractorKind
 
 WANDER_M = 0.35
 OVERSHOT_M = 3.0
@@ -85,22 +85,20 @@ FOOTPATH = (0.45, 0.0)
 PATH_POINTS = 30
 
 
-def lay_tracks(
-    layout: SiteLayout, extent: Extent, piles: tuple[Pile, ...], things: tuple[Distractor, ...], seed: Seed
-) -> tuple[Track, ...]:
+def lay_tracks(site: PiledSite, things: tuple[Distractor, ...]) -> tuple[Track, ...]:
     """Tracks along some of the roads and lanes, to some machines and vehicles, and across the extent; often none."""
-    draw = stream(seed, "varied tracks")
+    draw = stream(site.seed, "varied tracks")
     busy = float(draw.random())
     tracks = []
-    for way in layout.roads_m:
+    for way in site.layout.roads_m:
         is_driven, depth, kind = draw.random(3).tolist()
         wander = driven_path(way, draw) if len(way) > 1 else way
         if is_driven < busy and len(way) > 1:
             tracks.append(track_of(wander, 0.3 + 0.7 * depth, CRAWLER if kind < 0.6 else LORRY))
-    half_m = min(extent.half_m + 4, 300.0)
+    half_m = min(site.extent.half_m + 4, 300.0)
     square = Site(width_m=2 * half_m, depth_m=2 * half_m)
-    standing = np.array([(pile.x_m, pile.y_m) for pile in piles]).reshape(-1, 2)
-    ways = np.concatenate([*layout.roads_m, (draw.random((4, 2)) * 2 - 1) * half_m])
+    standing = site.piles_m
+    ways = np.concatenate([*site.layout.roads_m, (draw.random((4, 2)) * 2 - 1) * half_m])
     for thing in things:
         if thing.kind in MACHINES or thing.kind in VEHICLES:
             is_seen, depth = draw.random(2).tolist()
@@ -116,12 +114,12 @@ def lay_tracks(
     return tuple(tracks)
 
 
-def strew_lime(layout: SiteLayout, extent: Extent, seed: Seed) -> tuple[LimeLine, ...]:
+def strew_lime(site: PiledSite) -> tuple[LimeLine, ...]:
     """Lines of lime along some rows, and in some scenes crosses, dots and strokes where nothing stands."""
-    draw = stream(seed, "varied lime")
+    draw = stream(site.seed, "varied lime")
     is_limed, is_marked, many, size = draw.random(4).tolist()
-    lines = list(lay_lime(layout, seed)) if is_limed < 0.6 else []
-    half_m = min(extent.half_m + 2, 200.0)
+    lines = list(lay_lime(site.layout, site.seed)) if is_limed < 0.6 else []
+    half_m = min(site.extent.half_m + 2, 200.0)
     if is_marked > 0.35:
         return tuple(lines)
     count = int(many * MAX_SPOTS * min(half_m / 40, 1.0)) + 1

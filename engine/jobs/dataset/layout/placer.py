@@ -6,7 +6,9 @@ import numpy as np
 
 from engine.errors import UsageError
 from engine.jobs.dataset.layout.habits import HABITS, Habit
+from engine.jobs.dataset.layout.rows_and_clusters import SiteLayout
 from engine.jobs.dataset.layout.settling import Site
+from engine.jobs.dataset.layout.sight import Extent
 from engine.jobs.dataset.scene.description import Terrain
 from engine.jobs.dataset.scene.streams import Seed, stream
 from engine.jobs.dataset.scene.things import Distractor, DistractorKind, Pile
@@ -41,6 +43,7 @@ class Clearance:
         np.minimum.at(self.room_m, index, np.sqrt((away * away).sum(axis=1)) - radius_m)
 
 
+BEYOND_M = 4.0  # things stand up to this far beyond the pictures' edges and reach into them
 APART_M = 0.3  # minimum distance between two footprints
 TRIES = 60  # random places tried for each thing
 UNEVEN_M = 0.08  # by how much the ground under a thing may leave a plane, plus a tenth of its radius
@@ -54,25 +57,47 @@ _RIM_PLACES = np.concatenate([0.5 * _RIM, 0.95 * _RIM])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seat:
+    x_m: float
+    y_m: float
     ground_m: float
     slope_x: float
     slope_y: float
     lift_m: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PiledSite:
+    """A site whose piles stand, so that everything else can find its place on it."""
+
+    terrain: Terrain
+    layout: SiteLayout
+    piles: tuple[Pile, ...]
+    extent: Extent
+    seed: Seed
+
+    @property
+    def piles_m(self) -> np.ndarray:
+        """(n, 2)"""
+        return np.array([(pile.x_m, pile.y_m) for pile in self.piles]).reshape(-1, 2)
+
+    @property
+    def heading(self) -> float | None:
+        """Direction of its first row; None without piles."""
+        return self.layout.strips[0].heading if self.layout.strips else None
+
+
 class Placer:
     """Keeps account of what is taken. All places are points of a lattice with cells of a metre, one random in each."""
 
-    def __init__(self, half_m: float, terrain: Terrain, piles: tuple[Pile, ...], seed: Seed) -> None:
-        self.half_m = half_m
-        self.terrain = terrain
-        self.piles_m = np.array([(pile.x_m, pile.y_m) for pile in piles]).reshape(-1, 2)
-        square = Site(width_m=2 * half_m, depth_m=2 * half_m)
-        self._things = Clearance(square, stream(seed, "clutter places"))
-        self._from_piles = Clearance(square, stream(seed, "clutter places"))
+    def __init__(self, site: PiledSite) -> None:
+        self.terrain, self.piles_m = site.terrain, site.piles_m
+        self.half_m = min(site.extent.half_m + BEYOND_M, site.terrain.side_m / 2 - 1)
+        square = Site(width_m=2 * self.half_m, depth_m=2 * self.half_m)
+        self._things = Clearance(square, stream(site.seed, "clutter places"))
+        self._from_piles = Clearance(square, stream(site.seed, "clutter places"))
         if len(self.piles_m):
             self._from_piles.take(self.piles_m, 0.0)
-        self._columns = max(int(2 * half_m / CELL_M), 1)
+        self._columns = max(int(2 * self.half_m / CELL_M), 1)
 
     @property
     def points_m(self) -> np.ndarray:
@@ -85,7 +110,7 @@ class Placer:
         draw: np.random.Generator,
         near: np.ndarray | None = None,
         spread_m: float = 0.0,
-    ) -> tuple[float, float, Seat] | None:
+    ) -> Seat | None:
         """A free place, random over the extent or around a point; None if none of some tries is free and level."""
         if near is None:
             chosen = draw.integers(0, len(self.points_m), TRIES)
@@ -99,7 +124,7 @@ class Placer:
             x, y = (float(value) for value in self.points_m[point])
             seat = self.seat(x, y, radius_m, habit)
             if seat is not None:
-                return x, y, seat
+                return seat
         return None
 
     def is_clear(self, points_m: np.ndarray, from_pile_m: float, from_thing_m: float) -> bool:
@@ -126,13 +151,13 @@ class Placer:
         if steep > habit.max_slope:
             return None
         if habit.is_upright:
-            return Seat(ground_m=ground_m, slope_x=0.0, slope_y=0.0, lift_m=-min(0.25 * steep, 0.1))
+            return Seat(x_m=x, y_m=y, ground_m=ground_m, slope_x=0.0, slope_y=0.0, lift_m=-min(0.25 * steep, 0.1))
         gaps = heights[5:] - (ground_m + off[5:] @ (east, north))
         lowest, highest = min(float(gaps.min()), 0.0), max(float(gaps.max()), 0.0)
         if highest - lowest > (FLAT_UNEVEN_M if habit.is_flat else UNEVEN_M) + 0.1 * radius_m:
             return None
         lift_m = highest if habit.is_flat else min(lowest + SUNK_M, 0.0)
-        return Seat(ground_m=ground_m, slope_x=east, slope_y=north, lift_m=lift_m + habit.lift_m)
+        return Seat(x_m=x, y_m=y, ground_m=ground_m, slope_x=east, slope_y=north, lift_m=lift_m + habit.lift_m)
 
     def _cells(self, points_m: np.ndarray) -> np.ndarray:
         """(n,) index of the lattice's cell that holds each point; the nearest one outside the extent."""
@@ -142,15 +167,8 @@ class Placer:
         return found
 
 
-def scale_of(habit: Habit, share: float) -> float:
-    low, high = habit.scales
-    return low + (high - low) * share
-
-
 def stand(
     kind: DistractorKind,
-    x: float,
-    y: float,
     seat: Seat,
     draw: np.random.Generator,
     *,
@@ -165,8 +183,8 @@ def stand(
     tints = HABITS[kind].tints if kind in HABITS else ((1.0, 1.0, 1.0),)
     return Distractor(
         kind=kind,
-        x_m=x,
-        y_m=y,
+        x_m=seat.x_m,
+        y_m=seat.y_m,
         ground_m=seat.ground_m,
         turn=float(own_turn * 2 * np.pi) if turn is None else turn,
         slope_x=seat.slope_x,

@@ -2,10 +2,11 @@ import numpy as np
 
 from engine.jobs.dataset.layout.habits import MACHINES
 from engine.jobs.dataset.layout.marks import lay_tracks, strew_lime
+from engine.jobs.dataset.layout.placer import PiledSite
 from engine.jobs.dataset.layout.rows_and_clusters import SiteLayout
 from engine.jobs.dataset.layout.sight import Extent
 from engine.jobs.dataset.scene.description import LimeLine, Track
-from tests.jobs.dataset.layout.yards import ROAD, lattice, scattered
+from tests.jobs.dataset.layout.yards import ROAD, lattice, rolling, scattered
 
 PILES = lattice(6, 6)
 SEEDS = range(24)
@@ -13,12 +14,13 @@ BARE = SiteLayout(strips=(), roads_m=(), centres_m=np.empty((0, 2)))
 WITH_ROADS = SiteLayout(strips=(), roads_m=(ROAD, ROAD + 8), centres_m=np.empty((0, 2)))
 
 
-def extent(half_m: float) -> Extent:
-    return Extent(corners_m=(np.array([(-1, 1), (1, 1), (1, -1), (-1, -1)]) * half_m,))
+def site(seed: int, layout: SiteLayout, half_m: float) -> PiledSite:
+    extent = Extent(corners_m=(np.array([(-1, 1), (1, 1), (1, -1), (-1, -1)]) * half_m,))
+    return PiledSite(terrain=rolling(), layout=layout, piles=PILES, extent=extent, seed=(seed, 0))
 
 
 def tracks(seed: int, layout: SiteLayout = WITH_ROADS, half_m: float = 15.0) -> tuple[Track, ...]:
-    return lay_tracks(layout, extent(half_m), PILES, scattered(seed, PILES, half_m), (seed, 0))
+    return lay_tracks(site(seed, layout, half_m), scattered(seed, PILES, half_m))
 
 
 def test_some_scenes_have_no_track_and_others_many() -> None:
@@ -45,7 +47,7 @@ def test_most_machines_were_driven_to_their_place() -> None:
 
 
 def lime(seed: int, half_m: float) -> tuple[LimeLine, ...]:
-    return strew_lime(BARE, extent(half_m), (seed, 0))
+    return strew_lime(site(seed, BARE, half_m))
 
 
 def test_some_scenes_have_crosses_dots_and_strokes_of_lime() -> None:

@@ -5,6 +5,7 @@ from functools import cache
 import numpy as np
 
 from engine.jobs.dataset.layout.clutter import ClutterOptions, place_clutter
+from engine.jobs.dataset.layout.placer import PiledSite
 from engine.jobs.dataset.layout.rows_and_clusters import SiteLayout, Strip
 from engine.jobs.dataset.layout.sight import Extent
 from engine.jobs.dataset.options import SceneOptions
@@ -68,7 +69,9 @@ def scattered(
     share = (hidden, hidden) if isinstance(hidden, float) else hidden
     options = SceneOptions(**given)  # type: ignore[arg-type]
     own = ClutterOptions(clutter=clutter, hidden_share=share, confusers=confusers)
-    return place_clutter(options, own, rolling(), layout, piles, Extent(corners_m=(corners,)), (seed, 0))
+    extent = Extent(corners_m=(corners,))
+    site = PiledSite(terrain=rolling(), layout=layout, piles=piles, extent=extent, seed=(seed, 0))
+    return place_clutter(options, own, site)
 
 
 def seen(piles: tuple[Pile, ...], things: tuple[Distractor, ...], half_m: float = 17.0) -> SiteScene:
