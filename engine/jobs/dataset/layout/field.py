@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from engine.errors import UsageError
-from engine.jobs.dataset.layout.field_plan import MIN_PITCH_M, OTHER_BLOCK, Field, FieldStyle, plan_field
+from engine.jobs.dataset.layout.field_plan import MIN_PITCH_M, OTHER_BLOCK, Field, FieldOrder, FieldStyle, plan_field
 from engine.jobs.dataset.layout.rows_and_clusters import SiteLayout, Strip, lay_clusters, lay_rows
 from engine.jobs.dataset.layout.settling import Settled
 from engine.jobs.dataset.layout.sight import ground_under, is_detail, is_in_picture, seen_m2, whole_sensor
@@ -141,14 +141,23 @@ def lay_field(
         return turned(laid, float(stream(seed, "field turn").uniform(0, 2 * np.pi)), is_empty=is_empty)
     wanted = _wanted(field, seed)
     fullest = tuple(whole_sensor(camera) for camera in cameras)
-    planned = plan_field(options, wanted, fullest, terrain, seed, min_pitch_m)
+    order = FieldOrder(
+        wanted=wanted,
+        cameras=fullest,
+        terrain=terrain,
+        seed=seed,
+        min_pitch_m=min_pitch_m,
+        row_spacing=options.row_spacing,
+        use_clusters=options.use_clusters,
+    )
+    planned = plan_field(order)
     if field.piles is not None and planned.shown < field.piles[0] and not is_empty:
         raise UsageError(
             f"--piles {field.piles[0]:g}: {planned.shown:.0f} piles fit in a picture of {seen_m2(fullest[0]):.0f} m2"
             " with this plan; give fewer, or a greater --altitude"
         )
     if is_detail(cameras[0]) and planned.has_piles:
-        planned = planned.shifted(_onto_window(planned, cameras[0], fullest, terrain, seed))
+        planned = planned.shifted(_onto_window(planned, cameras[0], order))
     return as_layout(planned, _near(planned, shown or cameras, terrain), is_empty=is_empty or wanted == 0)
 
 
@@ -161,26 +170,22 @@ def _wanted(field: FieldOptions, seed: Seed) -> int:
     return min(int(low + (high - low + 1) * share), int(high))
 
 
-def _onto_window(
-    planned: Field, camera: SiteCamera, fullest: tuple[SiteCamera, ...], terrain: Terrain, seed: Seed
-) -> np.ndarray:
+def _onto_window(planned: Field, camera: SiteCamera, order: FieldOrder) -> np.ndarray:
     """(2,) metres from a random pile of the full picture to a random place in the window."""
-    which, column, row = stream(seed, "field window").random(3)
+    which, column, row = stream(order.seed, "field window").random(3)
     points = planned.points_m
-    grounded = np.column_stack([points, terrain.height_at(points[:, 0], points[:, 1])])
-    shown = np.flatnonzero(is_in_picture(fullest[0], grounded))
+    shown = np.flatnonzero(is_in_picture(order.cameras[0], order.terrain.grounded(points)))
     chosen = shown[int(which * len(shown))] if len(shown) else int(which * len(points))
     inner = EDGE_SHARE + (1 - 2 * EDGE_SHARE) * np.array([column, row])
     pixel = (float(inner[0] * camera.width_px), float(inner[1] * camera.height_px))
-    shift: np.ndarray = ground_under(camera, pixel, terrain) - points[chosen]
+    shift: np.ndarray = ground_under(camera, pixel, order.terrain) - points[chosen]
     return shift
 
 
 def _near(planned: Field, cameras: tuple[SiteCamera, ...], terrain: Terrain) -> np.ndarray:
     """(n,) bool: True for piles in or near one of the pictures."""
-    points = planned.points_m
-    grounded = np.column_stack([points, terrain.height_at(points[:, 0], points[:, 1])])
-    near = np.zeros(len(points), bool)
+    grounded = terrain.grounded(planned.points_m)
+    near = np.zeros(len(grounded), bool)
     for camera in cameras:
         near |= is_in_picture(camera, grounded, MARGIN_M)
     return near & (np.cumsum(near) <= MAX_PILES)

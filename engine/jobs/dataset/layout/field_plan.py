@@ -11,7 +11,6 @@ import numpy as np
 
 from engine.jobs.dataset.layout.shares import pick
 from engine.jobs.dataset.layout.sight import MAX_REACH_M, extent_of, is_in_picture, seen_m2
-from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.scene.camera import SiteCamera
 from engine.jobs.dataset.scene.description import Terrain
 from engine.jobs.dataset.scene.streams import Seed, stream
@@ -75,15 +74,10 @@ class Pattern:
         """All distances times `factor`, none below `min_pitch_m`. `keeps_across`: the distance of rows was given."""
         pair_m = self.pair_m and max(self.pair_m * factor, self.min_pitch_m)
         across_m = max(self.across_m * factor, 2 * pair_m if pair_m else self.min_pitch_m)
-        return Pattern(
-            style=self.style,
-            along_m=max(self.along_m * factor, self.min_pitch_m),
-            across_m=self.across_m if keeps_across else across_m,
-            pair_m=self.pair_m if keeps_across else pair_m,
-            road_m=max(self.road_m * factor, 2.5),
-            is_staggered=self.is_staggered,
-            min_pitch_m=self.min_pitch_m,
+        scaled = replace(
+            self, along_m=max(self.along_m * factor, self.min_pitch_m), road_m=max(self.road_m * factor, 2.5)
         )
+        return scaled if keeps_across else replace(scaled, across_m=across_m, pair_m=pair_m)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -274,6 +268,19 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FieldOrder:
+    """The field that is asked for, and the ground that it is built on."""
+
+    wanted: int  # piles that the cameras show, on average
+    cameras: tuple[SiteCamera, ...]
+    terrain: Terrain
+    seed: Seed
+    min_pitch_m: float = MIN_PITCH_M  # distance of two piles
+    row_spacing: float | None = None
+    use_clusters: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Course:
     """Where a straight plan lies in the world."""
 
@@ -290,39 +297,32 @@ class _Course:
         return placed
 
 
-def plan_field(
-    options: SceneOptions,
-    wanted: int,
-    cameras: tuple[SiteCamera, ...],
-    terrain: Terrain,
-    seed: Seed,
-    min_pitch_m: float = MIN_PITCH_M,
-) -> Field:
-    """Plan a field around what these cameras see, and build it until they show `wanted` piles on average."""
-    corners = np.concatenate(extent_of(cameras).corners_m)
+def plan_field(order: FieldOrder) -> Field:
+    """Plan a field around what the cameras see, and build it until they show the wanted piles on average."""
+    corners = np.concatenate(extent_of(order.cameras).corners_m)
     low, high = corners.min(axis=0), corners.max(axis=0)
-    middle = (low + high) / 2
     reach_m = min(float(np.hypot(*(high - low))) / 2 * 1.1 + 10, MAX_REACH_M)
-    seen = float(np.mean([seen_m2(camera) for camera in cameras]))
-    pattern = _pattern(options, wanted, seen, seed, min_pitch_m)
-    course = _course(pattern.style, terrain, middle, reach_m, seed)
+    pattern = _pattern(order)
+    course = _course(order, pattern.style, (low + high) / 2, reach_m)
     built: Field | None = None
     for _ in range(MAX_TRIES):
-        plots = plot(pattern, reach_m, stream(seed, "field plots"))
-        built = _build(plots, pattern, course, wanted, cameras, terrain, seed)
-        denser = pattern.scaled(DENSER, keeps_across=options.row_spacing is not None)
-        if built.shown >= wanted or denser == pattern:
+        plots = plot(pattern, reach_m, stream(order.seed, "field plots"))
+        built = _build(order, plots, pattern, course)
+        denser = pattern.scaled(DENSER, keeps_across=order.row_spacing is not None)
+        if built.shown >= order.wanted or denser == pattern:
             break
         pattern = denser
     assert built is not None
     return built
 
 
-def _pattern(options: SceneOptions, wanted: int, seen: float, seed: Seed, min_pitch_m: float) -> Pattern:
-    """Style and distances, close enough for the wanted number on `seen` square metres."""
-    style_roll, gap, *sizes = stream(seed, "field pattern").random(8).tolist()
-    styles = STYLES if options.use_clusters is None else IN_ROWS
-    style = FieldStyle.TABLES if options.use_clusters else FieldStyle(pick(styles, np.array([style_roll]))[0])
+def _pattern(order: FieldOrder) -> Pattern:
+    """Style and distances, close enough for the wanted number on the ground that the cameras see."""
+    keeps_across = order.row_spacing is not None
+    seen = float(np.mean([seen_m2(camera) for camera in order.cameras]))
+    style_roll, gap, *sizes = stream(order.seed, "field pattern").random(8).tolist()
+    styles = STYLES if order.use_clusters is None else IN_ROWS
+    style = FieldStyle.TABLES if order.use_clusters else FieldStyle(pick(styles, np.array([style_roll]))[0])
     along_m, across_m, pair_m = 1.8 + 5.0 * sizes[0] ** 1.5, 3.0 + 8.0 * sizes[1] ** 1.5, 0.0
     if style is FieldStyle.RAFT:
         along_m = 1.5 + 2.5 * sizes[0]
@@ -330,8 +330,8 @@ def _pattern(options: SceneOptions, wanted: int, seen: float, seed: Seed, min_pi
     if style is FieldStyle.TABLES:
         pair_m = 1.8 + 2.0 * sizes[2]
         across_m = 2 * pair_m + 0.5 + 2.5 * sizes[1]
-    if options.row_spacing is not None:
-        across_m = options.row_spacing
+    if order.row_spacing is not None:
+        across_m = order.row_spacing
         pair_m = pair_m and across_m / 2
     pattern = Pattern(
         style=style,
@@ -340,22 +340,22 @@ def _pattern(options: SceneOptions, wanted: int, seen: float, seed: Seed, min_pi
         pair_m=pair_m,
         road_m=3.5 + 4.5 * sizes[3],
         is_staggered=sizes[4] < (0.5 if style is FieldStyle.RAFT else 0.12),
-        min_pitch_m=min_pitch_m,
-    ).scaled(1.0, keeps_across=options.row_spacing is not None)
-    largest = seen * (COVERED[0] + (COVERED[1] - COVERED[0]) * gap) / max(wanted, 1)
+        min_pitch_m=order.min_pitch_m,
+    ).scaled(1.0, keeps_across=keeps_across)
+    largest = seen * (COVERED[0] + (COVERED[1] - COVERED[0]) * gap) / max(order.wanted, 1)
     if pattern.cell_m2 <= largest:
         return pattern
-    power = 1.0 if options.row_spacing is not None else 0.5  # only the distance in the row may change
-    return pattern.scaled((largest / pattern.cell_m2) ** power, keeps_across=options.row_spacing is not None)
+    power = 1.0 if keeps_across else 0.5  # only the distance in the row may change
+    return pattern.scaled((largest / pattern.cell_m2) ** power, keeps_across=keeps_across)
 
 
-def _course(style: FieldStyle, terrain: Terrain, middle: np.ndarray, reach_m: float, seed: Seed) -> _Course:
-    turn, bow, wave, length, phase, is_wavy = stream(seed, "field course").random(6).tolist()
+def _course(order: FieldOrder, style: FieldStyle, middle: np.ndarray, reach_m: float) -> _Course:
+    turn, bow, wave, length, phase, is_wavy = stream(order.seed, "field course").random(6).tolist()
     heading = turn * 2 * np.pi
     if style is not FieldStyle.CONTOURS:
         is_bent = style is FieldStyle.ROWS and is_wavy < 0.5
         return _Course(middle=middle, heading=heading, bend=Bend(curve=(2 * bow - 1) * 0.06 / reach_m * is_bent))
-    along, rise = _contour(terrain, middle, min(reach_m, 80.0))
+    along, rise = _contour(order.terrain, middle, min(reach_m, 80.0))
     limit = (MAX_SLANT - WAVE_SLANT) / reach_m
     length_m = 60.0 + 120.0 * length
     bend = Bend(
@@ -388,28 +388,20 @@ def _contour(terrain: Terrain, middle: np.ndarray, half_m: float) -> tuple[float
     return float(np.arctan2(along[1], along[0])), second / slope
 
 
-def _build(
-    plots: Plots,
-    pattern: Pattern,
-    course: _Course,
-    wanted: int,
-    cameras: tuple[SiteCamera, ...],
-    terrain: Terrain,
-    seed: Seed,
-) -> Field:
-    corners = np.concatenate(extent_of(cameras).corners_m)
+def _build(order: FieldOrder, plots: Plots, pattern: Pattern, course: _Course) -> Field:
+    corners = np.concatenate(extent_of(order.cameras).corners_m)
     covers = np.stack([corners.min(axis=0), corners.max(axis=0)])
-    order = np.argsort(plots.order, kind="stable")
-    order = order[_is_present(plots, seed)[order]]
-    test_points = _test_piles(wanted, covers, seed)
+    first = np.argsort(plots.order, kind="stable")
+    first = first[_is_present(plots, order.seed)[first]]
+    test_points = _test_piles(order, covers)
     tests = len(test_points)
-    points = np.concatenate([test_points, course.world(plots.points[order])])
-    grounded = np.column_stack([points, terrain.height_at(points[:, 0], points[:, 1])])
-    weight = np.mean([is_in_picture(camera, grounded) for camera in cameras], axis=0)
-    kept, shown = _until(points, weight, wanted, pattern.min_pitch_m * BENT_SHARE)
+    points = np.concatenate([test_points, course.world(plots.points[first])])
+    grounded = order.terrain.grounded(points)
+    weight = np.mean([is_in_picture(camera, grounded) for camera in order.cameras], axis=0)
+    kept, shown = _until(points, weight, order.wanted, pattern.min_pitch_m * BENT_SHARE)
 
     def of_kept(values: np.ndarray, of_tests: np.ndarray) -> np.ndarray:
-        found: np.ndarray = np.concatenate([of_tests, values[order]])[kept]
+        found: np.ndarray = np.concatenate([of_tests, values[first]])[kept]
         return found
 
     turns = plots.turns + np.arctan(course.bend.slant(plots.points[:, 0]))
@@ -458,9 +450,9 @@ def _is_present(plots: Plots, seed: Seed) -> np.ndarray:
     return present
 
 
-def _test_piles(wanted: int, covers: np.ndarray, seed: Seed) -> np.ndarray:
+def _test_piles(order: FieldOrder, covers: np.ndarray) -> np.ndarray:
     """(k, 2) single piles anywhere, set before the others to test the ground; often none."""
-    draw = stream(seed, "field tests")
-    count = min(max(int(2 * MAX_TEST_PILES * draw.random()) - MAX_TEST_PILES + 1, 0), wanted // 4)
+    draw = stream(order.seed, "field tests")
+    count = min(max(int(2 * MAX_TEST_PILES * draw.random()) - MAX_TEST_PILES + 1, 0), order.wanted // 4)
     points: np.ndarray = np.round(covers[0] + np.ptp(covers, axis=0) * draw.random((MAX_TEST_PILES, 2))[:count], 4)
     return points

@@ -117,6 +117,10 @@ class Terrain:
         found: np.ndarray = south_west + (corner - south_west) * across + (north_east - south_west) * along
         return found
 
+    def grounded(self, points_m: np.ndarray) -> np.ndarray:
+        """(n, 3) places on the ground, from their x and y, (n, 2)."""
+        return np.column_stack([points_m, self.height_at(points_m[:, 0], points_m[:, 1])])
+
     def slope_at(self, x_m: np.ndarray, y_m: np.ndarray, over_m: float = 4.0) -> tuple[np.ndarray, np.ndarray]:
         """Rise per metre to the east and to the north, measured over `over_m` metres."""
         half = over_m / 2
