@@ -48,3 +48,11 @@ def test_recipe_1_draws_the_bytes_of_earlier_versions(case: str) -> None:
         } == {name: known[name] for name in ("colors", "instances", "depth")}
     else:  # another rasteriser rounds otherwise; what it draws is held by the other tests
         assert drawn.instances.max() > 0
+
+
+@pytest.mark.parametrize("case", sorted(KNOWN["scenes"]))
+def test_recipe_1_lays_out_the_scenes_of_earlier_versions(case: str) -> None:
+    """Piles, distractors, tracks, lime, terrain and ground of the first seeds of each layout."""
+    known = KNOWN["scenes"][case]
+    scenes = (describe_recipe_1(SceneOptions(**known["options"]), seed) for seed in range(known["seeds"]))
+    assert hashlib.sha256("".join(map(digest_of, scenes)).encode()).hexdigest() == known["digest"]

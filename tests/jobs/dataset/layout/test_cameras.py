@@ -1,4 +1,4 @@
-"""Cameras of recipe 2."""
+"""Cameras and sites of recipe 2."""
 
 import re
 from dataclasses import replace
@@ -10,6 +10,7 @@ import pytest
 
 from engine.errors import UsageError
 from engine.jobs.dataset.layout import Recipe2Options, describe_recipe_2
+from engine.jobs.dataset.layout.build import levelled
 from engine.jobs.dataset.layout.cameras import (
     CameraOptions,
     check_cameras,
@@ -18,6 +19,7 @@ from engine.jobs.dataset.layout.cameras import (
     parse_heading,
     parse_size,
 )
+from engine.jobs.dataset.layout.settling import settle
 from engine.jobs.dataset.layout.sight import MAX_REACH_M, extent_of
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.scene.camera import SiteCamera
@@ -180,3 +182,19 @@ def test_a_size_is_two_whole_numbers(text: str) -> None:
     assert parse_size("640x480") == (640, 480)
     with pytest.raises(UsageError, match=f"^--view {re.escape(text)}: is not a size in pixels"):
         parse_size(text)
+
+
+def heights_m(options: SceneOptions) -> np.ndarray:
+    """(200,) heights of the terraces of as many sites."""
+    return np.array([levelled(options, settle(options, seed), seed).terrace_height for seed in range(200)])
+
+
+def test_some_sites_are_nearly_level_and_others_as_terraced_as_those_of_the_first_recipe() -> None:
+    found = heights_m(SceneOptions())
+    assert 0.1 < (found < 0.2).mean() < 0.3
+    assert 0.25 < (found >= 1.5).mean() < 0.65
+    assert found.max() <= 3
+
+
+def test_terraces_that_were_asked_for_stay() -> None:
+    assert (heights_m(SceneOptions(terrace_height=2.0)) == 2.0).all()

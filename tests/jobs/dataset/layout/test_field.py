@@ -10,7 +10,7 @@ from engine.jobs.dataset.layout.rows_and_clusters import SiteLayout
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.scene.camera import SiteCamera
 from tests.jobs.dataset.layout.fields import DRONE, laid, places, seen
-from tests.jobs.dataset.scene.scenes import nearest_m, terrain_of
+from tests.jobs.dataset.layout.scenes import nearest_m, terrain_of
 from tests.support.long_form import IS_SOAK
 
 SEEDS = range(400 if IS_SOAK else 80)

@@ -7,12 +7,13 @@ import pytest
 from engine.errors import UsageError
 from engine.jobs.dataset.layout.piles import PileOptions, plant_piles
 from engine.jobs.dataset.layout.rows_and_clusters import SiteLayout, Strip
+from engine.jobs.dataset.layout.shares import pick, shares_parser
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.scene.camera import SiteCamera
 from engine.jobs.dataset.scene.things import CapKind, FootKind, PaintPlace, Pile, PileKind
 from tests.jobs.dataset.geometry.outlines_of_piles import outlines_m
 from tests.jobs.dataset.layout.fields import LEVEL, laid
-from tests.jobs.dataset.scene.scenes import nearest_m, plan, terrain_of
+from tests.jobs.dataset.layout.scenes import nearest_m, plan, terrain_of
 from tests.support.long_form import IS_SOAK
 
 SITES = range(150 if IS_SOAK else 40)
@@ -246,3 +247,38 @@ def test_posts_too_thin_for_a_high_picture_are_rare_in_it() -> None:
 def test_kinds_that_are_asked_for_stay_in_a_high_picture() -> None:
     piles = plant_piles(SceneOptions(), PileOptions(pile_kinds=(("screw", 1.0),)), rows(8), LEVEL, (3, 1), 0.2)
     assert {pile.kind for pile in piles} == {PileKind.SPIRAL_STEEL}
+
+
+parse = shares_parser("--feet", ("none", "spoil", "pad"))
+
+
+def test_kinds_without_a_number_have_equal_shares() -> None:
+    assert parse("none") == (("none", 1.0),)
+    assert parse("none, pad") == (("none", 0.5), ("pad", 0.5))
+
+
+def test_shares_are_scaled_to_one() -> None:
+    assert parse("none=3,pad=1") == (("none", 0.75), ("pad", 0.25))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("nome", "--feet nome: unknown; choose from none, spoil, pad"),
+        ("none=x", "--feet none=x: the share is not a number of 0 or more, such as none=0.3"),
+        ("none=-1", "the share is not a number"),
+        ("none=nan", "the share is not a number"),
+        ("none,none", "--feet none,none: none is given twice"),
+        ("none=0", "no kind has a share"),
+        ("", "no kind has a share"),
+    ],
+)
+def test_impossible_shares_are_refused(text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        parse(text)
+
+
+def test_kinds_are_picked_in_their_shares() -> None:
+    found = pick(parse("none=3,pad=1"), np.linspace(0, 1, 1001))
+    assert found.count("none") / 1001 == pytest.approx(0.75, abs=0.01)
+    assert pick((("none", 0.0), ("pad", 1.0)), np.array([0.0, 1.0])) == ["pad", "pad"]

@@ -7,8 +7,9 @@ from engine.jobs.dataset.layout.rows_and_clusters import SiteLayout, lay_cluster
 from engine.jobs.dataset.layout.settling import Settled, piles_per_cluster, settle, site_of, territory_m
 from engine.jobs.dataset.layout.terrain import make_terrain
 from engine.jobs.dataset.options import SceneOptions
+from engine.jobs.dataset.scene.camera import CAMERA_HEIGHT_M
 from engine.jobs.dataset.scene.streams import stream
-from tests.jobs.dataset.scene.scenes import CLUSTERED, SMALL, nearest_m, terrain_of
+from tests.jobs.dataset.layout.scenes import CLUSTERED, SMALL, nearest_m, scenes, terrain_of
 
 FULL = replace(CLUSTERED, num_clusters=5, min_piles_per_cluster=108, max_piles_per_cluster=108)
 CASES = [
@@ -56,13 +57,6 @@ def test_as_many_clusters_as_fit_are_always_placed(width: int, height: int, size
             assert (np.abs(centres) <= half + 1e-9).all()
 
 
-def test_clusters_stand_anywhere_and_not_on_a_lattice() -> None:
-    site = site_of(200, 5280, 3956)
-    pairs = np.array([place_centres(site, 30, 2, stream(seed, "test")) for seed in range(100)])
-    apart = np.abs(pairs[:, 0] - pairs[:, 1])
-    assert np.mean(((apart > 5) & (apart < 40)).any(axis=1)) > 0.5
-
-
 @pytest.mark.parametrize(("options", "seed"), CASES)
 def test_no_two_piles_stand_nearer_than_the_row_pitch(options: SceneOptions, seed: int) -> None:
     _, layout = laid(options, seed)
@@ -81,44 +75,6 @@ def test_clusters_of_maximum_density_keep_the_row_pitch_too(size_m: float) -> No
     assert nearest_m(piles) >= 3.6 - 1e-9
 
 
-@pytest.mark.parametrize(("options", "seed"), CASES)
-def test_tables_have_two_rows_and_face_one_way(options: SceneOptions, seed: int) -> None:
-    _, layout = laid(options, seed)
-    assert len({strip.heading for strip in layout.strips}) <= 1
-    odd = {}
-    for strip in layout.strips:
-        forth = np.array([np.cos(strip.heading), np.sin(strip.heading)])
-        aside = np.array([-forth[1], forth[0]])
-        assert abs(strip.heading) <= np.radians(5)
-        for column in range(strip.columns[-1] + 1):
-            pair = strip.points_m[strip.columns == column]
-            if len(pair) == 2:
-                across = pair[1] - pair[0]
-                assert across @ aside == pytest.approx(3.6) and across @ forth == pytest.approx(0, abs=1e-9)
-            else:
-                odd[strip.cluster] = odd.get(strip.cluster, 0) + 1
-    assert all(count == 1 for count in odd.values())
-
-
-def test_clusters_are_turned_a_little_however_full_they_are() -> None:
-    turned = [abs(laid(CLUSTERED, seed)[1].strips[0].heading) for seed in range(40)]
-    assert np.mean(np.array(turned) > 0) > 0.9
-    assert np.degrees(max(turned)) > 3
-
-
-def test_rows_of_one_table_and_of_two_neighbours_are_3_6_m_apart_or_a_little_more() -> None:
-    pitches = []
-    for seed in range(8):
-        _, layout = laid(CLUSTERED, seed)
-        aside = np.array([-np.sin(layout.strips[0].heading), np.cos(layout.strips[0].heading)])
-        for one, other in zip(layout.strips, layout.strips[1:], strict=False):
-            if one.cluster == other.cluster:
-                aisle_m = (other.points_m @ aside).min() - (one.points_m @ aside).max()
-                assert 3.6 - 1e-9 <= aisle_m <= 4.4
-                pitches.append(aisle_m)
-    assert np.ptp(pitches) > 0.3
-
-
 def test_the_spacing_follows_slope_and_aspect() -> None:
     assert spacing_m(0, 0) == pytest.approx(4.15)
     assert spacing_m(0, 0.5) == pytest.approx(3.6)  # rises to the north
@@ -130,31 +86,29 @@ def test_the_spacing_follows_slope_and_aspect() -> None:
     assert min(everywhere) >= 3.6 - 1e-9 and max(everywhere) <= 4.7 + 1e-9
 
 
-@pytest.mark.parametrize(("rise", "expected_m"), [(0.0, 4.15), (0.4, 3.6), (-0.4, 4.7)])
-def test_piles_along_a_table_stand_at_the_spacing_of_its_ground(rise: float, expected_m: float) -> None:
-    settled = settle(replace(CLUSTERED, num_clusters=2), 3)
-    layout = lay_clusters(settled, terrain_of(lambda x, y: rise * y), 3)
-    for strip in layout.strips:
-        assert np.hypot(*np.diff(strip.axis_m, axis=0).T) == pytest.approx(expected_m, abs=1e-3)
+GRID = np.meshgrid(np.linspace(-97, 97, 400), np.linspace(-71, 71, 300))
 
 
-@pytest.mark.parametrize("piles", [44, 45])
-def test_one_cluster_of_exactly_so_many_piles(piles: int) -> None:
-    exactly = replace(CLUSTERED, num_clusters=1, min_piles_per_cluster=piles, max_piles_per_cluster=piles)
-    exactly = replace(exactly, width=1920, height=1080)
-    for seed in range(8):
-        _, layout = laid(exactly, seed)
-        assert sum(len(strip.points_m) for strip in layout.strips) == piles
+def heights(options: SceneOptions, seed: int) -> np.ndarray:
+    return make_terrain(settle(options, seed), seed).height_at(*GRID)
 
 
-def test_clusters_hold_any_number_between_minimum_and_maximum() -> None:
-    counts = []
-    terrain = terrain_of(lambda x, y: 0.0)
-    for seed in range(60):
-        settled = settle(replace(CLUSTERED, num_clusters=5), seed)
-        sizes = np.zeros(5, int)
-        for strip in lay_clusters(settled, terrain, seed).strips:
-            sizes[strip.cluster] += len(strip.points_m)
-        counts += sizes.tolist()
-    assert min(counts) == 50 and max(counts) == 100
-    assert np.mean(counts) == pytest.approx(75, abs=2.5)
+@pytest.mark.parametrize("seed", range(4))
+def test_the_given_number_of_flat_terraces_rises_across_the_site(seed: int) -> None:
+    terraced = heights(SceneOptions(num_terraces=7, terrace_height=2, terrain_size=200), seed)
+    rolling = heights(SceneOptions(num_terraces=7, terrace_height=0, terrain_size=200), seed)
+    steps = (terraced - rolling) / 2
+    steps -= steps.min()
+    assert np.ptp(steps) == pytest.approx(6, abs=0.02)
+    level = np.round(steps)
+    is_flat = np.abs(steps - level) < 0.02
+    assert is_flat.mean() > 0.5
+    assert all(is_flat[level == terrace].any() for terrace in range(7))
+
+
+@pytest.mark.parametrize("options", [SceneOptions(), SMALL, SceneOptions(width=1080, height=1920)])
+def test_the_camera_never_sees_the_terrains_edge(options: SceneOptions) -> None:
+    for one in scenes(options, 6):
+        lowest = CAMERA_HEIGHT_M - one.terrain.heights_m.min()
+        taller = max(1, options.height / options.width)
+        assert one.terrain.side_m / 2 > lowest * taller
