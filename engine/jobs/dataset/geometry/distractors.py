@@ -1,6 +1,6 @@
 """Things that must not be mistaken for a pile, as batches: one per model and surface."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from engine.jobs.dataset.geometry import earthworks, fittings, materials, plants
 from engine.jobs.dataset.geometry.batches import LOOKS, InstanceBatch, Surface
 from engine.jobs.dataset.geometry.kit import BUILDERS, Model, build_model
 from engine.jobs.dataset.geometry.meshes import sized, standing
-from engine.jobs.dataset.scene.description import GroundLook
+from engine.jobs.dataset.scene.description import GroundLook, PlacedAsset
 from engine.jobs.dataset.scene.things import Distractor, DistractorKind
 
 _AFTER_PUDDLES = (DistractorKind.PAD, DistractorKind.HEAP)
@@ -39,11 +39,17 @@ def build_all_models() -> Iterator[None]:
             yield
 
 
-def _stood(name: str, model: Model, alike: list[Distractor], ground: GroundLook) -> Iterator[InstanceBatch]:
+def transforms_of(alike: Sequence[Distractor | PlacedAsset]) -> np.ndarray:
+    """(k, 4, 4) float32: from a model's space to the world, leaning with the ground."""
     feet = np.array([(one.x_m, one.y_m, one.ground_m + one.lift_m) for one in alike])
     axes = np.array([(-one.slope_x, -one.slope_y, 1.0) for one in alike])
     scales = np.array([one.scale for one in alike])
-    transforms = standing(feet, axes, np.array([one.turn for one in alike])) @ sized(len(alike), (scales,) * 3)
+    stood = standing(feet, axes, np.array([one.turn for one in alike])) @ sized(len(alike), (scales,) * 3)
+    return stood.astype(np.float32)
+
+
+def _stood(name: str, model: Model, alike: list[Distractor], ground: GroundLook) -> Iterator[InstanceBatch]:
+    transforms = transforms_of(alike)
     shades = np.repeat(np.array([[one.shade] for one in alike]), 3, axis=1).astype(np.float32)
     tints = np.array([one.tint for one in alike], np.float32)
     for surface, mesh in model:
@@ -56,7 +62,7 @@ def _stood(name: str, model: Model, alike: list[Distractor], ground: GroundLook)
             name=f"{name} {surface}",
             mesh=mesh,
             surface=surface,
-            transforms=transforms.astype(np.float32),
+            transforms=transforms,
             instances=np.array([one.number for one in alike], np.uint16),
             tints=own.astype(np.float32),
         )

@@ -5,7 +5,7 @@ import numpy as np
 from engine.jobs.dataset.geometry.batches import Mesh, Surface
 from engine.jobs.dataset.geometry.kit import Kit, model_of
 from engine.jobs.dataset.geometry.meshes import moved, put, standing, turned
-from engine.jobs.dataset.geometry.primitives import beam, cylinder, loft, ring, stacked_rings, tube, waves
+from engine.jobs.dataset.geometry.primitives import beam, box, cylinder, loft, ring, stacked_rings, tube, waves
 from engine.jobs.dataset.scene.things import DistractorKind as Kind
 
 
@@ -184,16 +184,10 @@ def formwork(kit: Kit, variant: int) -> None:
         x, y = rng.uniform(-loose, loose, 2)
         turn = float(rng.uniform(-loose, loose))
         low = 0.08 + 0.05 * k
-        kit.solid(Surface.PAINT, _unit_box(), (2.4, 1.2, 0.03), (float(x), float(y), low), turn)
+        kit.solid(Surface.PAINT, box(), (2.4, 1.2, 0.03), (float(x), float(y), low), turn)
         if k == count - 1:
             continue
-        kit.solid(Surface.TIMBER, _unit_box(), (2.38, 0.1, 0.02), (float(x), float(y), low + 0.03), turn)
-
-
-def _unit_box() -> Mesh:
-    kit = Kit()
-    kit.box(Surface.PAINT, (-0.5, 0.5), (-0.5, 0.5), (0.0, 1.0))
-    return kit.model()[0][1]
+        kit.solid(Surface.TIMBER, box(), (2.38, 0.1, 0.02), (float(x), float(y), low + 0.03), turn)
 
 
 @model_of(Kind.BOARDS, shapes=4)
@@ -209,7 +203,7 @@ def boards(kit: Kit, variant: int) -> None:
     for k in range((1, 2, 4)[variant % 3]):
         turn = float(rng.uniform(-0.25, 0.25)) + (0.9 if k == 3 else 0.0)
         at = (float(rng.uniform(-0.08, 0.08)), (k % 3) * 0.22 - 0.1, 0.028 * (k // 3) + 0.002 * k)
-        kit.solid(Surface.TIMBER, _unit_box(), (1.55, float(rng.uniform(0.14, 0.2)), 0.026), at, turn)
+        kit.solid(Surface.TIMBER, box(), (1.55, float(rng.uniform(0.14, 0.2)), 0.026), at, turn)
 
 
 @model_of(Kind.COVER, shapes=6)
@@ -281,8 +275,7 @@ def table(kit: Kit, variant: int) -> None:
         matrix[:3, 3] = on_plane(x, 0.0, 0.0)
         module = Kit()
         _add_module(module)
-        for surface, meshes in module.solids.items():
-            kit.add(surface, *(moved(mesh, matrix) for mesh in meshes))
+        kit.include(module, matrix)
 
 
 def _add_module(kit: Kit) -> None:

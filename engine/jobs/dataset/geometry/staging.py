@@ -6,9 +6,8 @@ import numpy as np
 
 from engine.jobs.dataset.assets.reading import Finish, ModelPart, read_asset
 from engine.jobs.dataset.geometry.batches import InstanceBatch, Mesh, SceneStage, Surface
-from engine.jobs.dataset.geometry.distractors import build_distractors
+from engine.jobs.dataset.geometry.distractors import build_distractors, transforms_of
 from engine.jobs.dataset.geometry.ground import build_ground
-from engine.jobs.dataset.geometry.meshes import sized, standing
 from engine.jobs.dataset.geometry.piles import build_piles
 from engine.jobs.dataset.scene.description import Asset, PlacedAsset, SiteScene
 
@@ -25,17 +24,14 @@ def build_assets(placed: tuple[PlacedAsset, ...], assets: tuple[Asset, ...]) -> 
         alike = [one for one in placed if one.asset == asset.name]
         if not alike:
             continue
-        feet = np.array([(one.x_m, one.y_m, one.ground_m + one.lift_m) for one in alike])
-        axes = np.array([(-one.slope_x, -one.slope_y, 1.0) for one in alike])
-        scales = np.array([one.scale for one in alike])
-        transforms = standing(feet, axes, np.array([one.turn for one in alike])) @ sized(len(alike), (scales,) * 3)
+        transforms = transforms_of(alike)
         shades = np.array([[one.shade] for one in alike])
         for number, part in enumerate(read_asset(asset).parts):
             yield InstanceBatch(
                 name=f"{asset.name} {number}",
                 mesh=_mesh(part),
                 surface=SURFACES[part.finish],
-                transforms=transforms.astype(np.float32),
+                transforms=transforms,
                 instances=np.array([one.number for one in alike], np.uint16),
                 tints=(shades * part.albedo).astype(np.float32),
             )

@@ -19,10 +19,7 @@ SWINGS = (0.0, 0.7, -1.2, 2.7)  # rotation of an excavator's house on its tracks
 def excavator(kit: Kit, variant: int) -> None:
     """A 20 t excavator. Radius 4.7 m."""
     for y in both_sides(1.15, 0.6):
-        ends = np.linspace(-np.pi / 2, np.pi / 2, 6)
-        front = [(1.65 + 0.45 * np.cos(a), 0.45 + 0.45 * np.sin(a) - SUNK_M) for a in ends]
-        rear = [(-1.65 - 0.45 * np.cos(a), 0.45 - 0.45 * np.sin(a) - SUNK_M) for a in ends]
-        kit.prism(Surface.BLACK_RUBBER, front + rear, y)
+        kit.prism(Surface.BLACK_RUBBER, _crawler(1.65, 0.45), y)
         for x in np.arange(-1.6, 1.7, 0.4):
             kit.box(Surface.STEEL, (x - 0.06, x + 0.06), (y[0] - 0.02, y[1] + 0.02), (0.8, 0.85))
     kit.box(Surface.DARK_PAINT, (-1.2, 1.2), (-0.9, 0.9), (0.3, 0.75))
@@ -31,6 +28,14 @@ def excavator(kit: Kit, variant: int) -> None:
     _add_house(house)
     _add_arm(house)
     kit.include(house, put((1, 1, 1), (0, 0, 0), SWINGS[variant % len(SWINGS)]))
+
+
+def _crawler(half_m: float, radius_m: float) -> list[tuple[float, float]]:
+    """The outline of a crawler's track from the side, (x, z)."""
+    ends = np.linspace(-np.pi / 2, np.pi / 2, 6)
+    front = [(half_m + radius_m * np.cos(a), radius_m + radius_m * np.sin(a) - SUNK_M) for a in ends]
+    rear = [(-half_m - radius_m * np.cos(a), radius_m - radius_m * np.sin(a) - SUNK_M) for a in ends]
+    return front + rear
 
 
 def _add_house(kit: Kit) -> None:
@@ -61,10 +66,7 @@ def _add_arm(kit: Kit) -> None:
 def rig(kit: Kit, variant: int) -> None:
     """A crawler that drives piles, its mast upright in front or lowered over its back. Radius at most 4.3 m."""
     for y in both_sides(0.95, 0.5):
-        ends = np.linspace(-np.pi / 2, np.pi / 2, 6)
-        front = [(1.3 + 0.38 * np.cos(a), 0.38 + 0.38 * np.sin(a) - SUNK_M) for a in ends]
-        rear = [(-1.3 - 0.38 * np.cos(a), 0.38 - 0.38 * np.sin(a) - SUNK_M) for a in ends]
-        kit.prism(Surface.BLACK_RUBBER, front + rear, y)
+        kit.prism(Surface.BLACK_RUBBER, _crawler(1.3, 0.38), y)
         for x in np.arange(-1.2, 1.3, 0.35):
             kit.box(Surface.STEEL, (x - 0.05, x + 0.05), (y[0] - 0.02, y[1] + 0.02), (0.66, 0.72))
     kit.box(Surface.DARK_PAINT, (-1.1, 1.1), (-0.75, 0.75), (0.35, 0.85))

@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+from engine.jobs.dataset.layout.habits import HABITS
 from engine.jobs.dataset.layout.marks import driven_path, lay_lime, route_to, track_of
 from engine.jobs.dataset.layout.placer import Clearance, require_all
 from engine.jobs.dataset.layout.rows_and_clusters import SiteLayout, lay_clusters, lay_rows
@@ -184,18 +185,12 @@ def _looks(seed: Seed, count: int) -> dict[str, np.ndarray]:
     }
 
 
-FOOTPRINT_M = {
-    DistractorKind.BAG: 0.6,
-    DistractorKind.EXCAVATOR: 5.0,
-    DistractorKind.LOADER: 4.0,
-    DistractorKind.ROLLER: 3.2,
-    DistractorKind.DEBRIS: 0.8,
-    DistractorKind.REBAR: 3.2,
-}
+MACHINES = (DistractorKind.EXCAVATOR, DistractorKind.LOADER, DistractorKind.ROLLER)  # from the largest
+LOOSE = (DistractorKind.DEBRIS, DistractorKind.REBAR)
+FOOTPRINT_M = {kind: HABITS[kind].footprint_m for kind in (DistractorKind.BAG, *MACHINES, *LOOSE)}
 """Bounding radius at scale 1, for any rotation."""
 FROM_PILE_M = 1.0  # minimum distance between a footprint and the axis of a pile
 APART_M = 0.3  # minimum distance between two footprints
-MACHINES = (DistractorKind.EXCAVATOR, DistractorKind.LOADER, DistractorKind.ROLLER)  # from the largest to the smallest
 MACHINE_SHARES = (0.5, 0.25, 0.25)
 DEBRIS_PIECES = (10, 40)
 REBAR_BUNDLES = (2, 8)

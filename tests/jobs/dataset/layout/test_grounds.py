@@ -45,12 +45,6 @@ def test_all_looks_come_and_some_in_patches() -> None:
     assert patched[0].cover == "+".join(cover.kind for cover in patched[0].covers)
 
 
-def test_colours_are_possible_colours() -> None:
-    for look in drawn(200):
-        for color in (look.soil, look.subsoil, look.grass, *(cover.accent for cover in look.covers)):
-            assert all(0 <= part <= 0.9 for part in color)
-
-
 def test_only_the_named_looks_come_in_their_shares() -> None:
     asked = GroundOptions(ground=parse_looks("gravel=3,snow"))
     looks = drawn(200, asked)

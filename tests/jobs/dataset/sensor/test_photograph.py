@@ -66,12 +66,6 @@ def test_none_is_the_renderer_s_own_picture() -> None:
     assert (photo.suffix, photo.content, photo.effects) == (".png", None, {})
 
 
-def test_without_jpeg_the_caller_encodes_a_png() -> None:
-    photo = taken(soil, "mild,jpeg=off")
-    assert (photo.suffix, photo.content) == (".png", None)
-    assert "jpeg" not in photo.effects
-
-
 @pytest.mark.parametrize("effects", ["mild", "strong"])
 def test_the_same_seed_gives_the_same_bytes_and_another_one_others(effects: str) -> None:
     one, again, other = (taken(soil, effects, seed=seed) for seed in ((1, 2), (1, 2), (1, 3)))
