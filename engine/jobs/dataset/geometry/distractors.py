@@ -44,8 +44,9 @@ def transforms_of(alike: Sequence[Distractor | PlacedAsset]) -> np.ndarray:
     feet = np.array([(one.x_m, one.y_m, one.ground_m + one.lift_m) for one in alike])
     axes = np.array([(-one.slope_x, -one.slope_y, 1.0) for one in alike])
     scales = np.array([one.scale for one in alike])
-    stood = standing(feet, axes, np.array([one.turn for one in alike])) @ sized(len(alike), (scales,) * 3)
-    return stood.astype(np.float32)
+    turned = standing(feet, axes, np.array([one.turn for one in alike]))
+    transforms: np.ndarray = (turned @ sized(len(alike), (scales,) * 3)).astype(np.float32)
+    return transforms
 
 
 def _stood(name: str, model: Model, alike: list[Distractor], ground: GroundLook) -> Iterator[InstanceBatch]:
