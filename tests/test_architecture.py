@@ -241,7 +241,13 @@ def test_scenes_know_no_renderer() -> None:
         for module, line in imports_of(path):
             top = module.split(".")[0]
             is_own = module.startswith(("engine.jobs.dataset.scene", "engine.jobs.dataset.options", "engine.errors"))
-            assert is_own or top == "numpy" or top in sys.stdlib_module_names, f"{path}:{line} imports {module}"
+            assert is_own or top in {"numpy", "msgspec", *sys.stdlib_module_names}, f"{path}:{line} imports {module}"
+    for path in (ENGINE / "jobs" / "dataset" / "layout").rglob("*.py"):
+        for module, line in imports_of(path):
+            is_drawn = module.startswith(
+                tuple(f"engine.jobs.dataset.{part}" for part in ("geometry", "raster", "cycles"))
+            )
+            assert not is_drawn, f"{path}:{line} imports {module}"
 
 
 def test_the_schema_imports_the_standard_library_only() -> None:

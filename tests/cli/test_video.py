@@ -98,7 +98,7 @@ def test_ctrl_c_keeps_a_video_that_plays_and_resume_makes_it_whole(
 def test_ctrl_c_while_the_model_loads_is_reported_and_leaves_no_files(
     run: Run, ctrl_c_at: Callable[[str], None], home: Path, tiny_sd: Path
 ) -> None:
-    ctrl_c_at("engine.models.sd.stage_loading")
+    ctrl_c_at("engine.models.sd.batch_painter")
     code, out, err = run("in.mp4", "out.mp4", *QUICK, "--model", tiny_sd)
     assert (code, out) == (1, "")
     assert err.splitlines()[1:] == ["multiverse: interrupted before the first picture; nothing was written"]
