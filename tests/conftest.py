@@ -45,6 +45,31 @@ settings.load_profile("tests")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+QUICK = frozenset((Path(__file__).parent / "quick.txt").read_text(encoding="utf-8").split())
+"""Test files that `pytest -m quick` runs, from the folder of the tests: some of every folder, none of them slow."""
+
+
+def is_quick_run(config: pytest.Config) -> bool:
+    return bool(config.getoption("markexpr") == "quick")
+
+
+def is_quick(path: Path) -> bool:
+    return path.relative_to(Path(__file__).parent).as_posix() in QUICK
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With `-m quick`, leave out the other files: importing them takes longer than running these."""
+    if is_quick_run(config) and collection_path.name.startswith("test_"):
+        return not is_quick(collection_path)
+    return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if is_quick(item.path):
+            item.add_marker("quick")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Give this run presets, autosave and tested shaders of its own, which its workers share: the user's are neither
     used nor changed."""
@@ -57,7 +82,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_sessionstart(session: pytest.Session) -> None:
     config = session.config
     is_on_workers = config.getoption("numprocesses", None) and not hasattr(config, "workerinput")
-    if is_on_workers and not config.getoption("collectonly"):
+    if is_on_workers and not is_quick_run(config) and not config.getoption("collectonly"):
         compiling = start_compiling()
 
         def end() -> None:
@@ -71,7 +96,7 @@ def import_own_share(config: pytest.Config) -> None:
     """Import a part of all tests before collecting them, each worker another: on a fresh clone the workers would
     compile every file at the same time, each for itself."""
     worker = getattr(config, "workerinput", None)
-    if worker is None or config.args != config.getini("testpaths"):
+    if worker is None or config.args != config.getini("testpaths") or is_quick_run(config):
         return
     own = int(worker["workerid"].removeprefix("gw"))
     for file in sorted(Path(__file__).parent.rglob("test_*.py"))[own :: worker["workercount"]]:

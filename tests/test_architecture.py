@@ -142,6 +142,13 @@ def test_code_shared_by_live_models_names_none_of_them() -> None:
     assert wrong == []
 
 
+def test_the_quick_run_has_files_of_every_folder() -> None:
+    tests = ROOT / "tests"
+    quick = {tests / name for name in (tests / "quick.txt").read_text(encoding="utf-8").split()}
+    assert [str(path) for path in quick if not path.is_file()] == []
+    assert {path.parent for path in tests.rglob("test_*.py")} - {path.parent for path in quick} == set()
+
+
 def test_no_two_files_import_each_other_in_a_circle() -> None:
     """Imports inside functions and under TYPE_CHECKING count, too."""
     files = [*(ROOT / "osc_schema").rglob("*.py"), *ENGINE.rglob("*.py")]
