@@ -10,19 +10,23 @@ enforced for the whole process, because our files pass through pathlib, shutil a
 or removed while they are open (`file_rules`), which names are allowed, and that no text file is opened with the
 encoding of the locale, which is cp1252 on Windows (PEP 597).
 
-The lists of names are in `system_names`. Other sources: CPython's Modules/posixmodule.c, Modules/signalmodule.c
+`system_names.json` has the names of the standard library that Linux has and Windows or macOS lacks, generated from
+the branches on `sys.platform` in typeshed's stubs (github.com/python/typeshed, commit 21dff5c0, stdlib/, Python 3.11 to
+3.14); no members of classes. Other sources: CPython's Modules/posixmodule.c, Modules/signalmodule.c
 (`signal.signal` takes seven signals on Windows), Lib/subprocess.py (what Popen refuses there), Lib/asyncio/events.py
 (`add_signal_handler` and Proactor's `add_reader` raise NotImplementedError).
 """
 
 import builtins
 import importlib.util
+import json
 import os
 import sys
 import threading
 import types
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 OURS = ("engine", "osc_schema", "touchdesigner")
@@ -84,10 +88,9 @@ class View(types.ModuleType):
 def put_on(system: str) -> None:
     """Disguise this process: `system` as in `sys.platform`, "win32" or "darwin"."""
     global _absent
-    from system_names import ABSENT_MODULES, ABSENT_NAMES
-
-    _absent = frozenset(ABSENT_MODULES[system].split())
-    _absent_names.update({name: frozenset(words.split()) for name, words in ABSENT_NAMES[system].items()})
+    absent = json.loads(Path(__file__).with_name("system_names.json").read_text(encoding="utf-8"))[system]
+    _absent = frozenset(absent["modules"].split())
+    _absent_names.update({name: frozenset(words.split()) for name, words in absent["names"].items()})
     if system == "win32":
         _as_windows()
     else:
