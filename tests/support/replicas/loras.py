@@ -6,6 +6,7 @@ LoRAs for other models have their true widths, by which they are recognized.
 import json
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,18 +88,69 @@ def spec(sd: Path, lora: Any, weight: float = 1.0) -> ModelSpec:
 # -- kohya and LyCORIS
 
 
-def kohya(kind: str, style: str = "kohya", text: bool = True) -> Callable[[Shelf], ModelSpec]:
-    """A LoRA for sd15 or sdxl, with alpha beside the factors, in half precision."""
+LYCORIS_METADATA = {"ss_network_module": "lycoris.kohya"}
+TUCKER = LYCORIS_METADATA | {"ss_network_args": '{"algo": "locon", "use_tucker": "True"}'}
+
+
+def flat(
+    layout: Callable[[str, tuple[int, ...]], Tensors],
+    file: str,
+    metadata: dict[str, str] = LYCORIS_METADATA,
+    *,
+    kind: str = "sd15",
+    style: str = "kohya",
+    unet: tuple[str, ...] = (*TRANSFORMER, *CONVOLUTIONS),
+    text: bool = True,
+    weight: float = 1.0,
+) -> Callable[[Shelf], ModelSpec]:
+    """A file in which `layout` gives the tensors of each layer, from its flat name and the shape of its weight."""
 
     def build(shelf: Shelf) -> ModelSpec:
         sd, tensors = shelf.tiny.sd(kind=kind), {}
         with seeded(2):
-            for name, shape in flat_names(sd, style=style, unet=TRANSFORMER, text=text):
-                tensors |= pair(name, shape, 2.0)
-        metadata = (SD15 if kind == "sd15" else SDXL)[0]
-        return spec(sd, written(shelf.folder / "glass.safetensors", tensors, metadata), 0.8)
+            for name, shape in flat_names(sd, style=style, unet=unet, text=text):
+                tensors |= layout(name, shape)
+        return spec(sd, written(shelf.folder / file, tensors, metadata), weight)
 
     return build
+
+
+def kohya(kind: str, style: str = "kohya", text: bool = True) -> Callable[[Shelf], ModelSpec]:
+    """A LoRA for sd15 or sdxl, with alpha beside the factors, in half precision."""
+    options = {"kind": kind, "style": style, "unet": TRANSFORMER, "text": text, "weight": 0.8}
+    return flat(partial(pair, alpha=2.0), "glass.safetensors", (SD15 if kind == "sd15" else SDXL)[0], **options)
+
+
+def locon(name: str, shape: tuple[int, ...]) -> Tensors:
+    tensors = pair(name, shape, 1.0)
+    if shape[2:] == (3, 3):
+        tensors[f"{name}.lora_mid.weight"] = drawn(RANK, RANK, 3, 3)
+        tensors[f"{name}.lora_down.weight"] = drawn(RANK, shape[1], 1, 1)
+    return tensors
+
+
+def loha(name: str, shape: tuple[int, ...]) -> Tensors:
+    rows, columns, *kernel = shape
+    is_tucker = kernel == [3, 3]
+    tensors = {f"{name}.alpha": torch.tensor(1.0).half()}
+    for half in "12":
+        first = drawn(RANK, rows) if is_tucker else drawn(rows, RANK)
+        tensors |= {f"{name}.hada_w{half}_a": first, f"{name}.hada_w{half}_b": drawn(RANK, columns)}
+        if is_tucker:
+            tensors[f"{name}.hada_t{half}"] = drawn(RANK, RANK, *kernel)
+    return tensors
+
+
+def lokr(name: str, shape: tuple[int, ...]) -> Tensors:
+    rows, columns, *kernel = shape
+    tensors = {f"{name}.lokr_w1": drawn(4, 4), f"{name}.alpha": torch.tensor(1.0).half()}
+    if kernel:
+        return tensors | {f"{name}.lokr_w2": drawn(rows // 4, columns // 4, *kernel)}
+    return tensors | {f"{name}.lokr_w2_a": drawn(rows // 4, 2), f"{name}.lokr_w2_b": drawn(2, columns // 4)}
+
+
+def dora(name: str, shape: tuple[int, ...]) -> Tensors:
+    return pair(name, shape, 2.0) | {f"{name}.dora_scale": 1 + drawn(1, shape[1]).float()}
 
 
 def lcm_lora(shelf: Shelf) -> ModelSpec:
@@ -109,53 +161,6 @@ def lcm_lora(shelf: Shelf) -> ModelSpec:
     written(shelf.folder / "pytorch_lora_weights.safetensors", tensors)
     shelf.put_on_hub("latent-consistency/lcm-lora-sdv1-5", shelf.folder)
     return spec(sd, "latent-consistency/lcm-lora-sdv1-5")
-
-
-def locon(shelf: Shelf) -> ModelSpec:
-    sd, tensors = shelf.tiny.sd(), {}
-    with seeded(2):
-        for name, shape in flat_names(sd, style="kohya", unet=(*TRANSFORMER, *CONVOLUTIONS)):
-            tensors |= pair(name, shape, 1.0)
-            if shape[2:] == (3, 3):
-                tensors[f"{name}.lora_mid.weight"] = drawn(RANK, RANK, 3, 3)
-                tensors[f"{name}.lora_down.weight"] = drawn(RANK, shape[1], 1, 1)
-    metadata = {"ss_network_module": "lycoris.kohya", "ss_network_args": '{"algo": "locon", "use_tucker": "True"}'}
-    return spec(sd, written(shelf.folder / "clay.safetensors", tensors, metadata))
-
-
-def loha(shelf: Shelf) -> ModelSpec:
-    sd, tensors = shelf.tiny.sd(), {}
-    with seeded(2):
-        for name, (rows, columns, *kernel) in flat_names(sd, style="kohya", unet=(*TRANSFORMER, *CONVOLUTIONS)):
-            is_tucker = kernel == [3, 3]
-            for half in "12":
-                first = drawn(RANK, rows) if is_tucker else drawn(rows, RANK)
-                tensors |= {f"{name}.hada_w{half}_a": first, f"{name}.hada_w{half}_b": drawn(RANK, columns)}
-                if is_tucker:
-                    tensors[f"{name}.hada_t{half}"] = drawn(RANK, RANK, *kernel)
-            tensors[f"{name}.alpha"] = torch.tensor(1.0).half()
-    return spec(sd, written(shelf.folder / "ink.safetensors", tensors, {"ss_network_module": "lycoris.kohya"}))
-
-
-def lokr(shelf: Shelf) -> ModelSpec:
-    sd, tensors = shelf.tiny.sd(), {}
-    with seeded(2):
-        for name, (rows, columns, *kernel) in flat_names(sd, style="kohya", unet=(*ATTENTION, "conv1"), text=False):
-            tensors |= {f"{name}.lokr_w1": drawn(4, 4), f"{name}.alpha": torch.tensor(1.0).half()}
-            if kernel:
-                tensors[f"{name}.lokr_w2"] = drawn(rows // 4, columns // 4, *kernel)
-            else:
-                tensors |= {f"{name}.lokr_w2_a": drawn(rows // 4, 2), f"{name}.lokr_w2_b": drawn(2, columns // 4)}
-    return spec(sd, written(shelf.folder / "salt.safetensors", tensors, {"ss_network_module": "lycoris.kohya"}))
-
-
-def dora(shelf: Shelf) -> ModelSpec:
-    sd, tensors = shelf.tiny.sd(kind="sdxl"), {}
-    with seeded(2):
-        for name, (rows, columns, *kernel) in flat_names(sd, style="sgm", unet=TRANSFORMER):
-            tensors |= pair(name, (rows, columns, *kernel), 2.0)
-            tensors[f"{name}.dora_scale"] = 1 + drawn(1, columns).float()
-    return spec(sd, written(shelf.folder / "oil.safetensors", tensors, {"ss_network_module": "lycoris.kohya"}))
 
 
 # -- diffusers and peft
@@ -279,6 +284,7 @@ def merged(name: str, source: str, tensors: dict[str, tuple[int, ...]], says: st
     return refused(name, source, foreign(named), says, "merge it into its model")
 
 
+XL_DORA = flat(dora, "oil.safetensors", kind="sdxl", style="sgm", unet=TRANSFORMER)
 REPLICAS = [
     works("latent-consistency/lcm-lora-sdv1-5", f"{HUB}/latent-consistency/lcm-lora-sdv1-5", lcm_lora, LCM_15),
     works("kohya LoRA, SD 1.5", KOHYA, kohya("sd15"), Works(family="sd15")),
@@ -293,10 +299,10 @@ REPLICAS = [
         "https://github.com/kohya-ss/sd-scripts/issues/1490",
         kohya("sd15", "sgm", text=False),
     ),
-    works("CivitAI LoCon", f"{LYCORIS}/locon.py", locon),
-    works("CivitAI LoHa", "https://github.com/huggingface/diffusers/issues/3087", loha),
-    works("CivitAI LoKr", f"{LYCORIS}/lokr.py", lokr),
-    works("CivitAI DoRA, SDXL", f"{LYCORIS}/locon.py", dora),
+    works("CivitAI LoCon", f"{LYCORIS}/locon.py", flat(locon, "clay.safetensors", TUCKER)),
+    works("CivitAI LoHa", "https://github.com/huggingface/diffusers/issues/3087", flat(loha, "ink.safetensors")),
+    works("CivitAI LoKr", f"{LYCORIS}/lokr.py", flat(lokr, "salt.safetensors", unet=(*ATTENTION, "conv1"), text=False)),
+    works("CivitAI DoRA, SDXL", f"{LYCORIS}/locon.py", XL_DORA),
     works("diffusers dreambooth LoRA", STATE_DICTS, dreambooth),
     works(PROCESSORS, f"{HUB}/{PROCESSORS}", attention_processors, PICKLE),
     works("PEFT adapter folder", "https://github.com/luosiallen/latent-consistency-model/issues/109", peft_folder),
