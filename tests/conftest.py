@@ -21,7 +21,6 @@ from hypothesis import HealthCheck, settings
 import engine.models  # noqa: F401  registers the replacement for torchaudio before a test imports transformers
 from engine.system import openmp
 from tests.support.free_port import free_port as find_free_port
-from tests.support.numba_code import start_compiling
 
 CEILING_S = 120.0
 
@@ -83,7 +82,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     config = session.config
     is_on_workers = config.getoption("numprocesses", None) and not hasattr(config, "workerinput")
     if is_on_workers and not is_quick_run(config) and not config.getoption("collectonly"):
-        compiling = start_compiling()
+        # The Numba renderer's code, while the workers start and collect. On a fresh clone the first tests that draw
+        # would compile it, several workers at once, for 14 s of CPU each. If it fails, those tests tell the reason.
+        command = [sys.executable, "-c", "from engine.render.numba_code import Compilation; Compilation(print).wait()"]
+        compiling = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
         def end() -> None:
             compiling.kill()

@@ -213,15 +213,6 @@ def test_anything_missing_is_one_line_at_the_start(changes: dict, named: str) ->
     assert "\n" not in str(caught.value)
 
 
-def test_an_osc_port_in_use_is_named_with_its_option() -> None:
-    osc = OscConfig(listen="127.0.0.1:0")
-    with open_engine(quiet(osc=osc)) as engine:
-        host, port = engine.osc_address
-        taken = quiet(osc=OscConfig(listen=f"{host}:{port}"))
-        with pytest.raises(MultiverseError, match="--osc"), open_engine(taken):
-            pass
-
-
 def test_allowed_osc_senders_read_oscquery_without_a_token_under_the_given_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

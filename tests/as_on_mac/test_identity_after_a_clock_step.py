@@ -3,19 +3,14 @@
 psutil's `create_time()` changes with such a step in a process that has imported psutil: on macOS since 7.1
 (adjust_proc_create_time in psutil/_psosx.py), and on Linux through its `boot_time` (Process.create_time in
 psutil/_pslinux.py). So psutil on Linux can simulate psutil on a Mac: real processes, real calls, and a clock stepped by
-an hour. One test runs psutil's macOS module with a fake kernel that behaves like XNU.
+an hour.
 """
 
-import importlib
-import os
 import subprocess
 import sys
 import time
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import numpy as np
 import psutil
@@ -103,72 +98,6 @@ def poke(engine: Engine) -> Iterator[Callable[[str, float], None]]:
     yield change
     memory.buf[: layout.HEADER_BYTES] = before
     memory.close()
-
-
-class Xnu(ModuleType):
-    """psutil's C module for macOS: `kern.boottime` moves with the clock, a process's `p_starttime` does not."""
-
-    ZombieProcessError = type("ZombieProcessError", (Exception,), {})
-    SZOMB = 5  # sys/proc.h, as SRUN
-
-    def __init__(self) -> None:
-        super().__init__("psutil._psutil_osx")
-        self.booted_s = 1_000_000_000.0
-        self.starts_s = {os.getpid(): 1_000_000_100.25}
-        self.statuses: dict[int, int] = {}
-
-    def boot_time(self) -> float:
-        return self.booted_s
-
-    def check_pid_range(self, pid: int) -> None: ...
-
-    def has_cpu_freq(self) -> bool:
-        return False
-
-    def proc_is_zombie(self, pid: int) -> bool:
-        return False
-
-    def proc_kinfo_oneshot(self, pid: int) -> list[Any]:
-        if pid not in self.starts_s:
-            raise ProcessLookupError
-        return [1, *[0] * 7, self.starts_s[pid], self.statuses.get(pid, 2), "python"]
-
-    def __getattr__(self, name: str) -> Any:
-        """Its constants, each a different number."""
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return zlib.crc32(name.encode())
-
-    def getpagesize(self) -> int:
-        return 16_384
-
-
-@pytest.fixture
-def xnu(monkeypatch: pytest.MonkeyPatch) -> Iterator[Xnu]:
-    xnu = Xnu()
-    monkeypatch.setitem(sys.modules, "psutil._psutil_osx", xnu)
-    monkeypatch.setattr(psutil, "_psutil_osx", xnu, raising=False)
-    monkeypatch.setattr(psutil, "_psplatform", importlib.import_module("psutil._psosx"))
-    monkeypatch.setattr(sys, "platform", "darwin")
-    yield xnu
-    del sys.modules["psutil._psosx"], psutil._psosx
-
-
-def test_psutils_own_code_for_macos_gives_one_start_time_before_and_after_a_step(xnu: Xnu) -> None:
-    other = os.getpid() + 1
-    xnu.starts_s[other] = 1_000_000_200.5
-    known = ProcessIdentity(pid=other, start=1_000_000_200.5, namespace=0)
-    assert is_alive(known)
-    xnu.booted_s += STEP_S
-    assert psutil.Process(other).create_time() == known.start + STEP_S, "as psutil reports it"
-    assert is_alive(known)
-    xnu.starts_s[other] += 1000.0
-    assert not is_alive(known), "the id was reused"
-    xnu.starts_s[other] = known.start
-    xnu.statuses[other] = xnu.SZOMB
-    assert not is_alive(known)
-    del xnu.starts_s[other]
-    assert not is_alive(known)
 
 
 def test_an_engine_recognises_itself_after_a_clock_step(

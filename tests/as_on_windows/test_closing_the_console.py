@@ -18,11 +18,9 @@ import pytest
 from engine.cli import console_events
 from engine.cli.console_events import CONTROL_C_EXIT, MAX_HOLD_S, ConsoleEvents
 from engine.cli.signals import Signals
-from engine.system import python_process
 from tests.support.fake_win32 import FakeWindows
 
 CTRL_C, CTRL_BREAK, CLOSE, LOGOFF, SHUTDOWN = 0, 1, 2, 5, 6  # HandlerRoutine's dwCtrlType
-CREATE_NO_WINDOW = 0x08000000
 ROOT = Path(__file__).parents[2]
 
 
@@ -96,12 +94,6 @@ def test_a_closing_window_waits_until_the_files_are_complete(
     assert press(event) == 1
     assert told.calls == ["stop", ("hold", MAX_HOLD_S)]
     assert MAX_HOLD_S <= 4.5
-
-
-def test_a_window_that_closes_after_ctrl_c_waits_too(told: Told, press: Callable[[int], int]) -> None:
-    press(CTRL_C)
-    press(CLOSE)
-    assert told.calls == ["stop", ("hold", MAX_HOLD_S)]
 
 
 @pytest.mark.parametrize("event", [CTRL_C, CTRL_BREAK, CLOSE])
@@ -178,30 +170,6 @@ def test_without_console_events_commands_still_run(windows: FakeWindows, caplog:
         "console: closing the window will end this program at once and leave files incomplete "
         "(SetConsoleCtrlHandler: error 87)"
     ]
-
-
-def test_on_other_systems_no_console_handler_is_installed(
-    windows: FakeWindows, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(console_events, "sys", SimpleNamespace(platform="linux"))
-    ConsoleEvents().listen()
-    assert windows.calls == []
-
-
-def test_our_child_processes_get_no_console_events(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a separate process group it would get Ctrl-Break and the closing window, though not Ctrl-C, and end in
-    mid-file."""
-    started: list[dict[str, Any]] = []
-    fake = SimpleNamespace(
-        CREATE_NO_WINDOW=CREATE_NO_WINDOW,
-        STARTUPINFO=SimpleNamespace,
-        Popen=lambda program, **options: started.append(options),
-    )
-    monkeypatch.setattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0x4000, raising=False)
-    monkeypatch.setattr(python_process, "subprocess", fake)
-    monkeypatch.setattr(sys, "platform", "win32")
-    python_process.start_python("engine.children.child_main", "main()", stdout=1, stderr=2)
-    assert started[0]["creationflags"] == CREATE_NO_WINDOW and "start_new_session" not in started[0]
 
 
 PREPARED = """

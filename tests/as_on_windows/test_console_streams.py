@@ -1,7 +1,6 @@
 """Names in any script on Windows with a code page: printed to files and pipes, and read from child processes."""
 
 import ast
-import json
 import os
 import re
 import subprocess
@@ -14,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from engine.audio.devices import DeviceListing
-from engine.cli.main import main
 from engine.cli.probe import Probe
 from engine.cli.standard_streams import print_any_name
 from engine.params import PresetFolder
@@ -51,28 +49,6 @@ def redirected(path: Path, *, chosen: str = "") -> Iterator[None]:
         patch.setenv("PYTHONIOENCODING", chosen)
         patch.setattr(sys, "stdout", stream)
         yield
-
-
-def run_main(*arguments: str) -> object:
-    """Its exit code."""
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as ended:
-        patch.setattr(sys, "argv", ["multiverse", *arguments])
-        main()
-    return ended.value.code or 0
-
-
-def test_a_preset_with_any_name_can_be_listed_into_a_file(presets: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out.txt"
-    with redirected(out):
-        assert run_main("preset", "list", "--presets", str(presets)) == 0
-    assert NIGHT in out.read_text(encoding="utf-8").splitlines()
-
-
-def test_json_with_any_name_is_utf_8(presets: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out.txt"
-    with redirected(out):
-        assert run_main("preset", "list", "--json", "--presets", str(presets)) == 0
-    assert NIGHT in {preset["name"] for preset in json.loads(out.read_bytes())}
 
 
 def test_the_users_encoding_is_kept(tmp_path: Path) -> None:

@@ -39,8 +39,7 @@ from engine.models import device_work
 from engine.models.rvc.pitch import FCPE_INSTALL
 from engine.render.context import refusal
 from engine.system import win32
-from tests.support.fake_win32 import FakeWindows
-from tests.support.reserved_port import reserve_ports
+from tests.support.fake_win32 import FakeWindows, reserve_ports
 
 PAGE = Path(__file__).parents[2] / "docs" / "windows.md"
 NUMBA = Answer(values={"threads": 8, "layer": "omp"})

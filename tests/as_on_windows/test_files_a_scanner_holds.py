@@ -19,7 +19,6 @@ from engine.jobs.convert.writing import open_writer
 from engine.jobs.segment.coco import CocoFile
 from engine.jobs.segment.pictures import SourceFrames
 from engine.params import Autosave, ParamStore, PresetFolder, read_cues
-from engine.params.cues import NO_CUES, Cue, write_cues
 from engine.sinks import Stage
 from engine.sinks.record import RecordSink
 from engine.sinks.snapshot import SnapshotSink
@@ -49,28 +48,12 @@ def brightness_of(folder: PresetFolder, name: str) -> Any:
 
 def shown(sink: RecordSink | SnapshotSink, folder: Path, count: int = 3) -> None:
     """Start, use and close a sink, offline."""
-    sink.start(
-        Stage(
-            width=64,
-            height=48,
-            fps=30.0,
-            sample_rate_hz=0,
-            audio_channels=0,
-            is_offline=True,
-            record_folder=folder,
-        )
-    )
+    stage: dict[str, Any] = {"width": 64, "height": 48, "fps": 30.0, "sample_rate_hz": 0, "audio_channels": 0}
+    sink.start(Stage(**stage, is_offline=True, record_folder=folder))
     pixels = np.full((48, 64, 4), 200, np.uint8)
     for index in range(count):
-        sink.publish(
-            PublishedFrame(
-                id=FrameId(index=index, time_s=index / 30),
-                width=64,
-                height=48,
-                texture=None,
-                read_rgba=lambda: pixels,
-            )
-        )
+        frame = FrameId(index=index, time_s=index / 30)
+        sink.publish(PublishedFrame(id=frame, width=64, height=48, texture=None, read_rgba=lambda: pixels))
     sink.close()
 
 
@@ -118,12 +101,6 @@ def test_a_write_protected_file_is_an_error_at_once_and_the_new_content_is_kept(
     with pytest.raises(HeldFileError, match="write-protected"):
         remove_file(tmp_path / "file")
     assert (tmp_path / "file").read_text() == "old" and len(scanner.refused) == 2
-
-
-def test_retry_delays_start_short_and_are_bounded() -> None:
-    assert list(retry_delays_s(0.1)) == pytest.approx([0.01, 0.02, 0.04, 0.03])
-    assert sum(retry_delays_s(60.0)) == pytest.approx(60.0) and max(retry_delays_s(60.0)) == 0.25
-    assert list(retry_delays_s(0.0)) == []
 
 
 def test_other_errors_and_other_systems_do_not_wait(scanner: Scanner, monkeypatch, tmp_path: Path) -> None:
@@ -255,28 +232,14 @@ def test_shutdown_waits_for_the_disk_less_than_its_limit(scanner: Scanner, tmp_p
     assert dict(autosave.load().values)["/layer/1/angle"] == 30.0, "the next interval saves it"
 
 
-def test_cues_are_written_while_their_file_is_held(scanner: Scanner, tmp_path: Path) -> None:
-    cues = NO_CUES.with_inserted(Cue.checked(1, "Night"))
-    write_cues(tmp_path / "cues.toml", NO_CUES)
-    scanner.hold("cues.toml", TIMES)
-    write_cues(tmp_path / "cues.toml", cues)
-    assert [cue.preset for cue in read_cues(tmp_path / "cues.toml")[0]] == ["Night"]
-
-
 def test_a_cue_list_with_errors_is_backed_up_while_it_is_held(
     scanner: Scanner, tmp_path: Path, reports, wait_for: Callable[..., Any]
 ) -> None:
     path = tmp_path / "cues.toml"
     path.write_text("no list")
     presets = SimpleNamespace(if_missing=lambda name, then: None, watch_deletions=lambda watcher: None)
-    control = CueControl(  # type: ignore[arg-type]
-        path,
-        presets=presets,
-        store=ParamStore(),
-        report=reports,
-        tell=lambda *words: None,
-        disk=DiskStore(reports),
-    )
+    disk, quiet = DiskStore(reports), (lambda *words: None)
+    control = CueControl(path, presets=presets, store=ParamStore(), report=reports, tell=quiet, disk=disk)  # type: ignore[arg-type]
     scanner.hold("cues.toml", TIMES)
     done: list[int] = []
     reply = SimpleNamespace(done=done.append, fail=lambda reason: pytest.fail(reason))
@@ -310,14 +273,6 @@ def test_a_recording_plays_whether_or_not_its_index_could_be_moved(
     data = (tmp_path / "film.mp4").read_bytes()
     assert (data.index(b"moov") > data.index(b"mdat")) == is_held_for_good
     assert (f"its index was not moved to the front: {SECONDS_HELD} 2 s" in told) == is_held_for_good
-
-
-def test_a_snapshot_is_written_while_its_empty_file_is_held(scanner: Scanner, tmp_path: Path) -> None:
-    scanner.hold("shot.png", TIMES)
-    shown(SnapshotSink(str(tmp_path / "shot.png")), tmp_path)
-    with Image.open(tmp_path / "shot.png") as picture:
-        assert picture.size == (64, 48)
-    assert names(tmp_path) == ["shot.png"]
 
 
 def test_a_snapshot_that_cannot_be_renamed_is_kept_under_another_name(scanner: Scanner, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from engine.control.server import OscServer
 from engine.errors import MultiverseError
 from engine.web.serving.web_thread import listen
-from tests.support.reserved_port import reserve_ports
+from tests.support.fake_win32 import reserve_ports
 
 
 def test_a_port_reserved_by_windows_is_reported_with_the_command_that_lists_them(

@@ -34,11 +34,6 @@ class Goal:
     """`times`: how many times as fast as the rival; 0 where that is open."""
 
 
-NO_GOAL = Goal()
-NEAR_MINIMAL = Goal("≤ 1.35 of it", lambda _, times: times >= 1 / 1.35)
-NOT_SLOWER = Goal("not slower", lambda _, times: times >= 1.0)
-
-
 @dataclass(frozen=True, slots=True)
 class Row:
     what: str
@@ -50,7 +45,7 @@ class Row:
     """The keys of the figure, with `/` between them; `1000 / ` before: the reciprocal, pictures/s of ms."""
     rival: str = ""
     against: str = ""
-    goal: Goal = NO_GOAL
+    goal: Goal = Goal()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,130 +72,109 @@ class Section:
 
 
 RATE = "pictures/s"
-TIMES_THREE = Goal("> 125, ≥ 3 times", lambda ours, times: ours > 125 and times >= 3)
-ON_CARD = (
-    *(
-        Row(what, file, unit, f"{case}/{ours}", f"{case}/diffusers_call_{ours}", "diffusers' pipeline", goal)
-        for what, file, case, unit, ours, goal in (
-            ("SD 1.5, 512x512, 1 step, TAESD", "sd", "sd15/512x512, 1 step", RATE, "fps", TIMES_THREE),
-            ("SD 1.5, 512x512, 1 step, TAESD, a picture alone", "sd", "sd15/512x512, 1 step", "ms", "ms", NO_GOAL),
-            ("SD 1.5, 512x512, 2 steps, TAESD", "sd", "sd15/512x512, 2 steps", RATE, "fps", NO_GOAL),
-            ("SD-Turbo, 512x512, 1 step, TAESD", "sd-others", "sd-turbo/512x512, 1 step", RATE, "fps", NO_GOAL),
-            ("SDXL-Turbo, 512x512, 1 step, TAESD", "sd-others", "sdxl-turbo/512x512, 1 step", RATE, "fps", NO_GOAL),
-        )
-    ),
-    Row(
-        *("SAM3, 1008 px, of 1080p pictures", "sam3-image", RATE, "image/1008 px, 1 prompt/fps"),
-        *("1000 / image/1008 px, 1 prompt/in_turn_ms/call", "transformers' model"),
-        Goal("> 50", lambda ours, _: ours > 50),
-    ),
-    Row(
-        *("SAM3, 1008 px, following 16 objects", "sam3-track", RATE),
-        *(f"track/1008 px, 1 prompt/fps_of_the_last/{name}" for name in ("ours", "transformers")),
-        "transformers' model",
-        Goal("≥ 25", lambda ours, _: ours >= 25),
-    ),
-    Row("a voice, 180 s of sound", "rvc", "s", "offline/s", goal=Goal("< 1", lambda ours, _: ours < 1)),
-    Row(
-        *("a voice, live, a block of 100 ms", "rvc", "ms", "live/100 ms/ms_p50"),
-        goal=Goal("< 12", lambda ours, _: ours < 12),
-    ),
-    Row(
-        *("a voice's synthesizer, 1 s", "rvc", "ms"),
-        *("synthesizer/ms/ours", "synthesizer/ms/infer_rvc_python", "infer-rvc-python"),
-    ),
-    Row("a voice's index, 100 of 20 000", "rvc", "ms", "retrieval/ms/ours", "retrieval/ms/flat", "FAISS on the CPU"),
-    Row(
-        *("video, 360x640, batch 8, 1 real step, CFG", "video", RATE),
-        *(f"sd15/batch 8, 5 steps at 0.2/{name}/fps" for name in ("fused", "diffusers")),
-        "diffusers, frame by frame",
-        Goal("> 106", lambda ours, _: ours > 106),
-    ),
-    Row(
-        *("1080p60 beside busy SD, publication p99", "isolation", "ms"),
-        *(f"scenes/{name}/interval_ms_p99" for name in ("busy_child", "no_child")),
-        "alone",
-        Goal("≤ 1.15 of alone", lambda _, times: times >= 1 / 1.15),
-    ),
-    Row("post effects, 1080p", "render", "ms", "gl/post_effects_ms", goal=Goal("< 1.5", lambda ours, _: ours < 1.5)),
-    Row("the pass that only effects need, 1080p", "render", "ms", "gl/publish_ms"),
-    Row(
-        *("the picture without effects, 1080p", "render", "ms"),
-        *("gl/multiverse_ms", "gl/minimal_four_layers_ms", "a minimal shader", NEAR_MINIMAL),
-    ),
-    Row(
-        *("the same", "render", "ms"),
-        *("gl/multiverse_ms", "gl/fair_rival_ms", "that shader in 16 bits, dithered", NOT_SLOWER),
-    ),
-    Row(
-        *("a 1080p picture to another process", "ipc", "ms"),
-        *("1920x1080x4/ring_handover_ms", "1920x1080x4/queue_handover_ms", "multiprocessing.Queue"),
-    ),
-)
-ON_CPU = (
-    Row(
-        *("tiny SD, 512x512, 1 step, a picture alone", "sd-linux-1-thread", "ms"),
-        *(f"tiny/512x512, 1 step/{name}ms" for name in ("", "diffusers_call_")),
-        "diffusers' pipeline",
-    ),
-    Row(
-        *("tiny SAM3, of 1080p pictures", "sam3-linux-1-thread", RATE, "image/336 px, 1 prompt/fps"),
-        *("1000 / image/336 px, 1 prompt/in_turn_ms/call", "transformers' model"),
-    ),
-    Row(
-        *("tiny SAM3, following 16 objects", "sam3-linux-1-thread", RATE),
-        *(f"track/336 px, 1 prompt/fps_of_the_last/{name}" for name in ("ours", "transformers")),
-        "transformers' model",
-    ),
-    Row("a tiny voice, 180 s of sound", "rvc-linux-1-thread", "s", "offline/s"),
-    Row(
-        *("a tiny voice's synthesizer, 1 s", "rvc-linux-1-thread", "ms"),
-        *("synthesizer/ms/ours", "synthesizer/ms/infer_rvc_python", "infer-rvc-python"),
-    ),
-    Row(
-        *("a voice's index, 100 of 20 000", "rvc-linux-1-thread", "ms"),
-        *("retrieval/ms/ours", "retrieval/ms/flat", "FAISS"),
-    ),
-    Row("a voice's 48 Hz filter, 180 s", "rvc-linux-1-thread", "ms", "filter/ms/device", "filter/ms/scipy", "SciPy"),
-    Row(
-        *("video with tiny SD, 360x640, batch 8, 1 real step, CFG", "video-linux-1-thread", RATE),
-        *(f"tiny/batch 8, 5 steps at 0.2/{name}/fps" for name in ("fused", "diffusers")),
-        "diffusers, frame by frame",
-    ),
-    Row(
-        *("the picture without effects, 720p, Numba", "render-linux-2-cores-llvmpipe", "ms"),
-        *("numba/multiverse_ms", "numba/numpy_float32_ms", "NumPy"),
-    ),
-    Row(
-        *("the same by OpenGL, llvmpipe", "render-linux-2-cores-llvmpipe", "ms"),
-        *("gl/multiverse_ms", "gl/minimal_four_layers_ms", "a minimal shader", NEAR_MINIMAL),
-    ),
-    Row(
-        *("the same by OpenGL, llvmpipe", "render-linux-2-cores-llvmpipe", "ms"),
-        *("gl/multiverse_ms", "gl/fair_rival_ms", "that shader in 16 bits, dithered", NOT_SLOWER),
-    ),
-    Row("the pass that only effects need, 720p, llvmpipe", "render-linux-2-cores-llvmpipe", "ms", "gl/publish_ms"),
-    Row("post effects, 720p, llvmpipe", "render-linux-2-cores-llvmpipe", "ms", "gl/post_effects_ms"),
-    Row("post effects, 720p, Numba", "render-linux-2-cores-llvmpipe", "ms", "numba/post_effects_ms"),
-    Row(
-        *("720p30 by Numba beside busy tiny SD, publication p99", "isolation-linux-2-cores", "ms"),
-        *(f"scenes/{name}/interval_ms_p99" for name in ("busy_child", "no_child")),
-        "alone",
-    ),
-    Row(
-        *("a 1080p picture to another process", "ipc-linux-2-cores", "ms"),
-        *("1920x1080x4/ring_handover_ms", "1920x1080x4/queue_handover_ms", "multiprocessing.Queue"),
-    ),
-    Row(
-        *("waking up a process that waits for a picture", "ipc-linux-2-cores", "ms"),
-        *("wake_up/ring_ms_p50", "wake_up/queue_ms_p50", "multiprocessing.Queue"),
-    ),
-    Row(
-        *("a site picture with labels, 5280x3956, 364 piles", "dataset-linux-2-cores-llvmpipe", "s"),
-        *(f"cases/364 piles, 5280x3956/{name}/seconds" for name in ("raster", "cycles")),
-        "the same scene in Cycles",
-    ),
-)
+GOALS = {
+    "times three": Goal("> 125, ≥ 3 times", lambda ours, times: ours > 125 and times >= 3),
+    "> 106": Goal("> 106", lambda ours, _: ours > 106),
+    "> 50": Goal("> 50", lambda ours, _: ours > 50),
+    "≥ 25": Goal("≥ 25", lambda ours, _: ours >= 25),
+    "< 12": Goal("< 12", lambda ours, _: ours < 12),
+    "< 1.5": Goal("< 1.5", lambda ours, _: ours < 1.5),
+    "< 1": Goal("< 1", lambda ours, _: ours < 1),
+    "≤ 1.15 of alone": Goal("≤ 1.15 of alone", lambda _, times: times >= 1 / 1.15),
+    "near": Goal("≤ 1.35 of it", lambda _, times: times >= 1 / 1.35),
+    "not slower": Goal("not slower", lambda _, times: times >= 1.0),
+}
+
+
+def rows(table: str) -> tuple[Row, ...]:
+    """A row of two lines: what it is | file | unit | goal, then indented our figure | the rival's | the rival.
+
+    A rival's figure that begins with `..` stands beside ours."""
+    lines = [[cell.strip() for cell in line.split("|")] for line in table.strip().splitlines()]
+    for cells in lines[1::2]:
+        cells[1:2] = [cell.replace("..", cells[0].rpartition("/")[0]) for cell in cells[1:2]]
+    return tuple(
+        Row(what, file, unit, ours, *rival, **({"goal": GOALS[goal]} if goal else {}))
+        for (what, file, unit, goal), (ours, *rival) in zip(lines[::2], lines[1::2], strict=True)
+    )
+
+
+ON_CARD = rows("""
+SD 1.5, 512x512, 1 step, TAESD | sd | pictures/s | times three
+    sd15/512x512, 1 step/fps | sd15/512x512, 1 step/diffusers_call_fps | diffusers' pipeline
+SD 1.5, 512x512, 1 step, TAESD, a picture alone | sd | ms |
+    sd15/512x512, 1 step/ms | sd15/512x512, 1 step/diffusers_call_ms | diffusers' pipeline
+SD 1.5, 512x512, 2 steps, TAESD | sd | pictures/s |
+    sd15/512x512, 2 steps/fps | sd15/512x512, 2 steps/diffusers_call_fps | diffusers' pipeline
+SD-Turbo, 512x512, 1 step, TAESD | sd-others | pictures/s |
+    sd-turbo/512x512, 1 step/fps | sd-turbo/512x512, 1 step/diffusers_call_fps | diffusers' pipeline
+SDXL-Turbo, 512x512, 1 step, TAESD | sd-others | pictures/s |
+    sdxl-turbo/512x512, 1 step/fps | sdxl-turbo/512x512, 1 step/diffusers_call_fps | diffusers' pipeline
+SAM3, 1008 px, of 1080p pictures | sam3-image | pictures/s | > 50
+    image/1008 px, 1 prompt/fps | 1000 / image/1008 px, 1 prompt/in_turn_ms/call | transformers' model
+SAM3, 1008 px, following 16 objects | sam3-track | pictures/s | ≥ 25
+    track/1008 px, 1 prompt/fps_of_the_last/ours | ../transformers | transformers' model
+a voice, 180 s of sound | rvc | s | < 1
+    offline/s
+a voice, live, a block of 100 ms | rvc | ms | < 12
+    live/100 ms/ms_p50
+a voice's synthesizer, 1 s | rvc | ms |
+    synthesizer/ms/ours | synthesizer/ms/infer_rvc_python | infer-rvc-python
+a voice's index, 100 of 20 000 | rvc | ms |
+    retrieval/ms/ours | retrieval/ms/flat | FAISS on the CPU
+video, 360x640, batch 8, 1 real step, CFG | video | pictures/s | > 106
+    sd15/batch 8, 5 steps at 0.2/fused/fps | sd15/batch 8, 5 steps at 0.2/diffusers/fps | diffusers, frame by frame
+1080p60 beside busy SD, publication p99 | isolation | ms | ≤ 1.15 of alone
+    scenes/busy_child/interval_ms_p99 | scenes/no_child/interval_ms_p99 | alone
+post effects, 1080p | render | ms | < 1.5
+    gl/post_effects_ms
+the pass that only effects need, 1080p | render | ms |
+    gl/publish_ms
+the picture without effects, 1080p | render | ms | near
+    gl/multiverse_ms | gl/minimal_four_layers_ms | a minimal shader
+the same | render | ms | not slower
+    gl/multiverse_ms | gl/fair_rival_ms | that shader in 16 bits, dithered
+a 1080p picture to another process | ipc | ms |
+    1920x1080x4/ring_handover_ms | 1920x1080x4/queue_handover_ms | multiprocessing.Queue
+""")
+ON_CPU = rows("""
+tiny SD, 512x512, 1 step, a picture alone | sd-linux-1-thread | ms |
+    tiny/512x512, 1 step/ms | tiny/512x512, 1 step/diffusers_call_ms | diffusers' pipeline
+tiny SAM3, of 1080p pictures | sam3-linux-1-thread | pictures/s |
+    image/336 px, 1 prompt/fps | 1000 / image/336 px, 1 prompt/in_turn_ms/call | transformers' model
+tiny SAM3, following 16 objects | sam3-linux-1-thread | pictures/s |
+    track/336 px, 1 prompt/fps_of_the_last/ours | ../transformers | transformers' model
+a tiny voice, 180 s of sound | rvc-linux-1-thread | s |
+    offline/s
+a tiny voice's synthesizer, 1 s | rvc-linux-1-thread | ms |
+    synthesizer/ms/ours | synthesizer/ms/infer_rvc_python | infer-rvc-python
+a voice's index, 100 of 20 000 | rvc-linux-1-thread | ms |
+    retrieval/ms/ours | retrieval/ms/flat | FAISS
+a voice's 48 Hz filter, 180 s | rvc-linux-1-thread | ms |
+    filter/ms/device | filter/ms/scipy | SciPy
+video with tiny SD, 360x640, batch 8, 1 real step, CFG | video-linux-1-thread | pictures/s |
+    tiny/batch 8, 5 steps at 0.2/fused/fps | tiny/batch 8, 5 steps at 0.2/diffusers/fps | diffusers, frame by frame
+the picture without effects, 720p, Numba | render-linux-2-cores-llvmpipe | ms |
+    numba/multiverse_ms | numba/numpy_float32_ms | NumPy
+the same by OpenGL, llvmpipe | render-linux-2-cores-llvmpipe | ms | near
+    gl/multiverse_ms | gl/minimal_four_layers_ms | a minimal shader
+the same by OpenGL, llvmpipe | render-linux-2-cores-llvmpipe | ms | not slower
+    gl/multiverse_ms | gl/fair_rival_ms | that shader in 16 bits, dithered
+the pass that only effects need, 720p, llvmpipe | render-linux-2-cores-llvmpipe | ms |
+    gl/publish_ms
+post effects, 720p, llvmpipe | render-linux-2-cores-llvmpipe | ms |
+    gl/post_effects_ms
+post effects, 720p, Numba | render-linux-2-cores-llvmpipe | ms |
+    numba/post_effects_ms
+720p30 by Numba beside busy tiny SD, publication p99 | isolation-linux-2-cores | ms |
+    scenes/busy_child/interval_ms_p99 | scenes/no_child/interval_ms_p99 | alone
+a 1080p picture to another process | ipc-linux-2-cores | ms |
+    1920x1080x4/ring_handover_ms | 1920x1080x4/queue_handover_ms | multiprocessing.Queue
+waking up a process that waits for a picture | ipc-linux-2-cores | ms |
+    wake_up/ring_ms_p50 | wake_up/queue_ms_p50 | multiprocessing.Queue
+a site picture with labels, 5280x3956, 364 piles | dataset-linux-2-cores-llvmpipe | s |
+    cases/364 piles, 5280x3956/raster/seconds | cases/364 piles, 5280x3956/cycles/seconds | the same scene in Cycles
+""")
 
 
 def sections(results: Mapping[str, Found]) -> Iterator[Section]:

@@ -18,7 +18,7 @@ from typing import IO, Any
 import pytest
 import typer.main
 
-from engine.bench import render, sam3
+from engine.bench import render
 from engine.bench.measuring import Progress
 from engine.cli.bench import app
 from engine.ipc.process_identity import is_pid_alive
@@ -41,6 +41,10 @@ def python(*words: str, limit_s: float = 120.0) -> tuple[int | None, str]:
         return code, out.read()
 
 
+RUN = {each.name for each in PARTS if each.tiny} if IS_SOAK else {"sd", "isolation", "render"}
+"""Parts that a dry day really runs: in the short form those that neither tests/bench nor another test here runs."""
+
+
 @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")  # by infer-rvc-python
 @pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated:FutureWarning")  # by the same
 def test_a_dry_day_finds_every_figure(
@@ -50,18 +54,9 @@ def test_a_dry_day_finds_every_figure(
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path))
     if not IS_SOAK:
         monkeypatch.setattr(render, "STARTS", 1)  # each starts an engine; the best is reported
-        for name, count in {"WARM_UP_CALLS": 1, "MIN_CALLS": 3, "KEPT_BATCHES": 3, "MIN_FOLLOWED": 4}.items():
-            monkeypatch.setattr(sam3, name, count)
-        monkeypatch.setattr(sam3, "BLOCK_PICTURES", 2)
-
     begun: list[dict[str, Any]] = []
     begin = Progress.begin
-
-    def noted(progress: Progress, found: dict[str, Any]) -> dict[str, Any]:
-        begun.append(found)
-        return begin(progress, found)
-
-    monkeypatch.setattr(Progress, "begin", noted)
+    monkeypatch.setattr(Progress, "begin", lambda progress, found: begun.append(found) or begin(progress, found))
 
     def run_here(words: Sequence[str], limit_s: float, out: IO[str], log: IO[str]) -> int:
         said = bench_here(*words[2:])
@@ -70,23 +65,20 @@ def test_a_dry_day_finds_every_figure(
         return said.code
 
     day = Day("cpu", tmp_path, {"torch": "2"}, is_tiny=True)
-    parts = [each for each in PARTS if each.tiny]
+    parts = [each for each in PARTS if each.name in RUN]
     assert day.run(parts, run_here) == 0, {file.name: file.read_text() for file in (tmp_path / "logs").iterdir()}
     found = {each.name: json.loads(day.file(each).read_text(encoding="utf-8")) for each in parts}
     for each in found.values():
         assert each["machine"] == {"torch": "2"} and each["seconds"] > 0 and "failed" not in each
     assert_sd(found["sd"])
-    assert found["sam3-image"]["image"]["336 px, 1 prompt"]["times_transformers_call"] > 0
-    assert found["sam3-track"]["track"]["336 px, 1 prompt"]["times_transformers"] > 0
-    assert found["rvc"]["offline"]["s"] > 0 and found["rvc"]["live"]["100 ms"]["ms_p50"] > 0
-    video = found["video"]["tiny"]["batch 2, 2 steps at 0.5"]
-    assert video["fused"]["times_diffusers"] > 0 and video["fused"]["batch_latency_ms"] > 0
     assert set(found["isolation"]["interval_p99_ratio"]) >= {"idle_child", "busy_child", "child_killed_every_second"}
     told = [list(each["scenes"]) for each in begun if "scenes" in each]
     assert [len(each) for each in told] == [1, 2, 3, 4, 5, 6], "each case is handed over when it was played"
     assert found["isolation"]["sd"]["device"] == "cpu" and "unverified" in found["isolation"]
-    assert_render(found["render"])
-    assert_ipc(found["ipc"])
+    assert found["render"]["first_frame_s"] > 0 and found["render"]["loop"]["frames"] == 30
+    kept = {"overhead_ms_p50", "overhead_ms_p99", "memory_growth_mib", "late", "dropped"}
+    assert kept <= set(found["render"]["loop"])
+    assert found["render"]["gl"]["vs_minimal"] > 0 and found["render"]["numba"]["times_faster_than_numpy"] > 0
 
 
 def assert_sd(found: dict[str, Any]) -> None:
@@ -101,14 +93,6 @@ def assert_sd(found: dict[str, Any]) -> None:
         assert case["fps"] > 0 and case[f"diffusers_{way}_fps"] > 0 and case[f"diffusers_{way}_ms"] > 0
         ratio = case["fps"] / case[f"diffusers_{way}_fps"]
         assert case[f"times_diffusers_{way}"] == pytest.approx(ratio, rel=0.01)
-
-
-def assert_render(found: dict[str, Any]) -> None:
-    assert found["first_frame_s"] > 0
-    assert found["loop"]["frames"] == 30
-    assert {"overhead_ms_p50", "overhead_ms_p99", "memory_growth_mib", "late", "dropped"} <= set(found["loop"])
-    assert found["gl"]["vs_minimal"] > 0
-    assert found["numba"]["times_faster_than_numpy"] > 0
 
 
 def assert_ipc(found: dict[str, Any]) -> None:
@@ -130,7 +114,8 @@ def test_the_script_runs_from_source(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=120)
     assert done.returncode == 0 and done.stdout.splitlines()[-1] == "1 complete", done.stdout + done.stderr
     found = json.loads((tmp_path / "out" / "ipc-tiny.json").read_text(encoding="utf-8"))
-    assert found["numbered"]["torn"] == 0 and {"torch", "python", "date"} <= set(found["machine"])
+    assert_ipc(found)
+    assert {"torch", "python", "date"} <= set(found["machine"])
     assert "card" not in found["machine"] and "missing: CUDA" not in done.stdout, "the CPU was asked for"
     if (on_gpu.ROOT / ".git").exists():
         assert re.fullmatch("[0-9a-f]{40}(-dirty)?", found["machine"]["commit"])
@@ -206,9 +191,7 @@ def test_a_part_that_fails_or_takes_too_long_stops_nothing_and_is_tried_again(
 def test_a_second_failure_keeps_what_the_first_attempt_found(tmp_path: Path) -> None:
     day, part = Day("cuda", tmp_path, CARD), program("half", "")
     found: list[dict[str, Any]] = []
-    two = (
-        'print(\'{"sd15": {"fps": 1, "ms": 9}, "failed": {"part": "b", "reason": "no memory"}}\'); raise SystemExit(1)'
-    )
+    two = HALF.replace('"fps": 1', '"sd15": {"fps": 1, "ms": 9}')
     for text in (two, two.replace('"fps": 1, ', ""), two.replace(": 9", ": 8")):
         assert day.run([program("half", text)]) == 1
         found.append(json.loads(day.file(part).read_text(encoding="utf-8"))["sd15"])
@@ -291,12 +274,6 @@ def test_a_day_can_be_carried_home_in_one_file(tmp_path: Path) -> None:
 
 
 KINDS = (("", "json"), ("logs/", "txt"), ("logs/", "out"))
-
-
-def test_figures_of_another_device_are_not_filed_as_those_of_the_card(tmp_path: Path) -> None:
-    part = program("good", GOOD)
-    names = [Day(device, tmp_path, CARD).file(part).stem for device in ("cuda", "cpu", "mps")]
-    assert names == ["good-nvidia-h100-80gb", "good-cpu", "good-mps"]
 
 
 @pytest.mark.parametrize(("visible", "seen"), [(None, "1"), ("2,3", "3")])

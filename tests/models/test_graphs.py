@@ -137,15 +137,6 @@ def test_a_capture_that_fails_leaves_nothing_behind() -> None:
             calls.run("a", [double], value(1.0))
 
 
-def test_dropped_graphs_are_captured_again() -> None:
-    capture = Recording()
-    calls = GraphCalls(capture)
-    for _ in range(2):
-        assert calls.run("a", [double], value(1.0))["value"].tolist() == [2.0, 2.0, 2.0]
-        calls.drop()
-    assert len(capture.captured) == 2
-
-
 def test_graphs_are_for_cuda_only() -> None:
     assert isinstance(calls_for("cpu"), DirectCalls)
     assert isinstance(calls_for(torch.device("mps")), DirectCalls)

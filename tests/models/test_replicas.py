@@ -25,7 +25,7 @@ from tests.support.replicas.replica import Refused, Replica, Works, assert_refus
 
 SIDE_PX = 64
 MODULES = (folders, loras, nets, prompts, samplers, single_files)
-REPLICAS: Sequence[Replica[ModelSpec, Works]] = [replica for module in MODULES for replica in module.REPLICAS]
+REPLICAS: Sequence[Replica] = [replica for module in MODULES for replica in module.REPLICAS]
 
 
 @pytest.fixture

@@ -1,6 +1,9 @@
-"""Stand-in for the DLLs of Windows, where there are none: it notes every call, and answers as it was told to."""
+"""Stand-in for the DLLs of Windows, where there are none: it notes every call, and answers as it was told to. And for
+ports that Windows reserved."""
 
 import ctypes
+import errno
+import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -82,3 +85,15 @@ def _plain(argument: Any) -> Any:
     if hasattr(argument, "_obj"):  # byref
         return argument._obj
     return argument.value if isinstance(argument, ctypes._SimpleCData) else argument
+
+
+def reserve_ports(monkeypatch: pytest.MonkeyPatch, kind: socket.SocketKind) -> None:
+    """Make `bind` fail as on Windows for a reserved port: WinError 10013, which Python maps to EACCES."""
+    real = socket.socket.bind
+
+    def bind(sock: socket.socket, address: Any) -> None:
+        if sock.type == kind:
+            raise PermissionError(errno.EACCES, "An attempt was made to access a socket in a way forbidden")
+        real(sock, address)
+
+    monkeypatch.setattr(socket.socket, "bind", bind)

@@ -60,6 +60,50 @@ def run_as(
     return Told(value, done.returncode, done.stdout, done.stderr.decode("cp1252" if system == "win32" else "utf-8"))
 
 
+def played_show(system: str, folder: Path, *, scanned: int = 0) -> tuple[dict[str, Any], list[str]]:
+    """A show (`disguise/program.py`) played to its end: what its audience has seen, and which functions of the system
+    were called. Fails if a part of it failed."""
+    code = "import disguise; from program import play, echo; tell([play(), echo(), disguise.CALLS])"
+    told = run_as(system, code, folder / FOREIGN, scanned=scanned)
+    assert told.code == 0, told.err
+    seen, echo, calls = told.value
+    assert (seen["faults"], seen["code"]) == ([], 0), seen["err"]
+    assert "Traceback" not in seen["err"]
+    assert seen["page"] == "<!doctype html>" and seen["frame"] == "ffd8" and seen["host_info"]
+    assert [answer for answer in seen["answers"] if answer[1] != "/done"] == []
+    assert seen["synced"] == ["/synced", 7]
+    assert {sink["name"]: sink["state"] for sink in seen["summary"]["sinks"]} == {
+        "録画 ö/live.mp4": "ended",
+        "録画 ö/bild.png": "ended",
+        "夜の森 🌲 Bär": "ended",
+        "recordings/Bühne.png": "ended",
+    }
+    expected = {"録画 ö/live.mp4", "録画 ö/bild.png", "recordings/Bühne.png", "home/presets/夜の森 🌲 Bär.toml"}
+    assert expected <= set(seen["files"])
+    assert [name for name in seen["files"] if name.endswith((".partial", ".tmp"))] == []
+    assert not seen["torch"]
+    assert echo["pixel"] == 40 and echo["told"] == []
+    return seen, [name for name, *_ in calls]
+
+
+def assert_commands_work(system: str, folder: Path, named: str, *, scanned: int = 0) -> None:
+    """All commands of `disguise/program.py` end as expected, and the doctor names the system."""
+    code = "import program; tell(program.say_all())"
+    told = run_as(system, code, folder / FOREIGN, scanned=scanned, is_light=True)
+    assert told.code == 0, told.err
+    assert [(words, code, err) for words, expected, code, _, err in told.value if code != expected] == []
+    assert [(words, err) for words, _, _, _, err in told.value if "Traceback" in err] == []
+    out = {words: out for words, _, _, out, _ in told.value}
+    assert "夜の森 🌲 Bär" in out["preset list"].splitlines() and named in out["doctor"]
+
+
+def assert_modules_are_imported(system: str, folder: Path) -> None:
+    told = run_as(system, "import program; tell(program.import_all())", folder / FOREIGN, is_light=True)
+    assert told.code == 0, told.err
+    count, failed = told.value
+    assert failed == {} and count > 400
+
+
 def environment_as(system: str, folder: Path, *, scanned: int = 0, is_light: bool = False) -> dict[str, str]:
     """The environment that disguises a Python process and all its children."""
     temporary = folder / "temp"

@@ -129,23 +129,26 @@ def test_on_a_real_card_a_walk_rounds_to_float32_and_measures_no_convolutions() 
     cudnn.benchmark = before[0]
 
 
-# -- one planted fault of each kind: a function, the line that is to be named (marked), and the kind
+# -- one planted fault of each kind, with the line that is to be named (marked)
+
+PLANTED: list[tuple[Callable[[ShamCard], None], FaultKind]] = []
 
 
+def planted(kind: FaultKind) -> Callable[[Callable[[ShamCard], None]], Callable[[ShamCard], None]]:
+    def add(fault: Callable[[ShamCard], None]) -> Callable[[ShamCard], None]:
+        PLANTED.append((fault, kind))
+        return fault
+
+    return add
+
+
+@planted(FaultKind.WAIT_IN_CAPTURE)
 def wait_in_a_capture(card: ShamCard) -> None:
     there = numbers(4)
     captured(lambda: there.sum().item())  # here
 
 
-def an_explicit_wait_for_the_card_in_a_capture(card: ShamCard) -> None:
-    """A replay would not wait."""
-    captured(lambda: torch.cuda.synchronize())  # here
-
-
-def an_explicit_wait_for_a_stream_in_a_capture(card: ShamCard) -> None:
-    captured(lambda: torch.cuda.current_stream().synchronize())  # here
-
-
+@planted(FaultKind.WAIT_IN_CAPTURE)
 def an_explicit_wait_for_an_event_in_a_capture(card: ShamCard) -> None:
     """As `device_wait` does."""
 
@@ -157,26 +160,31 @@ def an_explicit_wait_for_an_event_in_a_capture(card: ShamCard) -> None:
     captured(wait)
 
 
+@planted(FaultKind.COPY_IN_CAPTURE)
 def copy_in_a_capture(card: ShamCard) -> None:
     host = pinned()
     captured(lambda: host.to("cuda", non_blocking=True))  # here
 
 
+@planted(FaultKind.RANDOM_IN_CAPTURE)
 def random_number_in_a_capture(card: ShamCard) -> None:
     captured(lambda: torch.randn(3, device="cuda"))  # here
 
 
+@planted(FaultKind.MIXED_DEVICES)
 def mixed_devices(card: ShamCard) -> None:
     with pytest.raises(RuntimeError, match="Expected all tensors to be on the same device"):
         numbers(3) + torch.ones(3)  # here
 
 
+@planted(FaultKind.RACE)
 def a_missing_wait_stream(card: ShamCard) -> None:
     there, side = numbers(4), torch.cuda.Stream()
     with torch.cuda.stream(side):
         there.add_(1.0)  # here
 
 
+@planted(FaultKind.RACE)
 def a_write_over_what_another_stream_reads(card: ShamCard) -> None:
     there, side = numbers(4), torch.cuda.Stream()
     side.wait_stream(torch.cuda.current_stream())
@@ -187,6 +195,7 @@ def a_write_over_what_another_stream_reads(card: ShamCard) -> None:
     del held
 
 
+@planted(FaultKind.RACE)
 def two_graphs_of_one_capture_stream_at_once(card: ShamCard) -> None:
     """They share a workspace of cuBLAS."""
     first, second, side = numbers(4), numbers(4), torch.cuda.Stream()
@@ -200,6 +209,7 @@ def two_graphs_of_one_capture_stream_at_once(card: ShamCard) -> None:
         graphs[1].replay()  # here
 
 
+@planted(FaultKind.FREED_TOO_EARLY)
 def memory_given_away_while_another_stream_reads(card: ShamCard) -> None:
     there, side = numbers(4), torch.cuda.Stream()
     side.wait_stream(torch.cuda.current_stream())
@@ -210,6 +220,7 @@ def memory_given_away_while_another_stream_reads(card: ShamCard) -> None:
     del held
 
 
+@planted(FaultKind.POOL_OVERWRITTEN)
 def a_result_of_a_pool_after_another_graph_ran(card: ShamCard) -> None:
     """The second result lies where the first graph had its intermediate one."""
     there, stream, pool, results, graphs = numbers(4), torch.cuda.Stream(), None, [], []
@@ -225,6 +236,7 @@ def a_result_of_a_pool_after_another_graph_ran(card: ShamCard) -> None:
     results[1] + 1.0  # here
 
 
+@planted(FaultKind.FREED_BEFORE_REPLAY)
 def a_weight_that_is_freed_before_the_replay(card: ShamCard) -> None:
     weights = [numbers(4)]
     graph = captured(lambda: weights[0] + 1.0)
@@ -232,6 +244,7 @@ def a_weight_that_is_freed_before_the_replay(card: ShamCard) -> None:
     graph.replay()  # here
 
 
+@planted(FaultKind.FREED_BEFORE_REPLAY)
 def a_graph_whose_stream_has_lost_another_graph(card: ShamCard) -> None:
     there, stream = numbers(4), torch.cuda.Stream()
     graphs = [torch.cuda.CUDAGraph() for _ in range(2)]
@@ -242,6 +255,7 @@ def a_graph_whose_stream_has_lost_another_graph(card: ShamCard) -> None:
     graphs[1].replay()  # here
 
 
+@planted(FaultKind.PINNED_REUSED)
 def a_pinned_buffer_rewritten_before_the_event(card: ShamCard) -> None:
     buffer, event = pinned(), torch.cuda.Event()
     buffer.to("cuda", non_blocking=True)
@@ -250,6 +264,7 @@ def a_pinned_buffer_rewritten_before_the_event(card: ShamCard) -> None:
     event.synchronize()
 
 
+@planted(FaultKind.PINNED_REUSED)
 def a_pinned_buffer_rewritten_through_an_older_array(card: ShamCard) -> None:
     buffer = pinned()
     array = buffer.numpy()
@@ -258,59 +273,39 @@ def a_pinned_buffer_rewritten_through_an_older_array(card: ShamCard) -> None:
     torch.cuda.synchronize()
 
 
+@planted(FaultKind.PINNED_REUSED)
 def a_download_read_before_the_event(card: ShamCard) -> None:
     host, there = pinned(), numbers(4)
     host.copy_(there, non_blocking=True)
     host + 1.0  # here
 
 
+@planted(FaultKind.PAGEABLE_IN_LOOP)
 def a_pageable_upload_in_a_loop(card: ShamCard) -> None:
     with card.loop():
         for _ in range(3):
             torch.ones(3).to("cuda")  # here
 
 
+@planted(FaultKind.PAGEABLE_IN_LOOP)
 def a_pageable_download_in_a_loop(card: ShamCard) -> None:
     there = numbers(3)
     with card.loop():
         there.cpu()  # here
 
 
+@planted(FaultKind.PAGEABLE_IN_LOOP)
 def numbers_read_as_a_list_in_a_loop(card: ShamCard) -> None:
     there = numbers(3)
     with card.loop():
         there.tolist()  # here
 
 
+@planted(FaultKind.CAPTURE_IN_LOOP)
 def a_capture_in_a_loop(card: ShamCard) -> None:
     there, graph = numbers(4), torch.cuda.CUDAGraph()
     with card.loop(), torch.cuda.graph(graph):  # here
         there.add_(1.0)
-
-
-PLANTED: list[tuple[Callable[[ShamCard], None], FaultKind]] = [
-    (wait_in_a_capture, FaultKind.WAIT_IN_CAPTURE),
-    (an_explicit_wait_for_the_card_in_a_capture, FaultKind.WAIT_IN_CAPTURE),
-    (an_explicit_wait_for_a_stream_in_a_capture, FaultKind.WAIT_IN_CAPTURE),
-    (an_explicit_wait_for_an_event_in_a_capture, FaultKind.WAIT_IN_CAPTURE),
-    (copy_in_a_capture, FaultKind.COPY_IN_CAPTURE),
-    (random_number_in_a_capture, FaultKind.RANDOM_IN_CAPTURE),
-    (mixed_devices, FaultKind.MIXED_DEVICES),
-    (a_missing_wait_stream, FaultKind.RACE),
-    (a_write_over_what_another_stream_reads, FaultKind.RACE),
-    (two_graphs_of_one_capture_stream_at_once, FaultKind.RACE),
-    (memory_given_away_while_another_stream_reads, FaultKind.FREED_TOO_EARLY),
-    (a_result_of_a_pool_after_another_graph_ran, FaultKind.POOL_OVERWRITTEN),
-    (a_weight_that_is_freed_before_the_replay, FaultKind.FREED_BEFORE_REPLAY),
-    (a_graph_whose_stream_has_lost_another_graph, FaultKind.FREED_BEFORE_REPLAY),
-    (a_pinned_buffer_rewritten_before_the_event, FaultKind.PINNED_REUSED),
-    (a_pinned_buffer_rewritten_through_an_older_array, FaultKind.PINNED_REUSED),
-    (a_download_read_before_the_event, FaultKind.PINNED_REUSED),
-    (a_pageable_upload_in_a_loop, FaultKind.PAGEABLE_IN_LOOP),
-    (a_pageable_download_in_a_loop, FaultKind.PAGEABLE_IN_LOOP),
-    (numbers_read_as_a_list_in_a_loop, FaultKind.PAGEABLE_IN_LOOP),
-    (a_capture_in_a_loop, FaultKind.CAPTURE_IN_LOOP),
-]
 
 
 @pytest.mark.parametrize(("fault", "kind"), PLANTED, ids=[each.__name__ for each, _ in PLANTED])
@@ -323,3 +318,15 @@ def test_a_planted_fault_is_named_with_its_line(
     (found,) = card.faults
     card.faults.clear()
     assert (found.kind, found.line) == (kind, f"tests/support/test_sham_card.py:{marked}")
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [lambda: torch.cuda.synchronize(), lambda: torch.cuda.current_stream().synchronize()],
+    ids=["card", "stream"],
+)
+def test_an_explicit_wait_in_a_capture_is_a_fault(card: ShamCard, wait: Callable[[], None]) -> None:
+    """A replay would not wait."""
+    captured(wait)
+    assert [fault.kind for fault in card.faults] == [FaultKind.WAIT_IN_CAPTURE]
+    card.faults.clear()

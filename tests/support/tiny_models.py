@@ -275,38 +275,47 @@ def build_tiny_ip_adapter(folder: Path, sd_folder: Path, *, kind: str = "standar
     """
     from diffusers import UNet2DConditionModel
     from safetensors.torch import save_file
-    from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWithProjection
+    from transformers import CLIPImageProcessor
 
     unet = UNet2DConditionModel.from_pretrained(sd_folder, subfolder="unet", local_files_only=True)
     width = unet.config.cross_attention_dim
     with seeded(seed):
         projection = standard_projection(width) if kind == "standard" else plus_projection(width)
-        tensors = {f"image_proj.{name}": tensor for name, tensor in projection.items()}
-        key = 1
-        for name in unet.attn_processors:
-            if name.endswith("attn1.processor"):
-                continue
-            inner = unet.get_submodule(name.removesuffix(".processor")).to_k.weight.shape[0]
-            tensors[f"ip_adapter.{key}.to_k_ip.weight"] = torch.randn(inner, width) * 0.3
-            tensors[f"ip_adapter.{key}.to_v_ip.weight"] = torch.randn(inner, width) * 0.3
-            key += 2
-        encoder = CLIPVisionModelWithProjection(
-            CLIPVisionConfig(
-                hidden_size=32,
-                projection_dim=32,
-                num_hidden_layers=2,
-                num_attention_heads=4,
-                image_size=32,
-                patch_size=8,
-                intermediate_size=37,
-            )
-        ).eval()
+        tensors = adapter_tensors(unet, projection)
+        encoder = tiny_vision_model(hidden=32, projection=32)
     file = folder / "ip-adapter.safetensors"
     folder.mkdir(parents=True, exist_ok=True)
     save_file(tensors, file)
     encoder.save_pretrained(folder / "image_encoder")
     CLIPImageProcessor(size=32, crop_size=32).save_pretrained(folder / "image_encoder")
     return file
+
+
+def adapter_tensors(unet: Any, projection: dict[str, torch.Tensor], width: int = 0) -> dict[str, torch.Tensor]:
+    """`width`: text width that it was made for, if not the UNet's."""
+    width = width or unet.config.cross_attention_dim
+    tensors = {f"image_proj.{name}": tensor for name, tensor in projection.items()}
+    crossing = [name for name in unet.attn_processors if name.endswith("attn2.processor")]
+    for place, name in enumerate(crossing):
+        inner = unet.get_submodule(name.removesuffix(".processor")).to_k.weight.shape[0]
+        for which in ("to_k_ip", "to_v_ip"):
+            tensors[f"ip_adapter.{2 * place + 1}.{which}.weight"] = torch.randn(inner, width) * 0.3
+    return tensors
+
+
+def tiny_vision_model(hidden: int, projection: int) -> Any:
+    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+
+    config = CLIPVisionConfig(
+        hidden_size=hidden,
+        projection_dim=projection,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        image_size=32,
+        patch_size=8,
+        intermediate_size=37,
+    )
+    return CLIPVisionModelWithProjection(config).eval()
 
 
 def standard_projection(width: int) -> dict[str, torch.Tensor]:

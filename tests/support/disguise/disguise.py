@@ -10,36 +10,33 @@ enforced for the whole process, because our files pass through pathlib, shutil a
 or removed while they are open (`file_rules`), which names are allowed, and that no text file is opened with the
 encoding of the locale, which is cp1252 on Windows (PEP 597).
 
-The lists of names are in `system_names`. Other sources: CPython's Modules/posixmodule.c, Modules/signalmodule.c
+`system_names.json` has the names of the standard library that Linux has and Windows or macOS lacks, generated from
+the branches on `sys.platform` in typeshed's stubs (github.com/python/typeshed, commit 21dff5c0, stdlib/, Python 3.11 to
+3.14); no members of classes. Other sources: CPython's Modules/posixmodule.c, Modules/signalmodule.c
 (`signal.signal` takes seven signals on Windows), Lib/subprocess.py (what Popen refuses there), Lib/asyncio/events.py
 (`add_signal_handler` and Proactor's `add_reader` raise NotImplementedError).
 """
 
 import builtins
 import importlib.util
+import json
 import os
 import sys
 import threading
 import types
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 OURS = ("engine", "osc_schema", "touchdesigner")
 WINDOWS_SIGNALS = ("SIGABRT", "SIGFPE", "SIGILL", "SIGINT", "SIGSEGV", "SIGTERM", "SIGBREAK")
-CREATION_FLAGS = {  # winbase.h
-    "CREATE_NEW_CONSOLE": 0x10,
+CREATION_FLAGS = {  # winbase.h, as far as our code names them
     "CREATE_NEW_PROCESS_GROUP": 0x200,
-    "ABOVE_NORMAL_PRIORITY_CLASS": 0x8000,
     "BELOW_NORMAL_PRIORITY_CLASS": 0x4000,
-    "HIGH_PRIORITY_CLASS": 0x80,
     "IDLE_PRIORITY_CLASS": 0x40,
     "NORMAL_PRIORITY_CLASS": 0x20,
-    "REALTIME_PRIORITY_CLASS": 0x100,
     "CREATE_NO_WINDOW": 0x8000000,
-    "DETACHED_PROCESS": 8,
-    "CREATE_DEFAULT_ERROR_MODE": 0x4000000,
-    "CREATE_BREAKAWAY_FROM_JOB": 0x1000000,
 }
 # Functions that return 0 on failure (learn.microsoft.com, "Return value" of each).
 DONE = "SetConsoleCtrlHandler SetPriorityClass SetProcessInformation SetThreadPriority"
@@ -84,10 +81,9 @@ class View(types.ModuleType):
 def put_on(system: str) -> None:
     """Disguise this process: `system` as in `sys.platform`, "win32" or "darwin"."""
     global _absent
-    from system_names import ABSENT_MODULES, ABSENT_NAMES
-
-    _absent = frozenset(ABSENT_MODULES[system].split())
-    _absent_names.update({name: frozenset(words.split()) for name, words in ABSENT_NAMES[system].items()})
+    absent = json.loads(Path(__file__).with_name("system_names.json").read_text(encoding="utf-8"))[system]
+    _absent = frozenset(absent["modules"].split())
+    _absent_names.update({name: frozenset(words.split()) for name, words in absent["names"].items()})
     if system == "win32":
         _as_windows()
     else:
@@ -144,37 +140,22 @@ def _as_windows() -> None:
         sys.stdin.reconfigure(encoding="cp1252")
         sys.stdout.reconfigure(encoding="cp1252", errors="strict")
         sys.stderr.reconfigure(encoding="cp1252")
-    _given["sys"] = {"platform": "win32", "getwindowsversion": _windows_version, "winver": "3.12"}
+    _given["sys"] = {"platform": "win32"}
     _given["os"] = {
         "name": "nt",
-        "O_BINARY": 0,
-        "O_NOINHERIT": 0,
         "kill": _kill,
-        "startfile": lambda *arguments: CALLS.append(("startfile", *arguments)),
-        "get_handle_inheritable": os.get_inheritable,
         "set_handle_inheritable": os.set_inheritable,
         "symlink": _refuse_symlink,
     }
     _given["socket"] = {"SO_EXCLUSIVEADDRUSE": 9}  # SO_KEEPALIVE, which does no harm: Linux is exclusive anyway
     _given["msvcrt"] = {
         "LK_NBLCK": 2,
-        "LK_LOCK": 1,
-        "LK_UNLCK": 0,
         "locking": _locking,
         "SEM_FAILCRITICALERRORS": 1,
         "SEM_NOGPFAULTERRORBOX": 2,
-        "SEM_NOOPENFILEERRORBOX": 0x8000,
         "SetErrorMode": lambda mode: CALLS.append(("SetErrorMode", mode)) or 0,
-        "GetErrorMode": lambda: 0,
-        "get_osfhandle": lambda descriptor: descriptor,
     }
-    _given["winreg"] = {
-        "HKEY_LOCAL_MACHINE": 0x80000002,
-        "HKEY_CURRENT_USER": 0x80000001,
-        "KEY_READ": 0x20019,
-        "OpenKey": _no_key,
-        "OpenKeyEx": _no_key,
-    }
+    _given["winreg"] = {"HKEY_LOCAL_MACHINE": 0x80000002, "HKEY_CURRENT_USER": 0x80000001, "OpenKey": _no_key}
     _prepare.update(
         {
             "asyncio": _windows_asyncio,
@@ -185,7 +166,7 @@ def _as_windows() -> None:
                 "PipeConnection": importlib.import_module("multiprocessing.connection").Connection
             },
             "multiprocessing.shared_memory": _windows_memory,
-            "platform": lambda: _platform("Windows", "11", "10.0.26100", "AMD64"),
+            "platform": lambda: _platform("Windows", "AMD64", "Windows-11-10.0.26100-SP0"),
             "psutil": _windows_psutil,
             "signal": _windows_signal,
             "subprocess": _windows_subprocess,
@@ -203,24 +184,18 @@ def _as_mac() -> None:
         {
             "ctypes": _mac_ctypes,
             "moderngl": _any_gl,
-            "platform": lambda: _platform("Darwin", "23.5.0", "Darwin Kernel Version 23.5.0", "arm64"),
+            "platform": lambda: _platform("Darwin", "arm64", "macOS-14.5-arm64-arm-64bit"),
             "socket": lambda: {"TCP_KEEPALIVE": importlib.import_module("socket").TCP_KEEPIDLE},
         }
     )
 
 
-def _platform(system: str, release: str, version: str, machine: str) -> dict[str, Any]:
-    is_mac = system == "Darwin"
+def _platform(system: str, machine: str, name: str) -> dict[str, Any]:
     return {
         "system": lambda: system,
-        "release": lambda: release,
-        "version": lambda: version,
         "machine": lambda: machine,
-        "platform": lambda *_, **__: (
-            f"macOS-14.5-{machine}-arm-64bit" if is_mac else f"{system}-{release}-{version}-SP0"
-        ),
-        "mac_ver": lambda *_: ("14.5", ("", "", ""), machine) if is_mac else ("", ("", "", ""), ""),
-        "win32_ver": lambda *_: ("", "", "", "") if is_mac else (release, version, "SP0", "Multiprocessor Free"),
+        "platform": lambda *_, **__: name,
+        "mac_ver": lambda: ("14.5" if system == "Darwin" else "", ("", "", ""), machine),
     }
 
 
@@ -242,10 +217,6 @@ def _egl(**options: Any) -> Any:
 # Windows
 
 
-def _windows_version() -> Any:
-    return types.SimpleNamespace(major=10, minor=0, build=26100, platform=2, platform_version=(10, 0, 26100))
-
-
 def _kill(pid: int, number: int) -> None:
     assert number > 1, "os.kill(pid, 0) sends Ctrl-C on Windows, and 1 Ctrl-Break"
     os.kill(pid, 9)  # TerminateProcess, whatever the signal
@@ -264,9 +235,9 @@ def _no_key(hive: int, key: str, *arguments: Any) -> None:
 def _locking(descriptor: int, mode: int, length: int) -> None:
     import fcntl
 
-    kind = {0: fcntl.LOCK_UN, 1: fcntl.LOCK_EX, 2: fcntl.LOCK_EX | fcntl.LOCK_NB}[mode]
+    assert mode == 2
     try:
-        fcntl.flock(descriptor, kind)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise PermissionError(13, "Permission denied") from error
 
@@ -285,17 +256,8 @@ def _windows_asyncio() -> dict[str, Any]:
     asyncio.SelectorEventLoop.add_signal_handler = asyncio.SelectorEventLoop.remove_signal_handler = no_signals
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        policy = type(asyncio.get_event_loop_policy())
-        policy._loop_factory = ProactorEventLoop
-
-        class WindowsSelectorEventLoopPolicy(policy):
-            _loop_factory = asyncio.SelectorEventLoop
-
-    return {
-        "ProactorEventLoop": ProactorEventLoop,
-        "WindowsProactorEventLoopPolicy": policy,
-        "WindowsSelectorEventLoopPolicy": WindowsSelectorEventLoopPolicy,
-    }
+        type(asyncio.get_event_loop_policy())._loop_factory = ProactorEventLoop
+    return {"ProactorEventLoop": ProactorEventLoop}
 
 
 def _windows_ctypes() -> dict[str, Any]:
@@ -322,8 +284,6 @@ def _windows_ctypes() -> dict[str, Any]:
         return given["WinDLL"](name) if not os.path.isabs(name) else real(name, *arguments, **options)
 
     given["CDLL"] = cdll
-    given["WinError"] = lambda code=None, text=None: OSError(22, text or "error", None, code or windows.last_error)
-    given["set_last_error"] = lambda code: setattr(windows, "last_error", code)
     return given
 
 
@@ -395,13 +355,12 @@ def _windows_signal() -> dict[str, Any]:
             raise ValueError("invalid signal value")
         return number
 
-    given = {"SIGBREAK": 21, "CTRL_C_EVENT": 0, "CTRL_BREAK_EVENT": 1}
+    given = {"SIGBREAK": 21}
     numbers = {getattr(signal, name, given.get(name)) for name in WINDOWS_SIGNALS}
     return given | {
         "signal": lambda number, handler: signal.signal(allowed(number), handler),
         "getsignal": lambda number: signal.getsignal(allowed(number)),
         "raise_signal": lambda number: signal.raise_signal(allowed(number)),
-        "valid_signals": lambda: numbers,
     }
 
 
@@ -424,17 +383,8 @@ def _windows_subprocess() -> dict[str, Any]:
             super().__init__(args, pass_fds=tuple(handles), **options)
 
     class STARTUPINFO:
-        def __init__(
-            self,
-            *,
-            dwFlags: int = 0,
-            hStdInput: Any = None,
-            hStdOutput: Any = None,
-            hStdError: Any = None,
-            wShowWindow: int = 0,
-            lpAttributeList: Any = None,
-        ) -> None:
-            self.dwFlags, self.wShowWindow, self.lpAttributeList = dwFlags, wShowWindow, lpAttributeList
+        def __init__(self, *, lpAttributeList: Any = None) -> None:
+            self.lpAttributeList = lpAttributeList
 
     def run(*arguments: Any, **options: Any) -> Any:
         subprocess.Popen = Popen
@@ -443,13 +393,7 @@ def _windows_subprocess() -> dict[str, Any]:
         finally:
             subprocess.Popen = Popen.__mro__[1]
 
-    return {
-        "Popen": Popen,
-        "STARTUPINFO": STARTUPINFO,
-        "STARTF_USESHOWWINDOW": 1,
-        "SW_HIDE": 0,
-        "run": run,
-    } | CREATION_FLAGS
+    return {"Popen": Popen, "STARTUPINFO": STARTUPINFO, "run": run} | CREATION_FLAGS
 
 
 # macOS

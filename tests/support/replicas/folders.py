@@ -1,6 +1,7 @@
 """Models that are published as diffusers folders."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -102,11 +103,6 @@ def index(**values: Any) -> Change:
     return lambda folder: update(folder / "model_index.json", **values)
 
 
-def unet_says(**values: Any) -> Change:
-    """Change only the configuration, not the weights, for models that are refused."""
-    return lambda folder: update(folder / "unet" / "config.json", **values)
-
-
 def vae_says(**values: Any) -> Change:
     return lambda folder: update(folder / "vae" / "config.json", **values)
 
@@ -134,10 +130,6 @@ def unet(**shape: Any) -> Change:
         network.save_pretrained(folder / "unet")
 
     return change
-
-
-def without_network(folder: Path) -> None:
-    shutil.rmtree(folder / "unet")
 
 
 def as_pickles(folder: Path) -> None:
@@ -199,261 +191,152 @@ def model(hub_id: str, *changes: Change, kind: str = "sd15", vae: str = "kl") ->
     return build
 
 
-def works(
-    hub_id: str, *changes: Change, expect: Works, kind: str = "sd15", vae: str = "kl", source: str = "", note: str = ""
-) -> Replica[ModelSpec, Works]:
-    return Replica(
-        name=f"{hub_id}{note}",
-        source=source or f"{PAGE}{hub_id}/tree/main",
-        build=model(hub_id, *changes, kind=kind, vae=vae),
-        expect=expect,
-    )
+def works(hub_id: str, *changes: Change, expect: Works, source: str = "", note: str = "", **base: str) -> Replica:
+    """`base`: kind and vae of the tiny model; `source`: by default the model's page."""
+    source = source or f"{PAGE}{hub_id}/tree/main"
+    return Replica(f"{hub_id}{note}", source, model(hub_id, *changes, **base), expect)
 
 
-def refused(
-    hub_id: str, *changes: Change, says: tuple[str, ...], kind: str = "sd15", source: str = ""
-) -> Replica[ModelSpec, Works]:
-    return Replica(
-        name=hub_id,
-        source=source or f"{PAGE}{hub_id}/tree/main",
-        build=model(hub_id, *changes, kind=kind),
-        expect=Refused(says=(hub_id, *says, "hf download")),
-    )
+def refused(row: str) -> Replica:
+    """From a row of the table below; only configurations are changed, no weights."""
+    hub_id, kind, pipeline, *words = row.split("|")[0].split()
+    values = dict(word.split("=") for word in words)
+    index_values: dict[str, Any] = NO_TEXT if values.pop("text", "") == "none" else {}
+    if "encoder" in values:
+        index_values = {"text_encoder": ["transformers", values.pop("encoder")]}
+    is_transformer = values.pop("unet", "") == "none"
+    unet_values = {name: int(value) if value.isdigit() else value for name, value in values.items()}
 
+    def change(folder: Path) -> None:
+        update(folder / "model_index.json", _class_name=pipeline, **index_values)
+        update(folder / "unet" / "config.json", **unet_values)
+        if is_transformer:
+            shutil.rmtree(folder / "unet")
 
-def texts(kind: str) -> Change:
-    return index(text_encoder=["transformers", kind])
+    says = tuple(part.strip() for part in row.split("|")[1:])
+    expect = Refused(says=(hub_id, *says, "hf download"))
+    return Replica(hub_id, f"{PAGE}{hub_id}", model(hub_id, change, kind=kind), expect)
 
 
 PLAIN = Works(family="sd15", prediction="epsilon", sampler="scheduler")
+PLAIN_21 = Works(family="sd21", prediction="epsilon", sampler="scheduler")
+V_21 = Works(family="sd21", prediction="v_prediction", sampler="scheduler")
+XL = Works(family="sdxl", prediction="epsilon", sampler="scheduler")
 ONE_STEP_15 = Works(family="sd15", prediction="epsilon", sampler="turbo", says=("as in SDXS: made for 1 step",))
 ONE_STEP_21 = Works(family="sd21", prediction="epsilon", sampler="turbo", says=("as in SDXS: made for 1 step",))
-XL = Works(family="sdxl", prediction="epsilon", sampler="scheduler")
+TURBO = Works(family="sd21", prediction="epsilon", sampler="turbo", says=("TAESD is not on this machine",))
+LCM = Works(family="sd15", prediction="epsilon", sampler="lcm")
+LIGHTNING = Works(family="sdxl", prediction="epsilon", sampler="lightning")
+PICKLES = Works(family="sd15", says=("unet: a pickle, read with weights_only",))
 NO_TEXT = {"text_encoder": [None, None], "tokenizer": [None, None]}
+SD_15 = "stable-diffusion-v1-5/stable-diffusion-v1-5"
+SD_21_V = scheduler(PNDM, _class_name="DDIMScheduler", prediction_type="v_prediction")
+VEGA = {"mid_block_type": "UNetMidBlock2D", "transformer_layers_per_block": [0, 1, 2]}
+KOALA = {"mid_block_type": None, "layers_per_block": 1, "transformer_layers_per_block": [0, 2, 5]}
+KOALA_SCHEDULER = scheduler(EULER_XL, timestep_spacing="trailing", steps_offset=0)
+LCM_SCHEDULER = scheduler(TABLE, _class_name="LCMScheduler", original_inference_steps=50, set_alpha_to_one=True)
+LEADING = scheduler(PNDM, timestep_spacing="leading", prediction_type="epsilon")
+EDM = {"_class_name": "EDMDPMSolverMultistepScheduler", "sigma_min": 0.002, "sigma_max": 80.0, "sigma_data": 0.5}
+DISTILLED = "https://github.com/segmind/distill-sd"
 
-REPLICAS = [
-    works(
-        "stabilityai/sd-turbo",
-        kind="turbo",
-        expect=Works(family="sd21", prediction="epsilon", sampler="turbo", says=("TAESD is not on this machine",)),
-        source=f"{PAGE}stabilityai/sd-turbo/blob/main/scheduler/scheduler_config.json",
-    ),
-    works("stable-diffusion-v1-5/stable-diffusion-v1-5", scheduler(PNDM), with_names_of_2022, expect=PLAIN),
-    works(
-        "stable-diffusion-v1-5/stable-diffusion-v1-5",
-        scheduler(PNDM),
-        in_half_precision,
-        note=" --include *.fp16.safetensors",
-        expect=PLAIN,
-    ),
-    works(
-        "stable-diffusion-v1-5/stable-diffusion-v1-5",
-        scheduler(PNDM),
-        as_pickles,
-        note=" --include *.bin",
-        expect=Works(family="sd15", says=("unet: a pickle, read with weights_only",)),
-    ),
-    works("stable-diffusion-v1-5/stable-diffusion-v1-5", in_shards, note=" in shards", expect=Works(family="sd15")),
-    works(
-        "stabilityai/stable-diffusion-2-1",
-        scheduler(PNDM, _class_name="DDIMScheduler", prediction_type="v_prediction"),
-        kind="sd21",
-        expect=Works(family="sd21", prediction="v_prediction", sampler="scheduler"),
-    ),
-    works(
-        "stabilityai/stable-diffusion-2-1-base",
-        scheduler(PNDM, prediction_type="epsilon"),
-        kind="sd21",
-        expect=Works(family="sd21", prediction="epsilon", sampler="scheduler"),
-    ),
+WORKING = [
+    works("stabilityai/sd-turbo", kind="turbo", expect=TURBO),
+    works(SD_15, scheduler(PNDM), with_names_of_2022, expect=PLAIN),
+    works(SD_15, scheduler(PNDM), in_half_precision, note=" --include *.fp16.safetensors", expect=PLAIN),
+    works(SD_15, scheduler(PNDM), as_pickles, note=" --include *.bin", expect=PICKLES),
+    works(SD_15, in_shards, note=" in shards", expect=Works(family="sd15")),
+    works("stabilityai/stable-diffusion-2-1", SD_21_V, kind="sd21", expect=V_21),
+    works("stabilityai/stable-diffusion-2-1-base", scheduler(PNDM), kind="sd21", expect=PLAIN_21),
     works("Lykon/dreamshaper-8", scheduler(DEIS, timestep_spacing="leading"), expect=PLAIN),
     works("stabilityai/stable-diffusion-xl-base-1.0", scheduler(EULER_XL), kind="sdxl", expect=XL),
-    works("stabilityai/sdxl-turbo", kind="sdxl", expect=Works(family="sdxl", prediction="epsilon", sampler="turbo")),
-    works("playgroundai/playground-v2-1024px-aesthetic", scheduler(EULER_XL), kind="sdxl", expect=XL),
     works(
         "SimianLuo/LCM_Dreamshaper_v7",
         index(_class_name="LatentConsistencyModelPipeline"),
         unet(**BK_BASE, time_cond_proj_dim=256),
-        scheduler(TABLE, _class_name="LCMScheduler", original_inference_steps=50, set_alpha_to_one=True),
-        as_pickles,
-        expect=Works(family="sd15", prediction="epsilon", sampler="lcm"),
+        *(LCM_SCHEDULER, as_pickles),
+        expect=LCM,
     ),
     works("nota-ai/bk-sdm-base", unet(**BK_BASE), scheduler(PNDM), expect=PLAIN, source=BK_SDM),
-    works("nota-ai/bk-sdm-small", unet(**BK_BASE, mid_block_type=None), scheduler(PNDM), expect=PLAIN, source=BK_SDM),
-    works("nota-ai/bk-sdm-tiny", unet(**BK_TINY), scheduler(PNDM), expect=PLAIN, source=BK_SDM),
+    works("segmind/small-sd", unet(**BK_BASE, mid_block_type=None), LEADING, expect=PLAIN, source=DISTILLED),
+    works("segmind/tiny-sd", unet(**BK_TINY), LEADING, expect=PLAIN, source=DISTILLED),
+    works("nota-ai/bk-sdm-v2-tiny", unet(**BK_TINY | SD2_HEADS), kind="sd21", expect=V_21, source=BK_SDM),
     works(
-        "nota-ai/bk-sdm-v2-tiny",
-        unet(**BK_TINY | SD2_HEADS),
-        scheduler(PNDM, prediction_type="epsilon"),
-        kind="sd21",
-        expect=Works(family="sd21", prediction="epsilon"),
-        source=BK_SDM,
-    ),
-    works(
-        "IDKiro/sdxs-512-dreamshaper",
-        unet(**SDXS_DREAMSHAPER),
-        scheduler(DEIS, timestep_spacing="linspace"),
-        vae="analytic",
+        *("IDKiro/sdxs-512-dreamshaper", unet(**SDXS_DREAMSHAPER), scheduler(DEIS, timestep_spacing="linspace")),
         expect=ONE_STEP_15,
+        vae="analytic",
         source=SDXS,
     ),
     works(
         "IDKiro/sdxs-512-0.9",
         unet(**BK_TINY | SD2_HEADS, only_cross_attention=[True, False, False]),
         scheduler(DEIS, timestep_spacing="linspace"),
-        kind="sd21",
-        vae="analytic",
+        **{"kind": "sd21", "vae": "analytic", "source": SDXS},
         expect=ONE_STEP_21,
-        source=SDXS,
     ),
     works("segmind/SSD-1B", unet(**SSD_1B), scheduler(EULER_XL), kind="sdxl", expect=XL, source=COMFY),
-    works(
-        "segmind/Segmind-Vega",
-        unet(**SMALL_XL, mid_block_type="UNetMidBlock2D", transformer_layers_per_block=[0, 1, 2]),
-        scheduler(EULER_XL),
-        kind="sdxl",
-        expect=XL,
-        source=COMFY,
-    ),
-    works(
-        "etri-vilab/koala-700m",
-        unet(**SMALL_XL, mid_block_type=None, layers_per_block=1, transformer_layers_per_block=[0, 2, 5]),
-        scheduler(EULER_XL),
-        kind="sdxl",
-        expect=XL,
-        source=COMFY,
-    ),
-    works(
-        "etri-vilab/koala-lightning-700m",
-        unet(**SMALL_XL, mid_block_type=None, layers_per_block=1, transformer_layers_per_block=[0, 2, 5]),
-        scheduler(EULER_XL, timestep_spacing="trailing", steps_offset=0),
-        kind="sdxl",
-        expect=Works(family="sdxl", prediction="epsilon", sampler="lightning"),
-        source=f"{PAGE}etri-vilab/koala-lightning-700m",
-    ),
-    works(
-        "segmind/small-sd",
-        unet(**BK_BASE, mid_block_type=None),
-        scheduler(PNDM, timestep_spacing="leading", prediction_type="epsilon"),
-        expect=PLAIN,
-        source="https://github.com/segmind/distill-sd",
-    ),
-    works(
-        "segmind/tiny-sd",
-        unet(**BK_TINY),
-        scheduler(PNDM, timestep_spacing="leading", prediction_type="epsilon"),
-        expect=PLAIN,
-        source="https://github.com/segmind/distill-sd",
-    ),
-    refused(
-        "Intel/ldm3d-4c",
-        index(_class_name="StableDiffusionLDM3DPipeline"),
-        unet_says(in_channels=4, out_channels=4),
-        says=("paints depth and colour (LDM3D)",),
-    ),
-    refused(
-        "playgroundai/playground-v2.5-1024px-aesthetic",
-        scheduler(
-            {"_class_name": "EDMDPMSolverMultistepScheduler", "sigma_min": 0.002, "sigma_max": 80.0, "sigma_data": 0.5}
+    works("segmind/Segmind-Vega", unet(**SMALL_XL | VEGA), scheduler(EULER_XL), kind="sdxl", expect=XL, source=COMFY),
+    works("etri-vilab/koala-lightning-700m", unet(**SMALL_XL | KOALA), KOALA_SCHEDULER, kind="sdxl", expect=LIGHTNING),
+]
+
+REFUSED = """
+Intel/ldm3d-4c sd15 StableDiffusionLDM3DPipeline in_channels=4 out_channels=4
+    | paints depth and colour (LDM3D)
+stabilityai/stable-diffusion-xl-refiner-1.0 sdxl StableDiffusionXLImg2ImgPipeline text=none cross_attention_dim=1280
+    | has no text_encoder, as the refiner of SDXL | stabilityai/stable-diffusion-xl-base-1.0
+stable-diffusion-v1-5/stable-diffusion-inpainting sd15 StableDiffusionInpaintPipeline in_channels=9
+    | StableDiffusionInpaintPipeline, which fills holes | takes 9 channels
+timbrooks/instruct-pix2pix sd15 StableDiffusionInstructPix2PixPipeline in_channels=8
+    | edits a picture by an instruction | takes 8 channels
+stabilityai/stable-diffusion-2-depth sd21 StableDiffusionDepth2ImgPipeline in_channels=5
+    | paints from a depth map; use a depth ControlNet for that | takes 5 channels
+stabilityai/stable-diffusion-x4-upscaler sd21 StableDiffusionUpscalePipeline in_channels=7 num_class_embeds=1000
+    | makes a picture larger | takes 7 channels
+stabilityai/stable-diffusion-2-1-unclip sd21 StableUnCLIPImg2ImgPipeline class_embed_type=projection
+    | use an IP-Adapter for that | needs class labels (class_embed_type projection)
+masterful/gligen-1-4-generation-text-box sd15 StableDiffusionGLIGENPipeline attention_type=gated
+    | (GLIGEN) | attention_type gated
+ali-vilab/text-to-video-ms-1.7b sd15 TextToVideoSDPipeline _class_name=UNet3DConditionModel
+    | makes videos | UNet3DConditionModel
+stabilityai/stable-video-diffusion-img2vid-xt sd15 StableVideoDiffusionPipeline text=none in_channels=8
+    _class_name=UNetSpatioTemporalConditionModel | makes videos | UNetSpatioTemporalConditionModel
+Kwai-Kolors/Kolors-diffusers sdxl KolorsPipeline encoder=ChatGLMModel encoder_hid_dim=4096
+    encoder_hid_dim_type=text_proj | Kolors, whose text encoder is ChatGLM | text_encoder is a ChatGLMModel
+DeepFloyd/IF-I-XL-v1.0 sd15 IFPipeline encoder=T5EncoderModel in_channels=3 out_channels=6
+    encoder_hid_dim_type=text_proj addition_embed_type=text | DeepFloyd IF | T5EncoderModel
+black-forest-labs/FLUX.1-schnell sd15 FluxPipeline unet=none
+    | a diffusion transformer, not a UNet | without unet/config.json
+stabilityai/stable-diffusion-3-medium-diffusers sd15 StableDiffusion3Pipeline unet=none
+    | a diffusion transformer, not a UNet
+kandinsky-community/kandinsky-2-2-decoder sd15 KandinskyV22Pipeline text=none addition_embed_type=image
+    encoder_hid_dim_type=image_proj out_channels=8
+    | Kandinsky, which paints from picture embeddings | has no text_encoder
+"""
+"""Hub id, the tiny model to start from, the pipeline's class, what else the published configuration says (of the UNet;
+`text=none`: no text encoder, `unet=none`: no UNet), and parts of the refusal."""
+
+PLAYGROUND = "playgroundai/playground-v2.5-1024px-aesthetic"
+REPLICAS = [
+    *WORKING,
+    *map(refused, re.split(r"\n(?=\S)", REFUSED.strip())),
+    Replica(
+        PLAYGROUND,
+        "https://github.com/lllyasviel/stable-diffusion-webui-forge/issues/461",
+        model(
+            PLAYGROUND,
+            scheduler(EDM),
+            vae_says(
+                scaling_factor=0.5,
+                latents_mean=[-1.6574, 1.886, -1.383, 2.5155],
+                latents_std=[8.4927, 5.9022, 6.5498, 5.2299],
+            ),
+            kind="sdxl",
         ),
-        vae_says(
-            scaling_factor=0.5,
-            latents_mean=[-1.6574, 1.886, -1.383, 2.5155],
-            latents_std=[8.4927, 5.9022, 6.5498, 5.2299],
+        Refused(
+            says=(
+                PLAYGROUND,
+                "EDMDPMSolverMultistepScheduler parametrizes noise as EDM does",
+                *("playground-v2-1024px-aesthetic", "hf download"),
+            )
         ),
-        kind="sdxl",
-        says=("EDMDPMSolverMultistepScheduler parametrizes noise as EDM does", "playground-v2-1024px-aesthetic"),
-        source="https://github.com/lllyasviel/stable-diffusion-webui-forge/issues/461",
-    ),
-    refused(
-        "stabilityai/stable-diffusion-xl-refiner-1.0",
-        index(_class_name="StableDiffusionXLImg2ImgPipeline", requires_aesthetics_score=True, **NO_TEXT),
-        unet_says(cross_attention_dim=1280, projection_class_embeddings_input_dim=2560),
-        kind="sdxl",
-        says=("has no text_encoder, as the refiner of SDXL", "stabilityai/stable-diffusion-xl-base-1.0"),
-    ),
-    refused(
-        "stable-diffusion-v1-5/stable-diffusion-inpainting",
-        index(_class_name="StableDiffusionInpaintPipeline"),
-        unet_says(in_channels=9),
-        says=("StableDiffusionInpaintPipeline, which fills holes", "takes 9 channels"),
-    ),
-    refused(
-        "timbrooks/instruct-pix2pix",
-        index(_class_name="StableDiffusionInstructPix2PixPipeline"),
-        unet_says(in_channels=8),
-        says=("edits a picture by an instruction", "takes 8 channels"),
-    ),
-    refused(
-        "stabilityai/stable-diffusion-2-depth",
-        index(_class_name="StableDiffusionDepth2ImgPipeline"),
-        unet_says(in_channels=5),
-        kind="sd21",
-        says=("paints from a depth map; use a depth ControlNet for that", "takes 5 channels"),
-    ),
-    refused(
-        "stabilityai/stable-diffusion-x4-upscaler",
-        index(_class_name="StableDiffusionUpscalePipeline"),
-        unet_says(in_channels=7, num_class_embeds=1000),
-        kind="sd21",
-        says=("makes a picture larger", "takes 7 channels"),
-    ),
-    refused(
-        "stabilityai/stable-diffusion-2-1-unclip",
-        index(_class_name="StableUnCLIPImg2ImgPipeline"),
-        unet_says(class_embed_type="projection", projection_class_embeddings_input_dim=2048),
-        kind="sd21",
-        says=("use an IP-Adapter for that", "needs class labels (class_embed_type projection)"),
-    ),
-    refused(
-        "masterful/gligen-1-4-generation-text-box",
-        index(_class_name="StableDiffusionGLIGENPipeline"),
-        unet_says(attention_type="gated"),
-        says=("(GLIGEN)", "attention_type gated"),
-    ),
-    refused(
-        "ali-vilab/text-to-video-ms-1.7b",
-        index(_class_name="TextToVideoSDPipeline"),
-        unet_says(_class_name="UNet3DConditionModel"),
-        says=("makes videos", "UNet3DConditionModel"),
-    ),
-    refused(
-        "stabilityai/stable-video-diffusion-img2vid-xt",
-        index(_class_name="StableVideoDiffusionPipeline", **NO_TEXT),
-        unet_says(_class_name="UNetSpatioTemporalConditionModel", in_channels=8),
-        says=("makes videos", "UNetSpatioTemporalConditionModel"),
-    ),
-    refused(
-        "Kwai-Kolors/Kolors-diffusers",
-        index(_class_name="KolorsPipeline"),
-        texts("ChatGLMModel"),
-        unet_says(encoder_hid_dim=4096, encoder_hid_dim_type="text_proj"),
-        kind="sdxl",
-        says=("Kolors, whose text encoder is ChatGLM", "text_encoder is a ChatGLMModel"),
-    ),
-    refused(
-        "DeepFloyd/IF-I-XL-v1.0",
-        index(_class_name="IFPipeline"),
-        texts("T5EncoderModel"),
-        unet_says(in_channels=3, out_channels=6, encoder_hid_dim_type="text_proj", addition_embed_type="text"),
-        says=("DeepFloyd IF", "T5EncoderModel"),
-    ),
-    refused(
-        "black-forest-labs/FLUX.1-schnell",
-        index(_class_name="FluxPipeline"),
-        without_network,
-        says=("a diffusion transformer, not a UNet", "without unet/config.json"),
-    ),
-    refused(
-        "stabilityai/stable-diffusion-3-medium-diffusers",
-        index(_class_name="StableDiffusion3Pipeline"),
-        without_network,
-        says=("a diffusion transformer, not a UNet",),
-    ),
-    refused(
-        "kandinsky-community/kandinsky-2-2-decoder",
-        index(_class_name="KandinskyV22Pipeline", **NO_TEXT),
-        unet_says(addition_embed_type="image", encoder_hid_dim_type="image_proj", out_channels=8),
-        says=("Kandinsky, which paints from picture embeddings", "has no text_encoder"),
     ),
 ]

@@ -6,6 +6,7 @@ LoRAs for other models have their true widths, by which they are recognized.
 import json
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,13 @@ def factors(shape: tuple[int, ...]) -> tuple[torch.Tensor, torch.Tensor]:
     return drawn(RANK, columns, *kernel), drawn(rows, RANK, *(1 for _ in kernel))
 
 
+def pair(name: str, shape: tuple[int, ...], alpha: float | None = None) -> Tensors:
+    """The two factors by kohya's names, and alpha beside them."""
+    down, up = factors(shape)
+    tensors = {f"{name}.lora_down.weight": down, f"{name}.lora_up.weight": up}
+    return tensors if alpha is None else tensors | {f"{name}.alpha": torch.tensor(alpha).half()}
+
+
 def flat_names(
     sd: Path, *, style: str, unet: tuple[str, ...], text: bool = True
 ) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -80,82 +88,79 @@ def spec(sd: Path, lora: Any, weight: float = 1.0) -> ModelSpec:
 # -- kohya and LyCORIS
 
 
-def kohya(kind: str, style: str = "kohya", text: bool = True) -> Callable[[Shelf], ModelSpec]:
-    """A LoRA for sd15 or sdxl, with alpha beside the factors, in half precision."""
+LYCORIS_METADATA = {"ss_network_module": "lycoris.kohya"}
+TUCKER = LYCORIS_METADATA | {"ss_network_args": '{"algo": "locon", "use_tucker": "True"}'}
+
+
+def flat(
+    layout: Callable[[str, tuple[int, ...]], Tensors],
+    file: str,
+    metadata: dict[str, str] = LYCORIS_METADATA,
+    *,
+    kind: str = "sd15",
+    style: str = "kohya",
+    unet: tuple[str, ...] = (*TRANSFORMER, *CONVOLUTIONS),
+    text: bool = True,
+    weight: float = 1.0,
+) -> Callable[[Shelf], ModelSpec]:
+    """A file in which `layout` gives the tensors of each layer, from its flat name and the shape of its weight."""
 
     def build(shelf: Shelf) -> ModelSpec:
         sd, tensors = shelf.tiny.sd(kind=kind), {}
         with seeded(2):
-            for name, shape in flat_names(sd, style=style, unet=TRANSFORMER, text=text):
-                down, up = factors(shape)
-                tensors |= {f"{name}.lora_down.weight": down, f"{name}.lora_up.weight": up}
-                tensors[f"{name}.alpha"] = torch.tensor(2.0).half()
-        metadata = (SD15 if kind == "sd15" else SDXL)[0]
-        return spec(sd, written(shelf.folder / "glass.safetensors", tensors, metadata), 0.8)
+            for name, shape in flat_names(sd, style=style, unet=unet, text=text):
+                tensors |= layout(name, shape)
+        return spec(sd, written(shelf.folder / file, tensors, metadata), weight)
 
     return build
+
+
+def kohya(kind: str, style: str = "kohya", text: bool = True) -> Callable[[Shelf], ModelSpec]:
+    """A LoRA for sd15 or sdxl, with alpha beside the factors, in half precision."""
+    options = {"kind": kind, "style": style, "unet": TRANSFORMER, "text": text, "weight": 0.8}
+    return flat(partial(pair, alpha=2.0), "glass.safetensors", (SD15 if kind == "sd15" else SDXL)[0], **options)
+
+
+def locon(name: str, shape: tuple[int, ...]) -> Tensors:
+    tensors = pair(name, shape, 1.0)
+    if shape[2:] == (3, 3):
+        tensors[f"{name}.lora_mid.weight"] = drawn(RANK, RANK, 3, 3)
+        tensors[f"{name}.lora_down.weight"] = drawn(RANK, shape[1], 1, 1)
+    return tensors
+
+
+def loha(name: str, shape: tuple[int, ...]) -> Tensors:
+    rows, columns, *kernel = shape
+    is_tucker = kernel == [3, 3]
+    tensors = {f"{name}.alpha": torch.tensor(1.0).half()}
+    for half in "12":
+        first = drawn(RANK, rows) if is_tucker else drawn(rows, RANK)
+        tensors |= {f"{name}.hada_w{half}_a": first, f"{name}.hada_w{half}_b": drawn(RANK, columns)}
+        if is_tucker:
+            tensors[f"{name}.hada_t{half}"] = drawn(RANK, RANK, *kernel)
+    return tensors
+
+
+def lokr(name: str, shape: tuple[int, ...]) -> Tensors:
+    rows, columns, *kernel = shape
+    tensors = {f"{name}.lokr_w1": drawn(4, 4), f"{name}.alpha": torch.tensor(1.0).half()}
+    if kernel:
+        return tensors | {f"{name}.lokr_w2": drawn(rows // 4, columns // 4, *kernel)}
+    return tensors | {f"{name}.lokr_w2_a": drawn(rows // 4, 2), f"{name}.lokr_w2_b": drawn(2, columns // 4)}
+
+
+def dora(name: str, shape: tuple[int, ...]) -> Tensors:
+    return pair(name, shape, 2.0) | {f"{name}.dora_scale": 1 + drawn(1, shape[1]).float()}
 
 
 def lcm_lora(shelf: Shelf) -> ModelSpec:
     sd, tensors = shelf.tiny.sd(sampler="ddim"), {}
     with seeded(2):
         for name, shape in flat_names(sd, style="kohya", unet=(*TRANSFORMER, *CONVOLUTIONS), text=False):
-            down, up = factors(shape)
-            tensors |= {f"{name}.lora_down.weight": down, f"{name}.lora_up.weight": up}
-            tensors[f"{name}.alpha"] = torch.tensor(8.0).half()
+            tensors |= pair(name, shape, 8.0)
     written(shelf.folder / "pytorch_lora_weights.safetensors", tensors)
     shelf.put_on_hub("latent-consistency/lcm-lora-sdv1-5", shelf.folder)
     return spec(sd, "latent-consistency/lcm-lora-sdv1-5")
-
-
-def locon(shelf: Shelf) -> ModelSpec:
-    sd, tensors = shelf.tiny.sd(), {}
-    with seeded(2):
-        for name, shape in flat_names(sd, style="kohya", unet=(*TRANSFORMER, *CONVOLUTIONS)):
-            down, up = factors(shape)
-            if shape[2:] == (3, 3):
-                tensors[f"{name}.lora_mid.weight"] = drawn(RANK, RANK, 3, 3)
-                down = drawn(RANK, shape[1], 1, 1)
-            tensors |= {f"{name}.lora_down.weight": down, f"{name}.lora_up.weight": up}
-            tensors[f"{name}.alpha"] = torch.tensor(1.0).half()
-    metadata = {"ss_network_module": "lycoris.kohya", "ss_network_args": '{"algo": "locon", "use_tucker": "True"}'}
-    return spec(sd, written(shelf.folder / "clay.safetensors", tensors, metadata))
-
-
-def loha(shelf: Shelf) -> ModelSpec:
-    sd, tensors = shelf.tiny.sd(), {}
-    with seeded(2):
-        for name, (rows, columns, *kernel) in flat_names(sd, style="kohya", unet=(*TRANSFORMER, *CONVOLUTIONS)):
-            is_tucker = kernel == [3, 3]
-            for half in "12":
-                first = drawn(RANK, rows) if is_tucker else drawn(rows, RANK)
-                tensors |= {f"{name}.hada_w{half}_a": first, f"{name}.hada_w{half}_b": drawn(RANK, columns)}
-                if is_tucker:
-                    tensors[f"{name}.hada_t{half}"] = drawn(RANK, RANK, *kernel)
-            tensors[f"{name}.alpha"] = torch.tensor(1.0).half()
-    return spec(sd, written(shelf.folder / "ink.safetensors", tensors, {"ss_network_module": "lycoris.kohya"}))
-
-
-def lokr(shelf: Shelf) -> ModelSpec:
-    sd, tensors = shelf.tiny.sd(), {}
-    with seeded(2):
-        for name, (rows, columns, *kernel) in flat_names(sd, style="kohya", unet=(*ATTENTION, "conv1"), text=False):
-            tensors |= {f"{name}.lokr_w1": drawn(4, 4), f"{name}.alpha": torch.tensor(1.0).half()}
-            if kernel:
-                tensors[f"{name}.lokr_w2"] = drawn(rows // 4, columns // 4, *kernel)
-            else:
-                tensors |= {f"{name}.lokr_w2_a": drawn(rows // 4, 2), f"{name}.lokr_w2_b": drawn(2, columns // 4)}
-    return spec(sd, written(shelf.folder / "salt.safetensors", tensors, {"ss_network_module": "lycoris.kohya"}))
-
-
-def dora(shelf: Shelf) -> ModelSpec:
-    sd, tensors = shelf.tiny.sd(kind="sdxl"), {}
-    with seeded(2):
-        for name, (rows, columns, *kernel) in flat_names(sd, style="sgm", unet=TRANSFORMER):
-            down, up = factors((rows, columns, *kernel))
-            tensors |= {f"{name}.lora_down.weight": down, f"{name}.lora_up.weight": up}
-            tensors |= {f"{name}.alpha": torch.tensor(2.0).half(), f"{name}.dora_scale": 1 + drawn(1, columns).float()}
-    return spec(sd, written(shelf.folder / "oil.safetensors", tensors, {"ss_network_module": "lycoris.kohya"}))
 
 
 # -- diffusers and peft
@@ -184,8 +189,8 @@ def attention_processors(shelf: Shelf) -> ModelSpec:
             old = re.sub(r"\.(to_\w+?)(\.0)?$", r".processor.\1_lora", name)
             tensors |= {f"{old}.down.weight": down, f"{old}.up.weight": up}
     torch.save(tensors, shelf.folder / "pytorch_lora_weights.bin")
-    shelf.put_on_hub("sayakpaul/sd-model-finetuned-lora-t4", shelf.folder)
-    return spec(sd, "sayakpaul/sd-model-finetuned-lora-t4")
+    shelf.put_on_hub(PROCESSORS, shelf.folder)
+    return spec(sd, PROCESSORS)
 
 
 def peft_folder(shelf: Shelf) -> ModelSpec:
@@ -215,9 +220,7 @@ def of_another_base(base: tuple[dict[str, str], int, int], kind: str) -> Callabl
         block = "input_blocks_4_1" if text_width == 2048 else "down_blocks_0_attentions_0"
         tensors: Tensors = {}
         for layer, columns in (("attn1_to_q", width), ("attn2_to_q", width), ("attn2_to_k", text_width)):
-            name = f"lora_unet_{block}_transformer_blocks_0_{layer}"
-            down, up = factors((width, columns))
-            tensors |= {f"{name}.lora_down.weight": down, f"{name}.lora_up.weight": up}
+            tensors |= pair(f"lora_unet_{block}_transformer_blocks_0_{layer}", (width, columns))
         file = written(shelf.folder / "other.safetensors", tensors, metadata)
         return spec(shelf.tiny.sd(kind=kind), file)
 
@@ -250,119 +253,69 @@ WAN = {
     "diffusion_model.blocks.0.self_attn.q.lora_A.weight": (4, 1536),
     "diffusion_model.blocks.0.self_attn.q.lora_B.weight": (1536, 4),
 }
+FLUX_METADATA = {"ss_base_model_version": "flux1", "modelspec.architecture": "flux-1-dev/lora"}
+LCM_15 = Works(family="sd15", sampler="lcm")
+PROCESSORS = "sayakpaul/sd-model-finetuned-lora-t4"
 _ATTENTION = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn1_to_q"
 LYCORIS = "https://github.com/KohakuBlueleaf/LyCORIS/tree/main/lycoris/modules"
 KOHYA = "https://github.com/kohya-ss/sd-scripts/blob/main/networks/lora.py"
+KOHYA_FLUX = "https://github.com/kohya-ss/sd-scripts/blob/main/networks/lora_flux.py"
 COMFY = "https://github.com/comfyanonymous/ComfyUI/blob/master/comfy/lora.py"
+COMFY_ISSUES = "https://github.com/Comfy-Org/ComfyUI/issues"
+A1111 = "https://github.com/AUTOMATIC1111/stable-diffusion-webui"
+STATE_DICTS = "https://github.com/huggingface/diffusers/blob/main/src/diffusers/utils/state_dict_utils.py"
+HUB = "https://huggingface.co"
+INVERSION = ("a textual inversion", "goes with a prompt")
+PICKLE = Works(says=("a pickle, read with weights_only",))
+XL_AND_15 = ("made for SDXL, this is SD 1.5", "use a LoRA for SD 1.5")
 
+
+def works(name: str, source: str, build: Callable[[Shelf], ModelSpec], expect: Works | None = None) -> Replica:
+    return Replica(name, source, build, expect or Works())
+
+
+def refused(name: str, source: str, build: Callable[[Shelf], ModelSpec], *says: str) -> Replica:
+    return Replica(name, source, build, Refused(says=says))
+
+
+def merged(name: str, source: str, tensors: dict[str, tuple[int, ...]], says: str) -> Replica:
+    """A layout that is not built: `tensors` of one layer, by the ends of their names."""
+    named = {f"{_ATTENTION}.{end}": shape for end, shape in tensors.items()}
+    return refused(name, source, foreign(named), says, "merge it into its model")
+
+
+XL_DORA = flat(dora, "oil.safetensors", kind="sdxl", style="sgm", unet=TRANSFORMER)
 REPLICAS = [
-    Replica(
-        name="latent-consistency/lcm-lora-sdv1-5",
-        source="https://huggingface.co/latent-consistency/lcm-lora-sdv1-5",
-        build=lcm_lora,
-        expect=Works(family="sd15", sampler="lcm"),
+    works("latent-consistency/lcm-lora-sdv1-5", f"{HUB}/latent-consistency/lcm-lora-sdv1-5", lcm_lora, LCM_15),
+    works("kohya LoRA, SD 1.5", KOHYA, kohya("sd15"), Works(family="sd15")),
+    works(
+        "kohya LoRA, SDXL (names of the first code)", f"{COMFY_ISSUES}/5655", kohya("sdxl", "sgm"), Works(family="sdxl")
     ),
-    Replica(name="kohya LoRA, SD 1.5", source=KOHYA, build=kohya("sd15"), expect=Works(family="sd15")),
-    Replica(
-        name="kohya LoRA, SDXL (names of the first code)",
-        source="https://github.com/Comfy-Org/ComfyUI/issues/5655",
-        build=kohya("sdxl", "sgm"),
-        expect=Works(family="sdxl"),
+    works(
+        "OneTrainer LoRA, SDXL (diffusers' block names)", f"{A1111}/issues/12221", kohya("sdxl"), Works(family="sdxl")
     ),
-    Replica(
-        name="OneTrainer LoRA, SDXL (diffusers' block names)",
-        source="https://github.com/AUTOMATIC1111/stable-diffusion-webui/issues/12221",
-        build=kohya("sdxl"),
-        expect=Works(family="sdxl"),
+    works(
+        "kohya LoRA extracted, SD 1.5 (names of the first code)",
+        "https://github.com/kohya-ss/sd-scripts/issues/1490",
+        kohya("sd15", "sgm", text=False),
     ),
-    Replica(
-        name="kohya LoRA extracted, SD 1.5 (names of the first code)",
-        source="https://github.com/kohya-ss/sd-scripts/issues/1490",
-        build=kohya("sd15", "sgm", text=False),
-        expect=Works(family="sd15"),
+    works("CivitAI LoCon", f"{LYCORIS}/locon.py", flat(locon, "clay.safetensors", TUCKER)),
+    works("CivitAI LoHa", "https://github.com/huggingface/diffusers/issues/3087", flat(loha, "ink.safetensors")),
+    works("CivitAI LoKr", f"{LYCORIS}/lokr.py", flat(lokr, "salt.safetensors", unet=(*ATTENTION, "conv1"), text=False)),
+    works("CivitAI DoRA, SDXL", f"{LYCORIS}/locon.py", XL_DORA),
+    works("diffusers dreambooth LoRA", STATE_DICTS, dreambooth),
+    works(PROCESSORS, f"{HUB}/{PROCESSORS}", attention_processors, PICKLE),
+    works("PEFT adapter folder", "https://github.com/luosiallen/latent-consistency-model/issues/109", peft_folder),
+    refused("SD 1.5 LoRA on SDXL", KOHYA, of_another_base(SD15, "sdxl"), "made for SD 1.5, this is SDXL", "for SDXL"),
+    refused("SDXL LoRA on SD 1.5", KOHYA, of_another_base(({}, *SDXL[1:]), "sd15"), *XL_AND_15),
+    refused("Flux LoRA (kohya)", KOHYA_FLUX, foreign(FLUX, FLUX_METADATA), "made for Flux, this is SD 1.5"),
+    refused(
+        "Flux LoRA (diffusers)", f"{HUB}/ByteDance/Hyper-SD", foreign(FLUX_DIFFUSERS), "made for Flux, this is SD 1.5"
     ),
-    Replica(name="CivitAI LoCon", source=f"{LYCORIS}/locon.py", build=locon, expect=Works()),
-    Replica(
-        name="CivitAI LoHa", source="https://github.com/huggingface/diffusers/issues/3087", build=loha, expect=Works()
-    ),
-    Replica(name="CivitAI LoKr", source=f"{LYCORIS}/lokr.py", build=lokr, expect=Works()),
-    Replica(name="CivitAI DoRA, SDXL", source=f"{LYCORIS}/locon.py", build=dora, expect=Works()),
-    Replica(
-        name="diffusers dreambooth LoRA",
-        source="https://github.com/huggingface/diffusers/blob/main/src/diffusers/utils/state_dict_utils.py",
-        build=dreambooth,
-        expect=Works(),
-    ),
-    Replica(
-        name="sayakpaul/sd-model-finetuned-lora-t4",
-        source="https://huggingface.co/sayakpaul/sd-model-finetuned-lora-t4",
-        build=attention_processors,
-        expect=Works(says=("a pickle, read with weights_only",)),
-    ),
-    Replica(
-        name="PEFT adapter folder",
-        source="https://github.com/luosiallen/latent-consistency-model/issues/109",
-        build=peft_folder,
-        expect=Works(),
-    ),
-    Replica(
-        name="SD 1.5 LoRA on SDXL",
-        source=KOHYA,
-        build=of_another_base(SD15, "sdxl"),
-        expect=Refused(says=("made for SD 1.5, this is SDXL", "use a LoRA for SDXL")),
-    ),
-    Replica(
-        name="SDXL LoRA on SD 1.5",
-        source=KOHYA,
-        build=of_another_base(({}, *SDXL[1:]), "sd15"),
-        expect=Refused(says=("made for SDXL, this is SD 1.5", "use a LoRA for SD 1.5")),
-    ),
-    Replica(
-        name="Flux LoRA (kohya)",
-        source="https://github.com/kohya-ss/sd-scripts/blob/main/networks/lora_flux.py",
-        build=foreign(FLUX, {"ss_base_model_version": "flux1", "modelspec.architecture": "flux-1-dev/lora"}),
-        expect=Refused(says=("made for Flux, this is SD 1.5",)),
-    ),
-    Replica(
-        name="Flux LoRA (diffusers)",
-        source="https://huggingface.co/ByteDance/Hyper-SD",
-        build=foreign(FLUX_DIFFUSERS),
-        expect=Refused(says=("made for Flux, this is SD 1.5",)),
-    ),
-    Replica(
-        name="Wan LoRA",
-        source="https://github.com/tdrussell/diffusion-pipe/issues/114",
-        build=foreign(WAN),
-        expect=Refused(says=("made for Wan (video), this is SD 1.5",)),
-    ),
-    Replica(
-        name="textual inversion as a LoRA",
-        source="https://github.com/AUTOMATIC1111/stable-diffusion-webui/wiki/Textual-Inversion",
-        build=foreign({"emb_params": (8, 768)}),
-        expect=Refused(says=("a textual inversion", "goes with a prompt")),
-    ),
-    Replica(
-        name="SDXL textual inversion as a LoRA",
-        source=COMFY,
-        build=foreign({"clip_l": (8, 768), "clip_g": (8, 1280)}),
-        expect=Refused(says=("a textual inversion", "goes with a prompt")),
-    ),
-    Replica(
-        name="OFT",
-        source=f"{LYCORIS}/diag_oft.py",
-        build=foreign({f"{_ATTENTION}.oft_blocks": (8, 4, 4), f"{_ATTENTION}.alpha": (1,)}),
-        expect=Refused(says=("an OFT", "merge it into its model")),
-    ),
-    Replica(
-        name="IA3",
-        source="https://github.com/Comfy-Org/ComfyUI/issues/6397",
-        build=foreign({f"{_ATTENTION}.weight": (32, 1), f"{_ATTENTION}.on_input": (1,)}),
-        expect=Refused(says=("an IA3", "merge it into its model")),
-    ),
-    Replica(
-        name="LyCORIS full",
-        source=f"{LYCORIS}/full.py",
-        build=foreign({f"{_ATTENTION}.diff": (32, 32)}),
-        expect=Refused(says=("whole differences of weights", "merge it into its model")),
-    ),
+    refused("Wan LoRA", "https://github.com/tdrussell/diffusion-pipe/issues/114", foreign(WAN), "made for Wan (video)"),
+    refused("textual inversion", f"{A1111}/wiki/Textual-Inversion", foreign({"emb_params": (8, 768)}), *INVERSION),
+    refused("SDXL textual inversion", COMFY, foreign({"clip_l": (8, 768), "clip_g": (8, 1280)}), *INVERSION),
+    merged("OFT", f"{LYCORIS}/diag_oft.py", {"oft_blocks": (8, 4, 4), "alpha": (1,)}, "an OFT"),
+    merged("IA3", f"{COMFY_ISSUES}/6397", {"weight": (32, 1), "on_input": (1,)}, "an IA3"),
+    merged("LyCORIS full", f"{LYCORIS}/full.py", {"diff": (32, 32)}, "whole differences of weights"),
 ]

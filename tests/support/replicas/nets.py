@@ -13,10 +13,15 @@ from safetensors.torch import load_file, save_file
 from engine.models.sd import ModelSpec
 from engine.models.seeded import seeded
 from tests.support.replicas.replica import Refused, Replica, Shelf, Works
-from tests.support.tiny_models import plus_projection, standard_projection, tiny_unet
-from tests.support.tiny_single_file import original_unet_name, original_vae_name
+from tests.support.tiny_models import (
+    adapter_tensors,
+    plus_projection,
+    standard_projection,
+    tiny_unet,
+    tiny_vision_model,
+)
+from tests.support.tiny_single_file import original_unet_name, original_vae_tensors, save_tensors, with_prefix
 
-HUB = "https://huggingface.co"
 CONTROLNET_KEYS = (
     "_class_name _diffusers_version act_fn attention_head_dim block_out_channels class_embed_type "
     "conditioning_embedding_out_channels controlnet_conditioning_channel_order cross_attention_dim down_block_types "
@@ -126,9 +131,12 @@ def only_a_pickle(shelf: Shelf) -> ModelSpec:
 def original_file(shelf: Shelf, name: str, prefix: str = "control_model.") -> ModelSpec:
     sd = shelf.tiny.sd(kind="sd15", sampler="lcm")
     tensors = original_controlnet(shelf.tiny.controlnet(sd), prefix)
-    file = shelf.folder / name
+    return with_controlnet(shelf, "sd15", saved(shelf.folder / name, tensors))
+
+
+def saved(file: Path, tensors: dict[str, torch.Tensor]) -> Path:
     save_file(tensors, file) if file.suffix == ".safetensors" else torch.save(tensors, file)
-    return with_controlnet(shelf, "sd15", file)
+    return file
 
 
 def smaller_file(shelf: Shelf, size: str) -> ModelSpec:
@@ -154,10 +162,8 @@ def union(shelf: Shelf, class_name: str) -> ModelSpec:
 
 def loose_file(shelf: Shelf, name: str, kind: str, tensors: Mapping[str, tuple[int, ...]]) -> ModelSpec:
     """A file with only these tensors, given as a ControlNet."""
-    file = shelf.folder / name
     made = {key: torch.zeros(shape) for key, shape in tensors.items()}
-    save_file(made, file) if file.suffix == ".safetensors" else torch.save(made, file)
-    return with_controlnet(shelf, kind, file)
+    return with_controlnet(shelf, kind, saved(shelf.folder / name, made))
 
 
 def config_only(shelf: Shelf, class_name: str) -> ModelSpec:
@@ -196,25 +202,16 @@ def tiny_vae(**values: Any) -> Any:
         ).eval()
 
 
-def original_vae(vae: Any, prefix: str = "") -> dict[str, torch.Tensor]:
-    """Tensors by their original names (ldm/modules/diffusionmodules/model.py), attention as 1x1 convolutions."""
-    tensors: dict[str, torch.Tensor] = {}
-    for name, tensor in vae.state_dict().items():
-        is_attention = ".attentions." in name and name.endswith("weight") and "norm" not in name
-        shaped = tensor[:, :, None, None] if is_attention else tensor
-        tensors[prefix + original_vae_name(name, 4)] = shaped.contiguous()
-    return tensors
-
-
 def vae_file(
     shelf: Shelf, name: str, *, kind: str = "sd15", prefix: str = "", hub_id: str = "", extra: tuple[str, ...] = ()
 ) -> ModelSpec:
-    tensors = original_vae(tiny_vae(), prefix) | {each: torch.zeros(1) for each in extra}
+    tensors = with_prefix(prefix, original_vae_tensors(tiny_vae().state_dict(), 4))
+    tensors |= {each: torch.zeros(1) for each in extra}
     place = shelf.folder / "vae"
     place.mkdir()
     file = place / name
     if file.suffix == ".safetensors":
-        save_file(tensors, file)
+        save_tensors(file, tensors)
     else:
         torch.save({"state_dict": tensors}, file)
     if hub_id:
@@ -273,31 +270,8 @@ def taesd_folder(shelf: Shelf, hub_id: str, *, kind: str, **values: Any) -> Mode
 
 
 def vision_model(folder: Path, *, hidden: int, projection: int) -> None:
-    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
-
-    config = CLIPVisionConfig(
-        hidden_size=hidden,
-        projection_dim=projection,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        image_size=32,
-        patch_size=8,
-        intermediate_size=37,
-    )
     with seeded(10):
-        CLIPVisionModelWithProjection(config).save_pretrained(folder)
-
-
-def adapter_tensors(unet: Any, projection: dict[str, torch.Tensor], width: int = 0) -> dict[str, torch.Tensor]:
-    """`width`: text width that it was made for, if not the UNet's."""
-    width = width or unet.config.cross_attention_dim
-    tensors = {f"image_proj.{name}": tensor for name, tensor in projection.items()}
-    crossing = [name for name in unet.attn_processors if name.endswith("attn2.processor")]
-    for place, name in enumerate(crossing):
-        inner = unet.get_submodule(name.removesuffix(".processor")).to_k.weight.shape[0]
-        for which in ("to_k_ip", "to_v_ip"):
-            tensors[f"ip_adapter.{2 * place + 1}.{which}.weight"] = torch.randn(inner, width) * 0.3
-    return tensors
+        tiny_vision_model(hidden, projection).save_pretrained(folder)
 
 
 def projection_of(kind: str, width: int, wide: int) -> dict[str, torch.Tensor]:
@@ -357,296 +331,212 @@ def lone(shelf: Shelf, name: str, **options: Any) -> ModelSpec:
 # -- the lists
 
 
-def works(name: str, source: str, build: Callable[[Shelf], ModelSpec], *says: str) -> Replica[ModelSpec, Works]:
-    return Replica(name=name, source=source, build=build, expect=Works(says=says))
+def row(title: str, build: Callable[..., ModelSpec], expect: Works | Refused, source: str, options: Any) -> Any:
+    """`source`: by default the page of the repository that the title begins with."""
+    page = "/".join(title.split()[0].strip(",").split("/")[:2])
+    source = source or f"https://huggingface.co/{page}"
+    return Replica(title, source, partial(build, **options), expect)
 
 
-def refused(name: str, source: str, build: Callable[[Shelf], ModelSpec], *says: str) -> Replica[ModelSpec, Works]:
-    return Replica(name=name, source=source, build=build, expect=Refused(says=says))
+def works(title: str, build: Callable[..., ModelSpec], /, *says: str, source: str = "", **options: Any) -> Any:
+    return row(title, build, Works(says=says), source, options)
+
+
+def refused(title: str, build: Callable[..., ModelSpec], /, *says: str, source: str = "", **options: Any) -> Any:
+    return row(title, build, Refused(says=says), source, options)
 
 
 CLDM = "https://github.com/lllyasviel/ControlNet/blob/main/cldm/cldm.py"
 COMFY = "https://github.com/comfyanonymous/ComfyUI/blob/master/comfy/controlnet.py"
 DIFFUSERS = "https://github.com/huggingface/diffusers/blob/main/src/diffusers"
 SINGLE = f"{DIFFUSERS}/loaders/single_file_utils.py"
-IP = f"{HUB}/h94/IP-Adapter/tree/main"
+LLLITE = "https://github.com/kohya-ss/sd-scripts/blob/main/docs/train_lllite_README.md"
+TAESD = "https://github.com/madebyollin/taesd/blob/main/taesd.py"
 PLAIN = "supported: a plain ControlNetModel"
+SHUFFLE, CANNY_XL = "lllyasviel/control_v11e_sd15_shuffle", "diffusers/controlnet-canny-sdxl-1.0"
+UNION = "xinsir/controlnet-union-sdxl-1.0"
+CANNY_FILE, SHUFFLE_FILE = "control_v11p_sd15_canny.pth", "control_v11e_sd15_shuffle_fp16.safetensors"
+FT_MSE, XL_VAE, XL_FIX = "vae-ft-mse-840000-ema-pruned", "sdxl_vae.safetensors", "madebyollin/sdxl-vae-fp16-fix"
+FT_MSE_PAGE = "stabilityai/sd-vae-ft-mse-original"
+LOOSE_NETS: list[tuple[str, str, dict[str, tuple[int, ...]], str]] = [
+    ("t2iadapter_canny_sd15v2.pth", "sd15", {"body.0.block1.weight": (32, 32, 3, 3)}, "a T2I-Adapter"),
+    ("t2i-adapter_xl_canny.safetensors", "sdxl", {"adapter.body.0.resnets.0.block1.weight": (4, 4)}, "a T2I-Adapter"),
+    (
+        "control-lora-canny-rank128.safetensors",
+        "sdxl",
+        {"lora_controlnet": (1,), "input_blocks.0.0.up": (32, 4), "input_blocks.0.0.down": (4, 4, 3, 3)},
+        "a Control-LoRA",
+    ),
+]
+"""Files that a user takes for a ControlNet, and what they are."""
+LLLITE_TENSOR = "lllite_unet_input_blocks_4_1_transformer_blocks_0_attn1_to_k.down.0.weight"
 
 CONTROLNETS = [
-    works(
-        "lllyasviel/control_v11p_sd15_canny",
-        f"{HUB}/lllyasviel/control_v11p_sd15_canny/blob/main/config.json",
-        canny,
+    works("lllyasviel/control_v11p_sd15_canny", canny),
+    works(SHUFFLE, canny, hub_id=SHUFFLE, global_pool_conditions=True),
+    works(CANNY_XL, canny, hub_id=CANNY_XL),
+    works("a pipeline's controlnet folder, fp16 only", fp16_in_a_subfolder, source=DIFFUSERS),
+    works("a controlnet folder, .bin only", only_a_pickle, "a pickle", source=DIFFUSERS),
+    works(f"lllyasviel/ControlNet-v1-1/{CANNY_FILE}", original_file, "a pickle", source=CLDM, name=CANNY_FILE),
+    works(SHUFFLE_FILE, original_file, "named a shuffle one", source=COMFY, name=SHUFFLE_FILE, prefix=""),
+    *(works(f"diffusers_xl_canny_{size}.safetensors", smaller_file, source=SINGLE, size=size) for size in (MID, SMALL)),
+    *(
+        refused(f"{UNION} as {kind}", union, "a ControlNet union", CANNY_XL, class_name=kind)
+        for kind in ("ControlNetUnionModel", "ControlNetModel")
     ),
-    works(
-        "lllyasviel/control_v11e_sd15_shuffle",
-        f"{HUB}/lllyasviel/control_v11e_sd15_shuffle/blob/main/config.json",
-        partial(canny, hub_id="lllyasviel/control_v11e_sd15_shuffle", global_pool_conditions=True),
+    refused("TencentARC/t2iadapter_canny_sd15v2", config_only, "a T2I-Adapter", PLAIN, class_name="T2IAdapter"),
+    refused(
+        "InstantX/SD3-Controlnet-Canny", config_only, "a ControlNet for SD 3", PLAIN, class_name="SD3ControlNetModel"
     ),
-    works(
-        "diffusers/controlnet-canny-sdxl-1.0",
-        f"{HUB}/diffusers/controlnet-canny-sdxl-1.0/blob/main/config.json",
-        partial(canny, hub_id="diffusers/controlnet-canny-sdxl-1.0"),
-    ),
-    works("a pipeline's controlnet folder, fp16 only", f"{DIFFUSERS}/models/modeling_utils.py", fp16_in_a_subfolder),
-    works("a controlnet folder, .bin only", f"{DIFFUSERS}/models/modeling_utils.py", only_a_pickle, "a pickle"),
-    works(
-        "lllyasviel/ControlNet-v1-1/control_v11p_sd15_canny.pth",
-        CLDM,
-        partial(original_file, name="control_v11p_sd15_canny.pth"),
-        "a pickle",
-    ),
-    works(
-        "comfyanonymous/ControlNet-v1-1_fp16_safetensors/control_v11e_sd15_shuffle_fp16.safetensors",
-        COMFY,
-        partial(original_file, name="control_v11e_sd15_shuffle_fp16.safetensors", prefix=""),
-        "named a shuffle one",
+    refused(
+        "guoyww/animatediff-sparsectrl-scribble", config_only, "a SparseCtrl", PLAIN, class_name="SparseControlNetModel"
     ),
     *(
-        works(
-            f"diffusers_xl_canny_{size}.safetensors",
-            f"{SINGLE} (CHECKPOINT_KEY_NAMES, controlnet_xl)",
-            partial(smaller_file, size=size),
-        )
-        for size in (MID, SMALL)
-    ),
-    *(
-        refused(
-            f"xinsir/controlnet-union-sdxl-1.0 as {class_name}",
-            f"{DIFFUSERS}/models/controlnets/controlnet_union.py",
-            partial(union, class_name=class_name),
-            "a ControlNet union",
-            "diffusers/controlnet-canny-sdxl-1.0",
-        )
-        for class_name in ("ControlNetUnionModel", "ControlNetModel")
-    ),
-    *(
-        refused(name, f"{DIFFUSERS}/models", partial(config_only, class_name=class_name), says, PLAIN)
-        for name, class_name, says in (
-            ("TencentARC/t2iadapter_canny_sd15v2", "T2IAdapter", "a T2I-Adapter"),
-            ("InstantX/SD3-Controlnet-Canny", "SD3ControlNetModel", "a ControlNet for SD 3"),
-            ("guoyww/animatediff-sparsectrl-scribble", "SparseControlNetModel", "a SparseCtrl"),
-        )
+        refused(name, loose_file, says, PLAIN, source=COMFY, name=name, kind=kind, tensors=tensors)
+        for name, kind, tensors, says in LOOSE_NETS
     ),
     refused(
-        "t2iadapter_canny_sd15v2.pth",
-        f"{COMFY} (load_t2i_adapter)",
-        partial(
-            loose_file,
-            name="t2iadapter_canny_sd15v2.pth",
-            kind="sd15",
-            tensors={"conv_in.weight": (32, 64, 3, 3), "body.0.block1.weight": (32, 32, 3, 3)},
-        ),
-        "a T2I-Adapter",
-        PLAIN,
-    ),
-    refused(
-        "t2i-adapter_diffusers_xl_canny.safetensors",
-        f"{COMFY} (load_t2i_adapter)",
-        partial(
-            loose_file,
-            name="t2i-adapter_diffusers_xl_canny.safetensors",
-            kind="sdxl",
-            tensors={"adapter.body.0.resnets.0.block1.weight": (32, 32, 3, 3)},
-        ),
-        "a T2I-Adapter",
-    ),
-    refused(
-        "stabilityai/control-lora/control-lora-canny-rank128.safetensors",
-        f"{COMFY} (lora_controlnet)",
-        partial(
-            loose_file,
-            name="control-lora-canny-rank128.safetensors",
-            kind="sdxl",
-            tensors={"lora_controlnet": (1,), "input_blocks.0.0.up": (32, 4), "input_blocks.0.0.down": (4, 4, 3, 3)},
-        ),
-        "a Control-LoRA",
-        PLAIN,
-    ),
-    refused(
-        "kohya-ss/controlnet-lllite/controllllite_v01032064e_sdxl_canny.safetensors",
-        "https://github.com/kohya-ss/sd-scripts/blob/main/docs/train_lllite_README.md",
-        partial(
-            loose_file,
-            name="controllllite_v01032064e_sdxl_canny.safetensors",
-            kind="sdxl",
-            tensors={"lllite_unet_input_blocks_4_1_transformer_blocks_0_attn1_to_k.down.0.weight": (4, 4)},
-        ),
+        "kohya-ss/controlnet-lllite",
+        loose_file,
         "a ControlNet-LLLite",
+        source=LLLITE,
+        name="lllite.safetensors",
+        kind="sdxl",
+        tensors={LLLITE_TENSOR: (4, 4)},
     ),
-    refused("an SDXL ControlNet beside SD 1.5", SINGLE, of_another_base, "made for SDXL", "is SD 1.5", "hf download"),
-    refused("control_v11p_sd15_canny.pth beside SDXL", SINGLE, file_of_another_base, "made for SD 1.5", "is SDXL"),
+    refused("an SDXL ControlNet beside SD 1.5", of_another_base, "made for SDXL", "hf download", source=SINGLE),
+    refused(f"{CANNY_FILE} beside SDXL", file_of_another_base, "made for SD 1.5", "is SDXL", source=SINGLE),
 ]
 
 VAES = [
+    works(f"{FT_MSE_PAGE}/{FT_MSE}.safetensors", vae_file, name=f"{FT_MSE}.safetensors", extra=("loss.logvar",)),
+    works(f"{FT_MSE_PAGE}/{FT_MSE}.ckpt", vae_file, "a pickle", name=f"{FT_MSE}.ckpt", prefix="first_stage_model."),
     works(
-        "stabilityai/sd-vae-ft-mse-original/vae-ft-mse-840000-ema-pruned.safetensors",
-        f"{HUB}/stabilityai/sd-vae-ft-mse-original",
-        partial(vae_file, name="vae-ft-mse-840000-ema-pruned.safetensors", extra=("loss.logvar",)),
+        "a VAE file of any name", vae_file, "family is unknown; assuming SD 1.5", source=SINGLE, name="m.safetensors"
     ),
     works(
-        "vae-ft-mse-840000-ema-pruned.ckpt",
-        f"{HUB}/stabilityai/sd-vae-ft-mse-original",
-        partial(vae_file, name="vae-ft-mse-840000-ema-pruned.ckpt", prefix="first_stage_model."),
-        "a pickle",
-    ),
-    works(
-        "a VAE file of any name",
-        SINGLE,
-        partial(vae_file, name="mine.safetensors"),
-        "its family is unknown; assuming SD 1.5",
-    ),
-    works(
-        "stabilityai/sdxl-vae/sdxl_vae.safetensors",
-        f"{HUB}/stabilityai/sdxl-vae",
-        partial(vae_file, name="sdxl_vae.safetensors", kind="sdxl", hub_id="stabilityai/sdxl-vae"),
+        f"stabilityai/sdxl-vae/{XL_VAE}",
+        vae_file,
         "computed in float32",
+        name=XL_VAE,
+        kind="sdxl",
+        hub_id="stabilityai/sdxl-vae",
     ),
-    works(
-        "madebyollin/sdxl-vae-fp16-fix",
-        f"{HUB}/madebyollin/sdxl-vae-fp16-fix/blob/main/config.json",
-        partial(
-            vae_folder,
-            hub_id="madebyollin/sdxl-vae-fp16-fix",
-            kind="sdxl",
-            scaling_factor=0.13025,
-            force_upcast=False,
-        ),
-    ),
+    works(XL_FIX, vae_folder, hub_id=XL_FIX, kind="sdxl", scaling_factor=0.13025, force_upcast=False),
     refused(
-        "sdxl_vae.safetensors beside SD 1.5",
-        f"{HUB}/stabilityai/sdxl-vae",
-        partial(vae_file, name="sdxl_vae.safetensors"),
+        f"stabilityai/sdxl-vae/{XL_VAE} beside SD 1.5",
+        vae_file,
         "made for SDXL",
         "all colours would be wrong",
         "hf download madebyollin/taesd",
+        name=XL_VAE,
     ),
     refused(
         "stabilityai/sd-vae-ft-mse beside SDXL",
-        f"{HUB}/stabilityai/sd-vae-ft-mse/blob/main/config.json",
-        partial(vae_folder, hub_id="stabilityai/sd-vae-ft-mse", kind="sdxl"),
+        vae_folder,
         "scaling_factor is 0.18215",
         "trained with 0.13025",
-        "madebyollin/sdxl-vae-fp16-fix",
+        XL_FIX,
+        hub_id="stabilityai/sd-vae-ft-mse",
+        kind="sdxl",
     ),
     refused(
         "stabilityai/stable-diffusion-3-medium-diffusers/vae",
-        f"{HUB}/stabilityai/stable-diffusion-3-medium-diffusers/blob/main/vae/config.json",
-        partial(vae_folder, hub_id="a/sd3-vae", latent_channels=16, scaling_factor=1.5305, shift_factor=0.0609),
+        vae_folder,
         "a VAE of 16 latent channels (as SD 3's and Flux's)",
+        hub_id="a/sd3-vae",
+        latent_channels=16,
+        scaling_factor=1.5305,
+        shift_factor=0.0609,
     ),
     *(
-        refused(
-            f"{kind} as VAE",
-            f"{DIFFUSERS}/models/autoencoders",
-            partial(vae_folder, hub_id="a/vae", _class_name=kind),
-            f"a {kind} (",
-            "madebyollin/taesd",
-        )
+        refused(f"{kind} as VAE", vae_folder, f"a {kind} (", source=DIFFUSERS, hub_id="a/vae", _class_name=kind)
         for kind in ("AutoencoderKLTemporalDecoder", "ConsistencyDecoderVAE", "VQModel")
     ),
-    refused(
-        "a model's own vae of 16 channels", f"{DIFFUSERS}/models", partial(own_vae, latent_channels=16), "16 latent"
-    ),
+    refused("a model's own vae of 16 channels", own_vae, "16 latent", source=DIFFUSERS, latent_channels=16),
     works(
-        "a model's own vae with latents_mean and latents_std",
-        f"{HUB}/playgroundai/playground-v2.5-1024px-aesthetic/blob/main/vae/config.json",
-        partial(
-            own_vae,
-            latents_mean=[-1.6574, 1.886, -1.383, 2.5155],
-            latents_std=[8.4927, 5.9022, 6.5498, 5.2299],
-            scaling_factor=0.5,
-        ),
+        "playgroundai/playground-v2.5-1024px-aesthetic, its own vae with latents_mean and latents_std",
+        own_vae,
+        latents_mean=[-1.6574, 1.886, -1.383, 2.5155],
+        latents_std=[8.4927, 5.9022, 6.5498, 5.2299],
+        scaling_factor=0.5,
     ),
-    works(
-        "madebyollin/taesdxl/taesdxl_decoder.safetensors",
-        "https://github.com/madebyollin/taesd/blob/main/taesd.py",
-        partial(taesd_pair, name="taesdxl", kind="sdxl"),
-    ),
+    works("madebyollin/taesdxl/taesdxl_decoder.safetensors", taesd_pair, source=TAESD, name="taesdxl", kind="sdxl"),
     refused(
         "taesd_decoder.safetensors beside SDXL",
-        "https://github.com/madebyollin/taesd/blob/main/taesd.py",
-        partial(taesd_pair, name="taesd", kind="sdxl"),
+        taesd_pair,
         "made for SD 1.5 and 2.x",
         "madebyollin/taesdxl",
+        source=TAESD,
+        name="taesd",
+        kind="sdxl",
     ),
     refused(
         "taesd_decoder.safetensors alone",
-        "https://github.com/madebyollin/taesd",
-        partial(taesd_pair, name="taesd", kind="sd15", halves=("decoder",)),
+        taesd_pair,
         "put taesd_encoder.safetensors next to it",
+        source=TAESD,
+        name="taesd",
+        kind="sd15",
+        halves=("decoder",),
     ),
-    refused(
-        "madebyollin/taesd beside SDXL",
-        f"{HUB}/madebyollin/taesd",
-        partial(taesd_folder, hub_id="madebyollin/taesd", kind="sdxl"),
-        "made for SD 1.5 and 2.x",
-    ),
+    refused("madebyollin/taesd beside SDXL", taesd_folder, "made for SD 1.5", hub_id="madebyollin/taesd", kind="sdxl"),
     refused(
         "madebyollin/taesd3",
-        f"{HUB}/madebyollin/taesd3/blob/main/config.json",
-        partial(taesd_folder, hub_id="madebyollin/taesd3", kind="sd15", latent_channels=16),
+        taesd_folder,
         "16 latent channels",
+        hub_id="madebyollin/taesd3",
+        kind="sd15",
+        latent_channels=16,
     ),
 ]
 
+ADAPTERS: list[tuple[str, str, int, str, tuple[str, ...]]] = [
+    ("sdxl_models/ip-adapter_sdxl.safetensors", "standard", 1280, "sdxl", ()),
+    ("sdxl_models/ip-adapter_sdxl_vit-h.safetensors", "standard", 1024, "sdxl", ()),
+    ("sdxl_models/ip-adapter-plus_sdxl_vit-h.safetensors", "plus", 32, "sdxl", ()),
+    ("models/ip-adapter-full-face_sd15.safetensors", "full", 32, "sd15", ()),
+    ("models/ip-adapter_sd15.bin", "standard", 1024, "sd15", ("a pickle",)),
+]
+"""Files of h94/IP-Adapter: projection, the width of the encoder that it is made for, the kind of model, notes."""
+KOLORS = "https://huggingface.co/Kwai-Kolors/Kolors-IP-Adapter-Plus"
+FOREIGN_ADAPTERS = [
+    ("ip-adapter-faceid_sdxl.bin", "https://huggingface.co/h94/IP-Adapter-FaceID", "faceid", 512, "a FaceID adapter"),
+    ("ip-adapter.bin", "https://huggingface.co/InstantX/InstantID", "plus", 512, "InstantID's adapter"),
+    ("ip-adapter_pulid_sdxl_fp16.safetensors", "https://github.com/ToTheBeginning/PuLID", "pulid", 0, "PuLID"),
+    ("ip_adapter_plus_general.bin", KOLORS, "plus", 1024, "of Kolors"),
+]
 IP_ADAPTERS = [
-    works(
-        "h94/IP-Adapter/sdxl_models/ip-adapter_sdxl.safetensors",
-        IP,
-        partial(h94, file="sdxl_models/ip-adapter_sdxl.safetensors", projection="standard", wide=1280, kind="sdxl"),
-    ),
-    works(
-        "h94/IP-Adapter/sdxl_models/ip-adapter_sdxl_vit-h.safetensors",
-        IP,
-        partial(
-            h94, file="sdxl_models/ip-adapter_sdxl_vit-h.safetensors", projection="standard", wide=1024, kind="sdxl"
-        ),
-    ),
-    works(
-        "h94/IP-Adapter/sdxl_models/ip-adapter-plus_sdxl_vit-h.safetensors",
-        IP,
-        partial(
-            h94, file="sdxl_models/ip-adapter-plus_sdxl_vit-h.safetensors", projection="plus", wide=32, kind="sdxl"
-        ),
-    ),
-    works(
-        "h94/IP-Adapter/models/ip-adapter-full-face_sd15.safetensors",
-        IP,
-        partial(h94, file="models/ip-adapter-full-face_sd15.safetensors", projection="full", wide=32, kind="sd15"),
-    ),
-    works(
-        "h94/IP-Adapter/models/ip-adapter_sd15.bin",
-        IP,
-        partial(h94, file="models/ip-adapter_sd15.bin", projection="standard", wide=1024, kind="sd15"),
-        "a pickle",
+    *(
+        works(f"h94/IP-Adapter/{file}", h94, *says, file=file, projection=projection, wide=wide, kind=kind)
+        for file, projection, wide, kind, says in ADAPTERS
     ),
     refused(
         "h94/IP-Adapter/sdxl_models/ip-adapter_sdxl.safetensors alone",
-        IP,
-        partial(lone, name="ip-adapter_sdxl.safetensors", projection="standard", wide=1280, kind="sdxl"),
+        lone,
         "projection_dim is 1280 (CLIP ViT-bigG)",
         "hf download h94/IP-Adapter",
         "sdxl_models/image_encoder/model.safetensors",
+        name="ip-adapter_sdxl.safetensors",
+        projection="standard",
+        wide=1280,
+        kind="sdxl",
     ),
     refused(
-        "ip-adapter_sd15.safetensors beside SDXL",
-        IP,
-        partial(
-            lone, name="ip-adapter_sd15.safetensors", projection="standard", wide=1024, kind="sdxl", text_width=768
-        ),
+        "h94/IP-Adapter/models/ip-adapter_sd15.safetensors beside SDXL",
+        lone,
         "made for SD 1.5",
         "is SDXL",
         "ip-adapter_sdxl_vit-h.safetensors",
+        name="ip-adapter_sd15.safetensors",
+        projection="standard",
+        wide=1024,
+        kind="sdxl",
+        text_width=768,
     ),
     *(
-        refused(name, source, partial(lone, name=name, projection=projection, wide=wide, kind="sdxl"), says)
-        for name, source, projection, wide, says in (
-            ("ip-adapter-faceid_sdxl.bin", f"{HUB}/h94/IP-Adapter-FaceID", "faceid", 512, "a FaceID adapter"),
-            ("ip-adapter.bin", f"{HUB}/InstantX/InstantID", "plus", 512, "InstantID's adapter"),
-            ("ip-adapter_pulid_sdxl_fp16.safetensors", "https://github.com/ToTheBeginning/PuLID", "pulid", 0, "PuLID"),
-            ("ip_adapter_plus_general.bin", f"{HUB}/Kwai-Kolors/Kolors-IP-Adapter-Plus", "plus", 1024, "of Kolors"),
-        )
+        refused(name, lone, says, source=source, name=name, projection=projection, wide=wide, kind="sdxl")
+        for name, source, projection, wide, says in FOREIGN_ADAPTERS
     ),
 ]
 

@@ -64,39 +64,19 @@ def easy_negative_on_xl(shelf: Shelf) -> ModelSpec:
     return ModelSpec(model=str(shelf.tiny.sd(kind="sdxl")), embeddings=(file,))
 
 
-A1111 = (
-    "https://github.com/AUTOMATIC1111/stable-diffusion-webui/blob/master/modules/textual_inversion/textual_inversion.py"
-)
-
-REPLICAS = [
-    Replica(
-        name="gsdf/EasyNegative, clip skip 2",
-        source="https://github.com/huggingface/diffusers/issues/3198",
-        build=easy_negative,
-        expect=Works(family="sd15"),
-    ),
-    Replica(
-        name="CivitAI bad-hands-5.pt",
-        source=A1111,
-        build=bad_hands,
-        expect=Works(family="sd15", says=("embedding bad-hands-5: a pickle, read with weights_only",)),
-    ),
-    Replica(
-        name="sd-concepts-library/cat-toy",
-        source="https://huggingface.co/sd-concepts-library/cat-toy",
-        build=cat_toy,
-        expect=Works(family="sd15"),
-    ),
-    Replica(
-        name="CivitAI unaestheticXL_Jug6.safetensors, clip skip 2",
-        source="https://github.com/huggingface/diffusers/issues/8854",
-        build=unaesthetic_xl,
-        expect=Works(family="sdxl", says=("clip skip 2 is the model's default",)),
-    ),
-    Replica(
-        name="gsdf/EasyNegative with SDXL",
-        source="https://github.com/huggingface/diffusers/issues/3198",
-        build=easy_negative_on_xl,
-        expect=Refused(says=("an embedding made for SD 1.5 or 2.x", "is SDXL", "made for it")),
-    ),
+A1111 = "https://github.com/AUTOMATIC1111/stable-diffusion-webui/blob/master/modules/textual_inversion"
+ISSUES = "https://github.com/huggingface/diffusers/issues"
+TOY = "sd-concepts-library/cat-toy"
+PICKLE = Works(family="sd15", says=("embedding bad-hands-5: a pickle, read with weights_only",))
+SKIPPED = Works(family="sdxl", says=("clip skip 2 is the model's default",))
+OTHER = Refused(says=("an embedding made for SD 1.5 or 2.x", "is SDXL", "made for it"))
+REPLICAS: list[Replica] = [
+    Replica(name, source, build, expect)
+    for name, source, build, expect in (
+        ("gsdf/EasyNegative, clip skip 2", f"{ISSUES}/3198", easy_negative, Works(family="sd15")),
+        ("CivitAI bad-hands-5.pt", f"{A1111}/textual_inversion.py", bad_hands, PICKLE),
+        (TOY, f"https://huggingface.co/{TOY}", cat_toy, Works(family="sd15")),
+        ("CivitAI unaestheticXL_Jug6.safetensors, clip skip 2", f"{ISSUES}/8854", unaesthetic_xl, SKIPPED),
+        ("gsdf/EasyNegative with SDXL", f"{ISSUES}/3198", easy_negative_on_xl, OTHER),
+    )
 ]

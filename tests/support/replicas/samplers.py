@@ -92,73 +92,51 @@ def v_prediction(shelf: Shelf) -> ModelSpec:
     return ModelSpec(model=str(with_scheduler(shelf.tiny.sd(kind="sdxl"), shelf.folder / "vpred", **V_PRED)))
 
 
-def lcm_dreamshaper(shelf: Shelf) -> ModelSpec:
-    """A model whose UNet has a guidance embedding."""
-    from diffusers import UNet2DConditionModel
-
-    from engine.models.seeded import seeded
-
-    folder = with_scheduler(shelf.tiny.sd(), shelf.folder / "LCM_Dreamshaper_v7")
-    config = UNet2DConditionModel.load_config(folder / "unet")
-    (folder / "unet").unlink()
-    with seeded(4):
-        UNet2DConditionModel.from_config(config | {"time_cond_proj_dim": 256}).save_pretrained(folder / "unet")
-    return ModelSpec(model=str(folder))
-
-
-def lora_replica(
-    name: str, source: str, base: Callable[[Shelf], Path], sampler: str, *says: str
-) -> Replica[ModelSpec, Works]:
+def lora_replica(name: str, source: str, base: Callable[[Shelf], Path], sampler: str, *says: str) -> Replica:
     return Replica(
-        name=name,
-        source=source,
-        build=with_lora(base, name.rpartition("/")[2] if name.endswith(".safetensors") else f"{name}/{PUBLISHED_LORA}"),
-        expect=Works(sampler=sampler, says=says),
+        name,
+        source,
+        with_lora(base, name.rpartition("/")[2] if name.endswith(".safetensors") else f"{name}/{PUBLISHED_LORA}"),
+        Works(sampler=sampler, says=says),
     )
 
 
 REPLICAS = [
     Replica(
-        name="stabilityai/sdxl-turbo",
-        source="https://huggingface.co/stabilityai/sdxl-turbo/blob/main/scheduler/scheduler_config.json",
-        build=sdxl_turbo,
-        expect=Works(family="sdxl", prediction="epsilon", sampler="turbo", says=("and the name sdxl-turbo",)),
+        "stabilityai/sdxl-turbo",
+        "https://huggingface.co/stabilityai/sdxl-turbo/blob/main/scheduler/scheduler_config.json",
+        sdxl_turbo,
+        Works(family="sdxl", prediction="epsilon", sampler="turbo", says=("and the name sdxl-turbo",)),
     ),
     Replica(
-        name="stabilityai/sd-turbo, copied to another name",
-        source="https://huggingface.co/stabilityai/sd-turbo/blob/main/scheduler/scheduler_config.json",
-        build=sd_turbo_copied,
-        expect=Works(family="sd21", prediction="epsilon", sampler="turbo", says=("as sd-turbo's",)),
+        "stabilityai/sd-turbo, copied to another name",
+        "https://huggingface.co/stabilityai/sd-turbo/blob/main/scheduler/scheduler_config.json",
+        sd_turbo_copied,
+        Works(family="sd21", prediction="epsilon", sampler="turbo", says=("as sd-turbo's",)),
     ),
     Replica(
-        name="Lykon/DreamShaper/dreamshaper_8LCM.safetensors",
-        source="https://civitai.com/models/4384/dreamshaper",
-        build=lcm_file,
-        expect=Works(family="sd15", sampler="lcm", says=("the name dreamshaper_8LCM: LCM",)),
+        "Lykon/DreamShaper/dreamshaper_8LCM.safetensors",
+        "https://civitai.com/models/4384/dreamshaper",
+        lcm_file,
+        Works(family="sd15", sampler="lcm", says=("the name dreamshaper_8LCM: LCM",)),
     ),
     Replica(
-        name="SimianLuo/LCM_Dreamshaper_v7",
-        source="https://huggingface.co/SimianLuo/LCM_Dreamshaper_v7/blob/main/unet/config.json",
-        build=lcm_dreamshaper,
-        expect=Works(family="sd15", sampler="lcm", says=("LCMScheduler",)),
+        "a folder of SD 1.5 below one called lcm",
+        "https://huggingface.co/Lykon/dreamshaper-8",
+        under_a_path_with_lcm,
+        Works(family="sd15", sampler="scheduler"),
     ),
     Replica(
-        name="a folder of SD 1.5 below one called lcm",
-        source="https://huggingface.co/Lykon/dreamshaper-8",
-        build=under_a_path_with_lcm,
-        expect=Works(family="sd15", sampler="scheduler"),
+        "an SDXL v-prediction folder with zero terminal SNR and trailing timesteps",
+        "https://huggingface.co/Laxhar/noobai-XL-Vpred-1.0/blob/main/scheduler/scheduler_config.json",
+        v_prediction,
+        Works(family="sdxl", prediction="v_prediction", sampler="scheduler"),
     ),
     Replica(
-        name="an SDXL v-prediction folder with zero terminal SNR and trailing timesteps",
-        source="https://huggingface.co/Laxhar/noobai-XL-Vpred-1.0/blob/main/scheduler/scheduler_config.json",
-        build=v_prediction,
-        expect=Works(family="sdxl", prediction="v_prediction", sampler="scheduler"),
-    ),
-    Replica(
-        name="h1t/TCD-SDXL-LoRA",
-        source="https://huggingface.co/h1t/TCD-SDXL-LoRA",
-        build=tcd_by_id,
-        expect=Works(family="sdxl", sampler="tcd", says=("the name of the LoRA TCD-SDXL-LoRA: TCD",)),
+        "h1t/TCD-SDXL-LoRA",
+        "https://huggingface.co/h1t/TCD-SDXL-LoRA",
+        tcd_by_id,
+        Works(family="sdxl", sampler="tcd", says=("the name of the LoRA TCD-SDXL-LoRA: TCD",)),
     ),
     lora_replica("lcm-lora-sdv1-5", "https://huggingface.co/latent-consistency/lcm-lora-sdv1-5", dreamshaper_8, "lcm"),
     lora_replica(

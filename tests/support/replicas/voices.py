@@ -34,22 +34,10 @@ def voice_from(
     shelf: Shelf, changed: Callable[[dict[str, Any]], Any], *, name: str = "alto.pth", **spec: str
 ) -> VoiceSpec:
     """The tiny voice after `changed`, with ContentVec in the cache."""
-    put_content(shelf, CONTENT)
+    shelf.put_on_hub(CONTENT, shelf.tiny.voice() / "content")
     stored = torch.load(shelf.tiny.voice() / "voice.pth", weights_only=True)
     torch.save(changed(stored), shelf.folder / name)
     return VoiceSpec(model=str(shelf.folder / name), pitch="yin", **spec)
-
-
-def put_content(shelf: Shelf, name: str) -> None:
-    """Put the tiny HuBERT into the cache as `owner/name[/folder]`."""
-    owner, repository, *inside = name.split("/")
-    snapshot = shelf.hub / f"models--{owner}--{repository}" / "snapshots" / ("0" * 40)
-    place = snapshot.joinpath(*inside)
-    place.parent.mkdir(parents=True)
-    place.symlink_to(shelf.tiny.voice() / "content", target_is_directory=True)
-    refs = snapshot.parent.parent / "refs"
-    refs.mkdir()
-    (refs / "main").write_text("0" * 40, encoding="utf-8")
 
 
 def as_applio(stored: dict[str, Any], **said: Any) -> dict[str, Any]:
@@ -108,13 +96,10 @@ def spin_here(shelf: Shelf) -> VoiceSpec:
     config = HubertConfig(
         hidden_size=768, num_hidden_layers=1, intermediate_size=32, conv_dim=(8,) * 7, num_conv_pos_embeddings=16
     )
-    place = shelf.hub / "models--IAHispano--Applio" / "snapshots" / ("0" * 40) / "Resources" / "embedders" / "spin-v2"
-    place.mkdir(parents=True)
+    place = shelf.folder / "spin-v2"
     config.save_pretrained(place)
     torch.save(HubertModel(config).state_dict(), place / "pytorch_model.bin")
-    refs = shelf.hub / "models--IAHispano--Applio" / "refs"
-    refs.mkdir()
-    (refs / "main").write_text("0" * 40, encoding="utf-8")
+    shelf.put_on_hub("IAHispano/Applio/Resources/embedders/spin-v2", place)
     return applio(embedder_model="spin-v2")(shelf)
 
 
@@ -199,132 +184,80 @@ def unpacked(shelf: Shelf) -> VoiceSpec:
 
 
 SPIN = f'hf download IAHispano/Applio --include "{PUBLISHED["spin"].removeprefix("IAHispano/Applio/")}/*.json"'
-REPLICAS = [
-    Replica(
-        name="WebUI v2 with its index",
-        source=f"{WEBUI}/train/train_index.py",
-        build=webui,
-        expect=Speaks(vectors=256, says=(f"index: {INDEX} (the only one beside the voice)",)),
+TRAIN_INDEX, TRAIN = f"{WEBUI}/train/train_index.py", f"{WEBUI}/train/train.py"
+EMBEDDERS, DOWNLOAD = f"{APPLIO}/rvc/lib/utils.py", f"{APPLIO}/rvc/lib/tools/model_download.py"
+VOCODERS = f"{APPLIO}/rvc/lib/algorithm/generators"
+SO_VITS = "https://github.com/svc-develop-team/so-vits-svc/blob/4.1-Stable/models.py"
+GPT_SO_VITS = "https://github.com/RVC-Boss/GPT-SoVITS/blob/main/GPT_SoVITS"
+CUSTOM = "rvc/models/embedders/embedders_custom/mine"
+KOREAN = '"Resources/embedders/korean_hubert_base/*.json"'
+FOREIGN_CONTENT = f"was trained on spin; {CONTENT} is used instead, as requested"
+SPIN_HERE = Speaks(content=PUBLISHED["spin_v2"], says=("was trained on spin-v2",))
+
+Build = Callable[[Shelf], VoiceSpec]
+WORKING: list[tuple[str, str, Build, Speaks]] = [
+    (
+        *("WebUI v2 with its index", TRAIN_INDEX, webui),
+        Speaks(vectors=256, says=(f"index: {INDEX} (the only one beside the voice)",)),
     ),
-    Replica(
-        name="Applio, contentvec, with its index",
-        source=f"{APPLIO}/rvc/train/process/extract_index.py",
-        build=applio_with_index,
-        expect=Speaks(vectors=256, says=("index: alto.index (it has the voice's name)",)),
+    (
+        *("Applio, contentvec, with its index", f"{APPLIO}/rvc/train/process/extract_index.py", applio_with_index),
+        Speaks(vectors=256, says=("index: alto.index (it has the voice's name)",)),
     ),
-    Replica(name="Applio, no embedder told", source=EXTRACTED, build=applio(embedder_model=None), expect=Speaks()),
-    Replica(
-        name="float32 with what training leaves",
-        source=f"{WEBUI}/train/process_ckpt.py",
-        build=in_float32,
-        expect=Speaks(),
+    ("Applio, no embedder told", EXTRACTED, applio(embedder_model=None), Speaks()),
+    ("float32 with what training leaves", f"{WEBUI}/train/process_ckpt.py", in_float32, Speaks()),
+    ("Applio, spin-v2 that is here", EMBEDDERS, spin_here, SPIN_HERE),
+    ("Applio, spin, another content named", EMBEDDERS, with_contentvec, Speaks(says=(FOREIGN_CONTENT,))),
+]
+REFUSED: list[tuple[str, str, Build, tuple[str, ...]]] = [
+    (
+        *("Applio, spin", EMBEDDERS, applio(embedder_model="spin")),
+        ("was trained on spin, not on ContentVec", SPIN, "--content"),
     ),
-    Replica(
-        name="Applio, spin-v2 that is here",
-        source=f"{APPLIO}/rvc/lib/utils.py",
-        build=spin_here,
-        expect=Speaks(content=PUBLISHED["spin_v2"], says=("was trained on spin-v2",)),
+    (
+        *("Applio, korean-hubert-base", EMBEDDERS, applio(embedder_model="korean-hubert-base")),
+        ("was trained on korean-hubert-base", KOREAN),
     ),
-    Replica(
-        name="Applio, spin, another content named",
-        source=f"{APPLIO}/rvc/lib/utils.py",
-        build=with_contentvec,
-        expect=Speaks(says=(f"was trained on spin; {CONTENT} is used instead, as requested",)),
+    (
+        *("Applio, custom embedder", f"{APPLIO}/rvc/train/extract/extract.py", applio(embedder_model=CUSTOM)),
+        (f"was trained on {CUSTOM}", "ask its author"),
     ),
-    Replica(
-        name="Applio, spin",
-        source=f"{APPLIO}/rvc/lib/utils.py",
-        build=applio(embedder_model="spin"),
-        expect=Refused(says=("was trained on spin, not on ContentVec", SPIN, "--content")),
+    (
+        *("Applio, MRF HiFi-GAN", f"{VOCODERS}/hifigan_mrf.py", mrf(vocoder="MRF HiFi-GAN")),
+        ("was made with Applio's vocoder MRF HiFi-GAN; only HiFi-GAN is built",),
     ),
-    Replica(
-        name="Applio, korean-hubert-base",
-        source=f"{APPLIO}/rvc/lib/utils.py",
-        build=applio(embedder_model="korean-hubert-base"),
-        expect=Refused(says=("was trained on korean-hubert-base", '"Resources/embedders/korean_hubert_base/*.json"')),
+    (
+        *("Applio, MRF HiFi-GAN, not told", f"{VOCODERS}/hifigan_mrf.py", mrf(vocoder=None)),
+        ("was made with Applio's vocoder MRF HiFi-GAN",),
     ),
-    Replica(
-        name="Applio, custom embedder",
-        source=f"{APPLIO}/rvc/train/extract/extract.py",
-        build=applio(embedder_model="rvc/models/embedders/embedders_custom/mine"),
-        expect=Refused(says=("was trained on rvc/models/embedders/embedders_custom/mine", "ask its author")),
+    (
+        *("Applio, RefineGAN", f"{VOCODERS}/refinegan.py", refine),
+        ("was made with Applio's vocoder RefineGAN", "convert with Applio"),
     ),
-    Replica(
-        name="Applio, MRF HiFi-GAN",
-        source=f"{APPLIO}/rvc/lib/algorithm/generators/hifigan_mrf.py",
-        build=mrf(vocoder="MRF HiFi-GAN"),
-        expect=Refused(says=("was made with Applio's vocoder MRF HiFi-GAN; only HiFi-GAN is built",)),
+    (
+        *("an index of v1 beside a voice of v2", TRAIN_INDEX, index_of_v1),
+        (INDEX, "256 numbers, the voice's 768", "--index none"),
     ),
-    Replica(
-        name="Applio, MRF HiFi-GAN, not told",
-        source=f"{APPLIO}/rvc/lib/algorithm/generators/hifigan_mrf.py",
-        build=mrf(vocoder=None),
-        expect=Refused(says=("was made with Applio's vocoder MRF HiFi-GAN",)),
+    (
+        *("G_2333333.pth", TRAIN, training("enc_p.emb_phone.weight", "dec.conv_pre.weight")),
+        ("a training checkpoint, not a voice",),
     ),
-    Replica(
-        name="Applio, RefineGAN",
-        source=f"{APPLIO}/rvc/lib/algorithm/generators/refinegan.py",
-        build=refine,
-        expect=Refused(says=("was made with Applio's vocoder RefineGAN", "convert with Applio")),
+    ("D_2333333.pth", TRAIN, training("discriminators.0.convs.0.weight_v"), ("the discriminator from training",)),
+    (
+        *("so-vits-svc 4.1", SO_VITS, training("emb_g.weight", "pre.weight", "enc_p.f0_emb.weight")),
+        ("is a so-vits-svc voice",),
     ),
-    Replica(
-        name="an index of v1 beside a voice of v2",
-        source=f"{WEBUI}/train/train_index.py",
-        build=index_of_v1,
-        expect=Refused(says=(INDEX, "256 numbers, the voice's 768", "--index none")),
+    ("GPT-SoVITS", f"{GPT_SO_VITS}/process_ckpt.py", gpt_sovits, ("is a GPT-SoVITS voice",)),
+    ("GPT-SoVITS, as before", f"{GPT_SO_VITS}/utils.py", old_gpt_sovits, ("is a GPT-SoVITS voice",)),
+    ("model.onnx", f"{WEBUI}/README.md", not_a_file_of_torch("model.onnx"), ("is an ONNX export", ".pth")),
+    (
+        *("an index given as the voice", TRAIN_INDEX, not_a_file_of_torch(INDEX, b"IwFl")),
+        ("is the index of a voice", "--index"),
     ),
-    Replica(
-        name="G_2333333.pth",
-        source=f"{WEBUI}/train/train.py",
-        build=training("enc_p.emb_phone.weight", "dec.conv_pre.weight"),
-        expect=Refused(says=("a training checkpoint, not a voice",)),
-    ),
-    Replica(
-        name="D_2333333.pth",
-        source=f"{WEBUI}/train/train.py",
-        build=training("discriminators.0.convs.0.weight_v"),
-        expect=Refused(says=("the discriminator from training",)),
-    ),
-    Replica(
-        name="so-vits-svc 4.1",
-        source="https://github.com/svc-develop-team/so-vits-svc/blob/4.1-Stable/models.py",
-        build=training("emb_g.weight", "pre.weight", "enc_p.f0_emb.weight"),
-        expect=Refused(says=("is a so-vits-svc voice",)),
-    ),
-    Replica(
-        name="GPT-SoVITS",
-        source="https://github.com/RVC-Boss/GPT-SoVITS/blob/main/GPT_SoVITS/process_ckpt.py",
-        build=gpt_sovits,
-        expect=Refused(says=("is a GPT-SoVITS voice",)),
-    ),
-    Replica(
-        name="GPT-SoVITS, as before",
-        source="https://github.com/RVC-Boss/GPT-SoVITS/blob/main/GPT_SoVITS/utils.py",
-        build=old_gpt_sovits,
-        expect=Refused(says=("is a GPT-SoVITS voice",)),
-    ),
-    Replica(
-        name="model.onnx",
-        source=f"{WEBUI}/README.md",
-        build=not_a_file_of_torch("model.onnx"),
-        expect=Refused(says=("is an ONNX export", ".pth")),
-    ),
-    Replica(
-        name="an index given as the voice",
-        source=f"{WEBUI}/train/train_index.py",
-        build=not_a_file_of_torch(INDEX, b"IwFl"),
-        expect=Refused(says=("is the index of a voice", "--index")),
-    ),
-    Replica(
-        name="a voice's zip",
-        source=f"{APPLIO}/rvc/lib/tools/model_download.py",
-        build=zipped,
-        expect=Refused(says=("is a zip archive; unpack it", "alto/alto.pth")),
-    ),
-    Replica(
-        name="its folder",
-        source=f"{APPLIO}/rvc/lib/tools/model_download.py",
-        build=unpacked,
-        expect=Refused(says=("is a folder", "alto.pth")),
-    ),
+    ("a voice's zip", DOWNLOAD, zipped, ("is a zip archive; unpack it", "alto/alto.pth")),
+    ("its folder", DOWNLOAD, unpacked, ("is a folder", "alto.pth")),
+]
+REPLICAS: list[Replica] = [
+    Replica(name, source, build, expect)
+    for name, source, build, expect in (*WORKING, *((*row, Refused(says=says)) for *row, says in REFUSED))
 ]

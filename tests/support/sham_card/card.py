@@ -10,10 +10,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from tests.support.sham_card.graph import Graph, Step, Tape, Workspace
 from tests.support.sham_card.ledger import FaultKind, Ledger
-from tests.support.sham_card.memory import Allocator, History, Memory
+from tests.support.sham_card.memory import Allocator, History, Memory, Pool
 from tests.support.sham_card.operation import Operation, needs_nonzero, operation_of
 from tests.support.sham_card.pinned import PinnedMemory
-from tests.support.sham_card.pool import Pool
 from tests.support.sham_card.tensor import CardTensor, tensors_in, unwrapped, wrapped
 from tests.support.sham_card.timeline import Clock, Queue, Timeline
 

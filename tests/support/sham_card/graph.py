@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from tests.support.sham_card.memory import History
-from tests.support.sham_card.pool import Block, GraphMemory, Pool
+from tests.support.sham_card.memory import Block, GraphMemory, History, Pool
 from tests.support.sham_card.timeline import Queue
 
 if TYPE_CHECKING:

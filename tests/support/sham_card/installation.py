@@ -1,7 +1,10 @@
 """Puts a sham card in the place of torch's CUDA."""
 
+import ctypes
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,12 +15,13 @@ from torch.utils._device import _device_constructors
 
 from engine.models import device_work
 from tests.support.sham_card.card import BYTES, ShamCard
-from tests.support.sham_card.device_guard import guarded
 from tests.support.sham_card.graph import Graph
 from tests.support.sham_card.tensor import DEVICE, CardTensor
 from tests.support.sham_card.timeline import Event, Stream, index_of
 
 BARE = torch.device("cuda")
+CUDA, META = 1, 14  # DeviceType in torch/headeronly/core/DeviceType.h
+REGISTRY = "_ZN3c104impl26device_guard_impl_registryE"
 
 
 @contextmanager
@@ -34,6 +38,31 @@ def installed() -> Iterator[ShamCard]:
             card.host_learns(card.timeline.everything())  # the last look at pinned memory
     finally:
         torch._C._set_only_lift_cpu_tensors(was_lifting)
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Let a build of torch without CUDA have tensors on `cuda:0` within the block.
+
+    Indexing and other C++ code first makes the tensor's device the current one, through a guard that only a build with
+    CUDA registers. Without a guard it raises "PyTorch is not linked with support for cuda devices". That of the meta
+    device does nothing, which is right for a machine with one card, so it stands in
+    (c10/core/impl/DeviceGuardImplInterface.h).
+    """
+    if torch.backends.cuda.is_built():
+        torch._C._ensureCUDADeviceGuardSet()  # does nothing in a build without CUDA
+        yield
+        return
+    if sys.platform == "win32":
+        pytest.skip("a sham card needs the name of torch's device guards, which is known for Linux and macOS only")
+    library = ctypes.CDLL(str(next((Path(torch.__file__).parent / "lib").glob("libc10.*"))))
+    guards = (ctypes.c_void_p * (META + 1)).in_dll(library, REGISTRY)
+    assert guards[META] and not guards[CUDA]
+    guards[CUDA] = guards[META]
+    try:
+        yield
+    finally:
+        guards[CUDA] = None
 
 
 def put_in_place(card: ShamCard, patch: pytest.MonkeyPatch) -> None:

@@ -13,19 +13,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Upload:
-    source: torch.Tensor
+class Transfer:
+    host: torch.Tensor
+    """The pinned tensor that the card reads or writes."""
     content: torch.Tensor
-    """What the card has to read."""
-    moment: Moment
-    line: str
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    destination: torch.Tensor
-    content: torch.Tensor
-    """What arrives in `destination` at some time, at the latest when the host has waited."""
+    """What the card has to read, or what arrives in `host` at some time, at the latest when the host has waited."""
     moment: Moment
     line: str
 
@@ -35,8 +27,8 @@ class PinnedMemory:
 
     def __init__(self, card: "ShamCard") -> None:
         self._card = card
-        self._uploads: list[Upload] = []
-        self._arrivals: list[Arrival] = []
+        self._uploads: list[Transfer] = []
+        self._arrivals: list[Transfer] = []
 
     def pin(self, tensor: torch.Tensor) -> torch.Tensor:
         tensor.untyped_storage().is_pinned_for_sham_card = True
@@ -50,10 +42,10 @@ class PinnedMemory:
         return bool(self._uploads or self._arrivals)
 
     def upload(self, source: torch.Tensor, moment: Moment) -> None:
-        self._uploads.append(Upload(source, source.clone(), moment, calling_line()))
+        self._uploads.append(Transfer(source, source.clone(), moment, calling_line()))
 
     def arrive(self, destination: torch.Tensor, content: torch.Tensor, moment: Moment) -> None:
-        self._arrivals.append(Arrival(destination, content, moment, calling_line()))
+        self._arrivals.append(Transfer(destination, content, moment, calling_line()))
 
     def touched(self, tensor: torch.Tensor, *, is_write: bool) -> None:
         """The host reads or writes a tensor now."""
@@ -61,21 +53,21 @@ class PinnedMemory:
             return
         storage = tensor.untyped_storage()
         for arrival in self._arrivals:
-            if arrival.destination.untyped_storage() is storage:
+            if arrival.host.untyped_storage() is storage:
                 self._fault(f"the host uses it before the download of {arrival.line} has arrived")
         for upload in self._uploads if is_write else ():
-            if upload.source.untyped_storage() is storage:
+            if upload.host.untyped_storage() is storage:
                 self._fault(f"the host writes while the card may read it for {upload.line}")
 
     def settle(self, host: Clock) -> None:
         """Finish the transfers that are over for the host. Notices sources that were changed meanwhile in any way."""
         for upload in [each for each in self._uploads if host.covers(each.moment)]:
             self._uploads = [each for each in self._uploads if each is not upload]
-            if not same(upload.source, upload.content):
+            if not same(upload.host, upload.content):
                 self._fault(f"it was changed before the upload was over, at {upload.line}", upload.line)
         for arrival in [each for each in self._arrivals if host.covers(each.moment)]:
             self._arrivals = [each for each in self._arrivals if each is not arrival]
-            arrival.destination.copy_(arrival.content)
+            arrival.host.copy_(arrival.content)
 
     def _fault(self, what: str, line: str | None = None) -> None:
         self._card.ledger.fault(FaultKind.PINNED_REUSED, what, line)

@@ -1,8 +1,13 @@
-"""A whole show in this disguised process: pictures, recordings, the page, OSC, presets and a child, all files in the
-working folder. The command `run` has the main thread; a second thread is the audience."""
+"""What a disguised process does for a test: imports each of our modules, runs console commands one after another, or
+plays a whole show. Files lie in the working folder."""
 
+import contextlib
+import importlib
+import io
 import json
 import os
+import pkgutil
+import signal
 import sys
 import threading
 import time
@@ -10,11 +15,114 @@ import traceback
 import urllib.request
 from typing import Any
 
-import commands
-
 from tests.support.free_port import free_port
 
+PACKAGES = ("engine", "osc_schema", "touchdesigner")
+ELSEWHERE = (  # these run inside Blender and TouchDesigner, and exit elsewhere
+    "engine.jobs.dataset.cycles.blender_main",
+    "touchdesigner.build_component",
+    "touchdesigner.builder",
+    "touchdesigner.example",
+)
+
+
+def import_all() -> tuple[int, dict[str, str]]:
+    """The number of modules, and the traceback of each that cannot be imported."""
+    names, failed = [], {}
+    for package in PACKAGES:
+        names.append(package)
+        names += [
+            found.name for found in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}.")
+        ]
+    for name in names:
+        if name not in ELSEWHERE:
+            try:
+                importlib.import_module(name)
+            except BaseException:
+                failed[name] = traceback.format_exc()
+    return len(names), failed
+
+
+# -- commands
+
 NAME = "夜の森 🌲 Bär"
+FOLDER = "録画 ö"
+DONE, FAILED, USAGE = 0, 1, 2
+SMALL = ("--size", "128x72", "--fps", "30", "--audio", "demo")
+PORTS = ("--osc", "127.0.0.1:0", "--web", "127.0.0.1:0")
+COMMANDS: list[tuple[int, tuple[str, ...]]] = [
+    (DONE, ("--help",)),
+    *(
+        (DONE, (verb, "--help"))
+        for verb in "run sd segment convert video dataset view devices doctor model preset osc schema bench".split()
+    ),
+    (DONE, ("--version",)),
+    (DONE, ("devices",)),
+    (DONE, ("devices", "--json")),
+    (DONE, ("preset", "export", "Aurora", "--to", f"{NAME}.toml")),
+    (DONE, ("preset", "import", f"{NAME}.toml", "--name", NAME)),
+    (DONE, ("preset", "import", f"{NAME}.toml", "--name", NAME, "--overwrite")),
+    (DONE, ("preset", "list")),
+    (DONE, ("preset", "list", "--json")),
+    (DONE, ("preset", "show", NAME)),
+    (DONE, ("preset", "path")),
+    (DONE, ("preset", "delete", NAME)),
+    (DONE, ("preset", "restore", NAME)),
+    (DONE, ("preset", "export", NAME)),
+    (DONE, ("preset", "picture", NAME, f"{NAME}.jpg", "--size", "128x72", "--seconds", "0.6")),
+    (FAILED, ("preset", "show", "狐")),
+    (FAILED, ("preset", "save", NAME, "--to", "127.0.0.1:9")),
+    (FAILED, ("osc", "send", "/layer/1/angle", "45", "--to", "127.0.0.1:9", "--wait")),
+    (DONE, ("schema", "list")),
+    (DONE, ("schema", "markdown")),
+    (DONE, ("schema", "json")),
+    *((DONE, ("schema", kind, f"{FOLDER}/{kind}")) for kind in ("max", "pd", "osc-layout", "touchosc")),
+    (DONE, ("run", *SMALL, "--offline", "--frames", "3", "--sink", f"record={FOLDER}/a.mp4")),
+    (DONE, ("run", *SMALL, *PORTS, "--frames", "3", "--sink", f"snapshot={FOLDER}/{NAME}.png")),
+    (FAILED, ("run", *SMALL, *PORTS, "--frames", "3", "--camera", "狐.mp4")),
+    (FAILED, ("model", "check", "狐")),
+    (FAILED, ("segment", "狐.mp4", "aus.mp4", "--prompt", "Bär", "--model", "狐")),
+    (FAILED, ("video", "狐.mp4", "aus.mp4", "--prompt", "Bär", "--model", "狐")),
+    (USAGE, ("run", "--size", "狐")),
+    (DONE, ("doctor",)),
+]
+
+ENCODING = "cp1252" if os.environ["DISGUISE"] == "win32" else "utf-8"
+
+
+def say(*words: str) -> tuple[int, str, str]:
+    """`say("preset", "list")`: the exit code, and the content of the file that stdout and stderr were redirected to. A
+    traceback gives code 99."""
+    from engine.cli.main import main
+
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    out, err = io.BytesIO(), io.BytesIO()
+    streams = [io.TextIOWrapper(out, ENCODING, "strict"), io.TextIOWrapper(err, ENCODING, "backslashreplace")]
+    sys.argv = ["multiverse", *words]
+    code = 0
+    with contextlib.redirect_stdout(streams[0]), contextlib.redirect_stderr(streams[1]):
+        try:
+            main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        except BaseException:
+            code = 99
+            traceback.print_exc()
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+    written = [stream.encoding for stream in streams]
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    return code, out.getvalue().decode(written[0]), err.getvalue().decode(written[1])
+
+
+def say_all() -> list[tuple[str, int, int, str, str]]:
+    """For each of COMMANDS: its arguments, the expected exit code, and the result of `say`."""
+    return [(" ".join(words), expected, *say(*words)) for expected, words in COMMANDS]
+
+
+# -- a show: the command `run` has the main thread, a second thread is the audience
+
 SECONDS = 20.0
 
 
@@ -24,7 +132,7 @@ def play() -> dict[str, Any]:
     seen: dict[str, Any] = {"faults": []}
     audience = threading.Thread(target=_attend, args=(osc, web, seen), daemon=True)
     audience.start()
-    code, out, err = commands.say(
+    code, out, err = say(
         "run", "--size", "128x72", "--fps", "30", "--audio", "demo", "--seconds", f"{SECONDS:g}",
         "--osc", f"127.0.0.1:{osc}", "--web", f"127.0.0.1:{web}", "--sink", "record=録画 ö/live.mp4",
         "--sink", "snapshot=録画 ö/bild.png", "--sink", f"shared={NAME}", "--json",
@@ -76,8 +184,6 @@ def _attend(osc: int, web: int, seen: dict[str, Any]) -> None:
         client.close()
     except BaseException:
         seen["faults"].append(traceback.format_exc())
-        import signal
-
         signal.raise_signal(signal.SIGINT)
 
 
