@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.models.rvc.checkpoint import read_checkpoint, synthesizer_of
+from engine.models.rvc.checkpoint import read_checkpoint
 from engine.models.rvc.synthesizer import Synthesizer
 from engine.models.seeded import seeded
 from tests.support.tiny_voice import CELLS, ROWS, build_tiny_voice
@@ -17,7 +17,7 @@ FRAMES = 100
 
 
 def loaded(folder: Path) -> Synthesizer:
-    return synthesizer_of(read_checkpoint(folder / "voice.pth"), "cpu", torch.float32)
+    return read_checkpoint(folder / "voice.pth")[0].settle("cpu", torch.float32)
 
 
 def sung(voice: Synthesizer, f0_hz: float, *, said: int = 0, speaker: int = 0) -> np.ndarray:

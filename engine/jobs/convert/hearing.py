@@ -11,8 +11,7 @@ from engine.errors import AudioError
 from engine.jobs.convert.mixing import voice_of
 from engine.jobs.convert.scratch import Scratch
 from engine.jobs.convert.sound import Sound
-from engine.models.rvc.cutting import RATE_HZ
-from engine.models.rvc.levels import MAX_PEAK_IN
+from engine.models.rvc.cutting import MAX_PEAK_IN, RATE_HZ
 
 FILTERED_AT_ONCE = 8 * RATE_HZ
 END = np.zeros(0, np.float32)

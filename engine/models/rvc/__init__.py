@@ -8,10 +8,9 @@ The steps are `content` (HuBERT: speech features, 50 vectors a second), `retriev
 target voice), `pitch` (F0) and `synthesizer` (turns both into sound).
 
 Read `model.py` (the parts), `load.py`, then `offline.py` and `stream.py`. Importing this package does not
-load torch; `spec.py`, `settings.py`, `check.py`, `cutting.py`, `optimization.py` and `profiling.py` never do.
+load torch; `spec.py`, `check.py`, `cutting.py`, `grid.py` and `optimization.py` never do.
 """
 
-from engine.models.rvc.settings import VoiceSettings
-from engine.models.rvc.spec import VoiceSpec
+from engine.models.rvc.spec import VoiceSettings, VoiceSpec
 
 __all__ = ["VoiceSettings", "VoiceSpec"]

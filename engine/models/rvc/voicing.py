@@ -9,8 +9,8 @@ from engine.models.graphs import Calls, State
 from engine.models.rvc.grid import BlockGrid
 from engine.models.rvc.model import VoiceModel
 from engine.models.rvc.pitch.coarse import coarse, shifted
-from engine.models.rvc.settings import VoiceSettings
 from engine.models.rvc.shapes import FLOW_LEAD_IN_FRAMES
+from engine.models.rvc.spec import VoiceSettings
 from engine.models.rvc.synthesizer import NOISE_SCALE, RollingNoise
 
 MAX_FORMANT = 2.0

@@ -18,11 +18,11 @@ from engine.models.pretrained import (
     read_tokenizer,
     require_fitting,
 )
+from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.backbone import join_projections
 from engine.models.sam3.check import NO_TRACKER
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.model_folder import Sam3Folder, find
-from engine.models.sam3.spec import SegmentationSpec
 from engine.models.weight_files import weights_in
 
 log = logging.getLogger(__name__)

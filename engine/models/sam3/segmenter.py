@@ -11,15 +11,12 @@ from engine.errors import ModelError
 from engine.models import device_work
 from engine.models.device_work import DeviceCopy, StageClock
 from engine.models.graphs import Calls, DirectCalls, calls_for, nothing
-from engine.models.sam3.backbone import Backbone, Features
-from engine.models.sam3.boxes import Box
+from engine.models.sam3.backbone import Backbone, Features, preprocess
 from engine.models.sam3.check import NO_TRACKER
-from engine.models.sam3.detected_objects import DetectedObjects, no_objects
-from engine.models.sam3.detector import Detector
+from engine.models.sam3.detected_objects import DetectedObjects, no_objects, oldest_of_each, tidy
+from engine.models.sam3.detector import Box, Detector
 from engine.models.sam3.model import SegmentationModel
-from engine.models.sam3.pixels import preprocess
 from engine.models.sam3.prompts import WITHOUT_WORDS, EncodedPrompt, PromptEncoder
-from engine.models.sam3.tidy import oldest_of_each, tidy
 from engine.values import FoundObject, Segmentation
 
 GRAPHS_KEPT = 12  # graphs kept: backbone, decoder and masks for four prompts of different lengths, and some spare
@@ -60,6 +57,7 @@ class Segmenter:
         self._calls = calls or own_calls(model, before_capture)
         is_slow = calls is None and model.spec.is_compiled and model.device.type != "cuda"
         self._backbone = Backbone(model, DirectCalls(before_capture) if is_slow else self._calls)
+        self._is_made_per_shape = is_slow or not isinstance(self._calls, DirectCalls)
         self._detector = Detector(model, self._calls)
         self._encoder = PromptEncoder(model)
         self._copies = cycle(DeviceCopy(model.device) for _ in range(2))  # one may still be read when the next is sent
@@ -213,7 +211,7 @@ class Segmenter:
         """(B, 3, S, S) with the last picture repeated, up to the size of the batch before: the last batch of a film
         needs no graph of its own."""
         missing, self._batch_size = self._batch_size - len(pixels), len(pixels)
-        if missing <= 0 or isinstance(self._backbone.calls, DirectCalls):
+        if missing <= 0 or not self._is_made_per_shape:
             return pixels
         return torch.cat((pixels, pixels[-1:].expand(missing, -1, -1, -1)))
 

@@ -14,17 +14,23 @@ from transformers.models.sam3_video.modeling_sam3_video import fill_holes_in_mas
 
 from engine.models.device_work import HostBuffers
 from engine.models.graphs import nothing
-from engine.models.sam3.association import Decided, MaskFacts, decide, rules_of
+from engine.models.sam3.association import (
+    Decided,
+    MaskFacts,
+    MissedResults,
+    decide,
+    rules_of,
+    surplus_ids,
+    threshold_for_new,
+)
 from engine.models.sam3.backbone import Features
 from engine.models.sam3.detected_objects import DetectedObjects
 from engine.models.sam3.detector import Detector, Mark, ignore
 from engine.models.sam3.detr import as_levels
-from engine.models.sam3.following import MissedResults, surplus_ids, threshold_for_new
 from engine.models.sam3.mask_kernel import install
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.prompts import EncodedPrompt
-from engine.models.sam3.propagation import Propagated, Propagation, Seen
-from engine.models.sam3.remembering import SURE_LOGIT, Memory, Remembering
+from engine.models.sam3.propagation import SURE_LOGIT, Memory, Propagated, Propagation, Remembering, Seen
 from engine.models.sam3.tracked_object import TrackedObject, restored
 
 CANDIDATES = 64

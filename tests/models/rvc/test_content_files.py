@@ -14,8 +14,7 @@ import torch
 from safetensors.torch import save_file
 
 from engine.errors import ModelError
-from engine.models.rvc.content import ContentEncoder
-from engine.models.rvc.content_files import load_content
+from engine.models.rvc.content import ContentEncoder, load_content
 from tests.models.rvc.fairseq_layout import fairseq_names
 from tests.models.rvc.small_hubert import SmallHubert, small_hubert
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from engine.models.rvc.grid import BlockGrid
-from engine.models.rvc.input_window import RATE_HZ, InputWindow
 from engine.models.rvc.resample import Resampler
+from engine.models.rvc.stream import RATE_HZ, InputWindow
 from tests.models.rvc.streaming import level_db, spoken
 
 CPU = torch.device("cpu")

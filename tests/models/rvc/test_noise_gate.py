@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from engine.models.rvc.noise_gate import HOP, NoiseGate, gate
+from engine.models.rvc.loudness import HOP, NoiseGate, gate
 
 torch.set_num_threads(1)
 

@@ -54,7 +54,7 @@ def test_an_invalid_value_is_refused_with_its_variable(variable: str, text: str,
         OptimizationConfig.from_environment({variable: text}, "cuda")
 
 
-def test_neither_the_switches_nor_the_profiler_load_torch() -> None:
-    code = "import sys, engine.models.rvc.optimization, engine.models.rvc.profiling; print('torch' in sys.modules)"
+def test_the_switches_do_not_load_torch() -> None:
+    code = "import sys, engine.models.rvc.optimization; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

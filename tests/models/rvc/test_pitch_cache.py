@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from engine.models.rvc.pitch.yin import Yin
-from engine.models.rvc.pitch_cache import PitchCache
+from engine.models.rvc.stream import PitchCache
 from tests.models.rvc.streaming import tone
 
 CPU = torch.device("cpu")

@@ -14,11 +14,10 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.errors import ModelError
+from engine.models.rvc.load import load_pitch
 from engine.models.rvc.pitch import F0Tracker, choose
 from engine.models.rvc.pitch.fcpe import Fcpe, bundled
-from engine.models.rvc.pitch.load import load_pitch
-from engine.models.rvc.pitch.rmvpe import RmvpeTracker
-from engine.models.rvc.pitch.rmvpe_network import Rmvpe
+from engine.models.rvc.pitch.rmvpe import Rmvpe, RmvpeTracker
 from engine.models.rvc.pitch.yin import Yin
 from engine.models.rvc.spec import Pitch, VoiceSpec
 

@@ -13,10 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import ModelError
-from engine.models.rvc.pitch.mel import FRAME, LogMel, mel_filters, mirrored
-from engine.models.rvc.pitch.rmvpe import RmvpeTracker, fold_norms, load_rmvpe
-from engine.models.rvc.pitch.rmvpe_network import Rmvpe
-from engine.models.rvc.pitch.salience import likeliest
+from engine.models.rvc.pitch.mel import FRAME, LogMel, likeliest, mel_filters, mirrored
+from engine.models.rvc.pitch.rmvpe import Rmvpe, RmvpeTracker, fold_norms, load_rmvpe
 from tests.models.rvc import peers
 
 CPU = torch.device("cpu")

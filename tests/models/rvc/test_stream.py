@@ -15,7 +15,7 @@ from engine.models.rvc.model import VoiceModel
 from engine.models.rvc.offline import VoiceConverter
 from engine.models.rvc.optimization import OptimizationConfig
 from engine.models.rvc.resample import Resampler
-from engine.models.rvc.settings import VoiceSettings
+from engine.models.rvc.spec import VoiceSettings
 from engine.models.rvc.stream import LiveVoice
 from tests.conftest import TinyModels
 from tests.models.recorded_graphs import Recording

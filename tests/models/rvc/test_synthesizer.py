@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from engine.models.rvc import synthesizer as module
-from engine.models.rvc.checkpoint import read_checkpoint, synthesizer_of
-from engine.models.rvc.random_voice import build, scatter
+from engine.models.rvc.checkpoint import read_checkpoint
+from engine.models.rvc.load import random_synthesizer
 from engine.models.rvc.shapes import FLOW_LEAD_IN_FRAMES, SHAPES, SynthesizerShape
 from engine.models.rvc.synthesizer import Synthesizer
 from engine.models.seeded import seeded
@@ -34,10 +34,7 @@ def small(name: str, **changes: Any) -> SynthesizerShape:
 
 
 def drawn(shape: SynthesizerShape, seed: int = 0) -> Synthesizer:
-    with seeded(seed):
-        synthesizer = Synthesizer(shape)
-        scatter(synthesizer)
-    return synthesizer.settle("cpu", torch.float32)
+    return random_synthesizer(shape, seed).settle("cpu", torch.float32)
 
 
 def said(shape: SynthesizerShape, frames: int = FRAMES, batch: int = BATCH) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -71,7 +68,7 @@ def theirs_and_ours(shape: SynthesizerShape, folder: Path) -> tuple[Any, Synthes
     torch.save(
         {"weight": weights, "config": shape.config(), "version": shape.version, "f0": int(shape.has_pitch)}, file
     )
-    return theirs, synthesizer_of(read_checkpoint(file), "cpu", torch.float32)
+    return theirs, read_checkpoint(file)[0].settle("cpu", torch.float32)
 
 
 @torch.no_grad()
@@ -210,7 +207,7 @@ def test_half_precision_gives_nearly_the_same(dtype: torch.dtype) -> None:
 def test_random_weights_are_the_same_for_the_same_seed() -> None:
     sounds = []
     for seed in (0, 0, 1):
-        synthesizer = build("tiny", "cpu", torch.float32, seed=seed)
+        synthesizer = drawn(SHAPES["tiny"], seed)
         phone, pitch, f0, speaker = said(synthesizer.shape)
         with seeded(3):
             sounds.append(synthesizer.infer(phone, pitch, f0, speaker))

@@ -12,7 +12,7 @@ from engine.models.graphs import DirectCalls, GraphCalls, nothing
 from engine.models.rvc.grid import BlockGrid
 from engine.models.rvc.model import VoiceModel
 from engine.models.rvc.pitch.coarse import coarse
-from engine.models.rvc.settings import VoiceSettings
+from engine.models.rvc.spec import VoiceSettings
 from engine.models.rvc.synthesizer import NOISE_SCALE
 from engine.models.rvc.voicing import Voicing
 from tests.models.recorded_graphs import Recording

@@ -9,9 +9,10 @@ import torch
 
 from engine.models.graphs import DirectCalls
 from engine.models.sam3 import SegmentationSpec
-from engine.models.sam3.backbone import Backbone, Features
+from engine.models.sam3.backbone import Backbone, Features, preprocess
+from engine.models.sam3.detected_objects import DetectedObjects
+from engine.models.sam3.detector import Detector
 from engine.models.sam3.model import SegmentationModel
-from engine.models.sam3.pixels import preprocess
 from tests.support.seeing_detector import set_detector_weights
 from tests.support.seeing_tracker import set_tracker_weights
 from tests.support.tiny_sam3 import PATCH_SIZE, tiny_config
@@ -60,6 +61,11 @@ def pixels_of(model: SegmentationModel, drawn: np.ndarray) -> torch.Tensor:
 
 def features_of(model: SegmentationModel, drawn: np.ndarray) -> Features:
     return Backbone(model, DirectCalls()).run(pixels_of(model, drawn))
+
+
+def detect(detector: Detector, *asked: Any, **options: Any) -> list[DetectedObjects]:
+    """The result of `launch`, waited for."""
+    return detector.launch(*asked, **options)()
 
 
 def as_vision_embeds(features: Features) -> Any:

@@ -15,14 +15,13 @@ from engine.errors import ModelError
 from engine.models.graphs import DirectCalls, GraphCalls
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.backbone import Backbone, Features
-from engine.models.sam3.boxes import BoxEncoder
-from engine.models.sam3.detector import Detector
+from engine.models.sam3.detector import BoxEncoder, Detector
 from engine.models.sam3.detr import as_levels
 from engine.models.sam3.load import load
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.prompts import EncodedPrompt, PromptEncoder
 from tests.models.recorded_graphs import Recording
-from tests.models.sam3.small_sam3 import as_vision_embeds
+from tests.models.sam3.small_sam3 import as_vision_embeds, detect
 
 torch.set_num_threads(1)
 
@@ -58,8 +57,8 @@ def test_the_best_objects_of_all_prompts_are_kept(
     model: SegmentationModel, features: Features, prompts: list[EncodedPrompt]
 ) -> None:
     detector = Detector(model, DirectCalls())
-    for place, found in enumerate(detector.detect(features, prompts, threshold=0.5, max_objects=6)):
-        by_itself = [detector.detect(one(features, place), [p], threshold=0.5, max_objects=6)[0] for p in prompts]
+    for place, found in enumerate(detect(detector, features, prompts, threshold=0.5, max_objects=6)):
+        by_itself = [detect(detector, one(features, place), [p], threshold=0.5, max_objects=6)[0] for p in prompts]
         scores = np.concatenate([each.scores for each in by_itself])
         order = np.argsort(-scores, kind="stable")[:6]
         np.testing.assert_allclose(found.scores, scores[order], rtol=0.0, atol=1e-6)
@@ -76,7 +75,7 @@ def test_masks_are_computed_only_for_the_best(
     embedder = model.detector.mask_decoder.mask_embedder
     handle = embedder.register_forward_pre_hook(lambda module, inputs: seen.append(tuple(inputs[0].shape)))
     try:
-        Detector(model, DirectCalls()).detect(features, prompts, threshold=0.5, max_objects=3)
+        detect(Detector(model, DirectCalls()), features, prompts, threshold=0.5, max_objects=3)
     finally:
         handle.remove()
     assert seen == [(2, 16, 128)] * 2  # of 48
@@ -88,7 +87,7 @@ def test_fewer_objects_need_no_new_graph(
     recording = Recording()
     detector = Detector(model, GraphCalls(recording, 8))
     for max_objects in (16, 3, 9):
-        found = detector.detect(features, prompts[:1], threshold=0.5, max_objects=max_objects)
+        found = detect(detector, features, prompts[:1], threshold=0.5, max_objects=max_objects)
         assert [len(each) for each in found] == [max_objects, max_objects]
     assert len(recording.captured) == 2
 
@@ -128,13 +127,13 @@ def test_no_part_of_a_chain_waits_for_the_host(model: SegmentationModel, prompts
 def test_max_objects_may_exceed_the_number_of_queries(
     model: SegmentationModel, features: Features, prompts: list[EncodedPrompt]
 ) -> None:
-    found = Detector(model, DirectCalls()).detect(features, prompts[:1], threshold=0.0, max_objects=500)
+    found = detect(Detector(model, DirectCalls()), features, prompts[:1], threshold=0.0, max_objects=500)
     assert [len(each) for each in found] == [48, 48]
 
 
 def test_without_a_prompt_nothing_is_found_and_nothing_is_run(model: SegmentationModel, features: Features) -> None:
     marks: list[str] = []
-    found = Detector(model, DirectCalls()).detect(features, [], threshold=0.5, max_objects=16, mark=marks.append)
+    found = detect(Detector(model, DirectCalls()), features, [], threshold=0.5, max_objects=16, mark=marks.append)
     assert [len(each) for each in found] == [0, 0]
     assert found[0].masks.shape == (0, 32, 32)
     assert marks == []
@@ -150,8 +149,8 @@ def test_a_captured_decoder_sees_each_new_picture_and_prompt(
     assert like_the_first.tokens == prompts[0].tokens != prompts[1].tokens
     asked = [*prompts, like_the_first]
     for place in (0, 1, 0):
-        (ours,) = graphs.detect(one(features, place), asked, threshold=0.5, max_objects=8)
-        (expected,) = plain.detect(one(features, place), asked, threshold=0.5, max_objects=8)
+        (ours,) = detect(graphs, one(features, place), asked, threshold=0.5, max_objects=8)
+        (expected,) = detect(plain, one(features, place), asked, threshold=0.5, max_objects=8)
         np.testing.assert_allclose(ours.scores, expected.scores, rtol=0.0, atol=1e-6)
         np.testing.assert_array_equal(ours.prompts, expected.prompts)
         np.testing.assert_allclose(ours.boxes, expected.boxes, rtol=0.0, atol=1e-6)
@@ -163,8 +162,14 @@ def test_stages_end_in_order_and_the_device_is_free_between_them(
     model: SegmentationModel, features: Features, prompts: list[EncodedPrompt]
 ) -> None:
     told: list[str] = []
-    Detector(model, DirectCalls()).detect(
-        features, prompts, threshold=0.5, max_objects=4, between=lambda: told.append("-"), mark=told.append
+    detect(
+        Detector(model, DirectCalls()),
+        features,
+        prompts,
+        threshold=0.5,
+        max_objects=4,
+        between=lambda: told.append("-"),
+        mark=told.append,
     )
     assert "".join(told) == "-decoder-masks" + "-" + "-decoder-masks" + "copy"
 
@@ -183,7 +188,7 @@ def test_nan_empties_only_the_result_of_its_own_picture(
         broken = Features(
             fpn_hidden_states=tuple(levels), position=features.position, last_hidden_state=features.last_hidden_state
         )
-        good, bad = Detector(model, DirectCalls()).detect(broken, prompts, threshold=0.5, max_objects=4)
+        good, bad = detect(Detector(model, DirectCalls()), broken, prompts, threshold=0.5, max_objects=4)
         assert good.is_finite and len(good) == 4
         assert not bad.is_finite and len(bad) == 0
 
@@ -206,7 +211,7 @@ def test_without_torchvision_boxes_are_refused_in_one_line(
     monkeypatch.setitem(sys.modules, "torchvision", None)
     monkeypatch.setitem(sys.modules, "torchvision.ops", None)
     with pytest.raises(ModelError, match=r"^box prompts: need torchvision \(.*\); pip install torchvision") as told:
-        Detector(model, DirectCalls()).detect(features, prompts, threshold=0.5, max_objects=4, boxes=BOXES)
+        detect(Detector(model, DirectCalls()), features, prompts, threshold=0.5, max_objects=4, boxes=BOXES)
     assert "\n" not in str(told.value)
 
 

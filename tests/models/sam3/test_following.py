@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.models.sam3.following import LOST_AFTER, MissedResults, best_candidates, surplus_ids, threshold_for_new
+from engine.models.sam3.association import LOST_AFTER, MissedResults, best_candidates, surplus_ids, threshold_for_new
 
 
 def test_an_object_missed_in_thirty_consecutive_results_is_lost() -> None:

@@ -8,12 +8,12 @@ import torch
 
 from engine.models.graphs import DirectCalls
 from engine.models.sam3 import SegmentationSpec
-from engine.models.sam3.backbone import Backbone
+from engine.models.sam3.backbone import Backbone, preprocess
 from engine.models.sam3.check import check
 from engine.models.sam3.detector import Detector
 from engine.models.sam3.load import load
-from engine.models.sam3.pixels import preprocess
 from engine.models.sam3.prompts import PromptEncoder
+from tests.models.sam3.small_sam3 import detect
 from tests.models.sam3.test_parity import MAX_OBJECTS, assert_same_masks, transformers_finds
 from tests.support.tiny_sam3 import build_tiny_lite_text
 
@@ -33,7 +33,7 @@ def test_it_finds_what_transformers_finds(folder: Path, text: str) -> None:
     pixels = preprocess(torch.from_numpy(pictures), SIDE_PX, torch.float32)
     prompt = PromptEncoder(model).encode(text)
     features = Backbone(model, DirectCalls()).run(pixels)
-    (ours,) = Detector(model, DirectCalls()).detect(features, [prompt], threshold=0.5, max_objects=MAX_OBJECTS)
+    (ours,) = detect(Detector(model, DirectCalls()), features, [prompt], threshold=0.5, max_objects=MAX_OBJECTS)
     (theirs,) = transformers_finds(model, pixels, text)
     assert len(ours) > 4 and prompt.tokens < 32
     np.testing.assert_allclose(ours.scores, theirs["scores"], rtol=0.0, atol=1e-6)

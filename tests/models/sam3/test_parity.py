@@ -15,15 +15,14 @@ import torch
 
 from engine.models.graphs import DirectCalls
 from engine.models.sam3 import SegmentationSpec
-from engine.models.sam3.backbone import Backbone, Features
+from engine.models.sam3.backbone import Backbone, Features, preprocess
 from engine.models.sam3.detected_objects import DetectedObjects
 from engine.models.sam3.detector import Detector
 from engine.models.sam3.load import load
 from engine.models.sam3.model import SegmentationModel
-from engine.models.sam3.pixels import preprocess
 from engine.models.sam3.prompts import PromptEncoder
 from engine.models.sam3.timing import own_post_processing
-from tests.models.sam3.small_sam3 import as_vision_embeds
+from tests.models.sam3.small_sam3 import as_vision_embeds, detect
 
 torch.set_num_threads(1)
 
@@ -89,8 +88,8 @@ def test_boxes_and_scores_are_those_of_transformers_bit_for_bit(
 ) -> None:
     features = Backbone(model, DirectCalls()).run(pixels)
     prompts = [PromptEncoder(model).encode(text) for text in texts]
-    found = Detector(model, DirectCalls()).detect(
-        features, prompts, threshold=0.5, max_objects=len(texts) * MAX_OBJECTS
+    found = detect(
+        Detector(model, DirectCalls()), features, prompts, threshold=0.5, max_objects=len(texts) * MAX_OBJECTS
     )
     for place, prompt in enumerate(prompts):
         for ours, kept in zip(found, transformers_finds_in(model, features, prompt.embeds), strict=True):
@@ -104,7 +103,7 @@ def test_boxes_and_scores_are_those_of_transformers_bit_for_bit(
 def test_results_from_the_picture_differ_only_by_rounding(model: SegmentationModel, pixels: torch.Tensor) -> None:
     features = Backbone(model, DirectCalls()).run(pixels)
     prompt = PromptEncoder(model).encode("face")
-    found = Detector(model, DirectCalls()).detect(features, [prompt], threshold=0.5, max_objects=MAX_OBJECTS)
+    found = detect(Detector(model, DirectCalls()), features, [prompt], threshold=0.5, max_objects=MAX_OBJECTS)
     for ours, kept in zip(found, transformers_finds(model, pixels, "face"), strict=True):
         np.testing.assert_allclose(ours.scores, kept["scores"], rtol=0.0, atol=1e-6)
         np.testing.assert_allclose(ours.boxes, kept["boxes"], rtol=0.0, atol=1e-6)
@@ -128,8 +127,8 @@ def test_mask_logits_are_those_of_transformers(model: SegmentationModel, pixels:
 def test_a_score_equal_to_the_threshold_is_not_kept(model: SegmentationModel, pixels: torch.Tensor) -> None:
     features = Backbone(model, DirectCalls()).run(pixels[:1])
     detector, prompt = Detector(model, DirectCalls()), PromptEncoder(model).encode("face")
-    (all_found,) = detector.detect(features, [prompt], threshold=0.0, max_objects=MAX_OBJECTS)
-    (above,) = detector.detect(features, [prompt], threshold=float(all_found.scores[5]), max_objects=MAX_OBJECTS)
+    (all_found,) = detect(detector, features, [prompt], threshold=0.0, max_objects=MAX_OBJECTS)
+    (above,) = detect(detector, features, [prompt], threshold=float(all_found.scores[5]), max_objects=MAX_OBJECTS)
     np.testing.assert_array_equal(above.scores, all_found.scores[:5])
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from engine.models.sam3.pixels import preprocess
+from engine.models.sam3.backbone import preprocess
 
 torch.set_num_threads(1)
 

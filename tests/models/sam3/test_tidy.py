@@ -8,8 +8,16 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from engine.models.sam3.detected_objects import DetectedObjects, no_objects
-from engine.models.sam3.tidy import FILLED, REMOVED, mask_iou, mend, oldest_of_each, tidy
+from engine.models.sam3.detected_objects import (
+    FILLED,
+    REMOVED,
+    DetectedObjects,
+    mask_iou,
+    mend,
+    no_objects,
+    oldest_of_each,
+    tidy,
+)
 
 SIDE = 288
 EIGHT = np.ones((3, 3), int)
@@ -169,6 +177,6 @@ def test_random_masks_equal_those_of_a_search_of_the_whole_mask(seed: int) -> No
 
 
 def test_tidying_does_not_load_torch() -> None:
-    code = "import sys, engine.models.sam3.tidy; print('torch' in sys.modules)"
+    code = "import sys, engine.models.sam3.detected_objects; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

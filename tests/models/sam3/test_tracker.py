@@ -12,11 +12,11 @@ import torch
 from torch.nn import functional as F
 
 from engine.models.graphs import DirectCalls
+from engine.models.sam3.association import LOST_AFTER
 from engine.models.sam3.backbone import Features
 from engine.models.sam3.detected_objects import DetectedObjects
 from engine.models.sam3.detector import Detector
 from engine.models.sam3.detr import as_levels
-from engine.models.sam3.following import LOST_AFTER
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.prompts import EncodedPrompt, PromptEncoder
 from engine.models.sam3.propagation import Propagation

@@ -333,7 +333,7 @@ def write_voice(place: Path) -> Path:
     """Write voice.pth (v2, 40 kHz), its index of 100 000 vectors, and ContentVec as in lengyue233/content-vec-best."""
     from transformers import HubertConfig, HubertModel
 
-    from engine.models.rvc.random_voice import scatter
+    from engine.models.rvc.load import scatter
     from engine.models.rvc.shapes import SHAPES as VOICES
     from engine.models.rvc.synthesizer import Synthesizer
     from engine.models.seeded import seeded
