@@ -1,7 +1,7 @@
 """RVC voice conversion: the words and pitch of one voice with the timbre of another.
 
     model = load(VoiceSpec(model="alto.pth", index="alto.index"), "cuda", "float16")
-    converter = Converter(model, VoiceSettings(pitch=12), OptimizationConfig.for_cuda())    # files
+    converter = VoiceConverter(model, VoiceSettings(pitch=12), OptimizationConfig.for_device("cuda"))  # files
     live = LiveVoice(model, rate_hz=48_000, block_ms=250, crossfade_ms=50, extra_ms=2500)   # a stream, block by block
 
 The steps are `content` (HuBERT: speech features, 50 vectors a second), `retrieval` (moves them towards features of the

@@ -17,7 +17,7 @@ from engine.errors import ModelError
 from engine.models import locate
 from engine.models.part_report import Missing, PartReport, Report, counted_part
 from engine.models.pickle_file import TRAINING, PickledFile, read_pickle, refuse_code, shown
-from engine.models.rvc.content_folder import PROJECTION, ContentChoice, content_for, find_content
+from engine.models.rvc.content_folder import PROJECTION, content_for, find_content
 from engine.models.rvc.index_file import count_vectors
 from engine.models.rvc.pitch import FCPE_INSTALL, choose
 from engine.models.rvc.shapes import CONFIG_ITEMS, CONTENT_CHANNELS, MAX_SIZE, RATES, SynthesizerShape, Version
@@ -69,72 +69,52 @@ class VoiceReport(Report):
 def check(spec: VoiceSpec) -> VoiceReport:
     """Check a voice on disk. ModelError if `spec.model` is not found or not a voice, as from `read_checkpoint`, which
     also compares all tensors. Every other problem is listed in the report."""
-    return _Check(spec).report()
+    path = locate.find(spec.model, files=("*.pth",))
+    metadata, tensors = _read_voice(path)
+    shape = shape_of(str(path), metadata, {name: tensor.shape for name, tensor in tensors.items()})
+    weights = {name: tensor for name, tensor in tensors.items() if not name.startswith("enc_q.")}  # of training
+    parts, missing = [counted_part("synthesizer", weights, (str(path),))], Missing()
+    notes: list[str] = []
+    pitch, vectors = choose(spec), 0
+    with missing.listed():
+        heard = content_for(str(path), metadata, spec.content)
+        notes.append(heard.note)
+        parts.append(_content_part(spec, heard.content, shape.version))
+    notes += [spec.index_note, pitch.reason]
+    if spec.index:
+        with missing.listed():
+            vectors = count_vectors(locate.find(spec.index, files=("*.index",)), shape.content_channels)
+    if pitch.name == "fcpe" and importlib.util.find_spec("torchfcpe") is None:
+        missing.append(f"pitch fcpe: torchfcpe is not installed; {FCPE_INSTALL}")
+    if pitch.name == "rmvpe":
+        with missing.listed():
+            locate.find(spec.rmvpe, files=())
+    return VoiceReport(
+        model=spec.model,
+        path=str(path),
+        version=shape.version,
+        rate_hz=shape.rate_hz,
+        has_pitch=shape.has_pitch,
+        speakers=shape.speakers,
+        pitch=pitch.name,
+        vectors=vectors,
+        parts=tuple(parts),
+        missing=tuple(missing),
+        notes=tuple(note for note in notes if note),
+    )
 
 
-class _Check:
-    def __init__(self, spec: VoiceSpec) -> None:
-        self._spec = spec
-        self._parts: list[PartReport] = []
-        self._missing = Missing()
-        self._notes: list[str] = []
-
-    def report(self) -> VoiceReport:
-        path = locate.find(self._spec.model, files=("*.pth",))
-        metadata, tensors = _read_voice(path)
-        shape = shape_of(str(path), metadata, {name: tensor.shape for name, tensor in tensors.items()})
-        weights = {name: tensor for name, tensor in tensors.items() if not name.startswith("enc_q.")}  # of training
-        self._parts.append(counted_part("synthesizer", weights, (str(path),)))
-        with self._missing.listed():
-            self._add_content(content_for(str(path), metadata, self._spec.content), shape.version)
-        vectors = 0
-        with self._missing.listed():
-            vectors = self._count_vectors(shape.content_channels)
-        return VoiceReport(
-            model=self._spec.model,
-            path=str(path),
-            version=shape.version,
-            rate_hz=shape.rate_hz,
-            has_pitch=shape.has_pitch,
-            speakers=shape.speakers,
-            pitch=self._pitch(),
-            vectors=vectors,
-            parts=tuple(self._parts),
-            missing=tuple(self._missing),
-            notes=tuple(self._notes),
-        )
-
-    def _add_content(self, heard: ContentChoice, version: str) -> None:
-        name = heard.content
-        if heard.note:
-            self._notes.append(heard.note)
-        files = find_content(name).weights
-        tensors: dict[str, Tensor] = {}
-        for file in files:
-            tensors |= read_header(file) if file.suffix == ".safetensors" else _pickled_content(file)
-        if not any("encoder.layers.0." in key for key in tensors):
-            raise ModelError(f"{name}: no HuBERT")
-        if version == "v1" and f"{PROJECTION}weight" not in tensors:
-            raise ModelError(f"{name}: has no final projection, which v1 voices need, and {self._spec.model} is v1")
-        self._parts.append(counted_part("content", tensors, tuple(map(str, files))))
-
-    def _count_vectors(self, channels: int) -> int:
-        if self._spec.index_note:
-            self._notes.append(self._spec.index_note)
-        if not self._spec.index:
-            return 0
-        return count_vectors(locate.find(self._spec.index, files=("*.index",)), channels)
-
-    def _pitch(self) -> str:
-        choice = choose(self._spec)
-        if choice.reason:
-            self._notes.append(choice.reason)
-        if choice.name == "fcpe" and importlib.util.find_spec("torchfcpe") is None:
-            self._missing.append(f"pitch fcpe: torchfcpe is not installed; {FCPE_INSTALL}")
-        if choice.name == "rmvpe":
-            with self._missing.listed():
-                locate.find(self._spec.rmvpe, files=())
-        return choice.name
+def _content_part(spec: VoiceSpec, name: str, version: Version) -> PartReport:
+    """The HuBERT of this name; ModelError if it is missing or does not fit the voice."""
+    files = find_content(name).weights
+    tensors: dict[str, Tensor] = {}
+    for file in files:
+        tensors |= read_header(file) if file.suffix == ".safetensors" else _pickled_content(file)
+    if not any("encoder.layers.0." in key for key in tensors):
+        raise ModelError(f"{name}: no HuBERT")
+    if version == "v1" and f"{PROJECTION}weight" not in tensors:
+        raise ModelError(f"{name}: has no final projection, which v1 voices need, and {spec.model} is v1")
+    return counted_part("content", tensors, tuple(map(str, files)))
 
 
 def _read_voice(path: Path) -> tuple[Mapping[str, Any], dict[str, Tensor]]:

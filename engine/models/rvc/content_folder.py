@@ -83,7 +83,8 @@ def content_for(name: str, metadata: Mapping[str, Any], asked: str) -> ContentCh
     """
     said = metadata.get(KEY)
     own = _plain(said) if isinstance(said, str) else ""
-    trained_on = _short(said)
+    is_short = isinstance(said, str) and said.isprintable() and len(said) <= locate.MAX_NAME
+    trained_on = said if is_short else shown(said)
     if asked:
         is_own = _plain(Path(asked).name) == own or (own in CONTENT_VEC and asked not in PUBLISHED.values())
         note = f"the voice was trained on {trained_on}; {asked} is used instead, as requested"
@@ -107,7 +108,3 @@ def content_for(name: str, metadata: Mapping[str, Any], asked: str) -> ContentCh
 
 def _plain(name: str) -> str:
     return name.lower().replace("-", "_")
-
-
-def _short(said: Any) -> str:
-    return said if isinstance(said, str) and said.isprintable() and len(said) <= locate.MAX_NAME else shown(said)

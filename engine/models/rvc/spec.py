@@ -20,7 +20,7 @@ class VoiceSpec:
     """Note for the user on how `index` was chosen (see index_choice.py); "" if the user chose it."""
     content: str = ""
     """HuBERT or ContentVec: a folder, a Hugging Face id, or a .pt or .bin file. "" means the one that the voice was
-    trained on (see embedder.py), or CONTENT if the voice names none."""
+    trained on (see content_folder.py), or CONTENT if the voice names none."""
     pitch: Pitch = "auto"
     """auto: rmvpe if its checkpoint is on this machine, else fcpe if it is installed, else yin."""
     rmvpe: str = RMVPE

@@ -20,7 +20,7 @@ What is computed, from the window's end backwards, in hops:
 
 A short `extra` shortens these lead-ins. At the end of the window there is no such context, because the future is
 unknown. Features are blended with the index only where they are decoded. Pitch is computed for the block and the 50 ms
-before it, and cached (pitch_cache.py). HuBERT takes steps of two hops, aligned to the sound and not to the window: a
+before it, and cached (`PitchCache`). HuBERT takes steps of two hops, aligned to the sound and not to the window: a
 window that begins at an odd hop is extended by one hop, because the same sound would otherwise give different vectors
 in every second block.
 
@@ -269,12 +269,11 @@ class LiveVoice:
 
 
 class InputWindow:
-    """Resamples only the new block, plus one grain before it a second time.
+    """The newest seconds of the input at 16 kHz. Resamples only the new block, and one grain before it a second time.
 
-    Interpolation needs 2 ms on both sides at 16 kHz, but the sound after the end of a block is not known yet: the last
-    samples are computed as if silence followed. A streaming resampler would wait for more sound and add delay. Here
-    they are corrected with the next block, without delay. The model output that they affect is in the part that is
-    faded out.
+    Interpolation needs 2 ms on both sides, but the sound after a block is not known yet: its last samples are computed
+    as if silence followed, and corrected with the next block. A streaming resampler would wait, and add delay. The
+    model output that they affect is in the part that is faded out.
     """
 
     def __init__(self, grid: BlockGrid, samples: int, device: torch.device) -> None:
@@ -307,10 +306,11 @@ class InputWindow:
 
 
 class PitchCache:
-    """Pitch of the input in Hz, before shifting and tuning, so that changed settings also apply to cached frames.
+    """Pitch of the window in Hz, of which only the newest part is tracked for each block; before shifting and tuning,
+    so that changed settings also apply to cached frames.
 
-    The tracker's input ends with the sound, so its last frames are computed from only the first half of their window.
-    The next block computes them again before they become audible, because they are in the crossfade.
+    The last frames are computed from only the first half of their window, and again with the next block, before they
+    become audible: they are in the crossfade.
     """
 
     def __init__(self, tracker: F0Tracker, block_hops: int, window_hops: int, device: torch.device) -> None:

@@ -48,10 +48,6 @@ class Voicing:
         self._following_hz = torch.zeros(1, device=device)
         self._device = device
 
-    def stretched_hop(self, formant: float) -> int:
-        """Samples that the decoder makes per hop, played in 10 ms. A formant above 0 means a smaller vocal tract."""
-        return self._synthesizer.shape.stretched_hop(formant)
-
     def follow(
         self,
         phone: Tensor,
@@ -67,7 +63,7 @@ class Voicing:
         """
         self.noise.advance(self._grid.block_hops)
         self.source_noise.advance(self._grid.block_hops)
-        stretched = self.stretched_hop(settings.formant)
+        stretched = self._synthesizer.shape.stretched_hop(settings.formant)
         count = self.hops if stretched == self._hop else self._longest_hops
         inputs: State = {
             "phone": phone,

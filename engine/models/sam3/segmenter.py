@@ -54,7 +54,10 @@ class Segmenter:
         self.not_finite = 0
         """Pictures of the last call for which the model returned NaN. Their results are empty."""
         self._between = between
-        self._calls = calls or own_calls(model, before_capture)
+        if calls is None and not model.is_offloaded:
+            self._calls = calls_for(model.device, before_capture, kept=GRAPHS_KEPT)
+        else:
+            self._calls = calls or DirectCalls()
         is_slow = calls is None and model.spec.is_compiled and model.device.type != "cuda"
         self._backbone = Backbone(model, DirectCalls(before_capture) if is_slow else self._calls)
         self._is_made_per_shape = is_slow or not isinstance(self._calls, DirectCalls)
@@ -225,12 +228,6 @@ class Segmenter:
             mark=self.clock.end,
         )
         return oldest_of_each(found)
-
-
-def own_calls(model: SegmentationModel, before_capture: Callable[[], None]) -> Calls:
-    if model.is_offloaded:
-        return DirectCalls()
-    return calls_for(model.device, before_capture, kept=GRAPHS_KEPT)
 
 
 def truncation(number: int, prompt: EncodedPrompt) -> str:

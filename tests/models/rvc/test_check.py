@@ -36,7 +36,6 @@ def voice(tiny_voice: Path, tmp_path: Path) -> Path:
     ids=["v2", "v1", "without pitch"],
 )
 def test_the_report_equals_the_loaded_voice(tiny_models: TinyModels, options: dict[str, Any]) -> None:
-    torch.set_num_threads(1)
     spec = spec_of(tiny_models.voice(**options))
     report, model = check(spec), load(spec, "cpu", "float32")
     assert report.is_complete and report.notes == ()

@@ -22,8 +22,6 @@ from engine.models.rvc.shapes import MAX_SIZE
 from engine.models.rvc.synthesizer import Synthesizer
 from tests.support.tiny_voice import published, tiny_shape, with_weight_norm
 
-torch.set_num_threads(1)
-
 
 @pytest.fixture(scope="module")
 def voice() -> Synthesizer:

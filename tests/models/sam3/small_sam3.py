@@ -79,3 +79,22 @@ def as_vision_embeds(features: Features) -> Any:
         fpn_hidden_states=(*features.fpn_hidden_states, unread),
         fpn_position_encoding=(unread, unread, features.position.expand(batch, -1, -1, -1), unread),
     )
+
+
+def sizes(held: Any) -> tuple[int, int]:
+    """Entries of all containers in it, at any depth, and bytes of the memory kept alive by its tensors."""
+    storages: dict[int, int] = {}
+
+    def entries(each: Any) -> int:
+        if isinstance(each, torch.Tensor):
+            storage = each.untyped_storage()
+            storages[storage.data_ptr()] = storage.nbytes()
+        elif isinstance(each, dict):
+            return len(each) + sum(entries(value) for value in each.values())
+        elif isinstance(each, list | tuple | set):
+            return len(each) + sum(entries(value) for value in each)
+        elif hasattr(each, "__dict__"):
+            return entries(vars(each))
+        return 0
+
+    return entries(held), sum(storages.values())
