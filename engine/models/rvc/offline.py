@@ -135,10 +135,7 @@ class VoiceConverter:
 
     def convert(self, pieces: Sequence[Piece]) -> list[np.ndarray]:
         """The kept part of each piece, (span.frames * hop,) float32, in the given order. Pieces of one size are
-        batched.
-
-        ModelError if the model returns NaN or infinity.
-        """
+        batched. ModelError if the model returns NaN or infinity."""
         parts: dict[int, np.ndarray] = {}
         for numbers in equally_long([piece.span.size for piece in pieces], self.options.batch_size):
             with torch.inference_mode():
@@ -193,10 +190,7 @@ class VoiceConverter:
         ]
 
     def _pitch(self, sound: Tensor) -> Tensor | None:
-        """The pitch to synthesize, (B, size) Hz, lowered by the amount that the formant will raise it.
-
-        None for a model without pitch.
-        """
+        """The pitch to synthesize, (B, size) Hz, lowered by what the formant will raise it; None without pitch."""
         if not self.model.has_pitch:
             return None
         f0 = self.model.pitch.track(sound)
@@ -210,9 +204,7 @@ class VoiceConverter:
 
     def _decoded_frames(self, spans: list[Span]) -> slice:
         """Frames of the window to decode: those that any span keeps, rounded up so that few different lengths occur.
-
-        All frames if a formant stretches the window, because frames then change position.
-        """
+        All, if a formant stretches the window: frames then change position."""
         if self._stretched_hop != self.hop:
             return slice(0, spans[0].size)
         begin, end = min(span.lead for span in spans), max(span.lead + span.frames for span in spans)

@@ -36,7 +36,6 @@ model without pitch input, the pitch moves with the formant.
 
 Speed. HuBERT is one chain of calls; text encoder, flow and decoder are another. Both have fixed shapes and are captured
 graphs on CUDA. Between them run a few kernels with changing values. Only fetching the result waits for the device.
-
 """
 
 from collections.abc import Callable
@@ -69,7 +68,7 @@ UNRELIABLE_FRAMES = 3
 
 
 class LiveVoice:
-    """Converts a stream block by block. Not thread-safe. Only copying the result to the host waits for the device.
+    """Converts a stream block by block. Not thread-safe.
 
     `between` is called between slices of the device's work. `before_capture` is called before work that takes seconds
     and is done once per shape. `idle_s` returns the total seconds that `between` has waited on purpose; `clock` does
@@ -154,10 +153,7 @@ class LiveVoice:
     @torch.no_grad()
     def listen(self, block: np.ndarray, *, first_sample: int) -> None:
         """Add a block to the window without converting it, because it is too late or another process has converted it.
-        Cheap.
-
-        It serves as context of the next block, where the voice fades in.
-        """
+        Cheap. It is context of the next block, where the voice fades in."""
         self._hear(block, first_sample)
         if self._pitch is not None:
             self._pitch.follow(self._input.sound)

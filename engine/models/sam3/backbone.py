@@ -145,10 +145,8 @@ def vit_layer(layer: Any, hidden: torch.Tensor, turn: torch.Tensor) -> torch.Ten
 
 
 def turned(x: torch.Tensor, turn: torch.Tensor) -> torch.Tensor:
-    """Rotate pairs of `x` (..., tokens, heads, d) in float32 by `turn`: complex, or real and imaginary parts.
-
-    The complex product is a single kernel; a compiler can fuse the other form.
-    """
+    """Rotate pairs of `x` (..., tokens, heads, d) in float32 by `turn`: complex, a single kernel, or real and imaginary
+    parts, which a compiler can fuse."""
     pairs = torch.unflatten(x.float(), -1, (-1, 2))  # (..., d / 2, 2)
     if turn.is_complex():
         rotated = torch.view_as_real(torch.view_as_complex(pairs) * turn)

@@ -87,10 +87,8 @@ def tidy(
 
 
 def oldest_of_each(found: DetectedObjects) -> DetectedObjects:
-    """Drop tracked objects that another prompt also found; the oldest, with the smallest id, stays.
-
-    Scores are not compared, because the object shown should not alternate with changing scores.
-    """
+    """Drop tracked objects that another prompt also found; the oldest, with the smallest id, stays: by scores, the
+    object shown could alternate."""
     if len(found) < 2:
         return found
     by_age = np.argsort(found.tracked_ids)
@@ -147,11 +145,8 @@ def mend(mask: np.ndarray) -> None:
 
 
 def small_components(shape: np.ndarray, limit: int, open_edges: tuple[bool, ...]) -> np.ndarray | None:
-    """Mask (H, W) bool of the components of `shape` (H, W) uint8 0 or 1 with at most `limit` px; None if there are
-    none.
-
-    Components on an open edge (top, bottom, left, right) continue beyond it and do not count as small.
-    """
+    """Mask (H, W) bool of the components of `shape` (H, W) uint8 0 or 1 with at most `limit` px; None for none. Those
+    on an open edge (top, bottom, left, right) continue beyond it and are not small."""
     if limit < 1:
         return None
     count, labels = cv2.connectedComponentsWithAlgorithm(shape, 8, cv2.CV_16U, cv2.CCL_DEFAULT)

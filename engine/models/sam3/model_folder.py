@@ -175,10 +175,8 @@ def what_id_is(name: str) -> str:
 
 
 def what_file_is(path: Path) -> str:
-    """Description of a single file with the weights of a SAM, recognized by its tensor names.
-
-    "" for any other file, and for one that cannot be read.
-    """
+    """Description of a single file with the weights of a SAM, recognized by its tensor names; "" for any other file,
+    and for one that cannot be read."""
     names = _tensor_names(path)
     starts = {name.split(".")[0] for name in names}
     if any(name.startswith("detector.backbone.") for name in names):

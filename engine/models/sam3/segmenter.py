@@ -90,10 +90,8 @@ class Segmenter:
         self._mode = mode
 
     def set_prompts(self, texts: Sequence[str]) -> tuple[str, ...]:
-        """Set the text prompts.
-
-        Returns notes about truncated texts. Empty texts are skipped; the others keep their numbers.
-        """
+        """Set the text prompts; returns notes about truncated ones. Empty texts are skipped, the others keep their
+        numbers."""
         asked = [(number, text.strip()) for number, text in enumerate(texts, 1)]
         self._prompts = [(number, self._encoder.encode(text)) for number, text in asked if text]
         if not self._prompts:
@@ -135,10 +133,7 @@ class Segmenter:
         return results
 
     def reset(self) -> None:
-        """Drop all tracked objects, for a new scene.
-
-        A change of size or mode, and an empty list of prompts, also reset.
-        """
+        """Drop all tracked objects, for a new scene; so do a change of size or mode, and an empty list of prompts."""
         self._batch_size = 0
         if self._tracker is not None:
             self._tracker.reset()

@@ -231,10 +231,8 @@ class Tracker:
         self._frames += 1
 
     def _places(self, prompts: Sequence[EncodedPrompt]) -> dict[int, int]:
-        """Index of each text in `prompts`, by a number that stays the same while the text is in use.
-
-        Drops objects of removed texts.
-        """
+        """Index of each text in `prompts`, by a number that stays the same while the text is in use. Drops objects of
+        removed texts."""
         places: dict[str, int] = {}
         for place, prompt in enumerate(prompts):
             places.setdefault(prompt.text, place)
