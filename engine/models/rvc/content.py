@@ -137,7 +137,8 @@ def load_content(name: str, device: torch.device, dtype: torch.dtype) -> Content
         hubert.load_state_dict(weights, assign=True)
         final_projection = None
         if projection:
-            final_projection = nn.Linear(*reversed(projection["weight"].shape), device="meta")
+            wide, narrow = projection["weight"].shape[1], projection["weight"].shape[0]
+            final_projection = nn.Linear(wide, narrow, device="meta")
             final_projection.load_state_dict(projection, assign=True)
     if not config.conv_pos_batch_norm:
         parametrize.remove_parametrizations(hubert.encoder.pos_conv_embed.conv, "weight")  # folded, in float32

@@ -87,7 +87,9 @@ class PerformanceProfiler:
         whole_s = self._last_s - self._first_s
         rows = {stage: (len(times_s), sum(times_s)) for stage, times_s in self._times_s.items()}
         rows["other"] = max(calls for calls, _ in rows.values()), max(0.0, whole_s - sum(s for _, s in rows.values()))
-        return [ProfiledStage(name, calls, s, 1000.0 * s / calls, s / whole_s) for name, (calls, s) in rows.items()]
+        return [
+            ProfiledStage(name, calls, s, 1000.0 * s / calls, s / (whole_s or 1.0)) for name, (calls, s) in rows.items()
+        ]
 
     def as_json(self) -> list[dict[str, Any]]:
         """The rows of `report` as plain values, rounded to a microsecond."""

@@ -92,7 +92,7 @@ def test_boxes_and_scores_are_those_of_transformers_bit_for_bit(
     for place, prompt in enumerate(prompts):
         for ours, kept in zip(found, transformers_finds_in(model, features, prompt.embeds), strict=True):
             mine = ours.only(ours.prompts == place)
-            assert len(mine) > 16
+            assert len(mine) > 12
             np.testing.assert_array_equal(mine.scores, kept["scores"].numpy())
             np.testing.assert_array_equal(mine.boxes, kept["boxes"].numpy())
             assert_same_masks(mine, kept)
