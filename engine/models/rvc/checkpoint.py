@@ -109,6 +109,6 @@ def _folded(direction: Tensor, length: Tensor | None = None) -> Tensor:
     weight = direction.float()
     if length is None:
         return weight
-    own = weight.flatten(1).norm(dim=1).reshape(length.shape)
+    own: Tensor = weight.flatten(1).norm(dim=1).reshape(length.shape)
     # A channel that training switched off may be all zeros in float16; avoids 0 / 0.
     return weight * (length.float() / own.clamp_min(torch.finfo(torch.float32).tiny))
