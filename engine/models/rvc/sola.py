@@ -23,7 +23,7 @@ MAX_LEANING = 1024.0  # factor, reached after ten joins; at most half a millisec
 SAME_SHARE = 50  # fraction of the search range: offsets within 0.2 ms count as the same
 MIN_ENERGY = 1e-16  # product of two energies: silence fits everywhere
 MIN_ENERGY_SHARE = 1e-4
-"""Of the loudest offset's energy; below it the similarity would be rounding errors."""
+"""Least share of the loudest offset's energy; below it the similarity would be rounding errors."""
 
 
 class Sola:
