@@ -124,10 +124,9 @@ def _model(shape: str, embeddings: int, place: "MeasuredDevice", dtype: str) -> 
 def _offline(model: "VoiceModel", seconds: float) -> dict[str, Any]:
     """Convert one sound from 16 kHz in memory to the model's rate in memory."""
     from engine.models.places import memory_mb, reset_peak_memory
-    from engine.models.rvc.offline import VoiceConverter
+    from engine.models.rvc.offline import PerformanceProfiler, VoiceConverter
     from engine.models.rvc.optimization import OptimizationConfig
-    from engine.models.rvc.profiling import PerformanceProfiler
-    from engine.models.rvc.settings import VoiceSettings
+    from engine.models.rvc.spec import VoiceSettings
 
     sound = spoken(seconds, 16_000)
     options = OptimizationConfig.for_device(model.device.type)
@@ -215,7 +214,7 @@ def _batch(model: "VoiceModel", files: int) -> dict[str, Any]:
     from engine.models.rvc.cutting import piece_of, spans_of
     from engine.models.rvc.offline import VoiceConverter
     from engine.models.rvc.optimization import OptimizationConfig
-    from engine.models.rvc.settings import VoiceSettings
+    from engine.models.rvc.spec import VoiceSettings
 
     options = OptimizationConfig.for_device(model.device.type)
     converters = {

@@ -133,8 +133,7 @@ def _is_sam3(name: str) -> bool:
     Raises ModelError for an empty folder, or one that is neither.
     """
     from engine.models import locate
-    from engine.models.sam3.model_folder import GATED
-    from engine.models.sam3.other_models import checkpoint_in, what_id_is
+    from engine.models.sam3.model_folder import GATED, checkpoint_in, what_id_is
     from engine.models.sd.plan.other_models import other_folder
 
     if (name.startswith(GATED) or what_id_is(name)) and not Path(name).exists():
@@ -153,7 +152,7 @@ def _is_sam3(name: str) -> bool:
 
 def _is_sam_file(name: str) -> bool:
     """True if a single file has the tensors of a SAM model, which is refused with the name of what would work."""
-    from engine.models.sam3.other_models import is_of_transformers, what_file_is
+    from engine.models.sam3.model_folder import is_of_transformers, what_file_is
 
     path = Path(name).expanduser()
     return bool(what_file_is(path)) or is_of_transformers(path)
@@ -161,7 +160,7 @@ def _is_sam_file(name: str) -> bool:
 
 def _is_voice(name: str) -> bool:
     """True for a voice, by its suffix or by the tensors of a .safetensors file."""
-    from engine.models.rvc.voice_file import archived
+    from engine.models.rvc.check import archived
     from engine.models.weight_files import read_header
 
     path = Path(name).expanduser()

@@ -54,7 +54,7 @@ def test_a_long_sound_is_converted_in_pieces_short_enough_for_mps(tiny_models: T
     folder: Path = tiny_models.voice(kind="singing")
     files = {"model": "voice.pth", "content": "content"}
     model = load(VoiceSpec(**{name: str(folder / file) for name, file in files.items()}, pitch="yin"), "cpu", "float32")
-    converter = VoiceConverter(model, VoiceSettings(), OptimizationConfig.for_cpu())
+    converter = VoiceConverter(model, VoiceSettings(), OptimizationConfig.for_device("cpu"))
     seconds = 21  # in one piece too long for HuBERT and all other networks
     sound = 0.3 * np.sin(2.0 * np.pi * 220.0 * np.arange(seconds * 16_000) / 16_000, dtype=np.float32)
     with Refusing() as refusing:

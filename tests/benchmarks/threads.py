@@ -147,8 +147,7 @@ def _convert(threads: int) -> Work:
     from engine.models.rvc.load import load
     from engine.models.rvc.offline import VoiceConverter
     from engine.models.rvc.optimization import OptimizationConfig
-    from engine.models.rvc.settings import VoiceSettings
-    from engine.models.rvc.spec import RANDOM, VoiceSpec
+    from engine.models.rvc.spec import RANDOM, VoiceSettings, VoiceSpec
 
     use_threads(threads)
     place = place_for("cpu")

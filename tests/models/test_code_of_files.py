@@ -15,7 +15,7 @@ import torch
 from engine.errors import ModelError
 from engine.models.plain_config import notes_on
 from engine.models.pretrained import architecture
-from engine.models.rvc.content_files import load_content
+from engine.models.rvc.content import load_content
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.load import load as load_sam3
 from engine.models.sd import ModelSpec

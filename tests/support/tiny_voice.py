@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from engine.models.pretrained import quieten_libraries
-from engine.models.rvc.random_voice import scatter
+from engine.models.rvc.load import scatter
 from engine.models.rvc.shapes import RATES, SHAPES, SynthesizerShape
 from engine.models.rvc.synthesizer import Synthesizer
 from engine.models.seeded import seeded

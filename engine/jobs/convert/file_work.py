@@ -25,8 +25,16 @@ from engine.jobs.convert.writing import open_writer
 from engine.jobs.kit.fingerprint import Fingerprint, differences, fingerprint_of
 from engine.jobs.kit.job_folder import JobFolder, work_folder_of
 from engine.jobs.kit.resuming import mark_of
-from engine.models.rvc.cutting import FRAME, RATE_HZ, Piece, Span, piece_of, spans_of
-from engine.models.rvc.levels import MAX_PEAK_IN, limiting_gain
+from engine.models.rvc.cutting import (
+    FRAME,
+    MAX_PEAK_IN,
+    RATE_HZ,
+    Piece,
+    Span,
+    limiting_gain,
+    piece_of,
+    spans_of,
+)
 from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place
 from engine.system.work_folder import file_key
 

@@ -14,8 +14,7 @@ import soxr
 
 from engine.jobs.convert.scratch import Scratch
 from engine.models.rvc import VoiceSettings
-from engine.models.rvc.cutting import FRAME, Span, joined
-from engine.models.rvc.levels import MAX_PEAK_OUT, limiting_gain
+from engine.models.rvc.cutting import FRAME, MAX_PEAK_OUT, Span, joined, limiting_gain
 
 if TYPE_CHECKING:
     import torch

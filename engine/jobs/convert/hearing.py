@@ -23,8 +23,7 @@ import soxr
 from engine.errors import AudioError
 from engine.jobs.convert.scratch import Scratch
 from engine.jobs.convert.sounds import Sound
-from engine.models.rvc.cutting import RATE_HZ
-from engine.models.rvc.levels import MAX_PEAK_IN
+from engine.models.rvc.cutting import MAX_PEAK_IN, RATE_HZ
 
 SIDE = 0.5**0.5
 SHARES = {"FC": 1.0, "FL": SIDE, "FR": SIDE, "DL": SIDE, "DR": SIDE, "FLC": SIDE, "FRC": SIDE, "LFE": 0.0, "LFE2": 0.0}

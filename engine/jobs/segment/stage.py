@@ -121,7 +121,7 @@ class LocalSegments:
 def load_segmenter(job: SegmentJob) -> "Segmenter":
     """Load the model on its device. ModelError in one line; for boxes without torchvision before loading."""
     if job.boxes:
-        from engine.models.sam3.boxes import require_roi_align
+        from engine.models.sam3.detector import require_roi_align
 
         require_roi_align()
     require_libraries()

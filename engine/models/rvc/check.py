@@ -1,27 +1,50 @@
 """Checks a voice from file headers, in milliseconds: its kind and what is missing.
 
-Does not load torch, and never executes code from a file.
+Does not load torch, and never executes code from a file. A voice is a dictionary: `weight` (tensors by name, usually
+float16), `config` (18 items, see `shape_of`), `version` (default "v1"), `f0` (default 1: with pitch), `sr`, and texts.
+A `.safetensors` file holds the tensors of `weight`, and the rest as its metadata, all as text: `config` (a JSON list of
+the 18 items), `version`, and `f0` ("1" or "0").
 """
 
 import importlib.util
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from engine.errors import ModelError
 from engine.models import locate
 from engine.models.part_report import Missing, PartReport, Report, counted_part
-from engine.models.pickle_file import TRAINING, PickledFile, read_pickle, refuse_code
-from engine.models.rvc.content_folder import PROJECTION, find_content
-from engine.models.rvc.embedder import ContentChoice, content_for
+from engine.models.pickle_file import TRAINING, PickledFile, read_pickle, refuse_code, shown
+from engine.models.rvc.content_folder import PROJECTION, content_for, find_content
 from engine.models.rvc.index_file import count_vectors
 from engine.models.rvc.pitch import FCPE_INSTALL, choose
-from engine.models.rvc.shapes import CONTENT_CHANNELS, Version
+from engine.models.rvc.shapes import CONFIG_ITEMS, CONTENT_CHANNELS, MAX_SIZE, RATES, SynthesizerShape, Version
 from engine.models.rvc.spec import VoiceSpec
-from engine.models.rvc.tensor_layout import sources_of
-from engine.models.rvc.voice_file import metadata_of, require_plain_values, require_voice, require_voice_file, shape_of
-from engine.models.weight_files import Tensor, read_header
+from engine.models.weight_files import Tensor, read_header, read_metadata
+from engine.system.small_file import open_regular, parse_json
+
+VOCODER: Final = "HiFi-GAN"
+"""Applio's name of the decoder implemented here, the only one in the WebUI."""
+VOCODERS: Final = {"mrf hifi-gan": "MRF HiFi-GAN", "mrf-hifi-gan": "MRF HiFi-GAN", "refinegan": "RefineGAN"}
+_OWN_VOCODERS: Final = ("hifi-gan", "hifi-gan-nsf", "nsf-hifi-gan", "default")
+_VOCODER_TENSORS: Final = {"dec.mrfs.": "MRF HiFi-GAN", "dec.upsample_conv_blocks.": "RefineGAN"}
+"""Tensor name prefixes that only this vocoder has (Applio, rvc/lib/algorithm/generators)."""
+_TRAINED: Final = {
+    "discriminators.": "the discriminator from training (D_*.pth), which is not a voice",
+    "unit2ctrl.": "a DDSP-SVC voice, not RVC's",
+    "enc_p.f0_emb.": "a so-vits-svc voice, not RVC's",
+}
+"""Kinds of training checkpoints by tensor name prefix, from DDSP-SVC (ddsp/vocoder.py) and so-vits-svc (models.py)."""
+GPT_SOVITS: Final = "a GPT-SoVITS voice, not RVC's"
+_FILE_KINDS: Final = {
+    ".index": "the index of a voice; name the voice (.pth) as the model, and this with --index",
+    ".onnx": "an ONNX export, which is not supported; use the voice's .pth or .safetensors file",
+}
+MAX_STAGES: Final = 16  # limit for upsampling stages, blocks per stage, and dilations per block
+MAX_HZ: Final = 400_000
+Sides = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,78 +67,54 @@ class VoiceReport(Report):
 
 
 def check(spec: VoiceSpec) -> VoiceReport:
-    """Check a voice on disk.
+    """Check a voice on disk. ModelError if `spec.model` is not found or not a voice, as from `read_checkpoint`, which
+    also compares all tensors. Every other problem is listed in the report."""
+    path = locate.find(spec.model, files=("*.pth",))
+    metadata, tensors = _read_voice(path)
+    shape = shape_of(str(path), metadata, {name: tensor.shape for name, tensor in tensors.items()})
+    weights = {name: tensor for name, tensor in tensors.items() if not name.startswith("enc_q.")}  # of training
+    parts, missing = [counted_part("synthesizer", weights, (str(path),))], Missing()
+    notes: list[str] = []
+    pitch, vectors = choose(spec), 0
+    with missing.listed():
+        heard = content_for(str(path), metadata, spec.content)
+        notes.append(heard.note)
+        parts.append(_content_part(spec, heard.content, shape.version))
+    notes += [spec.index_note, pitch.reason]
+    if spec.index:
+        with missing.listed():
+            vectors = count_vectors(locate.find(spec.index, files=("*.index",)), shape.content_channels)
+    if pitch.name == "fcpe" and importlib.util.find_spec("torchfcpe") is None:
+        missing.append(f"pitch fcpe: torchfcpe is not installed; {FCPE_INSTALL}")
+    if pitch.name == "rmvpe":
+        with missing.listed():
+            locate.find(spec.rmvpe, files=())
+    return VoiceReport(
+        model=spec.model,
+        path=str(path),
+        version=shape.version,
+        rate_hz=shape.rate_hz,
+        has_pitch=shape.has_pitch,
+        speakers=shape.speakers,
+        pitch=pitch.name,
+        vectors=vectors,
+        parts=tuple(parts),
+        missing=tuple(missing),
+        notes=tuple(note for note in notes if note),
+    )
 
-    ModelError if `spec.model` is not found, or if its headers show that `read_checkpoint` would refuse it, with the
-    same message. Every other problem is listed in the report.
-    """
-    return _Check(spec).report()
 
-
-class _Check:
-    def __init__(self, spec: VoiceSpec) -> None:
-        self._spec = spec
-        self._parts: list[PartReport] = []
-        self._missing = Missing()
-        self._notes: list[str] = []
-
-    def report(self) -> VoiceReport:
-        path = locate.find(self._spec.model, files=("*.pth",))
-        metadata, tensors = _read_voice(path)
-        shape = shape_of(str(path), metadata, tensors)
-        sources = sources_of(str(path), shape, tensors)
-        weights = {part: tensors[part] for source in sources.values() for part in source}
-        self._parts.append(counted_part("synthesizer", weights, (str(path),)))
-        with self._missing.listed():
-            self._add_content(content_for(str(path), metadata, self._spec.content), shape.version)
-        vectors = 0
-        with self._missing.listed():
-            vectors = self._count_vectors(shape.content_channels)
-        return VoiceReport(
-            model=self._spec.model,
-            path=str(path),
-            version=shape.version,
-            rate_hz=shape.rate_hz,
-            has_pitch=shape.has_pitch,
-            speakers=shape.speakers,
-            pitch=self._pitch(),
-            vectors=vectors,
-            parts=tuple(self._parts),
-            missing=tuple(self._missing),
-            notes=tuple(self._notes),
-        )
-
-    def _add_content(self, heard: ContentChoice, version: str) -> None:
-        name = heard.content
-        if heard.note:
-            self._notes.append(heard.note)
-        files = find_content(name).weights
-        tensors: dict[str, Tensor] = {}
-        for file in files:
-            tensors |= read_header(file) if file.suffix == ".safetensors" else _pickled_content(file)
-        if not any("encoder.layers.0." in key for key in tensors):
-            raise ModelError(f"{name}: no HuBERT")
-        if version == "v1" and f"{PROJECTION}weight" not in tensors:
-            raise ModelError(f"{name}: has no final projection, which v1 voices need, and {self._spec.model} is v1")
-        self._parts.append(counted_part("content", tensors, tuple(map(str, files))))
-
-    def _count_vectors(self, channels: int) -> int:
-        if self._spec.index_note:
-            self._notes.append(self._spec.index_note)
-        if not self._spec.index:
-            return 0
-        return count_vectors(locate.find(self._spec.index, files=("*.index",)), channels)
-
-    def _pitch(self) -> str:
-        choice = choose(self._spec)
-        if choice.reason:
-            self._notes.append(choice.reason)
-        if choice.name == "fcpe" and importlib.util.find_spec("torchfcpe") is None:
-            self._missing.append(f"pitch fcpe: torchfcpe is not installed; {FCPE_INSTALL}")
-        if choice.name == "rmvpe":
-            with self._missing.listed():
-                locate.find(self._spec.rmvpe, files=())
-        return choice.name
+def _content_part(spec: VoiceSpec, name: str, version: Version) -> PartReport:
+    """The HuBERT of this name; ModelError if it is missing or does not fit the voice."""
+    files = find_content(name).weights
+    tensors: dict[str, Tensor] = {}
+    for file in files:
+        tensors |= read_header(file) if file.suffix == ".safetensors" else _pickled_content(file)
+    if not any("encoder.layers.0." in key for key in tensors):
+        raise ModelError(f"{name}: no HuBERT")
+    if version == "v1" and f"{PROJECTION}weight" not in tensors:
+        raise ModelError(f"{name}: has no final projection, which v1 voices need, and {spec.model} is v1")
+    return counted_part("content", tensors, tuple(map(str, files)))
 
 
 def _read_voice(path: Path) -> tuple[Mapping[str, Any], dict[str, Tensor]]:
@@ -133,3 +132,186 @@ def _pickled_content(file: Path) -> dict[str, Tensor]:
     read: PickledFile = read_pickle(file)
     refuse_code(file, [name for name in read.foreign if not TRAINING.fullmatch(name)], "HuBERT")
     return read.tensors("model") or read.tensors()
+
+
+def require_voice_file(path: Path) -> None:
+    """Raise ModelError if the path cannot be a voice (a folder, archive, index or export), with what to use instead."""
+    if path.is_dir():
+        voices = sorted(file.name for file in path.glob("*.pth"))
+        raise ModelError(f"{path}: is a folder; a voice is a .pth or .safetensors file{_inside(voices)}")
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file")
+    if kind := _FILE_KINDS.get(path.suffix.lower()):
+        raise ModelError(f"{path}: is {kind}")
+    if path.suffix.lower() == ".zip":
+        raise ModelError(f"{path}: is a zip archive; unpack it, and name the .pth file{_inside(archived(path))}")
+
+
+def archived(path: Path) -> list[str]:
+    """Names of the voices in a zip archive; [] if it is not an archive."""
+    try:
+        with open_regular(path) as stream, zipfile.ZipFile(stream) as archive:
+            return sorted(name for name in archive.namelist() if name.lower().endswith(".pth"))
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return []
+
+
+def _inside(names: list[str]) -> str:
+    return f" (in it: {shown(names[:3])[1:-1]})" if names else ""
+
+
+def metadata_of(path: Path) -> dict[str, Any]:
+    """The metadata of a `.safetensors` file, with `config` as a list; ModelError if there is none."""
+    metadata: dict[str, Any] = dict(read_metadata(path))
+    if "config" not in metadata:
+        raise ModelError(f"{path}: not an RVC voice: its metadata must have `config` (a JSON list), `version` and `f0`")
+    try:
+        metadata["config"] = parse_json(metadata["config"])
+    except ValueError:
+        raise ModelError(f"{path}: the `config` in its metadata is not a JSON list") from None
+    return metadata
+
+
+def require_plain_values(path: Path, file: PickledFile) -> None:
+    """Raise ModelError if a pickle imports more than tensors and plain values need. Does not execute it."""
+    if any(name.endswith(".HParams") for name in file.foreign):
+        raise ModelError(f"{path}: is {GPT_SOVITS} (its config is a class of that program)")
+    refuse_code(path, file.foreign, "voice")
+
+
+def require_voice(name: str, stored: Any) -> Mapping[str, Any]:
+    """The content of a pickle, after checking that it has weights and a config. ModelError says what it is instead."""
+    if not isinstance(stored, Mapping):
+        raise ModelError(f"{name}: no RVC voice (needs `weight` and `config`; holds a {type(stored).__name__})")
+    if "config" not in stored or not isinstance(stored.get("weight"), Mapping):
+        what = _trained(stored["model"]) if "model" in stored else "no RVC voice"
+        raise ModelError(f"{name}: {what} (needs `weight` and `config`; holds {shown(list(stored))})")
+    if isinstance(stored["config"], Mapping):
+        raise ModelError(f"{name}: is {GPT_SOVITS} (its config is not a list of {CONFIG_ITEMS} items)")
+    return stored
+
+
+def _trained(tensors: Any) -> str:
+    """Description of a training checkpoint with these tensors."""
+    names = [name for name in tensors if isinstance(name, str)] if isinstance(tensors, Mapping) else []
+    for start, what in _TRAINED.items():
+        if any(name.startswith(start) for name in names):
+            return f"is {what}"
+    return "a training checkpoint, not a voice: extract the voice with RVC"
+
+
+def require_known_vocoder(name: str, metadata: Mapping[str, Any], tensors: Iterable[str]) -> None:
+    """Raise ModelError if Applio trained the voice with a decoder that is not implemented here.
+
+    Checked before the tensors are counted, because "155 tensors are missing" would not help.
+    """
+    said = metadata.get("vocoder")
+    seen = next(
+        (vocoder for start, vocoder in _VOCODER_TENSORS.items() if any(k.startswith(start) for k in tensors)), ""
+    )
+    if isinstance(said, str) and said.lower() not in ("", *_OWN_VOCODERS):
+        seen = VOCODERS.get(said.lower(), shown(said))
+    if seen:
+        raise ModelError(
+            f"{name}: was made with Applio's vocoder {seen}; only {VOCODER} is built here: take one of the same voice "
+            f"that was trained with {VOCODER}, or convert with Applio"
+        )
+
+
+def shape_of(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Sides]) -> SynthesizerShape:
+    """The shape of a voice with this metadata, and tensors with these sides. ModelError in one line if they do not fit
+    together."""
+    require_known_vocoder(name, metadata, tensors)
+    config = metadata["config"]
+    if not isinstance(config, list | tuple) or len(config) != CONFIG_ITEMS:
+        raise ModelError(f"{name}: its config is no list of {CONFIG_ITEMS} items")
+    _, _, latent, hidden, inner, heads, layers, kernel, _, kind, widths, dilations, *others = config
+    rates, initial, kernels, speakers, gin, rate_hz = others
+    if not isinstance(kind, int | str) or kind not in (1, "1"):
+        raise ModelError(f"{name}: residual blocks of kind {shown(kind)}; known is 1")
+    rate_hz = RATES.get(rate_hz, rate_hz) if isinstance(rate_hz, str) else rate_hz
+    embeddings = tensors.get("emb_g.weight", ())
+    shape = SynthesizerShape(
+        version=_version(name, metadata, tensors),
+        has_pitch=_has_pitch(name, metadata),
+        rate_hz=_whole(name, "sample rate", rate_hz, MAX_HZ),
+        # The config of merged and extracted files keeps the 109 of the base model, whatever they hold.
+        speakers=_whole(name, "speakers", embeddings[0] if len(embeddings) == 2 else speakers),
+        latent=_whole(name, "latent", latent),
+        hidden=_whole(name, "hidden", hidden),
+        filter=_whole(name, "filter", inner),
+        heads=_whole(name, "heads", heads),
+        layers=_whole(name, "layers", layers, 64),
+        kernel=_whole(name, "kernel", kernel, 64),
+        initial=_whole(name, "initial", initial),
+        gin=_whole(name, "gin", gin),
+        upsample_rates=_wholes(name, "upsample rates", rates),
+        upsample_kernels=_wholes(name, "upsample kernels", kernels),
+        resblock_kernels=_wholes(name, "resblock kernels", widths),
+        resblock_dilations=tuple(_wholes(name, "resblock dilations", each) for each in _listed(dilations)),
+    )
+    _require_consistent(name, shape)
+    return shape
+
+
+def _version(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Sides]) -> Version:
+    """The version named in the file, else the one that its tensors imply, else "v1"."""
+    said = metadata.get("version")
+    channels = tensors.get("enc_p.emb_phone.weight", (0,))[-1:]
+    seen: Version | None = next((version for version, wide in CONTENT_CHANNELS.items() if (wide,) == channels), None)
+    version: Version | None = next((each for each in CONTENT_CHANNELS if isinstance(said, str) and each == said), None)
+    if said is not None and version is None:
+        raise ModelError(f"{name}: version {shown(said)}; supported: v1 and v2")
+    if version and seen and version != seen:
+        raise ModelError(
+            f"{name}: calls itself {version}, but takes features of {channels[0]} channels, as {seen} does"
+        )
+    return version or seen or "v1"
+
+
+def _has_pitch(name: str, metadata: Mapping[str, Any]) -> bool:
+    said = metadata.get("f0", 1)
+    # str() only for these types: hostile nested lists could expand without limit.
+    text = str(said).lower() if isinstance(said, str) or (isinstance(said, int) and said in (0, 1)) else ""
+    if text not in ("0", "1", "true", "false"):
+        raise ModelError(f"{name}: f0 is {shown(said)}, not 0 or 1")
+    return text in ("1", "true")
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value[: MAX_STAGES + 1]) if isinstance(value, list | tuple) else [value]
+
+
+def _wholes(name: str, what: str, values: Any) -> tuple[int, ...]:
+    return tuple(_whole(name, what, value) for value in _listed(values))
+
+
+def _whole(name: str, what: str, value: Any, max_value: int = MAX_SIZE) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= max_value:
+        raise ModelError(f"{name}: {what} of its config: {shown(value)} is not a whole number in 1..{max_value}")
+    return value
+
+
+def _require_consistent(name: str, shape: SynthesizerShape) -> None:
+    stages = len(shape.upsample_rates)
+    troubles = {
+        f"it has more than {MAX_STAGES} stages": max(stages, len(shape.resblock_kernels)) > MAX_STAGES,
+        "the rates and kernels of its upsampling are not equally many": len(shape.upsample_kernels) != stages,
+        "the kernels and dilations of its residual blocks are not equally many": (
+            len(shape.resblock_kernels) != len(shape.resblock_dilations)
+        ),
+        f"makes {shape.hop} samples of a frame, at {shape.rate_hz} Hz it has {shape.rate_hz / 100:g}": (
+            shape.hop * 100 != shape.rate_hz
+        ),
+        f"{shape.hidden} hidden channels are no multiple of {shape.heads} heads": bool(shape.hidden % shape.heads),
+        f"{shape.latent} latent channels cannot be halved": bool(shape.latent % 2),
+        f"{shape.initial} channels cannot be halved {stages} times": shape.initial % 2**stages > 0,
+        "a kernel of its upsampling is shorter than its step, or odd where that is even": any(
+            kernel < rate or (kernel - rate) % 2
+            for rate, kernel in zip(shape.upsample_rates, shape.upsample_kernels, strict=False)
+        ),
+        "a kernel of its residual blocks is even": any(kernel % 2 == 0 for kernel in shape.resblock_kernels),
+    }
+    for trouble, is_so in troubles.items():
+        if is_so:
+            raise ModelError(f"{name}: its config makes no sense: {trouble}")

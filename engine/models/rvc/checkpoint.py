@@ -1,43 +1,31 @@
-"""Reads the shape and weights of a published RVC voice. Never executes code from the file.
+"""Reads a published RVC voice. Never executes code from the file.
 
 A `.pth` file is a pickle. It is scanned first (pickle_file.py), and then only read by torch's restricted unpickler,
-which runs no code. voice_file.py defines what it must contain.
+which runs no code. check.py says what it must contain.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
 
 from engine.errors import ModelError
-from engine.models import weight_files
 from engine.models.pickle_file import read_pickle
 from engine.models.pretrained import one_line, require_finite
-from engine.models.rvc.shapes import SynthesizerShape
+from engine.models.rvc.check import metadata_of, require_plain_values, require_voice, require_voice_file, shape_of
 from engine.models.rvc.synthesizer import Synthesizer
-from engine.models.rvc.tensor_layout import sources_of
-from engine.models.rvc.voice_file import metadata_of, require_plain_values, require_voice, require_voice_file, shape_of
+from engine.models.weight_files import read_header, shown_shape
 
-READ_ERRORS = (OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError, AttributeError)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoint:
-    name: str
-    """The file's path as given."""
-    shape: SynthesizerShape
-    metadata: Mapping[str, Any]
-    """The file's metadata besides its shape (see voice_file.py)."""
-    weights: dict[str, Tensor]
-    """float32 on the CPU, by the names of `Synthesizer`, with weight norm folded."""
+NORMED: Final = (("weight_v", "weight_g"), ("parametrizations.weight.original1", "parametrizations.weight.original0"))
+"""Name suffixes of the direction and the length of a weight, which training stores separately (weight norm)."""
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
-    """Read the voice in a `.pth` or `.safetensors` file, without executing code from it.
+def read_checkpoint(path: Path) -> tuple[Synthesizer, dict[str, Any]]:
+    """The synthesizer of the voice in a `.pth` or `.safetensors` file, float32 on the CPU with weight norm folded, and
+    the file's metadata.
 
     ModelError in one line if it is not a voice, is truncated, would run code, or its tensors do not fit its
     configuration.
@@ -46,24 +34,30 @@ def read_checkpoint(path: Path) -> Checkpoint:
     require_voice_file(path)
     stored = _from_safetensors(path) if path.suffix == ".safetensors" else _from_pickle(path)
     tensors = {str(key): tensor for key, tensor in stored["weight"].items() if isinstance(tensor, Tensor)}
-    described = {key: _described(tensor) for key, tensor in tensors.items()}
-    shape = shape_of(name, stored, described)
-    # Checked before anything is computed, because a broken file can declare a tensor of any size in a few bytes. Extra
-    # tensors (`enc_q.*`, for training) are ignored.
-    sources = sources_of(name, shape, described)
-    weights = {key: _weight(tuple(tensors[part] for part in source)) for key, source in sources.items()}
-    require_finite(name, weights)
-    metadata = {key: value for key, value in stored.items() if key != "weight"}
-    return Checkpoint(name=name, shape=shape, metadata=metadata, weights=weights)
+    shape = shape_of(name, stored, {key: tuple(tensor.shape) for key, tensor in tensors.items()})
+    with torch.device("meta"):
+        synthesizer = Synthesizer(shape)
+    weights = _weights(name, tensors, {key: tuple(each.shape) for key, each in synthesizer.state_dict().items()})
+    synthesizer.load_state_dict(weights, assign=True)
+    return synthesizer, {key: value for key, value in stored.items() if key != "weight"}
 
 
 def _from_pickle(path: Path) -> Mapping[Any, Any]:
     require_plain_values(path, read_pickle(path))
     try:
         stored = torch.load(path, map_location="cpu", weights_only=True)
-    except (UnpicklingError, *READ_ERRORS) as error:
-        if isinstance(error, torch.OutOfMemoryError):
-            raise
+    except torch.OutOfMemoryError:
+        raise
+    except (
+        UnpicklingError,
+        OSError,
+        EOFError,
+        RuntimeError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+    ) as error:
         raise ModelError(f"{path}: torch cannot read it: damaged, or not an RVC voice") from error
     return require_voice(str(path), stored)
 
@@ -71,31 +65,50 @@ def _from_pickle(path: Path) -> Mapping[Any, Any]:
 def _from_safetensors(path: Path) -> Mapping[Any, Any]:
     from safetensors.torch import load_file
 
-    weight_files.read_header(path)  # reports truncated files
+    read_header(path)  # reports truncated files
     metadata = metadata_of(path)
     with one_line(str(path)):
         return metadata | {"weight": load_file(path)}
 
 
-def _described(tensor: Tensor) -> weight_files.Tensor:
-    is_array = tensor.layout == torch.strided and tensor.device.type == "cpu"
-    dtype = str(tensor.dtype).removeprefix("torch.") if is_array else "none"
-    return weight_files.Tensor(dtype, tuple(tensor.shape))
+def _weights(name: str, tensors: Mapping[str, Tensor], wanted: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
+    """The wanted weights in float32. Extra tensors (`enc_q.*`, for training) are ignored.
+
+    Everything is checked before anything is computed: a broken file can declare a tensor of any size in a few bytes.
+    """
+    found = {key: _stored(key, tensors) for key in wanted}
+    if missing := [key for key, parts in found.items() if not parts]:
+        raise ModelError(f"{name}: {len(missing)} tensors are missing, the first is {missing[0]}")
+    for key, parts in found.items():
+        sides = wanted[key]
+        for part, asked in zip(parts, (sides, (sides[0], *(1 for _ in sides[1:]))), strict=False):
+            if part.shape != asked:
+                raise ModelError(
+                    f"{name}: {key} is {shown_shape(part.shape)}, its config asks for {shown_shape(asked)}"
+                )
+            if part.layout != torch.strided or part.device.type != "cpu" or not part.is_floating_point():
+                raise ModelError(f"{name}: {key} is not a floating-point array")
+    weights = {key: _folded(*parts) for key, parts in found.items()}
+    require_finite(name, weights)
+    return weights
 
 
-def _weight(found: tuple[Tensor, ...]) -> Tensor:
+def _stored(key: str, tensors: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
+    """The tensor, or its direction and length; () if it is missing."""
+    if key in tensors:
+        return (tensors[key],)
+    stem = key.removesuffix("weight")
+    for parts in NORMED:
+        if all(f"{stem}{part}" in tensors for part in parts):
+            return tuple(tensors[f"{stem}{part}"] for part in parts)
+    return ()
+
+
+def _folded(direction: Tensor, length: Tensor | None = None) -> Tensor:
     """The weight in float32. From a direction v and a length g: g v / |v| (weight norm, Salimans and Kingma 2016)."""
-    weight = found[0].float()
-    if len(found) == 2:
-        length = weight.flatten(1).norm(dim=1).reshape(found[1].shape)
-        # A channel that training switched off may be all zeros in float16; avoids 0 / 0.
-        weight = weight * (found[1].float() / length.clamp_min(torch.finfo(torch.float32).tiny))
-    return weight
-
-
-def synthesizer_of(checkpoint: Checkpoint, device: str | torch.device, dtype: torch.dtype) -> Synthesizer:
-    """The synthesizer of a checkpoint, ready to run on `device`, its weights in `dtype`."""
-    with torch.device("meta"):
-        synthesizer = Synthesizer(checkpoint.shape)
-    synthesizer.load_state_dict(checkpoint.weights, assign=True)
-    return synthesizer.settle(device, dtype)
+    weight = direction.float()
+    if length is None:
+        return weight
+    own: Tensor = weight.flatten(1).norm(dim=1).reshape(length.shape)
+    # A channel that training switched off may be all zeros in float16; avoids 0 / 0.
+    return weight * (length.float() / own.clamp_min(torch.finfo(torch.float32).tiny))

@@ -1,10 +1,29 @@
-"""Speaker-independent features of speech: HuBERT's hidden layers, 50 vectors a second."""
+"""Speaker-independent features of speech: HuBERT's hidden layers, 50 vectors a second.
 
-from typing import Final, Literal
+It is loaded from folders as on the Hub, and from the single files distributed with RVC, also in fairseq's format
+(hubert_base.pt, checkpoint_best_legacy_500.pt).
+
+Besides the tensors (`model`) fairseq pickles its training: options, a dictionary, omegaconf containers. None of that is
+imported or run: its classes are replaced by inert stand-ins while the file is read, and a file that asks for any other
+name is refused before torch opens it.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Literal, Self
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
-from transformers import HubertModel
+from torch.nn.utils import parametrize
+from transformers import HubertConfig, HubertModel
+
+from engine.errors import ModelError
+from engine.models.pickle_file import TRAINING, read_pickle, refuse_code
+from engine.models.pretrained import architecture, one_line, require_finite
+from engine.models.rvc.content_folder import PROJECTION, find_content
+from engine.models.weight_files import read_header
 
 RATE_HZ: Final = 16_000
 HOP: Final = 320
@@ -12,6 +31,34 @@ HOP: Final = 320
 MIN_SAMPLES: Final = 400
 """Samples that the first vector needs. A shorter sound gives no vectors."""
 LAYERS: Final = {"v1": 9, "v2": 12}
+HEAD_WIDTH = 64  # the same in every HuBERT, whether its layers are 768 or 1024 wide
+_WEIGHT_NORM = {".weight_g": ".parametrizations.weight.original0", ".weight_v": ".parametrizations.weight.original1"}
+_FIRST = "feature_extractor.conv_layers."
+_POSITIONS = "encoder.pos_conv_embed.conv."
+_LAYER = re.compile(r"encoder\.layers\.(\d+)\.")
+MARK = "post_extract_proj.weight"
+"""A tensor that only fairseq's layout has, not transformers'."""
+
+# Published name -> name in transformers 5, in the order of the forward pass; `#` is a number.
+RENAMED = {
+    "feature_extractor.conv_layers.#.0": "feature_extractor.conv_layers.#.conv",
+    "feature_extractor.conv_layers.#.2": "feature_extractor.conv_layers.#.layer_norm",  # layer 0, group norm
+    "feature_extractor.conv_layers.#.2.1": "feature_extractor.conv_layers.#.layer_norm",  # all layers, large models
+    "layer_norm": "feature_projection.layer_norm",
+    "post_extract_proj": "feature_projection.projection",
+    "encoder.pos_conv.0": "encoder.pos_conv_embed.conv",
+    "encoder.layer_norm": "encoder.layer_norm",
+    "encoder.layers.#.self_attn.q_proj": "encoder.layers.#.attention.q_proj",
+    "encoder.layers.#.self_attn.k_proj": "encoder.layers.#.attention.k_proj",
+    "encoder.layers.#.self_attn.v_proj": "encoder.layers.#.attention.v_proj",
+    "encoder.layers.#.self_attn.out_proj": "encoder.layers.#.attention.out_proj",
+    "encoder.layers.#.self_attn_layer_norm": "encoder.layers.#.layer_norm",
+    "encoder.layers.#.fc1": "encoder.layers.#.feed_forward.intermediate_dense",
+    "encoder.layers.#.fc2": "encoder.layers.#.feed_forward.output_dense",
+    "encoder.layers.#.final_layer_norm": "encoder.layers.#.final_layer_norm",
+    "final_proj": "final_proj",
+}
+_NUMBER = re.compile(r"(?<=layers\.)\d+")
 
 
 class ContentEncoder:
@@ -21,6 +68,12 @@ class ContentEncoder:
     def __init__(self, hubert: HubertModel, final_projection: nn.Linear | None) -> None:
         self._hubert = hubert
         self._final_projection = final_projection
+
+    def settle(self, device: torch.device, dtype: torch.dtype) -> Self:
+        """Move the weights to the device, and freeze them for inference."""
+        for network in self.networks:
+            network.requires_grad_(False).eval().to(device, dtype)
+        return self
 
     def __call__(self, sound: Tensor, *, version: Literal["v1", "v2"]) -> Tensor:
         """(B, n) at 16 kHz, n >= 400 -> (B, (n - 80) // 320, channels) in the encoder's dtype.
@@ -54,3 +107,133 @@ class ContentEncoder:
     @property
     def networks(self) -> tuple[nn.Module, ...]:
         return (self._hubert,) if self._final_projection is None else (self._hubert, self._final_projection)
+
+
+def load_content(name: str, device: torch.device, dtype: torch.dtype) -> ContentEncoder:
+    """Load the encoder in a folder, a Hugging Face id or a file (.pt, .bin, .safetensors) onto its device.
+
+    ModelError in one line if it is missing (with how to get it), not a HuBERT, truncated, lacks a tensor or holds NaN,
+    or is a pickle that would run code. A file without `config.json` is described by its tensors' shapes.
+    """
+    found = find_content(name)
+    weights = {_current(key): tensor.float() for file in found.weights for key, tensor in _file_tensors(file).items()}
+    projection = {key.removeprefix(PROJECTION): weights.pop(key) for key in list(weights) if key.startswith(PROJECTION)}
+    with one_line(name):
+        config = _config_of(weights) if found.config is None else architecture(HubertConfig, found.config, name)
+        if config.num_hidden_layers != _layers(weights):
+            raise ModelError(
+                f"{name}: config.json says {config.num_hidden_layers} layers, but the weights have {_layers(weights)}"
+            )
+        config.mask_time_prob = config.mask_feature_prob = 0.0  # only used in training; 0 avoids its tensor
+        config._attn_implementation = "sdpa"
+        with torch.device("meta"):
+            hubert = HubertModel(config)
+        wanted = hubert.state_dict()
+        wrong = [key for key in wanted if key not in weights or weights[key].shape != wanted[key].shape]
+        if wrong:
+            raise ModelError(f"{name}: {len(wrong)} tensors are missing or have another shape, the first is {wrong[0]}")
+        weights = {key: weights[key] for key in wanted}
+        require_finite(name, weights | {f"{PROJECTION}{key}": tensor for key, tensor in projection.items()})
+        hubert.load_state_dict(weights, assign=True)
+        final_projection = None
+        if projection:
+            wide, narrow = projection["weight"].shape[1], projection["weight"].shape[0]
+            final_projection = nn.Linear(wide, narrow, device="meta")
+            final_projection.load_state_dict(projection, assign=True)
+    if not config.conv_pos_batch_norm:
+        parametrize.remove_parametrizations(hubert.encoder.pos_conv_embed.conv, "weight")  # folded, in float32
+    return ContentEncoder(hubert, final_projection).settle(device, dtype)
+
+
+def _file_tensors(file: Path) -> dict[str, Tensor]:
+    """Tensors of a file in any known layout, with transformers' names."""
+    if file.suffix == ".safetensors":
+        read_header(file)  # reports truncated files
+        with one_line(str(file)):
+            stored: Mapping[str, Any] = load_file(file)
+    else:
+        stored = _pickled(file)
+    tensors = {key: value for key, value in stored.items() if isinstance(value, Tensor)}
+    if MARK in tensors:
+        return _renamed(tensors)
+    if not any("encoder.layers.0." in key for key in tensors):
+        raise ModelError(f"{file}: no HuBERT (holds {', '.join(list(stored)[:4]) or 'nothing'})")
+    return {key.removeprefix("hubert."): tensor for key, tensor in tensors.items()}
+
+
+def _current(key: str) -> str:
+    """The current transformers name for a name in older files."""
+    for old, new in _WEIGHT_NORM.items():
+        if key.endswith(old):
+            return key.removesuffix(old) + new
+    return key
+
+
+def _config_of(weights: Mapping[str, Tensor]) -> HubertConfig:
+    """The architecture for tensors of these shapes.
+
+    Large models normalise each layer of the feature extractor, and use pre-norm in the encoder. Attention heads are 64
+    wide in small and large ones.
+    """
+    convolutions = sorted({int(key.split(".")[2]) for key in weights if key.startswith(_FIRST)})
+    kernels = [weights[f"{_FIRST}{number}.conv.weight"] for number in convolutions]
+    is_large = f"{_FIRST}1.layer_norm.weight" in weights
+    hidden = weights["feature_projection.projection.weight"].shape[0]
+    positions = weights[f"{_POSITIONS}parametrizations.weight.original1"]  # (hidden, hidden / groups, width)
+    return HubertConfig(
+        hidden_size=hidden,
+        num_hidden_layers=_layers(weights),
+        num_attention_heads=max(1, hidden // HEAD_WIDTH),
+        intermediate_size=weights["encoder.layers.0.feed_forward.intermediate_dense.weight"].shape[0],
+        conv_dim=[kernel.shape[0] for kernel in kernels],
+        conv_kernel=[kernel.shape[2] for kernel in kernels],
+        conv_bias=f"{_FIRST}0.conv.bias" in weights,
+        feat_extract_norm="layer" if is_large else "group",
+        feat_proj_layer_norm="feature_projection.layer_norm.weight" in weights,
+        do_stable_layer_norm=is_large,
+        num_conv_pos_embeddings=positions.shape[2],
+        num_conv_pos_embedding_groups=hidden // positions.shape[1],
+    )
+
+
+def _layers(weights: Mapping[str, Tensor]) -> int:
+    return 1 + max((int(found[1]) for key in weights if (found := _LAYER.match(key))), default=-1)
+
+
+class Inert:
+    """Accepts any arguments and state, and does nothing."""
+
+    def __new__(cls, *arguments: Any, **options: Any) -> "Inert":
+        return super().__new__(cls)
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+
+def _table(*arguments: Any) -> dict[Any, Any]:
+    return {}  # torch allows the opcodes that fill a defaultdict only on plain dicts
+
+
+def _pickled(file: Path) -> Mapping[str, Any]:
+    """The dict that torch.save wrote. ModelError in one line if it holds another type, or would run code."""
+    asked = read_pickle(file).foreign
+    refuse_code(file, [name for name in asked if not TRAINING.fullmatch(name)], "HuBERT")
+    stand_ins: list[Any] = [(_table if name == "collections.defaultdict" else Inert, name) for name in asked]
+    with one_line(str(file)), torch.serialization.safe_globals(stand_ins):
+        stored = torch.load(file, map_location="cpu", weights_only=True)
+    if not isinstance(stored, Mapping):
+        raise ModelError(f"{file}: no HuBERT (holds a {type(stored).__name__})")
+    stored = {key: value for key, value in stored.items() if isinstance(key, str)}
+    return stored["model"] if isinstance(stored.get("model"), Mapping) else stored
+
+
+def _renamed(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors in fairseq's layout, with transformers' names. Tensors that only training needs are left out."""
+    found = {}
+    for name, tensor in tensors.items():
+        stem, _, kind = name.rpartition(".")
+        number = _NUMBER.search(stem)
+        new = RENAMED.get(_NUMBER.sub("#", stem))
+        if new is not None:
+            found[f"{new.replace('#', number[0]) if number else new}.{kind}"] = tensor
+    return found

@@ -1,12 +1,20 @@
-"""Finds the files of a HuBERT on this machine, and reads their configuration. Does not load torch."""
+"""Chooses the HuBERT of a voice and finds its files on this machine. Does not load torch.
 
+Applio stores the name of the HuBERT that a voice was trained with as `embedder_model` (extract_model.py, load_embedding
+in rvc/lib/utils.py); the WebUI stores none and trains with ContentVec. All of them give vectors of the same size at the
+same rate: with the wrong one a voice runs without an error, but is unintelligible.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from engine.errors import ModelError
 from engine.models import locate
+from engine.models.pickle_file import shown
 from engine.models.plain_config import CONFIG, read_config
+from engine.models.rvc.spec import CONTENT
 from engine.models.weight_files import weights_in
 
 FILES: Final = ("config.json", "*.safetensors", "pytorch_model*.bin")
@@ -15,6 +23,17 @@ MODEL_TYPE: Final = "hubert"
 OPTIONS: Final = "--content (run: --rvc-content), or content under [rvc]"
 PROJECTION: Final = "final_proj."
 """Prefix of the final projection's tensors, in both layouts. A v1 voice needs it."""
+KEY: Final = "embedder_model"
+CONTENT_VEC: Final = ("contentvec", "contentvec_base", "content_vec_best")
+_APPLIO: Final = "IAHispano/Applio/Resources/embedders"
+PUBLISHED: Final = {
+    "spin": f"{_APPLIO}/spin",
+    "spin_v2": f"{_APPLIO}/spin-v2",
+    "chinese_hubert_base": f"{_APPLIO}/chinese_hubert_base",
+    "japanese_hubert_base": f"{_APPLIO}/japanese_hubert_base",
+    "korean_hubert_base": f"{_APPLIO}/korean_hubert_base",
+}
+"""Repository of each, by name with `_` for `-`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,3 +64,47 @@ def find_content(name: str) -> ContentFolder:
     if weights is None:
         raise ModelError(f"{name}: has no weights (model.safetensors or pytorch_model.bin)")
     return ContentFolder(weights=weights.files, config=config)
+
+
+@dataclass(frozen=True, slots=True)
+class ContentChoice:
+    content: str
+    """A value for `VoiceSpec.content`, never ""."""
+    note: str = ""
+    """Reason if it is not the default one; otherwise ""."""
+
+
+def content_for(name: str, metadata: Mapping[str, Any], asked: str) -> ContentChoice:
+    """The HuBERT for the voice `name` with the metadata `metadata`.
+
+    That is `asked` unless it is "", else the one that the voice was trained with, or ContentVec if it names none.
+    ModelError in one line, with the command that fetches it, if the voice needs another one that is not on this
+    machine.
+    """
+    said = metadata.get(KEY)
+    own = _plain(said) if isinstance(said, str) else ""
+    is_short = isinstance(said, str) and said.isprintable() and len(said) <= locate.MAX_NAME
+    trained_on = said if is_short else shown(said)
+    if asked:
+        is_own = _plain(Path(asked).name) == own or (own in CONTENT_VEC and asked not in PUBLISHED.values())
+        note = f"the voice was trained on {trained_on}; {asked} is used instead, as requested"
+        return ContentChoice(asked, "" if is_own or not said else note)
+    if not said or own in CONTENT_VEC:
+        return ContentChoice(CONTENT)
+    start = f"{name}: was trained on {trained_on}, not on ContentVec"
+    if own not in PUBLISHED:
+        raise ModelError(
+            f"{start}; ask its author for that HuBERT and name it with {OPTIONS} ({CONTENT} where you know better)"
+        )
+    content = PUBLISHED[own]
+    try:
+        locate.find(content, files=())
+    except ModelError:
+        raise ModelError(
+            f"{start}; fetch it once: {locate.download_command(content, ())}; or name what you have with {OPTIONS}"
+        ) from None
+    return ContentChoice(content, f"the voice was trained on {trained_on}: {content} is used")
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("-", "_")

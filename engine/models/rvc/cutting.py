@@ -1,4 +1,4 @@
-"""Cuts a long sound at quiet places, and adds the context that each piece needs. Does not load torch.
+"""Cuts a long sound at quiet places, adds the context that each piece needs, and limits peaks. Does not load torch.
 
 A voice model converts a few seconds at once, and the result is only good where there is sound before and after. So of
 each `Span` only `frames` frames are kept, and its window has `lead` frames of context before them and the rest after
@@ -7,6 +7,7 @@ sixteenth), and only windows of equal size are batched: padding would change the
 normalises over the whole window. The window of a span depends only on the sound, not on the batch or on previous calls.
 
 Spans overlap by one frame of 10 ms, which is crossfaded.
+
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,6 +21,8 @@ FRAME = 160
 """Samples per frame: 100 frames a second."""
 MIN_STEP = 32  # frames: RMVPE halves its spectrogram five times
 STEPS_AN_OCTAVE = 16
+MAX_PEAK_IN = 0.95  # from RVC: a louder sound is attenuated as a whole
+MAX_PEAK_OUT = 0.99
 
 Read = Callable[[int, int], np.ndarray]
 """`read(first, count)` returns (count,) float32; the range is always inside the sound."""
@@ -148,3 +151,8 @@ def _window(frames: int) -> int:
     """The next larger window size: longer by less than a sixteenth, or by less than 32 frames if that is more."""
     step = max(MIN_STEP, (1 << frames.bit_length() - 1) // STEPS_AN_OCTAVE)
     return -(-frames // step) * step
+
+
+def limiting_gain(peak: float, max_peak: float) -> float:
+    """Gain that brings a sound with this peak down to `max_peak`; 1 if it is not louder."""
+    return max_peak / peak if peak > max_peak else 1.0

@@ -45,10 +45,8 @@ def high_pass_on_host(sound: np.ndarray) -> np.ndarray:
 
 
 def _one_way(sound: torch.Tensor) -> torch.Tensor:
-    """One direction, (B, n).
-
-    The first sample extends infinitely to the left; it is subtracted, since DC does not pass.
-    """
+    """One direction, (B, n). The first sample extends infinitely to the left: it is subtracted, since DC does not
+    pass."""
     batch, count = sound.shape
     step = ROW - MEMORY
     rows = -(-count // step)

@@ -51,13 +51,6 @@ _OTHERS: Final = {
     b"IxRF": "Refine",
 }
 _WANTED: Final = "a voice's index is IVF,Flat, as RVC and Applio train it: train it there again"
-_KIND: Final = struct.Struct("<4s")
-_HEADER: Final = struct.Struct("<iqqq?i")
-_ARGUMENT_BYTES: Final = 4  # for metrics other than inner product (0) and L2 (1)
-_COUNT: Final = struct.Struct("<Q")
-_TWO_COUNTS: Final = struct.Struct("<QQ")
-_MAP_KIND: Final = struct.Struct("<b")
-_HASH_TABLE: Final = 2
 _NUMBER_BYTES: Final = 4
 _ID_BYTES: Final = 8
 _BUFFER_BYTES: Final = 2**22
@@ -154,15 +147,15 @@ class _Walk:
 
     def _header(self) -> tuple[int, int]:
         """The number of vectors, and of values in each."""
-        width, count, _, _, _, metric = self._unpacked(_HEADER)
-        if metric > 1:
-            self._skip(_ARGUMENT_BYTES)
+        width, count, _, _, _, metric = self._unpacked("<iqqq?i")
+        if metric > 1:  # neither inner product (0) nor L2 (1)
+            self._skip(_NUMBER_BYTES)
         if width <= 0 or count < 0:
             raise self._truncated()
         return count, width
 
     def _flat(self, count: int) -> tuple[_Block, ...]:
-        numbers = self._unpacked(_COUNT)[0]
+        numbers = self._unpacked("<Q")[0]
         self._require_room(count)
         if numbers != count * self._channels:
             raise self._truncated()
@@ -171,12 +164,12 @@ class _Walk:
         return (block,)
 
     def _inverted(self, count: int) -> tuple[_Block, ...]:
-        lists, _ = self._unpacked(_TWO_COUNTS)  # skips the number of lists to search
+        lists, _ = self._unpacked("<QQ")  # skips the number of lists to search
         self._skip_centres()
         self._skip_map()
         self._require_lists()
         self._require_room(count)
-        if self._unpacked(_TWO_COUNTS) != (lists, self._channels * _NUMBER_BYTES):
+        if self._unpacked("<QQ") != (lists, self._channels * _NUMBER_BYTES):
             raise self._truncated()
         sizes = self._sizes(lists)
         held = sum(sizes)  # Python integers, because the sizes in a broken file can overflow 64 bits
@@ -194,21 +187,21 @@ class _Walk:
         return tuple(blocks)
 
     def _skip_centres(self) -> None:
-        kind = self._kind()
+        kind = self._unpacked("<4s")[0]
         if kind not in _FLAT:
             raise ModelError(f"{self._path}: finds its lists with {_named(kind)}, which is not supported; {_WANTED}")
         self._header()
-        self._skip(self._unpacked(_COUNT)[0] * _NUMBER_BYTES)
+        self._skip(self._unpacked("<Q")[0] * _NUMBER_BYTES)
 
     def _skip_map(self) -> None:
         """Skip the direct map; the lists hold the same information."""
-        (kind,) = self._unpacked(_MAP_KIND)
-        self._skip(self._unpacked(_COUNT)[0] * _ID_BYTES)
-        if kind == _HASH_TABLE:
-            self._skip(self._unpacked(_COUNT)[0] * 2 * _ID_BYTES)
+        (kind,) = self._unpacked("<b")
+        self._skip(self._unpacked("<Q")[0] * _ID_BYTES)
+        if kind == 2:  # hash table
+            self._skip(self._unpacked("<Q")[0] * 2 * _ID_BYTES)
 
     def _require_lists(self) -> None:
-        kind = self._kind()
+        kind = self._unpacked("<4s")[0]
         if kind == b"ilod":
             raise ModelError(f"{self._path}: names another file for its vectors, which is not opened; {_WANTED}")
         if kind == b"il00":
@@ -218,7 +211,7 @@ class _Walk:
 
     def _sizes(self, lists: int) -> list[int]:
         """Sizes of the non-empty lists, in file order."""
-        kind, (count,) = self._kind(), self._unpacked(_COUNT)
+        kind, (count,) = self._unpacked("<4s")[0], self._unpacked("<Q")
         numbers = self._array(count, "<u8")
         if kind == b"full" and count == lists:
             return [size for size in numbers.tolist() if size]
@@ -248,15 +241,12 @@ class _Walk:
         self.fill(numbers)
         return numbers
 
-    def _kind(self) -> bytes:
-        kind: bytes = self._unpacked(_KIND)[0]
-        return kind
-
-    def _unpacked(self, what: struct.Struct) -> tuple[Any, ...]:
-        content = self._stream.read(what.size)
-        if len(content) < what.size:
+    def _unpacked(self, layout: str) -> tuple[Any, ...]:
+        size = struct.calcsize(layout)
+        content = self._stream.read(size)
+        if len(content) < size:
             raise self._truncated()
-        return what.unpack(content)
+        return struct.unpack(layout, content)
 
     def _skip(self, bytes_: int) -> None:
         self._require_left(bytes_)

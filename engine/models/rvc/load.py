@@ -14,17 +14,17 @@ from engine.models.card_memory import reserved
 from engine.models.device_work import dtype_named, weights_of
 from engine.models.pretrained import quieten_libraries
 from engine.models.rvc.check import check
-from engine.models.rvc.checkpoint import read_checkpoint, synthesizer_of
-from engine.models.rvc.content import ContentEncoder
-from engine.models.rvc.content_files import load_content
-from engine.models.rvc.embedder import ContentChoice, content_for
+from engine.models.rvc.checkpoint import read_checkpoint
+from engine.models.rvc.content import ContentEncoder, load_content
+from engine.models.rvc.content_folder import ContentChoice, content_for
 from engine.models.rvc.index_file import read_index
 from engine.models.rvc.model import VoiceModel
-from engine.models.rvc.pitch import choose
-from engine.models.rvc.pitch.load import load_pitch
-from engine.models.rvc.random_voice import build
+from engine.models.rvc.pitch import F0Tracker, choose
+from engine.models.rvc.pitch.fcpe import Fcpe
+from engine.models.rvc.pitch.rmvpe import load_rmvpe
+from engine.models.rvc.pitch.yin import Yin
 from engine.models.rvc.retrieval import Retrieval
-from engine.models.rvc.shapes import shape_named
+from engine.models.rvc.shapes import SynthesizerShape, shape_named
 from engine.models.rvc.spec import CONTENT, RANDOM, VoiceSpec
 from engine.models.rvc.synthesizer import Synthesizer
 from engine.models.seeded import seeded
@@ -37,6 +37,8 @@ TINY_LAYERS: Final[dict[str, Any]] = {
     "conv_dim": (32,) * 7,
     "num_conv_pos_embeddings": 16,
 }
+SCATTERED: Final = {"resblocks": 0.3, "conv_post": 0.1}
+"""Gains below 1: residual blocks add to their input, and the last layer must not clip."""
 _RANDOM_INDEX = re.compile(rf"{RANDOM}(\d+)")
 
 
@@ -62,7 +64,7 @@ def load(spec: VoiceSpec, device: str, dtype: str) -> VoiceModel:
 
 
 def _loaded(spec: VoiceSpec, place: torch.device, wanted: torch.dtype) -> VoiceModel:
-    synthesizer, hubert_choice = _synthesizer(spec, str(place), wanted)
+    synthesizer, hubert_choice = _synthesizer(spec, place, wanted)
     content = _content(spec, hubert_choice.content, place, wanted)
     version, channels = synthesizer.shape.version, synthesizer.shape.content_channels
     made = content.channels(version)
@@ -86,13 +88,17 @@ def _loaded(spec: VoiceSpec, place: torch.device, wanted: torch.dtype) -> VoiceM
     return model
 
 
-def _synthesizer(spec: VoiceSpec, device: str, dtype: torch.dtype) -> tuple[Synthesizer, ContentChoice]:
+def _synthesizer(spec: VoiceSpec, device: torch.device, dtype: torch.dtype) -> tuple[Synthesizer, ContentChoice]:
     """The synthesizer, and the HuBERT that belongs to it."""
     if spec.random_shape:
-        return build(spec.random_shape, device, dtype), ContentChoice(spec.content or CONTENT)
-    checkpoint = read_checkpoint(locate.find(spec.model, files=("*.pth",)))
-    hubert_choice = content_for(checkpoint.name, checkpoint.metadata, spec.content)  # fails before anything slow
-    return synthesizer_of(checkpoint, device, dtype), hubert_choice
+        log.info("%s: weights drawn from seed 0, not those of a voice", spec.model)
+        return random_synthesizer(shape_named(spec.random_shape)).settle(device, dtype), ContentChoice(
+            spec.content or CONTENT
+        )
+    path = locate.find(spec.model, files=("*.pth",))
+    synthesizer, metadata = read_checkpoint(path)
+    hubert_choice = content_for(str(path), metadata, spec.content)  # fails before anything slow
+    return synthesizer.settle(device, dtype), hubert_choice
 
 
 def _content(spec: VoiceSpec, name: str, device: torch.device, dtype: torch.dtype) -> ContentEncoder:
@@ -101,13 +107,22 @@ def _content(spec: VoiceSpec, name: str, device: torch.device, dtype: torch.dtyp
     with seeded(0):
         hubert = _hubert(spec)
         projection = torch.nn.Linear(hubert.config.hidden_size, hubert.config.classifier_proj_size)
-    for network in (hubert, projection):
-        network.requires_grad_(False).eval().to(device, dtype)
-    return ContentEncoder(hubert, projection)
+    return ContentEncoder(hubert, projection).settle(device, dtype)
 
 
 def _hubert(spec: VoiceSpec) -> HubertModel:
     return HubertModel(HubertConfig(**TINY_LAYERS if spec.random_shape == "tiny" else {}))
+
+
+def load_pitch(spec: VoiceSpec, device: torch.device, dtype: torch.dtype) -> F0Tracker:
+    """The tracker for `spec.pitch`, its network in `dtype`. ModelError in one line if it is not available."""
+    match choose(spec).name:
+        case "rmvpe":
+            return load_rmvpe(spec.rmvpe, device, dtype)
+        case "fcpe":
+            return Fcpe(device, dtype)
+        case "yin":
+            return Yin(device)
 
 
 def _retrieval(spec: VoiceSpec, device: torch.device, channels: int) -> Retrieval | None:
@@ -119,3 +134,24 @@ def _retrieval(spec: VoiceSpec, device: torch.device, channels: int) -> Retrieva
         with seeded(0):
             return Retrieval(torch.randn(int(count[1]), channels), place)
     return Retrieval(torch.from_numpy(read_index(locate.find(spec.index, files=("*.index",)), channels)), place)
+
+
+def random_synthesizer(shape: SynthesizerShape, seed: int = 0) -> Synthesizer:
+    """As fast as a voice of this shape; its sound is noise. Drawn on the CPU, so that the same seed gives the same
+    weights for every device."""
+    with seeded(seed):
+        synthesizer = Synthesizer(shape)
+        scatter(synthesizer)
+    return synthesizer
+
+
+def scatter(synthesizer: Synthesizer) -> None:
+    """Redraw every matrix so that it preserves the signal level. With torch's default initialisation the sound fades
+    out."""
+    with torch.no_grad():
+        for name, parameter in synthesizer.named_parameters():
+            if name.endswith("bias"):
+                parameter.zero_()
+            elif parameter.ndim > 1:
+                inputs = parameter.shape[0] if ".ups." in name else parameter[0].numel()
+                parameter.normal_(0.0, SCATTERED.get(name.split(".")[1], 1.0) * inputs**-0.5)

@@ -1,23 +1,25 @@
-"""Loudness of the converted voice: that of the input, the model's own, or a mix of both; silent where the input is.
+"""Noise gate before the conversion, and the loudness of the converted voice after it.
 
     out * rms_in ** (1 - share) * rms_out ** (share - 1)        (RVC's change_rms; share 1: the model's own)
 
 The rms is taken at points: over 40 ms every 10 ms, as in RVC's real-time window. For files RVC takes it over a second
 and stretches its points over the file, so that a word's loudness reaches into the pause after it. Point k is at sample
-k hop, with linear interpolation in between, so a piece of a sound is scaled like the whole.
+k hop, with linear interpolation in between, so a piece of a sound is scaled like the whole. A model makes sound even of
+silence, so at any share the output is silent where the input is, with a fade of 10 ms.
 
-A model makes sound even of silence. So the output is silent at points where the input is, at any share; the
-interpolation fades it there and back in 10 ms.
+The gate opens by the rms of a cell of 10 ms and the three before it, also across blocks: it opens at once, stays open
+30 ms longer, closes with a ramp of 10 ms, and does not depend on block boundaries. (RVC takes 40 ms around each 10 ms,
+and treats both ends of a block as silence.)
 """
 
 import torch
 from torch.nn import functional as F
 
-from engine.models.rvc.noise_gate import HOP, OFF_DB
-
-CELLS = 4
+CELLS = 4  # of 10 ms
 MIN_RMS = 1e-3  # lower limit of the output's rms: prevents near silence from being boosted (RVC's real-time window)
 SILENCE_DB = -70.0  # dBFS; softer input is silence
+OFF_DB = -60.0
+HOP = 160  # 10 ms at 16 kHz
 
 
 def rms_points(sound: torch.Tensor, hop: int) -> torch.Tensor:
@@ -98,3 +100,47 @@ def mix_loudness(
     """
     points = open_points(rms_points(source, HOP), below_db)
     return output * gains(points, rms_points(output, hop), hop, share, output.shape[-1])
+
+
+def gate(sound: torch.Tensor, threshold_db: torch.Tensor | float, hop: int = HOP) -> torch.Tensor:
+    """A whole sound (B, n), silenced where its rms is below the threshold in dBFS; same shape and dtype.
+
+    `hop`: samples of 10 ms. A threshold of -60 or less lets everything through. In a captured graph the threshold is a
+    tensor (). Static shapes; nothing waits for the device. A piece of a sound gives the same as the whole if the CELLS
+    hops before it are passed with it.
+    """
+    count = sound.shape[-1]
+    return _gated(F.pad(sound, (CELLS * hop, -count % hop)), threshold_db, hop)[:, :count]
+
+
+class NoiseGate:
+    """The same gate for a stream, block by block. One thread."""
+
+    def __init__(self, hop: int, device: torch.device) -> None:
+        self._hop = hop
+        self._before = torch.zeros(1, CELLS * hop, device=device)
+
+    def push(self, new: torch.Tensor, threshold_db: torch.Tensor | float) -> torch.Tensor:
+        """Gate the next (1, n) of a stream, n a multiple of hop; equal to `gate` of the whole sound."""
+        if new.shape[-1] % self._hop:
+            raise ValueError(f"a block of {new.shape[-1]} samples is not a multiple of {self._hop}")
+        joined = torch.cat((self._before, new), -1)
+        self._before.copy_(joined[:, joined.shape[-1] - CELLS * self._hop :])
+        return _gated(joined, threshold_db, self._hop)
+
+    def reset(self) -> None:
+        """Clear the state, because a new stream begins."""
+        self._before.zero_()
+
+
+def _gated(sound: torch.Tensor, threshold_db: torch.Tensor | float, hop: int) -> torch.Tensor:
+    """Gate (B, n), a multiple of hop, and drop the first CELLS hops."""
+    if not isinstance(threshold_db, torch.Tensor):
+        threshold_db = sound.new_full((), threshold_db)
+    power = torch.unflatten(sound.square(), -1, (-1, hop)).mean(-1)  # (B, cells)
+    power = power.unfold(-1, CELLS, 1).mean(-1)  # mean of a cell and the three before it
+    is_open = (power >= 10.0 ** (threshold_db / 10.0)) | (threshold_db <= OFF_DB)
+    before, now = is_open[:, :-1, None], is_open[:, 1:, None]
+    closing = torch.linspace(1.0, 0.0, hop + 1, device=sound.device, dtype=sound.dtype)[1:]
+    cells = torch.unflatten(sound[:, CELLS * hop :], -1, (-1, hop))
+    return torch.where(now, cells, cells * (before * closing)).flatten(1)

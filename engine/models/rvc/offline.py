@@ -6,17 +6,22 @@ position in the sound. Sounds that do not fit into memory are passed piece by pi
 """
 
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from engine.errors import ModelError
-from engine.models.device_work import max_convolved
+from engine.models.device_work import device_wait, max_convolved
 from engine.models.rvc.cutting import (
     FULL,
     HALF,
+    MAX_PEAK_IN,
+    MAX_PEAK_OUT,
     RATE_HZ,
     SHORT,
     SMALL,
@@ -25,25 +30,71 @@ from engine.models.rvc.cutting import (
     Span,
     equally_long,
     joined,
+    limiting_gain,
     piece_of,
     spans_of,
 )
 from engine.models.rvc.highpass import high_pass, high_pass_on_host
-from engine.models.rvc.levels import MAX_PEAK_IN, MAX_PEAK_OUT, limiting_gain
-from engine.models.rvc.loudness import mix_loudness, silence_db
+from engine.models.rvc.loudness import gate, mix_loudness, silence_db
 from engine.models.rvc.model import VoiceModel
-from engine.models.rvc.noise_gate import gate
 from engine.models.rvc.optimization import OptimizationConfig
 from engine.models.rvc.pitch.coarse import autotuned, coarse, shifted
-from engine.models.rvc.profiling import PerformanceProfiler
 from engine.models.rvc.resample import Resampler
 from engine.models.rvc.retrieval import protect
-from engine.models.rvc.settings import VoiceSettings
 from engine.models.rvc.shapes import FLOW_LEAD_IN_FRAMES
+from engine.models.rvc.spec import VoiceSettings
 from engine.models.rvc.synthesizer import LENGTH_STEP, NOISE_SCALE
 
 SMALL_MEMORY = 4 * 2**30
 SEEDS = 4096  # distance of the seeds of two frames; more than the samples of a hop
+
+
+class ProfiledStage(NamedTuple):
+    stage: str
+    calls: int
+    total_s: float
+    mean_ms: float
+    share: float
+    """0..1 of the time from the first stage's start to the last one's end."""
+
+
+class PerformanceProfiler:
+    """Measures stages, and waits for the device after each, which makes a run slightly slower. One thread."""
+
+    def __init__(self, device: torch.device, *, is_on: bool = True) -> None:
+        self._wait = device_wait(device) if is_on else None
+        self._times_s: dict[str, list[float]] = {}
+        self._first_s = self._last_s = 0.0
+
+    @contextmanager
+    def stage(self, stage: str) -> Iterator[None]:
+        """Measure the `with` block, unless an error ends it or the profiler is off."""
+        if self._wait is None:
+            yield
+            return
+        self._wait()
+        began_s = time.perf_counter()
+        yield
+        self._wait()
+        self._first_s = self._first_s if self._times_s else began_s
+        self._last_s = time.perf_counter()
+        self._times_s.setdefault(stage, []).append(self._last_s - began_s)
+
+    def report(self) -> list[ProfiledStage]:
+        """The stages in the order of their first end, then `other`: the time between stages."""
+        if not self._times_s:
+            return []
+        whole_s = self._last_s - self._first_s
+        rows = {stage: (len(times_s), sum(times_s)) for stage, times_s in self._times_s.items()}
+        rows["other"] = max(calls for calls, _ in rows.values()), max(0.0, whole_s - sum(s for _, s in rows.values()))
+        return [
+            ProfiledStage(name, calls, s, 1000.0 * s / calls, s / (whole_s or 1.0)) for name, (calls, s) in rows.items()
+        ]
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """The rows of `report` as plain values, rounded to a microsecond."""
+        rows = [row._asdict().items() for row in self.report()]
+        return [{name: round(each, 6) if isinstance(each, float) else each for name, each in row} for row in rows]
 
 
 class VoiceConverter:
@@ -86,10 +137,7 @@ class VoiceConverter:
 
     def convert(self, pieces: Sequence[Piece]) -> list[np.ndarray]:
         """The kept part of each piece, (span.frames * hop,) float32, in the given order. Pieces of one size are
-        batched.
-
-        ModelError if the model returns NaN or infinity.
-        """
+        batched. ModelError if the model returns NaN or infinity."""
         parts: dict[int, np.ndarray] = {}
         for numbers in equally_long([piece.span.size for piece in pieces], self.options.batch_size):
             with torch.inference_mode():
@@ -121,22 +169,18 @@ class VoiceConverter:
         size = spans[0].size
         sound = torch.from_numpy(np.stack([piece.sound for piece in pieces])).to(model.device)  # (B, size * 160)
         sound = gate(sound, settings.threshold_db)
-        profiler.start("content")
-        said = drawn = model.content(sound, version=model.version)  # (B, size / 2 - 1, C)
-        profiler.end("content")
+        with profiler.stage("content"):
+            said = drawn = model.content(sound, version=model.version)  # (B, size / 2 - 1, C)
         if model.retrieval is not None and settings.index_rate > 0.0:
-            profiler.start("retrieval")
-            drawn = model.retrieval.blend(said, settings.index_rate, settings.retrieval_power)
-            profiler.end("retrieval")
-        profiler.start("pitch")
-        f0 = self._pitch(sound)
-        profiler.end("pitch")
-        profiler.start("encode")
-        phone = _a_vector_a_frame(drawn, size)
-        if f0 is not None and drawn is not said:
-            phone = protect(phone, _a_vector_a_frame(said, size), f0, settings.protect)
-        mean, log_sd = model.synthesizer.encode(phone.to(model.dtype), None if f0 is None else coarse(f0))
-        profiler.end("encode")
+            with profiler.stage("retrieval"):
+                drawn = model.retrieval.blend(said, settings.index_rate, settings.retrieval_power)
+        with profiler.stage("pitch"):
+            f0 = self._pitch(sound)
+        with profiler.stage("encode"):
+            phone = _a_vector_a_frame(drawn, size)
+            if f0 is not None and drawn is not said:
+                phone = protect(phone, _a_vector_a_frame(said, size), f0, settings.protect)
+            mean, log_sd = model.synthesizer.encode(phone.to(model.dtype), None if f0 is None else coarse(f0))
         decoded = self._decoded_frames(spans)
         z = torch.addcmul(mean, log_sd.exp(), _noise(spans, mean).to(mean.dtype), value=NOISE_SCALE)
         made = self._synthesize(z, f0, spans, decoded).float().cpu().numpy()
@@ -148,10 +192,7 @@ class VoiceConverter:
         ]
 
     def _pitch(self, sound: Tensor) -> Tensor | None:
-        """The pitch to synthesize, (B, size) Hz, lowered by the amount that the formant will raise it.
-
-        None for a model without pitch.
-        """
+        """The pitch to synthesize, (B, size) Hz, lowered by what the formant will raise it; None without pitch."""
         if not self.model.has_pitch:
             return None
         f0 = self.model.pitch.track(sound)
@@ -165,9 +206,7 @@ class VoiceConverter:
 
     def _decoded_frames(self, spans: list[Span]) -> slice:
         """Frames of the window to decode: those that any span keeps, rounded up so that few different lengths occur.
-
-        All frames if a formant stretches the window, because frames then change position.
-        """
+        All, if a formant stretches the window: frames then change position."""
         if self._stretched_hop != self.hop:
             return slice(0, spans[0].size)
         begin, end = min(span.lead for span in spans), max(span.lead + span.frames for span in spans)
@@ -177,28 +216,27 @@ class VoiceConverter:
         """Latent (B, latent, size) of any speaker and pitch (B, size) in Hz -> (B, decoded frames * hop)."""
         synthesizer, profiler, hop, stretched = self.model.synthesizer, self.profiler, self.hop, self._stretched_hop
         lead_in = synthesizer.shape.lead_in_frames
-        profiler.start("flow")
-        g = synthesizer.speaker(torch.full((1,), self.settings.speaker, device=z.device))
-        first = max(0, decoded.start - lead_in - FLOW_LEAD_IN_FRAMES)
-        z = synthesizer.reverse_flow(z[..., first : decoded.stop + lead_in + FLOW_LEAD_IN_FRAMES], g)
-        profiler.end("flow")
-        profiler.start("decode")
-        last = decoded.stop
-        if stretched != hop:
-            last = -(-decoded.stop * stretched // hop)
-            places = ((torch.arange(last, device=z.device) + 0.5) * (hop / stretched) - 0.5).clamp(0, decoded.stop - 1)
-            z, f0 = _at(places, z), None if f0 is None else _pitch_at(places, f0)
-        source = None
-        if f0 is not None:
-            frames = slice(first, first + z.shape[2])
-            start = synthesizer.source.phases(f0)[:, first]
-            noise = _noise(spans, f0, hop)
-            source = synthesizer.source(f0[:, frames], start, noise[..., first * hop : frames.stop * hop])
-        wanted = range(decoded.start - first, last - first)
-        made = synthesizer.decode(z, None, g, source=source, frames=wanted)[:, 0]
-        if stretched != hop:
-            made = Resampler(stretched, hop, z.device)(made[:, : decoded.stop * stretched].float())
-        profiler.end("decode")
+        with profiler.stage("flow"):
+            g = synthesizer.speaker(torch.full((1,), self.settings.speaker, device=z.device))
+            first = max(0, decoded.start - lead_in - FLOW_LEAD_IN_FRAMES)
+            z = synthesizer.reverse_flow(z[..., first : decoded.stop + lead_in + FLOW_LEAD_IN_FRAMES], g)
+        with profiler.stage("decode"):
+            last = decoded.stop
+            if stretched != hop:
+                last = -(-decoded.stop * stretched // hop)
+                places = (torch.arange(last, device=z.device) + 0.5) * (hop / stretched) - 0.5
+                places = places.clamp(0, decoded.stop - 1)
+                z, f0 = _at(places, z), None if f0 is None else _pitch_at(places, f0)
+            source = None
+            if f0 is not None:
+                frames = slice(first, first + z.shape[2])
+                start = synthesizer.source.phases(f0)[:, first]
+                noise = _noise(spans, f0, hop)
+                source = synthesizer.source(f0[:, frames], start, noise[..., first * hop : frames.stop * hop])
+            wanted = range(decoded.start - first, last - first)
+            made = synthesizer.decode(z, None, g, source=source, frames=wanted)[:, 0]
+            if stretched != hop:
+                made = Resampler(stretched, hop, z.device)(made[:, : decoded.stop * stretched].float())
         return made
 
 

@@ -35,10 +35,7 @@ class Resampler:
         """This many input samples (`down`) make `up` output samples."""
         self._scale = min(1.0, self.up / self.down)
         self.reach = 0 if self.down == self.up else ceil(CROSSINGS / self._scale)
-        """Input samples on both sides that an output sample depends on.
-
-        Beyond the ends of the sound there is silence.
-        """
+        """Input samples on both sides that an output sample depends on; silence beyond the ends of the sound."""
         self._together = ceil(2 * self.reach / self.down)
         self._row = self._together * self.down + 2 * self.reach
         if self._row * self._together * self.up > MAX_WEIGHTS:

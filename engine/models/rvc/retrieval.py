@@ -99,11 +99,8 @@ def protect(features: Tensor, original: Tensor, f0: Tensor, share: float | Tenso
 
 
 def _smallest_of_many(scores: Tensor, count: int) -> Tensor:
-    """Like `_smallest`, in a single pass over (q, n).
-
-    The smallest `count` values are in the `count` blocks with the smallest minima (the first of equal ones), or after
-    the last whole block.
-    """
+    """Like `_smallest`, in a single pass over (q, n): the smallest `count` values are in the `count` blocks with the
+    smallest minima (the first of equal ones), or after the last whole block."""
     whole = scores.shape[1] // BLOCK * BLOCK
     if whole <= count * BLOCK:
         return _smallest(scores, count)
@@ -115,10 +112,8 @@ def _smallest_of_many(scores: Tensor, count: int) -> Tensor:
 
 
 def _smallest(scores: Tensor, count: int) -> Tensor:
-    """Indices (q, count), ascending, of the smallest values of each row of (q, n); the first of equal ones.
-
-    `topk` alone picks any of the values that equal the last one.
-    """
+    """Indices (q, count), ascending, of the smallest values of each row of (q, n). Of values that equal the last one
+    `topk` alone picks any; these are the first."""
     last = scores.topk(count, dim=1, largest=False).values.amax(1, keepdim=True)
     places = torch.arange(scores.shape[1], device=scores.device, dtype=torch.float32)  # exact below 2^24
     rank = torch.where(scores == last, places, torch.inf).masked_fill_(scores < last, -1.0)

@@ -23,10 +23,7 @@ MAX_LEANING = 1024.0  # factor, reached after ten joins; at most half a millisec
 SAME_SHARE = 50  # fraction of the search range: offsets within 0.2 ms count as the same
 MIN_ENERGY = 1e-16  # product of two energies: silence fits everywhere
 MIN_ENERGY_SHARE = 1e-4
-"""Lower limit of the energy at an offset, relative to the loudest one.
-
-Below it the similarity would be rounding errors.
-"""
+"""Least share of the loudest offset's energy; below it the similarity would be rounding errors."""
 
 
 class Sola:
@@ -46,10 +43,8 @@ class Sola:
         """Offset of the last block in its sound, in samples, 0..search."""
 
     def join(self, sound: Tensor) -> Tensor:
-        """(block + crossfade + search,) float32 -> (block,): the next block, joined to the one before.
-
-        After a reset it fades in from silence.
-        """
+        """(block + crossfade + search,) float32 -> (block,): the next block, joined to the one before; after a reset it
+        fades in from silence."""
         similarity = self._similarity(sound[: self._crossfade + self._search])
         before, self.offset = self.offset, (similarity - self._leaning * self._urgency).argmax()
         stays = (self.offset > 0) & ((self.offset - before).abs() <= self._search // SAME_SHARE)

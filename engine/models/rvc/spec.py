@@ -1,4 +1,4 @@
-"""The files of a voice, as plain values that can be sent to other processes. Does not load torch."""
+"""The files and the settings of a voice: plain values that can be sent to other processes. Does not load torch."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -20,7 +20,7 @@ class VoiceSpec:
     """Note for the user on how `index` was chosen (see index_choice.py); "" if the user chose it."""
     content: str = ""
     """HuBERT or ContentVec: a folder, a Hugging Face id, or a .pt or .bin file. "" means the one that the voice was
-    trained on (see embedder.py), or CONTENT if the voice names none."""
+    trained on (see content_folder.py), or CONTENT if the voice names none."""
     pitch: Pitch = "auto"
     """auto: rmvpe if its checkpoint is on this machine, else fcpe if it is installed, else yin."""
     rmvpe: str = RMVPE
@@ -32,3 +32,24 @@ class VoiceSpec:
     def random_shape(self) -> str:
         """SHAPE of `random:SHAPE`; "" if the model is on disk."""
         return self.model.removeprefix(RANDOM) if self.model.startswith(RANDOM) else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoiceSettings:
+    pitch: float = 0.0
+    """Semitones, -24..24."""
+    is_autotuned: bool = False
+    """Round the pitch of the output to the nearest semitone of A = 440 Hz."""
+    formant: float = 0.0
+    """Semitones, -2..2: size of the vocal tract, at the same pitch."""
+    index_rate: float = 0.3
+    """0..1: share of the retrieved features; no effect without an index."""
+    retrieval_power: int = 2
+    """2: the k nearest are weighted by (1/s)^2; 1: by 1/s, with squared distances s."""
+    protect: float = 0.33
+    """0..0.5: share of the retrieved features in unvoiced frames; from 0.5 on all of them."""
+    rms_mix: float = 0.0
+    """0: as loud as the input; 1: as loud as the model's output."""
+    threshold_db: float = -60.0
+    """dBFS, -60..0: softer input is silenced before conversion; -60 is off."""
+    speaker: int = 0

@@ -20,7 +20,7 @@ What is computed, from the window's end backwards, in hops:
 
 A short `extra` shortens these lead-ins. At the end of the window there is no such context, because the future is
 unknown. Features are blended with the index only where they are decoded. Pitch is computed for the block and the 50 ms
-before it, and cached (pitch_cache.py). HuBERT takes steps of two hops, aligned to the sound and not to the window: a
+before it, and cached (`PitchCache`). HuBERT takes steps of two hops, aligned to the sound and not to the window: a
 window that begins at an odd hop is extended by one hop, because the same sound would otherwise give different vectors
 in every second block.
 
@@ -49,23 +49,26 @@ from engine.models import device_work
 from engine.models.device_work import HostBuffers, StageClock
 from engine.models.graphs import Calls, State, calls_for, nothing
 from engine.models.rvc.grid import HOPS_A_SECOND, BlockGrid
-from engine.models.rvc.input_window import HOP, InputWindow
-from engine.models.rvc.loudness import mix_loudness
+from engine.models.rvc.loudness import NoiseGate, mix_loudness
 from engine.models.rvc.model import VoiceModel
+from engine.models.rvc.pitch import HOP, RATE_HZ, F0Tracker
 from engine.models.rvc.pitch.coarse import autotuned
-from engine.models.rvc.pitch_cache import PitchCache
 from engine.models.rvc.resample import Resampler
 from engine.models.rvc.retrieval import protect
-from engine.models.rvc.settings import VoiceSettings
 from engine.models.rvc.sola import Sola
+from engine.models.rvc.spec import VoiceSettings
 from engine.models.rvc.voicing import Voicing
 
 GRAPHS_KEPT = 4  # graphs kept: content starting at an even and at an odd hop; sound with and without formant
 WARM_UP_BLOCKS = 2  # per formant: two consecutive blocks end at an even and at an odd hop
+LEAD_IN = 800
+"""Samples at 16 kHz before the block that are also passed to the tracker (RVC: 50 ms)."""
+UNRELIABLE_FRAMES = 3
+"""Frames dropped at the start of the tracker's result, because half of their input is missing (RVC)."""
 
 
 class LiveVoice:
-    """Converts a stream block by block. Not thread-safe. Only copying the result to the host waits for the device.
+    """Converts a stream block by block. Not thread-safe.
 
     `between` is called between slices of the device's work. `before_capture` is called before work that takes seconds
     and is done once per shape. `idle_s` returns the total seconds that `between` has waited on purpose; `clock` does
@@ -150,10 +153,7 @@ class LiveVoice:
     @torch.no_grad()
     def listen(self, block: np.ndarray, *, first_sample: int) -> None:
         """Add a block to the window without converting it, because it is too late or another process has converted it.
-        Cheap.
-
-        It serves as context of the next block, where the voice fades in.
-        """
+        Cheap. It is context of the next block, where the voice fades in."""
         self._hear(block, first_sample)
         if self._pitch is not None:
             self._pitch.follow(self._input.sound)
@@ -262,3 +262,72 @@ class LiveVoice:
             stretched * HOPS_A_SECOND, self.grid.rate_hz, self.model.device
         )  # created anew, because its weights are cached
         return resampler(sound)[0, -(self.grid.block + self.grid.lag) :]
+
+
+class InputWindow:
+    """The newest seconds of the input at 16 kHz. Resamples only the new block, and one grain before it a second time.
+
+    Interpolation needs 2 ms on both sides, but the sound after a block is not known yet: its last samples are computed
+    as if silence followed, and corrected with the next block. A streaming resampler would wait, and add delay. The
+    model output that they affect is in the part that is faded out.
+    """
+
+    def __init__(self, grid: BlockGrid, samples: int, device: torch.device) -> None:
+        """`samples`: length of the window at 16 kHz, a whole number of hops."""
+        self._grid = grid
+        self._gate = NoiseGate(grid.grain, device)
+        self._resampler = Resampler(grid.rate_hz, RATE_HZ, device)
+        self._before = torch.zeros(1, 2 * grid.grain, device=device)
+        self._empty = torch.zeros(1, samples, device=device)
+        self.sound = self._empty
+        """(1, samples) float32 at 16 kHz; its last sample is the end of the last block."""
+
+    def follow(self, block: Tensor, threshold_db: float, mark: Callable[[str], None]) -> None:
+        """Add a block (1, block) at the stream's rate. Marks the stages gate and resample."""
+        grid = self._grid
+        joined = torch.cat((self._before, self._gate.push(block, threshold_db)), 1)
+        self._before = joined[:, -2 * grid.grain :]
+        mark("gate")
+        new = (grid.block_hops + grid.grain_hops) * HOP
+        resampled = self._resampler(joined)[
+            :, -new:
+        ]  # drop the first grain, which was computed without the sound before it
+        self.sound = torch.cat((self.sound[:, grid.block_hops * HOP : -grid.grain_hops * HOP], resampled), 1)
+        mark("resample")
+
+    def reset(self) -> None:
+        self._gate.reset()
+        self._before = torch.zeros_like(self._before)
+        self.sound = self._empty
+
+
+class PitchCache:
+    """Pitch of the window in Hz, of which only the newest part is tracked for each block; before shifting and tuning,
+    so that changed settings also apply to cached frames.
+
+    The last frames are computed from only the first half of their window, and again with the next block, before they
+    become audible: they are in the crossfade.
+    """
+
+    def __init__(self, tracker: F0Tracker, block_hops: int, window_hops: int, device: torch.device) -> None:
+        self._tracker = tracker
+        self._block = block_hops
+        heard = block_hops * HOP + LEAD_IN
+        self.samples = -(-heard // tracker.frame_multiple) * tracker.frame_multiple
+        """Minimum number of samples at 16 kHz for `follow`."""
+        self._empty = torch.zeros(1, window_hops, device=device)
+        self.values = self._empty
+        """(1, window_hops) float32 Hz, 0 where unvoiced. Frame k is at the start of hop k of the window."""
+
+    def follow(self, sound: Tensor) -> Tensor:
+        """Move on by one block. `sound` (1, n) at 16 kHz ends with the window; returns `values`."""
+        window = self.values.shape[1]
+        found = self._tracker.track(sound[:, -self.samples :]).float()[:, UNRELIABLE_FRAMES:][:, -window:]
+        # A NaN or infinity would stay in the cache and corrupt the phase forever.
+        found = found.nan_to_num(0.0, 0.0, 0.0)
+        kept = self.values[:, self._block : self._block + window - found.shape[1]]
+        self.values = torch.cat((kept, found), 1)
+        return self.values
+
+    def reset(self) -> None:
+        self.values = self._empty

@@ -9,8 +9,8 @@ from engine.models.graphs import Calls, State
 from engine.models.rvc.grid import BlockGrid
 from engine.models.rvc.model import VoiceModel
 from engine.models.rvc.pitch.coarse import coarse, shifted
-from engine.models.rvc.settings import VoiceSettings
 from engine.models.rvc.shapes import FLOW_LEAD_IN_FRAMES
+from engine.models.rvc.spec import VoiceSettings
 from engine.models.rvc.synthesizer import NOISE_SCALE, RollingNoise
 
 MAX_FORMANT = 2.0
@@ -48,10 +48,6 @@ class Voicing:
         self._following_hz = torch.zeros(1, device=device)
         self._device = device
 
-    def stretched_hop(self, formant: float) -> int:
-        """Samples that the decoder makes per hop, played in 10 ms. A formant above 0 means a smaller vocal tract."""
-        return self._synthesizer.shape.stretched_hop(formant)
-
     def follow(
         self,
         phone: Tensor,
@@ -67,7 +63,7 @@ class Voicing:
         """
         self.noise.advance(self._grid.block_hops)
         self.source_noise.advance(self._grid.block_hops)
-        stretched = self.stretched_hop(settings.formant)
+        stretched = self._synthesizer.shape.stretched_hop(settings.formant)
         count = self.hops if stretched == self._hop else self._longest_hops
         inputs: State = {
             "phone": phone,

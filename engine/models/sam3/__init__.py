@@ -5,14 +5,35 @@
     notes = segmenter.set_prompts(["person", "guitar"])         # when a text changes
     (found,) = segmenter.segment(rgb)                           # every picture: engine.values.Segmentation
 
-The steps for a picture are `pixels` (scales it to a square), `backbone` (image features), `detector` (boxes and scores
-for each prompt, and masks of the best only), `tidy` (removes duplicates, holes and specks). In track mode `tracker`
+The steps for a picture are `backbone` (scales it to a square; image features), `detector` (boxes and scores for each
+prompt, and masks of the best only), `detected_objects` (removes duplicates, holes and specks). In track mode `tracker`
 tracks the objects from picture to picture.
 
 Read `model.py` (the parts), `load.py`, then `segmenter.py`. Importing this package does not load torch;
-`spec.py`, `model_folder.py`, `detected_objects.py`, `tidy.py` and `check.py` never do.
+`model_folder.py`, `detected_objects.py` and `check.py` never do.
 """
 
-from engine.models.sam3.spec import SegmentationSpec
+from dataclasses import dataclass
 
-__all__ = ["SegmentationSpec"]
+RANDOM = "random:"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentationSpec:
+    """Names are paths or Hugging Face ids, as for `locate.find`. The caller decides which are allowed."""
+
+    model: str
+    """A folder or an id such as `facebook/sam3`; or `random:SHAPE` for random weights: `random:sam3` has the true size,
+    for benchmarks; `random:tiny` is small."""
+    resolution: int = 1008
+    """Side in pixels of the square that pictures are scaled to: a multiple of an attention window (336 px)."""
+    is_compiled: bool = False
+    """Compile the backbone with torch.compile: the first picture takes minutes, later ones are faster. Cannot be
+    combined with offload. The decoder is not compiled, because each prompt length would need another compilation."""
+    is_offloaded: bool = False
+    """Keep weights in main memory and copy them to the device layer by layer, for small cards."""
+
+    @property
+    def random_shape(self) -> str:
+        """A name in `shapes.SHAPES`; "" if the model is on disk."""
+        return self.model.removeprefix(RANDOM) if self.model.startswith(RANDOM) else ""

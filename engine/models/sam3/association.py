@@ -1,61 +1,20 @@
-"""Decides which detections are which tracked objects, which are new, and which objects are hidden.
+"""Decides which detections are which tracked objects, which are new, and which objects are hidden or dropped. No torch.
 
 The rules are those of transformers' Sam3VideoModel for streams, which reads each decision from the device by itself.
 Here the device makes one table of overlaps of all masks, and everything is decided from that table on the host. The
 table holds numbers of pixels below 2^24, exact in float32, so every overlap is the float32 that transformers computes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from engine.models.sam3.following import best_candidates
 from engine.models.sam3.tracked_object import NEVER, TrackedObject
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """The model's settings, with transformers' names in brackets. IoUs and scores 0..1."""
-
-    same_iou: float
-    """Overlap above which the worse of two detections is dropped; 0: none is (det_nms_thresh)."""
-    known_iou: float
-    """A detection that overlaps an object this much is not new (assoc_iou_thresh)."""
-    match_iou: float
-    """An object that no detection overlaps this much is unmatched (trk_assoc_iou_thresh)."""
-    sure_score: float
-    """Minimum score of a detection that reconditions an object, and of the object's logit (high_conf_thresh)."""
-    sure_iou: float
-    """Minimum overlap of such a detection with the object (high_iou_thresh)."""
-    hidden_iou: float
-    """Minimum overlap of two objects of which the one that was hidden last is hidden; 0: none is
-    (suppress_overlapping_based_on_recent_occlusion_threshold)."""
-
-
-def rules_of(video: Any) -> Rules:
-    """The rules of a Sam3VideoModel."""
-    return Rules(
-        same_iou=video.det_nms_thresh,
-        known_iou=video.assoc_iou_thresh,
-        match_iou=video.trk_assoc_iou_thresh,
-        sure_score=video.high_conf_thresh,
-        sure_iou=video.high_iou_thresh,
-        hidden_iou=video.suppress_overlapping_based_on_recent_occlusion_threshold,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Detections:
-    """n detections of all prompts, prompt by prompt, by descending score."""
-
-    rows: np.ndarray
-    """(n,) int64: their masks in the table."""
-    prompts: np.ndarray
-    """(n,) int64: the number of the prompt that each belongs to."""
-    scores: np.ndarray
-    """(n,) float32, 0..1."""
+LOST_AFTER = 30
+"""An object that is missing in this many consecutive results is dropped, to make room for others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,16 +62,23 @@ def decide(
     facts: MaskFacts,
     objects: Sequence[TrackedObject],
     numbers: Sequence[int],
-    rules: Rules,
+    rules: Any,
     *,
     threshold: float,
-    score_for_new: float,
     max_objects: int,
     first_id: int,
     is_due: bool,
 ) -> Decided:
-    """Decide everything about a picture. `numbers`: of the prompts; `is_due`: objects may be reconditioned."""
-    found = detections_in(facts.shared, facts.scores, numbers, threshold, rules.same_iou)
+    """Decide everything about a picture. `numbers`: of the prompts; `is_due`: objects may be reconditioned.
+
+    `rules`: a Sam3VideoModel, whose settings are IoUs and scores, 0..1. `det_nms_thresh`: the worse of two detections
+    that overlap more is dropped (0: none is). `assoc_iou_thresh`: a detection that overlaps an object this much is not
+    new. `trk_assoc_iou_thresh`: an object that no detection overlaps this much is unmatched. `high_conf_thresh` and
+    `high_iou_thresh`: the least score and overlap of a detection that reconditions an object, and of the object's
+    logit. `suppress_overlapping_based_on_recent_occlusion_threshold`: of two objects that overlap this much, the one
+    that was hidden last is hidden (0: none is).
+    """
+    found_rows, found_prompts, found_scores = detections_in(facts, numbers, threshold, rules.det_nms_thresh)
     rows = np.arange(facts.scores.size, len(facts.shared))
     prompts = np.array([each.prompt for each in objects], np.int64)
     last_hidden = np.array([each.last_hidden for each in objects], np.int64)
@@ -123,24 +89,26 @@ def decide(
 
     is_visible = facts.shared.diagonal()[rows] > 0
     matched = associate(
-        found.scores,
-        overlap(found.rows, found.prompts),
+        found_scores,
+        overlap(found_rows, found_prompts),
         is_visible,
         rules,
-        score_for_new=score_for_new,
+        score_for_new=threshold_for_new(threshold, rules.score_threshold_detection, rules.new_det_thresh),
         free=max_objects - len(objects),
     )
-    is_hidden = hidden_by_others(overlap(rows, prompts), last_hidden, rules.hidden_iou)
+    is_hidden = hidden_by_others(
+        overlap(rows, prompts), last_hidden, rules.suppress_overlapping_based_on_recent_occlusion_threshold
+    )
     return Decided(
         new=[
-            TrackedObject(id=first_id + count, prompt=int(found.prompts[place]), score=float(found.scores[place]))
+            TrackedObject(id=first_id + count, prompt=int(found_prompts[place]), score=float(found_scores[place]))
             for count, place in enumerate(matched.new)
         ],
-        rows=found.rows[matched.new].tolist(),
+        rows=found_rows[matched.new].tolist(),
         reconditioned={
-            place: int(found.rows[detection])
+            place: int(found_rows[detection])
             for place, detection in matched.confirmed.items()
-            if is_due and facts.logits[place] > rules.sure_score
+            if is_due and facts.logits[place] > rules.high_conf_thresh
         },
         hidden=np.flatnonzero(is_hidden).tolist(),
         empty=np.flatnonzero(is_hidden | ~is_visible).tolist(),
@@ -167,27 +135,27 @@ def greedy_nms(ious: np.ndarray, scores: np.ndarray, threshold: float) -> list[i
 
 
 def detections_in(
-    shared: np.ndarray, scores: np.ndarray, prompts: Sequence[int], threshold: float, same_iou: float
-) -> Detections:
-    """The candidates with a score above `threshold`, without duplicates of one prompt.
+    facts: MaskFacts, prompts: Sequence[int], threshold: float, same_iou: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The candidates with a score above `threshold`, without duplicates of one prompt; prompt by prompt, best first.
 
-    `scores` (prompts, k) float32, descending: the first prompts x k rows of `shared` are their masks.
+    Their masks' rows in `facts.shared` and the numbers of their prompts, (n,) int64, and their scores, (n,) float32.
     """
     rows, numbers = [], []
-    k = scores.shape[1]
+    k = facts.scores.shape[1]
     for place, number in enumerate(prompts):
-        kept = np.flatnonzero(scores[place] > threshold)
+        kept = np.flatnonzero(facts.scores[place] > threshold)
         if same_iou > 0.0:
-            ious = overlap_of(shared, place * k + kept, place * k + kept)
-            kept = kept[sorted(greedy_nms(ious, scores[place, kept], same_iou))]
+            ious = overlap_of(facts.shared, place * k + kept, place * k + kept)
+            kept = kept[sorted(greedy_nms(ious, facts.scores[place, kept], same_iou))]
         rows += (place * k + kept).tolist()
         numbers += [number] * len(kept)
     chosen = np.array(rows, np.int64)
-    return Detections(rows=chosen, prompts=np.array(numbers, np.int64), scores=scores.reshape(-1)[chosen])
+    return chosen, np.array(numbers, np.int64), facts.scores.reshape(-1)[chosen]
 
 
 def associate(
-    scores: np.ndarray, iou: np.ndarray, is_visible: np.ndarray, rules: Rules, *, score_for_new: float, free: int
+    scores: np.ndarray, iou: np.ndarray, is_visible: np.ndarray, rules: Any, *, score_for_new: float, free: int
 ) -> Association:
     """Match n detections with m tracked objects.
 
@@ -198,9 +166,9 @@ def associate(
         return Association(
             new=best_candidates(range(len(scores)), scores.tolist(), free), unmatched=set(), confirmed={}
         )
-    is_new = (scores >= score_for_new) & ~(iou >= rules.known_iou).any(axis=1)
-    is_unmatched = is_visible & ~(iou >= rules.match_iou).any(axis=0)
-    is_sure = (scores >= rules.sure_score) & ~is_new & (iou.max(axis=1) >= rules.sure_iou)
+    is_new = (scores >= score_for_new) & ~(iou >= rules.assoc_iou_thresh).any(axis=1)
+    is_unmatched = is_visible & ~(iou >= rules.trk_assoc_iou_thresh).any(axis=0)
+    is_sure = (scores >= rules.high_conf_thresh) & ~is_new & (iou.max(axis=1) >= rules.high_iou_thresh)
     return Association(
         new=best_candidates(np.flatnonzero(is_new).tolist(), scores.tolist(), free),
         unmatched=set(np.flatnonzero(is_unmatched).tolist()),
@@ -221,3 +189,38 @@ def hidden_by_others(iou: np.ndarray, last_hidden_frames: np.ndarray, hidden_iou
     is_second = is_pair & (second > first) & (first > NEVER)
     result: np.ndarray = np.any(is_first | is_second.T, axis=1)
     return result
+
+
+def missed_after(missed: Mapping[int, int], is_seen: Mapping[int, bool]) -> dict[int, int]:
+    """Number of consecutive results in which each object was missing, by id, with one more result than `missed`.
+
+    `is_seen` has all tracked objects: True if this result shows the object and the detector confirms it.
+    """
+    return {each: 0 if seen else missed.get(each, 0) + 1 for each, seen in is_seen.items()}
+
+
+def surplus_ids(scores: Mapping[int, float], threshold: float, max_objects: int) -> list[int]:
+    """Ids to drop so that only the best `max_objects` with a score of at least `threshold` stay.
+
+    Of equal scores the older object, with the smaller id, stays.
+    """
+    ranked = sorted(scores, key=lambda object_id: (-scores[object_id], object_id))
+    return [
+        object_id for place, object_id in enumerate(ranked) if place >= max_objects or scores[object_id] < threshold
+    ]
+
+
+def best_candidates(candidates: Sequence[int], scores: Sequence[float], free: int) -> list[int]:
+    """The candidates (indices into `scores`) to accept: at most `free`, best first."""
+    if len(candidates) <= free:
+        return list(candidates)
+    return sorted(candidates, key=lambda place: -scores[place])[:free]
+
+
+def threshold_for_new(threshold: float, own_threshold: float, own_for_new: float) -> float:
+    """Minimum score for a detection to become a new object while others are tracked.
+
+    The model's own thresholds are 0.5 for detections and 0.7 for new objects, so 0.6 of the range from 0.5 to 1 lies
+    above 0.7. The same proportion is used for every threshold: 0.43 for 0.05, 0.7 for 0.5 and 0.97 for 0.95.
+    """
+    return 1.0 - (1.0 - threshold) * (1.0 - own_for_new) / (1.0 - own_threshold)

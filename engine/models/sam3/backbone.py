@@ -9,6 +9,7 @@ kernels a layer less.
 
 The GELU stays a kernel of its own: the one that torch can append to a product (`torch._addmm_activation`) is the tanh
 approximation on CUDA, up to 0.0005 from the GELU that SAM3 was trained with.
+
 """
 
 from collections.abc import Callable, Iterable
@@ -28,6 +29,7 @@ COARSEST = 2
 """Texels per patch of the pyramid levels in use. The fourth level, with half a texel, is never read."""
 
 Layer = Callable[..., torch.Tensor]
+MIDDLE = 127.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +48,7 @@ class Backbone:
     """Stateless except for the caches of `calls`. Single thread, single device; never waits for the device."""
 
     def __init__(self, model: SegmentationModel, calls: Calls) -> None:
-        self.calls = calls
+        self._calls = calls
         vision = model.detector.vision_encoder
         self._vit, self._neck = vision.backbone, vision.neck
         config = self._vit.config
@@ -66,7 +68,7 @@ class Backbone:
     @torch.no_grad()
     def run(self, pixels: torch.Tensor, between: Callable[[], None] = nothing) -> Features:
         """Features of `pixels` (B, 3, resolution, resolution) from `preprocess`; `between` is called between slices."""
-        state = self.calls.run(("backbone", tuple(pixels.shape)), self._parts, {"pixels": pixels}, between)
+        state = self._calls.run(("backbone", tuple(pixels.shape)), self._parts, {"pixels": pixels}, between)
         return Features(fpn_hidden_states=state["levels"], position=self.position, last_hidden_state=state["hidden"])
 
     def _chain(self) -> tuple[Part, ...]:
@@ -143,10 +145,8 @@ def vit_layer(layer: Any, hidden: torch.Tensor, turn: torch.Tensor) -> torch.Ten
 
 
 def turned(x: torch.Tensor, turn: torch.Tensor) -> torch.Tensor:
-    """Rotate pairs of `x` (..., tokens, heads, d) in float32 by `turn`: complex, or real and imaginary parts.
-
-    The complex product is a single kernel; a compiler can fuse the other form.
-    """
+    """Rotate pairs of `x` (..., tokens, heads, d) in float32 by `turn`: complex, a single kernel, or real and imaginary
+    parts, which a compiler can fuse."""
     pairs = torch.unflatten(x.float(), -1, (-1, 2))  # (..., d / 2, 2)
     if turn.is_complex():
         rotated = torch.view_as_real(torch.view_as_complex(pairs) * turn)
@@ -176,3 +176,26 @@ def level_position(neck: Any, grid: int, device: torch.device) -> torch.Tensor:
     # A copy, because transformers caches the tensor.
     result: torch.Tensor = neck.position_encoding(shape, device, torch.float32).clone()
     return result
+
+
+def preprocess(pixels: torch.Tensor, resolution: int, dtype: torch.dtype) -> torch.Tensor:
+    """Pictures (B, H, W, 3 or 4) uint8 -> (B, 3, resolution, resolution) in -1..1, channels last. Alpha is ignored.
+
+    Like transformers' Sam3ImageProcessor: scaled to a square (not keeping the aspect ratio), bilinear with
+    antialiasing, rounded to uint8, then (x - 127.5) / 127.5. On a CPU it uses torch's uint8 kernel like torchvision:
+    the same numbers, without a float picture of the full size. On other devices it uses float32 and rounds, as
+    torchvision does on a GPU; the two differ by one level of 255 in a fifth of the pixels.
+    """
+    if len(pixels) == 1:
+        # An axis added by NumPy has stride 0, so torch does not recognise the layout and uses the slow kernel.
+        pixels = pixels[0][None]
+    x = pixels.permute(0, 3, 1, 2)  # (B, C, H, W), channels last: fast in the uint8 kernel
+    if x.shape[2:] != (resolution, resolution):
+        size = (resolution, resolution)
+        if x.device.type == "cpu":
+            x = F.interpolate(
+                x, size, mode="bilinear", antialias=True
+            )  # with all four channels, because a slice of three has slower strides
+        else:
+            x = F.interpolate(x[:, :3].float(), size, mode="bilinear", antialias=True).round_()
+    return x[:, :3].float().sub_(MIDDLE).div_(MIDDLE).to(dtype)

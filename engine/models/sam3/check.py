@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from engine.models.libraries import require_libraries
 from engine.models.part_report import Missing, PartReport, Report, counted_part
+from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.model_folder import Sam3Folder, find
-from engine.models.sam3.spec import SegmentationSpec
 from engine.models.weight_files import Tensor
 
 # Tensor name prefixes by part. In a folder with only the detector, names lack "detector_model.". Tensors that match no

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from engine.errors import ModelError
 from engine.models.graphs import Calls, State, nothing
 from engine.models.sam3.backbone import Features, level_position
-from engine.models.sam3.boxes import Box, BoxEncoder
 from engine.models.sam3.detected_objects import DetectedObjects, no_objects
 from engine.models.sam3.detr import as_levels, decoder_chain, grid_of, mask_part
 from engine.models.sam3.model import SegmentationModel
@@ -19,6 +19,9 @@ Mark = Callable[[str], None]
 MASKS_AT_A_TIME = 16
 """Masks are computed for a multiple of this many queries. Otherwise each value of `max_objects` would need another CUDA
 graph, which costs more than the extra masks."""
+Box = tuple[float, float, float, float]
+"""Centre x, centre y, width and height, 0..1 of the picture."""
+POSITIVE = 1
 
 
 def ignore(stage: str) -> None:
@@ -55,16 +58,11 @@ class Detector:
         self._model = model
         self._calls = calls
         self._detector = model.detector
-        self._boxes = BoxEncoder(model)
         neck = model.detector.vision_encoder.neck
         side = model.mask_side // 4
         self._grid = grid_of(side, model.device)
         self._position = level_position(neck, side, model.device).to(model.dtype)
         self._masks = (mask_part(model.detector),)
-
-    def detect(self, *asked: Any, **options: Any) -> list[DetectedObjects]:
-        """The result of `launch`, for which this waits."""
-        return self.launch(*asked, **options)()
 
     @torch.no_grad()
     def launch(
@@ -116,7 +114,7 @@ class Detector:
         """The best `max_queries` queries of one prompt, whatever their score, with their mask logits, on the device."""
         embeds = prompt.embeds
         if boxes:
-            embeds = self._boxes.with_boxes(embeds, features, boxes)
+            embeds = with_boxes(self._detector.geometry_encoder, embeds, features, boxes)
         vision = features.fpn_hidden_states[-1]
         shape = (tuple(vision.shape), tuple(embeds.shape), max_queries)
         chain = decoder_chain(self._detector, self._grid, self._position, max_queries)
@@ -178,3 +176,41 @@ class Detector:
                 )
             )
         return found
+
+
+def with_boxes(encoder: Any, embeds: torch.Tensor, features: Features, boxes: Sequence[Box]) -> torch.Tensor:
+    """The prompt's `embeds` (1, tokens, C) followed by the encoded boxes: (B, tokens + boxes + 1, C).
+
+    Equal to transformers' Sam3GeometryEncoder, which `encoder` is, without a mask, because all boxes are valid.
+    ModelError without torchvision.
+    """
+    roi_align = require_roi_align()
+    vision = features.fpn_hidden_states[-1]  # (B, C, g, g)
+    batch, width, side = vision.shape[:3]
+    asked = torch.tensor([boxes], dtype=torch.float32, device=vision.device).expand(batch, -1, -1)  # (B, n, 4)
+    pooled = encoder.vision_layer_norm(vision.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+    corners = torch.cat((asked[..., :2] - 0.5 * asked[..., 2:], asked[..., :2] + 0.5 * asked[..., 2:]), dim=-1)
+    # roi_align does not support bfloat16. transformers uses float16, which moves a corner by 1/32 of a texel.
+    cut = roi_align(pooled.float(), list((corners * side).unbind(0)), encoder.roi_size).to(vision.dtype)
+    places = encoder._encode_box_coordinates(*(each.flatten() for each in asked.unbind(-1)))  # (B n, C + 2) float32
+    tokens = encoder.label_embed.weight[POSITIVE] + encoder.boxes_direct_project(asked.to(vision.dtype))
+    tokens = tokens + encoder.boxes_pool_project(cut).view(batch, -1, width)
+    tokens = tokens + encoder.boxes_pos_enc_project(places.view(*asked.shape[:2], -1).to(vision.dtype))
+    tokens = torch.cat((tokens, encoder.cls_embed.weight.expand(batch, 1, -1)), dim=1)
+    tokens = encoder.prompt_layer_norm(encoder.final_proj(tokens))
+    seen, where = (each.flatten(2).transpose(1, 2) for each in (vision, features.position))
+    for layer in encoder.layers:
+        tokens = layer(prompt_feats=tokens, vision_feats=seen, vision_pos_encoding=where, prompt_mask=None)
+    return torch.cat((embeds.expand(batch, -1, -1), encoder.output_layer_norm(tokens)), dim=1)
+
+
+def require_roi_align() -> Any:
+    """torchvision's roi_align; ModelError in one line if it is not installed or does not load."""
+    try:
+        from torchvision.ops import roi_align
+    except (ImportError, RuntimeError) as error:  # RuntimeError: built for another version of torch
+        raise ModelError(
+            f"box prompts: need torchvision ({str(error).splitlines()[0]}); pip install torchvision, the release that "
+            f"goes with torch {torch.__version__.partition('+')[0]}"
+        ) from None
+    return roi_align

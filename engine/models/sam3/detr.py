@@ -109,10 +109,7 @@ def picked(rows: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
 
 def box_bias(decoder: Any, boxes: torch.Tensor, grid: TexelGrid, dtype: torch.dtype) -> torch.Tensor:
     """Attention bias of each query for each texel, from the distance of the texel to the edges of the box: (B, heads, 1
-    + Q, g * g).
-
-    The first row belongs to the presence token and is zero.
-    """
+    + Q, g * g). The first row belongs to the presence token and is zero."""
     from transformers.models.sam3.modeling_sam3 import box_cxcywh_to_xyxy
 
     corners = box_cxcywh_to_xyxy(boxes)  # type: ignore[no-untyped-call]  # has no types in transformers
@@ -132,11 +129,8 @@ def log_scaled(deltas: torch.Tensor) -> torch.Tensor:
 
 
 def mask_part(detector: Any) -> Part:
-    """The part that makes masks.
-
-    In: levels (three), seen, prompt (1 or B, tokens, C), queries (B, k, C). Out: logits (B, k, side, side) in the
-    model's dtype.
-    """
+    """The part that makes masks. In: levels (three), seen, prompt (1 or B, tokens, C), queries (B, k, C). Out: logits
+    (B, k, side, side) in the model's dtype."""
     decoder = detector.mask_decoder
 
     def part(state: State) -> State:

@@ -18,11 +18,11 @@ from engine.models.pretrained import (
     read_tokenizer,
     require_fitting,
 )
+from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.backbone import join_projections
 from engine.models.sam3.check import NO_TRACKER
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.model_folder import Sam3Folder, find
-from engine.models.sam3.spec import SegmentationSpec
 from engine.models.weight_files import weights_in
 
 log = logging.getLogger(__name__)
@@ -118,10 +118,8 @@ def _network(folder: Sam3Folder, resolution: int, dtype: torch.dtype) -> Any:
 
 
 def offload(model: SegmentationModel) -> None:
-    """Keep the ViT and the text encoder, 96 % of all weights, in main memory.
-
-    A layer's weights are copied to the device while it runs. All other weights, and all buffers, stay on the device.
-    """
+    """Keep the ViT and the text encoder, 96 % of all weights, in main memory: a layer's are copied to the device while
+    it runs. All other weights, and all buffers, stay on the device."""
     from accelerate import cpu_offload
 
     leaving = (model.detector.vision_encoder.backbone, model.detector.text_encoder)

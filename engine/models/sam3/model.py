@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from engine.models.device_work import bytes_of, weights_of
-from engine.models.sam3.spec import SegmentationSpec
+from engine.models.sam3 import SegmentationSpec
 
 
 @dataclass(slots=True, kw_only=True)

@@ -11,15 +11,12 @@ from engine.errors import ModelError
 from engine.models import device_work
 from engine.models.device_work import DeviceCopy, StageClock
 from engine.models.graphs import Calls, DirectCalls, calls_for, nothing
-from engine.models.sam3.backbone import Backbone, Features
-from engine.models.sam3.boxes import Box
+from engine.models.sam3.backbone import Backbone, Features, preprocess
 from engine.models.sam3.check import NO_TRACKER
-from engine.models.sam3.detected_objects import DetectedObjects, no_objects
-from engine.models.sam3.detector import Detector
+from engine.models.sam3.detected_objects import DetectedObjects, no_objects, oldest_of_each, tidy
+from engine.models.sam3.detector import Box, Detector
 from engine.models.sam3.model import SegmentationModel
-from engine.models.sam3.pixels import preprocess
 from engine.models.sam3.prompts import WITHOUT_WORDS, EncodedPrompt, PromptEncoder
-from engine.models.sam3.tidy import oldest_of_each, tidy
 from engine.values import FoundObject, Segmentation
 
 GRAPHS_KEPT = 12  # graphs kept: backbone, decoder and masks for four prompts of different lengths, and some spare
@@ -57,9 +54,13 @@ class Segmenter:
         self.not_finite = 0
         """Pictures of the last call for which the model returned NaN. Their results are empty."""
         self._between = between
-        self._calls = calls or own_calls(model, before_capture)
+        if calls is None and not model.is_offloaded:
+            self._calls = calls_for(model.device, before_capture, kept=GRAPHS_KEPT)
+        else:
+            self._calls = calls or DirectCalls()
         is_slow = calls is None and model.spec.is_compiled and model.device.type != "cuda"
         self._backbone = Backbone(model, DirectCalls(before_capture) if is_slow else self._calls)
+        self._is_made_per_shape = is_slow or not isinstance(self._calls, DirectCalls)
         self._detector = Detector(model, self._calls)
         self._encoder = PromptEncoder(model)
         self._copies = cycle(DeviceCopy(model.device) for _ in range(2))  # one may still be read when the next is sent
@@ -89,10 +90,8 @@ class Segmenter:
         self._mode = mode
 
     def set_prompts(self, texts: Sequence[str]) -> tuple[str, ...]:
-        """Set the text prompts.
-
-        Returns notes about truncated texts. Empty texts are skipped; the others keep their numbers.
-        """
+        """Set the text prompts; returns notes about truncated ones. Empty texts are skipped, the others keep their
+        numbers."""
         asked = [(number, text.strip()) for number, text in enumerate(texts, 1)]
         self._prompts = [(number, self._encoder.encode(text)) for number, text in asked if text]
         if not self._prompts:
@@ -134,10 +133,7 @@ class Segmenter:
         return results
 
     def reset(self) -> None:
-        """Drop all tracked objects, for a new scene.
-
-        A change of size or mode, and an empty list of prompts, also reset.
-        """
+        """Drop all tracked objects, for a new scene; so do a change of size or mode, and an empty list of prompts."""
         self._batch_size = 0
         if self._tracker is not None:
             self._tracker.reset()
@@ -213,7 +209,7 @@ class Segmenter:
         """(B, 3, S, S) with the last picture repeated, up to the size of the batch before: the last batch of a film
         needs no graph of its own."""
         missing, self._batch_size = self._batch_size - len(pixels), len(pixels)
-        if missing <= 0 or isinstance(self._backbone.calls, DirectCalls):
+        if missing <= 0 or not self._is_made_per_shape:
             return pixels
         return torch.cat((pixels, pixels[-1:].expand(missing, -1, -1, -1)))
 
@@ -227,12 +223,6 @@ class Segmenter:
             mark=self.clock.end,
         )
         return oldest_of_each(found)
-
-
-def own_calls(model: SegmentationModel, before_capture: Callable[[], None]) -> Calls:
-    if model.is_offloaded:
-        return DirectCalls()
-    return calls_for(model.device, before_capture, kept=GRAPHS_KEPT)
 
 
 def truncation(number: int, prompt: EncodedPrompt) -> str:

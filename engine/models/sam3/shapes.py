@@ -14,8 +14,8 @@ from engine.models.card_memory import reserved
 from engine.models.device_work import weights_of
 from engine.models.flop_count import count_gflop
 from engine.models.pretrained import quieten_libraries
+from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.model import SegmentationModel
-from engine.models.sam3.spec import SegmentationSpec
 from engine.models.seeded import seeded
 
 SHAPES = ("sam3", "tiny")

@@ -11,11 +11,10 @@ import torch
 from torch.nn import functional as F
 
 from engine.models.graphs import DirectCalls
-from engine.models.sam3.backbone import Backbone
+from engine.models.sam3.backbone import Backbone, preprocess
 from engine.models.sam3.detected_objects import DetectedObjects
 from engine.models.sam3.detector import Detector
 from engine.models.sam3.model import SegmentationModel
-from engine.models.sam3.pixels import preprocess
 from engine.models.sam3.prompts import PromptEncoder
 
 PROMPT_TOKENS = 32
@@ -172,7 +171,7 @@ def found(
     pixels = preprocess(torch.from_numpy(picture)[None].to(model.device), model.spec.resolution, model.dtype)
     features = Backbone(model, calls).run(pixels)
     prompts = [encoder.encode(text) for text in texts]
-    return Detector(model, calls).detect(features, prompts, threshold=threshold, max_objects=max_objects)[0]
+    return Detector(model, calls).launch(features, prompts, threshold=threshold, max_objects=max_objects)()[0]
 
 
 def tensors_mb(device: torch.device) -> float:

@@ -14,17 +14,15 @@ from transformers.models.sam3_video.modeling_sam3_video import fill_holes_in_mas
 
 from engine.models.device_work import HostBuffers
 from engine.models.graphs import nothing
-from engine.models.sam3.association import Decided, MaskFacts, decide, rules_of
+from engine.models.sam3.association import LOST_AFTER, Decided, MaskFacts, decide, missed_after, surplus_ids
 from engine.models.sam3.backbone import Features
 from engine.models.sam3.detected_objects import DetectedObjects
 from engine.models.sam3.detector import Detector, Mark, ignore
 from engine.models.sam3.detr import as_levels
-from engine.models.sam3.following import MissedResults, surplus_ids, threshold_for_new
 from engine.models.sam3.mask_kernel import install
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.prompts import EncodedPrompt
-from engine.models.sam3.propagation import Propagated, Propagation, Seen
-from engine.models.sam3.remembering import SURE_LOGIT, Memory, Remembering
+from engine.models.sam3.propagation import SURE_LOGIT, Memory, Propagated, Propagation, Remembering, Seen
 from engine.models.sam3.tracked_object import TrackedObject, restored
 
 CANDIDATES = 64
@@ -53,21 +51,12 @@ class Candidates:
         return (self.mask(row) >= INSIDE).to(dtype)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """The tracked objects in one picture."""
-
-    raw: Propagated
-    masks: torch.Tensor
-    """(m, side, side) logits, without small holes and specks."""
-
-
 class Tracker:
     """Tracks the prompted objects through the pictures of one source. Single thread, single device.
 
     An object keeps its id, from 1, as long as it is tracked; ids are never reused. Memory is bounded
-    (`tracked_object.py`). The rules for dropping objects are in `following.py`. Pictures of any size are scaled to the
-    same square before, so a change of size has no effect here.
+    (`tracked_object.py`). The rules for dropping objects are in `association.py`. Pictures of any size are scaled to
+    the same square before, so a change of size has no effect here.
     """
 
     def __init__(self, model: SegmentationModel, detector: Detector) -> None:
@@ -76,8 +65,6 @@ class Tracker:
         self._model = model
         self._detector = detector
         self._propagation, self._remembering = Propagation(model), Remembering(model)
-        self._rules = rules_of(model.video)
-        self._own_thresholds = (model.video.score_threshold_detection, model.video.new_det_thresh)
         self._facts, self._shown = HostBuffers(model.device), HostBuffers(model.device)
         self._numbers: dict[str, int] = {}
         self._last_number = self._last_id = 0
@@ -93,7 +80,7 @@ class Tracker:
         """Drop all tracked objects, for pictures from another source."""
         self._objects: list[TrackedObject] = []
         self._frames = 0
-        self._absence = MissedResults()
+        self._missed: dict[int, int] = {}
 
     def state(self) -> dict[str, Any]:
         """The complete state, as tensors and plain values (not copied), for `restore`."""
@@ -101,7 +88,7 @@ class Tracker:
             "objects": [each.state() for each in self._objects],
             "frames": self._frames,
             "last_id": self._last_id,
-            "absence": self._absence.results,
+            "absence": self._missed,
             "numbers": self._numbers,
             "last_number": self._last_number,
         }
@@ -110,7 +97,7 @@ class Tracker:
         """Continue from the state of another tracker. The next steps are bit-identical to its steps."""
         self._objects = [restored(each) for each in state["objects"]]
         self._frames, self._last_id = state["frames"], state["last_id"]
-        self._absence = MissedResults(state["absence"])
+        self._missed = state["absence"]
         self._numbers, self._last_number = dict(state["numbers"]), state["last_number"]
 
     @torch.no_grad()
@@ -124,20 +111,18 @@ class Tracker:
         between: Callable[[], None] = nothing,
         mark: Mark = ignore,
     ) -> DetectedObjects:
-        """Process the next picture. Returns its objects, with `ids`: at most `max_objects`, highest score first.
+        """Process the next picture, whose `features` these are. Returns its visible objects, with `ids`: at most
+        `max_objects`, highest score first. Boxes enclose the masks.
 
-        As in transformers' processor, an object keeps the detector's score from when it was found, so the order stays
-        the same. Boxes enclose the masks. Tracked objects that are not visible are omitted.
+        As in transformers' processor, an object keeps the detector's score from when it was found, so the order stays.
+        `threshold`: minimum score of a detection; while objects are tracked, a new one needs more (`threshold_for_new`:
+        0.7 at 0.5). It, `max_objects` and `prompts` may change at any time: objects with a lower score, too many
+        objects, and objects of removed texts are dropped. A text that is given twice is processed once.
 
-        `threshold`: minimum score of a detection. While objects are tracked, a new one needs more (`threshold_for_new`:
-        0.7 at 0.5). `threshold`, `max_objects` and `prompts` may change at any time: objects with a lower score, too
-        many objects, and objects of removed texts are dropped; the others stay. A text that is given twice is processed
-        once.
-
-        `features` belong to one picture. `between` is called between the parts of detector and tracker, several times
-        per object. `mark` is called at the end of each stage: decoder and masks for each prompt, then tracker and copy.
-        `is_finite` is False if the detector returned NaN or infinity: the result is then empty, and tracking continues
-        with the next picture, as it does after a picture that an error has ended.
+        `between` is called between the parts of detector and tracker, several times per object; `mark` at the end of
+        each stage: decoder and masks for each prompt, then tracker and copy. `is_finite` is False if the detector
+        returned NaN or infinity: the result is then empty, and tracking continues with the next picture, as it does
+        after a picture that an error has ended.
         """
         places = self._places(prompts)
         if not places:
@@ -145,8 +130,8 @@ class Tracker:
         self._drop(surplus_ids({each.id: each.score for each in self._objects}, threshold, max_objects))
         candidates = self._candidates(features, [prompts[place] for place in places.values()], between, mark)
         seen = self._propagation.seen(features, between) if self._objects else None
-        known = self._known(seen, between) if seen else None
-        facts = self._learned(candidates, known)
+        known, shown = self._known(seen, between) if seen else (None, candidates.logits[0][:0])
+        facts = self._learned(candidates, known, shown)
         if facts is None:
             return self._found([], [], places, is_finite=False)
         every = self._model.video.recondition_every_nth_frame
@@ -154,14 +139,13 @@ class Tracker:
             facts,
             self._objects,
             list(places),
-            self._rules,
+            self._model.video,
             threshold=threshold,
-            score_for_new=threshold_for_new(threshold, *self._own_thresholds),
             max_objects=max_objects,
             first_id=self._last_id + 1,
             is_due=every > 0 and self._frames % every == 0,
         )
-        masks = list(known.masks) if known else []
+        masks = list(shown)
         for place in decided.hidden:
             masks[place] = torch.full_like(masks[place], -SURE_LOGIT)
         memories: list[Memory] = []
@@ -192,21 +176,21 @@ class Tracker:
         logits, scores, is_finite = zip(*found, strict=True)
         return Candidates(logits=list(logits), scores=torch.cat(scores), is_finite=torch.cat(is_finite))
 
-    def _known(self, seen: Seen, between: Callable[[], None]) -> Known:
+    def _known(self, seen: Seen, between: Callable[[], None]) -> tuple[Propagated, torch.Tensor]:
+        """The tracked objects in one picture, and their logits (m, side, side) without small holes and specks."""
         memories = [each.memory for each in self._objects]
-        raw = self._propagation.propagated(seen, memories, self._frames, between)
-        return Known(raw=raw, masks=self._mended(raw.masks))
+        known = self._propagation.propagated(seen, memories, self._frames, between)
+        return known, self._mended(known.masks)
 
     def _mended(self, masks: torch.Tensor) -> torch.Tensor:
         """Masks (n, side, side) with small holes filled and small specks removed."""
         mended: torch.Tensor = fill_holes_in_mask_scores(masks[:, None], max_area=self._model.video.fill_hole_area)  # type: ignore[no-untyped-call]  # has no types in transformers
         return mended[:, 0]
 
-    def _learned(self, candidates: Candidates, known: Known | None) -> MaskFacts | None:
+    def _learned(self, candidates: Candidates, known: Propagated | None, shown: torch.Tensor) -> MaskFacts | None:
         """Waits for the device. None if the detector returned NaN or infinity."""
-        masks = candidates.logits + ([known.masks] if known else [])
-        inside = torch.cat([(mask > 0).flatten(1) for mask in masks]).float()
-        logits = known.raw.scores.float() if known else candidates.scores[0, :0]
+        inside = torch.cat([(mask > 0).flatten(1) for mask in (*candidates.logits, shown)]).float()
+        logits = known.scores.float() if known else candidates.scores[0, :0]
         shared = inside @ inside.T  # counts exactly, in TF32 as well
         *facts, is_finite = self._facts.fetch(shared, candidates.scores, logits, candidates.is_finite)
         return MaskFacts(shared=facts[0], scores=facts[1], logits=facts[2]) if is_finite.all() else None
@@ -215,7 +199,7 @@ class Tracker:
         self,
         seen: Seen,
         candidates: Candidates,
-        known: Known | None,
+        known: Propagated | None,
         masks: Sequence[torch.Tensor],
         decided: Decided,
         between: Callable[[], None],
@@ -226,7 +210,7 @@ class Tracker:
                 masks[place] = candidates.cut(row, masks[place].dtype)
         return self._remembering.memories(
             seen,
-            known.raw if known else None,
+            known,
             masks,
             [each.prompt for each in self._objects],
             decided.reconditioned,
@@ -247,10 +231,8 @@ class Tracker:
         self._frames += 1
 
     def _places(self, prompts: Sequence[EncodedPrompt]) -> dict[int, int]:
-        """Index of each text in `prompts`, by a number that stays the same while the text is in use.
-
-        Drops objects of removed texts.
-        """
+        """Index of each text in `prompts`, by a number that stays the same while the text is in use. Drops objects of
+        removed texts."""
         places: dict[str, int] = {}
         for place, prompt in enumerate(prompts):
             places.setdefault(prompt.text, place)
@@ -268,7 +250,8 @@ class Tracker:
 
     def _forget(self, confirmed: set[int]) -> None:
         """Drop objects that have been missing for long."""
-        self._drop(self._absence.after({each.id: each.id in confirmed for each in self._objects}))
+        self._missed = missed_after(self._missed, {each.id: each.id in confirmed for each in self._objects})
+        self._drop([each for each, count in self._missed.items() if count >= LOST_AFTER])
 
     def _found(
         self,

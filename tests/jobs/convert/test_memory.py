@@ -43,7 +43,7 @@ model = load(spec, "cpu", "float32")
 for name in names:
     job = ConvertJob(sources=(Path(folder, name),), output=str(Path(folder, "out-" + name)), spec=spec)
     cutting = Cutting(pad_s=0.2, query_s=1, center_s=4, max_s=5)
-    converter = VoiceConverter(model, job.settings, OptimizationConfig.for_cpu(), cutting=cutting)
+    converter = VoiceConverter(model, job.settings, OptimizationConfig.for_device("cpu"), cutting=cutting)
     assert run_job(job, open_job(job), converter).is_complete
     print(peak_process_mb(), flush=True)
 """

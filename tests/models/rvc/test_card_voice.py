@@ -26,11 +26,9 @@ RATE_HZ = 48_000
 SPEC = VoiceSpec(model="random:tiny", index="random:2000", pitch="yin")
 SHOW: list[dict[str, Any]] = [
     {},
-    {"index_rate": 0.5},
-    {"protect": 0.2, "pitch": 3.0},
+    {"index_rate": 0.5, "protect": 0.2, "pitch": 3.0},
     {"formant": 1.0},
-    {"formant": 0.0, "rms_mix": 0.5},
-    {"is_autotuned": True},
+    {"formant": 0.0, "rms_mix": 0.5, "is_autotuned": True},
     {"threshold_db": -40.0},
 ]
 WAYS: list[Any] = [("yin", SHOW), ("fcpe", SHOW[:2]), *in_long_form(("fcpe", SHOW))]

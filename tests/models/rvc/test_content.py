@@ -1,29 +1,33 @@
-"""Content features: HuBERT's hidden layers equal those of transformers' own forward."""
+"""Content features equal those of transformers' own forward, from a folder of the Hub, fairseq's file or tensors."""
+
+import argparse
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
-from engine.models.rvc.content import MIN_SAMPLES, ContentEncoder
-from tests.models.rvc.small_hubert import PROJECTED, WIDTH, SmallHubert, small_hubert
+from engine.errors import ModelError
+from engine.models.rvc.content import MIN_SAMPLES, ContentEncoder, load_content
+from tests.models.rvc.small_hubert import PROJECTED, WIDTH, SmallHubert, fairseq_names, small_hubert
+
+SOUND = torch.randn(1, 6_000, generator=torch.Generator().manual_seed(2)) * 0.2
+LAST = "encoder.layers.7.feed_forward.output_dense.bias"
 
 
 @pytest.fixture(scope="module")
 def hubert() -> SmallHubert:
-    torch.set_num_threads(1)
     return small_hubert().requires_grad_(False)
 
 
 @pytest.fixture(scope="module")
 def sound() -> torch.Tensor:
     return torch.randn(2, 8_000, generator=torch.Generator().manual_seed(1)) * 0.2
-
-
-def test_v2_is_hidden_layer_12_and_v1_layer_9_through_the_projection(hubert: SmallHubert, sound: torch.Tensor) -> None:
-    encoder = ContentEncoder(hubert, hubert.final_proj)
-    hidden = hubert(sound, output_hidden_states=True).hidden_states  # the input of the first layer comes first
-    assert torch.equal(encoder(sound, version="v2"), hidden[12])
-    assert torch.equal(encoder(sound, version="v1"), hubert.final_proj(hidden[9]))
-    assert (encoder.channels("v1"), encoder.channels("v2")) == (PROJECTED, WIDTH)
 
 
 def test_v1_does_not_run_the_layers_it_does_not_need(sound: torch.Tensor) -> None:
@@ -38,17 +42,12 @@ def test_v1_does_not_run_the_layers_it_does_not_need(sound: torch.Tensor) -> Non
     assert run[9:] == list(range(1, 13))
 
 
-@pytest.mark.parametrize("samples", [MIN_SAMPLES, 719, 720, 5_039, 5_040, 16_000])
-def test_the_number_of_vectors_is_as_documented(hubert: SmallHubert, samples: int) -> None:
-    made = ContentEncoder(hubert, None)(torch.zeros(1, samples), version="v2")
-    assert made.shape == (1, (samples - 80) // 320, WIDTH)
-
-
-def test_a_batch_equals_its_single_sounds(hubert: SmallHubert, sound: torch.Tensor) -> None:
+def test_the_number_of_vectors_is_as_documented(hubert: SmallHubert) -> None:
     encoder = ContentEncoder(hubert, hubert.final_proj)
-    together = encoder(sound, version="v1")
-    for number, alone in enumerate(sound):
-        torch.testing.assert_close(encoder(alone[None], version="v1")[0], together[number], atol=1e-5, rtol=1e-5)
+    for samples in (MIN_SAMPLES, 719, 720, 5_039, 5_040):
+        for version, wide in (("v1", PROJECTED), ("v2", WIDTH)):
+            made = encoder(torch.zeros(1, samples), version=version)
+            assert made.shape == (1, (samples - 80) // 320, wide) and encoder.channels(version) == wide
 
 
 @pytest.mark.parametrize("is_large", [False, True], ids=["group norm", "layer norm, normed first"])
@@ -67,3 +66,230 @@ def test_half_precision_gives_the_same_at_any_level(hubert: SmallHubert, sound: 
     made = ContentEncoder(half, None)(sound, version="v2")
     assert made.dtype == torch.float16
     assert torch.cosine_similarity(made.float(), wanted, dim=-1).min() > 0.9999
+
+
+@pytest.fixture(scope="module")
+def saved(hubert: SmallHubert, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("content")
+    hubert.save_pretrained(folder)
+    return folder
+
+
+def load(path: Path) -> ContentEncoder:
+    return load_content(str(path), torch.device("cpu"), torch.float32)
+
+
+def assert_says_the_same(encoder: ContentEncoder, hubert: SmallHubert) -> None:
+    """Compares v1 and v2 bit for bit with transformers' own forward of the saved model."""
+    hidden = hubert(SOUND, output_hidden_states=True).hidden_states
+    assert torch.equal(encoder(SOUND, version="v2"), hidden[12])
+    assert torch.equal(encoder(SOUND, version="v1"), hubert.final_proj(hidden[9]))
+
+
+def of_fairseq(hubert: SmallHubert) -> dict[str, Any]:
+    """A file as fairseq's trainer saves it, with everything that only training needs."""
+    tensors = fairseq_names(hubert.state_dict()) | {"label_embs_concat": torch.zeros(504, 32)}
+    return {"args": None, "model": tensors, "optimizer_history": [{"num_updates": 1}], "extra_state": {"epoch": 3}}
+
+
+def test_a_folder_of_the_hub_gives_the_model_that_was_saved(hubert: SmallHubert, saved: Path) -> None:
+    encoder = load(saved)
+    assert_says_the_same(encoder, hubert)
+    assert all(not parameter.requires_grad for network in encoder.networks for parameter in network.parameters())
+
+
+def test_a_folder_with_a_pickle_and_older_names_gives_it_too(hubert: SmallHubert, tmp_path: Path) -> None:
+    hubert.config.save_pretrained(tmp_path)
+    stem = "encoder.pos_conv_embed.conv."
+    older = {f"{stem}parametrizations.weight.original0": f"{stem}weight_g"}
+    older[f"{stem}parametrizations.weight.original1"] = f"{stem}weight_v"
+    tensors = {older.get(name, name): tensor for name, tensor in hubert.state_dict().items()}
+    torch.save(tensors, tmp_path / "pytorch_model.bin")
+    assert_says_the_same(load(tmp_path), hubert)
+
+
+def test_a_model_inside_one_with_a_head_is_found(hubert: SmallHubert, tmp_path: Path) -> None:
+    hubert.config.save_pretrained(tmp_path)
+    tensors = {f"hubert.{name}": tensor.clone() for name, tensor in hubert.state_dict().items()}
+    save_file(tensors | {"lm_head.weight": torch.zeros(2, 2)}, tmp_path / "model.safetensors")
+    encoder = load(tmp_path)
+    assert torch.equal(encoder(SOUND, version="v2"), hubert(SOUND).last_hidden_state)
+
+
+@pytest.mark.parametrize("is_zipped", [True, False], ids=["zip", "before torch 1.6"])
+def test_fairseqs_file_gives_the_same_network(hubert: SmallHubert, tmp_path: Path, is_zipped: bool) -> None:
+    torch.save(of_fairseq(hubert), tmp_path / "hubert_base.pt", _use_new_zipfile_serialization=is_zipped)
+    assert_says_the_same(load(tmp_path / "hubert_base.pt"), hubert)
+
+
+def test_fairseqs_large_file_gives_the_same_network_too(tmp_path: Path) -> None:
+    hubert = small_hubert(feat_extract_norm="layer", do_stable_layer_norm=True, conv_bias=True).requires_grad_(False)
+    published = {}
+    for name, tensor in hubert.state_dict().items():
+        if name.startswith("feature_extractor."):  # each layer: a convolution (0), and a norm between two turns (2.1)
+            _, _, number, part, kind = name.split(".")
+            name = f"feature_extractor.conv_layers.{number}.{'0' if part == 'conv' else '2.1'}.{kind}"
+            published[name] = tensor
+        else:
+            published |= fairseq_names({name: tensor})
+    torch.save({"model": published}, tmp_path / "hubert_large.pt")
+    assert_says_the_same(load(tmp_path / "hubert_large.pt"), hubert)
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".bin", ".safetensors"])
+@pytest.mark.parametrize("layout", ["fairseq", "transformers"])
+def test_bare_tensors_are_recognised_by_their_names(
+    hubert: SmallHubert, tmp_path: Path, suffix: str, layout: str
+) -> None:
+    tensors = hubert.state_dict() if layout == "transformers" else fairseq_names(hubert.state_dict())
+    file = tmp_path / f"content{suffix}"
+    if suffix == ".safetensors":
+        save_file({name: tensor.clone() for name, tensor in tensors.items()}, file)
+    else:
+        torch.save(tensors, file)
+    assert_says_the_same(load(file), hubert)
+
+
+def test_a_single_file_is_read_whatever_files_are_beside_it(hubert: SmallHubert, tmp_path: Path) -> None:
+    torch.save(of_fairseq(hubert), tmp_path / "hubert_base.pt")
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "llama"}))
+    assert_says_the_same(load(tmp_path / "hubert_base.pt"), hubert)
+    hubert.config.save_pretrained(tmp_path)
+    torch.save(hubert.state_dict(), tmp_path / "pytorch_model.bin")
+    assert_says_the_same(load(tmp_path / "pytorch_model.bin"), hubert)
+
+
+class Dictionary:
+    """Replaces fairseq's class of that name while a file is written."""
+
+    def __init__(self) -> None:
+        self.symbols = ["<s>", "<pad>"]
+
+
+def test_other_objects_that_fairseq_pickles_are_ignored(
+    hubert: SmallHubert, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A package named fairseq is on the path and would create a marker if it were imported."""
+    marker = tmp_path / "imported"
+    package = tmp_path / "path" / "fairseq" / "data"
+    package.mkdir(parents=True)
+    for folder in (package, package.parent):
+        (folder / "__init__.py").write_text(f"open({str(marker)!r}, 'w')")
+    monkeypatch.syspath_prepend(tmp_path / "path")
+    for place in ("fairseq", "fairseq.data", "fairseq.data.dictionary"):
+        monkeypatch.setitem(sys.modules, place, type(sys)(place))
+    sys.modules["fairseq.data.dictionary"].Dictionary = Dictionary  # type: ignore[attr-defined]
+    monkeypatch.setattr(Dictionary, "__module__", "fairseq.data.dictionary")
+    file = tmp_path / "hubert_base.pt"
+    stored = of_fairseq(hubert) | {"args": argparse.Namespace(seed=1), "task_state": {"dictionaries": [Dictionary()]}}
+    torch.save(stored, file)
+    for place in ("fairseq", "fairseq.data", "fairseq.data.dictionary"):
+        monkeypatch.delitem(sys.modules, place)
+    assert_says_the_same(load(file), hubert)
+    assert "fairseq" not in sys.modules and not marker.exists()
+
+
+class Programme:
+    """A pickle that would run a shell command, hidden in a built-in function."""
+
+    def __init__(self, command: str) -> None:
+        self._command = command
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[str]]:
+        return eval, (f"__import__('os').system({self._command!r})",)
+
+
+@pytest.mark.parametrize("is_zipped", [True, False], ids=["zip", "before torch 1.6"])
+def test_a_pickle_that_would_run_something_is_refused_by_name_and_runs_nothing(
+    hubert: SmallHubert, tmp_path: Path, is_zipped: bool
+) -> None:
+    marker, file = tmp_path / "marker", tmp_path / "hubert_base.pt"
+    stored = of_fairseq(hubert) | {"task_state": Programme(f"touch {marker}")}
+    torch.save(stored, file, _use_new_zipfile_serialization=is_zipped)
+    with pytest.raises(ModelError, match=r"refused: it would run builtins\.eval, which no HuBERT needs") as refused:
+        load(file)
+    assert not marker.exists() and "\n" not in str(refused.value)
+    torch.load(file, weights_only=False)  # the file is what it is taken for
+    assert marker.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        (LAST, None, rf"1 tensors are missing .* {LAST}"),
+        (LAST, torch.nan, f"{LAST} contains NaN or infinity"),
+        ("final_proj.weight", torch.nan, "final_proj.weight contains NaN or infinity"),
+        ("final_proj.bias", None, "cannot be loaded"),
+    ],
+)
+def test_a_missing_tensor_and_nan_are_one_line(
+    hubert: SmallHubert, tmp_path: Path, name: str, value: float | None, said: str
+) -> None:
+    tensors = {name: tensor.clone() for name, tensor in hubert.state_dict().items()}
+    if value is None:
+        del tensors[name]
+    else:
+        tensors[name][3] = value
+    save_file(tensors, tmp_path / "content.safetensors")
+    with pytest.raises(ModelError, match=said) as error:
+        load(tmp_path / "content.safetensors")
+    assert "\n" not in str(error.value)
+
+
+def test_a_folder_of_another_model_is_named(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "wav2vec2"}))
+    with pytest.raises(ModelError, match="model_type wav2vec2; a voice needs hubert"):
+        load(tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "hubert"}))
+    with pytest.raises(ModelError, match="has no weights"):
+        load(tmp_path)
+    (tmp_path / "config.json").unlink()
+    with pytest.raises(ModelError, match=r"config\.json is missing"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"hidden_size": "wide"}, "hidden_size"),
+        ({"num_attention_heads": 5}, "num_heads"),
+        ({"num_hidden_layers": 10**9}, "num_hidden_layers is 1000000000, more than 256"),
+        ({"num_hidden_layers": 200}, "says 200 layers, but the weights have 12"),
+        ({"hidden_size": 256}, "tensors are missing or have another shape"),
+    ],
+)
+def test_an_inconsistent_configuration_is_one_line(
+    saved: Path, tmp_path: Path, wrong: dict[str, Any], said: str
+) -> None:
+    shutil.copytree(saved, tmp_path, dirs_exist_ok=True)
+    told = json.loads((saved / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(told | wrong))
+    with pytest.raises(ModelError, match=said) as error:
+        load(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
+def test_a_truncated_file_is_one_line(hubert: SmallHubert, tmp_path: Path, suffix: str) -> None:
+    whole, cut = tmp_path / f"whole{suffix}", tmp_path / f"cut{suffix}"
+    tensors = {name: tensor.clone() for name, tensor in hubert.state_dict().items()}
+    save_file(tensors, whole) if suffix == ".safetensors" else torch.save(tensors, whole)
+    for share in (0.0, 0.3, 0.9):
+        cut.write_bytes(whole.read_bytes()[: int(whole.stat().st_size * share)])
+        with pytest.raises(ModelError) as error:
+            load(cut)
+        assert str(cut) in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_file_of_other_tensors_is_not_a_hubert(tmp_path: Path) -> None:
+    torch.save({"unet.weight": torch.zeros(2)}, tmp_path / "other.pt")
+    with pytest.raises(ModelError, match=r"no HuBERT \(holds unet.weight\)"):
+        load(tmp_path / "other.pt")
+
+
+def test_a_missing_model_is_reported_with_the_command_that_fetches_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(ModelError, match=r"hf download lengyue233/content-vec-best .*pytorch_model\*\.bin"):
+        load_content("lengyue233/content-vec-best", torch.device("cpu"), torch.float32)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from engine.errors import ModelError
-from engine.models.rvc.embedder import PUBLISHED, ContentChoice, content_for
+from engine.models.rvc.content_folder import PUBLISHED, ContentChoice, content_for
 from engine.models.rvc.spec import CONTENT
 
 SPIN = PUBLISHED["spin_v2"]

@@ -27,13 +27,6 @@ def test_common_rates_allow_any_number_of_hops_and_odd_rates_pairs() -> None:
     assert BlockGrid.of(22050, block_ms=250, crossfade_ms=10, extra_ms=50).block in (5292, 5733)  # 12 or 13 pairs
 
 
-def test_the_lag_is_crossfade_and_search_for_any_block() -> None:
-    for block_ms in (20, 1500):
-        grid = BlockGrid.of(48_000, block_ms=block_ms, crossfade_ms=50, extra_ms=500)
-        assert grid.lag == 2400 + 480
-        assert grid.lag_s == pytest.approx(0.06)
-
-
 def test_a_block_ends_at_the_same_hop_after_an_hour() -> None:
     grid = BlockGrid.of(22_050, block_ms=100, crossfade_ms=50, extra_ms=500)
     for number in (0, 1, 36_000):

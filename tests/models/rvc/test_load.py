@@ -11,11 +11,6 @@ from engine.models.rvc import VoiceSpec
 from engine.models.rvc.load import load
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 def spec_of(folder: Path) -> VoiceSpec:
     files = {"model": "voice.pth", "index": "voice.index", "content": "content"}
     return VoiceSpec(**{name: str(folder / file) for name, file in files.items()}, pitch="yin")
@@ -30,20 +25,6 @@ def test_the_parts_of_a_loaded_voice_fit_together(tiny_voice: Path) -> None:
     assert len(parameters) == len(set(map(id, parameters))) > 100
     assert not any(parameter.requires_grad for parameter in parameters)
     assert not any(network.training for network in model.networks)
-
-
-def test_the_vectors_are_those_of_the_index(tiny_voice: Path) -> None:
-    faiss = pytest.importorskip("faiss", reason="not installed on a Mac")
-    model = load(spec_of(tiny_voice), "cpu", "float32")
-    index = faiss.read_index(str(tiny_voice / "voice.index"))
-    index.nprobe = index.nlist
-    queries = torch.randn(20, 768, generator=torch.Generator().manual_seed(1))
-    assert model.retrieval is not None
-    assert (model.retrieval.search(queries)[1].numpy() == index.search(queries.numpy(), 8)[1]).all()
-
-
-def test_a_voice_without_an_index_has_no_retrieval(tiny_voice: Path) -> None:
-    assert load(replace(spec_of(tiny_voice), index=""), "cpu", "float32").retrieval is None
 
 
 def test_the_networks_have_the_dtype_that_was_asked_for_and_the_vectors_are_float32(tiny_voice: Path) -> None:

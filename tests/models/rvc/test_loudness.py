@@ -1,12 +1,12 @@
-"""Loudness of the converted voice, compared with RVC's arithmetic written plainly."""
+"""Loudness equals RVC's arithmetic written plainly; sound below the gate's threshold is silenced, and nothing else."""
 
 import numpy as np
 import pytest
 import torch
 
-from engine.models.rvc.loudness import RunningPoints, mix_loudness, rms_points, silence_db, spread
+from engine.models.rvc.loudness import HOP, NoiseGate, RunningPoints, gate, mix_loudness, rms_points, silence_db, spread
 
-torch.set_num_threads(1)
+CPU = torch.device("cpu")
 
 
 def noise(count: int, seed: int = 0) -> torch.Tensor:
@@ -41,17 +41,6 @@ def test_the_output_is_scaled_by_both_loudnesses_at_the_same_moment(share: float
     np.testing.assert_allclose(mixed, expected, rtol=1e-4, atol=1e-6)
 
 
-def test_the_models_own_loudness_leaves_the_output_unchanged() -> None:
-    output = noise(40_000)
-    torch.testing.assert_close(mix_loudness(noise(16_000), output, 400, 1.0), output, rtol=0, atol=0)
-
-
-def test_a_soft_voice_is_soft_in_the_other_voice_too() -> None:
-    source, output = 0.01 * torch.ones(1, 32_000), 0.5 * torch.ones(1, 96_000)
-    mixed = mix_loudness(source, output, 480, 0.0)
-    torch.testing.assert_close(mixed, torch.full_like(mixed, 0.01))
-
-
 @pytest.mark.parametrize("share", [0.0, 0.9, 1.0])
 def test_digital_silence_in_is_silence_out_at_any_share_with_a_soft_beginning_and_end(share: float) -> None:
     """The model drones through a pause of half a second."""
@@ -74,10 +63,6 @@ def test_the_gate_leaves_breath_alone_unless_its_threshold_is_above_it() -> None
     assert not mix_loudness(breath * 0.03, output, 480, 1.0, silence_db(-60.0)).any()
 
 
-def test_silence_of_the_model_stays_finite() -> None:
-    assert bool(mix_loudness(noise(16_000), torch.zeros(1, 48_000), 480, 0.5).eq(0).all())
-
-
 def test_a_piece_of_the_gain_line_equals_that_of_the_whole() -> None:
     points = rms_points(noise(50_000), 8_000)
     whole = spread(points, 8_000, 60_000)
@@ -97,15 +82,52 @@ def test_points_of_pieces_equal_those_of_the_whole(sizes: tuple[int, ...]) -> No
     torch.testing.assert_close(running.points(), rms_points(sound, 400))
 
 
-def test_a_block_takes_the_loudness_of_the_voice_within_10_ms() -> None:
-    """The input has sound in its second half only; the model produces sound all the time."""
-    source, output = torch.zeros(1, 160 * 40), torch.full((1, 480 * 40), 0.5)
-    source[:, 160 * 20 :] = 0.1
-    mixed = mix_loudness(source, output, 480, 0.0)[0]
-    assert not mixed[: 480 * 18].any() and mixed[480 * 18 + 1 : 480 * 19].all(), "silent until the window touches it"
-    torch.testing.assert_close(mixed[480 * 22 : 480 * 38], torch.full((480 * 16,), 0.1))
-
-
 def test_near_silence_of_the_model_is_not_boosted() -> None:
     mixed = mix_loudness(torch.full((1, 3_200), 0.5), torch.full((1, 9_600), 1e-5), 480, 0.0)
     assert float(mixed.abs().max()) <= 0.5 / 1e-3 * 1e-5 * 1.001
+
+
+def speech() -> torch.Tensor:
+    """(1, 80 hops): noise at about -15 dBFS from hop 20 to 40, and at -55 elsewhere."""
+    torch.manual_seed(0)
+    sound = torch.rand(1, 80 * HOP) * 2 - 1
+    level = torch.full((80,), 3e-3)
+    level[20:40] = 0.3
+    return sound * level.repeat_interleave(HOP)
+
+
+def test_speech_passes_at_once_and_sound_under_the_threshold_is_silenced() -> None:
+    sound = speech()
+    gated = gate(sound, -40.0)
+    assert gated.shape == sound.shape
+    assert not gated[:, : 20 * HOP].any()
+    assert torch.equal(gated[:, 20 * HOP : 43 * HOP], sound[:, 20 * HOP : 43 * HOP]), "and 30 ms after it"
+    assert not gated[:, 44 * HOP :].any()
+
+
+def test_the_gate_closes_in_a_ramp_of_10_ms() -> None:
+    sound = speech()
+    sound[:, 40 * HOP :] = 0.005
+    closing = gate(sound, -40.0)[0, 43 * HOP : 44 * HOP]
+    torch.testing.assert_close(closing, 0.005 * torch.linspace(1, 0, HOP + 1)[1:])
+
+
+@pytest.mark.parametrize("threshold_db", [-60.0, torch.tensor(-60.0)])
+def test_at_minus_60_dB_the_gate_is_off(threshold_db: torch.Tensor | float) -> None:
+    sound = 1e-6 * speech()
+    assert torch.equal(gate(sound, threshold_db), sound)
+
+
+def test_a_stream_is_gated_like_the_whole_with_any_block_size() -> None:
+    sound = speech()
+    stream = NoiseGate(HOP, CPU)
+    blocks = [stream.push(block, torch.tensor(-40.0)) for block in sound.split([HOP, 24 * HOP, 18 * HOP, 37 * HOP], -1)]
+    assert torch.equal(torch.cat(blocks, -1), gate(sound, -40.0))
+    stream.reset()
+    assert torch.equal(stream.push(sound, -40.0), gate(sound, -40.0))
+
+
+def test_a_sound_need_not_be_whole_frames_but_a_block_must() -> None:
+    assert gate(torch.ones(2, HOP + 7), -20.0).eq(1).all()
+    with pytest.raises(ValueError, match="a block of 100 samples is not a multiple of 160"):
+        NoiseGate(HOP, CPU).push(torch.ones(1, 100), -20.0)

@@ -1,4 +1,4 @@
-"""The chosen pitch tracker, the note about it, and the parts of FCPE's package."""
+"""The chosen pitch tracker, the note about it, FCPE's package, and shifting, tuning and quantising a pitch."""
 
 import contextlib
 import importlib.util
@@ -14,11 +14,11 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.errors import ModelError
+from engine.models.rvc.load import load_pitch
 from engine.models.rvc.pitch import F0Tracker, choose
+from engine.models.rvc.pitch.coarse import autotuned, coarse, shifted
 from engine.models.rvc.pitch.fcpe import Fcpe, bundled
-from engine.models.rvc.pitch.load import load_pitch
-from engine.models.rvc.pitch.rmvpe import RmvpeTracker
-from engine.models.rvc.pitch.rmvpe_network import Rmvpe
+from engine.models.rvc.pitch.rmvpe import Rmvpe, RmvpeTracker
 from engine.models.rvc.pitch.yin import Yin
 from engine.models.rvc.spec import Pitch, VoiceSpec
 
@@ -29,7 +29,6 @@ TORCHFCPE = "torchfcpe: pip install --no-deps torchfcpe local-attention einops h
 
 @pytest.fixture(scope="module")
 def fcpe() -> Fcpe:
-    torch.set_num_threads(1)
     pytest.importorskip("torchfcpe")
     return Fcpe(CPU, torch.float32)
 
@@ -122,7 +121,22 @@ def test_tracking_never_waits_for_the_device(fcpe: Fcpe) -> None:
             assert tracker.track(sung(200.0, 5120)).shape == (1, 32)
 
 
-def test_networks_are_listed_for_their_memory(fcpe: Fcpe) -> None:
-    held: Any = fcpe.networks
-    assert sum(tensor.numel() for network in held for tensor in network.parameters()) > 10e6
-    assert Yin(CPU).networks == ()
+def test_a_pitch_maps_to_the_mel_step_that_rvc_was_trained_with() -> None:
+    hz = np.concatenate([[0.0, 30.0, 50.0, 1100.0, 4000.0], np.geomspace(50.0, 1100.0, 500)])
+    mel, lowest, highest = (1127.0 * np.log(1.0 + value / 700.0) for value in (hz, 50.0, 1100.0))
+    expected = np.rint(np.clip((mel - lowest) * 254.0 / (highest - lowest) + 1.0, 1.0, 255.0)).astype(np.int64)
+    steps = coarse(torch.from_numpy(hz.astype(np.float32))[None])
+    assert steps.dtype == torch.int64
+    assert (steps[0].numpy() == expected).mean() > 0.995, "only float32 on the edge between two steps may differ"
+    assert steps[0, :5].tolist() == [1, 1, 1, 255, 255]
+
+
+def test_an_octave_up_is_twice_the_pitch_and_no_pitch_stays_none() -> None:
+    assert shifted(torch.tensor([[220.0, 0.0]]), 12).tolist() == [[440.0, 0.0]]
+    assert shifted(torch.tensor([440.0]), torch.tensor(-12.0)).tolist() == [220.0]
+
+
+def test_autotune_draws_to_the_nearest_semitone() -> None:
+    sung = torch.tensor([430.0, 440.0, 452.0, 454.0, 0.0, 82.0])  # 452.9 Hz lies between A and A sharp
+    expected = [440.0, 440.0, 440.0, 466.164, 0.0, 82.407]
+    np.testing.assert_allclose(autotuned(sung).numpy(), expected, rtol=1e-5)

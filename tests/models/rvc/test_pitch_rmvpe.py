@@ -13,19 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import ModelError
-from engine.models.rvc.pitch.mel import FRAME, LogMel, mel_filters, mirrored
-from engine.models.rvc.pitch.rmvpe import RmvpeTracker, fold_norms, load_rmvpe
-from engine.models.rvc.pitch.rmvpe_network import Rmvpe
-from engine.models.rvc.pitch.salience import likeliest
+from engine.models.rvc.pitch.mel import FRAME, LogMel, likeliest, mel_filters, mirrored
+from engine.models.rvc.pitch.rmvpe import Rmvpe, RmvpeTracker, fold_norms, load_rmvpe
 from tests.models.rvc import peers
 
 CPU = torch.device("cpu")
 CHANNELS = (4, 8, 16, 32, 64)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 @pytest.fixture
@@ -151,13 +144,6 @@ def test_a_checkpoint_in_the_published_layout_finds_the_pitch_of_its_last_layer(
     tracker = load_rmvpe(str(file), CPU, torch.float32)
     hz = 10.0 * 2.0 ** ((1997.3794084376191 + 155 * 20.0) / 1200.0)
     np.testing.assert_allclose(tracker.track(noise(1600)).numpy(), np.full((1, 10), hz), rtol=1e-4)
-
-
-def test_a_missing_checkpoint_is_named_with_the_command_that_fetches_it(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r'fetch it once: hf download owner/name --include "rmvpe\.pt"'):
-        load_rmvpe("owner/name/rmvpe.pt", CPU, torch.float32)
-    with pytest.raises(ModelError, match="no such file"):
-        load_rmvpe(str(tmp_path / "rmvpe.pt"), CPU, torch.float32)
 
 
 def test_a_file_that_is_not_rmvpe_is_refused_in_one_line(tmp_path: Path) -> None:

@@ -25,7 +25,6 @@ def spec(request: Any, tmp_path: Path, tiny_models: Any, monkeypatch: pytest.Mon
 
 @parametrized(REPLICAS, Speaks)
 def test_its_headers_identify_it_and_it_loads_with_its_own_hubert(spec: VoiceSpec, expect: Speaks) -> None:
-    torch.set_num_threads(1)
     report = check(spec)
     assert report.missing == () and report.vectors == expect.vectors
     model = load(spec, "cpu", "float32")

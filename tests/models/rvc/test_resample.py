@@ -1,13 +1,13 @@
-"""Resampling equals soxr's, whole or in parts."""
+"""Resampling equals soxr's, whole or in parts, and the high-pass SciPy's filtfilt."""
 
 import numpy as np
 import pytest
 import soxr
 import torch
+from scipy import signal
 
+from engine.models.rvc.highpass import MEMORY, REACH, ROW, high_pass, high_pass_on_host
 from engine.models.rvc.resample import Resampler
-
-torch.set_num_threads(1)
 
 CPU = torch.device("cpu")
 RATES = [
@@ -20,6 +20,7 @@ RATES = [
     (40_000, 44_100),
     (423, 400),  # a formant of one semitone, at 40 kHz
 ]
+RATE_HZ = 16_000
 
 
 def noise_below(share: float, count: int, seed: int = 0) -> np.ndarray:
@@ -64,14 +65,6 @@ def test_a_part_with_its_context_equals_that_part_of_the_whole(from_hz: int, to_
     torch.testing.assert_close(part[:, around * up : -around * up], expected, rtol=0, atol=1e-6)
 
 
-def test_a_batch_equals_its_rows_and_a_constant_stays_constant() -> None:
-    resampler = Resampler(48_000, 40_000, CPU)
-    rows = torch.stack([torch.from_numpy(noise_below(0.3, 9_600)), torch.full((9_600,), 0.25)])
-    out = resampler(rows)
-    torch.testing.assert_close(out[:1], resampler(rows[:1]), rtol=0, atol=1e-6)
-    torch.testing.assert_close(out[1, 100:-100], torch.full((7_800,), 0.25), rtol=0, atol=1e-6)
-
-
 def test_equal_rates_return_the_sound_itself() -> None:
     resampler = Resampler(16_000, 16_000, CPU)
     sound = torch.ones(1, 161)
@@ -81,3 +74,42 @@ def test_equal_rates_return_the_sound_itself() -> None:
 def test_rates_without_a_common_factor_are_refused_before_they_fill_the_memory() -> None:
     with pytest.raises(ValueError, match="44101 to 16000 Hz: their common factor is only 1"):
         Resampler(44_101, 16_000, CPU)
+
+
+def scipys(sound: np.ndarray) -> np.ndarray:
+    return signal.filtfilt(*signal.butter(5, 48, "high", fs=RATE_HZ), sound.astype(np.float64))
+
+
+def rumbling(count: int, seed: int = 0) -> np.ndarray:
+    """Noise on a slow wave that does not end at zero."""
+    t = np.arange(count) / RATE_HZ
+    noise = np.random.default_rng(seed).uniform(-0.3, 0.3, count)
+    return (0.4 + 0.3 * np.sin(2 * np.pi * 20 * t) + noise).astype(np.float32)
+
+
+@pytest.mark.parametrize("count", [19, 160, ROW - MEMORY - 36, ROW - MEMORY - 35, 20_000, 100_003])
+def test_filtering_equals_scipys_to_the_last_sample(count: int) -> None:
+    sound = rumbling(count)
+    ours = high_pass(torch.from_numpy(sound)[None])
+    assert ours.shape == (1, count) and ours.dtype == torch.float32
+    np.testing.assert_allclose(ours[0], scipys(sound), atol=1e-5)
+
+
+def test_filtering_on_the_host_equals_scipys_in_double_precision() -> None:
+    sound = rumbling(50_000)
+    ours = high_pass_on_host(sound)
+    assert ours.dtype == np.float32
+    np.testing.assert_allclose(ours, scipys(sound), atol=1e-7)
+
+
+def test_pieces_with_their_context_equal_the_whole() -> None:
+    sound = torch.from_numpy(rumbling(60_000))[None]
+    whole = high_pass(sound)
+    piece = high_pass(sound[:, 20_000 - REACH : 30_000 + REACH])[:, REACH:-REACH]
+    torch.testing.assert_close(piece, whole[:, 20_000:30_000], rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 18])
+def test_sounds_too_short_for_scipy_keep_their_length(count: int) -> None:
+    ours = high_pass(torch.from_numpy(rumbling(count))[None])
+    assert ours.shape == (1, count) and bool(ours.isfinite().all())

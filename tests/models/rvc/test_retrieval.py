@@ -1,6 +1,5 @@
 """Retrieval equals FAISS, weights are well defined for exact hits, and memory is bounded."""
 
-import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,7 +19,6 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    torch.set_num_threads(1)
     before = faiss.omp_get_max_threads()
     faiss.omp_set_num_threads(1)
     yield
@@ -80,12 +78,6 @@ def test_a_large_common_offset_does_not_change_the_nearest_rows() -> None:
     distances, rows = Retrieval(embeddings, CPU).search(queries)
     assert torch.equal(rows, exact.indices[:, :NEIGHBOURS])
     torch.testing.assert_close(distances.double(), exact.values[:, :NEIGHBOURS], rtol=1e-5, atol=0.0)
-
-
-def test_the_log_names_the_number_of_embeddings_and_the_device(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, logger=retrieval.__name__):
-        Retrieval(drawn(12, 300, 8), CPU)
-    assert caplog.messages == ["Loaded 300 embeddings to cpu for GPU-accelerated retrieval"]
 
 
 @pytest.mark.parametrize("power", [1, 2])

@@ -1,15 +1,11 @@
 """The decoder's sine source, and the state that makes windows of a stream agree."""
 
-import math
-
 import pytest
 import torch
 
-from engine.models.rvc.synthesizer import AMPLITUDE, UNVOICED_NOISE, VOICED_NOISE, RollingNoise, SineSource
+from engine.models.rvc.synthesizer import UNVOICED_NOISE, VOICED_NOISE, RollingNoise, SineSource
 from engine.models.seeded import seeded
 from tests.support.tiny_voice import tiny_shape
-
-torch.set_num_threads(1)
 
 HOP = 480
 RATE_HZ = 48_000
@@ -34,13 +30,6 @@ def glide(frames: int) -> torch.Tensor:
 def silence(frames: int) -> torch.Tensor:
     """Zeros instead of noise, (1, 1, frames HOP)."""
     return torch.zeros(1, 1, frames * HOP)
-
-
-def test_the_source_is_a_sine_at_the_pitch(source: SineSource) -> None:
-    """Amplitude 0.1; its n-th sample is n + 1 steps from phase 0."""
-    sound = source(torch.full((1, 100), 441.7), noise=silence(100))[0, 0] / 0.1
-    expected = AMPLITUDE * torch.sin(2.0 * math.pi * 441.7 / RATE_HZ * torch.arange(1, 100 * HOP + 1).double())
-    torch.testing.assert_close(sound.double(), expected, rtol=0.0, atol=1e-5)
 
 
 def test_the_phase_is_exact_after_a_minute(source: SineSource) -> None:
@@ -76,15 +65,6 @@ def test_windows_of_a_stream_agree_where_they_overlap(source: SineSource) -> Non
         part = source(f0[:, window], phase, noise[..., samples])
         torch.testing.assert_close(part, whole[..., samples], rtol=0.0, atol=1e-6)
         phase = source.phases(f0[:, window], phase)[:, 10]
-
-
-def test_each_sound_of_a_batch_has_its_own_phase(source: SineSource) -> None:
-    f0 = torch.cat((glide(20), glide(20).flip(1)))
-    start = torch.tensor([0.25, 0.7])
-    both = source(f0, start, silence(20).expand(2, -1, -1))
-    for place in range(2):
-        alone = source(f0[place : place + 1], start[place : place + 1], silence(20))
-        assert torch.equal(both[place : place + 1], alone)
 
 
 def test_a_frame_with_more_samples_has_the_same_number_of_turns(source: SineSource) -> None:

@@ -15,7 +15,7 @@ from engine.models.rvc.model import VoiceModel
 from engine.models.rvc.offline import VoiceConverter
 from engine.models.rvc.optimization import OptimizationConfig
 from engine.models.rvc.resample import Resampler
-from engine.models.rvc.settings import VoiceSettings
+from engine.models.rvc.spec import VoiceSettings
 from engine.models.rvc.stream import LiveVoice
 from tests.conftest import TinyModels
 from tests.models.recorded_graphs import Recording
@@ -24,16 +24,6 @@ from tests.support.long_form import IS_SOAK, in_long_form
 
 CPU = torch.device("cpu")
 AS_THE_MODEL = VoiceSettings(rms_mix=1.0)
-
-
-@pytest.fixture(scope="module")
-def random(tiny_voice: Path) -> VoiceModel:
-    return loaded(tiny_voice, index=True)
-
-
-@pytest.fixture(scope="module")
-def singing(singing_voice: Path) -> VoiceModel:
-    return loaded(singing_voice)
 
 
 # -- what is heard
@@ -63,7 +53,7 @@ def test_a_tone_in_is_a_tone_out(singing: VoiceModel, rate_hz: int, settings: Vo
 
 @pytest.mark.parametrize(
     ("rate_hz", "block_ms", "crossfade_ms", "seconds"),
-    [(22_050, 20, 150, 0.55), (16_000, 37, 10, 0.55), (48_000, 250, 50, 1.0), (16_000, 1500, 150, 3.0)],
+    [(22_050, 20, 150, 0.45), (16_000, 37, 10, 0.45), (16_000, 1500, 150, 3.0)],
 )
 def test_blocks_of_any_length_are_one_tone(
     singing: VoiceModel, rate_hz: int, block_ms: float, crossfade_ms: float, seconds: float
@@ -97,7 +87,7 @@ def test_a_steady_voice_sounds_live_as_in_one_piece(singing: VoiceModel, random:
     for model in (singing, random):
         live = live_voice(model, rate_hz=rate_hz, block_ms=500, extra_ms=1500)
         joined = streamed(live, given)[live.lag_frames :]
-        whole = VoiceConverter(model, live.settings, OptimizationConfig.for_cpu()).convert_sound(heard)
+        whole = VoiceConverter(model, live.settings, OptimizationConfig.for_device("cpu")).convert_sound(heard)
         whole = Resampler(model.rate_hz, rate_hz, CPU)(torch.from_numpy(whole)[None])[0].numpy()
         steady = slice(7 * rate_hz // 4, 13 * rate_hz // 4)  # the window is full from then on
         mels = [log_mel(sound[steady], rate_hz, together=4).ravel() for sound in (joined, whole)]
@@ -108,9 +98,9 @@ def test_a_steady_voice_sounds_live_as_in_one_piece(singing: VoiceModel, random:
 # -- when it is heard
 
 
-@pytest.mark.parametrize(("rate_hz", "block_ms", "crossfade_ms"), [(48_000, 250, 50), (22_050, 200, 10)])
-def test_the_lag_is_as_stated(singing: VoiceModel, rate_hz: int, block_ms: float, crossfade_ms: float) -> None:
+def test_the_lag_is_as_stated(singing: VoiceModel) -> None:
     """Within 0.2 ms for loudness; half a hop more for pitch, which is held for a hop."""
+    rate_hz, block_ms, crossfade_ms = 22_050, 200, 10
     times = np.arange(9 * rate_hz // 4) / rate_hz
     sway = np.sin(2.0 * np.pi * 2.0 * times)  # 2 Hz: 3 turns in what is compared
     for given, settings, seen, late_ms in (
@@ -159,29 +149,6 @@ def test_no_join_clicks(singing: VoiceModel) -> None:
     rest = signal.sosfilt(signal.butter(8, 2000.0, "highpass", fs=rate_hz, output="sos"), sung)
     power = np.square(rest[live.block_frames :]).reshape(-1, 20, 240).mean((0, 2))
     assert 10.0 * np.log10(power.max() - np.median(power)) < -50.0
-
-
-def test_settings_may_change_with_every_block(random: VoiceModel) -> None:
-    live = live_voice(random)
-    given = spoken(16_000, 1.2)
-    for number in range(12):
-        live.settings = VoiceSettings(
-            pitch=24.0 - 4.0 * number,
-            is_autotuned=number % 2 == 0,
-            formant=number / 3.0 - 2.0,
-            index_rate=number / 11.0,
-            retrieval_power=1 + number % 2,
-            protect=number / 22.0,
-            rms_mix=1.0 - number / 11.0,
-            threshold_db=-60.0 + number,
-            speaker=number % 2,
-        )
-        sound = live.convert(given[number * 1600 : (number + 1) * 1600], first_sample=number * 1600)
-        assert sound.shape == (1600,)
-        assert sound.dtype == np.float32
-        assert np.isfinite(sound).all()
-        assert number == 0 or 0.001 < sound.std() < 0.6
-    assert live.spoiled == 0
 
 
 def test_each_setting_has_an_effect(random: VoiceModel) -> None:
@@ -266,18 +233,14 @@ def test_a_model_without_pitch_works(tiny_models: TinyModels) -> None:
 # -- how it is run
 
 
-@pytest.mark.parametrize("block_ms", [40, 50])
-def test_captured_graphs_equal_direct_calls(random: VoiceModel, block_ms: float) -> None:
-    """Three graphs, and one more if every second window begins within one of HuBERT's steps.
-
-    All are made in advance.
-    """
+def test_captured_graphs_equal_direct_calls(random: VoiceModel) -> None:
+    """Four graphs, because every second window begins within one of HuBERT's steps. All are made in advance."""
     capture = Recording()
-    lengths = {"rate_hz": 16_000, "block_ms": block_ms, "crossfade_ms": 50, "extra_ms": 200}
+    lengths = {"rate_hz": 16_000, "block_ms": 50, "crossfade_ms": 50, "extra_ms": 200}
     captured, direct = LiveVoice(random, calls=GraphCalls(capture), **lengths), LiveVoice(random, **lengths)
     captured.warm_up()
     count = len(capture.captured)
-    assert count == (3 if block_ms == 40 else 4)
+    assert count == 4
     direct.warm_up()
     given = spoken(16_000, 0.12)
     for formant in (0.0, -2.0):
@@ -299,6 +262,18 @@ def test_the_device_is_free_between_the_measured_stages(random: VoiceModel) -> N
     assert len(pauses) == 7
     assert live.memory_mb is None
     assert live.work == live.grid.window_hops
+
+
+def test_skipped_blocks_are_in_the_window_as_if_they_had_been_converted(random: VoiceModel) -> None:
+    converting, listening = live_voice(random), live_voice(random)
+    blocks = tone(220.0, 16_000, 0.6).reshape(6, -1)
+    for number, block in enumerate(blocks):
+        converting.convert(block, first_sample=number * 1600)
+        listening.listen(block, first_sample=number * 1600)
+    assert torch.equal(listening._input.sound, converting._input.sound)
+    assert torch.equal(listening._pitch.values, converting._pitch.values)
+    made = listening.convert(blocks[0], first_sample=6 * 1600)
+    assert np.abs(made[:8]).max() < 0.01 < np.abs(made[800:]).max(), "it fades in"
 
 
 @pytest.mark.soak

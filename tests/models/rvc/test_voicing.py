@@ -1,35 +1,21 @@
 """Synthesis of a window: equal to that of the whole sound, and consistent between overlapping windows."""
 
 import math
-from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
-from engine.models.graphs import DirectCalls, GraphCalls, nothing
+from engine.models.graphs import DirectCalls, nothing
 from engine.models.rvc.grid import BlockGrid
 from engine.models.rvc.model import VoiceModel
 from engine.models.rvc.pitch.coarse import coarse
-from engine.models.rvc.settings import VoiceSettings
+from engine.models.rvc.spec import VoiceSettings
 from engine.models.rvc.synthesizer import NOISE_SCALE
 from engine.models.rvc.voicing import Voicing
-from tests.models.recorded_graphs import Recording
-from tests.models.rvc.streaming import level_db, loaded
+from tests.models.rvc.streaming import level_db
 
 GRID = BlockGrid.of(48_000, block_ms=100, crossfade_ms=50, extra_ms=1000)
 AFTER = 36  # hops: the flow's reach and the decoder's; so far the end of a window is heard
-
-
-@pytest.fixture(scope="module")
-def random(tiny_voice: Path) -> VoiceModel:
-    return loaded(tiny_voice)
-
-
-@pytest.fixture(scope="module")
-def singing(singing_voice: Path) -> VoiceModel:
-    return loaded(singing_voice)
 
 
 def said(hops: int) -> torch.Tensor:
@@ -86,7 +72,7 @@ def test_two_windows_agree_where_they_overlap_in_phase_and_in_noise(
     voicing = Voicing(singing, GRID, DirectCalls())
     window, block = GRID.window_hops, GRID.block_hops
     phone, f0 = said(window + 10 * block), sung(window + 10 * block)
-    stretched = voicing.stretched_hop(settings.formant)
+    stretched = singing.synthesizer.shape.stretched_hop(settings.formant)
     sounding = GRID.sounding_hops * stretched
     before = None
     for number in range(11):
@@ -110,41 +96,12 @@ def test_a_change_of_pitch_or_formant_keeps_the_phase(singing: VoiceModel) -> No
     for number, (pitch, formant) in enumerate(((0, 0), (12, 0), (0, 1), (12, -1), (0, 2), (0, 0))):
         hops = slice(number * block, number * block + window)
         sound = follow(voicing, phone[:, hops], f0[:, hops], VoiceSettings(pitch=pitch, formant=formant))
-        stretched = voicing.stretched_hop(formant)
+        stretched = singing.synthesizer.shape.stretched_hop(formant)
         hop = sound[-GRID.sounding_hops * stretched :][: 10 * stretched].view(10, -1).mean(0)
         turns = 4 if pitch else 2
         # A sine from phase 0 is at -90 degrees; the first sample is one step on.
         expected = 2.0 * math.pi * turns / stretched - math.pi / 2.0
         assert torch.fft.rfft(hop)[turns].angle().item() == pytest.approx(expected, abs=0.03)
-
-
-@pytest.mark.parametrize("formant", [0.0, 1.0])
-def test_captured_calls_equal_direct_ones(random: VoiceModel, formant: float) -> None:
-    capture = Recording()
-    direct, captured = Voicing(random, GRID, DirectCalls()), Voicing(random, GRID, GraphCalls(capture))
-    window, block = GRID.window_hops, GRID.block_hops
-    phone, f0 = said(window + 3 * block), sung(window + 3 * block)
-    for number in range(4):
-        hops = slice(number * block, number * block + window)
-        settings = VoiceSettings(formant=formant and formant + number / 10.0, pitch=float(number), speaker=number % 2)
-        expected = follow(direct, phone[:, hops], f0[:, hops], settings)
-        assert torch.equal(follow(captured, phone[:, hops], f0[:, hops], settings), expected)
-    assert len(capture.captured) == 1  # whatever the formant
-
-
-def test_a_block_copies_no_number_to_the_device(random: VoiceModel) -> None:
-    """`torch.tensor` would, and wait for it: the speaker is filled in there."""
-
-    class Watch(TorchDispatchMode):
-        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            names.append(func.name())
-            return func(*args, **(kwargs or {}))
-
-    names: list[str] = []
-    voicing, phone, f0 = Voicing(random, GRID, DirectCalls()), said(GRID.window_hops), sung(GRID.window_hops)
-    with Watch():
-        follow(voicing, phone, f0, VoiceSettings(speaker=1))
-    assert "aten::convolution" in names and "aten::lift_fresh" not in names
 
 
 def test_with_little_extra_the_lead_ins_are_shortened_to_it(random: VoiceModel) -> None:

@@ -9,9 +9,10 @@ import torch
 
 from engine.models.graphs import DirectCalls
 from engine.models.sam3 import SegmentationSpec
-from engine.models.sam3.backbone import Backbone, Features
+from engine.models.sam3.backbone import Backbone, Features, preprocess
+from engine.models.sam3.detected_objects import DetectedObjects
+from engine.models.sam3.detector import Detector
 from engine.models.sam3.model import SegmentationModel
-from engine.models.sam3.pixels import preprocess
 from tests.support.seeing_detector import set_detector_weights
 from tests.support.seeing_tracker import set_tracker_weights
 from tests.support.tiny_sam3 import PATCH_SIZE, tiny_config
@@ -62,6 +63,11 @@ def features_of(model: SegmentationModel, drawn: np.ndarray) -> Features:
     return Backbone(model, DirectCalls()).run(pixels_of(model, drawn))
 
 
+def detect(detector: Detector, *asked: Any, **options: Any) -> list[DetectedObjects]:
+    """The result of `launch`, waited for."""
+    return detector.launch(*asked, **options)()
+
+
 def as_vision_embeds(features: Features) -> Any:
     """Our Features as input for transformers' Sam3Model: four levels, of which it ignores the last."""
     from transformers.models.sam3.modeling_sam3 import Sam3VisionEncoderOutput
@@ -73,3 +79,22 @@ def as_vision_embeds(features: Features) -> Any:
         fpn_hidden_states=(*features.fpn_hidden_states, unread),
         fpn_position_encoding=(unread, unread, features.position.expand(batch, -1, -1, -1), unread),
     )
+
+
+def sizes(held: Any) -> tuple[int, int]:
+    """Entries of all containers in it, at any depth, and bytes of the memory kept alive by its tensors."""
+    storages: dict[int, int] = {}
+
+    def entries(each: Any) -> int:
+        if isinstance(each, torch.Tensor):
+            storage = each.untyped_storage()
+            storages[storage.data_ptr()] = storage.nbytes()
+        elif isinstance(each, dict):
+            return len(each) + sum(entries(value) for value in each.values())
+        elif isinstance(each, list | tuple | set):
+            return len(each) + sum(entries(value) for value in each)
+        elif hasattr(each, "__dict__"):
+            return entries(vars(each))
+        return 0
+
+    return entries(held), sum(storages.values())

@@ -1,21 +1,37 @@
 """Which detection is which object, with masks and overlaps that can be counted by hand."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from engine.models.sam3.association import (
+    LOST_AFTER,
     MaskFacts,
-    Rules,
     associate,
+    best_candidates,
     decide,
     detections_in,
     greedy_nms,
     hidden_by_others,
+    missed_after,
     overlap_of,
+    surplus_ids,
+    threshold_for_new,
 )
 from engine.models.sam3.tracked_object import NEVER, TrackedObject
 
-RULES = Rules(same_iou=0.1, known_iou=0.1, match_iou=0.5, sure_score=0.8, sure_iou=0.8, hidden_iou=0.7)
+RULES = SimpleNamespace(
+    det_nms_thresh=0.1,
+    assoc_iou_thresh=0.1,
+    trk_assoc_iou_thresh=0.5,
+    high_conf_thresh=0.8,
+    high_iou_thresh=0.8,
+    suppress_overlapping_based_on_recent_occlusion_threshold=0.7,
+    score_threshold_detection=0.5,
+    new_det_thresh=0.7,
+)
+"""The settings of a Sam3VideoModel."""
 
 
 def table(*rows: tuple[int, int]) -> np.ndarray:
@@ -49,11 +65,12 @@ def test_greedy_nms_keeps_the_best_first() -> None:
 def test_of_two_detections_of_one_object_the_better_is_taken_for_each_prompt() -> None:
     shared = table((0, 4), (0, 5), (6, 8), (0, 10), (0, 4), (0, 4), (9, 9), (9, 9))
     scores = np.array([[0.9, 0.8, 0.7, 0.4], [0.6, 0.6, 0.2, 0.1]], np.float32)
-    found = detections_in(shared, scores, [3, 5], 0.5, 0.1)
-    assert (found.rows.tolist(), found.prompts.tolist()) == ([0, 2, 4], [3, 3, 5])
-    assert found.scores.tolist() == pytest.approx([0.9, 0.7, 0.6])
-    assert detections_in(shared, scores, [3, 5], 0.5, 0.0).rows.tolist() == [0, 1, 2, 4, 5]
-    assert len(detections_in(shared, scores, [3, 5], 0.95, 0.1).rows) == 0
+    facts = MaskFacts(shared=shared, scores=scores, logits=scores[0, :0])
+    rows, prompts, kept = detections_in(facts, [3, 5], 0.5, 0.1)
+    assert (rows.tolist(), prompts.tolist()) == ([0, 2, 4], [3, 3, 5])
+    assert kept.tolist() == pytest.approx([0.9, 0.7, 0.6])
+    assert detections_in(facts, [3, 5], 0.5, 0.0)[0].tolist() == [0, 1, 2, 4, 5]
+    assert len(detections_in(facts, [3, 5], 0.95, 0.1)[0]) == 0
 
 
 def test_detections_are_matched_are_new_or_recondition() -> None:
@@ -88,8 +105,37 @@ def test_a_hidden_object_is_noted_as_hidden_and_one_that_the_tracker_doubts_is_n
         logits=np.array([4.0, 4.0, 0.7, 4.0], np.float32),
     )
     objects = [TrackedObject(id=each, prompt=1, score=0.9, last_hidden=5 - each) for each in range(1, 5)]
-    options = {"threshold": 0.5, "score_for_new": 0.7, "max_objects": 16, "first_id": 5}
+    options = {"threshold": 0.5, "max_objects": 16, "first_id": 5}
     decided = decide(facts, objects, [1], RULES, is_due=True, **options)
     assert (decided.hidden, decided.empty) == ([0], [0, 3])
     assert decided.reconditioned == {0: 0} and not decided.new and not decided.unmatched
     assert decide(facts, objects, [1], RULES, is_due=False, **options).reconditioned == {}
+
+
+def test_missing_results_are_counted_until_an_object_is_seen_or_gone() -> None:
+    missed: dict[int, int] = {}
+    for seen, counts in (
+        ({1: True, 7: False}, {1: 0, 7: 1}), ({1: True, 7: False}, {1: 0, 7: 2}), ({7: True}, {7: 0}),
+        ({1: False, 7: False}, {1: 1, 7: 1}),
+    ):  # fmt: skip
+        missed = missed_after(missed, seen)
+        assert missed == counts
+    assert LOST_AFTER == 30
+
+
+@pytest.mark.parametrize(("threshold", "max_objects", "surplus"), [(0.5, 3, [3]), (0.5, 16, []), (0.8, 16, [1, 3])])
+def test_the_best_and_the_oldest_of_equals_stay(threshold: float, max_objects: int, surplus: list[int]) -> None:
+    scores = {1: 0.6, 2: 0.9, 3: 0.6, 4: 0.8}
+    assert sorted(surplus_ids(scores, threshold, max_objects)) == surplus
+
+
+def test_new_objects_with_the_best_scores_get_the_free_places() -> None:
+    scores = [0.9, 0.6, 0.95, 0.7]
+    assert best_candidates([1, 2, 3], scores, free=2) == [2, 3]
+    assert best_candidates([1, 2, 3], scores, free=3) == [1, 2, 3]
+    assert best_candidates([1, 2, 3], scores, free=0) == []
+
+
+@pytest.mark.parametrize(("threshold", "for_new"), [(0.05, 0.43), (0.5, 0.7), (0.95, 0.97)])
+def test_a_new_object_needs_more_than_the_threshold(threshold: float, for_new: float) -> None:
+    assert threshold_for_new(threshold, 0.5, 0.7) == pytest.approx(for_new)

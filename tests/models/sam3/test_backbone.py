@@ -1,4 +1,4 @@
-"""Our token order and slices of the ViT, compared with transformers' own forward."""
+"""Preprocessed pictures equal torchvision's arithmetic; our token order and slices of the ViT equal transformers'."""
 
 from pathlib import Path
 from typing import Any
@@ -10,20 +10,16 @@ from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.models.compiling import compiled
-from engine.models.graphs import DirectCalls, GraphCalls
+from engine.models.graphs import DirectCalls
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3 import backbone as module
 from engine.models.sam3 import load as loading
-from engine.models.sam3.backbone import Backbone, rotation, vit_layer
+from engine.models.sam3.backbone import Backbone, preprocess, rotation, vit_layer
 from engine.models.sam3.load import load
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.propagation import Propagation
 from engine.models.sam3.segmenter import Segmenter
-from tests.models.recorded_graphs import Recording
-from tests.models.sam3.small_sam3 import as_vision_embeds
 from tests.support.sham_card.walking import HAS_CARD, walked_card
-
-torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="module")
@@ -91,11 +87,6 @@ def test_queries_keys_and_values_are_one_product_and_no_weight_is_stored_twice(m
         assert part.bias.data_ptr() == bias[place * width :].data_ptr()
 
 
-def test_the_gelu_that_can_be_part_of_a_product_on_cuda_is_up_to_half_a_thousandth_off() -> None:
-    x = torch.linspace(-6.0, 6.0, 100_001, dtype=torch.float64)
-    assert 0.0004 < (F.gelu(x) - F.gelu(x, approximate="tanh")).abs().max() < 0.0005
-
-
 def test_a_smaller_last_batch_does_not_compile_again(small_sam3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a CPU, where the detector is called directly."""
     monkeypatch.setattr(module, "compiled", lambda part: compiled(part, "eager"))
@@ -128,53 +119,11 @@ def test_a_compiled_backbone_is_captured_on_a_card(small_seeing_sam3: Path, monk
     assert kernels[0] == kernels[1]
 
 
-def test_transformers_takes_the_features_for_its_own(model: SegmentationModel) -> None:
-    x = pixels(2)
-    words = model.tokenizer(["face"] * 2, return_tensors="pt")
-    with torch.no_grad():
-        plain = model.detector(pixel_values=x, input_ids=words.input_ids)
-        ours = model.detector(
-            vision_embeds=as_vision_embeds(Backbone(model, DirectCalls()).run(x)), input_ids=words.input_ids
-        )
-    torch.testing.assert_close(ours.pred_boxes, plain.pred_boxes, rtol=0.0, atol=1e-5)
-    torch.testing.assert_close(ours.pred_logits, plain.pred_logits, rtol=0.0, atol=1e-4)
-
-
 def test_the_device_is_free_between_the_slices(model: SegmentationModel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LAYERS_A_SLICE", 1)
     stops: list[str] = []
     Backbone(model, DirectCalls()).run(pixels(1), lambda: stops.append("between"))
     assert len(stops) == 2  # after each of two layers; then the pyramid
-
-
-def test_features_do_not_depend_on_how_the_layers_are_cut(
-    model: SegmentationModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    x = pixels(1)
-    whole = Backbone(model, DirectCalls()).run(x)
-    monkeypatch.setattr(module, "LAYERS_A_SLICE", 1)
-    cut = Backbone(model, DirectCalls()).run(x)
-    assert torch.equal(cut.last_hidden_state, whole.last_hidden_state)
-
-
-def test_a_captured_backbone_sees_each_new_picture(model: SegmentationModel) -> None:
-    recorder = Recording()
-    graphs = Backbone(model, GraphCalls(recorder))
-    plain = Backbone(model, DirectCalls())
-    for seed in range(2):
-        x = pixels(1, seed=seed)
-        torch.testing.assert_close(graphs.run(x).last_hidden_state, plain.run(x).last_hidden_state, rtol=0.0, atol=1e-6)
-    assert len(recorder.captured) == 1
-
-
-def test_bfloat16_features_are_near_those_in_float32(small_sam3: Path, model: SegmentationModel) -> None:
-    half = load(SegmentationSpec(model=str(small_sam3), resolution=224), "cpu", "bfloat16")
-    x = pixels(1)
-    ours = Backbone(half, DirectCalls()).run(x.bfloat16())
-    plain = Backbone(model, DirectCalls()).run(x)
-    assert ours.last_hidden_state.dtype == torch.bfloat16
-    error = (ours.last_hidden_state.float() - plain.last_hidden_state).norm() / plain.last_hidden_state.norm()
-    assert error < 0.02
 
 
 def test_the_rotations_of_bfloat16_weights_are_those_of_float32(small_sam3: Path, model: SegmentationModel) -> None:
@@ -186,3 +135,54 @@ def test_the_rotations_of_bfloat16_weights_are_those_of_float32(small_sam3: Path
         strict=True,
     ):
         assert torch.equal(ours, expected)
+
+
+def noise(*shape: int) -> np.ndarray:
+    return np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
+
+
+def as_the_processor(picture: np.ndarray, side: int) -> torch.Tensor:
+    """Sam3ImageProcessor on a CPU: torchvision's antialiased resize of uint8, then its fused rescale and normalise
+    with mean and std of 127.5."""
+    channels = torch.from_numpy(picture).permute(2, 0, 1).contiguous()[None]
+    small = F.interpolate(channels, (side, side), mode="bilinear", antialias=True)
+    return (small.float() - 127.5) / 127.5
+
+
+@pytest.mark.parametrize("size", [(480, 640), (1080, 1920), (200, 100), (336, 336)])
+def test_a_picture_is_what_transformers_makes_of_it_bit_for_bit(size: tuple[int, int]) -> None:
+    picture = noise(*size, 3)
+    ours = preprocess(torch.from_numpy(picture)[None], 336, torch.float32)
+    assert ours.shape == (1, 3, 336, 336)
+    assert torch.equal(ours, as_the_processor(picture, 336))
+
+
+def test_a_batch_equals_its_single_pictures() -> None:
+    batch = torch.from_numpy(noise(3, 120, 160, 3))
+    ours = preprocess(batch, 336, torch.float32)
+    for one, picture in zip(ours, batch, strict=True):
+        assert torch.equal(one, preprocess(picture[None], 336, torch.float32)[0])
+
+
+def test_black_is_minus_one_and_white_is_one() -> None:
+    black, white = (torch.full((1, 90, 160, 3), level, dtype=torch.uint8) for level in (0, 255))
+    assert preprocess(black, 336, torch.float32).unique().tolist() == [-1.0]
+    assert preprocess(white, 336, torch.bfloat16).unique().tolist() == [1.0]
+
+
+def test_the_whole_picture_is_squashed_with_its_top_left_at_the_top_left() -> None:
+    picture = np.zeros((100, 400, 3), np.uint8)
+    picture[:50, :200] = 255
+    x = preprocess(torch.from_numpy(picture)[None], 336, torch.float32)[0, 0]
+    assert x[:160, :160].min() == 1.0
+    assert x[176:].max() == -1.0 and x[:, 176:].max() == -1.0
+
+
+@pytest.mark.parametrize("is_cut_out", [False, True])
+def test_the_result_is_channels_last_even_where_numpy_added_the_first_axis(is_cut_out: bool) -> None:
+    """Its stride is 0 there, and torch would choose a kernel six times as slow."""
+    picture = noise(240, 320, 3)
+    pixels = torch.from_numpy(picture[None]) if is_cut_out else torch.from_numpy(picture)[None]
+    ours = preprocess(pixels, 336, torch.float32)
+    assert ours.stride() == (336 * 336 * 3, 1, 336 * 3, 3)
+    assert torch.equal(ours, as_the_processor(picture, 336))

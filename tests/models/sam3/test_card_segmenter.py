@@ -18,7 +18,7 @@ from tests.support.sham_card.card import ShamCard
 from tests.support.sham_card.installation import installed
 from tests.support.sham_card.walking import HAS_CARD, reference_device, walked_card
 
-PICTURES = 6
+PICTURES = 4
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -34,12 +34,12 @@ def shot(number: int) -> np.ndarray:
 
 
 def found(model: SegmentationModel, mode: str, **options: Any) -> Iterator[Segmentation]:
-    """Every picture's result; in image mode with a second prompt from the fourth one on."""
+    """Every picture's result; in image mode with a second prompt from the third one on."""
     segmenter = Segmenter(model, **options)
     segmenter.mode = mode
     segmenter.set_prompts(["disc"])
     for number in range(PICTURES):
-        if mode == "image" and number == 3:
+        if mode == "image" and number == 2:
             segmenter.set_prompts(["disc", "round thing"])
         yield from segmenter.segment(shot(number), index=number)
 

@@ -1,7 +1,6 @@
 """Selection of the best objects of several prompts, masks only for those, and box prompts."""
 
 import sys
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -9,29 +8,17 @@ import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
-from torch.utils._python_dispatch import TorchDispatchMode
 
-from engine.errors import ModelError
 from engine.models.graphs import DirectCalls, GraphCalls
-from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.backbone import Backbone, Features
-from engine.models.sam3.boxes import BoxEncoder
-from engine.models.sam3.detector import Detector
+from engine.models.sam3.detector import Detector, with_boxes
 from engine.models.sam3.detr import as_levels
-from engine.models.sam3.load import load
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.prompts import EncodedPrompt, PromptEncoder
 from tests.models.recorded_graphs import Recording
-from tests.models.sam3.small_sam3 import as_vision_embeds
-
-torch.set_num_threads(1)
+from tests.models.sam3.small_sam3 import as_vision_embeds, detect
 
 BOXES = [(0.5, 0.5, 0.25, 0.5), (0.25, 0.75, 0.2, 0.1)]
-
-
-@pytest.fixture(scope="module")
-def model(small_sam3: Path) -> SegmentationModel:
-    return load(SegmentationSpec(model=str(small_sam3), resolution=112), "cpu", "float32")
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +45,8 @@ def test_the_best_objects_of_all_prompts_are_kept(
     model: SegmentationModel, features: Features, prompts: list[EncodedPrompt]
 ) -> None:
     detector = Detector(model, DirectCalls())
-    for place, found in enumerate(detector.detect(features, prompts, threshold=0.5, max_objects=6)):
-        by_itself = [detector.detect(one(features, place), [p], threshold=0.5, max_objects=6)[0] for p in prompts]
+    for place, found in enumerate(detect(detector, features, prompts, threshold=0.5, max_objects=6)):
+        by_itself = [detect(detector, one(features, place), [p], threshold=0.5, max_objects=6)[0] for p in prompts]
         scores = np.concatenate([each.scores for each in by_itself])
         order = np.argsort(-scores, kind="stable")[:6]
         np.testing.assert_allclose(found.scores, scores[order], rtol=0.0, atol=1e-6)
@@ -76,7 +63,7 @@ def test_masks_are_computed_only_for_the_best(
     embedder = model.detector.mask_decoder.mask_embedder
     handle = embedder.register_forward_pre_hook(lambda module, inputs: seen.append(tuple(inputs[0].shape)))
     try:
-        Detector(model, DirectCalls()).detect(features, prompts, threshold=0.5, max_objects=3)
+        detect(Detector(model, DirectCalls()), features, prompts, threshold=0.5, max_objects=3)
     finally:
         handle.remove()
     assert seen == [(2, 16, 128)] * 2  # of 48
@@ -88,56 +75,9 @@ def test_fewer_objects_need_no_new_graph(
     recording = Recording()
     detector = Detector(model, GraphCalls(recording, 8))
     for max_objects in (16, 3, 9):
-        found = detector.detect(features, prompts[:1], threshold=0.5, max_objects=max_objects)
+        found = detect(detector, features, prompts[:1], threshold=0.5, max_objects=max_objects)
         assert [len(each) for each in found] == [max_objects, max_objects]
     assert len(recording.captured) == 2
-
-
-class Asked(TorchDispatchMode):
-    """Lists operations that make the host wait for the device or copy a list to it.
-
-    Neither can be captured in a graph.
-    """
-
-    FORBIDDEN = ("_local_scalar_dense", "lift_fresh", "nonzero", "masked_select", "unique")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.names: list[str] = []
-
-    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = function.__name__
-        is_mask = name.startswith("index.") and any(i is not None and i.dtype == torch.bool for i in args[1])
-        if is_mask or any(word in name for word in self.FORBIDDEN):
-            self.names.append(name)
-        return function(*args, **(kwargs or {}))
-
-
-def test_no_part_of_a_chain_waits_for_the_host(model: SegmentationModel, prompts: list[EncodedPrompt]) -> None:
-    pixels = torch.zeros(2, 3, 112, 112)
-    backbone, detector = Backbone(model, DirectCalls()), Detector(model, DirectCalls())
-    with Asked() as ours:
-        detector.best(backbone.run(pixels), prompts[0], max_queries=16)
-    assert ours.names == []
-    words = model.tokenizer(["face"] * 2, padding="max_length", max_length=32, return_tensors="pt")
-    with torch.no_grad(), Asked() as theirs:
-        model.detector(pixel_values=pixels, input_ids=words.input_ids, attention_mask=words.attention_mask)
-    assert "lift_fresh.default" in theirs.names, "transformers brings lists to the device"
-
-
-def test_max_objects_may_exceed_the_number_of_queries(
-    model: SegmentationModel, features: Features, prompts: list[EncodedPrompt]
-) -> None:
-    found = Detector(model, DirectCalls()).detect(features, prompts[:1], threshold=0.0, max_objects=500)
-    assert [len(each) for each in found] == [48, 48]
-
-
-def test_without_a_prompt_nothing_is_found_and_nothing_is_run(model: SegmentationModel, features: Features) -> None:
-    marks: list[str] = []
-    found = Detector(model, DirectCalls()).detect(features, [], threshold=0.5, max_objects=16, mark=marks.append)
-    assert [len(each) for each in found] == [0, 0]
-    assert found[0].masks.shape == (0, 32, 32)
-    assert marks == []
 
 
 def test_a_captured_decoder_sees_each_new_picture_and_prompt(
@@ -150,8 +90,8 @@ def test_a_captured_decoder_sees_each_new_picture_and_prompt(
     assert like_the_first.tokens == prompts[0].tokens != prompts[1].tokens
     asked = [*prompts, like_the_first]
     for place in (0, 1, 0):
-        (ours,) = graphs.detect(one(features, place), asked, threshold=0.5, max_objects=8)
-        (expected,) = plain.detect(one(features, place), asked, threshold=0.5, max_objects=8)
+        (ours,) = detect(graphs, one(features, place), asked, threshold=0.5, max_objects=8)
+        (expected,) = detect(plain, one(features, place), asked, threshold=0.5, max_objects=8)
         np.testing.assert_allclose(ours.scores, expected.scores, rtol=0.0, atol=1e-6)
         np.testing.assert_array_equal(ours.prompts, expected.prompts)
         np.testing.assert_allclose(ours.boxes, expected.boxes, rtol=0.0, atol=1e-6)
@@ -163,8 +103,14 @@ def test_stages_end_in_order_and_the_device_is_free_between_them(
     model: SegmentationModel, features: Features, prompts: list[EncodedPrompt]
 ) -> None:
     told: list[str] = []
-    Detector(model, DirectCalls()).detect(
-        features, prompts, threshold=0.5, max_objects=4, between=lambda: told.append("-"), mark=told.append
+    detect(
+        Detector(model, DirectCalls()),
+        features,
+        prompts,
+        threshold=0.5,
+        max_objects=4,
+        between=lambda: told.append("-"),
+        mark=told.append,
     )
     assert "".join(told) == "-decoder-masks" + "-" + "-decoder-masks" + "copy"
 
@@ -183,7 +129,7 @@ def test_nan_empties_only_the_result_of_its_own_picture(
         broken = Features(
             fpn_hidden_states=tuple(levels), position=features.position, last_hidden_state=features.last_hidden_state
         )
-        good, bad = Detector(model, DirectCalls()).detect(broken, prompts, threshold=0.5, max_objects=4)
+        good, bad = detect(Detector(model, DirectCalls()), broken, prompts, threshold=0.5, max_objects=4)
         assert good.is_finite and len(good) == 4
         assert not bad.is_finite and len(bad) == 0
 
@@ -198,16 +144,6 @@ def test_a_byte_is_above_the_middle_exactly_where_the_probability_is() -> None:
 
 
 # -- box prompts
-
-
-def test_without_torchvision_boxes_are_refused_in_one_line(
-    model: SegmentationModel, features: Features, prompts: list[EncodedPrompt], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "torchvision", None)
-    monkeypatch.setitem(sys.modules, "torchvision.ops", None)
-    with pytest.raises(ModelError, match=r"^box prompts: need torchvision \(.*\); pip install torchvision") as told:
-        Detector(model, DirectCalls()).detect(features, prompts, threshold=0.5, max_objects=4, boxes=BOXES)
-    assert "\n" not in str(told.value)
 
 
 def roi_align(picture: torch.Tensor, boxes: list[torch.Tensor], size: int) -> torch.Tensor:
@@ -254,7 +190,7 @@ def test_box_prompts_equal_those_of_transformers(
     words = model.tokenizer(["face"] * 2, return_tensors="pt")
     asked = torch.tensor([BOXES] * 2)
     with torch.no_grad():
-        ours = BoxEncoder(model).with_boxes(prompts[0].embeds, features, BOXES)
+        ours = with_boxes(model.detector.geometry_encoder, prompts[0].embeds, features, BOXES)
         theirs = model.detector.geometry_encoder(
             box_embeddings=asked,
             box_mask=torch.ones(2, 2, dtype=torch.bool),

@@ -11,11 +11,10 @@ import torch
 
 from engine.errors import ModelError
 from engine.models.sam3 import SegmentationSpec
+from engine.models.sam3.check import check
 from engine.models.sam3.load import load, offload
 from engine.models.sam3.model_folder import Sam3Folder, find
 from engine.models.sam3.segmenter import Segmenter
-
-torch.set_num_threads(1)
 
 WEIGHTS = "model.safetensors"
 
@@ -29,11 +28,16 @@ def copied(tiny_sam3: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(tiny_sam3, tmp_path / "sam3"))
 
 
-def refused(spec: SegmentationSpec, match: str) -> str:
-    with pytest.raises(ModelError, match=match) as told:
-        load(spec, "cpu", "float32")
-    assert "\n" not in str(told.value)
-    return str(told.value)
+def refused(spec: SegmentationSpec, match: str, *, only_loaded: bool = False) -> str:
+    """The line of loading; checking says the same, unless `only_loaded`."""
+    ways = (lambda: load(spec, "cpu", "float32"), lambda: check(spec).require_complete())
+    lines = []
+    for act in ways[: 2 - only_loaded]:
+        with pytest.raises(ModelError, match=match) as told:
+            act()
+        lines.append(str(told.value))
+        assert "\n" not in lines[-1]
+    return lines[0]
 
 
 # -- what can be loaded
@@ -77,15 +81,6 @@ def test_a_detector_alone_finds_but_does_not_track(tiny_sam3: Path, tmp_path: Pa
     with pytest.raises(ModelError, match=r"no tracker.*facebook/sam3"):
         segmenter.mode = "track"
     assert segmenter.mode == "image"
-
-
-def test_random_weights_need_no_folder() -> None:
-    model = load(SegmentationSpec(model="random:tiny", resolution=336), "cpu", "float32")
-    assert model.spec.model == "random:tiny"
-    segmenter = Segmenter(model)
-    segmenter.set_prompts(["face"])
-    assert segmenter.segment(np.zeros((90, 160, 3), np.uint8))[0].masks.shape[1:] == (96, 96)
-    refused(SegmentationSpec(model="random:huge"), "huge: not one of")
 
 
 # -- what cannot
@@ -161,14 +156,9 @@ def test_truncated_weights_are_reported_with_their_file(copied: Path, size: int)
 
 def test_a_missing_tensor_is_named(copied: Path, edit_weights: Callable[..., None]) -> None:
     name = "detector_model.detr_decoder.query_embed.weight"
-    edit_weights(copied / WEIGHTS, lambda tensors: tensors.pop(name))
-    refused(spec_of(copied), rf"1 tensors are missing or have another shape, the first is {name}")
-
-
-def test_a_tensor_of_another_shape_is_named(copied: Path, edit_weights: Callable[..., None]) -> None:
-    name = "detector_model.detr_decoder.query_embed.weight"
-    edit_weights(copied / WEIGHTS, lambda tensors: tensors.update({name: torch.zeros(3, 3)}))
-    refused(spec_of(copied), rf"1 tensors are missing or have another shape, the first is {name}")
+    for change in (lambda tensors: tensors.update({name: torch.zeros(3, 3)}), lambda tensors: tensors.pop(name)):
+        edit_weights(copied / WEIGHTS, change)
+        refused(spec_of(copied), rf"1 tensors are missing or have another shape, the first is {name}", only_loaded=True)
 
 
 @pytest.fixture
@@ -186,7 +176,7 @@ def edit_weights() -> Callable[..., None]:
 def test_impossible_settings_are_refused(tiny_sam3: Path) -> None:
     refused(spec_of(tiny_sam3, 640), "resolution 640: not a multiple of 336 px")
     refused(spec_of(tiny_sam3, 0), "resolution 0")
-    refused(spec_of(tiny_sam3, is_compiled=True, is_offloaded=True), "compile and offload")
+    refused(spec_of(tiny_sam3, is_compiled=True, is_offloaded=True), "compile and offload", only_loaded=True)
     with pytest.raises(ModelError, match="dtype int8: not one of fp16"):
         load(spec_of(tiny_sam3), "cpu", "int8")
 
@@ -195,7 +185,7 @@ def test_compiling_needs_a_compiler(tiny_sam3: Path) -> None:
     import torch._inductor.config
 
     with torch._inductor.config.patch({"cpp.cxx": ("no-such-compiler",)}):
-        refused(spec_of(tiny_sam3, is_compiled=True), r"^compile: needs a C\+\+ compiler")
+        refused(spec_of(tiny_sam3, is_compiled=True), r"^compile: needs a C\+\+ compiler", only_loaded=True)
 
 
 # -- offload

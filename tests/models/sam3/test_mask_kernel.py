@@ -111,14 +111,6 @@ def test_small_components_are_the_same_on_the_device_as_on_the_host() -> None:
     assert torch.equal(device > 0, host > 0)
 
 
-def test_the_kernel_covers_the_largest_area_of_all_models(kernel: MaskKernel) -> None:
-    from transformers.models.sam3_video import modeling_sam3_video
-
-    install(40)
-    install(4)
-    assert modeling_sam3_video.cv_utils_kernel.largest_area == 40
-
-
 def test_the_model_neither_warns_nor_looks_for_a_package(
     kernel: MaskKernel, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,21 +1,10 @@
 """Encoded texts equal those of transformers' processor, but without padding."""
 
-from pathlib import Path
-
 import pytest
 import torch
 
-from engine.models.sam3 import SegmentationSpec
-from engine.models.sam3.load import load
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.prompts import KEPT, PromptEncoder
-
-torch.set_num_threads(1)
-
-
-@pytest.fixture(scope="module")
-def model(small_sam3: Path) -> SegmentationModel:
-    return load(SegmentationSpec(model=str(small_sam3), resolution=112), "cpu", "float32")
 
 
 @pytest.mark.parametrize("text", ["face", "a person in red", "x"])
@@ -68,7 +57,3 @@ def test_a_recent_text_is_encoded_only_once(model: SegmentationModel) -> None:
         assert len(calls) == KEPT + 2
     finally:
         handle.remove()
-
-
-def test_an_empty_text_has_a_start_and_an_end(model: SegmentationModel) -> None:
-    assert PromptEncoder(model).encode("").tokens == 2

@@ -1,8 +1,9 @@
 """Tracked objects keep their ids: coloured discs on black, tracked by the small SAM3 that really sees them."""
 
+import itertools
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,15 @@ import torch
 from torch.nn import functional as F
 
 from engine.models.graphs import DirectCalls
+from engine.models.sam3.association import LOST_AFTER
 from engine.models.sam3.backbone import Features
 from engine.models.sam3.detected_objects import DetectedObjects
 from engine.models.sam3.detector import Detector
 from engine.models.sam3.detr import as_levels
-from engine.models.sam3.following import LOST_AFTER
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.prompts import EncodedPrompt, PromptEncoder
 from engine.models.sam3.propagation import Propagation
 from engine.models.sam3.tracker import Tracker, boxes_around
-from tests.models.sam3.held_memory import sizes
 from tests.models.sam3.small_sam3 import (
     BLUE,
     GREEN,
@@ -33,10 +33,9 @@ from tests.models.sam3.small_sam3 import (
     features_of,
     picture,
     pixels_of,
+    sizes,
 )
 from tests.support.long_form import IS_SOAK, only_soak
-
-torch.set_num_threads(1)
 
 RED_DISC: Disc = (0.3, 0.3, 0.13, RED)
 GREEN_DISC: Disc = (0.7, 0.3, 0.12, GREEN)
@@ -110,28 +109,14 @@ def test_every_result_equals_that_of_the_unchanged_model(
     assert conditioning == [[0, 16, 32], [6, 16, 32], [12, 16]]
 
 
-def test_a_moving_disc_keeps_its_id_and_its_mask_moves_with_it(stream: Stream) -> None:
-    for index in range(20):
-        x = 0.2 + index / 33
-        found = stream.show((x, 0.5, 0.13, RED))
-        assert found.ids.tolist() == [1]
-        left, top, right, bottom = found.boxes[0].tolist()
-        assert (left + right) / 2 == pytest.approx(x, abs=1.5 / MASK_SIDE)
-        assert (top + bottom) / 2 == pytest.approx(0.5, abs=1.5 / MASK_SIDE)
-
-
-def test_an_object_hidden_for_less_than_thirty_results_keeps_its_id(stream: Stream) -> None:
-    assert stream.ids(RED_DISC) == [1]
+def test_an_object_hidden_for_thirty_results_is_lost_and_frees_its_place(stream: Stream) -> None:
+    assert stream.ids(RED_DISC, max_objects=1) == [1]
     for _ in range(LOST_AFTER - 1):
-        assert stream.ids() == []
-    assert stream.ids(RED_DISC) == [1]
-
-
-def test_a_lost_object_returns_with_a_new_id(stream: Stream) -> None:
-    assert stream.ids(RED_DISC) == [1]
+        assert stream.ids(GREEN_DISC, max_objects=1) == []
+    assert stream.ids(RED_DISC, max_objects=1) == [1]
     for _ in range(LOST_AFTER):
-        assert stream.ids() == []
-    assert stream.ids(RED_DISC) == [2]
+        assert stream.ids(GREEN_DISC, max_objects=1) == []  # red's place is not free yet
+    assert stream.ids(GREEN_DISC, max_objects=1) == [2]
 
 
 def test_a_tracked_object_that_is_no_longer_detected_is_lost_too(stream: Stream) -> None:
@@ -166,56 +151,21 @@ def test_a_square_is_found_to_the_texel(stream: Stream) -> None:
         assert found.ids.dtype == found.prompts.dtype == np.int64
 
 
-def test_another_size_or_aspect_of_the_picture_changes_no_object(stream: Stream) -> None:
-    for width, height in ((112, 112), (320, 180), (90, 200), (112, 112)):
-        drawn = picture(RED_DISC, width=width, height=height)
-        found = stream.tracker.step(features_of(stream.model, drawn), stream.prompts, threshold=0.5, max_objects=16)
-        assert found.ids.tolist() == [1]
-        assert np.allclose(found.boxes[0], (0.17, 0.17, 0.43, 0.43), atol=1.5 / MASK_SIDE)
-
-
-def test_another_source_starts_with_unused_ids(stream: Stream) -> None:
-    assert stream.ids(RED_DISC, GREEN_DISC) == [1, 2]
-    stream.tracker.reset()
-    assert stream.ids(RED_DISC, GREEN_DISC) == [3, 4]
-    stream.tracker.reset()
-    stream.tracker.reset()
-    assert stream.ids(RED_DISC) == [5]
-
-
-def test_a_lost_object_frees_its_place(stream: Stream) -> None:
-    assert stream.ids(RED_DISC, max_objects=1) == [1]
-    for _ in range(LOST_AFTER):
-        assert stream.ids(GREEN_DISC, max_objects=1) == []  # red's place is not free yet
-    assert stream.ids(GREEN_DISC, max_objects=1) == [2]
-
-
-def test_a_crowd_is_limited_to_its_best_without_a_warning(
+def test_a_lower_limit_and_a_higher_threshold_drop_the_worst_without_a_warning(
     stream: Stream, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logging.getLogger("transformers"), "propagate", True)
     crowd = (BLUE_DISC, GREEN_DISC, RED_DISC)
-    for _ in range(3):
-        found = stream.show(*crowd, max_objects=2)
-        assert found.ids.tolist() == [1, 2]
-        assert np.allclose(found.boxes[:, 0], (0.17, 0.58), atol=1.5 / MASK_SIDE)  # red and green, the largest
-    assert not caplog.records
-
-
-def test_a_lower_limit_drops_the_worst_and_a_higher_one_admits_new_objects(stream: Stream) -> None:
-    crowd = (BLUE_DISC, GREEN_DISC, RED_DISC)
     assert stream.ids(*crowd) == [1, 2, 3]
-    assert stream.ids(*crowd, max_objects=1) == [1]
-    assert stream.ids(*crowd, max_objects=1) == [1]
-    assert stream.ids(*crowd, max_objects=2) == [1, 4]
-
-
-def test_a_higher_threshold_drops_tracked_objects_with_lower_scores(stream: Stream) -> None:
+    for max_objects, ids in ((1, [1]), (1, [1]), (2, [1, 4])):
+        found = stream.show(*crowd, max_objects=max_objects)
+        assert found.ids.tolist() == ids
+        assert np.allclose(found.boxes[:, 0], (0.17, 0.58)[: len(ids)], atol=1.5 / MASK_SIDE)  # the largest
     small: Disc = (0.5, 0.75, 5 / SIDE, BLUE)
-    found = stream.show(RED_DISC, small)
-    assert found.ids.tolist() == [1, 2] and found.scores[1] < 0.95
+    assert stream.show(RED_DISC, small).scores[-1] < 0.95
     assert stream.ids(RED_DISC, small, threshold=0.95) == [1]
-    assert stream.ids(RED_DISC, small, threshold=0.5) == [1, 3]
+    assert stream.ids(RED_DISC, small, threshold=0.5) == [1, 6]
+    assert not caplog.records
 
 
 def test_while_others_are_tracked_a_new_object_needs_more_than_the_threshold(stream: Stream) -> None:
@@ -229,14 +179,6 @@ def test_while_others_are_tracked_a_new_object_needs_more_than_the_threshold(str
     assert stream.ids(RED_DISC, faint, threshold=loose) == [2, 3]
     stream.tracker.reset()
     assert stream.ids(faint, threshold=strict) == [4]  # by itself it needs no more
-
-
-def test_each_prompt_has_objects_of_its_own(model: SegmentationModel, prompts: dict[str, EncodedPrompt]) -> None:
-    stream = Stream(model, [prompts["face"], prompts["dog"]])
-    found = stream.show(RED_DISC)
-    assert found.ids.tolist() == [1, 2] and sorted(found.prompts.tolist()) == [0, 1]
-    again = stream.show(RED_DISC)
-    assert again.ids.tolist() == [1, 2] and np.array_equal(again.prompts, found.prompts)
 
 
 def test_objects_of_a_removed_text_are_dropped_and_the_others_stay(
@@ -266,61 +208,33 @@ def test_a_text_given_twice_is_searched_once(model: SegmentationModel, prompts: 
 
 
 def test_the_device_is_free_between_the_parts_of_each_object(stream: Stream) -> None:
-    calls: list[int] = []
-
-    def count(*discs: Disc) -> int:
-        calls.clear()
-        stream.show(*discs, between=lambda: calls.append(1) or 1)  # its return value must be ignored
-        return len(calls)
-
-    stream.show(RED_DISC, GREEN_DISC, BLUE_DISC)
-    with_three = count(RED_DISC, GREEN_DISC, BLUE_DISC)
-    stream.tracker.reset()
-    stream.show(RED_DISC)
-    with_one = count(RED_DISC)
-    assert with_one >= 6 and with_three >= with_one + 4
-    calls.clear()
-    stream.show(RED_DISC)
-    assert not calls  # without the argument it is not called
+    counts = []
+    for discs in ((RED_DISC,), (RED_DISC, GREEN_DISC, BLUE_DISC)):
+        calls: list[int] = []
+        for _ in range(2):
+            calls.clear()
+            stream.show(*discs, between=lambda calls=calls: calls.append(1) or 1)  # its return value must be ignored
+        counts.append(len(calls))
+    assert counts[0] >= 6 and counts[1] >= counts[0] + 4
 
 
 def test_an_aborted_picture_changes_no_object(stream: Stream) -> None:
     """As if the device ran out of memory, at each point in turn."""
+    for call in itertools.count():
+        stream.tracker.reset()
+        (red,) = stream.ids(RED_DISC)
+        points = iter(range(call))
 
-    class Full(Exception):
-        pass
-
-    def broken_off_at(call: int) -> bool:
-        left = iter(range(call))
-
-        def between() -> None:
+        def between(left: Iterator[int] = points) -> None:
             if next(left, None) is None:
-                raise Full
+                raise MemoryError
 
         try:
             stream.show(RED_DISC, GREEN_DISC, between=between)
-        except Full:
-            return True
-        return False
-
-    given = 0
-    call = 0
-    while True:
-        stream.tracker.reset()
-        assert stream.ids(RED_DISC) == [given + 1]
-        given += 1
-        if not broken_off_at(call):
             break
-        assert stream.ids(RED_DISC, GREEN_DISC) == [given, given + 1]
-        given += 1
-        call += 1
+        except MemoryError:
+            assert stream.ids(RED_DISC, GREEN_DISC) == [red, red + 1]
     assert call >= 8
-
-
-def test_stages_are_reported_in_order(model: SegmentationModel, prompts: dict[str, EncodedPrompt]) -> None:
-    stages: list[str] = []
-    Stream(model, list(prompts.values())).show(RED_DISC, mark=stages.append)
-    assert stages == ["decoder", "masks", "decoder", "masks", "tracker", "copy"]
 
 
 def test_tracked_objects_survive_a_picture_with_nan(stream: Stream) -> None:
@@ -365,15 +279,6 @@ def test_no_attention_to_a_memory_that_grows_is_planned_by_its_length(
         stream.show(RED_DISC)
     assert torch.backends.cuda.cudnn_sdp_enabled(), "elsewhere"
     assert len(planned) == 4 and not any(planned.values()), "the picture's own, and three lengths of the memory"
-
-
-def test_tracking_works_in_bfloat16(seeing_sam3: Path) -> None:
-    model = build_small_sam3(seeing_sam3, torch.bfloat16)
-    stream = Stream(model, [PromptEncoder(model).encode("face")])
-    for index in range(8):
-        found = stream.show((0.2 + index / 40, 0.5, 0.13, RED))
-        assert found.ids.tolist() == [1] and found.masks.dtype == np.uint8
-        assert found.boxes[0, 0] == pytest.approx(0.07 + index / 40, abs=0.05)
 
 
 @pytest.mark.soak

@@ -9,7 +9,7 @@ from torch import Tensor
 from transformers import HubertConfig, HubertModel
 
 from engine.models.rvc import VoiceSpec
-from engine.models.rvc.embedder import PUBLISHED
+from engine.models.rvc.content_folder import PUBLISHED
 from engine.models.rvc.spec import CONTENT
 from tests.support.replicas.replica import Refused, Replica, Shelf
 

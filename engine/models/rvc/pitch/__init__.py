@@ -1,7 +1,7 @@
 """Fundamental frequency (F0) of a voice, 100 times a second: three trackers with one interface.
 
-`yin` needs no files; `fcpe` (extra `fcpe`) and `rmvpe` (its checkpoint) are networks. `load.py` loads the chosen one,
-`coarse.py` shifts, tunes and quantises the result. Importing this package does not load torch.
+`yin` needs no files; `fcpe` (extra `fcpe`) and `rmvpe` (its checkpoint) are networks. `coarse.py` shifts, tunes and
+quantises the result. Importing this package does not load torch.
 """
 
 import importlib.util

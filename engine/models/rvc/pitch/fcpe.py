@@ -16,8 +16,7 @@ from torch import Tensor
 from engine.errors import ModelError
 from engine.models.pretrained import one_line
 from engine.models.rvc.pitch import FCPE_INSTALL, HOP
-from engine.models.rvc.pitch.mel import LogMel
-from engine.models.rvc.pitch.salience import likeliest
+from engine.models.rvc.pitch.mel import LogMel, likeliest
 
 THRESHOLD: Final = 0.006
 BEFORE = 432  # samples before sample 160 k at which a frame starts: (1024 - 160) / 2, as in training

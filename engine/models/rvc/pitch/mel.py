@@ -1,15 +1,17 @@
-"""Input of both networks: the logarithm of 128 mel bands, from spectra of 1024 samples."""
+"""Input and output of both networks: 128 log mel bands of 1024 samples in, a likelihood of each of 360 pitches out."""
 
 import math
 
 import torch
 from torch import Tensor
 
-from engine.models.rvc.pitch import HOP, RATE_HZ
+from engine.models.rvc.pitch import HOP, MAX_HZ, MIN_HZ, RATE_HZ
 
 FRAME = 1024
 BANDS = 128
 QUIETEST = 1e-5
+REACH = 4  # bins on each side of the likeliest one: 80 cents, as in both publications
+ZERO_CENTS_HZ = 10.0
 
 
 class LogMel:
@@ -49,3 +51,20 @@ def mel_filters(lowest_hz: float, highest_hz: float) -> Tensor:
     left, middle, right = (part[:, None] for part in (corners[:-2], corners[1:-1], corners[2:]))
     rising, falling = (bins - left) / (middle - left), (right - bins) / (right - middle)
     return (torch.minimum(rising, falling).clamp(min=0.0) * 2.0 / (right - left)).float()
+
+
+def likeliest(salience: Tensor, cents: Tensor, threshold: float) -> Tensor:
+    """Salience (B, T, bins) in 0..1 and the bins' cents above 10 Hz -> pitch (B, T) float32 in Hz.
+
+    It is the mean of the cents around the likeliest bin, weighted by salience. 0 if no bin is above `threshold`, or the
+    pitch is outside 50..1100 Hz.
+    """
+    salience = salience.float()
+    highest, place = salience.max(-1, keepdim=True)
+    # Clamped to the first and last bin, 32 Hz and 2 kHz, which are outside the valid range anyway.
+    near = (place + torch.arange(-REACH, REACH + 1, device=salience.device)).clamp(0, cents.shape[0] - 1)
+    weights = salience.gather(-1, near)
+    mean = (weights * cents[near]).sum(-1) / weights.sum(-1).clamp(min=1e-12)
+    hz = ZERO_CENTS_HZ * torch.exp2(mean / 1200.0)
+    is_pitch = (highest[..., 0] > threshold) & (hz >= MIN_HZ) & (hz <= MAX_HZ)
+    return torch.where(is_pitch, hz, 0.0)
