@@ -10,7 +10,7 @@ from engine.models.sd.plan.lora_file import LoraFile
 from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.prediction import Decision, FilePrediction
 from engine.models.sd.plan.sampler_choice import SamplerChoice, choose_sampler
-from engine.models.sd.plan.sampler_name import name_notes, predicts_picture, rival_note, sampler_named
+from engine.models.sd.plan.sampler_name import name_notes, predicts_picture, sampler_named
 from engine.models.sd.plan.scheduler_config import choose_prediction
 from engine.models.sd.plan.single_file import SingleFile
 
@@ -137,13 +137,6 @@ def test_a_distillation_that_only_its_name_tells_is_noted(name: str, is_lora: bo
 @pytest.mark.parametrize("name", ["dreamshaper_8", "sd_xl_base_1.0", "hyperrealism_v3", "sdxl_lightning_4step"])
 def test_other_names_are_not_noted(name: str) -> None:
     assert name_notes(name, is_lora=False) == ()
-
-
-def test_two_distillation_loras_are_told_of() -> None:
-    assert rival_note(["lcm-lora-sdxl", "glass"]) == ""
-    assert rival_note(["glass", "lcm-lora-sdxl", "Hyper-SDXL-8steps-lora"]).startswith(
-        "2 distillation LoRAs (lcm-lora-sdxl, Hyper-SDXL-8steps-lora): the sampler is that of lcm-lora-sdxl"
-    )
 
 
 def test_the_one_step_lightning_is_known_to_predict_the_picture() -> None:
