@@ -89,18 +89,21 @@ def hears(stage: Stage, pitch_hz: float) -> None:
     stage.wait_for(is_heard, f"{pitch_hz:g} Hz in channel 1 (now {stage.features[0]}; {stage.child})")
 
 
-def test_the_converted_voice_is_a_channel_of_the_multiverse(stage: Stage) -> None:
+def test_the_converted_voice_is_a_channel_of_the_multiverse_and_its_delays_are_in_the_status(stage: Stage) -> None:
     stage.set(rvc__pitch=7.0)
     hears(stage, TONE_HZ * 2 ** (7 / 12))
     stage.set(rvc__channel=0)
     stage.wait_for(lambda: stage.features[0].pitch_hz < 100.0, "the demo loop's kick drum again")
     stage.set(rvc__channel=1)
     hears(stage, TONE_HZ * 2 ** (7 / 12))
-
-
-def test_the_monitor_mixes_dry_and_converted_in_a_run(stage: Stage) -> None:
     stage.set(rvc__monitor=0.0)
     hears(stage, TONE_HZ)
+    told = {message.address: message.args for message in stage.ask("/engine/status")}
+    at = "/engine/status/child/rvc"
+    parts = [told[f"{at}/{part}_ms"][0] for part in ("algorithmic", "compute", "device")]
+    assert told[f"{at}/delay_ms"][0] == pytest.approx(sum(parts), abs=0.2)
+    assert parts[0] == pytest.approx(100 + 50 + 10)
+    stage.wait_for(lambda: 0 < stage.child.facts.get("rtf", 0) < 1, "the share of the time that converting takes")
 
 
 def test_the_dry_voice_is_heard_while_the_child_is_killed_and_pictures_continue(stage: Stage) -> None:
@@ -119,15 +122,6 @@ def test_the_fallback_may_be_silence(stage: Stage) -> None:
     stage.wait_for(lambda: stage.features[0].rms < 1e-4, "silence")
     stage.done("/child/rvc/start")
     hears(stage, OCTAVE_HZ)
-
-
-def test_the_status_sums_the_delays(stage: Stage) -> None:
-    told = {message.address: message.args for message in stage.ask("/engine/status")}
-    at = "/engine/status/child/rvc"
-    parts = [told[f"{at}/{part}_ms"][0] for part in ("algorithmic", "compute", "device")]
-    assert told[f"{at}/delay_ms"][0] == pytest.approx(sum(parts), abs=0.2)
-    assert parts[0] == pytest.approx(100 + 50 + 10)
-    stage.wait_for(lambda: 0 < stage.child.facts.get("rtf", 0) < 1, "the share of the time that converting takes")
 
 
 def test_another_model_takes_over_by_name(stage: Stage, tiny_models: Any) -> None:

@@ -240,26 +240,23 @@ def test_the_picture_continues_while_the_child_dies(stage: Stage) -> None:
     assert stage.indices == list(range(stage.indices[0], stage.indices[0] + len(stage.indices))), "no frame was lost"
 
 
-def test_while_the_child_is_down_masks_stay_or_disappear_as_set(stage: Stage) -> None:
+def test_without_its_child_masks_stay_or_disappear_as_set_and_switched_off_they_disappear(stage: Stage) -> None:
+    def floor() -> int:
+        return int(stage.pictures[0][:40, :, :3].max())
+
+    assert stage.ask("/sam3/empty_cache")[-1].address == "/done"
     stage.set(layer__5__matte="subject", mode="simple")
-    stage.wait_for(lambda: stage.pictures[0][:40, :, :3].max() == 0, "the floor is cut away")
+    stage.wait_for(lambda: floor() == 0, "the floor is cut away")
+    stage.set(sam3__enable=False)
+    stage.wait_for(lambda: floor() > 0, "the whole picture")
+    stage.set(sam3__enable=True)
+    stage.wait_for(lambda: floor() == 0, "the floor is cut away again")
     stage.done("/child/sam3/stop")
     stage.draw(10)
-    assert stage.pictures[0][:40, :, :3].max() == 0, "the last mask stays"
+    assert floor() == 0, "the last mask stays"
     (told,) = heard(stage, 1, after=lambda: stage.set(sam3__fallback="source"))
     assert (told.address, told.args) == ("/sam3/objects", (0,))
-    stage.wait_for(lambda: stage.pictures[0][:40, :, :3].max() > 0, "as if there were no SAM3")
-
-
-def test_switched_off_it_does_not_change_the_picture(stage: Stage) -> None:
-    stage.set(layer__5__matte="subject", mode="simple")
-    stage.wait_for(lambda: stage.pictures[0][:40, :, :3].max() == 0, "the floor is cut away")
-    stage.set(sam3__enable=False)
-    stage.wait_for(lambda: stage.pictures[0][:40, :, :3].max() > 0, "the whole picture")
-
-
-def test_its_cache_can_be_emptied(stage: Stage) -> None:
-    assert stage.ask("/sam3/empty_cache")[-1].address == "/done"
+    stage.wait_for(lambda: floor() > 0, "as if there were no SAM3")
 
 
 def test_values_that_need_a_model_are_refused_with_the_setting_to_add(tmp_path: Path) -> None:
