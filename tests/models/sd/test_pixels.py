@@ -53,13 +53,6 @@ def test_a_round_trip_gives_the_blocks_back_in_their_colours(model: DiffusionMod
     assert is_finite.tolist() == [True]
 
 
-def test_a_batch_is_encoded_like_its_single_pictures(model: DiffusionModel) -> None:
-    pictures = np.stack([source_picture(seed) for seed in range(3)])
-    pixels = Pixels(model, 64, 64)
-    alone = torch.cat([pixels.encode(picture[None]) for picture in pictures])
-    assert torch.allclose(pixels.encode(pictures), alone, atol=1e-6)
-
-
 def test_the_full_vae_encodes_and_draws_as_diffusers_does(kl_folder: Path, kl_model: DiffusionModel) -> None:
     pipeline = pipeline_of(kl_folder)
     picture = source_picture()
@@ -107,13 +100,6 @@ def test_read_only_pictures_are_accepted(model: DiffusionModel) -> None:
     picture = source_picture()[None]
     picture.setflags(write=False)
     assert Pixels(model, 64, 64).encode(picture).isfinite().all()
-
-
-def test_control_pictures_are_in_0_to_1_with_channels_first(model: DiffusionModel) -> None:
-    picture = source_picture()
-    control = Pixels(model, 64, 64).prepare_control(picture[None])
-    assert control.shape == (1, 3, 64, 64)
-    assert np.abs(control[0].permute(1, 2, 0).numpy() * 255 - picture).max() < 1e-4
 
 
 @pytest.mark.parametrize("size", [(60, 64), (64, 63), (0, 64)])

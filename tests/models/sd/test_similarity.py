@@ -80,9 +80,3 @@ def test_after_forget_the_picture_is_painted_again() -> None:
     filter.should_skip(picture())
     filter.forget()
     assert not filter.should_skip(picture())
-
-
-def test_uniform_grey_is_similar_only_to_itself() -> None:
-    grey = np.zeros(3)
-    assert cosine(grey, grey) == 1.0
-    assert cosine(grey, np.ones(3)) == 0.0

@@ -120,24 +120,6 @@ def test_two_frames_of_the_same_picture_do_not_flicker(model: DiffusionModel, co
     torch.testing.assert_close(first, second, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("cfg", CFG[:2], ids=["off", "full"])
-@pytest.mark.parametrize("asked", [{"steps": 2, "strength": 0.5}, {"steps": 4, "strength": 0.75}])
-@pytest.mark.parametrize("sampler", ["lcm", "tcd", *in_long_form("hyper")])
-def test_a_stream_equals_the_batch(
-    model: DiffusionModel, conds: list[Cond], asked: dict[str, Any], cfg: dict[str, Any], sampler: str
-) -> None:
-    """With one step exactly the same call as for a single picture; with three the same picture S - 1 calls later."""
-    model = replace(model, sampler=sampler, takes_guidance=True)
-    z = random_latents(5, seed=5).view(5, 1, 4, 8, 8)
-    stream = stream_of(model, StreamSettings(width=64, height=64, seed=11, **asked, **cfg))
-    assert stream.steps == (1 if asked["steps"] == 2 else 3)
-    given = pushed(stream, z, [conds[0]] * 5)
-    batch = BatchSchedule(model, Denoiser(model), seed=11, guidance=cfg.get("guidance", 1.0), **asked)
-    for call in range(5 - stream.steps + 1):
-        expected = batch.run(z[call], conds[0])
-        torch.testing.assert_close(given[call + stream.steps - 1], expected, rtol=1e-4, atol=1e-4)
-
-
 def test_the_lead_in_returns_no_pictures_and_fill_skips_it(model: DiffusionModel, conds: list[Cond]) -> None:
     z = random_latents(1, seed=6)
     stream = stream_of(model, THREE_STEPS)
