@@ -164,15 +164,6 @@ def test_a_t_index_overrides_the_steps_and_an_invalid_one_is_noted(studio: Studi
     wait_for(lambda: studio.shows() and studio.fact("steps") == 1, "steps and strength again")
 
 
-def test_seed_minus_one_gives_new_noise_each_time(studio: Studio, wait_for: WaitFor) -> None:
-    for mode in ("single", "stream"):
-        studio.set({"/sd/seed": -1, "/sd/mode": mode})
-        studio.taken(wait_for)
-        wait_for(studio.shows, "a picture")
-        first = wait_for(studio.shows, "one with new noise")
-        wait_for(lambda: studio.shows(lambda frame: not np.array_equal(frame.pixels, first.pixels)), mode)  # noqa: B023
-
-
 def test_it_reports_its_facts(studio: Studio, wait_for: WaitFor) -> None:
     wait_for(lambda: studio.shows() and (studio.fact("fps") or 0) > 0, "its figures")
     facts = studio.status.facts
