@@ -13,7 +13,7 @@ import soundfile
 from engine import open_engine
 from engine.config import build_config
 from engine.errors import ConfigError, ModelError
-from tests.support.stage import Stage
+from tests.support.stage import Stage, opened_once, stage_config
 
 RATE_HZ = 48_000
 TONE_HZ = 220.0
@@ -29,26 +29,16 @@ def write_voice(path: Path) -> str:
     return str(path)
 
 
-def stage_config(folder: Path, model: Path, **more: Any) -> dict[str, Any]:
-    return {
-        "width": 128,
-        "height": 72,
-        "fps": 30.0,
-        "audio": "demo",
-        "renderer": "numba",
-        "osc": {"listen": "127.0.0.1:0"},
-        "presets": str(folder / "presets"),
-        "recordings": str(folder / "recordings"),
-        "sinks": ["null"],
-        "rvc": {
-            "model": str(model / "voice.pth"),
-            "index": str(model / "voice.index"),
-            "content": str(model / "content"),
-            "input": write_voice(folder / "voice.wav"),
-            "folders": [str(folder / "models")],
-        },
-        "params": {"/rvc/f0": "yin", "/rvc/channel": 1, "/rvc/block_ms": 100, "/rvc/extra_ms": 500},
-    } | more
+def voice_config(folder: Path, model: Path, **more: Any) -> dict[str, Any]:
+    rvc = {
+        "model": str(model / "voice.pth"),
+        "index": str(model / "voice.index"),
+        "content": str(model / "content"),
+        "input": write_voice(folder / "voice.wav"),
+        "folders": [str(folder / "models")],
+    }
+    params = {"/rvc/f0": "yin", "/rvc/channel": 1, "/rvc/block_ms": 100, "/rvc/extra_ms": 500}
+    return stage_config(folder, sinks=["null"], rvc=rvc, params=params, **more)
 
 
 @pytest.fixture(scope="module")
@@ -56,17 +46,7 @@ def open_stage(
     tmp_path_factory: pytest.TempPathFactory, fork_server: None, singing_voice: Path
 ) -> Iterator[Callable[..., Stage]]:
     """One engine with a voice for all tests of this file: a model is loaded once."""
-    folder = tmp_path_factory.mktemp("voice")
-    stages: list[Stage] = []
-
-    def on(wait_for: Callable[..., Any]) -> Stage:
-        if not stages:
-            stages.append(Stage(stage_config(folder, singing_voice), wait_for, child="rvc"))
-        return stages[0]
-
-    yield on
-    for stage in stages:
-        stage.close()
+    yield from opened_once(voice_config(tmp_path_factory.mktemp("voice"), singing_voice), child="rvc")
 
 
 @pytest.fixture
@@ -139,12 +119,12 @@ def test_another_model_takes_over_by_name(stage: Stage, tiny_models: Any) -> Non
 
 
 def test_a_missing_file_ends_the_start_in_one_line(tmp_path: Path, singing_voice: Path) -> None:
-    config = stage_config(tmp_path, singing_voice)
+    config = voice_config(tmp_path, singing_voice)
     config["rvc"]["model"] = str(tmp_path / "gone.pth")
     with pytest.raises(ModelError, match=r"gone\.pth"), open_engine(build_config(config)):
         pass
     with (
         pytest.raises(ConfigError, match="multiverse convert"),
-        open_engine(build_config(stage_config(tmp_path, singing_voice, offline=True))),
+        open_engine(build_config(voice_config(tmp_path, singing_voice, offline=True))),
     ):
         pass

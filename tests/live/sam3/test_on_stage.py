@@ -18,7 +18,7 @@ from engine.ipc import FrameRing
 from engine.osc import Message, encode_message
 from engine.params.looks import PLAIN
 from tests.support.long_form import IS_SOAK, only_soak
-from tests.support.stage import Stage, picture_file
+from tests.support.stage import Stage, opened_once, picture_file, stage_config
 
 WIDTH, HEIGHT, RADIUS = 320, 180, 40
 STEPS = 60  # of the dance: from left to right and back in two seconds
@@ -49,23 +49,6 @@ def write_dance(path: Path) -> str:
     return str(path)
 
 
-def stage_config(folder: Path, model: Path, **more: Any) -> dict[str, Any]:
-    return {
-        "width": WIDTH,
-        "height": HEIGHT,
-        "fps": 30.0,
-        "audio": "demo",
-        "renderer": "numba",
-        "osc": {"listen": "127.0.0.1:0"},
-        "presets": str(folder / "presets"),
-        "recordings": str(folder / "recordings"),
-        "camera": write_dance(folder / "dance.mp4"),
-        "sinks": ["shared=floor"],
-        "sam3": {"model": str(model), "video": picture_file(folder / "night.png", DARK)},
-        "params": {"/sam3/resolution": 336},
-    } | more
-
-
 STILL = PLAIN | {
     "/mode": "multiverse",
     "/region/enable": False,
@@ -90,16 +73,16 @@ def open_stage(
 ) -> Iterator[Callable[..., Stage]]:
     """One engine with SAM3 for all tests of this file: a model is loaded once."""
     folder = tmp_path_factory.mktemp("floor")
-    stages: list[Stage] = []
-
-    def on(wait_for: Callable[..., Any]) -> Stage:
-        if not stages:
-            stages.append(Stage(stage_config(folder, seeing_sam3), wait_for, child="sam3"))
-        return stages[0]
-
-    yield on
-    for stage in stages:
-        stage.close()
+    config = stage_config(
+        folder,
+        width=WIDTH,
+        height=HEIGHT,
+        camera=write_dance(folder / "dance.mp4"),
+        sinks=["shared=floor"],
+        sam3={"model": str(seeing_sam3), "video": picture_file(folder / "night.png", DARK)},
+        params={"/sam3/resolution": 336},
+    )
+    yield from opened_once(config, child="sam3")
 
 
 @pytest.fixture

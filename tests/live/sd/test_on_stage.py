@@ -22,31 +22,20 @@ from engine.errors import ConfigError, ModelError
 from engine.ipc import FrameRing
 from engine.params.looks import PLAIN
 from tests.support.long_form import IS_SOAK, only_soak
-from tests.support.stage import Stage, picture_file
+from tests.support.stage import Stage, opened_once, picture_file, stage_config
 
 SEA_RGB, SAND_RGB = (40, 90, 200), (210, 180, 60)
 FAITHFUL = {"/sd/steps": 20, "/sd/strength": 0.05, "/sd/crossfade_s": 0.0}  # one step of little noise: near its source
 SMALL = {"/sd/width": 64, "/sd/height": 64, "/sd/prompt": "sea", "/sd/duty_auto": False}
 
 
-def stage_config(folder: Path, model: Path, **more: Any) -> dict[str, Any]:
-    return {
-        "width": 128,
-        "height": 72,
-        "fps": 30.0,
-        "audio": "demo",
-        "renderer": "numba",
-        "osc": {"listen": "127.0.0.1:0"},
-        "web": "127.0.0.1:0",
-        "presets": str(folder / "presets"),
-        "recordings": str(folder / "recordings"),
-        "camera": picture_file(folder / "sea.png", SEA_RGB),
-        "sd": {
-            "model": str(model),
-            "video": picture_file(folder / "sand.png", SAND_RGB),
-            "folders": [str(folder / "models")],
-        },
-    } | more
+def sd_config(folder: Path, model: Path, **more: Any) -> dict[str, Any]:
+    sd = {
+        "model": str(model),
+        "video": picture_file(folder / "sand.png", SAND_RGB),
+        "folders": [str(folder / "models")],
+    }
+    return stage_config(folder, web="127.0.0.1:0", camera=picture_file(folder / "sea.png", SEA_RGB), sd=sd, **more)
 
 
 @pytest.fixture(scope="module")
@@ -54,18 +43,8 @@ def open_stage(
     tmp_path_factory: pytest.TempPathFactory, fork_server: None, tiny_sd: Path
 ) -> Iterator[Callable[..., Stage]]:
     """One engine with SD for all tests of this file: a model is loaded once."""
-    folder = tmp_path_factory.mktemp("stage")
-    config = stage_config(folder, tiny_sd, sinks=("shared=stage",))
-    stages: list[Stage] = []
-
-    def on(wait_for: Callable[..., Any]) -> Stage:
-        if not stages:
-            stages.append(Stage(config, wait_for))
-        return stages[0]
-
-    yield on
-    for stage in stages:
-        stage.close()
+    config = sd_config(tmp_path_factory.mktemp("stage"), tiny_sd, sinks=("shared=stage",))
+    yield from opened_once(config, child="sd")
 
 
 @pytest.fixture
@@ -244,7 +223,7 @@ def test_pictures_keep_coming_and_are_all_recorded_while_the_child_is_killed(
     server, which then needs seconds to import (test_faults does the same with a server that imports little)."""
     kills = 100 if IS_SOAK else 3
     looks = {"/mode": "simple"} | FAITHFUL | SMALL
-    stage = Stage(stage_config(tmp_path, tiny_sd, sinks=(f"record={tmp_path / 'out.mp4'}",), params=looks), wait_for)
+    stage = Stage(sd_config(tmp_path, tiny_sd, sinks=(f"record={tmp_path / 'out.mp4'}",), params=looks), wait_for)
     killed: list[int] = []
     for _ in range(kills):
         stage.await_results(1)
