@@ -3,6 +3,7 @@
 import json
 import re
 import zlib
+from functools import cache
 
 import pytest
 from typer.testing import CliRunner
@@ -20,6 +21,7 @@ def content(name: str, data: bytes) -> bytes:
     return zlib.decompress(data) if name.endswith(".tosc") else data
 
 
+@cache
 def fresh(name: str) -> bytes:
     made = FILES[name]()
     return content(name, made.encode() if isinstance(made, str) else made)

@@ -1,7 +1,7 @@
 """A running engine for tests of the whole: it draws on a thread of its own, and a client plays it over OSC."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +108,33 @@ class Stage:
         assert not self._thread.is_alive()
         if self._errors:
             raise self._errors[0]
+
+
+def stage_config(folder: Path, **more: Any) -> dict[str, Any]:
+    return {
+        "width": 128,
+        "height": 72,
+        "fps": 30.0,
+        "audio": "demo",
+        "renderer": "numba",
+        "osc": {"listen": "127.0.0.1:0"},
+        "presets": str(folder / "presets"),
+        "recordings": str(folder / "recordings"),
+    } | more
+
+
+def opened_once(config: dict[str, Any], child: str) -> Iterator[Callable[..., Stage]]:
+    """For a fixture of a module: `open_stage(wait_for)` gives the same stage to all its tests."""
+    stages: list[Stage] = []
+
+    def open_stage(wait_for: Callable[..., Any]) -> Stage:
+        if not stages:
+            stages.append(Stage(config, wait_for, child=child))
+        return stages[0]
+
+    yield open_stage
+    for stage in stages:
+        stage.close()
 
 
 def picture_file(path: Path, rgb: tuple[int, int, int]) -> str:

@@ -380,12 +380,7 @@ class OscInCHOP(CHOP):
 
 
 FAMILIES: dict[str, type[OP]] = {"DAT": DAT, "CHOP": CHOP, "TOP": TOP}
-KINDS: dict[str, type[OP]] = {
-    "baseCOMP": COMP,
-    "oscinCHOP": OscInCHOP,
-    "oscinDAT": OscInDAT,
-    "oscoutDAT": OscOutDAT,
-}
+KINDS: dict[str, type[OP]] = {"baseCOMP": COMP, "oscinCHOP": OscInCHOP, "oscinDAT": OscInDAT, "oscoutDAT": OscOutDAT}
 
 
 class TouchDesigner:

@@ -90,12 +90,7 @@ PARAMETERS: dict[str, dict[str, BuiltIn]] = {
     },
     "syphonspoutinTOP": _TOP | {"usespoutactivesender": toggle(True), "sendername": BuiltIn("StrMenu", "")},
     "ndiinTOP": _TOP
-    | {
-        "active": toggle(True),
-        "name": BuiltIn("StrMenu", ""),
-        "extraips": text(),
-        "bandwidth": menu("high", "low"),
-    },
+    | {"active": toggle(True), "name": BuiltIn("StrMenu", ""), "extraips": text(), "bandwidth": menu("high", "low")},
     "outTOP": _TOP | {"label": text()},
     "dattoCHOP": _CHOP
     | {

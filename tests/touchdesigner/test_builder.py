@@ -152,21 +152,18 @@ def test_building_again_updates_the_texts_and_keeps_the_values(studio: Studio) -
     ]
 
 
-def test_building_the_pages_sends_nothing(studio: Studio) -> None:
-    for _ in range(5):
-        studio.program.frame()
-    assert {message[0] for message in studio.program.sent} == {"/engine/notify"}
-
-
-def test_it_retries_the_subscription_every_two_seconds(studio: Studio) -> None:
+def test_it_sends_nothing_but_its_subscription_which_it_retries_every_two_seconds(studio: Studio) -> None:
     def subscriptions() -> int:
         return len([message for message in studio.program.sent if message[-1] == "values"])
 
+    for _ in range(5):
+        studio.program.frame()
     before = subscriptions()
     for _ in range(3):
         studio.skipped_s += 2.0
         studio.program.frame()
     assert subscriptions() == before + 3
+    assert {message[0] for message in studio.program.sent} == {"/engine/notify"}
     assert not studio.value("Connected")
 
 
@@ -299,25 +296,30 @@ def test_a_missing_sender_is_reported_and_found_again(playing: Studio) -> None:
     assert look(playing) == "output 1 shows Multiverse"
 
 
-def test_a_picture_that_stays_the_placeholder_is_reported(playing: Studio) -> None:
-    playing.program.senders["Multiverse"] = (128, 128)  # listed, but its texture cannot be opened
+@pytest.mark.parametrize(
+    ("sender_px", "is_non_commercial", "ndi", "said"),
+    [
+        # listed, but its texture cannot be opened
+        ((128, 128), False, 0, "Multiverse exists, but output 1 still shows TouchDesigner's placeholder"),
+        (
+            (1280, 720),
+            True,
+            0,
+            "TouchDesigner Non-Commercial is limited to 1280 x 1280: the engine's 1920 x 1080 is scaled down",
+        ),
+        (None, False, 1, "connected to"),
+    ],
+    ids=["a placeholder that stays", "a licence that scales down", "no picture is expected"],
+)
+def test_a_picture_that_is_not_as_it_should_be_is_reported(
+    playing: Studio, sender_px: tuple[int, int] | None, is_non_commercial: bool, ndi: int, said: str
+) -> None:
+    playing.program.licenses.isNonCommercial = is_non_commercial
+    playing.set("Ndi", ndi)
+    if sender_px is not None:
+        playing.program.senders["Multiverse"] = sender_px
     look(playing)
-    assert look(playing).startswith("Multiverse exists, but output 1 still shows TouchDesigner's placeholder")
-
-
-def test_a_licence_that_scales_pictures_down_is_reported(playing: Studio) -> None:
-    playing.program.licenses.isNonCommercial = True
-    playing.program.senders["Multiverse"] = (1280, 720)
-    look(playing)
-    assert look(playing) == (
-        "TouchDesigner Non-Commercial is limited to 1280 x 1280: the engine's 1920 x 1080 is scaled down"
-    )
-
-
-def test_no_missing_picture_is_reported_if_none_is_expected(playing: Studio) -> None:
-    playing.set("Ndi", 1)
-    look(playing)
-    assert look(playing).startswith("connected to")
+    assert look(playing).startswith(said)
 
 
 def test_the_requirements_of_windows_are_reported(module_named: Callable) -> None:
@@ -415,34 +417,35 @@ def test_pages_are_rebuilt_for_an_engine_with_other_parameters(
     assert len(studio.sent_to("/scene")) == 1
 
 
-@pytest.mark.parametrize(
-    "body", [b"not a tree", b'{"FULL_PATH": "/", "MULTIVERSE": {"type": "float"}}', b"[]", b"{}", b"null"]
-)
-def test_pages_do_not_change_for_an_invalid_tree(studio: Studio, until: Until, body: bytes) -> None:
+def test_pages_do_not_change_for_an_invalid_tree_or_without_an_answer(studio: Studio, until: Until) -> None:
+    bodies = [b"not a tree", b'{"FULL_PATH": "/", "MULTIVERSE": {"type": "float"}}', b"[]", b"{}", b"null"]
+    left = iter(bodies)
+
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(next(left))
 
         def log_message(self, *_: object) -> None:
             pass
 
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.handle_request)
-        thread.start()
-        studio.set("Webport", server.server_port)
+    def fit(body: bytes) -> None:
+        studio.set("Message", "")
         studio.pulse("Fit")
-        until(lambda: studio.value("Message"), "an answer")
-        thread.join()
-    assert studio.value("Message").startswith("pages not changed: ")
-    assert studio.value("L1angle") == 0.0
+        until(lambda: studio.value("Message"), f"an answer to {body!r}")
+        assert studio.value("Message").startswith("pages not changed: "), body
+        assert studio.value("L1angle") == 0.0, body
 
-
-def test_pages_do_not_change_without_an_answer(studio: Studio, until: Until) -> None:
-    studio.pulse("Fit")
-    until(lambda: studio.value("Message"), "an answer")
+    fit(b"nothing")
     assert studio.value("Message").startswith("pages not changed: http://127.0.0.1:")
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        studio.set("Webport", server.server_port)
+        for body in bodies:
+            thread = threading.Thread(target=server.handle_request)
+            thread.start()
+            fit(body)
+            thread.join()
 
 
 def test_buttons_say_what_is_missing(studio: Studio) -> None:
@@ -459,9 +462,8 @@ def test_a_menu_item_missing_on_the_page_is_reported(studio: Studio) -> None:
     assert studio.value("Mirrormode") == "off"
 
 
-@pytest.mark.parametrize(
-    "line, problem",
-    [
+def test_the_fake_refuses_what_touchdesigner_refuses(program: TouchDesigner) -> None:
+    for number, (line, problem) in enumerate((
         ("page.appendFloat('strength')", tdError),
         ("page.appendFloat('Guidance_scale')", tdError),
         ("page.appendSlider('Fine')", AttributeError),
@@ -479,9 +481,8 @@ def test_a_menu_item_missing_on_the_page_is_reported(studio: Studio) -> None:
         ("comp.create('outTOP', 'x').inputConnectors[0].connect(comp.create('outCHOP', 'y'))", tdError),
         ("comp.create('oscoutDAT', 'x').sendOSC('/a', 1)", TypeError),
         ("[par := page.appendFloat('Fine')[0], page.appendInt('Other')[0].destroy(), par.eval()]", tdError),
-    ],
-)
-def test_the_fake_refuses_what_touchdesigner_refuses(program: TouchDesigner, line: str, problem: type) -> None:
-    comp = program.project.create("baseCOMP", "comp")
-    with pytest.raises(problem):
-        eval(line, {"comp": comp, "page": comp.appendCustomPage("Page"), "setattr": setattr})
+    )):  # fmt: skip
+        comp = program.project.create("baseCOMP", f"comp{number}")
+        with pytest.raises(problem):
+            eval(line, {"comp": comp, "page": comp.appendCustomPage("Page"), "setattr": setattr})
+            pytest.fail(line)

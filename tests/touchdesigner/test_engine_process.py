@@ -67,22 +67,19 @@ def test_an_engine_that_cannot_start_says_why(studio: Studio, until: Until, home
     assert "no-such-file.wav" in studio.value("Message")
 
 
-@pytest.mark.parametrize(
-    "changes, line",
-    [
+def test_start_engine_says_what_is_missing(studio: Studio) -> None:
+    for changes, line in (
         ({"Command": "no-such-program"}, "no-such-program: no such program"),
         ({"Command": ""}, "Command is empty"),
         ({"Command": str(PROGRAM), "Options": '--audio "half'}, "Options: No closing quotation"),
         ({"Host": "192.0.2.7"}, "Host is 192.0.2.7: start it there"),
-    ],
-)
-def test_start_engine_says_what_is_missing(studio: Studio, changes: dict[str, str], line: str) -> None:
-    for name, value in changes.items():
-        studio.set(name, value)
-    studio.program.frame()
-    studio.pulse("Startengine")
-    studio.program.frame()
-    assert line in studio.value("Message")
+    ):
+        for name, value in changes.items():
+            studio.set(name, value)
+        studio.program.frame()
+        studio.pulse("Startengine")
+        studio.program.frame()
+        assert line in studio.value("Message")
 
 
 def test_the_environment_keeps_everything_else(module_named: Callable[[str], Any]) -> None:

@@ -31,10 +31,11 @@ def synced(studio: Studio, until: Until, client: OscClient) -> None:
     until(lambda: studio.program.frames > heard + 3, "frames")
 
 
-def test_a_moved_parameter_reaches_the_engine(connected: Studio, engine: RunningEngine, until: Until) -> None:
+def test_a_moved_parameter_and_a_pulse_reach_the_engine(connected: Studio, engine: RunningEngine, until: Until) -> None:
     params = engine.engine.params
     moves = {
         ("L1angle", "/layer/1/angle"): 33.0,
+        ("L1curve", "/layer/1/curve"): 0.75,
         ("L2mute", "/layer/2/mute"): True,
         ("Mirrormode", "/mirror/mode"): "kaleidoscope",
         ("Mirrorsegs", "/mirror/segments"): 9,
@@ -46,6 +47,14 @@ def test_a_moved_parameter_reaches_the_engine(connected: Studio, engine: Running
     for (name, address), value in moves.items():
         until(lambda address=address, value=value: params.get(address) == value, f"{name} at {address}")
     assert [message[0] for message in connected.sent_to("/layer")].count("/layer/1/angle") == 1
+    connected.set("L4angle", 190.0)
+    until(lambda: params.get("/layer/4/angle") == pytest.approx(-170.0), "the wrapped value")
+    connected.skipped_s += 1.0  # the control has stopped moving
+    until(lambda: connected.value("L4angle") == pytest.approx(-170.0), "the wrapped value here")
+    connected.pulse("Mpanic")
+    until(lambda: params.get("/layer/1/curve") == 1.0, "the default")
+    connected.skipped_s += 1.0
+    until(lambda: connected.value("L1curve") == 1.0, "the default here")
 
 
 def test_a_change_by_another_client_is_shown_and_not_sent_back(
@@ -63,13 +72,6 @@ def test_a_change_by_another_client_is_shown_and_not_sent_back(
     synced(connected, until, fader_box)
     values = [message for message in connected.program.sent if message[0] != "/engine/status"]
     assert values == []
-
-
-def test_a_value_past_the_end_wraps_to_the_other_end(connected: Studio, engine: RunningEngine, until: Until) -> None:
-    connected.set("L4angle", 190.0)
-    until(lambda: engine.engine.params.get("/layer/4/angle") == pytest.approx(-170.0), "the wrapped value")
-    connected.skipped_s += 1.0  # the control has stopped moving
-    until(lambda: connected.value("L4angle") == pytest.approx(-170.0), "the wrapped value here")
 
 
 def test_an_older_echo_does_not_pull_the_fader_from_the_hand(
@@ -110,15 +112,6 @@ def test_a_parameter_with_an_expression_drives_the_engine_and_keeps_its_value(
     assert connected.value("L3curve") == 0.25
 
 
-def test_a_pulse_fires_a_trigger(connected: Studio, engine: RunningEngine, until: Until) -> None:
-    connected.set("L1curve", 0.75)
-    until(lambda: engine.engine.params.get("/layer/1/curve") == 0.75, "a look to lose")
-    connected.pulse("Mpanic")
-    until(lambda: engine.engine.params.get("/layer/1/curve") == 1.0, "the default")
-    connected.skipped_s += 1.0
-    until(lambda: connected.value("L1curve") == 1.0, "the default here")
-
-
 def test_presets_are_listed_saved_and_loaded(connected: Studio, engine: RunningEngine, until: Until) -> None:
     menu = lambda: connected.comp.par.Preset.menuNames  # noqa: E731
     until(lambda: "VAV original" in menu(), "the built-in presets")
@@ -150,7 +143,9 @@ def test_cue_go_and_cue_back(connected: Studio, until: Until) -> None:
     until(lambda: connected.value("Cuenow") == "1 default", "the first again")
 
 
-def test_the_status_page_shows_the_status_of_the_engine(connected: Studio, engine: RunningEngine, until: Until) -> None:
+def test_the_status_page_shows_the_status_of_the_engine_and_a_refused_command(
+    connected: Studio, engine: RunningEngine, until: Until
+) -> None:
     until(lambda: connected.value("Fps") > 0.0, "the frame rate")
     assert connected.value("State") == f"connected to 127.0.0.1:{engine.osc_port}"
     assert connected.value("Size") == "64 x 64"
@@ -164,9 +159,6 @@ def test_the_status_page_shows_the_status_of_the_engine(connected: Studio, engin
     ext.on_message("/engine/status/child/sam3/state", ["ready"])
     ext.on_message("/done", ["/engine/status"])
     assert connected.value("Children") == "sd loading, sam3 ready"
-
-
-def test_a_refused_command_is_shown(connected: Studio, until: Until) -> None:
     connected.comp.Send("/preset/load", "no such preset")
     until(lambda: "no such preset" in connected.value("Fault"), "the reason")
 

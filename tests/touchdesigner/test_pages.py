@@ -99,21 +99,15 @@ def test_a_released_name_does_not_change(monkeypatch: pytest.MonkeyPatch, tmp_pa
         TOUCHDESIGNER_FILES["generated/pages.json"]()
 
 
-def test_a_name_depends_on_its_address_alone() -> None:
-    assert parameter_name("/layer/1/angle") == "L1angle"
-    assert parameter_name("/audio/2/gain_db") == "A2gaindb"
-    assert parameter_name("/sd/controlnet/1/scale") == "Sdcn1scale"
-    assert parameter_name("/sam3/max_objects") == "Sam3maxobj"
-    assert parameter_name("/master/blackout") == "Mblackout"
-    assert parameter_name("/sink/spout/name") == "Spoutname"
-
-
-def test_no_name_looks_like_another_word() -> None:
-    """A unit of seconds as a plural, a release as something relative, a region's switch as "can be regenerated"."""
-    assert parameter_name("/sd/interval_s") == "Sdintvl"
-    assert parameter_name("/sd/crossfade_s") == "Sdxfade"
-    assert parameter_name("/mod/1/release_ms") == "Mod1release"
-    assert parameter_name("/region/enable") == "Rgnenable"
+def test_a_name_depends_on_its_address_alone_and_looks_like_no_other_word() -> None:
+    """Such as a unit of seconds as a plural, or a region's switch as "can be regenerated"."""
+    names = {
+        "/layer/1/angle": "L1angle", "/audio/2/gain_db": "A2gaindb", "/sd/controlnet/1/scale": "Sdcn1scale",
+        "/sam3/max_objects": "Sam3maxobj", "/master/blackout": "Mblackout", "/sink/spout/name": "Spoutname",
+        "/sd/interval_s": "Sdintvl", "/sd/crossfade_s": "Sdxfade", "/mod/1/release_ms": "Mod1release",
+        "/region/enable": "Rgnenable",
+    }  # fmt: skip
+    assert {address: parameter_name(address) for address in names} == names
 
 
 def test_a_name_that_begins_with_a_digit_is_refused() -> None:

@@ -19,7 +19,6 @@ from engine.jobs.dataset.checking.pictures import read_picture
 from engine.jobs.dataset.checking.problems import _members
 from engine.jobs.dataset.frozen import MAX_VALUES, _unpacked, freeze
 from engine.jobs.dataset.frozen_file import parse_frozen
-from engine.jobs.dataset.ground_picture import parse_ground_picture
 from engine.jobs.dataset.labels.reading import read_coco, read_labels
 from engine.jobs.dataset.layout import Recipe2Options, describe_recipe_2
 from engine.jobs.dataset.options import SceneOptions
@@ -145,13 +144,13 @@ def test_models_scenes_and_textures_that_would_fill_the_memory_or_hang_are_one_l
     assert peak_mb < 300
 
 
-@pytest.mark.parametrize("suffix", ["png", "tiff", "gif", "bmp", "webp", "dds", "jp2", "ppm", "tga"])
-def test_a_texture_in_any_usual_format_gives_its_colour(suffix: str, tmp_path: Path) -> None:
-    Image.new("RGB", (8, 8), (200, 30, 30)).save(tmp_path / f"red.{suffix}", lossless=True)
-    (tmp_path / "red.mtl").write_text(f"newmtl m\nmap_Kd red.{suffix}\n")
-    (tmp_path / "red.obj").write_text(f"mtllib red.mtl\n{TRIANGLE}")
-    red, green, _ = read_model(tmp_path / "red.obj", "y", 1.0, "red").parts[0].albedo
-    assert red > 20 * green
+def test_a_texture_in_any_usual_format_gives_its_colour(tmp_path: Path) -> None:
+    for suffix in ("png", "tiff", "gif", "bmp", "webp", "dds", "jp2", "ppm", "tga"):
+        Image.new("RGB", (8, 8), (200, 30, 30)).save(tmp_path / f"red.{suffix}", lossless=True)
+        (tmp_path / "red.mtl").write_text(f"newmtl m\nmap_Kd red.{suffix}\n")
+        (tmp_path / "red.obj").write_text(f"mtllib red.mtl\n{TRIANGLE}")
+        red, green, _ = read_model(tmp_path / "red.obj", "y", 1.0, "red").parts[0].albedo
+        assert red > 20 * green, suffix
 
 
 def test_a_model_and_a_scene_that_name_a_device_of_windows_are_refused_everywhere(tmp_path: Path) -> None:
@@ -261,14 +260,3 @@ def test_packed_data_is_unpacked_no_further_than_its_shape() -> None:
     cut["data"] = base64.b64encode(zlib.compress(b"ab")[:-6]).decode()
     with pytest.raises(ValueError, match="is cut off"):
         _unpacked(np.ndarray, cut)
-
-
-def test_a_ground_picture_is_measured_before_it_is_decoded(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="30000x30000 px; sides of 16 to 4096 px"):
-        parse_ground_picture(str(png_header(tmp_path / "wide.png", 30_000)))
-
-
-@posix_only
-def test_a_scene_that_is_no_file_is_refused_by_name() -> None:
-    with pytest.raises(UsageError, match=r"--scene /dev/zero: cannot be read \(a device"):
-        parse_frozen("/dev/zero")

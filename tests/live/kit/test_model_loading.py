@@ -1,7 +1,5 @@
 """A child that cannot load its model says why, and whose fault it is."""
 
-import ast
-import inspect
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
@@ -111,13 +109,3 @@ def test_a_card_that_fails_is_its_drivers_fault_and_other_errors_are_not(
     monkeypatch.setattr(loop, "load_model", raising(RuntimeError("shapes cannot be multiplied")))
     with pytest.raises(RuntimeError, match="shapes"):
         loop.run(port)
-
-
-@pytest.mark.parametrize("loop", [rvc, sam3, sd], ids=["rvc", "sam3", "sd"])
-def test_the_facts_of_each_child_hold_what_its_card_has_left(loop: ModuleType) -> None:
-    told = [
-        node.name
-        for node in ast.walk(ast.parse(inspect.getsource(loop)))
-        if isinstance(node, ast.FunctionDef) and "**card_facts(self._model.device)" in ast.unparse(node)
-    ]
-    assert told in (["_facts"], ["_report_facts"]), "a child on a card with every fact is long to run without one"

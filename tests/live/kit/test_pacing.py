@@ -1,6 +1,6 @@
 """How a child shares the device, on an injected clock and a real gate."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import pytest
@@ -13,11 +13,12 @@ PERIOD_NS = 33_333_333
 
 
 class Time:
-    """A clock that only advances during work and rests."""
+    """A clock that only advances during work and rests. `then[n]` is called at the end of the n-th rest."""
 
     def __init__(self) -> None:
         self.now_ns = 1_000_000_000
         self.rests_s: list[float] = []
+        self.then: dict[int, Callable[[], object]] = {}
 
     def __call__(self) -> int:
         return self.now_ns
@@ -25,6 +26,7 @@ class Time:
     def rest(self, seconds: float) -> None:
         self.rests_s.append(seconds)
         self.now_ns += round(seconds * 1e9)
+        self.then.get(len(self.rests_s), lambda: None)()
 
     def work(self, ms: float) -> None:
         self.now_ns += round(ms * 1e6)
@@ -43,71 +45,48 @@ def gate() -> Iterator[Gate]:
     gate.close()
 
 
-def test_the_duty_is_1_until_a_frame_is_late() -> None:
-    control = DutyControl()
-    assert [control.update(7, second) for second in range(5)] == [1.0] * 5
-
-
 def test_a_late_frame_cuts_the_duty_at_once_and_it_recovers_slowly() -> None:
-    control = DutyControl()
-    control.update(0, 0.0)
-    assert control.update(1, 1.0) == pytest.approx(0.7)
-    assert control.update(1, 2.0) == pytest.approx(0.75)
-    assert control.update(1, 3.0) == pytest.approx(0.8)
-    for second in range(4, 12):
-        control.update(1, float(second))
-    assert control.duty == 1.0
+    """Rows of late frames so far, the second, and the duty from then on."""
+    for case, rows in {
+        "no frame is late": [(7, 0.0, 1.0), (7, 1.0, 1.0), (7, 9.0, 1.0)],
+        "one": [
+            (0, 0.0, 1.0),
+            (1, 1.0, 0.7),
+            (1, 2.0, 0.75),
+            (1, 3.0, 0.8),
+            *((1, float(s), None) for s in range(4, 11)),
+            (1, 11.0, 1.0),
+        ],
+        "six of one cause, and another": [
+            (0, 0.0, 1.0),
+            *((1 + n, 1.0 + 0.03 * n, 0.7) for n in range(6)),
+            (10, 1.3, 0.49),
+        ],
+        "one in each second": [*((n, float(n), None) for n in range(199)), (199, 199.0, MIN_DUTY)],
+        "a restarted engine counts from zero": [(500, 0.0, 1.0), (0, 1.0, 1.0), (1, 2.0, 0.7)],
+        "a long sleep earns one second": [(0, 0.0, 1.0), (1, 1.0, 0.7), (1, 1000.0, 0.75)],
+    }.items():
+        control = DutyControl()
+        for late, second, expected in rows:
+            duty = control.update(late, second)
+            assert expected is None or duty == pytest.approx(expected, abs=0.001), (case, second)
 
 
-def test_consecutive_late_frames_with_one_cause_cut_the_duty_once() -> None:
-    control = DutyControl()
-    control.update(0, 0.0)
-    for index in range(6):
-        control.update(1 + index, 1.0 + index * 0.03)
-    assert control.duty == pytest.approx(0.7)
-    assert control.update(10, 1.3) == pytest.approx(0.49)
-
-
-def test_steady_lateness_leaves_the_lowest_duty() -> None:
-    control = DutyControl()
-    for index in range(200):
-        control.update(index, float(index))
-    assert control.duty == MIN_DUTY
-
-
-def test_a_restarted_engine_counts_from_zero_without_a_cut() -> None:
-    control = DutyControl()
-    control.update(500, 0.0)
-    assert control.update(0, 1.0) == 1.0
-    assert control.update(1, 2.0) == pytest.approx(0.7)
-
-
-def test_a_long_sleep_earns_one_second_of_growth() -> None:
-    control = DutyControl()
-    control.update(0, 0.0)
-    control.update(1, 1.0)
-    assert control.update(1, 1000.0) == pytest.approx(0.75)
-
-
-def test_work_is_the_duty_share_of_work_and_rest(time: Time) -> None:
+@pytest.mark.parametrize(("duty", "work_ms", "rest_s"), [(0.25, 10.0, 0.030), (0.05, 4600.0, MAX_REST_S)])
+def test_work_is_the_duty_share_of_work_and_rest(time: Time, duty: float, work_ms: float, rest_s: float) -> None:
     pacer = Pacer(None, rest=time.rest, now_ns=time)
-    pacer.fixed_duty = 0.25
+    pacer.fixed_duty = duty
     pacer.begin_call()
-    time.work(10.0)
-    assert pacer.end_call() == pytest.approx(10.0)
-    assert time.rests_s == [pytest.approx(0.030)]
+    time.work(work_ms)
+    assert pacer.end_call() == pytest.approx(work_ms)
+    assert time.rests_s == [pytest.approx(rest_s)]
 
 
 def test_a_rest_that_ends_early_continues_with_the_new_duty(time: Time) -> None:
     """A child's own rest ends early for any message; most messages change no duty."""
-
-    def rest(seconds: float) -> None:
-        time.rest(min(seconds, 0.5))
-        if len(time.rests_s) == 4:
-            pacer.fixed_duty = 0.4
-
-    pacer = Pacer(None, rest=rest, now_ns=time)
+    pacer = Pacer(None, rest=lambda seconds: time.rest(min(seconds, 0.5)), now_ns=time)
     pacer.fixed_duty = 0.1
+    time.then[4] = lambda: setattr(pacer, "fixed_duty", 0.4)
     pacer.begin_call()
     time.work(1000.0)
     pacer.end_call()
@@ -115,22 +94,9 @@ def test_a_rest_that_ends_early_continues_with_the_new_duty(time: Time) -> None:
     assert pacer.idle_s == pytest.approx(2.0)
 
 
-def test_no_rest_is_longer_than_ten_seconds(time: Time) -> None:
-    pacer = Pacer(None, rest=time.rest, now_ns=time)
-    pacer.fixed_duty = 0.05
-    pacer.begin_call()
-    time.work(4600.0)
-    pacer.end_call()
-    assert time.rests_s == [MAX_REST_S]
-
-
 def test_no_rest_at_full_duty(time: Time, gate: Gate) -> None:
     pacer = Pacer(gate, rest=time.rest, now_ns=time)
-    pacer.begin_call()
-    time.work(10.0)
-    pacer.between()
-    time.work(5.0)
-    assert pacer.end_call() == pytest.approx(15.0)
+    paced(time, pacer, (10.0, 5.0))
     assert time.rests_s == []
 
 
@@ -147,69 +113,37 @@ def test_late_frames_seen_in_the_gate_make_the_child_rest(time: Time, gate: Gate
 
 def test_the_device_has_finished_before_the_rest_begins(time: Time) -> None:
     order: list[str] = []
-
-    def rest(seconds: float) -> None:
-        order.append("rest")
-        time.rest(seconds)
-
-    pacer = Pacer(None, wait_device=lambda: order.append("wait"), rest=rest, now_ns=time)
+    time.then = dict.fromkeys((1, 2), lambda: order.append("rest"))
+    pacer = Pacer(None, wait_device=lambda: order.append("wait"), rest=time.rest, now_ns=time)
     pacer.fixed_duty = 0.5
-    pacer.begin_call()
-    time.work(8.0)
-    pacer.between()
-    time.work(8.0)
-    pacer.end_call()
+    paced(time, pacer, (8.0, 8.0))
     assert order == ["wait", "rest", "wait", "rest"]
 
 
-def test_no_slice_starts_while_a_picture_is_drawn(time: Time, gate: Gate) -> None:
+def test_a_slice_waits_for_a_draw_and_for_the_voice_even_with_the_gate_off(time: Time, gate: Gate) -> None:
     pacer = Pacer(gate, rest=time.rest, now_ns=time)
     gate.draw_begins(time.now_ns)
-
-    def rest(seconds: float) -> None:
-        time.rest(seconds)
-        if len(time.rests_s) == 8:
-            gate.draw_ends()
-
-    pacer = Pacer(gate, rest=rest, now_ns=time)
+    time.then[8] = gate.draw_ends
+    pacer.before_slice()
+    assert len(time.rests_s) == 8 and sum(time.rests_s) < PERIOD_NS / 1e9
+    pacer.yields_to_drawing = False
+    gate.draw_begins(time.now_ns)
     pacer.before_slice()
     assert len(time.rests_s) == 8
-    assert sum(time.rests_s) < PERIOD_NS / 1e9
+    gate.voice_begins(time.now_ns)
+    time.then[28] = gate.voice_ends
+    pacer.before_slice()
+    assert len(time.rests_s) == 28
 
 
 def test_a_draw_that_never_ends_delays_a_slice_by_one_period_only(time: Time, gate: Gate) -> None:
-    pacer = Pacer(gate, rest=time.rest, now_ns=time)
-
     def rest(seconds: float) -> None:
         time.rest(seconds)
         gate.draw_begins(time.now_ns)  # one draw after the other without a gap
 
     gate.draw_begins(time.now_ns)
-    pacer = Pacer(gate, rest=rest, now_ns=time)
-    pacer.before_slice()
+    Pacer(gate, rest=rest, now_ns=time).before_slice()
     assert sum(time.rests_s) == pytest.approx(PERIOD_NS / 1e9, abs=0.001)
-
-
-def test_with_the_gate_off_a_slice_does_not_wait_for_drawing(time: Time, gate: Gate) -> None:
-    pacer = Pacer(gate, rest=time.rest, now_ns=time)
-    pacer.yields_to_drawing = False
-    gate.draw_begins(time.now_ns)
-    pacer.before_slice()
-    assert time.rests_s == []
-
-
-def test_the_voice_goes_first_even_with_the_gate_off(time: Time, gate: Gate) -> None:
-    gate.voice_begins(time.now_ns)
-
-    def rest(seconds: float) -> None:
-        time.rest(seconds)
-        if len(time.rests_s) == 20:
-            gate.voice_ends()
-
-    pacer = Pacer(gate, rest=rest, now_ns=time)
-    pacer.yields_to_drawing = False
-    pacer.before_slice()
-    assert len(time.rests_s) == 20
 
 
 def paced(time: Time, pacer: Pacer, pieces_ms: Sequence[float], kind: str = "") -> None:
@@ -315,21 +249,18 @@ def test_a_slice_ends_before_the_next_draw(
         assert ended[0] == pytest.approx(PERIOD_NS / 1e6 + 4.0, abs=1.0)
 
 
-def test_a_piece_as_long_as_a_frame_does_not_wait_for_the_next_draw(
-    time: Time, gate: Gate, turns: dict[str, Turns]
+@pytest.mark.parametrize(
+    ("is_on_card", "draw_in_ms", "piece_ms"),
+    [(True, 1.0, PERIOD_NS / 1e6), (False, 5.0, 10.0)],
+    ids=["a piece as long as a frame", "on a CPU, a draw that has not begun"],
+)
+def test_there_is_no_wait_for_the_next_draw(
+    time: Time, gate: Gate, turns: dict[str, Turns], is_on_card: bool, draw_in_ms: float, piece_ms: float
 ) -> None:
-    pacer = Pacer(gate, rest=time.rest, now_ns=time, turns=turns["sd"])
+    pacer = Pacer(gate, rest=time.rest, now_ns=time, turns=turns["sd"] if is_on_card else None)
     for _ in range(3):
-        gate.draw_ends(time.now_ns + 1_000_000)
-        paced(time, pacer, (PERIOD_NS / 1e6,))
-    assert time.rests_s == []
-
-
-def test_on_a_cpu_nothing_waits_for_a_draw_that_has_not_begun(time: Time, gate: Gate) -> None:
-    pacer = Pacer(gate, rest=time.rest, now_ns=time)
-    for _ in range(3):
-        gate.draw_ends(time.now_ns + 5_000_000)
-        paced(time, pacer, (10.0,))
+        gate.draw_ends(time.now_ns + round(draw_in_ms * 1e6))
+        paced(time, pacer, (piece_ms,))
     assert time.rests_s == []
 
 
@@ -337,23 +268,11 @@ def test_on_a_cpu_nothing_waits_for_a_draw_that_has_not_begun(time: Time, gate: 
 def test_a_slice_waits_for_what_begins_while_it_waits_for_its_turn(
     time: Time, gate: Gate, turns: dict[str, Turns], what: str
 ) -> None:
-    held_back: list[bool] = []
-
-    def rest(seconds: float) -> None:
-        time.rest(seconds)
-        if len(time.rests_s) == 2:
-            (gate.draw_begins if what == "draw" else gate.voice_begins)(time.now_ns)
-        if len(time.rests_s) == 4:
-            turns["sam3"].end()
-        if len(time.rests_s) == 6:
-            held_back.append(True)
-            gate.draw_ends()
-            gate.voice_ends()
-
+    begins, ends = (getattr(gate, f"{what}_{act}") for act in ("begins", "ends"))
+    time.then = {2: lambda: begins(time.now_ns), 4: turns["sam3"].end, 6: ends}
     turns["sam3"].begin(time.now_ns)
-    pacer = Pacer(gate, rest=rest, now_ns=time, turns=turns["sd"])
-    pacer.begin_call()
-    assert held_back and len(time.rests_s) == 6
+    Pacer(gate, rest=time.rest, now_ns=time, turns=turns["sd"]).begin_call()
+    assert len(time.rests_s) == 6
 
 
 def test_after_a_voice_a_slice_waits_for_a_draw_as_before_it(time: Time, gate: Gate, turns: dict[str, Turns]) -> None:
@@ -452,14 +371,6 @@ def test_a_child_that_stopped_in_its_slice_delays_the_other_by_a_quarter_second(
     assert time.rests_s == []
 
 
-def test_slice_times_are_percentiles_of_the_newest_slices(time: Time) -> None:
-    pacer = Pacer(None, rest=time.rest, now_ns=time)
-    for ms in range(1, 101):
-        pacer.after_slice(float(ms))
-    assert pacer.slice_times().p50_ms == 51.0
-    assert pacer.slice_times().p99_ms == 100.0
-
-
 def test_a_warm_up_is_not_a_slice_and_causes_no_rest(time: Time) -> None:
     """It is cut like a picture, but before the first: a rest for all the time since the clock's start would hang."""
     pacer = Pacer(None, rest=time.rest, now_ns=time)
@@ -489,3 +400,10 @@ def test_a_wait_for_the_renderer_inside_a_slice_is_not_counted_as_work(time: Tim
     gate.draw_begins(time.now_ns)
     pacer.yield_within()
     assert len(time.rests_s) == rests, "outside a call there is nothing to hold back"
+
+
+def test_slice_times_are_percentiles_of_the_newest_slices(time: Time) -> None:
+    pacer = Pacer(None, rest=time.rest, now_ns=time)
+    for ms in range(1, 101):
+        pacer.after_slice(float(ms))
+    assert (pacer.slice_times().p50_ms, pacer.slice_times().p99_ms) == (51.0, 100.0)

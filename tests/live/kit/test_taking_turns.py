@@ -14,7 +14,7 @@ from engine.ipc.gate import TURN_LIMIT_NS
 from tests.live.kit.lockstep import overlaps
 
 NAMES = "sd", "sam3"
-CALLS = 40
+CALLS = 15
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 import engine.live.rvc.loop as voice
+import engine.models.card_memory as card_memory
 import engine.models.rvc.load as loading
 from engine.children.port import ChildPort
 from engine.models.rvc.stream import LiveVoice
@@ -19,6 +20,7 @@ TIGHT: Final = 0.125
 FULL: Final = 0.25
 BROKEN: Final = 0.375
 SPOILT: Final = 0.5
+CARD_FREE_MB: Final = 1234  # what a card would have left
 
 
 def run(port: ChildPort) -> None:
@@ -42,6 +44,7 @@ def run(port: ChildPort) -> None:
 
     if port.settings.get("no_room"):
         loading.load = load_nothing
+    card_memory.card_facts = lambda device: {"card_free_mb": CARD_FREE_MB}
     LiveVoice.convert = convert_or_fail
     Voicing.follow = follow_or_spoil
     voice.run(port)

@@ -21,12 +21,7 @@ RATE_HZ = 16_000
 BLOCK, LAG = 1600, 480  # samples: 100 ms; 20 ms of crossfade and 10 of search
 LOOKED = 4 * RATE_HZ
 DEFAULTS = {param.address: param.default for param in osc_schema.PARAMS if param.child == "rvc"}
-BASE: dict[str, Any] = {
-    "/rvc/enable": True,
-    "/rvc/block_ms": 100.0,
-    "/rvc/crossfade_ms": 20.0,
-    "/rvc/extra_ms": 300.0,
-}
+BASE: dict[str, Any] = {"/rvc/enable": True, "/rvc/block_ms": 100.0, "/rvc/crossfade_ms": 20.0, "/rvc/extra_ms": 300.0}
 
 
 def settings_of(voice: Path | str, **spec: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import soundfile
 from engine import open_engine
 from engine.config import build_config
 from engine.errors import ConfigError, ModelError
-from tests.support.stage import Stage
+from tests.support.stage import Stage, opened_once, stage_config
 
 RATE_HZ = 48_000
 TONE_HZ = 220.0
@@ -29,26 +29,16 @@ def write_voice(path: Path) -> str:
     return str(path)
 
 
-def stage_config(folder: Path, model: Path, **more: Any) -> dict[str, Any]:
-    return {
-        "width": 128,
-        "height": 72,
-        "fps": 30.0,
-        "audio": "demo",
-        "renderer": "numba",
-        "osc": {"listen": "127.0.0.1:0"},
-        "presets": str(folder / "presets"),
-        "recordings": str(folder / "recordings"),
-        "sinks": ["null"],
-        "rvc": {
-            "model": str(model / "voice.pth"),
-            "index": str(model / "voice.index"),
-            "content": str(model / "content"),
-            "input": write_voice(folder / "voice.wav"),
-            "folders": [str(folder / "models")],
-        },
-        "params": {"/rvc/f0": "yin", "/rvc/channel": 1, "/rvc/block_ms": 100, "/rvc/extra_ms": 500},
-    } | more
+def voice_config(folder: Path, model: Path, **more: Any) -> dict[str, Any]:
+    rvc = {
+        "model": str(model / "voice.pth"),
+        "index": str(model / "voice.index"),
+        "content": str(model / "content"),
+        "input": write_voice(folder / "voice.wav"),
+        "folders": [str(folder / "models")],
+    }
+    params = {"/rvc/f0": "yin", "/rvc/channel": 1, "/rvc/block_ms": 100, "/rvc/extra_ms": 500}
+    return stage_config(folder, sinks=["null"], rvc=rvc, params=params, **more)
 
 
 @pytest.fixture(scope="module")
@@ -56,17 +46,7 @@ def open_stage(
     tmp_path_factory: pytest.TempPathFactory, fork_server: None, singing_voice: Path
 ) -> Iterator[Callable[..., Stage]]:
     """One engine with a voice for all tests of this file: a model is loaded once."""
-    folder = tmp_path_factory.mktemp("voice")
-    stages: list[Stage] = []
-
-    def on(wait_for: Callable[..., Any]) -> Stage:
-        if not stages:
-            stages.append(Stage(stage_config(folder, singing_voice), wait_for, child="rvc"))
-        return stages[0]
-
-    yield on
-    for stage in stages:
-        stage.close()
+    yield from opened_once(voice_config(tmp_path_factory.mktemp("voice"), singing_voice), child="rvc")
 
 
 @pytest.fixture
@@ -89,18 +69,21 @@ def hears(stage: Stage, pitch_hz: float) -> None:
     stage.wait_for(is_heard, f"{pitch_hz:g} Hz in channel 1 (now {stage.features[0]}; {stage.child})")
 
 
-def test_the_converted_voice_is_a_channel_of_the_multiverse(stage: Stage) -> None:
+def test_the_converted_voice_is_a_channel_of_the_multiverse_and_its_delays_are_in_the_status(stage: Stage) -> None:
     stage.set(rvc__pitch=7.0)
     hears(stage, TONE_HZ * 2 ** (7 / 12))
     stage.set(rvc__channel=0)
     stage.wait_for(lambda: stage.features[0].pitch_hz < 100.0, "the demo loop's kick drum again")
     stage.set(rvc__channel=1)
     hears(stage, TONE_HZ * 2 ** (7 / 12))
-
-
-def test_the_monitor_mixes_dry_and_converted_in_a_run(stage: Stage) -> None:
     stage.set(rvc__monitor=0.0)
     hears(stage, TONE_HZ)
+    told = {message.address: message.args for message in stage.ask("/engine/status")}
+    at = "/engine/status/child/rvc"
+    parts = [told[f"{at}/{part}_ms"][0] for part in ("algorithmic", "compute", "device")]
+    assert told[f"{at}/delay_ms"][0] == pytest.approx(sum(parts), abs=0.2)
+    assert parts[0] == pytest.approx(100 + 50 + 10)
+    stage.wait_for(lambda: 0 < stage.child.facts.get("rtf", 0) < 1, "the share of the time that converting takes")
 
 
 def test_the_dry_voice_is_heard_while_the_child_is_killed_and_pictures_continue(stage: Stage) -> None:
@@ -121,15 +104,6 @@ def test_the_fallback_may_be_silence(stage: Stage) -> None:
     hears(stage, OCTAVE_HZ)
 
 
-def test_the_status_sums_the_delays(stage: Stage) -> None:
-    told = {message.address: message.args for message in stage.ask("/engine/status")}
-    at = "/engine/status/child/rvc"
-    parts = [told[f"{at}/{part}_ms"][0] for part in ("algorithmic", "compute", "device")]
-    assert told[f"{at}/delay_ms"][0] == pytest.approx(sum(parts), abs=0.2)
-    assert parts[0] == pytest.approx(100 + 50 + 10)
-    stage.wait_for(lambda: 0 < stage.child.facts.get("rtf", 0) < 1, "the share of the time that converting takes")
-
-
 def test_another_model_takes_over_by_name(stage: Stage, tiny_models: Any) -> None:
     folder = Path(stage.engine.config.models["rvc"].folders[0])
     folder.mkdir(exist_ok=True)
@@ -145,12 +119,12 @@ def test_another_model_takes_over_by_name(stage: Stage, tiny_models: Any) -> Non
 
 
 def test_a_missing_file_ends_the_start_in_one_line(tmp_path: Path, singing_voice: Path) -> None:
-    config = stage_config(tmp_path, singing_voice)
+    config = voice_config(tmp_path, singing_voice)
     config["rvc"]["model"] = str(tmp_path / "gone.pth")
     with pytest.raises(ModelError, match=r"gone\.pth"), open_engine(build_config(config)):
         pass
     with (
         pytest.raises(ConfigError, match="multiverse convert"),
-        open_engine(build_config(stage_config(tmp_path, singing_voice, offline=True))),
+        open_engine(build_config(voice_config(tmp_path, singing_voice, offline=True))),
     ):
         pass

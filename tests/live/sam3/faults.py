@@ -13,10 +13,13 @@ from typing import Any
 import torch
 
 import engine.live.sam3.loop as segmentation
+import engine.models.card_memory as card_memory
 import engine.models.sam3.load as loading
 from engine.children.port import ChildPort
 from engine.models.sam3.backbone import Backbone, Features
 from engine.models.sam3.prompts import EncodedPrompt, PromptEncoder
+
+CARD_FREE_MB = 1234  # what a card would have left
 
 
 def run(port: ChildPort) -> None:
@@ -45,6 +48,7 @@ def run(port: ChildPort) -> None:
 
     if port.settings.get("no_room"):
         loading.load = load_nothing
+    card_memory.card_facts = lambda device: {"card_free_mb": CARD_FREE_MB}
     PromptEncoder.encode = encode_or_die
     Backbone.run = see_or_fail
     segmentation.run(port)

@@ -18,7 +18,7 @@ from engine.ipc import FrameRing
 from engine.osc import Message, encode_message
 from engine.params.looks import PLAIN
 from tests.support.long_form import IS_SOAK, only_soak
-from tests.support.stage import Stage, picture_file
+from tests.support.stage import Stage, opened_once, picture_file, stage_config
 
 WIDTH, HEIGHT, RADIUS = 320, 180, 40
 STEPS = 60  # of the dance: from left to right and back in two seconds
@@ -49,23 +49,6 @@ def write_dance(path: Path) -> str:
     return str(path)
 
 
-def stage_config(folder: Path, model: Path, **more: Any) -> dict[str, Any]:
-    return {
-        "width": WIDTH,
-        "height": HEIGHT,
-        "fps": 30.0,
-        "audio": "demo",
-        "renderer": "numba",
-        "osc": {"listen": "127.0.0.1:0"},
-        "presets": str(folder / "presets"),
-        "recordings": str(folder / "recordings"),
-        "camera": write_dance(folder / "dance.mp4"),
-        "sinks": ["shared=floor"],
-        "sam3": {"model": str(model), "video": picture_file(folder / "night.png", DARK)},
-        "params": {"/sam3/resolution": 336},
-    } | more
-
-
 STILL = PLAIN | {
     "/mode": "multiverse",
     "/region/enable": False,
@@ -90,16 +73,16 @@ def open_stage(
 ) -> Iterator[Callable[..., Stage]]:
     """One engine with SAM3 for all tests of this file: a model is loaded once."""
     folder = tmp_path_factory.mktemp("floor")
-    stages: list[Stage] = []
-
-    def on(wait_for: Callable[..., Any]) -> Stage:
-        if not stages:
-            stages.append(Stage(stage_config(folder, seeing_sam3), wait_for, child="sam3"))
-        return stages[0]
-
-    yield on
-    for stage in stages:
-        stage.close()
+    config = stage_config(
+        folder,
+        width=WIDTH,
+        height=HEIGHT,
+        camera=write_dance(folder / "dance.mp4"),
+        sinks=["shared=floor"],
+        sam3={"model": str(seeing_sam3), "video": picture_file(folder / "night.png", DARK)},
+        params={"/sam3/resolution": 336},
+    )
+    yield from opened_once(config, child="sam3")
 
 
 @pytest.fixture
@@ -240,26 +223,23 @@ def test_the_picture_continues_while_the_child_dies(stage: Stage) -> None:
     assert stage.indices == list(range(stage.indices[0], stage.indices[0] + len(stage.indices))), "no frame was lost"
 
 
-def test_while_the_child_is_down_masks_stay_or_disappear_as_set(stage: Stage) -> None:
+def test_without_its_child_masks_stay_or_disappear_as_set_and_switched_off_they_disappear(stage: Stage) -> None:
+    def floor() -> int:
+        return int(stage.pictures[0][:40, :, :3].max())
+
+    assert stage.ask("/sam3/empty_cache")[-1].address == "/done"
     stage.set(layer__5__matte="subject", mode="simple")
-    stage.wait_for(lambda: stage.pictures[0][:40, :, :3].max() == 0, "the floor is cut away")
+    stage.wait_for(lambda: floor() == 0, "the floor is cut away")
+    stage.set(sam3__enable=False)
+    stage.wait_for(lambda: floor() > 0, "the whole picture")
+    stage.set(sam3__enable=True)
+    stage.wait_for(lambda: floor() == 0, "the floor is cut away again")
     stage.done("/child/sam3/stop")
     stage.draw(10)
-    assert stage.pictures[0][:40, :, :3].max() == 0, "the last mask stays"
+    assert floor() == 0, "the last mask stays"
     (told,) = heard(stage, 1, after=lambda: stage.set(sam3__fallback="source"))
     assert (told.address, told.args) == ("/sam3/objects", (0,))
-    stage.wait_for(lambda: stage.pictures[0][:40, :, :3].max() > 0, "as if there were no SAM3")
-
-
-def test_switched_off_it_does_not_change_the_picture(stage: Stage) -> None:
-    stage.set(layer__5__matte="subject", mode="simple")
-    stage.wait_for(lambda: stage.pictures[0][:40, :, :3].max() == 0, "the floor is cut away")
-    stage.set(sam3__enable=False)
-    stage.wait_for(lambda: stage.pictures[0][:40, :, :3].max() > 0, "the whole picture")
-
-
-def test_its_cache_can_be_emptied(stage: Stage) -> None:
-    assert stage.ask("/sam3/empty_cache")[-1].address == "/done"
+    stage.wait_for(lambda: floor() > 0, "as if there were no SAM3")
 
 
 def test_values_that_need_a_model_are_refused_with_the_setting_to_add(tmp_path: Path) -> None:

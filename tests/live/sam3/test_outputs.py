@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine.errors import SharedMemoryError
-from engine.ipc import FrameRing, Gate
+from engine.ipc import FrameRing
 from engine.live.kit.fader import Fade
 from engine.live.kit.scene import Scene
 from engine.live.sam3.outputs import MaskOutputs, MasksView
@@ -16,6 +16,7 @@ from engine.live.sd.entry import SdConfig
 from engine.live.sd.link import DiffusionLink
 from engine.params import ParamStore
 from engine.values import FINISHED, FoundObject, FrameId, Segmentation, VideoFrame
+from tests.live.sd.studio import opened_link
 
 NO_MASKS = MasksView(found=None, picture=None)
 
@@ -42,19 +43,11 @@ class Desk:
 
 @pytest.fixture
 def desk(reports: Any) -> Iterator[Desk]:
-    gate, told = Gate.create(), []
-    sd = DiffusionLink(
-        SdConfig(model="random:tiny"),
-        video=None,
-        has_camera=lambda: False,
-        gate=gate,
-        report=reports,
-        set_value=lambda address, value: None,
-    )
-    outputs = MaskOutputs(lambda *message: told.append(message))
-    yield Desk(outputs, sd, ParamStore(), told)
-    for part in (outputs, sd, gate):
-        part.close()
+    told: list[tuple[Any, ...]] = []
+    with opened_link(SdConfig(model="random:tiny"), reports) as sd:
+        outputs = MaskOutputs(lambda *message: told.append(message))
+        yield Desk(outputs, sd, ParamStore(), told)
+        outputs.close()
 
 
 def test_each_result_is_sent_once_best_first_and_its_end_as_zero(desk: Desk) -> None:

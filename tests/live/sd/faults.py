@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 import engine.live.sd.loop as diffusion
+import engine.models.card_memory as card_memory
 from engine.children.port import ChildPort
 from engine.live.kit import pacing
 from engine.models import graphs
@@ -25,6 +26,8 @@ from engine.models.sd.conditioner import Conditioner
 from engine.models.sd.denoiser import Denoiser
 from engine.models.sd.pixels import Pixels
 from tests.models.recorded_graphs import Recording
+
+CARD_FREE_MB = 1234  # what a card would have left
 
 
 def run(port: ChildPort) -> None:
@@ -66,6 +69,7 @@ def run(port: ChildPort) -> None:
 
         graphs.calls_for = accelerators.calls_for = calls_for
 
+    card_memory.card_facts = lambda device: {"card_free_mb": CARD_FREE_MB}
     Pixels.decode = decode_slowly
     Conditioner._parsed_and_encoded = encode_or_die
     Denoiser.outputs = outputs_or_fail

@@ -1,6 +1,7 @@
 """A diffusion child under test, and the pictures it should paint."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ import numpy as np
 import osc_schema
 from engine.children.policy import Deadlines
 from engine.children.spec import ChildSpec
-from engine.live.sd.link import PRELOAD
+from engine.config import SdConfig
+from engine.ipc import Gate
+from engine.live.sd.link import PRELOAD, DiffusionLink
 from tests.live.picture_studio import QUICK, PictureStudio
 
 SIDE_PX = 64
@@ -38,6 +41,23 @@ def painting_core(model: Path, **spec: Any) -> Callable[..., np.ndarray]:
         return paint(loaded, source_picture(0) if picture is None else picture, **options)
 
     return painted
+
+
+@contextmanager
+def opened_link(config: SdConfig, report: Any, *, has_camera: bool = False) -> Iterator[DiffusionLink]:
+    """The engine's end of a child of its own, with a gate."""
+    gate = Gate.create()
+    link = DiffusionLink(
+        config,
+        video=None,
+        has_camera=lambda: has_camera,
+        gate=gate,
+        report=report,
+        set_value=lambda address, value: None,
+    )
+    yield link
+    link.close()
+    gate.close()
 
 
 class Studio(PictureStudio):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engine.errors import NoGLError
-from engine.ipc import FrameRing, Gate
+from engine.ipc import FrameRing
 from engine.live.kit.scene import Scene
 from engine.live.kit.sent_values import SentValues
 from engine.live.sd.entry import LoraConfig, SdConfig
@@ -22,23 +22,13 @@ from engine.system.clock import SteppedClock
 from engine.values import ChannelFeatures, PublishedFrame, VideoFrame, silent_waves
 from osc_schema import PARAMS
 from tests.live.frames import finished_frame
+from tests.live.sd.studio import opened_link
 
 
 @pytest.fixture
-def gate() -> Iterator[Gate]:
-    gate = Gate.create()
-    yield gate
-    gate.close()
-
-
-@pytest.fixture
-def link(gate: Gate, reports: Any) -> Iterator[DiffusionLink]:
-    config = SdConfig(model="random:tiny")
-    link = DiffusionLink(
-        config, video=None, has_camera=lambda: False, gate=gate, report=reports, set_value=lambda address, value: None
-    )
-    yield link
-    link.close()
+def link(reports: Any) -> Iterator[DiffusionLink]:
+    with opened_link(SdConfig(model="random:tiny"), reports) as link:
+        yield link
 
 
 def test_the_child_is_sent_only_its_own_parameters() -> None:
@@ -57,7 +47,7 @@ def test_nothing_is_shown_before_the_first_picture(link: DiffusionLink) -> None:
 
 
 def test_paths_are_absolute_so_that_a_child_in_another_folder_finds_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gate: Gate, reports: Any
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reports: Any
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("model", "auto", "lora.safetensors"):
@@ -65,11 +55,8 @@ def test_paths_are_absolute_so_that_a_child_in_another_folder_finds_them(
     config = SdConfig(
         model="model", loras=(LoraConfig(path="lora.safetensors", weight=0.5),), controlnets=("owner/id",)
     )
-    link = DiffusionLink(
-        config, video=None, has_camera=lambda: False, gate=gate, report=reports, set_value=lambda address, value: None
-    )
-    spec = link.supervisor.spec.settings["spec"]
-    link.close()
+    with opened_link(config, reports) as link:
+        spec = link.supervisor.spec.settings["spec"]
     assert spec["model"] == str(tmp_path / "model")
     assert spec["loras"] == ((str(tmp_path / "lora.safetensors"), 0.5),)
     assert (spec["vae"], spec["controlnets"]) == ("auto", ("owner/id",))

@@ -22,31 +22,20 @@ from engine.errors import ConfigError, ModelError
 from engine.ipc import FrameRing
 from engine.params.looks import PLAIN
 from tests.support.long_form import IS_SOAK, only_soak
-from tests.support.stage import Stage, picture_file
+from tests.support.stage import Stage, opened_once, picture_file, stage_config
 
 SEA_RGB, SAND_RGB = (40, 90, 200), (210, 180, 60)
 FAITHFUL = {"/sd/steps": 20, "/sd/strength": 0.05, "/sd/crossfade_s": 0.0}  # one step of little noise: near its source
 SMALL = {"/sd/width": 64, "/sd/height": 64, "/sd/prompt": "sea", "/sd/duty_auto": False}
 
 
-def stage_config(folder: Path, model: Path, **more: Any) -> dict[str, Any]:
-    return {
-        "width": 128,
-        "height": 72,
-        "fps": 30.0,
-        "audio": "demo",
-        "renderer": "numba",
-        "osc": {"listen": "127.0.0.1:0"},
-        "web": "127.0.0.1:0",
-        "presets": str(folder / "presets"),
-        "recordings": str(folder / "recordings"),
-        "camera": picture_file(folder / "sea.png", SEA_RGB),
-        "sd": {
-            "model": str(model),
-            "video": picture_file(folder / "sand.png", SAND_RGB),
-            "folders": [str(folder / "models")],
-        },
-    } | more
+def sd_config(folder: Path, model: Path, **more: Any) -> dict[str, Any]:
+    sd = {
+        "model": str(model),
+        "video": picture_file(folder / "sand.png", SAND_RGB),
+        "folders": [str(folder / "models")],
+    }
+    return stage_config(folder, web="127.0.0.1:0", camera=picture_file(folder / "sea.png", SEA_RGB), sd=sd, **more)
 
 
 @pytest.fixture(scope="module")
@@ -54,18 +43,8 @@ def open_stage(
     tmp_path_factory: pytest.TempPathFactory, fork_server: None, tiny_sd: Path
 ) -> Iterator[Callable[..., Stage]]:
     """One engine with SD for all tests of this file: a model is loaded once."""
-    folder = tmp_path_factory.mktemp("stage")
-    config = stage_config(folder, tiny_sd, sinks=("shared=stage",))
-    stages: list[Stage] = []
-
-    def on(wait_for: Callable[..., Any]) -> Stage:
-        if not stages:
-            stages.append(Stage(config, wait_for))
-        return stages[0]
-
-    yield on
-    for stage in stages:
-        stage.close()
+    config = sd_config(tmp_path_factory.mktemp("stage"), tiny_sd, sinks=("shared=stage",))
+    yield from opened_once(config, child="sd")
 
 
 @pytest.fixture
@@ -82,15 +61,20 @@ def stage(open_stage: Callable[..., Stage], wait_for: Callable[..., Any]) -> Sta
     return stage
 
 
-def test_simple_mode_shows_the_camera_painted_by_sd(stage: Stage) -> None:
+def test_simple_mode_shows_the_camera_painted_by_sd_and_start_and_status_describe_it(
+    stage: Stage, tiny_sd: Path
+) -> None:
     stage.shows(SEA_RGB, "the camera, painted")
     blocks = stage.pictures[0][..., :3].reshape(-1, 3).std(axis=0)
     assert blocks.max() > 0.5, "this is the camera itself"
-
-
-def test_the_start_names_the_sampler_and_prediction_of_the_model(stage: Stage, tiny_sd: Path) -> None:
     chosen = "lcm (the scheduler's configuration: LCMScheduler), epsilon (the scheduler's configuration)"
     assert f"sd        {tiny_sd}, {chosen}" in started_lines(stage.engine)
+    facts = {message.address: message.args for message in stage.ask("/engine/status")}
+    at = "/engine/status/child/sd"
+    assert facts[f"{at}/state"] in (("ready",), ("busy",))
+    assert facts[f"{at}/pid"] == (stage.child.pid,)
+    assert facts[f"{at}/results"][0] >= 2
+    assert {f"{at}/heartbeat_age_s", f"{at}/restarts", f"{at}/family"} <= set(facts)
 
 
 def test_the_page_shows_the_picture_of_sd_beside_the_main_one(stage: Stage) -> None:
@@ -112,19 +96,22 @@ def test_the_page_shows_the_picture_of_sd_beside_the_main_one(stage: Stage) -> N
     assert sd.shape == (64, 64, 3) and np.abs(sd.mean(axis=(0, 1)) - SEA_RGB).max() < 30
 
 
-def test_the_source_is_chosen_while_running(stage: Stage) -> None:
+def test_the_picture_follows_source_freeze_feedback_and_switch(stage: Stage) -> None:
     stage.shows(SEA_RGB, "the camera, painted")
-    stage.set(sd__source="video")
+    stage.set(sd__freeze=True, sd__source="video")
+    stage.await_results(3)
+    assert np.abs(stage.colour() - SEA_RGB).max() < 30, "held while SD keeps painting"
+    stage.set(sd__freeze=False)
     stage.shows(SAND_RGB, "the video, painted")
-
-
-def test_feedback_repaints_its_own_pictures_without_a_source(stage: Stage) -> None:
-    stage.shows(SEA_RGB, "the camera, painted")
     stage.set(sd__source="feedback")
     stage.wait_for(lambda: not stage.engine.children["sd"].wants_frame, "a child that wants no pictures")
     seen = stage.pictures[0]
     stage.await_results(3)
     stage.wait_for(lambda: (stage.pictures[0] != seen).any(), "another picture")
+    stage.set(sd__source="video")
+    stage.shows(SAND_RGB, "the video, painted")
+    stage.set(sd__enable=False)
+    stage.shows(SEA_RGB, "the camera", within=2.0)
 
 
 def test_the_multiverse_can_be_painted_and_shown_in_itself(stage: Stage) -> None:
@@ -155,15 +142,6 @@ def test_region_maps_use_the_sd_picture(stage: Stage) -> None:
         stage.engine.params.set(f"/layer/{n}/solo", False)
 
 
-def test_freeze_holds_the_picture_while_sd_keeps_painting(stage: Stage) -> None:
-    stage.shows(SEA_RGB, "the camera, painted")
-    stage.set(sd__freeze=True, sd__source="video")
-    stage.await_results(3)
-    assert np.abs(stage.colour() - SEA_RGB).max() < 30
-    stage.set(sd__freeze=False)
-    stage.shows(SAND_RGB, "the video, painted")
-
-
 def test_the_sd_picture_is_published_separately(stage: Stage) -> None:
     reader = FrameRing.open("stage SD")
     frame = stage.wait_for(reader.latest, "the SD texture")
@@ -177,20 +155,15 @@ def test_the_sd_picture_is_published_separately(stage: Stage) -> None:
     reader.close()
 
 
-@pytest.mark.parametrize(("fallback", "seen"), [("hold", SAND_RGB), ("black", (0, 0, 0)), ("source", SEA_RGB)])
-def test_while_the_child_is_down_the_fallback_is_shown(stage: Stage, fallback: str, seen: tuple[int, int, int]) -> None:
+def test_while_the_child_is_down_the_fallback_is_shown(stage: Stage) -> None:
     stage.set(sd__source="video")
     stage.shows(SAND_RGB, "the video, painted")
-    stage.set(sd__fallback=fallback)
     stage.done("/child/sd/stop")
-    if fallback == "source":
-        stage.set(sd__source="camera")
-    stage.shows(seen, f"fallback {fallback}")
-    stage.draw(30)
-    assert np.abs(stage.colour() - seen).max() < 30 and stage.child.state == "off"
-    if fallback == "black":
-        stage.set(sd__fallback="hold")
-        stage.shows(SAND_RGB, "the last picture again")
+    for fallback, seen in (("hold", SAND_RGB), ("black", (0, 0, 0)), ("hold", SAND_RGB), ("source", SEA_RGB)):
+        stage.set(sd__fallback=fallback, sd__source="camera" if fallback == "source" else "video")
+        stage.shows(seen, f"fallback {fallback}")
+        stage.draw(10)
+        assert np.abs(stage.colour() - seen).max() < 30 and stage.child.state == "off", fallback
 
 
 @only_soak
@@ -242,22 +215,6 @@ def test_commands_reply_when_they_are_done(stage: Stage) -> None:
     assert stage.child.state in ("ready", "busy")
 
 
-def test_the_status_describes_the_child(stage: Stage) -> None:
-    facts = {message.address: message.args for message in stage.ask("/engine/status")}
-    at = "/engine/status/child/sd"
-    assert facts[f"{at}/state"] in (("ready",), ("busy",))
-    assert facts[f"{at}/pid"] == (stage.child.pid,)
-    assert facts[f"{at}/results"][0] >= 2
-    assert {f"{at}/heartbeat_age_s", f"{at}/restarts", f"{at}/family"} <= set(facts)
-
-
-def test_switched_off_layer_5_is_the_camera_again(stage: Stage) -> None:
-    stage.set(sd__source="video")
-    stage.shows(SAND_RGB, "the video, painted")
-    stage.set(sd__enable=False)
-    stage.shows(SEA_RGB, "the camera", within=2.0)
-
-
 @pytest.mark.soak
 def test_pictures_keep_coming_and_are_all_recorded_while_the_child_is_killed(
     tmp_path: Path, tiny_sd: Path, wait_for: Callable[..., Any]
@@ -266,7 +223,7 @@ def test_pictures_keep_coming_and_are_all_recorded_while_the_child_is_killed(
     server, which then needs seconds to import (test_faults does the same with a server that imports little)."""
     kills = 100 if IS_SOAK else 3
     looks = {"/mode": "simple"} | FAITHFUL | SMALL
-    stage = Stage(stage_config(tmp_path, tiny_sd, sinks=(f"record={tmp_path / 'out.mp4'}",), params=looks), wait_for)
+    stage = Stage(sd_config(tmp_path, tiny_sd, sinks=(f"record={tmp_path / 'out.mp4'}",), params=looks), wait_for)
     killed: list[int] = []
     for _ in range(kills):
         stage.await_results(1)
@@ -290,31 +247,17 @@ def test_pictures_keep_coming_and_are_all_recorded_while_the_child_is_killed(
         assert status.late + status.dropped <= 0.01 * status.frames
 
 
-def test_offline_sd_is_refused_because_it_cannot_be_repeated(tiny_sd: Path) -> None:
-    config = build_config({"offline": True, "audio": "demo", "sd": {"model": str(tiny_sd)}})
-    with pytest.raises(ConfigError, match="offline"), open_engine(config):
-        pass
-
-
-def test_a_start_value_that_needs_a_missing_model_is_an_error() -> None:
-    with (
-        pytest.raises(MultiverseError, match="run --sd MODEL"),
-        open_engine(build_config({"audio": "demo", "params": {"/sd/enable": 1}})),
-    ):
-        pass
-
-
-@pytest.mark.parametrize(
-    "sd", [{"model": "no/such/model/here"}, {"model": "{tiny}", "controlnets": ["nothing-there"]}, {"model": "{cut}"}]
-)
-def test_a_missing_or_broken_model_ends_the_start(sd: dict[str, Any], tiny_sd: Path, tmp_path: Path) -> None:
-    cut = tmp_path / "cut"
-    shutil.copytree(tiny_sd, cut)
+def test_a_start_that_cannot_work_ends_with_the_reason(tiny_sd: Path, tmp_path: Path) -> None:
+    cut = shutil.copytree(tiny_sd, tmp_path / "cut")
     (unet,) = (cut / "unet").glob("*.safetensors")
     unet.write_bytes(unet.read_bytes()[:100_000])
-    config = {"audio": "demo", "sd": sd | {"model": sd["model"].format(tiny=tiny_sd, cut=cut)}}
-    with (
-        pytest.raises(ModelError, match=r"no such file|not in|neither a path here|truncated"),
-        open_engine(build_config(config)),
-    ):
-        pass
+    cases: list[tuple[dict[str, Any], type[MultiverseError], str]] = [
+        ({"offline": True, "sd": {"model": str(tiny_sd)}}, ConfigError, "offline"),
+        ({"params": {"/sd/enable": 1}}, MultiverseError, "run --sd MODEL"),
+        ({"sd": {"model": "no/such/model/here"}}, ModelError, "neither a path here|no such file|not in"),
+        ({"sd": {"model": str(tiny_sd), "controlnets": ["nothing-there"]}}, ModelError, "nothing-there"),
+        ({"sd": {"model": str(cut)}}, ModelError, "truncated"),
+    ]
+    for config, kind, reason in cases:
+        with pytest.raises(kind, match=reason), open_engine(build_config({"audio": "demo"} | config)):
+            pass

@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.ipc import Gate
 from engine.live.kit.scene import Scene
 from engine.live.sd.entry import SdConfig
 from engine.live.sd.link import DiffusionLink
 from engine.params import ParamStore
 from engine.values import VideoFrame
 from tests.live.frames import finished_frame
-from tests.live.sd.studio import source_picture
+from tests.live.sd.studio import opened_link, source_picture
 
 SIZES = ((64, 64), (128, 64))
 CHANGES = 12
@@ -23,18 +22,8 @@ CHANGES = 12
 
 @pytest.fixture
 def link(fork_server: None, tiny_sd: Path, reports: Any) -> Iterator[DiffusionLink]:
-    gate = Gate.create()
-    link = DiffusionLink(
-        SdConfig(model=str(tiny_sd)),
-        video=None,
-        has_camera=lambda: True,
-        gate=gate,
-        report=reports,
-        set_value=lambda address, value: None,
-    )
-    yield link
-    link.close()
-    gate.close()
+    with opened_link(SdConfig(model=str(tiny_sd)), reports, has_camera=True) as link:
+        yield link
 
 
 def test_no_picture_of_the_former_size_is_shown_after_a_change(

@@ -1,4 +1,4 @@
-"""Pictures painted by diffusers' own pipelines, and the same from our parts with diffusers' scheduler between them."""
+"""Pictures painted by diffusers' own pipelines, and the same by our program."""
 
 from pathlib import Path
 from typing import Any
@@ -6,13 +6,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine.models.sd.conditioner import Cond
 from engine.models.sd.model import DiffusionModel
-from engine.models.sd.pixels import Pixels
+from engine.models.sd.single import paint
 
 SIDE_PX = 64
 SEED = 7
-TOLERANCE = 1e-3 * 255
 
 
 def source_picture(seed: int = 0, side_px: int = SIDE_PX) -> np.ndarray:
@@ -54,38 +52,10 @@ def diffusers_picture(pipeline: Any, prompt: str = "a cat", guidance: float = 1.
     return result.images[0] * 255.0
 
 
-@torch.no_grad()
-def our_latents(model: DiffusionModel, cond: Cond, residuals: Any = None) -> torch.Tensor:
-    """The same two steps on the same noise, through our parts, without guidance."""
-    import diffusers
-
-    pixels = Pixels(model, SIDE_PX, SIDE_PX)
-    generator = torch.Generator().manual_seed(SEED)
-    z = pixels.encode_sampled(source_picture()[None], generator)
-    scheduler = getattr(diffusers, model.scheduler_config["_class_name"]).from_config(model.scheduler_config)
-    scheduler.set_timesteps(4)
-    timesteps = scheduler.timesteps[2:]
-    if hasattr(scheduler, "set_begin_index"):
-        scheduler.set_begin_index(2)
-    noise = torch.randn(z.shape, generator=generator)
-    z = scheduler.add_noise(z, noise, timesteps[:1])
-    added: dict[str, Any] = {}
-    if cond.ip is not None:
-        added["image_embeds"] = list(cond.ip)
-    if cond.pooled is not None:
-        added |= {"text_embeds": cond.pooled, "time_ids": cond.time_ids}
-    for t in timesteps:
-        more = residuals(z, t, cond.text, added) if residuals else {}
-        scaled = scheduler.scale_model_input(z, t)
-        output = model.unet(scaled, t, encoder_hidden_states=cond.text, added_cond_kwargs=added, **more).sample
-        takes_generator = "generator" in scheduler.step.__code__.co_varnames
-        z = scheduler.step(output, t, z, **({"generator": generator} if takes_generator else {})).prev_sample
-    return z
-
-
-def our_picture(model: DiffusionModel, cond: Cond, residuals: Any = None) -> np.ndarray:
-    """(64, 64, 3) uint8 of `our_latents`."""
-    return Pixels(model, SIDE_PX, SIDE_PX).decode(our_latents(model, cond, residuals))[0][0].numpy()
+def our_picture(model: DiffusionModel, **more: Any) -> np.ndarray:
+    """(64, 64, 3) uint8: the same, by our program."""
+    asked = {"prompt": "a cat", "steps": 4, "strength": 0.5, "seed": SEED, "width": SIDE_PX, "height": SIDE_PX}
+    return paint(model, source_picture(), **asked, **more)
 
 
 def difference(a: np.ndarray, b: np.ndarray) -> float:

@@ -59,8 +59,7 @@ def test_a_compiled_unet_paints_the_same_and_follows_changes_of_weights(
             for _ in range(2):  # by the plain parts, then by the compiled ones
                 pictures = [painter.paint(source_picture(0)) for painter in (plain, compiled)]
                 assert np.abs(pictures[0].pixels.astype(int) - pictures[1].pixels).max() <= 1, change
-                for thread in threads_named("compiling"):
-                    thread.join()
+                join_compiling()
         assert torch._dynamo.utils.counters["graph_break"] == {}
         found = torch._dynamo.utils.counters["inductor"]
         assert bool(found["fxgraph_cache_miss"]) != is_cached
@@ -150,8 +149,7 @@ def test_what_cannot_be_compiled_stays_plain_is_told_once_and_not_tried_again(er
     for _ in range(3):
         assert not beside.is_ready("a")
         beside.begin("a", (fail,), {})
-        for thread in threads_named("compiling"):
-            thread.join()
+        join_compiling()
         assert beside.may_capture()
     assert len(tried) == 1
     assert lines == [
@@ -159,8 +157,7 @@ def test_what_cannot_be_compiled_stays_plain_is_told_once_and_not_tried_again(er
         f"cannot compile; the picture stays as it is, not faster ({in_one_line(error)})",
     ]
     beside.begin("b", (lambda state: state,), {})
-    for thread in threads_named("compiling"):
-        thread.join()
+    join_compiling()
     assert beside.is_ready("b") and not beside.is_ready("a")
 
 
@@ -170,8 +167,7 @@ def test_a_compiler_that_loses_the_card_ends_the_child() -> None:
 
     beside = CompilingThread(torch.device("cpu"), print)
     beside.begin("a", (fail,), {})
-    for thread in threads_named("compiling"):
-        thread.join()
+    join_compiling()
     with pytest.raises(torch.AcceleratorError):
         beside.is_ready("a")
 
@@ -189,6 +185,11 @@ def test_compiled_parts_are_captured_on_a_card_and_only_live_ones_compile_beside
         True,
         False,
     ]
+
+
+def join_compiling() -> None:
+    for thread in threads_named("compiling"):
+        thread.join()
 
 
 def threads_named(name: str) -> list[threading.Thread]:

@@ -73,7 +73,7 @@ def test_a_picture_whose_latents_cannot_be_halved_is_that_of_diffusers(tiny_sd: 
     assert usual.real_steps == 2
 
 
-@pytest.mark.parametrize("sampler", ["auto", "deis", "euler", "dpm"])
+@pytest.mark.parametrize("sampler", ["auto", "euler", "dpm"])
 def test_a_picture_is_the_same_at_any_place_in_a_batch(tiny_sd: Path, usual: BatchPainter, sampler: str) -> None:
     usual.change(painting_of(tiny_sd, sampler=sampler))
     shown = pictures(4)
@@ -118,6 +118,7 @@ def test_stages_that_load_only_their_part_paint_the_same_as_one_process(
     ours, own_fates = split(parts, shown)
     assert np.array_equal(ours, expected)
     assert own_fates.tolist() == fates.tolist() == [GOOD, GOOD]
+    assert whole.stage_s.keys() == {"encode", "process", "decode"} and min(whole.stage_s.values()) > 0.0
     assert has_tiny_vae(painting.spec) == whole.model.is_tiny_vae == (kind != "one file")
 
 
@@ -282,28 +283,6 @@ def test_constant_latents_count_as_black(tiny_sd: Path) -> None:
     painter = BatchPainter(model, painting_of(tiny_sd, cfg=1.0, sampler="turbo"), WIDTH, HEIGHT)
     _, fates = painter.paint(pictures(2))
     assert fates.tolist() == [BLACK, BLACK]
-
-
-def test_streamed_batches_equal_single_batches_although_graphs_overwrite_buffers(
-    tiny_sd: Path, usual: BatchPainter
-) -> None:
-    painting = painting_of(tiny_sd, sampler="dpm")
-    usual.change(painting)
-    batches = [pictures(2, seed) for seed in range(3)]
-    expected = [usual.paint(batch)[0] for batch in batches]
-    captures = Recording()
-    graphed = BatchPainter(usual.model, painting, WIDTH, HEIGHT, calls=lambda device: GraphCalls(captures))
-    graphed.warm_up(2)
-    assert len(captures.captured) == 3, "encode, UNet and decode"
-    assert graphed.stage_s == {"encode": 0.0, "process": 0.0, "decode": 0.0}
-    streamed = list(graphed.paint_stream(iter(batches)))
-    assert len(captures.captured) == 3, "nothing is left to be done once"
-    for (painted, fates), alone in zip(streamed, expected, strict=True):
-        assert np.array_equal(painted, alone)
-        assert fates.tolist() == [GOOD, GOOD]
-    assert all(seconds > 0.0 for seconds in graphed.stage_s.values())
-    latents = [graphed.encode(batch) for batch in batches]
-    assert all(torch.equal(z, usual.encode(batch)) for z, batch in zip(latents, batches, strict=True))
 
 
 def test_a_stage_that_decodes_is_warmed_up_by_one_batch_and_captures_nothing_later(tiny_sd: Path) -> None:

@@ -44,18 +44,6 @@ def test_a_single_file_is_split_into_its_parts(tiny_models: Any) -> None:
     assert (as_file.family, as_file.sampler, as_file.is_complete) == ("sd15", "lcm", True)
 
 
-def test_a_single_file_alone_lacks_only_its_configuration(
-    tiny_models: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
-    alone = tmp_path / "my-turbo-xl.safetensors"
-    alone.write_bytes(tiny_models.single_file(tiny_models.sd(vae="kl")).read_bytes())
-    report = checked(alone)
-    (line,) = report.missing
-    assert "hf download stable-diffusion-v1-5/stable-diffusion-v1-5" in line
-    assert report.family == "sd15" and {part.name for part in report.parts} == {"unet", "vae", "text_encoder"}
-
-
 def test_all_extras_of_the_model_are_counted(tiny_models: Any, tiny_sd: Path) -> None:
     adapter = tiny_models.ip_adapter(tiny_sd)
     report = checked(

@@ -67,13 +67,6 @@ def test_the_boundary_condition_is_that_of_lcm_in_float64(scaling: float) -> Non
     assert c_skip[1] > 0.8 if scaling == 0.01 else c_skip[1] < 1e-5
 
 
-def test_the_steps_use_the_models_own_scaling() -> None:
-    coefficients = lcm(config=SD | {"timestep_scaling": 0.01}, steps=1)
-    expected_skip, expected_out = boundary(torch.tensor([999]), 0.01)
-    assert coefficients.c_skip.item() == expected_skip.item() > 1e-3
-    assert coefficients.c_out.item() == expected_out.item()
-
-
 @pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction", "sample"])
 def test_x0_comes_from_every_kind_of_prediction(prediction_type: str) -> None:
     generator = torch.Generator().manual_seed(0)
@@ -152,13 +145,6 @@ def test_turbo_uses_the_prediction_unchanged() -> None:
     assert turbo.c_out.tolist() == [1.0, 1.0]
 
 
-def test_signal_and_noise_have_unit_power_together() -> None:
-    coefficients = lcm()
-    assert coefficients.signal.dtype == torch.float64
-    torch.testing.assert_close(coefficients.signal**2, ABAR[coefficients.timesteps])
-    torch.testing.assert_close(coefficients.signal**2 + coefficients.noise**2, torch.ones(4, dtype=torch.float64))
-
-
 def test_rows_are_step_major_in_float32() -> None:
     rows = lcm().rows(2, torch.device("cpu"))
     assert rows.timesteps.tolist() == [999, 999, 759, 759, 499, 499, 259, 259]
@@ -234,15 +220,3 @@ def painted_by(
                 patch.setattr(f"diffusers.schedulers.scheduling_{kind}.randn_tensor", lambda *_, **__: next(later))
             x = scheduler.step(output, t, x, return_dict=False, **asked)[0]
     return x
-
-
-@pytest.mark.parametrize("sampler", ["lightning", "hyper", "tcd"])
-def test_kept_and_drawn_noise_together_have_unit_power(sampler: str) -> None:
-    made = step_coefficients(ABAR, SD, sampler=sampler, steps=4, strength=1.0)
-    torch.testing.assert_close(made.kept**2 + made.fresh**2, torch.ones(4, dtype=torch.float64))
-    assert (made.kept[0].item(), made.fresh[0].item()) == (0.0, 1.0)
-
-
-def test_lightning_starts_at_the_very_end_of_the_table() -> None:
-    made = step_coefficients(ABAR, SD, sampler="lightning", steps=4, strength=1.0)
-    assert made.timesteps.tolist() == [999, 749, 499, 249]

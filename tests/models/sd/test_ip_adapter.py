@@ -4,14 +4,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from engine.errors import ModelError
 from engine.models.sd import ModelSpec
 from engine.models.sd.conditioner import Cond, Conditioner
 from engine.models.sd.load import load
 from engine.models.sd.model import DiffusionModel
-from tests.models.sd.oracle import difference, diffusers_picture, our_latents, our_picture, pipeline_of, source_picture
+from tests.models.sd.oracle import our_picture, source_picture
 
 SHOWN = source_picture(seed=5, side_px=48)
 
@@ -26,61 +25,17 @@ def model(tiny_sd: Path, adapter: Path) -> DiffusionModel:
     return load(ModelSpec(model=str(tiny_sd), ip_adapter=str(adapter)), "cpu", "fp32")
 
 
-def diffusers_pipeline(tiny_sd: Path, adapter: Path) -> Any:
-    pipeline = pipeline_of(tiny_sd)
-    pipeline.load_ip_adapter(
-        str(adapter.parent),
-        subfolder="",
-        weight_name=adapter.name,
-        image_encoder_folder="image_encoder",
-        local_files_only=True,
-    )
-    return pipeline
-
-
-def test_a_picture_prompt_has_the_same_effect_as_in_diffusers(
-    tiny_sd: Path, adapter: Path, model: DiffusionModel
-) -> None:
-    """At full strength: test_single."""
-    pipeline = diffusers_pipeline(tiny_sd, adapter)
-    pipeline.set_ip_adapter_scale(0.6)
-    theirs = diffusers_picture(pipeline, ip_adapter_image=Image.fromarray(SHOWN))
-    model.ip_adapter.set_scale(0.6)
-    ours = our_picture(model, Conditioner(model).encode("a cat", None, ip_image=SHOWN))
-    assert difference(theirs, diffusers_picture(pipeline_of(tiny_sd))) > 5.0
-    assert difference(theirs, ours) < 0.5 + 0.255
-
-
-def test_the_negative_picture_embedding_equals_that_of_diffusers(
-    tiny_sd: Path, adapter: Path, model: DiffusionModel
-) -> None:
-    pipeline = diffusers_pipeline(tiny_sd, adapter)
-    (both,) = pipeline.prepare_ip_adapter_image_embeds(Image.fromarray(SHOWN), None, "cpu", 1, True)
-    (tokens,) = pipeline.unet.encoder_hid_proj([both])
-    cond = Conditioner(model).encode("a cat", "", ip_image=SHOWN)
-    assert torch.allclose(torch.cat([cond.negative_ip[0], cond.ip[0]]), tokens, atol=1e-5)
-
-
 def test_at_strength_0_and_without_a_picture_the_result_is_bit_identical(tiny_sd: Path, model: DiffusionModel) -> None:
     plain = load(ModelSpec(model=str(tiny_sd)), "cpu", "fp32")
-    base = our_latents(plain, Conditioner(plain).encode("a cat", None))
-    conditioner = Conditioner(model)
+    base = our_picture(plain)
     model.ip_adapter.set_scale(1.0)
-    assert torch.equal(our_latents(model, conditioner.encode("a cat", None)), base)
-    shown = conditioner.encode("a cat", None, ip_image=SHOWN)
-    assert not torch.equal(our_latents(model, shown), base)
+    assert np.array_equal(our_picture(model), base)
+    assert not np.array_equal(our_picture(model, ip_image=SHOWN), base)
+    full = [weight.clone() for weight, _ in model.ip_adapter._values]
     model.ip_adapter.set_scale(0.0)
-    assert torch.equal(our_latents(model, shown), base)
-
-
-def test_the_strength_changes_weights_in_place_and_is_exactly_reversible(model: DiffusionModel) -> None:
+    assert np.array_equal(our_picture(model, ip_image=SHOWN), base)
     model.ip_adapter.set_scale(1.0)
-    weights = [weight for weight, _ in model.ip_adapter._values]
-    addresses = [weight.data_ptr() for weight in weights]
-    for scale in (0.3, 0.0, 1.5, 1.0):
-        model.ip_adapter.set_scale(scale)
-    assert [weight.data_ptr() for weight in weights] == addresses
-    assert all(torch.equal(weight, as_read) and weight.any() for weight, as_read in model.ip_adapter._values)
+    assert all(torch.equal(weight, was) for (weight, _), was in zip(model.ip_adapter._values, full, strict=True))
 
 
 def test_a_picture_prompt_is_copied_into_buffers_and_removed_again(model: DiffusionModel) -> None:
@@ -116,19 +71,6 @@ def test_an_adapter_without_its_image_encoder_says_so(tiny_sd: Path, adapter: Pa
         load(ModelSpec(model=str(tiny_sd), ip_adapter=str(alone)), "cpu", "fp32")
     named = ModelSpec(model=str(tiny_sd), ip_adapter=str(alone), image_encoder=str(adapter.parent / "image_encoder"))
     assert load(named, "cpu", "fp32").ip_adapter is not None
-
-
-def test_an_image_encoder_of_another_size_is_refused(tiny_sd: Path, adapter: Path, tmp_path: Path) -> None:
-    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
-
-    config = CLIPVisionConfig.from_pretrained(adapter.parent / "image_encoder")
-    config.update({"projection_dim": 48, "hidden_size": 64})
-    CLIPVisionModelWithProjection(config).save_pretrained(tmp_path / "big")
-    with pytest.raises(
-        ModelError, match=r"needs an image_encoder whose .* is 32, .* is another; this one fits"
-    ) as told:
-        load(ModelSpec(model=str(tiny_sd), ip_adapter=str(adapter), image_encoder=str(tmp_path / "big")), "cpu", "fp32")
-    assert "\n" not in str(told.value)
 
 
 def test_an_adapter_that_needs_a_face_detector_is_refused(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:

@@ -10,10 +10,8 @@ import torch
 
 from engine.errors import ModelError
 from engine.models.sd import ModelSpec
-from engine.models.sd.conditioner import Conditioner
 from engine.models.sd.load import load
 from engine.models.sd.model import DiffusionModel
-from tests.models.sd.oracle import difference, diffusers_picture, our_picture, pipeline_of
 
 
 @pytest.fixture
@@ -62,15 +60,6 @@ def test_a_folder_determines_family_sampler_and_prediction(
     assert model.alphas_cumprod.shape == (1000,) and model.alphas_cumprod.dtype == torch.float64
     assert not any(p.requires_grad for net in (model.unet, model.vae, *model.text_encoders) for p in net.parameters())
     assert model.notes == ()
-
-
-@pytest.mark.parametrize("kind", ["sd15", "sd21", "sdxl"])
-@pytest.mark.parametrize("vae", ["analytic", "kl"])
-def test_the_loaded_parts_paint_the_same_as_diffusers(tiny_models: Any, kind: str, vae: str) -> None:
-    folder = tiny_models.sd(kind=kind, vae=vae)
-    model = load_tiny(folder, vae="full" if vae == "kl" else "auto")
-    ours = our_picture(model, Conditioner(model).encode("a cat", None, size=(64, 64)))
-    assert difference(diffusers_picture(pipeline_of(folder)), ours) < 0.5 + 0.255
 
 
 def test_a_requested_sampler_is_used(tiny_sd: Path) -> None:
@@ -276,17 +265,6 @@ def test_a_broken_folder_is_refused_in_one_line(copied: Any, harm: Any, line: st
 
 
 # -- single files
-
-
-def test_one_file_gives_the_same_model_as_its_folder(tiny_models: Any, hub: Any) -> None:
-    sd = tiny_models.sd(vae="kl")
-    file, folder = load_tiny(tiny_models.single_file(sd)), load_tiny(sd)
-    for ours, theirs in zip((file.unet, file.vae), (folder.unet, folder.vae), strict=True):
-        expected = theirs.state_dict()
-        assert all(torch.equal(tensor, expected[name]) for name, tensor in ours.state_dict().items())
-    texts = [Conditioner(model).encode("a cat", None).text for model in (file, folder)]
-    assert torch.equal(*texts)
-    assert file.sampler == "lcm" and not file.is_tiny_vae and len(file.notes) == 1
 
 
 def test_a_single_file_without_a_configuration_names_the_download_command(

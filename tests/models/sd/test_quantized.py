@@ -84,8 +84,9 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+@pytest.mark.parametrize(
+    ("case", "dtype"), [*((case, torch.float32) for case in CASES), ("ComfyUI's fp8", torch.float16)]
+)
 def test_quantized_weights_are_painted_as_weight_times_scale(
     tiny_models: Any, tensors: Tensors, tmp_path: Path, case: str, dtype: torch.dtype
 ) -> None:

@@ -10,85 +10,44 @@ from engine.models.sd.plan.lora_file import LoraFile
 from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.prediction import Decision, FilePrediction
 from engine.models.sd.plan.sampler_choice import SamplerChoice, choose_sampler
-from engine.models.sd.plan.sampler_name import name_notes, predicts_picture, rival_note, sampler_named
+from engine.models.sd.plan.sampler_name import name_notes, sampler_named
 from engine.models.sd.plan.scheduler_config import choose_prediction
 from engine.models.sd.plan.single_file import SingleFile
 
 CHECKPOINTS = {
-    "DreamShaperXL_Turbo": "turbo",
-    "dreamshaperXL_v21TurboDPMSDE": "turbo",
-    "sd_turbo": "turbo",
-    "sd_xl_turbo_1.0_fp16": "turbo",
-    "sdxlturbo": "turbo",
-    "epicrealismXL_vxviLastfameDMD2": "turbo",
-    "dreamshaperXL_lightningDPMSDE": "lightning",
-    "realvisxlV40_v40LightningBakedvae": "lightning",
-    "juggernautXL_v9Rdphoto2Lightning": "lightning",
-    "sdxl_lightning_8step": "lightning",
-    "LCM_Dreamshaper_v7_4k": "lcm",
-    "dreamshaper_8LCM": "lcm",
-    "realisticVisionV60B1_v51HyperVAE": "hyper",
-    "Juggernaut_X_RunDiffusion_Hyper": "hyper",
-    "Hyper-SDXL-1step-Unet-Comfyui.fp16": "lcm",
-    "falcmix": "",
-    "FaLCMix": "",
-    "turbolicious": "",
-    "enlightningment": "",
-    "hyperRealism_v3": "",
-    "sdxl-flash": "",
-    "v1-5-pruned-emaonly": "",
-    "noobaiXLNAIXL_vPred10Version": "",
-    "sd_xl_base_1.0": "",
+    "turbo": (
+        "DreamShaperXL_Turbo dreamshaperXL_v21TurboDPMSDE sd_turbo sd_xl_turbo_1.0_fp16 sdxlturbo "
+        "epicrealismXL_vxviLastfameDMD2"
+    ),
+    "lightning": (
+        "dreamshaperXL_lightningDPMSDE realvisxlV40_v40LightningBakedvae juggernautXL_v9Rdphoto2Lightning "
+        "sdxl_lightning_8step"
+    ),
+    "lcm": "LCM_Dreamshaper_v7_4k dreamshaper_8LCM Hyper-SDXL-1step-Unet-Comfyui.fp16",
+    "hyper": "realisticVisionV60B1_v51HyperVAE Juggernaut_X_RunDiffusion_Hyper",
+    "": (
+        "falcmix FaLCMix turbolicious enlightningment hyperRealism_v3 sdxl-flash v1-5-pruned-emaonly "
+        "noobaiXLNAIXL_vPred10Version sd_xl_base_1.0"
+    ),
 }
 LORAS = {
-    "lcm-lora-sdv1-5": "lcm",
-    "lcm-lora-sdxl": "lcm",
-    "LCM_LoRA_Weights_SD15": "lcm",
-    "flash-sdxl": "lcm",
-    "pcm_sdxl_lcmlike_lora_converted": "lcm",
-    "pcm_sdxl_normalcfg_4step_converted": "tcd",
-    "TCD-SDXL-LoRA": "tcd",
-    "Hyper-SD15-1step-lora": "tcd",
-    "Hyper-SDXL-1step-lora": "tcd",
-    "Hyper-SDXL-8steps-lora": "hyper",
-    "Hyper-SD15-4steps-lora": "hyper",
-    "Hyper-SDXL-12steps-CFG-lora": "hyper",
-    "sdxl_lightning_4step_lora": "lightning",
-    "sd_xl_turbo_lora_v1": "turbo",
-    "dmd2_sdxl_4step_lora_fp16": "turbo",
-    "hyper_realism_lora": "",
-    "hyperdetailed_v2": "",
-    "lightning_bolt_xl": "",
-    "porsche_911_turbo": "",
-    "turbo_lover": "",
-    "hyper_3d": "",
-    "detail-lighting-4": "",
+    "lcm": "lcm-lora-sdv1-5 lcm-lora-sdxl LCM_LoRA_Weights_SD15 flash-sdxl pcm_sdxl_lcmlike_lora_converted",
+    "tcd": "pcm_sdxl_normalcfg_4step_converted TCD-SDXL-LoRA Hyper-SD15-1step-lora Hyper-SDXL-1step-lora",
+    "hyper": "Hyper-SDXL-8steps-lora Hyper-SD15-4steps-lora Hyper-SDXL-12steps-CFG-lora",
+    "lightning": "sdxl_lightning_4step_lora",
+    "turbo": "sd_xl_turbo_lora_v1 dmd2_sdxl_4step_lora_fp16",
+    "": (
+        "hyper_realism_lora hyperdetailed_v2 lightning_bolt_xl porsche_911_turbo turbo_lover hyper_3d detail-lighting-4"
+    ),
 }
 
 
-@pytest.mark.parametrize(
-    ("name", "is_lora", "expected"),
-    [(name, False, sampler) for name, sampler in CHECKPOINTS.items()]
-    + [(name, True, sampler) for name, sampler in LORAS.items()],
-)
-def test_a_name_shows_the_distillation_unless_its_words_have_another_meaning(
-    name: str, is_lora: bool, expected: str
-) -> None:
-    named = sampler_named(name, is_lora=is_lora)
-    assert ("" if named is None else named.sampler) == expected
-
-
-def test_a_name_shows_steps_eta_and_support_for_guidance() -> None:
-    def told(name: str) -> tuple[int | None, float, bool]:
-        named = sampler_named(name, is_lora=True)
-        assert named is not None
-        return named.steps, named.eta, named.guidance > 1.0
-
-    assert told("Hyper-SDXL-8steps-CFG-lora") == (8, 0.3, True)
-    assert told("Hyper-SDXL-8steps-lora") == (8, 0.3, False)
-    assert told("Hyper-SD15-1step-lora") == (1, 1.0, False)
-    assert told("TCD-SDXL-LoRA") == (None, 0.3, False)
-    assert told("pcm_sdxl_normalcfg_4step_converted") == (4, 0.0, False)
+def test_a_name_shows_the_distillation_unless_its_words_have_another_meaning() -> None:
+    for is_lora, samplers in ((False, CHECKPOINTS), (True, LORAS)):
+        for expected, names in samplers.items():
+            for name in names.split():
+                named = sampler_named(name, is_lora=is_lora)
+                assert ("" if named is None else named.sampler) == expected, name
 
 
 @pytest.mark.parametrize(
@@ -139,18 +98,6 @@ def test_other_names_are_not_noted(name: str) -> None:
     assert name_notes(name, is_lora=False) == ()
 
 
-def test_two_distillation_loras_are_told_of() -> None:
-    assert rival_note(["lcm-lora-sdxl", "glass"]) == ""
-    assert rival_note(["glass", "lcm-lora-sdxl", "Hyper-SDXL-8steps-lora"]).startswith(
-        "2 distillation LoRAs (lcm-lora-sdxl, Hyper-SDXL-8steps-lora): the sampler is that of lcm-lora-sdxl"
-    )
-
-
-def test_the_one_step_lightning_is_known_to_predict_the_picture() -> None:
-    assert predicts_picture("sdxl_lightning_1step_x0")
-    assert not predicts_picture("sdxl_lightning_2step")
-
-
 def file_of(path: Path) -> SingleFile:
     return SingleFile(
         path=path, family="sdxl", tensors={}, prediction=FilePrediction(marked=None, likely=None, zero_snr="")
@@ -162,6 +109,8 @@ def test_a_prediction_follows_from_that_name_unless_another_is_requested(tmp_pat
     file = file_of(tmp_path / "sdxl_lightning_1step_x0.safetensors")
     assert choose_prediction("auto", folder, file).value == "sample"
     assert choose_prediction("epsilon", folder, file).value == "epsilon"
+    two = file_of(tmp_path / "sdxl_lightning_2step.safetensors")
+    assert choose_prediction("auto", folder, two).value == "epsilon"
 
 
 EULER = {"_class_name": "EulerDiscreteScheduler", "timestep_spacing": "trailing", "prediction_type": "epsilon"}

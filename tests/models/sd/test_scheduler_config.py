@@ -129,10 +129,8 @@ def with_scheduler(folder: Path, place: Path, **told: Any) -> ModelSpec:
     return ModelSpec(model=str(place))
 
 
-@pytest.mark.parametrize("sampler", ["deis", "euler", "dpm"])
-def test_a_model_with_an_unsupported_scheduler_paints_with_a_requested_sampler(
-    tiny_sd: Path, tmp_path: Path, sampler: str
-) -> None:
+def test_a_model_with_an_unsupported_scheduler_paints_with_a_requested_sampler(tiny_sd: Path, tmp_path: Path) -> None:
+    sampler = "euler"
     spec = with_scheduler(tiny_sd, tmp_path / "model", _class_name="DPMSolverSDEScheduler")
     assert "set the sampler euler" in check(spec).missing[0]
     model = load(replace(spec, sampler=sampler), "cpu", "float32")

@@ -80,19 +80,3 @@ def test_after_forget_the_picture_is_painted_again() -> None:
     filter.should_skip(picture())
     filter.forget()
     assert not filter.should_skip(picture())
-
-
-def test_the_same_seed_gives_the_same_decisions() -> None:
-    first, second = with_cosine(0.99)
-    answers = []
-    for _ in range(2):
-        filter = SimilarityFilter(0.98, seed=7)
-        answers.append([filter.should_skip((first, second)[n % 2]) for n in range(60)])
-    assert answers[0] == answers[1]
-    assert 0 < sum(answers[0]) < 60
-
-
-def test_uniform_grey_is_similar_only_to_itself() -> None:
-    grey = np.zeros(3)
-    assert cosine(grey, grey) == 1.0
-    assert cosine(grey, np.ones(3)) == 0.0

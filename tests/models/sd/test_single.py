@@ -155,7 +155,8 @@ def test_a_picture_with_an_ip_adapter_equals_that_of_diffusers(
     pipeline.load_ip_adapter(
         str(file.parent), subfolder="", weight_name=file.name, image_encoder_folder="image_encoder"
     )
-    pipeline.set_ip_adapter_scale(1.0)
+    pipeline.set_ip_adapter_scale(0.6)
+    model.ip_adapter.set_scale(0.6)
     followed = source_picture(3)
     more = {"ip_adapter_image": Image.fromarray(followed)}
     asked = LCM | {"guidance": 2.0, "sampler": "lcm" if adapter == "plus" else "scheduler"}

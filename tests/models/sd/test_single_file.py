@@ -58,7 +58,7 @@ def tensors(tiny_models: Any) -> dict[str, torch.Tensor]:
     return original_tensors(tiny_models.sd(vae="kl"))
 
 
-@pytest.mark.parametrize("kind", ["turbo", "sd21", "sdxl"])
+@pytest.mark.parametrize("kind", ["sd15", "turbo", "sd21", "sdxl"])
 def test_a_file_of_each_family_gives_the_same_networks_as_its_folder(tiny_models: Any, kind: str) -> None:
     sd = tiny_models.sd(kind=kind, vae="kl")
     file, folder = (

@@ -87,15 +87,6 @@ def test_a_unet_in_a_folder_has_its_own_configuration(base: Path, other: tuple[T
         assert torch.equal(model.unet.time_embedding.cond_proj.weight, proj["time_embedding.cond_proj.weight"])
 
 
-def test_a_pickled_unet_is_read_with_a_note(base: Path, other: tuple[Tensors, int], tmp_path: Path) -> None:
-    """tianweiy/DMD2: dmd2_sdxl_4step_unet_fp16.bin."""
-    torch.save(other[0], tmp_path / "dmd2_sdxl_4step_unet_fp16.bin")
-    spec = ModelSpec(model=str(base), unet=str(tmp_path / "dmd2_sdxl_4step_unet_fp16.bin"), vae="full")
-    report = check(spec)
-    assert (report.sampler, report.missing) == ("turbo", ()) and any("a pickle" in note for note in report.notes)
-    assert torch.equal(load(spec, "cpu", "float32").unet.conv_in.weight, other[0]["conv_in.weight"])
-
-
 @pytest.mark.parametrize(
     ("change", "says"),
     [

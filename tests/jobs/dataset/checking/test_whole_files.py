@@ -102,18 +102,13 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], tuple[str, str, str]]] = {
 }
 
 
-def test_whole_files_as_they_were_written_are_sound(sound: Path) -> None:
+def test_damage_to_a_whole_file_is_told_and_blames_no_picture(sound: Path, tmp_path: Path) -> None:
     report = check_folders([sound])
     assert report.problems == ()
     assert report.folders[0].formats == {"YOLO": 3, "COCO": 3}
-
-
-@pytest.mark.parametrize("name", DAMAGE)
-def test_damage_to_a_whole_file_is_told_and_blames_no_picture(sound: Path, tmp_path: Path, name: str) -> None:
-    folder = tmp_path / "copy"
-    shutil.copytree(sound, folder)
-    spoil, (kind, path, words) = DAMAGE[name]
-    spoil(folder)
-    found = check_folders([folder]).problems
-    assert any((each.kind, each.path) == (kind, path) and each.text.startswith(words) for each in found), found
-    assert all(not each.path.startswith(("images/", "labels/")) for each in found)
+    for name, (spoil, (kind, path, words)) in DAMAGE.items():
+        folder = Path(shutil.copytree(sound, tmp_path / name))
+        spoil(folder)
+        found = check_folders([folder]).problems
+        told = any((each.kind, each.path) == (kind, path) and each.text.startswith(words) for each in found)
+        assert told and all(not each.path.startswith(("images/", "labels/")) for each in found), (name, found)

@@ -7,7 +7,7 @@ import pytest
 
 from engine.errors import UsageError
 from engine.jobs.dataset.job import DatasetJob
-from engine.jobs.dataset.labels.options import FORMATS, LabelOptions, parse_names
+from engine.jobs.dataset.labels.options import FORMATS, LabelOptions
 from engine.jobs.dataset.labels.writers import writers_of
 from engine.jobs.dataset.layout.cameras import CameraOptions
 from engine.jobs.dataset.layout.options import Recipe2Options
@@ -83,7 +83,3 @@ def test_tiles_larger_than_the_pictures_are_told_of() -> None:
     assert replace(job(tiles=200), varied=varied).notes == ()
     (note,) = replace(job(tiles=640), varied=varied).notes
     assert note == "--tiles 640: pictures are 320x200, so tiles are 320x200"
-
-
-def test_names_are_separated_by_commas() -> None:
-    assert parse_names("pile, bag,machine") == ("pile", "bag", "machine")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from engine.jobs.dataset.labels.writers.yolo import area_of, joined, polygons_of, rotated_box
-from tests.jobs.dataset.labels.records import disc, thing
+from tests.jobs.dataset.labels.records import thing
 
 mask = pytest.importorskip("pycocotools.mask")
 masks = hnp.arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))).filter(np.any)
@@ -79,9 +79,3 @@ def test_a_rotated_box_holds_every_pixel_and_never_leaves_the_picture(
         normal *= np.sign(normal @ (centre - start)) / np.linalg.norm(side)
         for corner in ((0, 0), (1, 0), (0, 1), (1, 1)):
             assert (((np.stack([x + x0, y + y0], 1) + corner - start) @ normal) > -0.02).all()
-
-
-def test_the_rotated_box_of_a_disc_is_as_wide_as_the_disc() -> None:
-    corners = rotated_box(thing(disc(12), 40, 40), 100, 100)
-    sides = np.linalg.norm(corners - np.roll(corners, 1, axis=0), axis=1)
-    assert np.allclose(sides, 24, atol=1.5)

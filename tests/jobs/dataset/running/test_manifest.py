@@ -70,13 +70,6 @@ def test_a_foreign_line_is_counted_and_ignored(tmp_path: Path) -> None:
     assert sorted(again.places) == [0, 2] and again.unreadable == 7
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
-def test_a_fifo_in_place_of_a_manifest_does_not_block(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / MANIFEST)
-    with pytest.raises(OSError, match="a FIFO, where a file is needed"):
-        read_manifest(tmp_path)
-
-
 def test_a_task_survives_serialisation_with_a_seed_of_any_size() -> None:
     for seed in (0, 2**63, 2**80):
         assert task_of(task(3, seed).as_json()) == task(3, seed)

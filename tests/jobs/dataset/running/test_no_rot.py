@@ -94,9 +94,13 @@ def test_files_that_the_user_deleted_are_drawn_again_but_not_arrays_that_nobody_
     assert {path: made for path, made in contents(whole).items() if "hdf5/val" not in path} == contents(copy)
 
 
-def test_a_split_is_not_mixed_with_another(copy: Path) -> None:
-    with pytest.raises(Exception, match=r"made with other options \(--split was 50/50, is not given\)"):
-        make_dataset(small_job(copy, 3))
+def test_a_dataset_is_not_continued_with_another_split_or_recipe(copy: Path) -> None:
+    for asked, told in (
+        ({}, r"--split was 50/50, is not given"),
+        ({"recipe": 2, "split": ALL["split"]}, r"--recipe was 1, is 2"),
+    ):
+        with pytest.raises(UsageError, match=rf"made with other options \({told}\); give the same, another"):
+            make_dataset(small_job(copy, 3, **asked))
 
 
 def test_coco_and_yaml_are_valid_at_every_moment_and_list_only_pictures_that_are_there(
@@ -162,8 +166,3 @@ def test_every_scene_of_recipe_2_belongs_to_one_base_seed_only() -> None:
 
     assert len(seeds(1, 0) & seeds(1, 1)) == 49
     assert not seeds(2, 0) & seeds(2, 1)
-
-
-def test_a_dataset_of_recipe_1_is_not_continued_with_recipe_2(copy: Path) -> None:
-    with pytest.raises(UsageError, match=r"made with other options \(--recipe was 1, is 2\); give the same, another"):
-        make_dataset(small_job(copy, 3, recipe=2, split=ALL["split"]))

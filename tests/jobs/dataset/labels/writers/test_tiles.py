@@ -57,10 +57,7 @@ def source(labels: LabelOptions = OPTIONS) -> LabelSource:
         subset="val",
     )
     return LabelSource(
-        task=task,
-        scene=replace(EMPTY_SITE, camera=CAMERA),
-        photograph=Photograph(rendered=rendered),
-        record=site(),
+        task=task, scene=replace(EMPTY_SITE, camera=CAMERA), photograph=Photograph(rendered=rendered), record=site()
     )
 
 
@@ -165,12 +162,6 @@ def test_tiles_cover_the_picture_and_nothing_beyond(width: int, height: int, sid
         starts = sorted({getattr(window, name) for window in windows})
         assert all(side - (after - before) >= overlap * side - 1e-9 for before, after in pairwise(starts))
     assert len({(window.row, window.column) for window in windows}) == len(windows)
-
-
-def test_a_picture_of_21_megapixels_gives_80_tiles() -> None:
-    windows = tile_windows(5280, 3956, 640, 0.2)
-    assert len(windows) == 11 * 8
-    assert (windows[-1].left_px, windows[-1].top_px) == (5280 - 640, 3956 - 640)
 
 
 def tile(what: PictureRecord, left: int, top: int, side: int = 40, min_share: float = 0.3) -> PictureRecord:
