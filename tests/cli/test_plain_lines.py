@@ -5,7 +5,7 @@ import threading
 from engine.cli.plain_lines import PlainPace, plain_lines
 
 
-def test_a_line_comes_every_ten_seconds_with_the_newest_words() -> None:
+def test_a_line_comes_every_ten_seconds_with_the_newest_words_or_before_the_first_progress() -> None:
     pace = PlainPace(100.0, "no picture yet")
     pace.words = "1 of 300"
     assert pace.line(109.9) is None
@@ -13,9 +13,6 @@ def test_a_line_comes_every_ten_seconds_with_the_newest_words() -> None:
     pace.words = "3 of 300"
     assert pace.line(110.5) is None and pace.line(119.9) is None
     assert pace.line(120.2) == "3 of 300"
-
-
-def test_a_line_is_printed_every_ten_seconds_before_the_first_progress_too() -> None:
     pace = PlainPace(5.0, "no picture yet")
     assert pace.line(15.0) == "no picture yet after 10 s"
     assert pace.line(25.0) == "no picture yet after 20 s"
