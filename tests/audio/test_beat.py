@@ -26,9 +26,6 @@ def heard(name: str) -> tuple[Song, Found]:
     return song, listen(song.sound, RATE_HZ)
 
 
-# -- metronomes --------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("bpm", "later_bpm"),
     [(60, 173), (97, 64), (128, 142), (200, 91), *in_long_form(*((bpm, 260 - bpm) for bpm in range(60, 201, 4)))],
@@ -44,16 +41,29 @@ def test_a_metronome_and_its_change_of_tempo_are_locked_within_four_seconds(bpm:
     assert np.percentile(errors_s(settled, found.beats_s), 95) < 0.025
 
 
-def test_the_tempo_is_the_same_at_other_sample_rates() -> None:
+def test_a_song_keeps_its_beats_at_other_rates_and_levels_through_a_break_and_into_another() -> None:
     for rate_hz in (8000, 22_050, 96_000):
         times = np.arange(8 * rate_hz) / rate_hz
         sound = (0.5 * np.sin(2 * np.pi * 1000 * times) * np.exp(-(times % 0.5) / 0.005)).astype(np.float32)
         found = listen(sound, rate_hz)
         assert found.bpm_at(7.5) == pytest.approx(120.0, rel=0.01)
         assert np.median(errors_s(np.arange(4.0, 7.9, 0.5), found.beats_s)) < 0.015
-
-
-# -- songs -------------------------------------------------------------------------------------
+    song, found = heard("drop")
+    assert f_measure(song.beats_s, found.beats_s, 14.0, 22.0) > 0.9, "eight seconds without drums"
+    assert found.confidence_at(13.5) > 0.5 > found.confidence_at(18.0)
+    assert f_measure(song.beats_s, found.beats_s, 22.0) > 0.95
+    assert found.confidence_at(26.0) > 0.5
+    song, found = heard("house")
+    quiet = listen(song.sound * np.float32(10 ** (-30 / 20)), RATE_HZ)
+    assert f_measure(found.beats_s, quiet.beats_s) > 0.99
+    song, found = heard("two_songs")
+    second = song.beats_s[song.beats_s >= 16.0]
+    assert lock_s(second, found.beats_s) <= 4.0
+    assert found.bpm_at(22.0) == pytest.approx(95.0, rel=0.02)
+    for name in ("house", "sung", "two_songs"):
+        bpm = heard(name)[1].bpm[500:]
+        jumps = np.abs(np.diff(np.log2(bpm))) > 0.2
+        assert jumps.sum() <= (name == "two_songs"), name
 
 
 @pytest.mark.parametrize(
@@ -80,37 +90,6 @@ def test_a_slow_song_with_eighths_on_the_hats_is_not_counted_twice_as_fast(name:
     assert f_measure(song.beats_s, listen(song.sound, RATE_HZ).beats_s, from_s=8.0) > 0.9
 
 
-def test_a_song_30_db_quieter_has_the_same_beats() -> None:
-    song, found = heard("house")
-    quiet = listen(song.sound * np.float32(10 ** (-30 / 20)), RATE_HZ)
-    assert f_measure(found.beats_s, quiet.beats_s) > 0.99
-
-
-def test_through_a_break_the_beat_runs_on_and_is_unsure_and_the_drop_is_met() -> None:
-    song, found = heard("drop")
-    assert f_measure(song.beats_s, found.beats_s, 14.0, 22.0) > 0.9, "eight seconds without drums"
-    assert found.confidence_at(13.5) > 0.5 > found.confidence_at(18.0)
-    assert f_measure(song.beats_s, found.beats_s, 22.0) > 0.95
-    assert found.confidence_at(26.0) > 0.5
-
-
-def test_another_song_is_locked_within_four_seconds() -> None:
-    song, found = heard("two_songs")
-    second = song.beats_s[song.beats_s >= 16.0]
-    assert lock_s(second, found.beats_s) <= 4.0
-    assert found.bpm_at(22.0) == pytest.approx(95.0, rel=0.02)
-
-
-def test_the_octave_does_not_flicker() -> None:
-    for name in ("house", "sung", "two_songs"):
-        bpm = heard(name)[1].bpm[500:]
-        jumps = np.abs(np.diff(np.log2(bpm))) > 0.2
-        assert jumps.sum() <= (name == "two_songs"), name
-
-
-# -- no beat -----------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("sound", ["silence", "noise", "tone", "chords"])
 def test_without_a_rhythm_it_is_unsure(sound: str) -> None:
     times = np.arange(8 * RATE_HZ) / RATE_HZ
@@ -123,9 +102,6 @@ def test_without_a_rhythm_it_is_unsure(sound: str) -> None:
     found = listen(made[sound]().astype(np.float32), RATE_HZ)
     assert found.confidence[300:].max() < 0.3
     assert np.isfinite(found.bpm).all() and len(found.beats_s) > 5, "but the beat never stops"
-
-
-# -- in time -----------------------------------------------------------------------------------
 
 
 def beat_of(audio: AudioInput, end_s: float) -> float:
@@ -191,27 +167,18 @@ def at(share: np.ndarray, period_s: float) -> float:
     return float(share[np.abs(PERIODS_S - period_s).argmin()])
 
 
-def test_snares_on_two_and_four_vote_for_the_beat_and_for_no_other_count() -> None:
+def test_snares_on_two_and_four_vote_for_the_beat_alone_and_a_new_song_overrules_the_old() -> None:
     share = votes([1.30, 1.31, 1.29, 1.30])
     assert at(share, 0.65) > 0.8
     assert at(share, 0.33) == at(share, 0.43) == at(share, 0.98) == 0.0
-
-
-@pytest.mark.parametrize("gaps_s", [[0.4, 0.8, 0.4, 0.8, 0.4], [1.3, 0.9, 1.5, 0.6, 1.1], [1.3], []])
-def test_uneven_snares_and_a_single_interval_decide_nothing(gaps_s: list[float]) -> None:
-    assert not votes(gaps_s).any()
-
-
-def test_a_new_song_overrules_the_old_one_after_two_intervals() -> None:
     share = votes([1.0] * 8 + [0.7, 1.3, 1.3])
     assert at(share, 0.65) > 0.7 and at(share, 0.5) == 0.0
-
-
-def test_a_snare_on_every_beat_does_not_double_the_tempo() -> None:
     assert not votes([0.67] * 6).any(), "90 a minute, not 180"
 
 
-def test_a_half_time_groove_with_divided_beats_keeps_its_fast_count() -> None:
+def test_uneven_snares_and_a_single_interval_decide_nothing_and_half_time_keeps_its_fast_count() -> None:
+    for gaps_s in [[0.4, 0.8, 0.4, 0.8, 0.4], [1.3, 0.9, 1.5, 0.6, 1.1], [1.3], []]:
+        assert not votes(gaps_s).any(), gaps_s
     assert at(votes([1.71] * 5), 0.86) > 0.8, "rock at 70 ..."
     assert at(votes([1.71] * 5, DIVIDED), 0.86) == 0.0, "... or half-time at 140"
 

@@ -44,46 +44,34 @@ WINDOWS = (
 )
 
 
-def test_a_device_is_found_by_index_by_part_of_its_name_in_any_case_or_as_the_default() -> None:
+def test_a_device_is_found_by_index_full_name_or_part_of_it_or_as_the_default() -> None:
     assert find_device(MAC, "3").name == "Scarlett 18i20 USB"
     assert find_device(MAC, "blackhole").index == 2
     assert find_device(MAC, "2i2").index == 4
     assert find_device(MAC, None).index == 0
-
-
-def test_the_full_name_wins_over_a_part() -> None:
     assert find_device(MAC, "scarlett").index == 5
 
 
-def test_an_ambiguous_name_lists_its_matches() -> None:
+def test_a_missing_or_ambiguous_device_lists_those_there_are() -> None:
     with pytest.raises(AudioError, match=r"matches any of 3 'Scarlett 18i20 USB', 4 'Scarlett 2i2 USB'"):
         find_device(MAC, "usb")
-
-
-def test_a_missing_device_lists_the_available_ones() -> None:
     for wanted in ("99", "Behringer"):
         with pytest.raises(AudioError, match=r"no audio input '\w+'; available: 0 'MacBook Pro Microphone', 2"):
             find_device(MAC, wanted)
     with pytest.raises(AudioError, match="no audio input 'anything': no audio input device found"):
         find_device((), "anything")
-
-
-def test_a_missing_output_is_called_an_output() -> None:
     with pytest.raises(AudioError, match=r"no audio output 'Behringer'; available: 0"):
         find_device(MAC, "Behringer", "output")
     with pytest.raises(AudioError, match="no audio output device found"):
         find_device((), None, "output")
 
 
-def test_the_best_of_several_windows_interfaces_is_chosen_and_never_wdm_ks() -> None:
+def test_the_best_windows_interface_and_all_channels_of_a_card_are_chosen() -> None:
     assert find_device(WINDOWS, "cable output").index == 9
     assert find_device(WINDOWS, "1").index == 1
     for wanted in ("Line In", "15"):
         with pytest.raises(AudioError):
             find_device(WINDOWS, wanted)
-
-
-def test_all_channels_of_a_card_are_opened_but_a_sound_server_is_not_asked_for_32() -> None:
     assert device(0, "Dante", inputs=128).channels == 64
     assert device(0, "UMC1820: USB Audio (hw:2,0)", "ALSA", inputs=32).channels == 32
     assert device(0, "default", "ALSA", inputs=32).channels == 2
@@ -91,9 +79,8 @@ def test_all_channels_of_a_card_are_opened_but_a_sound_server_is_not_asked_for_3
     assert device(0, "my four channels", "ALSA", inputs=32).channels == 4
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
+def test_loopback_devices_are_known_by_name_and_advice_names_one() -> None:
+    for name in [
         "BlackHole 2ch",
         "CABLE Output (VB-Audio Virtual Cable)",
         "Soundflower (64ch)",
@@ -101,18 +88,10 @@ def test_all_channels_of_a_card_are_opened_but_a_sound_server_is_not_asked_for_3
         "Monitor of Built-in Audio Analog Stereo",
         "alsa_output.pci-0000_00_1f.3.analog-stereo.monitor",
         "VoiceMeeter Out B1 (VB-Audio VoiceMeeter VAIO)",
-    ],
-)
-def test_loopback_devices_are_known_by_name(name) -> None:
-    assert is_loopback_name(name)
-
-
-def test_a_microphone_or_a_cable_input_is_no_loopback() -> None:
+    ]:
+        assert is_loopback_name(name), name
     for name in ("MacBook Pro Microphone", "CABLE Input", "Line In", "USB Audio Device"):
         assert not is_loopback_name(name)
-
-
-def test_advice_names_the_available_loopback_or_the_one_to_install() -> None:
     assert "device:BlackHole 16ch" in loopback_advice(MAC)
     assert "blackhole-2ch" in loopback_advice((), "darwin")
     assert "VB-Cable" in loopback_advice((), "win32")

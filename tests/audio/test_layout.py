@@ -23,43 +23,26 @@ def columns(count: int, frames: int = 480) -> np.ndarray:
     return np.repeat(np.arange(1, count + 1, dtype=np.float32)[None] / 100, frames, axis=0)
 
 
-@pytest.mark.parametrize(
-    ("channels", "layout"), [(1, "mono"), (2, "stereo"), (3, "stereo"), (4, "direct"), (64, "direct")]
-)
-def test_auto_depends_on_the_number_of_source_channels(channels, layout) -> None:
-    assert resolve_layout("auto", channels) == layout
-    assert resolve_layout("mono", channels) == "mono"
-
-
-def test_direct_follows_the_channel_map() -> None:
+def test_direct_stereo_and_mono_give_each_layer_its_channel_or_band(sine) -> None:
+    for channels, layout in [(1, "mono"), (2, "stereo"), (3, "stereo"), (4, "direct"), (64, "direct")]:
+        assert resolve_layout("auto", channels) == layout, channels
+        assert resolve_layout("mono", channels) == "mono", channels
     assert spread(columns(6), "direct", (6, 1, 1, 3))[:, 0] == pytest.approx([0.06, 0.01, 0.01, 0.03])
-
-
-def test_a_channel_that_the_source_does_not_have_is_silent() -> None:
     assert spread(columns(2), "direct", (2, 3, 64, 1))[:, 0] == pytest.approx([0.02, 0.0, 0.0, 0.01])
-
-
-def test_stereo_is_left_right_low_and_high(sine) -> None:
     left = sine(60.0) + sine(700.0)
     right = sine(9000.0)
     rows = settled(spread(np.stack([left, right], axis=1), "stereo"))
     assert rows == pytest.approx([0.5, 0.35355, 0.35355 / 2, 0.35355 / 2], rel=0.03)
-
-
-def test_a_mono_source_can_be_heard_in_stereo(sine) -> None:
     rows = settled(spread((sine(60.0) + sine(9000.0))[:, None], "stereo"))
     assert rows == pytest.approx([0.5, 0.5, 0.35355, 0.35355], rel=0.03)
+    for hz, own in [(60.0, 0), (500.0, 1), (2000.0, 2), (9000.0, 3)]:
+        levels = settled(spread(np.stack([sine(hz), sine(hz)], axis=1), "mono"))
+        assert levels[own] == pytest.approx(0.35355, rel=0.15), hz
+        others = np.delete(levels, own)
+        assert others.max() < 0.1 * levels[own], hz
 
 
-@pytest.mark.parametrize(("hz", "own"), [(60.0, 0), (500.0, 1), (2000.0, 2), (9000.0, 3)])
-def test_in_mono_a_tone_lands_in_its_own_band(hz, own, sine) -> None:
-    levels = settled(spread(np.stack([sine(hz), sine(hz)], axis=1), "mono"))
-    assert levels[own] == pytest.approx(0.35355, rel=0.15)
-    others = np.delete(levels, own)
-    assert others.max() < 0.1 * levels[own]
-
-
-def test_bands_meet_at_6_db_and_fall_by_24_db_an_octave() -> None:
+def test_bands_meet_at_6_db_and_fall_by_24_db_an_octave_and_the_convolution_equals_the_filter(sine) -> None:
     size = 48_000
     for band, crossover_hz in enumerate(CROSSOVERS_HZ):
         meeting = np.abs(band_responses(RATE_HZ, size)[band : band + 2, round(crossover_hz)])
@@ -67,18 +50,12 @@ def test_bands_meet_at_6_db_and_fall_by_24_db_an_octave() -> None:
     low, high = np.abs(band_responses(RATE_HZ, size)[[0, 3]])
     assert 20 * np.log10(low[2000] / low[1000]) == pytest.approx(-24.0, abs=0.5)
     assert 20 * np.log10(high[1000] / high[500]) == pytest.approx(24.0, abs=0.5)
-
-
-def test_the_convolution_equals_the_filter(sine) -> None:
     sound = np.random.default_rng(8).uniform(-1, 1, 4800).astype(np.float32)
     splitter = BandSplitter(RATE_HZ, 480)
     blocks = [splitter.split(sound[first : first + 480], (0, 1, 2, 3)) for first in range(0, 4800, 480)]
     size = 1 << 17  # long enough to hold sound and ringing without wrapping
     exact = np.fft.irfft(np.fft.rfft(sound, size) * band_responses(RATE_HZ, size), size)[:, :4800]
     assert np.abs(np.concatenate(blocks, axis=1) - exact).max() < 1e-6
-
-
-def test_block_size_does_not_change_the_bands() -> None:
     sound = np.random.default_rng(9).uniform(-1, 1, 4800).astype(np.float32)
     results = []
     for frames in (48, 160, 480, 1600):
@@ -88,13 +65,10 @@ def test_block_size_does_not_change_the_bands() -> None:
         assert np.abs(result - results[0]).max() < 1e-6
 
 
-def test_a_band_above_half_the_sample_rate_is_silent(sine) -> None:
+def test_a_band_above_half_the_rate_is_silent_and_a_layout_starts_from_silence(sine) -> None:
     rows = settled(spread(sine(3500.0, rate_hz=8000)[:, None], "mono", rate_hz=8000))
     assert rows[3] == 0.0
     assert rows[2] == pytest.approx(0.35355, rel=0.02)
-
-
-def test_a_layout_chosen_while_running_starts_from_silence(sine) -> None:
     layout = ChannelLayout(RATE_HZ, 2, 480)
     loud, quiet = np.ones((480, 2), np.float32), np.zeros((480, 2), np.float32)
     layout.spread(loud, "mono", MAP)

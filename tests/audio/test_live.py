@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import soundfile
 
 from engine.audio.input import LiveAudio
 from engine.audio.open import open_audio
@@ -60,16 +59,6 @@ def test_the_demo_plays_in_real_time_and_is_analysed(reports, wait_for) -> None:
     assert reports.lines == []
 
 
-def test_a_file_is_looped_live(sine, tmp_path, reports, wait_for) -> None:
-    soundfile.write(tmp_path / "short.wav", sine(1000.0, seconds=0.05), 48_000, subtype="FLOAT")
-    audio = open_audio(str(tmp_path / "short.wav"), offline=False, clock=SystemClock(), report=reports)
-    audio.start()
-    wait_for(lambda: audio.latest_features().end_sample > 12_000, "five rounds")
-    heard = audio.read_block(0).samples[:, 0]
-    audio.close()
-    assert heard[:12_000] == pytest.approx(np.tile(sine(1000.0, seconds=0.05), 5), abs=1e-6)
-
-
 def test_blocks_of_any_size_give_the_same_features(live, analyse, wait_for) -> None:
     hand, audio = live
     rng = np.random.default_rng(13)
@@ -95,7 +84,7 @@ def test_new_settings_take_effect_at_the_next_hop(live, sine, wait_for) -> None:
     assert gains == [-60.0, 0.0, 6.0, 12.0]
 
 
-def test_features_are_published_as_a_whole(live, wait_for) -> None:
+def test_features_are_published_as_a_whole_and_live_sound_cannot_be_advanced(live, wait_for) -> None:
     hand, audio = live
     before = audio.latest_features()
     hand.ring.write(np.full((480, 4), 0.5, np.float32))
@@ -103,6 +92,8 @@ def test_features_are_published_as_a_whole(live, wait_for) -> None:
     assert before.end_sample == 0
     assert not before.waves.any()
     assert after.channels[0].peak == 0.5
+    with pytest.raises(UsageError):
+        live[1].advance_to(1.0)
 
 
 def test_sound_overwritten_before_analysis_is_skipped(reports, wait_for) -> None:
@@ -116,15 +107,6 @@ def test_sound_overwritten_before_analysis_is_skipped(reports, wait_for) -> None
     assert features.end_sample == 12 * 48_000
     assert features.channels[0].gain_db == 0.0  # analysing seconds of it would have raised the gain
     assert reports.lines == []
-
-
-def test_live_sound_cannot_be_advanced(live) -> None:
-    with pytest.raises(UsageError):
-        live[1].advance_to(1.0)
-
-
-def test_sound_that_was_never_started_can_be_closed(reports) -> None:
-    open_audio("demo", offline=False, clock=SystemClock(), report=reports).close()
 
 
 def test_one_channel_may_be_the_voice_heard_at_that_time(reports, wait_for) -> None:

@@ -11,16 +11,13 @@ def numbered(first: int, frames: int, channels: int = 1) -> np.ndarray:
     return np.repeat(np.arange(first, first + frames, dtype=np.float32)[:, None], channels, axis=1)
 
 
-def test_samples_come_out_in_order_across_the_wrap() -> None:
+def test_samples_come_out_in_order_across_the_wrap_and_overwritten_ones_are_skipped() -> None:
     ring = SampleRing(100, 2, seconds=1.0)
     for first in range(0, 240, 30):
         ring.write(numbered(first, 30, channels=2))
     first, samples = ring.read(200)
     assert first == 200
     assert np.array_equal(samples, numbered(200, 40, channels=2))
-
-
-def test_overwritten_samples_are_skipped_at_the_beginning() -> None:
     ring = SampleRing(100, 1, seconds=1.0)
     for first in range(0, 250, 50):
         ring.write(numbered(first, 50))
@@ -29,15 +26,12 @@ def test_overwritten_samples_are_skipped_at_the_beginning() -> None:
     assert np.array_equal(samples[:, 0], np.arange(150, 250))
 
 
-def test_reading_ahead_of_the_writer_gives_nothing() -> None:
+def test_reading_ahead_of_the_writer_gives_nothing_and_a_copy_stays_as_it_is() -> None:
     ring = SampleRing(100, 3, seconds=1.0)
     ring.write(numbered(0, 20, channels=3))
     first, samples = ring.read(20)
     assert (first, samples.shape) == (20, (0, 3))
     assert len(ring.read(50)[1]) == 0
-
-
-def test_a_copy_is_unchanged_while_the_ring_is_written() -> None:
     ring = SampleRing(100, 1, seconds=1.0)
     ring.write(numbered(0, 50))
     _, samples = ring.read(0)

@@ -32,57 +32,24 @@ def cycles(wave: np.ndarray) -> int:
     return int(np.argmax(np.abs(np.fft.rfft(wave))[1:]) + 1)
 
 
-def test_oldest_comes_first_and_newest_last() -> None:
+def test_only_the_latest_window_is_shown_point_by_point_oldest_first() -> None:
     ramp = np.linspace(-1.0, 1.0, RATE_HZ)
     wave = wave_of(ramp, window_ms=1000.0)
     assert np.all(np.diff(wave) > 0)
     assert wave[0] == pytest.approx(-1.0, abs=0.002)
     assert wave[-1] == pytest.approx(1.0, abs=0.002)
-
-
-def test_only_the_latest_window_is_shown() -> None:
     sound = np.concatenate([np.full(RATE_HZ, 0.9), np.full(2400, -0.5)])
     assert np.allclose(wave_of(sound, window_ms=50.0), -0.5)
     shown = wave_of(sound, window_ms=100.0)
     assert np.allclose(shown[:511], 0.9)
     assert np.allclose(shown[513:], -0.5)
-
-
-def test_a_window_of_1024_samples_shows_the_samples_themselves() -> None:
     rate_hz = 1024 * 20
     sound = np.random.default_rng(2).uniform(-1, 1, 3000)
     assert np.allclose(wave_of(sound, window_ms=50.0, rate_hz=rate_hz), sound[-1024:].astype(np.float32), atol=1e-6)
-
-
-def test_each_point_is_the_mean_of_its_samples() -> None:
     rate_hz = 1024 * 16  # a window of 1000 ms: sixteen samples a point
     sound = np.random.default_rng(3).uniform(-1, 1, rate_hz + 500).astype(np.float32)
     expected = sound[-rate_hz:].reshape(1024, 16).mean(axis=1)
     assert np.allclose(wave_of(sound, window_ms=1000.0, rate_hz=rate_hz), expected, atol=1e-6)
-
-
-def test_997_hz_in_a_window_of_a_second_is_grey_without_aliasing(sine) -> None:
-    sound = sine(997.0, seconds=2.0, amplitude=1.0)
-    naive = sound[-RATE_HZ:][np.arange(1024) * RATE_HZ // 1024]
-    assert cycles(naive) == 27
-    assert naive.std() > 0.7
-    assert wave_of(sound, window_ms=1000.0).std() < 0.02
-
-
-def test_a_slow_tone_keeps_its_height_in_a_long_window(sine) -> None:
-    wave = wave_of(sine(20.0, seconds=2.0, amplitude=1.0), window_ms=1000.0)
-    assert cycles(wave) == 20
-    assert wave.max() == pytest.approx(1.0, abs=0.001)
-
-
-def test_a_repeated_wave_is_averaged_per_pixel(sine) -> None:
-    # 80 cycles in 50 ms: at ratio 16 a picture of 640 pixels would have to show 1280.
-    sound = sine(1600.0, seconds=1.0, amplitude=1.0)
-    assert wave_of(sound, 50.0, ratios=ONES, width_px=640).std() > 0.68
-    assert wave_of(sound, 50.0, ratios=(16.0,) * 4, width_px=640)[20:-20].std() < 0.02
-
-
-def test_between_two_samples_the_wave_is_a_straight_line() -> None:
     sound = np.zeros(4800)
     sound[-120] = 1.0  # half of a window of 240 samples
     wave = wave_of(sound, window_ms=5.0)
@@ -91,7 +58,22 @@ def test_between_two_samples_the_wave_is_a_straight_line() -> None:
     assert np.allclose(np.diff(rising), 240 / 1024, atol=1e-5)
 
 
-def test_a_triggered_steady_tone_stands_still(sine) -> None:
+def test_a_long_window_is_grey_without_aliasing_and_keeps_the_height_of_a_slow_tone(sine) -> None:
+    sound = sine(997.0, seconds=2.0, amplitude=1.0)
+    naive = sound[-RATE_HZ:][np.arange(1024) * RATE_HZ // 1024]
+    assert cycles(naive) == 27
+    assert naive.std() > 0.7
+    assert wave_of(sound, window_ms=1000.0).std() < 0.02
+    wave = wave_of(sine(20.0, seconds=2.0, amplitude=1.0), window_ms=1000.0)
+    assert cycles(wave) == 20
+    assert wave.max() == pytest.approx(1.0, abs=0.001)
+    # 80 cycles in 50 ms: at ratio 16 a picture of 640 pixels would have to show 1280.
+    sound = sine(1600.0, seconds=1.0, amplitude=1.0)
+    assert wave_of(sound, 50.0, ratios=ONES, width_px=640).std() > 0.68
+    assert wave_of(sound, 50.0, ratios=(16.0,) * 4, width_px=640)[20:-20].std() < 0.02
+
+
+def test_a_triggered_tone_stands_still_at_the_newest_crossing_that_leaves_a_full_window(sine) -> None:
     sound = sine(313.0, seconds=1.0)
     waves = [wave_of(sound[: 40_000 + shift], 20.0, trigger=RISING) for shift in (0, 111, 480, 777)]
     for wave in waves[1:]:
@@ -100,9 +82,6 @@ def test_a_triggered_steady_tone_stands_still(sine) -> None:
     assert waves[0][10] > waves[0][0]
     free = [wave_of(sound[: 40_000 + shift], 20.0) for shift in (0, 111)]
     assert not np.allclose(free[0], free[1], atol=0.1)
-
-
-def test_the_trigger_takes_the_newest_crossing_that_leaves_a_full_window(sine) -> None:
     sound = sine(100.0, seconds=1.0)[: 480 * 90 + 100]  # a period is 480 samples; the last one is incomplete
     one_period = 0.5 * np.sin(2 * np.pi * (np.arange(1024) + 0.5) / 1024)
     assert np.allclose(wave_of(sound, window_ms=10.0, trigger=RISING), one_period, atol=0.001)
@@ -110,12 +89,9 @@ def test_the_trigger_takes_the_newest_crossing_that_leaves_a_full_window(sine) -
     assert np.allclose(wave_of(sound, window_ms=10.0), mid_period, atol=0.01)
 
 
-def test_without_a_crossing_a_triggered_wave_is_the_latest_window() -> None:
+def test_a_crossing_is_found_to_a_fraction_of_a_sample_and_without_one_the_latest_window_is_shown() -> None:
     ramp = np.linspace(0.1, 0.9, RATE_HZ)
     assert np.array_equal(wave_of(ramp, 50.0, trigger=RISING), wave_of(ramp, 50.0))
-
-
-def test_a_crossing_is_found_to_a_fraction_of_a_sample() -> None:
     assert newest_rising_crossing(np.array([1.0, -1.0, 3.0, 2.0])) == pytest.approx(1.75)
     assert newest_rising_crossing(np.array([1.0, 2.0, 3.0])) is None
     assert newest_rising_crossing(np.zeros(4)) is None
@@ -131,16 +107,7 @@ def test_waves_are_scaled_by_the_gain_and_clipped(sine, analyse) -> None:
     assert waves[1].min() == -1.0
 
 
-def test_a_knob_moved_while_running_changes_the_next_wave(sine) -> None:
-    history = History(RATE_HZ)
-    for block in np.array_split(sine(100.0, seconds=1.0), 100):
-        history.append(np.repeat(block[None], 4, axis=0))
-    window = WaveWindow(RATE_HZ)
-    assert cycles(window.cut(history, 100.0, ONES, 1280, OFF)[0]) == 10
-    assert cycles(window.cut(history, 200.0, ONES, 1280, OFF)[0]) == 20
-
-
-def test_samples_and_sums_stay_exact_after_many_slides() -> None:
+def test_samples_and_sums_stay_exact_after_many_slides_and_begin_with_silence() -> None:
     history = History(1000)
     rng = np.random.default_rng(1)
     sound = rng.uniform(-1, 1, (4, 30_000)).astype(np.float32) + np.float32(0.25)
@@ -151,9 +118,6 @@ def test_samples_and_sums_stay_exact_after_many_slides() -> None:
         summed = history.sums[:, history.end] - history.sums[:, history.end - frames]
         assert summed == pytest.approx(sound[:, -frames:].sum(axis=1, dtype=np.float64), abs=1e-9)
     assert np.abs(history.sums[:, : history.end + 1]).max() < 5200  # would not grow in a day either
-
-
-def test_before_the_first_sound_there_is_silence() -> None:
     history = History(48_000)
     history.append(np.ones((4, 480), np.float32))
     assert history.latest(4096)[:, :-480].max() == 0.0

@@ -3,8 +3,8 @@
 import json
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import soundfile
@@ -76,9 +76,7 @@ def test_no_voice_is_loaded_if_nothing_can_be_converted(home: Path, say: Callabl
     assert (told["device"], told["rate_hz"], [file["state"] for file in told["files"]]) == ("", 0, ["failed"] * 2)
 
 
-def test_ctrl_c_keeps_the_files_that_are_done(
-    home: Path, say: Callable[..., Said], ctrl_c_when: Callable[..., AbstractContextManager[None]]
-) -> None:
+def test_ctrl_c_keeps_the_files_that_are_done(home: Path, say: Any, ctrl_c_when: Any) -> None:
     (home / "in").mkdir()
     for number in range(COUNT):
         write_sound(home / "in" / f"{number}.wav", tone(0.3))
@@ -95,9 +93,8 @@ def test_ctrl_c_keeps_the_files_that_are_done(
     assert out.splitlines()[-1] == f"wrote       out/{done - 1}.wav"
 
 
-@pytest.mark.parametrize(
-    ("arguments", "code", "reason"),
-    [
+def test_missing_and_invalid_input_is_an_error_of_one_line(fail: Callable[..., tuple[int, str]], home: Path) -> None:
+    for arguments, code, reason in [
         (["talk.wav", "out"], 2, "no model: name one with --model"),
         (["talk.wav", "--model", "m.pth"], 2, "talk.wav: is taken as the output; name sound files"),
         (["talk.wav", "out", "--model", "gone.pth"], 1, "gone.pth: no such file or folder"),
@@ -106,22 +103,16 @@ def test_ctrl_c_keeps_the_files_that_are_done(
         (["talk.wav", "out", "--model", "m.pth", "--rate", "fast"], 2, "--rate: fast is neither source nor model nor"),
         (["talk.wav", "out", "--model", "m.pth", "--batch", "100"], 2, "--batch: 100 is not 1 to 64"),
         (["talk.wav", "talk.wav", "--model", "m.pth"], 2, "talk.wav: is the input; name another output"),
-    ],
-)
-def test_missing_and_invalid_input_is_an_error_of_one_line(
-    fail: Callable[..., tuple[int, str]], home: Path, arguments: list[str], code: int, reason: str
-) -> None:
-    write_sound(home / "talk.wav", tone(0.1))
-    answer, said = fail(*arguments)
-    assert answer == code
-    assert said.startswith(f"multiverse: {reason}")
-    assert said.count("\n") == 1
-    assert sorted(path.name for path in home.iterdir()) == ["talk.wav", "voice.toml"]
+    ]:
+        write_sound(home / "talk.wav", tone(0.1))
+        answer, said = fail(*arguments)
+        assert answer == code, arguments
+        assert said.startswith(f"multiverse: {reason}"), arguments
+        assert said.count("\n") == 1, arguments
+        assert sorted(path.name for path in home.iterdir()) == ["talk.wav", "voice.toml"], arguments
 
 
-def test_an_environment_variable_is_checked_like_the_option(
-    home: Path, singing_voice: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_environment_variable_is_checked_like_the_option(home: Path, singing_voice: Path, monkeypatch: Any) -> None:
     from engine.errors import ConfigError
     from engine.jobs.convert import ConvertJob
     from engine.jobs.convert.loading import load_converter
@@ -138,11 +129,3 @@ def test_an_environment_variable_is_checked_like_the_option(
 def test_a_progress_line_has_the_time_done_the_total_the_rate_and_the_time_left() -> None:
     progress = ConvertProgress(done=83.0, expected=3750.0, files_done=2, files=9, rate=6.04)
     assert sound_line(progress) == "1:23 of 1:02:30, 2 of 9 files, 6.0 times real time, 10:07 left"
-
-
-def test_help_shows_an_example(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["multiverse", "convert", "--help"])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 0
-    assert "Example: multiverse convert talk.wav songs/ clip.mp4 out/" in capsys.readouterr().out

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -24,32 +25,26 @@ SMALL = f"{SIZE} --use_clusters --num_clusters 1 --min_piles_per_cluster 9 --max
 RASTER = ["--engine", "raster"]
 
 
-@pytest.mark.parametrize(
-    ("layout", "piles"),
-    [
+def test_options_of_the_original_script_are_accepted_in_its_spelling(say: Callable[..., Said], tmp_path: Path) -> None:
+    for layout, piles in [
         ("--use_clusters --num_clusters 2 --cluster_size 30 --min_piles_per_cluster 9 --max_piles_per_cluster 9", 18),
         ("--num_rows 5 --piles_per_row 7 --row_spacing 3.5", 35),
-    ],
-)
-def test_options_of_the_original_script_are_accepted_in_its_spelling(
-    say: Callable[..., Said], tmp_path: Path, layout: str, piles: int
-) -> None:
-    ground = "--terrain_size 200 --num_terraces 8 --terrace_height 2 --geological_preset loess"
-    further = f"--recipe 1 {SIZE} --num_bags 3 --num_machinery 2 --save_coco --save_hdf5 --json"
-    arguments = f"--image_index 2 --seed 1000 {layout} {ground} {further}".split()
-    out = tmp_path / "out"
-    code, told, err = say("dataset", str(out), *arguments, *RASTER)
-    assert (code, err) == (0, "")
-    assert json.loads(told)["made"] == 1
-    line = json.loads((out / "manifest.jsonl").read_text())
-    assert (line["index"], line["seed"], line["piles"]) == (2, 1002, piles)
-    assert (line["options"]["geological_preset"], line["options"]["num_terraces"]) == ("loess", 8)
-    assert (out / "hdf5/000002.hdf5").exists()
+    ]:
+        ground = "--terrain_size 200 --num_terraces 8 --terrace_height 2 --geological_preset loess"
+        further = f"--recipe 1 {SIZE} --num_bags 3 --num_machinery 2 --save_coco --save_hdf5 --json"
+        arguments = f"--image_index 2 --seed 1000 {layout} {ground} {further}".split()
+        out = tmp_path / str(piles)
+        code, told, err = say("dataset", str(out), *arguments, *RASTER)
+        assert (code, err) == (0, ""), layout
+        assert json.loads(told)["made"] == 1, layout
+        line = json.loads((out / "manifest.jsonl").read_text())
+        assert (line["index"], line["seed"], line["piles"]) == (2, 1002, piles), layout
+        assert (line["options"]["geological_preset"], line["options"]["num_terraces"]) == ("loess", 8), layout
+        assert (out / "hdf5/000002.hdf5").exists(), layout
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
+def test_an_option_without_effect_or_out_of_range_is_an_error_of_one_line(say: Any, tmp_path: Path) -> None:
+    for arguments, message in [
         ("--max_samples 50 --engine raster", "--max-samples: only for Cycles; it has no effect with the raster engine"),
         ("--image-index 3 --jobs 2 --engine raster", "--jobs: has no effect, --image-index makes one picture here"),
         ("--jobs 0 --engine raster", "--jobs: 0 is not 1 to 1024"),
@@ -57,15 +52,11 @@ def test_options_of_the_original_script_are_accepted_in_its_spelling(
         ("--seed -3 --engine raster", "--seed: -3 is not 0 or more"),
         ("--engine cycles --blender nowhere/blender", "--blender: nowhere/blender is missing"),
         ("--engine cycles --noise-threshold 7 --blender nowhere", "--blender: nowhere is missing"),
-    ],
-)
-def test_an_option_without_effect_or_out_of_range_is_an_error_of_one_line(
-    say: Callable[..., Said], tmp_path: Path, arguments: str, message: str
-) -> None:
-    code, out, err = say("dataset", str(tmp_path / "out"), *arguments.split())
-    assert (code, out) == (2, "")
-    assert err.startswith(f"multiverse: {message}") and err.count("\n") == 1
-    assert list(tmp_path.iterdir()) == []
+    ]:
+        code, out, err = say("dataset", str(tmp_path / "out"), *arguments.split())
+        assert (code, out) == (2, ""), arguments
+        assert err.startswith(f"multiverse: {message}") and err.count("\n") == 1, arguments
+        assert list(tmp_path.iterdir()) == [], arguments
 
 
 def test_stdout_is_refused(say: Callable[..., Said]) -> None:
@@ -73,9 +64,7 @@ def test_stdout_is_refused(say: Callable[..., Said]) -> None:
     assert code == 2 and err.startswith("multiverse: -: stdin and stdout are not supported")
 
 
-def test_without_blender_the_raster_engine_draws_and_a_note_says_so(
-    say: Callable[..., Said], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_blender_the_raster_engine_draws_and_a_note_says_so(say: Any, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path))
     monkeypatch.delenv("MULTIVERSE_BLENDER", raising=False)
@@ -86,9 +75,7 @@ def test_without_blender_the_raster_engine_draws_and_a_note_says_so(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
-def test_ctrl_c_finishes_the_pictures_in_progress_and_says_how_to_continue(
-    tmp_path: Path, wait_for: Callable[..., object]
-) -> None:
+def test_ctrl_c_finishes_the_pictures_in_progress_and_says_how_to_continue(tmp_path: Path, wait_for: Any) -> None:
     command = [*MULTIVERSE, str(tmp_path / "out"), "--recipe", "1", "--count", "3", "--jobs", "1", *SMALL, *RASTER]
     run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     wait_for(lambda: list((tmp_path / "out").glob("images/*.png")), "a picture")
@@ -139,10 +126,10 @@ def test_missing_pictures_are_named_with_the_place_of_their_logs() -> None:
     ]
 
 
-@pytest.mark.parametrize(("option", "resume"), [("--resume", True), ("--overwrite", False), ("--no-resume", False)])
-def test_a_run_resumes_unless_it_is_told_to_overwrite(option: str, resume: bool) -> None:
-    app = typer.Typer()
-    app.command(context_settings={"token_normalize_func": plain_names})(dataset)
-    command = typer.main.get_command(app)
-    assert command.make_context("dataset", ["out"]).params["resume"]
-    assert command.make_context("dataset", ["out", option]).params["resume"] == resume
+def test_a_run_resumes_unless_it_is_told_to_overwrite() -> None:
+    for option, resume in [("--resume", True), ("--overwrite", False), ("--no-resume", False)]:
+        app = typer.Typer()
+        app.command(context_settings={"token_normalize_func": plain_names})(dataset)
+        command = typer.main.get_command(app)
+        assert command.make_context("dataset", ["out"]).params["resume"], option
+        assert command.make_context("dataset", ["out", option]).params["resume"] == resume, option

@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,9 +54,7 @@ def test_a_missing_folder_is_an_error_of_one_line(say: Say, tmp_path: Path) -> N
     assert (code, out, err) == (2, "", f"multiverse: {tmp_path / 'none'}: is missing\n")
 
 
-def test_a_dataset_named_check_is_written_with_its_folder(
-    say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_dataset_named_check_is_written_with_its_folder(say: Say, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
     small = "--width 64 --height 64 --num_rows 2 --piles_per_row 3 --engine raster --image_index 0".split()
     assert say("dataset", "./check", *small)[0] == 0
@@ -63,9 +62,7 @@ def test_a_dataset_named_check_is_written_with_its_folder(
     assert say("dataset", "check", "check")[0] == 0
 
 
-def test_view_writes_one_page_and_opens_it_unless_told_not_to(
-    say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_view_writes_one_page_and_opens_it_unless_told_not_to(say: Say, tmp_path: Path, monkeypatch: Any) -> None:
     opened: list[str] = []
     monkeypatch.setattr("webbrowser.open", lambda url: opened.append(url) or True)
     folder, page = write_dataset(tmp_path / "a", [1, 2, 3]), tmp_path / "page.html"

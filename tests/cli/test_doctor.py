@@ -124,25 +124,20 @@ def test_private_names_are_removed_as_whole_words_longest_first():
     assert redact(r"C:\Users\ann\python.exe", {r"C:\Users\ann": "~", "ann": "USER"}) == r"~\python.exe"
 
 
-@pytest.mark.parametrize(
-    ("options", "problem"),
-    [
+def test_a_report_that_cannot_be_written_is_one_line_before_anything_is_checked(say, tmp_path, monkeypatch):
+    for options, problem in [
         (["--report", "r.md"], "add --selftest"),
         (["--selftest", "--report", "none/r.md"], "the folder none does not exist"),
         (["--selftest", "--report", "."], "is a folder"),
         (["--selftest", "--report", "old.md"], "exists already; --overwrite replaces it"),
         (["--selftest", "--ndi"], "add --report FILE"),
-    ],
-)
-def test_a_report_that_cannot_be_written_is_one_line_before_anything_is_checked(
-    say, tmp_path, monkeypatch, options, problem
-):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "old.md").write_text("mine")
-    said = say("doctor", *options)
-    assert (said.code, said.out) == (2, "")
-    assert problem in said.err and said.err.count("\n") == 1
-    assert (tmp_path / "old.md").read_text() == "mine"
+    ]:
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "old.md").write_text("mine")
+        said = say("doctor", *options)
+        assert (said.code, said.out) == (2, ""), options
+        assert problem in said.err and said.err.count("\n") == 1, options
+        assert (tmp_path / "old.md").read_text() == "mine", options
 
 
 def test_the_report_names_a_failed_self_test_and_a_mac():
@@ -230,32 +225,23 @@ def test_a_terminal_gets_colours_and_each_command_on_one_line():
     assert lines == ["warning  torch: CPU torch", "mend: venv x", f"then: {second.strip()}"]
 
 
-@pytest.mark.parametrize(
-    ("mend", "steps"),
-    [
+def test_a_fix_of_several_commands_is_printed_step_by_step():
+    for mend, steps in [
         ("", []),
         ("brew x", [("mend", "brew x")]),
         ("mv a b, then cd b, then c", [("mend", "mv a b"), ("then", "cd b"), ("then", "c")]),
         ("choose it; or: reg add x; or run y", [("mend", "choose it"), ("or", "reg add x"), ("or", "run y")]),
-    ],
-)
-def test_a_fix_of_several_commands_is_printed_step_by_step(mend, steps):
-    assert mend_steps(mend) == steps
+    ]:
+        assert mend_steps(mend) == steps, mend
 
 
-def test_a_result_file_without_a_selftest_is_wrong_usage(tmp_path):
+def test_a_child_that_dies_a_failing_probe_and_a_result_without_a_selftest_are_answers(tmp_path, monkeypatch):
     done = run_doctor(tmp_path, "--out", "result.json")
     assert done.returncode == 2
     assert "add --selftest" in done.stderr and done.stderr.count("\n") == 1
-
-
-def test_a_child_that_dies_is_an_answer():
     probe = Probe("numba")
     probe._process.kill()
     assert probe.read().error == "crashed (SIGKILL)"
-
-
-def test_a_failing_probe_gives_its_reason(monkeypatch):
     monkeypatch.setenv("__EGL_VENDOR_LIBRARY_FILENAMES", "/nowhere")
     assert "no OpenGL" in Probe("gl").read().error
 
@@ -282,9 +268,8 @@ def encoders(*h264, **values):
     return check_encoders(Answer(values={"h264": h264, "has_aac": True, **values}))
 
 
-@pytest.mark.parametrize(
-    ("check", "state", "detail", "mend"),
-    [
+def test_a_check_says_what_works_and_what_mends_it():
+    for check, state, detail, mend in [
         (opengl(GL), "ok", "16 bits per channel", ""),
         (opengl(GONE), "warning", "Numba draws instead", ""),
         (opengl(GONE, GONE), "failed", "no driver", ""),
@@ -345,23 +330,18 @@ def encoders(*h264, **values):
         (check_syphon_name(Answer(values={"application": "Multiverse"})), "ok", "under Multiverse: look for", ""),
         (check_syphon_name(Answer(values={"application": ""})), "note", "under no application: look for", ""),
         (check_syphon_name(Answer(error="No Metal device is available")), "warning", "No Metal", ""),
-    ],
-)
-def test_a_check_says_what_works_and_what_mends_it(check, state, detail, mend):
-    assert check.state == state
-    assert detail in check.detail and mend in check.mend
-    assert bool(mend) or not check.mend or state == "failed"
+    ]:
+        assert check.state == state, check
+        assert detail in check.detail and mend in check.mend, check
+        assert bool(mend) or not check.mend or state == "failed", check
 
 
-def test_no_sound_input_means_the_demo_loop():
+def test_each_system_has_its_texture_sink_and_no_sound_input_means_the_demo_loop():
     (check,) = check_audio(Answer(values={"inputs": []}))
     assert check.state == "warning" and "demo loop" in check.detail
     found = {"inputs": ["Mic"], "default": "Mic", "has_loopback": False, "loopback_advice": "install BlackHole"}
     states = {check.name: check.state for check in check_audio(Answer(values=found))}
     assert states == {"audio input": "ok", "computer's own sound": "note"}
-
-
-def test_each_system_has_its_texture_sink_and_all_but_intel_macs_have_torch():
     assert [texture_sink(system) for system in ("darwin", "win32", "linux")] == ["syphon", "spout", "shared"]
     assert not has_torch_wheel("darwin", "x86_64")
     assert all(has_torch_wheel(*where) for where in (("darwin", "arm64"), ("win32", "AMD64"), ("linux", "x86_64")))
@@ -380,7 +360,7 @@ def test_without_opengl_a_card_is_named_too(monkeypatch):
         QUESTIONS["gl"]()
 
 
-def test_a_card_without_kernels_in_this_torch_names_the_build_that_has_them():
+def test_a_card_that_this_torch_has_no_kernels_for_or_is_newer_is_told():
     """PyTorch 2.13's cu130 supports Turing (7.5) and newer, cu126 Maxwell (5.0) and newer (RELEASE.md). CUDA lists all
     cards."""
     cu130 = ["sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120", "compute_120"]
@@ -430,17 +410,17 @@ def test_blender_is_queried_in_a_separate_process(monkeypatch, tmp_path):
         assert "bpy" in Probe("blender").read().error
 
 
-@pytest.mark.parametrize("kind", [socket.SOCK_DGRAM, socket.SOCK_STREAM])
-def test_a_taken_port_is_found_for_udp_and_for_tcp(kind):
-    with socket.socket(socket.AF_INET, kind) as taken:
-        taken.bind(("127.0.0.1", 0))
-        if kind == socket.SOCK_STREAM:
-            taken.listen()
-        port = taken.getsockname()[1]
-        check = check_port("OSC port", "--osc", "127.0.0.1", port, (socket.SOCK_DGRAM, socket.SOCK_STREAM))
-        number = int(check.mend.removeprefix("multiverse run --osc 127.0.0.1:"))
-        assert check.state == "warning" and number != port and 1024 < number < 65536
-    assert check_port("OSC port", "--osc", "127.0.0.1", port, (kind,)).state == "ok"
+def test_a_taken_port_is_found_for_udp_and_for_tcp():
+    for kind in [socket.SOCK_DGRAM, socket.SOCK_STREAM]:
+        with socket.socket(socket.AF_INET, kind) as taken:
+            taken.bind(("127.0.0.1", 0))
+            if kind == socket.SOCK_STREAM:
+                taken.listen()
+            port = taken.getsockname()[1]
+            check = check_port("OSC port", "--osc", "127.0.0.1", port, (socket.SOCK_DGRAM, socket.SOCK_STREAM))
+            number = int(check.mend.removeprefix("multiverse run --osc 127.0.0.1:"))
+            assert check.state == "warning" and number != port and 1024 < number < 65536, kind
+        assert check_port("OSC port", "--osc", "127.0.0.1", port, (kind,)).state == "ok", kind
 
 
 def test_a_presets_folder_that_cannot_be_written_is_a_warning(tmp_path, monkeypatch):
@@ -453,23 +433,17 @@ def test_a_presets_folder_that_cannot_be_written_is_a_warning(tmp_path, monkeypa
     assert not (tmp_path / "new").exists()
 
 
-@pytest.mark.parametrize(
-    ("turn", "orientation"),
-    [
+def test_the_selftest_names_the_orientation_that_arrived_and_fails_on_other_colours_and_sizes(f_card):
+    for turn, orientation in [
         (lambda card: card, "upright"),
         (lambda card: card[::-1], "upside down"),
         (lambda card: card[:, ::-1], "mirrored"),
         (lambda card: card[::-1, ::-1], "turned by 180 degrees"),
-    ],
-)
-def test_the_selftest_names_the_orientation_that_arrived(f_card, turn, orientation):
-    result = compare(f_card(96, 64), turn(f_card(96, 64)))
-    assert result["orientation"] == orientation
-    assert result["passed"] is (orientation == "upright")
-    assert result["largest_difference"] == 0
-
-
-def test_the_selftest_fails_on_other_colours_and_other_sizes(f_card):
+    ]:
+        result = compare(f_card(96, 64), turn(f_card(96, 64)))
+        assert result["orientation"] == orientation, turn
+        assert result["passed"] is (orientation == "upright"), turn
+        assert result["largest_difference"] == 0, turn
     card = f_card(96, 64)
     assert not compare(card, card[..., [2, 1, 0, 3]])["passed"]
     assert "48x32" in compare(card, f_card(48, 32))["detail"]

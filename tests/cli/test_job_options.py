@@ -43,12 +43,9 @@ def answer(*words: str) -> tuple[int, Any]:
     return result.exit_code, seen[0] if seen else result.output
 
 
-def test_defaults_come_from_the_fields_and_configured_options_are_omitted() -> None:
+def test_defaults_and_types_are_those_of_the_fields() -> None:
     plain = {"most": 3, "edge": "soft", "is_quick": False, "pitch": 0.0, "height": None}
     assert answer("in") == (0, ("in", False, plain))
-
-
-def test_values_have_the_types_of_the_fields() -> None:
     given = "in --word a --word b --size 4 --size 5 --most 9 --edge hard --quick --device cpu --pitch 2 --json".split()
     code, (source, as_json, options) = answer(*given)
     assert (code, source, as_json, options.pop("pitch")) == (0, "in", True, 2.0)

@@ -6,12 +6,16 @@ import threading
 from engine.cli.log_thread import KEPT_LINES, LogThread
 
 
-def test_lines_are_written_in_order() -> None:
+def test_lines_are_written_in_order_and_afterwards_the_log_is_as_before() -> None:
     written: list[str] = []
     with LogThread(written.append):
         for number in range(50):
             logging.getLogger("test").warning("line %d", number)
     assert [line.split(" ", 1)[1] for line in written] == [f"line {number}" for number in range(50)]
+    before = logging.getLogger().handlers[:]
+    with LogThread(lambda line: None):
+        pass
+    assert logging.getLogger().handlers == before
 
 
 def test_a_blocked_terminal_blocks_no_logging_thread() -> None:
@@ -22,13 +26,6 @@ def test_a_blocked_terminal_blocks_no_logging_thread() -> None:
             logging.getLogger("test").warning("line %d", number)
     assert log.lost >= 2 * KEPT_LINES - 1
     moves_again.set()
-
-
-def test_afterwards_the_log_is_as_before() -> None:
-    before = logging.getLogger().handlers[:]
-    with LogThread(lambda line: None):
-        pass
-    assert logging.getLogger().handlers == before
 
 
 def test_a_pipe_that_breaks_briefly_loses_a_line_and_reports_it() -> None:

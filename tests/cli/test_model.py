@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,17 +18,12 @@ def check(say: Callable[..., Said]) -> Check:
     return lambda *arguments: say("model", "check", *arguments)
 
 
-def test_sam3_is_distinguished_from_stable_diffusion_automatically(
-    check: Check, tiny_sam3: Path, tiny_sd: Path
-) -> None:
+def test_sam3_is_told_from_sd_with_the_same_keys_in_json(check: Check, tiny_sam3: Path, tiny_sd: Path) -> None:
     sam3, sd = (dict(line.split(maxsplit=1) for line in check(path)[1].splitlines()) for path in (tiny_sam3, tiny_sd))
     assert sam3["family"] == "SAM3, finds and tracks" and sd["family"] == "Stable Diffusion 1.5"
     assert sam3["complete"] == sd["complete"] == "yes"
     assert {"vision", "text", "detector", "tracker"} <= set(sam3)
     assert "MiB as bfloat16" in sam3["memory"] and "MiB as float16" in sd["memory"]
-
-
-def test_json_has_the_same_keys_for_sam3_as_for_stable_diffusion(check: Check, tiny_sam3: Path, tiny_sd: Path) -> None:
     code, out, _ = check(tiny_sam3, "--json")
     report = json.loads(out)
     assert (code, report["kind"], report["is_complete"], report["missing"]) == (0, "sam3_video", True, [])
@@ -36,9 +32,7 @@ def test_json_has_the_same_keys_for_sam3_as_for_stable_diffusion(check: Check, t
     assert shared <= set(report) & set(json.loads(check(tiny_sd, "--json")[1]))
 
 
-def test_a_missing_gated_model_is_an_error_that_says_how_to_get_it(
-    check: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_gated_model_says_how_to_get_it(check: Check, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     code, out, said = check("facebook/sam3")
     assert (code, out) == (1, "")
@@ -56,14 +50,12 @@ def test_the_sampler_and_its_reason_are_printed_and_can_be_overridden(check: Che
     assert (asked["sampler"], asked["predicts"]) == ("tcd (asked for)", "v_prediction (asked for)")
 
 
-@pytest.mark.parametrize("name", ["nowhere", "nobody/nothing"])
-def test_a_missing_path_is_an_error_of_one_line(
-    check: Check, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.chdir(tmp_path)
-    code, out, said = check(name)
-    assert (code, out, said.count("\n")) == (1, "", 1) and said.startswith(f"multiverse: {name}: ")
+def test_a_missing_path_is_an_error_of_one_line(check: Check, tmp_path: Path, monkeypatch: Any) -> None:
+    for name in ["nowhere", "nobody/nothing"]:
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+        monkeypatch.chdir(tmp_path)
+        code, out, said = check(name)
+        assert (code, out, said.count("\n")) == (1, "", 1) and said.startswith(f"multiverse: {name}: "), name
 
 
 def test_a_folder_that_is_no_model_is_an_error_that_names_both_kinds(check: Check, tmp_path: Path) -> None:
@@ -115,17 +107,17 @@ def test_options_of_another_kind_of_model_are_refused(check: Check, tiny_voice: 
         assert code == 2 and reason in said, option
 
 
-@pytest.mark.parametrize("kind", ["sam3", "sd"])
-def test_what_is_missing_is_named_and_the_exit_code_is_1(
-    check: Check, tiny_sam3: Path, tiny_sd: Path, tmp_path: Path, kind: str
+def test_what_is_missing_is_named_with_exit_code_1(
+    check: Check, tiny_sam3: Path, tiny_sd: Path, tmp_path: Path
 ) -> None:
-    broken = shutil.copytree({"sam3": tiny_sam3, "sd": tiny_sd}[kind], tmp_path / kind)
-    weights, reason = {
-        "sam3": ("model.safetensors", "has no weights"),
-        "sd": ("unet/diffusion_pytorch_model.safetensors", "unet has no weights"),
-    }[kind]
-    (broken / weights).unlink()
-    code, out, _ = check(broken)
-    lines = out.splitlines()
-    assert code == 1 and lines[-1].split() == ["complete", "no"]
-    assert any(line.startswith("missing") and reason in line for line in lines)
+    for kind in ["sam3", "sd"]:
+        broken = shutil.copytree({"sam3": tiny_sam3, "sd": tiny_sd}[kind], tmp_path / kind)
+        weights, reason = {
+            "sam3": ("model.safetensors", "has no weights"),
+            "sd": ("unet/diffusion_pytorch_model.safetensors", "unet has no weights"),
+        }[kind]
+        (broken / weights).unlink()
+        code, out, _ = check(broken)
+        lines = out.splitlines()
+        assert code == 1 and lines[-1].split() == ["complete", "no"], kind
+        assert any(line.startswith("missing") and reason in line for line in lines), kind

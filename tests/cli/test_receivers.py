@@ -5,8 +5,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 API = Path(__file__).parents[1] / "sinks" / "published_api"
 RECEIVERS = Path(__file__).parents[2] / "engine" / "cli" / "receivers.py"
 
@@ -36,25 +34,22 @@ def test_spout_is_called_with_as_many_positional_arguments_as_it_takes() -> None
         assert len(call.args) in [len(overload["parameters"]) for overload in published[name]], name
 
 
-@pytest.mark.parametrize(
-    ("owner", "module", "classes"),
-    [
+def test_syphon_has_every_member_that_is_used() -> None:
+    for owner, module, classes in [
         ("directory", "syphon.server_directory", ["SyphonServerDirectory"]),
         ("client", "syphon.client", ["SyphonMetalClient", "BaseSyphonClient"]),
-    ],
-)
-def test_syphon_has_every_member_that_is_used(owner: str, module: str, classes: list[str]) -> None:
-    known = [api("syphon")["modules"][module]["classes"][name] for name in classes]
-    methods = {name: parameters for entry in reversed(known) for name, parameters in entry["methods"].items()}
-    properties = {name for entry in known for name in entry["properties"]} | {"run_loop_interval"}
-    used = attributes_of("receive_syphon", owner)
-    assert used
-    for name, call in used:
-        if call is None:
-            assert name in properties, name
-        else:
-            assert {keyword.arg for keyword in call.keywords} <= {p["name"] for p in methods[name]}, name
-            assert len(call.args) <= len(methods[name]), name
+    ]:
+        known = [api("syphon")["modules"][module]["classes"][name] for name in classes]
+        methods = {name: parameters for entry in reversed(known) for name, parameters in entry["methods"].items()}
+        properties = {name for entry in known for name in entry["properties"]} | {"run_loop_interval"}
+        used = attributes_of("receive_syphon", owner)
+        assert used, owner
+        for name, call in used:
+            if call is None:
+                assert name in properties, name
+            else:
+                assert {keyword.arg for keyword in call.keywords} <= {p["name"] for p in methods[name]}, name
+                assert len(call.args) <= len(methods[name]), name
 
 
 def test_syphon_exports_what_is_imported_and_made() -> None:

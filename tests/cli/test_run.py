@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -127,9 +128,7 @@ def test_a_missing_stream_is_replaced_by_the_null_device(name: str, monkeypatch:
     assert all(getattr(sys, other) is stream for other, stream in others.items())
 
 
-def test_offline_the_sinks_of_a_configuration_file_are_kept(
-    home: Path, song: Path, say: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_offline_the_sinks_of_a_configuration_file_are_kept(home: Path, song: Path, say: Any, monkeypatch: Any) -> None:
     monkeypatch.chdir(home)
     (home / "show.toml").write_text('width = 160\nheight = 90\nfps = 30\nsinks = ["record=out.mp4"]\n')
     done = say("run", "--config", "show.toml", "--offline", "--audio", song, "--frames", "5", "--json")
@@ -138,9 +137,7 @@ def test_offline_the_sinks_of_a_configuration_file_are_kept(
     assert (home / "out.mp4").exists()
 
 
-def test_offline_a_sound_file_is_rendered_to_its_end(
-    home: Path, song: Path, say: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_offline_a_sound_file_is_rendered_to_its_end(home: Path, song: Path, say: Any, monkeypatch: Any) -> None:
     monkeypatch.chdir(home)
     done = say("run", *SMALL, "--offline", "--audio", song, "--sink", "record=out.mp4")
     assert done.code == 0, done.err
@@ -288,9 +285,7 @@ def test_leftovers_of_a_killed_engine_are_removed_by_the_next_one(home: Path, sa
     assert ring_files_of(process.pid) == set()
 
 
-def test_a_run_resumes_with_the_last_values(
-    home: Path, say: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_resumes_with_the_last_values(home: Path, say: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(home)
     common = [*SMALL, "--audio", "demo", "--osc", "off", "--web", "off", "--sink", "null", "--frames", "2"]
     assert say("run", *common, "--set", "/layer/3/curve=0.625").code == 0
@@ -382,19 +377,6 @@ def test_a_bad_start_ends_the_process(bad_files: Path, name: str) -> None:
     assert_one_clear_line(name, done.returncode, done.stderr)
 
 
-def test_help_names_every_option(home: Path) -> None:
-    text = subprocess.run(
-        [*MULTIVERSE, "run", "--help"], capture_output=True, text=True, env=os.environ | {"COLUMNS": "140"}
-    ).stdout
-    for option in (
-        "--config --audio --camera --size --fps --renderer --gpu --osc --osc-allow --web --sink --set --preset "
-        "--resume --seconds --frames --offline --json --rvc --rvc-index --rvc-content "
-        "--sd-sampler --sd-prediction"
-    ).split():
-        assert option in text
-    assert "multiverse run --offline --audio song.wav" in text and "film" in text
-
-
 def test_a_blocked_terminal_stops_neither_the_picture_nor_the_exit(home: Path) -> None:
     unread, stderr = os.pipe()
     os.set_blocking(stderr, False)
@@ -412,22 +394,6 @@ def test_a_blocked_terminal_stops_neither_the_picture_nor_the_exit(home: Path) -
         assert sum(1 for _ in container.decode(video=0)) == 10
 
 
-def test_a_video_for_sd_without_sd_is_refused(say: Callable[..., Said]) -> None:
-    done = say("run", *SMALL, "--sd-video", "loop.mp4", "--frames", "1")
-    assert done.code == 2 and "--sd MODEL" in done.err
-
-
-@pytest.mark.parametrize(("option", "value"), [("--sd-sampler", "turbo"), ("--sd-prediction", "v")])
-def test_sd_options_without_sd_are_refused(say: Callable[..., Said], option: str, value: str) -> None:
-    done = say("run", *SMALL, option, value, "--frames", "1")
-    assert (done.code, done.err) == (2, f"multiverse: {option} is for Stable Diffusion: it needs --sd MODEL\n")
-
-
-def test_an_unknown_sampler_is_refused_with_the_known_ones(say: Callable[..., Said]) -> None:
-    done = say("run", *SMALL, "--sd", "m", "--sd-sampler", "ddim", "--frames", "1")
-    assert done.code != 0 and "sd.sampler: 'ddim' is not allowed" in done.err and "lightning, hyper, tcd" in done.err
-
-
 def test_nohup_stays_nohup(home: Path, wait_for: Callable) -> None:
     arguments = [*SMALL, "--audio", "demo", "--osc", "off", "--web", "off", "--sink", "shared=nohup", "--frames", "24"]
     command = ["nohup", *MULTIVERSE, "run", "--json", *arguments]
@@ -441,9 +407,7 @@ def test_nohup_stays_nohup(home: Path, wait_for: Callable) -> None:
     assert json.loads(summary)["frames"] == 24
 
 
-def test_a_preset_is_saved_and_loaded_from_the_command_line_until_sigterm_ends_the_run_cleanly(
-    home: Path, free_port: Callable[[], int], say: Callable[..., Said]
-) -> None:
+def test_a_preset_is_saved_and_loaded_until_sigterm_ends_the_run_cleanly(home: Path, free_port: Any, say: Any) -> None:
     address = f"127.0.0.1:{free_port()}"
     sinks = ["--sink", "shared", "--sink", "record=out.mp4"]
     process = start(home, *SMALL, "--audio", "demo", "--osc", address, "--web", "off", *sinks)
@@ -483,107 +447,3 @@ def test_a_preset_is_saved_and_loaded_from_the_command_line_until_sigterm_ends_t
     assert (refused.code, "a time of 0..3600 s" in refused.out) == (1, True)
     assert "evening" in multiverse("preset", "list")
     end_cleanly(process, signal.SIGTERM, home / "out.mp4")
-
-
-def test_lan_opens_everything_to_the_local_network_and_to_nothing_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from ipaddress import ip_network
-
-    from engine.cli.run import build_settings
-
-    show = tmp_path / "show.toml"
-    show.write_text('web = "127.0.0.1:7000"\n[osc]\nlisten = "127.0.0.1:7001"\n')
-    alone = build_settings(show, {}, [])
-    assert (alone.web, alone.osc.listen, alone.announce) == ("127.0.0.1:7000", "127.0.0.1:7001", False)
-    opened = build_settings(show, {}, [], is_open_to_lan=True)
-    assert (opened.web, opened.osc.listen, opened.announce) == ("0.0.0.0:9001", "0.0.0.0:9000", True)
-    assert "192.168.0.0/16" in opened.osc.allow and "0.0.0.0/0" not in opened.osc.allow
-    monkeypatch.setattr(
-        "engine.system.network_interfaces.own_networks", lambda: (ip_network("2.0.0.0/8"), ip_network("10.0.0.0/24"))
-    )
-    on_artnet = build_settings(show, {}, [], is_open_to_lan=True)
-    assert set(on_artnet.osc.allow) - set(opened.osc.allow) <= {"2.0.0.0/8", "10.0.0.0/24"}
-    assert "2.0.0.0/8" in on_artnet.osc.allow, "the network this machine is in"
-    strict = build_settings(show, {"osc.allow": ["10.0.0.7"]}, [], is_open_to_lan=True)
-    assert strict.osc.allow == ("10.0.0.7",)
-    chosen = build_settings(show, {"web": "0.0.0.0:80", "web_token": "opensesame"}, [], is_open_to_lan=True)
-    assert (chosen.web, chosen.web_token) == ("0.0.0.0:80", "opensesame")
-
-
-@pytest.mark.parametrize("written", ["29.97", "30000/1001"])
-def test_a_rate_is_given_as_a_number_or_a_fraction(written: str) -> None:
-    from engine.cli.run import build_settings, parse_rate
-
-    assert build_settings(None, {"fps": parse_rate(written)}, []).fps == 30000 / 1001
-
-
-def test_universes_are_given_as_numbers_and_ranges() -> None:
-    from engine.cli.run import build_settings, parse_universes
-
-    given = {"dmx.listen": "both", "dmx.universes": parse_universes("1-4, 7")}
-    assert build_settings(None, given, []).dmx.universes == (1, 2, 3, 4, 7)
-    assert build_settings(None, {}, []).dmx.listen == "off", "it opens ports of the network: never unasked"
-
-
-@pytest.mark.parametrize("written", ["", "a", "1-", "4-1", "1-65", "1;2"])
-def test_universes_that_are_none_are_refused(say: Callable[..., Said], written: str) -> None:
-    done = say("run", "--offline", "--frames", "1", "--sink", "null", "--dmx-universes", written)
-    assert done.code == 2 and "is not a universe or a range of at most 64" in done.err
-
-
-def test_universes_without_a_protocol_are_refused(say: Callable[..., Said]) -> None:
-    done = say("run", "--offline", "--frames", "1", "--sink", "null", "--dmx-universes", "1")
-    assert done.code == 2 and "add --dmx artnet, sacn or both" in done.err
-
-
-def test_more_than_64_universes_are_refused(say: Callable[..., Said]) -> None:
-    done = say("run", "--offline", "--frames", "1", "--sink", "null", "--dmx", "sacn", "--dmx-universes", "1-60,61-70")
-    assert done.code != 0 and "dmx.universes" in done.err
-
-
-def test_lan_offline_is_refused(say: Callable[..., Said]) -> None:
-    done = say("run", "--offline", "--frames", "1", "--lan")
-    assert (done.code, done.err) == (2, "multiverse: --lan: has no effect with --offline\n")
-
-
-@pytest.mark.parametrize(
-    ("option", "address", "instead"),
-    [
-        ("--osc", "127.0.0.1:7001", "--osc 0.0.0.0:7001"),
-        ("--web", "localhost:80", "--web 0.0.0.0:80"),
-        ("--web", "[::1]:80", "--web 0.0.0.0:80"),
-    ],
-)
-def test_lan_and_a_loopback_address_exclude_each_other(option: str, address: str, instead: str) -> None:
-    from engine.cli.run import build_settings
-    from engine.errors import UsageError
-
-    key = {"--osc": "osc.listen", "--web": "web"}[option]
-    with pytest.raises(UsageError) as caught:
-        build_settings(None, {key: address}, [], is_open_to_lan=True)
-    assert str(caught.value) == (
-        f"--lan opens the engine to the network, but {option} {address} is local only; for the network, use {instead}"
-    )
-
-
-def test_a_short_token_and_an_announcement_without_a_page_are_refused(home: Path, say: Callable[..., Said]) -> None:
-    done = say("run", *SMALL, "--web-token", "short", "--frames", "1")
-    assert done.code == 1 and "web_token: 'short' is not allowed" in done.err
-    show = home / "show.toml"
-    show.write_text("announce = true\n")
-    done = say("run", *SMALL, "--config", show, "--web", "off", "--osc", "off", "--sink", "null", "--frames", "1")
-    assert done.code == 1 and "\nmultiverse: announce: " in done.err
-
-
-def test_a_voice_from_the_command_line_does_not_use_the_configured_index(home: Path) -> None:
-    from engine.cli.run import build_settings
-
-    show = home / "show.toml"
-    show.write_text('[rvc]\nmodel = "alto.pth"\nindex = "alto.index"\n')
-    assert build_settings(show, {}, []).models["rvc"].index == "alto.index"
-    assert build_settings(show, {"rvc.model": "alto.pth"}, []).models["rvc"].index == "alto.index"
-    assert build_settings(show, {"rvc.model": "bass.pth"}, []).models["rvc"].index == ""
-    assert build_settings(show, {"rvc.model": "bass.pth", "rvc.index": "b.index"}, []).models["rvc"].index == "b.index"
-    show.write_text('[rvc]\nmodel = "alto.pth"\nindex = "none"\n')
-    assert build_settings(show, {"rvc.model": "bass.pth"}, []).models["rvc"].index == "none"

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,6 @@ from PIL import Image
 
 import osc_schema
 from engine.cli.sd import PictureOptions
-from engine.cli.sd_options import ModelOptions
 from engine.cli.video import PaintingOptions
 from engine.models.sd import ModelSpec
 from tests.cli.conftest import Said
@@ -30,9 +30,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_sd_paints_the_same_picture_as_the_library(
-    home: Path, say: Callable[..., Said], tiny_sd: Path, tmp_path: Path
-) -> None:
+def test_sd_paints_the_same_picture_as_the_library(home: Path, say: Any, tiny_sd: Path, tmp_path: Path) -> None:
     (tmp_path / "out.png").write_text("of before")
     done = say("sd", "in.png", "out.png", *SMALL, "--model", tiny_sd, "--seed", "3", "--overwrite", "--json")
     assert (done.code, done.err) == (0, "")
@@ -66,20 +64,20 @@ def test_the_sampler_and_an_option_without_effect_are_told(home: Path, say: Call
     assert (told["prediction_type"], told["prediction_reason"]) == ("v_prediction", "asked for")
 
 
-@pytest.mark.parametrize("kind", [PictureOptions, PaintingOptions])
-def test_pictures_and_videos_have_the_same_defaults(kind: type[ModelOptions], tiny_models: TinyModels) -> None:
+def test_pictures_and_videos_have_the_same_defaults(tiny_models: TinyModels) -> None:
     """Those of the model's authors; of a model on other machines by its name."""
-    assert kind().strength == osc_schema.lookup("/sd/strength").default
-    numbers = {
-        str(tiny_models.sd()): (4, 1.0),
-        str(tiny_models.sd(kind="turbo")): (2, 1.0),
-        str(tiny_models.sd(kind="sd21")): (20, 6.0),
-        "away/sdxl_lightning_8step.safetensors": (8, 1.0),
-        "away/DreamShaperXL_Turbo_v2_1.safetensors": (6, 2.0),
-    }
-    for model, usual in numbers.items():
-        assert kind().steps_and_guidance(ModelSpec(model=model)) == usual
-        assert kind(steps=3, guidance=1.5).steps_and_guidance(ModelSpec(model=model)) == (3, 1.5)
+    for kind in [PictureOptions, PaintingOptions]:
+        assert kind().strength == osc_schema.lookup("/sd/strength").default, kind
+        numbers = {
+            str(tiny_models.sd()): (4, 1.0),
+            str(tiny_models.sd(kind="turbo")): (2, 1.0),
+            str(tiny_models.sd(kind="sd21")): (20, 6.0),
+            "away/sdxl_lightning_8step.safetensors": (8, 1.0),
+            "away/DreamShaperXL_Turbo_v2_1.safetensors": (6, 2.0),
+        }
+        for model, usual in numbers.items():
+            assert kind().steps_and_guidance(ModelSpec(model=model)) == usual, kind
+            assert kind(steps=3, guidance=1.5).steps_and_guidance(ModelSpec(model=model)) == (3, 1.5), kind
 
 
 def painted(model: Path, image: Path) -> np.ndarray:
@@ -91,7 +89,7 @@ def painted(model: Path, image: Path) -> np.ndarray:
     return paint(load(ModelSpec(model=str(model)), "cpu", "float32"), np.array(Image.open(image)), **options)
 
 
-def test_a_configuration_names_the_model_and_its_options(
+def test_a_configuration_names_the_model_and_options(
     home: Path, say: Callable[..., Said], tiny_sd: Path, tiny_models: TinyModels
 ) -> None:
     lora, controlnet = tiny_models.lora(tiny_sd), tiny_models.controlnet(tiny_sd)
@@ -105,9 +103,8 @@ def test_a_configuration_names_the_model_and_its_options(
         assert (picture.format, picture.size) == ("JPEG", (128, 64))
 
 
-@pytest.mark.parametrize(
-    ("arguments", "reason"),
-    [
+def test_missing_and_invalid_input_is_an_error_of_one_line_before_anything_is_loaded(say: Any, home: Path) -> None:
+    for arguments, reason in [
         (["out.png"], "no model: name one with --model (a diffusers folder, a .safetensors file or"),
         (["out.png", "--model", "nowhere"], "nowhere: no such file or folder"),
         (["out.png", "--model", "m", "--size", "100x64"], "--size: 100x64: both sides must be multiples of 64"),
@@ -117,16 +114,12 @@ def test_a_configuration_names_the_model_and_its_options(
         (["out.gif", "--model", "m"], "out.gif: the name must end in .png, .jpg, .jpeg"),
         (["-", "--model", "m"], "-: stdin and stdout are not supported"),
         (["in.png/out.png", "--model", "m"], "in.png"),
-    ],
-)
-def test_missing_and_invalid_input_is_an_error_of_one_line_before_anything_is_loaded(
-    say: Callable[..., Said], home: Path, arguments: list[str], reason: str
-) -> None:
-    (home / "old.png").write_text("precious")
-    code, _, err = say("sd", "in.png", "--prompt", "sea", *arguments)
-    assert code in (1, 2)
-    assert err.startswith(f"multiverse: {reason}") and err.count("\n") == 1
-    assert (home / "old.png").read_text() == "precious"
+    ]:
+        (home / "old.png").write_text("precious")
+        code, _, err = say("sd", "in.png", "--prompt", "sea", *arguments)
+        assert code in (1, 2), arguments
+        assert err.startswith(f"multiverse: {reason}") and err.count("\n") == 1, arguments
+        assert (home / "old.png").read_text() == "precious", arguments
 
 
 def test_a_check_identifies_a_model_without_loading_torch(tiny_sd: Path) -> None:

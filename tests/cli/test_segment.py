@@ -3,11 +3,10 @@
 import importlib.util
 import json
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -68,7 +67,7 @@ def test_a_configuration_names_the_model_and_json_has_the_full_report(home: Path
     assert {each["track_id"] for each in json.loads((home / "out.json").read_text())["annotations"]} == {1}
 
 
-def test_a_slow_run_is_advised_once_and_json_has_it_as_a_note(
+def test_a_slow_run_is_advised_once_with_a_note_in_json(
     home: Path, say: Say, seeing_sam3: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(times, "SLOW_S", 0.0)
@@ -83,9 +82,7 @@ def test_a_slow_run_is_advised_once_and_json_has_it_as_a_note(
     assert err == f"multiverse: {note}\n"
 
 
-def test_ctrl_c_keeps_a_video_that_plays(
-    home: Path, say: Say, ctrl_c_when: Callable[..., AbstractContextManager[None]], seeing_sam3: Path
-) -> None:
+def test_ctrl_c_keeps_a_video_that_plays(home: Path, say: Say, ctrl_c_when: Any, seeing_sam3: Path) -> None:
     command = ["segment", "in.mp4", "out.mp4", "masks", *SMALL, "--mode", "image", "--model", seeing_sam3]
     with ctrl_c_when((home / "masks" / "frame_000002.png").exists):
         code, out, err = say(*command)
@@ -123,9 +120,8 @@ def test_ctrl_c_before_the_first_picture_is_reported_and_leaves_no_files(
     assert [file.name for file in home.iterdir()] == ["in.mp4"]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "code", "reason"),
-    [
+def test_missing_and_invalid_input_is_an_error_of_one_line(fail: Fail) -> None:
+    for arguments, code, reason in [
         (["in.mp4", "out.mp4", "--model", "m"], 2, 'no prompt: say what to find, for example --prompt "person"'),
         (["in.mp4", "out.mp4", "--prompt", "x"], 2, "no model: name one with --model"),
         (["in.mp4", "out.mp4", "--prompt", "x", "--model", "nowhere"], 1, "nowhere: no such file or folder"),
@@ -139,15 +135,11 @@ def test_ctrl_c_before_the_first_picture_is_reported_and_leaves_no_files(
         ),
         (["in.mp4", "a.mp4", "--model", "m", "--box", "1,2"], 2, "--box: '1,2' is not CX,CY,W,H"),
         (["in.mp4", "a.mp4", "--model", "facebook/sam3", "--prompt", "x"], 1, "facebook/sam3: not in the Hugging Face"),
-    ],
-)
-def test_missing_and_invalid_input_is_an_error_of_one_line(
-    fail: Fail, arguments: list[str], code: int, reason: str
-) -> None:
-    answer, said = fail(*arguments)
-    assert answer == code
-    assert said.startswith(f"multiverse: {reason}")
-    assert said.count("\n") == 1
+    ]:
+        answer, said = fail(*arguments)
+        assert answer == code, arguments
+        assert said.startswith(f"multiverse: {reason}"), arguments
+        assert said.count("\n") == 1, arguments
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torchvision") is not None, reason="torchvision is here")
@@ -162,10 +154,3 @@ def test_a_box_without_torchvision_is_one_line_before_the_model_is_loaded(
     assert (code, len(said)) == (1, 1)
     assert said[0].startswith("multiverse: box prompts: need torchvision")
     assert sorted(file.name for file in home.iterdir()) == ["in.mp4", "in.png"]
-
-
-def test_as_a_process_it_shows_an_example() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "engine.cli.main", "segment", "--help"], capture_output=True, text=True
-    )
-    assert done.returncode == 0 and "Example: multiverse segment dance.mp4 found.mp4" in done.stdout

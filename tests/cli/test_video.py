@@ -7,9 +7,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
 
 import pytest
@@ -76,9 +76,7 @@ def test_json_lines_report_progress_and_the_last_one_the_result(run: Run, tiny_s
     assert err.count("\n") >= len(events) - 1
 
 
-def test_ctrl_c_keeps_a_video_that_plays_and_resume_makes_it_whole(
-    run: Run, ctrl_c_when: Callable[..., AbstractContextManager[None]], tiny_sd: Path, home: Path
-) -> None:
+def test_ctrl_c_keeps_a_video_and_resume_makes_it_whole(run: Run, ctrl_c_when: Any, tiny_sd: Path, home: Path) -> None:
     write_movie(home / "long.mp4", [disc_picture(number, 160, 96, 12) for number in range(COUNT)])
     slow = ["--steps", "4", "--strength", "1", "--batch", "2", "--model", str(tiny_sd)]
     command = ["long.mp4", "out.mp4", *QUICK, *slow]
@@ -95,9 +93,7 @@ def test_ctrl_c_keeps_a_video_that_plays_and_resume_makes_it_whole(
     assert len(pictures_of(home / "out.mp4")) == COUNT
 
 
-def test_ctrl_c_while_the_model_loads_is_reported_and_leaves_no_files(
-    run: Run, ctrl_c_at: Callable[[str], None], home: Path, tiny_sd: Path
-) -> None:
+def test_ctrl_c_while_the_model_loads_leaves_no_files(run: Run, ctrl_c_at: Any, home: Path, tiny_sd: Path) -> None:
     ctrl_c_at("engine.models.sd.batch_painter")
     code, out, err = run("in.mp4", "out.mp4", *QUICK, "--model", tiny_sd)
     assert (code, out) == (1, "")
@@ -131,9 +127,7 @@ def test_a_page_is_served_until_ctrl_c(run: Run, tiny_sd: Path, free_port, wait_
     assert "<html" in answers[0]
 
 
-def test_ctrl_c_while_the_pages_model_loads_ends_at_once(
-    run: Run, ctrl_c_at: Callable[[str], None], tiny_sd: Path
-) -> None:
+def test_ctrl_c_while_the_pages_model_loads_ends_at_once(run: Run, ctrl_c_at: Any, tiny_sd: Path) -> None:
     ctrl_c_at("engine.models.sd.load")
     served = ["--web", "127.0.0.1:0", "--side", "64", "--device", "cpu", "--threads", "1", "--model", tiny_sd]
     code, out, err = run(*served)
@@ -152,9 +146,8 @@ def test_other_machines_get_an_address_with_the_token_and_a_code_to_scan() -> No
 PROMPTED = ["--prompt", "x", "--model", "m"]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "code", "reason"),
-    [
+def test_missing_and_invalid_input_is_an_error_of_one_line(run: Run) -> None:
+    for arguments, code, reason in [
         ([], 2, "no input: multiverse video IN OUT"),
         (["in.mp4", *PROMPTED], 2, "no output: name a video"),
         (
@@ -181,15 +174,11 @@ PROMPTED = ["--prompt", "x", "--model", "m"]
         (["in.mp4", "out.mp4", "--prompt", "x", "--model", "nowhere"], 1, "nowhere: no such file or folder"),
         (["in.mp4", "out.gif", "--prompt", "x", "--model", "random:tiny"], 2, "out.gif: cannot write this format"),
         (["no.mp4", "out.mp4", "--prompt", "x", "--model", "random:tiny"], 1, "no.mp4: no such file or folder"),
-    ],
-)
-def test_missing_and_invalid_input_is_an_error_of_one_line(
-    run: Run, arguments: list[str], code: int, reason: str
-) -> None:
-    answer, _, said = run(*arguments)
-    assert answer == code
-    assert said.startswith(f"multiverse: {reason}")
-    assert said.count("\n") == 1
+    ]:
+        answer, _, said = run(*arguments)
+        assert answer == code, arguments
+        assert said.startswith(f"multiverse: {reason}"), arguments
+        assert said.count("\n") == 1, arguments
 
 
 def test_the_removed_options_for_processes_are_answered_with_one_line_each(run: Run) -> None:
@@ -200,6 +189,12 @@ def test_the_removed_options_for_processes_are_answered_with_one_line_each(run: 
     assert (code, error) == (1, "multiverse: no.mp4: no such file or folder")
 
 
-def test_as_a_process_it_shows_an_example() -> None:
+def test_the_help_of_each_job_shows_an_example(say: Callable[..., Said]) -> None:
+    for command, example in (
+        ("video", "dance.mp4 glass.mp4"),
+        ("segment", "dance.mp4 found.mp4"),
+        ("convert", "talk.wav"),
+    ):
+        assert f"Example: multiverse {command} {example}" in say(command, "--help").out
     done = subprocess.run([sys.executable, "-m", "engine.cli.main", "video", "--help"], capture_output=True, text=True)
-    assert done.returncode == 0 and "Example: multiverse video dance.mp4 glass.mp4" in done.stdout
+    assert done.returncode == 0 and "Example: " in done.stdout, "as a process"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine.cli.progress import VIDEO, bar, pictures_line, shown_progress, stage_words
+from engine.cli.progress import VIDEO, bar, pictures_line, shown_progress
 from engine.cli.video_report import ended_line, report_lines
 from engine.cli.video_telemetry import NOT_KNOWN, DebugLines, Telemetry, debug_line, telemetry, write_json
 from engine.jobs.video.report import DeviceState, VideoProgress, VideoReport
@@ -40,19 +40,11 @@ def report(**changes: Any) -> VideoReport:
     return VideoReport(**values | changes)
 
 
-# -- progress -------------------------------------------------------------------------------------
-
-
-def test_a_line_has_the_pictures_done_the_total_the_rate_and_the_time_left() -> None:
+def test_a_line_has_the_pictures_done_and_with_a_known_length_the_total_and_the_time_left() -> None:
     assert pictures_line(progress()) == "100 of 508 pictures, 25.00 a second, 0:16 left"
     assert pictures_line(progress(expected=None)) == "100 pictures, 25.00 a second"
     assert pictures_line(progress(done=0, fps=0.0)) == "0 of 508 pictures, 0.00 a second"
     assert pictures_line(progress(expected=108_100)) == "100 of 108100 pictures, 25.00 a second, 1:12:00 left"
-
-
-def test_each_stage_shows_its_input_queue_and_how_busy_its_workers_were() -> None:
-    words = stage_words(progress()).split("  ")
-    assert words == ["read 25 %", "encode 3/8 25 %", "process 1/4 95 %", "decode 0/4 50 %", "save 2/8 12 %"]
 
 
 def test_a_terminal_shows_a_bar_with_the_stages_under_it() -> None:
@@ -80,16 +72,16 @@ def test_a_short_run_and_json_print_no_progress(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().err == ""
 
 
-# -- telemetry ------------------------------------------------------------------------------------
-
-
-def test_while_the_model_loads_an_event_has_the_loading_time() -> None:
+def test_an_event_is_one_line_of_json_with_the_loading_time_while_the_model_loads(capsys: Any) -> None:
     event = Telemetry(100.0).event(102.5)
     assert (event["event"], event["state"], event["done"], event["stage_seconds"]) == (
         *("progress", "loading", 0),
         {"load": 2.5},
     )
     assert (event["device"], event["device_reason"]) == (None, NOT_KNOWN)
+    event = Telemetry(0.0).event(1.0)
+    write_json(event)
+    assert capsys.readouterr().out == json.dumps(event) + "\n"
 
 
 def test_an_event_has_frames_queues_and_seconds_of_each_stage_and_why_there_is_no_gpu_state() -> None:
@@ -124,12 +116,6 @@ def test_a_cluster_run_does_not_report_this_machines_gpu() -> None:
     assert (event["device"], event["device_reason"]) == (None, "a cluster's GPUs are in other machines")
 
 
-def test_an_event_is_one_line_of_json(capsys: pytest.CaptureFixture[str]) -> None:
-    event = Telemetry(0.0).event(1.0)
-    write_json(event)
-    assert capsys.readouterr().out == json.dumps(event) + "\n"
-
-
 def event_of(device: DeviceState | None, reason: str = "") -> dict[str, Any]:
     from dataclasses import asdict
 
@@ -139,7 +125,7 @@ def event_of(device: DeviceState | None, reason: str = "") -> dict[str, Any]:
     return known.event(120.0) | {"device": None if device is None else asdict(device), "device_reason": reason}
 
 
-def test_a_debug_line_has_everything() -> None:
+def test_debug_lines_have_everything_and_the_reason_for_missing_gpu_state_once() -> None:
     line = debug_line(event_of(DEVICE))
     assert line == (
         "painting 100/508 | 25.00 fps | load 9.2 s | read 128 1.00 s | encode 120 queue 3/8 1.00 s | "
@@ -147,9 +133,6 @@ def test_a_debug_line_has_everything() -> None:
         "H100 10240 MiB 97 % 66 °C slowed: power limit"
     )
     assert debug_line(event_of(replace(DEVICE, load=None, throttle=None))).endswith("| H100 10240 MiB 66 °C")
-
-
-def test_debug_lines_give_the_reason_for_missing_gpu_state_once() -> None:
     lines: list[str] = []
     write = DebugLines(lines.append)
     write(Telemetry(0.0).event(1.0))
@@ -180,21 +163,12 @@ def test_events_are_written_periodically_until_the_end_or_a_closed_pipe(wait_for
         wait_for(refused.is_set, "the event")
 
 
-# -- the report -----------------------------------------------------------------------------------
-
-
-def test_the_last_line_is_the_originals_and_evals() -> None:
+def test_the_report_has_a_table_of_the_stages_the_busiest_and_the_originals_last_line() -> None:
     assert report_lines(report())[-1] == "done: time=14.316 frames=508 fps=35.485 its=177.427 evals=35.485"
-
-
-def test_the_table_has_frames_seconds_share_and_milliseconds_of_each_stage() -> None:
     lines = report_lines(report(seconds=4.0))
     assert lines[0].split() == ["stage", "frames", "seconds", "busy", "ms", "a", "frame"]
     assert lines[2].split() == ["encode", "120", "1.00", "25.0", "%", "8.33"]
     assert lines[3].split() == ["process", "112", "7.60", "95.0", "%", "67.86", "2", "processes"]
-
-
-def test_the_busiest_stage_is_named_and_stages_on_one_thread_count_as_one() -> None:
     assert "busiest   process, 95.0 % of the run" in report_lines(report(seconds=4.0))
     turns = tuple(replace(each, turns="paint") if each.name in ("encode", "decode") else each for each in STAGES)
     assert "busiest   encode, decode, 100.0 % of the run" in report_lines(
@@ -215,7 +189,7 @@ def test_every_picture_is_accounted_for() -> None:
     )
 
 
-def test_an_interrupted_run_reports_its_progress_and_how_to_continue() -> None:
+def test_an_interrupted_run_reports_its_progress_and_how_to_continue_unless_it_was_a_camera() -> None:
     ended = report(is_interrupted=True, resumed=16, painted=21)
     for kept, way_on in (
         (37, "continues"),
@@ -230,7 +204,4 @@ def test_an_interrupted_run_reports_its_progress_and_how_to_continue() -> None:
     assert one.startswith("interrupted after 1 picture; ")
     nothing = report(is_interrupted=True, painted=0)
     assert ended_line(nothing, is_live=False) == "interrupted before the first picture; nothing was written"
-
-
-def test_an_interrupted_camera_run_cannot_be_resumed() -> None:
     assert ended_line(report(is_interrupted=True, painted=21), is_live=True) == "ended after 21 pictures"

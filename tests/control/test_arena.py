@@ -91,9 +91,7 @@ def open_stage(tmp_path: Path, wait_for: Callable[..., Any]) -> Iterator[Callabl
         stage.close()
 
 
-def test_arenas_flood_with_its_map_causes_no_warning_and_hides_no_mistake(
-    open_stage: Callable[..., Stage],
-) -> None:
+def test_arenas_flood_with_its_map_causes_no_warning_and_hides_no_mistake(open_stage: Callable[..., Stage]) -> None:
     """22 s of the captured flood. Failed before with two warnings a second, and one `/fail` a second to Arena."""
     stage = open_stage("resolume")
     stage.flood(11, has_clip=False)
@@ -126,24 +124,24 @@ def test_arenas_flood_without_a_map_causes_one_line_and_one_answer(open_stage: C
     assert stage.arena_heard() == 1
 
 
-@pytest.mark.parametrize("old_goes_first", [True, False])
-def test_a_clip_that_starts_by_itself_shows_its_layer(open_stage: Callable[..., Stage], old_goes_first: bool) -> None:
+def test_a_clip_that_starts_by_itself_shows_its_layer(open_stage: Callable[..., Stage]) -> None:
     """The map once used `connect`, which is a mouse click. A repeated state must not undo a later manual mute."""
-    stage = open_stage("resolume")
-    store = stage.desk.store
-    stage.arena_sends(arena.clip_state(2, 9, arena.PLAYING))
-    stage.arena_sends(arena.message("/composition/layers/2/clear", 1))
-    assert store.get("/layer/2/mute") is True
-    change = [arena.clip_state(2, 9, arena.STOPPED), arena.clip_state(2, 10, arena.PLAYING)]
-    stage.arena_sends(*(change if old_goes_first else reversed(change)))
-    assert store.get("/layer/2/mute") is False
-    store.set("/layer/2/mute", True)
-    stage.arena_sends(arena.clip_state(2, 10, arena.PLAYING), arena.clip_state(2, 9, arena.STOPPED))
-    assert store.get("/layer/2/mute") is True
-    stage.arena_sends(*arena.clip_mouse(2, 3))
-    assert store.get("/layer/2/mute") is False
-    stage.arena_sends(arena.clip_state(2, 10, arena.STOPPED))
-    assert store.get("/layer/2/mute") is False, "a clip that stops changes nothing"
+    for old_goes_first in [True, False]:
+        stage = open_stage("resolume")
+        store = stage.desk.store
+        stage.arena_sends(arena.clip_state(2, 9, arena.PLAYING))
+        stage.arena_sends(arena.message("/composition/layers/2/clear", 1))
+        assert store.get("/layer/2/mute") is True, old_goes_first
+        change = [arena.clip_state(2, 9, arena.STOPPED), arena.clip_state(2, 10, arena.PLAYING)]
+        stage.arena_sends(*(change if old_goes_first else reversed(change)))
+        assert store.get("/layer/2/mute") is False, old_goes_first
+        store.set("/layer/2/mute", True)
+        stage.arena_sends(arena.clip_state(2, 10, arena.PLAYING), arena.clip_state(2, 9, arena.STOPPED))
+        assert store.get("/layer/2/mute") is True, old_goes_first
+        stage.arena_sends(*arena.clip_mouse(2, 3))
+        assert store.get("/layer/2/mute") is False, old_goes_first
+        stage.arena_sends(arena.clip_state(2, 10, arena.STOPPED))
+        assert store.get("/layer/2/mute") is False, "a clip that stops changes nothing"
 
 
 def test_any_layer_group_or_the_selected_layer_of_arena_can_be_our_first(open_stage: Callable[..., Stage]) -> None:
@@ -188,12 +186,12 @@ def test_any_layer_group_or_the_selected_layer_of_arena_can_be_our_first(open_st
     assert "only resolume takes a first layer" in desk.failed("/map/load", "my desk", 5)
 
 
-@pytest.mark.parametrize("name", ["resolume:1", "resolume:group1", "resolume:selected"])
-def test_the_page_about_resolume_names_every_address_that_is_mapped(name: str) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "resolume.md").read_text()
-    for table in built_in(name):
-        address = table["control"].removeprefix("osc ")
-        first = re.sub(r"/(layers|groups|columns)/[0-9]+/", r"/\1/1/", address)
-        of_layer = first.replace("/selectedlayer/", "/layers/1/")
-        assert f"`{of_layer}`" in page, address
-        assert f"`{table['target']}`" in page or table["target"].startswith(("/layer/", "/cue/")), table["target"]
+def test_the_page_about_resolume_names_every_address_that_is_mapped() -> None:
+    for name in ["resolume:1", "resolume:group1", "resolume:selected"]:
+        page = (Path(__file__).parents[2] / "docs" / "resolume.md").read_text()
+        for table in built_in(name):
+            address = table["control"].removeprefix("osc ")
+            first = re.sub(r"/(layers|groups|columns)/[0-9]+/", r"/\1/1/", address)
+            of_layer = first.replace("/selectedlayer/", "/layers/1/")
+            assert f"`{of_layer}`" in page, address
+            assert f"`{table['target']}`" in page or table["target"].startswith(("/layer/", "/cue/")), table["target"]

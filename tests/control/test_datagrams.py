@@ -4,6 +4,7 @@ import errno
 import socket
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -51,9 +52,7 @@ def read_all(reader: DatagramReader, count: int, noticed_s: float = 0.0) -> list
 
 
 @pytest.mark.parametrize("make", READERS)
-def test_every_datagram_comes_whole_in_order_and_with_its_sender(
-    make: type, receiver: socket.socket, sender: socket.socket
-) -> None:
+def test_datagrams_come_whole_in_order_with_senders(make: type, receiver: socket.socket, sender: socket.socket) -> None:
     reader = make(receiver)
     sent = [b"", b"/a\0\0", bytes(range(256)) * 100, b"x" * 60_000, b"short after long"]
     waiting = min(2 * BATCH + 3, granted_receive_buffer_bytes(receiver) // 1024 - 80)  # that the buffer holds
@@ -107,17 +106,13 @@ def test_a_wall_clock_that_was_set_gives_the_time_of_the_reading(
     assert [arrived_s for _, _, arrived_s in read_all(reader, 1, noticed_s=123.0)] == [123.0]
 
 
-def test_without_a_kernels_time_a_packet_arrived_when_it_was_noticed(
-    receiver: socket.socket, sender: socket.socket
-) -> None:
+def test_without_a_kernels_time_that_of_the_notice_counts(receiver: socket.socket, sender: socket.socket) -> None:
     sender.send(b"/a\0\0")
     assert [arrived_s for _, _, arrived_s in read_all(SingleReader(receiver), 1, noticed_s=5.5)] == [5.5]
 
 
 @IS_BATCHED
-def test_a_system_without_the_call_is_served_the_slow_way(
-    receiver: socket.socket, sender: socket.socket, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_the_call_it_is_read_slowly(receiver: socket.socket, sender: socket.socket, monkeypatch: Any) -> None:
     def refuse(self: BatchReader, descriptor: int) -> int:
         raise OSError(errno.ENOSYS, "Function not implemented")
 

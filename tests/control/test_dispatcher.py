@@ -3,58 +3,22 @@
 import math
 import random
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import osc_schema
-from engine.control import CommandTable, Dispatcher, Reply, steps
-from engine.control.dispatcher import MAX_VALUES_A_BUNDLE
+from engine.control import Reply
 from engine.control.outgoing.outbox import MAX_PACKETS
-from engine.control.steps import MAX_BUNDLES, MAX_PULLS, MAX_VALUES, VALUES_A_SECOND
+from engine.control.steps import VALUES_A_SECOND
 from engine.errors import PresetError
 from engine.osc import Message, encode_bundle, encode_message, encode_reply
 from engine.osc.time_tag import time_tag_of
-from engine.params import ParamStore
-from engine.system.clock import SteppedClock
 from osc_schema import Rejected
+from tests.control.dispatcher_desk import Desk
 
 ANGLE = "/layer/1/angle"
-
-
-class Desk:
-    """A dispatcher, one sender, and the resulting values."""
-
-    def __init__(self, reports: Any, peer: Any) -> None:
-        self.clock = SteppedClock()
-        self.store = ParamStore()
-        self.commands = CommandTable()
-        self.dispatcher = Dispatcher(self.store, self.commands, self.clock, reports)
-        self.counters = self.dispatcher.counters
-        self.reports = reports
-        self.peer = peer
-
-    def packet(self, data: bytes) -> list[Message]:
-        """Execute one packet; returns the answers."""
-        self.dispatcher.receive(data, self.peer.sender())
-        return self.peer.take()
-
-    def say(self, address: str, *args: object) -> list[Message]:
-        return self.packet(encode_message(address, *args))
-
-    def bundle(self, *elements: bytes, after_s: float | None = None) -> list[Message]:
-        tag = 1 if after_s is None else time_tag_of(self.clock.wall_s() + after_s)
-        return self.packet(encode_bundle(tag, elements))
-
-    def frame(self) -> list[Message]:
-        """Draw one frame; returns the answers."""
-        self.dispatcher.tick()
-        self.dispatcher.frame_drawn(self.store.snapshot().version)
-        return self.peer.take()
-
-    def __getitem__(self, address: str) -> object:
-        return self.store.get(address)
 
 
 @pytest.fixture
@@ -70,9 +34,8 @@ def raw(address: bytes, tags: bytes, data: bytes = b"") -> bytes:
 # -- one message -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("address", "args", "value"),
-    [
+def test_an_unambiguous_value_is_accepted(desk: Desk) -> None:
+    for address, args, value in [
         (ANGLE, (30,), 30.0),  # node-osc sends whole numbers as i
         ("/layer/1/mute", (1.0,), True),  # Pd sends every number as f
         ("/layer/1/mute", (1,), True),  # sclang sends booleans as i
@@ -87,12 +50,10 @@ def raw(address: bytes, tags: bytes, data: bytes = b"") -> bytes:
         (ANGLE, (190.0,), -170.0),  # wraps
         ("/multiverse/brightness", (9.0,), 4.0),  # clips
         ("/multiverse/brightness", (2**40,), 4.0),  # liblo sends large ints as h
-    ],
-)
-def test_an_unambiguous_value_is_accepted(desk: Desk, address: str, args: tuple, value: object) -> None:
-    assert desk.say(address, *args) == []
-    assert desk[address] == value
-    assert type(desk[address]) is type(value)
+    ]:
+        assert desk.say(address, *args) == [], address
+        assert desk[address] == value, address
+        assert type(desk[address]) is type(value), address
 
 
 @pytest.mark.parametrize(
@@ -138,9 +99,8 @@ def midi(status: int, data1: int, data2: int) -> tuple[int, int, int, int]:
     return (0, status, data1, data2)
 
 
-@pytest.mark.parametrize(
-    ("address", "event", "value"),
-    [
+def test_midi_is_a_position_on_the_range(desk: Desk) -> None:
+    for address, event, value in [
         ("/multiverse/brightness", midi(0xB0, 7, 127), 4.0),
         ("/multiverse/brightness", midi(0xB3, 7, 0), 0.0),
         (ANGLE, midi(0xE0, 127, 127), 180.0),  # pitch bend, 14 bits
@@ -151,26 +111,20 @@ def midi(status: int, data1: int, data2: int) -> tuple[int, int, int, int]:
         ("/mode", midi(0xC0, 1, 0), "simple"),
         ("/mirror/segments", midi(0xB0, 1, 127), 24),
         ("/mirror/segments", midi(0xD0, 0, 0), 2),
-    ],
-)
-def test_midi_is_a_position_on_the_range(desk: Desk, address: str, event: tuple, value: object) -> None:
-    assert desk.say(address, event) == []
-    assert desk[address] == pytest.approx(value)
+    ]:
+        assert desk.say(address, event) == [], address
+        assert desk[address] == pytest.approx(value), address
 
 
-@pytest.mark.parametrize(
-    ("address", "steps"), [("/sd/width", range(64, 1025, 64)), ("/sam3/resolution", (336, 672, 1008))]
-)
-def test_a_midi_fader_reaches_every_step_of_an_int_without_a_warning(
-    desk: Desk, address: str, steps: Iterable[int]
-) -> None:
-    reached = []
-    for position in range(128):
-        assert desk.say(address, midi(0xB0, 7, position)) == []
-        reached.append(desk[address])
-    assert sorted(set(reached)) == list(steps) and reached == sorted(reached)
-    assert (reached[0], reached[-1]) == (min(steps), max(steps))
-    assert desk.reports.lines == []
+def test_a_midi_fader_reaches_every_step_of_an_int_without_a_warning(desk: Desk) -> None:
+    for address, steps in [("/sd/width", range(64, 1025, 64)), ("/sam3/resolution", (336, 672, 1008))]:
+        reached = []
+        for position in range(128):
+            assert desk.say(address, midi(0xB0, 7, position)) == [], address
+            reached.append(desk[address])
+        assert sorted(set(reached)) == list(steps) and reached == sorted(reached), address
+        assert (reached[0], reached[-1]) == (min(steps), max(steps)), address
+        assert desk.reports.lines == [], address
 
 
 @pytest.mark.parametrize(
@@ -191,7 +145,7 @@ def test_a_trigger_fires_once_and_not_when_the_button_is_released(desk: Desk, pu
     assert desk["/master/panic"] == 1
 
 
-def test_a_pattern_sets_every_parameter_it_matches_and_reports_those_that_refuse(desk: Desk) -> None:
+def test_a_pattern_sets_every_parameter_it_matches_also_its_whole_area(desk: Desk) -> None:
     assert desk.say("/layer/[1-3]/angle", 10.0) == []
     assert [desk[f"/layer/{n}/angle"] for n in (1, 2, 3, 4)] == [10.0, 10.0, 10.0, 135.0]
     assert desk.say("//mute", 1) == []
@@ -199,6 +153,10 @@ def test_a_pattern_sets_every_parameter_it_matches_and_reports_those_that_refuse
     (answer,) = desk.say("//{mode,angle}", "simple")  # only /mode has a "simple"
     assert (desk["/mode"], desk["/colour/mode"], desk[ANGLE]) == ("simple", "palette", 10.0)
     assert answer.address == "/fail" and desk.counters.rejected == 8
+    desk.say("/engine/*", 64)
+    desk.say("/sink/*/enable", 1)
+    desk.say("/master//*", 1)
+    assert (desk["/engine/width"], desk["/sink/record/enable"], desk["/master/panic"]) == (64, True, 1)
 
 
 @pytest.mark.parametrize("pattern", ["//*", "//{mute,width,take,enable}", "/*/*", "/?*//*", "/{engine,sink,layer}//*"])
@@ -211,26 +169,12 @@ def test_a_pattern_with_a_wildcard_first_part_does_not_set_engine_sinks_or_trigg
     assert all(osc_schema.lookup(address).type is not osc_schema.ParamType.TRIGGER for address in changed)
 
 
-def test_a_trigger_in_any_area_needs_a_first_part_without_wildcards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(osc_schema, "FULLY_NAMED", frozenset())
-    reached = steps.settable.__wrapped__("//*")  # past the cache
-    triggers = [param for param in osc_schema.PARAMS if param.type is osc_schema.ParamType.TRIGGER]
-    assert len(triggers) >= 2 and set(reached) == set(osc_schema.PARAMS) - set(triggers)
-
-
 @pytest.mark.parametrize("pattern", ["//width", "/*/width", "/engin[e]/width", "/{engine,sink}/*", "//panic"])
 def test_a_pattern_that_matches_only_fully_named_areas_is_refused_and_explained(desk: Desk, pattern: str) -> None:
     (answer,) = desk.say(pattern, 64)
     assert answer.args[0] == pattern and "with the first part in full, as in /" in answer.args[1]
     assert (desk["/engine/width"], desk["/master/panic"]) == (osc_schema.lookup("/engine/width").default, 0)
     assert (desk.counters.rejected, desk.counters.changes) == (1, 0)
-
-
-def test_a_pattern_whose_first_part_has_no_wildcard_sets_its_whole_area(desk: Desk) -> None:
-    desk.say("/engine/*", 64)
-    desk.say("/sink/*/enable", 1)
-    desk.say("/master//*", 1)
-    assert (desk["/engine/width"], desk["/sink/record/enable"], desk["/master/panic"]) == (64, True, 1)
 
 
 def test_patterns_set_fifty_thousand_values_a_second_and_the_rest_is_refused_with_a_report(desk: Desk) -> None:
@@ -263,9 +207,7 @@ def test_a_pattern_that_matches_nothing_or_is_malformed_is_answered(desk: Desk) 
     assert "closing ]" in malformed.args[1]
 
 
-def test_a_mistake_is_answered_once_a_second_a_sender_and_always_counted(
-    desk: Desk, make_peer: Callable[..., Any]
-) -> None:
+def test_a_mistake_is_answered_once_a_second_a_sender_but_no_flood_of_senders(desk: Desk, make_peer: Any) -> None:
     answers = [len(desk.say("/layer/nowhere", 1.0)) for _ in range(5)]
     assert answers == [1, 0, 0, 0, 0]
     other = make_peer("udp 192.0.2.2:1")
@@ -274,16 +216,13 @@ def test_a_mistake_is_answered_once_a_second_a_sender_and_always_counted(
     desk.clock.advance(1.0)
     assert len(desk.say("/layer/nowhere", 1.0)) == 1
     assert desk.counters.unknown == 7
-
-
-def test_a_flood_of_different_senders_is_not_answered_one_by_one(desk: Desk, make_peer: Callable[..., Any]) -> None:
     peers = [make_peer(f"udp 192.0.2.9:{port}") for port in range(500)]
     for peer in peers:
         desk.dispatcher.receive(encode_message("/nowhere", 1.0), peer.sender())
     assert sum(len(peer.take()) for peer in peers) <= 50
 
 
-def test_fifty_thousand_mutated_packets_leave_the_dispatcher_working(desk: Desk) -> None:
+def test_ten_thousand_mutated_packets_leave_the_dispatcher_working(desk: Desk) -> None:
     """Seeded. No exception escapes, nothing hangs, and the next packet is executed."""
     chance = random.Random(7)
     seeds = [
@@ -298,7 +237,7 @@ def test_fifty_thousand_mutated_packets_leave_the_dispatcher_working(desk: Desk)
     ]
 
     def flood() -> None:
-        for number in range(50_000):
+        for number in range(10_000):
             data = bytearray(seeds[number % len(seeds)])
             for _ in range(chance.randint(1, 3)):
                 data[chance.randrange(len(data))] = chance.randrange(256)
@@ -308,204 +247,11 @@ def test_fifty_thousand_mutated_packets_leave_the_dispatcher_working(desk: Desk)
     flooding.start()
     flooding.join(timeout=120.0)
     assert not flooding.is_alive()
-    assert desk.counters.packets == 50_000
+    assert desk.counters.packets == 10_000
     assert desk.counters.errors == 0
-    assert min(desk.counters.malformed, desk.counters.changes, desk.counters.unknown) > 2500
+    assert min(desk.counters.malformed, desk.counters.changes, desk.counters.unknown) > 500
     desk.say(ANGLE, 12.0)
     assert desk[ANGLE] == 12.0
-
-
-# -- bundles -----------------------------------------------------------------------------------
-
-
-def test_a_bundle_lands_in_one_version_of_the_store(desk: Desk) -> None:
-    before = desk.store.version
-    inner = encode_bundle(0, [encode_reply("/layer/2/angle", 2.0)])
-    past = encode_bundle(time_tag_of(desk.clock.wall_s() - 5.0), [encode_reply("/layer/3/angle", 3.0)])
-    desk.bundle(encode_reply(ANGLE, 1.0), inner, past)
-    assert [desk[f"/layer/{n}/angle"] for n in (1, 2, 3)] == [1.0, 2.0, 3.0]
-    assert desk.store.version == before + 1
-
-
-def test_a_bad_value_does_not_affect_the_rest_of_its_bundle(desk: Desk) -> None:
-    desk.bundle(encode_reply(ANGLE, 1.0), encode_reply("/mode", "neither"), encode_reply("/layer/2/angle", 2.0))
-    assert (desk[ANGLE], desk["/layer/2/angle"]) == (1.0, 2.0)
-    assert desk.counters.rejected == 1
-
-
-def test_a_command_in_a_bundle_sees_the_values_before_it(desk: Desk) -> None:
-    seen: list[object] = []
-    desk.commands.add("/preset/save", lambda args, reply: seen.append((args, desk[ANGLE])))
-    desk.bundle(encode_reply(ANGLE, 5.0), encode_reply("/preset/save", "x"), encode_reply(ANGLE, 6.0))
-    assert seen == [(("x",), 5.0)]
-    assert desk[ANGLE] == 6.0
-
-
-def test_a_bundle_with_queries_is_still_one_change(desk: Desk) -> None:
-    before = desk.store.version
-    (answer,) = desk.bundle(
-        encode_reply(ANGLE, 5.0),
-        encode_reply("/get", ANGLE),
-        encode_reply("/sync", 1),
-        encode_reply(ANGLE, 6.0),
-    )
-    assert answer == Message(ANGLE, (6.0,), "f")
-    assert desk.store.version == before + 1
-    assert desk.frame() == [Message("/synced", (1,), "i")]
-
-
-def test_a_bundle_waits_for_its_time_and_lands_with_the_first_frame_after_it(desk: Desk) -> None:
-    desk.bundle(encode_reply(ANGLE, 5.0), encode_reply("/mode", 1), after_s=2.0)
-    desk.clock.advance(1.999)
-    desk.frame()
-    assert (desk[ANGLE], desk["/mode"]) == (0.0, "multiverse")
-    desk.clock.advance(0.001)
-    desk.frame()
-    assert (desk[ANGLE], desk["/mode"]) == (5.0, "simple")
-    assert desk.counters.scheduled == 1
-
-
-def test_bundles_land_in_the_order_of_their_times_and_then_of_their_arrival(desk: Desk) -> None:
-    for after_s, value in ((3.0, 30.0), (1.0, 10.0), (2.0, 20.0), (2.0, 21.0)):
-        desk.bundle(encode_reply(ANGLE, value), after_s=after_s)
-    seen = []
-    for _ in range(3):
-        desk.clock.advance(1.0)
-        desk.frame()
-        seen.append(desk[ANGLE])
-    assert seen == [10.0, 21.0, 30.0]
-
-
-def test_an_inner_bundle_with_a_later_time_waits_for_it(desk: Desk) -> None:
-    later = encode_bundle(time_tag_of(desk.clock.wall_s() + 2.0), [encode_reply("/layer/2/angle", 2.0)])
-    desk.bundle(encode_reply(ANGLE, 1.0), later)
-    assert (desk[ANGLE], desk["/layer/2/angle"]) == (1.0, 45.0)
-    desk.clock.advance(2.0)
-    desk.frame()
-    assert desk["/layer/2/angle"] == 2.0
-
-
-@pytest.mark.parametrize(("after_s", "late"), [(-1.0, 1), (-0.005, 0)])  # osc.js stamps with the time of sending
-def test_a_late_bundle_applies_at_once_and_is_counted(desk: Desk, after_s: float, late: int) -> None:
-    desk.bundle(encode_reply(ANGLE, 5.0), after_s=after_s)
-    assert (desk[ANGLE], desk.counters.late_bundles) == (5.0, late)
-
-
-def test_a_bundle_too_far_ahead_is_refused_and_explained(desk: Desk) -> None:
-    (answer,) = desk.bundle(encode_reply(ANGLE, 5.0), after_s=10.5)
-    assert answer.args[0] == "#bundle" and "10.5 s ahead" in answer.args[1]
-    desk.clock.advance(11.0)
-    desk.frame()
-    assert desk[ANGLE] == 0.0
-    assert (desk.counters.scheduled, desk.counters.rejected) == (0, 1)
-
-
-def test_the_queue_of_bundles_is_bounded(desk: Desk) -> None:
-    for _ in range(MAX_BUNDLES + 5):
-        desk.bundle(encode_reply(ANGLE, 5.0), after_s=1.0)
-    assert desk.counters.scheduled == MAX_BUNDLES
-    assert desk.counters.rejected == 5
-    desk.clock.advance(1.0)
-    desk.frame()
-    desk.bundle(encode_reply(ANGLE, 6.0), after_s=1.0)
-    assert desk.counters.scheduled == MAX_BUNDLES + 1
-
-
-def test_a_wall_clock_that_is_set_does_not_move_a_waiting_bundle(desk: Desk) -> None:
-    desk.bundle(encode_reply(ANGLE, 5.0), after_s=2.0)
-    desk.clock._wall_offset_s += 3600.0
-    desk.frame()
-    assert desk[ANGLE] == 0.0
-    desk.clock.advance(2.0)
-    desk.frame()
-    assert desk[ANGLE] == 5.0
-
-
-def test_the_commands_of_a_waiting_bundle_run_on_an_osc_thread(desk: Desk) -> None:
-    """The frame loop applies values; a handler that reads a disk must not run there."""
-    seen: list[object] = []
-    desk.commands.add("/preset/load", lambda args, reply: seen.append(desk[ANGLE]))
-    desk.bundle(encode_reply(ANGLE, 1.0), encode_reply("/preset/load", "x"), encode_reply(ANGLE, 2.0), after_s=1.0)
-    desk.clock.advance(1.0)
-    desk.frame()
-    assert (seen, desk[ANGLE]) == ([], 1.0)
-    desk.dispatcher.run_deferred()
-    assert (seen, desk[ANGLE]) == ([1.0], 2.0)
-
-
-def test_a_deferred_bundle_is_not_overtaken(desk: Desk) -> None:
-    desk.commands.add("/preset/load", lambda args, reply: desk.store.set(ANGLE, 50.0))
-    desk.bundle(encode_reply("/preset/load", "x"), encode_reply("/mode", 1), after_s=1.0)
-    desk.bundle(encode_reply(ANGLE, 7.0), after_s=1.0)
-    desk.bundle(encode_reply(ANGLE, 8.0), after_s=2.0)
-    for _ in range(2):
-        desk.clock.advance(1.0)
-        desk.frame()
-    assert (desk[ANGLE], desk["/mode"]) == (0.0, "multiverse")
-    desk.dispatcher.run_deferred()
-    assert (desk[ANGLE], desk["/mode"]) == (7.0, "simple")
-    desk.frame()
-    assert desk[ANGLE] == 8.0
-
-
-@pytest.mark.parametrize("after_s", [None, 1.0])
-def test_a_command_that_sets_values_keeps_its_place_among_the_values_around_it(
-    desk: Desk, after_s: float | None
-) -> None:
-    """As with `/preset/load`: it replaces values set before it, not those set after it."""
-    preset = [(ANGLE, 50.0), ("/layer/2/angle", 50.0)]
-    desk.commands.add("/preset/load", lambda args, reply: desk.store.set_many(preset, by="preset"))
-    elements = (encode_reply(ANGLE, 1.0), encode_reply("/preset/load", "x"), encode_reply("/layer/2/angle", 2.0))
-    desk.bundle(*elements, after_s=after_s)
-    desk.clock.advance(1.0)
-    desk.frame()
-    desk.dispatcher.run_deferred()
-    assert (desk[ANGLE], desk["/layer/2/angle"]) == (50.0, 2.0)
-    for element in elements:
-        desk.packet(element)
-    assert (desk[ANGLE], desk["/layer/2/angle"]) == (50.0, 2.0)
-
-
-def test_of_many_values_for_one_address_in_a_bundle_the_last_one_stands(desk: Desk) -> None:
-    desk.bundle(*(encode_reply("/layer/*/angle", float(value)) for value in range(1000)), encode_reply(ANGLE, 3.0))
-    assert [desk[f"/layer/{n}/angle"] for n in (1, 2, 3, 4)] == pytest.approx([3.0, -81.0, -81.0, -81.0])
-    assert desk.store.version == 1
-
-
-def test_a_panic_in_a_bundle_resets_earlier_values_and_not_later_ones(desk: Desk) -> None:
-    panic = encode_message("/master/panic")
-    after = encode_reply("/layer/2/angle", 6.0)
-    desk.bundle(after, panic, encode_reply(ANGLE, 5.0), panic, after, encode_reply("/master/panic", 0))
-    assert (desk[ANGLE], desk["/layer/2/angle"], desk["/master/panic"]) == (0.0, 6.0, 2)
-    desk.bundle(*[panic] * 1000)
-    assert desk["/master/panic"] == 2 + MAX_PULLS
-
-
-def test_the_values_of_one_bundle_are_bounded_and_the_rest_is_refused_with_a_report(desk: Desk) -> None:
-    """A datagram has room for 4000 patterns that match everything."""
-    count = MAX_VALUES_A_BUNDLE // len(osc_schema.match("//mute")) + 10
-    (answer,) = desk.bundle(*[encode_reply("//mute", 1)] * count, encode_reply(ANGLE, 9.0))
-    assert answer.args == ("#bundle", f"sets more than {MAX_VALUES_A_BUNDLE} values; the last 11 messages are left out")
-    assert desk["/layer/1/mute"] is True and desk[ANGLE] == 0.0
-    assert (desk.counters.rejected, desk.counters.changes) == (11, MAX_VALUES_A_BUNDLE)
-
-
-def test_the_values_that_wait_for_their_time_are_bounded(desk: Desk) -> None:
-    matched = len(osc_schema.match("//angle"))
-    per_bundle = [encode_reply("//angle", 1.0), encode_reply("//{intensity,mute,ratio}", 1.0)]
-    weight = matched + len(osc_schema.match("//{intensity,mute,ratio}"))
-    fitting = MAX_VALUES // weight
-    for _ in range(fitting + 3):
-        desk.bundle(*per_bundle, after_s=1.0)
-    assert (desk.counters.scheduled, desk.counters.rejected) == (min(fitting, MAX_BUNDLES), 3)
-
-
-def test_waiting_commands_count_with_the_size_of_their_arguments(desk: Desk) -> None:
-    desk.commands.add("/preset/save", lambda args, reply: None)
-    big = encode_reply("/preset/save", "x" * 60_000)
-    for _ in range(10):
-        desk.bundle(big, after_s=1.0)
-    assert (desk.counters.scheduled, desk.counters.rejected) == (4, 6)
 
 
 # -- queries and commands ----------------------------------------------------------------------
@@ -566,13 +312,13 @@ def test_repeated_long_lists_are_rate_limited(desk: Desk) -> None:
     ]  # 3840 a second, and the first lists exceeded that by 192
 
 
-@pytest.mark.parametrize("args", [(), (1,), ("/nowhere",), ("/nowhere/*",), ("/layer/[/x",), ("a", "b")])
-def test_get_of_nothing_fails(desk: Desk, args: tuple) -> None:
-    (answer,) = desk.say("/get", *args)
-    assert answer.args[0] == "/get" and answer.address == "/fail"
+def test_get_of_nothing_fails(desk: Desk) -> None:
+    for args in [(), (1,), ("/nowhere",), ("/nowhere/*",), ("/layer/[/x",), ("a", "b")]:
+        (answer,) = desk.say("/get", *args)
+        assert answer.args[0] == "/get" and answer.address == "/fail", args
 
 
-def test_sync_is_answered_by_the_first_frame_that_shows_earlier_messages(desk: Desk) -> None:
+def test_sync_is_answered_with_its_argument_by_the_first_frame_that_begins_after_it(desk: Desk) -> None:
     old = desk.store.snapshot().version
     desk.say(ANGLE, 5.0)
     assert desk.say("/sync", 42) == []
@@ -580,18 +326,12 @@ def test_sync_is_answered_by_the_first_frame_that_shows_earlier_messages(desk: D
     assert desk.peer.take() == []
     assert desk.frame() == [Message("/synced", (42,), "i")]
     assert desk.frame() == []
-
-
-def test_sync_waits_for_a_frame_that_begins_after_it(desk: Desk) -> None:
-    """Work that a command posts to the frame loop runs after the start of a frame, and shows in that frame."""
+    # Work that a command posts to the frame loop runs after the start of a frame, and shows in that frame.
     desk.dispatcher.tick()
     desk.say("/sync", 42)
     desk.dispatcher.frame_drawn(desk.store.snapshot().version)  # begun before the query arrived
     assert desk.peer.take() == []
     assert desk.frame() == [Message("/synced", (42,), "i")]
-
-
-def test_sync_returns_its_argument(desk: Desk) -> None:
     for args in ((), ("cue 7",), (2.5,)):
         desk.say("/sync", *args)
     assert [message.args for message in desk.frame()] == [(), ("cue 7",), (2.5,)]
@@ -605,10 +345,7 @@ def test_a_handler_gets_the_arguments_and_may_answer_later(desk: Desk) -> None:
     assert desk.say("/sink/start", "record", "out.mp4") == []
     kept[0].send("/sink/record", 1)
     kept[0].done("record")
-    assert desk.peer.take() == [
-        Message("/sink/record", (1,), "i"),
-        Message("/done", ("/sink/start", "record"), "ss"),
-    ]
+    assert desk.peer.take() == [Message("/sink/record", (1,), "i"), Message("/done", ("/sink/start", "record"), "ss")]
     assert desk.counters.commands == 1
 
 
@@ -626,17 +363,6 @@ def test_an_error_of_a_handler_is_answered(desk: Desk) -> None:
     (answer,) = desk.say("/preset/list")
     assert answer.args == ("/preset/list", "internal error: ZeroDivisionError (see the log)")
     assert desk.counters.errors == 1 and "osc.error" in desk.reports.keys
-
-
-def test_a_malformed_packet_is_counted_and_reported(desk: Desk) -> None:
-    assert desk.packet(b"#bundle\0" + bytes(7) + b"\1\xff\xff\xff\xfc") == []
-    assert desk.counters.malformed == 1
-    assert desk.reports.lines == [
-        (
-            "osc.malformed",
-            "udp 192.0.2.1:5000: not an OSC packet: bundle element of -4 bytes where 0 are left",
-        )
-    ]
 
 
 def test_a_bundle_is_carried_out_whole_before_a_packet_of_another_transport(desk: Desk) -> None:

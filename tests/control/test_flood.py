@@ -73,44 +73,31 @@ def value(address: str, number: object) -> bytes:
     return encode_message(address, number)
 
 
-# -- single messages ---------------------------------------------------------------------------
-
-
-def test_only_the_newest_value_of_a_fader_is_left(engine: Engine) -> None:
+def test_the_newest_value_of_a_fader_is_left_and_of_triggers_what_a_frame_can_show(engine: Engine) -> None:
     sifted = engine.sift(value(A, 1.0), value(B, 1.0), value(A, 2.0), value(A, 3.0))
     assert [data for data, _, _ in sifted.kept] == [value(B, 1.0), value(A, 3.0)]
     assert (sifted.replaced, sifted.discarded) == (2, 0)
-
-
-@pytest.mark.parametrize(
-    ("right", "wrong"),
-    [
-        (value(A, 2.0), value(A, float("nan"))),
-        (value(A, 2.0), value(A, "no number")),
-        (value(A, 2.0), value(A, b"blob")),
-        (value(A, 2.0), encode_message(A, 1.0, 2.0)),
-        (value(A, 2.0), value(A, 3.0)[:-4]),
-        (value(MENU, 1), value(MENU, 99)),
-    ],
-    ids=["not a number", "text", "blob", "two values", "truncated", "no such item"],
-)
-def test_a_value_that_will_be_refused_replaces_nothing(engine: Engine, right: bytes, wrong: bytes) -> None:
-    assert engine.kept(right, right, wrong) == [right, wrong], "its sender hears about the mistake"
-
-
-def test_a_panic_resets_what_came_before_it_and_nothing_after_it(engine: Engine) -> None:
-    engine.execute(engine.sift(value(A, 5.0), value(B, 5.0), encode_message("/master/panic"), value(A, 7.0)).kept)
-    assert (engine.store.get(A), engine.store.get(B)) == (7.0, osc_schema.lookup(B).default)
-
-
-def test_triggers_are_kept_up_to_a_number_that_no_frame_can_show(engine: Engine) -> None:
     beats = [encode_message("/tempo/tap", 1)] * 20
     assert engine.kept(*beats, value(A, 1.0)) == [*beats, value(A, 1.0)]
     sifted = engine.sift(*[encode_message("/tempo/tap", 1)] * 100)
     assert (len(sifted.kept), sifted.discarded, sifted.replaced) == (MAX_PULLS, 100 - MAX_PULLS, 0)
 
 
-def test_a_command_sees_the_values_before_it_and_not_those_after_it(engine: Engine) -> None:
+def test_a_value_that_will_be_refused_replaces_nothing(engine: Engine) -> None:
+    for right, wrong in [
+        (value(A, 2.0), value(A, float("nan"))),
+        (value(A, 2.0), value(A, "no number")),
+        (value(A, 2.0), value(A, b"blob")),
+        (value(A, 2.0), encode_message(A, 1.0, 2.0)),
+        (value(A, 2.0), value(A, 3.0)[:-4]),
+        (value(MENU, 1), value(MENU, 99)),
+    ]:
+        assert engine.kept(right, right, wrong) == [right, wrong], "its sender hears about the mistake"
+
+
+def test_a_panic_resets_and_a_command_sees_what_came_before_it_alone(engine: Engine) -> None:
+    engine.execute(engine.sift(value(A, 5.0), value(B, 5.0), encode_message("/master/panic"), value(A, 7.0)).kept)
+    assert (engine.store.get(A), engine.store.get(B)) == (7.0, osc_schema.lookup(B).default)
     save = encode_message("/preset/save", "x")
     packets = [value(A, 1.0), value(A, 5.0), save, value(A, 6.0), value(A, 7.0)]
     engine.execute(engine.sift(*packets).kept)
@@ -137,7 +124,7 @@ def test_a_query_comes_after_everything_that_was_sent_before_it(engine: Engine) 
     ]
 
 
-def test_patterns_mistakes_and_unknown_addresses_are_kept(engine: Engine) -> None:
+def test_patterns_mistakes_and_the_newest_of_other_programs_messages_are_kept(engine: Engine) -> None:
     packets = [
         encode_message("/layer/*/angle", 1.0),
         value("/layer/1/angel", 1.0),
@@ -147,9 +134,6 @@ def test_patterns_mistakes_and_unknown_addresses_are_kept(engine: Engine) -> Non
         value(A, 1.0),
     ]
     assert engine.kept(*packets, *packets[:-1]) == [*packets, *packets[:-1]]
-
-
-def test_other_programs_messages_that_set_nothing_are_bounded_and_the_newest_stay(engine: Engine) -> None:
     heard = [value(f"/composition/{n}", 0.5) for n in range(1500)]
     engine.execute(engine.datagrams(*heard))  # none of them is mapped
     sifted = engine.sift(*heard, value(A, 1.0))
@@ -165,69 +149,47 @@ def test_giant_commands_do_not_fill_the_memory_and_values_survive_them(engine: E
     assert sum(map(len, kept)) <= MAX_KEPT_BYTES + 100 and sifted.discarded == 402 - len(kept)
 
 
-def test_a_sender_whose_value_was_replaced_by_another_senders_is_told(engine: Engine) -> None:
-    sifted = engine.sieve.sift([(value(A, 1.0), engine.one, 0.0), (value(A, 0.0), engine.other, 0.0)])
-    assert sifted.overwritten == ((engine.one.name, A),)
-
-
-# -- bundles -----------------------------------------------------------------------------------
-
-
 def bundle(*packets: bytes, tag: int = 1) -> bytes:
     return encode_bundle(tag, packets)
 
 
-def test_a_bundle_is_left_out_whole_or_kept_whole(engine: Engine) -> None:
+def test_a_bundle_is_left_out_whole_or_kept_whole_and_replaces_only_what_it_sets(engine: Engine) -> None:
     both = bundle(value(A, 1.0), value(B, 1.0))
     assert engine.kept(both, value(A, 2.0)) == [both, value(A, 2.0)]
     assert engine.kept(both, value(A, 2.0), value(B, 2.0)) == [value(A, 2.0), value(B, 2.0)]
     newer = bundle(value(B, 3.0), value(A, 3.0))
     sifted = engine.sift(value(A, 0.5), both, newer)
     assert [data for data, _, _ in sifted.kept] == [newer] and sifted.replaced == 3
-
-
-def test_a_bundle_for_now_by_the_wall_clock_counts_as_due_and_a_later_one_is_kept(engine: Engine) -> None:
     now_s = engine.clock.wall_s()
     due = bundle(value(A, 1.0), tag=time_tag_of(now_s - 0.005))
     later = bundle(value(A, 2.0), tag=time_tag_of(now_s + 1.0))
     assert engine.kept(due, later, value(A, 3.0)) == [later, value(A, 3.0)]
-
-
-def test_a_bundle_with_a_refused_value_replaces_only_what_it_sets(engine: Engine) -> None:
     mixed = bundle(value(A, float("nan")), value(B, 2.0))
     assert engine.kept(value(A, 1.0), value(B, 1.0), mixed) == [value(A, 1.0), mixed]
 
 
-@pytest.mark.parametrize(
-    "element",
-    [encode_message("/tempo/tap", 1), encode_message("/preset/save", "x"), encode_message("/layer/*/angle", 2.0)],
-    ids=["trigger", "command", "pattern"],
-)
-def test_a_bundle_with_more_than_values_is_kept(engine: Engine, element: bytes) -> None:
-    mixed = bundle(value(A, 1.0), element)
-    assert engine.kept(mixed, value(A, 2.0)) == [mixed, value(A, 2.0)]
+def test_a_bundle_is_kept_whole_with_more_than_values_or_broken(engine: Engine) -> None:
+    for element in [
+        encode_message("/tempo/tap", 1),
+        encode_message("/preset/save", "x"),
+        encode_message("/layer/*/angle", 2.0),
+    ]:
+        mixed = bundle(value(A, 1.0), element)
+        assert engine.kept(mixed, value(A, 2.0)) == [mixed, value(A, 2.0)], element
+    for cut in [4, 12, 20, 30]:
+        broken = bundle(value(A, 1.0), value(B, 1.0))[:-cut]
+        assert engine.kept(value(A, 2.0), broken) == [value(A, 2.0), broken], cut
 
 
-@pytest.mark.parametrize("is_inner", [False, True])
-def test_a_query_in_a_bundle_sees_everything_before_it(engine: Engine, is_inner: bool) -> None:
-    asked = bundle(value(B, 1.0), encode_message("/sync", 1))
-    asked = bundle(asked) if is_inner else asked
-    packets = [value(A, 1.0), asked, value(A, 2.0)]
-    assert engine.kept(*packets) == packets
+def test_a_query_in_a_bundle_sees_everything_before_it(engine: Engine) -> None:
+    for is_inner in [False, True]:
+        asked = bundle(value(B, 1.0), encode_message("/sync", 1))
+        asked = bundle(asked) if is_inner else asked
+        packets = [value(A, 1.0), asked, value(A, 2.0)]
+        assert engine.kept(*packets) == packets, is_inner
 
 
-@pytest.mark.parametrize("cut", [4, 12, 20, 30])
-def test_a_malformed_bundle_is_kept_for_its_answer_and_replaces_nothing(engine: Engine, cut: int) -> None:
-    broken = bundle(value(A, 1.0), value(B, 1.0))[:-cut]
-    assert engine.kept(value(A, 2.0), broken) == [value(A, 2.0), broken]
-
-
-# -- the whole ---------------------------------------------------------------------------------
-
-
-def test_after_any_flood_the_store_is_as_if_every_message_had_been_executed(
-    make_engine: Callable[[], Engine],
-) -> None:
+def test_after_any_flood_the_store_is_as_if_every_message_had_been_executed(make_engine: Callable[[], Engine]) -> None:
     """Random values, refused ones, bundles, inner bundles, panics, patterns and commands, from two senders."""
     for seed in range(20):
         chance = random.Random(seed)
@@ -257,9 +219,6 @@ def _random_packet(chance: random.Random) -> bytes:
     return chance.choice(
         [encode_message("/master/panic"), encode_message("/layer/*/angle", 5.0), encode_message("/preset/save", "x")]
     )
-
-
-# -- two generations ---------------------------------------------------------------------------
 
 
 def test_a_short_backlog_is_executed_in_the_order_of_arrival(engine: Engine) -> None:

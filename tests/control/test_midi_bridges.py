@@ -1,6 +1,5 @@
 """MIDI messages as real bridges send them, and messages that only look like MIDI."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,9 +19,8 @@ def event(kind: str, channel: int = 0, number: int = 0, value: int = 0, device: 
     return MidiEvent(kind=kind, channel=channel, number=number, value=value, device=device)
 
 
-@pytest.mark.parametrize(
-    ("address", "args", "expected"),
-    [
+def test_open_stage_control_gives_the_channel_first() -> None:
+    for address, args, expected in [
         ("/control", (16, 7, 64), event("cc", 16, 7, 64)),
         ("/control", (1.0, 7.0, 64.0), event("cc", 1, 7, 64)),
         ("/note", (10, 36, 127), event("note", 10, 36, 127)),
@@ -34,50 +32,40 @@ def event(kind: str, channel: int = 0, number: int = 0, value: int = 0, device: 
         ("/key_pressure", (2, 60, 99), event("other", 2, 60, 99)),
         ("/nrpn", (1, 300, 9000), event("nrpn", 1, 300, 9000)),  # src/server/python/main.py, option `rpn`
         ("/rpn", (1, 0, 256), event("other", 1, 0, 256)),
-    ],
-)
-def test_open_stage_control_gives_the_channel_first(address: str, args: tuple, expected: MidiEvent) -> None:
-    assert heard(address, *args) == expected
+    ]:
+        assert heard(address, *args) == expected, address
 
 
-@pytest.mark.parametrize("form", ["/midi:nano_key2:0:3", "/midi/nano_key2/0/3"])
-@pytest.mark.parametrize(
-    ("what", "args", "expected"),
-    [
-        ("note_on", (53, 102), ("note", 53, 102)),
-        ("note_off", (53, 64), ("note", 53, 0)),
-        ("control_change", (7, 3), ("cc", 7, 3)),
-        ("program_change", (12,), ("program", 12, 0)),
-        ("pitch_bend", (8192,), ("bend", 0, 8192)),
-        ("channel_pressure", (80,), ("pressure", 0, 80)),
-        ("polyphonic_key_pressure", (60, 80), ("other", 60, 80)),
-    ],
-)
-def test_sonic_pi_and_osmid_name_device_port_and_channel(form: str, what: str, args: tuple, expected: tuple) -> None:
-    kind, number, value = expected
-    assert heard(f"{form}/{what}", *args) == event(kind, 3, number, value, "nano_key2:0")
-
-
-@pytest.mark.parametrize("form", ["/midi:nano_key2:0", "/midi/nano_key2/0"])
-@pytest.mark.parametrize("what", ["clock", "start", "continue", "stop"])
-def test_messages_without_a_channel_are_read_without_one(form: str, what: str) -> None:
-    assert heard(f"{form}/{what}") == event(what, device="nano_key2:0")
-
-
-def test_other_midi_of_a_bridge_moves_nothing() -> None:
-    for what in ("active_sensing", "song_position", "sysex", "heartbeat"):
-        assert heard(f"/midi/dev/0/{what}", 1, 2).kind == "other"
-
-
-def test_device_names_of_other_shapes_are_read() -> None:
+def test_sonic_pi_and_osmid_name_device_port_and_channel_if_there_is_one() -> None:
+    for form in ["/midi:nano_key2:0:3", "/midi/nano_key2/0/3"]:
+        for what, args, expected in [
+            ("note_on", (53, 102), ("note", 53, 102)),
+            ("note_off", (53, 64), ("note", 53, 0)),
+            ("control_change", (7, 3), ("cc", 7, 3)),
+            ("program_change", (12,), ("program", 12, 0)),
+            ("pitch_bend", (8192,), ("bend", 0, 8192)),
+            ("channel_pressure", (80,), ("pressure", 0, 80)),
+            ("polyphonic_key_pressure", (60, 80), ("other", 60, 80)),
+        ]:
+            kind, number, value = expected
+            assert heard(f"{form}/{what}", *args) == event(kind, 3, number, value, "nano_key2:0"), args
+    for form in ["/midi:nano_key2:0", "/midi/nano_key2/0"]:
+        for what in ["clock", "start", "continue", "stop"]:
+            assert heard(f"{form}/{what}") == event(what, device="nano_key2:0"), form
     assert heard("/midi:mpk_mini_mk_ii_0:1/note_on", 60, 1) == event("note", 1, 60, 1, "mpk_mini_mk_ii_0")
     assert heard("/midi/3/control_change", 7, 1) == event("cc", 3, 7, 1)
     assert heard("/midi:a b:0:1/control_change", 7, 1).device == "a_b:0"
 
 
-@pytest.mark.parametrize(
-    ("data", "expected"),
-    [
+def test_other_midi_of_a_bridge_moves_nothing_nor_other_exclusive_messages() -> None:
+    for what in ("active_sensing", "song_position", "sysex", "heartbeat"):
+        assert heard(f"/midi/dev/0/{what}", 1, 2).kind == "other"
+    for body in ((0x7E, 0x7F, 6, 1), (0x7F, 0x7F, 1, 2, 1, 2, 3, 4), (0x7F,)):
+        assert heard("/midi/dev/0/sysex", *body) == event("other", device="dev:0")
+
+
+def test_a_midi_argument_is_midi_at_any_address() -> None:
+    for data, expected in [
         ((0xB2, 7, 100), event("cc", 3, 7, 100)),
         ((0x90, 60, 1), event("note", 1, 60, 1)),
         ((0x8F, 60, 64), event("note", 16, 60, 0)),
@@ -92,15 +80,12 @@ def test_device_names_of_other_shapes_are_read() -> None:
         ((0xFC, 0, 0), event("stop")),
         ((0xFE, 0, 0), event("other")),
         ((0x12, 1, 1), event("other")),
-    ],
-)
-def test_a_midi_argument_is_midi_at_any_address(data: tuple[int, int, int], expected: MidiEvent) -> None:
-    assert heard("/anything/at/all", (0, *data)) == expected
+    ]:
+        assert heard("/anything/at/all", (0, *data)) == expected, data
 
 
-@pytest.mark.parametrize(
-    ("address", "args"),
-    [
+def test_messages_that_no_bridge_sends_are_not_midi() -> None:
+    for address, args in [
         ("/control", (1, 7)),
         ("/control", (0, 7, 64)),
         ("/control", (17, 7, 64)),
@@ -122,10 +107,8 @@ def test_a_midi_argument_is_midi_at_any_address(data: tuple[int, int, int], expe
         ("/midi:a:0:1/unknown", (7,)),
         ("/midi:a:0:1/control_change", (7,)),
         ("/composition/master", (0.5,)),
-    ],
-)
-def test_messages_that_no_bridge_sends_are_not_midi(address: str, args: tuple) -> None:
-    assert heard(address, *args) is None
+    ]:
+        assert heard(address, *args) is None, address
 
 
 @given(st.binary(min_size=4, max_size=4))
@@ -141,9 +124,8 @@ def packed(hours: int, minutes: int, seconds: int, frames: int) -> int:
     return hours << 21 | minutes << 14 | seconds << 7 | frames
 
 
-@pytest.mark.parametrize(
-    ("address", "args", "expected"),
-    [
+def test_midi_timecode_is_told_from_every_bridge_and_as_a_full_frame() -> None:
+    for address, args, expected in [
         ("/mtc", ("01:02:03:04",), event("mtc_text", value=packed(1, 2, 3, 4))),  # Open Stage Control, mtc.py
         ("/mtc", (0x35,), event("mtc", value=0x35)),
         ("/midi/nano_key2/0/MTC", (0x71,), event("mtc", value=0x71, device="nano_key2:0")),  # osmid
@@ -151,29 +133,21 @@ def packed(hours: int, minutes: int, seconds: int, frames: int) -> int:
         ("/midi/3/syscommon_MTC", (3, "nano_key2", 0x71), event("mtc", value=0x71, device="3")),  # osmid before 0.4
         ("/midi/nano_key2/0/MTC", (b"\xf1\x71",), event("mtc", value=0x71, device="nano_key2:0")),  # option -r
         ("/any", (Midi(0, 0xF1, 0x21, 0),), event("mtc", value=0x21)),
-    ],
-)
-def test_midi_timecode_is_told_from_every_bridge(address: str, args: tuple, expected: MidiEvent) -> None:
-    assert heard(address, *args) == expected
-
-
-def test_a_full_frame_is_read_as_digits_numbers_or_a_blob() -> None:
+    ]:
+        assert heard(address, *args) == expected, address
     message = full_frame((1, 2, 3, 4), rate="30")
     expected = packed(1 | 3 << 5, 2, 3, 4)
     assert heard("/sysex", message.hex(" ")) == event("mtc_full", value=expected)
     assert heard("/midi/dev/0/sysex", *message[1:-1]) == event("mtc_full", value=expected, device="dev:0")
     assert heard("/midi:dev:0/sysex", bytes(message)) == event("mtc_full", value=expected, device="dev:0")
-
-
-@pytest.mark.parametrize(
-    ("address", "args"),
-    [("/mtc", ()), ("/mtc", ("1 h",)), ("/mtc", (200,)), ("/mtc", (1, 2)), ("/mtc", ("",)), ("/sysex", ("xyz",)),
-     ("/sysex", ("",)), ("/sysex", ())],
-)  # fmt: skip
-def test_what_only_looks_like_timecode_is_left_alone(address: str, args: tuple) -> None:
-    assert heard(address, *args) is None
-
-
-def test_other_system_exclusive_messages_are_midi_without_a_control() -> None:
-    for body in ((0x7E, 0x7F, 6, 1), (0x7F, 0x7F, 1, 2, 1, 2, 3, 4), (0x7F,)):
-        assert heard("/midi/dev/0/sysex", *body) == event("other", device="dev:0")
+    for address, args in [
+        ("/mtc", ()),
+        ("/mtc", ("1 h",)),
+        ("/mtc", (200,)),
+        ("/mtc", (1, 2)),
+        ("/mtc", ("",)),
+        ("/sysex", ("xyz",)),
+        ("/sysex", ("",)),
+        ("/sysex", ()),
+    ]:
+        assert heard(address, *args) is None, address

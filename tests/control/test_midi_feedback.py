@@ -6,8 +6,6 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from engine.control.foreign.midi_bridges import midi_packets, read_midi
 from engine.osc import Message, Midi, decode_packet
 from engine.params.mapping.controls import MAX_VALUES, Movement, control_of
@@ -18,9 +16,9 @@ def sent(name: str, value: float, form: str) -> list[Message]:
     return [decode_packet(packet) for packet in midi_packets(control_of(name), value, form)]
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "expected"),
-    [
+def test_each_bridge_gets_midi_in_its_own_form() -> None:
+    """`OSC_TO_MIDI` in src/server/python/utils.py, `send_midi` in main.py: channel 1..16 first."""
+    for name, value, expected in [
         ("midi 2 cc 7", 99.6, [("/control", 2, 7, 100)]),
         ("midi 2 cc14 7", 8193, [("/control", 2, 7, 64), ("/control", 2, 39, 1)]),
         (
@@ -33,46 +31,34 @@ def sent(name: str, value: float, form: str) -> list[Message]:
         ("midi 1 bend", 16383, [("/pitch", 1, 16383)]),
         ("midi 1 pressure", 200, [("/channel_pressure", 1, 127)]),
         ("midi 1 program 5", 1, []),
-    ],
-)
-def test_open_stage_control_gets_the_arguments_of_its_send_midi(name: str, value: float, expected: list[tuple]) -> None:
-    """`OSC_TO_MIDI` in src/server/python/utils.py, `send_midi` in main.py: channel 1..16 first."""
-    assert [(message.address, *message.args) for message in sent(name, value, "stage")] == expected
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "expected"),
-    [
+    ]:
+        assert [(message.address, *message.args) for message in sent(name, value, "stage")] == expected, name
+    # osmid's oscinprocessor.cpp: `/<device or *>/<command>`, each argument an int32.
+    for name, value, expected in [
         ("midi 2 cc 7 nanokontrol2:0", 64, ("/nanokontrol2/control_change", 2, 7, 64)),
         ("midi 2 cc 7", 64, ("/*/control_change", 2, 7, 64)),
         ("midi 10 note 36 a_pad_0:1", 127, ("/a_pad_0/note_on", 10, 36, 127)),
         ("midi 1 bend x", 8192, ("/x/pitch_bend", 1, 8192)),
         ("midi 1 pressure x:12", 9, ("/x/channel_pressure", 1, 9)),
-    ],
-)
-def test_osmid_gets_whole_numbers_at_the_name_of_the_device(name: str, value: float, expected: tuple) -> None:
-    """osmid's oscinprocessor.cpp: `/<device or *>/<command>`, each argument an int32."""
-    (message,) = sent(name, value, "o2m")
-    assert (message.address, *message.args) == expected
-    assert set(message.type_tags) == {"i"}
-
-
-def test_a_midi_argument_carries_the_bytes() -> None:
+    ]:
+        (message,) = sent(name, value, "o2m")
+        assert (message.address, *message.args) == expected, name
+        assert set(message.type_tags) == {"i"}, name
     assert sent("midi 16 cc 7", 100, "midi") == [Message("/midi", (Midi(0, 0xBF, 7, 100),), "m")]
     assert sent("midi 1 bend", 8193, "midi") == [Message("/midi", (Midi(0, 0xE0, 1, 64),), "m")]
 
 
-@pytest.mark.parametrize("form", ["stage", "midi"])
-@pytest.mark.parametrize("kind", ["cc 7", "cc14 7", "nrpn 300", "note 36", "bend", "pressure"])
-def test_feedback_has_the_form_of_the_controls_own_messages(kind: str, form: str) -> None:
-    control, movements = control_of(f"midi 3 {kind}"), MovementReader()
-    for value in (0, 1, MAX_VALUES[control.kind] // 2, MAX_VALUES[control.kind]):
-        told: list[Movement] = []
-        for message in sent(control.name, value, form):
-            event = read_midi(message)
-            assert event is not None
-            told += movements.of_midi(event, 0.0)
-        assert [movement.value for movement in told if movement.control == control][-1] == value
+def test_feedback_has_the_form_of_the_controls_own_messages() -> None:
+    for form in ["stage", "midi"]:
+        for kind in ["cc 7", "cc14 7", "nrpn 300", "note 36", "bend", "pressure"]:
+            control, movements = control_of(f"midi 3 {kind}"), MovementReader()
+            for value in (0, 1, MAX_VALUES[control.kind] // 2, MAX_VALUES[control.kind]):
+                told: list[Movement] = []
+                for message in sent(control.name, value, form):
+                    event = read_midi(message)
+                    assert event is not None, kind
+                    told += movements.of_midi(event, 0.0)
+                assert [movement.value for movement in told if movement.control == control][-1] == value, kind
 
 
 MODULE = """

@@ -3,29 +3,22 @@
 import contextlib
 import errno
 import math
-import os
 import selectors
 import socket
-import struct
 import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-from pythonosc.osc_tcp_server import MODE_1_0, MODE_1_1
-from pythonosc.tcp_client import SimpleTCPClient
 
 import osc_schema
 from engine.control import CommandTable, Dispatcher, OscClient, OscServer, SendingThread, server
 from engine.control.allow import AllowList
 from engine.control.outgoing.outbox import PACKETS_A_SENDING
-from engine.control.tcp import ACCEPT_PAUSE_S, MAX_CLIENTS
 from engine.control.udp import UdpTransport
-from engine.errors import ConfigError, MultiverseError
+from engine.errors import MultiverseError
 from engine.osc import Message, decode_packet, encode_bundle, encode_message, encode_reply
-from engine.osc.framing import Framing, frame
 from engine.params import ParamStore, Snapshot
 from engine.system.clock import SteppedClock
 from osc_schema import ParamType
@@ -80,25 +73,24 @@ def test_every_address_takes_its_lowest_highest_and_default_value(rig: Any, sett
     assert rig.dispatcher.counters.rejected == 0
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, b"blob", None, (0, 0xF8, 0, 0)])
-def test_meaningless_values_are_refused_at_every_address(rig: Any, settle: Callable[..., None], value: object) -> None:
-    client = rig.client()
-    before = rig.store.snapshot().to_dict()
-    params = [p for p in osc_schema.PARAMS if not (value is None and p.type is ParamType.TRIGGER)]
-    for param in params:
-        client.say(param.address, value)
-    client.hear("/fail")
-    settle(rig, client)
-    assert rig.store.snapshot().to_dict() == before
-    assert rig.dispatcher.counters.rejected == len(params)
+def test_meaningless_values_are_refused_at_every_address(rig: Any, settle: Callable[..., None]) -> None:
+    before, refused = rig.store.snapshot().to_dict(), 0
+    for value in [math.nan, math.inf, b"blob", None, (0, 0xF8, 0, 0)]:
+        client = rig.client()
+        params = [p for p in osc_schema.PARAMS if not (value is None and p.type is ParamType.TRIGGER)]
+        for param in params:
+            client.say(param.address, value)
+        client.hear("/fail")
+        settle(rig, client)
+        refused += len(params)
+        assert rig.store.snapshot().to_dict() == before, value
+        assert rig.dispatcher.counters.rejected == refused, value
 
 
 # -- UDP ---------------------------------------------------------------------------------------
 
 
-def test_of_a_burst_of_forty_thousand_messages_none_is_lost_without_a_newer_one(
-    rig: Any, wait_for: Callable[..., Any]
-) -> None:
+def test_of_a_burst_of_forty_thousand_messages_none_is_lost_without_a_newer_one(rig: Any, wait_for: Any) -> None:
     """Sent as fast as possible, in portions of half the granted buffer, so that only the engine could lose a packet."""
     client = rig.client()
     counters = rig.dispatcher.counters
@@ -156,9 +148,7 @@ def test_a_reader_never_sees_half_a_bundle(rig: Any, settle: Callable[..., None]
     assert len(seen) > 10  # it did read while they changed
 
 
-def test_a_scheduled_bundle_arrives_through_the_socket_and_waits(
-    open_rig: Callable[..., Any], wait_for: Callable[..., Any]
-) -> None:
+def test_a_scheduled_bundle_arrives_through_the_socket_and_waits(open_rig: Any, wait_for: Any) -> None:
     from engine.osc.time_tag import time_tag_of
 
     clock = SteppedClock()
@@ -235,9 +225,7 @@ def test_a_full_receive_buffer_is_counted_as_lost(rig: Any, wait_for: Callable[.
     assert "osc.lost" in reports.keys
 
 
-def test_packets_wait_while_a_picture_is_drawn_and_are_carried_out_after_it(
-    open_rig: Callable, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_packets_wait_while_a_picture_is_drawn_and_are_carried_out_after_it(open_rig: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr("engine.control.server.MAX_HOLD_S", 30.0)
     rig = open_rig()
     if rig.server.granted_receive_buffer_bytes < server.HOLDING_BUFFER_BYTES:
@@ -270,12 +258,6 @@ def test_a_small_receive_buffer_is_never_held_back(open_rig: Callable, monkeypat
     assert client.receive(timeout_s=120.0) is not None
 
 
-def test_this_machine_is_always_allowed(open_rig: Callable, wait_for: Callable) -> None:
-    rig = open_rig(allow=("192.0.2.0/24",))
-    rig.client().send(encode_message("/layer/1/curve", 0.5))
-    wait_for(lambda: rig.store.get("/layer/1/curve") == 0.5, "the value")
-
-
 def test_the_page_knows_which_hosts_osc_accepts_at_which_address(open_rig: Callable) -> None:
     rig = open_rig(allow=("192.0.2.0/24",))
     assert rig.server.hears("192.0.2.7", "127.0.0.1") and rig.server.hears("::ffff:192.0.2.7", "127.0.0.1")
@@ -285,9 +267,7 @@ def test_the_page_knows_which_hosts_osc_accepts_at_which_address(open_rig: Calla
     assert not rig.server.hears("192.0.2.7", "127.0.0.1")
 
 
-def test_senders_outside_the_allow_list_are_not_heard(
-    open_rig: Callable[..., Any], wait_for: Callable[..., Any], reports: Any
-) -> None:
+def test_senders_outside_the_allow_list_are_not_heard(open_rig: Any, wait_for: Any, reports: Any) -> None:
     rig = open_rig(allow=("127.0.0.0/29", "192.0.2.0/24"))
     counters = rig.dispatcher.counters
     stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -304,11 +284,6 @@ def test_senders_outside_the_allow_list_are_not_heard(
     friend = rig.client()
     friend.say(ANGLE, 5.0)
     wait_for(lambda: rig.store.get(ANGLE) == 5.0, "the friend's value")
-
-
-def test_a_network_that_is_none_is_refused_at_once(open_rig: Callable[..., Any]) -> None:
-    with pytest.raises(ConfigError, match=r"--osc-allow: '10\.0\.0\.0/40' is not a network"):
-        open_rig(allow=("10.0.0.0/40",))
 
 
 def test_a_port_in_use_is_named_with_the_option(rig: Any, reports: Any) -> None:
@@ -377,9 +352,7 @@ class Hiccup(selectors.DefaultSelector):
         return ready
 
 
-def test_an_error_while_waiting_for_packets_is_reported_and_not_the_end(
-    monkeypatch: pytest.MonkeyPatch, open_rig: Callable[..., Any], wait_for: Callable[..., Any], reports: Any
-) -> None:
+def test_an_error_while_waiting_is_not_the_end(monkeypatch: Any, open_rig: Any, wait_for: Any, reports: Any) -> None:
     monkeypatch.setattr(selectors, "DefaultSelector", Hiccup)
     rig = open_rig()
     rig.server._selector.refusals = 2
@@ -406,16 +379,6 @@ def test_a_subscriber_that_is_gone_does_no_harm(rig: Any, free_port: Callable[[]
     assert rig.dispatcher.counters.errors == 0
 
 
-def test_heartbeats_follow_the_engines_clock(open_rig: Callable[..., Any]) -> None:
-    clock = SteppedClock()
-    rig = open_rig(clock=clock)
-    client = rig.client()
-    client.say("/engine/notify", 1)
-    for beat in (1, 2, 3):
-        assert client.hear("/engine/heartbeat").args == (beat,)
-        clock.advance(1.0)
-
-
 def test_a_program_named_in_the_configuration_is_subscribed_from_the_start(rig: Any) -> None:
     client = rig.client()
     rig.server.subscribe("localhost", client.port)
@@ -423,11 +386,6 @@ def test_a_program_named_in_the_configuration_is_subscribed_from_the_start(rig: 
     rig.store.set(ANGLE, 3.0, by="web")
     while client.hear(ANGLE).args != (3.0,):
         pass
-
-
-def test_a_host_that_is_not_known_is_named(rig: Any) -> None:
-    with pytest.raises(MultiverseError, match=r"osc\.feedback nowhere\.invalid:9000"):
-        rig.server.subscribe("nowhere.invalid", 9000)
 
 
 def test_queued_answers_are_sent_before_the_end(rig: Any, wait_for: Callable[..., Any]) -> None:
@@ -441,170 +399,3 @@ def test_queued_answers_are_sent_before_the_end(rig: Any, wait_for: Callable[...
     rig.server.close()
     assert len([message for message in client.pending() if message.address == ANGLE]) >= 50
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("osc ")]
-
-
-# -- TCP ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("mode", [MODE_1_0, MODE_1_1])
-def test_python_osc_is_understood_over_tcp(rig: Any, wait_for: Callable[..., Any], mode: str) -> None:
-    client = SimpleTCPClient(*rig.server.address, mode=mode)
-    client.send_message(ANGLE, 33.0)
-    wait_for(lambda: rig.store.get(ANGLE) == 33.0, "the value")
-    client.send_message("/get", ANGLE)
-    answer = next(client.get_messages(timeout=120.0))
-    assert (answer.address, answer.params) == (ANGLE, [33.0])
-    client.close()
-
-
-def test_a_stream_may_come_in_single_bytes_and_many_packets_at_once(rig: Any) -> None:
-    client = rig.client(tcp=True, framing=Framing.LENGTH)
-    for byte in frame(encode_message(ANGLE, 7.0), Framing.LENGTH):
-        client.socket.sendall(bytes([byte]))
-    many = b"".join(frame(encode_message("/get", "/layer/*/angle"), Framing.LENGTH) for _ in range(100))
-    client.socket.sendall(many)
-    answers = [client.hear().args[0] for _ in range(400)]
-    assert answers == [7.0, 45.0, 90.0, 135.0] * 100
-
-
-@pytest.mark.parametrize(
-    "garbage",
-    [
-        b"GET / HTTP/1.1\r\n\r\n",
-        b"\0\x7f\xff\xff",
-        b"\0\0\0\4junk\0\x7f\xff\xff",
-        b"\xc0\xdb\x01\xc0",
-        b"\xc0junk\xc0",
-    ],
-)
-def test_garbage_ends_its_own_connection_and_no_other(rig: Any, wait_for: Callable[..., Any], garbage: bytes) -> None:
-    fine = rig.client(tcp=True)
-    with socket.create_connection(rig.server.address) as noisy:
-        noisy.settimeout(120.0)
-        noisy.sendall(garbage)
-        noisy.shutdown(socket.SHUT_WR)
-        assert noisy.recv(100) == b""
-    wait_for(lambda: rig.dispatcher.counters.malformed > 0, "the count")
-    fine.say("/get", ANGLE)
-    assert fine.hear() == Message(ANGLE, (0.0,), "f")
-
-
-def test_a_connection_left_half_way_is_forgotten(rig: Any, wait_for: Callable[..., Any]) -> None:
-    half = socket.create_connection(rig.server.address)
-    half.sendall(frame(encode_message("/engine/notify", 1), Framing.LENGTH) + struct.pack(">i", 400) + b"/half")
-    wait_for(lambda: rig.dispatcher.feedback.next_due_s() is not None, "the subscription")
-    half.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # the connection ends with a reset
-    half.close()
-    wait_for(lambda: rig.dispatcher.feedback.next_due_s() is None, "the end of the subscription")
-    assert rig.dispatcher.counters.errors == 0
-
-
-def test_a_tcp_client_gets_changes_on_its_connection(rig: Any) -> None:
-    client, other = rig.client(tcp=True), rig.client(tcp=True, framing=Framing.LENGTH)
-    client.say("/engine/notify", 1)
-    client.hear("/engine/heartbeat")
-    other.say(ANGLE, 61.0)
-    while client.hear(ANGLE).args != (61.0,):
-        pass
-
-
-def test_a_tcp_client_that_does_not_read_is_hung_up_and_the_rest_go_on(
-    rig: Any, wait_for: Callable[..., Any], reports: Any
-) -> None:
-    slow = rig.client(tcp=True)
-    slow.say("/engine/notify", 1)
-    wait_for(lambda: rig.dispatcher.feedback.next_due_s() is not None, "the subscription")
-    (connection,) = rig.server._tcp._clients.values()
-    answer = encode_reply("/engine/status/warning", "x" * 1000)
-
-    def answer_on() -> bool:
-        for _ in range(100):
-            connection.sender.post(answer)
-        return "osc.slow" in reports.keys
-
-    wait_for(answer_on, "the slow client to be hung up")
-    wait_for(lambda: rig.dispatcher.feedback.next_due_s() is None, "the end of its subscription")
-    fine = rig.client(tcp=True)
-    fine.say("/get", "/mode")
-    assert fine.hear("/mode").args == ("multiverse",)
-
-
-def test_a_tcp_client_that_reads_late_gets_everything(rig: Any, wait_for: Callable[..., Any]) -> None:
-    late = rig.client(tcp=True)
-    late.say("/get", ANGLE)
-    late.hear(ANGLE)
-    (connection,) = rig.server._tcp._clients.values()
-    connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-    for number in range(900):  # more than the system buffers, less than the engine does
-        connection.sender.post(encode_reply("/late", number, "x" * 1000))
-    wait_for(lambda: rig.dispatcher.counters.sent == 901, "every answer to be on its way")
-    assert connection._unsent
-    assert [late.hear("/late").args[0] for _ in range(900)] == list(range(900))
-
-
-def test_the_number_of_tcp_clients_is_bounded(rig: Any, wait_for: Callable[..., Any]) -> None:
-    crowd = [rig.client(tcp=True) for _ in range(MAX_CLIENTS)]
-    for client in crowd:
-        client.say("/get", ANGLE)
-        client.hear()
-    with socket.create_connection(rig.server.address) as one_too_many:
-        one_too_many.settimeout(120.0)
-        assert one_too_many.recv(1) == b""
-    assert rig.dispatcher.counters.refused == 1
-    crowd[0].close()
-    later = wait_for(lambda: try_again(rig), "room for another")
-    assert later == Message(ANGLE, (0.0,), "f")
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="no limit of open files to set")
-def test_without_file_descriptors_tcp_waits_and_udp_goes_on(
-    open_rig: Callable[..., Any], wait_for: Callable[..., Any], reports: Any
-) -> None:
-    import resource
-
-    clock = SteppedClock()
-    rig = open_rig(clock=clock)
-    client = rig.client()
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with socket.socket() as late:
-        late.settimeout(120.0)
-        unused = os.dup(late.fileno())
-        os.close(unused)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (unused, limits[1]))
-        try:
-            late.connect(rig.server.address)
-            wait_for(lambda: "osc.clients" in reports.keys, "the report")
-            for _ in range(20):
-                client.say("/get", ANGLE)
-                client.hear(ANGLE)
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
-        assert reports.keys == ["osc.clients"]  # accept was called once, not in a busy loop
-        clock.advance(ACCEPT_PAUSE_S)
-        client.say("/get", ANGLE)
-        late.sendall(frame(encode_message("/get", ANGLE), Framing.LENGTH))
-        assert late.recv(100) == frame(encode_reply(ANGLE, 0.0), Framing.LENGTH)
-    assert rig.dispatcher.counters.errors == 0
-
-
-@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="needs a socket that takes no TCP options")
-def test_a_connection_that_takes_no_options_any_more_is_closed_and_no_error(rig: Any, tmp_path: Path) -> None:
-    """macOS refuses options on a connection that the peer has reset; here, a socket that never accepts any."""
-    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as peer:
-        listener.bind(str(tmp_path / "osc"))
-        listener.listen()
-        peer.connect(listener.getsockname())
-        connection, _ = listener.accept()
-        rig.server._tcp._add_client(connection, ("192.0.2.1", 5000))
-        peer.settimeout(120.0)
-        assert peer.recv(1) == b""
-    assert rig.server._tcp._clients == {}
-
-
-def try_again(rig: Any) -> Message | None:
-    client = rig.client(tcp=True)
-    try:
-        client.say("/get", ANGLE)
-        return client.receive(0.5)
-    except MultiverseError:
-        return None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.params import Autosave, ParamStore, PresetFolder
+from engine.params import Autosave, ParamStore
 from engine.system import disk_store
 from engine.system.atomic_file import unfinished_path
 from osc_schema import PARAMS
@@ -103,13 +103,6 @@ def test_a_full_or_missing_disk_is_reported_and_retried(tmp_path: Path, reports)
     folder.unlink()
     autosave.save_if_changed()
     assert dict(autosave.load().values)["/layer/1/angle"] == 5.0
-
-
-def test_the_autosave_is_not_among_the_presets(tmp_path: Path) -> None:
-    store = ParamStore()
-    store.set("/layer/1/angle", 5)
-    Autosave(tmp_path, store).save_if_changed()
-    assert not any("autosave" in name for name in PresetFolder(tmp_path).list())
 
 
 def test_a_run_without_changes_keeps_the_last_autosave(tmp_path: Path) -> None:

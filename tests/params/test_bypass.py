@@ -10,11 +10,8 @@ def has_shaders(name: str) -> bool:
     return any(LOOKS[name][file_address(slot)] for slot in SLOTS)
 
 
-def test_every_look_without_shaders_can_hold_the_picture_of_another() -> None:
+def test_every_look_without_shaders_can_hold_the_picture_of_one_that_a_shader_covers() -> None:
     assert sorted(FALLBACKS) == sorted(name.lower() for name in LOOKS if not has_shaders(name))
-
-
-def test_every_look_that_a_shader_covers_names_one_that_holds_the_picture() -> None:
     for name, look in LOOKS.items():
         if look[file_address(GENERATOR)]:
             assert look[FALLBACK] in FALLBACKS and look[FALLBACK] != OWN_LAYERS, name

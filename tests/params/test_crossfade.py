@@ -68,14 +68,7 @@ def test_a_frame_sets_all_values_of_a_fade_at_once(store: ParamStore, fade: Cros
     }
 
 
-def test_without_a_time_all_values_change_at_once(store: ParamStore, fade: Crossfade, ends: list[str]) -> None:
-    fade.start([(BRIGHTNESS, 3.0), (MUTE, True)], 0.0, by="preset x", ended=ends.append)
-    assert (store.get(BRIGHTNESS), store.get(MUTE), ends) == (3.0, True, [""])
-
-
-def test_a_moved_fader_leaves_the_fade_and_the_others_arrive(
-    store: ParamStore, fade: Crossfade, ends: list[str]
-) -> None:
+def test_a_moved_fader_leaves_a_fade_and_others_arrive(store: ParamStore, fade: Crossfade, ends: list[str]) -> None:
     fade.start([(BRIGHTNESS, 3.0), (WINDOW, 1000.0)], 2.0, by="preset x", ended=ends.append)
     fade.step(0.0)
     fade.step(1.0)
@@ -96,9 +89,7 @@ def test_a_value_set_before_the_fade_does_not_stop_it(store: ParamStore, fade: C
     assert store.get(BRIGHTNESS) == 3.0
 
 
-def test_taking_over_the_last_parameter_supersedes_the_fade(
-    store: ParamStore, fade: Crossfade, ends: list[str]
-) -> None:
+def test_taking_over_its_last_parameter_supersedes_a_fade(store: ParamStore, fade: Crossfade, ends: list[str]) -> None:
     fade.start([(BRIGHTNESS, 3.0)], 2.0, by="preset x", ended=ends.append)
     fade.step(0.0)
     store.set(BRIGHTNESS, 0.5, by="udp hand")
@@ -107,7 +98,7 @@ def test_taking_over_the_last_parameter_supersedes_the_fade(
 
 
 @pytest.mark.parametrize("seconds", [0.0, 1.0])
-def test_another_load_takes_over_from_the_current_values(
+def test_another_load_takes_over_from_there(
     store: ParamStore, fade: Crossfade, ends: list[str], seconds: float
 ) -> None:
     fade.start([(BRIGHTNESS, 3.0)], 2.0, by="preset x", ended=ends.append)
@@ -120,15 +111,7 @@ def test_another_load_takes_over_from_the_current_values(
     assert store.get(BRIGHTNESS) == 0.0 and ends == ["preset y", "y "]
 
 
-def test_two_fades_of_different_parameters_both_arrive(store: ParamStore, fade: Crossfade, ends: list[str]) -> None:
-    fade.start([(BRIGHTNESS, 3.0)], 2.0, by="preset x", ended=ends.append)
-    fade.start([(WINDOW, 100.0)], 1.0, by="preset y", ended=ends.append)
-    for now_s in (0.0, 1.0, 2.0):
-        fade.step(now_s)
-    assert (store.get(BRIGHTNESS), store.get(WINDOW), ends) == (3.0, 100.0, ["", ""])
-
-
-def test_panic_ends_every_fade_even_of_parameters_it_does_not_reset(
+def test_panic_ends_every_fade_also_of_what_it_does_not_reset(
     store: ParamStore, fade: Crossfade, ends: list[str]
 ) -> None:
     fade.start([(BRIGHTNESS, 3.0), ("/sd/prompt_mix", 1.0)], 2.0, by="preset x", ended=ends.append)
@@ -179,10 +162,7 @@ def test_a_value_set_by_hand_is_never_overwritten(store: ParamStore, fade: Cross
     assert overwritten == []
 
 
-# -- of the picture ----------------------------------------------------------------------------
-
-
-def test_a_picture_fade_sets_look_values_at_once_and_others_glide(
+def test_a_picture_fade_sets_the_look_at_once_and_others_glide(
     store: ParamStore, fade: Crossfade, ends: list[str]
 ) -> None:
     values = [(BRIGHTNESS, 3.0), (MUTE, True), ("/sd/prompt_mix", 1.0)]

@@ -31,21 +31,19 @@ class Desk:
         return [number for number, _ in self.started[count:]]
 
 
-def test_each_cue_starts_once_when_its_time_is_passed() -> None:
+def test_each_cue_starts_once_at_any_speed_and_of_two_in_one_picture_the_last() -> None:
     desk = Desk()
     assert desk.run(0.0, 9.99) == []
     assert desk.run(9.99, 35.0) == [1, 2, 5]
     assert {passed_s for _, passed_s in desk.started} == {0.0}
-
-
-@pytest.mark.parametrize("speed", [0.6, 2.0])
-def test_at_any_speed(speed: float) -> None:
-    assert Desk().run(0.0, 40.0, speed) == [1, 2, 5]
-
-
-def test_a_cue_at_the_first_position_starts() -> None:
+    for speed in [0.6, 2.0]:
+        assert Desk().run(0.0, 40.0, speed) == [1, 2, 5], speed
     desk = Desk()
-    assert desk.run(10.0, 11.0) == [1]
+    chase = desk.chase
+    cues = (TimedCue(number=1, at_s=1.0), TimedCue(number=2, at_s=1.0), TimedCue(number=3, at_s=1.01))
+    assert chase.step(0.99, 1.0, cues, 0) is None
+    assert chase.step(1.005, 1.0, cues, 0) == DueCue(number=2, passed_s=0.0)
+    assert chase.step(1.02, 1.0, cues, 2) == DueCue(number=3, passed_s=0.0)
 
 
 def test_a_small_jump_forward_starts_what_it_skips_and_back_repeats_nothing() -> None:
@@ -55,7 +53,15 @@ def test_a_small_jump_forward_starts_what_it_skips_and_back_repeats_nothing() ->
     assert desk.run(19.7, 25.0) == []
 
 
-def test_a_locate_recalls_the_last_cue_before_it_and_not_those_between() -> None:
+def test_a_cue_at_the_first_position_starts_and_before_the_first_cue_none_is_recalled() -> None:
+    desk = Desk()
+    assert desk.run(10.0, 11.0) == [1]
+    desk = Desk()
+    desk.run(15.0, 16.0)
+    assert desk.run(3.0, 4.0) == []
+
+
+def test_a_locate_recalls_the_last_cue_before_it_unless_it_is_on_stage() -> None:
     desk = Desk()
     desk.run(0.0, 5.0)
     desk.at(33.0)
@@ -66,9 +72,6 @@ def test_a_locate_recalls_the_last_cue_before_it_and_not_those_between() -> None
     assert desk.run(12.02, 21.0) == [2]
     desk.at(28.0)
     assert desk.started[3:] == [], "cue 2 is on stage already"
-
-
-def test_a_locate_recalls_its_cue_if_a_person_has_started_another() -> None:
     desk = Desk()
     desk.run(0.0, 21.0)
     desk.on_stage = 0
@@ -76,33 +79,15 @@ def test_a_locate_recalls_its_cue_if_a_person_has_started_another() -> None:
     assert desk.run(25.0, 25.1) == [2]
 
 
-def test_before_the_first_cue_nothing_is_recalled() -> None:
-    desk = Desk()
-    desk.run(15.0, 16.0)
-    assert desk.run(3.0, 4.0) == []
-
-
-def test_backward_starts_nothing_and_forward_again_is_a_locate() -> None:
+def test_backward_starts_nothing_and_forward_again_is_a_locate_also_in_small_steps() -> None:
     desk = Desk()
     desk.run(0.0, 31.0)
     assert desk.run(31.0, 15.0, -1.0) == []
     assert desk.run(15.0, 15.1) == [1]
     assert desk.run(15.1, 14.6, -1.0) == []
     assert desk.run(14.6, 21.0) == [2], "the part that was repeated starts nothing"
-
-
-def test_a_scrub_backward_in_small_steps_is_a_locate_too() -> None:
     desk = Desk()
     desk.run(0.0, 21.0)
     for n in range(20):
         desk.at(21.0 - 0.3 * n, 0.0)
     assert desk.started[2:] == [(1, pytest.approx(9.8, abs=0.5))]
-
-
-def test_of_two_cues_in_one_picture_the_last_one_starts() -> None:
-    desk = Desk()
-    chase = desk.chase
-    cues = (TimedCue(number=1, at_s=1.0), TimedCue(number=2, at_s=1.0), TimedCue(number=3, at_s=1.01))
-    assert chase.step(0.99, 1.0, cues, 0) is None
-    assert chase.step(1.005, 1.0, cues, 0) == DueCue(number=2, passed_s=0.0)
-    assert chase.step(1.02, 1.0, cues, 2) == DueCue(number=3, passed_s=0.0)

@@ -33,13 +33,10 @@ def test_go_and_back_skip_gaps_in_the_numbers() -> None:
             wrong()
 
 
-def test_numbers_stay_when_one_is_deleted() -> None:
+def test_numbers_stay_when_a_cue_is_deleted_and_one_inserted_moves_up_those_before_the_first_gap() -> None:
     some = cues(1, 2, 3)
     assert presets(some.without(some.at(2))) == {1: "p1", 3: "p3"}
     assert presets(some) == {1: "p1", 2: "p2", 3: "p3"}
-
-
-def test_an_inserted_cue_moves_up_those_before_the_first_gap() -> None:
     some = cues(1, 2, 3, 5, 9)
     assert presets(some.with_inserted(Cue(number=2, preset="new"))) == {
         1: "p1", 2: "new", 3: "p2", 4: "p3", 5: "p5", 9: "p9",
@@ -49,9 +46,8 @@ def test_an_inserted_cue_moves_up_those_before_the_first_gap() -> None:
         cues(999).with_inserted(Cue(number=999, preset="new"))
 
 
-@pytest.mark.parametrize(
-    ("args", "line"),
-    [
+def test_a_wrong_cue_is_refused_with_one_line() -> None:
+    for args, line in [
         ((0, "x"), "number 0 is not a whole number 1..999"),
         ((1000, "x"), "number 1000 is not a whole number"),
         ((1.5, "x"), "number 1.5 is not a whole number"),
@@ -65,12 +61,10 @@ def test_an_inserted_cue_moves_up_those_before_the_first_gap() -> None:
         ((1, "x", 0.0, 4000), r"follow_s 4000 is not a time of 0..3600 s"),
         ((1, "x", float("nan")), "fade_s nan is not a time"),
         ((1, "x", "long"), "fade_s 'long' is not a time"),
-    ],
-)
-def test_a_wrong_cue_is_refused_with_one_line(args: tuple, line: str) -> None:
-    with pytest.raises(CueError, match=line) as refused:
-        Cue.checked(*args)
-    assert "\n" not in str(refused.value)
+    ]:
+        with pytest.raises(CueError, match=line) as refused:
+            Cue.checked(*args)
+        assert "\n" not in str(refused.value), args
 
 
 def test_the_file_holds_the_list_and_no_file_holds_none(tmp_path: Path) -> None:
@@ -122,22 +116,19 @@ def test_invalid_entries_are_reported_and_the_rest_is_read(tmp_path: Path) -> No
     ]
 
 
-@pytest.mark.parametrize(
-    ("content", "line"),
-    [
+def test_an_invalid_file_gives_no_cues_and_one_line(tmp_path: Path) -> None:
+    for content, line in [
         (b"[[cue]", "is not valid TOML"),
         (b"\xff\xfe", "is not valid TOML"),
         (b"cue = 5", "cue is not a list of cues"),
         (b"cue = [5]", "entry 1: is not a table (left out)"),
         (b"#" * (1 << 20) + b"##", "larger than 1 MiB"),
-    ],
-)
-def test_an_invalid_file_gives_no_cues_and_one_line(tmp_path: Path, content: bytes, line: str) -> None:
-    path = tmp_path / "cues.toml"
-    path.write_bytes(content)
-    found, problems = read_cues(path)
-    assert len(found) == 0 and len(problems) == 1
-    assert line in problems[0]
+    ]:
+        path = tmp_path / "cues.toml"
+        path.write_bytes(content)
+        found, problems = read_cues(path)
+        assert len(found) == 0 and len(problems) == 1, content
+        assert line in problems[0], content
 
 
 def test_a_disk_that_refuses_is_one_line(tmp_path: Path) -> None:

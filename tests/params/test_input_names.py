@@ -40,21 +40,16 @@ def test_the_names_of_the_playing_shader_are_saved_and_read_back(views: InputVie
     assert folder.load("Copy").inputs == NAMES and "centre y" in folder.export_text("Copy")
 
 
-@pytest.mark.parametrize(
-    ("headers", "positions"),
-    [
+def test_the_names_count_when_the_file_has_another_order_now(views: InputViews) -> None:
+    for headers, positions in [
         ((SPEED, CENTRE), (0.1, 0.2, 0.9, 0.0)),
         ((CENTRE, SPEED), (0.2, 0.9, 0.1, 0.0)),
         ((NEW, SPEED, CENTRE), (0.7, 0.1, 0.2, 0.9)),
         ((SPEED,), (0.1, 0.2, 0.9, 0.0)),
-    ],
-)
-def test_the_names_count_when_the_file_has_another_order_now(
-    views: InputViews, headers: tuple[str, ...], positions: tuple[float, ...]
-) -> None:
-    views.show("1", inputs(*headers), "glow")
-    arranged = dict(views.arrange(SAVED, NAMES))
-    assert tuple(arranged[f"/fx/1/{number}"] for number in (1, 2, 3, 4)) == pytest.approx(positions)
+    ]:
+        views.show("1", inputs(*headers), "glow")
+        arranged = dict(views.arrange(SAVED, NAMES))
+        assert tuple(arranged[f"/fx/1/{number}"] for number in (1, 2, 3, 4)) == pytest.approx(positions), headers
 
 
 def test_a_preset_without_names_stays_as_it_is(views: InputViews) -> None:
@@ -70,9 +65,9 @@ def test_names_of_a_shader_that_has_not_played_are_kept_for_it_once(views: Input
     assert views.expected("1", "Wave") == {}
 
 
-@pytest.mark.parametrize("table", ["inputs = 3", "[inputs]\n'/fx/1/1' = 3\n'/layer/1/angle' = 'x'"])
-def test_a_table_that_names_nothing_is_ignored(tmp_path: Path, table: str) -> None:
-    head, tail = (table, "") if table.startswith("inputs") else ("", table)
-    (tmp_path / "a.toml").write_text(f"{head}\n[values]\n'/fx/1/1' = 0.5\n{tail}\n", encoding="utf-8")
-    loaded = PresetFolder(tmp_path).load("a")
-    assert loaded.inputs == {} and loaded.values == [("/fx/1/1", 0.5)]
+def test_a_table_that_names_nothing_is_ignored(tmp_path: Path) -> None:
+    for table in ["inputs = 3", "[inputs]\n'/fx/1/1' = 3\n'/layer/1/angle' = 'x'"]:
+        head, tail = (table, "") if table.startswith("inputs") else ("", table)
+        (tmp_path / "a.toml").write_text(f"{head}\n[values]\n'/fx/1/1' = 0.5\n{tail}\n", encoding="utf-8")
+        loaded = PresetFolder(tmp_path).load("a")
+        assert loaded.inputs == {} and loaded.values == [("/fx/1/1", 0.5)], table

@@ -24,27 +24,21 @@ def course(store: ParamStore, shape: str, places: tuple[float, ...]) -> list[flo
     return levels
 
 
-@pytest.mark.parametrize(
-    ("shape", "levels"),
-    [
+def test_each_shape_is_known_at_the_quarters_of_its_cycle(store: ParamStore) -> None:
+    for shape, levels in [
         ("sine", [0.0, 0.5, 1.0, 0.5]),
         ("triangle", [0.0, 0.5, 1.0, 0.5]),
         ("saw", [0.0, 0.25, 0.5, 0.75]),
         ("square", [1.0, 1.0, 0.0, 0.0]),
-    ],
-)
-def test_each_shape_is_known_at_the_quarters_of_its_cycle(store: ParamStore, shape: str, levels: list[float]) -> None:
-    assert course(store, shape, (0.0, 0.25, 0.5, 0.75)) == pytest.approx(levels)
-    assert course(store, shape, (7.0, 7.25, 7.5, 7.75)) == pytest.approx(levels)
+    ]:
+        assert course(store, shape, (0.0, 0.25, 0.5, 0.75)) == pytest.approx(levels), shape
+        assert course(store, shape, (7.0, 7.25, 7.5, 7.75)) == pytest.approx(levels), shape
 
 
-def test_a_random_lfo_holds_one_value_per_cycle_and_the_same_in_every_run(store: ParamStore) -> None:
+def test_random_levels_hold_a_cycle_are_the_same_in_every_run_and_spread_evenly(store: ParamStore) -> None:
     first, same, second = course(store, "random", (3.0, 3.9, 4.0))
     assert first == same != second
     assert course(store, "random", (3.5,)) == [first]
-
-
-def test_random_values_are_spread_evenly_and_differ_from_lfo_to_lfo() -> None:
     values = [random_level(1, cycle) for cycle in range(4000)]
     assert statistics.fmean(values) == pytest.approx(0.5, abs=0.02)
     assert statistics.pstdev(values) == pytest.approx(12**-0.5, abs=0.01)
@@ -66,14 +60,14 @@ def test_a_free_lfo_does_not_jump_when_its_rate_changes(store: ParamStore) -> No
     assert lfos.level(1, store.snapshot()) == pytest.approx(0.75)
 
 
-@pytest.mark.parametrize(("sync", "beats"), [("sixteenth", 0.25), ("triplet", 1 / 3), ("bar", 4), ("eight_bars", 32)])
-def test_a_synced_lfo_follows_the_bar(store: ParamStore, sync: str, beats: float) -> None:
-    store.set_many([("/lfo/2/shape", "saw"), ("/lfo/2/tempo_sync", sync), ("/lfo/2/phase", 0.0)], by="test")
-    lfos = Lfos()
-    lfos.advance(store.snapshot(), 1.0, 100 * beats + 0.25 * beats)
-    assert lfos.level(2, store.snapshot()) == pytest.approx(0.25)
-    store.set("/lfo/2/phase", 0.5)
-    assert lfos.level(2, store.snapshot()) == pytest.approx(0.75)
+def test_a_synced_lfo_follows_the_bar(store: ParamStore) -> None:
+    for sync, beats in [("sixteenth", 0.25), ("triplet", 1 / 3), ("bar", 4), ("eight_bars", 32)]:
+        store.set_many([("/lfo/2/shape", "saw"), ("/lfo/2/tempo_sync", sync), ("/lfo/2/phase", 0.0)], by="test")
+        lfos = Lfos()
+        lfos.advance(store.snapshot(), 1.0, 100 * beats + 0.25 * beats)
+        assert lfos.level(2, store.snapshot()) == pytest.approx(0.25), sync
+        store.set("/lfo/2/phase", 0.5)
+        assert lfos.level(2, store.snapshot()) == pytest.approx(0.75), sync
 
 
 def test_lfos_are_independent(store: ParamStore) -> None:

@@ -148,11 +148,3 @@ def test_a_second_load_during_a_fade_keeps_the_new_look_moving_as_the_old_one(sh
         assert (values[BRIGHTNESS], values[MIRROR]) == (1.0, "y")
         assert (show.looks.leaving.values[BRIGHTNESS], show.looks.leaving.values[MIRROR]) == (4.0, "x")
         assert show.looks.fade.revealed == pytest.approx(1 / 3) and show.looks.drawn_as == BOTH
-
-
-def test_two_loads_between_two_frames_fade_from_the_look_on_screen(show: Show) -> None:
-    show.load((BRIGHTNESS, 4.0))
-    show.load((BRIGHTNESS, 1.0))
-    for _ in range(3):
-        assert show.frame()[BRIGHTNESS] == 1.0
-        assert show.looks.leaving.values[BRIGHTNESS] == 2.5

@@ -1,8 +1,5 @@
 """Presets in memory: changes at once, changes on the disk, and use while the disk hangs."""
 
-import os
-import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +7,6 @@ import pytest
 from engine.errors import PresetError
 from engine.params import ParamStore, PresetFolder
 from engine.params.preset_shelf import PresetShelf
-from tests.support.hung_file import hung
 
 NIGHT, DAY = {"/mode": "simple"}, {"/mode": "multiverse"}
 
@@ -25,19 +21,6 @@ def shelf(folder: PresetFolder) -> PresetShelf:
     return PresetShelf(folder)
 
 
-def test_changes_by_other_programs_are_found_by_the_next_poll(folder: PresetFolder, shelf: PresetShelf) -> None:
-    folder.save("night", NIGHT)
-    folder.save("day", DAY)
-    assert sorted(shelf.poll()) == ["day", "night"] and shelf.names()[-2:] == ("day", "night")
-    assert shelf.poll() == []
-    folder.save("night", DAY)
-    folder.delete("day")
-    assert sorted(shelf.poll()) == ["day", "night"]
-    assert shelf.get("night").values == [("/mode", "multiverse")]
-    with pytest.raises(PresetError, match="'day': not found"):
-        shelf.get("day")
-
-
 def test_a_saved_preset_equals_the_one_read_back(folder: PresetFolder, shelf: PresetShelf) -> None:
     store = ParamStore()
     store.set_many([("/layer/1/angle", 1 / 3), ("/multiverse/brightness", 1.1)], by="test")
@@ -47,20 +30,6 @@ def test_a_saved_preset_equals_the_one_read_back(folder: PresetFolder, shelf: Pr
     assert folder.load("K\u00f6ln") == saved
     assert shelf.poll() == [], "its own file is not a change"
     assert shelf.get("K\u00f6ln") == saved
-
-
-def test_a_change_that_the_disk_refuses_is_undone(folder: PresetFolder, shelf: PresetShelf) -> None:
-    folder.save("night", NIGHT)
-    shelf.poll()
-    (folder.path / "new.toml").mkdir()
-    values = ParamStore().snapshot()
-    kept, refused = shelf.save("night", values), shelf.save("new", values)
-    assert shelf.has("new") and len(shelf.get("night").values) > 100
-    with pytest.raises(PresetError, match="cannot be written"):
-        shelf.write(refused)
-    for change in (refused, kept):
-        shelf.drop(change)
-    assert not shelf.has("new") and shelf.get("night").values == [("/mode", "simple")]
 
 
 def test_a_failing_save_does_not_undo_a_later_one(folder: PresetFolder, shelf: PresetShelf) -> None:
@@ -95,20 +64,3 @@ def test_an_unreadable_folder_leaves_the_presets_that_were_read(folder: PresetFo
     assert shelf.get("night").values == [("/mode", "simple")]
     with pytest.raises(PresetError, match="cannot be read"):
         shelf.get("day")
-
-
-def test_names_are_known_although_a_file_hangs(folder: PresetFolder, shelf: PresetShelf, wait_for: Callable) -> None:
-    for name in ("night", "day"):
-        folder.save(name, NIGHT)
-    if hasattr(os, "mkfifo"):
-        os.mkfifo(folder.path / "pipe.toml")
-    with hung(folder.path / "night.toml"):
-        looking = threading.Thread(target=shelf.poll)
-        looking.start()
-        wait_for(lambda: shelf.names()[-2:] == ("day", "night"), "the names")
-        assert shelf.find("night") is None and shelf.get("Default").name == "default"
-        with pytest.raises(PresetError, match="has not been read yet"):
-            shelf.get("night")
-        assert looking.is_alive()
-    looking.join(120.0)
-    assert shelf.get("night").values == shelf.get("day").values == [("/mode", "simple")]

@@ -39,9 +39,7 @@ def names(catalog: ShaderCatalog) -> list[str]:
     return [entry.name for entry in catalog.entries]
 
 
-def test_a_shader_is_found_by_its_name_in_any_case_with_its_suffix_or_its_path(
-    tmp_path: Path, open_catalog: Open
-) -> None:
+def test_a_shader_is_found_by_its_name_suffix_or_path_in_any_case(tmp_path: Path, open_catalog: Open) -> None:
     inner = tmp_path / "Sets" / "Live"
     inner.mkdir(parents=True)
     (inner / "Blue Wave.fs").write_text("")
@@ -65,9 +63,7 @@ def test_no_file_outside_the_folders_can_be_named(tmp_path: Path, open_catalog: 
             catalog.check(name)
 
 
-def test_an_unknown_name_leads_to_the_folders_of_the_user_and_not_into_the_engine(
-    tmp_path: Path, open_catalog: Open
-) -> None:
+def test_an_unknown_name_leads_to_the_folders_of_the_user_alone(tmp_path: Path, open_catalog: Open) -> None:
     catalog = open_catalog(tmp_path / "mine", tmp_path / "engine")
     assert catalog.not_found("Glow").endswith(f"put ISF files into one of {tmp_path / 'mine'})")
 
@@ -82,9 +78,7 @@ def test_a_mistyped_name_gets_the_nearest_ones(tmp_path: Path, open_catalog: Ope
     catalog.check("")
 
 
-def test_a_file_that_is_dropped_in_is_found_and_a_removed_one_is_gone(
-    tmp_path: Path, open_catalog: Open, wait_for: WaitFor
-) -> None:
+def test_a_file_dropped_in_is_found_and_a_removed_one_gone(tmp_path: Path, open_catalog: Open, wait_for: Any) -> None:
     catalog = open_catalog(tmp_path / "later")
     (tmp_path / "later").mkdir()
     (tmp_path / "later" / "new.fs").write_text("")
@@ -93,9 +87,7 @@ def test_a_file_that_is_dropped_in_is_found_and_a_removed_one_is_gone(
     wait_for(lambda: names(catalog) == [], "the file to go")
 
 
-def test_of_two_shaders_of_one_name_the_earlier_folder_wins_and_the_other_has_its_path(
-    tmp_path: Path, open_catalog: Open
-) -> None:
+def test_of_two_shaders_of_one_name_that_of_the_earlier_folder_wins(tmp_path: Path, open_catalog: Open) -> None:
     for place in ("mine", "theirs", "mine/deep"):
         (tmp_path / place).mkdir()
         (tmp_path / place / "Plasma.fs").write_text("")
@@ -121,9 +113,7 @@ def test_a_circle_of_links_and_a_folder_without_end_hurt_nobody(tmp_path: Path, 
     assert "one" in names(catalog) and catalog.find("never") is None
 
 
-def test_a_folder_that_hangs_does_not_hide_the_others(
-    tmp_path: Path, open_catalog: Open, wait_for: WaitFor, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_hanging_folder_hides_no_other(tmp_path: Path, open_catalog: Open, wait_for: Any, monkeypatch: Any) -> None:
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / "Plasma.fs").write_text("")
     answer, stat = threading.Event(), os.stat
@@ -142,9 +132,7 @@ def test_a_folder_that_hangs_does_not_hide_the_others(
     answer.set()
 
 
-def test_a_saved_file_is_reported_once_and_only_if_it_is_watched(
-    tmp_path: Path, open_catalog: Open, wait_for: WaitFor
-) -> None:
+def test_a_saved_file_is_reported_once_if_it_is_watched(tmp_path: Path, open_catalog: Open, wait_for: WaitFor) -> None:
     saved: list[Path] = []
     for name in ("a.fs", "a.vs", "b.fs"):
         (tmp_path / name).write_text("")
@@ -176,9 +164,7 @@ def _count_looks(catalog: ShaderCatalog) -> list[None]:
     return looks
 
 
-def test_a_file_that_is_too_long_or_no_file_is_refused_with_its_reason(
-    tmp_path: Path, open_catalog: Open, wait_for: WaitFor
-) -> None:
+def test_a_file_that_is_too_long_or_none_is_refused(tmp_path: Path, open_catalog: Open, wait_for: WaitFor) -> None:
     (tmp_path / "huge.fs").write_bytes(b" " * (1 << 20) + b" ")
     os.mkfifo(tmp_path / "pipe.fs")
     catalog = open_catalog(tmp_path)

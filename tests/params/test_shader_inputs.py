@@ -29,24 +29,20 @@ def only(each: IsfInput) -> ShaderInput:
     return view
 
 
-def test_inputs_take_numbers_in_the_order_of_the_file_and_images_take_none() -> None:
+def test_inputs_take_numbers_in_the_order_of_the_file_as_long_as_they_fit() -> None:
     inputs, left_out = inputs_of("2", [IMAGE, SPEED, CENTRE, TINT, FLASH])
     numbers = [[alias.removeprefix("/fx/2/") for alias in each.aliases] for each in inputs]
     assert numbers == [["1"], ["2", "3"], ["4", "5", "6", "7"], ["8"]]
     assert [each.address for each in inputs] == ["/fx/2/speed", "/fx/2/centre", "/fx/2/tint", "/fx/2/flash"]
     assert left_out == ()
-
-
-def test_an_input_that_does_not_fit_is_left_out_and_a_smaller_one_after_it_is_not() -> None:
     colours = [shape(f"colour{n}", "color", default=(1.0,) * 4) for n in range(3)]
     inputs, left_out = inputs_of("1", [*colours, CENTRE, shape("late", "color", default=(1.0,) * 4), SPEED])
     assert left_out == ("late",)
     assert inputs[-1].aliases == ("/fx/1/15",)
 
 
-@pytest.mark.parametrize(
-    ("each", "default", "sent", "position", "shown"),
-    [
+def test_a_value_by_name_is_the_position_of_its_numbers_or_refused() -> None:
+    for each, default, sent, position, shown in [
         (SPEED, (0.25,), 7.5, (0.75,), 7.5),
         (CENTRE, (0.25, 0.5), (2.0, 0.5), (1.0, 0.75), (2.0, 0.5)),
         (TINT, (1.0, 0.5, 0.0, 1.0), "#00ff00", (0.0, 1.0, 0.0, 1.0), (0.0, 1.0, 0.0, 1.0)),
@@ -54,67 +50,56 @@ def test_an_input_that_does_not_fit_is_left_out_and_a_smaller_one_after_it_is_no
         (SHAPE, (0.5,), 0, (0.0,), "round"),
         (INVERT, (1.0,), "off", (0.0,), False),
         (FLASH, (0.0,), 1, (1.0,), True),
-    ],
-)
-def test_a_value_by_name_is_the_position_of_its_numbers(
-    each: IsfInput, default: tuple[float, ...], sent: object, position: tuple[float, ...], shown: object
-) -> None:
-    view = only(each)
-    assert view.default == pytest.approx(default)
-    assert view.positions_of(sent) == (pytest.approx(position), "")
-    assert view.shown_at(position) == shown
+    ]:
+        view = only(each)
+        assert view.default == pytest.approx(default), each
+        assert view.positions_of(sent) == (pytest.approx(position), ""), each
+        assert view.shown_at(position) == shown, each
+    for each, sent, reason in [
+        (SHAPE, "moon", "not one of round, square, star"),
+        (CENTRE, 0.5, "takes 2 numbers, not 1"),
+        (SPEED, "x", "not a"),
+    ]:
+        with pytest.raises(Rejected, match=reason):
+            only(each).positions_of(sent)
 
 
-def test_the_shader_gets_the_value_of_a_menu_item_and_not_its_index() -> None:
+def test_a_menu_gives_its_value_and_a_number_outside_the_range_is_clipped_and_said() -> None:
     assert [only(SHAPE).value_at((at,)) for at in (0.0, 0.3, 0.5, 0.8, 1.0)] == [0, 2, 2, 5, 5]
-
-
-def test_a_value_outside_the_range_is_clipped_and_said() -> None:
     assert only(SPEED).positions_of(75.0) == ((1.0,), "75 is outside 0..10 (clipped to 10)")
     positions, note = only(CENTRE).positions_of((9.0, 0.0))
     assert positions == (1.0, 0.5) and note.startswith("9 is outside 0..2")
 
 
-@pytest.mark.parametrize(
-    ("each", "sent", "reason"),
-    [(SHAPE, "moon", "not one of round, square, star"), (CENTRE, 0.5, "takes 2 numbers, not 1"), (SPEED, "x", "not a")],
-)
-def test_a_wrong_value_is_refused_with_what_is_allowed(each: IsfInput, sent: object, reason: str) -> None:
-    with pytest.raises(Rejected, match=reason):
-        only(each).positions_of(sent)
-
-
-def test_names_that_mean_something_else_or_are_equal_get_names_of_their_own() -> None:
+def test_names_and_labels_that_are_equal_or_taken_stay_apart() -> None:
     inputs, _ = inputs_of("1", [shape(name, "float") for name in ("mix", "3", "a b", "a*b", "file_", "file")])
     assert [each.address[6:] for each in inputs] == ["mix_", "3_", "a_b", "a_b_2", "file_", "file__2"]
     assert [each.name for each in inputs] == ["mix", "3", "a b", "a*b", "file_", "file"]
-
-
-def test_equal_labels_of_a_menu_stay_apart() -> None:
     view = only(shape("mode", "long", values=(4, 5, 6), labels=("On", "on"), default=4))
     assert view.param is not None and view.param.type is ParamType.MENU
     assert view.param.menu == ("on", "on 5", "6")
 
 
-def test_an_input_keeps_its_value_when_the_file_is_saved_with_another_range_or_place() -> None:
+def test_an_input_keeps_its_value_or_its_default_when_the_file_is_saved_with_another() -> None:
     before, _ = inputs_of("1", [SPEED, INVERT])
     now, _ = inputs_of("1", [INVERT, FLASH, shape("speed", "float", 0.0, 20.0, 1.0)])
     positions = carried_over(before, now, {"/fx/1/1": 0.5, "/fx/1/2": 0.0})
     assert positions == {"/fx/1/1": 0.0, "/fx/1/2": 0.0, "/fx/1/3": 0.25}  # 5 of 20
-
-
-def test_an_input_at_its_default_follows_the_default_of_the_saved_file() -> None:
     before, _ = inputs_of("1", [SPEED])
     now, _ = inputs_of("1", [shape("speed", "float", 0.0, 10.0, 9.0)])
     assert carried_over(before, now, {"/fx/1/1": 0.25}) == {"/fx/1/1": pytest.approx(0.9)}
 
 
-@pytest.mark.parametrize(
-    ("address", "is_one"),
-    [
-        ("/fx/1/glow", True), ("/fx/generator/a-b.c", True), ("/fx/5/glow", False), ("/fx/1/mix", False),
-        ("/fx/1/16", False), ("/fx/1/17", True), ("/fx/1/a/b", False), ("/fx/1/*", False), ("/fx/1/", False),
-    ],
-)  # fmt: skip
-def test_an_address_may_name_an_input_of_a_shader_that_does_not_play(address: str, is_one: bool) -> None:
-    assert is_input_address(address) is is_one
+def test_an_address_may_name_an_input_of_a_shader_that_does_not_play() -> None:
+    for address, is_one in [
+        ("/fx/1/glow", True),
+        ("/fx/generator/a-b.c", True),
+        ("/fx/5/glow", False),
+        ("/fx/1/mix", False),
+        ("/fx/1/16", False),
+        ("/fx/1/17", True),
+        ("/fx/1/a/b", False),
+        ("/fx/1/*", False),
+        ("/fx/1/", False),
+    ]:
+        assert is_input_address(address) is is_one, address

@@ -34,7 +34,7 @@ def test_the_first_step_and_jump_take_all_values_at_once() -> None:
     assert slew.step(store.snapshot(), 0.001)["/layer/1/curve"] == 0.0
 
 
-def test_after_one_time_constant_63_percent_of_the_way_is_done() -> None:
+def test_smoothing_covers_63_percent_in_its_time_and_never_leaves_the_range() -> None:
     store = ParamStore()
     store.set("/layer/1/curve", 0)
     slew = started(store)
@@ -42,6 +42,14 @@ def test_after_one_time_constant_63_percent_of_the_way_is_done() -> None:
     store.set("/layer/1/curve", 1)
     values = [slew.step(store.snapshot(), 0.025)["/layer/1/curve"] for _ in range(4)]
     assert values == pytest.approx([1 - math.exp(-0.25 * n) for n in (1, 2, 3, 4)], abs=1e-12)
+    # exp(log(10000)) is a little more than 10000.
+    assert math.exp(math.log(10_000)) > 10_000
+    store = ParamStore()
+    store.set("/audio/1/decay_ms", 10_000)
+    slew = Slew({"/audio/1/decay_ms": 30})
+    slew.step(store.snapshot(), 0.0)
+    store.set("/audio/1/decay_ms", 10)
+    assert slew.step(store.snapshot(), 0.0)["/audio/1/decay_ms"] == 10_000
 
 
 @each_gliding
@@ -61,7 +69,7 @@ def test_30_and_60_frames_a_second_have_the_same_values_at_the_same_times(param:
     assert is_moving[0] and not is_moving[-1], "it glides, and it lands exactly"
 
 
-def test_an_angle_goes_the_short_way_round() -> None:
+def test_angles_go_the_short_way_round_and_ratios_by_equal_factors() -> None:
     store = ParamStore()
     store.set("/layer/1/angle", 170)
     slew = started(store)
@@ -74,9 +82,6 @@ def test_an_angle_goes_the_short_way_round() -> None:
         slew.step(store.snapshot(), 1 / 60)
     store.set("/layer/1/angle", -180)
     assert slew.step(store.snapshot(), 1 / 60)["/layer/1/angle"] == -180.0, "the same place"
-
-
-def test_a_ratio_glides_by_equal_factors() -> None:
     store = ParamStore()
     store.set("/layer/1/ratio", 1)
     up, down = started(store), started(store)
@@ -88,7 +93,7 @@ def test_a_ratio_glides_by_equal_factors() -> None:
     assert rising * falling == pytest.approx(1.0)
 
 
-def test_menus_switches_and_whole_numbers_change_at_once_also_while_something_glides() -> None:
+def test_menus_and_a_smoothing_of_zero_change_at_once_and_a_stopped_clock_moves_nothing() -> None:
     store = ParamStore()
     slew = started(store)
     store.set("/multiverse/brightness", 0)
@@ -97,18 +102,22 @@ def test_menus_switches_and_whole_numbers_change_at_once_also_while_something_gl
     values = slew.step(store.snapshot(), 0.001)
     assert (values["/mirror/mode"], values["/region/enable"], values["/mirror/segments"]) == ("x", True, 9)
     assert 0.0 < values["/multiverse/brightness"] < 4.0
+    store = ParamStore()
+    slew = Slew({"/layer/1/curve": 0})
+    slew.step(store.snapshot(), 0.0)
+    store.set_many([("/layer/1/curve", 0.75), ("/layer/2/curve", 1)], by="local")
+    values, default = slew.step(store.snapshot(), 0.0), lookup("/layer/2/curve")
+    assert default is not None
+    assert (values["/layer/1/curve"], values["/layer/2/curve"]) == (0.75, default.default)
 
 
-def test_a_new_target_during_a_glide_starts_from_the_current_value() -> None:
+def test_a_glide_starts_from_the_current_value_and_makes_no_mapping_while_nothing_moves() -> None:
     store = ParamStore()
     slew = started(store)
     store.set("/layer/1/curve", 1)
     on_the_way = slew.step(store.snapshot(), 0.02)["/layer/1/curve"]
     store.set("/layer/1/curve", on_the_way)
     assert slew.step(store.snapshot(), 0.02)["/layer/1/curve"] == on_the_way
-
-
-def test_while_nothing_moves_the_values_are_the_same_object() -> None:
     store = ParamStore()
     slew = started(store)
     still = slew.step(store.snapshot(), 1 / 60)
@@ -122,36 +131,12 @@ def test_while_nothing_moves_the_values_are_the_same_object() -> None:
     assert dict(moving) == before, "mappings returned earlier do not change"
 
 
-def test_a_smoothing_of_zero_jumps_and_a_stopped_clock_does_not_move() -> None:
-    store = ParamStore()
-    slew = Slew({"/layer/1/curve": 0})
-    slew.step(store.snapshot(), 0.0)
-    store.set_many([("/layer/1/curve", 0.75), ("/layer/2/curve", 1)], by="local")
-    values, default = slew.step(store.snapshot(), 0.0), lookup("/layer/2/curve")
-    assert default is not None
-    assert (values["/layer/1/curve"], values["/layer/2/curve"]) == (0.75, default.default)
-
-
-def test_the_rounding_of_logarithms_never_leaves_the_range() -> None:
-    """exp(log(10000)) is a little more than 10000."""
-    assert math.exp(math.log(10_000)) > 10_000
-    store = ParamStore()
-    store.set("/audio/1/decay_ms", 10_000)
-    slew = Slew({"/audio/1/decay_ms": 30})
-    slew.step(store.snapshot(), 0.0)
-    store.set("/audio/1/decay_ms", 10)
-    assert slew.step(store.snapshot(), 0.0)["/audio/1/decay_ms"] == 10_000
-
-
-@pytest.mark.parametrize(
-    ("address", "smoothing_ms", "said"),
-    [
+def test_an_invalid_smoothing_is_rejected() -> None:
+    for address, smoothing_ms, said in [
         ("/layr/1/curve", 10, "no such parameter"),
         ("/mirror/mode", 10, "does not glide"),
         ("/layer/1/curve", -1, "outside 0..60000"),
         ("/layer/1/curve", math.nan, "outside 0..60000"),
-    ],
-)
-def test_an_invalid_smoothing_is_rejected(address: str, smoothing_ms: float, said: str) -> None:
-    with pytest.raises(Rejected, match=said):
-        Slew({address: smoothing_ms})
+    ]:
+        with pytest.raises(Rejected, match=said):
+            Slew({address: smoothing_ms})

@@ -21,11 +21,15 @@ def frequent_switches() -> Iterator[None]:
     sys.setswitchinterval(before)
 
 
-def test_a_new_store_holds_the_defaults() -> None:
+def test_a_new_store_holds_the_defaults_and_rejects_an_unknown_address() -> None:
     snapshot = ParamStore().snapshot()
     assert len(snapshot) == len(PARAMS)
     for param in PARAMS:
         assert snapshot[param.address] == (0 if param.type is ParamType.TRIGGER else param.default)
+    store = ParamStore()
+    for ask in (lambda: store.get("/layr/1/angle"), lambda: store.set("/layr/1/angle", 1)):
+        with pytest.raises(Rejected, match="nearest: /layer/1/angle"):
+            ask()
 
 
 def test_a_set_value_is_in_the_next_snapshot_and_not_in_the_last() -> None:
@@ -50,13 +54,6 @@ def test_while_nothing_changes_the_snapshot_is_the_same_object() -> None:
     assert store.snapshot() is store.snapshot()
     store.set("/mode", 1)
     assert store.version == 1, "setting the current value is not a change"
-
-
-def test_an_unknown_address_is_rejected_with_the_nearest_one() -> None:
-    store = ParamStore()
-    for ask in (lambda: store.get("/layr/1/angle"), lambda: store.set("/layr/1/angle", 1)):
-        with pytest.raises(Rejected, match="nearest: /layer/1/angle"):
-            ask()
 
 
 def test_valid_entries_of_a_group_are_set_together_and_invalid_ones_returned() -> None:
@@ -147,7 +144,7 @@ def test_a_group_is_never_seen_in_part(frequent_switches: None, wait_for: Callab
     threads.append(threading.Thread(target=watch))
     for thread in threads:
         thread.start()
-    wait_for(lambda: len(seen) >= 150, "150 different snapshots")
+    wait_for(lambda: len(seen) >= 50, "50 different snapshots")
     is_over.set()
     for thread in threads:
         thread.join()
@@ -157,13 +154,13 @@ def test_a_group_is_never_seen_in_part(frequent_switches: None, wait_for: Callab
 
 def test_presses_from_many_threads_are_all_counted(frequent_switches: None) -> None:
     store = ParamStore()
-    threads = [threading.Thread(target=lambda: [store.set("/master/panic", 1) for _ in range(500)]) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: [store.set("/master/panic", 1) for _ in range(200)]) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert store.get("/master/panic") == 2000
-    assert store.version == 2000
+    assert store.get("/master/panic") == 800
+    assert store.version == 800
 
 
 def needs_a_model(value: object) -> None:

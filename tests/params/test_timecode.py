@@ -21,7 +21,7 @@ from tests.support.ltc_signal import FPS, labels_from, next_label
 DROP = RATES["29.97df"]
 
 
-def test_drop_frame_leaves_out_two_labels_a_minute_except_every_tenth() -> None:
+def test_drop_frame_leaves_out_two_labels_a_minute_and_is_told_by_flag_or_labels() -> None:
     """Known answers: 17 982 frames in ten minutes, 107 892 in an hour, 2 589 408 in a day."""
     for text, number in [
         ("00:00:59:29", 1799), ("00:01:00:02", 1800), ("00:01:59:29", 3597), ("00:02:00:02", 3598),
@@ -33,33 +33,31 @@ def test_drop_frame_leaves_out_two_labels_a_minute_except_every_tenth() -> None:
         assert frame_number(label, DROP) == number and label_at(number, DROP) == label
     assert label_at(2_589_408, DROP) == Label(0, 0, 0, 0)
     assert seconds_of(Label(1, 0, 0, 0), DROP) == pytest.approx(3600.0, abs=0.004), "the label keeps up with the clock"
-
-
-def test_a_label_that_drop_frame_leaves_out_is_the_next_that_exists() -> None:
     for frames in (0, 1, 2):
         assert frame_number(Label(0, 1, 0, frames), DROP) == 1800
+    assert rate_after("29.97df", (0, 0, 4, 0), 1, fps=30.0, is_drop=True) == "29.97df"
+    for start in range(4):
+        assert rate_after("29.97df", (0, 0, 58, start), 80, fps=30.0, step=2) == "29.97df"
+        assert rate_after("30", (0, 0, 58, start), 80, fps=30.0, step=2) == "30"
 
 
-@pytest.mark.parametrize("rate", FPS)
-def test_labels_count_on_without_a_gap(rate: str) -> None:
-    frames = 20 * 60 * RATES[rate].count
-    first = frame_number(Label(9, 50, 0, 0), RATES[rate])
-    expected = labels_from((9, 50, 0, 0), frames, rate)
-    assert [label_at(first + n, RATES[rate]) for n in range(frames)] == expected
-    assert [frame_number(Label(*label), RATES[rate]) for label in expected] == list(range(first, first + frames))
-    assert RATES[rate].fps == FPS[rate]
+def test_labels_count_on_without_a_gap_and_a_time_shows_its_label() -> None:
+    for rate in FPS:
+        frames = 20 * 60 * RATES[rate].count
+        first = frame_number(Label(9, 50, 0, 0), RATES[rate])
+        expected = labels_from((9, 50, 0, 0), frames, rate)
+        assert [label_at(first + n, RATES[rate]) for n in range(frames)] == expected, rate
+        assert [frame_number(Label(*label), RATES[rate]) for label in expected] == list(range(first, first + frames))
+        assert RATES[rate].fps == FPS[rate], rate
+    for rate in FPS:
+        label = (0, 59, 58, 0)
+        for _ in range(3000):
+            text = text_at(seconds_of(Label(*label), RATES[rate]), RATES[rate])
+            assert parse_label(text) == label, rate
+            label = next_label(label, rate)
 
 
-@pytest.mark.parametrize("rate", FPS)
-def test_a_time_made_from_a_label_shows_that_label(rate: str) -> None:
-    label = (0, 59, 58, 0)
-    for _ in range(3000):
-        text = text_at(seconds_of(Label(*label), RATES[rate]), RATES[rate])
-        assert parse_label(text) == label
-        label = next_label(label, rate)
-
-
-def test_texts() -> None:
+def test_texts_of_labels_and_offsets_are_read_and_written() -> None:
     assert text_at(3610.2, RATES["25"]) == "01:00:10:05"
     assert text_at(3600.01, DROP) == "01:00:00;00"
     assert text_at(-0.5, RATES["24"]) == "-00:00:00:12"
@@ -71,9 +69,6 @@ def test_texts() -> None:
     for wrong_cue in ("1 h", 5, None, "00:00:00:30"):
         with pytest.raises(CueError, match=r"is not hh:mm:ss:ff, such as 01:00:10:05"):
             checked_label(wrong_cue)
-
-
-def test_an_offset_is_a_label_or_seconds_and_a_show_may_run_past_midnight() -> None:
     rate = RATES["25"]
     for text, seconds in [("", 0.0), ("01:00:00:00", 3600.0), ("-0.04", -0.04), ("90", 90.0)]:
         offset = parse_offset(text)
@@ -100,10 +95,3 @@ def test_the_rate_is_counted_whatever_the_speed(rate: str, step: int, speed: flo
     for start in range(4):
         assert rate_after(rate, (0, 0, 4, start), 40, fps=FPS[rate] * speed, step=step) == rate
         assert rate_after(rate, (0, 0, 4, start), 12, fps=FPS[rate], step=step) == rate, "at the nominal speed at once"
-
-
-def test_drop_frame_is_told_by_its_flag_or_by_the_labels_left_out() -> None:
-    assert rate_after("29.97df", (0, 0, 4, 0), 1, fps=30.0, is_drop=True) == "29.97df"
-    for start in range(4):
-        assert rate_after("29.97df", (0, 0, 58, start), 80, fps=30.0, step=2) == "29.97df"
-        assert rate_after("30", (0, 0, 58, start), 80, fps=30.0, step=2) == "30"

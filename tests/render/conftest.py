@@ -17,18 +17,29 @@ PITCHES_HZ = (110.0, 164.8, 220.0, 277.2)
 PLAIN_VALUES = {param.address: param.default for param in osc_schema.PARAMS} | PLAIN
 
 
+@pytest.fixture(scope="module")
+def gl_renderers() -> Iterator[list[Renderer]]:
+    """The GL renderers opened for this module: the last is used by the next test unless it was closed."""
+    opened: list[Renderer] = []
+    yield opened
+    for renderer in opened:
+        renderer.close()
+
+
 @pytest.fixture
-def gl(require: Callable[[object, str], None]) -> Iterator[Renderer]:
-    """A GL renderer; fails a test that leaves a GL error."""
-    try:
-        renderer = open_renderer("gl", 64, 36)
-    except NoGLError as error:
-        require(False, str(error))
+def gl(require: Any, gl_renderers: list[Renderer]) -> Iterator[Renderer]:
+    """A GL renderer of 64 x 36 without a picture, shared by the module's tests; fails one that leaves a GL error."""
+    if not gl_renderers or gl_renderers[-1]._is_closed:
+        try:
+            gl_renderers.append(open_renderer("gl", 64, 36))
+        except NoGLError as error:
+            require(False, str(error))
+    renderer = gl_renderers[-1]
+    renderer.resize(64, 36)
     assert renderer._context.error == "GL_NO_ERROR"
     yield renderer
     if not renderer._is_closed:
         assert renderer._context.error == "GL_NO_ERROR"
-    renderer.close()
 
 
 @pytest.fixture

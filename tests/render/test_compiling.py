@@ -69,9 +69,7 @@ def test_other_processes_compile_and_report_and_the_next_start_compiles_nothing(
     assert run_python(COMPILE_TWO, NUMBA_CACHE_DIR=str(tmp_path)).splitlines() == ["0"]
 
 
-def test_a_kernel_is_compiled_here_if_the_process_for_it_ends(
-    new_kernel: Callable[..., Kernel], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_kernel_is_compiled_here_if_the_process_for_it_ends(new_kernel: Any, caplog: Any) -> None:
     fill, lines, is_over = new_kernel(), [], threading.Event()
 
     def tell(line: str) -> None:
@@ -94,39 +92,6 @@ def test_nothing_is_compiled_during_a_show(new_kernel: Callable[..., Kernel]) ->
         fill(np.zeros(4, np.float32))
 
 
-def test_cached_code_is_not_used_after_a_change_of_a_file_that_its_routines_or_numbers_come_from(
-    new_kernel: Callable[..., Kernel], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Numba itself looks at the kernel's own file only."""
-    was_cached = []
-    for stamp in ((1, 2), (1, 2), (1, 3)):
-        monkeypatch.setattr("engine.render.compiling._shared_stamp", lambda stamp=stamp: stamp)
-        fill = new_kernel()
-        was_cached.append(fill.is_cached)
-        if not fill.is_cached:
-            fill.prepare()
-    assert was_cached == [False, True, False]
-
-
-def test_the_stamp_covers_all_files_that_kernels_import() -> None:
-    folder = Path(compiling.__file__).parent
-    imported = set()
-    for file in folder.glob("numba_*.py"):
-        if file.name not in ("numba_renderer.py", "numba_code.py"):  # no kernels
-            imported |= set(re.findall(r"^from engine\.render\.(\w+) import", file.read_text("utf-8"), re.MULTILINE))
-    numbers = {name for name in imported if not name.startswith("numba_")}
-    assert numbers == set(compiling.NUMBER_FILES)
-
-
-def test_without_a_cache_folder_it_is_compiled_at_each_start_with_a_report(new_kernel: Callable[..., Kernel]) -> None:
-    lines: list[str] = []
-    fill = new_kernel(is_kept=False)
-    assert fill.folder is None and not fill.is_cached
-    Compilation(lines.append, (fill,)).wait((fill,))
-    assert filled(fill) == [1, 1, 1, 1]
-    assert "at each start" in lines[0] and "NUMBA_CACHE_DIR" in lines[0]
-
-
 def test_a_full_disk_prevents_only_caching(new_kernel: Callable[..., Kernel]) -> None:
     lines: list[str] = []
     fill = new_kernel()
@@ -139,9 +104,37 @@ def test_a_full_disk_prevents_only_caching(new_kernel: Callable[..., Kernel]) ->
     assert lines == [f"compiled code cannot be cached in {folder} (Not a directory): compiled at each start"]
 
 
-def test_every_kernel_is_compiled_at_the_first_start() -> None:
-    """So it does not matter what was run first."""
+def test_cached_code_is_not_used_after_a_change_of_a_file_it_depends_on(new_kernel: Any, monkeypatch: Any) -> None:
+    """Numba itself looks at the kernel's own file only."""
+    was_cached = []
+    for stamp in ((1, 2), (1, 2), (1, 3)):
+        monkeypatch.setattr("engine.render.compiling._shared_stamp", lambda stamp=stamp: stamp)
+        fill = new_kernel()
+        was_cached.append(fill.is_cached)
+        if not fill.is_cached:
+            fill.prepare()
+    assert was_cached == [False, True, False]
+
+
+def test_every_kernel_is_compiled_at_the_first_start_and_stamped_with_all_files_it_imports() -> None:
+    folder = Path(compiling.__file__).parent
+    imported = set()
+    for file in folder.glob("numba_*.py"):
+        if file.name not in ("numba_renderer.py", "numba_code.py"):  # no kernels
+            imported |= set(re.findall(r"^from engine\.render\.(\w+) import", file.read_text("utf-8"), re.MULTILINE))
+    numbers = {name for name in imported if not name.startswith("numba_")}
+    assert numbers == set(compiling.NUMBER_FILES)
+    # So it does not matter what was run first.
     assert {kernel.name for kernel in ALL} == set(KERNELS) and len(ALL) == len(KERNELS)
+
+
+def test_without_a_cache_folder_or_disk_it_is_compiled_at_each_start_with_a_report(new_kernel: Any) -> None:
+    lines: list[str] = []
+    fill = new_kernel(is_kept=False)
+    assert fill.folder is None and not fill.is_cached
+    Compilation(lines.append, (fill,)).wait((fill,))
+    assert filled(fill) == [1, 1, 1, 1]
+    assert "at each start" in lines[0] and "NUMBA_CACHE_DIR" in lines[0]
 
 
 SHOW = """
@@ -192,9 +185,7 @@ def test_a_second_start_compiles_nothing_after_a_first_one_of_either_kind(tmp_pa
         assert run_python(SHOW, NUMBA_CACHE_DIR=folder) == "0 []"
 
 
-def test_until_trails_layer_5_and_effects_are_compiled_the_picture_is_drawn_without_them(
-    picture: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_until_trails_layer_5_and_effects_are_compiled_it_draws_without_them(picture: Any, monkeypatch: Any) -> None:
     camera = np.random.default_rng(3).integers(0, 255, (36, 64, 3), np.uint8)
     look = {"/layer/5/intensity": 1.0, "/feedback/amount": 0.9, "/post/bloom": 1.0}
     late = (numba_kernels.image_part, numba_kernels.feedback_part, numba_post.compose)

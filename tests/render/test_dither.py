@@ -1,6 +1,7 @@
 """The last step to 8 bits: no bands in slow gradients, nothing added to what 8 bits can hold."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ def box_means(rows: np.ndarray) -> np.ndarray:
     return means
 
 
-def test_a_faint_gradient_has_no_bands(renderer: Renderer, gradient: PictureInput) -> None:
+def test_a_still_gradient_has_no_bands_and_stands_still(renderer: Renderer, gradient: PictureInput) -> None:
     renderer.resize(*SIZE)
     renderer.draw(gradient)
     renderer.wait()
@@ -47,15 +48,6 @@ def test_a_faint_gradient_has_no_bands(renderer: Renderer, gradient: PictureInpu
     assert np.abs(box_means(rounded) - box_means(deep)).max() > 0.1
     assert np.abs(box_means(dithered) - box_means(deep)).max() < 0.05
     assert np.abs(dithered - deep).max() < 1
-
-
-def test_levels_of_8_bits_stay_as_they_are(renderer: Renderer, draw: Callable) -> None:
-    card = np.arange(256, dtype=np.uint8).repeat(3).reshape(16, 16, 3).repeat(8, 0).repeat(8, 1)
-    draw(renderer, SIMPLE, size=(128, 128), layer5=np.ascontiguousarray(card))
-    assert (renderer.read_rgba()[..., :3] == card).all()  # black and white too, so a still picture never flickers
-
-
-def test_a_still_gradient_stands_still(renderer: Renderer, gradient: PictureInput) -> None:
     renderer.resize(*SIZE)
     seen = []
     for _ in range(3):
@@ -65,24 +57,24 @@ def test_a_still_gradient_stands_still(renderer: Renderer, gradient: PictureInpu
     assert (seen[0] == seen[1]).all() and (seen[0] == seen[2]).all()
 
 
+def test_levels_of_8_bits_stay_as_they_are_grey_grey_and_alpha_above_its_colour(renderer: Renderer, draw: Any) -> None:
+    card = np.arange(256, dtype=np.uint8).repeat(3).reshape(16, 16, 3).repeat(8, 0).repeat(8, 1)
+    draw(renderer, SIMPLE, size=(128, 128), layer5=np.ascontiguousarray(card))
+    assert (renderer.read_rgba()[..., :3] == card).all()  # black and white too, so a still picture never flickers
+    draw(renderer, SIMPLE | {"/master/fade": 0.987}, size=(64, 64), layer5=np.full((4, 4, 3), 77, np.uint8))
+    rgba = renderer.read_rgba()
+    assert (np.ptp(rgba[..., :3], axis=-1) == 0).all() and np.ptp(rgba[..., 0]) == 1
+    draw(renderer, {"/multiverse/alpha": "luma", "/master/fade": 0.4}, size=(64, 64))
+    rgba = renderer.read_rgba()
+    assert (rgba[..., 3] == rgba[..., :3].max(axis=-1)).all()
+
+
 def test_a_slow_fade_dims_in_steps_below_one_level(renderer: Renderer, draw: Callable) -> None:
     means = []
     for fade in (1.0, 0.999, 0.998, 0.997):
         draw(renderer, SIMPLE | {"/master/fade": fade}, size=(64, 64), layer5=np.full((4, 4, 3), 100, np.uint8))
         means.append(renderer.read_rgba()[..., :3].mean())
     assert means == pytest.approx([100, 99.9, 99.8, 99.7], abs=0.01)
-
-
-def test_grey_stays_grey(renderer: Renderer, draw: Callable) -> None:
-    draw(renderer, SIMPLE | {"/master/fade": 0.987}, size=(64, 64), layer5=np.full((4, 4, 3), 77, np.uint8))
-    rgba = renderer.read_rgba()
-    assert (np.ptp(rgba[..., :3], axis=-1) == 0).all() and np.ptp(rgba[..., 0]) == 1
-
-
-def test_alpha_is_never_below_a_premultiplied_colour(renderer: Renderer, draw: Callable) -> None:
-    draw(renderer, {"/multiverse/alpha": "luma", "/master/fade": 0.4}, size=(64, 64))
-    rgba = renderer.read_rgba()
-    assert (rgba[..., 3] == rgba[..., :3].max(axis=-1)).all()
 
 
 def test_both_renderers_dither_alike(gl: Renderer, cpu: Renderer, gradient: PictureInput) -> None:
@@ -99,9 +91,7 @@ def test_the_renderer_says_how_many_bits_it_keeps(renderer: Renderer) -> None:
     assert renderer.description.endswith(", 16-bit pictures")
 
 
-def test_a_driver_without_deep_targets_draws_with_8_bits_and_says_so(
-    gl: Renderer, draw: Callable, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_driver_without_deep_targets_draws_with_8_bits_and_says_so(gl: Renderer, draw: Any, monkeypatch: Any) -> None:
     expected = draw(gl, size=(64, 36)).astype(int)
     monkeypatch.setattr("engine.render.gl_publish.deepest_dtype", lambda context: PLAIN_DTYPE)
     plain = open_renderer("gl", 64, 36)
@@ -114,14 +104,11 @@ def test_a_driver_without_deep_targets_draws_with_8_bits_and_says_so(
         plain.close()
 
 
-def test_the_tile_has_every_threshold_once_and_no_low_frequencies() -> None:
+def test_the_tile_has_every_threshold_once_and_is_that_of_its_generator() -> None:
     tile = thresholds()
     assert sorted(tile.ravel() * SIDE**2 - 0.5) == list(range(SIDE**2))
     power = np.abs(np.fft.fft2(tile - tile.mean())) ** 2
     waves = np.hypot(*np.meshgrid(*[np.minimum(np.arange(SIDE), SIDE - np.arange(SIDE))] * 2))
     is_low = (waves > 0) & (waves < SIDE / 6)
     assert power[is_low].mean() < 0.01 * power[~is_low].mean()
-
-
-def test_the_kept_tile_is_that_of_its_generator() -> None:
     assert (np.load(FILE) == make_ranks()).all()

@@ -56,7 +56,7 @@ class StandInEgl:
         self.eglGetProcAddress = get_address
 
 
-def test_a_card_and_software_are_told_apart_by_their_extensions() -> None:
+def test_a_card_comes_before_software_told_apart_by_their_extensions() -> None:
     nvidia = {
         0x3055: b"EGL_NV_device_cuda EGL_EXT_device_drm EGL_EXT_device_drm_render_node EGL_EXT_device_query_name",
         0x3053: b"NVIDIA",
@@ -74,34 +74,27 @@ def test_a_card_and_software_are_told_apart_by_their_extensions() -> None:
     )
     assert (0x1001, 0x335F) not in egl.asked  # without its extension it would set an error
     assert list_egl_devices(StandInEgl([nvidia], missing=b"eglQueryDeviceStringEXT")) == ()
-
-
-def test_a_card_comes_before_software_and_nvidias_driver_before_others() -> None:
     assert by_preference(MACHINE) == (H100, OTHER_H100, RADEON, LLVMPIPE)
 
 
-@pytest.mark.parametrize(
-    ("choice", "found"),
-    [
+def test_a_device_is_chosen_by_its_index_or_a_part_of_its_name_or_all_are_listed() -> None:
+    for choice, found in [
         ("0", LLVMPIPE),
         ("3", OTHER_H100),
         ("radeon", RADEON),
         ("/dev/dri/renderD130", OTHER_H100),
         ("4090", RTX),
         ("129", RADEON),
-    ],
-)
-def test_a_device_is_chosen_by_its_index_or_a_part_of_its_name(choice: str, found: EglDevice) -> None:
-    assert find_device(choice, (*MACHINE, RTX)) == found
-
-
-@pytest.mark.parametrize(
-    ("choice", "reason"),
-    [("h100", "several match; give the index"), ("9", "no such device"), ("10", "no such"), ("arc", "no such")],
-)
-def test_a_choice_that_fits_none_or_several_lists_them(choice: str, reason: str) -> None:
-    with pytest.raises(NoGLError, match=f"gpu '{choice}': .*{reason}.*2 NVIDIA H100 PCIe /dev/dri/renderD128"):
-        find_device(choice, MACHINE)
+    ]:
+        assert find_device(choice, (*MACHINE, RTX)) == found, choice
+    for choice, reason in [
+        ("h100", "several match; give the index"),
+        ("9", "no such device"),
+        ("10", "no such"),
+        ("arc", "no such"),
+    ]:
+        with pytest.raises(NoGLError, match=f"gpu '{choice}': .*{reason}.*2 NVIDIA H100 PCIe /dev/dri/renderD128"):
+            find_device(choice, MACHINE)
 
 
 class Machine:
@@ -137,9 +130,7 @@ def test_the_card_is_tried_first_and_software_draws_where_it_does_not_open(machi
     opened.release()
 
 
-def test_a_device_that_turns_out_to_be_software_gives_way_to_a_card(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_device_that_turns_out_to_be_software_gives_way_to_a_card(machine: Machine, monkeypatch: Any) -> None:
     claiming = replace(machine.software, is_software=False)
     machine.devices = (claiming, replace(Machine.card, is_cuda=False))
     opened = open_context()
@@ -171,9 +162,7 @@ def test_devices_are_named_by_their_drivers_or_by_a_context(machine: Machine) ->
     assert second.name == "NVIDIA H100" and "device index 99" in second.error
 
 
-def test_an_unused_card_is_told_with_its_error_unless_a_device_was_chosen(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unused_card_is_told_with_its_error_unless_a_device_was_chosen(machine: Machine, monkeypatch: Any) -> None:
     card = GraphicsCard(vendor="NVIDIA", name="NVIDIA H100", file=Path("/dev/nvidia0"))
     monkeypatch.setattr("engine.render.unused_card.find_cards", lambda: (card,))
     unused = find_unused_card()
@@ -185,11 +174,11 @@ def test_an_unused_card_is_told_with_its_error_unless_a_device_was_chosen(
     assert find_unused_card() is None  # a card draws
 
 
-@pytest.mark.parametrize("system", ["win32", "darwin"])
-def test_other_systems_say_that_they_choose_the_gpu(system: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "platform", system)
-    with chosen_gpu("0"), pytest.raises(NoGLError, match=r"^gpu .0.: (Windows|macOS) .*leave --gpu out$"):
-        open_context()
+def test_other_systems_say_that_they_choose_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    for system in ["win32", "darwin"]:
+        monkeypatch.setattr(sys, "platform", system)
+        with chosen_gpu("0"), pytest.raises(NoGLError, match=r"^gpu .0.: (Windows|macOS) .*leave --gpu out$"):
+            open_context()
 
 
 def test_without_libgl_contexts_use_libopengl(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:

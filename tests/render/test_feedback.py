@@ -29,46 +29,39 @@ def centre_of(rgba: np.ndarray) -> tuple[float, float]:
     )
 
 
-@pytest.mark.parametrize("changes", [{}, {"/feedback/zoom": 1.02, "/feedback/rotate": 3.0}, {"/feedback/hue": 0.07}])
-def test_the_longest_trail_fades_to_black_completely(renderer: Renderer, draw: Callable, changes: dict) -> None:
-    trail = SIMPLE | {"/feedback/amount": 0.98} | changes
-    card = np.random.default_rng(5).integers(0, 70, (48, 64, 3), dtype=np.uint8)  # rounding would freeze 24 and below
-    draw(renderer, trail, size=(64, 48), layer5=card)
-    brightest = 70
-    for _ in range(70):
-        rgba = draw(renderer, trail, layer5=BLACK)
-        assert rgba[..., :3].max() <= brightest
-        brightest = rgba[..., :3].max()
-    assert brightest == 0
+def test_the_longest_trail_fades_to_black_completely(renderer: Renderer, draw: Callable) -> None:
+    for changes in [{}, {"/feedback/zoom": 1.02, "/feedback/rotate": 3.0}, {"/feedback/hue": 0.07}]:
+        trail = SIMPLE | {"/feedback/amount": 0.98} | changes
+        card = np.random.default_rng(5).integers(
+            0, 70, (48, 64, 3), dtype=np.uint8
+        )  # rounding would freeze 24 and below
+        draw(renderer, trail, size=(64, 48), layer5=card)
+        brightest = 70
+        for _ in range(70):
+            rgba = draw(renderer, trail, layer5=BLACK)
+            assert rgba[..., :3].max() <= brightest, changes
+            brightest = rgba[..., :3].max()
+        assert brightest == 0, changes
 
 
-def test_a_trail_loses_a_fiftieth_a_frame_while_it_is_bright(renderer: Renderer, draw: Callable) -> None:
+def test_a_trail_loses_a_fiftieth_a_frame_under_the_brighter_picture(renderer: Renderer, draw: Callable) -> None:
     trail = SIMPLE | {"/feedback/amount": 0.98}
     draw(renderer, trail, size=(64, 48), layer5=np.full((48, 64, 3), 250, np.uint8))
     rgba = draw(renderer, trail, layer5=BLACK)
     assert (rgba[..., :3] == 245).all()  # 250 x 0.98 = 245
-
-
-def test_without_feedback_nothing_of_the_last_picture_stays(renderer: Renderer, draw: Callable) -> None:
     draw(renderer, SIMPLE, size=(64, 48), layer5=spot(20, 20))
     assert (draw(renderer, SIMPLE, layer5=BLACK)[..., :3] == 0).all()
-
-
-def test_the_brighter_of_picture_and_trail_is_shown(renderer: Renderer, draw: Callable) -> None:
     trail = SIMPLE | {"/feedback/amount": 0.5}
     draw(renderer, trail, size=(64, 48), layer5=np.full((48, 64, 3), 200, np.uint8))
     rgba = draw(renderer, trail, layer5=np.full((48, 64, 3), (150, 20, 99), np.uint8))
     assert rgba[0, 0].tolist() == [150, 100, 100, 255]
 
 
-def test_zoom_above_1_carries_the_trail_outwards(renderer: Renderer, draw: Callable) -> None:
+def test_zoom_and_rotate_carry_the_trail_outwards_and_clockwise(renderer: Renderer, draw: Callable) -> None:
     trail = SIMPLE | {"/feedback/amount": 0.98, "/feedback/zoom": 1.1}
     before = centre_of(draw(renderer, trail, size=(64, 48), layer5=spot(44, 24)))
     after = centre_of(draw(renderer, trail, layer5=BLACK))
     assert after[0] == pytest.approx(before[0] * 1.1, rel=0.03)
-
-
-def test_rotate_above_0_carries_the_trail_clockwise(renderer: Renderer, draw: Callable) -> None:
     trail = SIMPLE | {"/feedback/amount": 0.98, "/feedback/rotate": 10.0}
     draw(renderer, trail, size=(64, 48), layer5=spot(48, 24))
     x, y = centre_of(draw(renderer, trail, layer5=BLACK))
@@ -87,11 +80,11 @@ def test_hue_turns_red_over_yellow_to_green(renderer: Renderer, draw: Callable) 
     ]
 
 
-@pytest.mark.parametrize("move", [{"/feedback/zoom": 0.9}, {"/feedback/rotate": 10.0}])
-def test_a_moving_trail_has_no_black_border(renderer: Renderer, draw: Callable, move: dict) -> None:
-    trail = SIMPLE | {"/feedback/amount": 0.98} | move
-    draw(renderer, trail, size=(64, 48), layer5=np.full((48, 64, 3), 255, np.uint8))
-    assert (draw(renderer, trail, layer5=BLACK)[..., :3] == 249).all()  # 255 x 0.98 = 249.9, less the loss
+def test_a_moving_trail_has_no_black_border(renderer: Renderer, draw: Callable) -> None:
+    for move in [{"/feedback/zoom": 0.9}, {"/feedback/rotate": 10.0}]:
+        trail = SIMPLE | {"/feedback/amount": 0.98} | move
+        draw(renderer, trail, size=(64, 48), layer5=np.full((48, 64, 3), 255, np.uint8))
+        assert (draw(renderer, trail, layer5=BLACK)[..., :3] == 249).all(), move  # 255 x 0.98 = 249.9, less the loss
 
 
 def test_a_moving_trail_is_mirrored_at_its_edges(renderer: Renderer, draw: Callable) -> None:
@@ -107,10 +100,13 @@ def test_a_moving_trail_is_mirrored_at_its_edges(renderer: Renderer, draw: Calla
     assert np.abs(rgba - (expected * 0.98)).mean() < 2.0
 
 
-def test_the_trail_uses_the_picture_before_master_fade(renderer: Renderer, draw: Callable) -> None:
+def test_the_trail_is_of_the_picture_before_master_fade_and_of_its_size(renderer: Renderer, draw: Callable) -> None:
     trail = SIMPLE | {"/feedback/amount": 0.5}
     draw(renderer, trail | {"/master/fade": 0.1}, size=(64, 48), layer5=np.full((48, 64, 3), 200, np.uint8))
     assert (draw(renderer, trail, layer5=BLACK)[..., :3] == 100).all()
+    trail = SIMPLE | {"/feedback/amount": 0.98}
+    draw(renderer, trail, size=(64, 48), layer5=np.full((48, 64, 3), 255, np.uint8))
+    assert (draw(renderer, trail, size=(62, 48), layer5=BLACK)[..., :3] == 0).all()
 
 
 def test_a_trail_under_a_mirror_is_as_symmetrical_as_the_picture(renderer: Renderer, draw: Callable) -> None:
@@ -119,9 +115,3 @@ def test_a_trail_under_a_mirror_is_as_symmetrical_as_the_picture(renderer: Rende
     for frame in range(5):
         rgba = draw(renderer, trail, pitches_hz=(100.0 + 9 * frame, 150.0, 210.0, 300.0)).astype(int)
     assert np.abs(rgba - rgba[:, ::-1]).max() <= 2 and np.abs(rgba - rgba[::-1]).max() <= 2
-
-
-def test_a_new_size_starts_without_a_trail(renderer: Renderer, draw: Callable) -> None:
-    trail = SIMPLE | {"/feedback/amount": 0.98}
-    draw(renderer, trail, size=(64, 48), layer5=np.full((48, 64, 3), 255, np.uint8))
-    assert (draw(renderer, trail, size=(62, 48), layer5=BLACK)[..., :3] == 0).all()

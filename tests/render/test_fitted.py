@@ -1,6 +1,8 @@
 """The GPU fits the published picture to SD's size as the SD child would, and only that is read."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,6 +28,15 @@ SIZES = [
 ]
 
 
+@pytest.fixture
+def gl_renderers() -> Iterator[list[Renderer]]:
+    """A context for each test: they leave passes of their own in it."""
+    opened: list[Renderer] = []
+    yield opened
+    for renderer in opened:
+        renderer.close()
+
+
 def pictures(width: int, height: int) -> dict[str, np.ndarray]:
     """(height, width, 4) uint8."""
     rng = np.random.default_rng(3)
@@ -39,9 +50,7 @@ def pictures(width: int, height: int) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize(("full_px", "size_px"), SIZES)
-def test_it_is_what_the_child_makes_of_the_whole_picture(
-    gl: Renderer, full_px: tuple[int, int], size_px: tuple[int, int]
-) -> None:
+def test_it_is_what_the_child_makes_of_the_whole_picture(gl: Renderer, full_px: Any, size_px: Any) -> None:
     with gl._drawing():
         fit = FittedPicture(gl._context, gl._finish)
         source = Target(gl._context, full_px)

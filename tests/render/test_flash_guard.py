@@ -142,21 +142,12 @@ def test_the_limit_does_not_depend_on_frame_times(show: Callable, times_s: np.nd
     assert most_flashes_in_a_second(mean_luminance(published)[:, None], times_s)[0] == 3  # the allowed flashes remain
 
 
-def test_three_flashes_pass_unchanged_and_the_fourth_is_dimmed(show: Callable) -> None:
+def test_the_fourth_flash_is_dimmed_and_the_picture_recovers_in_one_smooth_rise(show: Callable) -> None:
     times_s = times(30, 0.9)
     levels = show(strobe(5, BLACK, WHITE, times_s), times_s)[:, 0, 0, 0]
     flashes = levels[levels > 0].reshape(-1, 3).mean(axis=1)
     assert flashes[:3].tolist() == [255] * 3
     assert 60 < flashes[3] < 90  # under a tenth of white's light
-
-
-def test_a_flash_half_a_second_long_passes_at_the_pace_of_music(show: Callable) -> None:
-    times_s = times(30, 4)
-    kicks = strobe(126 / 60, BLACK, WHITE, times_s)
-    assert (show(kicks, times_s) == np.array(kicks)).all()
-
-
-def test_a_steady_picture_after_a_strobe_recovers_in_one_smooth_rise(show: Callable) -> None:
     times_s = times(30, 5)
     cards = [*strobe(10, BLACK, WHITE, times_s[:60]), *[WHITE] * 90]
     light = mean_luminance(show(cards, times_s))[60:]
@@ -166,17 +157,26 @@ def test_a_steady_picture_after_a_strobe_recovers_in_one_smooth_rise(show: Calla
     assert np.flatnonzero(light > 0.99)[0] < 90 - 10  # 2.7 s
 
 
-def test_only_the_part_that_strobes_is_dimmed(show: Callable) -> None:
+def test_flicker_above_80_percent_slow_pictures_and_the_pace_of_music_pass_unchanged(show: Callable) -> None:
+    times_s = times(30, 4)
+    kicks = strobe(126 / 60, BLACK, WHITE, times_s)
+    assert (show(kicks, times_s) == np.array(kicks)).all()
+    times_s = times(30)
+    cards = strobe(10, card(235, 235, 235), WHITE, times_s)  # 0.83 and 1
+    assert (show(cards, times_s) == np.array(cards)).all()
+    times_s = times(30, 4)
+    cards = [card(*[round(127.5 - 127.5 * np.cos(time_s * np.pi))] * 3) for time_s in times_s]  # half a cycle a second
+    assert (show(cards, times_s) == np.array(cards)).all()
+
+
+def test_only_the_part_that_strobes_is_dimmed_and_motion_in_it_continues(show: Callable) -> None:
     times_s = times(30)
     hz, off, on = STROBES["a quarter"]
     published = show(strobe(hz, off, on, times_s), times_s)
     far, near = published[:, -1, -1, 0], published[-30:, :3, :12].max(axis=(1, 2, 3))
     assert far.min() > 105 and (far[:20] == 127).all() and np.abs(np.diff(far.astype(int))).max() < 15
     assert 60 < np.median(near[near > 0]) < 110
-
-
-def test_motion_in_a_strobe_continues(show: Callable) -> None:
-    """A moving bar over a strobing background is visible at its position in each picture."""
+    # A moving bar over a strobing background is visible at its position in each picture.
     times_s = times(30)
     cards = [each.copy() for each in strobe(15, GREY, WHITE, times_s)]
     for frame, each in enumerate(cards):
@@ -194,18 +194,6 @@ def test_red_that_flashes_turns_pale_but_not_dark(show: Callable) -> None:
     late = published[-10:, 9, 18].astype(int)
     reds = late[late[:, 0] - late[:, 1] > 20]
     assert len(reds) and (reds[:, 0] > 150).all() and (reds[:, 1] > 60).all()
-
-
-def test_flicker_between_pictures_above_80_percent_is_no_flash(show: Callable) -> None:
-    times_s = times(30)
-    cards = strobe(10, card(235, 235, 235), WHITE, times_s)  # 0.83 and 1
-    assert (show(cards, times_s) == np.array(cards)).all()
-
-
-def test_a_slow_picture_is_untouched_bit_for_bit(show: Callable) -> None:
-    times_s = times(30, 4)
-    cards = [card(*[round(127.5 - 127.5 * np.cos(time_s * np.pi))] * 3) for time_s in times_s]  # half a cycle a second
-    assert (show(cards, times_s) == np.array(cards)).all()
 
 
 def test_a_strobe_by_brightness_fade_or_blackout_is_limited_too(renderer: Renderer, draw: Callable) -> None:
@@ -276,13 +264,10 @@ def limits_of(levels: Sequence[float], fps: float = 30) -> Iterator[Limits | Non
         yield guard.limit(flat(level), frame / fps)
 
 
-def test_a_change_over_many_frames_counts_once() -> None:
+def test_a_change_over_many_frames_counts_once_and_a_clock_set_back_begins_anew() -> None:
     slow = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 0.8, 0.6, 0.4, 0.2]  # one rise and one fall
     assert not any(limits_of(slow * 3)), "three flashes a second"
     assert any(limits_of(slow * 4, fps=40)), "four"
-
-
-def test_a_clock_set_back_begins_a_new_second() -> None:
     guard = FlashGuard()
     for frame in range(10):
         guard.limit(flat(float(frame % 2)), 100 + frame / 30)
@@ -303,7 +288,7 @@ def test_samples_come_from_all_parts_of_each_cell_and_stay_inside() -> None:
     assert len({tuple(each.ravel()) for each in (places % 80).reshape(-1, 64, 2)}) == CELLS**2
 
 
-def test_luminance_under_a_gain_follows_from_three_sums() -> None:
+def test_luminance_under_a_gain_follows_from_three_sums_over_boxes_of_cells() -> None:
     pixels = np.random.default_rng(1).integers(0, 256, (1000, 3)).astype(np.uint8)
     weighted = pixels / 255 * (0.2126, 0.7152, 0.0722)
     sums = np.array([(weighted * (pixels / 255) ** power).sum(axis=1).mean() for power in (0, 1, 2)])
@@ -314,9 +299,6 @@ def test_luminance_under_a_gain_follows_from_three_sums() -> None:
     found = gain_for(np.repeat(sums[:, None], 3, axis=1), wanted)
     assert (luminance(sums[:, None], found) <= wanted).all()
     assert luminance(sums[:, None], found) == pytest.approx(wanted, rel=0.02)
-
-
-def test_box_means_and_minima_of_cells() -> None:
     cells = np.random.default_rng(2).random((2, CELLS, CELLS))
     for side in (1, 3, 6, 9):
         last = 4 + side

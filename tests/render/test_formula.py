@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-import pytest
 
 from engine.render import Renderer
 
@@ -29,13 +29,10 @@ def level(value: float) -> int:
 RAMP = np.arange(1024, dtype=np.float32) / 1024  # the value at place u, 0..1, is u
 
 
-def test_silence_is_a_red_of_level_70_where_layer_1_alone_plays_a_c(renderer: Renderer, draw: Callable) -> None:
+def test_silence_is_a_red_of_level_70_or_a_grey_of_four_hues(renderer: Renderer, draw: Callable) -> None:
     rgba = draw(renderer, ONLY_LAYER_1, size=(2, 2), waves=waves_of(), pitches_hz=(RED_HZ,) * 4)
     # bias 0.1 x brightness 2.5 = 0.25; (0.25 / 1.25)^0.8 = 0.2^0.8 = 0.27595; x 255 = 70.4
     assert (rgba == (70, 0, 0, 255)).all()
-
-
-def test_silence_of_four_hues_is_grey_109_to_119(renderer: Renderer, draw: Callable) -> None:
     rgba = draw(renderer, size=(2, 2), waves=waves_of(), pitches_hz=C4_EFLAT4_FSHARP4_A4_HZ)
     # Hues 0, 1/4, 1/2, 3/4: red, green with half red, cyan, blue with half red: red 2, green 2, blue 2 in all.
     light = 0.1 * 2 * 2.5
@@ -44,58 +41,41 @@ def test_silence_of_four_hues_is_grey_109_to_119(renderer: Renderer, draw: Calla
     assert np.abs(rgba[..., :3].astype(int) - expected).max() <= 1  # A4 and F#4 are not exactly 3/4 and 1/2
 
 
-def test_a_ramp_is_read_between_its_points_at_pixel_centres(renderer: Renderer, draw: Callable) -> None:
+def test_a_ramp_is_read_at_pixel_centres_and_interpolated_between_two_points(renderer: Renderer, draw: Any) -> None:
     changes = LINEAR | ONLY_LAYER_1 | {"/layer/1/wrap": "repeat"}
     rgba = draw(renderer, changes, size=(256, 2), waves=waves_of(RAMP), pitches_hz=(RED_HZ,) * 4)
     # Pixel centres at x = 1/512, 3/512 ...
     assert rgba[0, :, 0].tolist() == [level((i + 0.5) / 256) for i in range(256)]
     assert (rgba[0] == rgba[1]).all()
-
-
-def test_between_two_points_the_wave_is_interpolated(renderer: Renderer, draw: Callable) -> None:
     wave = np.zeros(1024, np.float32)
     wave[100], wave[101] = 0.2, 0.8
     changes = LINEAR | ONLY_LAYER_1 | {"/layer/1/wrap": "repeat"}
     rgba = draw(renderer, changes, size=(2048, 1), waves=waves_of(wave), pitches_hz=(RED_HZ,) * 4)
     # u = 200.5 / 2048, p = 100.25: 0.75 x 0.2 + 0.25 x 0.8 = 0.35
     assert rgba[0, 200].tolist() == [level(0.35), 0, 0, 255]
+    for wrap, after_the_last in [("repeat", 0.1), ("mirror", 0.9)]:
+        wave = np.full(1024, 0.5, np.float32)
+        wave[0], wave[1023] = 0.1, 0.9
+        changes = LINEAR | ONLY_LAYER_1 | {"/layer/1/wrap": wrap}
+        rgba = draw(renderer, changes, size=(2048, 1), waves=waves_of(wave), pitches_hz=(RED_HZ,) * 4)
+        assert abs(int(rgba[0, 2047, 0]) - level(0.25 * 0.9 + 0.75 * after_the_last)) <= 1, wrap
 
 
-@pytest.mark.parametrize(("wrap", "after_the_last"), [("repeat", 0.1), ("mirror", 0.9)])
-def test_after_the_newest_point_comes_the_oldest_or_itself(
-    renderer: Renderer, draw: Callable, wrap: str, after_the_last: float
-) -> None:
-    wave = np.full(1024, 0.5, np.float32)
-    wave[0], wave[1023] = 0.1, 0.9
-    changes = LINEAR | ONLY_LAYER_1 | {"/layer/1/wrap": wrap}
-    rgba = draw(renderer, changes, size=(2048, 1), waves=waves_of(wave), pitches_hz=(RED_HZ,) * 4)
-    assert abs(int(rgba[0, 2047, 0]) - level(0.25 * 0.9 + 0.75 * after_the_last)) <= 1
-
-
-@pytest.mark.parametrize("wrap", ["repeat", "mirror"])
-def test_a_ratio_of_two_shows_the_wave_twice(renderer: Renderer, draw: Callable, wrap: str) -> None:
-    changes = LINEAR | ONLY_LAYER_1 | {"/layer/1/wrap": wrap, "/layer/1/ratio": 2.0}
-    rgba = draw(renderer, changes, size=(512, 1), waves=waves_of(RAMP), pitches_hz=(RED_HZ,) * 4)
-    for i in (10, 64, 192, 320, 448, 500):
-        place = (i + 0.5) / 256
-        expected = place % 1 if wrap == "repeat" else 1 - abs(1 - place)
-        assert abs(int(rgba[0, i, 0]) - level(expected)) <= 1
-
-
-def test_phase_is_multiplied_by_the_ratio(renderer: Renderer, draw: Callable) -> None:
+def test_a_wave_is_placed_turned_and_bent_as_the_formula_says(renderer: Renderer, draw: Callable) -> None:
+    for wrap in ["repeat", "mirror"]:
+        changes = LINEAR | ONLY_LAYER_1 | {"/layer/1/wrap": wrap, "/layer/1/ratio": 2.0}
+        rgba = draw(renderer, changes, size=(512, 1), waves=waves_of(RAMP), pitches_hz=(RED_HZ,) * 4)
+        for i in (10, 64, 192, 320, 448, 500):
+            place = (i + 0.5) / 256
+            expected = place % 1 if wrap == "repeat" else 1 - abs(1 - place)
+            assert abs(int(rgba[0, i, 0]) - level(expected)) <= 1, wrap
     changes = LINEAR | ONLY_LAYER_1 | {"/layer/1/wrap": "repeat", "/layer/1/ratio": 0.5, "/layer/1/phase": 0.5}
     rgba = draw(renderer, changes, size=(2, 1), waves=waves_of(RAMP), pitches_hz=(RED_HZ,) * 4)
     assert rgba[0, :, 0].tolist() == [level((x + 0.5) * 0.5) for x in (0.25, 0.75)]
-
-
-def test_at_90_degrees_the_wave_runs_down(renderer: Renderer, draw: Callable) -> None:
     changes = LINEAR | ONLY_LAYER_1 | {"/layer/1/wrap": "repeat", "/layer/1/angle": 90.0}
     rgba = draw(renderer, changes, size=(4, 2), waves=waves_of(RAMP), pitches_hz=(RED_HZ,) * 4)
     # s = max(H/W, W/H) = 2; x' = 1/2 + (dy/2)/4 with dy = -1/2, 1/2
     assert (rgba[0, :, 0] == level(0.5 - 1 / 16)).all() and (rgba[1, :, 0] == level(0.5 + 1 / 16)).all()
-
-
-def test_a_turned_layer_is_zoomed_so_that_corners_stay_filled(renderer: Renderer, draw: Callable) -> None:
     changes = LINEAR | ONLY_LAYER_1 | {"/layer/1/wrap": "repeat", "/layer/1/angle": 30.0}
     rgba = draw(renderer, changes, size=(16, 9), waves=waves_of(RAMP), pitches_hz=(RED_HZ,) * 4)
     cos, sin = math.cos(math.radians(30)), math.sin(math.radians(30))
@@ -105,9 +85,6 @@ def test_a_turned_layer_is_zoomed_so_that_corners_stay_filled(renderer: Renderer
         place = 0.5 + (dx * cos + dy * sin) / 16
         assert 0 < place < 1
         assert abs(int(rgba[j, i, 0]) - level(place)) <= 1
-
-
-def test_the_curve_bends_by_the_sine_of_the_place(renderer: Renderer, draw: Callable) -> None:
     changes = LINEAR | ONLY_LAYER_1 | {"/layer/1/wrap": "repeat", "/layer/1/curve": 0.3}
     rgba = draw(renderer, changes, size=(512, 512), waves=waves_of(RAMP), pitches_hz=(RED_HZ,) * 4)
     for i, j in ((10, 20), (150, 40), (290, 480), (500, 130)):
@@ -116,20 +93,22 @@ def test_the_curve_bends_by_the_sine_of_the_place(renderer: Renderer, draw: Call
         assert abs(int(rgba[j, i, 0]) - level(u)) <= 1
 
 
-def test_a_layer_below_a_twentieth_of_intensity_also_gets_less_weight(renderer: Renderer, draw: Callable) -> None:
+def test_the_base_is_the_first_playing_layer_and_a_faint_one_gets_less_weight(renderer: Renderer, draw: Any) -> None:
     changes = LINEAR | ONLY_LAYER_1 | {"/layer/1/intensity": 0.025, "/multiverse/brightness": 4.0}
     rgba = draw(renderer, changes, size=(1, 1), waves=waves_of(1.0), pitches_hz=(RED_HZ,) * 4)
     # v = 0.025, weight smoothstep(0.5) = 0.5, x 4
     assert rgba[0, 0, 0] == level(0.025 * 0.5 * 4)
+    changes = LINEAR | {"/layer/1/mute": True, "/multiverse/blend": 3.0, "/layer/2/solo": True}
+    rgba = draw(renderer, changes, size=(1, 1), waves=waves_of(0.9, 0.4), pitches_hz=(RED_HZ,) * 4)
+    assert rgba[0, 0].tolist() == [level(0.4), 0, 0, 255]
 
 
 RED_OVER_RED = {"/layer/1/solo": True, "/layer/2/solo": True}
 A, B = 0.3, 0.6
 
 
-@pytest.mark.parametrize(
-    ("blend", "tone", "expected"),
-    [
+def test_each_blend_mode_the_crossfades_between_them_and_dodge_over_black(renderer: Renderer, draw: Callable) -> None:
+    for blend, tone, expected in [
         (0.0, "clip", A + B),
         (1.0, "clip", 1 - (1 - A) * (1 - B)),
         (2.0, "clip", B - A),
@@ -138,31 +117,15 @@ A, B = 0.3, 0.6
         (1.75, "clip", (1 - (1 - A) * (1 - B)) * 0.25 + (B - A) * 0.75),
         (2.5, "clip", (B - A) / 2 + A / (1 - B) / 2),
         (0.0, "soft", ((A + B) / (1 + A + B)) ** 0.8),
-    ],
-)
-def test_each_blend_mode_and_the_crossfades_between_them(
-    renderer: Renderer, draw: Callable, blend: float, tone: str, expected: float
-) -> None:
-    changes = LINEAR | RED_OVER_RED | {"/multiverse/blend": blend, "/multiverse/tone": tone}
-    rgba = draw(renderer, changes, size=(1, 1), waves=waves_of(A, B), pitches_hz=(RED_HZ,) * 4)
-    assert abs(int(rgba[0, 0, 0]) - level(expected)) <= 1
-
-
-def test_dodge_over_black_lifts_it_and_full_white_stays_white(renderer: Renderer, draw: Callable) -> None:
+    ]:
+        changes = LINEAR | RED_OVER_RED | {"/multiverse/blend": blend, "/multiverse/tone": tone}
+        rgba = draw(renderer, changes, size=(1, 1), waves=waves_of(A, B), pitches_hz=(RED_HZ,) * 4)
+        assert abs(int(rgba[0, 0, 0]) - level(expected)) <= 1, blend
     changes = LINEAR | RED_OVER_RED | {"/multiverse/blend": 3.0}
     rgba = draw(renderer, changes, size=(1, 1), waves=waves_of(0.0, 0.5), pitches_hz=(RED_HZ,) * 4)
     assert rgba[0, 0].tolist() == [level(0.06 / 0.5), level(0.06), level(0.06), 255]
     rgba = draw(renderer, changes, size=(1, 1), waves=waves_of(0.0, 1.0), pitches_hz=(RED_HZ,) * 4)
     assert rgba[0, 0, 0] == 255
-
-
-def test_the_first_playing_layer_is_the_base(renderer: Renderer, draw: Callable) -> None:
-    changes = LINEAR | {"/layer/1/mute": True, "/multiverse/blend": 3.0, "/layer/2/solo": True}
-    rgba = draw(renderer, changes, size=(1, 1), waves=waves_of(0.9, 0.4), pitches_hz=(RED_HZ,) * 4)
-    assert rgba[0, 0].tolist() == [level(0.4), 0, 0, 255]
-
-
-def test_add_is_clamped_at_each_step_only_with_clip(renderer: Renderer, draw: Callable) -> None:
     loud = {"/multiverse/bias": 0.0, "/multiverse/brightness": 0.5}
     pitches = (RED_HZ,) * 4
     clip = draw(
@@ -173,7 +136,7 @@ def test_add_is_clamped_at_each_step_only_with_clip(renderer: Renderer, draw: Ca
     assert soft[0, 0, 0] == level((2 / 3) ** 0.8)
 
 
-def test_layer_5_is_mixed_in_by_its_intensity(renderer: Renderer, draw: Callable) -> None:
+def test_layer_5_and_regions_give_each_place_its_weight(renderer: Renderer, draw: Callable) -> None:
     camera = np.full((2, 2, 3), 102, np.uint8)  # 0.4
     changes = LINEAR | ONLY_LAYER_1 | {"/layer/5/intensity": 0.5, "/multiverse/blend": 1.0}
     rgba = draw(renderer, changes, size=(1, 1), waves=waves_of(0.5), pitches_hz=(RED_HZ,) * 4, layer5=camera)
@@ -181,9 +144,6 @@ def test_layer_5_is_mixed_in_by_its_intensity(renderer: Renderer, draw: Callable
     changes |= {"/layer/5/source": "off"}
     rgba = draw(renderer, changes, size=(1, 1), waves=waves_of(0.5), pitches_hz=(RED_HZ,) * 4, layer5=camera)
     assert rgba[0, 0, :3].tolist() == [level(0.5), 0, 0]
-
-
-def test_a_region_gives_each_place_to_its_layer(renderer: Renderer, draw: Callable) -> None:
     regions = np.array([[0, 1], [2, 3]], np.uint8)
     changes = LINEAR | {"/region/enable": True}
     pitches = C4_EFLAT4_FSHARP4_A4_HZ
@@ -192,9 +152,6 @@ def test_a_region_gives_each_place_to_its_layer(renderer: Renderer, draw: Callab
     assert np.abs(rgba[0, 3].astype(int) - (127, 255, 0, 255)).max() <= 2  # E flat, a quarter further
     assert np.abs(rgba[3, 0].astype(int) - (0, 255, 255, 255)).max() <= 2  # F sharp, a half
     assert np.abs(rgba[3, 3].astype(int) - (127, 0, 255, 255)).max() <= 2  # A, three quarters
-
-
-def test_region_spread_is_the_weight_of_the_others(renderer: Renderer, draw: Callable) -> None:
     changes = LINEAR | RED_OVER_RED | {"/region/enable": True, "/region/spread": 0.25}
     for leader, expected in ((0, 0.44 + 0.25 * 0.2), (1, 0.25 * 0.44 + 0.2), (3, 0.25 * 0.44 + 0.25 * 0.2)):
         rgba = draw(

@@ -3,7 +3,8 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import permutations
+from itertools import pairwise, permutations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from engine.render import Leaving, PictureInput, Renderer, open_renderer
 from engine.render.isf import ShaderSlot
 from engine.render.isf.parse import parse_isf
 from engine.render.numba_renderer import NumbaRenderer
+from tests.support.long_form import IS_SOAK
 
 SIZE = (96, 54)
 TRAIL = {"/feedback/amount": 0.9, "/feedback/zoom": 1.05, "/feedback/rotate": 3.0}
@@ -72,9 +74,7 @@ def test_numba_draws_with_and_without_shaders_and_says_why(auto: Renderer, pictu
     assert "Numba is faster" in auto.reason
 
 
-def test_a_shader_that_changes_nothing_leaves_every_level_and_the_trail(
-    auto: Renderer, cpu: Renderer, picture: Callable
-) -> None:
+def test_a_shader_that_changes_nothing_leaves_every_level(auto: Renderer, cpu: Renderer, picture: Callable) -> None:
     cpu.resize(*SIZE)
     for index in range(14):
         one = picture(TRAIL | EFFECTS, time_s=index / 30, pitches_hz=(110.0 + 7 * index, 164.8, 220.0, 277.2))
@@ -83,9 +83,7 @@ def test_a_shader_that_changes_nothing_leaves_every_level_and_the_trail(
         assert np.array_equal(both, alone), index
 
 
-def test_an_effect_comes_before_the_post_effects_and_leaves_the_trail_alone(
-    auto: Renderer, gl: Renderer, picture: Callable
-) -> None:
+def test_an_effect_comes_before_post_effects_and_leaves_the_trail(auto: Renderer, gl: Renderer, picture: Any) -> None:
     one = replace(picture(TRAIL | EFFECTS, pitches_hz=(110.0, 164.8, 220.0, 277.2)), shaders=(effect(MIRRORED),))
     seen, expected = settled(auto, one), settled(gl, one)
     assert np.percentile(np.abs(seen - expected), 99) <= 2 * 257
@@ -93,15 +91,13 @@ def test_an_effect_comes_before_the_post_effects_and_leaves_the_trail_alone(
     assert np.abs(seen - plain[:, ::-1]).mean() < np.abs(seen - plain).mean() / 4
 
 
-@pytest.mark.parametrize("changes", [{}, GENERATED], ids=["over the picture", "as layer 5"])
-def test_a_generator_covers_the_picture_or_is_layer_5(
-    auto: Renderer, gl: Renderer, picture: Callable, changes: dict[str, object]
-) -> None:
-    one = picture({"/layer/1/intensity": 0.2, **changes})
-    one = replace(one, shaders=(generator(0.0 if changes else 0.7),), shows_generator=bool(changes))
-    seen, expected = settled(auto, one), settled(gl, one)
-    assert np.percentile(np.abs(seen - expected), 99) <= 3 * 257
-    assert seen[..., 1].std() > 3000, "the ramp is seen"
+def test_a_generator_covers_the_picture_or_is_layer_5(auto: Renderer, gl: Renderer, picture: Any) -> None:
+    for changes in [{}, GENERATED]:
+        one = picture({"/layer/1/intensity": 0.2, **changes})
+        one = replace(one, shaders=(generator(0.0 if changes else 0.7),), shows_generator=bool(changes))
+        seen, expected = settled(auto, one), settled(gl, one)
+        assert np.percentile(np.abs(seen - expected), 99) <= 3 * 257, changes
+        assert seen[..., 1].std() > 3000, "the ramp is seen"
 
 
 def test_the_effects_of_both_looks_are_drawn_in_a_dissolve(auto: Renderer, gl: Renderer, picture: Callable) -> None:
@@ -126,9 +122,7 @@ def test_shaders_follow_a_new_size(auto: Renderer, picture: Callable) -> None:
 
 
 @pytest.mark.parametrize("shader", [effect(MIRRORED), generator(0.7)], ids=["effect", "generator"])
-def test_the_picture_goes_on_without_its_shaders_when_opengl_fails(
-    auto: Renderer, cpu: Renderer, picture: Callable, shader: ShaderSlot
-) -> None:
+def test_the_picture_goes_on_when_opengl_fails(auto: Renderer, cpu: Renderer, picture: Any, shader: ShaderSlot) -> None:
     cpu.resize(*SIZE)
     before = settled(auto, replace(picture(), shaders=(shader,)))
     auto._shaders._context.release()  # as a driver that is updated does
@@ -163,69 +157,62 @@ STILLS: dict[str, tuple[dict[str, object], tuple[ShaderSlot, ...]]] = {
 }
 
 
-@pytest.mark.parametrize("kind", ["auto", "gl"])
-@pytest.mark.parametrize(("old", "new"), [*permutations(STILLS, 2)])
-def test_a_dissolve_is_one_mix_of_two_finished_pictures(
-    request: pytest.FixtureRequest, picture: Callable[..., PictureInput], kind: str, old: str, new: str
-) -> None:
+PAIRS = [*permutations(STILLS, 2)] if IS_SOAK else [*pairwise([*STILLS, "plain"]), ("effect", "generator")]
+
+
+@pytest.fixture(params=["auto", "gl"])
+def either(request: pytest.FixtureRequest) -> Renderer:
+    """The renderer that is taken without a GPU, and OpenGL's."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.mark.parametrize(("old", "new"), PAIRS)
+def test_a_dissolve_is_one_mix_of_two_finished_pictures(either: Renderer, picture: Any, old: str, new: str) -> None:
     """No layer of either look shines through in the middle, and the light does not sag."""
-    renderer: Renderer = request.getfixturevalue(kind)
     (old_look, old_slots), (new_look, new_slots) = STILLS[old], STILLS[new]
     going, coming = picture(old_look), picture(new_look)
     finished = [
-        settled(renderer, replace(each, shaders=slots)) for each, slots in ((coming, new_slots), (going, old_slots))
+        settled(either, replace(each, shaders=slots)) for each, slots in ((coming, new_slots), (going, old_slots))
     ]
     slots = dissolving(
         {each.slot: each for each in old_slots}, {each.slot: each for each in new_slots}, defaultdict(lambda: "-")
     )
     fade = Leaving(number=1, mix=0.5, picture=going)
-    middle = settled(renderer, replace(coming, shaders=slots, leaving=fade))
+    middle = settled(either, replace(coming, shaders=slots, leaving=fade))
     mean = (finished[0] + finished[1]) / 2
     assert np.abs(middle - mean).max() <= 2 * 257
     assert middle.mean() == pytest.approx(mean.mean(), rel=0.02)
-    still = settled(renderer, replace(coming, shaders=slots, leaving=replace(fade, number=2, mix=0.25, picture=None)))
+    still = settled(either, replace(coming, shaders=slots, leaving=replace(fade, number=2, mix=0.25, picture=None)))
     assert np.abs(still - (0.75 * middle + 0.25 * finished[0])).max() <= 2 * 257
 
 
-@pytest.mark.parametrize("kind", ["auto", "gl"])
-def test_two_looks_with_the_same_shaders_are_mixed_before_them(
-    request: pytest.FixtureRequest, picture: Callable[..., PictureInput], kind: str
-) -> None:
-    renderer: Renderer = request.getfixturevalue(kind)
+def test_two_looks_with_the_same_shaders_are_mixed_before_them(either: Renderer, picture: Any) -> None:
     going, coming = picture({}), picture({"/layer/1/angle": 40.0, "/post/vignette": 0.8})
     before, now = ({"1": effect(MIRRORED, mix)} for mix in (1.0, 0.5))
     now["1"] = replace(now["1"], file=before["1"].file)
     slots = morphed(before, now, 0.5, {"1": ""})
-    plain = [shown(renderer, each) for each in (going, picture({"/layer/1/angle": 40.0}))]
-    settled(renderer, replace(going, shaders=(before["1"],)))
-    middle = settled(renderer, replace(coming, shaders=slots, leaving=Leaving(number=1, mix=0.5, picture=going)))
+    plain = [shown(either, each) for each in (going, picture({"/layer/1/angle": 40.0}))]
+    settled(either, replace(going, shaders=(before["1"],)))
+    middle = settled(either, replace(coming, shaders=slots, leaving=Leaving(number=1, mix=0.5, picture=going)))
     mixed = (plain[0] + plain[1]) / 2
     expected = (0.25 * mixed + 0.75 * mixed[:, ::-1])[SIZE[1] // 2, SIZE[0] // 2]  # no vignette in the middle
     assert np.abs(middle[SIZE[1] // 2, SIZE[0] // 2] - expected).max() <= 2 * 257
     assert middle[0, 0, :3].mean() < 0.8 * (0.25 * mixed + 0.75 * mixed[:, ::-1])[0, 0, :3].mean()
 
 
-@pytest.mark.parametrize("kind", ["auto", "gl"])
-def test_after_a_cut_nothing_of_the_old_look_is_in_the_trail(
-    request: pytest.FixtureRequest, picture: Callable[..., PictureInput], kind: str
-) -> None:
-    renderer: Renderer = request.getfixturevalue(kind)
+def test_after_a_cut_nothing_of_the_old_look_is_in_the_trail(either: Renderer, picture: Any) -> None:
     dark = {f"/layer/{n}/mute": True for n in (1, 2, 3, 4)}
-    bright = shown(renderer, picture(TRAIL))
-    left = shown(renderer, picture(TRAIL | dark))
+    bright = shown(either, picture(TRAIL))
+    left = shown(either, picture(TRAIL | dark))
     assert bright[..., :3].mean() > left[..., :3].mean() > 1000, "without a cut a trail remains"
-    assert shown(renderer, replace(picture(TRAIL | dark), cuts=1))[..., :3].max() == 0
+    assert shown(either, replace(picture(TRAIL | dark), cuts=1))[..., :3].max() == 0
 
 
-@pytest.mark.parametrize("kind", ["auto", "gl"])
-def test_a_cut_waits_for_the_shader_of_the_new_look(
-    request: pytest.FixtureRequest, picture: Callable[..., PictureInput], kind: str
-) -> None:
-    renderer: Renderer = request.getfixturevalue(kind)
-    old = shown(renderer, picture())
+def test_a_cut_waits_for_the_shader_of_the_new_look(either: Renderer, picture: Any) -> None:
+    old = shown(either, picture())
     dark = picture({f"/layer/{n}/mute": True for n in (1, 2, 3, 4)})
     coming = replace(dark, shaders=(replace(generator(), file=parse_isf(BLUE, path=None)),), cuts=1)
-    seen = [shown(renderer, replace(coming, is_cutting=True)) for _ in range(12)]
+    seen = [shown(either, replace(coming, is_cutting=True)) for _ in range(12)]
     new = seen[-1]
     assert new[..., :2].max() == 0 and new[..., 2].min() == 65535
     changes = [number for number in range(12) if not np.array_equal(seen[number], old)]

@@ -77,10 +77,6 @@ def looks_halved(rgba: np.ndarray) -> bool:
     return np.abs(rgba.astype(int) - rgba[:, ::-1].astype(int)).max() <= 1 and has_all_hues(rgba)
 
 
-def looks_grey(rgba: np.ndarray) -> bool:
-    return np.ptp(rgba[..., :3]) <= 2 and 95 < rgba[..., :3].mean() < 115
-
-
 def looks_trailing(rgba: np.ndarray) -> bool:
     """The dark gaps between the stripes are filled with older pictures."""
     light = rgba[..., :3].max(axis=-1)
@@ -146,23 +142,19 @@ def compare(renderer: Renderer, tmp_path: Path) -> Callable[[np.ndarray, str], N
     return check
 
 
-@pytest.mark.parametrize("name", SCENES)
-def test_the_picture_equals_the_checked_golden_image(
-    renderer: Renderer, draw: Callable, compare: Callable, name: str
-) -> None:
-    changes, looks_right, frames = SCENES[name]
-    renderer.resize(*SIZE)
-    quarters = np.array([[0, 1], [2, 3]], np.uint8)
-    for frame in range(frames):
-        pitches_hz = tuple(hz * (1 + 0.01 * frame) for hz in (110.0, 164.8, 220.0, 277.2))
-        rgba = draw(renderer, changes, pitches_hz=pitches_hz, region=quarters, time_s=frame / 30)
-    assert looks_right(rgba)
-    compare(rgba, name)
+def test_the_picture_equals_the_checked_golden_image(renderer: Renderer, draw: Any, compare: Any) -> None:
+    for name in SCENES:
+        changes, looks_right, frames = SCENES[name]
+        renderer.resize(*SIZE)
+        quarters = np.array([[0, 1], [2, 3]], np.uint8)
+        for frame in range(frames):
+            pitches_hz = tuple(hz * (1 + 0.01 * frame) for hz in (110.0, 164.8, 220.0, 277.2))
+            rgba = draw(renderer, changes, pitches_hz=pitches_hz, region=quarters, time_s=frame / 30)
+        assert looks_right(rgba), name
+        compare(rgba, name)
 
 
-def test_the_default_look_draws_a_ring_of_light_on_a_dark_ground(
-    renderer: Renderer, draw: Callable, compare: Callable, tones: Callable
-) -> None:
+def test_the_default_look_is_a_ring_on_a_dark_ground(renderer: Renderer, draw: Any, compare: Any, tones: Any) -> None:
     renderer.resize(*SIZE)
     for frame in range(12):
         pitches_hz = tuple(hz * (1 + 0.01 * frame) for hz in (110.0, 164.8, 220.0, 277.2))
@@ -172,9 +164,7 @@ def test_the_default_look_draws_a_ring_of_light_on_a_dark_ground(
     compare(rgba, "default")
 
 
-def test_vav_original_is_as_pale_as_the_original_with_visible_stripes(
-    renderer: Renderer, draw: Callable, compare: Callable, vav: dict[str, Any]
-) -> None:
+def test_vav_original_is_pale_with_visible_stripes(renderer: Renderer, draw: Any, compare: Any, vav: Any) -> None:
     rgba = draw(renderer, vav, size=SIZE)
     assert looks_pale(rgba)
     compare(rgba, "vav_original")
@@ -188,9 +178,3 @@ def test_silence_with_the_default_look_is_a_calm_ring(renderer: Renderer, draw: 
     rgba = draw(renderer, FRESH, waves=silent, time_s=61 / 30)
     assert looks_like_a_ring(rgba)
     assert np.abs(rgba.astype(int) - before).mean() < 0.5
-
-
-def test_silence_of_four_plain_waves_is_an_even_grey(renderer: Renderer, draw: Callable, compare: Callable) -> None:
-    rgba = draw(renderer, size=SIZE, waves=np.zeros((4, 1024), np.float32), pitches_hz=(261.63, 311.13, 369.99, 440.0))
-    assert looks_grey(rgba)
-    compare(rgba, "silence")

@@ -114,7 +114,9 @@ def test_a_renderer_lost_while_it_is_read_back_holds_what_was_read_last(
     assert len(driver.opened) == 2
 
 
-def test_a_reader_of_an_overwritten_picture_raises(drawing: GuardedRenderer, picture: PictureInput) -> None:
+def test_a_reader_of_an_overwritten_picture_raises_and_a_rejected_size_leaves_the_old_one(
+    drawing: GuardedRenderer, picture: PictureInput
+) -> None:
     drawing.draw(picture)
     kept, unread = drawing.reader(), drawing.reader()
     pixels = kept()
@@ -122,9 +124,6 @@ def test_a_reader_of_an_overwritten_picture_raises(drawing: GuardedRenderer, pic
     assert kept() is pixels
     with pytest.raises(RenderError, match="this picture is gone"):
         unread()
-
-
-def test_a_rejected_size_leaves_the_old_one(drawing: GuardedRenderer, picture: PictureInput) -> None:
     with pytest.raises(RenderError):
         drawing.resize(0, 48)
     drawing.draw(picture)
@@ -159,9 +158,7 @@ def show_masks(drawing: GuardedRenderer, source: VideoFrame | None, found: Segme
     return drawing.show_masks(source, found, is_hard=True, opacity=1.0, size_px=(24, 12))
 
 
-def test_before_the_first_result_masks_show_the_source_without_objects(
-    drawing: GuardedRenderer, picture: PictureInput
-) -> None:
+def test_before_the_first_result_masks_show_the_source_alone(drawing: GuardedRenderer, picture: PictureInput) -> None:
     drawing.draw(picture)
     nothing = show_masks(drawing, None, seen(255))
     assert nothing.read_rgba().shape == (12, 24, 4) and (nothing.read_rgba() == (0, 0, 0, 255)).all()

@@ -40,20 +40,14 @@ def level_of(light: float) -> float:
     return 255 * (12.92 * light if light <= 0.0031308 else 1.055 * light ** (1 / 2.4) - 0.055)
 
 
-def test_one_layer_alone_is_as_bright_in_linear_light_as_in_classic(pixel: Callable) -> None:
+def test_linear_light_is_as_bright_as_classic_adds_up_and_rolls_off(pixel: Callable) -> None:
     for value, brightness in ((0.05, 1.0), (0.2, 1.7), (0.5, 1.0), (0.5, 1.7), (0.9, 1.0)):
         classic = pixel(ONE | {"/multiverse/tone": "clip", "/multiverse/brightness": brightness}, value)
         linear = pixel(ONE | LINEAR | {"/multiverse/brightness": brightness}, value)
         assert linear == pytest.approx(classic, abs=5)
-
-
-def test_two_lamps_of_the_same_colour_add_up_as_light(pixel: Callable) -> None:
     same = ONE | {"/layer/2/solo": True}
     assert pixel(same | LINEAR, 0.5, 0.5)[0] == pytest.approx(level_of(2 * light_of(127.5)), abs=1)  # 180, not 255
     assert pixel(same | {"/multiverse/tone": "clip", "/multiverse/brightness": 1.0}, 0.5, 0.5)[0] == 255
-
-
-def test_the_soft_tone_rolls_light_off(pixel: Callable) -> None:
     light = 2.2**2.2 * light_of(127.5)
     soft = ONE | LINEAR | {"/multiverse/tone": "soft", "/multiverse/brightness": 2.2}
     assert pixel(soft, 0.5)[0] == pytest.approx(level_of(light / (1 + light)), abs=1)
@@ -84,14 +78,11 @@ def test_a_bright_colour_keeps_its_hue_and_turns_to_white(pixel: Callable) -> No
         assert max(seen[-1]) > 245, (hue, light)
 
 
-def test_clipping_turns_orange_into_yellow(pixel: Callable) -> None:
+def test_the_filmic_tone_leaves_dim_colours_and_clipping_turns_orange_into_yellow(pixel: Callable) -> None:
     """The fault that the filmic tone mends, so that the test above is known to see it."""
     look = ONE | {"/multiverse/tone": "clip", "/colour/base_hue": 1 / 12}
     seen = [pixel(look | {"/multiverse/brightness": gain}, 1.0) for gain in (0.7, 4.0)]
     assert apart_deg(hue_deg(seen[0]), hue_deg(seen[1])) > 30
-
-
-def test_dim_colours_pass_the_filmic_tone_unchanged(pixel: Callable) -> None:
     look = ONE | LINEAR
     for value in (0.0, 0.1, 0.3, 0.5):
         assert pixel(look | {"/multiverse/tone": "filmic"}, value) == pytest.approx(pixel(look, value), abs=1)

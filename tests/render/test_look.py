@@ -34,43 +34,34 @@ def weights(look: Look) -> list[float]:
     return [layer.weight for layer in look.layers]
 
 
-def test_an_octave_is_one_turn_of_the_hue_circle_and_c_is_red() -> None:
+def test_an_octave_is_one_turn_of_the_hue_circle_of_hsv() -> None:
     for octave in range(-3, 6):
         assert min(pitch_hue(261.63 * 2**octave), 1 - pitch_hue(261.63 * 2**octave)) == pytest.approx(0, abs=1e-9)
     assert pitch_hue(261.63 * 2**0.25) == pytest.approx(0.25)
     assert pitch_hue(1.0) == pitch_hue(20.0) and pitch_hue(48_000.0) == pitch_hue(20_000.0)
+    for hue in [0, 1 / 12, 1 / 3, 0.4, 0.75, 0.99, 1.0, 2.3, -0.2]:
+        assert hue_rgb(hue) == pytest.approx(colorsys.hsv_to_rgb(hue % 1, 1, 1)), hue
 
 
-@pytest.mark.parametrize("hue", [0, 1 / 12, 1 / 3, 0.4, 0.75, 0.99, 1.0, 2.3, -0.2])
-def test_hues_are_those_of_hsv(hue: float) -> None:
-    assert hue_rgb(hue) == pytest.approx(colorsys.hsv_to_rgb(hue % 1, 1, 1))
-
-
-@pytest.mark.parametrize(
-    ("scheme", "hues"),
-    [
+def test_schemes_base_hue_and_shift_set_the_hue_of_every_layer(look: Callable) -> None:
+    for scheme, hues in [
         (0.0, (0, 1 / 4, 1 / 2, 3 / 4)),
         (0.25, (0, 7 / 24, 7 / 12, 5 / 8)),
         (0.5, (0, 1 / 3, 2 / 3, 1 / 2)),
         (1.0, (0, 1 / 3, 2 / 3, 1 / 6)),
-    ],
-)
-def test_schemes_run_from_one_set_of_hues_to_the_next(scheme: float, hues: tuple[float, ...]) -> None:
-    assert [scheme_hue(scheme, channel) for channel in range(4)] == pytest.approx(hues)
+    ]:
+        assert [scheme_hue(scheme, channel) for channel in range(4)] == pytest.approx(hues), scheme
+    for mode in ["pitch", "fixed"]:
+        channels = tuple(ChannelFeatures(pitch_hz=261.63) for _ in range(4))
+        assert layer_colours(look(coloured(mode, 1 / 3)), channels)[0] == pytest.approx((0, 1, 0)), mode
+        assert layer_colours(look(coloured(mode, 1 / 3, shift=1 / 3)), channels)[0] == pytest.approx((0, 0, 1)), mode
 
 
 def coloured(mode: str, base_hue: float, **more: float) -> dict[str, Any]:
     return {"/colour/mode": mode, "/colour/base_hue": base_hue, **{f"/colour/{key}": more[key] for key in more}}
 
 
-@pytest.mark.parametrize("mode", ["pitch", "fixed"])
-def test_base_hue_and_shift_rotate_every_layer_in_both_modes(look: Callable, mode: str) -> None:
-    channels = tuple(ChannelFeatures(pitch_hz=261.63) for _ in range(4))
-    assert layer_colours(look(coloured(mode, 1 / 3)), channels)[0] == pytest.approx((0, 1, 0))
-    assert layer_colours(look(coloured(mode, 1 / 3, shift=1 / 3)), channels)[0] == pytest.approx((0, 0, 1))
-
-
-def test_spread_moves_the_hues_toward_the_base(look: Callable) -> None:
+def test_spread_and_a_gliding_hue_move_the_hues_of_the_layers(look: Callable) -> None:
     octave = tuple(ChannelFeatures(pitch_hz=261.63 * 2**part) for part in (0.0, 0.25, 0.49, 0.75))
     hues = (0.5, 0.55, 0.598, 0.45)  # C in the middle, each at a fifth of its distance
     assert layer_colours(look(coloured("pitch", 0.5, spread=0.2)), octave) == [
@@ -80,32 +71,29 @@ def test_spread_moves_the_hues_toward_the_base(look: Callable) -> None:
         pytest.approx(hue_rgb(0.5 + 0.2 * hue)) for hue in (0.0, 0.25, 0.5, 0.75)
     ]
     assert len(set(layer_colours(look(coloured("pitch", 0.5, spread=0.0)), octave))) == 1
-
-
-def test_a_gliding_hue_replaces_the_pitchs_hue(look: Callable) -> None:
     gliding = tuple(ChannelFeatures(pitch_hz=440.0, hue=hue) for hue in (-0.25, 0.0, 0.25, 0.5))
     colours = layer_colours(look(coloured("pitch", 0.25)), gliding)
     assert colours == [pytest.approx(hue_rgb(hue)) for hue in (0.0, 0.25, 0.5, 0.75)]
 
 
-def test_mute_and_solo_decide_which_layers_play(look: Callable) -> None:
+def test_mute_solo_and_a_small_intensity_weigh_the_layers(look: Callable) -> None:
     assert weights(look()) == [1, 1, 1, 1]
     assert weights(look({"/layer/2/mute": True})) == [1, 0, 1, 1]
     assert weights(look({"/layer/2/solo": True, "/layer/4/solo": True})) == [0, 1, 0, 1]
     assert weights(look({"/layer/2/solo": True, "/layer/2/mute": True})) == [0, 0, 0, 0]
+    for intensity, weight in [(0, 0), (0.0125, 0.15625), (0.025, 0.5), (0.05, 1), (1.5, 1)]:
+        assert look({"/layer/1/intensity": intensity}).layers[0].weight == pytest.approx(weight), intensity
 
 
-@pytest.mark.parametrize(("intensity", "weight"), [(0, 0), (0.0125, 0.15625), (0.025, 0.5), (0.05, 1), (1.5, 1)])
-def test_a_layer_fades_in_over_the_first_twentieth(look: Callable, intensity: float, weight: float) -> None:
-    assert look({"/layer/1/intensity": intensity}).layers[0].weight == pytest.approx(weight)
-
-
-@pytest.mark.parametrize(
-    ("blend", "shares"),
-    [(0, (1, 0, 0, 0)), (0.25, (0.75, 0.25, 0, 0)), (1, (0, 1, 0, 0)), (2.5, (0, 0, 0.5, 0.5)), (3, (0, 0, 0, 1))],
-)
-def test_between_two_stops_their_blends_are_crossfaded(look: Callable, blend: float, shares: tuple) -> None:
-    assert look({"/multiverse/blend": float(blend)}).blend_weights == pytest.approx(shares)
+def test_between_two_stops_their_blends_are_crossfaded(look: Callable) -> None:
+    for blend, shares in [
+        (0, (1, 0, 0, 0)),
+        (0.25, (0.75, 0.25, 0, 0)),
+        (1, (0, 1, 0, 0)),
+        (2.5, (0, 0, 0.5, 0.5)),
+        (3, (0, 0, 0, 1)),
+    ]:
+        assert look({"/multiverse/blend": float(blend)}).blend_weights == pytest.approx(shares), blend
 
 
 def test_the_wave_table_holds_values_and_steps(look: Callable) -> None:
@@ -121,16 +109,13 @@ def test_the_wave_table_holds_values_and_steps(look: Callable) -> None:
     assert table[1, 1024].tolist() == table[1, 0].tolist()
 
 
-def test_the_block_has_the_rows_that_the_shader_declares(look: Callable) -> None:
+def test_the_block_has_the_rows_that_the_shader_declares_and_neutral_weights(look: Callable) -> None:
     colours = [(0.1, 0.2, 0.3)] * 4
     block = pack_block(look({"/layer/5/intensity": 0.7}), colours, (320, 180), (64, 48), None, shown=[1.0] * 4)
     assert block.shape == (ROWS, 4) and block.dtype == np.float32
     assert block[0].tolist() == [320, 180, 160, 90]
     assert block[13] == pytest.approx([0.1, 0.2, 0.3, 1])
     assert block[20] == pytest.approx([0.7, 64, 48, 0])
-
-
-def test_unused_pictures_have_neutral_weights(look: Callable) -> None:
     block = pack_block(
         look({"/layer/5/intensity": 1.0, "/region/enable": True}), [(1, 1, 1)] * 4, (8, 8), None, None, shown=[1.0] * 4
     )
@@ -152,14 +137,11 @@ def test_weights_peak_at_the_size_asked_for_and_add_up_to_one(size: float) -> No
     assert abs(weights.index(max(weights)) - nearest) <= 1
 
 
-def test_only_effects_that_are_on_spread_light() -> None:
+def test_only_effects_that_are_on_spread_light_between_two_looks_in_the_shape_of_the_one_with_a_bloom() -> None:
     assert not spreads(PostLook(), 1080, 8)
     assert [spread.threshold for spread in spreads(PostLook(bloom=1.0, glow=0.5), 1080, 8)] == [0.6, -1.0]
     assert PostLook(bloom_radius=1.0, bloom_threshold=0.1).is_off
     assert not any(PostLook(**{name: 0.1}).is_off for name in PostLook.__slots__ if not getattr(NO_POST, name))
-
-
-def test_between_two_looks_the_shape_is_that_of_the_one_with_a_bloom() -> None:
     with_bloom = PostLook(bloom=0.8, bloom_radius=0.9, bloom_threshold=0.2, grain=0.2)
     for mixed in (between(with_bloom, PostLook(), 0.25), between(PostLook(), with_bloom, 0.75)):
         assert (mixed.bloom_radius, mixed.bloom_threshold) == pytest.approx((0.9, 0.2))
@@ -183,14 +165,14 @@ def grey(level: int) -> np.ndarray:
     return np.full((6, 8, 3), level, np.uint8)
 
 
-@pytest.mark.parametrize("fade", [0.0, 0.25, 0.5, 1.0])
-def test_fade_dims_the_finished_picture(renderer: Renderer, draw: Callable, fade: float) -> None:
-    rgba = draw(renderer, SIMPLE | {"/master/fade": fade}, size=(8, 6), layer5=grey(201))
-    assert np.abs(rgba[..., :3].astype(int) - round(201 * fade)).max() <= 1
-    assert (rgba[..., 3] == 255).all()
+def test_fade_dims_the_finished_picture(renderer: Renderer, draw: Callable) -> None:
+    for fade in [0.0, 0.25, 0.5, 1.0]:
+        rgba = draw(renderer, SIMPLE | {"/master/fade": fade}, size=(8, 6), layer5=grey(201))
+        assert np.abs(rgba[..., :3].astype(int) - round(201 * fade)).max() <= 1, fade
+        assert (rgba[..., 3] == 255).all(), fade
 
 
-def test_without_fade_the_drawn_picture_is_published_directly(gl: Renderer, draw: Callable) -> None:
+def test_a_fade_in_or_out_is_published_without_a_copy_and_stays_valid_during_the_next(gl: Renderer, draw: Any) -> None:
     draw(gl, SIMPLE, size=(8, 6), layer5=grey(50))
     drawn = gl.texture.glo
     draw(gl, SIMPLE | {"/master/fade": 0.5}, layer5=grey(50))
@@ -198,27 +180,21 @@ def test_without_fade_the_drawn_picture_is_published_directly(gl: Renderer, draw
     draw(gl, SIMPLE, layer5=grey(50))
     assert gl.texture.glo == drawn  # again the first of the pass's two targets
     assert (gl.texture.width, gl.texture.height) == (8, 6)
-
-
-def test_a_published_texture_stays_valid_during_the_next_fade(gl: Renderer, draw: Callable) -> None:
     draw(gl, SIMPLE, size=(8, 6), layer5=grey(50))
     levels = [draw(gl, SIMPLE | {"/master/fade": fade}, layer5=grey(100))[0, 0, 0] for fade in (1, 0.5, 0.25, 1)]
     assert levels == [100, 50, 25, 100]
 
 
-@pytest.mark.parametrize("guard", [False, True])
-def test_blackout_starts_and_ends_within_one_frame(renderer: Renderer, draw: Callable, guard: bool) -> None:
-    changes = SIMPLE | {"/safety/flash_guard": guard}
-    renderer.resize(8, 6)
-    blackout = changes | {"/master/blackout": True}
-    levels = [
-        draw(renderer, look, layer5=grey(200), time_s=frame / 30)[..., :3].max()
-        for frame, look in enumerate((changes, blackout, blackout, changes))
-    ]
-    assert levels == [200, 0, 0, 200]
-
-
-def test_blackout_is_black_even_while_the_guard_is_holding(renderer: Renderer, draw: Callable) -> None:
+def test_blackout_is_black_within_one_frame_also_while_the_guard_is_holding(renderer: Renderer, draw: Callable) -> None:
+    for guard in [False, True]:
+        changes = SIMPLE | {"/safety/flash_guard": guard}
+        renderer.resize(8, 6)
+        blackout = changes | {"/master/blackout": True}
+        levels = [
+            draw(renderer, look, layer5=grey(200), time_s=frame / 30)[..., :3].max()
+            for frame, look in enumerate((changes, blackout, blackout, changes))
+        ]
+        assert levels == [200, 0, 0, 200], guard
     strobe = SIMPLE | {"/safety/flash_guard": True}
     renderer.resize(8, 6)
     for frame in range(20):
@@ -234,27 +210,22 @@ def test_freeze_holds_the_picture_while_sound_and_camera_continue(renderer: Rend
     assert (draw(renderer, pitches_hz=(300.0,) * 4) != held).any()
 
 
-def test_a_frozen_picture_still_fades(renderer: Renderer, draw: Callable) -> None:
+def test_a_frozen_picture_still_fades_and_the_first_is_drawn(renderer: Renderer, draw: Callable) -> None:
     draw(renderer, SIMPLE, size=(8, 6), layer5=grey(200))
     frozen = SIMPLE | {"/master/freeze": True}
     levels = [draw(renderer, frozen | {"/master/fade": fade}, layer5=grey(7))[0, 0, 0] for fade in (0.5, 0.0, 1.0)]
     assert levels == [100, 0, 200]
-
-
-def test_freeze_before_the_first_picture_draws_one(renderer: Renderer, draw: Callable) -> None:
     rgba = draw(renderer, SIMPLE | {"/master/freeze": True}, size=(8, 6), layer5=grey(90))
     assert (rgba[..., :3] == 90).all()
 
 
-@pytest.mark.parametrize("fade", [1.0, 0.5])
-def test_luma_alpha_is_the_largest_channel_so_that_colour_is_premultiplied(
-    renderer: Renderer, draw: Callable, fade: float
-) -> None:
-    colours = np.zeros((6, 8, 3), np.uint8)
-    colours[:, :4] = (200, 100, 0)
-    rgba = draw(renderer, SIMPLE | {"/multiverse/alpha": "luma", "/master/fade": fade}, size=(8, 6), layer5=colours)
-    assert rgba[0, 0].tolist() == [200 * fade, 100 * fade, 0, 200 * fade]
-    assert rgba[0, 7].tolist() == [0, 0, 0, 0]
+def test_luma_alpha_is_the_largest_channel_so_that_colour_is_premultiplied(renderer: Renderer, draw: Callable) -> None:
+    for fade in [1.0, 0.5]:
+        colours = np.zeros((6, 8, 3), np.uint8)
+        colours[:, :4] = (200, 100, 0)
+        rgba = draw(renderer, SIMPLE | {"/multiverse/alpha": "luma", "/master/fade": fade}, size=(8, 6), layer5=colours)
+        assert rgba[0, 0].tolist() == [200 * fade, 100 * fade, 0, 200 * fade], fade
+        assert rgba[0, 7].tolist() == [0, 0, 0, 0], fade
 
 
 def test_a_layer_that_fades_away_does_not_make_the_picture_jump(renderer: Renderer, draw: Callable) -> None:

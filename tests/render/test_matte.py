@@ -55,31 +55,23 @@ PICTURES = {
 }
 
 
-@pytest.mark.parametrize("is_mirrored", [False, True], ids=["plain", "mirrored"])
-@pytest.mark.parametrize(("layer5_px", "picture_px"), PICTURES.values(), ids=PICTURES.keys())
 def test_in_simple_mode_the_matte_follows_the_picture(
-    gl: Renderer,
-    cpu: Renderer,
-    draw: Callable,
-    values: Callable,
-    found: Callable,
-    smooth_masks: Callable,
-    layer5_px: tuple[int, int],
-    picture_px: tuple[int, int],
-    is_mirrored: bool,
+    gl: Renderer, cpu: Renderer, draw: Callable, values: Callable, found: Callable, smooth_masks: Callable
 ) -> None:
-    seen = found(levels(smooth_masks(3, 48)), picture_px=picture_px)
-    look = SIMPLE | {"/layer/5/mirror": is_mirrored}
-    card = np.random.default_rng(1).integers(0, 256, (6, 8, 3), dtype=np.uint8).repeat(20, 0).repeat(20, 1)
-    card = np.ascontiguousarray(card[: layer5_px[1], : layer5_px[0]])
-    whole = draw_reference(values(look), np.zeros((4, 1024)), (440,) * 4, *SIZE, layer5=card)
-    for keeps, is_hard in product(("subject", "background"), (False, True)):
-        matte = Matte(found=seen, keeps=keeps, is_hard=is_hard)
-        share = kept(matte, values(look), card.shape[1::-1])
-        assert 0.1 < (share > 0.5).mean() < 0.95
-        for renderer in (gl, cpu):
-            rgba = draw(renderer, look, size=SIZE, layer5=card, matte=matte)
-            assert agree(rgba[..., :3], whole[..., :3] * share[..., None]) and (rgba[..., 3] == 255).all()
+    for is_mirrored in [False, True]:
+        for layer5_px, picture_px in PICTURES.values():
+            seen = found(levels(smooth_masks(3, 48)), picture_px=picture_px)
+            look = SIMPLE | {"/layer/5/mirror": is_mirrored}
+            card = np.random.default_rng(1).integers(0, 256, (6, 8, 3), dtype=np.uint8).repeat(20, 0).repeat(20, 1)
+            card = np.ascontiguousarray(card[: layer5_px[1], : layer5_px[0]])
+            whole = draw_reference(values(look), np.zeros((4, 1024)), (440,) * 4, *SIZE, layer5=card)
+            for keeps, is_hard in product(("subject", "background"), (False, True)):
+                matte = Matte(found=seen, keeps=keeps, is_hard=is_hard)
+                share = kept(matte, values(look), card.shape[1::-1])
+                assert 0.1 < (share > 0.5).mean() < 0.95, is_mirrored
+                for renderer in (gl, cpu):
+                    rgba = draw(renderer, look, size=SIZE, layer5=card, matte=matte)
+                    assert agree(rgba[..., :3], whole[..., :3] * share[..., None]) and (rgba[..., 3] == 255).all()
 
 
 LOOKS: dict[str, dict[str, Any]] = {
@@ -94,34 +86,28 @@ LOOKS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS.keys())
 def test_opengl_and_numba_apply_the_same_matte_and_leave_the_rest_unchanged(
-    gl: Renderer,
-    cpu: Renderer,
-    draw: Callable,
-    values: Callable,
-    found: Callable,
-    smooth_masks: Callable,
-    look: dict[str, Any],
+    gl: Renderer, cpu: Renderer, draw: Callable, values: Callable, found: Callable, smooth_masks: Callable
 ) -> None:
-    seen = found(levels(smooth_masks(4, 96, seed=2)), picture_px=(640, 480))
-    regions = np.random.default_rng(3).integers(0, 4, (9, 16), dtype=np.uint8).repeat(5, 0).repeat(5, 1)
-    card = np.random.default_rng(4).integers(0, 256, (9, 16, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
-    asked = {"layer5": card, "region": regions}
-    # With hard edges each pixel has all or none of layer 5, as in pictures without a matte.
-    extremes = [
-        [draw(renderer, one, size=SIZE, **asked).astype(int) for one in (look, look | {"/layer/5/intensity": 0.0})]
-        for renderer in (gl, cpu)
-    ]
-    assert np.abs(extremes[0][0] - extremes[0][1]).max() > 30
-    for keeps in ("subject", "background"):
-        matte = Matte(found=seen, keeps=keeps, is_hard=False)
-        drawn = [draw(renderer, look, size=SIZE, **asked, matte=matte) for renderer in (gl, cpu)]
-        assert agree(*drawn)
-        matte = Matte(found=seen, keeps=keeps, is_hard=True)
-        is_used = kept(matte, values(look), card.shape[1::-1])[..., None] > 0.5
-        for renderer, (whole, without) in zip((gl, cpu), extremes, strict=True):
-            assert agree(draw(renderer, look, size=SIZE, **asked, matte=matte), np.where(is_used, whole, without))
+    for look in LOOKS.values():
+        seen = found(levels(smooth_masks(4, 96, seed=2)), picture_px=(640, 480))
+        regions = np.random.default_rng(3).integers(0, 4, (9, 16), dtype=np.uint8).repeat(5, 0).repeat(5, 1)
+        card = np.random.default_rng(4).integers(0, 256, (9, 16, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
+        asked = {"layer5": card, "region": regions}
+        # With hard edges each pixel has all or none of layer 5, as in pictures without a matte.
+        extremes = [
+            [draw(renderer, one, size=SIZE, **asked).astype(int) for one in (look, look | {"/layer/5/intensity": 0.0})]
+            for renderer in (gl, cpu)
+        ]
+        assert np.abs(extremes[0][0] - extremes[0][1]).max() > 30, look
+        for keeps in ("subject", "background"):
+            matte = Matte(found=seen, keeps=keeps, is_hard=False)
+            drawn = [draw(renderer, look, size=SIZE, **asked, matte=matte) for renderer in (gl, cpu)]
+            assert agree(*drawn), look
+            matte = Matte(found=seen, keeps=keeps, is_hard=True)
+            is_used = kept(matte, values(look), card.shape[1::-1])[..., None] > 0.5
+            for renderer, (whole, without) in zip((gl, cpu), extremes, strict=True):
+                assert agree(draw(renderer, look, size=SIZE, **asked, matte=matte), np.where(is_used, whole, without))
 
 
 def test_half_a_coverage_is_half_the_weight(renderer: Renderer, draw: Callable, found: Callable) -> None:
@@ -136,17 +122,17 @@ def test_half_a_coverage_is_half_the_weight(renderer: Renderer, draw: Callable, 
     assert abs(row[32] - 102) <= 1 and (np.diff(row) >= 0).all()
 
 
-@pytest.mark.parametrize(("keeps", "level"), [("subject", 0), ("background", 255)])
-def test_without_objects_the_subject_is_empty_and_the_background_everything(
-    renderer: Renderer, draw: Callable, found: Callable, keeps: str, level: int
-) -> None:
-    matte = Matte(found=found([]), keeps=keeps, is_hard=False)
-    assert (draw(renderer, SIMPLE, size=(32, 18), layer5=WHITE, matte=matte)[..., :3] == level).all()
+def test_a_matte_without_objects_or_without_layer_5_is_plain(renderer: Renderer, draw: Any, found: Any) -> None:
+    for keeps, level in [("subject", 0), ("background", 255)]:
+        matte = Matte(found=found([]), keeps=keeps, is_hard=False)
+        assert (draw(renderer, SIMPLE, size=(32, 18), layer5=WHITE, matte=matte)[..., :3] == level).all(), keeps
+    matte = Matte(found=found([np.zeros((32, 32))]), keeps="subject", is_hard=False)
+    for look, more in (({}, {"layer5": WHITE}), ({"/layer/5/intensity": 1.0}, {})):
+        expected = draw(renderer, look, size=(64, 36), **more).copy()
+        assert (draw(renderer, look, matte=matte, **more) == expected).all()
 
 
-def test_a_matte_can_be_added_changed_and_removed(
-    renderer: Renderer, draw: Callable, found: Callable, f_card: Callable
-) -> None:
+def test_a_matte_can_be_added_changed_and_removed(renderer: Renderer, draw: Any, found: Any, f_card: Any) -> None:
     is_letter = f_card(48, 48)[..., 0] == 160
     letter = found([255 * is_letter], picture_px=(48, 48))
     white = np.full((48, 48, 3), 255, np.uint8)
@@ -180,13 +166,6 @@ def test_a_result_is_joined_and_uploaded_once(renderer: Renderer, draw: Callable
     ).all()
 
 
-def test_a_matte_without_layer_5_has_no_effect(renderer: Renderer, draw: Callable, found: Callable) -> None:
-    matte = Matte(found=found([np.zeros((32, 32))]), keeps="subject", is_hard=False)
-    for look, more in (({}, {"layer5": WHITE}), ({"/layer/5/intensity": 1.0}, {})):
-        expected = draw(renderer, look, size=(64, 36), **more).copy()
-        assert (draw(renderer, look, matte=matte, **more) == expected).all()
-
-
 def test_texels_of_the_block_are_those_of_the_whole_picture(values: Callable, found: Callable) -> None:
     """Layer 5 is the middle square of a wide picture: its left edge is at 280 of 1280 px."""
     seen: Segmentation = found(np.zeros((1, 288, 288)), picture_px=(1280, 720))
@@ -202,18 +181,16 @@ def test_texels_of_the_block_are_those_of_the_whole_picture(values: Callable, fo
     assert pack_block(look, [(1, 1, 1)] * 4, (512, 512), (512, 512), None, shown=SHOWN)[22, 3] == 0
 
 
-@pytest.mark.parametrize("is_mirrored", [False, True], ids=["plain", "mirrored"])
-def test_objects_found_in_the_finished_picture_keep_their_position(
-    renderer: Renderer, draw: Callable, found: Callable, is_mirrored: bool
-) -> None:
+def test_objects_found_in_the_finished_picture_keep_their_position(renderer: Renderer, draw: Any, found: Any) -> None:
     """Layer 5 is square, the picture is wide: a mask cropped or mirrored with layer 5 would be misplaced."""
-    masks = np.zeros((1, 32, 32), np.uint8)
-    masks[:, :, 24:] = 255
-    matte = Matte(found=found(masks, picture_px=(128, 72)), keeps="subject", is_hard=True, is_of_finished=True)
-    square = np.full((64, 64, 3), 255, np.uint8)
-    look = SIMPLE | {"/layer/5/mirror": is_mirrored}
-    row = draw(renderer, look, size=(128, 72), layer5=square, matte=matte)[36, :, 0]
-    assert row[:96].max() == 0 and row[96:].min() == 255
+    for is_mirrored in [False, True]:
+        masks = np.zeros((1, 32, 32), np.uint8)
+        masks[:, :, 24:] = 255
+        matte = Matte(found=found(masks, picture_px=(128, 72)), keeps="subject", is_hard=True, is_of_finished=True)
+        square = np.full((64, 64, 3), 255, np.uint8)
+        look = SIMPLE | {"/layer/5/mirror": is_mirrored}
+        row = draw(renderer, look, size=(128, 72), layer5=square, matte=matte)[36, :, 0]
+        assert row[:96].max() == 0 and row[96:].min() == 255, is_mirrored
 
 
 def test_the_programs_for_gpus_draw_the_same_with_and_without_a_matte(

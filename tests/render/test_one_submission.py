@@ -131,9 +131,7 @@ def test_a_look_is_drawn_and_published_at_once(watched: Watched, picture: Callab
             watched.require_equal()
 
 
-def test_what_is_drawn_on_a_look_is_published_afterwards(
-    watched: Watched, picture: Callable[..., PictureInput], is_gpu: bool
-) -> None:
+def test_what_is_drawn_on_a_look_is_published_afterwards(watched: Watched, picture: Any, is_gpu: bool) -> None:
     """Effects, shaders, a still picture and a dissolve, one after the other; on a GPU in one submission, too."""
     old, new = picture(TRAIL), picture(LUMA)
     for _ in range(8):  # the shader is built
@@ -196,27 +194,7 @@ def test_a_limited_picture_is_published_again(
     watched.require_equal()
 
 
-def test_looks_that_share_a_shader_are_mixed_before_it(
-    watched: Watched, picture: Callable[..., PictureInput], is_gpu: bool
-) -> None:
-    old, new = picture(), picture(LUMA | {"/multiverse/blend": 2.0})
-    for _ in range(8):  # the shader is built
-        watched.show(replace(old, shaders=(SLOT,)))
-    seen = []
-    for number, slots in enumerate(((), (replace(SLOT, is_shared=True),))):
-        watched.show(replace(old, shaders=slots))
-        fade = Leaving(number=number, mix=0.3, picture=replace(old, shaders=slots))
-        waits, passes = watched.show(replace(new, shaders=slots, leaving=fade))
-        assert passes == 1 and (waits == 1 or not is_gpu)
-        watched.require_equal()
-        seen.append(watched.renderer.read_rgba16()[..., :3].astype(int))
-    assert np.ptp(seen[0]) > 30_000
-    assert np.abs(seen[1] - seen[0][:, ::-1]).max() <= (1 if watched.renderer._dtype != PLAIN_DTYPE else 257)
-
-
-def test_what_is_not_finished_is_waited_for_once_with_its_transfer(
-    watched: Watched, picture: Callable[..., PictureInput], found: Callable
-) -> None:
+def test_what_is_not_finished_is_waited_for_once_with_its_transfer(watched: Watched, picture: Any, found: Any) -> None:
     watched.show(picture({"/master/fade": 0.5}))
     one, other = (VideoFrame(pixels=CARD // n, index=n, time_s=0.0, source="test") for n in (1, 2))
     masks = found(np.full((1, 32, 32), 255))
@@ -232,9 +210,7 @@ def test_what_is_not_finished_is_waited_for_once_with_its_transfer(
         assert watched.waits == 1
 
 
-def test_a_gpu_gets_the_bytes_of_a_picture_as_they_are(
-    watched: Watched, picture: Callable[..., PictureInput], is_gpu: bool
-) -> None:
+def test_a_gpu_gets_the_bytes_of_a_picture_as_they_are(watched: Watched, picture: Any, is_gpu: bool) -> None:
     """Its driver would put a fourth channel into RGB on the CPU. A picture may be too high for that."""
     too_high = watched.renderer._context.info["GL_MAX_TEXTURE_SIZE"] // 3 + 1
     for width, height in ((1, 1), (3, 5), (2, too_high), (64, 48), (77, 31), SIZE):
@@ -250,9 +226,7 @@ def test_a_gpu_gets_the_bytes_of_a_picture_as_they_are(
     assert not watched.renderer.read_rgba()[..., :3].any(), "black without a picture"
 
 
-def test_a_new_size_and_the_texture_hold_the_published_picture(
-    watched: Watched, picture: Callable[..., PictureInput]
-) -> None:
+def test_a_new_size_and_the_texture_hold_the_published_picture(watched: Watched, picture: Any) -> None:
     watched.show(picture())
     watched.renderer.resize(31, 17)
     watched.show(picture())
@@ -267,7 +241,7 @@ def test_a_new_size_and_the_texture_hold_the_published_picture(
     assert glos[0] == glos[2] != glos[1]
 
 
-def test_a_picture_that_will_be_read_is_transferred_with_the_drawing(
+def test_what_will_be_read_is_transferred_at_once(
     watched: Watched, picture: Callable[..., PictureInput], is_gpu: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queued = {"f1": 0, "nu2": 0}
@@ -309,9 +283,7 @@ def test_buffers_for_reading_are_kept_where_the_program_reads_fast(gl: Renderer)
     buffer.release()
 
 
-def test_a_gpu_draws_a_plain_look_by_its_own_program_and_publishes_only_what_is_last(
-    monkeypatch: pytest.MonkeyPatch, gl: Renderer, picture: Callable[..., PictureInput]
-) -> None:
+def test_a_gpu_draws_a_plain_look_by_a_program_of_its_own(monkeypatch: Any, gl: Renderer, picture: Any) -> None:
     renderer = Watched(monkeypatch, "gpu").renderer
     used = []
     programs = renderer._look._programs

@@ -10,61 +10,50 @@ from engine.render import Renderer
 SIMPLE = {"/mode": "simple"}
 
 
-def test_an_f_is_neither_flipped_nor_rotated(renderer: Renderer, draw: Callable, f_card: Callable) -> None:
+def test_simple_mode_shows_the_picture_as_it_is_or_black(renderer: Renderer, draw: Callable, f_card: Callable) -> None:
     card = f_card(64, 48)
     rgba = draw(renderer, SIMPLE, size=(64, 48), layer5=np.ascontiguousarray(card[..., :3]))
     assert (rgba == card).all()
-
-
-def test_simple_mode_ignores_brightness_and_tone(renderer: Renderer, draw: Callable, f_card: Callable) -> None:
     card = f_card(64, 48)
     changes = SIMPLE | {"/multiverse/brightness": 4.0, "/multiverse/bias": 0.4, "/layer/5/intensity": 0.1}
     rgba = draw(renderer, changes, size=(64, 48), layer5=np.ascontiguousarray(card[..., :3]))
     assert (rgba == card).all()
-
-
-def test_simple_mode_without_a_picture_is_black(renderer: Renderer, draw: Callable, f_card: Callable) -> None:
     draw(renderer, SIMPLE, size=(64, 48), layer5=np.full((5, 7, 3), 255, np.uint8))
     rgba = draw(renderer, SIMPLE)
     assert (rgba == (0, 0, 0, 255)).all()
-
-
-def test_layer_5_mirrored_is_flipped_left_to_right(renderer: Renderer, draw: Callable, f_card: Callable) -> None:
     card = f_card(64, 48)
     changes = SIMPLE | {"/layer/5/mirror": True}
     rgba = draw(renderer, changes, size=(64, 48), layer5=np.ascontiguousarray(card[..., :3]))
     assert (rgba == card[:, ::-1]).all()
 
 
-@pytest.mark.parametrize(
-    ("mirror", "red_corners"),
-    [("x", [(0, 0), (0, -1)]), ("y", [(0, 0), (-1, 0)]), ("xy", [(0, 0), (0, -1), (-1, 0), (-1, -1)])],
-)
-def test_mirrors_repeat_the_top_left(
-    renderer: Renderer, draw: Callable, f_card: Callable, mirror: str, red_corners: list[tuple[int, int]]
-) -> None:
-    card = np.ascontiguousarray(f_card(64, 48)[..., :3])
-    rgba = draw(renderer, SIMPLE | {"/mirror/mode": mirror}, size=(64, 48), layer5=card)
-    is_red = [corner for corner in ((0, 0), (0, -1), (-1, 0), (-1, -1)) if rgba[corner].tolist() == [255, 0, 0, 255]]
-    assert is_red == red_corners
+def test_mirrors_repeat_the_top_left(renderer: Renderer, draw: Callable, f_card: Callable) -> None:
+    for mirror, red_corners in [
+        ("x", [(0, 0), (0, -1)]),
+        ("y", [(0, 0), (-1, 0)]),
+        ("xy", [(0, 0), (0, -1), (-1, 0), (-1, -1)]),
+    ]:
+        card = np.ascontiguousarray(f_card(64, 48)[..., :3])
+        rgba = draw(renderer, SIMPLE | {"/mirror/mode": mirror}, size=(64, 48), layer5=card)
+        is_red = [
+            corner for corner in ((0, 0), (0, -1), (-1, 0), (-1, -1)) if rgba[corner].tolist() == [255, 0, 0, 255]
+        ]
+        assert is_red == red_corners, mirror
 
 
-@pytest.mark.parametrize(("source_w", "source_h"), [(320, 240), (321, 241), (33, 77), (1, 1), (3, 2), (512, 512)])
-def test_a_picture_of_any_size_covers_without_distortion(
-    renderer: Renderer, draw: Callable, source_w: int, source_h: int
+def test_a_picture_of_any_size_covers_without_distortion_and_loses_its_sides(
+    renderer: Renderer, draw: Callable
 ) -> None:
     """A source of two colours, left and right: its middle stays in the middle, whichever side is cropped."""
-    source = np.zeros((source_h, source_w, 3), np.uint8)
-    source[:, : source_w // 2] = (200, 0, 0)
-    source[:, (source_w + 1) // 2 :] = (0, 0, 200)
-    rgba = draw(renderer, SIMPLE, size=(96, 54), layer5=source)
-    if source_w > 2:
-        assert rgba[10, 1].tolist() == [200, 0, 0, 255] and rgba[40, -2].tolist() == [0, 0, 200, 255]
-        halves = rgba[..., 0].astype(int).sum(), rgba[..., 2].astype(int).sum()
-        assert abs(halves[0] - halves[1]) <= 0.02 * sum(halves)
-
-
-def test_a_wide_picture_loses_its_sides_and_keeps_its_shape(renderer: Renderer, draw: Callable) -> None:
+    for source_w, source_h in [(320, 240), (321, 241), (33, 77), (1, 1), (3, 2), (512, 512)]:
+        source = np.zeros((source_h, source_w, 3), np.uint8)
+        source[:, : source_w // 2] = (200, 0, 0)
+        source[:, (source_w + 1) // 2 :] = (0, 0, 200)
+        rgba = draw(renderer, SIMPLE, size=(96, 54), layer5=source)
+        if source_w > 2:
+            assert rgba[10, 1].tolist() == [200, 0, 0, 255] and rgba[40, -2].tolist() == [0, 0, 200, 255], source_w
+            halves = rgba[..., 0].astype(int).sum(), rgba[..., 2].astype(int).sum()
+            assert abs(halves[0] - halves[1]) <= 0.02 * sum(halves), source_w
     source = np.zeros((40, 160, 3), np.uint8)
     y, x = np.mgrid[:40, :160]
     source[np.hypot(x - 79.5, y - 19.5) < 10] = 255  # a disc of radius 10, in a picture twice as wide as the target
@@ -74,14 +63,11 @@ def test_a_wide_picture_loses_its_sides_and_keeps_its_shape(renderer: Renderer, 
     assert (rows.mean(), columns.mean()) == pytest.approx((19.5, 39.5), abs=0.1)
 
 
-def test_the_size_of_layer_5_may_change_from_frame_to_frame(renderer: Renderer, draw: Callable) -> None:
+def test_layer_5_may_change_in_size_and_content_from_frame_to_frame(renderer: Renderer, draw: Callable) -> None:
     renderer.resize(32, 32)
     for side, level in ((31, 10), (64, 20), (5, 30), (64, 40), (65, 50), (1, 60)):
         rgba = draw(renderer, SIMPLE, layer5=np.full((side, side + 2, 3), level, np.uint8))
         assert (rgba[..., :3] == level).all()
-
-
-def test_a_new_picture_of_the_same_size_replaces_the_old(renderer: Renderer, draw: Callable) -> None:
     renderer.resize(16, 16)
     for level in (10, 200, 30):
         assert (draw(renderer, SIMPLE, layer5=np.full((9, 9, 3), level, np.uint8))[..., :3] == level).all()

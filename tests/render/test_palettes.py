@@ -13,7 +13,7 @@ from engine.params import ParamStore, Slew
 from engine.render import Look, Renderer
 from engine.render.colour import display_rgb, layer_colours, oklab_of_display, palette_rgb, ramp_rgb, station
 from engine.values import ChannelFeatures, GlidingItem
-from osc_schema.palettes import NAMES, PALETTES, Palette, encoded, linear_rgb, oklab_of, oklch_hex
+from osc_schema.palettes import NAMES, PALETTES, encoded, linear_rgb, oklab_of, oklch_hex
 
 Lab = tuple[float, float, float]
 FOUR = tuple(ChannelFeatures(pitch_hz=261.63, hue=0.0) for _ in range(4))
@@ -38,60 +38,48 @@ def is_mud(rgb: tuple[float, ...]) -> bool:
     return 48 < hue_deg < 125 and 0.2 < lightness < 0.55 and math.hypot(a, b) > 0.03
 
 
-def test_oklch_agrees_with_the_published_colours() -> None:
+def test_colours_are_those_of_oklch_and_outside_srgb_keep_their_lightness_and_hue() -> None:
     # Björn Ottosson's own example pairs: sRGB red and blue in OKLCH, rounded.
     assert oklch_hex((0.62796, 0.25768, 29.234)) == "#ff0000"
     assert oklch_hex((0.45201, 0.31321, 264.052)) == "#0000ff"
     assert lab_of((1.0, 1.0, 1.0)) == pytest.approx((1, 0, 0), abs=1e-4)
-
-
-def test_there_are_at_least_sixteen_palettes_each_named_and_distinct() -> None:
-    assert len(NAMES) == len(set(NAMES)) >= 16
-    for one, other in combinations(PALETTES, 2):
-        labs = [[np.array(oklab_of(colour)) for colour in (*p.colours, p.ramp[1])] for p in (one, other)]
-        apart = max(min(float(np.linalg.norm(mine - theirs)) for theirs in labs[1]) for mine in labs[0])
-        assert apart > 0.08, f"{one.name} looks like {other.name}"
-
-
-@pytest.mark.parametrize("palette", PALETTES, ids=lambda palette: palette.name)
-def test_every_colour_is_in_srgb_and_nowhere_brown_or_olive(palette: Palette) -> None:
-    assert 3 <= len(palette.colours) <= 5
-    for colour in (*palette.colours, *palette.ramp):
-        assert all(0 <= light <= 1 for light in linear_rgb(oklab_of(colour))), colour
-    for step in range(64):
-        assert not is_mud(at(palette.name, step / 64)), step
-    assert not any(is_mud(tuple(stop)) for stop in ramp_rgb(of(palette.name)).tolist())
-
-
-@pytest.mark.parametrize("palette", PALETTES, ids=lambda palette: palette.name)
-def test_the_ramp_rises_from_black_to_a_highlight(palette: Palette) -> None:
-    ramp = ramp_rgb(of(palette.name))
-    lightness = [lab_of(tuple(stop))[0] for stop in ramp.tolist()]
-    assert ramp[0].tolist() == [0, 0, 0] and lightness[-1] > 0.88
-    assert (np.diff(lightness) > 0.01).all()
-
-
-def test_a_position_that_runs_round_a_palette_meets_no_jump() -> None:
-    for name in NAMES:
-        colours = [lab_of(at(name, step / 200)) for step in range(201)]
-        steps = [math.dist(one, other) for one, other in pairwise(colours)]
-        assert max(steps) < 0.035
-        assert colours[0] == colours[-1]
-
-
-def test_between_two_hues_the_colour_stays_clear() -> None:
-    """Half way from violet to orange-red the straight line through Oklab is greyer than both."""
-    for step in range(101):
-        rgb = at("plasma", step / 200)
-        assert colorsys.rgb_to_hsv(*rgb)[1] > 0.55
-
-
-def test_colours_outside_srgb_keep_their_lightness_and_hue() -> None:
     asked = (0.6, 0.3 * math.cos(2.5), 0.3 * math.sin(2.5))
     lightness, a, b = lab_of(display_rgb(asked))
     assert lightness == pytest.approx(0.6, abs=0.005)
     assert math.atan2(b, a) == pytest.approx(2.5, abs=0.01)
     assert encoded(0.5) == pytest.approx(0.7354, abs=1e-4)
+
+
+def test_there_are_sixteen_distinct_palettes_without_mud_that_rise_from_black() -> None:
+    assert len(NAMES) == len(set(NAMES)) >= 16
+    for one, other in combinations(PALETTES, 2):
+        labs = [[np.array(oklab_of(colour)) for colour in (*p.colours, p.ramp[1])] for p in (one, other)]
+        apart = max(min(float(np.linalg.norm(mine - theirs)) for theirs in labs[1]) for mine in labs[0])
+        assert apart > 0.08, f"{one.name} looks like {other.name}"
+    for palette in PALETTES:
+        assert 3 <= len(palette.colours) <= 5, palette
+        for colour in (*palette.colours, *palette.ramp):
+            assert all(0 <= light <= 1 for light in linear_rgb(oklab_of(colour))), colour
+        for step in range(64):
+            assert not is_mud(at(palette.name, step / 64)), step
+        assert not any(is_mud(tuple(stop)) for stop in ramp_rgb(of(palette.name)).tolist()), palette
+    for palette in PALETTES:
+        ramp = ramp_rgb(of(palette.name))
+        lightness = [lab_of(tuple(stop))[0] for stop in ramp.tolist()]
+        assert ramp[0].tolist() == [0, 0, 0] and lightness[-1] > 0.88, palette
+        assert (np.diff(lightness) > 0.01).all(), palette
+
+
+def test_a_position_that_runs_round_a_palette_meets_no_jump_and_stays_clear() -> None:
+    for name in NAMES:
+        colours = [lab_of(at(name, step / 200)) for step in range(201)]
+        steps = [math.dist(one, other) for one, other in pairwise(colours)]
+        assert max(steps) < 0.035
+        assert colours[0] == colours[-1]
+    # Half way from violet to orange-red the straight line through Oklab is greyer than both.
+    for step in range(101):
+        rgb = at("plasma", step / 200)
+        assert colorsys.rgb_to_hsv(*rgb)[1] > 0.55
 
 
 @pytest.fixture
@@ -124,15 +112,13 @@ def test_dimmed_warm_colours_go_to_red_and_not_to_brown(cpu: Renderer, draw: Cal
                 assert not any(is_mud(tuple(rgb / 255)) for rgb in rgba[0, :, :3]), (name, light, layer)
 
 
-def test_shift_moves_the_layers_along_and_back(look: Callable) -> None:
+def test_shift_moves_the_layers_along_and_back_and_a_note_a_little(look: Callable) -> None:
     there = layer_colours(look(palette="sunset", shift=station(5, 2)), FOUR)[0]
     assert there == pytest.approx(at("sunset", 0.25))
     assert layer_colours(look(palette="sunset", shift=0.999), FOUR)[0] == pytest.approx(
         layer_colours(look(palette="sunset"), FOUR)[0], abs=0.02
     )
 
-
-def test_a_note_moves_a_layer_a_little_and_never_with_a_jump(look: Callable) -> None:
     def colour(hue: float) -> Lab:
         heard = tuple(ChannelFeatures(hue=hue) for _ in range(4))
         return lab_of(layer_colours(look(palette="aurora"), heard)[1])

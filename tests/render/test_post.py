@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,20 +38,18 @@ def spot(level: int = 255, size: tuple[int, int] = SIZE, radius: int = 6) -> np.
     return np.ascontiguousarray((disc * level).astype(np.uint8)[..., None].repeat(3, -1))
 
 
-@pytest.mark.parametrize("name", EFFECTS)
-@pytest.mark.parametrize("size", [(160, 90), (67, 35)], ids=["wide", "odd"])
-def test_both_renderers_draw_the_same_effect(
-    gl: Renderer, cpu: Renderer, draw: Callable, name: str, size: tuple[int, int]
-) -> None:
-    random = np.random.default_rng(4)
-    card = random.integers(0, 256, (9, 16, 3), dtype=np.uint8).repeat(8, 0).repeat(10, 1)
-    seen = []
-    for renderer in (gl, cpu):
-        drawn = draw(renderer, SIMPLE | EFFECTS[name], size=size, layer5=card, time_s=3.2).astype(int)
-        seen += [drawn, renderer.read_rgba().astype(int)]
-    assert np.abs(seen[0] - seen[2]).max() <= 1 and np.abs(seen[1] - seen[3]).max() <= 2
-    plain = draw(cpu, SIMPLE, size=size, layer5=card).astype(int)
-    assert np.abs(seen[2] - plain).max() > 20
+def test_both_renderers_draw_the_same_effect(gl: Renderer, cpu: Renderer, draw: Any) -> None:
+    for name in EFFECTS:
+        for size in [(160, 90), (67, 35)]:
+            random = np.random.default_rng(4)
+            card = random.integers(0, 256, (9, 16, 3), dtype=np.uint8).repeat(8, 0).repeat(10, 1)
+            seen = []
+            for renderer in (gl, cpu):
+                drawn = draw(renderer, SIMPLE | EFFECTS[name], size=size, layer5=card, time_s=3.2).astype(int)
+                seen += [drawn, renderer.read_rgba().astype(int)]
+            assert np.abs(seen[0] - seen[2]).max() <= 1 and np.abs(seen[1] - seen[3]).max() <= 2, name
+            plain = draw(cpu, SIMPLE, size=size, layer5=card).astype(int)
+            assert np.abs(seen[2] - plain).max() > 20, name
 
 
 def test_without_effects_nothing_is_drawn_for_them(renderer: Renderer, draw: Callable) -> None:
@@ -67,16 +66,13 @@ def test_black_stays_black(renderer: Renderer, draw: Callable) -> None:
         assert (renderer.read_rgba() == (0, 0, 0, 255)).all()
 
 
-def test_bloom_shines_beyond_bright_parts_and_falls_off(renderer: Renderer, draw: Callable) -> None:
+def test_bloom_shines_beyond_bright_parts_in_their_hue_by_its_radius(renderer: Renderer, draw: Callable) -> None:
     look = SIMPLE | {"/post/bloom": 0.6}
     line = draw(renderer, look, size=SIZE, layer5=spot())[SIZE[1] // 2, SIZE[0] // 2 :, 0].astype(int)
     assert line[0] == 255 and line[8] > 60  # the disc itself is white, its edge shines
     assert (np.diff(line[8:]) <= 1).all() and line[60] < 0.3 * line[8]
     dim = draw(renderer, look, size=SIZE, layer5=spot(100))  # below the threshold
     assert (dim == draw(renderer, SIMPLE, layer5=spot(100))).all()
-
-
-def test_a_wider_radius_shines_farther(renderer: Renderer, draw: Callable) -> None:
     size, reach_px = (768, 432), []
     for radius in (0.0, 0.5, 1.0):
         look = SIMPLE | {"/post/bloom": 0.6, "/post/bloom_radius": radius}
@@ -84,9 +80,6 @@ def test_a_wider_radius_shines_farther(renderer: Renderer, draw: Callable) -> No
         line = rgba[size[1] // 2, size[0] // 2 + 7 :, 0].astype(int)
         reach_px.append(int(np.argmax(line < line[0] / 2)))
     assert 0 < reach_px[0] < reach_px[1] < reach_px[2]
-
-
-def test_bloom_keeps_the_hue_of_its_light(renderer: Renderer, draw: Callable) -> None:
     red = spot() * np.array([1, 0, 0], np.uint8)
     rgba = draw(renderer, SIMPLE | {"/post/bloom": 1.0}, size=SIZE, layer5=red)
     assert rgba[54, 110, 0] > 30 and (rgba[..., 1:3] == 0).all()
@@ -108,12 +101,11 @@ def test_bloom_looks_the_same_in_any_resolution(renderer: Renderer, draw: Callab
         assert abs(one - other) <= 6
 
 
-def test_glow_lays_a_veil_over_everything_that_dim_light_feeds_too(renderer: Renderer, draw: Callable) -> None:
+def test_glow_lays_a_veil_and_chromatic_aberration_grows_towards_the_corners(
+    renderer: Renderer, draw: Callable
+) -> None:
     rgba = draw(renderer, SIMPLE | {"/post/glow": 1.0}, size=SIZE, layer5=spot(150, radius=30))
     assert rgba[2, 2, 0] >= 3 and rgba[54, 135, 0] > rgba[54, 185, 0] >= 5
-
-
-def test_chromatic_aberration_grows_towards_the_corners(renderer: Renderer, draw: Callable) -> None:
     lines = grey(0)
     lines[:, 20:22], lines[:, 95:97] = 255, 255
     rgba = draw(renderer, SIMPLE | {"/post/chromatic": 1.0}, size=SIZE, layer5=lines).astype(float)
@@ -130,13 +122,10 @@ def test_chromatic_aberration_grows_towards_the_corners(renderer: Renderer, draw
     assert abs(column(54, middle, 2) - column(54, middle, 0)) < 0.05
 
 
-def test_a_vignette_darkens_the_corners_and_leaves_the_middle(renderer: Renderer, draw: Callable) -> None:
+def test_a_vignette_darkens_the_corners_and_grain_the_middle_tones(renderer: Renderer, draw: Callable) -> None:
     rgba = draw(renderer, SIMPLE | {"/post/vignette": 1.0}, size=SIZE, layer5=grey(200)).astype(int)
     assert rgba[54, 96, 0] == 200 and 48 <= rgba[0, 0, 0] <= 56
     assert rgba[54, 60, 0] > 190 and (np.diff(rgba[54, 96:, 0]) <= 0).all()
-
-
-def test_grain_is_in_middle_tones_and_not_in_white(renderer: Renderer, draw: Callable) -> None:
     look = SIMPLE | {"/post/grain": 1.0}
     deviation = [draw(renderer, look, size=SIZE, layer5=grey(level))[..., 1].std() for level in (20, 128, 255)]
     assert deviation[1] > 8 > deviation[0] > deviation[2] == 0

@@ -3,6 +3,7 @@
 import colorsys
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -51,77 +52,66 @@ def mapper(reports: Callable) -> Iterator[RegionMapper]:
     mapper.close()
 
 
-def test_plain_brightness_is_split_at_the_quarters() -> None:
+def test_brightness_is_bt601_luma_split_at_the_quarters_or_into_darkest_and_brightest() -> None:
     picture = grey_ramp(np.array([0, 63, 64, 127, 128, 191, 192, 255]))
     assert brightness_regions(picture, is_equalised=False)[0].tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
-
-
-def test_brightness_is_bt601_luma() -> None:
     primaries = np.array([[(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0)]], np.uint8)  # 0.30, 0.59, 0.11, 0.89
     assert brightness_regions(primaries, is_equalised=False)[0].tolist() == [1, 2, 0, 3]
+    assert brightness_regions(grey_ramp(np.array([7, 9, 7, 9])), is_equalised=True)[0].tolist() == [0, 3, 0, 3]
 
 
-def test_equalised_brightness_gives_each_region_a_quarter() -> None:
+def test_equalised_brightness_gives_each_region_a_quarter_or_one_level() -> None:
     dark = np.random.default_rng(1).normal(30, 5, (90, 160, 1)).clip(0, 255).astype(np.uint8).repeat(3, axis=2)
     assert (brightness_regions(dark, is_equalised=False) == 0).all()
     shares = np.bincount(brightness_regions(dark, is_equalised=True).ravel(), minlength=4) / dark[..., 0].size
     assert np.abs(shares - 0.25).max() < 0.06
-
-
-@pytest.mark.parametrize("dominant", [0, 1, 2, 3])
-def test_four_regions_exist_where_one_level_fills_nearly_all(dominant: int) -> None:
-    levels = np.full(1000, (10, 80, 150, 220)[dominant])
-    levels[:3] = [level for n, level in enumerate((10, 80, 150, 220)) if n != dominant]
-    regions = brightness_regions(grey_ramp(levels), is_equalised=True)[0]
-    assert sorted(set(regions.tolist())) == [0, 1, 2, 3]
-    assert (np.diff(regions[np.argsort(levels, kind="stable")].astype(int)) >= 0).all()  # never lower for brighter ones
-
-
-def test_a_picture_of_two_levels_has_a_darkest_and_a_brightest_region() -> None:
-    assert brightness_regions(grey_ramp(np.array([7, 9, 7, 9])), is_equalised=True)[0].tolist() == [0, 3, 0, 3]
-
-
-@pytest.mark.parametrize(("level", "region"), [(0, 0), (100, 1), (255, 3)])
-def test_a_flat_picture_is_one_region_by_its_brightness(level: int, region: int) -> None:
-    assert (brightness_regions(grey_ramp(np.full(9, level)), is_equalised=True) == region).all()
+    for dominant in [0, 1, 2, 3]:
+        levels = np.full(1000, (10, 80, 150, 220)[dominant])
+        levels[:3] = [level for n, level in enumerate((10, 80, 150, 220)) if n != dominant]
+        regions = brightness_regions(grey_ramp(levels), is_equalised=True)[0]
+        assert sorted(set(regions.tolist())) == [0, 1, 2, 3], dominant
+        assert (
+            np.diff(regions[np.argsort(levels, kind="stable")].astype(int)) >= 0
+        ).all()  # never lower for brighter ones
+    for level, region in [(0, 0), (100, 1), (255, 3)]:
+        assert (brightness_regions(grey_ramp(np.full(9, level)), is_equalised=True) == region).all(), level
 
 
 def hues(count: int) -> np.ndarray:
     return np.array([[colorsys.hsv_to_rgb((n + 0.5) / count, 1, 1) for n in range(count)]]) * 255
 
 
-@pytest.mark.parametrize("hue_offset", [0.0, 0.1, 0.6, 1.0])
-def test_colour_regions_are_quarters_of_the_hue_circle(hue_offset: float) -> None:
-    regions = colour_regions(hues(40).round().astype(np.uint8), hue_offset=hue_offset, sat_min=0.2, is_equalised=True)
-    expected = [int(((n + 0.5) / 40 - hue_offset) % 1 * 4) for n in range(40)]
-    assert regions[0].tolist() == expected
+def test_colour_regions_are_quarters_of_the_hue_circle() -> None:
+    for hue_offset in [0.0, 0.1, 0.6, 1.0]:
+        regions = colour_regions(
+            hues(40).round().astype(np.uint8), hue_offset=hue_offset, sat_min=0.2, is_equalised=True
+        )
+        expected = [int(((n + 0.5) / 40 - hue_offset) % 1 * 4) for n in range(40)]
+        assert regions[0].tolist() == expected, hue_offset
 
 
-def test_pixels_below_sat_min_are_assigned_by_brightness() -> None:
+def test_grey_and_pixels_below_sat_min_are_assigned_by_brightness() -> None:
     pale_red = np.array([[(200, 170, 170)] * 2 + [(40, 36, 36)] * 2], np.uint8)  # saturation 0.15 and 0.1
     by_brightness = colour_regions(pale_red, hue_offset=0.0, sat_min=0.2, is_equalised=False)
     assert by_brightness[0].tolist() == [2, 2, 0, 0]
     by_hue = colour_regions(pale_red, hue_offset=0.0, sat_min=0.05, is_equalised=False)
     assert by_hue[0].tolist() == [0, 0, 0, 0]
-
-
-def test_grey_has_no_hue_even_with_sat_min_0() -> None:
     grey = grey_ramp(np.array([0, 100, 150, 255]))
     assert colour_regions(grey, hue_offset=0.0, sat_min=0.0, is_equalised=False)[0].tolist() == [0, 1, 2, 3]
 
 
-def test_quadrants_are_numbered_in_reading_order() -> None:
+def test_quadrants_are_numbered_in_reading_order_and_need_no_picture(mapper: RegionMapper) -> None:
     assert quadrant_regions().tolist() == [[0, 1], [2, 3]]
+    assert mapper.compute(None, settings("quadrant", is_mirrored=True)).indices.tolist() == [[0, 1], [2, 3]]
+    assert mapper.compute(None, settings("brightness")) is None
 
 
-@pytest.mark.parametrize(
-    ("size", "reduced"), [((1920, 1080), (320, 180)), ((320, 240), (320, 240)), ((641, 7), (320, 3)), ((9, 9), (9, 9))]
-)
-def test_pictures_are_reduced_to_320_wide_at_most(size: tuple[int, int], reduced: tuple[int, int]) -> None:
-    pixels = np.random.default_rng(2).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
-    small = reduce_picture(pixels)
-    assert small.shape == (reduced[1], reduced[0], 3)
-    assert np.abs(small.mean() - pixels.mean()) < 2
+def test_pictures_are_reduced_to_320_wide_at_most() -> None:
+    for size, reduced in [((1920, 1080), (320, 180)), ((320, 240), (320, 240)), ((641, 7), (320, 3)), ((9, 9), (9, 9))]:
+        pixels = np.random.default_rng(2).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+        small = reduce_picture(pixels)
+        assert small.shape == (reduced[1], reduced[0], 3), size
+        assert np.abs(small.mean() - pixels.mean()) < 2, size
 
 
 def test_a_mirrored_picture_has_a_mirrored_map(mapper: RegionMapper) -> None:
@@ -129,11 +119,6 @@ def test_a_mirrored_picture_has_a_mirrored_map(mapper: RegionMapper) -> None:
     plain = mapper.compute(picture, settings("brightness"))
     flipped = mapper.compute(picture, settings("brightness", is_mirrored=True))
     assert (flipped.indices == plain.indices[:, ::-1]).all() and flipped.indices.flags.c_contiguous
-
-
-def test_quadrants_need_no_picture_and_stay_where_they_are_when_it_is_mirrored(mapper: RegionMapper) -> None:
-    assert mapper.compute(None, settings("quadrant", is_mirrored=True)).indices.tolist() == [[0, 1], [2, 3]]
-    assert mapper.compute(None, settings("brightness")) is None
 
 
 def two_boxes(left_width: int, right_width: int) -> np.ndarray:
@@ -147,7 +132,7 @@ def two_boxes(left_width: int, right_width: int) -> np.ndarray:
 LEFT, RIGHT, GROUND = (90, 80), (90, 240), (5, 160)
 
 
-def test_outlines_enclose_regions_that_meet_at_the_outline() -> None:
+def test_outlines_enclose_regions_that_keep_their_numbers_when_their_sizes_change_places() -> None:
     regions = edge_regions(two_boxes(100, 60))
     assert regions.shape == (180, 320) and regions.dtype == np.uint8 and regions.max() <= 3
     assert len({regions[LEFT], regions[RIGHT], regions[GROUND]}) == 3
@@ -157,26 +142,12 @@ def test_outlines_enclose_regions_that_meet_at_the_outline() -> None:
     outside = np.ones((180, 320), bool)
     outside[36:144, 26:134] = outside[36:144, 206:274] = False
     assert (regions[outside] == regions[GROUND]).all()
-
-
-def test_regions_of_outlines_keep_their_numbers_when_their_sizes_change_places() -> None:
     before = edge_regions(two_boxes(100, 60))
     alone = edge_regions(two_boxes(60, 100))
     assert alone[LEFT] != before[LEFT], "numbered by size, as for a first picture"
     after = edge_regions(two_boxes(60, 100), before)
     for place in (LEFT, RIGHT, GROUND):
         assert after[place] == before[place]
-
-
-def test_a_picture_without_outlines_is_cut_into_quadrants(mapper: RegionMapper, reports: Callable) -> None:
-    even = np.full((90, 160, 3), 128, np.uint8)
-    assert edge_regions(even) is None
-    assert mapper.compute(frame_of(even), settings("edges")).indices.tolist() == [[0, 1], [2, 3]]
-    assert mapper.compute(None, settings("edges")) is None
-    assert reports.lines == []
-
-
-def test_a_texture_with_free_pixels_only_at_the_border_gives_a_map_too() -> None:
     texture = np.random.default_rng(0).integers(0, 256, (90, 160, 3), dtype=np.uint8)
     texture[:6, :6] = 128  # outlines leave only a few pixels of this plain corner, at the very border
     thin = np.zeros((2, 320, 3), np.uint8)
@@ -186,6 +157,14 @@ def test_a_texture_with_free_pixels_only_at_the_border_gives_a_map_too() -> None
         assert regions.shape == pixels.shape[:2] and regions.max() <= 3
     noise = edge_regions(np.random.default_rng(1).integers(0, 256, (90, 160, 3), dtype=np.uint8))
     assert noise is None or (noise.shape == (90, 160) and noise.max() <= 3)
+
+
+def test_a_picture_without_outlines_is_cut_into_quadrants(mapper: RegionMapper, reports: Callable) -> None:
+    even = np.full((90, 160, 3), 128, np.uint8)
+    assert edge_regions(even) is None
+    assert mapper.compute(frame_of(even), settings("edges")).indices.tolist() == [[0, 1], [2, 3]]
+    assert mapper.compute(None, settings("edges")) is None
+    assert reports.lines == []
 
 
 def test_the_mapper_keeps_the_numbers_of_outlines_from_the_previous_picture(mapper: RegionMapper) -> None:
@@ -233,9 +212,7 @@ def test_the_same_picture_is_mapped_once(mapper: RegionMapper, wait_for: Callabl
     wait_for(lambda: mapper.latest().indices[0].tolist() == first.indices[0].tolist()[::-1], "the mirrored map")
 
 
-def test_a_picture_that_cannot_be_mapped_is_reported_and_the_thread_goes_on(
-    mapper: RegionMapper, reports: Callable, wait_for: Callable
-) -> None:
+def test_a_picture_that_cannot_be_mapped_is_reported_once(mapper: RegionMapper, reports: Any, wait_for: Any) -> None:
     mapper.submit(frame_of(np.zeros((4, 4), np.uint8)), settings("brightness"))
     wait_for(lambda: reports.lines, "a report")
     assert reports.lines[0][1].startswith("region map failed")
@@ -253,7 +230,7 @@ def test_closing_ends_the_thread(reports: Callable) -> None:
 
 
 @pytest.mark.parametrize("side", [64, 512])
-def test_a_square_sd_picture_is_mapped_where_it_is_shown(
+def test_a_square_picture_is_mapped_where_it_is_seen(
     renderer: Renderer, mapper: RegionMapper, draw: Callable, side: int
 ) -> None:
     """Four bands from dark to bright, each shown by the layer with its number, while the camera is wide."""
@@ -296,62 +273,45 @@ def quiet_mapper(mapper: RegionMapper, reports: Callable) -> Iterator[RegionMapp
     assert reports.lines == []
 
 
-@pytest.mark.parametrize(
-    ("picture_px", "widest", "small"),
-    [
+def test_maps_have_the_proportions_of_the_picture_and_masks_are_scaled_before_thresholding(found: Any) -> None:
+    for picture_px, widest, small in [
         ((1920, 1080), 320, (320, 180)),
         ((300, 200), 320, (300, 200)),
         ((720, 1280), 512, (512, 910)),
         ((900, 1), 320, (320, 1)),
-    ],
-)
-def test_maps_have_the_proportions_of_the_picture(
-    found: Callable, picture_px: tuple[int, int], widest: int, small: tuple[int, int]
-) -> None:
-    assert small_size(picture_px, widest) == small
-    seen = objects_seen(found(boxes(0), picture_px=picture_px), widest)
-    assert seen.shape == small[::-1] and seen.dtype == np.uint8
-
-
-def test_masks_are_scaled_before_thresholding(found: Callable) -> None:
-    """A slope of 0 to 255 across a few texels: thresholded after scaling, its edge is between them."""
+    ]:
+        assert small_size(picture_px, widest) == small, picture_px
+        seen = objects_seen(found(boxes(0), picture_px=picture_px), widest)
+        assert seen.shape == small[::-1] and seen.dtype == np.uint8, picture_px
+    # A slope of 0 to 255 across a few texels: thresholded after scaling, its edge is between them.
     slope = np.tile(np.clip(np.arange(SIDE) * 20.0 - 205, 0, 255), (SIDE, 1))
     seen = objects_seen(found([slope], picture_px=(320, 320)), 320)
     edge = (127.5 + 205) / 20  # in texel centres from 0
     assert abs(np.argmax(seen[160]) - (edge + 0.5) * 10) <= 1 and (np.diff(seen[160].astype(int)) >= 0).all()
 
 
-def test_the_best_four_objects_are_regions_0_to_3_and_the_rest_is_background(found: Callable) -> None:
+def test_the_best_four_objects_are_regions_in_front_of_each_other_and_of_the_background(found: Callable) -> None:
     result = found(boxes(3, 2, 1, 0, 4), picture_px=(640, 360))
     for background in (0, 1, 3):
         indices = ObjectRegions().compute(result, background=background)
         assert indices.shape == (180, 320) and indices.dtype == np.uint8 and indices.flags.c_contiguous
         assert [region_at(indices, number) for number in (3, 2, 1, 0, 4)] == [0, 1, 2, 3, background]
         assert indices[0, 0] == indices[-1, -1] == background
-
-
-def test_where_objects_overlap_the_one_in_front_leads(found: Callable) -> None:
     masks = np.zeros((2, SIDE, SIDE), np.uint8)
     masks[0, :, 8:20] = 255
     masks[1, :, 12:] = 255
     indices = ObjectRegions().compute(found(masks, picture_px=(32, 32)), background=3)
     assert indices[16].tolist() == [3] * 8 + [0] * 12 + [1] * 12
-
-
-def test_without_objects_everything_is_background(found: Callable) -> None:
     indices = ObjectRegions().compute(found([], picture_px=(64, 36)), background=2)
     assert indices.shape == (36, 64) and (indices == 2).all()
 
 
-def test_followed_objects_keep_their_regions_when_scores_cross(found: Callable) -> None:
+def test_followed_objects_keep_their_regions_and_others_take_what_is_free(found: Callable) -> None:
     regions = ObjectRegions()
     first = regions.compute(found(boxes(0, 1, 2), ids=(5, 6, 7)), background=3)
     crossed = regions.compute(found(boxes(2, 0, 1), ids=(7, 5, 6)), background=3)
     for indices in (first, crossed):
         assert [region_at(indices, number) for number in (0, 1, 2)] == [0, 1, 2]
-
-
-def test_a_newcomer_takes_the_first_free_region_even_when_it_is_the_best(found: Callable) -> None:
     regions = ObjectRegions()
     regions.compute(found(boxes(0, 1, 2), ids=(5, 6, 7)), background=3)
     gone = regions.compute(found(boxes(0, 2), ids=(5, 7)), background=3)
@@ -359,9 +319,6 @@ def test_a_newcomer_takes_the_first_free_region_even_when_it_is_the_best(found: 
     come = regions.compute(found(boxes(3, 4, 2, 0), ids=(9, 8, 7, 5)), background=0)
     assert [region_at(come, number) for number in (0, 1, 2, 3, 4)] == [0, 0, 2, 1, 3]
     assert come[0, 0] == 0
-
-
-def test_an_object_without_a_region_gets_the_next_that_is_free(found: Callable) -> None:
     regions = ObjectRegions()
     full = regions.compute(found(boxes(0, 1, 2, 3, 4), ids=(1, 2, 3, 4, 5)), background=3)
     assert region_at(full, 4) == 3
@@ -376,9 +333,7 @@ def test_if_ids_are_ranks_regions_follow_the_rank(found: Callable) -> None:
         assert [region_at(indices, number) for number in numbers[:4]] == list(range(len(numbers[:4])))
 
 
-def test_the_mapper_maps_found_objects_and_quadrants_before_the_first_result(
-    quiet_mapper: RegionMapper, found: Callable
-) -> None:
+def test_the_mapper_maps_found_objects_and_before_them_quadrants(quiet_mapper: RegionMapper, found: Callable) -> None:
     picture = VideoFrame(pixels=np.zeros((9, 16, 3), np.uint8), index=0, time_s=0.0, source="test")
     for _ in range(2):
         assert quiet_mapper.compute(picture, settings("sam3")).indices.tolist() == [[0, 1], [2, 3]]
@@ -390,9 +345,7 @@ def test_the_mapper_maps_found_objects_and_quadrants_before_the_first_result(
     assert ((flipped == 0) == (plain == 0)[:, ::-1]).all()
 
 
-def test_the_thread_maps_each_result_once_regardless_of_the_number_of_pictures(
-    quiet_mapper: RegionMapper, found: Callable, wait_for: Callable
-) -> None:
+def test_the_thread_maps_each_result_once(quiet_mapper: RegionMapper, found: Callable, wait_for: Callable) -> None:
     first, second = found(boxes(0, 1), ids=(1, 2)), found(boxes(1, 0), ids=(2, 1))
 
     def submit(result: Segmentation | None, index: int, **changes: object) -> None:
@@ -400,10 +353,7 @@ def test_the_thread_maps_each_result_once_regardless_of_the_number_of_pictures(
         quiet_mapper.submit(picture, settings("sam3", **changes), result)
 
     submit(None, 0)
-    wait_for(
-        lambda: quiet_mapper.latest() is not None and quiet_mapper.latest().indices.shape == (2, 2),
-        "quadrants",
-    )
+    wait_for(lambda: quiet_mapper.latest() is not None and quiet_mapper.latest().indices.shape == (2, 2), "quadrants")
     submit(first, 1)
     mapped = wait_for(lambda: quiet_mapper.latest().indices.shape == (48, 64) and quiet_mapper.latest(), "a map")
     for index in range(20):
@@ -414,14 +364,7 @@ def test_the_thread_maps_each_result_once_regardless_of_the_number_of_pictures(
     assert [region_at(after.indices, number) for number in (0, 1)] == [0, 1]
 
 
-def test_settings_come_from_the_parameters(values: Callable) -> None:
-    asked = RegionSettings.from_values(values({"/region/mode": "sam3", "/region/background": 1}))
-    assert (asked.mode, asked.background) == ("sam3", 1)
-
-
-def test_a_found_object_shows_its_layer_at_its_position(
-    renderer: Renderer, draw: Callable, quiet_mapper: RegionMapper, found: Callable
-) -> None:
+def test_a_found_object_shows_its_layer(renderer: Renderer, draw: Any, quiet_mapper: RegionMapper, found: Any) -> None:
     """The square picture of Stable Diffusion covers a wide one, its top and bottom cropped."""
     seen = found(boxes(4, 1), picture_px=(512, 512))
     shown = np.zeros((SIDE, SIDE, 3), np.uint8)
@@ -435,9 +378,8 @@ def test_a_found_object_shows_its_layer_at_its_position(
         assert (led == (picture[..., layer] > 127)).mean() > 0.98 and led.any()
 
 
-@pytest.mark.parametrize(
-    ("prompt", "name"),
-    [
+def test_a_prompt_names_a_class_by_its_last_noun() -> None:
+    for prompt, name in [
         ("person", "person"),
         ("Dancers on stage", "person"),
         ("a man in a red coat", "person"),
@@ -452,13 +394,11 @@ def test_a_found_object_shows_its_layer_at_its_position(
         ("guitar", None),
         ("in the dark", None),
         ("", None),
-    ],
-)
-def test_a_prompt_names_a_class_by_its_last_noun(prompt: str, name: str | None) -> None:
-    assert class_named(prompt) == name
+    ]:
+        assert class_named(prompt) == name, name
 
 
-def test_a_controlnet_sees_each_class_in_its_colour(found: Callable) -> None:
+def test_a_controlnet_sees_each_class_in_its_colour_and_black_elsewhere(found: Callable) -> None:
     """Colours from ADE20K's palette: person, stage; the object's own colour for a word that is no class."""
     result = found(boxes(0, 1, 4), ids=(11, 12, 13), prompts=(1, 3, 4), picture_px=(1280, 720))
     picture = segmentation_picture(result, ("woman", "", "the stage", "theremin"))
@@ -472,7 +412,4 @@ def test_a_controlnet_sees_each_class_in_its_colour(found: Callable) -> None:
         assert centre.tolist() == colour
     assert len(np.unique(picture.reshape(-1, 3), axis=0)) == 4  # edges are hard
     assert not picture[0].any()
-
-
-def test_a_controlnet_sees_black_where_nothing_is_found(found: Callable) -> None:
     assert not segmentation_picture(found([], picture_px=(64, 36)), ("person",)).any()

@@ -46,38 +46,27 @@ def test_rings_are_round_and_the_newest_sound_is_in_the_centre(red: Callable) ->
     assert np.abs(seen - expected).max() < 0.01
 
 
-def test_rays_run_around_the_centre_without_a_seam_at_any_ratio(red: Callable) -> None:
+def test_rays_run_around_the_centre_without_a_seam_and_a_spiral_is_the_same_after_half_a_turn(red: Callable) -> None:
     for ratio in (1.0, 1.37):
         seen = red({"/layer/1/shape": "rays", "/layer/1/ratio": ratio}, tone(2), (120, 120))
         radius = 50
         turns = np.linspace(0, 2 * math.pi, 600)
         around = seen[(60 + radius * np.sin(turns)).astype(int), (60 + radius * np.cos(turns)).astype(int)]
         assert np.abs(np.diff(around)).max() < 0.2 and np.ptp(around) > 0.9
-
-
-def test_where_rays_meet_they_blend_into_their_mean(red: Callable) -> None:
     seen = red({"/layer/1/shape": "rays", "/layer/1/ratio": 8.0}, tone(8), (121, 121))
     assert np.abs(seen[58:63, 58:63] - 0.5).max() < 0.1
     assert seen.std() > 0.2  # and are clear elsewhere
-
-
-def test_a_spiral_is_the_same_after_half_a_turn(red: Callable) -> None:
     seen = red({"/layer/1/shape": "spiral"}, tone(1), (120, 120))
     assert np.abs(seen - seen[::-1, ::-1]).max() < 0.02
     assert np.abs(seen - seen[:, ::-1]).mean() > 0.1  # but not its own mirror image
 
 
-@pytest.mark.parametrize("size", [(160, 90), (320, 180), (640, 360)])
-def test_a_line_of_silence_is_as_thick_as_asked_and_never_thinner_than_a_pixel(
-    red: Callable, size: tuple[int, int]
-) -> None:
-    for width in (0.05, 2.0):
-        seen = red(LINE | {"/layer/1/line_width": width}, 0.0, size)
-        assert seen.sum(axis=0) == pytest.approx(max(width / 100 * size[1], 1.0), abs=0.05)
-        assert np.ptp(seen, axis=1).max() < 0.01
-
-
-def test_a_steep_line_is_as_thick_as_a_level_one(red: Callable) -> None:
+def test_a_line_is_as_thick_as_asked_level_or_steep_and_never_thinner_than_a_pixel(red: Any) -> None:
+    for size in [(160, 90), (320, 180), (640, 360)]:
+        for width in (0.05, 2.0):
+            seen = red(LINE | {"/layer/1/line_width": width}, 0.0, size)
+            assert seen.sum(axis=0) == pytest.approx(max(width / 100 * size[1], 1.0), abs=0.05), size
+            assert np.ptp(seen, axis=1).max() < 0.01, size
     ramp = np.linspace(-0.5, 0.5, 1024, dtype=np.float32)
     seen = red(LINE | {"/layer/1/line_width": 3.0, "/layer/1/curve": 1.0}, ramp, (200, 200))
     # It rises by 45 degrees: a column is cut at a slant.
@@ -85,7 +74,7 @@ def test_a_steep_line_is_as_thick_as_a_level_one(red: Callable) -> None:
     assert middle == pytest.approx(6 * math.sqrt(2), abs=0.4)
 
 
-def test_a_jump_in_the_wave_draws_no_streaks_above_or_below_it(red: Callable) -> None:
+def test_traces_have_glow_but_no_streaks_at_a_jump(red: Callable) -> None:
     step = np.where(np.arange(1024) < 512, -0.4, 0.4).astype(np.float32)
     for glow_percent in (0.0, 5.0):
         look = LINE | {"/layer/1/line_width": 1.0, "/layer/1/line_glow": glow_percent}
@@ -95,9 +84,6 @@ def test_a_jump_in_the_wave_draws_no_streaks_above_or_below_it(red: Callable) ->
         assert lit[:, 0].min() >= 100 - 40 - reach_px and lit[:, 0].max() <= 100 + 40 + reach_px
         upright = np.argwhere(seen[100] > 0)  # half way up only the jump itself
         assert abs(upright.mean() - 99.5) < 1.5 and np.ptp(upright) <= 2 * reach_px
-
-
-def test_a_traces_glow_falls_with_the_distance_in_every_direction(red: Callable) -> None:
     look = LINE | {"/layer/1/shape": "circle", "/layer/1/line_width": 1.0, "/layer/1/line_glow": 10.0}
     seen = red(look, 0.0, (200, 200))
     y, x = np.mgrid[:200, :200] + 0.5
@@ -127,19 +113,19 @@ TRACES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("look", TRACES)
-def test_both_renderers_draw_the_same_traces(gl: Renderer, cpu: Renderer, draw: Callable, look: str) -> None:
-    more = {f"/layer/{n}/curve": 0.4 for n in (1, 2, 3, 4)}
-    pictures = [draw(one, TRACES[look] | more, size=(161, 90)).astype(int) for one in (gl, cpu)]
-    assert pictures[0][..., :3].std() > 10
-    share = (np.abs(pictures[0] - pictures[1]) <= 2).mean(axis=(0, 1))
-    assert (share >= 0.99).all(), share
+def test_both_renderers_draw_the_same_traces(gl: Renderer, cpu: Renderer, draw: Callable) -> None:
+    for look in TRACES:
+        more = {f"/layer/{n}/curve": 0.4 for n in (1, 2, 3, 4)}
+        pictures = [draw(one, TRACES[look] | more, size=(161, 90)).astype(int) for one in (gl, cpu)]
+        assert pictures[0][..., :3].std() > 10, look
+        share = (np.abs(pictures[0] - pictures[1]) <= 2).mean(axis=(0, 1))
+        assert (share >= 0.99).all(), share
 
 
 FINE = {f"/layer/{n}/ratio": 16.0 for n in (1, 2, 3, 4)} | {f"/layer/{n}/curve": 0.6 for n in (1, 2, 3, 4)}
 
 
-def test_the_finest_stripes_bent_in_a_kaleidoscope_do_not_turn_into_moire(renderer: Renderer, draw: Callable) -> None:
+def test_fine_stripes_make_no_moire_and_smooth_waves_keep_their_swing(renderer: Renderer, draw: Callable) -> None:
     look = FINE | {"/mirror/mode": "kaleidoscope", "/multiverse/tone": "clip", "/multiverse/brightness": 1.0}
     waves = np.stack([tone(cycles) - 0.5 for cycles in (25, 31, 37, 43)])
     width, height, times = 160, 90, 5
@@ -147,16 +133,10 @@ def test_the_finest_stripes_bent_in_a_kaleidoscope_do_not_turn_into_moire(render
     fine = draw(renderer, look, waves=waves, size=(width * times, height * times))[..., :3].astype(float)
     true = fine.reshape(height, times, width, times, 3).mean(axis=(1, 3))
     assert np.sqrt(((coarse - true) ** 2).mean()) < 12  # sampled at one point per pixel: 50
-
-
-def test_smooth_waves_are_not_softened(renderer: Renderer, draw: Callable) -> None:
-    """A wave of five pixels a period keeps its full swing, though it is bent."""
+    # A wave of five pixels a period keeps its full swing, though it is bent.
     look = ALONE | RED | {"/layer/1/curve": 0.05}
     seen = draw(renderer, look, waves=waves_of(tone(30)), size=(160, 90))[45, :, 0]
     assert seen.max() >= 250 and seen.min() <= 5
-
-
-def test_the_limit_of_a_pixel_follows_the_wave() -> None:
     waves = np.stack([tone(cycles) for cycles in (1, 10, 100, 500)])
     assert shown_points(waves) == pytest.approx([409.6, 40.96, 4.096, 0.8192])
     assert (shown_points(np.zeros((4, 1024), np.float32)) > 1e6).all()

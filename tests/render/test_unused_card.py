@@ -46,7 +46,7 @@ def without(files: dict[str, str], part: str) -> dict[str, str]:
     return {name: content for name, content in files.items() if part not in name}
 
 
-def test_cards_are_found_without_any_graphics_library(machine: Callable[[dict[str, str]], Path]) -> None:
+def test_cards_are_found_by_their_files_in_a_sandbox_too(machine: Callable[[dict[str, str]], Path]) -> None:
     root = machine(RADEON_MACHINE)
     assert [(card.name, card.file) for card in find_cards(root, {})] == [("AMD card", root / "dev/dri/renderD129")]
     machine(NVIDIA_MACHINE)

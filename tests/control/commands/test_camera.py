@@ -31,9 +31,7 @@ def offered(desk: Desk) -> dict[str, tuple[str, int]]:
     return {word: (title, is_on) for word, title, is_on in entries}
 
 
-def test_a_sender_that_appears_during_the_show_can_be_chosen_and_is_marked_when_it_is_gone(
-    tmp_path: Path, wait_for: Any
-) -> None:
+def test_a_sender_that_appears_in_the_show_can_be_chosen_until_it_is_gone(tmp_path: Path, wait_for: Any) -> None:
     name = f"camera control {tmp_path.name}"
     with open_desk(tmp_path) as desk:
         assert {word: is_on for word, (_, is_on) in offered(desk).items()}.items() >= {"none": 1, "test": 0}.items()
@@ -74,10 +72,16 @@ def refused_words(desk: Desk) -> None:
     assert "takes 1" in desk.failed("/camera/ndi", "on")
 
 
-def test_the_first_source_is_offered_without_its_password_or_path() -> None:
+def test_the_first_source_is_offered_without_its_password_or_path_and_stays_offline() -> None:
     assert first_word("rtsp://user:secret@10.0.0.9/stage") == "start"
     assert first_word("/home/somebody/clip.mp4") == "start"
     assert [first_word(word) for word in ("none", "test", "0", "spout:Arena")] == ["none", "test", "0", "spout:Arena"]
+    rig = Rig(lambda spec: None, is_offline=True)
+    for address, word in (("/camera/open", "test"), ("/camera/ndi", 1)):
+        with pytest.raises(SourceError, match=r"^the source cannot be changed in an offline run"):
+            rig.send(address, word)
+    rig.send("/camera/list")
+    assert rig.answers[-1].address == "/done"
 
 
 def test_an_error_of_the_first_source_does_not_reveal_its_folder(tmp_path: Path, wait_for: Any) -> None:
@@ -117,15 +121,6 @@ class Rig:
     @property
     def told(self) -> list[tuple]:
         return [(answer.address, *answer.args[1:]) for answer in self.answers]
-
-
-def test_offline_the_source_does_not_change() -> None:
-    rig = Rig(lambda spec: None, is_offline=True)
-    for address, word in (("/camera/open", "test"), ("/camera/ndi", 1)):
-        with pytest.raises(SourceError, match=r"^the source cannot be changed in an offline run"):
-            rig.send(address, word)
-    rig.send("/camera/list")
-    assert rig.answers[-1].address == "/done"
 
 
 class Card(MovingCard):
@@ -206,9 +201,7 @@ def test_of_several_requests_the_last_one_is_opened(rig: Rig, drivers: Drivers, 
     wait_for(lambda: (rig.current.poll(), "gave up after" in rig.told[-1][-1])[1], "the last to be let go")
 
 
-def test_choosing_the_opening_source_again_cancels_the_choice_between(
-    rig: Rig, drivers: Drivers, wait_for: Any
-) -> None:
+def test_choosing_the_opening_source_again_cancels_the_other(rig: Rig, drivers: Drivers, wait_for: Any) -> None:
     rig.send("/camera/open", "0")
     wait_for(lambda: drivers.asked == ["0"], "the first to be opened")
     for word in ("1", "0"):

@@ -127,9 +127,7 @@ def test_a_missing_child_fails_with_its_reason(rig: Any) -> None:
     ]
 
 
-def test_a_line_reports_when_a_child_is_ready_and_ready_again(
-    desks: Callable[..., Any], wait_for: Callable[..., Any]
-) -> None:
+def test_a_line_reports_when_a_child_is_ready_and_ready_again(desks: Any, wait_for: Any) -> None:
     desk, supervisor = desks()
     pids = []
     for _ in range(2):
@@ -141,9 +139,7 @@ def test_a_line_reports_when_a_child_is_ready_and_ready_again(
     assert desk.told == [f"sd: ready (process {pid})" for pid in pids]
 
 
-def test_a_line_reports_when_another_process_has_taken_over(
-    desks: Callable[..., Any], wait_for: Callable[..., Any]
-) -> None:
+def test_a_line_reports_when_another_process_has_taken_over(desks: Any, wait_for: Any) -> None:
     desk, supervisor = desks()
     desk.say(START)
     assert desk.hears() == ("/done", START)

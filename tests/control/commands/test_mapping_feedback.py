@@ -55,10 +55,7 @@ class Stage:
         outgoing = Outgoing(self.store, report)
         self.busy: set[str] = set()
         self.feedback = MapFeedback(
-            self.store,
-            listener_of=outgoing.feedback.listener_of,
-            is_behind=self.busy.__contains__,
-            report=report,
+            self.store, listener_of=outgoing.feedback.listener_of, is_behind=self.busy.__contains__, report=report
         )
         self.map = MapControl(
             path,

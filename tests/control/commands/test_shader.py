@@ -1,171 +1,21 @@
 """The life of a shader, from its file to its values in a frame. A scripted trial stands in for the GPU's."""
 
 import itertools
-import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 import osc_schema
-from engine.control import CommandTable
-from engine.control.commands.shader import ShaderControl
-from engine.control.commands.shader_stage import CUT_S, MAX_SLOW_FRAMES, UNMEASURED_FRAMES, ShaderStage, SlowShaders
-from engine.control.commands.shader_trials import ShaderTesting
-from engine.errors import IsfError
-from engine.params import Crossfade, ParamStore, Slew
-from engine.params.crossfade import PictureFade
-from engine.params.input_views import InputViews
+from engine.control.commands.shader_stage import CUT_S, MAX_SLOW_FRAMES, UNMEASURED_FRAMES, SlowShaders
 from engine.params.looks import LOOKS
-from engine.params.shader_catalog import ShaderCatalog
 from engine.render.colour import ramp_rgb
-from engine.render.isf import IsfFile, ShaderSlot
+from engine.render.isf import ShaderSlot
 from engine.render.isf.isf_file import ShaderState
-from engine.render.isf.parse import parse_isf
-from engine.system.disk_store import DiskQueue, DiskStore
+from tests.control.commands.shader_rig import PERIOD_S, Rig, shader
 
 WaitFor = Callable[..., Any]
-PERIOD_S = 1 / 30
-
-HEADER = """/*{{ "ISFVSN": "2", "INPUTS": [
-  {image}
-  {{ "NAME": "speed", "TYPE": "float", "MIN": 0.0, "MAX": 10.0, "DEFAULT": {speed} }},
-  {{ "NAME": "flash", "TYPE": "event" }},
-  {{ "NAME": "shape", "TYPE": "long", "VALUES": [0, 1, 2], "LABELS": ["Round", "Square", "Star"], "DEFAULT": 1 }}
-]}}*/
-void main() {{ gl_FragColor = vec4(speed); }}
-{more}"""
-
-
-def shader(speed: float = 2.5, more: str = "", *, image: bool = True) -> str:
-    return HEADER.format(image='{ "NAME": "inputImage", "TYPE": "image" },' if image else "", speed=speed, more=more)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    ok: bool = True
-    reason: str = ""
-    line: int | None = None
-    note: str = ""
-    draw_ms: float = 1.0
-    thumbnail: np.ndarray | None = None
-    file: IsfFile | None = None
-
-
-@dataclass
-class ScriptedTrials:
-    """Answers when it is told to; refuses texts with `#error`."""
-
-    texts: list[str] = field(default_factory=list)
-    may_answer: threading.Event = field(default_factory=threading.Event)
-    is_warm: bool = False
-    _waiting: list[tuple[str, Path | None]] = field(default_factory=list)
-
-    def submit(self, text: str, *, path: Path | None, size_px: tuple[int, int], vertex: str | None = None) -> int:
-        self.texts.append(text)
-        self._waiting.append((text, path))
-        return len(self.texts)
-
-    def poll(self) -> Verdict | None:
-        if not self._waiting or not self.may_answer.is_set():
-            return None
-        text, path = self._waiting.pop()
-        if "#error" in text:
-            return Verdict(ok=False, reason="'glow' : undeclared", line=9)
-        try:
-            return Verdict(file=parse_isf(text, path=path), thumbnail=np.full((36, 64, 3), 90, np.uint8))
-        except IsfError as error:
-            return Verdict(ok=False, reason=error.reason, line=error.line)
-
-    def warm(self) -> None:
-        self.is_warm = True
-
-    def rest(self) -> None:
-        self.is_warm = False
-
-    def close(self) -> None:
-        self.is_warm = False
-
-
-class Rig:
-    """Control, stage and store; `frame` is a frame of the engine."""
-
-    def __init__(
-        self, folder: Path, reports: Any, *, records: DiskQueue | None = None, own_folder: Path | None = None
-    ) -> None:
-        self.folder = folder
-        self.clock_s = 0.0
-        """Of the tests in advance."""
-        self.store, self.slew = ParamStore(), Slew()
-        self.crossfade = Crossfade(self.store)
-        self.views, self.stage, self.tester = (
-            InputViews(self.store),
-            ShaderStage(self.store, self.crossfade),
-            ScriptedTrials(),
-        )
-        self.told: list[tuple[Any, ...]] = []
-        self.tester.may_answer.set()
-        self.control = ShaderControl(
-            store=self.store,
-            catalog=lambda on_changed, on_saved: ShaderCatalog(
-                [folder], DiskStore(reports), on_changed=on_changed, on_saved=on_saved
-            ),
-            views=self.views,
-            stage=self.stage,
-            testing=lambda post: ShaderTesting(
-                open_tester=lambda: self.tester,
-                records=records,
-                folder=folder.parent / "records",
-                circumstances="here",
-                own_folder=own_folder,
-                size_px=lambda: (64, 36),
-                post=post,
-                now_s=lambda: self.clock_s,
-            ),
-            tell=lambda *message: self.told.append(message),
-            report=reports,
-            is_offline=False,
-        )
-        self.control.add_commands(CommandTable())
-        self.control.start()
-        self.leaves_a_still = False
-        self.fade: PictureFade | None = None
-        self.shown = self.store.snapshot()
-        self.time_s = 0.0
-        self.awaits_tests = False
-
-    def write(self, name: str, text: str) -> None:
-        (self.folder / f"{name}.fs").write_text(text)
-
-    def frame(
-        self, costs_ms: dict[str, float] | None = None, failures: dict[str, str] | None = None
-    ) -> dict[str, ShaderSlot]:
-        self.time_s += PERIOD_S
-        self.control.before_frame()
-        self.crossfade.step(self.time_s)
-        snapshot, fade = self.crossfade.snapshot()
-        self.stage.follow(snapshot, self.slew.jump_to)
-        self.fade = fade
-        self.shown = self.crossfade.bypass.shown(snapshot)
-        values = self.slew.step(self.shown, PERIOD_S)
-        leaving = None if fade is None or fade.is_held or self.leaves_a_still else fade.before
-        drawn = self.stage.shaders(values, snapshot, {}, fade, leaving)
-        self.awaits_tests = self.stage.awaits_tests(values, self.time_s)
-        state = ShaderState(costs_ms=costs_ms or {}, failures=failures or {}, missing=frozenset(failures or {}))
-        self.control.after_frame(state, PERIOD_S)
-        return {each.slot: each for each in drawn}
-
-    def state(self, slot: str = "1") -> str:
-        return next(each.state for each in self.control.status() if each.slot == slot)
-
-    def is_playing(self, name: str, slot: str = "1") -> bool:
-        return any((each.slot, each.shown, each.state) == (slot, name, "playing") for each in self.control.status())
-
-    def detail(self, slot: str = "1") -> str:
-        return next(each.detail for each in self.control.status() if each.slot == slot)
 
 
 @pytest.fixture
@@ -203,9 +53,7 @@ def test_a_chosen_shader_plays_with_its_own_defaults(rig: Rig, play: Any) -> Non
 
 @pytest.mark.parametrize("is_file_first", [True, False])
 @pytest.mark.parametrize("speed", [0.9, 0.0])  # the second is the value that the alias has anyway
-def test_numbers_of_the_same_bundle_hold_in_any_order(
-    rig: Rig, wait_for: WaitFor, is_file_first: bool, speed: float
-) -> None:
+def test_numbers_of_a_bundle_hold_in_any_order(rig: Rig, wait_for: WaitFor, is_file_first: bool, speed: float) -> None:
     group = [("/fx/1/file", "Glow"), ("/fx/1/1", speed)]
     rig.store.set_many(group if is_file_first else group[::-1], by="test")
     rig.frame()
@@ -213,9 +61,7 @@ def test_numbers_of_the_same_bundle_hold_in_any_order(
     assert rig.frame()["1"].inputs == {"speed": 10 * speed, "flash": False, "shape": 1}
 
 
-def test_a_preset_saved_with_another_order_of_inputs_gets_each_value_to_its_name(
-    rig: Rig, play: Any, wait_for: WaitFor
-) -> None:
+def test_a_preset_with_another_order_of_inputs_gets_each_value_to_its_name(rig: Rig, play: Any, wait_for: Any) -> None:
     names = {"/fx/1/1": "shape", "/fx/1/2": "speed", "/fx/1/3": "flash"}
     preset = rig.views.arrange([("/fx/1/file", "Glow"), ("/fx/1/1", 1.0), ("/fx/1/2", 0.9), ("/fx/1/3", 0.0)], names)
     rig.store.set_many(preset, by="preset")
@@ -235,9 +81,7 @@ def test_a_fader_moved_while_a_shader_is_tested_is_not_taken_back(rig: Rig, wait
     assert rig.frame()["1"].inputs["speed"] == pytest.approx(6.0)
 
 
-def test_numbers_that_a_cue_glides_to_reach_their_end_also_where_they_stand_already(
-    rig: Rig, play: Any, wait_for: WaitFor
-) -> None:
+def test_numbers_that_a_cue_glides_to_reach_their_end_wherever_they_stand(rig: Rig, play: Any, wait_for: Any) -> None:
     play("Wave")
     rig.store.set_many([("/fx/1/1", 0.2), ("/fx/1/3", 0.0)], by="test")
     rig.crossfade.start([("/fx/1/file", "Glow"), ("/fx/1/1", 0.8), ("/fx/1/3", 0.0)], 1.0, by="cue")
@@ -260,9 +104,7 @@ def test_the_last_shader_plays_on_unchanged_until_the_new_one_is_tested(rig: Rig
     assert (now.file.title, now.inputs["speed"]) == ("Wave", 10.0)
 
 
-def test_a_shader_that_fails_is_told_with_its_line_and_the_last_one_stays(
-    rig: Rig, play: Any, wait_for: WaitFor, reports: Any
-) -> None:
+def test_a_shader_that_fails_is_told_and_the_last_one_stays(rig: Rig, play: Any, wait_for: Any, reports: Any) -> None:
     play("Glow")
     rig.store.set("/fx/1/file", "Broken", by="test")
     wait_for(lambda: rig.state() == "failed", "the failure")
@@ -275,9 +117,7 @@ def test_a_shader_that_fails_is_told_with_its_line_and_the_last_one_stays(
     assert reports.lines == [("fx.1", "/fx/1/file: Broken: line 9: 'glow' : undeclared; Glow plays on as it was")]
 
 
-def test_a_file_that_is_saved_again_keeps_the_values_and_an_error_goes_when_it_is_mended(
-    rig: Rig, play: Any, wait_for: WaitFor
-) -> None:
+def test_a_file_saved_again_keeps_the_values_and_a_mended_one_its_error_not(rig: Rig, play: Any, wait_for: Any) -> None:
     play("Glow")
     rig.store.set("/fx/1/1", 0.5, by="test")
     wait_for(lambda: len(rig.tester.texts) == 1, "the first test")
@@ -308,9 +148,7 @@ def test_no_file_means_no_shader_and_no_names(rig: Rig, play: Any, wait_for: Wai
 @pytest.mark.parametrize(
     ("slot", "name", "reason"), [("generator", "Glow", "is an effect"), ("1", "Cut", "transition")]
 )
-def test_a_shader_that_cannot_play_in_a_slot_says_where_it_can(
-    rig: Rig, wait_for: WaitFor, slot: str, name: str, reason: str
-) -> None:
+def test_a_shader_says_in_which_slot_it_can_play(rig: Rig, wait_for: Any, slot: str, name: str, reason: str) -> None:
     images = '{ "NAME": "startImage", "TYPE": "image" }, { "NAME": "endImage", "TYPE": "image" }'
     rig.write("Cut", f'/*{{ "INPUTS": [{images}] }}*/\nvoid main() {{ gl_FragColor = vec4(1.0); }}')
     wait_for(lambda: rig.control.catalog.find("Cut"), "the file")
@@ -352,9 +190,7 @@ def test_a_menu_does_not_pass_through_its_other_items(rig: Rig, play: Any) -> No
     assert drawn["shape"] == 2 and 2.5 < drawn["speed"] < 10.0  # the number glides
 
 
-def test_a_slow_shader_is_bypassed_and_told_and_tried_again_when_it_is_switched_on(
-    rig: Rig, play: Any, wait_for: WaitFor, reports: Any
-) -> None:
+def test_a_slow_shader_is_bypassed_until_it_is_switched_on(rig: Rig, play: Any, wait_for: Any, reports: Any) -> None:
     play("Glow")
     for _ in range(UNMEASURED_FRAMES + MAX_SLOW_FRAMES):
         rig.frame({"1": 0.6 * PERIOD_S * 1000})
@@ -385,9 +221,7 @@ def test_a_film_waits_for_a_slow_shader(rig: Rig, play: Any) -> None:
     assert drawn["1"].file.title == "Glow" and rig.store.get("/fx/1/enable") is True
 
 
-def test_a_shader_that_was_given_up_in_the_middle_of_a_picture_is_bypassed_at_once(
-    rig: Rig, play: Any, wait_for: WaitFor
-) -> None:
+def test_a_shader_given_up_in_the_middle_of_a_picture_is_bypassed_at_once(rig: Rig, play: Any, wait_for: Any) -> None:
     play("Glow")
     rig.control.after_frame(ShaderState(costs_ms={"1": 230.0}, overruns=frozenset({"1"})), PERIOD_S)
     wait_for(lambda: rig.state() == "bypassed", "the bypass")
@@ -397,9 +231,7 @@ def test_a_shader_that_was_given_up_in_the_middle_of_a_picture_is_bypassed_at_on
 LAYERS = ("/layer/1/shape", "/layer/1/intensity", "/feedback/amount", "/layer/5/intensity", "/mod/1/target")
 
 
-def test_a_generator_that_is_bypassed_dissolves_into_the_look_that_its_look_names(
-    rig: Rig, play: Any, wait_for: WaitFor
-) -> None:
+def test_a_bypassed_generator_dissolves_into_the_look_that_its_look_names(rig: Rig, play: Any, wait_for: Any) -> None:
     rig.store.set_many(
         [("/fx/fallback", "skein"), ("/colour/palette", "ice"), ("/layer/5/intensity", 1.0), ("/fx/1/file", "Glow")],
         by="preset",
@@ -458,9 +290,7 @@ def test_a_bypass_in_a_long_fade_holds_the_screen_and_the_fade_goes_on(rig: Rig,
     assert rig.fade is None and ended == [""]
 
 
-def test_a_shader_of_the_old_look_that_holds_up_the_picture_bypasses_nothing_of_the_new_one(
-    rig: Rig, play: Any, wait_for: WaitFor
-) -> None:
+def test_a_shader_of_the_old_look_that_holds_up_the_picture_spares_the_new(rig: Rig, play: Any, wait_for: Any) -> None:
     for name in ("Dawn", "Sky"):
         play(name, "generator")
     rig.crossfade.start([("/fx/generator/file", "Dawn")], 4.0, by="preset", is_picture=True)
@@ -477,9 +307,7 @@ def test_another_shader_in_a_bypassed_slot_is_seen(rig: Rig, play: Any, wait_for
     assert [each.file.title for each in play("Wave").values()] == ["Wave"]
 
 
-def test_a_shader_that_the_renderer_cannot_draw_is_told_once_for_each_file(
-    rig: Rig, play: Any, wait_for: WaitFor, reports: Any
-) -> None:
+def test_a_shader_that_cannot_be_drawn_is_told_once_a_file(rig: Rig, play: Any, wait_for: Any, reports: Any) -> None:
     for name in ("Glow", "Wave"):
         (place,) = play(name)
         for _ in range(5):
@@ -490,15 +318,12 @@ def test_a_shader_that_the_renderer_cannot_draw_is_told_once_for_each_file(
     assert [line for _, line in reports.lines] == told
 
 
-def test_a_shader_that_is_slow_now_and_then_plays_on() -> None:
+def test_a_shader_is_bypassed_after_many_slow_frames_in_a_row_or_two_that_stop_the_picture() -> None:
     slow = SlowShaders()
     slow.begin("1")
     assert not any(slow.add("1", 30.0 if n % MAX_SLOW_FRAMES else 5.0, 33.0) for n in range(200))
     slow.begin("1")
     assert [slow.add("1", 30.0, 33.0) for _ in range(UNMEASURED_FRAMES + MAX_SLOW_FRAMES)].count(True) == 1
-
-
-def test_a_shader_that_stops_the_picture_is_bypassed_after_two_frames() -> None:
     slow = SlowShaders()
     slow.begin("1")
     assert [slow.add("1", 900.0, 33.0) for _ in range(2)] == [False, True]
@@ -523,9 +348,7 @@ def test_the_shaders_of_two_looks_dissolve(rig: Rig, play: Any, wait_for: WaitFo
     assert [(slot, each.file.title, each.mix) for slot, each in drawn.items()] == [("1-", "Glow", 0.8)]
 
 
-def test_a_still_has_its_shaders_in_it_so_only_those_of_the_new_look_are_drawn(
-    rig: Rig, play: Any, wait_for: WaitFor
-) -> None:
+def test_in_front_of_a_still_only_the_shaders_of_the_new_look_are_drawn(rig: Rig, play: Any, wait_for: WaitFor) -> None:
     play("Wave")
     play("Glow")
     play("Wave")

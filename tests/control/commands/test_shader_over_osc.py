@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from engine.osc import Message, encode_bundle, encode_message
-from tests.control.commands.test_shader import shader
+from tests.control.commands.shader_rig import shader
 from tests.support.desk import Desk, open_desk
 from tests.web.socket_client import SocketClient
 
@@ -59,34 +59,26 @@ def get(desk: Desk, address: str) -> Message:
     return desk.answers_up_to(address, "/fail")[-1]
 
 
-@pytest.mark.parametrize(
-    ("address", "sent", "shown", "aliases"),
-    [
+def test_an_input_is_set_and_read_by_name_and_by_number(desk: Desk) -> None:
+    for address, sent, shown, aliases in [
         ("/fx/1/speed", (7.5,), (7.5,), {1: 0.75}),
         ("/fx/1/centre", (0.5, 2.0), (0.5, 2.0), {2: 0.25, 3: 1.0}),
         ("/fx/1/shape", ("star",), ("star",), {5: 1.0}),
         ("/fx/1/shape", (0,), ("round",), {5: 0.0}),
-    ],
-)
-def test_an_input_is_set_and_read_by_name_and_by_number(
-    desk: Desk, address: str, sent: tuple[Any, ...], shown: tuple[Any, ...], aliases: dict[int, float]
-) -> None:
-    desk.client.send(encode_message(address, *sent))
-    sync(desk)
-    assert get(desk, address).args == shown
-    for number, position in aliases.items():
-        assert desk.engine.params.get(f"/fx/1/{number}") == position
+    ]:
+        desk.client.send(encode_message(address, *sent))
+        sync(desk)
+        assert get(desk, address).args == shown, address
+        for number, position in aliases.items():
+            assert desk.engine.params.get(f"/fx/1/{number}") == position, address
 
 
-def test_a_wrong_name_is_answered_with_the_names_there_are(desk: Desk) -> None:
+def test_a_pattern_reaches_inputs_by_name_and_a_wrong_name_is_answered_with_those_there_are(desk: Desk) -> None:
     answer = get(desk, "/fx/1/sped")
     assert answer.address == "/fail"
     assert answer.args[1] == (
         "/fx/1/sped: the shader in slot 1 has no such input (its inputs are speed, centre, flash, shape)"
     )
-
-
-def test_a_pattern_reaches_inputs_by_name(desk: Desk) -> None:
     desk.client.send(encode_message("/fx/*/spe?d", 10.0))
     sync(desk)
     assert desk.engine.params.get("/fx/1/1") == 1.0

@@ -9,7 +9,7 @@ import pytest
 from engine.control import Reply
 from engine.control.commands.shader_trials import IDLE_AFTER_S, PREEMPTED_AFTER_S
 from engine.system.disk_store import DiskStore
-from tests.control.commands.test_shader import Rig, shader
+from tests.control.commands.shader_rig import Rig, shader
 
 WaitFor = Callable[..., Any]
 OpenRig = Callable[..., Any]
@@ -50,9 +50,7 @@ def records_in(folder: Path) -> list[Path]:
     return list((folder.parent / "records").glob("*.json"))
 
 
-def test_a_shader_that_passed_in_an_earlier_run_plays_without_a_test(
-    open_rig: OpenRig, folder: Path, wait_for: WaitFor
-) -> None:
+def test_a_shader_that_passed_in_an_earlier_run_just_plays(open_rig: OpenRig, folder: Path, wait_for: WaitFor) -> None:
     (folder / "Glow.fs").write_text(shader())
     first = open_rig()
     choose(first, "Glow", wait_for)
@@ -64,22 +62,7 @@ def test_a_shader_that_passed_in_an_earlier_run_plays_without_a_test(
     assert second.control.pictures["Glow"].shape == (36, 64, 3)
 
 
-def test_a_damaged_record_only_costs_another_test(open_rig: OpenRig, folder: Path, wait_for: WaitFor) -> None:
-    (folder / "Glow.fs").write_text(shader())
-    first = open_rig()
-    choose(first, "Glow", wait_for)
-    wait_for(lambda: records_in(folder), "the record")
-    first.control.close()
-    for record in records_in(folder):
-        record.write_bytes(b"\0{")
-    second = open_rig()
-    choose(second, "Glow", wait_for)
-    assert len(second.tester.texts) == 1
-
-
-def test_a_file_put_into_the_folder_is_tested_before_anybody_chooses_it(
-    open_rig: OpenRig, folder: Path, wait_for: WaitFor
-) -> None:
+def test_a_file_put_into_the_folder_is_tested_in_advance(open_rig: OpenRig, folder: Path, wait_for: WaitFor) -> None:
     (folder / "Glow.fs").write_text(shader())
     rig = open_rig()
     wait_for(lambda: rig.tester.is_warm, "the process, which is ready")
@@ -89,7 +72,7 @@ def test_a_file_put_into_the_folder_is_tested_before_anybody_chooses_it(
     assert len(rig.tester.texts) == 1
 
 
-def test_the_files_of_a_large_folder_are_tested_once_somebody_asks_for_the_list(
+def test_a_large_folder_is_tested_once_somebody_asks_for_the_list(
     open_rig: OpenRig, folder: Path, wait_for: WaitFor
 ) -> None:
     (folder / "Glow.fs").write_text(shader())
@@ -115,9 +98,7 @@ def test_the_shaders_that_come_with_the_engine_are_tested_after_the_start_and_th
     wait_for(lambda: "Glow" in rig.control.pictures and not rig.tester.is_warm, "the test in advance")
 
 
-def test_a_chosen_shader_does_not_wait_for_a_test_in_advance(
-    open_rig: OpenRig, folder: Path, wait_for: WaitFor
-) -> None:
+def test_a_chosen_shader_does_not_wait_for_a_test_in_advance(open_rig: Any, folder: Path, wait_for: Any) -> None:
     (folder / "Glow.fs").write_text(shader())
     rig = open_rig()
     rig.tester.may_answer.clear()

@@ -39,7 +39,9 @@ def test_width_and_height_change_together(desk: Desk, wait_for: Callable) -> Non
     assert "/engine/width" in desk.failed("/engine/size", float("nan"), 96)
 
 
-def test_sinks_start_and_stop_while_it_runs(desk: Desk, wait_for: Callable, tmp_path: Path) -> None:
+def test_sinks_start_and_stop_while_it_runs_and_their_files_stay_in_the_recordings_folder(
+    desk: Desk, wait_for: Callable, tmp_path: Path
+) -> None:
     desk.done("/sink/start", "record", "show.mp4")
     assert desk.engine.params.get("/sink/record/enable") is True
     wait_for(lambda: [sink for sink in desk.engine.status().sinks if sink.frames > 5], "frames in the recording")
@@ -51,9 +53,6 @@ def test_sinks_start_and_stop_while_it_runs(desk: Desk, wait_for: Callable, tmp_
     desk.done("/sink/start", "record", "second.mp4")
     assert "no such sink" in desk.failed("/sink/stop", "record", "third.mp4")
     desk.done("/sink/stop", "record", "second.mp4")
-
-
-def test_files_named_over_osc_stay_in_the_recordings_folder(desk: Desk, tmp_path: Path) -> None:
     for escape in ("../out.mp4", "/tmp/out.mp4", "a/b.mp4", "C:out.mp4", ".hidden.mp4", "NUL.mp4", "a\nb.mp4"):
         assert "over OSC, files are written to the recordings folder only" in desk.failed(
             "/sink/start", "record", escape
@@ -105,15 +104,12 @@ def test_sync_waits_for_earlier_work_of_the_frame_loop(desk: Desk) -> None:
         assert order == ["/done", "/done", "/synced"]
 
 
-def test_smoothing_is_changed_while_it_runs(desk: Desk) -> None:
+def test_smoothing_is_changed_while_it_runs_until_it_quits(desk: Desk, wait_for: Callable) -> None:
     assert desk.done("/smooth", "/layer/1/angle", 500.0) == ("/smooth", "/layer/1/angle", 500.0)
     assert "glide" in desk.failed("/smooth", "/mirror/mode", 500.0)
     assert "glide" in desk.failed("/smooth", "/engine/fps", 500.0)
     assert "outside" in desk.failed("/smooth", "/layer/1/angle", -1.0)
     assert "takes" in desk.failed("/smooth", "/layer/1/angle")
-
-
-def test_quit_ends_the_engine(desk: Desk, wait_for: Callable) -> None:
     desk.done("/engine/quit")
     wait_for(lambda: desk.engine.is_stopping, "the end")
 
@@ -121,7 +117,6 @@ def test_quit_ends_the_engine(desk: Desk, wait_for: Callable) -> None:
 def test_subscribers_are_sent_the_log(desk: Desk) -> None:
     desk.done("/engine/notify", 1)
     desk.client.send(encode_message("/sink/spout/enable", 1))
-    heard = []
-    while not any(message.address == "/engine/warning" for message in heard):
-        heard.append(desk.answer())
-    assert "spout: unavailable (needs Windows)" in heard[-1].args[0]
+    warned = ""
+    while "spout: unavailable (needs Windows)" not in warned:  # a busy machine warns of its late picture too
+        warned = desk.answers_up_to("/engine/warning")[-1].args[0]

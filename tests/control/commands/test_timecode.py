@@ -230,31 +230,26 @@ def test_a_cue_gets_its_timecode_over_osc_and_keeps_it(show: Rig, wait_for: Call
     assert read_cues(show.path) == (show.cues.cues, [])
 
 
-@pytest.mark.parametrize(
-    ("args", "reason"),
-    [
+def test_a_wrong_timecode_of_a_cue_is_refused_with_one_line(rig: Rig) -> None:
+    for args, reason in [
         ((9, "now"), "there is no timecode now"),
         ((9, "01:00:00:00"), "there is no cue 9"),
         ((1, "1 h"), r"is not hh:mm:ss:ff"),
         ((1,), "takes the cue's number and a timecode"),
         ((1, 5), "takes the cue's number and a timecode"),
-    ],
-)
-def test_a_wrong_timecode_of_a_cue_is_refused_with_one_line(rig: Rig, args: tuple, reason: str) -> None:
-    rig.say("/cue/set", 1, "low")
-    rig.answers.clear()
-    rig.say("/cue/timecode", *args)
-    (failure,) = [answer for answer in rig.answers if answer[0] == "/fail"]
-    assert failure[1] == "/cue/timecode" and reason in failure[2]
+    ]:
+        rig.say("/cue/set", 1, "low")
+        rig.answers.clear()
+        rig.say("/cue/timecode", *args)
+        (failure,) = [answer for answer in rig.answers if answer[0] == "/fail"]
+        assert failure[1] == "/cue/timecode" and reason in failure[2], args
 
 
 def test_a_channel_that_the_sound_does_not_have_is_reported_once(rig: Rig, reports: Any) -> None:
     rig.store.set("/timecode/source", "ltc")
     rig.store.set("/timecode/ltc_channel", 5)
     rig.run(1.0)
-    assert reports.lines == [
-        ("timecode", "/timecode/ltc_channel 5: the sound has 2 channels; choose 1..2"),
-    ]
+    assert reports.lines == [("timecode", "/timecode/ltc_channel 5: the sound has 2 channels; choose 1..2")]
 
 
 def test_a_tempo_that_waits_for_timecode_nobody_reads_is_reported_once(rig: Rig, reports: Any) -> None:

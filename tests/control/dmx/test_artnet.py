@@ -24,21 +24,15 @@ def test_the_bytes_of_another_program_are_read_as_it_meant_them() -> None:
     assert (packet.universe, packet.sequence, packet.levels) == (258, 5, bytes((1, 2, 254, 255)))
     assert packet.name == "2.0.0.5" and packet.priority == 100
     assert art_dmx(258, bytes((1, 2, 254, 255)), sequence=5) == AS_A_PROGRAM_SENDS_IT
-
-
-def test_sequence_zero_means_that_the_sender_does_not_count() -> None:
     packet = read(art_dmx(0, bytes(512)))
     assert isinstance(packet, LevelsPacket) and packet.sequence is None and len(packet.levels) == 512
-
-
-def test_an_odd_number_of_levels_and_bytes_after_them_are_accepted() -> None:
     packet = read(art_dmx(1, b"\x07\x08\x09\x00", length=3))
     assert isinstance(packet, LevelsPacket) and packet.levels == b"\x07\x08\x09"
+    assert read(b"Art-Net\0" + struct.pack("<H", 0x5200) + bytes((0, 14, 0, 0))) is None  # ArtSync
 
 
-@pytest.mark.parametrize(
-    ("data", "reason"),
-    [
+def test_a_damaged_packet_is_refused_with_its_reason() -> None:
+    for data, reason in [
         (b"", "too short"),
         (b"Art-Net", "too short"),
         (b"Bad-Net\0\0\x50\0\x0e", "does not begin"),
@@ -49,20 +43,9 @@ def test_an_odd_number_of_levels_and_bytes_after_them_are_accepted() -> None:
         (art_dmx(1, bytes(514)), "514 levels"),
         (art_dmx(32_768, b"\1\2"), "universe 32768"),
         (art_poll()[:13], "ArtPoll of 13 bytes"),
-    ],
-)
-def test_a_damaged_packet_is_refused_with_its_reason(data: bytes, reason: str) -> None:
-    with pytest.raises(DmxDecodeError, match=reason):
-        read(data)
-
-
-def test_packets_of_other_kinds_are_passed_over() -> None:
-    assert read(b"Art-Net\0" + struct.pack("<H", 0x5200) + bytes((0, 14, 0, 0))) is None  # ArtSync
-
-
-def test_a_targeted_poll_names_its_universes() -> None:
-    assert read(art_poll()) == Poll()
-    assert read(art_poll(flags=0x20, targets=(0x0103, 0x0100))) == Poll(low=0x0100, high=0x0103)
+    ]:
+        with pytest.raises(DmxDecodeError, match=reason):
+            read(data)
 
 
 @settings(max_examples=300)
@@ -93,16 +76,15 @@ def test_a_desk_lists_us_with_the_universes_that_we_take() -> None:
     assert reply[207:213] == bytes((10, 0, 0, 7, 1, 0x08))  # bind address and index, 15 bit port addresses
 
 
-def test_more_than_four_universes_take_several_replies() -> None:
+def test_more_than_four_universes_take_several_replies_and_a_targeted_poll_only_its_own() -> None:
     replies = poll_replies(Poll(), [*range(6), 16, 40_000], [], address="10.0.0.7", name="x")
     assert [(reply[173], reply[190 : 190 + reply[173]], reply[19], reply[211]) for reply in replies] == [
         (4, bytes((0, 1, 2, 3)), 0, 1),
         (2, bytes((4, 5)), 0, 2),
         (1, bytes((0,)), 1, 3),
     ]
-
-
-def test_a_targeted_poll_is_answered_only_for_its_universes() -> None:
+    assert read(art_poll()) == Poll()
+    assert read(art_poll(flags=0x20, targets=(0x0103, 0x0100))) == Poll(low=0x0100, high=0x0103)
     replies = poll_replies(Poll(low=5, high=9), range(6), [], address="10.0.0.7", name="x")
     assert [reply[211] for reply in replies] == [2]
     assert poll_replies(Poll(low=8, high=9), range(6), [], address="10.0.0.7", name="x") == ()

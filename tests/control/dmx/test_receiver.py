@@ -149,7 +149,7 @@ def test_a_desk_that_ends_its_universe_leaves_the_last_levels(reports: Any) -> N
     ]
 
 
-def test_a_universe_that_nobody_configured_is_told_once(reports: Any) -> None:
+def test_damaged_packets_are_counted_and_a_universe_that_nobody_configured_is_told_once(reports: Any) -> None:
     with stage(reports, "artnet", (1, 2), "/dmx/1/1") as on:
         for level in range(3):
             on.artnet(art_dmx(7, bytes((level,))))
@@ -157,9 +157,6 @@ def test_a_universe_that_nobody_configured_is_told_once(reports: Any) -> None:
         on.wait(lambda: on.values)
         assert on.said[0].startswith("dmx: universe 7 from artnet 127.0.0.1 is not used (--dmx-universes: 1, 2)")
         assert len(on.said) == 2 and on.receiver.status().ignored == 3
-
-
-def test_damaged_packets_are_counted_and_the_next_good_one_counts(reports: Any) -> None:
     with stage(reports, "both", (1,), "/dmx/1/1") as on:
         for length in range(0, 40):
             on.artnet(art_dmx(1, b"\x07" * 30)[:length])
@@ -277,9 +274,7 @@ def test_a_desk_that_rests_sets_a_restarted_engine_unless_takeover_is_chosen(
         assert intensity(desk) == (pytest.approx(1.5 * 200 / 255) if moves else before)
 
 
-def test_a_fader_of_a_lighting_desk_is_learned_and_moves_the_picture(
-    tmp_path: Path, free_port: Callable[[], int]
-) -> None:
+def test_a_fader_of_a_lighting_desk_is_learned_and_moves_the_picture(tmp_path: Path, free_port: Any) -> None:
     port = free_port()
     dmx = {"listen": "artnet", "universes": [1], "interface": HOST, "artnet_port": port}
     changes = {"dmx": dmx, "mapping": str(tmp_path / "map.toml")}

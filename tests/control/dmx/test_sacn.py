@@ -30,26 +30,18 @@ def test_the_bytes_of_another_program_are_read_as_it_meant_them() -> None:
     assert packet.levels == bytes((1, 2, 255)) + bytes(509)
     assert packet.source == DESK.hex and packet.name == "Desk 10.0.0.5"
     assert sacn(7, packet.levels, priority=120, sequence=9) == data
-
-
-def test_preview_data_and_other_start_codes_never_reach_the_picture() -> None:
     assert read_sacn(sacn(1, b"\xff" * 512, options=0x80), "h") is None
     assert read_sacn(sacn(1, b"\x64" * 512, start_code=0xDD), "h") is None
-
-
-def test_the_end_of_a_stream_is_known() -> None:
     packet = read_sacn(sacn(1, b"\xff" * 512, options=0x40), "h")
     assert packet is not None and packet.is_end
-
-
-def test_a_name_with_control_characters_stays_one_line() -> None:
     packet = read_sacn(sacn(1, b"\x01", name="Eos\n\x1b[31m"), "h")
     assert packet is not None and packet.name == "Eos [31m h"
+    assert group_of(1) == "239.255.0.1"
+    assert group_of(63_999) == "239.255.249.255"
 
 
-@pytest.mark.parametrize(
-    ("data", "reason"),
-    [
+def test_a_damaged_packet_is_refused_with_its_reason() -> None:
+    for data, reason in [
         (b"", "too short"),
         (damaged(4, 0), "does not begin"),
         (damaged(16, 0x62), "root layer says"),
@@ -63,11 +55,9 @@ def test_a_name_with_control_characters_stays_one_line() -> None:
         (sacn(0, bytes(8)), "universe 0"),
         (sacn(64_000, bytes(8)), "universe 64000"),
         (sacn(1, bytes(513)), "513 levels"),
-    ],
-)
-def test_a_damaged_packet_is_refused_with_its_reason(data: bytes, reason: str) -> None:
-    with pytest.raises(DmxDecodeError, match=reason):
-        read_sacn(data, "h")
+    ]:
+        with pytest.raises(DmxDecodeError, match=reason):
+            read_sacn(data, "h")
 
 
 @settings(max_examples=300)
@@ -80,8 +70,3 @@ def test_no_bytes_do_more_than_be_refused(data: bytes, at: int, length: int) -> 
     except DmxDecodeError:
         return
     assert packet is None or len(packet.levels) <= 512
-
-
-def test_the_group_holds_the_universe_in_its_last_two_bytes() -> None:
-    assert group_of(1) == "239.255.0.1"
-    assert group_of(63_999) == "239.255.249.255"

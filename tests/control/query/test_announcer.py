@@ -44,7 +44,7 @@ def found() -> Iterator[dict]:
     network.close()
 
 
-def test_a_browser_finds_osc_and_oscquery_until_they_are_closed(
+def test_a_browser_finds_osc_and_oscquery_until_the_end(
     found: dict, reports: Any, wait_for: Callable[..., Any], free_port: Callable[[], int]
 ) -> None:
     web_port, osc_port = free_port(), free_port()
@@ -100,7 +100,7 @@ def test_a_network_that_is_connected_later_gets_the_announcement(
     assert len(reports.lines) == 1 and "no network is connected; OSC and" in reports.lines[0][1]
 
 
-def test_closing_ends_the_wait_for_a_network(reports: Any, wait_for: Callable[..., Any]) -> None:
+def test_closing_ends_the_wait_for_a_network_and_does_nothing_before_the_start(reports: Any, wait_for: Any) -> None:
     def find_interfaces() -> list[str]:
         raise MultiverseError("no network is connected")
 
@@ -111,7 +111,4 @@ def test_closing_ends_the_wait_for_a_network(reports: Any, wait_for: Callable[..
     wait_for(lambda: reports.lines, "the report")
     announcer.close()
     assert not announcer._thread.is_alive and len(reports.lines) == 1
-
-
-def test_closing_before_the_start_does_nothing(reports: Any) -> None:
     Announcer("Multiverse", host=HOST, web_port=1, osc_port=2, find_interfaces=loopback, report=reports).close()

@@ -1,65 +1,55 @@
-"""Chataigne's own algorithm on the served tree."""
+"""The served tree by the rules of Chataigne's OSCQuery module.
 
+From juce_organicui (helpers/OSCHelpers.cpp, updateContainerFromData and createOrUpdateControllableFromData;
+controllable/ControllableContainer.cpp): siblings of one name in any case are one, a container is found by its
+description, and each has the controls listen and sync of its own.
+"""
+
+from collections.abc import Iterator
 from typing import Any
 
-import pytest
-
 import osc_schema
-from osc_schema import ParamType
-from tests.control.query.chataigne import KINDS, Container, read_tree
 
-SHOWN_AS = {
-    ParamType.FLOAT: "float",
-    ParamType.STOPS: "float",
-    ParamType.INT: "int",
-    ParamType.BOOL: "bool",
-    ParamType.MENU: "enum",
-    ParamType.TEXT: "string",
-    ParamType.FILE: "string",
-    ParamType.TRIGGER: "trigger",
-    ParamType.COLOUR: "colour",
-}
+KINDS = {  # of a control: the TYPEs that Chataigne shows; others get no control
+    "trigger": "N I", "int": "i h", "float": "f d", "point2d": "ii ff hh dd", "point3d": "iii fff hhh ddd",
+    "colour": "ffff dddd iiii hhhh r", "string": "s S c", "bool": "T F",
+}  # fmt: skip
+KIND_OF = {tag: kind for kind, tags in KINDS.items() for tag in tags.split()}
+OWN = {"listen", "sync", "enabled"}
+SHOWN_AS = {"stops": "float", "menu": "enum", "text": "string", "file": "string"}
 
 
-@pytest.mark.parametrize("uses_address_for_naming", [False, True])
-def test_chataigne_shows_every_parameter_with_its_type_and_sends_to_its_address(
-    site: Any, uses_address_for_naming: bool
-) -> None:
+def containers(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every container of the tree with what it contains."""
+    yield node
+    for child in node["CONTENTS"].values():
+        if "CONTENTS" in child:
+            yield from containers(child)
+
+
+def test_chataigne_shows_every_parameter_with_its_type_and_sends_to_its_address(site: Any) -> None:
     _, root = site.get("/")
-    found = read_tree(root, uses_address_for_naming=uses_address_for_naming).addresses()
-    shown = {address: control.kind for address, control in found}
-    assert len(shown) == len(found)
-    params = {param.address: SHOWN_AS[param.type] for param in osc_schema.PARAMS}
+    shown: dict[str, str] = {}
+    nice_names: list[str] = []
+    for container in containers(root):
+        held = container["CONTENTS"]
+        assert len({name.lower() for name in held}) == len(held), container["FULL_PATH"]
+        assert container is root or not OWN & held.keys(), "a control of its own would be replaced, and then used"
+        nice_names += [child.get("DESCRIPTION") or name for name, child in held.items() if "CONTENTS" in child]
+        for node in held.values():
+            if "CONTENTS" not in node and node.get("TYPE", "") in KIND_OF:
+                kind = KIND_OF[node["TYPE"]]
+                shown[node["FULL_PATH"]] = "enum" if kind == "string" and "RANGE" in node else kind
+    params = {param.address: SHOWN_AS.get(param.type.value, param.type.value) for param in osc_schema.PARAMS}
     assert {address: shown.get(address) for address in params} == params
     commands = {command.address: "".join(one.type for one in command.arguments) for command in osc_schema.COMMANDS}
-    can_show = {address for address, tags in commands.items() if tags in KINDS and "<" not in address}
-    own = {f"/{above}/{name}" for above in containers_of(root) for name in ("listen", "sync")}
-    assert shown.keys() == params.keys() | can_show | own
-
-
-def test_no_address_has_a_name_that_chataigne_reserves() -> None:
-    """The names of OSCQueryValueContainer's own controls. A control of another kind would replace them, and the next
-    *Sync Data* would then use a deleted control."""
-    inside = [param.address for param in osc_schema.PARAMS if param.address.count("/") > 1]
-    assert [address for address in inside if address.rpartition("/")[2] in ("listen", "sync", "enabled")] == []
+    can_show = {address for address, tags in commands.items() if tags in KIND_OF and "<" not in address}
+    assert shown.keys() == params.keys() | can_show
+    assert {"Layer", "Layer 1", "Layer 5", "LFO 3", "Sink ndi", "SD ControlNet", "ControlNet 2"} <= set(nice_names)
+    assert len(set(nice_names)) == len(nice_names) and max(map(len, nice_names)) <= 24
 
 
 def test_mode_is_the_only_address_that_chataigne_cannot_listen_to() -> None:
     """GenericOSCQueryModule::updateAllListens listens only to controls in containers; docs/chataigne.md names the
     others."""
     assert [param.address for param in osc_schema.PARAMS if param.address.count("/") == 1] == ["/mode"]
-
-
-def containers_of(node: dict) -> set[str]:
-    """The paths of all containers below it, without the first slash."""
-    held = [child for child in node.get("CONTENTS", {}).values() if "CONTENTS" in child]
-    return {child["FULL_PATH"][1:] for child in held}.union(*map(containers_of, held))
-
-
-def test_containers_have_short_unique_names(site: Any) -> None:
-    def names(container: Container) -> list[str]:
-        return [name for child in container.containers for name in (child.nice_name, *names(child))]
-
-    found = names(read_tree(site.get("/")[1], uses_address_for_naming=False))
-    assert {"Layer", "Layer 1", "Layer 5", "LFO 3", "Sink ndi", "SD ControlNet", "ControlNet 2"} <= set(found)
-    assert len(set(found)) == len(found) and max(map(len, found)) <= 24

@@ -18,9 +18,6 @@ from engine.system.clock import SteppedClock
 ANGLE = "/layer/1/angle"
 
 
-# -- over real sockets -------------------------------------------------------------------------
-
-
 def test_listen_sends_the_current_value_then_changes_until_ignore(site: Any) -> None:
     client = site.connect()
     site.store.set(ANGLE, 12.0)
@@ -135,19 +132,6 @@ def test_a_client_that_is_gone_is_sent_nothing_more(site: Any, wait_for: Callabl
     assert site.hub.count == 0
 
 
-def test_fifty_clients_hear_the_same_fader(site: Any) -> None:
-    clients = [site.connect() for _ in range(50)]
-    for client in clients:
-        client.command("LISTEN", ANGLE)
-        assert client.hear() == Message(ANGLE, (0.0,), "f")
-    clients[0].say(ANGLE, 30.0)
-    for client in clients[1:]:
-        assert client.hear() == Message(ANGLE, (30.0,), "f")
-
-
-# -- a client that does not read, without a socket ---------------------------------------------
-
-
 class Desk:
     def __init__(self, reports: Any) -> None:
         self.clock = SteppedClock()
@@ -174,9 +158,7 @@ def desk(reports: Any) -> Desk:
     return Desk(reports)
 
 
-def test_a_client_that_does_not_read_loses_the_oldest_packets_and_then_gets_the_current_values(
-    desk: Desk, reports: Any
-) -> None:
+def test_a_client_that_does_not_read_loses_the_oldest_and_gets_the_current_values(desk: Desk, reports: Any) -> None:
     peer = desk.connect()
     for address in (ANGLE, "/mode"):
         peer.receive_text(json.dumps({"COMMAND": "LISTEN", "DATA": address}))
@@ -198,16 +180,13 @@ def test_a_client_that_does_not_read_loses_the_oldest_packets_and_then_gets_the_
     assert peer.take() == [] and peer.dropped == 10
 
 
-def test_a_client_that_lost_a_change_of_the_tree_is_told_to_read_it_again(desk: Desk) -> None:
+def test_the_queue_of_a_client_is_bounded_in_bytes_and_a_lost_change_of_the_tree_is_told(desk: Desk) -> None:
     peer = desk.connect()
     for number in range(MAX_WAITING_PACKETS + 1):
         peer.queue_path(PathEvent("PATH_ADDED", f"/cue/{number}"))
     *rest, last = peer.take()
     assert json.loads(last) == {"COMMAND": "PATH_CHANGED", "DATA": "/"} and len(rest) == MAX_WAITING_PACKETS
     assert peer.take() == []
-
-
-def test_the_queue_of_a_client_is_bounded_in_bytes_too(desk: Desk) -> None:
     peer = desk.connect()
     packet = b"/" + b"x" * 99_999
     for _ in range(100):

@@ -37,7 +37,9 @@ def ask(store: ParamStore) -> Callable[..., tuple[int, Any]]:
     return answer
 
 
-def test_every_parameter_is_listed_once_at_its_address(ask: Callable, leaves: Callable) -> None:
+def test_every_parameter_is_listed_once_with_its_current_value(
+    ask: Callable, leaves: Callable, store: ParamStore
+) -> None:
     status, root = ask("/")
     assert status == 200
     listed = leaves(root)
@@ -49,9 +51,6 @@ def test_every_parameter_is_listed_once_at_its_address(ask: Callable, leaves: Ca
         for part in address.split("/")[1:]:
             node = node["CONTENTS"][part]
         assert node["FULL_PATH"] == address and ask(address) == (200, node)
-
-
-def test_values_are_current(ask: Callable, leaves: Callable, store: ParamStore) -> None:
     store.set_many([(ANGLE, 12.5), ("/layer/1/mute", True), ("/mode", "simple"), ("/mirror/segments", 8)], by="desk")
     store.set("/sink/record/file", 'a "quoted" näme')
     found = {address: node.get("VALUE") for address, node in leaves(ask("/")[1]).items()}
@@ -73,9 +72,7 @@ def ends(node: dict, description: dict) -> list[object]:
     return limits["VALS"] if "VALS" in limits else [limits["MIN"], limits["MAX"]]
 
 
-def test_values_within_type_range_and_overloads_are_accepted_unchanged(
-    ask: Callable, leaves: Callable, reports: Any
-) -> None:
+def test_values_within_type_range_and_overloads_are_accepted_unchanged(ask: Any, leaves: Any, reports: Any) -> None:
     """A client that follows the description is never refused, and its values are never changed."""
     dispatcher = Dispatcher(ParamStore(), CommandTable(), SteppedClock(), reports)
     told: list[bytes] = []
@@ -99,30 +96,32 @@ def test_values_within_type_range_and_overloads_are_accepted_unchanged(
     assert reports.lines == [] and list(dispatcher.feedback._owed) == []
 
 
-def test_units_are_spelled_as_the_proposal_spells_them(ask: Callable) -> None:
-    for address, unit in {
-        ANGLE: "angle.degree",
-        "/multiverse/window_ms": "time.ms",
-        "/engine/width": "distance.pixels",
-    }.items():
-        assert ask(address, "UNIT") == (200, {"UNIT": [unit]})
-
-
-def test_an_attribute_is_answered_alone(ask: Callable) -> None:
+def test_an_attribute_is_answered_alone_with_units_and_areas_as_the_proposal_spells_them(ask: Callable) -> None:
     assert ask(ANGLE, "VALUE") == (200, {"VALUE": [0.0]})
     assert ask(ANGLE, "RANGE") == (200, {"RANGE": [{"MIN": -180.0, "MAX": 180.0}]})
     assert ask(ANGLE, "CLIPMODE") == (200, {"CLIPMODE": ["none"]})  # it wraps
     assert ask("/multiverse/brightness", "CLIPMODE") == (200, {"CLIPMODE": ["both"]})
     assert ask("/mode", "RANGE") == (200, {"RANGE": [{"VALS": ["multiverse", "simple"]}]})
     assert ask("/sink/record/file", "EXTENDED_TYPE") == (200, {"EXTENDED_TYPE": ["filepath"]})
+    assert ask("/layer/1/mute", "CRITICAL") == (200, {"CRITICAL": True}), "else libossia sends it by UDP"
     assert ask("/layer/1", "TYPE") == (200, {})
     assert ask("/layer/", "CONTENTS")[1]["CONTENTS"].keys() >= {"1", "2", "3", "4"}
     assert ask("/no/such/path", "HOST_INFO") == (200, {"NAME": "here"})
+    for address, unit in {
+        ANGLE: "angle.degree",
+        "/multiverse/window_ms": "time.ms",
+        "/engine/width": "distance.pixels",
+    }.items():
+        assert ask(address, "UNIT") == (200, {"UNIT": [unit]})
+    assert ask("/feedback", "DESCRIPTION")[1] == {"DESCRIPTION": "Feedback"}
+    assert ask("/feedback", "MULTIVERSE")[1]["MULTIVERSE"]["about"].startswith(
+        "Video feedback: the last picture is moved"
+    )
+    assert ask("/layer/1", "DESCRIPTION")[1] == {"DESCRIPTION": "Layer 1"}
 
 
-@pytest.mark.parametrize(
-    ("path", "attribute", "status"),
-    [
+def test_invalid_requests_have_the_right_status(ask: Callable) -> None:
+    for path, attribute, status in [
         ("/layer/9", None, 404),
         ("/layer/9", "VALUE", 404),
         ("layer/1", None, 404),
@@ -135,23 +134,18 @@ def test_an_attribute_is_answered_alone(ask: Callable) -> None:
         (ANGLE, "", 400),
         (ANGLE, "VALUE&TYPE", 400),
         (ANGLE, "\0\n" * 1000, 400),
-    ],
-)
-def test_invalid_requests_have_the_right_status(ask: Callable, path: str, attribute: str | None, status: int) -> None:
-    answered, body = ask(path, attribute)
-    assert answered == status
-    assert (body is None) if status == 204 else (len(body["error"]) < 400 and body["error"].isprintable())
+    ]:
+        answered, body = ask(path, attribute)
+        assert answered == status, path
+        assert (body is None) if status == 204 else (len(body["error"]) < 400 and body["error"].isprintable()), path
 
 
-def test_a_command_describes_its_arguments_and_answers(ask: Callable) -> None:
+def test_a_command_describes_its_arguments_and_our_own_attributes_are_separate(ask: Callable) -> None:
     _, node = ask("/sink/start")
     assert (node["TYPE"], node["ACCESS"], node["OVERLOADS"]) == ("ss", 2, [{"TYPE": "s"}])
     assert node["MULTIVERSE"]["arguments"][1] == {"name": "name_or_file", "type": "s", "is_optional": True}
     assert node["MULTIVERSE"]["replies"] == ["/done /sink/start <kind>", "/fail /sink/start <reason>"]
     assert "TYPE" not in ask("/engine/quit")[1]
-
-
-def test_our_own_attributes_are_separate_from_the_proposals(ask: Callable) -> None:
     _, answer = ask("/multiverse/blend", "MULTIVERSE")
     assert answer["MULTIVERSE"] == {
         "type": "stops",
@@ -192,15 +186,7 @@ def test_plain_numbers_are_accepted_besides_the_type(ask: Callable, leaves: Call
     }
 
 
-def test_containers_are_described(ask: Callable) -> None:
-    assert ask("/feedback", "DESCRIPTION")[1] == {"DESCRIPTION": "Feedback"}
-    assert ask("/feedback", "MULTIVERSE")[1]["MULTIVERSE"]["about"].startswith(
-        "Video feedback: the last picture is moved"
-    )
-    assert ask("/layer/1", "DESCRIPTION")[1] == {"DESCRIPTION": "Layer 1"}
-
-
-def test_a_colour_has_four_numbers() -> None:
+def test_a_colour_has_four_numbers_and_host_info_only_reachable_addresses() -> None:
     colour = Param(
         address="/wash/colour", type=ParamType.COLOUR, default=(1.0, 0.5, 0.0, 1.0), low=0, high=1, description=""
     )
@@ -208,9 +194,6 @@ def test_a_colour_has_four_numbers() -> None:
     assert node["TYPE"] == "ffff" and node["DEFAULT_VALUE"] == [1.0, 0.5, 0.0, 1.0]
     assert node["RANGE"] == [{"MIN": 0.0, "MAX": 1.0}] * 4
     assert node["EXTENDED_TYPE"] == ["color.rgb.r", "color.rgb.g", "color.rgb.b", "color.rgb.a"]
-
-
-def test_host_info_names_reachable_addresses_only() -> None:
     info = host_info("192.0.2.7", name="here", osc=("0.0.0.0", 9000), web=("::", 9001))
     assert (info["NAME"], info["OSC_IP"], info["OSC_PORT"]) == ("here", "192.0.2.7", 9000)
     assert info["OSC_TRANSPORT"] == "UDP"
@@ -220,29 +203,24 @@ def test_host_info_names_reachable_addresses_only() -> None:
     assert host_info("192.0.2.7", name="here", osc=("127.0.0.1", 9000), web=("0.0.0.0", 9001))["OSC_IP"] == "127.0.0.1"
 
 
-def test_a_name_that_no_browser_of_mdns_would_show_is_refused() -> None:
+def test_the_announced_name_is_the_machines_and_one_that_a_browser_of_mdns_can_show(monkeypatch: Any) -> None:
     for name in ("FOH 1", "Bühne", "x" * 60):
         assert service_name(name) == name
     for name in ("", "  ", " FOH", "studio.local", "_sub", "a\nb", "ü" * 31):
         with pytest.raises(ConfigError, match="--name: "):
             service_name(name)
-
-
-def test_the_machines_name_is_the_default_and_fits_mdns(monkeypatch: pytest.MonkeyPatch) -> None:
     for machine, name in {"studio.local": "Multiverse studio", "ü" * 40: "Multiverse " + "ü" * 24}.items():
         monkeypatch.setattr("socket.gethostname", lambda machine=machine: machine)
         assert service_name() == name and len(name.encode()) <= 60
 
 
-def test_exactly_the_advertised_attributes_exist(ask: Callable, leaves: Callable) -> None:
+def test_exactly_the_advertised_attributes_exist_and_numbers_are_valid_json(ask: Callable, leaves: Callable) -> None:
     extensions = host_info("127.0.0.1", name="here", osc=None, web=("127.0.0.1", 1))["EXTENSIONS"]
     required = {"FULL_PATH", "CONTENTS", "TYPE"}
     over_sockets = {"LISTEN", "IGNORE", "PATH_CHANGED", "PATH_ADDED", "PATH_REMOVED", "PATH_RENAMED"}
     used = {key for node in leaves(ask("/")[1]).values() for key in node}
     assert used - required == {key for key, has in extensions.items() if has} - over_sockets
 
-
-def test_numbers_are_valid_json(ask: Callable, leaves: Callable) -> None:
     def check(item: object) -> None:
         if isinstance(item, dict):
             for part in item.values():
@@ -254,9 +232,6 @@ def test_numbers_are_valid_json(ask: Callable, leaves: Callable) -> None:
             assert math.isfinite(item)
 
     check(ask("/")[1])
-
-
-# -- cues --------------------------------------------------------------------------------------
 
 
 def test_a_cue_is_a_button_while_it_exists(store: ParamStore, leaves: Callable) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 import osc_schema
 from engine.children.policy import Deadlines
 from engine.children.spec import ChildSpec
-from engine.config import SdConfig
 from engine.ipc import Gate
+from engine.live.sd.entry import SdConfig
 from engine.live.sd.link import PRELOAD, DiffusionLink
 from tests.live.picture_studio import QUICK, PictureStudio
 

@@ -53,9 +53,8 @@ class Surface:
 FADER = {"control": "midi 1 cc 7", "target": "/layer/1/intensity", "takeover": False}
 
 
-@pytest.mark.parametrize(
-    ("control", "target", "more", "moved", "value"),
-    [
+def test_a_fader_covers_the_range_of_its_entry() -> None:
+    for control, target, more, moved, value in [
         ("midi 1 cc 7", "/layer/1/intensity", {}, 0, 0.0),
         ("midi 1 cc 7", "/layer/1/intensity", {}, 127, 1.5),
         ("midi 1 cc 7", "/layer/1/intensity", {"low": 1.0, "high": 0.25}, 127, 0.25),
@@ -72,14 +71,10 @@ FADER = {"control": "midi 1 cc 7", "target": "/layer/1/intensity", "takeover": F
         ("osc /x", "/sd/seed", {"low": 0, "high": 10}, 0.74, 7),
         ("midi 1 bend", "/layer/1/curve", {}, 8192, 0.5),  # released
         ("midi 1 bend", "/layer/1/curve", {}, 16383, 1.0),
-    ],
-)
-def test_a_fader_covers_the_range_of_its_entry(
-    control: str, target: str, more: dict, moved: float, value: float | bool | str
-) -> None:
-    surface = Surface({"control": control, "target": target, "takeover": False, **more})
-    surface.move(control, moved)
-    assert surface.store.get(target) == (pytest.approx(value, abs=1e-4) if type(value) is float else value)
+    ]:
+        surface = Surface({"control": control, "target": target, "takeover": False, **more})
+        surface.move(control, moved)
+        assert surface.store.get(target) == (pytest.approx(value, abs=1e-4) if type(value) is float else value), value
 
 
 def test_one_control_moves_several_parameters_and_its_device_is_optional() -> None:
@@ -96,7 +91,7 @@ def test_one_control_moves_several_parameters_and_its_device_is_optional() -> No
 HELD = {"control": "midi 1 cc 7", "target": "/layer/1/curve"}
 
 
-def test_a_fader_moves_nothing_until_it_passes_the_current_value_and_again_after_each_other_change() -> None:
+def test_a_fader_moves_nothing_until_it_passes_the_current_value_within_the_entrys_range() -> None:
     surface = Surface(HELD)
     surface.store.set("/layer/1/curve", 0.5)
     assert surface.move("midi 1 cc 7", 0, 10, 40) == []
@@ -109,19 +104,17 @@ def test_a_fader_moves_nothing_until_it_passes_the_current_value_and_again_after
     surface.move("midi 1 cc 7", 20, 120)
     surface.store.set("/layer/1/curve", 0.2)  # back to where it was picked up
     assert surface.move("midi 1 cc 7", 121) == []
-
-
-def test_movements_of_one_bundle_follow_each_other() -> None:
     surface = Surface(HELD)
     told = [surface.map.heard([Movement(control_of("midi 1 cc 7"), at)], surface.store.get, 0.0) for at in (0.0, 9, 50)]
     assert told == [(), (Message("/layer/1/curve", (9 / 127,), "f"),), (Message("/layer/1/curve", (50 / 127,), "f"),)]
-
-
-def test_a_value_outside_the_entrys_range_is_picked_up_at_the_nearer_end() -> None:
     surface = Surface({**HELD, "high": 0.5})
     surface.store.set("/layer/1/curve", 0.9)
     assert surface.move("midi 1 cc 7", 60, 100) == []
     assert surface.move("midi 1 cc 7", 127) == [Message("/layer/1/curve", (0.5,), "f")]
+    assert picks_up(None, 0.5, 0.5 + STEP / 2)
+    assert not picks_up(None, 0.5, 0.6)
+    assert picks_up(0.4, 0.7, 0.6) and picks_up(0.7, 0.4, 0.6)
+    assert not picks_up(0.4, 0.5, 0.6)
 
 
 ways = st.fixed_dictionaries(
@@ -169,30 +162,20 @@ def test_position_of_is_the_inverse_of_value_at(way: dict, at: float) -> None:
     assert value_at(entry, position_of(entry, value)) == pytest.approx(value, rel=1e-6, abs=1e-9)
 
 
-def test_a_fader_takes_over_within_a_step_or_by_passing() -> None:
-    assert picks_up(None, 0.5, 0.5 + STEP / 2)
-    assert not picks_up(None, 0.5, 0.6)
-    assert picks_up(0.4, 0.7, 0.6) and picks_up(0.7, 0.4, 0.6)
-    assert not picks_up(0.4, 0.5, 0.6)
-
-
 # -- encoders, buttons, programs -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("mode", "up", "down"), [("offset", 65, 63), ("twos", 1, 127), ("sign", 1, 65)])
-def test_a_tick_of_an_encoder_moves_the_value_by_a_127th_of_the_range(mode: str, up: int, down: int) -> None:
-    surface = Surface({"control": "midi 1 cc 7", "target": "/layer/1/curve", "mode": mode})
-    surface.store.set("/layer/1/curve", 0.5)
-    surface.move("midi 1 cc 7", up, up)
-    assert surface.store.get("/layer/1/curve") == pytest.approx(0.5 + 2 / 127)
-    surface.move("midi 1 cc 7", down)
-    assert surface.store.get("/layer/1/curve") == pytest.approx(0.5 + 1 / 127)
-    surface.move("midi 1 cc 7", *[down] * 127)
-    assert surface.store.get("/layer/1/curve") == 0.0
-
-
-def test_the_modes_are_those_of_ableton_live_and_mackie() -> None:
-    """Live's manual, "Mapping to Relative MIDI Controllers": the values for up and down. V-Pots: 0x01, 0x41."""
+def test_an_encoder_moves_by_ticks_as_in_ableton_live_and_mackie_through_menus_and_angles() -> None:
+    for mode, up, down in [("offset", 65, 63), ("twos", 1, 127), ("sign", 1, 65)]:
+        surface = Surface({"control": "midi 1 cc 7", "target": "/layer/1/curve", "mode": mode})
+        surface.store.set("/layer/1/curve", 0.5)
+        surface.move("midi 1 cc 7", up, up)
+        assert surface.store.get("/layer/1/curve") == pytest.approx(0.5 + 2 / 127), mode
+        surface.move("midi 1 cc 7", down)
+        assert surface.store.get("/layer/1/curve") == pytest.approx(0.5 + 1 / 127), mode
+        surface.move("midi 1 cc 7", *[down] * 127)
+        assert surface.store.get("/layer/1/curve") == 0.0, mode
+    # Live's manual, "Mapping to Relative MIDI Controllers": the values for up and down. V-Pots: 0x01, 0x41.
     up, down = range(1, 64), range(-1, -64, -1)
     assert [ticks("sign", value) for value in (*range(1, 64), *range(65, 128))] == [*up, *down]
     assert [ticks("twos", value) for value in (*range(1, 64), *range(127, 64, -1))] == [*up, *down]
@@ -201,6 +184,18 @@ def test_the_modes_are_those_of_ableton_live_and_mackie() -> None:
     signed_bit_2 = Surface({"control": "midi 1 cc 7", "target": "/layer/1/curve", "mode": "sign", "invert": True})
     signed_bit_2.move("midi 1 cc 7", 65)
     assert signed_bit_2.store.get("/layer/1/curve") == pytest.approx(1 / 127)
+    surface = Surface({"control": "midi 1 cc 7", "target": "/layer/1/curve", "mode": "twos", "ticks": 24})
+    surface.move("midi 1 cc 7", *[1] * 12)
+    assert surface.store.get("/layer/1/curve") == pytest.approx(0.5)
+    surface = Surface(
+        {"control": "midi 1 cc 1", "target": "/layer/1/wrap", "mode": "twos"},
+        {"control": "midi 1 cc 2", "target": "/layer/1/angle", "mode": "twos"},
+    )
+    surface.move("midi 1 cc 1", 1)
+    assert surface.store.get("/layer/1/wrap") == "repeat"
+    surface.store.set("/layer/1/angle", 179.0)
+    surface.move("midi 1 cc 2", 1)
+    assert surface.store.get("/layer/1/angle") == pytest.approx(179 + 360 / 127 - 360)
 
 
 @pytest.mark.parametrize(
@@ -225,25 +220,7 @@ def test_an_encoder_of_14_bits_counts_each_turn_once(kind: str, mode: str, up: i
     assert turn(down) == pytest.approx(0.5 - 2 / 127)
 
 
-def test_the_number_of_ticks_is_an_option_of_the_entry() -> None:
-    surface = Surface({"control": "midi 1 cc 7", "target": "/layer/1/curve", "mode": "twos", "ticks": 24})
-    surface.move("midi 1 cc 7", *[1] * 12)
-    assert surface.store.get("/layer/1/curve") == pytest.approx(0.5)
-
-
-def test_an_encoder_steps_through_a_menu_and_wraps_an_angle() -> None:
-    surface = Surface(
-        {"control": "midi 1 cc 1", "target": "/layer/1/wrap", "mode": "twos"},
-        {"control": "midi 1 cc 2", "target": "/layer/1/angle", "mode": "twos"},
-    )
-    surface.move("midi 1 cc 1", 1)
-    assert surface.store.get("/layer/1/wrap") == "repeat"
-    surface.store.set("/layer/1/angle", 179.0)
-    surface.move("midi 1 cc 2", 1)
-    assert surface.store.get("/layer/1/angle") == pytest.approx(179 + 360 / 127 - 360)
-
-
-def test_a_note_toggles_a_switch_and_fires_a_trigger() -> None:
+def test_buttons_toggle_fire_hold_and_move_numbers_between_their_ends() -> None:
     surface = Surface(
         {"control": "midi 1 note 36", "target": "/layer/1/mute"},
         {"control": "midi 1 note 37", "target": "/master/panic"},
@@ -255,17 +232,11 @@ def test_a_note_toggles_a_switch_and_fires_a_trigger() -> None:
     assert surface.midi("note", 37, 1) == ()
     assert surface.midi("note", 37, 127) == (Message("/master/panic", (1,), "i"),)
     assert surface.midi("note", 37, 0) == ()
-
-
-def test_a_momentary_note_is_on_while_it_is_held() -> None:
     surface = Surface({"control": "midi 1 note 36", "target": "/master/blackout", "mode": "momentary"})
     surface.midi("note", 36, 100)
     assert surface.store.get("/master/blackout") is True
     surface.midi("note", 36, 0)
     assert surface.store.get("/master/blackout") is False
-
-
-def test_a_toggle_and_a_trigger_move_numbers_between_their_ends() -> None:
     surface = Surface(
         {"control": "midi 1 cc 70", "target": "/layer/1/ratio", "mode": "toggle", "low": 1, "high": 4},
         {"control": "midi 1 cc 71", "target": "/layer/1/wrap", "mode": "trigger", "high": "repeat"},
@@ -276,9 +247,6 @@ def test_a_toggle_and_a_trigger_move_numbers_between_their_ends() -> None:
     assert surface.store.get("/layer/1/ratio") == 1
     surface.move("midi 1 cc 71", 0, 127)
     assert surface.store.get("/layer/1/wrap") == "repeat"
-
-
-def test_a_button_fires_once_per_press_with_or_without_a_release() -> None:
     entry = {"control": "osc /pad", "target": "/cue/go"}
     press = (Message("/cue/go", (), ""),)
     surface = Surface(entry)
@@ -289,13 +257,10 @@ def test_a_button_fires_once_per_press_with_or_without_a_release() -> None:
     assert [faded.osc("/pad", value) for value in (0.2, 0.6, 0.8, 1.0, 0.4)] == [(), press, (), (), ()]
 
 
-def test_a_program_change_loads_a_preset() -> None:
+def test_programs_and_pairs_move_their_targets_and_a_clock_none() -> None:
     surface = Surface({"control": "midi 1 program 5", "target": "/preset/load", "argument": "night"})
     assert surface.midi("program", 5) == (Message("/preset/load", ("night",), "s"),)
     assert surface.midi("program", 6) is None
-
-
-def test_a_14_bit_pair_is_finer_than_a_7_bit_controller() -> None:
     surface = Surface({"control": "midi 1 cc14 7", "target": "/layer/1/curve", "takeover": False})
     surface.midi("cc", 7, 64)
     surface.midi("cc", 39, 5)
@@ -303,6 +268,9 @@ def test_a_14_bit_pair_is_finer_than_a_7_bit_controller() -> None:
     waits = Surface({"control": "midi 1 cc14 7", "target": "/layer/1/curve", "takeover": False})
     assert waits.midi("cc", 39, 5) == ()
     assert waits.midi("cc", 40, 5) is None
+    surface = Surface(FADER)
+    assert surface.midi("clock", 0) is None
+    assert surface.osc("/text", "words", b"blob") is None
 
 
 # -- NRPNs: orders from Yoshimi's Using_NRPNs.txt, Open Stage Control's rpn.py, JUCE's MidiRPNDetector ------------
@@ -317,17 +285,13 @@ def controllers(surface: Surface, *heard: tuple[int, int]) -> float:
     return surface.store.get("/layer/1/curve")
 
 
-@pytest.mark.parametrize("order", [(99, 98, 6, 38), (98, 99, 6, 38), (99, 98, 38, 6), (98, 99, 38, 6)])
-def test_an_nrpn_is_one_14_bit_fader_in_any_order_of_its_controllers(order: tuple[int, ...]) -> None:
-    surface = Surface(NRPN)
-    for value in (9000, 9001, 8999, 16383, 0, 8192):
-        halves = {99: 300 >> 7, 98: 300 & 127, 6: value >> 7, 38: value & 127}
-        assert controllers(surface, *((number, halves[number]) for number in order)) == value / 16383
-
-
-@pytest.mark.parametrize(
-    ("more", "start", "heard", "value"),
-    [
+def test_a_nrpn_of_any_device_is_one_fader_or_encoder() -> None:
+    for order in [(99, 98, 6, 38), (98, 99, 6, 38), (99, 98, 38, 6), (98, 99, 38, 6)]:
+        surface = Surface(NRPN)
+        for value in (9000, 9001, 8999, 16383, 0, 8192):
+            halves = {99: 300 >> 7, 98: 300 & 127, 6: value >> 7, 38: value & 127}
+            assert controllers(surface, *((number, halves[number]) for number in order)) == value / 16383, order
+    for more, start, heard, value in [
         ({}, 0.0, ((6, 127),), 1.0),  # a device of 7 bits
         ({}, 0.0, ((6, 127), (6, 64)), 64 / 127),
         ({}, 0.5, ((6, 127), (6, 0)), 0.0),
@@ -335,17 +299,17 @@ def test_an_nrpn_is_one_14_bit_fader_in_any_order_of_its_controllers(order: tupl
         ({"in_high": 127}, 0.0, ((38, 100), (38, 127)), 1.0),  # the fine half alone
         ({}, 0.5, ((96, 0), (96, 127)), 0.5 + 2 / 127),  # up, from where it is
         ({}, 0.5, ((96, 0), (96, 127), (97, 1)), 0.5 + 1 / 127),
-    ],
-)
-def test_an_nrpn_of_other_devices_reaches_its_value(
-    more: dict, start: float, heard: tuple[tuple[int, int], ...], value: float
-) -> None:
-    surface = Surface({**NRPN, **more})
-    surface.store.set("/layer/1/curve", start)
-    assert controllers(surface, (99, 2), (98, 44), *heard) == pytest.approx(value)
+    ]:
+        surface = Surface({**NRPN, **more})
+        surface.store.set("/layer/1/curve", start)
+        assert controllers(surface, (99, 2), (98, 44), *heard) == pytest.approx(value), value
+    for number in [6, 38, 96, 97, 98, 99, 100, 101]:
+        surface = Surface({**NRPN, "control": f"midi 1 cc {number}"})
+        for value in (0, 127, 64):
+            assert controllers(surface, (number, value)) == pytest.approx(value / 127), number
 
 
-def test_an_nrpn_is_selected_once_and_set_often_until_nothing_is_selected() -> None:
+def test_an_nrpn_is_selected_once_by_each_device_and_no_rpn_is_taken_for_it() -> None:
     surface = Surface(NRPN, {"control": "midi 1 cc 6", "target": "/layer/2/curve", "takeover": False})
     assert controllers(surface, (99, 2), (98, 44), (6, 64), (38, 1), (38, 9)) == (64 * 128 + 9) / 16383
     assert controllers(surface, (98, 45), (6, 0)) == (64 * 128 + 9) / 16383, "another one, with the same upper half"
@@ -355,30 +319,17 @@ def test_an_nrpn_is_selected_once_and_set_often_until_nothing_is_selected() -> N
     assert surface.store.get("/layer/2/curve") == 0.5, "the value of an NRPN is not a value of controller 6"
     assert controllers(surface, (99, 127), (98, 127), (6, 127)) == 20 * 128 / 16383
     assert surface.store.get("/layer/2/curve") == 1.0, "nothing is selected: controller 6 is a plain controller"
-
-
-def test_an_rpn_is_not_taken_for_the_nrpn_of_its_number() -> None:
     surface = Surface({**NRPN, "control": "midi 1 nrpn 0"})
     assert controllers(surface, (99, 0), (98, 0), (6, 64), (38, 0)) == 8192 / 16383
     assert controllers(surface, (101, 0), (100, 0), (6, 2), (38, 0)) == 8192 / 16383
     assert controllers(surface, (96, 0)) == 8192 / 16383
     assert controllers(surface, (99, 0), (98, 0), (6, 0)) < 0.01
-
-
-def test_each_device_and_channel_has_its_own_selection() -> None:
     surface = Surface({**NRPN, "control": "midi 1 nrpn 300 a:0"})
     for device, number, value in (("a:0", 99, 2), ("b:0", 99, 7), ("a:0", 98, 44), ("b:0", 98, 1), ("b:0", 6, 127)):
         surface.midi("cc", number, value, device)
     assert surface.store.get("/layer/1/curve") == 0.0
     surface.midi("cc", 6, 127, "a:0")
     assert surface.store.get("/layer/1/curve") == 1.0
-
-
-@pytest.mark.parametrize("number", [6, 38, 96, 97, 98, 99, 100, 101])
-def test_a_knob_on_an_nrpn_controller_keeps_working(number: int) -> None:
-    surface = Surface({**NRPN, "control": f"midi 1 cc {number}"})
-    for value in (0, 127, 64):
-        assert controllers(surface, (number, value)) == pytest.approx(value / 127)
 
 
 def test_open_stage_control_sends_a_coarse_half_before_the_whole_nrpn() -> None:
@@ -397,23 +348,22 @@ def test_open_stage_control_sends_a_coarse_half_before_the_whole_nrpn() -> None:
     assert told(63 * 128, 63 * 128) == 63 * 128 / 16383
 
 
-def test_a_clock_is_no_movement() -> None:
-    surface = Surface(FADER)
-    assert surface.midi("clock", 0) is None
-    assert surface.osc("/text", "words", b"blob") is None
-
-
 # -- built in ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", list(BUILT_IN))
-def test_every_entry_of_a_built_in_map_can_be_used(name: str) -> None:
-    loaded = read_tables(BUILT_IN[name])
-    assert loaded.problems == ()
-    assert len({(entry.control, entry.target) for entry in loaded.entries}) == len(BUILT_IN[name])
+def test_every_entry_of_a_built_in_map_can_be_used_also_for_other_layers() -> None:
+    for name in list(BUILT_IN):
+        loaded = read_tables(BUILT_IN[name])
+        assert loaded.problems == (), name
+        assert len({(entry.control, entry.target) for entry in loaded.entries}) == len(BUILT_IN[name]), name
+    for name in ["resolume:5", "Resolume:group2", "resolume:selected"]:
+        loaded = read_tables(built_in(name))
+        assert loaded.problems == (), name
+        of_layers = [entry for entry in loaded.entries if entry.target.startswith(("/layer/1/", "/layer/4/"))]
+        assert of_layers and all(is_from("resolume", entry) for entry in of_layers), name
 
 
-def test_resolume_moves_layers_the_crossfade_cues_and_the_tempo() -> None:
+def test_resolume_moves_layers_the_crossfade_cues_and_the_tempo_and_a_playing_clip_its_layer() -> None:
     surface = Surface(*BUILT_IN["resolume"])
     surface.osc("/composition/layers/3/video/opacity", 0.25)
     surface.osc("/composition/crossfader/phase", 0.5)
@@ -429,30 +379,19 @@ def test_resolume_moves_layers_the_crossfade_cues_and_the_tempo() -> None:
     assert math.isclose(surface.store.get("/tempo/bpm"), 128)
     assert surface.osc("/composition/columns/2/connect", 1) == (Message("/cue/2", (), ""),)
     assert surface.osc("/composition/layers/1/name", "x") is None
-
-
-@pytest.mark.parametrize(("state", "is_shown"), [(0, False), (1, False), (2, False), (3, True), (4, True)])
-def test_a_playing_clip_in_resolume_shows_its_layer(state: int, is_shown: bool) -> None:
-    """Empty, Disconnected, Previewing, Connected, Connected & previewing: ShowMeshSystems/showmesh,
-    docs/bench/resolume-control-surface.md, 4.3 and 6.3, and `args[0] > 2` in Chataigne modules for Resolume."""
-    surface = Surface(*BUILT_IN["resolume"])
-    surface.store.set("/layer/3/mute", True)
-    surface.osc("/composition/layers/3/clips/12/connected", state)
-    assert surface.store.get("/layer/3/mute") is not is_shown
-
-
-@pytest.mark.parametrize("name", ["resolume:5", "Resolume:group2", "resolume:selected"])
-def test_every_entry_of_resolumes_map_for_other_layers_can_be_used(name: str) -> None:
-    loaded = read_tables(built_in(name))
-    assert loaded.problems == ()
-    of_layers = [entry for entry in loaded.entries if entry.target.startswith(("/layer/1/", "/layer/4/"))]
-    assert of_layers and all(is_from("resolume", entry) for entry in of_layers)
+    # Empty, Disconnected, Previewing, Connected, Connected & previewing: ShowMeshSystems/showmesh,
+    # docs/bench/resolume-control-surface.md, 4.3 and 6.3, and `args[0] > 2` in Chataigne modules for Resolume.
+    for state, is_shown in [(0, False), (1, False), (2, False), (3, True), (4, True)]:
+        surface = Surface(*BUILT_IN["resolume"])
+        surface.store.set("/layer/3/mute", True)
+        surface.osc("/composition/layers/3/clips/12/connected", state)
+        assert surface.store.get("/layer/3/mute") is not is_shown, state
 
 
 # -- patterns ------------------------------------------------------------------------------------
 
 
-def test_a_star_in_an_address_matches_any_one_part() -> None:
+def test_a_pattern_matches_one_part_and_each_address_has_its_own_state() -> None:
     surface = Surface(
         {"control": "osc /pad/*/pressed", "target": "/layer/1/mute", "mode": "toggle"},
         {"control": "osc /*/4/pressed", "target": "/layer/2/mute", "mode": "toggle"},
@@ -464,10 +403,7 @@ def test_a_star_in_an_address_matches_any_one_part() -> None:
     assert [surface.store.get(f"/layer/{n}/mute") for n in (1, 2, 3)] == [False, True, True]
     for other in ("/pad/pressed", "/pad/4/5/pressed", "/pad/4/released", "/pad/4"):
         assert surface.osc(other, 1) is None
-
-
-def test_each_address_that_matches_a_pattern_has_its_own_state() -> None:
-    """The stop of the old clip must not undo the start of the new one, in either order."""
+    # The stop of the old clip must not undo the start of the new one, in either order.
     surface = Surface(
         {"control": "osc /clip/*/state", "target": "/tempo/tap", "mode": "rise", "in_low": 2, "in_high": 4}
     )
@@ -475,10 +411,7 @@ def test_each_address_that_matches_a_pattern_has_its_own_state() -> None:
     assert [bool(surface.osc(f"/clip/{clip}/state", state)) for clip, state in told] == [
         True, False, True, False, False, False, True, True, False,
     ]  # fmt: skip
-
-
-def test_a_state_repeated_after_a_change_of_the_map_triggers_nothing() -> None:
-    """After learning during a show, a layer that was muted by hand stays muted."""
+    # After learning during a show, a layer that was muted by hand stays muted.
     shown = {"control": "osc /clip/*/state", "target": "/layer/1/mute", "mode": "rise", "in_high": 3, "high": False}
     surface = Surface(shown)
     surface.osc("/clip/1/state", 3)
@@ -490,15 +423,12 @@ def test_a_state_repeated_after_a_change_of_the_map_triggers_nothing() -> None:
     surface.osc("/clip/1/state", 1)
     surface.osc("/clip/1/state", 3)
     assert surface.store.get("/layer/1/mute") is False
-
-
-def test_an_address_with_a_pattern_on_its_second_argument_is_mapped() -> None:
     surface = Surface({"control": "osc /pad/*/xy 1", "target": "/layer/1/curve"})
     assert surface.map.is_mapped("/pad/4/xy")
     assert not surface.map.is_mapped("/pad/4/xyz")
 
 
-def test_a_thousand_patterns_are_not_compared_one_by_one() -> None:
+def test_thousands_of_patterns_and_addresses_cost_no_more_than_a_few() -> None:
     """A message takes one lookup per distinct set of star positions among patterns with its number of parts."""
     patterns = [control_of(f"osc /{area}/*/{number}") for area in "abcdefghij" for number in range(100)]
     index = WildcardIndex((pattern, lambda control: "made") for pattern in patterns)
@@ -506,6 +436,14 @@ def test_a_thousand_patterns_are_not_compared_one_by_one() -> None:
         control = control_of(f"osc {address}")
         assert len(index._patterns_of(control)) == (1 if address.count("/") == 3 else 0)
         assert index.matches(control) == index.matches(control) == ("made",) * met
+    index = WildcardIndex([(control_of("osc /a/*"), lambda control: object())])
+    first = index.matches(control_of("osc /a/0"))
+    for number in range(5000):
+        index.matches(control_of(f"osc /b/{number}"))
+    assert index.matches(control_of("osc /a/0")) is first, "unmatched addresses do not evict matched ones"
+    for number in range(5000):
+        index.matches(control_of(f"osc /a/{number}"))
+    assert len(index._matched) <= 4096 and len(index._unmatched) <= 4096
 
 
 def test_a_thousand_entries_are_loaded_over_a_thousand_without_comparing_each_with_each(monkeypatch) -> None:
@@ -520,14 +458,3 @@ def test_a_thousand_entries_are_loaded_over_a_thousand_without_comparing_each_wi
     mapped.add_all(again)
     assert len(mapped) == 1000
     assert len(compared) < 5000
-
-
-def test_a_flood_of_addresses_does_not_grow_the_cache_of_patterns() -> None:
-    index = WildcardIndex([(control_of("osc /a/*"), lambda control: object())])
-    first = index.matches(control_of("osc /a/0"))
-    for number in range(5000):
-        index.matches(control_of(f"osc /b/{number}"))
-    assert index.matches(control_of("osc /a/0")) is first, "unmatched addresses do not evict matched ones"
-    for number in range(5000):
-        index.matches(control_of(f"osc /a/{number}"))
-    assert len(index._matched) <= 4096 and len(index._unmatched) <= 4096

@@ -59,13 +59,10 @@ def test_a_left_out_coarse_half_keeps_the_old_one(positions: list[int]) -> None:
         assert all(min(was, at) <= value <= max(was, at) for value in told)
 
 
-def test_a_fine_half_alone_gives_no_position_before_the_first_coarse_half() -> None:
+def test_a_fine_half_alone_gives_no_position_and_7_bits_reach_each_step() -> None:
     pair = ControllerPair()
     assert pair.fine(5, 0.0) is None
     assert pair.fine(6, 0.01) is None
     assert pair.coarse(1, 0.02) is not None
-
-
-def test_a_7_bit_fader_reaches_each_of_its_steps() -> None:
     pair = ControllerPair()
     assert [pair.coarse(value, value * 0.01) for value in (1, 2, 3)] == [HALF, 2 * HALF, 3 * HALF]

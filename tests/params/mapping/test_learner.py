@@ -44,9 +44,8 @@ def test_nothing_is_learned_while_learning_is_off(desk: Desk) -> None:
     assert desk.hear("midi 1 cc 70", 4, 5, 6) == ""
 
 
-@pytest.mark.parametrize(
-    ("before", "heard"),
-    [
+def test_a_control_is_learned_by_a_clear_movement(desk: Desk) -> None:
+    for before, heard in [
         ((), (("midi 1 cc 7", (64, 64, 64, 64), ""), ("midi 1 cc 7", (65,), "midi 1 cc 7"))),
         ((10,), (("midi 1 cc 7", (11,), ""),)),
         ((10,), (("midi 1 cc 7", (100,), "midi 1 cc 7"),)),
@@ -55,16 +54,11 @@ def test_nothing_is_learned_while_learning_is_off(desk: Desk) -> None:
         ((), (("osc /1/fader1", (0.5,) * 100, ""),)),
         ((), (("osc /sensor", (0.5, 0.501, 0.499, 0.5, 0.503), ""), ("osc /f", (0.5, 0.52), "osc /f"))),
         ((), (("osc /xy 1", (0.1,), ""), ("osc /xy", (0.1, 0.1), ""), ("osc /xy 1", (0.4,), "osc /xy 1"))),
-    ],
-    ids="second value,small,clear,moved before,note,repeated,noise,argument".split(","),
-)
-def test_a_control_is_learned_by_a_clear_movement(
-    desk: Desk, before: tuple[float, ...], heard: tuple[tuple[str, tuple[float, ...], str], ...]
-) -> None:
-    desk.hear("midi 1 cc 7", *before)
-    desk.learner.begin()
-    for name, values, learned in heard:
-        assert desk.hear(name, *values) == learned
+    ]:
+        desk.hear("midi 1 cc 7", *before)
+        desk.learner.begin()
+        for name, values, learned in heard:
+            assert desk.hear(name, *values) == learned, before
 
 
 def test_a_motor_fader_is_learned_and_not_its_touch_note(desk: Desk) -> None:
@@ -115,14 +109,14 @@ def test_a_message_without_a_value_is_learned_at_once_but_not_a_heartbeat(desk: 
     assert desk.learner.hear(Movement(press, 1.0, is_bang=True), desk.now_s + 0.2) == Learned(press)
 
 
-@pytest.mark.parametrize("fine_first", [False, True])
-def test_both_halves_of_a_pair_make_a_fader_of_14_bits(desk: Desk, fine_first: bool) -> None:
-    desk.learner.begin()
-    taken = []
-    for at in (8000, 8100, 8200):
-        halves = [(7, at // 128), (39, at % 128)]
-        taken += [desk.cc(*half) for half in (reversed(halves) if fine_first else halves)]
-    assert next(name for name in taken if name) == "midi 1 cc14 7"
+def test_both_halves_of_a_pair_make_a_fader_of_14_bits(desk: Desk) -> None:
+    for fine_first in [False, True]:
+        desk.learner.begin()
+        taken = []
+        for at in (8000, 8100, 8200):
+            halves = [(7, at // 128), (39, at % 128)]
+            taken += [desk.cc(*half) for half in (reversed(halves) if fine_first else halves)]
+        assert next(name for name in taken if name) == "midi 1 cc14 7", fine_first
 
 
 def test_a_known_pair_is_not_learned_as_its_coarse_half(desk: Desk) -> None:
@@ -133,9 +127,8 @@ def test_a_known_pair_is_not_learned_as_its_coarse_half(desk: Desk) -> None:
     assert [desk.cc(7, 100), desk.cc(39, 5), desk.cc(7, 101)] == ["", "", "midi 1 cc14 7"]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
+def test_a_control_is_parsed_from_its_own_name_and_an_invalid_one_rejected_in_one_line() -> None:
+    for name in [
         "osc /1/fader3",
         "osc /3/xy 1",
         "midi 1 cc 7",
@@ -146,30 +139,41 @@ def test_a_known_pair_is_not_learned_as_its_coarse_half(desk: Desk) -> None:
         "midi 1 program 0",
         "midi 1 bend",
         "midi 2 pressure nano:0",
-    ],
-)
-def test_a_control_is_parsed_from_its_own_name(name: str) -> None:
-    assert control_of(name).name == name
-    assert isinstance(control_of(name), Control)
+    ]:
+        assert control_of(name).name == name, name
+        assert isinstance(control_of(name), Control), name
+    for name in [
+        "",
+        "osc",
+        "osc fader",
+        "osc /a b",
+        "osc /a 64",
+        "osc /a 1 2",
+        "midi",
+        "midi 1",
+        "midi 0 cc 7",
+        "midi 17 cc 7",
+        "midi 1 cc",
+        "midi 1 cc 128",
+        "midi 1 cc14 32",
+        "midi 1 nrpn 16384",
+        "midi 1 nrpn",
+        "midi 1 note x",
+        "midi 1 knob 7",
+        "midi 1 osc 7",
+        "midi 1 cc 7 a b",
+        "midi 1 bend a b",
+        "midi 1 cc -1",
+        "midi 1 cc 7.5",
+        "cc 7",
+        "midi ¹ cc 7",
+        "o" * 300,
+    ]:
+        with pytest.raises(Rejected) as refused:
+            control_of(name)
+        assert str(refused.value).startswith("control "), name
+        assert "\n" not in str(refused.value), name
 
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "", "osc", "osc fader", "osc /a b", "osc /a 64", "osc /a 1 2", "midi", "midi 1", "midi 0 cc 7", "midi 17 cc 7",
-        "midi 1 cc", "midi 1 cc 128", "midi 1 cc14 32", "midi 1 nrpn 16384", "midi 1 nrpn", "midi 1 note x",
-        "midi 1 knob 7", "midi 1 osc 7", "midi 1 cc 7 a b", "midi 1 bend a b", "midi 1 cc -1", "midi 1 cc 7.5",
-        "cc 7", "midi ¹ cc 7", "o" * 300,
-    ],
-)  # fmt: skip
-def test_an_invalid_name_is_rejected_in_one_line(name: str) -> None:
-    with pytest.raises(Rejected) as refused:
-        control_of(name)
-    assert str(refused.value).startswith("control ")
-    assert "\n" not in str(refused.value)
-
-
-# -- NRPNs ---------------------------------------------------------------------------------------
 
 ORDERS = {  # how devices send an NRPN: Yoshimi's Using_NRPNs.txt, Open Stage Control's rpn.py, JUCE's MidiRPNDetector
     "MIDI 1.0": (99, 98, 6, 38),
@@ -186,16 +190,17 @@ def nrpn(order: tuple[int, ...], number: int, value: int) -> list[tuple[int, int
     return [(controller, halves[controller]) for controller in order]
 
 
-@pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS)
-def test_an_nrpn_is_learned_as_one_control(desk: Desk, order: tuple[int, ...]) -> None:
-    for heard in nrpn(order, 1000, 9000):  # another one before: its number is not mistaken for a knob on 98 or 99
-        desk.cc(*heard)
-    desk.learner.begin()
-    taken = [desk.cc(*heard) for value in (3000, 3500, 4000) for heard in nrpn(order, 300, value)]
-    assert next(filter(None, taken)) == "midi 1 nrpn 300"
+def test_an_nrpn_is_learned_as_one_control() -> None:
+    for order in ORDERS.values():
+        for heard in nrpn(order, 1000, 9000):  # another one before: its number is not mistaken for a knob on 98 or 99
+            desk = Desk()
+            desk.cc(*heard)
+        desk.learner.begin()
+        taken = [desk.cc(*heard) for value in (3000, 3500, 4000) for heard in nrpn(order, 300, value)]
+        assert next(filter(None, taken)) == "midi 1 nrpn 300", order
 
 
-def test_an_nrpn_is_learned_without_being_selected_again(desk: Desk) -> None:
+def test_an_nrpn_is_learned_also_without_being_selected_again(desk: Desk) -> None:
     for heard in nrpn((99, 98, 6, 38), 300, 3000):
         desk.cc(*heard)
     desk.learner.begin()
@@ -222,13 +227,13 @@ def test_a_keyboard_that_leaves_an_rpn_selected_has_a_knob_on_controller_6(desk:
     assert next(filter(None, (desk.cc(6, value) for value in range(20, 120, 10)))) == "midi 1 cc 6"
 
 
-@pytest.mark.parametrize("number", [6, 38, 96, 97, 98, 99, 100, 101])
-def test_a_knob_on_a_controller_of_nrpns_is_a_knob(desk: Desk, number: int) -> None:
-    desk.learner.begin()
-    assert next(filter(None, (desk.cc(number, value) for value in range(20, 120, 10)))) == f"midi 1 cc {number}"
-
-
-# -- encoders ------------------------------------------------------------------------------------
+def test_a_knob_on_a_controller_of_nrpns_is_a_knob() -> None:
+    for number in [6, 38, 96, 97, 98, 99, 100, 101]:
+        desk = Desk()
+        desk.learner.begin()
+        assert next(filter(None, (desk.cc(number, value) for value in range(20, 120, 10)))) == f"midi 1 cc {number}", (
+            number
+        )
 
 
 def learned_mode(desk: Desk, *values: int, number: int = 70) -> str | None:
@@ -244,9 +249,9 @@ def learned_mode(desk: Desk, *values: int, number: int = 70) -> str | None:
     return ""
 
 
-@pytest.mark.parametrize(
-    ("values", "mode"),
-    [
+def test_an_encoder_is_detected_by_its_values() -> None:
+    """By the tables of Ableton Live's manual, "Mapping to Relative MIDI Controllers"."""
+    for values, mode in [
         ((127, 127, 127), "twos"),
         ((63, 63, 63), "offset"),
         ((1, 1, 1, 127), "twos"),
@@ -259,19 +264,25 @@ def learned_mode(desk: Desk, *values: int, number: int = 70) -> str | None:
         ((65,) * 11, ""),
         ((127, 1, 127), "twos"),
         ((65, 63, 65), "offset"),
-    ],
-)
-def test_an_encoder_is_detected_by_its_values(desk: Desk, values: tuple[int, ...], mode: str) -> None:
-    """By the tables of Ableton Live's manual, "Mapping to Relative MIDI Controllers"."""
-    assert learned_mode(desk, *values) == mode
+    ]:
+        desk = Desk()
+        assert learned_mode(desk, *values) == mode, values
 
 
-@pytest.mark.parametrize(
-    "values",
-    [(1, 2, 3), (2, 1, 0), (127, 126, 125), (66, 65, 64), (62, 63, 64), (1, 20), (127, 100), (64, 64, 65), (0, 127)],
-)
-def test_a_fader_in_the_value_range_of_encoders_is_a_fader(desk: Desk, values: tuple[int, ...]) -> None:
-    assert learned_mode(desk, *values) is None
+def test_a_fader_in_the_value_range_of_encoders_is_a_fader() -> None:
+    for values in [
+        (1, 2, 3),
+        (2, 1, 0),
+        (127, 126, 125),
+        (66, 65, 64),
+        (62, 63, 64),
+        (1, 20),
+        (127, 100),
+        (64, 64, 65),
+        (0, 127),
+    ]:
+        desk = Desk()
+        assert learned_mode(desk, *values) is None, values
 
 
 def test_a_repeating_button_is_not_an_encoder(desk: Desk) -> None:

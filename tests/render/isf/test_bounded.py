@@ -29,9 +29,8 @@ def expanded(text: str) -> str:
     return " ".join(join_tokens(preprocess(text)).split())
 
 
-@pytest.mark.parametrize(
-    ("before", "body"),
-    [
+def test_every_loop_that_could_be_long_has_its_guard() -> None:
+    for before, body in [
         ("#define isf_go(x) true\n#define min(a, b) 0", "while (c > -1.0) c += 0.1;"),
         ("", "while (c > -1.0) { isf_own_isf_spent = c; c += 0.1; }"),
         ("#define J(a, b) a##b", "J(whi, le) (c > -1.0) c += 0.1;"),
@@ -50,27 +49,24 @@ def expanded(text: str) -> str:
         ("", "switch (1) { case 1: while (c > -1.0) c += 0.1; }"),
         ("", "if (c > 0.0) c = 1.0; else while (c > -1.0) c += 0.1;"),
         ("", "for (int i = 0; i < 8; i++) { int j = i; i = 0; c += float(j); }"),
-    ],
-)
-def test_every_loop_that_could_be_long_has_its_guard(before: str, body: str) -> None:
-    file = parsed(LATE % body, before)
-    assert own_text(file).count("isf_go(") == 1 and file.texts.is_guarded
-    assert "#define" not in own_text(file)
+    ]:
+        file = parsed(LATE % body, before)
+        assert own_text(file).count("isf_go(") == 1 and file.texts.is_guarded, before
+        assert "#define" not in own_text(file), before
 
 
-def test_no_name_of_a_file_is_one_of_the_guard_s() -> None:
+def test_a_guard_has_a_name_of_its_own_and_ends_a_loop_before_the_rasteriser_does() -> None:
     file = parsed("int isf_spent = 0; int isf_budget = 1; isf_spent = isf_budget;")
     assert own_text(file).count("isf_own_isf_") == 4
+    assert 65_535 * MIN_ROUND > MAX_BUDGET
 
 
-def test_rounds_of_functions_that_call_each_other_multiply() -> None:
+def test_calls_with_and_without_loops_multiply_and_many_short_loops_are_guarded() -> None:
     one, all_of_them = parsed("c = f1(c);", CALLS).texts, parsed("c = f5(c);", CALLS).texts
     assert one.straight_units > 1000 * 32  # its loop keeps its text
     assert all_of_them.straight_units < 2 * one.straight_units + 1000  # the others do not
     assert all_of_them.is_guarded
 
-
-def test_calls_without_any_loop_are_counted_too() -> None:
     def doubling(depth: int) -> str:
         lines = [f"float f{n}(float x) {{ return f{n - 1}(x) + f{n - 1}(x); }}" for n in range(1, depth + 1)]
         return "\n".join(["float f0(float x) { return sin(x); }", *lines])
@@ -81,18 +77,14 @@ def test_calls_without_any_loop_are_counted_too() -> None:
         parsed("c = f40(c);", doubling(40))
     with pytest.raises(IsfError, match="calls itself"):
         parsed("c = f(c);", "float f(float x); float f(float x) { return f(x); }")
-
-
-def test_many_short_loops_in_a_row_lose_the_right_to_be_unguarded() -> None:
     rows = "for (int i = 0; i < 900; i++) c += sin(c); " * 100
     tokens = preprocess(f"void main() {{ float c; {rows} }}")
     guarded = Guarded(tokens)
     assert guarded.is_guarded and guarded.straight <= MAX_STRAIGHT
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
+def test_no_array_is_too_large_to_be_copied() -> None:
+    for text in [
         "const int N = 100000; float a[N];",
         "float a[64 * 64 * 64];",
         "const float N = exp2(20.0); float a[int(N)];",
@@ -101,16 +93,13 @@ def test_many_short_loops_in_a_row_lose_the_right_to_be_unguarded() -> None:
         "struct S { float x[4096]; }; struct T { S s[4096]; };",
         "struct A { mat4 x[90]; }; struct B { A a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v; };"
         "struct C { B x, y, z; };",
-    ],
-)
-def test_no_array_is_too_large_to_be_copied(text: str) -> None:
-    with pytest.raises(IsfError, match="array"):
-        parsed("", text)
+    ]:
+        with pytest.raises(IsfError, match="array"):
+            parsed("", text)
 
 
-@pytest.mark.parametrize(
-    ("text", "written"),
-    [
+def test_macros_are_expanded_as_in_c() -> None:
+    for text, written in [
         ("#define A 1\n#define B A + A\nB", "1 + 1"),
         ("#define F(x, y) x*y\nF((1, 2), F(3, 4))", "(1, 2) * 3 * 4"),
         ("#define F(x) F(x + 1)\nF(0)", "F( 0 + 1)"),
@@ -125,15 +114,12 @@ def test_no_array_is_too_large_to_be_copied(text: str) -> None:
         ("#define A /* a comment\nof two lines */ 5\nA", "5"),
         ("#version 120\n#extension all : enable\n#pragma x\n#\na", "a"),
         ("a\n\n__LINE__", "a 3"),
-    ],
-)
-def test_macros_are_expanded_as_in_c(text: str, written: str) -> None:
-    assert expanded(text) == " ".join(written.split())
+    ]:
+        assert expanded(text) == " ".join(written.split()), text
 
 
-@pytest.mark.parametrize(
-    ("text", "word"),
-    [
+def test_a_damaged_directive_gives_one_clear_reason() -> None:
+    for text, word in [
         ("#if 1\n", "#endif"),
         ("#endif", "without #if"),
         ("\n#error that is all", "that is all"),
@@ -148,12 +134,10 @@ def test_macros_are_expanded_as_in_c(text: str, written: str) -> None:
         ("/* for ever", "not closed"),
         ("#define M0 a a\n" + "".join(f"#define M{n} M{n - 1} M{n - 1}\n" for n in range(1, 40)) + "M39", "expand to"),
         ("#define A " + "x" * 100_000 + "\n" + "A " * 9000, "too"),
-    ],
-)
-def test_a_damaged_directive_gives_one_clear_reason(text: str, word: str) -> None:
-    with pytest.raises(IsfError) as refused:
-        preprocess(text)
-    assert word in refused.value.reason and len(refused.value.reason) < 300
+    ]:
+        with pytest.raises(IsfError) as refused:
+            preprocess(text)
+        assert word in refused.value.reason and len(refused.value.reason) < 300, text
 
 
 def test_the_bands_of_a_pass_cover_each_pixel_once() -> None:
@@ -166,7 +150,7 @@ def test_the_bands_of_a_pass_cover_each_pixel_once() -> None:
         assert len(seen) == size_px[0] * size_px[1]
 
 
-def test_the_clock_of_a_picture_blames_the_slowest_and_counts_all_shaders_together() -> None:
+def test_the_clock_of_a_picture_blames_the_slowest_and_waits_for_short_shaders_together() -> None:
     now_s = [0.0]
     clock = DrawClock(0.2, lambda: now_s[0])
     clock.begin()
@@ -181,13 +165,6 @@ def test_the_clock_of_a_picture_blames_the_slowest_and_counts_all_shaders_togeth
     with clock.running("2"):
         now_s[0] += 0.06
         clock.check()
-
-
-def test_short_shaders_are_waited_for_only_when_together_they_could_be_long() -> None:
     clock = DrawClock()
     clock.begin()
     assert [clock.is_due(0.4) for _ in range(6)] == [False, False, True, False, True, False]
-
-
-def test_a_guarded_loop_ends_before_the_rasteriser_ends_it_without_a_word() -> None:
-    assert 65_535 * MIN_ROUND > MAX_BUDGET

@@ -33,21 +33,19 @@ def reason_of(text: str, path: Path | None = None) -> IsfError:
     return refused.value
 
 
-def test_a_header_is_found_behind_other_comments() -> None:
+def test_a_header_is_found_behind_comments_with_trailing_commas_and_keeps_line_numbers() -> None:
     text = "\ufeff// by /* someone */\n/* a licence */\n" + shader({"DESCRIPTION": " two\nlines ", "CREDIT": "me"})
     file = parse_isf(text, path=Path("/nowhere/Warm Rain.fs"))
     assert (file.title, file.description, file.credit) == ("Warm Rain", "two lines", "me")
-
-
-def test_line_numbers_of_the_code_stay_those_of_the_file() -> None:
     file = parse_isf('/*\n{\n"CREDIT": "a */ b"\n}\n*/\nvoid main() {}', path=None)
     text = file.texts.fragment.split("#line 1 0\n")[1]
     assert text.split("\n")[5] == "void isf_main() {}" and "CREDIT" not in text
+    file = parse_isf(shader('{"INPUTS": [{"NAME": "a", "TYPE": "float",},], "CREDIT": "a,]\tb",}'), path=None)
+    assert [each.name for each in file.inputs] == ["a"] and file.credit == "a,] b"
 
 
-@pytest.mark.parametrize(
-    ("entry", "told"),
-    [
+def test_an_input_has_its_default_and_its_range() -> None:
+    for entry, told in [
         ({"TYPE": "float"}, (0.5, 0.0, 1.0)),
         ({"TYPE": "float", "DEFAULT": 3, "MIN": 1, "MAX": 5}, (3.0, 1.0, 5.0)),
         ({"TYPE": "float", "DEFAULT": 9, "MIN": 1, "MAX": 5}, (5.0, 1.0, 5.0)),
@@ -62,25 +60,20 @@ def test_line_numbers_of_the_code_stay_those_of_the_file() -> None:
         ({"TYPE": "long", "VALUES": [3, 1, 2], "DEFAULT": 2}, (2, 1, 3)),
         ({"TYPE": "long", "VALUES": [3, 1], "DEFAULT": 7}, (3, 1, 3)),
         ({"TYPE": "long", "MIN": 0, "MAX": 3}, (0, 0, 3)),
-    ],
-)
-def test_an_input_has_its_default_and_its_range(entry: dict[str, Any], told: tuple[Any, ...]) -> None:
-    each = input_of(**entry)
-    assert (each.default, each.minimum, each.maximum) == told
+    ]:
+        each = input_of(**entry)
+        assert (each.default, each.minimum, each.maximum) == told, entry
 
 
-def test_a_menu_has_a_label_for_each_value() -> None:
+def test_a_menu_has_labels_and_a_point_divided_by_the_pictures_size_is_in_pixels() -> None:
     assert input_of(TYPE="long", VALUES=[4, 5, 6], LABELS=["one", "two"]).labels == ("one", "two", "6")
     assert input_of(TYPE="long", LABELS=["one", "two", "three"]).values == (0, 1, 2)
-
-
-def test_a_point_that_is_divided_by_the_picture_s_size_is_in_pixels() -> None:
     body = "void main() { vec2 c = a.xy / RENDERSIZE; vec2 d = b; }"
     text = shader({"INPUTS": [{"NAME": n, "TYPE": "point2D"} for n in "ab"]}, body)
     assert [each.is_in_pixels for each in parse_isf(text, path=None).inputs] == [True, False]
 
 
-def test_generators_effects_and_transitions_are_told_apart() -> None:
+def test_a_file_of_version_1_is_read_like_one_of_version_2_and_its_kind_is_told() -> None:
     def kind(*names: str) -> tuple[bool, bool]:
         file = parse_isf(shader({"INPUTS": [{"NAME": name, "TYPE": "image"} for name in names]}), path=None)
         return file.is_generator, file.is_transition
@@ -88,9 +81,6 @@ def test_generators_effects_and_transitions_are_told_apart() -> None:
     assert kind() == (True, False)
     assert kind("inputImage") == (False, False)
     assert kind("startImage", "endImage") == (False, True)
-
-
-def test_a_file_of_version_1_is_read_like_one_of_version_2() -> None:
     old = {
         "PERSISTENT_BUFFERS": {"trail": {"WIDTH": "$WIDTH/2", "FLOAT": True}},
         "PASSES": [{"TARGET": "trail"}, {}],
@@ -102,14 +92,8 @@ def test_a_file_of_version_1_is_read_like_one_of_version_2() -> None:
     assert listed.passes[0].is_persistent
 
 
-def test_trailing_commas_and_tabs_are_forgiven() -> None:
-    file = parse_isf(shader('{"INPUTS": [{"NAME": "a", "TYPE": "float",},], "CREDIT": "a,]\tb",}'), path=None)
-    assert [each.name for each in file.inputs] == ["a"] and file.credit == "a,] b"
-
-
-@pytest.mark.parametrize(
-    ("text", "line", "word"),
-    [
+def test_a_damaged_file_gives_one_clear_reason() -> None:
+    for text, line, word in [
         ("", 1, "no JSON header"),
         (BODY, 1, "no JSON header"),
         ("/*{*/", 1, "no JSON"),
@@ -132,14 +116,12 @@ def test_trailing_commas_and_tabs_are_forgiven() -> None:
         (shader({"PASSES": [{"WIDTH": "$NOTHING"}]}), None, "$NOTHING"),
         (shader({"PASSES": [{"WIDTH": "__import__(1)"}]}), None, "not known"),
         (shader({"IMPORTED": {"a": {"PATH": "b.png"}}}), None, "no folder"),
-    ],
-)
-def test_a_damaged_file_gives_one_clear_reason(text: str, line: int | None, word: str) -> None:
-    error = reason_of(text)
-    assert error.line == line and word in error.reason
+    ]:
+        error = reason_of(text)
+        assert error.line == line and word in error.reason, text
 
 
-def test_images_are_read_from_the_shader_s_folder_only(tmp_path: Path) -> None:
+def test_images_are_read_once_from_the_shaders_folder_only_and_refused_if_huge(tmp_path: Path) -> None:
     folder = tmp_path / "shaders"
     (folder / "maps").mkdir(parents=True)
     Image.fromarray(np.full((4, 6, 3), 99, np.uint8)).save(folder / "maps" / "noise.png")
@@ -156,12 +138,16 @@ def test_images_are_read_from_the_shader_s_folder_only(tmp_path: Path) -> None:
     (folder / "text.png").write_text("no picture", encoding="utf-8")
     for path in ("text.png", "missing.png", "maps", "maps/COM1.png", "a\0.png"):
         assert "cannot be read" in reason_of(imported(path), folder / "a.fs").reason
-
-
-def test_a_huge_image_is_refused_by_its_size(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((1, 5000), np.uint8)).save(tmp_path / "wide.png")
     error = reason_of(shader({"IMPORTED": {"a": {"PATH": "wide.png"}}}), tmp_path / "a.fs")
     assert "5000x1" in error.reason and "4096" in error.reason
+    Image.fromarray(np.zeros((4, 6, 3), np.uint8)).save(tmp_path / "a.png")
+    (tmp_path / "link.png").symlink_to(tmp_path / "a.png")
+    (tmp_path / "maps").mkdir()
+    paths = ["a.png", "./a.png", "maps/../a.png", "link.png"]
+    text = shader({"IMPORTED": {f"i{n}": {"PATH": path} for n, path in enumerate(paths)}})
+    found = parse_isf(text, path=tmp_path / "a.fs").imports
+    assert len(found) == 4 and len({id(each.pixels) for each in found}) == 1
 
 
 def test_a_vertex_shader_beside_the_file_belongs_to_it(tmp_path: Path) -> None:
@@ -172,9 +158,8 @@ def test_a_vertex_shader_beside_the_file_belongs_to_it(tmp_path: Path) -> None:
     assert read_source(tmp_path / "b.fs").vertex is None
 
 
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
+def test_sizes_are_arithmetic_or_refused() -> None:
+    for text, value in [
         ("7", 7.0),
         ("$WIDTH / 2.0", 320.0),
         ("floor($HEIGHT/7)", 51.0),
@@ -187,19 +172,12 @@ def test_a_vertex_shader_beside_the_file_belongs_to_it(tmp_path: Path) -> None:
         ("1 / 0", None),
         ("sqrt(0 - 1)", None),
         ("10 ^ 400", None),
-    ],
-)
-def test_sizes_are_arithmetic(text: str, value: float | None) -> None:
-    names = {"WIDTH": 640.0, "HEIGHT": 360.0, "amount": 0.5}
-    assert Expression.compiled(text, names).evaluate(names) == value
-
-
-@pytest.mark.parametrize(
-    "text", ["(" * 400, "1 +", "min(1)", "2 3", "$x", "a", "1" * 501, "9" * 400 + "e", "", "-" * 99]
-)
-def test_a_size_that_is_no_arithmetic_is_refused(text: str) -> None:
-    with pytest.raises(IsfError):
-        Expression.compiled(text, ["WIDTH"])
+    ]:
+        names = {"WIDTH": 640.0, "HEIGHT": 360.0, "amount": 0.5}
+        assert Expression.compiled(text, names).evaluate(names) == value, text
+    for text in ["(" * 400, "1 +", "min(1)", "2 3", "$x", "a", "1" * 501, "9" * 400 + "e", "", "-" * 99]:
+        with pytest.raises(IsfError):
+            Expression.compiled(text, ["WIDTH"])
 
 
 def test_targets_are_bounded() -> None:
@@ -211,16 +189,6 @@ def test_targets_are_bounded() -> None:
         sizes({"TARGET": "a", "WIDTH": 16384})
     with pytest.raises(IsfError, match="MB"):
         sizes(*({"TARGET": f"t{n}", "WIDTH": 4096, "HEIGHT": 4096, "FLOAT": True} for n in range(4)))
-
-
-def test_a_file_with_several_names_is_one_image(tmp_path: Path) -> None:
-    Image.fromarray(np.zeros((4, 6, 3), np.uint8)).save(tmp_path / "a.png")
-    (tmp_path / "link.png").symlink_to(tmp_path / "a.png")
-    (tmp_path / "maps").mkdir()
-    paths = ["a.png", "./a.png", "maps/../a.png", "link.png"]
-    text = shader({"IMPORTED": {f"i{n}": {"PATH": path} for n, path in enumerate(paths)}})
-    found = parse_isf(text, path=tmp_path / "a.fs").imports
-    assert len(found) == 4 and len({id(each.pixels) for each in found}) == 1
 
 
 def test_all_images_of_a_file_share_one_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,44 +26,33 @@ IMAGE = [{"NAME": "inputImage", "TYPE": "image"}]
 RED, BLUE = [255, 0, 0, 255], [0, 0, 255, 255]
 
 
-@pytest.mark.parametrize(
-    "height", ["isf_FragNormCoord.y", "vv_FragNormCoord.y", "gl_FragCoord.y / RENDERSIZE.y", "gl_FragCoord.y / 48.0"]
-)
-def test_what_a_shader_draws_high_is_seen_at_the_top(isf: Isf, show: Show, height: str) -> None:
-    picture = show(isf(f"gl_FragColor = {height} > 0.75 ? vec4(1, 0, 0, 1) : vec4(0, 0, 1, 1);"))
-    assert picture[0, 0].tolist() == RED and picture[-1, 0].tolist() == BLUE
-    assert (picture[..., 0] == 255).mean() == 0.25
-
-
-def test_slopes_point_up(isf: Isf, show: Show) -> None:
+def test_what_a_shader_draws_high_is_seen_at_the_top_and_slopes_point_up(isf: Isf, show: Show) -> None:
+    for height in [
+        "isf_FragNormCoord.y",
+        "vv_FragNormCoord.y",
+        "gl_FragCoord.y / RENDERSIZE.y",
+        "gl_FragCoord.y / 48.0",
+    ]:
+        picture = show(isf(f"gl_FragColor = {height} > 0.75 ? vec4(1, 0, 0, 1) : vec4(0, 0, 1, 1);"))
+        assert picture[0, 0].tolist() == RED and picture[-1, 0].tolist() == BLUE, height
+        assert (picture[..., 0] == 255).mean() == 0.25, height
     body = "float y = gl_FragCoord.y; gl_FragColor = vec4(dFdy(y), -dFdy(y), dFdx(gl_FragCoord.x), 1.0);"
     assert show(isf(body))[20, 20].tolist() == [255, 0, 255, 255]
 
 
-@pytest.mark.parametrize(
-    ("entry", "glsl", "value", "seen"),
-    [
+def test_an_input_of_each_type_reaches_the_shader_or_has_its_default(isf: Isf, show: Show) -> None:
+    for entry, glsl, value, seen in [
         ({"TYPE": "float", "MAX": 2.0}, "vec4(a / 2.0)", 1.2, [153] * 3),
         ({"TYPE": "bool"}, "vec4(a ? 1.0 : 0.2)", False, [51] * 3),
         ({"TYPE": "event"}, "vec4(a ? 1.0 : 0.2)", True, [255] * 3),
         ({"TYPE": "long", "VALUES": [0, 3]}, "vec4(float(a) / 5.0)", 3, [153] * 3),
         ({"TYPE": "point2D"}, "vec4(a, 0.0, 1.0)", (0.2, 0.6), [51, 153, 0]),
         ({"TYPE": "color"}, "a", (0.2, 0.4, 0.6, 1.0), [51, 102, 153]),
-    ],
-)
-def test_an_input_of_each_type_reaches_the_shader(
-    isf: Isf, show: Show, entry: dict[str, Any], glsl: str, value: Any, seen: list[int]
-) -> None:
-    file = isf(f"gl_FragColor = vec4(({glsl}).rgb, 1.0);", [{"NAME": "a", **entry}])
-    assert show(file, inputs={"a": value})[5, 5, :3].tolist() == seen
-
-
-def test_an_input_that_is_not_told_has_its_default(isf: Isf, show: Show) -> None:
+    ]:
+        file = isf(f"gl_FragColor = vec4(({glsl}).rgb, 1.0);", [{"NAME": "a", **entry}])
+        assert show(file, inputs={"a": value})[5, 5, :3].tolist() == seen, value
     file = isf("gl_FragColor = vec4(vec3(a), 1.0);", [{"NAME": "a", "TYPE": "float", "DEFAULT": 0.2}])
     assert show(file)[0, 0, 0] == 51
-
-
-def test_a_point_in_pixels_is_scaled_with_the_picture(isf: Isf, show: Show) -> None:
     body = "gl_FragColor = vec4(a / RENDERSIZE, a.x / 128.0, 1.0);"
     picture = show(isf(body, [{"NAME": "a", "TYPE": "point2D"}]), inputs={"a": (0.6, 0.2)})
     assert picture[0, 0, :3].tolist() == [153, 51, round(0.6 * 64 / 128 * 255)]
@@ -77,20 +66,20 @@ def test_time_frame_and_date_reach_the_shader(isf: Isf, show: Show) -> None:
     assert show(date, moment=moment)[0, 0].tolist() == [51, 102, 153, 255]
 
 
-def test_passes_run_in_order_and_read_each_other(isf: Isf, show: Show) -> None:
+def test_passes_run_in_order_upright_and_the_last_is_stretched(isf: Isf, show: Show, f_card: Callable) -> None:
     body = """
     if (PASSINDEX == 0) gl_FragColor = vec4(RENDERSIZE.x / 255.0, 0.0, 0.0, 1.0);
     else if (PASSINDEX == 1) gl_FragColor = IMG_THIS_PIXEL(first) + vec4(0.0, IMG_SIZE(first).y / 255.0, 0.0, 0.0);
     else gl_FragColor = IMG_THIS_PIXEL(second);"""
     passes = [{"TARGET": "first", "WIDTH": "$WIDTH/4", "HEIGHT": 10}, {"TARGET": "second"}, {}]
     assert show(isf(body, PASSES=passes))[7, 7].tolist() == [16, 10, 0, 255]
-
-
-def test_a_target_is_the_right_way_up_for_the_next_pass(isf: Isf, show: Show, f_card: Callable) -> None:
     body = "gl_FragColor = PASSINDEX == 0 ? IMG_THIS_PIXEL(inputImage) : IMG_THIS_PIXEL(copy);"
     card = f_card()
     assert np.array_equal(show(isf(body, IMAGE, PASSES=[{"TARGET": "copy"}, {}]), card), card)
     assert np.array_equal(show(isf(body, IMAGE, PASSES=[{"TARGET": "copy"}]), card), card)
+    body = "gl_FragColor = isf_FragNormCoord.x < 0.5 ? vec4(1, 0, 0, 1) : vec4(0, 0, 1, 1);"
+    picture = show(isf(body, PASSES=[{"WIDTH": "2", "HEIGHT": "1"}]))
+    assert picture[9, 0].tolist() == RED and picture[9, -1].tolist() == BLUE and 0 < picture[9, 32, 0] < 255
 
 
 @pytest.mark.parametrize(("is_float", "seen"), [(True, 240), (False, 32)])
@@ -100,12 +89,6 @@ def test_a_persistent_target_remembers_and_floats_go_past_one(isf: Isf, show: Sh
     else gl_FragColor = vec4(IMG_THIS_PIXEL(sum).r * (32.0 / 255.0), 0.0, 0.0, 1.0);"""
     file = isf(body, PASSES=[{"TARGET": "sum", "PERSISTENT": True, "FLOAT": is_float}, {}])
     assert show(file, frames=15)[0, 0, 0] == seen
-
-
-def test_a_last_pass_of_its_own_size_is_stretched(isf: Isf, show: Show) -> None:
-    body = "gl_FragColor = isf_FragNormCoord.x < 0.5 ? vec4(1, 0, 0, 1) : vec4(0, 0, 1, 1);"
-    picture = show(isf(body, PASSES=[{"WIDTH": "2", "HEIGHT": "1"}]))
-    assert picture[9, 0].tolist() == RED and picture[9, -1].tolist() == BLUE and 0 < picture[9, 32, 0] < 255
 
 
 def test_an_imported_image_is_upright(show: Show, f_card: Callable, tmp_path: Path) -> None:
@@ -127,7 +110,7 @@ def test_a_vertex_shader_moves_the_picture_and_hands_values_on(show: Show) -> No
     assert picture[0, 0, 2] == 255 and picture[0, 0, 1] < 140 and picture[23, 0, 1] < 5
 
 
-def test_the_sound_s_waves_and_spectra_are_images(isf: Isf, show: Show) -> None:
+def test_the_sounds_waves_and_spectra_are_images(isf: Isf, show: Show) -> None:
     time_s = np.arange(1024) / 1024 * 0.05
     waves = np.zeros((4, 1024), np.float32)
     waves[0] = np.sin(2 * np.pi * 2000 * time_s)
@@ -156,25 +139,19 @@ def test_mix_goes_from_the_picture_to_the_effect(isf: Isf, show: Show, f_card: C
     assert np.abs(show(negative, card, mix=0.5)[..., :3].astype(int) - 127).max() <= 1
 
 
-def test_a_generator_covers_the_picture_by_its_alpha(isf: Isf, show: Show, f_card: Callable) -> None:
+def test_a_generator_covers_the_picture_by_its_alpha_and_luma_is_brightest(isf: Isf, show: Show, f_card: Any) -> None:
     card = f_card()
     half = isf("gl_FragColor = vec4(1.0, 1.0, 1.0, isf_FragNormCoord.x < 0.5 ? 1.0 : 0.0);")
     picture = show(half, card)
     assert (picture[:, :32] == 255).all() and np.array_equal(picture[:, 32:], card[:, 32:])
-
-
-def test_alpha_is_one_or_the_brightest_colour(isf: Isf, show: Show) -> None:
     file = isf("gl_FragColor = vec4(0.2, 0.4, 0.1, 0.5);", IMAGE)
     assert show(file, is_luma=False)[0, 0].tolist() == [26, 51, 13, 255]
     assert show(file, is_luma=True)[0, 0, 3] == 51
 
 
-def test_a_number_that_is_none_is_black(isf: Isf, show: Show) -> None:
+def test_numbers_that_are_none_and_pixels_thrown_away_are_black(isf: Isf, show: Show) -> None:
     file = isf("gl_FragColor = vec4(0.0 / TIMEDELTA, sqrt(-1.0 - TIME), 1.0, 1.0);")
     assert show(file)[0, 0].tolist() == [0, 0, 255, 255]
-
-
-def test_pixels_that_are_thrown_away_are_black_and_not_the_last_frame(isf: Isf, show: Show) -> None:
     body = "if (FRAMEINDEX == 1) discard; gl_FragColor = vec4(1.0);"
     assert show(isf(body), frames=2)[0, 0, :3].tolist() == [0, 0, 0]
 
@@ -183,12 +160,9 @@ CLOCK = """/*{"INPUTS": []}*/
 void main() { gl_FragColor = vec4(DATE.x == 2000.0 && DATE.yz == vec2(1.0) ? 1.0 : 0.0, DATE.w / 2.0, 0.0, 1.0); }"""
 
 
-def test_offline_the_date_is_the_time_of_the_picture_in_the_year_2000() -> None:
+def test_the_date_is_the_clock_on_the_wall_or_offline_the_time_of_the_picture() -> None:
     assert isf_date(date_offline(1.5)) == (2000.0, 1.0, 1.0, 1.5)
     assert isf_date(date_offline(31 * 86_400 + 3661.25)) == (2000.0, 2.0, 1.0, 3661.25)
-
-
-def test_live_the_date_is_the_clock_on_the_wall() -> None:
     assert abs(date_live(1.5) - datetime.now()) < timedelta(minutes=1)
 
 
@@ -219,12 +193,12 @@ GENERATORS = [
 ]
 
 
-@pytest.mark.parametrize("name", GENERATORS)
-def test_no_picture_is_made_of_blocks_of_2_by_2_pixels(show: Callable[..., np.ndarray], name: str) -> None:
-    path = FOLDER / f"{name}.fs"
-    file = parse_isf(path.read_text(encoding="utf-8"), path=path)
-    picture = show(file, inputs={"hat": 1.0}, size_px=(320, 180), frames=2)[..., :3].astype(float)
-    for axis in (0, 1):
-        steps = np.moveaxis(np.abs(np.diff(picture, axis=axis)), axis, 0)
-        within, between = steps[0::2].mean(), steps[1::2].mean()
-        assert between < 1.08 * within, "a block's pixels differ less than those of two blocks"
+def test_no_picture_is_made_of_blocks_of_2_by_2_pixels(show: Callable[..., np.ndarray]) -> None:
+    for name in GENERATORS:
+        path = FOLDER / f"{name}.fs"
+        file = parse_isf(path.read_text(encoding="utf-8"), path=path)
+        picture = show(file, inputs={"hat": 1.0}, size_px=(320, 180), frames=2)[..., :3].astype(float)
+        for axis in (0, 1):
+            steps = np.moveaxis(np.abs(np.diff(picture, axis=axis)), axis, 0)
+            within, between = steps[0::2].mean(), steps[1::2].mean()
+            assert between < 1.08 * within, "a block's pixels differ less than those of two blocks"

@@ -68,22 +68,17 @@ def test_four_effects_are_applied_in_their_order(play: Draw, f_card: Callable) -
     assert turned[0, 0].tolist() == [51, 51, 51, 255]
 
 
-def test_a_generator_lies_under_the_effects_and_over_the_picture(play: Draw) -> None:
+def test_a_generator_lies_under_the_effects_and_over_the_picture_or_is_layer_5(play: Draw) -> None:
     plain = play()
     half = play(slot("generator", file_of(LEFT)))
     assert (half[:, :32] == 255).all() and np.array_equal(half[:, 32:], plain[:, 32:])
     negative = play(slot("1", file_of(NEGATIVE)), slot("generator", file_of(LEFT)), frames=12)
     assert (negative[:, :32, :3] == 0).all()
-
-
-def test_a_generator_can_be_layer_5(play: Draw) -> None:
     told = slot("generator", file_of(RED), mix=0.0)
     assert play(told, changes={"/mode": "simple"}, shows_generator=True)[9, 9].tolist() == [255, 0, 0, 255]
 
 
-def test_layer_5_of_each_look_shows_its_own_generator(
-    gl: Renderer, play: Draw, picture: Callable[..., PictureInput]
-) -> None:
+def test_layer_5_of_each_look_shows_its_own_generator(gl: Renderer, play: Draw, picture: Any) -> None:
     slots = (
         replace(slot("generator", file_of(RED), mix=0.0), is_leaving=True),
         slot("generator-", file_of(BLUE), mix=0.0),
@@ -103,15 +98,12 @@ def test_inputs_move_from_frame_to_frame(play: Draw) -> None:
     assert play(slot("1", file, 0.0, {"level": 0.6}), frames=1)[0, 0].tolist() == play(frames=1)[0, 0].tolist()
 
 
-def test_the_old_shader_plays_until_the_new_one_is_built(play: Draw) -> None:
+def test_the_old_shader_plays_until_the_new_one_is_built_and_on_if_it_is_refused(play: Draw, gl: Renderer) -> None:
     red, level = file_of(RED), file_of(LEVEL)
     play(slot("1", red))
     first = play(slot("1", level), frames=1)
     assert first[0, 0].tolist() == [255, 0, 0, 255]
     assert play(slot("1", level))[0, 0].tolist() == [51, 51, 51, 255]
-
-
-def test_the_old_shader_stays_when_the_new_one_is_refused(gl: Renderer, play: Draw) -> None:
     play(slot("1", file_of(RED)))
     shown = play(slot("1", file_of(BROKEN)))
     assert shown[0, 0].tolist() == [255, 0, 0, 255]
@@ -172,9 +164,7 @@ def test_a_transition_goes_from_the_picture_to_the_generator(play: Draw) -> None
     assert shown[0, 0].tolist() == [255, 0, 0, 255]
 
 
-def test_a_shader_that_holds_up_the_picture_is_given_up_in_the_middle_and_tried_again_later(
-    gl: Renderer, play: Draw
-) -> None:
+def test_a_shader_that_holds_up_the_picture_is_given_up_and_tried_again_later(gl: Renderer, play: Draw) -> None:
     """Only after the shader has been switched off. The last picture stays for a frame: it can dissolve into another."""
     body = "float c = 0.0; if (TIME > 0.5) { while (c > -1.0) c += IMG_NORM_PIXEL(inputImage, vec2(fract(c), 0.5)).r; }"
     text = f"""/*{{"INPUTS": [{{"NAME": "inputImage", "TYPE": "image"}}]}}*/

@@ -21,9 +21,8 @@ def guards(body: str, before: str = "") -> int:
     return "".join(Guarded(tokens).written(tokens)).count("isf_go(")
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
+def test_every_way_to_read_the_picture_shows_it_upright(isf: Isf, show: Show, f_card: Callable) -> None:
+    for body in [
         "gl_FragColor = IMG_THIS_PIXEL(inputImage);",
         "gl_FragColor = IMG_THIS_NORM_PIXEL( inputImage );",
         "gl_FragColor = IMG_NORM_PIXEL (inputImage , isf_FragNormCoord.xy);",
@@ -48,17 +47,15 @@ def guards(body: str, before: str = "") -> int:
         "uint n = 0; float f() { return 0; } void main() { gl_FragColor = IMG_THIS_PIXEL(inputImage) + f(); }",
         "float texture = 0.0; gl_FragColor = IMG_THIS_PIXEL(inputImage) + texture;",
         "// über /* \nvoid main() { gl_FragColor = /* } */ IMG_THIS_PIXEL(inputImage); }",
-    ],
-)
-def test_every_way_to_read_the_picture_shows_it_upright(isf: Isf, show: Show, f_card: Callable, body: str) -> None:
-    card = f_card()
-    assert np.abs(show(isf(body, IMAGE), card).astype(int) - card).max() <= 1
+    ]:
+        card = f_card()
+        assert np.abs(show(isf(body, IMAGE), card).astype(int) - card).max() <= 1, body
 
 
-@pytest.mark.parametrize("name", ["smooth", "sample", "texture", "input", "mix", "round", "default", "max"])
-def test_an_input_may_have_a_name_that_glsl_has_taken(isf: Isf, show: Show, name: str) -> None:
-    file = isf(f"gl_FragColor = vec4({name}, 0.0, 0.0, 1.0);", [{"NAME": name, "TYPE": "float"}])
-    assert show(file, inputs={name: 0.2})[0, 0].tolist() == [51, 0, 0, 255]
+def test_an_input_may_have_a_name_that_glsl_has_taken(isf: Isf, show: Show) -> None:
+    for name in ["smooth", "sample", "texture", "input", "mix", "round", "default", "max"]:
+        file = isf(f"gl_FragColor = vec4({name}, 0.0, 0.0, 1.0);", [{"NAME": name, "TYPE": "float"}])
+        assert show(file, inputs={name: 0.2})[0, 0].tolist() == [51, 0, 0, 255], name
 
 
 def test_the_driver_names_the_line_of_the_file(isf: Isf, show: Show) -> None:
@@ -67,21 +64,17 @@ def test_the_driver_names_the_line_of_the_file(isf: Isf, show: Show) -> None:
     assert refused.value.line == 5 and "nothing" in refused.value.reason  # the header has the first line
 
 
-def test_a_shader_without_main_is_refused(isf: Isf) -> None:
+def test_text_without_main_or_that_could_hurt_a_compiler_is_refused(isf: Isf) -> None:
     with pytest.raises(IsfError, match=r"main\(\)"):
         isf("float domain; // main")
+    for text in ["void main() {" + "(" * 200, "float ü = 1.0; void main() {}"]:
+        with pytest.raises(IsfError) as refused:
+            isf(text)
+        assert refused.value.line == 2, text
 
 
-@pytest.mark.parametrize("text", ["void main() {" + "(" * 200, "float ü = 1.0; void main() {}"])
-def test_text_that_could_hurt_a_compiler_is_refused_with_its_line(isf: Isf, text: str) -> None:
-    with pytest.raises(IsfError) as refused:
-        isf(text)
-    assert refused.value.line == 2
-
-
-@pytest.mark.parametrize(
-    ("text", "count"),
-    [
+def test_loops_that_may_be_long_are_guarded() -> None:
+    for text, count in [
         ("for (int i = 0; i < 8; i++) a();", 0),
         ("for (int i = 0; i < N; ++i) { for (int j = 0; j < N; j += 2) a(); }", 0),
         ("const int N = 256; for (int i = 0; i <= N; i++) { for (int j = 0; j < N; j++) a(); }", 1),
@@ -97,27 +90,19 @@ def test_text_that_could_hurt_a_compiler_is_refused_with_its_line(isf: Isf, text
         ("do { a(); } while (b);", 1),
         ("for (int i = 0; i < 8; i++) while (b) a();", 1),
         ("for (int i = 0; i < 100; i++) a(); for (int i = 0; i < 100; i++) a();", 0),
-    ],
-)
-def test_loops_that_may_be_long_are_guarded(text: str, count: int) -> None:
-    assert guards(text, "#define N 16" if "const" not in text else "") == count
+    ]:
+        assert guards(text, "#define N 16" if "const" not in text else "") == count, text
 
 
-@pytest.mark.parametrize(
-    "loop",
-    [
+def test_an_endless_loop_ends_and_a_guarded_one_makes_all_its_rounds(isf: Isf, show: Show) -> None:
+    for loop in [
         "while (true) { c += 0.0; }",
         "for (;;) { c += 0.0; }",
         "do { c += 0.0; } while (c >= 0.0);",
         "for (int i = 0; i < 1000000000; i++) { c += 0.0; }",
         "for (int i = 0; i < 8; i++) { i = 0; }",
-    ],
-)
-def test_an_endless_loop_ends(isf: Isf, show: Show, loop: str) -> None:
-    file = isf(f"float c = 0.0; {loop} gl_FragColor = vec4(c, 1.0, 0.0, 1.0);")
-    assert show(file, size_px=(4, 4))[0, 0].tolist() == [0, 255, 0, 255]
-
-
-def test_a_guarded_loop_makes_all_its_rounds(isf: Isf, show: Show) -> None:
+    ]:
+        file = isf(f"float c = 0.0; {loop} gl_FragColor = vec4(c, 1.0, 0.0, 1.0);")
+        assert show(file, size_px=(4, 4))[0, 0].tolist() == [0, 255, 0, 255], loop
     body = "int n = 0; while (n < 3000) { n++; } gl_FragColor = vec4(float(n) / 6000.0, 0.0, 0.0, 1.0);"
     assert show(isf(body), size_px=(4, 4))[0, 0, 0] == 128

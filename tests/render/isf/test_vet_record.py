@@ -38,7 +38,7 @@ def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert abs(read.thumbnail.astype(int) - 120).max() <= 2
 
 
-def test_another_text_vertex_shader_or_driver_has_a_record_of_its_own(tmp_path: Path) -> None:
+def test_each_text_and_driver_has_a_record_and_a_larger_picture_takes_longer(tmp_path: Path) -> None:
     same = record_path(tmp_path, "text", None, "1.0, llvmpipe")
     assert same == record_path(tmp_path, "text", None, "1.0, llvmpipe")
     others = {
@@ -47,16 +47,13 @@ def test_another_text_vertex_shader_or_driver_has_a_record_of_its_own(tmp_path: 
         record_path(tmp_path, "text", None, "1.0, another"),
     }
     assert len(others | {same}) == 4
-
-
-@pytest.mark.parametrize("content", [b"", b"\0", b"[]", b"{}", b'{"ok": true, "size_px": [0, 0]}', b"9" * 300_000])
-def test_a_file_that_is_no_record_is_none(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "a.json").write_bytes(content)
-    assert read_record(tmp_path / "a.json") is None and read_record(tmp_path / "missing.json") is None
-
-
-def test_a_larger_picture_is_expected_to_take_longer() -> None:
     assert RECORD.draw_ms_at((1920, 1080)) == pytest.approx(18.0) and RECORD.draw_ms_at((96, 54)) == 4.5
+
+
+def test_a_file_that_is_no_record_is_none(tmp_path: Path) -> None:
+    for content in [b"", b"\0", b"[]", b"{}", b'{"ok": true, "size_px": [0, 0]}', b"9" * 300_000]:
+        (tmp_path / "a.json").write_bytes(content)
+        assert read_record(tmp_path / "a.json") is None and read_record(tmp_path / "missing.json") is None, content
 
 
 def test_the_oldest_records_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

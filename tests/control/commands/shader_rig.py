@@ -1,0 +1,161 @@
+"""Shaders without a GPU: a scripted trial stands in for its process, and the test draws the frames."""
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.control import CommandTable
+from engine.control.commands.shader import ShaderControl
+from engine.control.commands.shader_stage import ShaderStage
+from engine.control.commands.shader_trials import ShaderTesting
+from engine.errors import IsfError
+from engine.params import Crossfade, ParamStore, Slew
+from engine.params.crossfade import PictureFade
+from engine.params.input_views import InputViews
+from engine.params.shader_catalog import ShaderCatalog
+from engine.render.isf import IsfFile, ShaderSlot
+from engine.render.isf.isf_file import ShaderState
+from engine.render.isf.parse import parse_isf
+from engine.system.disk_store import DiskQueue, DiskStore
+
+PERIOD_S = 1 / 30
+
+HEADER = """/*{{ "ISFVSN": "2", "INPUTS": [
+  {image}
+  {{ "NAME": "speed", "TYPE": "float", "MIN": 0.0, "MAX": 10.0, "DEFAULT": {speed} }},
+  {{ "NAME": "flash", "TYPE": "event" }},
+  {{ "NAME": "shape", "TYPE": "long", "VALUES": [0, 1, 2], "LABELS": ["Round", "Square", "Star"], "DEFAULT": 1 }}
+]}}*/
+void main() {{ gl_FragColor = vec4(speed); }}
+{more}"""
+
+
+def shader(speed: float = 2.5, more: str = "", *, image: bool = True) -> str:
+    return HEADER.format(image='{ "NAME": "inputImage", "TYPE": "image" },' if image else "", speed=speed, more=more)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    ok: bool = True
+    reason: str = ""
+    line: int | None = None
+    note: str = ""
+    draw_ms: float = 1.0
+    thumbnail: np.ndarray | None = None
+    file: IsfFile | None = None
+
+
+@dataclass
+class ScriptedTrials:
+    """Answers when it is told to; refuses texts with `#error`."""
+
+    texts: list[str] = field(default_factory=list)
+    may_answer: threading.Event = field(default_factory=threading.Event)
+    is_warm: bool = False
+    _waiting: list[tuple[str, Path | None]] = field(default_factory=list)
+
+    def submit(self, text: str, *, path: Path | None, size_px: tuple[int, int], vertex: str | None = None) -> int:
+        self.texts.append(text)
+        self._waiting.append((text, path))
+        return len(self.texts)
+
+    def poll(self) -> Verdict | None:
+        if not self._waiting or not self.may_answer.is_set():
+            return None
+        text, path = self._waiting.pop()
+        if "#error" in text:
+            return Verdict(ok=False, reason="'glow' : undeclared", line=9)
+        try:
+            return Verdict(file=parse_isf(text, path=path), thumbnail=np.full((36, 64, 3), 90, np.uint8))
+        except IsfError as error:
+            return Verdict(ok=False, reason=error.reason, line=error.line)
+
+    def warm(self) -> None:
+        self.is_warm = True
+
+    def rest(self) -> None:
+        self.is_warm = False
+
+    def close(self) -> None:
+        self.is_warm = False
+
+
+class Rig:
+    """Control, stage and store; `frame` is a frame of the engine."""
+
+    def __init__(
+        self, folder: Path, reports: Any, *, records: DiskQueue | None = None, own_folder: Path | None = None
+    ) -> None:
+        self.folder = folder
+        self.clock_s = 0.0
+        """Of the tests in advance."""
+        self.store, self.slew = ParamStore(), Slew()
+        self.crossfade = Crossfade(self.store)
+        self.views, self.stage, self.tester = (
+            InputViews(self.store),
+            ShaderStage(self.store, self.crossfade),
+            ScriptedTrials(),
+        )
+        self.told: list[tuple[Any, ...]] = []
+        self.tester.may_answer.set()
+        self.control = ShaderControl(
+            store=self.store,
+            catalog=lambda on_changed, on_saved: ShaderCatalog(
+                [folder], DiskStore(reports), on_changed=on_changed, on_saved=on_saved
+            ),
+            views=self.views,
+            stage=self.stage,
+            testing=lambda post: ShaderTesting(
+                open_tester=lambda: self.tester,
+                records=records,
+                folder=folder.parent / "records",
+                circumstances="here",
+                own_folder=own_folder,
+                size_px=lambda: (64, 36),
+                post=post,
+                now_s=lambda: self.clock_s,
+            ),
+            tell=lambda *message: self.told.append(message),
+            report=reports,
+            is_offline=False,
+        )
+        self.control.add_commands(CommandTable())
+        self.control.start()
+        self.leaves_a_still = False
+        self.fade: PictureFade | None = None
+        self.shown = self.store.snapshot()
+        self.time_s = 0.0
+        self.awaits_tests = False
+
+    def write(self, name: str, text: str) -> None:
+        (self.folder / f"{name}.fs").write_text(text)
+
+    def frame(
+        self, costs_ms: dict[str, float] | None = None, failures: dict[str, str] | None = None
+    ) -> dict[str, ShaderSlot]:
+        self.time_s += PERIOD_S
+        self.control.before_frame()
+        self.crossfade.step(self.time_s)
+        snapshot, fade = self.crossfade.snapshot()
+        self.stage.follow(snapshot, self.slew.jump_to)
+        self.fade = fade
+        self.shown = self.crossfade.bypass.shown(snapshot)
+        values = self.slew.step(self.shown, PERIOD_S)
+        leaving = None if fade is None or fade.is_held or self.leaves_a_still else fade.before
+        drawn = self.stage.shaders(values, snapshot, {}, fade, leaving)
+        self.awaits_tests = self.stage.awaits_tests(values, self.time_s)
+        state = ShaderState(costs_ms=costs_ms or {}, failures=failures or {}, missing=frozenset(failures or {}))
+        self.control.after_frame(state, PERIOD_S)
+        return {each.slot: each for each in drawn}
+
+    def state(self, slot: str = "1") -> str:
+        return next(each.state for each in self.control.status() if each.slot == slot)
+
+    def is_playing(self, name: str, slot: str = "1") -> bool:
+        return any((each.slot, each.shown, each.state) == (slot, name, "playing") for each in self.control.status())
+
+    def detail(self, slot: str = "1") -> str:
+        return next(each.detail for each in self.control.status() if each.slot == slot)

@@ -1,0 +1,43 @@
+"""A dispatcher with one sender on a stepped clock, without a socket."""
+
+from typing import Any
+
+from engine.control import CommandTable, Dispatcher
+from engine.osc import Message, encode_bundle, encode_message
+from engine.osc.time_tag import time_tag_of
+from engine.params import ParamStore
+from engine.system.clock import SteppedClock
+
+
+class Desk:
+    """A dispatcher, one sender, and the resulting values."""
+
+    def __init__(self, reports: Any, peer: Any) -> None:
+        self.clock = SteppedClock()
+        self.store = ParamStore()
+        self.commands = CommandTable()
+        self.dispatcher = Dispatcher(self.store, self.commands, self.clock, reports)
+        self.counters = self.dispatcher.counters
+        self.reports = reports
+        self.peer = peer
+
+    def packet(self, data: bytes) -> list[Message]:
+        """Execute one packet; returns the answers."""
+        self.dispatcher.receive(data, self.peer.sender())
+        return self.peer.take()
+
+    def say(self, address: str, *args: object) -> list[Message]:
+        return self.packet(encode_message(address, *args))
+
+    def bundle(self, *elements: bytes, after_s: float | None = None) -> list[Message]:
+        tag = 1 if after_s is None else time_tag_of(self.clock.wall_s() + after_s)
+        return self.packet(encode_bundle(tag, elements))
+
+    def frame(self) -> list[Message]:
+        """Draw one frame; returns the answers."""
+        self.dispatcher.tick()
+        self.dispatcher.frame_drawn(self.store.snapshot().version)
+        return self.peer.take()
+
+    def __getitem__(self, address: str) -> object:
+        return self.store.get(address)

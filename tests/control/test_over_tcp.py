@@ -1,0 +1,166 @@
+"""End to end over TCP on 127.0.0.1: streams cut anywhere, clients that misbehave, and too many of them."""
+
+import os
+import socket
+import struct
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pythonosc.osc_tcp_server import MODE_1_0, MODE_1_1
+from pythonosc.tcp_client import SimpleTCPClient
+
+from engine.control.tcp import ACCEPT_PAUSE_S, MAX_CLIENTS
+from engine.errors import MultiverseError
+from engine.osc import Message, encode_message, encode_reply
+from engine.osc.framing import Framing, frame
+from engine.system.clock import SteppedClock
+
+ANGLE = "/layer/1/angle"
+
+
+@pytest.mark.parametrize("mode", [MODE_1_0, MODE_1_1])
+def test_python_osc_is_understood_over_tcp(rig: Any, wait_for: Callable[..., Any], mode: str) -> None:
+    client = SimpleTCPClient(*rig.server.address, mode=mode)
+    client.send_message(ANGLE, 33.0)
+    wait_for(lambda: rig.store.get(ANGLE) == 33.0, "the value")
+    client.send_message("/get", ANGLE)
+    answer = next(client.get_messages(timeout=120.0))
+    assert (answer.address, answer.params) == (ANGLE, [33.0])
+    client.close()
+
+
+def test_a_stream_may_come_in_single_bytes_and_many_packets_at_once(rig: Any) -> None:
+    client = rig.client(tcp=True, framing=Framing.LENGTH)
+    for byte in frame(encode_message(ANGLE, 7.0), Framing.LENGTH):
+        client.socket.sendall(bytes([byte]))
+    many = b"".join(frame(encode_message("/get", "/layer/*/angle"), Framing.LENGTH) for _ in range(100))
+    client.socket.sendall(many)
+    answers = [client.hear().args[0] for _ in range(400)]
+    assert answers == [7.0, 45.0, 90.0, 135.0] * 100
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [b"GET / HTTP/1.1\r\n\r\n", b"\0\x7f\xff\xff", b"\0\0\0\4junk\0\x7f\xff\xff", b"\xc0\xdb\x01\xc0", b"\xc0junk\xc0"],
+)
+def test_garbage_ends_its_own_connection_and_no_other(rig: Any, wait_for: Callable[..., Any], garbage: bytes) -> None:
+    fine = rig.client(tcp=True)
+    with socket.create_connection(rig.server.address) as noisy:
+        noisy.settimeout(120.0)
+        noisy.sendall(garbage)
+        noisy.shutdown(socket.SHUT_WR)
+        assert noisy.recv(100) == b""
+    wait_for(lambda: rig.dispatcher.counters.malformed > 0, "the count")
+    fine.say("/get", ANGLE)
+    assert fine.hear() == Message(ANGLE, (0.0,), "f")
+
+
+def test_a_connection_left_half_way_is_forgotten(rig: Any, wait_for: Callable[..., Any]) -> None:
+    half = socket.create_connection(rig.server.address)
+    half.sendall(frame(encode_message("/engine/notify", 1), Framing.LENGTH) + struct.pack(">i", 400) + b"/half")
+    wait_for(lambda: rig.dispatcher.feedback.next_due_s() is not None, "the subscription")
+    half.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # the connection ends with a reset
+    half.close()
+    wait_for(lambda: rig.dispatcher.feedback.next_due_s() is None, "the end of the subscription")
+    assert rig.dispatcher.counters.errors == 0
+
+
+def test_a_tcp_client_that_does_not_read_is_hung_up_and_the_rest_go_on(rig: Any, wait_for: Any, reports: Any) -> None:
+    slow = rig.client(tcp=True)
+    slow.say("/engine/notify", 1)
+    wait_for(lambda: rig.dispatcher.feedback.next_due_s() is not None, "the subscription")
+    (connection,) = rig.server._tcp._clients.values()
+    answer = encode_reply("/engine/status/warning", "x" * 1000)
+
+    def answer_on() -> bool:
+        for _ in range(100):
+            connection.sender.post(answer)
+        return "osc.slow" in reports.keys
+
+    wait_for(answer_on, "the slow client to be hung up")
+    wait_for(lambda: rig.dispatcher.feedback.next_due_s() is None, "the end of its subscription")
+    fine = rig.client(tcp=True)
+    fine.say("/get", "/mode")
+    assert fine.hear("/mode").args == ("multiverse",)
+
+
+def test_a_tcp_client_that_reads_late_gets_everything(rig: Any, wait_for: Callable[..., Any]) -> None:
+    late = rig.client(tcp=True)
+    late.say("/get", ANGLE)
+    late.hear(ANGLE)
+    (connection,) = rig.server._tcp._clients.values()
+    connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    for number in range(900):  # more than the system buffers, less than the engine does
+        connection.sender.post(encode_reply("/late", number, "x" * 1000))
+    wait_for(lambda: rig.dispatcher.counters.sent == 901, "every answer to be on its way")
+    assert connection._unsent
+    assert [late.hear("/late").args[0] for _ in range(900)] == list(range(900))
+
+
+def test_the_number_of_tcp_clients_is_bounded(rig: Any, wait_for: Callable[..., Any]) -> None:
+    crowd = [rig.client(tcp=True) for _ in range(MAX_CLIENTS)]
+    for client in crowd:
+        client.say("/get", ANGLE)
+        client.hear()
+    with socket.create_connection(rig.server.address) as one_too_many:
+        one_too_many.settimeout(120.0)
+        assert one_too_many.recv(1) == b""
+    assert rig.dispatcher.counters.refused == 1
+    crowd[0].close()
+    later = wait_for(lambda: try_again(rig), "room for another")
+    assert later == Message(ANGLE, (0.0,), "f")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit of open files to set")
+def test_without_file_descriptors_tcp_waits_and_udp_goes_on(open_rig: Any, wait_for: Any, reports: Any) -> None:
+    import resource
+
+    clock = SteppedClock()
+    rig = open_rig(clock=clock)
+    client = rig.client()
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with socket.socket() as late:
+        late.settimeout(120.0)
+        unused = os.dup(late.fileno())
+        os.close(unused)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (unused, limits[1]))
+        try:
+            late.connect(rig.server.address)
+            wait_for(lambda: "osc.clients" in reports.keys, "the report")
+            for _ in range(20):
+                client.say("/get", ANGLE)
+                client.hear(ANGLE)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        assert reports.keys == ["osc.clients"]  # accept was called once, not in a busy loop
+        clock.advance(ACCEPT_PAUSE_S)
+        client.say("/get", ANGLE)
+        late.sendall(frame(encode_message("/get", ANGLE), Framing.LENGTH))
+        assert late.recv(100) == frame(encode_reply(ANGLE, 0.0), Framing.LENGTH)
+    assert rig.dispatcher.counters.errors == 0
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="needs a socket that takes no TCP options")
+def test_a_connection_that_takes_no_options_any_more_is_closed_and_no_error(rig: Any, tmp_path: Path) -> None:
+    """macOS refuses options on a connection that the peer has reset; here, a socket that never accepts any."""
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as peer:
+        listener.bind(str(tmp_path / "osc"))
+        listener.listen()
+        peer.connect(listener.getsockname())
+        connection, _ = listener.accept()
+        rig.server._tcp._add_client(connection, ("192.0.2.1", 5000))
+        peer.settimeout(120.0)
+        assert peer.recv(1) == b""
+    assert rig.server._tcp._clients == {}
+
+
+def try_again(rig: Any) -> Message | None:
+    client = rig.client(tcp=True)
+    try:
+        client.say("/get", ANGLE)
+        return client.receive(0.5)
+    except MultiverseError:
+        return None
