@@ -53,30 +53,20 @@ def test_messages_arrive_in_order_and_unchanged(ends: Ends) -> None:
     assert engine.receive() == Ready({"loaded_s": 3.5})
 
 
-def test_messages_sent_before_closing_are_read_first(ends: Ends) -> None:
+def test_messages_sent_before_closing_are_read_first_and_then_both_ends_are_closed(ends: Ends) -> None:
     engine, child = ends
     engine.send(Stop())
-    engine.close()
-    assert child.receive(120.0) == Stop()
-    for _ in range(2):
-        with pytest.raises(PipeClosedError, match="the other end is gone"):
-            child.receive()
-
-
-def test_a_message_to_a_closed_end_is_an_error(ends: Ends) -> None:
-    engine, child = ends
-    child.close()
-    with pytest.raises(PipeClosedError, match=r"the other end is gone \(Broken pipe\)"):
-        engine.send(Stop())
-
-
-def test_a_pipe_closed_at_this_end_is_closed(ends: Ends) -> None:
-    engine, _ = ends
     engine.close()
     with pytest.raises(PipeClosedError, match="closed"):
         engine.send(Stop())
     with pytest.raises(PipeClosedError, match="closed"):
         engine.receive()
+    assert child.receive(120.0) == Stop()
+    for _ in range(2):
+        with pytest.raises(PipeClosedError, match="the other end is gone"):
+            child.receive()
+    with pytest.raises(PipeClosedError, match=r"the other end is gone \(Broken pipe\)"):
+        child.send(Ready({}))
 
 
 @pytest.mark.parametrize(

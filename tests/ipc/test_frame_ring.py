@@ -54,17 +54,10 @@ def test_before_the_first_frame_there_is_none_and_afterwards_the_same_object_unt
     writer.write(picture(1), index=0, time_s=0)
     first = reader.latest()
     assert reader.latest() is first
-    writer.write(picture(2), index=1, time_s=0)
-    assert reader.latest() is not first
-
-
-def test_the_newest_frame_wins_and_a_slow_reader_sees_the_gap(ring: tuple[RingWriter, RingReader]) -> None:
-    writer, reader = ring
-    for number in range(1, 11):
+    for number in (2, 3):
         writer.write(picture(number), index=number, time_s=0)
-    frame = reader.latest()
-    assert frame is not None and (frame.index, frame.sequence) == (10, 10)
-    assert (frame.pixels == 10).all()
+    newest = reader.latest()
+    assert newest is not None and (newest.index, newest.sequence) == (3, 3), "a slow reader sees the gap"
 
 
 def test_frames_stay_valid_after_later_writes_and_after_both_sides_closed() -> None:
