@@ -71,9 +71,7 @@ class ForkedProcess:
 
     def __init__(self, request: Callable[[list[int]], None], pipe_descriptor: int, stderr_descriptor: int) -> None:
         """`request` passes descriptors to a running fork server, or raises ChildError. Both descriptors are duplicated.
-
-        ChildError or OSError when it cannot be requested.
-        """
+        ChildError or OSError when it cannot be requested."""
         self.pid = 0
         self.events: socket.socket | None = None
         self._request = request

@@ -18,9 +18,51 @@ from multiprocessing.connection import Connection
 from typing import IO, Final, Protocol
 
 from engine.children.forked import ForkedProcess, ForkServer
-from engine.children.spawned import SpawnedProcess
 from engine.errors import ChildError
 from engine.ipc.control_pipe import open_pipe
+from engine.system.python_process import exit_reason, start_python
+
+
+class SpawnedProcess:
+    """A new interpreter, for a child on macOS, Windows and kernels without pidfd. Used on one thread."""
+
+    def __init__(self, pipe: Connection, stderr: IO[bytes], environment: Mapping[str, str], niceness: int) -> None:
+        """`pipe` is the child's end. The child gets copies of it and of `stderr`; ours stay open. OSError if it cannot
+        start. `niceness`: set at the start on Windows; elsewhere the child sets its own."""
+        handle = pipe.fileno()
+        self._popen = start_python(
+            "engine.children.child_main",
+            f"main({handle})",
+            stdout=stderr,
+            stderr=stderr,
+            handles=[handle],
+            environment=environment,
+            niceness=niceness,
+        )
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    @property
+    def events(self) -> socket.socket | None:
+        """None: its pipe closes when it exits."""
+        return None
+
+    def has_ended(self, now_s: float) -> bool:
+        """True when the process is gone. Never waits."""
+        return self._popen.poll() is not None
+
+    @property
+    def exit_reason(self) -> str:
+        return exit_reason(self._popen.returncode)
+
+    def kill(self) -> None:
+        self._popen.kill()
+
+    def close(self) -> None:
+        """Do nothing: `has_ended` has reaped it."""
+
 
 CAN_FORK: Final = sys.platform == "linux" and hasattr(os, "pidfd_open")
 

@@ -58,10 +58,8 @@ class Supervisor:
         launcher: Launcher = LAUNCHER,
         on_swap: OnSwap | None = None,
     ) -> None:
-        """Starts no process yet. `report` is called on the supervisor's thread.
-
-        `on_swap(is_done, reason)` is called there once for each swap, in order; `reason` is one line, "" when done.
-        """
+        """Starts no process yet. `report` is called on the supervisor's thread. `on_swap(is_done, reason)` is called
+        there once for each swap, in order; `reason` is one line, "" when done."""
         self.spec = spec
         self._on_swap = on_swap
         self.orders_done = 0
@@ -100,10 +98,8 @@ class Supervisor:
         self._on_change.append(on_change)
 
     def start(self) -> int:
-        """Run the child. Resets blame and restart delay.
-
-        Returns the order's number, as `stop` and `restart` do: the order is done once `orders_done` reaches it.
-        """
+        """Run the child. Resets blame and restart delay. Returns the order's number, as `stop` and `restart` do: the
+        order is done once `orders_done` reaches it."""
         return self._order(self._lifecycle.start)
 
     def stop(self) -> int:
@@ -144,10 +140,8 @@ class Supervisor:
 
     @property
     def outputs(self) -> Mapping[str, str]:
-        """Segment by name of the published rings; the same object until something changes.
-
-        Attaching may fail because a segment was just removed: the next call returns its successor.
-        """
+        """Segment by name of the published rings; the same object until something changes. Attaching may fail because a
+        segment was just removed: the next call returns its successor."""
         return self._outputs
 
     @property
@@ -172,10 +166,8 @@ class Supervisor:
             self._is_closed = True
 
     def close(self) -> None:
-        """Stop everything and wait: 3 s until processes are killed, then 1 s more. The only method that waits.
-
-        The status keeps the child's last facts. Idempotent; call it on one thread at a time.
-        """
+        """Stop everything and wait: 3 s until processes are killed, then 1 s more. The only method that waits. The
+        status keeps the child's last facts. Idempotent; call it on one thread at a time."""
         self.ask_to_end()
         if self._wake_receiver.closed:
             return

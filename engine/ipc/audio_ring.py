@@ -14,8 +14,7 @@ import numpy as np
 
 from engine.errors import SharedMemoryError
 from engine.ipc import layout
-from engine.ipc.fence import Fence
-from engine.ipc.owned_segment import OwnedSegment, open_segment
+from engine.ipc.owned_segment import Fence, OwnedSegment, open_segment
 from engine.ipc.ring_folder import RingFolder, system_folder
 from engine.ipc.segment import MappedSegment
 
@@ -41,10 +40,8 @@ class AudioRing:
 
     @staticmethod
     def write_to(segment: str) -> "AudioRingWriter":
-        """Continue where the last writer of this ring stopped. Only one process may write at a time.
-
-        Closing the writer does not remove the ring. SharedMemoryError when it is gone.
-        """
+        """Continue where the last writer of this ring stopped. Only one process may write at a time. Closing the writer
+        does not remove the ring. SharedMemoryError when it is gone."""
         return AudioRingWriter(open_segment(layout.AUDIO_RING, segment, is_writable=True))
 
     @staticmethod

@@ -10,8 +10,8 @@ from enum import IntEnum
 from typing import Self
 
 from engine.ipc import layout
+from engine.ipc.owned_segment import WordSegment
 from engine.ipc.ring_folder import RingFolder
-from engine.ipc.word_segment import WordSegment
 
 TIME_BITS = 60  # of the progress word: 36 years in ns, counted from the machine's start
 

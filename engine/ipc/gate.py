@@ -9,9 +9,9 @@ engine while it draws, expires after the times below, and a gate without a perio
 from typing import Final, NamedTuple, Self
 
 from engine.ipc import layout
+from engine.ipc.owned_segment import WordSegment
 from engine.ipc.ring_folder import RingFolder
 from engine.ipc.segment import MappedSegment
-from engine.ipc.word_segment import WordSegment
 
 VOICE_LIMIT_NS: Final = 1_000_000_000  # a block of voice takes a tenth of that; after it the child counts as stopped
 TURN_LIMIT_NS: Final = 250_000_000  # a slice takes milliseconds; one that compiles or captures stops no other child

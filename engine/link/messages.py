@@ -3,7 +3,7 @@
 import json
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 MAX_LINE_BYTES: Final = 1024
 MISSING: Final = b'{"missing": true}\n'
@@ -58,3 +58,19 @@ def _values(line: bytes, **kinds: type) -> dict[str, Any] | None:
         return None
     is_valid = all(type(found[name]) in (int, kind) and math.isfinite(found[name]) for name, kind in kinds.items())
     return {name: kind(found[name]) for name, kind in kinds.items()} if is_valid else None
+
+
+LinkState = Literal["off", "starting", "alone", "following", "missing", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkStatus:
+    state: LinkState = "off"
+    """`off`: /tempo/source names another clock; `alone`: no other program is in the session; `missing`: the library is
+    not installed; `failed`: the process ended, and is started again after a while."""
+    peers: int = 0
+    """Other programs in the session."""
+    bpm: float = 0.0
+    """The session's tempo; 0 before the first report."""
+    detail: str = ""
+    """The last fault, or how to install the library; one line."""

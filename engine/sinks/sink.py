@@ -113,11 +113,8 @@ class SinkStatus:
 
 
 class Sink(Protocol):
-    """Everything but `status` is called on the render thread, with its GL context current.
-
-    To fail, raise an exception from any method: `SinkSet` then closes the sink, reports it, and retries later with a
-    new one.
-    """
+    """Everything but `status` is called on the render thread, with its GL context current. To fail, raise an exception
+    from any method: `SinkSet` then closes the sink, reports it, and retries later with a new one."""
 
     kind: str
     name: str

@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 
 from engine.errors import SinkError
-from engine.sinks.new_file import check_suffix, dated_file, make_folder, reserve
 from engine.sinks.sink import Picture, SinkStatus, Stage, sink_label
 from engine.sinks.sink_thread import sink_thread
+from engine.sinks.whole_file import check_suffix, dated_file, make_folder, reserve
 from engine.system.atomic_file import MAX_HELD_LIVE_S, HeldFileError, move_into_place, remove_file
 from engine.values import PublishedFrame
 

@@ -25,10 +25,8 @@ REFUSALS_BEFORE_FAILURE = 3
 
 
 class _OwnContext:
-    """The context that Spout creates if the renderer has none.
-
-    Later senders use it too, as they cannot tell it from a renderer's, so it must outlive the sender that created it.
-    """
+    """The context that Spout creates if the renderer has none. Later senders use it too, as they cannot tell it from a
+    renderer's, so it must outlive the sender that created it."""
 
     def __init__(self) -> None:
         self.senders = 0

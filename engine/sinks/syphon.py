@@ -30,11 +30,8 @@ METAL_TEXTURES = 3  # gives the GPU two frames to copy a texture before it is ov
 
 
 def application_name() -> str:
-    """The application name under which receivers list our servers; "" if there is none.
-
-    Creates a private server, reads its description and stops it. SinkUnavailableError or SinkError if Syphon cannot
-    run.
-    """
+    """The application name under which receivers list our servers; "" if there is none. Creates a private server, reads
+    its description and stops it. SinkUnavailableError or SinkError if Syphon cannot run."""
     require_available("syphon")
     try:
         import Foundation

@@ -83,11 +83,8 @@ def list_video4linux(sysfs: Path) -> tuple[CameraDevice, ...]:
 
 
 def find_camera(wanted: int | str, cameras: Sequence[CameraDevice]) -> CameraDevice:
-    """Find a camera by index, full name or unique part of a name, ignoring case. A screen has no
-    index, and a part of its name finds it only if no camera matches.
-
-    SourceError, listing the cameras, if none or several match.
-    """
+    """Find a camera by index, full name or unique part of a name, ignoring case. A screen has no index, and a part of
+    its name finds it only if no camera matches. SourceError, listing the cameras, if none or several match."""
     if isinstance(wanted, int):
         found = [camera for camera in cameras if camera.index == wanted]
     else:

@@ -13,8 +13,7 @@ from av.video.stream import VideoStream
 
 from engine.errors import SourceError, UsageError
 from engine.sources.decoding import TimedPicture, open_video, read_pass
-from engine.sources.look import UNTAGGED, VideoLook, changed_depth, look_of
-from engine.sources.pixels import to_rgb
+from engine.sources.pixels import UNTAGGED, VideoLook, changed_depth, look_of, to_rgb
 from engine.sources.still import is_still, read_still
 from engine.sources.stream import shown_address
 from engine.system.folder_files import list_files, walk_files
@@ -93,9 +92,7 @@ class Pictures(Protocol):
 
 def open_pictures(path: Path, *, is_recursive: bool = False, but: Collection[Path] = ()) -> Pictures:
     """Open a file or folder and decode its first picture. SourceError, in one line, if it is missing or has none.
-
-    `is_recursive`: take the pictures of subfolders as well, except `but`, such as an output in it.
-    """
+    `is_recursive`: take the pictures of subfolders as well, except `but`, such as an output in it."""
     try:
         is_folder = path.is_dir()
         if not is_folder:

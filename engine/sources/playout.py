@@ -39,10 +39,8 @@ class Shot:
 
 
 class Playout:
-    """`open_shots` restarts the shots at each call; after an error it is retried with growing delays.
-
-    When the shots end the last picture stays. Playing pauses while `latest_frame` is not called.
-    """
+    """`open_shots` restarts the shots at each call; after an error it is retried with growing delays. When the shots
+    end the last picture stays. Playing pauses while `latest_frame` is not called."""
 
     def __init__(
         self,

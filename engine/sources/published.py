@@ -28,10 +28,8 @@ class SharedPicture:
 
 
 def list_shared() -> tuple[SharedPicture, ...]:
-    """The pictures published on this machine, newest ring first.
-
-    Rings that an engine shares with its own children have no rate and are not listed.
-    """
+    """The pictures published on this machine, newest ring first. Rings that an engine shares with its own children have
+    no rate and are not listed."""
     found = []
     folder = system_folder()
     for segment in folder.segments():
@@ -76,10 +74,7 @@ class SharedWatch:
 
     def latest(self, spare: np.ndarray | None = None) -> RingFrame | None:
         """The newest complete frame, the same object until there is a newer one; None before the first and without a
-        ring.
-
-        Never waits. `spare` as in `RingReader.latest`.
-        """
+        ring. Never waits. `spare` as in `RingReader.latest`."""
         now_s = self._clock.now_s()
         if self._reader is None and now_s >= self._look_at_s:
             self._look_at_s = now_s + POLL_S

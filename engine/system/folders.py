@@ -20,10 +20,8 @@ def presets_folder() -> Path:
 
 
 def isf_folders() -> tuple[Path, ...]:
-    """Folders in which programs of this system look for ISF shaders, the user's own first. They need not exist.
-
-    macOS and Windows: as https://docs.isf.video/ref_index says; Linux has no convention, so the XDG data folder.
-    """
+    """Folders in which programs of this system look for ISF shaders, the user's own first. They need not exist. macOS
+    and Windows: as https://docs.isf.video/ref_index says; Linux has no convention, so the XDG data folder."""
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Graphics" / "ISF", Path("/Library/Graphics/ISF")
     if sys.platform == "win32":

@@ -28,10 +28,8 @@ def own_networks() -> tuple[Network, ...]:
 
 
 def _suffix(netmask: str | None) -> str:
-    """Network suffix for `ipaddress`, which reads IPv4 masks but not IPv6 ones.
-
-    Without a mask (some tunnels; IPv6 on Windows) the network is the address alone.
-    """
+    """Network suffix for `ipaddress`, which reads IPv4 masks but not IPv6 ones. Without a mask (some tunnels; IPv6 on
+    Windows) the network is the address alone."""
     if not netmask:
         return ""
     return f"/{int(ipaddress.IPv6Address(netmask)).bit_count()}" if ":" in netmask else f"/{netmask}"

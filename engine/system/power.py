@@ -28,10 +28,8 @@ NS_ACTIVITY_IDLE_DISPLAY_SLEEP_DISABLED = 1 << 40
 
 @contextlib.contextmanager
 def kept_awake(*, display: bool = False) -> Iterator[None]:
-    """Context with exact timers, full speed and no sleep, for live pictures. `display`: keep the display on, too.
-
-    Exit it on the thread that entered it. If the system refuses something, the log has a warning.
-    """
+    """Context with exact timers, full speed and no sleep, for live pictures. `display`: keep the display on, too. Exit
+    it on the thread that entered it. If the system refuses something, the log has a warning."""
     if sys.platform == "win32":
         win32.begin_timer_period(WINDOWS_TIMER_MS)
         try:
@@ -52,10 +50,8 @@ def kept_awake(*, display: bool = False) -> Iterator[None]:
 
 @contextlib.contextmanager
 def kept_from_sleep(doing: str) -> Iterator[None]:
-    """Context without sleep, for a long job. macOS shows `doing` as the reason (`pmset -g assertions`).
-
-    Exit it on the thread that entered it. If the system refuses something, the log has a warning.
-    """
+    """Context without sleep, for a long job. macOS shows `doing` as the reason (`pmset -g assertions`). Exit it on the
+    thread that entered it. If the system refuses something, the log has a warning."""
     if sys.platform == "win32":
         with _windows_awake(display=False):
             yield

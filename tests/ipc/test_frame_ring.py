@@ -14,7 +14,7 @@ import pytest
 
 from engine.errors import SharedMemoryError
 from engine.ipc import FrameRing, RingReader, RingWriter, layout
-from engine.ipc.ring_block import BEGIN, END, NEWEST
+from engine.ipc.frame_ring import BEGIN, END, NEWEST
 from engine.ipc.ring_folder import MAX_SEGMENT_NAME, RingFolder, segment_name
 
 REPOSITORY = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ import pytest
 
 from engine.errors import SharedMemoryError
 from engine.ipc import FrameRing, sweep_dead_rings
-from engine.ipc.fence import Fence
+from engine.ipc.owned_segment import Fence
 from engine.ipc.process_identity import ProcessIdentity, is_alive, own_identity
 from engine.ipc.ring_folder import read_info, system_folder
 from tests.support.long_form import IS_SOAK

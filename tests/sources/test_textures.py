@@ -248,30 +248,6 @@ def test_a_syphon_server_is_found_by_a_part_and_its_picture_is_upright(mac: Mac,
     assert len(mac.library.named("SyphonMetalClient.stop")) == 1
 
 
-def test_arena_means_its_composition_even_if_its_preview_is_listed_first(mac: Mac, windows: Windows, opened) -> None:
-    for spec in ("syphon:Arena", "syphon:Arena:Composition", "syphon:Arena Composition", "spout:Arena"):
-        opened(spec).poll()
-    described = [call["description"] for call in mac.library.named("SyphonMetalClient.__init__")]
-    assert [(server.app_name, server.name) for server in described] == [("Arena", "Composition")] * 3
-    assert windows.library.named("setReceiverName") == [{"arguments": ("Arena - Composition",)}]
-
-
-def test_a_search_for_resolume_names_its_senders_and_reports_later_ones(
-    windows: Windows, opened, clock, reports
-) -> None:
-    source, there = opened("spout:Resolume"), windows.senders
-    windows.senders = []
-    source.poll()
-    assert "(available: none); Resolume's senders are called Arena or Avenue" in reports.lines[-1][1]
-    windows.senders = there
-    clock.advance(1.0)
-    source.poll()
-    assert reports.lines[-1][1] == (
-        "spout Resolume: not found (available: Arena - Preview; Arena - Composition; TDSyphonSpoutOut); Resolume's "
-        "senders are called Arena or Avenue: give spout:Arena or spout:Avenue; still searching"
-    )
-
-
 def test_a_restarted_syphon_server_is_found_again(mac: Mac, opened, clock, reports) -> None:
     mac.texture = np.full((4, 4, 4), 100, np.uint8)
     source = opened("syphon:composition")
