@@ -126,7 +126,6 @@ class ForkedProcess:
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
     def close(self) -> None:
-        """Close all descriptors."""
         self._close_events()
         self._close_theirs()
         if self._pidfd >= 0:

@@ -318,7 +318,6 @@ class Lifecycle:
             self._swap_failed(why)
 
     def _swap_failed(self, why: str) -> None:
-        """End a swap whose process died or could not start."""
         self._is_restart |= self._main is None
         consequence = "keeping the previous ones" if self._main else "back to the previous ones"
         self._report_fault(f"new settings: {why}; {consequence}")

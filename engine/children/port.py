@@ -183,7 +183,6 @@ class ChildPort:
         raise ChildFault(FaultReport(kind=kind, text=text, is_final=is_final))
 
     def close(self) -> None:
-        """Close all inputs and outputs."""
         self._pictures.close()
         self._sounds.close()
         for writer in self._outputs.values():

@@ -60,8 +60,6 @@ MAX_CALLS: Final = 64  # unanswered commands per child: bounds the queue of a st
 
 
 class Child:
-    """A running process of a child."""
-
     def __init__(
         self,
         spec: ChildSpec,
@@ -358,11 +356,9 @@ class Published:
         self._rings: set[Ring] = set()
 
     def publish(self, outputs: Mapping[str, Ring]) -> None:
-        """Publish these rings instead of the previous ones."""
         self._shown = dict(outputs)
 
     def withdraw(self) -> None:
-        """Unpublish everything."""
         self._shown = {}
 
     def update(self, *, running: Iterable[Child], ended: Iterable[Child]) -> None:

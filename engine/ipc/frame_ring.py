@@ -209,8 +209,6 @@ POLL_S = 0.001
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RingFrame:
-    """A frame read from a ring."""
-
     pixels: np.ndarray
     """(height, width, channels) uint8, row 0 at the top. A copy that the caller owns."""
     index: int
@@ -339,18 +337,10 @@ class FrameRing:
     """Ways to open a ring: `create` a new one, `write_to` one that another process made; `open` or `attach` to read."""
 
     @staticmethod
-    def create(
-        name: str,
-        width: int,
-        height: int,
-        *,
-        channels: int = 4,
-        fps: float = 0.0,
-        folder: RingFolder | None = None,
-    ) -> RingOwner:
+    def create(name: str, width: int, height: int, *, channels: int = 4, fps: float = 0.0) -> RingOwner:
         """A new ring owned by this process, named like its texture (1 to 64 bytes of UTF-8). SharedMemoryError when
         there is no room."""
-        return RingOwner(name, width, height, channels, fps, folder or system_folder())
+        return RingOwner(name, width, height, channels, fps, system_folder())
 
     @staticmethod
     def write_to(segment: str) -> RingWriter:
@@ -362,15 +352,14 @@ class FrameRing:
         return RingWriter(open_segment(layout.FRAME_RING, segment, is_writable=True))
 
     @staticmethod
-    def open(name: str, *, folder: RingFolder | None = None) -> RingReader:
+    def open(name: str) -> RingReader:
         """Read the newest live ring with this name. SharedMemoryError when there is none."""
-        folder = folder or system_folder()
-        info = find_ring(name, folder)
+        info = find_ring(name, system_folder())
         if info is None:
             raise SharedMemoryError(f"no live ring is called {name!r}: is an engine running with --sink shared={name}?")
-        return RingReader(info.segment, folder)
+        return RingReader(info.segment, system_folder())
 
     @staticmethod
-    def attach(segment: str, *, folder: RingFolder | None = None) -> RingReader:
+    def attach(segment: str) -> RingReader:
         """Read the ring in this segment, named by its writer. SharedMemoryError when it is gone."""
-        return RingReader(segment, folder or system_folder())
+        return RingReader(segment, system_folder())

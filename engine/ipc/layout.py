@@ -152,8 +152,6 @@ def _dtype(fields: list[Field], size: int = HEADER_BYTES) -> np.dtype:
 
 @dataclass(frozen=True, slots=True)
 class SegmentKind:
-    """A kind of segment."""
-
     title: str
     """Name in messages."""
     magic: bytes

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Self
+from typing import Generic, Self, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from engine.ipc.ring_folder import RingFolder, segment_name, system_folder
 from engine.ipc.segment import ForeignSegment, MappedSegment, create_segment, map_segment
 
 MAX_NAME_BYTES = 64
+
+Value = TypeVar("Value", bound=float)
 
 _serials = itertools.count(1)
 
@@ -138,8 +140,8 @@ class WordSegment:
         self._floats = self._words.view(np.float64)
 
     @classmethod
-    def _make(cls, name: str, folder: RingFolder | None) -> Self:
-        return cls(OwnedSegment(cls._kind, name, layout.PAGE_BYTES, folder or system_folder()))
+    def _make(cls, name: str) -> Self:
+        return cls(OwnedSegment(cls._kind, name, layout.PAGE_BYTES, system_folder()))
 
     @classmethod
     def open(cls, segment: str) -> Self:
@@ -165,3 +167,17 @@ class WordSegment:
     def __del__(self) -> None:
         with suppress(AttributeError):  # __init__ failed
             self.close()
+
+
+class Word(Generic[Value]):
+    """One of the 8-byte words of a WordSegment, as an attribute."""
+
+    def __init__(self, kind: layout.SegmentKind, field: str, type_: type[Value]) -> None:
+        self._index = kind.word(field)
+        self._type = type_
+
+    def __get__(self, owner: WordSegment, _: type[WordSegment]) -> Value:
+        return self._type((owner._floats if self._type is float else owner._words)[self._index])
+
+    def __set__(self, owner: WordSegment, value: Value) -> None:
+        (owner._floats if self._type is float else owner._words)[self._index] = value

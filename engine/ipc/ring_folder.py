@@ -101,7 +101,6 @@ class RingFolder:
     """True if the files are the segments; False if they are empty markers, which we make and remove."""
 
     def segments(self) -> list[str]:
-        """Names of all segments of any engine."""
         if not self.path.is_dir():
             return []
         return [entry for entry in os.listdir(self.path) if entry.startswith(PREFIX)]
@@ -122,7 +121,6 @@ class RingFolder:
 
 
 def system_folder() -> RingFolder:
-    """The folder for this operating system."""
     if sys.platform == "linux":
         return RingFolder(Path(SHM_FOLDER), holds_segments=True)
     return RingFolder(Path(tempfile.gettempdir()) / "multiverse-rings", holds_segments=False)
@@ -130,8 +128,6 @@ def system_folder() -> RingFolder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentInfo:
-    """Contents of a segment's header."""
-
     segment: str
     magic: bytes
     name: str
@@ -195,7 +191,6 @@ def read_info(segment: str) -> SegmentInfo | None:
 
 
 def writer_of(header: np.void) -> ProcessIdentity:
-    """Identity of the process that made the segment."""
     return ProcessIdentity(
         pid=int(header["writer_pid"]),
         start=float(header["writer_start"]),

@@ -12,8 +12,6 @@ MISSING: Final = b'{"missing": true}\n'
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionReport:
-    """The session at one moment."""
-
     at_s: float
     """`time.perf_counter`, which is the same for all processes of a machine (its documentation: system-wide)."""
     beat: float
@@ -26,8 +24,6 @@ class SessionReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TempoOrder:
-    """Set the session's tempo."""
-
     bpm: float
     order: int
     """1, 2, ..."""
@@ -38,13 +34,11 @@ def line_of(message: SessionReport | TempoOrder) -> bytes:
 
 
 def report_of(line: bytes) -> SessionReport | None:
-    """The report in a line, or None if there is none."""
     values = _values(line, at_s=float, beat=float, bpm=float, peers=int, order=int)
     return SessionReport(**values) if values is not None and values["bpm"] > 0.0 else None
 
 
 def order_of(line: bytes) -> TempoOrder | None:
-    """The order in a line, or None if there is none."""
     values = _values(line, bpm=float, order=int)
     return TempoOrder(**values) if values is not None and values["bpm"] > 0.0 else None
 

@@ -144,7 +144,6 @@ class PictureVideo:
         self._end_s = end_s
 
     def finish(self) -> None:
-        """Finish the file and give it its own name."""
         with self._errors():
             self._container.mux(self._stream.encode(None))
             if self._sound is not None:

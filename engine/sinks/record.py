@@ -17,7 +17,7 @@ import numpy as np
 from engine.errors import SinkError
 from engine.sinks.index_in_front import SUFFIXES as SUFFIXES_WITH_INDEX
 from engine.sinks.index_in_front import put_index_in_front
-from engine.sinks.sink import Picture, SinkStatus, Stage
+from engine.sinks.sink import Picture, Sink, SinkStatus, Stage
 from engine.sinks.sink_thread import sink_thread
 from engine.sinks.whole_file import check_suffix, dated_file, make_folder, reserve
 from engine.system.atomic_file import remove_file, sync_file, sync_folder
@@ -225,7 +225,7 @@ class Recording:
             return moment
 
 
-class RecordSink:
+class RecordSink(Sink):
     kind = "record"
 
     def __init__(self, argument: str, picture: Picture = "main") -> None:
@@ -260,9 +260,6 @@ class RecordSink:
             self._open(size)
         self._recordings[-1].add(frame)
 
-    def pump(self) -> None:
-        """Do nothing: the thread does the work."""
-
     def drain(self) -> bool:
         for recording in self._recordings:
             recording.end()
@@ -288,7 +285,6 @@ class RecordSink:
         return SinkStatus(
             kind=self.kind,
             name=self.name,
-            state="running",
             frames=sum(recording.written for recording in recordings),
             dropped=sum(recording.dropped for recording in recordings),
             detail=detail,

@@ -97,11 +97,11 @@ class SinkStatus:
     kind: str
     name: str
     """The texture's name as receivers see it, or the file."""
-    state: str
+    state: str = "running"
     """running | finishing (writing the rest) | retrying | failed (offline: no retry) | ended"""
-    frames: int
+    frames: int = 0
     """Pictures published."""
-    dropped: int
+    dropped: int = 0
     """Pictures dropped because the sink was too slow."""
     detail: str = ""
     """One line for people."""
@@ -114,7 +114,8 @@ class SinkStatus:
 
 class Sink(Protocol):
     """Everything but `status` is called on the render thread, with its GL context current. To fail, raise an exception
-    from any method: `SinkSet` then closes the sink, reports it, and retries later with a new one."""
+    from any method: `SinkSet` then closes the sink, reports it, and retries later with a new one. A sink that inherits
+    from this may leave out `set_format`, `pump` and `drain`, if it has nothing to do there."""
 
     kind: str
     name: str
@@ -137,6 +138,7 @@ class Sink(Protocol):
 
     def drain(self) -> bool:
         """Start finishing without waiting; no more frames follow. True once `close` would not wait either."""
+        return True
 
     def close(self) -> None:
         """Write what is left, waiting for it, and release everything. Idempotent; also called after a failure."""

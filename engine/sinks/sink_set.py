@@ -465,4 +465,4 @@ def _extra_frame(frame: PublishedFrame, shown: ShownPicture, *, is_drawn: bool) 
 
 
 def _initial_status(spec: SinkSpec, name: str) -> SinkStatus:
-    return SinkStatus(kind=spec.kind, name=name, state="running", frames=0, dropped=0, picture=spec.picture)
+    return SinkStatus(kind=spec.kind, name=name, picture=spec.picture)

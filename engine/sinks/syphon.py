@@ -13,7 +13,7 @@ import numpy as np
 
 from engine.errors import SinkError
 from engine.sinks.registry import broken, require_available
-from engine.sinks.sink import TITLES, Picture, SinkStatus, Stage
+from engine.sinks.sink import TITLES, Picture, Sink, SinkStatus, Stage
 from engine.values import PublishedFrame, TextureRef
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def _name_process(foundation: "ModuleType") -> None:
     foundation.NSProcessInfo.processInfo().setProcessName_(PROCESS_NAME)
 
 
-class SyphonSink:
+class SyphonSink(Sink):
     kind = "syphon"
 
     def __init__(self, argument: str, picture: Picture = "main") -> None:
@@ -103,9 +103,6 @@ class SyphonSink:
         assert server is not None
         self._application = server.server_description.app_name
 
-    def set_format(self, stage: Stage) -> None:
-        """Do nothing: each frame is published with its own size."""
-
     def publish(self, frame: PublishedFrame) -> None:
         import objc
 
@@ -126,9 +123,6 @@ class SyphonSink:
         with objc.autorelease_pool():
             CoreFoundation.CFRunLoopRunInMode(CoreFoundation.kCFRunLoopDefaultMode, 0, True)
 
-    def drain(self) -> bool:
-        return True
-
     def close(self) -> None:
         self._stop_gl_server()
         metal_server, self._metal_server = self._metal_server, None
@@ -137,9 +131,7 @@ class SyphonSink:
 
     def status(self) -> SinkStatus:
         detail = f"{self._way}; application name: {self._application}" if self._application else self._way
-        return SinkStatus(
-            kind=self.kind, name=self.name, state="running", frames=self._frames, dropped=0, detail=detail
-        )
+        return SinkStatus(kind=self.kind, name=self.name, frames=self._frames, detail=detail)
 
     def _publish_texture(self, texture: TextureRef) -> None:
         assert self._gl_server is not None

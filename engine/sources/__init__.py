@@ -14,7 +14,7 @@
     still.py        a picture file
     test_card.py    colours, orientation and motion for checking a rig
     pixels.py       converts any decoded picture to RGB; rate and colour tags of a video
-    pictures.py     for offline jobs: a video, a picture or a folder, each picture once; batches.py: in groups;
+    pictures.py     for offline jobs: a video, a picture or a folder, each picture once, or in batches;
                     stream_copy.py: copies the other streams of a file;
                     live_pictures.py: the newest picture of a camera or a stream, on demand
 

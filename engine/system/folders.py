@@ -15,7 +15,6 @@ def data_folder() -> Path:
 
 
 def presets_folder() -> Path:
-    """Folder of the presets."""
     return data_folder() / "presets"
 
 

@@ -22,7 +22,6 @@ def own_interfaces() -> tuple[Interface, ...]:
 
 
 def own_networks() -> tuple[Network, ...]:
-    """Networks of this machine's interfaces, without loopback."""
     found = (interface.network for interface in own_interfaces() if not interface.is_loopback)
     return tuple(dict.fromkeys(network for network in found if network.prefixlen >= MAX_PREFIX))
 

@@ -34,7 +34,6 @@ class WorkFolder:
                 self._lock = self._open()
 
     def empty(self) -> None:
-        """Delete the files of an earlier run."""
         with _one_line(self._output):
             for path in self.path.iterdir():
                 if path.name != LOCK:

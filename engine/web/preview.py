@@ -43,7 +43,6 @@ class FrameRate:
         return now_s >= self._due_s - self._early_s
 
     def step(self, now_s: float) -> None:
-        """Record that a picture was taken now."""
         is_in_step = now_s - self._due_s < self._period_s
         self._due_s = (self._due_s if is_in_step else now_s) + self._period_s
 

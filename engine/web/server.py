@@ -46,7 +46,6 @@ class WebServer:
 
     @property
     def url(self) -> str:
-        """URL of the page."""
         host, port = self.address
         return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 

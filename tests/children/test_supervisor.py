@@ -34,12 +34,11 @@ def test_a_child_loads_then_publishes_pictures(toys: Callable[..., Any]) -> None
     toy.supervisor.close()
     assert (toy.status.state, toy.status.pid, toy.status.facts["loaded"]) == ("off", 0, "tiny"), "its last facts stay"
     assert toy.status.ms_a_result > 0.0
-
-
-def test_a_child_with_niceness_0_has_the_priority_of_the_engine(toys: Callable[..., Any]) -> None:
-    toy = toys(niceness=0)
+    toy.supervisor.close()  # and calls afterwards are harmless
     toy.supervisor.start()
-    assert toy.until_results(1).facts["nice"] == os.nice(0)
+    toy.supervisor.set_values({"/toy/prompt": "too late"})
+    toy.supervisor.connect_input("source", "none")
+    assert (toy.status.state, toy.supervisor.wants_frame) == ("off", False)
 
 
 def test_a_child_that_publishes_nothing_for_a_second_is_ready_and_sends_heartbeats(
@@ -62,9 +61,9 @@ def test_a_child_that_publishes_nothing_for_a_second_is_ready_and_sends_heartbea
 
 
 def test_the_newest_of_many_values_arrives(toys: Callable[..., Any], wait_for: Callable[..., Any]) -> None:
-    toy = toys()
+    toy = toys(niceness=0)
     toy.supervisor.start()
-    toy.until_results()
+    assert toy.until_results().facts["nice"] == os.nice(0), "the priority of the engine"
     for number in range(5000):
         toy.supervisor.set_values({"/toy/prompt": f"lake {number}"})
     wait_for(lambda: toy.status.facts["prompt"] == "lake 4999", "the newest prompt")
@@ -230,16 +229,6 @@ def test_a_child_that_stops_slowly_is_not_killed_before_the_timeout(toys: Callab
     toy.until_results()
     toy.supervisor.stop()
     assert toy.until("off").detail == ""
-
-
-def test_closing_twice_and_calling_afterwards_is_harmless(toys: Callable[..., Any]) -> None:
-    toy = toys()
-    toy.supervisor.close()
-    toy.supervisor.close()
-    toy.supervisor.start()
-    toy.supervisor.set_values({"/toy/prompt": "too late"})
-    toy.supervisor.connect_input("source", "none")
-    assert (toy.status.state, toy.supervisor.wants_frame) == ("off", False)
 
 
 def test_the_frame_loop_never_waits_while_a_child_is_being_started(

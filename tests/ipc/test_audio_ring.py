@@ -49,7 +49,6 @@ def test_blocks_of_every_length_arrive_as_written_also_across_the_end_of_the_rin
         oldest = max(0, end - CAPACITY)
         for first in range(oldest, end):
             assert np.array_equal(reader.read(first, end - first), numbered(first, end - first))
-        assert np.array_equal(reader.read_newest(end - oldest), numbered(oldest, end - oldest))
         assert writer.end_sample == reader.end_sample == end
 
 
@@ -57,9 +56,9 @@ def test_samples_not_written_yet_or_overwritten_are_none(
     ring: tuple[AudioRingWriter, AudioRingReader],
 ) -> None:
     writer, reader = ring
-    assert reader.read(0, 1) is None and reader.read_newest(1) is None
+    assert reader.read(0, 1) is None
     writer.write(numbered(0, 90))
-    assert reader.read(89, 2) is None and reader.read(-1, 2) is None and reader.read_newest(91) is None
+    assert reader.read(89, 2) is None and reader.read(-1, 2) is None
     writer.write(numbered(90, 30))
     assert reader.read(19, 1) is None
     assert np.array_equal(reader.read(20, 100), numbered(20, 100))
@@ -70,7 +69,7 @@ def test_the_end_of_a_block_longer_than_the_ring_is_kept(ring: tuple[AudioRingWr
     writer.write(numbered(0, 30))
     writer.write(numbered(30, 250))
     assert reader.end_sample == 280
-    assert np.array_equal(reader.read_newest(CAPACITY), numbered(180, CAPACITY))
+    assert np.array_equal(reader.read(180, CAPACITY), numbered(180, CAPACITY))
     assert reader.read(179, 1) is None
 
 
@@ -102,9 +101,8 @@ def test_skipping_to_what_is_written_already_changes_nothing(ring: tuple[AudioRi
 
 @pytest.mark.parametrize("frames", [0, CAPACITY + 1])
 def test_a_read_longer_than_the_ring_is_an_error(ring: tuple[AudioRingWriter, AudioRingReader], frames: int) -> None:
-    for read in (lambda: ring[1].read(0, frames), lambda: ring[1].read_newest(frames)):
-        with pytest.raises(SharedMemoryError, match=f"holds 100 frames, {frames} are requested"):
-            read()
+    with pytest.raises(SharedMemoryError, match=f"holds 100 frames, {frames} are requested"):
+        ring[1].read(0, frames)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +127,7 @@ def test_samples_being_overwritten_are_not_returned(ring: tuple[AudioRingWriter,
     writer, reader = ring
     writer.write(numbered(0, 100))
     writer._words[ANNOUNCED] = 130  # as the writer leaves it while samples 100 to 130 replace 0 to 30
-    assert reader.read(29, 1) is None and reader.read_newest(CAPACITY) is None
+    assert reader.read(29, 1) is None
     assert np.array_equal(reader.read(30, 70), numbered(30, 70))
 
 
@@ -163,7 +161,7 @@ def test_a_ring_closed_by_its_maker_is_gone_and_a_reader_keeps_what_it_has() -> 
     segment = writer.segment
     writer.close()
     assert segment not in system_folder().segments()
-    assert np.array_equal(reader.read_newest(10), numbered(0, 10, 1))
+    assert np.array_equal(reader.read(0, 10), numbered(0, 10, 1))
     reader.close()
     with pytest.raises(SharedMemoryError, match=f"audio ring {segment}"):
         AudioRing.open(segment)

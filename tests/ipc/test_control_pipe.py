@@ -1,10 +1,10 @@
-"""Messages between two ends of a pipe, in one process and across real ones."""
+"""Messages between two ends of a pipe; tests/children has them between real processes."""
 
 import multiprocessing
 import os
 import socket
 from collections.abc import Iterator
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 
 import msgspec
 import pytest
@@ -134,28 +134,3 @@ def test_an_end_that_never_reads_does_not_block_the_sender(ends: Ends, require) 
         pass
     engine.send(Stop())
     assert child.receive(120.0) == Stop()
-
-
-def answer(connection: Connection) -> None:
-    pipe = ControlPipe[Values | Stop](connection, Values | Stop)
-    while not isinstance(message := pipe.receive(120.0), Stop):
-        assert message is not None
-        pipe.send(Ready({"version": message.version}))
-    os.kill(os.getpid(), 9)
-
-
-def test_a_real_child_answers_and_its_death_is_noticed() -> None:
-    engine, child = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=answer, args=(child,))
-    process.start()
-    child.close()
-    pipe = ControlPipe[Ready](engine, Ready)
-    for version in range(100):
-        pipe.send(Values({}, version))
-        assert pipe.receive(120.0) == Ready({"version": version})
-    pipe.send(Stop())
-    with pytest.raises(PipeClosedError):
-        pipe.receive(120.0)
-    process.join()
-    process.close()
-    pipe.close()

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from engine.errors import SharedMemoryError
-from engine.ipc import FrameRing, RingReader, RingWriter, layout
+from engine.ipc import FrameRing, RingOwner, RingReader, RingWriter, layout
 from engine.ipc.frame_ring import BEGIN, END, NEWEST
-from engine.ipc.ring_folder import MAX_SEGMENT_NAME, RingFolder, segment_name
+from engine.ipc.ring_folder import MAX_SEGMENT_NAME, RingFolder, find_ring, segment_name
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -240,9 +240,11 @@ def test_segment_names_fit_macos_for_any_texture_name() -> None:
 def test_markers_are_used_where_segments_cannot_be_listed(tmp_path: Path) -> None:
     folder = RingFolder(tmp_path / "rings", holds_segments=False)
     assert folder.segments() == []
-    writer = FrameRing.create("marked", 6, 4, folder=folder)
+    writer = RingOwner("marked", 6, 4, 4, 0.0, folder)
     assert os.listdir(folder.path) == [writer.segment]
-    reader = FrameRing.open("marked", folder=folder)
+    found = find_ring("marked", folder)
+    assert found is not None
+    reader = RingReader(found.segment, folder)
     writer.resize(8, 5)
     assert os.listdir(folder.path) == [writer.segment]
     writer.close()

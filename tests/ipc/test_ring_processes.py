@@ -10,7 +10,6 @@ import pytest
 from engine.errors import SharedMemoryError
 from engine.ipc import FrameRing, sweep_dead_rings
 from engine.ipc.owned_segment import Fence
-from engine.ipc.process_identity import ProcessIdentity, is_alive, own_identity
 from engine.ipc.ring_folder import read_info, system_folder
 from tests.support.long_form import IS_SOAK
 
@@ -175,12 +174,3 @@ def test_a_forked_child_does_not_remove_its_parents_segments(children, require) 
     reader = FrameRing.attach(segments[0])
     assert reader.state == "live"
     reader.close()
-
-
-def test_a_process_is_distinguished_from_a_later_one_with_the_same_id(children) -> None:
-    me = own_identity()
-    assert is_alive(me)
-    assert not is_alive(ProcessIdentity(pid=me.pid, start=me.start - 1, namespace=me.namespace))
-    gone = children.start("")
-    gone.wait()
-    assert not is_alive(ProcessIdentity(pid=gone.pid, start=me.start, namespace=me.namespace))

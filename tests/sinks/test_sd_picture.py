@@ -1,6 +1,5 @@
 """Stable Diffusion's picture as an extra picture with its own sinks and size."""
 
-import ctypes
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,6 @@ import pytest
 from engine.errors import NoGLError, SinkError
 from engine.ipc import FrameRing
 from engine.render import Renderer, open_renderer
-from engine.render.context import _gl_library
 from engine.render.picture import PictureCrossfade
 from engine.sinks import SinkSet, SinkSpec, Stage
 from engine.sinks.sink_set import MAX_SINKS
@@ -181,31 +179,18 @@ def test_its_pixels_are_upright(renderer: Renderer, card: np.ndarray) -> None:
 
 @pytest.mark.parametrize("kind", ["syphon", "spout"])
 def test_every_kind_with_textures_gets_it_upright(
-    request: pytest.FixtureRequest, require, card: np.ndarray, kind: str, make_stage, clock, reports, make_frame
+    receivers, require, card: np.ndarray, kind: str, make_stage, clock, reports, make_frame
 ) -> None:
-    """With fakes, but the texture is read by GL and flipped according to the libraries' source code."""
-    library = request.getfixturevalue(f"stand_in_{kind}")
     try:
         renderer = open_renderer("gl", 64, 48)
     except NoGLError as error:
         require(False, str(error))
-    seen: dict[tuple[int, int], np.ndarray] = {}
 
-    def take(glo: int, size: tuple[int, int], is_bottom_first: bool) -> None:
-        known = renderer._context.external_texture(glo, size, 4, 0, "f1")
-        rows = np.frombuffer(known.read(), np.uint8).reshape(size[1], size[0], 4)
-        seen[size] = rows[::-1] if is_bottom_first else rows
+    def read(glo: int, width: int, height: int) -> np.ndarray:
+        known = renderer._context.external_texture(glo, (width, height), 4, 0, "f1")
+        return np.frombuffer(known.read(), np.uint8).reshape(height, width, 4)
 
-    def send(texture: int, target: int, width: int, height: int, is_inverted: bool, host_fbo: int) -> bool:
-        take(texture, (width, height), is_inverted)
-        return True
-
-    library.answers["SyphonOpenGLServer.publish_frame_texture"] = lambda texture, region, size, is_flipped, target: (
-        take(texture, size, not is_flipped)
-    )
-    library.answers["glGetError"] = ctypes.CDLL(_gl_library()).glGetError
-    library.answers["SpoutReceiver.getSenderList"] = lambda: []
-    library.answers["SpoutSender.sendTexture"] = send
+    seen = receivers(kind, read)
     sinks = SinkSet(make_stage(), clock, reports)
     sinks.add_picture("sd", 48, 32)
     sinks.start(SinkSpec(kind=kind))

@@ -1,11 +1,9 @@
 """Syphon and Spout as sources, with fakes that accept only the libraries' published interfaces: neither runs here."""
 
-import ast
 import ctypes
 import sys
 import types
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +16,6 @@ from engine.sources.source import HOLD_S
 from engine.system.clock import SteppedClock
 from tests.support.stand_ins import StandIn, load_api, python_signature
 
-SOURCES = Path(__file__).parents[2] / "engine/sources"
 BGRA = load_api("syphon")["pyobjc"]["Metal.MTLPixelFormatBGRA8Unorm"]
 
 
@@ -174,58 +171,6 @@ def mac(monkeypatch: pytest.MonkeyPatch) -> Mac:
 @pytest.fixture
 def windows(monkeypatch: pytest.MonkeyPatch) -> Windows:
     return Windows(monkeypatch)
-
-
-# -- calls, read from the source ----------------------------------------------------------
-
-
-def members_of(module: str, owner: str) -> list[tuple[str, ast.Call | None]]:
-    """(member, its call if it is called) of every `owner.member` in a module."""
-    tree = ast.parse((SOURCES / module).read_text())
-    calls = {id(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    return [
-        (node.attr, calls.get(id(node)))
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == owner
-    ]
-
-
-def test_every_call_of_spoutgls_receiver_has_its_number_of_arguments_and_names_none() -> None:
-    published = load_api("spout")["classes"]["SpoutReceiver"]
-    used = members_of("spout.py", "self._receiver")
-    for name, call in used:
-        assert call is not None and not call.keywords, name
-        assert len(call.args) in [len(overload["parameters"]) for overload in published[name]], name
-    assert {name for name, _ in used} == {
-        *("getSenderList", "setReceiverName", "receiveImage", "isUpdated", "isConnected", "isFrameNew"),
-        *("getSenderWidth", "getSenderHeight", "releaseReceiver"),
-    }
-
-
-@pytest.mark.parametrize(
-    ("owner", "module", "classes", "expected"),
-    [
-        (
-            "self._client",
-            "syphon.client",
-            ["SyphonMetalClient", "BaseSyphonClient"],
-            {"is_valid", "has_new_frame", "new_frame_image"},
-        ),
-        (
-            "self._directory",
-            "syphon.server_directory",
-            ["SyphonServerDirectory"],
-            {"servers", "run_loop_interval"},
-        ),
-    ],
-)
-def test_syphon_has_every_member_that_is_used(owner: str, module: str, classes: list[str], expected: set[str]) -> None:
-    known = [load_api("syphon")["modules"][module]["classes"][name] for name in classes]
-    values = {name for entry in known for name in (*entry["properties"], *entry["attributes"])}
-    used = members_of("syphon.py", owner)
-    assert {name for name, _ in used} == expected
-    for name, call in used:
-        assert call is None and name in values, name
 
 
 # -- behaviour, on the fakes --------------------------------------------------------------------

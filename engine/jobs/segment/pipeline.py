@@ -13,8 +13,7 @@ from engine.jobs.segment.segmented import Segmented
 from engine.jobs.segment.stage import SegmentStage
 from engine.jobs.segment.times import RunTimes
 from engine.jobs.segment.writing import Writer
-from engine.sources.batches import Batch, batches, batches_waiting
-from engine.sources.pictures import Pictures, fitted
+from engine.sources.pictures import Batch, Pictures, batches, batches_waiting, fitted
 from engine.system.process_memory import peak_process_mb
 
 OnProgress = Callable[[SegmentProgress], object]

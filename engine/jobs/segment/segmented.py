@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from engine.sources.batches import Batch
+from engine.sources.pictures import Batch
 from engine.values import Segmentation
 
 

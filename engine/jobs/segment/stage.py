@@ -13,7 +13,7 @@ from engine.jobs.kit.out_of_memory import one_line_when_full
 from engine.jobs.segment.finished import CHECKPOINT_S
 from engine.jobs.segment.job import Mode, SegmentJob
 from engine.jobs.segment.segmented import Segmented
-from engine.sources.batches import Batch
+from engine.sources.pictures import Batch
 from engine.values import Segmentation
 
 if TYPE_CHECKING:
