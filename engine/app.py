@@ -7,7 +7,7 @@ Anything missing fails here, before the first frame. After that, nothing is fata
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -31,8 +31,8 @@ from engine.errors import ConfigError, PortTakenError
 from engine.frame_loop import DrawingParts, EngineParts, InputParts, OutputParts, TimingParts
 from engine.ipc import Gate, sweep_dead_rings
 from engine.link.follower import LinkFollower
-from engine.live.kit.live_model import LiveEntry, Surroundings
-from engine.live.opening import LIVE_MODELS, conditions, configured_models, open_models
+from engine.live.kit.live_model import Surroundings
+from engine.live.opening import conditions, configured_models, first_values, live_models, open_models, pictures_of
 from engine.osc import Message
 from engine.params import Autosave, LookPipeline, Looks, ParamStore, Slew, modulation
 from engine.render import RegionMapper, open_renderer
@@ -42,7 +42,6 @@ from engine.render.isf.clocks import date_live, date_offline
 from engine.render.opening import describe_unused_card
 from engine.sinks import SinkSet, Stage
 from engine.sinks.registry import conditions as sink_conditions
-from engine.sinks.sink import declare_pictures
 from engine.sources import Polled, open_source
 from engine.sources.current import ChosenSource, CurrentSource
 from engine.sources.opened_videos import OpenedVideos
@@ -56,6 +55,7 @@ from engine.telemetry import FrameTimes, Warnings
 from engine.web import PreviewTap, Served, StillCamera, WebServer
 from engine.web.serving.access import accepts_none, announced_host
 from engine.web.serving.lan import lan_addresses
+from osc_schema import plugins
 
 __all__ = ["Engine", "open_engine"]
 
@@ -64,22 +64,21 @@ SOFTWARE_SIZE = 960, 540  # on two cores a frame of the first look takes 18 ms h
 
 
 @contextlib.contextmanager
-def open_engine(
-    config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS, on_stuck: Callable[[], object] = lambda: None
-) -> Iterator[Engine]:
+def open_engine(config: Config, on_stuck: Callable[[], object] = lambda: None) -> Iterator[Engine]:
     """Open an engine; close all its parts on exit. The calling thread owns the GL context and must draw the frames.
 
-    Raises MultiverseError (one line) for anything that is missing. Installs no signal handlers. `live_models`: the
-    models that the configuration may name. `on_stuck()` is called on another thread, after the recordings are finished,
-    if the run should end and its last frame does not: the process can only be ended then.
+    Raises MultiverseError (one line) for anything that is missing. Installs no signal handlers. `on_stuck()` is
+    called on another thread, after the recordings are finished, if the run should end and its last frame does not: the
+    process can only be ended then.
     """
     config = build_config(msgspec.to_builtins(config), origin="Config")  # not checked yet if it was made in Python
-    configured = configured_models(config, live_models)
-    declare_pictures(picture for entry in live_models for picture in entry.pictures)
+    configured = configured_models(config)
     with kept_awake(), chosen_gpu(config.gpu), Closing() as closing:
         clock: Clock = SteppedClock(wall_start_s=time.time()) if config.offline else SystemClock()
         announcements = Announcements()
         warnings = Warnings(clock, announcements.warn)
+        for number, line in enumerate(plugins.faults()):
+            warnings.report(f"plugins.{number}", line)
         sweep_dead_rings()
         gate = closing(Gate.create())
 
@@ -95,7 +94,7 @@ def open_engine(
             return camera.has_source
 
         for address, check in (
-            *conditions(config, live_models, has_camera),
+            *conditions(config, has_camera),
             *modulation.conditions(),
             *timecode_conditions(),
             *sink_conditions(),
@@ -113,7 +112,7 @@ def open_engine(
         sinks = closing.here(SinkSet(stage, clock=clock, report=warnings.report))
         renderer.add_context_user(sinks)
         senders = SenderLists(clock, lambda: [(sink.kind, sink.name) for sink in sinks.status()])
-        pictures = ("main", *(picture.name for entry in configured for picture in entry.pictures))
+        pictures = ("main", *(picture.name for picture in pictures_of(configured)))
         previews = {picture: PreviewTap() for picture in pictures}
 
         # the control desk, live models, shaders, cameras
@@ -144,9 +143,9 @@ def open_engine(
         models = open_models(configured, around, closing)
         children = ChildControl(
             {model.name: model.supervisor for model in models},
-            {entry.name: entry.no_model for entry in live_models},
+            {entry.name: entry.no_model for entry in live_models()},
             warnings.notice,
-            {command: (entry.name, call) for entry in live_models for command, call in entry.calls.items()},
+            {command: (entry.name, call) for entry in live_models() for command, call in entry.calls.items()},
         )
         children.add_commands(desk.commands)
         slots = ShaderStage(store, desk.crossfade)
@@ -241,8 +240,7 @@ def open_engine(
 
         # everything starts; first the ports, because a run that is refused leaves nothing behind
         _bind(osc, web)
-        model_values = [value for entry in live_models for value in entry.first_values(config)]
-        desk.show.set_first_values(config, stage.fps, autosave, model_values)
+        desk.show.set_first_values(config, stage.fps, autosave, first_values(config))
         if config.autosave:
             autosave.start()
         audio.start()

@@ -6,7 +6,7 @@ system's texture output (see `RUN_DEFAULTS`); a program that embeds the engine s
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
@@ -15,8 +15,8 @@ import osc_schema
 from engine.errors import ConfigError
 from engine.system.schedule import exact_rate
 from engine.system.small_file import read_toml
+from osc_schema import plugins
 from osc_schema.mapping import FORMS
-from osc_schema.sd import CONTROLNETS, LORAS
 
 MAX_SIDE_PX = 8192
 MAX_VALUE = 200  # characters of a value that an error quotes
@@ -24,6 +24,7 @@ MAX_VALUE = 200  # characters of a value that an error quotes
 Pixels = Annotated[int, Meta(ge=64, le=MAX_SIDE_PX)]
 Rate = Annotated[float, Meta(ge=1, le=240)]
 Port = Annotated[int, Meta(ge=1, le=65535)]
+Table = TypeVar("Table", bound=Struct)
 
 
 class FeedbackTarget(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -72,86 +73,6 @@ class DmxConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     sacn_port: Port = 5568
 
 
-class LoraConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One LoRA: `[[sd.loras]]`. Its weight while running is `/sd/lora/<n>/weight`."""
-
-    path: str
-    """A `.safetensors` file, a folder or a Hugging Face id."""
-    weight: Annotated[float, Meta(ge=-2, le=2)] = 1.0
-
-
-class SdConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Live Stable Diffusion: `[sd]`. Everything that can change while running is a parameter under `/sd`."""
-
-    model: str = ""
-    """A diffusers folder, one `.safetensors` file or a Hugging Face id; "" for none."""
-    vae: str = "auto"
-    """`auto` and `taesd`: the tiny one if it is available; `full`: the model's own; or a folder, file or id."""
-    unet: str = ""
-    """A UNet in place of the model's own: a file, a folder or a Hugging Face id; "" for none."""
-    sampler: Literal["auto", "lcm", "turbo", "lightning", "hyper", "tcd", "scheduler", "deis", "euler", "dpm"] = "auto"
-    """The sampler that the model was distilled for; `auto`: chosen by its files and their names."""
-    prediction: Literal["auto", "epsilon", "v"] = "auto"
-    """The prediction type of its UNet; `auto`: read from its files."""
-    loras: Annotated[tuple[LoraConfig, ...], Meta(max_length=len(LORAS))] = ()
-    controlnets: Annotated[tuple[str, ...], Meta(max_length=len(CONTROLNETS))] = ()
-    ip_adapter: str = ""
-    image_encoder: str = ""
-    """The IP-Adapter's image encoder; needed only if it is not in the IP-Adapter's folder."""
-    embeddings: tuple[str, ...] = ()
-    """Textual inversion embeddings for use in prompts: `.safetensors`, `.pt` or `.bin` files."""
-    clip_skip: Annotated[int, Meta(ge=0, le=12)] = 0
-    """Layer of the text encoder to read, counted from the end: 1 is the last; 0: the model's own."""
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
-    threads: Annotated[int, Meta(ge=1, le=64)] = 1
-    """CPU threads of the child."""
-    accelerator: Literal["none", "inductor", "tensorrt", "stablefast", "deepcache"] = "none"
-    """The compiler or cache of the UNet. It must be installed."""
-    video: str = ""
-    """Video or picture file for `/sd/source video`."""
-    folders: tuple[str, ...] = ()
-    """Folders of the models that `/sd/model` may name over OSC. The command line may name any model."""
-    pictures: str | None = None
-    """Folder of the pictures that `/sd/ip_adapter/image` may name; None: `pictures` in the working folder."""
-
-
-class Sam3Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Live SAM3: `[sam3]`. Everything that can change while running is a parameter under `/sam3`."""
-
-    model: str = ""
-    """A folder or a Hugging Face id, `facebook/sam3`; "" for none."""
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
-    threads: Annotated[int, Meta(ge=1, le=64)] = 1
-    """CPU threads of the child."""
-    video: str = ""
-    """Video or picture file for `/sam3/source video`."""
-
-
-class RvcConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Live voice conversion: `[rvc]`. Everything that can change while running is a parameter under `/rvc`."""
-
-    model: str = ""
-    """A published `.pth` or a `.safetensors` file; "" for none."""
-    index: str = ""
-    """FAISS `.index` of the same voice; "": the one of the same name beside it, if there is one; `none`: none."""
-    content: str = ""
-    """Content encoder: a HuBERT or ContentVec folder, a Hugging Face id or file, a `.pt` or `.bin` file; "": the one
-    that the voice was trained on, or `lengyue233/content-vec-best` if the voice names none."""
-    rmvpe: str = "lj1995/VoiceConversionWebUI/rmvpe.pt"
-    """Checkpoint of the pitch network RMVPE: a file, or one in the Hugging Face cache."""
-    input: str = "audio"
-    """Source of the voice: `audio` (a channel of the run's sound), `device:NAME` or a sound file."""
-    output: str = "none"
-    """Output device of the converted voice: `none`, `default` or `device:NAME`."""
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    threads: Annotated[int, Meta(ge=1, le=64)] = 1
-    """CPU threads of the child."""
-    folders: tuple[str, ...] = ()
-    """Folders of the models that `/rvc/model` may name over OSC."""
-
-
 class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     width: Pixels = 1280
     height: Pixels = 720
@@ -172,9 +93,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Outputs: `KIND` or `KIND=ARGUMENT`, such as `shared`, `record=show.mp4`; None: the system's texture sharing."""
     osc: OscConfig = OscConfig()
     dmx: DmxConfig = DmxConfig()
-    sd: SdConfig = SdConfig()
-    sam3: Sam3Config = Sam3Config()
-    rvc: RvcConfig = RvcConfig()
+    models: dict[str, Any] = {}
+    """The table of each live model, by its name: a ModelTable. In a file they are tables of their own, `[NAME]`."""
     web: str = "off"
     """`HOST:PORT` of the page and of OSCQuery, or `off`."""
     web_token: Annotated[str, Meta(min_length=8, max_length=128, pattern=r"^[A-Za-z0-9_.~-]+$")] | None = None
@@ -254,10 +174,15 @@ def read_config_file(path: Path) -> dict[str, Any]:
 
 def build_config(values: dict[str, Any], *, origin: str = "configuration") -> Config:
     """A checked Config from plain values; ConfigError is one line that names `origin` and the key path."""
-    try:
-        config = msgspec.convert(values, Config)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{origin}: {_explanation(str(error), values)}") from None
+    kinds = _model_tables()
+    tables = {**values.get("models", {}), **{name: values[name] for name in kinds if name in values}}
+    if unknown := tables.keys() - kinds:
+        raise ConfigError(f"{origin}: models.{min(unknown)}: unknown live model (installed: {', '.join(kinds)})")
+    config = _converted(
+        {key: value for key, value in values.items() if key not in (*kinds, "models")}, Config, "", origin
+    )
+    models = {name: _converted(tables.get(name, {}), kind, name, origin) for name, kind in kinds.items()}
+    config = msgspec.structs.replace(config, models=models)
     for address, value in config.params.items():
         _check_parameter(f"{origin}: params", address, value)
     for address in config.smoothing:
@@ -268,6 +193,21 @@ def build_config(values: dict[str, Any], *, origin: str = "configuration") -> Co
             raise ConfigError(f'{origin}: smoothing."{address}": does not glide; only floats do')
     config = _with_size_from_params(config)
     return msgspec.structs.replace(config, fps=float(exact_rate(config.fps))) if config.fps else config
+
+
+def _model_tables() -> dict[str, type[Struct]]:
+    """The class of each installed model's table, by the model's name."""
+    return {name: entry.table for name, entry in plugins.loaded("multiverse.models").items()}
+
+
+def _converted(values: Any, kind: type[Table], name: str, origin: str) -> Table:
+    """The table of this name as a `kind`; "" for the whole configuration."""
+    try:
+        return msgspec.convert(values, kind)
+    except msgspec.ValidationError as error:
+        text, _, path = str(error).partition(" - at `$")
+        path = f"{name}{path.rstrip('`')}".removeprefix(".")
+        raise ConfigError(f"{origin}: {_explanation(text, path, {name: values} if name else values)}") from None
 
 
 def _with_size_from_params(config: Config) -> Config:
@@ -307,10 +247,8 @@ def _unknown(address: str) -> str:
     return str(osc_schema.unknown_address(address)).partition(": ")[2]
 
 
-def _explanation(message: str, values: dict[str, Any]) -> str:
-    """Rewrite msgspec's ``Expected `int` >= 64 - at `$.width` `` as `width: 8 is not allowed (expected int >= 64)`."""
-    text, _, path = message.partition(" - at `$.")
-    key_path = path.rstrip("`")
+def _explanation(text: str, key_path: str, values: dict[str, Any]) -> str:
+    """Rewrite msgspec's ``Expected `int` >= 64`` about `width` as `width: 8 is not allowed (expected int >= 64)`."""
     if unknown := re.fullmatch(r"Object contains unknown field `(.+)`", text, re.DOTALL):
         name = _plain(unknown[1])
         key_path = f"{key_path}.{name}" if key_path else name
@@ -319,7 +257,7 @@ def _explanation(message: str, values: dict[str, Any]) -> str:
         return f"{key_path}.{missing[1]}: is missing"
     if text.startswith("Invalid enum value"):
         key = key_path.rpartition(".")[2]
-        text = f"Expected one of {', '.join(get_args(_table_of(key_path).__annotations__[key]))}"
+        text = f"Expected one of {', '.join(get_args(get_type_hints(_table_of(key_path))[key]))}"
     expected = f"{text[0].lower()}{text[1:].replace('`', '')}"
     return f"{key_path}: {_plain(repr(_value_at(key_path, values)))} is not allowed ({expected})"
 
@@ -338,23 +276,19 @@ def _value_at(key_path: str, values: Any) -> Any:
     return values
 
 
-_INTERNAL_KEYS = frozenset(("is_size_free",))  # set by the command line, never by a user
-_TABLES: dict[str, type[Struct]] = {
-    "osc.feedback[": FeedbackTarget,
-    "osc.text[": TextTarget,
-    "osc.": OscConfig,
-    "dmx.": DmxConfig,
-    "sd.loras[": LoraConfig,
-    "sd.": SdConfig,
-    "sam3.": Sam3Config,
-    "rvc.": RvcConfig,
-}
+_INTERNAL_KEYS = frozenset(("is_size_free", "models"))  # set by the command line, never by a user
 
 
 def _table_of(key_path: str) -> type[Struct]:
-    """The Struct of the table that holds this key."""
-    return next((table for start, table in _TABLES.items() if key_path.startswith(start)), Config)
+    """The class of the table that holds this key."""
+    table: type[Struct] = Config
+    for name in re.findall(r"([^.\[\]]+)(?:\[[^\]]*\])?[.\[]", key_path):
+        kind = _model_tables().get(name) or get_type_hints(table)[name]
+        table = get_args(kind)[0] if get_origin(kind) is tuple else kind  # a list of tables
+    return table
 
 
 def _known_keys(key_path: str) -> str:
-    return "known: " + ", ".join(key for key in _table_of(key_path).__struct_fields__ if key not in _INTERNAL_KEYS)
+    table = _table_of(key_path)
+    keys = [key for key in table.__struct_fields__ if key not in _INTERNAL_KEYS]
+    return f"known: {', '.join(keys if table is not Config else [*keys, *_model_tables()])}"

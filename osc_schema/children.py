@@ -1,14 +1,14 @@
 """Commands that start, stop and restart the child processes. Their state is in /engine/status."""
 
-from osc_schema.live_models import NAMES
+from osc_schema.live_models import AREAS, NAMES
 from osc_schema.types import Area, Command
 
 MAX_WAITING = 16
 """Limit of waiting commands of one verb per child."""
+_FALLBACKS = [param.address for area in AREAS for param in area.params if param.address.endswith("/fallback")]
 _VERBS = {
     "start": "Starts the process, even after it has failed for good; values in quarantine are tried again.",
-    "stop": "Stops the process; what is shown or heard then is set by its fallback "
-    f"({', '.join(f'/{name}/fallback' for name in NAMES)}).",
+    "stop": f"Stops the process; what is shown or heard then is set by its fallback ({', '.join(_FALLBACKS)}).",
     "restart": "Stops the process and starts it again.",
 }
 

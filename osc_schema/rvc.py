@@ -42,6 +42,7 @@ AREA = Area(
     "constant: if a converted block is late, the dry voice or silence is heard instead. `/engine/status` shows the "
     "delays, the load of the conversion and the number of late blocks.",
     words="ai rvc vocoder changer singing",
+    order=30,
     params=(
         switch("/rvc/enable", False, "Switches voice conversion on. Refused without a configured model.", **_RUNNING),
         file(

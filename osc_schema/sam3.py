@@ -58,6 +58,8 @@ AREA = Area(
             option="--sam3 MODEL",
         ),
     ),
+    found_objects=FOUND_OBJECTS,
+    order=20,
     params=(
         switch("/sam3/enable", False, "Switches SAM3 on. Refused without a configured model.", **_RUNNING),
         menu(

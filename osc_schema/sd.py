@@ -60,6 +60,7 @@ AREA = Area(
     ),
     paints_layer5=True,
     fully_named=("sd",),
+    order=10,
     params=(
         switch("/sd/enable", False, "Switches SD on. Refused without a configured model.", **_RUNNING),
         file(
@@ -256,3 +257,15 @@ AREA = Area(
         ),
     ),
 )
+
+
+def declared(name: str) -> Param:
+    """The parameter `/sd/NAME`: its range, default and help, for everything that paints, also without an engine."""
+    return next(param for param in AREA.params if param.address == f"/sd/{name}")
+
+
+def default_of(name: str) -> float:
+    """The default of the number `/sd/NAME`."""
+    default = declared(name).default
+    assert isinstance(default, int | float)
+    return default

@@ -1,37 +1,15 @@
 """Outputs: on and off, names, and the picture they publish."""
 
-from dataclasses import dataclass
 from typing import Any
 
+from osc_schema import plugins
 from osc_schema.declare import NAME_CHARACTERS, arguments, file, switch, text, trigger
 from osc_schema.live_models import PICTURES
-from osc_schema.types import Area, Command, ExtraPicture, Param
+from osc_schema.types import Area, Command, ExtraPicture, Param, SinkKind
 
 DEFAULT_NAME = "Multiverse"
 # Never saved: set by the command line.
 _RUNNING: dict[str, Any] = {"stored": False, "is_look": False, "resumed": False}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SinkKind:
-    """A kind of sink. `engine/sinks/KIND.py` has its class, `KindSink`."""
-
-    shown_as: str
-    """A name for it in help texts, with its article."""
-    argument: str
-    """Description of the argument after `=`."""
-    platform: str = ""
-    """Required `sys.platform`; "" for any."""
-    system: str = ""
-    """The platform's name for messages."""
-    packages: tuple[tuple[str, str], ...] = ()
-    """(module, how to install it) of each module that must be importable."""
-    is_on_gpu: bool = False
-    """True if it uses textures and holds objects of the GL context; it is reopened for a new context."""
-    is_named: bool = False
-    """True if it shows the picture to other programs under a name; then the run's extra pictures are published the same
-    way."""
-
 
 KINDS = {
     "syphon": SinkKind(
@@ -75,7 +53,10 @@ KINDS = {
     ),
     "null": SinkKind(shown_as="the null sink, which discards pictures", argument="name"),
 }
-"""All kinds. Adding one here declares its parameters; the engine finds its class by its name."""
+"""All kinds, with those of plug-ins. Adding one declares its parameters; the engine finds its class by its name."""
+for _name, _kind in plugins.loaded("multiverse.sinks").items():
+    if KINDS.setdefault(_name, _kind) is not _kind:
+        plugins.leave_out(plugins.declared("multiverse.sinks")[_name], "the engine has a sink of this name")
 
 
 def _sink(kind: str, told: SinkKind) -> tuple[Param, ...]:

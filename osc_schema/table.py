@@ -1,4 +1,5 @@
-"""All declarations in page order, and the lookup of addresses. Add a new area's module to AREAS."""
+"""All declarations in page order, and the lookup of addresses. A new area's module is added to
+_DECLARED_AREAS; those of live models come from `plugins`."""
 
 import re
 from dataclasses import replace
@@ -51,30 +52,15 @@ ADDED: dict[str, tuple[int, str, Value]] = {
 """Parameters added later that would change the look of older presets, by address: the version that added it, an address
 that every older preset of this area contains, and the value that keeps the old look."""
 
-_DECLARED_AREAS = tuple(
-    module.AREA
-    for module in (
-        multiverse,
-        colour,
-        layers,
-        region,
-        *live_models.MODELS,
-        feedback,
-        mirror,
-        post,
-        fx,
-        modulation,
-        tempo,
-        timecode,
-        master,
-        audio,
-        sinks,
-        presets,
-        cues,
-        mapping,
-        children,
-        engine,
-    )
+_BEFORE_MODELS = (multiverse, colour, layers, region)
+_AFTER_MODELS = (
+    *(feedback, mirror, post, fx, modulation, tempo, timecode, master, audio),
+    *(sinks, presets, cues, mapping, children, engine),
+)
+_DECLARED_AREAS = (
+    *(module.AREA for module in _BEFORE_MODELS),
+    *live_models.AREAS,
+    *(module.AREA for module in _AFTER_MODELS),
 )
 DECLARED: tuple[Param, ...] = tuple(param for area in _DECLARED_AREAS for param in area.params)
 """All parameters with the defaults of their own lines: a plain picture, without movement."""

@@ -120,6 +120,30 @@ class ExtraPicture:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SinkKind:
+    """A kind of sink."""
+
+    made_by: str = ""
+    """`module:Class`; "" for `KindSink` in `engine/sinks/KIND.py`."""
+
+    shown_as: str
+    """A name for it in help texts, with its article."""
+    argument: str
+    """Description of the argument after `=`."""
+    platform: str = ""
+    """Required `sys.platform`; "" for any."""
+    system: str = ""
+    """The platform's name for messages."""
+    packages: tuple[tuple[str, str], ...] = ()
+    """(module, how to install it) of each module that must be importable."""
+    is_on_gpu: bool = False
+    """True if it uses textures and holds objects of the GL context; it is reopened for a new context."""
+    is_named: bool = False
+    """True if it shows the picture to other programs under a name; then the run's extra pictures are published the same
+    way."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FoundObjects:
     """The messages that subscribers get with every result of a model that finds objects."""
 
@@ -149,6 +173,11 @@ class Area:
     """Extra pictures of the model that these parameters control."""
     paints_layer5: bool = False
     """The model that these parameters control makes pictures for layer 5."""
+    found_objects: FoundObjects | None = None
+    """The messages of the model that these parameters control, if it finds objects."""
+    order: int = 100
+    """For a live model: its place among them, on the page and in processing, where it sees the results of those
+    before it."""
     is_page_per_number: bool = False
     """Control surfaces show the parameters of each number, `/fx/1/...`, on a page of their own."""
     fully_named: tuple[str, ...] = ()

@@ -322,7 +322,7 @@ def fork_server() -> Iterator[None]:
     from engine.children.launcher import LAUNCHER
     from engine.children.spec import child_environment
     from engine.live.rvc.settings import PRELOAD as RVC_PRELOAD
-    from engine.live.sam3.settings import PRELOAD as SAM3_PRELOAD
+    from engine.live.sam3.link import PRELOAD as SAM3_PRELOAD
     from engine.live.sd.link import PRELOAD as SD_PRELOAD
 
     LAUNCHER.join((*SD_PRELOAD, *SAM3_PRELOAD, *RVC_PRELOAD), child_environment())

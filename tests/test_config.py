@@ -20,7 +20,7 @@ MISTAKES = {
     "[[osc.text]]\nport = 7000\naddress = 'lines'": "osc.text[0].address: 'lines' is not allowed",
     "[[osc.feedback]]\nhost = 'x'": "osc.feedback[0].port: is missing",
     "[[osc.feedback]]\nport = 99999": "osc.feedback[0].port: 99999 is not allowed (expected int <= 65535)",
-    "[sd]\nmodl = 'x'": "sd.modl: unknown key (known: model, vae,",
+    "[sd]\nmodl = 'x'": "sd.modl: unknown key (known: model, device,",
     "[sd]\nsampler = 'x'": "sd.sampler: 'x' is not allowed (expected one of auto, lcm, turbo, lightning, hyper, tcd,",
     "[[sd.loras]]\nweight = 1": "sd.loras[0].path: is missing",
     "[params]\n'/layr/1/angle' = 3": 'params."/layr/1/angle": no such parameter (nearest: /layer/1/angle',
@@ -57,7 +57,7 @@ def test_the_known_keys_are_those_that_a_user_may_write() -> None:
         build_config({"wdth": 8})
     known = str(caught.value).partition("known: ")[2].rstrip(")").split(", ")
     assert "is_size_free" not in known
-    assert set(known) == set(Config.__struct_fields__) - {"is_size_free"}
+    assert set(known) == {*Config.__struct_fields__, "sd", "sam3", "rvc"} - {"is_size_free", "models"}
 
 
 def test_a_missing_or_binary_file_is_named(tmp_path: Path) -> None:

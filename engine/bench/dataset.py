@@ -19,11 +19,11 @@ from engine.bench.options import DatasetBench
 from engine.errors import RenderError
 from engine.jobs.dataset import DatasetJob, RenderSettings, SceneOptions, make_dataset
 from engine.jobs.dataset.choosing import choose_drawing
+from engine.jobs.dataset.layout import Recipe2Options
+from engine.jobs.dataset.layout.cameras import CameraOptions
 from engine.jobs.dataset.running.attempt import HAS_FORK, PictureWorker
 from engine.jobs.dataset.running.policy import Failure, default_timeout_s
 from engine.jobs.dataset.task import PictureTask
-from engine.jobs.dataset.varied.cameras import CameraOptions
-from engine.jobs.dataset.varied.options import VariedOptions
 
 # The two cases measured with the original, on an M3 Pro: 3.89 s and 45 s.
 CASES: dict[str, dict[str, Any]] = {
@@ -98,7 +98,7 @@ def _tiles(tiles: int) -> dict[str, Any]:
     job = DatasetJob(
         output=Path("unused"),
         drawing=RenderSettings(engine="raster"),
-        varied=VariedOptions(camera=CameraOptions(view=(640, 640))),
+        varied=Recipe2Options(camera=CameraOptions(view=(640, 640))),
         recipe=2,
         seed=SEED,
     )

@@ -220,8 +220,8 @@ class RvcBench(ModelBench):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoBench(ModelBench):
-    """Paint a video from file to file, with random weights of the real shapes; compare fused, split and diffusers frame
-    by frame, on the same cores.
+    """Paint a video from file to file, with random weights of the real shapes; compare with diffusers frame by frame,
+    on the same cores.
 
     Without --batch and --steps, the cases for which the original published figures are measured too. --threads are also
     the cores of each contender.
@@ -240,12 +240,6 @@ class VideoBench(ModelBench):
         (), "Requested steps, repeatable. (default: 5 20)", metavar="COUNT", parse=number(1, 100)
     )
     strength: float = option(0.5, "Share of the steps that is run.", low=0.0, high=1.0)
-    mode: tuple[str, ...] = option(
-        ("fused", "split"),
-        "Repeatable. (default: fused split)",
-        metavar="fused|split",
-        parse=one_of("fused", "split"),
-    )
     seconds: float = option(6.0, "Length of each measurement of a case.", metavar="SECONDS")
 
 

@@ -1,10 +1,9 @@
 """Painting a video, from a clip on disk to an MP4 on disk, compared with diffusers' own pipeline frame by frame.
 
-Ours is `multiverse video`, `fused` and `split`: the clip is read ahead, painted in batches, encoded. Theirs is a plain
-script with diffusers: each decoded picture goes as a PIL picture into the pipeline, and the result into the encoder.
-Both have the same weights, sampler, steps, guidance, noise and encoder, and alternate, so that other load affects both.
-On a CPU all run on the same cores, as many as `threads`: fused and diffusers with that many threads, split with as many
-shared among its processes, at least one each. Loading and warm-up are excluded. `fps` is the rate of the whole job,
+Ours is `multiverse video`, `fused`: the clip is read ahead, painted in batches, encoded. Theirs is a plain script
+with diffusers: each decoded picture goes as a PIL picture into the pipeline, and the result into the encoder. Both have
+the same weights, sampler, steps, guidance, noise and encoder, and alternate, so that other load affects both. On a CPU
+both have as many threads and cores as `threads`. Loading and warm-up are excluded. `fps` is the rate of the whole job,
 with several batches in flight; `batch_latency_ms` is the time of one batch with nothing beside it.
 """
 
@@ -12,11 +11,11 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
@@ -30,14 +29,12 @@ from engine.sinks.movie_file import FORMATS
 
 if TYPE_CHECKING:
     from engine.jobs.video import VideoJob
-    from engine.jobs.video.job import Stages
-    from engine.jobs.video.pipeline import VideoOutcome
+    from engine.jobs.video.run import VideoRun
     from engine.models.places import MeasuredDevice
     from engine.models.sd.timing import Repaint
 
 UNVERIFIED = (
     "gain from CUDA graphs and overlapping streams",
-    "split against fused where all processes share one GPU",
     "float16 overflow in the models' outputs",
     "speed at full model size, and so the original's 35.5 fps",
 )
@@ -73,7 +70,7 @@ class Turn:
 
     frames: int
     seconds: float
-    outcome: "VideoOutcome | None" = None
+    run: "VideoRun | None" = None
     """Only for ours."""
 
     @property
@@ -99,7 +96,7 @@ class Contender:
 def run(asked: VideoBench, progress: Progress) -> dict[str, Any]:
     """Figures by shape, then by case; ModelError for an unknown shape or device.
 
-    `cores`: those of a CPU that all contenders ran on; None where the system cannot limit them. `tflops`: the
+    `cores`: those of a CPU that both contenders ran on; None where the system cannot limit them. `tflops`: the
     counted work (2 x multiply-adds) per second; `matmul_tflops`: that of a large matrix product on this machine in one
     process, for comparison; it is not a limit.
     """
@@ -128,7 +125,7 @@ def _measure(asked: VideoBench, progress: Progress) -> dict[str, Any]:
             result[shape] = {}
             for number, case in enumerate(cases):
                 progress(f"{shape}, {case.name}", (done + number / len(cases)) / len(shapes))
-                result[shape][case.name] = bench.measure(case, asked.mode, asked.seconds)
+                result[shape][case.name] = bench.measure(case, asked.seconds)
             bench.close()
     return result
 
@@ -162,37 +159,26 @@ class _ShapeBench:
         self._size = size
         self._gflop = gflop(shape, *size)
 
-    def measure(self, case: Case, modes: Sequence[str], seconds: float) -> dict[str, Any]:
-        """Measure ours in each of `modes`, and diffusers, alternately."""
+    def measure(self, case: Case, seconds: float) -> dict[str, Any]:
+        """Measure ours and diffusers, alternately."""
         asked: dict[str, Any] = {"steps": case.steps, "strength": case.strength, "seed": SEED}
         paint = self._rival.repaint(**asked, guidance=CFG)
         theirs = self._clip.with_name("diffusers.mp4")
-        with ExitStack() as stack:
-            ours = {mode: _Ours(self._job(case, asked, mode)) for mode in modes}
-            for each in ours.values():
-                stack.callback(each.close)
-            contenders: dict[str, Contender] = {
-                mode: Contender(take=each.take, step=case.batch) for mode, each in ours.items()
-            }
-            contenders["diffusers"] = Contender(
-                take=lambda frames: frame_by_frame(self._clip, theirs, paint, frames), step=1
-            )
-            alternate(contenders, seconds, CLIP_PICTURES[self._place.kind])
-            result: dict[str, Any] = {}
-            for mode, each in ours.items():
-                result[mode] = self._figures(case, contenders[mode], contenders["diffusers"], each)
-                result[mode] |= each.alone(paint)
-        rival = contenders["diffusers"]
-        result["diffusers"] = {"fps": round(rival.fps, 3), "ms": round(1000 / rival.fps, 2), "frames": rival.frames}
-        if {"fused", "split"} <= set(modes):
-            result["split_times_fused"] = round(contenders["split"].fps / contenders["fused"].fps, 3)
-        return result
+        with closing(_Ours(self._job(case, asked))) as ours:
+            own = Contender(take=ours.take, step=case.batch)
+            rival = Contender(take=lambda frames: frame_by_frame(self._clip, theirs, paint, frames), step=1)
+            alternate([own, rival], seconds, CLIP_PICTURES[self._place.kind])
+            fused = self._figures(case, own, rival, ours) | ours.alone(paint)
+        return {
+            "fused": fused,
+            "diffusers": {"fps": round(rival.fps, 3), "ms": round(1000 / rival.fps, 2), "frames": rival.frames},
+        }
 
     def close(self) -> None:
         """Free the memory for the next shape."""
         self._rival.close()
 
-    def _job(self, case: Case, asked: dict[str, Any], mode: str) -> "VideoJob":
+    def _job(self, case: Case, asked: dict[str, Any]) -> "VideoJob":
         from engine.jobs.video import VideoJob
         from engine.models.sd import ModelSpec
         from engine.models.sd.painting import Painting
@@ -200,12 +186,11 @@ class _ShapeBench:
         spec = ModelSpec(model=f"random:{self._shape}")
         return VideoJob(
             source=str(self._clip),
-            output=str(self._clip.with_name(f"{mode}.mp4")),
+            output=str(self._clip.with_name("fused.mp4")),
             painting=Painting(spec=spec, prompt=PROMPT, cfg=CFG, **asked),
             batch=case.batch,
-            stages=cast("Stages", mode),
             device=self._place.device,
-            threads=None if mode == "split" else self._threads,
+            threads=self._threads,
             overwrite=True,
         )
 
@@ -213,17 +198,15 @@ class _ShapeBench:
         work = self._gflop
         rows = 1 if self._rival.model.sampler == "turbo" else 2  # the negative prompt needs its own row
         work_gflop = work["encode"] + rows * ours.real_steps * work["unet"] + work["decode"]
-        outcomes = [turn.outcome for turn in own.turns if turn.outcome is not None]
+        runs = [turn.run for turn in own.turns if turn.run is not None]
         stages = {
             name: {
-                "ms": round(1000 * _median(outcomes, index, lambda time, _: time.seconds / max(time.frames, 1)), 3),
-                "busy": round(_median(outcomes, index, lambda time, all_s: time.seconds / (all_s * time.workers)), 4),
+                "ms": round(1000 * _median(runs, index, lambda time, _: time.seconds / max(time.frames, 1)), 3),
+                "busy": round(_median(runs, index, lambda time, all_s: time.seconds / (all_s * time.workers)), 4),
             }
-            for index, name in enumerate(time.name for time in outcomes[0].times)
+            for index, name in enumerate(time.name for time in runs[0].times())
         }
-        slowest, slowest_busy = busiest_of(
-            outcomes[0].times, {name: figures["busy"] for name, figures in stages.items()}
-        )
+        slowest, slowest_busy = busiest_of(runs[0].times(), {name: figures["busy"] for name, figures in stages.items()})
         result = {
             "fps": round(own.fps, 3),
             "its": round(case.steps * own.fps, 3),
@@ -255,7 +238,7 @@ class _Ours:
         self._job = job
         opened = open_job(job)
         try:
-            self._stages = open_stages(job, opened).stages
+            self._stages = open_stages(job, opened)
         finally:
             opened.close()
         self.real_steps = self._stages.real_steps
@@ -265,18 +248,17 @@ class _Ours:
         return self._stages.memory_mb()
 
     def take(self, frames: int) -> Turn:
-        from engine.jobs.video.pipeline import VideoRun
-        from engine.jobs.video.run import open_job
+        from engine.jobs.video.run import VideoRun, open_job
 
         job = replace(self._job, limit=frames)
         began_s = time.perf_counter()
         opened = open_job(job)
         try:
-            whole = opened.pictures, opened.size, opened.output
-            outcome = VideoRun(job, *whole, self._stages, lambda progress: None, Event()).run()
+            run = VideoRun(job, opened, self._stages, lambda progress: None, Event())
+            run.run()
         finally:
             opened.pictures.close()
-        return Turn(frames=outcome.painted, seconds=time.perf_counter() - began_s, outcome=outcome)
+        return Turn(frames=run.painted, seconds=time.perf_counter() - began_s, run=run)
 
     def alone(self, paint: "Repaint") -> dict[str, float]:
         """Figures of one batch with nothing beside it: the ms from its pixels on the host to the painted ones, and the
@@ -305,19 +287,19 @@ class _Ours:
         self._stages.close()
 
 
-def alternate(contenders: dict[str, Contender], seconds: float, max_frames: int) -> None:
+def alternate(contenders: Sequence[Contender], seconds: float, max_frames: int) -> None:
     """Run the contenders in turn, each with as many frames per turn as fill its share of `seconds`.
 
     Before, each has two takes with several batches in flight: the first includes one-time work, the second shows how
     fast it is.
     """
-    for each in contenders.values():
+    for each in contenders:
         fewest = max(MIN_BATCHES, MIN_FRAMES // each.step)
         each.take(fewest * each.step)
         wanted = each.take(fewest * each.step).fps * seconds / ROUNDS
         each.frames = min(max(round(wanted / each.step), fewest), max_frames // each.step) * each.step
     for _ in range(ROUNDS):
-        for each in contenders.values():
+        for each in contenders:
             each.turns.append(each.take(each.frames))
 
 
@@ -342,5 +324,5 @@ def frame_by_frame(clip: Path, out: Path, paint: "Repaint", frames: int) -> Turn
     return Turn(frames=painted, seconds=time.perf_counter() - began_s)
 
 
-def _median(outcomes: "list[VideoOutcome]", index: int, figure: Callable[[Any, float], float]) -> float:
-    return statistics.median(figure(outcome.times[index], outcome.seconds) for outcome in outcomes)
+def _median(runs: "list[VideoRun]", index: int, figure: Callable[[Any, float], float]) -> float:
+    return statistics.median(figure(run.times()[index], run.seconds) for run in runs)

@@ -1,7 +1,6 @@
 """`multiverse bench ...`: measures this machine, each time beside a reference in the same run."""
 
 import json
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
@@ -11,6 +10,7 @@ import typer
 
 from engine.bench.options import BENCHES
 from engine.cli.job_options import job_options
+from engine.cli.progress import parts_bar
 from engine.errors import ModelError, UsageError
 from engine.jobs.kit.options import JSON
 
@@ -62,7 +62,7 @@ def _progress(is_json: bool) -> "Iterator[Progress]":
     """The progress bar. If a part fails, or at Ctrl-C, what was found before is printed, then the error is raised."""
     from engine.bench.measuring import Progress
 
-    with _bar(is_json) as show:
+    with parts_bar(is_json) as show:
         progress = Progress(show)
         try:
             try:
@@ -73,20 +73,6 @@ def _progress(is_json: bool) -> "Iterator[Progress]":
             if found := progress.failed(error):
                 _show(found, is_json)
             raise
-
-
-@contextmanager
-def _bar(is_quiet: bool) -> "Iterator[Callable[[str, float], None]]":
-    if is_quiet or not sys.stderr.isatty():
-        yield lambda part, done: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task("starting", total=1.0)
-        yield lambda part, done: bars.update(task, description=part, completed=done)
 
 
 def _show(result: dict[str, Any], as_json: bool) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from engine.cli.job_options import job_options
-from engine.cli.job_progress import CONVERT, shown_progress
+from engine.cli.progress import CONVERT, shown_progress
 from engine.jobs.convert.job import VOICE_OPTIONS, ConvertJob
 from engine.jobs.kit.options import JSON
 from engine.models.rvc import VoiceSettings
@@ -73,7 +73,7 @@ def convert(
     from engine.models.rvc import VoiceSpec
     from engine.models.rvc.index_choice import configured_for, index_for
 
-    configured = build_config(read_config_file(config) if config else {}).rvc
+    configured = build_config(read_config_file(config) if config else {}).models["rvc"]
     voice = model or configured.model
     chosen = index_for(voice, configured_for(voice, configured.model, configured.index) if index is None else index)
     job = ConvertJob(

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from engine.cli.dataset_progress import DATASET
 from engine.cli.job_options import job_options, pop_options
-from engine.cli.job_progress import shown_progress
+from engine.cli.progress import DATASET, shown_progress
 from engine.cli.standard_streams import STDERR
 from engine.errors import UsageError
 from engine.jobs.dataset.job import DatasetJob
 from engine.jobs.dataset.labels.options import LabelOptions
+from engine.jobs.dataset.layout.options import Recipe2Options
 from engine.jobs.dataset.options import SceneOptions
-from engine.jobs.dataset.varied.options import VariedOptions
 from engine.jobs.kit.options import JSON
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ def plain_names(name: str) -> str:
     return "overwrite" if plain == "no-resume" else plain
 
 
-VARIED: dict[str, Any] = {each.name: each.default_factory for each in fields(VariedOptions)}
+VARIED: dict[str, Any] = {each.name: each.default_factory for each in fields(Recipe2Options)}
 """The options of recipe 2, by part."""
 
 
@@ -108,7 +107,7 @@ def dataset(
     files = [file for part in options.get("scene", ()) for file in part]
     if files and not is_given(context, "count"):
         options["count"] = len(files)
-    varied = VariedOptions(**{name: pop_options(kind, options) for name, kind in VARIED.items()})
+    varied = Recipe2Options(**{name: pop_options(kind, options) for name, kind in VARIED.items()})
     labels = pop_options(LabelOptions, options)
     job = DatasetJob(
         output=output,

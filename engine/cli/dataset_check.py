@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from engine.cli.job_progress import ProgressLook, shown_progress, time_left
+from engine.cli.progress import ProgressLook, shown_progress, time_left
 from engine.errors import SinkError, UsageError
 from engine.jobs.kit.options import JSON
 

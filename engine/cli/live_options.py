@@ -1,44 +1,51 @@
-"""The options of `multiverse run` for a live model. Each model declares its own, in a file of its own."""
+"""The options of `multiverse run` that the live models declare: the keys of their tables that have an `option`."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import Field, make_dataclass
+from typing import TYPE_CHECKING, Any, get_origin
+
+import msgspec
 
 from engine.errors import UsageError
+from engine.jobs.kit.options import option
+
+if TYPE_CHECKING:
+    from engine.live.kit.live_model import LiveEntry
 
 
-@dataclass(frozen=True, kw_only=True)
-class LiveOptions:
-    """The first field is the model, `--NAME`; the names of the others begin with NAME and an underscore."""
+def options_of(entries: "Sequence[LiveEntry]") -> type:
+    """A dataclass for `job_options`: `--NAME` for the key `model` of the table, `--NAME-VIDEO` for its key `video`."""
+    declared: list[tuple[str, Any, Field[Any]]] = []
+    for entry in entries:
+        for key, name, meta in _optional_keys(entry):
+            is_list = get_origin(key.type.__origin__) is tuple
+            info = option(() if is_list else None, meta.description or "", metavar=(meta.extra or {})["metavar"])
+            declared.append((name, tuple[str, ...] if is_list else str | None, info))
+    return make_dataclass("Options", declared, frozen=True, kw_only=True)
 
-    name: ClassVar[str]
-    """Name of the option that takes the model, and of the table in the configuration."""
-    purpose: ClassVar[str]
-    """Purpose of the options, for error messages."""
 
-    def settings(self) -> dict[str, Any]:
-        """The given values by key of the configuration, such as `sd.video`."""
-        start = f"{self.name}_"
-        return {
-            f"{self.name}.{name.removeprefix(start) if name.startswith(start) else 'model'}": value
-            for name, value in self._given().items()
-        }
+def settings_from(entries: "Sequence[LiveEntry]", options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options given, by key of the configuration, such as `NAME.video`."""
+    return {
+        f"{entry.name}.{key.name}": options[name]
+        for entry in entries
+        for key, name, _ in _optional_keys(entry)
+        if options.get(name) not in (None, ())
+    }
 
-    def assignments(self) -> list[str]:
-        """`ADDRESS=VALUE` of the parameters that these options set."""
-        return []
 
-    @staticmethod
-    def implied(given: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, Any]:
-        """Settings that follow from other settings and from the configuration file, unless they are given."""
-        return {}
+def require_model(entry: "LiveEntry", options: Mapping[str, Any], model: str) -> None:
+    """Raise UsageError for an option that has no effect. `model`: as configured; "" for none."""
+    for _, name, _ in _optional_keys(entry):
+        if not model and options.get(name) not in (None, ()):
+            takes = next((meta.extra or {})["metavar"] for own, _, meta in _optional_keys(entry) if own.name == "model")
+            flag = name.replace("_", "-")
+            raise UsageError(f"--{flag} is for {entry.title}: it needs --{entry.name} {takes}")
 
-    def require_model(self, model: str) -> None:
-        """Raise UsageError for an option that has no effect. `model`: as configured; "" for none."""
-        if not model and (given := self._given()):
-            option, takes = next(iter(given)).replace("_", "-"), fields(self)[0].metadata["option"].metavar
-            raise UsageError(f"--{option} is for {self.purpose}: it needs --{self.name} {takes}")
 
-    def _given(self) -> dict[str, Any]:
-        values = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {name: value for name, value in values.items() if value not in (None, ())}
+def _optional_keys(entry: "LiveEntry") -> Iterator[tuple[Any, str, msgspec.Meta]]:
+    """The keys of its table that are options, each with the name of the option."""
+    for key in msgspec.structs.fields(entry.table):
+        for meta in getattr(key.type, "__metadata__", ()):
+            if "metavar" in (meta.extra or {}):
+                yield key, entry.name if key.name == "model" else f"{entry.name}_{key.name}", meta

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.cli.sd_options import PREDICTION_WORDS, SAMPLER_WORDS, UNET, VAE, VAE_WORDS, require_known
+from engine.cli.sd_options import require_known, told
 from engine.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -38,15 +38,17 @@ def check(
             help="Folder of a diffusers model or of SAM3, .safetensors file, a voice's .pth file, Hugging Face id.",
         ),
     ],
-    vae: Annotated[str, typer.Option(metavar=VAE_WORDS, help=VAE)] = "auto",
-    unet: Annotated[str, typer.Option(metavar="PATH|ID", help=UNET)] = "",
+    vae: Annotated[str, typer.Option(**told("vae"))] = "auto",
+    unet: Annotated[str, typer.Option(**told("unet"))] = "",
     lora: Annotated[list[str] | None, typer.Option(metavar="PATH", help="A LoRA, repeatable.")] = None,
     controlnet: Annotated[list[str] | None, typer.Option(metavar="PATH", help="A ControlNet, repeatable.")] = None,
     ip_adapter: Annotated[str, typer.Option(metavar="PATH", help="An IP-Adapter.")] = "",
     embedding: Annotated[list[str] | None, typer.Option(metavar="PATH", help="An embedding, repeatable.")] = None,
     clip_skip: Annotated[int, typer.Option(min=0, max=12, help="Like clip_skip in [sd].")] = 0,
-    sampler: Annotated[str, typer.Option(metavar=SAMPLER_WORDS, help="Like sampler in [sd].")] = "auto",
-    prediction: Annotated[str, typer.Option(metavar=PREDICTION_WORDS, help="Like prediction in [sd].")] = "auto",
+    sampler: Annotated[str, typer.Option(metavar=told("sampler")["metavar"], help="Like sampler in [sd].")] = "auto",
+    prediction: Annotated[
+        str, typer.Option(metavar=told("prediction")["metavar"], help="Like prediction in [sd].")
+    ] = "auto",
     index: Annotated[
         str,
         typer.Option(

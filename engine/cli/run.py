@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engine.cli.gpu_option import Gpu
-from engine.cli.job_options import job_options, pop_options
-from engine.cli.live_options import LiveOptions
-from engine.cli.rvc_options import RvcOptions
-from engine.cli.sam3_options import Sam3Options
-from engine.cli.sd_options import SdOptions
+from engine.cli.job_options import job_options
+from engine.cli.live_options import options_of, require_model, settings_from
 from engine.cli.signals import Signals
 from engine.cli.standard_streams import STDERR
 from engine.errors import SinkError, UsageError
+from engine.live.opening import live_models
 from osc_schema.live_models import PICTURES
 
 if TYPE_CHECKING:
@@ -30,10 +28,9 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 1
 PICTURE_PREFIXES = " or ".join(", ".join(f"{each.name}:" for each in PICTURES).rsplit(", ", 1))
-LIVE_OPTIONS: tuple[type[LiveOptions], ...] = (SdOptions, Sam3Options, RvcOptions)
 
 
-@job_options(*LIVE_OPTIONS)
+@job_options(options_of(live_models()))
 def run(
     config: Annotated[
         Path | None, typer.Option(metavar="FILE.toml", help="Configuration file; options override it.")
@@ -187,13 +184,10 @@ def run(
     }
     if size is not None:
         options["width"], options["height"] = parse_size(size)
-    live = [pop_options(kind, live_options) for kind in LIVE_OPTIONS]
-    for each in live:
-        options |= each.settings()
-    assignments = [assignment for each in live for assignment in each.assignments()]
-    settings = build_settings(config, options, [*assignments, *(set_ or [])], is_open_to_lan=lan)
-    for each in live:
-        each.require_model(getattr(settings, each.name).model)
+    options |= settings_from(live_models(), live_options)
+    settings = build_settings(config, options, set_ or [], is_open_to_lan=lan)
+    for entry in live_models():
+        require_model(entry, live_options, settings.models[entry.name].model)
     if settings.offline and frames is None and seconds is None and settings.audio in (None, "demo"):
         raise UsageError("--offline needs --frames N or --seconds S, or a sound file, which sets the end")
     if dmx_universes is not None and settings.dmx.listen == "off":
@@ -245,11 +239,11 @@ def build_settings(
     """
     from engine.config import RUN_DEFAULTS, build_config, lan_defaults, read_config_file
 
-    values: dict[str, Any] = {name: {} for name in ("osc", "dmx", *(kind.name for kind in LIVE_OPTIONS), "params")}
+    values: dict[str, Any] = {name: {} for name in ("osc", "dmx", *(entry.name for entry in live_models()), "params")}
     given = {key: value for key, value in options.items() if value is not None}
     file = read_config_file(path) if path else {}
-    for kind in LIVE_OPTIONS:
-        given = kind.implied(given, file) | given
+    for entry in live_models():
+        given = {**entry.implied(given, file), **given}
     is_offline = given.get("offline", file.get("offline", False))
     if is_offline and is_open_to_lan:
         raise UsageError("--lan: has no effect with --offline")

@@ -3,8 +3,7 @@
 import math
 from typing import TYPE_CHECKING
 
-from engine.cli.job_progress import clock
-from engine.cli.plain_lines import PlainPace
+from engine.cli.progress import clock
 
 if TYPE_CHECKING:
     from engine.app import Engine
@@ -25,18 +24,10 @@ def expected_frames(engine: "Engine", frames: int | None, seconds: float | None)
     return min((end for end in ends if end is not None), default=None)
 
 
-class FilmPace(PlainPace):
-    """Progress lines of a film, with the progress read when a line is due."""
-
-    def __init__(self, engine: "Engine", expected: int | None, began_s: float) -> None:
-        super().__init__(began_s, "no frame yet")
-        self._engine, self._expected = engine, expected
-
-    def line(self, now_s: float) -> str | None:
-        """The line that is due, as in `PlainPace.line`. Any thread."""
-        times = self._engine.times
-        self.words = film_words(times.frames, self._expected, times.fps_overall()) if times.frames else None
-        return super().line(now_s)
+def film_progress(engine: "Engine", expected: int | None) -> str | None:
+    """`film_words` of a running engine; None before the first frame. Any thread."""
+    times = engine.times
+    return film_words(times.frames, expected, times.fps_overall()) if times.frames else None
 
 
 def film_words(done: int, expected: int | None, frames_a_second: float) -> str:

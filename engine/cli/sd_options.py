@@ -1,29 +1,20 @@
-"""The options about Stable Diffusion: those that `multiverse sd` and `multiverse video` share, and those of `run`."""
+"""The options about Stable Diffusion that `multiverse sd` and `multiverse video` share."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
-from engine.cli.live_options import LiveOptions
 from engine.errors import UsageError
 from engine.jobs.kit.option_range import check_number
 from engine.jobs.kit.options import option
+from engine.live.sd.entry import SdConfig
 from engine.models.sd.painting import MAX_GUIDANCE, MAX_STEPS
 from engine.models.sd.plan.sampler_choice import SAMPLERS
-from osc_schema.sd import AREA
+from osc_schema.sd import declared
 
 if TYPE_CHECKING:
-    from engine.config import SdConfig
     from engine.models.sd import ModelSpec
-
-VAE_WORDS = "auto|taesd|full|PATH"
-VAE = "VAE: auto: TAESD if it is on this machine; full: the model's own, slower, more detail; or a folder, file or id."
-UNET = "UNet in place of the model's own, as SDXL-Lightning, DMD2 or Hyper-SD publish it: a file, folder or id."
-SAMPLER_WORDS = "|".join(SAMPLERS)
-SAMPLER = "Sampler the model was distilled for; scheduler: none. (default: detected from the model's files)"
-PREDICTION_WORDS = "auto|epsilon|v"
-PREDICTION = "What the model's UNet predicts. (default: detected from the model's files)"
 
 USUAL = "(default: what the model's authors recommend)"
 # Texts of options that each command has with its own range or default.
@@ -32,9 +23,21 @@ SEED = "Seed of the noise."
 IP_SCALE = "How closely the result follows --ip-image."
 
 
-_STRENGTH = {param.address: param for param in AREA.params}["/sd/strength"]
+_STRENGTH = declared("strength")
 _CONFIGURED = ("vae", "unet", "sampler", "prediction")
 """Options that are keys of [sd] too."""
+
+
+def _first_sentence(name: str) -> str:
+    """The first sentence about `/sd/NAME`. The commands allow more steps and guidance than there is time for live, and
+    take what the model's authors recommend by default."""
+    return f"{declared(name).description.partition('. ')[0]}."
+
+
+def told(key: str) -> dict[str, str]:
+    """Help and metavar of the option that a key of [sd] declares."""
+    (meta,) = get_type_hints(SdConfig, include_extras=True)[key].__metadata__
+    return {"help": meta.description, "metavar": meta.extra["metavar"]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,24 +51,22 @@ class ModelOptions:
     negative: str = option(
         "", "Negative prompt: what the picture should not show; needs a guidance scale above 1.", metavar="TEXT"
     )
-    vae: str | None = option(None, VAE, metavar=VAE_WORDS)
-    unet: str | None = option(None, UNET, metavar="PATH|ID")
-    steps: int | None = option(
-        None, f"Total steps; only the last `strength` share of them is run. {USUAL}", metavar=f"1..{MAX_STEPS}"
-    )
+    vae: str | None = option(None, **told("vae"))
+    unet: str | None = option(None, **told("unet"))
+    steps: int | None = option(None, f"{_first_sentence('steps')} {USUAL}", metavar=f"1..{MAX_STEPS}")
     strength: float = option(
         _STRENGTH.default,
-        "Denoising strength: how far the result may differ from the source.",
+        _first_sentence("strength"),
         metavar=f"{_STRENGTH.low:g}..{_STRENGTH.high:g}",
     )
     guidance: float | None = option(
         None,
-        f"Guidance scale (CFG): how closely the picture follows the prompt; 1 is off. {USUAL}",
+        f"{_first_sentence('guidance')} {USUAL}",
         flags="--guidance --cfg",
         metavar=f"0..{MAX_GUIDANCE:g}",
     )
-    sampler: str | None = option(None, SAMPLER, metavar=SAMPLER_WORDS)
-    prediction: str | None = option(None, PREDICTION, metavar=PREDICTION_WORDS)
+    sampler: str | None = option(None, **told("sampler"))
+    prediction: str | None = option(None, **told("prediction"))
     lora: tuple[str, ...] = option(
         (), "A LoRA, repeatable; <lora:NAME:0.8> in a prompt sets its weight.", metavar="PATH[=WEIGHT]"
     )
@@ -77,13 +78,14 @@ class ModelOptions:
     ip_adapter: str | None = option(None, "An IP-Adapter; needs --ip-image.", metavar="PATH")
     ip_image: Path | None = option(None, "Reference picture of the IP-Adapter.", metavar="FILE")
 
-    def configured(self) -> "SdConfig":
+    def configured(self) -> SdConfig:
         """[sd] of the configuration file, or its defaults without a file."""
         from engine.config import build_config, read_config_file
 
-        return build_config(read_config_file(self.config) if self.config else {}).sd
+        configured: SdConfig = build_config(read_config_file(self.config) if self.config else {}).models["sd"]
+        return configured
 
-    def spec(self, configured: "SdConfig", *, needs_ip_image: bool = True, **others: Any) -> "ModelSpec":
+    def spec(self, configured: SdConfig, *, needs_ip_image: bool = True, **others: Any) -> "ModelSpec":
         """The model: options override the configuration. `others`: fields of ModelSpec; None means as configured."""
         from engine.models.sd import ModelSpec
 
@@ -126,26 +128,6 @@ class ModelOptions:
 
     def _controls(self) -> list[tuple[str, float]]:
         return _with_numbers(self.controlnet, "--controlnet")
-
-
-@dataclass(frozen=True, kw_only=True)
-class SdOptions(LiveOptions):
-    """The options of `multiverse run` for live Stable Diffusion."""
-
-    name = "sd"
-    purpose = "Stable Diffusion"
-    sd: str | None = option(
-        None, "Live Stable Diffusion: a diffusers folder, a .safetensors file or a Hugging Face id.", metavar="MODEL"
-    )
-    sd_vae: str | None = option(None, VAE, metavar=VAE_WORDS)
-    sd_unet: str | None = option(None, UNET, metavar="PATH|ID")
-    sd_sampler: str | None = option(None, SAMPLER, metavar=SAMPLER_WORDS)
-    sd_prediction: str | None = option(None, PREDICTION, metavar=PREDICTION_WORDS)
-    sd_video: str | None = option(
-        None,
-        "Video, picture, stream or another program's picture for /sd/source video.",
-        metavar="FILE|URL|KIND:NAME",
-    )
 
 
 def require_known(sampler: str, prediction: str) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engine.cli.job_options import job_options
-from engine.cli.job_progress import SEGMENT, shown_progress
+from engine.cli.progress import SEGMENT, shown_progress
 from engine.jobs.kit.options import JSON
 from engine.jobs.segment.job import SegmentJob
 
@@ -46,10 +46,10 @@ def segment(
     """
     from engine.cli.signals import Signals
     from engine.config import build_config, read_config_file
-    from engine.jobs.segment.cluster.cluster_segments import ClusterSegments
+    from engine.jobs.segment.on_cluster import ClusterSegments
     from engine.jobs.segment.run import load_model, open_job, run_job
 
-    configured = build_config(read_config_file(config) if config else {}).sam3
+    configured = build_config(read_config_file(config) if config else {}).models["sam3"]
     defaults = {"model": configured.model, "device": configured.device, "dtype": configured.dtype}
     job = SegmentJob(source=source, outputs=tuple(outputs), **defaults | options)
     stop = threading.Event()

@@ -3,12 +3,13 @@
 import threading
 import time
 from contextlib import ExitStack
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from engine.cli.log_thread import MAX_END_S, LogThread, write_to_stderr
-from engine.cli.plain_lines import plain_lines
-from engine.cli.run_end import FilmPace
+from engine.cli.progress import PlainPace, plain_lines, repeated
+from engine.cli.run_end import film_progress
 from engine.errors import MultiverseError
 
 if TYPE_CHECKING:
@@ -140,10 +141,7 @@ class PlainLines:
 
     def __init__(self, engine: "Engine", expected: int | None, log: LogThread, *, is_quiet: bool) -> None:
         """`expected`: total number of frames, if known."""
-        self._engine = engine
-        self._expected = expected
-        self._log = log
-        self._is_quiet = is_quiet
+        self._engine, self._expected, self._log, self._is_quiet = engine, expected, log, is_quiet
         self._progress = ExitStack()
 
     def __enter__(self) -> Self:
@@ -152,7 +150,8 @@ class PlainLines:
         for line in started_lines(self._engine):
             self._log.say(line)
         if self._engine.config.offline:
-            pace = FilmPace(self._engine, self._expected, time.perf_counter())
+            words = partial(film_progress, self._engine, self._expected)
+            pace = PlainPace(time.perf_counter(), "no frame yet", words)
             self._progress.enter_context(plain_lines(pace, self._log.say))
         else:
             self._log.say("running; stop with Ctrl-C or --seconds N")
@@ -173,37 +172,23 @@ class ProgressLine:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         self._engine = engine
-        self._total = expected
-        self._progress = Progress(
-            TextColumn("rendering"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-        )
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._refresh, name="progress", daemon=True)
+        columns = TextColumn("rendering"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}")
+        self._bars = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True))
+        self._task = self._bars.add_task("frames", total=expected, rate="")
+        self._shown = ExitStack()
 
     def __enter__(self) -> Self:
-        self._task = self._progress.add_task("frames", total=self._total, rate="")
-        self._progress.start()
-        self._thread.start()
+        self._shown.enter_context(self._bars)
+        self._shown.callback(self._update)
+        self._shown.enter_context(repeated(self._update, REFRESH_S, "progress"))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stop.set()
-        self._thread.join()
-        self._update()
-        self._progress.stop()
-
-    def _refresh(self) -> None:
-        while not self._stop.wait(REFRESH_S):
-            self._update()
+        self._shown.close()
 
     def _update(self) -> None:
-        task = self._progress.tasks[0]
-        rate = f"{task.speed:.1f} fps" if task.speed else ""
-        self._progress.update(self._task, completed=self._engine.times.frames, rate=rate)
+        speed = self._bars.tasks[0].speed
+        rate = f"{speed:.1f} fps" if speed else ""
+        self._bars.update(self._task, completed=self._engine.times.frames, rate=rate)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from engine.cli.job_options import job_options, pop_options
-from engine.cli.job_progress import VIDEO, shown_progress
+from engine.cli.progress import VIDEO, shown_progress
 from engine.cli.sd_options import IP_SCALE, PROMPT, SEED, ModelOptions
 from engine.cli.video_report import ended_line, report_lines
 from engine.cli.video_telemetry import Telemetry, telemetry, writers
@@ -23,10 +23,11 @@ from engine.models.sd.spec import RANDOM
 
 if TYPE_CHECKING:
     from engine.jobs.video import VideoReport
-    from engine.jobs.video.pipeline import OnProgress
+    from engine.jobs.video.run import OnProgress
     from engine.models.sd.painting import Painting
 
 INTERRUPTED = 1
+NO_STAGES = "no effect any more: painting in one process is as fast; leave it out"
 NO_PROMPT = 'no prompt: describe what the pictures should show, for example --prompt "a forest of glass at dawn"'
 NO_INPUT = "no input: multiverse video IN OUT --prompt TEXT --model PATH|ID (or --input IN --output OUT)"
 NO_OUTPUT = "no output: name a video (.mp4 .m4v .mov .mkv .webm .avi) or a folder of frames: multiverse video IN OUT"
@@ -67,6 +68,8 @@ def video(
     ] = None,
     prompt: Annotated[str | None, typer.Option(metavar="TEXT", help=PROMPT)] = None,
     *,
+    stages: Annotated[str | None, typer.Option(hidden=True)] = None,
+    pipe: Annotated[str | None, typer.Option(hidden=True)] = None,
     web: Annotated[
         str | None,
         typer.Option(
@@ -102,7 +105,7 @@ def video(
 
     The suffix of OUT sets the format: .mp4 .m4v .mov .mkv .webm .avi is a video with the source's sound and frame rate;
     a name/ or one without a suffix is a folder of frames. Every picture gets the same noise, so that the result is
-    consistent. Batch size, processes and interruptions do not change a painted picture.
+    consistent. Batch size and interruptions do not change a painted picture.
 
     Example: multiverse video dance.mp4 glass.mp4 --prompt "dancers of glass" --model stabilityai/sd-turbo --batch 8
 
@@ -114,6 +117,9 @@ def video(
     from engine.models.sd.painting import ControlUse, Painting
 
     refuse_without_effect(context, is_web=web is not None)
+    for name, value in (("--stages", stages), ("--pipe", pipe)):
+        if value is not None:
+            print(f"multiverse: {name} {value}: {NO_STAGES}", file=sys.stderr)
     asked = pop_options(PaintingOptions, options)
     configured = asked.configured()
     source, output = _one_of("IN", source, "--input", input_), _one_of("OUT", output, "--output", output_)
@@ -200,8 +206,8 @@ def _painted(
             print(f"multiverse: {note}", file=sys.stderr, flush=True)
         _say_model(job.painting, as_json=as_json)
         stages = open_stages(job, opened)
-        undone.callback(stages.stages.close)
-        known.loaded(stages.load_s, stages.stages.device if job.cluster is None else None)
+        undone.callback(stages.close)
+        known.loaded(stages.load_s, stages.device if job.cluster is None else None)
         Signals().connect(stop.set)
         undone.pop_all()
     is_live = opened.pictures.kind == "live"

@@ -21,7 +21,7 @@ def report_lines(report: "VideoReport") -> list[str]:
         "",
         f"busiest   {name}, {100 * share:.1f} % of the run",
         f"pictures  {_accounting(report)}",
-        f"stages    {report.why or report.stages}",
+        f"stages    {report.stages}",
         f"model     {report.model}, {report.width}x{report.height}, {report.dtype} on {report.device}; ready after "
         f"{report.load_s:.1f} s",
         f"memory    {report.peak_memory_mb:.0f} MiB of the {report.memory_of} at most",

@@ -1,15 +1,14 @@
 """Telemetry of `multiverse video --debug` and `--json`, twice a second: stages, queues, seconds, GPU state."""
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from engine.cli.job_progress import busy_share
-from engine.cli.log_thread import MAX_END_S, write_to_stderr
+from engine.cli.log_thread import write_to_stderr
+from engine.cli.progress import busy_share, repeated
 
 if TYPE_CHECKING:
     from engine.jobs.video import VideoProgress
@@ -142,28 +141,17 @@ def _card_words(device: dict[str, Any]) -> str:
 def telemetry(writes: list[Write]) -> Iterator[Telemetry]:
     """Write events twice a second from a separate thread, because loading or one batch may take longer. With no
     `writes`, nothing is written."""
-    known, end = Telemetry(time.perf_counter()), threading.Event()
+    known = Telemetry(time.perf_counter())
 
-    def run() -> None:
-        due_s = time.perf_counter()
-        while not end.wait(max(due_s - time.perf_counter(), 0.0)):
-            due_s = max(due_s + EVERY_S, time.perf_counter())
-            event = known.event(time.perf_counter())
-            try:
-                for write in writes:
-                    write(event)
-            except OSError:  # a closed pipe or a full disk must not end the run
-                return
+    def write_all() -> None:
+        event = known.event(time.perf_counter())
+        for write in writes:
+            write(event)
 
-    thread = threading.Thread(target=run, name="telemetry", daemon=True)
-    if writes:
-        thread.start()
     try:
-        yield known
+        with repeated(write_all, EVERY_S, "telemetry", first_s=0.0) if writes else nullcontext():
+            yield known
     finally:
-        end.set()
-        if writes:
-            thread.join(MAX_END_S)
         known.close()
 
 

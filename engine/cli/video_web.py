@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from engine.models.sd.painting import Painting
 
 FILE_ONLY = (
-    *("source", "output", "input_", "output_", "scale", "batch", "pipe", "skip", "limit", "stages", "cluster"),
+    *("source", "output", "input_", "output_", "scale", "batch", "skip", "limit", "cluster"),
     *("recursive", "metadata", "resume", "overwrite"),
 )
 INTERRUPTED = 1

@@ -6,6 +6,7 @@ most one slice under way. The gate is advisory: it never locks. A word left set 
 engine while it draws, expires after the times below, and a gate without a period stops nobody.
 """
 
+import logging
 from typing import Final, NamedTuple, Self
 
 from engine.ipc import layout
@@ -14,6 +15,9 @@ from engine.ipc.segment import MappedSegment
 
 VOICE_LIMIT_NS: Final = 1_000_000_000  # a block of voice takes a tenth of that; after it the child counts as stopped
 TURN_LIMIT_NS: Final = 250_000_000  # a slice takes milliseconds; one that compiles or captures stops no other child
+
+
+logger = logging.getLogger(__name__)
 
 
 class _Place(NamedTuple):
@@ -79,11 +83,16 @@ class Gate(WordSegment):
         return began_ns != 0 and now_ns - began_ns < VOICE_LIMIT_NS
 
     def take_place(self) -> int:
-        """A place for a new child process to take turns at, from 1; 0 when all are taken. Called by the gate's maker,
-        on any thread."""
+        """A place for a new child process to take turns at, from 1; 0, with a warning in the log, when all are taken.
+        Called by the gate's maker, on any thread."""
         try:
             return self._free_places.pop()
         except IndexError:
+            logger.warning(
+                "all %d places of children that take turns on a GPU are taken: another one does not wait for them, "
+                "and pictures may be late",
+                layout.TURN_PLACES,
+            )
             return 0
 
     def leave_place(self, place: int) -> None:
@@ -102,7 +111,7 @@ class Turns:
     """The turns of one child among those that use the same device. Times: perf_counter_ns."""
 
     def __init__(self, gate: Gate, place: int, device: int) -> None:
-        """`place`: 1..6. `device`: its number, from 1."""
+        """`place`: from 1. `device`: its number, from 1."""
         self._gate = gate
         self._own = _PLACES[place - 1]
         self._set(self._own.device, device)

@@ -87,21 +87,7 @@ GATE, magic b"MVGATE\\0\\0", 4096 bytes: which process is using the GPU; one for
     224     u8    device_1          number from 1 of the device on which the child at this place takes turns; 0: none
     232     u8    wants_ns_1        time from which it waits for its turn; 0: it does not wait
     240     u8    works_ns_1        time it began the slice under way; 0: none
-    248     u8    device_2
-    256     u8    wants_ns_2
-    264     u8    works_ns_2
-    272     u8    device_3
-    280     u8    wants_ns_3
-    288     u8    works_ns_3
-    296     u8    device_4
-    304     u8    wants_ns_4
-    312     u8    works_ns_4
-    320     u8    device_5
-    328     u8    wants_ns_5
-    336     u8    works_ns_5
-    344     u8    device_6
-    352     u8    wants_ns_6
-    360     u8    works_ns_6
+    248     u8    device_2          and so on, up to the words of place 16, every 24 bytes
 
 BATCH LINK, magic b"MVBATCH\\0": a header of 4096 bytes, then slots, each aligned to a page. The
 maker tells both processes what a slot contains. The producer writes all words but `taken`.
@@ -125,7 +111,7 @@ import numpy as np
 PAGE_BYTES: Final = 4096
 HEADER_BYTES: Final = PAGE_BYTES
 SLOTS: Final = 3
-TURN_PLACES: Final = 6  # SD, SAM3 and a voice, each with two processes while one is replaced
+TURN_PLACES: Final = 16  # eight models, each with two processes while one is replaced
 SLOT_PIXELS: Final = 64  # offset of the pixels in a slot
 
 OPEN, CLOSED, MOVED = 1, 2, 3
@@ -241,7 +227,7 @@ CHILD_WORDS: Final = SegmentKind(
 GATE: Final = SegmentKind(
     "gate",
     b"MVGATE",
-    2,
+    3,
     _dtype(
         [
             *_HEAD,
@@ -249,24 +235,11 @@ GATE: Final = SegmentKind(
             (200, "<u8", "period_ns"),
             (208, "<u8", "late_frames"),
             (216, "<u8", "voice_ns"),
-            (224, "<u8", "device_1"),
-            (232, "<u8", "wants_ns_1"),
-            (240, "<u8", "works_ns_1"),
-            (248, "<u8", "device_2"),
-            (256, "<u8", "wants_ns_2"),
-            (264, "<u8", "works_ns_2"),
-            (272, "<u8", "device_3"),
-            (280, "<u8", "wants_ns_3"),
-            (288, "<u8", "works_ns_3"),
-            (296, "<u8", "device_4"),
-            (304, "<u8", "wants_ns_4"),
-            (312, "<u8", "works_ns_4"),
-            (320, "<u8", "device_5"),
-            (328, "<u8", "wants_ns_5"),
-            (336, "<u8", "works_ns_5"),
-            (344, "<u8", "device_6"),
-            (352, "<u8", "wants_ns_6"),
-            (360, "<u8", "works_ns_6"),
+            *(
+                (224 + 24 * number + 8 * at, "<u8", f"{field}_{number + 1}")
+                for number in range(TURN_PLACES)
+                for at, field in enumerate(("device", "wants_ns", "works_ns"))
+            ),
         ]
     ),
 )

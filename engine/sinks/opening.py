@@ -1,9 +1,11 @@
 """Makes the sink that a `SinkSpec` describes. Imports a kind's module on demand."""
 
-from importlib import import_module
+from contextlib import suppress
+from pkgutil import resolve_name
 from typing import Any
 
-from engine.sinks.registry import require_available, unavailable_reason
+from engine.errors import SinkUnavailableError
+from engine.sinks.registry import broken, require_available, unavailable_reason
 from engine.sinks.sink import Sink, SinkSpec
 from osc_schema.sinks import KINDS
 
@@ -13,12 +15,16 @@ def load_kinds() -> None:
     disk."""
     for kind in KINDS:
         if not unavailable_reason(kind):
-            sink_class(kind)
+            with suppress(SinkUnavailableError):  # a plug-in that cannot be loaded says so when it is asked for
+                sink_class(kind)
 
 
 def sink_class(kind: str) -> Any:
     """The class of a kind in KINDS: `NullSink` in `engine/sinks/null.py` for null."""
-    return getattr(import_module(f"engine.sinks.{kind}"), f"{kind.capitalize()}Sink")
+    try:
+        return resolve_name(KINDS[kind].made_by or f"engine.sinks.{kind}:{kind.capitalize()}Sink")
+    except Exception as error:  # foreign code
+        raise broken(kind, error) from error
 
 
 def make_sink(spec: SinkSpec) -> Sink:

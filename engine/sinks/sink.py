@@ -1,7 +1,6 @@
 """The interface of a sink and its values. See `null.py` for a minimal implementation."""
 
 import dataclasses
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -14,24 +13,17 @@ from osc_schema.sinks import KINDS
 
 Picture = str
 """One of the run's pictures: `main`, the Multiverse itself, or the name of an ExtraPicture. Sizes may differ."""
-EXTRA_PICTURES: dict[Picture, ExtraPicture] = {}
-TITLES: dict[Picture, str] = {"main": "Multiverse"}
+EXTRA_PICTURES: dict[Picture, ExtraPicture] = {picture.name: picture for picture in osc_schema.EXTRA_PICTURES}
+TITLES: dict[Picture, str] = {
+    "main": "Multiverse",
+    **{name: f"Multiverse {picture.addition}" for name, picture in EXTRA_PICTURES.items()},
+}
 """The default name that receivers see."""
-
-
-def declare_pictures(pictures: Iterable[ExtraPicture]) -> None:
-    """Allow sinks for these pictures besides the main one. Idempotent."""
-    for picture in pictures:
-        EXTRA_PICTURES[picture.name] = picture
-        TITLES[picture.name] = picture_name(picture.name, TITLES["main"])
 
 
 def picture_name(picture: Picture, main_name: str) -> str:
     """The name of a picture if the main one is called `main_name`: `left`, `left ADDITION`."""
     return main_name if picture == "main" else f"{main_name} {EXTRA_PICTURES[picture].addition}"
-
-
-declare_pictures(osc_schema.EXTRA_PICTURES)
 
 
 def sink_label(kind: str, picture: Picture) -> str:

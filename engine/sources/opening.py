@@ -1,30 +1,32 @@
 """Opens the source that `--camera` names."""
 
-import importlib
 import re
 import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from pkgutil import resolve_name
 
-from engine.errors import SourceError
+from engine.errors import MultiverseError, SourceError, in_one_line
 from engine.sources.devices import find_camera, list_cameras
 from engine.sources.source import Source
 from engine.system.clock import Clock
 from engine.system.reporting import Report
 from engine.system.small_file import open_regular
 from engine.system.translate_errors import reason_of
+from osc_schema import plugins
 
 # Kinds of source are imported on demand: PyAV, Pillow and OpenCV take 20 to 190 ms each, and the engine shows its
 # first picture within 2.5 s of the command.
 
 FROM_PROGRAMS = {
-    "ndi": ("engine.sources.ndi", "NdiSource"),
-    "shared": ("engine.sources.shared_ring", "SharedRing"),
-    "syphon": ("engine.sources.syphon", "SyphonSource"),
-    "spout": ("engine.sources.spout", "SpoutSource"),
+    **{name: point.value for name, point in plugins.declared("multiverse.sources").items()},
+    "ndi": "engine.sources.ndi:NdiSource",
+    "shared": "engine.sources.shared_ring:SharedRing",
+    "syphon": "engine.sources.syphon:SyphonSource",
+    "spout": "engine.sources.spout:SpoutSource",
 }
-"""Module and class for each `KIND:NAME`, a picture that another program publishes."""
+"""The class for each `KIND:NAME`, a picture that another program or a plug-in makes."""
 EXAMPLES = {"ndi": "Arena", "shared": "Multiverse", "syphon": "Arena", "spout": "Arena"}
 """An example of a name for each kind; Resolume's programs are called Arena and Avenue."""
 
@@ -64,7 +66,7 @@ def _opener_of(spec: str) -> Callable[..., Source] | None:
     kind, is_named, name = spec.partition(":")
     if is_named and kind in FROM_PROGRAMS:
         if not name:
-            raise SourceError(f"{spec!r} lacks a name; give at least part of one ({kind}:{EXAMPLES[kind]})")
+            raise SourceError(f"{spec!r} lacks a name; give at least part of one ({kind}:{EXAMPLES.get(kind, 'NAME')})")
         return partial(_open_program, kind, name)
     if re.match(ADDRESS, spec, re.IGNORECASE):
         return partial(_open_address, spec)
@@ -73,8 +75,12 @@ def _opener_of(spec: str) -> Callable[..., Source] | None:
 
 
 def _open_program(kind: str, name: str, *, clock: Clock, report: Report) -> Source:
-    module, source = FROM_PROGRAMS[kind]
-    opened: Source = getattr(importlib.import_module(module), source)(name, clock=clock, report=report)
+    try:
+        opened: Source = resolve_name(FROM_PROGRAMS[kind])(name, clock=clock, report=report)
+    except Exception as error:
+        if isinstance(error, MultiverseError):
+            raise
+        raise SourceError(f"{kind}:{name}: cannot be opened ({in_one_line(error)})") from error
     return opened
 
 

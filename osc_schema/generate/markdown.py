@@ -44,8 +44,8 @@ def address_list(areas: Iterable[Area]) -> str:
 
 
 def _coercions() -> str:
-    """The table of accepted values by type, from the docstring of `osc_schema.accept`."""
-    documentation = import_module("osc_schema.accept").__doc__ or ""
+    """The table of accepted values by type, from the docstring of `osc_schema.accepting`."""
+    documentation = import_module("osc_schema.accepting").__doc__ or ""
     _, table, rest = documentation.partition("| type |")
     notes, _, _ = rest.partition("\nHot path")
     return f"## Accepted values by type\n\n{table}{notes}"

@@ -25,7 +25,7 @@ from math import log
 from typing import Any
 
 from osc_schema.generate.pages import Page, Panel, SurfaceControl, columns, default_text, hint, pages
-from osc_schema.live_models import FOUND_OBJECTS
+from osc_schema.live_models import found_objects
 from osc_schema.scale import Scale, scale_of
 from osc_schema.types import Area, Param, ParamType
 
@@ -40,6 +40,7 @@ RECEIVERS = (
 )
 """Max's name of the system, the package, the object in it, and its attribute for the sender's name."""
 
+FOUND_OBJECTS = found_objects()
 HEARTBEAT, TOLD_OBJECTS = "/engine/heartbeat", (FOUND_OBJECTS.count, FOUND_OBJECTS.best)
 
 _MAX_ROWS, _MAX_COLUMNS = 12, 4

@@ -18,9 +18,10 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from osc_schema.generate.pages import Page, Panel, SurfaceControl, columns, default_text, hint, pages
-from osc_schema.live_models import FOUND_OBJECTS
+from osc_schema.live_models import found_objects
 from osc_schema.types import Area, Param, ParamType
 
+FOUND_OBJECTS = found_objects()
 HOST, PORT, LISTEN_PORT = "127.0.0.1", 9000, 9002
 SILENCE_MS = 3000  # three heartbeats
 

@@ -17,7 +17,7 @@ from engine.errors import PresetError, SinkError
 from engine.jobs.convert.formats import FORMS
 from engine.jobs.convert.writing import open_writer
 from engine.jobs.segment.coco import CocoFile
-from engine.jobs.segment.mask_pictures import SourceFrames
+from engine.jobs.segment.pictures import SourceFrames
 from engine.params import Autosave, ParamStore, PresetFolder, read_cues
 from engine.params.cues import NO_CUES, Cue, write_cues
 from engine.sinks import Stage
@@ -365,13 +365,13 @@ def test_a_segmented_output_that_cannot_be_renamed_is_kept(scanner: Scanner, tmp
     output = CocoFile(tmp_path / "out.json", pictures, ("dog",), None, is_tracked=False)  # type: ignore[arg-type]
     scanner.hold("out.json")
     with pytest.raises(SinkError, match=f"{SECONDS_HELD} 60 s.*; the new file is") as caught:
-        output.finish()
+        output.finish(lambda unfinished: None)
     output.discard()
     kept = Path(str(caught.value).rpartition("the new file is ")[2])
     assert '"dog"' in kept.read_text() and (tmp_path / "out.json").read_text() == "of before"
     scanner.hold("out.json", TIMES)
     again = CocoFile(tmp_path / "out.json", pictures, ("cat",), None, is_tracked=False)  # type: ignore[arg-type]
-    again.finish()
+    again.finish(lambda unfinished: None)
     assert '"cat"' in (tmp_path / "out.json").read_text() and names(tmp_path) == ["out.json"]
 
 

@@ -26,7 +26,6 @@ from tests.cli.conftest import Said
 from tests.support.long_form import IS_SOAK, only_soak
 
 MULTIVERSE = [sys.executable, "-m", "engine.cli.main"]
-MODES = ("fused", "split")
 STAGES = ["read", "encode", "process", "decode", "save"]
 
 
@@ -42,14 +41,6 @@ def assert_measured(mode: dict[str, Any], *, steps: int, real_steps: int, batch:
     assert mode["pictures_differ"] < 0.1, "both paint the same pictures, except for rounding"
 
 
-@pytest.mark.skipif(sys.platform == "darwin", reason="cannot limit the cores of a process")
-def test_split_has_no_more_cores_than_fused() -> None:
-    program = "import os; from engine.bench.video import limit_cores; from engine.jobs.video.split import split_stages;"
-    program += "print(limit_cores(1), split_stages._cores())"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
-    assert done.stdout.split() == ["1", "1"], done.stderr
-
-
 def by_a_process(*arguments: str) -> Said:
     command = [*MULTIVERSE, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
@@ -62,9 +53,8 @@ def test_painting_beats_diffusers_frame_by_frame_with_the_same_pictures(
     tmp_path: Path, bench_here: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    modes = MODES if IS_SOAK else MODES[:1]  # three processes to start
     asked = ["--size", "64x128", "--batch", "4", "--steps", "2", "--seconds", "0", "--device", "cpu", "--json"]
-    command = ["bench", "video", *asked, *(word for mode in modes for word in ("--mode", mode))]
+    command = ["bench", "video", *asked]
     said = by_a_process(*command) if IS_SOAK else bench_here(*command)
     assert (said.code, said.err) == (0, "")
     result = json.loads(said.out)
@@ -73,12 +63,10 @@ def test_painting_beats_diffusers_frame_by_frame_with_the_same_pictures(
     assert "gain from CUDA graphs and overlapping streams" in result["unverified without a device"]
     assert list(result["tiny"]) == ["batch 4, 2 steps at 0.5"]
     case = result["tiny"]["batch 4, 2 steps at 0.5"]
-    assert list(case)[: len(modes) + 1] == [*modes, "diffusers"]
+    assert list(case) == ["fused", "diffusers"]
     assert case["diffusers"]["frames"] >= MIN_FRAMES and case["diffusers"]["fps"] > 0
-    for mode in modes:
-        assert_measured(case[mode], steps=2, real_steps=1, batch=4)
-        assert case[mode]["times_diffusers"] > 1.0
-        assert case[mode]["batch_latency_ms"] > 0
+    assert_measured(case["fused"], steps=2, real_steps=1, batch=4)
+    assert case["fused"]["times_diffusers"] > 1.0 and case["fused"]["batch_latency_ms"] > 0
     assert case["fused"]["slowest"] == "paint", "on a CPU encode, process and decode take turns"
     assert list(tmp_path.iterdir()) == []
 
@@ -94,7 +82,7 @@ def test_several_batches_are_in_flight_before_anything_is_counted() -> None:
         return turn
 
     contenders = {name: Contender(take=take(name), step=step) for name, step in (("fused", 8), ("diffusers", 1))}
-    alternate(contenders, seconds=3.0, max_frames=600)
+    alternate([*contenders.values()], seconds=3.0, max_frames=600)
     assert taken["fused"][:2] == [MIN_BATCHES * 8] * 2 and taken["diffusers"][:2] == [MIN_FRAMES] * 2
     assert taken["fused"][2:] == [96] * 3 and taken["diffusers"][2:] == [100] * 3
     assert contenders["fused"].fps == pytest.approx(100.0), "the first take includes one-time work"

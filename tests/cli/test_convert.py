@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from engine.cli.job_progress import sound_line
 from engine.cli.main import main
+from engine.cli.progress import sound_line
 from engine.jobs.convert import ConvertProgress
 from tests.cli.conftest import Said
 from tests.jobs.convert.voices import spoken, tone, write_sound

@@ -2,33 +2,27 @@
 
 import pytest
 
-from engine.cli.rvc_options import RvcOptions
-from engine.cli.sam3_options import Sam3Options
-from engine.cli.sd_options import SdOptions
+from engine.cli.live_options import options_of, require_model, settings_from
+from engine.cli.run import build_settings
 from engine.errors import UsageError
+from engine.live.opening import live_models
 
 
 def test_given_options_are_settings_of_the_table_of_their_model() -> None:
-    assert SdOptions(sd="turbo", sd_video="a.mp4").settings() == {"sd.model": "turbo", "sd.video": "a.mp4"}
-    assert RvcOptions().settings() == {}
+    given = vars(options_of(live_models())(sd="turbo", sd_video="a.mp4"))
+    assert settings_from(live_models(), given) == {"sd.model": "turbo", "sd.video": "a.mp4"}
 
 
 def test_prompts_are_assigned_and_the_other_prompts_cleared() -> None:
-    options = Sam3Options(sam3="model", sam3_prompt=("a cat", "a dog"))
-    assert options.settings() == {"sam3.model": "model"}
-    assert options.assignments() == [
-        "/sam3/prompt/1=a cat",
-        "/sam3/prompt/2=a dog",
-        "/sam3/prompt/3=",
-        "/sam3/prompt/4=",
-    ]
-    assert Sam3Options().assignments() == []
+    settings = build_settings(None, {"sam3.model": "model", "sam3.prompt": ("a cat", "a dog")}, [])
+    prompts = {f"/sam3/prompt/{n}": prompt for n, prompt in enumerate(("a cat", "a dog", "", ""), start=1)}
+    assert settings.models["sam3"].model == "model" and settings.params == prompts
     with pytest.raises(UsageError, match="--sam3-prompt: at most 4"):
-        Sam3Options(sam3_prompt=("a",) * 5).assignments()
+        build_settings(None, {"sam3.prompt": ("a",) * 5}, [])
 
 
 def test_an_option_without_its_model_is_refused_with_the_option_that_names_one() -> None:
-    options = RvcOptions(rvc_output="default")
-    options.require_model("alto.pth")
+    (voice,) = (entry for entry in live_models() if entry.name == "rvc")
+    require_model(voice, {"rvc_output": "default"}, "alto.pth")
     with pytest.raises(UsageError, match=r"^--rvc-output is for voice conversion: it needs --rvc MODEL\.pth$"):
-        options.require_model("")
+        require_model(voice, {"rvc_output": "default"}, "")

@@ -87,7 +87,7 @@ def test_video(home: Path, say: Say, tiny_sd: Path) -> None:
     for name in (f"a{ODD}.png", "b.png"):
         Image.fromarray(disc_picture(0, 64, 64, 12)).save(frames / name)
     quick = ["--prompt", "glass", "--steps", "2", "--cfg", "1", "--device", "cpu", "--threads", "1"]
-    fused = [*quick, "--stages", "fused", "--model", tiny_sd]
+    fused = [*quick, "--model", tiny_sd]
     code, out, err = say("video", frames, f"out{ODD}.mkv", *fused)
     assert code == 0 and err.startswith(f"SD: {tiny_sd}, lcm (") and err.count("\n") == 1
     assert f"wrote     out{SHOWN}.mkv" in out.splitlines() and Path(f"out{ODD}.mkv").exists()

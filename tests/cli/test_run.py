@@ -203,14 +203,15 @@ def test_a_film_that_begins_without_its_shader_ends(say: Callable[..., Said]) ->
 def test_a_film_prints_its_progress_every_ten_seconds(home: Path, song: Path) -> None:
     """With its length, which is that of the sound, and the time left."""
     from engine import Config, open_engine
-    from engine.cli.run_end import FilmPace, expected_frames
+    from engine.cli.progress import PlainPace
+    from engine.cli.run_end import expected_frames, film_progress
 
     config = Config(width=64, height=64, fps=29.97, audio=str(song), offline=True, sinks=("null",))
     with open_engine(config) as engine:
         assert expected_frames(engine, None, None) == 60  # 59.94
         assert expected_frames(engine, 20, 1.0) == 20
         assert expected_frames(engine, None, 1.0) == 30
-        pace = FilmPace(engine, 60, began_s=0.0)
+        pace = PlainPace(0.0, "no frame yet", lambda: film_progress(engine, 60))
         assert (pace.line(9.9), pace.line(10.0), pace.line(11.0)) == (None, "no frame yet after 10 s", None)
         drawn = 0
         for _ in engine.frames():
@@ -580,9 +581,9 @@ def test_a_voice_from_the_command_line_does_not_use_the_configured_index(home: P
 
     show = home / "show.toml"
     show.write_text('[rvc]\nmodel = "alto.pth"\nindex = "alto.index"\n')
-    assert build_settings(show, {}, []).rvc.index == "alto.index"
-    assert build_settings(show, {"rvc.model": "alto.pth"}, []).rvc.index == "alto.index"
-    assert build_settings(show, {"rvc.model": "bass.pth"}, []).rvc.index == ""
-    assert build_settings(show, {"rvc.model": "bass.pth", "rvc.index": "b.index"}, []).rvc.index == "b.index"
+    assert build_settings(show, {}, []).models["rvc"].index == "alto.index"
+    assert build_settings(show, {"rvc.model": "alto.pth"}, []).models["rvc"].index == "alto.index"
+    assert build_settings(show, {"rvc.model": "bass.pth"}, []).models["rvc"].index == ""
+    assert build_settings(show, {"rvc.model": "bass.pth", "rvc.index": "b.index"}, []).models["rvc"].index == "b.index"
     show.write_text('[rvc]\nmodel = "alto.pth"\nindex = "none"\n')
-    assert build_settings(show, {"rvc.model": "bass.pth"}, []).rvc.index == "none"
+    assert build_settings(show, {"rvc.model": "bass.pth"}, []).models["rvc"].index == "none"

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from engine.cli.main import main
-from engine.jobs.segment import advice
+from engine.jobs.segment import times
 from tests.cli.conftest import Said
 from tests.jobs.segment.disc_movie import disc_picture, pictures_of, write_movie
 
@@ -71,8 +71,8 @@ def test_a_configuration_names_the_model_and_json_has_the_full_report(home: Path
 def test_a_slow_run_is_advised_once_and_json_has_it_as_a_note(
     home: Path, say: Say, seeing_sam3: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(advice, "SLOW_S", 0.0)
-    monkeypatch.setitem(advice.SHARE_OF_WORK, 336, "all")
+    monkeypatch.setattr(times, "SLOW_S", 0.0)
+    monkeypatch.setitem(times.SHARE_OF_WORK, 336, "all")
     command = ["segment", "in.mp4", "masks", *SMALL, "--mode", "image", "--limit", "2", "--model", str(seeing_sam3)]
     code, out, err = say(*command, "--device", "cpu", "--json")
     assert code == 0

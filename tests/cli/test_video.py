@@ -22,7 +22,7 @@ from tests.jobs.segment.disc_movie import disc_picture, pictures_of, write_movie
 
 STARTS_OVER = "starts over: too few pictures to continue from"
 COUNT = 24  # of four steps each: long enough for another thread to interrupt, even on a busy machine
-QUICK = ["--prompt", "glass", "--steps", "2", "--cfg", "1", "--device", "cpu", "--threads", "1", "--stages", "fused"]
+QUICK = ["--prompt", "glass", "--steps", "2", "--cfg", "1", "--device", "cpu", "--threads", "1"]
 Run = Callable[..., Said]
 
 
@@ -98,7 +98,7 @@ def test_ctrl_c_keeps_a_video_that_plays_and_resume_makes_it_whole(
 def test_ctrl_c_while_the_model_loads_is_reported_and_leaves_no_files(
     run: Run, ctrl_c_at: Callable[[str], None], home: Path, tiny_sd: Path
 ) -> None:
-    ctrl_c_at("engine.jobs.video.fused")
+    ctrl_c_at("engine.models.sd.batch_painter")
     code, out, err = run("in.mp4", "out.mp4", *QUICK, "--model", tiny_sd)
     assert (code, out) == (1, "")
     assert err.splitlines()[1:] == ["multiverse: interrupted before the first picture; nothing was written"]
@@ -176,7 +176,6 @@ PROMPTED = ["--prompt", "x", "--model", "m"]
         ([*PROMPTED, "--web", "8000"], 1, "--web: '8000' is not HOST:PORT"),
         (["in.mp4", "out.mp4", *PROMPTED, "--sampler", "ddim"], 2, "--sampler ddim: not one of auto, lcm, turbo"),
         (["in.mp4", "out.mp4", *PROMPTED, "--strength", "2"], 2, "--strength: 2 is not 0.05 to 1"),
-        (["in.mp4", "out.mp4", *PROMPTED, "--stages", "fused", "--pipe", "2"], 2, "--pipe: fused stages run in one"),
         (["in.mp4", "out.mp4", *PROMPTED, "--lora", "a=b"], 2, "--lora: 'b' in 'a=b' is not a number (PATH=0.8)"),
         (["in.mp4", "out.mp4", *PROMPTED, "--ip-adapter", "x"], 2, "--ip-adapter PATH and --ip-image FILE belong"),
         (["in.mp4", "out.mp4", "--prompt", "x", "--model", "nowhere"], 1, "nowhere: no such file or folder"),
@@ -191,6 +190,14 @@ def test_missing_and_invalid_input_is_an_error_of_one_line(
     assert answer == code
     assert said.startswith(f"multiverse: {reason}")
     assert said.count("\n") == 1
+
+
+def test_the_removed_options_for_processes_are_answered_with_one_line_each(run: Run) -> None:
+    code, _, said = run("no.mp4", "out.mp4", *PROMPTED, "--model", "random:tiny", "--stages", "split", "--pipe", "2")
+    first, second, error = said.splitlines()
+    assert first.startswith("multiverse: --stages split: no effect any more: ")
+    assert second.startswith("multiverse: --pipe 2: no effect any more: ")
+    assert (code, error) == (1, "multiverse: no.mp4: no such file or folder")
 
 
 def test_as_a_process_it_shows_an_example() -> None:

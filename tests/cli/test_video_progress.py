@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine.cli.job_progress import VIDEO, bar, pictures_line, shown_progress, stage_words
+from engine.cli.progress import VIDEO, bar, pictures_line, shown_progress, stage_words
 from engine.cli.video_report import ended_line, report_lines
 from engine.cli.video_telemetry import NOT_KNOWN, DebugLines, Telemetry, debug_line, telemetry, write_json
 from engine.jobs.video.report import DeviceState, VideoProgress, VideoReport
@@ -31,7 +31,7 @@ def progress(done: int = 100, *, expected: int | None = 508, fps: float = 25.0, 
 def report(**changes: Any) -> VideoReport:
     values: dict[str, Any] = {
         **{"source": "in.mp4", "output": "out.mp4", "is_interrupted": False, "model": "sd-turbo", "stages": "fused"},
-        **{"why": "fused: 12 s of painting are left, too few to try split", "device": "cuda", "dtype": "float16"},
+        **{"device": "cuda", "dtype": "float16"},
         **{"width": 360, "height": 640, "read": 509, "resumed": 0, "painted": 508, "unpainted": 0, "skipped": 1},
         **{"dropped": 0, "damaged": 0, "unreadable": 0, "refitted": 0, "rerun": 0, "passed_through": 0},
         **{"load_s": 9.25, "seconds": 14.316, "fps": 35.485, "its": 177.427, "evals": 35.485, "times": STAGES},
@@ -45,11 +45,9 @@ def report(**changes: Any) -> VideoReport:
 
 def test_a_line_has_the_pictures_done_the_total_the_rate_and_the_time_left() -> None:
     assert pictures_line(progress()) == "100 of 508 pictures, 25.00 a second, 0:16 left"
-    assert pictures_line(progress(expected=108_100)) == "100 of 108100 pictures, 25.00 a second, 1:12:00 left"
-
-
-def test_a_source_of_unknown_length_has_no_total_and_no_time_left() -> None:
     assert pictures_line(progress(expected=None)) == "100 pictures, 25.00 a second"
+    assert pictures_line(progress(done=0, fps=0.0)) == "0 of 508 pictures, 0.00 a second"
+    assert pictures_line(progress(expected=108_100)) == "100 of 108100 pictures, 25.00 a second, 1:12:00 left"
 
 
 def test_each_stage_shows_its_input_queue_and_how_busy_its_workers_were() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from engine.errors import SharedMemoryError
 from engine.ipc import ChildWords, Gate, Phase, sweep_dead_rings
+from engine.ipc.layout import TURN_PLACES
 from engine.ipc.ring_folder import system_folder
 
 MS = 1_000_000
@@ -146,16 +147,19 @@ def test_children_of_two_devices_do_not_wait_for_each_other(gate: tuple[Gate, Ga
     assert child.turns(0, 1) is None
 
 
-def test_a_place_is_free_again_when_its_process_has_ended(gate: tuple[Gate, Gate]) -> None:
+def test_a_place_is_free_again_when_its_process_has_ended(
+    gate: tuple[Gate, Gate], caplog: pytest.LogCaptureFixture
+) -> None:
     engine, child = gate
-    assert [engine.take_place() for _ in range(7)] == [1, 2, 3, 4, 5, 6, 0]
+    assert [engine.take_place() for _ in range(TURN_PLACES + 1)] == [*range(1, TURN_PLACES + 1), 0]
+    assert f"all {TURN_PLACES} places" in caplog.text
     killed, other = child.turns(3, 1), child.turns(1, 1)
     assert killed is not None and other is not None
     killed.begin(1000 * MS)
     assert not other.try_begin(1001 * MS, 1001 * MS)
     engine.leave_place(3)
     assert other.try_begin(1002 * MS, 1001 * MS), "its last slice holds nobody back"
-    engine.leave_place(0)  # that of a seventh
+    engine.leave_place(0)  # that of one without a place
     assert [engine.take_place(), engine.take_place()] == [3, 0]
 
 

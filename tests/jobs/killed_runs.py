@@ -36,7 +36,7 @@ def video(source: Path, model: str) -> Run:
         importlib.import_module(name)
     segmented_video.SEGMENT_PICTURES = 4
     painting = Painting(spec=ModelSpec(model=model), prompt="glass", steps=2, cfg=1.0, seed=7)
-    settings: dict[str, Any] = {"painting": painting, "batch": 2, "device": "cpu", "threads": 1, "stages": "fused"}
+    settings: dict[str, Any] = {"painting": painting, "batch": 2, "device": "cpu", "threads": 1}
 
     def run(out: Path, resume: bool) -> None:
         out.mkdir(exist_ok=True)
@@ -50,8 +50,8 @@ def video(source: Path, model: str) -> Run:
 
 def segment(source: Path, model: str, mode: str) -> Run:
     from engine.jobs.segment import SegmentJob, stage
-    from engine.jobs.segment.loading import load_segmenter
     from engine.jobs.segment.run import open_job, run_job
+    from engine.jobs.segment.stage import load_segmenter
 
     stage.CHECKPOINT_S = 0.0
 

@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -27,9 +28,9 @@ from engine.jobs.kit.ray_pool import LOOK_AHEAD
 from engine.jobs.segment import SegmentReport
 from engine.jobs.segment import run as segmenting
 from engine.jobs.video.batches import PaintedBatch, VideoBatch, video_batches
-from engine.jobs.video.cluster.cluster_stages import SEGMENT_PICTURES, ClusterStages
 from engine.jobs.video.fused import FusedStages
 from engine.jobs.video.job import VideoJob
+from engine.jobs.video.on_cluster import SEGMENT_PICTURES, ClusterStages
 from engine.models.rvc import VoiceSettings, VoiceSpec
 from engine.models.sd import ModelSpec
 from engine.models.sd.painting import Painting
@@ -44,7 +45,7 @@ from tests.jobs.dataset.running.small_runs import (
 )
 from tests.jobs.segment.conftest import job_of as segment_job
 from tests.jobs.segment.disc_movie import disc_picture, write_movie
-from tests.jobs.video.cluster_toys import DAWDLES, IS_FULL, RAISES, REFUSES, SIDE, WELL, toy_recipe
+from tests.jobs.video.cluster_toys import DAWDLES, REFUSES, SIDE, WELL, open_toy
 from tests.support.long_form import ONLY_SOAK, only_soak
 
 CPUS = 4
@@ -85,7 +86,10 @@ def ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def toys(ray: Any) -> Iterator[ClusterStages]:
     """Stages with two actors."""
-    stages = ClusterStages(job_of("toy"), (SIDE, SIDE), max_actors=2, recipe=toy_recipe)
+    stages = ClusterStages(job_of("toy"), (SIDE, SIDE), max_actors=2, open_worker=open_toy)
+    end_s = time.monotonic() + 120.0
+    while len(stages._pool.warm) < 2 and time.monotonic() < end_s:
+        list(stages.paint(batches(1)))
     yield stages
     stages.close()
     stages.close()
@@ -133,28 +137,26 @@ def test_each_picture_equals_that_of_a_local_run(ray: Any, tiny_sd: Path, monkey
     assert painted[0].pixels.std() > 10.0
 
 
-def test_pictures_come_in_order_if_an_actor_is_slow(toys: ClusterStages) -> None:
-    count = 12 * SEGMENT_PICTURES + 1
-    painted = list(toys.paint(batches(count, faults=SLOW_FIRST)))
-    assert_each_is_its_source_and_one_more(painted, count)
-    _, process, _ = toys.times()
-    assert process.frames == count and process.workers == 2 and process.seconds == pytest.approx((count + 1) / 1000)
-    assert toys.memory_mb() == 14.0
-    assert_each_is_its_source_and_one_more(list(toys.paint(batches(3))), 3)
-
-
-def test_at_most_three_segments_per_actor_are_read_ahead(toys: ClusterStages) -> None:
-    read, most = [], 2 * LOOK_AHEAD * SEGMENT_PICTURES // 2
+def test_pictures_come_in_order_and_little_is_read_ahead_if_an_actor_is_slow(toys: ClusterStages) -> None:
+    count, most = 12 * SEGMENT_PICTURES + 1, 2 * LOOK_AHEAD * SEGMENT_PICTURES // 2
+    read, ahead, painted = [], [], []
 
     def fed() -> Iterator[VideoBatch]:
-        for batch in batches(20 * SEGMENT_PICTURES, faults=SLOW_FIRST):
+        for batch in batches(count, faults=SLOW_FIRST):
             read.append(batch.number)
             yield batch
 
-    ahead = [len(read) - number for number, _ in enumerate(toys.paint(fed()))]
+    before = toys.times()[1]
+    for number, each in enumerate(toys.paint(fed())):
+        painted.append(each)
+        ahead.append(len(read) - number)
+    assert_each_is_its_source_and_one_more(painted, count)
     assert most // 2 < max(ahead) <= most
-    encode, *_ = toys.times()
+    encode, process, _ = toys.times()
     assert (encode.waiting, encode.most) == (0, most)
+    assert process.frames - before.frames == count and process.workers == 2
+    assert process.seconds - before.seconds == pytest.approx((count + 1) / 1000)
+    assert toys.memory_mb() == 14.0
 
 
 def test_a_closed_paint_leaves_nothing_for_the_next(toys: ClusterStages) -> None:
@@ -162,7 +164,7 @@ def test_a_closed_paint_leaves_nothing_for_the_next(toys: ClusterStages) -> None
     painting = toys.paint(batches(6 * SEGMENT_PICTURES, faults=slow))
     next(painting)
     painting.close()
-    assert [len(actor.calls) for actor in toys._pool.actors] == [0, 0]
+    assert [actor.pieces for actor in toys._pool.actors] == [[], []]
     assert_each_is_its_source_and_one_more(list(toys.paint(batches(40))), 40)
 
 
@@ -175,7 +177,8 @@ def test_a_models_error_is_raised_with_the_machine(toys: ClusterStages) -> None:
 def test_a_killed_actor_loses_no_picture_and_is_replaced(
     toys: ClusterStages, wait_for: Callable[..., Any], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    killed, count = toys.places[0], 12 * SEGMENT_PICTURES + 1
+    killed, count = toys._pool.warm[0].place, 12 * SEGMENT_PICTURES + 1
+    assert killed is not None
 
     def fed() -> Iterator[VideoBatch]:
         for batch in batches(count, faults=SLOW_FIRST):
@@ -185,44 +188,9 @@ def test_a_killed_actor_loses_no_picture_and_is_replaced(
 
     assert_each_is_its_source_and_one_more(list(toys.paint(fed())), count)
     assert toys.notes[-1] == f"an actor on {MACHINE} was lost: its process was killed or crashed"
-    wait_for(lambda: list(toys.paint(batches(1))) and len(toys.places) == 2, "another actor")
-    assert killed.pid not in [place.pid for place in toys.places]
+    wait_for(lambda: list(toys.paint(batches(1))) and len(toys._pool.warm) == 2, "another actor")
+    assert killed not in [actor.place for actor in toys._pool.warm]
     assert capfd.readouterr().out == ""  # only the report may be printed there
-
-
-def test_a_segment_that_fails_is_retried_on_new_actors_and_ends_the_run_after_three(
-    toys: ClusterStages,
-) -> None:
-    before, lost = {place.pid for place in toys.places}, len(toys.notes)
-    painting = toys.paint(batches(3 * SEGMENT_PICTURES, faults={SEGMENT_PICTURES + 5: RAISES}))
-    painted = []
-    with pytest.raises(ChildError) as caught:
-        painted.extend(painting)
-    assert_each_is_its_source_and_one_more(painted, SEGMENT_PICTURES)
-    message = f"failed on 3 actors; the last: an actor on {MACHINE} was lost: ValueError: two lines of trouble"
-    assert str(caught.value) == f"frame_000016 to frame_000031: {message}"
-    assert len(toys.notes) == lost + 3
-    assert before.isdisjoint(place.pid for place in toys.places)
-
-
-@only_soak
-def test_an_actors_death_is_blamed_on_its_current_segment_if_all_answers_come_at_once(
-    toys: ClusterStages, ray: Any, monkeypatch: pytest.MonkeyPatch, wait_for: Callable[..., Any]
-) -> None:
-    wait_for(lambda: list(toys.paint(batches(1))) and len(toys.places) == 2, "two actors")
-    wait, lost = toys._pool.wait, len(toys.notes)
-
-    def wait_for_all(refs: list[Any], *, timeout_s: float) -> list[Any]:
-        """Once all are sent; newest first."""
-        if timeout_s == 0.0 or not refs:
-            return wait([], timeout_s=timeout_s)
-        ray.wait(refs, num_returns=len(refs), timeout=120.0)
-        return wait(refs, timeout_s=timeout_s)[::-1]
-
-    monkeypatch.setattr(toys._pool, "wait", wait_for_all)
-    with pytest.raises(ChildError, match=r"^frame_000048 to frame_000063: failed on 3 actors"):
-        list(toys.paint(batches(4 * SEGMENT_PICTURES, faults={3 * SEGMENT_PICTURES + 1: RAISES})))
-    assert len(toys.notes) == lost + 3
 
 
 def test_a_missing_model_is_reported_with_the_machine(ray: Any) -> None:
@@ -232,30 +200,9 @@ def test_a_missing_model_is_reported_with_the_machine(ray: Any) -> None:
 
 def test_actors_that_cannot_start_end_the_run_in_one_line(ray: Any) -> None:
     with pytest.raises(ModelError, match=r"^on \S+: RuntimeError: two lines of trouble$"):
-        ClusterStages(job_of("toy", prompt="raises at once"), (SIDE, SIDE), max_actors=1, recipe=toy_recipe)
+        ClusterStages(job_of("toy", prompt="raises at once"), (SIDE, SIDE), max_actors=1, open_worker=open_toy)
     with pytest.raises(ChildError, match=r"^no actor works, and none can be started; .*: its process was killed"):
-        ClusterStages(job_of("toy", prompt="dies at once"), (SIDE, SIDE), max_actors=2, recipe=toy_recipe)
-
-
-@only_soak
-def test_a_machine_with_too_little_memory_loses_its_actor_and_the_last_one_ends_the_run(
-    ray: Any, tmp_path: Path, wait_for: Callable[..., Any]
-) -> None:
-    stages = ClusterStages(job_of("toy", prompt=f"full {tmp_path}"), (SIDE, SIDE), max_actors=2, recipe=toy_recipe)
-    try:
-        wait_for(lambda: list(stages.paint(batches(1))) and len(stages.places) == 2, "an actor in another place")
-        assert stages.notes[0] == f"an actor on {MACHINE} was lost: toy: does not fit; try --dtype float16"
-        full = {number: IS_FULL for number in range(SEGMENT_PICTURES + 1, 3 * SEGMENT_PICTURES)}
-        painted = []
-        with pytest.raises(ModelError) as caught:
-            painted.extend(stages.paint(batches(3 * SEGMENT_PICTURES, faults=full)))
-        assert str(caught.value) == f"on {MACHINE}: toy: these pictures do not fit; give a smaller --batch"
-        assert_each_is_its_source_and_one_more(painted, SEGMENT_PICTURES)
-        lost = [note for note in stages.notes if " was lost: " in note]
-        assert 3 <= len(lost) <= CPUS, "no machine is tried twice"
-        assert stages.places == () and {time.workers for time in stages.times()} == {2}, "lost actors have worked, too"
-    finally:
-        stages.close()
+        ClusterStages(job_of("toy", prompt="dies at once"), (SIDE, SIDE), max_actors=2, open_worker=open_toy)
 
 
 def test_painted_pictures_come_out_while_the_source_is_quiet(toys: ClusterStages) -> None:
@@ -292,7 +239,7 @@ def test_a_missing_card_or_too_many_cores_are_refused(ray: Any) -> None:
         ({"threads": CPUS + 1}, rf"^no machine of .* needs: {CPUS + 1} CPU$"),
     ):
         with pytest.raises((ModelError, UsageError), match=message):
-            ClusterStages(job_of("toy", **options), (SIDE, SIDE), recipe=toy_recipe)
+            ClusterStages(job_of("toy", **options), (SIDE, SIDE), open_worker=open_toy)
 
 
 @only_soak

@@ -3,11 +3,12 @@ are hashes."""
 
 from pathlib import Path
 
-from engine.config import RvcConfig, Sam3Config, SdConfig
 from engine.live.rvc import spec as voice_spec
-from engine.live.sam3 import spec as segmentation_spec
-from engine.live.sd import spec as diffusion_spec
-from engine.live.sd.conditions import model_named
+from engine.live.rvc.entry import RvcConfig
+from engine.live.sam3 import link as segmentation_spec
+from engine.live.sam3.entry import Sam3Config
+from engine.live.sd import link as diffusion_spec
+from engine.live.sd.entry import SdConfig, model_named
 
 
 def test_a_file_of_the_hugging_face_cache_keeps_its_name_and_suffix(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ import torch
 
 from engine.cli.model import check as check_command
 from engine.cli.sd_options import ModelOptions
-from engine.config import SdConfig
 from engine.errors import ModelError, UsageError
+from engine.live.sd.entry import SdConfig
 from engine.models import locate
 from engine.models.sd.check import check
 from engine.models.sd.plan.other_models import kind_of

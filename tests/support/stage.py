@@ -1,7 +1,7 @@
 """A running engine for tests of the whole: it draws on a thread of its own, and a client plays it over OSC."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,6 @@ import numpy as np
 
 from engine import Engine, open_engine
 from engine.config import build_config
-from engine.live.kit.live_model import LiveEntry
-from engine.live.opening import LIVE_MODELS
 from engine.osc import Message, encode_message
 from engine.values import CHANNELS, ChannelFeatures
 from tests.support.reading_client import ReadingClient
@@ -26,7 +24,6 @@ class Stage:
         wait_for: Callable[..., Any],
         *,
         child: str = "sd",
-        live_models: Sequence[LiveEntry] = LIVE_MODELS,
     ) -> None:
         self.wait_for = wait_for
         self._child = child
@@ -42,7 +39,7 @@ class Stage:
 
         def play() -> None:
             try:
-                with open_engine(build_config(config), live_models) as self.engine:
+                with open_engine(build_config(config)) as self.engine:
                     opened.set()
                     for frame in self.engine.frames():
                         self.indices.append(frame.index)

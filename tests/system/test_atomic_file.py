@@ -85,5 +85,5 @@ def test_a_volume_that_refuses_to_flush_folders_still_takes_files(
 
 def test_writers_of_many_files_flush_their_folder() -> None:
     """All others move each file into place, which flushes it: nobody else may rename (tests/test_architecture.py)."""
-    for path in ("jobs/segment/mask_pictures.py", "sinks/record.py", "jobs/video/writing/frame_folder.py"):
+    for path in ("jobs/segment/pictures.py", "sinks/record.py", "jobs/video/writing/frame_folder.py"):
         assert "sync_folder(" in (Path(__file__).parents[2] / "engine" / path).read_text(encoding="utf-8"), path

@@ -1,46 +1,69 @@
 """One file in progress: read, converted span by span, finished. Temporary audio is in a hidden folder beside the
-output."""
+output.
+"""
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
+import msgspec
 import numpy as np
 
 from engine.errors import AudioError, SinkError, UsageError
-from engine.jobs.convert.file_state import FileState, read_state
 from engine.jobs.convert.finishing import ConvertedVoice, FinishedVoice
 from engine.jobs.convert.formats import form_of, rate_for
-from engine.jobs.convert.hearing import hear
+from engine.jobs.convert.hearing import HighPass, hear
 from engine.jobs.convert.job import RATES_HZ
+from engine.jobs.convert.loading import VoiceFacts
 from engine.jobs.convert.scratch import Scratch
-from engine.jobs.convert.sound import Sound
+from engine.jobs.convert.sounds import Sound
 from engine.jobs.convert.tasks import Task
 from engine.jobs.convert.writing import open_writer
 from engine.jobs.kit.fingerprint import Fingerprint, differences, fingerprint_of
 from engine.jobs.kit.job_folder import JobFolder, work_folder_of
 from engine.jobs.kit.resuming import mark_of
-from engine.models.rvc import VoiceSettings
-from engine.models.rvc.cutting import FRAME, RATE_HZ, Cutting, Piece, Span, piece_of, spans_of
+from engine.models.rvc.cutting import FRAME, RATE_HZ, Piece, Span, piece_of, spans_of
 from engine.models.rvc.levels import MAX_PEAK_IN, limiting_gain
 from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place
 from engine.system.work_folder import file_key
 
 
-class Voice(Protocol):
-    """The facts of a voice that one file needs."""
+@dataclass(slots=True, kw_only=True)
+class FileState:
+    """Read from the journal: the last `heard` entry, and all `done` entries combined."""
 
-    @property
-    def settings(self) -> VoiceSettings: ...
-    @property
-    def cutting(self) -> Cutting: ...
-    @property
-    def hop(self) -> int: ...
-    @property
-    def rate_hz(self) -> int: ...
-    def high_pass(self, sound: np.ndarray) -> np.ndarray: ...
+    source_samples: int = 0
+    """0 until the whole source has been read."""
+    peak: float = 0.0
+    begins_s: str = "0"
+    """A fraction, as text."""
+    notes: list[str] = field(default_factory=list)
+    heard_crc: int = 0
+    """CRC-32 of the model's input."""
+    done: dict[int, int] = field(default_factory=dict)
+    """CRC-32 of each converted span, keyed by its first frame."""
+
+    def entries(self) -> Iterator[dict[str, Any]]:
+        """The journal entries that represent this state."""
+        values = asdict(self)
+        done = values.pop("done")
+        yield {"heard": values}
+        yield {"done": done}
+
+
+def read_state(entries: Iterable[dict[str, Any]]) -> FileState | None:
+    """None if the entries do not describe a file's state."""
+    values: dict[str, Any] = {"done": {}}
+    try:
+        for entry in entries:
+            values |= entry.get("heard", {})
+            values["done"] |= entry.get("done", {})
+        return msgspec.convert(values, FileState, str_keys=True)  # JSON keys are strings
+    except (TypeError, msgspec.ValidationError):
+        return None
 
 
 class FileWork:
@@ -49,7 +72,9 @@ class FileWork:
     Each step raises MultiverseError, in one line, if this file cannot be read or written.
     """
 
-    def __init__(self, task: Task, sound: Sound, voice: Voice, settings: Fingerprint, *, resume: bool) -> None:
+    def __init__(
+        self, task: Task, sound: Sound, voice: VoiceFacts, high_pass: HighPass, settings: Fingerprint, *, resume: bool
+    ) -> None:
         """`settings`: the fingerprint without the source."""
         self.task = task
         self.sound = sound
@@ -57,7 +82,7 @@ class FileWork:
         """Not yet converted, in order."""
         self.is_closed = False
         """True once it was finished or given up; its temporary audio can no longer be read."""
-        self._voice = voice
+        self._voice, self._high_pass = voice, high_pass
         self._source_before = self._source_key()
         self._work = JobFolder(task.output, fingerprint_of(settings | {"the source": self._source_before}))
         self._folder = self._work.path
@@ -103,7 +128,7 @@ class FileWork:
         is_damaged = bool(state.source_samples) and self._heard.crc() != state.heard_crc
         if not state.source_samples or is_damaged:
             self._heard.empty()
-            heard = hear(self.sound, self._heard, voice.high_pass, is_stopped)
+            heard = hear(self.sound, self._heard, self._high_pass, is_stopped)
             if heard is None:
                 return False
             self._check_source()

@@ -1,18 +1,193 @@
-"""Converts any sound to the model's input, on the disk: mono, 16 kHz, without rumble."""
+"""Converts any sound to the model's input, on the disk: mixed to mono, 16 kHz, without rumble.
+
+The channels become one voice that is as loud: ITU-R BS.775 and BS.1770.
+
+BS.775 says in what shares the loudspeakers are mixed. Depending on how alike the channels are, that mix is louder or
+softer than its source, so the source is measured first, and the mix takes its loudness. Two sides of opposite phase
+would cancel each other out; then only the louder one is taken.
+
+Loudness is BS.1770's: K-weighted, in blocks of 400 ms, without those below -70 LUFS or 10 LU below the mean. One matrix
+per block, the K-weighted covariance of the channels, tells the loudness of the source and of any mix of it. A mono
+sound plays from the centre; if the source has none it plays from all loudspeakers that the source plays from. So it
+counts twice for a stereo sound, and two equal channels give a voice equal to each.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
+import av
 import numpy as np
 import soxr
 
 from engine.errors import AudioError
-from engine.jobs.convert.mixing import voice_of
 from engine.jobs.convert.scratch import Scratch
-from engine.jobs.convert.sound import Sound
+from engine.jobs.convert.sounds import Sound
 from engine.models.rvc.cutting import RATE_HZ
 from engine.models.rvc.levels import MAX_PEAK_IN
+
+SIDE = 0.5**0.5
+SHARES = {"FC": 1.0, "FL": SIDE, "FR": SIDE, "DL": SIDE, "DR": SIDE, "FLC": SIDE, "FRC": SIDE, "LFE": 0.0, "LFE2": 0.0}
+"""Share of each loudspeaker in mono, by FFmpeg's names (BS.775-3, annex 4)."""
+SURROUND_SHARE = 0.5  # of all others
+ASSUMED = {2: "stereo", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+"""Layouts of files that name no loudspeakers. Other numbers of channels are mixed in equal parts."""
+MAX_LOSS = 4.0  # in power, 6 LU: front sides whose mix loses more have opposite phase
+
+BLOCK_S = 0.4
+LOWEST_LUFS, RELATIVE_GATE_LU, LEVELS = -70, 10, 100
+OFFSET_LU = -0.691
+SURROUND_GAIN = 1.41
+SHELF = (1.53512485958697, -2.69169618940638, 1.19839281085285), (1.0, -1.69065929318241, 0.73248077421585)
+HIGH_PASS = (1.0, -2.0, 1.0), (1.0, -1.99004745483398, 0.99007225036621)
+"""Numerators and denominators at 48 kHz (BS.1770-4, annex 1)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mix:
+    weights: np.ndarray
+    """(channels,) float32: the voice is the sum of the weighted channels."""
+    notes: tuple[str, ...]
+
+
+def voice_of(sound: Sound, is_stopped: Callable[[], bool] = lambda: False) -> Iterator[np.ndarray]:
+    """Its channels mixed, (n,) float32; nothing if it was stopped before. NaN and infinity become silence."""
+    mix = mix_of(sound, is_stopped)
+    if mix is None:
+        return
+    sound.notes += mix.notes
+    for block in _real_blocks(sound):
+        yield block @ mix.weights
+
+
+def mix_of(sound: Sound, is_stopped: Callable[[], bool]) -> Mix | None:
+    """How to mix it, with a note on it. Reads it once, unless it is mono; None if that was stopped. AudioError."""
+    if sound.channels == 1:
+        return Mix(weights=np.ones(1, np.float32), notes=())
+    speakers, note = _speakers_of(sound)
+    weights = np.array([SHARES.get(name, SURROUND_SHARE) for name in speakers])
+    gains = _loudness_gains(speakers)
+    meter = Covariance(sound.rate_hz, gains)
+    notes = list(sound.notes)
+    for block in _real_blocks(sound):
+        if is_stopped():
+            return None
+        meter.add(block)
+    sound.notes[:] = notes  # it is read again, which finds the same
+    covariance = meter.gated()
+    note = _leave_opposite_side(weights, covariance, speakers) or note
+    plays_from = 1 if "FC" in speakers else np.count_nonzero([SHARES.get(name, 1.0) for name in speakers])
+    power = plays_from * (weights @ covariance @ weights)
+    if power > 0:
+        weights *= np.sqrt(gains @ np.diag(covariance) / power)
+    return Mix(weights=weights.astype(np.float32), notes=(note,))
+
+
+class Covariance:
+    """The K-weighted covariance of a sound's channels, summed by loudness, so that the gates need no second pass."""
+
+    def __init__(self, rate_hz: int, gains: np.ndarray) -> None:
+        """`gains`: (channels,), of the channels' powers in the loudness."""
+        self._gains = gains
+        self._block = round(BLOCK_S * rate_hz)
+        self._weighting = _k_weighting(np.fft.rfftfreq(self._block, 1 / rate_hz)).astype(np.float32)[:, None]
+        self._rest = np.zeros((0, len(gains)), np.float32)
+        self._sums = np.zeros((LEVELS, len(gains), len(gains)))
+        """The sum of the blocks at each LUFS, from LOWEST_LUFS on."""
+        self._counts = np.zeros(LEVELS)
+
+    def add(self, sound: np.ndarray) -> None:
+        """Add the next samples (n, channels) float32."""
+        sound = np.concatenate((self._rest, sound))
+        whole = len(sound) // self._block * self._block
+        for begin in range(0, whole, self._block):
+            self._add_block(sound[begin : begin + self._block])
+        self._rest = sound[whole:]
+
+    def gated(self) -> np.ndarray:
+        """(channels, channels), the sum over all blocks that count; 0 if none does. Called once, at the end."""
+        if len(self._rest):
+            self._add_block(np.pad(self._rest, ((0, self._block - len(self._rest)), (0, 0))))
+        mean = self._sums.sum(axis=0) / max(self._counts.sum(), 1)
+        lowest = max(self._level(mean) - RELATIVE_GATE_LU, 0)
+        total: np.ndarray = self._sums[lowest:].sum(axis=0)
+        return total
+
+    def _add_block(self, sound: np.ndarray) -> None:
+        spectrum = np.fft.rfft(sound, axis=0) * self._weighting  # (frequencies, channels); no power at either end
+        covariance = (spectrum.conj().T @ spectrum).real * (2 / self._block**2)
+        level = self._level(covariance)
+        if level >= 0:
+            self._sums[level] += covariance
+            self._counts[level] += 1
+
+    def _level(self, covariance: np.ndarray) -> int:
+        """Whole LU above LOWEST_LUFS; negative for silence."""
+        power = max(float(self._gains @ np.diag(covariance)), 1e-12)
+        return min(int(np.floor(OFFSET_LU + 10 * np.log10(power) - LOWEST_LUFS)), LEVELS - 1)
+
+
+def _real_blocks(sound: Sound) -> Iterator[np.ndarray]:
+    """Its blocks, NaN and infinity replaced by silence and counted in a note."""
+    unreal = 0
+    for block in sound.blocks():
+        is_real = np.isfinite(block)
+        if not is_real.all():
+            unreal += int(block.size - np.count_nonzero(is_real))
+            block = np.where(is_real, block, np.float32(0))
+        yield block
+    if unreal:
+        sound.notes.append(f"{unreal} samples are NaN or infinite: replaced by silence")
+
+
+def _speakers_of(sound: Sound) -> tuple[list[str], str]:
+    """The loudspeaker of each channel, and a note on their mix."""
+    layout, taken = sound.layout, ""
+    speakers = _names_in(layout)
+    if "NONE" in speakers:
+        taken = f"{sound.channels} channels without names of loudspeakers, "
+        if sound.channels not in ASSUMED:
+            return speakers, taken + "mixed in equal parts to one voice that is as loud"
+        layout, taken = ASSUMED[sound.channels], taken + "taken as "
+        speakers = _names_in(layout)
+    return speakers, f"{taken}{layout}, mixed to one voice that is as loud (ITU-R BS.775)"
+
+
+def _names_in(layout: str) -> list[str]:
+    return [channel.name for channel in av.AudioLayout(layout).channels]
+
+
+def _loudness_gains(speakers: list[str]) -> np.ndarray:
+    """Gains of the channels' powers in the loudness: more for loudspeakers at the sides, none for bass."""
+    sides = ("SL", "SR") if "SL" in speakers else ("BL", "BR")
+    return np.array([SURROUND_GAIN if name in sides else float(SHARES.get(name, 1.0) > 0) for name in speakers])
+
+
+def _leave_opposite_side(weights: np.ndarray, covariance: np.ndarray, speakers: list[str]) -> str:
+    """Set the softer front side's weight to 0 if both have opposite phase, and return a note; else ""."""
+    if not {"FL", "FR"} <= set(speakers):
+        return ""
+    left, right = speakers.index("FL"), speakers.index("FR")
+    of_left, of_right, of_both = covariance[left, left], covariance[right, right], covariance[left, right]
+    if MAX_LOSS * (of_left + of_right + 2 * of_both) >= of_left + of_right:
+        return ""
+    is_left = of_left >= of_right
+    weights[right if is_left else left] = 0
+    correlation = of_both / np.sqrt(of_left * of_right)
+    return (
+        f"left and right have opposite phase (correlation {correlation:.2f}) and would cancel each other out: of the "
+        f"two only {'left' if is_left else 'right'} is converted"
+    )
+
+
+def _k_weighting(hz: np.ndarray) -> np.ndarray:
+    """Gain at frequencies, that of the 48 kHz filters; above 24 kHz as there."""
+    z = np.exp(-2j * np.pi * np.minimum(hz, 24_000) / 48_000)
+    gain = np.ones(len(hz))
+    for above, below in (SHELF, HIGH_PASS):
+        gain *= np.abs(np.polyval(above[::-1], z) / np.polyval(below[::-1], z))
+    return gain
+
 
 FILTERED_AT_ONCE = 8 * RATE_HZ
 END = np.zeros(0, np.float32)

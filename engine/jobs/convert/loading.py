@@ -61,7 +61,7 @@ def facts_of(converter: "VoiceConverter") -> VoiceFacts:
         hop=converter.hop,
         rate_hz=converter.rate_hz,
         device=str(model.device),
-        dtype=str(model.dtype),
+        dtype=str(model.dtype).removeprefix("torch."),
         pitch=model.pitch.name,
         has_pitch=model.has_pitch,
         content=model.spec.content,

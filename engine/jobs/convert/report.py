@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from engine.jobs.kit.progress import JobProgress
-from engine.jobs.kit.report import JobReport
+from engine.jobs.kit.report import JobProgress, JobReport
 
 State = Literal["converted", "kept", "failed", "interrupted", "not begun", "waiting"]
 """kept: it existed already and --resume skips it, or another run wrote it meanwhile. interrupted: --resume continues

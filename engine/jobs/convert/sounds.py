@@ -8,18 +8,76 @@ from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from engine.audio.decoded_track import DecodedTrack
 from engine.audio.file import MAX_CHANNELS, RATES_HZ
 from engine.errors import AudioError
-from engine.jobs.convert.decoded_sound import DecodedSound
-from engine.jobs.convert.sound import BLOCK_S, Sound, note_missing_end
 from engine.system.media_file import open_sound_file
 
 if TYPE_CHECKING:
     import soundfile
+
+BLOCK_S = 1.0
+MISSING_END_S = 0.5  # a file that ends this much early was truncated; rounding errors are smaller
+
+
+class Sound(Protocol):
+    """The constructor and `blocks` raise AudioError, in one line."""
+
+    path: Path
+    rate_hz: int
+    channels: int
+    layout: str
+    """FFmpeg's name of its channel layout: mono, stereo, 5.1(side); 6 channels, if they name no loudspeakers."""
+    promised_s: float | None
+    """Length according to its header."""
+    has_video: bool
+    index: int
+    """Index of the audio track among all streams of the file."""
+    subtype: str
+    """libsndfile's name of the sample format; "" if it cannot read the file."""
+    begins_s: Fraction
+    """Time of the first sample from the start of the file. Valid after the first block."""
+    notes: list[str]
+    """Notes for the user, without the file's name."""
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """Blocks of (n, channels) float32, n > 0; may be outside -1..1 or NaN."""
+        ...
+
+
+def note_missing_end(sound: Sound, read_s: float) -> None:
+    if sound.promised_s and read_s < sound.promised_s - MISSING_END_S:
+        sound.notes.append(
+            f"ends after {read_s:.1f} s, though its header says {sound.promised_s:.1f} s; it seems to be cut off"
+        )
+
+
+class DecodedSound(DecodedTrack):
+    """See Sound."""
+
+    def __init__(self, path: Path, subtype: str = "") -> None:
+        super().__init__(path)
+        self.subtype = subtype
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        at_once, gathered, count, read = round(BLOCK_S * self.rate_hz), [], 0, 0
+        for piece in self.pieces():
+            gathered.append(piece)
+            count += piece.shape[1]
+            if count >= at_once:
+                yield np.concatenate(gathered, axis=1).T
+                gathered, count, read = [], 0, read + count
+        if count:
+            yield np.concatenate(gathered, axis=1).T
+            read += count
+        if not read:
+            raise AudioError(f"{self.path}: it has no sound that can be decoded")
+        if self.knows_its_length:
+            note_missing_end(self, read / self.rate_hz)
 
 
 def open_sound(path: Path) -> Sound:

@@ -18,7 +18,7 @@ from av.stream import Disposition, Stream
 
 from engine.errors import SinkError
 from engine.jobs.convert.formats import FORMS, Form
-from engine.jobs.convert.sound import Sound
+from engine.jobs.convert.sounds import Sound
 from engine.jobs.convert.tags import Tags, TagSource, copy_with_tags, lost_line, read_tags
 from engine.sinks.movie_file import SAME_BYTES
 from engine.sources.stream_copy import StreamCopy, can_hold

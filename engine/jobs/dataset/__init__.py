@@ -1,8 +1,8 @@
 """Synthetic pictures of a construction site, with labels: `make_dataset(DatasetJob(...))`.
 
 job.py       all settings of a run; options.py: those of scenes that both recipes have
-scene/       a site as values, and its layout in recipe 1, a pure function of options and seed; frozen.py: as JSON
-varied/      the layout in recipe 2, and its options; assets/: the user's own models
+scene/       what a picture shows, as values; frozen.py: as JSON
+layout/      lays a scene out, a pure function of options and seed, in both recipes; assets/: the user's own models
 geometry/    a scene as meshes; raster/ and cycles/: two engines that draw it
 light.py     sun, sky and exposure, the same for both engines
 sensor/      recipe 2: effects of lens, sensor and file on the drawn picture

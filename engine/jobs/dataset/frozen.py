@@ -28,7 +28,7 @@ import numpy as np
 
 from engine.errors import SourceError
 from engine.jobs.dataset.scene.description import SiteScene, Terrain
-from engine.jobs.dataset.scene_limits import check_scene, check_terrain
+from engine.jobs.dataset.scene.limits import check_scene, check_terrain
 from engine.system.foreign_data import inflated
 
 FORMAT = 1

@@ -6,11 +6,11 @@ from pathlib import Path
 from engine.errors import UsageError
 from engine.jobs.dataset.assets.reading import read_asset
 from engine.jobs.dataset.labels.options import LabelOptions
+from engine.jobs.dataset.layout.cameras import check_cameras
+from engine.jobs.dataset.layout.options import Recipe2Options
 from engine.jobs.dataset.options import SceneOptions, option_name
 from engine.jobs.dataset.split import Split, parse_split
 from engine.jobs.dataset.task import PictureTask, RenderSettings, check_seed
-from engine.jobs.dataset.varied.cameras import check_cameras
-from engine.jobs.dataset.varied.options import VariedOptions
 from engine.jobs.kit.option_range import check_no_stream, check_number
 from engine.jobs.kit.options import CLUSTER, CLUSTERS, OVERWRITE, RESUME, option
 
@@ -33,7 +33,7 @@ class DatasetJob:
     output: Path
     drawing: RenderSettings
     options: SceneOptions = field(default_factory=SceneOptions)
-    varied: VariedOptions = field(default_factory=VariedOptions)
+    varied: Recipe2Options = field(default_factory=Recipe2Options)
     labels: LabelOptions = field(default_factory=LabelOptions)
     recipe: int = option(
         2,
@@ -132,7 +132,7 @@ class DatasetJob:
             raise UsageError(f"{given}: a job uses one device; give --jobs {len(self.devices)} or fewer devices")
 
     def _require_no_variety(self) -> None:
-        for own in (*(getattr(self.varied, part.name) for part in fields(VariedOptions)), self.labels):
+        for own in (*(getattr(self.varied, part.name) for part in fields(Recipe2Options)), self.labels):
             for each in fields(own):
                 if getattr(own, each.name) != each.default:
                     raise UsageError(f"{option_name(each.name)}: has no effect in recipe 1; give --recipe 2")

@@ -17,17 +17,18 @@ from engine.jobs.dataset.frozen import freeze
 from engine.jobs.dataset.frozen_file import read_frozen
 from engine.jobs.dataset.geometry import set_stage
 from engine.jobs.dataset.geometry.batches import SceneStage
-from engine.jobs.dataset.geometry.ground_plan import plan_of
+from engine.jobs.dataset.geometry.ground import plan_of
 from engine.jobs.dataset.labels import encode_png
 from engine.jobs.dataset.labels.recording import facts_of, make_record, record_of_piles
 from engine.jobs.dataset.labels.source import LabelSource
 from engine.jobs.dataset.labels.writers import writers_of
+from engine.jobs.dataset.layout import describe_recipe_2
+from engine.jobs.dataset.layout.recipe_1 import describe_recipe_1
+from engine.jobs.dataset.layout.settling import settle
 from engine.jobs.dataset.rendered import Rendered
-from engine.jobs.dataset.scene import describe_scene, settle
 from engine.jobs.dataset.scene.description import SiteScene
 from engine.jobs.dataset.sensor import Photograph, photograph
 from engine.jobs.dataset.task import MadePicture, PictureTask
-from engine.jobs.dataset.varied import describe_varied
 
 Draw = Callable[[SceneStage, PictureTask, Path], Rendered]
 
@@ -97,10 +98,10 @@ def make_picture(task: PictureTask, folder: Path, draw: Draw | None = None) -> M
 def scene_of(task: PictureTask) -> SiteScene:
     """Build the scene as the task's recipe does. UsageError for a scene that does not fit."""
     if task.varied is None:
-        return describe_scene(task.options, task.base_seed + task.index)
+        return describe_recipe_1(task.options, task.base_seed + task.index)
     if task.varied.given.scene:
         return read_frozen(task.varied.given.files[task.index])
-    return describe_varied(task.options, task.varied, task.seed, task.view)
+    return describe_recipe_2(task.options, task.varied, task.seed, task.view)
 
 
 def draw_stage(stage: SceneStage, task: PictureTask, folder: Path) -> Rendered:

@@ -9,9 +9,9 @@ import msgspec
 
 from engine.errors import UsageError
 from engine.jobs.dataset.labels.options import LabelOptions
+from engine.jobs.dataset.layout.options import Recipe2Options
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.scene.streams import Seed
-from engine.jobs.dataset.varied.options import VariedOptions
 from engine.system.file_names import with_replacements
 
 EngineName = Literal["cycles", "raster"]
@@ -34,7 +34,7 @@ class PictureTask:
     drawing: RenderSettings
     base_seed: int
     index: int
-    varied: VariedOptions | None = None
+    varied: Recipe2Options | None = None
     """None: recipe 1."""
     split: str = ""
     """Shares of the subsets, such as `80/10/10`; "" without --split."""

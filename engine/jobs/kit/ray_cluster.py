@@ -1,4 +1,4 @@
-"""Connects to an existing Ray cluster, or starts one on this machine alone, which ends with the run.
+"""Connects to a Ray cluster (`--cluster`), or starts one on this machine alone, which ends with the run.
 
 Ray's own `auto` joins any Ray process it finds on the machine. That may be the private cluster of another run, and our
 run would die with it. So our `auto` uses only a cluster the user has named: RAY_ADDRESS, or the last `ray start`.
@@ -12,10 +12,12 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Collection, Mapping
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,9 +25,9 @@ from typing import Any
 import psutil
 
 from engine.errors import ChildError, UsageError
-from engine.jobs.kit.ray_surroundings import preserve_process_state
 
 INSTALL = '--cluster needs ray; get it with: pip install "multiverse-engine[cluster]"'
+HOME = Path(__file__).resolve().parents[3]  # the folder that this package is imported from
 ANSWER_S = ENDING_S = 5.0
 ADDRESS_FILE = "ray_current_cluster"  # in Ray's folder; `ray start` stores the address there
 MIN_STORE_BYTES, MAX_STORE_BYTES = 80 * 2**20, 2 * 2**30  # Ray refuses less than 75 MiB
@@ -51,7 +53,7 @@ class Connection:
     ray: Any
     words: str
     """Name of the cluster in messages."""
-    is_joined: bool
+    is_joined: bool = False
     """True if we connected; False if another part of this process was connected already."""
     session: Path | None = None
     """Folder of our own cluster's logs and sockets."""
@@ -60,12 +62,15 @@ class Connection:
 
     def close(self) -> None:
         """Disconnect; if it is our own cluster, stop it and delete its files. Idempotent."""
-        if not self.is_joined:
-            return
-        self.is_joined = False
-        shut_down(self.ray, self.processes)
-        if self.session is not None:
-            delete_session(self.session)
+        if self.is_joined:
+            self.is_joined = False
+            _shut_down(self.ray, self.processes)
+            if self.session is not None:
+                _delete_session(self.session)
+
+    def machines(self) -> list[dict[str, float]]:
+        """Resources (CPU, GPU and so on) of each live machine."""
+        return [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
 
 
 def require_ray() -> None:
@@ -80,12 +85,52 @@ def connect(cluster: str, *, cpus: int | None = None, actor_bytes: int = 0) -> C
     For our own cluster: `cpus`, None for all; `actor_bytes`, the space each actor needs in the object store.
     """
     require_ray()
-    if cluster != "auto":
-        return _join(cluster, f"--cluster {cluster}", is_found=False)
-    address, named_by = running_address(os.environ)
-    if not address:
-        return _start_own(cpus, actor_bytes)
-    return _join(address, f"--cluster auto: {named_by} {address}", is_found=True)
+    address, named = cluster, f"--cluster {cluster}"
+    if cluster == "auto":
+        address, named_by = running_address(os.environ)
+        named = f"--cluster auto: {named_by} {address}"
+    if address:
+        _check_answer(address, named)
+        # Without an address Ray finds the same cluster and sends its token; to an explicit address it sends none.
+        options: dict[str, Any] = {"address": None if cluster == "auto" else address}
+        variables = QUIET
+    else:
+        share = int(psutil.virtual_memory().total * MAX_STORE_SHARE)
+        store_bytes = min(actor_bytes * (cpus or os.cpu_count() or 1), share, MAX_STORE_BYTES)
+        options = {"address": "local", "num_cpus": cpus, "include_dashboard": False}
+        options["object_store_memory"] = max(store_bytes, MIN_STORE_BYTES)
+        variables = ALONE | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": _own_token()}
+    this, earlier = psutil.Process(), set(psutil.Process().children())
+    with _process_state_kept(variables) as captured_text:
+        try:
+            import ray
+        except ImportError as error:
+            raise UsageError(f"--cluster: ray cannot be imported: {ray_reason(error)}") from error
+        if ray.is_initialized():  # by another part of this process, which can have only one connection
+            return Connection(ray=ray, words="the Ray cluster that this program is already connected to")
+        try:
+            context: Any = ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
+        except (ray.exceptions.RayError, OSError, RuntimeError, TypeError, ValueError) as error:
+            if not address:
+                raise ChildError(f"--cluster auto: Ray does not start here: {ray_reason(error)}") from error
+            hint = f"this machine must be part of it: ray start --address={address}"
+            reason = WANTS_TOKEN if "AuthToken" in captured_text() else f"{ray_reason(error)} ({hint})"
+            raise ChildError(f"{named}: {reason}") from error
+        except KeyboardInterrupt:  # ray.shutdown does not know the started processes yet
+            if not address:
+                _shut_down(ray, set(this.children()) - earlier, grace_s=0.0)
+                for session in _ray_folder(os.environ).glob(f"session_*_{os.getpid()}"):
+                    _delete_session(session)
+            raise
+    if address:
+        return Connection(ray=ray, words=f"the Ray cluster at {address}", is_joined=True)
+    return Connection(
+        ray=ray,
+        words="a Ray cluster of this machine alone, because neither RAY_ADDRESS nor `ray start` names another",
+        is_joined=True,
+        session=Path(context.address_info["session_dir"]),
+        processes=tuple(set(this.children()) - earlier),
+    )
 
 
 def running_address(environment: Mapping[str, str]) -> tuple[str, str]:
@@ -95,105 +140,12 @@ def running_address(environment: Mapping[str, str]) -> tuple[str, str]:
         return "", ""
     if named not in ("", "auto"):
         return named, "RAY_ADDRESS is"
-    file = ray_folder(environment) / ADDRESS_FILE
+    file = _ray_folder(environment) / ADDRESS_FILE
     try:
         left = file.read_text(encoding="utf-8").strip()
     except OSError:
         return "", ""
     return (left, f"{file} (`ray stop` removes it) says") if left else ("", "")
-
-
-def ray_folder(environment: Mapping[str, str]) -> Path:
-    """Ray's folder for temporary files; RAY_TMPDIR overrides the default."""
-    if sys.platform == "win32":
-        folder = environment.get("RAY_TMPDIR", tempfile.gettempdir())
-    else:
-        default = environment.get("TMPDIR", "/tmp") if sys.platform == "linux" else "/tmp"
-        folder = environment.get("RAY_TMPDIR", default)
-    return Path(folder) / "ray"
-
-
-def _join(address: str, named: str, *, is_found: bool) -> Connection:
-    host, port = host_and_port(address, named)
-    try:
-        socket.create_connection((host, port), ANSWER_S).close()
-    except OSError as error:
-        start = f"ray start --head --port={port}"
-        raise ChildError(
-            f"{named}: nothing answers there ({error.strerror or error}); start it with: {start}"
-        ) from None
-    except ValueError:  # such as two dots in a row or a label of more than 63 characters
-        raise UsageError(f"{named}: not a host name") from None
-    with preserve_process_state(QUIET) as captured_text:
-        ray = _import_ray()
-        if present := _present(ray):
-            return present
-        try:
-            # Without an address Ray finds the same cluster and sends its token; to an explicit address it sends none.
-            ray.init(address=None if is_found else address, log_to_driver=False, logging_level=logging.ERROR)
-        except (*_init_errors(ray),) as error:
-            hint = f"this machine must be part of it: ray start --address={address}"
-            reason = WANTS_TOKEN if "AuthToken" in captured_text() else f"{ray_reason(error)} ({hint})"
-            raise ChildError(f"{named}: {reason}") from error
-    return Connection(ray=ray, words=f"the Ray cluster at {address}", is_joined=True)
-
-
-def _start_own(cpus: int | None, actor_bytes: int) -> Connection:
-    wanted = actor_bytes * (cpus or os.cpu_count() or 1)
-    share = int(psutil.virtual_memory().total * MAX_STORE_SHARE)
-    store_bytes = max(min(wanted, share, MAX_STORE_BYTES), MIN_STORE_BYTES)
-    this, earlier = psutil.Process(), set(psutil.Process().children())
-
-    def started() -> tuple[psutil.Process, ...]:
-        return tuple(process for process in this.children() if process not in earlier)
-
-    with preserve_process_state(ALONE | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": _own_token()}):
-        ray = _import_ray()
-        if present := _present(ray):
-            return present
-        try:
-            context = ray.init(
-                address="local",
-                num_cpus=cpus,
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                object_store_memory=store_bytes,
-            )
-        except (*_init_errors(ray),) as error:
-            raise ChildError(f"--cluster auto: Ray does not start here: {ray_reason(error)}") from error
-        except KeyboardInterrupt:  # ray.shutdown does not know the started processes yet
-            shut_down(ray, started(), grace_s=0.0)
-            for session in ray_folder(os.environ).glob(f"session_*_{os.getpid()}"):
-                delete_session(session)
-            raise
-    words = "a Ray cluster of this machine alone, because neither RAY_ADDRESS nor `ray start` names another"
-    session = Path(context.address_info["session_dir"])
-    return Connection(ray=ray, words=words, is_joined=True, session=session, processes=started())
-
-
-def shut_down(ray: Any, processes: Collection[psutil.Process], *, grace_s: float = ENDING_S) -> None:
-    """Disconnect, and end `processes` and all their descendants."""
-    family = [*processes]
-    for process in processes:
-        with contextlib.suppress(psutil.Error):
-            family += process.children(recursive=True)
-    if grace_s:
-        ray.shutdown()
-    _, left = psutil.wait_procs(family, timeout=grace_s)
-    for process in left:
-        with contextlib.suppress(psutil.Error):
-            process.kill()
-    psutil.wait_procs(left, timeout=ENDING_S)
-    ray.shutdown()  # idempotent
-
-
-def delete_session(session: Path) -> None:
-    """Delete the files of a cluster that has ended."""
-    shutil.rmtree(session, ignore_errors=True)
-    latest = session.parent / "session_latest"
-    if latest.is_symlink() and not latest.exists():
-        latest.unlink(missing_ok=True)
 
 
 def host_and_port(address: str, named: str) -> tuple[str, int]:
@@ -218,26 +170,91 @@ def ray_reason(error: BaseException) -> str:
     return text if len(text) <= MAX_REASON else f"{text[:MAX_REASON].rsplit(' ', 1)[0]} ..."
 
 
+def absolute_if_here(name: str) -> str:
+    """Make an existing path absolute, because an actor may have another working directory. Model ids stay unchanged."""
+    path = Path(name).expanduser()
+    return str(path.absolute()) if name and path.exists() else name
+
+
+def _ray_folder(environment: Mapping[str, str]) -> Path:
+    """Ray's folder for temporary files; RAY_TMPDIR overrides the default."""
+    default = environment.get("TMPDIR", "/tmp") if sys.platform == "linux" else "/tmp"
+    return Path(environment.get("RAY_TMPDIR", tempfile.gettempdir() if sys.platform == "win32" else default)) / "ray"
+
+
+def _check_answer(address: str, named: str) -> None:
+    host, port = host_and_port(address, named)
+    try:
+        socket.create_connection((host, port), ANSWER_S).close()
+    except OSError as error:
+        reason = error.strerror or error
+        start = f"ray start --head --port={port}"
+        raise ChildError(f"{named}: nothing answers there ({reason}); start it with: {start}") from None
+    except ValueError:  # such as two dots in a row or a label of more than 63 characters
+        raise UsageError(f"{named}: not a host name") from None
+
+
+def _shut_down(ray: Any, processes: Collection[psutil.Process], *, grace_s: float = ENDING_S) -> None:
+    """Disconnect, and end `processes` and all their descendants."""
+    family = [*processes]
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            family += process.children(recursive=True)
+    if grace_s:
+        ray.shutdown()
+    _, left = psutil.wait_procs(family, timeout=grace_s)
+    for process in left:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(left, timeout=ENDING_S)
+    ray.shutdown()  # idempotent
+
+
+def _delete_session(session: Path) -> None:
+    """Delete the files of a cluster that has ended."""
+    shutil.rmtree(session, ignore_errors=True)
+    latest = session.parent / "session_latest"
+    if latest.is_symlink() and not latest.exists():
+        latest.unlink(missing_ok=True)
+
+
 @functools.cache
 def _own_token() -> str:
     """Authentication token for the processes of our own cluster. Ray itself would store one in the user's home."""
     return secrets.token_hex(32)
 
 
-def _import_ray() -> Any:
-    try:
-        import ray
-    except ImportError as error:
-        raise UsageError(f"--cluster: ray cannot be imported: {ray_reason(error)}") from error
-    return ray
+@contextlib.contextmanager
+def _process_state_kept(variables: Mapping[str, str]) -> Iterator[Callable[[], str]]:
+    """Wrap Ray's import and start, which change signals and stderr. Sets `variables` in the environment for that time,
+    without overriding the user's.
 
+    Captures stderr of Python and C++. Yields a function that returns the text captured so far.
+    """
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    added = {name: value for name, value in variables.items() if name not in os.environ}
 
-def _present(ray: Any) -> Connection | None:
-    """The connection that another part of this process has made already; a process can have only one."""
-    if not ray.is_initialized():
-        return None
-    return Connection(ray=ray, words="the Ray cluster that this program is already connected to", is_joined=False)
+    def restore() -> None:
+        for name in added:
+            os.environ.pop(name, None)
+        for number, handler in handlers.items():
+            if handler is not None and threading.current_thread() is threading.main_thread():  # None: set in C
+                signal.signal(number, handler)
 
+    with contextlib.ExitStack() as undo:
+        undo.callback(restore)
+        os.environ.update(added)
+        # Ray puts the working directory first on its workers' path: another `engine` there would shadow ours.
+        undo.enter_context(contextlib.chdir(HOME))
+        captured = undo.enter_context(tempfile.TemporaryFile())
+        with contextlib.suppress(OSError):  # a program without a console has no stderr
+            stderr = os.dup(2)
+            undo.callback(os.close, stderr)
+            undo.callback(os.dup2, stderr, 2)
+            os.dup2(captured.fileno(), 2)
 
-def _init_errors(ray: Any) -> tuple[type[Exception], ...]:
-    return ray.exceptions.RayError, ConnectionError, OSError, RuntimeError, TimeoutError, TypeError, ValueError
+        def captured_text() -> str:
+            captured.seek(0)
+            return captured.read().decode(errors="replace")
+
+        yield captured_text

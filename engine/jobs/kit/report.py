@@ -1,7 +1,31 @@
-"""The part of a report that is common to all jobs."""
+"""The progress and the report of a run, as far as they are common to all jobs."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobProgress:
+    """Reported on the thread that called the job. Each job has its own unit, such as pictures or seconds of sound."""
+
+    done: float
+    """Includes work that an earlier, interrupted run finished."""
+    expected: float | None
+    """The total, or None if the source does not know it."""
+    rate: float
+    """Units done per second."""
+    is_finishing: bool = False
+    """True once nothing more is read, because all is done or the run was stopped, and only writing remains."""
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Estimate from the current rate; None if the length of the source is unknown."""
+        return None if self.expected is None or not self.rate else max(self.expected - self.done, 0) / self.rate
+
+
+Progress = TypeVar("Progress", bound=JobProgress)
+OnProgress = Callable[[Progress], object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,7 +36,7 @@ class JobReport:
     """Duration of the run, without the time to load the model."""
     peak_memory_mb: float
     memory_of: str
-    """`device`; `process`: main memory of this process; `processes`: of this process and its children together."""
+    """`device`, or `process`: main memory of this process."""
     notes: tuple[str, ...]
     """Notes for the user, one line each."""
 

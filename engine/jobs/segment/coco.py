@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.jobs.segment.outputs import OnWhole, nothing
+from engine.jobs.segment.outputs import OnWhole
 from engine.jobs.segment.results import Result
 from engine.sinks.made_with import MadeWith
 from engine.sinks.whole_file import WholeFile, one_line
@@ -68,7 +68,7 @@ class CocoFile:
                 separator = ",\n" if self._annotations > 1 else "\n"
                 self._file.write(separator + json.dumps(self._annotation(result, place)))
 
-    def finish(self, on_whole: OnWhole = nothing) -> None:
+    def finish(self, on_whole: OnWhole) -> None:
         with one_line(self.path):
             self._file.write('\n],\n"images": [\n' + ",\n".join(map(json.dumps, self._images)) + "\n]}\n")
             self._file.close()

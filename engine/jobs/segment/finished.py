@@ -26,7 +26,7 @@ from engine.jobs.kit.fingerprint import Fingerprint, digest_of_files, fingerprin
 from engine.jobs.kit.job_folder import JobFolder
 from engine.jobs.kit.resuming import mark_of
 from engine.jobs.segment.job import Mode, SegmentJob
-from engine.jobs.segment.segmented import Segmented
+from engine.jobs.segment.results import Segmented
 from engine.sources.pictures import Batch, Pictures
 from engine.system.atomic_file import remove_file
 from engine.system.package_version import package_version

@@ -40,10 +40,6 @@ Form = Literal["video", "picture", "coco", "masks", "frames"]
 OnWhole = Callable[[Path], object]
 
 
-def nothing(unfinished: Path) -> None:
-    """Do nothing; the default of `on_whole`."""
-
-
 class SegmentOutput(Protocol):
     """Single-threaded. SinkError, in one line, if it cannot be written."""
 
@@ -53,7 +49,7 @@ class SegmentOutput(Protocol):
     def add(self, result: Result) -> None:
         """Add the next picture, in order."""
 
-    def finish(self, on_whole: OnWhole = nothing) -> None:
+    def finish(self, on_whole: OnWhole) -> None:
         """Complete the output and move it to its name. A file calls `on_whole` with its temporary path just before."""
 
     def discard(self) -> None:

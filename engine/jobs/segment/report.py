@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from engine.jobs.kit.progress import JobProgress
-from engine.jobs.kit.report import JobReport
+from engine.jobs.kit.report import JobProgress, JobReport
 from engine.jobs.segment.job import Mode
 
 

@@ -1,14 +1,40 @@
-"""One segmented picture for the writer; its masks are drawn once for all outputs."""
+"""Results on their way from the model to the outputs; the masks of a picture are drawn once for all outputs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from engine.render.masks import mask_boxes, object_colours, shown_id
-from engine.sources.pictures import InputPicture
+from engine.sources.pictures import Batch, InputPicture
 from engine.values import Segmentation
 
 Rgb = np.ndarray  # (height, width, 3) uint8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FoundBatch:
+    """The model's result for one batch."""
+
+    found: list[Segmentation]
+    not_finite: int
+    stages_ms: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Segmented:
+    """One batch with its results, passed from the model to the writer."""
+
+    batch: Batch
+    found: list[Segmentation]
+    """One per picture of the batch."""
+    not_finite: int
+    """Pictures that the model answered with NaN."""
+    stages_ms: dict[str, float] = field(default_factory=dict)
+    """Time of the model's stages, for the whole batch."""
+    tracker: bytes | None = None
+    """State of the tracker after this batch; None except at a checkpoint."""
+    is_restored: bool = False
+    """True if these are results of an interrupted run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

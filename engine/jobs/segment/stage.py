@@ -1,9 +1,8 @@
-"""Runs the model: batches in, found objects out; in this process, or on a cluster (cluster/)."""
+"""Loads the model and runs it in this process: batches in, found objects out. On a cluster: on_cluster.py."""
 
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,9 +11,10 @@ import numpy as np
 from engine.jobs.kit.out_of_memory import one_line_when_full
 from engine.jobs.segment.finished import CHECKPOINT_S
 from engine.jobs.segment.job import Mode, SegmentJob
-from engine.jobs.segment.segmented import Segmented
+from engine.jobs.segment.results import FoundBatch, Segmented
+from engine.models.libraries import require_libraries
+from engine.models.sam3 import SegmentationSpec
 from engine.sources.pictures import Batch
-from engine.values import Segmentation
 
 if TYPE_CHECKING:
     from engine.models.sam3.segmenter import Segmenter
@@ -43,15 +43,6 @@ class SegmentStage(Protocol):
 
     def close(self) -> None:
         """Release everything that was opened for this run. Idempotent."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FoundBatch:
-    """The model's result for one batch."""
-
-    found: list[Segmentation]
-    not_finite: int
-    stages_ms: dict[str, float]
 
 
 class LocalSegments:
@@ -125,3 +116,29 @@ class LocalSegments:
 
     def close(self) -> None:
         """Does nothing: the model stays loaded for other jobs."""
+
+
+def load_segmenter(job: SegmentJob) -> "Segmenter":
+    """Load the model on its device. ModelError in one line; for boxes without torchvision before loading."""
+    if job.boxes:
+        from engine.models.sam3.boxes import require_roi_align
+
+        require_roi_align()
+    require_libraries()
+    from engine.models.card_memory import full_told
+    from engine.models.device_work import chosen_device, chosen_dtype, use_threads
+    from engine.models.sam3.load import load
+    from engine.models.sam3.segmenter import Segmenter
+
+    if job.threads is not None:
+        use_threads(job.threads)
+    device = chosen_device(job.device)
+    dtype = chosen_dtype(job.dtype, device, half="bfloat16")
+    with full_told(job.model, device, dtype):
+        return Segmenter(load(spec_of(job), device, dtype))
+
+
+def spec_of(job: SegmentJob) -> SegmentationSpec:
+    return SegmentationSpec(
+        model=job.model, resolution=job.resolution, is_compiled=job.is_compiled, is_offloaded=job.is_offloaded
+    )

@@ -1,4 +1,4 @@
-"""Times of the calling thread: in the model's stages, and waiting for the other two threads."""
+"""Times of the calling thread, in the model's stages and waiting for the other two threads; advice on a slow run."""
 
 import time
 from typing import Any
@@ -7,6 +7,9 @@ from engine.jobs.segment.report import StageShare
 from engine.system.bounded_queue import BoundedQueue
 
 READ, WRITE, OTHER = "read (wait)", "write (wait)", "other"
+COARSEST_PX = 336
+SLOW_S = 2.0  # per picture; a minute of video then takes an hour
+SHARE_OF_WORK = {1008: "a tenth", 672: "a quarter"}  # at COARSEST_PX; computed with models/sam3/shapes.py
 
 
 class RunTimes:
@@ -91,3 +94,12 @@ class _Span:
         self.frames += frames
         for name, ms in stages_ms.items():
             self.stages_ms[name] = self.stages_ms.get(name, 0.0) + ms
+
+
+def coarser_look(resolution: int, device_kind: str, picture_s: float) -> str | None:
+    """One line of advice for a slow CPU, or None. `picture_s`: seconds per picture."""
+    share = SHARE_OF_WORK.get(resolution)
+    if device_kind != "cpu" or share is None or picture_s <= SLOW_S:
+        return None
+    slow = f"{resolution} px take {picture_s:.1f} s a picture on this CPU"
+    return f"{slow}; --resolution {COARSEST_PX} is {share} of the work"

@@ -10,11 +10,9 @@ from engine.errors import SinkError
 from engine.jobs.segment.coco import CocoFile
 from engine.jobs.segment.finished import FinishedBatches
 from engine.jobs.segment.job import Mode, SegmentJob
-from engine.jobs.segment.mask_pictures import MaskFolder, OverlayPicture, SourceFrames
 from engine.jobs.segment.outputs import Form, SegmentOutput, forms_of
-from engine.jobs.segment.overlay_video import OverlayVideo
-from engine.jobs.segment.results import PaintLook, Result
-from engine.jobs.segment.segmented import Segmented
+from engine.jobs.segment.pictures import MaskFolder, OverlayPicture, OverlayVideo, SourceFrames
+from engine.jobs.segment.results import PaintLook, Result, Segmented
 from engine.models.locate import public_name
 from engine.sinks.made_with import MadeWith, made_with
 from engine.sources.pictures import Pictures
@@ -33,7 +31,6 @@ class Writer:
         """Outputs that are complete."""
         self.failed: list[str] = []
         """Outputs that were given up and why, one line each."""
-        self.notes: list[str] = []
         self._open: list[SegmentOutput] = []
         """Outputs still being written."""
         self._forms = forms_of(job.outputs, job.frames)

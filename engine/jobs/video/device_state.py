@@ -1,12 +1,11 @@
 """State of a job's graphics card from NVML: memory, load, temperature, and reasons for throttling.
 
 NVML numbers cards differently from CUDA: it ignores CUDA_VISIBLE_DEVICES, and CUDA puts the fastest card first unless
-CUDA_DEVICE_ORDER is PCI_BUS_ID. So a card is identified by its UUID if this process uses it, else from those variables;
-if two different cards remain possible, nothing is reported. Untested on a device.
+CUDA_DEVICE_ORDER is PCI_BUS_ID. So a card is identified by its UUID, which CUDA tells the process that uses it.
+Untested on a device.
 """
 
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from engine.jobs.video.report import DeviceState
@@ -96,39 +95,10 @@ class DeviceWatch:
             return None
 
     def _found(self, device: str) -> Any:
-        """The card; LookupError if it cannot be identified."""
+        """The card; LookupError if this process does not use it."""
         from engine.models.card_memory import card_uuid
 
         uuid = card_uuid(device)
-        if uuid:
-            return self._nvml.nvmlDeviceGetHandleByUUID(uuid)
-        nvml = self._nvml
-        cards = [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())]
-        uuids = [nvml.nvmlDeviceGetUUID(card) for card in cards]
-        names = [nvml.nvmlDeviceGetName(card) for card in cards]
-        return cards[card_index(device, uuids, names, os.environ)]
-
-
-def card_index(device: str, uuids: Sequence[str], names: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Index of `cuda` or `cuda:1` among all cards of the machine in bus order, which is NVML's.
-
-    LookupError, in one line, if the environment hides the card or leaves two different ones possible.
-    """
-    number = int(device.partition(":")[2] or 0)
-    shown = environment.get("CUDA_VISIBLE_DEVICES")
-    entries = [str(index) for index in range(len(uuids))] if shown is None else [e.strip() for e in shown.split(",")]
-    if number >= len(entries):
-        raise LookupError(f"no card {device}: CUDA_VISIBLE_DEVICES is {shown}")
-    entry = entries[number]
-    if not entry.isdigit():
-        found = [index for index, uuid in enumerate(uuids) if entry and uuid.startswith(entry)]  # may be abbreviated
-        if len(found) != 1:
-            raise LookupError(f"no card {entry}, which CUDA_VISIBLE_DEVICES names")
-        return found[0]
-    if int(entry) >= len(uuids):
-        raise LookupError(f"no card {entry} of {len(uuids)}")
-    if len(set(names)) > 1 and environment.get("CUDA_DEVICE_ORDER") != "PCI_BUS_ID":
-        raise LookupError(
-            f"{len(names)} different cards: set CUDA_DEVICE_ORDER=PCI_BUS_ID to show which one is {device}"
-        )
-    return int(entry)
+        if not uuid:
+            raise LookupError(f"{device} is not in use")
+        return self._nvml.nvmlDeviceGetHandleByUUID(uuid)

@@ -16,6 +16,8 @@ from engine.jobs.video.stages import STAGES, StageFigures
 class FusedStages:
     """PaintStages in this process; see stages.py."""
 
+    name = "fused"
+
     def __init__(self, job: VideoJob, size: tuple[int, int]) -> None:
         """Loads the model and warms it up: seconds. ModelError in one line."""
         from engine.models.device_work import chosen_device, chosen_dtype, use_threads
@@ -23,6 +25,7 @@ class FusedStages:
         from engine.sources.still import read_still
         from engine.system.process_memory import keep_freed_memory
 
+        began_s = time.perf_counter()
         if job.threads is not None:
             use_threads(job.threads)
         device = chosen_device(job.device)
@@ -33,14 +36,12 @@ class FusedStages:
         with self._one_line():
             painter = load_stage(job.painting, "whole", device, self.dtype, *size, read_picture=read_still)
             self._painter: BatchPainter | None = painter
-            began_s = time.perf_counter()
             painter.warm_up(job.batch)
-            self.batch_s = time.perf_counter() - began_s
-            """Seconds of the first batch, an upper bound for later ones."""
         self.real_steps = painter.real_steps
         self.notes = [*painter.model.notes, *painter.notes]
         self._frames = 0
         self._last = self.times()
+        self.load_s = time.perf_counter() - began_s
 
     def paint(self, batches: Iterator[VideoBatch]) -> Iterator[PaintedBatch]:
         assert self._painter is not None
@@ -87,7 +88,7 @@ class FusedStages:
 
         self._last = self.times()
         device, self._painter = self._painter.model.device, None
-        free_memory(device)  # free the model's memory: the stages that replace these need it
+        free_memory(device)  # a caller may load the next model
 
     @contextmanager
     def _one_line(self, of_source: Callable[[], Exception | None] = lambda: None) -> Iterator[None]:
@@ -101,3 +102,16 @@ class FusedStages:
                 raise
             kind = DeviceLostError if is_device_lost(error) else ModelError
             raise kind(f"{self._model}: {in_one_line(error)}") from error
+
+
+def check_model(job: VideoJob) -> None:
+    """Raise ModelError for missing files of a model. Takes milliseconds. Skipped on a cluster: the files are on other
+    machines."""
+    from engine.models.sd.check import check
+
+    spec = job.painting.spec
+    if spec.random_shape or job.cluster is not None:
+        return
+    report = check(spec)
+    if report.missing:
+        raise ModelError(report.missing[0])

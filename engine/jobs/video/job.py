@@ -1,7 +1,6 @@
 """A video job: source, output, painting and settings. Plain values, so a job can be sent to another process."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from engine.errors import UsageError
 from engine.jobs.kit.option_range import check_no_stream, check_number
@@ -23,13 +22,10 @@ from engine.models.sd.plan.sampler_choice import SAMPLERS
 from engine.models.sd.spec import NO_MODEL
 
 MAX_BATCH = 64
-MAX_PIPE = 32  # Windows can wait for 63 handles at once, one per process
 SIDE_STEP_PX = 8  # pixels per latent
 MIN_SIDE_PX = 64
 MAX_SCALE = 2.0  # of a ControlNet or an IP-Adapter; they were trained with 1
 MAX_LORA_WEIGHT = 4.0
-
-Stages = Literal["auto", "split", "fused"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,19 +37,15 @@ class VideoJob:
     painting: Painting
     scale: float = option(1.0, "Factor of the source's size; sides are rounded to 8 px.", metavar="0.05..8")
     batch: int = option(1, "Pictures per batch.", metavar="1..64")
-    pipe: int = option(1, "Painting processes in parallel; split only.", metavar="N")
     recursive: bool = option(False, RECURSIVE, flags="--recursive")
     skip: int = option(0, "Leave out N pictures after each one.", metavar="N")
     """A picture is kept if its number % (skip + 1) == 0."""
     limit: int | None = option(None, "Paint at most N pictures.", metavar="N")
-    stages: Stages = option(
-        "auto", "split: one process per stage; fused: one process; auto: the faster.", metavar="auto|split|fused"
-    )
     cluster: str | None = option(None, CLUSTER, metavar=CLUSTERS)
     device: str = option("auto", DEVICE, metavar=DEVICES, is_configured=True)
     dtype: str = option("auto", DTYPE, metavar=DTYPES, is_configured=True)
-    threads: int | None = option(None, "CPU threads per process. (default: cores divided among them)", metavar="N")
-    """None: chosen by torch for fused, cores divided among the processes for split, one on a cluster."""
+    threads: int | None = option(None, "CPU threads. (default: chosen by torch)", metavar="N")
+    """None: chosen by torch, or one per actor on a cluster."""
     metadata: bool = option(True, METADATA, flags="--metadata/--no-metadata")
     resume: bool = option(False, RESUME, flags="--resume")
     overwrite: bool = option(False, OVERWRITE, flags="--overwrite")
@@ -62,16 +54,11 @@ class VideoJob:
         """Raise UsageError for contradictions and values out of range. Touches no file."""
         check_painting(self.painting)
         check_no_stream(self.source, self.output)
-        check_number("--pipe", self.pipe, 1, MAX_PIPE)
         check_number("--skip", self.skip, 0)
         check_number("--batch", self.batch, 1, MAX_BATCH)
         check_number("--scale", self.scale, 0.05, 8.0)
         check_number("--limit", 1 if self.limit is None else self.limit, 1)
         check_number("--threads", 1 if self.threads is None else self.threads, 1)
-        if self.stages == "fused" and self.pipe > 1:
-            raise UsageError("--pipe: fused stages run in one process; give --stages split with it")
-        if self.cluster is not None and (self.pipe > 1 or self.stages != "auto"):
-            raise UsageError("--cluster: each machine paints in one process; leave --pipe and --stages out")
 
     @property
     def every(self) -> int:

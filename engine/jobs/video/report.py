@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.jobs.kit.progress import JobProgress
-from engine.jobs.kit.report import JobReport
+from engine.jobs.kit.report import JobProgress, JobReport
 from engine.jobs.video.stages import StageFigures
 
 
@@ -41,9 +40,7 @@ class VideoReport(JobReport):
     output: str
     model: str
     stages: str
-    """fused, split or cluster."""
-    why: str
-    """Reason for the choice of `auto`; "" if the job named the stages."""
+    """fused or cluster."""
     device: str
     dtype: str
     width: int

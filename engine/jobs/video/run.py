@@ -1,25 +1,36 @@
 """Runs a job. `paint_video` does everything; its three steps are for callers that report progress in between:
 
 opened = open_job(job)                    UsageError, SourceError, SinkError, ModelError: everything known at once
-stages = open_stages(job, opened)         seconds: models, processes, warm-up, and the choice between fused and split
+stages = open_stages(job, opened)         seconds: the model and its warm-up
 report = run_job(job, opened, stages)     closes both
+
+A run reads batches ahead, paints them and writes the pictures on three threads; see jobs/kit/pipeline.py.
 """
 
 import threading
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.jobs.kit.job_folder import RESUME_HINT
-from engine.jobs.video.choosing import ChosenStages, choose_stages
-from engine.jobs.video.inputs import open_input
+from engine.jobs.kit.pipeline import Pipeline, waiting_for
+from engine.jobs.video.batches import PaintedBatch, VideoBatch, video_batches
+from engine.jobs.video.fused import FusedStages, check_model
+from engine.jobs.video.inputs import expected_pictures, open_input
 from engine.jobs.video.job import VideoJob
-from engine.jobs.video.model_check import check_model
-from engine.jobs.video.pipeline import OnProgress, VideoOutcome, VideoRun, Watch
-from engine.jobs.video.report import VideoReport
-from engine.jobs.video.stages import PaintStages, StagesInProcesses
+from engine.jobs.video.report import VideoProgress, VideoReport
+from engine.jobs.video.stages import PaintStages, StageFigures
 from engine.jobs.video.writing.outputs import VideoOutput, open_output
-from engine.sources.pictures import Pictures
+from engine.models.sd.painting import GOOD, RERUN
+from engine.sources.pictures import Pictures, fitted
 from engine.system.process_memory import peak_process_mb
+
+OnProgress = Callable[[VideoProgress], object]
+Watch = Callable[[Callable[[], VideoProgress]], None]
+"""Receives a progress getter that is safe to call from any thread."""
+
+WAITING_BYTES = 128 * 2**20  # of pictures, before the stages and after them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,15 +84,19 @@ def open_job(job: VideoJob) -> OpenedJob:
     return OpenedJob(pictures=pictures, size=size, output=output)
 
 
-def open_stages(job: VideoJob, opened: OpenedJob) -> ChosenStages:
-    """Load and warm up the stages: those the job names, or the faster ones."""
-    return choose_stages(job, opened.pictures, opened.size, done=opened.output.done)
+def open_stages(job: VideoJob, opened: OpenedJob) -> PaintStages:
+    """Load and warm up the stages, here or on a cluster."""
+    if job.cluster is None:
+        return FusedStages(job, opened.size)
+    from engine.jobs.video.on_cluster import ClusterStages
+
+    return ClusterStages(job, opened.size)
 
 
 def run_job(
     job: VideoJob,
     opened: OpenedJob,
-    chosen: ChosenStages,
+    stages: PaintStages,
     *,
     on_progress: OnProgress = lambda progress: None,
     watch: Watch = lambda progress: None,
@@ -92,18 +107,10 @@ def run_job(
     `watch` receives a progress getter that is safe to call from any thread, because a batch may take minutes.
     """
     try:
-        run = VideoRun(
-            job,
-            opened.pictures,
-            opened.size,
-            opened.output,
-            chosen.stages,
-            on_progress,
-            stop or threading.Event(),
-            watch,
-        )
-        outcome = run.run()
-        return _report(job, opened, chosen, outcome)
+        run = VideoRun(job, opened, stages, on_progress, stop or threading.Event())
+        watch(run.progress)
+        run.run()
+        return _report(job, opened, stages, run)
     except BaseException as error:
         if opened.pictures.kind == "live":  # a recording cannot be repeated; say where it is
             for note in opened.output.notes:
@@ -112,66 +119,168 @@ def run_job(
             error.add_note(f"{opened.output.path}: {RESUME_HINT}")
         raise
     finally:
-        chosen.stages.close()
+        stages.close()
         opened.pictures.close()
 
 
-def _report(job: VideoJob, opened: OpenedJob, chosen: ChosenStages, outcome: VideoOutcome) -> VideoReport:
-    counts, output, stages, painting = opened.pictures.counts, opened.output, chosen.stages, job.painting
+class VideoRun:
+    """One run of an opened job. The stages are warm, and no other thread uses them."""
+
+    def __init__(
+        self, job: VideoJob, opened: OpenedJob, stages: PaintStages, on_progress: OnProgress, stop: threading.Event
+    ) -> None:
+        self._job, self._opened, self._stages = job, opened, stages
+        self._pictures, self._output = opened.pictures, opened.output
+        self._on_progress, self._stop = on_progress, stop
+        # A queue would delay live pictures.
+        batch_bytes = opened.size[0] * opened.size[1] * 3 * job.batch
+        waiting = 1 if opened.pictures.kind == "live" else waiting_for(batch_bytes, WAITING_BYTES)
+        self._pipeline: Pipeline[VideoBatch, PaintedBatch] = Pipeline(
+            "video", ahead=waiting, unwritten=waiting, is_stopped=stop.is_set
+        )
+        self.painted = self.rerun = self.passed_through = 0
+        self.first_passed = ""
+        """Name of the first picture that was passed through; "" if there was none."""
+        self._save_s = 0.0
+        self._read_frames = 0
+        self._is_painted = False
+        self._before = {time.name: time for time in stages.times()}  # of earlier runs
+        self._began_s = time.perf_counter()
+        self._end_s: float | None = None
+
+    def run(self) -> None:
+        """Run to the end; re-raises an error of any thread, but keeps the finished parts of the output for `resume`."""
+        self._began_s = time.perf_counter()
+        self._pipeline.run(
+            self._batches,
+            self._stages.paint,
+            self._write,
+            on_result=lambda painted: self._on_progress(self.progress()),
+            on_worked=self._end_painting,
+            stop_reading=self._pictures.close,  # otherwise the run would wait for a camera that sends nothing
+        )
+        self._end_s = time.perf_counter()
+
+    @property
+    def is_interrupted(self) -> bool:
+        return self._pipeline.is_interrupted
+
+    @property
+    def seconds(self) -> float:
+        return (self._end_s or time.perf_counter()) - self._began_s
+
+    def times(self) -> tuple[StageFigures, ...]:
+        """Frames and seconds of each stage so far. Any thread."""
+        pieces, results = self._pipeline.pieces, self._pipeline.results
+        read = StageFigures(name="read", frames=self._read_frames, seconds=self._pipeline.read_s)
+        first, *others = [_since(self._before[time.name], time) for time in self._stages.times()]
+        first = replace(first, waiting=first.waiting + len(pieces), most=first.most + pieces.max_items)
+        save = StageFigures(
+            name="save", frames=self.painted, seconds=self._save_s, waiting=len(results), most=results.max_items
+        )
+        return read, first, *others, save
+
+    def progress(self) -> VideoProgress:
+        """Any thread."""
+        times, seconds = self.times(), self.seconds
+        done = times[-2].frames
+        return VideoProgress(
+            done=self._output.done + done,
+            expected=expected_pictures(self._job, self._pictures),
+            seconds=seconds,
+            rate=done / max(seconds, 1e-9),
+            stages=times,
+            is_finishing=self._is_painted or self._stop.is_set(),
+        )
+
+    def _batches(self) -> Iterator[VideoBatch]:
+        """Run on the reader thread."""
+        job, done = self._job, self._output.done
+        read = self._pictures.read(job.every, job.limit, start=done)
+        height, width = self._pictures.first.pixels.shape[:2]
+        whole = fitted(read, (width, height), self._pictures.counts)
+        for batch in video_batches(whole, job.batch, self._opened.size, first=done // job.batch):
+            self._read_frames += len(batch.pictures)
+            yield batch
+
+    def _end_painting(self) -> None:
+        self._is_painted = True
+        self._on_progress(self.progress())
+
+    def _write(self, results: Iterator[PaintedBatch]) -> None:
+        """Run on the writer thread."""
+        try:
+            for painted in results:
+                began_s = time.perf_counter()
+                self._save(painted)
+                self._save_s += time.perf_counter() - began_s
+            began_s = time.perf_counter()
+            self._output.finish(is_whole=not self.is_interrupted)
+            self._save_s += time.perf_counter() - began_s
+        except BaseException:
+            self._output.abandon()
+            raise
+
+    def _save(self, painted: PaintedBatch) -> None:
+        for row, picture in enumerate(painted.batch.pictures):
+            fate, pixels = int(painted.fates[row]), painted.pixels[row]
+            if fate == RERUN:
+                self.rerun += 1
+            elif fate != GOOD:
+                pixels = picture.pixels
+                self.passed_through += 1
+                self.first_passed = self.first_passed or picture.name
+            self._output.add(picture, pixels)
+            self.painted += 1
+
+
+def _since(before: StageFigures, now: StageFigures) -> StageFigures:
+    return replace(now, frames=now.frames - before.frames, seconds=now.seconds - before.seconds)
+
+
+def _report(job: VideoJob, opened: OpenedJob, stages: PaintStages, run: VideoRun) -> VideoReport:
+    counts, output, painting = opened.pictures.counts, opened.output, job.painting
     height, width = opened.pictures.first.pixels.shape[:2]
     notes = [*job.notes(width, height), *stages.notes, *counts.notes, *output.notes]
-    if outcome.rerun:
-        notes.append(f"{outcome.rerun} pictures were painted twice, because the first attempt gave no picture")
-    if outcome.passed_through:
+    if run.rerun:
+        notes.append(f"{run.rerun} pictures were painted twice, because the first attempt gave no picture")
+    if run.passed_through:
         advice = "" if stages.dtype == "float32" else "; try --dtype float32"
         notes.append(
-            f"{outcome.passed_through} pictures were left unpainted, the first is {outcome.first_passed}: "
+            f"{run.passed_through} pictures were left unpainted, the first is {run.first_passed}: "
             f"the model gave NaN or black for them twice{advice}"
         )
-    memory_mb, memory_of = _peak_memory(stages)
-    fps = outcome.painted / max(outcome.seconds, 1e-9)
-    width, height = opened.size
-    resumed = counts.resumed
+    device_mb = stages.memory_mb()
+    fps = run.painted / max(run.seconds, 1e-9)
     return VideoReport(
         source=opened.pictures.label,
         output=str(output.path),
-        is_interrupted=outcome.is_interrupted,
+        is_interrupted=run.is_interrupted,
         model=painting.spec.model,
-        stages=chosen.name,
-        why=chosen.why,
+        stages=stages.name,
         device=stages.device,
         dtype=stages.dtype,
-        width=width,
-        height=height,
+        width=opened.size[0],
+        height=opened.size[1],
         read=counts.decoded,
-        resumed=resumed,
+        resumed=counts.resumed,
         kept=output.kept,
-        painted=outcome.painted,
-        unpainted=counts.decoded - counts.passed_over - counts.dropped - resumed - outcome.painted,
+        painted=run.painted,
+        unpainted=counts.decoded - counts.passed_over - counts.dropped - counts.resumed - run.painted,
         skipped=counts.passed_over,
         dropped=counts.dropped,
         damaged=counts.damaged,
         unreadable=counts.unreadable,
         refitted=counts.refitted,
-        rerun=outcome.rerun,
-        passed_through=outcome.passed_through,
-        load_s=chosen.load_s,
-        seconds=outcome.seconds,
+        rerun=run.rerun,
+        passed_through=run.passed_through,
+        load_s=stages.load_s,
+        seconds=run.seconds,
         fps=fps,
         its=painting.steps * fps,
         evals=stages.real_steps * fps,
-        times=outcome.times,
-        peak_memory_mb=memory_mb,
-        memory_of=memory_of,
+        times=run.times(),
+        peak_memory_mb=peak_process_mb() if device_mb is None else device_mb,
+        memory_of="process" if device_mb is None else "device",
         notes=tuple(notes),
     )
-
-
-def _peak_memory(stages: PaintStages) -> tuple[float, str]:
-    """Peak memory in MiB, and which memory it is."""
-    device_mb = stages.memory_mb()
-    if device_mb is not None:
-        return device_mb, "device"
-    if isinstance(stages, StagesInProcesses):
-        return stages.processes_mb(), "processes"
-    return peak_process_mb(), "process"

@@ -1,11 +1,10 @@
-"""The interface of the stages that paint: in this process, in several, or on other machines."""
+"""The interface of the stages that paint: in this process, or on other machines."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
+from typing import Final, Protocol
 
-if TYPE_CHECKING:  # stage processes need no video library
-    from engine.jobs.video.batches import PaintedBatch, VideoBatch
+from engine.jobs.video.batches import PaintedBatch, VideoBatch
 
 STAGES: Final = ("encode", "process", "decode")
 
@@ -32,14 +31,21 @@ class StageFigures:
 class PaintStages(Protocol):
     """Loaded and warm once constructed (otherwise ModelError in one line). Single-threaded, except `times`."""
 
+    name: str
+    """fused or cluster."""
+    load_s: float
+    """Seconds to load models, start processes and warm up."""
+
     device: str
     dtype: str
     real_steps: int
     """UNet evaluations per picture."""
-    notes: list[str]
-    """Notes for the user, one line each; may grow."""
 
-    def paint(self, batches: "Iterator[VideoBatch]") -> "Iterator[PaintedBatch]":
+    @property
+    def notes(self) -> Sequence[str]:
+        """Notes for the user, one line each; may grow."""
+
+    def paint(self, batches: Iterator[VideoBatch]) -> Iterator[PaintedBatch]:
         """Paint the batches in order, with a few in flight at once. May be called again."""
 
     def times(self) -> tuple[StageFigures, ...]:
@@ -50,12 +56,3 @@ class PaintStages(Protocol):
 
     def close(self) -> None:
         """End all processes at once, also after an error. Idempotent."""
-
-
-@runtime_checkable
-class StagesInProcesses(Protocol):
-    """PaintStages whose models are in other processes of this machine."""
-
-    def processes_mb(self) -> float:
-        """Peak of the main memory of this process and the stage processes together, in MiB. On Linux shared memory is
-        counted once; other systems do not report it. Any thread, also after `close`."""

@@ -4,7 +4,9 @@ A link is the engine's end of one child. Nothing in it blocks: rings hold only t
 its own thread, and a worker thread does all disk access and memory allocation.
 """
 
+import threading
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Mapping, Set
 from concurrent.futures import Future
 from functools import partial
@@ -13,15 +15,46 @@ from typing import Any, Generic, Protocol, TypeVar
 from engine.children.spec import ChildSpec, ChildStatus
 from engine.children.supervisor import Supervisor
 from engine.ipc import Gate
-from engine.live.kit.output_ring import OutputRing
-from engine.live.kit.requests import Requests
+from engine.live.kit.picture_rings import OutputRing, SourceRings
 from engine.live.kit.sent_values import SentValues
-from engine.live.kit.source_rings import SourceRings
 from engine.params import Snapshot
 from engine.system.daemon_worker import DaemonWorker
 from engine.system.reporting import Report
 
 Build = TypeVar("Build")
+
+
+class Requests(Generic[Build]):
+    """Pending requests for loading another model, and the build in force meanwhile. They end in the order in which they
+    were made. Thread-safe."""
+
+    def __init__(self, in_force: Build) -> None:
+        self._in_force = in_force
+        self._open: deque[Build] = deque()
+        self._lock = threading.Lock()
+
+    def begin(self, asked: Build) -> None:
+        with self._lock:
+            self._open.append(asked)
+
+    def end(self, is_done: bool) -> tuple[Build, bool]:
+        """End the oldest request. Returns it, and True if no other is pending. If `is_done`, it is now in force."""
+        with self._lock:
+            asked = self._open.popleft()
+            if is_done:
+                self._in_force = asked
+            return asked, not self._open
+
+    @property
+    def in_force(self) -> Build:
+        with self._lock:
+            return self._in_force
+
+    @property
+    def newest(self) -> Build:
+        """The newest pending request; if none is pending, the one in force."""
+        with self._lock:
+            return self._open[-1] if self._open else self._in_force
 
 
 class _Ring(Protocol):

@@ -1,27 +1,34 @@
-"""The protocol of a live model, and the table entry from which a run opens one.
+"""The protocol of a live model, and the entry by which a run finds one.
 
-The frame loop, the control desk, the page and the sinks use live models only through this file. To add one, write a
-folder in `engine/live` with an ENTRY, its tensors in `engine/models`, its schema file and its table in `config.py`,
-then add the ENTRY to `engine/live/opening.py`.
+The frame loop, the control desk, the page, the sinks and the command line use live models only through this file. A
+model is a folder of `engine/live`, or a package of its own, with an ENTRY and an AREA that its pyproject.toml names
+(`osc_schema/plugins.py`). The file with an ENTRY is read whenever a program starts, also without a run: at its top it
+imports osc_schema, msgspec and this file, and the rest where it is used.
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
-from engine.audio.input import AudioInput
-from engine.children.spec import ChildStatus
-from engine.children.supervisor import Supervisor
-from engine.config import Config
-from engine.ipc import Gate
-from engine.live.kit.scene import Scene
-from engine.params import ParamStore, Snapshot
-from engine.sinks import Picture
-from engine.sources import Source
-from engine.system.clock import Clock
-from engine.system.reporting import Report
-from engine.values import PublishedFrame
-from osc_schema import ExtraPicture, Value
+from msgspec import Meta, Struct
+
+from osc_schema.types import Value
+
+if TYPE_CHECKING:
+    from engine.audio.input import AudioInput
+    from engine.children.spec import ChildStatus
+    from engine.children.supervisor import Supervisor
+    from engine.config import Config
+    from engine.ipc import Gate
+    from engine.live.kit.scene import Scene
+    from engine.params import ParamStore, Snapshot
+    from engine.sinks import Picture
+    from engine.sources import Source
+    from engine.system.clock import Clock
+    from engine.system.reporting import Report
+    from engine.values import PublishedFrame
 
 Check = Callable[[Value], None]
 """A condition for `ParamStore.add_condition`: raises Rejected for a value that this run cannot use."""
@@ -95,23 +102,51 @@ class Surroundings:
     """Opens and starts a video or picture file; None for "". Closed by the run."""
 
 
+def option(help: str, metavar: str, **limits: Any) -> Meta:
+    """Make a key of a ModelTable an option of `multiverse run`, too: `model` is `--NAME`, another key `--NAME-KEY`."""
+    return Meta(description=help, extra={"metavar": metavar}, **limits)
+
+
+class ModelTable(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A live model's table in the configuration. What can change while running is a parameter instead."""
+
+    model: Annotated[str, option("Load this live model.", "MODEL")] = ""
+    """"" for none: the model is not loaded."""
+
+
+class DeviceTable(ModelTable, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """That of a model which runs on a device of torch."""
+
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    threads: Annotated[int, Meta(ge=1, le=64)] = 1
+    """CPU threads of the child."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveEntry:
-    """Everything that a run needs to know about a live model before it is opened."""
+    """Everything that a run needs to know about a live model before it is opened. `table`: the model's own."""
 
     name: str
+    """Name of its option, configuration table, OSC prefix and entry points."""
+    title: str
+    """Name for people."""
+    table: type[ModelTable] = ModelTable
     no_model: str
     """Error text for its commands in a run without it: the reason and the next step."""
     not_offline: str
     """Why it does not run offline, and which command does the same on files."""
-    is_configured: Callable[[Config], bool]
-    open: Callable[[Surroundings], LiveModel]
-    """Raises ModelError early, before anything slow."""
-    conditions: Callable[[Config, Callable[[], bool]], Iterable[tuple[str, Check]]] = lambda config, has_camera: ()
-    """`conditions(config, has_camera)`: an (address, check) pair for each parameter that may have unusable values in
-    this run."""
-    first_values: Callable[[Config], Iterable[tuple[str, Value]]] = lambda config: ()
-    """Initial values of parameters that come from the configuration."""
+    opened_by: str = "engine.live.kit.repainting:RepaintingModel"
+    """`module:function`, called as `function(entry, around)`; returns the LiveModel. It raises ModelError early, before
+    anything slow."""
+    paint: str = ""
+    """`module:function` of a RepaintingModel; other models need none."""
+    conditions: Callable[[Any, Callable[[], bool]], Iterable[tuple[str, Check]]] = lambda table, has_camera: ()
+    """`conditions(table, has_camera)`: an (address, check) pair for each parameter that may have unusable values in
+    this run, besides `/NAME/enable`."""
+    first_values: Callable[[Any], Iterable[tuple[str, Value]]] = lambda table: ()
+    """Initial values of parameters that come from the table, besides `/NAME/enable`."""
+    implied: Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]] = lambda given, file: {}
+    """`implied(given, file)`: settings that follow from the options given, by key (`NAME.index`, `params./NAME/gain`),
+    and from the configuration file. An option overrides them."""
     calls: Mapping[str, str] = field(default_factory=dict)
     """OSC command -> name of the command sent to the child."""
-    pictures: tuple[ExtraPicture, ...] = ()

@@ -1,10 +1,12 @@
 """Loads a child's model on the device from its settings. If that fails, the child ends with a one-line reason."""
 
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Literal, Protocol, TypeVar
 
 from engine.children.port import ChildPort
-from engine.errors import DeviceFullError, DeviceLostError, ModelError
+from engine.errors import DeviceFullError, DeviceLostError, ModelError, in_one_line
 from engine.ipc import Phase
 from engine.system import priority
 
@@ -52,3 +54,18 @@ def load_on_device(
     for number, note in enumerate(model.notes):
         port.note(f"model.{number}", f"{name}: {note}")
     return model
+
+
+@contextmanager
+def lost_device_told(port: ChildPort) -> Iterator[None]:
+    """End the process with a fault of its driver if a call of CUDA fails. Other errors pass. The next process may have
+    more luck: drivers reset themselves."""
+    try:
+        yield
+    except RuntimeError as error:
+        from engine.models.device_work import is_device_lost
+
+        if not is_device_lost(error):
+            raise
+        traceback.print_exc()  # to the log
+        port.fail("driver", f"the device has failed: {in_one_line(error)}", is_final=False)

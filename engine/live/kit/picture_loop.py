@@ -21,7 +21,6 @@ from engine.children.messages import Fact
 from engine.children.port import ChildPort
 from engine.ipc import Phase, RingFrame, RingReader, RingWriter, Turns
 from engine.live.kit.figures import Figures
-from engine.live.kit.freshness import ask_from_s
 from engine.live.kit.pace import read_pace
 from engine.live.kit.progress import MAX_NAP_S, CallProgress
 from engine.live.kit.sent_values import GENERATION
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     import torch
 
 POLL_S = 0.002  # poll interval for a new picture
+LEAD_S = 0.1  # three frames at 30 fps: the engine notices one frame later, and reads back one frame after that
 
 Picture = TypeVar("Picture")
 Result = TypeVar("Result")
@@ -289,3 +289,13 @@ def turns_on(device: "torch.device", port: ChildPort) -> Turns | None:
     if device.type == "cpu" or port.gate is None:
         return None
     return port.gate.turns(port.gate_place, 1 + (device.index or 0))
+
+
+def ask_from_s(*, call_began_s: float, call_s: float, due_s: float) -> float:
+    """The time to ask for the next picture. A call of about `call_s` began at `call_began_s`, and the next one begins
+    at `due_s` at the earliest. All in seconds of one clock.
+
+    If a child asks all the time, the engine reads back pictures that are never used; if it asks only after it has
+    finished, it waits for one. So a slow child asks shortly before it will finish, and a fast child all the time.
+    """
+    return max(call_began_s + call_s, due_s) - LEAD_S

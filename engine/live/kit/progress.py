@@ -1,6 +1,7 @@
 """Splits a child's work into pieces and reports the phase, a heartbeat and the expected time of each to the engine."""
 
 import time
+from collections import deque
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
@@ -8,9 +9,9 @@ from engine.children.port import ChildPort
 from engine.ipc import Phase, Turns
 from engine.live.kit.pace import ChildPace
 from engine.live.kit.pacing import Pacer
-from engine.live.kit.piece_times import PieceTimes
 
 MAX_NAP_S = 0.05  # poll interval of the control pipe: the longest time before a command is read
+KEPT_PIECES = 64  # about seven pictures of SD; after that a single long piece, such as a capture, is forgotten
 
 
 class Stopped(Exception):
@@ -113,3 +114,21 @@ class CallProgress:
             if self._port.values_version != self._paced_version:
                 self._take_duty()
                 return
+
+
+class PieceTimes:
+    """Durations of the newest pieces, each with the amount of work of its call, so that slow work is not mistaken for a
+    hang: on a CPU one piece may take half a minute, and the first call with larger pictures takes longer than any
+    before it."""
+
+    def __init__(self) -> None:
+        self._pieces: deque[tuple[float, float]] = deque(maxlen=KEPT_PIECES)
+
+    def count(self, piece_s: float, work: float) -> None:
+        """Record one piece of a call with this amount of work."""
+        self._pieces.append((piece_s, work))
+
+    def longest_s(self, work: float) -> float:
+        """The longest expected piece in a call with this amount of work; scaled up if it exceeds the measured amounts.
+        0 before the first piece."""
+        return max((piece_s * max(1.0, work / before) for piece_s, before in self._pieces), default=0.0)

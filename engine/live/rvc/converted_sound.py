@@ -7,11 +7,11 @@ because the new process may have another model with another voice.
 
 import math
 from collections import deque
-from collections.abc import Mapping
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 
+from engine.children.supervisor import Supervisor
 from engine.errors import SharedMemoryError
 from engine.ipc import AudioRing, AudioRingReader
 
@@ -19,17 +19,10 @@ CROSSFADE_S: Final = 0.01
 MAX_RINGS: Final = 4  # rings kept: processes within one delay; samples of older ones have been played
 
 
-class Outputs(Protocol):
-    """The interface of Supervisor that is used here."""
-
-    @property
-    def outputs(self) -> Mapping[str, str]: ...
-
-
 class ConvertedSound:
     """One thread. Channel 0 of the rings is the sound, channel 1 its presence, 0.0 or 1.0."""
 
-    def __init__(self, supervisor: Outputs, name: str) -> None:
+    def __init__(self, supervisor: Supervisor, name: str) -> None:
         self._supervisor = supervisor
         self._name = name
         self._segment = ""

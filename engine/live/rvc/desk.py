@@ -14,7 +14,7 @@ import math
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from engine.audio.ring import SampleRing
 from engine.audio.steady_reader import SteadyReader
 from engine.children.messages import Fact
 from engine.live.rvc.delay import VoiceDelay
-from engine.live.rvc.link import VoiceTiming
+from engine.live.rvc.link import VoiceLink
 from engine.live.rvc.mix import MixSettings, OneChannel, VoiceMix
 from engine.system.clock import Clock
 from engine.system.guarded_thread import Guard, GuardedThread
@@ -37,22 +37,6 @@ WAITED_S = 3.0  # maximum time to wait for a late block when measuring its laten
 MAX_STEP_S = 1.0  # maximum length of sound processed in one step
 
 logger = logging.getLogger(__name__)
-
-
-class VoiceConversion(Protocol):
-    """The interface of VoiceLink that the desk uses."""
-
-    @property
-    def timing(self) -> VoiceTiming: ...
-
-    def hear(self, block: np.ndarray) -> None: ...
-
-    def converted(self, first: int, frames: int) -> tuple[np.ndarray, np.ndarray]: ...
-
-    def is_converted(self, sample: int) -> bool: ...
-
-    @property
-    def converted_end(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +64,7 @@ class VoiceDesk:
 
     def __init__(
         self,
-        link: VoiceConversion,
+        link: VoiceLink,
         capture: Capture,
         output: DeviceOutput | None,
         *,

@@ -1,52 +1,96 @@
-"""The entry of live voice conversion in the table of live models."""
+"""The entry of live voice conversion: its configuration, its options, and the values that a run refuses."""
 
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
-from engine.audio.input import LiveAudio
-from engine.audio.open import open_capture, open_output
-from engine.live.kit.live_model import LiveEntry, Surroundings
-from engine.live.rvc.conditions import NO_MODEL, conditions
-from engine.live.rvc.desk import VoiceDesk
-from engine.live.rvc.link import VoiceLink
-from engine.live.rvc.spec import require_complete, spec_of
-from engine.live.rvc.voice import LiveRvc
+from engine.live.kit.live_model import Check, DeviceTable, LiveEntry, option
+from engine.live.kit.refusing import found_by, named_in, refusing
 from osc_schema.rvc import CHILD
 
+if TYPE_CHECKING:
+    from engine.models.rvc.index_choice import IndexChoice
 
-def open_rvc(around: Surroundings) -> LiveRvc:
-    """Open the voice's link, desk and devices. Of these, only the voice's own capture is already started."""
-    config, audio = around.config.rvc, around.audio
-    assert isinstance(audio, LiveAudio)  # live voice conversion does not run offline
-    require_complete(spec_of(config))
-    with ExitStack() as undo:
-        set_value = partial(around.store.set, by=CHILD)
-        link = VoiceLink(config, gate=around.gate, report=around.report, set_value=set_value)
-        undo.callback(link.close)
-        own_capture = None
-        if config.input != "audio":
-            own_capture = open_capture(config.input, clock=around.clock, report=around.report)
-            undo.callback(own_capture.close)
-        output = open_output(config.output, clock=around.clock, report=around.report)
-        if output is not None:
-            undo.callback(output.close)
-        capture = own_capture or audio.capture
-        link.open_voice(capture.ring.sample_rate_hz)
-        desk = VoiceDesk(link, capture, output, clock=around.clock, report=around.report)
-        audio.voice = desk.listen(audio.sample_rate_hz)
-        if own_capture is not None:
-            own_capture.start()
-        undo.pop_all()
-    return LiveRvc(link, desk, capture=own_capture, output=output)
+MODEL = "/rvc/model"
+
+NO_MODEL = (
+    "no voice model is configured: start with `multiverse run --rvc MODEL.pth` (a published .pth or a .safetensors "
+    'file), or set model = "..." under [rvc] in the configuration'
+)
+
+
+class RvcConfig(DeviceTable, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[rvc]`."""
+
+    model: Annotated[
+        str, option("Live voice conversion: a published RVC model, .pth or .safetensors.", "MODEL.pth")
+    ] = ""
+    index: Annotated[
+        str,
+        option(
+            "FAISS index of the voice. (default: the one with the voice's name, or the only one in its folder)",
+            "FILE.index|none",
+        ),
+    ] = ""
+    content: Annotated[str, option("Speech encoder: HuBERT, ContentVec. (default: the voice's own)", "PATH|ID")] = ""
+    """A HuBERT or ContentVec folder, a Hugging Face id or file, a `.pt` or `.bin` file; "": the one that the voice was
+    trained on, or `lengyue233/content-vec-best` if the voice names none."""
+    rmvpe: str = "lj1995/VoiceConversionWebUI/rmvpe.pt"
+    """Checkpoint of the pitch network RMVPE: a file, or one in the Hugging Face cache."""
+    input: Annotated[
+        str,
+        option(
+            "Source of the voice; audio: a channel of the sound input (/rvc/input_channel). (default: audio)",
+            "audio|device:NAME|FILE",
+        ),
+    ] = "audio"
+    output: Annotated[
+        str,
+        option("Sound output for the converted voice. (default: none)", "none|default|device:NAME"),
+    ] = "none"
+    folders: tuple[str, ...] = ()
+    """Folders of the models that `/rvc/model` may name over OSC."""
+
+
+def files_named(config: RvcConfig, name: str) -> "tuple[str, IndexChoice]":
+    """Path of the named model in the first model folder that contains it, and its index (see `index_for`). "" gives the
+    configured pair. Raises ValueError with the reason if there is no such model."""
+    from engine.models.rvc.index_choice import for_another, index_for
+
+    if not name:
+        return config.model, index_for(config.model, config.index)
+    if not config.folders:
+        raise ValueError('no model folders are configured: set folders = ["..."] under [rvc]')
+    model = str(named_in(name, config.folders, may_be_folder=False))
+    return model, index_for(model, for_another(config.index))
+
+
+def conditions(config: RvcConfig, has_camera: Callable[[], bool]) -> Iterator[tuple[str, Check]]:
+    if config.model:
+        yield found_by(MODEL, partial(files_named, config))
+    else:
+        yield refusing("/rvc/channel", NO_MODEL)
+        yield refusing(MODEL, NO_MODEL)
+
+
+def implied(given: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, Any]:
+    """The configured index does not belong to another voice."""
+    voice = file.get("rvc", {})
+    if "rvc.model" not in given or not isinstance(voice, dict):
+        return {}
+    from engine.models.rvc.index_choice import configured_for
+
+    return {"rvc.index": configured_for(given["rvc.model"], voice.get("model"), voice.get("index", ""))}
 
 
 ENTRY = LiveEntry(
     name=CHILD,
+    title="voice conversion",
+    table=RvcConfig,
     no_model=NO_MODEL,
     not_offline="a live voice cannot be repeated offline; `multiverse convert` reads files",
-    is_configured=lambda config: bool(config.rvc.model),
-    open=open_rvc,
-    conditions=lambda config, has_camera: conditions(config.rvc),
-    first_values=lambda config: [("/rvc/enable", bool(config.rvc.model))],
+    opened_by="engine.live.rvc.voice:open_rvc",
+    conditions=conditions,
+    implied=implied,
     calls={"/rvc/empty_cache": "empty_cache"},
 )

@@ -13,14 +13,14 @@ from typing import Any, Final
 import numpy as np
 
 from engine.children.spec import ChildSpec
-from engine.config import RvcConfig
 from engine.errors import ModelError
 from engine.ipc import AudioRing, AudioRingWriter, Gate
 from engine.live.kit.child_link import ChildLink
 from engine.live.kit.sent_values import NOTHING
 from engine.live.rvc.converted_sound import ConvertedSound
+from engine.live.rvc.entry import MODEL, RvcConfig, files_named
 from engine.live.rvc.settings import PRELOAD, read_settings
-from engine.live.rvc.spec import AS_DECLARED, BUILT, MODEL, files_named, require_complete, spec_of
+from engine.live.rvc.spec import AS_DECLARED, BUILT, require_complete, spec_of
 from engine.models.rvc.grid import BlockGrid
 from engine.models.rvc.optimization import VARIABLES, OptimizationConfig
 from engine.params import Snapshot

@@ -17,7 +17,8 @@ the process, and the engine starts another.
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -27,18 +28,20 @@ import numpy as np
 from engine.children.messages import Fact
 from engine.children.port import ChildPort
 from engine.ipc import AudioRingReader, Phase
-from engine.live.kit.lost_device import lost_device_told
+from engine.live.kit.model_loading import load_on_device, lost_device_told
 from engine.live.rvc.arrivals import Arrivals
-from engine.live.rvc.figures import VoiceFigures
-from engine.live.rvc.load import load_model
 from engine.live.rvc.settings import Window, read_settings
-from engine.models.rvc import VoiceSettings
+from engine.models.rvc import VoiceSettings, VoiceSpec
 from engine.models.rvc.optimization import OptimizationConfig
 
 if TYPE_CHECKING:
     from engine.models.rvc.model import VoiceModel
     from engine.models.rvc.stream import LiveVoice
 
+KEPT_BLOCKS: Final = 512
+KEPT_STAGES: Final = 32
+MIN_BLOCKS: Final = 8  # measured before the machine is reported as too slow: the first blocks include warm-up
+TELL_EVERY_S: Final = 1.0
 MAX_NAP_S: Final = 0.05  # poll interval of the control pipe: the longest time before a value is read
 MAX_WAITING: Final = 2  # complete blocks that the window holds: the newest, and one that is late
 KEPT_S: Final = 8.0  # length of the converted ring: more than the longest delay (5 s) plus the longest block
@@ -361,3 +364,81 @@ class VoiceLoop:
             self._slow_window = self._settings.window
             advice = "set a longer /rvc/block_ms or a shorter /rvc/extra_ms"
             self._port.note("slow", f"a block of {self._block_ms:g} ms takes {work_ms:.0f} ms here; {advice}")
+
+
+def load_model(port: ChildPort) -> "VoiceModel":
+    """Load the voice named in `port.settings` on the device given there. Ends the child if that fails.
+
+    Settings of `auto` are decided by the environment (RVC_USE_FP16, RVC_GPU_RETRIEVAL), then by the device.
+    """
+    spec, settings = VoiceSpec(**port.settings["spec"]), port.settings
+
+    def loaded(device: str, _: str) -> "VoiceModel":
+        from engine.models.rvc.load import load  # takes seconds, so inside the phase LOADING
+
+        chosen = OptimizationConfig.resolve(
+            device,
+            settings["environment"],
+            gpu_retrieval={"auto": None, "on": True, "off": False}[settings["gpu_retrieval"]],
+            fp16={"auto": None, "float16": True, "float32": False}[settings["dtype"]],
+        )
+        there = replace(spec, is_retrieved_on_device=chosen.gpu_retrieval)
+        return load(there, device, "float16" if chosen.fp16 else "float32")
+
+    return load_on_device(port, spec.model, loaded, half="float16", gives_way=False)
+
+
+class VoiceFigures:
+    """Counts and times of the child's main loop. Seconds come in as arguments."""
+
+    def __init__(self) -> None:
+        self.skipped = 0
+        """Blocks skipped because newer ones had arrived."""
+        self._work_ms: deque[float] = deque(maxlen=KEPT_BLOCKS)
+        self._stages: deque[Mapping[str, float]] = deque(maxlen=KEPT_STAGES)
+        self._told_s = float("-inf")
+
+    def begin_window(self) -> None:
+        """Discard the measured times, because the length of a block changes."""
+        self._work_ms.clear()
+        self._stages.clear()
+
+    def count_block(self, work_ms: float, stages_ms: Mapping[str, float]) -> None:
+        """Record a block: its time from complete input to published output, and the milliseconds of each stage."""
+        self._work_ms.append(work_ms)
+        self._stages.append(stages_ms)
+
+    def too_slow_ms(self, block_ms: float) -> float | None:
+        """The median processing time if it is longer than a block; None if the conversion keeps up."""
+        if len(self._work_ms) < MIN_BLOCKS:
+            return None
+        p50_ms = sorted(self._work_ms)[len(self._work_ms) // 2]
+        return p50_ms if p50_ms > block_ms else None
+
+    def is_due(self, now_s: float) -> bool:
+        """True once a second."""
+        if now_s - self._told_s < TELL_EVERY_S:
+            return False
+        self._told_s = now_s
+        return True
+
+    def facts(self, block_ms: float) -> dict[str, Fact]:
+        """p50 and p99 over the newest 512 blocks; `rtf`: p50 as a share of a block's length."""
+        ordered = sorted(self._work_ms)
+        if not ordered:
+            return {"skipped": self.skipped}
+        p50_ms, p99_ms = ordered[len(ordered) // 2], ordered[min(len(ordered) * 99 // 100, len(ordered) - 1)]
+        return {
+            "work_p50_ms": round(p50_ms, 2),
+            "work_p99_ms": round(p99_ms, 2),
+            "rtf": round(p50_ms / block_ms, 3),
+            "skipped": self.skipped,
+        }
+
+    def stages_ms(self) -> dict[str, Fact]:
+        """`content_ms` and so on: means over the newest 32 blocks."""
+        names = self._stages[-1] if self._stages else ()
+        return {
+            f"{name}_ms": round(sum(stages.get(name, 0.0) for stages in self._stages) / len(self._stages), 2)
+            for name in names
+        }

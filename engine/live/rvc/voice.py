@@ -2,17 +2,24 @@
 uses."""
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 
-from engine.audio.input import Capture
+from engine.audio.input import Capture, LiveAudio
+from engine.audio.open import open_capture, open_output
 from engine.audio.output import DeviceOutput
 from engine.children.spec import ChildStatus
 from engine.children.supervisor import Supervisor
+from engine.live.kit.live_model import LiveEntry, Surroundings
 from engine.live.kit.scene import Scene
 from engine.live.rvc.desk import VoiceDesk
+from engine.live.rvc.entry import RvcConfig
 from engine.live.rvc.link import VoiceLink
+from engine.live.rvc.spec import require_complete, spec_of
 from engine.params import Snapshot
 from engine.values import PublishedFrame
+from osc_schema.rvc import CHILD
 
 
 class LiveRvc:
@@ -67,3 +74,30 @@ class LiveRvc:
         for part in (self.desk, self._output, self._capture, self.link):
             if part is not None:
                 part.close()
+
+
+def open_rvc(entry: LiveEntry, around: Surroundings) -> LiveRvc:
+    """Open the voice's link, desk and devices. Of these, only the voice's own capture is already started."""
+    config: RvcConfig = around.config.models[entry.name]
+    audio = around.audio
+    assert isinstance(audio, LiveAudio)  # live voice conversion does not run offline
+    require_complete(spec_of(config))
+    with ExitStack() as undo:
+        set_value = partial(around.store.set, by=CHILD)
+        link = VoiceLink(config, gate=around.gate, report=around.report, set_value=set_value)
+        undo.callback(link.close)
+        own_capture = None
+        if config.input != "audio":
+            own_capture = open_capture(config.input, clock=around.clock, report=around.report)
+            undo.callback(own_capture.close)
+        output = open_output(config.output, clock=around.clock, report=around.report)
+        if output is not None:
+            undo.callback(output.close)
+        capture = own_capture or audio.capture
+        link.open_voice(capture.ring.sample_rate_hz)
+        desk = VoiceDesk(link, capture, output, clock=around.clock, report=around.report)
+        audio.voice = desk.listen(audio.sample_rate_hz)
+        if own_capture is not None:
+            own_capture.start()
+        undo.pop_all()
+    return LiveRvc(link, desk, capture=own_capture, output=output)

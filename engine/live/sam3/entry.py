@@ -1,35 +1,67 @@
-"""The entry of live SAM3 in the table of live models."""
+"""The entry of live SAM3: its configuration, its options, and the values that a run refuses."""
 
-from engine.live.kit.live_model import LiveEntry, Surroundings
-from engine.live.sam3.conditions import NO_MODEL, conditions
-from engine.live.sam3.link import SegmentationLink
-from engine.live.sam3.spec import require_complete, spec_of
-from osc_schema.sam3 import AREA, CHILD
+from collections.abc import Callable, Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from engine.errors import UsageError
+from engine.live.kit.live_model import Check, DeviceTable, LiveEntry, option
+from engine.live.kit.refusing import refusing, source_there
+from osc_schema import Value
+from osc_schema.sam3 import CHILD, PROMPTS
+
+NO_MODEL = (
+    "no SAM3 model is configured: start with `multiverse run --sam3 MODEL` (a folder or a Hugging Face id, for example "
+    '--sam3 facebook/sam3), or set model = "..." under [sam3] in the configuration'
+)
 
 
-def open_sam3(around: Surroundings) -> SegmentationLink:
-    config = around.config
-    require_complete(spec_of(config.sam3))
-    return SegmentationLink(
-        config.sam3,
-        video=around.open_video(config.sam3.video),
-        has_camera=around.has_camera,
-        gate=around.gate,
-        report=around.report,
-        set_values=lambda values: around.store.set_many(list(values.items()), by=CHILD),
-        tell=around.tell,
-        size_px=(config.width, config.height),
+class Sam3Config(DeviceTable, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[sam3]`."""
+
+    model: Annotated[str, option("Live SAM3 segmentation: a folder or a Hugging Face id (facebook/sam3).", "MODEL")] = (
+        ""
     )
+    prompt: Annotated[
+        tuple[str, ...],
+        option("What SAM3 should find, repeatable up to four times. (default: person)", "WORDS", max_length=4),
+    ] = ()
+    video: Annotated[
+        str,
+        option("Video, picture, stream or another program's picture for /sam3/source video.", "FILE|URL|KIND:NAME"),
+    ] = ""
+    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+
+
+def first_values(config: Sam3Config) -> Iterator[tuple[str, Value]]:
+    """The prompts; those that are left are cleared."""
+    if config.prompt:
+        prompts = [*config.prompt, *[""] * len(PROMPTS)]
+        yield from ((f"/sam3/prompt/{n}", prompt) for n, prompt in zip(PROMPTS, prompts, strict=False))
+
+
+def implied(given: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, Any]:
+    """The prompts of the command line override those that the file sets as parameters."""
+    prompts = given.get("sam3.prompt", ())
+    if len(prompts) > len(PROMPTS):
+        raise UsageError(f"--sam3-prompt: at most {len(PROMPTS)}")
+    return {f"params.{address}": prompt for address, prompt in first_values(Sam3Config(prompt=tuple(prompts)))}
+
+
+def conditions(config: Sam3Config, has_camera: Callable[[], bool]) -> Iterator[tuple[str, Check]]:
+    if not config.model:
+        yield refusing("/layer/5/matte", NO_MODEL, "subject", "background")
+    yield source_there(CHILD, config.video, has_camera)
 
 
 ENTRY = LiveEntry(
     name=CHILD,
+    title="SAM3",
+    table=Sam3Config,
     no_model=NO_MODEL,
     not_offline="live SAM3 cannot be repeated offline; `multiverse segment` reads files",
-    is_configured=lambda config: bool(config.sam3.model),
-    open=open_sam3,
-    conditions=lambda config, has_camera: conditions(config.sam3, has_camera=has_camera),
-    first_values=lambda config: [("/sam3/enable", bool(config.sam3.model))],
+    opened_by="engine.live.sam3.link:open_sam3",
+    conditions=conditions,
+    first_values=first_values,
+    implied=implied,
     calls={"/sam3/empty_cache": "empty_cache"},
-    pictures=AREA.pictures,
 )

@@ -1,34 +1,69 @@
 """The engine's end of the SAM3 child: sends parameters and pictures, receives masks, each with its source picture."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, replace
+from typing import Any, Final
 
+import osc_schema
 from engine.children.spec import ChildSpec
-from engine.config import Sam3Config
 from engine.errors import SharedMemoryError
 from engine.ipc import Gate
 from engine.ipc.segmentation_sheet import read_sheet
 from engine.live.kit.child_link import ChildLink
 from engine.live.kit.fed_pictures import FedPictures
-from engine.live.kit.finished_picture import finished_picture
+from engine.live.kit.live_model import LiveEntry, Surroundings
+from engine.live.kit.picture_rings import finished_picture
+from engine.live.kit.refusing import absolute
 from engine.live.kit.scene import Scene
 from engine.live.kit.sent_values import NOTHING
+from engine.live.sam3.entry import Sam3Config
 from engine.live.sam3.outputs import MaskOutputs, MasksView, Tell
-from engine.live.sam3.settings import PRELOAD
-from engine.live.sam3.spec import AS_DECLARED, BUILT, built, spec_of
+from engine.models.libraries import require_libraries
+from engine.models.sam3 import SegmentationSpec
+from engine.models.sam3.check import check
 from engine.params import Snapshot
 from engine.sources import Source
 from engine.system.reporting import Report
 from engine.values import FrameId, PublishedFrame, Segmentation, VideoFrame
 from osc_schema.sam3 import AREA, CHILD, PROMPTS
 
+BUILT: Final = {"resolution": "/sam3/resolution", "is_compiled": "/sam3/compile", "is_offloaded": "/sam3/offload"}
+"""Field of the spec -> address of its parameter. Changing one of them needs a new process."""
 Build = Mapping[str, Any]
 """Values of the parameters in `BUILT`, by address."""
+AS_DECLARED: Final[Build] = {
+    param.address: param.default for param in osc_schema.PARAMS if param.address in BUILT.values()
+}
 
+PRELOAD = (
+    "engine.models",  # first: it registers the replacement for torchaudio before its users are imported
+    "torch",
+    "transformers.models.clip.modeling_clip",
+    "transformers.models.clip.tokenization_clip",
+    "transformers.models.sam3.modeling_sam3",
+    "transformers.models.sam3_tracker_video.modeling_sam3_tracker_video",
+    "transformers.models.sam3_video.modeling_sam3_video",
+    "engine.live.sam3.loop",
+    "engine.models.device_work",
+    "engine.models.sam3.load",
+    "engine.models.sam3.segmenter",
+)
+"""Modules that the fork server of the SAM3 children imports in advance."""
 LOOP = "engine.live.sam3.loop:run"
 SOURCE = "/sam3/source"
 REPEAT_S = 0.1  # interval at which an unchanged picture is segmented again, because prompts change
+
+
+def spec_of(config: Sam3Config) -> SegmentationSpec:
+    """The configured model. Reads the disk."""
+    return SegmentationSpec(model=absolute(config.model))
+
+
+def require_complete(spec: SegmentationSpec) -> None:
+    """Raise ModelError, in one line, for a missing or broken file, before a child spends seconds loading."""
+    require_libraries()
+    if not spec.random_shape:
+        check(spec).require_complete()
 
 
 class SegmentationLink(ChildLink[Build]):
@@ -112,8 +147,9 @@ class SegmentationLink(ChildLink[Build]):
 
     def _settings(self, build: Build) -> dict[str, Any]:
         config = self._config
+        spec = replace(self._spec, **{field: build[address] for field, address in BUILT.items()})
         return {
-            "spec": asdict(built(self._spec, build)),
+            "spec": asdict(spec),
             "device": config.device,
             "dtype": config.dtype,
             "threads": config.threads,
@@ -206,3 +242,18 @@ class SegmentationLink(ChildLink[Build]):
             self._report("sam3.masks", f"sam3: {error}; the last masks stay")
             return
         self._picture = self._fed.answered(sheet.index) or self._newest
+
+
+def open_sam3(entry: LiveEntry, around: Surroundings) -> SegmentationLink:
+    config: Sam3Config = around.config.models[entry.name]
+    require_complete(spec_of(config))
+    return SegmentationLink(
+        config,
+        video=around.open_video(config.video),
+        has_camera=around.has_camera,
+        gate=around.gate,
+        report=around.report,
+        set_values=lambda values: around.store.set_many(list(values.items()), by=CHILD),
+        tell=around.tell,
+        size_px=(around.config.width, around.config.height),
+    )

@@ -20,11 +20,11 @@ from engine.children.port import ChildPort
 from engine.errors import ModelError
 from engine.ipc import Phase, RingFrame, RingReader
 from engine.ipc.segmentation_sheet import sheet_shape, write_sheet
-from engine.live.kit.lost_device import lost_device_told
+from engine.live.kit.model_loading import load_on_device, lost_device_told
 from engine.live.kit.picture_loop import PictureLoop
 from engine.live.kit.progress import Stopped
-from engine.live.sam3.load import load_model
 from engine.live.sam3.settings import read_settings
+from engine.models.sam3 import SegmentationSpec
 from engine.values import Segmentation
 
 if TYPE_CHECKING:
@@ -197,3 +197,15 @@ class SegmentationLoop(PictureLoop[RingFrame, Segmentation]):
             "memory_mb": self._memory_mb,
             **card_facts(self._model.device),
         }
+
+
+def load_model(port: ChildPort) -> "SegmentationModel":
+    """Load the model named in `port.settings` on the device given there. Ends the child if that fails."""
+    spec = SegmentationSpec(**port.settings["spec"])
+
+    def loaded(device: str, dtype: str) -> "SegmentationModel":
+        from engine.models.sam3.load import load  # takes seconds, so inside the phase LOADING
+
+        return load(spec, device, dtype)
+
+    return load_on_device(port, spec.model, loaded, half="bfloat16")  # float16 overflows in SAM3's attention

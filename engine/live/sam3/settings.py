@@ -2,25 +2,10 @@
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from engine.live.kit.pace import value_reader
 from osc_schema.sam3 import PROMPTS
-
-PRELOAD: Final = (
-    "engine.models",  # first: it registers the replacement for torchaudio before its users are imported
-    "torch",
-    "transformers.models.clip.modeling_clip",
-    "transformers.models.clip.tokenization_clip",
-    "transformers.models.sam3.modeling_sam3",
-    "transformers.models.sam3_tracker_video.modeling_sam3_tracker_video",
-    "transformers.models.sam3_video.modeling_sam3_video",
-    "engine.live.sam3.loop",
-    "engine.models.device_work",
-    "engine.models.sam3.load",
-    "engine.models.sam3.segmenter",
-)
-"""Modules that the fork server of the SAM3 children imports in advance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,45 +1,139 @@
-"""The entry of live Stable Diffusion in the table of live models."""
+"""The entry of live Stable Diffusion: its configuration, its options, and the values that a run refuses."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal, get_args
 
-from engine.config import Config
-from engine.live.kit.live_model import LiveEntry, Surroundings
-from engine.live.sd.conditions import NO_MODEL, conditions
-from engine.live.sd.link import DiffusionLink
-from engine.live.sd.spec import require_complete, spec_of
-from osc_schema import Value
-from osc_schema.sd import AREA, CHILD
+from msgspec import Meta, Struct
 
+from engine.errors import ModelError
+from engine.live.kit.live_model import Check, DeviceTable, LiveEntry, option
+from engine.live.kit.refusing import found_by, named_in, refusing, source_there
+from osc_schema import Rejected, Value
+from osc_schema.sd import CHILD, CONTROLNETS, LORAS
 
-def open_sd(around: Surroundings) -> DiffusionLink:
-    config = around.config.sd
-    require_complete(spec_of(config, config.model))
-    return DiffusionLink(
-        config,
-        video=around.open_video(config.video),
-        has_camera=around.has_camera,
-        gate=around.gate,
-        report=around.report,
-        set_value=partial(around.store.set, by=CHILD),
-    )
+Sampler = Literal["auto", "lcm", "turbo", "lightning", "hyper", "tcd", "scheduler", "deis", "euler", "dpm"]
 
 
-def first_values(config: Config) -> Iterator[tuple[str, Value]]:
-    yield "/sd/enable", bool(config.sd.model)
-    for n, lora in enumerate(config.sd.loras, start=1):
+class LoraConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One LoRA: `[[sd.loras]]`. Its weight while running is `/sd/lora/<n>/weight`."""
+
+    path: str
+    """A `.safetensors` file, a folder or a Hugging Face id."""
+    weight: Annotated[float, Meta(ge=-2, le=2)] = 1.0
+
+
+class SdConfig(DeviceTable, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[sd]`. `multiverse sd` and `multiverse video` read it, too."""
+
+    model: Annotated[
+        str, option("Live Stable Diffusion: a diffusers folder, a .safetensors file or a Hugging Face id.", "MODEL")
+    ] = ""
+    vae: Annotated[
+        str,
+        option(
+            "VAE: auto: TAESD if it is on this machine; full: the model's own, slower, more detail; or a folder, file "
+            "or id.",
+            "auto|taesd|full|PATH",
+        ),
+    ] = "auto"
+    unet: Annotated[
+        str,
+        option(
+            "UNet in place of the model's own, as SDXL-Lightning, DMD2 or Hyper-SD publish it: a file, folder or id.",
+            "PATH|ID",
+        ),
+    ] = ""
+    sampler: Annotated[
+        Sampler,
+        option(
+            "Sampler the model was distilled for; scheduler: none. (default: detected from the model's files)",
+            "|".join(get_args(Sampler)),
+        ),
+    ] = "auto"
+    prediction: Annotated[
+        Literal["auto", "epsilon", "v"],
+        option("What the model's UNet predicts. (default: detected from the model's files)", "auto|epsilon|v"),
+    ] = "auto"
+    loras: Annotated[tuple[LoraConfig, ...], Meta(max_length=len(LORAS))] = ()
+    controlnets: Annotated[tuple[str, ...], Meta(max_length=len(CONTROLNETS))] = ()
+    ip_adapter: str = ""
+    image_encoder: str = ""
+    """The IP-Adapter's image encoder; needed only if it is not in the IP-Adapter's folder."""
+    embeddings: tuple[str, ...] = ()
+    """Textual inversion embeddings for use in prompts: `.safetensors`, `.pt` or `.bin` files."""
+    clip_skip: Annotated[int, Meta(ge=0, le=12)] = 0
+    """Layer of the text encoder to read, counted from the end: 1 is the last; 0: the model's own."""
+    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    accelerator: Literal["none", "inductor", "tensorrt", "stablefast", "deepcache"] = "none"
+    """The compiler or cache of the UNet. It must be installed."""
+    video: Annotated[
+        str,
+        option("Video, picture, stream or another program's picture for /sd/source video.", "FILE|URL|KIND:NAME"),
+    ] = ""
+    folders: tuple[str, ...] = ()
+    """Folders of the models that `/sd/model` may name over OSC. The command line may name any model."""
+    pictures: str | None = None
+    """Folder of the pictures that `/sd/ip_adapter/image` may name; None: `pictures` in the working folder."""
+
+
+def first_values(config: SdConfig) -> Iterator[tuple[str, Value]]:
+    for n, lora in enumerate(config.loras, start=1):
         yield f"/sd/lora/{n}/weight", lora.weight
-    if config.sd.clip_skip:
-        yield "/sd/clip_skip", config.sd.clip_skip
+    if config.clip_skip:
+        yield "/sd/clip_skip", config.clip_skip
+
+
+def conditions(config: SdConfig, has_camera: Callable[[], bool]) -> Iterator[tuple[str, Check]]:
+    for n in CONTROLNETS[len(config.controlnets) :]:
+        reason = f"no ControlNet {n} is configured: add it to controlnets under [sd]"
+        yield refusing(f"/sd/controlnet/{n}/enable", reason)
+    for n in LORAS[len(config.loras) :]:
+        reason = f"no LoRA {n} is configured: add it as [[sd.loras]] with a path"
+        yield refusing(f"/sd/lora/{n}/weight", reason)
+    image = "/sd/ip_adapter/image"
+    if not config.ip_adapter:
+        yield refusing(image, "no IP-Adapter is configured: set ip_adapter under [sd]")
+    else:
+        yield found_by(image, partial(picture_named, config))
+    yield "/sd/t_index", _require_places
+    yield found_by("/sd/model", partial(model_named, config))
+    yield source_there(CHILD, config.video, has_camera)
+
+
+def model_named(config: SdConfig, name: str) -> str:
+    """Path of the named model in the first model folder that contains it; "" gives the configured model."""
+    if not name:
+        return config.model
+    if not config.folders:
+        raise ValueError('no model folders are configured: set folders = ["..."] under [sd]')
+    return str(named_in(name, config.folders))
+
+
+def picture_named(config: SdConfig, name: str) -> str:
+    """Path of the named picture in the pictures folder; "" stays ""."""
+    return str(named_in(name, [Path(config.pictures or "pictures")])) if name else ""
+
+
+def _require_places(text: Value) -> None:
+    from engine.live.sd.settings import parse_t_index
+
+    try:
+        parse_t_index(str(text))
+    except ModelError as reason:
+        raise Rejected(str(reason)) from None
 
 
 ENTRY = LiveEntry(
     name=CHILD,
-    no_model=NO_MODEL,
+    title="Stable Diffusion",
+    table=SdConfig,
+    no_model="no Stable Diffusion model is configured: start with `multiverse run --sd MODEL` (a diffusers folder, a "
+    ".safetensors file or a Hugging Face id, for example --sd stabilityai/sd-turbo), "
+    'or set model = "..." under [sd] in the configuration',
     not_offline="live Stable Diffusion cannot be repeated offline; `multiverse sd` paints pictures",
-    is_configured=lambda config: bool(config.sd.model),
-    open=open_sd,
-    conditions=lambda config, has_camera: conditions(config.sd, has_camera=has_camera),
+    opened_by="engine.live.sd.link:open_sd",
+    conditions=conditions,
     first_values=first_values,
-    pictures=AREA.pictures,
 )

@@ -8,17 +8,19 @@ from typing import Any
 import numpy as np
 
 from engine.children.spec import ChildSpec
-from engine.config import SdConfig
 from engine.errors import ModelError
 from engine.ipc import Gate
 from engine.live.kit.child_link import ChildLink
 from engine.live.kit.fader import Fade, Fader
-from engine.live.kit.finished_picture import finished_picture
+from engine.live.kit.live_model import LiveEntry, Surroundings
+from engine.live.kit.picture_rings import finished_picture
+from engine.live.kit.refusing import absolute
 from engine.live.kit.scene import Layer5Offer, Scene
 from engine.live.kit.sent_values import NOTHING
-from engine.live.sd.conditions import model_named, picture_named
-from engine.live.sd.spec import require_complete, sd_line, spec_of
-from engine.models.sd import ModelSpec
+from engine.live.sd.entry import SdConfig, model_named, picture_named
+from engine.models.libraries import require_libraries
+from engine.models.sd.check import check, run_line
+from engine.models.sd.spec import VAE_WORDS, ModelSpec
 from engine.params import Snapshot
 from engine.render.guarded_renderer import GuardedRenderer
 from engine.sources import Source
@@ -46,6 +48,40 @@ PRELOAD = (
     "engine.models.sd.pixels",
 )
 """Modules that the fork server of the SD children imports in advance."""
+
+
+def spec_of(config: SdConfig, model: str) -> ModelSpec:
+    """The spec of `model` with the configured VAE, LoRAs, ControlNets and so on. Reads the disk."""
+    return ModelSpec(
+        model=absolute(model),
+        vae=config.vae if config.vae in VAE_WORDS else absolute(config.vae),
+        unet=absolute(config.unet),
+        sampler=config.sampler,
+        prediction=config.prediction,
+        loras=tuple((absolute(lora.path), lora.weight) for lora in config.loras),
+        controlnets=tuple(absolute(name) for name in config.controlnets),
+        ip_adapter=absolute(config.ip_adapter),
+        image_encoder=absolute(config.image_encoder),
+        accelerator=config.accelerator,
+        embeddings=tuple(absolute(name) for name in config.embeddings),
+        clip_skip=config.clip_skip,
+    )
+
+
+def require_complete(spec: ModelSpec) -> None:
+    """Raise ModelError, in one line, for a missing or broken file, before a child spends seconds loading."""
+    require_libraries()
+    if not spec.random_shape:
+        check(spec).require_complete()
+
+
+def sd_line(config: SdConfig) -> str:
+    """One line on how the configured model will be run and why; "" for random weights. ModelError if it is missing."""
+    spec = spec_of(config, config.model)
+    if spec.random_shape:
+        return ""
+    report = check(spec)
+    return run_line(report.sampler, report.sampler_reason, report.prediction_type, report.prediction_reason)
 
 
 class DiffusionLink(ChildLink[str]):
@@ -281,3 +317,16 @@ def size_of(values: Snapshot) -> tuple[int, int]:
     width, height = values["/sd/width"], values["/sd/height"]
     assert isinstance(width, int) and isinstance(height, int)
     return width, height
+
+
+def open_sd(entry: LiveEntry, around: Surroundings) -> DiffusionLink:
+    config: SdConfig = around.config.models[entry.name]
+    require_complete(spec_of(config, config.model))
+    return DiffusionLink(
+        config,
+        video=around.open_video(config.video),
+        has_camera=around.has_camera,
+        gate=around.gate,
+        report=around.report,
+        set_value=partial(around.store.set, by=CHILD),
+    )

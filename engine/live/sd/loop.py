@@ -12,17 +12,18 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import cv2
+import msgspec
 import numpy as np
 
 from engine.children.messages import Fact
 from engine.children.port import ChildPort
 from engine.ipc import Phase
-from engine.live.kit.lost_device import lost_device_told
+from engine.live.kit.model_loading import load_on_device, lost_device_told
 from engine.live.kit.picture_loop import PictureLoop
 from engine.live.kit.progress import Stopped
-from engine.live.sd.load import load_model
 from engine.live.sd.settings import Words, read_settings, smaller
-from engine.live.sd.source import blank, thumbnail
+from engine.models.sd import ModelSpec
 
 if TYPE_CHECKING:
     import torch
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from engine.models.sd.model import DiffusionModel
     from engine.models.sd.similarity import SimilarityFilter
 
+GREY = 128
+THUMBNAIL_PX = 64
 GREY_AFTER_S = 0.5  # wait for the engine's first picture, which takes a few frames
 
 
@@ -226,3 +229,26 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
             "memory_mb": round(self._painter.memory_mb),
             **card_facts(self._model.device),
         }
+
+
+def load_model(port: ChildPort) -> "DiffusionModel":
+    """Load the model named in `port.settings` on the device given there. Ends the child if that fails."""
+    spec = msgspec.convert(port.settings["spec"], ModelSpec)
+
+    def loaded(device: str, dtype: str) -> "DiffusionModel":
+        from engine.models.sd.load import load  # takes seconds, so inside the phase LOADING
+
+        return load(spec, device, dtype)
+
+    return load_on_device(port, spec.model, loaded, half="float16")
+
+
+def blank(size: tuple[int, int]) -> np.ndarray:
+    """The start picture of a feedback: mid grey, (height, width, 3) uint8."""
+    return np.full((size[1], size[0], 3), GREY, np.uint8)
+
+
+def thumbnail(picture: np.ndarray) -> np.ndarray:
+    """An RGB or RGBA picture scaled to (64, 64, 3) float32 in -1..1, for comparing pictures."""
+    small = cv2.resize(picture[..., :3], (THUMBNAIL_PX, THUMBNAIL_PX), interpolation=cv2.INTER_AREA)
+    return small.astype(np.float32) / 127.5 - 1.0

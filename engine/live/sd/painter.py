@@ -6,25 +6,25 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
 from engine.errors import SourceError
-from engine.live.sd.loras import LoraFaders
-from engine.live.sd.settings import ControlSetting, DiffusionSettings
-from engine.live.sd.source import segments
+from engine.live.sd.settings import ControlSetting, DiffusionSettings, Words
+from engine.models.sd.edges import covering
 from engine.models.sd.plan.sampler_choice import FEW_STEPS
+from engine.models.sd.prompt_syntax import Note, tagged_weights
 from engine.sources.still import read_still
 from osc_schema.sd import MASKS_SOURCE
 
 if TYPE_CHECKING:
     import torch
 
-    from engine.live.sd.plan import PaintPlan
+    from engine.live.sd.plan import SinglePlan, StreamPlan
     from engine.models.graphs import Calls, State
     from engine.models.sd.denoiser import ControlInput
     from engine.models.sd.model import DiffusionModel
 
-Note = Callable[[str, str], None]
 _LISTED = f"{', '.join(FEW_STEPS[:-1])} and {FEW_STEPS[-1]}"
 
 
@@ -83,7 +83,7 @@ class Painter:
         self._vae_calls = tuple(for_vae(model.device, *captures) for _ in range(2))
         self._device_copies = DeviceCopies(model.device)
         self._settings: DiffusionSettings | None = None
-        self._plan: PaintPlan | None = None
+        self._plan: StreamPlan | SinglePlan | None = None
         self._conditioned: tuple[object, ...] = ()
         self._image: np.ndarray | None = None
         self._last: torch.Tensor | None = None
@@ -170,7 +170,7 @@ class Painter:
     def guidance(self) -> float:
         """The guidance scale in use; 1: off."""
         assert self._plan is not None
-        return self._plan.guidance
+        return self._plan.schedule.guidance
 
     @property
     def work(self) -> int:
@@ -257,13 +257,13 @@ class Painter:
             self._note("clip_skip", f"/sd/clip_skip: {line}")
 
     def _schedule(self, settings: DiffusionSettings) -> None:
-        """Choose the PaintPlan for these settings, or update the current one."""
+        """Choose the plan for these settings, or update the current one."""
         from engine.live.sd.plan import SinglePlan, StreamPlan
         from engine.models.sd.model import dropped_negative, unguided
 
-        is_stream = settings.steps.is_stream and self.model.sampler in FEW_STEPS
-        was_asked = self._settings is not None and self._settings.steps.is_stream
-        if settings.steps.is_stream and not is_stream and not was_asked:
+        is_stream = settings.is_stream and self.model.sampler in FEW_STEPS
+        was_asked = self._settings is not None and self._settings.is_stream
+        if settings.is_stream and not is_stream and not was_asked:
             self._note("mode", f"/sd/mode stream: works with {_LISTED} models only; using mode single")
         line = unguided(self.model, self.model.sampler, settings.steps.guidance)
         if line and (self._settings is None or settings.steps.guidance != self._settings.steps.guidance):
@@ -316,3 +316,54 @@ class Painter:
     def _decode(self, state: "State") -> "State":
         rgb, is_finite = self._pixels.decode(state["z"])
         return {"rgb": rgb, "is_finite": is_finite}
+
+
+def segments(picture: np.ndarray | None, size: tuple[int, int]) -> np.ndarray:
+    """A segmentation picture scaled to `size`, (height, width, 3) uint8, cropped like the source; black without a
+    picture. Colours are not interpolated, because a colour between two classes would be a third class."""
+    if picture is None:
+        return np.zeros((size[1], size[0], 3), np.uint8)
+    return covering(picture[..., :3], size, interpolation=cv2.INTER_NEAREST_EXACT)
+
+
+class LoraFaders:
+    """Decides a LoRA's weight: from its fader (`/sd/lora/<n>/weight`) or from its prompt tag (`<lora:name:0.8>`).
+
+    The one changed last applies. A prompt tag sets the weight; a fader moved afterwards takes over until the tag
+    changes; without a tag the fader applies. In a mix of two prompts the weights are mixed too, and a prompt without a
+    tag uses the fader's weight. If both change at the same time, as when a preset is loaded, the tag applies.
+    """
+
+    def __init__(self, names: Sequence[str], note: Note) -> None:
+        """`names`: the names of the model's LoRAs. `note(key, line)` receives a line for each tag that matches none of
+        them."""
+        self._names, self._note = tuple(names), note
+        self._prompts = ("", "")
+        self._tags: tuple[dict[int, float], dict[int, float]] = ({}, {})
+        self._faders: tuple[float, ...] = ()
+        self._taken_over: set[int] = set()
+
+    def weights(self, faders: tuple[float, ...], words: Words) -> tuple[float, ...]:
+        """The weight of each LoRA, in the order of `faders`."""
+        tags = self._read(words)
+        for place, fader in enumerate(faders):
+            if any(now.get(place) != before.get(place) for now, before in zip(tags, self._tags, strict=True)):
+                self._taken_over.discard(place)
+            elif self._faders and fader != self._faders[place]:
+                self._taken_over.add(place)
+        self._tags, self._faders = tags, faders
+        return tuple(self._weight(place, fader, words.mix) for place, fader in enumerate(faders))
+
+    def _weight(self, place: int, fader: float, mix: float) -> float:
+        one, other = (tags.get(place, fader) for tags in self._tags)
+        if place in self._taken_over or one == other == fader:
+            return fader
+        return one if mix <= 0.0 else other if mix >= 1.0 else (1.0 - mix) * one + mix * other
+
+    def _read(self, words: Words) -> tuple[dict[int, float], dict[int, float]]:
+        prompts = words.prompt, words.prompt_b
+        if prompts == self._prompts:
+            return self._tags
+        self._prompts = prompts
+        one, other = (tagged_weights(prompt, self._names, self._note) for prompt in prompts)
+        return one, other

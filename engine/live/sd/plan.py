@@ -2,8 +2,8 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 from engine.live.sd.settings import DiffusionSettings
 from engine.models.sd.batch_schedule import BatchSchedule
@@ -28,64 +28,33 @@ class Ticket:
     """Time of the frame on the engine's clock."""
 
 
-class PaintPlan(Protocol):
-    @property
-    def steps(self) -> int:
-        """Steps actually run for a picture."""
-
-    @property
-    def rows(self) -> int:
-        """Batch rows of a UNet call."""
-
-    @property
-    def guidance(self) -> float:
-        """The guidance scale in use; 1: off."""
-
-    @property
-    def ignores_delta(self) -> bool:
-        """True if `delta` has no effect in the first step."""
-
-    def change(self, settings: DiffusionSettings) -> None:
-        """Continue with these settings; drops the frames in flight if necessary."""
-
-    def paint(
-        self,
-        z: "torch.Tensor",
-        cond: "Cond",
-        controls: "Sequence[ControlInput]",
-        between: Callable[[], None],
-        ticket: Ticket,
-    ) -> "tuple[torch.Tensor | None, Ticket]":
-        """The finished latents (1, 4, h, w), or None while a stream fills, with the ticket of their frame."""
-
-
 class StreamPlan:
     """A picture comes out `steps` calls after its frame went in, one per call."""
 
     def __init__(self, model: "DiffusionModel", denoiser: "Denoiser", settings: DiffusionSettings) -> None:
-        self._schedule = StreamSchedule(model, denoiser, _stream_settings(settings))
+        self.schedule = StreamSchedule(model, denoiser, _stream_settings(settings))
         self._in_flight: deque[Ticket] = deque()
 
     @property
     def steps(self) -> int:
-        return self._schedule.steps
+        """Steps actually run for a picture."""
+        return self.schedule.steps
 
     @property
     def rows(self) -> int:
-        return self._schedule.rows
-
-    @property
-    def guidance(self) -> float:
-        return self._schedule.guidance
+        """Batch rows of a UNet call."""
+        return self.schedule.rows
 
     @property
     def ignores_delta(self) -> bool:
-        return self._schedule.ignores_delta
+        """True if `delta` has no effect in the first step."""
+        return self.schedule.ignores_delta
 
     def change(self, settings: DiffusionSettings) -> None:
-        before = self._schedule.generation
-        self._schedule.change(_stream_settings(settings))
-        if self._schedule.generation != before:  # the frames in flight were dropped
+        """Continue with these settings; drops the frames in flight if necessary."""
+        before = self.schedule.generation
+        self.schedule.change(_stream_settings(settings))
+        if self.schedule.generation != before:
             self._in_flight.clear()
 
     def paint(
@@ -96,8 +65,9 @@ class StreamPlan:
         between: Callable[[], None],
         ticket: Ticket,
     ) -> "tuple[torch.Tensor | None, Ticket]":
+        """The finished latents (1, 4, h, w), or None while the stream fills, with the ticket of their frame."""
         self._in_flight.append(ticket)
-        latents = self._schedule.push(z, cond, controls, between=between)
+        latents = self.schedule.push(z, cond, controls, between=between)
         return latents, ticket if latents is None else self._in_flight.popleft()
 
 
@@ -107,20 +77,16 @@ class SinglePlan:
     ignores_delta = False
 
     def __init__(self, model: "DiffusionModel", denoiser: "Denoiser", settings: DiffusionSettings) -> None:
-        self._schedule = BatchSchedule(model, denoiser, **_batch_settings(settings))
+        self.schedule = BatchSchedule(model, denoiser, **_batch_settings(settings))
         self._count(settings)
 
-    @property
-    def guidance(self) -> float:
-        return self._schedule.guidance
-
     def change(self, settings: DiffusionSettings) -> None:
-        self._schedule = self._schedule.changed(**_batch_settings(settings))
+        self.schedule = self.schedule.changed(**_batch_settings(settings))
         self._count(settings)
 
     def _count(self, settings: DiffusionSettings) -> None:
         self.steps = real_steps(settings.steps.steps, settings.steps.strength)
-        self.rows = self._schedule.rows_a_picture
+        self.rows = self.schedule.rows_a_picture
 
     def paint(
         self,
@@ -130,24 +96,13 @@ class SinglePlan:
         between: Callable[[], None],
         ticket: Ticket,
     ) -> "tuple[torch.Tensor | None, Ticket]":
-        return self._schedule.run(z, cond, controls, between=between), ticket
+        return self.schedule.run(z, cond, controls, between=between), ticket
 
 
 def _batch_settings(settings: DiffusionSettings) -> dict[str, Any]:
-    steps = settings.steps
-    return {"steps": steps.steps, "strength": steps.strength, "guidance": steps.guidance, "seed": steps.seed}
+    return {name: getattr(settings.steps, name) for name in ("steps", "strength", "guidance", "seed")}
 
 
 def _stream_settings(settings: DiffusionSettings) -> StreamSettings:
-    steps = settings.steps
-    return StreamSettings(
-        width=settings.size[0],
-        height=settings.size[1],
-        steps=steps.steps,
-        strength=steps.strength,
-        t_index=steps.t_index,
-        guidance=steps.guidance,
-        cfg_type=steps.cfg_type,
-        delta=steps.delta,
-        seed=steps.seed,
-    )
+    width, height = settings.size
+    return StreamSettings(width=width, height=height, **asdict(settings.steps))

@@ -30,9 +30,8 @@ class Words:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Steps:
-    """Input of a schedule."""
+    """Input of a schedule: the fields of StreamSettings that are parameters."""
 
-    is_stream: bool
     steps: int
     strength: float
     t_index: tuple[int, ...]
@@ -65,6 +64,7 @@ class DiffusionSettings:
     image_scale: float
     size: tuple[int, int]
     """(width, height) in pixels, multiples of 64."""
+    is_stream: bool
     steps: Steps
     controls: tuple[ControlSetting, ...]
     lora_weights: tuple[float, ...]
@@ -119,8 +119,8 @@ def read_settings(values: Mapping[str, Any]) -> DiffusionSettings:
         image=value("ip_adapter/image"),
         image_scale=value("ip_adapter/scale"),
         size=(value("width"), value("height")),
+        is_stream=value("mode") == "stream",
         steps=Steps(
-            is_stream=value("mode") == "stream",
             steps=value("steps"),
             strength=value("strength"),
             t_index=t_index,

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 
 from engine.models.sd.spec import ModelSpec
+from osc_schema.sd import default_of
 
 Stage = Literal["encode", "process", "decode", "whole"]
 
@@ -32,9 +33,9 @@ class Painting:
     spec: ModelSpec
     prompt: str = ""
     negative: str = ""
-    steps: int = 5
+    steps: int = 5  # more than live: a file may take its time; so has `cfg`
     """Total steps; only the last `strength` share of them is run."""
-    strength: float = 0.5
+    strength: float = default_of("strength")
     cfg: float = 6.0
     """Guidance scale; 1: off. Turbo, lightning and hyper models ignore it, merges with them do not."""
     seed: int = 0

@@ -30,6 +30,7 @@ from engine.models.graphs import nothing
 from engine.models.sd.coefficients import SeededNoise, step_coefficients
 from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.plan.unet_config import LATENT_CHANNELS
+from osc_schema.sd import default_of
 
 if TYPE_CHECKING:
     from engine.models.sd.conditioner import Cond
@@ -44,13 +45,13 @@ class StreamSettings:
 
     width: int
     height: int
-    steps: int = 2
-    strength: float = 0.5
+    steps: int = int(default_of("steps"))
+    strength: float = default_of("strength")
     t_index: tuple[int, ...] = ()
     """Indices into the 50-step table, noisiest first; overrides steps and strength."""
     frames: int = 1
     """Frames per call."""
-    guidance: float = 1.0
+    guidance: float = default_of("guidance")
     """1 and below: off; see `DiffusionModel.guidance_for`."""
     cfg_type: CfgType = "self"
     delta: float = 1.0

@@ -13,14 +13,14 @@ import pytest
 
 from engine.errors import ModelError, UsageError
 from engine.jobs.convert import ConvertJob, ConvertReport
-from engine.jobs.convert.cluster.voice_recipe import VoiceWorker
+from engine.jobs.convert.on_cluster import VoiceWorker
 from engine.jobs.convert.run import load_voice, open_job, run_job
 from engine.models.rvc import VoiceSettings, VoiceSpec
 from engine.models.rvc.offline import VoiceConverter
 from engine.models.rvc.optimization import OptimizationConfig
 from tests.jobs.convert.conftest import CUTTING
 from tests.jobs.convert.voices import spoken, write_sound
-from tests.jobs.kit.pool_on_fake_ray import use_fake_ray
+from tests.jobs.kit.fake_ray import use_fake_ray
 from tests.support.long_form import only_soak
 
 LENGTHS_S = (2.8, 0.5, 2.2)  # several spans, one, several
@@ -115,15 +115,15 @@ def test_a_write_error_affects_only_its_file(
 def test_machines_that_find_the_pitch_differently_are_refused(
     job: ConvertJob, fake_ray: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    describe, count = VoiceWorker.describe, 0
+    init, count = VoiceWorker.__init__, 0
 
-    def described(worker: VoiceWorker) -> Any:
+    def described(worker: VoiceWorker, converter: Any) -> None:
         nonlocal count
         count += 1
-        loaded = describe(worker)
-        return replace(loaded, facts=replace(loaded.facts, pitch=f"way {count}"))
+        init(worker, converter)
+        worker.loaded = replace(worker.loaded, facts=replace(worker.loaded.facts, pitch=f"way {count}"))
 
-    monkeypatch.setattr(VoiceWorker, "describe", described)
+    monkeypatch.setattr(VoiceWorker, "__init__", described)
     fake_ray()
     with pytest.raises(ModelError, match=r"^on host\d: pitch detection uses way \d, elsewhere way \d; choose one with"):
         on_cluster(job)

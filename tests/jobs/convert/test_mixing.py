@@ -7,11 +7,9 @@ import av
 import numpy as np
 import pytest
 
-from engine.jobs.convert.decoded_sound import DecodedSound
-from engine.jobs.convert.hearing import hear
-from engine.jobs.convert.mixing import mix_of, voice_of
+from engine.jobs.convert.hearing import hear, mix_of, voice_of
 from engine.jobs.convert.scratch import Scratch
-from engine.jobs.convert.sounds import open_sound
+from engine.jobs.convert.sounds import DecodedSound, open_sound
 from tests.jobs.convert.voices import spoken, tone, write_sound
 
 RATE_HZ = 48_000

@@ -12,8 +12,7 @@ import soundfile
 
 from engine.errors import SinkError
 from engine.jobs.convert import ConvertReport
-from engine.jobs.convert.file_state import FileState, read_state
-from engine.jobs.convert.file_work import FileWork
+from engine.jobs.convert.file_work import FileState, FileWork, read_state
 from engine.jobs.convert.sounds import open_sound
 from engine.jobs.convert.tasks import Task
 from engine.models.rvc import VoiceSettings, VoiceSpec
@@ -198,14 +197,14 @@ def test_a_second_run_on_the_same_output_is_refused_and_changes_nothing(
     sources: list[Path], resume: bool, tmp_path: Path
 ) -> None:
     task, sound = Task(source=sources[0], output=tmp_path / "out.wav"), open_sound(sources[0])
-    first = FileWork(task, sound, None, {}, resume=False)  # the model is not used before something is heard
+    first = FileWork(task, sound, None, None, {}, resume=False)  # the model is not used before something is heard
     before = names(tmp_path / ".out.wav.partial")
     with pytest.raises(SinkError) as told:
-        FileWork(task, sound, None, {}, resume=resume)
+        FileWork(task, sound, None, None, {}, resume=resume)
     assert str(told.value) == f"{tmp_path}/out.wav: another run is at work on it"
     assert names(tmp_path / ".out.wav.partial") == before
     first.close()
-    FileWork(task, sound, None, {}, resume=resume).discard()
+    FileWork(task, sound, None, None, {}, resume=resume).discard()
     assert ".out.wav.partial" not in names(tmp_path)
 
 

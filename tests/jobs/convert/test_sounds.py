@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from engine.errors import AudioError, SinkError
-from engine.jobs.convert.hearing import FILTERED_AT_ONCE, filtered, hear
-from engine.jobs.convert.mixing import voice_of
+from engine.jobs.convert.hearing import FILTERED_AT_ONCE, filtered, hear, voice_of
 from engine.jobs.convert.scratch import Scratch
 from engine.jobs.convert.sounds import open_sound
 from tests.jobs.convert.voices import spoken, tone, write_sound

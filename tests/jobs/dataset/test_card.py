@@ -10,19 +10,18 @@ from engine.jobs.dataset.card import CardFacts, CardPicture, write_card
 from engine.jobs.dataset.card.plots import binned, histogram, place_map
 from engine.jobs.dataset.frozen_file import FrozenFile
 from engine.jobs.dataset.job import DatasetJob
+from engine.jobs.dataset.layout.cameras import CameraOptions
+from engine.jobs.dataset.layout.clutter import ClutterOptions
+from engine.jobs.dataset.layout.grounds import GroundOptions, parse_looks
+from engine.jobs.dataset.layout.options import GivenOptions, Recipe2Options
+from engine.jobs.dataset.layout.piles import PileOptions
+from engine.jobs.dataset.layout.sky import SkyOptions
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.running.finishing import given_options
 from engine.jobs.dataset.scene.description import GroundPicture
-from engine.jobs.dataset.sensor.options import SensorOptions
+from engine.jobs.dataset.sensor.effects import SensorOptions
 from engine.jobs.dataset.split import parse_split
 from engine.jobs.dataset.task import RenderSettings
-from engine.jobs.dataset.varied.cameras import CameraOptions
-from engine.jobs.dataset.varied.clutter import ClutterOptions
-from engine.jobs.dataset.varied.given import GivenOptions
-from engine.jobs.dataset.varied.grounds import GroundOptions, parse_looks
-from engine.jobs.dataset.varied.options import VariedOptions
-from engine.jobs.dataset.varied.piles import PileOptions
-from engine.jobs.dataset.varied.sky import SkyOptions
 
 FACTS = CardFacts(
     recipe=2,
@@ -51,7 +50,7 @@ def test_the_command_of_the_card_is_one_that_can_be_typed(tmp_path: Path) -> Non
         output=tmp_path,
         drawing=RenderSettings(engine="raster"),
         split=parse_split("80/20"),
-        varied=VariedOptions(
+        varied=Recipe2Options(
             camera=CameraOptions(altitude=(40.0, 160.0), view=(640, 480)),
             sky=SkyOptions(date=("2024-03-01", "2024-06-30")),
             ground=GroundOptions(ground=parse_looks("picture,snow=0.3"), ground_texture=(picture,)),
@@ -73,7 +72,7 @@ def test_the_command_has_every_option_that_changes_a_picture(tmp_path: Path) -> 
         output=tmp_path,
         drawing=RenderSettings(engine="cycles", max_samples=30, noise_threshold=0.02, use_gpu=False),
         options=SceneOptions(use_clusters=False, width=640, row_spacing=2.5),
-        varied=VariedOptions(
+        varied=Recipe2Options(
             camera=CameraOptions(altitude=(40.1234567, 160.0), strip=True, views=3),
             sky=SkyOptions(time=(9.0, 9.0)),
             piles=PileOptions(feet=(("none", 0.7), ("pad", 0.3))),
@@ -110,7 +109,7 @@ def test_a_command_names_few_scenes_and_quotes_what_a_shell_would_split(tmp_path
         for name in ("a b", *map(str, range(20)))
     )
     given = GivenOptions(scene=(files[:1], files[1:3], files))
-    job = DatasetJob(output=tmp_path, drawing=RenderSettings(engine="raster"), varied=VariedOptions(given=given))
+    job = DatasetJob(output=tmp_path, drawing=RenderSettings(engine="raster"), varied=Recipe2Options(given=given))
     assert given_options(job) == {"--engine": "raster", "--scene": "'a b.json' --scene 0.json,1.json --scene SCENES"}
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from engine.errors import UsageError
 from engine.jobs.dataset import DatasetJob, RenderSettings, SceneOptions
+from engine.jobs.dataset.layout.cameras import CameraOptions
+from engine.jobs.dataset.layout.options import Recipe2Options
 from engine.jobs.dataset.running.run import MAX_BUILD_S, check_scenes
-from engine.jobs.dataset.varied.cameras import CameraOptions
-from engine.jobs.dataset.varied.options import VariedOptions
 
 
 def crowded() -> DatasetJob:
@@ -18,7 +18,7 @@ def crowded() -> DatasetJob:
         output=Path("out"),
         drawing=RenderSettings(engine="raster"),
         options=SceneOptions(num_machinery=4),
-        varied=VariedOptions(camera=CameraOptions(view=(320, 320))),
+        varied=Recipe2Options(camera=CameraOptions(view=(320, 320))),
         seed=1,
         count=3,
     )

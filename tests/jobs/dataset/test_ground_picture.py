@@ -11,12 +11,12 @@ import pytest
 from engine.errors import UsageError
 from engine.jobs.dataset.ground_picture import parse_ground_picture, read_ground_picture
 from engine.jobs.dataset.job import DatasetJob
+from engine.jobs.dataset.layout.grounds import GroundOptions, draw_ground
+from engine.jobs.dataset.layout.options import Recipe2Options
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.raster import bake_ground, render
 from engine.jobs.dataset.scene.description import CoverKind, Sun
 from engine.jobs.dataset.task import RenderSettings
-from engine.jobs.dataset.varied.grounds import GroundOptions, draw_ground
-from engine.jobs.dataset.varied.options import VariedOptions
 from tests.jobs.dataset.raster.stages import stage
 
 NOON = Sun(elevation_deg=90, azimuth_deg=0, energy=2)
@@ -54,7 +54,7 @@ def test_the_picture_covers_the_ground_at_its_size_in_both_engines(chequered: Pa
 def test_its_content_is_part_of_the_key(chequered: Path, tmp_path: Path) -> None:
     def key() -> dict[str, object]:
         picture = parse_ground_picture(str(chequered))
-        varied = VariedOptions(ground=GroundOptions(ground_texture=(picture,)))
+        varied = Recipe2Options(ground=GroundOptions(ground_texture=(picture,)))
         job = DatasetJob(output=tmp_path, drawing=RenderSettings(engine="raster"), recipe=2, varied=varied)
         job.check()
         return job.task(0).key

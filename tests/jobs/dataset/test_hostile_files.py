@@ -21,10 +21,10 @@ from engine.jobs.dataset.frozen import MAX_VALUES, _unpacked, freeze
 from engine.jobs.dataset.frozen_file import parse_frozen
 from engine.jobs.dataset.ground_picture import parse_ground_picture
 from engine.jobs.dataset.labels.reading import read_coco, read_labels
+from engine.jobs.dataset.layout import Recipe2Options, describe_recipe_2
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.running.manifest import read_manifest
 from engine.jobs.dataset.scene.description import GroundPicture
-from engine.jobs.dataset.varied import VariedOptions, describe_varied
 from tests.jobs.dataset.checking.folders import write_dataset
 from tests.support.own_process import lines_of
 
@@ -160,7 +160,7 @@ def test_a_model_and_a_scene_that_name_a_device_of_windows_are_refused_everywher
     (tmp_path / "b.obj").write_text(f"mtllib sub/nul.mtl\n{TRIANGLE}")
     with pytest.raises(UsageError, match=r"names sub/nul\.mtl, which is a name that Windows reserves"):
         read_model(tmp_path / "b.obj", "y", 1.0, "ours")
-    scene = describe_varied(SceneOptions(width=64, height=64), VariedOptions(), (5, 2))
+    scene = describe_recipe_2(SceneOptions(width=64, height=64), Recipe2Options(), (5, 2))
     picture = GroundPicture(path=r"C:\pictures\con.png", sha256="0" * 64, size_m=4.0)
     path = tmp_path / "scene.json"
     path.write_bytes(freeze(replace(scene, ground=replace(scene.ground, picture=picture))))

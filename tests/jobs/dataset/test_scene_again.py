@@ -23,35 +23,35 @@ from engine.jobs.dataset.frozen_file import parse_frozen
 from engine.jobs.dataset.ground_picture import parse_ground_picture
 from engine.jobs.dataset.job import DatasetJob
 from engine.jobs.dataset.labels.options import LabelOptions
+from engine.jobs.dataset.layout import Recipe2Options
+from engine.jobs.dataset.layout.assets import AssetOptions
+from engine.jobs.dataset.layout.cameras import CameraOptions
+from engine.jobs.dataset.layout.field import FieldOptions
+from engine.jobs.dataset.layout.grounds import GroundOptions
+from engine.jobs.dataset.layout.options import GivenOptions
+from engine.jobs.dataset.layout.sky import SkyOptions
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.picture import make_picture, scene_of
 from engine.jobs.dataset.running.finishing import figures_of
 from engine.jobs.dataset.running.manifest import entry_line
 from engine.jobs.dataset.running.run import check_job, make_dataset, sample_words
 from engine.jobs.dataset.scene.camera import SiteCamera
-from engine.jobs.dataset.sensor.options import SensorOptions
+from engine.jobs.dataset.sensor.effects import SensorOptions
 from engine.jobs.dataset.split import parse_split
 from engine.jobs.dataset.task import MadePicture, RenderSettings, task_of
-from engine.jobs.dataset.varied import VariedOptions
-from engine.jobs.dataset.varied.assets import AssetOptions
-from engine.jobs.dataset.varied.cameras import CameraOptions
-from engine.jobs.dataset.varied.field import FieldOptions
-from engine.jobs.dataset.varied.given import GivenOptions
-from engine.jobs.dataset.varied.grounds import GroundOptions
-from engine.jobs.dataset.varied.sky import SkyOptions
 from tests.jobs.dataset.assets.models import write_glb
 
 LABELS = LabelOptions(classes=("pile", "crate", "bag"), write=("yolo", "coco", "piles"))
 EFFECTS = SensorOptions(camera_effects="strong")
 
 
-def job_of(varied: VariedOptions, **values: Any) -> DatasetJob:
+def job_of(varied: Recipe2Options, **values: Any) -> DatasetJob:
     known: dict[str, Any] = {"drawing": RenderSettings(engine="raster"), "labels": LABELS, "recipe": 2, "count": 1}
     return DatasetJob(varied=varied, **{"output": Path("out")} | known | values)
 
 
 def drawing(asset: str, **values: Any) -> DatasetJob:
-    varied = VariedOptions(
+    varied = Recipe2Options(
         camera=CameraOptions(altitude=(40.0, 40.0)),
         layout=FieldOptions(empty_share=0.0),
         assets=AssetOptions(asset=(parse_asset(asset),)),
@@ -62,7 +62,7 @@ def drawing(asset: str, **values: Any) -> DatasetJob:
 
 def again(*texts: Path | str, **values: Any) -> DatasetJob:
     given = GivenOptions(scene=tuple(parse_frozen(str(text)) for text in texts))
-    return job_of(VariedOptions(given=given, sensor=EFFECTS), **values)
+    return job_of(Recipe2Options(given=given, sensor=EFFECTS), **values)
 
 
 def made_by(job: DatasetJob, folder: Path) -> MadePicture:
@@ -181,7 +181,7 @@ def test_figures_are_those_of_the_cameras_in_the_scenes(tmp_path: Path) -> None:
             width_px=192, height_px=144, height_m=height_m, field_of_view_deg=90, sensor_px=(width, width // 2)
         )
         scene = replace(
-            scene_of(job_of(VariedOptions(), options=SceneOptions(width=192, height=144)).task(0)), camera=camera
+            scene_of(job_of(Recipe2Options(), options=SceneOptions(width=192, height=144)).task(0)), camera=camera
         )
         (tmp_path / f"{name}.json").write_bytes(freeze(scene))
     job = again(tmp_path, count=2).with_given_size()
@@ -212,7 +212,7 @@ def test_options_of_scenes_have_no_effect_and_are_refused(first: tuple[Path, Mad
         (replace(job, varied=replace(job.varied, camera=CameraOptions(views=2))), "--views"),
         (replace(job, varied=replace(job.varied, sky=SkyOptions(overcast=1.0))), "--overcast"),
         (replace(job, varied=replace(job.varied, assets=AssetOptions(asset=(parse_asset(f"b={box}"),)))), "--asset"),
-        (replace(job, recipe=1, varied=VariedOptions(given=job.varied.given), labels=LabelOptions()), "--scene"),
+        (replace(job, recipe=1, varied=Recipe2Options(given=job.varied.given), labels=LabelOptions()), "--scene"),
     ):
         with pytest.raises(UsageError, match=rf"^{name}: has no effect"):
             check_job(changed)
@@ -304,7 +304,7 @@ def test_a_cluster_is_not_sent_files_that_it_could_not_read(
     ground = GroundOptions(ground_texture=(parse_ground_picture(str(tmp_path / "slabs.png")),))
     for job, name in (
         (drawing(f"box={box},scale=0.3,class=crate"), "--asset"),
-        (job_of(VariedOptions(ground=ground), labels=LabelOptions()), "--ground-texture"),
+        (job_of(Recipe2Options(ground=ground), labels=LabelOptions()), "--ground-texture"),
         (again(first[0] / "scenes"), "--scene"),
     ):
         job.check()

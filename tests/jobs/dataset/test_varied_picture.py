@@ -14,13 +14,13 @@ from engine.jobs.dataset.job import DatasetJob
 from engine.jobs.dataset.labels import read_labels
 from engine.jobs.dataset.labels.options import FORMATS, LabelOptions
 from engine.jobs.dataset.labels.writers import writers_of
+from engine.jobs.dataset.layout import Recipe2Options
+from engine.jobs.dataset.layout.cameras import CameraOptions
+from engine.jobs.dataset.layout.field import FieldOptions
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.picture import make_picture, scene_of
-from engine.jobs.dataset.sensor.options import SensorOptions
+from engine.jobs.dataset.sensor.effects import SensorOptions
 from engine.jobs.dataset.task import MadePicture, PictureTask, RenderSettings
-from engine.jobs.dataset.varied import VariedOptions
-from engine.jobs.dataset.varied.cameras import CameraOptions
-from engine.jobs.dataset.varied.field import FieldOptions
 
 CLASSES = ("pile", "bag", "machine")
 
@@ -31,7 +31,7 @@ def task_of(subset: str = "", **labels: object) -> PictureTask:
         drawing=RenderSettings(engine="raster"),
         recipe=2,
         options=SceneOptions(width=256, height=192),
-        varied=VariedOptions(
+        varied=Recipe2Options(
             camera=CameraOptions(altitude=(40.0, 40.0), tilt=(20.0, 20.0)),
             layout=FieldOptions(empty_share=0.0),
             sensor=SensorOptions(camera_effects="strong"),

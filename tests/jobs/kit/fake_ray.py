@@ -5,13 +5,16 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-from engine.jobs.kit.ray_actor import ActorFault, ActorPlace
+import pytest
+
+from engine.jobs.kit import ray_pool
 from engine.jobs.kit.ray_cluster import Connection
+from engine.jobs.kit.ray_pool import ActorPlace, LoadedModel
 from engine.system.package_version import package_version
 
 
 class RayError(Exception):
-    pass
+    cause: Exception | None = None
 
 
 @dataclass(eq=False)
@@ -31,16 +34,12 @@ class Handle:
         return SimpleNamespace(remote=lambda argument=None: Ref(self, method, argument))
 
 
-def load_well(number: int) -> Any:
-    return f"model {number}"
-
-
 @dataclass(eq=False)
 class FakeRay:
     """`load` gets an actor's number from 0, `work` that and the payload. A RayError that they return is raised."""
 
     cores: int = 2
-    load: Callable[[int], Any] = load_well
+    load: Callable[[int], Any] = lambda number: LoadedModel(device="cpu", dtype="float32", notes=())
     work: Callable[[int, Any], Any] = lambda number, payload: payload
     version: str = field(default_factory=package_version)
     handles: list[Handle] = field(default_factory=list)
@@ -49,7 +48,7 @@ class FakeRay:
     exceptions = SimpleNamespace(RayError=RayError)
 
     def connection(self) -> Connection:
-        return Connection(ray=self, words="the Ray cluster", is_joined=True)
+        return Connection(ray=self, words="the Ray cluster")
 
     def nodes(self) -> list[dict[str, Any]]:
         return [{"Alive": True, "Resources": {"CPU": float(self.cores)}}]
@@ -71,12 +70,13 @@ class FakeRay:
         return done, [ref for ref in refs if ref not in done]
 
     def get(self, ref: Ref) -> Any:
+        number = ref.actor.number
         if ref.method == "place":
-            return ActorPlace(machine=f"host{ref.actor.number}", pid=ref.actor.number, version=self.version)
-        answer = self.load(ref.actor.number) if ref.method == "load" else self.work(ref.actor.number, ref.argument)
+            return ActorPlace(machine=f"host{number}", pid=number, version=self.version)
+        answer = self.load(number) if ref.method == "load" else self.work(number, ref.argument)
         if isinstance(answer, Exception):
             raise answer
-        return answer
+        return answer if ref.method == "load" else (answer, None)
 
     def kill(self, handle: Handle) -> None:
         handle.is_killed = True
@@ -86,5 +86,33 @@ def death() -> RayError:
     return RayError("The actor died: its worker process has died")
 
 
-def fault(text: str, **kind: bool) -> ActorFault:
-    return ActorFault(text=text, **{"is_for_the_user": False, "is_machine_full": False} | kind, trace="Traceback: ...")
+def raised(cause: Exception) -> RayError:
+    """An error that the actor itself raised."""
+    error = RayError("Traceback ...")
+    error.cause = cause
+    return error
+
+
+def use_fake_ray(
+    monkeypatch: pytest.MonkeyPatch, worker: Callable[[], Any], *, cores: int = 2, deadly_call: int | None = None
+) -> FakeRay:
+    """Let a job's pool run on a FakeRay, with the job's real workers in this process.
+
+    `worker()` makes the PieceWorker of one actor. `deadly_call`: the number, from 0, of the call in which the actor
+    dies.
+    """
+    workers: dict[int, Any] = {}
+    calls = 0
+
+    def load(number: int) -> Any:
+        workers[number] = worker()
+        return workers[number].loaded
+
+    def work(number: int, payload: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        return death() if calls - 1 == deadly_call else workers[number].process(payload)
+
+    ray = FakeRay(cores=cores, load=load, work=work)
+    monkeypatch.setattr(ray_pool, "connect", lambda cluster, *, actor_bytes: ray.connection())
+    return ray

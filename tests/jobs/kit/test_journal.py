@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import SinkError
-from engine.jobs.kit.journal import FORMAT, NAME, Journal
+from engine.jobs.kit.job_folder import FORMAT, NAME, Journal
 
 HEAD = f'{{"format": {FORMAT}, "fingerprint": {{"--steps": 5}}}}\n'
 

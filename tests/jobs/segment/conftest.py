@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from engine.jobs.segment import SegmentJob, SegmentReport
-from engine.jobs.segment.loading import load_segmenter
 from engine.jobs.segment.run import open_job, run_job
+from engine.jobs.segment.stage import load_segmenter
 from tests.jobs.segment.disc_movie import disc_picture, write_movie
 
 Segment = Callable[..., SegmentReport]

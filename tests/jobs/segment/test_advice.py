@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from engine.jobs.segment import SegmentProgress, advice
-from engine.jobs.segment.advice import coarser_look
+from engine.jobs.segment import SegmentProgress, times
+from engine.jobs.segment.times import coarser_look
 from tests.jobs.segment.conftest import Segment
 
 
@@ -27,8 +27,8 @@ def test_no_advice_for_a_coarse_or_fast_run_or_on_a_gpu(resolution: int, device_
 def test_advice_comes_with_the_first_picture_and_stays_in_the_notes(
     segment: Segment, movie, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(advice, "SLOW_S", 0.0)
-    monkeypatch.setitem(advice.SHARE_OF_WORK, 336, "all")  # the session's model sees 336 px
+    monkeypatch.setattr(times, "SLOW_S", 0.0)
+    monkeypatch.setitem(times.SHARE_OF_WORK, 336, "all")  # the session's model sees 336 px
     told: list[SegmentProgress] = []
     report = segment(movie(3), tmp_path / "masks", on_progress=told.append)
     first = told[0].advice

@@ -9,12 +9,11 @@ import pytest
 
 from engine.errors import ModelError
 from engine.jobs.segment import SegmentJob, SegmentReport
-from engine.jobs.segment.cluster import cluster_segments
-from engine.jobs.segment.cluster.segment_recipe import SegmentWorker
+from engine.jobs.segment import on_cluster as segments_on_cluster
 from engine.jobs.segment.job import Mode
 from engine.jobs.segment.run import load_model, open_job, run_job
 from engine.jobs.segment.stage import LocalSegments
-from tests.jobs.kit.pool_on_fake_ray import use_fake_ray
+from tests.jobs.kit.fake_ray import use_fake_ray
 from tests.jobs.segment.conftest import Segment, begin_ids_anew
 
 COUNT = 6
@@ -51,11 +50,11 @@ def outputs(folder: Path) -> tuple[Path, ...]:
 
 
 def fake_ray(monkeypatch: pytest.MonkeyPatch, job: SegmentJob, segmenter: Any, mode: Mode, **options: Any) -> Any:
-    monkeypatch.setattr(cluster_segments, "PICTURES", {"image": 2, "track": 2})
+    monkeypatch.setattr(segments_on_cluster, "PICTURES", {"image": 2, "track": 2})
 
-    def worker() -> SegmentWorker:
+    def worker() -> segments_on_cluster.SegmentWorker:
         begin_ids_anew(segmenter)
-        return SegmentWorker(LocalSegments(job, segmenter, mode), is_tracked=mode == "track")
+        return segments_on_cluster.SegmentWorker(LocalSegments(job, segmenter, mode), is_tracked=mode == "track")
 
     return use_fake_ray(monkeypatch, worker, **options)
 

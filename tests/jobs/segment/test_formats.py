@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from engine.jobs.segment.overlay_video import OverlayVideo
+from engine.jobs.segment.pictures import OverlayVideo
 from engine.jobs.segment.results import PaintLook, Result
 from engine.sources.pictures import InputPicture, fitted, open_pictures
 from engine.values import FoundObject, Segmentation
@@ -20,7 +20,6 @@ from tests.jobs.segment.disc_movie import (
     pictures_of,
     sound_of,
     times_of,
-    write_movie,
 )
 from tests.sources.test_video_file import rotate_in_place
 
@@ -48,7 +47,7 @@ def overlaid(source: Path, out: Path) -> OverlayVideo:
     height, width = pictures.first.pixels.shape[:2]
     for picture in fitted(pictures.read(1, None), (width, height), pictures.counts):
         output.add(left_half(picture))
-    output.finish()
+    output.finish(lambda unfinished: None)
     return output
 
 
@@ -131,15 +130,6 @@ def test_other_kinds_of_pixels_come_out_as_they_look(movie: Callable, tmp_path: 
     assert np.abs(before[right].astype(int) - after[right]).mean() < 3
 
 
-def test_transparent_pictures_lie_over_black(movie: Callable, tmp_path: Path) -> None:
-    picture = np.full((64, 96, 4), (200, 100, 50, 255), np.uint8)
-    picture[:32, :, 3] = 0
-    source = movie(pictures=[picture] * 2, name="in.mkv", codec="ffv1", pixel_format="bgra", sound=None)
-    overlaid(source, tmp_path / "out.mkv")
-    (shown, _) = pictures_of(tmp_path / "out.mkv")
-    assert shown[8, 80].max() < 4 and np.abs(shown[56, 80].astype(int) - (200, 100, 50)).max() < 6
-
-
 def test_odd_sides_become_even_with_a_note(movie: Callable, tmp_path: Path) -> None:
     source = movie(pictures=[disc_picture(0, 67, 45)] * 2, name="in.mkv", codec="ffv1", pixel_format="bgr0", sound=None)
     output = overlaid(source, tmp_path / "out.mp4")
@@ -186,20 +176,3 @@ def test_a_turned_video_is_written_upright(movie: Callable, tmp_path: Path) -> N
         frame = next(container.decode(video=0))
         assert (frame.width, frame.height, frame.rotation) == (HEIGHT, WIDTH, 0)
         assert container.streams.video[0].sample_aspect_ratio == Fraction(3, 4)
-
-
-def test_pictures_are_scaled_after_a_change_of_size_with_a_note(tmp_path: Path) -> None:
-    parts = [
-        write_movie(tmp_path / f"{n}.h264", [disc_picture(0, *size)] * 3, sound=None, options={"bf": "0"})
-        for n, size in enumerate([(320, 192), (160, 192), (320, 192)])
-    ]
-    source = tmp_path / "joined.h264"
-    source.write_bytes(b"".join(part.read_bytes() for part in parts))
-    pictures = open_pictures(source)
-    seen = list(fitted(pictures.read(1, None), (320, 192), pictures.counts))
-    assert [picture.pixels.shape for picture in seen] == [(192, 320, 3)] * 9
-    assert pictures.counts.refitted == 3
-    assert pictures.counts.notes == ["from frame_000003 on pictures are 160x192: scaled to the first, 320x192"]
-    narrow = seen[4].pixels
-    assert narrow[:, :70].max() == narrow[:, 250:].max() == 0, "its shape is kept, black beside"
-    assert narrow[96, 120].min() > 200

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.jobs.segment.segmented import Segmented
+from engine.jobs.segment.results import Segmented
 from engine.jobs.segment.stage import LocalSegments
 from engine.models.sam3 import SegmentationSpec, segmenter
 from engine.models.sam3.load import load

@@ -36,7 +36,7 @@ def job(tiny_sd: Path) -> MakeJob:
         spec = ModelSpec(model=str(tiny_sd))
         painting = _taken(Painting(spec=spec, prompt="glass", steps=2, cfg=1.0, seed=7), options)
         painting = replace(painting, spec=_taken(spec, options))
-        values = {"device": "cpu", "threads": 1, "stages": "fused"}
+        values = {"device": "cpu", "threads": 1}
         return VideoJob(source=str(source), output=str(output), painting=painting, **values | options)
 
     return make

@@ -9,8 +9,8 @@ import pytest
 from engine.errors import ChildError, UsageError
 from engine.jobs.kit.ray_cluster import INSTALL, MAX_REASON, host_and_port, ray_reason, running_address
 from engine.jobs.kit.ray_pool import death_of
-from engine.jobs.video.cluster.cluster_stages import ClusterStages
 from engine.jobs.video.job import VideoJob
+from engine.jobs.video.on_cluster import ClusterStages
 from engine.models.sd import ModelSpec
 from engine.models.sd.painting import Painting
 

@@ -12,10 +12,9 @@ import pynvml
 import pytest
 
 from engine.jobs.video import device_state
-from engine.jobs.video.device_state import IDLE, THROTTLE_WORDS, DeviceWatch, card_index, throttle_words
+from engine.jobs.video.device_state import IDLE, THROTTLE_WORDS, DeviceWatch, throttle_words
 
-UUIDS = ["GPU-aaaa-1111", "GPU-bbbb-2222", "GPU-aabb-3333"]
-ALIKE, UNLIKE = ["H100"] * 3, ["H100", "T4", "H100"]
+UUIDS = ["GPU-aaaa-1111", "GPU-bbbb-2222"]
 
 
 def has_driver() -> bool:
@@ -39,9 +38,8 @@ def test_every_call_of_nvml_fits_the_real_library() -> None:
             called.add(name)
     assert all(hasattr(pynvml, name) for name in named)
     assert called == {
-        *("nvmlInit", "nvmlShutdown", "nvmlDeviceGetHandleByUUID", "nvmlDeviceGetHandleByIndex", "nvmlDeviceGetCount"),
-        *("nvmlDeviceGetUUID", "nvmlDeviceGetName", "nvmlDeviceGetMemoryInfo", "nvmlDeviceGetUtilizationRates"),
-        *("nvmlDeviceGetTemperature", "nvmlDeviceGetCurrentClocksThrottleReasons"),
+        *("nvmlInit", "nvmlShutdown", "nvmlDeviceGetHandleByUUID", "nvmlDeviceGetName", "nvmlDeviceGetMemoryInfo"),
+        *("nvmlDeviceGetUtilizationRates", "nvmlDeviceGetTemperature", "nvmlDeviceGetCurrentClocksThrottleReasons"),
     }
     memory = {name for name, _ in pynvml.c_nvmlMemory_t._fields_}
     assert "used" in memory and "gpu" in {name for name, _ in pynvml.c_nvmlUtilization_t._fields_}
@@ -52,13 +50,7 @@ def test_every_reason_of_nvml_has_its_words() -> None:
     assert pynvml.nvmlClocksEventReasonGpuIdle == IDLE
     assert throttle_words(pynvml.nvmlClocksEventReasonSwPowerCap) == "power limit"
     assert throttle_words(pynvml.nvmlClocksEventReasonHwThermalSlowdown) == "heat (hardware)"
-
-
-def test_a_card_that_runs_free_or_has_nothing_to_do_is_not_slowed() -> None:
-    assert throttle_words(0) == throttle_words(IDLE) == ""
-
-
-def test_several_throttle_reasons_are_listed_and_an_unknown_one_by_its_bit() -> None:
+    assert throttle_words(0) == throttle_words(IDLE) == "", "a card that runs free or has nothing to do is not slowed"
     assert throttle_words(0x4 | 0x40 | IDLE) == "power limit, heat (hardware)"
     assert throttle_words(0x4 | 0x1000) == "power limit, reason 0x1000"
 
@@ -66,52 +58,15 @@ def test_several_throttle_reasons_are_listed_and_an_unknown_one_by_its_bit() -> 
 @pytest.mark.skipif(has_driver(), reason="a driver is here")
 def test_without_a_driver_there_is_no_state_and_one_reason() -> None:
     watch = DeviceWatch("cuda")
-    assert watch.state() is None
-    assert watch.reason == "NVML: NVML Shared Library Not Found"
+    assert (watch.state(), watch.reason) == (None, "NVML: NVML Shared Library Not Found")
     watch.close()
 
 
-def test_a_processor_has_no_state() -> None:
+def test_a_processor_and_a_missing_library_have_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     watch = DeviceWatch("cpu")
     assert (watch.state(), watch.reason) == (None, "NVML does not support cpu")
-
-
-def test_without_the_library_the_reason_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", None)
     assert 'pip install "multiverse-engine[nvml]"' in DeviceWatch("cuda").reason
-
-
-@pytest.mark.parametrize(
-    ("device", "names", "environment", "index"),
-    [
-        ("cuda", ALIKE, {}, 0),
-        ("cuda:2", ALIKE, {}, 2),
-        ("cuda:1", ALIKE, {"CUDA_VISIBLE_DEVICES": "2, 0"}, 0),
-        ("cuda", UNLIKE, {"CUDA_VISIBLE_DEVICES": "1", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}, 1),
-        ("cuda", UNLIKE, {"CUDA_VISIBLE_DEVICES": "GPU-aabb"}, 2),  # as short as it is unique
-    ],
-)
-def test_the_card_is_the_one_that_the_environment_shows(
-    device: str, names: list[str], environment: dict[str, str], index: int
-) -> None:
-    assert card_index(device, UUIDS, names, environment) == index
-
-
-@pytest.mark.parametrize(
-    ("device", "names", "environment", "reason"),
-    [
-        ("cuda", UNLIKE, {}, "3 different cards: set CUDA_DEVICE_ORDER=PCI_BUS_ID to show which one is cuda"),
-        ("cuda:1", ALIKE, {"CUDA_VISIBLE_DEVICES": "2"}, "no card cuda:1: CUDA_VISIBLE_DEVICES is 2"),
-        ("cuda", ALIKE, {"CUDA_VISIBLE_DEVICES": ""}, "no card "),
-        ("cuda", ALIKE, {"CUDA_VISIBLE_DEVICES": "7"}, "no card 7 of 3"),
-        ("cuda", ALIKE, {"CUDA_VISIBLE_DEVICES": "GPU-aa"}, "no card GPU-aa"),
-    ],
-)
-def test_a_card_in_question_is_not_guessed(
-    device: str, names: list[str], environment: dict[str, str], reason: str
-) -> None:
-    with pytest.raises(LookupError, match=f"^{reason}"):
-        card_index(device, UUIDS, names, environment)
 
 
 # -- a simulated card ----------------------------------------------------------------------------
@@ -123,9 +78,7 @@ def card(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     answers: dict[str, Any] = {
         "nvmlInit": None,
         "nvmlShutdown": None,
-        "nvmlDeviceGetCount": 2,
-        "nvmlDeviceGetHandleByIndex": lambda index: index,
-        "nvmlDeviceGetUUID": lambda card: UUIDS[card],
+        "nvmlDeviceGetHandleByUUID": UUIDS.index,
         "nvmlDeviceGetName": lambda card: f"card {card}",
         "nvmlDeviceGetMemoryInfo": SimpleNamespace(used=3 * 2**30),
         "nvmlDeviceGetUtilizationRates": SimpleNamespace(gpu=87),
@@ -146,7 +99,7 @@ def card(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     for name in dir(pynvml):
         if name.startswith("nvml") and inspect.isfunction(getattr(pynvml, name)):
             monkeypatch.setattr(pynvml, name, stand_in(name))
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", UUIDS[1])
+    monkeypatch.setattr("engine.models.card_memory.card_uuid", lambda device: UUIDS[1])
     return answers
 
 
@@ -169,6 +122,6 @@ def test_values_that_a_card_does_not_report_are_none(card: dict[str, Any]) -> No
 
 
 def test_a_driver_that_refuses_to_say_which_card_it_is_gives_a_reason(card: dict[str, Any]) -> None:
-    del card["nvmlDeviceGetCount"]
+    del card["nvmlDeviceGetHandleByUUID"]
     watch = DeviceWatch("cuda")
     assert (watch.state(), watch.reason) == (None, "NVML: Not Supported")

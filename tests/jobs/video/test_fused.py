@@ -14,14 +14,14 @@ from engine.jobs.video.batches import VideoBatch, video_batches
 from engine.jobs.video.fused import FusedStages
 from engine.models import device_work
 from tests.jobs.video.conftest import MakeJob
-from tests.jobs.video.split.toy_job import picture
+from tests.jobs.video.test_batches import picture
 
 SIDE = 64
 SIZE = SIDE, SIDE
 
 
 def batches_of(count: int, batch: int = 1) -> Iterator[VideoBatch]:
-    return video_batches((picture(number, SIDE) for number in range(count)), batch, SIZE)
+    return video_batches((picture(number, SIDE, SIDE) for number in range(count)), batch, SIZE)
 
 
 def test_an_error_of_a_library_is_one_line_that_names_the_model(

@@ -14,7 +14,6 @@ from tests.jobs.video.conftest import MakeJob
     [
         ({"model": ""}, "no model: name one with --model"),
         ({"batch": 0}, "--batch"),
-        ({"pipe": 33}, "--pipe: 33 is not 1 to 32"),
         ({"skip": -1}, "--skip"),
         ({"scale": 0.0}, "--scale"),
         ({"steps": 0}, "--steps"),
@@ -29,13 +28,10 @@ from tests.jobs.video.conftest import MakeJob
             {"sampler": "heun"},
             "--sampler heun: not one of auto, lcm, turbo, lightning, hyper, tcd, scheduler, deis, euler, dpm",
         ),
-        ({"stages": "fused", "pipe": 2}, "--pipe: fused stages run in one process"),
-        ({"cluster": "auto", "pipe": 2}, "--cluster: each machine paints in one process"),
-        ({"cluster": "auto", "stages": "split"}, "--cluster: each machine paints in one process"),
     ],
 )
 def test_contradicting_options_are_refused_in_one_line(options: dict, reason: str, job: MakeJob) -> None:
-    asked = job("in.mp4", "out.mp4", **{"stages": "auto"} | options)
+    asked = job("in.mp4", "out.mp4", **options)
     with pytest.raises(UsageError) as error:
         asked.check()
     assert str(error.value).startswith(reason)

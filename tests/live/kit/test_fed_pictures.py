@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine.live.kit.fed_pictures import MAX_MARKED, NEWEST, FedPictures
-from engine.live.kit.freshness import ask_from_s
+from engine.live.kit.picture_loop import ask_from_s
 from engine.values import VideoFrame
 
 POLL_S = 0.002

@@ -3,8 +3,8 @@
 import pytest
 
 from engine.live.kit.figures import Figures
-from engine.live.kit.freshness import ask_from_s
-from engine.live.kit.piece_times import PieceTimes
+from engine.live.kit.picture_loop import ask_from_s
+from engine.live.kit.progress import PieceTimes
 
 
 def test_the_rate_is_that_of_the_last_five_seconds() -> None:

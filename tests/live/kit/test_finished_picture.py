@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from engine.live.kit.finished_picture import finished_picture
+from engine.live.kit.picture_rings import finished_picture
 from engine.values import FINISHED, FrameId
 
 

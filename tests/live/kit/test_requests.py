@@ -2,7 +2,7 @@
 
 import threading
 
-from engine.live.kit.requests import Requests
+from engine.live.kit.child_link import Requests
 
 
 def test_a_successful_request_takes_effect_and_a_refused_one_does_not() -> None:

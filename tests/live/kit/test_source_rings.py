@@ -8,7 +8,7 @@ import pytest
 
 from engine.errors import SharedMemoryError
 from engine.ipc import FrameRing
-from engine.live.kit.source_rings import KEPT_SHAPES, SourceRings
+from engine.live.kit.picture_rings import KEPT_SHAPES, SourceRings
 from engine.system.daemon_worker import DaemonWorker
 from engine.values import FrameId
 

@@ -5,19 +5,11 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from engine.config import RvcConfig
-from engine.live.rvc.conditions import conditions
+from engine.live.rvc.entry import RvcConfig
 from engine.live.rvc.spec import AS_DECLARED, files_named, spec_of
 from engine.models.rvc.index_choice import IndexChoice
-from engine.params import ParamStore
 from osc_schema import PARAMS, Rejected
-
-
-def store_for(config: RvcConfig) -> ParamStore:
-    store = ParamStore()
-    for address, check in conditions(config):
-        store.add_condition(address, check)
-    return store
+from tests.live.stores import store_for
 
 
 @pytest.fixture
@@ -36,7 +28,7 @@ def folders(tmp_path: Path) -> RvcConfig:
     ("address", "value"), [("/rvc/enable", 1), ("/rvc/channel", 2), ("/rvc/model", "alto.pth"), ("/rvc/channel", 4)]
 )
 def test_values_that_need_a_model_are_refused_with_the_option_to_use(address: str, value: object) -> None:
-    store = store_for(RvcConfig())
+    store = store_for("rvc", RvcConfig())
     before = store.get(address)
     with pytest.raises(Rejected, match=address) as refusal:
         store.set(address, value)
@@ -46,7 +38,7 @@ def test_values_that_need_a_model_are_refused_with_the_option_to_use(address: st
 
 def test_a_run_without_a_model_accepts_every_default() -> None:
     """A preset contains all defaults."""
-    store = store_for(RvcConfig())
+    store = store_for("rvc", RvcConfig())
     refused = store.set_many([(p.address, p.default) for p in PARAMS if p.area == "rvc"], by="preset")
     assert not [result for result in refused if isinstance(result, Rejected)]
 
@@ -61,7 +53,7 @@ def test_voices_are_found_only_in_their_folders_with_the_index_next_to_them(fold
     none = replace(folders, index="none")
     assert files_named(none, "alto.pth") == (str(alto), IndexChoice())
     assert files_named(none, "") == ("/given.pth", IndexChoice())
-    store = store_for(folders)
+    store = store_for("rvc", folders)
     for name in ("alto.pth", ""):
         store.set("/rvc/model", name)
         assert store.get("/rvc/model") == name
@@ -72,7 +64,7 @@ def test_voices_are_found_only_in_their_folders_with_the_index_next_to_them(fold
 
 def test_without_folders_no_other_voice_is_accepted() -> None:
     with pytest.raises(Rejected, match=r"no model folders are configured: set folders .* under \[rvc\]"):
-        store_for(RvcConfig(model="given.pth")).set("/rvc/model", "alto.pth")
+        store_for("rvc", RvcConfig(model="given.pth")).set("/rvc/model", "alto.pth")
 
 
 def test_paths_are_absolute_so_that_a_child_in_another_folder_finds_them(

@@ -8,9 +8,9 @@ import pytest
 
 import osc_schema
 from engine.audio.feed import LoopFeed, Playback
-from engine.config import RvcConfig
 from engine.ipc import Gate
 from engine.live.rvc.desk import VoiceDesk
+from engine.live.rvc.entry import RvcConfig
 from engine.live.rvc.link import VoiceLink
 from engine.live.rvc.mix import FADE_S
 from engine.system.clock import SystemClock

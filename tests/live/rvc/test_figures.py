@@ -1,6 +1,6 @@
 """Statistics of the voice child."""
 
-from engine.live.rvc.figures import MIN_BLOCKS, VoiceFigures
+from engine.live.rvc.loop import MIN_BLOCKS, VoiceFigures
 
 
 def test_a_machine_is_too_slow_if_the_median_work_is_longer_than_a_block() -> None:

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from engine.config import RvcConfig
 from engine.errors import ConfigError
 from engine.ipc import Gate, Phase
 from engine.live.kit.sent_values import SentValues
 from engine.live.rvc.converted_sound import ConvertedSound
+from engine.live.rvc.entry import RvcConfig
 from engine.live.rvc.link import VoiceLink
 from engine.live.rvc.spec import BUILT
 from engine.params import ParamStore

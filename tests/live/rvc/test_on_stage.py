@@ -131,7 +131,7 @@ def test_the_status_sums_the_delays(stage: Stage) -> None:
 
 
 def test_another_model_takes_over_by_name(stage: Stage, tiny_models: Any) -> None:
-    folder = Path(stage.engine.config.rvc.folders[0])
+    folder = Path(stage.engine.config.models["rvc"].folders[0])
     folder.mkdir(exist_ok=True)
     other = tiny_models.voice(kind="singing", rate_hz=32_000)
     os.link(other / "voice.pth", folder / "other.pth")

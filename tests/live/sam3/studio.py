@@ -11,7 +11,7 @@ from engine.children.policy import Deadlines
 from engine.children.spec import ChildSpec
 from engine.ipc import FrameRing, Gate, RingFrame
 from engine.ipc.segmentation_sheet import read_sheet
-from engine.live.sam3.settings import PRELOAD
+from engine.live.sam3.link import PRELOAD
 from engine.values import Segmentation
 from tests.live.picture_studio import QUICK, PictureStudio
 

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.config import Sam3Config
 from engine.ipc import FrameRing, Gate
 from engine.ipc.segmentation_sheet import sheet_shape, write_sheet
-from engine.live.kit.output_ring import OutputRing
+from engine.live.kit.picture_rings import OutputRing
 from engine.live.kit.scene import Scene
+from engine.live.sam3.entry import Sam3Config
 from engine.live.sam3.link import SegmentationLink
 from engine.params import ParamStore
 from engine.values import FINISHED, FoundObject, Segmentation

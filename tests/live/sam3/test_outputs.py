@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.config import SdConfig
 from engine.errors import SharedMemoryError
 from engine.ipc import FrameRing, Gate
 from engine.live.kit.fader import Fade
 from engine.live.kit.scene import Scene
 from engine.live.sam3.outputs import MaskOutputs, MasksView
+from engine.live.sd.entry import SdConfig
 from engine.live.sd.link import DiffusionLink
 from engine.params import ParamStore
 from engine.values import FINISHED, FoundObject, FrameId, Segmentation, VideoFrame

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.config import Sam3Config
 from engine.errors import ModelError
-from engine.live.sam3.spec import require_complete, spec_of
+from engine.live.sam3.entry import Sam3Config
+from engine.live.sam3.link import require_complete, spec_of
 
 
 def test_a_broken_model_is_refused_in_one_line_that_names_it_once(tiny_sam3: Path, tmp_path: Path) -> None:

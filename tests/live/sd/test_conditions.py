@@ -4,18 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.config import Config, LoraConfig, SdConfig
-from engine.live.opening import LIVE_MODELS, conditions
-from engine.live.sd.conditions import model_named, picture_named
-from engine.params import ParamStore
+from engine.live.sd.entry import LoraConfig, SdConfig, model_named, picture_named
 from osc_schema import PARAMS, Rejected
-
-
-def store_for(config: SdConfig, *, has_camera: bool = False) -> ParamStore:
-    store = ParamStore()
-    for address, check in conditions(Config(sd=config), LIVE_MODELS, lambda: has_camera):
-        store.add_condition(address, check)
-    return store
+from tests.live.stores import store_for
 
 
 @pytest.mark.parametrize(
@@ -37,7 +28,7 @@ def store_for(config: SdConfig, *, has_camera: bool = False) -> ParamStore:
 def test_values_that_need_configuration_are_refused_with_the_setting_to_add(
     address: str, value: object, what: str
 ) -> None:
-    store = store_for(SdConfig())
+    store = store_for("sd", SdConfig())
     before = store.get(address)
     with pytest.raises(Rejected, match=address) as refusal:
         store.set(address, value)
@@ -47,7 +38,7 @@ def test_values_that_need_configuration_are_refused_with_the_setting_to_add(
 
 def test_a_run_without_configuration_accepts_every_default() -> None:
     """A preset contains all defaults."""
-    store = store_for(SdConfig())
+    store = store_for("sd", SdConfig())
     refused = store.set_many([(p.address, p.default) for p in PARAMS if p.area == "sd"], by="preset")
     assert not [result for result in refused if isinstance(result, Rejected)]
 
@@ -62,7 +53,7 @@ def test_configured_values_are_accepted(tmp_path: Path) -> None:
         video="e.mp4",
         pictures=str(tmp_path),
     )
-    store = store_for(config, has_camera=True)
+    store = store_for("sd", config, has_camera=True)
     for address, value in {
         "/sd/enable": True,
         "/layer/5/source": "sd",
@@ -88,7 +79,7 @@ def test_models_and_pictures_are_found_only_in_their_folders(tmp_path: Path) -> 
     assert model_named(config, "turbo") == str((models / "turbo").resolve())
     assert model_named(config, "") == "/anywhere/base"
     assert picture_named(config, "face.png") == str((pictures / "face.png").resolve())
-    store = store_for(config)
+    store = store_for("sd", config)
     for address, name in [
         ("/sd/model", "../secret.png"),
         ("/sd/model", "/etc"),

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.config import LoraConfig, SdConfig
 from engine.errors import NoGLError
 from engine.ipc import FrameRing, Gate
 from engine.live.kit.scene import Scene
 from engine.live.kit.sent_values import SentValues
+from engine.live.sd.entry import LoraConfig, SdConfig
 from engine.live.sd.link import DiffusionLink
 from engine.params import ParamStore
 from engine.render import Look, PictureInput, open_renderer

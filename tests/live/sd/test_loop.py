@@ -10,7 +10,7 @@ import pytest
 
 from engine.ipc import FrameRing
 from engine.live.kit.sent_values import GENERATION
-from engine.live.sd.source import blank
+from engine.live.sd.loop import blank
 from tests.conftest import TinyModels
 from tests.live.sd.studio import Studio, painting_core, source_picture
 

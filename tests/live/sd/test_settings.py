@@ -12,7 +12,7 @@ def test_an_unset_value_has_the_schemas_default() -> None:
     settings = read_settings({})
     assert settings.size == (512, 512)
     assert (settings.steps.steps, settings.steps.strength, settings.steps.guidance) == (2, 0.5, 1.0)
-    assert settings.steps.is_stream
+    assert settings.is_stream
     assert settings.similarity is None and settings.problem == ""
     assert [control.scale for control in settings.controls] == [0.0, 0.0]
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.config import SdConfig
 from engine.ipc import Gate
 from engine.live.kit.scene import Scene
+from engine.live.sd.entry import SdConfig
 from engine.live.sd.link import DiffusionLink
 from engine.params import ParamStore
 from engine.values import VideoFrame

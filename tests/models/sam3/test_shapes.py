@@ -49,7 +49,7 @@ def test_the_counted_work_equals_published_counts(true_work: dict[str, float]) -
 
 @pytest.mark.soak
 def test_a_lower_resolution_saves_as_much_work_as_the_advice_says(true_work: dict[str, float]) -> None:
-    """A tenth and a quarter: SHARE_OF_WORK in engine/jobs/segment/advice.py."""
+    """A tenth and a quarter: SHARE_OF_WORK in engine/jobs/segment/times.py."""
     coarse = sum(gflop("sam3", 336, 1).values())
     assert coarse / sum(true_work.values()) == pytest.approx(0.1, abs=0.01)
     if IS_SOAK:

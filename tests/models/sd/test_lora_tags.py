@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.live.sd.loras import LoraFaders
+from engine.live.sd.painter import LoraFaders
 from engine.live.sd.settings import Words
 from engine.models.sd import ModelSpec
 from engine.models.sd.batch_painter import BatchPainter

@@ -2,8 +2,6 @@
 
 naming.py    the option's text
 reading.py   a file as meshes by colour, in metres, z up
-glb.py       what a glTF file says about itself, before anything is decoded
-files.py     the file and those that it names, with their hash
+files.py     the file and those that it names, with their hash; what it says about itself, before anything is decoded
 colors.py    a colour per face from materials, textures, vertices
-solids.py    triangles: welded, turned outside, shaded
 """

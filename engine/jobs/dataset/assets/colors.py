@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-GREY = 0.4
-"""Albedo of faces without a material."""
+GREY = 0.4  # albedo of faces without a material
 MAX_ALBEDO = 0.9
 MAX_TEXTURE_PX = 8192
 TEXTURES = ("PNG", "JPEG", "TIFF", "GIF", "BMP", "WEBP", "DDS", "JPEG2000", "PPM", "TGA")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engine.errors import UsageError
 from engine.jobs.dataset.assets.reading import OPTION, read_model
-from engine.jobs.dataset.scene.assets import Asset, UpAxis
+from engine.jobs.dataset.scene.description import Asset, UpAxis
 from engine.jobs.dataset.scene.things import CATEGORIES, DistractorKind, PileKind
 from engine.jobs.kit.span import parse_span
 from engine.system.file_names import escaped
@@ -25,8 +25,7 @@ class ChosenAsset:
     """A model, and how many of it a scene has."""
 
     asset: Asset
-    count: Count | None = None
-    """Lowest and highest number; None: the recipe's, or as many as fit."""
+    count: Count | None = None  # lowest and highest number; None: the recipe's, or as many as fit
 
     def __str__(self) -> str:
         """The option's text, without the folder."""

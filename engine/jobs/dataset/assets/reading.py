@@ -1,7 +1,8 @@
 """Reads a model: triangles in metres, z up, its foot at the origin, by colour and finish. Uses trimesh.
 
 What a drone does not see is left out: textures become a colour per face, bumps, glow and transparency nothing, an
-animated or skinned model stands in its rest pose.
+animated or skinned model stands in its rest pose. Renderers drop faces seen from behind: solids are turned inside out
+if need be; leaves, cloth and sheets, which are single faces, get a second one behind them.
 """
 
 import io
@@ -17,25 +18,64 @@ from typing import Any, Literal
 import numpy as np
 
 from engine.errors import UsageError
-from engine.jobs.dataset.assets import glb, solids
+from engine.jobs.dataset.assets import files
 from engine.jobs.dataset.assets.colors import face_colors, finish_of, reduced
 from engine.jobs.dataset.assets.files import Neighbours, read_content
-from engine.jobs.dataset.scene.assets import Asset, UpAxis
+from engine.jobs.dataset.scene.description import Asset, UpAxis
 from engine.system.file_names import escaped
+
+SHEET_M = 0.001  # how far behind a sheet its back is: two faces in one place would shade one another
+WELD_SHARE = 1e-5
+
+
+def is_closed(corners: np.ndarray) -> bool:
+    """True if the (t, 3, 3) triangles enclose a volume: every edge is there once in each direction."""
+    step = max(float(np.abs(corners).max()) * WELD_SHARE, 1e-9)
+    places = np.rint(corners.reshape(-1, 3) / step).astype(np.int64)
+    names = np.unique(places @ [1 << 42, 1 << 21, 1], return_inverse=True)[1].reshape(-1, 3)
+    names = names[(names[:, 0] != names[:, 1]) & (names[:, 1] != names[:, 2]) & (names[:, 2] != names[:, 0])]
+    count = int(names.max(initial=0)) + 1
+    start, end = names.reshape(-1), np.roll(names, -1, axis=1).reshape(-1)
+    there, back = np.sort(start * count + end), np.sort(end * count + start)
+    return len(there) > 0 and bool(np.array_equal(there, back))
+
+
+def volume(corners: np.ndarray) -> float:
+    """Signed volume; positive if the triangles are counter-clockwise seen from outside."""
+    middle = corners - corners.reshape(-1, 3).mean(axis=0)
+    return float((middle[:, 0] * np.cross(middle[:, 1], middle[:, 2])).sum() / 6)
+
+
+def face_normals(corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Unit normals, (t, 3), and areas, (t,), of (t, 3, 3) triangles; the normal of one without an area points up."""
+    across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    lengths = np.linalg.norm(across, axis=1)
+    units = np.where(lengths[:, None] > 0, across / np.maximum(lengths, 1e-300)[:, None], (0.0, 0.0, 1.0))
+    return units, lengths / 2
+
+
+def flipped(corners: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The other side of triangles and of their corners' normals, (t, 3, 3) both."""
+    return corners[:, ::-1], -normals[:, ::-1]
+
+
+def backs(corners: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The backs of sheets, a millimetre behind them."""
+    own = face_normals(corners)[0]
+    return flipped(corners - SHEET_M * own[:, None, :], normals)
+
 
 OPTION = "--asset"
 INSTALL = f'{OPTION}: needs trimesh; get it with: pip install "multiverse-engine[dataset]"'
 Finish = Literal["matt", "shiny", "metal"]
 FINISHES: tuple[Finish, ...] = ("matt", "shiny", "metal")
 MAX_TRIANGLES = 500_000
-MIN_OPACITY = 0.15
-"""Faces of less are left out: the empty corners of a leaf's picture, glass."""
+MIN_OPACITY = 0.15  # faces of less are left out: the empty corners of a leaf's picture, glass
 METALLIC, SHINY_ROUGHNESS = 0.5, 0.4
 SUNK_M = 0.03
 SUNK_SHARE = 0.02
 """How deep a model stands in the ground, which is nowhere quite even: at most SUNK_M, and this share of its height."""
-Y_UP = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], np.float64)
-"""From y up to z up."""
+Y_UP = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], np.float64)  # from y up to z up
 BROKEN = (
     *(ValueError, LookupError, TypeError, AttributeError, AssertionError, ArithmeticError, RuntimeError),
     *(OSError, EOFError, MemoryError, struct.error, zlib.error),
@@ -51,8 +91,7 @@ class ModelPart:
     albedo: tuple[float, float, float]
     corners: np.ndarray
     """(t, 3, 3) float32, metres: three corners of each triangle, counter-clockwise seen from outside."""
-    normals: np.ndarray
-    """(t, 3, 3) float32, unit length, of each corner."""
+    normals: np.ndarray  # (t, 3, 3) float32, unit length, of each corner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,8 +100,7 @@ class ReadModel:
     parts: tuple[ModelPart, ...]
     size_m: tuple[float, float, float]
     triangles: int
-    notes: tuple[str, ...]
-    """Remarks for people: parts of the file that are not drawn."""
+    notes: tuple[str, ...]  # remarks for people: parts of the file that are not drawn
 
 
 @lru_cache(maxsize=64)
@@ -83,18 +121,18 @@ def read_model(path: Path, up: UpAxis, scale: float, words: str) -> ReadModel:
     notes: tuple[str, ...] = ()
     neighbours = Neighbours(path)
     try:
-        told = glb.told_triangles(content, suffix)
+        told = files.told_triangles(content, suffix)
         _check_triangles(told, words)
         plain, pictured = content, set[str]()
         if suffix in (".glb", ".gltf"):
-            header = glb.header_of(content, suffix)
-            if compression := glb.needs(header):
+            header = files.header_of(content, suffix)
+            if compression := files.needs(header):
                 raise UsageError(f"{words}: is compressed with {compression}; export it without compression")
-            if glb.has_fans(header):
+            if files.has_fans(header):
                 raise UsageError(f"{words}: has triangle fans; export it with triangle lists")
-            notes = glb.notes_of(header)
-            plain = glb.with_header(content, glb.with_plain_materials(header), suffix)
-            pictured = glb.textured(header)
+            notes = files.notes_of(header)
+            plain = files.with_header(content, files.with_plain_materials(header), suffix)
+            pictured = files.textured(header)
         scene = _load(plain, suffix, neighbours)
         if neighbours.faults:
             raise UsageError(f"{words}: {neighbours.faults[0]}")
@@ -169,7 +207,7 @@ class _Faces:
 
     def parts(self) -> Iterator[ModelPart]:
         """One mesh per colour and finish."""
-        areas = solids.face_normals(self.corners)[1]
+        areas = face_normals(self.corners)[1]
         albedo = reduced(self.albedo, areas)
         kinds = np.column_stack([self.finishes, np.rint(albedo * 1e6).astype(np.int64)])
         names, first, owner = np.unique(kinds, axis=0, return_index=True, return_inverse=True)
@@ -209,7 +247,7 @@ def _piece(
     corners = (np.asarray(mesh.vertices, np.float64) @ turn.T + matrix[:3, 3])[faces]
     is_mirrored = np.linalg.det(turn) < 0
     albedo, opacity = face_colors(mesh, is_gltf=is_gltf)
-    own, areas = solids.face_normals(corners)
+    own, areas = face_normals(corners)
     normals = np.repeat(-own[:, None] if is_mirrored else own[:, None], 3, axis=1)
     given = mesh._cache.cache.get("vertex_normals")  # those of the file; asked for openly, trimesh makes its own
     if given is not None and len(given) == len(mesh.vertices) and abs(np.linalg.det(turn)) > 0:
@@ -220,11 +258,11 @@ def _piece(
     finish: Finish = "metal" if metallic > METALLIC else "shiny" if rough < SHINY_ROUGHNESS else "matt"
     keeps = (areas > 0) & (opacity >= MIN_OPACITY)
     corners, normals, albedo = corners[keeps], normals[keeps], albedo[keeps]
-    if len(corners) and solids.is_closed(corners):
-        if solids.volume(corners) < 0:
-            corners, normals = solids.flipped(corners, normals)
+    if len(corners) and is_closed(corners):
+        if volume(corners) < 0:
+            corners, normals = flipped(corners, normals)
     elif len(corners):
-        back = solids.backs(corners, normals)
+        back = backs(corners, normals)
         corners, normals = np.concatenate([corners, back[0]]), np.concatenate([normals, back[1]])
         albedo = np.concatenate([albedo, albedo])
     return corners, normals, albedo, np.full(len(corners), FINISHES.index(finish))

@@ -34,10 +34,8 @@ class CardPicture:
     subset: str
     width_px: int
     height_px: int
-    boxes: np.ndarray
-    """(k, 4) px: x0 y0 x1 y1."""
-    brightness: float | None
-    """0..1; None if it was not measured."""
+    boxes: np.ndarray  # (k, 4) px: x0 y0 x1 y1
+    brightness: float | None  # 0..1; None if it was not measured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +48,7 @@ class CardFacts:
     engine: str
     classes: tuple[str, ...]
     formats: tuple[str, ...]
-    options: Mapping[str, str]
-    """Options that were given, `--altitude` to `40..60`."""
+    options: Mapping[str, str]  # options that were given, `--altitude` to `40..60`
 
 
 class _Tally:

@@ -42,7 +42,7 @@ from engine.jobs.dataset.checking.problems import (
     whole_file_problems,
 )
 from engine.jobs.dataset.labels.reading import ReadLabels, read_coco
-from engine.jobs.kit.progress import JobProgress, OnProgress
+from engine.jobs.kit.report import JobProgress, OnProgress
 
 PICTURES_AT_ONCE = 64  # per batch of the threads; only their facts stay in memory
 

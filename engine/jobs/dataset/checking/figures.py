@@ -9,9 +9,9 @@ import numpy as np
 
 from engine.jobs.dataset.checking.pictures import PictureFacts
 from engine.jobs.dataset.labels.reading import ReadLabels
+from engine.jobs.dataset.layout.cameras import ALTITUDE_M, ALTITUDES_M
+from engine.jobs.dataset.layout.field import MAX_PILES
 from engine.jobs.dataset.sensor.effects import EFFECTS
-from engine.jobs.dataset.varied.cameras import ALTITUDE_M, ALTITUDES_M
-from engine.jobs.dataset.varied.field import MAX_PILES
 
 PLACES = 8  # the picture is divided into 8 x 8 places
 QUANTILES = np.linspace(0.005, 0.995, 199)

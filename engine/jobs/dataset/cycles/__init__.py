@@ -1,8 +1,8 @@
 """Renders with Cycles, Blender's path tracer, in a separate process and usually a separate environment."""
 
 from engine.jobs.dataset.cycles.drawing import ask_blender, render
+from engine.jobs.dataset.cycles.files import PRESETS, CyclesSettings
 from engine.jobs.dataset.cycles.finding import DEVICE_VARIABLE, Blender, find_blender, install_command, locate_blender
-from engine.jobs.dataset.cycles.settings import PRESETS, CyclesSettings
 
 __all__ = [
     "DEVICE_VARIABLE",

@@ -181,23 +181,27 @@ def add_mesh(name: str, positions: np.ndarray, normals: np.ndarray, triangles: n
 def add_ground(scene: bpy.types.Scene, arrays: Arrays, stage: Json, picture: Path) -> None:
     mesh = add_mesh("ground", arrays["ground_positions"], arrays["ground_normals"], arrays["ground_triangles"])
     material, nodes, links, shader = new_material("ground")
-    image = nodes.new("ShaderNodeTexImage")
-    image.image = bpy.data.images.load(str(picture))
-    image.extension = "MIRROR" if any(stage["ground_middle_m"]) else "EXTEND"  # beyond the plan
-    # From metres in the world to 0..1; the picture's top row is north, v = 1.
-    scaled = nodes.new("ShaderNodeVectorMath")
-    scaled.operation = "MULTIPLY_ADD"
-    links.new(nodes.new("ShaderNodeNewGeometry").outputs["Position"], scaled.inputs[0])
-    scaled.inputs[1].default_value = [1 / stage["ground_side_m"]] * 3
-    scaled.inputs[2].default_value = [
-        0.5 - middle / stage["ground_side_m"] for middle in (*stage["ground_middle_m"], 0)
-    ]
-    links.new(scaled.outputs[0], image.inputs["Vector"])
+    side_m, middle_m = stage["ground_side_m"], stage["ground_middle_m"]
+    image = add_picture(nodes, links, picture, side_m, [0.5 - middle / side_m for middle in (*middle_m, 0)])
+    image.extension = "MIRROR" if any(middle_m) else "EXTEND"  # beyond the plan
     links.new(image.outputs["Color"], shader.inputs["Base Color"])
     shader.inputs["Roughness"].default_value = 1.0
     shader.inputs["Specular IOR Level"].default_value = 0.0
     mesh.materials.append(material)
     scene.collection.objects.link(bpy.data.objects.new("ground", mesh))
+
+
+def add_picture(nodes: Any, links: Any, picture: Path, side_m: float, shift: list[float]) -> Any:
+    """A texture of this width whose place follows from metres in the world; its top row is north, v = 1."""
+    image = nodes.new("ShaderNodeTexImage")
+    image.image = bpy.data.images.load(str(picture))
+    scaled = nodes.new("ShaderNodeVectorMath")
+    scaled.operation = "MULTIPLY_ADD"
+    links.new(nodes.new("ShaderNodeNewGeometry").outputs["Position"], scaled.inputs[0])
+    scaled.inputs[1].default_value = [1 / side_m] * 3
+    scaled.inputs[2].default_value = shift
+    links.new(scaled.outputs[0], image.inputs["Vector"])
+    return image
 
 
 def add_batches(scene: bpy.types.Scene, arrays: Arrays, stage: Json) -> None:
@@ -317,17 +321,10 @@ def add_clouds(scene: bpy.types.Scene, stage: Json, picture: Path) -> None:
     tree = node_tree_of(material)
     nodes, links = tree.nodes, tree.links
     nodes.clear()
-    image = nodes.new("ShaderNodeTexImage")
-    image.image = bpy.data.images.load(str(picture))
+    period_m = stage["clouds_period_m"]
+    image = add_picture(nodes, links, picture, period_m, [-middle[0] / period_m, -middle[1] / period_m, 0.0])
     image.image.colorspace_settings.name = "Non-Color"
     image.extension = "REPEAT"
-    scaled = nodes.new("ShaderNodeVectorMath")
-    scaled.operation = "MULTIPLY_ADD"
-    links.new(nodes.new("ShaderNodeNewGeometry").outputs["Position"], scaled.inputs[0])
-    period_m = stage["clouds_period_m"]
-    scaled.inputs[1].default_value = [1 / period_m] * 3
-    scaled.inputs[2].default_value = (-middle[0] / period_m, -middle[1] / period_m, 0.0)
-    links.new(scaled.outputs[0], image.inputs["Vector"])
     clear = nodes.new("ShaderNodeBsdfTransparent")
     links.new(image.outputs["Color"], clear.inputs["Color"])
     links.new(clear.outputs[0], nodes.new("ShaderNodeOutputMaterial").inputs["Surface"])

@@ -16,10 +16,8 @@ from typing import Any
 import numpy as np
 
 from engine.errors import RenderError, UsageError
+from engine.jobs.dataset.cycles.files import CyclesSettings, read_passes, write_stage
 from engine.jobs.dataset.cycles.finding import Blender, blender_environment, install_command
-from engine.jobs.dataset.cycles.passes import read_passes
-from engine.jobs.dataset.cycles.settings import CyclesSettings
-from engine.jobs.dataset.cycles.stage_file import write_stage
 from engine.jobs.dataset.geometry.batches import SceneStage
 from engine.jobs.dataset.rendered import Rendered
 from engine.system.python_process import exit_reason

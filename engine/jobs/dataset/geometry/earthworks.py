@@ -1,30 +1,22 @@
 """Works on the ground: bored holes, pads and heaps without a pile, trenches, puddles."""
 
-from functools import cache
 from itertools import pairwise
 
 import numpy as np
 
 from engine.jobs.dataset.geometry.batches import Surface
-from engine.jobs.dataset.geometry.kit import Kit, Model
+from engine.jobs.dataset.geometry.kit import Kit, model_of
 from engine.jobs.dataset.geometry.primitives import cylinder, faceted, rough_ring, star_slab, uneven_disc, waves
+from engine.jobs.dataset.scene.things import DistractorKind as Kind
 
-HOLE_SHAPES = 6
-PAD_SHAPES = 5
-HEAP_SHAPES = 5
-TRENCH_SHAPES = 3
-PUDDLE_SHAPES = 6
-TRENCH_M = 3.0
-"""Length of one piece."""
-FLAT_M = 0.012
-"""Height of a hole or of water above the ground it is drawn on."""
+TRENCH_M = 3.0  # length of one piece
+FLAT_M = 0.012  # height of a hole or of water above the ground it is drawn on
 
 
-@cache
-def hole(variant: int) -> Model:
+@model_of(Kind.HOLE, shapes=6)
+def hole(kit: Kit, variant: int) -> None:
     """A bored hole 0.4 m wide: spoil around it or on one side, none, or water in it."""
     rng = np.random.default_rng([33, variant])
-    kit = Kit()
     inside = Surface.WATER if variant == 4 else Surface.DARK
     kit.solid(inside, cylinder(24), (0.42, 0.42, 0.15 + FLAT_M), (0, 0, -0.15))
     if variant in (0, 1, 4):
@@ -41,14 +33,12 @@ def hole(variant: int) -> Model:
             kit.solid(Surface.SPOIL, faceted(heap), (wide, wide, rng.uniform(0.2, 0.32)), at)
     else:
         kit.solid(Surface.SPOIL, rough_ring(rng, 0.8, 0.3), (0.53, 0.53, 0.04))
-    return kit.model()
 
 
-@cache
-def pad(variant: int) -> Model:
+@model_of(Kind.PAD, shapes=5)
+def pad(kit: Kit, variant: int) -> None:
     """Concrete on the ground, 1.2 m wide, without a pile: poured, spilt, a slab, or around a hole."""
     rng = np.random.default_rng([34, variant])
-    kit = Kit()
     if variant in (0, 1):
         disc = uneven_disc(rng, (0.06, 0.16)[variant], shares=(1.0, 1.0, 0.97, 0.85), levels=(0.0, 0.9, 1.0, 1.0))
         kit.solid(Surface.CONCRETE, disc, (1.2, 1.2, 0.28), (0, 0, -0.2))
@@ -65,14 +55,12 @@ def pad(variant: int) -> Model:
         collar = rough_ring(rng, 0.38, 0.1)
         kit.solid(Surface.CONCRETE, collar, (1.1, 1.1, 0.1))
         kit.solid(Surface.DARK, cylinder(24), (0.46, 0.46, 0.1 + FLAT_M), (0, 0, -0.1))
-    return kit.model()
 
 
-@cache
-def heap(variant: int) -> Model:
+@model_of(Kind.HEAP, shapes=5)
+def heap(kit: Kit, variant: int) -> None:
     """A heap 1.2 m wide: of the ground's own earth, or of gravel and sand; round or long. Radius at most 0.75 m."""
     rng = np.random.default_rng([35, variant])
-    kit = Kit()
     surface = Surface.SPOIL if variant < 3 else Surface.CONCRETE
     wide, long_m, high = ((1.0, 1.0, 0.35), (0.8, 1.3, 0.3), (1.2, 1.1, 0.5), (1.2, 1.2, 0.5), (1.0, 1.3, 0.3))[variant]
     is_gravel = surface is Surface.CONCRETE
@@ -83,18 +71,16 @@ def heap(variant: int) -> Model:
         x, y = rng.uniform(-0.12, 0.12, 2)
         mesh = disc if is_gravel else faceted(disc)
         kit.solid(surface, mesh, size, (float(x), float(y), -0.2), float(rng.uniform(0, 0.4)))
-    return kit.model()
 
 
-@cache
-def trench(variant: int) -> Model:
+@model_of(Kind.TRENCH, shapes=3)
+def trench(kit: Kit, variant: int) -> None:
     """A piece 3 m long of a trench 0.6 m wide, along x, with the spoil on its left. Radius at most 2.2 m.
 
     The ground has no hole: the trench is its dark floor, drawn on the ground, between low banks. Variant 1 has
     cables in it.
     """
     rng = np.random.default_rng([71, variant])
-    kit = Kit()
     half = TRENCH_M / 2
     kit.box(Surface.DARK_SOIL, (-half - 0.02, half + 0.02), (-0.3, 0.3), (-0.2, FLAT_M))
     kit.box(Surface.DARK, (-half - 0.02, half + 0.02), (-0.22, 0.1), (-0.2, FLAT_M + 0.004))
@@ -114,20 +100,17 @@ def trench(variant: int) -> Model:
             y = side * (0.32 + wide / 2)
             tall = high * rng.uniform(0.8, 1.1) + 0.2
             kit.solid(Surface.SPOIL, faceted(heap), (long_m, wide, tall), (x, y, -0.2))
-    return kit.model()
 
 
-@cache
-def puddle(variant: int) -> Model:
+@model_of(Kind.PUDDLE, shapes=6)
+def puddle(kit: Kit, variant: int) -> None:
     """Water in a hollow, with a wet rim: irregular, 2 m wide. Radius at most 1.25 m."""
     rng = np.random.default_rng([72, variant])
     sides = 80
     angles = np.arange(sides) * (2 * np.pi / sides)
-    narrow = (1.0, 0.6, 0.8, 0.45, 0.9, 0.7)[variant % PUDDLE_SHAPES]
+    narrow = (1.0, 0.6, 0.8, 0.45, 0.9, 0.7)[variant % 6]
     edge = 0.72 + 0.22 * waves(rng, angles, (2, 3)) + 0.12 * waves(rng, angles, (4, 5, 7))
     edge += 0.1 * waves(rng, angles, (9, 13, 19, 25))
     wet = edge + 0.07 + 0.06 * waves(rng, angles, (3, 6, 11))
-    kit = Kit()
     kit.solid(Surface.DARK_SOIL, star_slab(np.minimum(wet, 1.25), -0.2, FLAT_M), (1.0, narrow, 1.0))
     kit.solid(Surface.WATER, star_slab(np.minimum(edge, 1.24), -0.2, FLAT_M + 0.008), (1.0, narrow, 1.0))
-    return kit.model()

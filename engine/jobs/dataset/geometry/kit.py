@@ -1,20 +1,19 @@
 """Builder for machines: solids grouped by surface, in metres, x to the front, y to the left."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 
 from engine.jobs.dataset.geometry.batches import Mesh, Surface
-from engine.jobs.dataset.geometry.meshes import join, moved
-from engine.jobs.dataset.geometry.placing import put, sideways, standing
+from engine.jobs.dataset.geometry.meshes import join, moved, put, sideways, standing
 from engine.jobs.dataset.geometry.primitives import beam, box, cylinder, extrude, revolve
+from engine.jobs.dataset.scene.things import DistractorKind
 
-Model = tuple[tuple[Surface, Mesh], ...]
-"""One mesh per surface, in the order of `Surface`."""
+Model = tuple[tuple[Surface, Mesh], ...]  # one mesh per surface, in the order of `Surface`
 
-Span = tuple[float, float]
-"""From, to."""
+Span = tuple[float, float]  # from, to
 
 Point = tuple[float, float, float]
 
@@ -96,3 +95,26 @@ def both_sides(middle: float, width: float) -> tuple[Span, Span]:
 
 def _inside(span: Span, by: float) -> Span:
     return span[0] + by, span[1] - by
+
+
+Builder = Callable[[Kit, int], None]
+BUILDERS: dict[DistractorKind, tuple[int, Builder]] = {}
+"""Number of shapes of each kind, and what adds the solids of one of them to a kit."""
+
+
+def model_of(kind: DistractorKind, shapes: int = 1) -> Callable[[Builder], Builder]:
+    """Make the decorated function the builder of this kind, for variants 0 to `shapes` - 1."""
+
+    def register(build: Builder) -> Builder:
+        BUILDERS[kind] = (shapes, build)
+        return build
+
+    return register
+
+
+@cache
+def build_model(kind: DistractorKind, variant: int) -> Model:
+    """A model in metres at scale 1, its foot at the origin. Cached per process."""
+    kit = Kit()
+    BUILDERS[kind][1](kit, variant)
+    return kit.model()

@@ -5,8 +5,7 @@ from functools import cache
 import numpy as np
 
 from engine.jobs.dataset.geometry.batches import Mesh
-from engine.jobs.dataset.geometry.meshes import join, moved
-from engine.jobs.dataset.geometry.placing import put
+from engine.jobs.dataset.geometry.meshes import join, moved, put
 from engine.jobs.dataset.geometry.primitives import (
     MOUND_GROUND,
     box,
@@ -16,50 +15,53 @@ from engine.jobs.dataset.geometry.primitives import (
     revolve,
     rough_cylinder,
     slab,
-    tube,
     uneven_disc,
 )
+
+Rect = tuple[float, float, float, float]  # from and to along x, from and to along y
+
+
+@cache
+def h_section(thicker: float = 1.0) -> Mesh:
+    """Two flanges across x and a web. `thicker`: factor for its plates, for a coat over it."""
+    flange, web = 0.075 * thicker, 0.05 * thicker
+    return _plates(
+        (-0.5, -0.5 + flange, -0.5, 0.5), (0.5 - flange, 0.5, -0.5, 0.5), (-0.5 + flange, 0.5 - flange, -web, web)
+    )
+
+
+@cache
+def c_section(thicker: float = 1.0) -> Mesh:
+    """A web along x, two flanges along y, two lips."""
+    thin, wide, lip = 0.05 * thicker, 0.11 * thicker, 0.16
+    return _plates(
+        (-0.5, 0.5, -0.5, -0.5 + wide),
+        (-0.5, -0.5 + thin, -0.5 + wide, 0.5),
+        (0.5 - thin, 0.5, -0.5 + wide, 0.5),
+        (-0.5 + thin, -0.5 + thin + lip, 0.5 - wide, 0.5),
+        (0.5 - thin - lip, 0.5 - thin, 0.5 - wide, 0.5),
+    )
+
+
+def _plates(*plates: Rect) -> Mesh:
+    return join(
+        [
+            moved(box(), put((east - west, north - south, 1.0), ((west + east) / 2, (south + north) / 2, 0.0)))
+            for west, east, south, north in plates
+        ]
+    )
+
 
 SIDES = 20
 STEEL_SIDES = 14
 PHC_BORE = 0.55  # share of the diameter; 400 mm piles have walls of about 90 mm
 STEEL_BORE = 0.9
+HOOP_BORE = 0.93
 FLANGE_THICK_M = 0.016
 FLANGE_BORE = 0.28  # share of the flange's diameter; 62 mm of 220, less than the thinnest tube
 PROUD_M = 0.004  # offset of a dark patch from its surface; more than the depth buffer's error at 100 m
 BLADE_TURNS = 1.25
-VARIANTS = 4
-"""Number of shapes of pads, of heaps and of poured posts, used in turn."""
-
-
-@cache
-def phc_tube() -> Mesh:
-    return tube(PHC_BORE, SIDES)
-
-
-@cache
-def steel_tube() -> Mesh:
-    return tube(STEEL_BORE, STEEL_SIDES)
-
-
-@cache
-def plug() -> Mesh:
-    return cylinder(SIDES)
-
-
-@cache
-def steel_plug() -> Mesh:
-    return cylinder(STEEL_SIDES)
-
-
-@cache
-def hoop() -> Mesh:
-    return tube(0.93, SIDES)
-
-
-@cache
-def flange() -> Mesh:
-    return tube(FLANGE_BORE, STEEL_SIDES)
+VARIANTS = 4  # number of shapes of pads, of heaps and of poured posts, used in turn
 
 
 @cache
@@ -107,8 +109,7 @@ def heap(variant: int) -> Mesh:
     return uneven_disc(rng, 0.2, shares=(1.0, 1.0, 0.88, 0.6), levels=(0.0, 0.6, 0.85, 1.0))
 
 
-STUBS = ((0.41, 6), (0.75, 10), (np.inf, 16))
-"""Number of bars up to a diameter of the pile in metres."""
+STUBS = ((0.41, 6), (0.75, 10), (np.inf, 16))  # number of bars up to a diameter of the pile in metres
 BAR_THICK = {6: 0.06, 10: 0.04, 16: 0.028}
 """Shares of the pile's diameter: 18 to 34 mm, thicker than real so that they show."""
 
@@ -161,13 +162,7 @@ def side_crack() -> Mesh:
     return join(cracks)
 
 
-END_PLATE_BORE = 0.6
-
-
-@cache
-def end_plate() -> Mesh:
-    """The steel ring on the head of a PHC pile, to which the next one is welded."""
-    return tube(END_PLATE_BORE, SIDES)
+END_PLATE_BORE = 0.6  # bore of the steel ring on the head of a PHC pile, to which the next one is welded
 
 
 @cache

@@ -1,19 +1,13 @@
 """Bushes, trees and stumps. Crowns are clumps of leaves, so that their outlines and shadows are ragged."""
 
-from functools import cache
-
 import numpy as np
 
 from engine.jobs.dataset.geometry.batches import Surface
-from engine.jobs.dataset.geometry.kit import Kit, Model, Point
-from engine.jobs.dataset.geometry.meshes import flat_shaded, moved
-from engine.jobs.dataset.geometry.placing import put, turned
+from engine.jobs.dataset.geometry.kit import Kit, Point, model_of
+from engine.jobs.dataset.geometry.meshes import flat_shaded, moved, put, turned
 from engine.jobs.dataset.geometry.primitives import cylinder, octahedron, rough_cylinder, stacked_rings, waves
+from engine.jobs.dataset.scene.things import DistractorKind as Kind
 
-BUSH_SHAPES = 5
-TREE_SHAPES = 4
-BARE_TREE_SHAPES = 3
-STUMP_SHAPES = 3
 CLUMP_M = (0.10, 0.24)
 
 
@@ -39,11 +33,10 @@ def _lobe(kit: Kit, rng: np.random.Generator, at: tuple[float, float, float], si
     kit.add(Surface.LEAF, flat_shaded(leaves.reshape(-1, 3, 3)))
 
 
-@cache
-def bush(variant: int) -> Model:
+@model_of(Kind.BUSH, shapes=5)
+def bush(kit: Kit, variant: int) -> None:
     """A bush 0.9 m wide: round, low, of several humps. Radius at most 0.62 m."""
     rng = np.random.default_rng([51, variant])
-    kit = Kit()
     high = (0.85, 0.6, 0.75, 1.0, 0.5)[variant % 5]
     humps = (1, 3, 4, 2, 1)[variant % 5]
     for k in range(humps):
@@ -53,14 +46,12 @@ def bush(variant: int) -> Model:
         tall = high * rng.uniform(0.8, 1.0)
         at = (away * np.cos(angle), away * np.sin(angle), 0.42 * tall - 0.1)
         _lobe(kit, rng, at, (wide, wide * rng.uniform(0.9, 1.0), tall), 170 // humps + 20)
-    return kit.model()
 
 
-@cache
-def tree(variant: int) -> Model:
+@model_of(Kind.TREE, shapes=4)
+def tree(kit: Kit, variant: int) -> None:
     """A tree with a crown 3.4 m wide, 3 to 4.5 m high. Radius at most 2 m."""
     rng = np.random.default_rng([52, variant])
-    kit = Kit()
     trunk = (1.2, 1.5, 0.9, 1.6)[variant % 4]
     kit.stick(Surface.BARK, (0.0, 0.0, -0.4), (0.05, 0.0, trunk + 0.6), (0.24, 0.14), 8)
     lobes = (5, 7, 6, 1)[variant % 4]
@@ -68,7 +59,7 @@ def tree(variant: int) -> Model:
         for k in range(6):
             wide = 2.4 * (1 - k / 6.6)
             _lobe(kit, rng, (0.0, 0.0, 0.7 + 0.6 * k), (wide, wide, 1.0), 90 - 12 * k)
-        return kit.model()
+        return
     _lobe(kit, rng, (0.0, 0.0, trunk + 1.1), (1.9, 1.9, 1.7), 150)
     for k in range(lobes):
         angle = 2 * np.pi * k / lobes + rng.uniform(-0.3, 0.3)
@@ -76,14 +67,12 @@ def tree(variant: int) -> Model:
         at = (away * np.cos(angle), away * np.sin(angle), trunk + rng.uniform(0.4, 1.0))
         kit.stick(Surface.BARK, (0.03, 0.0, trunk - 0.2), at, (0.1, 0.05))
         _lobe(kit, rng, at, (wide, wide, rng.uniform(0.8, 1.1)), 90)
-    return kit.model()
 
 
-@cache
-def bare_tree(variant: int) -> Model:
+@model_of(Kind.BARE_TREE, shapes=3)
+def bare_tree(kit: Kit, variant: int) -> None:
     """A tree without leaves, 3 to 4 m high. Radius at most 2 m."""
     rng = np.random.default_rng([53, variant])
-    kit = Kit()
 
     def grow(foot: np.ndarray, way: np.ndarray, long_m: float, thick: float, order: int) -> None:
         tip = foot + way * long_m
@@ -102,7 +91,6 @@ def bare_tree(variant: int) -> Model:
             grow(start, turn, reach, 0.5 * thick, order + 1)
 
     grow(np.array([0.0, 0.0, -0.4]), np.array([0.03, 0.0, 1.0]), (2.6, 2.2, 2.9)[variant % 3], 0.2, 0)
-    return kit.model()
 
 
 def _point(values: np.ndarray) -> Point:
@@ -110,11 +98,10 @@ def _point(values: np.ndarray) -> Point:
     return x, y, z
 
 
-@cache
-def stump(variant: int) -> Model:
+@model_of(Kind.STUMP, shapes=3)
+def stump(kit: Kit, variant: int) -> None:
     """The stump of a felled tree, 0.36 m wide, with its roots and rings. Radius at most 0.45 m."""
     rng = np.random.default_rng([54, variant])
-    kit = Kit()
     high = (0.25, 0.4, 0.15)[variant % 3]
     kit.solid(Surface.BARK, rough_cylinder(rng, 18), (0.38, 0.36, high + 0.15), (0, 0, -0.15))
     kit.solid(Surface.TIMBER, cylinder(18), (0.31, 0.3, 0.02), (0.0, 0.0, high - 0.008))
@@ -127,4 +114,3 @@ def stump(variant: int) -> Model:
             (far * np.cos(angle), far * np.sin(angle), -0.1),
         )
         kit.stick(Surface.BARK, start, end, (0.16, 0.06), 6)
-    return kit.model()

@@ -4,6 +4,7 @@ Triangles run counter-clockwise seen from outside. A vertex is repeated for each
 """
 
 from collections.abc import Sequence
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -48,16 +49,19 @@ def revolve(profile: Sequence[tuple[float, float]], sides: int = ROUND_SIDES) ->
     return join(parts)
 
 
+@cache
 def cylinder(sides: int = ROUND_SIDES) -> Mesh:
     return revolve([(0, 0), (0.5, 0), (0.5, 1), (0, 1)], sides)
 
 
+@cache
 def tube(inner_share: float, sides: int = ROUND_SIDES) -> Mesh:
     """A tube, open at both ends; `inner_share` is the bore's share of the diameter."""
     inner = 0.5 * inner_share
     return revolve([(0.5, 0), (0.5, 1), (inner, 1), (inner, 0), (0.5, 0)], sides)
 
 
+@cache
 def box() -> Mesh:
     """A box, 1 x 1 around z, z 0..1."""
     return extrude([(-0.5, 0), (0.5, 0), (0.5, 1), (-0.5, 1)], 1.0)
@@ -249,8 +253,7 @@ def mound(
 
 
 MOUND_SIDES = 32
-MOUND_GROUND = 0.6
-"""The part of a mound's height that is in the ground."""
+MOUND_GROUND = 0.6  # the part of a mound's height that is in the ground
 
 
 def rough_cylinder(rng: np.random.Generator, sides: int = 20) -> Mesh:

@@ -1,16 +1,53 @@
-"""Turns a scene into a stage that renderers draw."""
+"""Turns a scene into a stage that renderers draw: piles, distractors, and models of the user's."""
 
-from engine.jobs.dataset.geometry.assets import build_assets
-from engine.jobs.dataset.geometry.batches import SceneStage
-from engine.jobs.dataset.geometry.distractors import build_distractors
+from collections.abc import Iterator
+
+import numpy as np
+
+from engine.jobs.dataset.assets.reading import Finish, ModelPart, read_asset
+from engine.jobs.dataset.geometry.batches import InstanceBatch, Mesh, SceneStage, Surface
+from engine.jobs.dataset.geometry.distractors import build_distractors, transforms_of
 from engine.jobs.dataset.geometry.ground import build_ground
 from engine.jobs.dataset.geometry.piles import build_piles
-from engine.jobs.dataset.scene.description import SiteScene
+from engine.jobs.dataset.scene.description import Asset, PlacedAsset, SiteScene
 
-HORIZON_M = 6000.0
-"""Distance of the horizon, where a view shows it."""
-LOW_DROP = 0.25
-"""Metres by which a ray falls per metre of depth, below which it may pass over the edge of the terrain."""
+SURFACES: dict[Finish, Surface] = {
+    "matt": Surface.MODEL,
+    "shiny": Surface.SHINY_MODEL,
+    "metal": Surface.METAL_MODEL,
+}
+
+
+def build_assets(placed: tuple[PlacedAsset, ...], assets: tuple[Asset, ...]) -> Iterator[InstanceBatch]:
+    """Batches in the order of the assets. UsageError if a file has changed or is missing."""
+    for asset in assets:
+        alike = [one for one in placed if one.asset == asset.name]
+        if not alike:
+            continue
+        transforms = transforms_of(alike)
+        shades = np.array([[one.shade] for one in alike])
+        for number, part in enumerate(read_asset(asset).parts):
+            yield InstanceBatch(
+                name=f"{asset.name} {number}",
+                mesh=_mesh(part),
+                surface=SURFACES[part.finish],
+                transforms=transforms,
+                instances=np.array([one.number for one in alike], np.uint16),
+                tints=(shades * part.albedo).astype(np.float32),
+            )
+
+
+def _mesh(part: ModelPart) -> Mesh:
+    count = 3 * len(part.corners)
+    return Mesh(
+        positions=part.corners.reshape(-1, 3),
+        normals=part.normals.reshape(-1, 3),
+        triangles=np.arange(count, dtype=np.uint32).reshape(-1, 3),
+    )
+
+
+HORIZON_M = 6000.0  # distance of the horizon, where a view shows it
+LOW_DROP = 0.25  # metres by which a ray falls per metre of depth, below which it may pass over the edge of the terrain
 
 
 def set_stage(scene: SiteScene) -> SceneStage:

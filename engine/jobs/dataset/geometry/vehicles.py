@@ -1,20 +1,147 @@
-"""Road vehicles, x to the front: cars, a van, pickups, lorries. Wheels sink a little into the ground."""
+"""Machines and road vehicles, recognisable from the air at 4 cm per pixel; x to the front.
 
-from functools import cache
+Tracks and wheels sink a little into the ground.
+"""
 
 import numpy as np
 
 from engine.jobs.dataset.geometry.batches import Surface
-from engine.jobs.dataset.geometry.kit import Kit, Model, Span, both_sides
-from engine.jobs.dataset.geometry.meshes import moved
-from engine.jobs.dataset.geometry.placing import put, sideways
-from engine.jobs.dataset.geometry.primitives import loft, revolve, uneven_disc
+from engine.jobs.dataset.geometry.kit import Kit, Span, both_sides, model_of
+from engine.jobs.dataset.geometry.meshes import moved, put, sideways
+from engine.jobs.dataset.geometry.primitives import loft, revolve, slab, uneven_disc
+from engine.jobs.dataset.scene.things import DistractorKind as Kind
 
-CAR_SHAPES = 3
-VAN_SHAPES = 2
-PICKUP_SHAPES = 3
-TRUCK_SHAPES = 3
-SUNK_M = 0.05
+SUNK_M = 0.08
+SWINGS = (0.0, 0.7, -1.2, 2.7)  # rotation of an excavator's house on its tracks in radians, by variant
+
+
+@model_of(Kind.EXCAVATOR, shapes=4)
+def excavator(kit: Kit, variant: int) -> None:
+    """A 20 t excavator. Radius 4.7 m."""
+    for y in both_sides(1.15, 0.6):
+        kit.prism(Surface.BLACK_RUBBER, _crawler(1.65, 0.45), y)
+        for x in np.arange(-1.6, 1.7, 0.4):
+            kit.box(Surface.STEEL, (x - 0.06, x + 0.06), (y[0] - 0.02, y[1] + 0.02), (0.8, 0.85))
+    kit.box(Surface.DARK_PAINT, (-1.2, 1.2), (-0.9, 0.9), (0.3, 0.75))
+    kit.pipe(Surface.DARK_PAINT, (0.0, 0.0), 0.6, (0.7, 1.05))
+    house = Kit()
+    _add_house(house)
+    _add_arm(house)
+    kit.include(house, put((1, 1, 1), (0, 0, 0), SWINGS[variant % len(SWINGS)]))
+
+
+def _crawler(half_m: float, radius_m: float) -> list[tuple[float, float]]:
+    """The outline of a crawler's track from the side, (x, z)."""
+    ends = np.linspace(-np.pi / 2, np.pi / 2, 6)
+    front = [(half_m + radius_m * np.cos(a), radius_m + radius_m * np.sin(a) - SUNK_M) for a in ends]
+    rear = [(-half_m - radius_m * np.cos(a), radius_m - radius_m * np.sin(a) - SUNK_M) for a in ends]
+    return front + rear
+
+
+def _add_house(kit: Kit) -> None:
+    kit.add(Surface.DARK_PAINT, slab([(-1.9, -1.3), (1.4, -1.3), (1.4, 1.3), (-1.9, 1.3)], 1.0, 1.25))
+    counterweight = [(-2.75, -0.6), (-2.35, -1.25), (-1.85, -1.3), (-1.85, 1.3), (-2.35, 1.25), (-2.75, 0.6)]
+    kit.add(Surface.DARK_PAINT, slab(counterweight, 0.95, 1.5))
+    kit.add(Surface.YELLOW_PAINT, slab(counterweight, 1.5, 2.0))
+    kit.add(Surface.YELLOW_PAINT, slab([(-1.87, -1.3), (-0.45, -1.3), (-0.45, 1.3), (-1.87, 1.3)], 1.2, 2.2))
+    kit.box(Surface.YELLOW_PAINT, (-0.5, 0.9), (-1.3, -0.5), (1.2, 1.75))  # tank and tool box
+    kit.box(Surface.DARK_PAINT, (-1.6, -0.8), (-1.0, -0.1), (2.15, 2.24))  # grille
+    kit.box(Surface.DARK_PAINT, (-1.5, -0.9), (0.3, 1.0), (2.15, 2.22))
+    kit.pipe(Surface.STEEL, (-1.2, 0.1), 0.08, (2.2, 2.75))
+    kit.cab((-0.35, 1.5), (0.3, 1.3), (1.2, 2.95))
+
+
+def _add_arm(kit: Kit) -> None:
+    boom, side = (-0.35, 0.1), (-0.28, 0.03)
+    kit.beam(Surface.YELLOW_PAINT, [(0.5, 1.5), (2.1, 4.1), (4.1, 4.0)], boom, (0.5, 0.8, 0.45))
+    kit.beam(Surface.YELLOW_PAINT, [(4.35, 4.6), (4.05, 3.7), (3.75, 1.2)], side, (0.3, 0.5, 0.3))
+    kit.beam(Surface.STEEL, [(2.3, 4.75), (4.3, 4.6)], (-0.2, -0.05), 0.15)  # hydraulic ram of the stick
+    for y in ((-0.5, -0.37), (0.12, 0.25)):
+        kit.beam(Surface.STEEL, [(1.1, 1.4), (2.0, 3.6)], y, 0.14)
+    bucket = [(3.3, 0.25), (3.7, -0.05), (4.25, 0.05), (4.55, 0.6), (4.1, 1.25), (3.55, 1.25)]
+    kit.prism(Surface.DARK_PAINT, bucket, (-0.7, 0.45))
+
+
+@model_of(Kind.RIG, shapes=2)
+def rig(kit: Kit, variant: int) -> None:
+    """A crawler that drives piles, its mast upright in front or lowered over its back. Radius at most 4.3 m."""
+    for y in both_sides(0.95, 0.5):
+        kit.prism(Surface.BLACK_RUBBER, _crawler(1.3, 0.38), y)
+        for x in np.arange(-1.2, 1.3, 0.35):
+            kit.box(Surface.STEEL, (x - 0.05, x + 0.05), (y[0] - 0.02, y[1] + 0.02), (0.66, 0.72))
+    kit.box(Surface.DARK_PAINT, (-1.1, 1.1), (-0.75, 0.75), (0.35, 0.85))
+    kit.add(Surface.YELLOW_PAINT, slab([(-1.7, -1.0), (0.6, -1.0), (0.6, 0.1), (-1.7, 0.1)], 0.85, 1.7))
+    kit.box(Surface.DARK_PAINT, (-1.5, -0.6), (-0.85, -0.1), (1.65, 1.75))  # grille
+    kit.pipe(Surface.STEEL, (-0.3, -0.5), 0.06, (1.7, 2.2))
+    kit.box(Surface.DARK_PAINT, (-1.7, -0.5), (0.15, 1.0), (0.85, 1.3))
+    kit.cab((-0.45, 0.75), (0.2, 1.05), (0.85, 2.5))
+    if variant == 0:
+        kit.box(Surface.YELLOW_PAINT, (1.75, 2.05), (-0.35, -0.05), (0.05, 7.0))
+        kit.beam(Surface.STEEL, [(0.7, 1.2), (1.8, 1.6)], (-0.3, -0.1), 0.25)
+        kit.beam(Surface.STEEL, [(0.2, 1.6), (1.8, 3.6)], (-0.25, -0.15), 0.12)
+        kit.box(Surface.DARK_PAINT, (2.05, 2.5), (-0.42, 0.02), (2.2, 3.4))  # hammer
+        kit.box(Surface.STEEL, (1.7, 2.55), (-0.3, -0.1), (6.95, 7.15))  # head of the mast
+    else:
+        kit.box(Surface.YELLOW_PAINT, (-3.9, 2.6), (-0.35, -0.05), (2.35, 2.65))
+        kit.box(Surface.DARK_PAINT, (1.0, 2.2), (-0.45, 0.05), (2.6, 3.0))
+        kit.beam(Surface.STEEL, [(0.9, 1.0), (1.6, 2.4)], (-0.28, -0.12), 0.22)
+        kit.beam(Surface.STEEL, [(-1.6, 1.6), (-1.6, 2.4)], (-0.28, -0.12), 0.2)
+
+
+@model_of(Kind.LOADER)
+def loader(kit: Kit, variant: int) -> None:
+    """A wheel loader with an open bucket. Radius 4 m."""
+    for x in (-1.5, 1.4):
+        for y in both_sides(1.05, 0.55):
+            kit.wheel(Surface.BLACK_RUBBER, (x, 0.72 - SUNK_M), 0.72, y)
+            kit.wheel(Surface.YELLOW_PAINT, (x, 0.72 - SUNK_M), 0.34, (y[0] - 0.03, y[1] + 0.03), 12)
+    hood = [(-3.5, 0.8), (-0.8, 0.8), (-0.8, 2.15), (-3.0, 2.05), (-3.5, 1.6)]
+    kit.prism(Surface.YELLOW_PAINT, hood, (-0.75, 0.75))
+    kit.box(Surface.DARK_PAINT, (-3.7, -3.4), (-1.05, 1.05), (0.6, 1.2))  # counterweight
+    kit.box(Surface.DARK_PAINT, (-2.8, -1.9), (-0.5, 0.5), (2.05, 2.15))  # grille
+    kit.pipe(Surface.STEEL, (-1.3, -0.5), 0.08, (2.1, 2.8))
+    for y in both_sides(1.0, 0.6):
+        kit.beam(Surface.YELLOW_PAINT, [(-2.3, 1.25), (-1.9, 1.5), (-1.0, 1.5), (-0.7, 1.2)], y, 0.08)  # mudguards
+    kit.box(Surface.DARK_PAINT, (-0.9, 0.9), (-0.5, 0.5), (0.6, 1.2))
+    kit.cab((-0.8, 0.75), (-0.75, 0.75), (1.2, 3.2))
+    kit.box(Surface.YELLOW_PAINT, (0.8, 2.1), (-0.4, 0.4), (0.6, 1.5))
+    for y in both_sides(0.6, 0.2):
+        kit.beam(Surface.YELLOW_PAINT, [(0.9, 1.7), (2.1, 1.5), (2.85, 0.6)], y, (0.3, 0.45, 0.3))
+    kit.beam(Surface.STEEL, [(1.0, 1.6), (2.75, 1.0)], (-0.08, 0.08), 0.16)
+    _add_loader_bucket(kit)
+
+
+def _add_loader_bucket(kit: Kit) -> None:
+    width = (-1.32, 1.32)
+    kit.box(Surface.DARK_PAINT, (2.75, 3.6), width, (-0.02, 0.08))
+    kit.box(Surface.STEEL, (3.6, 3.72), width, (-0.02, 0.06))  # cutting edge
+    kit.beam(Surface.YELLOW_PAINT, [(2.85, 0.02), (2.7, 0.5), (2.85, 1.15)], width, 0.1)
+    for y in both_sides(1.28, 0.08):
+        kit.prism(Surface.YELLOW_PAINT, [(2.75, 0.05), (3.6, 0.05), (3.3, 0.9), (2.85, 1.15)], y)
+
+
+@model_of(Kind.ROLLER)
+def roller(kit: Kit, variant: int) -> None:
+    """A roller: one steel drum in front, two tyres behind. Radius 3.1 m."""
+    drum = (1.65, 0.75 - SUNK_M)
+    kit.wheel(Surface.STEEL, drum, 0.75, (-1.0, 1.0), 32)
+    for y in both_sides(1.08, 0.12):
+        kit.box(Surface.YELLOW_PAINT, (0.4, 2.75), y, (0.5, 0.9))
+    kit.box(Surface.YELLOW_PAINT, (2.5, 2.8), (-1.14, 1.14), (0.5, 0.95))
+    kit.box(Surface.YELLOW_PAINT, (0.35, 0.75), (-1.14, 1.14), (0.5, 1.05))
+    for y in both_sides(0.85, 0.5):
+        kit.wheel(Surface.BLACK_RUBBER, (-1.5, 0.68 - SUNK_M), 0.68, y)
+        kit.wheel(Surface.YELLOW_PAINT, (-1.5, 0.68 - SUNK_M), 0.3, (y[0] - 0.03, y[1] + 0.03), 12)
+    kit.box(Surface.DARK_PAINT, (-0.7, 0.5), (-0.4, 0.4), (0.5, 1.0))
+    hood = [(-2.75, 0.7), (-0.75, 0.7), (-0.75, 1.75), (-2.3, 1.65), (-2.75, 1.3)]
+    kit.prism(Surface.YELLOW_PAINT, hood, (-0.65, 0.65))
+    kit.box(Surface.DARK_PAINT, (-2.1, -1.2), (-0.42, 0.42), (1.65, 1.76))
+    kit.box(Surface.DARK_PAINT, (-2.85, -2.7), (-0.8, 0.8), (0.6, 0.95))
+    kit.pipe(Surface.STEEL, (-0.95, 0.5), 0.06, (1.7, 2.4))
+    kit.cab((-0.75, 0.45), (-0.75, 0.75), (0.95, 2.8))
+
+
+CAR_SUNK_M = 0.05
 
 _ROUNDED = ((0.0, 0.0, 0.82), (0.06, 0.0, 1.0), (0.94, 0.0, 1.0), (1.0, 0.0, 0.84))
 
@@ -44,7 +171,7 @@ def _cabin(kit: Kit, x: Span, roof: Span, half: float, z: Span) -> None:
 def _wheels(kit: Kit, places: tuple[float, ...], half: float, radius: float, wide: float) -> None:
     for x in places:
         for y in both_sides(half - wide / 2, wide):
-            kit.wheel(Surface.BLACK_RUBBER, (x, radius - SUNK_M), radius, y, 18)
+            kit.wheel(Surface.BLACK_RUBBER, (x, radius - CAR_SUNK_M), radius, y, 18)
 
 
 def _trim(kit: Kit, x: Span, half: float, z: float) -> None:
@@ -56,10 +183,9 @@ def _trim(kit: Kit, x: Span, half: float, z: float) -> None:
             kit.box(Surface.GLASS if way > 0 else Surface.RUST, lamp, y, (z - 0.14, z - 0.02))
 
 
-@cache
-def car(variant: int) -> Model:
+@model_of(Kind.CAR, shapes=3)
+def car(kit: Kit, variant: int) -> None:
     """A car: saloon, hatchback, estate. Radius at most 2.45 m."""
-    kit = Kit()
     half = 0.9
     back, front = ((-2.25, 2.25), (-1.95, 2.0), (-2.3, 2.3))[variant % 3]
     _body(kit, Surface.PAINT, (back, front), half, (0.22, 0.62))
@@ -75,13 +201,11 @@ def car(variant: int) -> Model:
         for y in both_sides(0.58, 0.05):
             kit.box(Surface.DARK_PAINT, (-1.7, 0.2), y, (1.64, 1.7))
     kit.box(Surface.DARK_PAINT, (cabin[1] - 0.1, cabin[1] + 0.05), (-0.6, 0.6), (0.845, 0.875))  # wipers' gap
-    return kit.model()
 
 
-@cache
-def van(variant: int) -> Model:
+@model_of(Kind.VAN, shapes=2)
+def van(kit: Kit, variant: int) -> None:
     """A van with a box behind, or a minibus. Radius at most 2.95 m."""
-    kit = Kit()
     half, back, front = 1.0, -2.7, 2.7
     _body(kit, Surface.PAINT, (back, front), half, (0.3, 1.0))
     roof = (back + 0.05, 1.35)
@@ -94,13 +218,11 @@ def van(variant: int) -> Model:
     _trim(kit, (back, front), half, 0.95)
     for y in both_sides(1.1, 0.2):
         kit.box(Surface.DARK_PAINT, (1.7, 1.85), y, (1.2, 1.5))
-    return kit.model()
 
 
-@cache
-def pickup(variant: int) -> Model:
+@model_of(Kind.PICKUP, shapes=3)
+def pickup(kit: Kit, variant: int) -> None:
     """A pickup: empty, with a load of earth, with boxes. Radius at most 2.85 m."""
-    kit = Kit()
     half, back, front = 0.93, -2.65, 2.65
     _body(kit, Surface.PAINT, (back, front), half, (0.35, 0.75))
     _body(kit, Surface.PAINT, (-0.6, front - 0.03), half * 0.98, (0.73, 1.02), 0.96)
@@ -118,13 +240,11 @@ def pickup(variant: int) -> Model:
         kit.stick(Surface.STEEL, (-2.5, 0.5, 1.2), (0.6, 0.4, 1.85), 0.06)
     _wheels(kit, (-1.7, 1.7), half, 0.38, 0.25)
     _trim(kit, (back, front), half, 1.0)
-    return kit.model()
 
 
-@cache
-def truck(variant: int) -> Model:
+@model_of(Kind.TRUCK, shapes=3)
+def truck(kit: Kit, variant: int) -> None:
     """A lorry: a tipper with earth, a flat bed, a concrete mixer. Radius at most 4.4 m."""
-    kit = Kit()
     half = 1.22
     kit.box(Surface.DARK_PAINT, (-3.9, 3.6), (-0.45, 0.45), (0.6, 0.95))
     _body(kit, Surface.PAINT, (2.2, 4.05), half, (0.5, 1.6))
@@ -155,4 +275,3 @@ def truck(variant: int) -> Model:
         kit.add(Surface.PAINT, moved(drum, put((1, 1, 1), (-3.5, 0, 2.05), -np.pi / 2)))
         kit.box(Surface.DARK_PAINT, (-4.1, -3.5), (-0.5, 0.5), (1.0, 2.9))
         kit.box(Surface.STEEL, (-4.2, -3.6), (-0.35, 0.35), (2.85, 3.1))
-    return kit.model()

@@ -16,9 +16,8 @@ from engine.jobs.dataset.labels.outlines import find_outlines
 from engine.jobs.dataset.labels.record import LabelledThing, PictureRecord
 from engine.jobs.dataset.labels.source import LabelSource
 from engine.jobs.dataset.labels.visibility import AHEAD_M, judge
-from engine.jobs.dataset.scene.assets import PlacedAsset
-from engine.jobs.dataset.scene.camera_values import camera_values
-from engine.jobs.dataset.scene.description import SiteScene
+from engine.jobs.dataset.scene.camera import camera_values
+from engine.jobs.dataset.scene.description import PlacedAsset, SiteScene
 from engine.jobs.dataset.scene.things import PILE_CATEGORY, Distractor, Pile, category_of
 from engine.jobs.dataset.sensor import Photograph
 from engine.jobs.dataset.sensor.photograph import to_picture

@@ -1,4 +1,4 @@
-"""The passes of a picture, in the order of a tile.
+"""Renders a stage to a picture: the passes, in the order of a tile.
 
 ground depth     the bare terrain, bit-identical for any tiling
 numbers          the pile at the centre of each pixel, and its depth
@@ -15,22 +15,20 @@ import numpy as np
 from engine.jobs.dataset.geometry.batches import SceneStage
 from engine.jobs.dataset.light import light_of
 from engine.jobs.dataset.raster import shadow
-from engine.jobs.dataset.raster.cover import GroundCover
-from engine.jobs.dataset.raster.device import VIEW_BLOCK, Device
+from engine.jobs.dataset.raster.device import MOVED, VIEW_BLOCK, Device, open_device
 from engine.jobs.dataset.raster.ground import Ground, terrain_texture
 from engine.jobs.dataset.raster.marks import Marks, driven_and_strewn, shade_under
-from engine.jobs.dataset.raster.targets import RasterTargets
+from engine.jobs.dataset.raster.targets import MAX_TILE_PX, NEAREST_M, SAMPLES, RasterTargets, Tile, corners_of, cut
 from engine.jobs.dataset.raster.things import Things
-from engine.jobs.dataset.raster.tiles import NEAREST_M, Tile, corners_of
-from engine.jobs.dataset.raster.view import ShadowSpace, View
+from engine.jobs.dataset.raster.view import GroundCover, ShadowSpace, View
+from engine.jobs.dataset.rendered import Rendered
 from engine.jobs.dataset.scene.camera import SiteCamera
 
 # Texture units. moderngl binds a new texture to a unit it chooses, so all are bound again before each tile.
 _GROUND_DEPTH, _MARKS, _TERRAIN, _GROUND_RGB, _THINGS_SHADOW, _GROUND_SHADOW, _CLOUDS, _PICTURE = range(8)
 _SHADOWS = {"u_things_shadow": _THINGS_SHADOW, "u_ground_shadow": _GROUND_SHADOW}
 _SPARE_M = 0.5
-MAX_SHADED_M = 700.0
-"""Depth beyond which nothing casts a shadow."""
+MAX_SHADED_M = 700.0  # depth beyond which nothing casts a shadow
 _SOLID = moderngl.DEPTH_TEST | moderngl.CULL_FACE
 
 
@@ -185,3 +183,32 @@ def _depth_range(camera: SiteCamera, half_m: float, lowest_m: float, highest_m: 
     nearest_m = (camera.height_m - highest_m) / float(drops.max()) - _SPARE_M if drops.max() > 0 else NEAREST_M
     nearest_m = max(nearest_m, NEAREST_M)
     return nearest_m, max(farthest_m + _SPARE_M, nearest_m + _SPARE_M)
+
+
+def render(
+    stage: SceneStage, *, wants_colors: bool = True, tile_px: int = MAX_TILE_PX, samples: int = SAMPLES
+) -> Rendered:
+    """Render the stage through its camera. NoGLError or RenderError, in one line.
+
+    Without `wants_colors` the colours are black. `samples`: of colour, per pixel. Numbers and depth depend on neither
+    `tile_px` nor `samples`. The same stage gives the same bytes on the same GL renderer. Opens and closes a GL context
+    on this thread.
+    """
+    camera = stage.scene.camera
+    shape = (camera.height_px, camera.width_px)
+    colors = np.zeros((*shape, 3), np.uint8)
+    instances, depth_m = np.empty(shape, np.uint16), np.empty(shape, np.float32)
+    with open_device(() if camera.is_plain else (MOVED,)) as device:
+        tiles = cut(camera.width_px, camera.height_px, min(tile_px, device.largest_px))
+        size_px = (tiles[0].width_px, tiles[0].height_px)
+        targets = RasterTargets(device, size_px, wants_colors=wants_colors, samples=samples)
+        drawing = StageDrawing(device, stage, targets, wants_colors=wants_colors)
+        device.check()
+        for tile in tiles:
+            place = tile.place
+            instances[place], depth_m[place] = drawing.draw_numbers(tile)
+            if wants_colors:
+                colors[place] = drawing.draw_colors(tile)
+            device.check()
+        renderer = f"raster {device.name}"
+    return Rendered(colors=colors, instances=instances, depth_m=depth_m, renderer=renderer)

@@ -5,7 +5,7 @@ import numpy as np
 
 from engine.jobs.dataset.geometry.batches import Mesh
 from engine.jobs.dataset.raster.device import Device
-from engine.jobs.dataset.raster.tiles import Tile, boxes_in_picture, corners_of
+from engine.jobs.dataset.raster.targets import Tile, boxes_in_picture, corners_of
 from engine.jobs.dataset.scene.camera import SiteCamera
 from engine.jobs.dataset.scene.description import Sun, Terrain
 

@@ -5,13 +5,11 @@ import numpy as np
 
 from engine.jobs.dataset.geometry.batches import SceneStage
 from engine.jobs.dataset.light import light_of
-from engine.jobs.dataset.raster.cover import GroundCover
 from engine.jobs.dataset.raster.device import VIEW_BLOCK, open_device
 from engine.jobs.dataset.raster.ground import terrain_texture
 from engine.jobs.dataset.raster.marks import Marks, driven_and_strewn
-from engine.jobs.dataset.raster.targets import confine, read_pixels
-from engine.jobs.dataset.raster.tiles import MAX_TILE_PX, cut
-from engine.jobs.dataset.raster.view import ShadowSpace, View
+from engine.jobs.dataset.raster.targets import MAX_TILE_PX, confine, cut, read_pixels
+from engine.jobs.dataset.raster.view import GroundCover, ShadowSpace, View
 from engine.jobs.dataset.scene.camera import SiteCamera
 
 _MARKS, _TERRAIN, _NO_DEPTH, _CLOUDS, _PICTURE = range(5)

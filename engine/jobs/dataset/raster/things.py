@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.jobs.dataset.geometry.batches import LOOKS, InstanceBatch, Mesh
 from engine.jobs.dataset.raster.device import Device
-from engine.jobs.dataset.raster.tiles import Tile, boxes_in_picture, corners_of
+from engine.jobs.dataset.raster.targets import Tile, boxes_in_picture, corners_of
 from engine.jobs.dataset.scene.camera import SiteCamera
 
 VERTEX = ("", "3f in_corner", "3f in_next", "3f in_after", "3f in_normal")
@@ -17,8 +17,7 @@ INSTANCE = ("/i", "4f in_row_x", "4f in_row_y", "4f in_row_z", "4f in_tint")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Loaded:
-    rows: np.ndarray
-    """(k, 16) float32: three rows of the matrix, tint and number of each instance."""
+    rows: np.ndarray  # (k, 16) float32: three rows of the matrix, tint and number of each instance
     boxes_px: np.ndarray
     instances: moderngl.Buffer
     numbered: moderngl.VertexArray

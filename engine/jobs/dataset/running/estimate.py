@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
+from engine.jobs.dataset.layout.options import Recipe2Options
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.sensor.effects import parse_effects
 from engine.jobs.dataset.task import PictureTask, RenderSettings
-from engine.jobs.dataset.varied.options import VariedOptions
 
 MB, GB = 10**6, 10**9
 
@@ -89,14 +89,14 @@ def _pixel_bytes(picture: float, formats: tuple[str, ...]) -> float:
     return once + (once - written.get("hdf5", 0.0)) * ("webdataset" in written)
 
 
-def pixels_of(options: SceneOptions, varied: VariedOptions | None) -> int:
+def pixels_of(options: SceneOptions, varied: Recipe2Options | None) -> int:
     """Pixels of a picture: of the window, if only that is drawn."""
     view = None if varied is None else varied.camera.view
     width, height = view or (options.width, options.height)
     return width * height
 
 
-def picture_bytes(drawing: RenderSettings, options: SceneOptions, varied: VariedOptions | None = None) -> int:
+def picture_bytes(drawing: RenderSettings, options: SceneOptions, varied: Recipe2Options | None = None) -> int:
     """Main memory of the processes of one picture, with a margin."""
     pixels = pixels_of(options, varied)
     if drawing.engine == "cycles":

@@ -46,14 +46,14 @@ from engine.jobs.dataset import sensor
 from engine.jobs.dataset.assets.reading import read_asset
 from engine.jobs.dataset.geometry.batches import SceneStage
 from engine.jobs.dataset.geometry.distractors import build_all_models
+from engine.jobs.dataset.layout.cameras import CameraOptions
+from engine.jobs.dataset.layout.options import Recipe2Options
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.picture import make_picture
 from engine.jobs.dataset.rendered import Rendered
 from engine.jobs.dataset.running.worker import answer, make_requested
-from engine.jobs.dataset.sensor.options import SensorOptions
+from engine.jobs.dataset.sensor.effects import SensorOptions
 from engine.jobs.dataset.task import PictureTask, task_of
-from engine.jobs.dataset.varied.cameras import CameraOptions
-from engine.jobs.dataset.varied.options import VariedOptions
 from engine.system.python_process import wake_with_parent
 from engine.system.worker_process import claim_output, end_with_parent
 
@@ -116,7 +116,7 @@ def rehearse(task: PictureTask) -> None:
 
 def _small(task: PictureTask) -> PictureTask:
     """The task of the small picture; its sizes and counts are the defaults."""
-    varied = task.varied and VariedOptions(
+    varied = task.varied and Recipe2Options(
         camera=CameraOptions(view=(SMALL_PX, SMALL_PX)), sensor=SensorOptions(camera_effects="mild")
     )
     options = SceneOptions() if varied else SceneOptions(width=SMALL_PX, height=SMALL_PX)

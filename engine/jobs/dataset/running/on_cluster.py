@@ -14,7 +14,7 @@ from engine.jobs.dataset.running.outcome import Attempted, PictureOutcome
 from engine.jobs.dataset.running.policy import Failure, failure_of
 from engine.jobs.dataset.task import PictureTask
 from engine.jobs.kit.ray_cluster import connect, ray_reason
-from engine.jobs.kit.ray_tasks import EndedTask, TaskPool
+from engine.jobs.kit.ray_pool import EndedTask, TaskPool
 from engine.system.atomic_file import remove_file
 
 QUEUE_TIMEOUT_S = 3600.0  # maximum wait of a picture in the queue of a busy cluster

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from engine.jobs.dataset.labels import Statistics
-from engine.jobs.kit.progress import JobProgress
+from engine.jobs.kit.report import JobProgress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

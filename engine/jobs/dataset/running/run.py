@@ -14,6 +14,8 @@ from typing import Protocol
 from engine.errors import SinkError, UsageError
 from engine.jobs.dataset.job import DatasetJob
 from engine.jobs.dataset.labels.writers import writers_of
+from engine.jobs.dataset.layout.cameras import CameraOptions, ground_sample_words
+from engine.jobs.dataset.layout.settling import settle
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.picture import scene_of
 from engine.jobs.dataset.running.devices import check_devices
@@ -26,11 +28,9 @@ from engine.jobs.dataset.running.policy import default_timeout_s
 from engine.jobs.dataset.running.report import DatasetProgress, DatasetReport, FailedPicture
 from engine.jobs.dataset.running.single import make_one
 from engine.jobs.dataset.running.whole_files import WholeFiles
-from engine.jobs.dataset.scene import settle
 from engine.jobs.dataset.scene.camera import CAMERA_HEIGHT_M, FIELD_OF_VIEW_DEG
 from engine.jobs.dataset.task import PictureTask
-from engine.jobs.dataset.varied.cameras import CameraOptions, ground_sample_words
-from engine.jobs.kit.progress import OnProgress
+from engine.jobs.kit.report import OnProgress
 
 MAX_ZOOM = 1.5
 MAX_SETTLED = 2000  # scenes; takes 0.2 s

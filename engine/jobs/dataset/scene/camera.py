@@ -1,11 +1,19 @@
 """The camera of a picture: a pinhole, its direction, and the window of its sensor that is drawn."""
 
 from dataclasses import dataclass, replace
+from typing import Annotated, Any
 
 import numpy as np
+from msgspec import Meta
+
+from engine.jobs.dataset.options import MAX_SIDE_PX
+from engine.jobs.dataset.scene.ranges import Number, Turn
 
 CAMERA_HEIGHT_M = 100.0
 FIELD_OF_VIEW_DEG = 90.0  # metres across the width of the picture
+
+SensorSide = Annotated[int, Meta(ge=16, le=8 * MAX_SIDE_PX)]
+WindowPlace = Annotated[int, Meta(ge=-8 * MAX_SIDE_PX, le=8 * MAX_SIDE_PX)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,28 +25,22 @@ class SiteCamera:
     The window may be any part of the sensor, and may extend beyond it.
     """
 
-    width_px: int
-    """Size of the window, which is the picture."""
-    height_px: int
-    height_m: float = CAMERA_HEIGHT_M
-    """Above z = 0."""
-    field_of_view_deg: float = FIELD_OF_VIEW_DEG
-    """Across the width of the sensor."""
-    x_m: float = 0.0
-    y_m: float = 0.0
-    yaw_deg: float = 0.0
-    """Compass direction of the picture's top: 0 north, 90 east."""
-    pitch_deg: float = 0.0
+    width_px: Annotated[int, Meta(ge=16, le=MAX_SIDE_PX)]  # size of the window, which is the picture
+    height_px: Annotated[int, Meta(ge=16, le=MAX_SIDE_PX)]
+    height_m: Annotated[float, Meta(ge=1, le=2000)] = CAMERA_HEIGHT_M  # above z = 0
+    field_of_view_deg: Annotated[float, Meta(ge=1, le=150)] = FIELD_OF_VIEW_DEG  # across the width of the sensor
+    x_m: Number = 0.0
+    y_m: Number = 0.0
+    yaw_deg: Turn = 0.0  # compass direction of the picture's top: 0 north, 90 east
+    pitch_deg: Annotated[float, Meta(ge=-89, le=89)] = 0.0
     """Angle between the axis and straight down, towards the picture's top. Below 90."""
-    roll_deg: float = 0.0
-    """Rotation of the camera around its axis after that, clockwise seen from behind it."""
-    sensor_px: tuple[int, int] | None = None
+    roll_deg: Turn = 0.0  # rotation of the camera around its axis after that, clockwise seen from behind it
+    sensor_px: tuple[SensorSide, SensorSide] | None = None
     """Width and height of the sensor; None: the window is the whole sensor."""
-    strip_overlap: float | None = None
+    strip_overlap: Annotated[float, Meta(ge=0, le=0.95)] | None = None
     """Share of the view that the next one of a strip of views shows, too; None outside strips."""
-    left_px: int = 0
-    """Column and row of the sensor where the window begins."""
-    top_px: int = 0
+    left_px: WindowPlace = 0  # column and row of the sensor where the window begins
+    top_px: WindowPlace = 0
 
     @property
     def sensor_width_px(self) -> int:
@@ -172,3 +174,37 @@ class SiteCamera:
             width_px=width_px,
             height_px=height_px,
         )
+
+
+def camera_values(camera: SiteCamera) -> dict[str, Any]:
+    """Intrinsics and extrinsics: pixels = K (R (X - place)), with OpenCV's axes.
+
+    K is fx, fy, cx, cy in px of the picture, whose top left corner is (0, 0); `rotation` takes the world (x east,
+    y north, z up, metres) to x right, y down, z along the viewing direction.
+    """
+    cx, cy = camera.center_px
+    x_axis, y_axis, z_axis = camera.rotation
+    values: dict[str, Any] = {
+        "width": camera.width_px,
+        "height": camera.height_px,
+        "fx": camera.focal_px,
+        "fy": camera.focal_px,
+        "cx": cx,
+        "cy": cy,
+        "sensor_width": camera.sensor_width_px,
+        "sensor_height": camera.sensor_height_px,
+        "left": camera.left_px,
+        "top": camera.top_px,
+        "field_of_view_deg": camera.field_of_view_deg,
+        "place": camera.place_m.tolist(),
+        "rotation": [x_axis.tolist(), (0.0 - y_axis).tolist(), (0.0 - z_axis).tolist()],
+        "heading_deg": camera.heading_deg,
+        "yaw_deg": camera.yaw_deg,
+        "pitch_deg": camera.pitch_deg,
+        "roll_deg": camera.roll_deg,
+        "altitude_m": camera.height_m,
+        "gsd_cm": 100 * camera.gsd_m,
+    }
+    if camera.strip_overlap is not None:
+        values["overlap"] = camera.strip_overlap
+    return values

@@ -11,8 +11,7 @@ import numpy as np
 from engine.errors import UsageError
 
 WORD = 2**32
-LARGE = 0x4C415247
-"""First word for seeds that hold a number of more than 32 bits."""
+LARGE = 0x4C415247  # first word for seeds that hold a number of more than 32 bits
 Seed = int | tuple[int, ...]
 """A number in recipe 1: base seed + index. In recipe 2 the base seed and the number of the scene, which are hashed
 together, so that no two base seeds share a scene."""

@@ -2,16 +2,115 @@
 
 The order is that of a camera: haze before the lens, exposure, blur, motion, vignette and noise on light; then white
 balance, tone and saturation; sharpening and rounding on display values. `kernels.develop` does the arithmetic.
+
+Both engines show light through a filmic curve (Narkowicz 2015, after ACES) and then the sRGB curve. Effects of lens and
+sensor act on light, so pixels are turned back into light, and after that into display values again. 255 becomes 7.2
+times white: what is blurred or darkened there keeps its glare.
+
+A Gaussian of less than half a pixel that is sampled at whole pixels hardly blurs, and a line that is spread over the
+nearest pixels blurs too much. So weights of blur are chosen by the second moment that they really have.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from engine.jobs.dataset.scene.camera import SiteCamera
 from engine.jobs.dataset.scene.streams import Seed, stream
-from engine.jobs.dataset.sensor.curve import MAX_LIGHT, light_shown_as, middle_light, shown
-from engine.jobs.dataset.sensor.softness import gaussian, line, reach_of
+
+A, B, C, D, E = 2.51, 0.03, 2.43, 0.59, 0.14  # film = x (A x + B) / (x (C x + D) + E)
+MIDDLE_GREY = 0.18
+MAX_LIGHT = 8.0  # light that is shown as white, and all above it
+
+
+def shown(light: np.ndarray) -> np.ndarray:
+    """Light to display values of 0..1, float64."""
+    film = np.clip(light * (A * light + B) / (light * (C * light + D) + E), 0, 1)
+    encoded: np.ndarray = np.where(film <= 0.0031308, 12.92 * film, 1.055 * np.maximum(film, 1e-9) ** (1 / 2.4) - 0.055)
+    return encoded
+
+
+def light_shown_as(display: np.ndarray) -> np.ndarray:
+    """Display values of 0..1 to light, float64: the inverse of `shown`."""
+    film = np.where(display <= 0.04045, display / 12.92, ((display + 0.055) / 1.055) ** 2.4)
+    a, b, c = A - C * film, B - D * film, -E * film
+    light: np.ndarray = (np.sqrt(b * b - 4 * a * c) - b) / (2 * a)
+    return light
+
+
+def middle_light() -> tuple[float, float]:
+    """Light of middle grey, and how much the display value rises there per unit of light."""
+    display = 1.055 * MIDDLE_GREY ** (1 / 2.4) - 0.055
+    light = float(light_shown_as(np.array(display)))
+    step = light / 100
+    ends = shown(np.array([light - step, light + step]))
+    return light, float(ends[1] - ends[0]) / (2 * step)
+
+
+STEPS = 50
+SAMPLES = 64  # per pixel of a line
+
+
+def gaussian(sigma_px: float, reach_px: int) -> np.ndarray:
+    """(2 * reach_px + 1,) float64, sum 1: weights whose standard deviation is `sigma_px`."""
+    places = np.arange(-reach_px, reach_px + 1.0)
+
+    def weights(width: float) -> np.ndarray:
+        bell = np.exp(-(places**2) / (2 * width**2))
+        normal: np.ndarray = bell / bell.sum()
+        return normal
+
+    if sigma_px <= 0:
+        return np.where(places == 0, 1.0, 0.0)
+    return weights(_solve(lambda width: float((weights(width) * places**2).sum()), sigma_px**2, 1e-3, 2 * sigma_px + 1))
+
+
+def reach_of(sigma_px: float) -> int:
+    """Pixels on each side that `gaussian` needs."""
+    return max(1, int(np.ceil(3 * sigma_px))) if sigma_px > 0 else 0
+
+
+def line(length_px: float, direction_deg: float) -> tuple[np.ndarray, np.ndarray]:
+    """The movement during an exposure: rows and columns away, (n, 2) int64, and shares, (n,) float64, sum 1.
+
+    `direction_deg`: clockwise from the picture's top. The standard deviation is that of a line: length / sqrt(12).
+    """
+
+    def spread(length: float) -> np.ndarray:
+        along = (np.arange(count) + 0.5) / count * length - length / 2
+        grid = np.zeros((2 * reach + 1, 2 * reach + 1))
+        rows, columns = -along * np.cos(angle) + reach, along * np.sin(angle) + reach
+        row, column = np.floor(rows).astype(int), np.floor(columns).astype(int)
+        down, right = rows - row, columns - column
+        for i, j, share in (
+            (0, 0, (1 - down) * (1 - right)),
+            (1, 0, down * (1 - right)),
+            (0, 1, (1 - down) * right),
+            (1, 1, down * right),
+        ):
+            np.add.at(grid, (np.minimum(row + i, 2 * reach), np.minimum(column + j, 2 * reach)), share / count)
+        return grid
+
+    if length_px <= 0:
+        return np.zeros((1, 2), np.int64), np.ones(1)
+    angle = np.radians(direction_deg)
+    reach = int(np.ceil(length_px / 2)) + 1
+    count = int(np.ceil(length_px) + 1) * SAMPLES
+    away = np.arange(-reach, reach + 1.0) ** 2
+    square = away[:, None] + away
+    found = spread(_solve(lambda length: float((spread(length) * square).sum()), length_px**2 / 12, 0.0, length_px))
+    kept = found > 1e-4
+    taps = np.ascontiguousarray(np.argwhere(kept) - reach)
+    return taps, found[kept] / found[kept].sum()
+
+
+def _solve(moment: Callable[[float], float], wanted: float, low: float, high: float) -> float:
+    """The argument between `low` and `high` for which the rising `moment` is `wanted`."""
+    for _ in range(STEPS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if moment(middle) < wanted else (low, middle)
+    return (low + high) / 2
+
 
 AIRLIGHT = (0.30, 0.335, 0.385)  # light scattered by an endless way through hazy air, shown as a bluish grey of 0.72
 HAZE_TABLE, TONE_TABLE = 4096, 16384

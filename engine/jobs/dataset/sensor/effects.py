@@ -9,22 +9,20 @@ from dataclasses import dataclass
 
 from engine.errors import UsageError
 from engine.jobs.dataset.scene.streams import Seed, stream
+from engine.jobs.kit.options import option
 from engine.jobs.kit.span import Span, between, check_span, parse_span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Effect:
     name: str
     unit: str
-    low: float
-    """Lowest value that is allowed."""
+    low: float  # lowest value that is allowed
     high: float
     mild: Span
     strong: Span
-    is_whole: bool = False
-    """True for whole numbers."""
-    is_of_camera: bool = False
-    """True for a property of the camera, which is the same in all views of a scene."""
+    is_whole: bool = False  # True for whole numbers
+    is_of_camera: bool = False  # True for a property of the camera, which is the same in all views of a scene
 
     @property
     def told(self) -> str:
@@ -35,79 +33,21 @@ class Effect:
 EFFECTS = {
     effect.name: effect
     for effect in (
-        Effect(
-            name="distortion",
-            unit="% at the corner, below 0: barrel",
-            low=-10,
-            high=10,
-            mild=(-1.2, 0.8),
-            strong=(-6, 3),
-            is_of_camera=True,
-        ),
-        Effect(
-            name="aberration",
-            unit="px at the corner, red outwards",
-            low=-8,
-            high=8,
-            mild=(-0.5, 0.5),
-            strong=(-2.5, 2.5),
-            is_of_camera=True,
-        ),
-        Effect(name="haze", unit="% of the light at 100 m", low=0, high=90, mild=(0, 3), strong=(0, 18)),
-        Effect(name="exposure", unit="EV", low=-4, high=4, mild=(-0.25, 0.25), strong=(-1.5, 1.1)),
-        Effect(name="blur", unit="px, standard deviation", low=0, high=10, mild=(0.25, 0.6), strong=(0.2, 1.6)),
-        Effect(
-            name="demosaic",
-            unit="px, softness of colour",
-            low=0,
-            high=3,
-            mild=(0.2, 0.5),
-            strong=(0.2, 0.9),
-            is_of_camera=True,
-        ),
-        Effect(name="motion", unit="px along the flight", low=0, high=60, mild=(0, 0.8), strong=(0, 5)),
-        Effect(
-            name="vignette",
-            unit="EV at the corner",
-            low=0,
-            high=4,
-            mild=(0.05, 0.5),
-            strong=(0, 1.6),
-            is_of_camera=True,
-        ),
-        Effect(
-            name="noise", unit="of white, in middle grey", low=0, high=0.3, mild=(0.004, 0.012), strong=(0.004, 0.025)
-        ),
-        Effect(name="warmth", unit="EV, red to blue", low=-2, high=2, mild=(-0.15, 0.15), strong=(-0.4, 0.4)),
-        Effect(name="tint", unit="EV, green", low=-1, high=1, mild=(-0.04, 0.04), strong=(-0.15, 0.15)),
-        Effect(
-            name="contrast",
-            unit="%",
-            low=-45,
-            high=45,
-            mild=(-8, 10),
-            strong=(-25, 25),
-            is_of_camera=True,
-        ),
-        Effect(
-            name="saturation",
-            unit="%",
-            low=-100,
-            high=100,
-            mild=(-10, 15),
-            strong=(-35, 35),
-            is_of_camera=True,
-        ),
-        Effect(
-            name="sharpening",
-            unit="%",
-            low=0,
-            high=400,
-            mild=(30, 90),
-            strong=(0, 140),
-            is_of_camera=True,
-        ),
-        Effect(name="jpeg", unit="quality", low=1, high=100, mild=(88, 97), strong=(70, 96), is_whole=True),
+        Effect("distortion", "% at the corner, below 0: barrel", -10, 10, (-1.2, 0.8), (-6, 3), is_of_camera=True),
+        Effect("aberration", "px at the corner, red outwards", -8, 8, (-0.5, 0.5), (-2.5, 2.5), is_of_camera=True),
+        Effect("haze", "% of the light at 100 m", 0, 90, (0, 3), (0, 18)),
+        Effect("exposure", "EV", -4, 4, (-0.25, 0.25), (-1.5, 1.1)),
+        Effect("blur", "px, standard deviation", 0, 10, (0.25, 0.6), (0.2, 1.6)),
+        Effect("demosaic", "px, softness of colour", 0, 3, (0.2, 0.5), (0.2, 0.9), is_of_camera=True),
+        Effect("motion", "px along the flight", 0, 60, (0, 0.8), (0, 5)),
+        Effect("vignette", "EV at the corner", 0, 4, (0.05, 0.5), (0, 1.6), is_of_camera=True),
+        Effect("noise", "of white, in middle grey", 0, 0.3, (0.004, 0.012), (0.004, 0.025)),
+        Effect("warmth", "EV, red to blue", -2, 2, (-0.15, 0.15), (-0.4, 0.4)),
+        Effect("tint", "EV, green", -1, 1, (-0.04, 0.04), (-0.15, 0.15)),
+        Effect("contrast", "%", -45, 45, (-8, 10), (-25, 25), is_of_camera=True),
+        Effect("saturation", "%", -100, 100, (-10, 15), (-35, 35), is_of_camera=True),
+        Effect("sharpening", "%", 0, 400, (30, 90), (0, 140), is_of_camera=True),
+        Effect("jpeg", "quality", 1, 100, (88, 97), (70, 96), is_whole=True),
     )
 }
 PRESETS = ("none", "mild", "strong")
@@ -137,11 +77,12 @@ def parse_effects(text: str) -> dict[str, Span]:
         if name in given:
             raise UsageError(f"--camera-effects: {name} is given twice")
         if not separator:
-            raise UsageError(f"--camera-effects: {name} has no value; such as {name}={_example(EFFECTS[name])}")
+            low, high = EFFECTS[name].mild
+            raise UsageError(f"--camera-effects: {name} has no value; such as {name}={low:g}..{high:g}")
         given[name] = None if value == OFF else _span(EFFECTS[name], value)
     if preset == "none" and given:
         raise UsageError(f"--camera-effects: none excludes {', '.join(given)}; leave none out")
-    spans = {name: _preset(effect, preset) for name, effect in EFFECTS.items()} | given
+    spans = {name: getattr(effect, preset, None) for name, effect in EFFECTS.items()} | given
     return {name: span for name in EFFECTS if (span := spans[name]) is not None}
 
 
@@ -161,10 +102,6 @@ def seed_of_camera(seed: Seed) -> Seed:
     return seed if isinstance(seed, int) else seed[:2]
 
 
-def _preset(effect: Effect, preset: str) -> Span | None:
-    return {"mild": effect.mild, "strong": effect.strong}.get(preset)
-
-
 def _span(effect: Effect, text: str) -> Span:
     option = f"--camera-effects: {effect.name}"
     try:
@@ -177,6 +114,14 @@ def _span(effect: Effect, text: str) -> Span:
     return span
 
 
-def _example(effect: Effect) -> str:
-    low, high = effect.mild
-    return f"{low:g}..{high:g}"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SensorOptions:
+    camera_effects: str = option(
+        "mild",
+        "Effects of lens, sensor and file, such as mild,blur=2 or exposure=-1..0,jpeg=off.",
+        metavar="none|mild|strong|NAME=RANGE[,...]",
+    )
+
+    def check(self) -> None:
+        """Raise UsageError for an unknown effect, and for a range that is upside down or goes too far."""
+        parse_effects(self.camera_effects)

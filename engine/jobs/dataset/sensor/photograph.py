@@ -11,25 +11,20 @@ from engine.jobs.dataset.scene.camera import SiteCamera
 from engine.jobs.dataset.scene.description import SiteScene
 from engine.jobs.dataset.scene.streams import Seed, stream
 from engine.jobs.dataset.sensor.developing import develop, flight_direction_deg
-from engine.jobs.dataset.sensor.effects import draw_effects, seed_of_camera
-from engine.jobs.dataset.sensor.jpeg import encode_jpeg
-from engine.jobs.dataset.sensor.lens import MIN_K2_SHARE, Lens, lens_of
-from engine.jobs.dataset.sensor.moving import move
-from engine.jobs.dataset.sensor.options import SensorOptions
+from engine.jobs.dataset.sensor.effects import SensorOptions, draw_effects, seed_of_camera
+from engine.jobs.dataset.sensor.jpeg import code, encode_jpeg
+from engine.jobs.dataset.sensor.lens import MIN_K2_SHARE, Lens, lens_of, move
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Photograph:
     """The picture as the camera's file holds it."""
 
-    rendered: Rendered
-    """Colours with all effects but JPEG; numbers and depth moved by the lens, too."""
+    rendered: Rendered  # colours with all effects but JPEG; numbers and depth moved by the lens, too
     effects: dict[str, Any] = field(default_factory=dict)
     """The drawn value of each effect, for the manifest; the lens under "lens"."""
-    suffix: str = ".png"
-    """Suffix of the picture's file."""
-    content: bytes | None = None
-    """The file, if an effect made it (JPEG); None: the caller encodes a PNG."""
+    suffix: str = ".png"  # suffix of the picture's file
+    content: bytes | None = None  # the file, if an effect made it (JPEG); None: the caller encodes a PNG
 
 
 def photograph(
@@ -91,3 +86,35 @@ def _lens_from(camera: SiteCamera, told: dict[str, Any]) -> Lens:
         k1=told["k1"],
         k2=told["k2"],
     )
+
+
+SIDE_PX = 16
+
+
+def warm_up() -> None:
+    """Import Numba, OpenCV and the codecs, and load or compile the kernels: 0.6 s, the first time on a machine 5 s.
+
+    Starts no thread, because a fork would lack it.
+    """
+    import cv2
+    import PIL.Image  # noqa: F401  for the metadata
+
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(0)
+    try:
+        _take()
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def _take() -> None:
+    camera = SiteCamera(width_px=SIDE_PX, height_px=SIDE_PX)
+    shape = (SIDE_PX, SIDE_PX)
+    blank = Rendered(
+        colors=np.zeros((*shape, 3), np.uint8),
+        instances=np.zeros(shape, np.uint16),
+        depth_m=np.ones(shape, np.float32),
+        renderer="",
+    )
+    moved = move(blank, lens_of(camera, 1.0, 1.0, 0.0), 0, 0)
+    code(develop(moved.colors, moved.depth_m, camera, draw_effects("mild", 0), 0), 90)

@@ -1,12 +1,17 @@
-"""The settings a client can change, declared once for the page that shows them and the server that validates them."""
+"""The settings a client can change, declared once for the page that shows them and the server that validates them.
 
-from collections.abc import Callable
+`changed` applies a client's changes, or explains in one line why not. Pure.
+"""
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from engine.jobs.video.job import MAX_SCALE, MIN_SIDE_PX, SIDE_STEP_PX
+from engine.jobs.video.live.protocol import ProtocolError, shortened
 from engine.models.sd.painting import MAX_SEED, ControlUse, Painting
 from engine.models.sd.plan.sampler_choice import SAMPLERS
+from osc_schema.sd import declared
 
 Kind = Literal["text", "whole", "number", "choice"]
 Read = Callable[["LiveSettings"], Any]
@@ -76,16 +81,16 @@ def knobs_for(start: LiveSettings, *, longest_side_px: int, lora_names: tuple[st
             low=1,
             high=max(MAX_STEPS, painting.steps),
             step=1,
-            about="Denoising steps, of which the share `strength` is run. More is finer and slower.",
+            about=declared("steps").description,
         ),
         _of_painting(
             "strength",
             kind="number",
             group="painting",
-            low=0.0,
-            high=1.0,
+            low=declared("strength").low,
+            high=declared("strength").high,
             step=0.01,
-            about="How much the source is changed. Rounded to a whole number of steps, at least one.",
+            about=declared("strength").description,
         ),
         _of_painting(
             "cfg",
@@ -95,7 +100,7 @@ def knobs_for(start: LiveSettings, *, longest_side_px: int, lora_names: tuple[st
             low=0.0,
             high=30.0,
             step=0.1,
-            about="How closely the prompt is followed; 1 is off and twice as fast. Ignored by Turbo and Lightning.",
+            about=declared("guidance").description,
         ),
         _of_painting(
             "seed",
@@ -256,3 +261,78 @@ def _ip_adapter(start: LiveSettings) -> tuple[Knob, Knob]:
 
 def _with(values: tuple[Any, ...], number: int, value: Any) -> tuple[Any, ...]:
     return (*values[:number], value, *values[number + 1 :])
+
+
+NO_OWN_PICTURE = "ip_image: mine: you have not sent a picture yet; choose one first"
+
+
+def changed(
+    settings: LiveSettings, knobs: tuple[Knob, ...], values: Mapping[str, Any]
+) -> tuple[LiveSettings, list[str]]:
+    """The settings with all valid `values` applied, and an error line for each of the others."""
+    by_name = {knob.control.name: knob for knob in knobs}
+    wrong = []
+    for name, value in values.items():
+        try:
+            knob = by_name.get(name)
+            if knob is None:
+                raise ProtocolError(
+                    f"{shortened(name)} is not a setting of this server; there are {', '.join(by_name)}"
+                )
+            settings = knob.write(settings, accepted(knob.control, value, settings))
+        except ProtocolError as error:
+            wrong.append(str(error))
+    return settings, wrong
+
+
+def with_picture(settings: LiveSettings, file: str) -> LiveSettings:
+    """The settings with the client's own reference picture."""
+    return replace(settings, mine=file, painting=replace(settings.painting, ip_image=file))
+
+
+def values_of(settings: LiveSettings, knobs: tuple[Knob, ...]) -> dict[str, Any]:
+    """The value of every control, by name."""
+    return {knob.control.name: knob.read(settings) for knob in knobs}
+
+
+def accepted(control: PageControl, value: Any, settings: LiveSettings) -> Any:
+    """The validated value; ProtocolError if the control does not accept it."""
+    name = control.name
+    match control.kind:
+        case "text":
+            if not isinstance(value, str):
+                raise ProtocolError(f"{name}: {_quoted(value)} is not a text")
+            if len(value) > control.most_characters:
+                most = control.most_characters
+                raise ProtocolError(f"{name}: {len(value)} characters; at most {most} are accepted")
+        case "choice":
+            if not isinstance(value, str) or value not in control.choices:
+                raise ProtocolError(f"{name}: {_quoted(value)} is not one of {', '.join(control.choices)}")
+            if name == "ip_image" and value == MINE and not settings.mine:
+                raise ProtocolError(NO_OWN_PICTURE)
+        case "whole":
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise ProtocolError(f"{name}: {_quoted(value)} is not a whole number")
+            _check_range(control, value)
+            if value != control.default and (value - control.low) % control.step:
+                raise ProtocolError(f"{name}: {value} is not one of {control.low:g}, {control.low + control.step:g}, …")
+        case "number":
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise ProtocolError(f"{name}: {_quoted(value)} is not a number")
+            _check_range(control, value)
+            return float(value)
+    return value
+
+
+def _check_range(control: PageControl, value: float) -> None:
+    if not control.low <= value <= control.high:  # False for NaN, too
+        raise ProtocolError(f"{control.name}: {_quoted(value)} is not {control.low:.12g} to {control.high:.12g}")
+
+
+def _quoted(value: Any) -> str:
+    match value:
+        case str():
+            return shortened(value)
+        case dict() | list():
+            return "an object" if isinstance(value, dict) else "a list"
+    return repr(value)[:40]

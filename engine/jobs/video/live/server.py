@@ -9,27 +9,81 @@ import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import msgspec
+from aiohttp import web
 
 from engine.errors import ModelError, MultiverseError, UsageError
 from engine.jobs.kit.option_range import check_number
 from engine.jobs.video.job import MIN_SIDE_PX, SIDE_STEP_PX, check_painting
 from engine.jobs.video.live.controls import knobs_for, started
 from engine.jobs.video.live.fair_queue import FairQueue
-from engine.jobs.video.live.live_painter import LivePainter
-from engine.jobs.video.live.painting_threads import PaintingThreads
+from engine.jobs.video.live.painting_threads import LivePainter, PaintingThreads
 from engine.jobs.video.live.protocol import MAX_SIDE_PX, PROTOCOL
+from engine.jobs.video.live.sessions import Sessions
 from engine.models.sd.painting import Painting
 from engine.models.sd.plan.lora_file import lora_file, lora_name
 from engine.models.sd.spec import ModelSpec
 from engine.system.reporting import Report
 from engine.system.small_file import open_regular
 from engine.web.serving.access import Access, is_loopback, new_token
+from engine.web.serving.admission import Admission, add_headers
 from engine.web.serving.lan import lan_url, own_url
+from engine.web.serving.page_files import ONLY_OUR_SCRIPTS, load_page
+from engine.web.serving.sockets import WebSockets
 from engine.web.serving.web_thread import WebThread
 
-if TYPE_CHECKING:
-    from aiohttp import web
+MAX_BODY_BYTES = 1024  # no request has a body
+OWN_FILES_PLAY = "media-src 'self' blob:"  # a chosen video file is played from a blob: URL
+
+
+class LiveRoutes:
+    """The URLs. On the web thread's event loop."""
+
+    def __init__(
+        self, admission: Admission, sockets: WebSockets, sessions: Sessions, status: Callable[[], object]
+    ) -> None:
+        self._admission, self._sockets, self._sessions, self._status = admission, sockets, sessions, status
+        self._page = load_page("engine.jobs.video.live")
+
+    def build_app(self) -> web.Application:
+        app = web.Application(middlewares=[self._admission.admit], client_max_size=MAX_BODY_BYTES)
+        app.router.add_get("/", self.redirect)
+        app.router.add_get("/live", self.serve_page_or_socket)
+        app.router.add_get("/live/socket", self._sessions.serve, allow_head=False)
+        app.router.add_get("/page/{path:.*}", self.send_page_file)
+        app.router.add_get("/status.json", self.send_status)
+        app.on_response_prepare.append(add_headers)
+        app.on_shutdown.append(self._close_sockets)
+        return app
+
+    async def redirect(self, request: web.Request) -> web.Response:
+        raise web.HTTPFound(request.rel_url.with_path("/live", keep_query=True))  # keep the token
+
+    async def serve_page_or_socket(self, request: web.Request) -> web.StreamResponse:
+        if request.headers.get("Upgrade", "").casefold() == "websocket":
+            return await self._sessions.serve(request)
+        response = self._file("index.html")
+        response.headers["Content-Security-Policy"] = f"{ONLY_OUR_SCRIPTS}; {OWN_FILES_PLAY}"
+        response.headers["Permissions-Policy"] = "camera=(self), microphone=(), geolocation=()"
+        self._admission.remember(request, response)
+        return response
+
+    async def send_page_file(self, request: web.Request) -> web.Response:
+        return self._file(request.match_info["path"])
+
+    async def send_status(self, request: web.Request) -> web.Response:
+        return web.Response(body=msgspec.json.encode(self._status()), content_type="application/json")
+
+    def _file(self, path: str) -> web.Response:
+        file = self._page.get(path)
+        if file is None:
+            raise web.HTTPNotFound(text="the page has no such file\n")
+        return web.Response(body=file.body, headers={"Content-Type": file.content_type})
+
+    async def _close_sockets(self, app: web.Application) -> None:
+        await self._sockets.close_all()
+
 
 MAX_CLIENTS = 64
 MIN_SIZES = 4  # cached painters; on CUDA each holds captured graphs
@@ -177,11 +231,7 @@ class LiveServer:
             "fault": self.fault,
         }
 
-    def _build_app(self) -> "web.Application":
-        from engine.jobs.video.live.routes import LiveRoutes
-        from engine.jobs.video.live.sessions import Sessions
-        from engine.web.serving.sockets import WebSockets
-
+    def _build_app(self) -> web.Application:
         assert self._folder is not None
         host, port = self.address
         sockets = WebSockets(self._report, most_bytes=self.limits.most_bytes + MARGIN_BYTES)
@@ -201,14 +251,10 @@ class LiveServer:
             folder=Path(self._folder.name),
             log_line=self._tell,
         )
-        return LiveRoutes(
-            access=Access(self.token, bound_to=host, allowed_hosts=self._allowed_hosts, is_local=self._is_local),
-            sockets=sockets,
-            sessions=sessions,
-            status=self._status,
-            cookie=f"multiverse_live_{port}",  # a browser sends cookies to all ports of a host
-            report=self._report,
-        ).build_app()
+        access = Access(self.token, bound_to=host, allowed_hosts=self._allowed_hosts, is_local=self._is_local)
+        # a browser sends cookies to all ports of a host
+        admission = Admission(access, cookie=f"multiverse_live_{port}", report=self._report)
+        return LiveRoutes(admission, sockets, sessions, self._status).build_app()
 
 
 def serve_live(server: LiveServer, stop: threading.Event) -> None:

@@ -10,11 +10,18 @@ from typing import Any
 
 from aiohttp import web
 
-from engine.jobs.video.live.controls import Knob, LiveSettings
+from engine.jobs.video.live.controls import Knob, LiveSettings, changed, values_of, with_picture
 from engine.jobs.video.live.fair_queue import Client, FairQueue, PaintTask
-from engine.jobs.video.live.jpeg import check_jpeg, decode
-from engine.jobs.video.live.protocol import REFERENCE, Frame, ProtocolError, as_text, settings_in, unpack
-from engine.jobs.video.live.settings import changed, values_of, with_picture
+from engine.jobs.video.live.protocol import (
+    REFERENCE,
+    Frame,
+    ProtocolError,
+    as_text,
+    check_jpeg,
+    decode,
+    settings_in,
+    unpack,
+)
 from engine.system.reporting import Report
 from engine.system.token_bucket import TokenBucket
 from engine.web.serving.sockets import MAX_SOCKETS, CloseSocket, Data, Send, WebSockets

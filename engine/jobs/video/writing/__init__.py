@@ -1,8 +1,7 @@
 """Outputs of `multiverse video`, written so that an interrupted run can be resumed.
 
-outputs.py          READ FIRST: output formats by name, and the checks before a run
-segmented_video.py  a video in closed segments; joining.py: joins them into one file without re-encoding
+outputs.py          READ FIRST: output formats by name, the checks before a run, the fingerprint for --resume
+segmented_video.py  a video in closed segments, joined into one file without re-encoding
 source_sound.py     the source's sound: copied, or re-encoded if the container does not support its codec
 frame_folder.py     a folder of frames
-video_fingerprint.py  everything that affects the output; identifies a run to resume
 """

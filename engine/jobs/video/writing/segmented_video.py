@@ -1,4 +1,4 @@
-"""A video written in closed segments, which are joined at the end: a kill loses at most one segment.
+"""A video written in closed segments, joined at the end without re-encoding: a kill loses at most one segment.
 
     .out.mp4.partial/    lock, journal.jsonl, segment_000000.mp4, segment_000001.mp4, ...
 
@@ -7,29 +7,55 @@ the same packets as an uninterrupted one.
 """
 
 import math
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
+from av.container import OutputContainer
+from av.packet import Packet
+from av.video.stream import VideoStream
 
-from engine.errors import MultiverseError, SinkError
+from engine.errors import MultiverseError, SinkError, SourceError
 from engine.jobs.kit.job_folder import JobFolder
 from engine.jobs.kit.resuming import mark_of
 from engine.jobs.video.job import VideoJob
-from engine.jobs.video.writing.joining import Joining, VideoSegment, join
+from engine.jobs.video.writing.source_sound import SourceSound
 from engine.sinks.made_with import MadeWith
-from engine.sinks.picture_video import PictureVideo, tick_of
+from engine.sinks.movie_file import SAME_BYTES, container_of
+from engine.sinks.picture_video import INDEX_IN_FRONT, PictureVideo, tick_of
 from engine.sources.pictures import InputPicture, Pictures
 from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place, remove_file
+from engine.system.file_names import name_for_ffmpeg
 from engine.system.work_folder import sha256_of
 
 SEGMENT_PICTURES = 32  # in whole batches; the most that a kill can lose. There is a key frame every second anyway
 
 TOLD_LATE_S = 0.1  # EBU R37 allows sound to be off by 40 to 60 ms
+NOT_OURS = ("encoder", "major_brand", "minor_version", "compatible_brands", "duration")
+"""Tags of the source that describe its file rather than the film."""
 SQUARE_ONLY = (".webm",)  # VP9 does not store a pixel aspect ratio, and PyAV cannot set the container's
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoSegment:
+    """A closed part of a video in its own file; its first picture is at time 0."""
+
+    name: str
+    size_bytes: int
+    sha256: str
+    pictures: int
+    first: int
+    """Times of its first and last picture in the whole video, in ticks."""
+    last: int
+    last_number: int
+    """Number of its last picture in the source."""
+    last_length_s: str
+    """Duration of that picture in the source, a fraction as text."""
 
 
 class SegmentedVideo:
@@ -176,7 +202,8 @@ class SegmentedVideo:
         whole = self._work.path / f"whole{self._suffix}"
         try:
             with self._work.one_line():
-                self.notes += join(self._joining(is_whole=is_whole), whole, self.path)
+                count = sum(segment.pictures for segment in self._segments)
+                self._write_joined(whole, has_all_sound=is_whole and count != self._job.limit)
                 self._publish(whole, is_done=is_done)
         except BaseException as error:
             with suppress(OSError):
@@ -185,6 +212,76 @@ class SegmentedVideo:
             if self._is_live and isinstance(error, MultiverseError):
                 raise SinkError(f"{error}; the recording is kept as videos in {self._work.path}") from error
             raise
+
+    def _write_joined(self, path: Path, *, has_all_sound: bool) -> None:
+        """Copy the packets of all segments and the source's sound: to its end, or else to the end of the pictures.
+
+        av.FFmpegError or OSError if it cannot be written; the caller then removes the incomplete file.
+        """
+        tick_s, look, last = self._tick_s, self._pictures.look, self._segments[-1]
+        # The last picture is also shown for the pictures skipped after it.
+        shown_for = min(self._job.every, max(self._pictures.counts.decoded - last.last_number, 1))
+        end_s = last.last * tick_s + shown_for * Fraction(last.last_length_s)
+        form = container_of(path)
+        # Edit lists, which hold the start times, use this clock; in milliseconds they would be rounded.
+        options = INDEX_IN_FRONT | {"movie_timescale": str(_clock_hz(tick_s))} if form in ("mp4", "mov") else {}
+        container = av.open(name_for_ffmpeg(path), "w", format=form, options=SAME_BYTES | options)
+        sound: SourceSound | None = None
+        try:
+            with av.open(name_for_ffmpeg(self._work.path / self._segments[0].name)) as first:
+                stream = container.add_stream_from_template(first.streams.video[0])
+            stream.time_base = stream.codec_context.time_base = tick_s
+            stream.codec_context.framerate = look.rate / self._job.every
+            stream.codec_context.sample_aspect_ratio = look.pixel_aspect
+            tags: dict[str, str] = {}
+            if look.sound:
+                sound = self._open_sound(container)
+                tags = {name.lower(): text for name, text in sound.metadata.items() if name.lower() not in NOT_OURS}
+            if self._made_with is not None:  # before the source's own comment
+                tags["comment"] = "\n\n".join((self._made_with.text, *([tags["comment"]] if "comment" in tags else [])))
+            container.metadata.update(tags)
+            for packet in self._packets(round(end_s / tick_s)):
+                if sound is not None and packet.pts is not None:
+                    sound.write_until(packet.pts * tick_s)
+                packet.stream = stream
+                container.mux(packet)
+            if sound is not None:
+                sound.write_until(None if has_all_sound else end_s)
+                sound.finish()
+            container.close()
+        except BaseException:
+            with suppress(av.FFmpegError, OSError):  # this may be the step that failed
+                container.close()
+            raise
+        finally:
+            if sound is not None:
+                sound.close()
+        self.notes += [] if sound is None else sound.notes
+
+    def _open_sound(self, container: OutputContainer) -> SourceSound:
+        """SourceError if the source no longer exists. It is named by its label, which has no password."""
+        try:
+            return SourceSound(self._pictures.path, container, self._suffix, self.path.name)
+        except (av.FFmpegError, OSError) as error:
+            raise SourceError(
+                f"{self._pictures.label}: its sound cannot be read ({error.strerror}); the pictures are kept: put the "
+                "source back and continue with --resume"
+            ) from error
+
+    def _packets(self, last_end: int) -> "Iterator[Packet[VideoStream]]":
+        """The packets of all segments, with their times in the whole video. `last_end`: of the last picture."""
+        ends = [segment.first for segment in self._segments[1:]] + [last_end]
+        for segment, end in zip(self._segments, ends, strict=True):
+            with av.open(name_for_ffmpeg(self._work.path / segment.name)) as opened:
+                for packet in opened.demux(video=0):
+                    if packet.pts is None or packet.time_base is None:  # end of the stream
+                        continue
+                    at = segment.first + round(packet.pts * packet.time_base / self._tick_s)
+                    length = max(round((packet.duration or 0) * packet.time_base / self._tick_s), 1)
+                    packet.time_base = self._tick_s
+                    packet.pts = packet.dts = at  # no B-frames: no picture depends on a later one
+                    packet.duration = max(end - at, 1) if at == segment.last else length
+                    yield packet
 
     def _rescue(self) -> None:
         """After an error: publish the live recording so far as one video."""
@@ -200,24 +297,6 @@ class SegmentedVideo:
                 self._work.leave()
             else:
                 self._work.remove()
-
-    def _joining(self, *, is_whole: bool) -> Joining:
-        pictures, last = self._pictures, self._segments[-1]
-        # The last picture is also shown for the pictures skipped after it.
-        shown_for = min(self._job.every, max(pictures.counts.decoded - last.last_number, 1))
-        count = sum(segment.pictures for segment in self._segments)
-        return Joining(
-            folder=self._work.path,
-            segments=self._segments,
-            tick_s=self._tick_s,
-            rate=pictures.look.rate / self._job.every,
-            pixel_aspect=pictures.look.pixel_aspect,
-            end_s=last.last * self._tick_s + shown_for * Fraction(last.last_length_s),
-            sound_from=pictures.path if pictures.look.sound else None,
-            sound_label=pictures.label,
-            made_with=self._made_with,
-            is_all=is_whole and count != self._job.limit,
-        )
 
     def _publish(self, whole: Path, *, is_done: bool) -> None:
         if self.path.exists() and not self._job.overwrite and mark_of(self.path) != self._published:
@@ -235,3 +314,11 @@ def _is_whole(file: Path, segment: VideoSegment) -> bool:
         return file.stat().st_size == segment.size_bytes and sha256_of(file) == segment.sha256
     except OSError:
         return False
+
+
+def _clock_hz(tick_s: Fraction) -> int:
+    """Clock rate of the movie in which ticks are integers, at least as fine as FFmpeg's own."""
+    hz = tick_s.denominator
+    while hz < 1000:
+        hz *= 2
+    return hz

@@ -14,8 +14,8 @@ from engine.jobs.dataset import DatasetJob, RenderSettings
 from engine.jobs.dataset.assets import reading
 from engine.jobs.dataset.assets.naming import parse_asset
 from engine.jobs.dataset.labels.options import LabelOptions
-from engine.jobs.dataset.varied import VariedOptions
-from engine.jobs.dataset.varied.assets import AssetOptions
+from engine.jobs.dataset.layout import Recipe2Options
+from engine.jobs.dataset.layout.assets import AssetOptions
 from tests.jobs.dataset.assets.models import BOX, BOX_FACES, gltf, packed, write_glb
 
 
@@ -146,7 +146,7 @@ def test_too_many_triangles_of_other_formats_are_refused(tmp_path: Path, monkeyp
 
 def test_a_model_whose_class_is_not_among_the_classes_is_told_to_get_no_label(tmp_path: Path) -> None:
     path = write_glb(tmp_path / "box.glb")
-    varied = VariedOptions(
+    varied = Recipe2Options(
         assets=AssetOptions(asset=tuple(map(parse_asset, (f"box={path}", f"post={path},class=pile"))))
     )
     job = DatasetJob(output=tmp_path / "out", drawing=RenderSettings(engine="raster"), varied=varied)

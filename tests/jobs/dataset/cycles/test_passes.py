@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from engine.errors import RenderError
-from engine.jobs.dataset.cycles.passes import read_passes
+from engine.jobs.dataset.cycles.files import read_passes
 
 
 def exr(channels: dict[str, np.ndarray], flags: int = 2, compression: int = 0, kind: int = 2) -> bytes:

@@ -7,11 +7,11 @@ import pytest
 
 from engine.jobs.dataset.cycles import Blender, render
 from engine.jobs.dataset.geometry import set_stage
+from engine.jobs.dataset.layout.grounds import GroundOptions, draw_ground
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.raster import bake_ground
 from engine.jobs.dataset.raster import render as render_by_raster
 from engine.jobs.dataset.scene.description import CloudShadows, CoverKind, Sun
-from engine.jobs.dataset.varied.grounds import GroundOptions, draw_ground
 from tests.jobs.dataset.cycles.yard import SETTINGS, yard
 from tests.support.long_form import in_long_form
 

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -7,15 +5,14 @@ from engine.jobs.dataset.geometry import set_stage
 from engine.jobs.dataset.geometry.batches import LOOKS, Surface
 from engine.jobs.dataset.geometry.distractors import VARIANTS, build_model
 from engine.jobs.dataset.geometry.kit import Model
-from engine.jobs.dataset.scene.distractors import FOOTPRINT_M
+from engine.jobs.dataset.layout.habits import FENCE, HABITS, TRENCH
 from engine.jobs.dataset.scene.things import CATEGORIES, PILE_CATEGORY, Distractor, DistractorKind, category_of
-from engine.jobs.dataset.varied.habits import FENCE_FOOTPRINT_M, HABITS, TRENCH_FOOTPRINT_M
 from tests.jobs.dataset.geometry.sites import is_closed, normals_agree, site, sloping, volume, world
 
 MACHINES = (DistractorKind.EXCAVATOR, DistractorKind.LOADER, DistractorKind.ROLLER)
 VARIED_FOOTPRINT_M = {kind: habit.footprint_m for kind, habit in HABITS.items()} | {
-    DistractorKind.FENCE: FENCE_FOOTPRINT_M,
-    DistractorKind.TRENCH: TRENCH_FOOTPRINT_M,
+    DistractorKind.FENCE: FENCE.footprint_m,
+    DistractorKind.TRENCH: TRENCH.footprint_m,
 }
 EVERY_SHAPE = [(kind, variant) for kind, variants in VARIANTS.items() for variant in range(variants)]
 
@@ -34,11 +31,6 @@ def test_the_largest_shape_of_a_kind_fills_its_footprint_and_all_stay_inside(kin
     shapes = [positions(kind, variant) for variant in range(VARIANTS[kind])]
     reach_m = max(np.linalg.norm(shape[:, :2], axis=1).max() for shape in shapes)
     assert 0.8 * VARIED_FOOTPRINT_M[kind] < reach_m <= VARIED_FOOTPRINT_M[kind]
-
-
-@pytest.mark.parametrize("kind", FOOTPRINT_M)
-def test_both_recipes_keep_the_same_distances_around_a_shape(kind: DistractorKind) -> None:
-    assert VARIED_FOOTPRINT_M[kind] == FOOTPRINT_M[kind]
 
 
 @pytest.mark.parametrize(("kind", "variant"), EVERY_SHAPE)
@@ -135,24 +127,6 @@ def test_paint_takes_the_tint_of_its_thing_and_glass_does_not() -> None:
     assert tints[Surface.PAINT] == pytest.approx(np.array([[0.4, 0.08, 0.16]]))
     for surface in (Surface.GLASS, Surface.BLACK_RUBBER):
         assert tints[surface] == pytest.approx(np.full((1, 3), 0.8))
-
-
-def test_the_spoil_of_a_hole_has_the_colour_of_the_ground() -> None:
-    drawn = site(distractors=(standing_at(DistractorKind.HOLE),))
-    ratios = []
-    for subsoil in ((0.3, 0.2, 0.1), (0.1, 0.2, 0.3)):
-        stage = set_stage(replace(drawn, ground=replace(drawn.ground, subsoil=subsoil)))
-        spoil = next(batch for batch in stage.batches if batch.surface is Surface.SPOIL)
-        ratios.append(spoil.tints[0] * LOOKS[Surface.SPOIL].albedo / subsoil)
-    assert ratios[0] == pytest.approx(ratios[1], rel=1e-5) and np.ptp(ratios[0]) < 1e-5
-
-
-def test_a_lifted_thing_stands_higher() -> None:
-    low, high = (
-        set_stage(site(distractors=(standing_at(DistractorKind.COVER, ground_m=2.0, lift_m=lift_m),))).batches[0]
-        for lift_m in (0.0, 0.7)
-    )
-    assert world(high)[:, 2] - world(low)[:, 2] == pytest.approx(np.full(len(world(low)), 0.7), abs=1e-5)
 
 
 def test_every_kind_of_thing_belongs_to_a_class_and_no_class_is_empty() -> None:

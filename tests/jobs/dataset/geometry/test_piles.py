@@ -5,7 +5,7 @@ import pytest
 
 from engine.jobs.dataset.geometry import set_stage
 from engine.jobs.dataset.geometry.batches import LOOKS, SceneStage, Surface
-from engine.jobs.dataset.scene.piles import KINDS
+from engine.jobs.dataset.layout.recipe_1 import KINDS
 from engine.jobs.dataset.scene.things import Pile, PileKind
 from tests.jobs.dataset.geometry.sites import named, pile, site, sloping, world
 
@@ -109,15 +109,6 @@ def test_each_part_carries_the_number_of_its_pile() -> None:
     assert (seen[1:] >= 3).all()
 
 
-def test_no_transform_mirrors() -> None:
-    piles = tuple(
-        pile(kind, tilt_x=0.1, tilt_y=-0.2, turn=2.0 * k, has_hoop=True, is_cracked=True)
-        for k, kind in enumerate(KINDS)
-    )
-    for batch in set_stage(site(piles)).batches:
-        assert (np.linalg.det(batch.transforms[:, :3, :3].astype(np.float64)) > 0).all()
-
-
 def test_shade_is_a_factor_of_every_tint() -> None:
     light, dark = (alone(pile(PileKind.CAST_IN_PLACE, shade=shade)) for shade in (1.0, 0.5))
     for a, b in zip(light.batches, dark.batches, strict=True):
@@ -126,19 +117,6 @@ def test_shade_is_a_factor_of_every_tint() -> None:
 
 def test_a_scene_without_piles_has_no_batches() -> None:
     assert set_stage(site()).batches == ()
-
-
-@pytest.mark.parametrize("kind", list(KINDS))
-def test_a_base_stands_out_of_steep_ground_on_all_sides(kind: PileKind) -> None:
-    terrain = sloping(0.6, -0.5)
-    one = pile(kind, base_diameter_m=1.5, base_height_m=0.1)
-    stage = set_stage(site((one,), terrain=terrain))
-    base = world((named(stage, "pad") + named(stage, "heap"))[0])
-    over = base[:, 2] - terrain.height_at(base[:, 0], base[:, 1])
-    away = np.linalg.norm(base[:, :2], axis=1)
-    rim = (over > 0.02) & (away > 0.3)
-    sectors = np.floor(np.arctan2(base[rim, 1], base[rim, 0]) / (np.pi / 4)).astype(int)
-    assert len(np.unique(sectors)) == 8
 
 
 @pytest.mark.parametrize("kind", list(KINDS))

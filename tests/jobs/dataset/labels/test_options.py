@@ -9,9 +9,9 @@ from engine.errors import UsageError
 from engine.jobs.dataset.job import DatasetJob
 from engine.jobs.dataset.labels.options import FORMATS, LabelOptions, parse_names
 from engine.jobs.dataset.labels.writers import writers_of
+from engine.jobs.dataset.layout.cameras import CameraOptions
+from engine.jobs.dataset.layout.options import Recipe2Options
 from engine.jobs.dataset.task import RenderSettings, task_of
-from engine.jobs.dataset.varied.cameras import CameraOptions
-from engine.jobs.dataset.varied.options import VariedOptions
 
 
 def job(recipe: int = 2, *, save_coco: bool = False, **labels: object) -> DatasetJob:
@@ -79,7 +79,7 @@ def test_the_first_of_yolos_formats_is_where_ultralytics_reads(first: str) -> No
 
 def test_tiles_larger_than_the_pictures_are_told_of() -> None:
     camera = CameraOptions(view=(320, 200))
-    varied = VariedOptions(camera=camera)
+    varied = Recipe2Options(camera=camera)
     assert replace(job(tiles=200), varied=varied).notes == ()
     (note,) = replace(job(tiles=640), varied=varied).notes
     assert note == "--tiles 640: pictures are 320x200, so tiles are 320x200"

@@ -17,7 +17,7 @@ from engine.jobs.dataset.raster import render
 from engine.jobs.dataset.scene.description import SiteScene
 from engine.jobs.dataset.scene.things import Distractor, DistractorKind, PileKind
 from engine.jobs.dataset.sensor import Photograph, photograph
-from engine.jobs.dataset.sensor.options import SensorOptions
+from engine.jobs.dataset.sensor.effects import SensorOptions
 from tests.jobs.dataset.cycles.conftest import blender as blender
 from tests.jobs.dataset.cycles.yard import quarters
 from tests.jobs.dataset.geometry.sites import hilly, pile, site, sloping

@@ -9,12 +9,11 @@ import pytest
 
 from engine.jobs.dataset.clouds import cloud_map, period_m
 from engine.jobs.dataset.geometry.batches import InstanceBatch, SceneStage
+from engine.jobs.dataset.layout.grounds import COVERS, GroundOptions, draw_ground
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.raster import bake_ground, render
 from engine.jobs.dataset.scene.camera import SiteCamera
 from engine.jobs.dataset.scene.description import CloudShadows, CoverKind, GroundLook, Sun
-from engine.jobs.dataset.varied.covers import COVERS
-from engine.jobs.dataset.varied.grounds import GroundOptions, draw_ground
 from tests.jobs.dataset.raster.stages import CAMERA, block, stage
 from tests.jobs.dataset.raster.test_colors import at
 

@@ -12,12 +12,12 @@ import pytest
 from engine.errors import UsageError
 from engine.jobs.dataset import DatasetJob, RenderSettings, SceneOptions
 from engine.jobs.dataset.labels.options import LabelOptions
+from engine.jobs.dataset.layout.cameras import CameraOptions
+from engine.jobs.dataset.layout.options import Recipe2Options
+from engine.jobs.dataset.layout.recipe_1 import describe_recipe_1
 from engine.jobs.dataset.running.manifest import MANIFEST
-from engine.jobs.dataset.scene import describe_scene
-from engine.jobs.dataset.sensor.options import SensorOptions
+from engine.jobs.dataset.sensor.effects import SensorOptions
 from engine.jobs.dataset.split import parse_split
-from engine.jobs.dataset.varied.cameras import CameraOptions
-from engine.jobs.dataset.varied.options import VariedOptions
 
 SMALL: dict[str, Any] = {
     "width": 128,
@@ -62,7 +62,7 @@ def one_that_fits_and_one_that_does_not() -> tuple[int, dict[str, Any]]:
 
     def fit(seed: int) -> int:
         with pytest.raises(UsageError) as caught:
-            describe_scene(SceneOptions(**SMALL | {"num_machinery": 1000}), seed)
+            describe_recipe_1(SceneOptions(**SMALL | {"num_machinery": 1000}), seed)
         return int(str(caught.value).split(":")[1].split()[0])
 
     seed = next(seed for seed in range(1000, 1100) if fit(seed) > fit(seed + 1))
@@ -77,7 +77,7 @@ def varied_job(output: Path, count: int = 4, **values: Any) -> DatasetJob:
         "seed": 7,
         "jobs": 2,
         "split": parse_split("50/50"),
-        "varied": VariedOptions(
+        "varied": Recipe2Options(
             camera=CameraOptions(view=(96, 96), views=2, gsd=(4.0, 4.0)), sensor=SensorOptions(camera_effects="mild")
         ),
         "labels": LabelOptions(write=("yolo", "coco", "piles"), tiles=64),

@@ -10,13 +10,13 @@ import pytest
 
 from engine.errors import NoGLError, RenderError, UsageError
 from engine.jobs.dataset.labels.options import LabelOptions
+from engine.jobs.dataset.layout.cameras import CameraOptions
+from engine.jobs.dataset.layout.options import Recipe2Options
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.running.estimate import GB, MB, default_jobs, estimate, picture_bytes
 from engine.jobs.dataset.running.machine import cores, memory_bytes
 from engine.jobs.dataset.running.policy import Failure, default_timeout_s, failure_of, is_tried_again
 from engine.jobs.dataset.task import PictureTask, RenderSettings
-from engine.jobs.dataset.varied.cameras import CameraOptions
-from engine.jobs.dataset.varied.options import VariedOptions
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_a_run_tells_its_time_and_disk_before_it_starts() -> None:
     hundred = estimate(full, 100, jobs=2, cores=2)
     assert hundred.line(120 * GB) == "about 6.6 minutes and 3.6 GB for 100 pictures; 120 GB free"
     assert not hundred.is_clearly_too_large(2 * GB) and hundred.is_clearly_too_large(1 * GB)
-    windows = replace(full, varied=VariedOptions(camera=CameraOptions(view=(640, 640))))
+    windows = replace(full, varied=Recipe2Options(camera=CameraOptions(view=(640, 640))))
     assert estimate(windows, 100, jobs=2, cores=2).disk_bytes < hundred.disk_bytes / 20
     cycles = replace(full, drawing=RenderSettings(engine="cycles", max_samples=50), with_hdf5=True)
     assert (
@@ -54,7 +54,7 @@ def test_a_run_tells_its_time_and_disk_before_it_starts() -> None:
 
 
 def test_a_window_takes_the_time_memory_and_disk_of_its_own_pixels() -> None:
-    drawing, varied = RenderSettings(engine="raster"), VariedOptions(camera=CameraOptions(view=(640, 640)))
+    drawing, varied = RenderSettings(engine="raster"), Recipe2Options(camera=CameraOptions(view=(640, 640)))
     tile = PictureTask(
         options=SceneOptions(), drawing=drawing, base_seed=0, index=0, varied=varied, labels=LabelOptions()
     )
@@ -64,13 +64,13 @@ def test_a_window_takes_the_time_memory_and_disk_of_its_own_pixels() -> None:
     for view, measured_mb in (((640, 640), 20.4), (None, 123.9)):  # 8 windows; 1 whole picture
         pictures = 8 if view else 1
         written = replace(
-            tile, varied=VariedOptions(camera=CameraOptions(view=view)), labels=LabelOptions(write=formats)
+            tile, varied=Recipe2Options(camera=CameraOptions(view=view)), labels=LabelOptions(write=formats)
         )
         expected_mb = estimate(written, pictures, jobs=1, cores=1).disk_bytes / MB
         assert measured_mb < expected_mb < 1.25 * measured_mb
-    whole = replace(tile, varied=VariedOptions())
+    whole = replace(tile, varied=Recipe2Options())
     assert estimate(whole, 8, jobs=2, cores=2).seconds > 8 * estimate(tile, 8, jobs=2, cores=2).seconds / 2
-    assert picture_bytes(drawing, SceneOptions(), varied) < picture_bytes(drawing, SceneOptions(), VariedOptions()) / 2
+    assert picture_bytes(drawing, SceneOptions(), varied) < picture_bytes(drawing, SceneOptions(), Recipe2Options()) / 2
 
 
 def test_a_picture_is_retried_as_often_as_given_and_only_if_that_may_help() -> None:

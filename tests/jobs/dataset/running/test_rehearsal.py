@@ -7,9 +7,9 @@ import psutil
 
 from engine.jobs.dataset.assets.naming import parse_asset
 from engine.jobs.dataset.assets.reading import read_asset
+from engine.jobs.dataset.layout.assets import AssetOptions
+from engine.jobs.dataset.layout.options import Recipe2Options
 from engine.jobs.dataset.running.forking import rehearse
-from engine.jobs.dataset.varied.assets import AssetOptions
-from engine.jobs.dataset.varied.options import VariedOptions
 from tests.jobs.dataset.assets.models import write_glb
 from tests.jobs.dataset.running.small_runs import varied_job
 
@@ -17,7 +17,7 @@ from tests.jobs.dataset.running.small_runs import varied_job
 def test_the_users_models_are_read_before_the_fork_and_a_missing_one_is_left_to_the_picture(tmp_path: Path) -> None:
     box, gone = (parse_asset(f"{name}={write_glb(tmp_path / f'{name}.glb')}") for name in ("box", "gone"))
     (tmp_path / "gone.glb").unlink()
-    task = replace(varied_job(tmp_path).task(0), varied=VariedOptions(assets=AssetOptions(asset=(box, gone))))
+    task = replace(varied_job(tmp_path).task(0), varied=Recipe2Options(assets=AssetOptions(asset=(box, gone))))
     read_asset.cache_clear()
     threads = psutil.Process().num_threads()
     rehearse(task)

@@ -10,7 +10,7 @@ from engine.jobs.dataset.scene.camera import SiteCamera
 from engine.jobs.dataset.scene.description import SiteScene
 from engine.jobs.dataset.scene.streams import Seed
 from engine.jobs.dataset.sensor import Photograph, photograph
-from engine.jobs.dataset.sensor.options import SensorOptions
+from engine.jobs.dataset.sensor.effects import SensorOptions
 from tests.jobs.dataset.raster.stages import stage
 
 Render = Callable[[SiteScene], Rendered]

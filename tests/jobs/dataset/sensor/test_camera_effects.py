@@ -3,8 +3,7 @@
 import pytest
 
 from engine.errors import UsageError
-from engine.jobs.dataset.sensor.effects import EFFECTS, draw_effects, parse_effects
-from engine.jobs.dataset.sensor.options import SensorOptions
+from engine.jobs.dataset.sensor.effects import EFFECTS, SensorOptions, draw_effects, parse_effects
 
 
 def test_presets_give_every_effect_a_range_inside_its_limits() -> None:

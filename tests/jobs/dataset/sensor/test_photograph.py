@@ -20,8 +20,7 @@ from engine.jobs.dataset.rendered import Rendered
 from engine.jobs.dataset.scene.camera import SiteCamera
 from engine.jobs.dataset.scene.description import SiteScene, Sun
 from engine.jobs.dataset.sensor import Photograph, photograph
-from engine.jobs.dataset.sensor.effects import EFFECTS
-from engine.jobs.dataset.sensor.options import SensorOptions
+from engine.jobs.dataset.sensor.effects import EFFECTS, SensorOptions
 from tests.jobs.dataset.sensor.cards import CAMERA, card, scene_with, taken
 
 ROOT = Path(__file__).parents[4]
@@ -65,12 +64,6 @@ def test_none_is_the_renderer_s_own_picture() -> None:
     photo = taken(render, "none")
     assert photo.rendered is made[0]
     assert (photo.suffix, photo.content, photo.effects) == (".png", None, {})
-
-
-def test_without_jpeg_the_caller_encodes_a_png() -> None:
-    photo = taken(soil, "mild,jpeg=off")
-    assert (photo.suffix, photo.content) == (".png", None)
-    assert "jpeg" not in photo.effects
 
 
 @pytest.mark.parametrize("effects", ["mild", "strong"])

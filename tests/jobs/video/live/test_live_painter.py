@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from engine.errors import DeviceFullError
-from engine.jobs.video.live.live_painter import LivePainter
+from engine.jobs.video.live.painting_threads import LivePainter
 from engine.models.sd.batch_stages import BatchStages
 from engine.models.sd.painting import Painting
 from engine.models.sd.spec import ModelSpec

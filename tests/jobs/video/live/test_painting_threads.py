@@ -7,8 +7,7 @@ from typing import Any
 
 from engine.jobs.video.live.controls import started
 from engine.jobs.video.live.fair_queue import Client, FairQueue
-from engine.jobs.video.live.live_painter import LivePainter
-from engine.jobs.video.live.painting_threads import PaintingThreads
+from engine.jobs.video.live.painting_threads import LivePainter, PaintingThreads
 from engine.models.sd.painting import Painting
 from engine.models.sd.spec import ModelSpec
 from tests.jobs.video.live.client import card, frame

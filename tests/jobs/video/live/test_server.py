@@ -167,9 +167,13 @@ def test_a_client_is_refused_while_all_places_are_taken_and_gets_the_first_free_
     assert second.paint(1).shape == (64, 64, 3)
 
 
-def test_an_idle_client_is_displaced_by_a_new_one(serve: Serve, connect: Connect) -> None:
+def test_an_idle_client_is_displaced_by_a_new_one_but_not_by_a_request_that_is_no_websocket(
+    serve: Serve, connect: Connect
+) -> None:
     server = serve(most_clients=1, idle_s=0.0)
     silent = connect(server)
+    assert get(server, "/live/socket")[0] == 400
+    assert silent.paint(1).shape == (64, 64, 3)
     assert connect(server).paint(1).shape == (64, 64, 3)
     with pytest.raises(ConnectionError) as gone:
         silent.hear("nothing")
@@ -177,31 +181,19 @@ def test_an_idle_client_is_displaced_by_a_new_one(serve: Serve, connect: Connect
     assert "another client needed the place" in gone.value.args[1]
 
 
-def test_a_request_that_is_not_a_websocket_takes_no_place(serve: Serve, connect: Connect) -> None:
-    server = serve(most_clients=1, idle_s=0.0)
-    silent = connect(server)
-    assert get(server, "/live/socket")[0] == 400
-    assert silent.paint(1).shape == (64, 64, 3)
-
-
-def test_connects_and_disconnects_are_logged(serve: Serve, connect: Connect, wait_for: WaitFor) -> None:
-    told: list[tuple[str, str]] = []
-    client = connect(serve(most_clients=3, tell=lambda key, line: told.append((key, line))))
-    client.close()
-    wait_for(lambda: len(told) == 2, "both lines")
-    came, left = "page: 127.0.0.1 connected; 1 of 3 clients", "page: 127.0.0.1 disconnected; 0 of 3 clients"
-    assert told[:2] == [("live connected", came), ("live disconnected", left)]
-
-
-def test_many_changes_are_logged_as_the_number_of_clients(serve: Serve, connect: Connect, wait_for: WaitFor) -> None:
-    told: list[str] = []
-    server = serve(most_clients=3, tell=lambda key, line: told.append(line) if key == "live clients" else None)
+def test_connects_and_disconnects_are_logged_and_many_as_the_number_of_clients(
+    serve: Serve, connect: Connect, wait_for: WaitFor
+) -> None:
+    told: dict[str, list[str]] = {}
+    server = serve(most_clients=3, tell=lambda key, line: told.setdefault(key, []).append(line))
     clients = [connect(server) for _ in range(3)]
-    wait_for(lambda: told, "how many there are")
+    wait_for(lambda: "live clients" in told, "how many there are")
+    assert told["live connected"][0] == "page: 127.0.0.1 connected; 1 of 3 clients"
     for client in clients:
         client.close()
-    wait_for(lambda: len(told) == 2, "how many are left")
-    assert told == ["page: 3 of 3 clients", "page: 0 of 3 clients"]
+    wait_for(lambda: len(told["live clients"]) == 2, "how many are left")
+    assert told["live clients"] == ["page: 3 of 3 clients", "page: 0 of 3 clients"]
+    assert told["live disconnected"][0].startswith("page: 127.0.0.1 disconnected; ")
 
 
 NOISE = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)  # whose JPEG is nothing but picture
@@ -243,15 +235,10 @@ def test_an_invalid_message_is_answered_with_one_line(serve: Serve, connect: Con
     assert bad.paint(100).shape == (64, 64, 3)
     assert bad.painted[-1].settings == 1
     assert reports.lines == []
-
-
-def test_a_far_too_large_message_closes_only_its_connection(serve: Serve, connect: Connect, reports: Any) -> None:
-    server = serve(most_bytes=65_536)
-    bad, good = connect(server), connect(server)
-    with pytest.raises(ConnectionError):
+    with pytest.raises(ConnectionError):  # a far too large message closes only its connection
         bad.send(bytes(8 << 20))
         bad.hear("nothing")
-    assert good.paint(1).shape == (64, 64, 3)
+    assert np.array_equal(good.paint(101), expected)
 
 
 def test_a_failed_painting_is_reported_to_its_client_and_others_continue(

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from engine.jobs.video.live.controls import knobs_for, painted_size, started
+from engine.jobs.video.live.controls import changed, knobs_for, painted_size, started, values_of, with_picture
 from engine.jobs.video.live.protocol import PROTOCOL, Frame, ProtocolError, pack, settings_in, unpack
-from engine.jobs.video.live.settings import changed, values_of, with_picture
 from engine.models.sd.painting import ControlUse, Painting
 from engine.models.sd.spec import ModelSpec
 
@@ -92,8 +91,8 @@ def test_a_model_without_extras_has_no_controls_for_them() -> None:
         ('{"steps": null}', "steps: None is not a whole number"),
         ('{"cfg": [1]}', "cfg: a list is not a number"),
         ('{"cfg": {"a": 1}}', "cfg: an object is not a number"),
-        ('{"strength": 1.01}', "strength: 1.01 is not 0 to 1"),
-        ('{"strength": -1e300}', "strength: -1e+300 is not 0 to 1"),
+        ('{"strength": 1.01}', "strength: 1.01 is not 0.05 to 1"),
+        ('{"strength": -1e300}', "strength: -1e+300 is not 0.05 to 1"),
         (f'{{"seed": {"9" * 300}}}', f"seed: {'9' * 40} is not 0 to 2147483647"),
         ('{"side_px": 100}', "side_px: 100 is not one of 64, 128, …"),
         ('{"side_px": 1024}', "side_px: 1024 is not 64 to 768"),

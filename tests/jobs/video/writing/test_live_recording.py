@@ -10,7 +10,6 @@ import pytest
 
 from engine.errors import ModelError, MultiverseError, SinkError, UsageError
 from engine.jobs.video.batches import PaintedBatch, VideoBatch
-from engine.jobs.video.choosing import ChosenStages
 from engine.jobs.video.run import OpenedJob, run_job
 from engine.jobs.video.stages import StageFigures
 from engine.jobs.video.writing import segmented_video
@@ -47,6 +46,7 @@ def recorded(source: Path, out: Path, count: int) -> VideoOutput:
 class FailingStages:
     """Paints some batches, and then the model fails."""
 
+    name, load_s = "toy", 0.0
     device, dtype, real_steps = "cpu", "float32", 1
 
     def __init__(self, whole: int) -> None:
@@ -72,9 +72,8 @@ def test_a_failed_live_run_publishes_its_finished_pictures_with_a_note(source: P
     out, pictures = tmp_path / "out.mp4", Live(source)
     job = job_of(source, out)
     opened = OpenedJob(pictures=pictures, size=SIZE, output=open_output(job, pictures, SIZE))
-    chosen = ChosenStages(stages=FailingStages(9), name="fused", why="", load_s=0.0)
     with pytest.raises(ModelError) as caught:
-        run_job(job, opened, chosen)
+        run_job(job, opened, FailingStages(9))
     count = len(pictures_of(out))
     assert count >= SEGMENT and count % SEGMENT == 0
     assert str(caught.value) == "the model has failed"

@@ -13,7 +13,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from engine.jobs.kit.fingerprint import difference, differences
-from engine.jobs.video.writing.video_fingerprint import video_fingerprint
+from engine.jobs.video.writing.outputs import video_fingerprint
 from engine.models.sd.painting import Painting
 from engine.models.sd.spec import ModelSpec
 from engine.sources.pictures import open_pictures

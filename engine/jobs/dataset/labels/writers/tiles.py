@@ -23,7 +23,7 @@ from engine.jobs.dataset.labels.record import LabelledThing, PictureRecord
 from engine.jobs.dataset.labels.source import DatasetContents, FinishedPicture, LabelSource
 from engine.jobs.dataset.labels.writers import writers_of
 from engine.jobs.dataset.labels.writers.protocol import LabelWriter
-from engine.jobs.dataset.scene.camera_values import camera_values
+from engine.jobs.dataset.scene.camera import camera_values
 from engine.jobs.dataset.task import PictureTask
 
 FOLDER = "tiles"

@@ -9,7 +9,7 @@ from engine.errors import SourceError
 from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.labels.source import DatasetContents, FinishedPicture
 from engine.jobs.dataset.labels.writers import writers_of
-from engine.jobs.dataset.varied.pile_types import ALIASES
+from engine.jobs.dataset.layout.pile_blocks import ALIASES
 from tests.jobs.dataset.labels.records import disc, source_of, thing
 
 OPTIONS = LabelOptions(classes=("bag", "pile"), write=("piles",))

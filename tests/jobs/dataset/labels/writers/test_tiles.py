@@ -27,16 +27,16 @@ from engine.jobs.dataset.labels.writers.tiles import (
     finished_tiles,
     tile_windows,
 )
+from engine.jobs.dataset.layout.options import Recipe2Options
+from engine.jobs.dataset.layout.recipe_1 import describe_recipe_1
 from engine.jobs.dataset.rendered import Rendered
-from engine.jobs.dataset.scene import describe_scene
 from engine.jobs.dataset.sensor import Photograph
 from engine.jobs.dataset.task import PictureTask
-from engine.jobs.dataset.varied.options import VariedOptions
 from tests.jobs.dataset.labels.small_records import CAMERA, HEIGHT_PX, WIDTH_PX, disc, record, site, thing
 
 OPTIONS = LabelOptions(write=("voc", "kitti", "masks"), tiles=64, overlap=0.25)
 WINDOWS = tile_windows(WIDTH_PX, HEIGHT_PX, 64, 0.25)
-EMPTY_SITE = describe_scene(SceneOptions(num_rows=1, piles_per_row=1, num_bags=0, num_machinery=0), 0)
+EMPTY_SITE = describe_recipe_1(SceneOptions(num_rows=1, piles_per_row=1, num_bags=0, num_machinery=0), 0)
 
 
 def source(labels: LabelOptions = OPTIONS) -> LabelSource:
@@ -52,7 +52,7 @@ def source(labels: LabelOptions = OPTIONS) -> LabelSource:
         drawing=RenderSettings(engine="raster"),
         base_seed=0,
         index=7,
-        varied=VariedOptions(),
+        varied=Recipe2Options(),
         labels=labels,
         subset="val",
     )

@@ -1,0 +1,267 @@
+"""The progress of long commands: a bar on a terminal, a plain line every ten seconds elsewhere, nothing with --json.
+
+A job reports figures (engine/jobs/kit/report.py); the looks below turn them into words.
+"""
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from engine.cli.log_thread import MAX_END_S, Write, write_to_stderr
+from engine.jobs.kit.report import JobProgress
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from engine.jobs.convert import ConvertProgress
+    from engine.jobs.dataset import DatasetProgress
+    from engine.jobs.segment import SegmentProgress
+    from engine.jobs.video import VideoProgress
+    from engine.jobs.video.stages import StageFigures
+
+LINE_EVERY_S = 10.0
+POLL_INTERVAL_S = 0.5
+
+Progress = TypeVar("Progress", bound=JobProgress)
+Shown = tuple[Callable[[Progress], None], Callable[[str], None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgressLook(Generic[Progress]):
+    """The texts of one job's progress."""
+
+    nothing: str
+    """Printed, with the elapsed time, before the first progress."""
+    doing: str
+    line: Callable[[Progress], str]
+    """The plain line."""
+    pace: Callable[[Progress], str]
+    """Shown right of the bar."""
+    below: Callable[[Progress], str] | None = None
+    """Shown as a line under the bar."""
+    is_counted: bool = True
+    """True to show `3/20`; else a percentage."""
+
+
+@contextmanager
+def shown_progress(
+    look: ProgressLook[Progress], is_quiet: bool, stop: threading.Event | None = None, *, has_bar: bool = True
+) -> Iterator[Shown[Progress]]:
+    """Yields `tell(progress)`, which may be called at any rate, and `say(line)`, which prints above the bar, both from
+    any thread. `stop`: set once the run was asked to end. `has_bar`: False if something else writes lines meanwhile,
+    which would break a bar."""
+    if is_quiet:
+        yield lambda progress: None, write_to_stderr
+    elif has_bar and sys.stderr.isatty():
+        from rich.console import Console
+
+        with bar(look, Console(stderr=True), stop) as shown:
+            yield shown
+    else:
+        words: list[str] = []
+
+        def tell(progress: Progress) -> None:
+            words[:] = [look.line(progress)]
+
+        with plain_lines(PlainPace(time.perf_counter(), look.nothing, lambda: next(iter(words), None))):
+            yield tell, write_to_stderr
+
+
+@contextmanager
+def bar(
+    look: ProgressLook[Progress], console: "Console", stop: threading.Event | None = None
+) -> Iterator[Shown[Progress]]:
+    from rich.console import Group
+    from rich.live import Live
+    from rich.progress import BarColumn, MofNCompleteColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+    from rich.text import Text
+
+    share = MofNCompleteColumn() if look.is_counted else TaskProgressColumn()
+    columns = TextColumn("{task.description}"), BarColumn(), share, TextColumn("{task.fields[pace]}")
+    bars = Bars(*columns, TimeElapsedColumn(), console=console)
+    task = bars.add_task("loading", total=None, pace="")
+    below = Text("", no_wrap=True, overflow="ellipsis")
+    shown = bars if look.below is None else Group(bars, below)
+    with Live(shown, console=console, refresh_per_second=8, transient=True):
+
+        def tell(progress: Progress) -> None:
+            is_ending = progress.is_finishing or (stop is not None and stop.is_set())
+            bars.update(
+                task,
+                description="finishing" if is_ending else look.doing,
+                total=progress.expected,
+                completed=progress.done,
+                pace=look.pace(progress),
+            )
+            if look.below is not None:
+                below.plain = look.below(progress)
+
+        yield tell, lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def parts_bar(is_quiet: bool) -> Iterator[Callable[[str, float], None]]:
+    """A bar for what has parts instead of a count: yields `show(part, share done)`. Nothing without a terminal."""
+    if is_quiet or not sys.stderr.isatty():
+        yield lambda part, done: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task("starting", total=1.0)
+        yield lambda part, done: bars.update(task, description=part, completed=done)
+
+
+class PlainPace:
+    """Decides when a line is due; time is an argument. A run shorter than LINE_EVERY_S prints nothing."""
+
+    def __init__(self, began_s: float, nothing: str, words: Callable[[], str | None]) -> None:
+        """`words`: the newest progress, None before the first; then `nothing` is printed with the elapsed time, such as
+        `no picture yet`."""
+        self._nothing, self._words = nothing, words
+        self._began_s = began_s
+        self._due_s = began_s + LINE_EVERY_S
+
+    def line(self, now_s: float) -> str | None:
+        """The next line, or None if none is due."""
+        if now_s < self._due_s:
+            return None
+        self._due_s = now_s + LINE_EVERY_S
+        return self._words() or f"{self._nothing} after {now_s - self._began_s:.0f} s"
+
+
+@contextmanager
+def plain_lines(pace: PlainPace, write: Write = write_to_stderr) -> Iterator[None]:
+    """Print the lines that are due."""
+
+    def write_due() -> None:
+        line = pace.line(time.perf_counter())
+        if line is not None:
+            write(f"progress: {line}")
+
+    with repeated(write_due, POLL_INTERVAL_S, "plain progress"):
+        yield
+
+
+@contextmanager
+def repeated(act: Callable[[], object], every_s: float, name: str, *, first_s: float | None = None) -> Iterator[None]:
+    """Call `act` periodically on a thread of its own, because loading or one batch may block for longer than that.
+    `first_s`: when the first time is, if not after `every_s`."""
+    end = threading.Event()
+
+    def run() -> None:
+        wait_s = every_s if first_s is None else first_s
+        while not end.wait(wait_s):
+            wait_s = every_s
+            try:
+                act()
+            except OSError:  # a closed pipe or a full disk must not end the run
+                return
+
+    thread = threading.Thread(target=run, name=name, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        end.set()
+        thread.join(MAX_END_S)  # a blocked terminal would block it
+
+
+# -- words
+
+
+def clock(seconds: float) -> str:
+    """1:02:03, or 2:03."""
+    minutes, whole_s = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{whole_s:02}" if hours else f"{minutes}:{whole_s:02}"
+
+
+def time_left(progress: JobProgress, before: str = ", ") -> str:
+    """`, 0:16 left`, or "" if the source's length is unknown."""
+    left_s = progress.seconds_left
+    return "" if left_s is None else f"{before}{clock(left_s)} left"
+
+
+def pictures_line(progress: JobProgress) -> str:
+    done = f"{progress.done} of {progress.expected}" if progress.expected else f"{progress.done}"
+    return f"{done} pictures, {progress.rate:.2f} a second{time_left(progress)}"
+
+
+def stage_words(progress: "VideoProgress") -> str:
+    """Each stage with its input queue and the share of the time that it was busy: `encode 1/4 35 %`."""
+    words = []
+    for stage in progress.stages:
+        queue = f" {stage.waiting}/{stage.most}" if stage.most else ""
+        words.append(f"{stage.name}{queue} {100 * busy_share(stage, progress.seconds):.0f} %")
+    return "  ".join(words)
+
+
+def busy_share(time: "StageFigures", seconds: float) -> float:
+    """Share of this time in which a stage's workers were busy, 0..1."""
+    return min(time.seconds / max(seconds * time.workers, 1e-9), 1.0)
+
+
+def sound_line(progress: "ConvertProgress") -> str:
+    done = f"{clock(progress.done)} of {clock(progress.expected or 0.0)}"
+    files = f"{progress.files_done} of {progress.files} files"
+    return f"{done}, {files}, {progress.rate:.1f} times real time{time_left(progress)}"
+
+
+def dataset_line(progress: "DatasetProgress") -> str:
+    if progress.is_checking:
+        return f"{progress.done} of {progress.expected} existing pictures checked"
+    failed = f", {progress.failed} failed" if progress.failed else ""
+    return f"{progress.done} of {progress.expected} pictures{failed}, {dataset_pace(progress)}"
+
+
+def dataset_pace(progress: "DatasetProgress") -> str:
+    """Pictures per minute and the time left; before the first is finished, the number in progress."""
+    if not progress.made:
+        return f"{progress.at_work} in progress"
+    left = "" if progress.is_finishing else time_left(progress)
+    return f"{60 * progress.rate:.1f} per minute{left}"
+
+
+def _pictures_pace(progress: JobProgress) -> str:
+    return f"{progress.rate:.2f} fps{time_left(progress, '  ')}"
+
+
+def _segment_pace(progress: "SegmentProgress") -> str:
+    (read, most_read), (unwritten, most_unwritten) = progress.read_ahead, progress.unwritten
+    queues = f"read ahead {read}/{most_read}  to write {unwritten}/{most_unwritten}"
+    return f"{_pictures_pace(progress)}  {queues}"
+
+
+def _dataset_bar_pace(progress: "DatasetProgress") -> str:
+    if progress.is_checking:
+        return "checking existing pictures"
+    if progress.is_finishing:
+        return f"{progress.at_work} in progress; Ctrl-C again stops at once"
+    return dataset_pace(progress)
+
+
+VIDEO: "ProgressLook[VideoProgress]" = ProgressLook(
+    nothing="loading the model, no picture yet",
+    doing="painting",
+    line=pictures_line,
+    pace=_pictures_pace,
+    below=stage_words,
+)
+SEGMENT: "ProgressLook[SegmentProgress]" = ProgressLook(
+    nothing="no picture yet", doing="segmenting", line=pictures_line, pace=_segment_pace
+)
+CONVERT: "ProgressLook[ConvertProgress]" = ProgressLook(
+    nothing="nothing converted yet", doing="converting", line=sound_line, pace=sound_line, is_counted=False
+)
+DATASET: "ProgressLook[DatasetProgress]" = ProgressLook(
+    nothing="no picture yet", doing="drawing", line=dataset_line, pace=_dataset_bar_pace
+)

@@ -1,0 +1,156 @@
+"""The voice on the machines of a Ray cluster. Spans of several files are converted at once, on several actors.
+
+Reading, cutting and finishing run on this machine, with the same code as a local run. So does the high-pass filter, on
+the CPU.
+"""
+
+import os
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from engine.errors import ModelError
+from engine.jobs.convert.file_work import FileWork
+from engine.jobs.convert.job import ConvertJob
+from engine.jobs.convert.loading import VoiceFacts, facts_of, load_converter
+from engine.jobs.kit.out_of_memory import one_line_when_full
+from engine.jobs.kit.ray_cluster import absolute_if_here
+from engine.jobs.kit.ray_pool import Actor, ActorPool, ActorShare, LoadedModel, PieceWorker, Recipe, WorkPiece
+from engine.models.rvc.cutting import FRAME, RATE_HZ, SHORT, Piece, Span, equally_long
+from engine.models.rvc.optimization import OptimizationConfig
+
+if TYPE_CHECKING:
+    from engine.models.rvc.offline import VoiceConverter
+
+PIECE_BYTES = 32 * 2**20  # a few spans of a minute each, at 16 kHz or the model's rate
+
+Output = TypeVar("Output")
+
+
+class VoiceWorker:
+    """In each actor: converts spans of one size, given with their sound, with the voice of a local run."""
+
+    def __init__(self, converter: "VoiceConverter") -> None:
+        self._converter = converter
+        facts = facts_of(converter)
+        self.loaded = LoadedModel(device=facts.device, dtype=facts.dtype, notes=facts.notes, facts=facts)
+        self._last_size = 0
+
+    def process(self, payload: list[Piece]) -> list[np.ndarray]:
+        """One sound per span, (span.frames * hop,) float32."""
+        from engine.models.device_work import free_memory
+
+        if payload and payload[0].span.size != self._last_size:
+            if payload[0].span.start == 0:  # the allocator's cached blocks fit only one span size
+                free_memory(self._converter.model.device)
+            self._last_size = payload[0].span.size
+        with one_line_when_full(f"{len(payload)} x {self._last_size * FRAME / RATE_HZ:.0f} s", "a smaller --batch"):
+            return list(self._converter.convert(payload))
+
+    def memory_mb(self) -> float | None:
+        from engine.models.device_work import memory_mb
+
+        return memory_mb(self._converter.model.device)
+
+
+def open_worker(job: ConvertJob) -> PieceWorker:
+    """`job`: fully resolved on the driver; the actor's environment is not consulted."""
+    return VoiceWorker(load_converter(job, {}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FileSpans:
+    """Spans of one file, all of one size."""
+
+    work: FileWork
+    spans: tuple[Span, ...]
+    """Empty for a file that is fully converted already."""
+    is_last: bool
+    """True for the file's last ones."""
+
+    @property
+    def seconds(self) -> float:
+        return sum(span.frames for span in self.spans) * FRAME / RATE_HZ
+
+    def sounds(self) -> list[Piece]:
+        return [] if self.work.is_closed else [self.work.piece(span) for span in self.spans]
+
+
+class ClusterVoice:
+    """Single-threaded, except `high_pass`, which another thread may call."""
+
+    def __init__(
+        self, job: ConvertJob, *, sounds_s: list[float] | None, environ: Mapping[str, str] = os.environ
+    ) -> None:
+        """Takes seconds to minutes: Ray may have to be started, and every actor loads the model.
+
+        `sounds_s`: lengths of the files, or None if not all are known. UsageError if Ray is not installed; ModelError
+        or ChildError, in one line, for everything else; ConfigError for wrong values in `environ`.
+        """
+        max_actors = None
+        if sounds_s is not None:
+            max_actors = max(1, sum(1 + int(seconds / SHORT.center_s) for seconds in sounds_s))
+
+        def recipe_for(share: ActorShare) -> Recipe:
+            switches = job.switches | {"gpu_filter": False, "profiling": False}
+            options = OptimizationConfig.resolve(share.device, environ, **switches)
+            spec = job.spec
+            paths: dict[str, Any] = {
+                name: absolute_if_here(getattr(spec, name)) for name in ("model", "index", "content", "rmvpe")
+            }
+            own = replace(job, cluster=None, device=share.device, threads=share.threads)
+            chosen = {name: getattr(options, name) for name in job.switches}
+            return partial(open_worker, replace(own, spec=replace(spec, **paths), **chosen))
+
+        self._pool = ActorPool(
+            job.cluster or "auto",
+            recipe_for,
+            device=job.device,
+            threads=job.threads,
+            piece_bytes=PIECE_BYTES,
+            max_actors=max_actors,
+        )
+        self.facts: VoiceFacts = self._pool.first.facts
+        self.memory_mb, self.close = self._pool.memory_mb, self._pool.close
+
+    @property
+    def notes(self) -> list[str]:
+        return self._pool.notes("converted", "sounds")
+
+    def high_pass(self, sound: np.ndarray) -> np.ndarray:
+        """(n,) at 16 kHz, high-pass filtered at 48 Hz."""
+        from engine.models.rvc.highpass import high_pass_on_host
+
+        return high_pass_on_host(sound)
+
+    def pieces(self, work: FileWork) -> Iterator[WorkPiece[FileSpans]]:
+        """The waiting spans of a file, in batches of one size; one batch without spans if nothing waits."""
+        waiting = list(work.waiting)
+        groups = equally_long([span.size for span in waiting], self.facts.options.batch_size) or [[]]
+        for numbers in groups:
+            spans = tuple(waiting[number] for number in numbers)
+            item = FileSpans(work=work, spans=spans, is_last=numbers is groups[-1])
+            start_s = spans[0].start * FRAME / RATE_HZ if spans else 0.0
+            name = f"{work.task.source}, from {start_s:.0f} s"
+            yield WorkPiece(item=item, payload=item.sounds, name=name, size=len(spans))
+
+    def convert(
+        self, pieces: Iterator[WorkPiece[FileSpans]], receive: Callable[[FileSpans, list[np.ndarray]], Output]
+    ) -> Generator[Output, None, None]:
+        """Yield `receive`'s result for each piece and its converted sound, in order. `receive` is called as soon as a
+        piece is converted, and must copy sound that it keeps. ModelError for an actor with another pitch method: one
+        file must not mix two."""
+
+        def received(actor: Actor, piece: WorkPiece[FileSpans], parts: list[np.ndarray]) -> Output:
+            assert actor.loaded is not None
+            own, first = actor.loaded.facts.pitch, self.facts.pitch
+            if own != first:
+                raise ModelError(
+                    f"on {actor.machine}: pitch detection uses {own}, elsewhere {first}; choose one with --f0"
+                )
+            return receive(piece.item, parts)
+
+        return self._pool.map(pieces, received)

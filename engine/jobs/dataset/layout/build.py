@@ -1,0 +1,80 @@
+"""Builds a scene of recipe 2 from options and a seed."""
+
+from dataclasses import replace
+
+from engine.jobs.dataset.layout.assets import numbered, place_assets
+from engine.jobs.dataset.layout.cameras import draw_cameras
+from engine.jobs.dataset.layout.clutter import in_winter, place_clutter
+from engine.jobs.dataset.layout.field import lay_field
+from engine.jobs.dataset.layout.grounds import draw_ground
+from engine.jobs.dataset.layout.marks import lay_tracks, strew_lime
+from engine.jobs.dataset.layout.options import Recipe2Options
+from engine.jobs.dataset.layout.piles import plant_piles
+from engine.jobs.dataset.layout.placer import PiledSite
+from engine.jobs.dataset.layout.settling import Settled, settle
+from engine.jobs.dataset.layout.sight import extent_of, shown_assets, shown_piles, shown_things, with_lens
+from engine.jobs.dataset.layout.sky import draw_sun
+from engine.jobs.dataset.layout.terrain import deepest_m, make_terrain
+from engine.jobs.dataset.options import SceneOptions
+from engine.jobs.dataset.scene.camera import SiteCamera
+from engine.jobs.dataset.scene.description import CoverKind, SiteScene
+from engine.jobs.dataset.scene.streams import Seed, stream
+
+LEVEL_SHARE = 0.65
+"""Share of sites with lower terraces than those of recipe 1: most solar sites are on fields and plains."""
+BEYOND_M = 30.0  # ground around what the views show, for the feet of things that cast shadows into them
+
+
+def describe_recipe_2(options: SceneOptions, varied: Recipe2Options, seed: Seed, view: int = 0) -> SiteScene:
+    """Build one view of the scene, with the things that it may show.
+
+    The things of a scene are the same in all its views, and so are their numbers.
+    """
+    cameras = draw_cameras(options, varied.camera, seed)
+    shown = tuple(with_lens(camera, varied.sensor.camera_effects) for camera in cameras)
+    settled = levelled(options, settle(options, seed), seed)
+    terrain = make_terrain(settled, seed, _side_m(shown, settled))
+    layout = lay_field(
+        options, varied.layout, settled, terrain, cameras, seed, min_pitch_m=varied.piles.min_pitch_m, shown=shown
+    )
+    gsd_m = sum(camera.gsd_m for camera in cameras) / len(cameras)
+    piles = plant_piles(options, varied.piles, layout, terrain, seed, gsd_m)
+    ground = draw_ground(options, varied.ground, seed)
+    varied.assets.check_under(min(camera.height_m for camera in cameras))
+    site = PiledSite(terrain=terrain, layout=layout, piles=piles, extent=extent_of(shown), seed=seed)
+    models, taken = place_assets(varied.assets, site)
+    clutter = place_clutter(options, varied.clutter, site, taken)
+    if any(cover.kind is CoverKind.SNOW for cover in ground.covers):
+        clutter = in_winter(clutter)
+    models = numbered(
+        models, 1 + max((*(pile.number for pile in piles), *(thing.number for thing in clutter)), default=0)
+    )
+    camera = cameras[view]
+    sun = draw_sun(options, varied.sky, settled, seed, 0 if varied.camera.strip else view)  # one flight, one light
+    return SiteScene(
+        seed=int(stream(seed, "renderer").integers(2**31)),
+        camera=camera,
+        sun=sun,
+        terrain=terrain,
+        ground=ground,
+        piles=shown_piles(piles, shown[view], sun),
+        distractors=shown_things(clutter, shown[view], sun),
+        tracks=lay_tracks(site, clutter),
+        lime_lines=strew_lime(site),
+        assets=varied.assets.assets,
+        effects_seed=(*((seed,) if isinstance(seed, int) else seed), view),
+        placed_assets=shown_assets(models, varied.assets.assets, shown[view], sun),
+    )
+
+
+def levelled(options: SceneOptions, settled: Settled, seed: Seed) -> Settled:
+    """The site with lower terraces, or nearly none, on a part of the sites; given terraces stay."""
+    if options.terrace_height is not None or options.num_terraces is not None:
+        return settled
+    share = min(float(stream(seed, "terrain relief").random()) / LEVEL_SHARE, 1.0)
+    return replace(settled, terrace_height=settled.terrace_height * share * share)
+
+
+def _side_m(cameras: tuple[SiteCamera, ...], settled: Settled) -> float:
+    """Side of the square of ground that no view sees the edge of, with a margin for shadows."""
+    return 2 * (extent_of(cameras, -deepest_m(settled)).half_m + BEYOND_M)

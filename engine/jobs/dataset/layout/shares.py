@@ -1,0 +1,44 @@
+"""Shares of several kinds, as given on the command line: `none,spoil` (equal), or `none=0.7,spoil=0.3`."""
+
+import math
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from engine.errors import UsageError
+
+Shares = tuple[tuple[str, float], ...]  # kinds and their weights; the weights add up to 1
+
+
+def shares_parser(option: str, kinds: Iterable[str]) -> Callable[[str], Shares]:
+    """A parser for an option that takes these kinds. It raises UsageError for unknown kinds and impossible shares."""
+    known = tuple(kinds)
+
+    def parse(text: str) -> Shares:
+        found: dict[str, float] = {}
+        for part in filter(None, (part.strip() for part in text.split(","))):
+            name, separator, number = part.partition("=")
+            if name not in known:
+                raise UsageError(f"{option} {name}: unknown; choose from {', '.join(known)}")
+            try:
+                weight = float(number) if separator else 1.0
+            except ValueError:
+                weight = math.nan
+            if not (math.isfinite(weight) and weight >= 0):
+                raise UsageError(f"{option} {part}: the share is not a number of 0 or more, such as {name}=0.3")
+            if name in found:
+                raise UsageError(f"{option} {text}: {name} is given twice")
+            found[name] = weight
+        total = sum(found.values())
+        if total <= 0:
+            raise UsageError(f"{option} {text!r}: no kind has a share; choose from {', '.join(known)}")
+        return tuple((name, weight / total) for name, weight in found.items())
+
+    return parse
+
+
+def pick(shares: Shares, rolls: np.ndarray) -> list[str]:
+    """The kind for each of (n,) rolls, 0..1."""
+    ends = np.cumsum([weight for _, weight in shares])
+    places = np.minimum(np.searchsorted(ends, np.asarray(rolls) * ends[-1], side="right"), len(shares) - 1)
+    return [shares[place][0] for place in np.atleast_1d(places).tolist()]

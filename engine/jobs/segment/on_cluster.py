@@ -1,0 +1,172 @@
+"""Segmentation on the machines of a Ray cluster: batches are sent in pieces, results come in order.
+
+Image mode spreads the pieces over all actors. A piece is a whole number of batches, so each picture is segmented in the
+same batch as in a local run.
+
+Track mode has one actor, which gets one piece at a time, because each picture depends on all before it. Every result
+includes the tracker's state: if the actor is lost, its successor continues from that state with identical results.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from engine.jobs.kit.ray_cluster import absolute_if_here
+from engine.jobs.kit.ray_pool import Actor, ActorPool, ActorShare, LoadedModel, PieceWorker, Recipe, WorkPiece, gathered
+from engine.jobs.segment.finished import CHECKPOINT_S
+from engine.jobs.segment.job import Mode, SegmentJob
+from engine.jobs.segment.results import FoundBatch, Segmented
+from engine.jobs.segment.stage import LocalSegments, load_segmenter
+from engine.sources.pictures import Batch
+
+PICTURES: dict[Mode, int] = {"image": 4, "track": 16}  # per piece; few, so that a small folder keeps all actors busy
+PIECE_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SentPiece:
+    batches: tuple[tuple[np.ndarray, int, float], ...]
+    """Pixels of each, (batch, height, width, 3) uint8 RGB, and the number and time of its first picture."""
+    number: int
+    """Number of the piece, from 0. In track mode each piece continues the one before."""
+    tracker: bytes | None
+    """State of the tracker to continue from; None if the actor has it, or for the first piece of a source."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FoundPiece:
+    batches: tuple[FoundBatch, ...] = ()
+    """Empty if the actor lacks the tracker's state: the piece has to be sent again with it."""
+    tracker: bytes | None = None
+    """State of the tracker after the piece; None in image mode."""
+
+
+class SegmentWorker:
+    """In each actor: segments pieces with the model of a local run."""
+
+    def __init__(self, stage: LocalSegments, *, is_tracked: bool) -> None:
+        self._stage, self._is_tracked = stage, is_tracked
+        self.loaded = LoadedModel(device=stage.device, dtype=stage.dtype, notes=tuple(stage.notes))
+        self._next = 0
+        """Number of the piece that the tracker is ready for."""
+
+    def process(self, payload: SentPiece) -> FoundPiece:
+        if self._is_tracked and not self._is_ready_for(payload):
+            return FoundPiece()
+        found = tuple(self._stage.find(pixels, index=index, time_s=time_s) for pixels, index, time_s in payload.batches)
+        self._next = payload.number + 1
+        return FoundPiece(batches=found, tracker=self._stage.tracker_state() if self._is_tracked else None)
+
+    def memory_mb(self) -> float | None:
+        return self._stage.memory_mb()
+
+    def _is_ready_for(self, piece: SentPiece) -> bool:
+        """Restore the tracker's state before the piece; False if this actor does not have it."""
+        if piece.tracker is not None:
+            self._stage.restore_tracker(piece.tracker)
+        elif piece.number == 0:
+            self._stage.forget()
+        return piece.tracker is not None or piece.number in (0, self._next)
+
+
+def open_worker(job: SegmentJob, mode: Mode) -> PieceWorker:
+    return SegmentWorker(LocalSegments(job, load_segmenter(job), mode), is_tracked=mode == "track")
+
+
+class ClusterSegments:
+    """A SegmentStage; see stage.py."""
+
+    is_local = False
+
+    def __init__(self, job: SegmentJob, mode: Mode, *, picture_bytes: int, expected: int | None) -> None:
+        """Takes seconds to minutes: Ray may have to be started, and every actor loads the model.
+
+        `picture_bytes`: of the first picture. `expected`: number of pictures, or None. UsageError if Ray is not
+        installed; ModelError or ChildError, in one line, for everything else.
+        """
+        batch_bytes = job.batch * picture_bytes
+        self._piece_batches = max(1, min(PICTURES[mode] // job.batch, PIECE_BYTES // batch_bytes))
+        self._mode = mode
+        self._tracker: bytes | None = None
+        """State after the newest result."""
+
+        def recipe_for(share: ActorShare) -> Recipe:
+            own = replace(job, model=absolute_if_here(job.model), cluster=None)
+            return partial(open_worker, replace(own, device=share.device, threads=share.threads), mode)
+
+        self._pool = ActorPool(
+            job.cluster or "auto",
+            recipe_for,
+            device=job.device,
+            threads=job.threads,
+            piece_bytes=self._piece_batches * batch_bytes,
+            max_actors=1 if mode == "track" else expected and -(-expected // (self._piece_batches * job.batch)),
+        )
+        self.device, self.dtype = self._pool.first.device, self._pool.first.dtype
+        self.memory_mb, self.close = self._pool.memory_mb, self._pool.close
+
+    @property
+    def notes(self) -> list[str]:
+        return self._pool.notes("segmented", "masks")
+
+    def segment(self, batches: Iterator[Batch], is_stopped: Callable[[], bool]) -> Iterator[Segmented]:
+        pieces = enumerate(gathered(batches, self._piece_batches))
+        if self._mode == "track":
+            yield from self._follow(pieces, is_stopped)
+            return
+        with closing(self._pool.map((_piece(number, own) for number, own in pieces), self._receive)) as found:
+            for piece, answer in found:
+                yield from self._segmented(piece, answer)
+
+    def restore_tracker(self, state: bytes) -> None:
+        self._tracker = state
+
+    def _follow(
+        self, pieces: Iterator[tuple[int, tuple[Batch, ...]]], is_stopped: Callable[[], bool]
+    ) -> Iterator[Segmented]:
+        saved_s = time.monotonic()
+        for number, batches in pieces:
+            # only the first piece needs the state, that of an interrupted run
+            answer = self._answer(_piece(number, batches, None if number else self._tracker))
+            if not answer.batches:  # the actor was replaced
+                answer = self._answer(_piece(number, batches, self._tracker))
+            self._tracker = answer.tracker
+            *others, last = self._segmented(batches, answer)
+            yield from others
+            if time.monotonic() - saved_s >= CHECKPOINT_S or is_stopped():
+                last, saved_s = replace(last, tracker=self._tracker), time.monotonic()
+            yield last
+
+    def _answer(self, piece: WorkPiece[tuple[Batch, ...]]) -> FoundPiece:
+        with closing(self._pool.map(iter([piece]), self._receive)) as found:
+            return next(found)[1]
+
+    def _receive(
+        self, actor: Actor, piece: WorkPiece[tuple[Batch, ...]], answer: FoundPiece
+    ) -> tuple[tuple[Batch, ...], FoundPiece]:
+        # copies; see ActorPool.map
+        batches = tuple(
+            replace(made, found=[replace(each, masks=np.array(each.masks)) for each in made.found])
+            for made in answer.batches
+        )
+        return piece.item, replace(answer, batches=batches)
+
+    def _segmented(self, batches: tuple[Batch, ...], answer: FoundPiece) -> Iterator[Segmented]:
+        for batch, made in zip(batches, answer.batches, strict=True):
+            # the actors work in parallel
+            shared_ms = {name: ms / max(self._pool.workers, 1) for name, ms in made.stages_ms.items()}
+            yield Segmented(batch=batch, found=made.found, not_finite=made.not_finite, stages_ms=shared_ms)
+
+
+def _piece(number: int, batches: tuple[Batch, ...], tracker: bytes | None = None) -> WorkPiece[tuple[Batch, ...]]:
+    sent = tuple((each.pixels, each.pictures[0].number, float(each.pictures[0].start_s)) for each in batches)
+    return WorkPiece(
+        item=batches,
+        payload=lambda: SentPiece(batches=sent, number=number, tracker=tracker),
+        name=f"{batches[0].pictures[0].name} to {batches[-1].pictures[-1].name}",
+        size=len(batches),
+    )

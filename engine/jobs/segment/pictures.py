@@ -1,0 +1,150 @@
+"""Writes the source with coloured masks (a video with its sound, or one picture), a folder of masks whose values are
+ids, or a folder of the pictures.
+
+A film has one size, that of the first picture; others are scaled into it and padded. The other outputs keep the size of
+each picture.
+"""
+
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from engine.jobs.segment.outputs import JOB_WORK, MASK, WORK, OnWhole
+from engine.jobs.segment.results import Result
+from engine.sinks.made_with import MadeWith
+from engine.sinks.picture_file import save_picture
+from engine.sinks.picture_video import PictureVideo
+from engine.sinks.whole_file import WholeFile, one_line
+from engine.sources.pictures import Pictures, fit, refitted_note
+from engine.system.atomic_file import MAX_HELD_JOB_S, remove_file, replace_file, sync_file, sync_folder
+from engine.system.work_folder import WorkFolder
+
+PNG_EFFORT = 1  # PNG compression level; a higher one saves little on flat masks and takes five times as long
+
+
+class OverlayPicture:
+    def __init__(self, path: Path, made_with: MadeWith | None) -> None:
+        self.path = path
+        self.notes: list[str] = []
+        self._made_with = made_with
+        self._file = WholeFile(path)
+
+    def add(self, result: Result) -> None:
+        with one_line(self.path):
+            save_picture(self._file.unfinished, result.overlay(), self._made_with)
+
+    def finish(self, on_whole: OnWhole) -> None:
+        on_whole(self._file.unfinished)
+        self._file.publish()
+
+    def discard(self) -> None:
+        self._file.discard()
+
+
+class PngFolder:
+    """Writes one PNG per picture, each moved to its name when complete. Subclasses provide the pixels."""
+
+    def __init__(self, path: Path, made_with: MadeWith | None) -> None:
+        self.path = path
+        self.notes: list[str] = []
+        self._text = {} if made_with is None else made_with.options("PNG")
+        self._folders = {path}
+        """The folder, and the subfolders with pictures of this run."""
+        self._written: set[str] = set()
+        """Names in the folder: pictures, and subfolders with pictures."""
+        self._new: list[Path] = []
+        self._is_new = not path.exists()
+        # Inside the folder, not beside it: a rename must stay on one disk, and the folder may be a mount point.
+        self._place = WorkFolder(path, at=path / WORK)
+        self._place.empty()
+        self._unfinished = self._place.path / "picture.png"
+        self._before = {entry.name for entry in path.iterdir()} - {WORK, JOB_WORK}
+
+    def add(self, result: Result) -> None:
+        path = self.path / f"{result.picture.name}{MASK}"
+        with one_line(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._folders.update(parent for parent in path.parents if parent.is_relative_to(self.path))
+            image = Image.fromarray(np.ascontiguousarray(self.pixels(result)))
+            image.save(self._unfinished, format="PNG", compress_level=PNG_EFFORT, **self._text)
+            sync_file(self._unfinished)
+            if not path.exists():
+                self._new.append(path)
+            replace_file(self._unfinished, path, timeout_s=MAX_HELD_JOB_S)
+        self._written.add(path.relative_to(self.path).parts[0])
+
+    def pixels(self, result: Result) -> np.ndarray:
+        raise NotImplementedError
+
+    def finish(self, on_whole: OnWhole) -> None:
+        for folder in self._folders:
+            sync_folder(folder)
+        self._place.remove()
+        if older := self._before - self._written:
+            self.notes.append(f"{self.path}: {len(older)} other files from before are still there")
+
+    def discard(self) -> None:
+        for path in self._new:
+            with suppress(OSError):  # another program has it open; the original error is reported
+                remove_file(path, missing_ok=True)
+        self._place.remove()
+        for folder in sorted(self._folders, reverse=True) if self._is_new else ():
+            with suppress(OSError):  # another program has put a file there
+                folder.rmdir()
+
+
+class MaskFolder(PngFolder):
+    """8-bit grey, which every program reads unchanged: 0 for no object, else 1 + (id - 1) % 255. (OpenCV would convert
+    a palette to colours and lose the ids.)"""
+
+    def pixels(self, result: Result) -> np.ndarray:
+        return result.ids()
+
+
+class SourceFrames(PngFolder):
+    """The video's pictures as they were segmented, under their names in the COCO file."""
+
+    def pixels(self, result: Result) -> np.ndarray:
+        return result.picture.pixels
+
+
+class OverlayVideo:
+    def __init__(self, path: Path, pictures: Pictures, made_with: MadeWith | None, *, every: int) -> None:
+        height, width = pictures.first.pixels.shape[:2]
+        self.path = path
+        self._size_px, self._counts = (width, height), pictures.counts
+        self._file = WholeFile(path)
+        try:
+            self._video = PictureVideo(
+                self._file.unfinished,
+                size=(width, height),
+                look=pictures.look,
+                every=every,
+                sound_from=Path(pictures.path),
+                shown_as=path,
+                made_with=made_with,
+            )
+        except BaseException:
+            self._file.discard()
+            raise
+        self.notes = self._video.notes
+
+    def add(self, result: Result) -> None:
+        overlay = result.overlay()
+        if overlay.shape[1::-1] != self._size_px:
+            if not self._counts.refitted:
+                self.notes.append(f"{refitted_note(result.picture, self._size_px)} in the film")
+            self._counts.refitted += 1
+            overlay = fit(overlay, self._size_px)
+        self._video.add(overlay, result.picture.start_s, result.picture.end_s)
+
+    def finish(self, on_whole: OnWhole) -> None:
+        self._video.finish()
+        on_whole(self._file.unfinished)
+        self._file.publish()
+
+    def discard(self) -> None:
+        self._video.discard()
+        self._file.discard()

@@ -1,0 +1,183 @@
+"""Stages on the machines of a Ray cluster: the clip is sent in segments, actors paint them, results come in order.
+
+Reading and writing are the same code as in a local run. A segment is a whole number of batches, so each picture is
+painted in the same batch as in a local run, with the same result. The driver keeps a segment's pictures until it is
+painted; the pool limits the number of segments in flight.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from engine.jobs.kit.ray_cluster import absolute_if_here
+from engine.jobs.kit.ray_pool import Actor, ActorPool, ActorShare, LoadedModel, PieceWorker, Recipe, WorkPiece, gathered
+from engine.jobs.video.batches import PaintedBatch, VideoBatch
+from engine.jobs.video.fused import FusedStages, check_model
+from engine.jobs.video.job import VideoJob
+from engine.jobs.video.stages import STAGES, PaintStages, StageFigures
+from engine.models.sd.spec import VAE_WORDS
+
+SEGMENT_PICTURES, SEGMENT_BATCHES = 16, 8  # at least; on a card batches overlap within a segment only
+SEGMENT_BYTES = 64 * 2**20
+
+Segment = tuple[VideoBatch, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PaintedSegment:
+    pixels: tuple[np.ndarray, ...]
+    """One per batch, (batch, height, width, 3) uint8 RGB."""
+    fates: tuple[np.ndarray, ...]
+    """One per batch, (batch,) uint8."""
+    times: tuple[StageFigures, ...]
+    """Totals of this actor so far."""
+
+
+class PaintWorker:
+    """In each actor: paints segments, given as the pixels of each batch, with the stages of a local run."""
+
+    def __init__(self, stages: PaintStages) -> None:
+        self._stages = stages
+        self.loaded = LoadedModel(
+            device=stages.device,
+            dtype=stages.dtype,
+            notes=tuple(stages.notes),
+            facts=stages.real_steps,
+        )
+
+    def process(self, payload: list[np.ndarray]) -> PaintedSegment:
+        # Copies: arrays in the object store are read-only, and occupy it while they are referenced.
+        sent = (VideoBatch(number=number, pictures=(), pixels=np.array(each)) for number, each in enumerate(payload))
+        painted = list(self._stages.paint(sent))
+        return PaintedSegment(
+            pixels=tuple(each.pixels for each in painted),
+            fates=tuple(each.fates for each in painted),
+            times=self._stages.times(),
+        )
+
+    def memory_mb(self) -> float | None:
+        return self._stages.memory_mb()
+
+
+def open_worker(job: VideoJob, size: tuple[int, int]) -> PieceWorker:
+    check_model(job)  # before torch is loaded, which takes seconds
+    return PaintWorker(FusedStages(job, size))
+
+
+class ClusterStages:
+    """PaintStages on a cluster; see stages.py."""
+
+    name = "cluster"
+
+    def __init__(
+        self,
+        job: VideoJob,
+        size: tuple[int, int],
+        *,
+        max_actors: int | None = None,
+        open_worker: Callable[[VideoJob, tuple[int, int]], PieceWorker] = open_worker,
+    ) -> None:
+        """Takes seconds to minutes: Ray may have to be started, and every actor loads the model.
+
+        UsageError if Ray is not installed; ModelError or ChildError, in one line, for everything else.
+        """
+        began_s = time.perf_counter()
+        batch_bytes = job.batch * size[0] * size[1] * 3
+        wanted = max(SEGMENT_PICTURES // job.batch, SEGMENT_BATCHES)
+        self._segment_batches = max(1, min(wanted, SEGMENT_BYTES // batch_bytes))
+        if job.limit is not None:
+            segments = -(-job.limit // (self._segment_batches * job.batch))
+            max_actors = min(segments, max_actors or segments)
+        self._seconds = dict.fromkeys(STAGES, 0.0)
+        self._frames = 0
+        self._turns = ""
+        self._last: dict[Actor, dict[str, float]] = {}
+        """Latest totals of each actor, in seconds per stage."""
+
+        def recipe_for(share: ActorShare) -> Recipe:
+            own = replace(_with_absolute_paths(job), cluster=None, device=share.device, threads=share.threads)
+            return partial(open_worker, own, size)
+
+        self._pool = ActorPool(
+            job.cluster or "auto",
+            recipe_for,
+            device=job.device,
+            threads=job.threads,
+            piece_bytes=self._segment_batches * batch_bytes,
+            max_actors=max_actors,
+        )
+        first = self._pool.first
+        self.device, self.dtype, self.real_steps = first.device, first.dtype, first.facts
+        self.memory_mb, self.close = self._pool.memory_mb, self._pool.close
+        self.load_s = time.perf_counter() - began_s
+
+    @property
+    def notes(self) -> list[str]:
+        return self._pool.notes("painted", "pictures")
+
+    def paint(self, batches: Iterator[VideoBatch]) -> Iterator[PaintedBatch]:
+        with closing(self._pool.map(self._segments(batches), self._receive)) as segments:
+            for segment in segments:
+                for painted in segment:
+                    self._frames += len(painted.batch.pictures)
+                    yield painted
+
+    def times(self) -> tuple[StageFigures, ...]:
+        """Totals of all actors. Everything in flight counts as waiting before the first stage. `workers` is the highest
+        number that worked at once: there may be fewer now, but the seconds include all of them."""
+        first, *others = (
+            StageFigures(
+                name=name,
+                frames=self._frames,
+                seconds=self._seconds[name],
+                workers=max(self._pool.max_workers, 1),
+                turns=self._turns,
+            )
+            for name in STAGES
+        )
+        most = self._pool.look_ahead * self._segment_batches
+        return replace(first, waiting=self._pool.waiting, most=most), *others
+
+    def _segments(self, batches: Iterator[VideoBatch]) -> Iterator[WorkPiece[Segment]]:
+        for segment in gathered(batches, self._segment_batches):
+            yield WorkPiece(
+                item=segment,
+                payload=lambda segment=segment: [batch.pixels for batch in segment],  # type: ignore[misc]  # mypy #12557
+                name=f"{segment[0].pictures[0].name} to {segment[-1].pictures[-1].name}",
+                size=len(segment),
+            )
+
+    def _receive(self, actor: Actor, segment: WorkPiece[Segment], answer: PaintedSegment) -> list[PaintedBatch]:
+        before = self._last.get(actor, {})
+        totals = {time.name: time.seconds for time in answer.times}
+        for name, seconds in totals.items():
+            self._seconds[name] += seconds - before.get(name, 0.0)
+        self._turns, self._last[actor] = answer.times[0].turns, totals
+        return [
+            PaintedBatch(batch=batch, pixels=np.array(pixels), fates=np.array(fates))  # copies; see ActorPool.map
+            for batch, pixels, fates in zip(segment.item, answer.pixels, answer.fates, strict=True)
+        ]
+
+
+def _with_absolute_paths(job: VideoJob) -> VideoJob:
+    """Make the paths of local files absolute, because an actor may have another working directory. Model ids stay
+    unchanged."""
+    painting = job.painting
+    spec = painting.spec
+    paths: dict[str, Any] = {
+        name: absolute_if_here(getattr(spec, name)) for name in ("model", "unet", "ip_adapter", "image_encoder")
+    }
+    spec = replace(
+        spec,
+        **paths,
+        vae=spec.vae if spec.vae in VAE_WORDS else absolute_if_here(spec.vae),
+        loras=tuple((absolute_if_here(name), weight) for name, weight in spec.loras),
+        controlnets=tuple(map(absolute_if_here, spec.controlnets)),
+        embeddings=tuple(map(absolute_if_here, spec.embeddings)),
+    )
+    return replace(job, painting=replace(painting, spec=spec, ip_image=absolute_if_here(painting.ip_image)))

@@ -1,0 +1,71 @@
+"""Conditions and look-ups that the entries of the live models share.
+
+The command line and the configuration may name any file. Over OSC only files in the configured folders are allowed, so
+that no sender can make the engine read the rest of the disk.
+"""
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+import osc_schema
+from engine.live.kit.live_model import Check
+from engine.system.file_names import clean_name
+from osc_schema import Rejected, Value
+
+WITHOUT_CAMERA = "no camera is open: choose one (/camera/open), or start with `multiverse run --camera INDEX` or a file"
+
+
+def refusing(address: str, reason: str, *values: Value) -> tuple[str, Check]:
+    """A condition that refuses these values; without any, all but the default, which presets contain."""
+    param = osc_schema.lookup(address)
+    assert param is not None
+
+    def check(value: Value) -> None:
+        if value in values if values else value != param.default:
+            raise Rejected(f"{address}: {reason}")
+
+    return address, check
+
+
+def source_there(name: str, video: str, has_camera: Callable[[], bool]) -> tuple[str, Check]:
+    """A condition that refuses the items `video` and `camera` of `/NAME/source` while there is none."""
+    address = f"/{name}/source"
+    without_video = (
+        f"no video is configured: start with `multiverse run --{name}-video FILE`, or set video under [{name}]"
+    )
+
+    def check(source: Value) -> None:
+        if source == "video" and not video:
+            raise Rejected(f"{address}: {without_video}")
+        if source == "camera" and not has_camera():  # it may be opened later
+            raise Rejected(f"{address}: {WITHOUT_CAMERA}")
+
+    return address, check
+
+
+def found_by(address: str, find: Callable[[str], object]) -> tuple[str, Check]:
+    """A condition that refuses names for which `find` raises ValueError."""
+
+    def check(name: Value) -> None:
+        try:
+            find(str(name))
+        except ValueError as reason:
+            raise Rejected(f'{address}: "{name}": {reason}') from None
+
+    return address, check
+
+
+def named_in(name: str, folders: Collection[str | Path], *, may_be_folder: bool = True) -> Path:
+    """Path of the named file or folder in the first of `folders` that contains it; else ValueError."""
+    name = clean_name(name)
+    for folder in folders:
+        path = Path(folder).expanduser() / name
+        if path.is_file() or (may_be_folder and path.exists()):
+            return path.absolute()
+    raise ValueError(f"is not in {', '.join(map(str, folders))}")
+
+
+def absolute(name: str) -> str:
+    """Make a path absolute, because the child may have another working folder; a Hugging Face id stays as it is."""
+    path = Path(name).expanduser()
+    return str(path.absolute()) if name and path.exists() else name

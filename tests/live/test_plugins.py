@@ -1,0 +1,145 @@
+"""A package with a live model, a sink and a source is installed, and the engine has them; broken ones are left out."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.errors import SharedMemoryError
+from engine.ipc import FrameRing
+from engine.osc import Message, encode_message
+from tests.support.free_port import free_port
+from tests.support.reading_client import ReadingClient
+
+ROOT = Path(__file__).parents[2]
+HALF = np.array((180, 90, 200)) / 2  # what /plasma/gain 0.5 makes of the source
+BROKEN = {
+    "breaks": "raise RuntimeError('no card\\nin this machine')",
+    "leaves": "import sys\nsys.exit(3)",
+    "wrong": "AREA = 'an area'",
+    "stops": """
+from engine.live.kit.live_model import LiveEntry
+from osc_schema.declare import switch
+from osc_schema.types import Area
+AREA = Area(title="Stops", description="Cannot start.", params=(switch("/stops/enable", False, "On."),))
+ENTRY = LiveEntry(name="stops", title="Stops", no_model="none", not_offline="live", opened_by="stops:open_it")
+def open_it(entry, around):
+    raise RuntimeError("no licence")
+""",
+}
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """With the package installed into a folder on Python's path, and four broken ones beside it."""
+    packages = tmp_path_factory.mktemp("packages")
+    pip = f"{sys.executable} -m pip install -q --no-deps --no-build-isolation --no-index --target".split()
+    subprocess.run([*pip, str(packages), str(ROOT / "tests" / "live" / "plugin")], check=True)
+    for name, text in BROKEN.items():
+        (packages / f"{name}.py").write_text(text)
+        information = packages / f"multiverse_{name}-1.0.dist-info"
+        information.mkdir()
+        (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: multiverse-{name}\nVersion: 1.0\n")
+        points = f"[multiverse.models]\n{name} = {name}:ENTRY\n[multiverse.parameters]\n{name} = {name}:AREA\n"
+        (information / "entry_points.txt").write_text(points)
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(packages), str(ROOT)])}
+
+
+class Run:
+    """A `multiverse run` with the package, and a client that plays it."""
+
+    def __init__(self, environment: dict[str, str], folder: Path, name: str) -> None:
+        osc, self.web = free_port(), free_port()
+        options = (
+            f"--audio demo --renderer numba --size 128x72 --fps 30 --osc 127.0.0.1:{osc} --web 127.0.0.1:{self.web} "
+            f"--camera plain:#b45ac8 --sink laser=stage --sink plasma:shared={name} --sink shared={name}-main "
+            "--plasma any --stops any --set /mode=simple --set /safety/flash_guard=off"
+        )
+        command = [sys.executable, "-m", "engine.cli.main", "run", *options.split()]
+        self.process = subprocess.Popen(command, env=environment, cwd=folder, stderr=subprocess.PIPE, text=True)
+        self.said: list[str] = []
+        self._reader = threading.Thread(target=lambda: self.said.extend(self.process.stderr or ()))
+        self._reader.start()
+        self.client = ReadingClient("127.0.0.1", osc)
+
+    def ask(self, address: str, *arguments: object) -> list[Message]:
+        """What is answered up to /done or /fail; nothing while the engine is starting."""
+        try:
+            self.client.send(encode_message(address, *arguments))
+            answers: list[Message] = []
+            while (message := self.client.receive(timeout_s=5.0)) is not None:
+                answers.append(message)
+                if message.address in ("/done", "/fail"):
+                    return answers
+        except Exception as error:
+            assert self.process.poll() is None, "".join(self.said) + str(error)
+        return []
+
+    def status(self) -> dict[str, Any]:
+        return {message.address: message.args for message in self.ask("/engine/status")}
+
+    def close(self) -> None:
+        self.client.close()
+        self.process.terminate()
+        self.process.wait(120.0)
+        self._reader.join(60.0)
+
+
+@pytest.fixture
+def run(environment: dict[str, str], tmp_path: Path) -> Iterator[Run]:
+    run = Run(environment, tmp_path, f"plug {os.getpid()}".replace(" ", "-"))
+    yield run
+    run.close()
+
+
+def test_an_installed_package_is_part_of_the_engine(run: Run, wait_for: Callable[..., Any]) -> None:
+    wait_for(lambda: run.status(), "the engine", ceiling_s=180.0)
+    state = "/engine/status/child/plasma/state"
+    wait_for(lambda: run.status().get(state, ("",))[0] in ("ready", "busy"), "the model", ceiling_s=180.0)
+    assert any("sink/laser" in address for address in run.status()), "the sink is in the status"
+
+    def picture(added: str = "") -> np.ndarray | None:
+        try:
+            reader = FrameRing.open(f"plug-{os.getpid()}{added}")
+        except SharedMemoryError:
+            return None
+        frame = reader.latest()
+        reader.close()
+        return None if frame is None else frame.pixels[..., :3].reshape(-1, 3).mean(axis=0)
+
+    wait_for(lambda: (seen := picture()) is not None and np.abs(seen - HALF).max() < 3, "its picture", ceiling_s=120.0)
+    run.client.send(encode_message("/plasma/gain", 0.0))
+    wait_for(lambda: (seen := picture()) is not None and seen.max() < 3, "its parameter", ceiling_s=120.0)
+    wait_for(lambda: (seen := picture("-main")) is not None and seen.max() < 8, "layer 5")
+    assert run.ask("/child/plasma/restart")[-1].address == "/done"
+
+    with urllib.request.urlopen(f"http://127.0.0.1:{run.web}/", timeout=60.0) as page:  # the tree that the page reads
+        tree = json.load(page)["CONTENTS"]
+    assert tree["plasma"]["CONTENTS"]["gain"]["RANGE"] == [{"MIN": 0.0, "MAX": 1.0}]
+    assert "plasma" in tree["layer"]["CONTENTS"]["5"]["CONTENTS"]["source"]["RANGE"][0]["VALS"]
+    assert "enable" in tree["sink"]["CONTENTS"]["laser"]["CONTENTS"]
+
+    run.close()
+    said = "".join(run.said)
+    for reason in (
+        "breaks of multiverse-breaks is left out: breaks:AREA: RuntimeError: no card in this machine",
+        "leaves of multiverse-leaves is left out",
+        "is a str, not a Area",
+        "stops: cannot be opened",
+    ):
+        assert said.count(reason) == 1, said
+    assert "Traceback" not in said
+
+
+def test_its_parameters_are_in_the_lists_of_the_schema(environment: dict[str, str], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "engine.cli.main", "schema"]
+    done = subprocess.run([*command, "markdown"], env=environment, cwd=tmp_path, capture_output=True, text=True)
+    assert "/plasma/gain" in done.stdout and "/sink/laser/enable" in done.stdout, done.stderr
