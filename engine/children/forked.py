@@ -73,7 +73,9 @@ class ForkedProcess:
         """`request` passes descriptors to a running fork server, or raises ChildError. Both descriptors are duplicated.
         ChildError or OSError when it cannot be requested."""
         self.pid = 0
+        """0 before it has started."""
         self.events: socket.socket | None = None
+        """Readable when it has started or ended, for `multiprocessing.connection.wait`."""
         self._request = request
         self._theirs: list[int] = []
         self._pidfd = -1

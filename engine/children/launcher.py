@@ -9,22 +9,26 @@ not mistaken for the child's, and the next start creates a new server.
 """
 
 import os
-import socket
 import sys
 import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
 from multiprocessing.connection import Connection
-from typing import IO, Final, Protocol
+from typing import IO, Final
 
 from engine.children.forked import ForkedProcess, ForkServer
 from engine.errors import ChildError
 from engine.ipc.control_pipe import open_pipe
 from engine.system.python_process import exit_reason, start_python
 
+CAN_FORK: Final = sys.platform == "linux" and hasattr(os, "pidfd_open")
+
 
 class SpawnedProcess:
     """A new interpreter, for a child on macOS, Windows and kernels without pidfd. Used on one thread."""
+
+    events = None
+    """Not needed: its pipe closes when it exits."""
 
     def __init__(self, pipe: Connection, stderr: IO[bytes], environment: Mapping[str, str], niceness: int) -> None:
         """`pipe` is the child's end. The child gets copies of it and of `stderr`; ours stay open. OSError if it cannot
@@ -39,15 +43,7 @@ class SpawnedProcess:
             environment=environment,
             niceness=niceness,
         )
-
-    @property
-    def pid(self) -> int:
-        return self._popen.pid
-
-    @property
-    def events(self) -> socket.socket | None:
-        """None: its pipe closes when it exits."""
-        return None
+        self.pid = self._popen.pid
 
     def has_ended(self, now_s: float) -> bool:
         """True when the process is gone. Never waits."""
@@ -64,32 +60,8 @@ class SpawnedProcess:
         """Do nothing: `has_ended` has reaped it."""
 
 
-CAN_FORK: Final = sys.platform == "linux" and hasattr(os, "pidfd_open")
-
-
-class ChildProcess(Protocol):
-    """A started process. Used on one thread; nothing waits."""
-
-    @property
-    def pid(self) -> int:
-        """Process id; 0 before it has started."""
-
-    @property
-    def events(self) -> socket.socket | None:
-        """A socket that is readable when it has started or ended, for `multiprocessing.connection.wait`; or None."""
-
-    def has_ended(self, now_s: float) -> bool:
-        """True when the process is gone."""
-
-    @property
-    def exit_reason(self) -> str:
-        """The exit status in words. Call it after it has exited."""
-
-    def kill(self) -> None:
-        """Kill it (SIGKILL)."""
-
-    def close(self) -> None:
-        """Close its handles. Call it after it has exited."""
+ChildProcess = ForkedProcess | SpawnedProcess
+"""A started process. Used on one thread; nothing waits."""
 
 
 class Launcher:

@@ -61,6 +61,9 @@ class Supervisor:
         """Starts no process yet. `report` is called on the supervisor's thread. `on_swap(is_done, reason)` is called
         there once for each swap, in order; `reason` is one line, "" when done."""
         self.spec = spec
+        self.outputs: Mapping[str, str] = MappingProxyType({})
+        """Segment by name of the published rings; the same object until something changes. Attaching may fail because a
+        segment was just removed: then its successor is here soon."""
         self._on_swap = on_swap
         self.orders_done = 0
         """Orders (`start`, `stop`, `restart`, `swap`, `call`) carried out before the latest `on_change`."""
@@ -86,7 +89,6 @@ class Supervisor:
         self._wanting: tuple[ChildWords, ...] = ()
         self._is_awake = False
         self._is_closed = False
-        self._outputs: Mapping[str, str] = MappingProxyType({})
         self._status = self._last = ChildStatus(name=spec.name)
         self._wake_receiver, self._wake_sender = Pipe(duplex=False)
         launcher.join(spec.preload, spec.environment)
@@ -137,12 +139,6 @@ class Supervisor:
             if self._inputs.get(name) != segment:
                 self._inputs[name] = self._new_inputs[name] = segment
                 self._wake()
-
-    @property
-    def outputs(self) -> Mapping[str, str]:
-        """Segment by name of the published rings; the same object until something changes. Attaching may fail because a
-        segment was just removed: the next call returns its successor."""
-        return self._outputs
 
     @property
     def wants_frame(self) -> bool:
@@ -230,7 +226,7 @@ class Supervisor:
         return is_closed and self._lifecycle.is_over(now_s)
 
     def _show(self, now_s: float, *, is_ordered: bool = False) -> None:
-        self._outputs = self._lifecycle.outputs
+        self.outputs = self._lifecycle.outputs
         before, self._status = self._status, self._lifecycle.status(now_s)
         with self._lock:
             self._wanting = self._lifecycle.wanting

@@ -14,9 +14,8 @@ import numpy as np
 
 from engine.errors import SharedMemoryError
 from engine.ipc import layout
-from engine.ipc.owned_segment import Fence, OwnedSegment, open_segment
+from engine.ipc.owned_segment import Fence, MappedSegment, OwnedSegment, open_segment
 from engine.ipc.ring_folder import system_folder
-from engine.ipc.segment import MappedSegment
 
 ANNOUNCED = layout.AUDIO_RING.word("announced")
 END = layout.AUDIO_RING.word("end")

@@ -23,9 +23,9 @@ import numpy as np
 
 from engine.errors import SharedMemoryError
 from engine.ipc import layout
-from engine.ipc.owned_segment import Fence, OwnedSegment, open_segment
+from engine.ipc.owned_segment import Fence, MappedSegment, OwnedSegment, open_segment
 from engine.ipc.ring_folder import RingFolder, find_ring, is_writer_alive, system_folder, writer_of
-from engine.ipc.segment import ForeignSegment, MappedSegment
+from engine.ipc.segment import ForeignSegment
 
 # Indexes into the arrays of words. An aligned word is read and written whole, never half a counter. A field of a
 # structured scalar would work too, but is far slower.
@@ -228,7 +228,8 @@ class RingReader:
         """Number of copies discarded because the writer overwrote the slot meanwhile."""
         self._folder = folder
         self._fence = Fence()
-        self._sequence = 0
+        self.sequence = 0
+        """Number of the newest frame that `latest` returned; 0 before the first."""
         self._frame: RingFrame | None = None
         self._mapping, self._block = _map(segment)
         self.name = bytes(self._block.header["name"]).decode()
@@ -237,11 +238,6 @@ class RingReader:
     def shape(self) -> tuple[int, int, int]:
         """(height, width, channels) of the next frames."""
         return self._block.shape
-
-    @property
-    def sequence(self) -> int:
-        """Number of the newest frame that `latest` returned; 0 before the first."""
-        return self._sequence
 
     @property
     def fps(self) -> float:
@@ -259,7 +255,7 @@ class RingReader:
             self._follow()
         for _ in range(READ_ATTEMPTS):
             newest = int(self._block.words[NEWEST])
-            if newest in (0, self._sequence):
+            if newest in (0, self.sequence):
                 return self._frame
             words, floats, slot_pixels = self._block.slots[newest % layout.SLOTS]
             if spare is None or spare.shape != slot_pixels.shape:
@@ -270,7 +266,7 @@ class RingReader:
             index, time_s, generation = int(words[INDEX]), float(floats[TIME]), int(words[GENERATION])
             self._fence()
             if was_whole and words[BEGIN] == newest:
-                self._sequence = newest
+                self.sequence = newest
                 self._frame = RingFrame(
                     pixels=spare, index=index, time_s=time_s, generation=generation, sequence=newest
                 )
@@ -280,11 +276,11 @@ class RingReader:
 
     def wait_newer(self, timeout_s: float) -> RingFrame | None:
         """The next frame that `latest` has not returned yet; None after the timeout. Polls every millisecond."""
-        before = self._sequence
+        before = self.sequence
         end_s = time.perf_counter() + timeout_s
         while True:
             frame = self.latest()
-            if self._sequence != before:
+            if self.sequence != before:
                 return frame
             if time.perf_counter() >= end_s:
                 return None

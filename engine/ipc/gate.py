@@ -10,8 +10,7 @@ import logging
 from typing import Final, NamedTuple, Self
 
 from engine.ipc import layout
-from engine.ipc.owned_segment import Word, WordSegment
-from engine.ipc.segment import MappedSegment
+from engine.ipc.owned_segment import MappedSegment, Word, WordSegment
 
 VOICE_LIMIT_NS: Final = 1_000_000_000  # a block of voice takes a tenth of that; after it the child counts as stopped
 TURN_LIMIT_NS: Final = 250_000_000  # a slice takes milliseconds; one that compiles or captures stops no other child

@@ -14,7 +14,7 @@ from engine.errors import SharedMemoryError
 from engine.ipc import layout
 from engine.ipc.process_identity import own_identity
 from engine.ipc.ring_folder import RingFolder, segment_name, system_folder
-from engine.ipc.segment import ForeignSegment, MappedSegment, create_segment, map_segment
+from engine.ipc.segment import ForeignSegment, create_segment, map_segment
 
 MAX_NAME_BYTES = 64
 
@@ -81,6 +81,9 @@ class OwnedSegment:
         self._folder.remove(self.name)
         self._memory.unlink()  # first: this works even if an array still uses the memory
         self._memory.close()
+
+
+MappedSegment = OwnedSegment | ForeignSegment
 
 
 def open_segment(kind: layout.SegmentKind, segment: str, *, is_writable: bool = False) -> ForeignSegment:

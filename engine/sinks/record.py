@@ -17,7 +17,7 @@ import numpy as np
 from engine.errors import SinkError
 from engine.sinks.index_in_front import SUFFIXES as SUFFIXES_WITH_INDEX
 from engine.sinks.index_in_front import put_index_in_front
-from engine.sinks.sink import Picture, Sink, SinkStatus, Stage
+from engine.sinks.sink import Picture, SinkStatus, Stage
 from engine.sinks.sink_thread import sink_thread
 from engine.sinks.whole_file import check_suffix, dated_file, make_folder, reserve
 from engine.system.atomic_file import remove_file, sync_file, sync_folder
@@ -62,6 +62,8 @@ class Recording:
         self.path = wanted
         """The wanted path until a file is claimed, then that file's."""
         self.size = size
+        self.has_moments = False
+        """True once a frame was added; without one, no file is left behind."""
         self.written = 0
         self.dropped = 0
         self.seconds = 0.0
@@ -81,7 +83,6 @@ class Recording:
         picture_bytes = size[0] * size[1] * (8 if self._is_deep else 4)
         self._room = queue_pictures or max(least, min(QUEUE_BYTES // picture_bytes, most))
         self._moments: deque[_Moment] = deque()
-        self._has_moments = False
         self._pictures = 0
         self._state = threading.Condition()
         self._is_ending = False
@@ -93,11 +94,6 @@ class Recording:
     @property
     def is_done(self) -> bool:
         return not self._thread.is_alive
-
-    @property
-    def has_moments(self) -> bool:
-        """True once a frame was added; without one, no file is left behind."""
-        return self._has_moments
 
     def wait_until_open(self) -> None:
         """Wait until the file is open. SinkError if it cannot be opened."""
@@ -117,7 +113,7 @@ class Recording:
         pixels = read() if has_room else None  # only this thread adds frames, so the room remains
         with self._state:
             self._moments.append(_Moment(frame.id.time_s, pixels, frame.audio))
-            self._has_moments = True
+            self.has_moments = True
             self._pictures += pixels is not None
             self._state.notify_all()
             behind_s = frame.id.time_s - self._moments[0].time_s
@@ -225,7 +221,7 @@ class Recording:
             return moment
 
 
-class RecordSink(Sink):
+class RecordSink:
     kind = "record"
 
     def __init__(self, argument: str, picture: Picture = "main") -> None:
@@ -259,6 +255,9 @@ class RecordSink(Sink):
             self._recordings[-1].end()
             self._open(size)
         self._recordings[-1].add(frame)
+
+    def pump(self) -> None:
+        """Do nothing: the thread does the work."""
 
     def drain(self) -> bool:
         for recording in self._recordings:

@@ -121,12 +121,14 @@ class Sink(Protocol):
 
     def set_format(self, stage: Stage) -> None:
         """Prepare for another size or rate of the picture from the next frame on."""
+        return None
 
     def publish(self, frame: PublishedFrame) -> None:
         """Publish one picture. Live: never waits. Offline: may wait, loses nothing."""
 
     def pump(self) -> None:
         """Called once a frame, after `publish`: for heartbeats and run loops."""
+        return None
 
     def drain(self) -> bool:
         """Start finishing without waiting; no more frames follow. True once `close` would not wait either."""

@@ -8,7 +8,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from engine.errors import SourceError
 from engine.sources.pixels import MAX_SIDE_PX, fitted_size, over_black
-from engine.sources.source import Source, SourceStatus
+from engine.sources.source import SourceStatus
 from engine.system.small_file import open_regular
 from engine.values import VideoFrame
 
@@ -18,11 +18,14 @@ ANIMATED_FORMATS = ("GIF", "PNG")  # FFmpeg plays their animations
 UNPLAYABLE_FORMATS = ("WEBP", "AVIF")  # FFmpeg does not play their animations
 
 
-class StillPicture(Source):
+class StillPicture:
     def __init__(self, path: Path) -> None:
         pixels = read_still(path)
         self._name = path.name
         self._frame = VideoFrame(pixels=pixels, index=0, time_s=0.0, source=path.name)
+
+    def start(self) -> None:
+        """Do nothing: the picture was read in the constructor."""
 
     def latest_frame(self) -> VideoFrame | None:
         return self._frame
@@ -39,6 +42,9 @@ class StillPicture(Source):
             height=height,
             frames=1,
         )
+
+    def close(self) -> None:
+        """Do nothing: no file is open."""
 
 
 def is_still(path: Path) -> bool:

@@ -30,21 +30,17 @@ NS_ACTIVITY_IDLE_DISPLAY_SLEEP_DISABLED = 1 << 40
 def kept_awake(*, display: bool = False) -> Iterator[None]:
     """Context with exact timers, full speed and no sleep, for live pictures. `display`: keep the display on, too. Exit
     it on the thread that entered it. If the system refuses something, the log has a warning."""
-    if sys.platform == "win32":
-        win32.begin_timer_period(WINDOWS_TIMER_MS)
-        try:
-            win32.forbid_power_throttling()
-        except OSError as error:
-            log.warning("Windows may slow the picture down while its window is hidden (%s)", error)
-        try:
-            with _windows_awake(display=display):
-                yield
-        finally:
-            win32.end_timer_period(WINDOWS_TIMER_MS)
-    elif sys.platform == "darwin":
-        with _mac_activity("showing live pictures", NS_ACTIVITY_LATENCY_CRITICAL, display=display):
-            yield
-    else:
+    with contextlib.ExitStack() as stack:
+        if sys.platform == "win32":
+            win32.begin_timer_period(WINDOWS_TIMER_MS)
+            stack.callback(win32.end_timer_period, WINDOWS_TIMER_MS)
+            try:
+                win32.forbid_power_throttling()
+            except OSError as error:
+                log.warning("Windows may slow the picture down while its window is hidden (%s)", error)
+            stack.enter_context(_windows_awake(display=display))
+        elif sys.platform == "darwin":
+            stack.enter_context(_mac_activity("showing live pictures", NS_ACTIVITY_LATENCY_CRITICAL, display=display))
         yield
 
 
