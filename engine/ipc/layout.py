@@ -92,7 +92,7 @@ _SLOT: Final = """
     32      u8    generation        which prompt, size or take it belongs to: readers may discard older ones
 """
 SLOT: Final = _dtype(_SLOT, SLOT_PIXELS)
-"""Of a frame ring. The pixels follow: row_stride * height bytes."""
+"""A slot of a frame ring, followed by its pixels: row_stride * height bytes."""
 
 _AUDIO_RING: Final = """
     16      u4    channels          numbers in a frame
