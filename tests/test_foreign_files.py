@@ -16,7 +16,7 @@ ALLOWED = {
     """,
     "a file of the system: /proc, /sys, a camera": """
         cli/probe ipc/process_identity jobs/dataset/running/machine jobs/kit/ray_cluster render/isf/vet_child
-        sources/camera sources/camera_names sources/devices system/shared_udp_port
+        sources/camera sources/devices system/shared_udp_port
     """,
     "written by this very run, in a folder that it has made or locked": """
         bench/control_client bench/video cli/selftest jobs/convert/scratch jobs/convert/tags

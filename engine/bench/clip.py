@@ -9,8 +9,7 @@ import cv2
 import numpy as np
 
 from engine.sinks.movie_file import MovieFile
-from engine.sources.batches import batches, batches_waiting
-from engine.sources.pictures import VideoPictures
+from engine.sources.pictures import VideoPictures, batches, batches_waiting
 from engine.system.bounded_queue import BoundedQueue, QueueAborted
 
 FPS = 30.0

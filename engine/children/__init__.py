@@ -3,8 +3,8 @@
 echo.py           the smallest child: TO ADD A CHILD, COPY THIS
 port.py           the engine as a child's loop sees it
 supervisor.py     START HERE for the engine's side; lifecycle.py: the states; policy.py: hangs, restarts, quarantine
-process.py        one process: pipe, words, rings; messages.py: its messages; published.py: outputs for readers
-launcher.py       starts processes: forked.py with fork_server.py (Linux), spawned.py (elsewhere)
+process.py        one process: pipe, words, rings, the outputs for readers; messages.py: its messages
+launcher.py       starts processes; forked.py with fork_server.py: on Linux
 child_main.py     main function of a child process; mailbox.py: its second thread
 """
 

@@ -35,11 +35,8 @@ def main(handle: int) -> None:
 
 
 def ignore_signals() -> None:
-    """Ignore Ctrl-C and SIGTERM: the engine decides when this process ends.
-
-    A terminal or a service manager sends them to all processes at once. The engine then stops its children in order,
-    and if it dies they exit anyway.
-    """
+    """Ignore Ctrl-C and SIGTERM: the engine decides when this process ends. A terminal or a service manager sends them
+    to all processes at once. The engine then stops its children in order, and if it dies they exit anyway."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 

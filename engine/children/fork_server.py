@@ -123,10 +123,8 @@ def _is_cuda_lost_by_forking() -> bool:
 def _fork(
     control: socket.socket, children: dict[int, _Child], descriptors: list[int], *, note: str, is_fresh: bool
 ) -> int | None:
-    """Fork a child with these descriptors, which are closed here. Returns its pidfd, or None if fork failed.
-
-    `note`: sent with its process id. `is_fresh`: it becomes a new interpreter.
-    """
+    """Fork a child with these descriptors, which are closed here. Returns its pidfd, or None if fork failed. `note`:
+    sent with its process id. `is_fresh`: it becomes a new interpreter."""
     pipe, stderr, events_descriptor = descriptors
     events = socket.socket(fileno=events_descriptor)
     try:

@@ -71,11 +71,11 @@ class ForkedProcess:
 
     def __init__(self, request: Callable[[list[int]], None], pipe_descriptor: int, stderr_descriptor: int) -> None:
         """`request` passes descriptors to a running fork server, or raises ChildError. Both descriptors are duplicated.
-
-        ChildError or OSError when it cannot be requested.
-        """
+        ChildError or OSError when it cannot be requested."""
         self.pid = 0
+        """0 before it has started."""
         self.events: socket.socket | None = None
+        """Readable when it has started or ended, for `multiprocessing.connection.wait`."""
         self._request = request
         self._theirs: list[int] = []
         self._pidfd = -1
@@ -128,7 +128,6 @@ class ForkedProcess:
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
     def close(self) -> None:
-        """Close all descriptors."""
         self._close_events()
         self._close_theirs()
         if self._pidfd >= 0:

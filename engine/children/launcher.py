@@ -9,45 +9,59 @@ not mistaken for the child's, and the next start creates a new server.
 """
 
 import os
-import socket
 import sys
 import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
 from multiprocessing.connection import Connection
-from typing import IO, Final, Protocol
+from typing import IO, Final
 
 from engine.children.forked import ForkedProcess, ForkServer
-from engine.children.spawned import SpawnedProcess
 from engine.errors import ChildError
 from engine.ipc.control_pipe import open_pipe
+from engine.system.python_process import exit_reason, start_python
 
 CAN_FORK: Final = sys.platform == "linux" and hasattr(os, "pidfd_open")
 
 
-class ChildProcess(Protocol):
-    """A started process. Used on one thread; nothing waits."""
+class SpawnedProcess:
+    """A new interpreter, for a child on macOS, Windows and kernels without pidfd. Used on one thread."""
 
-    @property
-    def pid(self) -> int:
-        """Process id; 0 before it has started."""
+    events = None
+    """Not needed: its pipe closes when it exits."""
 
-    @property
-    def events(self) -> socket.socket | None:
-        """A socket that is readable when it has started or ended, for `multiprocessing.connection.wait`; or None."""
+    def __init__(self, pipe: Connection, stderr: IO[bytes], environment: Mapping[str, str], niceness: int) -> None:
+        """`pipe` is the child's end. The child gets copies of it and of `stderr`; ours stay open. OSError if it cannot
+        start. `niceness`: set at the start on Windows; elsewhere the child sets its own."""
+        handle = pipe.fileno()
+        self._popen = start_python(
+            "engine.children.child_main",
+            f"main({handle})",
+            stdout=stderr,
+            stderr=stderr,
+            handles=[handle],
+            environment=environment,
+            niceness=niceness,
+        )
+        self.pid = self._popen.pid
 
     def has_ended(self, now_s: float) -> bool:
-        """True when the process is gone."""
+        """True when the process is gone. Never waits."""
+        return self._popen.poll() is not None
 
     @property
     def exit_reason(self) -> str:
-        """The exit status in words. Call it after it has exited."""
+        return exit_reason(self._popen.returncode)
 
     def kill(self) -> None:
-        """Kill it (SIGKILL)."""
+        self._popen.kill()
 
     def close(self) -> None:
-        """Close its handles. Call it after it has exited."""
+        """Do nothing: `has_ended` has reaped it."""
+
+
+ChildProcess = ForkedProcess | SpawnedProcess
+"""A started process. Used on one thread; nothing waits."""
 
 
 class Launcher:

@@ -20,7 +20,7 @@ running. If it ran out of memory, the first is stopped and the second is tried a
 until the second is active: if the first has died by then and the second dies too, they are started again. Settings that
 never worked are not kept; new ones replace them at once. Each requested swap reports its end once, done or failed.
 
-Rings belong to the engine and outlive the process that wrote them (`published`): readers keep the last picture until a
+Rings belong to the engine and outlive the process that wrote them (`Published`): readers keep the last picture until a
 newer one is published.
 
 The supervisor's thread calls everything here. Nothing waits; the time comes in as an argument.
@@ -34,8 +34,7 @@ from typing import Any
 
 from engine.children.launcher import Launcher
 from engine.children.policy import Deadlines, DeathPolicy, Verdict
-from engine.children.process import Child, OnAnswer
-from engine.children.published import Published
+from engine.children.process import Child, OnAnswer, Published
 from engine.children.spec import ChildSpec, ChildStatus, State
 from engine.errors import ChildError, SharedMemoryError
 from engine.ipc import ChildWords, Gate
@@ -319,7 +318,6 @@ class Lifecycle:
             self._swap_failed(why)
 
     def _swap_failed(self, why: str) -> None:
-        """End a swap whose process died or could not start."""
         self._is_restart |= self._main is None
         consequence = "keeping the previous ones" if self._main else "back to the previous ones"
         self._report_fault(f"new settings: {why}; {consequence}")

@@ -35,7 +35,6 @@ class Mailbox:
         self._words = words
 
     def open(self) -> None:
-        """Start the thread."""
         guard = Guard(log, lambda key, line: None, "mailbox", "the mailbox thread failed")  # logged to stderr only
         GuardedThread("mailbox", self._run, guard, on_failure=lambda error: os._exit(EXIT_NO_MAILBOX)).start()
 

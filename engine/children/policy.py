@@ -118,7 +118,6 @@ class HangDetector:
         return self._times.hang(phase, now_s - max(self._from_s, since_s), silent_s, expected_s)
 
     def silent_s(self, alive_s: float, now_s: float) -> float:
-        """Seconds since its last heartbeat."""
         return max(0.0, now_s - max(self._from_s, alive_s))
 
 
@@ -144,8 +143,6 @@ class Promotion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The consequence of a death."""
-
     delay_s: float | None
     """Delay before the restart; None for no restart without a command."""
     blamed: tuple[str, ...] = ()

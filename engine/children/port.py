@@ -99,10 +99,8 @@ class ChildPort:
         self.words.expected_s = seconds
 
     def poll(self) -> None:
-        """Receive values, inputs and commands from the engine. Call it at least every second while idle.
-
-        Command handlers run here. Restarts the IDLE deadline; in other phases the deadline keeps running.
-        """
+        """Receive values, inputs and commands from the engine. Call it at least every second while idle. Command
+        handlers run here. Restarts the IDLE deadline; in other phases the deadline keeps running."""
         phase, _ = self.words.progress
         if phase == Phase.IDLE:
             self.enter(Phase.IDLE)
@@ -137,10 +135,8 @@ class ChildPort:
         return self._sounds.get(name)
 
     def open_output(self, name: str, width: int, height: int, channels: int = 3) -> RingWriter:
-        """A new picture ring, which the engine creates and owns. Call it again for another shape.
-
-        Readers see it with the first result. SharedMemoryError if there is no memory for it.
-        """
+        """A new picture ring, which the engine creates and owns. Call it again for another shape. Readers see it with
+        the first result. SharedMemoryError if there is no memory for it."""
         self._send(WantOutput(name=name, width=width, height=height, channels=channels))
         writer = self._outputs[name] = FrameRing.write_to(self._new_segment(name))
         return writer
@@ -152,10 +148,8 @@ class ChildPort:
         return writer
 
     def trying(self, key: str, value: Any) -> None:
-        """Announce that the next call uses this value: it is blamed if the process dies before it is `proved`.
-
-        `key` is the parameter's address, or "model". Call it before every use; proved values cost nothing.
-        """
+        """Announce that the next call uses this value: it is blamed if the process dies before it is `proved`. `key` is
+        the parameter's address, or "model". Call it before every use; proved values cost nothing."""
         if self._proved.get(key) != value:
             self._send(Trying(key=key, value=value))
 
@@ -189,7 +183,6 @@ class ChildPort:
         raise ChildFault(FaultReport(kind=kind, text=text, is_final=is_final))
 
     def close(self) -> None:
-        """Close all inputs and outputs."""
         self._pictures.close()
         self._sounds.close()
         for writer in self._outputs.values():

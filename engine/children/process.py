@@ -5,9 +5,10 @@ The supervisor's thread calls everything here; nothing waits.
 
 import socket
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from multiprocessing.connection import Connection
+from types import MappingProxyType
 from typing import Any, Final
 
 from engine.children import stderr_file
@@ -59,8 +60,6 @@ MAX_CALLS: Final = 64  # unanswered commands per child: bounds the queue of a st
 
 
 class Child:
-    """A running process of a child."""
-
     def __init__(
         self,
         spec: ChildSpec,
@@ -75,10 +74,8 @@ class Child:
         report: Report,
         now_s: float,
     ) -> None:
-        """Launch it. Its loop starts with these values and inputs.
-
-        ChildError or SharedMemoryError: it cannot be started.
-        """
+        """Launch it. Its loop starts with these values and inputs. ChildError or SharedMemoryError: it cannot be
+        started."""
         self.settings = settings
         self.outputs: dict[str, Ring] = {}
         """The rings it writes into. We own them: they outlive the process, so that published results stay visible."""
@@ -207,10 +204,8 @@ class Child:
         )
 
     def may_be_promoted(self, former_results: int, now_s: float) -> bool:
-        """True once it publishes, or is ready while the active process publishes nothing.
-
-        `former_results`: results of the active process.
-        """
+        """True once it publishes, or is ready while the active process publishes nothing. `former_results`: results of
+        the active process."""
         phase, _ = self.words.progress
         return not self.is_leaving and self._promotion.is_due(
             results=self.words.results, phase=phase, former_results=former_results, now_s=now_s
@@ -346,3 +341,41 @@ class Child:
             pass
         except ControlPipeError as error:
             self._report(f"child.{self._spec.name}.message", f"{self._spec.name}: {error}")
+
+
+class Published:
+    """Used on the supervisor's thread; `segments` may be read on any.
+
+    The rings of a child that readers see. A ring is closed only after its replacement was published.
+    """
+
+    def __init__(self) -> None:
+        self.segments: Mapping[str, str] = MappingProxyType({})
+        """Segment by name. Never modified; `update` replaces it when other rings are published."""
+        self._shown: dict[str, Ring] = {}
+        self._rings: set[Ring] = set()
+
+    def publish(self, outputs: Mapping[str, Ring]) -> None:
+        self._shown = dict(outputs)
+
+    def withdraw(self) -> None:
+        self._shown = {}
+
+    def update(self, *, running: Iterable[Child], ended: Iterable[Child]) -> None:
+        """Take over new rings, and close those that are no longer published or written."""
+        needed = set(self._shown.values())
+        for child in running:
+            self._take_over(child)
+            needed.update(child.outputs.values())
+        for child in ended:
+            self._take_over(child)
+        segments = {name: ring.segment for name, ring in self._shown.items()}
+        if segments != self.segments:
+            self.segments = MappingProxyType(segments)
+        for ring in self._rings - needed:
+            ring.close()
+        self._rings &= needed
+
+    def _take_over(self, child: Child) -> None:
+        self._rings |= child.new_rings
+        child.new_rings = set()

@@ -28,8 +28,6 @@ State = Literal["off", "loading", "compiling", "ready", "busy", "hung", "restart
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildSpec:
-    """How to start a child."""
-
     name: str
     """Its name in addresses, in the status and in warnings."""
     loop: str
@@ -48,8 +46,6 @@ class ChildSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildStatus:
-    """How a child is doing."""
-
     name: str
     state: State = "off"
     pid: int = 0

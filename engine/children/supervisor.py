@@ -58,11 +58,12 @@ class Supervisor:
         launcher: Launcher = LAUNCHER,
         on_swap: OnSwap | None = None,
     ) -> None:
-        """Starts no process yet. `report` is called on the supervisor's thread.
-
-        `on_swap(is_done, reason)` is called there once for each swap, in order; `reason` is one line, "" when done.
-        """
+        """Starts no process yet. `report` is called on the supervisor's thread. `on_swap(is_done, reason)` is called
+        there once for each swap, in order; `reason` is one line, "" when done."""
         self.spec = spec
+        self.outputs: Mapping[str, str] = MappingProxyType({})
+        """Segment by name of the published rings; the same object until something changes. Attaching may fail because a
+        segment was just removed: then its successor is here soon."""
         self._on_swap = on_swap
         self.orders_done = 0
         """Orders (`start`, `stop`, `restart`, `swap`, `call`) carried out before the latest `on_change`."""
@@ -88,7 +89,6 @@ class Supervisor:
         self._wanting: tuple[ChildWords, ...] = ()
         self._is_awake = False
         self._is_closed = False
-        self._outputs: Mapping[str, str] = MappingProxyType({})
         self._status = self._last = ChildStatus(name=spec.name)
         self._wake_receiver, self._wake_sender = Pipe(duplex=False)
         launcher.join(spec.preload, spec.environment)
@@ -100,10 +100,8 @@ class Supervisor:
         self._on_change.append(on_change)
 
     def start(self) -> int:
-        """Run the child. Resets blame and restart delay.
-
-        Returns the order's number, as `stop` and `restart` do: the order is done once `orders_done` reaches it.
-        """
+        """Run the child. Resets blame and restart delay. Returns the order's number, as `stop` and `restart` do: the
+        order is done once `orders_done` reaches it."""
         return self._order(self._lifecycle.start)
 
     def stop(self) -> int:
@@ -143,14 +141,6 @@ class Supervisor:
                 self._wake()
 
     @property
-    def outputs(self) -> Mapping[str, str]:
-        """Segment by name of the published rings; the same object until something changes.
-
-        Attaching may fail because a segment was just removed: the next call returns its successor.
-        """
-        return self._outputs
-
-    @property
     def wants_frame(self) -> bool:
         """True if the child is waiting for an input picture."""
         with self._lock:
@@ -172,10 +162,8 @@ class Supervisor:
             self._is_closed = True
 
     def close(self) -> None:
-        """Stop everything and wait: 3 s until processes are killed, then 1 s more. The only method that waits.
-
-        The status keeps the child's last facts. Idempotent; call it on one thread at a time.
-        """
+        """Stop everything and wait: 3 s until processes are killed, then 1 s more. The only method that waits. The
+        status keeps the child's last facts. Idempotent; call it on one thread at a time."""
         self.ask_to_end()
         if self._wake_receiver.closed:
             return
@@ -238,7 +226,7 @@ class Supervisor:
         return is_closed and self._lifecycle.is_over(now_s)
 
     def _show(self, now_s: float, *, is_ordered: bool = False) -> None:
-        self._outputs = self._lifecycle.outputs
+        self.outputs = self._lifecycle.outputs
         before, self._status = self._status, self._lifecycle.status(now_s)
         with self._lock:
             self._wanting = self._lifecycle.wanting

@@ -91,7 +91,7 @@ def compare(card: np.ndarray, received: np.ndarray) -> dict[str, Any]:
 
 
 def _draw_card() -> np.ndarray:
-    from engine.sources.card_drawing import draw_card, draw_ground
+    from engine.sources.test_card import draw_card, draw_ground
 
     rgb = draw_card(draw_ground(), 0)
     return np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)])

@@ -11,11 +11,9 @@ ring_folder.py    finds segments by name, and removes those of dead engines
 from engine.ipc.audio_ring import AudioRing, AudioRingReader, AudioRingWriter
 from engine.ipc.child_words import ChildWords, Phase
 from engine.ipc.control_pipe import ControlPipe
-from engine.ipc.frame_ring import FrameRing
+from engine.ipc.frame_ring import FrameRing, RingFrame, RingOwner, RingReader, RingWriter
 from engine.ipc.gate import Gate, Turns
 from engine.ipc.ring_folder import sweep_dead_rings
-from engine.ipc.ring_reader import RingFrame, RingReader
-from engine.ipc.ring_writer import RingOwner, RingWriter
 from engine.ipc.segment import map_segment
 
 __all__ = [

@@ -14,14 +14,11 @@ import numpy as np
 
 from engine.errors import SharedMemoryError
 from engine.ipc import layout
-from engine.ipc.fence import Fence
-from engine.ipc.owned_segment import OwnedSegment, open_segment
-from engine.ipc.ring_folder import RingFolder, system_folder
-from engine.ipc.segment import MappedSegment
+from engine.ipc.owned_segment import Fence, MappedSegment, OwnedSegment, open_segment
+from engine.ipc.ring_folder import system_folder
 
 ANNOUNCED = layout.AUDIO_RING.word("announced")
 END = layout.AUDIO_RING.word("end")
-READ_ATTEMPTS = 3  # the first and two more
 SAMPLE_BYTES = 4  # float32
 SILENCE = np.float32(0.0)
 
@@ -30,21 +27,17 @@ class AudioRing:
     """Ways to open a ring: `create` a new one, `write_to` one that another process made, `open` it for reading."""
 
     @staticmethod
-    def create(
-        name: str, *, channels: int, rate_hz: int, seconds: float, folder: RingFolder | None = None
-    ) -> "AudioRingWriter":
+    def create(name: str, *, channels: int, rate_hz: int, seconds: float) -> "AudioRingWriter":
         """A new ring of this process that keeps the newest `seconds`. SharedMemoryError when there is no room."""
         capacity = math.ceil(seconds * rate_hz)
         fields = {"channels": channels, "rate_hz": rate_hz, "capacity": capacity}
         size = layout.HEADER_BYTES + capacity * channels * SAMPLE_BYTES
-        return AudioRingWriter(OwnedSegment(layout.AUDIO_RING, name, size, folder or system_folder(), fields))
+        return AudioRingWriter(OwnedSegment(layout.AUDIO_RING, name, size, system_folder(), fields))
 
     @staticmethod
     def write_to(segment: str) -> "AudioRingWriter":
-        """Continue where the last writer of this ring stopped. Only one process may write at a time.
-
-        Closing the writer does not remove the ring. SharedMemoryError when it is gone.
-        """
+        """Continue where the last writer of this ring stopped. Only one process may write at a time. Closing the writer
+        does not remove the ring. SharedMemoryError when it is gone."""
         return AudioRingWriter(open_segment(layout.AUDIO_RING, segment, is_writable=True))
 
     @staticmethod
@@ -142,11 +135,3 @@ class AudioRingReader(_AudioRingEnd):
         self._fence()
         is_whole = int(self._words[ANNOUNCED]) - self.capacity <= first_sample
         return copy if is_whole else None
-
-    def read_newest(self, frames: int) -> np.ndarray | None:
-        """The newest `frames` samples, like `read`; None while there are fewer, or after three torn copies."""
-        for _ in range(READ_ATTEMPTS):
-            copy = self.read(self.end_sample - frames, frames)
-            if copy is not None:
-                return copy
-        return None

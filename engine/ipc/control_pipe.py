@@ -42,10 +42,8 @@ def open_pipe() -> tuple[Connection, Connection]:
 
 
 class ControlPipe(Generic[Received]):
-    """One end of a pipe. `receives` is the union of Structs that the other end may send.
-
-    One thread at a time may send and one may receive; these may be different threads.
-    """
+    """One end of a pipe. `receives` is the union of Structs that the other end may send. One thread at a time may send
+    and one may receive; these may be different threads."""
 
     def __init__(self, connection: Connection, receives: Any) -> None:
         self.connection = connection

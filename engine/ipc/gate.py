@@ -10,9 +10,7 @@ import logging
 from typing import Final, NamedTuple, Self
 
 from engine.ipc import layout
-from engine.ipc.ring_folder import RingFolder
-from engine.ipc.segment import MappedSegment
-from engine.ipc.word_segment import WordSegment
+from engine.ipc.owned_segment import MappedSegment, Word, WordSegment
 
 VOICE_LIMIT_NS: Final = 1_000_000_000  # a block of voice takes a tenth of that; after it the child counts as stopped
 TURN_LIMIT_NS: Final = 250_000_000  # a slice takes milliseconds; one that compiles or captures stops no other child
@@ -39,68 +37,48 @@ class Gate(WordSegment):
     """One gate for an engine and its children. `now_ns`: perf_counter_ns, the same in all processes of a machine."""
 
     _kind = layout.GATE
-    _DRAW = _kind.word("draw_ns")
-    _PERIOD = _kind.word("period_ns")
-    _LATE = _kind.word("late_frames")
-    _VOICE = _kind.word("voice_ns")
+    draw_ns = Word(_kind, "draw_ns", int)
+    """When the draw under way began, or the next one will; 0: unknown."""
+    period_ns = Word(_kind, "period_ns", int)
+    """Frame period of the engine, set by it; 0 until then."""
+    late_frames = Word(_kind, "late_frames", int)
+    """Frames the engine has published late since its start, set by it; used by `duty auto`."""
+    _voice_ns = Word(_kind, "voice_ns", int)
 
     def __init__(self, memory: MappedSegment) -> None:
         super().__init__(memory)
         self._free_places = list(range(layout.TURN_PLACES, 0, -1))  # taken from the end, on several threads
 
     @classmethod
-    def create(cls, *, folder: RingFolder | None = None) -> Self:
+    def create(cls) -> Self:
         """A new, open gate. SharedMemoryError when there is no room."""
-        return cls._make("gate", folder)
+        return cls._make("gate")
 
     def draw_begins(self, now_ns: int) -> None:
         """Called by the engine before it submits a draw."""
-        self._words[self._DRAW] = now_ns
+        self.draw_ns = now_ns
 
     def draw_ends(self, next_ns: int = 0) -> None:
         """Called by the engine when the sinks have the picture. `next_ns`: when the next draw will be submitted; the
         gate closes by itself then. 0: unknown."""
-        self._words[self._DRAW] = next_ns
+        self.draw_ns = next_ns
 
     def is_drawing(self, now_ns: int) -> bool:
         """True while a draw is under way, or due, that began less than one period ago."""
         began_ns = self.draw_ns
         return 0 < began_ns <= now_ns < began_ns + self.period_ns
 
-    @property
-    def draw_ns(self) -> int:
-        """When the draw under way began, or the next one will; 0: unknown."""
-        return int(self._words[self._DRAW])
-
-    @property
-    def period_ns(self) -> int:
-        """Frame period of the engine, set by it; 0 until then."""
-        return int(self._words[self._PERIOD])
-
-    @period_ns.setter
-    def period_ns(self, period_ns: int) -> None:
-        self._words[self._PERIOD] = period_ns
-
-    @property
-    def late_frames(self) -> int:
-        """Frames the engine has published late since its start, set by it; used by `duty auto`."""
-        return int(self._words[self._LATE])
-
-    @late_frames.setter
-    def late_frames(self, count: int) -> None:
-        self._words[self._LATE] = count
-
     def voice_begins(self, now_ns: int) -> None:
         """Called by the voice child before it processes a block."""
-        self._words[self._VOICE] = now_ns
+        self._voice_ns = now_ns
 
     def voice_ends(self) -> None:
         """Called by the voice child after a block."""
-        self._words[self._VOICE] = 0
+        self._voice_ns = 0
 
     def is_voice_running(self, now_ns: int) -> bool:
         """True while the voice child processes a block that it began less than a second ago."""
-        began_ns = int(self._words[self._VOICE])
+        began_ns = self._voice_ns
         return began_ns != 0 and now_ns - began_ns < VOICE_LIMIT_NS
 
     def take_place(self) -> int:

@@ -1,106 +1,10 @@
 """Byte layout of every shared memory segment. Raise a kind's `version` when you change a field.
 
 A segment is one piece of shared memory. Every number is little-endian and aligned to its size, so that one load or
-store moves it whole. Unused bytes are zero. There are five kinds; each begins with the same head, at the same offsets
-in every version, so that any engine can sweep any segment.
+store moves it whole. Unused bytes are zero. There are four kinds; each has a header of 4096 bytes and begins with the
+same head, at the same offsets in every version, so that any engine can sweep any segment.
 
-    head
-    offset  type  field             meaning
-    0       S8    magic             the kind, stored last at creation; not ready without it. All begin with "MV"
-    8       u4    version           of the kind
-    72      u8    heartbeat_ns      last heartbeat of a writer, ns since 1970
-    80      u8    writer_pid        the process that made it and removes it
-    88      f8    writer_start      when that process started (see process_identity), against reused ids
-    96      u8    writer_namespace  Linux: number of the pid namespace the id counts in; 0 elsewhere
-    104     u8    created_ns        ns since 1970; among segments with one name the newest counts
-    128     S64   name              UTF-8, padded with zeros
-
-FRAME RING, magic b"MVRING\\0\\0": a header of 4096 bytes, then three slots. Rows run from the top of the
-picture.
-
-    ring
-    offset  type  field             meaning
-    12      u4    state             1 open, 2 closed (its maker ended), 3 moved to `successor`
-    16      u4    width             pixels
-    20      u4    height            pixels
-    24      u4    channels          1 grey, 3 RGB, 4 RGBA
-    28      u4    pixel_format      1: uint8, display values, alpha premultiplied
-    32      u4    row_stride        bytes from a row to the next
-    36      u4    slot_count        3
-    40      u8    slot_stride       bytes from a slot to the next
-    48      u8    first_slot        offset of slot 0
-    56      f8    fps               nominal frames a second, 0 if there is none
-    64      u8    newest            number of the newest whole frame, which is in slot newest % 3; 0: none
-    112     u8    number_before     newest frame of the segment before a new size: numbers continue after it
-    120     u8    generation_before generation of the first frame here, until its writer changes it
-    192     S32   successor         segment name, ASCII, set before `state` becomes 3
-
-    slot
-    offset  type  field             meaning
-    0       u8    begin             number of the frame being written, stored before its first pixel
-    8       u8    end               number of the whole frame, stored after its last pixel
-    16      u8    index             FrameId.index
-    24      f8    time_s            FrameId.time_s
-    32      u8    generation        which prompt, size or take it belongs to: readers may discard older ones
-    64      u1    pixels            row_stride * height bytes
-
-Reading frame n: read `newest` = n, then `end` of slot n % 3, copy, then read `begin`. The copy is whole if
-both are n. The writer cycles through the slots, so a reader has two frame times before its slot is written
-again. A writer that is killed leaves a slot whose `begin` is newest + 1: no reader reads that slot, and the next writer
-starts with that number.
-
-AUDIO RING, magic b"MVAUDIO\\0": a header of 4096 bytes, then `capacity` frames of `channels` float32 each,
-interleaved; sample s lies in frame s % capacity.
-
-    audio
-    offset  type  field             meaning
-    16      u4    channels          numbers in a frame
-    20      u4    rate_hz           frames a second
-    24      u8    capacity          frames the ring holds
-    192     u8    announced         one past the last sample whose writing has begun: stored before the copy
-    200     u8    end               one past the last whole sample: stored after it
-
-Reading samples a to b: b must not exceed `end`; copy; the copy is whole if `announced` then does not exceed
-a + capacity. A writer never lowers `announced`, not even after one that was killed between the two stores.
-
-CHILD WORDS, magic b"MVWORDS\\0", 4096 bytes: status of one child process. Each word is written by one thread
-of the child. Times are `time.perf_counter_ns` of the machine, not since 1970.
-
-    words
-    offset  type  field             meaning
-    192     u8    alive_ns          last heartbeat of a thread that does nothing else
-    200     u8    progress          phase * 2^60 + when the main loop entered it or renewed it, ns
-    208     u8    results           results published so far
-    216     f8    last_result_ms    duration of the newest
-    224     u8    last_result_ns    time it was published
-    232     u8    wants_frame       1: the next picture will be read; 0: make none for it
-    240     f8    expected_s        longest piece of work it expects, s; 0: unknown
-
-GATE, magic b"MVGATE\\0\\0", 4096 bytes: which process is using the GPU; one for an engine and its children.
-
-    gate
-    offset  type  field             meaning
-    192     u8    draw_ns           time of the draw under way, or of the next one, perf_counter_ns; 0: unknown
-    200     u8    period_ns         frame period of the engine; an older draw stops nobody
-    208     u8    late_frames       number of frames the engine has published late
-    216     u8    voice_ns          time the voice child began the block under way; 0: none
-    224     u8    device_1          number from 1 of the device on which the child at this place takes turns; 0: none
-    232     u8    wants_ns_1        time from which it waits for its turn; 0: it does not wait
-    240     u8    works_ns_1        time it began the slice under way; 0: none
-    248     u8    device_2          and so on, up to the words of place 16, every 24 bytes
-
-BATCH LINK, magic b"MVBATCH\\0": a header of 4096 bytes, then slots, each aligned to a page. The
-maker tells both processes what a slot contains. The producer writes all words but `taken`.
-
-    link
-    offset  type  field             meaning
-    192     u8    given             batches that the producer has put in so far
-    200     u8    taken             batches that the consumer has begun to read
-    208     u8    frames            pictures in these batches
-    216     f8    encode_s          the producer's work on them: encoding, s
-    224     f8    process_s         painting, s
-    232     f8    decode_s          decoding, s
-    240     f8    memory_mb         device memory that the producer holds, MiB
+A table here is the layout: in each line the offset in bytes, NumPy's type, the field, and its meaning.
 """
 
 from dataclasses import dataclass
@@ -116,30 +20,11 @@ SLOT_PIXELS: Final = 64  # offset of the pixels in a slot
 
 OPEN, CLOSED, MOVED = 1, 2, 3
 UINT8_DISPLAY: Final = 1
-
-Field = tuple[int, str, str]
-
-_HEAD: Final[list[Field]] = [
-    (0, "S8", "magic"),
-    (8, "<u4", "version"),
-    (72, "<u8", "heartbeat_ns"),
-    (80, "<u8", "writer_pid"),
-    (88, "<f8", "writer_start"),
-    (96, "<u8", "writer_namespace"),
-    (104, "<u8", "created_ns"),
-    (128, "S64", "name"),
-]
-
-
-def _dtype(fields: list[Field], size: int = HEADER_BYTES) -> np.dtype:
-    offsets, formats, names = zip(*sorted(fields), strict=True)
-    return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": size})
+MAGIC_START: Final = b"MV"
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentKind:
-    """A kind of segment."""
-
     title: str
     """Name in messages."""
     magic: bytes
@@ -153,116 +38,103 @@ class SegmentKind:
         return int(self.header.fields[field][1]) // 8  # type: ignore[index]  # `fields` is None only for dtypes without fields
 
 
-MAGIC_START: Final = b"MV"
+def _dtype(table: str, size: int = HEADER_BYTES) -> np.dtype:
+    """The structure that a table describes."""
+    rows = [line.split()[:3] for line in table.splitlines() if line]
+    offsets, formats, names = zip(
+        *sorted((int(offset), f"<{type_}", name) for offset, type_, name in rows), strict=True
+    )
+    return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": size})
+
+
+_HEAD: Final = """
+    0       S8    magic             the kind, stored last at creation; not ready without it. All begin with "MV"
+    8       u4    version           of the kind
+    72      u8    heartbeat_ns      last heartbeat of a writer, ns since 1970
+    80      u8    writer_pid        the process that made it and removes it
+    88      f8    writer_start      when that process started (see process_identity), against reused ids
+    96      u8    writer_namespace  Linux: number of the pid namespace the id counts in; 0 elsewhere
+    104     u8    created_ns        ns since 1970; among segments with one name the newest counts
+    128     S64   name              UTF-8, padded with zeros
+"""
 HEAD: Final = _dtype(_HEAD)
 
-FRAME_RING: Final = SegmentKind(
-    "frame ring",
-    b"MVRING",
-    1,
-    _dtype(
-        [
-            *_HEAD,
-            (12, "<u4", "state"),
-            (16, "<u4", "width"),
-            (20, "<u4", "height"),
-            (24, "<u4", "channels"),
-            (28, "<u4", "pixel_format"),
-            (32, "<u4", "row_stride"),
-            (36, "<u4", "slot_count"),
-            (40, "<u8", "slot_stride"),
-            (48, "<u8", "first_slot"),
-            (56, "<f8", "fps"),
-            (64, "<u8", "newest"),
-            (112, "<u8", "number_before"),
-            (120, "<u8", "generation_before"),
-            (192, "S32", "successor"),
-        ]
-    ),
-)
+_FRAME_RING: Final = """
+    12      u4    state             1 open, 2 closed (its maker ended), 3 moved to `successor`
+    16      u4    width             pixels
+    20      u4    height            pixels
+    24      u4    channels          1 grey, 3 RGB, 4 RGBA
+    28      u4    pixel_format      1: uint8, display values, alpha premultiplied
+    32      u4    row_stride        bytes from a row to the next
+    36      u4    slot_count        3
+    40      u8    slot_stride       bytes from a slot to the next
+    48      u8    first_slot        offset of slot 0
+    56      f8    fps               nominal frames a second, 0 if there is none
+    64      u8    newest            number of the newest whole frame, which is in slot newest % 3; 0: none
+    112     u8    number_before     newest frame of the segment before a new size: numbers continue after it
+    120     u8    generation_before generation of the first frame here, until its writer changes it
+    192     S32   successor         segment name, ASCII, set before `state` becomes 3
+"""
+FRAME_RING: Final = SegmentKind("frame ring", b"MVRING", 1, _dtype(_HEAD + _FRAME_RING))
+"""The header, then three slots. Rows run from the top of the picture.
 
-SLOT: Final = _dtype(
-    [
-        (0, "<u8", "begin"),
-        (8, "<u8", "end"),
-        (16, "<u8", "index"),
-        (24, "<f8", "time_s"),
-        (32, "<u8", "generation"),
-    ],
-    SLOT_PIXELS,
-)
+Reading frame n: read `newest` = n, then `end` of slot n % 3, copy, then read `begin`. The copy is whole if both are n.
+The writer cycles through the slots, so a reader has two frame times before its slot is written again. A writer that is
+killed leaves a slot whose `begin` is newest + 1: no reader reads that slot, and the next writer starts with that
+number.
+"""
 
-AUDIO_RING: Final = SegmentKind(
-    "audio ring",
-    b"MVAUDIO",
-    1,
-    _dtype(
-        [
-            *_HEAD,
-            (16, "<u4", "channels"),
-            (20, "<u4", "rate_hz"),
-            (24, "<u8", "capacity"),
-            (192, "<u8", "announced"),
-            (200, "<u8", "end"),
-        ]
-    ),
-)
+_SLOT: Final = """
+    0       u8    begin             number of the frame being written, stored before its first pixel
+    8       u8    end               number of the whole frame, stored after its last pixel
+    16      u8    index             FrameId.index
+    24      f8    time_s            FrameId.time_s
+    32      u8    generation        which prompt, size or take it belongs to: readers may discard older ones
+"""
+SLOT: Final = _dtype(_SLOT, SLOT_PIXELS)
+"""A slot of a frame ring, followed by its pixels: row_stride * height bytes."""
 
-CHILD_WORDS: Final = SegmentKind(
-    "child words",
-    b"MVWORDS",
-    1,
-    _dtype(
-        [
-            *_HEAD,
-            (192, "<u8", "alive_ns"),
-            (200, "<u8", "progress"),
-            (208, "<u8", "results"),
-            (216, "<f8", "last_result_ms"),
-            (224, "<u8", "last_result_ns"),
-            (232, "<u8", "wants_frame"),
-            (240, "<f8", "expected_s"),
-        ]
-    ),
-)
+_AUDIO_RING: Final = """
+    16      u4    channels          numbers in a frame
+    20      u4    rate_hz           frames a second
+    24      u8    capacity          frames the ring holds
+    192     u8    announced         one past the last sample whose writing has begun: stored before the copy
+    200     u8    end               one past the last whole sample: stored after it
+"""
+AUDIO_RING: Final = SegmentKind("audio ring", b"MVAUDIO", 1, _dtype(_HEAD + _AUDIO_RING))
+"""The header, then `capacity` frames of `channels` float32 each, interleaved; sample s lies in frame s % capacity.
 
-GATE: Final = SegmentKind(
-    "gate",
-    b"MVGATE",
-    3,
-    _dtype(
-        [
-            *_HEAD,
-            (192, "<u8", "draw_ns"),
-            (200, "<u8", "period_ns"),
-            (208, "<u8", "late_frames"),
-            (216, "<u8", "voice_ns"),
-            *(
-                (224 + 24 * number + 8 * at, "<u8", f"{field}_{number + 1}")
-                for number in range(TURN_PLACES)
-                for at, field in enumerate(("device", "wants_ns", "works_ns"))
-            ),
-        ]
-    ),
-)
+Reading samples a to b: b must not exceed `end`; copy; the copy is whole if `announced` then does not exceed
+a + capacity. A writer never lowers `announced`, not even after one that was killed between the two stores.
+"""
 
-BATCH_LINK: Final = SegmentKind(
-    "batch link",
-    b"MVBATCH",
-    1,
-    _dtype(
-        [
-            *_HEAD,
-            (192, "<u8", "given"),
-            (200, "<u8", "taken"),
-            (208, "<u8", "frames"),
-            (216, "<f8", "encode_s"),
-            (224, "<f8", "process_s"),
-            (232, "<f8", "decode_s"),
-            (240, "<f8", "memory_mb"),
-        ]
-    ),
-)
+_CHILD_WORDS: Final = """
+    192     u8    alive_ns          last heartbeat of a thread that does nothing else
+    200     u8    progress          phase * 2^60 + when the main loop entered it or renewed it, ns
+    208     u8    results           results published so far
+    216     f8    last_result_ms    duration of the newest
+    224     u8    last_result_ns    time it was published
+    232     u8    wants_frame       1: the next picture will be read; 0: make none for it
+    240     f8    expected_s        longest piece of work it expects, s; 0: unknown
+"""
+CHILD_WORDS: Final = SegmentKind("child words", b"MVWORDS", 1, _dtype(_HEAD + _CHILD_WORDS))
+"""Status of one child process. Each word is written by one thread of the child. Times are `time.perf_counter_ns` of the
+machine, not since 1970."""
+
+_GATE: Final = """
+    192     u8    draw_ns           time of the draw under way, or of the next one, perf_counter_ns; 0: unknown
+    200     u8    period_ns         frame period of the engine; an older draw stops nobody
+    208     u8    late_frames       number of frames the engine has published late
+    216     u8    voice_ns          time the voice child began the block under way; 0: none
+"""
+_TURNS: Final = """
+    {0}     u8    device_{3}        number from 1 of the device on which the child at this place takes turns; 0: none
+    {1}     u8    wants_ns_{3}      time from which it waits for its turn; 0: it does not wait
+    {2}     u8    works_ns_{3}      time it began the slice under way; 0: none
+"""
+_PLACES: Final = "".join(_TURNS.format(224 + 24 * n, 232 + 24 * n, 240 + 24 * n, n + 1) for n in range(TURN_PLACES))
+GATE: Final = SegmentKind("gate", b"MVGATE", 3, _dtype(_HEAD + _GATE + _PLACES))
+"""Which process is using the GPU; one for an engine and its children."""
 
 
 def slot_stride(width: int, height: int, channels: int) -> int:

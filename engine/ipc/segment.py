@@ -12,7 +12,6 @@ import os
 import sys
 from contextlib import suppress
 from multiprocessing.shared_memory import SharedMemory
-from typing import Protocol
 
 from engine.errors import SharedMemoryError
 
@@ -20,17 +19,6 @@ if sys.platform != "win32":
     import _posixshmem
 
 SHM_FOLDER = "/dev/shm"  # where Linux shows POSIX shared memory as files
-
-
-class MappedSegment(Protocol):
-    """Mapped memory that this or another process made."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def buf(self) -> memoryview: ...
-    def close(self) -> None:
-        """Unmap it. BufferError while an array still uses `buf`."""
 
 
 class ForeignSegment:
@@ -42,6 +30,7 @@ class ForeignSegment:
         self._memory = memory
 
     def close(self) -> None:
+        """Unmap it. BufferError while an array still uses `buf`."""
         self.buf.release()
         self._memory.close()
 

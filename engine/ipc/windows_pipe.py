@@ -21,10 +21,8 @@ from typing import Any
 
 
 def open_pipe(buffer_bytes: int) -> tuple[Connection, Connection]:
-    """Both ends of a new pipe, each with a buffer for `buffer_bytes` unread bytes. Handles are not inheritable.
-
-    OSError when Windows refuses.
-    """
+    """Both ends of a new pipe, each with a buffer for `buffer_bytes` unread bytes. Handles are not inheritable. OSError
+    when Windows refuses."""
     winapi = _winapi()
     ends_of: Any = connection  # typeshed lacks arbitrary_address
     address = ends_of.arbitrary_address("AF_PIPE")
@@ -65,10 +63,8 @@ class TimedWriter:
         """The pending overlapped write, or None."""
 
     def write(self, message: bytes, timeout_s: float) -> bool:
-        """Write this message; False if there is no room within this time.
-
-        It may still arrive later, if the message before it was read. OSError: the other end is gone, or ours is closed.
-        """
+        """Write this message; False if there is no room within this time. It may still arrive later, if the message
+        before it was read. OSError: the other end is gone, or ours is closed."""
         if not self._is_done(timeout_s):
             return False
         self._write, _ = _winapi().WriteFile(self._end.fileno(), message, overlapped=True)

@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
 from engine.errors import ChildError
-from engine.link.messages import MISSING, SessionReport, TempoOrder, line_of, report_of
-from engine.link.status import LinkState, LinkStatus
+from engine.link.messages import MISSING, LinkState, LinkStatus, SessionReport, TempoOrder, line_of, report_of
 from engine.params import ParamStore
 from engine.params.store import Change
 from engine.system.backoff import next_delay_s
@@ -96,9 +95,7 @@ class LinkFollower:
 
     def poll(self, now_s: float) -> bool:
         """Start or end following as `/tempo/source` says, and end a process that hangs. Never waits; returns False.
-
-        Call it once a second or more often.
-        """
+        Call it once a second or more often."""
         is_wanted = self._store.get("/tempo/source") == SOURCE
         if is_wanted and not self._is_wanted and (self._thread is None or not self._thread.is_alive()):
             self._is_wanted = True

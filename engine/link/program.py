@@ -80,7 +80,6 @@ def _read_clocks(clock: Any) -> tuple[float, int]:
 
 
 def _read_orders(orders: deque[TempoOrder], is_over: threading.Event) -> None:
-    """Read stdin to its end."""
     while line := sys.stdin.buffer.readline(MAX_LINE_BYTES):
         order = order_of(line)
         if order is not None:

@@ -32,7 +32,6 @@ class MadeWith:
     text: str
 
     def options(self, form: str) -> dict[str, Any]:
-        """Options of Pillow's `save` in this format."""
         if form == "PNG":
             return {"pnginfo": self._png_text()}
         from PIL import Image

@@ -132,7 +132,6 @@ def make_repeatable(codec: VideoCodecContext) -> None:
 
 
 def add_video(container: OutputContainer, codec: str, rate: Fraction, options: dict[str, str]) -> VideoStream:
-    """A new stream of pictures in the container."""
     stream = container.add_stream(codec, rate=rate, options=options)
     assert isinstance(stream, VideoStream)
     return stream

@@ -18,7 +18,7 @@ import numpy as np
 
 from engine.errors import SinkError
 from engine.sinks.registry import broken, require_available
-from engine.sinks.sink import TITLES, Picture, SinkStatus, Stage
+from engine.sinks.sink import TITLES, Picture, Sink, SinkStatus, Stage
 from engine.sinks.sink_thread import sink_thread
 from engine.system.schedule import exact_rate
 from engine.values import PublishedFrame
@@ -40,7 +40,7 @@ class _Format:
     has_alpha: bool
 
 
-class NdiSink:
+class NdiSink(Sink):
     kind = "ndi"
 
     def __init__(self, argument: str, picture: Picture = "main") -> None:
@@ -87,9 +87,6 @@ class NdiSink:
             self._waiting = pixels
             self._change.notify_all()
 
-    def pump(self) -> None:
-        """Do nothing: the thread does the work."""
-
     def drain(self) -> bool:
         self._end()
         return not self._thread.is_alive
@@ -103,7 +100,6 @@ class NdiSink:
         return SinkStatus(
             kind=self.kind,
             name=self.name,
-            state="running",
             frames=self._frames,
             dropped=self._dropped,
             detail=f"{self._full_name}, {receivers}" if self._full_name else "",

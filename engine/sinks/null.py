@@ -41,4 +41,4 @@ class NullSink:
         """Nothing to release. Join threads, close files, free memory here. Must be idempotent."""
 
     def status(self) -> SinkStatus:
-        return SinkStatus(kind=self.kind, name=self.name, state="running", frames=self._frames, dropped=0)
+        return SinkStatus(kind=self.kind, name=self.name, frames=self._frames)

@@ -25,7 +25,7 @@ from engine.sinks.movie_file import (
     make_repeatable,
 )
 from engine.sinks.whole_file import partial_path
-from engine.sources.look import VideoLook
+from engine.sources.pixels import VideoLook
 from engine.sources.stream_copy import StreamCopy
 from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place, remove_file
 from engine.system.file_names import name_for_ffmpeg
@@ -144,7 +144,6 @@ class PictureVideo:
         self._end_s = end_s
 
     def finish(self) -> None:
-        """Finish the file and give it its own name."""
         with self._errors():
             self._container.mux(self._stream.encode(None))
             if self._sound is not None:

@@ -17,10 +17,9 @@ import numpy as np
 from engine.errors import SinkError
 from engine.sinks.index_in_front import SUFFIXES as SUFFIXES_WITH_INDEX
 from engine.sinks.index_in_front import put_index_in_front
-from engine.sinks.new_file import check_suffix, dated_file, make_folder, reserve
 from engine.sinks.sink import Picture, SinkStatus, Stage
 from engine.sinks.sink_thread import sink_thread
-from engine.sinks.sound_track import SoundTrack
+from engine.sinks.whole_file import check_suffix, dated_file, make_folder, reserve
 from engine.system.atomic_file import remove_file, sync_file, sync_folder
 from engine.values import AudioBlock, PublishedFrame
 
@@ -63,6 +62,8 @@ class Recording:
         self.path = wanted
         """The wanted path until a file is claimed, then that file's."""
         self.size = size
+        self.has_moments = False
+        """True once a frame was added; without one, no file is left behind."""
         self.written = 0
         self.dropped = 0
         self.seconds = 0.0
@@ -82,7 +83,6 @@ class Recording:
         picture_bytes = size[0] * size[1] * (8 if self._is_deep else 4)
         self._room = queue_pictures or max(least, min(QUEUE_BYTES // picture_bytes, most))
         self._moments: deque[_Moment] = deque()
-        self._has_moments = False
         self._pictures = 0
         self._state = threading.Condition()
         self._is_ending = False
@@ -94,11 +94,6 @@ class Recording:
     @property
     def is_done(self) -> bool:
         return not self._thread.is_alive
-
-    @property
-    def has_moments(self) -> bool:
-        """True once a frame was added; without one, no file is left behind."""
-        return self._has_moments
 
     def wait_until_open(self) -> None:
         """Wait until the file is open. SinkError if it cannot be opened."""
@@ -118,7 +113,7 @@ class Recording:
         pixels = read() if has_room else None  # only this thread adds frames, so the room remains
         with self._state:
             self._moments.append(_Moment(frame.id.time_s, pixels, frame.audio))
-            self._has_moments = True
+            self.has_moments = True
             self._pictures += pixels is not None
             self._state.notify_all()
             behind_s = frame.id.time_s - self._moments[0].time_s
@@ -289,7 +284,6 @@ class RecordSink:
         return SinkStatus(
             kind=self.kind,
             name=self.name,
-            state="running",
             frames=sum(recording.written for recording in recordings),
             dropped=sum(recording.dropped for recording in recordings),
             detail=detail,
@@ -307,3 +301,90 @@ def claim_file(wanted: Path) -> Path:
     """Create a new empty file, `wanted` or numbered. Waits for the disk."""
     make_folder(RecordSink.kind, wanted)
     return reserve(RecordSink.kind, wanted)
+
+
+MAX_OFFSET_S = 0.1  # EBU R37 allows 40 to 60 ms, but a slow device's block alone is 50 ms
+MIN_OFFSET_DURATION_S = 1.0
+MAX_BLOCK_S = 0.25  # longer than any device's block
+
+
+class SoundTrack:
+    """Positions blocks on a track that starts with the first frame.
+
+    Keeps the source's sound in sync with the picture of a recording. Pure: no files, no threads.
+
+    Problem: sound in a file has no time stamps of its own; its position is the number of samples before it. Live that
+    number drifts from the pictures' times: the sound card has its own clock, blocks are lost, a device is unplugged and
+    reconnected.
+
+    Solution: each block should end at the time of its frame. If the track is off by more than a tenth of a second for
+    longer than a second (so a single late frame does not count), we insert silence or drop samples.
+    """
+
+    def __init__(self, *, sample_rate_hz: int, channels: int, is_offline: bool) -> None:
+        self.corrections = 0
+        """How often the track was resynchronised with the pictures."""
+        self._rate_hz = sample_rate_hz
+        self._channels = min(channels, 2)
+        self._is_offline = is_offline
+        self._placed = 0
+        self._origin_s: float | None = None
+        self._off_since_s: float | None = None
+        self._is_away = False
+
+    def place(self, block: AudioBlock | None, time_s: float) -> np.ndarray:
+        """The samples to append for the frame at `time_s`: (frames, 1 or 2) float32.
+
+        Offline each block lasts exactly as long as its frame and is appended unchanged. Live a block ends when its
+        frame is shown; sound before the first frame is dropped.
+        """
+        sound = stereo(block.samples) if block is not None else np.zeros((0, self._channels), np.float32)
+        if sound.shape[1] < self._channels:  # the source switched to mono
+            sound = np.repeat(sound, 2, axis=1)
+        sound = sound[:, : self._channels]
+        if self._is_offline:
+            return sound
+        if self._origin_s is None:
+            self._origin_s = time_s
+            return sound[:0]
+        missing = round((time_s - self._origin_s) * self._rate_hz) - self._placed - len(sound)
+        if self._must_correct(missing, len(sound), time_s):
+            silence = np.zeros((max(missing, 0), self._channels), np.float32)
+            sound = np.concatenate([silence, sound[max(-missing, 0) :]])
+        self._placed += len(sound)
+        return sound
+
+    def _must_correct(self, missing: int, came: int, time_s: float) -> bool:
+        """True to insert `missing` samples of silence now (if negative, to drop samples) before the `came` new ones."""
+        if not came and missing > MAX_BLOCK_S * self._rate_hz:
+            self.corrections += not self._is_away
+            self._is_away = True
+        if self._is_away:  # insert silence while the device is away, and the rest just before the sound returns
+            self._is_away = not came
+            return True
+        if abs(missing) <= MAX_OFFSET_S * self._rate_hz:
+            self._off_since_s = None
+        elif self._off_since_s is None:
+            self._off_since_s = time_s
+        elif time_s - self._off_since_s >= MIN_OFFSET_DURATION_S:
+            self._off_since_s = None
+            self.corrections += 1
+            return True
+        return False
+
+
+def stereo(samples: np.ndarray) -> np.ndarray:
+    """One or two channels unchanged; more are mixed down to (frames, 2) float32 in [-1, 1].
+
+    Odd channels are panned left and even ones right, as interfaces number their pairs, with 0.8 and 0.6 of their level
+    on the two sides (equal power), divided by the square root of half their number, so that uncorrelated channels keep
+    their level.
+    """
+    count = samples.shape[1]
+    if count <= 2:
+        return samples
+    gains = np.empty((count, 2), np.float32)
+    gains[0::2] = (0.8, 0.6)
+    gains[1::2] = (0.6, 0.8)
+    gains /= np.float32(np.sqrt(count / 2))
+    return np.clip(samples @ gains, -1, 1)

@@ -9,11 +9,11 @@ import os
 from engine.errors import SharedMemoryError, SinkError
 from engine.ipc import FrameRing, RingOwner
 from engine.ipc.ring_folder import find_ring, system_folder
-from engine.sinks.sink import TITLES, Picture, SinkStatus, Stage
+from engine.sinks.sink import TITLES, Picture, Sink, SinkStatus, Stage
 from engine.values import PublishedFrame
 
 
-class SharedSink:
+class SharedSink(Sink):
     kind = "shared"
 
     def __init__(self, argument: str, picture: Picture = "main") -> None:
@@ -42,14 +42,8 @@ class SharedSink:
 
     def publish(self, frame: PublishedFrame) -> None:
         assert self._ring is not None
-        self._ring.write(frame.read_rgba(), index=frame.id.index, time_s=frame.id.time_s)
+        self._ring.write(frame.read_rgba(), index=frame.id.index, time_s=frame.id.time_s)  # a heartbeat, too
         self._frames += 1
-
-    def pump(self) -> None:
-        """Do nothing: each picture is a heartbeat."""
-
-    def drain(self) -> bool:
-        return True
 
     def close(self) -> None:
         if self._ring is not None:
@@ -59,6 +53,4 @@ class SharedSink:
     def status(self) -> SinkStatus:
         ring = self._ring
         detail = f"segment {ring.segment}" if ring else ""
-        return SinkStatus(
-            kind=self.kind, name=self.name, state="running", frames=self._frames, dropped=0, detail=detail
-        )
+        return SinkStatus(kind=self.kind, name=self.name, frames=self._frames, detail=detail)

@@ -89,11 +89,11 @@ class SinkStatus:
     kind: str
     name: str
     """The texture's name as receivers see it, or the file."""
-    state: str
+    state: str = "running"
     """running | finishing (writing the rest) | retrying | failed (offline: no retry) | ended"""
-    frames: int
+    frames: int = 0
     """Pictures published."""
-    dropped: int
+    dropped: int = 0
     """Pictures dropped because the sink was too slow."""
     detail: str = ""
     """One line for people."""
@@ -105,11 +105,9 @@ class SinkStatus:
 
 
 class Sink(Protocol):
-    """Everything but `status` is called on the render thread, with its GL context current.
-
-    To fail, raise an exception from any method: `SinkSet` then closes the sink, reports it, and retries later with a
-    new one.
-    """
+    """Everything but `status` is called on the render thread, with its GL context current. To fail, raise an exception
+    from any method: `SinkSet` then closes the sink, reports it, and retries later with a new one. A sink that inherits
+    from this may leave out `set_format`, `pump` and `drain`, if it has nothing to do there."""
 
     kind: str
     name: str
@@ -123,15 +121,18 @@ class Sink(Protocol):
 
     def set_format(self, stage: Stage) -> None:
         """Prepare for another size or rate of the picture from the next frame on."""
+        return None
 
     def publish(self, frame: PublishedFrame) -> None:
         """Publish one picture. Live: never waits. Offline: may wait, loses nothing."""
 
     def pump(self) -> None:
         """Called once a frame, after `publish`: for heartbeats and run loops."""
+        return None
 
     def drain(self) -> bool:
         """Start finishing without waiting; no more frames follow. True once `close` would not wait either."""
+        return True
 
     def close(self) -> None:
         """Write what is left, waiting for it, and release everything. Idempotent; also called after a failure."""

@@ -215,10 +215,8 @@ class SinkSet:
         return len(chosen)
 
     def publish(self, frame: PublishedFrame, extras: Mapping[Picture, ShownPicture] | None = None) -> None:
-        """Give a frame to every sink of the main picture, then each picture in `extras` to its own sinks.
-
-        Extra pictures get the frame's number, time and sound. Pictures without a sink are not drawn.
-        """
+        """Give a frame to every sink of the main picture, then each picture in `extras` to its own sinks. Extra
+        pictures get the frame's number, time and sound. Pictures without a sink are not drawn."""
         self._publish("main", frame)
         for picture, shown in (extras or {}).items():
             if picture in self._extra_stages:
@@ -254,10 +252,8 @@ class SinkSet:
             self._finish()
 
     def take_snapshot(self, argument: str = "") -> int:
-        """Tell the snapshot sink with this argument, or all of them, to write the next frame. Returns their number.
-
-        If none has this argument, one is opened for this picture only.
-        """
+        """Tell the snapshot sink with this argument, or all of them, to write the next frame. Returns their number. If
+        none has this argument, one is opened for this picture only."""
         takers = 0
         for place in self._places:
             if isinstance(place.sink, OnDemandSink) and argument in ("", place.spec.argument):
@@ -288,10 +284,8 @@ class SinkSet:
                 self._attempt(place, partial(place.sink.set_format, stage))
 
     def renew_context(self) -> None:
-        """Reopen the sinks that hold objects of the GL context, because the renderer is a new one.
-
-        Call it as soon as its context is current, before anything is published.
-        """
+        """Reopen the sinks that hold objects of the GL context, because the renderer is a new one. Call it as soon as
+        its context is current, before anything is published."""
         for place in self._places:
             if place.sink is not None and KINDS[place.spec.kind].is_on_gpu:
                 error = self._close(place)
@@ -332,10 +326,8 @@ class SinkSet:
         self._is_closed = True
 
     def finish_files(self) -> None:
-        """Finish the files on another thread than the frame loop's, which stands, before the process is ended.
-
-        Sinks that use its GL context are left alone. Waits as long as `close` at most.
-        """
+        """Finish the files on another thread than the frame loop's, which stands, before the process is ended. Sinks
+        that use its GL context are left alone. Waits as long as `close` at most."""
         closed, _ = wait([call_on_thread("finish files", self._finish_files)], MAX_WRITING_S)
         if not closed:
             log.warning("not all files are finished")
@@ -473,4 +465,4 @@ def _extra_frame(frame: PublishedFrame, shown: ShownPicture, *, is_drawn: bool) 
 
 
 def _initial_status(spec: SinkSpec, name: str) -> SinkStatus:
-    return SinkStatus(kind=spec.kind, name=name, state="running", frames=0, dropped=0, picture=spec.picture)
+    return SinkStatus(kind=spec.kind, name=name, picture=spec.picture)

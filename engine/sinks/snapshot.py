@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 
 from engine.errors import SinkError
-from engine.sinks.new_file import check_suffix, dated_file, make_folder, reserve
-from engine.sinks.sink import Picture, SinkStatus, Stage, sink_label
+from engine.sinks.sink import Picture, Sink, SinkStatus, Stage, sink_label
 from engine.sinks.sink_thread import sink_thread
+from engine.sinks.whole_file import check_suffix, dated_file, make_folder, reserve
 from engine.system.atomic_file import MAX_HELD_LIVE_S, HeldFileError, move_into_place, remove_file
 from engine.values import PublishedFrame
 
@@ -30,7 +30,7 @@ DEEP_SUFFIX = ".16.png"
 PNG_COMPRESSION = 3  # of 0..9: 50 ms for 1080p, a fifth of the size of level 1
 
 
-class SnapshotSink:
+class SnapshotSink(Sink):
     kind = "snapshot"
 
     def __init__(self, argument: str, picture: Picture = "main") -> None:
@@ -89,9 +89,6 @@ class SnapshotSink:
         if self._keeps_last:
             self._last = frame
 
-    def pump(self) -> None:
-        """Do nothing: the thread does the work."""
-
     def drain(self) -> bool:
         last, self._last = self._last, None
         try:
@@ -119,7 +116,6 @@ class SnapshotSink:
         return SinkStatus(
             kind=self.kind,
             name=self.name,
-            state="running",
             frames=self._frames,
             dropped=self._dropped,
             detail=self._files_written(),

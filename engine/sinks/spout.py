@@ -13,7 +13,7 @@ import numpy as np
 
 from engine.errors import SinkError
 from engine.sinks.registry import broken, require_available
-from engine.sinks.sink import TITLES, Picture, SinkStatus, Stage
+from engine.sinks.sink import TITLES, Picture, Sink, SinkStatus, Stage
 from engine.values import PublishedFrame
 
 if TYPE_CHECKING:
@@ -25,10 +25,8 @@ REFUSALS_BEFORE_FAILURE = 3
 
 
 class _OwnContext:
-    """The context that Spout creates if the renderer has none.
-
-    Later senders use it too, as they cannot tell it from a renderer's, so it must outlive the sender that created it.
-    """
+    """The context that Spout creates if the renderer has none. Later senders use it too, as they cannot tell it from a
+    renderer's, so it must outlive the sender that created it."""
 
     def __init__(self) -> None:
         self.senders = 0
@@ -53,7 +51,7 @@ class _OwnContext:
 _OWN_CONTEXT = _OwnContext()  # render thread
 
 
-class SpoutSink:
+class SpoutSink(Sink):
     kind = "spout"
 
     def __init__(self, argument: str, picture: Picture = "main") -> None:
@@ -82,9 +80,6 @@ class SpoutSink:
             self._has_own_context = True
         self._sender.setSenderName(self.name)
 
-    def set_format(self, stage: Stage) -> None:
-        """Do nothing: each frame is sent with its own size."""
-
     def publish(self, frame: PublishedFrame) -> None:
         from SpoutGL import enums
 
@@ -107,12 +102,6 @@ class SpoutSink:
         if self._frames == 1:
             self._read_back_state()
 
-    def pump(self) -> None:
-        """Do nothing: Spout needs no run loop."""
-
-    def drain(self) -> bool:
-        return True
-
     def close(self) -> None:
         sender, self._sender = self._sender, None
         if sender is not None:
@@ -123,9 +112,7 @@ class SpoutSink:
                     _OWN_CONTEXT.leave()
 
     def status(self) -> SinkStatus:
-        return SinkStatus(
-            kind=self.kind, name=self.name, state="running", frames=self._frames, dropped=0, detail=self._way
-        )
+        return SinkStatus(kind=self.kind, name=self.name, frames=self._frames, detail=self._way)
 
     def _refuse(self) -> None:
         self._refusals += 1

@@ -13,7 +13,7 @@ import numpy as np
 
 from engine.errors import SinkError
 from engine.sinks.registry import broken, require_available
-from engine.sinks.sink import TITLES, Picture, SinkStatus, Stage
+from engine.sinks.sink import TITLES, Picture, Sink, SinkStatus, Stage
 from engine.values import PublishedFrame, TextureRef
 
 if TYPE_CHECKING:
@@ -30,11 +30,8 @@ METAL_TEXTURES = 3  # gives the GPU two frames to copy a texture before it is ov
 
 
 def application_name() -> str:
-    """The application name under which receivers list our servers; "" if there is none.
-
-    Creates a private server, reads its description and stops it. SinkUnavailableError or SinkError if Syphon cannot
-    run.
-    """
+    """The application name under which receivers list our servers; "" if there is none. Creates a private server, reads
+    its description and stops it. SinkUnavailableError or SinkError if Syphon cannot run."""
     require_available("syphon")
     try:
         import Foundation
@@ -61,7 +58,7 @@ def _name_process(foundation: "ModuleType") -> None:
     foundation.NSProcessInfo.processInfo().setProcessName_(PROCESS_NAME)
 
 
-class SyphonSink:
+class SyphonSink(Sink):
     kind = "syphon"
 
     def __init__(self, argument: str, picture: Picture = "main") -> None:
@@ -106,9 +103,6 @@ class SyphonSink:
         assert server is not None
         self._application = server.server_description.app_name
 
-    def set_format(self, stage: Stage) -> None:
-        """Do nothing: each frame is published with its own size."""
-
     def publish(self, frame: PublishedFrame) -> None:
         import objc
 
@@ -129,9 +123,6 @@ class SyphonSink:
         with objc.autorelease_pool():
             CoreFoundation.CFRunLoopRunInMode(CoreFoundation.kCFRunLoopDefaultMode, 0, True)
 
-    def drain(self) -> bool:
-        return True
-
     def close(self) -> None:
         self._stop_gl_server()
         metal_server, self._metal_server = self._metal_server, None
@@ -140,9 +131,7 @@ class SyphonSink:
 
     def status(self) -> SinkStatus:
         detail = f"{self._way}; application name: {self._application}" if self._application else self._way
-        return SinkStatus(
-            kind=self.kind, name=self.name, state="running", frames=self._frames, dropped=0, detail=detail
-        )
+        return SinkStatus(kind=self.kind, name=self.name, frames=self._frames, detail=detail)
 
     def _publish_texture(self, texture: TextureRef) -> None:
         assert self._gl_server is not None

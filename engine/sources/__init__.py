@@ -10,13 +10,12 @@
     names.py        finds a sender by name; senders.py lists all senders and cameras
     current.py      the current source, and switching to another one during a show
     opened_videos.py  the video files that live models request
-    video_file.py   a looped file; decoding.py reads it once, playout.py plays it by the clock,
-                    awaited_pictures.py detects pictures lost in a damaged file
+    video_file.py   a looped file; decoding.py reads it once, playout.py plays it by the clock
     still.py        a picture file
-    test_card.py    colours, orientation and motion for checking a rig, drawn in card_drawing.py
-    pixels.py       converts any decoded picture to RGB
-    pictures.py     for offline jobs: a video, a picture or a folder, each picture once; look.py: rate and colour tags;
-                    batches.py: in groups; stream_copy.py: copies the other streams of a file;
+    test_card.py    colours, orientation and motion for checking a rig
+    pixels.py       converts any decoded picture to RGB; rate and colour tags of a video
+    pictures.py     for offline jobs: a video, a picture or a folder, each picture once, or in batches;
+                    stream_copy.py: copies the other streams of a file;
                     live_pictures.py: the newest picture of a camera or a stream, on demand
 
 Every source except a texture has its own thread and keeps only the newest picture: `latest_frame()` just reads a

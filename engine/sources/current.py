@@ -32,8 +32,6 @@ Ended = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChosenSource:
-    """A source and the argument that selected it."""
-
     word: str
     source: Source | None
     """None if no picture is wanted."""
@@ -64,7 +62,6 @@ class CurrentSource:
 
     @property
     def word(self) -> str:
-        """The argument that selected the current source."""
         return self._now.word
 
     @property

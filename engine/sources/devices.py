@@ -3,12 +3,14 @@
 Linux: Video4Linux nodes, read from sysfs. macOS: AVFoundation; Windows: DirectShow, both listed by FFmpeg.
 """
 
+import errno
 import json
 import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from engine.errors import SourceError
 from engine.system.worker_process import WorkerProcess
@@ -51,8 +53,6 @@ class CameraDevice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One set of options to open a camera with."""
-
     format: str
     file: str
     options: dict[str, str]
@@ -83,11 +83,8 @@ def list_video4linux(sysfs: Path) -> tuple[CameraDevice, ...]:
 
 
 def find_camera(wanted: int | str, cameras: Sequence[CameraDevice]) -> CameraDevice:
-    """Find a camera by index, full name or unique part of a name, ignoring case. A screen has no
-    index, and a part of its name finds it only if no camera matches.
-
-    SourceError, listing the cameras, if none or several match.
-    """
+    """Find a camera by index, full name or unique part of a name, ignoring case. A screen has no index, and a part of
+    its name finds it only if no camera matches. SourceError, listing the cameras, if none or several match."""
     if isinstance(wanted, int):
         found = [camera for camera in cameras if camera.index == wanted]
     else:
@@ -139,7 +136,7 @@ def list_through_ffmpeg(format_name: str) -> tuple[CameraDevice, ...]:
     """The cameras of one of FFmpeg's input formats, listed by a separate process. SourceError if that fails."""
     failed = f"cameras cannot be listed ({format_name}: "
     try:
-        worker = WorkerProcess("engine.sources.camera_names", f"main({format_name!r})")
+        worker = WorkerProcess("engine.sources.devices", f"print_cameras({format_name!r})")
     except OSError as error:
         raise SourceError(f"{failed}{error.strerror or error})") from None
     try:
@@ -160,3 +157,58 @@ def list_through_ffmpeg(format_name: str) -> tuple[CameraDevice, ...]:
         )
         for place, (name, description) in enumerate(found)
     )
+
+
+# A device in FFmpeg's log, from `dshow_cycle_devices`: its name, its media types, and its unique name.
+_DSHOW_DEVICE = re.compile(r'^"(.*)" \(([^()]*)\)\n +Alternative name "(.*)"$', re.MULTILINE)
+
+
+def print_cameras(format_name: str) -> None:
+    """Print the cameras that FFmpeg finds as one line of JSON: a list of `[name, description]`, or the error.
+
+    Called in a process of its own, because PyAV holds the GIL while FFmpeg asks the system (av/device.py). That takes
+    DirectShow some tenths of a second, and never ends with a hanging driver; the engine could not draw meanwhile.
+    """
+    import av
+
+    try:
+        devices = av.enumerate_input_devices(format_name)
+        found: Any = [[device.name, device.description] for device in devices if "video" in device.media_types]
+    except (av.FFmpegError, OSError, ValueError) as error:
+        is_of_dshow = format_name == "dshow" and getattr(error, "errno", None) == errno.EIO
+        cameras = dshow_cameras(_dshow_log()) if is_of_dshow else None
+        found = str(error) if cameras is None else cameras
+    sys.stdout.write(json.dumps(found) + "\n")
+
+
+def dshow_cameras(log: str) -> list[list[str]] | None:
+    """`[name, description]` of each camera in the log of FFmpeg's `-list_devices`; None if FFmpeg failed. Pure."""
+    if "Could not enumerate system devices." in log:
+        return None
+    return [
+        [alternative, name] for name, kinds, alternative in _DSHOW_DEVICE.findall(log) if "video" in kinds.split(", ")
+    ]
+
+
+def _dshow_log() -> str:
+    """FFmpeg's list of DirectShow devices, from its log.
+
+    On a machine without a camera or without a sound input `dshow_get_device_list` (libavdevice/dshow.c) returns EIO,
+    because Windows has no enumerator for an empty category. The log still lists the devices.
+    """
+    import av
+    import av.logging
+
+    before = av.logging.get_level(), av.logging.get_skip_repeated()
+    av.logging.set_level(av.logging.INFO)
+    av.logging.set_skip_repeated(False)
+    told: list[Any] = []
+    try:
+        with av.logging.Capture() as told:
+            av.open("dummy", format="dshow", options={"list_devices": "true"}).close()
+    except (av.FFmpegError, OSError):
+        pass  # always raised: AVERROR_EXIT
+    finally:
+        av.logging.set_level(before[0])
+        av.logging.set_skip_repeated(before[1])
+    return "".join(text for _, _, text in told)

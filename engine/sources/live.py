@@ -30,7 +30,6 @@ log = logging.getLogger(__name__)
 
 SILENT_S = 5.0  # a source without a picture for this long is reopened
 RATE_PICTURES = 60  # pictures over which the rate is measured
-NOT_OFFLINE = "a live source cannot be used offline; use a video file"
 
 
 class LatestPicture:
@@ -89,19 +88,41 @@ class LatestPicture:
         return (len(arrivals_s) - 1) / (arrivals_s[-1] - arrivals_s[0])
 
 
-class LiveSource(ABC):
-    """A source with its own reading thread. Subclasses implement `pictures`."""
+class NewestOnly(ABC):
+    """Base of sources of which only the newest picture counts."""
 
     kind: ClassVar[str]
-    """Kind in messages: camera, ndi, shared."""
+    """Kind in messages: camera, ndi, shared, syphon, spout."""
 
     def __init__(self, name: str, *, clock: Clock, report: Report) -> None:
         self.name = name
         self.label = f"{self.kind} {name}"
         self._clock = clock
         self._report = report
-        self._closing = threading.Event()
         self._picture = LatestPicture(self.label, name, clock)
+
+    def latest_frame(self) -> VideoFrame | None:
+        return self._picture.latest()
+
+    def frame_at(self, time_s: float) -> VideoFrame | None:
+        raise SourceError(f"{self.label}: a live source cannot be used offline; use a video file")
+
+    def status(self) -> SourceStatus:
+        return self._picture.status()
+
+    def miss(self, problem: str) -> None:
+        """Report why the source cannot be opened yet, once per `problem`."""
+        if problem != self._picture.problem:
+            self._picture.problem = problem
+            self._report("camera", f"{problem}; still searching")
+
+
+class LiveSource(NewestOnly):
+    """A source with its own reading thread. Subclasses implement `pictures`."""
+
+    def __init__(self, name: str, *, clock: Clock, report: Report) -> None:
+        super().__init__(name, clock=clock, report=report)
+        self._closing = threading.Event()
         self._guard = Guard(log, lambda key, problem: self._lose(problem), "camera", self.label)
         self._thread = GuardedThread(self.label, self._run, self._guard)
 
@@ -113,23 +134,8 @@ class LiveSource(ABC):
         SourceError, FFmpegError or OSError if the source cannot be opened or fails.
         """
 
-    def miss(self, problem: str) -> None:
-        """Report why the source cannot be opened yet, once per `problem`."""
-        if problem != self._picture.problem:
-            self._picture.problem = problem
-            self._report("camera", f"{problem}; still searching")
-
     def start(self) -> None:
         self._thread.start()
-
-    def latest_frame(self) -> VideoFrame | None:
-        return self._picture.latest()
-
-    def frame_at(self, time_s: float) -> VideoFrame | None:
-        raise SourceError(f"{self.label}: {NOT_OFFLINE}")
-
-    def status(self) -> SourceStatus:
-        return self._picture.status()
 
     def close(self) -> None:
         self._closing.set()
@@ -145,7 +151,6 @@ class LiveSource(ABC):
             self._closing.wait(next_delay_s(failures))
 
     def _read_until_lost(self) -> None:
-        """Take pictures until the device ends or fails."""
         try:
             with (
                 translate_errors({av.FFmpegError: self.label, OSError: self.label}, as_=SourceError),

@@ -23,8 +23,8 @@ from av.video.stream import VideoStream
 from engine.errors import SourceError
 from engine.sources.camera import CameraSource
 from engine.sources.decoding import USUAL_FPS
-from engine.sources.look import UNTAGGED, VideoLook
 from engine.sources.pictures import InputPicture, Kind, ReadCounts
+from engine.sources.pixels import UNTAGGED, VideoLook
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock, SystemClock
 from engine.system.guarded_thread import Guard, GuardedThread

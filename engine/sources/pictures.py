@@ -1,7 +1,7 @@
 """Inputs of offline jobs: a video, one picture, or a folder of pictures, each read completely and in order."""
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -13,8 +13,7 @@ from av.video.stream import VideoStream
 
 from engine.errors import SourceError, UsageError
 from engine.sources.decoding import TimedPicture, open_video, read_pass
-from engine.sources.look import UNTAGGED, VideoLook, changed_depth, look_of
-from engine.sources.pixels import to_rgb
+from engine.sources.pixels import UNTAGGED, VideoLook, changed_depth, look_of, to_rgb
 from engine.sources.still import is_still, read_still
 from engine.sources.stream import shown_address
 from engine.system.folder_files import list_files, walk_files
@@ -93,9 +92,7 @@ class Pictures(Protocol):
 
 def open_pictures(path: Path, *, is_recursive: bool = False, but: Collection[Path] = ()) -> Pictures:
     """Open a file or folder and decode its first picture. SourceError, in one line, if it is missing or has none.
-
-    `is_recursive`: take the pictures of subfolders as well, except `but`, such as an output in it.
-    """
+    `is_recursive`: take the pictures of subfolders as well, except `but`, such as an output in it."""
     try:
         is_folder = path.is_dir()
         if not is_folder:
@@ -112,8 +109,6 @@ def open_pictures(path: Path, *, is_recursive: bool = False, but: Collection[Pat
 
 
 class VideoPictures:
-    """The pictures of a video file, local or at an address."""
-
     kind: Kind = "video"
 
     def __init__(self, path: Path | str) -> None:
@@ -319,3 +314,43 @@ def _hint(folder: Path, but: Collection[Path]) -> str:
     """The next step if only subfolders have pictures, else ""."""
     below = walk_files(folder, PICTURE_SUFFIXES, lambda problem: None, is_recursive=True, but=but)
     return "; --recursive takes those of its subfolders" if next(below, None) else ""
+
+
+WAITING_BYTES = 256 * 2**20  # queued pictures before and after the model
+MIN_WAITING, MAX_WAITING = 2, 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Batch:
+    pictures: tuple[InputPicture, ...]
+    """All of one size."""
+    pixels: np.ndarray
+    """(pictures, height, width, 3) uint8; the pictures' own pixels are views of it."""
+
+
+def batches(pictures: Iterable[InputPicture], size: int) -> Iterator[Batch]:
+    """Yield batches of `size` pictures; fewer at the end and where the size of the pictures changes."""
+    waiting: list[InputPicture] = []
+    for picture in pictures:
+        if waiting and picture.pixels.shape != waiting[0].pixels.shape:
+            yield _batch(waiting)
+            waiting = []
+        waiting.append(picture)
+        if len(waiting) == size:
+            yield _batch(waiting)
+            waiting = []
+    if waiting:
+        yield _batch(waiting)
+
+
+def batches_waiting(first: InputPicture, size: int) -> int:
+    """Queue length in batches: hides a slow picture without taking much memory."""
+    return min(max(WAITING_BYTES // (first.pixels.nbytes * size), MIN_WAITING), MAX_WAITING)
+
+
+def _batch(pictures: list[InputPicture]) -> Batch:
+    if len(pictures) == 1:
+        return Batch(pictures=tuple(pictures), pixels=pictures[0].pixels[None])
+    pixels = np.stack([picture.pixels for picture in pictures])  # copied here, not on the model's thread
+    parts = (replace(picture, pixels=part) for picture, part in zip(pictures, pixels, strict=True))
+    return Batch(pictures=tuple(parts), pixels=pixels)

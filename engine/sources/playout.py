@@ -39,10 +39,8 @@ class Shot:
 
 
 class Playout:
-    """`open_shots` restarts the shots at each call; after an error it is retried with growing delays.
-
-    When the shots end the last picture stays. Playing pauses while `latest_frame` is not called.
-    """
+    """`open_shots` restarts the shots at each call; after an error it is retried with growing delays. When the shots
+    end the last picture stays. Playing pauses while `latest_frame` is not called."""
 
     def __init__(
         self,
@@ -61,10 +59,11 @@ class Playout:
         self._lost_since_s: float | None = None
         self._is_closing = False
         self._is_starved = False
-        self._index = 0
         self._origin_s: float | None = None
         self.problem = ""
         """Why it is lost; "" while it plays."""
+        self.frames = 0
+        """Pictures prepared so far."""
         self.skipped = 0
         """Pictures whose time had passed before they were shown."""
         self._guard = Guard(log, lambda key, problem: self._lose(problem), "source", name)
@@ -101,19 +100,15 @@ class Playout:
         with self._change:
             if self.problem:
                 return "lost"
-            return "starting" if self._index == 0 else "playing"
-
-    @property
-    def frames(self) -> int:
-        return self._index
+            return "starting" if self.frames == 0 else "playing"
 
     def _run(self) -> None:
         failures = 0
         while not self._is_closing:
-            played_before = self._index
+            played_before = self.frames
             if self._guard.attempt(self._play_to_end):
                 return
-            failures = failures + 1 if self._index == played_before else 1
+            failures = failures + 1 if self.frames == played_before else 1
             with self._change:
                 self._change.wait_for(lambda: self._is_closing, timeout=next_delay_s(failures))
 
@@ -138,9 +133,9 @@ class Playout:
                 is_slow = self._move_when_late(shot.start_s) and self._is_starved
             if is_slow:
                 self._report("source slow", f"{self._name}: too slow to decode at its own rate; it plays slower")
-            frame = VideoFrame(pixels=shot.read_pixels(), index=self._index, time_s=shot.start_s, source=self._name)
+            frame = VideoFrame(pixels=shot.read_pixels(), index=self.frames, time_s=shot.start_s, source=self._name)
             with self._change:
-                self._index += 1
+                self.frames += 1
                 self._ahead.append(frame)
                 self.problem = ""
                 self._lost_since_s = None

@@ -16,8 +16,6 @@ POLL_S = 0.25  # interval of the search for a ring; also the silence after which
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedPicture:
-    """One picture that an engine publishes in shared memory."""
-
     name: str
     segment: str
     width: int
@@ -28,18 +26,15 @@ class SharedPicture:
 
 
 def list_shared() -> tuple[SharedPicture, ...]:
-    """The pictures published on this machine, newest ring first.
-
-    Rings that an engine shares with its own children have no rate and are not listed.
-    """
+    """The pictures published on this machine, newest ring first. Rings that an engine shares with its own children have
+    no rate and are not listed."""
     found = []
-    folder = system_folder()
-    for segment in folder.segments():
+    for segment in system_folder().segments():
         info = read_info(segment)
         if info is None or not info.is_live:
             continue
         try:
-            reader = FrameRing.attach(segment, folder=folder)
+            reader = FrameRing.attach(segment)
         except SharedMemoryError:
             continue  # gone meanwhile
         (height, width, _), fps = reader.shape, reader.fps
@@ -76,10 +71,7 @@ class SharedWatch:
 
     def latest(self, spare: np.ndarray | None = None) -> RingFrame | None:
         """The newest complete frame, the same object until there is a newer one; None before the first and without a
-        ring.
-
-        Never waits. `spare` as in `RingReader.latest`.
-        """
+        ring. Never waits. `spare` as in `RingReader.latest`."""
         now_s = self._clock.now_s()
         if self._reader is None and now_s >= self._look_at_s:
             self._look_at_s = now_s + POLL_S

@@ -47,7 +47,6 @@ def is_playlist(container: InputContainer) -> bool:
 
 
 def is_file(container: InputContainer, url: str) -> bool:
-    """True if it has a known duration."""
     return url.lower().startswith("http") and container.duration is not None
 
 

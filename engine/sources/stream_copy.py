@@ -39,7 +39,6 @@ class StreamCopy:
 
     @property
     def streams(self) -> StreamContainer:
-        """The source's streams."""
         return self._source.streams
 
     @property

@@ -1,15 +1,94 @@
-"""The test card as a source: 1280x720 at 30 pictures a second, for a rig without a camera."""
+"""The test card as a source: 1280x720 at 30 pictures a second, for a rig without a camera.
+
+An F and four coloured corners (red, green, blue, white, row by row from the top left) show flips and rotations, bars
+the colours, a ramp the clipping, a circle the aspect ratio. A marker crosses the picture every four seconds.
+"""
 
 import math
 from collections.abc import Iterator
 from functools import partial
 
-from engine.sources.card_drawing import FPS, HEIGHT, WIDTH, draw_card, draw_ground
+import cv2
+import numpy as np
+
 from engine.sources.playout import Playout, Shot
 from engine.sources.source import SourceStatus
 from engine.system.clock import Clock
 from engine.system.reporting import Report
 from engine.values import VideoFrame
+
+WIDTH, HEIGHT, FPS = 1280, 720, 30
+CROSSING_FRAMES = 120  # the marker takes four seconds from the left edge to the right
+MARKER_WIDTH_PX = 16
+TRACK = slice(600, 640)  # rows of the marker
+CORNER_PX = 80
+CORNERS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255))
+BARS = (  # 75 % bars in their usual order
+    (191, 191, 191),
+    (191, 191, 0),
+    (0, 191, 191),
+    (0, 191, 0),
+    (191, 0, 191),
+    (191, 0, 0),
+    (0, 0, 191),
+)
+BARS_ROWS = slice(440, 540)
+RAMP_ROWS = slice(540, 580)
+GROUND, LINE, BRIGHT = 20, 70, 230
+
+
+def draw_ground() -> np.ndarray:
+    """(720, 1280, 3) uint8 RGB: the static part."""
+    card = np.full((HEIGHT, WIDTH, 3), GROUND, np.uint8)
+    card[::40] = LINE
+    card[:, ::40] = LINE
+    cv2.circle(card, (WIDTH // 2, HEIGHT // 2), HEIGHT // 2 - 10, (LINE * 2,) * 3, 2, cv2.LINE_AA)
+    bar_width = (WIDTH - 4 * CORNER_PX) / len(BARS)
+    for number, colour in enumerate(BARS):
+        left = 2 * CORNER_PX + round(number * bar_width)
+        card[BARS_ROWS, left : 2 * CORNER_PX + round((number + 1) * bar_width)] = colour
+    ramp = np.linspace(0, 255, WIDTH - 4 * CORNER_PX).astype(np.uint8)
+    card[RAMP_ROWS, 2 * CORNER_PX : WIDTH - 2 * CORNER_PX] = ramp[:, None]
+    card[120:400, 480:540] = BRIGHT  # the F: stem, upper and lower arm
+    card[120:180, 480:700] = BRIGHT
+    card[240:290, 480:640] = BRIGHT
+    for colour, rows, columns in zip(
+        CORNERS,
+        (
+            slice(0, CORNER_PX),
+            slice(0, CORNER_PX),
+            slice(HEIGHT - CORNER_PX, None),
+            slice(HEIGHT - CORNER_PX, None),
+        ),
+        (slice(0, CORNER_PX), slice(WIDTH - CORNER_PX, None)) * 2,
+        strict=True,
+    ):
+        card[rows, columns] = colour
+    _write(card, "TOP", (WIDTH // 2 - 44, 70), 1.2)
+    _write(card, "LEFT", (20, HEIGHT // 2), 1.0)
+    _write(card, "RIGHT", (WIDTH - 110, HEIGHT // 2), 1.0)
+    _write(card, f"{WIDTH}x{HEIGHT}  {FPS} fps", (760, 200), 1.0)
+    return card
+
+
+def draw_card(ground: np.ndarray, index: int) -> np.ndarray:
+    """(720, 1280, 3) uint8 RGB: picture `index` of the card, as a new array."""
+    card = ground.copy()
+    left = marker_left_px(index)
+    card[TRACK, left : left + MARKER_WIDTH_PX] = 255
+    minutes, frames = divmod(index, 60 * FPS)
+    _write(card, f"{minutes:02d}:{frames // FPS:02d}:{frames % FPS:02d}", (760, 290), 2.0)
+    return card
+
+
+def marker_left_px(index: int) -> int:
+    """Left edge of the marker in picture `index`; it moves at constant speed, one crossing in `CROSSING_FRAMES`."""
+    return (index % CROSSING_FRAMES) * (WIDTH - MARKER_WIDTH_PX) // (CROSSING_FRAMES - 1)
+
+
+def _write(card: np.ndarray, text: str, at: tuple[int, int], size: float) -> None:
+    cv2.putText(card, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, (BRIGHT,) * 3, 2, cv2.LINE_AA)
+
 
 TIME_SLACK_S = 1e-6  # 3/30 s as a float may lie just below the third picture
 

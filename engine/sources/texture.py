@@ -5,20 +5,17 @@ sources have no thread: the frame loop polls them. Tests check both against the 
 """
 
 import logging
-from abc import ABC, abstractmethod
-from typing import ClassVar
+from abc import abstractmethod
 
 import numpy as np
 
 from engine.errors import SourceError
-from engine.sources.live import NOT_OFFLINE, LatestPicture
+from engine.sources.live import NewestOnly
 from engine.sources.names import chosen_name, not_found
-from engine.sources.source import SourceStatus
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock
 from engine.system.guarded_thread import Guard
 from engine.system.reporting import Report
-from engine.values import VideoFrame
 
 log = logging.getLogger(__name__)
 
@@ -26,18 +23,12 @@ POLL_S = 0.5  # interval of the search for a sender
 MAX_WAIT_S = 4.0  # maximum retry delay
 
 
-class TextureSource(ABC):
+class TextureSource(NewestOnly):
     """A `Polled` source. `poll`, `renew_context` and `close` on the render thread with its GL context current; the rest
     on any."""
 
-    kind: ClassVar[str]
-
     def __init__(self, name: str, *, clock: Clock, report: Report) -> None:
-        self.name = name
-        self.label = f"{self.kind} {name}"
-        self._clock = clock
-        self._report = report
-        self._picture = LatestPicture(self.label, name, clock)
+        super().__init__(name, clock=clock, report=report)
         # Errors in another program's texture must not abort our frame.
         self._receiving = Guard(log, lambda key, problem: self._lose(problem), "camera", self.label)
         self._releasing = Guard(log, report, "camera", self.label)
@@ -62,7 +53,6 @@ class TextureSource(ABC):
         """Release the sender and everything of the GL context. Idempotent."""
 
     def start(self) -> None:
-        """Search for the sender at the next poll."""
         self._look_at_s = self._clock.now_s()
 
     def poll(self) -> None:
@@ -73,15 +63,6 @@ class TextureSource(ABC):
     def renew_context(self) -> None:
         """Release everything of the old GL context; the renderer's new one is current."""
         self._release()
-
-    def latest_frame(self) -> VideoFrame | None:
-        return self._picture.latest()
-
-    def frame_at(self, time_s: float) -> VideoFrame | None:
-        raise SourceError(f"{self.label}: {NOT_OFFLINE}")
-
-    def status(self) -> SourceStatus:
-        return self._picture.status()
 
     def close(self) -> None:
         self._release()
@@ -103,10 +84,7 @@ class TextureSource(ABC):
         names = self.names()
         name = chosen_name(self.name, names)
         if name is None:
-            problem = not_found(self.kind, self.name, names)
-            if problem != self._picture.problem:
-                self._picture.problem = problem
-                self._report("camera", f"{problem}; still searching")
+            self.miss(not_found(self.kind, self.name, names))
             return False
         self.connect(name)
         self._is_connected = True

@@ -111,11 +111,8 @@ def remove_folder(path: Path, *, timeout_s: float = MAX_HELD_LIVE_S) -> None:
 
 
 def when_free(action: Callable[[], T], path: Path, *, timeout_s: float = MAX_HELD_S) -> T:
-    """Return `action()`, which uses the file or folder `path`.
-
-    On Windows it is retried for up to `timeout_s` seconds while another program holds the file; then HeldFileError.
-    Elsewhere it is called once.
-    """
+    """Return `action()`, which uses the file or folder `path`. On Windows it is retried for up to `timeout_s` seconds
+    while another program holds the file; then HeldFileError. Elsewhere it is called once."""
     if sys.platform != "win32" or timeout_s <= 0:
         return action()
     waited_s, is_told = 0.0, False
@@ -154,10 +151,8 @@ def sync_file(path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Flush a folder's file names to the disk. Windows has no such call and needs none. Never raises.
-
-    It is called after the rename, when the file is in place, so an error is only logged.
-    """
+    """Flush a folder's file names to the disk. Windows has no such call and needs none. Never raises. It is called
+    after the rename, when the file is in place, so an error is only logged."""
     if os.name == "nt":
         return
     try:
@@ -192,10 +187,8 @@ def _flush(handle: int) -> None:
 
 
 def _unless_protected(action: Callable[[], None], path: Path) -> None:
-    """Run `action`. Raises HeldFileError at once for a read-only file.
-
-    Windows returns the same error as for an open file, but a retry cannot succeed. Other systems allow replacing it.
-    """
+    """Run `action`. Raises HeldFileError at once for a read-only file. Windows returns the same error as for an open
+    file, but a retry cannot succeed. Other systems allow replacing it."""
     try:
         action()
     except PermissionError as error:

@@ -8,8 +8,6 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """A source of time."""
-
     def now_s(self) -> float:
         """Seconds since an arbitrary start; monotonic."""
 
@@ -21,8 +19,6 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """Real time."""
-
     def now_s(self) -> float:
         return time.perf_counter()
 

@@ -50,9 +50,7 @@ class DiskStore:
         first_poll_s: float = 0.0,
     ) -> "DiskQueue":
         """Open a queue of jobs for `folder`; starts its worker if this is the first queue. Never waits for the disk.
-
-        `name` is the key of its warnings. `poll` is called after `first_poll_s`, then every `poll_interval_s` (2 s).
-        """
+        `name` is the key of its warnings. `poll` is called after `first_poll_s`, then every `poll_interval_s` (2 s)."""
         folder = folder.absolute()
         interval_s = POLL_INTERVAL_S if poll_interval_s is None else poll_interval_s
         queue = DiskQueue(name, folder, self._report, poll, interval_s, time.perf_counter() + first_poll_s)

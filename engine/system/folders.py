@@ -15,15 +15,12 @@ def data_folder() -> Path:
 
 
 def presets_folder() -> Path:
-    """Folder of the presets."""
     return data_folder() / "presets"
 
 
 def isf_folders() -> tuple[Path, ...]:
-    """Folders in which programs of this system look for ISF shaders, the user's own first. They need not exist.
-
-    macOS and Windows: as https://docs.isf.video/ref_index says; Linux has no convention, so the XDG data folder.
-    """
+    """Folders in which programs of this system look for ISF shaders, the user's own first. They need not exist. macOS
+    and Windows: as https://docs.isf.video/ref_index says; Linux has no convention, so the XDG data folder."""
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Graphics" / "ISF", Path("/Library/Graphics/ISF")
     if sys.platform == "win32":

@@ -26,9 +26,7 @@ def inflated(packed: bytes, *, max_bytes: int) -> bytearray:
 
 def picture_size_px(content: bytes, formats: tuple[str, ...] = ("PNG", "JPEG")) -> tuple[int, int] | None:
     """Width and height of a picture from its header, without decoding it; None if it is in none of these formats.
-
-    `formats`: names as Pillow writes them. ValueError for a WebP of more than 179 million pixels.
-    """
+    `formats`: names as Pillow writes them. ValueError for a WebP of more than 179 million pixels."""
     from PIL import Image
 
     Image.init()

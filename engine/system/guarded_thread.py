@@ -33,9 +33,7 @@ class Guard:
         self, step: Callable[[], Result], on_failure: Callable[[Exception], object] | None = None
     ) -> Result | None:
         """Return the step's result, or None after an error, which is logged and reported. Does not catch BaseException.
-
-        `on_failure(error)` is called after the report.
-        """
+        `on_failure(error)` is called after the report."""
         try:
             return step()
         except Exception as error:  # the top of a thread: the next step may work

@@ -22,16 +22,13 @@ def own_interfaces() -> tuple[Interface, ...]:
 
 
 def own_networks() -> tuple[Network, ...]:
-    """Networks of this machine's interfaces, without loopback."""
     found = (interface.network for interface in own_interfaces() if not interface.is_loopback)
     return tuple(dict.fromkeys(network for network in found if network.prefixlen >= MAX_PREFIX))
 
 
 def _suffix(netmask: str | None) -> str:
-    """Network suffix for `ipaddress`, which reads IPv4 masks but not IPv6 ones.
-
-    Without a mask (some tunnels; IPv6 on Windows) the network is the address alone.
-    """
+    """Network suffix for `ipaddress`, which reads IPv4 masks but not IPv6 ones. Without a mask (some tunnels; IPv6 on
+    Windows) the network is the address alone."""
     if not netmask:
         return ""
     return f"/{int(ipaddress.IPv6Address(netmask)).bit_count()}" if ":" in netmask else f"/{netmask}"

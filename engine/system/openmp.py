@@ -51,10 +51,8 @@ def spin_briefly() -> None:
 
 @contextmanager
 def sleeping() -> Iterator[None]:
-    """Context in which a newly loaded library gets threads that sleep at once, unless the user has set otherwise.
-
-    It restores the environment, so that children do not inherit this.
-    """
+    """Context in which a newly loaded library gets threads that sleep at once, unless the user has set otherwise. It
+    restores the environment, so that children do not inherit this."""
     if is_chosen_by_user():
         yield
         return

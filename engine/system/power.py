@@ -28,34 +28,26 @@ NS_ACTIVITY_IDLE_DISPLAY_SLEEP_DISABLED = 1 << 40
 
 @contextlib.contextmanager
 def kept_awake(*, display: bool = False) -> Iterator[None]:
-    """Context with exact timers, full speed and no sleep, for live pictures. `display`: keep the display on, too.
-
-    Exit it on the thread that entered it. If the system refuses something, the log has a warning.
-    """
-    if sys.platform == "win32":
-        win32.begin_timer_period(WINDOWS_TIMER_MS)
-        try:
-            win32.forbid_power_throttling()
-        except OSError as error:
-            log.warning("Windows may slow the picture down while its window is hidden (%s)", error)
-        try:
-            with _windows_awake(display=display):
-                yield
-        finally:
-            win32.end_timer_period(WINDOWS_TIMER_MS)
-    elif sys.platform == "darwin":
-        with _mac_activity("showing live pictures", NS_ACTIVITY_LATENCY_CRITICAL, display=display):
-            yield
-    else:
+    """Context with exact timers, full speed and no sleep, for live pictures. `display`: keep the display on, too. Exit
+    it on the thread that entered it. If the system refuses something, the log has a warning."""
+    with contextlib.ExitStack() as stack:
+        if sys.platform == "win32":
+            win32.begin_timer_period(WINDOWS_TIMER_MS)
+            stack.callback(win32.end_timer_period, WINDOWS_TIMER_MS)
+            try:
+                win32.forbid_power_throttling()
+            except OSError as error:
+                log.warning("Windows may slow the picture down while its window is hidden (%s)", error)
+            stack.enter_context(_windows_awake(display=display))
+        elif sys.platform == "darwin":
+            stack.enter_context(_mac_activity("showing live pictures", NS_ACTIVITY_LATENCY_CRITICAL, display=display))
         yield
 
 
 @contextlib.contextmanager
 def kept_from_sleep(doing: str) -> Iterator[None]:
-    """Context without sleep, for a long job. macOS shows `doing` as the reason (`pmset -g assertions`).
-
-    Exit it on the thread that entered it. If the system refuses something, the log has a warning.
-    """
+    """Context without sleep, for a long job. macOS shows `doing` as the reason (`pmset -g assertions`). Exit it on the
+    thread that entered it. If the system refuses something, the log has a warning."""
     if sys.platform == "win32":
         with _windows_awake(display=False):
             yield

@@ -16,11 +16,8 @@ MAX_NICENESS = 19
 
 
 def creation_flags(niceness: int) -> int:
-    """Windows creation flags for this niceness: below normal if it is above 0.
-
-    The python.exe of a virtual environment starts another process, which inherits the class (Microsoft's documentation
-    of CreateProcess, dwCreationFlags).
-    """
+    """Windows creation flags for this niceness: below normal if it is above 0. The python.exe of a virtual environment
+    starts another process, which inherits the class (Microsoft's documentation of CreateProcess, dwCreationFlags)."""
     import subprocess
 
     below_normal: int = subprocess.BELOW_NORMAL_PRIORITY_CLASS  # type: ignore[attr-defined]  # exists on Windows only

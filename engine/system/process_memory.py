@@ -6,7 +6,6 @@ M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # malloc.h of glibc
 
 
 def peak_process_mb() -> float:
-    """Peak main memory of this process in MiB."""
     if sys.platform == "win32":
         import psutil
 

@@ -92,10 +92,8 @@ def utf8_environment() -> dict[str, str]:
 
 
 def without_console() -> dict[str, Any]:
-    """Popen arguments for a process that we end ourselves: on Windows it gets no Ctrl-C and no closing-window event.
-
-    No console window opens for it either. Empty on other systems.
-    """
+    """Popen arguments for a process that we end ourselves: on Windows it gets no Ctrl-C and no closing-window event. No
+    console window opens for it either. Empty on other systems."""
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NO_WINDOW}
     return {}

@@ -28,8 +28,6 @@ def exact_rate(fps: float) -> Fraction:
 
 
 class Schedule:
-    """Due times of frames at a rate."""
-
     def __init__(self, fps: float) -> None:
         self.fps = fps
         self.period_s = 1.0 / fps

@@ -39,10 +39,8 @@ _KINDS = (
 
 
 def read_small(path: Path, *, max_bytes: int = MAX_TEXT_BYTES, inside: Path | None = None) -> bytes:
-    """The content of a regular file, at most `max_bytes`. OSError with the reason for anything else.
-
-    `inside`: the folder in which the file must lie, also when links are followed.
-    """
+    """The content of a regular file, at most `max_bytes`. OSError with the reason for anything else. `inside`: the
+    folder in which the file must lie, also when links are followed."""
     with open_regular(path, inside=inside, max_bytes=max_bytes) as file:
         size = os.fstat(file.fileno()).st_size
         raw = file.read(min(max_bytes, max(size, MAX_TEXT_BYTES)) + 1)

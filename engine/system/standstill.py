@@ -88,7 +88,6 @@ class Watchdog:
         self._thread.join()
 
     def step(self, now_s: float) -> None:
-        """Look at the mark once."""
         standing_s, began_s = self._mark.standing_s(now_s), self._mark.began_s
         if self._told_s is not None and began_s != self._told_s:
             self._say(f"pictures come again, after {self._longest_s:.1f} s without one")

@@ -35,10 +35,8 @@ def end_timer_period(period_ms: int) -> None:
 
 
 def set_thread_execution_state(state: int) -> int:
-    """Set the thread's execution state (`ES_*`) until it ends or sets another; returns the former state.
-
-    OSError when Windows refuses. `ES_CONTINUOUS` alone requests nothing.
-    """
+    """Set the thread's execution state (`ES_*`) until it ends or sets another; returns the former state. OSError when
+    Windows refuses. `ES_CONTINUOUS` alone requests nothing."""
     before = int(_function("kernel32", "SetThreadExecutionState", ctypes.c_uint32, ctypes.c_uint32)(state))
     if before == 0:  # Windows documents no error code for this call
         raise OSError(f"SetThreadExecutionState refuses {state:#x}")
@@ -161,10 +159,8 @@ def add_console_handler(handler: Callable[[int], bool]) -> Callable[[], None]:
 
 
 def enter_com_apartment() -> int:
-    """Initialise COM for this thread as a single-threaded apartment; returns the HRESULT.
-
-    If it is not negative, call `leave_com_apartment` on the same thread.
-    """
+    """Initialise COM for this thread as a single-threaded apartment; returns the HRESULT. If it is not negative, call
+    `leave_com_apartment` on the same thread."""
     call = _function("ole32", "CoInitializeEx", ctypes.c_int32, ctypes.c_void_p, ctypes.c_uint32)
     return int(call(None, _COINIT_APARTMENTTHREADED))
 

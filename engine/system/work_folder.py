@@ -19,9 +19,7 @@ LOCK = "lock"
 
 class WorkFolder:
     """Locked from the constructor until `close` or `remove`, or until the process ends, however it ends.
-
-    FolderBusyError if another run has locked it, SinkError if it cannot be made.
-    """
+    FolderBusyError if another run has locked it, SinkError if it cannot be made."""
 
     def __init__(self, output: Path, *, at: Path | None = None) -> None:
         """Keeps the files of an interrupted run. `at`: the folder, if it is not beside the output."""
@@ -36,7 +34,6 @@ class WorkFolder:
                 self._lock = self._open()
 
     def empty(self) -> None:
-        """Delete the files of an earlier run."""
         with _one_line(self._output):
             for path in self.path.iterdir():
                 if path.name != LOCK:

@@ -50,7 +50,6 @@ class OscMonitor:
         self._taken = 0
 
     def start(self) -> None:
-        """Record from now on."""
         self._noted.clear()
         self._taken = next(self._numbers)
         self._dispatcher.set_watcher(self._note)

@@ -39,8 +39,6 @@ class Alarm:
 
 
 class OscQuery:
-    """The handlers for HTTP requests and WebSockets."""
-
     def __init__(
         self, tree: "QueryTree", hub: "QueryHub", host_info: Callable[[str], Mapping[str, object]], sockets: WebSockets
     ) -> None:
@@ -51,7 +49,6 @@ class OscQuery:
         self._sockets = sockets
 
     async def send_node(self, request: web.Request) -> web.Response:
-        """Send a node, or one attribute of it."""
         answer = self._tree.answer(request.path, attribute_of(request), self._host_info(reached_at(request)))
         return web.Response(body=answer.body, status=answer.status, content_type="application/json")
 

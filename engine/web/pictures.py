@@ -46,8 +46,6 @@ class Screen:
 
 
 class PictureStreams:
-    """The handlers for the three URLs."""
-
     def __init__(self, taps: Mapping[str, PreviewTap], sockets: WebSockets) -> None:
         self._taps = taps
         self._sockets = sockets

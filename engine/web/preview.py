@@ -30,10 +30,8 @@ EARLY_S = 1 / 120  # how early a picture may be, but at most a quarter of a peri
 
 
 class FrameRate:
-    """The due times of pictures at one frame rate. Viewers with the same rate share it, and so share every picture.
-
-    Not a token bucket: after a pause two pictures must not follow in quick succession.
-    """
+    """The due times of pictures at one frame rate. Viewers with the same rate share it, and so share every picture. Not
+    a token bucket: after a pause two pictures must not follow in quick succession."""
 
     def __init__(self, fps: int) -> None:
         self.fps = fps
@@ -45,7 +43,6 @@ class FrameRate:
         return now_s >= self._due_s - self._early_s
 
     def step(self, now_s: float) -> None:
-        """Record that a picture was taken now."""
         is_in_step = now_s - self._due_s < self._period_s
         self._due_s = (self._due_s if is_in_step else now_s) + self._period_s
 
@@ -106,10 +103,8 @@ class PreviewTap:
         return len(self._viewers)
 
     def watch(self, fps: int, width_px: int, deliver: Callable[[bytes], None]) -> Viewer:
-        """Add a viewer. `deliver` is called with JPEGs of at most this rate and width, on the encoder's thread.
-
-        It is called again only after `is_ready` has been set.
-        """
+        """Add a viewer. `deliver` is called with JPEGs of at most this rate and width, on the encoder's thread. It is
+        called again only after `is_ready` has been set."""
         with self._changing_viewers:
             shared = (viewer.rate for viewer in self._viewers if viewer.rate.fps == fps)
             viewer = Viewer(next(shared, None) or FrameRate(fps), width_px, deliver)
@@ -168,10 +163,8 @@ class EncoderThread:
 
 
 class StillCamera:
-    """Takes single pictures. Thread-safe. Needs the tap's encoder thread, so a running web server.
-
-    A picture costs the frame loop as much as one preview frame, and nothing extra while somebody watches the preview.
-    """
+    """Takes single pictures. Thread-safe. Needs the tap's encoder thread, so a running web server. A picture costs the
+    frame loop as much as one preview frame, and nothing extra while somebody watches the preview."""
 
     def __init__(self, tap: PreviewTap) -> None:
         self._tap = tap
@@ -205,10 +198,8 @@ def _is_dark(jpeg: bytes) -> bool:
 
 
 def encode_preview(rgba: np.ndarray, width_px: int = MAX_SIDE_PX) -> bytes:
-    """Encode (height, width, 4) uint8 as JPEG without alpha (that is, over black); never enlarges.
-
-    At most `width_px` wide, and no side longer than `MAX_SIDE_PX`. OpenCV and libjpeg-turbo work without the GIL.
-    """
+    """Encode (height, width, 4) uint8 as JPEG without alpha (that is, over black); never enlarges. At most `width_px`
+    wide, and no side longer than `MAX_SIDE_PX`. OpenCV and libjpeg-turbo work without the GIL."""
     # Imported for the first viewer: importing OpenCV takes long, and must not delay the engine's first picture.
     import cv2
     import simplejpeg

@@ -33,9 +33,7 @@ class WebServer:
         accepts_osc: Callable[[str, str], bool] = accepts_none,
     ) -> None:
         """`token`: required from clients whose address is not `is_local`; None creates one.
-
-        `accepts_osc(peer, reached_at)`: True if that client may use OSCQuery without the token.
-        """
+        `accepts_osc(peer, reached_at)`: True if that client may use OSCQuery without the token."""
         self.address = (host, port)
         """Listening address; after `start` with the real port."""
         self.token = token or new_token()
@@ -48,7 +46,6 @@ class WebServer:
 
     @property
     def url(self) -> str:
-        """URL of the page."""
         host, port = self.address
         return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 

@@ -17,9 +17,9 @@ import psutil
 import pytest
 
 from engine.ipc import layout, sweep_dead_rings
+from engine.ipc.frame_ring import RingReader
 from engine.ipc.process_identity import ProcessIdentity, is_alive, own_identity
 from engine.ipc.ring_folder import RingFolder, read_info
-from engine.ipc.ring_reader import RingReader
 from engine.ipc.segment import map_segment, unlink_segment
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="simulates a Mac on Linux")
@@ -28,14 +28,14 @@ STEP_S = 3600.0
 
 ENGINE = """
 import pathlib, psutil, sys
-from engine.ipc import ring_writer
+from engine.ipc import frame_ring
 from engine.ipc.ring_folder import RingFolder
 sys.platform = "darwin"
 folder = RingFolder(pathlib.Path(sys.argv[1]), holds_segments=False)
-before = ring_writer.RingOwner("before", 6, 4, 3, 0, folder)
+before = frame_ring.RingOwner("before", 6, 4, 3, 0, folder)
 boot_time = psutil._pslinux.boot_time
 psutil._pslinux.boot_time = lambda: boot_time() + 3600
-after = ring_writer.RingOwner("after", 6, 4, 3, 0, folder)
+after = frame_ring.RingOwner("after", 6, 4, 3, 0, folder)
 print(before.segment, after.segment, flush=True)
 sys.stdin.read()
 """

@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from engine.ipc import ring_markers
-from engine.ipc.ring_folder import RingFolder
-from engine.ipc.ring_markers import RingMarkers
-from engine.ipc.ring_writer import RingOwner
+from engine.ipc import ring_folder
+from engine.ipc.frame_ring import RingOwner
+from engine.ipc.ring_folder import RingFolder, RingMarkers
 
 FOUR_DAYS_S = 4 * 86_400.0
 
@@ -20,7 +19,7 @@ FOUR_DAYS_S = 4 * 86_400.0
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RingFolder:
     """A folder of marker files, as on a Mac, with a short interval instead of ten minutes."""
-    monkeypatch.setattr(ring_markers, "REFRESH_S", 0.005)
+    monkeypatch.setattr(ring_folder, "REFRESH_S", 0.005)
     monkeypatch.setattr("engine.ipc.ring_folder._markers", RingMarkers())
     return RingFolder(tmp_path / "multiverse-rings", holds_segments=False)
 

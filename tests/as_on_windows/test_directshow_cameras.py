@@ -10,9 +10,9 @@ import av.logging
 import pytest
 
 from engine.errors import SourceError
-from engine.sources import CameraDevice, camera, camera_names
+from engine.sources import CameraDevice, camera
 from engine.sources.camera import open_device
-from engine.sources.devices import attempts, find_camera
+from engine.sources.devices import attempts, find_camera, print_cameras
 
 TWINS = (
     r"@device_pnp_\\?\usb#vid_046d&pid_0825&mi_00#6&1f2a&0&0000#{65e8773d-8f56-11d0-a3b9-00a0c9223196}\global",
@@ -51,16 +51,16 @@ def without_a_microphone(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def test_cameras_are_listed_on_a_machine_without_a_microphone(without_a_microphone, capsys) -> None:
-    camera_names.main("dshow")
+    print_cameras("dshow")
     assert json.loads(capsys.readouterr().out) == FOUND
 
 
 def test_no_camera_is_an_empty_list_and_no_error(without_a_microphone, capsys) -> None:
     without_a_microphone[:] = [("Could not enumerate video devices (or none found).\n",), *LOG[4:]]
-    camera_names.main("dshow")
+    print_cameras("dshow")
     assert json.loads(capsys.readouterr().out) == []
     without_a_microphone[:] = [("Could not enumerate system devices.\n",)]
-    camera_names.main("dshow")
+    print_cameras("dshow")
     assert "I/O error" in json.loads(capsys.readouterr().out), "DirectShow itself is missing"
 
 

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,8 @@ from engine.children.spec import child_environment
 from engine.children.stderr_file import crash_summary
 from engine.system.python_process import exit_reason
 from tests.children.toys import processes
-from tests.support.long_form import IS_SOAK
 
 ROOT = Path(__file__).parents[2]
-HEAVY = ("decimal", "asyncio", "unittest.mock", "xml.dom.minidom")
 
 
 @pytest.fixture
@@ -45,13 +42,6 @@ def test_a_spawned_child_runs_dies_and_restarts_like_a_forked_one(toys: Callable
     assert spawning.server_pid == 0
 
 
-def test_a_spawned_child_that_crashes_names_its_line(toys: Callable[..., Any], spawning: Launcher) -> None:
-    toy = toys({"loading": "segfault"}, launcher=spawning)
-    toy.supervisor.start()
-    detail = toy.wait_for(lambda: toy.status.detail, "the reason")
-    assert detail.startswith("killed by SIGSEGV: Segmentation fault in File ")
-
-
 def test_a_spawned_child_that_is_closed_while_it_starts_leaves_nothing(
     toys: Callable[..., Any], spawning: Launcher
 ) -> None:
@@ -59,26 +49,6 @@ def test_a_spawned_child_that_is_closed_while_it_starts_leaves_nothing(
     toy.supervisor.start()
     toy.wait_for(lambda: toy.status.pid, "the process")
     toy.supervisor.close()
-
-
-def test_a_warm_server_starts_a_child_faster_than_an_interpreter(
-    toys: Callable[..., Any], launcher: Launcher, spawning: Launcher, require: Callable[..., None]
-) -> None:
-    require(CAN_FORK, "Linux with pidfd")
-
-    def start_s(toy: Any) -> float:
-        began_s, pid = time.perf_counter(), toy.status.pid
-        toy.supervisor.restart()
-        toy.wait_for(lambda: toy.status.pid != pid and "loaded" in toy.status.facts, "a ready child")
-        return time.perf_counter() - began_s
-
-    forked, spawned = (toys(preload=HEAVY, launcher=kind) for kind in (launcher, spawning))
-    for toy in (forked, spawned):
-        toy.supervisor.start()
-        toy.until_results()
-    times_s = [(start_s(forked), start_s(spawned)) for _ in range(3)]  # alternating, so that a busy machine slows both
-    forked_s, spawned_s = (min(one) for one in zip(*times_s, strict=True))
-    assert forked_s < (spawned_s / 2 if IS_SOAK else spawned_s)
 
 
 def test_two_supervisors_share_one_server_which_ends_with_the_last(

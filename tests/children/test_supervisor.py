@@ -31,36 +31,23 @@ def test_a_child_loads_then_publishes_pictures(toys: Callable[..., Any]) -> None
     assert status.facts["nice"] == max(13, os.nice(0))
     assert toy.states[0] == "loading"
     toy.until("busy")
-
-
-def test_the_last_facts_of_a_child_stay_in_the_status_after_closing(toys: Callable[..., Any]) -> None:
-    toy = toys({"model": "tiny"})
-    toy.supervisor.start()
-    toy.until_results(3)
     toy.supervisor.close()
-    assert (toy.status.state, toy.status.pid, toy.status.facts["loaded"]) == ("off", 0, "tiny")
+    assert (toy.status.state, toy.status.pid, toy.status.facts["loaded"]) == ("off", 0, "tiny"), "its last facts stay"
     assert toy.status.ms_a_result > 0.0
-
-
-def test_a_child_with_niceness_0_has_the_priority_of_the_engine(toys: Callable[..., Any]) -> None:
-    toy = toys(niceness=0)
+    toy.supervisor.close()  # and calls afterwards are harmless
     toy.supervisor.start()
-    assert toy.until_results(1).facts["nice"] == os.nice(0)
+    toy.supervisor.set_values({"/toy/prompt": "too late"})
+    toy.supervisor.connect_input("source", "none")
+    assert (toy.status.state, toy.supervisor.wants_frame) == ("off", False)
 
 
-def test_a_child_that_publishes_nothing_for_a_second_is_ready_not_busy(toys: Callable[..., Any]) -> None:
+def test_a_child_that_publishes_nothing_for_a_second_is_ready_and_sends_heartbeats(
+    toys: Callable[..., Any], wait_for: Callable[..., Any]
+) -> None:
     toy = toys()
-    toy.supervisor.set_values({"/toy/paint": True})
     toy.supervisor.start()
     toy.until("busy")
     toy.supervisor.set_values({"/toy/paint": False})
-    toy.until("ready")
-
-
-def test_an_idle_child_sends_heartbeats(toys: Callable[..., Any], wait_for: Callable[..., Any]) -> None:
-    toy = toys()
-    toy.supervisor.set_values({"/toy/paint": False})
-    toy.supervisor.start()
     toy.until("ready")
     ages_s: list[float] = []
 
@@ -73,18 +60,10 @@ def test_an_idle_child_sends_heartbeats(toys: Callable[..., Any], wait_for: Call
     wait_for(has_beaten, "a beat")
 
 
-def test_values_set_before_the_start_are_there_when_the_loop_begins(toys: Callable[..., Any]) -> None:
-    toy = toys()
-    toy.supervisor.set_values({"/toy/prompt": "a lake"})
-    toy.supervisor.set_values({"/toy/paint": True})
-    toy.supervisor.start()
-    assert toy.until_results().facts["prompt"] == "a lake"
-
-
 def test_the_newest_of_many_values_arrives(toys: Callable[..., Any], wait_for: Callable[..., Any]) -> None:
-    toy = toys()
+    toy = toys(niceness=0)
     toy.supervisor.start()
-    toy.until_results()
+    assert toy.until_results().facts["nice"] == os.nice(0), "the priority of the engine"
     for number in range(5000):
         toy.supervisor.set_values({"/toy/prompt": f"lake {number}"})
     wait_for(lambda: toy.status.facts["prompt"] == "lake 4999", "the newest prompt")
@@ -143,15 +122,8 @@ def test_a_command_is_answered_later_and_a_refusal_lists_the_commands(
         (False, "unknown command 'treble'; available: empty_cache, double, grumble"),
         (True, "42"),
     ]
-
-
-def test_a_command_that_kills_the_child_is_answered(toys: Callable[..., Any], wait_for: Callable[..., Any]) -> None:
-    toy = toys()
-    toy.supervisor.start()
-    toy.until_results()
-    answers: list[tuple[bool, str]] = []
-    toy.supervisor.call("grumble", on_answer=lambda is_done, text: answers.append((is_done, text)))
-    wait_for(lambda: answers == [(False, "toy ended before it answered")], "the answer")
+    ask("grumble", on_answer=note)  # kills the child
+    wait_for(lambda: answers[4:] == [(False, "toy ended before it answered")], "the answer")
 
 
 def test_an_input_is_read_and_another_in_its_place_too(toys: Callable[..., Any], wait_for: Callable[..., Any]) -> None:
@@ -175,7 +147,12 @@ def test_an_output_of_another_size_is_a_new_segment(toys: Callable[..., Any], wa
     toy = toys()
     toy.supervisor.start()
     toy.until_results()
-    before = toy.supervisor.outputs["picture"]
+    outputs = toy.wait_for(lambda: toy.supervisor.outputs, "outputs")
+    before = outputs["picture"]
+    toy.until_results(20)
+    assert toy.supervisor.outputs is outputs
+    with pytest.raises(TypeError):
+        outputs["picture"] = "mine"
     toy.supervisor.set_values({"/toy/width": 16})
     wait_for(lambda: toy.supervisor.outputs["picture"] != before, "a new segment")
     reader = FrameRing.attach(toy.supervisor.outputs["picture"])
@@ -183,18 +160,6 @@ def test_an_output_of_another_size_is_a_new_segment(toys: Callable[..., Any], wa
     reader.close()
     with pytest.raises(SharedMemoryError):
         FrameRing.attach(before)
-
-
-def test_the_published_outputs_are_an_immutable_mapping(toys: Callable[..., Any]) -> None:
-    toy = toys()
-    toy.supervisor.start()
-    toy.until_results()
-    toy.wait_for(lambda: toy.supervisor.outputs, "outputs")
-    outputs = toy.supervisor.outputs
-    toy.until_results(20)
-    assert toy.supervisor.outputs is outputs
-    with pytest.raises(TypeError):
-        outputs["picture"] = "mine"
 
 
 def test_a_childs_request_for_pictures_is_visible_at_once(
@@ -264,16 +229,6 @@ def test_a_child_that_stops_slowly_is_not_killed_before_the_timeout(toys: Callab
     toy.until_results()
     toy.supervisor.stop()
     assert toy.until("off").detail == ""
-
-
-def test_closing_twice_and_calling_afterwards_is_harmless(toys: Callable[..., Any]) -> None:
-    toy = toys()
-    toy.supervisor.close()
-    toy.supervisor.close()
-    toy.supervisor.start()
-    toy.supervisor.set_values({"/toy/prompt": "too late"})
-    toy.supervisor.connect_input("source", "none")
-    assert (toy.status.state, toy.supervisor.wants_frame) == ("off", False)
 
 
 def test_the_frame_loop_never_waits_while_a_child_is_being_started(

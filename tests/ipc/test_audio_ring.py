@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine.errors import SharedMemoryError
-from engine.ipc import AudioRing, AudioRingReader, AudioRingWriter, sweep_dead_rings
+from engine.ipc import AudioRing, AudioRingReader, AudioRingWriter
 from engine.ipc.audio_ring import ANNOUNCED, END
 from engine.ipc.ring_folder import system_folder
 from tests.support.long_form import IS_SOAK
@@ -38,15 +38,6 @@ def test_a_ring_reports_its_format_and_capacity(ring: tuple[AudioRingWriter, Aud
     odd.close()
 
 
-def test_samples_are_read_by_their_number(ring: tuple[AudioRingWriter, AudioRingReader]) -> None:
-    writer, reader = ring
-    writer.write(numbered(0, 30))
-    writer.write(numbered(30, 30))
-    assert writer.end_sample == reader.end_sample == 60
-    assert np.array_equal(reader.read(25, 10), numbered(25, 10))
-    assert np.array_equal(reader.read_newest(7), numbered(53, 7))
-
-
 def test_blocks_of_every_length_arrive_as_written_also_across_the_end_of_the_ring(
     ring: tuple[AudioRingWriter, AudioRingReader],
 ) -> None:
@@ -58,16 +49,16 @@ def test_blocks_of_every_length_arrive_as_written_also_across_the_end_of_the_rin
         oldest = max(0, end - CAPACITY)
         for first in range(oldest, end):
             assert np.array_equal(reader.read(first, end - first), numbered(first, end - first))
-        assert np.array_equal(reader.read_newest(end - oldest), numbered(oldest, end - oldest))
+        assert writer.end_sample == reader.end_sample == end
 
 
 def test_samples_not_written_yet_or_overwritten_are_none(
     ring: tuple[AudioRingWriter, AudioRingReader],
 ) -> None:
     writer, reader = ring
-    assert reader.read(0, 1) is None and reader.read_newest(1) is None
+    assert reader.read(0, 1) is None
     writer.write(numbered(0, 90))
-    assert reader.read(89, 2) is None and reader.read(-1, 2) is None and reader.read_newest(91) is None
+    assert reader.read(89, 2) is None and reader.read(-1, 2) is None
     writer.write(numbered(90, 30))
     assert reader.read(19, 1) is None
     assert np.array_equal(reader.read(20, 100), numbered(20, 100))
@@ -78,7 +69,7 @@ def test_the_end_of_a_block_longer_than_the_ring_is_kept(ring: tuple[AudioRingWr
     writer.write(numbered(0, 30))
     writer.write(numbered(30, 250))
     assert reader.end_sample == 280
-    assert np.array_equal(reader.read_newest(CAPACITY), numbered(180, CAPACITY))
+    assert np.array_equal(reader.read(180, CAPACITY), numbered(180, CAPACITY))
     assert reader.read(179, 1) is None
 
 
@@ -110,9 +101,8 @@ def test_skipping_to_what_is_written_already_changes_nothing(ring: tuple[AudioRi
 
 @pytest.mark.parametrize("frames", [0, CAPACITY + 1])
 def test_a_read_longer_than_the_ring_is_an_error(ring: tuple[AudioRingWriter, AudioRingReader], frames: int) -> None:
-    for read in (lambda: ring[1].read(0, frames), lambda: ring[1].read_newest(frames)):
-        with pytest.raises(SharedMemoryError, match=f"holds 100 frames, {frames} are requested"):
-            read()
+    with pytest.raises(SharedMemoryError, match=f"holds 100 frames, {frames} are requested"):
+        ring[1].read(0, frames)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +127,7 @@ def test_samples_being_overwritten_are_not_returned(ring: tuple[AudioRingWriter,
     writer, reader = ring
     writer.write(numbered(0, 100))
     writer._words[ANNOUNCED] = 130  # as the writer leaves it while samples 100 to 130 replace 0 to 30
-    assert reader.read(29, 1) is None and reader.read_newest(CAPACITY) is None
+    assert reader.read(29, 1) is None
     assert np.array_equal(reader.read(30, 70), numbered(30, 70))
 
 
@@ -171,7 +161,7 @@ def test_a_ring_closed_by_its_maker_is_gone_and_a_reader_keeps_what_it_has() -> 
     segment = writer.segment
     writer.close()
     assert segment not in system_folder().segments()
-    assert np.array_equal(reader.read_newest(10), numbered(0, 10, 1))
+    assert np.array_equal(reader.read(0, 10), numbered(0, 10, 1))
     reader.close()
     with pytest.raises(SharedMemoryError, match=f"audio ring {segment}"):
         AudioRing.open(segment)
@@ -237,20 +227,3 @@ def test_no_copy_is_torn_while_a_child_writes_without_pause_and_is_killed(childr
         assert_whole(copy, end - kept)
     reader.close()
     owner.close()
-
-
-MAKE_RING = """
-import sys
-from engine.ipc import AudioRing
-ring = AudioRing.create("left", channels=1, rate_hz=1000, seconds=1)
-print(ring.segment, flush=True)
-sys.stdin.read()
-"""
-
-
-def test_after_kill_9_of_its_maker_a_ring_is_swept_at_once(children) -> None:
-    child = children.start(MAKE_RING)
-    segment = child.stdout.readline().strip()
-    assert segment not in sweep_dead_rings()
-    children.kill(child)
-    assert segment in sweep_dead_rings()

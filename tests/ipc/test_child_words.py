@@ -34,15 +34,10 @@ def gate() -> Iterator[tuple[Gate, Gate]]:
     engine.close()
 
 
-def test_the_words_of_a_new_child_are_empty(words: tuple[ChildWords, ChildWords]) -> None:
-    engine, _ = words
-    assert (engine.alive_ns, engine.progress, engine.results) == (0, (Phase.STARTING, 0), 0)
-    assert (engine.last_result_ms, engine.last_result_ns, engine.wants_frame) == (0.0, 0, False)
-
-
 def test_the_engine_reads_the_values_that_the_child_stores(words: tuple[ChildWords, ChildWords]) -> None:
     engine, child = words
-    assert engine.expected_s == 0.0
+    assert (engine.alive_ns, engine.progress, engine.results) == (0, (Phase.STARTING, 0), 0)
+    assert (engine.last_result_ms, engine.last_result_ns, engine.wants_frame, engine.expected_s) == (0.0, 0, False, 0.0)
     child.expected_s = 12.5
     assert engine.expected_s == 12.5
     child.beat(11)
@@ -131,7 +126,8 @@ def test_the_gate_is_closed_from_submit_until_it_is_published_and_again_when_the
     gate: tuple[Gate, Gate],
 ) -> None:
     engine, child = gate
-    engine.period_ns = 33 * MS
+    engine.period_ns, engine.late_frames = 33 * MS, 3
+    assert (child.period_ns, child.late_frames) == (33 * MS, 3)
     assert not child.is_drawing(1000 * MS)
     engine.draw_begins(1000 * MS)
     assert child.is_drawing(1000 * MS) and child.is_drawing(1032 * MS)
@@ -211,26 +207,20 @@ def test_the_voice_has_priority_for_at_most_a_second(gate: tuple[Gate, Gate]) ->
     assert not engine.is_voice_running(5000 * MS)
 
 
-def test_late_frames_and_the_period_reach_the_children(gate: tuple[Gate, Gate]) -> None:
-    engine, child = gate
-    engine.period_ns = 16_666_667
-    engine.late_frames = 3
-    assert (child.period_ns, child.late_frames) == (16_666_667, 3)
-
-
 MAKE_ALL = """
 import sys
-from engine.ipc import ChildWords, Gate
-segments = [ChildWords.create("sd"), Gate.create()]
+from engine.ipc import AudioRing, ChildWords, FrameRing, Gate
+segments = [ChildWords.create("sd"), Gate.create(), FrameRing.create("left", 6, 4)]
+segments.append(AudioRing.create("left", channels=1, rate_hz=1000, seconds=1))
 print(*(s.segment for s in segments), flush=True)
 sys.stdin.read()
 """
 
 
-def test_after_kill_9_of_the_engine_words_and_gate_are_swept_at_once(children) -> None:
+def test_after_kill_9_of_the_engine_all_that_it_made_is_swept_at_once(children) -> None:
     engine = children.start(MAKE_ALL)
     segments = set(engine.stdout.readline().split())
-    assert len(segments) == 2
+    assert len(segments) == 4
     assert segments.isdisjoint(sweep_dead_rings()), "their engine is alive"
     children.kill(engine)
     assert segments <= set(system_folder().segments())

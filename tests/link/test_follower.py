@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from engine.link.follower import LinkFollower
-from engine.link.messages import SessionReport, TempoOrder, line_of, order_of, report_of
-from engine.link.status import LinkStatus
+from engine.link.messages import LinkStatus, SessionReport, TempoOrder, line_of, order_of, report_of
 from engine.params import ParamStore
 from engine.system.clock import SystemClock
 from tests.support.long_form import ONLY_SOAK
@@ -98,6 +97,7 @@ def test_a_tempo_that_somebody_sets_becomes_that_of_the_session(stage: Stage) ->
     stage.choose("link")
     stage.wait(lambda: stage.followed)
     stage.store.set("/tempo/bpm", 33.0, by="tempo")  # what the engine shows is no order
+    stage.store.set("/layer/1/angle", 10.0, by="ws 127.0.0.1:1")
     before = len(stage.followed)
     stage.wait(lambda: len(stage.followed) > before + 3)
     stage.store.set("/tempo/bpm", 140.0, by="udp 127.0.0.1:5000")

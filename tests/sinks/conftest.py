@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.render.context import _gl_library
 from engine.sinks import Stage
 from engine.sinks.registry import available_kinds
 from engine.values import AudioBlock, FrameId, PublishedFrame, TextureRef
@@ -218,3 +219,33 @@ def stand_in_spout(monkeypatch: pytest.MonkeyPatch) -> StandIn:
     stand_in = types.SimpleNamespace(CDLL=lambda name: opengl, c_void_p=ctypes.c_void_p)
     monkeypatch.setattr("engine.sinks.spout.ctypes", stand_in)
     return library
+
+
+@pytest.fixture
+def receivers(request: pytest.FixtureRequest) -> Callable[..., dict[tuple[int, int], np.ndarray]]:
+    """`receivers(kind, read)`: what receivers of fake Syphon or Spout see, by size.
+
+    `read(glo, width, height)` reads the texture by GL; the rows are flipped according to the libraries' source code:
+    Syphon takes memory row 0 as the bottom unless `is_flipped`, Spout's row 0 is the top unless inverted.
+    """
+
+    def see(kind: str, read: Callable[[int, int, int], np.ndarray]) -> dict[tuple[int, int], np.ndarray]:
+        library = request.getfixturevalue(f"stand_in_{kind}")
+        seen: dict[tuple[int, int], np.ndarray] = {}
+
+        def publish(texture: int, region: Any, size: tuple[int, int], is_flipped: bool, target: int) -> None:
+            rows = read(texture, *size)
+            seen[size] = rows if is_flipped else rows[::-1]
+
+        def send(texture: int, target: int, width: int, height: int, is_inverted: bool, host_fbo: int) -> bool:
+            rows = read(texture, width, height)
+            seen[width, height] = rows[::-1] if is_inverted else rows
+            return True
+
+        library.answers["SyphonOpenGLServer.publish_frame_texture"] = publish
+        library.answers["glGetError"] = ctypes.CDLL(_gl_library()).glGetError
+        library.answers["SpoutReceiver.getSenderList"] = lambda: []
+        library.answers["SpoutSender.sendTexture"] = send
+        return seen
+
+    return see

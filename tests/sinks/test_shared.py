@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.ipc import FrameRing
 from engine.ipc.ring_folder import find_ring, system_folder
 from engine.sinks import SinkSet, SinkSpec
 from engine.system.clock import SteppedClock
@@ -132,17 +131,6 @@ def test_the_reader_is_at_most_60_lines_and_needs_numpy_only() -> None:
         if isinstance(node, ast.Import | ast.ImportFrom)
     }
     assert imported - sys.stdlib_module_names == {"numpy"}
-
-
-def test_a_new_rate_alone_reaches_readers_in_the_same_memory(make_stage, reports) -> None:
-    sinks = SinkSet(make_stage(), SteppedClock(), reports)
-    sinks.start(SinkSpec(kind="shared", argument="rated"))
-    reader = FrameRing.open("rated")
-    before = sinks.status()[0].detail
-    sinks.restart_all(make_stage(fps=60.0))
-    assert (reader.fps, sinks.status()[0].detail) == (60.0, before)
-    reader.close()
-    sinks.close()
 
 
 PUBLISHER = """

@@ -33,12 +33,6 @@ def shade(index: int) -> np.ndarray:
     return np.full((48, 64, 4), [index, 0, 0, 255], np.uint8)
 
 
-def test_the_f_card_is_saved_upright_and_exact(make_stage, make_frame, f_card, tmp_path: Path) -> None:
-    card = f_card()
-    run(tmp_path / "card.png", make_stage(), [make_frame(0, card)])
-    assert np.array_equal(png(tmp_path / "card.png"), card[..., :3])
-
-
 def test_a_named_file_gets_the_last_frame_and_only_that_is_read_back(make_stage, make_frame, tmp_path: Path) -> None:
     reads: list[int] = []
     sink = run(tmp_path / "a.png", make_stage(), (make_frame(n, shade(n), reads=reads) for n in range(10)))
@@ -50,15 +44,11 @@ def test_a_named_file_gets_the_last_frame_and_only_that_is_read_back(make_stage,
 def test_a_named_file_gets_each_take_instead_numbered_from_the_second(make_stage, make_frame, tmp_path: Path) -> None:
     reads: list[int] = []
     frames = (make_frame(n, shade(n), reads=reads) for n in range(10))
-    run(tmp_path / "a.png", make_stage(), frames, takes=(2, 5))
+    sink = run(tmp_path / "tour" / "a.png", make_stage(), frames, takes=(2, 5))
     assert reads == [2, 5]
-    files = {path.name: int(png(path)[0, 0, 0]) for path in tmp_path.iterdir()}
+    assert sink.status().detail == f"2 pictures in {tmp_path / 'tour'}, the latest a 2.png"
+    files = {path.name: int(png(path)[0, 0, 0]) for path in (tmp_path / "tour").iterdir()}
     assert files == {"a.png": 2, "a 2.png": 5}
-
-
-def test_the_status_tells_how_many_pictures_were_written_and_where(make_stage, make_frame, tmp_path: Path) -> None:
-    sink = run(tmp_path / "a.png", make_stage(), [make_frame(i, shade(i)) for i in range(3)], takes=(0, 1, 2))
-    assert sink.status().detail == f"3 pictures in {tmp_path}, the latest a 3.png"
 
 
 def test_without_a_name_takes_are_dated_and_the_last_frame_is_not_kept(make_stage, make_frame) -> None:
@@ -91,10 +81,12 @@ def test_a_time_after_the_end_is_an_error_at_the_end(make_stage, make_frame, tmp
 
 
 def test_existing_files_are_never_overwritten_and_no_partial_file_remains(
-    make_stage, make_frame, tmp_path: Path
+    make_stage, make_frame, f_card, tmp_path: Path
 ) -> None:
     (tmp_path / "a.png").write_bytes(b"precious")
-    run(tmp_path / "a.png", make_stage(), [make_frame(0)])
+    card = f_card()
+    run(tmp_path / "a.png", make_stage(), [make_frame(0, card)])
+    assert np.array_equal(png(tmp_path / "a 2.png"), card[..., :3]), "upright and exact"
     assert (tmp_path / "a.png").read_bytes() == b"precious"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a 2.png", "a.png"]
 
@@ -129,15 +121,6 @@ def test_an_impossible_file_is_an_error_at_start(make_stage, tmp_path: Path, nam
     sink.close()
 
 
-def test_a_missing_folder_is_created(make_stage, make_frame, tmp_path: Path) -> None:
-    path = tmp_path / "tour" / "a.png"
-    sink = SnapshotSink(str(path))
-    sink.start(make_stage(is_offline=True))
-    sink.publish(make_frame(0))
-    sink.close()
-    assert path.exists()
-
-
 def deep_frame(make_frame, levels: np.ndarray):
     """A frame whose red channel has these levels, uint16."""
     rgba = np.zeros((4, levels.size, 4), np.uint16)
@@ -163,19 +146,24 @@ def test_16_bits_of_a_picture_that_has_8_are_refused_at_the_start(make_stage, tm
     sink.close()
 
 
-def test_colours_under_alpha_of_16_bits_are_divided_by_it(tmp_path: Path) -> None:
-    pixels = np.array([[[100, 50, 0, 32768], [65535, 65535, 65535, 65535]]], np.uint16)
-    (tmp_path / "a.16.png").write_bytes(encode_png(pixels))
-    read = cv2.imread(str(tmp_path / "a.16.png"), cv2.IMREAD_UNCHANGED)[..., [2, 1, 0, 3]]
-    assert read.tolist() == [[[200, 100, 0, 32768], [65535] * 4]]
-
-
-def test_colours_under_alpha_are_divided_by_it_for_png(tmp_path: Path) -> None:
-    pixels = np.array([[[64, 32, 0, 128], [10, 20, 30, 255], [0, 0, 0, 0], [200, 9, 9, 100]]], np.uint8)
-    (tmp_path / "a.png").write_bytes(encode_png(pixels))
-    assert png(tmp_path / "a.png").tolist() == [
-        [[128, 64, 0, 128], [10, 20, 30, 255], [0, 0, 0, 0], [255, 23, 23, 100]]
-    ]
+@pytest.mark.parametrize(
+    ("pixels", "written"),
+    [
+        (
+            np.array([[64, 32, 0, 128], [10, 20, 30, 255], [0, 0, 0, 0], [200, 9, 9, 100]], np.uint8),
+            [[128, 64, 0, 128], [10, 20, 30, 255], [0, 0, 0, 0], [255, 23, 23, 100]],
+        ),
+        (
+            np.array([[100, 50, 0, 32768], [65535, 65535, 65535, 65535]], np.uint16),
+            [[200, 100, 0, 32768], [65535] * 4],
+        ),
+    ],
+    ids=["8 bits", "16 bits"],
+)
+def test_colours_under_alpha_are_divided_by_it(pixels: np.ndarray, written: list[list[int]], tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(encode_png(pixels[None]))
+    read = cv2.imread(str(tmp_path / "a.png"), cv2.IMREAD_UNCHANGED)[0][:, [2, 1, 0, 3]]
+    assert read.tolist() == written
 
 
 @pytest.mark.parametrize(

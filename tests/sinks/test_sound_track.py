@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.sinks.sound_track import SoundTrack, stereo
+from engine.sinks.record import SoundTrack, stereo
 from engine.values import AudioBlock
 
 RATE_HZ = 48_000

@@ -74,13 +74,3 @@ def test_a_recording_of_8_bits_asks_for_no_more(
 ) -> None:
     assert record(tmp_path / "a.mp4", make_stage, make_frame, gradient) == ["8"]
     assert len(np.unique(luma_levels(tmp_path / "a.mp4"))) <= 220
-
-
-def test_a_picture_of_8_bits_is_recorded_too(make_stage: Callable, make_frame: Callable, tmp_path: Path) -> None:
-    sink = RecordSink(str(tmp_path / "a.mov"))
-    sink.start(make_stage(width=64, height=48, is_offline=True))
-    sink.publish(make_frame(0, np.full((48, 64, 4), 128, np.uint8)))
-    sink.close()
-    with av.open(str(tmp_path / "a.mov")) as movie:
-        grey = next(movie.decode(video=0)).to_ndarray(format="rgb24")
-    assert np.abs(grey.astype(int) - 128).max() <= 2

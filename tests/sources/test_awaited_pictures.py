@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 import pytest
 
-from engine.sources.awaited_pictures import MAX_EARLY, AwaitedPictures
+from engine.sources.decoding import MAX_EARLY, AwaitedPictures
 
 TICKS = 512  # per picture, in the MP4 from `write_video`
 

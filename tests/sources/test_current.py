@@ -10,7 +10,6 @@ import pytest
 
 from engine.sources import current
 from engine.sources.current import MAX_WAIT_S, NOTHING, ChosenSource, CurrentSource
-from engine.sources.source import Polled, SourceStatus
 from engine.sources.test_card import MovingCard
 from engine.sources.texture import TextureSource
 from engine.system.clock import SteppedClock
@@ -173,16 +172,3 @@ def test_a_waiting_source_gets_a_new_gl_context_and_the_shutdown_too(rig: Rig) -
     assert not chosen.is_open and not rig.before.is_open
     assert rig.ended == [("Arena", "the engine is shutting down")]
     rig.current.close()
-
-
-def test_a_source_with_a_thread_is_closed_off_the_frame_loop(reports) -> None:
-    clock = SteppedClock()
-    card = MovingCard(offline=False, clock=clock, report=reports)
-    assert not isinstance(card, Polled)
-    current = CurrentSource(ChosenSource(word="test", source=card), clock)
-    current.start()
-    assert isinstance(current.status(), SourceStatus)
-    current.take(NOTHING, lambda reason: None)
-    current.poll()
-    assert current.latest_frame() is None
-    current.close()

@@ -54,46 +54,27 @@ def test_a_camera_is_found_by_index_by_name_and_by_part_of_its_name():
     assert find_camera(1, (HD, PHONE)) is PHONE
     assert find_camera("facetime hd camera", (HD, PHONE)) is HD
     assert find_camera("phone", (HD, PHONE)) is PHONE
-
-
-def test_a_name_that_two_cameras_share_asks_for_an_index():
     with pytest.raises(SourceError, match=r"several match; give an index or the full name \(0 FaceTime"):
         find_camera("camera", (HD, PHONE))
-
-
-def test_a_missing_camera_is_an_error_that_lists_the_available_ones(reports):
     with pytest.raises(SourceError, match=r"camera 7: not found \(available: 0 FaceTime HD Camera\)"):
         find_camera(7, (HD,))
-    with pytest.raises(SourceError, match="camera 'no such camera': not found"):
-        open_source("no such camera", offline=False, clock=SteppedClock(), report=reports)
 
 
-def test_macos_is_asked_for_30_then_15_pictures_in_both_its_formats():
-    tried = [(a.options["framerate"], a.options["pixel_format"]) for a in attempts(HD, "darwin")]
+def test_each_system_is_asked_for_its_best_pictures_first_and_for_anything_last():
+    on_mac = attempts(HD, "darwin")
+    tried = [(a.options["framerate"], a.options["pixel_format"]) for a in on_mac]
     assert tried[:4] == [("30", "uyvy422"), ("30", "nv12"), ("15", "uyvy422"), ("15", "nv12")]
-    assert {a.format for a in attempts(HD, "darwin")} == {"avfoundation"}
-    assert "input_format" not in {key for a in attempts(HD, "darwin") for key in a.options}
-    assert "video_size" not in attempts(HD, "darwin")[-1].options
-
-
-def test_windows_opens_by_moniker_with_a_buffer_that_holds_pictures():
-    moniker = CameraDevice(index=0, name="Webcam", id="@device_pnp_\\\\?\\usb#vid_1")
-    tried = attempts(moniker, "win32")
-    assert {a.file for a in tried} == {"video=@device_pnp_\\\\?\\usb#vid_1"}
-    assert all(int(a.options["rtbufsize"]) > 4 * 1280 * 720 * 3 for a in tried)
-    assert set(tried[-1].options) == {"rtbufsize"}
-
-
-def test_linux_asks_for_compressed_pictures_first_and_for_anything_last():
-    tried = attempts(CameraDevice(index=2, name="x", id="/dev/video2"), "linux")
-    assert tried[0].options["input_format"] == "mjpeg"
-    assert tried[-1].options == {}
-    assert {a.file for a in tried} == {"/dev/video2"}
-
-
-def test_the_formats_asked_for_exist_in_ffmpeg():
-    names = {name for known in av.formats_available for name in known.split(",")}
-    assert "v4l2" in names
+    assert {a.format for a in on_mac} == {"avfoundation"}
+    assert "input_format" not in {key for a in on_mac for key in a.options}
+    assert "video_size" not in on_mac[-1].options
+    moniker = "@device_pnp_\\\\?\\usb#vid_1"
+    on_windows = attempts(CameraDevice(index=0, name="Webcam", id=moniker), "win32")
+    assert {a.file for a in on_windows} == {f"video={moniker}"}
+    assert all(int(a.options["rtbufsize"]) > 4 * 1280 * 720 * 3 for a in on_windows), "a buffer that holds pictures"
+    assert set(on_windows[-1].options) == {"rtbufsize"}
+    on_linux = attempts(CameraDevice(index=2, name="x", id="/dev/video2"), "linux")
+    assert on_linux[0].options["input_format"] == "mjpeg", "compressed"
+    assert on_linux[-1].options == {} and {a.file for a in on_linux} == {"/dev/video2"}
 
 
 def test_none_means_no_source_and_a_path_is_never_a_camera(reports, tmp_path):
@@ -101,6 +82,8 @@ def test_none_means_no_source_and_a_path_is_never_a_camera(reports, tmp_path):
         return open_source(spec, offline=False, clock=SteppedClock(), report=reports)
 
     assert open_it("none") is None
+    with pytest.raises(SourceError, match="camera 'no such camera': not found"):
+        open_it("no such camera")
     for spec in ("film.mp4", "films/film", str(tmp_path / "x")):
         with pytest.raises(SourceError, match="no such file"):
             open_it(spec)

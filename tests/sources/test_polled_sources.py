@@ -34,7 +34,7 @@ def test_a_texture_of_another_program_is_polled_on_the_thread_that_draws(monkeyp
     module = types.ModuleType("texture_library")
     module.Texture = Texture  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "texture_library", module)
-    monkeypatch.setitem(opening.FROM_PROGRAMS, "texture", ("texture_library", "Texture"))
+    monkeypatch.setitem(opening.FROM_PROGRAMS, "texture", "texture_library:Texture")
     config = Config(width=64, height=64, audio="demo", camera="texture:composition", sinks=("null",), renderer="numba")
     with open_engine(config) as engine:
         engine.run(count=5)

@@ -45,24 +45,16 @@ def test_a_jpeg_is_read(tmp_path, open_still, f_card):
     assert np.abs(pixels[:8, :8].astype(int) - (255, 0, 0)).max() < 12
 
 
-def test_transparency_lies_over_black(tmp_path, open_still):
-    path = tmp_path / "logo.png"
-    Image.fromarray(np.full((4, 4, 4), (200, 100, 50, 128), np.uint8)).save(path)
-    assert (open_still(path).latest_frame().pixels == (100, 50, 25)).all()
-
-
-def test_a_palette_with_a_transparent_colour_lies_over_black(tmp_path, open_still):
-    image = Image.fromarray(np.array([[0, 1]], np.uint8), "P")
-    image.putpalette([255, 0, 0, 0, 255, 0])
-    path = tmp_path / "old.gif"
-    image.save(path, transparency=0)
-    assert open_still(path).latest_frame().pixels[0].tolist() == [[0, 0, 0], [0, 255, 0]]
-
-
-def test_sixteen_bit_grey_keeps_its_shades(tmp_path, open_still):
-    path = tmp_path / "deep.png"
-    Image.fromarray(np.array([[0, 257, 32768, 65535]], np.uint16)).save(path)
-    assert open_still(path).latest_frame().pixels[0, :, 0].tolist() == [0, 1, 128, 255]
+def test_transparency_lies_over_black_and_16_bits_keep_their_shades(tmp_path, open_still):
+    palette = Image.fromarray(np.array([[0, 1]], np.uint8), "P")
+    palette.putpalette([255, 0, 0, 0, 255, 0])
+    for name, image, options, shown in (
+        ("logo.png", Image.fromarray(np.full((1, 1, 4), (200, 100, 50, 128), np.uint8)), {}, [[100, 50, 25]]),
+        ("old.gif", palette, {"transparency": 0}, [[0, 0, 0], [0, 255, 0]]),
+        ("deep.png", Image.fromarray(np.array([[0, 257, 32768]], np.uint16)), {}, [[0] * 3, [1] * 3, [128] * 3]),
+    ):
+        image.save(tmp_path / name, **options)
+        assert open_still(tmp_path / name).latest_frame().pixels[0].tolist() == shown, name
 
 
 def test_a_large_photograph_is_reduced_to_4096_pixels(tmp_path, open_still):

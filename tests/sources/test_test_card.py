@@ -43,11 +43,3 @@ def test_the_card_runs_at_thirty_pictures_a_second_of_the_clock(card, clock, wai
         wait_for(lambda index=index: card.latest_frame().index == index, f"picture {index}")
     assert card.latest_frame().time_s - first.time_s == pytest.approx(9 / 30)
     assert card.status().state == "playing"
-
-
-def test_offline_the_card_is_the_same_each_time(reports, clock):
-    def render():
-        source = open_source("test", offline=True, clock=clock, report=reports)
-        return [source.frame_at(index / 25).pixels.tobytes() for index in range(10)]
-
-    assert render() == render()

@@ -1,11 +1,9 @@
 """Syphon and Spout as sources, with fakes that accept only the libraries' published interfaces: neither runs here."""
 
-import ast
 import ctypes
 import sys
 import types
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +16,6 @@ from engine.sources.source import HOLD_S
 from engine.system.clock import SteppedClock
 from tests.support.stand_ins import StandIn, load_api, python_signature
 
-SOURCES = Path(__file__).parents[2] / "engine/sources"
 BGRA = load_api("syphon")["pyobjc"]["Metal.MTLPixelFormatBGRA8Unorm"]
 
 
@@ -176,58 +173,6 @@ def windows(monkeypatch: pytest.MonkeyPatch) -> Windows:
     return Windows(monkeypatch)
 
 
-# -- calls, read from the source ----------------------------------------------------------
-
-
-def members_of(module: str, owner: str) -> list[tuple[str, ast.Call | None]]:
-    """(member, its call if it is called) of every `owner.member` in a module."""
-    tree = ast.parse((SOURCES / module).read_text())
-    calls = {id(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    return [
-        (node.attr, calls.get(id(node)))
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == owner
-    ]
-
-
-def test_every_call_of_spoutgls_receiver_has_its_number_of_arguments_and_names_none() -> None:
-    published = load_api("spout")["classes"]["SpoutReceiver"]
-    used = members_of("spout.py", "self._receiver")
-    for name, call in used:
-        assert call is not None and not call.keywords, name
-        assert len(call.args) in [len(overload["parameters"]) for overload in published[name]], name
-    assert {name for name, _ in used} == {
-        *("getSenderList", "setReceiverName", "receiveImage", "isUpdated", "isConnected", "isFrameNew"),
-        *("getSenderWidth", "getSenderHeight", "releaseReceiver"),
-    }
-
-
-@pytest.mark.parametrize(
-    ("owner", "module", "classes", "expected"),
-    [
-        (
-            "self._client",
-            "syphon.client",
-            ["SyphonMetalClient", "BaseSyphonClient"],
-            {"is_valid", "has_new_frame", "new_frame_image"},
-        ),
-        (
-            "self._directory",
-            "syphon.server_directory",
-            ["SyphonServerDirectory"],
-            {"servers", "run_loop_interval"},
-        ),
-    ],
-)
-def test_syphon_has_every_member_that_is_used(owner: str, module: str, classes: list[str], expected: set[str]) -> None:
-    known = [load_api("syphon")["modules"][module]["classes"][name] for name in classes]
-    values = {name for entry in known for name in (*entry["properties"], *entry["attributes"])}
-    used = members_of("syphon.py", owner)
-    assert {name for name, _ in used} == expected
-    for name, call in used:
-        assert call is None and name in values, name
-
-
 # -- behaviour, on the fakes --------------------------------------------------------------------
 
 
@@ -246,30 +191,6 @@ def test_a_syphon_server_is_found_by_a_part_and_its_picture_is_upright(mac: Mac,
     source.close()
     source.close()
     assert len(mac.library.named("SyphonMetalClient.stop")) == 1
-
-
-def test_arena_means_its_composition_even_if_its_preview_is_listed_first(mac: Mac, windows: Windows, opened) -> None:
-    for spec in ("syphon:Arena", "syphon:Arena:Composition", "syphon:Arena Composition", "spout:Arena"):
-        opened(spec).poll()
-    described = [call["description"] for call in mac.library.named("SyphonMetalClient.__init__")]
-    assert [(server.app_name, server.name) for server in described] == [("Arena", "Composition")] * 3
-    assert windows.library.named("setReceiverName") == [{"arguments": ("Arena - Composition",)}]
-
-
-def test_a_search_for_resolume_names_its_senders_and_reports_later_ones(
-    windows: Windows, opened, clock, reports
-) -> None:
-    source, there = opened("spout:Resolume"), windows.senders
-    windows.senders = []
-    source.poll()
-    assert "(available: none); Resolume's senders are called Arena or Avenue" in reports.lines[-1][1]
-    windows.senders = there
-    clock.advance(1.0)
-    source.poll()
-    assert reports.lines[-1][1] == (
-        "spout Resolume: not found (available: Arena - Preview; Arena - Composition; TDSyphonSpoutOut); Resolume's "
-        "senders are called Arena or Avenue: give spout:Arena or spout:Avenue; still searching"
-    )
 
 
 def test_a_restarted_syphon_server_is_found_again(mac: Mac, opened, clock, reports) -> None:

@@ -30,25 +30,23 @@ def test_a_rate_becomes_the_exact_fraction(written: float, meant: Fraction) -> N
     assert exact_rate(float(meant)) == meant
 
 
-def test_frames_are_due_one_period_apart() -> None:
+@pytest.mark.parametrize(
+    ("asked_s", "due_s", "dropped"),
+    [
+        ((5.0, 5.0, 5.15, 5.2), (5.0, 5.1, 5.2, 5.3), 0),
+        ((0.0, 0.17, 0.18), (0.0, 0.1, 0.2), 0),
+        ((0.0, 0.65, 0.66), (0.0, 0.65, 0.75), 5),  # due times 0.1 to 0.5 are dropped, without a burst to catch up
+    ],
+    ids=["one period apart", "a short hiccup keeps the grid", "a long one begins another"],
+)
+def test_frames_are_due_on_a_grid_of_one_period(
+    asked_s: tuple[float, ...], due_s: tuple[float, ...], dropped: int
+) -> None:
     schedule = Schedule(fps=10)
-    assert [schedule.next_due_s(now_s) for now_s in (5.0, 5.0, 5.15, 5.2)] == pytest.approx([5.0, 5.1, 5.2, 5.3])
-
-
-def test_a_short_hiccup_keeps_the_grid() -> None:
-    schedule = Schedule(fps=10)
-    schedule.next_due_s(0.0)
-    assert schedule.next_due_s(0.17) == pytest.approx(0.1)
-    assert schedule.next_due_s(0.18) == pytest.approx(0.2)
-    assert schedule.dropped == 0
-
-
-def test_a_long_hiccup_drops_its_frames_without_a_burst_to_catch_up() -> None:
-    schedule = Schedule(fps=10)
-    schedule.next_due_s(0.0)
-    assert schedule.next_due_s(0.65) == pytest.approx(0.65)  # due times 0.1 to 0.5 are dropped
-    assert schedule.dropped == 5
-    assert schedule.next_due_s(0.66) == pytest.approx(0.75)
+    assert [schedule.next_due_s(now_s) for now_s in asked_s] == pytest.approx(due_s)
+    assert schedule.dropped == dropped
+    schedule.set_fps(50)
+    assert schedule.next_due_s(0.0) == pytest.approx(due_s[-1] + 0.02), "a new rate counts from the last due time"
 
 
 def test_a_frame_is_late_only_when_published_more_than_a_period_after_its_due_time() -> None:
@@ -56,10 +54,3 @@ def test_a_frame_is_late_only_when_published_more_than_a_period_after_its_due_ti
     schedule.next_due_s(1.0)
     assert not schedule.is_late(1.099)
     assert schedule.is_late(1.101)
-
-
-def test_a_new_rate_counts_from_the_last_due_time() -> None:
-    schedule = Schedule(fps=10)
-    schedule.next_due_s(0.0)
-    schedule.set_fps(50)
-    assert schedule.next_due_s(0.0) == pytest.approx(0.02)

@@ -80,6 +80,14 @@ def test_json_is_read_up_to_64_levels_deep(tmp_path: Path) -> None:
         parse_json(b"\xff")
 
 
+def test_names_that_only_resemble_devices_and_folders_that_the_user_chose_are_read(tmp_path: Path) -> None:
+    chosen = tmp_path / ("aux" if os.name != "nt" else "any")
+    for name in ("console.png", "nul_1.bin", "comet/COM10", "auxiliary"):
+        (chosen / name).parent.mkdir(parents=True, exist_ok=True)
+        (chosen / name).write_bytes(b"some")
+        assert read_small(chosen / name, inside=chosen) == b"some", name
+
+
 @pytest.mark.parametrize("name", ["NUL", "sub/con.txt", "COM1.png", r"..\aux.bin", "lpt3 .json", "prn:stream"])
 def test_a_foreign_file_cannot_name_a_device_of_windows_anywhere(name: str, tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
@@ -88,17 +96,3 @@ def test_a_foreign_file_cannot_name_a_device_of_windows_anywhere(name: str, tmp_
     with pytest.raises(OSError, match="Windows reserves") as caught:
         read_small(tmp_path / name, inside=tmp_path)
     assert caught.value.strerror == "a name that Windows reserves for a device; rename it"
-
-
-@pytest.mark.parametrize("name", ["console.png", "nul_1.bin", "comet/COM10", "auxiliary"])
-def test_names_that_only_resemble_devices_are_read(name: str, tmp_path: Path) -> None:
-    (tmp_path / name).parent.mkdir(exist_ok=True)
-    (tmp_path / name).write_bytes(b"some")
-    assert read_small(tmp_path / name, inside=tmp_path) == b"some"
-
-
-def test_a_folder_that_the_user_chose_may_have_any_name(tmp_path: Path) -> None:
-    folder = tmp_path / ("aux" if os.name != "nt" else "any")
-    folder.mkdir()
-    (folder / "a.bin").write_bytes(b"some")
-    assert read_small(folder / "a.bin", inside=folder) == b"some"

@@ -183,14 +183,15 @@ def test_unmasked_frames_do_no_harm(serve):
     assert stand.connect("/live").read_json("status")
 
 
-def test_a_message_in_many_pieces_is_one_message(serve, wait_for):
+def test_a_message_in_many_pieces_is_one_message_and_offered_protocols_are_not_logged(serve, wait_for, caplog):
     stand = serve()
-    client = stand.connect("/live")
+    client = stand.connect("/live", Sec_WebSocket_Protocol="oscquery, x")
     pieces = [bytes([byte]) for byte in b'{"monitor": true}']
     for number, piece in enumerate(pieces):
         client.send_frame(TEXT if number == 0 else 0, piece, is_last=number == len(pieces) - 1)
         client.send_frame(PING, b"between")
     wait_for(lambda: stand.dispatcher.is_watched, "the watching")
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("path", ["/", "/live", "/preview"])
@@ -223,12 +224,6 @@ def test_an_invalid_handshake_is_answered_in_one_line(serve, reports, headers):
     status, _, body = stand.get("/live", **head)
     assert status == 400 and body.count(b"\n") <= 2
     assert "web" not in reports.keys
-
-
-def test_offered_websocket_protocols_are_not_logged(serve, caplog):
-    stand = serve()
-    stand.connect("/", Sec_WebSocket_Protocol="oscquery, x")
-    assert not caplog.records
 
 
 def test_a_client_that_disconnects_before_the_answer_is_not_an_error(serve, reports, caplog):

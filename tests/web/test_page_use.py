@@ -344,12 +344,6 @@ def test_the_monitor_shows_the_time_of_day_and_refusals(visit: Visit, stage: Sta
     assert set(before) == {"/layer/9/curve 0.5"}, "a refusal stands behind its message"
 
 
-def test_the_mapping_tab_explains_learning_once(visit: Visit) -> None:
-    visit.page.locator("#mapping-tab").click()
-    assert visit.page.locator("#no-maps").inner_text() == "Nothing is mapped yet."
-    assert visit.page.locator("#mapping-panel").inner_text().count("move a knob") == 1
-
-
 def test_messages_of_another_program_are_listed_and_mapped_with_two_presses(
     visit: Visit, stage: Stage, wait_for: WaitFor
 ) -> None:
@@ -439,6 +433,8 @@ def test_after_a_knob_is_learnt_the_page_offers_the_next(visit: Visit, stage: St
     stage.send("/map/clear")
     page.locator("#mapping-tab").click()
     page.locator("#maps li").wait_for(state="detached")
+    assert page.locator("#no-maps").inner_text() == "Nothing is mapped yet."
+    assert page.locator("#mapping-panel").inner_text().count("move a knob") == 1
 
 
 def test_a_page_older_than_the_engine_offers_to_reload(visit: Visit) -> None:

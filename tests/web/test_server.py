@@ -73,13 +73,8 @@ def test_a_taken_port_is_an_error_that_names_the_option(serve):
         second.start()
 
 
-def test_an_unknown_host_is_an_error_that_names_the_option(serve):
-    with pytest.raises(MultiverseError, match=r"--web no\.such\.host\.invalid:0: no such host"):
-        serve(host="no.such.host.invalid")
-
-
-@pytest.mark.parametrize("host", ["192.168..5", "a" * 64 + ".example"])
-def test_an_invalid_host_name_is_an_error_of_one_line(serve, host):
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "192.168..5", "a" * 64 + ".example"])
+def test_an_unknown_or_invalid_host_is_an_error_that_names_the_option(serve, host):
     with pytest.raises(MultiverseError, match=r"--web .*: no such host here"):
         serve(host=host)
 
@@ -118,14 +113,3 @@ def test_a_client_that_answers_no_ping_is_disconnected_and_the_others_stay(serve
     awake.send(encode_message("/get", "/layer/1/angle"))
     assert awake.read()
     assert reports.keys == []
-
-
-def test_fifty_browsers_at_once_are_all_served(serve, f_card):
-    stand = serve(f_card(96, 64))
-    clients = [stand.connect("/live") for _ in range(25)] + [stand.connect("/") for _ in range(17)]
-    viewers = [stand.connect("/preview?fps=5") for _ in range(8)]
-    for client in clients[:25]:
-        assert len(client.read_json("levels")["levels"]) == 4
-    for viewer in viewers:
-        assert viewer.read()[:2] == b"\xff\xd8"
-    assert stand.get("/status.json")[0] == 200

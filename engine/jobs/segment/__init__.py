@@ -8,7 +8,7 @@
     outputs.py      output formats; pictures.py: videos, pictures, masks; coco.py
     report.py       progress and report; times.py: time per stage, and how to make it faster
 
-Inputs and their batches: engine/sources/pictures.py, batches.py.
+Inputs and their batches: engine/sources/pictures.py.
 
     from engine.jobs.segment import SegmentJob, segment_file
     job = SegmentJob(source=Path("in.mp4"), outputs=("out.mp4",), prompts=("person",), model="facebook/sam3")

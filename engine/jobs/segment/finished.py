@@ -27,8 +27,7 @@ from engine.jobs.kit.job_folder import JobFolder
 from engine.jobs.kit.resuming import mark_of
 from engine.jobs.segment.job import Mode, SegmentJob
 from engine.jobs.segment.results import Segmented
-from engine.sources.batches import Batch
-from engine.sources.pictures import Pictures
+from engine.sources.pictures import Batch, Pictures
 from engine.system.atomic_file import remove_file
 from engine.system.package_version import package_version
 from engine.system.small_file import open_regular

@@ -21,7 +21,7 @@ from engine.jobs.segment.finished import CHECKPOINT_S
 from engine.jobs.segment.job import Mode, SegmentJob
 from engine.jobs.segment.results import FoundBatch, Segmented
 from engine.jobs.segment.stage import LocalSegments, load_segmenter
-from engine.sources.batches import Batch
+from engine.sources.pictures import Batch
 
 PICTURES: dict[Mode, int] = {"image": 4, "track": 16}  # per piece; few, so that a small folder keeps all actors busy
 PIECE_BYTES = 64 * 2**20

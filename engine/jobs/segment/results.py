@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from engine.render.masks import mask_boxes, object_colours, shown_id
-from engine.sources.batches import Batch
-from engine.sources.pictures import InputPicture
+from engine.sources.pictures import Batch, InputPicture
 from engine.values import Segmentation
 
 Rgb = np.ndarray  # (height, width, 3) uint8

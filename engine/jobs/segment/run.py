@@ -28,8 +28,7 @@ from engine.jobs.segment.results import Segmented
 from engine.jobs.segment.stage import LocalSegments, SegmentStage, load_segmenter, spec_of
 from engine.jobs.segment.times import RunTimes, coarser_look
 from engine.jobs.segment.writing import Writer
-from engine.sources.batches import Batch, batches, batches_waiting
-from engine.sources.pictures import Pictures, fitted, open_pictures
+from engine.sources.pictures import Batch, Pictures, batches, batches_waiting, fitted, open_pictures
 from engine.system.process_memory import peak_process_mb
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from engine.jobs.segment.job import Mode, SegmentJob
 from engine.jobs.segment.results import FoundBatch, Segmented
 from engine.models.libraries import require_libraries
 from engine.models.sam3 import SegmentationSpec
-from engine.sources.batches import Batch
+from engine.sources.pictures import Batch
 
 if TYPE_CHECKING:
     from engine.models.sam3.segmenter import Segmenter

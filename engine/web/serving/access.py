@@ -82,9 +82,7 @@ class Access:
         osc_at: str | None = None,
     ) -> Refusal | None:
         """The reason to refuse a request, or None. `peer`: the client's address. `tokens`: from URL, header and cookie.
-
-        `osc_at`: the address of this machine that an OSCQuery request was sent to; None for other requests.
-        """
+        `osc_at`: the address of this machine that an OSCQuery request was sent to; None for other requests."""
         if not is_our_host(host, bound_to=self._bound_to, allowed=self._allowed_hosts):
             return Refusal(status=403, reason="this host name is not served here")
         is_foreign = fetch.is_of_another_site

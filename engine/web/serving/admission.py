@@ -78,11 +78,8 @@ def _is_forwarded(request: web.Request) -> bool:
 
 
 def _named_host(request: web.Request) -> str | None:
-    """The host that the request names: its Host header.
-
-    None, which is refused, if the request target is an absolute URL (RFC 9112, 3.2.2) of another host: aiohttp would
-    serve its path, whatever the Host header says.
-    """
+    """The host that the request names: its Host header. None, which is refused, if the request target is an absolute
+    URL (RFC 9112, 3.2.2) of another host: aiohttp would serve its path, whatever the Host header says."""
     host, target = request.headers.get("Host"), request.raw_path
     if target.startswith("/"):
         return host

@@ -21,10 +21,8 @@ def own_url(host: str, port: int, token: str, *, scheme: str = "http") -> str:
 
 
 def lan_url(host: str, port: int, token: str, *, scheme: str = "http") -> str | None:
-    """The page's URL for browsers on other machines; None if the server is bound to loopback.
-
-    MultiverseError if there is no network.
-    """
+    """The page's URL for browsers on other machines; None if the server is bound to loopback. MultiverseError if there
+    is no network."""
     if is_loopback(host):
         return None
     address = display_address(lan_addresses()[0] if host in WILDCARDS else host, port)
@@ -32,10 +30,8 @@ def lan_url(host: str, port: int, token: str, *, scheme: str = "http") -> str | 
 
 
 def lan_addresses() -> tuple[str, ...]:
-    """This machine's IPv4 addresses on its networks, the likeliest first. MultiverseError if there is no network.
-
-    Sends no packets.
-    """
+    """This machine's IPv4 addresses on its networks, the likeliest first. MultiverseError if there is no network. Sends
+    no packets."""
     up = {name for name, state in psutil.net_if_stats().items() if state.isup}
     found = [
         entry.address
@@ -49,10 +45,7 @@ def lan_addresses() -> tuple[str, ...]:
 
 def likeliest_first(addresses: Iterable[str], *, default_address: str) -> tuple[str, ...]:
     """Sort addresses, those first that other machines most likely reach: `default_address`, private ones, link-local
-    (169.254) last.
-
-    Loopback addresses are removed. MultiverseError if none is left.
-    """
+    (169.254) last. Loopback addresses are removed. MultiverseError if none is left."""
     outside = [address for address in map(ipaddress.IPv4Address, addresses) if not address.is_loopback]
     if not outside:
         raise MultiverseError("no network is connected: other machines cannot reach this one")

@@ -46,7 +46,6 @@ def load_page(package: str) -> dict[str, PageFile]:
 
 
 def files_in(folder: Traversable) -> dict[str, PageFile]:
-    """All files below the folder, by path."""
     found = {}
     for entry in folder.iterdir():
         if entry.is_dir():

@@ -125,7 +125,6 @@ async def _abort_all(limit: "ConnectionLimit") -> None:
 
 
 async def _run_loop(times: int) -> None:
-    """Let the event loop run this many times."""
     for _ in range(times):
         await asyncio.sleep(0)
 

@@ -14,8 +14,7 @@ from engine.jobs.segment.stage import LocalSegments
 from engine.models.sam3 import SegmentationSpec, segmenter
 from engine.models.sam3.load import load
 from engine.models.sam3.segmenter import Segmenter
-from engine.sources.batches import batches
-from engine.sources.pictures import InputPicture
+from engine.sources.pictures import InputPicture, batches
 from tests.jobs.segment.conftest import job_of
 from tests.models.sam3.small_sam3 import RED, SIDE, picture
 from tests.support.sham_card.walking import HAS_CARD, walked_card
