@@ -8,7 +8,8 @@ import typer
 
 if TYPE_CHECKING:
     from engine.audio.devices import AudioDevice
-    from engine.cli.probe import Answer, DeviceList
+    from engine.cli.device_list import DeviceList
+    from engine.cli.probe import Answer
     from engine.sources.published import SharedPicture
 
 
@@ -18,7 +19,8 @@ def devices(
 ) -> None:
     """List audio inputs (--audio device:NAME), outputs (--rvc-output device:NAME), cameras (--camera INDEX), other
     programs' pictures, as --camera takes them, and GPUs (--gpu INDEX)."""
-    from engine.cli.probe import Probe, find_devices
+    from engine.cli.device_list import find_devices
+    from engine.cli.probe import Probe
 
     probe = Probe("gpus")  # a process of its own, because a driver may crash or hang
     try:
