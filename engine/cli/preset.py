@@ -170,8 +170,8 @@ def picture(
 ) -> None:
     """Draw a preset with the built-in demo loop and write the picture; the same preset gives the same picture."""
     from engine.cli import preset_picture
-    from engine.cli.run import parse_size
     from engine.errors import MultiverseError, UsageError
+    from engine.system.picture_size import parse_size
 
     suffix = file.suffix.lower()
     if suffix not in (".jpg", ".jpeg", ".png", ".webp"):
