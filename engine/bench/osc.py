@@ -67,12 +67,12 @@ def run(asked: OscBench, progress: Progress) -> dict[str, Any]:
     """Measure the same time with the flood and without, in one run; times in ms."""
     seconds = asked.seconds
     settling_s, desk_s = min(seconds, MAX_SETTLING_S), min(seconds, MAX_DESK_S)
-    with (
-        _busy_programs(asked.busy),
-        lighting_desk() as desk,
-        open_engine(show_config(asked, osc={"listen": "127.0.0.1:0"}, **desk.config)) as engine,
-        _sender(engine, asked.rate, seconds) as sender,
-    ):
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_busy_programs(asked.busy))
+        desk = _LightingDesk(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
+        config = show_config(asked, osc={"listen": "127.0.0.1:0"}, **desk.config)
+        engine = stack.enter_context(open_engine(config))
+        sender = stack.enter_context(_sender(engine, asked.rate, seconds))
         sender.read()  # waits until it is ready
         stages = _Stages(engine, 3.0 * seconds + settling_s + desk_s, progress)
         for address, value in _values(0):
@@ -319,19 +319,12 @@ def _params() -> list[Param]:
     return sorted(usable, key=lambda param: types.index(param.type))[:ADDRESSES]
 
 
-@contextlib.contextmanager
-def lighting_desk() -> "Iterator[LightingDesk]":
-    """A desk whose `config` belongs into that of the engine."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        yield LightingDesk(Path(folder))
+class _LightingDesk:
+    """Sends on a thread of its own while the engine draws. Its `config` belongs into that of the engine."""
 
-
-class LightingDesk:
-    """Sends on a thread of its own while the engine draws."""
-
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: str) -> None:
         """`folder`: for the map."""
-        self._mapping = folder / "mapping.toml"
+        self._mapping = Path(folder, "mapping.toml")
         self._mapping.write_text(DESK_MAPPING, encoding="utf-8")
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.bind((DESK_HOST, 0))
@@ -359,12 +352,15 @@ class LightingDesk:
         return {"dmx_packets": len(self._waits_ms) + self._lost, "dmx_lost": self._lost, **waits}
 
     def _send(self, engine: Engine, seconds: float) -> None:
+        # ArtDmx with channel 1 at a level, the other 511 at 0 (Art-Net 4; sequence 0: packets are not numbered).
+        head = b"Art-Net\0" + struct.pack("<H", 0x5000) + struct.pack(">H", 14) + bytes((0, 0, DESK_UNIVERSE, 0))
+        head += struct.pack(">H", 512)
         rests_s, end_s, level = random.Random(1), time.perf_counter() + seconds, 0
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as desk:
             while time.perf_counter() < end_s:
                 level = level % 255 + 1
                 before, sent_s = engine.params.get(DESK_ADDRESS), time.perf_counter()
-                desk.sendto(_art_dmx(level), (DESK_HOST, self._port))
+                desk.sendto(head + bytes((level,)) + bytes(511), (DESK_HOST, self._port))
                 while engine.params.get(DESK_ADDRESS) == before and time.perf_counter() < sent_s + MAX_PACKET_S:
                     time.sleep(DESK_POLL_S)
                 waited_s = time.perf_counter() - sent_s
@@ -373,10 +369,3 @@ class LightingDesk:
                 else:
                     self._lost += 1
                 time.sleep(rests_s.uniform(0.02, 0.06))
-
-
-def _art_dmx(level: int) -> bytes:
-    """ArtDmx with channel 1 at `level`, the other 511 at 0 (Art-Net 4; sequence 0: packets are not numbered)."""
-    channels = bytes((level,)) + bytes(511)
-    head = b"Art-Net\0" + struct.pack("<H", 0x5000) + struct.pack(">H", 14) + bytes((0, 0, DESK_UNIVERSE, 0))
-    return head + struct.pack(">H", len(channels)) + channels

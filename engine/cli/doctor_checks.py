@@ -304,16 +304,6 @@ def judge_smart_app_control(state: int | str | None) -> Check:
     )
 
 
-@row("session", win32.is_remote_session, on="win32")
-def judge_windows_session(is_remote: bool) -> Check:
-    if not is_remote:
-        return ok("at the machine itself")
-    return warning(
-        "Remote Desktop: it may hide the graphics card, sound and cameras of this machine",
-        "start the engine at the machine itself, or through a program that shows its own screen (such as VNC)",
-    )
-
-
 def consents(key: str) -> list[str | int | None]:
     """The stored permissions for the machine, the user and the user's desktop programs; None: unset."""
     store = r"Software\Microsoft\Windows\CurrentVersion\CapabilityAccessManager\ConsentStore"
@@ -362,13 +352,19 @@ def judge_mac_folder(places: tuple[str, str], home: str) -> Check:
     return ok(str(folders[0]))
 
 
-@row("session", environment, on="darwin")
-def judge_mac_session(environment: Mapping[str, str]) -> Check:
-    if "SSH_CONNECTION" not in environment:
-        return ok("at the screen")
+@row("session", win32.is_remote_session, system, on="win32")
+@row("session", lambda: "SSH_CONNECTION" in os.environ, system, on="darwin")
+def judge_session(is_remote: bool, system: str) -> Check:
+    if not is_remote:
+        return ok("at the screen" if system == "darwin" else "at the machine itself")
+    if system == "darwin":
+        return warning(
+            "ssh: no graphics card, and macOS cannot ask for the microphone and the camera",
+            "start it in Terminal at the screen (or over Screen Sharing); or multiverse run --renderer numba",
+        )
     return warning(
-        "ssh: no graphics card, and macOS cannot ask for the microphone and the camera",
-        "start it in Terminal at the screen (or over Screen Sharing); or multiverse run --renderer numba",
+        "Remote Desktop: it may hide the graphics card, sound and cameras of this machine",
+        "start the engine at the machine itself, or through a program that shows its own screen (such as VNC)",
     )
 
 

@@ -34,7 +34,7 @@ def stumbles() -> Iterator[Check]:
     yield check("processor", "x86_64", "1")
     for folder in ("Downloads/multiverse", "Library/Mobile Documents/com~apple~CloudDocs/multiverse"):
         yield check("folder", (f"{HOME}/{folder}/.venv", "/"), HOME)
-    yield check("session", {"SSH_CONNECTION": "10.0.0.2 50000 10.0.0.3 22"})
+    yield check("session", True, "darwin")
     yield check("OpenGL", Answer(error=str(refusal("Apple Software Renderer", 410, 1))), NUMBA, "", "darwin")
     for device, state in (
         ("microphone", "refused"),

@@ -91,7 +91,7 @@ def stumbles(monkeypatch: pytest.MonkeyPatch) -> Iterator[Check]:
     monkeypatch.setattr(sys, "_base_executable", r"C:\Python313\python.exe", raising=False)
     yield check("OpenGL", gl, NUMBA, "NVIDIA RTX 4060", "win32")
     yield check("OpenGL", Answer(error=str(refusal("GDI Generic", 110, 0))), NUMBA, "", "win32")
-    yield check("session", True)
+    yield check("session", True, "win32")
     yield check("microphone permission", ["Allow", "Allow", "Deny"], "microphone")
     yield check("camera permission", ["Deny", None, None], "webcam")
     yield check("audio input", Answer(values={"inputs": []}), "win32")
