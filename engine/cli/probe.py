@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
+from engine.cli.device_list import ask_camera_formats, find_devices
 from engine.errors import NoGLError
 from engine.system.worker_process import WorkerProcess, claim_output, end_with_parent
 
@@ -225,18 +226,6 @@ def _ask_syphon() -> dict[str, Any]:
     return {"application": application_name()}
 
 
-def _ask_camera_formats() -> dict[str, Any]:
-    from engine.cli.device_list import ask_camera_formats
-
-    return ask_camera_formats()
-
-
-def _ask_devices(ndi: str = "") -> dict[str, Any]:
-    from engine.cli.device_list import find_devices
-
-    return asdict(find_devices(wants_ndi=bool(ndi)))
-
-
 QUESTIONS: dict[str, Callable[..., dict[str, Any]]] = {
     "gl": _ask_gl,
     "gpus": _ask_gpus,
@@ -249,8 +238,8 @@ QUESTIONS: dict[str, Callable[..., dict[str, Any]]] = {
     "blender": _ask_blender,
     "receive": _ask_receive,
     "syphon": _ask_syphon,
-    "camera_formats": _ask_camera_formats,
-    "devices": _ask_devices,
+    "camera_formats": ask_camera_formats,
+    "devices": lambda ndi="": asdict(find_devices(wants_ndi=bool(ndi))),
 }
 
 
