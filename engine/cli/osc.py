@@ -130,7 +130,21 @@ def heard(
     if as_json:
         print(json.dumps([dict(zip(HEARD_KEYS, entry, strict=True)) for entry in entries], indent=2))
         return
-    _print_heard(entries, total, unlisted)
+    senders: dict[str, list[Entry]] = {}
+    for entry in entries:
+        senders.setdefault(entry[1], []).append(entry)
+    for sender, found in senders.items():
+        print(f"{sender}: {len(found)} {'address' if len(found) == 1 else 'addresses'} not mapped")
+        for address, _, count, rate_hz, arguments in sorted(found):
+            often = "once" if count == 1 else f"{count} times"
+            often += f", {rate_hz:.3g} a second" if count > 1 and rate_hz >= MIN_SHOWN_HZ else ""
+            print(f"  {escaped(address) or '(empty)'} {escaped(arguments)}  ({often})")
+    if not entries:
+        print("No unmapped messages." if not total else "No entry contains these words.")
+    if unlisted:
+        print(f"{unlisted} more are not listed (--most N).")
+    if entries:
+        print('To map one: multiverse osc send /map/add "osc ADDRESS" /layer/1/intensity')
 
 
 def _ask_heard(client: "OscClient", most: int) -> tuple[list[Entry], int]:
@@ -151,24 +165,6 @@ def _ask_heard(client: "OscClient", most: int) -> tuple[list[Entry], int]:
             total = message.args[2]
             assert isinstance(total, int)
             return entries, total
-
-
-def _print_heard(entries: list[Entry], total: int, unlisted: int) -> None:
-    senders: dict[str, list[Entry]] = {}
-    for entry in entries:
-        senders.setdefault(entry[1], []).append(entry)
-    for sender, found in senders.items():
-        print(f"{sender}: {len(found)} {'address' if len(found) == 1 else 'addresses'} not mapped")
-        for address, _, count, rate_hz, arguments in sorted(found):
-            often = "once" if count == 1 else f"{count} times"
-            often += f", {rate_hz:.3g} a second" if count > 1 and rate_hz >= MIN_SHOWN_HZ else ""
-            print(f"  {escaped(address) or '(empty)'} {escaped(arguments)}  ({often})")
-    if not entries:
-        print("No unmapped messages." if not total else "No entry contains these words.")
-    if unlisted:
-        print(f"{unlisted} more are not listed (--most N).")
-    if entries:
-        print('To map one: multiverse osc send /map/add "osc ADDRESS" /layer/1/intensity')
 
 
 def read_argument(text: str) -> int | float | bool | str:
