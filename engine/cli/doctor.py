@@ -85,10 +85,13 @@ def print_list(checks: "Sequence[Check]") -> None:
     console = Console(soft_wrap=True)
     colours = {"ok": "green", "note": "blue", "warning": "yellow", "failed": "red"}
     for check in checks:
-        print_line = console.print if sys.stdout.isatty() else print
-        print_line(Text.assemble((f"{check.state:<8}", colours[check.state]), f" {check.name}: {check.detail}"))
-        for word, step in mend_steps(check.mend):
-            print_line(Text.assemble(f"{'':<8} {word}: ", (step, "bold")))
+        lines = [Text.assemble((f"{check.state:<8}", colours[check.state]), f" {check.name}: {check.detail}")]
+        lines += [Text.assemble(f"{'':<8} {word}: ", (step, "bold")) for word, step in mend_steps(check.mend)]
+        for line in lines:
+            if sys.stdout.isatty():
+                console.print(line)
+            else:
+                print(line.plain)
 
 
 def mend_steps(mend: str) -> list[tuple[str, str]]:

@@ -113,8 +113,9 @@ def run_checks(rows: Iterable[CheckRow] = ROWS) -> list[Check]:
     questions = dict.fromkeys(question for each in here for question in each.questions)
     with ExitStack() as stack:
         probes = {name: stack.enter_context(closing(Probe(name))) for name in questions if isinstance(name, str)}
-        answers = {ask: ask() for ask in questions if not isinstance(ask, str)}
-        answers |= {name: probe.read() for name, probe in probes.items()}
+        answers: dict[Question, Any] = {ask: ask() for ask in questions if not isinstance(ask, str)}
+        for name, probe in probes.items():
+            answers[name] = probe.read()
     checks = (each.check(*(answers[question] for question in each.questions)) for each in here)
     return [check for check in checks if check is not None]
 
@@ -394,7 +395,7 @@ def shared_memory() -> tuple[str, tuple[int, int] | None]:
         FrameRing.create(f"doctor {os.getpid()}", *RING_SIZE).close()
     except SharedMemoryError as error:
         return str(error), None
-    return "", usage and (usage.total, usage.free)
+    return "", (usage.total, usage.free) if usage else None
 
 
 @row("shared memory", shared_memory)

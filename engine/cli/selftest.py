@@ -102,7 +102,8 @@ def _publish_until_received(kind: str, card: np.ndarray, target: Path) -> tuple[
     problems: list[str] = []
     clock = SystemClock()
     with ExitStack() as stack:
-        texture, renderer = None, ""
+        texture: TextureRef | None = None
+        renderer = ""
         if kind != "shared":
             context = open_context()
             stack.callback(context.release)
