@@ -17,7 +17,7 @@ import soundfile
 
 import osc_schema
 from engine import Config, Engine, MultiverseError, open_engine
-from engine.cli.run import build_settings, parse_size
+from engine.cli.run import build_settings
 from engine.config import OscConfig, build_config
 from engine.errors import ConfigError, PortTakenError
 from engine.frame_loop import to_ns
@@ -25,6 +25,7 @@ from engine.live.kit.scene import Scene
 from engine.params.looks import PLAIN
 from engine.render.unused_card import UnusedCard
 from engine.sinks import record
+from engine.system.picture_size import parse_size
 from engine.web import WebServer
 
 SMALL = {"width": 160, "height": 90, "fps": 30.0, "audio": "demo", "sinks": ("null",)}

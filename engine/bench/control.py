@@ -14,7 +14,7 @@ from typing import Any
 
 from engine.app import Engine, open_engine
 from engine.bench.client_program import ClientProgram
-from engine.bench.measuring import Progress, percentiles, show_config
+from engine.bench.measuring import Progress, draw, percentiles, show_config
 from engine.bench.options import ControlBench
 from engine.errors import MultiverseError
 
@@ -38,16 +38,15 @@ def run(asked: ControlBench, progress: Progress) -> dict[str, Any]:
             "address": ADDRESS,
         }
         with ClientProgram(Path(__file__).with_name("control_client.py"), order) as client:
-            loop = _Loop(engine, client)
             progress("settling", 0.0)
-            loop.draw(min(asked.seconds, MAX_SETTLING_S))
-            loop.wait_for_line()
+            draw(engine, min(asked.seconds, MAX_SETTLING_S))
+            _draw_until_line(engine, client)
             quiet_ms, watched_ms, pictures, size = [], [], [], 0
             for turn in range(TURNS):
                 progress("without viewers", (2 * turn) / (2 * TURNS + 2))
-                quiet_ms += loop.draw(turn_s)
+                quiet_ms += draw(engine, turn_s)
                 progress("with viewers", (2 * turn + 1) / (2 * TURNS + 2))
-                seen, work_ms = loop.during("watch")
+                seen, work_ms = _during(engine, client, "watch")
                 watched_ms += work_ms
                 pictures += seen["pictures"]
                 size += seen["bytes"]
@@ -64,83 +63,67 @@ def run(asked: ControlBench, progress: Progress) -> dict[str, Any]:
                 }
             )
             progress("whole tree", 2 * TURNS / (2 * TURNS + 2))
-            tree, _ = loop.during("tree")
+            tree, _ = _during(engine, client, "tree")
             result["tree_bytes"] = tree["bytes"]
             result |= percentiles(tree["waits_ms"], tree_ms_p50=50, tree_ms_p95=95)
             progress("fader", (2 * TURNS + 1) / (2 * TURNS + 3))
-            fader, _ = loop.during("fader")
+            fader, _ = _during(engine, client, "fader")
             result |= percentiles(fader["waits_ms"], fader_to_frame_ms_p50=50, fader_to_frame_ms_p95=95)
             progress("fader in a browser", (2 * TURNS + 2) / (2 * TURNS + 3))
-            result["browser_to_frame"] = loop.moves_seen()
+            result["browser_to_frame"] = _moves_seen(engine, client)
             client.close_input()
-            loop.draw_until_client_ended()
+            draw(engine, MAX_WAIT_S, until=lambda: client.has_ended)
         result["late"] = engine.times.late
     return result
 
 
-class _Loop:
-    """Draws frames, records the work time of each, and drives the client meanwhile."""
+def _during(engine: Engine, client: ClientProgram, what: str) -> tuple[dict[str, Any], list[float]]:
+    """The client's result for the command `what`, and the work time of each frame meanwhile, ms."""
+    client.send(what)
+    line, work_ms = _draw_until_line(engine, client)
+    if not line:
+        raise MultiverseError("the preview's client program exited or hangs; its error is above")
+    result: dict[str, Any] = json.loads(line)
+    return result, work_ms
 
-    def __init__(self, engine: Engine, client: ClientProgram) -> None:
-        self._engine = engine
-        self._client = client
-        self._fps = engine.status().target_fps
 
-    def _draw_until_line(self, seconds: float, drawn: Callable[[], None] = lambda: None) -> str:
-        """Draw until the client's next line; "" if it ended or sent none. Calls `drawn()` after each frame."""
-        for _ in self._engine.frames(count=round(seconds * self._fps)):
-            drawn()
-            line = self._client.take()
-            if line is not None:
-                return line
-        return ""
+def _draw_until_line(
+    engine: Engine, client: ClientProgram, max_s: float = MAX_WAIT_S, drawn: Callable[[], None] = lambda: None
+) -> tuple[str, list[float]]:
+    """Draw until the client's next line; "" if it ended or sent none. Also returns the work time of each frame, ms."""
+    lines: list[str] = []
 
-    def draw(self, seconds: float) -> list[float]:
-        """Milliseconds of work of each frame within `seconds`."""
-        frames = self._engine.frames(count=round(seconds * self._fps))
-        return [self._engine.times.work_ms(newest=1).max for _ in frames]
+    def has_line() -> bool:
+        if (line := client.take()) is not None:
+            lines.append(line)
+        return bool(lines)
 
-    def during(self, what: str) -> tuple[dict[str, Any], list[float]]:
-        """The client's result for the command `what`, and the work time of each frame meanwhile, ms."""
-        self._client.send(what)
-        work_ms: list[float] = []
-        line = self._draw_until_line(MAX_WAIT_S, lambda: work_ms.append(self._engine.times.work_ms(newest=1).max))
-        if not line:
-            raise MultiverseError("the preview's client program exited or hangs; its error is above")
-        result: dict[str, Any] = json.loads(line)
-        return result, work_ms
+    work_ms = draw(engine, max_s, until=has_line, drawn=drawn)
+    return lines[0] if lines else "", work_ms
 
-    def moves_seen(self) -> dict[str, Any]:
-        """Time from a key press on a fader of the page to the end of the first frame with the new value."""
-        changed_s: list[float] = []
-        values = [self._engine.params.get(ADDRESS)]
-        self._client.send("browser")
 
-        def keep_value() -> None:
-            values.append(self._engine.params.get(ADDRESS))
+def _moves_seen(engine: Engine, client: ClientProgram) -> dict[str, Any]:
+    """Time from a key press on a fader of the page to the end of the first frame with the new value."""
+    changed_s: list[float] = []
+    values = [engine.params.get(ADDRESS)]
+    client.send("browser")
 
-        def keep_time() -> None:
-            if values[-1] != values[-2]:
-                changed_s.append(time.perf_counter())
-            self._engine.post(keep_value)  # runs at the start of the next frame: reads its value
+    def keep_value() -> None:
+        values.append(engine.params.get(ADDRESS))
 
-        self._engine.post(keep_value)
-        result: dict[str, Any] = json.loads(
-            self._draw_until_line(2 * MAX_WAIT_S, keep_time) or '{"missing": "it has ended"}'
-        )
-        if "missing" in result:
-            return result
-        waits_ms = []
-        for pressed_s in result["pressed_s"]:
-            at = bisect.bisect_right(changed_s, pressed_s)
-            if at < len(changed_s):
-                waits_ms.append((changed_s[at] - pressed_s) * 1000.0)
-        return {"moves": len(waits_ms), **percentiles(waits_ms, ms_p50=50, ms_p95=95)}
+    def keep_time() -> None:
+        if values[-1] != values[-2]:
+            changed_s.append(time.perf_counter())
+        engine.post(keep_value)  # runs at the start of the next frame: reads its value
 
-    def wait_for_line(self) -> None:
-        self._draw_until_line(MAX_WAIT_S)
-
-    def draw_until_client_ended(self) -> None:
-        for _ in self._engine.frames(count=round(MAX_WAIT_S * self._fps)):
-            if self._client.has_ended:
-                return
+    engine.post(keep_value)
+    line, _ = _draw_until_line(engine, client, 2 * MAX_WAIT_S, keep_time)
+    result: dict[str, Any] = json.loads(line or '{"missing": "it has ended"}')
+    if "missing" in result:
+        return result
+    waits_ms = []
+    for pressed_s in result["pressed_s"]:
+        at = bisect.bisect_right(changed_s, pressed_s)
+        if at < len(changed_s):
+            waits_ms.append((changed_s[at] - pressed_s) * 1000.0)
+    return {"moves": len(waits_ms), **percentiles(waits_ms, ms_p50=50, ms_p95=95)}

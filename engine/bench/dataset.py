@@ -8,7 +8,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +42,6 @@ TILE = "tile of 640x640, recipe 2"
 NAMES = dict(zip(("small", "large", "tile"), (*CASES, TILE), strict=True))
 WARM_TILES = 4  # tiles of a warm process before the measured ones: then all models are built
 SMALL_PICTURE: dict[str, Any] = {"width": 320, "height": 240, "use_clusters": True, "num_clusters": 1}
-Attempt = Callable[[PictureTask, Path, Path, float], dict[str, Any] | Failure]
-"""Task, folder, log, timeout in seconds."""
 SETTLED_PICTURES = 5  # pictures of a long run after which its memory counts as settled
 SEED = 1000
 
@@ -86,11 +84,7 @@ def _measured(case: str, drawing: RenderSettings, pictures: int, blender: str, *
         seed=SEED,
         blender=blender,
     )
-
-    def attempt(task: PictureTask, folder: Path, log_path: Path, timeout_s: float) -> dict[str, Any] | Failure:
-        return PictureWorker({}).attempt(task, folder, log_path, timeout_s=timeout_s)
-
-    return _medians([_picture(job.task(index), attempt) for index in range(pictures)])
+    return _medians([_picture(job.task(index), PictureWorker({})) for index in range(pictures)])
 
 
 def _tiles(tiles: int) -> dict[str, Any]:
@@ -105,14 +99,8 @@ def _tiles(tiles: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="multiverse-bench-", ignore_cleanup_errors=True) as folder:
         environment = {"LP_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         worker = PictureWorker(environment, warm_log=Path(folder, "workers.log") if HAS_FORK else None)
-
-        def attempt(task: PictureTask, staged: Path, log_path: Path, timeout_s: float) -> dict[str, Any] | Failure:
-            return worker.attempt(task, staged, log_path, timeout_s=timeout_s)
-
-        try:
-            rows = [_picture(job.task(index), attempt) for index in range(WARM_TILES + tiles)]
-        finally:
-            worker.close()
+        with closing(worker):
+            rows = [_picture(job.task(index), worker) for index in range(WARM_TILES + tiles)]
     figures = _medians(rows[WARM_TILES:])
     figures["beside_drawing_cpu_s"] = round(sum(figures["steps_cpu_s"].values()) - figures["steps_cpu_s"]["draw"], 3)
     return figures
@@ -135,12 +123,13 @@ def _medians(rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _picture(task: PictureTask, attempt: Attempt) -> dict[str, Any]:
+def _picture(task: PictureTask, worker: PictureWorker) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="multiverse-bench-", ignore_cleanup_errors=True) as folder:
         staged = Path(folder, "picture")
         staged.mkdir()
+        timeout_s = default_timeout_s(task.drawing, task.options)
         began_s = time.perf_counter()
-        made = attempt(task, staged, Path(folder, "log"), default_timeout_s(task.drawing, task.options))
+        made = worker.attempt(task, staged, Path(folder, "log"), timeout_s=timeout_s)
         seconds = time.perf_counter() - began_s
     if isinstance(made, Failure):
         raise RenderError(f"picture {task.name} by {task.drawing.engine}: {made.reason}")

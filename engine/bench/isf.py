@@ -7,6 +7,7 @@ that the vetting process compiled just before.
 
 import time
 import uuid
+from contextlib import ExitStack
 from statistics import median
 from typing import Any, Final
 
@@ -72,51 +73,40 @@ def unseen(text: str) -> str:
 
 def run(asked: IsfBench, progress: Progress) -> dict[str, Any]:
     """The figures, or the reason why there are none."""
-    with chosen_gpu(asked.gpu):
-        return _measure(asked, progress)
-
-
-def _measure(asked: IsfBench, progress: Progress) -> dict[str, Any]:
     width, height, frames = asked.size.width, asked.size.height, asked.frames
     result = progress.begin({"width": width, "height": height, "frames": frames})
-    try:
-        renderer = open_renderer("gl", width, height)
-    except NoGLError as error:
-        return result | {"unavailable": str(error)}
-    slots, vetting = _Slots(renderer), VetProcess()
-    try:
+    with ExitStack() as stack:
+        stack.enter_context(chosen_gpu(asked.gpu))
+        try:
+            renderer = open_renderer("gl", width, height)
+        except NoGLError as error:
+            return result | {"unavailable": str(error)}
+        stack.callback(renderer.close)
+        slots, vetting = _Slots(renderer), VetProcess()
+        stack.callback(vetting.kill)
         result["renderer"] = renderer.description
-        result["without_ms"] = round(median(slots.picture_ms() for _ in range(frames)), 3)
+        result["without_ms"] = slots.median_ms(frames)
         for number, (name, text) in enumerate(SHADERS.items()):
             progress(name, number / len(SHADERS))
-            result[name] = _figures(slots, vetting, text, (width, height), frames)
+            untried_ms = slots.change_ms(unseen(text))
+            tried_text = unseen(text)
+            began_s = time.perf_counter()
+            vetted = vetting.vet(tried_text, path=None, size_px=(width, height))
+            trial_ms = (time.perf_counter() - began_s) * 1e3
+            assert vetted.file is not None, vetted.reason
+            tried_ms = slots.change_ms(tried_text)
+            result[name] = {
+                "picture_ms": slots.median_ms(frames),
+                "slot_ms": round(median(slots.costs_ms[-frames:]), 3),
+                "trial_ms": round(trial_ms, 1),
+                "untried_worst_frame_ms": round(max(untried_ms), 2),
+                "tried_worst_frame_ms": round(max(tried_ms), 2),
+            }
         for slot, text in zip("1234", (NEGATIVE, KALEIDOSCOPE, NEGATIVE, KALEIDOSCOPE), strict=True):
             slots.put(slot, text)
-        for _ in range(4 * CHANGE_FRAMES):
-            slots.picture_ms()
-        result["four_effects_ms"] = round(median(slots.picture_ms() for _ in range(frames)), 3)
-    finally:
-        vetting.kill()
-        renderer.close()
+        slots.median_ms(4 * CHANGE_FRAMES)
+        result["four_effects_ms"] = slots.median_ms(frames)
     return result
-
-
-def _figures(slots: "_Slots", vetting: VetProcess, text: str, size_px: tuple[int, int], frames: int) -> dict[str, Any]:
-    untried = slots.change_ms(unseen(text))
-    tried_text = unseen(text)
-    began_s = time.perf_counter()
-    result = vetting.vet(tried_text, path=None, size_px=size_px)
-    trial_ms = (time.perf_counter() - began_s) * 1e3
-    assert result.file is not None, result.reason
-    tried = slots.change_ms(tried_text)
-    pictures_ms = [slots.picture_ms() for _ in range(frames)]
-    return {
-        "picture_ms": round(median(pictures_ms), 3),
-        "slot_ms": round(median(slots.costs_ms[-frames:]), 3),
-        "trial_ms": round(trial_ms, 1),
-        "untried_worst_frame_ms": round(max(untried), 2),
-        "tried_worst_frame_ms": round(max(tried), 2),
-    }
 
 
 class _Slots:
@@ -135,15 +125,16 @@ class _Slots:
     def change_ms(self, text: str) -> list[float]:
         """The render thread's own time in each frame while this shader replaces what was there."""
         self._slots.clear()
-        file = parse_isf(text, path=None)
-        slot = "generator" if file.is_generator else "1"
-        self._slots[slot] = ShaderSlot(slot=slot, file=file, inputs={}, mix=1.0)
+        self.put("generator" if parse_isf(text, path=None).is_generator else "1", text)
         times_ms = []
         for _ in range(CHANGE_FRAMES):
             began_s = time.thread_time()
             self.picture_ms()
             times_ms.append((time.thread_time() - began_s) * 1e3)
         return times_ms
+
+    def median_ms(self, frames: int) -> float:
+        return round(median(self.picture_ms() for _ in range(frames)), 3)
 
     def picture_ms(self) -> float:
         began_s = time.perf_counter()

@@ -10,6 +10,7 @@ import os
 import pickle
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -24,6 +25,7 @@ from engine.system import openmp
 from engine.system.python_process import command, exit_reason, utf8_environment
 
 if TYPE_CHECKING:
+    from engine.app import Engine
     from engine.models.places import MeasuredDevice
 
 FAILED = "failed"
@@ -67,6 +69,64 @@ def show_config(asked: LoopBench, **others: Any) -> Config:
 def percentiles(values: Sequence[float], **percents: float) -> dict[str, float]:
     """Each percentile under its name, with three decimals."""
     return {name: round(float(np.percentile(values, percent)), 3) for name, percent in percents.items()}
+
+
+def alone_ms(
+    calls: Mapping[str, Callable[[], object]],
+    *,
+    rounds: int,
+    seconds: float = 0.0,
+    warm_up: int = 0,
+    wait: Callable[[], object] = lambda: None,
+    after: Callable[[str], object] = lambda name: None,
+) -> dict[str, list[float]]:
+    """Ms of each call, in alternating rounds, so that other load on the machine affects all contenders.
+
+    After `warm_up` rounds at least `rounds`, and as many as `seconds` allow. `wait`: for the device, before and after a
+    call; `models/call_times.py` times many short calls between two waits. `after`: gets the name after each counted
+    call.
+    """
+    for _ in range(warm_up):
+        for call in calls.values():
+            call()
+    times_ms: dict[str, list[float]] = {name: [] for name in calls}
+    end_s, done = time.perf_counter() + seconds, 0
+    while done < rounds or time.perf_counter() < end_s:
+        for name, call in calls.items():
+            wait()
+            began_s = time.perf_counter()
+            call()
+            wait()
+            times_ms[name].append((time.perf_counter() - began_s) * 1000.0)
+            after(name)
+        done += 1
+    return times_ms
+
+
+def stage_shares(stages_ms: dict[str, float], total_ms: float, pieces: int = 1) -> dict[str, dict[str, float]]:
+    """Time of each stage for one of `pieces`, and its share of the total; `other` is the rest."""
+    rest = {"other": max(total_ms - sum(stages_ms.values()), 0.0)}
+    return {
+        stage: {"ms": round(ms / pieces, 3), "share": round(ms / total_ms, 4)}
+        for stage, ms in (stages_ms | rest).items()
+    }
+
+
+def draw(
+    engine: "Engine",
+    seconds: float,
+    *,
+    until: Callable[[], bool] = lambda: False,
+    drawn: Callable[[], object] = lambda: None,
+) -> list[float]:
+    """Draw for so long, or until `until()`; calls `drawn()` after each frame. Returns the ms of work of each."""
+    work_ms = []
+    for _ in engine.frames(count=round(seconds * engine.status().target_fps)):
+        drawn()
+        work_ms.append(engine.times.work_ms(newest=1).max)
+        if until():
+            break
+    return work_ms
 
 
 def device_facts(place: "MeasuredDevice", threads: int, unverified: Sequence[str]) -> dict[str, Any]:

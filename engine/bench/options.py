@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from engine.errors import UsageError
 from engine.jobs.kit.options import DEVICES, option
+from engine.system.picture_size import parse_size
 
 PICTURE_SIZE: Final = "Picture size in pixels."
 SD_SHAPES: Final = "sd15|sd-turbo|sdxl-turbo|ssd-1b|sdxs|tiny"
@@ -28,10 +29,7 @@ class Size:
 
 def read_size(text: str, *, step: int = 1, low: int = 1) -> Size:
     """UsageError unless it is WxH with sides that are multiples of `step` and at least `low`."""
-    sides = text.lower().split("x")
-    if len(sides) != 2 or not all(side.isdecimal() for side in sides):
-        raise UsageError(f"{text!r} is not WxH (for example 1280x720)")
-    width, height = map(int, sides)
+    width, height = parse_size(text, "")
     if min(width, height) < low or width % step or height % step:
         raise UsageError(f"{text}: both sides must be multiples of {step}, {low} or more")
     return Size(width=width, height=height)

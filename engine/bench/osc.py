@@ -34,7 +34,7 @@ import psutil
 import osc_schema
 from engine.app import Engine, open_engine
 from engine.bench.client_program import ClientProgram
-from engine.bench.measuring import Progress, percentiles, show_config
+from engine.bench.measuring import Progress, draw, percentiles, show_config
 from engine.bench.options import OscBench
 from engine.control.latency import PacketLatency
 from engine.osc import encode_reply
@@ -44,6 +44,7 @@ ADDRESSES = 50
 VALUES = 20  # different values per address, sent in turn
 MAX_SETTLING_S = 2.0  # for caches, pools and clock rates; not measured
 ARRIVED_WITHIN_S = 2.0
+MAX_SENDER_S = 30.0
 MAX_DESK_S = 5.0
 SWITCHES_ON = {"/feedback/amount", "/layer/5/intensity", *(f"/layer/{n}/curve" for n in range(1, 5))}
 """Floats that make drawing more expensive above 0, so they are sent at their default."""
@@ -66,44 +67,49 @@ def run(asked: OscBench, progress: Progress) -> dict[str, Any]:
     """Measure the same time with the flood and without, in one run; times in ms."""
     seconds = asked.seconds
     settling_s, desk_s = min(seconds, MAX_SETTLING_S), min(seconds, MAX_DESK_S)
-    with (
-        _busy_programs(asked.busy),
-        lighting_desk() as desk,
-        open_engine(show_config(asked, osc={"listen": "127.0.0.1:0"}, **desk.config)) as engine,
-        _sender(engine, asked.rate, seconds) as sender,
-    ):
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_busy_programs(asked.busy))
+        desk = _LightingDesk(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
+        config = show_config(asked, osc={"listen": "127.0.0.1:0"}, **desk.config)
+        engine = stack.enter_context(open_engine(config))
+        sender = stack.enter_context(_sender(engine, asked.rate, seconds))
         sender.read()  # waits until it is ready
-        loop = _Loop(engine, 3.0 * seconds + settling_s + desk_s, progress)
+        stages = _Stages(engine, 3.0 * seconds + settling_s + desk_s, progress)
         for address, value in _values(0):
             engine.params.set(address, value)
-        loop.draw("settling", settling_s)
+        stages.draw("settling", settling_s)
         others = _OtherPrograms()
-        quiet_ms = loop.draw("quiet", seconds / 2)
+        quiet_ms = stages.draw("quiet", seconds / 2)
         others.pause()
         sender.send("elsewhere")
-        elsewhere_ms = loop.draw("flood elsewhere", seconds)
-        loop.draw_until(lambda: sender.take() is not None)
+        elsewhere_ms = stages.draw("flood elsewhere", seconds)
+        draw(engine, MAX_SENDER_S, until=lambda: sender.take() is not None)
         before, _ = _received(engine)
         late_before = engine.times.late
         receiving_s = _receiving_thread_s()
         sender.send("engine")
         last = _LastValues(engine)
-        flooded_ms = loop.draw("flood", seconds, last.note)
+        flooded_ms = stages.draw("flood", seconds, last.note)
         late = engine.times.late - late_before
         result = progress.begin(_frame_times(quiet_ms, elsewhere_ms, flooded_ms) | {"late_flooded": late})
-        loop.draw_until(lambda: sender.has_ended, drawn=last.note)
+        draw(engine, MAX_SENDER_S, until=lambda: sender.has_ended, drawn=last.note)
         report = json.loads(sender.read())
         expected = before + report["sent"] + report["asked"]
-        loop.draw_until(lambda: last.are_shown and _received(engine)[0] >= expected, ARRIVED_WITHIN_S, last.note)
+        draw(
+            engine,
+            ARRIVED_WITHIN_S,
+            until=lambda: last.are_shown and _received(engine)[0] >= expected,
+            drawn=last.note,
+        )
         receiving_s = _receiving_thread_s() - receiving_s
         latency = engine.status().latency_ms
         osc = engine.status().osc
         assert osc is not None
         others.resume()
-        quiet_ms += loop.draw("quiet", seconds / 2)
+        quiet_ms += stages.draw("quiet", seconds / 2)
         others.pause()
         messages, buffer_bytes = _received(engine)
-        desk.play(engine, desk_s, lambda: loop.draw("lighting desk", desk_s))
+        desk.play(engine, desk_s, lambda: stages.draw("lighting desk", desk_s))
     waits = percentiles(report["waits_ms"], arrival_to_frame_ms_p50=50, arrival_to_frame_ms_p99=99)
     return result | {
         "cores": psutil.cpu_count(),
@@ -175,32 +181,26 @@ def _busy_elsewhere_s() -> float:
     return busy_s - time.process_time()
 
 
-class _Loop:
-    """Draws frames and records the work time of each."""
+class _Stages:
+    """Draws one stage after the other, and shows the progress once a second."""
 
     def __init__(self, engine: Engine, seconds: float, progress: Progress) -> None:
         self._engine = engine
-        self._fps = engine.status().target_fps
-        self._total = round(seconds * self._fps)
+        self._fps = round(engine.status().target_fps)
+        self._seconds = seconds
         self._progress = progress
+        self._frames = 0
 
     def draw(self, stage: str, seconds: float, drawn: Callable[[], None] = lambda: None) -> list[float]:
         """Milliseconds of work of each frame within `seconds`. Calls `drawn()` after each frame."""
-        work_ms = []
-        for frame in self._engine.frames(count=round(seconds * self._fps)):
-            drawn()
-            work_ms.append(self._engine.times.work_ms(newest=1).max)
-            if frame.id.index % round(self._fps) == 0:
-                self._progress(stage, min(1.0, frame.id.index / self._total))
-        return work_ms
 
-    def draw_until(
-        self, is_over: Callable[[], bool], longest_s: float = 30.0, drawn: Callable[[], None] = lambda: None
-    ) -> None:
-        for _ in self._engine.frames(count=round(longest_s * self._fps)):
+        def count() -> None:
             drawn()
-            if is_over():
-                return
+            if self._frames % self._fps == 0:
+                self._progress(stage, min(1.0, self._frames / (self._seconds * self._fps)))
+            self._frames += 1
+
+        return draw(self._engine, seconds, drawn=count)
 
 
 def _sender(engine: Engine, rate: float, seconds: float) -> ClientProgram:
@@ -319,19 +319,12 @@ def _params() -> list[Param]:
     return sorted(usable, key=lambda param: types.index(param.type))[:ADDRESSES]
 
 
-@contextlib.contextmanager
-def lighting_desk() -> "Iterator[LightingDesk]":
-    """A desk whose `config` belongs into that of the engine."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        yield LightingDesk(Path(folder))
+class _LightingDesk:
+    """Sends on a thread of its own while the engine draws. Its `config` belongs into that of the engine."""
 
-
-class LightingDesk:
-    """Sends on a thread of its own while the engine draws."""
-
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: str) -> None:
         """`folder`: for the map."""
-        self._mapping = folder / "mapping.toml"
+        self._mapping = Path(folder, "mapping.toml")
         self._mapping.write_text(DESK_MAPPING, encoding="utf-8")
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.bind((DESK_HOST, 0))
@@ -359,12 +352,15 @@ class LightingDesk:
         return {"dmx_packets": len(self._waits_ms) + self._lost, "dmx_lost": self._lost, **waits}
 
     def _send(self, engine: Engine, seconds: float) -> None:
+        # ArtDmx with channel 1 at a level, the other 511 at 0 (Art-Net 4; sequence 0: packets are not numbered).
+        head = b"Art-Net\0" + struct.pack("<H", 0x5000) + struct.pack(">H", 14) + bytes((0, 0, DESK_UNIVERSE, 0))
+        head += struct.pack(">H", 512)
         rests_s, end_s, level = random.Random(1), time.perf_counter() + seconds, 0
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as desk:
             while time.perf_counter() < end_s:
                 level = level % 255 + 1
                 before, sent_s = engine.params.get(DESK_ADDRESS), time.perf_counter()
-                desk.sendto(_art_dmx(level), (DESK_HOST, self._port))
+                desk.sendto(head + bytes((level,)) + bytes(511), (DESK_HOST, self._port))
                 while engine.params.get(DESK_ADDRESS) == before and time.perf_counter() < sent_s + MAX_PACKET_S:
                     time.sleep(DESK_POLL_S)
                 waited_s = time.perf_counter() - sent_s
@@ -373,10 +369,3 @@ class LightingDesk:
                 else:
                     self._lost += 1
                 time.sleep(rests_s.uniform(0.02, 0.06))
-
-
-def _art_dmx(level: int) -> bytes:
-    """ArtDmx with channel 1 at `level`, the other 511 at 0 (Art-Net 4; sequence 0: packets are not numbered)."""
-    channels = bytes((level,)) + bytes(511)
-    head = b"Art-Net\0" + struct.pack("<H", 0x5000) + struct.pack(">H", 14) + bytes((0, 0, DESK_UNIVERSE, 0))
-    return head + struct.pack(">H", len(channels)) + channels

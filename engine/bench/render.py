@@ -20,7 +20,7 @@ import psutil
 
 import osc_schema
 from engine.app import open_engine
-from engine.bench.measuring import Progress, show_config
+from engine.bench.measuring import Progress, alone_ms, show_config
 from engine.bench.options import RenderBench, Size
 from engine.errors import MultiverseError, RenderError
 from engine.params.looks import PLAIN
@@ -167,15 +167,7 @@ def plain_values() -> dict[str, Any]:
 
 
 def _medians_ms(calls: Mapping[str, Call], frames: int) -> dict[str, float]:
-    """Median time of each call, over `frames` alternating rounds after two rounds of warm-up."""
-    times_ms: dict[str, list[float]] = {name: [] for name in calls}
-    for frame in range(frames + 2):
-        for name, call in calls.items():
-            started_s = time.perf_counter()
-            call()
-            if frame >= 2:
-                times_ms[name].append((time.perf_counter() - started_s) * 1000)
-    return {name: median(own_ms) for name, own_ms in times_ms.items()}
+    return {name: median(own_ms) for name, own_ms in alone_ms(calls, rounds=frames, warm_up=2).items()}
 
 
 def live_loop(asked: RenderBench, progress: Progress) -> dict[str, Any]:

@@ -11,11 +11,12 @@ The weights are random: the voice produces noise, at the speed of any voice of i
 
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.bench.measuring import Progress, in_own_process, percentiles
+from engine.bench.measuring import Progress, alone_ms, in_own_process, percentiles, stage_shares
 from engine.bench.options import RvcBench
 from engine.models.rvc.shapes import shape_named
 
@@ -47,7 +48,6 @@ MIN_BLOCKS = 20
 RATE_HZ = 48_000
 CROSSFADE_MS, EXTRA_MS = 50.0, 2500.0  # defaults of `/rvc/*`
 PITCHED_FRAMES = 100
-OTHER = "other"
 
 
 def run(asked: RvcBench, progress: Progress) -> dict[str, Any]:
@@ -133,19 +133,15 @@ def _offline(model: "VoiceModel", seconds: float) -> dict[str, Any]:
     converter = VoiceConverter(model, VoiceSettings(), options)
     converter.convert_sound(sound)  # warm-up
     reset_peak_memory(model.device)
-    times_s = []
-    for _ in range(ROUNDS):
-        began_s = time.perf_counter()
-        made = converter.convert_sound(sound)  # copies the result to the host, so the device has finished
-        times_s.append(time.perf_counter() - began_s)
-    took_s, peak_mb = float(np.median(times_s)), memory_mb(model.device)
+    # The result is copied to the host, so the device has finished.
+    times_ms = alone_ms({"sound": lambda: converter.convert_sound(sound)}, rounds=ROUNDS)["sound"]
+    took_s, peak_mb = float(np.median(times_ms)) / 1000.0, memory_mb(model.device)
     profiler = PerformanceProfiler(model.device)
-    converter = VoiceConverter(model, VoiceSettings(), options, profiler=profiler)
+    profiled = VoiceConverter(model, VoiceSettings(), options, profiler=profiler)
     began_s = time.perf_counter()
-    converter.convert_sound(sound)
+    made = profiled.convert_sound(sound)
     total_ms = (time.perf_counter() - began_s) * 1000.0
-    stages_ms = {row.stage: row.total_s * 1000.0 for row in profiler.report() if row.stage != OTHER}
-    stages_ms[OTHER] = max(total_ms - sum(stages_ms.values()), 0.0)
+    stages_ms = {row.stage: row.total_s * 1000.0 for row in profiler.report() if row.stage != "other"}
     return {
         "seconds": round(len(made) / model.rate_hz, 3),
         "s": round(took_s, 4),
@@ -153,7 +149,7 @@ def _offline(model: "VoiceModel", seconds: float) -> dict[str, Any]:
         "times_real_time": round(seconds / took_s, 2),
         "peak_memory_mb": round(peak_mb),
         "batch": options.batch_size,
-        "stages": {stage: {"ms": round(ms, 3), "share": round(ms / total_ms, 4)} for stage, ms in stages_ms.items()},
+        "stages": stage_shares(stages_ms, total_ms),
     }
 
 
@@ -194,8 +190,6 @@ def _streamed(voice: "LiveVoice", seconds: float) -> dict[str, Any]:
         times_ms.append((time.perf_counter() - began_s) * 1000.0)
         for stage, ms in voice.clock.read_ms().items():
             stages_ms[stage] = stages_ms.get(stage, 0.0) + ms
-    total_ms = sum(times_ms)
-    stages_ms[OTHER] = max(total_ms - sum(stages_ms.values()), 0.0)
     return {
         "block_ms": round(block_ms, 3),
         "blocks": count,
@@ -203,9 +197,7 @@ def _streamed(voice: "LiveVoice", seconds: float) -> dict[str, Any]:
         "real_time_factor": round(float(np.median(times_ms)) / block_ms, 4),
         "longer_than_the_block": sum(each > block_ms for each in times_ms),
         "algorithmic_delay_ms": round(block_ms + 1000.0 * voice.lag_frames / RATE_HZ, 3),
-        "stages": {
-            stage: {"ms": round(ms / count, 3), "share": round(ms / total_ms, 4)} for stage, ms in stages_ms.items()
-        },
+        "stages": stage_shares(stages_ms, sum(times_ms), count),
     }
 
 
@@ -231,17 +223,14 @@ def _batch(model: "VoiceModel", files: int) -> dict[str, Any]:
         spans = spans_of(read, len(sound), converters[1].cutting)
         pieces += [piece_of(span, read, len(sound)) for span in spans]
     is_gpu = model.device.type != "cpu"
-    if is_gpu:
-        for converter in converters.values():
-            converter.convert(pieces)  # all of them: the last batch may be a smaller one
-    times_s: dict[int, list[float]] = {size: [] for size in converters}
     made: dict[int, list[np.ndarray]] = {}
-    for _ in range(ROUNDS if is_gpu else 1):
-        for size, converter in converters.items():
-            began_s = time.perf_counter()
-            made[size] = converter.convert(pieces)
-            times_s[size].append(time.perf_counter() - began_s)
-    one_s, four_s = (float(np.median(each)) for each in times_s.values())
+
+    def convert(size: int) -> None:
+        made[size] = converters[size].convert(pieces)  # all of them: the last batch may be a smaller one
+
+    calls = {str(size): partial(convert, size) for size in converters}
+    times_ms = alone_ms(calls, rounds=ROUNDS if is_gpu else 1, warm_up=1 if is_gpu else 0)
+    one_s, four_s = (float(np.median(each)) / 1000.0 for each in times_ms.values())
     return {
         "files": files,
         "file_s": FILE_S,

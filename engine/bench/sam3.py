@@ -13,6 +13,8 @@ the tiny tracker 128.
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.bench.clip import LoopedClip, write_clip
-from engine.bench.measuring import Progress, device_facts, in_own_process, percentiles
+from engine.bench.measuring import Progress, alone_ms, device_facts, in_own_process, percentiles, stage_shares
 from engine.bench.options import Sam3Bench
 from engine.ipc.segmentation_sheet import sheet_shape, write_sheet
 
@@ -44,7 +46,7 @@ KEPT_BATCHES = 6  # decoded in advance and reused
 BLOCK_PICTURES = 10
 MIN_FOLLOWED = 30
 LAST_PICTURES = 50
-READ, WRITE, OTHER = "read (wait)", "write", "other"
+READ, WRITE = "read (wait)", "write"
 
 Call = Callable[[np.ndarray], object]
 
@@ -157,9 +159,17 @@ class _Case:
             "gflop": {stage: round(amount, 2) for stage, amount in work.items()},
             "tflops": round(sum(work.values()) / result["ms"], 4),
         }
-        batches = self._kept_batches()
-        times_ms = self._in_turn(calls, batches, seconds)
-        ms = {name: float(np.median(each)) for name, each in times_ms.items()}
+        with closing(LoopedClip(self._clip, self._batch)) as film:
+            batches = list(islice(film.batches(), KEPT_BATCHES))
+
+        def fed(call: Call) -> Callable[[], object]:
+            """The call with the next batch; each contender gets the same ones."""
+            pictures = cycle(batches)
+            return lambda: call(next(pictures))
+
+        fed_calls = {name: fed(call) for name, call in calls.items()}
+        times_ms = alone_ms(fed_calls, rounds=MIN_CALLS, seconds=seconds, warm_up=WARM_UP_CALLS, wait=self._wait)
+        ms = {name: float(np.median(each)) / self._batch for name, each in times_ms.items()}
         reset_peak_memory(model.device)
         calls["call"](batches[0])
         result |= {
@@ -187,17 +197,15 @@ class _Case:
         sides: dict[str, Call] = {"ours": ours, "transformers": lambda batch: rival.step(batch[0])}
         times_ms: dict[str, list[float]] = {name: [] for name in sides}
         grown_mb: dict[str, list[float]] = {name: [] for name in sides}
-        film = LoopedClip(self._clip, 1)
-        try:
+        with closing(LoopedClip(self._clip, 1)) as film:
             pictures, end_s = film.batches(), time.perf_counter() + 2.0 * seconds
             while time.perf_counter() < end_s or len(times_ms["ours"]) < MIN_FOLLOWED:
                 block = list(islice(pictures, BLOCK_PICTURES))
                 for name, call in sides.items():
                     before_mb = tensors_mb(model.device)
-                    times_ms[name] += [self._timed_ms(call, picture) for picture in block]
+                    for picture in block:
+                        times_ms[name] += alone_ms({"": partial(call, picture)}, rounds=1, wait=self._wait)[""]
                     grown_mb[name].append((tensors_mb(model.device) - before_mb) / BLOCK_PICTURES)
-        finally:
-            film.close()
         count = len(times_ms["ours"])
         last = min(LAST_PICTURES, count // 2)
         fps = {name: 1000.0 / float(np.mean(each[-last:])) for name, each in times_ms.items()}
@@ -212,11 +220,10 @@ class _Case:
 
     def _streamed(self, ours: _Ours, seconds: float) -> dict[str, Any]:
         """The whole pipeline, from a video decoded on another thread: rate, time per picture, and time per stage."""
-        film = LoopedClip(self._clip, self._batch)
         times_ms: list[float] = []
         stages_ms = {READ: 0.0}
         found = 0
-        try:
+        with closing(LoopedClip(self._clip, self._batch)) as film:
             batches = film.batches()
             for batch in islice(batches, WARM_UP_CALLS):
                 ours(batch)
@@ -231,10 +238,7 @@ class _Case:
                 last_s = now_s
             stages_ms[READ] = (film.wait_s - waited_s) * 1000.0
             stages_ms[WRITE] = (ours.write_s - wrote_s) * 1000.0
-        finally:
-            film.close()
         pictures, total_ms = len(times_ms) * self._batch, (last_s - began_s) * 1000.0
-        stages_ms[OTHER] = max(total_ms - sum(stages_ms.values()), 0.0)
         return {
             "pictures": pictures,
             "batch": self._batch,
@@ -242,36 +246,5 @@ class _Case:
             "fps": round(1000.0 * pictures / total_ms, 2),
             "ms": round(total_ms / pictures, 3),
             **percentiles(times_ms, ms_p50=50, ms_p99=99),
-            "stages": {
-                stage: {"ms": round(ms / pictures, 3), "share": round(ms / total_ms, 4)}
-                for stage, ms in stages_ms.items()
-            },
+            "stages": stage_shares(stages_ms, total_ms, pictures),
         }
-
-    def _kept_batches(self) -> list[np.ndarray]:
-        film = LoopedClip(self._clip, self._batch)
-        try:
-            return list(islice(film.batches(), KEPT_BATCHES))
-        finally:
-            film.close()
-
-    def _in_turn(self, calls: dict[str, Call], batches: list[np.ndarray], seconds: float) -> dict[str, list[float]]:
-        """Ms per picture, in alternating rounds, so that other load affects all contenders."""
-        for call in calls.values():
-            for batch in batches[:WARM_UP_CALLS]:
-                call(batch)
-        times_ms: dict[str, list[float]] = {name: [] for name in calls}
-        end_s = time.perf_counter() + seconds
-        for batch in cycle(batches):
-            for name, call in calls.items():
-                times_ms[name].append(self._timed_ms(call, batch) / self._batch)
-            if time.perf_counter() >= end_s and len(times_ms["ours"]) >= MIN_CALLS:
-                break
-        return times_ms
-
-    def _timed_ms(self, call: Call, batch: np.ndarray) -> float:
-        self._wait()
-        began_s = time.perf_counter()
-        call(batch)
-        self._wait()
-        return (time.perf_counter() - began_s) * 1000.0

@@ -9,13 +9,12 @@ advantage.
 """
 
 import statistics
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.bench.measuring import Progress, device_facts, in_own_process
+from engine.bench.measuring import Progress, alone_ms, device_facts, in_own_process
 from engine.bench.options import SdBench
 from engine.errors import ModelError
 
@@ -80,6 +79,7 @@ class _ShapeBench:
 
     def measure(self, side: int, steps: int, seconds: float) -> dict[str, Any]:
         """One size and number of real steps: ours with and without graphs, theirs both ways, alternating."""
+        from engine.models.call_times import in_turn_s
         from engine.models.sd.shapes import gflop
 
         picture = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
@@ -94,8 +94,18 @@ class _ShapeBench:
             without = self._painter(side, steps, has_graphs=False)
             calls["without_graphs"] = lambda: without.paint(picture)
         stages: list[dict[str, float]] = []
-        ms = self._alone_ms(calls, seconds / 2, after_ours=lambda: stages.append(painter.clock.read_ms()))
-        fps = self._rates_per_s(calls, seconds / 2)
+
+        def read_stages(name: str) -> None:
+            if name == "ours":
+                stages.append(painter.clock.read_ms())
+
+        wait = self._rival.wait
+        times_ms = alone_ms(
+            calls, rounds=MIN_CALLS, seconds=seconds / 2, warm_up=WARM_UP_CALLS, wait=wait, after=read_stages
+        )
+        ms = {name: statistics.median(times) for name, times in times_ms.items()}
+        runs_s = in_turn_s(calls, wait, rounds=MIN_RUNS, seconds=seconds / 2, min_calls=CALLS_A_RUN)
+        fps = {name: 1.0 / statistics.median(each) for name, each in runs_s.items()}
         work = gflop(self._shape, side, side)
         work_gflop = work["encode"] + steps * work["unet"] + work["decode"]
         result: dict[str, Any] = {
@@ -132,31 +142,6 @@ class _ShapeBench:
         while painter.paint(np.zeros((side, side, 3), np.uint8)) is None:  # a stream of several steps fills first
             pass
         return painter
-
-    def _rates_per_s(self, calls: dict[str, Call], seconds: float) -> dict[str, float]:
-        """Calls per second of each contender, in alternating runs of calls in a row."""
-        from engine.models.call_times import in_turn_s
-
-        runs_s = in_turn_s(calls, self._rival.wait, rounds=MIN_RUNS, seconds=seconds, min_calls=CALLS_A_RUN)
-        return {name: 1.0 / statistics.median(each) for name, each in runs_s.items()}
-
-    def _alone_ms(self, calls: dict[str, Call], seconds: float, after_ours: Callable[[], None]) -> dict[str, float]:
-        """Median ms of each call alone, in alternating rounds, so that other load affects all of them."""
-        for call in calls.values():
-            for _ in range(WARM_UP_CALLS):
-                call()
-        times_ms: dict[str, list[float]] = {name: [] for name in calls}
-        end_s = time.perf_counter() + seconds
-        while time.perf_counter() < end_s or len(times_ms["ours"]) < MIN_CALLS:
-            for name, call in calls.items():
-                self._rival.wait()
-                began_s = time.perf_counter()
-                call()
-                self._rival.wait()
-                times_ms[name].append((time.perf_counter() - began_s) * 1000.0)
-                if name == "ours":
-                    after_ours()
-        return {name: statistics.median(times) for name, times in times_ms.items()}
 
 
 def _refuse(key: str, line: str) -> None:

@@ -89,11 +89,9 @@ def dataset(
     from engine.jobs.dataset import check_job, choose_drawing, make_dataset
 
     if options["image_index"] is not None:
-        _refuse(
-            context,
-            ("count", "jobs", "devices", "timeout_s", "retries", "cluster"),
-            "--image-index makes one picture here",
-        )
+        for name in ("count", "jobs", "devices", "timeout_s", "retries", "cluster"):
+            if is_given(context, name):
+                raise UsageError(f"--{name.removesuffix('_s')}: has no effect, --image-index makes one picture here")
     chosen = choose_drawing(
         engine,
         preset=preset,
@@ -122,7 +120,11 @@ def dataset(
     for note in (*chosen.notes, *job.notes):
         print(f"multiverse: {note}", file=sys.stderr)
     if job.image_index is not None:
-        report = _make_here(job)
+        try:
+            report = make_dataset(job, say=lambda line: print(f"multiverse: {line}", file=sys.stderr))
+        except KeyboardInterrupt:  # stops at once and leaves no files behind
+            print("multiverse: interrupted; nothing was written", file=sys.stderr)
+            raise typer.Exit(FAILED) from None
     else:
         stop = threading.Event()
         Signals().connect(lambda: _end(stop))
@@ -136,17 +138,6 @@ def dataset(
         print("\n".join(report_lines(report)))
     if report.missing:
         raise typer.Exit(FAILED)
-
-
-def _make_here(job: DatasetJob) -> "DatasetReport":
-    """Make one picture. Ctrl-C stops at once and leaves no files behind."""
-    from engine.jobs.dataset import make_dataset
-
-    try:
-        return make_dataset(job, say=lambda line: print(f"multiverse: {line}", file=sys.stderr))
-    except KeyboardInterrupt:
-        print("multiverse: interrupted; nothing was written", file=sys.stderr)
-        raise typer.Exit(FAILED) from None
 
 
 def _end(stop: threading.Event) -> None:
@@ -183,11 +174,3 @@ def report_lines(report: "DatasetReport") -> list[str]:
     if report.statistics is not None:
         lines += report.statistics.lines()
     return lines + [f"wrote       {report.folder}/{name}" for name in report.outputs]
-
-
-def _refuse(context: typer.Context, names: tuple[str, ...], reason: str) -> None:
-    from engine.cli.video_web import is_given
-
-    for name in names:
-        if is_given(context, name):
-            raise UsageError(f"--{name.removesuffix('_s')}: has no effect, {reason}")

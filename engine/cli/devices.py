@@ -8,8 +8,7 @@ import typer
 
 if TYPE_CHECKING:
     from engine.audio.devices import AudioDevice
-    from engine.cli.probe import Answer, DeviceList
-    from engine.sources.published import SharedPicture
+    from engine.cli.device_list import DeviceList
 
 
 def devices(
@@ -18,7 +17,8 @@ def devices(
 ) -> None:
     """List audio inputs (--audio device:NAME), outputs (--rvc-output device:NAME), cameras (--camera INDEX), other
     programs' pictures, as --camera takes them, and GPUs (--gpu INDEX)."""
-    from engine.cli.probe import Probe, find_devices
+    from engine.cli.device_list import find_devices
+    from engine.cli.probe import Probe
 
     probe = Probe("gpus")  # a process of its own, because a driver may crash or hang
     try:
@@ -32,7 +32,10 @@ def devices(
         print(json.dumps(values, indent=2))
     else:
         _print_list(found)
-        _print_gpus(gpus)
+        listed = gpus.values.get("gpus", [])
+        print("GPUs" if listed else f"GPUs: {gpus.error or 'the system chooses, or OpenGL is missing'}")
+        for gpu in listed:
+            print("  " + "  ".join(filter(None, (str(gpu["index"]), gpu["name"], gpu["file"], gpu["error"]))))
         print(f"Advice: {found.loopback_advice}")
         for problem in found.problems:
             print(f"Problem: {problem}")
@@ -50,20 +53,16 @@ def _print_list(found: "DeviceList") -> None:
         print(f"  {_choice(camera.word)}" if camera.is_screen else f"  {camera.index}  {camera.name}")
     seen = [
         *(_choice(sender.word) for sender in found.textures),
-        *(f"{_choice(f'shared:{picture.name}')}  {_shared_line(picture)}" for picture in found.shared),
+        *(
+            f"{_choice(f'shared:{each.name}')}  {each.width}x{each.height} at {each.fps:g} fps (process {each.pid})"
+            for each in found.shared
+        ),
         *(_choice(f"ndi:{source}") for source in found.ndi or ()),
     ]
     hint = "; --ndi also searches the network" if found.ndi is None else ""
     print(f"Pictures of other programs{'' if seen else ': none'}{hint}")
     for line in seen:
         print(f"  {line}")
-
-
-def _print_gpus(answer: "Answer") -> None:
-    gpus = answer.values.get("gpus", [])
-    print("GPUs" if gpus else f"GPUs: {answer.error or 'the system chooses, or OpenGL is missing'}")
-    for gpu in gpus:
-        print("  " + "  ".join(filter(None, (str(gpu["index"]), gpu["name"], gpu["file"], gpu["error"]))))
 
 
 def _audio_line(device: "AudioDevice", channels: int) -> str:
@@ -78,7 +77,3 @@ def _audio_line(device: "AudioDevice", channels: int) -> str:
 def _choice(word: str) -> str:
     """The option with its name quoted for a shell: other programs' names may contain blanks."""
     return f'--camera "{word}"'
-
-
-def _shared_line(picture: "SharedPicture") -> str:
-    return f"{picture.width}x{picture.height} at {picture.fps:g} fps (process {picture.pid})"

@@ -8,6 +8,7 @@ A page contains `<!-- options: video -->`, `<!-- parameters: /sd -->` or `<!-- l
 
 import json
 import re
+from collections.abc import Iterator
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import osc_schema
-from osc_schema import Param, ParamType
+from osc_schema import ParamType
 
 DOCS = Path(__file__).parents[2] / "docs"
 PICTURES: Final = Path(__file__).parents[1] / "web" / "page" / "looks"
@@ -37,43 +38,33 @@ def pages() -> list[Path]:
 def _table(command: Any, found: re.Match[str]) -> str:
     kind, what = found[1], found[2].strip()
     if kind == "looks":
-        return f"<!-- looks: {what} -->\n{looks_table()}\n<!-- end -->"
-    rows = option_rows(command, what.split()) if kind == "options" else parameter_rows(what)
-    lines = ["| | |", "|---|---|", *(f"| {_cell(name)} | {_cell(told)} |" for name, told in rows)]
-    return f"<!-- {kind}: {what} -->\n" + "\n".join(lines) + "\n<!-- end -->"
+        table = looks_table()
+    else:
+        rows = _option_rows(command, what.split()) if kind == "options" else _parameter_rows(what)
+        # GitHub splits cells at a bar even inside of backticks.
+        cells = ((name.replace("|", "\\|"), " ".join(told.split()).replace("|", "\\|")) for name, told in rows)
+        table = "\n".join(["| | |", "|---|---|", *(f"| {name} | {told} |" for name, told in cells)])
+    return f"<!-- {kind}: {what} -->\n{table}\n<!-- end -->"
 
 
-def option_rows(command: Any, words: list[str]) -> list[tuple[str, str]]:
+def _option_rows(command: Any, words: list[str]) -> list[tuple[str, str]]:
     """(name, help) of each option of a command, as `multiverse COMMAND --help` prints them."""
     for word in words:
         command = command.commands[word]
     context = command.context_class(command)
     options = [each for each in command.params if each.param_type_name == "option" and each.name != "help"]
     records = [each.get_help_record(context) for each in options]
-    return [(f"`{names}`", _one_line(told)) for names, told in filter(None, records)]
+    return [(f"`{names}`", told) for names, told in filter(None, records)]
 
 
-def parameter_rows(area: str) -> list[tuple[str, str]]:
+def _parameter_rows(area: str) -> Iterator[tuple[str, str]]:
     """(address with its values, description) of each parameter below `area`."""
-    chosen = [param for param in osc_schema.PARAMS if param.address.startswith(f"{area}/")]
-    return [(f"`{param.address}` {_values(param)}", _one_line(param.description)) for param in chosen]
-
-
-def _values(param: Param) -> str:
-    if param.menu:
-        return ", ".join(param.menu)
-    if param.type not in (ParamType.FLOAT, ParamType.INT, ParamType.STOPS):
-        return ""
-    return f"{param.low:g}..{param.high:g}{' ' if param.unit else ''}{param.unit}"
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
-
-
-def _cell(text: str) -> str:
-    """GitHub splits cells at a bar even inside of backticks."""
-    return text.replace("|", "\\|")
+    for param in osc_schema.PARAMS:
+        if param.address.startswith(f"{area}/"):
+            values = ", ".join(param.menu)
+            if not values and param.type in (ParamType.FLOAT, ParamType.INT, ParamType.STOPS):
+                values = f"{param.low:g}..{param.high:g}{' ' if param.unit else ''}{param.unit}"
+            yield f"`{param.address}` {values}", param.description
 
 
 def looks_json() -> str:
@@ -89,10 +80,10 @@ def looks_table() -> str:
     """A Markdown table for a page in docs/: a column for each world, with the loops of its looks."""
     from engine.params.looks import WORLDS
 
-    rows = zip_longest(*([_picture(name) for name in looks] for looks in WORLDS.values()), fillvalue="")
+    columns = (
+        [f"![{name}](../engine/web/page/looks/{quote(name)}.webp)<br>{name}" for name in looks]
+        for looks in WORLDS.values()
+    )
+    rows = zip_longest(*columns, fillvalue="")
     lines = [list(WORLDS), ["---"] * len(WORLDS), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _picture(name: str) -> str:
-    return f"![{name}](../engine/web/page/looks/{quote(name)}.webp)<br>{name}"

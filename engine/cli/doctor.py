@@ -2,14 +2,19 @@
 them."""
 
 import json
+import re
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from engine.errors import UsageError
+
+if TYPE_CHECKING:
+    from engine.cli.doctor_checks import Check
 
 
 def doctor(
@@ -42,18 +47,17 @@ def doctor(
     if report is None and (overwrite or ndi):
         raise UsageError(f"{'--overwrite' if overwrite else '--ndi'} is for the report: add --report FILE")
 
-    from engine.cli.doctor_checks import run_checks
-    from engine.cli.doctor_list import print_list
+    from engine.cli import doctor_checks
     from engine.cli.machine_report import check_path, write_report
-    from engine.cli.selftest import run_selftest, selftest_check
+    from engine.cli.selftest import run_selftest
 
     if report is not None:
         check_path(report, overwrite)
-    checks = run_checks()
+    checks = doctor_checks.run_checks()
     result = None
     if selftest:
         result = run_selftest()
-        checks.append(selftest_check(result))
+        checks.append(doctor_checks.selftest_check(result))
         if out is not None:
             try:
                 out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
@@ -71,3 +75,27 @@ def doctor(
         print_list(checks)
     if not can_run:
         raise typer.Exit(1)
+
+
+def print_list(checks: "Sequence[Check]") -> None:
+    """Print each step on one unwrapped line, so that commands can be copied in one piece."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(soft_wrap=True)
+    colours = {"ok": "green", "note": "blue", "warning": "yellow", "failed": "red"}
+    for check in checks:
+        lines = [Text.assemble((f"{check.state:<8}", colours[check.state]), f" {check.name}: {check.detail}")]
+        lines += [Text.assemble(f"{'':<8} {word}: ", (step, "bold")) for word, step in mend_steps(check.mend)]
+        for line in lines:
+            if sys.stdout.isatty():
+                console.print(line)
+            else:
+                print(line.plain)
+
+
+def mend_steps(mend: str) -> list[tuple[str, str]]:
+    """Split a fix into its steps: (word before the step: mend, then or or; the command or action)."""
+    first, *pieces = re.split(r", (then) |; (or):? ", mend)
+    steps = zip(pieces[::3], pieces[1::3], pieces[2::3], strict=True)
+    return [("mend", first), *((then or either, step) for then, either, step in steps)] if mend else []

@@ -1,7 +1,8 @@
-"""The doctor's checks that every system has.
+"""The doctor's checks, each one row: its questions, and a judge that turns the answers into a state and words.
 
-Rendering, sound, cameras, recording and inference are queried in child processes, all in parallel, because a driver may
-crash or hang. The functions that judge the answers are pure.
+A question is a function that is asked here, or the name of one of `probe.QUESTIONS`, which a child process answers,
+because a driver may crash or hang; the children run in parallel. Judges are pure. docs/mac.md and docs/windows.md use
+the same words; tests compare them. Nothing here opens a microphone or a camera, so macOS asks for no permission.
 """
 
 import errno
@@ -14,26 +15,26 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
-from importlib.util import find_spec
-from pathlib import Path
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
+from typing import Any, Final, Literal
 
-from engine.cli import doctor_mac, doctor_windows
-from engine.cli.doctor_list import Check, failed, note, ok, pip_command, warning
-from engine.cli.doctor_windows import graphics_advice, library_advice
 from engine.cli.probe import Answer, Probe
 from engine.cli.selftest import texture_sink
 from engine.errors import SharedMemoryError
 from engine.sinks.registry import unavailable_reason
 from engine.sinks.sink import TITLES
 from engine.sinks.syphon import PROCESS_NAME
+from engine.system import win32
 from engine.system.refused_port import refusal_reason
+from osc_schema.sinks import KINDS
 
-CUDA_INDEX: Final = "https://download.pytorch.org/whl/cu130"
 # From the GTX 900 on; CUDA 13 needs GTX 16, RTX 20.
 OLD_CARDS_INDEX: Final = "https://download.pytorch.org/whl/cu126"
+CUDA_INDEX: Final = "https://download.pytorch.org/whl/cu130"
 KERNELS: Final = re.compile(r"(?P<kind>sm|compute)_(?P<major>\d+)(?P<minor>\d)(?P<only>[af]?)")
 PACKAGES: Final = ("numpy", "numba", "moderngl", "av", "opencv-python-headless", "sounddevice", "aiohttp", "python-osc")
 INFERENCE_PACKAGES: Final = ("torch", "diffusers", "transformers")
@@ -44,153 +45,619 @@ RING_SIZE: Final = (1920, 1080)
 SPOUT_BELOW: Final = (3, 14)  # the first Python for which SpoutGL has no wheel
 MAX_TELEPHONE_RATE_HZ: Final = 24_000  # Bluetooth headsets use 8, 16 or 24 kHz while their microphone is open
 HEADSETS: Final = ("airpods", "hands-free", "headset", "beats")
+# Windows limits paths to 260 characters. The longest one in an environment is torch's: 171 in Lib\site-packages.
+MAX_FOLDER_CHARACTERS: Final = 60
+# Recreate the environment. Without --clear, venv would keep its old Python (CPython's `setup_python`).
+MAC_ENVIRONMENT: Final = (
+    'python3.13 -m venv --clear .venv, then .venv/bin/python -m pip install -c .ci/constraints.txt -e ".[models]"'
+)
+WINDOWS_ENVIRONMENT: Final = (
+    "py -3.13 -m venv --clear .venv, then "
+    r'.venv\Scripts\python -m pip install -c .ci\constraints.txt -e ".[models]"'
+)
+ALLOW_LONG_PATHS: Final = (
+    r'reg add "HKLM\SYSTEM\CurrentControlSet\Control\FileSystem" /v LongPathsEnabled /t REG_DWORD /d 1 /f'
+)
+SWITCH_SMART_APP_CONTROL: Final = (
+    "Windows Security, App & browser control, Smart App Control, Off (it comes back only with a reset of Windows)"
+)
+INSTALL_VC_RUNTIME: Final = "winget install Microsoft.VCRedist.2015+.x64"
+
+State = Literal["ok", "note", "warning", "failed"]
+"""note: works, but could be better. warning: something will not work. failed: `multiverse run` cannot work."""
+Question = str | Callable[[], Any]
+Judge = Callable[..., "Check | None"]
+"""From the answers; its result has no name yet. None: nothing to say."""
 
 
-def run_checks() -> list[Check]:
-    """Run all checks. Takes as long as the slowest probe."""
+@dataclass(frozen=True, slots=True)
+class Check:
+    state: State
+    name: str
+    detail: str
+    mend: str = ""
+    """The command or step that fixes it; empty if nothing needs to be fixed."""
+
+
+ok, note, warning, failed = (partial(Check, state, "") for state in ("ok", "note", "warning", "failed"))
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRow:
+    name: str
+    questions: tuple[Question, ...]
+    judge: Judge
+    system: str
+    """As in `sys.platform`; "" for all."""
+
+    def check(self, *answers: Any) -> Check | None:
+        found = self.judge(*answers)
+        return found and replace(found, name=self.name)
+
+
+ROWS: list[CheckRow] = []
+"""All checks, in the order in which they are printed."""
+
+
+def row(name: str, *questions: Question, on: str = "") -> Callable[[Judge], Judge]:
+    def add(judge: Judge) -> Judge:
+        ROWS.append(CheckRow(name, questions, judge, on))
+        return judge
+
+    return add
+
+
+def run_checks(rows: Iterable[CheckRow] = ROWS) -> list[Check]:
+    """Ask and judge what concerns this system. Takes as long as the slowest child process."""
+    here = [each for each in rows if each.system in ("", sys.platform)]
+    questions = dict.fromkeys(question for each in here for question in each.questions)
     with ExitStack() as stack:
-        names = ["gl", "numba", "audio", "cameras", "encoders", "blender"]
-        names += ["torch"] if find_spec("torch") else []
-        names += ["permissions"] if sys.platform == "darwin" else []
-        names += ["syphon"] if not unavailable_reason("syphon") else []
-        probes = {name: Probe(name) for name in names}
-        for probe in probes.values():
-            stack.callback(probe.close)
-        checks = machine_checks()
-        nvidia = _find_nvidia()
-        answers = {name: probe.read() for name, probe in probes.items()}
-    checks += check_renderers(answers["gl"], answers["numba"], sys.platform, nvidia)
-    checks += check_audio(answers["audio"])
-    checks += check_permissions(answers["permissions"]) if "permissions" in answers else []
-    checks += [check_cameras(answers["cameras"]), check_encoders(answers["encoders"])]
-    checks.append(check_torch(answers.get("torch"), nvidia, has_wheel=_has_torch_wheel_here()))
-    checks.append(check_blender(answers["blender"]))
-    return checks + ([check_syphon_name(answers["syphon"])] if "syphon" in answers else [])
+        probes = {name: stack.enter_context(closing(Probe(name))) for name in questions if isinstance(name, str)}
+        answers: dict[Question, Any] = {ask: ask() for ask in questions if not isinstance(ask, str)}
+        for name, probe in probes.items():
+            answers[name] = probe.read()
+    checks = (each.check(*(answers[question] for question in each.questions)) for each in here)
+    return [check for check in checks if check is not None]
 
 
-def check_renderers(gl: Answer, numba: Answer, system: str, nvidia: str) -> list[Check]:
-    """Check that OpenGL or Numba works; warn, or add a note, if OpenGL is missing or drawn in software."""
-    layer = numba.values.get("layer")
-    turns = "; threads that draw at the same time take turns" if layer == "workqueue" else ""  # always so on a Mac
-    by_numba = ok("Numba", f"{numba.values.get('threads')} threads ({layer}){turns}")
-    if numba.error:
-        mend = library_advice(numba.error) or f"{pip_command()} install --force-reinstall numba"
-        by_numba = (failed if gl.error else warning)("Numba", numba.error, mend)
-    return [_check_opengl(gl, bool(numba.error), system, nvidia), by_numba]
+def pip_command() -> str:
+    """The command that runs this Python's pip, to paste into a shell.
+
+    PowerShell does not run a program whose path is quoted, and cmd does not accept `&` before it. So a path with a
+    blank is given relative to the current folder, if that removes the blank.
+    """
+    python = PurePath(sys.executable)
+    if " " in str(python) and python.is_relative_to(Path.cwd()) and python.parent != Path.cwd():
+        python = python.relative_to(Path.cwd())
+    return f'"{python}" -m pip' if " " in str(python) else f"{python} -m pip"
 
 
-def _check_opengl(gl: Answer, is_numba_missing: bool, system: str, nvidia: str) -> Check:
+def library_advice(error: str) -> str:
+    """Advice for a library that Windows could not load; empty for other errors."""
+    if "Application Control policy" in error:
+        return SWITCH_SMART_APP_CONTROL
+    if not any(part in error for part in ("DLL load failed", "WinError 126", "WinError 1114", "load shared object")):
+        return ""
+    if "cv2" in error:  # opencv-python's README: the N editions lack Media Foundation
+        return f"{INSTALL_VC_RUNTIME}; or on Windows N: Settings, System, Optional features, Media Feature Pack"
+    return INSTALL_VC_RUNTIME
+
+
+def selftest_check(result: dict[str, Any]) -> Check:
+    """The result of the self-test as one more line of the list."""
+    name = f"self-test ({result['sink']})"
+    if not result["passed"]:
+        return Check("warning", name, result["detail"])
+    within = f"upright, pixels within {result['largest_difference']} of 255"
+    return Check("ok", name, f"{within}, listed as {result['listed_as']!r}")
+
+
+# -- questions of several rows
+
+
+def system() -> str:
+    return sys.platform
+
+
+def environment() -> Mapping[str, str]:
+    return os.environ
+
+
+def places() -> tuple[str, str]:
+    """The folder of this Python's environment, which lies in the checkout, and the current folder."""
+    return sys.prefix, os.getcwd()
+
+
+def has_torch_wheel() -> bool:
+    """True if PyTorch can be installed: not for x86 Python on a Mac."""
+    return sys.platform != "darwin" or platform.machine() == "arm64"
+
+
+def _answer_of(*command: str) -> str:
+    """The output of a program of the system; empty if there is none or it fails."""
+    try:
+        asked = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return "" if asked.returncode else asked.stdout.strip()
+
+
+def nvidia_card() -> str:
+    """The NVIDIA card's name from its driver, without torch; empty if there is none."""
+    return _answer_of("nvidia-smi", "--query-gpu=name", "--format=csv,noheader").partition("\n")[0].strip()
+
+
+def _installed(*names: str) -> dict[str, str | None]:
+    """The version of each package; None if it is not installed."""
+
+    def version_of(name: str) -> str | None:
+        try:
+            return importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            return None
+
+    return {name: version_of(name) for name in names}
+
+
+# -- Python and its packages
+
+
+@row("Python", lambda: (sys.version_info[:2], f"{platform.python_version()} on {platform.platform()}"), system)
+def judge_python(python: tuple[tuple[int, int], str], system: str) -> Check:
+    version, detail = python
+    if system == "win32" and version >= SPOUT_BELOW:
+        return warning(f"{detail}: Spout needs Python 3.11 to 3.13", WINDOWS_ENVIRONMENT)
+    return ok(detail)
+
+
+@row("packages", lambda: _installed(*PACKAGES, *INFERENCE_PACKAGES[0 if has_torch_wheel() else 1 :]))
+def judge_packages(versions: dict[str, str | None]) -> Check:
+    missing = [name for name, version in versions.items() if version is None]
+    detail = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
+    if needed := [name for name in missing if name not in INFERENCE_PACKAGES]:
+        return failed(f"missing: {', '.join(missing)}; {detail}", f"{pip_command()} install {' '.join(needed)}")
+    if missing:
+        mend = f'{pip_command()} install "multiverse-engine[models]"'
+        return note(f"without {', '.join(missing)}: no Stable Diffusion, SAM3 or voice; {detail}", mend)
+    return ok(detail)
+
+
+@row("Ableton Link", lambda: _installed(LINK_PACKAGE)[LINK_PACKAGE])
+def judge_link(version: str | None) -> Check:
+    if version is None:
+        detail = "not installed: /tempo/source link follows nothing; the sound, MIDI clock, timecode and taps work"
+        return note(detail, f'{pip_command()} install "multiverse-engine[link]"')
+    return ok(f"{LINK_PACKAGE} {version}; follow it with /tempo/source link")
+
+
+# -- common beginners' problems on Windows and on a Mac
+
+
+@row("Python's origin", lambda: sys.base_prefix, on="win32")
+def judge_origin(base_prefix: str) -> Check:
+    """The Microsoft Store's Python redirects writes to AppData to a private folder (CPython's manual, "Using Python on
+    Windows"), so other programs and other Pythons do not see the presets."""
+    if "windowsapps" not in base_prefix.lower():
+        return ok(base_prefix)
+    return note(
+        f"the Microsoft Store's Python ({base_prefix}): presets go to a folder that only it can see",
+        f"install Python 3.13 from python.org, then {WINDOWS_ENVIRONMENT}",
+    )
+
+
+def windows_folders() -> tuple[list[str], bool]:
+    """The folders that OneDrive synchronises, and whether Windows allows long paths."""
+    synced = [os.environ[name] for name in ("OneDrive", "OneDriveConsumer", "OneDriveCommercial") if name in os.environ]
+    file_system = r"SYSTEM\CurrentControlSet\Control\FileSystem"
+    return synced, win32.registry_value("HKEY_LOCAL_MACHINE", file_system, "LongPathsEnabled") == 1
+
+
+@row("folder", places, windows_folders, on="win32")
+def judge_windows_folder(places: tuple[str, str], known: tuple[list[str], bool]) -> Check:
+    folders = [PureWindowsPath(places[0]).parent, PureWindowsPath(places[1])]
+    synced, allows_long_paths = known
+    for folder in folders:
+        if any(folder.is_relative_to(PureWindowsPath(place)) for place in synced):
+            return warning(
+                f"{folder} is in OneDrive, which opens files while they are written",
+                rf"move it to a short folder such as C:\multiverse, then cd C:\multiverse, then {WINDOWS_ENVIRONMENT}",
+            )
+    longest = max(folders, key=lambda folder: len(str(folder)))
+    if len(str(longest)) > MAX_FOLDER_CHARACTERS and not allows_long_paths:
+        return note(
+            f"{longest}: {len(str(longest))} characters; above {MAX_FOLDER_CHARACTERS} packages may reach "
+            "the 260 at which Windows ends paths",
+            f"open Terminal as an administrator, then {ALLOW_LONG_PATHS}",
+        )
+    return ok(str(folders[0]))
+
+
+@row(
+    "Visual C++ runtime",
+    lambda: Path(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", "msvcp140.dll").exists(),
+    on="win32",
+)
+def judge_vc_runtime(is_there: bool) -> Check:
+    """Python does not include msvcp140.dll."""
+    if is_there:
+        return ok("msvcp140.dll is there")
+    return warning("msvcp140.dll is missing: torch, Numba or OpenCV may not load", INSTALL_VC_RUNTIME)
+
+
+@row(
+    "Smart App Control",
+    partial(
+        win32.registry_value,
+        "HKEY_LOCAL_MACHINE",
+        r"SYSTEM\CurrentControlSet\Control\CI\Policy",
+        "VerifiedAndReputablePolicyState",
+    ),
+    on="win32",
+)
+def judge_smart_app_control(state: int | str | None) -> Check:
+    """Windows 11 blocks unsigned Python packages unless many people use them. 0: off; 2: evaluation, which blocks
+    nothing."""
+    if state != 1:
+        return ok("off, or blocks nothing")
+    return note(
+        "on: it may block packages (An Application Control policy has blocked this file)",
+        f"only if it does: {SWITCH_SMART_APP_CONTROL}",
+    )
+
+
+def consents(key: str) -> list[str | int | None]:
+    """The stored permissions for the machine, the user and the user's desktop programs; None: unset."""
+    store = r"Software\Microsoft\Windows\CurrentVersion\CapabilityAccessManager\ConsentStore"
+    kept = (("HKEY_LOCAL_MACHINE", key), ("HKEY_CURRENT_USER", key), ("HKEY_CURRENT_USER", rf"{key}\NonPackaged"))
+    return [win32.registry_value(hive, rf"{store}\{place}", "Value") for hive, place in kept]
+
+
+@row("camera permission", partial(consents, "webcam"), lambda: "webcam", on="win32")
+@row("microphone permission", partial(consents, "microphone"), lambda: "microphone", on="win32")
+def judge_windows_permission(values: list[str | int | None], key: str) -> Check:
+    if "Deny" not in values:
+        return ok("allowed, as far as Windows says")
+    device, silence = ("camera", "") if key == "webcam" else (key, ": it gives silence, or nothing at all")
+    return warning(
+        f"Windows keeps the {device} from desktop programs{silence}",
+        f"start ms-settings:privacy-{key}, then switch on: Let desktop apps access it",
+    )
+
+
+@row("processor", platform.machine, lambda: _answer_of("/usr/sbin/sysctl", "-n", "sysctl.proc_translated"), on="darwin")
+def judge_processor(machine: str, translated: str) -> Check:
+    """`machine`: that of the running Python, not of the Mac. `translated`: the kernel's "1" if Rosetta runs it."""
+    if machine == "x86_64" and translated == "1":
+        return warning(
+            "Apple silicon, but this Python is an Intel one and runs under Rosetta: slow, and without PyTorch",
+            f"Finder, Terminal, Get Info: clear Open using Rosetta, then a new window, then {MAC_ENVIRONMENT}",
+        )
+    return ok(machine)
+
+
+@row("folder", places, lambda: str(Path.home()), on="darwin")
+def judge_mac_folder(places: tuple[str, str], home: str) -> Check:
+    """macOS protects Desktop, Documents and Downloads, and iCloud may synchronise the first two."""
+    folders = [PurePosixPath(places[0]).parent, PurePosixPath(places[1])]
+    asked = ": macOS asks whether the terminal may use it, and iCloud may move its files away"
+    synced = " is synchronised with a cloud, which moves unused files away"
+    for judge, problem, names in (
+        (warning, synced, ("Library/Mobile Documents", "Library/CloudStorage")),
+        (note, asked, ("Desktop", "Documents", "Downloads")),
+    ):
+        for folder in folders:
+            if any(folder.is_relative_to(PurePosixPath(home, name)) for name in names):
+                quoted = f'"{folder}"' if " " in str(folder) else str(folder)
+                mend = f"mv {quoted} ~/multiverse, then cd ~/multiverse, then {MAC_ENVIRONMENT}"
+                return judge(f"{folder}{problem}", mend)
+    return ok(str(folders[0]))
+
+
+@row("session", win32.is_remote_session, system, on="win32")
+@row("session", lambda: "SSH_CONNECTION" in os.environ, system, on="darwin")
+def judge_session(is_remote: bool, system: str) -> Check:
+    if not is_remote:
+        return ok("at the screen" if system == "darwin" else "at the machine itself")
+    if system == "darwin":
+        return warning(
+            "ssh: no graphics card, and macOS cannot ask for the microphone and the camera",
+            "start it in Terminal at the screen (or over Screen Sharing); or multiverse run --renderer numba",
+        )
+    return warning(
+        "Remote Desktop: it may hide the graphics card, sound and cameras of this machine",
+        "start the engine at the machine itself, or through a program that shows its own screen (such as VNC)",
+    )
+
+
+@row("local network", environment, lambda: int(platform.mac_ver()[0].partition(".")[0] or 0), on="darwin")
+def judge_local_network(environment: Mapping[str, str], release: int) -> Check | None:
+    """From macOS 15 on, only programs started from Terminal or ssh have access without asking the user (Apple's
+    TN3179)."""
+    program = environment.get("TERM_PROGRAM", "")
+    if release < 15 or "SSH_CONNECTION" in environment or program in ("", "Apple_Terminal"):
+        return None
+    return note(
+        f"{program} needs permission for --lan, NDI and network cameras; Terminal does not",
+        "System Settings, Privacy & Security, Local Network; or start the engine in Terminal",
+    )
+
+
+# -- memory, folders, ports, sinks
+
+
+def shared_memory() -> tuple[str, tuple[int, int] | None]:
+    """Why no ring can be made, or ""; total and free bytes of /dev/shm, if the system has it."""
+    from engine.ipc import FrameRing
+
+    room = Path("/dev/shm")
+    usage = shutil.disk_usage(room) if room.is_dir() else None
+    try:
+        FrameRing.create(f"doctor {os.getpid()}", *RING_SIZE).close()
+    except SharedMemoryError as error:
+        return str(error), None
+    return "", (usage.total, usage.free) if usage else None
+
+
+@row("shared memory", shared_memory)
+def judge_shared_memory(found: tuple[str, tuple[int, int] | None]) -> Check:
+    error, room = found
+    docker = "in Docker: docker run --shm-size=1g"
+    if error:
+        return failed(error, docker)
+    size = f", {room[1] / 2**20:.0f} MiB free" if room else ""
+    if room and room[0] < LITTLE_SHM_BYTES:
+        return warning(f"works, but is small{size}", docker)
+    return ok(f"works{size}")
+
+
+def presets() -> tuple[str, str]:
+    """The folder of the presets, and why it cannot be written, or ""."""
+    from engine.system.folders import presets_folder
+
+    folder = presets_folder()
+    existing = next(place for place in (folder, *folder.parents) if place.exists())
+    try:
+        tempfile.TemporaryFile(dir=existing).close()
+    except OSError as error:
+        return str(folder), str(error.strerror)
+    return str(folder), ""
+
+
+@row("presets", presets, system)
+def judge_presets(found: tuple[str, str], system: str) -> Check:
+    folder, error = found
+    if not error:
+        return ok(folder)
+    mend = "export MULTIVERSE_HOME=~/multiverse-home, then start it from the same window"
+    if system == "win32":  # setx works in both cmd and PowerShell
+        mend = r"setx MULTIVERSE_HOME C:\multiverse-home, then open a new window"
+    return warning(f"{folder} cannot be written ({error})", mend)
+
+
+@row("disk", lambda: (shutil.disk_usage(Path.cwd()).free, Path.cwd()))
+def judge_disk(found: tuple[int, Path]) -> Check:
+    free_bytes, folder = found
+    judge = warning if free_bytes < LITTLE_DISK_BYTES else ok
+    return judge(f"{free_bytes / 2**30:.1f} GiB free in {folder}")
+
+
+def receive_buffer() -> int:
+    from engine.control.udp import ask_for_buffers, granted_receive_buffer_bytes
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as trial:
+        ask_for_buffers(trial)
+        return granted_receive_buffer_bytes(trial)
+
+
+@row("OSC receive buffer", receive_buffer, system)
+def judge_receive_buffer(granted_bytes: int, system: str) -> Check:
+    from engine.control.udp import MAC_RECEIVE_BUFFER_BYTES, WANTED_RECEIVE_BUFFER_BYTES
+
+    wanted = MAC_RECEIVE_BUFFER_BYTES if system == "darwin" else WANTED_RECEIVE_BUFFER_BYTES
+    detail = f"{granted_bytes / 2**20:.2g} of {wanted / 2**20:.0f} MiB"
+    if granted_bytes >= wanted:
+        return ok(detail)
+    mend = {
+        "linux": f"sudo sysctl -w net.core.rmem_max={wanted}",
+        "darwin": f"sudo sysctl -w kern.ipc.maxsockbuf={2 * wanted}",
+    }.get(system, "")
+    return note(f"{detail}: floods may lose packets", mend)
+
+
+def refused_port(host: str, port: int, *kinds: socket.SocketKind) -> str:
+    """Bind the port briefly for every kind of socket; why it cannot be used, or ""."""
+    for kind in kinds:
+        with socket.socket(socket.AF_INET, kind) as trial:
+            if kind == socket.SOCK_STREAM and sys.platform != "win32":
+                trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                trial.bind((host, port))
+            except OSError as error:
+                is_refused = sys.platform == "win32" and error.errno == errno.EACCES
+                return f"({refusal_reason(error)}){'' if is_refused else '; is an engine running already?'}"
+    return ""
+
+
+def ports() -> dict[str, tuple[str, int, str]]:
+    """(host, port, why it cannot be used) of each option."""
+    from engine.config import RUN_DEFAULTS, split_host_port
+
+    osc = split_host_port(RUN_DEFAULTS["osc"]["listen"], "--osc")
+    web = split_host_port(RUN_DEFAULTS["web"], "--web")
+    return {
+        "--osc": (*osc, refused_port(*osc, socket.SOCK_DGRAM, socket.SOCK_STREAM)),
+        "--web": (*web, refused_port(*web, socket.SOCK_STREAM)),
+    }
+
+
+@row("page port", ports, lambda: "--web")
+@row("OSC port", ports, lambda: "--osc")
+def judge_port(ports: dict[str, tuple[str, int, str]], option: str) -> Check:
+    host, port, problem = ports[option]
+    if not problem:
+        return ok(f"{host}:{port} is free")
+    other = port + 100 if port + 100 < 1 << 16 else port - 100  # 9100 for 9000, as in the beginners' guides
+    return warning(f"{host}:{port} cannot be used {problem}", f"multiverse run {option} {host}:{other}")
+
+
+def judge_sink(kind: str, reason: str, system: str) -> Check:
+    if not reason:
+        return ok(KINDS[kind].argument)
+    return (warning if kind == texture_sink(system) else note)(f"unavailable ({reason})")
+
+
+for _kind in KINDS:
+    row(f"sink {_kind}", partial(unavailable_reason, _kind), system)(partial(judge_sink, _kind))
+
+
+# -- drawing, sound, cameras, recording, inference: asked in child processes
+
+
+@row("OpenGL", "gl", "numba", nvidia_card, system)
+def judge_opengl(gl: Answer, numba: Answer, nvidia: str, system: str) -> Check:
     if gl.error:
-        if is_numba_missing:
-            return failed("OpenGL", gl.error)
-        return warning("OpenGL", f"{gl.error}; Numba draws instead, at 30 fps")
+        return failed(gl.error) if numba.error else warning(f"{gl.error}; Numba draws instead, at 30 fps")
     renderer = gl.values["renderer"]
     depth = "16 bits" if gl.values["is_deep"] else "only 8 bits, so slow gradients may show bands,"
     detail = f"{renderer}, {gl.values['version']}, {depth} per channel"
     gpus = gl.values.get("gpus", ())
     choice = f"; --gpu takes {', '.join(gpus)}" if len(gpus) > 1 else ""
     if gl.values["is_software"]:
-        drawn_by = "OpenGL draws on the CPU" if is_numba_missing else "Numba draws, at 30 fps"
+        drawn_by = "OpenGL draws on the CPU" if numba.error else "Numba draws, at 30 fps"
         slow = f"{drawn_by}; shaders run on the CPU and are slow{choice}"
         if unused := gl.values.get("unused"):
             reason = f"software, although there is a card ({unused['card']}): {unused['reason']}"
-            return warning("OpenGL", f"{detail}: {reason}; {slow}", unused["mend"])
+            return warning(f"{detail}: {reason}; {slow}", unused["mend"])
         if nvidia:
             mend = "install the graphics driver's OpenGL/EGL part (Debian: libnvidia-egl-*)"
-            return warning("OpenGL", f"{detail}: no GPU, although there is a {nvidia}; {slow}", mend)
-        return note("OpenGL", f"{detail}: no GPU; {slow}")
+            return warning(f"{detail}: no GPU, although there is a {nvidia}; {slow}", mend)
+        return note(f"{detail}: no GPU; {slow}")
     if system == "win32" and nvidia and "nvidia" not in renderer.lower():
-        wrong = f"{detail}: Windows gave Python the other graphics card, not the {nvidia}"
-        return warning("OpenGL", wrong, graphics_advice(getattr(sys, "_base_executable", sys.executable)))
-    return ok("OpenGL", f"{detail}{choice}")
-
-
-def check_audio(audio: Answer) -> Iterator[Check]:
-    if audio.error or not audio.values["inputs"]:
-        mend = {
-            "darwin": "a Mac mini, Studio or Pro has no microphone: plug one in; or multiverse run --audio song.wav",
-            "win32": "start ms-settings:sound, then choose an input; or multiverse run --audio song.wav",
-        }.get(sys.platform, "")
-        detail = f"{audio.error or 'no input device'}; the demo loop plays instead"
-        yield warning("audio input", detail, "" if audio.error else mend)
-        return
-    values = audio.values
-    yield ok("audio input", f"{len(values['inputs'])} inputs, default: {values['default']}")
-    is_loopback = values.get("default_is_loopback", False)
-    yield from check_default_input(values["default"], values.get("default_rate_hz", 0), is_loopback=is_loopback)
-    yield (ok if values["has_loopback"] else note)("computer's own sound", values["loopback_advice"])
-
-
-def check_default_input(default: str | None, rate_hz: int, *, is_loopback: bool) -> Iterator[Check]:
-    """Warn if the default sound input seems to be the microphone of a Bluetooth headset or of a camera."""
-    if default is None or is_loopback:
-        return
-    if any(part in default.lower() for part in HEADSETS) or 0 < rate_hz <= MAX_TELEPHONE_RATE_HZ:
-        yield warning(
-            "default sound input",
-            f"{default} ({rate_hz} Hz) seems to be a headset's or a camera's microphone: no treble, and a "
-            "Bluetooth headset then sounds like a telephone",
-            "choose another input in the system's sound settings; or multiverse run --audio device:NAME",
+        # The base Python: an environment's python.exe only starts that one (CPython, PC/venvlauncher.c).
+        python = getattr(sys, "_base_executable", sys.executable)
+        choose = f"Settings, System, Display, Graphics: add {python} with High performance"
+        key = r"HKCU\Software\Microsoft\DirectX\UserGpuPreferences"
+        return warning(
+            f"{detail}: Windows gave Python the other graphics card, not the {nvidia}",
+            f'{choose}; or: reg add "{key}" /v "{python}" /d "GpuPreference=2;" /f',
         )
+    return ok(f"{detail}{choice}")
 
 
-def check_permissions(permissions: Answer) -> list[Check]:
-    """Check the permissions for microphone and camera on a Mac; "unknown" if macOS did not answer."""
-    return [
-        doctor_mac.check_mac_permission(device, permissions.values.get(device, "unknown"), os.environ)
-        for device in ("microphone", "camera")
-    ]
+@row("Numba", "numba", "gl")
+def judge_numba(numba: Answer, gl: Answer) -> Check:
+    if numba.error:
+        mend = library_advice(numba.error) or f"{pip_command()} install --force-reinstall numba"
+        return (failed if gl.error else warning)(numba.error, mend)
+    layer = numba.values.get("layer")
+    turns = "; threads that draw at the same time take turns" if layer == "workqueue" else ""  # always so on a Mac
+    return ok(f"{numba.values.get('threads')} threads ({layer}){turns}")
 
 
-def check_cameras(cameras: Answer) -> Check:
-    if cameras.error:
-        return warning("cameras", cameras.error, library_advice(cameras.error))
-    found = "; ".join(cameras.values["cameras"])
-    return (
-        ok("cameras", found) if found else note("cameras", "none found; --camera also takes a video, a picture or test")
+@row("audio input", "audio", system)
+def judge_audio_input(audio: Answer, system: str) -> Check:
+    if not audio.error and audio.values["inputs"]:
+        return ok(f"{len(audio.values['inputs'])} inputs, default: {audio.values['default']}")
+    mend = {
+        "darwin": "a Mac mini, Studio or Pro has no microphone: plug one in; or multiverse run --audio song.wav",
+        "win32": "start ms-settings:sound, then choose an input; or multiverse run --audio song.wav",
+    }.get(system, "")
+    return warning(f"{audio.error or 'no input device'}; the demo loop plays instead", "" if audio.error else mend)
+
+
+@row("default sound input", "audio")
+def judge_default_input(audio: Answer) -> Check | None:
+    """Warn if it seems to be the microphone of a Bluetooth headset or of a camera."""
+    default, rate_hz = audio.values.get("default"), audio.values.get("default_rate_hz", 0)
+    if default is None or audio.values.get("default_is_loopback"):
+        return None
+    if not any(part in default.lower() for part in HEADSETS) and not 0 < rate_hz <= MAX_TELEPHONE_RATE_HZ:
+        return None
+    return warning(
+        f"{default} ({rate_hz} Hz) seems to be a headset's or a camera's microphone: no treble, and a Bluetooth "
+        "headset then sounds like a telephone",
+        "choose another input in the system's sound settings; or multiverse run --audio device:NAME",
     )
 
 
-def check_encoders(encoders: Answer) -> Check:
+@row("computer's own sound", "audio")
+def judge_own_sound(audio: Answer) -> Check | None:
+    if not audio.values.get("inputs"):
+        return None
+    return (ok if audio.values["has_loopback"] else note)(audio.values["loopback_advice"])
+
+
+@row("camera permission", "permissions", environment, lambda: "camera", on="darwin")
+@row("microphone permission", "permissions", environment, lambda: "microphone", on="darwin")
+def judge_mac_permission(permissions: Answer, environment: Mapping[str, str], device: str) -> Check:
+    """Report what macOS has stored for the terminal that started this program; "unknown" if it does not answer."""
+    permission, pane = permissions.values.get(device, "unknown"), device.capitalize()
+    if permission == "unknown":
+        return note(f"macOS does not say (docs/mac.md, {pane})")
+    if permission == "not asked":
+        return note(f"macOS asks once the {device} is opened, for the terminal: answer Allow")
+    if permission == "allowed":
+        return ok("allowed")
+    # LaunchServices puts the identifier of the program, such as com.apple.Terminal, into its environment. Without it,
+    # tccutil would reset the permission of every program.
+    terminal = environment.get("__CFBundleIdentifier", "")
+    reset = f"tccutil reset {pane} {terminal}"
+    allow = f"System Settings, Privacy & Security, {pane}: switch the terminal on"
+    return warning(
+        f"macOS refuses this terminal the {device}{': silence' if device == 'microphone' else ''}",
+        f"{reset if terminal else allow}, then quit the terminal (Cmd-Q), open it again, start the engine and answer "
+        "Allow",
+    )
+
+
+@row("cameras", "cameras")
+def judge_cameras(cameras: Answer) -> Check:
+    if cameras.error:
+        return warning(cameras.error, library_advice(cameras.error))
+    found = "; ".join(cameras.values["cameras"])
+    return ok(found) if found else note("none found; --camera also takes a video, a picture or test")
+
+
+@row("recording", "encoders")
+def judge_encoders(encoders: Answer) -> Check:
     h264, has_aac = encoders.values.get("h264", []), encoders.values.get("has_aac", False)
     if encoders.error or not h264 or not has_aac:
         detail = encoders.error or "PyAV was built without H.264 or AAC: no recordings"
-        return warning("recording", detail, f"{pip_command()} install --force-reinstall --only-binary :all: av")
+        return warning(detail, f"{pip_command()} install --force-reinstall --only-binary :all: av")
     ten_bits = ", ".join(encoders.values.get("ten_bits", ())) or "none"
-    return ok("recording", f"H.264 ({', '.join(h264)}) and AAC; 10 bits: {ten_bits}")
+    return ok(f"H.264 ({', '.join(h264)}) and AAC; 10 bits: {ten_bits}")
 
 
-def check_torch(torch: Answer | None, nvidia: str, *, has_wheel: bool = True) -> Check:
-    """Check torch. `torch` is None if it is not installed; `nvidia` is the card's name or empty."""
+@row("torch", "torch", nvidia_card, has_torch_wheel)
+def judge_torch(torch: Answer, nvidia: str, has_wheel: bool) -> Check:
+    """Without values it is not installed."""
     install = f"{pip_command()} install torch"
-    if torch is None and not has_wheel:
-        return note(
-            "torch", "PyTorch has no build for Intel Macs: no Stable Diffusion, SAM3 or voice; everything else works"
-        )
-    if torch is None:
-        mend = f'{pip_command()} install "multiverse-engine[models]"'
-        return note("torch", "not installed: no Stable Diffusion, SAM3 or voice", mend)
     if torch.error:
-        return warning("torch", torch.error, library_advice(torch.error) or f"{install} --force-reinstall")
+        return warning(torch.error, library_advice(torch.error) or f"{install} --force-reinstall")
+    if not torch.values and not has_wheel:
+        return note("PyTorch has no build for Intel Macs: no Stable Diffusion, SAM3 or voice; everything else works")
+    if not torch.values:
+        mend = f'{pip_command()} install "multiverse-engine[models]"'
+        return note("not installed: no Stable Diffusion, SAM3 or voice", mend)
     version, cuda, devices = (torch.values[name] for name in ("version", "cuda", "devices"))
     same_release = f"{install}=={version.partition('+')[0]} --force-reinstall --index-url"
     too_old, too_new = _cards_without_kernels(torch)
     if too_old:
         reason = f"{version} does not support the {', '.join(too_old)}: too old for CUDA {cuda}"
-        return warning("torch", reason, f"{same_release} {OLD_CARDS_INDEX}")
+        return warning(reason, f"{same_release} {OLD_CARDS_INDEX}")
     if too_new:
         reason = f"{version} does not support the {', '.join(too_new)}: newer than this build of torch"
-        return warning("torch", reason, f"{install} --upgrade --force-reinstall --index-url {CUDA_INDEX}")
+        return warning(reason, f"{install} --upgrade --force-reinstall --index-url {CUDA_INDEX}")
     if torch.values.get("problem"):
-        return warning("torch", torch.values["problem"])
+        return warning(torch.values["problem"])
     if devices or torch.values["has_mps"]:
-        return ok("torch", f"{version} on {', '.join(devices) or 'Metal (MPS)'}")
+        return ok(f"{version} on {', '.join(devices) or 'Metal (MPS)'}")
     if nvidia and not cuda:
-        return warning("torch", f"NVIDIA GPU ({nvidia}) but CPU torch ({version})", f"{same_release} {CUDA_INDEX}")
+        return warning(f"NVIDIA GPU ({nvidia}) but CPU torch ({version})", f"{same_release} {CUDA_INDEX}")
     if nvidia:
         mend = "install the newest driver from nvidia.com/drivers (CUDA 13 needs 580; nvidia-smi shows yours)"
-        return warning("torch", f"{version} cannot use the {nvidia} (CUDA {cuda})", mend)
-    return note("torch", f"{version} on the CPU: few pictures a second")
+        return warning(f"{version} cannot use the {nvidia} (CUDA {cuda})", mend)
+    return note(f"{version} on the CPU: few pictures a second")
 
 
 def _cards_without_kernels(torch: Answer) -> tuple[list[str], list[str]]:
@@ -200,229 +667,45 @@ def _cards_without_kernels(torch: Answer) -> tuple[list[str], list[str]]:
     compiled by the driver for 8.6 and every later card. An `a` at the end: for this capability only; `f`: for later
     ones of the same family (NVIDIA, CUDA C++ Programming Guide, "Compute Capabilities").
     """
-    built_for = [KERNELS.fullmatch(name) for name in torch.values.get("kernels_for", ())]
-    built = [(each["kind"], int(each["major"]), int(each["minor"]), each["only"]) for each in built_for if each]
+    found = [KERNELS.fullmatch(name) for name in torch.values.get("kernels_for", ())]
+    built = [(each["kind"], (int(each["major"]), int(each["minor"])), each["only"]) for each in found if each]
+
+    def runs(kind: str, built_for: tuple[int, int], only: str, card: tuple[int, int]) -> bool:
+        if only == "a":
+            return built_for == card
+        return built_for <= card and ((kind == "compute" and not only) or built_for[0] == card[0])
+
     too_old: list[str] = []
     too_new: list[str] = []
-    for card, (major, minor) in zip(torch.values["devices"], torch.values.get("capabilities", ()), strict=False):
-        if not built or any(_runs(*kernels, major, minor) for kernels in built):
-            continue
-        oldest = min((of_major, of_minor) for _, of_major, of_minor, _ in built)
-        (too_old if (major, minor) < oldest else too_new).append(card)
+    for name, capability in zip(torch.values["devices"], torch.values.get("capabilities", ()), strict=False):
+        card = (capability[0], capability[1])
+        if built and not any(runs(*kernels, card) for kernels in built):
+            (too_old if card < min(built_for for _, built_for, _ in built) else too_new).append(name)
     return too_old, too_new
 
 
-def _runs(kind: str, of_major: int, of_minor: int, only: str, major: int, minor: int) -> bool:
-    """True if code for this capability runs on a card of capability major.minor."""
-    if only == "a":
-        return (of_major, of_minor) == (major, minor)
-    if kind == "compute" and not only:
-        return (of_major, of_minor) <= (major, minor)
-    return of_major == major and of_minor <= minor
-
-
-def check_blender(blender: Answer) -> Check:
-    """Check Blender, which only `multiverse dataset` needs. Empty values: it is not installed."""
+@row("Blender", "blender")
+def judge_blender(blender: Answer) -> Check:
+    """Only `multiverse dataset` needs it. Without values it is not installed."""
     from engine.jobs.dataset.cycles import install_command
 
     if blender.error:
-        return warning("Blender", blender.error, install_command())
+        return warning(blender.error, install_command())
     if not blender.values:
-        return note("Blender", "not installed: `multiverse dataset` can only use --engine raster", install_command())
+        return note("not installed: `multiverse dataset` can only use --engine raster", install_command())
     found = blender.values
     drawn_by = ", ".join(found["gpus"]) or "the CPU"
-    return ok("Blender", f"{found['version']} with Python {found['python']}, Cycles on {drawn_by} ({found['path']})")
+    return ok(f"{found['version']} with Python {found['python']}, Cycles on {drawn_by} ({found['path']})")
 
 
-def check_syphon_name(syphon: Answer) -> Check:
-    """Show the application name under which other programs list the pictures: often Python's, not ours."""
+@row("Syphon name", "syphon", on="darwin")
+def judge_syphon_name(syphon: Answer) -> Check | None:
+    """The application name under which other programs list the pictures: often Python's, not ours. Without values
+    Syphon cannot run here."""
     if syphon.error:
-        return warning("Syphon name", syphon.error)
+        return warning(syphon.error)
+    if not syphon.values:
+        return None
     name = syphon.values["application"] or "no application"
     judge = ok if name == PROCESS_NAME else note
-    return judge("Syphon name", f"other programs list the picture under {name}: look for {name}, then {TITLES['main']}")
-
-
-def _find_nvidia() -> str:
-    """The NVIDIA card's name from its driver, without torch; empty if there is none."""
-    command = shutil.which("nvidia-smi")
-    if command is None:
-        return ""
-    words = [command, "--query-gpu=name", "--format=csv,noheader"]
-    try:
-        asked = subprocess.run(words, capture_output=True, encoding="utf-8", errors="replace", timeout=10)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return asked.stdout.strip().splitlines()[0] if asked.returncode == 0 and asked.stdout.strip() else ""
-
-
-# -- the machine: Python, packages, memory, folders, ports, sinks
-
-
-def machine_checks() -> list[Check]:
-    """Checks in this process, with those of this system."""
-    models = INFERENCE_PACKAGES if _has_torch_wheel_here() else INFERENCE_PACKAGES[1:]
-    return [
-        check_python(sys.version_info[:2], sys.platform),
-        check_packages(_installed_versions(PACKAGES + models)),
-        check_link(_installed_versions((LINK_PACKAGE,))[LINK_PACKAGE]),
-        *first_hour_checks(),
-        _check_shared_memory(),
-        check_presets(sys.platform),
-        _check_disk(),
-        check_receive_buffer(_granted_receive_buffer(), sys.platform),
-        *_check_ports(),
-        *_check_sinks(),
-    ]
-
-
-def first_hour_checks() -> Iterator[Check]:
-    """Common beginners' problems of this system; none on Linux."""
-    checks = {"win32": doctor_windows.windows_checks, "darwin": doctor_mac.mac_checks}.get(sys.platform)
-    return checks() if checks else iter(())
-
-
-def has_torch_wheel(system: str, machine: str) -> bool:
-    """True if PyTorch can be installed: not for x86 Python on a Mac. Takes `sys.platform` and `platform.machine()`."""
-    return system != "darwin" or machine == "arm64"
-
-
-def _has_torch_wheel_here() -> bool:
-    return has_torch_wheel(sys.platform, platform.machine())
-
-
-def check_python(python: tuple[int, int], system: str) -> Check:
-    detail = f"{platform.python_version()} on {platform.platform()}"
-    if system == "win32" and python >= SPOUT_BELOW:
-        return warning("Python", f"{detail}: Spout needs Python 3.11 to 3.13", doctor_windows.NEW_ENVIRONMENT)
-    return ok("Python", detail)
-
-
-def check_packages(versions: dict[str, str | None]) -> Check:
-    missing = [name for name, version in versions.items() if version is None]
-    detail = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
-    if needed := [name for name in missing if name not in INFERENCE_PACKAGES]:
-        mend = f"{pip_command()} install {' '.join(needed)}"
-        return failed("packages", f"missing: {', '.join(missing)}; {detail}", mend)
-    if missing:
-        mend = f'{pip_command()} install "multiverse-engine[models]"'
-        return note("packages", f"without {', '.join(missing)}: no Stable Diffusion, SAM3 or voice; {detail}", mend)
-    return ok("packages", detail)
-
-
-def check_link(version: str | None) -> Check:
-    """Check the optional library of Ableton Link. `version`: None if it is not installed."""
-    if version is None:
-        return note(
-            "Ableton Link",
-            "not installed: /tempo/source link follows nothing; the sound, MIDI clock, timecode and taps work",
-            f'{pip_command()} install "multiverse-engine[link]"',
-        )
-    return ok("Ableton Link", f"{LINK_PACKAGE} {version}; follow it with /tempo/source link")
-
-
-def check_receive_buffer(granted_bytes: int, system: str) -> Check:
-    from engine.control.udp import MAC_RECEIVE_BUFFER_BYTES, WANTED_RECEIVE_BUFFER_BYTES
-
-    wanted = MAC_RECEIVE_BUFFER_BYTES if system == "darwin" else WANTED_RECEIVE_BUFFER_BYTES
-    detail = f"{granted_bytes / 2**20:.2g} of {wanted / 2**20:.0f} MiB"
-    if granted_bytes >= wanted:
-        return ok("OSC receive buffer", detail)
-    mend = {
-        "linux": f"sudo sysctl -w net.core.rmem_max={wanted}",
-        "darwin": f"sudo sysctl -w kern.ipc.maxsockbuf={2 * wanted}",
-    }.get(system, "")
-    return note("OSC receive buffer", f"{detail}: floods may lose packets", mend)
-
-
-def check_port(name: str, option: str, host: str, port: int, kinds: tuple[socket.SocketKind, ...]) -> Check:
-    """Check that the port is free for every kind of socket, by binding it briefly."""
-    for kind in kinds:
-        with socket.socket(socket.AF_INET, kind) as trial:
-            if kind == socket.SOCK_STREAM and sys.platform != "win32":
-                trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                trial.bind((host, port))
-            except OSError as error:
-                is_refused = sys.platform == "win32" and error.errno == errno.EACCES
-                running = "" if is_refused else "; is an engine running already?"
-                other = port + 100 if port + 100 < 1 << 16 else port - 100  # 9100 for 9000, as in the beginners' guides
-                return warning(
-                    name,
-                    f"{host}:{port} cannot be used ({refusal_reason(error)}){running}",
-                    f"multiverse run {option} {host}:{other}",
-                )
-    return ok(name, f"{host}:{port} is free")
-
-
-def _check_disk() -> Check:
-    free_bytes = shutil.disk_usage(Path.cwd()).free
-    judge = warning if free_bytes < LITTLE_DISK_BYTES else ok
-    return judge("disk", f"{free_bytes / 2**30:.1f} GiB free in {Path.cwd()}")
-
-
-def _check_shared_memory() -> Check:
-    from engine.ipc import FrameRing
-
-    docker = "in Docker: docker run --shm-size=1g"
-    room = Path("/dev/shm")
-    size = f", {shutil.disk_usage(room).free / 2**20:.0f} MiB free" if room.is_dir() else ""
-    try:
-        FrameRing.create(f"doctor {os.getpid()}", *RING_SIZE).close()
-    except SharedMemoryError as error:
-        return failed("shared memory", str(error), docker)
-    if room.is_dir() and shutil.disk_usage(room).total < LITTLE_SHM_BYTES:
-        return warning("shared memory", f"works, but is small{size}", docker)
-    return ok("shared memory", f"works{size}")
-
-
-def check_presets(system: str) -> Check:
-    from engine.system.folders import presets_folder
-
-    folder = presets_folder()
-    existing = next(place for place in (folder, *folder.parents) if place.exists())
-    try:
-        tempfile.TemporaryFile(dir=existing).close()
-    except OSError as error:
-        mend = "export MULTIVERSE_HOME=~/multiverse-home, then start it from the same window"
-        if system == "win32":  # setx works in both cmd and PowerShell
-            mend = r"setx MULTIVERSE_HOME C:\multiverse-home, then open a new window"
-        return warning("presets", f"{folder} cannot be written ({error.strerror})", mend)
-    return ok("presets", str(folder))
-
-
-def _check_ports() -> Iterator[Check]:
-    from engine.config import RUN_DEFAULTS, split_host_port
-
-    for name, option, address, kinds in (
-        ("OSC port", "--osc", RUN_DEFAULTS["osc"]["listen"], (socket.SOCK_DGRAM, socket.SOCK_STREAM)),
-        ("page port", "--web", RUN_DEFAULTS["web"], (socket.SOCK_STREAM,)),
-    ):
-        host, port = split_host_port(address, option)
-        yield check_port(name, option, host, port, kinds)
-
-
-def _check_sinks() -> Iterator[Check]:
-    from engine.sinks import available_kinds
-
-    for sink in available_kinds():
-        judge = ok if sink.is_available else warning if sink.kind == texture_sink(sys.platform) else note
-        yield judge(f"sink {sink.kind}", sink.argument if sink.is_available else f"unavailable ({sink.reason})")
-
-
-def _granted_receive_buffer() -> int:
-    from engine.control.udp import ask_for_buffers, granted_receive_buffer_bytes
-
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as trial:
-        ask_for_buffers(trial)
-        return granted_receive_buffer_bytes(trial)
-
-
-def _installed_versions(names: Sequence[str]) -> dict[str, str | None]:
-    def version_of(name: str) -> str | None:
-        try:
-            return importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            return None
-
-    return {name: version_of(name) for name in names}
+    return judge(f"other programs list the picture under {name}: look for {name}, then {TITLES['main']}")

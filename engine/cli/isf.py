@@ -40,9 +40,9 @@ def check(
 
     Exit code 1 if one of them cannot be played.
     """
-    from engine.cli.run import parse_size
     from engine.render.egl_devices import chosen_gpu
     from engine.render.isf.vetter import VetProcess
+    from engine.system.picture_size import parse_size
 
     size_px = parse_size(size)
     paths = _shaders(files)

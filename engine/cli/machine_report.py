@@ -12,21 +12,65 @@ import socket
 import sys
 import sysconfig
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from engine.cli.doctor_list import Check
-from engine.cli.first_contact import steps_for
+from engine.cli.doctor_checks import Check
 from engine.cli.probe import Probe
 from engine.errors import UsageError
 from engine.system.package_version import package_version
 
-PAGE = "docs/first-contact.md"
-MIN_NAME_CHARACTERS = 2  # a shorter name would match too many words
-EVERYBODYS_NAMES = ("localhost", "root", "user", "admin")
+MIN_NAME_CHARACTERS: Final = 2  # a shorter name would match too many words
+EVERYBODYS_NAMES: Final = ("localhost", "root", "user", "admin")
+F_CARD: Final = "the F card of `--camera test` is upright and not mirrored"
+STEPS: Final = {
+    "The engine and its page": (
+        "the picture moves to sound",
+        "a fader moved on the page is felt at once",
+        "Ctrl-C ends within 5 s",
+    ),
+    "Mac: Syphon": (
+        "the list of a receiver shows the name in this report",
+        F_CARD,
+        "a receiver started later than the engine finds it too",
+    ),
+    "PC: Spout": (
+        "the list of a receiver shows `Multiverse`",
+        F_CARD,
+        "the sink's status says `GL/DX interop ready`",
+    ),
+    "NDI": ("`HOST (Multiverse)` stands in the receiver's list", "the picture comes back after a cable was pulled"),
+    "Resolume": (
+        "`Multiverse` stands among the sources and shows the picture",
+        "Arena's composition arrives with `--camera syphon:Arena` or `spout:Arena`",
+        "with *Output All OSC Messages* the log stays quiet",
+        "a clip that starts by itself shows its layer",
+    ),
+    "TouchDesigner": (
+        "the pasted line builds the component without an error",
+        "every page of parameters is there, no name cut in mid-word",
+        "the picture is not the 128x128 placeholder",
+    ),
+    "Max": ("the Max console shows no error when the patch opens", "a dial moves the engine, and the engine the dial"),
+    "Chataigne": ("every control is there, under the names of the page", "a value moves both ways"),
+    "ossia score": ("the device tree fills itself", "a value moves both ways"),
+    "MIDI controller": (
+        "a learned fader moves its control",
+        "an encoder turns both ways",
+        "lights and motor faders follow",
+    ),
+    "Camera and sound": ("each camera in this report opens", "four channels arrive on four layers"),
+}
+"""Things that only a person can check, by the headings of docs/first-contact.md; a test compares them."""
+SYSTEMS: Final = {
+    "Mac: Syphon": ("darwin",),
+    "PC: Spout": ("win32",),
+    **dict.fromkeys(("Resolume", "TouchDesigner", "Max"), ("darwin", "win32")),
+}
+"""Systems of the steps that do not concern all."""
 
 
 def check_path(path: Path, overwrite: bool) -> None:
@@ -43,25 +87,39 @@ def write_report(path: Path, checks: Sequence[Check], selftest: dict[str, Any], 
     """Collect what the checks do not cover, and write everything. Raises UsageError if the file cannot be written."""
     from engine.system.atomic_file import write_atomic
 
-    found = redact(_find_out(checks, selftest, wants_ndi=wants_ndi), private_names())
+    with ExitStack() as stack:
+        arguments = {"devices": ["ndi"] if wants_ndi else [], "camera_formats": []}
+        probes = {name: stack.enter_context(closing(Probe(name, *words))) for name, words in arguments.items()}
+        answers = {name: probe.read() for name, probe in probes.items()}
+    found = {
+        "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "multiverse": package_version(),
+        "system": platform.platform(),
+        "machine": platform.machine(),
+        "python": {
+            "version": platform.python_version(),
+            "path": sys.executable,
+            "built_for": sysconfig.get_platform(),
+            "framework": sysconfig.get_config_var("PYTHONFRAMEWORK") or "",
+        },
+        "selftest": selftest,
+        "checks": [asdict(check) for check in checks],
+        **{name: {"problem": answer.error} if answer.error else answer.values for name, answer in answers.items()},
+    }
     try:
-        write_atomic(path, render(found, sys.platform))
+        write_atomic(path, render(redact(found, _private_names()), sys.platform))
     except OSError as error:
         raise UsageError(f"--report {path}: cannot be written ({error.strerror or error})") from None
 
 
-def private_names() -> dict[str, str]:
+def _private_names() -> dict[str, str]:
     """Names to remove from a report -> their replacements, longest first."""
     host = socket.gethostname()
     names = {str(Path.home()): "~", host: "HOST", host.partition(".")[0]: "HOST"}
     with suppress(OSError, KeyError):  # a user in a container may have no name
         names[getpass.getuser()] = "USER"
-    kept = {
-        name: stand_in
-        for name, stand_in in names.items()
-        if len(name) >= MIN_NAME_CHARACTERS and name.casefold() not in EVERYBODYS_NAMES
-    }
-    return dict(sorted(kept.items(), key=lambda pair: -len(pair[0])))
+    private = [name for name in names if len(name) >= MIN_NAME_CHARACTERS and name.casefold() not in EVERYBODYS_NAMES]
+    return {name: names[name] for name in sorted(private, key=len, reverse=True)}
 
 
 def redact(found: Any, names: dict[str, str]) -> Any:
@@ -96,7 +154,16 @@ def render(found: dict[str, Any], system: str) -> str:
         "Pictures of other programs": _about_senders(devices),
         "Sound": _about_sound(devices),
         "Cameras": _about_cameras(found["camera_formats"]),
-        "To check by eye": _to_check(system),
+        "To check by eye": (
+            "Only a person can check these. docs/first-contact.md explains how, and what a failure means. Tick them "
+            "off, and write",
+            "beside them what was different.",
+            *(
+                f"\n### {title}\n\n" + "\n".join(f"- [ ] {line}" for line in lines)
+                for title, lines in STEPS.items()
+                if system in SYSTEMS.get(title, (system,))
+            ),
+        ),
         "The same as JSON": ("```json", json.dumps(found, indent=1), "```"),
     }
     head = f"""# Multiverse on a real machine
@@ -106,40 +173,6 @@ The names of the user, of this machine and of the home folder are removed. Read 
 devices and other programs are listed under their own names.
 """
     return head + "".join(f"\n## {title}\n\n" + "\n".join(lines) + "\n" for title, lines in parts.items())
-
-
-def _to_check(system: str) -> Iterator[str]:
-    yield f"Only a person can check these. {PAGE} explains how, and what a failure means. Tick them off, and write"
-    yield "beside them what was different."
-    for step in steps_for(system):
-        yield f"\n### {step.title}\n"
-        yield from (f"- [ ] {line}" for line in step.see)
-
-
-def _find_out(checks: Sequence[Check], selftest: dict[str, Any], *, wants_ndi: bool) -> dict[str, Any]:
-    with ExitStack() as stack:
-        probes = {
-            "devices": Probe("devices", *(["ndi"] if wants_ndi else [])),
-            "camera_formats": Probe("camera_formats"),
-        }
-        for probe in probes.values():
-            stack.callback(probe.close)
-        answers = {name: probe.read() for name, probe in probes.items()}
-    return {
-        "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "multiverse": package_version(),
-        "system": platform.platform(),
-        "machine": platform.machine(),
-        "python": {
-            "version": platform.python_version(),
-            "path": sys.executable,
-            "built_for": sysconfig.get_platform(),
-            "framework": sysconfig.get_config_var("PYTHONFRAMEWORK") or "",
-        },
-        "selftest": selftest,
-        "checks": [asdict(check) for check in checks],
-        **{name: {"problem": answer.error} if answer.error else answer.values for name, answer in answers.items()},
-    }
 
 
 def _about_selftest(selftest: dict[str, Any]) -> Iterator[str]:

@@ -1,5 +1,7 @@
 """`multiverse model`: identify a model and list missing files, without loading it."""
 
+import dataclasses
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,7 +11,6 @@ from engine.cli.sd_options import require_known, told
 from engine.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
-    from engine.models.part_report import PartReport
     from engine.models.rvc.check import VoiceReport
     from engine.models.sam3.check import SegmentationReport
     from engine.models.sd.check import ModelReport
@@ -25,8 +26,6 @@ SD_ONLY = (
     "--vae, --unet, --lora, --controlnet, --ip-adapter, --embedding, --clip-skip, --sampler and --prediction are for "
     "Stable Diffusion"
 )
-
-Row = tuple[str, str]
 
 
 @app.command()
@@ -76,7 +75,14 @@ def check(
         its_index = index_for(path, index)
         report = check_voice(VoiceSpec(model=path, index=its_index.index, index_note=its_index.note, content=content))
         half = "float16"
-        kind = _voice_rows(report)
+        vectors = f"{report.vectors} vectors, {report.index_bytes / 2**20:.0f} MiB" if report.vectors else "none"
+        kind = [
+            ("family", f"RVC {report.version}, {'with' if report.has_pitch else 'without'} pitch"),
+            ("rate", f"{report.rate_hz} Hz"),
+            ("speakers", str(report.speakers)),
+            ("pitch", report.pitch),
+            ("index", vectors),
+        ]
     elif index or content:
         raise UsageError(f"{path}: is not a voice; --index and --content are for voices")
     elif _is_sam3(path):
@@ -86,10 +92,11 @@ def check(
         if not is_plain:
             raise UsageError(f"{path}: is SAM3; {SD_ONLY}")
         report, half = check_sam3(SegmentationSpec(model=path)), "bfloat16"
-        kind = _sam3_rows(report)
+        kind = [("family", KINDS[report.kind])]
     else:
         from engine.models.sd import ModelSpec
         from engine.models.sd.check import check as check_sd
+        from engine.models.sd.plan.families import FULL_NAMES
 
         spec = ModelSpec(
             model=path,
@@ -104,25 +111,41 @@ def check(
             clip_skip=clip_skip,
         )
         report, half = check_sd(spec), "float16"
-        kind = _sd_rows(report)
+
+        def explained(value: str, reason: str) -> str:
+            return f"{value} ({reason})" if reason else value
+
+        kind = [
+            ("family", FULL_NAMES[report.family]),
+            ("predicts", explained(report.prediction_type, report.prediction_reason)),
+            ("sampler", explained(report.sampler, report.sampler_reason)),
+            ("vae", report.vae),
+        ]
     memory = {dtype: report.memory_bytes(dtype) for dtype in (half, "float32")}
     if as_json:
-        import dataclasses
-        import json
-
         values: dict[str, Any] = dataclasses.asdict(report)
         values |= {"is_complete": report.is_complete, "memory_bytes": memory}
         print(json.dumps(values, indent=2))
     else:
-        _print(
+        rows = [
             ("model", report.model),
             *kind,
-            *((f"  {part.name}", _size(part)) for part in report.parts),
+            *(
+                (
+                    f"  {part.name}",
+                    "a pickle"
+                    if part.parameters is None
+                    else f"{part.parameters / 1e6:.1f} million weights, {part.dtype}",
+                )
+                for part in report.parts
+            ),
             ("memory", ", ".join(f"{size / 2**20:.0f} MiB as {dtype}" for dtype, size in memory.items())),
             *(("note", note) for note in report.notes),
             *(("missing", line) for line in report.missing),
             ("complete", "yes" if report.is_complete else "no"),
-        )
+        ]
+        for name, value in rows:
+            print(f"{name:<16} {value}")
     if not report.is_complete:
         raise typer.Exit(1)
 
@@ -182,41 +205,3 @@ def _require_no_part_of_sd(name: str) -> None:
         what = kind_of(list(read_pickle(path).tensors()))
         if what.startswith("is "):
             raise ModelError(f"{name}: {what}")
-
-
-def _sd_rows(report: "ModelReport") -> tuple[Row, ...]:
-    from engine.models.sd.plan.families import FULL_NAMES
-
-    return (
-        ("family", FULL_NAMES[report.family]),
-        ("predicts", _with_reason(report.prediction_type, report.prediction_reason)),
-        ("sampler", _with_reason(report.sampler, report.sampler_reason)),
-        ("vae", report.vae),
-    )
-
-
-def _with_reason(value: str, reason: str) -> str:
-    return f"{value} ({reason})" if reason else value
-
-
-def _sam3_rows(report: "SegmentationReport") -> tuple[Row, ...]:
-    return (("family", KINDS[report.kind]),)
-
-
-def _voice_rows(report: "VoiceReport") -> tuple[Row, ...]:
-    return (
-        ("family", f"RVC {report.version}, {'with' if report.has_pitch else 'without'} pitch"),
-        ("rate", f"{report.rate_hz} Hz"),
-        ("speakers", str(report.speakers)),
-        ("pitch", report.pitch),
-        ("index", f"{report.vectors} vectors, {report.index_bytes / 2**20:.0f} MiB" if report.vectors else "none"),
-    )
-
-
-def _print(*rows: Row) -> None:
-    for name, value in rows:
-        print(f"{name:<16} {value}")
-
-
-def _size(part: "PartReport") -> str:
-    return "a pickle" if part.parameters is None else f"{part.parameters / 1e6:.1f} million weights, {part.dtype}"

@@ -5,6 +5,7 @@ import os
 import random
 import re
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -73,12 +74,9 @@ def carry_out(address: str, args: list[str], to: str, *, tcp: bool = False, with
             shown = os.fsencode(text).decode("utf-8", "backslashreplace")
             raise UsageError(f"{shown}: is not valid UTF-8, which OSC requires") from None
     packet = encode_message(address, *map(read_argument, args))
-    client = _connect(to, tcp)
-    try:
+    with closing(_connect(to, tcp)) as client:
         client.send(packet)
         has_failed = _print_failure(client, address) if within_s is None else _print_answers(client, address, within_s)
-    finally:
-        client.close()
     if has_failed:
         raise typer.Exit(1)
 
@@ -123,11 +121,8 @@ def heard(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False,
 ) -> None:
     """List unmapped messages of other programs: address, sender, count, rate and last arguments."""
-    client = _connect(to, tcp)
-    try:
+    with closing(_connect(to, tcp)) as client:
         entries, total = _ask_heard(client, most)
-    finally:
-        client.close()
     unlisted = total - len(entries)
     if words:
         wanted = [word.lower() for word in words]
@@ -135,7 +130,21 @@ def heard(
     if as_json:
         print(json.dumps([dict(zip(HEARD_KEYS, entry, strict=True)) for entry in entries], indent=2))
         return
-    _print_heard(entries, total, unlisted)
+    senders: dict[str, list[Entry]] = {}
+    for entry in entries:
+        senders.setdefault(entry[1], []).append(entry)
+    for sender, found in senders.items():
+        print(f"{sender}: {len(found)} {'address' if len(found) == 1 else 'addresses'} not mapped")
+        for address, _, count, rate_hz, arguments in sorted(found):
+            often = "once" if count == 1 else f"{count} times"
+            often += f", {rate_hz:.3g} a second" if count > 1 and rate_hz >= MIN_SHOWN_HZ else ""
+            print(f"  {escaped(address) or '(empty)'} {escaped(arguments)}  ({often})")
+    if not entries:
+        print("No unmapped messages." if not total else "No entry contains these words.")
+    if unlisted:
+        print(f"{unlisted} more are not listed (--most N).")
+    if entries:
+        print('To map one: multiverse osc send /map/add "osc ADDRESS" /layer/1/intensity')
 
 
 def _ask_heard(client: "OscClient", most: int) -> tuple[list[Entry], int]:
@@ -156,32 +165,6 @@ def _ask_heard(client: "OscClient", most: int) -> tuple[list[Entry], int]:
             total = message.args[2]
             assert isinstance(total, int)
             return entries, total
-
-
-def _how_often(count: int, rate_hz: float) -> str:
-    times = "once" if count == 1 else f"{count} times"
-    is_steady = count > 1 and rate_hz >= MIN_SHOWN_HZ
-    return f"{times}, {rate_hz:.3g} a second" if is_steady else times
-
-
-def _print_heard(entries: list[Entry], total: int, unlisted: int) -> None:
-    senders: dict[str, list[Entry]] = {}
-    for entry in entries:
-        senders.setdefault(entry[1], []).append(entry)
-    for sender, found in senders.items():
-        print(f"{sender}: {_counted(len(found), 'address', 'addresses')} not mapped")
-        for address, _, count, rate_hz, arguments in sorted(found):
-            print(f"  {escaped(address) or '(empty)'} {escaped(arguments)}  ({_how_often(count, rate_hz)})")
-    if not entries:
-        print("No unmapped messages." if not total else "No entry contains these words.")
-    if unlisted:
-        print(f"{unlisted} more are not listed (--most N).")
-    if entries:
-        print('To map one: multiverse osc send /map/add "osc ADDRESS" /layer/1/intensity')
-
-
-def _counted(count: int, one: str, many: str) -> str:
-    return f"{count} {one if count == 1 else many}"
 
 
 def read_argument(text: str) -> int | float | bool | str:

@@ -33,7 +33,11 @@ class PictureWindow:
             self._window = self._open(title, display is not None)
             glfw.make_context_current(self._window)
             glfw.swap_interval(1)
-            self._context = _context()
+            options: dict[str, Any] = {"libgl": "libGL.so.1"} if sys.platform.startswith("linux") else {}
+            try:
+                self._context = moderngl.create_context(require=330, **options)
+            except Exception as error:  # moderngl raises plain Exception
+                raise NoGLError(explain(str(error))) from error
             self._program: Any = compile_program(self._context, "view")
         except glfw.GLFWError as error:
             self.close()
@@ -76,9 +80,8 @@ class PictureWindow:
             self._release_texture()
             self._texture = self._context.texture((width, height), channels, alignment=1)
             self._texture.filter = moderngl.LINEAR, moderngl.LINEAR
-            self._texture.repeat_x = self._texture.repeat_y = (
-                False  # otherwise each edge would bleed into the opposite one
-            )
+            # Otherwise each edge would bleed into the opposite one.
+            self._texture.repeat_x = self._texture.repeat_y = False
         self._texture.write(pixels, alignment=1)
 
     def step(self, wait_s: float) -> None:
@@ -189,14 +192,6 @@ def _monitor(display: int | None) -> Any:
     if display is not None and not 0 <= display < len(monitors):
         raise UsageError(f"--display: {display} is not one of 0..{len(monitors) - 1} (`multiverse view --list`)")
     return monitors[display or 0]
-
-
-def _context() -> moderngl.Context:
-    options: dict[str, Any] = {"libgl": "libGL.so.1"} if sys.platform.startswith("linux") else {}
-    try:
-        return moderngl.create_context(require=330, **options)
-    except Exception as error:  # moderngl raises plain Exception
-        raise NoGLError(explain(str(error))) from error
 
 
 def _text(error: Any) -> str:

@@ -1,5 +1,8 @@
 """`multiverse preset`: manages the folder of presets; saves and loads them in a running engine over OSC."""
 
+import contextlib
+import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,14 +10,12 @@ import typer
 
 from engine.cli import osc
 from engine.cli.osc import Target
+from engine.errors import MultiverseError, PresetError, UsageError
 
 if TYPE_CHECKING:
     from engine.params import PresetFolder
 
-app = typer.Typer(
-    help="Saved looks.",
-    no_args_is_help=True,
-)
+app = typer.Typer(help="Saved looks.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The preset's name.")]
 Folder = Annotated[
@@ -52,7 +53,11 @@ def show(name: Name, folder: Folder = None, as_json: AsJson = False) -> None:
     _warn(loaded.problems)
     width = max((len(address) for address, _ in loaded.values), default=0)
     for address, value in loaded.values:
-        print(f"{address:{width}}  {_plain(value)}")
+        if isinstance(value, bool):
+            plain = "on" if value else "off"
+        else:
+            plain = f"{value:g}" if isinstance(value, float) else str(value)
+        print(f"{address:{width}}  {plain}")
 
 
 @app.command()
@@ -138,7 +143,6 @@ def export(
         else:
             print(text, end="")
         return
-    from engine.errors import PresetError
     from engine.system.atomic_file import write_atomic
 
     try:
@@ -170,8 +174,7 @@ def picture(
 ) -> None:
     """Draw a preset with the built-in demo loop and write the picture; the same preset gives the same picture."""
     from engine.cli import preset_picture
-    from engine.cli.run import parse_size
-    from engine.errors import MultiverseError, UsageError
+    from engine.system.picture_size import parse_size
 
     suffix = file.suffix.lower()
     if suffix not in (".jpg", ".jpeg", ".png", ".webp"):
@@ -200,9 +203,6 @@ def print_path(folder: Folder = None, as_json: AsJson = False) -> None:
 
 def _carry_out(verb: str, name: str, to: str, as_json: bool, fade_s: float = 0.0) -> None:
     """Send the command over OSC; exit code 1 if the engine answers /fail."""
-    import contextlib
-    import sys
-
     with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
         arguments = [f"s:{name}", *([f"f:{fade_s}"] if fade_s else [])]
         osc.carry_out(f"/preset/{verb}", arguments, to, within_s=osc.ANSWER_WITHIN_S + fade_s)
@@ -211,8 +211,6 @@ def _carry_out(verb: str, name: str, to: str, as_json: bool, fade_s: float = 0.0
 
 
 def _check_free(file: Path, overwrite: bool) -> None:
-    from engine.errors import UsageError
-
     if file.exists() and not overwrite:
         raise UsageError(f"{file}: exists already; --overwrite replaces it")
 
@@ -224,20 +222,10 @@ def _open(folder: Path | None) -> "PresetFolder":
     return PresetFolder(folder or presets_folder())
 
 
-def _plain(value: object) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
 def _warn(problems: list[str]) -> None:
-    import sys
-
     for problem in problems:
         print(f"multiverse: {problem}", file=sys.stderr)
 
 
 def _print_json(value: object) -> None:
-    import json
-
     print(json.dumps(value, indent=2))

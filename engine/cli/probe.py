@@ -10,18 +10,13 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from importlib.util import find_spec
+from typing import Any
 
-from engine.errors import MultiverseError, NoGLError
+from engine.cli.device_list import ask_camera_formats, find_devices
+from engine.errors import NoGLError
 from engine.system.worker_process import WorkerProcess, claim_output, end_with_parent
 
-if TYPE_CHECKING:
-    from engine.audio.devices import AudioDevice
-    from engine.sources.devices import CameraDevice
-    from engine.sources.published import SharedPicture
-    from engine.sources.senders import PictureSender
-
-NDI_WAIT_S = 2.0
 TIMEOUT_S = 120.0  # importing torch from a cold disk takes long
 
 log = logging.getLogger(__name__)
@@ -135,9 +130,20 @@ def _ask_audio() -> dict[str, Any]:
 
 
 def _ask_permissions() -> dict[str, Any]:
-    from engine.cli.doctor_mac import mac_permissions
+    """The stored permissions of macOS for microphone and camera: "allowed", "refused", "not asked" or "unknown".
 
-    return dict(mac_permissions())
+    Through pyobjc, which comes with Syphon. Does not make macOS ask the user.
+    """
+    import objc
+
+    objc.loadBundle("AVFoundation", {}, bundle_path="/System/Library/Frameworks/AVFoundation.framework")
+    device = objc.lookUpClass("AVCaptureDevice")
+    # AVAuthorizationStatus: notDetermined, restricted, denied, authorized. AVMediaTypeAudio, AVMediaTypeVideo.
+    words = {0: "not asked", 1: "refused", 2: "refused", 3: "allowed"}
+    return {
+        name: words.get(int(device.authorizationStatusForMediaType_(kind)), "unknown")
+        for name, kind in (("microphone", "soun"), ("camera", "vide"))
+    }
 
 
 def _ask_cameras() -> dict[str, Any]:
@@ -166,7 +172,10 @@ def _ask_encoders() -> dict[str, Any]:
 
 
 def _ask_torch() -> dict[str, Any]:
-    """`problem`: why the card cannot be used, in one line. `devices` is empty then, unless the cards answer."""
+    """{} if it is not installed. `problem`: why the card cannot be used, in one line; `devices` is empty then, unless
+    the cards answer."""
+    if find_spec("torch") is None:
+        return {}
     import torch
 
     from engine.errors import ModelError
@@ -208,119 +217,13 @@ def _ask_receive(kind: str, name: str, target: str) -> dict[str, Any]:
 
 
 def _ask_syphon() -> dict[str, Any]:
+    """{} if it cannot run here."""
+    from engine.sinks.registry import unavailable_reason
     from engine.sinks.syphon import application_name
 
+    if unavailable_reason("syphon"):
+        return {}
     return {"application": application_name()}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceList:
-    audio_inputs: tuple["AudioDevice", ...]
-    audio_outputs: tuple["AudioDevice", ...]
-    cameras: tuple["CameraDevice", ...]
-    textures: tuple["PictureSender", ...]
-    shared: tuple["SharedPicture", ...]
-    ndi: tuple[str, ...] | None
-    """None: the network was not searched."""
-    loopback_advice: str
-    problems: tuple[str, ...]
-
-
-def find_devices(*, wants_ndi: bool) -> DeviceList:
-    """All that `multiverse devices` lists and the doctor's report holds, apart from the GPUs.
-
-    `wants_ndi`: also search the network, which takes 2 s.
-    """
-    from engine.audio.devices import list_devices, loopback_advice
-    from engine.sources.devices import list_cameras
-    from engine.sources.published import list_shared
-    from engine.sources.senders import list_textures
-
-    problems: list[str] = []
-    inputs: tuple[AudioDevice, ...] = ()
-    outputs: tuple[AudioDevice, ...] = ()
-    cameras: tuple[CameraDevice, ...] = ()
-    try:
-        inputs, outputs = list_devices(), list_devices("output")
-    except MultiverseError as error:
-        problems.append(f"audio: {error}")
-    try:
-        cameras = list_cameras()
-    except MultiverseError as error:
-        problems.append(f"cameras: {error}")
-    sources: tuple[str, ...] = ()
-    if wants_ndi:  # only on request, because systems warn about programs that scan the network
-        from engine.sources.ndi import list_ndi
-
-        try:
-            sources = list_ndi(NDI_WAIT_S)
-        except MultiverseError as error:
-            problems.append(str(error))
-    return DeviceList(
-        audio_inputs=inputs,
-        audio_outputs=outputs,
-        cameras=cameras,
-        textures=list_textures(),
-        shared=list_shared(),
-        ndi=sources if wants_ndi else None,
-        loopback_advice=loopback_advice(inputs),
-        problems=tuple(problems),
-    )
-
-
-def _ask_devices(ndi: str = "") -> dict[str, Any]:
-    return asdict(find_devices(wants_ndi=bool(ndi)))
-
-
-def ask_camera_formats() -> dict[str, Any]:
-    """`name`, `index` and `formats`, FFmpeg's own lines, of each camera. macOS may ask for the camera's permission.
-
-    FFmpeg's API has no such list. It writes the formats to its log, either on request (v4l2: `list_formats`,
-    DirectShow: `list_options`, ffmpeg-devices manual) or when an impossible size is requested (AVFoundation).
-    """
-    from engine.sources.devices import list_cameras
-
-    found = [camera for camera in list_cameras() if not camera.is_screen]  # querying a screen would record it
-    return {
-        "cameras": [
-            {"index": camera.index, "name": camera.name, "formats": ask_formats(camera, sys.platform)}
-            for camera in found
-        ]
-    }
-
-
-def ask_formats(camera: "CameraDevice", platform: str) -> list[str]:
-    """FFmpeg's log lines about one camera, or its error. `platform` as in `sys.platform`."""
-    import av
-    import av.logging
-
-    form, file, options = format_question(camera, platform)
-    before = av.logging.get_level(), av.logging.get_skip_repeated()
-    av.logging.set_level(av.logging.INFO)
-    av.logging.set_skip_repeated(False)
-    try:
-        with av.logging.Capture() as told:
-            av.open(file, format=form, options=options).close()
-    except (av.FFmpegError, OSError, ValueError) as error:
-        refused = str(error)
-    else:
-        refused = ""
-    finally:
-        # Avoids a deadlock: closing a decoder waits for its threads with the GIL held, and a thread that logs to Python
-        # waits for the GIL.
-        av.logging.set_level(before[0])
-        av.logging.set_skip_repeated(before[1])
-    lines = [line.strip() for line in "".join(text for _, _, text in told).splitlines() if line.strip()]
-    return lines or [refused or "FFmpeg logged nothing"]
-
-
-def format_question(camera: "CameraDevice", platform: str) -> tuple[str, str, dict[str, str]]:
-    """(FFmpeg's format, file, options) that make FFmpeg log the formats without opening the camera."""
-    if platform == "darwin":
-        return "avfoundation", camera.id, {"video_size": "1x1"}  # which no camera has
-    if platform == "win32":
-        return "dshow", f"video={camera.id}", {"list_options": "true"}
-    return "v4l2", camera.id, {"list_formats": "all"}
 
 
 QUESTIONS: dict[str, Callable[..., dict[str, Any]]] = {
@@ -336,7 +239,7 @@ QUESTIONS: dict[str, Callable[..., dict[str, Any]]] = {
     "receive": _ask_receive,
     "syphon": _ask_syphon,
     "camera_formats": ask_camera_formats,
-    "devices": _ask_devices,
+    "devices": lambda ndi="": asdict(find_devices(wants_ndi=bool(ndi))),
 }
 
 

@@ -18,6 +18,7 @@ from engine.cli.signals import Signals
 from engine.cli.standard_streams import STDERR
 from engine.errors import SinkError, UsageError
 from engine.live.opening import live_models
+from engine.system.picture_size import parse_size
 from osc_schema.live_models import PICTURES
 
 if TYPE_CHECKING:
@@ -279,13 +280,6 @@ def _refuse_loopback(option: str, listen: str) -> None:
                 f"--lan opens the engine to the network, but {option} {listen} is local only; for the network, use "
                 f"{option} 0.0.0.0:{port}"
             )
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    width, _, height = text.lower().partition("x")
-    if not (width.isdecimal() and height.isdecimal()):
-        raise UsageError(f"--size: {text!r} is not WxH (for example 1280x720)")
-    return int(width), int(height)
 
 
 def parse_universes(text: str) -> list[int]:

@@ -1,5 +1,7 @@
 """`multiverse schema`: prints the parameters and commands for people, programs and control surfaces."""
 
+import dataclasses
+import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,7 +11,7 @@ import typer
 from engine.errors import MultiverseError, UsageError
 
 if TYPE_CHECKING:
-    from osc_schema import Argument, Command, Param
+    from osc_schema import Command, Param
 
 app = typer.Typer(
     help="Every parameter and command, for people, for programs and as control surfaces.", no_args_is_help=True
@@ -37,15 +39,20 @@ def list_params(
     ] = False,
 ) -> None:
     """Print the parameters, one per line: address, values, default, description."""
-    import json
-
     chosen: tuple[Any, ...] = _commands_at(pattern) if commands else _params_at(pattern)
     if as_json:
-        print(json.dumps([_as_dict(entry) for entry in chosen], indent=2))
+        print(json.dumps([dataclasses.asdict(entry) for entry in chosen], indent=2))
         return
     width = max(len(entry.address) for entry in chosen)
     for entry in chosen:
-        values = " ".join(map(_argument, entry.arguments)) if commands else f"{_values(entry)}  {_default(entry)}"
+        if commands:
+            names = ((f"{each.name}:{each.type}", each.is_optional) for each in entry.arguments)
+            values = " ".join(f"[{name}]" if is_optional else name for name, is_optional in names)
+        else:
+            default = f"{entry.default:g}" if isinstance(entry.default, float) else entry.default
+            unit = f" {entry.unit}" if entry.unit else ""
+            taken = "|".join(entry.menu) or f"{entry.type} {entry.low:g}..{entry.high:g}{unit}"
+            values = f"{taken}  [{default}]"
         print("  ".join(part for part in (f"{entry.address:{width}}", values, entry.description) if part))
 
 
@@ -195,25 +202,3 @@ def _commands_at(pattern: str) -> "tuple[Command, ...]":
     if not addresses:
         raise UsageError(f"{pattern}: no such command")
     return tuple(command for command in osc_schema.COMMANDS if command.address in addresses)
-
-
-def _as_dict(entry: "Param | Command") -> dict[str, Any]:
-    import dataclasses
-
-    return dataclasses.asdict(entry)
-
-
-def _values(param: "Param") -> str:
-    if param.menu:
-        return "|".join(param.menu)
-    return f"{param.type} {param.low:g}..{param.high:g}{' ' if param.unit else ''}{param.unit}"
-
-
-def _default(param: "Param") -> str:
-    return f"[{param.default:g}]" if isinstance(param.default, float) else f"[{param.default}]"
-
-
-def _argument(argument: "Argument") -> str:
-    """`fade_s:f`, in brackets if it is optional."""
-    name = f"{argument.name}:{argument.type}"
-    return f"[{name}]" if argument.is_optional else name

@@ -56,9 +56,9 @@ def sd(
     **options: Any,
 ) -> None:
     """Repaint one picture with Stable Diffusion."""
-    from engine.cli.run import parse_size
     from engine.models import locate
     from engine.models.sd.spec import NO_MODEL
+    from engine.system.picture_size import parse_size
 
     # Check everything before anything is loaded.
     asked = PictureOptions(**options)

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from engine.cli.doctor_list import Check, ok, warning
 from engine.cli.probe import Answer, Probe
 from engine.errors import MultiverseError
 from engine.system.clock import SystemClock
@@ -32,6 +31,8 @@ def texture_sink(system: str) -> str:
 
 def run_selftest(kind: str = "") -> dict[str, Any]:
     """Publish, receive and compare; returns the result as plain JSON data. Main thread only (macOS requires it)."""
+    from engine.sources.test_card import draw_card, draw_ground
+
     kind = kind or texture_sink(sys.platform)
     result: dict[str, Any] = {
         "passed": False,
@@ -40,7 +41,8 @@ def run_selftest(kind: str = "") -> dict[str, Any]:
         "python": platform.python_version(),
         "engine": package_version(),
     }
-    card = _draw_card()
+    rgb = draw_card(draw_ground(), 0)
+    card = np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)])
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         target = Path(folder) / "received.npy"
         try:
@@ -54,15 +56,6 @@ def run_selftest(kind: str = "") -> dict[str, Any]:
         received = np.load(target)
     result.update(compare(card, received))
     return result
-
-
-def selftest_check(result: dict[str, Any]) -> Check:
-    """The result as one line of the doctor's list."""
-    name = f"self-test ({result['sink']})"
-    if result["passed"]:
-        within = f"upright, pixels within {result['largest_difference']} of 255"
-        return ok(name, f"{within}, listed as {result['listed_as']!r}")
-    return warning(name, result["detail"])
 
 
 def compare(card: np.ndarray, received: np.ndarray) -> dict[str, Any]:
@@ -90,15 +83,9 @@ def compare(card: np.ndarray, received: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _draw_card() -> np.ndarray:
-    from engine.sources.test_card import draw_card, draw_ground
-
-    rgb = draw_card(draw_ground(), 0)
-    return np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)])
-
-
 def _publish_until_received(kind: str, card: np.ndarray, target: Path) -> tuple[Answer, dict[str, Any]]:
     """Publish the card at 30 fps until the other process has it; returns its answer and the renderer."""
+    from engine.render.context import open_context
     from engine.sinks import SinkSet, SinkSpec, Stage
 
     height, width = card.shape[:2]
@@ -115,7 +102,15 @@ def _publish_until_received(kind: str, card: np.ndarray, target: Path) -> tuple[
     problems: list[str] = []
     clock = SystemClock()
     with ExitStack() as stack:
-        texture, renderer = (None, "") if kind == "shared" else _upload(card, stack)
+        texture: TextureRef | None = None
+        renderer = ""
+        if kind != "shared":
+            context = open_context()
+            stack.callback(context.release)
+            upload = context.texture((width, height), 4, card.tobytes())  # row 0 at the top
+            stack.callback(upload.release)
+            texture = TextureRef(glo=upload.glo, width=width, height=height)
+            renderer = context.info["GL_RENDERER"]
         sinks = SinkSet(stage, clock=clock, report=lambda _key, line: problems.append(line))
         stack.callback(sinks.close)
         sinks.start(SinkSpec(kind=kind, argument=name))
@@ -131,15 +126,3 @@ def _publish_until_received(kind: str, card: np.ndarray, target: Path) -> tuple[
         if problems:
             return Answer(error=problems[0]), {"renderer": renderer}
         return probe.read(), {"renderer": renderer, "detail_of_sink": sinks.status()[0].detail}
-
-
-def _upload(card: np.ndarray, stack: ExitStack) -> tuple[TextureRef, str]:
-    """Upload the card as a texture with row 0 at the top, in its own context; also returns GL_RENDERER."""
-    from engine.render.context import open_context
-
-    context = open_context()
-    stack.callback(context.release)
-    height, width = card.shape[:2]
-    texture = context.texture((width, height), 4, card.tobytes())
-    stack.callback(texture.release)
-    return TextureRef(glo=texture.glo, width=width, height=height), context.info["GL_RENDERER"]

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import closing, suppress
 from typing import Annotated
 
 import typer
@@ -29,68 +30,43 @@ def view(
     if as_json and not list_:
         raise UsageError("--json is for --list: add --list")
     try:
-        from engine.cli.picture_window import list_displays
+        from engine.cli.picture_window import PictureWindow, list_displays
     except ImportError as error:
         raise RenderError(f"view: needs glfw ({error}): {INSTALL}") from None
-    if list_:
-        _print_list(list_displays(), as_json)
-    else:
-        _show(name, display, fullscreen)
-
-
-def _show(name: str, display: int | None, is_full_screen: bool) -> None:
-    from contextlib import closing
-
-    from engine.cli.picture_window import PictureWindow
-    from engine.sources.published import SharedWatch
+    from engine.sources.published import SharedWatch, list_shared
     from engine.system.clock import SystemClock
     from engine.system.power import kept_awake
 
-    watch = SharedWatch(name, SystemClock(), others_only=False)
-    window = PictureWindow(_waiting_title(name), display=display, is_full_screen=is_full_screen)
-    shown, has_said = None, False
-    with closing(watch), closing(window), kept_awake(display=True):
-        try:
-            while not window.is_closing:
-                frame = watch.latest(shown.pixels if shown is not None else None)
-                if frame is not shown:
-                    window.show(None if frame is None else frame.pixels)
-                    if frame is None or shown is None:
-                        window.set_title(name if frame is not None else _waiting_title(name))
-                    shown = frame
-                if watch.problem and not has_said:
-                    has_said = True
-                    print(
-                        f"multiverse: waiting for {name!r} (available: {_available_names()})",
-                        file=sys.stderr,
-                        flush=True,
-                    )
-                window.step(POLL_S)
-        except KeyboardInterrupt:
+    if list_:
+        displays, pictures = list_displays(), list_shared()
+        if as_json:
+            keys = ("name", "width", "height", "fps", "pid")
+            found = [{key: getattr(picture, key) for key in keys} for picture in pictures]
+            print(json.dumps({"displays": displays, "pictures": found}, indent=2))
             return
-
-
-def _waiting_title(name: str) -> str:
-    return f"{name}: no picture; waiting for an engine with --sink shared"
-
-
-def _available_names() -> str:
-    from engine.sources.published import list_shared
-
-    return ", ".join(dict.fromkeys(picture.name for picture in list_shared())) or "none; engines need --sink shared"
-
-
-def _print_list(displays: list[str], as_json: bool) -> None:
-    from engine.sources.published import list_shared
-
-    pictures = list_shared()
-    if as_json:
-        found = [{"name": p.name, "width": p.width, "height": p.height, "fps": p.fps, "pid": p.pid} for p in pictures]
-        print(json.dumps({"displays": displays, "pictures": found}, indent=2))
+        print("Displays")
+        for number, line in enumerate(displays):
+            print(f"  {number}  {line}")
+        print("Pictures" if pictures else "Pictures: none; start an engine with --sink shared")
+        for each in pictures:
+            print(f"  {each.name}  {each.width}x{each.height} at {each.fps:g} fps (process {each.pid})")
         return
-    print("Displays")
-    for number, display in enumerate(displays):
-        print(f"  {number}  {display}")
-    print("Pictures" if pictures else "Pictures: none; start an engine with --sink shared")
-    for picture in pictures:
-        print(f"  {picture.name}  {picture.width}x{picture.height} at {picture.fps:g} fps (process {picture.pid})")
+
+    waiting = f"{name}: no picture; waiting for an engine with --sink shared"
+    watch = SharedWatch(name, SystemClock(), others_only=False)
+    window = PictureWindow(waiting, display=display, is_full_screen=fullscreen)
+    shown, has_said = None, False
+    with closing(watch), closing(window), kept_awake(display=True), suppress(KeyboardInterrupt):
+        while not window.is_closing:
+            frame = watch.latest(shown.pixels if shown is not None else None)
+            if frame is not shown:
+                window.show(None if frame is None else frame.pixels)
+                if frame is None or shown is None:
+                    window.set_title(name if frame is not None else waiting)
+                shown = frame
+            if watch.problem and not has_said:
+                has_said = True
+                names = ", ".join(dict.fromkeys(picture.name for picture in list_shared()))
+                available = names or "none; engines need --sink shared"
+                print(f"multiverse: waiting for {name!r} (available: {available})", file=sys.stderr, flush=True)
+            window.step(POLL_S)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.audio.device import DeviceCapture
-from engine.cli.probe import ask_camera_formats
+from engine.cli.device_list import ask_camera_formats
 from engine.errors import SourceError
 from engine.sources import list_cameras
 from engine.sources.devices import find_camera

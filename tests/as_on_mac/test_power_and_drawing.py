@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from engine.cli.doctor_checks import check_renderers
 from engine.cli.probe import Answer
 from engine.render.context import refusal
 from engine.system.power import kept_awake, kept_from_sleep
 from tests.render.test_renderers import run_python
+from tests.support.doctor import check
 
 # NSActivityOptions (NSProcessInfo.h)
 IDLE_SYSTEM_SLEEP_DISABLED, IDLE_DISPLAY_SLEEP_DISABLED, LATENCY_CRITICAL = 1 << 20, 1 << 40, 0xFF00000000
@@ -40,8 +40,7 @@ def test_two_threads_may_draw_with_the_layer_that_numba_has_on_a_mac() -> None:
 
 def test_doctor_reports_that_drawing_threads_take_turns() -> None:
     found = Answer(values={"threads": 8, "layer": "workqueue"})
-    gl = Answer(values={"renderer": "Apple M2", "version": "4.1 Metal - 88", "is_software": False, "is_deep": True})
-    numba = check_renderers(gl, found, "darwin", "")[1]
+    numba = check("Numba", found, Answer())
     assert numba.state == "ok"
     assert numba.detail == "8 threads (workqueue); threads that draw at the same time take turns"
 

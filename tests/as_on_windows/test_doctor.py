@@ -5,45 +5,25 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
 from engine.audio.devices import loopback_advice
-from engine.cli.doctor_checks import (
-    check_audio,
-    check_cameras,
-    check_default_input,
-    check_port,
-    check_presets,
-    check_python,
-    check_renderers,
-    check_torch,
-    first_hour_checks,
-)
-from engine.cli.doctor_list import Check
-from engine.cli.doctor_windows import (
-    MAX_FOLDER_CHARACTERS,
-    check_python_source,
-    check_smart_app_control,
-    check_vc_runtime,
-    check_windows_folder,
-    check_windows_permission,
-    check_windows_session,
-)
+from engine.cli.doctor_checks import MAX_FOLDER_CHARACTERS, Check, refused_port
 from engine.cli.probe import Answer
 from engine.jobs.dataset.cycles import install_command
 from engine.models import device_work
 from engine.models.rvc.pitch import FCPE_INSTALL
 from engine.render.context import refusal
 from engine.system import win32
+from tests.support.doctor import check, first_hour_checks
 from tests.support.fake_win32 import FakeWindows, reserve_ports
 
 PAGE = Path(__file__).parents[2] / "docs" / "windows.md"
 NUMBA = Answer(values={"threads": 8, "layer": "omp"})
-CHECKOUT = PureWindowsPath(r"C:\multiverse")
 
 Registry = dict[tuple[str, str, str], str | int]
 
@@ -78,64 +58,63 @@ def windows(monkeypatch: pytest.MonkeyPatch, registry: Registry) -> FakeWindows:
     return fake
 
 
+def torch(values: dict[str, Any] | None = None, error: str = "") -> Check:
+    return check("torch", Answer(values=values or {}, error=error), "NVIDIA RTX 4060", True)
+
+
 def stumbles(monkeypatch: pytest.MonkeyPatch) -> Iterator[Check]:
     """Each problem that the doctor can find on a PC, with the values in the page."""
-    monkeypatch.setattr(sys, "platform", "win32")
-    monkeypatch.setattr("platform.python_version", lambda: "3.14.2")
-    monkeypatch.setattr("platform.platform", lambda: "Windows-11-10.0.26100-SP0")
-    yield check_python((3, 14), "win32")
-    yield check_python_source(r"C:\Program Files\WindowsApps\PythonSoftwareFoundation.Python.3.13")
-    synced = PureWindowsPath(r"C:\Users\ann\OneDrive\multiverse")
-    yield check_windows_folder([synced], [r"C:\Users\ann\OneDrive"], allows_long_paths=False)
-    long = PureWindowsPath(r"C:\Users\ann\Documents\GitHub\multiverse-main\multiverse-main\multiverse")
-    yield check_windows_folder([long], [], allows_long_paths=False)
-    yield check_vc_runtime(is_there=False)
-    error = "[WinError 126] The specified module could not be found."
-    yield check_torch(Answer(error=error), "")
-    yield check_cameras(Answer(error="DLL load failed while importing cv2: The specified module could not be found."))
-    yield check_smart_app_control(is_on=True)
-    blocked = "DLL load failed while importing _C: An Application Control policy has blocked this file."
-    yield check_torch(Answer(error=blocked), "")
-    torch = {"version": "2.13.0+cpu", "cuda": None, "devices": [], "has_mps": False}
+    yield check("Python", ((3, 14), "3.14.2 on Windows-11-10.0.26100-SP0"), "win32")
+    yield check("Python's origin", r"C:\Program Files\WindowsApps\PythonSoftwareFoundation.Python.3.13")
+    synced = r"C:\Users\ann\OneDrive\multiverse"
+    yield check("folder", (rf"{synced}\.venv", "C:"), ([r"C:\Users\ann\OneDrive"], False))
+    long = r"C:\Users\ann\Documents\GitHub\multiverse-main\multiverse-main\multiverse"
+    yield check("folder", (rf"{long}\.venv", "C:"), ([], False))
+    yield check("Visual C++ runtime", False)
+    yield torch(error="[WinError 126] The specified module could not be found.")
+    missing = "DLL load failed while importing cv2: The specified module could not be found."
+    yield check("cameras", Answer(error=missing))
+    yield check("Smart App Control", 1)
+    yield torch(error="DLL load failed while importing _C: An Application Control policy has blocked this file.")
+    values: dict[str, Any] = {"version": "2.13.0+cpu", "cuda": None, "devices": [], "has_mps": False}
     monkeypatch.setattr(sys, "executable", r".venv\Scripts\python")
-    yield check_torch(Answer(values=torch), "NVIDIA RTX 4060")
-    torch |= {"version": "2.13.0+cu130", "cuda": "13.0"}
-    monkeypatch.setattr(device_work.torch, "__version__", torch["version"])
-    monkeypatch.setattr(device_work.torch.version, "cuda", torch["cuda"])
+    yield torch(values)
+    values |= {"version": "2.13.0+cu130", "cuda": "13.0"}
+    monkeypatch.setattr(device_work.torch, "__version__", values["version"])
+    monkeypatch.setattr(device_work.torch.version, "cuda", values["cuda"])
     problem = device_work._device_error("cuda", RuntimeError("driver on your system is too old (found version 12080)"))
-    yield check_torch(Answer(values=torch | {"problem": str(problem)}), "NVIDIA RTX 4060")
+    yield torch(values | {"problem": str(problem)})
     for card, capability in (("NVIDIA GTX 1080", [6, 1]), ("NVIDIA RTX 9090", [13, 0])):
-        cards = {"devices": [card], "kernels_for": ["sm_75", "sm_120"], "capabilities": [capability]}
-        yield check_torch(Answer(values=torch | cards), card)
+        yield torch(values | {"devices": [card], "kernels_for": ["sm_75", "sm_120"], "capabilities": [capability]})
     gl = Answer(values={"renderer": "Intel(R) UHD", "version": "4.6", "is_software": False, "is_deep": True})
     monkeypatch.setattr(sys, "_base_executable", r"C:\Python313\python.exe", raising=False)
-    yield check_renderers(gl, NUMBA, "win32", "NVIDIA RTX 4060")[0]
-    reason = refusal("GDI Generic", 110, 0)
-    yield check_renderers(Answer(error=str(reason)), NUMBA, "win32", "")[0]
-    yield check_windows_session(is_remote=True)
-    yield check_windows_permission("microphone", ["Allow", "Allow", "Deny"])
-    yield check_windows_permission("camera", ["Deny", None, None])
-    yield from check_audio(Answer(values={"inputs": []}))
-    yield from check_default_input("Headset (AirPods)", 16_000, is_loopback=False)
+    yield check("OpenGL", gl, NUMBA, "NVIDIA RTX 4060", "win32")
+    yield check("OpenGL", Answer(error=str(refusal("GDI Generic", 110, 0))), NUMBA, "", "win32")
+    yield check("session", True, "win32")
+    yield check("microphone permission", ["Allow", "Allow", "Deny"], "microphone")
+    yield check("camera permission", ["Deny", None, None], "webcam")
+    yield check("audio input", Answer(values={"inputs": []}), "win32")
+    headset = {"inputs": ["Headset"], "default": "Headset (AirPods)", "default_rate_hz": 16_000}
+    yield check("default sound input", Answer(values=headset))
     with monkeypatch.context() as patch:
         reserve_ports(patch, socket.SOCK_DGRAM)
-        yield check_port("OSC port", "--osc", "127.0.0.1", 9000, (socket.SOCK_DGRAM,))
+        problem_of_port = refused_port("127.0.0.1", 9000, socket.SOCK_DGRAM)
+    yield check("OSC port", {"--osc": ("127.0.0.1", 9000, problem_of_port)}, "--osc")
 
 
 def test_each_line_of_the_doctor_is_in_the_page_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [line.replace("`", "") for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
-    for check in list(stumbles(monkeypatch)):
-        assert check.state in ("note", "warning")
-        row = f"| {check.state} {check.name}: {check.detail} | {check.mend}".replace("`", "")
+    monkeypatch.setattr(sys, "platform", "win32")
+    for found in stumbles(monkeypatch):
+        assert found.state in ("note", "warning")
+        row = f"| {found.state} {found.name}: {found.detail} | {found.mend}".replace("`", "")
         assert any(line.startswith(row) for line in rows), row
 
 
-def test_commands_can_be_typed_in_powershell_and_in_cmd(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_commands_can_be_typed_in_powershell_and_in_cmd(monkeypatch: pytest.MonkeyPatch) -> None:
     """PowerShell 5.1 has no `&&`, and in cmd a single quote is an ordinary character."""
     monkeypatch.setattr(sys, "platform", "win32")
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path / "file" / "home"))
-    presets = check_presets("win32").mend
+    presets = check("presets", (r"C:\presets", "Access is denied"), "win32").mend
     assert presets == r"setx MULTIVERSE_HOME C:\multiverse-home, then open a new window"
     advice = loopback_advice((), "win32")
     assert advice.endswith('--audio "device:CABLE Output"')
@@ -183,13 +162,14 @@ def test_a_pc_with_every_problem_has_every_finding(
     assert len(found) == 7 and all(check.state != "ok" and check.mend for check in found)
 
 
-def test_a_long_folder_is_reported_unless_windows_allows_long_paths() -> None:
-    folder = CHECKOUT / ("x" * (MAX_FOLDER_CHARACTERS - len(str(CHECKOUT)) - 1))
-    assert len(str(folder)) == MAX_FOLDER_CHARACTERS
-    assert check_windows_folder([folder], [], allows_long_paths=False).state == "ok"
-    longer = folder / "y"
-    assert "LongPathsEnabled" in check_windows_folder([CHECKOUT, longer], [], allows_long_paths=False).mend
-    assert check_windows_folder([longer], [], allows_long_paths=True).state == "ok"
+def test_a_long_folder_is_reported_unless_windows_allows_long_paths(windows: FakeWindows) -> None:
+    def checked(folder: str, allows_long_paths: bool) -> Check:
+        return check("folder", (r"C:\multiverse\.venv", folder), ([], allows_long_paths))
+
+    folder = "C:\\" + "x" * (MAX_FOLDER_CHARACTERS - 3)
+    assert checked(folder, False).state == "ok"
+    assert "LongPathsEnabled" in checked(folder + "y", False).mend
+    assert checked(folder + "y", True).state == "ok"
 
 
 def test_long_paths_are_read_from_the_registry(

@@ -12,30 +12,24 @@ import numpy as np
 import pytest
 
 from engine.cli import doctor_checks
+from engine.cli.device_list import ask_formats, format_question
+from engine.cli.doctor import mend_steps
 from engine.cli.doctor_checks import (
-    check_audio,
-    check_blender,
-    check_cameras,
-    check_encoders,
-    check_link,
-    check_packages,
-    check_port,
-    check_python,
-    check_receive_buffer,
-    check_renderers,
-    check_syphon_name,
-    check_torch,
+    ROWS,
+    Check,
     has_torch_wheel,
-    machine_checks,
+    pip_command,
+    refused_port,
+    run_checks,
+    selftest_check,
 )
-from engine.cli.doctor_list import Check, mend_steps, pip_command
-from engine.cli.first_contact import STEPS, steps_for
-from engine.cli.machine_report import redact, render
-from engine.cli.probe import QUESTIONS, Answer, Probe, ask_formats, format_question
-from engine.cli.selftest import compare, run_selftest, selftest_check, texture_sink
+from engine.cli.machine_report import STEPS, SYSTEMS, redact, render
+from engine.cli.probe import QUESTIONS, Answer, Probe
+from engine.cli.selftest import compare, run_selftest, texture_sink
 from engine.errors import NoGLError
 from engine.render.unused_card import UnusedCard
 from engine.sources.devices import CameraDevice
+from tests.support.doctor import check, checked
 
 GL = Answer(values={"renderer": "Apple M2", "version": "4.1 Metal", "is_software": False, "is_deep": True})
 SOFTWARE_GL = Answer(values={"renderer": "llvmpipe", "version": "4.5", "is_software": True, "is_deep": True})
@@ -97,8 +91,9 @@ def test_the_report_can_be_read_ticked_off_and_mailed(full_run):
     assert "- Result: passed" in report and "- Arrived: upright" in report
     assert "- Receivers list it as: Multiverse self-test " in report
     assert "- ndi: not searched" in report
-    for step in steps_for(sys.platform):
-        assert f"### {step.title}\n\n- [ ] {step.see[0]}\n" in report
+    for title, lines in STEPS.items():
+        is_here = sys.platform in SYSTEMS.get(title, (sys.platform,))
+        assert (f"### {title}\n\n- [ ] {lines[0]}\n" in report) is is_here
     found = json.loads(report.partition("```json\n")[2].rpartition("```")[0])
     assert found["selftest"] == json.loads(done.stdout)["selftest"]
     assert [check["name"] for check in found["checks"]][:2] == ["Python", "packages"]
@@ -180,7 +175,7 @@ def test_the_report_names_a_failed_self_test_and_a_mac():
 def test_the_steps_of_the_report_are_those_of_the_page():
     page = (Path(__file__).parents[2] / "docs" / "first-contact.md").read_text(encoding="utf-8")
     headings = re.findall(r"^## \d+\. (.+)$", page, re.MULTILINE)
-    assert headings == [step.title for step in STEPS]
+    assert headings == list(STEPS)
 
 
 def test_ffmpeg_is_asked_for_a_cameras_formats_in_each_systems_way():
@@ -210,8 +205,9 @@ def test_a_terminal_gets_colours_and_each_command_on_one_line():
     """A Mac's Terminal has 80 columns: a command that we wrapped there was copied as two."""
     second = "pip install -c .ci/constraints.txt " + "-e . " * 20
     code = (
-        "from engine.cli.doctor_list import print_list, warning\n"
-        f"print_list([warning('torch', 'CPU torch', 'venv x, then {second.strip()}')])"
+        "from engine.cli.doctor import print_list\n"
+        "from engine.cli.doctor_checks import Check\n"
+        f"print_list([Check('warning', 'torch', 'CPU torch', 'venv x, then {second.strip()}')])"
     )
     pty = pytest.importorskip("pty", reason="this system has no pseudo terminals")
     reading, writing = pty.openpty()
@@ -256,26 +252,31 @@ def having(answer, **values):
     return Answer(values=answer.values | values)
 
 
-def opengl(gl, numba=NUMBA, system="linux", nvidia=""):
-    return check_renderers(gl, numba, system, nvidia)[0]
+def opengl(gl, numba=NUMBA, nvidia="", system="linux"):
+    return check("OpenGL", gl, numba, nvidia, system)
 
 
 def torch(nvidia="", **values):
-    return check_torch(Answer(values={**CPU_TORCH, **values}), nvidia)
+    return check("torch", Answer(values={**CPU_TORCH, **values}), nvidia, True)
 
 
 def encoders(*h264, **values):
-    return check_encoders(Answer(values={"h264": h264, "has_aac": True, **values}))
+    return check("recording", Answer(values={"h264": h264, "has_aac": True, **values}))
 
 
-def test_a_check_says_what_works_and_what_mends_it():
-    for check, state, detail, mend in [
+def python(*version, system="linux"):
+    return check("Python", (version, "3.1 on this"), system)
+
+
+@pytest.mark.parametrize(
+    ("found", "state", "detail", "mend"),
+    [
         (opengl(GL), "ok", "16 bits per channel", ""),
         (opengl(GONE), "warning", "Numba draws instead", ""),
         (opengl(GONE, GONE), "failed", "no driver", ""),
-        (check_renderers(GL, GONE, "linux", "")[1], "warning", "", "install --force-reinstall numba"),
-        (check_renderers(GONE, GONE, "linux", "")[1], "failed", "", ""),
-        (check_renderers(GONE, NUMBA, "linux", "")[1], "ok", "8 threads (omp)", ""),
+        (check("Numba", GONE, GL), "warning", "", "install --force-reinstall numba"),
+        (check("Numba", GONE, GONE), "failed", "", ""),
+        (check("Numba", NUMBA, GONE), "ok", "8 threads (omp)", ""),
         (opengl(having(GL, is_deep=False)), "ok", "only 8 bits, so slow gradients may show bands", ""),
         (opengl(having(GL, gpus=["0 NVIDIA", "1 software"])), "ok", "; --gpu takes 0 NVIDIA, 1 software", ""),
         (opengl(SOFTWARE_GL), "note", "no GPU; Numba draws, at 30 fps; shaders run on the CPU and are slow", ""),
@@ -287,12 +288,12 @@ def test_a_check_says_what_works_and_what_mends_it():
             "software, although there is a card (NVIDIA H100): 10_nvidia.json is missing; Numba draws",
             "write it",
         ),
-        (opengl(UHD, system="win32", nvidia="NVIDIA RTX"), "warning", "not the NVIDIA RTX", sys._base_executable),
-        (check_python((3, 14), "win32"), "warning", "Spout needs", "venv"),
-        (check_python((3, 13), "win32"), "ok", "", ""),
-        (check_python((3, 14), "linux"), "ok", "", ""),
-        (check_packages({"numpy": None, "torch": None}), "failed", "", "-m pip install numpy"),
-        (check_packages({"numpy": "2", "torch": None}), "note", "", '-m pip install "multiverse-engine[models]"'),
+        (opengl(UHD, nvidia="NVIDIA RTX", system="win32"), "warning", "not the NVIDIA RTX", sys._base_executable),
+        (python(3, 14, system="win32"), "warning", "Spout needs", "venv"),
+        (python(3, 13, system="win32"), "ok", "", ""),
+        (python(3, 14), "ok", "", ""),
+        (check("packages", {"numpy": None, "torch": None}), "failed", "", "-m pip install numpy"),
+        (check("packages", {"numpy": "2", "torch": None}), "note", "", '-m pip install "multiverse-engine[models]"'),
         (
             torch("NVIDIA RTX 4090"),
             "warning",
@@ -304,47 +305,79 @@ def test_a_check_says_what_works_and_what_mends_it():
         (torch("NVIDIA H200", **CUDA_TORCH | {"devices": ["NVIDIA H200"]}), "ok", "on NVIDIA H200", ""),
         (torch(has_mps=True), "ok", "MPS", ""),
         (torch(problem="device cuda: the driver is old"), "warning", "device cuda: the driver is old", ""),
-        (check_torch(None, ""), "note", "not installed", "multiverse-engine[models]"),
-        (check_torch(None, "", has_wheel=False), "note", "Intel Mac", ""),
-        (check_blender(Answer()), "note", "", "-m pip install bpy"),
-        (check_blender(Answer(error="/opt/blender: no answer within 60 s")), "warning", "/opt/blender", "bpy"),
+        (check("torch", Answer(), "", True), "note", "not installed", "multiverse-engine[models]"),
+        (check("torch", Answer(), "", False), "note", "Intel Mac", ""),
+        (check("Blender", Answer()), "note", "", "-m pip install bpy"),
+        (check("Blender", Answer(error="/opt/blender: no answer within 60 s")), "warning", "/opt/blender", "bpy"),
         (
-            check_blender(Answer(values=BLENDER)),
+            check("Blender", Answer(values=BLENDER)),
             "ok",
             "5.0.1 with Python 3.11.7, Cycles on the CPU (/opt/bpy/bin/python)",
             "",
         ),
-        (check_cameras(Answer(values={"cameras": ["0 FaceTime"]})), "ok", "0 FaceTime", ""),
-        (check_cameras(Answer(values={"cameras": []})), "note", "", ""),
+        (check("cameras", Answer(values={"cameras": ["0 FaceTime"]})), "ok", "0 FaceTime", ""),
+        (check("cameras", Answer(values={"cameras": []})), "note", "", ""),
         (encoders("libx264", ten_bits=(".mov", ".mkv")), "ok", "H.264 (libx264) and AAC; 10 bits: .mov, .mkv", ""),
         (encoders("libx264"), "ok", "10 bits: none", ""),
         (encoders(), "warning", "no recordings", "av"),
-        (check_link("1.3.0"), "ok", "", ""),
-        (check_link(None), "note", "", '"multiverse-engine[link]"'),
-        (check_receive_buffer(212_992, "linux"), "note", "0.2 of 32 MiB", "sudo sysctl -w net.core.rmem_max=33554432"),
-        (check_receive_buffer(32 << 20, "linux"), "ok", "", ""),
-        (check_receive_buffer(4 << 20, "darwin"), "ok", "", ""),  # no more than a Mac can grant
+        (check("Ableton Link", "1.3.0"), "ok", "", ""),
+        (check("Ableton Link", None), "note", "", '"multiverse-engine[link]"'),
+        (
+            check("OSC receive buffer", 212_992, "linux"),
+            "note",
+            "0.2 of 32 MiB",
+            "sudo sysctl -w net.core.rmem_max=33554432",
+        ),
+        (check("OSC receive buffer", 32 << 20, "linux"), "ok", "", ""),
+        (check("OSC receive buffer", 4 << 20, "darwin"), "ok", "", ""),  # no more than a Mac can grant
         # Beyond this value, sysctl says: Result too large.
-        (check_receive_buffer(1 << 20, "darwin"), "note", "", "sudo sysctl -w kern.ipc.maxsockbuf=8388608"),
-        (check_syphon_name(Answer(values={"application": "Python"})), "note", "under Python: look for", ""),
-        (check_syphon_name(Answer(values={"application": "Multiverse"})), "ok", "under Multiverse: look for", ""),
-        (check_syphon_name(Answer(values={"application": ""})), "note", "under no application: look for", ""),
-        (check_syphon_name(Answer(error="No Metal device is available")), "warning", "No Metal", ""),
-    ]:
-        assert check.state == state, check
-        assert detail in check.detail and mend in check.mend, check
-        assert bool(mend) or not check.mend or state == "failed", check
+        (check("OSC receive buffer", 1 << 20, "darwin"), "note", "", "sudo sysctl -w kern.ipc.maxsockbuf=8388608"),
+        (
+            doctor_checks.judge_syphon_name(Answer(values={"application": "Python"})),
+            "note",
+            "under Python: look for",
+            "",
+        ),
+        (
+            doctor_checks.judge_syphon_name(Answer(values={"application": "Multiverse"})),
+            "ok",
+            "under Multiverse: look for",
+            "",
+        ),
+        (
+            doctor_checks.judge_syphon_name(Answer(values={"application": ""})),
+            "note",
+            "under no application: look for",
+            "",
+        ),
+        (doctor_checks.judge_syphon_name(Answer(error="No Metal device is available")), "warning", "No Metal", ""),
+    ],
+)
+def test_a_check_says_what_works_and_what_mends_it(found, state, detail, mend):
+    assert found.state == state
+    assert detail in found.detail and mend in found.mend
+    assert bool(mend) or not found.mend or state == "failed"
 
 
-def test_each_system_has_its_texture_sink_and_no_sound_input_means_the_demo_loop():
-    (check,) = check_audio(Answer(values={"inputs": []}))
-    assert check.state == "warning" and "demo loop" in check.detail
-    found = {"inputs": ["Mic"], "default": "Mic", "has_loopback": False, "loopback_advice": "install BlackHole"}
-    states = {check.name: check.state for check in check_audio(Answer(values=found))}
-    assert states == {"audio input": "ok", "computer's own sound": "note"}
+def test_no_sound_input_means_the_demo_loop():
+    silent = Answer(values={"inputs": []})
+    found = check("audio input", silent, "linux")
+    assert found.state == "warning" and "demo loop" in found.detail
+    assert checked("default sound input", silent) is checked("computer's own sound", silent) is None
+    mic = Answer(
+        values={"inputs": ["Mic"], "default": "Mic", "has_loopback": False, "loopback_advice": "install BlackHole"}
+    )
+    assert check("audio input", mic, "linux").state == "ok"
+    assert checked("default sound input", mic) is None
+    assert check("computer's own sound", mic).state == "note"
+
+
+def test_each_system_has_its_texture_sink_and_all_but_intel_macs_have_torch(monkeypatch):
     assert [texture_sink(system) for system in ("darwin", "win32", "linux")] == ["syphon", "spout", "shared"]
-    assert not has_torch_wheel("darwin", "x86_64")
-    assert all(has_torch_wheel(*where) for where in (("darwin", "arm64"), ("win32", "AMD64"), ("linux", "x86_64")))
+    for system, machine in (("darwin", "arm64"), ("win32", "AMD64"), ("linux", "x86_64"), ("darwin", "x86_64")):
+        monkeypatch.setattr(sys, "platform", system)
+        monkeypatch.setattr("platform.machine", lambda machine=machine: machine)
+        assert has_torch_wheel() is ((system, machine) != ("darwin", "x86_64"))
 
 
 def test_without_opengl_a_card_is_named_too(monkeypatch):
@@ -365,30 +398,31 @@ def test_a_card_that_this_torch_has_no_kernels_for_or_is_newer_is_told():
     cards."""
     cu130 = ["sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120", "compute_120"]
     values = {**CPU_TORCH, "version": "2.13.0+cu130", "cuda": "13.0", "devices": ["GTX 1080"], "kernels_for": cu130}
-    check = check_torch(Answer(values={**values, "capabilities": [[6, 1]]}), "GTX 1080")
-    assert check.state == "warning" and "GTX 1080" in check.detail
-    assert check.mend.endswith("torch==2.13.0 --force-reinstall --index-url https://download.pytorch.org/whl/cu126")
-    assert check_torch(Answer(values={**values, "capabilities": [[7, 5]]}), "GTX 1080").state == "ok"
-    assert check_torch(Answer(values={**values, "capabilities": [[12, 1]]}), "GTX 1080").state == "ok"
+    found = check("torch", Answer(values={**values, "capabilities": [[6, 1]]}), "GTX 1080", True)
+    assert found.state == "warning" and "GTX 1080" in found.detail
+    assert found.mend.endswith("torch==2.13.0 --force-reinstall --index-url https://download.pytorch.org/whl/cu126")
+    for newer in ([7, 5], [12, 1]):
+        found = check("torch", Answer(values={**values, "capabilities": [newer]}), "GTX 1080", True)
+        assert found.state == "ok"
 
 
 def test_a_card_newer_than_this_torch_is_told_unless_its_driver_can_compile_for_it():
     """SM 8.6 runs on 8.9, not on 9.0; PTX runs on all later cards, with an `a` on no other (CUDA C++ Programming
     Guide)."""
-    values = {**CPU_TORCH, "version": "2.11.0+cu126", "cuda": "12.6", "devices": ["RTX 9090"]}
+    values = {"version": "2.11.0+cu126", "cuda": "12.6", "devices": ["RTX 9090"]}
     built = (["sm_80", "sm_86", "sm_90a", "compute_90a"], ["sm_80", "compute_86"], ["sm_100f", "sm_120"])
     too_new = {
-        (*capability, "+".join(kernels)): "RTX 9090: newer" in check.detail
+        (*capability, "+".join(kernels)): "RTX 9090: newer"
+        in torch(**values, capabilities=[capability], kernels_for=kernels).detail
         for kernels in built
         for capability in ((8, 9), (9, 0), (10, 3), (12, 1), (13, 0))
-        for check in (check_torch(Answer(values={**values, "capabilities": [capability], "kernels_for": kernels}), ""),)
     }
     first, _, third = map("+".join, built)
     refused = {(10, 3, first), (12, 1, first), (13, 0, first), (13, 0, third)}
     assert {key for key, is_too_new in too_new.items() if is_too_new} == refused
-    check = check_torch(Answer(values={**values, "capabilities": [[13, 0]], "kernels_for": ["sm_120"]}), "RTX 9090")
-    assert check.state == "warning"
-    assert check.mend.endswith("torch --upgrade --force-reinstall --index-url https://download.pytorch.org/whl/cu130")
+    found = torch("RTX 9090", **values, capabilities=[[13, 0]], kernels_for=["sm_120"])
+    assert found.state == "warning"
+    assert found.mend.endswith("torch --upgrade --force-reinstall --index-url https://download.pytorch.org/whl/cu130")
 
 
 def test_the_pip_command_avoids_quotes_if_a_parent_folder_has_a_blank(tmp_path, monkeypatch):
@@ -410,26 +444,28 @@ def test_blender_is_queried_in_a_separate_process(monkeypatch, tmp_path):
         assert "bpy" in Probe("blender").read().error
 
 
-def test_a_taken_port_is_found_for_udp_and_for_tcp():
-    for kind in [socket.SOCK_DGRAM, socket.SOCK_STREAM]:
-        with socket.socket(socket.AF_INET, kind) as taken:
-            taken.bind(("127.0.0.1", 0))
-            if kind == socket.SOCK_STREAM:
-                taken.listen()
-            port = taken.getsockname()[1]
-            check = check_port("OSC port", "--osc", "127.0.0.1", port, (socket.SOCK_DGRAM, socket.SOCK_STREAM))
-            number = int(check.mend.removeprefix("multiverse run --osc 127.0.0.1:"))
-            assert check.state == "warning" and number != port and 1024 < number < 65536, kind
-        assert check_port("OSC port", "--osc", "127.0.0.1", port, (kind,)).state == "ok", kind
+@pytest.mark.parametrize("kind", [socket.SOCK_DGRAM, socket.SOCK_STREAM])
+def test_a_taken_port_is_found_for_udp_and_for_tcp(kind):
+    with socket.socket(socket.AF_INET, kind) as taken:
+        taken.bind(("127.0.0.1", 0))
+        if kind == socket.SOCK_STREAM:
+            taken.listen()
+        port = taken.getsockname()[1]
+        problem = refused_port("127.0.0.1", port, socket.SOCK_DGRAM, socket.SOCK_STREAM)
+        found = check("OSC port", {"--osc": ("127.0.0.1", port, problem)}, "--osc")
+        number = int(found.mend.removeprefix("multiverse run --osc 127.0.0.1:"))
+        assert found.state == "warning" and number != port and 1024 < number < 65536
+    assert refused_port("127.0.0.1", port, kind) == ""
 
 
 def test_a_presets_folder_that_cannot_be_written_is_a_warning(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path / "file" / "home"))
-    check = next(check for check in machine_checks() if check.name == "presets")
-    assert check.state == "warning" and check.mend.startswith("export MULTIVERSE_HOME=")
+    rows = [row for row in ROWS if row.name == "presets"]
+    (found,) = run_checks(rows)
+    assert found.state == "warning" and found.mend.startswith("export MULTIVERSE_HOME=")
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path / "new"))
-    assert next(check for check in machine_checks() if check.name == "presets").state == "ok"
+    assert run_checks(rows)[0].state == "ok"
     assert not (tmp_path / "new").exists()
 
 
@@ -454,6 +490,6 @@ def test_a_sink_that_cannot_run_here_fails_the_selftest_with_its_reason():
     kind = "spout" if sys.platform != "win32" else "syphon"
     result = run_selftest(kind)
     assert result["passed"] is False
-    check = selftest_check(result)
-    assert (check.name, check.state) == (f"self-test ({kind})", "warning")
-    assert check.detail.startswith(f"{kind}: unavailable (needs ")
+    found = selftest_check(result)
+    assert (found.name, found.state) == (f"self-test ({kind})", "warning")
+    assert found.detail.startswith(f"{kind}: unavailable (needs ")
