@@ -282,7 +282,9 @@ _INTERNAL_KEYS = frozenset(("is_size_free", "models"))  # set by the command lin
 def _table_of(key_path: str) -> type[Struct]:
     """The class of the table that holds this key."""
     table: type[Struct] = Config
-    for name in re.findall(r"([^.\[\]]+)(?:\[[^\]]*\])?[.\[]", key_path):
+    *tables, last = key_path.split(".")
+    for part in (*tables, last) if "[" in last else tables:
+        name = part.partition("[")[0]
         kind = _model_tables().get(name) or get_type_hints(table)[name]
         table = get_args(kind)[0] if get_origin(kind) is tuple else kind  # a list of tables
     return table
