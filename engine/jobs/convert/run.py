@@ -272,7 +272,7 @@ class ConvertRun:
         with closing(voice.convert(self._pieces(voice, files), self._keep)) as converted:
             for each in converted:
                 self.device_mb = max(self.device_mb, voice.memory_mb() or 0.0)
-                if each.work.is_closed:
+                if each is None or each.work.is_closed:
                     continue
                 if each.is_last:
                     yield each.work

@@ -16,7 +16,17 @@ from functools import partial
 import numpy as np
 
 from engine.jobs.kit.ray_cluster import absolute_if_here
-from engine.jobs.kit.ray_pool import Actor, ActorPool, ActorShare, LoadedModel, PieceWorker, Recipe, WorkPiece, gathered
+from engine.jobs.kit.ray_pool import (
+    Actor,
+    ActorPool,
+    ActorShare,
+    LoadedModel,
+    PieceWorker,
+    Recipe,
+    WorkPiece,
+    gathered,
+    share_of,
+)
 from engine.jobs.segment.finished import CHECKPOINT_S
 from engine.jobs.segment.job import Mode, SegmentJob
 from engine.jobs.segment.results import FoundBatch, Segmented
@@ -98,13 +108,12 @@ class ClusterSegments:
             own = replace(job, model=absolute_if_here(job.model), cluster=None)
             return partial(open_worker, replace(own, device=share.device, threads=share.threads), mode)
 
+        most = 1 if mode == "track" else expected and -(-expected // (self._piece_batches * job.batch))
         self._pool = ActorPool(
             job.cluster or "auto",
+            partial(share_of, device=job.device, threads=job.threads, max_actors=most),
             recipe_for,
-            device=job.device,
-            threads=job.threads,
             piece_bytes=self._piece_batches * batch_bytes,
-            max_actors=1 if mode == "track" else expected and -(-expected // (self._piece_batches * job.batch)),
         )
         self.device, self.dtype = self._pool.first.device, self._pool.first.dtype
         self.memory_mb, self.close = self._pool.memory_mb, self._pool.close
@@ -119,8 +128,9 @@ class ClusterSegments:
             yield from self._follow(pieces, is_stopped)
             return
         with closing(self._pool.map((_piece(number, own) for number, own in pieces), self._receive)) as found:
-            for piece, answer in found:
-                yield from self._segmented(piece, answer)
+            for each in found:
+                if each is not None:
+                    yield from self._segmented(*each)
 
     def restore_tracker(self, state: bytes) -> None:
         self._tracker = state
@@ -143,7 +153,7 @@ class ClusterSegments:
 
     def _answer(self, piece: WorkPiece[tuple[Batch, ...]]) -> FoundPiece:
         with closing(self._pool.map(iter([piece]), self._receive)) as found:
-            return next(found)[1]
+            return next(each[1] for each in found if each is not None)
 
     def _receive(
         self, actor: Actor, piece: WorkPiece[tuple[Batch, ...]], answer: FoundPiece

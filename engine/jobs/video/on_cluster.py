@@ -15,7 +15,17 @@ from typing import Any
 import numpy as np
 
 from engine.jobs.kit.ray_cluster import absolute_if_here
-from engine.jobs.kit.ray_pool import Actor, ActorPool, ActorShare, LoadedModel, PieceWorker, Recipe, WorkPiece, gathered
+from engine.jobs.kit.ray_pool import (
+    Actor,
+    ActorPool,
+    ActorShare,
+    LoadedModel,
+    PieceWorker,
+    Recipe,
+    WorkPiece,
+    gathered,
+    share_of,
+)
 from engine.jobs.video.batches import PaintedBatch, VideoBatch
 from engine.jobs.video.fused import FusedStages, check_model
 from engine.jobs.video.job import VideoJob
@@ -105,11 +115,9 @@ class ClusterStages:
 
         self._pool = ActorPool(
             job.cluster or "auto",
+            partial(share_of, device=job.device, threads=job.threads, max_actors=max_actors),
             recipe_for,
-            device=job.device,
-            threads=job.threads,
             piece_bytes=self._segment_batches * batch_bytes,
-            max_actors=max_actors,
         )
         first = self._pool.first
         self.device, self.dtype, self.real_steps = first.device, first.dtype, first.facts
@@ -123,7 +131,7 @@ class ClusterStages:
     def paint(self, batches: Iterator[VideoBatch]) -> Iterator[PaintedBatch]:
         with closing(self._pool.map(self._segments(batches), self._receive)) as segments:
             for segment in segments:
-                for painted in segment:
+                for painted in segment or ():
                     self._frames += len(painted.batch.pictures)
                     yield painted
 
