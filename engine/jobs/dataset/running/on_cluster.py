@@ -72,7 +72,7 @@ class PictureMaker:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tried:
+class PictureTry:
     """A picture that is to be made, and why earlier attempts failed."""
 
     task: PictureTask
@@ -104,18 +104,18 @@ class ClusterRunner:
 
     def run(self, tasks: Iterable[PictureTask], is_stopped: Callable[[], bool]) -> Iterator[PictureOutcome | None]:
         """See Runner. Failed pictures are tried again after the others, on other machines if there are any."""
-        waiting: Iterable[Tried] = (Tried(task=task) for task in tasks)
+        waiting: Iterable[PictureTry] = (PictureTry(task=task) for task in tasks)
         while waiting:
-            again: list[Tried] = []
+            again: list[PictureTry] = []
             with closing(self._pool.map(_pieces(waiting, is_stopped), self._receive)) as outcomes:
                 for each in outcomes:
-                    if isinstance(each, Tried):
+                    if isinstance(each, PictureTry):
                         again.append(each)
                     else:
                         yield each
             waiting = again
 
-    def _receive(self, actor: Actor, piece: WorkPiece[Tried], sent: SentPicture) -> PictureOutcome | Tried:
+    def _receive(self, actor: Actor, piece: WorkPiece[PictureTry], sent: SentPicture) -> PictureOutcome | PictureTry:
         task, earlier, result = piece.item.task, piece.item.earlier, sent.result
         attempts = len(earlier) + 1
         with contextlib.suppress(OSError):  # a full disk is reported by the next write
@@ -124,7 +124,7 @@ class ClusterRunner:
             if not result.is_final:  # another machine may have a card or room on its disk
                 result = Failure(reason=f"{actor.machine}: {result.reason}")
             if is_tried_again(result, attempts, self._retries):
-                return Tried(task=task, earlier=(*earlier, result.reason), machine=actor.machine)
+                return PictureTry(task=task, earlier=(*earlier, result.reason), machine=actor.machine)
             return PictureOutcome(task=task, attempts=attempts, failure=result, earlier=earlier)
         try:
             staged = self._folder.staging(task)
@@ -145,7 +145,7 @@ def _share_for(jobs: int | None, machines: Sequence[Mapping[str, float]], cluste
     return share_of(machines, cluster, device="cpu", threads=max(each, 1), max_actors=jobs)
 
 
-def _pieces(waiting: Iterable[Tried], is_stopped: Callable[[], bool]) -> Iterator[WorkPiece[Tried]]:
+def _pieces(waiting: Iterable[PictureTry], is_stopped: Callable[[], bool]) -> Iterator[WorkPiece[PictureTry]]:
     for each in waiting:
         if is_stopped():
             return
