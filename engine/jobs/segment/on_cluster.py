@@ -169,7 +169,7 @@ class ClusterSegments:
         for batch, made in zip(batches, answer.batches, strict=True):
             # the actors work in parallel
             shared_ms = {name: ms / max(self._pool.workers, 1) for name, ms in made.stages_ms.items()}
-            yield Segmented(batch=batch, found=made.found, not_finite=made.not_finite, stages_ms=shared_ms)
+            yield Segmented(batch=batch, made=replace(made, stages_ms=shared_ms))
 
 
 def _piece(number: int, batches: tuple[Batch, ...], tracker: bytes | None = None) -> WorkPiece[tuple[Batch, ...]]:
