@@ -59,7 +59,7 @@ class SegmentWorker:
     """In each actor: segments pieces with the model of a local run."""
 
     def __init__(self, stage: LocalSegments, *, is_tracked: bool) -> None:
-        self._stage, self._is_tracked = stage, is_tracked
+        self._stage, self._is_tracked, self.memory_mb = stage, is_tracked, stage.memory_mb
         self.loaded = LoadedModel(device=stage.device, dtype=stage.dtype, notes=tuple(stage.notes))
         self._next = 0
         """Number of the piece that the tracker is ready for."""
@@ -70,9 +70,6 @@ class SegmentWorker:
         found = tuple(self._stage.find(pixels, index=index, time_s=time_s) for pixels, index, time_s in payload.batches)
         self._next = payload.number + 1
         return FoundPiece(batches=found, tracker=self._stage.tracker_state() if self._is_tracked else None)
-
-    def memory_mb(self) -> float | None:
-        return self._stage.memory_mb()
 
     def _is_ready_for(self, piece: SentPiece) -> bool:
         """Restore the tracker's state before the piece; False if this actor does not have it."""

@@ -52,12 +52,9 @@ class PaintWorker:
     """In each actor: paints segments, given as the pixels of each batch, with the stages of a local run."""
 
     def __init__(self, stages: PaintStages) -> None:
-        self._stages = stages
+        self._stages, self.memory_mb = stages, stages.memory_mb
         self.loaded = LoadedModel(
-            device=stages.device,
-            dtype=stages.dtype,
-            notes=tuple(stages.notes),
-            facts=stages.real_steps,
+            device=stages.device, dtype=stages.dtype, notes=tuple(stages.notes), facts=stages.real_steps
         )
 
     def process(self, payload: list[np.ndarray]) -> PaintedSegment:
@@ -69,9 +66,6 @@ class PaintWorker:
             fates=tuple(each.fates for each in painted),
             times=self._stages.times(),
         )
-
-    def memory_mb(self) -> float | None:
-        return self._stages.memory_mb()
 
 
 def open_worker(job: VideoJob, size: tuple[int, int]) -> PieceWorker:
