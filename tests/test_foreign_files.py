@@ -21,7 +21,7 @@ ALLOWED = {
     "written by this very run, in a folder that it has made or locked": """
         bench/control_client bench/video cli/selftest jobs/convert/scratch jobs/convert/tags
         jobs/dataset/cycles/blender_main jobs/dataset/cycles/drawing jobs/dataset/cycles/files
-        jobs/dataset/running/cluster_task jobs/dataset/running/manifest jobs/video/writing/segmented_video
+        jobs/dataset/running/on_cluster jobs/dataset/running/manifest jobs/video/writing/segmented_video
         sinks/index_in_front sinks/movie_file system/worker_process
     """,
     "torch and safetensors open by name what `read_pickle` or `read_header` has checked": """

@@ -2,7 +2,8 @@
 
 import threading
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -135,60 +136,40 @@ class StatusLine:
                 self._live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
 
 
-class PlainLines:
-    """Output without a terminal: the started lines, then only warnings (through logging) and a film's periodic
-    progress."""
-
-    def __init__(self, engine: "Engine", expected: int | None, log: LogThread, *, is_quiet: bool) -> None:
-        """`expected`: total number of frames, if known."""
-        self._engine, self._expected, self._log, self._is_quiet = engine, expected, log, is_quiet
-        self._progress = ExitStack()
-
-    def __enter__(self) -> Self:
-        if self._is_quiet:
-            return self
-        for line in started_lines(self._engine):
-            self._log.say(line)
-        if self._engine.config.offline:
-            words = partial(film_progress, self._engine, self._expected)
-            pace = PlainPace(time.perf_counter(), "no frame yet", words)
-            self._progress.enter_context(plain_lines(pace, self._log.say))
-        else:
-            self._log.say("running; stop with Ctrl-C or --seconds N")
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._progress.close()
+@contextmanager
+def plain_output(engine: "Engine", expected: int | None, log: LogThread, *, is_quiet: bool) -> Iterator[None]:
+    """Without a terminal: the started lines, then only warnings (through logging) and a film's periodic progress.
+    `expected`: total number of frames, if known."""
+    if is_quiet:
+        yield
+        return
+    for line in started_lines(engine):
+        log.say(line)
+    if engine.config.offline:
+        words = partial(film_progress, engine, expected)
+        with plain_lines(PlainPace(time.perf_counter(), "no frame yet", words), log.say):
+            yield
+    else:
+        log.say("running; stop with Ctrl-C or --seconds N")
+        yield
 
 
-class ProgressLine:
-    """Offline: frames done, frames a second, time left."""
+@contextmanager
+def film_bar(engine: "Engine", expected: int | None) -> Iterator[None]:
+    """Offline: frames done, frames a second, time left. `expected`: total number of frames, if known."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    def __init__(self, engine: "Engine", expected: int | None) -> None:
-        """`expected`: total number of frames, if known."""
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    columns = TextColumn("rendering"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}")
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bars:
+        task = bars.add_task("frames", total=expected, rate="")
 
-        self._engine = engine
-        columns = TextColumn("rendering"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}")
-        self._bars = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True))
-        self._task = self._bars.add_task("frames", total=expected, rate="")
-        self._shown = ExitStack()
+        def update() -> None:
+            speed = bars.tasks[0].speed
+            bars.update(task, completed=engine.times.frames, rate=f"{speed:.1f} fps" if speed else "")
 
-    def __enter__(self) -> Self:
-        self._shown.enter_context(self._bars)
-        self._shown.callback(self._update)
-        self._shown.enter_context(repeated(self._update, REFRESH_S, "progress"))
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._shown.close()
-
-    def _update(self) -> None:
-        speed = self._bars.tasks[0].speed
-        rate = f"{speed:.1f} fps" if speed else ""
-        self._bars.update(self._task, completed=self._engine.times.frames, rate=rate)
+        try:
+            with repeated(update, REFRESH_S, "progress"):
+                yield
+        finally:
+            update()

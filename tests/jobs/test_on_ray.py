@@ -6,8 +6,6 @@ Most tests use toys instead of a model. What needs no Ray is in the folders of t
 import os
 import signal
 import socket
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -19,11 +17,11 @@ import numpy as np
 import psutil
 import pytest
 
-from engine.errors import ChildError, ModelError, UsageError
+from engine.errors import ModelError
 from engine.jobs.convert import ConvertJob, ConvertReport
 from engine.jobs.convert import run as converting
 from engine.jobs.dataset import make_dataset
-from engine.jobs.kit.ray_cluster import connect
+from engine.jobs.kit.ray_cluster import connect, ray_folder
 from engine.jobs.kit.ray_pool import LOOK_AHEAD
 from engine.jobs.segment import SegmentReport
 from engine.jobs.segment import run as segmenting
@@ -45,13 +43,13 @@ from tests.jobs.dataset.running.small_runs import (
 )
 from tests.jobs.segment.conftest import job_of as segment_job
 from tests.jobs.segment.disc_movie import disc_picture, write_movie
-from tests.jobs.video.cluster_toys import DAWDLES, REFUSES, SIDE, WELL, open_toy
-from tests.support.long_form import ONLY_SOAK, only_soak
+from tests.jobs.video.cluster_toys import DAWDLES, SIDE, WELL, open_toy
+from tests.support.long_form import only_soak
 
 CPUS = 4
 SD_SIDE = 64
 MACHINE = socket.gethostname()
-TASK_NAME = "ray::make_files"
+ACTOR_NAME = "ray::PoolActor"
 SLOW_FIRST = dict.fromkeys(
     range(1, SEGMENT_PICTURES, 2), DAWDLES
 )  # slows the first segment, so that others finish before it
@@ -69,18 +67,22 @@ def ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         patch.setenv("RAY_ADDRESS", "local")
         patch.chdir(folder)
         connection = connect("auto", cpus=CPUS)
-    assert connection.session is not None
     try:
         assert signal.getsignal(signal.SIGTERM) == before
         assert "RAY_AUTH_TOKEN" not in os.environ
+        assert sessions()
         yield connection.ray
-        assert connection.session.exists()
     finally:
         started = set(psutil.Process().children(recursive=True)) - others
         connection.close()
         connection.close()
     assert started and [process for process in started if is_live(process)] == []
-    assert not connection.session.exists()
+    assert sessions() == []
+
+
+def sessions() -> list[Path]:
+    """The folders of our own clusters' logs and sockets."""
+    return list(ray_folder(os.environ).glob(f"session_*_{os.getpid()}"))
 
 
 @pytest.fixture(scope="module")
@@ -159,21 +161,6 @@ def test_pictures_come_in_order_and_little_is_read_ahead_if_an_actor_is_slow(toy
     assert toys.memory_mb() == 14.0
 
 
-def test_a_closed_paint_leaves_nothing_for_the_next(toys: ClusterStages) -> None:
-    slow = dict.fromkeys(range(1, 6 * SEGMENT_PICTURES, SEGMENT_PICTURES), DAWDLES)  # in each segment
-    painting = toys.paint(batches(6 * SEGMENT_PICTURES, faults=slow))
-    next(painting)
-    painting.close()
-    assert [actor.pieces for actor in toys._pool.actors] == [[], []]
-    assert_each_is_its_source_and_one_more(list(toys.paint(batches(40))), 40)
-
-
-def test_a_models_error_is_raised_with_the_machine(toys: ClusterStages) -> None:
-    with pytest.raises(ModelError) as caught:
-        list(toys.paint(batches(SEGMENT_PICTURES, faults={1: REFUSES})))
-    assert str(caught.value) == f"on {MACHINE}: toy: these pictures are not for me"
-
-
 def test_a_killed_actor_loses_no_picture_and_is_replaced(
     toys: ClusterStages, wait_for: Callable[..., Any], capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -198,48 +185,12 @@ def test_a_missing_model_is_reported_with_the_machine(ray: Any) -> None:
         ClusterStages(job_of("nobody/nothing"), (SIDE, SIDE), max_actors=1)
 
 
-def test_actors_that_cannot_start_end_the_run_in_one_line(ray: Any) -> None:
-    with pytest.raises(ModelError, match=r"^on \S+: RuntimeError: two lines of trouble$"):
-        ClusterStages(job_of("toy", prompt="raises at once"), (SIDE, SIDE), max_actors=1, open_worker=open_toy)
-    with pytest.raises(ChildError, match=r"^no actor works, and none can be started; .*: its process was killed"):
-        ClusterStages(job_of("toy", prompt="dies at once"), (SIDE, SIDE), max_actors=2, open_worker=open_toy)
-
-
-def test_painted_pictures_come_out_while_the_source_is_quiet(toys: ClusterStages) -> None:
-    count, has_come = 3 * SEGMENT_PICTURES, threading.Event()
-    was_given = []
-
-    def fed() -> Iterator[VideoBatch]:
-        for batch in batches(count):
-            if batch.number == SEGMENT_PICTURES:  # two segments of eight batches have been sent
-                was_given.append(has_come.wait(120.0))
-            yield batch
-
-    painted = []
-    for each in toys.paint(fed()):
-        painted.append(each)
-        if len(painted) == SEGMENT_PICTURES:
-            has_come.set()
-    assert was_given == [True]
-    assert_each_is_its_source_and_one_more(painted, count)
-
-
 def test_our_own_cluster_listens_on_this_machine_only(ray: Any, toys: ClusterStages) -> None:
     heard = set()
     for process in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):  # a lost actor's process that is just ending
             heard |= {c.laddr.ip for c in process.net_connections() if c.status == psutil.CONN_LISTEN}
     assert {address.removeprefix("::ffff:") for address in heard} == {"127.0.0.1"}
-
-
-def test_a_missing_card_or_too_many_cores_are_refused(ray: Any) -> None:
-    for options, message in (
-        ({"device": "cuda"}, r"^--device cuda: no machine of .* has a card; give --device cpu$"),
-        ({"device": "cuda:1"}, r"^--device cuda:1: .* give --device cuda$"),
-        ({"threads": CPUS + 1}, rf"^no machine of .* needs: {CPUS + 1} CPU$"),
-    ):
-        with pytest.raises((ModelError, UsageError), match=message):
-            ClusterStages(job_of("toy", **options), (SIDE, SIDE), open_worker=open_toy)
 
 
 @only_soak
@@ -287,31 +238,6 @@ def dataset_here(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return contents(folder)
 
 
-def tasks() -> list[psutil.Process]:
-    found = []
-    for each in psutil.Process().children(recursive=True):
-        try:
-            if any(part.startswith(TASK_NAME) for part in each.cmdline()):
-                found.append(each)
-        except psutil.Error:
-            continue
-    return found
-
-
-def test_a_dataset_has_the_same_pictures_as_one_machine_makes_each_in_its_own_process(
-    ray: Any, dataset_here: dict[str, str], tmp_path: Path
-) -> None:
-    pids: set[int] = set()
-    report = make_dataset(
-        small_job(tmp_path / "out", 2, cluster="auto", jobs=1, save_coco=True, save_hdf5=True),
-        tell=lambda progress: pids.update(process.pid for process in tasks()),
-    )
-    assert (report.made, report.missing) == (2, 0)
-    assert contents(tmp_path / "out") == dataset_here
-    assert len(pids) >= 2, "Ray may start one again"
-    assert "labels" in (tmp_path / "out" / "image_000001.log").read_text()
-
-
 @only_soak
 def test_all_files_of_a_varied_picture_come_back_also_scenes_and_tiles(ray: Any, tmp_path: Path) -> None:
     make_dataset(varied_job(tmp_path / "here", 1, jobs=1))
@@ -322,50 +248,53 @@ def test_all_files_of_a_varied_picture_come_back_also_scenes_and_tiles(ray: Any,
     assert {path.partition("/")[0] for path in made} >= {"images", "labels", "annotations", "piles", "scenes", "tiles"}
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=ONLY_SOAK)])
-def test_a_task_that_dies_or_hangs_is_retried(
-    ray: Any, dataset_here: dict[str, str], tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch
+def processes(words: str) -> list[psutil.Process]:
+    """Those of the cluster whose command line contains these words."""
+    found = []
+    for each in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            if any(words in part for part in each.cmdline()):
+                found.append(each)
+    return found
+
+
+def test_a_dataset_is_that_of_one_machine_also_if_pictures_and_actors_are_killed_or_hang(
+    ray: Any, dataset_here: dict[str, str], tmp_path: Path
 ) -> None:
-    """Ray retries a dead task silently; one that cannot even end itself is cancelled by us."""
-    monkeypatch.setattr("engine.jobs.dataset.running.on_cluster.QUEUE_TIMEOUT_S", 2.0 - 6 * 60)  # 2 s
-    hit: list[int] = []
+    """The first process that makes a picture hangs until its timeout; then an actor dies."""
+    stopped: list[int] = []
+    killed: list[int] = []
 
     def tell(progress: Any) -> None:
-        for process in tasks() if not hit else ():
-            process.send_signal(number)
-            hit.append(process.pid)
+        makers = processes("dataset.running.forking") if not stopped else []
+        for process in [each for each in makers if each.ppid() in [maker.pid for maker in makers]][:1]:
+            process.send_signal(signal.SIGSTOP)
+            stopped.append(process.pid)
+        for process in processes(ACTOR_NAME)[:1] if progress.made and not killed else ():
+            process.kill()
+            killed.append(process.pid)
 
-    patience: dict[str, Any] = {"timeout_s": 60.0, "retries": 5} if number == signal.SIGSTOP else {}
-    report = make_dataset(small_job(tmp_path / "out", 1, cluster="auto", **patience), tell=tell)
-    assert hit and report.made == 1 and bool(report.retried) == bool(patience)
-    made = contents(tmp_path / "out")
-    assert made["images/000000.png"] == dataset_here["images/000000.png"]
-
-
-def test_a_picture_that_exceeds_its_timeout_ends_itself_and_is_reported(ray: Any, tmp_path: Path) -> None:
     report = make_dataset(
-        small_job(
-            tmp_path / "out", 1, cluster="auto", timeout_s=1.0, retries=0, options={"width": 8192, "height": 8192}
-        )
+        small_job(tmp_path / "out", 2, cluster="auto", jobs=1, timeout_s=30.0, save_coco=True, save_hdf5=True),
+        tell=tell,
     )
-    (failed,) = report.failed
-    assert failed.reason.startswith("its process died, or took longer than 1 s (--timeout): ")
-    assert "\n" not in failed.reason
+    assert (report.made, report.missing, report.retried) == (2, 0, 1) and stopped and killed
+    assert contents(tmp_path / "out") == dataset_here
+    assert "labels" in (tmp_path / "out" / "image_000001.log").read_text()
 
 
-def test_a_write_error_of_a_machine_is_reported_with_the_machine_and_its_log(ray: Any, tmp_path: Path) -> None:
+def test_a_failure_of_a_machine_is_reported_with_the_machine_and_its_log(ray: Any, tmp_path: Path) -> None:
     """The node's folder for temporary files is full: simulated by a limit on the size of files."""
     import resource
 
     def limit(progress: Any) -> None:
-        for process in tasks():
+        for process in processes("dataset.running.forking"):
             with suppress(ProcessLookupError):
                 resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (4096, 4096))
 
     report = make_dataset(small_job(tmp_path / "out", 1, cluster="auto", retries=0), tell=limit)
     (failed,) = report.failed
-    assert failed.reason.startswith(f"{socket.gethostname()}: ") and "File too large" in failed.reason
+    assert failed.reason.startswith(f"{MACHINE}: ") and "File too large" in failed.reason
     assert "File too large" in (tmp_path / "out" / "image_000000.log").read_text()
 
 

@@ -85,7 +85,7 @@ def test_a_text_encoder_is_built_only_from_its_shape(tiny_sd: Path, tmp_path: Pa
     folder = shutil.copytree(tiny_sd, tmp_path / "model")
     change(folder / "text_encoder" / "config.json", **keys)
     (folder / "text_encoder" / "config.5.0.0.json").write_text(json.dumps({"_attn_implementation": KERNEL}))
-    model = load_sd(ModelSpec(model=str(folder)), "cpu", "fp32", stage="process")
+    model = load_sd(ModelSpec(model=str(folder)), "cpu", "fp32")
     assert model.text_encoders[0].config._attn_implementation == "sdpa"
     (note,) = model.notes
     assert next(iter(keys)) in note and "custom code" in note
@@ -273,7 +273,7 @@ def test_a_tokenizer_that_fills_up_memory_is_refused(tiny_sd: Path, tmp_path: Pa
     folder = shutil.copytree(tiny_sd, tmp_path / "model")
     change(folder / "tokenizer" / "tokenizer_config.json", model_max_length=10**9)
     with pytest.raises(ModelError, match="model_max_length is 1000000000, not 1 to 1024 tokens"):
-        load_sd(ModelSpec(model=str(folder)), "cpu", "fp32", stage="process")
+        load_sd(ModelSpec(model=str(folder)), "cpu", "fp32")
 
 
 @pytest.mark.parametrize(
@@ -294,4 +294,4 @@ def test_the_metadata_of_a_lora_import_nothing(
     told = {"unet.r": 4, "unet.lora_alpha": 4, "unet.target_modules": ["to_q"], **options}
     save_file(load_file(tiny_models.lora(tiny_sd)), file, {"lora_adapter_metadata": json.dumps(told)})
     with pytest.raises(ModelError, match="metadata"):
-        load_sd(ModelSpec(model=str(tiny_sd), loras=((str(file), 1.0),)), "cpu", "fp32", stage="process")
+        load_sd(ModelSpec(model=str(tiny_sd), loras=((str(file), 1.0),)), "cpu", "fp32")

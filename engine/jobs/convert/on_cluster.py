@@ -18,7 +18,7 @@ from engine.jobs.convert.job import ConvertJob
 from engine.jobs.convert.loading import VoiceFacts, facts_of, load_converter
 from engine.jobs.kit.out_of_memory import one_line_when_full
 from engine.jobs.kit.ray_cluster import absolute_if_here
-from engine.jobs.kit.ray_pool import Actor, ActorPool, ActorShare, LoadedModel, PieceWorker, Recipe, WorkPiece
+from engine.jobs.kit.ray_pool import Actor, ActorPool, ActorShare, LoadedModel, PieceWorker, Recipe, WorkPiece, share_of
 from engine.models.rvc.cutting import FRAME, RATE_HZ, SHORT, Piece, Span, equally_long
 from engine.models.rvc.optimization import OptimizationConfig
 
@@ -107,11 +107,9 @@ class ClusterVoice:
 
         self._pool = ActorPool(
             job.cluster or "auto",
+            partial(share_of, device=job.device, threads=job.threads, max_actors=max_actors),
             recipe_for,
-            device=job.device,
-            threads=job.threads,
             piece_bytes=PIECE_BYTES,
-            max_actors=max_actors,
         )
         self.facts: VoiceFacts = self._pool.first.facts
         self.memory_mb, self.close = self._pool.memory_mb, self._pool.close
@@ -139,10 +137,9 @@ class ClusterVoice:
 
     def convert(
         self, pieces: Iterator[WorkPiece[FileSpans]], receive: Callable[[FileSpans, list[np.ndarray]], Output]
-    ) -> Generator[Output, None, None]:
-        """Yield `receive`'s result for each piece and its converted sound, in order. `receive` is called as soon as a
-        piece is converted, and must copy sound that it keeps. ModelError for an actor with another pitch method: one
-        file must not mix two."""
+    ) -> Generator[Output | None, None, None]:
+        """As `ActorPool.map`, with converted sounds. ModelError for an actor with another pitch method: one file must
+        not mix two."""
 
         def received(actor: Actor, piece: WorkPiece[FileSpans], parts: list[np.ndarray]) -> Output:
             assert actor.loaded is not None

@@ -37,19 +37,19 @@ class ConvertReport(JobReport):
     model: str
     index: str
     """"" for none."""
-    rate_hz: int
+    rate_hz: int = 0
     """Sample rate of the model; 0 if it was not loaded, because there was nothing to convert."""
-    device: str
+    device: str = ""
     """"" if the model was not loaded."""
-    dtype: str
-    pitch: str
+    dtype: str = ""
+    pitch: str = ""
     """Pitch method: rmvpe, fcpe or yin; "" for a model without pitch."""
-    batch_size: int
-    sound_s: float
+    batch_size: int = 0
+    sound_s: float = 0.0
     """Converted in this run."""
-    speed: float
+    speed: float = 0.0
     """Seconds of sound per second, without the time to load models."""
-    stages: tuple[dict[str, Any], ...]
+    stages: tuple[dict[str, Any], ...] = ()
     """Time of each stage (stage, calls, total_s, mean_ms, share), if profiling is on."""
 
     @property

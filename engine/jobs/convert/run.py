@@ -272,7 +272,7 @@ class ConvertRun:
         with closing(voice.convert(self._pieces(voice, files), self._keep)) as converted:
             for each in converted:
                 self.device_mb = max(self.device_mb, voice.memory_mb() or 0.0)
-                if each.work.is_closed:
+                if each is None or each.work.is_closed:
                     continue
                 if each.is_last:
                     yield each.work
@@ -425,15 +425,7 @@ def _report_of_nothing(job: ConvertJob, work: OpenedFiles) -> ConvertReport:
         is_interrupted=False,
         model=job.spec.model,
         index=job.spec.index,
-        rate_hz=0,
-        device="",
-        dtype="",
-        pitch="",
-        batch_size=0,
-        sound_s=0.0,
         seconds=0.0,
-        speed=0.0,
-        stages=(),
         peak_memory_mb=peak_process_mb(),
         memory_of="process",
         notes=(),

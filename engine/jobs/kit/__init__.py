@@ -6,5 +6,5 @@ fingerprint.py     everything that decides an output; resuming.py: what --resume
 options.py         options of a command as metadata of the job's fields; option_range.py: their checks
 report.py          progress of a run, and its final report
 out_of_memory.py   a one-line error when a device is out of memory
-ray_cluster.py     connects to the Ray cluster that a job runs on; ray_pool.py: sends work to its machines
+ray_cluster.py     connects to the Ray cluster that a job runs on; ray_pool.py: sends their work to its machines
 """

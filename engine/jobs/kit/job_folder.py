@@ -13,6 +13,7 @@ import contextlib
 import json
 from collections.abc import Iterable, Iterator
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -30,61 +31,6 @@ FORMAT = 3  # version of the file format; other versions are not read
 MAX_LINE_BYTES = 64 << 20  # of one picture with all its objects
 
 
-class Journal:
-    """Single-threaded. SinkError, in one line that names the output, `shown`, if the disk is full or the folder is
-    gone."""
-
-    def __init__(self, folder: Path, shown: Path) -> None:
-        self.path = folder / NAME
-        self._shown = shown
-
-    @property
-    def fingerprint(self) -> dict[str, Any] | None:
-        """The fingerprint of the run that wrote the journal, or None if it is missing or unreadable."""
-        head = next(self._lines(), None)
-        if head is None or head.get("format") != FORMAT:
-            return None
-        fingerprint = head.get("fingerprint")
-        return fingerprint if isinstance(fingerprint, dict) else None
-
-    def entries(self) -> Iterator[dict[str, Any]]:
-        """The entries in order, read lazily because there may be many."""
-        lines = self._lines()
-        next(lines, None)
-        yield from lines
-
-    def begin(self, fingerprint: dict[str, Any], entries: Iterable[dict[str, Any]] = ()) -> None:
-        """Replace the journal atomically. `entries` may be an iterator over the old one."""
-        new = self.path.with_suffix(".new")
-        with one_line(self._shown):
-            with new.open("w", encoding="utf-8", newline="\n") as file:
-                file.write(_line({"format": FORMAT, "fingerprint": fingerprint}))
-                file.writelines(map(_line, entries))
-            move_into_place(new, self.path, timeout_s=MAX_HELD_JOB_S)
-
-    def add(self, entry: dict[str, Any]) -> None:
-        """Append an entry; call this after writing the work that it describes."""
-        with one_line(self._shown):
-            open_file = partial(self.path.open, "a", encoding="utf-8", newline="\n")
-            with when_free(open_file, self.path, timeout_s=MAX_HELD_JOB_S) as file:
-                file.write(_line(entry))
-
-    def _lines(self) -> Iterator[dict[str, Any]]:
-        try:
-            with open_regular(self.path) as file:
-                while line := file.readline(MAX_LINE_BYTES):
-                    values = json.loads(line)
-                    if not isinstance(values, dict) or not line.endswith(b"\n"):
-                        return
-                    yield values
-        except (OSError, ValueError, RecursionError):
-            return
-
-
-def _line(values: dict[str, Any]) -> str:
-    return json.dumps(values) + "\n"
-
-
 RESUME_HINT = "finished work is kept: continue with --resume"
 
 
@@ -93,8 +39,8 @@ def work_folder_of(output: Path) -> Path:
 
 
 class JobFolder:
-    """Held by one run at a time, across processes. SinkError, in one line, if another run holds it or it cannot be
-    written."""
+    """Held by one run at a time, across processes. Single-threaded. SinkError, in one line that names the output, if
+    another run holds it or it cannot be written."""
 
     def __init__(
         self, output: Path, fingerprint: Fingerprint, *, at: Path | None = None, can_resume: bool = True
@@ -105,21 +51,22 @@ class JobFolder:
         self.fingerprint = fingerprint
         self._can_resume = can_resume
         self._place = WorkFolder(output, at=at or work_folder_of(output))
-        self._journal = Journal(self._place.path, output)
+        self.path = self._place.path
+        self._journal = self.path / NAME
         self._is_begun = False
 
     @property
-    def path(self) -> Path:
-        return self._place.path
-
-    @property
     def kept_fingerprint(self) -> Fingerprint | None:
-        """The fingerprint of the run that was interrupted, or None if there was none."""
-        return self._journal.fingerprint
+        """The fingerprint of the run that was interrupted, or None if there was none or its journal is unreadable."""
+        head = next(self._lines(), None)
+        if head is None or head.get("format") != FORMAT:
+            return None
+        fingerprint = head.get("fingerprint")
+        return fingerprint if isinstance(fingerprint, dict) else None
 
     def kept(self) -> Iterator[dict[str, Any]]:
-        """The journal entries of the finished work, as passed to `keep`."""
-        return self._journal.entries()
+        """The journal entries of the finished work, as passed to `keep`; read lazily because there may be many."""
+        yield from islice(self._lines(), 1, None)
 
     @property
     def has_kept(self) -> bool:
@@ -129,18 +76,20 @@ class JobFolder:
         """Empty the folder and begin a new journal; does nothing after `resume` or the first call."""
         if not self._is_begun:
             self._place.empty()
-            self._journal.begin(self.fingerprint)
-            self._is_begun = True
+            self._replace_journal(())
 
     def resume(self, kept: Iterable[dict[str, Any]]) -> None:
-        """Resume the interrupted run with `kept`, those of its entries whose files are still intact."""
+        """Resume the interrupted run with `kept`, those of its entries whose files are still intact. It may be an
+        iterator over the old journal."""
         with self.one_line():
-            self._journal.begin(self.fingerprint, kept)
-        self._is_begun = True
+            self._replace_journal(kept)
 
     def keep(self, entry: dict[str, Any]) -> None:
         """Append to the journal; call this after writing the work that `entry` describes."""
-        self._journal.add(entry)
+        with one_line(self.output):
+            open_file = partial(self._journal.open, "a", encoding="utf-8", newline="\n")
+            with when_free(open_file, self._journal, timeout_s=MAX_HELD_JOB_S) as file:
+                file.write(_line(entry))
 
     def remove_all_but(self, names: Iterable[str]) -> None:
         """Remove all files but these."""
@@ -167,6 +116,26 @@ class JobFolder:
         """Delete the folder after the output is complete."""
         self._place.remove()
 
+    def _replace_journal(self, entries: Iterable[dict[str, Any]]) -> None:
+        new = self._journal.with_suffix(".new")
+        with one_line(self.output):
+            with new.open("w", encoding="utf-8", newline="\n") as file:
+                file.write(_line({"format": FORMAT, "fingerprint": self.fingerprint}))
+                file.writelines(map(_line, entries))
+            move_into_place(new, self._journal, timeout_s=MAX_HELD_JOB_S)
+        self._is_begun = True
+
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        try:
+            with open_regular(self._journal) as file:
+                while line := file.readline(MAX_LINE_BYTES):
+                    values = json.loads(line)
+                    if not isinstance(values, dict) or not line.endswith(b"\n"):
+                        return
+                    yield values
+        except (OSError, ValueError, RecursionError):
+            return
+
     @contextlib.contextmanager
     def one_line(self) -> Iterator[None]:
         """Turn every write error into a SinkError that says how to resume."""
@@ -179,3 +148,7 @@ class JobFolder:
             raise SinkError(
                 f"{text}; {RESUME_HINT}" if self._can_resume and "--resume" not in text else text
             ) from error
+
+
+def _line(values: dict[str, Any]) -> str:
+    return json.dumps(values) + "\n"

@@ -5,7 +5,6 @@ run would die with it. So our `auto` uses only a cluster the user has named: RAY
 """
 
 import contextlib
-import functools
 import importlib.util
 import logging
 import os
@@ -17,8 +16,8 @@ import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,6 @@ from engine.errors import ChildError, UsageError
 INSTALL = '--cluster needs ray; get it with: pip install "multiverse-engine[cluster]"'
 HOME = Path(__file__).resolve().parents[3]  # the folder that this package is imported from
 ANSWER_S = ENDING_S = 5.0
-ADDRESS_FILE = "ray_current_cluster"  # in Ray's folder; `ray start` stores the address there
 MIN_STORE_BYTES, MAX_STORE_BYTES = 80 * 2**20, 2 * 2**30  # Ray refuses less than 75 MiB
 MAX_STORE_SHARE = 0.3  # of the main memory, Ray's own default
 QUIET = {
@@ -39,8 +37,17 @@ QUIET = {
 ALONE = QUIET | {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # with multi-node clusters off, Ray binds 127.0.0.1, on Linux too
     "RAY_prestart_worker_first_driver": "0",  # without this it starts one process per core, even for one actor
+    "RAY_AUTH_MODE": "token",
+    "RAY_AUTH_TOKEN": secrets.token_hex(32),  # Ray itself would store one in the user's home
 }
 MAX_REASON = 240
+REASONS = (  # Ray's wording and ours
+    ("its node has died", "its machine is gone"),
+    ("running low on memory", "its machine ran out of memory"),
+    ("its worker process has died", "its process was killed or crashed"),
+    ("is temporarily unavailable", "its machine does not answer"),
+)
+LACKS_MODULE = re.compile(r"\bip=(?P<address>[^,)]+).*No module named '(?P<module>[^']+)'", re.DOTALL)
 COLOURS = re.compile("\x1b\\[[0-9;]*m")
 WANTS_TOKEN = (
     "it requires a token: run `ray get-auth-token` on its head node, store the output in ~/.ray/auth_token here, "
@@ -48,25 +55,17 @@ WANTS_TOKEN = (
 )
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Connection:
     ray: Any
     words: str
     """Name of the cluster in messages."""
-    is_joined: bool = False
-    """True if we connected; False if another part of this process was connected already."""
-    session: Path | None = None
-    """Folder of our own cluster's logs and sockets."""
-    processes: tuple[psutil.Process, ...] = ()
-    """The processes of our own cluster, started by us."""
+    ending: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    """Disconnects; stops our own cluster and deletes its files."""
 
     def close(self) -> None:
-        """Disconnect; if it is our own cluster, stop it and delete its files. Idempotent."""
-        if self.is_joined:
-            self.is_joined = False
-            _shut_down(self.ray, self.processes)
-            if self.session is not None:
-                _delete_session(self.session)
+        """Idempotent. Does nothing if another part of this process had connected."""
+        self.ending.close()
 
     def machines(self) -> list[dict[str, float]]:
         """Resources (CPU, GPU and so on) of each live machine."""
@@ -90,18 +89,16 @@ def connect(cluster: str, *, cpus: int | None = None, actor_bytes: int = 0) -> C
         address, named_by = running_address(os.environ)
         named = f"--cluster auto: {named_by} {address}"
     if address:
-        _check_answer(address, named)
+        check_answer(address, named)
         # Without an address Ray finds the same cluster and sends its token; to an explicit address it sends none.
         options: dict[str, Any] = {"address": None if cluster == "auto" else address}
-        variables = QUIET
     else:
         share = int(psutil.virtual_memory().total * MAX_STORE_SHARE)
         store_bytes = min(actor_bytes * (cpus or os.cpu_count() or 1), share, MAX_STORE_BYTES)
         options = {"address": "local", "num_cpus": cpus, "include_dashboard": False}
         options["object_store_memory"] = max(store_bytes, MIN_STORE_BYTES)
-        variables = ALONE | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": _own_token()}
-    this, earlier = psutil.Process(), set(psutil.Process().children())
-    with _process_state_kept(variables) as captured_text:
+    earlier, ending = set(psutil.Process().children()), contextlib.ExitStack()
+    with _process_state_kept(QUIET if address else ALONE) as captured_text:
         try:
             import ray
         except ImportError as error:
@@ -109,7 +106,7 @@ def connect(cluster: str, *, cpus: int | None = None, actor_bytes: int = 0) -> C
         if ray.is_initialized():  # by another part of this process, which can have only one connection
             return Connection(ray=ray, words="the Ray cluster that this program is already connected to")
         try:
-            context: Any = ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
+            ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
         except (ray.exceptions.RayError, OSError, RuntimeError, TypeError, ValueError) as error:
             if not address:
                 raise ChildError(f"--cluster auto: Ray does not start here: {ray_reason(error)}") from error
@@ -118,19 +115,14 @@ def connect(cluster: str, *, cpus: int | None = None, actor_bytes: int = 0) -> C
             raise ChildError(f"{named}: {reason}") from error
         except KeyboardInterrupt:  # ray.shutdown does not know the started processes yet
             if not address:
-                _shut_down(ray, set(this.children()) - earlier, grace_s=0.0)
-                for session in _ray_folder(os.environ).glob(f"session_*_{os.getpid()}"):
-                    _delete_session(session)
+                _end_own_cluster(ray, set(psutil.Process().children()) - earlier, grace_s=0.0)
             raise
     if address:
-        return Connection(ray=ray, words=f"the Ray cluster at {address}", is_joined=True)
-    return Connection(
-        ray=ray,
-        words="a Ray cluster of this machine alone, because neither RAY_ADDRESS nor `ray start` names another",
-        is_joined=True,
-        session=Path(context.address_info["session_dir"]),
-        processes=tuple(set(this.children()) - earlier),
-    )
+        ending.callback(ray.shutdown)
+        return Connection(ray=ray, words=f"the Ray cluster at {address}", ending=ending)
+    ending.callback(_end_own_cluster, ray, set(psutil.Process().children()) - earlier)
+    words = "a Ray cluster of this machine alone, because neither RAY_ADDRESS nor `ray start` names another"
+    return Connection(ray=ray, words=words, ending=ending)
 
 
 def running_address(environment: Mapping[str, str]) -> tuple[str, str]:
@@ -140,7 +132,7 @@ def running_address(environment: Mapping[str, str]) -> tuple[str, str]:
         return "", ""
     if named not in ("", "auto"):
         return named, "RAY_ADDRESS is"
-    file = _ray_folder(environment) / ADDRESS_FILE
+    file = ray_folder(environment) / "ray_current_cluster"  # `ray start` stores the address there
     try:
         left = file.read_text(encoding="utf-8").strip()
     except OSError:
@@ -148,8 +140,8 @@ def running_address(environment: Mapping[str, str]) -> tuple[str, str]:
     return (left, f"{file} (`ray stop` removes it) says") if left else ("", "")
 
 
-def host_and_port(address: str, named: str) -> tuple[str, int]:
-    """Parse HOST:PORT. UsageError for anything else."""
+def check_answer(address: str, named: str) -> None:
+    """UsageError unless `address` is HOST:PORT, ChildError if nothing answers there."""
     host, _, port = address.rpartition(":")
     if "//" in address:
         raise UsageError(
@@ -158,15 +150,27 @@ def host_and_port(address: str, named: str) -> tuple[str, int]:
         )
     if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
         raise UsageError(f"{named}: neither auto nor HOST:PORT (for example 10.0.0.1:6379)")
-    return host.strip("[]"), int(port)
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), ANSWER_S).close()
+    except OSError as error:
+        reason = error.strerror or error
+        start = f"ray start --head --port={port}"
+        raise ChildError(f"{named}: nothing answers there ({reason}); start it with: {start}") from None
+    except ValueError:  # such as two dots in a row or a label of more than 63 characters
+        raise UsageError(f"{named}: not a host name") from None
 
 
 def ray_reason(error: BaseException) -> str:
-    """Ray's message for the root cause of an error, in one line of at most MAX_REASON characters."""
+    """The root cause of an error of Ray in one line: in our words, or Ray's, at most MAX_REASON characters."""
     while error.__cause__ is not None:
         error = error.__cause__
-    text = COLOURS.sub("", str(error)).partition("Traceback")[0]
-    text = " ".join(text.split()) or type(error).__name__
+    text = str(error)
+    for words, ours in REASONS:
+        if words in text:
+            return ours
+    if lacking := LACKS_MODULE.search(text):
+        return f"the Python of {lacking['address']} lacks {lacking['module']}: pip install multiverse-engine there"
+    text = " ".join(COLOURS.sub("", text).partition("Traceback")[0].split()) or type(error).__name__
     return text if len(text) <= MAX_REASON else f"{text[:MAX_REASON].rsplit(' ', 1)[0]} ..."
 
 
@@ -176,26 +180,14 @@ def absolute_if_here(name: str) -> str:
     return str(path.absolute()) if name and path.exists() else name
 
 
-def _ray_folder(environment: Mapping[str, str]) -> Path:
+def ray_folder(environment: Mapping[str, str]) -> Path:
     """Ray's folder for temporary files; RAY_TMPDIR overrides the default."""
     default = environment.get("TMPDIR", "/tmp") if sys.platform == "linux" else "/tmp"
     return Path(environment.get("RAY_TMPDIR", tempfile.gettempdir() if sys.platform == "win32" else default)) / "ray"
 
 
-def _check_answer(address: str, named: str) -> None:
-    host, port = host_and_port(address, named)
-    try:
-        socket.create_connection((host, port), ANSWER_S).close()
-    except OSError as error:
-        reason = error.strerror or error
-        start = f"ray start --head --port={port}"
-        raise ChildError(f"{named}: nothing answers there ({reason}); start it with: {start}") from None
-    except ValueError:  # such as two dots in a row or a label of more than 63 characters
-        raise UsageError(f"{named}: not a host name") from None
-
-
-def _shut_down(ray: Any, processes: Collection[psutil.Process], *, grace_s: float = ENDING_S) -> None:
-    """Disconnect, and end `processes` and all their descendants."""
+def _end_own_cluster(ray: Any, processes: set[psutil.Process], *, grace_s: float = ENDING_S) -> None:
+    """Disconnect, end `processes` and all their descendants, and delete the logs and sockets of this process."""
     family = [*processes]
     for process in processes:
         with contextlib.suppress(psutil.Error):
@@ -208,20 +200,11 @@ def _shut_down(ray: Any, processes: Collection[psutil.Process], *, grace_s: floa
             process.kill()
     psutil.wait_procs(left, timeout=ENDING_S)
     ray.shutdown()  # idempotent
-
-
-def _delete_session(session: Path) -> None:
-    """Delete the files of a cluster that has ended."""
-    shutil.rmtree(session, ignore_errors=True)
-    latest = session.parent / "session_latest"
+    for session in ray_folder(os.environ).glob(f"session_*_{os.getpid()}"):
+        shutil.rmtree(session, ignore_errors=True)
+    latest = ray_folder(os.environ) / "session_latest"
     if latest.is_symlink() and not latest.exists():
         latest.unlink(missing_ok=True)
-
-
-@functools.cache
-def _own_token() -> str:
-    """Authentication token for the processes of our own cluster. Ray itself would store one in the user's home."""
-    return secrets.token_hex(32)
 
 
 @contextlib.contextmanager

@@ -1,25 +1,22 @@
-"""Work on the machines of a Ray cluster: pieces for actors with a loaded model, or tasks without a state.
+"""Work on the machines of a Ray cluster (`--cluster`), the same for all jobs.
 
-An `ActorPool` has an actor wherever a machine has free resources. `map` keeps two pieces of work on each, one being
-processed and one being sent, reads its source with bounded look-ahead, and yields the results in the order of the
-pieces. A dead actor is replaced and its pieces go to others, up to limits: a piece that killed three actors ends the
-run; after three failed starts, such as on machines with too little memory for the model, no more are started.
-
-A `TaskPool` runs each task in a process of its own.
+An `ActorPool` starts an actor wherever a machine has free resources, and keeps two pieces of work on each: one
+being processed, one being sent. Results come in the order of the pieces. A dead actor is replaced and its pieces go to
+others; a piece that killed three actors ends the run, and after three failed starts, such as on machines with too
+little memory for the model, no more are started.
 """
 
 import contextlib
 import itertools
 import os
-import re
 import socket
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from engine.errors import (
     ChildError,
@@ -30,33 +27,18 @@ from engine.errors import (
     UsageError,
     in_one_line,
 )
-from engine.jobs.kit.ray_cluster import Connection, connect, ray_reason
-from engine.system.bounded_queue import WAKE_S
+from engine.jobs.kit.ray_cluster import connect, ray_reason
 from engine.system.package_version import package_version
 
+WAIT_S, POLL_INTERVAL_S, NO_ACTOR_S = 0.1, 5.0, 60.0  # for a result; for new machines; for the first actor
 PIECES_PER_ACTOR = 2
 LOOK_AHEAD = PIECES_PER_ACTOR + 1  # pieces per actor: two in flight, and one finished out of order
 LOOK_AHEAD_BYTES = 2**30  # of all pieces together, but at least one per actor
-MAX_DEATHS = 3  # actors that one piece may kill
-MAX_FAILED_STARTS = 3
-WAIT_S = 1.0
-NO_ACTOR_S = 60.0
-POLL_INTERVAL_S = 5.0  # for new machines
+MAX_DEATHS = MAX_FAILED_STARTS = 3
 RESOURCES = {"num_gpus": "GPU", "num_cpus": "CPU"}  # of an actor's request and of a machine
-DEATHS = (  # Ray's wording and ours
-    ("its node has died", "its machine is gone"),
-    ("running low on memory", "its machine ran out of memory"),
-    ("its worker process has died", "its process was killed or crashed"),
-    ("is temporarily unavailable", "its machine does not answer"),
-)
-LACKS_MODULE = re.compile(r"\bip=(?P<address>[^,)]+).*No module named '(?P<module>[^']+)'", re.DOTALL)
-TASK_POLL_INTERVAL_S = 0.1
-CANCEL_TIMEOUT_S = 30.0
-_END: Final = object()
 
 Item = TypeVar("Item")
 Output = TypeVar("Output")
-Task = TypeVar("Task")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +46,8 @@ class LoadedModel:
     """A model that an actor has loaded, as the driver needs to know it."""
 
     device: str
-    dtype: str
-    notes: tuple[str, ...]
+    dtype: str = ""
+    notes: tuple[str, ...] = ()
     card: str = ""
     """Name of the graphics card, set by the pool; "" if there is none."""
     facts: Any = None
@@ -128,6 +110,8 @@ class WorkPiece(Generic[Item]):
     """For an error, such as its first and last picture."""
     size: int = 1
     """For `ActorPool.waiting`, in the job's unit."""
+    avoided: str = ""
+    """A machine that gets it only if there is no other."""
     payload_ref: Any = None
     answer_ref: Any = None
     actor: "Actor | None" = None
@@ -167,7 +151,12 @@ class ActorShare(NamedTuple):
 
 
 def share_of(
-    machines: Sequence[Mapping[str, float]], device: str, threads: int | None, max_actors: int | None, cluster: str
+    machines: Sequence[Mapping[str, float]],
+    cluster: str,
+    *,
+    device: str = "auto",
+    threads: int | None = None,
+    max_actors: int | None = None,
 ) -> ActorShare:
     """Choose an actor's share of a machine for `--device` and `--threads`: one GPU, or cores. Pure.
 
@@ -193,12 +182,10 @@ class ActorPool:
     def __init__(
         self,
         cluster: str,
+        share_for: Callable[[Sequence[Mapping[str, float]], str], ActorShare],
         recipe_for: Callable[[ActorShare], Recipe],
         *,
-        device: str,
-        threads: int | None,
         piece_bytes: int,
-        max_actors: int | None = None,
     ) -> None:
         """Connect, start the actors, and return when one is warm: seconds to minutes. `piece_bytes`: of a payload.
 
@@ -218,15 +205,14 @@ class ActorPool:
         self._had_actor_s = time.perf_counter()
         # Payloads and results, times two: the store frees released objects with a delay.
         self._connection = connect(cluster, actor_bytes=2 * 2 * LOOK_AHEAD * piece_bytes)
-        self._ray, self._words = self._connection.ray, self._connection.words
+        self._ray, self.words = self._connection.ray, self._connection.words
         try:
-            machines = self._connection.machines()
-            self._share = share_of(machines, device, threads, max_actors, self._words)
+            self._share = share_for(self._connection.machines(), self.words)
             self._recipe = recipe_for(self._share)
             self._start_more()
             if not self.actors:
                 needs = " and ".join(f"{count} {RESOURCES[name]}" for name, count in self._share.needs.items())
-                raise ModelError(f"no machine of {self._words} has what one actor needs: {needs}")
+                raise ModelError(f"no machine of {self.words} has what one actor needs: {needs}")
             while not self.warm:
                 self._wait([], timeout_s=WAIT_S)
                 self._start_more()
@@ -256,7 +242,7 @@ class ActorPool:
         kinds = {(each.device, each.dtype, each.card) for each in self._seen.values()}
         named = ", ".join(sorted(" ".join(filter(None, kind)) for kind in kinds))
         unlike = f"the actors run on different hardware ({named}): their {results} may differ in the last digits"
-        return [f"{deed} by {who}: {self._words}", *self.first.notes, *([unlike] * (len(kinds) > 1)), *self.lost]
+        return [f"{deed} by {who}: {self.words}", *self.first.notes, *([unlike] * (len(kinds) > 1)), *self.lost]
 
     def memory_mb(self) -> float | None:
         """Memory of all cards together."""
@@ -272,8 +258,9 @@ class ActorPool:
 
     def map(
         self, pieces: Iterator[WorkPiece[Item]], receive: Callable[[Actor, WorkPiece[Item], Any], Output]
-    ) -> Generator[Output, None, None]:
-        """Yield one output per piece, in order. May be called again after the iterator has ended or was closed.
+    ) -> Generator[Output | None, None, None]:
+        """Yield one output per piece, in order, and None about every 0.1 s. May be called again after the iterator has
+        ended or was closed.
 
         `receive` turns each result into an output as soon as it arrives, so out of order. It must copy arrays that it
         keeps: they occupy the object store while they are referenced, and disappear with Ray.
@@ -287,10 +274,13 @@ class ActorPool:
                         piece.payload_ref = self._ray.put(piece.payload())
                         line.append(piece)
                     yield from self._advance(line, receive, timeout_s=0.0)
+                    yield None
                     while len(line) >= self.look_ahead:
                         yield from self._advance(line, receive, timeout_s=WAIT_S)
+                        yield None
             while line:
                 yield from self._advance(line, receive, timeout_s=WAIT_S)
+                yield None
         finally:
             for actor in self.actors:
                 actor.pieces.clear()
@@ -306,9 +296,9 @@ class ActorPool:
         """Send waiting pieces, receive results for up to `timeout_s`, yield those that are next in order."""
         self._start_more()
         for piece in line:
-            if piece.actor is None and not piece.outputs:
-                actor = min(self.warm, key=lambda actor: len(actor.pieces), default=None)
-                if actor is not None and len(actor.pieces) < PIECES_PER_ACTOR:
+            if piece.actor is None and not piece.outputs and (warm := self.warm):
+                actor = min(warm, key=lambda actor: (actor.machine == piece.avoided, len(actor.pieces)))
+                if len(actor.pieces) < PIECES_PER_ACTOR:
                     piece.actor, piece.answer_ref = actor, actor.handle.run.remote(piece.payload_ref)
                     actor.pieces.append(piece)
         # of each actor the oldest first: its results come before the error it died of
@@ -337,8 +327,8 @@ class ActorPool:
         cold = [actor for actor in self.actors if actor.loaded is None]
         starting = {actor.place_ref if actor.place is None else actor.load_ref: actor for actor in cold}
         waited = [*refs, *starting]
-        if not waited:
-            time.sleep(min(timeout_s, WAIT_S / 5))  # no actor runs or is starting
+        if not waited:  # no actor runs or is starting
+            time.sleep(timeout_s)
             return set()
         done, _ = self._ray.wait(waited, num_returns=1, timeout=timeout_s)
         if done and len(waited) > 1:
@@ -355,17 +345,14 @@ class ActorPool:
             self._had_actor_s = now_s
         elif now_s - self._had_actor_s > NO_ACTOR_S:
             raise ChildError(
-                f"no actor has started for {NO_ACTOR_S:.0f} s on {self._words}: nothing is free; see: ray status"
+                f"no actor has started for {NO_ACTOR_S:.0f} s on {self.words}: nothing is free; see: ray status"
             )
         is_starting = len(self.warm) < len(self.actors)
         if now_s - self._polled_s < POLL_INTERVAL_S or is_starting or self._failed_starts >= MAX_FAILED_STARTS:
             return
         self._polled_s = now_s
-        remote = self._ray.remote(PoolActor).options(
-            **self._share.needs,
-            max_restarts=0,  # a dead one is replaced where there is room, and its pieces need not wait for that
-            scheduling_strategy="SPREAD",
-        )
+        # A dead one is replaced where there is room: its pieces need not wait for a restart.
+        remote = self._ray.remote(PoolActor).options(**self._share.needs, max_restarts=0, scheduling_strategy="SPREAD")
         for _ in range(self._room() - len(self.actors)):
             handle = remote.remote()
             place_ref, load_ref = handle.place.remote(), handle.load.remote(self._recipe)
@@ -391,13 +378,13 @@ class ActorPool:
         except self._ray.exceptions.RayError as error:
             self._lose(actor, error)
             return
-        if actor.place is None:
-            actor.place = answer
-            if answer.version != package_version():
-                versions = f"multiverse-engine {answer.version}, this machine has {package_version()}"
-                raise ChildError(f"{actor.machine} has {versions}: install the same on all")
-        else:
+        if actor.place is not None:
             actor.loaded = self._seen[actor.place] = answer
+            return
+        actor.place = answer
+        if answer.version != package_version():
+            versions = f"multiverse-engine {answer.version}, this machine has {package_version()}"
+            raise ChildError(f"{actor.machine} has {versions}: install the same on all")
 
     def _lose(self, actor: Actor, error: Exception, failed: WorkPiece[Any] | None = None) -> None:
         """Remove an actor after this error of Ray; its pieces go to others. Raises the error that ends the run.
@@ -405,7 +392,7 @@ class ActorPool:
         `failed`: the piece whose answer this is.
         """
         cause = getattr(error, "cause", None)  # what the actor itself raised; None if it died
-        reason = death_of(error) if cause is None else in_one_line(cause)
+        reason = ray_reason(error) if cause is None else in_one_line(cause)
         told = ModelError(f"on {actor.machine}: {reason}")
         is_full, is_first = isinstance(cause, DeviceFullError | MemoryError), not self._seen
         # One of our own errors would come on every machine; others may be specific to this one.
@@ -446,140 +433,14 @@ def with_heartbeat(items: Iterator[Item]) -> Generator[Item | None, None, None]:
     Nothing is read ahead: the next item is requested only when the caller asks for it. `items` is advanced on another
     thread, which the interpreter joins at exit: an iterator that may block must end when its source is aborted.
     """
-    thread = ThreadPoolExecutor(1, thread_name_prefix="feeder")
+    thread, end = ThreadPoolExecutor(1, thread_name_prefix="feeder"), object()
     try:
         while True:
-            reading: Future[Any] = thread.submit(next, items, _END)
-            while not wait([reading], timeout=WAKE_S).done:
+            reading: Future[Any] = thread.submit(next, items, end)
+            while not wait([reading], timeout=WAIT_S).done:
                 yield None
-            if reading.result() is _END:
+            if reading.result() is end:
                 return
             yield reading.result()
     finally:
         thread.shutdown(wait=False, cancel_futures=True)
-
-
-def death_of(error: BaseException) -> str:
-    """Say in one line why an actor was lost."""
-    text = str(error)
-    for words, ours in DEATHS:
-        if words in text:
-            return ours
-    if lacking := LACKS_MODULE.search(text):
-        return f"the Python of {lacking['address']} lacks {lacking['module']}: pip install multiverse-engine there"
-    return ray_reason(error)
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class EndedTask(Generic[Task]):
-    """A task in flight, and then how it ended."""
-
-    task: Task
-    value: Any = None
-    """The function's result, if there is no error."""
-    error: Exception | None = None
-    """Ray's error after all retries; its `cause` is the error that the function raised, if any."""
-    cancelled: int = 0
-    """Attempts that hung and were cancelled by the pool."""
-    has_hung: bool = False
-    """True if the last attempt hung and was cancelled."""
-    began_s: float = 0.0
-
-
-class TaskPool(Generic[Task]):
-    """Runs one function for many tasks, each in a process that ends with it (`max_calls=1`). Single-threaded.
-
-    Ray retries a task whose process died or which raised an error of the given type, if possible on another machine. A
-    task should end itself after a timeout. One that hangs beyond that is cancelled by the pool and sent again.
-    """
-
-    def __init__(
-        self,
-        connection: Connection,
-        function: Callable[..., Any],
-        *,
-        arguments: Callable[[Task], tuple[Any, ...]],
-        name: Callable[[Task], str],
-        max_cores: int,
-        jobs: int | None,
-        retries: int,
-        retry_on: type[Exception],
-        deadline_s: float,
-    ) -> None:
-        """`arguments` is called before each attempt that the pool sends; `name` gives a task's name in errors.
-
-        `jobs`: concurrent tasks, None for as many as fit; each gets at most `max_cores` cores. `deadline_s`: time from
-        sending a task to cancelling it, including its wait in Ray's queue and Ray's retries.
-        """
-        self._ray, self._arguments, self._name = connection.ray, arguments, name
-        self._retries, self._deadline_s = retries, deadline_s
-        machines = [int(resources.get("CPU", 0)) for resources in connection.machines()]
-        each = min(max_cores, max(machines, default=1))
-        if jobs is not None:
-            each = min(each, sum(machines) // jobs)
-        each = max(each, 1)
-        self.jobs = jobs or max(1, sum(cores // each for cores in machines))
-        self._function = self._ray.remote(
-            max_calls=1,
-            num_cpus=each,
-            max_retries=retries,
-            retry_exceptions=[retry_on],
-            scheduling_strategy="SPREAD",
-        )(function)
-        self._sent: dict[Any, EndedTask[Task]] = {}
-
-    @property
-    def at_work(self) -> int:
-        """Number of tasks in flight."""
-        return len(self._sent)
-
-    def run(self, tasks: Iterable[Task], is_stopped: Callable[[], bool]) -> Iterator[EndedTask[Task] | None]:
-        """Yield tasks as they end, in any order, and None after every 0.1 s without one.
-
-        Once `is_stopped`, no task is started; those in flight are finished. ChildError for one that cannot be
-        cancelled.
-        """
-        waiting, is_dry = iter(tasks), False
-        while True:
-            while not is_dry and len(self._sent) < self.jobs and not is_stopped():
-                task = next(waiting, None)
-                is_dry = task is None
-                if task is not None:
-                    self._send(EndedTask(task=task))
-            if not self._sent:
-                return
-            done, _ = self._ray.wait(list(self._sent), num_returns=1, timeout=TASK_POLL_INTERVAL_S)
-            for ref in done:
-                sent = self._sent.pop(ref)
-                try:
-                    sent.value = self._ray.get(ref)
-                except self._ray.exceptions.RayError as error:
-                    if sent.has_hung and sent.cancelled <= self._retries:
-                        self._send(sent)
-                        continue
-                    sent.error = error
-                yield sent
-            if not done:
-                self._cancel_hung()
-                yield None
-
-    def close(self) -> None:
-        """Kill the tasks in flight. Idempotent."""
-        for ref in self._sent:
-            self._ray.cancel(ref, force=True)
-        self._sent.clear()
-
-    def _send(self, sent: EndedTask[Task]) -> None:
-        sent.began_s, sent.has_hung = time.perf_counter(), False
-        self._sent[self._function.remote(*self._arguments(sent.task))] = sent
-
-    def _cancel_hung(self) -> None:
-        now_s = time.perf_counter()
-        for ref, sent in self._sent.items():
-            waited_s = now_s - sent.began_s
-            if not sent.has_hung and waited_s > self._deadline_s:
-                sent.has_hung = True
-                sent.cancelled += 1
-                self._ray.cancel(ref, force=True)
-            elif sent.has_hung and waited_s > self._deadline_s + CANCEL_TIMEOUT_S:
-                raise ChildError(f"{self._name(sent.task)} hangs on the cluster and cannot be ended; see: ray status")

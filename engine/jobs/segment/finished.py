@@ -26,7 +26,7 @@ from engine.jobs.kit.fingerprint import Fingerprint, digest_of_files, fingerprin
 from engine.jobs.kit.job_folder import JobFolder
 from engine.jobs.kit.resuming import mark_of
 from engine.jobs.segment.job import Mode, SegmentJob
-from engine.jobs.segment.results import Segmented
+from engine.jobs.segment.results import FoundBatch, Segmented
 from engine.sources.pictures import Batch, Pictures
 from engine.system.atomic_file import remove_file
 from engine.system.package_version import package_version
@@ -71,17 +71,14 @@ class FinishedBatches:
                 )
             content = self._content(entry["masks"])
             assert content is not None  # checked when the run was resumed
-            yield Segmented(
-                batch=batch,
-                found=list(_unpacked(entry["found"], zlib.decompress(content))),
-                not_finite=entry["not_finite"],
-                is_restored=True,
-            )
+            found = list(_unpacked(entry["found"], zlib.decompress(content)))
+            made = FoundBatch(found=found, not_finite=entry["not_finite"])
+            yield Segmented(batch=batch, made=made, is_restored=True)
 
     def keep(self, segmented: Segmented) -> None:
         """Store a batch that was segmented in this run."""
         self.work.begin()
-        content = zlib.compress(b"".join(np.ascontiguousarray(each.masks).data for each in segmented.found), QUICK)
+        content = zlib.compress(b"".join(np.ascontiguousarray(each.masks).data for each in segmented.made.found), QUICK)
         with self.work.one_line():
             with self._masks.open("r+b" if self._masks.exists() else "wb") as file:
                 file.seek(self._end)
@@ -90,8 +87,8 @@ class FinishedBatches:
                 {
                     "pictures": [picture.number for picture in segmented.batch.pictures],
                     "masks": [self._end, len(content), zlib.crc32(content)],
-                    "not_finite": segmented.not_finite,
-                    "found": [_described(each) for each in segmented.found],
+                    "not_finite": segmented.made.not_finite,
+                    "found": [_described(each) for each in segmented.made.found],
                 }
             )
             self._end += len(content)

@@ -16,7 +16,17 @@ from functools import partial
 import numpy as np
 
 from engine.jobs.kit.ray_cluster import absolute_if_here
-from engine.jobs.kit.ray_pool import Actor, ActorPool, ActorShare, LoadedModel, PieceWorker, Recipe, WorkPiece, gathered
+from engine.jobs.kit.ray_pool import (
+    Actor,
+    ActorPool,
+    ActorShare,
+    LoadedModel,
+    PieceWorker,
+    Recipe,
+    WorkPiece,
+    gathered,
+    share_of,
+)
 from engine.jobs.segment.finished import CHECKPOINT_S
 from engine.jobs.segment.job import Mode, SegmentJob
 from engine.jobs.segment.results import FoundBatch, Segmented
@@ -49,7 +59,7 @@ class SegmentWorker:
     """In each actor: segments pieces with the model of a local run."""
 
     def __init__(self, stage: LocalSegments, *, is_tracked: bool) -> None:
-        self._stage, self._is_tracked = stage, is_tracked
+        self._stage, self._is_tracked, self.memory_mb = stage, is_tracked, stage.memory_mb
         self.loaded = LoadedModel(device=stage.device, dtype=stage.dtype, notes=tuple(stage.notes))
         self._next = 0
         """Number of the piece that the tracker is ready for."""
@@ -60,9 +70,6 @@ class SegmentWorker:
         found = tuple(self._stage.find(pixels, index=index, time_s=time_s) for pixels, index, time_s in payload.batches)
         self._next = payload.number + 1
         return FoundPiece(batches=found, tracker=self._stage.tracker_state() if self._is_tracked else None)
-
-    def memory_mb(self) -> float | None:
-        return self._stage.memory_mb()
 
     def _is_ready_for(self, piece: SentPiece) -> bool:
         """Restore the tracker's state before the piece; False if this actor does not have it."""
@@ -98,13 +105,12 @@ class ClusterSegments:
             own = replace(job, model=absolute_if_here(job.model), cluster=None)
             return partial(open_worker, replace(own, device=share.device, threads=share.threads), mode)
 
+        most = 1 if mode == "track" else expected and -(-expected // (self._piece_batches * job.batch))
         self._pool = ActorPool(
             job.cluster or "auto",
+            partial(share_of, device=job.device, threads=job.threads, max_actors=most),
             recipe_for,
-            device=job.device,
-            threads=job.threads,
             piece_bytes=self._piece_batches * batch_bytes,
-            max_actors=1 if mode == "track" else expected and -(-expected // (self._piece_batches * job.batch)),
         )
         self.device, self.dtype = self._pool.first.device, self._pool.first.dtype
         self.memory_mb, self.close = self._pool.memory_mb, self._pool.close
@@ -119,8 +125,9 @@ class ClusterSegments:
             yield from self._follow(pieces, is_stopped)
             return
         with closing(self._pool.map((_piece(number, own) for number, own in pieces), self._receive)) as found:
-            for piece, answer in found:
-                yield from self._segmented(piece, answer)
+            for each in found:
+                if each is not None:
+                    yield from self._segmented(*each)
 
     def restore_tracker(self, state: bytes) -> None:
         self._tracker = state
@@ -143,7 +150,7 @@ class ClusterSegments:
 
     def _answer(self, piece: WorkPiece[tuple[Batch, ...]]) -> FoundPiece:
         with closing(self._pool.map(iter([piece]), self._receive)) as found:
-            return next(found)[1]
+            return next(each[1] for each in found if each is not None)
 
     def _receive(
         self, actor: Actor, piece: WorkPiece[tuple[Batch, ...]], answer: FoundPiece
@@ -159,7 +166,7 @@ class ClusterSegments:
         for batch, made in zip(batches, answer.batches, strict=True):
             # the actors work in parallel
             shared_ms = {name: ms / max(self._pool.workers, 1) for name, ms in made.stages_ms.items()}
-            yield Segmented(batch=batch, found=made.found, not_finite=made.not_finite, stages_ms=shared_ms)
+            yield Segmented(batch=batch, made=replace(made, stages_ms=shared_ms))
 
 
 def _piece(number: int, batches: tuple[Batch, ...], tracker: bytes | None = None) -> WorkPiece[tuple[Batch, ...]]:

@@ -16,8 +16,11 @@ class FoundBatch:
     """The model's result for one batch."""
 
     found: list[Segmentation]
+    """One per picture of the batch."""
     not_finite: int
-    stages_ms: dict[str, float]
+    """Pictures that the model answered with NaN."""
+    stages_ms: dict[str, float] = field(default_factory=dict)
+    """Time of the model's stages, for the whole batch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -25,12 +28,7 @@ class Segmented:
     """One batch with its results, passed from the model to the writer."""
 
     batch: Batch
-    found: list[Segmentation]
-    """One per picture of the batch."""
-    not_finite: int
-    """Pictures that the model answered with NaN."""
-    stages_ms: dict[str, float] = field(default_factory=dict)
-    """Time of the model's stages, for the whole batch."""
+    made: FoundBatch
     tracker: bytes | None = None
     """State of the tracker after this batch; None except at a checkpoint."""
     is_restored: bool = False

@@ -24,7 +24,7 @@ from engine.jobs.segment.job import Mode, SegmentJob
 from engine.jobs.segment.on_cluster import ClusterSegments
 from engine.jobs.segment.outputs import check_forms, check_outputs, forms_of, job_folder_of
 from engine.jobs.segment.report import SegmentProgress, SegmentReport
-from engine.jobs.segment.results import Segmented
+from engine.jobs.segment.results import FoundBatch, Segmented
 from engine.jobs.segment.stage import LocalSegments, SegmentStage, load_segmenter, spec_of
 from engine.jobs.segment.times import RunTimes, coarser_look
 from engine.jobs.segment.writing import Writer
@@ -195,16 +195,17 @@ class SegmentRun:
 
     def _count(self, segmented: Segmented) -> None:
         """Count a batch that was queued for the writer."""
-        self._frames += len(segmented.found)
-        self._not_finite += segmented.not_finite
-        for each in segmented.found:
+        found = segmented.made.found
+        self._frames += len(found)
+        self._not_finite += segmented.made.not_finite
+        for each in found:
             self._objects += len(each.objects)
             self._most_objects = max(self._most_objects, len(each.objects))
             self._ids.update(one.id for one in each.objects)
         if segmented.is_restored:
-            self._resumed += len(segmented.found)
+            self._resumed += len(found)
         else:
-            self._time(segmented)
+            self._time(segmented.made)
         pieces, results = self._pipeline.pieces, self._pipeline.results
         self._on_progress(
             SegmentProgress(
@@ -218,12 +219,12 @@ class SegmentRun:
             )
         )
 
-    def _time(self, segmented: Segmented) -> None:
-        self._times.end_batch(len(segmented.found), segmented.stages_ms)
+    def _time(self, made: FoundBatch) -> None:
+        self._times.end_batch(len(made.found), made.stages_ms)
         self._batches += 1
         # the first batch includes minutes of compilation
         if self._stage.is_local and self._batches == (2 if self._job.is_compiled else 1):
-            picture_s = sum(segmented.stages_ms.values()) / 1000 / len(segmented.found)
+            picture_s = sum(made.stages_ms.values()) / 1000 / len(made.found)
             self._advice = coarser_look(self._job.resolution, self._stage.device.partition(":")[0], picture_s)
         self._device_mb = max(self._device_mb, self._stage.memory_mb() or 0.0)
 

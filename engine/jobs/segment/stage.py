@@ -75,13 +75,7 @@ class LocalSegments:
             made, state = finish(), None
             if self._mode == "track" and (time.monotonic() - saved_s >= CHECKPOINT_S or is_stopped()):
                 state, saved_s = self.tracker_state(), time.monotonic()
-            yield Segmented(
-                batch=landed,
-                found=made.found,
-                not_finite=made.not_finite,
-                stages_ms=made.stages_ms,
-                tracker=state,
-            )
+            yield Segmented(batch=landed, made=made, tracker=state)
 
     def find(self, pixels: np.ndarray, *, index: int, time_s: float) -> FoundBatch:
         """Segment one batch. `index` and `time_s` belong to its first picture."""

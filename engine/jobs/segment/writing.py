@@ -51,7 +51,7 @@ class Writer:
                 began_s = time.perf_counter()
                 if not segmented.is_restored:
                     self._finished.keep(segmented)
-                for picture, found in zip(segmented.batch.pictures, segmented.found, strict=True):
+                for picture, found in zip(segmented.batch.pictures, segmented.made.found, strict=True):
                     result = Result(picture, found, self._look)
                     for output in list(self._open):
                         with self._or_fail(output):

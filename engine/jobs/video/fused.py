@@ -21,7 +21,7 @@ class FusedStages:
     def __init__(self, job: VideoJob, size: tuple[int, int]) -> None:
         """Loads the model and warms it up: seconds. ModelError in one line."""
         from engine.models.device_work import chosen_device, chosen_dtype, use_threads
-        from engine.models.sd.batch_painter import BatchPainter, load_stage
+        from engine.models.sd.batch_painter import BatchPainter, load_painter
         from engine.sources.still import read_still
         from engine.system.process_memory import keep_freed_memory
 
@@ -34,7 +34,7 @@ class FusedStages:
         self.device, self.dtype = device, chosen_dtype(job.dtype, device)
         self._model = job.painting.spec.model
         with self._one_line():
-            painter = load_stage(job.painting, "whole", device, self.dtype, *size, read_picture=read_still)
+            painter = load_painter(job.painting, device, self.dtype, *size, read_picture=read_still)
             self._painter: BatchPainter | None = painter
             painter.warm_up(job.batch)
         self.real_steps = painter.real_steps

@@ -15,7 +15,17 @@ from typing import Any
 import numpy as np
 
 from engine.jobs.kit.ray_cluster import absolute_if_here
-from engine.jobs.kit.ray_pool import Actor, ActorPool, ActorShare, LoadedModel, PieceWorker, Recipe, WorkPiece, gathered
+from engine.jobs.kit.ray_pool import (
+    Actor,
+    ActorPool,
+    ActorShare,
+    LoadedModel,
+    PieceWorker,
+    Recipe,
+    WorkPiece,
+    gathered,
+    share_of,
+)
 from engine.jobs.video.batches import PaintedBatch, VideoBatch
 from engine.jobs.video.fused import FusedStages, check_model
 from engine.jobs.video.job import VideoJob
@@ -42,12 +52,9 @@ class PaintWorker:
     """In each actor: paints segments, given as the pixels of each batch, with the stages of a local run."""
 
     def __init__(self, stages: PaintStages) -> None:
-        self._stages = stages
+        self._stages, self.memory_mb = stages, stages.memory_mb
         self.loaded = LoadedModel(
-            device=stages.device,
-            dtype=stages.dtype,
-            notes=tuple(stages.notes),
-            facts=stages.real_steps,
+            device=stages.device, dtype=stages.dtype, notes=tuple(stages.notes), facts=stages.real_steps
         )
 
     def process(self, payload: list[np.ndarray]) -> PaintedSegment:
@@ -59,9 +66,6 @@ class PaintWorker:
             fates=tuple(each.fates for each in painted),
             times=self._stages.times(),
         )
-
-    def memory_mb(self) -> float | None:
-        return self._stages.memory_mb()
 
 
 def open_worker(job: VideoJob, size: tuple[int, int]) -> PieceWorker:
@@ -105,11 +109,9 @@ class ClusterStages:
 
         self._pool = ActorPool(
             job.cluster or "auto",
+            partial(share_of, device=job.device, threads=job.threads, max_actors=max_actors),
             recipe_for,
-            device=job.device,
-            threads=job.threads,
             piece_bytes=self._segment_batches * batch_bytes,
-            max_actors=max_actors,
         )
         first = self._pool.first
         self.device, self.dtype, self.real_steps = first.device, first.dtype, first.facts
@@ -123,7 +125,7 @@ class ClusterStages:
     def paint(self, batches: Iterator[VideoBatch]) -> Iterator[PaintedBatch]:
         with closing(self._pool.map(self._segments(batches), self._receive)) as segments:
             for segment in segments:
-                for painted in segment:
+                for painted in segment or ():
                     self._frames += len(painted.batch.pictures)
                     yield painted
 

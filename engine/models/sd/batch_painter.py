@@ -1,4 +1,4 @@
-"""Paints the pictures of a job in batches, in three stages that can run in separate threads or processes.
+"""Paints the pictures of a job in batches, in three stages that overlap on CUDA.
 
 Every batch has the same number of rows and every picture the same noise, so a result depends only on its picture and
 the Painting. If the model returns NaN or black for a picture, the whole batch is run again, and the good pictures of
@@ -15,12 +15,11 @@ import torch
 from engine.errors import DeviceFullError
 from engine.models.card_memory import full_told
 from engine.models.device_work import DeviceCopies, HostBuffers, free_memory, is_out_of_memory, memory_mb
-from engine.models.sd.batch_stages import BatchStages, CallsFor, latent_fates, merge_rerun
+from engine.models.sd.batch_stages import BatchStages, CallsFor, merge_rerun
 from engine.models.sd.latent_painter import LatentPainter, ReadPicture
 from engine.models.sd.load import load
 from engine.models.sd.overlap import paint_overlapped
-from engine.models.sd.painting import BLACK, GOOD, RERUN, Painting, Stage, accept_black_sources
-from engine.models.sd.plan.unet_config import LATENT_CHANNELS
+from engine.models.sd.painting import GOOD, Painting, accept_black_sources
 
 if TYPE_CHECKING:
     from engine.models.sd.model import DiffusionModel
@@ -40,28 +39,25 @@ class BatchPainter:
         height: int,
         *,
         read_picture: ReadPicture | None = None,
-        stage: Stage = "whole",
         calls: CallsFor | None = None,
     ) -> None:
-        """`read_picture` reads the IP-Adapter's picture file. `stage`: the stage for which the model was loaded.
-        `calls(device)` runs the parts of the model; by default graphs on CUDA."""
+        """`read_picture` reads the IP-Adapter's picture file. `calls(device)` runs the parts of the model; by default
+        graphs on CUDA."""
         self.model = model
         self.notes: list[str] = []
         """Messages for the user, one line each."""
-        self._size, self._stage = (width, height), stage
-        self._latents: LatentPainter | None = None
-        if model.unet is not None:
-            self._latents = LatentPainter(
-                model,
-                self._size,
-                read_picture=read_picture,
-                note=self._note,
-                calls=None if calls is None else calls(model.device),
-            )
+        self._size = width, height
+        self._latents = LatentPainter(
+            model,
+            self._size,
+            read_picture=read_picture,
+            note=self._note,
+            calls=None if calls is None else calls(model.device),
+        )
         self._pieces = BatchStages(model, self._size, self._latents, calls)
         self._uploads, self._download = DeviceCopies(model.device), HostBuffers(model.device)
         self.change(painting)
-        if model.deep_cache is not None and self._latents is not None:
+        if model.deep_cache is not None:
             steps = self._latents.steps
             told = f"evals counts the steps that run the whole UNet: {self.real_steps} of {steps} per picture"
             nothing = "has no effect with one step per picture; increase --steps or --strength"
@@ -69,14 +65,12 @@ class BatchPainter:
 
     def change(self, painting: Painting) -> None:
         """Use this Painting from the next batch on; its spec must be the model's. Cheap if its texts are cached."""
-        if self._latents is not None:
-            with self._in_memory(1):
-                self._latents.change(painting)
+        with self._in_memory(1):
+            self._latents.change(painting)
 
     @property
     def real_steps(self) -> int:
         """Evaluations of the whole UNet per picture; with DeepCache fewer than steps."""
-        assert self._latents is not None
         return self._latents.evaluations
 
     @property
@@ -97,55 +91,8 @@ class BatchPainter:
     def warm_up(self, batch: int) -> None:
         """Do the one-time work for this batch size: select kernels, capture graphs, compile parts."""
         width, height = self._size
-        grey = np.full((batch, height, width, 3), GREY, np.uint8)
-        span = self.model.latent_scale
-        z = torch.zeros((batch, LATENT_CHANNELS, height // span, width // span), device=self.model.device)
-        match self._stage:
-            case "encode":
-                self.encode(grey)
-            case "process":
-                self.process(z, grey)
-            case "decode":
-                # Marked as BLACK in advance, so that a flat colour does not cause a second attempt.
-                self.decode_judged(z, np.full(batch, BLACK, np.uint8))
-            case "whole":
-                self.paint(grey)
+        self.paint(np.full((batch, height, width, 3), GREY, np.uint8))
         self._pieces.seconds.forget()
-
-    def encode(self, rgb: np.ndarray) -> torch.Tensor:
-        """Encode (B, height, width, 3) uint8 to latents (B, 4, height / 8, width / 8) float32 on the device. On CUDA
-        the latents must be fetched before the next call."""
-        self._pieces.seconds.read()
-        with self._in_memory(len(rgb)):
-            z = self._pieces.encode(rgb, self._uploads)
-        if self.model.device.type != "cuda":  # on CUDA it is read in the next call, to avoid waiting now
-            self._pieces.seconds.read()
-        return z
-
-    def process(self, z: torch.Tensor, rgb: np.ndarray | None = None) -> tuple[torch.Tensor, np.ndarray]:
-        """The painted latents, and the fate of each, (B,) uint8. `rgb`: the pictures, for ControlNets."""
-        with self._in_memory(len(z)):
-            painted = self._processed(z, rgb)
-            fates = latent_fates(painted).cpu().numpy()
-            if (fates != GOOD).any():
-                again = self._processed(z, rgb)
-                fates, is_mended = merge_rerun(fates, latent_fates(again).cpu().numpy())
-                rows = torch.from_numpy(is_mended).to(painted.device).view(-1, 1, 1, 1)
-                painted = torch.where(rows, again, painted)
-        self._pieces.seconds.read()
-        return painted, fates
-
-    def decode_judged(self, z: torch.Tensor, fates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Decode to (B, height, width, 3) uint8 on the host; update the `fates` (B,) returned by `process`. The caller
-        passes them to `accept_black_sources` with the source pictures."""
-        with self._in_memory(len(z)):
-            pixels, own = self._decoded(z)
-            is_new = (own != GOOD) & ((fates == GOOD) | (fates == RERUN))
-            if is_new.any():
-                again, second = self._decoded(z)
-                own, is_mended = merge_rerun(np.where(is_new, own, GOOD), second)
-                pixels[is_mended] = again[is_mended]
-        return pixels, np.where(is_new, own, fates).astype(np.uint8)
 
     def paint(self, rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Run all three stages: (B, height, width, 3) uint8, and the fate of each picture, (B,) uint8."""
@@ -181,7 +128,7 @@ class BatchPainter:
         z = self._pieces.encode(rgb, self._uploads)
         return self._decoded(self._processed(z, rgb))
 
-    def _processed(self, z: torch.Tensor, rgb: np.ndarray | None) -> torch.Tensor:
+    def _processed(self, z: torch.Tensor, rgb: np.ndarray) -> torch.Tensor:
         return self._pieces.process(z, self._pieces.controls(rgb, self._uploads))
 
     def _decoded(self, z: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
@@ -208,9 +155,8 @@ class BatchPainter:
             ) from None
 
 
-def load_stage(
+def load_painter(
     painting: Painting,
-    stage: Stage,
     device: str,
     dtype: str,
     width: int,
@@ -218,8 +164,7 @@ def load_stage(
     *,
     read_picture: ReadPicture | None = None,
 ) -> BatchPainter:
-    """Load a painter for this stage: for encode and decode only the VAE, for process everything except the VAE.
-    ModelError in one line, DeviceFullError if memory is short. `read_picture`: see BatchPainter."""
+    """ModelError in one line, DeviceFullError if memory is short. `read_picture`: see BatchPainter."""
     with full_told(painting.spec.model, device, dtype):
-        model = load(painting.spec, device, dtype, stage=stage, is_job=True)
-    return BatchPainter(model, painting, width, height, read_picture=read_picture, stage=stage)
+        model = load(painting.spec, device, dtype, is_job=True)
+    return BatchPainter(model, painting, width, height, read_picture=read_picture)

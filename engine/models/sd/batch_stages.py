@@ -22,15 +22,15 @@ CallsFor = Callable[[torch.device], Calls]
 
 
 class BatchStages:
-    """The stages for which the model was loaded. Single thread."""
+    """The three stages of a batch. Single thread."""
 
     def __init__(
-        self, model: "DiffusionModel", size: tuple[int, int], latents: LatentPainter | None, calls: CallsFor | None
+        self, model: "DiffusionModel", size: tuple[int, int], latents: LatentPainter, calls: CallsFor | None
     ) -> None:
         self.device = model.device
         self.seconds = StageSeconds(model.device)
         self._latents = latents
-        self._pixels = None if model.vae is None else Pixels(model, *size)
+        self._pixels = Pixels(model, *size)
         self._encode_calls, self._decode_calls = ((calls or calls_for)(model.device) for _ in range(2))
 
     def encode(self, rgb: np.ndarray, uploads: DeviceCopies) -> torch.Tensor:
@@ -42,13 +42,11 @@ class BatchStages:
 
     def process(self, z: torch.Tensor, controls: list[ControlInput]) -> torch.Tensor:
         """Paint the latents: (B, 4, h, w) float32."""
-        assert self._latents is not None
         with self.seconds.of("process"):
             return self._latents.run(z, controls)
 
-    def controls(self, rgb: np.ndarray | None, uploads: DeviceCopies) -> list[ControlInput]:
+    def controls(self, rgb: np.ndarray, uploads: DeviceCopies) -> list[ControlInput]:
         """The inputs of the ControlNets."""
-        assert self._latents is not None
         with self.seconds.of("process"):
             return self._latents.controls(rgb, uploads)
 
@@ -63,15 +61,12 @@ class BatchStages:
         """Free all caches."""
         self._encode_calls.drop()
         self._decode_calls.drop()
-        if self._latents is not None:
-            self._latents.drop()
+        self._latents.drop()
 
     def _encode(self, state: State) -> State:
-        assert self._pixels is not None
         return {"z": self._pixels.encode(state["rgb"])}
 
     def _decode(self, state: State) -> State:
-        assert self._pixels is not None
         rgb, is_finite = self._pixels.decode(state["z"])
         fates = latent_fates(state["z"])
         return {"rgb": rgb, "fates": torch.where(fates == GOOD, picture_fates(rgb, is_finite), fates)}

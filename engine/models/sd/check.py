@@ -5,13 +5,9 @@ Does not load torch.
 
 from dataclasses import dataclass
 
-from engine.models import locate
 from engine.models.part_report import Report
-from engine.models.sd.plan import single_file
-from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.model_plan import ModelPlan, plan_model
 from engine.models.sd.plan.prediction import Decision
-from engine.models.sd.plan.vae_choice import choose_vae
 from engine.models.sd.spec import ModelSpec
 
 TINY_VAE = "AutoencoderTiny"
@@ -62,12 +58,3 @@ def run_line(sampler: str, sampler_reason: str, prediction: str, prediction_reas
     for)`."""
     decisions = ((sampler, sampler_reason), (prediction, prediction_reason))
     return ", ".join(f"{value} ({reason})" if reason else value for value, reason in decisions)
-
-
-def has_tiny_vae(spec: ModelSpec) -> bool:
-    """True if `load` would use a TAESD as VAE. ModelError if there is no VAE."""
-    if spec.random_shape:
-        return True
-    path = locate.find(spec.model)
-    described = single_file.config_folder(single_file.examine(path)) if path.is_file() else path
-    return choose_vae(DiffusersFolder(described, spec.model), spec.vae, is_in_file=path.is_file()).kind == TINY_VAE

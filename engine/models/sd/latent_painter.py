@@ -83,14 +83,13 @@ class LatentPainter:
         self.steps, self.evaluations = steps, evaluations
         self._schedule, self._painting = schedule, painting
 
-    def controls(self, rgb: np.ndarray | None, uploads: "DeviceCopies") -> list[ControlInput]:
+    def controls(self, rgb: np.ndarray, uploads: "DeviceCopies") -> list[ControlInput]:
         """The inputs of all ControlNets with a scale above 0, for pictures (B, height, width, 3) uint8."""
         assert self._painting is not None
         seen: dict[str, torch.Tensor] = {}  # (B, 3, height, width), shared by ControlNets with the same input
         shown = []
         for index, use in enumerate(self._painting.control_uses):
             if use.scale:
-                assert rgb is not None
                 if use.sees not in seen:
                     pictures = np.stack([edges(each, self._size) for each in rgb]) if use.sees == "edges" else rgb
                     sent = uploads.send(use.sees, pictures)

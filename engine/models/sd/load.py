@@ -1,7 +1,6 @@
 """Loads a DiffusionModel onto its device from the names in a ModelSpec."""
 
 import logging
-import math
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +16,6 @@ from engine.models.sd.accelerators import accelerate, require_accelerator
 from engine.models.sd.coefficients import noise_table
 from engine.models.sd.file_weights import controlnet_notes, load_controlnet, load_vae_file, read, read_unet
 from engine.models.sd.model import DiffusionModel
-from engine.models.sd.painting import Stage
 from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.model_plan import ModelPlan, plan_model
 from engine.models.sd.plan.single_file import CLASSES, TEXT_CLASSES, SingleFile
@@ -28,10 +26,10 @@ from engine.models.sd.spec import ModelSpec
 log = logging.getLogger(__name__)
 
 
-def load(spec: ModelSpec, device: str, dtype: str, *, stage: Stage = "whole", is_job: bool = False) -> DiffusionModel:
+def load(spec: ModelSpec, device: str, dtype: str, *, is_job: bool = False) -> DiffusionModel:
     """Load the model onto `device` (cpu, cuda, cuda:1, mps), its weights in `dtype` (a name for `dtype_named`).
 
-    `stage`: load only what this stage of a job needs. `is_job`: all steps of a picture run before those of the next.
+    `is_job`: all steps of a picture run before those of the next.
 
     Nothing is downloaded. Weights are read from safetensors files. If a folder has only pickles, they are read with
     torch's `weights_only`, with a note. ModelError in one line names what is missing and how to get it;
@@ -40,38 +38,34 @@ def load(spec: ModelSpec, device: str, dtype: str, *, stage: Stage = "whole", is
     wanted = dtype_named(dtype)
     require_accelerator(spec, torch.device(device), is_job=is_job)  # before anything slow
     if not spec.random_shape:
-        return load_planned(plan_model(spec), device, dtype, stage=stage)
-    model = _random(spec, device, wanted, stage)
-    if model.unet is not None:
-        accelerate(model)
+        return load_planned(plan_model(spec), device, dtype)
+    model = _random(spec, device, wanted)
+    accelerate(model)
     return model
 
 
-def load_planned(plan: ModelPlan, device: str, dtype: str, *, stage: Stage = "whole") -> DiffusionModel:
+def load_planned(plan: ModelPlan, device: str, dtype: str) -> DiffusionModel:
     """Load a model from the plan of `plan_model`; arguments and errors as in `load`."""
     wanted = dtype_named(dtype)
     quieten_libraries("diffusers", "transformers")
     plan.require_complete()
-    with reserved(device, lambda: weight_bytes(plan, wanted, stage), plan.spec.model):
-        model = _Loading(plan, torch.device(device), wanted, stage).model()
-    if model.unet is not None:
-        accelerate(model)
+    with reserved(device, lambda: weight_bytes(plan, wanted), plan.spec.model):
+        model = _Loading(plan, torch.device(device), wanted).model()
+    accelerate(model)
     return model
 
 
-def weight_bytes(plan: ModelPlan, dtype: torch.dtype, stage: Stage = "whole") -> int:
+def weight_bytes(plan: ModelPlan, dtype: torch.dtype) -> int:
     """Bytes of the weights that `load` puts onto the device; LoRAs are added to the others."""
-    is_vae = {"whole": (True, False), "process": (False,)}.get(stage, (True,))
-    parts = [part for part in plan.parts if (part.name == "vae") in is_vae and not part.name.startswith("lora ")]
-    return sum(part.parameters or 0 for part in parts) * dtype.itemsize
+    return sum(part.parameters or 0 for part in plan.parts if not part.name.startswith("lora ")) * dtype.itemsize
 
 
-def _random(spec: ModelSpec, device: str, dtype: torch.dtype, stage: Stage) -> DiffusionModel:
+def _random(spec: ModelSpec, device: str, dtype: torch.dtype) -> DiffusionModel:
     if spec != ModelSpec(model=spec.model, accelerator=spec.accelerator):
         raise ModelError(
             f"{spec.model}: random weights: no LoRA, ControlNet, IP-Adapter, VAE, sampler, embedding or clip skip"
         )
-    model = build(spec.random_shape, device, dtype, stage)
+    model = build(spec.random_shape, device, dtype)
     model.spec = replace(model.spec, accelerator=spec.accelerator)
     return model
 
@@ -87,10 +81,9 @@ def latent_scale(config: Any, device: torch.device) -> tuple[float | torch.Tenso
 
 
 class _Loading:
-    def __init__(self, plan: ModelPlan, device: torch.device, dtype: torch.dtype, stage: Stage) -> None:
+    def __init__(self, plan: ModelPlan, device: torch.device, dtype: torch.dtype) -> None:
         """`plan` must be complete."""
         self.plan, self.spec, self.device, self.dtype = plan, plan.spec, device, dtype
-        self._has_unet, self._has_vae = stage in ("process", "whole"), stage != "process"
         self.notes: list[str] = []
 
     def model(self) -> DiffusionModel:
@@ -108,15 +101,15 @@ class _Loading:
         with one_line(f"{folder.name}/scheduler"):
             table = noise_table(config)
         self.notes += notes_on(folder.name, folder.path, INDEX)
-        scaling, shift = latent_scale(vae.config, self.device) if vae else (math.nan, 0.0)  # NaN: never used
-        texts = [part for part in folder.parts if part.startswith("tokenizer") and self._has_unet]
+        scaling, shift = latent_scale(vae.config, self.device)
+        texts = [part for part in folder.parts if part.startswith("tokenizer")]
         model = DiffusionModel(
             spec=self.spec,
             device=self.device,
             dtype=self.dtype,
             family=folder.family,
-            unet=unet and self._placed(unet),
-            vae=vae and self._placed(vae, vae.dtype),
+            unet=self._placed(unet),
+            vae=self._placed(vae, vae.dtype),
             is_tiny_vae=isinstance(vae, AutoencoderTiny),
             text_encoders=tuple(self._placed(encoder) for encoder in networks["text_encoders"]),
             tokenizers=tuple(read_tokenizer(f"{folder.name}/{part}", folder.path / part) for part in texts),
@@ -130,12 +123,11 @@ class _Loading:
             sampler_reason=sampler.reason,
             eta=sampler.eta,
             takes_guidance=sampler.takes_guidance,
-            time_cond_proj_dim=unet.config.time_cond_proj_dim if unet else None,
+            time_cond_proj_dim=unet.config.time_cond_proj_dim,
             zeroes_empty_negative=folder.zeroes_empty_negative,
             notes=(*self.notes, *plan.name_notes),
         )
-        if self._has_unet:
-            self._add_extras(model)
+        self._add_extras(model)
         for note in model.notes:
             log.info("%s: %s", self.spec.model, note)
         return model
@@ -143,30 +135,27 @@ class _Loading:
     # -- the two formats of a model on disk
 
     def _from_folder(self, folder: DiffusersFolder, vae: VaeChoice) -> dict[str, Any]:
-        texts = [part for part in folder.parts if part in TEXT_CLASSES and self._has_unet]
+        texts = [part for part in folder.parts if part in TEXT_CLASSES]
         return {  # small parts first, so that a broken one is told before the UNet is read
-            "vae": self._vae(folder, vae) if self._has_vae else None,
+            "vae": self._vae(folder, vae),
             "text_encoders": tuple(self._part(folder, part, TEXT_CLASSES[part]) for part in texts),
-            "unet": self._unet(folder) if self._has_unet else None,
+            "unet": self._unet(folder),
         }
 
     def _from_file(self, single: SingleFile, folder: DiffusersFolder, vae: VaeChoice) -> dict[str, Any]:
-        wanted = {"unet", "text_encoders"} if self._has_unet else set()
-        if self.plan.unet is not None:
-            wanted.discard("unet")
-        parts: dict[str, Any] = {"unet": None, "vae": None, "text_encoders": ()}
-        if self._has_vae and vae.weights is None:
+        wanted = {"text_encoders"} if self.plan.unet is not None else {"unet", "text_encoders"}
+        parts: dict[str, Any] = {}
+        if vae.weights is None:
             wanted.add("vae")
-        elif self._has_vae:
+        else:
             parts["vae"] = self._vae(folder, vae)
-        if wanted:
-            for part in folder.parts:
-                if part in (*CLASSES, *TEXT_CLASSES) and (part != "vae" or "vae" in wanted):
-                    self.notes += notes_on(part, folder.path / part)
-            self.notes += single.notes
-            with one_line(str(single.path)):
-                parts |= read(single, folder, self.dtype, self._vae_dtype(folder, vae), wanted)
-        if self.plan.unet is not None and self._has_unet:
+        for part in folder.parts:
+            if part in (*CLASSES, *TEXT_CLASSES) and (part != "vae" or "vae" in wanted):
+                self.notes += notes_on(part, folder.path / part)
+        self.notes += single.notes
+        with one_line(str(single.path)):
+            parts |= read(single, folder, self.dtype, self._vae_dtype(folder, vae), wanted)
+        if self.plan.unet is not None:
             parts["unet"] = self._unet(folder)
         if "vae" in wanted:
             self.notes += [vae.note] if vae.note else []

@@ -19,13 +19,11 @@ if TYPE_CHECKING:
 
 
 UNGUIDED = ("turbo", "lightning", "hyper")
-SPAN_PX = 8  # pixels per latent, in every VAE of Stable Diffusion
 
 
 @dataclass(slots=True, kw_only=True)
 class DiffusionModel:
-    """One Stable Diffusion model on its device, without gradients, in evaluation mode. Not thread-safe. If loaded for
-    one stage of a job, it has only the networks for that stage."""
+    """One Stable Diffusion model on its device, without gradients, in evaluation mode. Not thread-safe."""
 
     spec: ModelSpec
     device: torch.device
@@ -34,12 +32,10 @@ class DiffusionModel:
     family: str
     """sd15, sd21 or sdxl."""
     unet: Any
-    """None if loaded for the stage encode or decode."""
     vae: Any
-    """None if loaded for the stage process."""
     is_tiny_vae: bool
     text_encoders: tuple[Any, ...]
-    """One, or two for SDXL; none without a UNet."""
+    """One, or two for SDXL."""
     tokenizers: tuple[Any, ...]
     scheduler_config: dict[str, Any]
     """The scheduler's complete configuration, including defaults and `_class_name`."""
@@ -82,8 +78,6 @@ class DiffusionModel:
     @property
     def latent_scale(self) -> int:
         """Pixels per latent: 8."""
-        if self.vae is None:
-            return SPAN_PX
         return 1 << (len(vae_channels(self.vae)) - 1)
 
     def guidance_for(self, sampler: str, asked: float) -> float:

@@ -1,14 +1,11 @@
 """The settings of a job or of one client for painting pictures, as plain values. Does not load torch."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from engine.models.sd.spec import ModelSpec
 from osc_schema.sd import default_of
-
-Stage = Literal["encode", "process", "decode", "whole"]
 
 MAX_SEED = 2**31 - 1
 MAX_GUIDANCE = 30.0

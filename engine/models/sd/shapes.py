@@ -4,7 +4,6 @@ Their speed does not depend on the weights. The configurations are those of the 
 downloaded; the tokenizer knows only single letters.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +16,6 @@ from engine.models.flop_count import count_gflop
 from engine.models.pretrained import quieten_libraries
 from engine.models.sd.coefficients import noise_table
 from engine.models.sd.model import DiffusionModel
-from engine.models.sd.painting import Stage
 from engine.models.sd.spec import ModelSpec
 from engine.models.seeded import seeded
 
@@ -99,29 +97,25 @@ SHAPES = {
 enough for a CPU."""
 
 
-def build(name: str, device: str, dtype: torch.dtype, stage: Stage = "whole") -> DiffusionModel:
-    """A model of this shape with TAESD, or only the networks that one stage needs. On the device `meta` it has no
-    values, for counting. DeviceFullError if it does not fit onto a card."""
+def build(name: str, device: str, dtype: torch.dtype) -> DiffusionModel:
+    """A model of this shape with TAESD. On the device `meta` it has no values, for counting. DeviceFullError if it does
+    not fit onto a card."""
     quieten_libraries("diffusers", "transformers")
     from engine.models.sd.attention import share_weights
 
     shape = _shape(name)
-    unet, vae, encoders = None, None, ()
-    with reserved(device, lambda: _drawn_bytes(name, stage), f"random:{name}"), torch.device(device):
-        # Each part is seeded on its own, so that a stage has the same weights as the whole model.
-        if stage in ("process", "whole"):
-            with seeded(0):
-                unet = build_unet(name)
-            with seeded(0):
-                encoders = tuple(_text_encoder(config, is_last) for config, is_last in _with_last(shape))
-        if stage != "process":
-            with seeded(0):
-                vae = build_taesd(name)
+    with reserved(device, lambda: _drawn_bytes(name), f"random:{name}"), torch.device(device):
+        with seeded(0):
+            unet = build_unet(name)
+        with seeded(0):
+            encoders = tuple(_text_encoder(config, is_last) for config, is_last in _with_last(shape))
+        with seeded(0):
+            vae = build_taesd(name)
     scheduler = build_scheduler(name)
-    for module in filter(None, (unet, vae, *encoders)):
+    for module in (unet, vae, *encoders):
         in_fastest_layout(module.requires_grad_(False).eval().to(dtype), torch.device(device))
     return DiffusionModel(
-        text_weight=None if unet is None else share_weights(unet),
+        text_weight=share_weights(unet),
         spec=ModelSpec(model=f"{name} with random weights", vae="taesd", sampler=shape.sampler),
         device=torch.device(device),
         dtype=dtype,
@@ -133,7 +127,7 @@ def build(name: str, device: str, dtype: torch.dtype, stage: Stage = "whole") ->
         tokenizers=tuple(_tokenizer() for _ in encoders),
         scheduler_config=dict(scheduler.config) | {"_class_name": type(scheduler).__name__},
         prediction_type="epsilon",
-        scaling_factor=math.nan if vae is None else vae.config.scaling_factor,
+        scaling_factor=vae.config.scaling_factor,
         shift_factor=0.0,
         alphas_cumprod=noise_table(scheduler.config),
         sampler=shape.sampler,
@@ -142,10 +136,10 @@ def build(name: str, device: str, dtype: torch.dtype, stage: Stage = "whole") ->
     )
 
 
-def _drawn_bytes(name: str, stage: Stage) -> int:
+def _drawn_bytes(name: str) -> int:
     """Bytes of the weights of `build` while they are drawn, as float32."""
-    model = build(name, "meta", torch.float32, stage)
-    return sum(each.nbytes for each in weights_of(filter(None, (model.unet, model.vae, *model.text_encoders))))
+    model = build(name, "meta", torch.float32)
+    return sum(each.nbytes for each in weights_of((model.unet, model.vae, *model.text_encoders)))
 
 
 def build_unet(name: str) -> Any:

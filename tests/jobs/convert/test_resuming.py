@@ -86,20 +86,6 @@ def test_damage_of_the_right_size_is_found_named_and_made_again(
     assert any("is damaged; it is converted again" in note for note in notes)
 
 
-def test_a_killed_run_is_resumed(convert: Convert, sources: list[Path], tmp_path: Path) -> None:
-    def die(progress: Any) -> None:
-        raise MemoryError("as if the process had ended here")
-
-    convert(sources[1], tmp_path / "whole.wav")
-    with pytest.raises(MemoryError):
-        convert(sources[1], tmp_path / "out.wav", on_progress=die)
-    assert ".out.wav.partial" in names(tmp_path)
-    report = convert(sources[1], tmp_path / "out.wav", resume=True)
-    assert report.is_complete and 0 < report.sound_s < LONG_S
-    assert (tmp_path / "out.wav").read_bytes() == (tmp_path / "whole.wav").read_bytes()
-    assert ".out.wav.partial" not in names(tmp_path)
-
-
 def test_a_stop_while_the_first_file_is_heard_leaves_nothing(
     convert: Convert, sources: list[Path], tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from engine.errors import (
     in_one_line,
 )
 from engine.jobs.kit import ray_pool
-from engine.jobs.kit.ray_pool import LOOK_AHEAD, NO_ACTOR_S, ActorPool, LoadedModel, WorkPiece, share_of, with_heartbeat
+from engine.jobs.kit.ray_pool import LOOK_AHEAD, NO_ACTOR_S, ActorPool, LoadedModel, WorkPiece, share_of
 from tests.jobs.kit.fake_ray import FakeRay, death, raised
 
 Started = Callable[..., ActorPool]
@@ -34,13 +35,18 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ActorPool]:
     def start(ray: FakeRay, **options: Any) -> ActorPool:
         monkeypatch.setattr(ray_pool, "connect", lambda cluster, *, actor_bytes: ray.connection())
         monkeypatch.setattr(ray_pool, "POLL_INTERVAL_S", 0.0)
-        return ActorPool("auto", lambda share: None, device="cpu", threads=1, piece_bytes=1, **options)  # type: ignore[arg-type,return-value]  # the fake loads nothing
+        share_for = partial(share_of, device="cpu", threads=1, **options)
+        return ActorPool("auto", share_for, lambda share: None, piece_bytes=1)  # type: ignore[arg-type,return-value]  # the fake loads nothing
 
     return start
 
 
 def outputs(pool: ActorPool, count: int) -> list[Any]:
-    return list(pool.map(numbered(count), lambda actor, piece, result: result))
+    return mapped(pool, numbered(count))
+
+
+def mapped(pool: ActorPool, pieces: Iterator[WorkPiece[int]]) -> list[Any]:
+    return [output for output in pool.map(pieces, lambda actor, piece, result: result) if output is not None]
 
 
 def test_results_come_in_order_if_the_newest_is_done_first(started: Started) -> None:
@@ -59,7 +65,9 @@ def test_at_most_three_pieces_per_actor_are_read_ahead(started: Started) -> None
             yield piece
 
     pool = started(FakeRay())
-    ahead = [len(read) - result for result in pool.map(pieces(), lambda actor, piece, result: result)]
+    ahead = [
+        len(read) - result for result in pool.map(pieces(), lambda actor, piece, result: result) if result is not None
+    ]
     assert max(ahead) <= 2 * LOOK_AHEAD == pool.look_ahead
 
 
@@ -83,7 +91,7 @@ def test_a_piece_that_three_actors_failed_on_ends_the_run_and_the_next_map_start
     assert str(caught.value) == f"piece 4: failed on 3 actors; the last: {last}"
     assert len(pool.lost) == 3 and pool.actors == []
     pool._had_actor_s -= 2 * NO_ACTOR_S
-    assert list(pool.map(numbered(1, 7), lambda actor, piece, result: result)) == [7]
+    assert mapped(pool, numbered(1, 7)) == [7]
 
 
 def test_an_actor_that_never_starts_ends_the_run_after_the_deadline(
@@ -150,36 +158,48 @@ def test_a_pool_that_cannot_start_says_why_in_one_line(ray: FakeRay, message: st
 def test_a_closed_map_leaves_nothing_for_the_next(started: Started) -> None:
     pool = started(FakeRay())
     mapping = pool.map(numbered(9), lambda actor, piece, result: result)
-    next(mapping)
+    next(output for output in mapping if output is not None)
     mapping.close()
     assert pool.waiting == 0 and [actor.pieces for actor in pool.actors] == [[], []]
     assert outputs(pool, 5) == list(range(5))
 
 
 def test_an_actor_gets_a_gpu_if_there_is_one_else_cores() -> None:
-    assert share_of(CARD, "auto", None, None, "c").needs == {"num_gpus": 1, "num_cpus": 1}
-    assert share_of(CARD, "cpu", 3, None, "c").needs == {"num_cpus": 3}
-    assert share_of(CPU, "cpu", None, None, "c").threads == 1
-    assert share_of([*CPU, *CPU], "mps", None, 5, "c").max_actors == 2
+    assert share_of(CARD, "c").needs == {"num_gpus": 1, "num_cpus": 1}
+    assert share_of(CARD, "c", device="cpu", threads=3).needs == {"num_cpus": 3}
+    assert share_of(CPU, "c", device="cpu").threads == 1
+    assert share_of([*CPU, *CPU], "c", device="mps", max_actors=5).max_actors == 2
     with pytest.raises(ModelError, match=r"^--device cuda: no machine of c has a card; give --device cpu$"):
-        share_of(CPU, "cuda", None, None, "c")
+        share_of(CPU, "c", device="cuda")
     with pytest.raises(UsageError, match=r"^--device cuda:1: .* give --device cuda$"):
-        share_of(CARD, "cuda:1", None, None, "c")
+        share_of(CARD, "c", device="cuda:1")
 
 
-def test_a_heartbeat_comes_while_the_source_is_quiet() -> None:
-    goes_on = threading.Event()
+def test_results_come_out_while_the_source_is_quiet_and_its_error_after_them(started: Started) -> None:
+    goes_on, was_given = threading.Event(), []
 
-    def items() -> Iterator[int]:
-        yield 1
-        assert goes_on.wait(120.0)
-        yield 2
+    def quiet() -> Iterator[WorkPiece[int]]:
+        yield from numbered(2)
+        was_given.append(goes_on.wait(120.0))
         raise ValueError("torn")
 
-    beating = with_heartbeat(items())
-    assert next(beating) == 1
-    assert next(beating) is None
+    class Prompt(FakeRay):
+        def wait(self, refs: Any, *, num_returns: int, timeout: float) -> Any:
+            return super().wait(refs, num_returns=num_returns, timeout=1.0)
+
+    outputs = started(Prompt()).map(quiet(), lambda actor, piece, result: result)
+    assert [next(output for output in outputs if output is not None) for _ in range(2)] == [0, 1]
     goes_on.set()
-    assert next(item for item in beating if item is not None) == 2
     with pytest.raises(ValueError, match="torn"):
-        list(beating)
+        list(outputs)
+    assert was_given == [True]
+
+
+def test_a_piece_is_not_sent_to_the_machine_it_failed_on_if_there_is_another(started: Started) -> None:
+    def pieces() -> Iterator[WorkPiece[int]]:
+        for piece in numbered(20):
+            piece.avoided = "host0" if piece.item % 2 else ""
+            yield piece
+
+    results = mapped(started(FakeRay(work=lambda number, payload: (number, payload))), pieces())
+    assert {number for number, payload in results if payload % 2} == {1}

@@ -1,7 +1,9 @@
-"""Properties that an overlay video takes over from its source. No model: the found object is given."""
+"""Properties that an overlay video takes over from its source. No model: the found object is given.
+
+Its times, colours and turns are those of `PictureVideo`; see tests/jobs/video/writing/test_joining.py.
+"""
 
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -13,17 +15,12 @@ from engine.jobs.segment.results import PaintLook, Result
 from engine.sources.pictures import InputPicture, fitted, open_pictures
 from engine.values import FoundObject, Segmentation
 from tests.jobs.segment.disc_movie import (
-    HEIGHT,
-    RATE,
     WIDTH,
     disc_picture,
     pictures_of,
     sound_of,
     times_of,
 )
-from tests.sources.test_video_file import rotate_in_place
-
-FULL_RANGE, BT2020, PQ, BT2020_NCL = 2, 9, 16, 9
 
 
 def left_half(picture: InputPicture) -> Result:
@@ -69,14 +66,6 @@ def test_every_container_holds_all_pictures_and_the_sound_as_it_was(movie: Calla
         assert out.read_bytes().index(b"moov") < out.read_bytes().index(b"mdat")
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm"])
-def test_two_runs_write_the_same_bytes(movie: Callable, tmp_path: Path, suffix: str) -> None:
-    source, one, other = movie(3), tmp_path / f"one{suffix}", tmp_path / f"other{suffix}"
-    overlaid(source, one)
-    overlaid(source, other)
-    assert one.read_bytes() == other.read_bytes()
-
-
 def test_sound_that_a_container_cannot_hold_is_reported(movie: Callable, tmp_path: Path) -> None:
     output = overlaid(movie(3, name="in.mkv", sound="flac"), tmp_path / "out.mov")
     assert len(pictures_of(tmp_path / "out.mov")) == 3
@@ -90,29 +79,6 @@ def test_webm_holds_sound_that_is_opus(movie: Callable, tmp_path: Path) -> None:
     assert overlaid(source, tmp_path / "out.webm").notes == []
     assert len(pictures_of(tmp_path / "out.webm")) == 3
     assert [data for _, data in sound_of(tmp_path / "out.webm")] == [data for _, data in sound_of(source)]
-
-
-def test_sound_that_begins_before_the_pictures_stays_with_them(movie: Callable, tmp_path: Path) -> None:
-    source = movie(4, name="in.ts")  # its clock starts at 1.4 s
-    overlaid(source, tmp_path / "out.mkv")
-    offset_s = times_of(source)[0] - sound_of(source)[0][0] / 90_000
-    assert times_of(tmp_path / "out.mkv")[0] - sound_of(tmp_path / "out.mkv")[0][0] / 1000 == pytest.approx(
-        offset_s, abs=0.002
-    )
-    assert times_of(tmp_path / "out.mkv")[0] < 0.1
-
-
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
-def test_uneven_times_are_kept(movie: Callable, tmp_path: Path, suffix: str) -> None:
-    source = movie(times=[0, 1, 7, 8], pictures=[disc_picture(n) for n in range(4)], sound=None)
-    overlaid(source, tmp_path / f"out{suffix}")
-    assert times_of(tmp_path / f"out{suffix}") == pytest.approx([0, 1 / RATE, 7 / RATE, 8 / RATE], abs=0.001)
-
-
-def test_times_are_kept_to_the_tick(movie: Callable, tmp_path: Path) -> None:
-    source = movie(8, name="in.mkv", sound=None)  # in whole milliseconds: 0, 33, 67, ...
-    overlaid(source, tmp_path / "out.mkv")
-    assert times_of(tmp_path / "out.mkv") == times_of(source)
 
 
 @pytest.mark.parametrize(
@@ -137,25 +103,6 @@ def test_odd_sides_become_even_with_a_note(movie: Callable, tmp_path: Path) -> N
     assert output.notes == ["out.mp4: 68x46: sides must be even"]
 
 
-def test_range_and_pixel_shape_are_the_sources_and_the_colour_tags_too_unless_it_is_hdr(
-    movie: Callable, tmp_path: Path
-) -> None:
-    colours = BT2020_NCL, BT2020, PQ, FULL_RANGE
-    source = movie(2, name="in.mkv", colours=colours, pixel_aspect=Fraction(4, 3), sound=None)
-    assert open_pictures(source).counts.notes == [
-        "in.mkv: HDR (PQ, 8 bits a colour) is tone-mapped to SDR (BT.709, 8 bits)"
-    ]
-    overlaid(source, tmp_path / "out.mkv")
-    with av.open(str(tmp_path / "out.mkv")) as container:
-        stream = container.streams.video[0]
-        context = stream.codec_context
-        told = context.colorspace, context.color_primaries, context.color_trc, context.color_range
-        assert (told, stream.sample_aspect_ratio) == ((1, 1, 1, FULL_RANGE), Fraction(4, 3))
-    right = np.s_[:, WIDTH // 2 + 8 :]
-    before, after = list(open_pictures(source).read(1, None))[1].pixels, pictures_of(tmp_path / "out.mkv")[1]
-    assert np.abs(before[right].astype(int) - after[right]).mean() < 3
-
-
 @pytest.mark.parametrize("height", [480, 720])
 def test_an_untagged_video_keeps_its_colours_and_stays_untagged(movie: Callable, tmp_path: Path, height: int) -> None:
     source = movie(pictures=[np.full((height, 64, 3), (200, 60, 20), np.uint8)], name="in.mkv", sound=None)
@@ -166,13 +113,3 @@ def test_an_untagged_video_keeps_its_colours_and_stays_untagged(movie: Callable,
         for plane, again in zip(before.planes, after.planes, strict=True):  # the right half, in YUV
             last = plane.width - 4
             assert abs(int(bytes(plane)[last]) - int(bytes(again)[last])) <= 2
-
-
-def test_a_turned_video_is_written_upright(movie: Callable, tmp_path: Path) -> None:
-    source = movie(2, sound=None, pixel_aspect=Fraction(4, 3))
-    rotate_in_place(source, (0, 1, -1, 0))
-    overlaid(source, tmp_path / "out.mp4")
-    with av.open(str(tmp_path / "out.mp4")) as container:
-        frame = next(container.decode(video=0))
-        assert (frame.width, frame.height, frame.rotation) == (HEIGHT, WIDTH, 0)
-        assert container.streams.video[0].sample_aspect_ratio == Fraction(3, 4)

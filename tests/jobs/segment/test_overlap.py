@@ -51,7 +51,7 @@ def test_a_batch_is_queued_before_the_one_before_is_tidied_up(
     assert replays == [2 * each] * 2 + [3 * each] * 3, "those of the first two batches, then of all three"
     assert [one.batch.pictures[0].number for one in ours] == [0, 2, 4]
     for one, other in zip(ours, expected, strict=True):
-        for found, wanted in zip(one.found, other.found, strict=True):
+        for found, wanted in zip(one.made.found, other.made.found, strict=True):
             assert (found.index, len(found.objects)) == (wanted.index, 1)
             assert found.objects[0].box == pytest.approx(wanted.objects[0].box, abs=1e-4)
             assert np.abs(found.masks.astype(int) - wanted.masks).max() <= 1

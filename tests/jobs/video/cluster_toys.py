@@ -3,14 +3,11 @@
 A painted picture is its source plus 1. The last value of a batch requests a fault.
 """
 
-import os
-import signal
 import time
 from collections.abc import Iterator
 
 import numpy as np
 
-from engine.errors import ModelError
 from engine.jobs.video.batches import PaintedBatch, VideoBatch
 from engine.jobs.video.job import VideoJob
 from engine.jobs.video.on_cluster import PaintWorker
@@ -18,17 +15,11 @@ from engine.jobs.video.stages import StageFigures
 from engine.models.sd.painting import GOOD
 
 SIDE = 16
-WELL, REFUSES, DAWDLES = range(3)
+WELL, DAWDLES = range(2)
 DAWDLE_S = 0.05
 
 
 def open_toy(job: VideoJob, size: tuple[int, int]) -> PaintWorker:
-    """A worker with Toy; the prompt may request a fault of loading."""
-    prompt = job.painting.prompt
-    if prompt == "dies at once":
-        os.kill(os.getpid(), signal.SIGKILL)
-    if prompt == "raises at once":
-        raise RuntimeError("two lines\nof trouble")
     return PaintWorker(Toy())
 
 
@@ -45,8 +36,6 @@ class Toy:
     def paint(self, batches: Iterator[VideoBatch]) -> Iterator[PaintedBatch]:
         for batch in batches:
             fault = int(batch.pixels[-1, -1, -1, -1])
-            if fault == REFUSES:
-                raise ModelError("toy: these pictures are not for me")
             if fault == DAWDLES:
                 time.sleep(DAWDLE_S)
             self._frames += len(batch.pixels)

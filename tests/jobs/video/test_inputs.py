@@ -22,7 +22,6 @@ from engine.errors import SourceError
 from engine.jobs.video.inputs import open_input
 from engine.sources.pictures import fitted
 from tests.jobs.video.numbered import HEIGHT, WIDTH, number_in, numbered, read_all, write_numbered
-from tests.sources.test_video_file import rotate_in_place
 
 NOBODY = 65534
 
@@ -184,43 +183,6 @@ def test_times_are_kept_where_the_rate_varies(name: str, movie: Movie) -> None:
     shown_s = [round(Fraction(time, 30) / tick_s) * tick_s for time in times]
     assert [picture.start_s for picture in read] == shown_s
     assert all(abs(before.end_s - after.start_s) < Fraction(1, 1000) for before, after in pairwise(read))
-
-
-def test_odd_sides_are_kept(movie: Movie) -> None:
-    card = numbered(0, 97, 61)
-    card[-7:, -9:] = (255, 0, 0)
-    for name, codec, pixel_format in [("in.mkv", "ffv1", "yuv420p"), ("odd.mp4", "libx264", "yuv444p")]:
-        _, (read,) = read_all(movie(name=name, codec=codec, pixel_format=pixel_format, pictures=[card]))
-        assert read.pixels.shape == (61, 97, 3)
-        assert np.abs(read.pixels.astype(int) - card).mean() < 4
-
-
-@pytest.mark.parametrize(("matrix", "turns"), [((0, 1, -1, 0), -1), ((-1, 0, 0, -1), 2), ((0, -1, 1, 0), 1)])
-def test_a_video_filmed_with_a_rotated_phone_is_shown_upright(
-    matrix: tuple[int, int, int, int], turns: int, movie: Movie, f_card: Callable[..., np.ndarray]
-) -> None:
-    card = f_card(96, 64)[..., :3]
-    source = movie(pictures=[card] * 2)
-    rotate_in_place(source, matrix)
-    pictures, read = read_all(source)
-    for picture in (pictures.first, *read):
-        upright = np.rot90(card, turns)
-        assert picture.pixels.shape == upright.shape and picture.pixels.flags.c_contiguous
-        assert np.abs(picture.pixels.astype(int) - upright).mean() < 12
-
-
-@pytest.mark.parametrize(
-    ("name", "codec", "pixel_format"), [("in.mov", "qtrle", "argb"), ("in.webm", "libvpx-vp9", "yuva420p")]
-)
-def test_transparent_pixels_become_black(name: str, codec: str, pixel_format: str, movie: Movie) -> None:
-    card = np.full((HEIGHT, WIDTH, 4), (200, 100, 50, 255), np.uint8)
-    card[:, WIDTH // 2 :, 3] = 128
-    options = {"auto-alt-ref": "0", "deadline": "realtime"} if codec == "libvpx-vp9" else {}
-    _, read = read_all(movie(name=name, codec=codec, pixel_format=pixel_format, pictures=[card] * 3, options=options))
-    assert len(read) == 3
-    for picture in read:
-        assert np.abs(picture.pixels[HEIGHT // 2, 8].astype(int) - (200, 100, 50)).max() <= 4
-        assert np.abs(picture.pixels[HEIGHT // 2, -8].astype(int) - (100, 50, 25)).max() <= 4
 
 
 def test_ten_bits_of_a_wide_gamut_become_eight_and_its_tags_are_known(movie: Movie) -> None:

@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from engine.jobs.video import VideoProgress, paint_video
 from engine.jobs.video.writing import segmented_video
 from tests.jobs.segment.disc_movie import pictures_of, sound_of, times_of
 from tests.jobs.video.conftest import MakeJob
+from tests.jobs.video.writing.written import packets_of
 
 Clip = Callable[..., Path]
 
@@ -41,10 +41,9 @@ def test_29_pictures_in_29_out_and_the_last_line_counts_them(
     assert report.evals == pytest.approx(report.fps), "of five steps one is made"
 
 
-@pytest.mark.parametrize("skip", [1, 3])
-def test_every_picture_is_painted_or_counted_as_skipped(skip: int, clip: Clip, job: MakeJob, tmp_path: Path) -> None:
-    report = paint_video(job(clip(23), tmp_path / "frames", batch=4, skip=skip))
-    kept = [number for number in range(23) if number % (skip + 1) == 0]
+def test_every_picture_is_painted_or_counted_as_skipped(clip: Clip, job: MakeJob, tmp_path: Path) -> None:
+    report = paint_video(job(clip(23), tmp_path / "frames", batch=4, skip=3))
+    kept = range(0, 23, 4)
     assert sorted(path.name for path in (tmp_path / "frames").iterdir()) == [f"frame_{n:06d}.png" for n in kept]
     assert (report.read, report.painted, report.skipped) == (23, len(kept), 23 - len(kept))
 
@@ -114,12 +113,6 @@ def test_an_error_says_how_to_resume_if_there_is_finished_work(
     assert not hasattr(caught.value, "__notes__")
 
 
-def test_an_unwritable_output_is_refused_before_the_model_is_loaded(clip: Clip, job: MakeJob, tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(MultiverseError, match="file is not a folder"):
-        paint_video(job(clip(), tmp_path / "file" / "out.mp4"))
-
-
 def test_a_model_that_is_not_there_leaves_nothing_behind(clip: Clip, job: MakeJob, tmp_path: Path) -> None:
     source = clip()
     with pytest.raises(MultiverseError, match="no-such-model"):
@@ -144,11 +137,3 @@ def frames_of(folder: Path) -> list[tuple[str, np.ndarray]]:
     from engine.sources.still import read_still
 
     return [(path.name, read_still(path)) for path in sorted(folder.iterdir())]
-
-
-def packets_of(path: Path) -> list[tuple[Any, ...]]:
-    """Time and codec of every picture."""
-    import av
-
-    with av.open(str(path)) as container:
-        return [(packet.pts, packet.duration, bytes(packet)) for packet in container.demux(video=0) if packet.size]

@@ -18,7 +18,7 @@ from engine.models import compiling
 from engine.models.compiling import CompilingThread
 from engine.models.graphs import DirectCalls, GraphCalls, State
 from engine.models.sd import ModelSpec, accelerators, unet_parts
-from engine.models.sd.batch_painter import BatchPainter, load_stage
+from engine.models.sd.batch_painter import BatchPainter, load_painter
 from engine.models.sd.load import load
 from engine.models.sd.painting import Painting
 from tests.conftest import TinyModels
@@ -216,7 +216,7 @@ def job_painting(folder: Path, accelerator: str, **asked: Any) -> Painting:
 
 
 def job_painter(folder: Path, accelerator: str, **asked: Any) -> BatchPainter:
-    return load_stage(job_painting(folder, accelerator, **asked), "whole", "cpu", "float32", 64, 64)
+    return load_painter(job_painting(folder, accelerator, **asked), "cpu", "float32", 64, 64)
 
 
 def test_deepcache_runs_the_deep_blocks_every_third_step_and_equals_diffusers(tiny_sd: Path) -> None:

@@ -14,18 +14,17 @@ from engine.errors import DeviceFullError, ModelError
 from engine.models.device_work import DeviceCopies
 from engine.models.graphs import GraphCalls
 from engine.models.sd import ModelSpec
-from engine.models.sd.batch_painter import BatchPainter, load_stage
-from engine.models.sd.check import has_tiny_vae
+from engine.models.sd.batch_painter import BatchPainter, load_painter
+from engine.models.sd.batch_stages import BatchStages
 from engine.models.sd.edges import edges
 from engine.models.sd.latent_painter import LatentPainter
 from engine.models.sd.load import load
-from engine.models.sd.painting import BLACK, GOOD, NOT_FINITE, RERUN, ControlUse, Painting, accept_black_sources
+from engine.models.sd.painting import BLACK, GOOD, NOT_FINITE, RERUN, ControlUse, Painting
 from engine.models.sd.single import paint
 from engine.sources.still import read_still
 from tests.conftest import TinyModels
 from tests.models.recorded_graphs import Recording
 from tests.models.sd.oracle import pipeline_of
-from tests.models.sd.plain_stream import random_latents
 
 WIDTH, HEIGHT = 104, 72  # latents of 13 x 9: neither side can be halved
 
@@ -43,8 +42,8 @@ def painting_of(folder: Path, **changes: Any) -> Painting:
     return Painting(spec=spec, **usual | changes)
 
 
-def painter_of(painting: Painting, stage: Any = "whole") -> BatchPainter:
-    return load_stage(painting, stage, "cpu", "float32", WIDTH, HEIGHT, read_picture=read_still)
+def painter_of(painting: Painting) -> BatchPainter:
+    return load_painter(painting, "cpu", "float32", WIDTH, HEIGHT, read_picture=read_still)
 
 
 @pytest.fixture(scope="module")
@@ -84,42 +83,6 @@ def test_a_picture_is_the_same_at_any_place_in_a_batch(tiny_sd: Path, usual: Bat
     assert np.array_equal(filled[0], together[1])
     alone, _ = usual.paint(shown[1:2])
     assert np.abs(alone[0].astype(int) - together[1]).max() <= 1, "another number of rows: a rounding at most"
-
-
-def split(painters: list[BatchPainter], shown: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Run the stages as three processes would: latents are passed as plain arrays."""
-    encoder, middle, decoder = painters
-    z = np.ascontiguousarray(encoder.encode(shown).numpy())
-    painted, fates = middle.process(torch.from_numpy(z), shown)
-    pixels, fates = decoder.decode_judged(torch.from_numpy(np.ascontiguousarray(painted.numpy())), fates)
-    return pixels, accept_black_sources(fates, pixels, shown)
-
-
-@pytest.mark.parametrize("kind", ["folder", "one file", "random"])
-def test_stages_that_load_only_their_part_paint_the_same_as_one_process(
-    tiny_models: TinyModels, tiny_sd: Path, kind: str
-) -> None:
-    if kind == "random":
-        painting = Painting(spec=ModelSpec(model="random:tiny"), prompt="a cat", steps=4, cfg=6.0)
-    elif kind == "folder":
-        net = str(tiny_models.controlnet(tiny_sd))
-        painting = painting_of(tiny_sd, controlnets=(net,), controls=(ControlUse(sees="input"),))
-    else:
-        painting = painting_of(tiny_models.single_file(tiny_models.sd(vae="kl")), vae="full")
-    parts = [painter_of(painting, stage) for stage in ("encode", "process", "decode")]
-    for part, needs_unet in zip(parts, (False, True, False), strict=True):
-        part.warm_up(2)
-        model = part.model
-        assert (model.unet is not None, bool(model.text_encoders), bool(model.tokenizers)) == (needs_unet,) * 3
-        assert (model.vae is None) == needs_unet
-    whole = painter_of(painting)
-    shown = pictures(2)
-    expected, fates = whole.paint(shown)
-    ours, own_fates = split(parts, shown)
-    assert np.array_equal(ours, expected)
-    assert own_fates.tolist() == fates.tolist() == [GOOD, GOOD]
-    assert whole.stage_s.keys() == {"encode", "process", "decode"} and min(whole.stage_s.values()) > 0.0
-    assert has_tiny_vae(painting.spec) == whole.model.is_tiny_vae == (kind != "one file")
 
 
 def test_a_batch_applies_all_settings_like_single_pictures(
@@ -239,7 +202,6 @@ def faulty(tiny_sd: Path, usual: BatchPainter) -> Iterator[Any]:
         fault.end()
 
 
-@pytest.mark.parametrize("way", ["paint", "stages"])
 @pytest.mark.parametrize(
     ("part", "value", "calls", "fate"),
     [
@@ -250,15 +212,14 @@ def faulty(tiny_sd: Path, usual: BatchPainter) -> Iterator[Any]:
     ],
 )
 def test_an_invalid_picture_is_painted_again_and_the_others_stay_unchanged(
-    usual: BatchPainter, faulty: Any, way: str, part: str, value: float, calls: int, fate: int
+    usual: BatchPainter, faulty: Any, part: str, value: float, calls: int, fate: int
 ) -> None:
     shown = pictures(3)
     expected, fates = usual.paint(shown)
     assert fates.tolist() == [GOOD] * 3
     # A CPU decodes picture by picture: the first two calls are the first two pictures.
     faulty(part, [1] if part == "unet" else [0], value, calls)
-    ways = {"paint": usual.paint, "stages": lambda shown: split([usual] * 3, shown)}
-    painted, fates = ways[way](shown)
+    painted, fates = usual.paint(shown)
     assert fates.tolist() == ([GOOD, fate, GOOD] if part == "unet" else [fate, fate, GOOD])
     kept = [0, 1, 2] if fate == RERUN else [0, 2]
     assert np.array_equal(painted[kept], expected[kept])
@@ -268,9 +229,9 @@ def test_black_is_invalid_unless_the_source_is_black(usual: BatchPainter, faulty
     shown = pictures(3)
     shown[1] = 0
     faulty("decoder", [0], -9.0, FOR_EVER)
-    for painted, fates in (usual.paint(shown), split([usual] * 3, shown)):
-        assert not painted.any()
-        assert fates.tolist() == [BLACK, GOOD, BLACK]
+    painted, fates = usual.paint(shown)
+    assert not painted.any()
+    assert fates.tolist() == [BLACK, GOOD, BLACK]
 
 
 def test_constant_latents_count_as_black(tiny_sd: Path) -> None:
@@ -285,29 +246,32 @@ def test_constant_latents_count_as_black(tiny_sd: Path) -> None:
     assert fates.tolist() == [BLACK, BLACK]
 
 
-def test_a_stage_that_decodes_is_warmed_up_by_one_batch_and_captures_nothing_later(tiny_sd: Path) -> None:
+def test_streamed_batches_equal_single_batches_although_graphs_overwrite_buffers(
+    tiny_sd: Path, usual: BatchPainter
+) -> None:
+    painting = painting_of(tiny_sd, sampler="dpm")
+    usual.change(painting)
+    batches = [pictures(2, seed) for seed in range(3)]
+    expected = [usual.paint(batch)[0] for batch in batches]
     captures = Recording()
-    model = painter_of(painting_of(tiny_sd), "decode").model
-    painter = BatchPainter(
-        model, painting_of(tiny_sd), WIDTH, HEIGHT, stage="decode", calls=lambda device: GraphCalls(captures)
-    )
-    decoded: list[None] = []
-    model.vae.decoder.register_forward_hook(lambda *call: decoded.append(None))
-    painter.warm_up(2)
-    assert [len(captures.captured), len(decoded)] == [1, 2 * 2], "picture by picture: captured and replayed"
-    painter.decode_judged(random_latents(2, seed=1, size=(9, 13)), np.full(2, GOOD, np.uint8))
-    assert len(captures.captured) == 1
+    graphed = BatchPainter(usual.model, painting, WIDTH, HEIGHT, calls=lambda device: GraphCalls(captures))
+    graphed.warm_up(2)
+    assert len(captures.captured) == 3, "encode, UNet and decode"
+    assert graphed.stage_s == {"encode": 0.0, "process": 0.0, "decode": 0.0}
+    streamed = list(graphed.paint_stream(iter(batches)))
+    assert len(captures.captured) == 3, "nothing is left to be done once"
+    for (painted, fates), alone in zip(streamed, expected, strict=True):
+        assert np.array_equal(painted, alone)
+        assert fates.tolist() == [GOOD, GOOD]
+    assert all(seconds > 0.0 for seconds in graphed.stage_s.values())
 
 
-def test_out_of_memory_is_reported_with_size_and_batch() -> None:
-    painting = Painting(spec=ModelSpec(model="random:tiny"), steps=2)
-    side_px = 8 << 20
-    painter = load_stage(painting, "process", "cpu", "float32", side_px, side_px)
-    z = torch.zeros(3, 4, 1, 1).expand(3, 4, side_px // 8, side_px // 8)
-    reason = f"{side_px} x {side_px} in batches of 3 do not fit into the memory of cpu; use a smaller --batch"
+def test_out_of_memory_is_reported_with_size_and_batch(usual: BatchPainter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BatchStages, "encode", lambda *about: torch.empty(1 << 60, dtype=torch.uint8))
+    reason = f"{WIDTH} x {HEIGHT} in batches of 3 do not fit into the memory of cpu; use a smaller --batch"
     with pytest.raises(DeviceFullError, match=reason):
-        painter.process(z)
-    painter.free_memory()
+        usual.paint(pictures(3))
+    usual.free_memory()
 
 
 def test_a_prompt_that_is_too_long_is_noted_once(tiny_sd: Path) -> None:

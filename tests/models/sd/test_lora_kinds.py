@@ -84,7 +84,7 @@ def plain(tiny_sd: Path) -> Any:
 def merged(sd: Path, lora: Path, weight: float = 1.0) -> Any:
     spec = ModelSpec(model=str(sd), loras=((str(lora), weight),))
     assert check(spec).missing == ()
-    model = load(spec, "cpu", "fp32", stage="process")
+    model = load(spec, "cpu", "fp32")
     assert model.notes == ()
     return model
 

@@ -1,105 +1,153 @@
-"""Pictures on the machines of a Ray cluster: one task and one process per picture.
+"""Pictures on the machines of a Ray cluster: a process per picture, as on this machine; see kit/ray_pool.py.
 
 A picture's files are sent back as bytes, so only this machine needs the folder.
 """
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from engine.jobs.dataset.job import DatasetJob
-from engine.jobs.dataset.running.cluster_task import NotMadeError, make_files
+from engine.jobs.dataset.running.attempt import HAS_FORK, PictureWorker
 from engine.jobs.dataset.running.folder import DatasetFolder
 from engine.jobs.dataset.running.outcome import Attempted, PictureOutcome
-from engine.jobs.dataset.running.policy import Failure, failure_of
-from engine.jobs.dataset.task import PictureTask
-from engine.jobs.kit.ray_cluster import connect, ray_reason
-from engine.jobs.kit.ray_pool import EndedTask, TaskPool
-from engine.system.atomic_file import remove_file
+from engine.jobs.dataset.running.policy import Failure, failure_of, is_tried_again
+from engine.jobs.dataset.task import PictureTask, task_of
+from engine.jobs.kit.ray_pool import Actor, ActorPool, ActorShare, LoadedModel, WorkPiece, share_of
 
-QUEUE_TIMEOUT_S = 3600.0  # maximum wait of a picture in the queue of a busy cluster
 PIXEL_BYTES, ARRAYS_PIXEL_BYTES = 3, 9  # upper bound of a picture's files
 CORES_A_PICTURE = 2  # one CPU renderer uses them all; more pictures in parallel would only need more memory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentPicture:
+    """One attempt, as it comes back from a machine."""
+
+    result: dict[str, Any] | Failure
+    """`MadePicture` as plain values, or the failure."""
+    files: Mapping[str, bytes]
+    log: str
+    seconds: float
+
+
+class PictureMaker:
+    """In each actor: makes one picture at a time, in a process of its own, with a timeout."""
+
+    loaded = LoadedModel(device="cpu")
+
+    def __init__(self, timeout_s: float, threads: int) -> None:
+        self._timeout_s = timeout_s
+        self._environment = {"LP_NUM_THREADS": str(threads), "OMP_NUM_THREADS": str(threads)}
+        self._worker: PictureWorker | None = None
+
+    def process(self, payload: str) -> SentPicture:
+        began_s, files, text = time.perf_counter(), {}, ""
+        task = task_of(payload)
+        with tempfile.TemporaryDirectory(prefix="multiverse-picture-", ignore_cleanup_errors=True) as name:
+            log, made = Path(name, "log"), Path(name, "files", "made")
+            try:
+                made.mkdir(parents=True)
+                if self._worker is None:
+                    self._worker = PictureWorker(self._environment, warm_log=log if HAS_FORK else None)
+                result = self._worker.attempt(task, made, log, timeout_s=self._timeout_s)
+                if not isinstance(result, Failure):
+                    files = {path: (made / path).read_bytes() for path in result["sha256"]}
+            except OSError as error:
+                result = failure_of(error, name)
+            if isinstance(result, Failure) and self._worker is not None:
+                self._worker.close()  # the next one begins with a log of its own
+                self._worker = None
+            with contextlib.suppress(OSError):
+                text = log.read_text(encoding="utf-8", errors="replace")
+        return SentPicture(result=result, files=files, log=text, seconds=time.perf_counter() - began_s)
+
+    def memory_mb(self) -> None:
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureTry:
+    """A picture that is to be made, and why earlier attempts failed."""
+
+    task: PictureTask
+    earlier: tuple[str, ...] = ()
+    machine: str = ""
+    """Where the last attempt failed."""
 
 
 class ClusterRunner:
     """A Runner on a cluster. Single-threaded."""
 
     def __init__(self, folder: DatasetFolder, job: DatasetJob, *, timeout_s: float) -> None:
-        """UsageError or ChildError, in one line, if there is no such cluster."""
-        self._folder, self._timeout_s, self._retries = folder, timeout_s, job.retries
+        """UsageError, ModelError or ChildError, in one line, if there is no such cluster or nothing is free on it."""
+        self._folder, self._retries = folder, job.retries
         pixel_bytes = PIXEL_BYTES + (ARRAYS_PIXEL_BYTES if job.save_hdf5 else 0)
-        self._connection = connect(
-            job.cluster or "auto", actor_bytes=job.options.width * job.options.height * pixel_bytes
+        self._pool = ActorPool(
+            job.cluster or "auto",
+            partial(_share_for, job.jobs),
+            lambda share: partial(PictureMaker, timeout_s, share.threads or 1),
+            piece_bytes=job.options.width * job.options.height * pixel_bytes,
         )
-        self.words = f"pictures are made on {self._connection.words}"
-        try:
-            self._pool = TaskPool[PictureTask](
-                self._connection,
-                make_files,
-                arguments=self._arguments,
-                name=lambda task: f"picture {task.name}",
-                max_cores=CORES_A_PICTURE,
-                jobs=job.jobs,
-                retries=job.retries,
-                retry_on=NotMadeError,
-                deadline_s=timeout_s * (1 + job.retries) + QUEUE_TIMEOUT_S,
-            )
-        except BaseException:
-            self._connection.close()
-            raise
-        self.jobs = self._pool.jobs
+        self.jobs = len(self._pool.actors)
+        self.words = f"pictures are made on {self._pool.words}"
+        self.close = self._pool.close
 
     @property
     def at_work(self) -> int:
-        return self._pool.at_work
+        return self._pool.waiting
 
     def run(self, tasks: Iterable[PictureTask], is_stopped: Callable[[], bool]) -> Iterator[PictureOutcome | None]:
-        """See Runner."""
-        for ended in self._pool.run(tasks, is_stopped):
-            yield None if ended is None else self._outcome(ended)
+        """See Runner. Failed pictures are tried again after the others, on other machines if there are any."""
+        waiting: Iterable[PictureTry] = (PictureTry(task=task) for task in tasks)
+        while waiting:
+            again: list[PictureTry] = []
+            with closing(self._pool.map(_pieces(waiting, is_stopped), self._receive)) as outcomes:
+                for each in outcomes:
+                    if isinstance(each, PictureTry):
+                        again.append(each)
+                    else:
+                        yield each
+            waiting = again
 
-    def close(self) -> None:
-        """Kill the tasks in progress and disconnect."""
-        self._pool.close()
-        self._connection.close()
-
-    def _arguments(self, task: PictureTask) -> tuple[str, float]:
-        # remove the log of an earlier run; a full disk is reported when the files arrive
-        with contextlib.suppress(OSError):
-            remove_file(self._folder.log_path(task), missing_ok=True)
-        return task.as_json(), self._timeout_s
-
-    def _outcome(self, ended: EndedTask[PictureTask]) -> PictureOutcome:
-        task, attempts = ended.task, 1 + ended.cancelled
-        if ended.error is not None:
-            return self._failed(task, Failure(reason=self._reason(ended, ended.error)))
-        result = ended.value
-        self._keep_log(task, result["log"])
-        if "failure" in result:
-            return PictureOutcome(task=task, attempts=attempts, failure=Failure(**result["failure"]))
+    def _receive(self, actor: Actor, piece: WorkPiece[PictureTry], sent: SentPicture) -> PictureOutcome | PictureTry:
+        task, earlier, result = piece.item.task, piece.item.earlier, sent.result
+        attempts = len(earlier) + 1
+        with contextlib.suppress(OSError):  # a full disk is reported by the next write
+            self._folder.log_path(task).write_text(sent.log, encoding="utf-8")
+        if isinstance(result, Failure):
+            if not result.is_final:  # another machine may have a card or room on its disk
+                result = Failure(reason=f"{actor.machine}: {result.reason}")
+            if is_tried_again(result, attempts, self._retries):
+                return PictureTry(task=task, earlier=(*earlier, result.reason), machine=actor.machine)
+            return PictureOutcome(task=task, attempts=attempts, failure=result, earlier=earlier)
         try:
             staged = self._folder.staging(task)
-            for path, content in result["files"].items():
+            for path, content in sent.files.items():
                 (staged / path).parent.mkdir(parents=True, exist_ok=True)
                 (staged / path).write_bytes(content)
         except OSError as error:
-            return self._failed(task, failure_of(error, self._folder.path))
-        made = Attempted(folder=staged, seconds=result["seconds"], values=result["made"])
-        return PictureOutcome(task=task, attempts=attempts, made=made)
+            failure = failure_of(error, self._folder.path)
+            return PictureOutcome(task=task, attempts=attempts, failure=failure, earlier=earlier)
+        made = Attempted(folder=staged, seconds=sent.seconds, values=result)
+        return PictureOutcome(task=task, attempts=attempts, made=made, earlier=earlier)
 
-    def _failed(self, task: PictureTask, failure: Failure) -> PictureOutcome:
-        return PictureOutcome(task=task, attempts=1 if failure.ends_run else 1 + self._retries, failure=failure)
 
-    def _reason(self, ended: EndedTask[PictureTask], error: Exception) -> str:
-        if ended.has_hung:
-            return f"hung: no picture after {self._timeout_s:g} s (--timeout); killed"
-        cause: Any = getattr(error, "cause", None)
-        if isinstance(cause, NotMadeError):
-            self._keep_log(ended.task, cause.log)
-            return cause.reason
-        return f"its process died, or took longer than {self._timeout_s:g} s (--timeout): {ray_reason(error)}"
+def _share_for(jobs: int | None, machines: Sequence[Mapping[str, float]], cluster: str) -> ActorShare:
+    """`jobs`: pictures at the same time, None for as many as fit."""
+    cores = [int(resources.get("CPU", 0)) for resources in machines]
+    each = min(CORES_A_PICTURE, max(cores, default=1), sum(cores) // (jobs or 1))
+    return share_of(machines, cluster, device="cpu", threads=max(each, 1), max_actors=jobs)
 
-    def _keep_log(self, task: PictureTask, log: str) -> None:
-        with contextlib.suppress(OSError):  # a full disk is reported by the next write
-            self._folder.log_path(task).write_text(log, encoding="utf-8")
+
+def _pieces(waiting: Iterable[PictureTry], is_stopped: Callable[[], bool]) -> Iterator[WorkPiece[PictureTry]]:
+    for each in waiting:
+        if is_stopped():
+            return
+        name = f"picture {each.task.name}"
+        yield WorkPiece(item=each, payload=each.task.as_json, name=name, avoided=each.machine)

@@ -71,53 +71,20 @@ class Knob:
 def knobs_for(start: LiveSettings, *, longest_side_px: int, lora_names: tuple[str, ...]) -> tuple[Knob, ...]:
     """All knobs for the model of `start`, in the page's order. `lora_names`: in the order of the spec's LoRAs."""
     painting = start.painting
+    strength = declared("strength")
+    most_steps = max(MAX_STEPS, painting.steps)
     knobs = [
         _text("prompt", "Describes the picture.", painting, empty=NO_PROMPT),
         _text("negative", "Negative prompt: describes what to avoid; needs guidance above 1.", painting),
+        _of_painting("steps", declared("steps").description, kind="whole", low=1, high=most_steps, step=1),
+        _of_painting("strength", strength.description, kind="number", low=strength.low, high=strength.high, step=0.01),
         _of_painting(
-            "steps",
-            kind="whole",
-            group="painting",
-            low=1,
-            high=max(MAX_STEPS, painting.steps),
-            step=1,
-            about=declared("steps").description,
+            "cfg", declared("guidance").description, label="guidance (cfg)", kind="number", high=30.0, step=0.1
         ),
         _of_painting(
-            "strength",
-            kind="number",
-            group="painting",
-            low=declared("strength").low,
-            high=declared("strength").high,
-            step=0.01,
-            about=declared("strength").description,
+            "seed", "Seed of the noise, the same for every picture.", kind="whole", low=0, high=MAX_SEED, step=1
         ),
-        _of_painting(
-            "cfg",
-            label="guidance (cfg)",
-            kind="number",
-            group="painting",
-            low=0.0,
-            high=30.0,
-            step=0.1,
-            about=declared("guidance").description,
-        ),
-        _of_painting(
-            "seed",
-            kind="whole",
-            group="painting",
-            low=0,
-            high=MAX_SEED,
-            step=1,
-            about="Seed of the noise, the same for every picture.",
-        ),
-        _of_painting(
-            "sampler",
-            kind="choice",
-            group="painting",
-            choices=SAMPLERS,
-            about="Sampling method; auto is the model's default.",
-        ),
+        _of_painting("sampler", "Sampling method; auto is the model's default.", kind="choice", choices=SAMPLERS),
         Knob(
             control=PageControl(
                 name="side_px",
@@ -159,20 +126,17 @@ def painted_size(width: int, height: int, side_px: int) -> tuple[int, int]:
     return side(width), side(height)
 
 
-def _of_painting(name: str, *, label: str = "", **about: Any) -> Knob:
+def _of_painting(name: str, about: str, *, label: str = "", group: str = "painting", **more: Any) -> Knob:
     def write(settings: LiveSettings, value: Any) -> LiveSettings:
         return replace(settings, painting=replace(settings.painting, **{name: value}))
 
-    return Knob(
-        control=PageControl(name=name, label=label or name, **about),
-        read=lambda settings: getattr(settings.painting, name),
-        write=write,
-    )
+    control = PageControl(name=name, label=label or name, about=about, group=group, **more)
+    return Knob(control=control, read=lambda settings: getattr(settings.painting, name), write=write)
 
 
 def _text(name: str, about: str, painting: Painting, *, empty: str = "") -> Knob:
     most = max(MAX_CHARACTERS, len(getattr(painting, name)))
-    return _of_painting(name, kind="text", group="prompt", about=about, most_characters=most, empty=empty)
+    return _of_painting(name, about, kind="text", group="prompt", most_characters=most, empty=empty)
 
 
 def _lora(number: int, name: str, start: LiveSettings) -> Knob:
@@ -211,22 +175,11 @@ def _controlnet(number: int) -> tuple[Knob, Knob]:
             write=write,
         )
 
+    sees = "edges: outlines of the picture, white on black; input: the picture itself."
     return (
+        turning("sees", label="sees", kind="choice", choices=("edges", "input"), about=sees),
         turning(
-            "sees",
-            label="sees",
-            kind="choice",
-            choices=("edges", "input"),
-            about="edges: outlines of the picture, white on black; input: the picture itself.",
-        ),
-        turning(
-            "scale",
-            label="scale",
-            kind="number",
-            low=0.0,
-            high=2.0,
-            step=0.01,
-            about="Strength of the ControlNet; 0 is off.",
+            "scale", label="scale", kind="number", high=2.0, step=0.01, about="Strength of the ControlNet; 0 is off."
         ),
     )
 
@@ -250,11 +203,11 @@ def _ip_adapter(start: LiveSettings) -> tuple[Knob, Knob]:
         choices=(NO_PICTURE, *((GIVEN,) if given else ()), MINE),
         about="Reference picture in addition to the prompt: none, the server's, or your own.",
     )
-    scale = {"kind": "number", "low": 0.0, "high": MAX_SCALE, "step": 0.01}
+    about = "Strength of the reference picture."
     return (
         Knob(control=picture, read=read, write=write),
         _of_painting(
-            "ip_scale", label="scale", group="IP-Adapter", about="Strength of the reference picture.", **scale
+            "ip_scale", about, label="scale", group="IP-Adapter", kind="number", low=0.0, high=MAX_SCALE, step=0.01
         ),
     )
 

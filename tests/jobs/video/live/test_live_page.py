@@ -124,6 +124,12 @@ def still(tmp_path: Path) -> Path:
     return path
 
 
+def settings_of(server: LiveServer) -> LiveSettings:
+    """The server's settings for its only client."""
+    (client,) = server._queue._round
+    return client.settings
+
+
 def is_even(record: list[dict[str, float]]) -> bool:
     """True if these pictures were shown at a constant rate, within 10 %: as they were due, and as they were drawn."""
     slots = [picture["slot"] for picture in record]
@@ -229,7 +235,7 @@ def test_a_source_that_is_stopped_leaves_the_last_picture_and_no_figures(
     assert visitor.page.inner_text("#result-caption") == "painted"
 
 
-def test_a_displaced_page_reconnects_only_with_a_picture(
+def test_a_displaced_page_reconnects_only_with_a_picture_and_then_sends_its_changes(
     visit: Visit, serve: Serve, still: Path, wait_for: WaitFor
 ) -> None:
     server = serve(most_clients=1, idle_s=0.0)
@@ -240,13 +246,15 @@ def test_a_displaced_page_reconnects_only_with_a_picture(
     with contextlib.closing(LiveClient(server.address)) as other:
         visitor.page.wait_for_selector("body[data-state=asleep]")
         assert "the next picture reconnects" in visitor.page.inner_text("#banner")
+        visitor.page.get_by_label("prompt", exact=True).fill("the sea at night")
         visitor.page.clock.run_for(30_000)  # longer than it ever waits before it tries again
         assert tries == []
         assert other.paint(1).shape == (64, 64, 3)
     visitor.page.clock.resume()
     visitor.show_file(still)
     visitor.page.wait_for_selector("body[data-state=connected]")
-    wait_for(lambda: visitor.shown() > 2, "pictures")
+    wait_for(lambda: settings_of(server).painting.prompt == "the sea at night", "the prompt")
+    wait_for(lambda: visitor.shown() and visitor.record()[-1]["settings"] == 1, "pictures of it")
 
 
 def test_a_page_waits_while_the_server_is_busy_and_is_served_when_a_client_leaves(
@@ -268,20 +276,15 @@ def test_a_page_waits_while_the_server_is_busy_and_is_served_when_a_client_leave
     wait_for(lambda: late.shown() > 3, "pictures for the one that was late")
 
 
-def test_a_video_that_was_chosen_is_painted_on_and_on(
+def test_a_video_that_was_chosen_is_painted_on_and_on_and_another_file_is_reported(
     visit: Visit, server: LiveServer, tmp_path: Path, wait_for: WaitFor
 ) -> None:
     video = write_movie(tmp_path / "short.mp4", [disc_picture(number, 96, 64, 12) for number in range(15)])
     visitor = visit(server.url)
     visitor.show_file(video)
     wait_for(lambda: visitor.shown() > 20, "more pictures than the video has")
-    assert visitor.errors == []
-
-
-def test_a_file_that_is_neither_picture_nor_video_is_reported(visit: Visit, server: LiveServer, tmp_path: Path) -> None:
     file = tmp_path / "notes.txt"
     file.write_text("no picture", encoding="utf-8")
-    visitor = visit(server.url)
     visitor.show_file(file)
     visitor.page.locator("#lines li", has_text="notes.txt: this browser cannot play it").wait_for()
 
@@ -305,27 +308,6 @@ def test_a_page_from_another_machine_has_its_camera_over_https(
     wait_for(lambda: visitor.shown() > 3, "pictures of the camera")
 
 
-def test_the_page_finds_a_server_that_was_away(visit: Visit, serve: Serve, still: Path, wait_for: WaitFor) -> None:
-    server = serve()
-    visitor = visit(server.url)
-    visitor.show_file(still)
-    wait_for(lambda: visitor.shown() > 3, "pictures")
-    server.close()
-    visitor.page.wait_for_selector("body[data-state=gone]")
-    assert "Trying again" in visitor.page.inner_text("#banner")
-    serve(port=server.address[1])
-    visitor.page.wait_for_selector("body[data-state=connected]")
-    count = visitor.shown()
-    wait_for(lambda: visitor.shown() > count + 3, "pictures again")
-    visitor.errors.clear()  # of the connection that was refused meanwhile
-
-
-def settings_of(server: LiveServer) -> LiveSettings:
-    """The server's settings for its only client."""
-    (client,) = server._queue._round
-    return client.settings
-
-
 def test_changes_while_disconnected_are_sent_after_reconnecting(visit: Visit, serve: Serve, wait_for: WaitFor) -> None:
     began = {"prompt": "a house"}
     server = serve(painting=began)
@@ -337,6 +319,7 @@ def test_changes_while_disconnected_are_sent_after_reconnecting(visit: Visit, se
     wait_for(lambda: visitor.page.evaluate(kept) == '{"seed":7}', "the seed to be in force")
     server.close()
     visitor.page.wait_for_selector("body[data-state=gone]")
+    assert "Trying again" in visitor.page.inner_text("#banner")
     size.fill("128")
     prompt.fill("")
     visitor.page.keyboard.type("the sea")
@@ -357,18 +340,6 @@ def test_changes_while_disconnected_are_sent_after_reconnecting(visit: Visit, se
     assert (settings_of(server).painting.prompt, settings_of(server).side_px) == ("a house", 64)
     assert (prompt.input_value(), size.input_value(), seed.input_value()) == ("a house", "64", "0")
     visitor.errors.clear()  # of the connections that were refused meanwhile
-
-
-def test_changes_while_asleep_are_sent_after_waking(visit: Visit, serve: Serve, still: Path, wait_for: WaitFor) -> None:
-    server = serve(most_clients=1, idle_s=0.0)
-    visitor = visit(server.url)
-    with contextlib.closing(LiveClient(server.address)):
-        visitor.page.wait_for_selector("body[data-state=asleep]")
-        visitor.page.get_by_label("prompt", exact=True).fill("the sea at night")
-    visitor.show_file(still)
-    visitor.page.wait_for_selector("body[data-state=connected]")
-    wait_for(lambda: settings_of(server).painting.prompt == "the sea at night", "the prompt")
-    wait_for(lambda: visitor.shown() and visitor.record()[-1]["settings"] == 1, "pictures of it")
 
 
 def test_a_picture_to_follow_that_was_put_aside_stays_so_when_the_server_is_back(

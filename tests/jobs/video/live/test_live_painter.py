@@ -42,19 +42,6 @@ def test_a_first_picture_that_does_not_fit_is_said_with_the_options_of_the_page(
         painter.warm_up(painting, (512, 512))
 
 
-def test_a_picture_too_large_for_the_device_is_refused_and_leaves_nothing_on_it(
-    tiny_sd: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    painting = small_painting(tiny_sd)
-    painter = LivePainter(painting, device="cpu", dtype="auto", threads=1)
-    painter.paint(card(), painting, (64, 64))
-    monkeypatch.setattr(BatchStages, "encode", lambda *about: fill_device())
-    with pytest.raises(DeviceFullError) as full:
-        painter.paint(card(), painting, (128, 128))
-    assert str(full.value) == "cpu has no memory for 128 x 128 px: choose a smaller size"
-    assert not painter._painters
-
-
 def test_cached_painters_are_dropped_to_make_room(tiny_sd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     painting = small_painting(tiny_sd)
     painter = LivePainter(painting, device="cpu", dtype="auto", threads=1)

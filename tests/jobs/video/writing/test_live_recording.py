@@ -144,19 +144,16 @@ def test_a_joined_video_that_does_not_fit_takes_no_room(source: Path, tmp_path: 
     assert names(folder) == ["journal.jsonl", "lock", *(f"segment_{number:06d}.mp4" for number in range(4))]
 
 
-def test_the_command_reports_the_fate_of_a_recording_in_one_line(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from engine.cli import main
+def test_the_command_reports_the_fate_of_a_recording_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    from engine.cli.main import main
 
     def fail() -> None:
         error = ModelError("the model has failed")
         error.add_note("out.mp4: holds the 12 pictures that were whole by then")
         raise error
 
-    monkeypatch.setattr(main, "app", fail)
     with pytest.raises(SystemExit):
-        main.main()
+        main(fail)  # type: ignore[arg-type]  # called like the commands
     assert capsys.readouterr().err == (
         "multiverse: the model has failed\nmultiverse: out.mp4: holds the 12 pictures that were whole by then\n"
     )

@@ -1,9 +1,6 @@
 """An interrupted and resumed run writes the same output as an uninterrupted one."""
 
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,17 +27,17 @@ def contents(folder: Path) -> list[bytes]:
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov", ".webm", ".avi"])
-def test_the_same_pictures_give_the_same_packets_run_after_run(clip: Clip, tmp_path: Path, suffix: str) -> None:
+def test_the_same_pictures_give_the_same_bytes_run_after_run(clip: Clip, tmp_path: Path, suffix: str) -> None:
     source, out = clip(20), tmp_path / f"out{suffix}"
     runs = set()
-    for _ in range(6):
+    for _ in range(4):
         write(source, out, overwrite=True)
-        runs.add(tuple(packets_of(out)))
-    assert len(runs) == 1 and len(runs.pop()) == 20
+        runs.add(out.read_bytes())
+    assert len(runs) == 1 and len(packets_of(out)) == 20
 
 
 @pytest.mark.parametrize("end", ["stop", "abandon"])
-@pytest.mark.parametrize("stop", [0, 1, 6, 13, 19])
+@pytest.mark.parametrize("stop", [0, 1, 6, 13])
 def test_a_video_is_packet_by_packet_that_of_an_uninterrupted_run(
     clip: Clip, tmp_path: Path, stop: int, end: str
 ) -> None:
@@ -115,27 +112,6 @@ def test_a_damaged_segment_is_named_and_made_again_with_all_behind_it(
     assert packets_of(out) == packets_of(whole)
 
 
-def test_a_truncated_journal_keeps_its_complete_entries(clip: Clip, tmp_path: Path) -> None:
-    source, whole, out = clip(20), tmp_path / "whole.mp4", tmp_path / "out.mp4"
-    write(source, whole)
-    write(source, out, stop=19, end="abandon")
-    journal = tmp_path / ".out.mp4.partial" / "journal.jsonl"
-    journal.write_bytes(journal.read_bytes()[:-9])
-    assert write(source, out, stop=7, end="abandon", resume=True).done == 2 * SEGMENT
-    assert write(source, out, resume=True).done == 3 * SEGMENT
-    assert packets_of(out) == packets_of(whole)
-
-
-@pytest.mark.parametrize("content", [b"", b"{", b'{"form": 0, "key": {}}\n', b"[]\n", b"\xff\n", b"[" * 100_000])
-def test_an_unreadable_journal_has_no_entries(clip: Clip, tmp_path: Path, content: bytes) -> None:
-    source, out = clip(8), tmp_path / "out.mp4"
-    write(source, out, stop=7, end="abandon")
-    (tmp_path / ".out.mp4.partial" / "journal.jsonl").write_bytes(content)
-    resumed = write(source, out, resume=True)
-    assert resumed.done == 0 and "no interrupted run to resume" in resumed.notes[0]
-    assert len(pictures_of(out)) == 8
-
-
 @pytest.mark.parametrize("end", ["stop", "abandon"])
 def test_a_folder_is_resumed_after_the_last_complete_batch(clip: Clip, tmp_path: Path, end: str) -> None:
     source, whole, out = clip(20), tmp_path / "whole", tmp_path / "out"
@@ -175,41 +151,6 @@ def test_frames_of_an_older_run_are_not_taken_for_done(clip: Clip, tmp_path: Pat
     assert b"older" not in contents(out)
 
 
-KILLED = """
-import sys
-from pathlib import Path
-from tests.jobs.video.writing.written import write
-source, folder = Path(sys.argv[1]), Path(sys.argv[2])
-write(source, folder / "frames", stop=9, end="none")
-written = write(source, folder / "out.mp4", stop=57, end="none")
-print("ready", flush=True)
-sys.stdin.read()
-"""
-
-
-def test_a_killed_run_of_video_is_resumed(clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segmented_video, "SEGMENT_PICTURES", 32)  # as in the other process
-    source = clip(60, sound=None)
-    write(source, tmp_path / "whole.mp4")
-    killed = subprocess.Popen(
-        [sys.executable, "-c", KILLED, source, tmp_path],
-        cwd=Path(__file__).parents[4],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with killed:
-        assert killed.stdout.readline() == "ready\n"
-        assert "segment_000001.mp4" in " ".join(names(tmp_path / ".out.mp4.partial")), "it is at work on the second one"
-        os.kill(killed.pid, signal.SIGKILL)
-    assert not (tmp_path / "out.mp4").exists()
-    assert write(source, tmp_path / "out.mp4", resume=True).done == 32
-    assert packets_of(tmp_path / "out.mp4") == packets_of(tmp_path / "whole.mp4")
-    write(source, tmp_path / "frames", resume=True)
-    assert len(names(tmp_path / "frames")) == 60
-    assert names(tmp_path) == ["frames", "in.mp4", "out.mp4", "whole.mp4"]
-
-
 @contextmanager
 def no_file_over(size_bytes: int) -> Iterator[None]:
     """As on a disk that is full then."""
@@ -224,7 +165,7 @@ def no_file_over(size_bytes: int) -> Iterator[None]:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")
-@pytest.mark.parametrize("name", ["out.mp4", "out.mkv", "out.webm", "out"])
+@pytest.mark.parametrize("name", ["out.mp4", "out.webm", "out"])
 def test_a_full_disk_is_one_line_and_can_be_gone_on_from(clip: Clip, tmp_path: Path, name: str) -> None:
     noise = np.random.default_rng(0)
     source = clip(pictures=[noise.integers(0, 256, (64, 96, 3), np.uint8) for _ in range(20)], options={"crf": "30"})

@@ -1,4 +1,4 @@
-"""How a video finds its cluster, and what the errors of Ray become. A real Ray is in tests/jobs/test_on_ray.py."""
+"""How a job finds its cluster, and what the errors of Ray become. A real Ray is in tests/jobs/test_on_ray.py."""
 
 import importlib.util
 from collections.abc import Callable
@@ -7,25 +7,13 @@ from pathlib import Path
 import pytest
 
 from engine.errors import ChildError, UsageError
-from engine.jobs.kit.ray_cluster import INSTALL, MAX_REASON, host_and_port, ray_reason, running_address
-from engine.jobs.kit.ray_pool import death_of
-from engine.jobs.video.job import VideoJob
-from engine.jobs.video.on_cluster import ClusterStages
-from engine.models.sd import ModelSpec
-from engine.models.sd.painting import Painting
-
-SIZE = (16, 16)
-
-
-def job_of(*, cluster: str = "auto") -> VideoJob:
-    painting = Painting(spec=ModelSpec(model="toy"), prompt="glass")
-    return VideoJob(source="in.mp4", output="out.mp4", painting=painting, cluster=cluster)
+from engine.jobs.kit.ray_cluster import INSTALL, MAX_REASON, connect, ray_reason, running_address
 
 
 def test_without_ray_the_error_names_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UsageError) as caught:
-        ClusterStages(job_of(), SIZE)
+        connect("auto")
     assert str(caught.value) == INSTALL
 
 
@@ -42,10 +30,10 @@ def test_auto_is_the_cluster_that_the_user_has_named(tmp_path: Path) -> None:
 def test_an_address_without_a_cluster_is_reported_at_once(free_port: Callable[[], int]) -> None:
     address = f"127.0.0.1:{free_port()}"
     with pytest.raises(ChildError, match=rf"^--cluster {address}: nothing answers there \(.*\); start it"):
-        ClusterStages(job_of(cluster=address), SIZE)
+        connect(address)
     for wrong in ("everywhere", "10.0.0.1", "10.0.0.1:0", "ray://10.0.0.1:10001"):
         with pytest.raises(UsageError, match=f"^--cluster {wrong}: "):
-            host_and_port(wrong, f"--cluster {wrong}")
+            connect(wrong)
 
 
 def test_errors_of_ray_become_one_line() -> None:
@@ -59,4 +47,4 @@ def test_errors_of_ray_become_one_line() -> None:
         "The actor died\nray::PoolActor.__init__() (pid=9, ip=10.0.0.3, actor_id=7)\n"
         "ModuleNotFoundError: No module named 'cv2'"
     )
-    assert death_of(lost) == "the Python of 10.0.0.3 lacks cv2: pip install multiverse-engine there"
+    assert ray_reason(lost) == "the Python of 10.0.0.3 lacks cv2: pip install multiverse-engine there"
