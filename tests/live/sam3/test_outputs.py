@@ -16,6 +16,7 @@ from engine.live.sd.entry import SdConfig
 from engine.live.sd.link import DiffusionLink
 from engine.params import ParamStore
 from engine.values import FINISHED, FoundObject, FrameId, Segmentation, VideoFrame
+from tests.live.around import surroundings
 
 NO_MASKS = MasksView(found=None, picture=None)
 
@@ -43,14 +44,7 @@ class Desk:
 @pytest.fixture
 def desk(reports: Any) -> Iterator[Desk]:
     gate, told = Gate.create(), []
-    sd = DiffusionLink(
-        SdConfig(model="random:tiny"),
-        video=None,
-        has_camera=lambda: False,
-        gate=gate,
-        report=reports,
-        set_value=lambda address, value: None,
-    )
+    sd = DiffusionLink(SdConfig(model="random:tiny"), surroundings(gate, reports))
     outputs = MaskOutputs(lambda *message: told.append(message))
     yield Desk(outputs, sd, ParamStore(), told)
     for part in (outputs, sd, gate):

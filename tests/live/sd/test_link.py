@@ -21,6 +21,7 @@ from engine.render.readback import Readback
 from engine.system.clock import SteppedClock
 from engine.values import ChannelFeatures, PublishedFrame, VideoFrame, silent_waves
 from osc_schema import PARAMS
+from tests.live.around import surroundings
 from tests.live.frames import finished_frame
 
 
@@ -34,9 +35,7 @@ def gate() -> Iterator[Gate]:
 @pytest.fixture
 def link(gate: Gate, reports: Any) -> Iterator[DiffusionLink]:
     config = SdConfig(model="random:tiny")
-    link = DiffusionLink(
-        config, video=None, has_camera=lambda: False, gate=gate, report=reports, set_value=lambda address, value: None
-    )
+    link = DiffusionLink(config, surroundings(gate, reports))
     yield link
     link.close()
 
@@ -65,9 +64,7 @@ def test_paths_are_absolute_so_that_a_child_in_another_folder_finds_them(
     config = SdConfig(
         model="model", loras=(LoraConfig(path="lora.safetensors", weight=0.5),), controlnets=("owner/id",)
     )
-    link = DiffusionLink(
-        config, video=None, has_camera=lambda: False, gate=gate, report=reports, set_value=lambda address, value: None
-    )
+    link = DiffusionLink(config, surroundings(gate, reports))
     spec = link.supervisor.spec.settings["spec"]
     link.close()
     assert spec["model"] == str(tmp_path / "model")

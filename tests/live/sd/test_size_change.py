@@ -14,6 +14,7 @@ from engine.live.sd.entry import SdConfig
 from engine.live.sd.link import DiffusionLink
 from engine.params import ParamStore
 from engine.values import VideoFrame
+from tests.live.around import surroundings
 from tests.live.frames import finished_frame
 from tests.live.sd.studio import source_picture
 
@@ -24,14 +25,8 @@ CHANGES = 12
 @pytest.fixture
 def link(fork_server: None, tiny_sd: Path, reports: Any) -> Iterator[DiffusionLink]:
     gate = Gate.create()
-    link = DiffusionLink(
-        SdConfig(model=str(tiny_sd)),
-        video=None,
-        has_camera=lambda: True,
-        gate=gate,
-        report=reports,
-        set_value=lambda address, value: None,
-    )
+    around = surroundings(gate, reports, has_camera=lambda: True)
+    link = DiffusionLink(SdConfig(model=str(tiny_sd)), around)
     yield link
     link.close()
     gate.close()
