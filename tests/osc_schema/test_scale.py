@@ -71,11 +71,12 @@ def test_a_half_is_rounded_up(number: float, step: int, nearest: int) -> None:
     assert nearest_step(number, step) == nearest
 
 
-@pytest.mark.parametrize("param", FADERS, ids=lambda param: param.address)
-def test_every_fader_comes_back_to_its_position(param: osc_schema.Param) -> None:
-    scale = scale_of(param)
-    assert not (scale.is_exponential and scale.wraps)
-    assert [scale.position_of(scale.value_at(at)) for at in POSITIONS] == pytest.approx(POSITIONS, abs=1e-12)
+def test_every_fader_comes_back_to_its_position() -> None:
+    for param in FADERS:
+        scale = scale_of(param)
+        assert not (scale.is_exponential and scale.wraps)
+        back = [scale.position_of(scale.value_at(at)) for at in POSITIONS]
+        assert back == pytest.approx(POSITIONS, abs=1e-12), param.address
 
 
 def test_the_page_converts_as_the_engine_does(tmp_path: Path, require: Callable[[object, str], None]) -> None:
