@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import osc_schema
 from osc_schema import PARAMS, Rejected, patterns
 from osc_schema.patterns import PatternIndex
+from tests.support.long_form import IS_SOAK
 
 
 def matched(pattern: str) -> list[str]:
@@ -147,7 +148,7 @@ PATTERN = st.lists(
 ).map(lambda levels: "".join(slash + level for slash, level in levels))
 
 
-@settings(max_examples=600)
+@settings(max_examples=600 if IS_SOAK else 300)
 @given(addresses=st.lists(ADDRESS, min_size=1, max_size=8, unique=True), pattern=PATTERN)
 def test_every_pattern_matches_what_a_plain_search_finds(addresses: list[str], pattern: str) -> None:
     expected = tuple(address for address in addresses if re.fullmatch(as_regex(pattern), address))

@@ -74,7 +74,7 @@ def test_a_half_is_rounded_up(number: float, step: int, nearest: int) -> None:
 def test_every_fader_comes_back_to_its_position() -> None:
     for param in FADERS:
         scale = scale_of(param)
-        assert not (scale.is_exponential and scale.wraps)
+        assert not (scale.is_exponential and scale.wraps), param.address
         back = [scale.position_of(scale.value_at(at)) for at in POSITIONS]
         assert back == pytest.approx(POSITIONS, abs=1e-12), param.address
 
