@@ -1,5 +1,6 @@
 """Live voice conversion (RVC) in a child process: the voice, its delay, and its inputs and outputs."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,7 @@ _ASKED, _RUN, _RUNNING = of_child(CHILD)
 _VENUE: dict[str, Any] = {"stored": False, "is_look": False}
 # Mix of the output: done by the engine.
 _HEARD: dict[str, Any] = {"is_look": False}
-_number = partial(number, smoothing_ms=0, **_ASKED)  # read once per picture or block: it does not glide
+_number: Callable[..., Param] = partial(number, smoothing_ms=0, **_ASKED)  # read once per block: it does not glide
 
 
 def _block(address: str, default: float, low: float, high: float, description: str) -> Param:

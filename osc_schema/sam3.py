@@ -1,10 +1,11 @@
 """Live SAM3 segmentation in a child process: prompts, source, results, and its share of the machine."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from osc_schema.declare import menu, number, of_child, pace, switch, text, whole
-from osc_schema.types import Area, Command, ExtraPicture, FoundObjects
+from osc_schema.types import Area, Command, ExtraPicture, FoundObjects, Param
 
 CHILD = "sam3"
 PROMPTS = (1, 2, 3, 4)
@@ -21,7 +22,7 @@ FOUND_OBJECTS = FoundObjects(count="/sam3/objects", at="/sam3/object/<k>", argum
 _ASKED, _RUN, _RUNNING = of_child(CHILD)
 # Use of the masks by the engine; not sent to the child.
 _SHOWN: dict[str, Any] = {"is_look": False}
-_number = partial(number, smoothing_ms=0, **_ASKED)  # read once per picture or block: it does not glide
+_number: Callable[..., Param] = partial(number, smoothing_ms=0, **_ASKED)  # read once per picture: it does not glide
 
 
 AREA = Area(

@@ -1,5 +1,6 @@
 """Live Stable Diffusion in a child process: input, prompts, and its share of the machine."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -16,7 +17,7 @@ MASKS_SOURCE = "sam3"
 _ASKED, _RUN, _RUNNING = of_child(CHILD)
 # Use of the pictures by the engine; not sent to the child.
 _SHOWN: dict[str, Any] = {"is_look": False}
-_number = partial(number, smoothing_ms=0, **_ASKED)  # read once per picture or block: it does not glide
+_number: Callable[..., Param] = partial(number, smoothing_ms=0, **_ASKED)  # read once per picture: it does not glide
 
 
 def _controlnet(n: int) -> tuple[Param, ...]:
