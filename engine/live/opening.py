@@ -33,7 +33,7 @@ def live_models() -> tuple[LiveEntry, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelsOfRun:
-    """What a run needs to know about the live models before it opens them."""
+    """The live models as a run needs them before it opens any."""
 
     entries: tuple[LiveEntry, ...]
     """Those that the configuration asks for."""

@@ -78,7 +78,7 @@ class SegmentationLink(PictureLink[Build]):
         super().__init__(spec, around, in_force=AS_DECLARED, video=config.video, obsoleting={SOURCE})
         self._store = around.store
         self._size_px = around.config.width, around.config.height
-        """Of the extra pictures until the first result."""
+        """Size of the extra pictures until the first result."""
         self._output = self._open_output("objects")
         self._outputs = MaskOutputs(around.tell)
         self._view = MasksView(found=None, picture=None)
