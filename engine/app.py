@@ -32,7 +32,7 @@ from engine.frame_loop import DrawingParts, EngineParts, InputParts, OutputParts
 from engine.ipc import Gate, sweep_dead_rings
 from engine.link.follower import LinkFollower
 from engine.live.kit.live_model import Surroundings
-from engine.live.opening import conditions, configured_models, first_values, live_models, open_models, pictures_of
+from engine.live.opening import live_models, models_of, open_models, refuse_offline, start_models
 from engine.osc import Message
 from engine.params import Autosave, LookPipeline, Looks, ParamStore, Slew, modulation
 from engine.render import RegionMapper, open_renderer
@@ -72,7 +72,7 @@ def open_engine(config: Config, on_stuck: Callable[[], object] = lambda: None) -
     process can only be ended then.
     """
     config = build_config(msgspec.to_builtins(config), origin="Config")  # not checked yet if it was made in Python
-    configured = configured_models(config)
+    refuse_offline(config)
     with kept_awake(), chosen_gpu(config.gpu), Closing() as closing:
         clock: Clock = SteppedClock(wall_start_s=time.time()) if config.offline else SystemClock()
         announcements = Announcements()
@@ -93,8 +93,9 @@ def open_engine(config: Config, on_stuck: Callable[[], object] = lambda: None) -
         def has_camera() -> bool:
             return camera.has_source
 
+        configured = models_of(config, has_camera, warnings.report)
         for address, check in (
-            *conditions(config, has_camera),
+            *configured.conditions,
             *modulation.conditions(),
             *timecode_conditions(),
             *sink_conditions(),
@@ -112,7 +113,7 @@ def open_engine(config: Config, on_stuck: Callable[[], object] = lambda: None) -
         sinks = closing.here(SinkSet(stage, clock=clock, report=warnings.report))
         renderer.add_context_user(sinks)
         senders = SenderLists(clock, lambda: [(sink.kind, sink.name) for sink in sinks.status()])
-        pictures = ("main", *(picture.name for picture in pictures_of(configured)))
+        pictures = ("main", *(picture.name for picture in configured.pictures))
         previews = {picture: PreviewTap() for picture in pictures}
 
         # the control desk, live models, shaders, cameras
@@ -140,7 +141,7 @@ def open_engine(config: Config, on_stuck: Callable[[], object] = lambda: None) -
             report=warnings.report,
             open_video=videos.open,
         )
-        models = open_models(configured, around, closing)
+        models = open_models(configured.entries, around, closing)
         children = ChildControl(
             {model.name: model.supervisor for model in models},
             {entry.name: entry.no_model for entry in live_models()},
@@ -240,18 +241,14 @@ def open_engine(config: Config, on_stuck: Callable[[], object] = lambda: None) -
 
         # everything starts; first the ports, because a run that is refused leaves nothing behind
         _bind(osc, web)
-        desk.show.set_first_values(config, stage.fps, autosave, first_values(config))
+        desk.show.set_first_values(config, stage.fps, autosave, configured.first_values)
         if config.autosave:
             autosave.start()
         audio.start()
         camera.start()
         cameras.start()
         shaders.start()
-        for model in models:
-            snapshot = store.snapshot()
-            model.start(snapshot)
-            for picture, (width, height) in model.extra_pictures(snapshot).items():
-                sinks.add_picture(picture, width, height, may_wait=True)
+        parts.models = start_models(models, around, partial(sinks.add_picture, may_wait=True))
         desk.show.start_first_sinks(config.sinks)
         sending.start()
         for server in (osc, web):

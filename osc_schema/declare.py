@@ -144,6 +144,32 @@ def file(address: str, description: str, **more: Any) -> Param:
     )
 
 
+def of_child(child: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Arguments for the parameters that a live model's process receives: what it is asked for, stored in presets; its
+    settings on this machine, saved for --resume only; what the command line sets at every start. Panic resets none."""
+    asked: dict[str, Any] = {"is_look": False, "child": child}
+    run = {"stored": False, **asked}
+    return asked, run, {"resumed": False, **run}
+
+
+def pace(child: str, name: str) -> tuple[Param, ...]:
+    """How much a child computes on the GPU beside the picture, as engine/live/kit/pace.py reads it."""
+    asked, run, _ = of_child(child)
+    share = f"Share of time in which {name} may compute while duty_auto is off."
+    pieces = f"Maximum length of one piece of GPU work; after each, {name} checks if the picture needs the GPU."
+    return (
+        number(f"/{child}/duty", 1, 0.05, 1, share, smoothing_ms=0, **asked),
+        switch(
+            f"/{child}/duty_auto",
+            True,
+            f"Adapts the share of time to the picture: less after late frames, then slowly more. Off: /{child}/duty.",
+            **run,
+        ),
+        number(f"/{child}/slice_ms", 4, 1, 50, pieces, "ms", smoothing_ms=0, **run),
+        switch(f"/{child}/gate", True, f"Pauses {name} while the picture is being drawn.", **run),
+    )
+
+
 def arguments(spec: str) -> tuple[Argument, ...]:
     """Arguments from `"kind:s name:s?"`: name, OSC type tag, `?` if it is optional."""
     return tuple(_arguments(spec.split()))

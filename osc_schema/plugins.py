@@ -13,6 +13,7 @@ The engine's own models come in by the same door. A plug-in is trusted like any 
 loaded is left out, with a line in `faults`.
 """
 
+import os
 import tomllib
 from functools import cache
 from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, entry_points
@@ -21,6 +22,8 @@ from typing import Any
 
 PACKAGE = "multiverse-engine"
 CHECKOUT = Path(__file__).parents[1] / "pyproject.toml"
+SWITCH = "MULTIVERSE_PLUGINS"
+"""Environment variable; `off` leaves the plug-ins of other packages out."""
 CLASSES = {"multiverse.models": "LiveEntry", "multiverse.parameters": "Area", "multiverse.sinks": "SinkKind"}
 """Name of the class that each group's entry points must give; not the class, because it may need libraries."""
 
@@ -47,13 +50,8 @@ def declared(group: str) -> dict[str, EntryPoint]:
     Our own are read from the pyproject.toml of the checkout if there is one: the code may run without an installation,
     or beside the metadata of an older one.
     """
-    points = [*_own(group)]
-    points += sorted(
-        (point for point in entry_points(group=group) if point.dist is not None and point.dist.name != PACKAGE),
-        key=lambda point: (point.name, point.value),
-    )
     found: dict[str, EntryPoint] = {}
-    for point in points:
+    for point in (*_own(group), *_foreign(group)):
         if found.setdefault(point.name, point) is not point:
             leave_out(point, f"there is another {point.name} in {group}")
     return found
@@ -74,6 +72,18 @@ def loaded(group: str) -> dict[str, Any]:
         else:
             leave_out(point, f"is a {type(made).__name__}, not a {CLASSES[group]}")
     return found
+
+
+def are_installed() -> bool:
+    """True if another package than the engine's adds something."""
+    return any(_foreign(group) for group in (*CLASSES, "multiverse.sources"))
+
+
+def _foreign(group: str) -> list[EntryPoint]:
+    if os.environ.get(SWITCH) == "off":
+        return []
+    points = (point for point in entry_points(group=group) if point.dist is not None and point.dist.name != PACKAGE)
+    return sorted(points, key=lambda point: (point.name, point.value))
 
 
 def _own(group: str) -> list[EntryPoint]:

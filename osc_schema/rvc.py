@@ -1,8 +1,10 @@
 """Live voice conversion (RVC) in a child process: the voice, its delay, and its inputs and outputs."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from osc_schema.declare import file, menu, number, switch, whole
+from osc_schema.declare import file, menu, number, of_child, switch, whole
 from osc_schema.types import Area, Command, Param
 
 CHILD = "rvc"
@@ -11,23 +13,12 @@ MAX_SPEAKERS = 256
 MULTIVERSE_CHANNELS = 4
 SOURCE_CHANNELS = 64
 
-# Sound of the voice: stored in presets, not reset by panic.
-_ASKED: dict[str, Any] = {"is_look": False, "child": CHILD}
-# Settings for this machine: saved for --resume only.
-_RUN: dict[str, Any] = {"stored": False, "is_look": False, "child": CHILD}
-# Set by the command line at every start.
-_RUNNING: dict[str, Any] = {"stored": False, "is_look": False, "resumed": False, "child": CHILD}
+_ASKED, _RUN, _RUNNING = of_child(CHILD)
 # Wiring of the venue: used by the engine, not sent to the child.
 _VENUE: dict[str, Any] = {"stored": False, "is_look": False}
 # Mix of the output: done by the engine.
 _HEARD: dict[str, Any] = {"is_look": False}
-
-
-def _number(
-    address: str, default: float, low: float, high: float, description: str, unit: str = "", words: str = ""
-) -> Param:
-    """A value that is read once per block: it does not glide."""
-    return number(address, default, low, high, description, unit, smoothing_ms=0, words=words, **_ASKED)
+_number: Callable[..., Param] = partial(number, smoothing_ms=0, **_ASKED)  # read once per block: it does not glide
 
 
 def _block(address: str, default: float, low: float, high: float, description: str) -> Param:

@@ -1,8 +1,10 @@
 """Live SAM3 segmentation in a child process: prompts, source, results, and its share of the machine."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from osc_schema.declare import arguments, menu, number, switch, text, whole
+from osc_schema.declare import menu, number, of_child, pace, switch, text, whole
 from osc_schema.types import Area, Command, ExtraPicture, FoundObjects, Param
 
 CHILD = "sam3"
@@ -17,19 +19,10 @@ OBJECT_ARGUMENTS = ("id", "prompt", "score", "cx", "cy", "w", "h")
 """Arguments of `/sam3/object/<k>` in order: two ints, then five floats 0..1."""
 FOUND_OBJECTS = FoundObjects(count="/sam3/objects", at="/sam3/object/<k>", arguments=OBJECT_ARGUMENTS)
 
-# Prompts and detection: stored in presets, not reset by panic, like all models.
-_ASKED: dict[str, Any] = {"is_look": False, "child": CHILD}
-# Settings for this machine: saved for --resume only.
-_RUN: dict[str, Any] = {"stored": False, "is_look": False, "child": CHILD}
-# Set by the command line at every start.
-_RUNNING: dict[str, Any] = {"stored": False, "is_look": False, "resumed": False, "child": CHILD}
+_ASKED, _RUN, _RUNNING = of_child(CHILD)
 # Use of the masks by the engine; not sent to the child.
 _SHOWN: dict[str, Any] = {"is_look": False}
-
-
-def _number(address: str, default: float, low: float, high: float, description: str, unit: str = "") -> Param:
-    """A value that is read once per picture: it does not glide."""
-    return number(address, default, low, high, description, unit, smoothing_ms=0, **_ASKED)
+_number: Callable[..., Param] = partial(number, smoothing_ms=0, **_ASKED)  # read once per picture: it does not glide
 
 
 AREA = Area(
@@ -127,24 +120,7 @@ AREA = Area(
             is_confirmed=True,
             **_RUN,
         ),
-        _number("/sam3/duty", 1, 0.05, 1, "Share of time in which SAM3 may compute while duty_auto is off."),
-        switch(
-            "/sam3/duty_auto",
-            True,
-            "Adapts the share of time to the picture: less after late frames, then slowly more. Off: /sam3/duty.",
-            **_RUN,
-        ),
-        number(
-            "/sam3/slice_ms",
-            4,
-            1,
-            50,
-            "Maximum length of one piece of GPU work; after each, SAM3 checks if the picture needs the GPU.",
-            "ms",
-            smoothing_ms=0,
-            **_RUN,
-        ),
-        switch("/sam3/gate", True, "Pauses SAM3 while the picture is being drawn.", **_RUN),
+        *pace(CHILD, "SAM3"),
         switch(
             "/sam3/compile",
             False,
@@ -161,7 +137,6 @@ AREA = Area(
     commands=(
         Command(
             address="/sam3/empty_cache",
-            arguments=arguments(""),
             description="Returns cached GPU memory of SAM3 to the system.",
             replies=("/done /sam3/empty_cache <what>", "/fail /sam3/empty_cache <reason>"),
         ),

@@ -1,8 +1,10 @@
 """Live Stable Diffusion in a child process: input, prompts, and its share of the machine."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from osc_schema.declare import TEXT_CHARACTERS, circle, file, menu, number, switch, text, whole
+from osc_schema.declare import TEXT_CHARACTERS, circle, file, menu, number, of_child, pace, switch, text, whole
 from osc_schema.types import Area, ExtraPicture, Param
 
 CHILD = "sd"
@@ -12,21 +14,10 @@ MAX_SIDE_PX = 1024
 MASKS_SOURCE = "sam3"
 """Item of /sd/controlnet/<n>/source: the masks of found objects."""
 
-# Content of the picture: stored in presets, not reset by panic, like all models.
-_ASKED: dict[str, Any] = {"is_look": False, "child": CHILD}
-# Settings for this machine: saved for --resume only.
-_RUN: dict[str, Any] = {"stored": False, "is_look": False, "child": CHILD}
-# Set by the command line at every start.
-_RUNNING: dict[str, Any] = {"stored": False, "is_look": False, "resumed": False, "child": CHILD}
+_ASKED, _RUN, _RUNNING = of_child(CHILD)
 # Use of the pictures by the engine; not sent to the child.
 _SHOWN: dict[str, Any] = {"is_look": False}
-
-
-def _number(
-    address: str, default: float, low: float, high: float, description: str, unit: str = "", words: str = ""
-) -> Param:
-    """A value that is read once per picture: it does not glide."""
-    return number(address, default, low, high, description, unit, smoothing_ms=0, words=words, **_ASKED)
+_number: Callable[..., Param] = partial(number, smoothing_ms=0, **_ASKED)  # read once per picture: it does not glide
 
 
 def _controlnet(n: int) -> tuple[Param, ...]:
@@ -209,24 +200,7 @@ AREA = Area(
             )
             for n in LORAS
         ),
-        _number("/sd/duty", 1, 0.05, 1, "Share of time in which SD may compute while duty_auto is off."),
-        switch(
-            "/sd/duty_auto",
-            True,
-            "Adapts the share of time to the picture: less after late frames, then slowly more. Off: /sd/duty.",
-            **_RUN,
-        ),
-        number(
-            "/sd/slice_ms",
-            4,
-            1,
-            50,
-            "Maximum length of one piece of GPU work; after each, SD checks if the picture needs the GPU.",
-            "ms",
-            smoothing_ms=0,
-            **_RUN,
-        ),
-        switch("/sd/gate", True, "Pauses SD while the picture is being drawn.", **_RUN),
+        *pace(CHILD, "SD"),
         menu(
             "/sd/oom",
             "stop shrink",

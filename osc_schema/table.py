@@ -1,5 +1,5 @@
 """All declarations in page order, and the lookup of addresses. A new area's module is added to
-_DECLARED_AREAS; those of live models come from `plugins`."""
+_BEFORE_MODELS or _AFTER_MODELS; those of live models come from `plugins`."""
 
 import re
 from dataclasses import replace

@@ -2,7 +2,10 @@
 
 import dataclasses
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -136,7 +139,12 @@ def write(
         typer.Option(metavar="FOLDER", help="Folder to write to, with the same paths. [default: this installation]"),
     ] = None,
 ) -> None:
-    """Regenerate the generated files, after a declaration was changed."""
+    """Regenerate the generated files, after a declaration was changed. They leave plug-ins out."""
+    from osc_schema import plugins
+
+    if plugins.are_installed():  # what this process has loaded contains them
+        command = [sys.executable, "-m", "engine.cli.main", *sys.argv[1:]]
+        raise typer.Exit(subprocess.run(command, env=os.environ | {plugins.SWITCH: "off"}).returncode)
     from osc_schema.generate import FILES, ROOT
 
     for name, generate in FILES.items():

@@ -1,6 +1,11 @@
-"""Finds the live models that are installed, and opens those that the configuration asks for."""
+"""Finds the live models that are installed, opens and starts those that the configuration asks for.
 
-from collections.abc import Callable, Iterator, Sequence
+A model whose own code fails in one of these steps is left out, with one line, and the run goes on without it.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pkgutil import resolve_name
 
 import osc_schema
@@ -9,8 +14,11 @@ from engine.errors import ConfigError, MultiverseError, in_one_line
 from engine.live.kit.live_model import Check, LiveEntry, LiveModel, Surroundings
 from engine.live.kit.refusing import refusing
 from engine.system.closing import Closing
+from engine.system.reporting import Report
 from osc_schema import ExtraPicture, Value, plugins
 from osc_schema.live_models import BY_NAME
+
+FAILED = "the model has failed at the start of this run"
 
 
 def live_models() -> tuple[LiveEntry, ...]:
@@ -23,55 +31,84 @@ def live_models() -> tuple[LiveEntry, ...]:
     return tuple(found[name] for name in usable)
 
 
-def configured_models(config: Config) -> tuple[LiveEntry, ...]:
-    """The models in this run's configuration. ConfigError if the run is offline, which no live model supports."""
-    entries = tuple(entry for entry in live_models() if config.models[entry.name].model)
-    if entries and config.offline:
-        raise ConfigError(f"{entries[0].name}.model: {entries[0].not_offline}")
-    return entries
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelsOfRun:
+    """The live models as a run needs them before it opens any."""
 
-
-def pictures_of(entries: Sequence[LiveEntry]) -> tuple[ExtraPicture, ...]:
-    """The pictures that these models publish beside the main one."""
-    return tuple(picture for entry in entries for picture in BY_NAME[entry.name].pictures)
-
-
-def conditions(config: Config, has_camera: Callable[[], bool]) -> Iterator[tuple[str, Check]]:
-    """(address, check) for `ParamStore.add_condition`: values that need a model, a file or a device this run lacks.
-
-    A menu item that has the name of a live model needs that model.
-    """
-    for entry in live_models():
-        table = config.models[entry.name]
-        yield from entry.conditions(table, has_camera)
-        if not table.model:
-            yield refusing(f"/{entry.name}/enable", entry.no_model, True)
-            for param in osc_schema.PARAMS:
-                if entry.name in param.menu:
-                    yield refusing(param.address, entry.no_model, entry.name)
-
-
-def first_values(config: Config) -> Iterator[tuple[str, Value]]:
+    entries: tuple[LiveEntry, ...]
+    """Those that the configuration asks for."""
+    conditions: tuple[tuple[str, Check], ...]
+    """(address, check) for `ParamStore.add_condition`: values that need a model, a file or a device this run lacks. A
+    menu item that has the name of a live model needs that model."""
+    first_values: tuple[tuple[str, Value], ...]
     """The values that follow from the models' configuration."""
+
+    @property
+    def pictures(self) -> tuple[ExtraPicture, ...]:
+        """The pictures that these models publish beside the main one."""
+        return tuple(picture for entry in self.entries for picture in BY_NAME[entry.name].pictures)
+
+
+def refuse_offline(config: Config) -> None:
+    """Raise ConfigError if the run is offline and has a live model, none of which can be repeated."""
     for entry in live_models():
-        table = config.models[entry.name]
-        yield f"/{entry.name}/enable", bool(table.model)
-        yield from entry.first_values(table)
+        if config.offline and config.models[entry.name].model:
+            raise ConfigError(f"{entry.name}.model: {entry.not_offline}")
 
 
-def open_models(entries: Sequence[LiveEntry], around: Surroundings, closing: Closing) -> tuple[LiveModel, ...]:
-    """Open each model without starting it; `closing` closes them. Raises ModelError early, before anything slow.
+def models_of(config: Config, has_camera: Callable[[], bool], report: Report) -> ModelsOfRun:
+    """The models of this run, including those that are not configured: their commands are refused."""
+    entries: list[LiveEntry] = []
+    conditions: list[tuple[str, Check]] = []
+    first_values: list[tuple[str, Value]] = []
+    for entry in live_models():
+        table, reason = config.models[entry.name], FAILED
+        with _left_out(entry.name, "configured", report):
+            own = tuple(entry.conditions(table, has_camera)), tuple(entry.first_values(table))
+            reason = "" if table.model else entry.no_model
+            conditions += own[0]
+            first_values += own[1]
+        first_values.append((f"/{entry.name}/enable", not reason))
+        if reason:
+            conditions.append(refusing(f"/{entry.name}/enable", reason, True))
+            named = (param for param in osc_schema.PARAMS if entry.name in param.menu)
+            conditions += (refusing(param.address, reason, entry.name) for param in named)
+        else:
+            entries.append(entry)
+    return ModelsOfRun(entries=tuple(entries), conditions=tuple(conditions), first_values=tuple(first_values))
 
-    A model whose own code fails is left out, with a report.
-    """
-    opened = []
+
+def open_models(entries: tuple[LiveEntry, ...], around: Surroundings, closing: Closing) -> tuple[LiveModel, ...]:
+    """Open each model without starting it; `closing` closes them. Raises ModelError early, before anything slow."""
+    opened: list[LiveModel] = []
     for entry in entries:
-        try:
-            open_model = resolve_name(entry.opened_by)
-            opened.append(closing(open_model(entry, around)))
-        except Exception as error:
-            if isinstance(error, MultiverseError):  # what the user asked for is missing or wrong
-                raise
-            line = f"{entry.name}: cannot be opened, the run goes on without it ({in_one_line(error)})"
-            around.report(f"{entry.name}.open", line)
+        with _left_out(entry.name, "opened", around.report):
+            opened.append(closing(resolve_name(entry.opened_by)(entry, around)))
     return tuple(opened)
+
+
+def start_models(
+    models: tuple[LiveModel, ...], around: Surroundings, add_picture: Callable[[str, int, int], object]
+) -> tuple[LiveModel, ...]:
+    """Start loading each model. `add_picture(name, width, height)` is called for each of its pictures. Returns the
+    models that have started."""
+    started: list[LiveModel] = []
+    for model in models:
+        snapshot = around.store.snapshot()
+        with _left_out(model.name, "started", around.report):
+            model.start(snapshot)
+            for picture, (width, height) in model.extra_pictures(snapshot).items():
+                add_picture(picture, width, height)
+            started.append(model)
+    return tuple(started)
+
+
+@contextmanager
+def _left_out(name: str, step: str, report: Report) -> Iterator[None]:
+    """End the block at an error of the model's own code, with a report."""
+    try:
+        yield
+    except MultiverseError:  # what the user asked for is missing or wrong
+        raise
+    except Exception as error:
+        report(f"{name}.{step}", f"{name}: cannot be {step}, the run goes on without it ({in_one_line(error)})")

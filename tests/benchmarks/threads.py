@@ -20,6 +20,7 @@ from engine.bench.options import one_of
 from engine.errors import ModelError
 from engine.jobs.kit.options import option
 from engine.system import openmp
+from osc_schema.sd import default_of
 
 POLICIES: Mapping[str, Mapping[str, str]] = {
     "spin (library default)": openmp.LIBRARY_DEFAULT,
@@ -116,7 +117,7 @@ def _paint(threads: int) -> Work:
         "/sd/width": SIDE_PX,
         "/sd/height": SIDE_PX,
         "/sd/steps": 2,
-        "/sd/strength": 0.5,
+        "/sd/strength": default_of("strength"),
     }
     painter.take(read_settings(values))
     picture = np.random.default_rng(0).integers(0, 256, (SIDE_PX, SIDE_PX, 3), np.uint8)

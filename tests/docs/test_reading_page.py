@@ -34,8 +34,9 @@ def run(program: str, folder: Path) -> str:
     return done.stdout
 
 
-def test_there_are_as_many_programs_as_are_run_here() -> None:
-    assert list(programs()) == ["A picture", "A sink of one's own"]
+def test_there_are_as_many_programs_as_are_run() -> None:
+    """The live model is run in tests/live/test_plugins.py."""
+    assert list(programs()) == ["A picture", "A sink of one's own", "A live model"]
 
 
 def test_a_program_saves_a_picture(tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
+import tomllib
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,35 +23,55 @@ from tests.support.reading_client import ReadingClient
 
 ROOT = Path(__file__).parents[2]
 HALF = np.array((180, 90, 200)) / 2  # what /plasma/gain 0.5 makes of the source
+STEP = """
+from engine.live.kit.live_model import LiveEntry
+from osc_schema.declare import switch
+from osc_schema.types import Area
+AREA = Area(title="Breaks", description="Cannot start.", params=(switch("/{0}/enable", False, "On."),))
+ENTRY = LiveEntry(name="{0}", title="Breaks", no_model="none", not_offline="live", {1})
+"""
 BROKEN = {
     "breaks": "raise RuntimeError('no card\\nin this machine')",
     "leaves": "import sys\nsys.exit(3)",
     "wrong": "AREA = 'an area'",
-    "stops": """
-from engine.live.kit.live_model import LiveEntry
-from osc_schema.declare import switch
-from osc_schema.types import Area
-AREA = Area(title="Stops", description="Cannot start.", params=(switch("/stops/enable", False, "On."),))
-ENTRY = LiveEntry(name="stops", title="Stops", no_model="none", not_offline="live", opened_by="stops:open_it")
+    "refuses": STEP.format("refuses", "opened_by='refuses:x', conditions=lambda table, has_camera: 1 / 0"),
+    "values": STEP.format("values", "opened_by='values:x', first_values=lambda table: 1 / 0"),
+    "stops": STEP.format("stops", "opened_by='stops:open_it'") + "def open_it(entry, around): 1 / 0",
+    "stalls": STEP.format("stalls", "opened_by='stalls:open_it', paint='stalls:x'")
+    + """
 def open_it(entry, around):
-    raise RuntimeError("no licence")
+    from engine.live.kit.repainting import RepaintingModel
+    class Stalls(RepaintingModel):
+        def start(self, snapshot): 1 / 0
+    return Stalls(entry, around)
 """,
 }
+"""Modules by name. Each of the last four breaks in one step of the start."""
+
+
+def install(folder: Path, name: str, text: str, points: dict[str, dict[str, str]]) -> None:
+    """Put a module and its entry points, by group, into a folder on Python's path, as an installed package."""
+    (folder / f"{name}.py").write_text(text)
+    information = folder / f"multiverse_{name}-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: multiverse-{name}\nVersion: 1.0\n")
+    lines = [line for group, of in points.items() for line in (f"[{group}]", *(f"{k} = {v}" for k, v in of.items()))]
+    (information / "entry_points.txt").write_text("\n".join(lines))
 
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """With the package installed into a folder on Python's path, and four broken ones beside it."""
+    """With the package, that of docs/embedding.md and broken ones installed into a folder on Python's path."""
     packages = tmp_path_factory.mktemp("packages")
     pip = f"{sys.executable} -m pip install -q --no-deps --no-build-isolation --no-index --target".split()
     subprocess.run([*pip, str(packages), str(ROOT / "tests" / "live" / "plugin")], check=True)
     for name, text in BROKEN.items():
-        (packages / f"{name}.py").write_text(text)
-        information = packages / f"multiverse_{name}-1.0.dist-info"
-        information.mkdir()
-        (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: multiverse-{name}\nVersion: 1.0\n")
-        points = f"[multiverse.models]\n{name} = {name}:ENTRY\n[multiverse.parameters]\n{name} = {name}:AREA\n"
-        (information / "entry_points.txt").write_text(points)
+        points = {"multiverse.models": {name: f"{name}:ENTRY"}, "multiverse.parameters": {name: f"{name}:AREA"}}
+        install(packages, name, text, points)
+    page = (ROOT / "docs" / "embedding.md").read_text(encoding="utf-8").partition("## A live model")[2]
+    (program,) = re.findall(r"^```python\n(.+?)^```", page, re.MULTILINE | re.DOTALL)
+    (points_of_page,) = re.findall(r"^```toml\n(.+?)^```", page, re.MULTILINE | re.DOTALL)
+    install(packages, "negative", program, tomllib.loads(points_of_page)["project"]["entry-points"])
     return {**os.environ, "PYTHONPATH": os.pathsep.join([str(packages), str(ROOT)])}
 
 
@@ -61,7 +83,8 @@ class Run:
         options = (
             f"--audio demo --renderer numba --size 128x72 --fps 30 --osc 127.0.0.1:{osc} --web 127.0.0.1:{self.web} "
             f"--camera plain:#b45ac8 --sink laser=stage --sink plasma:shared={name} --sink shared={name}-main "
-            "--plasma any --stops any --set /mode=simple --set /safety/flash_guard=off"
+            "--plasma any --negative on --refuses any --values any --stops any --stalls any "
+            "--set /mode=simple --set /safety/flash_guard=off"
         )
         command = [sys.executable, "-m", "engine.cli.main", "run", *options.split()]
         self.process = subprocess.Popen(command, env=environment, cwd=folder, stderr=subprocess.PIPE, text=True)
@@ -119,6 +142,13 @@ def test_an_installed_package_is_part_of_the_engine(run: Run, wait_for: Callable
     run.client.send(encode_message("/plasma/gain", 0.0))
     wait_for(lambda: (seen := picture()) is not None and seen.max() < 3, "its parameter", ceiling_s=120.0)
     wait_for(lambda: (seen := picture("-main")) is not None and seen.max() < 8, "layer 5")
+    run.client.send(encode_message("/layer/5/source", "negative"))
+
+    def is_negative() -> bool:  # the source has least green, so its negative has most
+        seen = picture("-main")
+        return seen is not None and bool(seen[1] > 1.5 * max(seen[0], seen[2]))
+
+    wait_for(is_negative, "the model of docs/embedding.md")
     assert run.ask("/child/plasma/restart")[-1].address == "/done"
 
     with urllib.request.urlopen(f"http://127.0.0.1:{run.web}/", timeout=60.0) as page:  # the tree that the page reads
@@ -133,7 +163,10 @@ def test_an_installed_package_is_part_of_the_engine(run: Run, wait_for: Callable
         "breaks of multiverse-breaks is left out: breaks:AREA: RuntimeError: no card in this machine",
         "leaves of multiverse-leaves is left out",
         "is a str, not a Area",
+        "refuses: cannot be configured, the run goes on without it (ZeroDivisionError",
+        "values: cannot be configured",
         "stops: cannot be opened",
+        "stalls: cannot be started",
     ):
         assert said.count(reason) == 1, said
     assert "Traceback" not in said
@@ -143,3 +176,10 @@ def test_its_parameters_are_in_the_lists_of_the_schema(environment: dict[str, st
     command = [sys.executable, "-m", "engine.cli.main", "schema"]
     done = subprocess.run([*command, "markdown"], env=environment, cwd=tmp_path, capture_output=True, text=True)
     assert "/plasma/gain" in done.stdout and "/sink/laser/enable" in done.stdout, done.stderr
+
+
+def test_its_parameters_are_not_in_the_files_of_the_checkout(environment: dict[str, str], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "engine.cli.main", "schema", "write", "--folder", str(tmp_path)]
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    addresses = "osc_schema/generated/ADDRESSES.md"
+    assert (tmp_path / addresses).read_bytes() == (ROOT / addresses).read_bytes()

@@ -3,8 +3,6 @@
 import json
 import math
 import re
-import subprocess
-import sys
 import zlib
 from collections import Counter
 from collections.abc import Iterator
@@ -27,11 +25,6 @@ ADDRESSES = Counter([*(param.address for param in osc_schema.PARAMS), *PLAYED])
 
 def params_of(*types: ParamType) -> Iterator[Param]:
     return (param for param in osc_schema.PARAMS if param.type in types)
-
-
-@pytest.fixture(scope="module")
-def maxpat() -> dict[str, Any]:
-    return json.loads(max_patch(osc_schema.AREAS))["patcher"]
 
 
 @pytest.fixture(scope="module")
@@ -72,91 +65,6 @@ def test_a_colour_is_on_every_surface() -> None:
     (widget,) = (widget for widget in widgets(json.loads(osc_layout([area]))) if widget["type"] == "rgb")
     assert widget["default"] == [0.0, 0.5, 1.0, 1.0]
     assert b"/sky/colour" in zlib.decompress(touchosc([area]))
-
-
-# -- Max -----------------------------------------------------------------------------------------
-
-
-def rows(patcher: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any], dict[str, list[str]]]]:
-    """(address, id of the box that sends it, boxes by id, sources by id) of every control in the patch."""
-    boxes = {entry["box"]["id"]: entry["box"] for entry in patcher["boxes"]}
-    sources: dict[str, list[str]] = {}
-    for line in patcher["lines"]:
-        (source, _), (target, _) = line["patchline"]["source"], line["patchline"]["destination"]
-        assert {source, target} <= boxes.keys()
-        sources.setdefault(target, []).append(source)
-    for name, box in boxes.items():
-        if box.get("text", "").startswith("prepend /"):
-            yield box["text"].removeprefix("prepend "), name, boxes, sources
-        if "patcher" in box:
-            yield from rows(box["patcher"])
-
-
-def test_max_has_every_parameter_once_in_the_box_for_its_type(maxpat: dict[str, Any]) -> None:
-    kind_of = {
-        **dict.fromkeys(NUMBERS, "live.dial"),
-        **dict.fromkeys(TEXTS, "textedit"),
-        ParamType.INT: "number",
-        ParamType.BOOL: "toggle",
-        ParamType.MENU: "umenu",
-        ParamType.TRIGGER: "button",
-    }
-    found: Counter[str] = Counter()
-    for address, name, boxes, sources in rows(maxpat):
-        found[address] += 1
-        (said_by,) = sources[name]
-        while boxes[said_by]["maxclass"] not in kind_of.values():  # `route text`, the 1 of a trigger
-            (said_by,) = sources[said_by]
-        box = boxes[said_by]
-        param = osc_schema.lookup(address)
-        if param is None:
-            continue
-        assert box["maxclass"] == kind_of[param.type], address
-        assert param.description in box["hint"] and address in box["annotation"]
-        texts = [boxes[source].get("text", "") for source in sources.get(said_by, ())]
-        presets = [text for text in texts if text.startswith("loadmess")]
-        if param.type in NUMBERS:
-            value = box["saved_attribute_attributes"]["valueof"]
-            assert (value["parameter_mmin"], value["parameter_mmax"]) == (param.low, param.high)
-            assert value["parameter_initial"] == [param.default]
-            if param.scale == "exponential":  # half way round the dial is the geometric middle
-                middle = param.low + (param.high - param.low) * 0.5 ** value["parameter_exponent"]
-                assert middle == pytest.approx(math.sqrt(param.low * param.high), rel=1e-3)
-        elif param.type is ParamType.INT:
-            assert (box["minimum"], box["maximum"], presets) == (
-                param.low,
-                param.high,
-                [f"loadmess set {param.default}"],
-            )
-        elif param.type is ParamType.MENU:
-            assert [item for item in box["items"] if item != ","] == list(param.menu)
-            assert presets == [f"loadmess setsymbol {param.default}"]
-        elif param.type is ParamType.BOOL:
-            assert presets == [f"loadmess set {int(param.default is True)}"]
-    assert found == ADDRESSES
-
-
-def test_in_max_a_long_description_pushes_the_controls_down(maxpat: dict[str, Any]) -> None:
-    inner = [entry["box"]["patcher"] for entry in maxpat["boxes"] if "patcher" in entry["box"]]
-    tabs = [patcher for patcher in inner if patcher.get("showontab")]
-    for page, tab in zip(pages(osc_schema.AREAS), tabs, strict=True):
-        said, *others = (entry["box"] for entry in tab["boxes"])
-        _, top, width, height = said["patching_rect"]
-        assert said["text"] == page.description and said["linecount"] * 14 < height
-        assert len(page.description) <= said["linecount"] * 100 and width == 660  # a letter is 6 px wide
-        assert all(box["patching_rect"][1] >= top + height for box in others)
-
-
-def test_py2max_finds_no_error_and_no_overlap_in_the_max_patch(tmp_path: Path) -> None:
-    patch = tmp_path / "multiverse.maxpat"
-    patch.write_text(max_patch(osc_schema.AREAS), encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-m", "py2max", "validate", str(patch)], capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 0, done.stderr
-    findings = [line for line in done.stdout.splitlines() if "WARNING" in line]
-    rest = [line for line in findings if "W-OFFCANVAS" not in line]  # the wiring lies below the window on purpose
-    assert rest == []
 
 
 # -- Pd ------------------------------------------------------------------------------------------

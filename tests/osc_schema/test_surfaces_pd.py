@@ -16,42 +16,25 @@ from engine.config import OscConfig, build_config
 from osc_schema.generate.pd_patch import pd_patch
 
 PD = ["pd", "-nogui", "-noaudio", "-nomidi", "-stderr"]
-# Passes `list NAME TYPE VALUE;` to the receive name NAME, and prints what some controls receive.
-BENCH = """#N canvas 0 0 500 300 10;
-#X obj 10 10 netreceive -u {port};
-#X msg 10 40 \\; \\$1 \\$2 \\$3;
-#X obj 10 70 r /layer/2/angle;
-#X obj 10 100 print angle;
-#X obj 100 70 r /layer/2/wrap;
-#X obj 100 100 print wrap;
-#X obj 200 70 r /sd/prompt;
-#X obj 200 100 print prompt;
-#X obj 300 70 r multiverse-out;
-#X obj 300 100 print out;
-#X obj 400 70 r /mod/1/source/shown;
-#X obj 400 100 print source;
-#X obj 10 130 r /sam3/objects;
-#X obj 10 160 print objects;
-#X obj 100 130 r /sam3/object/1/id;
-#X obj 100 160 print id;
-#X obj 200 130 r /sam3/object/1/score;
-#X obj 200 160 print score;
-#X obj 300 130 r /sam3/object/1/cx;
-#X obj 300 160 print cx;
-#X obj 400 130 r /sam3/object/1/cy;
-#X obj 400 160 print cy;
-#X connect 0 0 1 0;
-#X connect 2 0 3 0;
-#X connect 4 0 5 0;
-#X connect 6 0 7 0;
-#X connect 8 0 9 0;
-#X connect 10 0 11 0;
-#X connect 12 0 13 0;
-#X connect 14 0 15 0;
-#X connect 16 0 17 0;
-#X connect 18 0 19 0;
-#X connect 20 0 21 0;
-"""
+PRINTED = {
+    "angle": "/layer/2/angle",
+    "wrap": "/layer/2/wrap",
+    "prompt": "/sd/prompt",
+    "out": "multiverse-out",
+    "source": "/mod/1/source/shown",
+    "objects": "/sam3/objects",
+    **{name: f"/sam3/object/1/{name}" for name in ("id", "score", "cx", "cy")},
+}
+"""What the bench patch prints, by the word before it."""
+
+
+def bench_patch(port: int) -> str:
+    """Passes `list NAME TYPE VALUE;` to the receive name NAME, and prints what some controls receive."""
+    lines = ["#N canvas 0 0 500 300 10", f"#X obj 10 10 netreceive -u {port}", r"#X msg 10 40 \; \$1 \$2 \$3"]
+    for word, name in PRINTED.items():
+        lines += [f"#X obj 10 70 r {name}", f"#X obj 10 100 print {word}"]
+    lines += [f"#X connect {2 * pair} 0 {2 * pair + 1} 0" for pair in range(len(PRINTED) + 1)]
+    return ";\n".join([*lines, ""])
 
 
 class Bench:
@@ -66,7 +49,7 @@ class Bench:
         (folder / "multiverse.pd").write_text(
             pd_patch(osc_schema.AREAS, host=host, port=port, listen_port=free_port()), encoding="utf-8"
         )
-        (folder / "bench.pd").write_text(BENCH.format(port=self._port))
+        (folder / "bench.pd").write_text(bench_patch(self._port))
         with self._output.open("wb") as file:
             self.process = subprocess.Popen(
                 [*PD, "bench.pd", "multiverse.pd"], cwd=folder, stdout=file, stderr=subprocess.STDOUT

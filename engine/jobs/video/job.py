@@ -20,6 +20,7 @@ from engine.jobs.kit.options import (
 from engine.models.sd.painting import MAX_GUIDANCE, MAX_SEED, MAX_STEPS, Painting
 from engine.models.sd.plan.sampler_choice import SAMPLERS
 from engine.models.sd.spec import NO_MODEL
+from osc_schema.sd import declared
 
 MAX_BATCH = 64
 SIDE_STEP_PX = 8  # pixels per latent
@@ -89,7 +90,7 @@ def check_painting(painting: Painting) -> None:
     if painting.sampler not in SAMPLERS:
         raise UsageError(f"--sampler {painting.sampler}: not one of {', '.join(SAMPLERS)}")
     check_number("--steps", painting.steps, 1, MAX_STEPS)
-    check_number("--strength", painting.strength, 0.0, 1.0)
+    check_number("--strength", painting.strength, declared("strength").low, declared("strength").high)
     check_number("--cfg", painting.cfg, 0.0, MAX_GUIDANCE)
     check_number("--seed", painting.seed, 0, MAX_SEED)
     check_number("--ip-scale", painting.ip_scale, 0.0, MAX_SCALE)

@@ -9,17 +9,20 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping, Set
 from concurrent.futures import Future
+from dataclasses import asdict
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 from engine.children.spec import ChildSpec, ChildStatus
 from engine.children.supervisor import Supervisor
 from engine.ipc import Gate
+from engine.live.kit.live_model import DeviceTable, Surroundings
 from engine.live.kit.picture_rings import OutputRing, SourceRings
 from engine.live.kit.sent_values import SentValues
 from engine.params import Snapshot
 from engine.system.daemon_worker import DaemonWorker
 from engine.system.reporting import Report
+from engine.values import VideoFrame
 
 Build = TypeVar("Build")
 
@@ -83,6 +86,9 @@ class ChildLink(ABC, Generic[Build]):
         self._worker = DaemonWorker(f"{spec.name} files")
         self._rings: list[_Ring] = []
         self._is_ending = False
+
+    def start(self, snapshot: Snapshot) -> None:
+        self.supervisor.start()
 
     def ask_to_end(self) -> None:
         """Ask the child to stop, without waiting for it."""
@@ -148,3 +154,40 @@ class ChildLink(ABC, Generic[Build]):
                 self._report(f"{self.name}.files", f"cannot look up {of}: {type(error).__name__}: {error}")
 
         self._worker.submit(change, *arguments).add_done_callback(report)
+
+
+class PictureLink(ChildLink[Build]):
+    """A link whose child takes its pictures from `/NAME/source`: the camera, a video, the finished picture."""
+
+    def __init__(
+        self, spec: ChildSpec, around: Surroundings, *, in_force: Build, video: str, obsoleting: Set[str]
+    ) -> None:
+        """`video`: name of the file, stream or program for the source `video`; "" for none."""
+        self._video = around.open_video(video)
+        self._has_camera = around.has_camera
+        super().__init__(spec, in_force=in_force, gate=around.gate, report=around.report, obsoleting=obsoleting)
+        self._input = self._open_input("source")
+        self._is_loop = False
+
+    @property
+    def source(self) -> str:
+        """/NAME/source, with `auto` and the first picture of a feedback resolved."""
+        chosen = str(self._values[f"/{self.name}/source"])
+        return chosen if chosen not in ("auto", "feedback") else "camera" if self._has_camera() else "multiverse"
+
+    def _from_outside(self, camera: VideoFrame | None) -> VideoFrame | None:
+        """The newest picture of the source `camera` or `video`."""
+        if self.source == "camera":
+            return camera
+        return None if self._video is None else self._video.latest_frame()
+
+    def _warn_of_loop(self, is_loop: bool, line: str) -> None:
+        """Report once each time the child begins to work on its own results."""
+        if is_loop and not self._is_loop:
+            self._report(f"{self.name}.loop", line)
+        self._is_loop = is_loop
+
+
+def device_settings(spec: Any, table: DeviceTable, dtype: str) -> dict[str, Any]:
+    """The settings that `load_on_device` reads in the child. `spec`: a dataclass, the model."""
+    return {"spec": asdict(spec), "device": table.device, "dtype": dtype, "threads": table.threads}

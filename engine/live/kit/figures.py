@@ -1,4 +1,4 @@
-"""Statistics that a picture child reports once a second."""
+"""Statistics that a child reports once a second."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -10,34 +10,12 @@ FPS_WINDOW_S = 5.0
 Facts = dict[str, int | float | str]
 
 
-class Figures:
-    """Counts and times of the child's main loop. Seconds come in as arguments."""
+class StageTimes:
+    """Durations of the stages of the newest 32 calls. Seconds come in as arguments."""
 
     def __init__(self) -> None:
-        self.pictures = 0
-        """Published results."""
-        self.nan = 0
-        """Results dropped because the model's output was not a number."""
-        self.call_s = 0.0
-        """Duration of the newest call, including waits and rests."""
         self._stages: deque[Mapping[str, float]] = deque(maxlen=KEPT_CALLS)
-        self._shown_s: deque[float] = deque(maxlen=1024)
         self._told_s = float("-inf")
-
-    def count_call(self, stages_ms: Mapping[str, float], call_s: float) -> None:
-        """Record a call and the milliseconds of each of its stages."""
-        self._stages.append(stages_ms)
-        self.call_s = call_s
-
-    def count_picture(self, now_s: float) -> None:
-        """Count a published result."""
-        self.pictures += 1
-        self._shown_s.append(now_s)
-
-    def fps(self, now_s: float) -> float:
-        """Published results a second over the last five seconds; 0 before the second result."""
-        recent = [shown_s for shown_s in self._shown_s if now_s - shown_s <= FPS_WINDOW_S]
-        return (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 else 0.0
 
     def stages_ms(self) -> Facts:
         """`encode_ms` and so on: means over the newest 32 calls."""
@@ -53,6 +31,35 @@ class Figures:
             return False
         self._told_s = now_s
         return True
+
+
+class Figures(StageTimes):
+    """Counts and times of the main loop of a picture child."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pictures = 0
+        """Published results."""
+        self.nan = 0
+        """Results dropped because the model's output was not a number."""
+        self.call_s = 0.0
+        """Duration of the newest call, including waits and rests."""
+        self._shown_s: deque[float] = deque(maxlen=1024)
+
+    def count_call(self, stages_ms: Mapping[str, float], call_s: float) -> None:
+        """Record a call and the milliseconds of each of its stages."""
+        self._stages.append(stages_ms)
+        self.call_s = call_s
+
+    def count_picture(self, now_s: float) -> None:
+        """Count a published result."""
+        self.pictures += 1
+        self._shown_s.append(now_s)
+
+    def fps(self, now_s: float) -> float:
+        """Published results a second over the last five seconds; 0 before the second result."""
+        recent = [shown_s for shown_s in self._shown_s if now_s - shown_s <= FPS_WINDOW_S]
+        return (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 else 0.0
 
     def facts(self, now_s: float) -> Facts:
         return {

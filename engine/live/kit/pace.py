@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import osc_schema
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,13 +35,14 @@ def value_reader(values: Mapping[str, Any], area: str) -> Callable[[str], Any]:
     return read
 
 
+def filled(made: type[T], read: Callable[[str], Any], **others: Any) -> T:
+    """A dataclass of values: each field is the parameter of its name, unless it is among `others`."""
+    return made(**{name: read(name) for name in made.__annotations__ if name not in others}, **others)
+
+
 def read_pace(values: Mapping[str, Any], area: str) -> ChildPace:
     """The pace of the child whose addresses begin with `area`."""
     read = value_reader(values, area)
-    return ChildPace(
-        is_paused=not read("enable") or bool(values.get(f"{area}/paused")),
-        interval_s=read("interval_s"),
-        duty=None if read("duty_auto") else read("duty"),
-        slice_ms=read("slice_ms"),
-        has_gate=read("gate"),
-    )
+    is_paused = not read("enable") or bool(values.get(f"{area}/paused"))
+    duty = None if read("duty_auto") else read("duty")
+    return filled(ChildPace, read, is_paused=is_paused, duty=duty, has_gate=read("gate"))

@@ -46,9 +46,6 @@ class RepaintingModel(ChildLink[None]):
         self._fader = Fader()
         self._fade: Fade | None = None
 
-    def start(self, snapshot: Snapshot) -> None:
-        self.supervisor.start()
-
     def describe(self, snapshot: Snapshot) -> list[str]:
         return [str(self.supervisor.spec.settings["model"])]
 

@@ -15,7 +15,7 @@ import numpy as np
 from engine.children.spec import ChildSpec
 from engine.errors import ModelError
 from engine.ipc import AudioRing, AudioRingWriter, Gate
-from engine.live.kit.child_link import ChildLink
+from engine.live.kit.child_link import ChildLink, device_settings
 from engine.live.kit.sent_values import NOTHING
 from engine.live.rvc.converted_sound import ConvertedSound
 from engine.live.rvc.entry import MODEL, RvcConfig, files_named
@@ -124,15 +124,8 @@ class VoiceLink(ChildLink[Build]):
         return {address: values[address] for address in BUILT}
 
     def _settings(self, build: Build) -> dict[str, Any]:
-        config = self._config
-        return {
-            "spec": asdict(spec_of(config, build)),
-            "device": config.device,
-            "dtype": DTYPES[build["/rvc/fp16"]],
-            "gpu_retrieval": build["/rvc/gpu_retrieval"],
-            "environment": self._environment,
-            "threads": config.threads,
-        }
+        settings = device_settings(spec_of(self._config, build), self._config, DTYPES[build["/rvc/fp16"]])
+        return settings | {"gpu_retrieval": build["/rvc/gpu_retrieval"], "environment": self._environment}
 
     # -- sound: the desk's thread ----------------------------------------------------------------
 

@@ -28,6 +28,7 @@ import numpy as np
 from engine.children.messages import Fact
 from engine.children.port import ChildPort
 from engine.ipc import AudioRingReader, Phase
+from engine.live.kit.figures import StageTimes
 from engine.live.kit.model_loading import load_on_device, lost_device_told
 from engine.live.rvc.arrivals import Arrivals
 from engine.live.rvc.settings import Window, read_settings
@@ -39,9 +40,7 @@ if TYPE_CHECKING:
     from engine.models.rvc.stream import LiveVoice
 
 KEPT_BLOCKS: Final = 512
-KEPT_STAGES: Final = 32
 MIN_BLOCKS: Final = 8  # measured before the machine is reported as too slow: the first blocks include warm-up
-TELL_EVERY_S: Final = 1.0
 MAX_NAP_S: Final = 0.05  # poll interval of the control pipe: the longest time before a value is read
 MAX_WAITING: Final = 2  # complete blocks that the window holds: the newest, and one that is late
 KEPT_S: Final = 8.0  # length of the converted ring: more than the longest delay (5 s) plus the longest block
@@ -388,15 +387,14 @@ def load_model(port: ChildPort) -> "VoiceModel":
     return load_on_device(port, spec.model, loaded, half="float16", gives_way=False)
 
 
-class VoiceFigures:
-    """Counts and times of the child's main loop. Seconds come in as arguments."""
+class VoiceFigures(StageTimes):
+    """Counts and times of the child's main loop."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.skipped = 0
         """Blocks skipped because newer ones had arrived."""
         self._work_ms: deque[float] = deque(maxlen=KEPT_BLOCKS)
-        self._stages: deque[Mapping[str, float]] = deque(maxlen=KEPT_STAGES)
-        self._told_s = float("-inf")
 
     def begin_window(self) -> None:
         """Discard the measured times, because the length of a block changes."""
@@ -415,13 +413,6 @@ class VoiceFigures:
         p50_ms = sorted(self._work_ms)[len(self._work_ms) // 2]
         return p50_ms if p50_ms > block_ms else None
 
-    def is_due(self, now_s: float) -> bool:
-        """True once a second."""
-        if now_s - self._told_s < TELL_EVERY_S:
-            return False
-        self._told_s = now_s
-        return True
-
     def facts(self, block_ms: float) -> dict[str, Fact]:
         """p50 and p99 over the newest 512 blocks; `rtf`: p50 as a share of a block's length."""
         ordered = sorted(self._work_ms)
@@ -433,12 +424,4 @@ class VoiceFigures:
             "work_p99_ms": round(p99_ms, 2),
             "rtf": round(p50_ms / block_ms, 3),
             "skipped": self.skipped,
-        }
-
-    def stages_ms(self) -> dict[str, Fact]:
-        """`content_ms` and so on: means over the newest 32 blocks."""
-        names = self._stages[-1] if self._stages else ()
-        return {
-            f"{name}_ms": round(sum(stages.get(name, 0.0) for stages in self._stages) / len(self._stages), 2)
-            for name in names
         }

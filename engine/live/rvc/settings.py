@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from engine.live.kit.pace import value_reader
+from engine.live.kit.pace import filled, value_reader
 from engine.models.rvc import VoiceSettings
 
 PRELOAD: Final = (
@@ -48,20 +48,6 @@ def read_settings(values: Mapping[str, Any]) -> VoiceChildSettings:
     return VoiceChildSettings(
         is_enabled=value("enable"),
         is_profiled=value("profiling"),
-        window=Window(
-            block_ms=value("block_ms"),
-            crossfade_ms=value("crossfade_ms"),
-            extra_ms=value("extra_ms"),
-        ),
-        voice=VoiceSettings(
-            pitch=value("pitch"),
-            is_autotuned=value("autotune"),
-            formant=value("formant"),
-            index_rate=value("index_rate"),
-            retrieval_power=value("retrieval_power"),
-            protect=value("protect"),
-            rms_mix=value("rms_mix"),
-            threshold_db=value("threshold"),
-            speaker=value("speaker"),
-        ),
+        window=filled(Window, value),
+        voice=filled(VoiceSettings, value, is_autotuned=value("autotune"), threshold_db=value("threshold")),
     )

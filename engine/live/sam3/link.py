@@ -1,15 +1,14 @@
 """The engine's end of the SAM3 child: sends parameters and pictures, receives masks, each with its source picture."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import osc_schema
 from engine.children.spec import ChildSpec
 from engine.errors import SharedMemoryError
-from engine.ipc import Gate
 from engine.ipc.segmentation_sheet import read_sheet
-from engine.live.kit.child_link import ChildLink
+from engine.live.kit.child_link import PictureLink, device_settings
 from engine.live.kit.fed_pictures import FedPictures
 from engine.live.kit.live_model import LiveEntry, Surroundings
 from engine.live.kit.picture_rings import finished_picture
@@ -17,13 +16,11 @@ from engine.live.kit.refusing import absolute
 from engine.live.kit.scene import Scene
 from engine.live.kit.sent_values import NOTHING
 from engine.live.sam3.entry import Sam3Config
-from engine.live.sam3.outputs import MaskOutputs, MasksView, Tell
+from engine.live.sam3.outputs import MaskOutputs, MasksView
 from engine.models.libraries import require_libraries
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.check import check
 from engine.params import Snapshot
-from engine.sources import Source
-from engine.system.reporting import Report
 from engine.values import FrameId, PublishedFrame, Segmentation, VideoFrame
 from osc_schema.sam3 import AREA, CHILD, PROMPTS
 
@@ -51,6 +48,9 @@ PRELOAD = (
 """Modules that the fork server of the SAM3 children imports in advance."""
 LOOP = "engine.live.sam3.loop:run"
 SOURCE = "/sam3/source"
+SEES_ITS_MATTE = (  # an object that is cut away is no longer found, so it reappears
+    "/layer/5/matte cuts the finished picture that SAM3 segments: feedback; choose another /sam3/source"
+)
 REPEAT_S = 0.1  # interval at which an unchanged picture is segmented again, because prompts change
 
 
@@ -66,37 +66,21 @@ def require_complete(spec: SegmentationSpec) -> None:
         check(spec).require_complete()
 
 
-class SegmentationLink(ChildLink[Build]):
+class SegmentationLink(PictureLink[Build]):
     """A LiveModel."""
 
-    def __init__(
-        self,
-        config: Sam3Config,
-        *,
-        video: Source | None,
-        has_camera: Callable[[], bool],
-        gate: Gate,
-        report: Report,
-        set_values: Callable[[Mapping[str, Any]], object],
-        tell: Tell,
-        size_px: tuple[int, int],
-    ) -> None:
-        """`set_values(values)` restores parameters whose new values were refused; called on any thread.
-        `tell(address, *args)` sends an OSC message to every subscriber. `size_px`: size of the extra pictures
-        until the first result."""
+    def __init__(self, config: Sam3Config, around: Surroundings) -> None:
         import cv2  # noqa: F401  0.1 s, before the first frame is due: finished_picture uses it
 
         self._config = config
         self._spec = spec_of(config)
         spec = ChildSpec(name=CHILD, loop=LOOP, settings=self._settings(AS_DECLARED), preload=PRELOAD)
-        super().__init__(spec, in_force=AS_DECLARED, gate=gate, report=report, obsoleting={SOURCE})
-        self._video = video
-        self._has_camera = has_camera
-        self._set_values = set_values
-        self._size_px = size_px
+        super().__init__(spec, around, in_force=AS_DECLARED, video=config.video, obsoleting={SOURCE})
+        self._store = around.store
+        self._size_px = around.config.width, around.config.height
+        """Size of the extra pictures until the first result."""
         self._output = self._open_output("objects")
-        self._input = self._open_input("source")
-        self._outputs = MaskOutputs(tell)
+        self._outputs = MaskOutputs(around.tell)
         self._view = MasksView(found=None, picture=None)
         self._found: Segmentation | None = None
         self._picture: VideoFrame | None = None
@@ -107,7 +91,6 @@ class SegmentationLink(ChildLink[Build]):
         self._newest: VideoFrame | None = None
         """The newest picture from the source that SAM3 uses."""
         self._prompts: tuple[str, ...] = ()
-        self._is_loop = False
 
     def start(self, snapshot: Snapshot) -> None:
         build = self._built_as(snapshot)
@@ -139,29 +122,17 @@ class SegmentationLink(ChildLink[Build]):
             self._swap(build, self._settings(build))
 
     def _refuse(self, build: Build, stays: Build, reason: str) -> None:
-        self._set_values(stays)  # the supervisor has already reported the reason
+        self._store.set_many(list(stays.items()), by=CHILD)  # the supervisor has already reported the reason
 
     @staticmethod
     def _built_as(values: Snapshot) -> Build:
         return {address: values[address] for address in BUILT.values()}
 
     def _settings(self, build: Build) -> dict[str, Any]:
-        config = self._config
         spec = replace(self._spec, **{field: build[address] for field, address in BUILT.items()})
-        return {
-            "spec": asdict(spec),
-            "device": config.device,
-            "dtype": config.dtype,
-            "threads": config.threads,
-        }
+        return device_settings(spec, self._config, self._config.dtype)
 
     # -- pictures to the child -----------------------------------------------------------------
-
-    @property
-    def source(self) -> str:
-        """The source of pictures: /sam3/source with `auto` resolved."""
-        chosen = str(self._values[SOURCE])
-        return chosen if chosen != "auto" else "camera" if self._has_camera() else "multiverse"
 
     def feed(self, frame: PublishedFrame, scene: Scene, now_s: float) -> None:
         """Send the child a picture if it asks for one, and send the masks to a model that uses them as control
@@ -173,12 +144,11 @@ class SegmentationLink(ChildLink[Build]):
     def _feed_picture(self, frame: PublishedFrame, scene: Scene, now_s: float) -> None:
         is_wanted = self._is_enabled and self.supervisor.wants_frame
         self._fed.follow_wish(is_wanted)
-        self._warn_of_loop()
         source = self.source
-        if source == "camera":
-            picture = scene.camera
-        elif source == "video":
-            picture = None if self._video is None else self._video.latest_frame()
+        is_cut = self._is_enabled and source == "multiverse" and self._values["/layer/5/matte"] != "all"
+        self._warn_of_loop(is_cut, SEES_ITS_MATTE)
+        if source in ("camera", "video"):
+            picture = self._from_outside(scene.camera)
         elif source != "multiverse":
             picture = scene.picture_of(source)
         elif is_wanted or (self._is_enabled and self._shows_source):
@@ -197,17 +167,6 @@ class SegmentationLink(ChildLink[Build]):
                 self._fed.add(self._fed_count, picture)
                 self._fed_count += 1
                 self._fed_s = now_s
-
-    def _warn_of_loop(self) -> None:
-        """Warn once each time SAM3 begins to segment a picture that its own matte has cut: an object that is cut away
-        is no longer found, so it reappears."""
-        is_loop = self._is_enabled and self.source == "multiverse" and self._values["/layer/5/matte"] != "all"
-        if is_loop and not self._is_loop:
-            self._report(
-                "sam3.loop",
-                "/layer/5/matte cuts the finished picture that SAM3 segments: feedback; choose another /sam3/source",
-            )
-        self._is_loop = is_loop
 
     # -- masks from the child ------------------------------------------------------------------
 
@@ -247,13 +206,4 @@ class SegmentationLink(ChildLink[Build]):
 def open_sam3(entry: LiveEntry, around: Surroundings) -> SegmentationLink:
     config: Sam3Config = around.config.models[entry.name]
     require_complete(spec_of(config))
-    return SegmentationLink(
-        config,
-        video=around.open_video(config.video),
-        has_camera=around.has_camera,
-        gate=around.gate,
-        report=around.report,
-        set_values=lambda values: around.store.set_many(list(values.items()), by=CHILD),
-        tell=around.tell,
-        size_px=(around.config.width, around.config.height),
-    )
+    return SegmentationLink(config, around)

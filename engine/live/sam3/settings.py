@@ -4,7 +4,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.live.kit.pace import value_reader
+from engine.live.kit.pace import filled, value_reader
 from osc_schema.sam3 import PROMPTS
 
 
@@ -36,10 +36,5 @@ class SegmentationSettings:
 def read_settings(values: Mapping[str, Any]) -> SegmentationSettings:
     """From values by address, as `osc_schema` accepted them; a missing one has its default."""
     value = value_reader(values, "/sam3")
-    return SegmentationSettings(
-        prompts=tuple(value(f"prompt/{n}") for n in PROMPTS),
-        mode=value("mode"),
-        source=value("source"),
-        threshold=value("threshold"),
-        most=value("max_objects"),
-    )
+    prompts = tuple(value(f"prompt/{n}") for n in PROMPTS)
+    return filled(SegmentationSettings, value, prompts=prompts, most=value("max_objects"))

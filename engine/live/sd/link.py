@@ -1,7 +1,7 @@
 """The engine's end of the SD child: sends parameters and pictures, receives painted pictures, applies the fallback."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -9,8 +9,7 @@ import numpy as np
 
 from engine.children.spec import ChildSpec
 from engine.errors import ModelError
-from engine.ipc import Gate
-from engine.live.kit.child_link import ChildLink
+from engine.live.kit.child_link import PictureLink, device_settings
 from engine.live.kit.fader import Fade, Fader
 from engine.live.kit.live_model import LiveEntry, Surroundings
 from engine.live.kit.picture_rings import finished_picture
@@ -23,14 +22,16 @@ from engine.models.sd.check import check, run_line
 from engine.models.sd.spec import VAE_WORDS, ModelSpec
 from engine.params import Snapshot
 from engine.render.guarded_renderer import GuardedRenderer
-from engine.sources import Source
-from engine.system.reporting import Report
-from engine.values import FrameId, PublishedFrame, ShownPicture, VideoFrame
+from engine.values import PublishedFrame, ShownPicture, VideoFrame
 from osc_schema.sd import CHILD, CONTROLNETS, MASKS_SOURCE
 
 LOOP = "engine.live.sd.loop:run"
 MODEL, IMAGE = "/sd/model", "/sd/ip_adapter/image"
 SIZE = frozenset({"/sd/width", "/sd/height"})
+REPAINTS_ITSELF = (
+    "/mode simple shows SD alone and /sd/source is the Multiverse: SD repaints itself; choose another source, or /mode "
+    "multiverse"
+)
 REPEAT_S = 0.1  # interval at which an unchanged picture is painted again, because prompts and seeds change
 PRELOAD = (
     "engine.models",  # first: it registers the replacement for torchaudio before its users are imported
@@ -84,29 +85,15 @@ def sd_line(config: SdConfig) -> str:
     return run_line(report.sampler, report.sampler_reason, report.prediction_type, report.prediction_reason)
 
 
-class DiffusionLink(ChildLink[str]):
+class DiffusionLink(PictureLink[str]):
     """A LiveModel. Its build is the value of /sd/model."""
 
-    def __init__(
-        self,
-        config: SdConfig,
-        *,
-        video: Source | None,
-        has_camera: Callable[[], bool],
-        gate: Gate,
-        report: Report,
-        set_value: Callable[[str, str], object],
-    ) -> None:
-        """`set_value(address, value)` restores a parameter whose new value was refused; called on any thread."""
+    def __init__(self, config: SdConfig, around: Surroundings) -> None:
         self._config = config
-        self._video = video
-        self._has_camera = has_camera
-        self._set_value = set_value
-        settings = self._settings(spec_of(config, config.model))
-        spec = ChildSpec(name=CHILD, loop=LOOP, settings=settings, preload=PRELOAD)
-        super().__init__(spec, in_force="", gate=gate, report=report, obsoleting=SIZE)
+        self._set_value = partial(around.store.set, by=CHILD)
+        spec = ChildSpec(name=CHILD, loop=LOOP, settings=self._settings(spec_of(config, config.model)), preload=PRELOAD)
+        super().__init__(spec, around, in_force="", video=config.video, obsoleting=SIZE)
         self._output = self._open_output("picture")
-        self._input = self._open_input("source")
         self._segments = self._open_input("segments")
         self._fader = Fader()
         self._moved: Mapping[str, float] = NOTHING
@@ -116,10 +103,6 @@ class DiffusionLink(ChildLink[str]):
         self._fitted: tuple[VideoFrame, VideoFrame] | None = None
         self._newest: VideoFrame | None = None
         self._is_black = False
-        self._is_loop = False
-
-    def start(self, snapshot: Snapshot) -> None:
-        self.supervisor.start()
 
     def describe(self, snapshot: Snapshot) -> list[str]:
         how = sd_line(self._config)
@@ -177,7 +160,8 @@ class DiffusionLink(ChildLink[str]):
             return
         is_wanted = self.supervisor.wants_frame
         if self.source == "multiverse":
-            self._warn_of_loop()
+            is_loop = self._values["/mode"] == "simple" and self._values["/sd/source"] != "feedback"
+            self._warn_of_loop(is_loop, REPAINTS_ITSELF)
             if not (is_wanted or self._shows_source):
                 return
             read = frame.read_fitted
@@ -194,46 +178,9 @@ class DiffusionLink(ChildLink[str]):
         if is_due and self._input.write(picture.pixels, frame.id, now_s):
             self._fed, self._fed_s = picture, now_s
 
-    @property
-    def wants_control_image(self) -> bool:
-        """True if a ControlNet uses the masks as its control image."""
-        if not self._is_enabled:
-            return False
-        values = self._values
-        return any(
-            values[f"/sd/controlnet/{n}/enable"] and values[f"/sd/controlnet/{n}/source"] == MASKS_SOURCE
-            for n in CONTROLNETS
-        )
-
-    def write_control_image(self, picture: np.ndarray, frame: FrameId, now_s: float) -> bool:
-        """Send the child a control image, (height, width, 3) uint8. False while there is no ring for it."""
-        return self._segments.write(picture, frame, now_s)
-
-    @property
-    def source(self) -> str:
-        """The source of pictures: /sd/source, with `auto` and the first picture of a feedback resolved."""
-        chosen = str(self._values["/sd/source"])
-        return chosen if chosen not in ("auto", "feedback") else "camera" if self._has_camera() else "multiverse"
-
-    def _warn_of_loop(self) -> None:
-        """Warn once each time SD begins to repaint its own output: only SD's picture is shown, and the source is the
-        shown picture."""
-        is_loop = self._values["/mode"] == "simple" and self._values["/sd/source"] != "feedback"
-        if is_loop and not self._is_loop:
-            self._report(
-                "sd.loop",
-                "/mode simple shows SD alone and /sd/source is the Multiverse: SD repaints itself; "
-                "choose another source, or /mode multiverse",
-            )
-        self._is_loop = is_loop
-
     def _source_picture(self, camera: VideoFrame | None) -> VideoFrame | None:
         """The newest picture of the source."""
-        if self.source == "camera":
-            return camera
-        if self.source == "video":
-            return None if self._video is None else self._video.latest_frame()
-        return self._multiverse
+        return self._multiverse if self.source == "multiverse" else self._from_outside(camera)
 
     # -- pictures from the child ---------------------------------------------------------------
 
@@ -241,10 +188,14 @@ class DiffusionLink(ChildLink[str]):
         offer = self.offer(now_s, scene.camera)
         scene.layer5_offers[CHILD] = offer
         scene.extra_pictures[CHILD] = partial(self._draw, offer.fade)
-        if self.wants_control_image:
-            scene.write_control_image = self.write_control_image
-        if self._is_enabled and self.source == "multiverse" and (self.supervisor.wants_frame or self._shows_source):
-            scene.fitted_px = size_of(self._values)
+        if not self._is_enabled:
+            return
+        asked = self._values
+        used = (f"/sd/controlnet/{n}" for n in CONTROLNETS if asked[f"/sd/controlnet/{n}/enable"])
+        if any(asked[f"{at}/source"] == MASKS_SOURCE for at in used):
+            scene.write_control_image = self._segments.write
+        if self.source == "multiverse" and (self.supervisor.wants_frame or self._shows_source):
+            scene.fitted_px = size_of(asked)
 
     def offer(self, now_s: float, camera: VideoFrame | None) -> Layer5Offer:
         """The picture to show in this frame. Reads the newest one from the ring, unless frozen."""
@@ -303,13 +254,7 @@ class DiffusionLink(ChildLink[str]):
         return self._fitted[1]
 
     def _settings(self, spec: ModelSpec) -> Mapping[str, Any]:
-        config = self._config
-        return {
-            "spec": asdict(spec),
-            "device": config.device,
-            "dtype": config.dtype,
-            "threads": config.threads,
-        }
+        return device_settings(spec, self._config, self._config.dtype)
 
 
 def size_of(values: Snapshot) -> tuple[int, int]:
@@ -322,11 +267,4 @@ def size_of(values: Snapshot) -> tuple[int, int]:
 def open_sd(entry: LiveEntry, around: Surroundings) -> DiffusionLink:
     config: SdConfig = around.config.models[entry.name]
     require_complete(spec_of(config, config.model))
-    return DiffusionLink(
-        config,
-        video=around.open_video(config.video),
-        has_camera=around.has_camera,
-        gate=around.gate,
-        report=around.report,
-        set_value=partial(around.store.set, by=CHILD),
-    )
+    return DiffusionLink(config, around)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from engine.errors import ModelError
-from engine.live.kit.pace import value_reader
+from engine.live.kit.pace import filled, value_reader
 from osc_schema.sd import CONTROLNETS, LORAS, MASKS_SOURCE
 
 SIZE_STEP_PX = 64
@@ -109,26 +109,12 @@ def read_settings(values: Mapping[str, Any]) -> DiffusionSettings:
     except ModelError as error:
         t_index, problem = (), str(error)
     return DiffusionSettings(
-        words=Words(
-            prompt=value("prompt"),
-            negative=value("negative"),
-            prompt_b=value("prompt_b"),
-            mix=value("prompt_mix") if value("prompt_b") else 0.0,
-            clip_skip=value("clip_skip"),
-        ),
+        words=filled(Words, value, mix=value("prompt_mix") if value("prompt_b") else 0.0),
         image=value("ip_adapter/image"),
         image_scale=value("ip_adapter/scale"),
         size=(value("width"), value("height")),
         is_stream=value("mode") == "stream",
-        steps=Steps(
-            steps=value("steps"),
-            strength=value("strength"),
-            t_index=t_index,
-            cfg_type=value("cfg_type"),
-            guidance=value("guidance"),
-            delta=value("delta"),
-            seed=value("seed"),
-        ),
+        steps=filled(Steps, value, t_index=t_index),
         controls=tuple(
             ControlSetting(
                 number=number,

@@ -14,6 +14,7 @@ from engine.live.sam3.entry import Sam3Config
 from engine.live.sam3.link import SegmentationLink
 from engine.params import ParamStore
 from engine.values import FINISHED, FoundObject, Segmentation
+from tests.live.around import surroundings
 from tests.live.frames import finished_frame
 
 SIDE = 32
@@ -47,16 +48,8 @@ def results() -> Iterator[Results]:
 @pytest.fixture
 def link(results: Results, reports: Any) -> Iterator[SegmentationLink]:
     gate = Gate.create()
-    link = SegmentationLink(
-        Sam3Config(model="random:tiny"),
-        video=None,
-        has_camera=lambda: True,
-        gate=gate,
-        report=reports,
-        set_values=lambda values: None,
-        tell=lambda *message: None,
-        size_px=(64, 48),
-    )
+    around = surroundings(gate, reports, has_camera=lambda: True)
+    link = SegmentationLink(Sam3Config(model="random:tiny"), around)
     link._output = OutputRing(results, "objects")
     yield link
     link.close()

@@ -13,6 +13,7 @@ from engine.children.spec import ChildSpec
 from engine.ipc import Gate
 from engine.live.sd.entry import SdConfig
 from engine.live.sd.link import PRELOAD, DiffusionLink
+from tests.live.around import surroundings
 from tests.live.picture_studio import QUICK, PictureStudio
 
 SIDE_PX = 64
@@ -47,14 +48,7 @@ def painting_core(model: Path, **spec: Any) -> Callable[..., np.ndarray]:
 def opened_link(config: SdConfig, report: Any, *, has_camera: bool = False) -> Iterator[DiffusionLink]:
     """The engine's end of a child of its own, with a gate."""
     gate = Gate.create()
-    link = DiffusionLink(
-        config,
-        video=None,
-        has_camera=lambda: has_camera,
-        gate=gate,
-        report=report,
-        set_value=lambda address, value: None,
-    )
+    link = DiffusionLink(config, surroundings(gate, report, has_camera=lambda: has_camera))
     yield link
     link.close()
     gate.close()
