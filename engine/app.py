@@ -24,15 +24,15 @@ from engine.control.commands.desk import Desk, open_desk, open_shaders
 from engine.control.commands.shader_stage import ShaderStage
 from engine.control.commands.timecode import conditions as timecode_conditions
 from engine.control.dmx import DmxReceiver
+from engine.control.link.follower import LinkFollower
 from engine.control.outgoing.announcements import Announcements
 from engine.control.query import Announcer, QueryHub, QueryTree, host_info, service_name
 from engine.engine import Engine, StatusReader
 from engine.errors import ConfigError, PortTakenError
 from engine.frame_loop import DrawingParts, EngineParts, InputParts, OutputParts, TimingParts
 from engine.ipc import Gate, sweep_dead_rings
-from engine.link.follower import LinkFollower
 from engine.live.kit.live_model import Surroundings
-from engine.live.opening import live_models, models_of, open_models, refuse_offline, start_models
+from engine.live.kit.opening import live_models, models_of, open_models, refuse_offline, start_models
 from engine.osc import Message
 from engine.params import Autosave, LookPipeline, Looks, ParamStore, Slew, modulation
 from engine.render import RegionMapper, open_renderer

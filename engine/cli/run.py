@@ -17,7 +17,7 @@ from engine.cli.live_options import options_of, require_model, settings_from
 from engine.cli.signals import Signals
 from engine.cli.standard_streams import STDERR
 from engine.errors import SinkError, UsageError
-from engine.live.opening import live_models
+from engine.live.kit.opening import live_models
 from engine.system.picture_size import parse_size
 from osc_schema.live_models import PICTURES
 

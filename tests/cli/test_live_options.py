@@ -5,7 +5,7 @@ import pytest
 from engine.cli.live_options import options_of, require_model, settings_from
 from engine.cli.run import build_settings
 from engine.errors import UsageError
-from engine.live.opening import live_models
+from engine.live.kit.opening import live_models
 
 
 def test_given_options_are_settings_of_the_table_of_their_model() -> None:

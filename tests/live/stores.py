@@ -4,7 +4,7 @@ import msgspec
 
 from engine.config import build_config
 from engine.live.kit.live_model import ModelTable
-from engine.live.opening import models_of
+from engine.live.kit.opening import models_of
 from engine.params import ParamStore
 
 

@@ -18,8 +18,8 @@ from engine.control.commands.shader import ShaderStatus
 from engine.control.commands.timecode import TimecodeStatus
 from engine.control.dmx import DmxStatus
 from engine.control.latency import LatencyMs
+from engine.control.link import LinkStatus
 from engine.errors import ConfigError, MultiverseError, SinkError
-from engine.link import LinkStatus
 from engine.params import Autosave, ParamStore, Slew, Snapshot
 from engine.params.tempo import TempoStatus
 from engine.render import FlashGuardState

@@ -54,6 +54,9 @@ def workers() -> dict[str, psutil.Process]:
     found = {}
     for each in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):
+            # Not a process that is about to become one: it shares our thread until then, and would stop that.
+            if not any("engine.jobs.dataset.running" in part for part in each.cmdline()):
+                continue
             for path in map(Path, (file.path for file in each.open_files())):
                 if path.suffix == ".log" and path.stem.startswith("image_"):
                     found[path.stem.removeprefix("image_")] = each

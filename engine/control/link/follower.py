@@ -12,8 +12,8 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
+from engine.control.link.messages import MISSING, LinkState, LinkStatus, SessionReport, TempoOrder, line_of, report_of
 from engine.errors import ChildError
-from engine.link.messages import MISSING, LinkState, LinkStatus, SessionReport, TempoOrder, line_of, report_of
 from engine.params import ParamStore
 from engine.params.store import Change
 from engine.system.backoff import next_delay_s
@@ -145,7 +145,7 @@ class LinkFollower:
         """Run the process until its end or `end`; returns why it ended."""
         self._heard_s = self._clock.now_s()
         try:
-            process = WorkerProcess("engine.link.program", f"main({float(str(self._store.get('/tempo/bpm')))})")
+            process = WorkerProcess("engine.control.link.program", f"main({float(str(self._store.get('/tempo/bpm')))})")
         except (ChildError, OSError) as error:
             return f"its process cannot be started ({error})"
         self._process = process
