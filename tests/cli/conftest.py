@@ -33,6 +33,7 @@ def say(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
             getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
         ]
         handlers = {number: signal.getsignal(number) for number in numbers}
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a process of its own, whatever ran before
         try:
             with pytest.raises(SystemExit) as ended:
                 main(commands)
