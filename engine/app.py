@@ -24,7 +24,6 @@ from engine.control.commands.desk import Desk, open_desk, open_shaders
 from engine.control.commands.shader_stage import ShaderStage
 from engine.control.commands.timecode import conditions as timecode_conditions
 from engine.control.dmx import DmxReceiver
-from engine.control.link.follower import LinkFollower
 from engine.control.outgoing.announcements import Announcements
 from engine.control.query import Announcer, QueryHub, QueryTree, host_info, service_name
 from engine.engine import Engine, StatusReader
@@ -35,6 +34,7 @@ from engine.live.kit.live_model import Surroundings
 from engine.live.kit.opening import live_models, models_of, open_models, refuse_offline, start_models
 from engine.osc import Message
 from engine.params import Autosave, LookPipeline, Looks, ParamStore, Slew, modulation
+from engine.params.link.follower import LinkFollower
 from engine.render import RegionMapper, open_renderer
 from engine.render.egl_devices import chosen_gpu
 from engine.render.guarded_renderer import GuardedRenderer

@@ -6,9 +6,9 @@ from engine.children.supervisor import Supervisor
 from engine.config import Config
 from engine.control.commands.show import EngineStatus, Hooks
 from engine.control.dmx import DmxReceiver
-from engine.control.link.follower import LinkFollower
 from engine.frame_loop import EngineParts, FrameLoop
 from engine.params import ParamStore, PresetFolder
+from engine.params.link.follower import LinkFollower
 from engine.telemetry import FrameTimes
 from engine.values import PublishedFrame
 from engine.web import WebServer

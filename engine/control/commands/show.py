@@ -18,9 +18,9 @@ from engine.control.commands.shader import ShaderStatus
 from engine.control.commands.timecode import TimecodeStatus
 from engine.control.dmx import DmxStatus
 from engine.control.latency import LatencyMs
-from engine.control.link import LinkStatus
 from engine.errors import ConfigError, MultiverseError, SinkError
 from engine.params import Autosave, ParamStore, Slew, Snapshot
+from engine.params.link import LinkStatus
 from engine.params.tempo import TempoStatus
 from engine.render import FlashGuardState
 from engine.sinks import SinkSet, SinkSpec, SinkStatus, available_kinds
