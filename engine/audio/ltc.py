@@ -17,7 +17,7 @@ register, so that only 80 good bits in a row make a frame. If many intervals fit
 
 The frame's time is that of its first edge: of a straight line through the edges of its 80 bits, because noise, and the
 bits beside it, move a single edge by up to a tenth of a bit. Forward that edge is the oldest, backward the newest. The
-label says nothing about the rate but the drop frame flag; the listener counts frames (`params/timecode_rate.py`). User
+label says nothing about the rate but the drop frame flag; the listener counts frames (`params/timecode_clock.py`). User
 bits, date and colour frame flag are ignored.
 
 The work per block is some twenty NumPy calls and a short loop over the edges: 1 % of a core at the nominal speed.
