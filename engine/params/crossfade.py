@@ -1,7 +1,7 @@
 """Fades from one look to another over some seconds. There are two kinds.
 
 A picture fade mixes two pictures, the old look and the new look. The store has the new look's values from the start, so
-every surface shows them and moving a fader changes the new look; the old look is kept in `look_pipeline.py`. Only values
+every surface shows them and moving a fader changes the new look; `look_pipeline.py` keeps the old look. Only values
 that are not part of the look (a voice, Stable Diffusion) glide in the store.
 
 A glide changes the store frame by frame. Each float moves evenly to its target: linearly, in the logarithm on an

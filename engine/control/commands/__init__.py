@@ -1,1 +1,1 @@
-"""OSC commands, one file per subject: show, preset, cue, mapping, child, camera; `show.py` also has the engine's status."""
+"""OSC commands, one file per subject: show (with the engine's status), preset, cue, mapping, child, camera."""
