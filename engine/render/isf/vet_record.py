@@ -24,7 +24,7 @@ from engine.system.atomic_file import remove_file, write_atomic
 from engine.system.small_file import read_small
 
 SUFFIX: Final = ".json"
-FORMAT: Final = 2
+FORMAT: Final = 3
 MAX_BYTES: Final = 4 << 20  # a text of MAX_TOKENS words; usual ones take 40 kB
 MAX_RECORDS: Final = 2000
 JPEG_QUALITY: Final = 80
@@ -56,7 +56,7 @@ def pack_file(file: IsfFile) -> str:
 
 def unpack_file(packed: str | bytes) -> IsfFile:
     """The file that `pack_file` packed. ValueError."""
-    return msgspec.json.decode(packed, type=IsfFile, dec_hook=_refuse)
+    return msgspec.json.decode(packed, type=IsfFile, dec_hook=_unpacked)
 
 
 def record_path(folder: Path, text: str, vertex: str | None, circumstances: str) -> Path:
@@ -65,45 +65,20 @@ def record_path(folder: Path, text: str, vertex: str | None, circumstances: str)
     return folder / f"{hashlib.sha256(told.encode('utf-8', 'replace')).hexdigest()[:40]}{SUFFIX}"
 
 
-class _Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """A record as it lies on the disk."""
-
-    ok: bool
-    reason: str
-    line: int | None
-    note: str
-    draw_ms: float
-    size_px: tuple[int, int]
-    file: IsfFile | None
-    thumbnail: str
-
-
 def read_record(path: Path) -> VetRecord | None:
     """The record in this file; None if there is none that can be used. Waits for the disk."""
     try:
-        kept = msgspec.json.decode(read_small(path, max_bytes=MAX_BYTES), type=_Kept, dec_hook=_refuse)
-        if min(kept.size_px) <= 0:
-            return None
-        told = {name: getattr(kept, name) for name in kept.__struct_fields__}
-        return VetRecord(**told | {"thumbnail": _unpacked(kept.thumbnail)})
+        record = msgspec.json.decode(read_small(path, max_bytes=MAX_BYTES), type=VetRecord, dec_hook=_unpacked)
     except (OSError, ValueError):
         return None
+    return record if min(record.size_px) > 0 else None
 
 
 def write_record(path: Path, record: VetRecord) -> None:
     """Write it. OSError. Waits for the disk."""
     file = record.file
-    kept = _Kept(
-        ok=record.ok,
-        reason=record.reason,
-        line=record.line,
-        note=record.note,
-        draw_ms=record.draw_ms,
-        size_px=record.size_px,
-        file=None if file is None or file.imports else replace(file, path=None),
-        thumbnail=_packed(record.thumbnail),
-    )
-    write_atomic(path, msgspec.json.encode(kept).decode("utf-8"))
+    kept = replace(record, file=None if file is None or file.imports else replace(file, path=None))
+    write_atomic(path, msgspec.json.encode(kept, enc_hook=_packed).decode("utf-8"))
 
 
 def prune_records(folder: Path) -> None:
@@ -117,9 +92,8 @@ def prune_records(folder: Path) -> None:
         remove_file(Path(path), missing_ok=True)
 
 
-def _packed(pixels: np.ndarray | None) -> str:
-    if pixels is None:
-        return ""
+def _packed(pixels: np.ndarray) -> str:
+    """The thumbnail as JPEG."""
     from PIL import Image  # imported here: most runs play no shaders
 
     stream = io.BytesIO()
@@ -127,15 +101,10 @@ def _packed(pixels: np.ndarray | None) -> str:
     return base64.b64encode(stream.getvalue()).decode("ascii")
 
 
-def _unpacked(packed: str) -> np.ndarray | None:
-    if not packed:
-        return None
+def _unpacked(kind: type, value: Any) -> np.ndarray:
+    if kind is not np.ndarray or not isinstance(value, str):
+        raise ValueError(f"{kind.__name__} in a record")  # a path of another machine
     from PIL import Image
 
-    with Image.open(io.BytesIO(base64.b64decode(packed))) as image:
+    with Image.open(io.BytesIO(base64.b64decode(value))) as image:
         return np.array(image.convert("RGB"))
-
-
-def _refuse(kind: type, value: Any) -> Any:
-    """Paths and pixels are not in there."""
-    raise ValueError(f"{kind.__name__} in a record")
