@@ -122,8 +122,12 @@ def test_a_client_that_reads_late_gets_everything(reports: Any) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how many datagrams it threw away")
-def test_a_full_receive_buffer_is_counted_as_lost(rig: Any, wait_for: Callable[..., Any], reports: Any) -> None:
+def test_a_full_receive_buffer_is_counted_as_lost(
+    open_rig: Any, wait_for: Callable[..., Any], reports: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A handler blocks the receiving thread while far more arrives than the receive buffer holds."""
+    monkeypatch.setattr("engine.control.sending.LOST_INTERVAL_S", 0.01)
+    rig = open_rig()
     is_over = threading.Event()
     rig.commands.add("/preset/list", lambda args, reply: (is_over.wait(120.0), reply.done()))
     rig.server._udp.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

@@ -127,7 +127,9 @@ class Rig:
         self.awaits_tests = False
 
     def write(self, name: str, text: str) -> None:
-        (self.folder / f"{name}.fs").write_text(text)
+        unfinished = self.folder / f"{name}.tmp"
+        unfinished.write_text(text)
+        unfinished.replace(self.folder / f"{name}.fs")  # whole, whenever the folder is looked at
 
     def frame(
         self, costs_ms: dict[str, float] | None = None, failures: dict[str, str] | None = None

@@ -21,7 +21,8 @@ WaitFor = Callable[..., Any]
 
 
 @pytest.fixture
-def rig(tmp_path: Path, reports: Any, wait_for: WaitFor) -> Iterator[Rig]:
+def rig(tmp_path: Path, reports: Any, wait_for: WaitFor, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+    monkeypatch.setattr("engine.params.shader_catalog.POLL_S", 0.02)
     for name in ("Glow", "Wave"):
         (tmp_path / f"{name}.fs").write_text(shader(2.5 if name == "Glow" else 7.5))
     (tmp_path / "Sky.fs").write_text(shader(image=False))
