@@ -9,7 +9,7 @@ from engine.control.answering import Args, CommandTable, Handler
 from engine.control.client import OscClient
 from engine.control.dispatcher import Dispatcher
 from engine.control.outgoing.announcements import Announcements, Tell
-from engine.control.outgoing.feedback import Outgoing
+from engine.control.outgoing.feedback import Feedback
 from engine.control.outgoing.outbox import OscCounters
 from engine.control.outgoing.sender import Reply, Sender
 from engine.control.sending import SendingThread
@@ -20,11 +20,11 @@ __all__ = [
     "Args",
     "CommandTable",
     "Dispatcher",
+    "Feedback",
     "Handler",
     "OscClient",
     "OscCounters",
     "OscServer",
-    "Outgoing",
     "Reply",
     "Sender",
     "SendingThread",

@@ -14,13 +14,13 @@ forges the port too.
 import threading
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 import osc_schema
 from engine.control.foreign.unmapped import Mistakes, unknown
-from engine.control.outgoing.feedback import Outgoing
+from engine.control.outgoing.feedback import Feedback
 from engine.control.outgoing.outbox import MAX_PACKETS, PACKETS_A_SENDING, SENDING_INTERVAL_S
 from engine.control.outgoing.sender import NO_PORT, Reply, Sender, host_of
-from engine.errors import MultiverseError
 from engine.osc import Message, encode_reply
 from engine.params import ParamStore
 from engine.params.shader_inputs import is_input_address
@@ -84,7 +84,7 @@ class Answering:
         self,
         store: ParamStore,
         commands: CommandTable,
-        outgoing: Outgoing,
+        feedback: Feedback,
         clock: Clock,
         mistakes: Mistakes,
         report_refusal: Callable[[str, str, Sender], None],
@@ -98,7 +98,7 @@ class Answering:
         """Filled before the server starts."""
         self._store = store
         self._commands = commands
-        self._outgoing = outgoing
+        self._feedback = feedback
         self._clock = clock
         self._mistakes = mistakes
         self._report_refusal = report_refusal
@@ -112,7 +112,7 @@ class Answering:
 
     def run(self, message: Message, sender: Sender) -> None:
         """Run the command or question at this address; raises the handler's unforeseen errors."""
-        self._outgoing.counters.add("commands")
+        self._feedback.counters.add("commands")
         with self._running:
             question = self.questions.get(message.address)
             if question is not None:
@@ -124,30 +124,25 @@ class Answering:
         reply, now_s = self._reply(message.address, sender), self._clock.now_s()
         limit = self._listings[host_of(sender.name)] if self._commands.is_listing(message.address) else None
         if limit is not None and limit.tokens(now_s) <= 0:
-            self._outgoing.counters.add("rejected")
+            self._feedback.counters.add("rejected")
             reply.fail("asked too often")
             return
+        handler = self._commands.find(message.address)
+        assert handler is not None  # steps hold known commands only
         try:
-            handler = self._commands.find(message.address)
-            assert handler is not None  # steps hold known commands only
-            handler(message.args, reply)
-        except (MultiverseError, Rejected) as error:
-            reply.fail(str(error))
-        except Exception as error:
-            reply.fail(f"internal error: {type(error).__name__} (see the log)", is_logged=False)
-            raise
+            reply.attempt(partial(handler, message.args, reply))
         finally:
             if limit is not None:
                 limit.spend(now_s, reply.sent)
 
     def _reply(self, command: str, sender: Sender) -> Reply:
-        post = self._outgoing.feedback.listener_of(sender).post
+        post = self._feedback.listener_of(sender).post
         return Reply(command, post, lambda line: self._report_refusal("osc.command", line, sender))
 
     # -- questions -----------------------------------------------------------------------------
 
     def _on_get(self, message: Message, sender: Sender) -> None:
-        reply, views_by_name = self._reply("/get", sender), self._outgoing.views
+        reply, views_by_name = self._reply("/get", sender), self._feedback.views
         address = message.args[0] if len(message.args) == 1 else None
         if not isinstance(address, str):
             reply.fail("takes an address or a pattern")
@@ -168,7 +163,7 @@ class Answering:
             self._mistakes.refused("osc.get", "/get", reason, sender)
             return
         for param in params:
-            values = self._outgoing.feedback.reply_values(param, self._store.get(param.address))
+            values = self._feedback.reply_values(param, self._store.get(param.address))
             reply.send(param.address, *values)
         for view in views:
             reply.send(view.address, *views_by_name.values_now(view))
@@ -186,7 +181,7 @@ class Answering:
         if len(self._syncs) >= MAX_PENDING_SYNCS:
             self._reply("/sync", sender).fail("too many are waiting: no frame has been drawn for a long time")
             return
-        target = self._outgoing.feedback.listener_of(sender)
+        target = self._feedback.listener_of(sender)
         packet = encode_reply("/synced", *ids)
         self._syncs.append((self._store.version, self._frames, target.post, packet))
 
@@ -203,7 +198,7 @@ class Answering:
         if target is None:
             self._reply("/engine/notify", sender).fail(NO_PORT)
             return
-        feedback = self._outgoing.feedback
+        feedback = self._feedback
         wants_values, wants_features = part != "features", part != "values"
         # A port for features alone belongs to a receiver of numbers, such as an OSC In CHOP.
         answered = feedback.listener_of(target if wants_values else sender)
@@ -213,7 +208,7 @@ class Answering:
         else:
             feedback.unsubscribe(target.name)
         Reply("/engine/notify", answered.post).done()
-        self._outgoing.outbox.wake()
+        self._feedback.outbox.wake()
 
     # -- the frame loop's thread ---------------------------------------------------------------
 

@@ -4,11 +4,11 @@ import contextlib
 import socket
 import time
 from collections import deque
-from collections.abc import Iterator
 
 from engine.control.outgoing.sender import addresses_of, display_address, numeric_localhost
 from engine.errors import MultiverseError, OscDecodeError
-from engine.osc import Bundle, Message, decode_packet
+from engine.osc import Message, decode_packet
+from engine.osc.decode import messages_of
 from engine.osc.framing import Framing, StreamReader, frame
 
 MAX_DATAGRAM_BYTES = 65_536
@@ -67,12 +67,3 @@ class OscClient:
 
     def close(self) -> None:
         self.socket.close()
-
-
-def messages_of(packet: Message | Bundle) -> Iterator[Message]:
-    """The messages in a packet, those of bundles in their order."""
-    if isinstance(packet, Message):
-        yield packet
-        return
-    for element in packet.elements:
-        yield from messages_of(element)

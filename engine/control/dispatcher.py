@@ -40,7 +40,7 @@ from engine.control.flood import AddressKind, Sieve
 from engine.control.foreign.messages import ForeignMap, ForeignMessages
 from engine.control.foreign.unmapped import HeardMessages, Mistakes
 from engine.control.latency import PacketLatency
-from engine.control.outgoing.feedback import Outgoing
+from engine.control.outgoing.feedback import Feedback
 from engine.control.outgoing.sender import Sender
 from engine.control.steps import (
     LATE_S,
@@ -49,14 +49,14 @@ from engine.control.steps import (
     VALUES_A_SECOND,
     BundleQueue,
     Changes,
-    PacketPlan,
     PlanStep,
+    cost_of,
     settable,
     value_of,
 )
 from engine.errors import OscDecodeError
 from engine.osc import Bundle, Message, decode_packet
-from engine.osc.decode import shown
+from engine.osc.decode import messages_of, shown
 from engine.osc.time_tag import is_at_once, wall_s_of
 from engine.params import ParamStore
 from engine.params.input_views import changes_of
@@ -88,26 +88,24 @@ class Dispatcher:
         report: Report,
         foreign_map: ForeignMap | None = None,
         *,
-        outgoing: Outgoing | None = None,
+        feedback: Feedback | None = None,
         on_gone: Callable[[str], None] = lambda name: None,
     ) -> None:
-        """`outgoing` None: creates one. `on_gone(name)` is called, on any thread, after a TCP or WebSocket sender has
+        """`feedback` None: creates one. `on_gone(name)` is called, on any thread, after a TCP or WebSocket sender has
         disconnected."""
-        outgoing = outgoing or Outgoing(store, report)
+        self.feedback = feedback = feedback or Feedback(store, report)
         self.clock = clock
         self.report = report
         self.on_gone = on_gone
-        self.counters, self.outbox, self.feedback = outgoing.counters, outgoing.outbox, outgoing.feedback
-        self.views = outgoing.views
-        """The inputs of the playing shaders by name."""
+        self.counters, self.outbox, self.views = feedback.counters, feedback.outbox, feedback.views
         self.latency = PacketLatency()
         self.heard = HeardMessages(clock, foreign_map.is_mapped) if foreign_map else HeardMessages(clock)
         """Unmapped messages of other programs."""
         self._watcher: Watcher | None = None
         self._store = store
         self._commands = commands
-        self._mistakes = Mistakes(outgoing, self.heard, foreign_map, clock, self._report_refusal)
-        self._answering = Answering(store, commands, outgoing, clock, self._mistakes, self._report_refusal)
+        self._mistakes = Mistakes(feedback, self.heard, foreign_map, clock, self._report_refusal)
+        self._answering = Answering(store, commands, feedback, clock, self._mistakes, self._report_refusal)
         self._foreign = ForeignMessages(foreign_map, self._is_ours, commands.has_root, clock)
         self._patterns = TokenBucket(VALUES_A_SECOND, VALUES_A_SECOND)  # of all senders together
         self._schedule = BundleQueue()
@@ -118,10 +116,6 @@ class Dispatcher:
     def set_watcher(self, watcher: Watcher | None) -> None:
         """Call `watcher` for every message from now on, on OSC's threads; it must not block. None removes it."""
         self._watcher = watcher
-
-    @property
-    def is_watched(self) -> bool:
-        return self._watcher is not None
 
     def add_question(self, address: str, answer: Question) -> None:
         """Register `answer(message, sender)` for a command that needs its sender and changes no value.
@@ -153,19 +147,13 @@ class Dispatcher:
             self.report("osc.malformed", f"{sender.name}: not an OSC packet: {error}")
             return
         if (watcher := self._watcher) is not None:
-            self._show_to_watcher(packet, sender, watcher)
+            for message in messages_of(packet):
+                watcher(self.clock.now_s(), sender.name, message)
         if isinstance(packet, Message):
             self._on_message(packet, sender)
             self.latency.note_arrival(arrived_s)
         elif self._on_bundle(packet, len(data), sender):
             self.latency.note_arrival(arrived_s)
-
-    def _show_to_watcher(self, packet: Message | Bundle, sender: Sender, watcher: Watcher) -> None:
-        if isinstance(packet, Message):
-            watcher(self.clock.now_s(), sender.name, packet)
-            return
-        for element in packet.elements:
-            self._show_to_watcher(element, sender, watcher)
 
     def _on_message(self, message: Message, sender: Sender) -> None:
         """Hot path for one parameter and one plain value."""
@@ -210,7 +198,7 @@ class Dispatcher:
             self.counters.messages += len(messages)
             steps, allowance = self._steps_of(messages, sender, allowance)
             if wait_s > 0.0:
-                self._queue_plan(wait_s, packet_bytes, PacketPlan(sender, steps))
+                self._queue(wait_s, packet_bytes, steps, sender)
             else:
                 self._carry_out(steps)
         return max(groups) <= 0.0
@@ -230,16 +218,16 @@ class Dispatcher:
             else:
                 self._group_by_due_time(element, wait_s, wall_s, groups)
 
-    def _queue_plan(self, wait_s: float, packet_bytes: int, plan: PacketPlan) -> None:
-        """Queue a plan, or refuse it."""
+    def _queue(self, wait_s: float, packet_bytes: int, steps: list[PlanStep], sender: Sender) -> None:
+        """Queue the steps of a bundle, or refuse it."""
         if wait_s > MAX_WAIT_S:
             reason = f"bundle {wait_s:.1f} s ahead; {MAX_WAIT_S:.0f} s are allowed (is a clock wrong?)"
-        elif self._schedule.add(self.clock.now_s() + wait_s, plan.cost(packet_bytes), plan):
+        elif self._schedule.add(self.clock.now_s() + wait_s, cost_of(steps, packet_bytes), steps):
             self.counters.scheduled += 1
             return
         else:
             reason = "bundle refused: too many scheduled bundles are queued"
-        self._mistakes.refused("osc.bundle", "#bundle", reason, plan.sender)
+        self._mistakes.refused("osc.bundle", "#bundle", reason, sender)
 
     def receive_controls(self, messages: list[Message], sender: Sender) -> None:
         """Execute control values that did not come as OSC, such as lighting levels: mapped ones in one step, which
@@ -392,11 +380,9 @@ class Dispatcher:
         self._answering.begin_frame()
         if self._deferred:
             return
-        for plan in self._schedule.take_due(self.clock.now_s()):
-            steps = plan.steps
+        for steps in self._schedule.take_due(self.clock.now_s()):
             while steps and isinstance(changes := steps[0].what, Changes) and not self._deferred:
-                self._apply(changes, steps[0].sender)
-                steps = steps[1:]
+                self._apply(changes, steps.pop(0).sender)
             if steps:
                 self._deferred.append(steps)
         if self._deferred:

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol
 
 from engine.control.dispatcher import Dispatcher
 from engine.control.outgoing.outbox import MAX_PACKETS
@@ -18,24 +17,13 @@ MIN_WAIT_S = 0.001  # a stepped clock does not advance while the thread waits fo
 CLOSED_WITHIN_S = 3.0
 
 
-class Transport(Protocol):
-    """The periodic work that the sending thread does for a transport."""
-
-    def send_rest(self) -> bool:
-        """Continue sending to connections that were full; True while something is left."""
-        ...
-
-    def count_lost(self) -> None:
-        """Count packets that the system dropped. Called once a second."""
-        ...
-
-
 class SendingThread:
-    """Runs from `start` to `close`. Close it before its transports: it sends the queued packets through them."""
+    """Runs from `start` to `close`. Close it before the sockets: it sends the queued packets through them."""
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
-        self._transports: tuple[Transport, ...] = ()
+        self._send_rest: Callable[[], bool] = lambda: False
+        self._count_lost: Callable[[], None] = lambda: None
         self._polled: tuple[Callable[[float], bool], ...] = ()
         self._is_closing = threading.Event()
         self._thread: threading.Thread | None = None
@@ -43,9 +31,13 @@ class SendingThread:
         self._something_waits = False
         self._held_until_s: float | None = None
 
-    def add(self, transport: Transport) -> None:
-        """Serve another transport, from the next turn on. Any thread."""
-        self._transports = (*self._transports, transport)
+    def serve(self, send_rest: Callable[[], bool], count_lost: Callable[[], None]) -> None:
+        """Also do the sockets' periodic work, from the next turn on. Any thread.
+
+        `send_rest()` continues sending to connections that were full; True while something is left. `count_lost()`
+        counts packets that the system dropped; called once a second.
+        """
+        self._send_rest, self._count_lost = send_rest, count_lost
 
     def poll(self, action: Callable[[float], bool]) -> None:
         """Call `action(now_s)` in every turn: 60 times a second while it returns True, else at least once a second.
@@ -82,11 +74,10 @@ class SendingThread:
             outbox.send(None, 2 * MAX_PACKETS)
         else:  # the rate limit uses real time, not the engine's clock, because receivers read in real time
             self._held_until_s = outbox.send(time.perf_counter())
-        self._something_waits = any([transport.send_rest() for transport in self._transports]) or is_polled
+        self._something_waits = self._send_rest() or is_polled
         if now_s >= self._next_lost_s:
             self._next_lost_s = now_s + LOST_INTERVAL_S
-            for transport in self._transports:
-                transport.count_lost()
+            self._count_lost()
 
     def _rest_s(self) -> float:
         """Seconds until the next turn, unless the thread is woken earlier."""

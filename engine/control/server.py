@@ -30,10 +30,7 @@ PORT_ATTEMPTS = 16
 
 class OscServer:
     """Bound from `bind`, running from `start` to `close`. `bind` raises MultiverseError, which names `--osc`, if it
-    cannot bind.
-
-    Also a transport of the sending thread, which is closed first.
-    """
+    cannot bind. The sending thread is closed first."""
 
     def __init__(
         self,
@@ -79,7 +76,7 @@ class OscServer:
         self._wake_end, self._woken_end = socket.socketpair()
         self._selector.register(udp_socket, selectors.EVENT_READ)
         self._selector.register(self._woken_end, selectors.EVENT_READ, self._is_closing.wait)
-        self._sending.add(self)
+        self._sending.serve(self._tcp.send_rest, self._udp.count_lost)
         self._thread = threading.Thread(target=self._receive, name="osc receive", daemon=True)
         self._thread.start()
 
@@ -169,14 +166,6 @@ class OscServer:
         if self._udp.is_behind:
             return self._selector.select(0.0)
         return self._selector.select(ACCEPT_PAUSE_S if self._tcp.is_paused else None)
-
-    # -- the sending thread --------------------------------------------------------------------
-
-    def send_rest(self) -> bool:
-        return self._tcp.send_rest()
-
-    def count_lost(self) -> None:
-        self._udp.count_lost()
 
     # -- binding -------------------------------------------------------------------------------
 

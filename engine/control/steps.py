@@ -12,7 +12,6 @@ values a second, a receive buffer full of it (2 MB) would delay a `/engine/quit`
 
 import heapq
 import threading
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -159,51 +158,44 @@ class PlanStep(NamedTuple):
     """The packet's sender; named `map` if the step comes from a mapped control."""
 
 
-@dataclass(frozen=True, slots=True)
-class PacketPlan:
-    """The messages of a bundle that are due together."""
-
-    sender: Sender
-    steps: list[PlanStep]
-
-    def cost(self, packet_bytes: int) -> int:
-        """Its share of the queue's capacity, in values. `packet_bytes`: the size of its packet, which commands keep in
-        memory."""
-        commands = sum(isinstance(step.what, Message) for step in self.steps)
-        values = sum(len(step.what) for step in self.steps if isinstance(step.what, Changes))
-        return values + (commands + packet_bytes // BYTES_A_VALUE if commands else 0)
+def cost_of(steps: list[PlanStep], packet_bytes: int) -> int:
+    """The steps' share of the queue's capacity, in values. `packet_bytes`: of their packet, which commands keep in
+    memory."""
+    commands = sum(isinstance(step.what, Message) for step in steps)
+    values = sum(len(step.what) for step in steps if isinstance(step.what, Changes))
+    return values + (commands + packet_bytes // BYTES_A_VALUE if commands else 0)
 
 
 class BundleQueue:
-    """The bundles that wait for their time tag, on the engine's clock, by due time and then by arrival.
+    """The steps of bundles that wait for their time tag, on the engine's clock, by due time and then by arrival.
 
     Bounded; the receiving thread fills it, the frame loop empties it.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._heap: list[tuple[float, int, int, PacketPlan]] = []  # due time, number of arrival, values, plan
+        self._heap: list[tuple[float, int, int, list[PlanStep]]] = []  # due time, number of arrival, values, steps
         self._arrivals = 0
         self._values = 0
 
-    def add(self, due_s: float, values: int, plan: PacketPlan) -> bool:
-        """Queue `plan`, which counts as `values` values, until `due_s`; False if the queue is full."""
+    def add(self, due_s: float, values: int, steps: list[PlanStep]) -> bool:
+        """Queue steps, which count as `values` values, until `due_s`; False if the queue is full."""
         with self._lock:
             if len(self._heap) >= MAX_BUNDLES or self._values + values > MAX_VALUES:
                 return False
             self._arrivals += 1
             self._values += values
-            heapq.heappush(self._heap, (due_s, self._arrivals, values, plan))
+            heapq.heappush(self._heap, (due_s, self._arrivals, values, steps))
             return True
 
-    def take_due(self, now_s: float) -> list[PacketPlan]:
-        """Remove and return the plans that are due, in time order."""
+    def take_due(self, now_s: float) -> list[list[PlanStep]]:
+        """Remove and return the steps of each bundle that is due, in time order."""
         if not self._heap:  # called every frame: takes no lock if nothing is queued
             return []
-        due: list[PacketPlan] = []
+        due: list[list[PlanStep]] = []
         with self._lock:
             while self._heap and self._heap[0][0] <= now_s:
-                _, _, values, plan = heapq.heappop(self._heap)
+                _, _, values, steps = heapq.heappop(self._heap)
                 self._values -= values
-                due.append(plan)
+                due.append(steps)
         return due

@@ -22,7 +22,6 @@ import sys
 import time
 from collections.abc import Hashable
 from functools import partial
-from typing import Protocol
 
 from engine.control.allow import AllowList
 from engine.control.dispatcher import Dispatcher
@@ -205,21 +204,8 @@ _MAX_CLOCK_SPAN_S = 2e-5  # between two readings of a clock with one of another 
 _CLOCK_ATTEMPTS = 4
 
 
-class DatagramReader(Protocol):
-    """Reads a non-blocking UDP socket. The receiving thread."""
-
-    def read(self, noticed_s: float) -> list[tuple[bytes, Hashable, float]]:
-        """At most 256 datagrams, each with the key of its sender and its arrival by `time.perf_counter`; fewer if no
-        more are there. `noticed_s`: when the thread noticed that the socket can be read. Raises OSError."""
-        ...
-
-    def address_of(self, key: Hashable) -> SocketAddress:
-        """Host (numeric) and port of a sender."""
-        ...
-
-
-def open_reader(sock: socket.socket) -> DatagramReader:
-    """The fastest reader of this system."""
+def open_reader(sock: socket.socket) -> "BatchReader | SingleReader":
+    """The fastest reader of this system, for a non-blocking UDP socket. The receiving thread."""
     if _IS_BATCHED:
         try:
             return BatchReader(sock)
@@ -236,6 +222,8 @@ class SingleReader:
         self._buffer = bytearray(MAX_DATAGRAM_BYTES)
 
     def read(self, noticed_s: float) -> list[tuple[bytes, Hashable, float]]:
+        """At most 256 datagrams, each with the key of its sender and its arrival by `time.perf_counter`; fewer if no
+        more are there. `noticed_s`: when the thread noticed that the socket can be read. Raises OSError."""
         receive_into, buffer, view = self._socket.recvfrom_into, self._buffer, memoryview(self._buffer)
         found: list[tuple[bytes, Hashable, float]] = []
         while len(found) < BATCH:
@@ -249,6 +237,7 @@ class SingleReader:
         return found
 
     def address_of(self, key: Hashable) -> SocketAddress:
+        """Host (numeric) and port of a sender."""
         assert isinstance(key, tuple)
         return key
 

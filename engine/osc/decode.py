@@ -28,7 +28,7 @@ read before and are a key in a cache: one dictionary look-up and one `unpack` ma
 when a sender of random addresses has filled it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import Enum
 from struct import Struct
 from typing import Any, Final, NamedTuple
@@ -235,6 +235,15 @@ def _char(word: int) -> str:
     if word & 0x00FFFFFF == 0:
         return chr(word >> 24)
     raise OscDecodeError(f"character 0x{word:08x} is neither a code point nor one byte")
+
+
+def messages_of(packet: Message | Bundle) -> Iterator[Message]:
+    """The messages in a packet, those of bundles in their order."""
+    if isinstance(packet, Message):
+        yield packet
+        return
+    for element in packet.elements:
+        yield from messages_of(element)
 
 
 def shown(text: str, max_characters: int = 80) -> str:

@@ -45,7 +45,10 @@ class StreamReader:
         """
         self._pending += data
         if self.framing is None and self._pending:
-            self.framing = _framing_of(self._pending[0])
+            first_byte = self._pending[0]
+            if first_byte and first_byte not in b"\xc0/#":
+                raise OscDecodeError(f"stream begins with 0x{first_byte:02x}: neither SLIP nor a length")
+            self.framing = Framing.SLIP if first_byte else Framing.LENGTH
         if self.framing is Framing.LENGTH:
             yield from self._cut_by_length()
         else:
@@ -79,14 +82,6 @@ class StreamReader:
                 raise OscDecodeError(f"{self._searched} bytes of SLIP without an end")
         finally:
             del pending[:at]
-
-
-def _framing_of(first_byte: int) -> Framing:
-    if first_byte == 0:
-        return Framing.LENGTH
-    if first_byte in b"\xc0/#":
-        return Framing.SLIP
-    raise OscDecodeError(f"stream begins with 0x{first_byte:02x}: neither SLIP nor a length")
 
 
 def _unescaped(packet: bytes) -> bytes:

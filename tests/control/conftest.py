@@ -10,6 +10,7 @@ from engine.control import CommandTable, Dispatcher, OscServer, Sender, SendingT
 from engine.osc import Message, decode_packet, encode_message
 from engine.params import ParamStore
 from engine.system.clock import Clock, SystemClock
+from tests.control.dispatcher_desk import Desk
 from tests.support.reading_client import ReadingClient
 
 
@@ -40,15 +41,20 @@ def make_peer() -> Callable[..., Peer]:
     return Peer
 
 
-class Rig:
-    """A server on a free port of 127.0.0.1. The test is the frame loop: `draw` is one frame."""
+@pytest.fixture
+def desk(reports: Any) -> Desk:
+    return Desk(reports, Peer())
 
-    def __init__(self, clock: Clock, report: Any, allow: tuple[str, ...] = ()) -> None:
+
+class Rig:
+    """A server, on a free port of 127.0.0.1 by default. The test is the frame loop: `draw` is one frame."""
+
+    def __init__(self, clock: Clock, report: Any, allow: tuple[str, ...], host: str, port: int) -> None:
         self.store = ParamStore()
         self.commands = CommandTable()
         self.dispatcher = Dispatcher(self.store, self.commands, clock, report)
         self.sending = SendingThread(self.dispatcher)
-        self.server = OscServer(self.dispatcher, self.sending, "127.0.0.1", 0, allow, report)
+        self.server = OscServer(self.dispatcher, self.sending, host, port, allow, report)
         self._clients: list[ReadingClient] = []
 
     def client(self, **options: Any) -> "Client":
@@ -94,11 +100,11 @@ class Client(ReadingClient):
 
 @pytest.fixture
 def open_rig(reports: Any) -> Iterator[Callable[..., Rig]]:
-    """`open_rig(clock=..., allow=...)`: a running server; closed at the end of the test."""
+    """`open_rig(clock=..., allow=..., host=..., port=...)`: a running server; closed at the end of the test."""
     rigs: list[Rig] = []
 
-    def make(clock: Clock | None = None, allow: tuple[str, ...] = ()) -> Rig:
-        rig = Rig(clock or SystemClock(), reports, allow)
+    def make(clock: Clock | None = None, allow: tuple[str, ...] = (), host: str = "127.0.0.1", port: int = 0) -> Rig:
+        rig = Rig(clock or SystemClock(), reports, allow, host, port)
         rig.server.start()
         rig.sending.start()
         rigs.append(rig)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from engine.control import CommandTable, Dispatcher
+from engine.control.foreign.messages import ForeignMap
 from engine.osc import Message, encode_bundle, encode_message
 from engine.osc.time_tag import time_tag_of
 from engine.params import ParamStore
@@ -12,22 +13,21 @@ from engine.system.clock import SteppedClock
 class Desk:
     """A dispatcher, one sender, and the resulting values."""
 
-    def __init__(self, reports: Any, peer: Any) -> None:
-        self.clock = SteppedClock()
-        self.store = ParamStore()
-        self.commands = CommandTable()
-        self.dispatcher = Dispatcher(self.store, self.commands, self.clock, reports)
+    def __init__(self, reports: Any, peer: Any, foreign_map: ForeignMap | None = None) -> None:
+        self.clock, self.store, self.commands = SteppedClock(), ParamStore(), CommandTable()
+        self.dispatcher = Dispatcher(self.store, self.commands, self.clock, reports, foreign_map)
         self.counters = self.dispatcher.counters
         self.reports = reports
         self.peer = peer
 
-    def packet(self, data: bytes) -> list[Message]:
-        """Execute one packet; returns the answers."""
-        self.dispatcher.receive(data, self.peer.sender())
-        return self.peer.take()
+    def packet(self, data: bytes, by: Any = None) -> list[Message]:
+        """Execute one packet, of `peer` or of another; returns the answers to it."""
+        peer = by or self.peer
+        self.dispatcher.receive(data, peer.sender())
+        return peer.take()
 
-    def say(self, address: str, *args: object) -> list[Message]:
-        return self.packet(encode_message(address, *args))
+    def say(self, address: str, *args: object, by: Any = None) -> list[Message]:
+        return self.packet(encode_message(address, *args), by)
 
     def bundle(self, *elements: bytes, after_s: float | None = None) -> list[Message]:
         tag = 1 if after_s is None else time_tag_of(self.clock.wall_s() + after_s)

@@ -124,26 +124,6 @@ def test_arenas_flood_without_a_map_causes_one_line_and_one_answer(open_stage: C
     assert stage.arena_heard() == 1
 
 
-def test_a_clip_that_starts_by_itself_shows_its_layer(open_stage: Callable[..., Stage]) -> None:
-    """The map once used `connect`, which is a mouse click. A repeated state must not undo a later manual mute."""
-    for old_goes_first in [True, False]:
-        stage = open_stage("resolume")
-        store = stage.desk.store
-        stage.arena_sends(arena.clip_state(2, 9, arena.PLAYING))
-        stage.arena_sends(arena.message("/composition/layers/2/clear", 1))
-        assert store.get("/layer/2/mute") is True, old_goes_first
-        change = [arena.clip_state(2, 9, arena.STOPPED), arena.clip_state(2, 10, arena.PLAYING)]
-        stage.arena_sends(*(change if old_goes_first else reversed(change)))
-        assert store.get("/layer/2/mute") is False, old_goes_first
-        store.set("/layer/2/mute", True)
-        stage.arena_sends(arena.clip_state(2, 10, arena.PLAYING), arena.clip_state(2, 9, arena.STOPPED))
-        assert store.get("/layer/2/mute") is True, old_goes_first
-        stage.arena_sends(*arena.clip_mouse(2, 3))
-        assert store.get("/layer/2/mute") is False, old_goes_first
-        stage.arena_sends(arena.clip_state(2, 10, arena.STOPPED))
-        assert store.get("/layer/2/mute") is False, "a clip that stops changes nothing"
-
-
 def test_any_layer_group_or_the_selected_layer_of_arena_can_be_our_first(open_stage: Callable[..., Stage]) -> None:
     """`/map/load resolume 5` replaces the entries of an earlier load, but none that the user made."""
     stage = open_stage("resolume")

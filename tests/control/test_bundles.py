@@ -1,32 +1,29 @@
 """Bundles: at once or at their time, whole, in order and bounded; on a stepped clock and without a socket."""
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
-import osc_schema
 from engine.control.dispatcher import MAX_VALUES_A_BUNDLE
 from engine.control.steps import MAX_BUNDLES, MAX_PULLS, MAX_VALUES
 from engine.osc import Message, encode_bundle, encode_message, encode_reply
 from engine.osc.time_tag import time_tag_of
+from osc_schema import match
 from tests.control.dispatcher_desk import Desk
 
 ANGLE = "/layer/1/angle"
 
 
-@pytest.fixture
-def desk(reports: Any, make_peer: Callable[..., Any]) -> Desk:
-    return Desk(reports, make_peer())
-
-
 def test_a_bundle_also_with_queries_lands_in_one_version_of_the_store(desk: Desk) -> None:
     before = desk.store.version
     inner = encode_bundle(0, [encode_reply("/layer/2/angle", 2.0)])
-    past = encode_bundle(time_tag_of(desk.clock.wall_s() - 5.0), [encode_reply("/layer/3/angle", 3.0)])
-    desk.bundle(encode_reply(ANGLE, 1.0), inner, past)
-    assert [desk[f"/layer/{n}/angle"] for n in (1, 2, 3)] == [1.0, 2.0, 3.0]
+    now_s = desk.clock.wall_s()
+    past = encode_bundle(time_tag_of(now_s - 5.0), [encode_reply("/layer/3/angle", 3.0)])
+    later = encode_bundle(time_tag_of(now_s + 2.0), [encode_reply("/layer/4/angle", 4.0)])
+    desk.bundle(encode_reply(ANGLE, 1.0), inner, past, later)
+    assert [desk[f"/layer/{n}/angle"] for n in (1, 2, 3, 4)] == [1.0, 2.0, 3.0, 135.0]
     assert desk.store.version == before + 1
+    desk.clock.advance(2.0)
+    desk.frame()
+    assert desk["/layer/4/angle"] == 4.0, "an inner bundle with a later time waits for it"
     before = desk.store.version
     (answer,) = desk.bundle(
         encode_reply(ANGLE, 5.0), encode_reply("/get", ANGLE), encode_reply("/sync", 1), encode_reply(ANGLE, 6.0)
@@ -61,15 +58,6 @@ def test_waiting_bundles_land_in_the_first_frame_after_their_times_in_order(desk
     assert seen == [10.0, 21.0, 30.0]
 
 
-def test_an_inner_bundle_with_a_later_time_waits_for_it(desk: Desk) -> None:
-    later = encode_bundle(time_tag_of(desk.clock.wall_s() + 2.0), [encode_reply("/layer/2/angle", 2.0)])
-    desk.bundle(encode_reply(ANGLE, 1.0), later)
-    assert (desk[ANGLE], desk["/layer/2/angle"]) == (1.0, 45.0)
-    desk.clock.advance(2.0)
-    desk.frame()
-    assert desk["/layer/2/angle"] == 2.0
-
-
 @pytest.mark.parametrize(("after_s", "late"), [(-1.0, 1), (-0.005, 0)])  # osc.js stamps with the time of sending
 def test_a_late_bundle_applies_at_once_and_is_counted(desk: Desk, after_s: float, late: int) -> None:
     desk.bundle(encode_reply(ANGLE, 5.0), after_s=after_s)
@@ -83,17 +71,6 @@ def test_a_bundle_too_far_ahead_is_refused_and_explained(desk: Desk) -> None:
     desk.frame()
     assert desk[ANGLE] == 0.0
     assert (desk.counters.scheduled, desk.counters.rejected) == (0, 1)
-
-
-def test_the_queue_of_bundles_is_bounded(desk: Desk) -> None:
-    for _ in range(MAX_BUNDLES + 5):
-        desk.bundle(encode_reply(ANGLE, 5.0), after_s=1.0)
-    assert desk.counters.scheduled == MAX_BUNDLES
-    assert desk.counters.rejected == 5
-    desk.clock.advance(1.0)
-    desk.frame()
-    desk.bundle(encode_reply(ANGLE, 6.0), after_s=1.0)
-    assert desk.counters.scheduled == MAX_BUNDLES + 1
 
 
 def test_a_bundle_waits_by_the_clock_that_runs_whatever_is_set(desk: Desk) -> None:
@@ -161,28 +138,35 @@ def test_of_many_values_the_last_stands_and_a_panic_resets_the_earlier(desk: Des
     assert desk["/master/panic"] == 2 + MAX_PULLS
 
 
-def test_the_values_of_a_bundle_and_those_that_wait_are_bounded(desk: Desk) -> None:
+def test_the_values_of_a_bundle_are_bounded(desk: Desk) -> None:
     """A datagram has room for 4000 patterns that match everything."""
-    count = MAX_VALUES_A_BUNDLE // len(osc_schema.match("//mute")) + 10
+    count = MAX_VALUES_A_BUNDLE // len(match("//mute")) + 10
     (answer,) = desk.bundle(*[encode_reply("//mute", 1)] * count, encode_reply(ANGLE, 9.0))
     assert answer.args == ("#bundle", f"sets more than {MAX_VALUES_A_BUNDLE} values; the last 11 messages are left out")
     assert desk["/layer/1/mute"] is True and desk[ANGLE] == 0.0
     assert (desk.counters.rejected, desk.counters.changes) == (11, MAX_VALUES_A_BUNDLE)
 
 
-def test_the_values_that_wait_for_their_time_are_bounded(desk: Desk) -> None:
-    matched = len(osc_schema.match("//angle"))
-    per_bundle = [encode_reply("//angle", 1.0), encode_reply("//{intensity,mute,ratio}", 1.0)]
-    weight = matched + len(osc_schema.match("//{intensity,mute,ratio}"))
-    fitting = MAX_VALUES // weight
-    for _ in range(fitting + 3):
-        desk.bundle(*per_bundle, after_s=1.0)
-    assert (desk.counters.scheduled, desk.counters.rejected) == (min(fitting, MAX_BUNDLES), 3)
+PATTERNS = ("//angle", "//{intensity,mute,ratio}")
 
 
-def test_waiting_commands_count_with_the_size_of_their_arguments(desk: Desk) -> None:
+@pytest.mark.parametrize(
+    ("elements", "fitting"),
+    [
+        ([encode_reply(ANGLE, 5.0)], MAX_BUNDLES),
+        (
+            [encode_reply(pattern, 1.0) for pattern in PATTERNS],
+            MAX_VALUES // sum(len(match(each)) for each in PATTERNS),
+        ),
+        ([encode_reply("/preset/save", "x" * 60_000)], 4),  # commands count with the size of their arguments
+    ],
+)
+def test_bundles_that_wait_for_their_time_are_bounded(desk: Desk, elements: list[bytes], fitting: int) -> None:
     desk.commands.add("/preset/save", lambda args, reply: None)
-    big = encode_reply("/preset/save", "x" * 60_000)
-    for _ in range(10):
-        desk.bundle(big, after_s=1.0)
-    assert (desk.counters.scheduled, desk.counters.rejected) == (4, 6)
+    for _ in range(fitting + 3):
+        desk.bundle(*elements, after_s=1.0)
+    assert (desk.counters.scheduled, desk.counters.rejected) == (fitting, 3)
+    desk.clock.advance(1.0)
+    desk.frame()
+    desk.bundle(*elements, after_s=1.0)
+    assert desk.counters.scheduled == fitting + 1

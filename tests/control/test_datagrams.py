@@ -12,7 +12,6 @@ from engine.control import udp
 from engine.control.udp import (
     BATCH,
     BatchReader,
-    DatagramReader,
     SingleReader,
     ask_for_buffers,
     granted_receive_buffer_bytes,
@@ -43,7 +42,7 @@ def sender(receiver: socket.socket) -> Iterator[socket.socket]:
         yield sock
 
 
-def read_all(reader: DatagramReader, count: int, noticed_s: float = 0.0) -> list:
+def read_all(reader: BatchReader | SingleReader, count: int, noticed_s: float = 0.0) -> list:
     found: list = []
     end_s = time.perf_counter() + 120.0
     while len(found) < count and time.perf_counter() < end_s:

@@ -9,7 +9,7 @@ import pytest
 
 import osc_schema
 from engine.control import CommandTable, Dispatcher
-from engine.control.outgoing.feedback import MAX_SUBSCRIBERS, PACKETS_TO_ALL, Outgoing
+from engine.control.outgoing.feedback import MAX_SUBSCRIBERS, PACKETS_TO_ALL
 from engine.control.outgoing.outbox import KEPT_RECEIVERS, MAX_PACKETS, PACKETS_A_SENDING, PACKETS_A_TURN
 from engine.osc import Message, encode_message
 from engine.params import ParamStore
@@ -26,9 +26,8 @@ class Hall:
     def __init__(self, reports: Any) -> None:
         self.clock = SteppedClock()
         self.store = ParamStore()
-        outgoing = Outgoing(self.store, reports)
-        self.dispatcher = Dispatcher(self.store, CommandTable(), self.clock, reports, outgoing=outgoing)
-        self.feedback, self.announcements = outgoing.feedback, outgoing.announcements
+        self.dispatcher = Dispatcher(self.store, CommandTable(), self.clock, reports)
+        self.feedback = self.dispatcher.feedback
 
     def say(self, peer: Any, address: str, *args: object) -> None:
         self.dispatcher.receive(encode_message(address, *args), peer.sender())
@@ -53,17 +52,21 @@ def hall(reports: Any) -> Hall:
 
 
 @pytest.fixture
-def peers(make_peer: Callable[..., Any]) -> tuple[Any, Any]:
-    return make_peer("udp 192.0.2.1:5000"), make_peer("udp 192.0.2.2:5000")
+def one(make_peer: Callable[..., Any]) -> Any:
+    return make_peer("udp 192.0.2.1:5000")
+
+
+@pytest.fixture
+def other(make_peer: Callable[..., Any]) -> Any:
+    return make_peer("udp 192.0.2.2:5000")
 
 
 def without_heartbeat(messages: list[Message]) -> list[Message]:
     return [message for message in messages if message.address != "/engine/heartbeat"]
 
 
-def test_a_subscriber_gets_every_value_in_portions_then_silence(hall: Hall, peers: tuple[Any, Any]) -> None:
+def test_a_subscriber_gets_every_value_in_portions_then_silence(hall: Hall, one: Any) -> None:
     """The portions fit a small receive buffer."""
-    one, _ = peers
     hall.store.set("/mode", "simple")
     hall.say(one, "/engine/notify", 1)
     assert one.take()[0] == Message("/done", ("/engine/notify",), "s")
@@ -81,9 +84,8 @@ def test_a_subscriber_gets_every_value_in_portions_then_silence(hall: Hall, peer
     assert without_heartbeat(one.take()) == []
 
 
-def test_changes_before_and_during_a_subscription_are_sent_once_in_order(hall: Hall, peers: tuple[Any, Any]) -> None:
+def test_changes_before_and_during_a_subscription_are_sent_once_in_order(hall: Hall, one: Any, other: Any) -> None:
     """The last value is the end of a resync: no older value follows and overwrites a new one."""
-    one, other = peers
     hall.store.set(osc_schema.PARAMS[-1].address, 640.0, by="configuration")
     hall.subscribe(other)
     for peer in (one, other):  # the second time, others have subscribed already
@@ -98,8 +100,7 @@ def test_changes_before_and_during_a_subscription_are_sent_once_in_order(hall: H
         assert Message(ANGLE, (hall.store.get(ANGLE),), "f") in values
 
 
-def test_a_change_goes_to_everybody_but_the_one_who_made_it(hall: Hall, peers: tuple[Any, Any]) -> None:
-    one, other = peers
+def test_a_change_goes_to_everybody_but_the_one_who_made_it(hall: Hall, one: Any, other: Any) -> None:
     hall.subscribe(one)
     hall.subscribe(other)
     hall.say(one, ANGLE, 30.0)
@@ -111,8 +112,7 @@ def test_a_change_goes_to_everybody_but_the_one_who_made_it(hall: Hall, peers: t
     assert one.take() == other.take() == [Message(ANGLE, (31.0,), "f")]
 
 
-def test_a_value_is_sent_back_if_it_was_not_accepted_as_sent(hall: Hall, peers: tuple[Any, Any]) -> None:
-    one, _ = peers
+def test_a_value_is_sent_back_if_it_was_not_accepted_as_sent(hall: Hall, one: Any) -> None:
     hall.subscribe(one)
     clipped, wrapped, rounded = (
         ("/multiverse/brightness", 9.0, 4.0),
@@ -131,8 +131,7 @@ def test_a_value_is_sent_back_if_it_was_not_accepted_as_sent(hall: Hall, peers: 
         assert without_heartbeat(one.take()) == [], f"{address}: only spelled differently"
 
 
-def test_an_older_change_by_another_sender_does_not_overwrite_an_own_one(hall: Hall, peers: tuple[Any, Any]) -> None:
-    one, other = peers
+def test_an_older_change_by_another_sender_does_not_overwrite_an_own_one(hall: Hall, one: Any, other: Any) -> None:
     hall.say(one, "/engine/notify", 1)
     hall.feedback.tick(hall.clock.now_s())  # the first portion; the rest is still queued
     late = osc_schema.PARAMS[-1]
@@ -144,8 +143,7 @@ def test_an_older_change_by_another_sender_does_not_overwrite_an_own_one(hall: H
     assert hall.store.get(late.address) == 50.0
 
 
-def test_of_many_changes_only_the_newest_is_sent_sixty_times_a_second(hall: Hall, peers: tuple[Any, Any]) -> None:
-    one, other = peers
+def test_of_many_changes_only_the_newest_is_sent_sixty_times_a_second(hall: Hall, one: Any, other: Any) -> None:
     hall.subscribe(one)
     for step in range(1000):  # one second
         hall.say(other, ANGLE, step / 10)
@@ -158,26 +156,23 @@ def test_of_many_changes_only_the_newest_is_sent_sixty_times_a_second(hall: Hall
     assert values == sorted(values)
 
 
-def test_a_first_subscriber_gets_no_old_warnings(hall: Hall, peers: tuple[Any, Any]) -> None:
-    one, other = peers
-    hall.announcements.warn("old")
+def test_a_first_subscriber_gets_no_old_warnings(hall: Hall, one: Any, other: Any) -> None:
+    hall.feedback.tell("/engine/warning", "old")
     hall.say(one, "/engine/notify", 1)
-    hall.announcements.warn("new")
+    hall.feedback.tell("/engine/warning", "new")
     hall.say(other, "/engine/notify", 1)
     hall.after(0.5)
-    for peer in peers:
+    for peer in (one, other):
         assert [message.args for message in peer.take() if message.address == "/engine/warning"] == [("new",)]
 
 
 def test_a_heartbeat_counts_the_seconds_and_a_trigger_is_sent_as_one_and_read_as_zero(
-    hall: Hall, peers: tuple[Any, Any]
+    hall: Hall, one: Any, other: Any
 ) -> None:
-    one, _ = peers
     hall.say(one, "/engine/notify", 1)
     hall.after(5.5)
     beats = [message.args[0] for message in one.take() if message.address == "/engine/heartbeat"]
     assert beats == [1, 2, 3, 4, 5, 6]
-    one, other = peers
     hall.say(other, "/master/panic")
     hall.say(one, "/engine/notify", 1)
     hall.after(0.5)
@@ -187,9 +182,8 @@ def test_a_heartbeat_counts_the_seconds_and_a_trigger_is_sent_as_one_and_read_as
     assert without_heartbeat(one.take()) == [Message("/master/panic", (1,), "i")]
 
 
-def test_a_subscriber_may_listen_on_another_port_than_it_sends_from(hall: Hall, peers: tuple[Any, Any]) -> None:
+def test_a_subscriber_may_listen_on_another_port_than_it_sends_from(hall: Hall, one: Any, other: Any) -> None:
     """Max, TouchDesigner and Resolume do. Answers go to that port too, always on the sender's own host."""
-    one, other = peers
     hall.say(one, "/engine/notify", 1, 9001)
     hall.after(0.5)
     listener = one.others[9001]
@@ -211,8 +205,7 @@ def test_a_subscriber_may_listen_on_another_port_than_it_sends_from(hall: Hall, 
 @pytest.mark.parametrize(
     "args", [(), ("on",), (1, 0), (1, 65_536), (1, -1), (1, "9001"), (1, 9001, 2), (1, 9001, "x"), (1, 9001, "all", 1)]
 )
-def test_an_invalid_subscription_fails(hall: Hall, peers: tuple[Any, Any], args: tuple) -> None:
-    one, _ = peers
+def test_an_invalid_subscription_fails(hall: Hall, one: Any, args: tuple) -> None:
     hall.say(one, "/engine/notify", *args)
     (answer,) = one.take()
     assert answer.address == "/fail" and answer.args[0] == "/engine/notify"
@@ -244,43 +237,13 @@ def test_a_program_with_many_ports_does_not_displace_a_page(hall: Hall, make_pee
     assert without_heartbeat(page.take()) == [Message(ANGLE, (12.0,), "f")]
 
 
-def test_features_are_sent_at_the_configured_rate(hall: Hall, peers: tuple[Any, Any]) -> None:
-    one, _ = peers
-    hall.subscribe(one)
-    quiet = ChannelFeatures(rms=0.25, peak=0.5, pitch_hz=440.0, low=0.125, mid=0.0625, high=0.5)
-    hall.feedback.offer_features((quiet,) * 4)
-    hall.after(0.4)
-    assert without_heartbeat(one.take()) == []
-    hall.store.set("/audio/features/rate_hz", 10.0)
-    hall.after(0.05)
-    one.take()
-    hall.after(1.0)
-    told = [message for message in one.take() if message.address.startswith("/audio/2/")]
-    assert len(told) == 10 * 7
-    assert dict((message.address, message.args[0]) for message in told) == {
-        "/audio/2/rms": 0.25,
-        "/audio/2/peak": 0.5,
-        "/audio/2/pitch": 440.0,
-        "/audio/2/onset": 0.0,
-        "/audio/2/low": 0.125,
-        "/audio/2/mid": 0.0625,
-        "/audio/2/high": 0.5,
-    }
-    hall.store.set("/audio/features/rate_hz", 0.0)
-    hall.after(0.1)
-    one.take()
-    hall.after(0.4)
-    assert without_heartbeat(one.take()) == []
-
-
-def test_features_alone_go_to_their_own_port_as_numbers_only(hall: Hall, peers: tuple[Any, Any]) -> None:
-    one, _ = peers
+def test_features_alone_go_to_their_own_port_as_numbers_only(hall: Hall, one: Any) -> None:
     hall.say(one, "/engine/notify", 1, 9001, "values")
     hall.say(one, "/engine/notify", 1, 9002, "features")
     hall.store.set("/audio/features/rate_hz", 30.0)
     hall.feedback.offer_features((ChannelFeatures(rms=0.25),) * 4)
     hall.after(1.0)
-    hall.announcements.warn("too loud")
+    hall.feedback.tell("/engine/warning", "too loud")
     hall.after(1.5)
     values, features = one.others[9001].take(), one.others[9002].take()
     assert {"/engine/heartbeat", "/engine/warning", "/layer/1/angle"} <= {message.address for message in values}
@@ -291,64 +254,6 @@ def test_features_alone_go_to_their_own_port_as_numbers_only(hall: Hall, peers: 
     hall.say(one, "/engine/notify", 0, 9002, "features")
     hall.after(0.5)
     assert one.others[9002].take() == [] and one.others[9001].take()
-
-
-def test_an_onset_between_two_messages_is_sent_once(hall: Hall, peers: tuple[Any, Any]) -> None:
-    one, _ = peers
-    hall.subscribe(one)
-    hall.store.set("/audio/features/rate_hz", 30.0)
-    hall.feedback.offer_features((ChannelFeatures(onset_count=7),) * 4)
-    hall.after(0.2)
-    one.take()
-    hall.feedback.offer_features((ChannelFeatures(onset_count=9),) + (ChannelFeatures(onset_count=7),) * 3)
-    hall.after(0.2)
-    onsets = [message for message in one.take() if message.address.endswith("/onset") and message.args[0]]
-    assert onsets == [Message("/audio/1/onset", (1.0,), "f")]
-
-
-def test_the_beat_is_sent_as_a_position_and_a_hit_once(hall: Hall, peers: tuple[Any, Any]) -> None:
-    one, _ = peers
-    hall.subscribe(one)
-    hall.store.set("/audio/features/rate_hz", 30.0)
-    channels = (ChannelFeatures(),) * 4
-    hall.feedback.offer_features(channels, BeatFeatures(beat=10.25, kick_count=3, snare_count=1))
-    hall.after(0.2)
-    told = {message.address: message.args[0] for message in one.take()}
-    assert {name: told[f"/audio/{name}"] for name in ("beat", "bar", "kick", "snare", "hat")} == {
-        "beat": 0.25,
-        "bar": 0.5625,
-        "kick": 0.0,
-        "snare": 0.0,
-        "hat": 0.0,
-    }
-    hall.feedback.offer_features(channels, BeatFeatures(beat=10.5, kick_count=5, snare_count=1))
-    hall.after(0.2)
-    hits = [message for message in one.take() if message.address == "/audio/kick" and message.args[0]]
-    assert hits == [Message("/audio/kick", (1.0,), "f")]
-
-
-def test_packets_beyond_the_queue_are_dropped_and_counted(hall: Hall, reports: Any) -> None:
-    outbox = hall.dispatcher.outbox
-    sent: list[bytes] = []
-    for number in range(MAX_PACKETS + 3):
-        outbox.put("udp 192.0.2.1:5000", sent.append, b"%d" % number)
-    assert hall.dispatcher.counters.dropped == 3 and reports.keys == ["osc.dropped"] * 3
-    outbox.send(0.0, 2 * MAX_PACKETS)
-    assert len(sent) == MAX_PACKETS and sent[0] == b"0"
-
-
-def test_a_receiver_that_is_sent_too_much_does_not_affect_the_others(hall: Hall, reports: Any) -> None:
-    outbox = hall.dispatcher.outbox
-    sent: list[str] = []
-    for number in range(10 * MAX_PACKETS):
-        outbox.put(f"udp 192.0.2.9:{number % 80}", lambda _: sent.append("flood"), b"")
-    for number in range(50):
-        outbox.put("udp 192.0.2.1:5000", lambda packet: sent.append(packet.decode()), b"%d" % number)
-    outbox.send(0.0, 100 * PACKETS_A_TURN)  # every receiver has had its turn
-    assert [what for what in sent if what != "flood"] == [str(number) for number in range(PACKETS_A_TURN)]
-    outbox.send(0.0, 2 * MAX_PACKETS)
-    assert [what for what in sent if what != "flood"] == [str(number) for number in range(50)]
-    assert len(sent) == MAX_PACKETS + 50
 
 
 def test_many_rapid_subscriptions_miss_no_value(hall: Hall, make_peer: Callable[..., Any], reports: Any) -> None:
@@ -389,45 +294,6 @@ def test_many_subscribers_get_everything_slower_but_in_equal_shares(hall: Hall, 
     assert min(seen) >= 0.7 * max(seen) and sum(seen) == 60 * PACKETS_TO_ALL
 
 
-def test_datagrams_are_rate_limited_per_receiver(hall: Hall) -> None:
-    outbox = hall.dispatcher.outbox
-    listing, other, stream = [], [], []
-    for number in range(300):
-        outbox.put("udp 192.0.2.1:5000", listing.append, b"%d" % number, is_paced=True)
-        outbox.put("tcp 192.0.2.2:5000", stream.append, b"%d" % number)
-    outbox.put("udp 192.0.2.3:5000", other.append, b"", is_paced=True)
-    held_until_s = outbox.send(5.0)
-    assert (len(listing), len(stream), len(other)) == (64, 300, 1)
-    assert held_until_s == pytest.approx(5.0 + FRAME_S)
-    outbox.send(5.0 + FRAME_S / 2)
-    assert len(listing) == 64 + 32
-    outbox.put("udp 192.0.2.3:5000", other.append, b"", is_paced=True)
-    for number in range(1, 5):
-        outbox.send(5.0 + number * FRAME_S)
-        assert (len(listing), len(other)) == (min(300, 64 + number * 64), 2)
-        outbox.send(5.0 + number * FRAME_S)
-    assert listing == [b"%d" % number for number in range(300)]
-
-
-def test_at_the_end_everything_is_sent_and_old_and_many_receivers_are_bounded(hall: Hall) -> None:
-    outbox = hall.dispatcher.outbox
-    sent: list[bytes] = []
-    for _ in range(300):
-        outbox.put("udp 192.0.2.1:5000", sent.append, b"", is_paced=True)
-    assert outbox.send(None, 2 * MAX_PACKETS) is None and len(sent) == 300
-    outbox = hall.dispatcher.outbox
-    for number in range(3 * KEPT_RECEIVERS):
-        outbox.put(f"udp 192.0.2.9:{number}", lambda packet: None, b"", is_paced=True)
-        outbox.send(number * FRAME_S)
-    assert len(outbox._limits) <= KEPT_RECEIVERS
-    outbox = hall.dispatcher.outbox
-    sent: list[bytes] = []
-    for number in range(3 * MAX_PACKETS):
-        outbox.put(f"udp 192.0.2.9:{number}", sent.append, b"")
-    outbox.send(0.0, 3 * MAX_PACKETS)
-    assert len(sent) == MAX_PACKETS
-
-
 # -- single addresses, and announcements -------------------------------------------------------
 
 
@@ -436,8 +302,7 @@ def listen(hall: Hall, peer: Any, address: str) -> None:
     hall.feedback.listen(sender, origin=sender.name, address=address)
 
 
-def test_a_listener_gets_the_current_value_and_then_the_changes_by_others(hall: Hall, peers: tuple[Any, Any]) -> None:
-    one, other = peers
+def test_a_listener_gets_the_current_value_and_then_the_changes_by_others(hall: Hall, one: Any, other: Any) -> None:
     hall.say(one, ANGLE, 20.0)
     listen(hall, one, ANGLE)
     hall.after(0.1)
@@ -454,8 +319,7 @@ def test_a_listener_gets_the_current_value_and_then_the_changes_by_others(hall: 
     assert one.take() == [Message(ANGLE, (-170.0,), "f")]
 
 
-def test_listening_and_a_subscription_send_a_change_once_and_end_independently(hall: Hall, peers: Any) -> None:
-    one, _ = peers
+def test_listening_and_a_subscription_send_a_change_once_and_end_independently(hall: Hall, one: Any) -> None:
     listen(hall, one, ANGLE)
     hall.subscribe(one)
     hall.store.set(ANGLE, 3.0)
@@ -470,8 +334,7 @@ def test_listening_and_a_subscription_send_a_change_once_and_end_independently(h
     assert hall.feedback.next_due_s() is None
 
 
-def test_after_lost_packets_the_current_values_are_sent(hall: Hall, peers: tuple[Any, Any]) -> None:
-    one, other = peers
+def test_after_lost_packets_the_current_values_are_sent(hall: Hall, one: Any, other: Any) -> None:
     for address in (ANGLE, "/mode"):
         listen(hall, one, address)
     hall.subscribe(other)
@@ -485,13 +348,109 @@ def test_after_lost_packets_the_current_values_are_sent(hall: Hall, peers: tuple
     assert len(without_heartbeat(other.take())) == len(osc_schema.PARAMS)
 
 
-def test_announcements_reach_subscribers_only_and_none_from_before_they_subscribed(hall: Hall, peers: Any) -> None:
-    one, other = peers
+def test_announcements_reach_subscribers_only_and_none_from_before_they_subscribed(
+    hall: Hall, one: Any, other: Any
+) -> None:
     listen(hall, other, ANGLE)
-    hall.announcements.tell("/cue/current", 1)
+    hall.feedback.tell("/cue/current", 1)
     hall.subscribe(one)
     other.take()
-    hall.announcements.tell("/cue/current", 2, "finale")
+    hall.feedback.tell("/cue/current", 2, "finale")
     hall.after(0.1)
     assert without_heartbeat(one.take()) == [Message("/cue/current", (2, "finale"), "is")]
     assert other.take() == []
+
+
+# -- features ----------------------------------------------------------------------------------
+
+
+def test_features_are_sent_at_the_configured_rate_and_an_onset_or_a_hit_between_two_messages_once(
+    hall: Hall, one: Any
+) -> None:
+    hall.subscribe(one)
+    quiet = ChannelFeatures(rms=0.25, peak=0.5, pitch_hz=440.0, low=0.125, mid=0.0625, high=0.5, onset_count=7)
+    hall.feedback.offer_features((quiet,) * 4, BeatFeatures(beat=10.25, kick_count=3, snare_count=1))
+    hall.after(0.4)
+    assert without_heartbeat(one.take()) == [], "off at first"
+    hall.store.set("/audio/features/rate_hz", 10.0)
+    hall.after(0.05)
+    one.take()
+    hall.after(1.0)
+    told = without_heartbeat(one.take())
+    assert len(told) == 10 * (4 * 7 + 5)
+    of_channel = {"rms": 0.25, "peak": 0.5, "pitch": 440.0, "onset": 0.0, "low": 0.125, "mid": 0.0625, "high": 0.5}
+    expected = {f"/audio/{channel}/{name}": value for channel in (1, 2, 3, 4) for name, value in of_channel.items()}
+    of_all = {"beat": 0.25, "bar": 0.5625, "kick": 0.0, "snare": 0.0, "hat": 0.0}
+    expected |= {f"/audio/{name}": value for name, value in of_all.items()}
+    assert {message.address: message.args[0] for message in told} == expected
+    loud = dataclasses.replace(quiet, onset_count=9)
+    hall.feedback.offer_features((loud, quiet, quiet, quiet), BeatFeatures(beat=10.5, kick_count=5, snare_count=1))
+    hall.after(0.4)
+    events = [each for each in one.take() if each.address.endswith(("/onset", "/kick", "/snare")) and each.args[0]]
+    assert events == [Message("/audio/1/onset", (1.0,), "f"), Message("/audio/kick", (1.0,), "f")]
+    hall.store.set("/audio/features/rate_hz", 0.0)
+    hall.after(0.1)
+    one.take()
+    hall.after(0.4)
+    assert without_heartbeat(one.take()) == []
+
+
+# -- the outbox --------------------------------------------------------------------------------
+
+
+def test_packets_beyond_the_queue_are_dropped_and_counted_and_other_receivers_unaffected(
+    hall: Hall, reports: Any
+) -> None:
+    outbox, counters = hall.dispatcher.outbox, hall.dispatcher.counters
+    sent: list[str] = []
+
+    def put(port: int, packet: str) -> None:
+        outbox.put(f"udp 192.0.2.9:{port}", lambda packet: sent.append(packet.decode()), packet.encode())
+
+    for number in range(MAX_PACKETS + 3):
+        put(1, str(number))
+    assert counters.dropped == 3 and reports.keys == ["osc.dropped"] * 3
+    outbox.send(0.0, 2 * MAX_PACKETS)
+    assert sent == [str(number) for number in range(MAX_PACKETS)]
+    sent.clear()
+    for number in range(10 * MAX_PACKETS):
+        put(number % 80, "flood")
+    own = [str(number) for number in range(50)]
+    for packet in own:
+        put(5000, packet)
+    outbox.send(0.0, 100 * PACKETS_A_TURN)  # every receiver has had its turn
+    assert [packet for packet in sent if packet != "flood"] == own[:PACKETS_A_TURN]
+    outbox.send(0.0, 2 * MAX_PACKETS)
+    assert [packet for packet in sent if packet != "flood"] == own and len(sent) == MAX_PACKETS + 50
+    sent.clear()
+    for number in range(3 * MAX_PACKETS):
+        put(number, "one of many receivers")
+    outbox.send(0.0, 3 * MAX_PACKETS)
+    assert len(sent) == MAX_PACKETS
+
+
+def test_datagrams_are_rate_limited_per_receiver_until_the_end(hall: Hall) -> None:
+    outbox = hall.dispatcher.outbox
+    listing, other, stream = [], [], []
+    for number in range(300):
+        outbox.put("udp 192.0.2.1:5000", listing.append, b"%d" % number, is_paced=True)
+        outbox.put("tcp 192.0.2.2:5000", stream.append, b"%d" % number)
+    outbox.put("udp 192.0.2.3:5000", other.append, b"", is_paced=True)
+    held_until_s = outbox.send(5.0)
+    assert (len(listing), len(stream), len(other)) == (64, 300, 1)
+    assert held_until_s == pytest.approx(5.0 + FRAME_S)
+    outbox.send(5.0 + FRAME_S / 2)
+    assert len(listing) == 64 + 32
+    outbox.put("udp 192.0.2.3:5000", other.append, b"", is_paced=True)
+    for number in range(1, 5):
+        for _ in range(2):
+            outbox.send(5.0 + number * FRAME_S)
+            assert (len(listing), len(other)) == (min(300, 64 + number * 64), 2)
+    assert listing == [b"%d" % number for number in range(300)]
+    for _ in range(300):
+        outbox.put("udp 192.0.2.1:5000", listing.append, b"", is_paced=True)
+    assert outbox.send(None, 2 * MAX_PACKETS) is None and len(listing) == 600
+    for number in range(3 * KEPT_RECEIVERS):
+        outbox.put(f"udp 192.0.2.9:{number}", other.append, b"", is_paced=True)
+        outbox.send(number * FRAME_S)
+    assert len(outbox._limits) <= KEPT_RECEIVERS

@@ -89,7 +89,7 @@ def test_the_receive_buffer_is_emptied_while_a_picture_is_drawn(rig: Any, wait_f
     assert counters.messages == 0
     rig.server.draw_ends()
     wait_for(lambda: counters.messages == 250, "the packets to be executed")
-    rig.server.count_lost()
+    rig.server._udp.count_lost()
     assert counters.lost == 0
 
 

@@ -96,9 +96,6 @@ def test_send_prints_answers_and_failures_and_waits_for_a_command_that_takes_its
     asked = osc("send", "/get", "/layer/*/angle", "--to", target(drawing), "--wait")
     assert asked.returncode == 0
     assert asked.stdout.splitlines() == [f"/layer/{n}/angle {45 * (n - 1)}" for n in (1, 2, 3, 4)]
-    unknown = osc("send", "/layr/1/angle", "45", "--to", target(drawing), "--wait")
-    assert unknown.returncode == 1
-    assert unknown.stdout.startswith("/fail /layr/1/angle ") and "/layer/1/angle" in unknown.stdout
 
     def save(args: tuple, reply: Reply) -> None:
         if args == ("",):
@@ -114,9 +111,9 @@ def test_send_prints_answers_and_failures_and_waits_for_a_command_that_takes_its
 
 def test_a_command_that_outlasts_the_wait_is_not_reported_as_a_missing_engine(drawing: Any) -> None:
     drawing.commands.add("/child/sd/restart", lambda args, reply: None)  # the model is loading
-    unfinished = r"^127\.0\.0\.1:\d+: the engine answers, but /child/sd/restart is still running after 2 s; "
+    unfinished = r"^127\.0\.0\.1:\d+: the engine answers, but /child/sd/restart is still running after 1 s; "
     with pytest.raises(MultiverseError, match=unfinished + r".*osc listen.* /engine/status --wait"):
-        carry_out("/child/sd/restart", [], target(drawing), within_s=2.0)
+        carry_out("/child/sd/restart", [], target(drawing), within_s=1.0)
 
 
 def test_the_status_is_printed_while_no_frame_is_drawn_and_an_engine_without_frames_reported(rig: Any) -> None:

@@ -15,37 +15,6 @@ from osc_schema import ParamType
 from osc_schema.generate import pd_patch
 
 ANGLE = "/layer/1/angle"
-PD_SENDS = """#N canvas 0 0 500 300 10;
-#X obj 10 10 loadbang;
-#X obj 10 40 t b b b;
-#X msg 200 70 connect 127.0.0.1 {port};
-#X msg 100 70 {value};
-#X obj 100 100 oscformat {address};
-#X obj 100 130 list prepend send;
-#X obj 100 160 list trim;
-#X obj 100 190 netsend -u -b;
-#X obj 10 70 delay 100;
-#X msg 10 100 \\; pd quit;
-#X connect 0 0 1 0;
-#X connect 1 0 8 0;
-#X connect 1 1 3 0;
-#X connect 1 2 2 0;
-#X connect 2 0 7 0;
-#X connect 3 0 4 0;
-#X connect 4 0 5 0;
-#X connect 5 0 6 0;
-#X connect 6 0 7 0;
-#X connect 8 0 9 0;
-"""
-PD_HEARS = """#N canvas 0 0 500 300 10;
-#X obj 10 10 netreceive -u -b {port};
-#X obj 10 40 oscparse;
-#X obj 10 70 list trim;
-#X obj 10 100 print heard;
-#X connect 0 0 1 0;
-#X connect 1 0 2 0;
-#X connect 2 0 3 0;
-"""
 
 
 @pytest.fixture

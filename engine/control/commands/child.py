@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from types import MappingProxyType
 from typing import Final
 
 from engine.children.spec import ChildStatus
@@ -19,7 +18,6 @@ from engine.children.supervisor import Supervisor
 from engine.control import CommandTable, Reply
 from osc_schema.children import MAX_WAITING
 
-NO_CALLS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({})
 OPPOSITES: Final = {"start": ("stop",), "restart": ("stop",), "stop": ("start", "restart")}
 
 
@@ -46,7 +44,7 @@ class ChildControl:
         supervisors: Mapping[str, Supervisor],
         missing: Mapping[str, str],
         tell: Callable[[str], None],
-        calls: Mapping[str, tuple[str, str]] = NO_CALLS,
+        calls: Mapping[str, tuple[str, str]],
     ) -> None:
         """`missing`: child name -> the reason why its commands fail if this run does not have it, for every child.
         `tell(line)` is called when a child is ready again. `calls`: command -> (child, call), for commands that a child

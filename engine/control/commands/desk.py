@@ -1,12 +1,13 @@
 """The control desk: the parts that execute commands, and those that commands change, connected with each other."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import engine.render
-from engine.audio.input import AudioInput
 from engine.config import Config
-from engine.control import CommandTable, Dispatcher, Outgoing
+from engine.control import CommandTable, Dispatcher, Feedback
 from engine.control.commands.cue import FILE_NAME as CUES_FILE
 from engine.control.commands.cue import CueControl
 from engine.control.commands.mapping import FILE_NAME as MAPPING_FILE
@@ -30,6 +31,7 @@ from engine.system.closing import Closing
 from engine.system.disk_store import DiskStore
 from engine.system.package_version import package_version
 from engine.telemetry import Warnings
+from engine.values import TimecodeReading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,15 +59,17 @@ def open_desk(
     slew: Slew,
     sinks: SinkSet,
     clock: Clock,
-    audio: AudioInput,
+    take_ltc: Callable[[], list[TimecodeReading]],
+    sound_channels: int,
     take_picture: TakePicture | None,
     warnings: Warnings,
     announcements: Announcements,
     closing: Closing,
 ) -> Desk:
-    """Read the files of presets, cues and mappings, and register their commands. `take_picture`: of presets."""
+    """Read the files of presets, cues and mappings, and register their commands. `take_picture`: of presets.
+    `take_ltc`, `sound_channels`: as in `TimecodeControl`."""
     commands = CommandTable()
-    outgoing = Outgoing(store, warnings.report, announcements)
+    feedback = Feedback(store, warnings.report, announcements)
     texts = ShownTexts(announcements.tell)
     tell = texts.tell
     tempo, crossfade, disk = Tempo(store, clock, warnings.notice), Crossfade(store), DiskStore(warnings.report)
@@ -79,7 +83,7 @@ def open_desk(
             tell=tell,
             disk=disk,
             take_picture=take_picture,
-            views=outgoing.views,
+            views=feedback.views,
         )
     )
     cues = closing(
@@ -95,16 +99,16 @@ def open_desk(
     timecode = TimecodeControl(
         store,
         cues=cues,
-        take_ltc=audio.timecode.take,
-        sound_channels=audio.source_channels,
+        take_ltc=take_ltc,
+        sound_channels=sound_channels,
         follow_beat=tempo.follow,
         tell=tell,
         report=warnings.report,
     )
     map_feedback = MapFeedback(
         store,
-        listener_of=outgoing.feedback.listener_of,
-        is_behind=outgoing.outbox.is_behind,
+        listener_of=feedback.listener_of,
+        is_behind=feedback.outbox.is_behind,
         report=warnings.report,
     )
     mapping = closing(
@@ -122,12 +126,12 @@ def open_desk(
             report=warnings.report,
             tell=tell,
             disk=disk,
-            mappable=outgoing.views.mappable,
+            mappable=feedback.views.mappable,
             on_timecode=timecode.on_midi,
         )
     )
     dispatcher = Dispatcher(
-        store, commands, clock, warnings.report, mapping, outgoing=outgoing, on_gone=map_feedback.unsubscribe
+        store, commands, clock, warnings.report, mapping, feedback=feedback, on_gone=map_feedback.unsubscribe
     )
     dispatcher.add_question("/map/feedback", map_feedback.on_feedback)
     show = ShowControl(store=store, slew=slew, sinks=sinks, presets=presets, report=warnings.report)
@@ -174,22 +178,17 @@ def open_shaders(
         records = closing(desk.disk.open("fx.records", records_folder))
     return ShaderControl(
         store=desk.store,
-        catalog=lambda on_changed, on_saved: ShaderCatalog(
-            [*map(Path, config.shaders), *folders.isf_folders(), OWN_SHADERS],
-            desk.disk,
-            on_changed=on_changed,
-            on_saved=on_saved,
-        ),
+        catalog=partial(ShaderCatalog, [*map(Path, config.shaders), *folders.isf_folders(), OWN_SHADERS], desk.disk),
         views=desk.dispatcher.views,
         stage=stage,
-        testing=lambda post: ShaderTesting(
+        testing=partial(
+            ShaderTesting,
             open_tester=lambda: Vetter(warnings.report, gate=gate_segment),
             records=records,
             folder=records_folder,
             circumstances=f"{package_version()}, {drawing.shader_driver}",
             own_folder=OWN_SHADERS,
             size_px=lambda: drawing.size_px,
-            post=post,
             is_offline=config.offline,
         ),
         tell=announcements.tell,

@@ -4,17 +4,18 @@ Presets are loaded at once, from memory (`PresetShelf`), so that later messages 
 values. Only the disk store uses the disk, so a slow or hung disk blocks no command, such as a panic.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import osc_schema
 from engine.control import Args, CommandTable, Handler, Reply, Tell
 from engine.errors import PresetError
 from engine.osc.encode import ReplyValue
-from engine.params import Crossfade, LoadedPreset, ParamStore, PresetFolder, Snapshot
+from engine.params import Crossfade, LoadedPreset, ParamStore, PresetFolder
 from engine.params.crossfade import Ended
 from engine.params.input_views import InputViews
-from engine.params.preset_shelf import CURRENT, CurrentPreset, PresetChange, PresetPicture, PresetShelf
+from engine.params.preset_shelf import CURRENT, CurrentPreset, PresetChange, PresetShelf
 from engine.system.disk_store import DiskStore
 from engine.system.reporting import Report
 from osc_schema import Rejected
@@ -50,7 +51,7 @@ class PresetControl:
         the shaders, whose names are saved."""
         self._store = store
         self._views = views or InputViews(store)
-        self._shelf = PresetShelf(presets)
+        self.shelf = PresetShelf(presets)
         self._crossfade = crossfade
         self._report = report
         self._tell = tell
@@ -90,48 +91,41 @@ class PresetControl:
 
         Raises PresetError, without any change, if there is no such preset. `ended`: as in `Crossfade.start`.
         """
-        loaded = self._arranged(self._shelf.get(name))
-        self.apply(loaded, f"preset {name}", fade_s, self._set_current(loaded, ended))
+        self._go_to(name, fade_s, ended, is_picture=True)
 
     def glide(self, name: str, glide_s: float = 0.0, ended: Ended = lambda superseded_by: None) -> None:
         """Like `load`, but interpolates the values instead of two pictures; menus change at the beginning."""
-        loaded = self._arranged(self._shelf.get(name))
-        self.apply(loaded, f"preset {name}", glide_s, self._set_current(loaded, ended), is_picture=False)
+        self._go_to(name, glide_s, ended, is_picture=False)
 
-    def _arranged(self, loaded: LoadedPreset) -> LoadedPreset:
-        """The preset, its values in the order that the shaders' inputs have now."""
-        return replace(loaded, values=self._views.arrange(loaded.values, loaded.inputs))
-
-    def _set_current(self, loaded: LoadedPreset, ended: Ended) -> Ended:
-        """Make it the current preset; returns an `ended` callback that also marks it as arrived."""
+    def _go_to(self, name: str, seconds: float, ended: Ended, *, is_picture: bool) -> None:
+        loaded = self._arranged(self.shelf.get(name))
         arrive = self.current.begin(loaded, is_fading=True)
 
         def over(superseded_by: str) -> None:
             arrive()
             ended(superseded_by)
 
-        return over
+        self.apply(loaded, f"preset {name}", seconds, over, is_picture=is_picture)
+
+    def _arranged(self, loaded: LoadedPreset) -> LoadedPreset:
+        """The preset, its values in the order that the shaders' inputs have now."""
+        return replace(loaded, values=self._views.arrange(loaded.values, loaded.inputs))
 
     def resume(self, loaded: LoadedPreset) -> None:
         """Restore the values of the last run, and the name of its current preset."""
         self.apply(self._arranged(loaded), "resume")
-        on = self._shelf.find(loaded.current) if loaded.current else None
+        on = self.shelf.find(loaded.current) if loaded.current else None
         if on is not None:
             self.current.begin(on)
 
-    @property
-    def pictures(self) -> Mapping[str, PresetPicture]:
-        """All pictures, by the name of their preset."""
-        return self._shelf.pictures
-
     def if_missing(self, name: str, tell: Callable[[], None]) -> None:
         """Call `tell()`, on the disk's thread, if the folder, read again, has no preset of that name."""
-        if self._shelf.has(name):
+        if self.shelf.has(name):
             return
 
         def look_again() -> None:
             self._read_folder()
-            if not self._shelf.has(name):
+            if not self.shelf.has(name):
                 tell()
 
         self._disk.post(look_again, lambda reason: self._report("preset", f"preset {name}: {reason}"))
@@ -171,21 +165,15 @@ class PresetControl:
 
     def _read_folder(self) -> None:
         """Poll the folder for changes by other programs."""
-        told = self._shelf.problem
-        changed = self._shelf.poll()
-        if self._shelf.problem and self._shelf.problem != told:
-            self._report("presets", self._shelf.problem)
+        told = self.shelf.problem
+        changed = self.shelf.poll()
+        if self.shelf.problem and self.shelf.problem != told:
+            self._report("presets", self.shelf.problem)
         if self._is_open:
             for name in changed:
                 self._tell("/preset/changed", name)
-                if self.current.name == name and (loaded := self._shelf.find(name)) is not None:
+                if self.current.name == name and (loaded := self.shelf.find(name)) is not None:
                     self.current.follow(loaded)
-
-    # -- the frame loop's thread ---------------------------------------------------------------
-
-    def step(self, snapshot: Snapshot) -> None:
-        """Update the mark that says if the current preset was edited."""
-        self.current.step(snapshot)
 
     # -- OSC's threads -------------------------------------------------------------------------
 
@@ -193,7 +181,7 @@ class PresetControl:
         """Save the current values without modulation."""
         name = preset_name(args)
         values = self._store.snapshot()
-        change = self._shelf.save(name, values, self._views.names_in(values))
+        change = self.shelf.save(name, values, self._views.names_in(values))
         assert change.content is not None
         self.current.begin(change.content)
         self._write_change(change, name, reply)
@@ -206,20 +194,20 @@ class PresetControl:
             return
 
         def write() -> None:
-            self._shelf.write_picture(name, jpeg)
+            self.shelf.write_picture(name, jpeg)
             self._tell("/preset/changed", name)
 
         self._disk.post(write, lambda reason: self._report("presets", f"the picture of preset {name}: {reason}"))
 
     def _on_delete(self, args: Args, reply: Reply) -> None:
         name = preset_name(args)
-        self._write_change(self._shelf.delete(name), name, reply)
+        self._write_change(self.shelf.delete(name), name, reply)
 
     def _write_change(self, change: PresetChange, name: str, reply: Reply) -> None:
         """Write a change to the disk, then answer."""
 
         def write() -> None:
-            was_replaced = self._shelf.write(change)
+            was_replaced = self.shelf.write(change)
             reply.done(name)
             self._tell("/preset/changed", name)
             if change.content is None:
@@ -230,8 +218,8 @@ class PresetControl:
                 self._tell("/preset/replaced", name)
 
         def fail(reason: str) -> None:
-            self._shelf.drop(change)
-            kept = self._shelf.find(change.name)
+            self.shelf.drop(change)
+            kept = self.shelf.find(change.name)
             if kept is None:
                 self.current.forget(change.name)
             else:
@@ -248,14 +236,13 @@ class PresetControl:
             if len(args) > 2 or not isinstance(seconds, int | float) or not 0.0 <= seconds <= MAX_FADE_S:
                 raise PresetError(f"takes the preset's name and optionally a time of 0..{MAX_FADE_S:g} s")
 
-            def go() -> None:
-                go_to(name, float(seconds), answer(reply, name))
+            go = partial(go_to, name, float(seconds), answer(reply, name))
 
             def look_and_go() -> None:
                 self._read_folder()
                 go()
 
-            if self._shelf.find(name) is not None:
+            if self.shelf.find(name) is not None:
                 go()
             else:  # its file may be new or just repaired
                 self._disk.post(look_and_go, reply.fail)
@@ -266,7 +253,7 @@ class PresetControl:
         name = preset_name(args)
 
         def restore() -> None:
-            loaded = self._shelf.restore(name)
+            loaded = self.shelf.restore(name)
             self.current.follow(loaded)
             reply.done(name)
             self._tell("/preset/changed", loaded.name)
@@ -279,15 +266,14 @@ class PresetControl:
 
     def _on_list(self, args: Args, reply: Reply) -> None:
         reply.send(CURRENT, *self.current.state)
-        for name in self._shelf.names():
+        for name in self.shelf.names():
             reply.send("/preset/name", name)
         reply.done()
 
     def _on_copy(self, args: Args, reply: Reply) -> None:
         numbers = [int(number) for number in args if isinstance(number, int | float) and number in LAYERS]
         if len(args) != 2 or len(set(numbers)) != 2:
-            reply.fail(f"takes two different layers, from and to, {LAYERS[0]}..{LAYERS[-1]}")
-            return
+            raise PresetError(f"takes two different layers, from and to, {LAYERS[0]}..{LAYERS[-1]}")
         source, target = numbers
         values = self._store.snapshot()
         copies = [(f"/layer/{target}/{part}", values[f"/layer/{source}/{part}"]) for part in _PARTS]

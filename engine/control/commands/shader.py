@@ -25,7 +25,7 @@ import numpy as np
 import osc_schema
 from engine.control import Args, CommandTable, Reply, Tell
 from engine.control.commands.shader_stage import PlayingShader, ShaderStage
-from engine.control.commands.shader_trials import Post, ShaderTesting, ShaderText
+from engine.control.commands.shader_trials import ShaderTesting, ShaderText
 from engine.errors import IsfError
 from engine.params import ParamStore, Snapshot
 from engine.params.input_views import InputViews
@@ -88,23 +88,24 @@ class ShaderControl:
         self,
         *,
         store: ParamStore,
-        catalog: Callable[[Callable[[int], None], Callable[[Path], None]], ShaderCatalog],
+        catalog: Callable[..., ShaderCatalog],
         views: InputViews,
         stage: ShaderStage,
-        testing: Callable[[Post], ShaderTesting],
+        testing: Callable[..., ShaderTesting],
         tell: Tell,
         report: Report,
         is_offline: bool,
     ) -> None:
-        """`catalog(on_changed, on_saved)` makes the catalog; `testing(post)`: `post` runs an action on the thread
-        `shaders`. `report` gets failures."""
+        """`catalog(on_changed=..., on_saved=...)` and `testing(post=...)` make those parts. `report` gets failures."""
         self._store = store
         self._views = views
         self._stage = stage
         self._tell = tell
         self._report = report
         self._is_offline = is_offline
-        self.catalog = catalog(self._on_list_changed, lambda path: self._post(partial(self._on_saved, path)))
+        self.catalog = catalog(
+            on_changed=self._on_list_changed, on_saved=lambda path: self._post(partial(self._on_saved, path))
+        )
         self._slots = {slot: _Slot(name=slot) for slot in SLOTS}
         self._files = {slot: "" for slot in SLOTS}
         """As the frame loop saw them last."""
@@ -115,7 +116,7 @@ class ShaderControl:
         self._is_closing = False
         self._begins_film = is_offline
         """Offline until the first frame is drawn: a shader that fails ends the film."""
-        self._testing = testing(self._post)
+        self._testing = testing(post=self._post)
         self._guard = Guard(log, report, "fx", "shaders")
         self._thread = GuardedThread("shaders", self._run, self._guard)
         store.remember_groups(file_address(slot) for slot in SLOTS)

@@ -7,6 +7,7 @@ Commands arrive on an OSC thread. Work that needs the GL context is posted to th
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import osc_schema
 from engine.audio.input import AudioStatus
@@ -146,13 +147,8 @@ def _child_lines(child: ChildStatus) -> list[tuple[str, tuple[OscValue, ...]]]:
 
 SYSTEM_SINK = {"darwin": "syphon", "win32": "spout"}  # elsewhere: shared memory
 
-SINK_SWITCHES = tuple(
-    param.address
-    for param in osc_schema.PARAMS
-    if param.address.startswith("/sink/") and param.address.endswith("/enable")
-)
-
-
+SIZE = ("/engine/width", "/engine/height")
+SINK_SWITCHES = tuple(param.address for param in osc_schema.match("/sink/*/enable"))
 _SWITCHES = tuple(param for param in osc_schema.PARAMS if param.type is osc_schema.ParamType.BOOL)
 
 
@@ -243,7 +239,7 @@ class ShowControl:
 
     def follow(self, snapshot: Snapshot) -> None:
         """React to switches and triggers that changed since the last frame."""
-        self._presets.step(snapshot)
+        self._presets.current.step(snapshot)
         for address in SINK_SWITCHES:
             is_on = snapshot[address]
             if is_on != self._switches.get(address, False):
@@ -311,37 +307,18 @@ class ShowControl:
 
     def _on_size(self, args: Args, reply: Reply) -> None:
         if len(args) != 2:
-            reply.fail("takes width and height in pixels")
-            return
-        sides = [
-            osc_schema.accept(address, side)
-            for address, side in zip(("/engine/width", "/engine/height"), args, strict=True)
-        ]
+            raise MultiverseError("takes width and height in pixels")
+        sides = [osc_schema.accept(address, side) for address, side in zip(SIZE, args, strict=True)]
         if notes := [side.note for side in sides if side.note]:  # a typo must not become the largest picture
-            reply.fail("; ".join(notes))
-            return
+            raise osc_schema.Rejected("; ".join(notes))
         width, height = (side.value for side in sides if isinstance(side.value, int))
 
         def resize() -> None:
             self._hooks.set_format(width, height)
-            self._store.set_many([("/engine/width", width), ("/engine/height", height)], by="/engine/size")
+            self._store.set_many(zip(SIZE, (width, height), strict=True), by="/engine/size")
             reply.done(width, height)
 
-        self._post(resize, reply)
-
-    def _post(self, action: Callable[[], None], reply: Reply) -> None:
-        """Run `action` on the frame loop's thread; its errors are answered with `/fail`."""
-
-        def act() -> None:
-            try:
-                action()
-            except (MultiverseError, osc_schema.Rejected) as error:
-                reply.fail(str(error))
-            except Exception as error:
-                reply.fail(f"internal error: {type(error).__name__} (see the log)")
-                raise
-
-        self._hooks.post(act)
+        self._hooks.post(partial(reply.attempt, resize))
 
     def _on_quit(self, args: Args, reply: Reply) -> None:
         reply.done()
@@ -350,20 +327,18 @@ class ShowControl:
     def _on_sink_start(self, args: Args, reply: Reply) -> None:
         if not args:
             kinds = ", ".join(info.kind for info in available_kinds())
-            reply.fail(f"takes a kind ({kinds}) and optionally a name or file")
-            return
+            raise SinkError(f"takes a kind ({kinds}) and optionally a name or file")
         kind, argument = str(args[0]), str(args[1]) if len(args) > 1 else ""
 
         def start() -> None:
             self._start_sink(kind, argument)
             reply.done(kind)
 
-        self._post(start, reply)
+        self._hooks.post(partial(reply.attempt, start))
 
     def _on_sink_stop(self, args: Args, reply: Reply) -> None:
         if not args:
-            reply.fail("takes a kind and, if several of that kind run, a name or file")
-            return
+            raise SinkError("takes a kind and, if several of that kind run, a name or file")
         kind, *names = map(str, args[:2])
 
         def stop() -> None:
@@ -376,16 +351,15 @@ class ShowControl:
                 raise SinkError(f"no such sink is running: {' '.join((kind, *names))}")
             reply.done(kind, *names)
 
-        self._post(stop, reply)
+        self._hooks.post(partial(reply.attempt, stop))
 
     def _on_smooth(self, args: Args, reply: Reply) -> None:
         if len(args) != 2 or not isinstance(args[1], int | float):
-            reply.fail("takes a parameter's address and a time in ms, 0 to 60000")
-            return
+            raise MultiverseError("takes a parameter's address and a time in ms, 0 to 60000")
         address, smoothing_ms = str(args[0]), float(args[1])
 
         def change() -> None:
             self._slew.set_smoothing(address, smoothing_ms)
             reply.done(address, smoothing_ms)
 
-        self._post(change, reply)
+        self._hooks.post(partial(reply.attempt, change))

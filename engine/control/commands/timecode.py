@@ -121,8 +121,8 @@ class TimecodeControl:
             return
         for reading in readings:
             self._clock.add(reading)
-        flywheel_s = self._store.get("/timecode/flywheel_s")
-        assert isinstance(flywheel_s, float)
+        snapshot = self._store.snapshot()
+        flywheel_s = snapshot.number("/timecode/flywheel_s")
         state = self._clock.state(now_s, flywheel_s)
         position_s = self._clock.position_s(now_s, flywheel_s)
         if state in ("none", "lost"):
@@ -140,8 +140,7 @@ class TimecodeControl:
         if state != "lost":
             self._start_cues(seconds, speed)
         if speed > 0.0:
-            bpm = self._store.get("/tempo/bpm")
-            assert isinstance(bpm, float)
+            bpm = snapshot.number("/tempo/bpm")
             self._follow_beat("timecode", beat=seconds * bpm / 60.0, bpm=bpm, at_s=now_s)
         self._tell_now(text, seconds, now_s)
 
@@ -165,10 +164,8 @@ class TimecodeControl:
                 mtc.append(reading)
         if mtc and source != "mtc" and not self._has_told_ignored:
             self._has_told_ignored = True
-            line = (
-                f"MIDI timecode arrives and is ignored: /timecode/source is {source}; /timecode/source mtc follows it"
-            )
-            self._report("timecode.ignored", line)
+            reason = f"/timecode/source is {source}; /timecode/source mtc follows it"
+            self._report("timecode.ignored", f"MIDI timecode arrives and is ignored: {reason}")
         return ltc if source == "ltc" else mtc if source == "mtc" else []
 
     def _check_tempo(self, source: str, now_s: float) -> None:
@@ -179,10 +176,8 @@ class TimecodeControl:
             self._free_since_s = now_s
         elif now_s - self._free_since_s >= MIN_FREE_S:
             self._free_since_s = float("inf")
-            line = (
-                "/tempo/source timecode: nothing reads timecode, the beat runs free; set /timecode/source to ltc or mtc"
-            )
-            self._report("timecode.tempo", line)
+            reason = "nothing reads timecode, the beat runs free; set /timecode/source to ltc or mtc"
+            self._report("timecode.tempo", f"/tempo/source timecode: {reason}")
 
     def _check_channel(self, source: str) -> None:
         """Report, once, a channel that the sound does not have."""
@@ -223,8 +218,7 @@ class TimecodeControl:
         return self._timed
 
     def _tell_now(self, text: str, seconds: float, now_s: float) -> None:
-        rate_hz = self._store.get("/timecode/now/rate_hz")
-        assert isinstance(rate_hz, float)
+        rate_hz = self._store.snapshot().number("/timecode/now/rate_hz")
         if rate_hz > 0.0 and now_s >= self._next_telling_s and text != self._told_text:
             self._next_telling_s = now_s + 1.0 / rate_hz
             self._told_text = text

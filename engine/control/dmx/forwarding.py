@@ -15,7 +15,7 @@ five hundred levels at once are no movement, and would be learned in place of th
 as one value; it exists only if it is mapped.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import numpy as np
@@ -155,7 +155,3 @@ def _numbers(part: str, known: Iterable[int]) -> Iterable[int]:
         return tuple(known)
     is_number = part.isascii() and part.isdecimal() and len(part) <= 5 and str(int(part)) == part
     return (int(part),) if is_number and int(part) in frozenset(known) else ()
-
-
-Deliver = Callable[[list[Message], str], None]
-"""`deliver(messages, source)`: executes mapped messages, lists the others."""

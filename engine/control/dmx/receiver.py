@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from engine.control.dmx.forwarding import Deliver, Forwarder
+from engine.control.dmx.forwarding import Forwarder
 from engine.control.dmx.packets import (
     ARTNET_PORT,
     SACN_PORT,
@@ -97,7 +97,7 @@ class DmxReceiver:
         listen: str,
         universes: Iterable[int],
         *,
-        deliver: Deliver,
+        deliver: Callable[[list[Message], str], None],
         mapped: Callable[[], frozenset[str]],
         clock: Clock,
         report: Report,
@@ -110,9 +110,9 @@ class DmxReceiver:
     ) -> None:
         """`listen`: `artnet`, `sacn` or `both`. `mapped()`: the addresses in the map; the same object until it changes.
 
-        `deliver(messages, source)` is called on the receiving thread. `name`: what a console lists this node as.
-        `interface`: an IPv4 address of this machine; None: all. Port 0: the system chooses. `reply_delay_s`: random
-        by default.
+        `deliver(messages, source)` executes mapped messages and lists the others; called on the receiving thread.
+        `name`: what a console lists this node as. `interface`: an IPv4 address of this machine; None: all. Port 0: the
+        system chooses. `reply_delay_s`: random by default.
         """
         self.listen = listen
         self._numbers = tuple(dict.fromkeys(universes))
@@ -334,19 +334,16 @@ class DmxReceiver:
             live = [universe.number for universe in self._universes.values() if not universe.is_held]
             address = self._interface or address_towards(host)
             for packet in poll_replies(poll, self._numbers, live, address=address, name=self._name):
-                self._send(packet, host)
+                assert self._artnet is not None  # only its packets are polls
+                try:
+                    self._artnet.sendto(packet, (host, self.artnet_port))
+                except OSError as error:
+                    self._report("dmx.reply", f"dmx: ArtPollReply to {host}: {error.strerror or error}")
 
     def _close_sockets(self) -> None:
         for key in list(self._selector.get_map().values()):
             key.data[0].close()
         self._selector.close()
-
-    def _send(self, packet: bytes, host: str) -> None:
-        assert self._artnet is not None  # only its packets are polls
-        try:
-            self._artnet.sendto(packet, (host, self.artnet_port))
-        except OSError as error:
-            self._report("dmx.reply", f"dmx: ArtPollReply to {host}: {error.strerror or error}")
 
 
 def _lost(universe: Universe) -> str:

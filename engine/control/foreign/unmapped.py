@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 import osc_schema
 from engine.control.foreign.messages import OUR_ROOTS, ForeignMap, is_like_ours, root_of
-from engine.control.outgoing.feedback import Outgoing
+from engine.control.outgoing.feedback import Feedback
 from engine.control.outgoing.sender import Reply, Sender, host_of
 from engine.errors import MultiverseError
 from engine.osc import Message
@@ -187,7 +187,7 @@ class Mistakes:
 
     def __init__(
         self,
-        outgoing: Outgoing,
+        feedback: Feedback,
         heard: HeardMessages,
         foreign_map: ForeignMap | None,
         clock: Clock,
@@ -196,7 +196,7 @@ class Mistakes:
         """`report(key, reason, sender)`."""
         self._heard = heard
         self._map = foreign_map
-        self._counters, self._feedback = outgoing.counters, outgoing.feedback
+        self._counters, self._feedback = feedback.counters, feedback
         self._clock = clock
         self._report = report
         self._limit = SharedLimit(TokenBuckets(1, 1 / INTERVAL_S), TokenBucket(MAX_A_SECOND, MAX_A_SECOND))

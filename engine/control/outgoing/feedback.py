@@ -20,7 +20,7 @@ A subscriber gets values, audio features, or both (`/engine/notify`), and single
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import osc_schema
@@ -68,25 +68,20 @@ class Subscriber:
 
 
 class Feedback:
-    """`tick` runs on the sending thread, everything else on any."""
+    """`tick` runs on the sending thread, everything else on any. Built before the dispatcher, whose parts send their
+    answers through the outbox and share the counters."""
 
-    def __init__(
-        self,
-        store: ParamStore,
-        counters: OscCounters,
-        report: Report,
-        is_behind: Callable[[str], bool],
-        announcements: Announcements,
-        views: InputViews,
-    ) -> None:
-        """`is_behind(name)`: True if many packets for the target of that name are still queued."""
-        self._is_behind = is_behind
-        self._announcements = announcements
-        self.tell = announcements.tell
+    def __init__(self, store: ParamStore, report: Report, announcements: Announcements | None = None) -> None:
+        """`announcements` None: creates one."""
+        self.views = InputViews(store)
+        """The inputs of the playing shaders by name."""
+        self.counters = OscCounters()
+        """Counts of both directions."""
+        self.outbox = Outbox(self.counters, report)
+        self._announcements = announcements or Announcements()
+        self.tell = self._announcements.tell
         """Sends a message to everyone subscribed to everything. Takes no lock, because the caller may hold one."""
-        self._views = views
         self._store = store
-        self._counters = counters
         self._report = report
         self._lock = threading.Lock()
         self._subscribers: dict[str, Subscriber] = {}  # by the target's name, oldest subscription first
@@ -102,6 +97,7 @@ class Feedback:
         """The beat of the newest frame: of the tempo, whatever its source."""
         self._onset_counts: tuple[int, ...] = ()
         self._hit_counts: dict[str, int] = {}
+        self.views.watch(self.owe_inputs)
 
     # -- any thread ----------------------------------------------------------------------------
 
@@ -117,7 +113,7 @@ class Feedback:
             asked = Subscriber(target, origin, hears_all=values, hears_features=features, listened=listened)
             subscriber = self._remember(asked)
             if values:
-                subscriber.owed = dict.fromkeys((*_PARAMS, *(view.address for view in self._views.every)))
+                subscriber.owed = dict.fromkeys((*_PARAMS, *(view.address for view in self.views.every)))
 
     def owe_inputs(self, views: Iterable[ShaderInput]) -> None:
         """Send the values of these inputs, those of the shaders that play now, to everyone who hears them."""
@@ -153,7 +149,7 @@ class Feedback:
         with self._lock:
             subscriber = self._subscribers.get(target_name)
             if subscriber is not None:
-                known = (*_PARAMS, *(view.address for view in self._views.every))
+                known = (*_PARAMS, *(view.address for view in self.views.every))
                 subscriber.owed = dict.fromkeys(filter(subscriber.hears, known))
 
     def leave(self, target_name: str) -> None:
@@ -252,9 +248,9 @@ class Feedback:
             param = _PARAMS[change.address]
             values = (1,) if param.type is ParamType.TRIGGER else self.reply_values(param, change.value)
             self._offer(change.address, change.by, encode_reply(change.address, *values))
-            view = self._views.of_alias(change.address)
+            view = self.views.of_alias(change.address)
             if view is not None:  # an event is told when it fires; setting it back is not
-                values = (1,) if view.type == "event" and change.value else self._views.values_now(view)
+                values = (1,) if view.type == "event" and change.value else self.views.values_now(view)
                 if view.type != "event" or change.value:
                     self._offer(view.address, change.by, encode_reply(view.address, *values))
         for _ in range(len(self._owed)):
@@ -280,21 +276,21 @@ class Feedback:
         """The current value; None for an input of a shader that no longer plays."""
         if (param := _PARAMS.get(address)) is not None:
             return encode_reply(address, *self.reply_values(param, self._store.get(address)))
-        view = self._views.find(address)
-        return None if view is None else encode_reply(address, *self._views.values_now(view))
+        view = self.views.find(address)
+        return None if view is None else encode_reply(address, *self.views.values_now(view))
 
     def _send_waiting(self) -> None:
         """Send to the subscribers in turn, starting where the last tick reached its limit."""
         subscribers = list(self._subscribers.values())
         first, room = self._turn % len(subscribers), PACKETS_TO_ALL
         for subscriber in subscribers[first:] + subscribers[:first]:
-            if self._is_behind(subscriber.target.name):  # kept here, where newer values replace older ones
+            if self.outbox.is_behind(subscriber.target.name):  # kept here, where newer values replace older ones
                 continue
             waiting = subscriber.waiting
             portion = list(waiting)[: min(PACKETS_A_SENDING, room)]
             for address in portion:
                 subscriber.target.post(waiting.pop(address))
-            self._counters.feedback_sent += len(portion)
+            self.counters.feedback_sent += len(portion)
             room -= len(portion)
             if not room:
                 break
@@ -314,8 +310,7 @@ class Feedback:
 
     def _features_interval_s(self) -> float:
         """Seconds between two sets of audio features; 0 if they are off."""
-        rate_hz = self._store.get("/audio/features/rate_hz")
-        assert isinstance(rate_hz, int | float)
+        rate_hz = self._store.snapshot().number("/audio/features/rate_hz")
         return 1.0 / rate_hz if rate_hz > 0.0 and self.features else 0.0
 
     def _send_features(self, now_s: float) -> None:
@@ -352,25 +347,3 @@ class Feedback:
         known_hits, self._hit_counts = self._hit_counts or hits, hits
         for name, count in hits.items():
             self._send_feature(f"/audio/{name}", float(count > known_hits[name]))
-
-
-class Outgoing:
-    """The outbox, the feedback that fills it, the counters of both directions, and the inputs of shaders by name.
-
-    Built before the dispatcher, whose parts send their answers through it.
-    """
-
-    def __init__(
-        self,
-        store: ParamStore,
-        report: Report,
-        announcements: Announcements | None = None,
-        views: InputViews | None = None,
-    ) -> None:
-        """`announcements`, `views` None: creates one."""
-        self.views = views or InputViews(store)
-        self.announcements = announcements or Announcements()
-        self.counters = OscCounters()
-        self.outbox = Outbox(self.counters, report)
-        self.feedback = Feedback(store, self.counters, report, self.outbox.is_behind, self.announcements, self.views)
-        self.views.watch(self.feedback.owe_inputs)

@@ -5,9 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from engine.errors import MultiverseError
 from engine.osc import encode_reply
 from engine.osc.encode import ReplyValue
 from engine.system.plain_text import one_line
+from osc_schema import Rejected
 
 NO_PORT = "takes no port over a WebSocket: answers use the same connection"
 
@@ -61,6 +63,16 @@ class Reply:
         if is_logged:
             self._log(f"{self.command}: {reason}")
         self._post(encode_reply("/fail", self.command, reason))
+
+    def attempt(self, action: Callable[[], None]) -> None:
+        """Run a part of the command; what it raises is answered with `/fail`, and raised on if it was not foreseen."""
+        try:
+            action()
+        except (MultiverseError, Rejected) as error:
+            self.fail(str(error))
+        except Exception as error:
+            self.fail(f"internal error: {type(error).__name__} (see the log)", is_logged=False)
+            raise
 
 
 def host_of(sender_name: str) -> str:

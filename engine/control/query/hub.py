@@ -84,19 +84,16 @@ class Peer:
         elif not isinstance(command.DATA, str):
             self._refuse(command.COMMAND, "DATA is not a path")
         elif osc_schema.lookup(command.DATA) is not None or self._dispatcher.views.find(command.DATA) is not None:
-            self._listen(command.DATA, is_wanted=command.COMMAND == "LISTEN")
+            feedback = self._dispatcher.feedback
+            if command.COMMAND == "LISTEN":
+                feedback.listen(self.sender, self.sender.name, command.DATA)
+                self._dispatcher.outbox.wake()
+            else:
+                feedback.ignore(self.sender.name, command.DATA)
         else:
             has_no_value = command.DATA in _CONTAINERS or osc_schema.lookup_command(command.DATA) is not None
             if not has_no_value and not is_input_address(command.DATA):  # an input: its shader has just ended
                 self._refuse(command.COMMAND, f"{shown(command.DATA)} is not a parameter")
-
-    def _listen(self, address: str, *, is_wanted: bool) -> None:
-        feedback = self._dispatcher.feedback
-        if is_wanted:
-            feedback.listen(self.sender, self.sender.name, address)
-            self._dispatcher.outbox.wake()
-        else:
-            feedback.ignore(self.sender.name, address)
 
     def take(self) -> list[Data]:
         """Remove and return the queued messages, oldest first: OSC as bytes, JSON as text.

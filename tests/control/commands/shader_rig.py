@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -94,28 +95,23 @@ class Rig:
         """Of the tests in advance."""
         self.store, self.slew = ParamStore(), Slew()
         self.crossfade = Crossfade(self.store)
-        self.views, self.stage, self.tester = (
-            InputViews(self.store),
-            ShaderStage(self.store, self.crossfade),
-            ScriptedTrials(),
-        )
+        self.views, self.tester = InputViews(self.store), ScriptedTrials()
+        self.stage = ShaderStage(self.store, self.crossfade)
         self.told: list[tuple[Any, ...]] = []
         self.tester.may_answer.set()
         self.control = ShaderControl(
             store=self.store,
-            catalog=lambda on_changed, on_saved: ShaderCatalog(
-                [folder], DiskStore(reports), on_changed=on_changed, on_saved=on_saved
-            ),
+            catalog=partial(ShaderCatalog, [folder], DiskStore(reports)),
             views=self.views,
             stage=self.stage,
-            testing=lambda post: ShaderTesting(
+            testing=partial(
+                ShaderTesting,
                 open_tester=lambda: self.tester,
                 records=records,
                 folder=folder.parent / "records",
                 circumstances="here",
                 own_folder=own_folder,
                 size_px=lambda: (64, 36),
-                post=post,
                 now_s=lambda: self.clock_s,
             ),
             tell=lambda *message: self.told.append(message),
@@ -131,7 +127,9 @@ class Rig:
         self.awaits_tests = False
 
     def write(self, name: str, text: str) -> None:
-        (self.folder / f"{name}.fs").write_text(text)
+        unfinished = self.folder / f"{name}.tmp"
+        unfinished.write_text(text)
+        unfinished.replace(self.folder / f"{name}.fs")  # whole, whenever the folder is looked at
 
     def frame(
         self, costs_ms: dict[str, float] | None = None, failures: dict[str, str] | None = None

@@ -1,5 +1,6 @@
 """Presets and cues over OSC without an engine: the test is the frame loop and sets the time."""
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ class PresetRig:
         self.crossfade = Crossfade(self.store)
         self.told: list[tuple] = []
         self.answers: list[tuple] = []
+        self._has_answered = threading.Condition()
         self.disk = DiskStore(reports)
         self.presets = PresetControl(
             store=self.store,
@@ -38,7 +40,9 @@ class PresetRig:
     def say(self, address: str, *args: object) -> None:
         def answer(packet: bytes) -> None:
             message: Any = decode_packet(packet)
-            self.answers.append((message.address, *message.args))
+            with self._has_answered:
+                self.answers.append((message.address, *message.args))
+                self._has_answered.notify_all()
 
         reply, handler = Reply(address, answer), self.commands.find(address)
         assert handler is not None
@@ -46,6 +50,24 @@ class PresetRig:
             handler(args, reply)
         except MultiverseError as error:
             reply.fail(str(error))
+
+    def ask(self, address: str, *args: object) -> list[tuple]:
+        """Send a command. Returns all answers up to its /done or /fail, which may come from the disk's thread."""
+        ends = (("/done", address), ("/fail", address))
+        with self._has_answered:
+            self.say(address, *args)
+            assert self._has_answered.wait_for(lambda: any(each[:2] in ends for each in self.answers), 120.0), address
+            return self.take()
+
+    def done(self, address: str, *args: object) -> tuple:
+        answer = self.ask(address, *args)[-1]
+        assert answer[0] == "/done", answer
+        return answer[2:]
+
+    def failed(self, address: str, *args: object) -> str:
+        answer = self.ask(address, *args)[-1]
+        assert answer[0] == "/fail", answer
+        return str(answer[2])
 
     def take(self) -> list[tuple]:
         """Address and arguments of the answers since the last call."""

@@ -33,6 +33,7 @@ def offered(desk: Desk) -> dict[str, tuple[str, int]]:
 
 def test_a_sender_that_appears_in_the_show_can_be_chosen_until_it_is_gone(tmp_path: Path, wait_for: Any) -> None:
     name = f"camera control {tmp_path.name}"
+    chosen = f"shared:{name[:-1]}"  # a part of its name will do
     with open_desk(tmp_path) as desk:
         assert {word: is_on for word, (_, is_on) in offered(desk).items()}.items() >= {"none": 1, "test": 0}.items()
         with pytest.raises(Rejected, match="no camera is open"):
@@ -41,35 +42,27 @@ def test_a_sender_that_appears_in_the_show_can_be_chosen_until_it_is_gone(tmp_pa
         try:
             wait_for(lambda: f"shared:{name}" in offered(desk), "the new sender in the list")
             assert offered(desk)[f"shared:{name}"] == (f"{name} (shared memory)", 0)
-            desk.client.send(encode_message("/camera/open", name_of(name)))
+            desk.client.send(encode_message("/camera/open", chosen))
             publisher.tell()
-            assert desk.answers_up_to("/done", "/fail")[-1].args == ("/camera/open", name_of(name))
+            assert desk.answers_up_to("/done", "/fail")[-1].args == ("/camera/open", chosen)
             assert offered(desk)[f"shared:{name}"][1] == 1, "meant by a part of its name"
             assert desk.engine.status().camera.state == "playing"
             desk.engine.params.set("/sam3/source", "camera", by="test")
-            refused_words(desk)
+            for word in ("/etc/passwd", "clip.mp4", "rtsp://user:secret@10.0.0.9/stage"):
+                reason = desk.failed("/camera/open", word)
+                assert "can only be given at the start (--camera)" in reason and "secret" not in reason
+            assert "not found (available: " in desk.failed("/camera/open", 77)
+            assert "lacks a name" in desk.failed("/camera/open", "spout:")
+            assert "takes an entry of /camera/list" in desk.failed("/camera/open")
+            assert "takes 1" in desk.failed("/camera/ndi", "on")
             assert desk.engine.status().camera.description.startswith("shared ")
-            assert desk.done("/camera/open", name_of(name))[1] == name_of(name), "it shows already"
+            assert desk.done("/camera/open", chosen)[1] == chosen, "it shows already"
         finally:
             publisher.end()
         wait_for(lambda: f"shared:{name}" not in offered(desk), "the sender to go")
-        assert offered(desk)[name_of(name)] == (f"{name_of(name)} (not available)", 1)
+        assert offered(desk)[chosen] == (f"{chosen} (not available)", 1)
         assert desk.done("/camera/open", "start") == ("/camera/open", "none"), "what it was started with"
         assert desk.engine.status().camera is None
-
-
-def name_of(name: str) -> str:
-    return f"shared:{name[:-1]}"
-
-
-def refused_words(desk: Desk) -> None:
-    for word in ("/etc/passwd", "clip.mp4", "rtsp://user:secret@10.0.0.9/stage"):
-        reason = desk.failed("/camera/open", word)
-        assert "can only be given at the start (--camera)" in reason and "secret" not in reason
-    assert "not found (available: " in desk.failed("/camera/open", 77)
-    assert "lacks a name" in desk.failed("/camera/open", "spout:")
-    assert "takes an entry of /camera/list" in desk.failed("/camera/open")
-    assert "takes 1" in desk.failed("/camera/ndi", "on")
 
 
 def test_the_first_source_is_offered_without_its_password_or_path_and_stays_offline() -> None:
@@ -172,20 +165,14 @@ def rig(drivers: Drivers) -> Iterator[Rig]:
 def test_a_playing_camera_is_not_called_unavailable_before_the_cameras_were_listed(rig: Rig, drivers: Drivers) -> None:
     drivers.answering.set()
     playing = drivers.open("0")
-    playing.latest_frame, playing.status = playing_frame, playing_status
+    frame = VideoFrame(pixels=np.zeros((4, 4, 3), np.uint8), index=0, time_s=0.0, source="0")
+    playing.latest_frame = lambda: frame
+    playing.status = lambda: SourceStatus(state="playing", description="camera 0")
     rig.current.take(ChosenSource(word="0", source=playing), lambda reason: None)
     rig.current.poll()
     assert rig.control.offered()[-1] == ("0", "0", True)
     playing.status = lambda: SourceStatus(state="lost", description="unplugged")
     assert rig.control.offered()[-1] == ("0", "0 (not available)", True)
-
-
-def playing_frame() -> VideoFrame:
-    return VideoFrame(pixels=np.zeros((4, 4, 3), np.uint8), index=0, time_s=0.0, source="0")
-
-
-def playing_status() -> SourceStatus:
-    return SourceStatus(state="playing", description="camera 0")
 
 
 def test_of_several_requests_the_last_one_is_opened(rig: Rig, drivers: Drivers, wait_for: Any) -> None:

@@ -15,10 +15,9 @@ from engine import open_engine
 from engine.config import build_config
 from engine.osc import encode_message
 from engine.params import read_cues
-from engine.params.looks import PLAIN
 from engine.system.atomic_file import unfinished_path
 from tests.control.commands.show_rig import BRIGHTNESS, CueRig
-from tests.support.desk import Desk, open_desk
+from tests.support.desk import open_desk
 
 
 class Rig(CueRig):
@@ -43,22 +42,22 @@ def rig(tmp_path: Path, reports: Any) -> Iterator[Rig]:
 
 
 @pytest.fixture
-def show(rig: Rig, wait_for: Callable) -> Rig:
+def show(rig: Rig) -> Rig:
     """Three cues: 1 low; 5 mid, fading for 2 s; 7 high."""
-    for cue in ((1, "low"), (5, "mid", 2.0), (7, "high")):
-        rig.say("/cue/set", *cue)
-    wait_for(lambda: len(rig.answers) == 3, "three cues in the file")
-    rig.take()
+    set_cues(rig, (1, "low"), (5, "mid", 2.0), (7, "high"))
     rig.told.clear()
     return rig
 
 
+def set_cues(rig: Rig, *cues: tuple) -> None:
+    for cue in cues:
+        assert rig.done("/cue/set", *cue) == (cue[0],)
+
+
 def test_go_and_back_walk_through_the_list_and_a_number_jumps(show: Rig) -> None:
     for address, number, preset in (("/cue/go", 1, "low"), ("/cue/7", 7, "high")):
-        show.say(address)
-        assert show.take() == [("/done", address, number, preset)]
-    show.say("/cue/go")
-    assert show.take() == [("/fail", "/cue/go", "no cue comes after 7")]
+        assert show.done(address) == (number, preset)
+    assert show.failed("/cue/go") == "no cue comes after 7"
     assert show.frame(0.0) == 3.0
     show.say("/cue/back")
     assert [show.frame(now_s) for now_s in (0.0, 1.0, 2.0)] == pytest.approx([3.0, 2.5, 2.0])
@@ -67,7 +66,7 @@ def test_go_and_back_walk_through_the_list_and_a_number_jumps(show: Rig) -> None
 
 
 def test_a_cue_fades_its_picture_or_glides_its_values(show: Rig, tmp_path: Path, reports: Any) -> None:
-    show.say("/cue/set", 8, "high", 2.0, 0, 1)
+    set_cues(show, (8, "high", 2.0, 0, 1))
     show.say("/cue/5")
     show.frame(0.0)
     assert show.store.get(BRIGHTNESS) == 2.0, "the new look is in the store at once"
@@ -77,8 +76,7 @@ def test_a_cue_fades_its_picture_or_glides_its_values(show: Rig, tmp_path: Path,
     assert show.frame(3.0) == show.store.get(BRIGHTNESS) == 2.5
     show.close()
     again = Rig(tmp_path, reports)
-    again.say("/cue/list")
-    assert [entry[5] for entry in again.take() if entry[0] == "/cue/entry"] == [0, 0, 0, 1]
+    assert [entry[5] for entry in again.ask("/cue/list") if entry[0] == "/cue/entry"] == [0, 0, 0, 1]
     assert "glide = true" in show.path.read_text() and "false" not in show.path.read_text()
     again.close()
 
@@ -95,43 +93,27 @@ def test_releasing_a_button_is_no_second_go_and_an_inserted_cue_starts_none_twic
     assert show.told[-1] == ("/cue/current", 7, "high")
 
 
-def test_a_cue_whose_preset_is_missing_fails_and_the_picture_stays(show: Rig, wait_for: Callable) -> None:
+def test_a_cue_whose_preset_is_missing_fails_the_picture_stays_and_go_and_back_continue(show: Rig) -> None:
     show.say("/cue/5")
     show.frame(0.0)
-    show.say("/cue/set", 6, "never saved")
-    wait_for(lambda: show.take() == [("/done", "/cue/set", 6)], "the cue in the file")
-    show.say("/cue/go")
-    ((address, command, reason),) = show.take()
-    assert (address, command) == ("/fail", "/cue/go")
-    assert reason.startswith("cue 6: preset 'never saved': not found")
+    set_cues(show, (6, "never saved"))
+    assert show.failed("/cue/go").startswith("cue 6: preset 'never saved': not found")
     assert show.told[-1][:3] == ("/cue/failed", 6, "never saved")
     assert [told for told in show.told if told[0] == "/cue/current"] == [("/cue/current", 5, "mid")], "it is on still"
     assert show.frame(2.0) == 2.0 and show.take() == [("/done", "/cue/5", 5, "mid")], "its fade went on"
-
-
-def test_go_and_back_continue_from_a_cue_whose_preset_is_missing(show: Rig, wait_for: Callable) -> None:
-    show.say("/cue/set", 6, "never saved")
-    wait_for(lambda: show.take() == [("/done", "/cue/set", 6)], "the cue in the file")
-    show.say("/cue/5")
-    for address, stood_on, then in (("/cue/go", 6, 7), ("/cue/back", 6, 5)):
-        show.take()
-        show.say(address)
-        assert show.take()[-1][:2] == ("/fail", address)
-        show.say("/cue/list")
-        told = {told[:2]: told[2:] for told in show.take()}
-        assert told[("/cue/failed", stood_on)][0] == "never saved"
-        assert ("/cue/current", stood_on) not in told
+    for address, then in (("/cue/go", 7), ("/cue/back", 5)):
+        listed = {told[:2]: told[2:] for told in show.ask("/cue/list")}
+        assert listed["/cue/failed", 6][0] == "never saved" and ("/cue/current", 6) not in listed
         show.say(address)
         assert show.told[-1][:2] == ("/cue/current", then)
+        show.failed("/cue/6")
 
 
 def test_a_cue_for_a_missing_preset_is_accepted_with_a_warning(rig: Rig, reports: Any, wait_for: Callable) -> None:
-    rig.say("/preset/save", "fresh")
-    for cue in ((1, "low"), (2, "Auroraa"), (3, "Default"), (4, "fresh")):
-        rig.say("/cue/set", *cue)
-    rig.say("/cue/insert", 2, "Nigth")
-    wait_for(lambda: len(rig.answers) == 6 and len(reports.lines) == 2, "the answers and the reports")
-    assert {status for status, *_ in rig.take()} == {"/done"}
+    rig.done("/preset/save", "fresh")
+    set_cues(rig, (1, "low"), (2, "Auroraa"), (3, "Default"), (4, "fresh"))
+    rig.done("/cue/insert", 2, "Nigth")
+    wait_for(lambda: len(reports.lines) == 2, "the reports")
     assert [line for _, line in reports.lines] == [
         "cue 2: there is no preset 'Auroraa' yet",
         "cue 2: there is no preset 'Nigth' yet",
@@ -139,46 +121,30 @@ def test_a_cue_for_a_missing_preset_is_accepted_with_a_warning(rig: Rig, reports
 
 
 def test_deleting_a_preset_says_which_cues_would_load_it(show: Rig, reports: Any, wait_for: Callable) -> None:
-    show.say("/cue/set", 9, "low")
-    wait_for(lambda: show.take(), "the cue in the file")
-    show.say("/preset/delete", "low")
-    show.say("/preset/delete", "high")
-    wait_for(lambda: len(show.answers) == 2, "both gone")
+    set_cues(show, (9, "low"))
+    for name in ("low", "high"):
+        show.done("/preset/delete", name)
+    wait_for(lambda: len(reports.lines) == 2, "the reports")
     assert [line for _, line in reports.lines] == [
         "preset 'low' was deleted, but cues 1, 9 would load it",
         "preset 'high' was deleted, but cue 7 would load it",
     ]
 
 
-def test_a_cue_whose_preset_is_missing_does_not_stop_the_automatic_follow(rig: Rig, reports: Any) -> None:
-    for cue in ((1, "low", 0, 2.0), (2, "gone", 0, 3.0), (3, "high")):
-        rig.say("/cue/set", *cue)
+def test_the_next_cue_follows_after_follow_s_although_a_preset_is_missing(rig: Rig, reports: Any) -> None:
+    set_cues(rig, (1, "low", 0, 2.0), (2, "mid", 1.0, 3.0), (3, "gone", 0, 2.0), (4, "high", 0, 2.0))
     rig.say("/cue/go")
-    assert [rig.frame(now_s) for now_s in (0.0, 2.0, 4.9, 5.0)] == [1.0, 1.0, 1.0, 3.0]
-    assert any(line.startswith("automatic follow: cue 2: preset 'gone'") for _, line in reports.lines)
-
-
-def test_a_follow_time_on_the_last_cue_is_reported_in_one_plain_line(rig: Rig, reports: Any) -> None:
-    rig.say("/cue/set", 3, "low", 0, 2.0)
-    rig.say("/cue/go")
-    assert [rig.frame(now_s) for now_s in (0.0, 2.0)] == [1.0, 1.0]
-    assert reports.lines == [("cues", "automatic follow: no cue comes after 3")]
-
-
-def test_the_next_cue_follows_after_follow_s_unless_go_or_panic_cancel_it(rig: Rig) -> None:
-    for cue in ((1, "low", 0, 2.0), (2, "mid", 1.0, 3.0), (3, "high")):
-        rig.say("/cue/set", *cue)
-    rig.say("/cue/go")
-    seen = {now_s: rig.frame(now_s) for now_s in (10.0, 11.9, 12.0, 12.5, 13.0, 14.9, 15.0, 99.0)}
-    assert seen == pytest.approx(
-        {10.0: 1.0, 11.9: 1.0, 12.0: 1.0, 12.5: 1.5, 13.0: 2.0, 14.9: 2.0, 15.0: 3.0, 99.0: 3.0}
-    )
-    assert [message[1] for message in rig.told if message[0] == "/cue/current"] == [1, 2, 3]
+    times_s = (10.0, 11.9, 12.0, 12.5, 13.0, 14.9, 15.0, 16.9, 17.0, 19.0, 99.0)
+    seen = [rig.frame(now_s) for now_s in times_s]
+    assert seen == pytest.approx([1.0, 1.0, 1.0, 1.5, 2.0, 2.0, 2.0, 2.0, 3.0, 3.0, 3.0])
+    assert [message[1] for message in rig.told if message[0] == "/cue/current"] == [1, 2, 4]
+    lines = [line for key, line in reports.lines if key == "cues"]
+    assert lines[0].startswith("automatic follow: cue 3: preset 'gone'")
+    assert lines[1:] == ["automatic follow: no cue comes after 4"]
 
 
 def test_go_and_panic_cancel_an_automatic_follow(rig: Rig) -> None:
-    for cue in ((1, "low", 0, 2.0), (2, "mid"), (3, "high")):
-        rig.say("/cue/set", *cue)
+    set_cues(rig, (1, "low", 0, 2.0), (2, "mid"), (3, "high"))
     rig.say("/cue/1")
     rig.frame(0.0)
     rig.say("/cue/3")
@@ -206,27 +172,21 @@ def test_a_cue_list_that_cannot_be_saved_delays_no_cue(show: Rig, wait_for: Call
     assert "changed, but not saved" in show.take()[0][2]
 
 
-def test_the_list_is_listed_saved_and_read_again(show: Rig, tmp_path: Path, reports: Any, wait_for: Callable) -> None:
-    show.say("/cue/insert", 5, "low", 0.5, 9)
-    show.say("/cue/delete", 1.0)
-    wait_for(lambda: len(show.answers) == 2, "both edits in the file")
-    assert show.take() == [("/done", "/cue/insert", 5), ("/done", "/cue/delete", 1)]
+def test_the_list_is_listed_saved_and_read_again(show: Rig, tmp_path: Path, reports: Any) -> None:
+    assert show.done("/cue/insert", 5, "low", 0.5, 9) == (5,)
+    assert show.done("/cue/delete", 1.0) == (1,)
     assert show.told == [("/cue/changed", 4), ("/cue/changed", 3)]
-    show.say("/cue/list")
     expected = [
         ("/cue/entry", 5, "low", 0.5, 9.0, 0),
         ("/cue/entry", 6, "mid", 2.0, 0.0, 0),
         ("/cue/entry", 7, "high", 0.0, 0.0, 0),
         ("/done", "/cue/list"),
     ]
-    assert show.take() == expected
+    assert show.ask("/cue/list") == expected
     again = Rig(tmp_path, reports)
-    again.say("/cue/list")
-    assert again.take() == expected and reports.lines == []
-    again.say("/cue/7")
-    again.take()
-    again.say("/cue/list")
-    assert ("/cue/current", 7, "high") in again.take()
+    assert again.ask("/cue/list") == expected and reports.lines == []
+    again.done("/cue/7")
+    assert ("/cue/current", 7, "high") in again.ask("/cue/list")
     again.close()
 
 
@@ -242,21 +202,17 @@ def test_a_wrong_edit_is_refused_and_nothing_changes(show: Rig) -> None:
         ("/cue/4", (), "there is no cue 4 (known: 1, 5, 7)"),
         ("/cue/back", (), "no cue has been started yet"),
     ]:
-        show.say(address, *args)
-        ((status, command, reason),) = show.take()
-        assert (status, command) == ("/fail", address) and line in reason
+        assert line in show.failed(address, *args)
     assert show.told == []
 
 
-def test_an_invalid_cue_file_is_renamed_before_it_is_overwritten(tmp_path: Path, reports: Any, wait_for: Any) -> None:
+def test_an_invalid_cue_file_is_renamed_before_it_is_overwritten(tmp_path: Path, reports: Any) -> None:
     wrong = 'cue = [{number = 1, preset = "low"}, {number = 2, preset = 5}]'
     (tmp_path / "cues.toml").write_text(wrong)
     rig = Rig(tmp_path, reports)
     path = tmp_path / "cues.toml"
     assert [line for _, line in reports.lines] == [f"{path}: entry 2: preset 5 is not a name (left out)"]
-    for number in (3, 4):
-        rig.say("/cue/set", number, "mid")
-    wait_for(lambda: len(rig.answers) == 2, "both in the file")
+    set_cues(rig, (3, "mid"), (4, "mid"))
     rig.close()
     assert (tmp_path / "cues.previous.toml").read_text() == wrong
     found, problems = read_cues(rig.path)
@@ -274,64 +230,34 @@ def test_a_file_full_of_mistakes_is_reported_in_a_few_lines(tmp_path: Path, repo
 # -- end to end --------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def test_a_cue_goes_and_the_next_follows_over_udp(tmp_path: Path) -> None:
     with open_desk(tmp_path) as desk:
-        yield desk
-
-
-def test_a_cue_goes_and_the_next_follows_over_udp(desk: Desk, tmp_path: Path) -> None:
-    for name, brightness in (("low", 1.0), ("high", 3.0)):
-        desk.engine.params.set(BRIGHTNESS, brightness)
-        desk.done("/preset/save", name)
-    desk.done("/cue/set", 1, "low", 0.1, 0.2)
-    desk.done("/cue/set", 2, "high", 0.1)
-    desk.done("/engine/notify", 1)
-    desk.client.send(encode_message("/cue/go"))
-    assert desk.hear("/cue/current") == (1, "low")
-    assert desk.hear("/done") == ("/cue/go", 1, "low")
-    missing = {("/cue/current", 2, "high"), (BRIGHTNESS, 3.0)}  # in any order: they are sent together
-    while missing:
-        message = desk.answer()
-        missing.discard((message.address, *message.args))
-    assert desk.done("/cue/1")[1:] == (1, "low")
+        for name, brightness in (("low", 1.0), ("high", 3.0)):
+            desk.engine.params.set(BRIGHTNESS, brightness)
+            desk.done("/preset/save", name)
+        desk.done("/cue/set", 1, "low", 0.1, 0.2)
+        desk.done("/cue/set", 2, "high", 0.1)
+        desk.done("/engine/notify", 1)
+        desk.client.send(encode_message("/cue/go"))
+        assert desk.hear("/cue/current") == (1, "low")
+        assert desk.hear("/done") == ("/cue/go", 1, "low")
+        missing = {("/cue/current", 2, "high"), (BRIGHTNESS, 3.0)}  # in any order: they are sent together
+        while missing:
+            message = desk.answer()
+            missing.discard((message.address, *message.args))
+        assert desk.done("/cue/1")[1:] == (1, "low")
     assert len(read_cues(tmp_path / "cues.toml")[0]) == 2
 
 
-@pytest.fixture
-def swell(tmp_path: Path) -> Path:
+def test_offline_a_modulated_show_is_the_same_byte_for_byte(tmp_path: Path) -> None:
     """Four channels of 220 Hz, 0.5 s at -60 dBFS, then 0.5 s at -6 dBFS; 48 kHz."""
     time_s = np.arange(48_000) / 48_000
     tone = np.sin(2 * np.pi * 220 * time_s) * np.where(time_s < 0.5, 0.001, 0.5)
-    path = tmp_path / "swell.wav"
-    soundfile.write(path, np.stack([tone] * 4, axis=1), 48_000)
-    return path
-
-
-def test_a_modulated_parameter_is_seen_in_the_picture(swell: Path) -> None:
-    """With a modulation route, the loud half of the sound makes the picture dark; without one it stays bright."""
-    for amount in [0.0, -1.0]:
-        config = build_config(
-            {
-                "width": 64, "height": 64, "fps": 20.0, "audio": str(swell), "offline": True, "renderer": "numba",
-                "sinks": ["null"], "osc": {"listen": "off"}, "web": "off",
-                "params": PLAIN | {
-                    "/audio/1/auto": False, "/mod/1/source": "peak", "/mod/1/channel": 1, "/mod/1/target": BRIGHTNESS,
-                    "/mod/1/amount": amount, BRIGHTNESS: 4.0, "/safety/flash_guard": False,
-                },
-            }
-        )  # fmt: skip
-        with open_engine(config) as engine:
-            means = [frame.read_rgba()[..., :3].mean() for frame in engine.frames(count=18)]
-        assert means[5] > 30, amount
-        assert means[16] < 1.0 if amount else means[16] > 30, amount
-
-
-def test_offline_a_modulated_show_is_the_same_byte_for_byte(swell: Path) -> None:
+    soundfile.write(tmp_path / "swell.wav", np.stack([tone] * 4, axis=1), 48_000)
     config = build_config(
         {
-            "width": 64, "height": 64, "fps": 20.0, "audio": str(swell), "offline": True, "renderer": "numba",
-            "sinks": ["null"], "osc": {"listen": "off"}, "web": "off",
+            "width": 64, "height": 64, "fps": 20.0, "audio": str(tmp_path / "swell.wav"), "offline": True,
+            "renderer": "numba", "sinks": ["null"], "osc": {"listen": "off"}, "web": "off",
             "params": {
                 "/mod/1/source": "lfo1", "/mod/1/target": "/layer/1/angle", "/lfo/1/shape": "random",
                 "/mod/2/source": "pitch", "/mod/2/target": "/multiverse/window_ms", "/lfo/1/tempo_sync": "eighth",

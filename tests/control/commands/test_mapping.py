@@ -3,8 +3,8 @@
 import shutil
 import socket
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import osc_schema
-from engine import open_engine
-from engine.config import build_config
-from engine.control import Announcements, CommandTable, Dispatcher, OscServer, Outgoing, Reply, SendingThread
+from engine.control import Announcements, CommandTable, Dispatcher, Feedback, OscServer, Reply, SendingThread
 from engine.control.commands.mapping import MapControl
 from engine.control.commands.mapping_feedback import MapFeedback
 from engine.errors import MappingError
@@ -24,6 +22,7 @@ from engine.params import ParamStore
 from engine.params.mapping.controls import control_of
 from engine.system.clock import SystemClock
 from engine.system.disk_store import DiskStore
+from tests.support import desk as engine_desk
 from tests.support.hung_file import hung
 from tests.support.reading_client import ReadingClient
 
@@ -31,7 +30,7 @@ LINES = "/composition/layers/6/clips/1/video/source/blocktextgenerator/text/para
 """The lines of a Text Block in Resolume, as many public programs send them (search for `blocktextgenerator`)."""
 
 
-class Desk:
+class Desk(engine_desk.Desk):
     """The map behind a real OSC server, without a picture, and one client."""
 
     def __init__(
@@ -43,9 +42,9 @@ class Desk:
         self.clock_ticks: list[tuple[str, float]] = []
         self.loaded: list[str] = []
         self.store, table, clock = ParamStore(), CommandTable(), SystemClock()
-        outgoing = Outgoing(self.store, report, announcements)
+        outgoing = Feedback(self.store, report, announcements)
         self.feedback = MapFeedback(
-            self.store, listener_of=outgoing.feedback.listener_of, is_behind=outgoing.outbox.is_behind, report=report
+            self.store, listener_of=outgoing.listener_of, is_behind=outgoing.outbox.is_behind, report=report
         )
         self.map = MapControl(
             path,
@@ -53,13 +52,13 @@ class Desk:
             store=self.store,
             feedback=self.feedback,
             clock={kind: lambda now_s, kind=kind: self.clock_ticks.append((kind, now_s)) for kind in ("clock", "stop")},
-            tell=outgoing.announcements.tell,
+            tell=outgoing.tell,
             report=report,
             disk=DiskStore(report),
             start_timer=self._start_timer,
         )
         self.dispatcher = Dispatcher(
-            self.store, table, clock, report, self.map, outgoing=outgoing, on_gone=self.feedback.unsubscribe
+            self.store, table, clock, report, self.map, feedback=outgoing, on_gone=self.feedback.unsubscribe
         )
         self.dispatcher.add_question("/map/feedback", self.feedback.on_feedback)
         self.map.add_commands(table)
@@ -70,7 +69,7 @@ class Desk:
         self.server = OscServer(self.dispatcher, self.sending, "127.0.0.1", 0, (), report)
         self.sending.start()
         self.server.start()
-        self.client = ReadingClient(*self.server.address)
+        super().__init__(None, ReadingClient(*self.server.address))
 
     def _start_timer(self, seconds: float, ended: Callable[[], None]) -> Callable[[], None]:
         assert seconds == 60.0
@@ -80,27 +79,8 @@ class Desk:
     def say(self, address: str, *args: object) -> None:
         self.client.send(encode_message(address, *args))
 
-    def answer(self) -> Message:
-        message = self.client.receive(120.0)
-        assert message is not None
-        return message
-
-    def ask(self, address: str, *args: object) -> list[Message]:
-        self.say(address, *args)
-        answers = [self.answer()]
-        while answers[-1].address not in ("/done", "/fail"):
-            answers.append(self.answer())
-        return answers
-
     def done(self, address: str, *args: object) -> tuple:
-        answer = self.ask(address, *args)[-1]
-        assert answer.address == "/done", answer
-        return answer.args[1:]
-
-    def failed(self, address: str, *args: object) -> str:
-        answer = self.ask(address, *args)[-1]
-        assert answer.address == "/fail", answer
-        return str(answer.args[1])
+        return super().done(address, *args)[1:]
 
     def entries(self) -> list[tuple]:
         return [message.args for message in self.ask("/map/list") if message.address == "/map/entry"]
@@ -147,80 +127,53 @@ def test_a_learned_control_of_a_bridge_moves_a_layer(
 ) -> None:
     """With a whole engine that draws; after a restart the control is still mapped. Feedback moves its fader through
     osmid's o2m."""
-    o2m = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    o2m.bind(("127.0.0.1", 0))
-    o2m.settimeout(120.0)
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path))
-    text = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)  # a Text Block of Resolume, at its OSC input
-    text.bind(("127.0.0.1", 0))
-    text.settimeout(120.0)
+    o2m, text = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+    for listening in (o2m, text):  # `text` is a Text Block of Resolume, at its OSC input
+        listening.bind(("127.0.0.1", 0))
+        listening.settimeout(120.0)
     shown = {"port": text.getsockname()[1], "address": LINES}
-    config = build_config(
-        {
-            "width": 64, "height": 64, "fps": 60.0, "audio": "demo", "renderer": "numba", "maps": ["resolume"],
-            "osc": {
-                "listen": "127.0.0.1:0",
-                "feedback": [{"port": o2m.getsockname()[1], "send": "o2m"}],
-                "text": [shown, {**shown, "shows": "cue"}],
-            },
-            "mapping": str(tmp_path / "controllers.toml"),
-        }
-    )  # fmt: skip
+    changes = {
+        "maps": ["resolume"],
+        "osc": {
+            "listen": "127.0.0.1:0",
+            "feedback": [{"port": o2m.getsockname()[1], "send": "o2m"}],
+            "text": [shown, {**shown, "shows": "cue"}],
+        },
+        "mapping": str(tmp_path / "controllers.toml"),
+    }
 
-    def while_it_plays(test: Callable[[Any, int], None]) -> None:
-        engines, opened = [], threading.Event()
-
-        def play() -> None:
-            with open_engine(config) as engine:
-                engines.append(engine)
-                opened.set()
-                engine.run()
-
-        thread = threading.Thread(target=play)
-        thread.start()
-        assert opened.wait(120.0)
-        try:
-            test(engines[0], engines[0].osc_address[1])
-        finally:
-            engines[0].stop()
-            thread.join(120.0)
-
-    def learn_and_play(engine: Any, port: int) -> None:
-        client = ReadingClient("127.0.0.1", port)
-        client.send(encode_message("/map/learn", "/layer/2/intensity"))
-        oscsend(port, "/midi:nanokontrol2:0:1/clock")
-        oscsend(port, "/midi:nanokontrol2:0:1/control_change", "ii", 5, 20)
-        oscsend(port, "/midi:nanokontrol2:0:1/control_change", "ii", 5, 24)
-        answer = client.receive(120.0)
-        client.close()
-        assert answer == Message(
-            "/done", ("/map/learn", "/layer/2/intensity", "midi 1 cc 5 nanokontrol2:0", "fader"), "ssss"
-        )
-        assert engine.params.get("/layer/2/intensity") == 0.85
+    with engine_desk.open_desk(tmp_path, **changes) as stage:
+        send = partial(oscsend, stage.engine.osc_address[1])
+        turn = partial(send, "/midi:nanokontrol2:0:1/control_change", "ii", 5)
+        params = stage.engine.params
+        stage.client.send(encode_message("/map/learn", "/layer/2/intensity"))
+        send("/midi:nanokontrol2:0:1/clock")
+        for value in (20, 24):
+            turn(value)
+        assert stage.hear("/done") == ("/map/learn", "/layer/2/intensity", "midi 1 cc 5 nanokontrol2:0", "fader")
+        assert params.get("/layer/2/intensity") == 0.85
         for value in (100, 127):
-            oscsend(port, "/midi:nanokontrol2:0:1/control_change", "ii", 5, value)
-        wait_for(lambda: engine.params.get("/layer/2/intensity") == 1.5, "the layer at its full strength")
-        oscsend(port, "/composition/layers/3/video/opacity", "f", 0.25)
-        wait_for(lambda: engine.params.get("/layer/3/intensity") == 0.25, "Resolume's layer on ours")
-        oscsend(port, "/preset/save", "s", "night")
+            turn(value)
+        wait_for(lambda: params.get("/layer/2/intensity") == 1.5, "the layer at its full strength")
+        send("/composition/layers/3/video/opacity", "f", 0.25)
+        wait_for(lambda: params.get("/layer/3/intensity") == 0.25, "Resolume's layer on ours")
+        send("/preset/save", "s", "night")
         assert decode_packet(text.recv(4096)) == Message(LINES, ("night",), "s")
-        oscsend(port, "/layer/1/curve", "f", 0.75)  # edited: announced to the page, under the same name
-        oscsend(port, "/cue/set", "is", 7, "night")
-        oscsend(port, "/cue/7")
+        send("/layer/1/curve", "f", 0.75)  # edited: announced to the page, under the same name
+        send("/cue/set", "is", 7, "night")
+        send("/cue/7")
         assert decode_packet(text.recv(4096)) == Message(LINES, ("7 night",), "s")
-
-    def play_again(engine: Any, port: int) -> None:
+    assert 'target = "/layer/2/intensity"' in (tmp_path / "controllers.toml").read_text()
+    with engine_desk.open_desk(tmp_path, **changes) as stage:
+        send = partial(oscsend, stage.engine.osc_address[1])
         for value in (127, 0):
-            oscsend(port, "/midi:nanokontrol2:0:1/control_change", "ii", 5, value)
-        wait_for(lambda: engine.params.get("/layer/2/intensity") == 0.0, "the layer at nothing")
+            send("/midi:nanokontrol2:0:1/control_change", "ii", 5, value)
+        wait_for(lambda: stage.engine.params.get("/layer/2/intensity") == 0.0, "the layer at nothing")
         assert decode_packet(o2m.recv(512)).address == "/nanokontrol2/control_change"
-        oscsend(port, "/layer/2/intensity", "f", 0.75)
+        send("/layer/2/intensity", "f", 0.75)
         while decode_packet(o2m.recv(512)).args != (1, 5, 64):
             pass
-
-    while_it_plays(learn_and_play)
-    assert 'target = "/layer/2/intensity"' in (tmp_path / "controllers.toml").read_text()
-    while_it_plays(play_again)
     o2m.close()
     text.close()
 
@@ -281,7 +234,7 @@ def test_any_message_is_handled_without_an_error(desk: Desk, heard: list[tuple[s
         assert control_of(entry.control.name) == entry.control
 
 
-def test_learning_is_cancelled_and_superseded(desk: Desk, reports: Any) -> None:
+def test_learning_is_superseded_cancelled_or_times_out_if_nothing_moves(desk: Desk, reports: Any) -> None:
     desk.say("/map/learn", "/layer/1/curve")
     desk.say("/map/learn", "/layer/2/curve")
     assert desk.answer().args == ("/map/learn", "superseded")
@@ -292,26 +245,9 @@ def test_learning_is_cancelled_and_superseded(desk: Desk, reports: Any) -> None:
     assert "needs one" in desk.failed("/map/learn", "/preset/load")
     assert "nearest: /layer/1/curve" in desk.failed("/map/learn", "/layer/1/curv")
     assert "takes" in desk.failed("/map/learn")
-    assert desk.entries() == []
-
-
-def test_mapped_controls_keep_working_while_learning(desk: Desk) -> None:
-    desk.done("/map/add", "osc /fader", "/layer/1/intensity")
-    desk.done("/map/set", 1, "takeover", 0)
     desk.say("/map/learn", "/layer/1/curve")
-    desk.say("/fader", 0.5)
-    desk.say("/unknown", 1.0)
-    desk.say("/fader", 0.75)
-    assert desk.answer().args == ("/map/learn", "/layer/1/curve", "osc /fader", "fader")
-    assert desk.store.get("/layer/1/intensity") == 0.75 * 1.5
-    assert desk.store.get("/layer/1/curve") == 1.0
-    assert desk.dispatcher.counters.unknown == 0
-
-
-def test_learning_times_out_if_nothing_moves(desk: Desk, reports: Any) -> None:
-    desk.say("/map/learn", "/layer/1/curve")
-    desk.say("/map/learn", "/layer/2/curve")
-    assert desk.answer().args == ("/map/learn", "superseded")
+    desk.entries()
+    reports.lines.clear()
     (over,) = desk.timers
     over()
     assert desk.answer().args == ("/map/learn", "nothing moved for 60 s")
@@ -322,13 +258,19 @@ def test_learning_times_out_if_nothing_moves(desk: Desk, reports: Any) -> None:
     assert desk.entries() == [] and reports.keys == ["osc.unmapped"]
 
 
-def test_a_mistyped_message_is_reported_while_something_is_learned(desk: Desk) -> None:
+def test_mapped_controls_keep_working_while_learning(desk: Desk) -> None:
+    desk.done("/map/add", "osc /fader", "/layer/1/intensity")
+    desk.done("/map/set", 1, "takeover", 0)
     desk.say("/map/learn", "/layer/1/curve")
+    desk.say("/fader", 0.5)
+    desk.say("/unknown", 1.0)
     desk.say("/preset/laod", "night")
-    assert desk.answer().args[0] == "/preset/laod"
-    for value in (0.1, 0.9):
-        desk.say("/fader", value)
+    assert desk.answer().args[0] == "/preset/laod", "a typing error is told all the same"
+    assert desk.dispatcher.counters.unknown == 1
+    desk.say("/fader", 0.75)
     assert desk.answer().args == ("/map/learn", "/layer/1/curve", "osc /fader", "fader")
+    assert desk.store.get("/layer/1/intensity") == 0.75 * 1.5
+    assert desk.store.get("/layer/1/curve") == 1.0
     assert desk.timers == []
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import osc_schema
-from engine.control import CommandTable, Dispatcher, Outgoing
+from engine.control import CommandTable, Dispatcher, Feedback
 from engine.control.commands.mapping import MapControl
 from engine.control.commands.mapping_feedback import (
     INTERVAL_S,
@@ -16,46 +16,23 @@ from engine.control.commands.mapping_feedback import (
     REST_S,
     MapFeedback,
 )
-from engine.control.outgoing.sender import Sender
-from engine.osc import Message, decode_packet, encode_message
+from engine.osc import encode_message
 from engine.params import ParamStore
 from engine.system.clock import SteppedClock
 from engine.system.disk_store import DiskStore
 
 
-class Bridge:
-    """A program that sends from one port and listens on any."""
-
-    def __init__(self, dispatcher: Dispatcher, port: int) -> None:
-        self._dispatcher = dispatcher
-        self._heard: list[Message] = []
-        self.by_port: dict[int, list[Message]] = {port: self._heard}
-        self.sender = self._at(port)
-
-    def _at(self, port: int) -> Sender:
-        heard = self.by_port.setdefault(port, [])
-        return Sender(
-            name=f"udp 192.0.2.1:{port}", post=lambda packet: heard.append(decode_packet(packet)), at_port=self._at
-        )
-
-    def say(self, address: str, *args: object) -> None:
-        self._dispatcher.receive(encode_message(address, *args), self.sender)
-
-    def take(self) -> list[tuple]:
-        """Address and arguments of the messages since the last call."""
-        heard = [(message.address, *message.args) for message in self._heard]
-        self._heard.clear()
-        return heard
-
-
 class Stage:
-    def __init__(self, path: Path, report: Any) -> None:
+    """A map and its feedback; `peer` is a bridge, which sends from one port and may listen on another."""
+
+    def __init__(self, path: Path, report: Any, peer: Any) -> None:
+        self.peer = peer
         self.clock, self.store, table = SteppedClock(start_s=100.0), ParamStore(), CommandTable()
         self.store.set("/layer/1/curve", 0.0)
-        outgoing = Outgoing(self.store, report)
+        outgoing = Feedback(self.store, report)
         self.busy: set[str] = set()
         self.feedback = MapFeedback(
-            self.store, listener_of=outgoing.feedback.listener_of, is_behind=self.busy.__contains__, report=report
+            self.store, listener_of=outgoing.listener_of, is_behind=self.busy.__contains__, report=report
         )
         self.map = MapControl(
             path,
@@ -67,21 +44,27 @@ class Stage:
             disk=DiskStore(report),
         )
         self.map.add_commands(table)
-        self.dispatcher = Dispatcher(self.store, table, self.clock, report, self.map, outgoing=outgoing)
+        self.dispatcher = Dispatcher(self.store, table, self.clock, report, self.map, feedback=outgoing)
         self.dispatcher.add_question("/map/feedback", self.feedback.on_feedback)
-        self.bridge = Bridge(self.dispatcher, 5000)
+
+    def say(self, address: str, *args: object) -> None:
+        self.dispatcher.receive(encode_message(address, *args), self.peer.sender())
+
+    def take(self) -> list[tuple]:
+        """Address and arguments of the messages to the bridge since the last call."""
+        return [(message.address, *message.args) for message in self.peer.take()]
 
     def add(self, control: str, target: str, **keys: object) -> None:
-        self.bridge.say("/map/add", control, target)
-        answer = self.bridge.take()[-1]
+        self.say("/map/add", control, target)
+        answer = self.take()[-1]
         assert answer[0] == "/done", answer
         for key, value in keys.items():
-            self.bridge.say("/map/set", answer[2], key, value)
-            assert self.bridge.take()[-1][0] == "/done"
+            self.say("/map/set", answer[2], key, value)
+            assert self.take()[-1][0] == "/done"
 
     def follow(self, *args: object) -> list[tuple]:
         """Subscribe to feedback; returns the messages that come at once."""
-        self.bridge.say("/map/feedback", 1, *args)
+        self.say("/map/feedback", 1, *args)
         done, *shown = self.after(INTERVAL_S)
         assert done[:3] == ("/done", "/map/feedback", 1), done
         return shown
@@ -92,12 +75,12 @@ class Stage:
         while self.clock.now_s() < end_s - 1e-9:
             self.clock.advance(min(INTERVAL_S, end_s - self.clock.now_s()))
             self.feedback.poll(self.clock.now_s())
-        return self.bridge.take()
+        return self.take()
 
 
 @pytest.fixture
-def stage(tmp_path: Path, reports: Any) -> Iterator[Stage]:
-    stage = Stage(tmp_path / "mapping.toml", reports)
+def stage(tmp_path: Path, reports: Any, make_peer: Any) -> Iterator[Stage]:
+    stage = Stage(tmp_path / "mapping.toml", reports, make_peer())
     yield stage
     stage.map.close()
 
@@ -114,7 +97,7 @@ def test_a_subscriber_gets_every_position_and_then_changes(stage: Stage) -> None
     stage.store.set("/layer/2/curve", 0.3, by="page")
     assert stage.after(INTERVAL_S) == [("/control", 1, 7, 127), ("/note", 10, 36, 127)]
     assert stage.after(5.0) == []
-    stage.bridge.say("/map/feedback", 0)
+    stage.say("/map/feedback", 0)
     stage.store.set("/layer/1/curve", 0.0, by="page")
     assert stage.after(1.0) == [("/done", "/map/feedback", 0, "stage")]
 
@@ -122,9 +105,9 @@ def test_a_subscriber_gets_every_position_and_then_changes(stage: Stage) -> None
 def test_a_motor_fader_gets_nothing_while_it_is_being_moved(stage: Stage) -> None:
     stage.add("midi 1 bend", "/layer/1/curve")
     stage.follow()
-    stage.bridge.say("/pitch", 1, 0)
+    stage.say("/pitch", 1, 0)
     for at in (4000, 8000, 12000):
-        stage.bridge.say("/pitch", 1, at)
+        stage.say("/pitch", 1, at)
         assert stage.after(0.3) == []
     stage.store.set("/layer/1/curve", 0.25, by="a cue")  # not yet at rest for long enough
     assert stage.after(REST_S - 0.3 - 2 * INTERVAL_S) == []
@@ -135,7 +118,7 @@ def test_a_motor_fader_gets_its_own_last_position(stage: Stage) -> None:
     """In Mackie's protocol, a motor fader without feedback returns to its last received position."""
     stage.add("midi 1 bend", "/layer/1/curve", takeover=0)
     assert stage.follow() == [("/pitch", 1, 0)]
-    stage.bridge.say("/pitch", 1, 12000)
+    stage.say("/pitch", 1, 12000)
     assert stage.after(REST_S + 2 * INTERVAL_S) == [("/pitch", 1, 12000)]
 
 
@@ -143,7 +126,7 @@ def test_a_motor_fader_that_has_not_taken_over_is_sent_the_value(stage: Stage) -
     stage.add("midi 1 cc 7", "/layer/1/curve")
     stage.store.set("/layer/1/curve", 1.0)
     stage.follow()
-    stage.bridge.say("/control", 1, 7, 10)
+    stage.say("/control", 1, 7, 10)
     assert stage.after(REST_S + 2 * INTERVAL_S) == [("/control", 1, 7, 127)]
     assert stage.store.get("/layer/1/curve") == 1.0
 
@@ -153,27 +136,25 @@ def test_a_motor_fader_takes_over_at_the_value_that_it_was_sent(stage: Stage, wa
     stage.add("midi 1 bend", "/layer/1/curve")
     stage.follow()
     if was is not None:
-        stage.bridge.say("/pitch", 1, was)
+        stage.say("/pitch", 1, was)
         stage.after(1.0)
     stage.store.set("/layer/1/curve", 0.25, by="a cue")
     assert stage.after(1.0) == [("/pitch", 1, 4096)]
-    stage.bridge.say(
-        "/pitch", 1, 4096 + 800
-    )  # a fast movement: farther than the step within which any fader takes over
+    stage.say("/pitch", 1, 4096 + 800)  # fast: farther than the step within which any fader takes over
     assert stage.store.get("/layer/1/curve") == pytest.approx(4896 / 16383)
 
 
 def test_a_fader_without_a_motor_must_pass_the_current_value(stage: Stage) -> None:
     stage.add("midi 1 bend", "/layer/1/curve")
     stage.follow()
-    stage.bridge.say("/pitch", 1, 12000)
+    stage.say("/pitch", 1, 12000)
     stage.store.set("/layer/1/curve", 0.25, by="a cue")
     stage.after(1.0)
     for at in (11900, 8000):
-        stage.bridge.say("/pitch", 1, at)
+        stage.say("/pitch", 1, at)
         stage.after(1.0)
     assert stage.store.get("/layer/1/curve") == 0.25
-    stage.bridge.say("/pitch", 1, 4000)
+    stage.say("/pitch", 1, 4000)
     assert stage.store.get("/layer/1/curve") == pytest.approx(4000 / 16383)
 
 
@@ -192,15 +173,15 @@ def test_an_echo_of_feedback_does_not_loop(stage: Stage) -> None:
         heard = stage.after(INTERVAL_S)
         told += heard
         for address, *values in heard:
-            stage.bridge.say(address, *values)
+            stage.say(address, *values)
     assert len(told) <= 2 + 2 + 4, "a fader (what comes back is of 32 bits), a pair and an NRPN"
 
 
 def test_movements_while_unmapped_are_overwritten_after_mapping_again(stage: Stage) -> None:
     stage.add("midi 1 cc 7", "/layer/1/curve")
     assert stage.follow() == [("/control", 1, 7, 0)]
-    stage.bridge.say("/map/clear")
-    stage.bridge.say("/control", 1, 7, 100)
+    stage.say("/map/clear")
+    stage.say("/control", 1, 7, 100)
     stage.add("midi 1 cc 7", "/layer/1/curve")
     assert stage.after(INTERVAL_S) == [("/control", 1, 7, 0)]
 
@@ -208,12 +189,12 @@ def test_movements_while_unmapped_are_overwritten_after_mapping_again(stage: Sta
 def test_a_light_is_sent_at_once_and_again_when_its_button_is_released(stage: Stage) -> None:
     stage.add("midi 1 note 36", "/layer/1/mute")
     stage.follow()
-    stage.bridge.say("/note", 1, 36, 100)
+    stage.say("/note", 1, 36, 100)
     assert stage.after(INTERVAL_S) == [("/note", 1, 36, 127)]
-    stage.bridge.say("/note", 1, 36, 0)  # many devices switch the light off themselves
+    stage.say("/note", 1, 36, 0)  # many devices switch the light off themselves
     assert stage.after(INTERVAL_S) == [("/note", 1, 36, 127)]
     stage.add("midi 1 cc 32", "/layer/2/mute")
-    stage.bridge.say("/control", 1, 32, 127)
+    stage.say("/control", 1, 32, 127)
     assert stage.after(INTERVAL_S) == [("/control", 1, 32, 127)]
 
 
@@ -221,17 +202,17 @@ def test_the_ring_of_an_encoder_follows_its_turns_as_an_absolute_value(stage: St
     stage.add("midi 1 cc 0", "/layer/1/curve", mode="offset")
     assert stage.follow() == [("/control", 1, 0, 0)]
     for _ in range(10):
-        stage.bridge.say("/control", 1, 0, 65)
+        stage.say("/control", 1, 0, 65)
     assert stage.after(INTERVAL_S) == [("/control", 1, 0, 10)]
 
 
 def test_the_lights_of_a_group_of_buttons_show_the_selected_one(stage: Stage) -> None:
     items = osc_schema.lookup("/layer/1/wrap").menu
     for note, item in enumerate(items):
-        stage.bridge.say("/map/add", f"midi 1 note {note}", "/layer/1/wrap")
+        stage.say("/map/add", f"midi 1 note {note}", "/layer/1/wrap")
         for key, value in (("mode", "trigger"), ("high", item)):
-            stage.bridge.say("/map/set", note + 1, key, value)
-    stage.bridge.take()
+            stage.say("/map/set", note + 1, key, value)
+    stage.take()
     stage.store.set("/layer/1/wrap", items[0])
     lights = stage.follow()
     assert lights == [("/note", 1, note, 127 if note == 0 else 0) for note in range(len(items))]
@@ -246,7 +227,7 @@ def test_lights_and_rings_are_sent_values_in_the_range_of_their_device(stage: St
     stage.add("midi 1 cc 26", "/layer/1/curve", in_low=1, in_high=13)
     stage.add("midi 1 cc 48", "/layer/1/curve", in_low=0x21, in_high=0x2B)
     assert stage.follow() == [("/note", 1, 16, 0), ("/control", 1, 26, 1), ("/control", 1, 48, 0x21)]
-    stage.bridge.say("/note", 1, 16, 127)
+    stage.say("/note", 1, 16, 127)
     stage.store.set("/layer/1/curve", 1.0)
     assert stage.store.get("/layer/1/mute") is True
     told = stage.after(INTERVAL_S)
@@ -280,7 +261,7 @@ def test_osc_controls_get_their_value_at_their_own_address(stage: Stage) -> None
     stage.store.set("/layer/1/ratio", 4.0)
     stage.store.set("/layer/2/curve", 0.25)
     assert stage.follow("osc") == [("/1/fader3", 0.0), ("/3/xy", 0.5, 0.25)]
-    stage.bridge.say("/1/fader3", 0.75)
+    stage.say("/1/fader3", 0.75)
     assert stage.after(REST_S - INTERVAL_S) == []
     stage.store.set("/layer/1/curve", 0.5, by="page")
     assert stage.after(3 * INTERVAL_S) == [("/1/fader3", 0.5)]
@@ -288,13 +269,13 @@ def test_osc_controls_get_their_value_at_their_own_address(stage: Stage) -> None
 
 def test_an_osc_trigger_is_not_fired_by_its_own_feedback(stage: Stage) -> None:
     """Muting a layer on the page must not clear a layer of Resolume, or stop all of them."""
-    stage.bridge.say("/map/load", "resolume")
-    stage.bridge.take()
+    stage.say("/map/load", "resolume")
+    stage.take()
     stage.follow("osc")
     stage.after(1.0)
     stage.store.set("/layer/1/mute", True, by="page")
     assert stage.after(1.0) == [("/composition/layers/1/bypassed", 1.0)]
-    stage.bridge.say("/map/clear")
+    stage.say("/map/clear")
     stage.add("osc /pad/1", "/layer/2/mute", mode="trigger", feedback=1)
     stage.store.set("/layer/2/mute", True, by="page")
     assert ("/pad/1", 1.0) in stage.after(1.0)
@@ -303,6 +284,7 @@ def test_an_osc_trigger_is_not_fired_by_its_own_feedback(stage: Stage) -> None:
 def test_each_form_covers_the_controls_that_its_program_supports(stage: Stage) -> None:
     stage.add("midi 1 cc 7 nano:0", "/layer/1/curve")
     stage.add("osc /1/fader3", "/layer/2/curve")
+    stage.add("midi 1 cc 8", "/layer/1/curve", feedback=0)  # switched off
     stage.store.set("/layer/2/curve", 0.0)
     assert stage.follow() == [("/control", 1, 7, 0), ("/1/fader3", 0.0)]
     assert stage.follow("o2m") == [("/nano/control_change", 1, 7, 0)]
@@ -310,19 +292,14 @@ def test_each_form_covers_the_controls_that_its_program_supports(stage: Stage) -
     assert stage.follow("osc") == [("/1/fader3", 0.0)]
 
 
-def test_feedback_can_be_switched_off_for_an_entry(stage: Stage) -> None:
-    stage.add("midi 1 cc 7", "/layer/1/curve", feedback=0)
-    assert stage.follow() == []
-
-
 def test_another_port_gets_feedback_and_a_mistake_is_answered(stage: Stage, reports: Any) -> None:
     stage.add("midi 1 cc 7", "/layer/1/curve")
     assert stage.follow(57200, "o2m") == []
-    (message,) = stage.bridge.by_port[57200]
+    (message,) = stage.peer.others[57200].take()
     assert (message.address, *message.args) == ("/*/control_change", 1, 7, 0)
     for wrong in ((), ("on",), (1, 0), (1, "mackie"), (1, 9000, "o2m", 1), (1, 70000)):
-        stage.bridge.say("/map/feedback", *wrong)
-        (answer,) = stage.bridge.take()
+        stage.say("/map/feedback", *wrong)
+        (answer,) = stage.take()
         assert answer[:2] == ("/fail", "/map/feedback")
         assert "takes 1 or 0, optionally the port 1..65535" in answer[2]
     assert "/map/feedback: takes 1 or 0" in reports.lines[-1][1]
@@ -332,9 +309,9 @@ def test_a_repeated_subscription_gets_everything_and_a_changed_map_the_new_value
     stage.add("midi 1 cc 7", "/layer/1/curve")
     assert stage.follow() == [("/control", 1, 7, 0)]
     assert stage.follow() == [("/control", 1, 7, 0)]
-    stage.bridge.say("/map/add", "midi 1 cc 8", "/layer/1/curve")
+    stage.say("/map/add", "midi 1 cc 8", "/layer/1/curve")
     assert [told for told in stage.after(INTERVAL_S) if told[0] == "/control"] == [("/control", 1, 8, 0)]
-    stage.bridge.say("/map/set", 1, "invert", 1)
+    stage.say("/map/set", 1, "invert", 1)
     assert [told for told in stage.after(INTERVAL_S) if told[0] == "/control"] == [("/control", 1, 7, 127)]
 
 
@@ -344,7 +321,7 @@ def test_feedback_for_many_controls_is_sent_in_portions_with_backpressure(stage:
     assert len(stage.follow()) == MAX_PACKETS_A_TURN
     assert len(stage.after(INTERVAL_S)) == MAX_PACKETS_A_TURN
     assert len(stage.after(1.0)) == 40 - 2 * MAX_PACKETS_A_TURN
-    stage.busy.add(stage.bridge.sender.name)
+    stage.busy.add(stage.peer.name)
     for value in (0.1, 0.9, 0.5):
         stage.store.set("/layer/1/curve", value)
         assert stage.after(INTERVAL_S) == []
@@ -352,20 +329,17 @@ def test_feedback_for_many_controls_is_sent_in_portions_with_backpressure(stage:
     assert {told[3] for told in stage.after(1.0)} == {64}, "the newest value alone"
 
 
-def test_the_oldest_subscription_is_removed_when_there_are_too_many(stage: Stage, reports: Any) -> None:
-    for port in range(MAX_SUBSCRIBERS + 1):
-        stage.bridge.say("/map/feedback", 1, 6000 + port)
-    assert [key for key, _ in reports.lines] == ["map.feedback"]
-    assert "6000, the oldest, is removed" in reports.lines[0][1]
-
-
-def test_a_configured_subscription_is_removed_last(stage: Stage, reports: Any) -> None:
+def test_the_oldest_subscription_is_removed_when_there_are_too_many_and_a_configured_one_last(
+    stage: Stage, reports: Any
+) -> None:
     """It is subscribed once, at the start, and would never subscribe again."""
     stage.add("midi 1 cc 7", "/layer/1/curve")
-    stage.feedback.subscribe(stage.bridge.sender, "stage", is_kept=True)
-    stage.bridge.say("/map/feedback", 1)  # it may also subscribe itself
+    stage.feedback.subscribe(stage.peer.sender(), "stage", is_kept=True)
+    stage.say("/map/feedback", 1)  # it may also subscribe itself
     for port in range(MAX_SUBSCRIBERS):
-        stage.bridge.say("/map/feedback", 1, 6000 + port)
+        stage.say("/map/feedback", 1, 6000 + port)
+    assert [key for key, _ in reports.lines] == ["map.feedback"]
+    assert "6000, the oldest, is removed" in reports.lines[0][1]
     stage.after(1.0)
     stage.store.set("/layer/1/curve", 1.0)
     assert stage.after(1.0) == [("/control", 1, 7, 127)]

@@ -21,8 +21,6 @@ from tests.control.commands.show_rig import BRIGHTNESS, PresetRig
 from tests.support.desk import Desk, open_desk
 from tests.support.hung_file import hung
 
-ANGLE = "/layer/1/angle"
-
 
 @pytest.fixture
 def rig(tmp_path: Path, reports: Any) -> Iterator[PresetRig]:
@@ -31,12 +29,11 @@ def rig(tmp_path: Path, reports: Any) -> Iterator[PresetRig]:
     rig.close()
 
 
-def saved(rig: PresetRig, wait_for: Callable, name: str, **values: object) -> None:
+def saved(rig: PresetRig, name: str, **values: object) -> None:
     """Save a preset with these values; the store's values stay unchanged."""
     before = {address: rig.store.get(address) for address in values}
     rig.store.set_many(values.items(), by="test")
-    rig.say("/preset/save", name)
-    wait_for(lambda: rig.take() == [("/done", "/preset/save", name)], "the save")
+    rig.done("/preset/save", name)
     rig.store.set_many(before.items(), by="test")
 
 
@@ -45,8 +42,8 @@ def told_of(rig: PresetRig, address: str) -> list[tuple]:
     return [tuple(args) for at, *args in rig.told if at == address]
 
 
-def test_a_glide_is_answered_when_it_has_arrived(rig: PresetRig, wait_for: Callable) -> None:
-    saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5, "/mirror/mode": "xy"})
+def test_a_glide_is_answered_when_it_has_arrived(rig: PresetRig) -> None:
+    saved(rig, "night", **{BRIGHTNESS: 0.5, "/mirror/mode": "xy"})
     rig.store.set(BRIGHTNESS, 2.5)
     rig.say("/preset/glide", "night", 2.0)
     assert rig.take() == [] and rig.store.get("/mirror/mode") == "xy"
@@ -58,9 +55,9 @@ def test_a_glide_is_answered_when_it_has_arrived(rig: PresetRig, wait_for: Calla
     assert told_of(rig, "/preset/current")[-1] == ("night", 0)
 
 
-def test_a_fade_is_answered_when_it_is_complete(rig: PresetRig, wait_for: Callable) -> None:
+def test_a_fade_is_answered_when_it_is_complete(rig: PresetRig) -> None:
     rig.store.set_many([(BRIGHTNESS, 2.5), ("/mirror/mode", "off")], by="test")
-    saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5, "/mirror/mode": "xy"})
+    saved(rig, "night", **{BRIGHTNESS: 0.5, "/mirror/mode": "xy"})
     rig.say("/preset/load", "night", 2.0)
     for now_s, share in ((7.0, 0.0), (8.0, 0.5), (8.99, 0.995)):
         rig.crossfade.step(now_s)
@@ -72,8 +69,8 @@ def test_a_fade_is_answered_when_it_is_complete(rig: PresetRig, wait_for: Callab
     assert rig.crossfade.snapshot()[1] is None and rig.take() == [("/done", "/preset/load", "night")]
 
 
-def test_another_load_and_panic_supersede_a_fade(rig: PresetRig, wait_for: Callable) -> None:
-    saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5})
+def test_another_load_and_panic_supersede_a_fade(rig: PresetRig) -> None:
+    saved(rig, "night", **{BRIGHTNESS: 0.5})
     rig.say("/preset/load", "night", 2.0)
     rig.crossfade.step(0.0)
     rig.say("/layer/copy", 1, 2)
@@ -92,36 +89,29 @@ def test_another_load_and_panic_supersede_a_fade(rig: PresetRig, wait_for: Calla
 
 def test_an_overwritten_or_deleted_preset_is_restored_and_that_undone(rig: PresetRig, wait_for: Callable) -> None:
     def brightness_of(name: str) -> object:
-        rig.say("/preset/load", name)
-        assert rig.take() == [("/done", "/preset/load", name)]
+        rig.done("/preset/load", name)
         return rig.store.get(BRIGHTNESS)
 
-    def say(verb: str) -> None:
-        rig.say(f"/preset/{verb}", "night")
-        wait_for(lambda: rig.take() == [("/done", f"/preset/{verb}", "night")], verb)
-
-    saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5})
+    saved(rig, "night", **{BRIGHTNESS: 0.5})
     assert told_of(rig, "/preset/replaced") == []
-    saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5})
+    saved(rig, "night", **{BRIGHTNESS: 0.5})
     assert told_of(rig, "/preset/replaced") == [], "it says the same"
-    saved(rig, wait_for, "night", **{BRIGHTNESS: 3.5})
+    saved(rig, "night", **{BRIGHTNESS: 3.5})
     wait_for(lambda: told_of(rig, "/preset/replaced") == [("night",)], "the news that it was saved over another")
     for brightness in (0.5, 3.5):
-        say("restore")
+        rig.done("/preset/restore", "night")
         assert brightness_of("night") == brightness
-    say("delete")
-    say("restore")
+    rig.done("/preset/delete", "night")
+    rig.done("/preset/restore", "night")
     assert brightness_of("night") == 3.5
     for name, reason in (("never", "no overwritten or deleted preset"), ("Aurora", "is built in"), ("../x", "cannot")):
-        rig.say("/preset/restore", name)
-        wait_for(lambda: rig.answers, "the refusal")
-        assert reason in rig.take()[0][2]
+        assert reason in rig.failed("/preset/restore", name)
 
 
 def test_subscribers_are_sent_the_current_preset_and_if_it_was_edited(rig: PresetRig, wait_for: Callable) -> None:
     def frame(now_s: float = 0.0) -> None:
         rig.crossfade.step(now_s)
-        rig.presets.step(rig.store.snapshot())
+        rig.presets.current.step(rig.store.snapshot())
 
     def on() -> list[tuple]:
         told = told_of(rig, "/preset/current")
@@ -130,7 +120,7 @@ def test_subscribers_are_sent_the_current_preset_and_if_it_was_edited(rig: Prese
 
     rig.say("/preset/current")
     assert rig.take() == [("/preset/current", "", 0), ("/done", "/preset/current")]
-    saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5, "/mirror/mode": "xy"})
+    saved(rig, "night", **{BRIGHTNESS: 0.5, "/mirror/mode": "xy"})
     assert on() == [("night", 0)], "what is saved is on"
     frame()
     assert on() == [("night", 1)], "the values were put back since"
@@ -153,32 +143,26 @@ def test_subscribers_are_sent_the_current_preset_and_if_it_was_edited(rig: Prese
     rig.presets.resume(LoadedPreset(name="autosave", values=[(BRIGHTNESS, 0.75)], current="night"))
     frame()
     assert on() == [("night", 0), ("night", 1)], "as the last run left it"
-    rig.say("/preset/load", "night")
+    rig.done("/preset/load", "night")
     rig.say("/preset/delete", "night")
     wait_for(lambda: told_of(rig, "/preset/current")[-1] == ("", 0), "nothing to be on")
 
 
 def test_a_load_with_invalid_arguments_is_refused(rig: PresetRig) -> None:
     for args in [(), (0.5,), (True,), ("night", -1.0), ("night", "slow"), ("night", float("nan")), ("a", 1, 2)]:
-        rig.say("/preset/load", *args)
-        ((address, command, reason),) = rig.take()
-        assert (address, command) == ("/fail", "/preset/load") and "takes the preset's name" in reason, args
-
-
-def test_a_name_of_digits_is_a_name(rig: PresetRig, wait_for: Callable) -> None:
-    saved(rig, wait_for, "2", **{BRIGHTNESS: 3.0})
-    rig.say("/preset/load", 2)
-    wait_for(lambda: ("/done", "/preset/load", "2") in rig.take(), "the load")
+        assert "takes the preset's name" in rig.failed("/preset/load", *args), args
+    saved(rig, "2", **{BRIGHTNESS: 3.0})
+    assert rig.done("/preset/load", 2) == ("2",), "a name of digits is a name"
     assert rig.store.get(BRIGHTNESS) == 3.0
 
 
-def test_a_preset_saved_while_modulated_holds_the_unmodulated_values(rig: PresetRig, wait_for: Callable) -> None:
+def test_a_preset_saved_while_modulated_holds_the_unmodulated_values(rig: PresetRig) -> None:
     rig.store.set_many([("/mod/1/source", "peak"), ("/mod/1/target", BRIGHTNESS), (BRIGHTNESS, 1.0)], by="test")
     rig.store.set("/mod/1/amount", 0.5)
     heard = AudioFeatures(channels=(ChannelFeatures(peak=1.0),) * 4)
     drawn = Modulation().step(rig.store.snapshot(), heard, time_s=0.0, beat=0.0)
     assert drawn[BRIGHTNESS] == pytest.approx(3.0)
-    saved(rig, wait_for, "modulated")
+    saved(rig, "modulated")
     rig.store.set("/master/panic", 1)
     rig.say("/preset/load", "modulated")
     assert (rig.store.get(BRIGHTNESS), rig.store.get("/mod/1/target")) == (1.0, BRIGHTNESS)
@@ -189,19 +173,17 @@ def test_a_layer_is_copied_whole_in_one_frame(rig: PresetRig) -> None:
              "mute": True, "solo": True}  # fmt: skip
     rig.store.set_many([(f"/layer/2/{part}", value) for part, value in layer.items()], by="test")
     before = rig.store.version
-    rig.say("/layer/copy", 2, 4.0)
-    assert rig.take() == [("/done", "/layer/copy", 2, 4)]
+    assert rig.done("/layer/copy", 2, 4.0) == (2, 4)
     assert {part: rig.store.get(f"/layer/4/{part}") for part in layer} == layer
     assert rig.store.version == before + 1
     for wrong in ((2, 2), (1, 5), (0, 1), ("1", 2), (1.5, 2), (1,)):
-        rig.say("/layer/copy", *wrong)
-        assert "two different layers" in rig.take()[0][2]
+        assert "two different layers" in rig.failed("/layer/copy", *wrong)
 
 
 def test_a_hanging_save_blocks_no_load_and_its_failure_is_undone(rig: PresetRig, tmp_path: Path, wait_for: Any) -> None:
     if not hasattr(os, "mkfifo"):
         pytest.skip("a file that cannot be opened (needs POSIX)")
-    saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5})
+    saved(rig, "night", **{BRIGHTNESS: 0.5})
     (thread,) = [thread for thread in threading.enumerate() if thread.name == f"disk {tmp_path.name}"]
     unfinished = unfinished_path(tmp_path / "night.toml", thread.ident or 0)
     os.mkfifo(unfinished)  # opening a FIFO for writing blocks until it has a reader
@@ -210,8 +192,7 @@ def test_a_hanging_save_blocks_no_load_and_its_failure_is_undone(rig: PresetRig,
     for name, brightness in (("default", osc_schema.lookup(BRIGHTNESS).default), ("night", 3.5)):
         rig.say("/preset/load", name)
         assert rig.take() == [("/done", "/preset/load", name)] and rig.store.get(BRIGHTNESS) == brightness
-    rig.say("/preset/list")
-    assert rig.take()[-2:] == [("/preset/name", "night"), ("/done", "/preset/list")]
+    assert rig.ask("/preset/list")[-2:] == [("/preset/name", "night"), ("/done", "/preset/list")]
     wait_for(lambda: list((tmp_path / "replaced").glob("*night.toml")), "what is replaced to be put aside")
     kept = tmp_path / "night.toml"
     text = kept.read_bytes()
@@ -223,7 +204,7 @@ def test_a_hanging_save_blocks_no_load_and_its_failure_is_undone(rig: PresetRig,
     kept.write_bytes(text)
     assert rig.take()[0][:2] == ("/fail", "/preset/save")
     assert rig.presets.current.name == "night"
-    rig.presets.step(rig.store.snapshot())
+    rig.presets.current.step(rig.store.snapshot())
     assert rig.presets.current.state == ("night", 1), "which is not what is on screen"
     rig.say("/preset/load", "night")
     assert rig.store.get(BRIGHTNESS) == 0.5
@@ -238,60 +219,40 @@ def test_presets_of_other_programs_are_announced(
     quick_polls: None, rig: PresetRig, tmp_path: Path, wait_for: Callable
 ) -> None:
     PresetFolder(tmp_path).save("mailed", {BRIGHTNESS: 0.25})
-    rig.say("/preset/load", "mailed")
-    wait_for(lambda: rig.take() == [("/done", "/preset/load", "mailed")], "the load")
+    rig.done("/preset/load", "mailed")
     assert rig.store.get(BRIGHTNESS) == 0.25
     PresetFolder(tmp_path).save("mailed", {BRIGHTNESS: 0.75})
     wait_for(lambda: told_of(rig, "/preset/changed") == [("mailed",)] * 2, "the next look")
-    rig.say("/preset/load", "mailed")
+    rig.done("/preset/load", "mailed")
     assert rig.store.get(BRIGHTNESS) == 0.75
-    rig.say("/preset/load", "nobody's")
-    wait_for(lambda: rig.answers[-1][0] == "/fail", "the failure")
-    assert "not found" in rig.take()[-1][2]
+    assert "not found" in rig.failed("/preset/load", "nobody's")
 
 
-# -- end to end --------------------------------------------------------------------------------
+def test_a_folder_that_is_a_file_is_reported(tmp_path: Path, reports: Any) -> None:
+    rig = PresetRig(tmp_path / "presets", reports)
+    (tmp_path / "presets").write_text("a file where the folder should be")
+    assert "presets" in rig.failed("/preset/save", "lost")
+    assert "presets: cannot be read" in rig.failed("/preset/load", "lost")
+    assert len(rig.ask("/preset/list")) > 10, "the built-in ones"
+    assert any("presets: cannot be read" in line for _, line in reports.lines)
+    rig.close()
 
 
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    with open_desk(tmp_path) as desk:
-        yield desk
+def test_the_refusal_of_an_unknown_name_fits_a_datagram_however_many_presets_there_are(
+    tmp_path: Path, reports: Any
+) -> None:
+    """The names of 1190 presets do not."""
+    for number in range(1190):
+        (tmp_path / f"{number:04d}{'n' * 60}.toml").touch()
+    rig = PresetRig(tmp_path, reports)
+    reason = rig.failed("/preset/load", "0001" + "n" * 59)
+    assert "nearest: 0001nnn" in reason and re.search(r"and 11\d\d more\)|characters left out\)$", reason)
+    assert len(reason.encode()) < 2200
+    rig.close()
 
 
-def test_a_preset_glides_in_over_udp_and_its_faders_are_seen_to_move(desk: Desk) -> None:
-    desk.engine.params.set(BRIGHTNESS, 0.5)
-    desk.done("/preset/save", "dark")
-    desk.engine.params.set(BRIGHTNESS, 3.5)
-    desk.done("/engine/notify", 1)
-    desk.client.send(encode_message("/preset/glide", "dark", 1.0))
-    answers = desk.answers_up_to("/done")
-    seen = [message.args[0] for message in answers if message.address == BRIGHTNESS]
-    assert answers[-1].args == ("/preset/glide", "dark")
-    way = [value for value in seen if 0.5 < value < 3.5]
-    assert len(way) >= 3 and way == sorted(way, reverse=True)
-    assert desk.engine.params.get(BRIGHTNESS) == 0.5
-
-
-def test_a_picture_fades_in_over_udp_and_the_status_says_how(desk: Desk) -> None:
-    desk.engine.params.set(BRIGHTNESS, 0.5)
-    desk.done("/preset/save", "dark")
-    desk.engine.params.set(BRIGHTNESS, 3.5)
-    assert desk.done("/preset/load", "dark", 0.3) == ("/preset/load", "dark")
-    assert desk.engine.params.get(BRIGHTNESS) == 0.5
-
-    def said() -> object:
-        return next(message.args[0] for message in desk.ask("/engine/status") if message.address.endswith("/fade"))
-
-    assert said() == "both looks are drawn" or said().startswith("the old look is frozen (")
-    cost = desk.engine._parts.drawing.looks.cost
-    desk.engine.post(lambda: [cost.add(work_s=0.9, draw_s=0.8, looks=1) for _ in range(60)])
-    assert desk.done("/preset/load", "default", 0.1) == ("/preset/load", "default")
-    assert said() == "the old look is frozen (drawing both looks would take 1700 of 17 ms per frame)"
-
-
-def test_a_look_without_its_shader_does_not_keep_the_one_before(rig: PresetRig, reports: Any, wait_for: Any) -> None:
-    saved(rig, wait_for, "lost", **{"/fx/1/file": "Lost"})
+def test_a_look_without_its_shader_does_not_keep_the_one_before(rig: PresetRig, reports: Any) -> None:
+    saved(rig, "lost", **{"/fx/1/file": "Lost"})
     rig.store.set("/fx/1/file", "Glow")
 
     def check(value: object) -> None:
@@ -304,6 +265,42 @@ def test_a_look_without_its_shader_does_not_keep_the_one_before(rig: PresetRig, 
     assert [line for _, line in reports.lines] == ["preset lost: /fx/1/file: 'Lost' is not in the shader folders"]
 
 
+# -- end to end --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    with open_desk(tmp_path_factory.mktemp("stage")) as desk:
+        yield desk
+
+
+def test_a_look_glides_and_fades_in_over_udp_its_faders_are_seen_to_move_and_the_status_says_how(desk: Desk) -> None:
+    desk.engine.params.set(BRIGHTNESS, 0.5)
+    desk.done("/preset/save", "dark")
+    desk.engine.params.set(BRIGHTNESS, 3.5)
+    desk.done("/engine/notify", 1)
+    desk.client.send(encode_message("/preset/glide", "dark", 1.0))
+    answers = desk.answers_up_to("/done")
+    seen = [message.args[0] for message in answers if message.address == BRIGHTNESS]
+    assert answers[-1].args == ("/preset/glide", "dark")
+    way = [value for value in seen if 0.5 < value < 3.5]
+    assert len(way) >= 3 and way == sorted(way, reverse=True)
+    assert desk.engine.params.get(BRIGHTNESS) == 0.5
+    desk.done("/engine/notify", 0)
+    desk.engine.params.set(BRIGHTNESS, 3.5)
+    assert desk.done("/preset/load", "dark", 0.3) == ("/preset/load", "dark")
+    assert desk.engine.params.get(BRIGHTNESS) == 0.5
+
+    def said() -> str:
+        return next(message.args[0] for message in desk.ask("/engine/status") if message.address.endswith("/fade"))
+
+    assert said() == "both looks are drawn" or said().startswith("the old look is frozen (")
+    cost = desk.engine._parts.drawing.looks.cost
+    desk.engine.post(lambda: [cost.add(work_s=0.9, draw_s=0.8, looks=1) for _ in range(60)])
+    assert desk.done("/preset/load", "default", 0.1) == ("/preset/load", "default")
+    assert said() == "the old look is frozen (drawing both looks would take 1700 of 17 ms per frame)"
+
+
 def test_invalid_entries_of_a_preset_are_reported(desk: Desk) -> None:
     folder = Path(desk.engine.config.presets)
     desk.done("/preset/save", "plain")
@@ -312,6 +309,25 @@ def test_invalid_entries_of_a_preset_are_reported(desk: Desk) -> None:
     desk.done("/preset/load", "needs sd")
     assert desk.engine.params.get("/layer/5/source") == "auto"
     assert any("needs sd" in line and "--sd MODEL" in line for line in desk.engine.status().warnings)
+
+
+def test_a_preset_keeps_the_order_of_its_bundle_and_can_be_loaded_in_the_one_that_saves_it(desk: Desk) -> None:
+    def send(*steps: tuple) -> None:
+        desk.client.send(encode_bundle(1, [encode_message(*step) for step in steps]))
+
+    send(("/layer/1/angle", 5.0), ("/preset/save", "five"), ("/layer/1/angle", 90.0))
+    assert desk.answer().args == ("/preset/save", "five")
+    assert desk.engine.params.get("/layer/1/angle") == 90.0
+    send(("/preset/load", "five"), ("/layer/1/phase", 0.25))
+    assert desk.answer().args == ("/preset/load", "five")
+    desk.done("/engine/status")
+    assert desk.engine.params.get("/layer/1/angle") == 5.0
+    assert desk.engine.params.get("/layer/1/phase") == 0.25
+    steps = [("/layer/1/angle", 77.0), ("/preset/save", "new"), ("/layer/1/angle", 2.0), ("/preset/load", "new")]
+    send(*steps, ("/preset/delete", "new"))
+    assert {desk.answer().args for _ in range(3)} == {(f"/preset/{verb}", "new") for verb in ("save", "load", "delete")}
+    assert desk.engine.params.get("/layer/1/angle") == 77.0
+    assert "new" in desk.failed("/preset/load", "new")
 
 
 def test_a_hanging_preset_file_does_not_block_panic(tmp_path: Path, wait_for: Any, monkeypatch: Any) -> None:
@@ -335,43 +351,3 @@ def test_a_hanging_preset_file_does_not_block_panic(tmp_path: Path, wait_for: An
         stuck.close()
         assert desk.answer().args == ("/preset/load", "held")
         desk.done("/preset/load", "good")
-
-
-def test_a_preset_keeps_the_order_of_its_bundle_and_can_be_loaded_in_the_one_that_saves_it(desk: Desk) -> None:
-    steps = [("/layer/1/angle", 5.0), ("/preset/save", "five"), ("/layer/1/angle", 90.0)]
-    desk.client.send(encode_bundle(1, [encode_message(*step) for step in steps]))
-    assert desk.answer().args == ("/preset/save", "five")
-    assert desk.engine.params.get("/layer/1/angle") == 90.0
-    steps = [("/preset/load", "five"), ("/layer/1/phase", 0.25)]
-    desk.client.send(encode_bundle(1, [encode_message(*step) for step in steps]))
-    assert desk.answer().args == ("/preset/load", "five")
-    desk.done("/engine/status")
-    assert desk.engine.params.get("/layer/1/angle") == 5.0
-    assert desk.engine.params.get("/layer/1/phase") == 0.25
-    steps = [("/layer/1/angle", 77.0), ("/preset/save", "new"), ("/layer/1/angle", 2.0), ("/preset/load", "new")]
-    desk.client.send(encode_bundle(1, [encode_message(*step) for step in [*steps, ("/preset/delete", "new")]]))
-    assert {desk.answer().args for _ in range(3)} == {(f"/preset/{verb}", "new") for verb in ("save", "load", "delete")}
-    assert desk.engine.params.get("/layer/1/angle") == 77.0
-    assert "new" in desk.failed("/preset/load", "new")
-
-
-def test_a_presets_folder_that_is_a_file_is_reported(desk: Desk, tmp_path: Path, wait_for: Callable) -> None:
-    (tmp_path / "presets").write_text("a file where the folder should be")
-    assert "presets" in desk.failed("/preset/save", "lost")
-    assert "presets: cannot be read" in desk.failed("/preset/load", "lost")
-    assert len(desk.ask("/preset/list")) > 10, "the built-in ones"
-    assert any("presets: cannot be read" in line for line in desk.engine.status().warnings)
-
-
-def test_the_refusal_of_an_unknown_name_reaches_its_sender_however_many_presets_there_are(tmp_path: Path) -> None:
-    """The names of 1190 presets do not fit into a datagram."""
-    presets = tmp_path / "presets"
-    presets.mkdir()
-    for number in range(1190):
-        (presets / f"{number:04d}{'n' * 60}.toml").touch()
-    with open_desk(tmp_path, renderer="gl") as desk:
-        names = [message for message in desk.ask("/preset/list") if message.address == "/preset/name"]
-        assert len(names) > 1190
-        reason = desk.failed("/preset/load", "0001" + "n" * 59)
-        assert "nearest: 0001nnn" in reason and re.search(r"and 11\d\d more\)|characters left out\)$", reason)
-        assert len(desk.failed("/child/start", "x" * 60_000).encode()) < 2200

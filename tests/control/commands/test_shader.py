@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 import osc_schema
+from engine.control import Reply
 from engine.control.commands.shader_stage import CUT_S, MAX_SLOW_FRAMES, UNMEASURED_FRAMES, SlowShaders
+from engine.osc import Message, decode_packet
 from engine.params.looks import LOOKS
 from engine.render.colour import ramp_rgb
 from engine.render.isf import ShaderSlot
@@ -19,7 +21,8 @@ WaitFor = Callable[..., Any]
 
 
 @pytest.fixture
-def rig(tmp_path: Path, reports: Any, wait_for: WaitFor) -> Iterator[Rig]:
+def rig(tmp_path: Path, reports: Any, wait_for: WaitFor, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+    monkeypatch.setattr("engine.params.shader_catalog.POLL_S", 0.02)
     for name in ("Glow", "Wave"):
         (tmp_path / f"{name}.fs").write_text(shader(2.5 if name == "Glow" else 7.5))
     (tmp_path / "Sky.fs").write_text(shader(image=False))
@@ -42,13 +45,28 @@ def play(rig: Rig, wait_for: WaitFor) -> Callable[..., dict[str, ShaderSlot]]:
     return play
 
 
-def test_a_chosen_shader_plays_with_its_own_defaults(rig: Rig, play: Any) -> None:
+def test_a_chosen_shader_plays_with_its_own_defaults_and_is_listed_with_its_inputs(rig: Rig, play: Any) -> None:
     rig.store.set("/fx/1/1", 0.9, by="test")
     drawn = play("glow")
     assert drawn["1"].file.title == "Glow" and drawn["1"].mix == 1.0
     assert drawn["1"].inputs == {"speed": 2.5, "flash": False, "shape": 1}
     assert rig.store.get("/fx/1/1") == 0.25 and rig.store.get("/fx/1/3") == 0.5
     assert [view.address for view in rig.views.every] == ["/fx/1/speed", "/fx/1/flash", "/fx/1/shape"]
+    told: list[Message] = []
+    rig.control._on_list((), Reply("/fx/list", lambda packet: told.append(decode_packet(packet))))
+    listed = {(each.address, *each.args) for each in told}
+    assert listed >= {("/fx/name", name, rig.folder.name) for name in ("Broken", "Dawn", "Glow", "Sky", "Wave")}
+    assert listed >= {
+        ("/fx/slot", "1", "glow", "playing", ""),
+        ("/fx/slot", "2", "", "off", ""),
+        ("/fx/input", "/fx/1/speed", "speed"),
+        ("/done", "/fx/list", 5),
+    }
+    values = rig.store.snapshot()
+    targets = ("/fx/1/speed", "/fx/1/glitter", "/fx/2/speed")
+    assert [rig.stage.alias_of(target, values) for target in targets] == ["/fx/1/1", "", ""], "for routes by name"
+    rig.store.set("/fx/1/enable", False, by="test")
+    assert rig.state() == "off", "not said to play"
 
 
 @pytest.mark.parametrize("is_file_first", [True, False])
@@ -115,6 +133,9 @@ def test_a_shader_that_fails_is_told_and_the_last_one_stays(rig: Rig, play: Any,
     assert rig.detail() == "line 9: 'glow' : undeclared"
     assert ("/fx/1/error", "line 9: 'glow' : undeclared") in rig.told
     assert reports.lines == [("fx.1", "/fx/1/file: Broken: line 9: 'glow' : undeclared; Glow plays on as it was")]
+    with pytest.raises(osc_schema.Rejected, match=r"/fx/1/file: 'Glw' is not in the shader folders \(nearest: Glow\)"):
+        rig.store.set("/fx/1/file", "Glw", by="test")
+    assert rig.store.get("/fx/1/file") == "Broken", "an unknown name is refused at once and changes nothing"
 
 
 def test_a_file_saved_again_keeps_the_values_and_a_mended_one_its_error_not(rig: Rig, play: Any, wait_for: Any) -> None:
@@ -157,13 +178,6 @@ def test_a_shader_says_in_which_slot_it_can_play(rig: Rig, wait_for: Any, slot: 
     assert reason in rig.detail(slot)
 
 
-def test_an_unknown_name_is_refused_at_once_and_changes_nothing(rig: Rig, play: Any) -> None:
-    play("Glow")
-    with pytest.raises(osc_schema.Rejected, match=r"/fx/1/file: 'Glw' is not in the shader folders \(nearest: Glow\)"):
-        rig.store.set("/fx/1/file", "Glw", by="test")
-    assert rig.store.get("/fx/1/file") == "Glow"
-
-
 def test_an_event_is_true_for_one_frame_however_often_its_button_is_seen(rig: Rig, play: Any) -> None:
     play("Glow")
     assert not rig.frame()["1"].inputs["flash"]
@@ -204,13 +218,6 @@ def test_a_slow_shader_is_bypassed_until_it_is_switched_on(rig: Rig, play: Any, 
     rig.store.set("/fx/1/enable", True, by="test")
     assert "1" in rig.frame({"1": 5.0}), "as often as it is asked for, although the switch is on"
     wait_for(lambda: rig.state() == "playing", "the second try")
-
-
-def test_a_shader_that_was_switched_off_is_not_said_to_play(rig: Rig, play: Any, wait_for: WaitFor) -> None:
-    play("Glow")
-    wait_for(lambda: rig.state() == "playing", "the shader")
-    rig.store.set("/fx/1/enable", False, by="test")
-    assert rig.state() == "off"
 
 
 def test_a_film_waits_for_a_slow_shader(rig: Rig, play: Any) -> None:
@@ -409,14 +416,6 @@ def test_an_input_that_two_looks_share_moves_from_one_value_to_the_other(rig: Ri
     assert max(b - a for a, b in itertools.pairwise(speeds)) < 0.5
 
 
-def test_a_route_to_an_input_by_name_moves_the_shader_of_its_own_look(rig: Rig, play: Any) -> None:
-    play("Glow")
-    values = rig.store.snapshot()
-    assert rig.stage.alias_of("/fx/1/speed", values) == "/fx/1/1"
-    assert rig.stage.alias_of("/fx/1/glitter", values) == ""
-    assert rig.stage.alias_of("/fx/2/speed", values) == ""
-
-
 def test_colours_named_after_the_palette_follow_it_and_take_no_alias(rig: Rig, play: Any, wait_for: WaitFor) -> None:
     colour = '{ "NAME": "%s", "TYPE": "color", "DEFAULT": [0.1, 0.2, 0.3, 1.0] },'
     text = shader().replace('"INPUTS": [', '"INPUTS": [' + colour % "palette_1" + colour % "palette_4", 1)
@@ -431,17 +430,3 @@ def test_colours_named_after_the_palette_follow_it_and_take_no_alias(rig: Rig, p
     for _ in range(200):
         drawn = rig.frame()
     assert drawn["1"].inputs["palette_4"] == pytest.approx((*ramp_rgb((("ember", 1.0),))[-1], 1.0), abs=1e-3)
-
-
-def test_the_list_names_shaders_slots_and_inputs(rig: Rig, play: Any) -> None:
-    from engine.control import Reply
-    from engine.osc import decode_packet
-
-    play("Glow")
-    packets: list[bytes] = []
-    rig.control._on_list((), Reply("/fx/list", packets.append))
-    messages = [decode_packet(packet) for packet in packets]
-    told = {(each.address, *each.args) for each in messages}  # type: ignore[union-attr]
-    assert {("/fx/name", name, rig.folder.name) for name in ("Broken", "Dawn", "Glow", "Sky", "Wave")} <= told
-    assert ("/fx/slot", "1", "Glow", "playing", "") in told and ("/fx/slot", "2", "", "off", "") in told
-    assert ("/fx/input", "/fx/1/speed", "speed") in told and ("/done", "/fx/list", 5) in told

@@ -23,8 +23,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def open_rig(folder: Path, reports: Any, wait_for: WaitFor) -> Iterator[OpenRig]:
+def open_rig(folder: Path, reports: Any, wait_for: WaitFor, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenRig]:
     """`open_rig(own_folder=None)`: a run with records; close it with `rig.control.close()`."""
+    monkeypatch.setattr("engine.params.shader_catalog.POLL_S", 0.02)
     rigs = []
 
     def open_rig(own_folder: Path | None = None) -> Rig:

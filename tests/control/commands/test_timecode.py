@@ -1,6 +1,6 @@
 """Timecode in the show: cues start in the right picture, the beat follows, subscribers are told."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -90,13 +90,11 @@ def rig(tmp_path: Path, reports: Any) -> Iterator[Rig]:
 
 
 @pytest.fixture
-def show(rig: Rig, wait_for: Callable) -> Rig:
+def show(rig: Rig) -> Rig:
     """Cues: 1 low at 10 s, 2 mid at 20 s fading for 4 s, 3 high without a timecode; the source is LTC."""
-    rig.say("/cue/set", 1, "low", 0.0, 0.0, 0, "00:00:10:00")
-    rig.say("/cue/set", 2, "mid", 4.0, 0.0, 0, "00:00:20:00")
-    rig.say("/cue/set", 3, "high")
-    wait_for(lambda: len(rig.answers) == 3, "three cues in the file")
-    rig.answers.clear()
+    rig.done("/cue/set", 1, "low", 0.0, 0.0, 0, "00:00:10:00")
+    rig.done("/cue/set", 2, "mid", 4.0, 0.0, 0, "00:00:20:00")
+    rig.done("/cue/set", 3, "high")
     rig.store.set("/timecode/source", "ltc")
     return rig
 
@@ -209,19 +207,15 @@ def test_a_full_frame_locates_while_the_tape_stands(show: Rig) -> None:
     assert (status.state, status.position, status.rate, status.speed) == ("locked", "00:00:12:12", "30", 0.0)
 
 
-def test_a_cue_gets_its_timecode_over_osc_and_keeps_it(show: Rig, wait_for: Callable) -> None:
+def test_a_cue_gets_its_timecode_over_osc_and_keeps_it(show: Rig) -> None:
     show.play_ltc((0, 0, 1, 0), 4.0, begin_s=0.0)
     show.run(2.5)
     now = show.control.status.position
-    show.say("/cue/timecode", 3, "now")
-    show.say("/cue/timecode", 1, "1:2:3:4")
-    show.say("/cue/set", 1, "mid", 1.5)
-    show.say("/cue/timecode", 2, "")
-    wait_for(lambda: len(show.answers) == 4, "four edits in the file")
-    assert {answer[0] for answer in show.answers} == {"/done"}
-    show.answers.clear()
-    show.say("/cue/list")
-    assert show.answers == [
+    show.done("/cue/timecode", 3, "now")
+    show.done("/cue/timecode", 1, "1:2:3:4")
+    show.done("/cue/set", 1, "mid", 1.5)
+    show.done("/cue/timecode", 2, "")
+    assert show.ask("/cue/list") == [
         ("/cue/entry", 1, "mid", 1.5, 0.0, 0, "01:02:03:04"),
         ("/cue/entry", 2, "mid", 4.0, 0.0, 0),
         ("/cue/entry", 3, "high", 0.0, 0.0, 0, now),
@@ -230,47 +224,45 @@ def test_a_cue_gets_its_timecode_over_osc_and_keeps_it(show: Rig, wait_for: Call
     assert read_cues(show.path) == (show.cues.cues, [])
 
 
-def test_a_wrong_timecode_of_a_cue_is_refused_with_one_line(rig: Rig) -> None:
+def test_a_wrong_timecode_of_a_cue_is_refused_with_one_line(show: Rig) -> None:
     for args, reason in [
         ((9, "now"), "there is no timecode now"),
         ((9, "01:00:00:00"), "there is no cue 9"),
-        ((1, "1 h"), r"is not hh:mm:ss:ff"),
+        ((1, "1 h"), "is not hh:mm:ss:ff"),
         ((1,), "takes the cue's number and a timecode"),
         ((1, 5), "takes the cue's number and a timecode"),
     ]:
-        rig.say("/cue/set", 1, "low")
-        rig.answers.clear()
-        rig.say("/cue/timecode", *args)
-        (failure,) = [answer for answer in rig.answers if answer[0] == "/fail"]
-        assert failure[1] == "/cue/timecode" and reason in failure[2], args
+        assert reason in show.failed("/cue/timecode", *args), args
 
 
-def test_a_channel_that_the_sound_does_not_have_is_reported_once(rig: Rig, reports: Any) -> None:
-    rig.store.set("/timecode/source", "ltc")
-    rig.store.set("/timecode/ltc_channel", 5)
-    rig.run(1.0)
-    assert reports.lines == [("timecode", "/timecode/ltc_channel 5: the sound has 2 channels; choose 1..2")]
-
-
-def test_a_tempo_that_waits_for_timecode_nobody_reads_is_reported_once(rig: Rig, reports: Any) -> None:
-    rig.store.set("/tempo/source", "timecode")
+@pytest.mark.parametrize(
+    ("values", "key", "line"),
+    [
+        (
+            {"/timecode/source": "ltc", "/timecode/ltc_channel": 5},
+            "timecode",
+            "/timecode/ltc_channel 5: the sound has 2 channels; choose 1..2",
+        ),
+        ({"/tempo/source": "timecode"}, "timecode.tempo", "set /timecode/source to ltc or mtc"),
+        ({}, "timecode.ignored", "/timecode/source is off; /timecode/source mtc follows it"),
+    ],
+)
+def test_timecode_that_nothing_reads_or_brings_is_reported_once(
+    rig: Rig, reports: Any, values: dict[str, object], key: str, line: str
+) -> None:
+    for address, value in values.items():
+        rig.store.set(address, value)
+    if not values:
+        rig.midi = [(float(second), encode_message("/mtc", f"01:00:1{second}:00")) for second in (2, 3, 4)]
     rig.run(1.5)
-    assert reports.lines == [], "the other source may be set next"
+    assert len(reports.lines) == (key == "timecode"), "the other source may be set next"
     rig.run(8.0)
-    ((key, line),) = reports.lines
-    assert key == "timecode.tempo" and "set /timecode/source to ltc or mtc" in line
-
-
-def test_mtc_that_is_not_followed_is_reported_once(rig: Rig, reports: Any) -> None:
-    for n, second in enumerate(("01:00:10:00", "01:00:11:00", "01:00:12:00")):
-        rig.midi.append((0.1 + n, encode_message("/mtc", second)))
-    rig.run(4.0)
-    ((key, line),) = reports.lines
-    assert key == "timecode.ignored" and "/timecode/source is off; /timecode/source mtc follows it" in line
+    ((reported, said),) = reports.lines
+    assert reported == key and line in said
 
 
 def test_a_cue_whose_preset_is_missing_is_reported_and_the_show_goes_on(show: Rig, reports: Any) -> None:
-    show.say("/cue/set", 1, "gone", 0, 0, 0, "00:00:10:00")
+    show.done("/cue/set", 1, "gone", 0, 0, 0, "00:00:10:00")
     show.play_ltc((0, 0, 9, 0), 12.0, begin_s=0.0)
     assert show.run(12.0) == [(11.0, 2)]
     assert [key for key, _ in reports.lines].count("cues") == 1
@@ -279,7 +271,7 @@ def test_a_cue_whose_preset_is_missing_is_reported_and_the_show_goes_on(show: Ri
 # -- end to end --------------------------------------------------------------------------------
 
 
-def test_ltc_in_a_file_leads_an_offline_show(tmp_path: Path, wait_for: Callable) -> None:
+def test_ltc_in_a_file_leads_an_offline_show(tmp_path: Path) -> None:
     """Music on the left, LTC on the right: the cue starts in its picture, the beat is that of the timecode."""
     presets = PresetFolder(tmp_path / "presets")
     presets.save("dark", {BRIGHTNESS: 0.0})
