@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from engine.children import Deadlines
-from tests.children.toys import SOON, processes
+from tests.children.toys import SOON, SOON_KILLED, processes
 
 ANOTHER = False, "replaced by a newer change"
 STOPPED_FIRST = "stopping the previous ones first"
@@ -145,7 +145,7 @@ def test_a_paused_childs_swap_ends_and_its_last_picture_stays(toys: Callable[...
 
 
 def test_settings_for_a_child_without_results_apply_once_it_is_ready(toys: Callable[..., Any]) -> None:
-    toy = toys({"grey": 1, "loading": "hang"}, times=replace(SOON, quiet_s=0.2))
+    toy = toys({"grey": 1, "loading": "hang"}, times=replace(SOON_KILLED, quiet_s=0.2))
     toy.supervisor.set_values({"/toy/paint": False})
     toy.supervisor.start()
     toy.until("loading")

@@ -20,7 +20,7 @@ SOON = Deadlines(first_delay_s=0.02, max_delay_s=0.1, gone_at_end_s=10.0)
 """For tests of deaths: the usual timeouts, but short restart delays."""
 SOON_KILLED = replace(SOON, stop_s=0.5)
 """For processes that ignore the stop request."""
-ATTENTIVE = replace(SOON, silent_s=4.0, silent_loading_s=4.0)
+ATTENTIVE = replace(SOON, silent_s=3.0, silent_loading_s=3.0)
 """For stopped processes. Longer than a healthy process is silent even on an overloaded machine."""
 
 

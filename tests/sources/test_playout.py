@@ -7,16 +7,10 @@ import pytest
 
 from engine.errors import SourceError
 from engine.sources.playout import AHEAD, LATE_S, Playout, Shot
-from engine.system.clock import SteppedClock
 
 
 def picture(number):
     return np.full((2, 2, 3), number, np.uint8)
-
-
-@pytest.fixture
-def clock():
-    return SteppedClock()
 
 
 @pytest.fixture

@@ -10,12 +10,6 @@ import pytest
 from engine.errors import SourceError
 from engine.sources import open_source
 from engine.sources.source import HOLD_S
-from engine.system.clock import SteppedClock
-
-
-@pytest.fixture
-def clock():
-    return SteppedClock()
 
 
 @pytest.fixture
