@@ -21,6 +21,8 @@ from osc_schema import ExtraPicture, Value, plugins
 from osc_schema.live_models import BY_NAME
 
 FAILED = "the model has failed at the start of this run"
+_failed: set[str] = set()
+"""Names of the models that failed in `with_implied`."""
 
 
 def live_models() -> tuple[LiveEntry, ...]:
@@ -59,7 +61,7 @@ def with_implied(given: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str,
         with _guarded(failures.append):
             settings = {**entry.implied(settings, file), **settings}
         for why in failures:
-            settings[f"{entry.name}.model"] = ""
+            _failed.add(entry.name)
             plugins.leave_out(plugins.declared("multiverse.models")[entry.name], why)
     return settings
 
@@ -80,7 +82,8 @@ def models_of(config: Config, has_camera: Callable[[], bool], report: Report) ->
         table, reason = config.models[entry.name], FAILED
         with _left_out(entry.name, "configured", report):
             own = tuple(entry.conditions(table, has_camera)), tuple(entry.first_values(table))
-            reason = "" if table.model else entry.no_model
+            if entry.name not in _failed:
+                reason = "" if table.model else entry.no_model
             conditions += own[0]
             first_values += own[1]
         first_values.append((f"/{entry.name}/enable", not reason))
@@ -129,7 +132,7 @@ def start_models(
 
 
 def describe_models(models: tuple[LiveModel, ...], snapshot: Snapshot, report: Report) -> dict[str, list[str]]:
-    """What each model says of itself (`LiveModel.describe`), by name."""
+    """Lines about each model by name, as it describes itself (`LiveModel.describe`)."""
     lines = {}
     for model in models:
         with _left_out(model.name, "described", report):

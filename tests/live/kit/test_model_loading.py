@@ -45,13 +45,15 @@ def raising(error: Exception) -> Callable[..., Any]:
 
 DRIVER, MODEL = [], [Trying(key="model", value="tiny")]
 """What is sent before a card fails, and before a model does."""
+TOO_OLD = RuntimeError("The NVIDIA driver on your system is too old (found version 11040).")
+NOT_THERE = RuntimeError("CUDA driver initialization failed, you might not have a CUDA gpu.")
 
 
 @pytest.mark.parametrize(
     ("error", "tried", "kind", "is_final", "line"),
     [
-        (RuntimeError("The NVIDIA driver is too old (found version 11040)."), DRIVER, "driver", True, "device cuda: "),
-        (RuntimeError("CUDA driver initialization failed"), DRIVER, "driver", False, "device cuda: "),
+        (TOO_OLD, DRIVER, "driver", True, "device cuda: "),
+        (NOT_THERE, DRIVER, "driver", False, "device cuda: "),
         (torch.OutOfMemoryError("CUDA out of memory."), DRIVER, "memory", True, "device cuda: "),
         (
             torch.OutOfMemoryError("CUDA out of memory."),
