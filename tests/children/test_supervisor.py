@@ -69,15 +69,18 @@ def test_the_newest_of_many_values_arrives(toys: Callable[..., Any], wait_for: C
     wait_for(lambda: toy.status.facts["prompt"] == "lake 4999", "the newest prompt")
 
 
-def test_more_values_than_fit_into_one_message_all_arrive(
+def test_more_values_than_fit_into_one_message_all_arrive_and_a_note_is_reported_under_its_name(
     toys: Callable[..., Any], wait_for: Callable[..., Any], reports: Any
 ) -> None:
-    toy = toys()
+    toy = toys({"compiling": "note"})
     toy.supervisor.set_values({f"/toy/text/{number}": "x" * 30_000 for number in range(20)})
     toy.supervisor.set_values({"/toy/long": "x" * 70_000, "/toy/prompt": "the last"})
     toy.supervisor.start()
     wait_for(lambda: toy.status.facts.get("prompt") == "the last", "the last value")
-    assert reports.lines == [("child.toy.value", "toy: /toy/long does not fit into a message of 40000 bytes: not sent")]
+    assert sorted(reports.lines) == [
+        ("child.toy.odd", "toy: the lake is frozen"),  # a note of the child
+        ("child.toy.value", "toy: /toy/long does not fit into a message of 40000 bytes: not sent"),
+    ]
 
 
 def test_a_stopped_child_does_not_fill_the_pipe(toys: Callable[..., Any], reports: Any) -> None:
@@ -162,26 +165,18 @@ def test_an_output_of_another_size_is_a_new_segment(toys: Callable[..., Any], wa
         FrameRing.attach(before)
 
 
-def test_a_childs_request_for_pictures_is_visible_at_once(
-    toys: Callable[..., Any], wait_for: Callable[..., Any]
-) -> None:
-    toy = toys()
-    toy.supervisor.start()
-    toy.until_results()
-    assert not toy.supervisor.wants_frame
-    toy.supervisor.set_values({"/toy/wants_frame": True})
-    wait_for(lambda: toy.supervisor.wants_frame, "the wish")
-    toy.supervisor.stop()
-    wait_for(lambda: not toy.supervisor.wants_frame, "the end of the request")
-
-
-def test_a_stopped_child_is_off_and_publishes_nothing_until_started_again(toys: Callable[..., Any]) -> None:
-    toy = toys()
+def test_a_stopped_child_is_off_publishes_and_wants_nothing_until_started_again(toys: Callable[..., Any]) -> None:
+    toy = toys({"stopping": "exit 3"})
     toy.supervisor.start()
     first = toy.until_results()
+    assert not toy.supervisor.wants_frame
+    toy.supervisor.set_values({"/toy/wants_frame": True})
+    toy.wait_for(lambda: toy.supervisor.wants_frame, "the wish")
     toy.supervisor.stop()
     status = toy.until("off")
     assert (status.pid, status.restarts, dict(toy.supervisor.outputs)) == (0, 0, {})
+    assert status.detail == "", "it is not killed before its timeout"
+    assert not toy.supervisor.wants_frame
     toy.supervisor.start()
     assert toy.until("busy").pid != first.pid
     assert toy.status.restarts == 0
@@ -223,14 +218,6 @@ def test_the_old_process_is_gone_before_the_next_starts(toys: Callable[..., Any]
     assert not any(both)
 
 
-def test_a_child_that_stops_slowly_is_not_killed_before_the_timeout(toys: Callable[..., Any]) -> None:
-    toy = toys({"stopping": "exit 3"})
-    toy.supervisor.start()
-    toy.until_results()
-    toy.supervisor.stop()
-    assert toy.until("off").detail == ""
-
-
 def test_the_frame_loop_never_waits_while_a_child_is_being_started(
     toys: Callable[..., Any], launcher: Launcher
 ) -> None:
@@ -257,12 +244,6 @@ def test_a_child_sees_the_engines_gate(wait_for: Callable[..., Any], reports: An
     finally:
         supervisor.close()
         gate.close()
-
-
-def test_a_childs_note_is_reported_under_its_name(toys: Callable[..., Any], wait_for: Any, reports: Any) -> None:
-    toy = toys({"compiling": "note"})
-    toy.supervisor.start()
-    wait_for(lambda: reports.lines == [("child.toy.odd", "toy: the lake is frozen")], "the note")
 
 
 def test_sound_goes_through_a_child_by_sample_number(toys: Callable[..., Any], wait_for: Callable[..., Any]) -> None:

@@ -44,18 +44,21 @@ def test_a_swap_keeps_the_old_pictures_until_the_first_new_one(
     assert toy.grey() == 2, "a death keeps the new settings"
 
 
-def test_settings_that_fail_leave_the_old_ones_running(
-    toys: Callable[..., Any], wait_for: Callable[..., Any], reports: Any
-) -> None:
+def test_settings_that_fail_or_are_too_long_leave_the_old_ones_running(toys: Callable[..., Any], reports: Any) -> None:
     toy = toys({"grey": 1})
     toy.supervisor.start()
     old = toy.until_results().pid
-    toy.swap({"grey": 2, "loading": "raise"})
-    why = "new settings: ZeroDivisionError: one by nought; keeping the previous ones"
-    wait_for(lambda: toy.swap_ends == [(False, why)], "the end of the swap")
-    assert reports.lines == [("child.toy", f"toy: {why}")]
-    toy.until_results(toy.status.results + 5)
-    assert (toy.status.pid, toy.grey()) == (old, 1)
+    whys = []
+    for more, reason in (
+        ({"loading": "raise"}, "ZeroDivisionError: one by nought"),
+        ({"text": "x" * 50_000}, "toy: its settings do not fit into a message of 40000 bytes"),
+    ):
+        toy.swap({"grey": 2} | more)
+        whys.append(f"new settings: {reason}; keeping the previous ones")
+        toy.wait_for(lambda: toy.swap_ends == [(False, why) for why in whys], "the end of the swap")
+        toy.until_results(toy.status.results + 5)
+        assert (toy.status.pid, toy.grey()) == (old, 1)
+    assert reports.lines == [("child.toy", f"toy: {why}") for why in whys]
 
 
 def test_without_memory_for_two_the_first_is_stopped_and_the_second_tried_alone(
@@ -231,16 +234,6 @@ def test_other_settings_end_a_failure_and_the_same_do_not(toys: Callable[..., An
     toy.swap({"grey": 5})
     toy.until_results()
     assert toy.grey() == 5
-
-
-def test_settings_too_long_for_a_message_leave_the_old_ones_running(toys: Callable[..., Any], reports: Any) -> None:
-    toy = toys({"grey": 1})
-    toy.supervisor.start()
-    pid = toy.until_results().pid
-    toy.swap({"grey": 2, "text": "x" * 50_000})
-    why = "new settings: toy: its settings do not fit into a message of 40000 bytes; keeping the previous ones"
-    toy.wait_for(lambda: toy.swap_ends == [(False, why)], "the reason")
-    assert (toy.status.pid, toy.grey()) == (pid, 1)
 
 
 def test_a_swap_while_off_applies_at_the_next_start(toys: Callable[..., Any], wait_for: Callable[..., Any]) -> None:

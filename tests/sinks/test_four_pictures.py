@@ -12,16 +12,14 @@ import cv2
 import numpy as np
 import pytest
 
-from engine.errors import NoGLError, SinkError
+from engine.errors import SinkError
 from engine.ipc import FrameRing
-from engine.render import Renderer, open_renderer
-from engine.render.picture import PictureCrossfade
 from engine.sinks import SinkSet, SinkSpec, Stage
 from engine.sinks.registry import available_kinds
 from engine.sinks.sink import TITLES, Picture, picture_name
 from engine.sinks.sink_set import MAX_SINKS
 from engine.system.clock import SteppedClock
-from engine.values import PublishedFrame, ShownPicture, TextureRef, VideoFrame
+from engine.values import PublishedFrame, ShownPicture, TextureRef
 
 SIZES: dict[Picture, tuple[int, int]] = {"sd": (32, 24), "sam3": (48, 32), "sam3_mask": (40, 16)}
 LEVELS: dict[Picture, int] = {"sd": 60, "sam3": 120, "sam3_mask": 180}
@@ -347,53 +345,3 @@ def test_a_recording_of_it_has_every_frame_black_until_there_is_one_and_a_file_a
     assert [picture.mean() > 100 for picture in first + second] == [False] * 5 + [True] * 15
     (only,) = movie("sd.mov")
     assert only.shape == (24, 32, 3) and only.mean() == pytest.approx(100, abs=3), "10 bits, of it and not of the main"
-
-
-@pytest.fixture(params=["gl", "numba"])
-def renderer(request: pytest.FixtureRequest, require):
-    try:
-        made = open_renderer(request.param, 64, 48)
-    except NoGLError as error:
-        require(False, str(error))
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def card(f_card) -> np.ndarray:
-    return f_card(48, 32)
-
-
-def rgb_frame(card: np.ndarray) -> VideoFrame:
-    return VideoFrame(pixels=np.ascontiguousarray(card[..., :3]), index=0, time_s=0.0, source="sd")
-
-
-def test_its_pixels_are_upright(renderer: Renderer, card: np.ndarray) -> None:
-    assert np.array_equal(renderer.show(PictureCrossfade.of(rgb_frame(card))).read_rgba(), card)
-
-
-@pytest.mark.parametrize("kind", ["syphon", "spout"])
-def test_every_kind_with_textures_gets_it_upright(
-    receivers, require, card: np.ndarray, kind: str, make_stage, clock, reports, make_frame
-) -> None:
-    try:
-        renderer = open_renderer("gl", 64, 48)
-    except NoGLError as error:
-        require(False, str(error))
-
-    def read(glo: int, width: int, height: int) -> np.ndarray:
-        known = renderer._context.external_texture(glo, (width, height), 4, 0, "f1")
-        return np.frombuffer(known.read(), np.uint8).reshape(height, width, 4)
-
-    seen = receivers(kind, read)
-    sinks = SinkSet(make_stage(), clock, reports)
-    sinks.add_picture("sd", 48, 32)
-    sinks.start(SinkSpec(kind=kind))
-    for index in range(2):
-        sinks.publish(
-            make_frame(index, texture=renderer.texture), {"sd": renderer.show(PictureCrossfade.of(rgb_frame(card)))}
-        )
-    sinks.close()
-    renderer.close()
-    assert reports.lines == []
-    assert np.array_equal(seen[(48, 32)], card) and (64, 48) in seen

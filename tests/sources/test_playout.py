@@ -99,7 +99,4 @@ def test_each_failure_is_reported_once_and_playing_resumes(play, clock, wait_for
     frame = wait_for(lambda: (f := playout.latest_frame()) and f.index == 1 and f, "the picture after it")
     assert frame.pixels[0, 0, 0] == 3
     assert playout.state == "playing"
-    assert [line for _, line in reports.lines] == [
-        "numbers: ValueError: a decoder's surprise",
-        "the disk is gone",
-    ]
+    assert [line for _, line in reports.lines] == ["numbers: ValueError: a decoder's surprise", "the disk is gone"]

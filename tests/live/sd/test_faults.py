@@ -8,8 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from engine.live.kit.sent_values import GENERATION
 from tests.conftest import TinyModels
 from tests.live.picture_studio import QUICK
