@@ -186,8 +186,7 @@ def test_a_loop_that_hangs_in_its_work_or_with_the_gil_is_killed(toys: Callable[
 
 def test_a_loop_that_declared_long_work_is_waited_for(toys: Callable[..., Any]) -> None:
     toy = toys({"expected_s": 10.0}, times=Deadlines(running_s=0.1))
-    toy.supervisor.start()
-    pid = toy.until_results().pid
+    pid = toy.run().pid
     toy.supervisor.set_values({"/toy/busy": "nap"})
     toy.wait_for(lambda: toy.status.ms_a_result > 300.0, "a result that took longer than the deadline")
     assert (toy.status.pid, toy.status.detail) == (pid, "")
@@ -207,8 +206,7 @@ def test_a_final_fault_stays_failed_until_a_start(toys: Callable[..., Any]) -> N
 def test_a_poisoned_prompt_is_quarantined_and_the_last_good_one_stays(toys: Callable[..., Any], reports: Any) -> None:
     toy = toys()
     toy.supervisor.set_values({"/toy/prompt": "a lake"})
-    toy.supervisor.start()
-    toy.until_results()
+    toy.run()
     toy.supervisor.set_values({"/toy/prompt": "poison"})
     status = toy.wait_for(lambda: toy.status if toy.status.quarantined else None, "the quarantine")
     assert status.quarantined == ("/toy/prompt: poison",)
@@ -296,8 +294,7 @@ def test_what_a_child_prints_stays_below_a_megabyte(toys: Callable[..., Any], wa
 
 def test_a_signal_to_the_whole_group_does_not_end_a_child(toys: Callable[..., Any]) -> None:
     toy = toys()
-    toy.supervisor.start()
-    pid = toy.until_results().pid
+    pid = toy.run().pid
     for number in (signal.SIGINT, signal.SIGTERM):
         os.kill(pid, number)
     toy.until_results(toy.status.results + 5)
@@ -307,8 +304,7 @@ def test_a_signal_to_the_whole_group_does_not_end_a_child(toys: Callable[..., An
 
 def test_a_child_survives_its_fork_server_and_the_next_one_starts(toys: Callable[..., Any], launcher: Launcher) -> None:
     toy = toys()
-    toy.supervisor.start()
-    pid = toy.until_results().pid
+    pid = toy.run().pid
     os.kill(launcher.server_pid, signal.SIGKILL)
     toy.until_results(toy.status.results + 20)
     assert (toy.status.pid, toy.states.count("restarting")) == (pid, 0)
@@ -340,8 +336,7 @@ def test_an_abandoned_child_that_is_forked_later_exits(
     toys: Callable[..., Any], launcher: Launcher, wait_for: Callable[..., Any]
 ) -> None:
     neighbour, late = toys(name="neighbour"), toys(name="late")
-    neighbour.supervisor.start()
-    neighbour.until_results()
+    neighbour.run()
     family = processes()
     os.kill(launcher.server_pid, signal.SIGSTOP)
     late.supervisor.start()
@@ -366,8 +361,7 @@ def test_a_process_that_survives_sigkill_is_a_driver_failure(toys: Callable[...,
     toy.wait_for(lambda: toy.status.pid == 0, "its end")
     assert toy.status.state == "failed"
     go_on(toy)
-    toy.supervisor.start()
-    toy.until_results()
+    toy.run()
 
 
 def test_a_fork_server_that_dies_with_a_request_is_replaced(toys: Callable[..., Any], launcher: Launcher) -> None:

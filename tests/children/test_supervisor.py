@@ -85,8 +85,7 @@ def test_more_values_than_fit_into_one_message_all_arrive_and_a_note_is_reported
 
 def test_a_stopped_child_does_not_fill_the_pipe(toys: Callable[..., Any], reports: Any) -> None:
     toy = toys()
-    toy.supervisor.start()
-    pid = toy.until_results().pid
+    pid = toy.run().pid
     os.kill(pid, signal.SIGSTOP)
     refused: list[str] = []
     for number in range(MAX_CALLS + 50):
@@ -114,8 +113,7 @@ def test_a_command_is_answered_later_and_a_refusal_lists_the_commands(
 
     ask("double", 21, on_answer=note)
     wait_for(lambda: answers == [(False, "toy is off")], "the refusal")
-    toy.supervisor.start()
-    toy.until_results()
+    toy.run()
     ask("double", 21, on_answer=note)
     ask("treble", 21, on_answer=note)
     ask("double", "x" * 9000, on_answer=note)
@@ -136,8 +134,7 @@ def test_an_input_is_read_and_another_in_its_place_too(toys: Callable[..., Any],
         first.write(np.full((2, 2, 3), 50, np.uint8), index=0, time_s=0.0)
         second.write(np.full((2, 2, 3), 60, np.uint8), index=0, time_s=0.0)
         toy.supervisor.connect_input("source", first.segment)
-        toy.supervisor.start()
-        toy.until_results()
+        toy.run()
         assert toy.grey() == 50
         toy.supervisor.connect_input("source", second.segment)
         wait_for(lambda: toy.grey() == 60, "the second ring's picture")
@@ -148,8 +145,7 @@ def test_an_input_is_read_and_another_in_its_place_too(toys: Callable[..., Any],
 
 def test_an_output_of_another_size_is_a_new_segment(toys: Callable[..., Any], wait_for: Callable[..., Any]) -> None:
     toy = toys()
-    toy.supervisor.start()
-    toy.until_results()
+    toy.run()
     outputs = toy.wait_for(lambda: toy.supervisor.outputs, "outputs")
     before = outputs["picture"]
     toy.until_results(20)
@@ -167,8 +163,7 @@ def test_an_output_of_another_size_is_a_new_segment(toys: Callable[..., Any], wa
 
 def test_a_stopped_child_is_off_publishes_and_wants_nothing_until_started_again(toys: Callable[..., Any]) -> None:
     toy = toys({"stopping": "exit 3"})
-    toy.supervisor.start()
-    first = toy.until_results()
+    first = toy.run()
     assert not toy.supervisor.wants_frame
     toy.supervisor.set_values({"/toy/wants_frame": True})
     toy.wait_for(lambda: toy.supervisor.wants_frame, "the wish")
@@ -203,8 +198,7 @@ def test_a_restart_replays_values_and_inputs_to_another_process(
 
 def test_the_old_process_is_gone_before_the_next_starts(toys: Callable[..., Any]) -> None:
     toy = toys(times=SOON_KILLED)
-    toy.supervisor.start()
-    old = toy.until_results().pid
+    old = toy.run().pid
     both: list[bool] = []
 
     def look(status: ChildStatus) -> None:

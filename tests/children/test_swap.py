@@ -18,8 +18,7 @@ def test_a_swap_keeps_the_old_pictures_until_the_first_new_one(
 ) -> None:
     toy = toys({"grey": 1})
     toy.supervisor.set_values({"/toy/prompt": "a lake"})
-    toy.supervisor.start()
-    old = toy.until_results().pid
+    old = toy.run().pid
     assert toy.grey() == 1
     before = toy.supervisor.outputs
     toy.supervisor.set_values({"/toy/go": False})
@@ -46,8 +45,7 @@ def test_a_swap_keeps_the_old_pictures_until_the_first_new_one(
 
 def test_settings_that_fail_or_are_too_long_leave_the_old_ones_running(toys: Callable[..., Any], reports: Any) -> None:
     toy = toys({"grey": 1})
-    toy.supervisor.start()
-    old = toy.until_results().pid
+    old = toy.run().pid
     whys = []
     for more, reason in (
         ({"loading": "raise"}, "ZeroDivisionError: one by nought"),
@@ -65,8 +63,7 @@ def test_without_memory_for_two_the_first_is_stopped_and_the_second_tried_alone(
     toys: Callable[..., Any], reports: Any
 ) -> None:
     toy = toys({"grey": 1})
-    toy.supervisor.start()
-    old = toy.until_results().pid
+    old = toy.run().pid
     toy.swap({"grey": 2, "loading": "memory beside another"})
     toy.wait_for(lambda: toy.swap_ends, "the end of the swap")
     assert toy.swap_ends == [(True, "")]
@@ -78,8 +75,7 @@ def test_settings_that_also_fail_alone_are_replaced_by_the_previous_ones(
     toys: Callable[..., Any], reports: Any
 ) -> None:
     toy = toys({"grey": 1})
-    toy.supervisor.start()
-    old = toy.until_results().pid
+    old = toy.run().pid
     toy.swap({"grey": 2, "loading": "memory, finally"})
     why = "new settings: memory: 7 GiB requested; "
     toy.wait_for(lambda: toy.swap_ends == [(False, why + "back to the previous ones")], "the end of the swap")
@@ -92,8 +88,7 @@ def test_settings_that_also_fail_alone_are_replaced_by_the_previous_ones(
 
 def test_if_the_first_process_dies_during_a_swap_the_second_takes_over(toys: Callable[..., Any]) -> None:
     toy = toys({"grey": 1})
-    toy.supervisor.start()
-    old = toy.until_results().pid
+    old = toy.run().pid
     toy.swap({"grey": 2, "loading": "wait"})
     toy.wait_for(lambda: len(processes()) == 3, "the second process")
     os.kill(old, signal.SIGKILL)
@@ -107,8 +102,7 @@ def test_if_the_first_process_dies_during_a_swap_the_second_takes_over(toys: Cal
 
 def test_a_working_model_is_restored_if_it_is_killed_during_a_failing_swap(toys: Callable[..., Any]) -> None:
     toy = toys({"grey": 1})
-    toy.supervisor.start()
-    old = toy.until_results().pid
+    old = toy.run().pid
     toy.swap({"grey": 2, "loading": "wait", "compiling": "memory, finally"})
     toy.wait_for(lambda: len(processes()) == 3, "the second process")
     os.kill(old, signal.SIGKILL)
@@ -134,8 +128,7 @@ def test_failing_settings_for_a_child_that_just_died_are_replaced_by_the_previou
 
 def test_a_paused_childs_swap_ends_and_its_last_picture_stays(toys: Callable[..., Any]) -> None:
     toy = toys({"grey": 1}, times=replace(SOON, quiet_s=0.2))
-    toy.supervisor.start()
-    old = toy.until_results().pid
+    old = toy.run().pid
     toy.supervisor.set_values({"/toy/paint": False})
     toy.until("ready")
     before = toy.supervisor.outputs
@@ -194,15 +187,13 @@ def test_a_stop_keeps_settings_that_have_replaced_others_for_the_next_start(toys
     toy.supervisor.stop()
     toy.wait_for(lambda: toy.swap_ends == [(True, "")], "the end of the swap")
     toy.supervisor.set_values({"/toy/go": True})
-    toy.supervisor.start()
-    toy.until_results()
+    toy.run()
     assert toy.grey() == 2
 
 
 def test_the_last_of_several_swaps_in_a_row_wins(toys: Callable[..., Any], wait_for: Callable[..., Any]) -> None:
     toy = toys({"grey": 1})
-    toy.supervisor.start()
-    toy.until_results()
+    toy.run()
     for grey in (2, 3, 4):
         toy.swap({"grey": grey})
     wait_for(lambda: toy.grey() == 4, "the last settings' picture")
@@ -211,8 +202,7 @@ def test_the_last_of_several_swaps_in_a_row_wins(toys: Callable[..., Any], wait_
 
 def test_a_swap_to_the_same_settings_changes_nothing(toys: Callable[..., Any]) -> None:
     toy = toys({"grey": 1})
-    toy.supervisor.start()
-    pid = toy.until_results().pid
+    pid = toy.run().pid
     toy.swap({"grey": 1})
     toy.until_results(toy.status.results + 5)
     toy.swap({"grey": 2, "loading": "wait"})

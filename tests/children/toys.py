@@ -100,6 +100,11 @@ class Toy:
         self.swaps += 1
         self.supervisor.swap(settings)
 
+    def run(self) -> ChildStatus:
+        """Start it, and wait for its first result."""
+        self.supervisor.start()
+        return self.until_results()
+
     @property
     def status(self) -> ChildStatus:
         return self.supervisor.status()
