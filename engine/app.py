@@ -44,7 +44,7 @@ from engine.sinks import SinkSet, Stage
 from engine.sinks.registry import conditions as sink_conditions
 from engine.sources import Polled, open_source
 from engine.sources.current import ChosenSource, CurrentSource
-from engine.sources.opened_videos import OpenedVideos
+from engine.sources.opening import OpenedVideos
 from engine.sources.senders import SenderLists
 from engine.system import folders
 from engine.system.clock import Clock, SteppedClock, SystemClock

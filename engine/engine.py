@@ -7,6 +7,7 @@ from engine.config import Config
 from engine.control.commands.show import EngineStatus, Hooks
 from engine.control.dmx import DmxReceiver
 from engine.frame_loop import EngineParts, FrameLoop
+from engine.live.kit.opening import describe_models
 from engine.params import ParamStore, PresetFolder
 from engine.params.link.follower import LinkFollower
 from engine.telemetry import FrameTimes
@@ -50,8 +51,7 @@ class Engine:
 
     def describe_models(self) -> dict[str, list[str]]:
         """For each live model, by name: the model and how it is run, then hints at what keeps it from being noticed."""
-        snapshot = self.params.snapshot()
-        return {model.name: model.describe(snapshot) for model in self._parts.models}
+        return describe_models(self._parts.models, self.params.snapshot(), self._parts.warnings.report)
 
     @property
     def osc_address(self) -> tuple[str, int] | None:

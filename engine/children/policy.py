@@ -100,14 +100,7 @@ class HangDetector:
         self._is_started = False
 
     def hang(
-        self,
-        phase: Phase,
-        since_s: float,
-        alive_s: float,
-        now_s: float,
-        *,
-        is_started: bool,
-        expected_s: float = 0.0,
+        self, phase: Phase, since_s: float, alive_s: float, now_s: float, *, is_started: bool, expected_s: float = 0.0
     ) -> str:
         """Why it counts as hung, or "". `since_s`, `alive_s`: times in its ChildWords, 0 before the first."""
         if now_s - self._polled_s > MAX_POLL_GAP_S or is_started > self._is_started:

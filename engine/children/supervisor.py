@@ -72,12 +72,7 @@ class Supervisor:
         self._now_s = now_s
         self._launcher = launcher
         self._lifecycle = Lifecycle(  # used on the thread only
-            spec,
-            gate=gate,
-            launcher=launcher,
-            times=times or Deadlines(),
-            report=report,
-            wanted=self._wanted,
+            spec, gate=gate, launcher=launcher, times=times or Deadlines(), report=report, wanted=self._wanted
         )
         self._lock = threading.Lock()
         self._orders: list[Callable[[float], None]] = []

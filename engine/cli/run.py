@@ -17,7 +17,7 @@ from engine.cli.live_options import options_of, require_model, settings_from
 from engine.cli.signals import Signals
 from engine.cli.standard_streams import STDERR
 from engine.errors import SinkError, UsageError
-from engine.live.kit.opening import live_models
+from engine.live.kit.opening import live_models, with_implied
 from engine.system.picture_size import parse_size
 from osc_schema.live_models import PICTURES
 
@@ -243,8 +243,7 @@ def build_settings(
     values: dict[str, Any] = {name: {} for name in ("osc", "dmx", *(entry.name for entry in live_models()), "params")}
     given = {key: value for key, value in options.items() if value is not None}
     file = read_config_file(path) if path else {}
-    for entry in live_models():
-        given = {**entry.implied(given, file), **given}
+    given = with_implied(given, file)
     is_offline = given.get("offline", file.get("offline", False))
     if is_offline and is_open_to_lan:
         raise UsageError("--lan: has no effect with --offline")

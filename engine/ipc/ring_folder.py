@@ -192,9 +192,7 @@ def read_info(segment: str) -> SegmentInfo | None:
 
 def writer_of(header: np.void) -> ProcessIdentity:
     return ProcessIdentity(
-        pid=int(header["writer_pid"]),
-        start=float(header["writer_start"]),
-        namespace=int(header["writer_namespace"]),
+        pid=int(header["writer_pid"]), start=float(header["writer_start"]), namespace=int(header["writer_namespace"])
     )
 
 

@@ -164,11 +164,7 @@ class MovieFile:
         self._file = _open_file(path)
         with self._errors():
             self._container = av.open(
-                self._file,
-                "w",
-                format=container_of(path),
-                buffer_size=WRITE_BYTES,
-                options=form.container,
+                self._file, "w", format=container_of(path), buffer_size=WRITE_BYTES, options=form.container
             )
             if form.codec not in codecs_available:
                 raise SinkError(f"record: {path}: this PyAV has no encoder {form.codec}; record a .mov or .mp4 file")

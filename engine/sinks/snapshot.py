@@ -114,11 +114,7 @@ class SnapshotSink(Sink):
 
     def status(self) -> SinkStatus:
         return SinkStatus(
-            kind=self.kind,
-            name=self.name,
-            frames=self._frames,
-            dropped=self._dropped,
-            detail=self._files_written(),
+            kind=self.kind, name=self.name, frames=self._frames, dropped=self._dropped, detail=self._files_written()
         )
 
     def _files_written(self) -> str:

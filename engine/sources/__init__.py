@@ -1,7 +1,7 @@
 """Pictures in: camera, video file, still picture, test card. Start at `open_source` in `opening.py`.
 
     source.py       the interface of every source
-    opening.py      opens the source that the user names
+    opening.py      opens the source that the user names, and those that live models request
     live.py         base of live sources: the thread that reads them and reconnects after a loss
     camera.py       a device of this machine; devices.py knows names and options, stream.py opens an address
     ndi.py          a picture over NDI
@@ -9,7 +9,6 @@
     texture.py      a texture of another program, polled by the render thread: syphon.py, spout.py
     names.py        finds a sender by name; senders.py lists all senders and cameras
     current.py      the current source, and switching to another one during a show
-    opened_videos.py  the video files that live models request
     video_file.py   a looped file; decoding.py reads it once, playout.py plays it by the clock
     still.py        a picture file
     test_card.py    colours, orientation and motion for checking a rig

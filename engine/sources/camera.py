@@ -31,12 +31,7 @@ class CameraSource(LiveSource):
     kind = "camera"
 
     def __init__(
-        self,
-        name: str,
-        open_container: Callable[[], InputContainer],
-        *,
-        clock: Clock,
-        report: Report,
+        self, name: str, open_container: Callable[[], InputContainer], *, clock: Clock, report: Report
     ) -> None:
         super().__init__(name, clock=clock, report=report)
         self._open_container = open_container

@@ -107,9 +107,7 @@ def attempts(device: CameraDevice, platform: str) -> tuple[Attempt, ...]:
     if platform == "darwin":
         return tuple(
             Attempt(
-                format="avfoundation",
-                file=device.id,
-                options={"framerate": str(rate), "pixel_format": pixels, **size},
+                format="avfoundation", file=device.id, options={"framerate": str(rate), "pixel_format": pixels, **size}
             )
             for size in ({"video_size": SIZE}, {})
             for rate in MACOS_RATES

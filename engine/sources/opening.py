@@ -1,4 +1,4 @@
-"""Opens the source that `--camera` names."""
+"""Opens the sources that `--camera` and the options of live models name."""
 
 import re
 import sys
@@ -9,8 +9,9 @@ from pkgutil import resolve_name
 
 from engine.errors import MultiverseError, SourceError, in_one_line
 from engine.sources.devices import find_camera, list_cameras
-from engine.sources.source import Source
+from engine.sources.source import Polled, Source
 from engine.system.clock import Clock
+from engine.system.closing import Closing
 from engine.system.reporting import Report
 from engine.system.small_file import open_regular
 from engine.system.translate_errors import reason_of
@@ -133,3 +134,24 @@ def _open_file(path: Path, *, offline: bool, clock: Clock, report: Report) -> So
     if is_still(path):
         return StillPicture(path)
     return VideoFile(path, offline=offline, clock=clock, report=report)
+
+
+class OpenedVideos:
+    """Opens the files and programs that live models request, and keeps them until the end. Use it while the engine
+    opens, on that thread."""
+
+    def __init__(self, clock: Clock, report: Report, closing: Closing) -> None:
+        self.opened: list[Source] = []
+        self._clock = clock
+        self._report = report
+        self._closing = closing
+
+    def open(self, name: str) -> Source | None:
+        """Open and start this file; None for ""."""
+        if not name:
+            return None
+        source = open_source(name, offline=False, clock=self._clock, report=self._report)
+        if source is not None:
+            self.opened.append(source)
+            (self._closing.here if isinstance(source, Polled) else self._closing)(source).start()
+        return source

@@ -106,10 +106,7 @@ class ColourTags:
 
 
 UNTAGGED = ColourTags(
-    matrix=UNSPECIFIED,
-    primaries=ColorPrimaries.UNSPECIFIED,
-    transfer=ColorTrc.UNSPECIFIED,
-    is_full_range=False,
+    matrix=UNSPECIFIED, primaries=ColorPrimaries.UNSPECIFIED, transfer=ColorTrc.UNSPECIFIED, is_full_range=False
 )
 
 

@@ -42,13 +42,7 @@ class Playout:
     """`open_shots` restarts the shots at each call; after an error it is retried with growing delays. When the shots
     end the last picture stays. Playing pauses while `latest_frame` is not called."""
 
-    def __init__(
-        self,
-        name: str,
-        open_shots: Callable[[], Iterator[Shot]],
-        clock: Clock,
-        report: Report,
-    ) -> None:
+    def __init__(self, name: str, open_shots: Callable[[], Iterator[Shot]], clock: Clock, report: Report) -> None:
         self._name = name
         self._open_shots = open_shots
         self._clock = clock

@@ -36,11 +36,7 @@ class StillPicture:
     def status(self) -> SourceStatus:
         height, width = self._frame.pixels.shape[:2]
         return SourceStatus(
-            state="playing",
-            description=f"{self._name}, picture {width}x{height}",
-            width=width,
-            height=height,
-            frames=1,
+            state="playing", description=f"{self._name}, picture {width}x{height}", width=width, height=height, frames=1
         )
 
     def close(self) -> None:

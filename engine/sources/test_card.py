@@ -54,12 +54,7 @@ def draw_ground() -> np.ndarray:
     card[240:290, 480:640] = BRIGHT
     for colour, rows, columns in zip(
         CORNERS,
-        (
-            slice(0, CORNER_PX),
-            slice(0, CORNER_PX),
-            slice(HEIGHT - CORNER_PX, None),
-            slice(HEIGHT - CORNER_PX, None),
-        ),
+        (slice(0, CORNER_PX), slice(0, CORNER_PX), slice(HEIGHT - CORNER_PX, None), slice(HEIGHT - CORNER_PX, None)),
         (slice(0, CORNER_PX), slice(WIDTH - CORNER_PX, None)) * 2,
         strict=True,
     ):

@@ -48,13 +48,7 @@ def start_python(
             creationflags=subprocess.CREATE_NO_WINDOW | priority.creation_flags(niceness),
         )
     return subprocess.Popen(
-        program,
-        stdin=stdin,
-        stdout=stdout,
-        stderr=stderr,
-        env=variables,
-        pass_fds=handles,
-        start_new_session=True,
+        program, stdin=stdin, stdout=stdout, stderr=stderr, env=variables, pass_fds=handles, start_new_session=True
     )
 
 

@@ -55,9 +55,13 @@ class WorkerProcess:
                 environment=utf8_environment() | dict(environment),
                 niceness=niceness,
             )
+        self._unsent: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         # On Windows nothing else waits for a pipe and for a time.
-        self._reader = threading.Thread(target=self._read, name=f"{module.rpartition('.')[2]} lines", daemon=True)
+        name = module.rpartition(".")[2]
+        self._writer = threading.Thread(target=self._write, name=f"{name} orders", daemon=True)
+        self._reader = threading.Thread(target=self._read, name=f"{name} lines", daemon=True)
+        self._writer.start()
         self._reader.start()
 
     @property
@@ -75,11 +79,9 @@ class WorkerProcess:
         return exit_reason(self._popen.returncode) + (f"; {said}" if said else "")
 
     def send(self, line: bytes) -> None:
-        """Send a line, which ends with a newline. A process that has ended does not get it, which `receive` tells."""
-        assert self._popen.stdin is not None
-        with contextlib.suppress(OSError, ValueError):  # ValueError: it was closed
-            self._popen.stdin.write(line)
-            self._popen.stdin.flush()
+        """Send a line, which ends with a newline. Never waits: a thread writes the line, however long the process takes
+        to read it. A process that is stopped or has ended does not answer, which `receive` tells at its deadline."""
+        self._unsent.put(line)
 
     def receive(self, timeout_s: float) -> bytes | None:
         """The next line; None if there is none in this time. EOFError once it has ended and all lines were received."""
@@ -93,10 +95,9 @@ class WorkerProcess:
         return line
 
     def end(self, patience_s: float = ENDING_S) -> int | None:
-        """Close its input, and kill it if it is still there after this time. Returns the exit code, see `kill`."""
-        assert self._popen.stdin is not None
-        with contextlib.suppress(OSError):  # lines that it did not read
-            self._popen.stdin.close()
+        """Close its input after the lines sent, and kill it if it is still there after this time. Returns the exit
+        code, see `kill`."""
+        self._unsent.put(b"")
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._popen.wait(patience_s)
         return self.kill()
@@ -110,18 +111,23 @@ class WorkerProcess:
             kill_family(self._popen.pid, patience_s)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._popen.wait(patience_s)
+        self._unsent.put(b"")
         if self._popen.returncode is not None:
+            self._writer.join(patience_s)
             self._reader.join(patience_s)
-            for pipe in (self._popen.stdin, None if self._reader.is_alive() else self._popen.stdout):
-                with contextlib.suppress(OSError):
-                    if pipe is not None:
-                        pipe.close()
         return self._popen.returncode
+
+    def _write(self) -> None:
+        assert self._popen.stdin is not None
+        with contextlib.suppress(OSError), self._popen.stdin as pipe:  # it has ended
+            while line := self._unsent.get():
+                pipe.write(line)
+                pipe.flush()
 
     def _read(self) -> None:
         assert self._popen.stdout is not None
-        with contextlib.suppress(OSError, ValueError):  # the pipe was closed
-            for line in self._popen.stdout:
+        with contextlib.suppress(OSError), self._popen.stdout as pipe:
+            for line in pipe:
                 self._lines.put(line)
         self._lines.put(b"")
 

@@ -28,7 +28,7 @@ def heard(name: str) -> tuple[Song, Found]:
 
 @pytest.mark.parametrize(
     ("bpm", "later_bpm"),
-    [(60, 173), (97, 64), (128, 142), (200, 91), *in_long_form(*((bpm, 260 - bpm) for bpm in range(60, 201, 4)))],
+    [(60, 173), (128, 142), (200, 91), *in_long_form(*((bpm, 260 - bpm) for bpm in range(60, 201, 4)))],
 )
 def test_a_metronome_and_its_change_of_tempo_are_locked_within_four_seconds(bpm: float, later_bpm: float) -> None:
     song = clicks(bpm, 16.0, later_bpm=later_bpm, change_s=8.0)
@@ -71,10 +71,9 @@ def test_a_song_keeps_its_beats_at_other_rates_and_levels_through_a_break_and_in
     [
         "house",
         "breakbeat",
-        "shuffle",
-        "drift",
         "sung",
         *in_long_form("techno", "rock", "halftime", "sparse", "reverb", "pads", "waltz", "live", "quiet", "latin"),
+        *in_long_form("shuffle", "drift"),
     ],
 )
 def test_the_beats_of_a_song_are_found(name: str) -> None:
@@ -83,7 +82,7 @@ def test_the_beats_of_a_song_are_found(name: str) -> None:
     assert np.median(found.confidence[500:]) > 0.5
 
 
-@pytest.mark.parametrize(("name", "bpm"), [("rock", 70), ("live", 86), *in_long_form(("rock", 90), ("sparse", 62))])
+@pytest.mark.parametrize(("name", "bpm"), [("rock", 70), *in_long_form(("live", 86), ("rock", 90), ("sparse", 62))])
 def test_a_slow_song_with_eighths_on_the_hats_is_not_counted_twice_as_fast(name: str, bpm: float) -> None:
     """The snares are on 2 and 4; without them the eighths are the beats."""
     song = compose(dataclasses.replace(SCORE[name], bpm=bpm), 20.0, seed=101)

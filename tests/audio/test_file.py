@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -23,6 +23,20 @@ def write(path: Path, samples: np.ndarray, rate_hz: int = 48_000, **how: str) ->
 
 
 @pytest.fixture
+def open_feed(reports) -> Iterator[Callable[..., FileFeed]]:
+    """`open_feed(path, is_looped=True)`: closed at the end."""
+    feeds: list[FileFeed] = []
+
+    def opened(path: Path | str, *, is_looped: bool = True) -> FileFeed:
+        feeds.append(FileFeed(str(path), is_looped=is_looped, report=reports))
+        return feeds[-1]
+
+    yield opened
+    for feed in feeds:
+        feed.close()
+
+
+@pytest.fixture
 def noise() -> np.ndarray:
     return np.random.default_rng(10).uniform(-0.25, 0.25, (7001, 2)).astype(np.float32)
 
@@ -30,22 +44,20 @@ def noise() -> np.ndarray:
 @pytest.mark.parametrize(
     ("name", "subtype"), [("a.wav", "FLOAT"), ("a.flac", "PCM_24"), ("a.aiff", "PCM_24"), ("a.ogg", "VORBIS")]
 )
-def test_a_file_loops_without_a_gap_sample_for_sample(name, subtype, noise, tmp_path, reports) -> None:
+def test_a_file_loops_without_a_gap_sample_for_sample(name, subtype, noise, tmp_path, open_feed, reports) -> None:
     path = write(tmp_path / name, noise, subtype=subtype)
     decoded = soundfile.read(path, dtype="float32")[0]
-    feed = FileFeed(path, is_looped=True, report=reports)
+    feed = open_feed(path)
     heard = np.concatenate([feed.read(480) for _ in range(60)])
-    feed.close()
     assert np.array_equal(heard, np.tile(decoded, (5, 1))[: len(heard)])
     assert not feed.is_finished
     assert reports.lines == []
 
 
-def test_an_mp3_is_heard(sine, tmp_path, reports) -> None:
+def test_an_mp3_is_heard(sine, tmp_path, open_feed) -> None:
     path = write(tmp_path / "a.mp3", sine(440.0, rate_hz=44_100), 44_100, format="MP3")
-    feed = FileFeed(path, is_looped=False, report=reports)
+    feed = open_feed(path, is_looped=False)
     block = feed.read(22_050)
-    feed.close()
     assert (feed.sample_rate_hz, feed.channels) == (44_100, 1)
     assert np.sqrt((block[5000:] ** 2).mean()) == pytest.approx(0.354, rel=0.02)
 
@@ -76,13 +88,13 @@ def write_through_ffmpeg(
      ("a.wma", "wmav2", 44_100, False), ("a.mkv", "ac3", 48_000, True)],
 )  # fmt: skip
 def test_other_formats_are_decoded_by_ffmpeg_at_their_own_rate_in_both_channels(
-    name, codec, rate_hz, has_pictures, sine, tmp_path, reports
+    name, codec, rate_hz, has_pictures, sine, tmp_path, open_feed, reports
 ) -> None:
     left, right = (0.5 * sine(hz, 1.0, rate_hz=rate_hz) for hz in (440.0, 1000.0))
     path = write_through_ffmpeg(tmp_path / name, np.stack([left, right], 1), rate_hz, codec, has_pictures=has_pictures)
     with pytest.raises(soundfile.LibsndfileError):
         soundfile.SoundFile(path)
-    feed = FileFeed(path, is_looped=False, report=reports)
+    feed = open_feed(path, is_looped=False)
     heard = np.concatenate([feed.read(480) for _ in range(rate_hz // 480)])
     rest = feed.read(rate_hz)
     assert (feed.sample_rate_hz, feed.channels, feed.is_finished) == (rate_hz, 2, True)
@@ -93,7 +105,6 @@ def test_other_formats_are_decoded_by_ffmpeg_at_their_own_rate_in_both_channels(
     assert np.abs(middle).max(axis=0).tolist() == pytest.approx([0.25, 0.25], rel=0.1)
     if feed.length_s is not None:
         assert feed.length_s == pytest.approx(1.0, abs=0.05)
-    feed.close()
     assert reports.lines == []
 
 
@@ -101,34 +112,33 @@ def test_other_formats_are_decoded_by_ffmpeg_at_their_own_rate_in_both_channels(
     ("name", "codec", "has_pictures"),
     [("a.mkv", "pcm_s16le", True), ("a.mka", "pcm_s16le", False), ("a.mp4", "aac", True), ("a.m4a", "aac", False)],
 )
-def test_a_song_that_begins_late_keeps_its_length(name, codec, has_pictures, sine, tmp_path, reports) -> None:
+def test_a_song_that_begins_late_keeps_its_length(
+    name, codec, has_pictures, sine, tmp_path, open_feed, reports
+) -> None:
     tone = 0.5 * sine(440.0, 1.0, rate_hz=44_100)
     path = write_through_ffmpeg(
         tmp_path / name, np.stack([tone, tone], 1), 44_100, codec, has_pictures=has_pictures, begins_s=2
     )
-    feed = FileFeed(path, is_looped=False, report=reports)
+    feed = open_feed(path, is_looped=False)
     heard = feed.read(4 * 44_100)
     assert feed._file.position == pytest.approx(3 * 44_100, abs=2500)  # AAC fills its last frame
-    feed.close()
     assert not heard[: 2 * 44_100 - 2500].any()
     assert np.abs(heard[2 * 44_100 + 2500 : 3 * 44_100 - 2500]).max() == pytest.approx(0.25, rel=0.1)
     assert feed.length_s == pytest.approx(3.0, abs=0.06)
     assert reports.lines == []
 
 
-def test_files_decoded_by_ffmpeg_loop_without_a_gap_and_are_analysed(sine, tmp_path, reports) -> None:
+def test_files_decoded_by_ffmpeg_loop_without_a_gap_and_are_analysed(sine, tmp_path, open_feed, reports) -> None:
     tone = 0.5 * sine(440.0, 1.0, rate_hz=44_100)
     path = write_through_ffmpeg(tmp_path / "a.m4a", np.stack([tone, tone], 1), 44_100, "aac", has_pictures=False)
-    feed = FileFeed(path, is_looped=True, report=reports)
-    once = FileFeed(path, is_looped=False, report=reports)
+    feed = open_feed(path)
+    once = open_feed(path, is_looped=False)
     whole = once.read(2 * 44_100)
     whole = whole[: once._file.position]
     assert len(whole) == pytest.approx(44_100, abs=1100)
     heard = np.concatenate([feed.read(480) for _ in range(300)])
     assert np.array_equal(heard, np.tile(whole, (4, 1))[: len(heard)])
     assert not feed.is_finished
-    feed.close()
-    once.close()
     audio = open_audio(path, offline=True, clock=SteppedClock(), report=reports)
     features = audio.advance_to(0.9)
     assert "44100 Hz, 1.0 s" in audio.choice and audio.length_s == pytest.approx(1.0, abs=0.05)
@@ -136,7 +146,7 @@ def test_files_decoded_by_ffmpeg_loop_without_a_gap_and_are_analysed(sine, tmp_p
     assert features.channels[0].pitch_hz == pytest.approx(440.0, rel=0.003)
 
 
-def test_a_video_without_sound_is_an_error_and_one_that_is_emptied_silent(sine, tmp_path, reports) -> None:
+def test_a_video_without_sound_is_an_error_and_one_that_is_emptied_silent(sine, tmp_path, open_feed) -> None:
     silent = tmp_path / "silent.mp4"
     with av.open(str(silent), "w") as movie:
         video = movie.add_stream("mpeg4", rate=10)
@@ -144,33 +154,30 @@ def test_a_video_without_sound_is_an_error_and_one_that_is_emptied_silent(sine, 
         movie.mux(video.encode(av.VideoFrame(64, 48, "yuv420p")))
         movie.mux(video.encode(None))
     with pytest.raises(AudioError, match=r"silent\.mp4: it has no sound that can be decoded"):
-        FileFeed(str(silent), is_looped=True, report=reports)
+        open_feed(silent)
     tone = sine(440.0, 1.0, rate_hz=44_100)
     path = write_through_ffmpeg(tmp_path / "a.m4a", np.stack([tone, tone], 1), 44_100, "aac", has_pictures=False)
-    feed = FileFeed(path, is_looped=True, report=reports)
+    feed = open_feed(path)
     feed.read(480)
     Path(path).write_bytes(b"")
     silence = [feed.read(44_100) for _ in range(4)][-1]
-    feed.close()
     assert not silence.any()
 
 
-def test_a_file_is_played_once_by_any_name_and_ends_in_silence(noise, tmp_path, reports) -> None:
-    feed = FileFeed(write(tmp_path / "a.wav", noise, subtype="FLOAT"), is_looped=False, report=reports)
+def test_a_file_is_played_once_by_any_name_and_ends_in_silence(noise, tmp_path, open_feed) -> None:
+    feed = open_feed(write(tmp_path / "a.wav", noise, subtype="FLOAT"), is_looped=False)
     heard = np.concatenate([feed.read(4000) for _ in range(3)])
-    feed.close()
     assert np.array_equal(heard[:7001], noise)
     assert not heard[7001:].any()
     assert feed.is_finished
 
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names are Unicode there")
-def test_a_file_name_that_is_not_utf_8_is_played(noise, tmp_path, reports) -> None:
+def test_a_file_name_that_is_not_utf_8_is_played(noise, tmp_path, open_feed) -> None:
     path = tmp_path / os.fsdecode(b"song \xff.wav")
     Path(write(tmp_path / "a.wav", noise, subtype="FLOAT")).rename(path)
-    feed = FileFeed(str(path), is_looped=False, report=reports)
+    feed = open_feed(path, is_looped=False)
     assert np.array_equal(feed.read(7001), noise)
-    feed.close()
 
 
 @pytest.mark.parametrize(("rate_hz", "channels"), [(8000, 1), (96_000, 2), (44_100, 6), (192_000, 1), (11_025, 64)])
@@ -186,13 +193,12 @@ def test_files_of_any_rate_and_width_are_analysed_as_they_are(rate_hz, channels,
     assert own.pitch_hz == pytest.approx(440.0, rel=0.003)
 
 
-def test_nan_overshoot_and_a_truncated_file_play_what_can_be_heard(tmp_path, reports) -> None:
+def test_nan_overshoot_and_a_truncated_file_play_what_can_be_heard(tmp_path, open_feed) -> None:
     samples = np.zeros((480, 1), np.float32)
     samples[:4, 0] = [np.nan, np.inf, -np.inf, 3.0]
     path = write(tmp_path / "a.wav", samples, subtype="FLOAT")
-    feed = FileFeed(path, is_looped=False, report=reports)
+    feed = open_feed(path, is_looped=False)
     assert feed.read(5)[:, 0].tolist() == [0.0, 1.0, -1.0, 1.0, 0.0]
-    feed.close()
 
 
 def unplayable(tmp_path: Path) -> dict[str, str]:
@@ -227,22 +233,20 @@ def test_an_unplayable_file_is_an_error_of_one_line_with_its_name(tmp_path, repo
         assert "\n" not in str(error.value)
 
 
-def test_a_truncated_file_plays_its_remaining_sound_with_a_report(noise, tmp_path, reports) -> None:
+def test_a_truncated_file_plays_its_remaining_sound_with_a_report(noise, tmp_path, open_feed) -> None:
     path = Path(write(tmp_path / "a.wav", noise, subtype="FLOAT"))
     path.write_bytes(path.read_bytes()[: -4000 * 8])
-    feed = FileFeed(str(path), is_looped=True, report=reports)
+    feed = open_feed(path)
     heard = feed.read(6002)
-    feed.close()
     assert np.array_equal(heard, np.tile(noise[:3001], (2, 1)))
 
 
-def test_a_truncated_flac_plays_its_remaining_sound_with_a_report_and_loops(tmp_path, reports) -> None:
+def test_a_truncated_flac_plays_its_remaining_sound_with_a_report_and_loops(tmp_path, open_feed, reports) -> None:
     noise = np.random.default_rng(11).uniform(-0.5, 0.5, 48_000)
     path = Path(write(tmp_path / "a.flac", noise))
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    feed = FileFeed(str(path), is_looped=True, report=reports)
+    feed = open_feed(path)
     heard = np.concatenate([feed.read(480) for _ in range(200)])
-    feed.close()
     levels = np.sqrt((heard.reshape(-1, 4800) ** 2).mean(axis=1))
     assert levels.min() > 0.2
     assert set(reports.keys) == {"audio.file"}
@@ -258,9 +262,9 @@ def heard_until(feed: FileFeed, what: Callable[[np.ndarray], bool]) -> int:
 
 
 @pytest.mark.parametrize("how", ["in place", "as a new file", "emptied first"])
-def test_a_file_written_again_is_heard_again_from_its_beginning(how, noise, tmp_path, reports) -> None:
+def test_a_file_written_again_is_heard_again_from_its_beginning(how, noise, tmp_path, open_feed, reports) -> None:
     path = Path(write(tmp_path / "a.wav", noise, subtype="FLOAT"))
-    feed = FileFeed(str(path), is_looped=True, report=reports)
+    feed = open_feed(path)
     feed.read(7000)
     other = np.random.default_rng(12).uniform(-0.5, 0.5, (9000, 2)).astype(np.float32)
     if how == "as a new file":
@@ -274,17 +278,16 @@ def test_a_file_written_again_is_heard_again_from_its_beginning(how, noise, tmp_
         write(path, other, subtype="FLOAT")
     heard_until(feed, lambda block: np.array_equal(block, other[:480]))
     assert np.array_equal(feed.read(9000), np.concatenate([other[480:], other[:480]]))
-    feed.close()
     assert not feed.is_finished
     assert [line for key, line in reports.lines if key == "audio.file.back"] == [
         f"{path}: was written again and plays from its beginning"
     ]
 
 
-def test_a_file_that_is_still_being_written_is_not_opened(noise, tmp_path, reports) -> None:
+def test_a_file_that_is_still_being_written_is_not_opened(noise, tmp_path, open_feed, reports) -> None:
     path = Path(write(tmp_path / "a.wav", noise, subtype="FLOAT"))
     whole = path.read_bytes()
-    feed = FileFeed(str(path), is_looped=True, report=reports)
+    feed = open_feed(path)
     feed.read(480)
     for size in range(1000, len(whole), 1000):  # one piece every 0.5 s: 28 s
         path.write_bytes(whole[:size])
@@ -293,16 +296,16 @@ def test_a_file_that_is_still_being_written_is_not_opened(noise, tmp_path, repor
     assert "audio.file.back" not in reports.keys
     path.write_bytes(whole)
     heard_until(feed, lambda block: np.array_equal(block, noise[:480]))
-    feed.close()
 
 
-def test_a_file_written_again_in_another_format_is_told_until_it_has_the_old(noise, tmp_path, reports) -> None:
+def test_a_file_written_again_in_another_format_is_told_until_it_has_the_old(
+    noise, tmp_path, open_feed, reports
+) -> None:
     path = Path(write(tmp_path / "a.wav", noise, subtype="FLOAT"))
-    feed = FileFeed(str(path), is_looped=True, report=reports)
+    feed = open_feed(path)
     feed.read(480)
     write(path, noise[:, 0], 44_100, subtype="FLOAT")
     heard_until(feed, lambda block: any("now has 1 channels at 44100 Hz" in line for _, line in reports.lines))
     assert not feed.read(48_000).any()
     write(path, noise, subtype="FLOAT")
     heard_until(feed, lambda block: np.array_equal(block, noise[:480]))
-    feed.close()

@@ -72,28 +72,21 @@ def test_blocks_of_any_size_give_the_same_features(live, analyse, wait_for) -> N
     assert np.array_equal(features.waves, expected.waves)
 
 
-def test_new_settings_take_effect_at_the_next_hop(live, sine, wait_for) -> None:
+def test_new_settings_take_effect_at_the_next_hop_and_live_sound_cannot_be_advanced(live, sine, wait_for) -> None:
     hand, audio = live
+    before = audio.latest_features()
     tone = np.repeat(sine(440.0)[:, None], 4, axis=1)
     hand.ring.write(tone[:4800])
-    wait_for(lambda: audio.latest_features().end_sample == 4800, "the first hops")
+    after = wait_for(lambda: (newest := audio.latest_features()).end_sample == 4800 and newest, "the first hops")
+    assert (before.end_sample, before.waves.any()) == (0, False), "features are published as a whole"
+    assert after.channels[0].peak == pytest.approx(0.5, rel=1e-3)
+    with pytest.raises(UsageError):
+        audio.advance_to(1.0)
     audio.settings = AudioSettings(auto=(False,) * 4, gain_db=(-60.0, 0.0, 6.0, 12.0))
     hand.ring.write(tone[4800:5280])
     wait_for(lambda: audio.latest_features().end_sample == 5280, "the next hop")
     gains = [channel.gain_db for channel in audio.latest_features().channels]
     assert gains == [-60.0, 0.0, 6.0, 12.0]
-
-
-def test_features_are_published_as_a_whole_and_live_sound_cannot_be_advanced(live, wait_for) -> None:
-    hand, audio = live
-    before = audio.latest_features()
-    hand.ring.write(np.full((480, 4), 0.5, np.float32))
-    after = wait_for(lambda: (newest := audio.latest_features()) is not before and newest, "a hop")
-    assert before.end_sample == 0
-    assert not before.waves.any()
-    assert after.channels[0].peak == 0.5
-    with pytest.raises(UsageError):
-        live[1].advance_to(1.0)
 
 
 def test_sound_overwritten_before_analysis_is_skipped(reports, wait_for) -> None:

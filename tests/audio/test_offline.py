@@ -47,7 +47,8 @@ def test_two_runs_are_identical_byte_for_byte_at_any_frame_rate(recording, repor
 
 
 def test_sound_is_analysed_up_to_the_given_time_and_no_further(reports) -> None:
-    audio = open_audio("demo", offline=True, clock=SteppedClock(), report=reports)
+    audio: AudioInput = open_audio(None, offline=True, clock=SteppedClock(), report=reports)
+    assert audio.choice == "demo loop (devices cannot be captured offline)"
     features = audio.advance_to(0.105)
     assert features.end_sample == 4800  # ten whole hops
     block = audio.read_block(0)
@@ -56,12 +57,7 @@ def test_sound_is_analysed_up_to_the_given_time_and_no_further(reports) -> None:
     assert audio.latest_features() is features
     audio.advance_to(0.05)
     assert len(audio.read_block(0).samples) == 5040
-    audio.close()
-
-
-def test_a_long_step_is_analysed_throughout(reports) -> None:
-    audio = open_audio("demo", offline=True, clock=SteppedClock(), report=reports)
-    features = audio.advance_to(25.0)
+    features = audio.advance_to(25.0)  # a long step
     audio.close()
     assert features.end_sample == 1_200_000
     assert features.channels[0].onset_count == 17 * 3 + 5
@@ -77,12 +73,6 @@ def test_a_file_ends_once_and_is_finished(recording, reports) -> None:
     assert audio.status().state == "finished"
     assert not features.waves.any()
     assert features.channels[0].rms == 0.0
-    audio.close()
-
-
-def test_offline_without_a_choice_plays_the_demo_with_the_reason(reports) -> None:
-    audio: AudioInput = open_audio(None, offline=True, clock=SteppedClock(), report=reports)
-    assert audio.choice == "demo loop (devices cannot be captured offline)"
     audio.close()
 
 

@@ -34,17 +34,18 @@ def go_on(toy: Any) -> None:
     toy.supervisor.set_values({"/toy/go": True, "/toy/paint": True})
 
 
-@pytest.mark.parametrize("state", STATES)
-def test_a_child_killed_in_any_state_is_restarted(state: str, toys: Callable[..., Any], reports: Any) -> None:
-    toy = toys({state: "wait"})
-    pid = bring_to(toy, state)
-    os.kill(pid, signal.SIGKILL)
-    go_on(toy)
-    toy.until("busy", not_pid=pid)
-    toy.until_results()
-    assert toy.status.restarts == 1
-    assert toy.status.detail == "killed by SIGKILL"
-    assert reports.lines == [("child.toy", "toy: killed by SIGKILL")]
+def test_a_child_killed_in_any_state_is_restarted(toys: Callable[..., Any], reports: Any) -> None:
+    killed = {}
+    for state in STATES:
+        toy = toys({state: "wait"}, name=state)
+        killed[toy] = bring_to(toy, state)
+        os.kill(killed[toy], signal.SIGKILL)
+        go_on(toy)
+    for toy, pid in killed.items():
+        toy.until("busy", not_pid=pid)
+        toy.until_results()
+        assert (toy.status.restarts, toy.status.detail) == (1, "killed by SIGKILL")
+    assert sorted(reports.lines) == sorted((f"child.{state}", f"{state}: killed by SIGKILL") for state in STATES)
 
 
 def test_a_child_stopped_in_any_state_is_detected_killed_and_restarted(toys: Callable[..., Any]) -> None:
@@ -62,16 +63,19 @@ def test_a_child_stopped_in_any_state_is_detected_killed_and_restarted(toys: Cal
         toy.until_results()
 
 
-@pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("is_stopped", [False, True], ids=["running", "stopped"])
-def test_closing_in_any_state_leaves_nothing(state: str, is_stopped: bool, toys: Callable[..., Any]) -> None:
-    toy = toys({state: "wait"}, times=SOON_KILLED)
-    pid = bring_to(toy, state)
-    if is_stopped:
-        os.kill(pid, signal.SIGSTOP)
-    toy.supervisor.close()
-    assert (toy.status.state, toy.status.pid) == ("off", 0)
-    assert not psutil.pid_exists(pid)
+def test_closing_in_any_state_leaves_nothing(is_stopped: bool, toys: Callable[..., Any]) -> None:
+    pids = {}
+    with Closing() as closing:
+        for state in STATES:
+            toy = toys({state: "wait"}, times=SOON_KILLED, name=state)
+            closing(toy.supervisor)
+            pids[toy] = bring_to(toy, state)
+            if is_stopped:
+                os.kill(pids[toy], signal.SIGSTOP)
+    for toy, pid in pids.items():
+        assert (toy.status.state, toy.status.pid) == ("off", 0)
+        assert not psutil.pid_exists(pid)
 
 
 def test_three_stopped_children_are_ended_in_the_time_that_one_takes(toys: Callable[..., Any]) -> None:
@@ -132,24 +136,22 @@ def test_a_child_killed_again_and_again_is_ready_each_time(toys: Callable[..., A
     assert len(set(held)) == 1, "the same descriptors, segments and processes each time"
 
 
-@pytest.mark.parametrize(
-    ("act", "detail"),
-    [
+def test_a_loop_that_ends_is_restarted_with_its_reason_reported(toys: Callable[..., Any]) -> None:
+    ended = []
+    for act, detail in (
         ("exit 3", "exit code 3: three it is"),
         ("sys.exit", "exit code 4"),
         ("raise", "ZeroDivisionError: one by nought"),
         ("memory", "memory: 7 GiB requested"),
-    ],
-)
-@pytest.mark.parametrize("where", ["loading", "/toy/idle"])
-def test_a_loop_that_ends_is_restarted_with_its_reason_reported(
-    where: str, act: str, detail: str, toys: Callable[..., Any]
-) -> None:
-    toy = toys({where: act})
-    toy.supervisor.set_values({where: act})
-    toy.supervisor.start()
-    toy.wait_for(lambda: toy.status.detail.startswith(detail), detail)
-    toy.wait_for(lambda: toy.status.restarts >= 1, "another start")
+    ):
+        for where in ("loading", "/toy/idle"):
+            toy = toys({where: act}, name=f"toy{len(ended)}")
+            toy.supervisor.set_values({where: act})
+            toy.supervisor.start()
+            ended.append((toy, detail))
+    for toy, detail in ended:
+        toy.wait_for(lambda toy=toy, detail=detail: toy.status.detail.startswith(detail), detail)
+        toy.wait_for(lambda toy=toy: toy.status.restarts >= 1, "another start")
 
 
 @pytest.mark.parametrize("is_forking", [True, False], ids=["forked", "spawned"])
@@ -164,30 +166,27 @@ def test_a_segfault_names_its_line(
     assert "toy.py" in caplog.text, "the log has the whole traceback"
 
 
-@pytest.mark.parametrize(
-    ("act", "times", "detail"),
-    [
+def test_a_loop_that_hangs_in_its_work_or_with_the_gil_is_killed(toys: Callable[..., Any]) -> None:
+    hung = []
+    for act, times, detail in (
         ("hang", replace(SOON, running_s=1.0), "hung: running for "),
         ("hold the GIL", replace(SOON, silent_s=3.0), "hung: no heartbeat for "),
-    ],
-    ids=["in its work", "with the GIL"],
-)
-def test_a_loop_that_hangs_is_killed(act: str, times: Deadlines, detail: str, toys: Callable[..., Any]) -> None:
-    toy = toys(times=times)
-    toy.supervisor.start()
-    pid = toy.until("busy").pid
-    toy.supervisor.set_values({"/toy/busy": act})
-    toy.wait_for(lambda: toy.status.detail, "the hang")
-    assert "hung" in toy.states
-    toy.supervisor.set_values({"/toy/busy": ""})
-    toy.until("busy", not_pid=pid)
-    assert toy.status.detail.startswith(detail)
+    ):
+        toy = toys(times=times, name=act.replace(" ", "_"))
+        toy.supervisor.start()
+        hung.append((toy, toy.until("busy").pid, detail))
+        toy.supervisor.set_values({"/toy/busy": act})
+    for toy, pid, detail in hung:
+        toy.wait_for(lambda toy=toy: toy.status.detail, "the hang")
+        assert "hung" in toy.states
+        toy.supervisor.set_values({"/toy/busy": ""})
+        toy.until("busy", not_pid=pid)
+        assert toy.status.detail.startswith(detail)
 
 
 def test_a_loop_that_declared_long_work_is_waited_for(toys: Callable[..., Any]) -> None:
     toy = toys({"expected_s": 10.0}, times=Deadlines(running_s=0.1))
-    toy.supervisor.start()
-    pid = toy.until_results().pid
+    pid = toy.run().pid
     toy.supervisor.set_values({"/toy/busy": "nap"})
     toy.wait_for(lambda: toy.status.ms_a_result > 300.0, "a result that took longer than the deadline")
     assert (toy.status.pid, toy.status.detail) == (pid, "")
@@ -207,8 +206,7 @@ def test_a_final_fault_stays_failed_until_a_start(toys: Callable[..., Any]) -> N
 def test_a_poisoned_prompt_is_quarantined_and_the_last_good_one_stays(toys: Callable[..., Any], reports: Any) -> None:
     toy = toys()
     toy.supervisor.set_values({"/toy/prompt": "a lake"})
-    toy.supervisor.start()
-    toy.until_results()
+    toy.run()
     toy.supervisor.set_values({"/toy/prompt": "poison"})
     status = toy.wait_for(lambda: toy.status if toy.status.quarantined else None, "the quarantine")
     assert status.quarantined == ("/toy/prompt: poison",)
@@ -296,8 +294,7 @@ def test_what_a_child_prints_stays_below_a_megabyte(toys: Callable[..., Any], wa
 
 def test_a_signal_to_the_whole_group_does_not_end_a_child(toys: Callable[..., Any]) -> None:
     toy = toys()
-    toy.supervisor.start()
-    pid = toy.until_results().pid
+    pid = toy.run().pid
     for number in (signal.SIGINT, signal.SIGTERM):
         os.kill(pid, number)
     toy.until_results(toy.status.results + 5)
@@ -307,8 +304,7 @@ def test_a_signal_to_the_whole_group_does_not_end_a_child(toys: Callable[..., An
 
 def test_a_child_survives_its_fork_server_and_the_next_one_starts(toys: Callable[..., Any], launcher: Launcher) -> None:
     toy = toys()
-    toy.supervisor.start()
-    pid = toy.until_results().pid
+    pid = toy.run().pid
     os.kill(launcher.server_pid, signal.SIGKILL)
     toy.until_results(toy.status.results + 20)
     assert (toy.status.pid, toy.states.count("restarting")) == (pid, 0)
@@ -340,8 +336,7 @@ def test_an_abandoned_child_that_is_forked_later_exits(
     toys: Callable[..., Any], launcher: Launcher, wait_for: Callable[..., Any]
 ) -> None:
     neighbour, late = toys(name="neighbour"), toys(name="late")
-    neighbour.supervisor.start()
-    neighbour.until_results()
+    neighbour.run()
     family = processes()
     os.kill(launcher.server_pid, signal.SIGSTOP)
     late.supervisor.start()
@@ -356,7 +351,7 @@ def test_an_abandoned_child_that_is_forked_later_exits(
 
 def test_a_process_that_survives_sigkill_is_a_driver_failure(toys: Callable[..., Any], launcher: Launcher) -> None:
     """A stopped server sends no exit code, so the child seems to run a second longer, as if stuck in a driver."""
-    toy = toys({"busy": "wait"}, times=replace(SOON, running_s=2.0, gone_s=0.2))
+    toy = toys({"busy": "wait"}, times=replace(SOON, running_s=1.0, gone_s=0.2))
     pid = bring_to(toy, "busy")
     server = launcher.server_pid
     os.kill(server, signal.SIGSTOP)
@@ -366,8 +361,7 @@ def test_a_process_that_survives_sigkill_is_a_driver_failure(toys: Callable[...,
     toy.wait_for(lambda: toy.status.pid == 0, "its end")
     assert toy.status.state == "failed"
     go_on(toy)
-    toy.supervisor.start()
-    toy.until_results()
+    toy.run()
 
 
 def test_a_fork_server_that_dies_with_a_request_is_replaced(toys: Callable[..., Any], launcher: Launcher) -> None:

@@ -30,8 +30,7 @@ def spawning() -> Iterator[Launcher]:
 def test_a_spawned_child_runs_dies_and_restarts_like_a_forked_one(toys: Callable[..., Any], spawning: Launcher) -> None:
     toy = toys({"grey": 3}, launcher=spawning)
     toy.supervisor.set_values({"/toy/prompt": "a lake"})
-    toy.supervisor.start()
-    pid = toy.until_results().pid
+    pid = toy.run().pid
     assert toy.grey() == 3
     assert psutil.Process(pid).ppid() == os.getpid()
     psutil.Process(pid).kill()
@@ -59,8 +58,7 @@ def test_two_supervisors_share_one_server_which_ends_with_the_last(
     first, second = toys(preload=("decimal",), name="first"), toys(preload=("asyncio",), name="second")
     first.supervisor.start()
     server = first.until_results() and launcher.server_pid
-    second.supervisor.start()
-    second.until_results()
+    second.run()
     assert launcher.server_pid == server
     assert len(processes() - before) == 3
     first.supervisor.close()
@@ -68,16 +66,14 @@ def test_two_supervisors_share_one_server_which_ends_with_the_last(
     second.supervisor.close()
     assert (launcher.server_pid, processes()) == (0, before)
     third = toys()
-    third.supervisor.start()
-    third.until_results()
+    third.run()
     assert launcher.server_pid not in (0, server), "several engines in one process"
 
 
 def test_a_child_has_its_own_environment_from_its_start_and_the_engine_keeps_its_own(toys: Callable[..., Any]) -> None:
     before = dict(os.environ)
     toy = toys(environment={**child_environment(), "TOY_COLOUR": "green"})
-    toy.supervisor.start()
-    pid = toy.until_results().pid
+    pid = toy.run().pid
     at_start = psutil.Process(pid).environ()
     assert child_environment().items() <= at_start.items()
     assert at_start["TOY_COLOUR"] == "green"
@@ -158,19 +154,16 @@ def _output_of(arguments: list[str], folder: Path) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize(
-    ("code", "words"),
-    [
-        (-9, "killed by SIGKILL"),
-        (-11, "killed by SIGSEGV"),
-        (-40, "killed by signal 40"),
-        (3, "exit code 3"),
-        (0xC0000005, "exit code 0xc0000005"),
-        (None, "ended, exit status unknown (its fork server was gone)"),
-    ],
-)
-def test_an_exit_status_is_described_by_name(code: int | None, words: str) -> None:
-    assert exit_reason(code) == words
+def test_an_exit_status_is_described_by_name() -> None:
+    for code, words in {
+        -9: "killed by SIGKILL",
+        -11: "killed by SIGSEGV",
+        -40: "killed by signal 40",
+        3: "exit code 3",
+        0xC0000005: "exit code 0xc0000005",
+        None: "ended, exit status unknown (its fork server was gone)",
+    }.items():
+        assert exit_reason(code) == words
 
 
 def test_the_summary_of_a_crash_is_the_innermost_line_of_its_thread() -> None:

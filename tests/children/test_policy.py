@@ -29,43 +29,33 @@ def test_a_prompt_is_quarantined_at_the_third_death_in_its_first_call() -> None:
     assert policy.admitted({"/sd/prompt": "poison", "/sd/seed": 1}) == {"/sd/seed": 1}
 
 
-def test_the_last_proved_value_replaces_a_quarantined_one() -> None:
+def test_the_last_proved_value_replaces_a_quarantined_one_and_is_never_blamed() -> None:
     policy = DeathPolicy(TIMES)
     policy.proved("/sd/prompt", "a meadow")
     policy.proved("/sd/prompt", "a lake")
     deaths(policy, 3, **{"/sd/prompt": "poison"})
+    deaths(policy, 10, **{"/sd/prompt": "a meadow"})
+    assert policy.quarantined == ("/sd/prompt: poison",)
     assert policy.admitted({"/sd/prompt": "poison"}) == {"/sd/prompt": "a lake"}
     assert policy.admitted({"/sd/prompt": "a tree"}) == {"/sd/prompt": "a tree"}
+    deaths(policy, 3, **{"/sd/t_index": [10, 20]})
+    assert policy.admitted({"/sd/t_index": (10, 20)}) == {}, "tuples and lists count as the same value"
 
 
-def test_a_proved_prompt_is_never_blamed() -> None:
-    policy = DeathPolicy(TIMES)
-    policy.proved("/sd/prompt", "a meadow")
-    deaths(policy, 10, **{"/sd/prompt": "a meadow"})
-    assert policy.quarantined == ()
-
-
-def test_a_prompt_that_worked_after_two_deaths_starts_from_zero() -> None:
+def test_a_prompt_that_worked_after_two_deaths_starts_from_zero_and_another_that_works_does_not_save_it() -> None:
     policy = DeathPolicy(TIMES)
     deaths(policy, 2, **{"/sd/prompt": "heavy"})
     policy.proved("/sd/prompt", "heavy")
     deaths(policy, 3, **{"/sd/prompt": "heavy"})
     assert policy.quarantined == ()
-
-
-def test_results_with_a_good_prompt_in_between_do_not_save_a_poisoned_one() -> None:
-    policy = DeathPolicy(TIMES)
     for _ in range(3):
         policy.proved("/sd/prompt", "a meadow")
         policy.died({"/sd/prompt": "poison"}, had_result=True, is_final=False)
     assert policy.quarantined == ("/sd/prompt: poison",)
 
 
-def test_a_model_that_kills_three_times_is_not_restarted() -> None:
+def test_a_model_that_kills_three_times_and_a_final_fault_are_not_restarted() -> None:
     assert deaths(DeathPolicy(TIMES), 3, model="broken.safetensors") == [0.5, 1, None]
-
-
-def test_a_final_fault_is_not_restarted() -> None:
     assert DeathPolicy(TIMES).died({}, had_result=True, is_final=True).delay_s is None
 
 
@@ -77,12 +67,6 @@ def test_a_manual_start_resets_blame_and_delay_but_keeps_proved_values() -> None
     assert policy.quarantined == ()
     assert policy.admitted({"/sd/prompt": "poison"}) == {"/sd/prompt": "poison"}
     assert deaths(policy, 1) == [0.5]
-
-
-def test_tuples_and_lists_count_as_the_same_value() -> None:
-    policy = DeathPolicy(TIMES)
-    deaths(policy, 3, **{"/sd/t_index": [10, 20]})
-    assert policy.admitted({"/sd/t_index": (10, 20)}) == {}
 
 
 def test_the_oldest_proved_prompts_are_forgotten_one_by_one() -> None:
@@ -119,10 +103,10 @@ def test_each_phase_has_its_deadline_and_declared_work_four_times_its_duration_u
     assert TIMES.hang(phase, limit_s + 0.1, 0.0, expected_s) == told
 
 
-@pytest.mark.parametrize(("phase", "limit_s"), [(Phase.RUNNING, 10), (Phase.IDLE, 10), (Phase.LOADING, 30)])
-def test_the_heartbeat_timeout_is_shorter_while_pictures_are_produced(phase: Phase, limit_s: float) -> None:
-    assert TIMES.hang(phase, 0.0, limit_s) == ""
-    assert TIMES.hang(phase, 0.0, limit_s + 0.1).startswith("no heartbeat for")
+def test_the_heartbeat_timeout_is_shorter_while_pictures_are_produced() -> None:
+    for phase, limit_s in ((Phase.RUNNING, 10), (Phase.IDLE, 10), (Phase.LOADING, 30)):
+        assert TIMES.hang(phase, 0.0, limit_s) == ""
+        assert TIMES.hang(phase, 0.0, limit_s + 0.1).startswith("no heartbeat for")
 
 
 def test_a_fork_servers_imports_do_not_count_as_the_childs_silence() -> None:
@@ -146,13 +130,10 @@ def test_a_suspended_machine_is_not_a_hang() -> None:
     assert detector.hang(Phase.IDLE, 100.0, 100.0, 3710.5, is_started=True) != ""
 
 
-def test_a_process_becomes_active_with_its_first_result() -> None:
+def test_a_process_becomes_active_with_its_first_result_or_after_two_seconds_without_one() -> None:
     promotion = Promotion(TIMES)
     assert not promotion.is_due(results=0, phase=Phase.RUNNING, former_results=5, now_s=100.0)
     assert promotion.is_due(results=1, phase=Phase.IDLE, former_results=6, now_s=100.1)
-
-
-def test_a_ready_process_becomes_active_after_two_seconds_without_results() -> None:
     promotion = Promotion(TIMES)
 
     def is_due(now_s: float, phase: Phase = Phase.IDLE, former_results: int = 5) -> bool:

@@ -69,21 +69,23 @@ def test_the_newest_of_many_values_arrives(toys: Callable[..., Any], wait_for: C
     wait_for(lambda: toy.status.facts["prompt"] == "lake 4999", "the newest prompt")
 
 
-def test_more_values_than_fit_into_one_message_all_arrive(
+def test_more_values_than_fit_into_one_message_all_arrive_and_a_note_is_reported_under_its_name(
     toys: Callable[..., Any], wait_for: Callable[..., Any], reports: Any
 ) -> None:
-    toy = toys()
+    toy = toys({"compiling": "note"})
     toy.supervisor.set_values({f"/toy/text/{number}": "x" * 30_000 for number in range(20)})
     toy.supervisor.set_values({"/toy/long": "x" * 70_000, "/toy/prompt": "the last"})
     toy.supervisor.start()
     wait_for(lambda: toy.status.facts.get("prompt") == "the last", "the last value")
-    assert reports.lines == [("child.toy.value", "toy: /toy/long does not fit into a message of 40000 bytes: not sent")]
+    assert sorted(reports.lines) == [
+        ("child.toy.odd", "toy: the lake is frozen"),  # a note of the child
+        ("child.toy.value", "toy: /toy/long does not fit into a message of 40000 bytes: not sent"),
+    ]
 
 
 def test_a_stopped_child_does_not_fill_the_pipe(toys: Callable[..., Any], reports: Any) -> None:
     toy = toys()
-    toy.supervisor.start()
-    pid = toy.until_results().pid
+    pid = toy.run().pid
     os.kill(pid, signal.SIGSTOP)
     refused: list[str] = []
     for number in range(MAX_CALLS + 50):
@@ -111,8 +113,7 @@ def test_a_command_is_answered_later_and_a_refusal_lists_the_commands(
 
     ask("double", 21, on_answer=note)
     wait_for(lambda: answers == [(False, "toy is off")], "the refusal")
-    toy.supervisor.start()
-    toy.until_results()
+    toy.run()
     ask("double", 21, on_answer=note)
     ask("treble", 21, on_answer=note)
     ask("double", "x" * 9000, on_answer=note)
@@ -133,8 +134,7 @@ def test_an_input_is_read_and_another_in_its_place_too(toys: Callable[..., Any],
         first.write(np.full((2, 2, 3), 50, np.uint8), index=0, time_s=0.0)
         second.write(np.full((2, 2, 3), 60, np.uint8), index=0, time_s=0.0)
         toy.supervisor.connect_input("source", first.segment)
-        toy.supervisor.start()
-        toy.until_results()
+        toy.run()
         assert toy.grey() == 50
         toy.supervisor.connect_input("source", second.segment)
         wait_for(lambda: toy.grey() == 60, "the second ring's picture")
@@ -145,8 +145,7 @@ def test_an_input_is_read_and_another_in_its_place_too(toys: Callable[..., Any],
 
 def test_an_output_of_another_size_is_a_new_segment(toys: Callable[..., Any], wait_for: Callable[..., Any]) -> None:
     toy = toys()
-    toy.supervisor.start()
-    toy.until_results()
+    toy.run()
     outputs = toy.wait_for(lambda: toy.supervisor.outputs, "outputs")
     before = outputs["picture"]
     toy.until_results(20)
@@ -162,26 +161,17 @@ def test_an_output_of_another_size_is_a_new_segment(toys: Callable[..., Any], wa
         FrameRing.attach(before)
 
 
-def test_a_childs_request_for_pictures_is_visible_at_once(
-    toys: Callable[..., Any], wait_for: Callable[..., Any]
-) -> None:
-    toy = toys()
-    toy.supervisor.start()
-    toy.until_results()
+def test_a_stopped_child_is_off_publishes_and_wants_nothing_until_started_again(toys: Callable[..., Any]) -> None:
+    toy = toys({"stopping": "exit 3"})
+    first = toy.run()
     assert not toy.supervisor.wants_frame
     toy.supervisor.set_values({"/toy/wants_frame": True})
-    wait_for(lambda: toy.supervisor.wants_frame, "the wish")
-    toy.supervisor.stop()
-    wait_for(lambda: not toy.supervisor.wants_frame, "the end of the request")
-
-
-def test_a_stopped_child_is_off_and_publishes_nothing_until_started_again(toys: Callable[..., Any]) -> None:
-    toy = toys()
-    toy.supervisor.start()
-    first = toy.until_results()
+    toy.wait_for(lambda: toy.supervisor.wants_frame, "the wish")
     toy.supervisor.stop()
     status = toy.until("off")
     assert (status.pid, status.restarts, dict(toy.supervisor.outputs)) == (0, 0, {})
+    assert status.detail == "", "it is not killed before its timeout"
+    assert not toy.supervisor.wants_frame
     toy.supervisor.start()
     assert toy.until("busy").pid != first.pid
     assert toy.status.restarts == 0
@@ -208,8 +198,7 @@ def test_a_restart_replays_values_and_inputs_to_another_process(
 
 def test_the_old_process_is_gone_before_the_next_starts(toys: Callable[..., Any]) -> None:
     toy = toys(times=SOON_KILLED)
-    toy.supervisor.start()
-    old = toy.until_results().pid
+    old = toy.run().pid
     both: list[bool] = []
 
     def look(status: ChildStatus) -> None:
@@ -221,14 +210,6 @@ def test_the_old_process_is_gone_before_the_next_starts(toys: Callable[..., Any]
     toy.supervisor.restart()
     toy.wait_for(lambda: both, "the next process")
     assert not any(both)
-
-
-def test_a_child_that_stops_slowly_is_not_killed_before_the_timeout(toys: Callable[..., Any]) -> None:
-    toy = toys({"stopping": "exit 3"})
-    toy.supervisor.start()
-    toy.until_results()
-    toy.supervisor.stop()
-    assert toy.until("off").detail == ""
 
 
 def test_the_frame_loop_never_waits_while_a_child_is_being_started(
@@ -257,12 +238,6 @@ def test_a_child_sees_the_engines_gate(wait_for: Callable[..., Any], reports: An
     finally:
         supervisor.close()
         gate.close()
-
-
-def test_a_childs_note_is_reported_under_its_name(toys: Callable[..., Any], wait_for: Any, reports: Any) -> None:
-    toy = toys({"compiling": "note"})
-    toy.supervisor.start()
-    wait_for(lambda: reports.lines == [("child.toy.odd", "toy: the lake is frozen")], "the note")
 
 
 def test_sound_goes_through_a_child_by_sample_number(toys: Callable[..., Any], wait_for: Callable[..., Any]) -> None:

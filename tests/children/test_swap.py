@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from engine.children import Deadlines
-from tests.children.toys import SOON, processes
+from tests.children.toys import SOON, SOON_KILLED, processes
 
 ANOTHER = False, "replaced by a newer change"
 STOPPED_FIRST = "stopping the previous ones first"
@@ -18,8 +18,7 @@ def test_a_swap_keeps_the_old_pictures_until_the_first_new_one(
 ) -> None:
     toy = toys({"grey": 1})
     toy.supervisor.set_values({"/toy/prompt": "a lake"})
-    toy.supervisor.start()
-    old = toy.until_results().pid
+    old = toy.run().pid
     assert toy.grey() == 1
     before = toy.supervisor.outputs
     toy.supervisor.set_values({"/toy/go": False})
@@ -44,26 +43,27 @@ def test_a_swap_keeps_the_old_pictures_until_the_first_new_one(
     assert toy.grey() == 2, "a death keeps the new settings"
 
 
-def test_settings_that_fail_leave_the_old_ones_running(
-    toys: Callable[..., Any], wait_for: Callable[..., Any], reports: Any
-) -> None:
+def test_settings_that_fail_or_are_too_long_leave_the_old_ones_running(toys: Callable[..., Any], reports: Any) -> None:
     toy = toys({"grey": 1})
-    toy.supervisor.start()
-    old = toy.until_results().pid
-    toy.swap({"grey": 2, "loading": "raise"})
-    why = "new settings: ZeroDivisionError: one by nought; keeping the previous ones"
-    wait_for(lambda: toy.swap_ends == [(False, why)], "the end of the swap")
-    assert reports.lines == [("child.toy", f"toy: {why}")]
-    toy.until_results(toy.status.results + 5)
-    assert (toy.status.pid, toy.grey()) == (old, 1)
+    old = toy.run().pid
+    whys = []
+    for more, reason in (
+        ({"loading": "raise"}, "ZeroDivisionError: one by nought"),
+        ({"text": "x" * 50_000}, "toy: its settings do not fit into a message of 40000 bytes"),
+    ):
+        toy.swap({"grey": 2} | more)
+        whys.append(f"new settings: {reason}; keeping the previous ones")
+        toy.wait_for(lambda: toy.swap_ends == [(False, why) for why in whys], "the end of the swap")
+        toy.until_results(toy.status.results + 5)
+        assert (toy.status.pid, toy.grey()) == (old, 1)
+    assert reports.lines == [("child.toy", f"toy: {why}") for why in whys]
 
 
 def test_without_memory_for_two_the_first_is_stopped_and_the_second_tried_alone(
     toys: Callable[..., Any], reports: Any
 ) -> None:
     toy = toys({"grey": 1})
-    toy.supervisor.start()
-    old = toy.until_results().pid
+    old = toy.run().pid
     toy.swap({"grey": 2, "loading": "memory beside another"})
     toy.wait_for(lambda: toy.swap_ends, "the end of the swap")
     assert toy.swap_ends == [(True, "")]
@@ -75,8 +75,7 @@ def test_settings_that_also_fail_alone_are_replaced_by_the_previous_ones(
     toys: Callable[..., Any], reports: Any
 ) -> None:
     toy = toys({"grey": 1})
-    toy.supervisor.start()
-    old = toy.until_results().pid
+    old = toy.run().pid
     toy.swap({"grey": 2, "loading": "memory, finally"})
     why = "new settings: memory: 7 GiB requested; "
     toy.wait_for(lambda: toy.swap_ends == [(False, why + "back to the previous ones")], "the end of the swap")
@@ -89,8 +88,7 @@ def test_settings_that_also_fail_alone_are_replaced_by_the_previous_ones(
 
 def test_if_the_first_process_dies_during_a_swap_the_second_takes_over(toys: Callable[..., Any]) -> None:
     toy = toys({"grey": 1})
-    toy.supervisor.start()
-    old = toy.until_results().pid
+    old = toy.run().pid
     toy.swap({"grey": 2, "loading": "wait"})
     toy.wait_for(lambda: len(processes()) == 3, "the second process")
     os.kill(old, signal.SIGKILL)
@@ -104,8 +102,7 @@ def test_if_the_first_process_dies_during_a_swap_the_second_takes_over(toys: Cal
 
 def test_a_working_model_is_restored_if_it_is_killed_during_a_failing_swap(toys: Callable[..., Any]) -> None:
     toy = toys({"grey": 1})
-    toy.supervisor.start()
-    old = toy.until_results().pid
+    old = toy.run().pid
     toy.swap({"grey": 2, "loading": "wait", "compiling": "memory, finally"})
     toy.wait_for(lambda: len(processes()) == 3, "the second process")
     os.kill(old, signal.SIGKILL)
@@ -131,8 +128,7 @@ def test_failing_settings_for_a_child_that_just_died_are_replaced_by_the_previou
 
 def test_a_paused_childs_swap_ends_and_its_last_picture_stays(toys: Callable[..., Any]) -> None:
     toy = toys({"grey": 1}, times=replace(SOON, quiet_s=0.2))
-    toy.supervisor.start()
-    old = toy.until_results().pid
+    old = toy.run().pid
     toy.supervisor.set_values({"/toy/paint": False})
     toy.until("ready")
     before = toy.supervisor.outputs
@@ -145,7 +141,7 @@ def test_a_paused_childs_swap_ends_and_its_last_picture_stays(toys: Callable[...
 
 
 def test_settings_for_a_child_without_results_apply_once_it_is_ready(toys: Callable[..., Any]) -> None:
-    toy = toys({"grey": 1, "loading": "hang"}, times=replace(SOON, quiet_s=0.2))
+    toy = toys({"grey": 1, "loading": "hang"}, times=replace(SOON_KILLED, quiet_s=0.2))
     toy.supervisor.set_values({"/toy/paint": False})
     toy.supervisor.start()
     toy.until("loading")
@@ -191,15 +187,13 @@ def test_a_stop_keeps_settings_that_have_replaced_others_for_the_next_start(toys
     toy.supervisor.stop()
     toy.wait_for(lambda: toy.swap_ends == [(True, "")], "the end of the swap")
     toy.supervisor.set_values({"/toy/go": True})
-    toy.supervisor.start()
-    toy.until_results()
+    toy.run()
     assert toy.grey() == 2
 
 
 def test_the_last_of_several_swaps_in_a_row_wins(toys: Callable[..., Any], wait_for: Callable[..., Any]) -> None:
     toy = toys({"grey": 1})
-    toy.supervisor.start()
-    toy.until_results()
+    toy.run()
     for grey in (2, 3, 4):
         toy.swap({"grey": grey})
     wait_for(lambda: toy.grey() == 4, "the last settings' picture")
@@ -208,8 +202,7 @@ def test_the_last_of_several_swaps_in_a_row_wins(toys: Callable[..., Any], wait_
 
 def test_a_swap_to_the_same_settings_changes_nothing(toys: Callable[..., Any]) -> None:
     toy = toys({"grey": 1})
-    toy.supervisor.start()
-    pid = toy.until_results().pid
+    pid = toy.run().pid
     toy.swap({"grey": 1})
     toy.until_results(toy.status.results + 5)
     toy.swap({"grey": 2, "loading": "wait"})
@@ -231,16 +224,6 @@ def test_other_settings_end_a_failure_and_the_same_do_not(toys: Callable[..., An
     toy.swap({"grey": 5})
     toy.until_results()
     assert toy.grey() == 5
-
-
-def test_settings_too_long_for_a_message_leave_the_old_ones_running(toys: Callable[..., Any], reports: Any) -> None:
-    toy = toys({"grey": 1})
-    toy.supervisor.start()
-    pid = toy.until_results().pid
-    toy.swap({"grey": 2, "text": "x" * 50_000})
-    why = "new settings: toy: its settings do not fit into a message of 40000 bytes; keeping the previous ones"
-    toy.wait_for(lambda: toy.swap_ends == [(False, why)], "the reason")
-    assert (toy.status.pid, toy.grey()) == (pid, 1)
 
 
 def test_a_swap_while_off_applies_at_the_next_start(toys: Callable[..., Any], wait_for: Callable[..., Any]) -> None:

@@ -20,7 +20,7 @@ SOON = Deadlines(first_delay_s=0.02, max_delay_s=0.1, gone_at_end_s=10.0)
 """For tests of deaths: the usual timeouts, but short restart delays."""
 SOON_KILLED = replace(SOON, stop_s=0.5)
 """For processes that ignore the stop request."""
-ATTENTIVE = replace(SOON, silent_s=4.0, silent_loading_s=4.0)
+ATTENTIVE = replace(SOON, silent_s=3.0, silent_loading_s=3.0)
 """For stopped processes. Longer than a healthy process is silent even on an overloaded machine."""
 
 
@@ -99,6 +99,11 @@ class Toy:
         """Request a swap. The `toys` fixture checks that each one ends exactly once."""
         self.swaps += 1
         self.supervisor.swap(settings)
+
+    def run(self) -> ChildStatus:
+        """Start it, and wait for its first result."""
+        self.supervisor.start()
+        return self.until_results()
 
     @property
     def status(self) -> ChildStatus:

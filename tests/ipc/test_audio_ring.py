@@ -16,13 +16,16 @@ from tests.support.long_form import IS_SOAK
 CAPACITY = 100
 
 
+Ring = tuple[AudioRingWriter, AudioRingReader]
+
+
 def numbered(first: int, frames: int, channels: int = 2) -> np.ndarray:
     """(frames, channels) float32; sample s of channel c is s + c / 4."""
     return (np.arange(first, first + frames)[:, None] + np.arange(channels) / 4).astype(np.float32)
 
 
 @pytest.fixture
-def ring() -> Iterator[tuple[AudioRingWriter, AudioRingReader]]:
+def ring() -> Iterator[Ring]:
     writer = AudioRing.create("voice", channels=2, rate_hz=1000, seconds=CAPACITY / 1000)
     reader = AudioRing.open(writer.segment)
     yield writer, reader
@@ -30,7 +33,7 @@ def ring() -> Iterator[tuple[AudioRingWriter, AudioRingReader]]:
     writer.close()
 
 
-def test_a_ring_reports_its_format_and_capacity(ring: tuple[AudioRingWriter, AudioRingReader]) -> None:
+def test_a_ring_reports_its_format_and_capacity(ring: Ring) -> None:
     for end in ring:
         assert (end.channels, end.rate_hz, end.capacity, end.end_sample) == (2, 1000, CAPACITY, 0)
     odd = AudioRing.create("odd", channels=1, rate_hz=44_100, seconds=0.01001)
@@ -38,9 +41,7 @@ def test_a_ring_reports_its_format_and_capacity(ring: tuple[AudioRingWriter, Aud
     odd.close()
 
 
-def test_blocks_of_every_length_arrive_as_written_also_across_the_end_of_the_ring(
-    ring: tuple[AudioRingWriter, AudioRingReader],
-) -> None:
+def test_blocks_of_every_length_arrive_as_written_also_across_the_end_of_the_ring(ring: Ring) -> None:
     writer, reader = ring
     end = 0
     for frames in [1, 99, 100, 33, 64, 7, 50, 100, 1] * 3:
@@ -52,9 +53,7 @@ def test_blocks_of_every_length_arrive_as_written_also_across_the_end_of_the_rin
         assert writer.end_sample == reader.end_sample == end
 
 
-def test_samples_not_written_yet_or_overwritten_are_none(
-    ring: tuple[AudioRingWriter, AudioRingReader],
-) -> None:
+def test_samples_not_written_yet_or_overwritten_are_none(ring: Ring) -> None:
     writer, reader = ring
     assert reader.read(0, 1) is None
     writer.write(numbered(0, 90))
@@ -62,21 +61,14 @@ def test_samples_not_written_yet_or_overwritten_are_none(
     writer.write(numbered(90, 30))
     assert reader.read(19, 1) is None
     assert np.array_equal(reader.read(20, 100), numbered(20, 100))
-
-
-def test_the_end_of_a_block_longer_than_the_ring_is_kept(ring: tuple[AudioRingWriter, AudioRingReader]) -> None:
-    writer, reader = ring
-    writer.write(numbered(0, 30))
-    writer.write(numbered(30, 250))
-    assert reader.end_sample == 280
-    assert np.array_equal(reader.read(180, CAPACITY), numbered(180, CAPACITY))
-    assert reader.read(179, 1) is None
+    writer.write(numbered(120, 250))  # longer than the ring: its end is kept
+    assert reader.end_sample == 370
+    assert np.array_equal(reader.read(270, CAPACITY), numbered(270, CAPACITY))
+    assert reader.read(269, 1) is None
 
 
 @pytest.mark.parametrize("gap", [1, 50, CAPACITY, 7 * CAPACITY + 3])
-def test_skipped_samples_are_silence_and_later_ones_keep_their_numbers(
-    ring: tuple[AudioRingWriter, AudioRingReader], gap: int
-) -> None:
+def test_skipped_samples_are_silence_and_later_ones_keep_their_numbers(ring: Ring, gap: int) -> None:
     writer, reader = ring
     writer.write(numbered(1, 80))
     writer.skip_to(80 + gap)
@@ -90,40 +82,25 @@ def test_skipped_samples_are_silence_and_later_ones_keep_their_numbers(
     assert sounding == 0 or np.array_equal(reader.read(end - CAPACITY, sounding), numbered(81 - sounding, sounding))
 
 
-def test_skipping_to_what_is_written_already_changes_nothing(ring: tuple[AudioRingWriter, AudioRingReader]) -> None:
+def test_what_a_ring_cannot_take_or_give_is_refused_and_spoils_nothing(ring: Ring) -> None:
     writer, reader = ring
-    writer.write(numbered(0, 30))
-    writer.skip_to(30)
-    writer.skip_to(12)
-    assert reader.end_sample == 30
-    assert np.array_equal(reader.read(0, 30), numbered(0, 30))
-
-
-@pytest.mark.parametrize("frames", [0, CAPACITY + 1])
-def test_a_read_longer_than_the_ring_is_an_error(ring: tuple[AudioRingWriter, AudioRingReader], frames: int) -> None:
-    with pytest.raises(SharedMemoryError, match=f"holds 100 frames, {frames} are requested"):
-        ring[1].read(0, frames)
-
-
-@pytest.mark.parametrize(
-    ("wrong", "told"),
-    [
+    writer.write(numbered(0, 100))
+    for written_already in (100, 12):
+        writer.skip_to(written_already)
+    for wrong, told in (
         (np.zeros(10, np.float32), r"float32 \(10,\)"),
         (np.zeros((10, 3), np.float32), r"float32 \(10, 3\)"),
         (np.zeros((10, 2)), r"float64 \(10, 2\)"),
-    ],
-)
-def test_samples_of_another_shape_or_type_are_refused_and_spoil_nothing(
-    ring: tuple[AudioRingWriter, AudioRingReader], wrong: np.ndarray, told: str
-) -> None:
-    writer, reader = ring
-    writer.write(numbered(0, 100))
-    with pytest.raises(SharedMemoryError, match=rf"{told} is not float32 \(frames, 2\)"):
-        writer.write(wrong)
-    assert np.array_equal(reader.read(0, 100), numbered(0, 100))
+    ):
+        with pytest.raises(SharedMemoryError, match=rf"{told} is not float32 \(frames, 2\)"):
+            writer.write(wrong)
+    for frames in (0, CAPACITY + 1):
+        with pytest.raises(SharedMemoryError, match=f"holds 100 frames, {frames} are requested"):
+            reader.read(0, frames)
+    assert reader.end_sample == 100 and np.array_equal(reader.read(0, 100), numbered(0, 100))
 
 
-def test_samples_being_overwritten_are_not_returned(ring: tuple[AudioRingWriter, AudioRingReader]) -> None:
+def test_samples_being_overwritten_are_not_returned(ring: Ring) -> None:
     writer, reader = ring
     writer.write(numbered(0, 100))
     writer._words[ANNOUNCED] = 130  # as the writer leaves it while samples 100 to 130 replace 0 to 30
@@ -131,9 +108,7 @@ def test_samples_being_overwritten_are_not_returned(ring: tuple[AudioRingWriter,
     assert np.array_equal(reader.read(30, 70), numbered(30, 70))
 
 
-def test_samples_overwritten_by_a_killed_writer_stay_lost_when_the_next_one_writes_less(
-    ring: tuple[AudioRingWriter, AudioRingReader],
-) -> None:
+def test_samples_overwritten_by_a_killed_writer_stay_lost_when_the_next_one_writes_less(ring: Ring) -> None:
     writer, reader = ring
     writer.write(numbered(0, 100))
     writer._words[ANNOUNCED] = 150  # killed in the middle of a block of 50
@@ -149,7 +124,7 @@ def test_samples_overwritten_by_a_killed_writer_stay_lost_when_the_next_one_writ
     AudioRing.open(writer.segment).close()
 
 
-def test_a_reader_cannot_damage_a_ring(ring: tuple[AudioRingWriter, AudioRingReader]) -> None:
+def test_a_reader_cannot_damage_a_ring(ring: Ring) -> None:
     with pytest.raises(ValueError, match="read-only"):
         ring[1]._words[END] = 3
 

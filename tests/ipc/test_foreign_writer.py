@@ -11,13 +11,15 @@ from engine.errors import SharedMemoryError
 from engine.ipc import AudioRing, ChildWords, FrameRing, Gate, RingOwner, RingReader, layout
 from engine.ipc.ring_folder import read_info, system_folder
 
+Ring = tuple[RingOwner, RingReader]
+
 
 def picture(value: int, height: int = 4, width: int = 6) -> np.ndarray:
     return np.full((height, width, 3), value, np.uint8)
 
 
 @pytest.fixture
-def ring() -> Iterator[tuple[RingOwner, RingReader]]:
+def ring() -> Iterator[Ring]:
     owner = FrameRing.create("sd", 6, 4, channels=3)
     reader = FrameRing.attach(owner.segment)
     yield owner, reader
@@ -25,7 +27,7 @@ def ring() -> Iterator[tuple[RingOwner, RingReader]]:
     owner.close()
 
 
-def test_all_readers_read_the_frames_of_a_foreign_writer(ring: tuple[RingOwner, RingReader]) -> None:
+def test_all_readers_read_the_frames_of_a_foreign_writer(ring: Ring) -> None:
     owner, reader = ring
     writer = FrameRing.write_to(owner.segment)
     assert (writer.name, writer.shape, writer.segment, writer.sequence) == ("sd", (4, 6, 3), owner.segment, 0)
@@ -37,7 +39,7 @@ def test_all_readers_read_the_frames_of_a_foreign_writer(ring: tuple[RingOwner, 
     writer.close()
 
 
-def test_the_next_writer_continues_number_and_generation(ring: tuple[RingOwner, RingReader]) -> None:
+def test_the_next_writer_continues_number_and_generation(ring: Ring) -> None:
     owner, reader = ring
     first = FrameRing.write_to(owner.segment)
     first.generation = 4
@@ -53,9 +55,7 @@ def test_the_next_writer_continues_number_and_generation(ring: tuple[RingOwner, 
     second.close()
 
 
-def test_frames_keep_their_order_over_a_new_size_that_another_process_fills(
-    ring: tuple[RingOwner, RingReader],
-) -> None:
+def test_frames_keep_their_order_over_a_new_size_that_another_process_fills(ring: Ring) -> None:
     """If numbers started again at 1, the first picture of the new size would look like an old one."""
     owner, reader = ring
     writer = FrameRing.write_to(owner.segment)
@@ -74,7 +74,7 @@ def test_frames_keep_their_order_over_a_new_size_that_another_process_fills(
     writer.close()
 
 
-def test_writing_renews_the_rings_heartbeat(ring: tuple[RingOwner, RingReader]) -> None:
+def test_writing_renews_the_rings_heartbeat(ring: Ring) -> None:
     owner, reader = ring
     owner._block.header["heartbeat_ns"] = 0
     writer = FrameRing.write_to(owner.segment)
@@ -99,7 +99,7 @@ def test_a_ring_that_is_gone_moved_or_invalid_cannot_be_written() -> None:
 
 
 @pytest.mark.parametrize("state", [layout.CLOSED, layout.MOVED])
-def test_a_closing_ring_takes_no_new_writer(ring: tuple[RingOwner, RingReader], state: int) -> None:
+def test_a_closing_ring_takes_no_new_writer(ring: Ring, state: int) -> None:
     owner, _ = ring
     owner._block.states[0] = state  # as its owner leaves it just before removing the name
     with pytest.raises(SharedMemoryError, match=f"{owner.segment}: closed, or moved"):
@@ -117,7 +117,7 @@ AudioRing.write_to(sound).write(np.ones((3, 1), np.float32))
 """
 
 
-def test_a_foreign_writer_that_exits_removes_nothing(children, ring: tuple[RingOwner, RingReader]) -> None:
+def test_a_foreign_writer_that_exits_removes_nothing(children, ring: Ring) -> None:
     owner, reader = ring
     words, gate = ChildWords.create("sd"), Gate.create()
     sound = AudioRing.create("voice", channels=1, rate_hz=1000, seconds=0.1)

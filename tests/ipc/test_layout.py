@@ -30,12 +30,7 @@ def test_each_kind_begins_with_the_head_and_is_told_by_its_magic(kind: layout.Se
 def test_fields_that_other_programs_read_stay_where_they_are() -> None:
     """Raise the version of a kind with any change; `sinks/shared_reader.py` is copied into other programs."""
     offsets = {field: place[1] for field, place in layout.FRAME_RING.header.fields.items()}
-    assert [offsets[field] for field in ("state", "width", "slot_stride", "first_slot", "newest")] == [
-        12,
-        16,
-        40,
-        48,
-        64,
-    ]
+    fields = "state", "width", "slot_stride", "first_slot", "newest"
+    assert [offsets[field] for field in fields] == [12, 16, 40, 48, 64]
     assert [layout.SLOT.fields[field][1] for field in ("begin", "end", "index", "generation")] == [0, 8, 16, 32]
     assert [layout.GATE.word(field) * 8 for field in ("voice_ns", "device_1", "works_ns_16")] == [216, 224, 600]

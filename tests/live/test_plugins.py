@@ -30,6 +30,14 @@ from osc_schema.types import Area
 AREA = Area(title="Breaks", description="Cannot start.", params=(switch("/{0}/enable", False, "On."),))
 ENTRY = LiveEntry(name="{0}", title="Breaks", no_model="none", not_offline="live", {1})
 """
+OPENING = """
+def open_it(entry, around):
+    from engine.live.kit.repainting import RepaintingModel
+    class Broken(RepaintingModel):
+        def start(self, snapshot): {}
+        def describe(self, snapshot): return {}
+    return Broken(entry, around)
+"""
 BROKEN = {
     "breaks": "raise RuntimeError('no card\\nin this machine')",
     "leaves": "import sys\nsys.exit(3)",
@@ -37,16 +45,11 @@ BROKEN = {
     "refuses": STEP.format("refuses", "opened_by='refuses:x', conditions=lambda table, has_camera: 1 / 0"),
     "values": STEP.format("values", "opened_by='values:x', first_values=lambda table: 1 / 0"),
     "stops": STEP.format("stops", "opened_by='stops:open_it'") + "def open_it(entry, around): 1 / 0",
-    "stalls": STEP.format("stalls", "opened_by='stalls:open_it', paint='stalls:x'")
-    + """
-def open_it(entry, around):
-    from engine.live.kit.repainting import RepaintingModel
-    class Stalls(RepaintingModel):
-        def start(self, snapshot): 1 / 0
-    return Stalls(entry, around)
-""",
+    "stalls": STEP.format("stalls", "opened_by='stalls:open_it'") + OPENING.format("1 / 0", "['stalls']"),
+    "implies": STEP.format("implies", "opened_by='implies:x', implied=lambda given, file: 1 / 0"),
+    "describes": STEP.format("describes", "opened_by='describes:open_it'") + OPENING.format("pass", "1 / 0"),
 }
-"""Modules by name. Each of the last four breaks in one step of the start."""
+"""Modules by name. Each of the last six breaks in one step of the start."""
 
 
 def install(folder: Path, name: str, text: str, points: dict[str, dict[str, str]]) -> None:
@@ -83,7 +86,8 @@ class Run:
         options = (
             f"--audio demo --renderer numba --size 128x72 --fps 30 --osc 127.0.0.1:{osc} --web 127.0.0.1:{self.web} "
             f"--camera plain:#b45ac8 --sink laser=stage --sink plasma:shared={name} --sink shared={name}-main "
-            "--plasma any --negative on --refuses any --values any --stops any --stalls any "
+            "--plasma any --negative on --refuses any --values any --stops any --stalls any --implies any "
+            "--describes any "
             "--set /mode=simple --set /safety/flash_guard=off"
         )
         command = [sys.executable, "-m", "engine.cli.main", "run", *options.split()]
@@ -156,6 +160,8 @@ def test_an_installed_package_is_part_of_the_engine(run: Run, wait_for: Callable
     assert tree["plasma"]["CONTENTS"]["gain"]["RANGE"] == [{"MIN": 0.0, "MAX": 1.0}]
     assert "plasma" in tree["layer"]["CONTENTS"]["5"]["CONTENTS"]["source"]["RANGE"][0]["VALS"]
     assert "enable" in tree["sink"]["CONTENTS"]["laser"]["CONTENTS"]
+    enabled = {name for name in ("plasma", *BROKEN) if name in tree and tree[name]["CONTENTS"]["enable"]["VALUE"][0]}
+    assert enabled == {"plasma", "describes"}, "those that could not be started read off"
 
     run.close()
     said = "".join(run.said)
@@ -167,6 +173,8 @@ def test_an_installed_package_is_part_of_the_engine(run: Run, wait_for: Callable
         "values: cannot be configured",
         "stops: cannot be opened",
         "stalls: cannot be started",
+        "implies of multiverse-implies is left out: implies:ENTRY: ZeroDivisionError",
+        "describes: cannot be described",
     ):
         assert said.count(reason) == 1, said
     assert "Traceback" not in said

@@ -42,6 +42,7 @@ def test_every_kind_has_the_members_of_a_sink_with_the_same_parameters(kind: str
 def test_a_sink_survives_changes_of_size_and_closes_twice(
     kind: str, picture: Picture, make_stage, make_frame, tmp_path: Path, wait_for
 ) -> None:
+    make_sink(SinkSpec(kind=kind, picture=picture)).close()  # one that was never started
     argument = {"record": str(tmp_path / "life.mp4"), "snapshot": str(tmp_path / "life.png")}.get(kind, "life")
     sink = make_sink(SinkSpec(kind=kind, argument=argument, picture=picture))
     sink.start(make_stage())
@@ -77,12 +78,6 @@ def test_no_sink_reads_a_frame_after_the_next_one(kind: str, make_stage, make_fr
     assert sink.status().frames == {"snapshot": 1}.get(kind, 12)
 
 
-@pytest.mark.parametrize("picture", PICTURES)
-@pytest.mark.parametrize("kind", AVAILABLE)
-def test_a_sink_that_was_never_started_can_be_closed(kind: str, picture: Picture) -> None:
-    make_sink(SinkSpec(kind=kind, picture=picture)).close()
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_without_an_argument_each_picture_has_its_own_name(
     kind: str, make_stage, make_frame, wait_for, monkeypatch: pytest.MonkeyPatch
@@ -105,7 +100,7 @@ def test_without_an_argument_each_picture_has_its_own_name(
         assert names == ["Multiverse", "Multiverse SD", "Multiverse SAM3", "Multiverse SAM3 mask"]
 
 
-def test_a_sink_for_another_system_is_listed_and_rejected_with_its_reason(
+def test_a_sink_that_needs_another_system_or_package_is_listed_and_rejected_with_its_reason(
     make_stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.sinks.registry.PLATFORM", "linux")
@@ -118,11 +113,6 @@ def test_a_sink_for_another_system_is_listed_and_rejected_with_its_reason(
         with pytest.raises(SinkUnavailableError, match=f"^{kind}: unavailable"):
             sink.start(make_stage())
         sink.close()
-
-
-def test_a_missing_package_is_named_with_the_command_that_installs_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
     monkeypatch.setattr("engine.sinks.registry.PLATFORM", "darwin")
     monkeypatch.setattr("engine.sinks.registry.find_spec", lambda name: None if name == "OpenGL" else object())
     with pytest.raises(SinkUnavailableError, match=r"syphon: .*OpenGL: pip install 'syphon-python\[opengl\]'"):

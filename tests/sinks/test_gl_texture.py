@@ -1,4 +1,4 @@
-"""The F card as a real GL texture, published by the sinks that use textures, as a receiver sees it (`receivers`)."""
+"""Sinks that use textures, with a real renderer: the F card as a receiver sees it (`receivers`), and new contexts."""
 
 import ctypes
 from collections.abc import Callable, Iterator
@@ -9,51 +9,10 @@ import pytest
 
 from engine.errors import NoGLError
 from engine.render import Renderer, open_renderer
+from engine.render.picture import PictureCrossfade
 from engine.sinks import SinkSet, SinkSpec
 from engine.system.clock import SteppedClock
-from engine.values import PublishedFrame, TextureRef
-
-
-@pytest.fixture
-def gl(require) -> Iterator[object]:
-    import moderngl
-
-    try:
-        context = moderngl.create_context(standalone=True, backend="egl")
-    except Exception as error:  # moderngl raises plain Exception
-        require(False, f"OpenGL through EGL (apt-get install libegl1 libgl1 libgl1-mesa-dri): {error}")
-    with context:
-        yield context
-    context.release()
-
-
-@pytest.fixture
-def textured(gl, make_frame, f_card) -> tuple[PublishedFrame, np.ndarray, Callable[..., np.ndarray]]:
-    """A frame as the GL renderer publishes it, its picture, and a function that reads a texture's memory."""
-    card = f_card(64, 48)
-    texture = gl.texture((64, 48), 4, card.tobytes())
-
-    def read(glo: int, width: int, height: int) -> np.ndarray:
-        known = gl.external_texture(glo, (width, height), 4, 0, "f1")
-        return np.frombuffer(known.read(), np.uint8).reshape(height, width, 4)
-
-    frame = make_frame(0, card, texture=TextureRef(glo=texture.glo, width=64, height=48))
-    frame = PublishedFrame(
-        id=frame.id, width=64, height=48, texture=frame.texture, read_rgba=lambda: read(texture.glo, 64, 48)
-    )
-    return frame, card, read
-
-
-@pytest.mark.parametrize("kind", ["syphon", "spout"])
-def test_a_receiver_sees_the_texture_upright(kind: str, textured, receivers, make_stage, reports) -> None:
-    frame, card, read = textured
-    seen = receivers(kind, read)
-    sinks = SinkSet(make_stage(), SteppedClock(), reports)
-    sinks.start(SinkSpec(kind=kind))
-    sinks.publish(frame)
-    sinks.close()
-    assert reports.lines == []
-    assert np.array_equal(seen[(64, 48)], card)
+from engine.values import TextureRef, VideoFrame
 
 
 @pytest.fixture
@@ -142,3 +101,28 @@ def test_a_server_that_cannot_be_recreated_is_retried_while_others_continue(
     sinks.publish(make_frame(0, texture=renderer.texture))
     assert [(status.state, status.frames) for status in sinks.status()] == [("running", 1)] * 3
     sinks.close()
+
+
+@pytest.mark.parametrize("kind", ["syphon", "spout"])
+def test_a_receiver_sees_the_main_texture_and_that_of_a_model_upright(
+    kind: str, open_gl, receivers, f_card, make_stage, make_frame, reports
+) -> None:
+    renderer = open_gl()
+    card, of_model = f_card(64, 48), f_card(48, 32)
+    texture = renderer._context.texture((64, 48), 4, card.tobytes())
+
+    def read(glo: int, width: int, height: int) -> np.ndarray:
+        known = renderer._context.external_texture(glo, (width, height), 4, 0, "f1")
+        return np.frombuffer(known.read(), np.uint8).reshape(height, width, 4)
+
+    seen = receivers(kind, read)
+    sinks = SinkSet(make_stage(), SteppedClock(), reports)
+    sinks.add_picture("sd", 48, 32)
+    sinks.start(SinkSpec(kind=kind))
+    picture = VideoFrame(pixels=np.ascontiguousarray(of_model[..., :3]), index=0, time_s=0.0, source="sd")
+    for index in range(2):
+        frame = make_frame(index, texture=TextureRef(glo=texture.glo, width=64, height=48))
+        sinks.publish(frame, {"sd": renderer.show(PictureCrossfade.of(picture))})
+    sinks.close()
+    assert reports.lines == []
+    assert np.array_equal(seen[(64, 48)], card) and np.array_equal(seen[(48, 32)], of_model)

@@ -97,10 +97,8 @@ def test_offline_every_frame_is_there_at_its_time_with_its_sound(
     sink = record_offline(path, make_stage(fps=fps, is_offline=True), frames)
     shown = pictures(path)
     assert len(shown) == count == sink.status().frames
-    rate = shown[1].time
     tick_s = 0.001 if name.endswith(".mkv") else 1e-9  # Matroska counts milliseconds
     assert [frame.time for frame in shown] == pytest.approx([n / fps for n in range(count)], abs=tick_s, rel=1e-4)
-    assert rate == pytest.approx(1 / fps, rel=1e-4, abs=tick_s)
     with av.open(str(path)) as movie:
         assert movie.streams.video[0].average_rate == exact_rate(fps)
     assert onset_s(path) == pytest.approx(1.0, abs=0.003)
@@ -137,55 +135,51 @@ def test_an_odd_size_is_rounded_up_by_repeating_the_edge(make_stage, make_frame,
     assert np.abs(decoded[-1, -1] - 255).max() < 12
 
 
-@pytest.mark.parametrize(("channels", "layout"), [(1, "mono"), (2, "stereo"), (4, "stereo")])
-def test_the_file_has_one_or_two_channels(
+@pytest.mark.parametrize(("channels", "layout"), [(0, ""), (1, "mono"), (2, "stereo"), (4, "stereo")])
+def test_the_file_has_one_or_two_channels_or_is_silent(
     make_stage, make_frame, tone, tmp_path: Path, channels: int, layout: str
 ) -> None:
-    block = blocks_of(tone(1, channels=channels))
+    block = blocks_of(tone(1, channels=channels)) if channels else lambda index: None
     path = tmp_path / "a.mp4"
-    stage = make_stage(is_offline=True, audio_channels=channels)
+    stage = make_stage(is_offline=True, audio_channels=channels, sample_rate_hz=RATE_HZ if channels else 0)
     record_offline(path, stage, (make_frame(n, audio=block(n)) for n in range(30)))
     with av.open(str(path)) as movie:
-        assert movie.streams.audio[0].layout.name == layout
-    expected = 0.5 if channels < 4 else 0.5 * 2 * 1.4 / np.sqrt(2)
-    assert np.abs(sound(path)[1][:, 10_000:40_000]).max() == pytest.approx(expected, rel=0.05)
+        assert len(movie.streams.video) == 1
+        assert [track.layout.name for track in movie.streams.audio] == ([layout] if channels else [])
+    if channels:
+        expected = 0.5 if channels < 4 else 0.5 * 2 * 1.4 / np.sqrt(2)
+        assert np.abs(sound(path)[1][:, 10_000:40_000]).max() == pytest.approx(expected, rel=0.05)
 
 
 def test_a_rate_that_aac_does_not_know_becomes_48000(make_stage, make_frame, tone, tmp_path: Path) -> None:
     samples = tone(3, hz=1000, starts_s=1.0, rate_hz=192_000)
     path = tmp_path / "a.mp4"
-    frames = (
-        make_frame(
-            n, audio=AudioBlock(samples=samples[n * 6400 : (n + 1) * 6400], sample_rate_hz=192_000, first_sample=0)
-        )
-        for n in range(90)
-    )
+    blocks = (AudioBlock(samples=each, sample_rate_hz=192_000, first_sample=0) for each in np.split(samples, 90))
+    frames = (make_frame(n, audio=block) for n, block in enumerate(blocks))
     record_offline(path, make_stage(is_offline=True, sample_rate_hz=192_000), frames)
     assert sound(path)[2] == 48_000
     assert onset_s(path) == pytest.approx(1.0, abs=0.003)
 
 
-def test_without_sound_the_movie_is_silent(make_stage, make_frame, tmp_path: Path) -> None:
-    path = tmp_path / "a.mp4"
-    stage = make_stage(is_offline=True, sample_rate_hz=0, audio_channels=0)
-    record_offline(path, stage, (make_frame(n) for n in range(3)))
-    with av.open(str(path)) as movie:
-        assert (len(movie.streams.video), len(movie.streams.audio)) == (1, 0)
+@pytest.fixture
+def open_pipe(make_stage, tmp_path: Path, require) -> Callable[[int], tuple[Path, Recording]]:
+    """`open_pipe(queue_pictures)`: a pipe without a reader, and a recording into it."""
+    require(hasattr(os, "mkfifo"), "named pipes (not on Windows)")
 
+    def open_it(queue_pictures: int) -> tuple[Path, Recording]:
+        pipe = tmp_path / "pipe.mp4"
+        os.mkfifo(pipe)
+        return pipe, Recording(pipe, make_stage(), (64, 48), claim=lambda wanted: wanted, queue_pictures=queue_pictures)
 
-def as_wanted(wanted: Path) -> Path:
-    """The `claim` for a pipe, which exists already."""
-    return wanted
+    return open_it
 
 
 def test_live_a_stalled_disk_drops_pictures_but_sound_and_times_stay_correct(
-    make_stage, make_frame, tone, tmp_path: Path, require, wait_for
+    open_pipe, make_frame, tone, tmp_path: Path, wait_for
 ) -> None:
-    """The file is a pipe without a reader: the encoder's thread blocks while frames keep coming."""
-    require(hasattr(os, "mkfifo"), "named pipes (not on Windows)")
-    pipe, path = tmp_path / "pipe.mp4", tmp_path / "read.mp4"
-    os.mkfifo(pipe)
-    recording = Recording(pipe, make_stage(), (64, 48), claim=as_wanted, queue_pictures=4)
+    """The encoder's thread blocks while frames keep coming."""
+    pipe, recording = open_pipe(4)
+    path = tmp_path / "read.mp4"
     block = blocks_of(tone(4, hz=1000, starts_s=1.0))
     reads: list[int] = []
 
@@ -212,13 +206,8 @@ def test_live_a_stalled_disk_drops_pictures_but_sound_and_times_stay_correct(
     assert sound(path)[1].shape[1] == pytest.approx(89 * 1600, abs=2048)
 
 
-def test_live_a_recording_that_cannot_be_written_for_a_minute_fails_without_waiting(
-    make_stage, make_frame, tmp_path: Path, require
-) -> None:
-    require(hasattr(os, "mkfifo"), "named pipes (not on Windows)")
-    pipe = tmp_path / "pipe.mp4"
-    os.mkfifo(pipe)
-    recording = Recording(pipe, make_stage(), (64, 48), claim=as_wanted, queue_pictures=2)
+def test_live_a_recording_that_cannot_be_written_for_a_minute_fails_without_waiting(open_pipe, make_frame) -> None:
+    pipe, recording = open_pipe(2)
     for index in range(3):
         recording.add(make_frame(index))
     with pytest.raises(SinkError, match="nothing could be written for 61 s"):
@@ -239,19 +228,19 @@ def test_existing_files_are_never_overwritten(make_stage, make_frame, tmp_path: 
     assert path.read_bytes() == b"precious"
 
 
-@pytest.mark.parametrize(
-    ("name", "complaint"),
-    [
+def test_an_impossible_file_is_an_error_at_start_and_one_without_a_frame_is_not_left(
+    make_stage, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    for name, complaint in (
         ("a.gif", "'a.gif' must end in .mp4 or .mov or .mkv or .avi"),
         ("file/a.mp4", "cannot create the folder .*file: "),
-    ],
-)
-def test_an_impossible_file_is_an_error_at_start(make_stage, tmp_path: Path, name: str, complaint: str) -> None:
-    (tmp_path / "file").touch()
-    sink = RecordSink(str(tmp_path / name))
-    with pytest.raises(SinkError, match=complaint):
-        sink.start(make_stage(), may_wait=True)
-    sink.close()
+    ):
+        sink = RecordSink(str(tmp_path / name))
+        with pytest.raises(SinkError, match=complaint):
+            sink.start(make_stage(), may_wait=True)
+        sink.close()
+    record_offline(tmp_path / "a.mp4", make_stage(), [])
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
 
 
@@ -269,11 +258,6 @@ def test_in_a_deleted_current_folder_only_an_absolute_path_can_be_recorded_to(
     for name in ("a.mp4", ""):
         with pytest.raises(SinkError, match="is relative to the current folder, which was deleted; give an absolute"):
             RecordSink(name).start(stage, may_wait=True)
-
-
-def test_a_recording_without_a_frame_leaves_no_file(make_stage, tmp_path: Path) -> None:
-    record_offline(tmp_path / "a.mp4", make_stage(), [])
-    assert list(tmp_path.iterdir()) == []
 
 
 def written_mb(folder: Path) -> float:
@@ -321,7 +305,7 @@ sink = RecordSink(sys.argv[1])
 sink.start(Stage(width=160, height=120, fps=30, sample_rate_hz=48000, audio_channels=2, is_offline=False,
                  record_folder=Path()))
 rng = np.random.default_rng(0)
-for index in range(1, 200):
+for index in range(1, 120):
     pixels = rng.integers(0, 255, (120, 160, 4), np.uint8)
     block = AudioBlock(samples=np.zeros((1600, 2), np.float32), sample_rate_hz=48000, first_sample=index * 1600)
     sink.publish(PublishedFrame(id=FrameId(index=index, time_s=index / 30), width=160, height=120, texture=None,
@@ -337,21 +321,16 @@ sys.stdin.read()
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv", "a.avi"])
 def test_a_killed_recording_plays_up_to_its_last_second(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
-    child = subprocess.Popen(
-        [sys.executable, "-c", RECORD_UNTIL_KILLED, str(path)],
-        cwd=REPOSITORY,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    command = [sys.executable, "-c", RECORD_UNTIL_KILLED, str(path)]
+    child = subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
     assert child.stdout.readline() == "written\n"
     child.kill()
     child.communicate()
     times = [float(frame.time) for frame in playable(path, video=0)]
-    assert times[-1] >= 198 / 30 - 1
+    assert times[-1] >= 118 / 30 - 1
     assert len(times) == round(times[-1] * 30) + 1, "no frame is missing before it"
-    assert sum(block.samples for block in playable(path, audio=0)) >= (198 / 30 - 1.1) * RATE_HZ
+    assert sum(block.samples for block in playable(path, audio=0)) >= (118 / 30 - 1.1) * RATE_HZ
 
 
 def boxes_of(path: Path) -> list[bytes]:
@@ -448,7 +427,7 @@ def test_an_offline_movie_has_the_same_bytes_on_any_number_of_cores(
         for count in (1, len(cores)):
             os.sched_setaffinity(0, cores[:count])
             path = tmp_path / f"{count} {name}"
-            frames = (make_frame(n, np.ascontiguousarray(np.roll(grain, 3 * n, 1)), time_s=n / 30) for n in range(30))
+            frames = (make_frame(n, np.ascontiguousarray(np.roll(grain, 3 * n, 1)), time_s=n / 30) for n in range(12))
             record_offline(path, make_stage(width=320, height=180, is_offline=True), frames)
             made.append(path.read_bytes())
     finally:

@@ -33,19 +33,17 @@ def shade(index: int) -> np.ndarray:
     return np.full((48, 64, 4), [index, 0, 0, 255], np.uint8)
 
 
-def test_a_named_file_gets_the_last_frame_and_only_that_is_read_back(make_stage, make_frame, tmp_path: Path) -> None:
+def test_a_named_file_gets_the_last_frame_or_each_take_and_only_those_are_read_back(
+    make_stage, make_frame, tmp_path: Path
+) -> None:
     reads: list[int] = []
     sink = run(tmp_path / "a.png", make_stage(), (make_frame(n, shade(n), reads=reads) for n in range(10)))
     assert reads == [9]
     assert png(tmp_path / "a.png")[0, 0, 0] == 9
     assert (sink.status().frames, sink.status().detail) == (1, str(tmp_path / "a.png"))
-
-
-def test_a_named_file_gets_each_take_instead_numbered_from_the_second(make_stage, make_frame, tmp_path: Path) -> None:
-    reads: list[int] = []
     frames = (make_frame(n, shade(n), reads=reads) for n in range(10))
     sink = run(tmp_path / "tour" / "a.png", make_stage(), frames, takes=(2, 5))
-    assert reads == [2, 5]
+    assert reads == [9, 2, 5]
     assert sink.status().detail == f"2 pictures in {tmp_path / 'tour'}, the latest a 2.png"
     files = {path.name: int(png(path)[0, 0, 0]) for path in (tmp_path / "tour").iterdir()}
     assert files == {"a.png": 2, "a 2.png": 5}
@@ -59,19 +57,14 @@ def test_without_a_name_takes_are_dated_and_the_last_frame_is_not_kept(make_stag
     assert png(path)[0, 0, 0] == 1
 
 
-def test_a_time_gives_the_first_frame_at_or_after_it(make_stage, make_frame, tmp_path: Path) -> None:
+def test_a_time_gives_the_first_frame_at_or_after_it_and_one_after_the_end_is_an_error(
+    make_stage, make_frame, tmp_path: Path
+) -> None:
     reads: list[int] = []
-    sink = SnapshotSink(f"{tmp_path / 'a.png'}@0.5")
-    sink.start(make_stage())
-    for number in range(30):
-        sink.publish(make_frame(number, shade(number), reads=reads))
-    sink.close()
+    run(f"{tmp_path / 'a.png'}@0.5", make_stage(), (make_frame(n, shade(n), reads=reads) for n in range(30)))
     assert reads == [15]
     assert png(tmp_path / "a.png")[0, 0, 0] == 15
-
-
-def test_a_time_after_the_end_is_an_error_at_the_end(make_stage, make_frame, tmp_path: Path) -> None:
-    sink = SnapshotSink(f"{tmp_path / 'a.png'}@2.5")
+    sink = SnapshotSink(f"{tmp_path / 'b.png'}@2.5")
     sink.start(make_stage())
     sink.publish(make_frame(30))
     assert sink.status().detail == "waiting for 2.5 s"
@@ -110,15 +103,17 @@ def test_a_removed_folder_is_an_error(make_stage, make_frame, tmp_path: Path, wa
         sink.close()
 
 
-@pytest.mark.parametrize(
-    ("name", "complaint"), [("a.jpg", "must end in .png"), ("file/a.png", "cannot create the folder .*file")]
-)
-def test_an_impossible_file_is_an_error_at_start(make_stage, tmp_path: Path, name: str, complaint: str) -> None:
+def test_an_impossible_file_is_an_error_at_start(make_stage, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    sink = SnapshotSink(str(tmp_path / name))
-    with pytest.raises(SinkError, match=complaint):
-        sink.start(make_stage(), may_wait=True)
-    sink.close()
+    for name, picture, complaint in (
+        ("a.jpg", "main", "must end in .png"),
+        ("file/a.png", "main", "cannot create the folder .*file"),
+        ("ids.16.png", "sam3_mask", "only the main picture has 16 bits"),
+    ):
+        sink = SnapshotSink(str(tmp_path / name), picture)
+        with pytest.raises(SinkError, match=complaint):
+            sink.start(make_stage(), may_wait=True)
+        sink.close()
 
 
 def deep_frame(make_frame, levels: np.ndarray):
@@ -139,13 +134,6 @@ def test_a_name_with_16_keeps_the_levels_between_two_of_8_bits(make_stage, make_
     assert png(tmp_path / "a.png")[0, :, 0].tolist() == (levels >> 8).tolist()
 
 
-def test_16_bits_of_a_picture_that_has_8_are_refused_at_the_start(make_stage, tmp_path: Path) -> None:
-    sink = SnapshotSink(str(tmp_path / "ids.16.png"), "sam3_mask")
-    with pytest.raises(SinkError, match="only the main picture has 16 bits"):
-        sink.start(make_stage())
-    sink.close()
-
-
 @pytest.mark.parametrize(
     ("pixels", "written"),
     [
@@ -153,10 +141,7 @@ def test_16_bits_of_a_picture_that_has_8_are_refused_at_the_start(make_stage, tm
             np.array([[64, 32, 0, 128], [10, 20, 30, 255], [0, 0, 0, 0], [200, 9, 9, 100]], np.uint8),
             [[128, 64, 0, 128], [10, 20, 30, 255], [0, 0, 0, 0], [255, 23, 23, 100]],
         ),
-        (
-            np.array([[100, 50, 0, 32768], [65535, 65535, 65535, 65535]], np.uint16),
-            [[200, 100, 0, 32768], [65535] * 4],
-        ),
+        (np.array([[100, 50, 0, 32768], [65535, 65535, 65535, 65535]], np.uint16), [[200, 100, 0, 32768], [65535] * 4]),
     ],
     ids=["8 bits", "16 bits"],
 )
@@ -166,21 +151,15 @@ def test_colours_under_alpha_are_divided_by_it(pixels: np.ndarray, written: list
     assert read.tolist() == written
 
 
-@pytest.mark.parametrize(
-    ("argument", "expected"),
-    [
+def test_the_time_follows_the_last_at_sign() -> None:
+    for argument, expected in (
         ("", (None, None)),
         ("out.png", (Path("out.png"), None)),
         ("out.png@2.5", (Path("out.png"), 2.5)),
         ("me@home.png", (Path("me@home.png"), None)),
         ("me@home.png@0", (Path("me@home.png"), 0.0)),
-    ],
-)
-def test_the_time_follows_the_last_at_sign(argument: str, expected: tuple[Path | None, float | None]) -> None:
-    assert split_argument(argument) == expected
-
-
-@pytest.mark.parametrize("argument", ["out.png@-1", "out.png@nan", "out.png@inf"])
-def test_an_invalid_time_is_rejected(argument: str) -> None:
-    with pytest.raises(SinkError, match="is not a time"):
-        split_argument(argument)
+    ):
+        assert split_argument(argument) == expected
+    for argument in ("out.png@-1", "out.png@nan", "out.png@inf"):
+        with pytest.raises(SinkError, match="is not a time"):
+            split_argument(argument)

@@ -24,33 +24,26 @@ def run(track: SoundTrack, blocks, start: int = 0) -> np.ndarray:
     return np.concatenate([track.place(given, (start + n) / FPS) for n, given in enumerate(blocks)])
 
 
-def test_live_the_track_begins_with_the_first_frame() -> None:
+def test_live_the_track_begins_with_the_first_frame_and_offline_every_sample_is_appended_unchanged() -> None:
     track = live_track()
     assert track.place(block(9999), 5.0).shape == (0, 2)
     assert track.place(block(1600), 5.0 + 1 / FPS).shape == (1600, 2)
-
-
-def test_offline_every_sample_is_appended_unchanged() -> None:
     track = SoundTrack(sample_rate_hz=RATE_HZ, channels=2, is_offline=True)
     assert len(run(track, [block(1600), block(0), None, block(99_999)])) == 101_599
 
 
-def test_one_late_frame_does_not_change_the_sound() -> None:
+def test_a_late_frame_changes_nothing_and_a_disconnected_device_leaves_silence_of_the_same_length() -> None:
     track = live_track()
-    blocks = [block(1600)] * 10 + [block(1600 + 9600)] + [block(0)] * 6 + [block(1600)] * 60
-    assert len(run(track, blocks)) == 76 * 1600
+    late = [block(1600)] * 10 + [block(1600 + 9600)] + [block(0)] * 6 + [block(1600)] * 60
+    assert len(run(track, late)) == 76 * 1600
     assert track.corrections == 0
-
-
-def test_a_disconnected_device_leaves_silence_of_the_same_length() -> None:
     track = live_track()
     blocks = [block(1600)] * 31 + [None] * 60 + [block(1600)] * 90
     sound = run(track, blocks)
     assert track.corrections == 1
     assert len(sound) == 180 * 1600
-    assert (sound[: 30 * 1600] == 0.25).all()
-    assert (sound[30 * 1600 : 90 * 1600] == 0).all()
-    assert (sound[90 * 1600 :] == 0.25).all()
+    for first, last, value in ((0, 30, 0.25), (30, 90, 0), (90, 180, 0.25)):
+        assert (sound[first * 1600 : last * 1600] == value).all()
 
 
 @pytest.mark.parametrize("drift", [-0.02, 0.02])
@@ -72,15 +65,12 @@ def test_mono_stays_mono_and_more_than_two_channels_are_panned_alternately() -> 
     assert mixed.dtype == np.float32
     level = np.sqrt(2)  # of four channels: half their number, square root
     assert mixed == pytest.approx(np.array([[0.8, 0.6], [0.6, 0.8], [0.8, 0.6], [0.6, 0.8]]) / level)
+    track = live_track(channels=4)
+    track.place(None, 0)
+    assert track.place(block(1600, 0.5, channels=1), 1 / FPS).tolist() == [[0.5, 0.5]] * 1600, "it becomes mono"
 
 
 def test_unrelated_channels_keep_their_level_and_loud_ones_do_not_pass_full_scale() -> None:
     noise = np.random.default_rng(1).normal(0, 0.1, (50_000, 6)).astype(np.float32)
     assert np.sqrt((stereo(noise) ** 2).mean()) == pytest.approx(0.1, rel=0.02)
     assert np.abs(stereo(np.ones((5, 6), np.float32))).max() == 1.0
-
-
-def test_a_source_that_becomes_mono_fills_both_sides() -> None:
-    track = live_track(channels=4)
-    track.place(None, 0)
-    assert track.place(block(1600, 0.5, channels=1), 1 / FPS).tolist() == [[0.5, 0.5]] * 1600

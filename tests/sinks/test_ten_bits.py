@@ -42,9 +42,7 @@ def record(path: Path, make_stage: Callable, make_frame: Callable, gradient: np.
         return pixels
 
     frame = replace(
-        make_frame(0, eight),
-        read_rgba=lambda: read_as("8", eight),
-        read_rgba16=lambda: read_as("16", gradient),
+        make_frame(0, eight), read_rgba=lambda: read_as("8", eight), read_rgba16=lambda: read_as("16", gradient)
     )
     sink = RecordSink(str(path))
     sink.start(make_stage(width=SIZE[0], height=SIZE[1], is_offline=True))

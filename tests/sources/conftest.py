@@ -1,13 +1,18 @@
-"""Writes small videos in which every picture shows its number in eight black or white blocks."""
+"""Small videos in which every picture shows its number in eight black or white blocks, a camera at a pipe, a clock."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+import simplejpeg
 
+from engine.errors import SourceError
+from engine.sources import Source, open_source
+from engine.system.clock import SteppedClock, SystemClock
 from tests.support.ndi_network import use_loopback
 
 BLOCK_PX = 16
@@ -68,3 +73,68 @@ def write_video(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def clock() -> SteppedClock:
+    return SteppedClock()
+
+
+class PipedCamera:
+    """A camera at the other end of a pipe, plugged and unplugged by the test."""
+
+    def __init__(self) -> None:
+        self.is_plugged = True
+        self._writer = None
+
+    def open(self) -> av.container.InputContainer:
+        if not self.is_plugged:
+            raise SourceError("camera piped: not found (available: none)")
+        reading, writing = os.pipe()
+        self._writer = os.fdopen(writing, "wb", buffering=0)
+        self.send(1)
+        self.send(1)
+        try:
+            # FFmpeg reads ahead to probe a stream; keep that minimal.
+            return av.open(f"pipe:{reading}", format="mjpeg", options={"probesize": "32", "fpsprobesize": "0"})
+        finally:
+            os.close(reading)  # FFmpeg has duplicated it
+
+    def send(self, level: int) -> None:
+        picture = np.full((32, 48, 3), level, np.uint8)
+        self._writer.write(simplejpeg.encode_jpeg(picture, quality=95))
+
+    def unplug(self) -> None:
+        self.is_plugged = False
+        self.close()
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+    def send_noise(self) -> None:
+        self._writer.write(b"\xff\xd8" + bytes(100) + b"\xff\xd9")
+
+
+@pytest.fixture
+def device() -> Iterator[PipedCamera]:
+    device = PipedCamera()
+    yield device
+    device.close()
+
+
+@pytest.fixture
+def watch(reports) -> Iterator[Callable[[str], Source]]:
+    """`watch(spec)`: this source, started."""
+    sources: list[Source] = []
+
+    def start(spec: str) -> Source:
+        source = open_source(spec, offline=False, clock=SystemClock(), report=reports)
+        assert source is not None
+        source.start()
+        sources.append(source)
+        return source
+
+    yield start
+    for source in sources:
+        source.close()

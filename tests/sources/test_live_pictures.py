@@ -10,23 +10,10 @@ from engine.errors import SourceError
 from engine.sources.live_pictures import MAX_AWAY_S, LivePictures
 from engine.sources.pictures import InputPicture
 from engine.system.clock import SteppedClock
-from tests.sources.test_camera import PipedCamera
+from tests.sources.conftest import PipedCamera
 
 # The parser emits a picture when the next one starts, so two are sent on opening.
 Open = Callable[..., LivePictures]
-
-
-@pytest.fixture
-def device() -> Iterator[PipedCamera]:
-    device = PipedCamera()
-    yield device
-    if device._writer and not device._writer.closed:
-        device._writer.close()
-
-
-@pytest.fixture
-def clock() -> SteppedClock:
-    return SteppedClock()
 
 
 @pytest.fixture
@@ -38,8 +25,7 @@ def open_live(device: PipedCamera, clock: SteppedClock) -> Iterator[Open]:
         return opened[-1]
 
     yield open_it
-    if device._writer and not device._writer.closed:
-        device._writer.close()
+    device.close()
     for live in opened:
         live.close()
 
@@ -109,7 +95,7 @@ def test_closing_ends_a_job_that_waits_for_a_picture(open_live: Open, device: Pi
     closing.start()
     job.join(timeout=5)
     assert not job.is_alive()
-    device._writer.close()
+    device.close()
     closing.join()
     assert len(read) == live.counts.decoded == 1
     assert live.counts.notes == []
@@ -123,7 +109,7 @@ def test_a_reconnected_camera_continues_in_time_and_the_gap_is_noted(
     device.send(10)
     next(read)
     clock.advance(MAX_AWAY_S / 2)
-    device._writer.close()
+    device.close()
     before, back = next(read), next(read)
     assert (level_of(before), before.start_s) == (10, MAX_AWAY_S / 2)
     assert (level_of(back), back.number) == (1, 2)

@@ -35,22 +35,6 @@ def send(require, tmp_path: Path) -> Iterator[Callable[..., NdiSender]]:
         sender.end()
 
 
-@pytest.fixture
-def watch(reports) -> Iterator[Callable[[str], Source]]:
-    sources: list[Source] = []
-
-    def start(name: str) -> Source:
-        source = open_source(f"ndi:{name}", offline=False, clock=SystemClock(), report=reports)
-        assert source is not None
-        source.start()
-        sources.append(source)
-        return source
-
-    yield start
-    for source in sources:
-        source.close()
-
-
 def corners(pixels: np.ndarray) -> np.ndarray:
     """(4, 3): mean colours of the corners, row by row."""
     height, width = pixels.shape[:2]
@@ -69,7 +53,7 @@ def shows(source: Source, card: np.ndarray) -> bool:
 def test_another_programs_picture_is_upright_in_its_colours(send, watch, f_card, wait_for) -> None:
     card = f_card(128, 96)
     sender = send("Arena - Composition", card)  # as Resolume names it
-    source = watch(f"arena composition {os.getpid()}")
+    source = watch(f"ndi:arena composition {os.getpid()}")
     wait_for(lambda: shows(source, card), "the picture")
     assert sender.full_name.endswith(f"(Arena - Composition {os.getpid()})")
     wait_for(lambda: source.status().fps > 5, "a measured rate")
@@ -80,7 +64,7 @@ def test_straight_alpha_is_laid_over_black(send, watch, wait_for) -> None:
     half = np.zeros((96, 128, 4), np.uint8)
     half[:] = (200, 100, 50, 128)
     send("alpha", half, "RGBA")
-    source = watch(f"alpha {os.getpid()}")
+    source = watch(f"ndi:alpha {os.getpid()}")
     wait_for(lambda: shows(source, np.full((96, 128, 4), (100, 50, 25, 255), np.uint8)), "the picture over black")
 
 
@@ -91,7 +75,7 @@ def test_it_reconnects_after_the_other_program_was_killed(
     monkeypatch.setattr("engine.sources.ndi.GONE_S", 0.3)
     first, second = f_card(128, 96), f_card(64, 64)
     sender = send("comeback", first)
-    source = watch(f"COMEBACK {os.getpid()}")
+    source = watch(f"ndi:COMEBACK {os.getpid()}")
     wait_for(lambda: shows(source, first), "the first picture")
     sender.end()
     wait_for(lambda: source.latest_frame() is None, "the loss")
@@ -106,7 +90,7 @@ def test_a_missing_sender_is_reported_with_the_available_ones(
 ) -> None:
     monkeypatch.setattr("engine.sources.ndi.FRESH_FINDER_S", 0.7)
     sender = send("somebody", f_card(64, 64))
-    source = watch("nobody here")
+    source = watch("ndi:nobody here")
     wait_for(lambda: sender.full_name in source.status().description, "the status")
     assert source.status().description.startswith("ndi nobody here: not found (available: ")
 
@@ -127,7 +111,7 @@ def test_a_long_search_and_many_reconnects_leave_no_sockets(
     gc.disable()
     try:
         before, made = finders(), []
-        source = watch("nobody here")
+        source = watch("ndi:nobody here")
         make = source._make_finder
         source._make_finder = lambda: (made.append(1), make())[1]
         wait_for(lambda: sender.full_name in source.status().description and len(made) >= 5, "five looks")

@@ -7,16 +7,10 @@ import pytest
 
 from engine.errors import SourceError
 from engine.sources.playout import AHEAD, LATE_S, Playout, Shot
-from engine.system.clock import SteppedClock
 
 
 def picture(number):
     return np.full((2, 2, 3), number, np.uint8)
-
-
-@pytest.fixture
-def clock():
-    return SteppedClock()
 
 
 @pytest.fixture
@@ -105,7 +99,4 @@ def test_each_failure_is_reported_once_and_playing_resumes(play, clock, wait_for
     frame = wait_for(lambda: (f := playout.latest_frame()) and f.index == 1 and f, "the picture after it")
     assert frame.pixels[0, 0, 0] == 3
     assert playout.state == "playing"
-    assert [line for _, line in reports.lines] == [
-        "numbers: ValueError: a decoder's surprise",
-        "the disk is gone",
-    ]
+    assert [line for _, line in reports.lines] == ["numbers: ValueError: a decoder's surprise", "the disk is gone"]

@@ -78,22 +78,6 @@ def publish() -> Iterator[Callable[..., Publisher]]:
         publisher.end()
 
 
-@pytest.fixture
-def watch(reports) -> Iterator[Callable[[str], Source]]:
-    sources: list[Source] = []
-
-    def start(spec: str) -> Source:
-        source = open_source(spec, offline=False, clock=SystemClock(), report=reports)
-        assert source is not None
-        source.start()
-        sources.append(source)
-        return source
-
-    yield start
-    for source in sources:
-        source.close()
-
-
 def shown(source: Source, publisher: Publisher) -> tuple[int, ...] | None:
     """Publish again; returns (height, width, red at the top, red at the bottom) of the source's picture."""
     publisher.tell()
@@ -155,7 +139,7 @@ def test_neither_our_own_picture_nor_one_for_a_child_is_taken(publish, watch, wa
 
 
 def test_pictures_of_other_programs_cannot_be_used_offline(reports) -> None:
-    for spec in ("shared:a", "ndi:a", "spout:a", "syphon:a", "rtsp://user:secret@a/b"):
+    for spec in ("0", "shared:a", "ndi:a", "spout:a", "syphon:a", "rtsp://user:secret@a/b"):
         with pytest.raises(SourceError, match="a live source cannot be used offline") as caught:
             open_source(spec, offline=True, clock=SystemClock(), report=reports)
         assert "secret" not in str(caught.value)

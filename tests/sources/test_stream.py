@@ -96,21 +96,9 @@ def broadcast() -> Iterator[Broadcast]:
 
 
 @pytest.fixture
-def watch(broadcast: Broadcast, reports) -> Iterator[Callable[[str], Source]]:
-    sources: list[Source] = []
-
-    def start(path: str) -> Source:
-        url = f"http://artist:secret@127.0.0.1:{broadcast.server_port}/{path}"
-        source = open_source(url, offline=False, clock=SystemClock(), report=reports)
-        assert source is not None
-        source.start()
-        sources.append(source)
-        return source
-
-    yield start
+def listen(broadcast: Broadcast, watch: Callable[[str], Source]) -> Iterator[Callable[[str], Source]]:
+    yield lambda path: watch(f"http://artist:secret@127.0.0.1:{broadcast.server_port}/{path}")
     broadcast.is_closing.set()
-    for source in sources:
-        source.close()
 
 
 def level_of(source: Source) -> int | None:
@@ -119,8 +107,8 @@ def level_of(source: Source) -> int | None:
 
 
 @pytest.mark.parametrize("kind", ["mjpg", "ts"])
-def test_the_newest_picture_of_a_stream_is_shown(kind: str, broadcast: Broadcast, watch, wait_for) -> None:
-    source = watch(f"stage.{kind}")
+def test_the_newest_picture_of_a_stream_is_shown(kind: str, broadcast: Broadcast, listen, wait_for) -> None:
+    source = listen(f"stage.{kind}")
     wait_for(lambda: level_of(source) in range(97, 104), "the first picture")
     broadcast.level = 200
     wait_for(lambda: level_of(source) in range(197, 204), "the newest picture")
@@ -129,9 +117,9 @@ def test_the_newest_picture_of_a_stream_is_shown(kind: str, broadcast: Broadcast
     assert status.description == f"camera http://127.0.0.1:{broadcast.server_port}/stage.{kind}"
 
 
-def test_a_stream_that_ends_is_reopened(broadcast: Broadcast, watch, wait_for, reports) -> None:
+def test_a_stream_that_ends_is_reopened(broadcast: Broadcast, listen, wait_for, reports) -> None:
     broadcast.is_endless = False
-    source = watch("stage.mjpg?token=hidden")
+    source = listen("stage.mjpg?token=hidden")
     wait_for(lambda: reports.lines, "the end of the stream")
     broadcast.is_endless, broadcast.level = True, 50
     wait_for(lambda: level_of(source) in range(47, 54), "the stream opened anew")
@@ -141,10 +129,10 @@ def test_a_stream_that_ends_is_reopened(broadcast: Broadcast, watch, wait_for, r
 
 
 def test_a_stalled_stream_is_reopened(
-    broadcast: Broadcast, watch, wait_for, reports, monkeypatch: pytest.MonkeyPatch
+    broadcast: Broadcast, listen, wait_for, reports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.sources.stream.SILENT_S", 0.3)
-    source = watch("stage.mjpg")
+    source = listen("stage.mjpg")
     wait_for(lambda: level_of(source) is not None, "the first picture")
     broadcast.goes_on.clear()
     wait_for(lambda: reports.lines, "the read timeout")

@@ -2,12 +2,6 @@ import numpy as np
 import pytest
 
 from engine.sources import open_source
-from engine.system.clock import SteppedClock
-
-
-@pytest.fixture
-def clock():
-    return SteppedClock()
 
 
 @pytest.fixture

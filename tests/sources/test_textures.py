@@ -20,11 +20,6 @@ BGRA = load_api("syphon")["pyobjc"]["Metal.MTLPixelFormatBGRA8Unorm"]
 
 
 @pytest.fixture
-def clock() -> SteppedClock:
-    return SteppedClock()
-
-
-@pytest.fixture
 def opened(clock: SteppedClock, reports) -> Callable[[str], Any]:
     def start(spec: str) -> Any:
         source = open_source(spec, offline=False, clock=clock, report=reports)

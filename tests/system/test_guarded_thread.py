@@ -28,7 +28,7 @@ def test_each_distinct_fault_has_one_traceback_and_every_failure_a_report(
     assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [OSError, ZeroDivisionError]
 
 
-def test_a_guarded_thread_reports_its_end_and_calls_back() -> None:
+def test_a_guarded_thread_reports_its_end_and_join_tells_whether_it_has_ended() -> None:
     said: list[str] = []
     failed: list[Exception] = []
     guard = Guard(log, lambda key, line: said.append(line), "worker", "worker stopped")
@@ -38,11 +38,8 @@ def test_a_guarded_thread_reports_its_end_and_calls_back() -> None:
     assert thread.join(5.0)
     assert said == ["worker stopped: OSError: no disk"]
     assert [str(error) for error in failed] == ["no disk"]
-
-
-def test_join_returns_true_once_the_thread_has_ended() -> None:
     release = threading.Event()
-    thread = GuardedThread("waiting", release.wait, Guard(log, lambda key, line: None, "k", "w"))
+    thread = GuardedThread("waiting", release.wait, guard)
     thread.start()
     assert thread.join(0.0) is False
     release.set()

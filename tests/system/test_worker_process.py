@@ -1,5 +1,7 @@
 """Workers with real processes."""
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -54,6 +56,19 @@ def test_answers_come_back_as_lines_and_the_end_as_an_error_with_its_reason(tmp_
             worker.receive(CEILING_S)
     assert worker.end() == 7 and worker.reason == "exit code 7; out of luck"
     worker.send(b"two\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_stopped_worker_holds_nobody_who_sends_more_than_its_pipe_takes() -> None:
+    worker, long = start("echo()"), b"x" * 2**20 + b"\n"
+    for is_woken in (True, False):
+        os.kill(worker.pid, signal.SIGSTOP)
+        worker.send(long)
+        assert worker.receive(0.0) is None
+        if is_woken:
+            os.kill(worker.pid, signal.SIGCONT)
+            assert worker.receive(CEILING_S) == long
+    assert worker.end(0.0) == -9
 
 
 def test_a_worker_ends_when_its_input_closes() -> None:

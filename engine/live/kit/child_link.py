@@ -69,13 +69,7 @@ class ChildLink(ABC, Generic[Build]):
     loaded; changing them needs a new process."""
 
     def __init__(
-        self,
-        spec: ChildSpec,
-        *,
-        in_force: Build,
-        gate: Gate,
-        report: Report,
-        obsoleting: Set[str] = frozenset(),
+        self, spec: ChildSpec, *, in_force: Build, gate: Gate, report: Report, obsoleting: Set[str] = frozenset()
     ) -> None:
         """Does not start the process. `in_force`: the build in `spec.settings`. `obsoleting`: see SentValues."""
         self.name = spec.name

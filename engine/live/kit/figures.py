@@ -62,9 +62,4 @@ class Figures(StageTimes):
         return (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 else 0.0
 
     def facts(self, now_s: float) -> Facts:
-        return {
-            "fps": round(self.fps(now_s), 2),
-            **self.stages_ms(),
-            "pictures": self.pictures,
-            "nan": self.nan,
-        }
+        return {"fps": round(self.fps(now_s), 2), **self.stages_ms(), "pictures": self.pictures, "nan": self.nan}

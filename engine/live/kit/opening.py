@@ -3,22 +3,26 @@
 A model whose own code fails in one of these steps is left out, with one line, and the run goes on without it.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pkgutil import resolve_name
+from typing import Any
 
 import osc_schema
 from engine.config import Config
 from engine.errors import ConfigError, MultiverseError, in_one_line
 from engine.live.kit.live_model import Check, LiveEntry, LiveModel, Surroundings
 from engine.live.kit.refusing import refusing
+from engine.params import Snapshot
 from engine.system.closing import Closing
 from engine.system.reporting import Report
 from osc_schema import ExtraPicture, Value, plugins
 from osc_schema.live_models import BY_NAME
 
 FAILED = "the model has failed at the start of this run"
+_failed: set[str] = set()
+"""Names of the models that failed in `with_implied`."""
 
 
 def live_models() -> tuple[LiveEntry, ...]:
@@ -49,6 +53,19 @@ class ModelsOfRun:
         return tuple(picture for entry in self.entries for picture in BY_NAME[entry.name].pictures)
 
 
+def with_implied(given: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, Any]:
+    """`given`, the settings of the options, with those that follow from them for each model (`LiveEntry.implied`)."""
+    settings = dict(given)
+    for entry in live_models():
+        failures: list[str] = []
+        with _guarded(failures.append):
+            settings = {**entry.implied(settings, file), **settings}
+        for why in failures:
+            _failed.add(entry.name)
+            plugins.leave_out(plugins.declared("multiverse.models")[entry.name], why)
+    return settings
+
+
 def refuse_offline(config: Config) -> None:
     """Raise ConfigError if the run is offline and has a live model, none of which can be repeated."""
     for entry in live_models():
@@ -65,17 +82,22 @@ def models_of(config: Config, has_camera: Callable[[], bool], report: Report) ->
         table, reason = config.models[entry.name], FAILED
         with _left_out(entry.name, "configured", report):
             own = tuple(entry.conditions(table, has_camera)), tuple(entry.first_values(table))
-            reason = "" if table.model else entry.no_model
+            if entry.name not in _failed:
+                reason = "" if table.model else entry.no_model
             conditions += own[0]
             first_values += own[1]
         first_values.append((f"/{entry.name}/enable", not reason))
         if reason:
-            conditions.append(refusing(f"/{entry.name}/enable", reason, True))
-            named = (param for param in osc_schema.PARAMS if entry.name in param.menu)
-            conditions += (refusing(param.address, reason, entry.name) for param in named)
+            conditions += _refusing_model(entry.name, reason)
         else:
             entries.append(entry)
     return ModelsOfRun(entries=tuple(entries), conditions=tuple(conditions), first_values=tuple(first_values))
+
+
+def _refusing_model(name: str, reason: str) -> list[tuple[str, Check]]:
+    """Conditions that refuse to switch this model on, or to choose it in a menu."""
+    named = (refusing(param.address, reason, name) for param in osc_schema.PARAMS if name in param.menu)
+    return [refusing(f"/{name}/enable", reason, True), *named]
 
 
 def open_models(entries: tuple[LiveEntry, ...], around: Surroundings, closing: Closing) -> tuple[LiveModel, ...]:
@@ -91,7 +113,7 @@ def start_models(
     models: tuple[LiveModel, ...], around: Surroundings, add_picture: Callable[[str, int, int], object]
 ) -> tuple[LiveModel, ...]:
     """Start loading each model. `add_picture(name, width, height)` is called for each of its pictures. Returns the
-    models that have started."""
+    models that have started; those that could not be opened or started are switched off and refused from now on."""
     started: list[LiveModel] = []
     for model in models:
         snapshot = around.store.snapshot()
@@ -100,15 +122,36 @@ def start_models(
             for picture, (width, height) in model.extra_pictures(snapshot).items():
                 add_picture(picture, width, height)
             started.append(model)
+    for entry in live_models():
+        switch = f"/{entry.name}/enable"
+        if around.store.get(switch) and entry.name not in (model.name for model in started):
+            around.store.set(switch, False)
+            for condition in _refusing_model(entry.name, FAILED):
+                around.store.add_condition(*condition)
     return tuple(started)
 
 
-@contextmanager
-def _left_out(name: str, step: str, report: Report) -> Iterator[None]:
+def describe_models(models: tuple[LiveModel, ...], snapshot: Snapshot, report: Report) -> dict[str, list[str]]:
+    """Lines about each model by name, as it describes itself (`LiveModel.describe`)."""
+    lines = {}
+    for model in models:
+        with _left_out(model.name, "described", report):
+            lines[model.name] = list(model.describe(snapshot)) or [""]
+    return lines
+
+
+def _left_out(name: str, step: str, report: Report) -> AbstractContextManager[None]:
     """End the block at an error of the model's own code, with a report."""
+    line = f"{name}: cannot be {step}, the run goes on without it"
+    return _guarded(lambda why: report(f"{name}.{step}", f"{line} ({why})"))
+
+
+@contextmanager
+def _guarded(failed: Callable[[str], object]) -> Iterator[None]:
+    """End the block at an error of the model's own code, and call `failed` with it, in one line."""
     try:
         yield
     except MultiverseError:  # what the user asked for is missing or wrong
         raise
     except Exception as error:
-        report(f"{name}.{step}", f"{name}: cannot be {step}, the run goes on without it ({in_one_line(error)})")
+        failed(in_one_line(error))

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from functools import partial
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,16 +18,12 @@ from engine.children.port import ChildPort
 from engine.children.spec import ChildSpec
 from engine.ipc import Phase, RingWriter
 from engine.live.kit.child_link import ChildLink
-from engine.live.kit.fader import Fade, Fader
+from engine.live.kit.fader import Fader
 from engine.live.kit.live_model import LiveEntry, Surroundings
-from engine.live.kit.scene import Layer5Offer, Scene
+from engine.live.kit.scene import Layer5Offer, Scene, draw_fade
 from engine.params import Snapshot
 from engine.values import PublishedFrame, VideoFrame
 from osc_schema.live_models import BY_NAME
-
-if TYPE_CHECKING:
-    from engine.render.guarded_renderer import GuardedRenderer
-    from engine.values import ShownPicture
 
 SIZE_PX = (512, 512)  # until the first result
 CROSSFADE_S = 1.0
@@ -44,7 +40,6 @@ class RepaintingModel(ChildLink[None]):
         super().__init__(spec, in_force=None, gate=around.gate, report=around.report)
         self._input, self._output = self._open_input("source"), self._open_output("picture")
         self._fader = Fader()
-        self._fade: Fade | None = None
 
     def describe(self, snapshot: Snapshot) -> list[str]:
         return [str(self.supervisor.spec.settings["model"])]
@@ -60,23 +55,18 @@ class RepaintingModel(ChildLink[None]):
         if frame is not None:
             newest = VideoFrame(pixels=frame.pixels, index=frame.index, time_s=frame.time_s, source=self.name)
             self._fader.show(newest, now_s, CROSSFADE_S)
-        self._fade = self._fader.at(now_s, CROSSFADE_S)
+        fade = self._fader.at(now_s, CROSSFADE_S)
         if BY_NAME[self.name].paints_layer5:
-            is_automatic = self._is_enabled and self._fade is not None
-            scene.layer5_offers[self.name] = Layer5Offer(fade=self._fade, is_automatic=is_automatic)
+            is_automatic = self._is_enabled and fade is not None
+            scene.layer5_offers[self.name] = Layer5Offer(fade=fade, is_automatic=is_automatic)
+        size_px = SIZE_PX if fade is None else (fade.picture.pixels.shape[1], fade.picture.pixels.shape[0])
         for picture in BY_NAME[self.name].pictures:
-            scene.extra_pictures[picture.name] = partial(self._draw, self._fade)
+            scene.extra_pictures[picture.name] = partial(draw_fade, fade, size_px)
 
     def feed(self, frame: PublishedFrame, scene: Scene, now_s: float) -> None:
         if self._is_enabled and self.supervisor.wants_frame:
             pixels = frame.read_rgba() if scene.camera is None else scene.camera.pixels
             self._input.write(pixels, frame.id, now_s)
-
-    def _draw(self, fade: Fade | None, drawing: "GuardedRenderer") -> "ShownPicture":
-        if fade is None:
-            return drawing.show(None, size_px=SIZE_PX)
-        height, width = fade.picture.pixels.shape[:2]
-        return drawing.show(fade.picture, fade.before, fade.share, size_px=(width, height))
 
     def _refuse(self, build: None, stays: None, reason: str) -> None:
         raise AssertionError("it is never built anew")

@@ -24,6 +24,13 @@ WriteControlImage = Callable[[np.ndarray, FrameId, float], bool]
 yet."""
 
 
+def draw_fade(fade: Fade | None, size_px: tuple[int, int], drawing: GuardedRenderer) -> ShownPicture:
+    """Draw an extra picture: the fade on display, or black before the first picture."""
+    if fade is None:
+        return drawing.show(None, size_px=size_px)
+    return drawing.show(fade.picture, fade.before, fade.share, size_px=size_px)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer5Offer:
     """A model's picture for layer 5 and simple mode."""

@@ -69,8 +69,7 @@ class SdConfig(DeviceTable, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     accelerator: Literal["none", "inductor", "tensorrt", "stablefast", "deepcache"] = "none"
     """The compiler or cache of the UNet. It must be installed."""
     video: Annotated[
-        str,
-        option("Video, picture, stream or another program's picture for /sd/source video.", "FILE|URL|KIND:NAME"),
+        str, option("Video, picture, stream or another program's picture for /sd/source video.", "FILE|URL|KIND:NAME")
     ] = ""
     folders: tuple[str, ...] = ()
     """Folders of the models that `/sd/model` may name over OSC. The command line may name any model."""

@@ -14,15 +14,14 @@ from engine.live.kit.fader import Fade, Fader
 from engine.live.kit.live_model import LiveEntry, Surroundings
 from engine.live.kit.picture_rings import finished_picture
 from engine.live.kit.refusing import absolute
-from engine.live.kit.scene import Layer5Offer, Scene
+from engine.live.kit.scene import Layer5Offer, Scene, draw_fade
 from engine.live.kit.sent_values import NOTHING
 from engine.live.sd.entry import SdConfig, model_named, picture_named
 from engine.models.libraries import require_libraries
 from engine.models.sd.check import check, run_line
 from engine.models.sd.spec import VAE_WORDS, ModelSpec
 from engine.params import Snapshot
-from engine.render.guarded_renderer import GuardedRenderer
-from engine.values import PublishedFrame, ShownPicture, VideoFrame
+from engine.values import PublishedFrame, VideoFrame
 from osc_schema.sd import CHILD, CONTROLNETS, MASKS_SOURCE
 
 LOOP = "engine.live.sd.loop:run"
@@ -187,7 +186,7 @@ class DiffusionLink(PictureLink[str]):
     def show(self, scene: Scene, values: Mapping[str, object], now_s: float) -> None:
         offer = self.offer(now_s, scene.camera)
         scene.layer5_offers[CHILD] = offer
-        scene.extra_pictures[CHILD] = partial(self._draw, offer.fade)
+        scene.extra_pictures[CHILD] = partial(draw_fade, offer.fade, size_of(self._values))
         if not self._is_enabled:
             return
         asked = self._values
@@ -209,13 +208,6 @@ class DiffusionLink(PictureLink[str]):
             fade = Fade(picture=self._fit(source), before=None, share=1.0)
         return Layer5Offer(fade=fade, is_automatic=self._is_enabled and fade is not None)
 
-    def _draw(self, fade: Fade | None, drawing: GuardedRenderer) -> ShownPicture:
-        """Draw the extra picture: the fade on display, or black before the first picture."""
-        size_px = size_of(self._values)
-        if fade is None:
-            return drawing.show(None, size_px=size_px)
-        return drawing.show(fade.picture, fade.before, fade.share, size_px=size_px)
-
     @property
     def _is_away(self) -> bool:
         return self.supervisor.status().is_away
@@ -226,10 +218,10 @@ class DiffusionLink(PictureLink[str]):
         return has_source and self._values["/sd/fallback"] == "source" and self._is_away
 
     def _take_newest(self, now_s: float, crossfade_s: float) -> None:
-        frame = self._newest_frame()
+        frame = self._output.newest(generation=self._sent.generation)  # never one from before a change of size
         is_black = self._values["/sd/fallback"] == "black" and self._is_away
         if frame is not None:
-            self._newest = frame
+            self._newest = VideoFrame(pixels=frame.pixels, index=frame.index, time_s=frame.time_s, source=CHILD)
         elif self._newest is None or is_black == self._is_black:
             return
         self._is_black = is_black and frame is None
@@ -237,13 +229,6 @@ class DiffusionLink(PictureLink[str]):
         if self._is_black:
             shown = replace(shown, pixels=np.zeros_like(shown.pixels))
         self._fader.show(shown, now_s, crossfade_s)
-
-    def _newest_frame(self) -> VideoFrame | None:
-        """The child's newest picture if it was not returned before; never one from before a change of size."""
-        frame = self._output.newest(generation=self._sent.generation)
-        if frame is None:
-            return None
-        return VideoFrame(pixels=frame.pixels, index=frame.index, time_s=frame.time_s, source=CHILD)
 
     def _fit(self, frame: VideoFrame) -> VideoFrame:
         """`frame` centre-cropped to SD's size, so that the sinks of SD's picture see a constant size."""

@@ -43,57 +43,45 @@ def raising(error: Exception) -> Callable[..., Any]:
     return fails
 
 
+DRIVER, MODEL = [], [Trying(key="model", value="tiny")]
+"""What is sent before a card fails, and before a model does."""
+TOO_OLD = RuntimeError("The NVIDIA driver on your system is too old (found version 11040).")
+NOT_THERE = RuntimeError("CUDA driver initialization failed, you might not have a CUDA gpu.")
+
+
 @pytest.mark.parametrize(
-    ("error", "kind", "is_final"),
+    ("error", "tried", "kind", "is_final", "line"),
     [
-        (RuntimeError("The NVIDIA driver on your system is too old (found version 11040)."), "driver", True),
-        (RuntimeError("CUDA driver initialization failed, you might not have a CUDA gpu."), "driver", False),
-        (torch.OutOfMemoryError("CUDA out of memory."), "memory", True),
+        (TOO_OLD, DRIVER, "driver", True, "device cuda: "),
+        (NOT_THERE, DRIVER, "driver", False, "device cuda: "),
+        (torch.OutOfMemoryError("CUDA out of memory."), DRIVER, "memory", True, "device cuda: "),
+        (
+            torch.OutOfMemoryError("CUDA out of memory."),
+            MODEL,
+            "memory",
+            True,
+            r"weights on cuda; 0\.5 GiB of 8\.0 GiB",
+        ),
+        (DeviceFullError("tiny: its weights take 9.0 GiB"), MODEL, "memory", True, "9.0 GiB"),
+        (DeviceLostError("device cuda: has failed"), MODEL, "driver", False, "has failed"),
+        (ModelError("tiny: has no weights"), MODEL, "model", True, "no weights"),
     ],
-    ids=["an old driver", "a driver that may come back", "a full card"],
 )
-def test_a_card_that_cannot_be_used_is_reported_before_the_model_is_a_suspect(
+def test_a_model_is_a_suspect_only_after_its_card_and_at_fault_only_if_its_card_is_not(
     error: Exception,
+    tried: list[ChildMessage],
     kind: str,
     is_final: bool,
+    line: str,
     port: ChildPort,
     sent: list[ChildMessage],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(torch, "zeros", raising(error))
-    with pytest.raises(ChildFault, match="device cuda: ") as told:
-        load_on_device(port, "tiny", raising(AssertionError("not reached")), half="float16")
-    assert (told.value.fault.kind, told.value.fault.is_final, sent) == (kind, is_final, [])
-
-
-def test_a_card_too_small_for_the_model_is_named_with_the_model(
-    port: ChildPort, sent: list[ChildMessage], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch, "zeros", lambda size, device: torch.ones(size))
+    monkeypatch.setattr(torch, "zeros", raising(error) if tried == DRIVER else lambda size, device: torch.ones(size))
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1 << 29, 1 << 33))
-    with pytest.raises(
-        ChildFault, match=r"tiny: not enough memory for its weights on cuda; 0\.5 GiB of 8\.0 GiB"
-    ) as told:
-        load_on_device(port, "tiny", raising(torch.OutOfMemoryError("CUDA out of memory.")), half="float16")
-    assert (told.value.fault.kind, sent) == ("memory", [Trying(key="model", value="tiny")])
-
-
-@pytest.mark.parametrize(
-    ("error", "kind", "is_final"),
-    [
-        (DeviceFullError("tiny: its weights take 9.0 GiB"), "memory", True),
-        (DeviceLostError("device cuda: has failed"), "driver", False),
-        (ModelError("tiny: has no weights"), "model", True),
-    ],
-    ids=["a card that is full", "a card that has failed", "a broken model"],
-)
-def test_a_model_that_does_not_load_is_at_fault_only_if_its_card_is_not(
-    error: Exception, kind: str, is_final: bool, port: ChildPort, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch, "zeros", lambda size, device: torch.ones(size))
-    with pytest.raises(ChildFault, match=str(error)) as told:
+    with pytest.raises(ChildFault, match=line) as told:
         load_on_device(port, "tiny", raising(error), half="float16")
-    assert (told.value.fault.kind, told.value.fault.is_final) == (kind, is_final)
+    assert (told.value.fault.kind, told.value.fault.is_final, sent) == (kind, is_final, tried)
 
 
 @pytest.mark.parametrize("loop", [rvc, sam3, sd], ids=["rvc", "sam3", "sd"])

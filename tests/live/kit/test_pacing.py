@@ -47,19 +47,13 @@ def gate() -> Iterator[Gate]:
 
 def test_a_late_frame_cuts_the_duty_at_once_and_it_recovers_slowly() -> None:
     """Rows of late frames so far, the second, and the duty from then on."""
+    a_second = [(1, 1.0, 0.7), (1, 2.0, 0.75), (1, 3.0, 0.8), *((1, float(s), None) for s in range(4, 11))]
     for case, rows in {
         "no frame is late": [(7, 0.0, 1.0), (7, 1.0, 1.0), (7, 9.0, 1.0)],
-        "one": [
-            (0, 0.0, 1.0),
-            (1, 1.0, 0.7),
-            (1, 2.0, 0.75),
-            (1, 3.0, 0.8),
-            *((1, float(s), None) for s in range(4, 11)),
-            (1, 11.0, 1.0),
-        ],
+        "one": [(0, 0.0, 1.0), *a_second, (1, 11.0, 1.0)],
         "six of one cause, and another": [
             (0, 0.0, 1.0),
-            *((1 + n, 1.0 + 0.03 * n, 0.7) for n in range(6)),
+            *((1 + n, 1 + 0.03 * n, 0.7) for n in range(6)),
             (10, 1.3, 0.49),
         ],
         "one in each second": [*((n, float(n), None) for n in range(199)), (199, 199.0, MIN_DUTY)],
@@ -94,19 +88,12 @@ def test_a_rest_that_ends_early_continues_with_the_new_duty(time: Time) -> None:
     assert pacer.idle_s == pytest.approx(2.0)
 
 
-def test_no_rest_at_full_duty(time: Time, gate: Gate) -> None:
+def test_a_child_rests_only_after_late_frames_seen_in_the_gate(time: Time, gate: Gate) -> None:
     pacer = Pacer(gate, rest=time.rest, now_ns=time)
     paced(time, pacer, (10.0, 5.0))
     assert time.rests_s == []
-
-
-def test_late_frames_seen_in_the_gate_make_the_child_rest(time: Time, gate: Gate) -> None:
-    pacer = Pacer(gate, rest=time.rest, now_ns=time)
-    for late in (0, 1):
-        gate.late_frames = late
-        pacer.begin_call()
-        time.work(1000.0)
-        pacer.end_call()
+    gate.late_frames = 1
+    paced(time, pacer, (1000.0,))
     assert pacer.duty == pytest.approx(0.7)
     assert sum(time.rests_s) == pytest.approx(1.0 * (1 / 0.7 - 1))
 
@@ -166,19 +153,13 @@ def test_pieces_are_joined_to_slices_by_the_times_they_took_before(time: Time) -
         waits.clear()
     assert counts == [6, 4], "first each piece alone, then 1 + 2.5, 1 + 1, 6, 1"
     assert pacer.slice_times().p99_ms == pytest.approx(6.0)
-
-
-def test_a_slice_that_captures_is_not_learnt_from(time: Time) -> None:
-    waits: list[int] = []
-    pacer = Pacer(None, wait_device=lambda: waits.append(1), rest=time.rest, now_ns=time)
-    paced(time, pacer, (1.0, 1.0))
     pacer.begin_call()
     pacer.forget_slice()
     time.work(5000.0)
     pacer.end_call()
     waits.clear()
-    paced(time, pacer, (1.0, 1.0))
-    assert len(waits) == 1
+    paced(time, pacer, (1.0, 2.5, 1.0, 1.0, 6.0, 1.0))
+    assert len(waits) == 4, "a slice that captures is not learnt from"
 
 
 def test_calls_with_other_pieces_are_learnt_apart(time: Time) -> None:

@@ -8,22 +8,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from engine.live.kit.sent_values import GENERATION
 from tests.conftest import TinyModels
 from tests.live.picture_studio import QUICK
 from tests.live.sd.faults import CARD_FREE_MB
 from tests.live.sd.studio import Studio
-from tests.support.long_form import IS_SOAK
+from tests.support.long_form import only_soak
 
 WaitFor = Callable[..., Any]
 Open = Callable[..., Studio]
 
 
-@pytest.mark.soak
+@only_soak
 def test_after_repeated_kills_it_paints_the_same_each_time(open_sd: Open, tiny_sd: Path, wait_for: WaitFor) -> None:
-    kills = 5 if IS_SOAK else 2
+    kills = 5
     studio = open_sd(tiny_sd)
     first = wait_for(studio.shows, "a picture")
     for _ in range(kills):

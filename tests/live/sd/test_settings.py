@@ -56,37 +56,20 @@ def test_each_controlnet_has_its_own_source() -> None:
 def test_texts_name_the_suspects_of_a_crash() -> None:
     settings = read_settings({"/sd/prompt": "sea", "/sd/negative": "", "/sd/ip_adapter/image": "a.png"})
     assert settings.texts == {"/sd/prompt": "sea", "/sd/ip_adapter/image": "a.png"}
+    one, other = {"/sd/prompt": "sea"}, {"/sd/prompt_b": "fire"}
+    for mix, named in ((0.0, one), (0.5, one | other), (1.0, other)):  # one with weight 0 is not suspected
+        assert read_settings(one | other | {"/sd/prompt_mix": mix}).texts == named
+    assert read_settings(one | {"/sd/prompt_mix": 1.0}).texts == one, "without a second prompt"
 
 
-@pytest.mark.parametrize(
-    ("mix", "named"),
-    [
-        (0.0, {"/sd/prompt": "sea"}),
-        (0.5, {"/sd/prompt": "sea", "/sd/prompt_b": "fire"}),
-        (1.0, {"/sd/prompt_b": "fire"}),
-    ],
-)
-def test_a_prompt_with_weight_zero_is_neither_cleared_nor_suspected(mix: float, named: dict[str, str]) -> None:
-    settings = read_settings({"/sd/prompt": "sea", "/sd/prompt_b": "fire", "/sd/prompt_mix": mix})
-    assert settings.texts == named
-
-
-def test_without_a_second_prompt_the_mix_names_the_first() -> None:
-    assert read_settings({"/sd/prompt": "sea", "/sd/prompt_mix": 1.0}).texts == {"/sd/prompt": "sea"}
-
-
-@pytest.mark.parametrize(("text", "places"), [("", ()), ("32 45", (32, 45)), ("0,16, 32,45", (0, 16, 32, 45))])
-def test_t_index_is_read_with_blanks_or_commas(text: str, places: tuple[int, ...]) -> None:
-    assert parse_t_index(text) == places
-
-
-@pytest.mark.parametrize("text", ["45 32", "50", "-1", "a few", "3 3", "1.5"])
-def test_an_invalid_t_index_is_noted_and_ignored(text: str) -> None:
-    with pytest.raises(ModelError, match=r"increasing numbers in 0\.\.49"):
-        parse_t_index(text)
-    settings = read_settings({"/sd/t_index": text})
-    assert settings.steps.t_index == ()
-    assert text in settings.problem
+def test_t_index_is_read_with_blanks_or_commas_and_an_invalid_one_is_noted_and_ignored() -> None:
+    for text, places in (("", ()), ("32 45", (32, 45)), ("0,16, 32,45", (0, 16, 32, 45))):
+        assert parse_t_index(text) == places
+    for text in ("45 32", "50", "-1", "a few", "3 3", "1.5"):
+        with pytest.raises(ModelError, match=r"increasing numbers in 0\.\.49"):
+            parse_t_index(text)
+        settings = read_settings({"/sd/t_index": text})
+        assert settings.steps.t_index == () and text in settings.problem
 
 
 def test_shrinking_takes_64_px_of_each_side_and_ends_at_64() -> None:

@@ -45,34 +45,25 @@ def test_a_segmentation_picture_is_cropped_like_the_source_and_mixes_no_classes(
     assert (seen != most).any(axis=2).mean() < 0.02, "the places where the source has them, within half a pixel"
 
 
-def test_a_segmentation_picture_stays_centred() -> None:
+def test_a_segmentation_picture_stays_centred_and_is_black_without_masks() -> None:
     picture = np.zeros((90, 160, 3), np.uint8)
     picture[:, 80:] = 255
     for side in (30, 64, 90, 181, 512):
         columns = segments(picture, (side, side))[side // 2, :, 0]
         assert abs(int((columns == 0).sum()) - side / 2) <= 0.5
-
-
-def test_without_masks_a_segmentation_picture_is_black() -> None:
     assert segments(None, (128, 64)).shape == (64, 128, 3)
-    assert not segments(None, (128, 64)).any()
+    assert not segments(None, (128, 64)).any(), "black without masks"
 
 
-def test_thumbnails_span_minus_one_to_one() -> None:
+def test_thumbnails_span_minus_one_to_one_alpha_is_ignored_and_a_blank_picture_is_grey() -> None:
     picture = np.zeros((512, 512, 3), np.uint8)
     picture[:256] = 255
     small = thumbnail(picture)
     assert small.shape == (64, 64, 3) and small.dtype == np.float32
     assert (small[:32] == 1).all() and (small[32:] == -1).all()
-
-
-def test_alpha_is_ignored() -> None:
     rgb = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
     rgba = np.dstack([rgb, rgb[..., :1]])
     assert np.array_equal(thumbnail(rgba), thumbnail(rgb))
     assert np.array_equal(edges(rgba, (64, 64)), edges(rgb, (64, 64)))
-
-
-def test_a_blank_picture_is_grey() -> None:
     assert blank((128, 64)).shape == (64, 128, 3)
     assert (blank((128, 64)) == 128).all()
