@@ -109,9 +109,7 @@ def test_a_requested_delay_includes_the_devices_and_is_never_below_the_shortest(
     delay.follow(timing(0.04), 1200.0)
     assert delay.parts.total_s == pytest.approx(1.2)
     measured(delay, 0.3)
-    assert delay.parts.total_s == pytest.approx(
-        1.2
-    )  # the requested total stays: it is padded by what the devices no longer need
+    assert delay.parts.total_s == pytest.approx(1.2), "it stays, padded by what the devices no longer need"
     delay.follow(timing(0.04), 100.0)
     assert delay.parts.total_s == pytest.approx(shortest_s - 0.3 + ROOM_S)
 
