@@ -234,7 +234,7 @@ class VoiceConverter:
                 noise = _noise(spans, f0, hop)
                 source = synthesizer.source(f0[:, frames], start, noise[..., first * hop : frames.stop * hop])
             wanted = range(decoded.start - first, last - first)
-            made = synthesizer.decode(z, None, g, source=source, frames=wanted)[:, 0]
+            made = synthesizer.decode(z, g, source, wanted)[:, 0]
             if stretched != hop:
                 made = Resampler(stretched, hop, z.device)(made[:, : decoded.stop * stretched].float())
         return made

@@ -134,4 +134,4 @@ class Voicing:
         return {"z": z, "g": state["g"], "source": state["source"]}
 
     def _decode(self, state: State) -> State:
-        return {"sound": self._synthesizer.decode(state["z"], None, state["g"], source=state["source"])}
+        return {"sound": self._synthesizer.decode(state["z"], state["g"], state["source"])}
