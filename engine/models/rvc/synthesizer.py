@@ -395,6 +395,18 @@ def as_image(x: Tensor) -> Tensor:
     return x.transpose(1, 2).contiguous()[:, None].permute(0, 3, 1, 2)
 
 
+def places_of(count: int, length: float, frames: int, device: torch.device) -> Tensor:
+    """Positions (count,), 0..frames - 1, of the middles of `count` frames of this length, a share of the usual one."""
+    return ((torch.arange(count, device=device) + 0.5) * length - 0.5).clamp(0.0, frames - 1.0)
+
+
+def interpolated(places: Tensor, frames: Tensor) -> Tensor:
+    """Linear interpolation of (..., T) at positions in 0..T - 1: (..., places)."""
+    before = places.floor().long()
+    after = (before + 1).clamp(max=frames.shape[-1] - 1)
+    return torch.lerp(frames[..., before], frames[..., after], (places - before).to(frames.dtype))
+
+
 class Synthesizer(nn.Module):
     """Content, pitch and speaker to sound. No method waits for the device or changes its arguments."""
 

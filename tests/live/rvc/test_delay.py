@@ -234,8 +234,8 @@ def test_reopened_devices_are_measured_again() -> None:
 
 @pytest.mark.soak
 def test_recurring_gaps_keep_the_delay_long() -> None:
-    """Eight hours in the long form; in the short form twice the time in which the delay may still shrink."""
-    night, hours = Night(), 8 if IS_SOAK else 4
+    """Eight hours in the long form; in the short form longer than the delay may still shrink."""
+    night, hours = Night(), 8 if IS_SOAK else 3
     for _ in range(hours * 3):  # one block in 20 minutes takes longer than all that were seen meanwhile
         night.work_s = 0.04
         night.run(1200.0)

@@ -65,13 +65,10 @@ def test_a_part_with_its_context_equals_that_part_of_the_whole(from_hz: int, to_
     torch.testing.assert_close(part[:, around * up : -around * up], expected, rtol=0, atol=1e-6)
 
 
-def test_equal_rates_return_the_sound_itself() -> None:
-    resampler = Resampler(16_000, 16_000, CPU)
-    sound = torch.ones(1, 161)
+def test_equal_rates_return_the_sound_itself_and_rates_without_a_common_factor_are_refused() -> None:
+    """Their weights would fill the memory."""
+    resampler, sound = Resampler(16_000, 16_000, CPU), torch.ones(1, 161)
     assert resampler(sound) is sound and resampler.reach == 0
-
-
-def test_rates_without_a_common_factor_are_refused_before_they_fill_the_memory() -> None:
     with pytest.raises(ValueError, match="44101 to 16000 Hz: their common factor is only 1"):
         Resampler(44_101, 16_000, CPU)
 

@@ -205,8 +205,10 @@ def fold_norms(network: nn.Module) -> None:
             continue
         for place, (layer, norm) in enumerate(pairwise(list(layers))):
             if isinstance(norm, nn.BatchNorm2d) and isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
-                statistics: tuple[Any, ...] = (norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias)
+                mean: Any = norm.running_mean
+                variance: Any = norm.running_var
+                is_transposed = isinstance(layer, nn.ConvTranspose2d)
                 layer.weight, layer.bias = fuse_conv_bn_weights(
-                    layer.weight, layer.bias, *statistics, transpose=isinstance(layer, nn.ConvTranspose2d)
+                    layer.weight, layer.bias, mean, variance, norm.eps, norm.weight, norm.bias, is_transposed
                 )
                 layers[place + 1] = nn.Identity()
