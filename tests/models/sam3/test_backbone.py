@@ -9,7 +9,6 @@ import torch
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from engine.models.compiling import compiled
 from engine.models.graphs import DirectCalls
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3 import backbone as module
@@ -73,20 +72,6 @@ def test_queries_keys_and_values_are_one_product_and_no_weight_is_stored_twice(w
         part = getattr(attention, name)
         assert part.weight.data_ptr() == weight[place * width].data_ptr()
         assert part.bias.data_ptr() == bias[place * width :].data_ptr()
-
-
-def test_a_smaller_last_batch_does_not_compile_again(small_sam3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a CPU, where the detector is called directly."""
-    monkeypatch.setattr(module, "compiled", lambda part: compiled(part, "eager"))
-    slow: list[str] = []
-    model = load(SegmentationSpec(model=str(small_sam3), resolution=112, is_compiled=True), "cpu", "float32")
-    segmenter = Segmenter(model, before_capture=lambda: slow.append("compile"))
-    segmenter.set_prompts(["face"])
-    film = np.zeros((2, 112, 112, 3), np.uint8)
-    segmenter.segment(film)
-    once = len(slow)
-    assert once > 0 and len(segmenter.segment(film[:1])) == 1
-    assert len(slow) == once
 
 
 @pytest.mark.skipif(HAS_CARD, reason="has a CUDA device, which would not count kernels")

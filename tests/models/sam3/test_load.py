@@ -57,12 +57,9 @@ def test_detector_and_tracker_share_their_weights_and_are_built_for_the_resoluti
     assert not any(parameter.requires_grad for parameter in model.video.parameters()) and not model.video.training
 
 
-def test_a_detector_alone_finds_but_does_not_track(tiny_sam3: Path, tmp_path: Path) -> None:
-    whole = load(spec_of(tiny_sam3), "cpu", "float32")
+def test_a_detector_alone_finds_but_does_not_track(tiny_sam3: Path, detector_alone: Path) -> None:
+    whole, model = (load(spec_of(folder), "cpu", "float32") for folder in (tiny_sam3, detector_alone))
     assert whole.mask_side == 96
-    whole.detector.save_pretrained(tmp_path)
-    whole.tokenizer.save_pretrained(tmp_path)
-    model = load(spec_of(tmp_path), "cpu", "float32")
     assert model.video is None and model.networks == (model.detector,)
     assert any("no tracker" in note for note in model.notes)
     results = [face_in_noise(each) for each in (whole, model)]
