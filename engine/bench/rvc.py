@@ -177,7 +177,7 @@ def _voice(model: "VoiceModel", block_ms: float, calls: "Calls | None") -> "Live
 
 def _streamed(voice: "LiveVoice", seconds: float) -> dict[str, Any]:
     """Times of a block, from its samples on the host to the converted ones on the host."""
-    frames = voice.block_frames
+    frames = voice.grid.block
     block_ms = 1000.0 * frames / RATE_HZ
     count = max(MIN_BLOCKS, round(seconds * RATE_HZ / frames))
     sound = spoken(count * frames / RATE_HZ, RATE_HZ).reshape(count, frames)
@@ -196,7 +196,7 @@ def _streamed(voice: "LiveVoice", seconds: float) -> dict[str, Any]:
         **percentiles(times_ms, ms_p50=50, ms_p99=99, ms_max=100),
         "real_time_factor": round(float(np.median(times_ms)) / block_ms, 4),
         "longer_than_the_block": sum(each > block_ms for each in times_ms),
-        "algorithmic_delay_ms": round(block_ms + 1000.0 * voice.lag_frames / RATE_HZ, 3),
+        "algorithmic_delay_ms": round(block_ms + 1000.0 * voice.grid.lag / RATE_HZ, 3),
         "stages": stage_shares(stages_ms, sum(times_ms), count),
     }
 

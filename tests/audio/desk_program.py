@@ -30,22 +30,23 @@ class Inverter:
         self._block, self._lag = round(BLOCK_S * rate_hz), round(LAG_S * rate_hz)
         self._ring = np.zeros(KEPT_S * rate_hz, np.float32)
         self._heard = 0
+        self.converted = self
 
     def hear(self, block: np.ndarray) -> None:
         rows = np.arange(self._heard, self._heard + len(block)) % len(self._ring)
         self._ring[rows] = block
         self._heard += len(block)
 
-    def converted(self, first: int, frames: int) -> tuple[np.ndarray, np.ndarray]:
+    def read(self, first: int, frames: int) -> tuple[np.ndarray, np.ndarray]:
         numbers = np.arange(first, first + frames)
-        is_there = (numbers < self.converted_end).astype(np.float32)
+        is_there = (numbers < self.end).astype(np.float32)
         return -self._ring[numbers % len(self._ring)] * is_there, is_there
 
-    def is_converted(self, sample: int) -> bool:
-        return sample < self.converted_end
+    def has(self, sample: int) -> bool:
+        return sample < self.end
 
     @property
-    def converted_end(self) -> int:
+    def end(self) -> int:
         return self._heard // self._block * self._block - self._lag
 
 
@@ -78,15 +79,15 @@ def main(more_outputs: list[str]) -> None:
             desk.follow(values)
             if told.get("renew"):
                 session.renew()
-        status = desk.status()
+        played = output.status()
         said = {
-            "delay_ms": status.delay_ms,
-            "device_ms": status.device_ms,
-            "gaps": status.gaps,
-            "input": status.input_state,
-            "output": status.output.state,
-            "description": status.output.description,
-            "lost_blocks": status.output.lost_blocks,
+            "delay_ms": desk.delay.total_s * 1000.0,
+            "device_ms": desk.delay.device_s * 1000.0,
+            "gaps": desk.facts()["gaps"],
+            "input": voice.state,
+            "output": played.state,
+            "description": played.description,
+            "lost_blocks": played.lost_blocks,
             "outputs": [more.state for more in outputs],
             "other": other.state,
             "other_heard": other.ring.newest,

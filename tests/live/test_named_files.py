@@ -3,7 +3,7 @@ are hashes."""
 
 from pathlib import Path
 
-from engine.live.rvc import spec as voice_spec
+from engine.live.rvc import link as voice_spec
 from engine.live.rvc.entry import RvcConfig
 from engine.live.sam3 import link as segmentation_spec
 from engine.live.sam3.entry import Sam3Config

@@ -13,17 +13,17 @@ import logging
 import math
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from engine.audio.input import Capture
-from engine.audio.output import DeviceOutput, OutputStatus
+from engine.audio.output import DeviceOutput
 from engine.audio.ring import SampleRing
 from engine.audio.steady_reader import SteadyReader
 from engine.children.messages import Fact
-from engine.live.rvc.delay import VoiceDelay
+from engine.live.rvc.delay import DelayParts, VoiceDelay
 from engine.live.rvc.link import VoiceLink
 from engine.live.rvc.mix import MixSettings, OneChannel, VoiceMix
 from engine.system.clock import Clock
@@ -39,28 +39,9 @@ MAX_STEP_S = 1.0  # maximum length of sound processed in one step
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VoiceStatus:
-    """Delays in milliseconds, and counts of faults."""
-
-    algorithmic_ms: float
-    compute_ms: float
-    device_ms: float
-    """0 if nothing plays the output."""
-    delay_ms: float
-    """Total delay from spoken to heard: the sum of the three above."""
-    underruns: int
-    """Times that converted samples were missing while the conversion was on."""
-    gaps: int
-    """Times that the output device found no samples at all, not even dry ones."""
-    input_state: str
-    input_description: str
-    output: OutputStatus | None
-
-
 class VoiceDesk:
-    """`follow` and `status` may be called on any thread, `start` only once. The caller starts and closes the capture
-    and the output."""
+    """`follow`, `delay` and `facts` may be used on any thread, `start` only once. The caller starts and closes the
+    capture and the output."""
 
     def __init__(
         self,
@@ -131,34 +112,25 @@ class VoiceDesk:
                 f"{self._capture.ring.channels}",
             )
 
-    def status(self) -> VoiceStatus:
+    @property
+    def delay(self) -> DelayParts:
+        """From spoken to heard; `device_s` is 0 if nothing plays the output."""
         parts = self._parts
-        is_heard = any(reader.is_settled for reader in self._readers)
-        device_s = parts.device_s if is_heard else 0.0
-        return VoiceStatus(
-            algorithmic_ms=parts.algorithmic_s * 1000.0,
-            compute_ms=parts.compute_s * 1000.0,
-            device_ms=device_s * 1000.0,
-            delay_ms=(parts.mixed_s + device_s) * 1000.0,
-            underruns=self._mix.underruns,
-            gaps=self._gaps,
-            input_state=self._capture.state,
-            input_description=self._capture.description,
-            output=None if self._output is None else self._output.status(),
-        )
+        return parts if any(reader.is_settled for reader in self._readers) else replace(parts, device_s=0.0)
 
     def facts(self) -> dict[str, Fact]:
-        """`status` in the form of facts of the voice child. Any thread."""
-        status = self.status()
+        """Facts beside those of the child. `underruns`: times that converted samples were missing while the conversion
+        was on; `gaps`: times that a device found no samples at all, not even dry ones."""
+        delay = self.delay
         return {
-            "algorithmic_ms": round(status.algorithmic_ms, 1),
-            "compute_ms": round(status.compute_ms, 1),
-            "device_ms": round(status.device_ms, 1),
-            "delay_ms": round(status.delay_ms, 1),
-            "underruns": status.underruns,
-            "gaps": status.gaps,
-            "input": status.input_state,
-            "output": "none" if status.output is None else status.output.state,
+            "algorithmic_ms": round(delay.algorithmic_s * 1000.0, 1),
+            "compute_ms": round(delay.compute_s * 1000.0, 1),
+            "device_ms": round(delay.device_s * 1000.0, 1),
+            "delay_ms": round(delay.total_s * 1000.0, 1),
+            "underruns": self._mix.underruns,
+            "gaps": self._gaps,
+            "input": self._capture.state,
+            "output": "none" if self._output is None else self._output.status().state,
         }
 
     def _run(self) -> None:
@@ -202,7 +174,7 @@ class VoiceDesk:
         first = self.heard.newest
         _, dry = self._dry.read(first, due)
         self._watch_spare_of_blocks(due + self._mix.fade_frames)
-        wet, presence = self._link.converted(first, due - first + self._mix.fade_frames)
+        wet, presence = self._link.converted.read(first, due - first + self._mix.fade_frames)
         underruns = self._mix.underruns
         self.heard.write(self._mix.mix(dry[:, 0], wet, presence, self._settings)[:, None])
         if self._mix.underruns > underruns and self._late is None:
@@ -211,7 +183,7 @@ class VoiceDesk:
     def _watch_spare_of_blocks(self, needed: int) -> None:
         """Measure how long before its first sample was needed each new block arrived. This step needs samples up to
         `needed`."""
-        first, self._made_to = self._made_to, self._link.converted_end
+        first, self._made_to = self._made_to, self._link.converted.end
         spare_s = (first - needed) / self._rate_hz
         is_next = 0 < first < self._made_to and spare_s > -POLL_S  # not the first block, nor the first after a pause
         if is_next and self._late is None:
@@ -223,7 +195,7 @@ class VoiceDesk:
             return
         sample, since_s = self._late
         late_s = self._clock.now_s() - since_s
-        if self._link.is_converted(sample):
+        if self._link.converted.has(sample):
             self._late = None
             self._delay.was_late(late_s, self._clock.now_s())
             self._parts = self._delay.parts  # immediately, so that the next block is in time

@@ -12,28 +12,56 @@ from typing import Any, Final
 
 import numpy as np
 
+import osc_schema
 from engine.children.spec import ChildSpec
 from engine.errors import ModelError
 from engine.ipc import AudioRing, AudioRingWriter, Gate
 from engine.live.kit.child_link import ChildLink, device_settings
+from engine.live.kit.refusing import absolute
 from engine.live.kit.sent_values import NOTHING
 from engine.live.rvc.converted_sound import ConvertedSound
 from engine.live.rvc.entry import MODEL, RvcConfig, files_named
 from engine.live.rvc.settings import PRELOAD, read_settings
-from engine.live.rvc.spec import AS_DECLARED, BUILT, require_complete, spec_of
+from engine.models.libraries import require_libraries
+from engine.models.rvc import VoiceSpec
 from engine.models.rvc.grid import BlockGrid
 from engine.models.rvc.optimization import VARIABLES, OptimizationConfig
 from engine.params import Snapshot
 from engine.system.reporting import Report
 from osc_schema.rvc import CHILD
 
+BUILT: Final = (MODEL, "/rvc/f0", "/rvc/fp16", "/rvc/gpu_retrieval")
+"""Addresses of the parameters that are fixed when the model is loaded. Changing one of them needs a new process."""
 Build = Mapping[str, Any]
 """Values of the parameters in `BUILT`, by address."""
-
+AS_DECLARED: Final[Build] = {param.address: param.default for param in osc_schema.PARAMS if param.address in BUILT}
 LOOP: Final = "engine.live.rvc.loop:run"
 KEPT_S: Final = 12.0  # length of the voice ring: more than the longest block plus the lead-in of a new process
 NOMINAL_HZ: Final = 48_000  # until the voice's own rate is known
 DTYPES: Final = {"auto": "auto", "on": "float16", "off": "float32"}
+
+
+def spec_of(config: RvcConfig, build: Build = AS_DECLARED) -> VoiceSpec:
+    """The voice to load. Reads the disk. Raises ValueError like `files_named`. The child decides on which device the
+    index is searched."""
+    model, index = files_named(config, build[MODEL])
+    return VoiceSpec(
+        model=absolute(model),
+        index=absolute(index.index),
+        index_note=index.note,
+        content=absolute(config.content),
+        pitch=build["/rvc/f0"],
+        rmvpe=absolute(config.rmvpe),
+    )
+
+
+def require_complete(spec: VoiceSpec) -> None:
+    """Raise ModelError, in one line, for a missing or broken file, before a child spends seconds loading."""
+    require_libraries()
+    if not spec.random_shape:
+        from engine.models.rvc.check import check
+
+        check(spec).require_complete()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +89,15 @@ class VoiceLink(ChildLink[Build]):
         self._set_value = set_value
         # A forked child inherits the environment of its fork server, so our environment is passed in the settings.
         self._environment = {name: os.environ[name] for name, _ in VARIABLES.values() if name in os.environ}
-        OptimizationConfig.from_environment(self._environment, "cpu")
+        OptimizationConfig.resolve("cpu", self._environment)
         settings = self._settings(AS_DECLARED)
         spec = ChildSpec(name=CHILD, loop=LOOP, settings=settings, preload=PRELOAD, niceness=0)
         super().__init__(spec, in_force=AS_DECLARED, gate=gate, report=report)
         self._grid = _grid(NOMINAL_HZ, {})
         self._voice: AudioRingWriter | None = None
-        self._converted = ConvertedSound(self.supervisor, "converted")
-        self._rings.append(self._converted)
+        self.converted = ConvertedSound(self.supervisor, "converted")
+        """The converted samples, for the desk's thread."""
+        self._rings.append(self.converted)
 
     def open_voice(self, rate_hz: int) -> None:
         """Create the shared-memory ring for the voice. Call once, before `start`. May raise SharedMemoryError."""
@@ -114,8 +143,9 @@ class VoiceLink(ChildLink[Build]):
 
     def _refuse(self, build: Build, stays: Build, reason: str) -> None:
         refused = {address: value for address, value in build.items() if value != stays[address]}
-        asked = ", ".join(f'{address} "{value}"' for address, value in refused.items())
-        self._report("rvc.model", f"{asked}: {reason}; the voice before stays")
+        if reason != self.status().detail:  # that of a failed process has been reported by the supervisor
+            asked = ", ".join(f'{address} "{value}"' for address, value in refused.items())
+            self._report("rvc.model", f"{asked}: {reason}; the voice before stays")
         for address in refused:
             self._set_value(address, stays[address])
 
@@ -138,20 +168,6 @@ class VoiceLink(ChildLink[Build]):
         """Send the next captured samples of the voice, (n,) float32."""
         assert self._voice is not None
         self._voice.write(block[:, None])
-
-    def converted(self, first: int, frames: int) -> tuple[np.ndarray, np.ndarray]:
-        """The converted samples from `first` on, and their presence (1.0 or 0.0), each (frames,) float32. `first` must
-        increase from call to call."""
-        return self._converted.read(first, frames)
-
-    def is_converted(self, sample: int) -> bool:
-        """True if this sample has been converted by now. It must have been requested from `converted` before."""
-        return self._converted.has(sample)
-
-    @property
-    def converted_end(self) -> int:
-        """Number of the newest converted sample plus 1; 0 if there is none."""
-        return self._converted.end
 
     @property
     def timing(self) -> VoiceTiming:

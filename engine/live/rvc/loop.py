@@ -73,7 +73,7 @@ class VoiceLoop:
         """`port` must have the input `voice`."""
         self._port = port
         self._model = model
-        chosen = OptimizationConfig.from_environment(port.settings["environment"], model.device.type)
+        chosen = OptimizationConfig.resolve(model.device.type, port.settings["environment"])
         self._is_always_profiled = chosen.profiling
         self._settings = read_settings(port.values)
         self._values_version = port.values_version
@@ -157,10 +157,10 @@ class VoiceLoop:
         self._enter(Phase.IDLE)
         self._next = None
         self._arrivals = Arrivals(self._reader.rate_hz)
-        self._made = np.ones((live.block_frames, CHANNELS), np.float32)
-        self._block_ms = self._ms(live.block_frames)
+        self._made = np.ones((live.grid.block, CHANNELS), np.float32)
+        self._block_ms = self._ms(live.grid.block)
         self._figures.begin_window()
-        self._port.facts(block_ms=self._block_ms, lag_ms=self._ms(live.lag_frames))
+        self._port.facts(block_ms=self._block_ms, lag_ms=self._ms(live.grid.lag))
         return live
 
     def _voice(self) -> VoiceSettings:
@@ -181,7 +181,7 @@ class VoiceLoop:
         end = self._reader.end_sample
         now_s = time.perf_counter()
         self._arrivals.saw(end, now_s)
-        frames = self._live.block_frames
+        frames = self._live.grid.block
         if self._next is None:
             self._next = self._start_blocks()
             return 0.0
@@ -202,7 +202,7 @@ class VoiceLoop:
         self._joined_from = number = 0
         with self._occupying_device():
             for _ in range(2):  # first the window, then the samples that arrived during that
-                heard, number = number, self._reader.end_sample // self._live.block_frames
+                heard, number = number, self._reader.end_sample // self._live.grid.block
                 self._listen(heard - 1, number - 1)
             if number > 0:
                 self._converted(number - 1)
@@ -216,7 +216,7 @@ class VoiceLoop:
 
     def _first_sample(self, number: int) -> int:
         """Number of the voice sample that the first output sample of block `number` belongs to."""
-        return number * self._live.block_frames - self._live.lag_frames
+        return number * self._live.grid.block - self._live.grid.lag
 
     def _listen(self, first: int, end: int) -> None:
         """Feed blocks `first` to `end` to the stream without output, as far as they lie within one window and are still
@@ -225,7 +225,7 @@ class VoiceLoop:
         for number in range(max(first, end - in_window, 0), end):
             sound = self._read(number)
             if sound is not None:
-                self._live.listen(sound, first_sample=number * self._live.block_frames)
+                self._live.listen(sound, first_sample=number * self._live.grid.block)
 
     def _convert(self, number: int) -> None:
         """Convert and publish block `number`."""
@@ -246,15 +246,15 @@ class VoiceLoop:
             self._port.result(work_ms)
 
     def _converted(self, number: int) -> np.ndarray | None:
-        """The converted block, (block_frames,), or None if its input was already overwritten in the ring."""
+        """The converted block, (grid.block,), or None if its input was already overwritten in the ring."""
         live, sound = self._live, self._read(number)
         if sound is None:
             return None
-        return self._retry_after_freeing(live, lambda: live.convert(sound, first_sample=number * live.block_frames))
+        return self._retry_after_freeing(live, lambda: live.convert(sound, first_sample=number * live.grid.block))
 
     def _read(self, number: int) -> np.ndarray | None:
-        """A block of the voice, (block_frames,), or None if it is incomplete or was already overwritten in the ring."""
-        frames = self._live.block_frames
+        """A block of the voice, (grid.block,), or None if it is incomplete or was already overwritten in the ring."""
+        frames = self._live.grid.block
         sound = self._reader.read(number * frames, frames)
         return None if sound is None else sound[:, 0]
 

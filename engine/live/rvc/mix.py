@@ -117,23 +117,19 @@ class _Fader:
     """Moves to its target linearly, in FADE_S at most."""
 
     def __init__(self, at: float, fade_frames: int) -> None:
-        self._at = self._target = at
+        self.at = self._target = at
         self._step = 0.0
         self._fade_frames = fade_frames
-
-    @property
-    def at(self) -> float:
-        return self._at
 
     def step(self, target: float, frames: int) -> np.ndarray | np.float32:
         """(frames,) float32, or one number if it does not move."""
         if target != self._target:
             self._target = target
-            self._step = (target - self._at) / self._fade_frames
-        if self._at == target:
+            self._step = (target - self.at) / self._fade_frames
+        if self.at == target:
             return np.float32(target)
-        path = self._at + self._step * np.arange(1, frames + 1, dtype=np.float32)
-        np.clip(path, min(self._at, target), max(self._at, target), out=path)
-        is_there = frames >= (target - self._at) / self._step
-        self._at = target if is_there else float(path[-1])
+        path = self.at + self._step * np.arange(1, frames + 1, dtype=np.float32)
+        np.clip(path, min(self.at, target), max(self.at, target), out=path)
+        is_there = frames >= (target - self.at) / self._step
+        self.at = target if is_there else float(path[-1])
         return path

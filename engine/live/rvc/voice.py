@@ -15,8 +15,7 @@ from engine.live.kit.live_model import LiveEntry, Surroundings
 from engine.live.kit.scene import Scene
 from engine.live.rvc.desk import VoiceDesk
 from engine.live.rvc.entry import RvcConfig
-from engine.live.rvc.link import VoiceLink
-from engine.live.rvc.spec import require_complete, spec_of
+from engine.live.rvc.link import VoiceLink, require_complete, spec_of
 from engine.params import Snapshot
 from engine.values import PublishedFrame
 from osc_schema.rvc import CHILD

@@ -1,7 +1,7 @@
 """The segmentation child: finds the objects in the newest picture, over and over.
 
 START HERE, then `picture_loop` (the main loop), `engine.models.sam3` (how objects are found), `pacing` (how the
-device is shared), `settings`.
+device is shared).
 
 Each result carries the index and time of its picture. In mode `track` objects are tracked from picture to picture; if
 the picture source changes, tracking starts over.
@@ -10,8 +10,10 @@ Errors, besides those of `picture_loop`: if the model cannot be loaded, or the d
 exits and is not restarted. A model without a tracker detects in each picture separately, and a note says so.
 """
 
+from collections.abc import Hashable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -21,11 +23,12 @@ from engine.errors import ModelError
 from engine.ipc import Phase, RingFrame, RingReader
 from engine.ipc.segmentation_sheet import sheet_shape, write_sheet
 from engine.live.kit.model_loading import load_on_device, lost_device_told
+from engine.live.kit.pace import filled, value_reader
 from engine.live.kit.picture_loop import PictureLoop
 from engine.live.kit.progress import Stopped
-from engine.live.sam3.settings import read_settings
 from engine.models.sam3 import SegmentationSpec
 from engine.values import Segmentation
+from osc_schema.sam3 import PROMPTS
 
 if TYPE_CHECKING:
     from engine.models.sam3.model import SegmentationModel
@@ -94,7 +97,7 @@ class SegmentationLoop(PictureLoop[RingFrame, Segmentation]):
             self._newest()  # the picture in the ring may still come from the old source
             self._segmenter.reset()
         self._segmenter.threshold = self._settings.threshold
-        self._segmenter.max_objects = self._settings.most
+        self._segmenter.max_objects = self._settings.max_objects
 
     def _take_asked(self) -> None:
         """Encode the prompts if they have changed. Sends a note for each setting that cannot be followed."""
@@ -197,6 +200,37 @@ class SegmentationLoop(PictureLoop[RingFrame, Segmentation]):
             "memory_mb": self._memory_mb,
             **card_facts(self._model.device),
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentationSettings:
+    prompts: tuple[str, ...]
+    """The four prompts as typed; blank ones are not used."""
+    mode: str
+    """image or track"""
+    source: str
+    """The engine's source of the pictures."""
+    threshold: float
+    max_objects: int
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """The prompts to encode, by address, without blank ones. They are suspects for quarantine if the process
+        dies."""
+        return {f"/sam3/prompt/{n}": text for n, text in zip(PROMPTS, self.prompts, strict=True) if text.strip()}
+
+    @property
+    def query(self) -> Hashable:
+        """Prompts, mode and source: the settings whose change needs preparation. Threshold and count need none, so
+        modulation may change them in every frame."""
+        return self.prompts, self.mode, self.source
+
+
+def read_settings(values: Mapping[str, Any]) -> SegmentationSettings:
+    """From values by address, as `osc_schema` accepted them; a missing one has its default."""
+    value = value_reader(values, "/sam3")
+    prompts = tuple(value(f"prompt/{n}") for n in PROMPTS)
+    return filled(SegmentationSettings, value, prompts=prompts)
 
 
 def load_model(port: ChildPort) -> "SegmentationModel":

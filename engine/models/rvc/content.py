@@ -20,7 +20,7 @@ from torch.nn.utils import parametrize
 from transformers import HubertConfig, HubertModel
 
 from engine.errors import ModelError
-from engine.models.pickle_file import TRAINING, read_pickle, refuse_code
+from engine.models.pickle_file import TRAINING, StandIn, read_pickle, refuse_code
 from engine.models.pretrained import architecture, one_line, require_finite
 from engine.models.rvc.content_folder import PROJECTION, find_content
 from engine.models.weight_files import read_header
@@ -200,16 +200,6 @@ def _layers(weights: Mapping[str, Tensor]) -> int:
     return 1 + max((int(found[1]) for key in weights if (found := _LAYER.match(key))), default=-1)
 
 
-class Inert:
-    """Accepts any arguments and state, and does nothing."""
-
-    def __new__(cls, *arguments: Any, **options: Any) -> "Inert":
-        return super().__new__(cls)
-
-    def __setstate__(self, state: Any) -> None:
-        pass
-
-
 def _table(*arguments: Any) -> dict[Any, Any]:
     return {}  # torch allows the opcodes that fill a defaultdict only on plain dicts
 
@@ -218,7 +208,7 @@ def _pickled(file: Path) -> Mapping[str, Any]:
     """The dict that torch.save wrote. ModelError in one line if it holds another type, or would run code."""
     asked = read_pickle(file).foreign
     refuse_code(file, [name for name in asked if not TRAINING.fullmatch(name)], "HuBERT")
-    stand_ins: list[Any] = [(_table if name == "collections.defaultdict" else Inert, name) for name in asked]
+    stand_ins: list[Any] = [(_table if name == "collections.defaultdict" else StandIn, name) for name in asked]
     with one_line(str(file)), torch.serialization.safe_globals(stand_ins):
         stored = torch.load(file, map_location="cpu", weights_only=True)
     if not isinstance(stored, Mapping):

@@ -118,11 +118,8 @@ def _named_for(name: str, added: list[Path]) -> list[Path]:
 
 
 def _trained_as(name: str, added: list[Path]) -> list[Path]:
-    return [file for file in added if (match := _TRAINED_AS.search(file.stem)) and _is_same(match["name"], name)]
-
-
-def _is_same(one: str, other: str) -> bool:
-    return one.casefold() == other.casefold()
+    own = name.casefold()
+    return [file for file in added if (match := _TRAINED_AS.search(file.stem)) and match["name"].casefold() == own]
 
 
 def _added(files: list[Path]) -> list[Path]:

@@ -102,12 +102,11 @@ def mix_loudness(
     return output * gains(points, rms_points(output, hop), hop, share, output.shape[-1])
 
 
-def gate(sound: torch.Tensor, threshold_db: torch.Tensor | float, hop: int = HOP) -> torch.Tensor:
+def gate(sound: torch.Tensor, threshold_db: float, hop: int = HOP) -> torch.Tensor:
     """A whole sound (B, n), silenced where its rms is below the threshold in dBFS; same shape and dtype.
 
-    `hop`: samples of 10 ms. A threshold of -60 or less lets everything through. In a captured graph the threshold is a
-    tensor (). Static shapes; nothing waits for the device. A piece of a sound gives the same as the whole if the CELLS
-    hops before it are passed with it.
+    `hop`: samples of 10 ms. A threshold of -60 or less lets everything through. Nothing waits for the device. A piece
+    of a sound gives the same as the whole if the CELLS hops before it are passed with it.
     """
     count = sound.shape[-1]
     return _gated(F.pad(sound, (CELLS * hop, -count % hop)), threshold_db, hop)[:, :count]
@@ -120,7 +119,7 @@ class NoiseGate:
         self._hop = hop
         self._before = torch.zeros(1, CELLS * hop, device=device)
 
-    def push(self, new: torch.Tensor, threshold_db: torch.Tensor | float) -> torch.Tensor:
+    def push(self, new: torch.Tensor, threshold_db: float) -> torch.Tensor:
         """Gate the next (1, n) of a stream, n a multiple of hop; equal to `gate` of the whole sound."""
         if new.shape[-1] % self._hop:
             raise ValueError(f"a block of {new.shape[-1]} samples is not a multiple of {self._hop}")
@@ -133,14 +132,15 @@ class NoiseGate:
         self._before.zero_()
 
 
-def _gated(sound: torch.Tensor, threshold_db: torch.Tensor | float, hop: int) -> torch.Tensor:
+def _gated(sound: torch.Tensor, threshold_db: float, hop: int) -> torch.Tensor:
     """Gate (B, n), a multiple of hop, and drop the first CELLS hops."""
-    if not isinstance(threshold_db, torch.Tensor):
-        threshold_db = sound.new_full((), threshold_db)
+    kept = sound[:, CELLS * hop :]
+    if threshold_db <= OFF_DB:
+        return kept
     power = torch.unflatten(sound.square(), -1, (-1, hop)).mean(-1)  # (B, cells)
     power = power.unfold(-1, CELLS, 1).mean(-1)  # mean of a cell and the three before it
-    is_open = (power >= 10.0 ** (threshold_db / 10.0)) | (threshold_db <= OFF_DB)
+    is_open = power >= 10.0 ** (threshold_db / 10.0)
     before, now = is_open[:, :-1, None], is_open[:, 1:, None]
     closing = torch.linspace(1.0, 0.0, hop + 1, device=sound.device, dtype=sound.dtype)[1:]
-    cells = torch.unflatten(sound[:, CELLS * hop :], -1, (-1, hop))
+    cells = torch.unflatten(kept, -1, (-1, hop))
     return torch.where(now, cells, cells * (before * closing)).flatten(1)

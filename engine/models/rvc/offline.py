@@ -43,7 +43,7 @@ from engine.models.rvc.resample import Resampler
 from engine.models.rvc.retrieval import protect
 from engine.models.rvc.shapes import FLOW_LEAD_IN_FRAMES
 from engine.models.rvc.spec import VoiceSettings
-from engine.models.rvc.synthesizer import LENGTH_STEP, NOISE_SCALE
+from engine.models.rvc.synthesizer import LENGTH_STEP, NOISE_SCALE, interpolated, places_of
 
 SMALL_MEMORY = 4 * 2**30
 SEEDS = 4096  # distance of the seeds of two frames; more than the samples of a hop
@@ -224,9 +224,8 @@ class VoiceConverter:
             last = decoded.stop
             if stretched != hop:
                 last = -(-decoded.stop * stretched // hop)
-                places = (torch.arange(last, device=z.device) + 0.5) * (hop / stretched) - 0.5
-                places = places.clamp(0, decoded.stop - 1)
-                z, f0 = _at(places, z), None if f0 is None else _pitch_at(places, f0)
+                places = places_of(last, hop / stretched, decoded.stop, z.device)
+                z, f0 = interpolated(places, z), None if f0 is None else _pitch_at(places, f0)
             source = None
             if f0 is not None:
                 frames = slice(first, first + z.shape[2])
@@ -234,7 +233,7 @@ class VoiceConverter:
                 noise = _noise(spans, f0, hop)
                 source = synthesizer.source(f0[:, frames], start, noise[..., first * hop : frames.stop * hop])
             wanted = range(decoded.start - first, last - first)
-            made = synthesizer.decode(z, None, g, source=source, frames=wanted)[:, 0]
+            made = synthesizer.decode(z, g, source, wanted)[:, 0]
             if stretched != hop:
                 made = Resampler(stretched, hop, z.device)(made[:, : decoded.stop * stretched].float())
         return made
@@ -268,14 +267,7 @@ def _noise(spans: list[Span], like: Tensor, columns: int = 1) -> Tensor:
     return torch.stack(made)
 
 
-def _at(places: Tensor, frames: Tensor) -> Tensor:
-    """Linear interpolation of (..., T) at positions in 0..T - 1: (..., places)."""
-    before = places.floor().long()
-    after = (before + 1).clamp(max=frames.shape[-1] - 1)
-    return torch.lerp(frames[..., before], frames[..., after], (places - before).to(frames.dtype))
-
-
 def _pitch_at(places: Tensor, f0: Tensor) -> Tensor:
-    """Like `_at` for a pitch. Between a voiced and an unvoiced frame, takes the nearer one."""
-    is_steady = _at(places, (f0 > 0.0).float()) == 1.0
-    return torch.where(is_steady, _at(places, f0), f0[:, places.round().long()])
+    """Like `interpolated` for a pitch. Between a voiced and an unvoiced frame, takes the nearer one."""
+    is_steady = interpolated(places, (f0 > 0.0).float()) == 1.0
+    return torch.where(is_steady, interpolated(places, f0), f0[:, places.round().long()])

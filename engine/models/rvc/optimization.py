@@ -40,40 +40,18 @@ class OptimizationConfig:
         )
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str], device: str) -> Self:
-        """Defaults for the device, overridden by the environment. ConfigError names an invalid variable.
+    def resolve(cls, device: str, environ: Mapping[str, str], **asked: bool | int | None) -> Self:
+        """Defaults for the device, overridden by the environment, and that by every argument that is not None.
 
-        An empty variable counts as not set.
+        An empty variable counts as not set. ConfigError names an invalid one.
         """
-        asked = {
+        found: dict[str, Any] = {
             name: read(variable, environ[variable])
             for name, (variable, read) in VARIABLES.items()
             if environ.get(variable)
         }
-        return replace(cls.for_device(device), **asked)
-
-    @classmethod
-    def resolve(
-        cls,
-        device: str,
-        environ: Mapping[str, str],
-        *,
-        gpu_retrieval: bool | None = None,
-        fp16: bool | None = None,
-        gpu_filter: bool | None = None,
-        batch_size: int | None = None,
-        profiling: bool | None = None,
-    ) -> Self:
-        """Like `from_environment`, overridden by every argument that is not None."""
-        asked: dict[str, Any] = {
-            "gpu_retrieval": gpu_retrieval,
-            "fp16": fp16,
-            "gpu_filter": gpu_filter,
-            "batch_size": batch_size,
-            "profiling": profiling,
-        }
-        chosen = {name: value for name, value in asked.items() if value is not None}
-        return replace(cls.from_environment(environ, device), **chosen)
+        found |= {name: value for name, value in asked.items() if value is not None}
+        return replace(cls.for_device(device), **found)
 
 
 def _switch(variable: str, text: str) -> bool:

@@ -41,24 +41,20 @@ class Retrieval:
         found = [self._search(part, k) for part in torch.split(queries.to(self.device, torch.float32), QUERIES)]
         return torch.cat([distances for distances, _ in found]), torch.cat([rows for _, rows in found])
 
-    def blend(self, features: Tensor, rate: float | Tensor, power: float | Tensor) -> Tensor:
-        """Blend (B, T, C) with its nearest rows: `rate` of the weighted mean of the k nearest.
+    def blend(self, features: Tensor, rate: float, power: float) -> Tensor:
+        """Blend (B, T, C) with its nearest rows: `rate`, 0..1, of the weighted mean of the k nearest.
 
-        Weights are (1 / squared distance)^power. An exact hit gets all the weight. `rate` 0..1 and `power` 1 or 2 may
-        be tensors of one number, which a captured graph reads anew each time.
+        Weights are (1 / squared distance)^power. An exact hit gets all the weight.
         """
-        if isinstance(power, Tensor):
-            power = power.to(self.device)
         queries = features.flatten(0, 1).to(self.device, torch.float32)  # (B T, C)
         found = torch.cat([self._found(part, power) for part in torch.split(queries, QUERIES)])
         found = found.view_as(features).to(features.device)
         return torch.lerp(features.float(), found, rate).to(features.dtype)
 
-    def _found(self, queries: Tensor, power: float | Tensor) -> Tensor:
+    def _found(self, queries: Tensor, power: float) -> Tensor:
         distances, rows = self._search(queries, NEIGHBOURS)
         nearest = distances[:, :1]
-        # Relative to the nearest: 1 / s would be infinite for a hit, and its square would overflow float32 close to
-        # one.
+        # Relative to the nearest: 1 / s would be infinite for a hit, and its square overflow float32 close to one.
         weights = torch.where(distances > nearest, nearest / distances, 1.0) ** power
         weights = weights / weights.sum(1, keepdim=True)
         return torch.einsum("qk,qkc->qc", weights, self.embeddings[rows])
@@ -85,14 +81,12 @@ class Retrieval:
         return scores.gather(1, places), places + first
 
 
-def protect(features: Tensor, original: Tensor, f0: Tensor, share: float | Tensor) -> Tensor:
+def protect(features: Tensor, original: Tensor, f0: Tensor, share: float) -> Tensor:
     """In unvoiced frames, use only `share` of the retrieved features, and the original ones for the rest.
 
     Features (B, T, C) and f0 (B, T) Hz, 0 where unvoiced. From a share of 0.5 on, everything is retrieved.
     """
-    if isinstance(share, Tensor):
-        share = torch.where(share >= 0.5, 1.0, share)
-    elif share >= 0.5:
+    if share >= 0.5:
         return features
     kept = torch.where(f0 > 0.0, 1.0, share)[..., None]  # (B, T, 1)
     return torch.lerp(original, features, kept.to(features.dtype))

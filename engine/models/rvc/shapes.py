@@ -4,7 +4,7 @@ Importing this module does not load torch.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from engine.errors import ModelError
@@ -13,7 +13,6 @@ Version = Literal["v1", "v2"]
 CONTENT_CHANNELS: Final[dict[Version, int]] = {"v1": 256, "v2": 768}
 RATES: Final = {"32k": 32_000, "40k": 40_000, "48k": 48_000}
 """Sample rates in the form of old files."""
-FRAMES_A_SECOND: Final = 100
 CONFIG_ITEMS: Final = 18
 MAX_SIZE: Final = 8192  # of channels, layers and speakers; a broken file may say anything
 
@@ -107,39 +106,22 @@ class SynthesizerShape:
         ]
 
 
+_PUBLISHED: Final[list[tuple[Version, int, tuple[int, ...], tuple[int, ...]]]] = [
+    ("v2", 48_000, (12, 10, 2, 2), (24, 20, 4, 4)),
+    ("v2", 40_000, (10, 10, 2, 2), (16, 16, 4, 4)),
+    ("v2", 32_000, (10, 8, 2, 2), (20, 16, 4, 4)),
+    ("v1", 48_000, (10, 6, 2, 2, 2), (16, 16, 4, 4, 4)),
+    ("v1", 40_000, (10, 10, 2, 2), (16, 16, 4, 4)),
+    ("v1", 32_000, (10, 4, 2, 2, 2), (16, 16, 4, 4, 4)),
+]
+"""Version, rate, and the steps and kernels of the upsampling."""
 SHAPES: Final[dict[str, SynthesizerShape]] = {
-    "v2-48k": SynthesizerShape(
-        version="v2", rate_hz=48_000, upsample_rates=(12, 10, 2, 2), upsample_kernels=(24, 20, 4, 4)
-    ),
-    "v2-40k": SynthesizerShape(
-        version="v2", rate_hz=40_000, upsample_rates=(10, 10, 2, 2), upsample_kernels=(16, 16, 4, 4)
-    ),
-    "v2-32k": SynthesizerShape(
-        version="v2", rate_hz=32_000, upsample_rates=(10, 8, 2, 2), upsample_kernels=(20, 16, 4, 4)
-    ),
-    "v1-48k": SynthesizerShape(
-        version="v1", rate_hz=48_000, upsample_rates=(10, 6, 2, 2, 2), upsample_kernels=(16, 16, 4, 4, 4)
-    ),
-    "v1-40k": SynthesizerShape(
-        version="v1", rate_hz=40_000, upsample_rates=(10, 10, 2, 2), upsample_kernels=(16, 16, 4, 4)
-    ),
-    "v1-32k": SynthesizerShape(
-        version="v1", rate_hz=32_000, upsample_rates=(10, 4, 2, 2, 2), upsample_kernels=(16, 16, 4, 4, 4)
-    ),
-    "tiny": SynthesizerShape(
-        version="v2",
-        rate_hz=40_000,
-        upsample_rates=(10, 10, 2, 2),
-        upsample_kernels=(16, 16, 4, 4),
-        speakers=2,
-        latent=16,
-        hidden=32,
-        filter=64,
-        layers=2,
-        initial=64,
-        gin=16,
-    ),
+    f"{version}-{rate_hz // 1000}k": SynthesizerShape(
+        version=version, rate_hz=rate_hz, upsample_rates=rates, upsample_kernels=kernels
+    )
+    for version, rate_hz, rates, kernels in _PUBLISHED
 }
+SHAPES["tiny"] = replace(SHAPES["v2-40k"], speakers=2, latent=16, hidden=32, filter=64, layers=2, initial=64, gin=16)
 """Published shapes are named VERSION-RATE. `tiny` is not published: it is fast enough for one CPU thread."""
 
 

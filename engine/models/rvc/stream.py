@@ -115,21 +115,11 @@ class LiveVoice:
         self._wait = device_work.device_wait(device)
         self._next: int | None = None
 
-    @property
-    def block_frames(self) -> int:
-        """Block size of `convert`, in samples at the stream's rate."""
-        return self.grid.block
-
-    @property
-    def lag_frames(self) -> int:
-        """Samples by which the end of the output lags behind the end of the input."""
-        return self.grid.lag
-
     @torch.no_grad()
     def convert(self, block: np.ndarray, *, first_sample: int) -> np.ndarray:
-        """Convert the next block, (block_frames,) float32 -> (block_frames,) float32, -1..1, with the current settings.
+        """Convert the next block, (grid.block,) float32 -> (grid.block,) float32, -1..1, with the current settings.
 
-        The result is the conversion of the samples from `first_sample - lag_frames` on. A block that does not directly
+        The result is the conversion of the samples from `first_sample - grid.lag` on. A block that does not directly
         follow the last one restarts the stream. Any sample value is accepted.
         """
         self._hear(block, first_sample)
@@ -179,11 +169,6 @@ class LiveVoice:
                 self.convert(silence, first_sample=number * self.grid.block)
         self.settings = settings
         self.reset()
-
-    @property
-    def work(self) -> float:
-        """Amount of work per block, for estimating times: hops in the window."""
-        return float(self.grid.window_hops)
 
     @property
     def memory_mb(self) -> float | None:
@@ -258,9 +243,8 @@ class LiveVoice:
         hops = self._voicing.hops
         stretched = sound.shape[1] // hops
         sound = mix_loudness(self._input.sound[:, -hops * HOP :], sound, stretched, self.settings.rms_mix)
-        resampler = Resampler(
-            stretched * HOPS_A_SECOND, self.grid.rate_hz, self.model.device
-        )  # created anew, because its weights are cached
+        # Created anew, because its weights are cached.
+        resampler = Resampler(stretched * HOPS_A_SECOND, self.grid.rate_hz, self.model.device)
         return resampler(sound)[0, -(self.grid.block + self.grid.lag) :]
 
 
@@ -289,9 +273,7 @@ class InputWindow:
         self._before = joined[:, -2 * grid.grain :]
         mark("gate")
         new = (grid.block_hops + grid.grain_hops) * HOP
-        resampled = self._resampler(joined)[
-            :, -new:
-        ]  # drop the first grain, which was computed without the sound before it
+        resampled = self._resampler(joined)[:, -new:]  # without the first grain, which lacks the sound before it
         self.sound = torch.cat((self.sound[:, grid.block_hops * HOP : -grid.grain_hops * HOP], resampled), 1)
         mark("resample")
 

@@ -111,9 +111,8 @@ class Attention(nn.Module):
         self.conv_k = nn.Conv1d(channels, channels, 1)
         self.conv_v = nn.Conv1d(channels, channels, 1)
         self.conv_o = nn.Conv1d(channels, channels, 1)
-        self.emb_rel_k = nn.Parameter(
-            torch.zeros(1, 2 * ATTENTION_WINDOW + 1, width)
-        )  # [d]: a key d - ATTENTION_WINDOW frames later
+        # [d]: a key d - ATTENTION_WINDOW frames later
+        self.emb_rel_k = nn.Parameter(torch.zeros(1, 2 * ATTENTION_WINDOW + 1, width))
         self.emb_rel_v = nn.Parameter(torch.zeros(1, 2 * ATTENTION_WINDOW + 1, width))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -396,6 +395,18 @@ def as_image(x: Tensor) -> Tensor:
     return x.transpose(1, 2).contiguous()[:, None].permute(0, 3, 1, 2)
 
 
+def places_of(count: int, length: float, frames: int, device: torch.device) -> Tensor:
+    """Positions (count,), 0..frames - 1, of the middles of `count` frames of this length, a share of the usual one."""
+    return ((torch.arange(count, device=device) + 0.5) * length - 0.5).clamp(0.0, frames - 1.0)
+
+
+def interpolated(places: Tensor, frames: Tensor) -> Tensor:
+    """Linear interpolation of (..., T) at positions in 0..T - 1: (..., places)."""
+    before = places.floor().long()
+    after = (before + 1).clamp(max=frames.shape[-1] - 1)
+    return torch.lerp(frames[..., before], frames[..., after], (places - before).to(frames.dtype))
+
+
 class Synthesizer(nn.Module):
     """Content, pitch and speaker to sound. No method waits for the device or changes its arguments."""
 
@@ -436,17 +447,12 @@ class Synthesizer(nn.Module):
         result: Tensor = self.flow(z, g)
         return result
 
-    def decode(
-        self, z: Tensor, f0: Tensor | None, g: Tensor, *, source: Tensor | None = None, frames: range | None = None
-    ) -> Tensor:
-        """(B, latent, T) and f0 (B, T) Hz, 0 where unvoiced -> (B, 1, n hop): all T frames, or only `frames`.
+    def decode(self, z: Tensor, g: Tensor, source: Tensor | None, frames: range | None = None) -> Tensor:
+        """(B, latent, T) and source (B, 1, T hop), None without pitch -> (B, 1, n hop): all T frames, or only `frames`.
 
-        `source` (B, 1, T hop), made by `self.source`, replaces f0: a stream needs a source whose phase continues.
         A part decoded alone equals that part of the whole sound, because `shape.lead_in_frames` on both sides are
         decoded with it.
         """
-        if source is None and f0 is not None and self.shape.has_pitch:
-            source = self.source(f0)
         batch, _, whole = z.shape
         wanted = range(whole) if frames is None else frames
         # On a CPU the working set should stay in the caches, and below the 32 MB above which malloc returns memory
@@ -493,4 +499,4 @@ class Synthesizer(nn.Module):
         mean, log_sd = self.encode(phone, pitch)
         noise = torch.randn_like(mean) if noise is None else noise.to(mean.dtype)
         z = torch.addcmul(mean, log_sd.exp(), noise, value=noise_scale)
-        return self.decode(self.reverse_flow(z, g), f0, g)
+        return self.decode(self.reverse_flow(z, g), g, None if f0 is None else self.source(f0))

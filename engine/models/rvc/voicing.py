@@ -11,7 +11,7 @@ from engine.models.rvc.model import VoiceModel
 from engine.models.rvc.pitch.coarse import coarse, shifted
 from engine.models.rvc.shapes import FLOW_LEAD_IN_FRAMES
 from engine.models.rvc.spec import VoiceSettings
-from engine.models.rvc.synthesizer import NOISE_SCALE, RollingNoise
+from engine.models.rvc.synthesizer import NOISE_SCALE, RollingNoise, interpolated, places_of
 
 MAX_FORMANT = 2.0
 SEED = 0
@@ -64,13 +64,16 @@ class Voicing:
         self.noise.advance(self._grid.block_hops)
         self.source_noise.advance(self._grid.block_hops)
         stretched = self._synthesizer.shape.stretched_hop(settings.formant)
-        count = self.hops if stretched == self._hop else self._longest_hops
+        count, places = self.hops, None
+        if stretched != self._hop:
+            count = self._longest_hops
+            places = places_of(count, self._hop / stretched, self.hops, self._device)
         inputs: State = {
             "phone": phone,
             "pitch": None,
             "noise": self.noise.values,
             "source": None,
-            "places": None if stretched == self._hop else self._places(count, stretched),
+            "places": places,  # of the decoder's frames, in hops of the latent
             "speaker": torch.full((1,), settings.speaker, device=self._device),  # filled there: a copy would wait
         }
         if f0 is not None and self._synthesizer.shape.has_pitch:
@@ -83,7 +86,7 @@ class Voicing:
             mark(next(stages))
             between()
 
-        key = ("voice", count, inputs["places"] is None)
+        key = ("voice", count, places is None)
         state = self._calls.run(key, (self._encode, self._flow, self._decode), inputs, part_done)
         mark(next(stages))
         result: Tensor = state["sound"][:, 0, : self.hops * stretched].float()
@@ -111,11 +114,6 @@ class Voicing:
         sound = source(f0, start, noise)
         return torch.nn.functional.pad(sound, (0, count * self._hop - sound.shape[2]))
 
-    def _places(self, count: int, stretched: int) -> Tensor:
-        """Positions (count,) of the decoder's frames, in hops of the latent."""
-        middles = (torch.arange(count, device=self._device) + 0.5) * (self._hop / stretched)
-        return (middles - 0.5).clamp(0.0, self.hops - 1.0)
-
     def _encode(self, state: State) -> State:
         mean, log_sd = (
             each[..., -self._flow_hops :] for each in self._synthesizer.encode(state["phone"], state["pitch"])
@@ -128,10 +126,8 @@ class Voicing:
     def _flow(self, state: State) -> State:
         z = self._synthesizer.reverse_flow(state["z"], state["g"])[..., -self.hops :]
         if state["places"] is not None:
-            before = state["places"].floor().long()
-            after = (before + 1).clamp(max=self.hops - 1)
-            z = torch.lerp(z[..., before], z[..., after], (state["places"] - before).to(z.dtype))
+            z = interpolated(state["places"], z)
         return {"z": z, "g": state["g"], "source": state["source"]}
 
     def _decode(self, state: State) -> State:
-        return {"sound": self._synthesizer.decode(state["z"], None, state["g"], source=state["source"])}
+        return {"sound": self._synthesizer.decode(state["z"], state["g"], state["source"])}

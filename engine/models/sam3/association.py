@@ -18,18 +18,6 @@ LOST_AFTER = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Association:
-    """Objects are given by their index among the tracked ones, detections by their index in Detections."""
-
-    new: list[int]
-    """Detections of new objects, in the order of their ids."""
-    unmatched: set[int]
-    """Visible objects that no detection confirms."""
-    confirmed: dict[int, int]
-    """The detection that may recondition an object, by object."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MaskFacts:
     """All that the host learns of a picture before it decides, from the device."""
 
@@ -88,7 +76,7 @@ def decide(
         return np.where(is_same, overlap_of(facts.shared, others, rows), np.float32(0.0))
 
     is_visible = facts.shared.diagonal()[rows] > 0
-    matched = associate(
+    new, unmatched, confirmed = associate(
         found_scores,
         overlap(found_rows, found_prompts),
         is_visible,
@@ -102,17 +90,17 @@ def decide(
     return Decided(
         new=[
             TrackedObject(id=first_id + count, prompt=int(found_prompts[place]), score=float(found_scores[place]))
-            for count, place in enumerate(matched.new)
+            for count, place in enumerate(new)
         ],
-        rows=found_rows[matched.new].tolist(),
+        rows=found_rows[new].tolist(),
         reconditioned={
             place: int(found_rows[detection])
-            for place, detection in matched.confirmed.items()
+            for place, detection in confirmed.items()
             if is_due and facts.logits[place] > rules.high_conf_thresh
         },
         hidden=np.flatnonzero(is_hidden).tolist(),
         empty=np.flatnonzero(is_hidden | ~is_visible).tolist(),
-        unmatched={objects[place].id for place in matched.unmatched},
+        unmatched={objects[place].id for place in unmatched},
     )
 
 
@@ -156,23 +144,23 @@ def detections_in(
 
 def associate(
     scores: np.ndarray, iou: np.ndarray, is_visible: np.ndarray, rules: Any, *, score_for_new: float, free: int
-) -> Association:
-    """Match n detections with m tracked objects.
+) -> tuple[list[int], set[int], dict[int, int]]:
+    """Match n detections with m tracked objects, both given by their index.
 
-    `scores` (n,); `iou` (n, m) float32, 0 for different prompts; `is_visible` (m,) bool. At most `free` detections are
-    new, the best ones. While nothing is tracked, all of them may be new, whatever their score.
+    `scores` (n,); `iou` (n, m) float32, 0 for different prompts; `is_visible` (m,) bool. Returns the detections of new
+    objects, in the order of their ids; the visible objects that no detection confirms; and the detection that may
+    recondition an object, by object. At most `free` detections are new, the best ones. While nothing is tracked, all of
+    them may be new, whatever their score.
     """
     if not iou.shape[1]:
-        return Association(
-            new=best_candidates(range(len(scores)), scores.tolist(), free), unmatched=set(), confirmed={}
-        )
+        return best_candidates(range(len(scores)), scores.tolist(), free), set(), {}
     is_new = (scores >= score_for_new) & ~(iou >= rules.assoc_iou_thresh).any(axis=1)
     is_unmatched = is_visible & ~(iou >= rules.trk_assoc_iou_thresh).any(axis=0)
     is_sure = (scores >= rules.high_conf_thresh) & ~is_new & (iou.max(axis=1) >= rules.high_iou_thresh)
-    return Association(
-        new=best_candidates(np.flatnonzero(is_new).tolist(), scores.tolist(), free),
-        unmatched=set(np.flatnonzero(is_unmatched).tolist()),
-        confirmed={int(iou[place].argmax()): place for place in np.flatnonzero(is_sure).tolist()},
+    return (
+        best_candidates(np.flatnonzero(is_new).tolist(), scores.tolist(), free),
+        set(np.flatnonzero(is_unmatched).tolist()),
+        {int(iou[place].argmax()): place for place in np.flatnonzero(is_sure).tolist()},
     )
 
 

@@ -9,7 +9,6 @@ kernels a layer less.
 
 The GELU stays a kernel of its own: the one that torch can append to a product (`torch._addmm_activation`) is the tanh
 approximation on CUDA, up to 0.0005 from the GELU that SAM3 was trained with.
-
 """
 
 from collections.abc import Callable, Iterable
@@ -39,7 +38,8 @@ class Features:
     fpn_hidden_states: tuple[torch.Tensor, ...]
     """(B, C, 4 g, 4 g), (B, C, 2 g, 2 g), (B, C, g, g)."""
     position: torch.Tensor
-    """(1, C, g, g): position encoding of the coarsest level, the only one in use; a constant."""
+    """(1, C, g, g): sine positions of the coarsest level, the only one in use, as the neck adds them to its features; a
+    constant."""
     last_hidden_state: torch.Tensor
     """(B, g * g, D) of the ViT, row by row. The tracker makes its own pyramid from it."""
 
@@ -62,14 +62,16 @@ class Backbone:
         if model.spec.is_compiled:
             self._layer = compiled(vit_layer)  # compiled twice, because window and global layers have different shapes
             self._rotations = {size: torch.view_as_real(turn) for size, turn in self._rotations.items()}
-        self.position = level_position(self._neck, self._grid, model.device).to(model.dtype)
+        shape = torch.Size((1, self._neck.config.fpn_hidden_size, self._grid, self._grid))
+        # A copy, because transformers caches the tensor.
+        self._position = self._neck.position_encoding(shape, model.device, torch.float32).clone().to(model.dtype)
         self._parts = self._chain()
 
     @torch.no_grad()
     def run(self, pixels: torch.Tensor, between: Callable[[], None] = nothing) -> Features:
         """Features of `pixels` (B, 3, resolution, resolution) from `preprocess`; `between` is called between slices."""
         state = self._calls.run(("backbone", tuple(pixels.shape)), self._parts, {"pixels": pixels}, between)
-        return Features(fpn_hidden_states=state["levels"], position=self.position, last_hidden_state=state["hidden"])
+        return Features(fpn_hidden_states=state["levels"], position=self._position, last_hidden_state=state["hidden"])
 
     def _chain(self) -> tuple[Part, ...]:
         layers = list(self._vit.layers)
@@ -170,14 +172,6 @@ def rotation(config: Any, window: int, grid: int, device: torch.device) -> torch
     return turn[:, None].contiguous().to(device)
 
 
-def level_position(neck: Any, grid: int, device: torch.device) -> torch.Tensor:
-    """Sine positions of the coarsest level, (1, C, g, g) float32, as the neck adds them to its features."""
-    shape = torch.Size((1, neck.config.fpn_hidden_size, grid, grid))
-    # A copy, because transformers caches the tensor.
-    result: torch.Tensor = neck.position_encoding(shape, device, torch.float32).clone()
-    return result
-
-
 def preprocess(pixels: torch.Tensor, resolution: int, dtype: torch.dtype) -> torch.Tensor:
     """Pictures (B, H, W, 3 or 4) uint8 -> (B, 3, resolution, resolution) in -1..1, channels last. Alpha is ignored.
 
@@ -193,9 +187,8 @@ def preprocess(pixels: torch.Tensor, resolution: int, dtype: torch.dtype) -> tor
     if x.shape[2:] != (resolution, resolution):
         size = (resolution, resolution)
         if x.device.type == "cpu":
-            x = F.interpolate(
-                x, size, mode="bilinear", antialias=True
-            )  # with all four channels, because a slice of three has slower strides
+            # With all four channels, because a slice of three has slower strides.
+            x = F.interpolate(x, size, mode="bilinear", antialias=True)
         else:
             x = F.interpolate(x[:, :3].float(), size, mode="bilinear", antialias=True).round_()
     return x[:, :3].float().sub_(MIDDLE).div_(MIDDLE).to(dtype)

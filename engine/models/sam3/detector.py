@@ -9,9 +9,9 @@ import torch
 
 from engine.errors import ModelError
 from engine.models.graphs import Calls, State, nothing
-from engine.models.sam3.backbone import Features, level_position
+from engine.models.sam3.backbone import Features
 from engine.models.sam3.detected_objects import DetectedObjects, no_objects
-from engine.models.sam3.detr import as_levels, decoder_chain, grid_of, mask_part
+from engine.models.sam3.detr import as_levels, decoder_chain, mask_part
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.prompts import EncodedPrompt
 
@@ -58,10 +58,8 @@ class Detector:
         self._model = model
         self._calls = calls
         self._detector = model.detector
-        neck = model.detector.vision_encoder.neck
         side = model.mask_side // 4
-        self._grid = grid_of(side, model.device)
-        self._position = level_position(neck, side, model.device).to(model.dtype)
+        self._texels = torch.arange(side, device=model.device, dtype=torch.float32) / side
         self._masks = (mask_part(model.detector),)
 
     @torch.no_grad()
@@ -117,7 +115,7 @@ class Detector:
             embeds = with_boxes(self._detector.geometry_encoder, embeds, features, boxes)
         vision = features.fpn_hidden_states[-1]
         shape = (tuple(vision.shape), tuple(embeds.shape), max_queries)
-        chain = decoder_chain(self._detector, self._grid, self._position, max_queries)
+        chain = decoder_chain(self._detector, self._texels, features.position, max_queries)
         state = self._calls.run(("decoder", shape), chain, {"vision": vision, "prompt": embeds}, between)
         mark("decoder")
         between()

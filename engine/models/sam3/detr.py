@@ -6,7 +6,6 @@ of the layer before.
 """
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -18,21 +17,11 @@ LAYERS_A_SLICE = 3  # layers per part, of 6
 LOG_SCALE = 8.0  # scale: deltas of 1/8 become 1 after the logarithm (Sam3DetrDecoder._get_rpb_matrix)
 
 
-@dataclass(frozen=True, slots=True)
-class TexelGrid:
-    """Positions of the texels of the coarsest level, 0..1, float32: (height,) and (width,)."""
+def decoder_chain(detector: Any, texels: torch.Tensor, position: torch.Tensor, max_queries: int) -> tuple[Part, ...]:
+    """Encoder and decoder as parts. In: vision (B, C, g, g), prompt (1 or B, tokens, C). Out: the state of `decode`.
 
-    y: torch.Tensor
-    x: torch.Tensor
-
-
-def grid_of(side: int, device: torch.device) -> TexelGrid:
-    texels = torch.arange(side, device=device, dtype=torch.float32) / side
-    return TexelGrid(texels, texels)
-
-
-def decoder_chain(detector: Any, grid: TexelGrid, position: torch.Tensor, max_queries: int) -> tuple[Part, ...]:
-    """Encoder and decoder as parts. In: vision (B, C, g, g), prompt (1 or B, tokens, C). Out: the state of `decode`."""
+    `texels`: positions of the rows and of the columns of the coarsest level, (g,) float32 in 0..1.
+    """
     flat = position.flatten(2).transpose(1, 2)  # (1, g * g, C)
     layers = list(detector.detr_encoder.layers)
     slices = [layers[first : first + LAYERS_A_SLICE] for first in range(0, len(layers), LAYERS_A_SLICE)]
@@ -48,7 +37,7 @@ def decoder_chain(detector: Any, grid: TexelGrid, position: torch.Tensor, max_qu
     return (
         begin,
         *(through(some) for some in slices[1:]),
-        lambda state: decode(detector, state, flat, grid, max_queries),
+        lambda state: decode(detector, state, flat, texels, max_queries),
     )
 
 
@@ -60,7 +49,7 @@ def encode(layers: list[Any], state: State, position: torch.Tensor) -> State:
     return {"seen": seen, "prompt": state["prompt"]}
 
 
-def decode(detector: Any, state: State, position: torch.Tensor, grid: TexelGrid, max_queries: int) -> State:
+def decode(detector: Any, state: State, position: torch.Tensor, texels: torch.Tensor, max_queries: int) -> State:
     """Run the decoder, from vision and prompt to scored boxes.
 
     Out: seen (B, g * g, C); scores (B, k) float32, descending; boxes (B, k, 4) float32 xyxy 0..1; queries (B, k, C);
@@ -75,7 +64,7 @@ def decode(detector: Any, state: State, position: torch.Tensor, grid: TexelGrid,
     hidden = torch.cat((decoder.presence_token.weight, decoder.query_embed.weight)).expand(batch, -1, -1)
     for layer in decoder.layers:
         query_position = decoder.ref_point_head(decoder.position_encoding.encode_boxes(boxes).to(dtype))
-        bias = box_bias(decoder, boxes, grid, dtype)
+        bias = box_bias(decoder, boxes, texels, dtype)
         hidden = layer(
             hidden,
             query_pos=query_position,
@@ -107,15 +96,15 @@ def picked(rows: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
     return rows.gather(1, places[..., None].expand(-1, -1, rows.shape[-1]))
 
 
-def box_bias(decoder: Any, boxes: torch.Tensor, grid: TexelGrid, dtype: torch.dtype) -> torch.Tensor:
+def box_bias(decoder: Any, boxes: torch.Tensor, texels: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     """Attention bias of each query for each texel, from the distance of the texel to the edges of the box: (B, heads, 1
     + Q, g * g). The first row belongs to the presence token and is zero."""
     from transformers.models.sam3.modeling_sam3 import box_cxcywh_to_xyxy
 
     corners = box_cxcywh_to_xyxy(boxes)  # type: ignore[no-untyped-call]  # has no types in transformers
     edges = corners[:, :, None]  # (B, Q, 1, 4)
-    down = log_scaled(grid.y[:, None] - edges[..., 1::2]).to(dtype)  # (B, Q, g, 2): from top and bottom
-    along = log_scaled(grid.x[:, None] - edges[..., 0::2]).to(dtype)
+    down = log_scaled(texels[:, None] - edges[..., 1::2]).to(dtype)  # (B, Q, g, 2): from top and bottom
+    along = log_scaled(texels[:, None] - edges[..., 0::2]).to(dtype)
     rows, columns = (
         F.pad(edge.permute(0, 3, 1, 2), (0, 0, 1, 0))  # (B, heads, 1 + Q, g)
         for edge in (decoder.box_rpb_embed_y(down), decoder.box_rpb_embed_x(along))
@@ -152,9 +141,8 @@ def mask_part(detector: Any) -> Part:
 
 def refined(decoder: Any, pixels: torch.Tensor, levels: tuple[torch.Tensor, ...]) -> torch.Tensor:
     """Sam3PixelDecoder: `pixels` upsampled to the size of each of `levels`, coarsest first, and added to it."""
-    for level, conv, norm in zip(
-        levels, decoder.conv_layers, decoder.norms, strict=False
-    ):  # the decoder has one more layer
+    # The decoder has one more layer.
+    for level, conv, norm in zip(levels, decoder.conv_layers, decoder.norms, strict=False):
         pixels = pixels.contiguous(memory_format=torch.channels_last)  # CUDA's group norm returns channels first
         grown = F.interpolate(pixels, size=level.shape[-2:], mode="nearest")
         pixels = F.relu_(norm(conv(grown.add_(level))))

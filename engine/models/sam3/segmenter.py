@@ -1,5 +1,6 @@
 """Finds objects in pictures, for the child process, `multiverse segment` and the benchmark."""
 
+import io
 from collections.abc import Callable, Sequence
 from itertools import cycle
 from typing import Any
@@ -140,8 +141,6 @@ class Segmenter:
 
     def tracker_state(self) -> bytes:
         """The tracker's complete state besides prompts and settings, for `restore_tracker`; track mode only."""
-        import io
-
         content = io.BytesIO()
         torch.save(self._tracker.state(), content)
         return content.getvalue()
@@ -149,8 +148,6 @@ class Segmenter:
     def restore_tracker(self, state: bytes) -> None:
         """Continue in track mode from the state of another segmenter. Later results are bit-identical to its
         results."""
-        import io
-
         # weights_only: only tensors and plain values, so that no code from a file is executed.
         self._tracker.restore(torch.load(io.BytesIO(state), map_location=self.model.device, weights_only=True))
 

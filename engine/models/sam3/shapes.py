@@ -246,9 +246,8 @@ def _find_objects(detector: Any, count: int) -> None:
     first.weight -= (first.weight @ direction)[:, None] * direction / width
     last.weight *= MASK_GAIN / width**0.5
     projection = masks.instance_projection.weight
-    projection -= projection.mean(
-        1, keepdim=True
-    )  # remove the constant over the whole picture, which belongs to no mask
+    # Remove the constant over the whole picture, which belongs to no mask.
+    projection -= projection.mean(1, keepdim=True)
     projection[0] = 0.0
     masks.instance_projection.bias[0] = 1.0
     last.weight[0] = 0.0

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from engine.live.rvc.entry import RvcConfig
-from engine.live.rvc.spec import AS_DECLARED, files_named, spec_of
+from engine.live.rvc.entry import RvcConfig, files_named
+from engine.live.rvc.link import AS_DECLARED, spec_of
 from engine.models.rvc.index_choice import IndexChoice
 from osc_schema import PARAMS, Rejected
 from tests.live.stores import store_for

@@ -71,7 +71,7 @@ def test_speech_after_a_child_was_killed_is_heard_dry_without_a_click(singing_vo
         os.kill(link.status().pid, signal.SIGKILL)
         killed_at = link.heard_samples
         wait_for(lambda: desk.heard.newest > killed_at + RATE_HZ // 10, "what is heard after it")
-        underruns = desk.status().underruns
+        underruns = desk.facts()["underruns"]
         wait_for(lambda: share_of_octave(newest()) > 0.95, "the next child")
         first, heard = desk.heard.read(before - RATE_HZ)
     finally:

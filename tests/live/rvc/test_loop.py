@@ -12,7 +12,7 @@ import pytest
 
 from engine.ipc import Gate
 from tests.live.rvc.studio import BLOCK, LAG, VoiceStudio, pitch_of, tone
-from tests.support.long_form import IS_SOAK, in_long_form
+from tests.support.long_form import in_long_form, only_soak
 
 WaitFor = Callable[..., Any]
 CENT = 2 ** (1 / 1200)
@@ -32,7 +32,7 @@ def singing(studio: VoiceStudio, wait_for: WaitFor) -> VoiceStudio:
     """A studio in the middle of a 220 Hz phrase; the listener is at the end of the output."""
     studio.reset()
     studio.taken(wait_for)
-    studio.sing_on(wait_for, blocks=4)
+    studio.sing_on(wait_for, blocks=3)
     studio.skip()
     return studio
 
@@ -57,13 +57,10 @@ def test_sample_n_of_the_output_is_made_from_sample_n_of_the_input(singing: Voic
     assert pitch_of(before) == pytest.approx(220.0, rel=20 * (CENT - 1))
     assert pitch_of(after) == pytest.approx(330.0, rel=20 * (CENT - 1))
     assert singing.fact("skipped") in (0, None) and singing.status.restarts == 0
-
-
-def test_a_new_pitch_applies_from_the_next_block_on(singing: VoiceStudio, wait_for: WaitFor) -> None:
     singing.set({"/rvc/pitch": 12.0})
     singing.taken(wait_for)
-    sound = heard(singing, wait_for, 3)
-    assert pitch_of(sound[LAG + SOON :]) == pytest.approx(440.0, rel=20 * (CENT - 1))
+    sound = heard(singing, wait_for, 3, hz=330.0)
+    assert pitch_of(sound[LAG + SOON :]) == pytest.approx(660.0, rel=20 * (CENT - 1)), "from the next block on"
 
 
 def test_blocks_of_another_length_continue_in_time_without_repeating_a_sample(
@@ -121,7 +118,7 @@ def test_nan_input_does_no_harm(singing: VoiceStudio, wait_for: WaitFor, sample:
     spoilt[::7] = sample
     singing.hear(spoilt)
     heard(singing, wait_for, 4)
-    sound = heard(singing, wait_for, 3)
+    sound = heard(singing, wait_for, 2)
     assert np.isfinite(sound).all() and np.abs(sound).max() <= 1.0
     assert pitch_of(sound) == pytest.approx(220.0, rel=20 * (CENT - 1))
     assert singing.status.pid == pid
@@ -134,7 +131,9 @@ def test_a_missing_speaker_is_noted_and_the_first_is_used(singing: VoiceStudio, 
     assert "/rvc/speaker 5" in singing.told("asked") and "0..1" in singing.told("asked")
 
 
-def test_it_reports_its_facts_and_on_request_its_stages(singing: VoiceStudio, wait_for: WaitFor) -> None:
+def test_it_reports_its_facts_and_on_request_its_stages_and_what_emptying_the_cache_freed(
+    singing: VoiceStudio, wait_for: WaitFor
+) -> None:
     singing.set({"/rvc/profiling": True})
     stages = {"gate_ms", "resample_ms", "content_ms", "pitch_ms", "encode_ms", "flow_ms", "decode_ms", "sola_ms"}
 
@@ -151,9 +150,6 @@ def test_it_reports_its_facts_and_on_request_its_stages(singing: VoiceStudio, wa
     assert 0 < facts["work_p50_ms"] <= facts["work_p99_ms"]
     singing.set({"/rvc/profiling": False})
     wait_for(lambda: all(singing.fact(stage) == 0.0 for stage in stages), "nothing of them any more")
-
-
-def test_emptying_the_cache_is_answered_with_what_it_freed(singing: VoiceStudio, wait_for: WaitFor) -> None:
     answers: list[tuple[bool, str]] = []
     singing.supervisor.call("empty_cache", on_answer=lambda is_done, text: answers.append((is_done, text)))
     wait_for(lambda: answers, "the answer")
@@ -170,27 +166,19 @@ def test_it_has_the_priority_of_the_engine(studio: VoiceStudio, wait_for: WaitFo
         assert os.sched_getscheduler(child.pid) == os.sched_getscheduler(0)
 
 
-def test_the_gate_is_up_while_it_works_and_down_otherwise(
+def test_the_gate_is_up_while_it_works_and_the_environment_variables_of_voices_apply(
     open_rvc: Callable[..., VoiceStudio], singing_voice: Path, wait_for: WaitFor
 ) -> None:
     gate = Gate.create()
-    studio = open_rvc(singing_voice, gate=gate)
+    environment = {"RVC_PROFILING": "yes", "RVC_USE_FP16": "0"}
+    studio = open_rvc(singing_voice, gate=gate, settings={"environment": environment})
     studio.taken(wait_for)
-    for _ in range(3):
+    for _ in range(2):
         assert not gate.is_voice_running(time.perf_counter_ns())
-        studio.sing(blocks=1)
+        studio.sing()
         wait_for(lambda: any(gate.is_voice_running(time.perf_counter_ns()) for _ in range(5000)), "its work")
         wait_for(lambda: studio.made_to() >= studio.voice.end_sample - LAG, "the end of it")
         wait_for(lambda: not gate.is_voice_running(time.perf_counter_ns()), "the open gate")
-    studio.close()
-    gate.close()
-
-
-def test_the_environment_variables_of_voices_apply(
-    open_rvc: Callable[..., VoiceStudio], tiny_voice: Path, wait_for: WaitFor
-) -> None:
-    studio = open_rvc(tiny_voice, settings={"environment": {"RVC_PROFILING": "yes", "RVC_USE_FP16": "0"}})
-    studio.taken(wait_for)
 
     def are_told() -> bool:
         studio.sing_on(wait_for)
@@ -198,15 +186,17 @@ def test_the_environment_variables_of_voices_apply(
 
     wait_for(are_told, "its stages")
     assert studio.fact("dtype") == "float32"
+    studio.close()
+    gate.close()
 
 
 @pytest.mark.soak
+@only_soak
 def test_its_memory_is_flat(singing: VoiceStudio, wait_for: WaitFor) -> None:
-    """Thousands of blocks with MULTIVERSE_SOAK; thirty, and less exact, without."""
     child = psutil.Process(singing.status.pid)
-    heard(singing, wait_for, 100 if IS_SOAK else 10)
+    heard(singing, wait_for, 100)
     before, files = child.memory_info().rss, child.num_fds()
-    for _ in range(400 if IS_SOAK else 2):
+    for _ in range(400):
         heard(singing, wait_for, 10)
     assert child.memory_info().rss - before < 8 << 20
     assert child.num_fds() == files

@@ -55,24 +55,26 @@ def test_the_settings_come_from_the_parameters() -> None:
     assert MixSettings.from_values(values | {"/rvc/gain_db": -60.0}).volume == 0.0
 
 
-def test_missing_samples_are_replaced_by_the_dry_voice_or_silence() -> None:
-    zeros = np.zeros(4800, np.float32)
-    assert np.array_equal(Table().run(ONES, zeros, zeros), ONES)
-    silent = MixSettings(is_wanted=True, is_dry_without=False)
-    assert not Table().run(ONES, zeros, zeros, silent)[480:].any()  # after the first fade
+ZEROS, HALF = np.zeros(4800, np.float32), there(4800, (0, 2400))
 
 
-@pytest.mark.parametrize(("monitor", "expected"), [(1.0, 0.5), (0.0, 1.0), (0.25, 0.875)])
-def test_the_monitor_mixes_dry_and_converted_voice(monitor, expected) -> None:
-    settings = MixSettings(is_wanted=True, monitor=monitor)
-    heard = Table().run(ONES, 0.5 * ONES, ONES, settings)
-    assert heard[1000:4000] == pytest.approx(expected)
-
-
-def test_the_volume_applies_to_dry_and_converted_voice() -> None:
-    settings = MixSettings(is_wanted=True, volume=0.5)
-    heard = Table().run(ONES, ONES, there(4800, (0, 2400)), settings)
-    assert heard[480:] == pytest.approx(0.5)
+@pytest.mark.parametrize(
+    ("wet", "presence", "settings", "heard"),
+    [
+        (ZEROS, ZEROS, {}, 1.0),
+        (ZEROS, ZEROS, {"is_dry_without": False}, 0.0),
+        (0.5 * ONES, ONES, {}, 0.5),
+        (0.5 * ONES, ONES, {"monitor": 0.0}, 1.0),
+        (0.5 * ONES, ONES, {"monitor": 0.25}, 0.875),
+        (ONES, HALF, {"volume": 0.5}, 0.5),
+    ],
+    ids=["dry without", "silent without", "converted", "dry", "both", "volume of both"],
+)
+def test_dry_and_converted_voice_are_mixed_as_set(
+    wet: np.ndarray, presence: np.ndarray, settings: dict[str, object], heard: float
+) -> None:
+    mixed = Table().run(ONES, wet, presence, MixSettings(is_wanted=True, **settings))
+    assert mixed[480:4000] == pytest.approx(heard)  # after the first fade
 
 
 def test_the_converted_voice_fades_out_by_its_last_sample_and_in_from_its_first() -> None:
@@ -123,23 +125,9 @@ def test_no_change_of_the_settings_clicks() -> None:
     assert click_db(heard) < -50.0
 
 
-def test_a_run_of_missing_samples_is_one_underrun_and_none_while_off() -> None:
+@pytest.mark.parametrize(("off_at", "underruns"), [(48_000, 3), (7_200, 0), (0, 0)])
+def test_a_run_of_missing_samples_is_one_underrun_while_it_is_wanted(off_at: int, underruns: int) -> None:
     presence = there(48_000, (4800, 9600), (14_400, 19_200), (19_300, 30_000))
-    table = Table()
-    table.run(np.zeros(48_000, np.float32), np.zeros(48_000, np.float32), presence)
-    assert table.mix.underruns == 3
-    unwanted = Table()
-    unwanted.run(np.zeros(48_000, np.float32), np.zeros(48_000, np.float32), presence, MixSettings())
-    assert unwanted.mix.underruns == 0
-
-
-def test_switching_off_is_not_an_underrun() -> None:
-    table = Table()
-    presence = there(48_000, (4800, 24_000))
-    table.run(
-        np.zeros(48_000, np.float32),
-        np.zeros(48_000, np.float32),
-        presence,
-        lambda first: MixSettings(is_wanted=first < 19_200),
-    )
-    assert table.mix.underruns == 0
+    table, silence = Table(), np.zeros(48_000, np.float32)
+    table.run(silence, silence, presence, lambda first: MixSettings(is_wanted=first < off_at))
+    assert table.mix.underruns == underruns

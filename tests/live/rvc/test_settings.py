@@ -1,8 +1,9 @@
-"""The voice child's settings from its parameters."""
+"""The voice child's settings from its parameters, and its statistics."""
 
 import osc_schema
+from engine.live.rvc.link import BUILT
+from engine.live.rvc.loop import MIN_BLOCKS, VoiceFigures
 from engine.live.rvc.settings import VoiceChildSettings, Window, read_settings
-from engine.live.rvc.spec import BUILT
 from engine.models.rvc import VoiceSettings
 
 
@@ -25,3 +26,15 @@ def test_every_parameter_of_the_child_changes_its_settings_or_its_build() -> Non
 
 def test_build_parameters_change_only_the_build() -> None:
     assert {osc_schema.lookup(address).child for address in BUILT} == {"rvc"}
+
+
+def test_a_machine_is_too_slow_if_the_median_work_is_longer_than_a_block() -> None:
+    figures = VoiceFigures()
+    for _ in range(MIN_BLOCKS - 1):
+        figures.count_block(80.0, {})
+    assert figures.too_slow_ms(20.0) is None  # too few to judge by
+    figures.count_block(80.0, {})
+    assert figures.too_slow_ms(20.0) == 80.0
+    assert figures.too_slow_ms(80.0) is None
+    figures.begin_window()
+    assert figures.too_slow_ms(20.0) is None

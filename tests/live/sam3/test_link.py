@@ -1,17 +1,20 @@
 """The engine's end of the SAM3 child; without a child, over real rings."""
 
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from engine.errors import ModelError
 from engine.ipc import FrameRing, Gate
 from engine.ipc.segmentation_sheet import sheet_shape, write_sheet
 from engine.live.kit.picture_rings import OutputRing
 from engine.live.kit.scene import Scene
 from engine.live.sam3.entry import Sam3Config
-from engine.live.sam3.link import SegmentationLink
+from engine.live.sam3.link import SegmentationLink, require_complete, spec_of
 from engine.params import ParamStore
 from engine.values import FINISHED, FoundObject, Segmentation
 from tests.live.around import surroundings
@@ -128,3 +131,12 @@ def test_feedback_of_sam3_through_its_own_matte_is_reported_once_each_time(
     assert feed(sam3__source="multiverse") == 1
     assert feed(layer__5__matte="all") == 1
     assert feed(layer__5__matte="background") == 2
+
+
+def test_a_broken_model_is_refused_in_one_line_that_names_it_once(tiny_sam3: Path, tmp_path: Path) -> None:
+    broken = shutil.copytree(tiny_sam3, tmp_path / "sam3")
+    (broken / "model.safetensors").unlink()
+    with pytest.raises(ModelError) as refusal:
+        require_complete(spec_of(Sam3Config(model=str(broken))))
+    line = str(refusal.value)
+    assert line.startswith(f"{broken}: has no weights") and line.count(str(broken)) == 1 and "\n" not in line

@@ -173,16 +173,13 @@ def test_a_stale_picture_of_the_old_source_is_skipped(studio: Sam3Studio, wait_f
     assert (frame.index, frame.sequence) == (studio.fed - 1, before.sequence + 1)
 
 
-def test_it_reports_its_facts(studio: Sam3Studio, wait_for: WaitFor) -> None:
+def test_it_reports_its_facts_and_what_emptying_the_cache_freed(studio: Sam3Studio, wait_for: WaitFor) -> None:
     wait_for(lambda: studio.finds() and (studio.fact("fps") or 0) > 0 and studio.fact("objects") == 16, "its figures")
     facts = studio.status.facts
     stages = {"preprocess_ms", "backbone_ms", "decoder_ms", "masks_ms", "other_ms"}
     assert stages | {"memory_mb", "duty", "slice_p99_ms", "nan"} <= set(facts)
     assert (facts["resolution"], facts["device"], facts["dtype"]) == (112, "cpu", "float32")
     assert (facts["mode"], facts["prompts"]) == ("image", 1)
-
-
-def test_emptying_the_cache_is_answered_with_what_it_freed(studio: Sam3Studio, wait_for: WaitFor) -> None:
     answers: list[tuple[bool, str]] = []
     studio.supervisor.call("empty_cache", on_answer=lambda is_done, text: answers.append((is_done, text)))
     wait_for(lambda: answers, "the answer")

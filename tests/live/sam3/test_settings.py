@@ -2,7 +2,7 @@
 
 import osc_schema
 from engine.live.kit.pace import ChildPace, read_pace
-from engine.live.sam3.settings import SegmentationSettings, read_settings
+from engine.live.sam3.loop import SegmentationSettings, read_settings
 
 IN_THE_PROCESS_ITSELF = ("/sam3/resolution", "/sam3/compile", "/sam3/offload")  # another value is another process
 
@@ -10,7 +10,7 @@ IN_THE_PROCESS_ITSELF = ("/sam3/resolution", "/sam3/compile", "/sam3/offload")  
 def test_an_unset_value_has_the_schemas_default() -> None:
     settings = read_settings({})
     assert settings.prompts == ("person", "", "", "")
-    assert (settings.mode, settings.threshold, settings.most, settings.source) == ("image", 0.5, 16, "auto")
+    assert (settings.mode, settings.threshold, settings.max_objects, settings.source) == ("image", 0.5, 16, "auto")
 
 
 def test_every_parameter_of_the_child_changes_its_settings() -> None:

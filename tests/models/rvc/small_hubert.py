@@ -46,13 +46,10 @@ def small_hubert(**changes: Any) -> SmallHubert:
 OUTSIDE_THE_LAYERS = {
     "feature_extractor.conv_layers.0.layer_norm.weight": "feature_extractor.conv_layers.0.2.weight",
     "feature_extractor.conv_layers.0.layer_norm.bias": "feature_extractor.conv_layers.0.2.bias",
-    "feature_extractor.conv_layers.0.conv.weight": "feature_extractor.conv_layers.0.0.weight",
-    "feature_extractor.conv_layers.1.conv.weight": "feature_extractor.conv_layers.1.0.weight",
-    "feature_extractor.conv_layers.2.conv.weight": "feature_extractor.conv_layers.2.0.weight",
-    "feature_extractor.conv_layers.3.conv.weight": "feature_extractor.conv_layers.3.0.weight",
-    "feature_extractor.conv_layers.4.conv.weight": "feature_extractor.conv_layers.4.0.weight",
-    "feature_extractor.conv_layers.5.conv.weight": "feature_extractor.conv_layers.5.0.weight",
-    "feature_extractor.conv_layers.6.conv.weight": "feature_extractor.conv_layers.6.0.weight",
+    **{
+        f"feature_extractor.conv_layers.{n}.conv.weight": f"feature_extractor.conv_layers.{n}.0.weight"
+        for n in range(7)
+    },
     "feature_projection.layer_norm.weight": "layer_norm.weight",
     "feature_projection.layer_norm.bias": "layer_norm.bias",
     "feature_projection.projection.weight": "post_extract_proj.weight",

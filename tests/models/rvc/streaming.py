@@ -39,7 +39,7 @@ def live_voice(
 
 def streamed(live: LiveVoice, sound: np.ndarray, first_sample: int = 0) -> np.ndarray:
     """All whole blocks of a sound, converted and joined."""
-    frames = live.block_frames
+    frames = live.grid.block
     blocks = [sound[first : first + frames] for first in range(0, len(sound) - frames + 1, frames)]
     return np.concatenate(
         [live.convert(block, first_sample=first_sample + number * frames) for number, block in enumerate(blocks)]

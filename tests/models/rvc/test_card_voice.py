@@ -47,7 +47,7 @@ def converted(
     live: LiveVoice, show: list[dict[str, Any]], loop: Callable[[], Any] = nullcontext
 ) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
     """Three blocks of each scene: two that may begin at an odd and an even hop for the first time, and one `loop`."""
-    frames = live.block_frames
+    frames = live.grid.block
     sound = spoken(RATE_HZ, 3 * len(show) * frames / RATE_HZ)
     for number, first in enumerate(range(0, len(sound), frames)):
         live.settings = replace(live.settings, **show[number // 3])
@@ -83,13 +83,13 @@ def test_a_block_costs_one_wait_one_upload_and_four_replays(sham_card: ShamCard)
     live = live_on(load(SPEC, "cuda", "float32"))
     live.warm_up()
     sound = spoken(RATE_HZ, 0.4)
-    for first in range(0, 2 * live.block_frames, live.block_frames):
+    for first in range(0, 2 * live.grid.block, live.grid.block):
         with sham_card.loop() as tally:
-            live.convert(sound[first : first + live.block_frames], first_sample=first)
+            live.convert(sound[first : first + live.grid.block], first_sample=first)
         assert (len(tally.waits), len(tally.uploads), tally.replays) == (1, 1, 4)
     for number in range(2, 4):  # a block that is only heard uses the same pinned memory
-        first = number * live.block_frames
-        live.listen(sound[first : first + live.block_frames], first_sample=first)
+        first = number * live.grid.block
+        live.listen(sound[first : first + live.grid.block], first_sample=first)
 
 
 def test_a_whole_sound_is_converted_as_by_a_cpu_with_two_waits_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:

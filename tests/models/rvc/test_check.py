@@ -1,4 +1,4 @@
-"""Reports on a voice from its files, without loading torch: its kind and what is missing."""
+"""Reports on a voice from its files, without loading torch, are what loading it finds: its kind and what is missing."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from engine.errors import ModelError
 from engine.models.rvc import VoiceSpec
@@ -46,6 +46,32 @@ def test_the_report_equals_the_loaded_voice(tiny_models: TinyModels, options: di
     # Loading folds weight norm, which removes some numbers.
     loaded_mb = (report.memory_bytes("float32") + report.index_bytes) / 2**20
     assert model.memory_mb == pytest.approx(loaded_mb, rel=0.02)
+    said = model.content(torch.zeros(1, 16_000), version=model.version)
+    assert said.shape[-1] == model.synthesizer.shape.content_channels
+    assert model.retrieval.blend(said, 0.5, 2).shape == said.shape
+    parameters = [parameter for network in model.networks for parameter in network.parameters()]
+    assert len(parameters) == len(set(map(id, parameters))) > 100
+    assert not any(parameter.requires_grad for parameter in parameters)
+    assert not any(network.training for network in model.networks)
+
+
+def test_the_networks_have_the_dtype_that_was_asked_for_and_the_vectors_are_float32(tiny_voice: Path) -> None:
+    model = load(spec_of(tiny_voice), "cpu", "bf16")
+    assert model.dtype == model.content.dtype == model.synthesizer.emb_g.weight.dtype == torch.bfloat16
+    assert model.retrieval is not None and model.retrieval.embeddings.dtype == torch.float32
+
+
+def test_random_weights_need_no_files_and_are_the_same_each_time() -> None:
+    spec = VoiceSpec(model="random:tiny", index="random:500", pitch="yin")
+    first, second = (load(spec, "cpu", "float32") for _ in range(2))
+    sound = torch.randn(1, 4_000, generator=torch.Generator().manual_seed(2))
+    said = first.content(sound, version="v2")
+    assert torch.equal(said, second.content(sound, version="v2")) and said.std() > 0.1
+    assert first.retrieval is not None and second.retrieval is not None
+    assert first.retrieval.embeddings.shape == (500, 768)
+    assert torch.equal(first.retrieval.embeddings, second.retrieval.embeddings)
+    with pytest.raises(ModelError, match="shape v3-96k: not one of v2-48k"):
+        load(replace(spec, model="random:v3-96k"), "cpu", "float32")
 
 
 def test_checking_needs_no_torch_and_no_faiss(tiny_voice: Path) -> None:
@@ -64,7 +90,8 @@ def test_each_thing_that_is_missing_is_one_line_with_how_to_get_it(
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     spec = VoiceSpec(model=str(tiny_voice / "voice.pth"), index=str(tmp_path / "no.index"), pitch="rmvpe")
     content, index, rmvpe = check(spec).missing
-    assert content.startswith("lengyue233/content-vec-best: ") and "hf download lengyue233/content-vec-best" in content
+    assert content.startswith("lengyue233/content-vec-best: ")
+    assert "hf download lengyue233/content-vec-best" in content and "pytorch_model*.bin" in content
     assert index.startswith(str(tmp_path / "no.index"))
     assert 'hf download lj1995/VoiceConversionWebUI --include "rmvpe.pt"' in rmvpe
     assert "pip install" in check(replace(spec, pitch="fcpe")).missing[-1]
@@ -76,9 +103,10 @@ def test_a_missing_better_pitch_tracker_is_only_a_note(
     tiny_voice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
-    report = check(replace(spec_of(tiny_voice), pitch="auto"))
+    spec = replace(spec_of(tiny_voice), pitch="auto")
+    report = check(spec)
     assert report.is_complete and report.pitch in ("fcpe", "yin")
-    assert any("rmvpe" in note for note in report.notes)
+    assert any("rmvpe" in note for note in report.notes) and load(spec, "cpu", "float32").notes == report.notes
 
 
 def test_an_index_of_another_version_is_reported_before_loading(tiny_models: TinyModels) -> None:
@@ -95,13 +123,13 @@ def test_content_that_is_not_a_hubert_is_named(voice: Path) -> None:
     (voice / "content" / "config.json").write_text('{"model_type": "hubert"}')
     (voice / "content" / "model.safetensors").unlink()
     assert "has no weights" in check(spec_of(voice)).missing[0]
+    (voice / "content" / "config.json").unlink()
+    assert "config.json is missing" in check(spec_of(voice)).missing[0]
 
 
 def test_a_v1_voice_needs_the_final_projection(tiny_models: TinyModels, tmp_path: Path) -> None:
     folder = shutil.copytree(tiny_models.voice(version="v1", rate_hz=48_000, speakers=3), tmp_path / "v1")
     weights = folder / "content" / "model.safetensors"
-    from safetensors.torch import load_file
-
     tensors = {name: tensor for name, tensor in load_file(weights).items() if not name.startswith("final_proj")}
     save_file(tensors, weights)
     assert "has no final projection" in check(spec_of(folder)).missing[0]

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -50,14 +49,6 @@ def test_the_number_of_vectors_is_as_documented(hubert: SmallHubert) -> None:
             assert made.shape == (1, (samples - 80) // 320, wide) and encoder.channels(version) == wide
 
 
-@pytest.mark.parametrize("is_large", [False, True], ids=["group norm", "layer norm, normed first"])
-def test_the_norms_of_the_configuration_are_used(sound: torch.Tensor, is_large: bool) -> None:
-    changes = {"feat_extract_norm": "layer", "do_stable_layer_norm": True, "conv_bias": True} if is_large else {}
-    hubert = small_hubert(**changes).requires_grad_(False)
-    made = ContentEncoder(hubert, None)(sound, version="v2")
-    assert torch.equal(made, hubert(sound, output_hidden_states=True).hidden_states[12])
-
-
 @pytest.mark.parametrize("gain", [1e-4, 1.0, 20.0], ids=["-94 dBFS", "speech", "clipped"])
 def test_half_precision_gives_the_same_at_any_level(hubert: SmallHubert, sound: torch.Tensor, gain: float) -> None:
     sound = (sound * gain).clamp(-1.0, 1.0)
@@ -66,13 +57,6 @@ def test_half_precision_gives_the_same_at_any_level(hubert: SmallHubert, sound: 
     made = ContentEncoder(half, None)(sound, version="v2")
     assert made.dtype == torch.float16
     assert torch.cosine_similarity(made.float(), wanted, dim=-1).min() > 0.9999
-
-
-@pytest.fixture(scope="module")
-def saved(hubert: SmallHubert, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("content")
-    hubert.save_pretrained(folder)
-    return folder
 
 
 def load(path: Path) -> ContentEncoder:
@@ -92,37 +76,62 @@ def of_fairseq(hubert: SmallHubert) -> dict[str, Any]:
     return {"args": None, "model": tensors, "optimizer_history": [{"num_updates": 1}], "extra_state": {"epoch": 3}}
 
 
-def test_a_folder_of_the_hub_gives_the_model_that_was_saved(hubert: SmallHubert, saved: Path) -> None:
-    encoder = load(saved)
+def whole(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in tensors.items()}
+
+
+LAYOUTS = [
+    "folder",
+    "folder with a pickle and older names",
+    "folder with a head",
+    "fairseq",
+    "fairseq before torch 1.6",
+]
+LAYOUTS += ["fairseq beside another model's config", "pickle beside its config"]
+LAYOUTS += [
+    f"{names} names in content.{suffix}" for names in ("its", "fairseq's") for suffix in ("pt", "bin", "safetensors")
+]
+
+
+def written(layout: str, hubert: SmallHubert, folder: Path) -> Path:
+    tensors = whole(hubert.state_dict())
+    match layout.split():
+        case ["folder"]:
+            hubert.save_pretrained(folder)
+        case ["folder", _, "a", "pickle", *_]:
+            hubert.config.save_pretrained(folder)
+            stem = "encoder.pos_conv_embed.conv."
+            for older, name in (("weight_g", "original0"), ("weight_v", "original1")):
+                tensors[f"{stem}{older}"] = tensors.pop(f"{stem}parametrizations.weight.{name}")
+            torch.save(tensors, folder / "pytorch_model.bin")
+        case ["folder", _, "a", "head"]:
+            hubert.config.save_pretrained(folder)
+            tensors = {f"hubert.{name}": tensor for name, tensor in tensors.items()}
+            save_file(tensors | {"lm_head.weight": torch.zeros(2, 2)}, folder / "model.safetensors")
+        case ["fairseq", *more]:
+            folder /= "hubert_base.pt"
+            torch.save(of_fairseq(hubert), folder, _use_new_zipfile_serialization="1.6" not in more)
+            if "another" in more:
+                folder.with_name("config.json").write_text(json.dumps({"model_type": "llama"}))
+        case ["pickle", *_]:
+            hubert.config.save_pretrained(folder)
+            folder /= "pytorch_model.bin"
+            torch.save(tensors, folder)
+        case [names, "names", "in", file]:
+            tensors, folder = tensors if names == "its" else fairseq_names(tensors), folder / file
+            save_file(tensors, folder) if folder.suffix == ".safetensors" else torch.save(tensors, folder)
+    return folder
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_layout_gives_the_model_that_was_saved(hubert: SmallHubert, tmp_path: Path, layout: str) -> None:
+    encoder = load(written(layout, hubert, tmp_path))
     assert_says_the_same(encoder, hubert)
     assert all(not parameter.requires_grad for network in encoder.networks for parameter in network.parameters())
 
 
-def test_a_folder_with_a_pickle_and_older_names_gives_it_too(hubert: SmallHubert, tmp_path: Path) -> None:
-    hubert.config.save_pretrained(tmp_path)
-    stem = "encoder.pos_conv_embed.conv."
-    older = {f"{stem}parametrizations.weight.original0": f"{stem}weight_g"}
-    older[f"{stem}parametrizations.weight.original1"] = f"{stem}weight_v"
-    tensors = {older.get(name, name): tensor for name, tensor in hubert.state_dict().items()}
-    torch.save(tensors, tmp_path / "pytorch_model.bin")
-    assert_says_the_same(load(tmp_path), hubert)
-
-
-def test_a_model_inside_one_with_a_head_is_found(hubert: SmallHubert, tmp_path: Path) -> None:
-    hubert.config.save_pretrained(tmp_path)
-    tensors = {f"hubert.{name}": tensor.clone() for name, tensor in hubert.state_dict().items()}
-    save_file(tensors | {"lm_head.weight": torch.zeros(2, 2)}, tmp_path / "model.safetensors")
-    encoder = load(tmp_path)
-    assert torch.equal(encoder(SOUND, version="v2"), hubert(SOUND).last_hidden_state)
-
-
-@pytest.mark.parametrize("is_zipped", [True, False], ids=["zip", "before torch 1.6"])
-def test_fairseqs_file_gives_the_same_network(hubert: SmallHubert, tmp_path: Path, is_zipped: bool) -> None:
-    torch.save(of_fairseq(hubert), tmp_path / "hubert_base.pt", _use_new_zipfile_serialization=is_zipped)
-    assert_says_the_same(load(tmp_path / "hubert_base.pt"), hubert)
-
-
 def test_fairseqs_large_file_gives_the_same_network_too(tmp_path: Path) -> None:
+    """It normalises every layer, and before each block."""
     hubert = small_hubert(feat_extract_norm="layer", do_stable_layer_norm=True, conv_bias=True).requires_grad_(False)
     published = {}
     for name, tensor in hubert.state_dict().items():
@@ -134,29 +143,6 @@ def test_fairseqs_large_file_gives_the_same_network_too(tmp_path: Path) -> None:
             published |= fairseq_names({name: tensor})
     torch.save({"model": published}, tmp_path / "hubert_large.pt")
     assert_says_the_same(load(tmp_path / "hubert_large.pt"), hubert)
-
-
-@pytest.mark.parametrize("suffix", [".pt", ".bin", ".safetensors"])
-@pytest.mark.parametrize("layout", ["fairseq", "transformers"])
-def test_bare_tensors_are_recognised_by_their_names(
-    hubert: SmallHubert, tmp_path: Path, suffix: str, layout: str
-) -> None:
-    tensors = hubert.state_dict() if layout == "transformers" else fairseq_names(hubert.state_dict())
-    file = tmp_path / f"content{suffix}"
-    if suffix == ".safetensors":
-        save_file({name: tensor.clone() for name, tensor in tensors.items()}, file)
-    else:
-        torch.save(tensors, file)
-    assert_says_the_same(load(file), hubert)
-
-
-def test_a_single_file_is_read_whatever_files_are_beside_it(hubert: SmallHubert, tmp_path: Path) -> None:
-    torch.save(of_fairseq(hubert), tmp_path / "hubert_base.pt")
-    (tmp_path / "config.json").write_text(json.dumps({"model_type": "llama"}))
-    assert_says_the_same(load(tmp_path / "hubert_base.pt"), hubert)
-    hubert.config.save_pretrained(tmp_path)
-    torch.save(hubert.state_dict(), tmp_path / "pytorch_model.bin")
-    assert_says_the_same(load(tmp_path / "pytorch_model.bin"), hubert)
 
 
 class Dictionary:
@@ -225,7 +211,7 @@ def test_a_pickle_that_would_run_something_is_refused_by_name_and_runs_nothing(
 def test_a_missing_tensor_and_nan_are_one_line(
     hubert: SmallHubert, tmp_path: Path, name: str, value: float | None, said: str
 ) -> None:
-    tensors = {name: tensor.clone() for name, tensor in hubert.state_dict().items()}
+    tensors = whole(hubert.state_dict())
     if value is None:
         del tensors[name]
     else:
@@ -234,18 +220,6 @@ def test_a_missing_tensor_and_nan_are_one_line(
     with pytest.raises(ModelError, match=said) as error:
         load(tmp_path / "content.safetensors")
     assert "\n" not in str(error.value)
-
-
-def test_a_folder_of_another_model_is_named(tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text(json.dumps({"model_type": "wav2vec2"}))
-    with pytest.raises(ModelError, match="model_type wav2vec2; a voice needs hubert"):
-        load(tmp_path)
-    (tmp_path / "config.json").write_text(json.dumps({"model_type": "hubert"}))
-    with pytest.raises(ModelError, match="has no weights"):
-        load(tmp_path)
-    (tmp_path / "config.json").unlink()
-    with pytest.raises(ModelError, match=r"config\.json is missing"):
-        load(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -259,10 +233,10 @@ def test_a_folder_of_another_model_is_named(tmp_path: Path) -> None:
     ],
 )
 def test_an_inconsistent_configuration_is_one_line(
-    saved: Path, tmp_path: Path, wrong: dict[str, Any], said: str
+    hubert: SmallHubert, tmp_path: Path, wrong: dict[str, Any], said: str
 ) -> None:
-    shutil.copytree(saved, tmp_path, dirs_exist_ok=True)
-    told = json.loads((saved / "config.json").read_text())
+    hubert.save_pretrained(tmp_path)
+    told = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(told | wrong))
     with pytest.raises(ModelError, match=said) as error:
         load(tmp_path)
@@ -271,11 +245,10 @@ def test_an_inconsistent_configuration_is_one_line(
 
 @pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
 def test_a_truncated_file_is_one_line(hubert: SmallHubert, tmp_path: Path, suffix: str) -> None:
-    whole, cut = tmp_path / f"whole{suffix}", tmp_path / f"cut{suffix}"
-    tensors = {name: tensor.clone() for name, tensor in hubert.state_dict().items()}
-    save_file(tensors, whole) if suffix == ".safetensors" else torch.save(tensors, whole)
+    cut = written(f"its names in cut{suffix}", hubert, tmp_path)
+    content = cut.read_bytes()
     for share in (0.0, 0.3, 0.9):
-        cut.write_bytes(whole.read_bytes()[: int(whole.stat().st_size * share)])
+        cut.write_bytes(content[: int(len(content) * share)])
         with pytest.raises(ModelError) as error:
             load(cut)
         assert str(cut) in str(error.value) and "\n" not in str(error.value)
@@ -285,11 +258,3 @@ def test_a_file_of_other_tensors_is_not_a_hubert(tmp_path: Path) -> None:
     torch.save({"unet.weight": torch.zeros(2)}, tmp_path / "other.pt")
     with pytest.raises(ModelError, match=r"no HuBERT \(holds unet.weight\)"):
         load(tmp_path / "other.pt")
-
-
-def test_a_missing_model_is_reported_with_the_command_that_fetches_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(ModelError, match=r"hf download lengyue233/content-vec-best .*pytorch_model\*\.bin"):
-        load_content("lengyue233/content-vec-best", torch.device("cpu"), torch.float32)

@@ -32,6 +32,10 @@ def test_it_is_cut_where_it_is_quietest_near_each_multiple_of_the_centre() -> No
         sound[middle - 100 : middle + 100] *= 0.01
     spans = spans_of(reader(sound), len(sound), SHORT)
     assert [span.start for span in spans] == pytest.approx([0, 85, 220, 290], abs=1)
+    sound = LOUD[:33_600].copy()  # its centre is at 2 s, and the search ends with the sound at 2.1 s
+    sound[29_000:29_400] = 0.0
+    last = spans_of(reader(sound), len(sound), SHORT)[-1]
+    assert last.start == pytest.approx(182, abs=1), "the end of the sound gets no advantage"
 
 
 @pytest.mark.parametrize("samples", [1, 2, 159, 160, 161, 24_000, 24_001, 100_001])

@@ -182,46 +182,39 @@ def test_an_index_of_another_kind_is_refused_by_its_name(tmp_path: Path, factory
     refused(file, f"{named}.*a voice's index is IVF,Flat")
 
 
-@pytest.mark.parametrize(
-    ("promised", "said"),
-    [
+def test_an_index_with_a_wrong_count_is_refused(tmp_path: Path) -> None:
+    file = written(tmp_path / "voice.index", "IVF5,Flat")
+    whole = file.read_bytes()
+    for promised, said in (
         (2**40, "truncated; it declares 1099511627776 vectors"),  # before memory is taken
         (301, "declares 301 vectors, but its lists hold 300"),
         (299, "declares 299 vectors, but its lists hold 300"),
-    ],
-)
-def test_an_index_with_a_wrong_count_is_refused(tmp_path: Path, promised: int, said: str) -> None:
-    file = written(tmp_path / "voice.index", "IVF5,Flat")
-    told = bytearray(file.read_bytes())
-    told[8:16] = promised.to_bytes(8, "little")
-    file.write_bytes(told)
-    refused(file, said)
+    ):
+        file.write_bytes(whole[:8] + promised.to_bytes(8, "little") + whole[16:])
+        refused(file, said)
 
 
-@pytest.mark.parametrize("number", [-1, 0, 300, 2**40], ids=["negative", "twice", "beyond", "far beyond"])
-def test_vectors_that_are_not_numbered_consecutively_are_refused(tmp_path: Path, number: int) -> None:
-    index, numbers = trained("IVF5,Flat"), np.arange(300)
-    numbers[7] = number
-    index.add_with_ids(VECTORS, numbers)
-    refused(stored(tmp_path / "voice.index", index), "not numbered consecutively")
+def test_vectors_that_are_not_numbered_consecutively_are_refused(tmp_path: Path) -> None:
+    for number in (-1, 0, 300, 2**40):  # negative, twice, beyond and far beyond
+        index, numbers = trained("IVF5,Flat"), np.arange(300)
+        numbers[7] = number
+        index.add_with_ids(VECTORS, numbers)
+        refused(stored(tmp_path / "voice.index", index), "not numbered consecutively")
 
 
-@pytest.mark.parametrize(
-    ("factory", "said"),
-    [("Flat", r"holds NaN or infinity"), ("IVF5,Flat", r"declares 300 vectors, but its lists hold 299.*NaN")],
-)
-@pytest.mark.parametrize("broken", [np.nan, np.inf])
-def test_vectors_with_nan_are_refused(tmp_path: Path, factory: str, said: str, broken: float) -> None:
+def test_vectors_with_nan_are_refused(tmp_path: Path) -> None:
     """faiss counts vectors that are near none of its lists, but puts them into none."""
-    vectors = VECTORS.copy()
-    vectors[7, 3] = broken
-    with pytest.raises(ModelError, match=said):
-        read_index(written(tmp_path / "voice.index", factory, vectors), 32)
+    in_no_list = "declares 300 vectors, but its lists hold 299.*NaN"
+    for factory, said in (("Flat", "holds NaN or infinity"), ("IVF5,Flat", in_no_list)):
+        for broken in (np.nan, np.inf):
+            vectors = VECTORS.copy()
+            vectors[7, 3] = broken
+            with pytest.raises(ModelError, match=said):
+                read_index(written(tmp_path / "voice.index", factory, vectors), 32)
 
 
-def test_an_index_with_vectors_in_another_file_is_refused_without_opening_it(tmp_path: Path) -> None:
-    index = trained("IVF5,Flat")
-    elsewhere = tmp_path / "lists.data"
+def test_an_index_without_its_vectors_is_refused_and_a_file_that_it_names_is_not_opened(tmp_path: Path) -> None:
+    index, elsewhere = trained("IVF5,Flat"), tmp_path / "lists.data"
     lists = faiss.OnDiskInvertedLists(index.nlist, index.code_size, str(elsewhere))
     index.replace_invlists(lists, False)
     index.add(VECTORS)
@@ -230,9 +223,6 @@ def test_an_index_with_vectors_in_another_file_is_refused_without_opening_it(tmp
         file.write_bytes(file.read_bytes() + bytes(padded))
         refused(file, "names another file for its vectors")
         elsewhere.unlink(missing_ok=True)
-
-
-def test_an_index_that_was_written_without_its_vectors_is_refused(tmp_path: Path) -> None:
     index = trained("IVF5,Flat")
     index.add(VECTORS)
     index.own_invlists, index.invlists = False, None

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.errors import ConfigError
-from engine.models.rvc.optimization import OptimizationConfig
+from engine.models.rvc.optimization import VARIABLES, OptimizationConfig
 
 
 def test_each_device_has_its_defaults() -> None:
@@ -14,33 +14,28 @@ def test_each_device_has_its_defaults() -> None:
     assert all(each.gpu_retrieval and not each.profiling for each in found)
 
 
-@pytest.mark.parametrize(("text", "is_on"), [("true", True), ("FALSE", False), ("1", True), ("off", False)])
-def test_the_environment_overrides_the_defaults_of_the_device(text: str, is_on: bool) -> None:
-    names = {
-        "RVC_GPU_RETRIEVAL": "gpu_retrieval",
-        "RVC_USE_FP16": "fp16",
-        "RVC_GPU_FILTER": "gpu_filter",
-        "RVC_PROFILING": "profiling",
-    }
-    for variable, name in names.items():
-        config = OptimizationConfig.from_environment({variable: text, "RVC_BATCH_SIZE": "8"}, "cuda")
-        assert getattr(config, name) is is_on and config.batch_size == 8
-
-
-def test_flags_override_the_environment() -> None:
+def test_the_environment_overrides_the_defaults_and_flags_override_the_environment() -> None:
+    for text, is_on in (("true", True), ("FALSE", False), ("1", True), ("off", False)):
+        environ = {variable: text for name, (variable, _) in VARIABLES.items() if name != "batch_size"}
+        config = OptimizationConfig.resolve("cuda", environ | {"RVC_BATCH_SIZE": "8"})
+        assert (config.gpu_retrieval, config.fp16, config.gpu_filter, config.profiling) == (is_on,) * 4, text
+        assert config.batch_size == 8
     environ = {"RVC_USE_FP16": "true", "RVC_BATCH_SIZE": "8", "RVC_PROFILING": ""}
-    config = OptimizationConfig.resolve("cpu", environ, fp16=False, profiling=True)
-    assert (config.fp16, config.batch_size, config.profiling) == (False, 8, True)
+    config = OptimizationConfig.resolve("cpu", environ, fp16=False, gpu_filter=None, profiling=True)
+    assert (config.fp16, config.gpu_filter, config.batch_size, config.profiling) == (False, False, 8, True)
+    assert [variable for variable, _ in VARIABLES.values()] == [
+        "RVC_GPU_RETRIEVAL", "RVC_USE_FP16", "RVC_GPU_FILTER", "RVC_BATCH_SIZE", "RVC_PROFILING"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("variable", "text", "reason"),
     [
-        ("RVC_USE_FP16", "maybe", "RVC_USE_FP16: 'maybe' is neither true nor false"),
-        ("RVC_BATCH_SIZE", "0", "RVC_BATCH_SIZE: '0' is not a whole number from 1 to 64"),
-        ("RVC_BATCH_SIZE", "4.5", "RVC_BATCH_SIZE: '4.5' is not a whole number from 1 to 64"),
+        ("RVC_USE_FP16", "maybe", "'maybe' is neither true nor false"),
+        ("RVC_BATCH_SIZE", "0", "'0' is not a whole number from 1 to 64"),
+        ("RVC_BATCH_SIZE", "4.5", "'4.5' is not a whole number from 1 to 64"),
     ],
 )
 def test_an_invalid_value_is_refused_with_its_variable(variable: str, text: str, reason: str) -> None:
-    with pytest.raises(ConfigError, match=reason):
-        OptimizationConfig.from_environment({variable: text}, "cuda")
+    with pytest.raises(ConfigError, match=f"{variable}: {reason}"):
+        OptimizationConfig.resolve("cuda", {variable: text})

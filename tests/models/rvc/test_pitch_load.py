@@ -132,8 +132,8 @@ def test_a_pitch_maps_to_the_mel_step_that_rvc_was_trained_with() -> None:
 
 
 def test_an_octave_up_is_twice_the_pitch_and_no_pitch_stays_none() -> None:
-    assert shifted(torch.tensor([[220.0, 0.0]]), 12).tolist() == [[440.0, 0.0]]
-    assert shifted(torch.tensor([440.0]), torch.tensor(-12.0)).tolist() == [220.0]
+    assert shifted(torch.tensor([[220.0, 0.0]]), 12.0).tolist() == [[440.0, 0.0]]
+    assert shifted(torch.tensor([440.0]), -12.0).tolist() == [220.0]
 
 
 def test_autotune_draws_to_the_nearest_semitone() -> None:

@@ -65,13 +65,10 @@ def test_a_part_with_its_context_equals_that_part_of_the_whole(from_hz: int, to_
     torch.testing.assert_close(part[:, around * up : -around * up], expected, rtol=0, atol=1e-6)
 
 
-def test_equal_rates_return_the_sound_itself() -> None:
-    resampler = Resampler(16_000, 16_000, CPU)
-    sound = torch.ones(1, 161)
+def test_equal_rates_return_the_sound_itself_and_rates_without_a_common_factor_are_refused() -> None:
+    """Their weights would fill the memory."""
+    resampler, sound = Resampler(16_000, 16_000, CPU), torch.ones(1, 161)
     assert resampler(sound) is sound and resampler.reach == 0
-
-
-def test_rates_without_a_common_factor_are_refused_before_they_fill_the_memory() -> None:
     with pytest.raises(ValueError, match="44101 to 16000 Hz: their common factor is only 1"):
         Resampler(44_101, 16_000, CPU)
 
@@ -100,6 +97,13 @@ def test_filtering_on_the_host_equals_scipys_in_double_precision() -> None:
     ours = high_pass_on_host(sound)
     assert ours.dtype == np.float32
     np.testing.assert_allclose(ours, scipys(sound), atol=1e-7)
+
+
+def test_rumble_is_removed_and_the_voice_stays() -> None:
+    t, middle = torch.arange(RATE_HZ * 2) / RATE_HZ, slice(RATE_HZ // 2, -RATE_HZ // 2)
+    rumble, voice = (torch.sin(2 * torch.pi * hz * t)[None] for hz in (20.0, 200.0))
+    assert high_pass(rumble)[0, middle].abs().max() < 1e-3
+    torch.testing.assert_close(high_pass(voice)[0, middle], voice[0, middle], rtol=0, atol=1e-4)
 
 
 def test_pieces_with_their_context_equal_the_whole() -> None:

@@ -1,5 +1,6 @@
 """Retrieval equals FAISS, weights are well defined for exact hits, and memory is bounded."""
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -48,7 +49,7 @@ def test_rows_equal_those_of_faiss_flat_at_the_size_of_a_real_voice() -> None:
     assert (distances.dtype, rows.dtype) == (torch.float32, torch.int64)
 
 
-@pytest.mark.parametrize("copies", [2, 5, 40])
+@pytest.mark.parametrize("copies", [2, 40])
 def test_of_equally_near_rows_the_first_are_taken_as_in_faiss(copies: int) -> None:
     some = drawn(5, 300, 64)
     embeddings = torch.cat([some] * copies)[torch.randperm(300 * copies, generator=torch.Generator().manual_seed(6))]
@@ -64,16 +65,16 @@ def test_of_equally_near_rows_the_first_are_taken_as_in_faiss(copies: int) -> No
 def test_any_number_of_rows_is_searched_in_pieces_of_any_size(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retrieval, "ROWS", 130)
     monkeypatch.setattr(retrieval, "QUERIES", 11)
-    embeddings, queries = drawn(8, count, 16), drawn(9, 30, 16)
-    exact = (queries.double()[:, None] - embeddings.double()).square().sum(2).sort(dim=1, stable=True)
-    distances, rows = Retrieval(embeddings, CPU).search(queries)
-    assert torch.equal(rows, exact.indices[:, :NEIGHBOURS])
-    torch.testing.assert_close(distances.double(), exact.values[:, :NEIGHBOURS], rtol=1e-5, atol=0.0)
+    assert_nearest(drawn(8, count, 16), drawn(9, 30, 16))
 
 
 def test_a_large_common_offset_does_not_change_the_nearest_rows() -> None:
     """Plain |q|^2 + |e|^2 - 2 q e is off by more than neighbours differ here, and so is FAISS."""
-    embeddings, queries = drawn(10, 2_000, 32) * 0.01 + 300.0, drawn(11, 20, 32) * 0.01 + 300.0
+    assert_nearest(drawn(10, 2_000, 32) * 0.01 + 300.0, drawn(11, 20, 32) * 0.01 + 300.0)
+
+
+def assert_nearest(embeddings: Tensor, queries: Tensor) -> None:
+    """In double precision."""
     exact = (queries.double()[:, None] - embeddings.double()).square().sum(2).sort(dim=1, stable=True)
     distances, rows = Retrieval(embeddings, CPU).search(queries)
     assert torch.equal(rows, exact.indices[:, :NEIGHBOURS])
@@ -90,8 +91,6 @@ def test_the_nearest_are_weighted_by_their_inverse_distance(power: int) -> None:
     for rate in (0.0, 0.3, 1.0):
         made = Retrieval(embeddings, CPU).blend(features, rate, power)
         np.testing.assert_allclose(made.numpy(), rate * found + (1.0 - rate) * features.numpy(), atol=1e-5)
-        held = Retrieval(embeddings, CPU).blend(features, torch.tensor(rate), torch.tensor(float(power)))
-        torch.testing.assert_close(held, made)
 
 
 def test_an_exact_hit_has_all_the_weight() -> None:
@@ -104,10 +103,14 @@ def test_an_exact_hit_has_all_the_weight() -> None:
     assert torch.equal(Retrieval(twice, CPU).blend(features, 1.0, 2)[0, 0], embeddings[3])
 
 
-def test_half_precision_is_searched_in_float32_and_returned_in_half_precision() -> None:
+def test_half_precision_is_searched_in_float32_and_returned_in_half_precision(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     embeddings = drawn(16, 400, 32)
     features = embeddings[None, :5].half()
-    store = Retrieval(embeddings.half(), CPU)
+    with caplog.at_level(logging.INFO, logger=retrieval.__name__):
+        store = Retrieval(embeddings.half(), CPU)
+    assert caplog.messages == ["Loaded 400 embeddings to cpu for GPU-accelerated retrieval"]
     assert store.embeddings.dtype == torch.float32
     made = store.blend(features, 1.0, 2)
     assert made.dtype == torch.float16
@@ -150,8 +153,6 @@ def test_the_workspace_of_a_search_does_not_grow_with_rows_or_queries(monkeypatc
 def test_breath_and_consonants_are_protected_from_the_index() -> None:
     retrieved, original = torch.full((1, 4, 2), 2.0), torch.zeros(1, 4, 2)
     f0 = torch.tensor([[220.0, 0.0, 0.0, 55.0]])
-    for share in (0.25, torch.tensor(0.25)):
-        assert protect(retrieved, original, f0, share)[0, :, 0].tolist() == [2.0, 0.5, 0.5, 2.0]
-    for share in (0.5, torch.tensor(0.5)):
-        assert torch.equal(protect(retrieved, original, f0, share), retrieved)
-    assert protect(retrieved.half(), original.half(), f0, torch.tensor(0.25)).dtype == torch.float16
+    assert protect(retrieved, original, f0, 0.25)[0, :, 0].tolist() == [2.0, 0.5, 0.5, 2.0]
+    assert torch.equal(protect(retrieved, original, f0, 0.5), retrieved)
+    assert protect(retrieved.half(), original.half(), f0, 0.25).dtype == torch.float16

@@ -55,11 +55,13 @@ def test_a_tone_with_randomly_shifted_blocks_becomes_one_tone() -> None:
     assert np.abs(levels - 1.0).max() < 0.02
 
 
-def test_noise_that_fits_nowhere_else_returns_too() -> None:
+def test_a_moved_sound_returns_to_its_time_and_so_does_noise_that_fits_nowhere_else() -> None:
+    tone = np.sin(np.arange(20_000) * 2.0 * np.pi / 80.0)
+    _, offsets = joined(Sola(BLOCK, CROSSFADE, SEARCH, CPU), tone, [0, 40, 0, 0], BLOCK, CROSSFADE + SEARCH)
+    assert abs(offsets[1] - 40) <= 3 and offsets[3] <= 3
     sola = Sola(BLOCK, CROSSFADE, SEARCH, CPU)
     _, offsets = joined(sola, noise(20_000), [60] + [0] * 14, BLOCK, CROSSFADE + SEARCH)
-    assert offsets[1] == 60
-    assert max(offsets[10:]) <= SEARCH // 20
+    assert offsets[1] == 60 and max(offsets[10:]) <= SEARCH // 20
 
 
 def test_silence_fits_everywhere_and_a_beginning_fades_in() -> None:
@@ -72,6 +74,9 @@ def test_silence_fits_everywhere_and_a_beginning_fades_in() -> None:
     sola.join(torch.zeros(BLOCK + CROSSFADE + SEARCH))
     assert not sola.join(torch.zeros(BLOCK + CROSSFADE + SEARCH)).any()
     assert int(sola.offset) == 0
+    sola.join(torch.ones(BLOCK + CROSSFADE + SEARCH))
+    sola.reset()
+    assert not sola.join(torch.zeros(BLOCK + CROSSFADE + SEARCH)).any(), "no earlier sound is left"
 
 
 def test_a_loud_start_does_not_hide_where_a_soft_sound_fits() -> None:

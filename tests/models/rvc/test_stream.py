@@ -45,7 +45,9 @@ AS_THE_MODEL = VoiceSettings(rms_mix=1.0)
 def test_a_tone_in_is_a_tone_out(singing: VoiceModel, rate_hz: int, settings: VoiceSettings, hz: float) -> None:
     """Within 5 cents, and one sine in phase from end to end: the rest is 25 dB softer."""
     given = tone(220.0, rate_hz, 0.9)
-    sung = streamed(live_voice(singing, rate_hz=rate_hz, settings=settings), given)[-round(0.6 * rate_hz) :]
+    sung = streamed(live_voice(singing, rate_hz=rate_hz, block_ms=180, settings=settings), given)[
+        -round(0.6 * rate_hz) :
+    ]
     assert abs(1200.0 * np.log2(loudest_hz(sung, rate_hz) / hz)) < 5.0
     assert level_db(sung) == pytest.approx(level_db(given), abs=0.5)
     assert level_db(without_sine(sung, hz, rate_hz)) < level_db(sung) - 25.0
@@ -53,7 +55,7 @@ def test_a_tone_in_is_a_tone_out(singing: VoiceModel, rate_hz: int, settings: Vo
 
 @pytest.mark.parametrize(
     ("rate_hz", "block_ms", "crossfade_ms", "seconds"),
-    [(22_050, 20, 150, 0.45), (16_000, 37, 10, 0.45), (16_000, 1500, 150, 3.0)],
+    [(22_050, 20, 150, 0.45), (16_000, 37, 10, 0.45), (16_000, 700, 150, 1.4)],
 )
 def test_blocks_of_any_length_are_one_tone(
     singing: VoiceModel, rate_hz: int, block_ms: float, crossfade_ms: float, seconds: float
@@ -77,22 +79,21 @@ def without_sine(sound: np.ndarray, hz: float, rate_hz: int) -> np.ndarray:
     return sound - basis @ np.linalg.lstsq(basis, sound, rcond=None)[0]
 
 
-def test_a_steady_voice_sounds_live_as_in_one_piece(singing: VoiceModel, random: VoiceModel) -> None:
+def test_a_steady_voice_sounds_live_as_in_one_piece(random: VoiceModel) -> None:
     """Log-mel correlation over 0.98, averaged over 4 frames (43 ms), because each conversion draws its own noise.
 
     Two conversions in one piece correlate as much.
     """
-    rate_hz, given = 48_000, spoken(48_000, 3.5)
+    rate_hz, given = 48_000, spoken(48_000, 2.5)
+    live = live_voice(random, rate_hz=rate_hz, block_ms=500, extra_ms=700)
+    joined = streamed(live, given)[live.grid.lag :]
     heard = Resampler(rate_hz, 16_000, CPU)(torch.from_numpy(given)[None])[0].numpy()
-    for model in (singing, random):
-        live = live_voice(model, rate_hz=rate_hz, block_ms=500, extra_ms=1500)
-        joined = streamed(live, given)[live.lag_frames :]
-        whole = VoiceConverter(model, live.settings, OptimizationConfig.for_device("cpu")).convert_sound(heard)
-        whole = Resampler(model.rate_hz, rate_hz, CPU)(torch.from_numpy(whole)[None])[0].numpy()
-        steady = slice(7 * rate_hz // 4, 13 * rate_hz // 4)  # the window is full from then on
-        mels = [log_mel(sound[steady], rate_hz, together=4).ravel() for sound in (joined, whole)]
-        assert np.corrcoef(mels)[0, 1] > 0.98
-        assert level_db(joined[steady]) == pytest.approx(level_db(given[steady]), abs=1.5)
+    whole = VoiceConverter(random, live.settings, OptimizationConfig.for_device("cpu")).convert_sound(heard)
+    whole = Resampler(random.rate_hz, rate_hz, CPU)(torch.from_numpy(whole)[None])[0].numpy()
+    steady = slice(5 * rate_hz // 4, 9 * rate_hz // 4)  # the window is full from then on
+    mels = [log_mel(sound[steady], rate_hz, together=4).ravel() for sound in (joined, whole)]
+    assert np.corrcoef(mels)[0, 1] > 0.98
+    assert level_db(joined[steady]) == pytest.approx(level_db(given[steady]), abs=1.5)
 
 
 # -- when it is heard
@@ -101,19 +102,19 @@ def test_a_steady_voice_sounds_live_as_in_one_piece(singing: VoiceModel, random:
 def test_the_lag_is_as_stated(singing: VoiceModel) -> None:
     """Within 0.2 ms for loudness; half a hop more for pitch, which is held for a hop."""
     rate_hz, block_ms, crossfade_ms = 22_050, 200, 10
-    times = np.arange(9 * rate_hz // 4) / rate_hz
-    sway = np.sin(2.0 * np.pi * 2.0 * times)  # 2 Hz: 3 turns in what is compared
+    times = np.arange(9 * rate_hz // 5) / rate_hz
+    sway = np.sin(2.0 * np.pi * 2.0 * times)  # 2 Hz: 2 turns in what is compared
     for given, settings, seen, late_ms in (
-        (tone(220.0, rate_hz, 2.25) * (0.5 + 0.4 * sway), VoiceSettings(), np.square, 0.0),
-        (tone(220.0 * 2.0 ** (0.25 * sway), rate_hz, 2.25), AS_THE_MODEL, lambda sound: hz_at(sound, rate_hz), 5.0),
+        (tone(220.0, rate_hz, 1.8) * (0.5 + 0.4 * sway), VoiceSettings(), np.square, 0.0),
+        (tone(220.0 * 2.0 ** (0.25 * sway), rate_hz, 1.8), AS_THE_MODEL, lambda sound: hz_at(sound, rate_hz), 5.0),
     ):
         live = live_voice(singing, rate_hz=rate_hz, block_ms=block_ms, crossfade_ms=crossfade_ms, settings=settings)
         heard = streamed(live, given.astype(np.float32))
-        compared = slice(rate_hz // 2, 2 * rate_hz)
+        compared = slice(rate_hz // 2, 3 * rate_hz // 2)
         turn = np.exp(-2j * np.pi * 2.0 * times)[compared]
         before, after = (turn @ seen(each)[compared] for each in (given, heard))
         lag_ms = -np.angle(after / before) / (2.0 * np.pi * 2.0) * 1000.0
-        assert lag_ms == pytest.approx(live.lag_frames / rate_hz * 1000.0 + late_ms, abs=0.2)
+        assert lag_ms == pytest.approx(live.grid.lag / rate_hz * 1000.0 + late_ms, abs=0.2)
 
 
 def hz_at(sound: np.ndarray, rate_hz: int) -> np.ndarray:
@@ -123,13 +124,13 @@ def hz_at(sound: np.ndarray, rate_hz: int) -> np.ndarray:
 
 
 def test_a_moved_join_keeps_the_next_ones_in_time(singing: VoiceModel) -> None:
-    rate_hz, steps = 48_000, np.random.default_rng(0).integers(-7, 8, 40)
+    rate_hz, steps = 48_000, np.random.default_rng(0).integers(-7, 8, 28)
     leaping = np.repeat(200.0 * 2.0 ** (steps / 12.0), rate_hz // 20)
     live = live_voice(singing, rate_hz=rate_hz, block_ms=70, crossfade_ms=10)
     given = tone(leaping, rate_hz, len(leaping) / rate_hz)
     early = []
-    for first in range(0, len(given) - live.block_frames + 1, live.block_frames):
-        live.convert(given[first : first + live.block_frames], first_sample=first)
+    for first in range(0, len(given) - live.grid.block + 1, live.grid.block):
+        live.convert(given[first : first + live.grid.block], first_sample=first)
         early.append(live.early_frames)
     assert max(early) > 48
     assert all(min(pair) < 10 for pair in itertools.pairwise(early))
@@ -144,15 +145,15 @@ def test_no_join_clicks(singing: VoiceModel) -> None:
     Measured above 2 kHz without the tone, with all blocks overlaid.
     """
     rate_hz = 48_000
-    live = live_voice(singing, rate_hz=rate_hz, crossfade_ms=50, settings=VoiceSettings(pitch=3.3))
-    sung = streamed(live, tone(210.0, rate_hz, 3.0))[5 * live.block_frames :]
+    live = live_voice(singing, rate_hz=rate_hz, settings=VoiceSettings(pitch=3.3))
+    sung = streamed(live, tone(210.0, rate_hz, 2.2))[5 * live.grid.block :]
     rest = signal.sosfilt(signal.butter(8, 2000.0, "highpass", fs=rate_hz, output="sos"), sung)
-    power = np.square(rest[live.block_frames :]).reshape(-1, 20, 240).mean((0, 2))
+    power = np.square(rest[live.grid.block :]).reshape(-1, 20, 240).mean((0, 2))
     assert 10.0 * np.log10(power.max() - np.median(power)) < -50.0
 
 
 def test_each_setting_has_an_effect(random: VoiceModel) -> None:
-    given = spoken(16_000, 0.4)
+    given = spoken(16_000, 0.2)
     plain = streamed(live_voice(random, block_ms=200, settings=AS_THE_MODEL), given)
     again = streamed(live_voice(random, block_ms=200, settings=AS_THE_MODEL), given)
     assert np.array_equal(plain, again)  # the noise is the same in each stream
@@ -176,13 +177,13 @@ def test_each_setting_has_an_effect(random: VoiceModel) -> None:
 def test_silence_stays_silence_and_leaves_nothing_behind(singing: VoiceModel) -> None:
     live = live_voice(singing)
     assert level_db(streamed(live, np.zeros(8000, np.float32))) < -60.0
-    sung = streamed(live, tone(200.0, 16_000, 1.0), first_sample=8000)
-    assert level_db(sung[8000:]) > -15.0
+    sung = streamed(live, tone(200.0, 16_000, 0.5), first_sample=8000)
+    assert level_db(sung[4800:]) > -15.0
 
 
 def test_nan_becomes_silence_and_loud_samples_are_clipped(singing: VoiceModel) -> None:
     live = live_voice(singing)
-    given = tone(200.0, 16_000, 1.0)
+    given = tone(200.0, 16_000, 0.8)
     spoilt = given.copy()
     spoilt[3200:3210] = np.nan
     spoilt[4000], spoilt[4001], spoilt[4002] = np.inf, -np.inf, 1e30
@@ -198,26 +199,26 @@ def test_nan_becomes_silence_and_loud_samples_are_clipped(singing: VoiceModel) -
 def test_nan_from_the_model_is_silent_and_the_stream_continues(singing_voice: Path) -> None:
     model = loaded(singing_voice)
     live = live_voice(model)
-    given = tone(200.0, 16_000, 2.0)
-    streamed(live, given[:8000])
+    given = tone(200.0, 16_000, 1.1)
+    streamed(live, given[:4800])
     weight = model.synthesizer.dec.conv_post.weight
     kept = weight.clone()
     weight.fill_(torch.nan)
-    spoilt = streamed(live, given[8000:11200], first_sample=8000)
+    spoilt = streamed(live, given[4800:8000], first_sample=4800)
     assert np.isfinite(spoilt).all()
     assert not spoilt[-800:].any()
     assert live.spoiled == 2
     weight.copy_(kept)
-    sung = streamed(live, given[11200:], first_sample=11200)
+    sung = streamed(live, given[8000:], first_sample=8000)
     assert live.spoiled == 2
     assert level_db(without_sine(sung[4800:], 200.0, 16_000)) < -30.0
 
 
 def test_a_gap_restarts_the_stream(singing: VoiceModel) -> None:
-    given = tone(200.0, 16_000, 0.6)
+    given = tone(200.0, 16_000, 0.5)
     expected = streamed(live_voice(singing), given)
     live = live_voice(singing)
-    streamed(live, tone(300.0, 16_000, 0.5))
+    streamed(live, tone(300.0, 16_000, 0.2))
     sung = streamed(live, given, first_sample=1_600_000)
     # Different noise, 30 dB below the tone; the same fade from silence.
     assert level_db(sung[:400]) < -25.0
@@ -248,7 +249,7 @@ def test_captured_graphs_equal_direct_calls(random: VoiceModel) -> None:
         assert np.array_equal(streamed(captured, given), streamed(direct, given))
     assert len(capture.captured) == count
     captured.free_memory()
-    assert np.isfinite(captured.convert(given[: captured.block_frames], first_sample=0)).all()
+    assert np.isfinite(captured.convert(given[: captured.grid.block], first_sample=0)).all()
 
 
 def test_the_device_is_free_between_the_measured_stages(random: VoiceModel) -> None:
@@ -261,33 +262,44 @@ def test_the_device_is_free_between_the_measured_stages(random: VoiceModel) -> N
     assert list(live.clock.read_ms()) == stages
     assert len(pauses) == 7
     assert live.memory_mb is None
-    assert live.work == live.grid.window_hops
 
 
 def test_skipped_blocks_are_in_the_window_as_if_they_had_been_converted(random: VoiceModel) -> None:
     converting, listening = live_voice(random), live_voice(random)
-    blocks = tone(220.0, 16_000, 0.6).reshape(6, -1)
+    blocks = tone(220.0, 16_000, 0.4).reshape(4, -1)
     for number, block in enumerate(blocks):
         converting.convert(block, first_sample=number * 1600)
         listening.listen(block, first_sample=number * 1600)
     assert torch.equal(listening._input.sound, converting._input.sound)
     assert torch.equal(listening._pitch.values, converting._pitch.values)
-    made = listening.convert(blocks[0], first_sample=6 * 1600)
+    made = listening.convert(blocks[0], first_sample=4 * 1600)
     assert np.abs(made[:8]).max() < 0.01 < np.abs(made[800:]).max(), "it fades in"
 
 
 @pytest.mark.soak
-def test_memory_does_not_grow(random: VoiceModel) -> None:
+def test_settings_may_change_with_every_block_and_memory_does_not_grow(random: VoiceModel) -> None:
     """Tensors and their bytes are the same after 16 blocks as after all: 24, or 5000 in the long form."""
     live = live_voice(random, block_ms=20, crossfade_ms=10, extra_ms=50)
     given = np.resize(spoken(16_000, 1.0), 320)
     seen = []
     for number in range(5000 if IS_SOAK else 24):
-        live.settings = VoiceSettings(formant=(number % 4) / 2.0)
-        live.convert(given, first_sample=320 * number)
+        live.settings = VoiceSettings(
+            pitch=24.0 - 6.0 * (number % 8),
+            is_autotuned=number % 2 == 0,
+            formant=(number % 4) - 2.0,
+            index_rate=(number % 8) / 7.0,
+            retrieval_power=1 + number % 2,
+            protect=(number % 8) / 14.0,
+            rms_mix=1.0 - (number % 8) / 7.0,
+            threshold_db=-60.0 + number % 8,
+            speaker=number % 2,
+        )
+        sound = live.convert(given, first_sample=320 * number)
+        assert sound.shape == (320,) and sound.dtype == np.float32 and np.isfinite(sound).all()
+        assert number == 0 or 0.001 < sound.std() < 0.6
         if number % 8 == 7:
             seen.append(held_tensors())
-    assert set(seen[1:]) == {seen[1]}
+    assert live.spoiled == 0 and set(seen[1:]) == {seen[1]}
 
 
 def held_tensors() -> tuple[int, int]:

@@ -163,7 +163,7 @@ def test_frames_decoded_alone_equal_those_of_the_whole(frames: range, has_pitch:
     g = synthesizer.speaker(torch.tensor([0, 1]))
     source = synthesizer.source(torch.full((BATCH, 40), 200.0)) if has_pitch else None
     whole = synthesizer.dec(z, g, source)
-    part = synthesizer.decode(z, None, g, source=source, frames=frames)
+    part = synthesizer.decode(z, g, source, frames)
     torch.testing.assert_close(part, whole[..., frames.start * hop : frames.stop * hop], rtol=0.0, atol=1e-6)
 
 
@@ -176,7 +176,7 @@ def test_a_long_sound_decoded_in_pieces_is_the_same(monkeypatch: pytest.MonkeyPa
     z = torch.randn(BATCH, synthesizer.shape.latent, 50)  # three pieces of 20, the last one with 10 of the one before
     g = synthesizer.speaker(torch.tensor([0, 1]))
     source = synthesizer.source(torch.full((BATCH, 50), 200.0))
-    in_pieces = synthesizer.decode(z, None, g, source=source)
+    in_pieces = synthesizer.decode(z, g, source)
     torch.testing.assert_close(in_pieces, synthesizer.dec(z, g, source), rtol=0.0, atol=1e-6)
 
 

@@ -53,7 +53,7 @@ def test_the_sounding_part_equals_that_of_the_whole_window(random: VoiceModel) -
     source_noise = torch.randn(1, window, hop)
     source_noise[:, -hops:] = voicing.source_noise.values[:, :hop].transpose(1, 2)
     source = synthesizer.source(f0, start, source_noise.reshape(1, 1, -1))
-    whole = synthesizer.decode(z, None, g, source=source)[0, 0]
+    whole = synthesizer.decode(z, g, source)[0, 0]
     sounding = GRID.sounding_hops * hop
     assert whole.std() > 0.01
     assert (sound[-sounding:] - whole[-sounding:]).abs().max() < 1e-5

@@ -1,5 +1,6 @@
 """One thread for torch, and the small models, loaded once for all files."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -22,3 +23,15 @@ def model(small_sam3: Path) -> SegmentationModel:
 @pytest.fixture(scope="session")
 def seeing(small_seeing_sam3: Path) -> SegmentationModel:
     return load(SegmentationSpec(model=str(small_seeing_sam3), resolution=SIDE), "cpu", "float32")
+
+
+@pytest.fixture(scope="session")
+def detector_alone(tiny_sam3: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of model_type sam3, with the weights of the whole model's detector."""
+    from transformers import Sam3VideoModel
+
+    folder = tmp_path_factory.mktemp("detector")
+    Sam3VideoModel.from_pretrained(tiny_sam3).detector_model.save_pretrained(folder, save_original_format=False)
+    for file in ("tokenizer.json", "vocab.json", "merges.txt"):
+        shutil.copy(tiny_sam3 / file, folder)
+    return folder

@@ -76,14 +76,14 @@ def test_of_two_detections_of_one_object_the_better_is_taken_for_each_prompt() -
 def test_detections_are_matched_are_new_or_recondition() -> None:
     scores = np.array([0.9, 0.75, 0.7, 0.85], np.float32)
     iou = np.array([[0.9, 0.0, 0.0], [0.0, 0.2, 0.0], [0.0, 0.0, 0.0], [0.0, 0.05, 0.0]], np.float32)
-    matched = associate(scores, iou, np.array([True, True, False]), RULES, score_for_new=0.72, free=9)
-    assert matched.new == [3]  # 1 overlaps an object, and 2 has too low a score
-    assert matched.unmatched == {1}  # it overlaps too little to be confirmed; the third has no mask
-    assert matched.confirmed == {0: 0}
+    new, unmatched, confirmed = associate(scores, iou, np.array([True, True, False]), RULES, score_for_new=0.72, free=9)
+    assert new == [3]  # 1 overlaps an object, and 2 has too low a score
+    assert unmatched == {1}  # it overlaps too little to be confirmed; the third has no mask
+    assert confirmed == {0: 0}
     every = associate(scores, iou[:, :0], np.zeros(0, bool), RULES, score_for_new=0.99, free=2)
-    assert (every.new, every.unmatched, every.confirmed) == ([0, 3], set(), {})
+    assert every == ([0, 3], set(), {})
     none = associate(scores[:0], iou[:0], np.array([True, True, False]), RULES, score_for_new=0.7, free=9)
-    assert (none.new, none.unmatched, none.confirmed) == ([], {0, 1}, {})
+    assert none == ([], {0, 1}, {})
 
 
 def test_of_two_that_overlap_the_one_that_was_hidden_last_is_hidden() -> None:

@@ -9,7 +9,6 @@ import torch
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from engine.models.compiling import compiled
 from engine.models.graphs import DirectCalls
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3 import backbone as module
@@ -23,7 +22,8 @@ from tests.support.sham_card.walking import HAS_CARD, walked_card
 
 
 @pytest.fixture(scope="module")
-def model(small_sam3: Path) -> SegmentationModel:
+def wide(small_sam3: Path) -> SegmentationModel:
+    """224 px: four windows, and a global layer whose positions are in another order."""
     return load(SegmentationSpec(model=str(small_sam3), resolution=224), "cpu", "float32")
 
 
@@ -32,33 +32,20 @@ def pixels(batch: int, side: int = 224, seed: int = 0) -> torch.Tensor:
     return torch.rand(batch, 3, side, side, generator=generator) * 2.0 - 1.0
 
 
-@pytest.mark.parametrize("batch", [1, 2])
-def test_features_are_those_of_transformers(model: SegmentationModel, batch: int) -> None:
-    """224 px: four windows, and a global layer whose positions are in another order."""
-    x = pixels(batch)
-    ours = Backbone(model, DirectCalls()).run(x)
-    with torch.no_grad():
-        theirs = model.detector.get_vision_features(x)
-    for level, expected in zip(ours.fpn_hidden_states, theirs.fpn_hidden_states[:3], strict=True):
-        torch.testing.assert_close(level, expected, rtol=0.0, atol=1e-5)
-    torch.testing.assert_close(ours.last_hidden_state, theirs.last_hidden_state, rtol=0.0, atol=1e-5)
-    assert torch.equal(ours.position.expand(batch, -1, -1, -1), theirs.fpn_position_encoding[2])
+def test_features_are_those_of_transformers(model: SegmentationModel, wide: SegmentationModel) -> None:
+    """With a single window, at 112 px, no token moves, and they are equal bit for bit."""
+    for seen, x, away in ((wide, pixels(1), 1e-5), (wide, pixels(2), 1e-5), (model, pixels(2, 112), 0.0)):
+        ours = Backbone(seen, DirectCalls()).run(x)
+        with torch.no_grad():
+            theirs = seen.detector.get_vision_features(x)
+        for level, expected in zip(ours.fpn_hidden_states, theirs.fpn_hidden_states[:3], strict=True):
+            torch.testing.assert_close(level, expected, rtol=0.0, atol=away)
+        torch.testing.assert_close(ours.last_hidden_state, theirs.last_hidden_state, rtol=0.0, atol=away)
+        assert torch.equal(ours.position.expand(len(x), -1, -1, -1), theirs.fpn_position_encoding[2])
 
 
-def test_a_single_window_gives_the_same_bits(small_sam3: Path) -> None:
-    """112 px: no token moves, and nothing else differs."""
-    model = load(SegmentationSpec(model=str(small_sam3), resolution=112), "cpu", "float32")
-    x = pixels(2, 112)
-    ours = Backbone(model, DirectCalls()).run(x)
-    with torch.no_grad():
-        theirs = model.detector.get_vision_features(x)
-    assert torch.equal(ours.last_hidden_state, theirs.last_hidden_state)
-    for level, expected in zip(ours.fpn_hidden_states, theirs.fpn_hidden_states[:3], strict=True):
-        assert torch.equal(level, expected)
-
-
-def test_queries_keys_and_values_are_one_product_and_no_weight_is_stored_twice(model: SegmentationModel) -> None:
-    layer = model.detector.vision_encoder.backbone.layers[0]
+def test_queries_keys_and_values_are_one_product_and_no_weight_is_stored_twice(wide: SegmentationModel) -> None:
+    layer = wide.detector.vision_encoder.backbone.layers[0]
     attention, products = layer.attention, []
 
     class Products(TorchDispatchMode):
@@ -68,14 +55,14 @@ def test_queries_keys_and_values_are_one_product_and_no_weight_is_stored_twice(m
             return func(*args, **(kwargs or {}))
 
     window = layer.window_size
-    turn = rotation(model.detector.vision_encoder.backbone.config, window, 16, model.device)
+    turn = rotation(wide.detector.vision_encoder.backbone.config, window, 16, wide.device)
     width = attention.q_proj.in_features
     with torch.no_grad(), Products():
         vit_layer(layer, torch.rand(1, 4, window**2, width), turn)
     assert products[0] == (width, 3 * width) and len(products) == 4, "that, the output, and two of the MLP"
     products.clear()
-    propagation = Propagation(model)
-    layer = model.video.tracker_model.memory_attention.layers[0]
+    propagation = Propagation(wide)
+    layer = wide.video.tracker_model.memory_attention.layers[0]
     attention, width = layer.self_attn, layer.self_attn.q_proj.in_features
     with torch.no_grad(), Products():
         propagation._self_attended(layer, torch.rand(1, 16 * 16, width))
@@ -85,20 +72,6 @@ def test_queries_keys_and_values_are_one_product_and_no_weight_is_stored_twice(m
         part = getattr(attention, name)
         assert part.weight.data_ptr() == weight[place * width].data_ptr()
         assert part.bias.data_ptr() == bias[place * width :].data_ptr()
-
-
-def test_a_smaller_last_batch_does_not_compile_again(small_sam3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a CPU, where the detector is called directly."""
-    monkeypatch.setattr(module, "compiled", lambda part: compiled(part, "eager"))
-    slow: list[str] = []
-    model = load(SegmentationSpec(model=str(small_sam3), resolution=112, is_compiled=True), "cpu", "float32")
-    segmenter = Segmenter(model, before_capture=lambda: slow.append("compile"))
-    segmenter.set_prompts(["face"])
-    film = np.zeros((2, 112, 112, 3), np.uint8)
-    segmenter.segment(film)
-    once = len(slow)
-    assert once > 0 and len(segmenter.segment(film[:1])) == 1
-    assert len(slow) == once
 
 
 @pytest.mark.skipif(HAS_CARD, reason="has a CUDA device, which would not count kernels")
@@ -119,22 +92,18 @@ def test_a_compiled_backbone_is_captured_on_a_card(small_seeing_sam3: Path, monk
     assert kernels[0] == kernels[1]
 
 
-def test_the_device_is_free_between_the_slices(model: SegmentationModel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_device_is_free_between_the_slices(wide: SegmentationModel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LAYERS_A_SLICE", 1)
     stops: list[str] = []
-    Backbone(model, DirectCalls()).run(pixels(1), lambda: stops.append("between"))
+    Backbone(wide, DirectCalls()).run(pixels(1), lambda: stops.append("between"))
     assert len(stops) == 2  # after each of two layers; then the pyramid
 
 
-def test_the_rotations_of_bfloat16_weights_are_those_of_float32(small_sam3: Path, model: SegmentationModel) -> None:
+def test_the_rotations_of_bfloat16_weights_are_those_of_float32(small_sam3: Path, wide: SegmentationModel) -> None:
     """A position rounded to 8 bits would be another position."""
     half = load(SegmentationSpec(model=str(small_sam3), resolution=224), "cpu", "bfloat16")
-    for ours, expected in zip(
-        Backbone(half, DirectCalls())._rotations.values(),
-        Backbone(model, DirectCalls())._rotations.values(),
-        strict=True,
-    ):
-        assert torch.equal(ours, expected)
+    ours, expected = (Backbone(each, DirectCalls())._rotations for each in (half, wide))
+    assert ours.keys() == expected.keys() and all(torch.equal(ours[size], expected[size]) for size in ours)
 
 
 def noise(*shape: int) -> np.ndarray:
@@ -164,18 +133,14 @@ def test_a_batch_equals_its_single_pictures() -> None:
         assert torch.equal(one, preprocess(picture[None], 336, torch.float32)[0])
 
 
-def test_black_is_minus_one_and_white_is_one() -> None:
-    black, white = (torch.full((1, 90, 160, 3), level, dtype=torch.uint8) for level in (0, 255))
-    assert preprocess(black, 336, torch.float32).unique().tolist() == [-1.0]
+def test_the_whole_picture_is_squashed_with_its_top_left_at_the_top_left_black_as_minus_one() -> None:
+    white = torch.full((1, 90, 160, 3), 255, dtype=torch.uint8)
     assert preprocess(white, 336, torch.bfloat16).unique().tolist() == [1.0]
-
-
-def test_the_whole_picture_is_squashed_with_its_top_left_at_the_top_left() -> None:
     picture = np.zeros((100, 400, 3), np.uint8)
     picture[:50, :200] = 255
     x = preprocess(torch.from_numpy(picture)[None], 336, torch.float32)[0, 0]
     assert x[:160, :160].min() == 1.0
-    assert x[176:].max() == -1.0 and x[:, 176:].max() == -1.0
+    assert x[176:].max() == -1.0 and x[:, 176:].max() == -1.0 and x.min() == -1.0
 
 
 @pytest.mark.parametrize("is_cut_out", [False, True])

@@ -11,7 +11,7 @@ from engine.models.graphs import DirectCalls
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.load import load
 from engine.models.sam3.model import SegmentationModel
-from engine.models.sam3.segmenter import Segmenter
+from engine.models.sam3.segmenter import MODES, Segmenter
 from engine.values import Segmentation
 from tests.models.sam3.small_sam3 import BLUE, GREEN, RED, SIDE, picture
 from tests.support.sham_card.card import ShamCard
@@ -44,20 +44,22 @@ def found(model: SegmentationModel, mode: str, **options: Any) -> Iterator[Segme
         yield from segmenter.segment(shot(number), index=number)
 
 
-@pytest.mark.parametrize("mode", ["image", "track"])
-def test_objects_are_found_and_followed_as_by_direct_calls(small_seeing_sam3: Path, mode: str) -> None:
+def test_objects_are_found_and_followed_as_by_direct_calls(small_seeing_sam3: Path) -> None:
     spec = SegmentationSpec(model=str(small_seeing_sam3), resolution=SIDE)
     with reference_device() as device:
-        expected = list(found(load(spec, device, "float32"), mode, calls=DirectCalls()))
+        model = load(spec, device, "float32")
+        expected = [each for mode in MODES for each in found(model, mode, calls=DirectCalls())]
     # A real card chooses the kernel of halves by where the numbers lie, and a graph has its own buffers: an edge may
     # come out a texel of the mask further.
-    tolerances = [(1e-4, 1)] * PICTURES + [(1.1 / 32, 255) if HAS_CARD else (1e-4, 1)] * PICTURES
+    tolerances = [(1e-4, 1)] * 2 * PICTURES + [(1.1 / 32, 255) if HAS_CARD else (1e-4, 1)] * 2 * PICTURES
     with walked_card():
-        ours = list(found(load(spec, "cuda", "float32"), mode))
+        model = load(spec, "cuda", "float32")
+        ours = [each for mode in MODES for each in found(model, mode)]
         # In half precision a CPU's kernels round at other places, which moves an edge of a box by a tenth.
         half = load(spec, "cuda", "bfloat16")
-        ours += found(half, mode)
-        expected += found(half, mode, calls=DirectCalls())
+        for mode in MODES:
+            ours += found(half, mode)
+            expected += found(half, mode, calls=DirectCalls())
     for result, theirs, (of_box, of_mask) in zip(ours, expected, tolerances, strict=True):
         objects, others = result.objects, theirs.objects
         assert [(each.id, each.prompt) for each in objects] == [(each.id, each.prompt) for each in others]

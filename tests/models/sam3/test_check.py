@@ -10,6 +10,7 @@ import pytest
 
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.check import SegmentationReport, check
+from engine.models.sam3.load import load
 
 WEIGHTS = "model.safetensors"
 
@@ -24,25 +25,11 @@ def copied(tiny_sam3: Path, tmp_path: Path) -> Path:
     return shutil.copytree(tiny_sam3, tmp_path / "sam3")
 
 
-@pytest.fixture(scope="module")
-def detector_alone(tiny_sam3: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of model_type sam3."""
-    from transformers import Sam3VideoModel
-
-    folder = tmp_path_factory.mktemp("detector")
-    Sam3VideoModel.from_pretrained(tiny_sam3).detector_model.save_pretrained(folder, save_original_format=False)
-    for file in ("tokenizer.json", "vocab.json", "merges.txt"):
-        shutil.copy(tiny_sam3 / file, folder)
-    return folder
-
-
 def parameters(network: Any) -> int:
     return sum(each.numel() for each in network.parameters())
 
 
 def test_the_report_from_headers_equals_the_loaded_model(tiny_sam3: Path) -> None:
-    from engine.models.sam3.load import load
-
     report = checked(tiny_sam3, resolution=336)
     model = load(SegmentationSpec(model=str(tiny_sam3), resolution=336), "cpu", "float32")
     counted = {part.name: part.parameters for part in report.parts}

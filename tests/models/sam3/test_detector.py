@@ -1,6 +1,7 @@
 """Selection of the best objects of several prompts, masks only for those, and box prompts."""
 
 import sys
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -34,11 +35,9 @@ def prompts(model: SegmentationModel) -> list[EncodedPrompt]:
 
 
 def one(features: Features, place: int) -> Features:
-    return Features(
-        fpn_hidden_states=tuple(level[place : place + 1] for level in features.fpn_hidden_states),
-        position=features.position,
-        last_hidden_state=features.last_hidden_state[place : place + 1],
-    )
+    levels = tuple(level[place : place + 1] for level in features.fpn_hidden_states)
+    hidden = features.last_hidden_state[place : place + 1]
+    return replace(features, fpn_hidden_states=levels, last_hidden_state=hidden)
 
 
 def test_the_best_objects_of_all_prompts_are_kept(
@@ -54,36 +53,15 @@ def test_the_best_objects_of_all_prompts_are_kept(
         masks = np.concatenate([each.masks for each in by_itself])[order]
         assert np.abs(found.masks.astype(int) - masks).max() <= 1
         assert found.is_finite and found.ids is None
-
-
-def test_masks_are_computed_only_for_the_best(
-    model: SegmentationModel, features: Features, prompts: list[EncodedPrompt]
-) -> None:
-    seen: list[tuple[int, ...]] = []
-    embedder = model.detector.mask_decoder.mask_embedder
-    handle = embedder.register_forward_pre_hook(lambda module, inputs: seen.append(tuple(inputs[0].shape)))
-    try:
-        detect(Detector(model, DirectCalls()), features, prompts, threshold=0.5, max_objects=3)
-    finally:
-        handle.remove()
-    assert seen == [(2, 16, 128)] * 2  # of 48
-
-
-def test_fewer_objects_need_no_new_graph(
-    model: SegmentationModel, features: Features, prompts: list[EncodedPrompt]
-) -> None:
-    recording = Recording()
-    detector = Detector(model, GraphCalls(recording, 8))
-    for max_objects in (16, 3, 9):
-        found = detect(detector, features, prompts[:1], threshold=0.5, max_objects=max_objects)
-        assert [len(each) for each in found] == [max_objects, max_objects]
-    assert len(recording.captured) == 2
+    every = detect(detector, features, prompts[:1], threshold=0.0, max_objects=500)
+    assert [len(each) for each in every] == [48, 48], "more than there are queries"
 
 
 def test_a_captured_decoder_sees_each_new_picture_and_prompt(
     model: SegmentationModel, features: Features, prompts: list[EncodedPrompt]
 ) -> None:
-    """Each prompt length has its own graphs; two prompts of one length share them, one after the other."""
+    """Each prompt length has its own graphs; two prompts of one length share them, one after the other, and fewer
+    objects need no others."""
     recording = Recording()
     graphs, plain = Detector(model, GraphCalls(recording, 8)), Detector(model, DirectCalls())
     like_the_first = PromptEncoder(model).encode("case")
@@ -96,22 +74,24 @@ def test_a_captured_decoder_sees_each_new_picture_and_prompt(
         np.testing.assert_array_equal(ours.prompts, expected.prompts)
         np.testing.assert_allclose(ours.boxes, expected.boxes, rtol=0.0, atol=1e-6)
         assert np.abs(ours.masks.astype(int) - expected.masks).max() <= 1
+    for max_objects in (16, 3, 9):
+        (found,) = detect(graphs, one(features, 0), asked[:1], threshold=0.5, max_objects=max_objects)
+        assert len(found) == max_objects
     assert len(recording.captured) == 4  # decoder and masks of each length
 
 
-def test_stages_end_in_order_and_the_device_is_free_between_them(
+def test_masks_are_computed_only_for_the_best_and_the_device_is_free_between_the_stages(
     model: SegmentationModel, features: Features, prompts: list[EncodedPrompt]
 ) -> None:
-    told: list[str] = []
-    detect(
-        Detector(model, DirectCalls()),
-        features,
-        prompts,
-        threshold=0.5,
-        max_objects=4,
-        between=lambda: told.append("-"),
-        mark=told.append,
-    )
+    told, seen = list[str](), list[tuple[int, ...]]()
+    embedder = model.detector.mask_decoder.mask_embedder
+    handle = embedder.register_forward_pre_hook(lambda module, inputs: seen.append(tuple(inputs[0].shape)))
+    marks: dict[str, Any] = {"between": lambda: told.append("-"), "mark": told.append}
+    try:
+        detect(Detector(model, DirectCalls()), features, prompts, threshold=0.5, max_objects=3, **marks)
+    finally:
+        handle.remove()
+    assert seen == [(2, 16, 128)] * 2  # of 48
     assert "".join(told) == "-decoder-masks" + "-" + "-decoder-masks" + "copy"
 
 
@@ -119,16 +99,10 @@ def test_stages_end_in_order_and_the_device_is_free_between_them(
 def test_nan_empties_only_the_result_of_its_own_picture(
     model: SegmentationModel, features: Features, prompts: list[EncodedPrompt], number: float
 ) -> None:
-    fine = features.fpn_hidden_states[0].clone()
-    fine[1, 0, 5, 5] = number  # reaches the masks only
-    coarse = features.fpn_hidden_states[2].clone()
-    coarse[1, 0, 5, 5] = number  # reaches everything
-    for place, level in ((0, fine), (2, coarse)):
-        levels = list(features.fpn_hidden_states)
-        levels[place] = level
-        broken = Features(
-            fpn_hidden_states=tuple(levels), position=features.position, last_hidden_state=features.last_hidden_state
-        )
+    for place in (0, 2):  # the finest level reaches the masks only, the coarsest everything
+        levels = [level.clone() for level in features.fpn_hidden_states]
+        levels[place][1, 0, 5, 5] = number
+        broken = replace(features, fpn_hidden_states=tuple(levels))
         good, bad = detect(Detector(model, DirectCalls()), broken, prompts, threshold=0.5, max_objects=4)
         assert good.is_finite and len(good) == 4
         assert not bad.is_finite and len(bad) == 0

@@ -37,20 +37,15 @@ def disc(side: int = 32) -> torch.Tensor:
     return logits
 
 
-def test_the_model_fills_a_hole_and_removes_a_speck(kernel: MaskKernel) -> None:
+def test_the_model_fills_a_hole_and_removes_a_speck_but_no_larger_ones_nor_a_small_whole_object(
+    kernel: MaskKernel,
+) -> None:
     from transformers.models.sam3_video.modeling_sam3_video import fill_holes_in_mask_scores
 
-    mended = fill_holes_in_mask_scores(disc(), max_area=SMALL)[0, 0]
-    assert torch.all(mended[10:13, 10:13] == 0.1)
-    assert torch.all(mended[24:27, 24:27] == -0.1)
-    untouched = torch.ones(32, 32, dtype=torch.bool)
-    untouched[10:13, 10:13] = untouched[24:27, 24:27] = False
-    assert torch.equal(mended[untouched], disc()[0, 0][untouched])
-
-
-def test_larger_holes_and_small_whole_objects_stay(kernel: MaskKernel) -> None:
-    from transformers.models.sam3_video.modeling_sam3_video import fill_holes_in_mask_scores
-
+    expected = disc()
+    expected[..., 10:13, 10:13] = 0.1
+    expected[..., 24:27, 24:27] = -0.1
+    assert torch.equal(fill_holes_in_mask_scores(disc(), max_area=SMALL), expected)
     hole = disc()
     hole[..., 10:14, 10:15] = OUTSIDE  # 20 px
     hole[..., 24:27, 24:27] = OUTSIDE
@@ -123,3 +118,6 @@ def test_the_model_neither_warns_nor_looks_for_a_package(
     fill_holes_in_mask_scores(disc(side=31), max_area=SMALL)  # an odd side is padded
     nms_masks(torch.tensor([0.9, 0.8]), torch.ones(2, 8, 8), 0.5, 0.1)
     assert not caplog.records
+    for largest_area in (40, 4):
+        install(largest_area)
+    assert modeling_sam3_video.cv_utils_kernel.largest_area == 40, "the largest of all models"

@@ -32,11 +32,8 @@ def test_a_long_text_is_cut_to_32_tokens_with_an_end_as_the_tokenizer_cuts_it(mo
     assert torch.equal(prompt.embeds, expected)
     assert prompt.is_truncated and prompt.tokens == 32
     assert text.startswith(prompt.read)
-
-
-def test_a_text_that_just_fits_is_not_reported_as_truncated(model: SegmentationModel) -> None:
-    prompt = PromptEncoder(model).encode("x " * 30)
-    assert (prompt.tokens, prompt.is_truncated) == (32, False)
+    fitting = PromptEncoder(model).encode("x " * 30)
+    assert (fitting.tokens, fitting.is_truncated) == (32, False)
     assert PromptEncoder(model).encode("x " * 31).is_truncated
 
 

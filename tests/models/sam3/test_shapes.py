@@ -79,17 +79,12 @@ def test_the_same_arguments_give_the_same_weights_and_leave_other_random_numbers
     assert not torch.equal(one.text_projection.weight, other.text_projection.weight)
 
 
-def test_unknown_shapes_and_resolutions_are_refused() -> None:
-    with pytest.raises(ModelError, match="shape sam4: not one of sam3, tiny"):
-        build("sam4", 1008, "meta", torch.float32)
-    with pytest.raises(ModelError, match="resolution 640: not a multiple of 336 px"):
-        build("tiny", 640, "meta", torch.float32)
-
-
-def test_a_model_with_random_weights_is_loaded_by_the_name_of_its_shape() -> None:
+def test_a_model_with_random_weights_is_loaded_by_the_name_of_its_shape_and_an_unknown_one_is_refused() -> None:
     spec = SegmentationSpec(model="random:tiny", resolution=672)
     model = load(spec, "cpu", "float32")
     assert (model.spec, model.mask_side) == (spec, 192)
     assert model.video.detector_model is model.detector
-    with pytest.raises(ModelError, match="huge: not one of sam3, tiny"):
+    with pytest.raises(ModelError, match="shape huge: not one of sam3, tiny"):
         load(SegmentationSpec(model="random:huge"), "cpu", "float32")
+    with pytest.raises(ModelError, match="resolution 640: not a multiple of 336 px"):
+        load(SegmentationSpec(model="random:tiny", resolution=640), "cpu", "float32")

@@ -230,7 +230,7 @@ def test_memory_does_not_grow_with_the_stream(video: Any) -> None:
     assert len(pair.tracker._objects[0].memory.conditioning) == CONDITIONING_KEPT
 
 
-def test_a_kept_frame_does_not_keep_the_frames_of_other_objects_alive(video: Any) -> None:
+def test_a_kept_frame_does_not_keep_the_frames_of_others_alive_and_a_dropped_object_leaves_no_data(video: Any) -> None:
     pair = Pair(video, max_objects=2, assoc_iou_thresh=0.0, recondition_every_nth_frame=4)
     for _ in range(5):
         pair.ours()
@@ -239,3 +239,7 @@ def test_a_kept_frame_does_not_keep_the_frames_of_other_objects_alive(video: Any
     for pointer, mask in (held for frames in kept for held in frames.values()):
         for tensor in (pointer, mask):
             assert tensor is None or tensor.untyped_storage().nbytes() == tensor.nbytes
+    assert sizes(pair.tracker.state())[1] > 0
+    pair.tracker._drop([1, 2])
+    assert pair.tracker.state()["objects"] == [] and sizes(pair.tracker.state())[1] == 0
+    assert pair.ours().ids.tolist() == [3, 4] and set(pair.tracker.state()["absence"]) == {3, 4}

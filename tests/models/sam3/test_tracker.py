@@ -35,7 +35,7 @@ from tests.models.sam3.small_sam3 import (
     pixels_of,
     sizes,
 )
-from tests.support.long_form import IS_SOAK, only_soak
+from tests.support.long_form import only_soak
 
 RED_DISC: Disc = (0.3, 0.3, 0.13, RED)
 GREEN_DISC: Disc = (0.7, 0.3, 0.12, GREEN)
@@ -75,14 +75,11 @@ def stream(model: SegmentationModel, prompts: dict[str, EncodedPrompt]) -> Strea
     return Stream(model, [prompts["face"]])
 
 
-def test_every_result_equals_that_of_the_unchanged_model(
-    model: SegmentationModel, prompts: dict[str, EncodedPrompt]
-) -> None:
+def test_every_result_equals_that_of_the_unchanged_model(stream: Stream, model: SegmentationModel) -> None:
     """34 pictures with default settings: two appear and stay, two of them leave and one returns, one is
     reconditioned."""
     from transformers.models.sam3_video.modeling_sam3_video import Sam3VideoInferenceSession
 
-    stream = Stream(model, [prompts["face"]])
     session = Sam3VideoInferenceSession(dtype=torch.float32)
     session.max_obj_id = 0
     words = model.tokenizer(["face"], padding="max_length", max_length=32, return_tensors="pt")
@@ -181,11 +178,10 @@ def test_while_others_are_tracked_a_new_object_needs_more_than_the_threshold(str
     assert stream.ids(faint, threshold=strict) == [4]  # by itself it needs no more
 
 
-def test_objects_of_a_removed_text_are_dropped_and_the_others_stay(
-    model: SegmentationModel, prompts: dict[str, EncodedPrompt]
+def test_objects_of_a_removed_text_are_dropped_and_a_text_given_twice_is_searched_once(
+    stream: Stream, prompts: dict[str, EncodedPrompt]
 ) -> None:
     face, dog = prompts["face"], prompts["dog"]
-    stream = Stream(model, [face])
     assert stream.ids(RED_DISC) == [1]
     stream.prompts = [dog, face]
     found = stream.show(RED_DISC)
@@ -197,14 +193,8 @@ def test_objects_of_a_removed_text_are_dropped_and_the_others_stay(
     assert stream.ids(RED_DISC) == [3]
     stream.prompts = []
     assert stream.ids(RED_DISC) == []
-    stream.prompts = [face]
-    assert stream.ids(RED_DISC) == [4]
-
-
-def test_a_text_given_twice_is_searched_once(model: SegmentationModel, prompts: dict[str, EncodedPrompt]) -> None:
-    stream = Stream(model, [prompts["dog"], prompts["face"], prompts["face"]])
-    found = stream.show(RED_DISC)
-    assert sorted(found.prompts.tolist()) == [0, 1]
+    stream.prompts = [dog, face, face]
+    assert sorted(stream.show(RED_DISC).prompts.tolist()) == [0, 1]
 
 
 def test_the_device_is_free_between_the_parts_of_each_object(stream: Stream) -> None:
@@ -283,15 +273,10 @@ def test_no_attention_to_a_memory_that_grows_is_planned_by_its_length(
 
 @pytest.mark.soak
 @only_soak
-def test_memory_stays_flat_while_objects_come_and_go(
-    model: SegmentationModel, prompts: dict[str, EncodedPrompt], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_memory_stays_flat_while_objects_come_and_go(stream: Stream, model: SegmentationModel) -> None:
     """In every round one object is lost and found again; one is reconditioned all the time."""
-    stream = Stream(model, [prompts["face"]])
-    every, rounds, filled = (16, 42, 6) if IS_SOAK else (2, 3, 1)
-    shown, pictures = (16, 48) if IS_SOAK else (4, 36)
-    assert pictures - shown > LOST_AFTER
-    monkeypatch.setattr(model.video, "recondition_every_nth_frame", every)
+    rounds, filled, shown, pictures = 42, 6, 16, 48
+    assert pictures - shown > LOST_AFTER and model.video.recondition_every_nth_frame == 16
     history: list[list[tuple[int, int]]] = []
     seen: set[int] = set()
     for _ in range(rounds):

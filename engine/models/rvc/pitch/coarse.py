@@ -21,9 +21,9 @@ def coarse(f0_hz: torch.Tensor) -> torch.Tensor:
     return steps.clamp(1.0, float(STEPS)).round().long()
 
 
-def shifted(f0_hz: torch.Tensor, semitones: float | torch.Tensor) -> torch.Tensor:
+def shifted(f0_hz: torch.Tensor, semitones: float) -> torch.Tensor:
     """The pitch raised by `semitones` (lowered if negative); unvoiced frames stay 0."""
-    return f0_hz * 2.0 ** (semitones / 12.0)
+    return f0_hz * float(2.0 ** (semitones / 12.0))
 
 
 def autotuned(f0_hz: torch.Tensor) -> torch.Tensor:

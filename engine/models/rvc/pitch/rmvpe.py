@@ -4,6 +4,7 @@ A U-net over a spectrogram, then a recurrent layer over time. Module names are t
 Feature maps are (B, channels, frames, bands).
 """
 
+from collections import OrderedDict
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -48,7 +49,8 @@ class Unet(nn.Module):
         super().__init__()
         self.encoder = UnetEncoder(channels, blocks)
         deep = 2 * channels[-1]
-        self.intermediate = Intermediate(channels[-1], deep, blocks)
+        bottom = (level(before, deep, blocks) for before in (channels[-1], *(deep,) * (DEEPEST - 1)))
+        self.intermediate = named("layers", nn.Sequential(*bottom))
         self.decoder = UnetDecoder((deep, *reversed(channels)), blocks)
 
     def forward(self, picture: Tensor) -> Tensor:
@@ -61,7 +63,7 @@ class UnetEncoder(nn.Module):
     def __init__(self, channels: tuple[int, ...], blocks: int) -> None:
         super().__init__()
         self.bn = nn.BatchNorm2d(1)
-        self.layers = nn.ModuleList(Level(*ends, blocks) for ends in pairwise((1, *channels)))
+        self.layers = nn.ModuleList(level(*ends, blocks) for ends in pairwise((1, *channels)))
 
     def forward(self, picture: Tensor) -> tuple[Tensor, list[Tensor]]:
         """The feature map halved once per level, and each level's output before pooling."""
@@ -71,18 +73,6 @@ class UnetEncoder(nn.Module):
             levels.append(layer(picture))
             picture = nn.functional.avg_pool2d(levels[-1], 2)
         return picture, levels
-
-
-class Intermediate(nn.Module):
-    def __init__(self, shallow: int, deep: int, blocks: int) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            Level(shallow, deep, blocks), *(Level(deep, deep, blocks) for _ in range(DEEPEST - 1))
-        )
-
-    def forward(self, picture: Tensor) -> Tensor:
-        result: Tensor = self.layers(picture)
-        return result
 
 
 class UnetDecoder(nn.Module):
@@ -96,14 +86,17 @@ class UnetDecoder(nn.Module):
         return picture
 
 
-class Level(nn.Module):
-    def __init__(self, before: int, after: int, blocks: int) -> None:
-        super().__init__()
-        self.conv = nn.Sequential(Residual(before, after), *(Residual(after, after) for _ in range(blocks - 1)))
+def level(before: int, after: int, blocks: int) -> nn.Sequential:
+    return named("conv", residuals(before, after, blocks))
 
-    def forward(self, picture: Tensor) -> Tensor:
-        result: Tensor = self.conv(picture)
-        return result
+
+def residuals(before: int, after: int, blocks: int) -> nn.Sequential:
+    return nn.Sequential(Residual(before, after), *(Residual(after, after) for _ in range(blocks - 1)))
+
+
+def named(name: str, layers: nn.Module) -> nn.Sequential:
+    """`layers` inside a module that only adds its name to those of the tensors."""
+    return nn.Sequential(OrderedDict({name: layers}))
 
 
 class Rise(nn.Module):
@@ -113,7 +106,7 @@ class Rise(nn.Module):
         super().__init__()
         up = nn.ConvTranspose2d(before, after, 3, stride=2, padding=1, output_padding=1, bias=False)
         self.conv1 = nn.Sequential(up, nn.BatchNorm2d(after), nn.ReLU())
-        self.conv2 = nn.Sequential(Residual(2 * after, after), *(Residual(after, after) for _ in range(blocks - 1)))
+        self.conv2 = residuals(2 * after, after, blocks)
 
     def forward(self, picture: Tensor, level: Tensor) -> Tensor:
         result: Tensor = self.conv2(torch.cat((self.conv1(picture), level), 1))
@@ -212,15 +205,10 @@ def fold_norms(network: nn.Module) -> None:
             continue
         for place, (layer, norm) in enumerate(pairwise(list(layers))):
             if isinstance(norm, nn.BatchNorm2d) and isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
-                statistics: tuple[Any, Any, Any, Any, Any] = (
-                    norm.running_mean,
-                    norm.running_var,
-                    norm.eps,
-                    norm.weight,
-                    norm.bias,
-                )
+                mean: Any = norm.running_mean
+                variance: Any = norm.running_var
                 is_transposed = isinstance(layer, nn.ConvTranspose2d)
                 layer.weight, layer.bias = fuse_conv_bn_weights(
-                    layer.weight, layer.bias, *statistics, transpose=is_transposed
+                    layer.weight, layer.bias, mean, variance, norm.eps, norm.weight, norm.bias, is_transposed
                 )
                 layers[place + 1] = nn.Identity()

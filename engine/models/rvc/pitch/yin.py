@@ -32,9 +32,8 @@ FIRST = 2  # the shortest lag with a neighbour on either side
 EDGE = -(-FRAME // 2 // HOP)  # frames at either end whose window may extend beyond the sound
 TOGETHER = 4096  # frames transformed at once: 25 MB per buffer
 
-CUTOFF_HZ = (
-    1500.0  # higher frequencies contain breath noise, and make dips so narrow that they fall between two samples
-)
+# Higher frequencies contain breath noise, and make dips so narrow that they fall between two samples.
+CUTOFF_HZ = 1500.0
 TAPS = 33
 SILENCE = 1e-8  # mean squared difference: sound below about -80 dBFS is unvoiced
 
