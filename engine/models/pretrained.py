@@ -23,8 +23,7 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from engine.errors import ModelError
 from engine.models.device_work import is_device_lost, is_out_of_memory
-from engine.models.pickle_file import pickle_note
-from engine.models.plain_config import CONFIG, notes_on, read_config, require_no_adapter
+from engine.models.plain_config import CONFIG, read_config, require_no_adapter
 from engine.models.weight_files import Weights, weights_in
 from engine.system.small_file import MAX_JSON_BYTES, parse_json, read_small
 
@@ -223,18 +222,6 @@ def require_finite(what: str, tensors: Mapping[str, torch.Tensor]) -> None:
     for name, tensor in tensors.items():
         if not tensor.isfinite().all():
             raise ModelError(f"{what}: {name} contains NaN or infinity")
-
-
-def pickle_notes(what: str, weights: Weights | None) -> tuple[str, ...]:
-    """The note about a pickle if `weights` are in one."""
-    if weights is None or not weights.is_pickle:
-        return ()
-    return (pickle_note(what),)
-
-
-def notes_of(what: str, folder: Path) -> tuple[str, ...]:
-    """Notes on a part read from `folder`: a pickle, or a configuration that asks for custom code."""
-    return (*pickle_notes(what, weights_in(folder)), *notes_on(what, folder))
 
 
 def quieten_libraries(*names: str) -> None:

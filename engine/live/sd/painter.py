@@ -143,7 +143,9 @@ class Painter:
         self.clock.end("copy")
         if is_shown:
             self._last = decoded["rgb"][0].clone()  # copied, because the graph's next result overwrites this one
-        return PaintedPicture(pixels=pixels, is_finite=is_shown, generation=ticket.generation, time_s=ticket.time_s)
+        return PaintedPicture(
+            pixels=pixels, is_finite=bool(is_shown), generation=ticket.generation, time_s=ticket.time_s
+        )
 
     def feedback(self, zoom: float, rotate_deg: float) -> "torch.Tensor | None":
         """The last picture zoomed and rotated clockwise, (height, width, 3) uint8; None if there is none."""
@@ -203,12 +205,12 @@ class Painter:
     # -- settings
 
     def _resize(self, width: int, height: int) -> None:
-        from engine.models.device_work import HostCopy
+        from engine.models.device_work import HostBuffers
         from engine.models.sd.pixels import Pixels
 
         self._size = width, height
         self._pixels = Pixels(self.model, width, height)
-        self._host_copy = HostCopy(self.model.device, (height, width, 3))
+        self._host_copy = HostBuffers(self.model.device)
         if self._last is not None:
             self._last = self._pixels.resized(self._last[None])[0]
 

@@ -16,7 +16,7 @@ from diffusers.models.embeddings import ImageProjection, IPAdapterFullImageProje
 from PIL import Image
 
 from engine.errors import ModelError
-from engine.models.pretrained import notes_of, one_line, pretrained
+from engine.models.pretrained import one_line, pretrained
 from engine.models.sd.plan.ip_adapter_file import IpAdapterFiles
 
 Tokens = tuple[torch.Tensor, ...]
@@ -39,8 +39,6 @@ class IpAdapter:
         self._device, self._dtype = device, dtype
         encoder_folder = files.encoder
         self._encoder = pretrained("CLIPVisionModelWithProjection", encoder_folder, "", dtype, str(encoder_folder))
-        self.notes: tuple[str, ...] = (*files.notes, *notes_of("image_encoder", encoder_folder))
-        """Messages for the user about loading, one line each."""
         self._encoder.requires_grad_(False).eval().to(device)
         side = self._encoder.config.image_size
         self._processor = CLIPImageProcessor(size=side, crop_size=side)

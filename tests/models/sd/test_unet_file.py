@@ -46,11 +46,19 @@ LAYOUTS: dict[str, Callable[[Tensors, int], Tensors]] = {
 }
 
 
-@pytest.mark.parametrize(("layout", "kind"), [*((layout, "folder") for layout in LAYOUTS), ("ComfyUI", "file")])
+@pytest.mark.parametrize(
+    ("layout", "kind", "suffix"),
+    [
+        *((layout, "folder", "safetensors") for layout in LAYOUTS),
+        ("ComfyUI", "file", "safetensors"),
+        ("diffusers", "folder", "pt"),
+    ],
+)
 def test_a_unet_alone_paints_with_the_texts_and_the_vae_of_the_model(
-    tiny_models: Any, base: Path, other: tuple[Tensors, int], tmp_path: Path, layout: str, kind: str
+    tiny_models: Any, base: Path, other: tuple[Tensors, int], tmp_path: Path, layout: str, kind: str, suffix: str
 ) -> None:
-    file = save_tensors(tmp_path / "sdxl_lightning_4step_unet.safetensors", LAYOUTS[layout](*other))
+    file, tensors = tmp_path / f"sdxl_lightning_4step_unet.{suffix}", LAYOUTS[layout](*other)
+    torch.save(tensors, file) if suffix == "pt" else save_tensors(file, tensors)
     model = base if kind == "folder" else tiny_models.single_file(base)
     spec = ModelSpec(model=str(model), unet=str(file), vae="full")
     report = check(spec)
@@ -59,6 +67,8 @@ def test_a_unet_alone_paints_with_the_texts_and_the_vae_of_the_model(
     assert [part.files for part in report.parts if part.name == "unet"] == [(str(file),)]
     loaded, own = load(spec, "cpu", "float32"), load(ModelSpec(model=str(base), vae="full"), "cpu", "float32")
     assert loaded.sampler == "lightning"
+    is_told = f"{file.name}: a pickle, read with weights_only; safetensors would be safer" in loaded.notes
+    assert is_told == (suffix == "pt") == (str(file) in report.pickles)
     assert all(torch.equal(tensor, other[0][name]) for name, tensor in loaded.unet.state_dict().items())
     for ours, theirs in zip((loaded.vae, *loaded.text_encoders), (own.vae, *own.text_encoders), strict=True):
         assert all(torch.equal(each, theirs.state_dict()[name]) for name, each in ours.state_dict().items())
@@ -104,6 +114,7 @@ def test_a_unet_that_does_not_fit_is_refused_in_one_line(
     for held, says in (
         (other[0] | {"conv_in.gain": torch.ones(1)}, "the first is conv_in.gain"),
         ({name: each for name, each in other[0].items() if "to_k" not in name}, "missing or have another shape"),
+        (other[0] | {"conv_in.bias": torch.ones(3)}, "1 tensors are missing or have another shape, .* conv_in.bias"),
     ):
         save_tensors(file, held)
         with pytest.raises(ModelError, match=says):
