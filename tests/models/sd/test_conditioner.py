@@ -17,6 +17,11 @@ def model(tiny_sd: Path) -> DiffusionModel:
     return load(ModelSpec(model=str(tiny_sd)), "cpu", "fp32")
 
 
+@pytest.fixture(scope="module")
+def xl(tiny_models: Any) -> DiffusionModel:
+    return load(ModelSpec(model=str(tiny_models.sd(kind="sdxl"))), "cpu", "fp32")
+
+
 @pytest.fixture
 def encoder_calls(model: DiffusionModel) -> Any:
     calls: list[int] = []
@@ -36,45 +41,38 @@ def test_texts_encode_bit_identically_to_diffusers(tiny_models: Any, kind: str) 
     assert ours.pooled is None
 
 
-@pytest.mark.parametrize("negative", ["the dog", "", None])
-def test_both_encoders_of_an_xl_model_equal_diffusers(tiny_models: Any, negative: str | None) -> None:
-    sd = tiny_models.sd(kind="sdxl")
-    pipeline = pipeline_of(sd)
-    theirs = pipeline.encode_prompt(
-        "a cat", device="cpu", do_classifier_free_guidance=True, negative_prompt=negative or None
-    )
+def test_both_encoders_of_an_xl_model_equal_diffusers(xl: DiffusionModel) -> None:
+    pipeline = pipeline_of(Path(xl.spec.model))
     size = pipeline._get_add_time_ids(
         (96, 64), (0, 0), (96, 64), 6.0, 2.5, (96, 64), (0, 0), (96, 64), torch.float32, 32
     )
-    ours = Conditioner(load(ModelSpec(model=str(sd)), "cpu", "fp32")).encode("a cat", negative, size=(64, 96))
-    assert torch.equal(ours.text, theirs[0])
-    assert torch.equal(ours.pooled, theirs[2])
-    assert torch.equal(ours.time_ids, size[0])
-    if negative is None:
-        assert ours.negative_text is None and ours.negative_pooled is None
-    else:
-        assert torch.equal(ours.negative_text, theirs[1])
-        assert torch.equal(ours.negative_pooled, theirs[3])
+    for negative in ("the dog", "", None):
+        theirs = pipeline.encode_prompt(
+            "a cat", device="cpu", do_classifier_free_guidance=True, negative_prompt=negative or None
+        )
+        ours = Conditioner(xl).encode("a cat", negative, size=(64, 96))
+        assert torch.equal(ours.text, theirs[0]) and torch.equal(ours.pooled, theirs[2])
+        assert torch.equal(ours.time_ids, size[0])
+        if negative is None:
+            assert ours.negative_text is None and ours.negative_pooled is None
+        else:
+            assert torch.equal(ours.negative_text, theirs[1]) and torch.equal(ours.negative_pooled, theirs[3])
 
 
 def test_a_long_text_is_truncated_like_in_diffusers_and_the_rest_is_noted(tiny_sd: Path, model: DiffusionModel) -> None:
     text = " ".join(f"thing{n}" for n in range(25))
     notes: list[tuple[str, str]] = []
-    ours = Conditioner(model, note=lambda key, line: notes.append((key, line))).encode(text, None).text
-    assert torch.equal(ours, pipeline_of(tiny_sd).encode_prompt(text, "cpu", 1, False)[0])
-    ((key, line),) = notes
-    assert key == "prompt"
-    assert line.startswith("75 tokens of the prompt are used; ignored: ") and line.endswith("thing 2 4")
-
-
-def test_a_text_that_just_fits_causes_no_note(model: DiffusionModel) -> None:
-    notes: list[tuple[str, str]] = []
     conditioner = Conditioner(model, note=lambda key, line: notes.append((key, line)))
-    conditioner.encode("x" * 75, None)
-    conditioner.encode("x " * 75, None)
+    for fitting in ("x" * 75, "x " * 75):
+        conditioner.encode(fitting, None)
     assert notes == []
+    assert torch.equal(
+        conditioner.encode(text, None).text, pipeline_of(tiny_sd).encode_prompt(text, "cpu", 1, False)[0]
+    )
     conditioner.encode("x " * 76, None)
-    assert len(notes) == 1
+    assert [key for key, _ in notes] == ["prompt", "prompt"]
+    line = notes[0][1]
+    assert line.startswith("75 tokens of the prompt are used; ignored: ") and line.endswith("thing 2 4")
 
 
 def test_a_changing_mix_does_not_run_the_text_encoder(model: DiffusionModel, encoder_calls: list) -> None:
@@ -100,9 +98,8 @@ def test_only_the_last_texts_are_cached(model: DiffusionModel, encoder_calls: li
     assert len(encoder_calls) == KEPT_TEXTS + 2
 
 
-def test_new_conditions_are_copied_into_the_old_tensors_only(tiny_models: Any) -> None:
-    model = load(ModelSpec(model=str(tiny_models.sd(kind="sdxl"))), "cpu", "fp32")
-    conditioner = Conditioner(model)
+def test_new_conditions_are_copied_into_the_old_tensors_only(xl: DiffusionModel) -> None:
+    conditioner = Conditioner(xl)
     buffers = conditioner.encode("a cat", "", size=(64, 64))
     addresses = [buffers.text.data_ptr(), buffers.pooled.data_ptr(), buffers.time_ids.data_ptr()]
     other = conditioner.encode("the dog", "x", size=(128, 64))
@@ -110,7 +107,7 @@ def test_new_conditions_are_copied_into_the_old_tensors_only(tiny_models: Any) -
     assert [buffers.text.data_ptr(), buffers.pooled.data_ptr(), buffers.time_ids.data_ptr()] == addresses
     for name in ("text", "negative_text", "pooled", "negative_pooled", "time_ids"):
         assert torch.equal(getattr(buffers, name), getattr(other, name))
-    fresh = Conditioner(model).encode("a cat", "", size=(64, 64))
+    fresh = Conditioner(xl).encode("a cat", "", size=(64, 64))
     assert torch.equal(conditioner.encode("a cat", "", size=(64, 64)).text, fresh.text)
 
 
@@ -139,11 +136,6 @@ def test_the_mix_of_any_two_vectors_is_finite(end: list[float]) -> None:
 
 
 # -- weights in brackets, clip skip
-
-
-@pytest.fixture(scope="module")
-def xl(tiny_models: Any) -> DiffusionModel:
-    return load(ModelSpec(model=str(tiny_models.sd(kind="sdxl"))), "cpu", "fp32")
 
 
 def weighted(plain: torch.Tensor, weights: dict[int, float], width: int) -> torch.Tensor:
@@ -184,9 +176,9 @@ def test_each_encoder_of_an_xl_model_keeps_its_mean_and_the_pooled_text_has_no_w
     assert not conditioner.encode("a cat", "<lora:x:1>").negative_text.any()  # empty, as trained: zeros
 
 
-@pytest.mark.parametrize("kind", ["sd15", "sdxl", "turbo"])
-def test_weights_of_one_are_bit_identical(tiny_models: Any, kind: str) -> None:
-    conditioner = Conditioner(load(ModelSpec(model=str(tiny_models.sd(kind=kind))), "cpu", "fp32"))
+@pytest.mark.parametrize("kind", ["model", "xl"])
+def test_weights_of_one_are_bit_identical(request: pytest.FixtureRequest, kind: str) -> None:
+    conditioner = Conditioner(request.getfixturevalue(kind))
     plain = conditioner.encode("a cat, the dog", None)
     for text in ("a (cat:1), the [(dog:1.1)]", r"(a cat:1.0), the dog", "a cat, the <lora:x:0.5>dog"):
         ours = conditioner.encode(text, None)
