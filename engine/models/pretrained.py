@@ -140,12 +140,9 @@ def architecture(kind: Any, config_json: Mapping[str, Any], what: str) -> Any:
     from transformers import PreTrainedConfig
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
-    if config_json.get("model_type", kind.model_type) != kind.model_type and isinstance(
-        config_json.get(kind.base_config_key), dict
-    ):
-        config_json = config_json[
-            kind.base_config_key
-        ]  # the configuration of a whole CLIP, of which one half is needed
+    half = config_json.get(kind.base_config_key)
+    if config_json.get("model_type", kind.model_type) != kind.model_type and isinstance(half, dict):
+        config_json = half  # of the configuration of a whole CLIP
     common = {field.name for field in fields(PreTrainedConfig)}
     known = {field.name for field in fields(kind)} - common | set(kind.attribute_map) | _LEGACY
     known |= {  # keys of older files, which are settable properties in the current class

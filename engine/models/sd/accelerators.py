@@ -29,11 +29,6 @@ from engine.models.sd.unet_parts import PIECES, DeepCache, UnetParts, whole
 if TYPE_CHECKING:
     from engine.models.sd.model import DiffusionModel
 
-DEEPCACHE = (
-    "accelerator deepcache: it reuses features from step to step of one picture, but a stream's rows are different "
-    "pictures, and live pictures have few steps; use inductor"
-)
-
 
 def require_accelerator(spec: ModelSpec, device: torch.device, *, is_job: bool = False) -> None:
     """Raise ModelError, in one line, unless the accelerator is known, installed, and fits this use."""
@@ -43,7 +38,10 @@ def require_accelerator(spec: ModelSpec, device: torch.device, *, is_job: bool =
     if name not in ACCELERATORS:
         raise ModelError(f"accelerator {name}: not one of {', '.join(ACCELERATORS)}")
     if name == "deepcache" and not is_job:
-        raise ModelError(DEEPCACHE)
+        raise ModelError(
+            "accelerator deepcache: it reuses features from step to step of one picture, but a stream's rows are "
+            "different pictures, and live pictures have few steps; use inductor"
+        )
     if name == "deepcache" and importlib.util.find_spec("DeepCache") is None:
         raise ModelError("accelerator deepcache: DeepCache is not installed; pip install DeepCache")
     if name == "inductor":

@@ -55,7 +55,7 @@ def load_planned(plan: ModelPlan, device: str, dtype: str) -> DiffusionModel:
 
 def weight_bytes(plan: ModelPlan, dtype: torch.dtype) -> int:
     """Bytes of the weights that `load` puts onto the device; LoRAs are added to the others."""
-    return sum(part.parameters or 0 for part in plan.parts if not part.name.startswith("lora ")) * dtype.itemsize
+    return sum(part.parameters for part in plan.parts if not part.name.startswith("lora ")) * dtype.itemsize
 
 
 def _random(spec: ModelSpec, device: str, dtype: torch.dtype) -> DiffusionModel:
@@ -84,16 +84,17 @@ class _Loading:
         self.plan, self.spec, self.device, self.dtype = plan, plan.spec, device, dtype
 
     def model(self) -> DiffusionModel:
-        from diffusers import AutoencoderTiny
+        import diffusers
 
         plan, folder, sampler = self.plan, self.plan.folder, self.plan.sampler
         if folder is None or plan.vae is None or plan.prediction is None or sampler is None:
             raise ModelError(f"{self.spec.model}: is not complete")
         vae, encoders = self._vae(folder, plan.vae), self._text_encoders(folder)
         unet = self._unet(folder)  # last, so that a broken small part is told before
-        config = self._scheduler_config(plan.scheduler)
+        kind = plan.scheduler["_class_name"]
         with one_line(f"{folder.name}/scheduler"):
-            table = noise_table(config)
+            schedule = dict(getattr(diffusers, kind).from_config(plan.scheduler).config) | {"_class_name": kind}
+            table = noise_table(schedule)
         scaling, shift = latent_scale(vae.config, self.device)
         texts = [part for part in folder.parts if part.startswith("tokenizer")]
         model = DiffusionModel(
@@ -103,10 +104,10 @@ class _Loading:
             family=folder.family,
             unet=self._placed(unet),
             vae=self._placed(vae, vae.dtype),
-            is_tiny_vae=isinstance(vae, AutoencoderTiny),
+            is_tiny_vae=isinstance(vae, diffusers.AutoencoderTiny),
             text_encoders=tuple(self._placed(encoder) for encoder in encoders),
             tokenizers=tuple(read_tokenizer(f"{folder.name}/{part}", folder.path / part) for part in texts),
-            scheduler_config=config,
+            scheduler_config=schedule,
             prediction_type=plan.prediction.value,
             prediction_reason=plan.prediction.reason,
             scaling_factor=scaling,
@@ -180,16 +181,6 @@ class _Loading:
             return load_vae_file(choice, dtype)
         with one_line(str(self.plan.single.path)):
             return read_vae(self.plan.single, folder, dtype)
-
-    def _scheduler_config(self, config: dict[str, Any]) -> dict[str, Any]:
-        """The configuration with the defaults of the scheduler's class filled in."""
-        import diffusers
-
-        name, kind = self.spec.model, config.get("_class_name", "")
-        if not kind.endswith("Scheduler") or not hasattr(diffusers, kind):
-            raise ModelError(f"{name}: scheduler {kind or 'without _class_name'} is not known to diffusers")
-        with one_line(f"{name}/scheduler"):
-            return dict(getattr(diffusers, kind).from_config(config).config) | {"_class_name": kind}
 
     def _placed(self, module: Any, dtype: torch.dtype | None = None) -> Any:
         """Move to the device, without gradients, in the fastest memory layout for convolutions."""

@@ -127,7 +127,12 @@ class _Planning:
             self._notes += notes_on(plan.folder.name, plan.folder.path, locate.INDEX)
         if self._spec.unet:
             with self._missing.listed():
-                self._add_unet(plan)
+                unet, config = examine_unet(self._spec.unet)
+                if plan.folder is not None:
+                    plan.folder = with_unet(plan.folder, unet, config)
+                plan.unet = unet
+                self._parts.append(counted_part("unet", unet.tensors, (str(unet.path),), is_pickle=unet.is_pickle))
+                self._notes += unet.notes
         outline = None
         if plan.folder is not None:
             with self._missing.listed():
@@ -158,15 +163,6 @@ class _Planning:
             for name, is_lora in (*((lora, True) for lora in loras), (own, False)):
                 notes += name_notes(name, is_lora=is_lora)
         return tuple(filter(None, notes))
-
-    def _add_unet(self, plan: ModelPlan) -> None:
-        """Add the UNet that replaces the model's own."""
-        unet, config = examine_unet(self._spec.unet)
-        if plan.folder is not None:
-            plan.folder = with_unet(plan.folder, unet, config)
-        plan.unet = unet
-        self._parts.append(counted_part("unet", unet.tensors, (str(unet.path),), is_pickle=unet.is_pickle))
-        self._notes += unet.notes
 
     def _add_folder_parts(self, folder: DiffusersFolder) -> None:
         for part in folder.parts:
