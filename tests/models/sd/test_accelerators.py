@@ -25,6 +25,7 @@ from tests.conftest import TinyModels
 from tests.live.sd.studio import BASE, source_picture
 from tests.models.recorded_graphs import Recording
 from tests.models.sd.oracle import pipeline_of
+from tests.models.sd.plain_stream import loaded
 from tests.support.long_form import only_soak
 
 
@@ -87,10 +88,10 @@ def test_a_live_picture_is_painted_by_the_plain_parts_until_the_compiled_ones_ar
     monkeypatch.setattr(accelerators, "compiled", lambda part: compiled(part, slow_compiler))
     monkeypatch.setattr(accelerators, "require_compiler", lambda device, asked: None)
     torch._dynamo.reset()
-    plain = Painter(load(ModelSpec(model=str(tiny_sd)), "cpu", "float32"), note=refuse)
+    plain = Painter(loaded(tiny_sd), note=refuse)
     capture = Recording()
     live = Painter(
-        load(ModelSpec(model=str(tiny_sd), accelerator="inductor"), "cpu", "float32"),
+        loaded(tiny_sd, accelerator="inductor"),
         note=lambda key, line: lines.append(line),
         calls=lambda device, before, may_capture: GraphCalls(capture, may_capture=may_capture),
     )

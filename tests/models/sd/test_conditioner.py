@@ -5,21 +5,20 @@ from typing import Any
 import pytest
 import torch
 
-from engine.models.sd import ModelSpec
 from engine.models.sd.conditioner import KEPT_TEXTS, Conditioner, slerp
-from engine.models.sd.load import load
 from engine.models.sd.model import DiffusionModel
 from tests.models.sd.oracle import pipeline_of
+from tests.models.sd.plain_stream import loaded
 
 
 @pytest.fixture(scope="module")
 def model(tiny_sd: Path) -> DiffusionModel:
-    return load(ModelSpec(model=str(tiny_sd)), "cpu", "fp32")
+    return loaded(tiny_sd)
 
 
 @pytest.fixture(scope="module")
 def xl(tiny_models: Any) -> DiffusionModel:
-    return load(ModelSpec(model=str(tiny_models.sd(kind="sdxl"))), "cpu", "fp32")
+    return loaded(tiny_models.sd(kind="sdxl"))
 
 
 @pytest.fixture
@@ -33,7 +32,7 @@ def encoder_calls(model: DiffusionModel) -> Any:
 @pytest.mark.parametrize("kind", ["sd15", "sd21", "turbo"])
 def test_texts_encode_bit_identically_to_diffusers(tiny_models: Any, kind: str) -> None:
     sd = tiny_models.sd(kind=kind)
-    model = load(ModelSpec(model=str(sd)), "cpu", "fp32")
+    model = loaded(sd)
     theirs = pipeline_of(sd).encode_prompt("a photo of the cat", "cpu", 1, True, "the dog, ünïcode 🦊")
     ours = Conditioner(model).encode("a photo of the cat", "the dog, ünïcode 🦊")
     assert torch.equal(ours.text, theirs[0])
@@ -148,7 +147,7 @@ def weighted(plain: torch.Tensor, weights: dict[int, float], width: int) -> torc
 
 
 def test_a_weighted_word_has_more_effect_and_the_mean_is_kept(tiny_sd: Path) -> None:
-    model = load(ModelSpec(model=str(tiny_sd)), "cpu", "fp32")
+    model = loaded(tiny_sd)
     model.text_encoders[0].final_layer_norm.bias += 0.5  # with none the mean is 0, and its restoring rounding
     conditioner, tokenizer = Conditioner(model), model.tokenizers[0]
     plain = conditioner.encode("a cat in ink", "the dog")
@@ -200,7 +199,7 @@ def test_the_truncated_end_of_a_weighted_text_is_noted_without_syntax(model: Dif
 @pytest.mark.parametrize(("kind", "own"), [("sd15", 1), ("turbo", 2)])
 def test_clip_skip_equals_a1111_and_diffusers(tiny_models: Any, kind: str, own: int) -> None:
     sd = tiny_models.sd(kind=kind)
-    model = load(ModelSpec(model=str(sd)), "cpu", "fp32")
+    model = loaded(sd)
     conditioner, encoder = Conditioner(model), model.text_encoders[0]
     plain = conditioner.encode("a cat", "").text
     states = encoder(model.tokenizers[0]("a cat", padding="max_length", return_tensors="pt").input_ids,
@@ -215,7 +214,7 @@ def test_clip_skip_equals_a1111_and_diffusers(tiny_models: Any, kind: str, own: 
         assert torch.allclose(ours.text, expected, atol=1e-6)
         if asked <= own:
             assert torch.equal(ours.text, plain)
-    asking = load(ModelSpec(model=str(sd), clip_skip=own + 2), "cpu", "fp32")
+    asking = loaded(sd, clip_skip=own + 2)
     assert torch.equal(Conditioner(asking).encode("a cat", "").text, ours.text)
 
 

@@ -11,6 +11,7 @@ from engine.models.sd.conditioner import Cond, Conditioner
 from engine.models.sd.load import load
 from engine.models.sd.model import DiffusionModel
 from tests.models.sd.oracle import our_picture, source_picture
+from tests.models.sd.plain_stream import loaded
 from tests.support.replicas.replica import Shelf
 
 SHOWN = source_picture(seed=5, side_px=48)
@@ -23,11 +24,11 @@ def adapter(request: pytest.FixtureRequest, tiny_models: Any, tiny_sd: Path) -> 
 
 @pytest.fixture(scope="module")
 def model(tiny_sd: Path, adapter: Path) -> DiffusionModel:
-    return load(ModelSpec(model=str(tiny_sd), ip_adapter=str(adapter)), "cpu", "fp32")
+    return loaded(tiny_sd, ip_adapter=str(adapter))
 
 
 def test_at_strength_0_and_without_a_picture_the_result_is_bit_identical(tiny_sd: Path, model: DiffusionModel) -> None:
-    plain = load(ModelSpec(model=str(tiny_sd)), "cpu", "fp32")
+    plain = loaded(tiny_sd)
     base = our_picture(plain)
     model.ip_adapter.set_scale(1.0)
     assert np.array_equal(our_picture(model), base)
@@ -69,7 +70,7 @@ def test_an_adapter_without_its_image_encoder_says_so(tiny_sd: Path, adapter: Pa
     alone.parent.mkdir()
     alone.write_bytes(adapter.read_bytes())
     with pytest.raises(ModelError, match="no image_encoder folder next to it"):
-        load(ModelSpec(model=str(tiny_sd), ip_adapter=str(alone)), "cpu", "fp32")
+        loaded(tiny_sd, ip_adapter=str(alone))
     named = ModelSpec(model=str(tiny_sd), ip_adapter=str(alone), image_encoder=str(adapter.parent / "image_encoder"))
     assert load(named, "cpu", "fp32").ip_adapter is not None
 

@@ -7,10 +7,10 @@ from safetensors.torch import load_file
 
 from engine.models.sd import ModelSpec
 from engine.models.sd.conditioner import Conditioner
-from engine.models.sd.load import load
 from engine.models.sd.lora import LoraSet
 from engine.models.sd.plan.model_plan import plan_model
 from tests.models.sd.oracle import difference, diffusers_picture, our_picture, pipeline_of
+from tests.models.sd.plain_stream import loaded
 
 
 def weights_of(model: Any) -> list[torch.Tensor]:
@@ -19,7 +19,7 @@ def weights_of(model: Any) -> list[torch.Tensor]:
 
 @pytest.fixture(scope="module")
 def plain(tiny_sd: Path) -> Any:
-    return load(ModelSpec(model=str(tiny_sd)), "cpu", "fp32")
+    return loaded(tiny_sd)
 
 
 def test_merged_loras_paint_the_same_as_in_diffusers(tiny_models: Any, tiny_sd: Path) -> None:
@@ -33,9 +33,7 @@ def test_merged_loras_paint_the_same_as_in_diffusers(tiny_models: Any, tiny_sd: 
         [({"seed": 2}, 1.0), ({"seed": 5}, -0.5)],
     ):
         loras = [(tiny_models.lora(tiny_sd, **options), weight) for options, weight in made]
-        model = load(
-            ModelSpec(model=str(tiny_sd), loras=tuple((str(file), each) for file, each in loras)), "cpu", "fp32"
-        )
+        model = loaded(tiny_sd, loras=tuple((str(file), each) for file, each in loras))
         names = [f"number {place}" for place in range(len(loras))]
         for name, (file, _) in zip(names, loras, strict=True):
             pipeline.load_lora_weights(
@@ -51,7 +49,7 @@ def test_merged_loras_paint_the_same_as_in_diffusers(tiny_models: Any, tiny_sd: 
 
 def test_weights_of_a_half_precision_file_are_kept_in_half_the_memory(tiny_models: Any, tiny_sd: Path) -> None:
     """In float32 the copies of a UNet of SD 1.5 would be 3.4 GB; at strength 0 the weights are exactly the file's."""
-    model = load(ModelSpec(model=str(tiny_sd)), "cpu", "fp32")
+    model = loaded(tiny_sd)
     with torch.no_grad():
         for weight in weights_of(model):
             weight.copy_(weight.half())
@@ -68,7 +66,7 @@ def test_at_strength_zero_the_weights_equal_the_file_at_the_same_addresses(
     tiny_models: Any, tiny_sd: Path, plain: Any
 ) -> None:
     file = tiny_models.lora(tiny_sd, with_conv=True)
-    model = load(ModelSpec(model=str(tiny_sd), loras=((str(file), 0.8),)), "cpu", "fp32")
+    model = loaded(tiny_sd, loras=((str(file), 0.8),))
     name = model.loras.names[0]
     addresses = [weight.data_ptr() for weight in weights_of(model)]
     changed = [weight.clone() for weight in weights_of(model)]
@@ -88,7 +86,7 @@ def test_at_strength_zero_the_weights_equal_the_file_at_the_same_addresses(
 
 def test_texts_are_encoded_again_only_if_a_text_encoder_changed(tiny_models: Any, tiny_sd: Path) -> None:
     both, unet_only = tiny_models.lora(tiny_sd), tiny_models.lora(tiny_sd, with_text=False)
-    model = load(ModelSpec(model=str(tiny_sd), loras=((str(both), 0.0), (str(unet_only), 0.0))), "cpu", "fp32")
+    model = loaded(tiny_sd, loras=((str(both), 0.0), (str(unet_only), 0.0)))
     conditioner = Conditioner(model)
     before = conditioner.encode("a cat", None).text
     model.loras.set_weights({model.loras.names[1]: 1.0})
@@ -103,7 +101,7 @@ def test_texts_are_encoded_again_only_if_a_text_encoder_changed(tiny_models: Any
 def test_a_lora_changes_both_text_encoders_of_an_xl_model(tiny_models: Any) -> None:
     sd = tiny_models.sd(kind="sdxl")
     file = tiny_models.lora(sd)
-    model = load(ModelSpec(model=str(sd), loras=((str(file), 1.0),)), "cpu", "fp32")
+    model = loaded(sd, loras=((str(file), 1.0),))
     pipeline = pipeline_of(sd)
     pipeline.load_lora_weights(str(file.parent), weight_name=file.name, local_files_only=True)
     theirs = pipeline.encode_prompt("a cat", device="cpu", do_classifier_free_guidance=False)
@@ -131,7 +129,7 @@ def test_trained_norms_add_their_differences(tiny_models: Any, tmp_path: Path, k
     }
     if kind == "sdxl":
         norms["lora_te2_text_model_encoder_layers_1_layer_norm2"] = ("text_encoder_2", "encoder.layers.1.layer_norm2")
-    plain = load(ModelSpec(model=str(model), vae="full"), "cpu", "fp32")
+    plain = loaded(model, vae="full")
     networks = dict(zip(("unet", "text_encoder", "text_encoder_2"), (plain.unet, *plain.text_encoders), strict=False))
     before = {part: dict(_without_prefix(network)) for part, network in networks.items()}
     pair = load_file(tiny_models.lora(tiny_models.sd(), style="kohya", with_text=False)) if kind == "sd15" else {}
@@ -141,7 +139,7 @@ def test_trained_norms_add_their_differences(tiny_models: Any, tmp_path: Path, k
         tensors |= {f"{named}.w_norm": torch.randn(count), f"{named}.b_norm": torch.randn(count)}
     save_file(tensors, tmp_path / "normed.safetensors")
     loras = ((str(tmp_path / "normed.safetensors"), 0.5),)
-    merged = load(ModelSpec(model=str(model), vae="full", loras=loras), "cpu", "fp32")
+    merged = loaded(model, vae="full", loras=loras)
     assert merged.notes == plain.notes
     networks = dict(zip(networks, (merged.unet, *merged.text_encoders), strict=True))
     after = {part: dict(_without_prefix(network)) for part, network in networks.items()}

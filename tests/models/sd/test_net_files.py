@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 
 from engine.errors import ModelError
 from engine.models.graphs import DirectCalls
+from engine.models.sd import ModelSpec
 from engine.models.sd.conditioner import Conditioner
 from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.file_weights import _OLD_VAE_NAMES, load_controlnet, load_vae_file
@@ -40,17 +41,18 @@ def assert_same(ours: Any, theirs: Any) -> None:
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
-@pytest.mark.parametrize("kind", ["sd15", "sdxl"])
-def test_a_controlnet_file_is_the_network_of_its_folder(tiny_models: Any, tmp_path: Path, kind: str) -> None:
-    sd = tiny_models.sd(kind=kind, sampler="lcm")
-    folder = tiny_models.controlnet(sd)
-    whole = controlnet_of(folder, sd)
-    original = tmp_path / "canny.safetensors"
-    tensors = nets.original_controlnet(folder)
-    save_file(tensors, original)
-    in_one = tmp_path / "xl_canny.safetensors"
-    shutil.copy(folder / "diffusion_pytorch_model.safetensors", in_one)
-    for file in (original, in_one):
+@pytest.mark.parametrize("made", ["sd15", "sdxl", nets.MID, nets.SMALL])
+def test_a_controlnet_file_is_the_network_of_its_folder(shelf: Shelf, made: str) -> None:
+    """By the names of either code; smaller ones lack attention in blocks."""
+    is_small = made in (nets.MID, nets.SMALL)
+    sd = shelf.tiny.sd(kind="sdxl" if is_small else made, sampler="lcm")
+    folder = nets.smaller_controlnet(shelf.folder / "net", made) if is_small else shelf.tiny.controlnet(sd)
+    whole, files = controlnet_of(folder, sd), [shelf.folder / "xl_canny.safetensors"]
+    shutil.copy(folder / "diffusion_pytorch_model.safetensors", files[0])
+    if not is_small:
+        files.append(shelf.folder / "canny.safetensors")
+        save_file(nets.original_controlnet(folder), files[1])
+    for file in files:
         read = controlnet_of(file, sd)
         assert_same(read, whole)
         differing = {key for key, told in whole.config.items() if plain(read.config.get(key)) != plain(told)}
@@ -62,15 +64,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return value[0] if len(set(value)) == 1 else list(value)
     return value
-
-
-@pytest.mark.parametrize("size", [nets.MID, nets.SMALL])
-def test_a_smaller_controlnet_file_has_the_layers_of_its_folder(shelf: Shelf, size: str) -> None:
-    folder = nets.smaller_controlnet(shelf.folder / "net", size)
-    sd = shelf.tiny.sd(kind="sdxl", sampler="lcm")
-    file = shelf.folder / "small.safetensors"
-    shutil.copy(folder / "diffusion_pytorch_model.safetensors", file)
-    assert_same(controlnet_of(file, sd), controlnet_of(folder, sd))
 
 
 def test_a_controlnet_file_without_one_of_its_tensors_is_refused(shelf: Shelf) -> None:
@@ -143,13 +136,15 @@ def test_a_unet_without_a_middle_block_supports_no_controlnet() -> None:
         require_fit("canny", {"cross_attention_dim": 768}, outline)
 
 
+def vae_of(spec: ModelSpec) -> Any:
+    return load_vae_file(choose_vae(DiffusersFolder(Path(spec.model)), spec.vae), torch.float32)
+
+
 @pytest.mark.parametrize("name", ["sdxl_vae.safetensors", "sdxl_vae.pt"])
 def test_a_vae_file_is_the_network_of_its_folder(shelf: Shelf, name: str) -> None:
-    spec = nets.vae_file(shelf, name, kind="sdxl", prefix="first_stage_model.", extra=("loss.logvar",))
-    choice = choose_vae(DiffusersFolder(Path(spec.model)), spec.vae)
-    read = load_vae_file(choice, torch.float32)
+    read = vae_of(nets.vae_file(shelf, name, kind="sdxl", prefix="first_stage_model.", extra=("loss.logvar",)))
     assert_same(read, nets.tiny_vae())
-    assert read.config.scaling_factor == 0.13025 and choice.wants_float32
+    assert read.config.scaling_factor == 0.13025
     picture = torch.rand(1, 3, 64, 64)
     with torch.no_grad():
         assert torch.equal(read.encode(picture).latent_dist.mode(), nets.tiny_vae().encode(picture).latent_dist.mode())
@@ -164,10 +159,18 @@ def test_only_the_fixed_sdxl_vae_runs_in_half_precision(shelf: Shelf, hub_id: st
 
 
 def test_a_taesd_in_two_files_is_the_network_of_its_folder(shelf: Shelf) -> None:
-    spec = nets.taesd_pair(shelf, "taesdxl", kind="sdxl")
-    assert_same(
-        load_vae_file(choose_vae(DiffusersFolder(Path(spec.model)), spec.vae), torch.float32), nets.tiny_taesd()
-    )
+    assert_same(vae_of(nets.taesd_pair(shelf, "taesdxl", kind="sdxl")), nets.tiny_taesd())
+
+
+def test_a_vae_file_with_the_old_names_of_diffusers_is_read(shelf: Shelf) -> None:
+    vae, tensors = nets.tiny_vae(), {}
+    for name, tensor in vae.state_dict().items():
+        for old, new in _OLD_VAE_NAMES.items() if ".attentions." in name else ():
+            name = name.replace(new, old)
+        tensors[name] = tensor
+    file = nets.saved(shelf.folder / "sd-vae-ft-mse.safetensors", tensors)
+    assert any(".query." in name for name in tensors)
+    assert_same(vae_of(ModelSpec(model=nets.sd_of(shelf, "sd15"), vae=str(file))), vae)
 
 
 def test_latents_with_mean_and_std_are_scaled_as_in_diffusers() -> None:
@@ -190,21 +193,6 @@ def test_a_vae_with_another_normalisation_is_refused(shelf: Shelf) -> None:
         choose_vae(DiffusersFolder(Path(model)), "taesd")
     nets.taesd_folder(shelf, "madebyollin/taesdxl", kind="sdxl")
     assert choose_vae(DiffusersFolder(Path(model)), "auto").kind == "AutoencoderKL"
-
-
-def test_a_vae_file_with_the_old_names_of_diffusers_is_read(shelf: Shelf) -> None:
-    vae = nets.tiny_vae()
-    old = {new: name for name, new in _OLD_VAE_NAMES.items()}
-    tensors = {}
-    for name, tensor in vae.state_dict().items():
-        for new in old if ".attentions." in name else ():
-            name = name.replace(new, old[new])
-        tensors[name] = tensor
-    file = shelf.folder / "sd-vae-ft-mse.safetensors"
-    save_file(tensors, file)
-    folder = DiffusersFolder(Path(nets.sd_of(shelf, "sd15")))
-    assert any(".query." in name for name in tensors)
-    assert_same(load_vae_file(choose_vae(folder, str(file)), torch.float32), vae)
 
 
 @pytest.mark.parametrize(

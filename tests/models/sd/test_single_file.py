@@ -18,6 +18,7 @@ from engine.models.sd.plan.single_file import CONFIGS, SD_2_OWNERS, config_folde
 from engine.models.sd.plan.tensor_file import read_checkpoint_header, read_numbers
 from engine.models.sd.plan.unet_config import blocks_of_config, blocks_of_file, require_same_blocks
 from engine.models.weight_files import Tensor
+from tests.models.sd.plain_stream import loaded
 from tests.support.replicas.replica import Shelf
 from tests.support.tiny_single_file import copy_configuration, original_tensors, save_tensors
 
@@ -46,9 +47,7 @@ def tensors(tiny_models: Any) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("kind", ["sd15", "turbo", "sd21", "sdxl"])
 def test_a_file_of_each_family_gives_the_same_networks_as_its_folder(tiny_models: Any, kind: str) -> None:
     sd = tiny_models.sd(kind=kind, vae="kl")
-    file, folder = (
-        load(ModelSpec(model=str(path), vae="full"), "cpu", "fp32") for path in (tiny_models.single_file(sd), sd)
-    )
+    file, folder = (loaded(path, vae="full") for path in (tiny_models.single_file(sd), sd))
     ours_all, theirs_all = ((model.unet, model.vae, *model.text_encoders) for model in (file, folder))
     for ours, theirs in zip(ours_all, theirs_all, strict=True):
         expected = theirs.state_dict()
@@ -59,14 +58,14 @@ def test_a_file_of_each_family_gives_the_same_networks_as_its_folder(tiny_models
 def test_the_full_vae_of_sdxl_keeps_its_precision_with_a_unet_in_half_precision(tiny_models: Any) -> None:
     """It overflows in float16, so it runs in float32; converted through float16 it would differ from the folder's."""
     folder = tiny_models.sd(kind="sdxl", vae="kl")
-    loaded = [
+    models = [
         load(ModelSpec(model=str(path), vae="full"), "cpu", "float16")
         for path in (folder, tiny_models.single_file(folder))
     ]
-    ours, theirs = (dict(model.vae.named_parameters()) for model in loaded)
+    ours, theirs = (dict(model.vae.named_parameters()) for model in models)
     assert {weight.dtype for weight in ours.values()} == {torch.float32}
     assert all(torch.equal(weight, theirs[name]) for name, weight in ours.items())
-    assert loaded[1].unet.dtype == torch.float16
+    assert models[1].unet.dtype == torch.float16
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float64])
@@ -100,7 +99,7 @@ def test_a_pickle_gives_the_same_model_with_a_note(
     torch.save({"state_dict": tensors, "epoch": 6}, tmp_path / "x.ckpt")
     spec = ModelSpec(model=str(tmp_path / "x.ckpt"), vae="full")
     model = load(spec, "cpu", "fp32")
-    expected = load(ModelSpec(model=str(sd), vae="full"), "cpu", "fp32").unet.state_dict()
+    expected = loaded(sd, vae="full").unet.state_dict()
     assert all(torch.equal(tensor, expected[name]) for name, tensor in model.unet.state_dict().items())
     assert "x.ckpt: a pickle, read with weights_only; safetensors would be safer" in model.notes
     assert str(tmp_path / "x.ckpt") in check(spec).pickles
@@ -141,7 +140,7 @@ def test_a_missing_tensor_is_refused_in_one_line(
     copy_configuration(tiny_models.sd(vae="kl"), tmp_path / "x")
     file = save_tensors(tmp_path / "x.safetensors", {key: each for key, each in tensors.items() if key != name})
     with pytest.raises(ModelError, match=line) as told:
-        load(ModelSpec(model=str(file), vae="full"), "cpu", "fp32")
+        loaded(file, vae="full")
     assert "\n" not in str(told.value)
 
 
