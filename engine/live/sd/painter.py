@@ -139,13 +139,11 @@ class Painter:
         self._between()
         decoded = self._vae_calls[1].run(("decode", self._size), (self._decode,), {"z": latents})
         self.clock.end("decode")
-        pixels, is_shown = self._host_copy.fetch(decoded["rgb"][0], decoded["is_finite"][0])
+        pixels, is_finite = self._host_copy.fetch(decoded["rgb"][0], decoded["is_finite"][0])
         self.clock.end("copy")
-        if is_shown:
+        if is_shown := bool(is_finite):
             self._last = decoded["rgb"][0].clone()  # copied, because the graph's next result overwrites this one
-        return PaintedPicture(
-            pixels=pixels, is_finite=bool(is_shown), generation=ticket.generation, time_s=ticket.time_s
-        )
+        return PaintedPicture(pixels=pixels, is_finite=is_shown, generation=ticket.generation, time_s=ticket.time_s)
 
     def feedback(self, zoom: float, rotate_deg: float) -> "torch.Tensor | None":
         """The last picture zoomed and rotated clockwise, (height, width, 3) uint8; None if there is none."""
