@@ -131,12 +131,7 @@ def check(
             ("model", report.model),
             *kind,
             *(
-                (
-                    f"  {part.name}",
-                    "a pickle"
-                    if part.parameters is None
-                    else f"{part.parameters / 1e6:.1f} million weights, {part.dtype}",
-                )
+                (f"  {part.name}", f"{part.parameters / 1e6:.1f} million weights, {part.dtype}")
                 for part in report.parts
             ),
             ("memory", ", ".join(f"{size / 2**20:.0f} MiB as {dtype}" for dtype, size in memory.items())),

@@ -373,24 +373,6 @@ class DeviceCopies:
         return self._copies[what].send(np.require(pictures, requirements=("C", "W")))
 
 
-class HostCopy:
-    """Copies a picture and its validity flag to the host through pinned buffers, with a single wait for both."""
-
-    def __init__(self, device: torch.device, shape: tuple[int, int, int]) -> None:
-        is_cuda = device.type == "cuda"
-        self._is_cuda = is_cuda
-        self._wait = device_wait(device)
-        self._picture = torch.empty(shape, dtype=torch.uint8, pin_memory=is_cuda)
-        self._is_finite = torch.empty((), dtype=torch.bool, pin_memory=is_cuda)
-
-    def fetch(self, picture: torch.Tensor, is_finite: torch.Tensor) -> tuple[np.ndarray, bool]:
-        """The picture (height, width, 3) uint8, and True if it is finite. The next fetch overwrites the array."""
-        self._picture.copy_(picture, non_blocking=self._is_cuda)
-        self._is_finite.copy_(is_finite, non_blocking=self._is_cuda)
-        self._wait()
-        return self._picture.numpy(), bool(self._is_finite)
-
-
 class HostBuffers:
     """Copies tensors to the host through pinned buffers, with one wait for all of them."""
 

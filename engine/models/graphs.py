@@ -14,8 +14,8 @@ stream for all graphs captured there (pytorch/pytorch#193402), so chains that ne
 either. A pool without the stream would save nothing: the allocator reuses a freed block only on the stream that it was
 allocated on.
 
-A graph is captured when its shape is first asked for, not in idle time before: which size, number of steps or
-ControlNet comes next is unknown, each would hold memory, a capture cannot be interrupted, and it saves four runs once.
+A graph is captured when its shape is first asked for, not in idle time before: which comes next is unknown, each would
+hold memory, and a capture cannot be interrupted.
 
 Tested only on machines with a CUDA device: the capture itself, and that two chains running at once do not share a
 workspace.

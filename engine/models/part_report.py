@@ -16,16 +16,12 @@ BYTES = {"float16": 2, "bfloat16": 2, "float32": 4}
 class PartReport:
     name: str
     """unet, vae, text_encoder, or for example `lora glass`."""
-    parameters: int | None
-    """None if there is only a pickle, whose weights are not counted."""
+    parameters: int
+    """Number of weights."""
     dtype: str
     """Dtype on disk: float16, float32, ...; if mixed, the most common first."""
     files: tuple[str, ...]
     is_pickle: bool = False
-
-    def memory_bytes(self, dtype: str) -> int | None:
-        """Bytes of its weights in this dtype, a key of BYTES."""
-        return None if self.parameters is None else self.parameters * BYTES[dtype]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +42,7 @@ class Report:
 
     def memory_bytes(self, dtype: str) -> int:
         """Bytes of all weights that were found, in this dtype, a key of BYTES."""
-        return sum(part.memory_bytes(dtype) or 0 for part in self.parts)
+        return BYTES[dtype] * sum(part.parameters for part in self.parts)
 
     def require_complete(self) -> None:
         """Raise ModelError, in one line, if something is missing: libraries first, then files."""

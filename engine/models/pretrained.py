@@ -23,8 +23,7 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from engine.errors import ModelError
 from engine.models.device_work import is_device_lost, is_out_of_memory
-from engine.models.pickle_file import pickle_note
-from engine.models.plain_config import CONFIG, notes_on, read_config, require_no_adapter
+from engine.models.plain_config import CONFIG, read_config, require_no_adapter
 from engine.models.weight_files import Weights, weights_in
 from engine.system.small_file import MAX_JSON_BYTES, parse_json, read_small
 
@@ -141,12 +140,9 @@ def architecture(kind: Any, config_json: Mapping[str, Any], what: str) -> Any:
     from transformers import PreTrainedConfig
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
-    if config_json.get("model_type", kind.model_type) != kind.model_type and isinstance(
-        config_json.get(kind.base_config_key), dict
-    ):
-        config_json = config_json[
-            kind.base_config_key
-        ]  # the configuration of a whole CLIP, of which one half is needed
+    half = config_json.get(kind.base_config_key)
+    if config_json.get("model_type", kind.model_type) != kind.model_type and isinstance(half, dict):
+        config_json = half  # of the configuration of a whole CLIP
     common = {field.name for field in fields(PreTrainedConfig)}
     known = {field.name for field in fields(kind)} - common | set(kind.attribute_map) | _LEGACY
     known |= {  # keys of older files, which are settable properties in the current class
@@ -223,18 +219,6 @@ def require_finite(what: str, tensors: Mapping[str, torch.Tensor]) -> None:
     for name, tensor in tensors.items():
         if not tensor.isfinite().all():
             raise ModelError(f"{what}: {name} contains NaN or infinity")
-
-
-def pickle_notes(what: str, weights: Weights | None) -> tuple[str, ...]:
-    """The note about a pickle if `weights` are in one."""
-    if weights is None or not weights.is_pickle:
-        return ()
-    return (pickle_note(what),)
-
-
-def notes_of(what: str, folder: Path) -> tuple[str, ...]:
-    """Notes on a part read from `folder`: a pickle, or a configuration that asks for custom code."""
-    return (*pickle_notes(what, weights_in(folder)), *notes_on(what, folder))
 
 
 def quieten_libraries(*names: str) -> None:

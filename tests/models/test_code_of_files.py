@@ -62,40 +62,46 @@ def change(file: Path, *place: str, **keys: Any) -> None:
     file.write_text(json.dumps(told))
 
 
-ATTENTION = {
-    "private": {"_attn_implementation": KERNEL},
-    "public": {"attn_implementation": KERNEL},
-    "internal": {"_attn_implementation_internal": KERNEL},
-    "by part": {"attn_implementation": {"": KERNEL, "text_config": KERNEL}},
-    "flash": {"attn_implementation": "flash_attention_2"},
-    "paged": {"attn_implementation": f"paged|{KERNEL}"},
-}
-OTHERS = {
-    "classes": {"auto_map": {"AutoModel": f"{KERNEL}--stranger.Model"}},
-    "experts": {"_experts_implementation": KERNEL},
-    "fusion": {"fusion_config": {"stranger": True}},
-    "layers": {"per_layer_config": {"0": {"attn_implementation": KERNEL}}},
-    "weights": {"transformers_weights": "stranger.safetensors"},
-    "files": {"configuration_files": ["config.5.0.0.json"]},
+PRIVATE = {"_attn_implementation": KERNEL}
+CLASSES = {"auto_map": {"AutoModel": f"{KERNEL}--stranger.Model"}}
+ALL_AT_ONCE = {
+    **PRIVATE,
+    **CLASSES,
+    "attn_implementation": KERNEL,
+    "_attn_implementation_internal": KERNEL,
+    "_experts_implementation": KERNEL,
+    "fusion_config": {"stranger": True},
+    "per_layer_config": {"0": {"attn_implementation": KERNEL}},
+    "transformers_weights": "stranger.safetensors",
+    "configuration_files": ["config.5.0.0.json"],
 }
 
 
-@pytest.mark.parametrize("keys", [*ATTENTION.values(), *OTHERS.values()], ids=[*ATTENTION, *OTHERS])
+@pytest.mark.parametrize(
+    "keys",
+    [
+        ALL_AT_ONCE,
+        {"attn_implementation": {"": KERNEL, "text_config": KERNEL}},
+        {"attn_implementation": "flash_attention_2"},
+        {"attn_implementation": f"paged|{KERNEL}"},
+    ],
+    ids=["all at once", "by part", "flash", "paged"],
+)
 def test_a_text_encoder_is_built_only_from_its_shape(tiny_sd: Path, tmp_path: Path, keys: dict[str, Any]) -> None:
     folder = shutil.copytree(tiny_sd, tmp_path / "model")
     change(folder / "text_encoder" / "config.json", **keys)
     (folder / "text_encoder" / "config.5.0.0.json").write_text(json.dumps({"_attn_implementation": KERNEL}))
     model = load_sd(ModelSpec(model=str(folder)), "cpu", "fp32")
     assert model.text_encoders[0].config._attn_implementation == "sdpa"
-    (note,) = model.notes
-    assert next(iter(keys)) in note and "custom code" in note
+    for key, note in zip(keys, model.notes, strict=True):
+        assert f"({key}: " in note and "custom code" in note
 
 
 def test_an_image_encoder_is_built_only_from_its_shape(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
     from engine.models.pretrained import pretrained
 
     folder = shutil.copytree(tiny_models.ip_adapter(tiny_sd).parent, tmp_path / "ip") / "image_encoder"
-    change(folder / "config.json", **ATTENTION["private"])
+    change(folder / "config.json", **PRIVATE)
     encoder = pretrained("CLIPVisionModelWithProjection", folder, "", torch.float32, "encoder")
     assert encoder.config._attn_implementation == "sdpa"
 
@@ -150,7 +156,7 @@ SAM3_PLACES = [
 def test_sam3_is_built_only_from_its_shape(tiny_sam3: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(tiny_sam3, tmp_path / "sam3")
     for place in SAM3_PLACES:
-        change(folder / "config.json", *place, **ATTENTION["private"], **OTHERS["classes"])
+        change(folder / "config.json", *place, **PRIVATE, **CLASSES)
     model = load_sam3(SegmentationSpec(model=str(folder), resolution=336), "cpu", "fp32")
     kinds = {module.config._attn_implementation for module in model.video.modules() if hasattr(module, "config")}
     assert kinds == {"sdpa"}
@@ -162,7 +168,7 @@ def test_custom_code_is_noted_wherever_sam3_asks_for_it(
     tiny_sam3: Path, tmp_path: Path, place: tuple[str, ...]
 ) -> None:
     file = Path(shutil.copy(tiny_sam3 / "config.json", tmp_path))
-    change(file, *place, **ATTENTION["private"], **OTHERS["classes"])
+    change(file, *place, **PRIVATE, **CLASSES)
     assert [note for note in notes_on("sam3", tmp_path) if "_attn_implementation: 'owner/kernel'" in note]
 
 
@@ -213,36 +219,25 @@ def shape_in(told: Any) -> Any:
 
 def test_a_hubert_is_built_only_from_its_shape(tmp_path: Path) -> None:
     small_hubert().save_pretrained(tmp_path)
-    change(tmp_path / "config.json", **ATTENTION["private"], **OTHERS["classes"])
+    change(tmp_path / "config.json", **PRIVATE, **CLASSES)
     encoder = load_content(str(tmp_path), torch.device("cpu"), torch.float32)
     assert encoder._hubert.config._attn_implementation == "sdpa"
 
 
-@pytest.mark.parametrize(
-    "keys",
-    [
-        {"text_encoder": ["stranger", "CLIPTextModel"]},
-        {"tokenizer": ["stranger.code", "CLIPTokenizer"], "scheduler": ["stranger", "Scheduler"]},
-        {"unet": ["stranger", "UNet2DConditionModel"], "vae": ["stranger", "AutoencoderKL"]},
-        {"_class_name": ["stranger", "Pipeline"], "feature_extractor": ["stranger", "X"]},
-    ],
-    ids=["text", "tokenizer", "networks", "pipeline"],
-)
-def test_the_index_next_to_a_single_file_selects_no_classes(
-    tiny_models: Any, tmp_path: Path, keys: dict[str, Any]
-) -> None:
+def test_the_index_next_to_a_single_file_selects_no_classes(tiny_models: Any, tmp_path: Path) -> None:
     whole = tiny_models.single_file(tiny_models.sd(vae="kl"))
-    file = Path(shutil.copy(whole, tmp_path / "model.safetensors"))
+    spec = ModelSpec(model=str(shutil.copy(whole, tmp_path / "model.safetensors")), vae="full")
     folder = shutil.copytree(whole.with_suffix(""), tmp_path / "model")
-    change(folder / "text_encoder" / "config.json", **ATTENTION["private"])
-    change(folder / "model_index.json", **keys)
-    if "_class_name" in keys:
-        with pytest.raises(ModelError, match="_class_name is"):
-            load_sd(ModelSpec(model=str(file)), "cpu", "fp32")
-        return
-    model = load_sd(ModelSpec(model=str(file), vae="full"), "cpu", "fp32")
+    change(folder / "text_encoder" / "config.json", **PRIVATE)
+    classes = {"text_encoder": "CLIPTextModel", "tokenizer": "CLIPTokenizer", "scheduler": "Scheduler"}
+    classes |= {"unet": "UNet2DConditionModel", "vae": "AutoencoderKL", "feature_extractor": "X"}
+    change(folder / "model_index.json", **{part: ["stranger.code", kind] for part, kind in classes.items()})
+    model = load_sd(spec, "cpu", "fp32")
     assert type(model.text_encoders[0]).__name__ == "CLIPTextModel"
     assert model.text_encoders[0].config._attn_implementation == "sdpa"
+    change(folder / "model_index.json", _class_name=["stranger", "Pipeline"])
+    with pytest.raises(ModelError, match="_class_name is"):
+        load_sd(spec, "cpu", "fp32")
 
 
 @pytest.mark.parametrize(

@@ -37,22 +37,19 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_inductor_keeps_compiled_code_in_the_users_cache_folder(home: Path) -> None:
+def test_inductor_keeps_compiled_code_in_the_users_cache_folder_or_in_one_of_the_users_choice(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "multiverse").touch()
     compiled(lambda z: z)  # compiles nothing before its first call
-    assert Path(cache_dir()) == home / "multiverse" / "inductor"
-    assert Path(cache_dir()).is_dir()
-
-
-def test_a_cache_folder_of_the_users_choice_stays(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert home not in Path(cache_dir()).parents, "no place for a folder: torch's own serves"
+    (home / "multiverse").unlink()
+    monkeypatch.delenv(CACHE, raising=False)
+    compiled(lambda z: z)
+    assert Path(cache_dir()) == home / "multiverse" / "inductor" and Path(cache_dir()).is_dir()
     monkeypatch.setenv(CACHE, str(home / "mine"))
     compiled(lambda z: z)
     assert Path(cache_dir()) == home / "mine"
-
-
-def test_without_a_place_for_a_cache_folder_torchs_own_serves(home: Path) -> None:
-    (home / "multiverse").touch()
-    compiled(lambda z: z)
-    assert home not in Path(cache_dir()).parents
 
 
 def refusal() -> str:
@@ -68,18 +65,13 @@ def test_a_machine_with_triton_a_compiler_and_headers_can_compile(monkeypatch: p
     require_compiler(CARD, "accelerator inductor")
 
 
-@pytest.mark.parametrize(("system", "package"), [("linux", "triton"), ("win32", "triton-windows")])
-def test_a_missing_triton_is_named_as_its_package_is_on_this_system(
-    system: str, package: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys, "platform", system)
-    monkeypatch.setattr(_triton, "has_triton_package", lambda: False)
-    assert refusal() == f"accelerator inductor: Triton is not installed; pip install {package}"
-
-
-def test_a_card_too_old_for_triton_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_triton_and_a_card_too_old_for_it_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_triton, "has_triton", lambda: False)
     assert refusal().startswith("accelerator inductor: Triton needs a newer card: GTX 16, RTX 20 or later")
+    monkeypatch.setattr(_triton, "has_triton_package", lambda: False)
+    for system, package in (("linux", "triton"), ("win32", "triton-windows")):
+        monkeypatch.setattr(sys, "platform", system)
+        assert refusal() == f"accelerator inductor: Triton is not installed; pip install {package}"
 
 
 def test_a_missing_c_compiler_is_named_except_on_windows_where_triton_brings_one(

@@ -139,9 +139,9 @@ class Painter:
         self._between()
         decoded = self._vae_calls[1].run(("decode", self._size), (self._decode,), {"z": latents})
         self.clock.end("decode")
-        pixels, is_shown = self._host_copy.fetch(decoded["rgb"][0], decoded["is_finite"][0])
+        pixels, is_finite = self._host_copy.fetch(decoded["rgb"][0], decoded["is_finite"][0])
         self.clock.end("copy")
-        if is_shown:
+        if is_shown := bool(is_finite):
             self._last = decoded["rgb"][0].clone()  # copied, because the graph's next result overwrites this one
         return PaintedPicture(pixels=pixels, is_finite=is_shown, generation=ticket.generation, time_s=ticket.time_s)
 
@@ -203,12 +203,12 @@ class Painter:
     # -- settings
 
     def _resize(self, width: int, height: int) -> None:
-        from engine.models.device_work import HostCopy
+        from engine.models.device_work import HostBuffers
         from engine.models.sd.pixels import Pixels
 
         self._size = width, height
         self._pixels = Pixels(self.model, width, height)
-        self._host_copy = HostCopy(self.model.device, (height, width, 3))
+        self._host_copy = HostBuffers(self.model.device)
         if self._last is not None:
             self._last = self._pixels.resized(self._last[None])[0]
 

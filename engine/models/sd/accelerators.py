@@ -9,12 +9,9 @@
   pictures. For jobs only: the rows of a stream are different pictures, and a live picture has only one to four steps.
   It cannot be combined with captured graphs.
 
-Without a compiler a GroupNorm and the SiLU after it stay torch's own. On CUDA these are six launches and nine passes
-over the picture (ATen's group_norm.cpp and cuda/group_norm_kernel.cu): a copy to channels first, the moments, a factor
-for each channel, the product, SiLU, and the copy back before the next convolution. In public operators that stay
-channels last (var_mean and two addcmul) they would be seven launches, of which a UNet has too many already, with five
-passes, and in half precision the moments would be rounded. A kernel of our own would go through a private function of
-torch (`torch.cuda._compile_kernel`) and need a card to be tested on.
+Without a compiler a GroupNorm and the SiLU after it stay torch's own, on CUDA six launches and nine passes over the
+picture (ATen's group_norm.cpp and cuda/group_norm_kernel.cu). Public operators that stay channels last (var_mean and
+two addcmul) need seven launches, and round the moments in half precision.
 """
 
 import importlib.util
@@ -32,11 +29,6 @@ from engine.models.sd.unet_parts import PIECES, DeepCache, UnetParts, whole
 if TYPE_CHECKING:
     from engine.models.sd.model import DiffusionModel
 
-DEEPCACHE = (
-    "accelerator deepcache: it reuses features from step to step of one picture, but a stream's rows are different "
-    "pictures, and live pictures have few steps; use inductor"
-)
-
 
 def require_accelerator(spec: ModelSpec, device: torch.device, *, is_job: bool = False) -> None:
     """Raise ModelError, in one line, unless the accelerator is known, installed, and fits this use."""
@@ -46,7 +38,10 @@ def require_accelerator(spec: ModelSpec, device: torch.device, *, is_job: bool =
     if name not in ACCELERATORS:
         raise ModelError(f"accelerator {name}: not one of {', '.join(ACCELERATORS)}")
     if name == "deepcache" and not is_job:
-        raise ModelError(DEEPCACHE)
+        raise ModelError(
+            "accelerator deepcache: it reuses features from step to step of one picture, but a stream's rows are "
+            "different pictures, and live pictures have few steps; use inductor"
+        )
     if name == "deepcache" and importlib.util.find_spec("DeepCache") is None:
         raise ModelError("accelerator deepcache: DeepCache is not installed; pip install DeepCache")
     if name == "inductor":

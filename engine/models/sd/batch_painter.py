@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from engine.errors import DeviceFullError
 from engine.models.card_memory import full_told
@@ -125,15 +124,10 @@ class BatchPainter:
         return pixels, fates
 
     def _attempt(self, rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        z = self._pieces.encode(rgb, self._uploads)
-        return self._decoded(self._processed(z, rgb))
-
-    def _processed(self, z: torch.Tensor, rgb: np.ndarray) -> torch.Tensor:
-        return self._pieces.process(z, self._pieces.controls(rgb, self._uploads))
-
-    def _decoded(self, z: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-        pixels, fates = (each.copy() for each in self._download.fetch(*self._pieces.decode(z)))
-        self._pieces.seconds.read()
+        stages = self._pieces
+        z = stages.process(stages.encode(rgb, self._uploads), stages.controls(rgb, self._uploads))
+        pixels, fates = (each.copy() for each in self._download.fetch(*stages.decode(z)))
+        stages.seconds.read()
         return pixels, fates
 
     def _note(self, line: str) -> None:

@@ -112,18 +112,14 @@ class StageSeconds:
 def latent_fates(z: torch.Tensor) -> torch.Tensor:
     """(B,) uint8, GOOD, NOT_FINITE or BLACK, of latents (B, 4, h, w). A constant in each channel counts as BLACK."""
     is_flat = (z == z[:, :, :1, :1]).flatten(1).all(dim=1)
-    return _fates(is_finite(z), is_flat)
+    return (is_flat.to(torch.uint8) * BLACK).masked_fill(~is_finite(z), NOT_FINITE)
 
 
 def picture_fates(rgb: torch.Tensor, are_finite: torch.Tensor) -> torch.Tensor:
     """(B,) uint8, GOOD, NOT_FINITE or BLACK, of pictures (B, h, w, 3) uint8; `are_finite` (B,): whether their values
     are finite."""
-    return _fates(are_finite, rgb.flatten(1).amax(dim=1) == 0)
-
-
-def _fates(are_finite: torch.Tensor, are_black: torch.Tensor) -> torch.Tensor:
-    fates = are_black.to(torch.uint8) * BLACK
-    return fates.masked_fill(~are_finite, NOT_FINITE)
+    is_black = rgb.flatten(1).amax(dim=1) == 0
+    return (is_black.to(torch.uint8) * BLACK).masked_fill(~are_finite, NOT_FINITE)
 
 
 def merge_rerun(fates: np.ndarray, again: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

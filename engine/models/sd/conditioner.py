@@ -128,24 +128,21 @@ class Conditioner:
             del self._texts[next(iter(self._texts))]
         return encoded
 
+    @torch.no_grad()
     def _parsed_and_encoded(self, text: str, skipped: int, is_negative: bool) -> Encoded:
-        """Parse and encode a text, with notes on unsupported syntax."""
-        prompt = parse_prompt(text)
+        """((1, 77, D), pooled (1, P) or None), with notes on unsupported syntax and on what does not fit."""
+        model, prompt = self._model, parse_prompt(text)
         for line in prompt.notes:
             self._note("prompt", line)
         if is_negative and prompt.loras:
             self._note("prompt", f"<lora:{prompt.loras[0].name[:80]}> has no effect in the negative prompt")
-        return self._encode(prompt, skipped)
-
-    @torch.no_grad()
-    def _encode(self, prompt: ParsedPrompt, skipped: int) -> Encoded:
-        """((1, 77, D), pooled (1, P) or None)."""
-        model = self._model
         rows = [
             token_row(tokenizer, number, prompt, self._triggers, model.device)
             for number, tokenizer in enumerate(model.tokenizers)
         ]
-        note_left_out(rows[0], self._note)
+        if left_out := rows[0].left_out:
+            used = rows[0].ids.shape[1] - 2
+            self._note("prompt", f"{used} tokens of the prompt are used; ignored: {left_out[:MAX_SHOWN]}")
         if model.family != "sdxl":
             hidden = _hidden(model.text_encoders[0], rows[0], skipped)
             return emphasised(hidden, rows[0].weights).to(model.dtype), None
@@ -240,13 +237,6 @@ def _plain(tokenizer: Any, text: str, device: torch.device) -> TokenRow:
     everything = tokenizer(text).input_ids
     left_out = tokenizer.decode(everything[length - 1 : -1]).strip() if len(everything) > length else ""
     return TokenRow(ids=tokens.input_ids, mask=tokens.attention_mask, left_out=left_out)
-
-
-def note_left_out(row: TokenRow, note: Callable[[str, str], None]) -> None:
-    """Call `note("prompt", line)` if the prompt was too long."""
-    if row.left_out:
-        used = row.ids.shape[1] - 2
-        note("prompt", f"{used} tokens of the prompt are used; ignored: {row.left_out[:MAX_SHOWN]}")
 
 
 def emphasised(hidden: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:

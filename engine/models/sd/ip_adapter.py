@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers.models.embeddings import ImageProjection, IPAdapterFullImageProjection, IPAdapterPlusImageProjection
+from diffusers.models.embeddings import ImageProjection
 from PIL import Image
 
-from engine.errors import ModelError
-from engine.models.pretrained import notes_of, one_line, pretrained
+from engine.models.pretrained import one_line, pretrained
 from engine.models.sd.plan.ip_adapter_file import IpAdapterFiles
 
 Tokens = tuple[torch.Tensor, ...]
@@ -39,8 +38,6 @@ class IpAdapter:
         self._device, self._dtype = device, dtype
         encoder_folder = files.encoder
         self._encoder = pretrained("CLIPVisionModelWithProjection", encoder_folder, "", dtype, str(encoder_folder))
-        self.notes: tuple[str, ...] = (*files.notes, *notes_of("image_encoder", encoder_folder))
-        """Messages for the user about loading, one line each."""
         self._encoder.requires_grad_(False).eval().to(device)
         side = self._encoder.config.image_size
         self._processor = CLIPImageProcessor(size=side, crop_size=side)
@@ -94,10 +91,6 @@ class IpAdapter:
             str(file.parent), subfolder="", weight_name=file.name, image_encoder_folder=None, local_files_only=True
         )
         (projection,) = unet.encoder_hid_proj.image_projection_layers
-        if not isinstance(projection, (ImageProjection, IPAdapterPlusImageProjection, IPAdapterFullImageProjection)):
-            raise ModelError(
-                f"{file}: a FaceID adapter, which needs a face detector; supported: standard, plus and full"
-            )
         unet.encoder_hid_proj = GivenTokens()
         unet.requires_grad_(False)
         return projection.requires_grad_(False).eval()

@@ -9,16 +9,14 @@ import torch
 from engine.errors import ModelError
 from engine.models.card_memory import reserved
 from engine.models.device_work import dtype_named, in_fastest_layout
-from engine.models.locate import INDEX
-from engine.models.plain_config import notes_on
-from engine.models.pretrained import notes_of, one_line, pickle_notes, pretrained, quieten_libraries, read_tokenizer
+from engine.models.pretrained import one_line, pretrained, quieten_libraries, read_tokenizer
 from engine.models.sd.accelerators import accelerate, require_accelerator
 from engine.models.sd.coefficients import noise_table
-from engine.models.sd.file_weights import controlnet_notes, load_controlnet, load_vae_file, read, read_unet
+from engine.models.sd.file_weights import load_controlnet, load_vae_file, read_text_encoders, read_unet, read_vae
 from engine.models.sd.model import DiffusionModel
 from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.model_plan import ModelPlan, plan_model
-from engine.models.sd.plan.single_file import CLASSES, TEXT_CLASSES, SingleFile
+from engine.models.sd.plan.single_file import CLASSES, TEXT_CLASSES
 from engine.models.sd.plan.vae_choice import VaeChoice
 from engine.models.sd.shapes import build
 from engine.models.sd.spec import ModelSpec
@@ -57,7 +55,7 @@ def load_planned(plan: ModelPlan, device: str, dtype: str) -> DiffusionModel:
 
 def weight_bytes(plan: ModelPlan, dtype: torch.dtype) -> int:
     """Bytes of the weights that `load` puts onto the device; LoRAs are added to the others."""
-    return sum(part.parameters or 0 for part in plan.parts if not part.name.startswith("lora ")) * dtype.itemsize
+    return sum(part.parameters for part in plan.parts if not part.name.startswith("lora ")) * dtype.itemsize
 
 
 def _random(spec: ModelSpec, device: str, dtype: torch.dtype) -> DiffusionModel:
@@ -84,23 +82,19 @@ class _Loading:
     def __init__(self, plan: ModelPlan, device: torch.device, dtype: torch.dtype) -> None:
         """`plan` must be complete."""
         self.plan, self.spec, self.device, self.dtype = plan, plan.spec, device, dtype
-        self.notes: list[str] = []
 
     def model(self) -> DiffusionModel:
-        from diffusers import AutoencoderTiny
+        import diffusers
 
         plan, folder, sampler = self.plan, self.plan.folder, self.plan.sampler
         if folder is None or plan.vae is None or plan.prediction is None or sampler is None:
             raise ModelError(f"{self.spec.model}: is not complete")
-        if plan.single is None:
-            networks = self._from_folder(folder, plan.vae)
-        else:
-            networks = self._from_file(plan.single, folder, plan.vae)
-        unet, vae = networks["unet"], networks["vae"]
-        config = self._scheduler_config(plan.scheduler)
+        vae, encoders = self._vae(folder, plan.vae), self._text_encoders(folder)
+        unet = self._unet(folder)  # last, so that a broken small part is told before
+        kind = plan.scheduler["_class_name"]
         with one_line(f"{folder.name}/scheduler"):
-            table = noise_table(config)
-        self.notes += notes_on(folder.name, folder.path, INDEX)
+            schedule = dict(getattr(diffusers, kind).from_config(plan.scheduler).config) | {"_class_name": kind}
+            table = noise_table(schedule)
         scaling, shift = latent_scale(vae.config, self.device)
         texts = [part for part in folder.parts if part.startswith("tokenizer")]
         model = DiffusionModel(
@@ -110,10 +104,10 @@ class _Loading:
             family=folder.family,
             unet=self._placed(unet),
             vae=self._placed(vae, vae.dtype),
-            is_tiny_vae=isinstance(vae, AutoencoderTiny),
-            text_encoders=tuple(self._placed(encoder) for encoder in networks["text_encoders"]),
+            is_tiny_vae=isinstance(vae, diffusers.AutoencoderTiny),
+            text_encoders=tuple(self._placed(encoder) for encoder in encoders),
             tokenizers=tuple(read_tokenizer(f"{folder.name}/{part}", folder.path / part) for part in texts),
-            scheduler_config=config,
+            scheduler_config=schedule,
             prediction_type=plan.prediction.value,
             prediction_reason=plan.prediction.reason,
             scaling_factor=scaling,
@@ -125,41 +119,12 @@ class _Loading:
             takes_guidance=sampler.takes_guidance,
             time_cond_proj_dim=unet.config.time_cond_proj_dim,
             zeroes_empty_negative=folder.zeroes_empty_negative,
-            notes=(*self.notes, *plan.name_notes),
+            notes=plan.notes,
         )
         self._add_extras(model)
         for note in model.notes:
             log.info("%s: %s", self.spec.model, note)
         return model
-
-    # -- the two formats of a model on disk
-
-    def _from_folder(self, folder: DiffusersFolder, vae: VaeChoice) -> dict[str, Any]:
-        texts = [part for part in folder.parts if part in TEXT_CLASSES]
-        return {  # small parts first, so that a broken one is told before the UNet is read
-            "vae": self._vae(folder, vae),
-            "text_encoders": tuple(self._part(folder, part, TEXT_CLASSES[part]) for part in texts),
-            "unet": self._unet(folder),
-        }
-
-    def _from_file(self, single: SingleFile, folder: DiffusersFolder, vae: VaeChoice) -> dict[str, Any]:
-        wanted = {"text_encoders"} if self.plan.unet is not None else {"unet", "text_encoders"}
-        parts: dict[str, Any] = {}
-        if vae.weights is None:
-            wanted.add("vae")
-        else:
-            parts["vae"] = self._vae(folder, vae)
-        for part in folder.parts:
-            if part in (*CLASSES, *TEXT_CLASSES) and (part != "vae" or "vae" in wanted):
-                self.notes += notes_on(part, folder.path / part)
-        self.notes += single.notes
-        with one_line(str(single.path)):
-            parts |= read(single, folder, self.dtype, self._vae_dtype(folder, vae), wanted)
-        if self.plan.unet is not None:
-            parts["unet"] = self._unet(folder)
-        if "vae" in wanted:
-            self.notes += [vae.note] if vae.note else []
-        return parts
 
     def _add_extras(self, model: DiffusionModel) -> None:
         from engine.models.sd.attention import share_weights
@@ -170,7 +135,6 @@ class _Loading:
             model.loras = LoraSet(
                 self.plan.loras, model=self.spec.model, unet=model.unet, text_encoders=model.text_encoders
             )
-            model.notes += tuple(note for lora in self.plan.loras for note in lora.notes)
         if self.plan.embeddings:
             from engine.models.sd.textual_inversion import load_embeddings
 
@@ -180,52 +144,43 @@ class _Loading:
             model.controlnets = tuple(
                 self._placed(load_controlnet(files, self.dtype)) for files in self.plan.controlnets
             )
-            model.notes += tuple(note for files in self.plan.controlnets for note in controlnet_notes(files))
         if self.plan.ip_adapter:
             from engine.models.sd.ip_adapter import IpAdapter
 
             model.ip_adapter = IpAdapter(model.unet, self.plan.ip_adapter, self.device, self.dtype)
-            model.notes += model.ip_adapter.notes
         model.text_weight = share_weights(model.unet)
         for net in model.controlnets:
             share_weights(net)
 
-    # -- parts
+    # -- the networks, on the CPU
 
     def _unet(self, folder: DiffusersFolder) -> Any:
-        if self.plan.unet is None:
-            return self._part(folder, "unet", CLASSES["unet"])
-        self.notes += self.plan.unet.notes
-        with one_line(str(self.plan.unet.path)):
-            return read_unet(self.plan.unet, folder, self.dtype)
+        file = self.plan.unet or self.plan.single
+        if file is None:
+            return pretrained(CLASSES["unet"], folder.path, "unet", self.dtype, f"{folder.name}/unet")
+        with one_line(str(file.path)):
+            return read_unet(file, folder, self.dtype)
 
-    def _part(self, folder: DiffusersFolder, part: str, kind: str) -> Any:
-        """One network of a folder, on the CPU."""
-        self.notes += notes_of(part, folder.path / part)
-        return pretrained(kind, folder.path, part, self.dtype, f"{folder.name}/{part}")
+    def _text_encoders(self, folder: DiffusersFolder) -> tuple[Any, ...]:
+        if self.plan.single is None:
+            return tuple(
+                pretrained(TEXT_CLASSES[part], folder.path, part, self.dtype, f"{folder.name}/{part}")
+                for part in folder.parts
+                if part in TEXT_CLASSES
+            )
+        with one_line(str(self.plan.single.path)):
+            return read_text_encoders(self.plan.single, folder, self.dtype)
 
     def _vae(self, folder: DiffusersFolder, choice: VaeChoice) -> Any:
-        self.notes += [choice.note] if choice.note else []
-        if choice.folder is None:
-            self.notes += pickle_notes("vae", choice.weights)
-            return load_vae_file(choice, self._vae_dtype(folder, choice))
-        self.notes += notes_of("vae", choice.folder)
-        return pretrained(choice.kind, choice.folder, "", self._vae_dtype(folder, choice), str(choice.folder))
-
-    def _vae_dtype(self, folder: DiffusersFolder, choice: VaeChoice) -> torch.dtype:
         # The full VAE of SDXL overflows in float16; its configuration asks for float32, that of a fixed VAE does not.
         overflows = folder.family == "sdxl" and choice.wants_float32 and self.dtype == torch.float16
-        return torch.float32 if overflows else self.dtype
-
-    def _scheduler_config(self, config: dict[str, Any]) -> dict[str, Any]:
-        """The configuration with the defaults of the scheduler's class filled in."""
-        import diffusers
-
-        name, kind = self.spec.model, config.get("_class_name", "")
-        if not kind.endswith("Scheduler") or not hasattr(diffusers, kind):
-            raise ModelError(f"{name}: scheduler {kind or 'without _class_name'} is not known to diffusers")
-        with one_line(f"{name}/scheduler"):
-            return dict(getattr(diffusers, kind).from_config(config).config) | {"_class_name": kind}
+        dtype = torch.float32 if overflows else self.dtype
+        if choice.folder is not None:
+            return pretrained(choice.kind, choice.folder, "", dtype, str(choice.folder))
+        if choice.weights is not None or self.plan.single is None:
+            return load_vae_file(choice, dtype)
+        with one_line(str(self.plan.single.path)):
+            return read_vae(self.plan.single, folder, dtype)
 
     def _placed(self, module: Any, dtype: torch.dtype | None = None) -> Any:
         """Move to the device, without gradients, in the fastest memory layout for convolutions."""

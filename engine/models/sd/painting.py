@@ -57,14 +57,9 @@ class Painting:
         return any(use.scale for use in self.control_uses)
 
 
-def is_black(pictures: np.ndarray) -> np.ndarray:
-    """(B,) bool: True for pictures of (B, h, w, 3) uint8 that are completely black."""
-    return np.logical_not(pictures.any(axis=(1, 2, 3)))
-
-
 def accept_black_sources(fates: np.ndarray, pictures: np.ndarray, sources: np.ndarray) -> np.ndarray:
     """`fates` (B,) uint8, with BLACK changed to GOOD where the source is black too."""
-    is_due = fates == BLACK
-    if not is_due.any():
+    if not (fates == BLACK).any():
         return fates
-    return np.where(is_due & is_black(pictures) & is_black(sources), GOOD, fates).astype(np.uint8)
+    is_due = (fates == BLACK) & ~(pictures.any(axis=(1, 2, 3)) | sources.any(axis=(1, 2, 3)))
+    return np.where(is_due, GOOD, fates).astype(np.uint8)

@@ -108,7 +108,7 @@ def build(name: str, device: str, dtype: torch.dtype) -> DiffusionModel:
         with seeded(0):
             unet = build_unet(name)
         with seeded(0):
-            encoders = tuple(_text_encoder(config, is_last) for config, is_last in _with_last(shape))
+            encoders = tuple(_text_encoder(config, number > 0) for number, config in enumerate(shape.texts))
         with seeded(0):
             vae = build_taesd(name)
     scheduler = build_scheduler(name)
@@ -212,10 +212,6 @@ def _shape(name: str) -> ModelShape:
     if name not in SHAPES:
         raise ModelError(f"shape {name}: not one of {', '.join(SHAPES)}")
     return SHAPES[name]
-
-
-def _with_last(shape: ModelShape) -> list[tuple[dict[str, Any], bool]]:
-    return [(config, number > 0) for number, config in enumerate(shape.texts)]
 
 
 def _text_encoder(config: dict[str, Any], has_projection: bool) -> Any:

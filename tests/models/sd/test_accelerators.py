@@ -17,7 +17,7 @@ from engine.live.sd.settings import read_settings
 from engine.models import compiling
 from engine.models.compiling import CompilingThread
 from engine.models.graphs import DirectCalls, GraphCalls, State
-from engine.models.sd import ModelSpec, accelerators, unet_parts
+from engine.models.sd import ModelSpec, accelerators
 from engine.models.sd.batch_painter import BatchPainter, load_painter
 from engine.models.sd.load import load
 from engine.models.sd.painting import Painting
@@ -25,6 +25,7 @@ from tests.conftest import TinyModels
 from tests.live.sd.studio import BASE, source_picture
 from tests.models.recorded_graphs import Recording
 from tests.models.sd.oracle import pipeline_of
+from tests.models.sd.plain_stream import loaded
 from tests.support.long_form import only_soak
 
 
@@ -87,10 +88,10 @@ def test_a_live_picture_is_painted_by_the_plain_parts_until_the_compiled_ones_ar
     monkeypatch.setattr(accelerators, "compiled", lambda part: compiled(part, slow_compiler))
     monkeypatch.setattr(accelerators, "require_compiler", lambda device, asked: None)
     torch._dynamo.reset()
-    plain = Painter(load(ModelSpec(model=str(tiny_sd)), "cpu", "float32"), note=refuse)
+    plain = Painter(loaded(tiny_sd), note=refuse)
     capture = Recording()
     live = Painter(
-        load(ModelSpec(model=str(tiny_sd), accelerator="inductor"), "cpu", "float32"),
+        loaded(tiny_sd, accelerator="inductor"),
         note=lambda key, line: lines.append(line),
         calls=lambda device, before, may_capture: GraphCalls(capture, may_capture=may_capture),
     )
@@ -176,15 +177,13 @@ def test_compiled_parts_are_captured_on_a_card_and_only_live_ones_compile_beside
     def on_card(name: str) -> Any:
         return SimpleNamespace(spec=ModelSpec(model="", accelerator=name), device=torch.device("cuda:0"))
 
-    assert [type(accelerators.unet_calls(on_card(name))) for name in ("none", "inductor", "deepcache")] == [
-        GraphCalls,
-        GraphCalls,
-        DirectCalls,
-    ]
-    assert [accelerators.compiling_beside(on_card(name), print) is None for name in ("none", "inductor")] == [
-        True,
-        False,
-    ]
+    for name, calls, is_beside in (
+        ("none", GraphCalls, False),
+        ("inductor", GraphCalls, True),
+        ("deepcache", DirectCalls, False),
+    ):
+        assert type(accelerators.unet_calls(on_card(name))) is calls
+        assert (accelerators.compiling_beside(on_card(name), print) is not None) == is_beside
 
 
 def join_compiling() -> None:
@@ -196,18 +195,21 @@ def threads_named(name: str) -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == name]
 
 
-@pytest.mark.parametrize(
-    ("name", "reason"),
-    [
-        ("deepcache", "rows are different pictures"),
-        ("magic", "not one of none, inductor"),
-        ("tensorrt", "was removed"),
-        ("stablefast", "was removed"),
-    ],
-)
-def test_an_unsuitable_accelerator_is_refused_before_loading(name: str, reason: str) -> None:
-    with pytest.raises(ModelError, match=reason):
-        load(ModelSpec(model="/nowhere", accelerator=name), "cpu", "float32")
+def test_an_unsuitable_accelerator_is_refused_before_loading(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch._inductor.config
+
+    def refused(name: str, reason: str, *, is_job: bool = False) -> None:
+        with pytest.raises(ModelError, match=reason):
+            load(ModelSpec(model="/nowhere", accelerator=name), "cpu", "float32", is_job=is_job)
+
+    refused("deepcache", "rows are different pictures")
+    refused("magic", "not one of none, inductor")
+    refused("tensorrt", "was removed")
+    refused("stablefast", "was removed")
+    with torch._inductor.config.patch({"cpp.cxx": ("no-such-compiler",)}):  # a monkeypatch would not be undone
+        refused("inductor", r"needs a C\+\+ compiler")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    refused("deepcache", "deepcache: DeepCache is not installed; pip install DeepCache", is_job=True)
 
 
 def job_painting(folder: Path, accelerator: str, **asked: Any) -> Painting:
@@ -280,27 +282,6 @@ def test_deepcache_has_no_effect_on_a_single_step_and_a_note_says_so(tiny_sd: Pa
         assert np.array_equal(cached.paint(shown)[0], plain.paint(shown)[0])
     assert plain.notes == []
     assert cached.notes == ["deepcache: has no effect with one step per picture; increase --steps or --strength"]
-
-
-def test_deepcache_that_keeps_nothing_changes_nothing(tiny_sd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unet_parts, "CACHE_INTERVAL", 1)
-    shown = source_picture(0)[None]
-    plain, cached = (job_painter(tiny_sd, name, sampler="euler") for name in ("none", "deepcache"))
-    assert np.array_equal(cached.paint(shown)[0], plain.paint(shown)[0])
-
-
-def test_a_missing_deepcache_names_the_install_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ModelError, match="deepcache: DeepCache is not installed; pip install DeepCache"):
-        load(ModelSpec(model="/nowhere", accelerator="deepcache"), "cpu", "float32", is_job=True)
-
-
-def test_without_a_compiler_inductor_is_refused() -> None:
-    import torch._inductor.config
-
-    no_compiler = torch._inductor.config.patch({"cpp.cxx": ("no-such-compiler",)})  # a monkeypatch would not be undone
-    with no_compiler, pytest.raises(ModelError, match=r"needs a C\+\+ compiler"):
-        load(ModelSpec(model="/nowhere", accelerator="inductor"), "cpu", "float32")
 
 
 def refuse(key: str, line: str) -> None:

@@ -9,12 +9,10 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from engine.models.sd import ModelSpec
 from engine.models.sd.conditioner import Conditioner
 from engine.models.sd.denoiser import ControlInput, Denoiser
-from engine.models.sd.load import load
 from engine.models.sd.model import DiffusionModel
-from tests.models.sd.plain_stream import random_latents
+from tests.models.sd.plain_stream import loaded, random_latents
 
 T = torch.tensor([999, 459])
 
@@ -48,7 +46,7 @@ def plain(network: Any) -> Any:
 def test_pictures_are_those_of_separate_products_and_a_text_costs_one(tiny_models: Any, kind: str) -> None:
     sd = tiny_models.sd(kind=kind)
     extra: dict[str, Any] = {"loras": ((str(tiny_models.lora(sd)), 0.0),)} if kind == "sd15" else {}
-    model = load(ModelSpec(model=str(sd), controlnets=(str(tiny_models.controlnet(sd)),), **extra), "cpu", "fp32")
+    model = loaded(sd, controlnets=(str(tiny_models.controlnet(sd)),), **extra)
     separate = replace(
         model, unet=plain(model.unet), controlnets=tuple(map(plain, model.controlnets)), text_weight=None
     )
@@ -80,7 +78,7 @@ def test_pictures_are_those_of_separate_products_and_a_text_costs_one(tiny_model
 
 
 def test_shared_weights_need_no_memory(tiny_models: Any) -> None:
-    model: DiffusionModel = load(ModelSpec(model=str(tiny_models.sd())), "cpu", "fp32")
+    model: DiffusionModel = loaded(tiny_models.sd())
     stored = {each.untyped_storage().data_ptr(): each.untyped_storage().nbytes() for each in model.unet.parameters()}
     assert sum(stored.values()) == sum(each.nbytes for each in plain(model.unet).parameters())
     assert model.text_weight is not None and model.text_weight.untyped_storage().data_ptr() in stored

@@ -11,7 +11,7 @@ from PIL import Image
 
 from engine.errors import ModelError
 from engine.models.graphs import DirectCalls, GraphCalls
-from engine.models.sd.batch_schedule import BatchSchedule
+from engine.models.sd.batch_schedule import NAMED, BatchSchedule
 from engine.models.sd.conditioner import Cond, Conditioner
 from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.model import DiffusionModel
@@ -36,13 +36,7 @@ SAMPLERS = [
 ]
 TELLING = [SAMPLERS[number] for number in (0, 5, 6, 8)]
 OTHERS = [each for each in SAMPLERS if each not in TELLING]
-IDS = ["lcm", "turbo", "tcd", "library's lcm", "ddim", "pndm", "euler ancestral", "deis", "dpm"]
-NAMED = {
-    "lcm": ("LCMScheduler", {}),
-    "deis": ("DEISMultistepScheduler", {"algorithm_type": "deis"}),
-    "euler": ("EulerAncestralDiscreteScheduler", {}),
-    "dpm": ("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++"}),
-}
+OF_DIFFUSERS = NAMED | {"lcm": ("LCMScheduler", {})}
 PNDM, V_PREDICTION, LCM = {"sampler": "pndm"}, {"kind": "sd21"}, {}
 
 
@@ -52,8 +46,9 @@ def models(tiny_models: Any) -> Callable[..., DiffusionModel]:
     return cache(lambda **built: loaded(tiny_models.sd(**built)))
 
 
-def batch(model: DiffusionModel, **asked: Any) -> BatchSchedule:
-    return BatchSchedule(model, Denoiser(model), **{"steps": 4, "strength": 0.75, "guidance": 2.0, "seed": 5} | asked)
+def batch(model: DiffusionModel, denoiser: Denoiser | None = None, **asked: Any) -> BatchSchedule:
+    usual = {"steps": 4, "strength": 0.75, "guidance": 2.0, "seed": 5}
+    return BatchSchedule(model, denoiser or Denoiser(model), **usual | asked)
 
 
 def cond_of(model: DiffusionModel) -> Cond:
@@ -61,17 +56,20 @@ def cond_of(model: DiffusionModel) -> Cond:
 
 
 @pytest.mark.parametrize(("built", "asked"), [*TELLING, *in_long_form(*OTHERS)])
-def test_a_picture_does_not_depend_on_the_batch_it_is_in(
+def test_a_picture_does_not_depend_on_the_batch_it_is_in_nor_on_graphs(
     models: Callable[..., DiffusionModel], built: dict[str, Any], asked: dict[str, Any]
 ) -> None:
+    """A graph overwrites each prediction with the next, and some samplers remember predictions."""
     model = models(**built)
     cond, z = cond_of(model), random_latents(3, seed=1)
-    schedule = batch(model, **asked)
-    together = schedule.run(z, cond)
-    assert torch.equal(schedule.run(z, cond), together), "run after run"
-    for frame in (0, 2):
-        alone = batch(model, **asked).run(z[frame : frame + 1], cond)
-        torch.testing.assert_close(together[frame : frame + 1], alone, rtol=1e-4, atol=1e-4)
+    graphed = Denoiser(model, calls=GraphCalls(Recording()))
+    for request in ({"steps": 5, "strength": 1.0, "guidance": 1.0, **asked}, asked):
+        schedule = batch(model, **request)
+        together = schedule.run(z, cond)
+        assert torch.equal(schedule.run(z, cond), together), "run after run"
+        assert torch.equal(batch(model, graphed, **request).run(z, cond), together)
+    alone = batch(model, **asked).run(z[2:], cond)
+    torch.testing.assert_close(together[2:], alone, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +84,7 @@ def test_a_requested_sampler_equals_that_of_diffusers(
 
     folder = tiny_models.sd(**built)
     pipeline = pipeline_of(folder)
-    name, differences = NAMED[sampler]
+    name, differences = OF_DIFFUSERS[sampler]
     pipeline.scheduler = getattr(diffusers, name).from_config(pipeline.scheduler.config, **differences)
     theirs = pipeline(
         "the cat",
@@ -140,35 +138,21 @@ def test_a_control_picture_affects_only_its_own_frame(tiny_models: Any) -> None:
     assert not torch.allclose(together, batch(model).run(z, cond), atol=1e-2)
 
 
-@pytest.mark.parametrize(("built", "asked"), SAMPLERS[:3], ids=IDS[:3])
-def test_other_processes_may_use_the_device_between_steps(
-    models: Callable[..., DiffusionModel], built: dict[str, Any], asked: dict[str, Any]
-) -> None:
-    model = models(**built)
+def test_other_processes_may_use_the_device_between_steps(models: Callable[..., DiffusionModel]) -> None:
     interruptions: list[None] = []
     told: list[tuple[int, int]] = []
-    batch(model, **asked).run(
-        random_latents(1, seed=1),
-        cond_of(model),
-        between=lambda: interruptions.append(None),
-        progress=lambda done, steps: told.append((done, steps)),
-    )
-    assert len(interruptions) == 2
-    assert told == [(1, 3), (2, 3), (3, 3)]
-
-
-@pytest.mark.parametrize(("built", "asked"), [*TELLING, *in_long_form(*OTHERS)])
-def test_a_sampler_that_remembers_predictions_keeps_its_own_through_graphs(
-    models: Callable[..., DiffusionModel], built: dict[str, Any], asked: dict[str, Any]
-) -> None:
-    """A graph overwrites each prediction with the next."""
-    model = models(**built)
-    cond, z = cond_of(model), random_latents(2, seed=1)
-    graphed = Denoiser(model, calls=GraphCalls(Recording()))
-    for guidance in (1.0, 2.0):
-        request = {"steps": 5, "strength": 1.0, "guidance": guidance, **asked}
-        expected = BatchSchedule(model, Denoiser(model), **request).run(z, cond)
-        assert torch.equal(BatchSchedule(model, graphed, **request).run(z, cond), expected)
+    model = models()
+    for sampler in ("lcm", "dpm"):
+        interruptions.clear()
+        told.clear()
+        batch(model, sampler=sampler).run(
+            random_latents(1, seed=1),
+            cond_of(model),
+            between=lambda: interruptions.append(None),
+            progress=lambda done, steps: told.append((done, steps)),
+        )
+        assert len(interruptions) == 2
+        assert told == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_a_scheduler_missing_in_this_version_of_diffusers_is_named(tiny_models: Any) -> None:
@@ -181,9 +165,7 @@ def test_a_scheduler_missing_in_this_version_of_diffusers_is_named(tiny_models: 
 PUBLISHED = "DDIM EulerDiscrete LCM PNDM UniPCMultistep sde-dpmsolver++ dpmsolver karras logrho".split()
 
 
-@pytest.mark.parametrize(
-    "sampler", ["lcm", "dpm", *in_long_form(*(name for name in NAMED if name not in ("lcm", "dpm")))]
-)
+@pytest.mark.parametrize("sampler", ["dpm", *in_long_form(*(name for name in OF_DIFFUSERS if name != "dpm"))])
 @pytest.mark.parametrize("published", PUBLISHED)
 def test_a_requested_sampler_works_with_any_scheduler_of_the_model(
     models: Callable[..., DiffusionModel], published: str, sampler: str
@@ -250,14 +232,7 @@ def test_once_prepared_a_batch_never_waits_for_the_device(
     model = replace(here, device=there, unet=small_unet().to(there), text_weight=None, scheduler_config=config)
     cond = cond_of(here)
     cond = Cond(**{each.name: moved(getattr(cond, each.name), there) for each in fields(cond)})
-    schedule = BatchSchedule(
-        model,
-        Denoiser(model, calls=DirectCalls()),
-        steps=4,
-        strength=0.75,
-        guidance=2.0,
-        sampler="scheduler" if sampler in OWN else sampler,
-    )
+    schedule = batch(model, Denoiser(model, calls=DirectCalls()), sampler="scheduler" if sampler in OWN else sampler)
     z = torch.zeros((3, 4, 8, 8), device=there)
     with sham_card.tally() as tally:
         schedule.run(z, cond)

@@ -1,4 +1,3 @@
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -16,20 +15,28 @@ def checked(folder: Path | str, **options: Any) -> ModelReport:
     return check(ModelSpec(model=str(folder), **options))
 
 
-@pytest.mark.parametrize("kind", ["sd15", "turbo", "sdxl", "sd21"])
+KINDS = {
+    "sd15": ("sd15", "lcm", "epsilon"),
+    "turbo": ("sd21", "turbo", "epsilon"),
+    "sdxl": ("sdxl", "turbo", "epsilon"),
+    "sd21": ("sd21", "scheduler", "v_prediction"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("vae", ["analytic", "kl"])
 def test_the_report_from_headers_equals_the_loaded_model(tiny_models: Any, kind: str, vae: str) -> None:
     folder = tiny_models.sd(kind=kind, vae=vae)
     own_vae = "full" if vae == "kl" else "auto"
     report, model = checked(folder, vae=own_vae), load(ModelSpec(model=str(folder), vae=own_vae), "cpu", "fp32")
-    assert (report.family, report.sampler, report.prediction_type) == (
-        model.family,
-        model.sampler,
-        model.prediction_type,
-    )
+    told = (report.family, report.sampler, report.prediction_type)
+    assert told == (model.family, model.sampler, model.prediction_type) == KINDS[kind]
+    assert model.latent_scale == 8 and model.is_tiny_vae == (vae != "kl")
+    assert model.alphas_cumprod.shape == (1000,) and model.alphas_cumprod.dtype == torch.float64
     assert report.vae == type(model.vae).__name__
     networks = {"unet": model.unet, "vae": model.vae, "text_encoder": model.text_encoders[0]}
     networks |= {"text_encoder_2": model.text_encoders[1]} if kind == "sdxl" else {}
+    assert not any(each.requires_grad for network in networks.values() for each in network.parameters())
     counted = {part.name: part.parameters for part in report.parts}
     assert counted == {name: sum(p.numel() for p in net.parameters()) for name, net in networks.items()}
     assert report.memory_bytes("float32") == 4 * sum(counted.values()) == 2 * report.memory_bytes("float16")
@@ -95,28 +102,15 @@ def test_a_pickle_is_named_and_counted_without_running_it(tiny_models: Any, tmp_
     assert "diffusion_pytorch_model.bin: not a file written by torch.save, or truncated" in line
 
 
-def test_ignored_requests_of_a_folder_are_noted(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
-    folder = shutil.copytree(tiny_sd, tmp_path / "model")
-    config = folder / "text_encoder" / "config.json"
-    config.write_text(json.dumps(json.loads(config.read_text()) | {"_attn_implementation": "owner/kernel"}))
-    report = check(ModelSpec(model=str(folder)))
-    (note,) = report.notes
-    assert report.is_complete and "text_encoder: config.json asks for custom code (_attn_impl" in note
-    config.write_text(json.dumps({"quantization_config": {"quant_method": "bitsandbytes"}}))
-    (line,) = check(ModelSpec(model=str(folder))).missing
-    assert "its weights are quantized ('bitsandbytes')" in line
-
-
-@pytest.mark.parametrize(
-    "make",
-    [lambda f: None, lambda f: f.mkdir(), lambda f: f.write_bytes(b"12345678{")],
-    ids=["nothing", "a folder", "bytes"],
-)
-def test_a_path_that_is_not_a_model_is_a_one_line_error(tmp_path: Path, make: Any) -> None:
-    make(tmp_path / "thing")
-    with pytest.raises(ModelError) as told:
-        checked(tmp_path / "thing")
-    assert "\n" not in str(told.value) and "thing" in str(told.value)
+def test_a_name_or_path_that_is_not_a_model_is_a_one_line_error(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "bytes").write_bytes(b"12345678{")
+    (tmp_path / "x.safetensors").write_bytes(b"12345678{")
+    for name in ("folder", "bytes", "x.safetensors", "/no/such", "nothing", "a b/c", "./x/y/z", "C:\\models\\x"):
+        path = tmp_path / name
+        with pytest.raises(ModelError) as told:
+            checked(path if path.exists() else name)
+        assert "\n" not in str(told.value) and name in str(told.value)
 
 
 def test_the_index_file_of_a_folder_is_reported_with_the_folder(tiny_sd: Path) -> None:

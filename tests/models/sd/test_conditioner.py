@@ -5,16 +5,20 @@ from typing import Any
 import pytest
 import torch
 
-from engine.models.sd import ModelSpec
 from engine.models.sd.conditioner import KEPT_TEXTS, Conditioner, slerp
-from engine.models.sd.load import load
 from engine.models.sd.model import DiffusionModel
 from tests.models.sd.oracle import pipeline_of
+from tests.models.sd.plain_stream import loaded
 
 
 @pytest.fixture(scope="module")
 def model(tiny_sd: Path) -> DiffusionModel:
-    return load(ModelSpec(model=str(tiny_sd)), "cpu", "fp32")
+    return loaded(tiny_sd)
+
+
+@pytest.fixture(scope="module")
+def xl(tiny_models: Any) -> DiffusionModel:
+    return loaded(tiny_models.sd(kind="sdxl"))
 
 
 @pytest.fixture
@@ -28,7 +32,7 @@ def encoder_calls(model: DiffusionModel) -> Any:
 @pytest.mark.parametrize("kind", ["sd15", "sd21", "turbo"])
 def test_texts_encode_bit_identically_to_diffusers(tiny_models: Any, kind: str) -> None:
     sd = tiny_models.sd(kind=kind)
-    model = load(ModelSpec(model=str(sd)), "cpu", "fp32")
+    model = loaded(sd)
     theirs = pipeline_of(sd).encode_prompt("a photo of the cat", "cpu", 1, True, "the dog, ünïcode 🦊")
     ours = Conditioner(model).encode("a photo of the cat", "the dog, ünïcode 🦊")
     assert torch.equal(ours.text, theirs[0])
@@ -36,45 +40,38 @@ def test_texts_encode_bit_identically_to_diffusers(tiny_models: Any, kind: str) 
     assert ours.pooled is None
 
 
-@pytest.mark.parametrize("negative", ["the dog", "", None])
-def test_both_encoders_of_an_xl_model_equal_diffusers(tiny_models: Any, negative: str | None) -> None:
-    sd = tiny_models.sd(kind="sdxl")
-    pipeline = pipeline_of(sd)
-    theirs = pipeline.encode_prompt(
-        "a cat", device="cpu", do_classifier_free_guidance=True, negative_prompt=negative or None
-    )
+def test_both_encoders_of_an_xl_model_equal_diffusers(xl: DiffusionModel) -> None:
+    pipeline = pipeline_of(Path(xl.spec.model))
     size = pipeline._get_add_time_ids(
         (96, 64), (0, 0), (96, 64), 6.0, 2.5, (96, 64), (0, 0), (96, 64), torch.float32, 32
     )
-    ours = Conditioner(load(ModelSpec(model=str(sd)), "cpu", "fp32")).encode("a cat", negative, size=(64, 96))
-    assert torch.equal(ours.text, theirs[0])
-    assert torch.equal(ours.pooled, theirs[2])
-    assert torch.equal(ours.time_ids, size[0])
-    if negative is None:
-        assert ours.negative_text is None and ours.negative_pooled is None
-    else:
-        assert torch.equal(ours.negative_text, theirs[1])
-        assert torch.equal(ours.negative_pooled, theirs[3])
+    for negative in ("the dog", "", None):
+        theirs = pipeline.encode_prompt(
+            "a cat", device="cpu", do_classifier_free_guidance=True, negative_prompt=negative or None
+        )
+        ours = Conditioner(xl).encode("a cat", negative, size=(64, 96))
+        assert torch.equal(ours.text, theirs[0]) and torch.equal(ours.pooled, theirs[2])
+        assert torch.equal(ours.time_ids, size[0])
+        if negative is None:
+            assert ours.negative_text is None and ours.negative_pooled is None
+        else:
+            assert torch.equal(ours.negative_text, theirs[1]) and torch.equal(ours.negative_pooled, theirs[3])
 
 
 def test_a_long_text_is_truncated_like_in_diffusers_and_the_rest_is_noted(tiny_sd: Path, model: DiffusionModel) -> None:
     text = " ".join(f"thing{n}" for n in range(25))
     notes: list[tuple[str, str]] = []
-    ours = Conditioner(model, note=lambda key, line: notes.append((key, line))).encode(text, None).text
-    assert torch.equal(ours, pipeline_of(tiny_sd).encode_prompt(text, "cpu", 1, False)[0])
-    ((key, line),) = notes
-    assert key == "prompt"
-    assert line.startswith("75 tokens of the prompt are used; ignored: ") and line.endswith("thing 2 4")
-
-
-def test_a_text_that_just_fits_causes_no_note(model: DiffusionModel) -> None:
-    notes: list[tuple[str, str]] = []
     conditioner = Conditioner(model, note=lambda key, line: notes.append((key, line)))
-    conditioner.encode("x" * 75, None)
-    conditioner.encode("x " * 75, None)
+    for fitting in ("x" * 75, "x " * 75):
+        conditioner.encode(fitting, None)
     assert notes == []
+    assert torch.equal(
+        conditioner.encode(text, None).text, pipeline_of(tiny_sd).encode_prompt(text, "cpu", 1, False)[0]
+    )
     conditioner.encode("x " * 76, None)
-    assert len(notes) == 1
+    assert [key for key, _ in notes] == ["prompt", "prompt"]
+    line = notes[0][1]
+    assert line.startswith("75 tokens of the prompt are used; ignored: ") and line.endswith("thing 2 4")
 
 
 def test_a_changing_mix_does_not_run_the_text_encoder(model: DiffusionModel, encoder_calls: list) -> None:
@@ -100,9 +97,8 @@ def test_only_the_last_texts_are_cached(model: DiffusionModel, encoder_calls: li
     assert len(encoder_calls) == KEPT_TEXTS + 2
 
 
-def test_new_conditions_are_copied_into_the_old_tensors_only(tiny_models: Any) -> None:
-    model = load(ModelSpec(model=str(tiny_models.sd(kind="sdxl"))), "cpu", "fp32")
-    conditioner = Conditioner(model)
+def test_new_conditions_are_copied_into_the_old_tensors_only(xl: DiffusionModel) -> None:
+    conditioner = Conditioner(xl)
     buffers = conditioner.encode("a cat", "", size=(64, 64))
     addresses = [buffers.text.data_ptr(), buffers.pooled.data_ptr(), buffers.time_ids.data_ptr()]
     other = conditioner.encode("the dog", "x", size=(128, 64))
@@ -110,7 +106,7 @@ def test_new_conditions_are_copied_into_the_old_tensors_only(tiny_models: Any) -
     assert [buffers.text.data_ptr(), buffers.pooled.data_ptr(), buffers.time_ids.data_ptr()] == addresses
     for name in ("text", "negative_text", "pooled", "negative_pooled", "time_ids"):
         assert torch.equal(getattr(buffers, name), getattr(other, name))
-    fresh = Conditioner(model).encode("a cat", "", size=(64, 64))
+    fresh = Conditioner(xl).encode("a cat", "", size=(64, 64))
     assert torch.equal(conditioner.encode("a cat", "", size=(64, 64)).text, fresh.text)
 
 
@@ -141,11 +137,6 @@ def test_the_mix_of_any_two_vectors_is_finite(end: list[float]) -> None:
 # -- weights in brackets, clip skip
 
 
-@pytest.fixture(scope="module")
-def xl(tiny_models: Any) -> DiffusionModel:
-    return load(ModelSpec(model=str(tiny_models.sd(kind="sdxl"))), "cpu", "fp32")
-
-
 def weighted(plain: torch.Tensor, weights: dict[int, float], width: int) -> torch.Tensor:
     """A1111's arithmetic written out: each token times its weight, each encoder's mean restored."""
     encoders = []
@@ -156,7 +147,7 @@ def weighted(plain: torch.Tensor, weights: dict[int, float], width: int) -> torc
 
 
 def test_a_weighted_word_has_more_effect_and_the_mean_is_kept(tiny_sd: Path) -> None:
-    model = load(ModelSpec(model=str(tiny_sd)), "cpu", "fp32")
+    model = loaded(tiny_sd)
     model.text_encoders[0].final_layer_norm.bias += 0.5  # with none the mean is 0, and its restoring rounding
     conditioner, tokenizer = Conditioner(model), model.tokenizers[0]
     plain = conditioner.encode("a cat in ink", "the dog")
@@ -184,9 +175,9 @@ def test_each_encoder_of_an_xl_model_keeps_its_mean_and_the_pooled_text_has_no_w
     assert not conditioner.encode("a cat", "<lora:x:1>").negative_text.any()  # empty, as trained: zeros
 
 
-@pytest.mark.parametrize("kind", ["sd15", "sdxl", "turbo"])
-def test_weights_of_one_are_bit_identical(tiny_models: Any, kind: str) -> None:
-    conditioner = Conditioner(load(ModelSpec(model=str(tiny_models.sd(kind=kind))), "cpu", "fp32"))
+@pytest.mark.parametrize("kind", ["model", "xl"])
+def test_weights_of_one_are_bit_identical(request: pytest.FixtureRequest, kind: str) -> None:
+    conditioner = Conditioner(request.getfixturevalue(kind))
     plain = conditioner.encode("a cat, the dog", None)
     for text in ("a (cat:1), the [(dog:1.1)]", r"(a cat:1.0), the dog", "a cat, the <lora:x:0.5>dog"):
         ours = conditioner.encode(text, None)
@@ -208,7 +199,7 @@ def test_the_truncated_end_of_a_weighted_text_is_noted_without_syntax(model: Dif
 @pytest.mark.parametrize(("kind", "own"), [("sd15", 1), ("turbo", 2)])
 def test_clip_skip_equals_a1111_and_diffusers(tiny_models: Any, kind: str, own: int) -> None:
     sd = tiny_models.sd(kind=kind)
-    model = load(ModelSpec(model=str(sd)), "cpu", "fp32")
+    model = loaded(sd)
     conditioner, encoder = Conditioner(model), model.text_encoders[0]
     plain = conditioner.encode("a cat", "").text
     states = encoder(model.tokenizers[0]("a cat", padding="max_length", return_tensors="pt").input_ids,
@@ -223,7 +214,7 @@ def test_clip_skip_equals_a1111_and_diffusers(tiny_models: Any, kind: str, own: 
         assert torch.allclose(ours.text, expected, atol=1e-6)
         if asked <= own:
             assert torch.equal(ours.text, plain)
-    asking = load(ModelSpec(model=str(sd), clip_skip=own + 2), "cpu", "fp32")
+    asking = loaded(sd, clip_skip=own + 2)
     assert torch.equal(Conditioner(asking).encode("a cat", "").text, ours.text)
 
 

@@ -11,6 +11,8 @@ from engine.models.sd.conditioner import Cond, Conditioner
 from engine.models.sd.load import load
 from engine.models.sd.model import DiffusionModel
 from tests.models.sd.oracle import our_picture, source_picture
+from tests.models.sd.plain_stream import loaded
+from tests.support.replicas.replica import Shelf
 
 SHOWN = source_picture(seed=5, side_px=48)
 
@@ -22,11 +24,11 @@ def adapter(request: pytest.FixtureRequest, tiny_models: Any, tiny_sd: Path) -> 
 
 @pytest.fixture(scope="module")
 def model(tiny_sd: Path, adapter: Path) -> DiffusionModel:
-    return load(ModelSpec(model=str(tiny_sd), ip_adapter=str(adapter)), "cpu", "fp32")
+    return loaded(tiny_sd, ip_adapter=str(adapter))
 
 
 def test_at_strength_0_and_without_a_picture_the_result_is_bit_identical(tiny_sd: Path, model: DiffusionModel) -> None:
-    plain = load(ModelSpec(model=str(tiny_sd)), "cpu", "fp32")
+    plain = loaded(tiny_sd)
     base = our_picture(plain)
     model.ip_adapter.set_scale(1.0)
     assert np.array_equal(our_picture(model), base)
@@ -68,47 +70,17 @@ def test_an_adapter_without_its_image_encoder_says_so(tiny_sd: Path, adapter: Pa
     alone.parent.mkdir()
     alone.write_bytes(adapter.read_bytes())
     with pytest.raises(ModelError, match="no image_encoder folder next to it"):
-        load(ModelSpec(model=str(tiny_sd), ip_adapter=str(alone)), "cpu", "fp32")
+        loaded(tiny_sd, ip_adapter=str(alone))
     named = ModelSpec(model=str(tiny_sd), ip_adapter=str(alone), image_encoder=str(adapter.parent / "image_encoder"))
     assert load(named, "cpu", "fp32").ip_adapter is not None
 
 
-def test_an_adapter_that_needs_a_face_detector_is_refused(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
-    from safetensors.torch import load_file, save_file
-
-    standard = tiny_models.ip_adapter(tiny_sd)
-    attention = {name: t for name, t in load_file(standard).items() if name.startswith("ip_adapter.")}
-    face = {"norm.weight": (32,), "norm.bias": (32,), "proj.0.weight": (64, 32), "proj.0.bias": (64,)}
-    face |= {"proj.2.weight": (128, 64), "proj.2.bias": (128,)}
-    face_id = {f"image_proj.{name}": torch.zeros(shape) for name, shape in face.items()}
-    save_file(attention | face_id, tmp_path / "face.safetensors")
-    named = ModelSpec(
-        model=str(tiny_sd),
-        ip_adapter=str(tmp_path / "face.safetensors"),
-        image_encoder=str(standard.parent / "image_encoder"),
-    )
-    with pytest.raises(ModelError, match="a FaceID adapter"):
-        load(named, "cpu", "fp32")
-
-
-def test_a_published_adapter_without_its_encoder_says_how_to_get_it(
-    tiny_sd: Path, adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    snapshot = tmp_path / "models--h94--IP-Adapter" / "snapshots" / ("0" * 40)
-    (snapshot / "models").mkdir(parents=True)
-    (snapshot.parent.parent / "refs").mkdir()
-    (snapshot.parent.parent / "refs" / "main").write_text("0" * 40)
-    (snapshot / "models" / "ip.safetensors").write_bytes(adapter.read_bytes())
-    spec = ModelSpec(model=str(tiny_sd), ip_adapter="h94/IP-Adapter/models/ip.safetensors")
-    with pytest.raises(ModelError, match=r'hf download h94/IP-Adapter --include "models/image_encoder/\*.json"'):
+def test_an_adapter_of_a_repository_says_how_to_get_its_encoder(tiny_sd: Path, adapter: Path, shelf: Shelf) -> None:
+    (shelf.folder / "ip.safetensors").write_bytes(adapter.read_bytes())
+    shelf.put_on_hub("artist/adapters/models", shelf.folder)
+    spec = ModelSpec(model=str(tiny_sd), ip_adapter="artist/adapters/models/ip.safetensors")
+    with pytest.raises(ModelError, match=r'hf download artist/adapters --include "models/image_encoder/\*.json"'):
         load(spec, "cpu", "fp32")
-
-
-def test_an_adapter_for_another_model_is_refused(tiny_models: Any, tiny_sd: Path) -> None:
-    other = tiny_models.ip_adapter(tiny_models.sd(kind="sdxl"))
-    with pytest.raises(ModelError, match=r"an IP-Adapter made for texts of 64 numbers a token, .* is SD 1.5; one"):
-        load(ModelSpec(model=str(tiny_sd), ip_adapter=str(other)), "cpu", "fp32")
 
 
 def test_any_picture_shape_is_accepted(model: DiffusionModel) -> None:

@@ -5,13 +5,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from engine.errors import ModelError
 from engine.models.sd import ModelSpec
 from engine.models.sd.conditioner import Conditioner
-from engine.models.sd.load import load
 from engine.models.sd.lora import LoraSet
 from engine.models.sd.plan.model_plan import plan_model
 from tests.models.sd.oracle import difference, diffusers_picture, our_picture, pipeline_of
+from tests.models.sd.plain_stream import loaded
 
 
 def weights_of(model: Any) -> list[torch.Tensor]:
@@ -20,27 +19,37 @@ def weights_of(model: Any) -> list[torch.Tensor]:
 
 @pytest.fixture(scope="module")
 def plain(tiny_sd: Path) -> Any:
-    return load(ModelSpec(model=str(tiny_sd)), "cpu", "fp32")
+    return loaded(tiny_sd)
 
 
-@pytest.mark.parametrize("options", [{}, {"style": "kohya"}, {"with_conv": True}, {"with_text": False}], ids=str)
-def test_a_merged_lora_paints_the_same_as_in_diffusers(tiny_models: Any, tiny_sd: Path, options: dict) -> None:
-    file = tiny_models.lora(tiny_sd, **options)
-    model = load(ModelSpec(model=str(tiny_sd), loras=((str(file), 0.7),)), "cpu", "fp32")
+def test_merged_loras_paint_the_same_as_in_diffusers(tiny_models: Any, tiny_sd: Path) -> None:
     pipeline = pipeline_of(tiny_sd)
     before = diffusers_picture(pipeline)
-    pipeline.load_lora_weights(str(file.parent), weight_name=file.name, adapter_name="one", local_files_only=True)
-    pipeline.set_adapters(["one"], [0.7])
-    theirs = diffusers_picture(pipeline)
-    ours = our_picture(model)
-    assert model.notes == ()
-    assert difference(before, theirs) > 5.0
-    assert difference(theirs, ours) < 0.5 + 0.255
+    for made in (
+        [({}, 0.7)],
+        [({"style": "kohya"}, 0.7)],
+        [({"with_conv": True}, 0.7)],
+        [({"with_text": False}, 0.7)],
+        [({"seed": 2}, 1.0), ({"seed": 5}, -0.5)],
+    ):
+        loras = [(tiny_models.lora(tiny_sd, **options), weight) for options, weight in made]
+        model = loaded(tiny_sd, loras=tuple((str(file), each) for file, each in loras))
+        names = [f"number {place}" for place in range(len(loras))]
+        for name, (file, _) in zip(names, loras, strict=True):
+            pipeline.load_lora_weights(
+                str(file.parent), weight_name=file.name, adapter_name=name, local_files_only=True
+            )
+        pipeline.set_adapters(names, [weight for _, weight in loras])
+        theirs = diffusers_picture(pipeline)
+        pipeline.unload_lora_weights()
+        assert model.notes == ()
+        assert difference(before, theirs) > 5.0
+        assert difference(theirs, our_picture(model)) < 0.5 + 0.255, made
 
 
 def test_weights_of_a_half_precision_file_are_kept_in_half_the_memory(tiny_models: Any, tiny_sd: Path) -> None:
     """In float32 the copies of a UNet of SD 1.5 would be 3.4 GB; at strength 0 the weights are exactly the file's."""
-    model = load(ModelSpec(model=str(tiny_sd)), "cpu", "fp32")
+    model = loaded(tiny_sd)
     with torch.no_grad():
         for weight in weights_of(model):
             weight.copy_(weight.half())
@@ -53,21 +62,11 @@ def test_weights_of_a_half_precision_file_are_kept_in_half_the_memory(tiny_model
     assert all(map(torch.equal, weights_of(model), was))
 
 
-def test_two_loras_add_up_as_in_diffusers(tiny_models: Any, tiny_sd: Path) -> None:
-    files = [tiny_models.lora(tiny_sd, seed=seed) for seed in (2, 5)]
-    model = load(ModelSpec(model=str(tiny_sd), loras=((str(files[0]), 1.0), (str(files[1]), -0.5))), "cpu", "fp32")
-    pipeline = pipeline_of(tiny_sd)
-    for name, file in zip("ab", files, strict=True):
-        pipeline.load_lora_weights(str(file.parent), weight_name=file.name, adapter_name=name, local_files_only=True)
-    pipeline.set_adapters(["a", "b"], [1.0, -0.5])
-    assert difference(diffusers_picture(pipeline), our_picture(model)) < 0.5 + 0.255
-
-
 def test_at_strength_zero_the_weights_equal_the_file_at_the_same_addresses(
     tiny_models: Any, tiny_sd: Path, plain: Any
 ) -> None:
     file = tiny_models.lora(tiny_sd, with_conv=True)
-    model = load(ModelSpec(model=str(tiny_sd), loras=((str(file), 0.8),)), "cpu", "fp32")
+    model = loaded(tiny_sd, loras=((str(file), 0.8),))
     name = model.loras.names[0]
     addresses = [weight.data_ptr() for weight in weights_of(model)]
     changed = [weight.clone() for weight in weights_of(model)]
@@ -87,7 +86,7 @@ def test_at_strength_zero_the_weights_equal_the_file_at_the_same_addresses(
 
 def test_texts_are_encoded_again_only_if_a_text_encoder_changed(tiny_models: Any, tiny_sd: Path) -> None:
     both, unet_only = tiny_models.lora(tiny_sd), tiny_models.lora(tiny_sd, with_text=False)
-    model = load(ModelSpec(model=str(tiny_sd), loras=((str(both), 0.0), (str(unet_only), 0.0))), "cpu", "fp32")
+    model = loaded(tiny_sd, loras=((str(both), 0.0), (str(unet_only), 0.0)))
     conditioner = Conditioner(model)
     before = conditioner.encode("a cat", None).text
     model.loras.set_weights({model.loras.names[1]: 1.0})
@@ -102,76 +101,13 @@ def test_texts_are_encoded_again_only_if_a_text_encoder_changed(tiny_models: Any
 def test_a_lora_changes_both_text_encoders_of_an_xl_model(tiny_models: Any) -> None:
     sd = tiny_models.sd(kind="sdxl")
     file = tiny_models.lora(sd)
-    model = load(ModelSpec(model=str(sd), loras=((str(file), 1.0),)), "cpu", "fp32")
+    model = loaded(sd, loras=((str(file), 1.0),))
     pipeline = pipeline_of(sd)
     pipeline.load_lora_weights(str(file.parent), weight_name=file.name, local_files_only=True)
     theirs = pipeline.encode_prompt("a cat", device="cpu", do_classifier_free_guidance=False)
     ours = Conditioner(model).encode("a cat", None)
     assert torch.allclose(ours.text, theirs[0], atol=1e-5)
     assert torch.allclose(ours.pooled, theirs[2], atol=1e-5)
-
-
-def test_a_lora_called_lcm_makes_the_model_an_lcm(tiny_models: Any, tmp_path: Path) -> None:
-    sd = tiny_models.sd(sampler="ddim")
-    assert load(ModelSpec(model=str(sd)), "cpu", "fp32").sampler == "scheduler"
-    file = tmp_path / "LCM-lora.safetensors"
-    file.write_bytes(tiny_models.lora(sd).read_bytes())
-    model = load(ModelSpec(model=str(sd), loras=((str(file), 1.0),)), "cpu", "fp32")
-    assert model.sampler == "lcm"
-    assert model.loras.names == ("LCM-lora",)
-
-
-@pytest.mark.parametrize(
-    ("tensors", "line"),
-    [
-        ({"lora_unet_mid.dora_scale": torch.ones(1)}, "damaged: lora_unet_mid: its lokr_w1_a is missing"),
-        ({"lora_unet_mid.hada_w1_a": torch.ones(1)}, "damaged: lora_unet_mid: its hada_w1_b is missing"),
-        ({"lora_unet_mid.lora_up.weight": torch.ones(2, 2)}, "damaged: lora_unet_mid: its down is missing"),
-        ({"something": torch.ones(1)}, "not a LoRA: none of its 1 tensors is part of one, the first is something"),
-        ({"model.diffusion_model.out.2.weight": torch.ones(1)}, "a complete model, not a LoRA; name it as the model"),
-    ],
-)
-def test_an_unmergeable_file_is_refused(tiny_sd: Path, tmp_path: Path, tensors: dict, line: str) -> None:
-    from safetensors.torch import save_file
-
-    save_file(tensors, tmp_path / "x.safetensors")
-    with pytest.raises(ModelError, match=line) as told:
-        load(ModelSpec(model=str(tiny_sd), loras=((str(tmp_path / "x.safetensors"), 1.0),)), "cpu", "fp32")
-    assert "\n" not in str(told.value)
-
-
-def test_a_folder_with_one_lora_selects_and_names_it(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "glass"
-    folder.mkdir()
-    data = tiny_models.lora(tiny_sd).read_bytes()
-    (folder / "pytorch_lora_weights.safetensors").write_bytes(data)
-    model = load(ModelSpec(model=str(tiny_sd), loras=((str(folder), 1.0),)), "cpu", "fp32")
-    assert model.loras.names == ("glass",)
-    (folder / "second.safetensors").write_bytes(data)
-    with pytest.raises(ModelError, match="file, found pytorch_lora"):
-        load(ModelSpec(model=str(tiny_sd), loras=((str(folder), 1.0),)), "cpu", "fp32")
-
-
-def test_layers_that_do_not_fit_the_model_are_noted(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
-    from safetensors.torch import save_file
-
-    tensors = load_file(tiny_models.lora(tiny_sd))
-    pairs = sum("lora_A" in name for name in tensors)
-    lost = {f"unet.nowhere.to_q.lora_{side}.weight": torch.ones(4, 4) for side in "AB"}
-    save_file(tensors | lost, tmp_path / "more.safetensors")
-    model = load(ModelSpec(model=str(tiny_sd), loras=((str(tmp_path / "more.safetensors"), 1.0),)), "cpu", "fp32")
-    assert model.notes == (f"LoRA more: only {pairs} of its {pairs + 1} changes fit this model",)
-
-
-def test_two_distillation_loras_are_told_of_when_they_are_loaded(
-    tiny_models: Any, tiny_sd: Path, tmp_path: Path
-) -> None:
-    loras = []
-    for name in ("lcm-lora-sdv1-5", "Hyper-SD15-8steps-lora"):
-        (tmp_path / f"{name}.safetensors").write_bytes(tiny_models.lora(tiny_sd).read_bytes())
-        loras.append((str(tmp_path / f"{name}.safetensors"), 1.0))
-    (note,) = load(ModelSpec(model=str(tiny_sd), loras=tuple(loras)), "cpu", "fp32").notes
-    assert note.startswith("2 distillation LoRAs (lcm-lora-sdv1-5, Hyper-SD15-8steps-lora)")
 
 
 @pytest.mark.parametrize("kind", ["sd15", "sdxl"])
@@ -193,7 +129,7 @@ def test_trained_norms_add_their_differences(tiny_models: Any, tmp_path: Path, k
     }
     if kind == "sdxl":
         norms["lora_te2_text_model_encoder_layers_1_layer_norm2"] = ("text_encoder_2", "encoder.layers.1.layer_norm2")
-    plain = load(ModelSpec(model=str(model), vae="full"), "cpu", "fp32")
+    plain = loaded(model, vae="full")
     networks = dict(zip(("unet", "text_encoder", "text_encoder_2"), (plain.unet, *plain.text_encoders), strict=False))
     before = {part: dict(_without_prefix(network)) for part, network in networks.items()}
     pair = load_file(tiny_models.lora(tiny_models.sd(), style="kohya", with_text=False)) if kind == "sd15" else {}
@@ -203,7 +139,7 @@ def test_trained_norms_add_their_differences(tiny_models: Any, tmp_path: Path, k
         tensors |= {f"{named}.w_norm": torch.randn(count), f"{named}.b_norm": torch.randn(count)}
     save_file(tensors, tmp_path / "normed.safetensors")
     loras = ((str(tmp_path / "normed.safetensors"), 0.5),)
-    merged = load(ModelSpec(model=str(model), vae="full", loras=loras), "cpu", "fp32")
+    merged = loaded(model, vae="full", loras=loras)
     assert merged.notes == plain.notes
     networks = dict(zip(networks, (merged.unet, *merged.text_encoders), strict=True))
     after = {part: dict(_without_prefix(network)) for part, network in networks.items()}

@@ -20,24 +20,11 @@ from engine.models.sd.plan.original_names import ENCODERS, diffusers_name, text_
 from engine.models.sd.plan.single_file import examine
 from engine.models.weight_files import Tensor
 from tests.support.replicas import loras
-from tests.support.replicas.replica import Shelf, Works, shelf_in
+from tests.support.replicas.replica import Shelf
 from tests.support.tiny_models import tiny_text_encoder
 from tests.support.tiny_single_file import original_unet_name
 
 ATTENTION = "down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q"
-
-
-@pytest.fixture
-def shelf(tmp_path: Path, tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> Shelf:
-    return shelf_in(tmp_path, tiny_models, monkeypatch)
-
-
-@pytest.mark.parametrize(
-    "replica", [each for each in loras.REPLICAS if isinstance(each.expect, Works)], ids=lambda each: each.name
-)
-def test_every_tensor_of_a_published_layout_has_its_place(shelf: Shelf, replica: Any) -> None:
-    (lora,) = plan_model(replica.build(shelf)).loras
-    assert sum(len(change.tensors) for change in lora.changes) == len(lora.tensors) > 50
 
 
 def test_a_pickle_of_a_training_run_is_the_same_lora(shelf: Shelf, tmp_path: Path) -> None:
@@ -126,6 +113,11 @@ def pair(**tensors: tuple[int, ...]) -> dict[str, torch.Tensor]:
             {"modelspec.architecture": "stable-diffusion-xl-v1-base/lora"},
             "made for SDXL, this is SD 1.5 (none of its 1 changes fits this model",
         ),
+        ({"lora_unet_mid.dora_scale": torch.ones(1)}, None, "damaged: lora_unet_mid: its lokr_w1_a is missing"),
+        ({"lora_unet_mid.hada_w1_a": torch.ones(1)}, None, "damaged: lora_unet_mid: its hada_w1_b is missing"),
+        ({"lora_unet_mid.lora_up.weight": torch.ones(2, 2)}, None, "damaged: lora_unet_mid: its down is missing"),
+        ({"something": torch.ones(1)}, None, "none of its 1 tensors is part of one, the first is something"),
+        ({"model.diffusion_model.out.2.weight": torch.ones(1)}, None, "a complete model, not a LoRA; name it as the"),
         (
             pair(A=(2, 64), B=(64, 2)) | {f"unet.{ATTENTION}.dora_scale": torch.ones(3, 1)},
             None,
@@ -143,9 +135,32 @@ def test_a_lora_that_does_not_fit_is_refused(
     assert line in str(told.value) and "\n" not in str(told.value)
 
 
-def test_tensors_that_are_not_read_are_mentioned(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
-    file = tmp_path / "more.safetensors"
-    save_file(load_file(tiny_models.lora(tiny_sd)) | {"bundle_emb.cat.clip_l": torch.ones(1, 32)}, file)
+def test_what_is_not_merged_is_mentioned(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
+    tensors, file = load_file(tiny_models.lora(tiny_sd)), tmp_path / "more.safetensors"
+    pairs = sum("lora_A" in name for name in tensors)
+    lost = {f"unet.nowhere.to_q.lora_{side}.weight": torch.ones(4, 4) for side in "AB"}
+    save_file(tensors | lost | {"bundle_emb.cat.clip_l": torch.ones(1, 32)}, file)
     assert examine_lora(str(file), 1.0, outline_of(DiffusersFolder(tiny_sd))).notes == (
         "LoRA more: 1 of its tensors are ignored, the first is bundle_emb.cat.clip_l",
+        f"LoRA more: only {pairs} of its {pairs + 1} changes fit this model",
     )
+
+
+def test_a_folder_with_one_lora_selects_and_names_it(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "glass"
+    folder.mkdir()
+    data = tiny_models.lora(tiny_sd).read_bytes()
+    (folder / "pytorch_lora_weights.safetensors").write_bytes(data)
+    assert examine_lora(str(folder), 1.0, None).name == "glass"
+    (folder / "second.safetensors").write_bytes(data)
+    with pytest.raises(ModelError, match="file, found pytorch_lora"):
+        examine_lora(str(folder), 1.0, None)
+
+
+def test_two_distillation_loras_are_told_of(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
+    loras = []
+    for name in ("lcm-lora-sdv1-5", "Hyper-SD15-8steps-lora"):
+        (tmp_path / f"{name}.safetensors").write_bytes(tiny_models.lora(tiny_sd).read_bytes())
+        loras.append((str(tmp_path / f"{name}.safetensors"), 1.0))
+    (note,) = plan_model(ModelSpec(model=str(tiny_sd), loras=tuple(loras))).notes
+    assert note.startswith("2 distillation LoRAs (lcm-lora-sdv1-5, Hyper-SD15-8steps-lora)")

@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 
 from engine.errors import ModelError
 from engine.models.graphs import DirectCalls
+from engine.models.sd import ModelSpec
 from engine.models.sd.conditioner import Conditioner
 from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.file_weights import _OLD_VAE_NAMES, load_controlnet, load_vae_file
@@ -20,16 +21,10 @@ from engine.models.sd.plan.ip_adapter_file import examine_ip_adapter
 from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.network_outline import NetworkOutline
 from engine.models.sd.plan.network_outline import outline_of as outline_in
-from engine.models.sd.plan.tensor_file import fill
 from engine.models.sd.plan.vae_choice import choose_vae
 from tests.models.sd.oracle import SIDE_PX, source_picture
 from tests.support.replicas import nets
-from tests.support.replicas.replica import Shelf, shelf_in
-
-
-@pytest.fixture
-def shelf(tmp_path: Path, tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> Shelf:
-    return shelf_in(tmp_path, tiny_models, monkeypatch)
+from tests.support.replicas.replica import Shelf
 
 
 def outline_of(sd: Path | str) -> NetworkOutline:
@@ -46,17 +41,18 @@ def assert_same(ours: Any, theirs: Any) -> None:
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
-@pytest.mark.parametrize("kind", ["sd15", "sdxl"])
-def test_a_controlnet_file_is_the_network_of_its_folder(tiny_models: Any, tmp_path: Path, kind: str) -> None:
-    sd = tiny_models.sd(kind=kind, sampler="lcm")
-    folder = tiny_models.controlnet(sd)
-    whole = controlnet_of(folder, sd)
-    original = tmp_path / "canny.safetensors"
-    tensors = nets.original_controlnet(folder)
-    save_file(tensors, original)
-    in_one = tmp_path / "xl_canny.safetensors"
-    shutil.copy(folder / "diffusion_pytorch_model.safetensors", in_one)
-    for file in (original, in_one):
+@pytest.mark.parametrize("made", ["sd15", "sdxl", nets.MID, nets.SMALL])
+def test_a_controlnet_file_is_the_network_of_its_folder(shelf: Shelf, made: str) -> None:
+    """By the names of either code; smaller ones lack attention in blocks."""
+    is_small = made in (nets.MID, nets.SMALL)
+    sd = shelf.tiny.sd(kind="sdxl" if is_small else made, sampler="lcm")
+    folder = nets.smaller_controlnet(shelf.folder / "net", made) if is_small else shelf.tiny.controlnet(sd)
+    whole, files = controlnet_of(folder, sd), [shelf.folder / "xl_canny.safetensors"]
+    shutil.copy(folder / "diffusion_pytorch_model.safetensors", files[0])
+    if not is_small:
+        files.append(shelf.folder / "canny.safetensors")
+        save_file(nets.original_controlnet(folder), files[1])
+    for file in files:
         read = controlnet_of(file, sd)
         assert_same(read, whole)
         differing = {key for key, told in whole.config.items() if plain(read.config.get(key)) != plain(told)}
@@ -68,15 +64,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return value[0] if len(set(value)) == 1 else list(value)
     return value
-
-
-@pytest.mark.parametrize("size", [nets.MID, nets.SMALL])
-def test_a_smaller_controlnet_file_has_the_layers_of_its_folder(shelf: Shelf, size: str) -> None:
-    folder = nets.smaller_controlnet(shelf.folder / "net", size)
-    sd = shelf.tiny.sd(kind="sdxl", sampler="lcm")
-    file = shelf.folder / "small.safetensors"
-    shutil.copy(folder / "diffusion_pytorch_model.safetensors", file)
-    assert_same(controlnet_of(file, sd), controlnet_of(folder, sd))
 
 
 def test_a_controlnet_file_without_one_of_its_tensors_is_refused(shelf: Shelf) -> None:
@@ -93,36 +80,37 @@ def test_a_controlnet_file_without_one_of_its_tensors_is_refused(shelf: Shelf) -
             controlnet_of(file, sd)
 
 
-@pytest.mark.parametrize("negatives", [0, 1])
-def test_a_shuffle_controlnet_does_not_affect_the_negative_prompt(shelf: Shelf, negatives: int) -> None:
+def test_a_shuffle_controlnet_does_not_affect_the_negative_prompt(shelf: Shelf) -> None:
     """diffusers' pipelines use guess_mode with global_pool_conditions."""
     model = load(nets.canny(shelf, global_pool_conditions=True), "cpu", "float32")
-    denoiser = Denoiser(model, calls=DirectCalls())
-    pixels = Pixels(model, SIDE_PX, SIDE_PX)
+    denoiser, pixels = Denoiser(model, calls=DirectCalls()), Pixels(model, SIDE_PX, SIDE_PX)
     shown = ControlInput(index=0, picture=pixels.prepare_control(source_picture(seed=3)[None]), scale=1.0)
     z, t = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(1)), torch.tensor([500])
     cond = Conditioner(model).encode("a cat", "a dog")
-    against, output = denoiser.outputs(z, t, cond, (shown,), negatives=negatives)
-    free, plain_output = denoiser.outputs(z, t, cond, (), negatives=negatives)
-    assert not torch.allclose(output, plain_output, atol=1e-3)
-    if negatives:
-        assert against is not None and free is not None and torch.allclose(against, free, atol=1e-5)
+    (_, alone), (against, output), (free, plain) = (
+        denoiser.outputs(z, t, cond, controls, negatives=negatives)
+        for controls, negatives in (((shown,), 0), ((shown,), 1), ((), 1))
+    )
+    assert against is not None and free is not None and torch.allclose(against, free, atol=1e-5)
+    for steered in (alone, output):
+        assert not torch.allclose(steered, plain, atol=1e-3)
 
 
 def test_a_controlnet_with_bgr_input_gets_bgr(shelf: Shelf) -> None:
     sd = shelf.tiny.sd(kind="sd15", sampler="lcm")
     rgb = controlnet_of(shelf.tiny.controlnet(sd), sd, torch.float32)
-    bgr = controlnet_of(nets.controlnet_folder(shelf, "sd15", controlnet_conditioning_channel_order="bgr"), sd,
-                        torch.float32)  # fmt: skip
+    folder = nets.controlnet_folder(shelf, "sd15", controlnet_conditioning_channel_order="bgr")
+    bgr = controlnet_of(folder, sd, torch.float32)
     z, text, picture = torch.zeros(1, 4, 8, 8), torch.zeros(1, 77, 32), torch.rand(1, 3, 64, 64)
     with torch.no_grad():
         said = bgr(z, torch.tensor([1]), text, picture.flip(1), return_dict=False)[1]
         assert torch.equal(said, rgb(z, torch.tensor([1]), text, picture, return_dict=False)[1])
 
 
-@pytest.mark.parametrize(
-    ("values", "says"),
-    [
+def test_a_controlnet_with_unsupported_inputs_is_refused(shelf: Shelf) -> None:
+    folder = nets.controlnet_folder(shelf, "sd15")
+    outline, published = outline_of(nets.sd_of(shelf, "sd15")), (folder / "config.json").read_text(encoding="utf-8")
+    for values, says in (
         ({"conditioning_channels": 6}, "takes pictures of 6 channels"),
         ({"encoder_hid_dim": 4096, "encoder_hid_dim_type": "text_proj"}, "texts of another encoder"),
         ({"num_control_type": 6}, "a ControlNet union"),
@@ -130,13 +118,11 @@ def test_a_controlnet_with_bgr_input_gets_bgr(shelf: Shelf) -> None:
         ({"controlnet_conditioning_channel_order": "hsv"}, "supported: rgb, bgr"),
         ({"block_out_channels": [32, 128]}, r"block_out_channels \[32, 128\]"),
         ({"layers_per_block": 2}, "layers_per_block 2"),
-    ],
-)
-def test_a_controlnet_with_unsupported_inputs_is_refused(shelf: Shelf, values: dict[str, Any], says: str) -> None:
-    folder = nets.controlnet_folder(shelf, "sd15")
-    nets.edit_config(folder, **values)
-    with pytest.raises(ModelError, match=says):
-        examine_controlnet(str(folder), outline_of(shelf.tiny.sd(kind="sd15", sampler="lcm")))
+    ):
+        (folder / "config.json").write_text(published, encoding="utf-8")
+        nets.edit_config(folder, **values)
+        with pytest.raises(ModelError, match=says):
+            examine_controlnet(str(folder), outline)
 
 
 def test_a_unet_without_a_middle_block_supports_no_controlnet() -> None:
@@ -150,13 +136,15 @@ def test_a_unet_without_a_middle_block_supports_no_controlnet() -> None:
         require_fit("canny", {"cross_attention_dim": 768}, outline)
 
 
+def vae_of(spec: ModelSpec) -> Any:
+    return load_vae_file(choose_vae(DiffusersFolder(Path(spec.model)), spec.vae), torch.float32)
+
+
 @pytest.mark.parametrize("name", ["sdxl_vae.safetensors", "sdxl_vae.pt"])
 def test_a_vae_file_is_the_network_of_its_folder(shelf: Shelf, name: str) -> None:
-    spec = nets.vae_file(shelf, name, kind="sdxl", prefix="first_stage_model.", extra=("loss.logvar",))
-    choice = choose_vae(DiffusersFolder(Path(spec.model)), spec.vae)
-    read = load_vae_file(choice, torch.float32)
+    read = vae_of(nets.vae_file(shelf, name, kind="sdxl", prefix="first_stage_model.", extra=("loss.logvar",)))
     assert_same(read, nets.tiny_vae())
-    assert read.config.scaling_factor == 0.13025 and choice.wants_float32
+    assert read.config.scaling_factor == 0.13025
     picture = torch.rand(1, 3, 64, 64)
     with torch.no_grad():
         assert torch.equal(read.encode(picture).latent_dist.mode(), nets.tiny_vae().encode(picture).latent_dist.mode())
@@ -171,10 +159,18 @@ def test_only_the_fixed_sdxl_vae_runs_in_half_precision(shelf: Shelf, hub_id: st
 
 
 def test_a_taesd_in_two_files_is_the_network_of_its_folder(shelf: Shelf) -> None:
-    spec = nets.taesd_pair(shelf, "taesdxl", kind="sdxl")
-    assert_same(
-        load_vae_file(choose_vae(DiffusersFolder(Path(spec.model)), spec.vae), torch.float32), nets.tiny_taesd()
-    )
+    assert_same(vae_of(nets.taesd_pair(shelf, "taesdxl", kind="sdxl")), nets.tiny_taesd())
+
+
+def test_a_vae_file_with_the_old_names_of_diffusers_is_read(shelf: Shelf) -> None:
+    vae, tensors = nets.tiny_vae(), {}
+    for name, tensor in vae.state_dict().items():
+        for old, new in _OLD_VAE_NAMES.items() if ".attentions." in name else ():
+            name = name.replace(new, old)
+        tensors[name] = tensor
+    file = nets.saved(shelf.folder / "sd-vae-ft-mse.safetensors", tensors)
+    assert any(".query." in name for name in tensors)
+    assert_same(vae_of(ModelSpec(model=nets.sd_of(shelf, "sd15"), vae=str(file))), vae)
 
 
 def test_latents_with_mean_and_std_are_scaled_as_in_diffusers() -> None:
@@ -197,21 +193,6 @@ def test_a_vae_with_another_normalisation_is_refused(shelf: Shelf) -> None:
         choose_vae(DiffusersFolder(Path(model)), "taesd")
     nets.taesd_folder(shelf, "madebyollin/taesdxl", kind="sdxl")
     assert choose_vae(DiffusersFolder(Path(model)), "auto").kind == "AutoencoderKL"
-
-
-def test_a_vae_file_with_the_old_names_of_diffusers_is_read(shelf: Shelf) -> None:
-    vae = nets.tiny_vae()
-    old = {new: name for name, new in _OLD_VAE_NAMES.items()}
-    tensors = {}
-    for name, tensor in vae.state_dict().items():
-        for new in old if ".attentions." in name else ():
-            name = name.replace(new, old[new])
-        tensors[name] = tensor
-    file = shelf.folder / "sd-vae-ft-mse.safetensors"
-    save_file(tensors, file)
-    folder = DiffusersFolder(Path(nets.sd_of(shelf, "sd15")))
-    assert any(".query." in name for name in tensors)
-    assert_same(load_vae_file(choose_vae(folder, str(file)), torch.float32), vae)
 
 
 @pytest.mark.parametrize(
@@ -243,25 +224,11 @@ def test_a_pickle_that_imports_code_is_refused_with_the_imported_name(tiny_sd: P
         choose_vae(DiffusersFolder(tiny_sd), str(file))
 
 
-def test_a_network_is_filled_completely_or_not_at_all() -> None:
-    tensors = {"weight": torch.zeros(2, 3), "bias": torch.zeros(2)}
-    for wrong, says in (
-        ({"weight": torch.zeros(2, 3)}, "1 tensors are missing"),
-        (tensors | {"more": torch.zeros(1)}, "1 tensors do not belong to it, the first is more"),
-        (tensors | {"bias": torch.zeros(3)}, "another shape, the first is bias"),
-    ):
-        with pytest.raises(ModelError, match=says):
-            fill(torch.nn.Linear(3, 2), wrong, torch.float32, "x")
-    assert fill(torch.nn.Linear(3, 2), tensors, torch.float16, "x").weight.dtype == torch.float16
-
-
-def test_what_is_not_a_controlnet_of_this_model_is_refused(shelf: Shelf, tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_controlnet_is_refused(shelf: Shelf, tmp_path: Path) -> None:
     sd = shelf.tiny.sd(kind="sd15")
-    other = shelf.tiny.controlnet(shelf.tiny.sd(kind="sdxl"))
     (tmp_path / "empty").mkdir()
     nets.original_file(shelf, "control_v11p_sd15_canny.pth")
     for name, says in (
-        (other, r"a ControlNet made for SDXL, .* is SD 1.5; one that fits: lllyasviel/"),
         (tmp_path / "empty", "not a diffusers ControlNet folder"),
         (shelf.folder, r"name the file itself: .*control_v11p_sd15_canny\.pth"),
     ):

@@ -12,11 +12,12 @@ from engine.models.sd.load import load
 from engine.models.sd.model import DiffusionModel
 from engine.models.sd.pixels import Pixels, covering, moved
 from tests.models.sd.oracle import pipeline_of, source_picture
+from tests.models.sd.plain_stream import loaded
 
 
 @pytest.fixture(scope="module")
 def model(tiny_sd: Path) -> DiffusionModel:
-    return load(ModelSpec(model=str(tiny_sd)), "cpu", "fp32")
+    return loaded(tiny_sd)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def kl_folder(tiny_models: Any) -> Path:
 
 @pytest.fixture(scope="module")
 def kl_model(kl_folder: Path) -> DiffusionModel:
-    return load(ModelSpec(model=str(kl_folder), vae="full"), "cpu", "fp32")
+    return loaded(kl_folder, vae="full")
 
 
 def blocks(picture: np.ndarray) -> np.ndarray:

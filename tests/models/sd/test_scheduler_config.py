@@ -1,6 +1,5 @@
 """The schedulers of diffusers that are run, and the errors for the others."""
 
-import json
 from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from engine.models.sd.plan.scheduler_config import CARRIER, PREDICTIONS, RUNNABL
 from engine.models.sd.spec import ModelSpec
 from tests.models.sd.plain_stream import random_latents
 from tests.support.long_form import only_soak
+from tests.support.replicas.samplers import with_scheduler
 
 TABLE = {
     "num_train_timesteps": 1000,
@@ -106,43 +106,29 @@ def test_the_supported_schedules_are_those_that_can_be_computed() -> None:
         noise_table({"_class_name": "UnCLIPScheduler", "num_train_timesteps": 1000})
 
 
-def test_an_unknown_prediction_is_refused_by_check(tiny_models: Any, tmp_path: Path) -> None:
-    import json
-    import shutil
+def spec_of(sd: Path, place: Path, **told: Any) -> ModelSpec:
+    return ModelSpec(model=str(with_scheduler(sd, place / "model", **(TABLE | told))))
 
-    folder = shutil.copytree(tiny_models.sd(), tmp_path / "model")
-    file = folder / "scheduler" / "scheduler_config.json"
-    told = json.loads(file.read_text(encoding="utf-8")) | {"prediction_type": "flow_prediction"}
-    file.write_text(json.dumps(told), encoding="utf-8")
-    (line,) = check(ModelSpec(model=str(folder))).missing
+
+def test_an_unknown_prediction_is_refused_by_check(tiny_sd: Path, tmp_path: Path) -> None:
+    spec = spec_of(tiny_sd, tmp_path, prediction_type="flow_prediction")
+    (line,) = check(spec).missing
     assert "predicts flow_prediction" in line and "set prediction to epsilon or v" in line
-    assert check(ModelSpec(model=str(folder), prediction="epsilon")).is_complete
-
-
-def with_scheduler(folder: Path, place: Path, **told: Any) -> ModelSpec:
-    place.mkdir()
-    for part in folder.iterdir():
-        if part.name != "scheduler":
-            (place / part.name).symlink_to(part)
-    (place / "scheduler").mkdir()
-    (place / "scheduler" / "scheduler_config.json").write_text(json.dumps(TABLE | told), encoding="utf-8")
-    return ModelSpec(model=str(place))
+    assert check(replace(spec, prediction="epsilon")).is_complete
 
 
 def test_a_model_with_an_unsupported_scheduler_paints_with_a_requested_sampler(tiny_sd: Path, tmp_path: Path) -> None:
-    sampler = "euler"
-    spec = with_scheduler(tiny_sd, tmp_path / "model", _class_name="DPMSolverSDEScheduler")
+    spec = spec_of(tiny_sd, tmp_path, _class_name="DPMSolverSDEScheduler")
     assert "set the sampler euler" in check(spec).missing[0]
-    model = load(replace(spec, sampler=sampler), "cpu", "float32")
+    model = load(replace(spec, sampler="euler"), "cpu", "float32")
     schedule = BatchSchedule(model, Denoiser(model), steps=4, strength=0.5, seed=3)
     assert schedule.run(random_latents(1, seed=1), Conditioner(model).encode("a cat", None)).isfinite().all()
-    assert type(schedule._library_steps.scheduler).__name__ == NAMED[sampler][0]
+    assert type(schedule._library_steps.scheduler).__name__ == NAMED["euler"][0]
 
 
 def test_epsilon_with_zero_terminal_snr_is_refused(tiny_sd: Path, tmp_path: Path) -> None:
     """At timestep 999 the noise times infinity would be subtracted from the picture."""
-    noisy = {"_class_name": "DDIMScheduler", "rescale_betas_zero_snr": True}
-    spec = with_scheduler(tiny_sd, tmp_path / "model", **noisy)
+    spec = spec_of(tiny_sd, tmp_path, _class_name="DDIMScheduler", rescale_betas_zero_snr=True)
     assert check(spec).missing == ()
     assert "set prediction to v, else" in check(replace(spec, sampler="lcm")).missing[0]
     assert check(replace(spec, sampler="lcm", prediction="v")).missing == ()
@@ -162,7 +148,7 @@ def test_epsilon_with_zero_terminal_snr_is_refused(tiny_sd: Path, tmp_path: Path
 def test_a_job_without_steps_and_guidance_uses_those_of_the_authors(
     tiny_sd: Path, tmp_path: Path, told: dict[str, Any], asked: str, usual: tuple[int, float]
 ) -> None:
-    spec = replace(with_scheduler(tiny_sd, tmp_path / "model", **told), sampler=asked)
+    spec = replace(spec_of(tiny_sd, tmp_path, **told), sampler=asked)
     plan = plan_model(spec)
     assert astuple(usual_settings(plan)) == usual
     assert plan.folder is not None

@@ -18,6 +18,8 @@ from engine.models.sd.plan.single_file import CONFIGS, SD_2_OWNERS, config_folde
 from engine.models.sd.plan.tensor_file import read_checkpoint_header, read_numbers
 from engine.models.sd.plan.unet_config import blocks_of_config, blocks_of_file, require_same_blocks
 from engine.models.weight_files import Tensor
+from tests.models.sd.plain_stream import loaded
+from tests.support.replicas.replica import Shelf
 from tests.support.tiny_single_file import copy_configuration, original_tensors, save_tensors
 
 SSD_1B = {  # segmind/SSD-1B: unet/config.json
@@ -36,22 +38,6 @@ SDXL = SSD_1B | {
 }
 
 
-@pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty Hugging Face cache."""
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
-    return tmp_path / "hub"
-
-
-def put_on_hub(hub: Path, hub_id: str) -> None:
-    snapshot = hub / f"models--{hub_id.replace('/', '--')}" / "snapshots" / ("0" * 40)
-    snapshot.mkdir(parents=True)
-    (snapshot / "model_index.json").write_text("{}", encoding="utf-8")
-    refs = snapshot.parent.parent / "refs"
-    refs.mkdir()
-    (refs / "main").write_text("0" * 40, encoding="utf-8")
-
-
 @pytest.fixture(scope="module")
 def tensors(tiny_models: Any) -> dict[str, torch.Tensor]:
     """Tensors of SD 1.5 by their names in a checkpoint."""
@@ -61,9 +47,7 @@ def tensors(tiny_models: Any) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("kind", ["sd15", "turbo", "sd21", "sdxl"])
 def test_a_file_of_each_family_gives_the_same_networks_as_its_folder(tiny_models: Any, kind: str) -> None:
     sd = tiny_models.sd(kind=kind, vae="kl")
-    file, folder = (
-        load(ModelSpec(model=str(path), vae="full"), "cpu", "fp32") for path in (tiny_models.single_file(sd), sd)
-    )
+    file, folder = (loaded(path, vae="full") for path in (tiny_models.single_file(sd), sd))
     ours_all, theirs_all = ((model.unet, model.vae, *model.text_encoders) for model in (file, folder))
     for ours, theirs in zip(ours_all, theirs_all, strict=True):
         expected = theirs.state_dict()
@@ -74,14 +58,14 @@ def test_a_file_of_each_family_gives_the_same_networks_as_its_folder(tiny_models
 def test_the_full_vae_of_sdxl_keeps_its_precision_with_a_unet_in_half_precision(tiny_models: Any) -> None:
     """It overflows in float16, so it runs in float32; converted through float16 it would differ from the folder's."""
     folder = tiny_models.sd(kind="sdxl", vae="kl")
-    loaded = [
+    models = [
         load(ModelSpec(model=str(path), vae="full"), "cpu", "float16")
         for path in (folder, tiny_models.single_file(folder))
     ]
-    ours, theirs = (dict(model.vae.named_parameters()) for model in loaded)
+    ours, theirs = (dict(model.vae.named_parameters()) for model in models)
     assert {weight.dtype for weight in ours.values()} == {torch.float32}
     assert all(torch.equal(weight, theirs[name]) for name, weight in ours.items())
-    assert loaded[1].unet.dtype == torch.float16
+    assert models[1].unet.dtype == torch.float16
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float64])
@@ -114,11 +98,11 @@ def test_a_pickle_gives_the_same_model_with_a_note(
     copy_configuration(sd, tmp_path / "x")
     torch.save({"state_dict": tensors, "epoch": 6}, tmp_path / "x.ckpt")
     spec = ModelSpec(model=str(tmp_path / "x.ckpt"), vae="full")
-    model, report = load(spec, "cpu", "fp32"), check(spec)
-    expected = load(ModelSpec(model=str(sd), vae="full"), "cpu", "fp32").unet.state_dict()
+    model = load(spec, "cpu", "fp32")
+    expected = loaded(sd, vae="full").unet.state_dict()
     assert all(torch.equal(tensor, expected[name]) for name, tensor in model.unet.state_dict().items())
-    told = "x.ckpt: a pickle, read with weights_only; safetensors would be safer"
-    assert told in model.notes and told in report.notes and str(tmp_path / "x.ckpt") in report.pickles
+    assert "x.ckpt: a pickle, read with weights_only; safetensors would be safer" in model.notes
+    assert str(tmp_path / "x.ckpt") in check(spec).pickles
 
 
 def test_the_pickle_of_a_whole_checkpoint_is_read(tmp_path: Path) -> None:
@@ -146,7 +130,7 @@ def test_the_pickle_of_a_whole_checkpoint_is_read(tmp_path: Path) -> None:
             "model.diffusion_model.middle_block.1.transformer_blocks.0.attn1.to_k.weight",
             "1 tensors are missing .*attn1.to_k",
         ),
-        ("first_stage_model.decoder.conv_out.bias", "vae lacks a tensor"),
+        ("first_stage_model.decoder.conv_out.bias", "vae: 1 tensors are missing .* decoder.conv_out.bias"),
         ("cond_stage_model.transformer.text_model.final_layer_norm.bias", "text_encoder: 1 tensors are missing"),
     ],
 )
@@ -156,7 +140,7 @@ def test_a_missing_tensor_is_refused_in_one_line(
     copy_configuration(tiny_models.sd(vae="kl"), tmp_path / "x")
     file = save_tensors(tmp_path / "x.safetensors", {key: each for key, each in tensors.items() if key != name})
     with pytest.raises(ModelError, match=line) as told:
-        load(ModelSpec(model=str(file), vae="full"), "cpu", "fp32")
+        loaded(file, vae="full")
     assert "\n" not in str(told.value)
 
 
@@ -192,62 +176,51 @@ def test_the_blocks_of_a_file_are_those_of_its_configuration(tiny_models: Any, k
     assert blocks_of_file(examine(tiny_models.single_file(sd)).tensors) == blocks_of_config(config)
 
 
-@pytest.mark.parametrize(
-    ("place", "hub_id"),
-    [
-        ("turbo/dreamshaper_8.safetensors", "stable-diffusion-v1-5/stable-diffusion-v1-5"),
-        ("x/epicphotogasm.safetensors", "stable-diffusion-v1-5/stable-diffusion-v1-5"),
-    ],
-)
-def test_only_the_name_of_the_file_chooses_its_configuration(
-    tensors: dict[str, torch.Tensor], tmp_path: Path, hub: Path, place: str, hub_id: str
+def test_only_the_name_of_the_file_chooses_its_configuration_and_a_velocity_file_is_no_turbo(
+    tiny_models: Any, tensors: dict[str, torch.Tensor], tmp_path: Path
 ) -> None:
-    single = examine(save_tensors(tmp_path / place, tensors))
-    assert not single.is_turbo and single.config_ids[0] == hub_id
+    xl = original_tensors(tiny_models.sd(kind="sdxl", vae="kl"))
+    marked = xl | {"v_pred": torch.tensor([])}
+    for place, held, family, is_turbo in (
+        ("turbo/dreamshaper_8", tensors, "sd15", False),
+        ("x/epicphotogasm", tensors, "sd15", False),
+        ("MyTurbo", xl, "sdxl", True),
+        ("VTurbo", marked, "sdxl", False),
+    ):
+        single = examine(save_tensors(tmp_path / f"{place}.safetensors", held))
+        assert (single.is_turbo, single.config_ids) == (is_turbo, CONFIGS[family, is_turbo]), place
 
 
-def test_a_velocity_file_is_never_a_turbo(tiny_models: Any, tmp_path: Path) -> None:
-    tensors = original_tensors(tiny_models.sd(kind="sdxl", vae="kl"))
-    named = examine(save_tensors(tmp_path / "MyTurbo.safetensors", tensors))
-    marked = examine(save_tensors(tmp_path / "VTurbo.safetensors", tensors | {"v_pred": torch.tensor([])}))
-    assert named.config_ids == CONFIGS["sdxl", True] and marked.config_ids == CONFIGS["sdxl", False]
-
-
-def test_sd_2_is_found_under_its_old_name_and_fetched_from_the_mirror(
-    tiny_models: Any, tmp_path: Path, hub: Path
-) -> None:
-    tensors = original_tensors(tiny_models.sd(kind="turbo", vae="kl"))
-    single = examine(save_tensors(tmp_path / "v2-1_512.safetensors", tensors))
+def test_sd_2_is_found_under_its_old_name_and_fetched_from_the_mirror(shelf: Shelf) -> None:
+    folder = shelf.tiny.sd(kind="turbo", vae="kl")
+    single = examine(save_tensors(shelf.folder / "v2-1_512.safetensors", original_tensors(folder)))
     with pytest.raises(ModelError, match=f"hf download {SD_2_OWNERS[0]}/stable-diffusion-2-1-base"):
         config_folder(single)
-    put_on_hub(hub, "stabilityai/stable-diffusion-2-1-base")
+    shelf.put_on_hub("stabilityai/stable-diffusion-2-1-base", folder)
     assert "stabilityai" in str(config_folder(single))
 
 
+V_PRED = {"v_pred": torch.tensor([])}
+
+
 @pytest.mark.parametrize(
-    ("metadata", "value"),
+    ("marks", "metadata", "decided"),
     [
-        ({"modelspec.predict_key": "v"}, "v_prediction"),
-        ({"modelspec.prediction_type": "v_prediction"}, "v_prediction"),
-        ({"modelspec.architecture": "stable-diffusion-v2-768-v"}, "v_prediction"),
-        ({"modelspec.architecture": "stable-diffusion-v2-512"}, "epsilon"),
-        ({"modelspec.prediction_type": "none of these"}, None),
+        ({}, {"modelspec.predict_key": "v"}, "v_prediction"),
+        ({}, {"modelspec.prediction_type": "v_prediction"}, "v_prediction"),
+        ({}, {"modelspec.architecture": "stable-diffusion-v2-768-v"}, "v_prediction"),
+        ({}, {"modelspec.architecture": "stable-diffusion-v2-512"}, "epsilon"),
+        ({}, {"modelspec.prediction_type": "none of these"}, None),
+        (V_PRED, {"modelspec.prediction_type": "epsilon"}, "v_prediction"),
     ],
 )
-def test_metadata_determine_the_prediction(
-    tensors: dict[str, torch.Tensor], tmp_path: Path, metadata: dict[str, str], value: str | None
+def test_a_tensor_and_metadata_determine_the_prediction(
+    tensors: dict[str, torch.Tensor], tmp_path: Path, marks: dict, metadata: dict[str, str], decided: str | None
 ) -> None:
-    marked = examine(save_tensors(tmp_path / "x.safetensors", tensors, metadata)).prediction.marked
-    assert (marked and marked.value) == value
-
-
-def test_the_marker_in_the_file_takes_precedence_over_metadata_and_name(
-    tensors: dict[str, torch.Tensor], tmp_path: Path
-) -> None:
-    with_mark = tensors | {"v_pred": torch.tensor([])}
-    file = save_tensors(tmp_path / "eps.safetensors", with_mark, {"modelspec.prediction_type": "epsilon"})
-    marked = examine(file).prediction.marked
-    assert marked is not None and (marked.value, marked.reason) == ("v_prediction", "the tensor v_pred in the file")
+    """Of a file whose name says epsilon."""
+    marked = examine(save_tensors(tmp_path / "eps.safetensors", tensors | marks, metadata)).prediction.marked
+    assert (marked and marked.value) == decided
+    assert not marks or (marked is not None and marked.reason == "the tensor v_pred in the file")
 
 
 def test_files_and_folders_are_examined_without_torch(

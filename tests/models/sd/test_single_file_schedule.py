@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
@@ -51,23 +50,30 @@ def test_the_plan_rescales_the_schedule_and_starts_at_its_end(marked_file: Path,
     assert model.alphas_cumprod[-1] == 0.0 and model.sampler == "scheduler"
 
 
-@pytest.mark.parametrize("sampler", ["scheduler", "euler", "dpm", "lcm"])
-def test_painting_from_noise_begins_with_no_picture_in_it(model: DiffusionModel, sampler: str) -> None:
-    schedule = batch(model, sampler)
-    assert schedule._timesteps[0] == 999
+def of_dark_and_light(schedule: BatchSchedule, model: DiffusionModel) -> tuple[torch.Tensor, torch.Tensor]:
     cond = Conditioner(model).encode("a cat", "grey")
     dark, light = (schedule.run(torch.full((1, 4, 8, 8), level), cond) for level in (-2.0, 2.0))
-    assert dark.isfinite().all()
-    torch.testing.assert_close(dark, light, rtol=0, atol=16 * MIN_SIGNAL)
+    assert dark.isfinite().all() and light.isfinite().all()
+    return dark, light
 
 
 @pytest.mark.parametrize("sampler", ["scheduler", "euler", "dpm", "lcm"])
-def test_a_picture_is_repainted_with_less_strength(model: DiffusionModel, sampler: str) -> None:
-    cond = Conditioner(model).encode("a cat", "grey")
-    schedule = batch(model, sampler, strength=0.5)
-    assert schedule._timesteps[0] < 999
-    dark, light = (schedule.run(torch.full((1, 4, 8, 8), level), cond) for level in (-2.0, 2.0))
-    assert light.isfinite().all() and (light - dark).mean() > 0.1, "the picture shows through"
+def test_painting_from_noise_begins_with_no_picture_in_it_and_with_less_strength_it_shows_through(
+    model: DiffusionModel, sampler: str
+) -> None:
+    whole, half = batch(model, sampler), batch(model, sampler, strength=0.5)
+    assert whole._timesteps[0] == 999 and half._timesteps[0] < 999
+    torch.testing.assert_close(*of_dark_and_light(whole, model), rtol=0, atol=16 * MIN_SIGNAL)
+    dark, light = of_dark_and_light(half, model)
+    assert (light - dark).mean() > 0.1
+
+
+def test_the_same_model_without_the_marks_shows_the_picture_through(model: DiffusionModel) -> None:
+    """Control for the test above: a plain schedule leaves 7 % of the picture at its end."""
+    config = {key: value for key, value in model.scheduler_config.items() if key != "rescale_betas_zero_snr"}
+    plain = replace(model, scheduler_config=config)
+    dark, light = of_dark_and_light(batch(plain), plain)
+    assert (light - dark).abs().mean() > 16 * MIN_SIGNAL
 
 
 def test_the_first_sigma_is_the_library_s_largest_finite_one(model: DiffusionModel) -> None:
@@ -104,12 +110,3 @@ def test_the_schedulers_that_support_zero_snr_are_those_of_the_library() -> None
         and "rescale_betas_zero_snr" in inspect.signature(getattr(diffusers, name).__init__).parameters
     }
     assert set(ZERO_SNR_SCHEDULERS) <= taking
-
-
-def test_the_same_model_without_the_marks_shows_the_picture_through(model: DiffusionModel) -> None:
-    """Control for the first test: a plain schedule leaves 7 % of the picture at its end."""
-    config = {key: value for key, value in model.scheduler_config.items() if key != "rescale_betas_zero_snr"}
-    plain = replace(model, scheduler_config=config)
-    cond = Conditioner(plain).encode("a cat", "grey")
-    dark, light = (batch(plain).run(torch.full((1, 4, 8, 8), level), cond) for level in (-2.0, 2.0))
-    assert np.abs((light - dark).numpy()).mean() > 16 * MIN_SIGNAL

@@ -67,9 +67,13 @@ TCD = {"sampler": "tcd", "eta": 1.0}
     ("cfg", "sampled", "is_controlled"),
     [
         *((cfg, {}, False) for cfg in CFG),
-        *((CFG[number], TCD, False) for number in (0, 1, 3, 5)),
-        *((CFG[number], {}, True) for number in (0, 1, 4)),
-        *in_long_form(*((cfg, {"sampler": sampler}, False) for cfg in CFG for sampler in ("lightning", "tcd"))),
+        *((CFG[number], TCD, False) for number in (1, 5)),
+        *((CFG[number], {}, True) for number in (1, 4)),
+        *in_long_form(
+            *((cfg, {"sampler": sampler}, False) for cfg in CFG for sampler in ("lightning", "tcd")),
+            *((CFG[number], TCD, False) for number in (0, 3)),
+            (CFG[0], {}, True),
+        ),
     ],
 )
 def test_every_picture_equals_the_one_computed_alone_from_the_formulas(
@@ -101,13 +105,11 @@ def test_a_controlnet_that_is_switched_on_uses_its_first_picture_for_frames_in_f
 ) -> None:
     z = random_latents(3, seed=2).view(3, 1, 4, 8, 8)
     shown = control(0, 1, 1)
-    late, early = stream_of(model, THREE_STEPS), stream_of(model, THREE_STEPS)
-    late_pictures = pushed(late, z, [conds[0]] * 3, [(), (), shown])
-    for call in range(2):
-        early.push(z[call], conds[0])
-    early_picture = early.push(z[2], conds[0], shown)
-    assert torch.equal(late_pictures[2], early_picture)
-    assert not torch.equal(late_pictures[2], pushed(stream_of(model, THREE_STEPS), z, [conds[0]] * 3)[2])
+    late, early, never = (
+        pushed(stream_of(model, THREE_STEPS), z, [conds[0]] * 3, controls)[2]
+        for controls in ([(), (), shown], [shown] * 3, [])
+    )
+    assert not torch.equal(late, early) and not torch.equal(late, never)
 
 
 def test_two_frames_of_the_same_picture_do_not_flicker(model: DiffusionModel, conds: list[Cond]) -> None:

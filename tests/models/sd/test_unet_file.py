@@ -14,6 +14,7 @@ from engine.models.sd import ModelSpec
 from engine.models.sd.check import check
 from engine.models.sd.load import load
 from engine.models.sd.plan.original_names import UNET, diffusers_name, original_name
+from tests.models.sd.plain_stream import loaded
 from tests.support.tiny_single_file import original_unet_name, original_unet_tensors, save_tensors, with_prefix
 
 Tensors = dict[str, torch.Tensor]
@@ -46,21 +47,31 @@ LAYOUTS: dict[str, Callable[[Tensors, int], Tensors]] = {
 }
 
 
-@pytest.mark.parametrize(("layout", "kind"), [*((layout, "folder") for layout in LAYOUTS), ("ComfyUI", "file")])
+@pytest.mark.parametrize(
+    ("layout", "kind", "suffix"),
+    [
+        *((layout, "folder", "safetensors") for layout in LAYOUTS),
+        ("ComfyUI", "file", "safetensors"),
+        ("diffusers", "folder", "pt"),
+    ],
+)
 def test_a_unet_alone_paints_with_the_texts_and_the_vae_of_the_model(
-    tiny_models: Any, base: Path, other: tuple[Tensors, int], tmp_path: Path, layout: str, kind: str
+    tiny_models: Any, base: Path, other: tuple[Tensors, int], tmp_path: Path, layout: str, kind: str, suffix: str
 ) -> None:
-    file = save_tensors(tmp_path / "sdxl_lightning_4step_unet.safetensors", LAYOUTS[layout](*other))
+    file, tensors = tmp_path / f"sdxl_lightning_4step_unet.{suffix}", LAYOUTS[layout](*other)
+    torch.save(tensors, file) if suffix == "pt" else save_tensors(file, tensors)
     model = base if kind == "folder" else tiny_models.single_file(base)
     spec = ModelSpec(model=str(model), unet=str(file), vae="full")
     report = check(spec)
     assert report.missing == () and report.sampler == "lightning"
     assert report.sampler_reason == "the name sdxl_lightning_4step_unet: SDXL-Lightning, made for 4 steps"
     assert [part.files for part in report.parts if part.name == "unet"] == [(str(file),)]
-    loaded, own = load(spec, "cpu", "float32"), load(ModelSpec(model=str(base), vae="full"), "cpu", "float32")
-    assert loaded.sampler == "lightning"
-    assert all(torch.equal(tensor, other[0][name]) for name, tensor in loaded.unet.state_dict().items())
-    for ours, theirs in zip((loaded.vae, *loaded.text_encoders), (own.vae, *own.text_encoders), strict=True):
+    replaced, own = load(spec, "cpu", "float32"), loaded(base, vae="full")
+    assert replaced.sampler == "lightning"
+    is_told = f"{file.name}: a pickle, read with weights_only; safetensors would be safer" in replaced.notes
+    assert is_told == (suffix == "pt") == (str(file) in report.pickles)
+    assert all(torch.equal(tensor, other[0][name]) for name, tensor in replaced.unet.state_dict().items())
+    for ours, theirs in zip((replaced.vae, *replaced.text_encoders), (own.vae, *own.text_encoders), strict=True):
         assert all(torch.equal(each, theirs.state_dict()[name]) for name, each in ours.state_dict().items())
 
 
@@ -82,7 +93,7 @@ def test_a_unet_in_a_folder_has_its_own_configuration(base: Path, other: tuple[T
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     as_file = save_tensors(tmp_path / "lcm.safetensors", other[0] | proj)
     for unet in (folder, as_file):
-        model = load(ModelSpec(model=str(base), unet=str(unet), vae="full"), "cpu", "float32")
+        model = loaded(base, unet=str(unet), vae="full")
         assert (model.sampler, model.time_cond_proj_dim) == ("lcm", 16)
         assert torch.equal(model.unet.time_embedding.cond_proj.weight, proj["time_embedding.cond_proj.weight"])
 
@@ -104,10 +115,11 @@ def test_a_unet_that_does_not_fit_is_refused_in_one_line(
     for held, says in (
         (other[0] | {"conv_in.gain": torch.ones(1)}, "the first is conv_in.gain"),
         ({name: each for name, each in other[0].items() if "to_k" not in name}, "missing or have another shape"),
+        (other[0] | {"conv_in.bias": torch.ones(3)}, "1 tensors are missing or have another shape, .* conv_in.bias"),
     ):
         save_tensors(file, held)
         with pytest.raises(ModelError, match=says):
-            load(ModelSpec(model=str(base), unet=str(file), vae="full"), "cpu", "float32")
+            loaded(base, unet=str(file), vae="full")
 
 
 def test_a_unet_of_another_family_is_refused_with_both_names(tiny_models: Any, base: Path) -> None:
@@ -122,8 +134,7 @@ def test_a_lora_is_merged_into_the_unet_that_replaces_the_models_own(
     file = save_tensors(tmp_path / "mine.safetensors", other[0])
     lora = tiny_models.lora(base)
     plain, merged = (
-        load(ModelSpec(model=str(base), unet=str(file), vae="full", loras=loras), "cpu", "float32").unet.state_dict()
-        for loras in ((), ((str(lora), 1.0),))
+        loaded(base, unet=str(file), vae="full", loras=loras).unet.state_dict() for loras in ((), ((str(lora), 1.0),))
     )
     changed = [name for name in plain if not torch.equal(plain[name], merged[name])]
     assert changed and all("to_" in name for name in changed)

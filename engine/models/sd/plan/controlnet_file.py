@@ -15,7 +15,7 @@ from engine.models import locate
 from engine.models.plain_config import CONFIG, read_config
 from engine.models.sd.plan.families import CONTROLNETS, FAMILIES, TEXT_WIDTHS, made_for_another
 from engine.models.sd.plan.network_outline import NetworkOutline
-from engine.models.sd.plan.original_names import UNET, diffusers_name
+from engine.models.sd.plan.original_names import UNET, Held, diffusers_name
 from engine.models.sd.plan.other_models import PART_CLASSES
 from engine.models.sd.plan.tensor_file import headers_of, weights_of
 from engine.models.weight_files import Tensor, Weights, weights_in
@@ -212,8 +212,8 @@ def is_original_controlnet(names: Collection[str]) -> bool:
     return "time_embed.0.weight" in names
 
 
-def as_diffusers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors of the original layout, without `control_model.`, renamed to diffusers' names."""
+def as_diffusers(tensors: Mapping[str, Held]) -> dict[str, Held]:
+    """Tensors, or their descriptions, of the original layout, without `control_model.`, renamed to diffusers' names."""
     halving = (name for name in tensors if re.fullmatch(r"input_blocks\.\d+\.0\.op\.weight", name))
     layers = min((int(name.split(".")[1]) for name in halving), default=3) - 1
     return {_diffusers_name(name, layers): tensor for name, tensor in tensors.items()}

@@ -75,12 +75,11 @@ class ModelPlan:
     controlnets: tuple[ControlNetFiles, ...] = ()
     ip_adapter: IpAdapterFiles | None = None
     embeddings: tuple[EmbeddingFile, ...] = ()
-    name_notes: tuple[str, ...] = ()
-    """Those of the notes that follow from names."""
     parts: tuple[PartReport, ...] = ()
     missing: tuple[str, ...] = ()
     """Missing, broken or unsupported parts, one line each, with how to get them or what to use instead."""
     notes: tuple[str, ...] = ()
+    """Messages for the user, one line each."""
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -119,15 +118,21 @@ class _Planning:
             with self._missing.listed():
                 plan.folder = DiffusersFolder(single_file.config_folder(single), self._spec.model)
                 single_file.require_described(single, plan.folder)
-            self._add_file_parts(single)
+            self._add_file_parts(single, plan.folder)
         else:
             folder = DiffusersFolder(self._path, self._spec.model)
             plan = ModelPlan(spec=self._spec, path=self._path, family=folder.family, folder=folder)
-            self._notes += notes_on(self._spec.model, self._path, locate.INDEX)
             self._add_folder_parts(folder)
+        if plan.folder is not None:
+            self._notes += notes_on(plan.folder.name, plan.folder.path, locate.INDEX)
         if self._spec.unet:
             with self._missing.listed():
-                self._add_unet(plan)
+                unet, config = examine_unet(self._spec.unet)
+                if plan.folder is not None:
+                    plan.folder = with_unet(plan.folder, unet, config)
+                plan.unet = unet
+                self._parts.append(counted_part("unet", unet.tensors, (str(unet.path),), is_pickle=unet.is_pickle))
+                self._notes += unet.notes
         outline = None
         if plan.folder is not None:
             with self._missing.listed():
@@ -144,8 +149,7 @@ class _Planning:
                 plan.scheduler = scheduler_config(plan.folder, source, plan.prediction, self._spec.sampler)
                 plan.sampler = choose_sampler(self._spec.sampler, plan.folder, source, plan.prediction, plan.loras)
                 require_signal(plan.folder.name, plan.scheduler, plan.prediction, plan.sampler.value)
-        plan.name_notes = self._name_notes(plan)
-        self._notes += plan.name_notes
+        self._notes += self._name_notes(plan)
         plan.parts, plan.missing, plan.notes = tuple(self._parts), tuple(self._missing), tuple(self._notes)
         return plan
 
@@ -159,15 +163,6 @@ class _Planning:
             for name, is_lora in (*((lora, True) for lora in loras), (own, False)):
                 notes += name_notes(name, is_lora=is_lora)
         return tuple(filter(None, notes))
-
-    def _add_unet(self, plan: ModelPlan) -> None:
-        """Add the UNet that replaces the model's own."""
-        unet, config = examine_unet(self._spec.unet)
-        if plan.folder is not None:
-            plan.folder = with_unet(plan.folder, unet, config)
-        plan.unet = unet
-        self._parts.append(counted_part("unet", unet.tensors, (str(unet.path),), is_pickle=unet.is_pickle))
-        self._notes += unet.notes
 
     def _add_folder_parts(self, folder: DiffusersFolder) -> None:
         for part in folder.parts:
@@ -183,13 +178,16 @@ class _Planning:
             with self._missing.listed():
                 folder.require_text_width()
 
-    def _add_file_parts(self, single: SingleFile) -> None:
+    def _add_file_parts(self, single: SingleFile, folder: DiffusersFolder | None) -> None:
         replaced = {"unet"} if self._spec.unet else set()
         replaced |= set() if self._spec.vae in VAE_OF_THE_MODEL else {"vae"}
         for part, starts in FILE_PARTS.items():
             own = {name: tensor for name, tensor in single.tensors.items() if name.startswith(starts)}
             if own and part not in replaced:
                 self._parts.append(counted_part(part, own, (str(self._path),), is_pickle=single.is_pickle))
+                if folder is not None and (folder.path / part / CONFIG).is_file():
+                    with self._missing.listed():
+                        self._notes += notes_on(part, folder.path / part)
         self._missing += single_file.lacks(single)
         self._notes += single.notes
 

@@ -148,7 +148,9 @@ def _family_in(tensors: dict[str, Tensor], file: Path) -> str:
     if "edm_vpred.sigma_max" in tensors:
         raise ModelError(f"{file}: CosXL, whose {_EDM}{SUPPORTED}")
     if _XL_EMBEDDING not in tensors:
-        return "sd21" if _has_linear_projection(tensors) else "sd15"
+        ins = [name for name in tensors if name.startswith(UNET) and name.endswith("proj_in.weight")]
+        # The attention of SD 2.x has linear projections, that of 1.x convolutions.
+        return "sd21" if any(len(tensors[name].shape) == 2 for name in ins) else "sd15"
     if any(name.startswith("conditioner.embedders.0.model.") for name in tensors):
         raise ModelError(
             f"{file}: the refiner of SDXL, which has one text encoder and only finishes pictures; use the base "
@@ -223,9 +225,3 @@ def config_folder(single: SingleFile) -> Path:
         f"{single.path}: a single file contains no configuration; put a diffusers folder of it (JSON and tokenizer "
         f"only) at {beside}, or fetch the published one once: {command}"
     )
-
-
-def _has_linear_projection(tensors: dict[str, Tensor]) -> bool:
-    """True for SD 2.x, whose attention has linear projections; 1.x has convolutions."""
-    found = (tensor for name, tensor in tensors.items() if name.startswith(UNET) and name.endswith("proj_in.weight"))
-    return any(len(tensor.shape) == 2 for tensor in found)

@@ -112,17 +112,3 @@ def read_tensors(file: Path) -> "dict[str, torch.Tensor]":
     read: Any = torch.load(file, map_location="cpu", weights_only=True)
     read = read[STATE_DICT] if isinstance(read.get(STATE_DICT), dict) else read
     return {str(name): tensor for name, tensor in read.items() if isinstance(tensor, torch.Tensor)}
-
-
-def fill(module: Any, tensors: "dict[str, torch.Tensor]", dtype: "torch.dtype", what: str) -> Any:
-    """Fill `module`, built without weights, with `tensors`, and convert it to `dtype`. ModelError in one line if a
-    tensor is missing, unexpected, or has another shape."""
-    wanted = module.state_dict()
-    absent, surplus = sorted(wanted.keys() - tensors.keys()), sorted(tensors.keys() - wanted.keys())
-    absent += [name for name in wanted.keys() & tensors.keys() if wanted[name].shape != tensors[name].shape]
-    if absent:
-        raise ModelError(f"{what}: {len(absent)} tensors are missing or have another shape, the first is {absent[0]}")
-    if surplus:
-        raise ModelError(f"{what}: {len(surplus)} tensors do not belong to it, the first is {surplus[0]}")
-    module.load_state_dict(tensors, assign=True)
-    return module.to(dtype)

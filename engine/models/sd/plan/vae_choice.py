@@ -19,6 +19,7 @@ from engine.models.locate import published_name
 from engine.models.plain_config import CONFIG, read_config
 from engine.models.sd.plan.families import FAMILIES, FULL_VAES, TAESD, made_for_another
 from engine.models.sd.plan.model_folder import DiffusersFolder
+from engine.models.sd.plan.original_names import Held
 from engine.models.sd.plan.other_models import PART_CLASSES
 from engine.models.sd.plan.tensor_file import headers_of, weights_of
 from engine.models.sd.plan.unet_config import LATENT_CHANNELS
@@ -259,14 +260,14 @@ def is_original_vae(names: Collection[str]) -> bool:
     return any(name.startswith("encoder.down.") for name in names)
 
 
-def pair_names(encoder: Collection[str], decoder: Collection[str]) -> dict[str, str]:
-    """diffusers' layer names for a TAESD's two files, by `encoder:` or `decoder:` and the name in the file. diffusers'
-    decoder clamps outside its layers, so its layer indices are one lower (see convert_tiny_autoencoder)."""
-    named = {f"encoder:{name}": f"encoder.layers.{name}" for name in encoder}
-    for name in decoder:
+def joined_halves(encoder: Mapping[str, Held], decoder: Mapping[str, Held]) -> dict[str, Held]:
+    """The tensors of a TAESD's two files by diffusers' names. diffusers' decoder clamps outside its layers, so its
+    layer indices are one lower (see convert_tiny_autoencoder)."""
+    tensors = {f"encoder.layers.{name}": tensor for name, tensor in encoder.items()}
+    for name, tensor in decoder.items():
         number, _, rest = name.partition(".")
-        named[f"decoder:{name}"] = f"decoder.layers.{int(number) - 1}.{rest}"
-    return named
+        tensors[f"decoder.layers.{int(number) - 1}.{rest}"] = tensor
+    return tensors
 
 
 def _tiny_pair(name: str, file: Path) -> tuple[Weights, dict[str, Any]]:
@@ -280,12 +281,9 @@ def _tiny_pair(name: str, file: Path) -> tuple[Weights, dict[str, Any]]:
     beside = file.with_name(other.join(file.name.rsplit(half, 1)))
     if not beside.is_file():
         raise ModelError(f"{name}: the {half} of a TAESD without its {other}; put {beside.name} next to it")
-    pair = {half: file, other: beside}
-    held = {each: headers_of(weights_of(name, path)) for each, path in pair.items()}
-    names = [(ours, *theirs.split(":", 1)) for theirs, ours in pair_names(**held).items()]
-    config = _tiny_config(name, {ours: held[which][own] for ours, which, own in names})
-    is_pickle = any(path.suffix != ".safetensors" for path in pair.values())
-    files = (pair["encoder"], pair["decoder"])
+    files = (file, beside) if half == "encoder" else (beside, file)
+    config = _tiny_config(name, joined_halves(*(headers_of(weights_of(name, path)) for path in files)))
+    is_pickle = any(path.suffix != ".safetensors" for path in files)
     return Weights(files=files, variant=None, is_pickle=is_pickle, has_config=False), config
 
 
