@@ -75,7 +75,7 @@ def test_a_card_comes_back_upright_and_unchanged_through_another_process(full_ru
     result = json.loads(done.stdout)["selftest"]
     assert result["passed"] is True
     assert result["orientation"] == "upright"
-    assert result["largest_difference_rgba"] == [0, 0, 0, 0] or result["sink"] != "shared"
+    assert result["largest_difference_rgb"] == [0, 0, 0] or result["sink"] != "shared"
     assert json.loads((folder / "result.json").read_text()) == result
 
 
