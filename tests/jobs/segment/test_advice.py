@@ -1,7 +1,6 @@
 """Advice for a slow run, given once and in time. Its shares of the work: tests/models/sam3/test_shapes.py."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -35,9 +34,3 @@ def test_advice_comes_with_the_first_picture_and_stays_in_the_notes(
     assert first is not None and first.startswith("336 px take ")
     assert [progress.advice for progress in told] == [first] * 3
     assert report.notes == (first,)
-
-
-def test_a_quick_run_is_given_no_advice(segment: Segment, movie, tmp_path: Path) -> None:
-    told: list[Any] = []
-    report = segment(movie(2), tmp_path / "masks", on_progress=told.append)
-    assert [progress.advice for progress in told] == [None, None] and report.notes == ()
