@@ -72,8 +72,10 @@ def test_no_benchmark_uses_select_on_pipes_which_windows_rejects(file: Path) -> 
 
 @pytest.mark.parametrize("name", ["sd", "video"])
 def test_a_model_that_cannot_be_loaded_is_named_and_takes_no_figures_with_it(
-    bench_here: Callable[..., Said], name: str
+    bench_here: Callable[..., Said], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sd, "MIN_CALLS", 1)
+    monkeypatch.setattr(sd, "CALLS_A_RUN", 1)
     size = {"sd": ("--size", "64", "--steps", "1"), "video": ("--size", "64x64")}[name]
     shapes = ("--shape", "tiny", "--shape", "sd3") if name == "sd" else ("--shape", "sd3")
     said = bench_here("bench", name, *shapes, *size, "--seconds", "0", "--device", "cpu", "--json")

@@ -18,7 +18,7 @@ from typing import IO, Any
 import pytest
 import typer.main
 
-from engine.bench import isolation, render
+from engine.bench import isolation, render, sd
 from engine.bench.measuring import Progress
 from engine.cli.bench import app
 from engine.ipc.process_identity import is_pid_alive
@@ -56,6 +56,8 @@ def test_a_dry_day_finds_every_figure(
     if not IS_SOAK:
         monkeypatch.setattr(render, "STARTS", 1)  # each starts an engine; the best is reported
         monkeypatch.setattr(isolation, "SETTLE_S", 0.1)
+        monkeypatch.setattr(sd, "MIN_CALLS", 2)
+        monkeypatch.setattr(sd, "CALLS_A_RUN", 2)
         loads = [*loads[:3], loads[-1]]
     monkeypatch.setattr(isolation, "child_loads", lambda: loads)
     begun: list[dict[str, Any]] = []
