@@ -11,6 +11,7 @@ from typing import Any, Final
 from engine.errors import UsageError
 from engine.jobs.kit.options import DEVICES, option
 from engine.system.picture_size import parse_size
+from osc_schema.sd import default_of
 
 PICTURE_SIZE: Final = "Picture size in pixels."
 SD_SHAPES: Final = "sd15|sd-turbo|sdxl-turbo|ssd-1b|sdxs|tiny"
@@ -237,7 +238,7 @@ class VideoBench(ModelBench):
     steps: tuple[int, ...] = option(
         (), "Requested steps, repeatable. (default: 5 20)", metavar="COUNT", parse=number(1, 100)
     )
-    strength: float = option(0.5, "Share of the steps that is run.", low=0.0, high=1.0)
+    strength: float = option(default_of("strength"), "Share of the steps that is run.", low=0.0, high=1.0)
     seconds: float = option(6.0, "Length of each measurement of a case.", metavar="SECONDS")
 
 

@@ -182,7 +182,7 @@ def _about_selftest(selftest: dict[str, Any]) -> Iterator[str]:
         ("detail_of_sink", "The sink says"),
         ("listed_as", "Receivers list it as"),
         ("orientation", "Arrived"),
-        ("largest_difference_rgba", "Largest difference of red, green, blue, alpha, of 255"),
+        ("largest_difference_rgb", "Largest difference of red, green, blue, of 255"),
         ("renderer", "Drawn with"),
     ):
         if selftest.get(key):

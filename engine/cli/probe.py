@@ -14,10 +14,11 @@ from importlib.util import find_spec
 from typing import Any
 
 from engine.cli.device_list import ask_camera_formats, find_devices
-from engine.errors import NoGLError
+from engine.errors import NoGLError, SourceError
 from engine.system.worker_process import WorkerProcess, claim_output, end_with_parent
 
 TIMEOUT_S = 120.0  # importing torch from a cold disk takes long
+RECEIVE_S, RECEIVE_POLL_S = 20.0, 0.02  # Syphon announces a server within a second; a busy machine takes longer
 
 log = logging.getLogger(__name__)
 
@@ -207,13 +208,33 @@ def _ask_blender() -> dict[str, Any]:
 
 
 def _ask_receive(kind: str, name: str, target: str) -> dict[str, Any]:
+    """Receives one picture of a texture sink as another program would, through the source of `--camera KIND:NAME`, and
+    saves it: (height, width, 3) uint8 RGB, row 0 at the top as programs on that system show it."""
     import numpy as np
 
-    from engine.cli.receivers import RECEIVERS
+    from engine.render.context import open_context
+    from engine.sources.names import chosen_name
+    from engine.sources.opening import open_source
+    from engine.sources.texture import TextureSource
+    from engine.system.clock import SystemClock
 
-    picture, listed_as = RECEIVERS[kind](name)
-    np.save(target, picture)
-    return {"height": picture.shape[0], "width": picture.shape[1], "listed_as": listed_as}
+    context = open_context() if kind == "spout" else None  # which needs a current one
+    source = open_source(f"{kind}:{name}", offline=False, clock=SystemClock(), report=lambda key, line: None)
+    assert source is not None
+    source.start()
+    end_s = time.perf_counter() + RECEIVE_S
+    while (frame := source.latest_frame()) is None:
+        if time.perf_counter() > end_s:
+            raise SourceError(f"no picture of {name!r} arrived within {RECEIVE_S:.0f} s")
+        if isinstance(source, TextureSource):
+            source.poll()
+        time.sleep(RECEIVE_POLL_S)
+    listed_as = chosen_name(name, source.names()) if isinstance(source, TextureSource) else None
+    source.close()
+    if context is not None:
+        context.release()
+    np.save(target, frame.pixels)
+    return {"listed_as": listed_as or name}
 
 
 def _ask_syphon() -> dict[str, Any]:

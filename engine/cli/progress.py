@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -49,14 +49,13 @@ class ProgressLook(Generic[Progress]):
 
 @contextmanager
 def shown_progress(
-    look: ProgressLook[Progress], is_quiet: bool, stop: threading.Event | None = None, *, has_bar: bool = True
+    look: ProgressLook[Progress], is_quiet: bool = False, stop: threading.Event | None = None
 ) -> Iterator[Shown[Progress]]:
     """Yields `tell(progress)`, which may be called at any rate, and `say(line)`, which prints above the bar, both from
-    any thread. `stop`: set once the run was asked to end. `has_bar`: False if something else writes lines meanwhile,
-    which would break a bar."""
+    any thread. `stop`: set once the run was asked to end."""
     if is_quiet:
         yield lambda progress: None, write_to_stderr
-    elif has_bar and sys.stderr.isatty():
+    elif sys.stderr.isatty():
         from rich.console import Console
 
         with bar(look, Console(stderr=True), stop) as shown:
@@ -152,19 +151,24 @@ def plain_lines(pace: PlainPace, write: Write = write_to_stderr) -> Iterator[Non
 
 
 @contextmanager
-def repeated(act: Callable[[], object], every_s: float, name: str, *, first_s: float | None = None) -> Iterator[None]:
+def repeated(
+    act: Callable[[], object],
+    every_s: float,
+    name: str,
+    *,
+    first_s: float | None = None,
+    within: AbstractContextManager[object] | None = None,
+) -> Iterator[None]:
     """Call `act` periodically on a thread of its own, because loading or one batch may block for longer than that.
-    `first_s`: when the first time is, if not after `every_s`."""
+    `first_s`: when the first time is, if not after `every_s`. `within`: entered and left on that thread."""
     end = threading.Event()
 
     def run() -> None:
         wait_s = every_s if first_s is None else first_s
-        while not end.wait(wait_s):
-            wait_s = every_s
-            try:
+        with suppress(OSError), within or nullcontext():  # a closed pipe or a full disk must not end the run
+            while not end.wait(wait_s):
+                wait_s = every_s
                 act()
-            except OSError:  # a closed pipe or a full disk must not end the run
-                return
 
     thread = threading.Thread(target=run, name=name, daemon=True)
     thread.start()

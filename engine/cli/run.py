@@ -353,14 +353,10 @@ def _show_while_running(
     is_quiet: bool,
 ) -> bool:
     """Run to the end; False if interrupted. `expected`: total number of frames, if known."""
-    from engine.cli.status_line import StatusLine, film_bar, plain_output
+    from engine.cli.status_line import run_display
 
-    is_terminal = sys.stderr.isatty() and not is_quiet
-    display: contextlib.AbstractContextManager[object] = plain_output(engine, expected, log, is_quiet=is_quiet)
-    if is_terminal:
-        display = film_bar(engine, expected) if engine.config.offline else StatusLine(engine, log)
     ends_with_sound = engine.config.offline and frames is None and seconds is None
-    with display:
+    with contextlib.nullcontext() if is_quiet else run_display(engine, expected, log):
         for _ in engine.frames(count=frames, seconds=seconds):
             if ends_with_sound and engine.has_sound_ended:
                 return True

@@ -1,9 +1,11 @@
 """Progress and closing summary of `multiverse run`, offline and live."""
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from engine.cli.progress import clock
+from engine.cli.progress import ProgressLook, time_left
+from engine.jobs.kit.report import JobProgress
 
 if TYPE_CHECKING:
     from engine.app import Engine
@@ -24,20 +26,23 @@ def expected_frames(engine: "Engine", frames: int | None, seconds: float | None)
     return min((end for end in ends if end is not None), default=None)
 
 
-def film_progress(engine: "Engine", expected: int | None) -> str | None:
-    """`film_words` of a running engine; None before the first frame. Any thread."""
-    times = engine.times
-    return film_words(times.frames, expected, times.fps_overall()) if times.frames else None
+def film_progress(engine: "Engine", expected: int | None) -> JobProgress:
+    """Any thread."""
+    return JobProgress(done=engine.times.frames, expected=expected, rate=engine.times.fps_overall())
 
 
-def film_words(done: int, expected: int | None, frames_a_second: float) -> str:
+def film_line(progress: JobProgress) -> str:
     """`90 of 900 frames, 30.0 a second, 0:27 left`."""
-    words = f"{done} of {expected} frames" if expected else f"{done} frames"
-    if frames_a_second:
-        words += f", {frames_a_second:.1f} a second"
-        if expected:
-            words += f", {clock(max(expected - done, 0) / frames_a_second)} left"
-    return words
+    words = f"{progress.done} of {progress.expected} frames" if progress.expected else f"{progress.done} frames"
+    return f"{words}, {progress.rate:.1f} a second{time_left(progress)}" if progress.rate else words
+
+
+FILM: ProgressLook[JobProgress] = ProgressLook(
+    nothing="no frame yet",
+    doing="rendering",
+    line=film_line,
+    pace=lambda progress: f"{progress.rate:.1f} fps{time_left(progress, '  ')}" if progress.rate else "",
+)
 
 
 def end_lines(engine: "Engine") -> list[str]:
@@ -61,10 +66,9 @@ def end_lines(engine: "Engine") -> list[str]:
 
 def interrupted_line(engine: "Engine", expected: int | None) -> str:
     """One line for an interrupted film: how far it came, and the files that are kept."""
-    status, done = engine.status(), engine.times.frames
-    seconds, of_all = done / status.target_fps, ""
-    if expected:
-        of_all = f" of {expected / status.target_fps:.1f}"
+    status, progress = engine.status(), film_progress(engine, expected)
+    of_all = f" of {expected / status.target_fps:.1f}" if expected else ""
     kept = [sink.name for sink in status.sinks if sink.kind in FILES and sink.frames and sink.state == "ended"]
     what = f"{', '.join(kept)}: kept up to there" if kept else "no file was written"
-    return f"interrupted after {seconds:.1f}{of_all} s ({film_words(done, expected, 0.0)}); {what}"
+    counted = film_line(replace(progress, rate=0.0))
+    return f"interrupted after {progress.done / status.target_fps:.1f}{of_all} s ({counted}); {what}"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engine.cli.job_options import job_options
-from engine.cli.sd_options import IP_SCALE, PROMPT, SEED, ModelOptions
+from engine.cli.sd_options import IP_SCALE, PROMPT, SEED, USUAL_IP_SCALE, ModelOptions
 from engine.errors import ModelError, UsageError
 from engine.jobs.kit.option_range import check_no_stream
 from engine.jobs.kit.options import DEVICE, DEVICES, DTYPE, DTYPES, JSON, METADATA, OVERWRITE, option
@@ -21,6 +21,7 @@ from engine.models.libraries import require_libraries
 from engine.models.sd.painting import MAX_SEED
 from engine.sinks.picture_file import PICTURE_FORMATS
 from engine.system.work_folder import check_place
+from osc_schema.sd import declared, default_of
 
 if TYPE_CHECKING:
     from engine.models.sd.batch_schedule import Progress
@@ -32,14 +33,16 @@ SIDE_STEP_PX = 64  # three halvings of latents that span 8 px each
 class PictureOptions(ModelOptions):
     """The options of `multiverse sd`."""
 
-    seed: int = option(1, f"{SEED} -1: a random one.", low=-1, high=MAX_SEED)
+    seed: int = option(int(default_of("seed")), f"{SEED} -1: a random one.", low=-1, high=MAX_SEED)
     size: str = option("512x512", "Multiples of 64 px; the picture is cropped to it.", metavar="WxH")
     control: str = option(
         "edges",
         "Input of the ControlNets: the edges of IMAGE, IMAGE itself, or a file.",
         metavar="edges|input|FILE",
     )
-    ip_scale: float = option(0.6, IP_SCALE, low=0.0, high=1.5)
+    ip_scale: float = option(
+        USUAL_IP_SCALE, IP_SCALE, low=declared("ip_adapter/scale").low, high=declared("ip_adapter/scale").high
+    )
     device: str | None = option(None, DEVICE, metavar=DEVICES)
     dtype: str | None = option(None, DTYPE, metavar=DTYPES)
     metadata: bool = option(True, METADATA, flags="--metadata/--no-metadata")

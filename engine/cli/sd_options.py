@@ -11,7 +11,7 @@ from engine.jobs.kit.options import option
 from engine.live.sd.entry import SdConfig
 from engine.models.sd.painting import MAX_GUIDANCE, MAX_STEPS
 from engine.models.sd.plan.sampler_choice import SAMPLERS
-from osc_schema.sd import declared
+from osc_schema.sd import declared, default_of
 
 if TYPE_CHECKING:
     from engine.models.sd import ModelSpec
@@ -21,6 +21,7 @@ USUAL = "(default: what the model's authors recommend)"
 PROMPT = "Prompt: what the picture should show."
 SEED = "Seed of the noise."
 IP_SCALE = "How closely the result follows --ip-image."
+USUAL_IP_SCALE = default_of("ip_adapter/scale")
 
 
 _STRENGTH = declared("strength")

@@ -1,16 +1,14 @@
-"""Output while the engine runs: one live line on a terminal, plain lines in a log, a progress bar offline."""
+"""Output while the engine runs: one live line on a terminal, plain lines in a log, a film's progress offline."""
 
-import threading
-import time
+import math
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-from engine.cli.log_thread import MAX_END_S, LogThread, write_to_stderr
-from engine.cli.progress import PlainPace, plain_lines, repeated
-from engine.cli.run_end import film_progress
+from engine.cli.log_thread import LogThread, write_to_stderr
+from engine.cli.progress import repeated, shown_progress
+from engine.cli.run_end import FILM, film_progress
 from engine.errors import MultiverseError
 
 if TYPE_CHECKING:
@@ -24,8 +22,6 @@ BAR_FLOOR_DB = -48.0
 
 def level_bar(level: float) -> str:
     """One character for a linear level: empty under -48 dBFS, full at 0."""
-    import math
-
     level_db = 20 * math.log10(max(level, 1e-6))
     step = round((1 - level_db / BAR_FLOOR_DB) * (len(BARS) - 1))
     return BARS[min(max(step, 0), len(BARS) - 1)]
@@ -95,81 +91,54 @@ def live_line(status: "EngineStatus", messages_a_second: float) -> str:
     return "  ".join(parts)
 
 
-class StatusLine:
-    """The live line, drawn on a separate thread; log lines appear above it."""
-
-    def __init__(self, engine: "Engine", log: LogThread) -> None:
-        self._engine = engine
-        self._log = log
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._refresh, name="status line", daemon=True)
-
-    def __enter__(self) -> Self:
-        from rich.console import Console
-        from rich.live import Live
-
-        console = Console(stderr=True)
-        self._live = Live(console=console, auto_refresh=False, transient=False)
-        for line in started_lines(self._engine):
-            self._log.say(line)
-        self._log.write = lambda line: console.print(line, highlight=False, markup=False)
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join(MAX_END_S)  # a blocked terminal would block it
-        self._log.write = write_to_stderr
-
-    def _refresh(self) -> None:
-        from rich.text import Text
-
-        messages_before = 0
-        with self._live:
-            while not self._stop.wait(REFRESH_S):
-                status = self._engine.status()
-                messages = status.osc.messages if status.osc else 0
-                line = live_line(status, (messages - messages_before) / REFRESH_S)
-                messages_before = messages
-                self._live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
-
-
 @contextmanager
-def plain_output(engine: "Engine", expected: int | None, log: LogThread, *, is_quiet: bool) -> Iterator[None]:
-    """Without a terminal: the started lines, then only warnings (through logging) and a film's periodic progress.
-    `expected`: total number of frames, if known."""
-    if is_quiet:
-        yield
-        return
+def run_display(engine: "Engine", expected: int | None, log: LogThread) -> Iterator[None]:
+    """The started lines, then the live line or a film's progress; log lines appear above it. Without a terminal a live
+    run prints nothing more. `expected`: total number of frames, if known."""
     for line in started_lines(engine):
         log.say(line)
-    if engine.config.offline:
-        words = partial(film_progress, engine, expected)
-        with plain_lines(PlainPace(time.perf_counter(), "no frame yet", words), log.say):
+    try:
+        if engine.config.offline:
+            with shown_progress(FILM) as (tell, log.write):
+
+                def update() -> None:
+                    if engine.times.frames:
+                        tell(film_progress(engine, expected))
+
+                try:
+                    with repeated(update, REFRESH_S, "progress"):
+                        yield
+                finally:
+                    update()
+        elif sys.stderr.isatty():
+            with status_line(engine, log):
+                yield
+        else:
+            log.say("running; stop with Ctrl-C or --seconds N")
             yield
-    else:
-        log.say("running; stop with Ctrl-C or --seconds N")
-        yield
+    finally:
+        log.write = write_to_stderr
 
 
 @contextmanager
-def film_bar(engine: "Engine", expected: int | None) -> Iterator[None]:
-    """Offline: frames done, frames a second, time left. `expected`: total number of frames, if known."""
+def status_line(engine: "Engine", log: LogThread) -> Iterator[None]:
+    """The live line, drawn on a thread of its own, which alone writes to the terminal: that may block."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.live import Live
+    from rich.text import Text
 
-    columns = TextColumn("rendering"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}")
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bars:
-        task = bars.add_task("frames", total=expected, rate="")
+    console = Console(stderr=True)
+    live = Live(console=console, auto_refresh=False)
+    log.write = lambda line: console.print(line, highlight=False, markup=False)
+    messages_before = 0
 
-        def update() -> None:
-            speed = bars.tasks[0].speed
-            bars.update(task, completed=engine.times.frames, rate=f"{speed:.1f} fps" if speed else "")
+    def refresh() -> None:
+        nonlocal messages_before
+        status = engine.status()
+        messages = status.osc.messages if status.osc else 0
+        line = live_line(status, (messages - messages_before) / REFRESH_S)
+        messages_before = messages
+        live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
 
-        try:
-            with repeated(update, REFRESH_S, "progress"):
-                yield
-        finally:
-            update()
+    with repeated(refresh, REFRESH_S, "status line", within=live):
+        yield

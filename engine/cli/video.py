@@ -12,13 +12,13 @@ import typer
 
 from engine.cli.job_options import job_options, pop_options
 from engine.cli.progress import VIDEO, shown_progress
-from engine.cli.sd_options import IP_SCALE, PROMPT, SEED, ModelOptions
+from engine.cli.sd_options import IP_SCALE, PROMPT, SEED, USUAL_IP_SCALE, ModelOptions
 from engine.cli.video_report import ended_line, report_lines
 from engine.cli.video_telemetry import Telemetry, telemetry, writers
 from engine.cli.video_web import is_given, refuse_without_effect, serve
 from engine.errors import ModelError, UsageError
 from engine.jobs.kit.options import option
-from engine.jobs.video.job import VideoJob
+from engine.jobs.video.job import MAX_SCALE, VideoJob
 from engine.models.sd.spec import RANDOM
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class PaintingOptions(ModelOptions):
     control: Literal["edges", "input"] = option(
         "edges", "Input of the ControlNets: the edges of each picture, or the picture itself.", metavar="edges|input"
     )
-    ip_scale: float = option(0.6, IP_SCALE, metavar="0..2")
+    ip_scale: float = option(USUAL_IP_SCALE, IP_SCALE, metavar=f"0..{MAX_SCALE:g}")
     stablefast: bool = option(False, "Was removed; use --inductor.", flags="--stablefast")
     deepcache: bool = option(False, "Reuse deep features from step to step.", flags="--deepcache")
     inductor: bool = option(False, "Compile with torch: takes minutes, then runs faster.", flags="--inductor")
@@ -171,7 +171,7 @@ def _paint(job: VideoJob, *, as_json: bool, is_debug: bool) -> None:
     said: set[str] = set()
     try:
         with (
-            shown_progress(VIDEO, as_json, has_bar=not is_debug) as (show, _),
+            shown_progress(VIDEO, as_json or is_debug) as (show, _),
             telemetry(writers(as_json, is_debug)) as known,
         ):
             report, is_live = _painted(job, known, show, stop, said, as_json=as_json)

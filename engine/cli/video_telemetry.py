@@ -26,11 +26,14 @@ class Telemetry:
     """The current figures: set by the working thread, read by the writing one."""
 
     def __init__(self, began_s: float) -> None:
+        from engine.jobs.video.report import VideoProgress
+
         self._began_s = began_s
         self._load_s: float | None = None
         self._watch: DeviceWatch | None = None
         self._reason = NOT_KNOWN
-        self._progress: Callable[[], VideoProgress] | None = None
+        nothing = VideoProgress(done=0, expected=None, rate=0.0, seconds=0.0, stages=())
+        self._progress: Callable[[], VideoProgress] = lambda: nothing
 
     def loaded(self, load_s: float, device: str | None) -> None:
         """Record that the model is loaded, on `device` as torch names it; None: on other machines."""
@@ -48,46 +51,29 @@ class Telemetry:
 
     def event(self, now_s: float) -> Event:
         """The data of one line of `--json`."""
-        watch, load_s = self._watch, self._load_s
-        progress = None if self._progress is None else self._progress()
+        watch, load_s, progress = self._watch, self._load_s, self._progress()
         device = None if watch is None else watch.state()
-        event: Event = {
+        load = {"load": round(now_s - self._began_s if load_s is None else load_s, 3)}
+        left_s, stages = progress.seconds_left, progress.stages
+        return {
             "event": "progress",
-            "state": "loading" if load_s is None else "painting",
-            "done": 0,
-            "expected": None,
-            "seconds": 0.0,
-            "seconds_left": None,
-            "fps": 0.0,
-            "frames": {},
-            "queues": {},
-            "stage_seconds": {"load": round(now_s - self._began_s if load_s is None else load_s, 3)},
-            "busy": {},
+            "state": "loading" if load_s is None else "finishing" if progress.is_finishing else "painting",
+            "done": progress.done,
+            "expected": progress.expected,
+            "seconds": round(progress.seconds, 3),
+            "seconds_left": None if left_s is None else round(left_s, 1),
+            "fps": round(progress.rate, 3),
+            "frames": {stage.name: stage.frames for stage in stages},
+            "queues": {stage.name: [stage.waiting, stage.most] for stage in stages if stage.most},
+            "stage_seconds": load | {stage.name: round(stage.seconds, 3) for stage in stages},
+            "busy": {stage.name: round(busy_share(stage, progress.seconds), 4) for stage in stages},
             "device": None if device is None else asdict(device),
             "device_reason": self._reason if watch is None else watch.reason,
         }
-        return event if progress is None else event | told(progress, event["stage_seconds"])
 
     def close(self) -> None:
         if self._watch is not None:
             self._watch.close()
-
-
-def told(progress: "VideoProgress", load: dict[str, float]) -> Event:
-    """The figures that change from line to line."""
-    left_s = progress.seconds_left
-    return {
-        "state": "finishing" if progress.is_finishing else "painting",
-        "done": progress.done,
-        "expected": progress.expected,
-        "seconds": round(progress.seconds, 3),
-        "seconds_left": None if left_s is None else round(left_s, 1),
-        "fps": round(progress.rate, 3),
-        "frames": {time.name: time.frames for time in progress.stages},
-        "queues": {time.name: [time.waiting, time.most] for time in progress.stages if time.most},
-        "stage_seconds": load | {time.name: round(time.seconds, 3) for time in progress.stages},
-        "busy": {time.name: round(busy_share(time, progress.seconds), 4) for time in progress.stages},
-    }
 
 
 def write_json(event: Event) -> None:

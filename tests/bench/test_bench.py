@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.bench import sd
+from engine.bench import isf, sd
 from tests.cli.conftest import Said
+from tests.support.long_form import IS_SOAK
 
 BENCH = Path(sd.__file__).parent
 
@@ -47,7 +48,12 @@ def test_osc_finds_every_message_and_every_answer(bench: Callable[..., dict]) ->
     assert {"frame_p99_ratio", "arrival_to_frame_frames_p99"} <= set(figures)
 
 
-def test_control_reports_previews_the_tree_and_the_fader(bench: Callable[..., dict]) -> None:
+def test_control_reports_previews_the_tree_and_the_fader(
+    bench: Callable[..., dict], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a browser, too, in the long form."""
+    if not IS_SOAK:
+        monkeypatch.setenv("PATH", str(tmp_path))
     result = bench("control", "--size", "96x64", "--seconds", "1", "--viewers", "2", "--moves", "4")
     assert result["viewers"] == 2 and result["pictures_a_second_a_viewer"] > 1
     assert result["tree_bytes"] > 50_000 and result["tree_ms_p95"] > 0
@@ -66,8 +72,10 @@ def test_no_benchmark_uses_select_on_pipes_which_windows_rejects(file: Path) -> 
 
 @pytest.mark.parametrize("name", ["sd", "video"])
 def test_a_model_that_cannot_be_loaded_is_named_and_takes_no_figures_with_it(
-    bench_here: Callable[..., Said], name: str
+    bench_here: Callable[..., Said], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sd, "MIN_CALLS", 1)
+    monkeypatch.setattr(sd, "CALLS_A_RUN", 1)
     size = {"sd": ("--size", "64", "--steps", "1"), "video": ("--size", "64x64")}[name]
     shapes = ("--shape", "tiny", "--shape", "sd3") if name == "sd" else ("--shape", "sd3")
     said = bench_here("bench", name, *shapes, *size, "--seconds", "0", "--device", "cpu", "--json")
@@ -92,11 +100,16 @@ def test_renderers_are_measured_where_numba_is_missing_and_no_engine_starts(
     assert result["gl"]["multiverse_ms"] > 0
 
 
-def test_without_json_the_output_is_a_table(say: Callable[..., Said]) -> None:
-    said = say("bench", "ipc", "--blocks", "1", "--frames", "500")
-    lines = dict(line.split() for line in said.out.splitlines())
-    assert lines["numbered.torn"] == "0"
-    assert float(lines["512x512x3.queue_handover_ms"]) > 0 and "512x512x3.times_faster_a_copy" in lines
+def test_without_json_the_output_is_a_table(
+    say: Callable[..., Said], monkeypatch: pytest.MonkeyPatch, require: Callable[[object, str], None]
+) -> None:
+    monkeypatch.setattr(isf, "SHADERS", dict([*isf.SHADERS.items()][:1]))
+    lines = dict(
+        line.split(maxsplit=1) for line in say("bench", "isf", "--size", "64x36", "--frames", "10").out.splitlines()
+    )
+    require("unavailable" not in lines, str(lines))
+    (name,) = isf.SHADERS
+    assert float(lines["without_ms"]) > 0 and float(lines[f"{name}.picture_ms"]) > 0
 
 
 @pytest.mark.parametrize(

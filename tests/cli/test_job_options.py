@@ -1,4 +1,4 @@
-"""Options that are built from the fields of a job's dataclass."""
+"""Options that are built from the fields of a job's dataclass, and from the tables of live models."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -8,9 +8,12 @@ import typer
 from typer.testing import CliRunner
 
 from engine.cli.job_options import job_options, pop_options
+from engine.cli.live_options import options_of, require_model, settings_from
+from engine.cli.run import build_settings
 from engine.errors import UsageError
 from engine.jobs.kit.options import OptionInfo, option
 from engine.jobs.kit.span import Span, parse_span
+from engine.live.kit.opening import live_models
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,3 +74,26 @@ def test_the_options_of_one_dataclass_are_taken_out_of_those_of_all() -> None:
     options = {"pitch": 2.0, "most": 5}
     assert pop_options(Voice, options) == Voice(pitch=2.0)
     assert options == {"most": 5}
+
+
+# -- the live models of `multiverse run`
+
+
+def test_given_options_are_settings_of_the_table_of_their_model() -> None:
+    given = vars(options_of(live_models())(sd="turbo", sd_video="a.mp4"))
+    assert settings_from(live_models(), given) == {"sd.model": "turbo", "sd.video": "a.mp4"}
+
+
+def test_prompts_are_assigned_and_the_other_prompts_cleared() -> None:
+    settings = build_settings(None, {"sam3.model": "model", "sam3.prompt": ("a cat", "a dog")}, [])
+    prompts = {f"/sam3/prompt/{n}": prompt for n, prompt in enumerate(("a cat", "a dog", "", ""), start=1)}
+    assert settings.models["sam3"].model == "model" and settings.params == prompts
+    with pytest.raises(UsageError, match="--sam3-prompt: at most 4"):
+        build_settings(None, {"sam3.prompt": ("a",) * 5}, [])
+
+
+def test_an_option_without_its_model_is_refused_with_the_option_that_names_one() -> None:
+    (voice,) = (entry for entry in live_models() if entry.name == "rvc")
+    require_model(voice, {"rvc_output": "default"}, "alto.pth")
+    with pytest.raises(UsageError, match=r"^--rvc-output is for voice conversion: it needs --rvc MODEL\.pth$"):
+        require_model(voice, {"rvc_output": "default"}, "")

@@ -17,7 +17,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from engine.cli.run import build_settings, parse_rate, parse_universes
 from engine.cli.standard_streams import open_closed_streams
+from engine.errors import UsageError
 from engine.ipc import FrameRing
 from engine.ipc.ring_folder import find_ring, system_folder
 from tests.cli.conftest import Said
@@ -98,7 +100,7 @@ def test_a_sound_file_becomes_a_recording_a_picture_and_a_summary(home: Path, so
 def test_without_standard_streams_it_runs_as_with_them(home: Path, closed: str) -> None:
     """Daemons and launchers close them. The next opened file would get their descriptors, and libraries would print
     into it."""
-    command = [*MULTIVERSE, "run", *SIZE, "--offline", "--frames", "3", "--renderer", "numba", "--sink"]
+    command = [*MULTIVERSE, "run", *SMALL, "--offline", "--frames", "3", "--sink"]
     done = subprocess.run(
         ["sh", "-c", f'exec "$@" {closed}', "sh", *command, "record=out.mp4"],
         cwd=home,
@@ -197,28 +199,19 @@ def test_a_film_that_begins_without_its_shader_ends(say: Callable[..., Said]) ->
     assert "frames  " not in done.err
 
 
-def test_a_film_prints_its_progress_every_ten_seconds(home: Path, song: Path) -> None:
-    """With its length, which is that of the sound, and the time left."""
+def test_a_film_knows_its_length_from_its_sound_and_tells_the_time_left(home: Path, song: Path) -> None:
     from engine import Config, open_engine
-    from engine.cli.progress import PlainPace
-    from engine.cli.run_end import expected_frames, film_progress
+    from engine.cli.run_end import expected_frames, film_line, film_progress
 
     config = Config(width=64, height=64, fps=29.97, audio=str(song), offline=True, sinks=("null",))
     with open_engine(config) as engine:
         assert expected_frames(engine, None, None) == 60  # 59.94
         assert expected_frames(engine, 20, 1.0) == 20
         assert expected_frames(engine, None, 1.0) == 30
-        pace = PlainPace(0.0, "no frame yet", lambda: film_progress(engine, 60))
-        assert (pace.line(9.9), pace.line(10.0), pace.line(11.0)) == (None, "no frame yet after 10 s", None)
-        drawn = 0
-        for _ in engine.frames():
-            drawn += 1
-            if drawn == 30:
-                assert re.fullmatch(r"30 of 60 frames, [\d.]+ a second, 0:\d\d left", pace.line(20.0) or "")
-            if engine.has_sound_ended:
-                break
-        assert drawn == 60
-        demo = Config(width=64, height=64, fps=30, audio="demo", offline=True, sinks=("null",))
+        for _ in engine.frames(count=30):
+            pass
+        assert re.fullmatch(r"30 of 60 frames, [\d.]+ a second, 0:\d\d left", film_line(film_progress(engine, 60)))
+    demo = Config(width=64, height=64, fps=30, audio="demo", offline=True, sinks=("null",))
     with open_engine(demo) as engine:
         assert expected_frames(engine, None, None) is None
 
@@ -233,23 +226,20 @@ def test_set_refuses_a_command_and_says_how_to_send_it(say: Callable[..., Said])
 
 
 def test_without_a_terminal_it_prints_its_choices_and_how_to_stop(home: Path) -> None:
-    done = run(home, *SMALL, "--audio", "demo", "--osc", "127.0.0.1:0", "--web", "127.0.0.1:0", "--seconds", "0.3")
+    """The first line before the engine is loaded."""
+    arguments = [*SMALL, "--audio", "demo", "--osc", "127.0.0.1:0", "--web", "127.0.0.1:0", "--seconds", "0.3"]
+    command = [sys.executable, "-X", "importtime", *MULTIVERSE[1:], "run", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=home, timeout=120)
     assert done.returncode == 0, done.stderr
-    lines = done.stderr.splitlines()
+    seen = done.stderr.splitlines()
+    lines = [line for line in seen if not line.startswith("import time:")]
     words = ["starting", "picture", "sound", "sink", "osc", "page", "running;", "frames"]
     assert [line.split()[0] for line in lines] == words
     assert lines[-2] == "running; stop with Ctrl-C or --seconds N"
     assert re.fullmatch(r"frames    \d+ of 160x90 in [\d.]+ s, [\d.]+ a second; \d+ late, \d+ dropped", lines[-1])
-
-
-def test_the_first_line_comes_before_the_engine_is_loaded(home: Path) -> None:
-    arguments = [*SMALL, "--audio", "demo", "--osc", "off", "--web", "off", "--sink", "null", "--frames", "1"]
-    command = [sys.executable, "-X", "importtime", *MULTIVERSE[1:], "run", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=home, timeout=120)
-    assert done.returncode == 0, done.stderr
-    lines = [line.rpartition("|")[2].strip() for line in done.stderr.splitlines()]
-    first = next(number for number, line in enumerate(lines) if line.startswith("starting"))
-    assert first < min(lines.index(module) for module in ("engine.app", "moderngl", "engine.frame_loop"))
+    imported = {line.rpartition("|")[2].strip(): number for number, line in enumerate(seen)}
+    loaded = min(imported[module] for module in ("engine.app", "moderngl", "engine.frame_loop"))
+    assert seen.index(lines[0]) < loaded
 
 
 def end_cleanly(process: subprocess.Popen[str], number: signal.Signals, recording: Path) -> None:
@@ -370,9 +360,9 @@ def test_a_bad_start_is_one_clear_line_and_no_thread_keeps_running(
     wait_for(lambda: threading.active_count() == before, "the threads to end")
 
 
-@pytest.mark.parametrize("name", ["a size that is none", "a corrupt preset", *in_long_form("an unknown sink")])
+@pytest.mark.parametrize("name", ["a corrupt preset", *in_long_form("a size that is none", "an unknown sink")])
 def test_a_bad_start_ends_the_process(bad_files: Path, name: str) -> None:
-    """With wrong usage, before the engine is opened, and while it is being opened."""
+    """While the engine is being opened, with wrong usage, and before it is opened."""
     done = run(bad_files, *bad_start(name), "--renderer", "gl")
     assert_one_clear_line(name, done.returncode, done.stderr)
 
@@ -413,18 +403,13 @@ def test_a_preset_is_saved_and_loaded_until_sigterm_ends_the_run_cleanly(home: P
     process = start(home, *SMALL, "--audio", "demo", "--osc", address, "--web", "off", *sinks)
     wait_until_running(process)
 
-    def by_a_process(*arguments: str) -> str:
-        done = subprocess.run([*MULTIVERSE, *arguments], capture_output=True, text=True, cwd=home, timeout=120)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
     def multiverse(*arguments: str) -> str:
         said = say(*arguments)
         assert said.code == 0, said.err
         return said.out
 
     multiverse("osc", "send", "/layer/1/curve", "0.5", "--to", address)
-    by_a_process("preset", "save", "evening", "--to", address)
+    multiverse("preset", "save", "evening", "--to", address)
     multiverse("osc", "send", "/layer/1/curve", "0.0", "--to", address)
     multiverse("preset", "load", "evening", "--to", address)
     assert "/layer/1/curve 0.5" in multiverse("osc", "send", "/get", "/layer/1/curve", "--to", address, "--wait")
@@ -447,3 +432,97 @@ def test_a_preset_is_saved_and_loaded_until_sigterm_ends_the_run_cleanly(home: P
     assert (refused.code, "a time of 0..3600 s" in refused.out) == (1, True)
     assert "evening" in multiverse("preset", "list")
     end_cleanly(process, signal.SIGTERM, home / "out.mp4")
+
+
+# -- options as settings, and those that are refused
+
+
+def test_sd_options_without_sd_and_unknown_samplers_are_refused(say: Callable[..., Said]) -> None:
+    done = say("run", *SMALL, "--sd-video", "loop.mp4", "--frames", "1")
+    assert done.code == 2 and "--sd MODEL" in done.err
+    for option, value in [("--sd-sampler", "turbo"), ("--sd-prediction", "v")]:
+        done = say("run", *SMALL, option, value, "--frames", "1")
+        assert (done.code, done.err) == (2, f"multiverse: {option} is for Stable Diffusion: it needs --sd MODEL\n"), (
+            value
+        )
+    done = say("run", *SMALL, "--sd", "m", "--sd-sampler", "ddim", "--frames", "1")
+    assert done.code != 0 and "sd.sampler: 'ddim' is not allowed" in done.err and "lightning, hyper, tcd" in done.err
+
+
+def test_lan_opens_everything_to_the_local_network_and_to_nothing_else(tmp_path: Path, monkeypatch: Any) -> None:
+    from ipaddress import ip_network
+
+    show = tmp_path / "show.toml"
+    show.write_text('web = "127.0.0.1:7000"\n[osc]\nlisten = "127.0.0.1:7001"\n')
+    alone = build_settings(show, {}, [])
+    assert (alone.web, alone.osc.listen, alone.announce) == ("127.0.0.1:7000", "127.0.0.1:7001", False)
+    opened = build_settings(show, {}, [], is_open_to_lan=True)
+    assert (opened.web, opened.osc.listen, opened.announce) == ("0.0.0.0:9001", "0.0.0.0:9000", True)
+    assert "192.168.0.0/16" in opened.osc.allow and "0.0.0.0/0" not in opened.osc.allow
+    monkeypatch.setattr(
+        "engine.system.network_interfaces.own_networks", lambda: (ip_network("2.0.0.0/8"), ip_network("10.0.0.0/24"))
+    )
+    on_artnet = build_settings(show, {}, [], is_open_to_lan=True)
+    assert set(on_artnet.osc.allow) - set(opened.osc.allow) <= {"2.0.0.0/8", "10.0.0.0/24"}
+    assert "2.0.0.0/8" in on_artnet.osc.allow, "the network this machine is in"
+    strict = build_settings(show, {"osc.allow": ["10.0.0.7"]}, [], is_open_to_lan=True)
+    assert strict.osc.allow == ("10.0.0.7",)
+    chosen = build_settings(show, {"web": "0.0.0.0:80", "web_token": "opensesame"}, [], is_open_to_lan=True)
+    assert (chosen.web, chosen.web_token) == ("0.0.0.0:80", "opensesame")
+
+
+def test_a_rate_is_a_number_or_a_fraction_and_universes_are_numbers_and_ranges() -> None:
+    for written in ["29.97", "30000/1001"]:
+        assert build_settings(None, {"fps": parse_rate(written)}, []).fps == 30000 / 1001, written
+    given = {"dmx.listen": "both", "dmx.universes": parse_universes("1-4, 7")}
+    assert build_settings(None, given, []).dmx.universes == (1, 2, 3, 4, 7)
+    assert build_settings(None, {}, []).dmx.listen == "off", "it opens ports of the network: never unasked"
+
+
+def test_universes_without_a_protocol_or_more_than_64_are_refused(say: Callable[..., Said]) -> None:
+    done = say("run", "--offline", "--frames", "1", "--sink", "null", "--dmx-universes", "1")
+    assert done.code == 2 and "add --dmx artnet, sacn or both" in done.err
+    done = say("run", "--offline", "--frames", "1", "--sink", "null", "--dmx", "sacn", "--dmx-universes", "1-60,61-70")
+    assert done.code != 0 and "dmx.universes" in done.err
+
+
+def test_universes_that_are_none_are_refused(say: Callable[..., Said]) -> None:
+    for written in ["", "a", "1-", "4-1", "1-65", "1;2"]:
+        done = say("run", "--offline", "--frames", "1", "--sink", "null", "--dmx-universes", written)
+        assert done.code == 2 and "is not a universe or a range of at most 64" in done.err, written
+
+
+def test_lan_offline_and_a_loopback_address_are_refused(say: Callable[..., Said]) -> None:
+    done = say("run", "--offline", "--frames", "1", "--lan")
+    assert (done.code, done.err) == (2, "multiverse: --lan: has no effect with --offline\n")
+
+    for option, address, instead in [
+        ("--osc", "127.0.0.1:7001", "--osc 0.0.0.0:7001"),
+        ("--web", "localhost:80", "--web 0.0.0.0:80"),
+        ("--web", "[::1]:80", "--web 0.0.0.0:80"),
+    ]:
+        key = {"--osc": "osc.listen", "--web": "web"}[option]
+        with pytest.raises(UsageError) as caught:
+            build_settings(None, {key: address}, [], is_open_to_lan=True)
+        local = f"--lan opens the engine to the network, but {option} {address} is local only"
+        assert str(caught.value) == f"{local}; for the network, use {instead}"
+
+
+def test_a_short_token_and_an_announcement_without_a_page_are_refused(home: Path, say: Callable[..., Said]) -> None:
+    done = say("run", *SMALL, "--web-token", "short", "--frames", "1")
+    assert done.code == 1 and "web_token: 'short' is not allowed" in done.err
+    show = home / "show.toml"
+    show.write_text("announce = true\n")
+    done = say("run", *SMALL, "--config", show, "--web", "off", "--osc", "off", "--sink", "null", "--frames", "1")
+    assert done.code == 1 and "\nmultiverse: announce: " in done.err
+
+
+def test_a_voice_from_the_command_line_does_not_use_the_configured_index(home: Path) -> None:
+    show = home / "show.toml"
+    show.write_text('[rvc]\nmodel = "alto.pth"\nindex = "alto.index"\n')
+    assert build_settings(show, {}, []).models["rvc"].index == "alto.index"
+    assert build_settings(show, {"rvc.model": "alto.pth"}, []).models["rvc"].index == "alto.index"
+    assert build_settings(show, {"rvc.model": "bass.pth"}, []).models["rvc"].index == ""
+    assert build_settings(show, {"rvc.model": "bass.pth", "rvc.index": "b.index"}, []).models["rvc"].index == "b.index"
+    show.write_text('[rvc]\nmodel = "alto.pth"\nindex = "none"\n')
+    assert build_settings(show, {"rvc.model": "bass.pth"}, []).models["rvc"].index == "none"

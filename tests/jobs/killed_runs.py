@@ -34,7 +34,7 @@ def video(source: Path, model: str) -> Run:
 
     for name in PRELOAD:  # here, not in each fork
         importlib.import_module(name)
-    segmented_video.SEGMENT_PICTURES = 4
+    segmented_video.SEGMENT_PICTURES = 2
     painting = Painting(spec=ModelSpec(model=model), prompt="glass", steps=2, cfg=1.0, seed=7)
     settings: dict[str, Any] = {"painting": painting, "batch": 2, "device": "cpu", "threads": 1}
 
@@ -152,8 +152,8 @@ def killed(asked: dict[str, Any]) -> dict[str, Any]:
         from tests.jobs.segment.disc_movie import disc_picture, write_movie
 
         size = (96, 64, 12) if name == "video" else (320, 192, 36)
-        count = 10 if name == "video" else 5  # two segments and a half; each picture of `segment` is a checkpoint
-        movie = write_movie(folder / "in.mp4", [disc_picture(number, *size) for number in range(count)])
+        # Two segments and a half of `video`; each picture of `segment` is a checkpoint.
+        movie = write_movie(folder / "in.mp4", [disc_picture(number, *size) for number in range(5)])
         run = video(movie, model) if name == "video" else segment(movie, model, mode)
     _, whole = forked(run, folder / "whole", resume=False, kill_at=None)
     kills, resumes, out = 0, False, folder / "out"

@@ -41,10 +41,11 @@ from tests.jobs.dataset.running.small_runs import (
     small_job,
     varied_job,
 )
+from tests.jobs.kit.fake_ray import use_fake_ray
 from tests.jobs.segment.conftest import job_of as segment_job
 from tests.jobs.segment.disc_movie import disc_picture, write_movie
 from tests.jobs.video.cluster_toys import DAWDLES, SIDE, WELL, open_toy
-from tests.support.long_form import only_soak
+from tests.support.long_form import IS_SOAK, in_long_form, only_soak
 
 CPUS = 4
 SD_SIDE = 64
@@ -121,7 +122,15 @@ def assert_each_is_its_source_and_one_more(painted: list[PaintedBatch], count: i
         assert (each.pixels == each.batch.pixels + 1).all() and each.pixels.flags.writeable
 
 
-def test_each_picture_equals_that_of_a_local_run(ray: Any, tiny_sd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("is_in_this_process", [True, *in_long_form(False)])
+def test_each_picture_equals_that_of_a_local_run(
+    is_in_this_process: bool, tiny_sd: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On Ray itself in the long form: a process of an actor takes long to import torch."""
+    if is_in_this_process:
+        use_fake_ray(monkeypatch, None)
+    else:
+        request.getfixturevalue("ray")
     monkeypatch.chdir(tiny_sd.parent)  # a relative path, which other processes would not find
     job, size = job_of(tiny_sd.name), (SD_SIDE, SD_SIDE)
     stages = ClusterStages(job, size, max_actors=1)
@@ -261,14 +270,14 @@ def processes(words: str) -> list[psutil.Process]:
 def test_a_dataset_is_that_of_one_machine_also_if_pictures_and_actors_are_killed_or_hang(
     ray: Any, dataset_here: dict[str, str], tmp_path: Path
 ) -> None:
-    """The first process that makes a picture hangs until its timeout; then an actor dies."""
+    """The first process that makes a picture dies, in the long form it hangs until its timeout; then an actor dies."""
     stopped: list[int] = []
     killed: list[int] = []
 
     def tell(progress: Any) -> None:
         makers = processes("dataset.running.forking") if not stopped else []
         for process in [each for each in makers if each.ppid() in [maker.pid for maker in makers]][:1]:
-            process.send_signal(signal.SIGSTOP)
+            process.send_signal(signal.SIGSTOP if IS_SOAK else signal.SIGKILL)
             stopped.append(process.pid)
         for process in processes(ACTOR_NAME)[:1] if progress.made and not killed else ():
             process.kill()

@@ -18,7 +18,7 @@ from engine.jobs.convert.job import ConvertJob
 from engine.jobs.convert.loading import VoiceFacts, facts_of, load_converter
 from engine.jobs.kit.out_of_memory import one_line_when_full
 from engine.jobs.kit.ray_cluster import absolute_if_here
-from engine.jobs.kit.ray_pool import Actor, ActorPool, ActorShare, LoadedModel, PieceWorker, Recipe, WorkPiece, share_of
+from engine.jobs.kit.ray_pool import Actor, LoadedModel, PieceWorker, Recipe, WorkPiece, open_pool
 from engine.models.rvc.cutting import FRAME, RATE_HZ, SHORT, Piece, Span, equally_long
 from engine.models.rvc.optimization import OptimizationConfig
 
@@ -94,23 +94,15 @@ class ClusterVoice:
         if sounds_s is not None:
             max_actors = max(1, sum(1 + int(seconds / SHORT.center_s) for seconds in sounds_s))
 
-        def recipe_for(share: ActorShare) -> Recipe:
-            switches = job.switches | {"gpu_filter": False, "profiling": False}
-            options = OptimizationConfig.resolve(share.device, environ, **switches)
-            spec = job.spec
-            paths: dict[str, Any] = {
-                name: absolute_if_here(getattr(spec, name)) for name in ("model", "index", "content", "rmvpe")
-            }
-            own = replace(job, cluster=None, device=share.device, threads=share.threads)
-            chosen = {name: getattr(options, name) for name in job.switches}
-            return partial(open_worker, replace(own, spec=replace(spec, **paths), **chosen))
+        def recipe_of(own: ConvertJob) -> Recipe:
+            switches = own.switches | {"gpu_filter": False, "profiling": False}
+            options = OptimizationConfig.resolve(own.device, environ, **switches)
+            names = ("model", "index", "content", "rmvpe")
+            paths: dict[str, Any] = {name: absolute_if_here(getattr(own.spec, name)) for name in names}
+            chosen = {name: getattr(options, name) for name in own.switches}
+            return partial(open_worker, replace(own, spec=replace(own.spec, **paths), **chosen))
 
-        self._pool = ActorPool(
-            job.cluster or "auto",
-            partial(share_of, device=job.device, threads=job.threads, max_actors=max_actors),
-            recipe_for,
-            piece_bytes=PIECE_BYTES,
-        )
+        self._pool = open_pool(job, recipe_of, piece_bytes=PIECE_BYTES, max_actors=max_actors)
         self.facts: VoiceFacts = self._pool.first.facts
         self.memory_mb, self.close = self._pool.memory_mb, self._pool.close
 

@@ -16,7 +16,8 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from functools import partial
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 from engine.errors import (
     ChildError,
@@ -174,6 +175,34 @@ def share_of(
         return ActorShare({"num_cpus": 1}, device, threads, most)
     threads = threads or 1  # one core, as is Ray's default
     return ActorShare({"num_cpus": threads}, "cpu", threads, max_actors)
+
+
+class ClusterJob(Protocol):
+    """A job's dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def cluster(self) -> str | None: ...
+    @property
+    def device(self) -> str: ...
+    @property
+    def threads(self) -> int | None: ...
+
+
+Job = TypeVar("Job", bound=ClusterJob)
+
+
+def open_pool(
+    job: Job, recipe_of: Callable[[Job], Recipe], *, piece_bytes: int, max_actors: int | None = None
+) -> "ActorPool":
+    """The pool of a job's model; `recipe_of` gets the job as an actor runs it."""
+
+    def recipe_for(share: ActorShare) -> Recipe:
+        return recipe_of(replace(job, cluster=None, device=share.device, threads=share.threads))
+
+    share_for = partial(share_of, device=job.device, threads=job.threads, max_actors=max_actors)
+    return ActorPool(job.cluster or "auto", share_for, recipe_for, piece_bytes=piece_bytes)
 
 
 class ActorPool:

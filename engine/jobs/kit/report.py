@@ -43,3 +43,8 @@ class JobReport:
     def as_json(self) -> dict[str, Any]:
         """Plain values; seconds, rates and memory rounded to three digits."""
         return {name: round(value, 3) if isinstance(value, float) else value for name, value in asdict(self).items()}
+
+
+def expected_count(whole: int | None, every: int, limit: int | None) -> int | None:
+    """Pictures of a source of `whole`, if every n-th is taken and at most `limit`; None if unknown."""
+    return min((end for end in (whole and -(-whole // every), limit) if end), default=None)

@@ -16,17 +16,7 @@ from functools import partial
 import numpy as np
 
 from engine.jobs.kit.ray_cluster import absolute_if_here
-from engine.jobs.kit.ray_pool import (
-    Actor,
-    ActorPool,
-    ActorShare,
-    LoadedModel,
-    PieceWorker,
-    Recipe,
-    WorkPiece,
-    gathered,
-    share_of,
-)
+from engine.jobs.kit.ray_pool import Actor, LoadedModel, PieceWorker, WorkPiece, gathered, open_pool
 from engine.jobs.segment.finished import CHECKPOINT_S
 from engine.jobs.segment.job import Mode, SegmentJob
 from engine.jobs.segment.results import FoundBatch, Segmented
@@ -101,16 +91,11 @@ class ClusterSegments:
         self._tracker: bytes | None = None
         """State after the newest result."""
 
-        def recipe_for(share: ActorShare) -> Recipe:
-            own = replace(job, model=absolute_if_here(job.model), cluster=None)
-            return partial(open_worker, replace(own, device=share.device, threads=share.threads), mode)
-
-        most = 1 if mode == "track" else expected and -(-expected // (self._piece_batches * job.batch))
-        self._pool = ActorPool(
-            job.cluster or "auto",
-            partial(share_of, device=job.device, threads=job.threads, max_actors=most),
-            recipe_for,
+        self._pool = open_pool(
+            job,
+            lambda own: partial(open_worker, replace(own, model=absolute_if_here(own.model)), mode),
             piece_bytes=self._piece_batches * batch_bytes,
+            max_actors=1 if mode == "track" else expected and -(-expected // (self._piece_batches * job.batch)),
         )
         self.device, self.dtype = self._pool.first.device, self._pool.first.dtype
         self.memory_mb, self.close = self._pool.memory_mb, self._pool.close

@@ -18,6 +18,7 @@ from engine.errors import ModelError, UsageError
 from engine.jobs.kit.job_folder import RESUME_HINT, JobFolder
 from engine.jobs.kit.pipeline import Pipeline
 from engine.jobs.kit.ray_cluster import require_ray
+from engine.jobs.kit.report import expected_count
 from engine.jobs.kit.resuming import check_start, mark_of
 from engine.jobs.segment.finished import FinishedBatches, segment_fingerprint
 from engine.jobs.segment.job import Mode, SegmentJob
@@ -108,7 +109,7 @@ def load_model(job: SegmentJob, opened: OpenedSource) -> "Segmenter | ClusterSeg
     """Load the model on its device, or on the machines of a cluster. `run_job` disconnects from a cluster."""
     if job.cluster is None:
         return load_segmenter(job)
-    expected = expected_pictures(job, opened.pictures)
+    expected = expected_count(opened.pictures.expected, job.every, job.limit)
     return ClusterSegments(job, opened.mode, picture_bytes=opened.pictures.first.pixels.nbytes, expected=expected)
 
 
@@ -210,7 +211,7 @@ class SegmentRun:
         self._on_progress(
             SegmentProgress(
                 done=self._frames,
-                expected=expected_pictures(self._job, self._pictures),
+                expected=expected_count(self._pictures.expected, self._job.every, self._job.limit),
                 rate=self._times.fps,
                 read_ahead=(len(pieces), pieces.max_items),
                 unwritten=(len(results), results.max_items),
@@ -277,12 +278,6 @@ class SegmentRun:
             memory_of="device" if self._device_mb else "process",
             notes=(*self._opened.notes, *self._stage.notes, *counts.notes, *own_notes),
         )
-
-
-def expected_pictures(job: SegmentJob, pictures: Pictures) -> int | None:
-    """Number of pictures to segment; None if unknown."""
-    ends = (pictures.expected and -(-pictures.expected // job.every), job.limit)
-    return min((end for end in ends if end), default=None)
 
 
 def mode_for(job: SegmentJob, pictures: Pictures, *, can_follow: bool) -> Mode:

@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 
 from engine.errors import SourceError, UsageError
-from engine.jobs.video.job import VideoJob
 from engine.sources.opening import ADDRESS, camera_of
 from engine.sources.pictures import Pictures, VideoPictures, open_pictures
 
@@ -28,13 +27,6 @@ def open_input(source: str, *, is_recursive: bool = False, but: Collection[Path]
     if is_recursive:
         raise UsageError(f"--recursive: {source} is not a folder")
     return _open_address(source) if camera is None else _open_camera(camera)
-
-
-def expected_pictures(job: VideoJob, pictures: Pictures) -> int | None:
-    """Number of pictures to paint, including those of an interrupted run; None if unknown."""
-    whole = pictures.expected
-    ends = (whole and -(-whole // job.every), job.limit)
-    return min((end for end in ends if end), default=None)
 
 
 def _open_address(url: str) -> Pictures:

@@ -15,17 +15,7 @@ from typing import Any
 import numpy as np
 
 from engine.jobs.kit.ray_cluster import absolute_if_here
-from engine.jobs.kit.ray_pool import (
-    Actor,
-    ActorPool,
-    ActorShare,
-    LoadedModel,
-    PieceWorker,
-    Recipe,
-    WorkPiece,
-    gathered,
-    share_of,
-)
+from engine.jobs.kit.ray_pool import Actor, LoadedModel, PieceWorker, WorkPiece, gathered, open_pool
 from engine.jobs.video.batches import PaintedBatch, VideoBatch
 from engine.jobs.video.fused import FusedStages, check_model
 from engine.jobs.video.job import VideoJob
@@ -103,15 +93,11 @@ class ClusterStages:
         self._last: dict[Actor, dict[str, float]] = {}
         """Latest totals of each actor, in seconds per stage."""
 
-        def recipe_for(share: ActorShare) -> Recipe:
-            own = replace(_with_absolute_paths(job), cluster=None, device=share.device, threads=share.threads)
-            return partial(open_worker, own, size)
-
-        self._pool = ActorPool(
-            job.cluster or "auto",
-            partial(share_of, device=job.device, threads=job.threads, max_actors=max_actors),
-            recipe_for,
+        self._pool = open_pool(
+            job,
+            lambda own: partial(open_worker, _with_absolute_paths(own), size),
             piece_bytes=self._segment_batches * batch_bytes,
+            max_actors=max_actors,
         )
         first = self._pool.first
         self.device, self.dtype, self.real_steps = first.device, first.dtype, first.facts

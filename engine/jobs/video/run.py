@@ -15,9 +15,10 @@ from pathlib import Path
 
 from engine.jobs.kit.job_folder import RESUME_HINT
 from engine.jobs.kit.pipeline import Pipeline, waiting_for
+from engine.jobs.kit.report import expected_count
 from engine.jobs.video.batches import PaintedBatch, VideoBatch, video_batches
 from engine.jobs.video.fused import FusedStages, check_model
-from engine.jobs.video.inputs import expected_pictures, open_input
+from engine.jobs.video.inputs import open_input
 from engine.jobs.video.job import VideoJob
 from engine.jobs.video.report import VideoProgress, VideoReport
 from engine.jobs.video.stages import PaintStages, StageFigures
@@ -186,7 +187,7 @@ class VideoRun:
         done = times[-2].frames
         return VideoProgress(
             done=self._output.done + done,
-            expected=expected_pictures(self._job, self._pictures),
+            expected=expected_count(self._pictures.expected, self._job.every, self._job.limit),
             seconds=seconds,
             rate=done / max(seconds, 1e-9),
             stages=times,

@@ -44,6 +44,7 @@ class FakeRay:
     version: str = field(default_factory=package_version)
     handles: list[Handle] = field(default_factory=list)
     done: set[Ref] = field(default_factory=set)
+    recipe: Any = None
 
     exceptions = SimpleNamespace(RayError=RayError)
 
@@ -73,6 +74,8 @@ class FakeRay:
         number = ref.actor.number
         if ref.method == "place":
             return ActorPlace(machine=f"host{number}", pid=number, version=self.version)
+        if ref.method == "load":
+            self.recipe = ref.argument
         answer = self.load(number) if ref.method == "load" else self.work(number, ref.argument)
         if isinstance(answer, Exception):
             raise answer
@@ -94,18 +97,18 @@ def raised(cause: Exception) -> RayError:
 
 
 def use_fake_ray(
-    monkeypatch: pytest.MonkeyPatch, worker: Callable[[], Any], *, cores: int = 2, deadly_call: int | None = None
+    monkeypatch: pytest.MonkeyPatch, worker: Callable[[], Any] | None, *, cores: int = 2, deadly_call: int | None = None
 ) -> FakeRay:
     """Let a job's pool run on a FakeRay, with the job's real workers in this process.
 
-    `worker()` makes the PieceWorker of one actor. `deadly_call`: the number, from 0, of the call in which the actor
-    dies.
+    `worker()` makes the PieceWorker of one actor; None: as on Ray. `deadly_call`: the number, from 0, of the call in
+    which the actor dies.
     """
     workers: dict[int, Any] = {}
     calls = 0
 
     def load(number: int) -> Any:
-        workers[number] = worker()
+        workers[number] = (worker or ray.recipe)()
         return workers[number].loaded
 
     def work(number: int, payload: Any) -> Any:

@@ -16,7 +16,12 @@ from engine.jobs.kit.fingerprint import difference
         (["pile", "bag"], "pile,bag"),
         ([1, 2, 3], "[1, 2, 3]"),
         ([], "[]"),
+        ([40.0, 40.0], "40"),
     ],
 )
 def test_an_earlier_value_is_told_as_the_option_was_given(before: Any, words: str) -> None:
     assert difference(before, None) == f"was {words}, is not given"
+
+
+def test_lists_are_not_shown() -> None:
+    assert difference([[40.0, 160.0]], [1.0, 2.0, 3.0]) == "has changed"

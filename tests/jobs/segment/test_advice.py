@@ -1,13 +1,8 @@
-"""Advice for a slow run, given once and in time. Its shares of the work: tests/models/sam3/test_shapes.py."""
-
-from pathlib import Path
-from typing import Any
+"""Advice for a slow run. It is given once: tests/cli/test_segment.py. Its shares: tests/models/sam3/test_shapes.py."""
 
 import pytest
 
-from engine.jobs.segment import SegmentProgress, times
 from engine.jobs.segment.times import coarser_look
-from tests.jobs.segment.conftest import Segment
 
 
 def test_a_slow_look_on_a_cpu_is_advised_to_be_coarser() -> None:
@@ -22,22 +17,3 @@ def test_a_slow_look_on_a_cpu_is_advised_to_be_coarser() -> None:
 )
 def test_no_advice_for_a_coarse_or_fast_run_or_on_a_gpu(resolution: int, device_kind: str, picture_s: float) -> None:
     assert coarser_look(resolution, device_kind, picture_s) is None
-
-
-def test_advice_comes_with_the_first_picture_and_stays_in_the_notes(
-    segment: Segment, movie, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(times, "SLOW_S", 0.0)
-    monkeypatch.setitem(times.SHARE_OF_WORK, 336, "all")  # the session's model sees 336 px
-    told: list[SegmentProgress] = []
-    report = segment(movie(3), tmp_path / "masks", on_progress=told.append)
-    first = told[0].advice
-    assert first is not None and first.startswith("336 px take ")
-    assert [progress.advice for progress in told] == [first] * 3
-    assert report.notes == (first,)
-
-
-def test_a_quick_run_is_given_no_advice(segment: Segment, movie, tmp_path: Path) -> None:
-    told: list[Any] = []
-    report = segment(movie(2), tmp_path / "masks", on_progress=told.append)
-    assert [progress.advice for progress in told] == [None, None] and report.notes == ()

@@ -13,7 +13,6 @@ import pytest
 from PIL import Image
 
 from engine.errors import SinkError
-from engine.system.bounded_queue import BoundedQueue, QueueAborted, Worker
 from tests.jobs.segment.conftest import Segment
 from tests.jobs.segment.disc_movie import disc_picture, pictures_of
 
@@ -150,59 +149,6 @@ def test_masks_show_the_ids_of_the_live_textures(segment: Segment, movie, tmp_pa
     assert ids.shape == (192, 320) and set(np.unique(ids)) == {0, 1}
     for how in (cv2.IMREAD_UNCHANGED, cv2.IMREAD_GRAYSCALE):  # with a palette it would read colours
         assert np.array_equal(cv2.imread(str(tmp_path / "masks" / "frame_000000.png"), how), ids)
-
-
-def test_a_queue_keeps_order_and_bound_and_ends() -> None:
-    queue: BoundedQueue[int] = BoundedQueue(3)
-    most = []
-
-    def put() -> None:
-        for number in range(100):
-            queue.put(number)
-            most.append(len(queue))
-        queue.end()
-
-    worker = Worker("putter", put, queue)
-    worker.start()
-    assert list(queue.items()) == list(range(100))
-    worker.join()
-    assert max(most) <= 3 and queue.is_done and worker.error is None
-
-
-def test_breaking_off_wakes_both_sides(wait_for) -> None:
-    full: BoundedQueue[int] = BoundedQueue(1)
-    ended = []
-
-    def put() -> None:
-        try:
-            while True:
-                full.put(1)
-        except QueueAborted:
-            ended.append("putter")
-            raise
-
-    worker = Worker("putter", put, full)
-    worker.start()
-    wait_for(lambda: len(full) == 1, "a full queue")
-    full.abort()
-    worker.join()
-    assert ended == ["putter"] and worker.error is None
-    with pytest.raises(QueueAborted):
-        next(full.items())
-
-
-def test_an_error_of_a_worker_aborts_the_queue_and_is_kept() -> None:
-    queue: BoundedQueue[int] = BoundedQueue(1)
-
-    def fail() -> None:
-        raise OSError("the disk is gone")
-
-    worker = Worker("failing", fail, queue)
-    worker.start()
-    with pytest.raises(QueueAborted):
-        list(queue.items())
-    worker.join()
-    assert str(worker.error) == "the disk is gone"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")

@@ -17,25 +17,19 @@ from tests.jobs.video.writing.written import packets_of
 Clip = Callable[..., Path]
 
 
-def test_a_clip_becomes_a_painted_one_with_its_times_and_its_sound(clip: Clip, job: MakeJob, tmp_path: Path) -> None:
-    source, out = clip(20), tmp_path / "out.mp4"
-    report = paint_video(job(source, out, batch=8))
-    assert (report.read, report.painted, report.unpainted) == (20, 20, 0)
-    assert times_of(out) == pytest.approx(times_of(source))
-    assert sound_of(out) == sound_of(source)
-    painted, given = pictures_of(out), pictures_of(source)
-    assert painted[0].shape == given[0].shape
-    assert all(np.abs(new.astype(int) - old).mean() > 2 for new, old in zip(painted, given, strict=True))
-
-
-def test_29_pictures_in_29_out_and_the_last_line_counts_them(
+def test_29_pictures_in_29_out_with_their_times_and_their_sound(
     clip: Clip, job: MakeJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A last batch and a last segment that are not full."""
     monkeypatch.setattr(segmented_video, "SEGMENT_PICTURES", 8)
     source, out = clip(29), tmp_path / "out.mp4"
     report = paint_video(job(source, out, batch=4, steps=5, strength=0.2))
-    assert len(pictures_of(out)) == report.painted == 29
+    assert (report.read, report.painted, report.unpainted) == (29, 29, 0)
+    assert times_of(out) == pytest.approx(times_of(source))
+    assert sound_of(out) == sound_of(source)
+    painted, given = pictures_of(out), pictures_of(source)
+    assert len(painted) == 29 and painted[0].shape == given[0].shape
+    assert all(np.abs(new.astype(int) - old).mean() > 2 for new, old in zip(painted, given, strict=True))
     assert report.done_line.startswith(f"done: time={report.seconds:.3f} frames=29 ")
     assert report.its == pytest.approx(5 * report.fps)
     assert report.evals == pytest.approx(report.fps), "of five steps one is made"

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from engine.jobs.video.job import MAX_SCALE, MIN_SIDE_PX, SIDE_STEP_PX
 from engine.jobs.video.live.protocol import ProtocolError, shortened
-from engine.models.sd.painting import MAX_SEED, ControlUse, Painting
+from engine.models.sd.painting import MAX_GUIDANCE, MAX_SEED, ControlUse, Painting
 from engine.models.sd.plan.sampler_choice import SAMPLERS
 from osc_schema.sd import declared
 
@@ -79,7 +79,7 @@ def knobs_for(start: LiveSettings, *, longest_side_px: int, lora_names: tuple[st
         _of_painting("steps", declared("steps").description, kind="whole", low=1, high=most_steps, step=1),
         _of_painting("strength", strength.description, kind="number", low=strength.low, high=strength.high, step=0.01),
         _of_painting(
-            "cfg", declared("guidance").description, label="guidance (cfg)", kind="number", high=30.0, step=0.1
+            "cfg", declared("guidance").description, label="guidance (cfg)", kind="number", high=MAX_GUIDANCE, step=0.1
         ),
         _of_painting(
             "seed", "Seed of the noise, the same for every picture.", kind="whole", low=0, high=MAX_SEED, step=1
@@ -179,7 +179,12 @@ def _controlnet(number: int) -> tuple[Knob, Knob]:
     return (
         turning("sees", label="sees", kind="choice", choices=("edges", "input"), about=sees),
         turning(
-            "scale", label="scale", kind="number", high=2.0, step=0.01, about="Strength of the ControlNet; 0 is off."
+            "scale",
+            label="scale",
+            kind="number",
+            high=MAX_SCALE,
+            step=0.01,
+            about="Strength of the ControlNet; 0 is off.",
         ),
     )
 

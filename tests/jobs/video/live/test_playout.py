@@ -85,7 +85,7 @@ def intervals(shown: list[Shown]) -> list[float]:
 
 
 def test_the_rate_is_constant_while_the_latency_varies() -> None:
-    cases = list(itertools.product((33.0, 100.0, 1000.0), (0.0, 0.8, 1.5)))
+    cases = list(itertools.product((33.0, 100.0, 2000.0), (0.0, 0.8, 1.5)))
     runs = play_all([stream((period_ms, 200, 150.0), jitter=jitter) for period_ms, jitter in cases])
     for (period_ms, jitter), run in zip(cases, runs, strict=True):
         settled = run.after(40 * period_ms)[:-2]
@@ -202,13 +202,6 @@ def test_a_page_that_was_hidden_shows_the_newest_at_once_and_no_burst() -> None:
     assert first.delay_ms < 200
     assert first.now_ms < 14_050
     assert min(intervals([first, *rest])) > 45
-
-
-def test_a_server_of_less_than_one_picture_a_second_is_played_evenly_too() -> None:
-    run = play(stream((100.0, 60, 80.0), (2000.0, 60, 900.0), jitter=0.2))
-    settled = run.after(6000 + 40 * 2000.0)[:-1]
-    assert len(settled) >= 17
-    assert all(abs(ms - 2000) < 200 for ms in intervals(settled))
 
 
 FLY = """

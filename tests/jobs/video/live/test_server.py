@@ -142,7 +142,7 @@ def test_three_clients_get_the_same_share_though_one_floods(serve: Serve, connec
     threads.append(threading.Thread(target=keep_asking, args=(flooding, 20)))
     for thread in threads:
         thread.start()
-    wait_for(lambda: all(len(client.painted) >= 24 for client in modest), "24 pictures for each")
+    wait_for(lambda: all(len(client.painted) >= 12 for client in modest), "12 pictures for each")
     done.set()
     for thread in threads:
         thread.join(timeout=120)

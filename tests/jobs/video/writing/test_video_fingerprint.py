@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from engine.jobs.kit.fingerprint import difference, differences
+from engine.jobs.kit.fingerprint import differences
 from engine.jobs.video.writing.outputs import video_fingerprint
 from engine.models.sd.painting import Painting
 from engine.models.sd.spec import ModelSpec
@@ -149,9 +149,3 @@ def test_every_choice_of_the_user_is_named_by_its_option(tmp_path: Path) -> None
         ({"vae": "full"}, "--vae was auto, is full"),
     ):
         assert differences(before, key_of(replace(spec, **change), tmp_path)) == said
-
-
-def test_a_range_is_told_as_it_is_typed() -> None:
-    assert difference(None, [40.0, 160.5]) == "was not given, is 40..160.5"
-    assert difference([40.0, 40.0], None) == "was 40, is not given"
-    assert difference([[40.0, 160.0]], [1.0, 2.0, 3.0]) == "has changed"

@@ -1,4 +1,4 @@
-"""Progress and summary of `multiverse video`."""
+"""The progress of long commands, with that of `multiverse video` as an example, and its summary."""
 
 import io
 import json
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine.cli.progress import VIDEO, bar, pictures_line, shown_progress
+from engine.cli.progress import VIDEO, PlainPace, bar, pictures_line, plain_lines, shown_progress
 from engine.cli.video_report import ended_line, report_lines
 from engine.cli.video_telemetry import NOT_KNOWN, DebugLines, Telemetry, debug_line, telemetry, write_json
 from engine.jobs.video.report import DeviceState, VideoProgress, VideoReport
@@ -72,22 +72,13 @@ def test_a_short_run_and_json_print_no_progress(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().err == ""
 
 
-def test_an_event_is_one_line_of_json_with_the_loading_time_while_the_model_loads(capsys: Any) -> None:
-    event = Telemetry(100.0).event(102.5)
-    assert (event["event"], event["state"], event["done"], event["stage_seconds"]) == (
-        *("progress", "loading", 0),
-        {"load": 2.5},
-    )
-    assert (event["device"], event["device_reason"]) == (None, NOT_KNOWN)
-    event = Telemetry(0.0).event(1.0)
-    write_json(event)
-    assert capsys.readouterr().out == json.dumps(event) + "\n"
-
-
-def test_an_event_has_frames_queues_and_seconds_of_each_stage_and_why_there_is_no_gpu_state() -> None:
-    known = Telemetry(100.0)
+def test_an_event_has_the_current_figures_of_each_stage_and_why_there_is_no_gpu_state(capsys: Any) -> None:
+    known, told = Telemetry(100.0), [progress(), replace(progress(done=508), is_finishing=True)]
+    loading = known.event(102.5)
+    assert (loading["event"], loading["state"], loading["done"]) == ("progress", "loading", 0)
+    assert (loading["stage_seconds"], loading["device"], loading["device_reason"]) == ({"load": 2.5}, None, NOT_KNOWN)
     known.loaded(9.25, "cpu")
-    known.follow(progress)
+    known.follow(lambda: told.pop(0))
     event = known.event(120.0)
     assert (event["state"], event["done"], event["expected"], event["fps"]) == ("painting", 100, 508, 25.0)
     assert event["frames"] == {"read": 128, "encode": 120, "process": 112, "decode": 104, "save": 100}
@@ -96,24 +87,13 @@ def test_an_event_has_frames_queues_and_seconds_of_each_stage_and_why_there_is_n
     assert event["stage_seconds"] == seconds
     assert event["busy"]["process"] == 0.95 and event["seconds_left"] == 16.3
     assert (event["device"], event["device_reason"]) == (None, "NVML does not support cpu")
-    assert json.loads(json.dumps(event)) == event
-
-
-def test_an_event_has_the_current_figures_not_those_of_the_last_batch() -> None:
-    known, told = Telemetry(100.0), [progress(done=100), replace(progress(done=508), is_finishing=True)]
-    known.loaded(9.25, "cpu")
-    known.follow(lambda: told.pop(0))
-    assert [(event["state"], event["done"]) for event in (known.event(120.0), known.event(120.5))] == [
-        ("painting", 100),
-        ("finishing", 508),
-    ]
-
-
-def test_a_cluster_run_does_not_report_this_machines_gpu() -> None:
-    known = Telemetry(100.0)
-    known.loaded(9.25, None)
-    event = known.event(120.0)
-    assert (event["device"], event["device_reason"]) == (None, "a cluster's GPUs are in other machines")
+    write_json(event)
+    assert json.loads(capsys.readouterr().out) == event
+    last = known.event(120.5)
+    assert (last["state"], last["done"]) == ("finishing", 508), "not those of the last batch"
+    on_cluster = Telemetry(100.0)
+    on_cluster.loaded(9.25, None)
+    assert on_cluster.event(120.0)["device_reason"] == "a cluster's GPUs are in other machines"
 
 
 def event_of(device: DeviceState | None, reason: str = "") -> dict[str, Any]:
@@ -142,7 +122,7 @@ def test_debug_lines_have_everything_and_the_reason_for_missing_gpu_state_once()
     assert len(lines) == 4 and lines[0] == "progress: loading 0 | load 1.0 s"
 
 
-def test_events_are_written_periodically_until_the_end_or_a_closed_pipe(wait_for) -> None:
+def test_events_are_written_periodically_until_the_end(wait_for) -> None:
     events: list[dict[str, Any]] = []
     before = threading.active_count()
     with telemetry([events.append]) as known:
@@ -153,14 +133,6 @@ def test_events_are_written_periodically_until_the_end_or_a_closed_pipe(wait_for
     assert threading.active_count() == before
     with telemetry([]):
         assert threading.active_count() == before
-    refused = threading.Event()
-
-    def refuse(event: dict[str, Any]) -> None:
-        refused.set()
-        raise BrokenPipeError(32, "Broken pipe")
-
-    with telemetry([refuse]):
-        wait_for(refused.is_set, "the event")
 
 
 def test_the_report_has_a_table_of_the_stages_the_busiest_and_the_originals_last_line() -> None:
@@ -205,3 +177,37 @@ def test_an_interrupted_run_reports_its_progress_and_how_to_continue_unless_it_w
     nothing = report(is_interrupted=True, painted=0)
     assert ended_line(nothing, is_live=False) == "interrupted before the first picture; nothing was written"
     assert ended_line(report(is_interrupted=True, painted=21), is_live=True) == "ended after 21 pictures"
+
+
+# -- plain lines, without a terminal
+
+
+def test_a_line_comes_every_ten_seconds_with_the_newest_words_also_before_the_first_progress() -> None:
+    words: list[str] = []
+    pace = PlainPace(100.0, "no picture yet", lambda: words[-1] if words else None)
+    assert pace.line(109.9) is None
+    assert pace.line(110.0) == "no picture yet after 10 s"
+    words.append("1 of 300")
+    assert pace.line(110.5) is None and pace.line(119.9) is None
+    words.append("3 of 300")
+    assert pace.line(120.2) == "3 of 300"
+
+
+def test_lines_are_written_while_a_batch_blocks_and_none_after_the_end(wait_for) -> None:
+    pace, lines = PlainPace(-1e9, "nothing yet", lambda: "4 of 300"), []  # the first line is due at once
+    before = threading.active_count()
+    with plain_lines(pace, lines.append):
+        wait_for(lambda: lines, "a line")
+    assert lines == ["progress: 4 of 300"]
+    assert threading.active_count() == before
+
+
+def test_a_closed_pipe_does_not_end_the_run(wait_for) -> None:
+    refused = threading.Event()
+
+    def write(line: str) -> None:
+        refused.set()
+        raise BrokenPipeError(32, "Broken pipe")
+
+    with plain_lines(PlainPace(-1e9, "nothing yet", lambda: None), write):
+        wait_for(refused.is_set, "the line")
