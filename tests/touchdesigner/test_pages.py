@@ -24,8 +24,8 @@ from osc_schema.generate.touchdesigner import (
     pages_json,
     parameter_name,
     read_pages,
-    require_short_names,
 )
+from osc_schema.generate.touchdesigner_builder import require_short_names
 from osc_schema.sam3 import OBJECT_ARGUMENTS
 from osc_schema.types import Param, ParamType
 
@@ -170,7 +170,7 @@ def test_pages_from_a_running_engine_equal_those_from_the_declarations() -> None
 def test_a_sender_is_picked_by_a_part_of_its_name(
     names: list[str], part: str, but_not: tuple[str, ...], picked: str, module_named: Callable
 ) -> None:
-    assert module_named("senders").pick(part, names, but_not) == picked
+    assert module_named("picture_inputs").pick(part, names, but_not) == picked
 
 
 def test_an_object_beyond_the_count_is_dropped(module_named: Callable) -> None:
