@@ -74,13 +74,7 @@ class Outbound:
 class LiveFeed:
     """Sends levels, beat, status and monitor to all browsers, which is all that reads them. Event loop only."""
 
-    def __init__(
-        self,
-        served: Served,
-        monitor: OscMonitor,
-        sockets: WebSockets,
-        report: Report,
-    ) -> None:
+    def __init__(self, served: Served, monitor: OscMonitor, sockets: WebSockets, report: Report) -> None:
         self._served = served
         self._monitor = monitor
         self._sockets = sockets
