@@ -6,7 +6,6 @@ In one file, because each file of page tests starts an engine and a browser of i
 import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,8 +17,6 @@ from engine.sinks import SinkStatus
 from tests.control.commands.test_shader import shader
 from tests.web.conftest import Stand
 from tests.web.page_stage import House, Stage, Visit
-
-WaitFor = Callable[..., Any]
 
 FIRST, SECOND = list(LOOKS)[:2]
 LEVELS = {"main": 40, "sd": 90, "sam3": 140, "sam3_mask": 190}
@@ -66,28 +63,26 @@ def offered(visit: Visit) -> list[str]:
 @pytest.mark.parametrize(
     "guest", [(1280, 800), (360, 640), (844, 390)], ids=["desk", "phone", "phone on its side"], indirect=True
 )
-def test_each_picture_of_the_engine_is_offered_by_its_full_name_and_shown(guest: Visit, wait_for: WaitFor) -> None:
-    wait_for(lambda: offered(guest) == ["main", "SD", "SAM3", "SAM3 mask"], "the names")
+def test_each_picture_of_the_engine_is_offered_by_its_full_name_and_shown(guest: Visit) -> None:
+    guest.until(lambda: offered(guest) == ["main", "SD", "SAM3", "SAM3 mask"], "the names")
     for name, level in zip(offered(guest), LEVELS.values(), strict=True):
         guest.page.get_by_role("radio", name=name, exact=True).check()
-        wait_for(lambda level=level: abs(guest.picture_mean() - level) < 4, name)
+        guest.until(lambda level=level: abs(guest.picture_mean() - level) < 4, name)
     cut = "parts => parts.filter((part) => part.scrollWidth > part.clientWidth).map((part) => part.textContent)"
     assert guest.page.locator("#pictures, #pictures span").evaluate_all(cut) == []
 
 
-def test_the_page_switches_to_the_main_picture_when_the_chosen_one_is_gone(
-    guest: Visit, children: list[str], wait_for: WaitFor
-) -> None:
+def test_the_page_switches_to_the_main_picture_when_the_chosen_one_is_gone(guest: Visit, children: list[str]) -> None:
     guest.page.get_by_role("radio", name="SAM3 mask").check()
-    wait_for(lambda: abs(guest.picture_mean() - LEVELS["sam3_mask"]) < 4, "the mask")
+    guest.until(lambda: abs(guest.picture_mean() - LEVELS["sam3_mask"]) < 4, "the mask")
     children.remove("sd")
-    wait_for(lambda: offered(guest) == ["main", "SAM3", "SAM3 mask"], "the names without SD")
+    guest.until(lambda: offered(guest) == ["main", "SAM3", "SAM3 mask"], "the names without SD")
     assert guest.page.get_by_role("radio", name="SAM3 mask").is_checked()
     children.clear()
-    wait_for(lambda: offered(guest) == [], "no choice")
-    wait_for(lambda: abs(guest.picture_mean() - LEVELS["main"]) < 4, "the main picture")
+    guest.until(lambda: offered(guest) == [], "no choice")
+    guest.until(lambda: abs(guest.picture_mean() - LEVELS["main"]) < 4, "the main picture")
     children.append("sam3")
-    wait_for(lambda: offered(guest) == ["main", "SAM3", "SAM3 mask"], "the choice again")
+    guest.until(lambda: offered(guest) == ["main", "SAM3", "SAM3 mask"], "the choice again")
     assert guest.page.get_by_role("radio", name="main").is_checked()
 
 
@@ -104,9 +99,7 @@ def shown(visit: Visit, name: str) -> str:
     return "loop" if src.startswith("blob:") else "still"
 
 
-def test_looks_stand_in_groups_by_their_worlds_and_saved_ones_after_them(
-    visit: Visit, stage: Stage, wait_for: WaitFor
-) -> None:
+def test_looks_stand_in_groups_by_their_worlds_and_saved_ones_after_them(visit: Visit, stage: Stage) -> None:
     page = visit.page
     page.locator("#presets-tab").click()
     stage.send("/preset/save", "Mine")
@@ -117,43 +110,43 @@ def test_looks_stand_in_groups_by_their_worlds_and_saved_ones_after_them(
     worlds = [row for world, looks in WORLDS.items() for row in (f"# {world}", *looks)]
     assert rows[: len(worlds) + 4] == ["default", "VAV original", *worlds, "# saved", "Mine"]
     picture = page.locator("#presets li[data-name=Mine] img")
-    wait_for(lambda: picture.evaluate("img => img.complete && img.naturalWidth"), "its picture, before it is gone")
+    stage.until(lambda: picture.evaluate("img => img.complete && img.naturalWidth"), "its picture, before it is gone")
     stage.send("/preset/delete", "Mine")
     page.locator("#presets li.world", has_text="saved").wait_for(state="detached")
 
 
-def test_with_a_mouse_only_the_look_under_it_moves(visit: Visit, wait_for: WaitFor) -> None:
+def test_with_a_mouse_only_the_look_under_it_moves(visit: Visit) -> None:
     page = visit.page
     page.locator("#presets-tab").click()
     look = page.locator(f"#presets li[data-name='{FIRST}'] .look")
     look.wait_for()
     assert shown(visit, FIRST) == "still"
     look.hover()
-    wait_for(lambda: shown(visit, FIRST) == "loop", "its loop")
+    visit.until(lambda: shown(visit, FIRST) == "loop", "its loop")
     picture = page.locator(f"#presets li[data-name='{FIRST}'] img")
-    wait_for(lambda: picture.evaluate("img => img.complete && img.naturalWidth") == 240, "the loop to be decoded")
+    visit.until(lambda: picture.evaluate("img => img.complete && img.naturalWidth") == 240, "the loop to be decoded")
     assert shown(visit, SECOND) == "still"
     page.mouse.move(2, 2)
-    wait_for(lambda: shown(visit, FIRST) == "still", "the still picture again")
+    visit.until(lambda: shown(visit, FIRST) == "still", "the still picture again")
     page.locator(f"#presets li[data-name='{FIRST}'] .look").focus()
     page.keyboard.press("Tab")
-    wait_for(lambda: shown(visit, SECOND) == "loop", "the loop of the look that the keyboard has reached")
+    visit.until(lambda: shown(visit, SECOND) == "loop", "the loop of the look that the keyboard has reached")
 
 
-def test_on_a_phone_the_looks_in_view_move_and_a_tap_is_not_needed(house: House, wait_for: WaitFor) -> None:
+def test_on_a_phone_the_looks_in_view_move_and_a_tap_is_not_needed(house: House) -> None:
     visit = house.visit(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True).open()
     page, last = visit.page, list(LOOKS)[-1]
     page.locator("#presets-tab").click()
     page.locator(f"#presets li[data-name='{FIRST}']").scroll_into_view_if_needed()
-    wait_for(lambda: shown(visit, FIRST) == "loop", "the loop in view")
+    visit.until(lambda: shown(visit, FIRST) == "loop", "the loop in view")
     page.locator(f"#presets li[data-name='{last}']").evaluate("row => row.scrollIntoView({block: 'end'})")
-    wait_for(lambda: shown(visit, last) == "loop", "the loop that came into view")
+    visit.until(lambda: shown(visit, last) == "loop", "the loop that came into view")
     page.locator("#presets li[data-name='default']").evaluate("row => row.scrollIntoView()")
-    wait_for(lambda: shown(visit, last) == "still", "the still of the look that left the view")
+    visit.until(lambda: shown(visit, last) == "still", "the still of the look that left the view")
     visit.close()
 
 
-def test_who_wants_less_motion_sees_still_pictures(house: House, wait_for: WaitFor) -> None:
+def test_who_wants_less_motion_sees_still_pictures(house: House) -> None:
     visit = house.visit(reduced_motion="reduce").open()
     page = visit.page
     page.locator("#presets-tab").click()
@@ -167,9 +160,7 @@ def test_who_wants_less_motion_sees_still_pictures(house: House, wait_for: WaitF
     visit.close()
 
 
-def test_a_chosen_shader_shows_its_inputs_and_a_broken_one_its_line_in_red(
-    visit: Visit, stage: Stage, wait_for: WaitFor
-) -> None:
+def test_a_chosen_shader_shows_its_inputs_and_a_broken_one_its_line_in_red(visit: Visit, stage: Stage) -> None:
     folder: Path = stage.shaders
     folder.mkdir(exist_ok=True)
     (folder / "Glow.fs").write_text(shader())
@@ -181,7 +172,7 @@ def test_a_chosen_shader_shows_its_inputs_and_a_broken_one_its_line_in_red(
     speed = card.locator('.inputs [data-address="/fx/1/speed"] [role=slider]')
     speed.wait_for()
     speed.press("End")
-    wait_for(lambda: stage.get("/fx/1/1") == 1.0, "the fader to reach the engine")
+    stage.becomes("/fx/1/1", 1.0)
     stage.send("/fx/1/shape", "star")
     card.locator('.inputs [data-address="/fx/1/shape"] input[value=star]:checked').wait_for(state="attached")
     card.locator('.inputs [data-address="/fx/1/flash"] .pull').click()
@@ -194,16 +185,14 @@ def test_a_chosen_shader_shows_its_inputs_and_a_broken_one_its_line_in_red(
     assert visit.errors == []
 
 
-def test_a_bypassed_shader_is_named_in_the_header_on_every_tab_until_it_plays_again(
-    visit: Visit, stage: Stage, wait_for: WaitFor
-) -> None:
+def test_a_bypassed_shader_is_named_in_the_header_on_every_tab_until_it_plays_again(visit: Visit, stage: Stage) -> None:
     folder: Path = stage.shaders
     folder.mkdir(exist_ok=True)
     (folder / "Veil.fs").write_text(shader(image=False))
     status, control = stage.engine.status, stage.engine._parts.drawing.shaders
-    wait_for(lambda: any(entry.name == "Veil" for entry in control.catalog.entries), "the file")
+    stage.until(lambda: any(entry.name == "Veil" for entry in control.catalog.entries), "the file")
     stage.send("/fx/generator/file", "Veil")
-    wait_for(lambda: status().shaders[0].draw_ms > 0, "the shader in the picture")
+    stage.until(lambda: status().shaders[0].draw_ms > 0, "the shader in the picture")
     given_up = ShaderState(costs_ms={"generator": 400.0}, overruns=frozenset({"generator"}))
     stage.engine.post(lambda: control.after_frame(given_up, 1 / 12))
     lamp = visit.page.locator("header #bypassed")
