@@ -350,61 +350,6 @@ def test_a_control_is_learnt_by_touching_it_and_moving_a_knob(visit: Visit, stag
     row.wait_for(state="detached")
 
 
-def test_a_refused_command_is_shown_in_a_notice(visit: Visit, stage: Stage) -> None:
-    visit.page.locator("#status-tab").click()
-    visit.page.locator("#sink-kind").select_option("snapshot")
-    visit.page.locator("#sink-name").fill("../outside")
-    visit.page.locator("#sink-form button").click()
-    visit.page.locator("#sink-name").fill("")
-    notice = visit.page.locator(".toast.fail", has_text="/sink/start")
-    notice.wait_for()
-    notice.locator(".close").click()
-    warning = visit.page.locator("#warnings li", has_text="/sink/start")
-    # A failure within a second of another one is only counted.
-    stage.until(lambda: warning.count() or stage.send("/sink/start", "snapshot", "../outside"), "the warning")
-    visit.page.locator("#failures li", has_text="/sink/start").wait_for(state="hidden")  # it is shown only once
-
-
-def test_sinks_start_and_stop_and_text_from_the_network_is_never_markup(visit: Visit, stage: Stage) -> None:
-    page = visit.page
-    page.locator("#status-tab").click()
-    page.locator("#sinks li", has_text="null").get_by_role("button").click()
-    page.locator("#sinks li", has_text="null").wait_for(state="detached")
-    page.locator("#sink-kind").select_option("snapshot")
-    page.locator("#sink-form button").click()
-    page.locator("#sinks li", has_text="snapshot").wait_for()
-    page.locator("#monitor-tab").click()
-    stage.until(
-        lambda: (stage.send("/layer/<b>bold</b>", "<i>"), page.locator("#monitor li").count())[1], "the monitor"
-    )
-    assert "/layer/<b>bold</b>" in page.locator("#monitor").inner_text()
-    page.locator("#status-tab").click()
-    warning = page.locator("#warnings li", has_text="<b>bold</b>")
-    # A mistyped address within a second of another one is only counted.
-    stage.until(lambda: warning.count() or stage.send("/layer/<b>bold</b>", "<i>"), "the warning")
-    assert page.locator("#warnings b, #monitor b, #monitor i").count() == 0
-
-
-def test_meters_show_the_sound(visit: Visit) -> None:
-    meters = visit.page.locator("#meters .channel").get_by_role("meter")
-    assert meters.count() == 4
-    visit.until(lambda: float(meters.nth(1).get_attribute("aria-valuenow")) > -50, "a level")
-
-
-def test_the_beat_shows_its_tempo_and_its_clock_can_be_chosen(visit: Visit, stage: Stage) -> None:
-    beat = visit.page.locator("#meters .beat")
-    stage.until(lambda: beat.locator(".bpm").inner_text().endswith(" bpm"), "the tempo")
-    visit.page.evaluate("""() => new MutationObserver(() => { window.beats = (window.beats ?? 0) + 1 })
-        .observe(document.querySelector("#meters .pulse"), { attributes: true })""")
-    stage.until(lambda: visit.page.evaluate("window.beats ?? 0") >= 2, "the lamp")
-    source = beat.get_by_label("clock of the beat")
-    assert source.input_value() == "beat"
-    source.select_option("manual")
-    stage.becomes("/tempo/source", "manual")
-    stage.send("/tempo/source", "beat")
-    stage.until(lambda: source.input_value() == "beat", "the page")
-
-
 CONTRAST = """
     const parts = (colour) => colour.match(/[\\d.]+/g).map(Number);
     const light = (rgb) => {
