@@ -15,11 +15,7 @@ _VERBS = {
 
 def _command(name: str, verb: str) -> Command:
     address = f"/child/{name}/{verb}"
-    return Command(
-        address=address,
-        description=_VERBS[verb],
-        replies=(f"/done {address}", f"/fail {address} <reason>"),
-    )
+    return Command(address=address, description=_VERBS[verb], replies=(f"/done {address}", f"/fail {address} <reason>"))
 
 
 AREA = Area(

@@ -28,11 +28,7 @@ def _edit(verb: str, spec: str, description: str) -> Command:
         address=address,
         arguments=arguments(spec),
         description=description,
-        replies=(
-            "/cue/changed <count>, to every subscriber",
-            f"/done {address} <number>",
-            f"/fail {address} <reason>",
-        ),
+        replies=("/cue/changed <count>, to every subscriber", f"/done {address} <number>", f"/fail {address} <reason>"),
     )
 
 
@@ -52,9 +48,7 @@ AREA = Area(
         _go("/cue/back", "Starts the cue before the last one started."),
         _go("/cue/<n>", "Starts cue n."),
         _edit(
-            "set",
-            _CUE,
-            "Adds a cue, or changes the one with that number; without a timecode it keeps the one it has.",
+            "set", _CUE, "Adds a cue, or changes the one with that number; without a timecode it keeps the one it has."
         ),
         _edit(
             "timecode",

@@ -57,13 +57,7 @@ def _route(n: int) -> tuple[Param, ...]:
             "target add up.",
             words="depth intensity strength",
         ),
-        number(
-            f"{at}/offset",
-            0,
-            -1,
-            1,
-            "Added to the level; at -0.5 the target swings to both sides of its value.",
-        ),
+        number(f"{at}/offset", 0, -1, 1, "Added to the level; at -0.5 the target swings to both sides of its value."),
         number(
             f"{at}/curve",
             0,

@@ -53,11 +53,7 @@ AREA = Area(
             words="color colour saturation grey gray",
         ),
         whole(
-            "/region/background",
-            3,
-            0,
-            3,
-            "Region of everything outside the four objects in sam3 mode (0 is layer 1).",
+            "/region/background", 3, 0, 3, "Region of everything outside the four objects in sam3 mode (0 is layer 1)."
         ),
     ),
 )

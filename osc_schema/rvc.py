@@ -57,12 +57,7 @@ AREA = Area(
             "/rvc/autotune", False, "Pulls the pitch to the nearest semitone.", words="pitch tune correct", **_ASKED
         ),
         _number(
-            "/rvc/formant",
-            0,
-            -2,
-            2,
-            "Formant shift at the same pitch; up sounds like a smaller person.",
-            "semitones",
+            "/rvc/formant", 0, -2, 2, "Formant shift at the same pitch; up sounds like a smaller person.", "semitones"
         ),
         _number(
             "/rvc/index_rate",
@@ -89,13 +84,7 @@ AREA = Area(
         ),
         _number("/rvc/rms_mix", 0, 0, 1, "Loudness envelope. 0: of the input voice; 1: of the model's output."),
         _number("/rvc/threshold", -60, -60, 0, "Noise gate: input below this level is silence. -60 is off.", "dB"),
-        _block(
-            "/rvc/block_ms",
-            250,
-            20,
-            1500,
-            "Length of a block: shorter has less delay and needs more computing.",
-        ),
+        _block("/rvc/block_ms", 250, 20, 1500, "Length of a block: shorter has less delay and needs more computing."),
         _block("/rvc/crossfade_ms", 50, 10, 150, "Overlap of blocks; adds to the delay."),
         _block(
             "/rvc/extra_ms",
@@ -135,14 +124,7 @@ AREA = Area(
             **_HEARD,
         ),
         number(
-            "/rvc/gain_db",
-            0,
-            -60,
-            12,
-            "Output gain; -60 is silence.",
-            "dB",
-            words="volume level loudness",
-            **_HEARD,
+            "/rvc/gain_db", 0, -60, 12, "Output gain; -60 is silence.", "dB", words="volume level loudness", **_HEARD
         ),
         menu(
             "/rvc/fallback",

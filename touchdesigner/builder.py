@@ -22,7 +22,6 @@ MODULES = (
     "echo",
     "features",
     "found_objects",
-    "senders",
     "picture_inputs",
     "status_page",
     "tree_reader",
@@ -208,7 +207,7 @@ def renew_parameters(comp: Any) -> None:
     parameters, layout = comp.op("parameters").module, comp.op("layout").module
     kept = {
         own.name: getattr(comp.par, own.name).eval()
-        for _, owns in parameters.OWN_PAGES
+        for owns in parameters.OWN_PAGES.values()
         for own in owns
         if own.style not in ("Pulse", "Menu") and not own.is_read_only and hasattr(comp.par, own.name)
     }

@@ -30,7 +30,6 @@ WIDTHS: Final = {"event": 1, "bool": 1, "long": 1, "float": 1, "point2D": 2, "co
 PARTS: Final = {"point2D": ("x", "y"), "color": ("red", "green", "blue", "alpha")}
 ON_FROM: Final = 0.5
 MAX_NAME: Final = 64
-MAX_LONG_VALUES: Final = 256  # of an input without VALUES
 
 InputValue = bool | int | float | tuple[float, ...]
 
@@ -44,7 +43,7 @@ _TYPES: Final = {
 
 
 class InputShape(Protocol):
-    """An input as a shader's header declares it (`engine.render.isf.IsfInput`)."""
+    """An input as a shader's header declares it, checked and complete (`engine.render.isf.IsfInput`)."""
 
     @property
     def name(self) -> str: ...
@@ -233,31 +232,26 @@ def _input(address: str, shape: InputShape, aliases: tuple[str, ...]) -> ShaderI
     positions: tuple[float, ...]
     declared: dict[str, Any] = {"low": 0.0, "high": 1.0}
     if kind in ("bool", "event"):
-        positions = (1.0 if kind == "bool" and _number(shape.default, 0.0) >= ON_FROM else 0.0,)
-        declared["default"] = bool(positions[0])
+        positions = (float(shape.default),)
+        declared["default"] = bool(shape.default)
     elif kind == "long":
-        values, items = _items(shape)
-        default = int(_number(shape.default, values[0]))
-        index = values.index(default) if default in values else 0
+        values, items = tuple(shape.values), _items(shape)
+        index = values.index(shape.default)
         positions = (index / max(1, len(values) - 1),)
         declared = {"low": 0.0, "high": len(items) - 1, "default": items[index], "menu": items}
     else:
         if kind != "color":
-            lows, highs = _bounds(shape.minimum, width, 0.0), _bounds(shape.maximum, width, 1.0)
+            lows, highs = _numbers(shape.minimum), _numbers(shape.maximum)
         highs = tuple(high if high > low else low + 1.0 for low, high in zip(lows, highs, strict=True))
-        given = _bounds(shape.default, width, 1.0 if kind == "color" else None)
-        middle = tuple(
-            low if one is None else min(high, max(low, one)) for low, high, one in zip(lows, highs, given, strict=True)
-        )
+        middle = tuple(map(min, highs, map(max, lows, _numbers(shape.default))))
         positions = tuple(map(_position, middle, lows, highs))
         declared = {"low": lows[0], "high": highs[0], "default": middle if kind == "color" else middle[0]}
-    label = shape.label or shape.name
     param = None
     if kind != "point2D":
         param = Param(
             address=address,
             type=_TYPES[kind],
-            description=label,
+            description=shape.label,
             out_of_range="clip" if kind == "float" else "reject",
             stored=False,
             resumed=False,
@@ -267,7 +261,7 @@ def _input(address: str, shape: InputShape, aliases: tuple[str, ...]) -> ShaderI
         address=address,
         name=shape.name,
         type=kind,
-        label=label,
+        label=shape.label,
         aliases=aliases,
         lows=lows,
         highs=highs,
@@ -277,18 +271,14 @@ def _input(address: str, shape: InputShape, aliases: tuple[str, ...]) -> ShaderI
     )
 
 
-def _items(shape: InputShape) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """Values and menu items of a long: its LABELS, else the numbers. Items are distinct and in lower case."""
-    values = tuple(int(value) for value in shape.values)
-    if not values:
-        low, high = int(_number(shape.minimum, 0.0)), int(_number(shape.maximum, 1.0))
-        values = tuple(range(low, min(max(high, low), low + MAX_LONG_VALUES - 1) + 1))
+def _items(shape: InputShape) -> tuple[str, ...]:
+    """The menu items of a long: its labels, distinct and in lower case."""
     items: list[str] = []
-    for at, value in enumerate(values):
-        item = " ".join(str(shape.labels[at]).lower().split()) if at < len(shape.labels) else ""
+    for at, (value, label) in enumerate(zip(shape.values, shape.labels, strict=True)):
+        item = " ".join(label.lower().split())
         item = item if item and item not in items else f"{item} {value}".strip()
         items.append(item if item not in items else f"{item} ({at})")
-    return values, tuple(items)
+    return tuple(items)
 
 
 def _own_name(name: str, taken: set[str]) -> str:
@@ -302,16 +292,8 @@ def _own_name(name: str, taken: set[str]) -> str:
     return unique
 
 
-def _bounds(given: Any, width: int, otherwise: Any) -> tuple[Any, ...]:
-    """`width` numbers of a header's number or list; `otherwise` for those that are missing."""
-    parts = tuple(given) if isinstance(given, list | tuple) else (given,) * width
-    return tuple(
-        float(part) if isinstance(part, int | float) else otherwise for part in (*parts, *(None,) * width)[:width]
-    )
-
-
-def _number(given: Any, otherwise: float) -> float:
-    return float(given) if isinstance(given, int | float) else float(otherwise)
+def _numbers(told: float | tuple[float, ...]) -> tuple[float, ...]:
+    return told if isinstance(told, tuple) else (told,)
 
 
 def _position(value: float, low: float, high: float) -> float:

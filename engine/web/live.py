@@ -65,7 +65,7 @@ class Outbound:
         self._has_something.clear()
         texts, self._texts = list(self._texts.values()), {}
         if self._lines:
-            texts.append(as_json({"osc": [line.as_json() for line in self._lines], "skipped": self._skipped}))
+            texts.append(as_json({"osc": list(self._lines), "skipped": self._skipped}))
             self._lines.clear()
             self._skipped = 0
         return texts
@@ -74,13 +74,7 @@ class Outbound:
 class LiveFeed:
     """Sends levels, beat, status and monitor to all browsers, which is all that reads them. Event loop only."""
 
-    def __init__(
-        self,
-        served: Served,
-        monitor: OscMonitor,
-        sockets: WebSockets,
-        report: Report,
-    ) -> None:
+    def __init__(self, served: Served, monitor: OscMonitor, sockets: WebSockets, report: Report) -> None:
         self._served = served
         self._monitor = monitor
         self._sockets = sockets
@@ -97,7 +91,9 @@ class LiveFeed:
                 for text in await browser.take():
                     await send(text)
 
-        self._add(browser)
+        self._browsers.add(browser)
+        if self._ticking is None:
+            self._ticking = asyncio.create_task(self._tick_for_ever())
         try:
             return await self._sockets.serve(
                 request,
@@ -105,19 +101,11 @@ class LiveFeed:
                 send_messages=send_messages,
             )
         finally:
-            self._remove(browser)
-
-    def _add(self, browser: Outbound) -> None:
-        self._browsers.add(browser)
-        if self._ticking is None:
-            self._ticking = asyncio.create_task(self._tick_for_ever())
-
-    def _remove(self, browser: Outbound) -> None:
-        self._browsers.discard(browser)
-        self._watch(browser, False)
-        if not self._browsers and self._ticking is not None:
-            self._ticking.cancel()
-            self._ticking = None
+            self._browsers.discard(browser)
+            self._watch(browser, False)
+            if not self._browsers and self._ticking is not None:
+                self._ticking.cancel()
+                self._ticking = None
 
     def _receive(self, browser: Outbound, data: Data, peer: str) -> None:
         try:
@@ -129,13 +117,15 @@ class LiveFeed:
             self._watch(browser, request.monitor)
 
     def _watch(self, browser: Outbound, wants_osc: bool) -> None:
-        was_watched = any(other.wants_osc for other in self._browsers)
+        was_watched = self._is_watched()
         browser.wants_osc = wants_osc
-        is_watched = any(other.wants_osc for other in self._browsers)
-        if is_watched and not was_watched:
-            self._monitor.start()
-        elif not is_watched:
+        if not self._is_watched():
             self._monitor.stop()
+        elif not was_watched:
+            self._monitor.start()
+
+    def _is_watched(self) -> bool:
+        return any(browser.wants_osc for browser in self._browsers)
 
     async def _tick_for_ever(self) -> None:
         loop = asyncio.get_running_loop()
@@ -150,7 +140,7 @@ class LiveFeed:
         channels = [{name: getattr(channel, name) for name in LEVELS} for channel in self._served.features()]
         beat = self._served.dispatcher.feedback.beat
         self._put_all("levels", {"levels": channels, "beat": {name: getattr(beat, name) for name in BEAT}})
-        if number % TICKS_A_MONITOR == 0 and any(browser.wants_osc for browser in self._browsers):
+        if number % TICKS_A_MONITOR == 0 and self._is_watched():
             lines, skipped = self._monitor.take()
             for browser in self._browsers:
                 if browser.wants_osc and lines:

@@ -6,7 +6,6 @@ Cheap under a flood: per message, one reference is stored.
 import itertools
 import math
 from collections import deque
-from dataclasses import dataclass
 from enum import Enum
 
 from engine.control import Dispatcher
@@ -17,27 +16,10 @@ MAX_LINES = 200  # stored between two reads, and per message to the browser
 MAX_ARGUMENTS = 32  # shown per message
 
 Shown = bool | int | float | str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One message as sent to the browser; `at_s` is on the engine's clock."""
-
-    at_s: float
-    sender: str
-    address: str
-    args: tuple[Shown, ...]
-    refused: str = ""
-    """The reason why the previous message was refused; `address` and `args` are then empty."""
-    is_unmapped: bool = False
-    """An unmapped message from another program."""
-
-    def as_json(self) -> dict[str, object]:
-        line = {"at_s": round(self.at_s, 4), "from": self.sender}
-        if self.refused:
-            return line | {"refused": self.refused}
-        line |= {"address": self.address, "args": self.args}
-        return line | {"unmapped": True} if self.is_unmapped else line
+Line = dict[str, object]
+"""As sent to the browser: a message, `{"at_s", "from", "address", "args"}`, with `"unmapped": true` if it is of another
+program and not mapped; or why the message before was refused, `{"at_s", "from", "refused"}`. `at_s`: on the engine's
+clock."""
 
 
 class OscMonitor:
@@ -64,14 +46,15 @@ class OscMonitor:
         while self._noted:
             number, at_s, sender, message = self._noted.popleft()
             newest = max(newest, number)
+            line: Line = {"at_s": round(at_s, 4), "from": sender}
             if isinstance(message, str):
-                lines.append(Line(at_s=at_s, sender=sender, address="", args=(), refused=message))
-                continue
-            args = tuple(_shown_value(value) for value in message.args[:MAX_ARGUMENTS])
-            is_unmapped = self._dispatcher.heard.holds(message.address, sender)
-            lines.append(
-                Line(at_s=at_s, sender=sender, address=shown(message.address), args=args, is_unmapped=is_unmapped)
-            )
+                line["refused"] = message
+            else:
+                line["address"] = shown(message.address)
+                line["args"] = [_shown_value(value) for value in message.args[:MAX_ARGUMENTS]]
+                if self._dispatcher.heard.holds(message.address, sender):
+                    line["unmapped"] = True
+            lines.append(line)
         skipped = newest - self._taken - len(lines)
         self._taken = newest
         return tuple(lines), max(0, skipped)

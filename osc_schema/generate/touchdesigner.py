@@ -18,7 +18,6 @@ from typing import Any
 Leaf = Mapping[str, Any]
 """address, type, default, low, high, step, unit, description, out_of_range, scale, menu, stops, area_title."""
 
-MAX_NAME_CHARACTERS = 11
 SHORT_WORDS = {
     # First parts of common addresses: L1angle, A2gaindb, Mvblend, Mfade, Pbloom.
     "layer": "l",
@@ -146,7 +145,7 @@ def names_of(control: CustomParameter) -> tuple[str, ...]:
 def parameter_name(address: str) -> str:
     """`/layer/1/angle` -> `L1angle`; for a colour without the last letter. Raises ValueError for an illegal name.
 
-    It can be longer than MAX_NAME_CHARACTERS for an engine newer than this table.
+    It can have more than 11 characters for an engine newer than this table.
     """
     words: list[str] = []
     for part in address.lower().strip("/").split("/"):
@@ -155,33 +154,6 @@ def parameter_name(address: str) -> str:
     if not _LEGAL_NAME.fullmatch(name):
         raise ValueError(f"{address}: TouchDesigner does not allow a parameter named {name!r}")
     return name
-
-
-def require_short_names(pages: Iterable[ControlPage]) -> None:
-    """Raise ValueError for a name of more than MAX_NAME_CHARACTERS."""
-    for page in pages:
-        for control in page.controls:
-            name = max(names_of(control), key=len)
-            if len(name) > MAX_NAME_CHARACTERS:
-                raise ValueError(
-                    f"{control.address}: {name} has {len(name)} characters, but a TouchDesigner page has room for "
-                    f"{MAX_NAME_CHARACTERS}: add a short form of one of its words, or of a whole part of the address, "
-                    "to SHORT_WORDS in osc_schema/generate/touchdesigner.py"
-                )
-
-
-def require_same_names(released: Iterable[ControlPage], pages: Iterable[ControlPage]) -> None:
-    """Raise ValueError for an address whose name differs between `released` and `pages`."""
-    names = {control.address: control.name for page in released for control in page.controls}
-    for page in pages:
-        for control in page.controls:
-            name = names.get(control.address, control.name)
-            if name != control.name:
-                raise ValueError(
-                    f"{control.address}: would be named {control.name}, but is {name} in saved patches "
-                    "(touchdesigner/generated/pages.json): keep the lines of SHORT_WORDS in "
-                    "osc_schema/generate/touchdesigner.py that make this name"
-                )
 
 
 def pages_json(pages: Iterable[ControlPage]) -> str:

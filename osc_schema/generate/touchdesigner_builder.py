@@ -7,7 +7,8 @@ It is all ASCII: a textport line may call `open()` without an encoding, which th
 not UTF-8 on Korean, Chinese and Japanese Windows (cp949, cp936, cp932).
 """
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -32,15 +33,46 @@ do not edit.
 # ruff: noqa
 '''
 
+MAX_NAME_CHARACTERS = 11
+
 
 def pages_text() -> str:
     """The text of `touchdesigner/generated/pages.json`."""
     leaves = ({**asdict(param), "area_title": area.title} for area in AREAS for param in area.params)
     pages = touchdesigner.control_pages(leaves)
-    touchdesigner.require_short_names(pages)
+    require_short_names(pages)
     if PAGES_FILE.exists():
-        touchdesigner.require_same_names(touchdesigner.read_pages(PAGES_FILE.read_text(encoding="utf-8")), pages)
+        require_same_names(touchdesigner.read_pages(PAGES_FILE.read_text(encoding="utf-8")), pages)
     return touchdesigner.pages_json(pages)
+
+
+def require_short_names(pages: Iterable[touchdesigner.ControlPage]) -> None:
+    """Raise ValueError for a name of more than MAX_NAME_CHARACTERS."""
+    for page in pages:
+        for control in page.controls:
+            name = max(touchdesigner.names_of(control), key=len)
+            if len(name) > MAX_NAME_CHARACTERS:
+                raise ValueError(
+                    f"{control.address}: {name} has {len(name)} characters, but a TouchDesigner page has room for "
+                    f"{MAX_NAME_CHARACTERS}: add a short form of one of its words, or of a whole part of the address, "
+                    "to SHORT_WORDS in osc_schema/generate/touchdesigner.py"
+                )
+
+
+def require_same_names(
+    released: Iterable[touchdesigner.ControlPage], pages: Iterable[touchdesigner.ControlPage]
+) -> None:
+    """Raise ValueError for an address whose name differs between `released` and `pages`."""
+    names = {control.address: control.name for page in released for control in page.controls}
+    for page in pages:
+        for control in page.controls:
+            name = names.get(control.address, control.name)
+            if name != control.name:
+                raise ValueError(
+                    f"{control.address}: would be named {control.name}, but is {name} in saved patches "
+                    "(touchdesigner/generated/pages.json): keep the lines of SHORT_WORDS in "
+                    "osc_schema/generate/touchdesigner.py that make this name"
+                )
 
 
 def builder_text() -> str:
@@ -49,7 +81,8 @@ def builder_text() -> str:
     texts = {path.stem: path.read_text(encoding="utf-8") for path in sources}
     texts["layout"] = Path(touchdesigner.__file__).read_text(encoding="utf-8")
     texts["readme"] = (TOUCHDESIGNER_FOLDER / "README.md").read_text(encoding="utf-8")
-    texts["pages"] = pages_text()
+    pages = ",\n".join(map(json.dumps, json.loads(pages_text())))  # a line each; the file to read is pages.json
+    texts["pages"] = f"[{pages}]\n"
     return one_file((TOUCHDESIGNER_FOLDER / "builder.py").read_text(encoding="utf-8"), texts)
 
 

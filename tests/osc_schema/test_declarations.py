@@ -4,21 +4,20 @@ import ast
 import sys
 from pathlib import Path
 
-import pytest
-
 import osc_schema
 from osc_schema import COMMANDS, PARAMS, ParamType
 
 PACKAGE = Path(osc_schema.__file__).parent
 
 
-def addresses(pattern: str) -> list[str]:
-    return [param.address for param in osc_schema.match(pattern)]
-
-
-def test_no_address_is_declared_twice() -> None:
+def test_no_address_is_declared_twice_or_contains_others_and_renamed_ones_are_known() -> None:
+    """OSC 1.0: methods are the leaves of the address tree."""
     everything = [item.address for item in (*PARAMS, *COMMANDS)]
     assert len(set(everything)) == len(everything)
+    containers = {address.rsplit("/", depth)[0] for address in everything for depth in range(1, address.count("/"))}
+    assert containers.isdisjoint(everything)
+    for old, new in osc_schema.RENAMED.items():
+        assert osc_schema.lookup(old) is None and osc_schema.lookup(new) is not None
 
 
 def test_a_declaration_is_consistent() -> None:
@@ -57,62 +56,27 @@ def test_one_command_stands_for_the_numbers_1_to_999() -> None:
         assert osc_schema.lookup_command(other) is None
 
 
-def test_a_fresh_start_is_dark_in_silence_and_draws_four_circles_in_the_colours_of_a_palette() -> None:
-    defaults = {param.address: param.default for param in PARAMS}
-    assert [defaults[f"/layer/{n}/angle"] for n in (1, 2, 3, 4)] == [0.0, 45.0, 90.0, 135.0]
-    expected = {
-        "/mode": "multiverse",
-        "/multiverse/bias": 0.0,
-        "/multiverse/tone": "filmic",
-        "/multiverse/light": "linear",
-        "/colour/mode": "palette",
-        "/colour/glide_ms": 1500.0,
-        "/colour/palette": "plasma",
-        "/layer/1/shape": "circle",
-        "/layer/4/shape": "circle",
-        "/layer/2/wrap": "mirror",
-        "/layer/5/intensity": 0.0,
-        "/region/enable": False,
-        "/region/equalise": True,
-        "/region/sat_min": 0.2,
-        "/region/background": 3,
-        "/mirror/mode": "off",
-        "/master/fade": 1.0,
-        "/safety/flash_guard": True,
-        "/audio/3/auto": True,
-        "/audio/3/channel": 3,
-        "/audio/features/rate_hz": 0.0,
-    }
-    assert {address: defaults[address] for address in expected} == expected
-
-
-def test_presets_hold_no_master_sink_engine_or_venue_setting() -> None:
-    kept_out = {"master", "safety", "sink", "engine"}
+def test_presets_and_panic_leave_sound_outputs_master_and_venue_alone() -> None:
     stored = {param.address for param in PARAMS if param.stored}
-    assert not {address for address in stored if address.split("/")[1] in kept_out}
+    assert not {address for address in stored if address.split("/")[1] in ("master", "safety", "sink", "engine")}
     for pattern in ("/audio/layout", "/audio/*/gain_db", "/audio/*/auto", "/audio/*/channel"):
-        assert not stored & set(addresses(pattern))
-    assert stored > {param.address for param in PARAMS if param.is_look}
+        assert not stored & {param.address for param in osc_schema.match(pattern)}
+    looks = [param for param in PARAMS if param.is_look]
+    assert stored > {param.address for param in looks}
+    assert {param.area for param in looks} == set(
+        "mode multiverse colour layer region feedback mirror post fx mod lfo".split()
+    )
 
 
-def test_panic_leaves_sound_outputs_and_master_alone() -> None:
-    looks = {param.area for param in PARAMS if param.is_look}
-    looks_expected = "mode multiverse colour layer region feedback mirror post fx mod lfo"
-    assert looks == set(looks_expected.split())
-
-
-def test_a_mistyped_address_gets_the_nearest_one_suggested() -> None:
+def test_a_mistyped_address_gets_the_nearest_one_suggested_and_one_unlike_any_other_none() -> None:
     assert osc_schema.nearest("/layr/1/angle")[0] == "/layer/1/angle"
     assert osc_schema.nearest("/preset/lod")[0] == "/preset/load"
     assert len(osc_schema.nearest("/layer/1/angel", count=2)) == 2
     assert osc_schema.nearest("/panic") == ("/master/panic",)
     assert osc_schema.nearest("z" * 100_000) == ()
-
-
-@pytest.mark.parametrize("address", ["/nope", "/fade_in", "/volume", "/1/fader1", "/", ""])
-def test_an_address_unlike_any_other_gets_no_suggestion(address: str) -> None:
-    assert osc_schema.nearest(address) == ()
-    assert str(osc_schema.unknown_address(address)).endswith(": no such parameter")
+    for address in ("/nope", "/fade_in", "/volume", "/1/fader1", "/", ""):
+        assert osc_schema.nearest(address) == ()
+        assert str(osc_schema.unknown_address(address)).endswith(": no such parameter")
 
 
 def test_the_schema_imports_the_standard_library_only() -> None:
@@ -128,15 +92,3 @@ def test_the_schema_imports_the_standard_library_only() -> None:
             for module in modules:
                 top = module.split(".")[0]
                 assert top == "osc_schema" or top in sys.stdlib_module_names, f"{file.name} imports {module}"
-
-
-def test_no_address_is_both_a_parameter_and_the_container_of_others() -> None:
-    """OSC 1.0: methods are the leaves of the address tree."""
-    addresses = [entry.address for entry in (*osc_schema.PARAMS, *osc_schema.COMMANDS)]
-    containers = {address.rsplit("/", depth)[0] for address in addresses for depth in range(1, address.count("/"))}
-    assert containers.isdisjoint(addresses)
-
-
-def test_renamed_addresses_exist_under_their_new_name() -> None:
-    for old, new in osc_schema.RENAMED.items():
-        assert osc_schema.lookup(old) is None and osc_schema.lookup(new) is not None

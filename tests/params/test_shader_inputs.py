@@ -75,7 +75,7 @@ def test_names_and_labels_that_are_equal_or_taken_stay_apart() -> None:
     inputs, _ = inputs_of("1", [shape(name, "float") for name in ("mix", "3", "a b", "a*b", "file_", "file")])
     assert [each.address[6:] for each in inputs] == ["mix_", "3_", "a_b", "a_b_2", "file_", "file__2"]
     assert [each.name for each in inputs] == ["mix", "3", "a b", "a*b", "file_", "file"]
-    view = only(shape("mode", "long", values=(4, 5, 6), labels=("On", "on"), default=4))
+    view = only(shape("mode", "long", values=(4, 5, 6), labels=("On", "on", "6"), default=4))
     assert view.param is not None and view.param.type is ParamType.MENU
     assert view.param.menu == ("on", "on 5", "6")
 

@@ -1,12 +1,13 @@
 """The builder run in the fake TouchDesigner, and the component without an engine."""
 
 import ast
+import contextlib
 import json
 import re
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -50,24 +51,29 @@ def test_own_parameters_do_not_use_names_of_the_engine(studio: Studio) -> None:
     assert own | {name for control in controls(studio) for name in names_of(control)} <= set(studio.comp.slots)
 
 
-def test_embedded_modules_import_the_standard_library_only(studio: Studio) -> None:
-    texts = [BUILDER.read_text(encoding="utf-8")]
-    texts += [dat.text for dat in studio.comp.children if dat.OPType in ("textDAT", "executeDAT")
-              and dat.name not in ("pages", "readme")]  # fmt: skip
-    for text in texts:
-        for node in ast.walk(ast.parse(text)):
-            modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            modules += [node.module] if isinstance(node, ast.ImportFrom) else []
-            assert {module.partition(".")[0] for module in modules} <= sys.stdlib_module_names | {"td"}
+def test_every_text_is_ascii_for_an_old_python_and_imports_the_standard_library_only(studio: Studio) -> None:
+    """`open()` without an encoding decodes by the locale: cp949, cp936 (gbk) and cp932 refuse or misread UTF-8.
 
-
-def test_the_built_file_is_ascii_which_reads_the_same_in_every_locale(studio: Studio) -> None:
-    """`open()` without an encoding decodes by the locale: cp949, cp936 (gbk) and cp932 refuse or misread UTF-8."""
-    built = BUILDER.read_bytes()
-    for encoding in ("cp949", "gbk", "cp932", "cp1252"):
-        assert built.decode(encoding) == built.decode("utf-8")
+    The builder runs with the Python of TouchDesigner 2022 (3.9), the embedded texts with that of 2023 (3.11).
+    """
+    built = BUILDER.read_text(encoding="utf-8")
     texts = {dat.name: dat.text for dat in studio.comp.children if dat.isDAT and dat.text}
-    assert len(texts) > 15 and all(text.isascii() for text in texts.values())
+    assert len(texts) > 15 and built.isascii() and all(text.isascii() for text in texts.values())
+    modules = [
+        dat.name for dat in studio.comp.children if dat.OPType in ("textDAT", "executeDAT", "parameterexecuteDAT")
+    ]
+    parsed = {
+        name: ast.parse(texts[name], feature_version=(3, 11)) for name in modules if name not in ("pages", "readme")
+    }
+    parsed["the builder"] = ast.parse(built, feature_version=(3, 9))
+    for name, tree in parsed.items():
+        for node in ast.walk(tree):
+            imported = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            imported += [node.module] if isinstance(node, ast.ImportFrom) else []
+            assert {each.partition(".")[0] for each in imported} <= sys.stdlib_module_names | {"td"}, name
+    hints = [node.annotation for node in ast.walk(parsed["the builder"]) if isinstance(node, ast.arg | ast.AnnAssign)]
+    hints += [node.returns for node in ast.walk(parsed["the builder"]) if isinstance(node, ast.FunctionDef)]
+    assert hints and not any(isinstance(node, ast.BinOp) for hint in hints if hint for node in ast.walk(hint))
     with pytest.raises(ValueError, match=r"link, line 2: is not ASCII"):
         one_file("", {"link": "first\n\N{RIGHTWARDS ARROW}\n"})
 
@@ -97,18 +103,6 @@ def test_a_touchdesigner_that_is_too_old_gets_one_error_line(
     if not is_built:
         assert [printed.partition(": install")[0] for printed in program.printed] == [line]
     program.close()
-
-
-def test_an_old_python_can_parse_the_builder(studio: Studio) -> None:
-    """The builder with the Python of TouchDesigner 2022 (3.9), the embedded texts with that of 2023 (3.11)."""
-    built = BUILDER.read_text(encoding="utf-8")
-    ast.parse(built, feature_version=(3, 9))
-    hints = [node.annotation for node in ast.walk(ast.parse(built)) if isinstance(node, ast.arg | ast.AnnAssign)]
-    hints += [node.returns for node in ast.walk(ast.parse(built)) if isinstance(node, ast.FunctionDef)]
-    assert hints and not any(isinstance(node, ast.BinOp) for hint in hints if hint for node in ast.walk(hint))
-    for dat in studio.comp.children:
-        if dat.OPType in ("textDAT", "executeDAT", "parameterexecuteDAT") and dat.name not in ("pages", "readme"):
-            ast.parse(dat.text, feature_version=(3, 11))
 
 
 def test_help_that_cannot_be_set_is_left_out(program: TouchDesigner) -> None:
@@ -337,59 +331,59 @@ def test_the_requirements_of_windows_are_reported(module_named: Callable) -> Non
     assert main_trouble("Multiverse", "Multiverse", 1, (128, 128), (128, 128), **where) == ""
 
 
-def test_a_missing_engine_is_reported_once(studio: Studio) -> None:
-    for _ in range(2):
-        studio.skipped_s += 2.0
-        studio.program.frame()
-    assert studio.value("Message") == (
+def test_a_missing_engine_and_a_listen_port_in_use_are_reported_once(studio: Studio) -> None:
+    """OP.errors() and OP.warnings(): docs.derivative.ca/OP_Class."""
+
+    def polled(times: int) -> str:
+        for _ in range(times):
+            studio.skipped_s += 2.0
+            studio.program.frame()
+        return studio.value("Message")
+
+    assert polled(2) == (
         f"no engine answers at 127.0.0.1:{studio.value('Port')}: pulse Start Engine, or start it with `multiverse run`"
     )
     studio.set("Message", "")
-    studio.skipped_s += 2.0
-    studio.program.frame()
-    assert studio.value("Message") == ""
-
-
-def test_a_listen_port_in_use_is_reported(studio: Studio) -> None:
-    """OP.errors() and OP.warnings(): docs.derivative.ca/OP_Class."""
+    assert polled(1) == ""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(("127.0.0.1", 0))
         port = other.getsockname()[1]
         studio.set("Listenport", port)
-        for _ in range(3):
-            studio.skipped_s += 2.0
-            studio.program.frame()
-    assert studio.value("Message") == f"Listen port {port} cannot be opened (Unable to bind to port): choose a free one"
+        told = f"Listen port {port} cannot be opened (Unable to bind to port): choose a free one"
+        assert polled(3) == told
 
 
 @pytest.fixture
-def tree_server() -> Iterator[tuple[int, dict[str, Any], list[str | None]]]:
-    """Port, the OSCQuery tree served there, and the tokens received."""
+def serve() -> Iterator[Callable[[Iterable[bytes]], tuple[int, list[str | None]]]]:
+    """`serve(bodies)` answers each request with the next; returns the port, and the list of the tokens received."""
+    with contextlib.ExitStack() as stack:
+
+        def start(bodies: Iterable[bytes]) -> tuple[int, list[str | None]]:
+            tokens: list[str | None] = []
+            left = iter(bodies)
+
+            class Handler(BaseHTTPRequestHandler):
+                def do_GET(self) -> None:
+                    tokens.append(self.headers["Authorization"])
+                    self.send_response(200)
+                    self.end_headers()
+                    self.wfile.write(next(left))
+
+                def log_message(self, *_: object) -> None:
+                    pass
+
+            server = stack.enter_context(HTTPServer(("127.0.0.1", 0), Handler))
+            thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+            thread.start()
+            stack.callback(thread.join)
+            stack.callback(server.shutdown)
+            return server.server_port, tokens
+
+        yield start
+
+
+def test_pages_are_rebuilt_for_an_engine_with_other_parameters(studio: Studio, until: Until, serve: Any) -> None:
     tree = json.loads(QueryTree(ParamStore()).answer("/", None, {}).body)
-    tokens: list[str | None] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            tokens.append(self.headers["Authorization"])
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(json.dumps(tree).encode())
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield server.server_port, tree, tokens
-        server.shutdown()
-        thread.join()
-
-
-def test_pages_are_rebuilt_for_an_engine_with_other_parameters(
-    studio: Studio, until: Until, tree_server: tuple
-) -> None:
-    port, tree, tokens = tree_server
     layer = tree["CONTENTS"]["layer"]["CONTENTS"]["1"]["CONTENTS"]
     layer["curve"]["RANGE"] = [{"MIN": 0.0, "MAX": 2.0}]
     del layer["phase"]
@@ -398,6 +392,7 @@ def test_pages_are_rebuilt_for_an_engine_with_other_parameters(
         "FULL_PATH": "/scene", "CONTENTS": {"tint": {"FULL_PATH": "/scene/tint", "TYPE": "ffff", "DESCRIPTION": "New.",
         "RANGE": [{"MIN": 0, "MAX": 1}] * 4, "MULTIVERSE": own}},
     }  # fmt: skip
+    port, tokens = serve([json.dumps(tree).encode()])
     studio.set("Webport", port)
     studio.set("Token", "secret")
     studio.pulse("Fit")
@@ -417,35 +412,17 @@ def test_pages_are_rebuilt_for_an_engine_with_other_parameters(
     assert len(studio.sent_to("/scene")) == 1
 
 
-def test_pages_do_not_change_for_an_invalid_tree_or_without_an_answer(studio: Studio, until: Until) -> None:
+def test_pages_do_not_change_for_an_invalid_tree_or_without_an_answer(studio: Studio, until: Until, serve: Any) -> None:
     bodies = [b"not a tree", b'{"FULL_PATH": "/", "MULTIVERSE": {"type": "float"}}', b"[]", b"{}", b"null"]
-    left = iter(bodies)
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(next(left))
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    def fit(body: bytes) -> None:
+    for body in (b"nothing", *bodies):
         studio.set("Message", "")
         studio.pulse("Fit")
         until(lambda: studio.value("Message"), f"an answer to {body!r}")
         assert studio.value("Message").startswith("pages not changed: "), body
         assert studio.value("L1angle") == 0.0, body
-
-    fit(b"nothing")
-    assert studio.value("Message").startswith("pages not changed: http://127.0.0.1:")
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        studio.set("Webport", server.server_port)
-        for body in bodies:
-            thread = threading.Thread(target=server.handle_request)
-            thread.start()
-            fit(body)
-            thread.join()
+        if body == b"nothing":
+            assert studio.value("Message").startswith("pages not changed: http://127.0.0.1:")
+            studio.set("Webport", serve(bodies)[0])
 
 
 def test_buttons_say_what_is_missing(studio: Studio) -> None:

@@ -167,8 +167,9 @@ def long_visit(house: House) -> Iterator[list[Visit]]:
 
 
 @pytest.fixture
-def stage(house: House, require: Callable[[object, str], None]) -> Stage:
+def stage(house: House, require: Callable[[object, str], None], wait_for: Callable[..., Any]) -> Stage:
     require(SHELL, "chromium is missing (apt-get install chromium)")
+    house.stage.until = wait_for
     house.stage.reset()
     return house.stage
 
@@ -190,7 +191,8 @@ def visit(house: House, stage: Stage, long_visit: list[Visit]) -> Iterator[Visit
 
 
 @pytest.fixture
-def phone(house: House, stage: Stage) -> Iterator[Visit]:
-    visit = house.visit(viewport={"width": 360, "height": 640}, has_touch=True, is_mobile=True).open()
+def phone(request: pytest.FixtureRequest, house: House, stage: Stage) -> Iterator[Visit]:
+    width, height = getattr(request, "param", (360, 640))
+    visit = house.visit(viewport={"width": width, "height": height}, has_touch=True, is_mobile=True).open()
     yield visit
     visit.close()

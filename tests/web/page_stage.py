@@ -24,6 +24,8 @@ class Stage:
     """
 
     engine: Engine
+    until: Callable[..., Any]
+    """The fixture `wait_for` of the present test."""
 
     def __init__(self, folder: Path) -> None:
         self.brightness = 0.0
@@ -89,6 +91,10 @@ class Stage:
     def get(self, address: str) -> Any:
         return self.engine.params.get(address)
 
+    def becomes(self, address: str, value: object) -> None:
+        """Wait until the engine has this value."""
+        self.until(lambda: self.get(address) == value, f"{address} to be {value} in the engine")
+
     def send(self, address: str, *args: object) -> None:
         """Send over UDP, like any controller."""
         assert self.engine.osc_address is not None
@@ -133,6 +139,7 @@ class Visit:
     def __init__(self, page: Any, stage: Stage) -> None:
         self.page, self.stage = page, stage
         self.errors: list[str] = []
+        self.until = lambda *args: stage.until(*args)
         page.on("console", self._hear)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
 
@@ -161,6 +168,10 @@ class Visit:
     def shown(self, address: str) -> float:
         """The fader's text."""
         return float(self.slider(address).get_attribute("aria-valuenow"))
+
+    def shows(self, address: str, value: object) -> None:
+        """Wait until the fader's text is this number."""
+        self.until(lambda: self.shown(address) == value, f"{address} to be {value} on the page")
 
     def grab(self, address: str) -> Callable[[float], None]:
         """Press the mouse on the fader's handle; the returned function moves it by a share of the fader's length."""

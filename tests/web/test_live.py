@@ -131,8 +131,7 @@ def test_levels_are_still_sent_if_the_status_fails(serve, reports, caplog):
 
 
 @pytest.mark.parametrize(
-    "nonsense",
-    ["", "null", "[]", "{", '{"monitor": "yes"}', b"\x00\xff", "[" * 60000, '{"x": ' + "[" * 60000],
+    "nonsense", ["", "null", "[]", "{", '{"monitor": "yes"}', b"\x00\xff", "[" * 60000, '{"x": ' + "[" * 60000]
 )
 def test_an_invalid_message_is_reported_and_the_connection_stays_open(serve, reports, wait_for, nonsense):
     client = serve().connect("/live")

@@ -1,23 +1,36 @@
-"""The page's status: warnings and notices, facts of children, the sinks that can be started, the timecode."""
+"""The page's status (warnings, facts, sinks, meters, timecode) and its pictures: of a run, of looks, of shaders.
 
+In one file, because each file of page tests starts an engine and a browser of its own.
+"""
+
+import dataclasses
 import re
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
-from engine.sinks import available_kinds
+import numpy as np
+import pytest
+
+from engine.children.spec import ChildStatus
+from engine.params.looks import LOOKS, WORLDS
+from engine.render.isf.isf_file import ShaderState
+from engine.sinks import SinkStatus, available_kinds
+from tests.control.commands.test_shader import shader
 from tests.support.mtc_signal import full_frame
-from tests.web.page_stage import Stage, Visit
+from tests.web.conftest import Stand
+from tests.web.page_stage import House, Stage, Visit
 
-WaitFor = Callable[..., Any]
+FIRST, SECOND = list(LOOKS)[:2]
+LEVELS = {"main": 40, "sd": 90, "sam3": 140, "sam3_mask": 190}
 
 
-def test_seen_warnings_are_not_counted(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+def test_seen_warnings_are_not_counted(visit: Visit, stage: Stage) -> None:
     page = visit.page
     badge = page.locator("#warning-count")
     page.locator("#status-tab").click()
     badge.wait_for(state="hidden")
     page.locator("#presets-tab").click()
-    wait_for(lambda: (stage.send("/layer/of/that/name"), badge.is_visible())[1], "the badge")
+    stage.until(lambda: (stage.send("/layer/of/that/name"), badge.is_visible())[1], "the badge")
     page.locator("#status-tab").click()
     badge.wait_for(state="hidden")
     page.locator("#warnings li", has_text="/layer/of/that/name").first.wait_for()
@@ -27,7 +40,7 @@ def test_seen_warnings_are_not_counted(visit: Visit, stage: Stage, wait_for: Wai
     assert badge.is_hidden()
 
 
-def test_notices_are_listed_but_not_counted_as_warnings(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+def test_notices_are_listed_but_not_counted_as_warnings(visit: Visit, stage: Stage) -> None:
     page = visit.page
     badge = page.locator("#warning-count")
     page.locator("#status-tab").click()
@@ -36,83 +49,69 @@ def test_notices_are_listed_but_not_counted_as_warnings(visit: Visit, stage: Sta
     for pid in (7, 8):
         stage.engine._parts.warnings.notice(f"sam3: ready (process {pid})")
     news = page.locator("#warnings li", has_text="sam3: ready")
-    wait_for(lambda: news.count() == 2, "the news")
+    stage.until(lambda: news.count() == 2, "the news")
     assert badge.is_hidden()
     warning = page.locator("#warnings li", has_text="/layer/1/good")
-    wait_for(lambda: (stage.send("/layer/1/good"), warning.count())[1], "a warning beside them")
-    wait_for(lambda: badge.inner_text() == str(warning.count()), "the warnings alone to be counted")
+    stage.until(lambda: (stage.send("/layer/1/good"), warning.count())[1], "a warning beside them")
+    stage.until(lambda: badge.inner_text() == str(warning.count()), "the warnings alone to be counted")
     page.locator("#status-tab").click()
     colours = {line.evaluate("line => getComputedStyle(line).color") for line in (news.first, page.locator("body"))}
     assert len(colours) == 1, "as any text"
     assert warning.first.evaluate("line => getComputedStyle(line).color") not in colours
 
 
-def test_the_beat_in_use_and_its_clock_are_shown(visit: Visit, stage: Stage) -> None:
-    page = visit.page
-    page.locator("#status-tab").click()
-    beat = page.locator("#facts dt", has_text=re.compile("^beat$")).locator("xpath=following-sibling::dd[1]")
-    stage.send("/tempo/source", "manual")
-    stage.send("/tempo/bpm", 97.0)
-    beat.get_by_text("97.0 beats/min from taps").wait_for()
-    stage.send("/tempo/source", "midi")
-    beat.get_by_text("97.0 beats/min, running on: nothing to follow from MIDI clock").wait_for()
+DESK = {"number": 1, "state": "live", "source": "artnet 2.0.0.5", "sources": 2, "packets_hz": 43.6}
+SESSION = {"state": "following", "peers": 1, "bpm": 133.0, "detail": ""}
+NO_LIBRARY = {"state": "missing", "peers": 0, "bpm": 0, "detail": "not installed"}
+ADDED_UP = [{**DESK, "number": number, "state": "held" if number < 2 else "live"} for number in range(64)]
+UNUSED = {"listen": "artnet", "universes": [], "shared_ports": [6454]}
+FACTS = {"fps": 12.34, "decode_ms": 4, "pictures": 0, "nan": 0, "skipped": 0, "memory_mb": 17, "slice_p99_ms": 55.93}
+LATENCY = {"p50": 9.26, "p99": 18.04, "worst": 43.96}
+WORDS: list[tuple[str, list[object], object]] = [
+    ("newIn", [["a", "b"], []], 2),
+    ("newIn", [["a", "b"], ["a", "b"]], 0),
+    ("newIn", [["b", "c", "d"], ["a", "b"]], 2),
+    ("newIn", [["x", "y"], ["a", "b"]], 2),
+    ("newIn", [["a", "a", "a"], ["a", "a"]], 1),
+    ("newIn", [[], ["a"]], 0),
+    ("factsOf", [FACTS], "fps 12.34 · decode 4.0 ms · pictures 0 · memory 17 MB · slice p99 55.9 ms"),
+    ("factsOf", [{"size": "512x512"}], "size 512x512"),
+    ("factsOf", [{"nan": 2, "skipped": 1, "duty": 0.125}], "nan 2 · skipped 1 · duty 0.13"),
+    ("factsOf", [{"copy_ms": None}], "copy ms null"),
+    ("factsOf", [{}], ""),
+    ("latencyOf", [LATENCY], "9.3 ms median, 1 in 100 takes more than 18.0 ms, worst 44.0 ms (last minute)"),
+    ("leftOut", [{"replaced": 7, "discarded": 0, "lost": 2}], "7 replaced by newer values, 2 lost by the system"),
+    ("leftOut", [{"replaced": 0, "discarded": 3, "lost": 0}], "3 discarded"),
+    ("leftOut", [{"replaced": 0, "discarded": 0, "lost": 0}], ""),
+    ("universeOf", [DESK], "artnet 2.0.0.5, 44 packets a second, of 2 desks"),
+    ("universeOf", [{**DESK, "state": "held"}], "nothing arrives; the levels of artnet 2.0.0.5 are held"),
+    ("linkOf", [SESSION], "133.00 beats/min, with 1 other program"),
+    ("linkOf", [{**SESSION, "state": "alone", "peers": 0}], "133.00 beats/min, no other program yet"),
+    ("linkOf", [NO_LIBRARY], "not installed"),
+    ("linkOf", [{**NO_LIBRARY, "state": "starting", "detail": ""}], "starting"),
+    ("lightingRows", [None], []),
+    ("lightingRows", [UNUSED], [["lighting", "nothing received yet (artnet)", False],
+                      ["UDP port 6454", "another program has it, too; unicast reaches only one", True]]),
+    ("lightingRows", [{"shared_ports": [], "universes": ADDED_UP}],
+                     [["lighting", "64 universes, 2790 packets a second; 2 held: 0, 1", True]]),
+]  # fmt: skip
 
 
-def test_the_badge_counts_new_warnings_even_if_old_ones_were_dropped(visit: Visit) -> None:
-    counts = visit.page.evaluate(
-        """async () => {
-            const { newIn } = await import("/page/status.js");
-            return [newIn(["a", "b"], []), newIn(["a", "b"], ["a", "b"]), newIn(["b", "c", "d"], ["a", "b"]),
-                newIn(["x", "y"], ["a", "b"]), newIn(["a", "a", "a"], ["a", "a"]), newIn([], ["a"])];
-        }"""
-    )
-    assert counts == [2, 0, 2, 2, 1, 0]
-
-
-def test_a_childs_facts_have_units_and_zero_fault_counts_are_hidden(visit: Visit) -> None:
+def test_facts_are_told_in_words(visit: Visit) -> None:
     said = visit.page.evaluate(
-        """async () => {
-            const { factsOf } = await import("/page/status.js");
-            return [factsOf({ fps: 12.34, decode_ms: 4, pictures: 0, nan: 0, skipped: 0, memory_mb: 17,
-                slice_p99_ms: 55.93, size: "512x512" }),
-                factsOf({ nan: 2, skipped: 1, duty: 0.125, copy_ms: null }), factsOf({})];
-        }"""
+        """async (calls) => {
+            const status = await import("/page/status.js");
+            return calls.map(([name, args]) => status[name](...args));
+        }""",
+        [row[:2] for row in WORDS],
     )
-    assert said == [
-        "fps 12.34 · decode 4.0 ms · pictures 0 · memory 17 MB · slice p99 55.9 ms · size 512x512",
-        "nan 2 · skipped 1 · duty 0.13 · copy ms null",
-        "",
-    ]
-
-
-def test_the_latency_and_what_was_left_out_are_told_in_words(visit: Visit) -> None:
-    said = visit.page.evaluate(
-        """async () => {
-            const { latencyOf, leftOut } = await import("/page/status.js");
-            return [latencyOf({ p50: 9.26, p99: 18.04, worst: 43.96 }), leftOut({ replaced: 7, discarded: 0, lost: 2 }),
-                leftOut({ replaced: 0, discarded: 3, lost: 0 }), leftOut({ replaced: 0, discarded: 0, lost: 0 })];
-        }"""
-    )
-    assert said == [
-        "9.3 ms median, 1 in 100 takes more than 18.0 ms, worst 44.0 ms (last minute)",
-        "7 replaced by newer values, 2 lost by the system",
-        "3 discarded",
-        "",
-    ]
-
-
-def test_the_facts_show_the_latency_of_osc(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
-    visit.page.locator("#status-tab").click()
-    stage.send("/layer/1/angle", 12.0)
-    facts = visit.page.locator("#facts")
-    wait_for(lambda: "ms median, 1 in 100 takes more than" in facts.inner_text().partition("latency")[2], "it")
-    assert "OSC left out" not in facts.inner_text()
+    assert said == [told for _, _, told in WORDS]
 
 
 REASONS = {info.kind: info.reason for info in available_kinds() if not info.is_available}
 
 
-def test_unavailable_switches_are_disabled_with_the_reason(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+def test_unavailable_switches_are_disabled_with_the_reason(visit: Visit, stage: Stage) -> None:
     reasons = {f"/sink/{kind}/enable": reason for kind, reason in REASONS.items()} | {"/sd/enable": "--sd MODEL"}
     for address, reason in reasons.items():
         row = visit.control(address)
@@ -123,7 +122,7 @@ def test_unavailable_switches_are_disabled_with_the_reason(visit: Visit, stage: 
     assert {"/sink/syphon/enable", "/sink/spout/enable"} & reasons.keys(), "no system has both"
 
 
-def test_dropped_frames_are_a_warning(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+def test_dropped_frames_are_a_warning(visit: Visit, stage: Stage) -> None:
     page = visit.page
     page.locator("#status-tab").click()
     stage.engine._loop.schedule.dropped += 1282
@@ -136,17 +135,19 @@ def test_dropped_frames_are_a_warning(visit: Visit, stage: Stage, wait_for: Wait
         found = re.fullmatch(line, page.locator("#late").inner_text())
         return [int(number) for number in found.groups()] if found else [0]
 
-    dropped, due, late, share, *ever = wait_for(lambda: told()[0] >= 1282 and told(), "the dropped frames")
+    dropped, due, late, share, *ever = stage.until(lambda: told()[0] >= 1282 and told(), "the dropped frames")
     assert dropped <= due and share == round(100 * (dropped + late) / due)
     assert ever[0] >= dropped and ever[1] >= due and ever[3] == round(100 * (ever[0] + ever[2]) / ever[1])
     assert page.locator("#late-mark").is_visible()
     assert "No warnings" not in page.locator("#status-panel").inner_text()
 
 
-def test_sinks_that_run_on_every_machine_are_offered_first(visit: Visit, wait_for: WaitFor) -> None:
+def test_sinks_that_run_on_every_machine_are_offered_first(visit: Visit) -> None:
     visit.page.locator("#status-tab").click()
     kinds = visit.page.locator("#sink-kind")
-    wait_for(lambda: kinds.locator("option:disabled").count() == len(REASONS), "those that cannot run here to be grey")
+    visit.until(
+        lambda: kinds.locator("option:disabled").count() == len(REASONS), "those that cannot run here to be grey"
+    )
     options = kinds.locator("option").all_inner_texts()
     assert [option.split()[0] for option in options] == ["record", "snapshot", "shared", "ndi", "syphon", "spout"]
     assert kinds.evaluate("list => list.getBoundingClientRect().width") >= 100, "wide enough for its longest"
@@ -170,39 +171,7 @@ def test_a_lamp_is_lit_while_the_flash_guard_limits(visit: Visit, stage: Stage) 
     visit.page.locator("#flash-guard.is-off", has_text="flash guard off").wait_for()
 
 
-def test_lighting_and_link_are_told_in_a_line_each(visit: Visit) -> None:
-    desk = {"number": 1, "state": "live", "source": "artnet 2.0.0.5", "sources": 2, "packets_hz": 43.6}
-    session = {"state": "following", "peers": 1, "bpm": 133.0, "detail": ""}
-    told = visit.page.evaluate(
-        """async ([desk, session]) => {
-          const { universeOf, linkOf, lightingRows } = await import("/page/status.js");
-          const missing = { state: "missing", peers: 0, bpm: 0, detail: "not installed" };
-          return [universeOf(desk), universeOf({ ...desk, state: "held" }), linkOf(session),
-            linkOf({ ...session, state: "alone", peers: 0 }), linkOf(missing),
-            linkOf({ ...missing, state: "starting", detail: "" }), lightingRows(null),
-            lightingRows({ listen: "artnet", universes: [], shared_ports: [6454] }),
-            lightingRows({ shared_ports: [], universes: [...Array(64).keys()].map((number) => ({ ...desk, number,
-              state: number < 2 ? "held" : "live" })) })];
-        }""",
-        [desk, session],
-    )
-    assert told == [
-        "artnet 2.0.0.5, 44 packets a second, of 2 desks",
-        "nothing arrives; the levels of artnet 2.0.0.5 are held",
-        "133.00 beats/min, with 1 other program",
-        "133.00 beats/min, no other program yet",
-        "not installed",
-        "starting",
-        [],
-        [
-            ["lighting", "nothing received yet (artnet)", False],
-            ["UDP port 6454", "another program has it, too; unicast reaches only one", True],
-        ],
-        [["lighting", "64 universes, 2790 packets a second; 2 held: 0, 1", True]],
-    ]
-
-
-def test_a_cue_gets_its_timecode_typed_or_taken_from_the_clock(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+def test_a_cue_gets_its_timecode_typed_or_taken_from_the_clock(visit: Visit, stage: Stage) -> None:
     page = visit.page
     page.locator("#cues-tab").click()
     assert page.locator("#timecode").is_hidden()
@@ -231,3 +200,260 @@ def test_a_cue_gets_its_timecode_typed_or_taken_from_the_clock(visit: Visit, sta
     stage.send("/timecode/source", "off")
     stage.send("/cue/delete", 1)
     page.locator("#cues li").wait_for(state="detached")
+
+
+def test_the_facts_show_the_beat_its_clock_and_the_latency_of_osc(visit: Visit, stage: Stage) -> None:
+    page = visit.page
+    page.locator("#status-tab").click()
+    facts = page.locator("#facts")
+    beat = facts.locator("dt", has_text=re.compile("^beat$")).locator("xpath=following-sibling::dd[1]")
+    stage.send("/tempo/source", "manual")
+    stage.send("/tempo/bpm", 97.0)
+    beat.get_by_text("97.0 beats/min from taps").wait_for()
+    stage.until(lambda: "ms median, 1 in 100 takes more than" in facts.inner_text().partition("latency")[2], "it")
+    assert "OSC left out" not in facts.inner_text()
+    stage.send("/tempo/source", "midi")
+    beat.get_by_text("97.0 beats/min, running on: nothing to follow from MIDI clock").wait_for()
+
+
+def test_a_refused_command_is_shown_in_a_notice(visit: Visit, stage: Stage) -> None:
+    visit.page.locator("#status-tab").click()
+    visit.page.locator("#sink-kind").select_option("snapshot")
+    visit.page.locator("#sink-name").fill("../outside")
+    visit.page.locator("#sink-form button").click()
+    visit.page.locator("#sink-name").fill("")
+    notice = visit.page.locator(".toast.fail", has_text="/sink/start")
+    notice.wait_for()
+    notice.locator(".close").click()
+    warning = visit.page.locator("#warnings li", has_text="/sink/start")
+    # A failure within a second of another one is only counted.
+    stage.until(lambda: warning.count() or stage.send("/sink/start", "snapshot", "../outside"), "the warning")
+    visit.page.locator("#failures li", has_text="/sink/start").wait_for(state="hidden")  # it is shown only once
+
+
+def test_sinks_start_and_stop_and_text_from_the_network_is_never_markup(visit: Visit, stage: Stage) -> None:
+    page = visit.page
+    page.locator("#status-tab").click()
+    page.locator("#sinks li", has_text="null").get_by_role("button").click()
+    page.locator("#sinks li", has_text="null").wait_for(state="detached")
+    page.locator("#sink-kind").select_option("snapshot")
+    page.locator("#sink-form button").click()
+    page.locator("#sinks li", has_text="snapshot").wait_for()
+    page.locator("#monitor-tab").click()
+    stage.until(
+        lambda: (stage.send("/layer/<b>bold</b>", "<i>"), page.locator("#monitor li").count())[1], "the monitor"
+    )
+    assert "/layer/<b>bold</b>" in page.locator("#monitor").inner_text()
+    page.locator("#status-tab").click()
+    warning = page.locator("#warnings li", has_text="<b>bold</b>")
+    # A mistyped address within a second of another one is only counted.
+    stage.until(lambda: warning.count() or stage.send("/layer/<b>bold</b>", "<i>"), "the warning")
+    assert page.locator("#warnings b, #monitor b, #monitor i").count() == 0
+
+
+def test_meters_show_the_sound(visit: Visit) -> None:
+    meters = visit.page.locator("#meters .channel").get_by_role("meter")
+    assert meters.count() == 4
+    visit.until(lambda: float(meters.nth(1).get_attribute("aria-valuenow")) > -50, "a level")
+
+
+def test_the_beat_shows_its_tempo_and_its_clock_can_be_chosen(visit: Visit, stage: Stage) -> None:
+    beat = visit.page.locator("#meters .beat")
+    stage.until(lambda: beat.locator(".bpm").inner_text().endswith(" bpm"), "the tempo")
+    visit.page.evaluate("""() => new MutationObserver(() => { window.beats = (window.beats ?? 0) + 1 })
+        .observe(document.querySelector("#meters .pulse"), { attributes: true })""")
+    stage.until(lambda: visit.page.evaluate("window.beats ?? 0") >= 2, "the lamp")
+    source = beat.get_by_label("clock of the beat")
+    assert source.input_value() == "beat"
+    source.select_option("manual")
+    stage.becomes("/tempo/source", "manual")
+    stage.send("/tempo/source", "beat")
+    stage.until(lambda: source.input_value() == "beat", "the page")
+
+
+# -- pictures --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def children() -> list[str]:
+    """The children of the engine behind the page; a test may change them."""
+    return ["sd", "sam3"]
+
+
+@pytest.fixture
+def stand(serve: Callable[..., Stand], stage: Stage, children: list[str]) -> Stand:
+    """An engine with all pictures, each in its own grey, and a sink for each."""
+    sinks = tuple(
+        SinkStatus(kind="shared", name=name, state="running", frames=1, dropped=0, picture=name) for name in LEVELS
+    )
+
+    def status() -> object:
+        now = tuple(ChildStatus(name=name) for name in children)
+        return dataclasses.replace(stage.engine.status(), children=now, sinks=sinks)
+
+    stand = serve(status=status, pictures=LEVELS)
+    for name, level in LEVELS.items():
+        stand.play(np.full((36, 64, 4), level, np.uint8), name)
+    return stand
+
+
+@pytest.fixture
+def guest(request: pytest.FixtureRequest, house: House, stand: Stand) -> Iterator[Visit]:
+    width, height = getattr(request, "param", (1280, 800))
+    visit = house.visit(viewport={"width": width, "height": height})
+    visit.page.goto(stand.server.url)
+    visit.page.wait_for_selector("body[data-state=connected]")
+    yield visit
+    assert visit.errors == []
+    visit.close()
+
+
+def offered(visit: Visit) -> list[str]:
+    return visit.page.locator("#pictures label:visible").all_inner_texts()
+
+
+@pytest.mark.parametrize(
+    "guest", [(1280, 800), (360, 640), (844, 390)], ids=["desk", "phone", "phone on its side"], indirect=True
+)
+def test_each_picture_of_the_engine_is_offered_by_its_full_name_and_shown(guest: Visit) -> None:
+    guest.until(lambda: offered(guest) == ["main", "SD", "SAM3", "SAM3 mask"], "the names")
+    for name, level in zip(offered(guest), LEVELS.values(), strict=True):
+        guest.page.get_by_role("radio", name=name, exact=True).check()
+        guest.until(lambda level=level: abs(guest.picture_mean() - level) < 4, name)
+    cut = "parts => parts.filter((part) => part.scrollWidth > part.clientWidth).map((part) => part.textContent)"
+    assert guest.page.locator("#pictures, #pictures span").evaluate_all(cut) == []
+
+
+def test_the_page_switches_to_the_main_picture_when_the_chosen_one_is_gone(guest: Visit, children: list[str]) -> None:
+    guest.page.get_by_role("radio", name="SAM3 mask").check()
+    guest.until(lambda: abs(guest.picture_mean() - LEVELS["sam3_mask"]) < 4, "the mask")
+    children.remove("sd")
+    guest.until(lambda: offered(guest) == ["main", "SAM3", "SAM3 mask"], "the names without SD")
+    assert guest.page.get_by_role("radio", name="SAM3 mask").is_checked()
+    children.clear()
+    guest.until(lambda: offered(guest) == [], "no choice")
+    guest.until(lambda: abs(guest.picture_mean() - LEVELS["main"]) < 4, "the main picture")
+    children.append("sam3")
+    guest.until(lambda: offered(guest) == ["main", "SAM3", "SAM3 mask"], "the choice again")
+    assert guest.page.get_by_role("radio", name="main").is_checked()
+
+
+def test_sinks_are_listed_by_their_labels(guest: Visit) -> None:
+    guest.page.locator("#status-tab").click()
+    guest.page.locator("#sinks li").nth(3).wait_for()
+    labels = guest.page.locator("#sinks li strong").all_inner_texts()
+    assert labels == ["shared", "sd:shared", "sam3:shared", "sam3_mask:shared"]
+
+
+def shown(visit: Visit, name: str) -> str:
+    """What the picture of that look is: still or loop."""
+    src = visit.page.locator(f"#presets li[data-name='{name}'] img").get_attribute("src")
+    return "loop" if src.startswith("blob:") else "still"
+
+
+def test_looks_stand_in_groups_by_their_worlds_and_saved_ones_after_them(visit: Visit, stage: Stage) -> None:
+    page = visit.page
+    page.locator("#presets-tab").click()
+    stage.send("/preset/save", "Mine")
+    page.locator("#presets li[data-name=Mine]").wait_for()
+    rows = page.locator("#presets > li").evaluate_all(
+        "rows => rows.map((row) => row.dataset.name ?? `# ${row.textContent}`)"
+    )
+    worlds = [row for world, looks in WORLDS.items() for row in (f"# {world}", *looks)]
+    assert rows[: len(worlds) + 4] == ["default", "VAV original", *worlds, "# saved", "Mine"]
+    picture = page.locator("#presets li[data-name=Mine] img")
+    stage.until(lambda: picture.evaluate("img => img.complete && img.naturalWidth"), "its picture, before it is gone")
+    stage.send("/preset/delete", "Mine")
+    page.locator("#presets li.world", has_text="saved").wait_for(state="detached")
+
+
+def test_with_a_mouse_only_the_look_under_it_moves(visit: Visit) -> None:
+    page = visit.page
+    page.locator("#presets-tab").click()
+    look = page.locator(f"#presets li[data-name='{FIRST}'] .look")
+    look.wait_for()
+    assert shown(visit, FIRST) == "still"
+    look.hover()
+    visit.until(lambda: shown(visit, FIRST) == "loop", "its loop")
+    picture = page.locator(f"#presets li[data-name='{FIRST}'] img")
+    visit.until(lambda: picture.evaluate("img => img.complete && img.naturalWidth") == 240, "the loop to be decoded")
+    assert shown(visit, SECOND) == "still"
+    page.mouse.move(2, 2)
+    visit.until(lambda: shown(visit, FIRST) == "still", "the still picture again")
+    page.locator(f"#presets li[data-name='{FIRST}'] .look").focus()
+    page.keyboard.press("Tab")
+    visit.until(lambda: shown(visit, SECOND) == "loop", "the loop of the look that the keyboard has reached")
+
+
+def test_on_a_phone_the_looks_in_view_move_and_a_tap_is_not_needed(house: House) -> None:
+    visit = house.visit(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True).open()
+    page, last = visit.page, list(LOOKS)[-1]
+    page.locator("#presets-tab").click()
+    page.locator(f"#presets li[data-name='{FIRST}']").scroll_into_view_if_needed()
+    visit.until(lambda: shown(visit, FIRST) == "loop", "the loop in view")
+    page.locator(f"#presets li[data-name='{last}']").evaluate("row => row.scrollIntoView({block: 'end'})")
+    visit.until(lambda: shown(visit, last) == "loop", "the loop that came into view")
+    page.locator("#presets li[data-name='default']").evaluate("row => row.scrollIntoView()")
+    visit.until(lambda: shown(visit, last) == "still", "the still of the look that left the view")
+    visit.close()
+
+
+def test_who_wants_less_motion_sees_still_pictures(house: House) -> None:
+    visit = house.visit(reduced_motion="reduce").open()
+    page = visit.page
+    page.locator("#presets-tab").click()
+    fetched: list[str] = []
+    page.on("request", lambda request: fetched.append(request.url))
+    page.locator(f"#presets li[data-name='{FIRST}'] .look").hover()
+    page.locator(f"#presets li[data-name='{SECOND}'] .look").hover()
+    page.locator("#play-tab").click()
+    assert shown(visit, FIRST) == shown(visit, SECOND) == "still"
+    assert not [url for url in fetched if url.endswith(".webp")]
+    visit.close()
+
+
+def test_a_chosen_shader_shows_its_inputs_and_a_broken_one_its_line_in_red(visit: Visit, stage: Stage) -> None:
+    folder: Path = stage.shaders
+    folder.mkdir(exist_ok=True)
+    (folder / "Glow.fs").write_text(shader())
+    (folder / "Broken.fs").write_text(shader().replace("gl_FragColor", "nothing"))
+    card = visit.page.locator(".card", has=visit.control("/fx/1/file"))
+    card.locator("li .look", has_text="Broken").wait_for(state="attached")
+    card.locator(".shader-now").click()
+    card.locator("li .look", has_text="Glow").click()
+    speed = card.locator('.inputs [data-address="/fx/1/speed"] [role=slider]')
+    speed.wait_for()
+    speed.press("End")
+    stage.becomes("/fx/1/1", 1.0)
+    stage.send("/fx/1/shape", "star")
+    card.locator('.inputs [data-address="/fx/1/shape"] input[value=star]:checked').wait_for(state="attached")
+    card.locator('.inputs [data-address="/fx/1/flash"] .pull').click()
+    card.locator(".shader-now").click()
+    card.locator("li .look", has_text="Broken").click()
+    card.locator(".fault", has_text="Glow plays on").wait_for()
+    assert speed.is_visible()
+    stage.send("/fx/1/file", "")
+    speed.wait_for(state="detached")
+    assert visit.errors == []
+
+
+def test_a_bypassed_shader_is_named_in_the_header_on_every_tab_until_it_plays_again(visit: Visit, stage: Stage) -> None:
+    folder: Path = stage.shaders
+    folder.mkdir(exist_ok=True)
+    (folder / "Veil.fs").write_text(shader(image=False))
+    status, control = stage.engine.status, stage.engine._parts.drawing.shaders
+    stage.until(lambda: any(entry.name == "Veil" for entry in control.catalog.entries), "the file")
+    stage.send("/fx/generator/file", "Veil")
+    stage.until(lambda: status().shaders[0].draw_ms > 0, "the shader in the picture")
+    given_up = ShaderState(costs_ms={"generator": 400.0}, overruns=frozenset({"generator"}))
+    stage.engine.post(lambda: control.after_frame(given_up, 1 / 12))
+    lamp = visit.page.locator("header #bypassed")
+    lamp.get_by_text("bypassed: Veil").wait_for()
+    for tab in ("presets", "cues", "status", "monitor", "play"):
+        visit.page.locator(f"#{tab}-tab").click()
+        assert lamp.is_visible(), tab
+    assert stage.get("/fx/generator/enable") is True
+    stage.send("/fx/generator/enable", 1)
+    lamp.wait_for(state="hidden")
+    stage.send("/fx/generator/file", "")
+    assert visit.errors == []

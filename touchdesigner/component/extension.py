@@ -78,7 +78,7 @@ class MultiverseExt:
         self._status = part("status_page").StatusPage(ownerComp)
         self._process = part("engine_process").EngineProcess()
         self._tree = part("tree_reader").TreeReader()
-        self._pictures = part("picture_inputs").PictureInputs(ownerComp, part("senders"))
+        self._pictures = part("picture_inputs").PictureInputs(ownerComp)
         self.now_s: Callable[[], float] = time.perf_counter
         self._kill_at_s: float | None = None
         self._next_poll_s = float("-inf")
@@ -319,10 +319,7 @@ class MultiverseExt:
 
     def _subscribe_features(self) -> None:
         """Get the audio features, or no longer, as Audio CHOP says."""
-        if self._own("Audiochop"):
-            self.Send("/engine/notify", 1, self._target[3], "features")
-        else:
-            self.Send("/engine/notify", 0, self._target[3], "features")
+        self.Send("/engine/notify", int(bool(self._own("Audiochop"))), self._target[3], "features")
 
     def _take_free_ports(self) -> None:
         """Give a copied or second component its own ports: two cannot receive on one."""

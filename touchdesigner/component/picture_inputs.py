@@ -5,6 +5,7 @@ So the available senders are read from its menu, and a picture is detected by it
 """
 
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 SENDERS = (
@@ -22,16 +23,14 @@ Size = tuple[int, int]
 
 
 class PictureInputs:
-    def __init__(self, comp: Any, senders: Any) -> None:
-        """`senders`: the module of that name."""
+    def __init__(self, comp: Any) -> None:
         self._comp = comp
-        self._senders = senders
         self._trouble = ""
         self._is_reported = False
 
     def poll(self) -> None:
         """Connect each picture to the sender whose name contains the wanted text; if none does, keep the old one."""
-        own, pick = self._own, self._senders.pick
+        own = self._own
         for place, (top, part, found) in enumerate(SENDERS, start=1):
             sender = self._comp.op(top).par.sendername
             others = [own(other) for _, other, _ in SENDERS[place:]]
@@ -75,6 +74,19 @@ class PictureInputs:
 
     def _own(self, name: str) -> Any:
         return getattr(self._comp.par, name).eval()
+
+
+def pick(part: str, names: Iterable[str], but_not: Iterable[str] = ()) -> str:
+    """The shortest name that contains `part` and none of `but_not`, ignoring case; empty if there is none. Pure.
+
+    The full name of a sender is not known in advance: Syphon puts the application before it, Spout appends a number if
+    the name is taken, NDI adds the machine's name.
+    """
+    wanted = part.strip().lower()
+    # A text contained in `part` itself cannot exclude anything: Multiverse for Multiverse SD.
+    unwanted = [text for other in but_not if (text := other.strip().lower()) not in wanted]
+    found = [name for name in names if wanted and wanted in name.lower()]
+    return min((name for name in found if not any(other in name.lower() for other in unwanted)), key=len, default="")
 
 
 def main_trouble(

@@ -70,13 +70,7 @@ class LinkFollower:
     """`poll` on any one thread; `close` waits for the end of the process."""
 
     def __init__(
-        self,
-        store: ParamStore,
-        follow: Follow,
-        *,
-        clock: Clock,
-        report: Report,
-        say: Callable[[str], None],
+        self, store: ParamStore, follow: Follow, *, clock: Clock, report: Report, say: Callable[[str], None]
     ) -> None:
         """`clock` must be real time: its seconds are those of `time.perf_counter`."""
         self._store = store

@@ -59,11 +59,7 @@ def _report(link: Any, order: int) -> SessionReport:
     at_s, micros = _read_clocks(link.clock())
     state = link.captureAppSessionState()
     return SessionReport(
-        at_s=at_s,
-        beat=state.beatAtTime(micros, QUANTUM_BEATS),
-        bpm=state.tempo(),
-        peers=link.numPeers(),
-        order=order,
+        at_s=at_s, beat=state.beatAtTime(micros, QUANTUM_BEATS), bpm=state.tempo(), peers=link.numPeers(), order=order
     )
 
 

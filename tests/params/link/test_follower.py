@@ -113,9 +113,7 @@ def test_the_process_is_started_again_after_it_died(stage: Stage) -> None:
     stage.wait(lambda: stage.followed)
     stage.session("die")
     stage.wait(lambda: stage.follower.status().state == "failed")
-    assert stage.reports.lines == [
-        ("link", "Ableton Link: exit code 7; the beat runs on, next try in 0.5 s"),
-    ]
+    assert stage.reports.lines == [("link", "Ableton Link: exit code 7; the beat runs on, next try in 0.5 s")]
     stage.session("peers 2")
     count = len(stage.followed)
     stage.wait(lambda: len(stage.followed) > count)

@@ -9,7 +9,7 @@ from osc_schema import Rejected
 
 
 class Desk:
-    """A learner and a clock; `hear` is a movement after 10 ms."""
+    """A learner and a clock; `hear` is a movement after 10 ms, `cc` a controller's message after 2 ms."""
 
     def __init__(self) -> None:
         self.learner = Learner()
@@ -25,11 +25,15 @@ class Desk:
                 return learned.control.name
         return ""
 
-    def cc(self, number: int, value: int) -> str:
-        self.now_s += 0.002
-        event = MidiEvent(kind="cc", channel=1, number=number, value=value)
-        taken = [self.learner.hear(movement, self.now_s) for movement in self.movements.of_midi(event, self.now_s)]
-        return next((learned.control.name for learned in taken if learned), "")
+    def cc(self, *heard: tuple[int, int]) -> Learned | None:
+        """What is learned first while these controllers send these values."""
+        for number, value in heard:
+            self.now_s += 0.002
+            event = MidiEvent(kind="cc", channel=1, number=number, value=value)
+            for movement in self.movements.of_midi(event, self.now_s):
+                if learned := self.learner.hear(movement, self.now_s):
+                    return learned
+        return None
 
 
 @pytest.fixture
@@ -109,24 +113,6 @@ def test_a_message_without_a_value_is_learned_at_once_but_not_a_heartbeat(desk: 
     assert desk.learner.hear(Movement(press, 1.0, is_bang=True), desk.now_s + 0.2) == Learned(press)
 
 
-def test_both_halves_of_a_pair_make_a_fader_of_14_bits(desk: Desk) -> None:
-    for fine_first in [False, True]:
-        desk.learner.begin()
-        taken = []
-        for at in (8000, 8100, 8200):
-            halves = [(7, at // 128), (39, at % 128)]
-            taken += [desk.cc(*half) for half in (reversed(halves) if fine_first else halves)]
-        assert next(name for name in taken if name) == "midi 1 cc14 7", fine_first
-
-
-def test_a_known_pair_is_not_learned_as_its_coarse_half(desk: Desk) -> None:
-    for at in (0, 1):
-        desk.cc(7, 0), desk.cc(39, at)
-    desk.now_s += 1.0
-    desk.learner.begin()
-    assert [desk.cc(7, 100), desk.cc(39, 5), desk.cc(7, 101)] == ["", "", "midi 1 cc14 7"]
-
-
 def test_a_control_is_parsed_from_its_own_name_and_an_invalid_one_rejected_in_one_line() -> None:
     for name in [
         "osc /1/fader3",
@@ -175,6 +161,7 @@ def test_a_control_is_parsed_from_its_own_name_and_an_invalid_one_rejected_in_on
         assert "\n" not in str(refused.value), name
 
 
+NRPN = "midi 1 nrpn 300"
 ORDERS = {  # how devices send an NRPN: Yoshimi's Using_NRPNs.txt, Open Stage Control's rpn.py, JUCE's MidiRPNDetector
     "MIDI 1.0": (99, 98, 6, 38),
     "number's fine half first": (98, 99, 6, 38),
@@ -190,66 +177,47 @@ def nrpn(order: tuple[int, ...], number: int, value: int) -> list[tuple[int, int
     return [(controller, halves[controller]) for controller in order]
 
 
-def test_an_nrpn_is_learned_as_one_control() -> None:
-    for order in ORDERS.values():
-        for heard in nrpn(order, 1000, 9000):  # another one before: its number is not mistaken for a knob on 98 or 99
-            desk = Desk()
-            desk.cc(*heard)
-        desk.learner.begin()
-        taken = [desk.cc(*heard) for value in (3000, 3500, 4000) for heard in nrpn(order, 300, value)]
-        assert next(filter(None, taken)) == "midi 1 nrpn 300", order
+def pairs(*positions: int, fine_first: bool = False) -> list[tuple[int, int]]:
+    """Controllers 7 and 39 at these positions, 0..16383."""
+    halves = [[(7, at >> 7), (39, at & 127)] for at in positions]
+    return [half for pair in halves for half in (reversed(pair) if fine_first else pair)]
 
 
-def test_an_nrpn_is_learned_also_without_being_selected_again(desk: Desk) -> None:
-    for heard in nrpn((99, 98, 6, 38), 300, 3000):
-        desk.cc(*heard)
+KNOB = range(20, 120, 10)
+Heard = list[tuple[int, int]]
+
+
+@pytest.mark.parametrize(
+    ("before", "heard", "learned"),
+    [
+        ([], pairs(8000, 8100, 8200), "midi 1 cc14 7"),
+        ([], pairs(8000, 8100, 8200, fine_first=True), "midi 1 cc14 7"),
+        (pairs(0, 1), [(7, 100), (39, 5), (7, 101)], "midi 1 cc14 7"),  # not its coarse half
+        *(
+            # Another one before: its number is not mistaken for a knob on 98 or 99.
+            (nrpn(order, 1000, 9000), [half for at in (3000, 3500, 4000) for half in nrpn(order, 300, at)], NRPN)
+            for order in ORDERS.values()
+        ),
+        (nrpn((99, 98, 6, 38), 300, 3000), [(6, 24), (38, 1), (6, 25)], NRPN),  # without being selected again
+        ([], [(99, 2), (98, 44), (97, 0)], NRPN),  # an increment
+        ([(99, 2), (98, 44), (6, 64), (99, 127), (98, 127)], [(6, 64), (6, 90), (6, 100)], "midi 1 cc 6"),
+        ([], [half for at in (0, 40, 80, 120) for half in ((101, 0), (100, 0), (6, at), (38, 0))], None),  # an RPN
+        # A keyboard has set the range of its bend when it was switched on.
+        ([(101, 0), (100, 0), (6, 2), (38, 0)], [(6, at) for at in KNOB], "midi 1 cc 6"),
+        *([[], [(number, at) for at in KNOB], f"midi 1 cc {number}"] for number in (6, 38, 96, 97, 98, 99, 100, 101)),
+    ],
+)
+def test_controllers_that_belong_together_are_learned_as_one(
+    desk: Desk, before: Heard, heard: Heard, learned: str | None
+) -> None:
+    desk.cc(*before)
+    desk.now_s += 1.0
     desk.learner.begin()
-    assert [desk.cc(6, 24), desk.cc(38, 1), desk.cc(6, 25)] == ["", "", "midi 1 nrpn 300"]
+    taken = desk.cc(*heard)
+    assert (taken and taken.control.name) == learned
 
 
-def test_controller_6_is_learned_when_nothing_is_selected_any_more(desk: Desk) -> None:
-    for heard in ((99, 2), (98, 44), (6, 64), (99, 127), (98, 127)):
-        desk.cc(*heard)
-    desk.learner.begin()
-    assert next(filter(None, (desk.cc(6, value) for value in (64, 90, 100)))) == "midi 1 cc 6"
-
-
-def test_controllers_that_set_an_rpn_are_not_learned(desk: Desk) -> None:
-    desk.learner.begin()
-    for value in (0, 40, 80, 120):
-        assert [desk.cc(*heard) for heard in ((101, 0), (100, 0), (6, value), (38, 0))] == [""] * 4
-
-
-def test_a_keyboard_that_leaves_an_rpn_selected_has_a_knob_on_controller_6(desk: Desk) -> None:
-    for heard in ((101, 0), (100, 0), (6, 2), (38, 0)):  # the range of the bend, when it is switched on
-        desk.cc(*heard)
-    desk.learner.begin()
-    assert next(filter(None, (desk.cc(6, value) for value in range(20, 120, 10)))) == "midi 1 cc 6"
-
-
-def test_a_knob_on_a_controller_of_nrpns_is_a_knob() -> None:
-    for number in [6, 38, 96, 97, 98, 99, 100, 101]:
-        desk = Desk()
-        desk.learner.begin()
-        assert next(filter(None, (desk.cc(number, value) for value in range(20, 120, 10)))) == f"midi 1 cc {number}", (
-            number
-        )
-
-
-def learned_mode(desk: Desk, *values: int, number: int = 70) -> str | None:
-    """The mode learned while controller `number` sends these; "" if it is not learned, None for no encoder."""
-    desk.learner.begin()
-    for value in values:
-        desk.now_s += 0.02
-        event = MidiEvent(kind="cc", channel=1, number=number, value=value)
-        for movement in desk.movements.of_midi(event, desk.now_s):
-            learned = desk.learner.hear(movement, desk.now_s)
-            if learned is not None:
-                return learned.mode
-    return ""
-
-
-def test_an_encoder_is_detected_by_its_values() -> None:
+def test_an_encoder_is_detected_by_its_values_and_a_fader_in_their_range_is_a_fader() -> None:
     """By the tables of Ableton Live's manual, "Mapping to Relative MIDI Controllers"."""
     for values, mode in [
         ((127, 127, 127), "twos"),
@@ -264,25 +232,13 @@ def test_an_encoder_is_detected_by_its_values() -> None:
         ((65,) * 11, ""),
         ((127, 1, 127), "twos"),
         ((65, 63, 65), "offset"),
+        *((values, None) for values in ((1, 2, 3), (2, 1, 0), (127, 126, 125), (66, 65, 64), (62, 63, 64))),
+        *((values, None) for values in ((1, 20), (127, 100), (64, 64, 65), (0, 127))),
     ]:
         desk = Desk()
-        assert learned_mode(desk, *values) == mode, values
-
-
-def test_a_fader_in_the_value_range_of_encoders_is_a_fader() -> None:
-    for values in [
-        (1, 2, 3),
-        (2, 1, 0),
-        (127, 126, 125),
-        (66, 65, 64),
-        (62, 63, 64),
-        (1, 20),
-        (127, 100),
-        (64, 64, 65),
-        (0, 127),
-    ]:
-        desk = Desk()
-        assert learned_mode(desk, *values) is None, values
+        desk.learner.begin()
+        learned = desk.cc(*((70, value) for value in values))
+        assert (learned.mode if learned else "") == mode, values
 
 
 def test_a_repeating_button_is_not_an_encoder(desk: Desk) -> None:
@@ -294,22 +250,8 @@ def test_a_repeating_button_is_not_an_encoder(desk: Desk) -> None:
 @pytest.mark.parametrize("kind", ["cc14", "nrpn"])
 def test_an_encoder_of_14_bits_is_recognised(desk: Desk, kind: str, mode: str, right: int, left: int) -> None:
     desk.learner.begin()
-    order = (99, 98, 6, 38)
     for value in (right, right, right, left):
         desk.now_s += 0.1
-        heard = nrpn(order, 300, value) if kind == "nrpn" else [(7, value >> 7), (39, value & 127)]
-        for number, data in heard:
-            desk.now_s += 0.001
-            event = MidiEvent(kind="cc", channel=1, number=number, value=data)
-            for movement in desk.movements.of_midi(event, desk.now_s):
-                learned = desk.learner.hear(movement, desk.now_s)
-                if learned is not None:
-                    assert (learned.control.kind, learned.mode) == (kind, mode)
-                    assert value == left
-                    return
-    raise AssertionError("not learned")
-
-
-def test_an_increment_of_an_nrpn_is_an_encoder(desk: Desk) -> None:
-    desk.learner.begin()
-    assert [desk.cc(99, 2), desk.cc(98, 44), desk.cc(97, 0)] == ["", "", "midi 1 nrpn 300"]
+        learned = desk.cc(*(nrpn((99, 98, 6, 38), 300, value) if kind == "nrpn" else pairs(value)))
+        assert (learned is not None) == (value == left)
+    assert learned is not None and (learned.control.kind, learned.mode) == (kind, mode)
