@@ -8,11 +8,15 @@ import sys
 import tomllib
 import warnings
 from collections import Counter
+from collections.abc import Callable, Iterable
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.support.disguise.file_rules import wrong_name
 
 ROOT = Path(__file__).parent.parent
 ENGINE = ROOT / "engine"
@@ -83,6 +87,15 @@ def imports_of(path: Path) -> list[tuple[str, int]]:
 
 def engine_files() -> list[Path]:
     return [path for path in ENGINE.rglob("*.py") if path != ENGINE / "__init__.py"]
+
+
+def own_files() -> list[Path]:
+    return [path for folder in ("engine", "osc_schema", "touchdesigner") for path in (ROOT / folder).rglob("*.py")]
+
+
+def places(files: Iterable[Path], is_meant: Callable[[Any], bool]) -> list[str]:
+    """`file:line` of each node of these files that is meant."""
+    return [f"{path.relative_to(ROOT)}:{node.lineno}" for path in files for node in nodes_of(path) if is_meant(node)]
 
 
 def test_imports_point_down() -> None:
@@ -175,69 +188,52 @@ def test_no_two_files_import_each_other_in_a_circle() -> None:
 
 def test_json_is_printed_as_ascii() -> None:
     """Standard output may have any encoding, and a file's name any bytes: other JSON could not be read back."""
-    wrong = [
-        f"{path.relative_to(ROOT)}:{node.lineno}"
-        for path in (ENGINE / "cli").rglob("*.py")
-        for node in nodes_of(path)
-        if isinstance(node, ast.Call) and any(word.arg == "ensure_ascii" for word in node.keywords)
-    ]
-    assert wrong == []
 
+    def is_other(node: Any) -> bool:
+        return isinstance(node, ast.Call) and any(word.arg == "ensure_ascii" for word in node.keywords)
 
-def own_files() -> list[Path]:
-    return [path for folder in ("engine", "osc_schema", "touchdesigner") for path in (ROOT / folder).rglob("*.py")]
+    assert places((ENGINE / "cli").rglob("*.py"), is_other) == []
 
 
 def test_docstrings_begin_with_what_an_engineer_would_say() -> None:
     """With an imperative or a noun phrase; nobody searches for "Whether ..."."""
-    wrong = [
-        f"{path.relative_to(ROOT)}:{node.lineno}"
-        for path in own_files()
-        for node in nodes_of(path)
-        if isinstance(node, ast.Expr)  # docstrings of modules, classes, functions and attributes
-        and isinstance(node.value, ast.Constant)
-        and re.match(r"\s*(What|Whether|Of|Whoever)\b", str(node.value.value))
-    ]
-    assert wrong == []
+
+    def begins_otherwise(node: Any) -> bool:  # of modules, classes, functions and attributes
+        is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        return is_text and bool(re.match(r"\s*(What|Whether|Of|Whoever)\b", str(node.value.value)))
+
+    assert places(own_files(), begins_otherwise) == []
 
 
 def test_limits_begin_with_max_and_min() -> None:
-    wrong = [
-        f"{path.relative_to(ROOT)}:{node.lineno} {node.id}"
-        for path in own_files()
-        for node in nodes_of(path)
-        if isinstance(node, ast.Name)
-        and isinstance(node.ctx, ast.Store)
-        and re.match(r"_?(MOST|LONGEST|LARGEST|LEAST|FEWEST)_", node.id)
-    ]
-    assert wrong == []
+    def is_other(node: Any) -> bool:
+        is_set = isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        return is_set and bool(re.match(r"_?(MOST|LONGEST|LARGEST|LEAST|FEWEST)_", node.id))
+
+    assert places(own_files(), is_other) == []
 
 
 def test_errors_of_every_kind_are_caught_in_few_places() -> None:
     """At the top of a thread or process, and around code that may fail in any way; never without a report."""
-    blind = [
-        f"{path.relative_to(ROOT)}:{node.lineno}"
-        for path in own_files()
-        for node in nodes_of(path)
-        if isinstance(node, ast.ExceptHandler)
-        and isinstance(node.type, ast.Name)
-        and node.type.id in ("Exception", "BaseException")
-        and not any(isinstance(inner, ast.Raise) for inner in ast.walk(node))
-    ]
+
+    def is_blind(node: Any) -> bool:
+        is_any = isinstance(node, ast.ExceptHandler) and isinstance(node.type, ast.Name)
+        return (
+            is_any
+            and node.type.id in ("Exception", "BaseException")
+            and not any(isinstance(inner, ast.Raise) for inner in ast.walk(node))
+        )
+
+    blind = places(own_files(), is_blind)
     assert len(blind) <= MAX_BLIND_EXCEPTS, blind
 
 
 def test_nobody_sets_the_callback_of_another_object() -> None:
-    wrong = [
-        f"{path.relative_to(ROOT)}:{node.lineno} {ast.unparse(node)}"
-        for path in engine_files()
-        for node in nodes_of(path)
-        if isinstance(node, ast.Attribute)
-        and isinstance(node.ctx, ast.Store)
-        and node.attr.startswith("on_")
-        and not (isinstance(node.value, ast.Name) and node.value.id == "self")
-    ]
-    assert wrong == []
+    def is_set(node: Any) -> bool:
+        is_stored = isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+        return is_stored and node.attr.startswith("on_") and getattr(node.value, "id", "") != "self"
+
+    assert places(engine_files(), is_set) == []
 
 
 def test_a_public_class_name_stands_in_one_module() -> None:
@@ -322,44 +318,34 @@ def test_how_a_model_is_run_is_decided_in_its_plan_alone() -> None:
 
 
 def test_only_the_command_line_prints() -> None:
-    prints = [
-        f"{path.relative_to(ROOT)}:{node.lineno}"
-        for path in engine_files()
-        if "cli" not in path.relative_to(ENGINE).parts
-        for node in nodes_of(path)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
-    ]
-    assert prints == []
+    silent = [path for path in engine_files() if "cli" not in path.relative_to(ENGINE).parts]
+    assert places(silent, lambda node: isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print") == []
 
 
 def test_only_the_atomic_file_renames() -> None:
     """Elsewhere a rename would fail on Windows while a virus scanner holds the file."""
-    renames = {("os", "replace"), ("os", "rename"), ("os", "renames"), ("shutil", "move")}
-    wrong = []
-    for path in engine_files():
-        for node in nodes_of(path):
-            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
-                continue
-            owner = node.func.value.id if isinstance(node.func.value, ast.Name) else ""
-            # Path.replace and Path.rename take one argument; `replace` of str, datetime and dataclasses never does.
-            is_of_a_path = node.func.attr in ("replace", "rename") and len(node.args) == 1 and not node.keywords
-            if ((owner, node.func.attr) in renames or is_of_a_path) and path.name != "atomic_file.py":
-                wrong.append(f"{path.relative_to(ROOT)}:{node.lineno}")
-    assert wrong == []
+
+    def renames(node: Any) -> bool:
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+            return False
+        # Path.replace and Path.rename take one argument; `replace` of str, datetime and dataclasses never does.
+        is_of_a_path = node.func.attr in ("replace", "rename") and len(node.args) == 1 and not node.keywords
+        return is_of_a_path or (getattr(node.func.value, "id", ""), node.func.attr) in (
+            *(("os", name) for name in ("replace", "rename", "renames")),
+            ("shutil", "move"),
+        )
+
+    assert places((path for path in engine_files() if path.name != "atomic_file.py"), renames) == []
 
 
 def test_a_temporary_folder_that_cannot_be_removed_ends_nothing() -> None:
     """On Windows a file that another program has open cannot be deleted."""
-    wrong = [
-        f"{path.relative_to(ROOT)}:{node.lineno}"
-        for path in engine_files()
-        for node in nodes_of(path)
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr == "TemporaryDirectory"
-        and "ignore_cleanup_errors" not in {keyword.arg for keyword in node.keywords}
-    ]
-    assert wrong == []
+
+    def may_end(node: Any) -> bool:
+        is_made = isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "TemporaryDirectory"
+        return is_made and "ignore_cleanup_errors" not in {keyword.arg for keyword in node.keywords}
+
+    assert places(engine_files(), may_end) == []
 
 
 def modules_after(statement: str) -> set[str]:
@@ -368,43 +354,34 @@ def modules_after(statement: str) -> set[str]:
     return set(done.stdout.split())
 
 
-def test_importing_the_engine_loads_no_inference_library() -> None:
-    assert NEVER_IN_THE_ENGINE.isdisjoint(modules_after("import engine"))
-    assert NEVER_IN_THE_ENGINE.isdisjoint(modules_after("import engine.app"))
-
-
-def test_importing_the_package_alone_loads_nothing_heavy() -> None:
+def test_importing_the_package_alone_loads_nothing_heavy_and_the_engine_no_inference_library() -> None:
     loaded = modules_after("import engine; engine.Config")
     assert {"numpy", "moderngl", "av", "aiohttp", "numba", "cv2", "sounddevice"}.isdisjoint(loaded)
-
-
-def test_the_engine_with_gl_needs_neither_numba_nor_opencv_to_start() -> None:
-    assert {"numba", "cv2"}.isdisjoint(modules_after("import engine.app"))
+    loaded = modules_after("import engine; [getattr(engine, name) for name in engine.__all__]")
+    assert loaded.isdisjoint(NEVER_IN_THE_ENGINE | {"numba", "cv2"}), "OpenGL draws without Numba and OpenCV"
 
 
 def test_the_top_level_holds_only_the_listed_files() -> None:
     tracked = subprocess.run(["git", "ls-files"], capture_output=True, text=True, cwd=ROOT)
     names = {line.split("/")[0] for line in tracked.stdout.splitlines()}
     visible = {name for name in names if not name.startswith(".")}
-    design = {
-        "docs",
-        "engine",
-        "osc_schema",
-        "touchdesigner",
-        "tests",
-        "pyproject.toml",
-        "README.md",
-        "LICENSE",
-        "CHANGELOG.md",
+    assert visible <= {
+        *("docs", "engine", "osc_schema", "touchdesigner", "tests"),
+        *("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md"),
     }
-    assert visible <= design
 
 
-def test_every_exported_name_can_be_imported() -> None:
-    import engine
-
-    for name in engine.__all__:
-        assert getattr(engine, name) is not None
+def test_every_file_has_a_name_allowed_on_windows_and_mac() -> None:
+    """No two names that differ by case only (NTFS, APFS), and none that Windows refuses."""
+    paths = [
+        path.relative_to(ROOT)
+        for folder in ("engine", "osc_schema", "touchdesigner", "tests", "docs")
+        for path in (ROOT / folder).rglob("*")
+        if "__pycache__" not in path.parts
+    ]
+    assert [str(path) for path in paths if any(wrong_name(part) for part in path.parts)] == []
+    seen = Counter(str(path).casefold() for path in paths)
+    assert [path for path, count in seen.items() if count > 1] == []
 
 
 @pytest.mark.parametrize(

@@ -43,10 +43,7 @@ def test_a_spawned_child_answers_restarts_after_a_kill_and_stops_on_request(
     spec = ChildSpec(name="echo", loop="engine.children.echo:run", settings={"gain": 2.0})
     refused: list[str] = []
     supervisor = Supervisor(
-        spec,
-        report=lambda key, line: None,
-        times=Deadlines(first_delay_s=0.02),
-        launcher=Launcher(is_forking=False),
+        spec, report=lambda key, line: None, times=Deadlines(first_delay_s=0.02), launcher=Launcher(is_forking=False)
     )
     try:
         supervisor.connect_input("source", source.segment)

@@ -3,17 +3,12 @@
 from pathlib import Path
 
 from tests.support.long_form import only_soak
-from tests.support.other_system import assert_commands_work, assert_modules_are_imported, played_show
+from tests.support.other_system import assert_modules_and_commands_work, played_show
 
 
 @only_soak
-def test_every_module_can_be_imported(tmp_path: Path) -> None:
-    assert_modules_are_imported("darwin", tmp_path)
-
-
-@only_soak
-def test_the_commands_work_with_foreign_names(tmp_path: Path) -> None:
-    assert_commands_work("darwin", tmp_path, "on macOS-14.5-arm64")
+def test_modules_are_imported_and_commands_work_with_foreign_names(tmp_path: Path) -> None:
+    assert_modules_and_commands_work("darwin", tmp_path, "on macOS-14.5-arm64")
 
 
 def test_a_show_is_played_recorded_and_ended(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Children as on Windows: their pipes, their stderr, their priority.
+"""Children as on Windows: their pipes, their stderr, their priority. How one is started: `test_the_whole_system`.
 
 Based on CPython's Lib/multiprocessing/connection.py, which runs here with a fake `_winapi`, and its
 Modules/faulthandler.c for the output of a crash.
@@ -6,6 +6,7 @@ Modules/faulthandler.c for the output of a crash.
 
 import importlib
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -18,19 +19,17 @@ import pytest
 
 from engine.children import stderr_file
 from engine.children.child_main import prepare_windows
-from engine.children.launcher import Launcher
 from engine.children.mailbox import Mailbox
 from engine.children.messages import Begin, ChildMessage, Stop, ToChild, Update
 from engine.children.port import ChildPort
-from engine.children.spec import child_environment
 from engine.errors import ControlPipeError, PipeClosedError
 from engine.ipc import ChildWords, ControlPipe
 from engine.ipc.control_pipe import NEW_PIPE_BYTES, ROOM_WAIT_S, open_pipe
 from engine.live.kit.model_loading import load_on_device
-from engine.system import priority, python_process
-from tests.support import fake_winapi
+from engine.system import priority
+from tests.as_on_windows import fake_winapi
+from tests.as_on_windows.fake_winapi import FakeWinapi
 from tests.support.fake_win32 import FakeWindows
-from tests.support.fake_winapi import FakeWinapi
 
 
 @pytest.fixture
@@ -50,12 +49,7 @@ def begin(text: str) -> Begin:
 
 def test_the_first_messages_are_written_while_the_childs_interpreter_starts(winapi: FakeWinapi) -> None:
     engine, child = both_ends()
-    messages = [
-        begin("x" * 40_000),
-        Update(number=1, values={"/sd/prompt": "y" * 48_000}),
-        Update(number=2),
-        Stop(),
-    ]
+    messages = [begin("x" * 40_000), Update(number=1, values={"/sd/prompt": "y" * 48_000}), Update(number=2), Stop()]
     for message in messages:  # no reader yet
         engine.send(message)
     assert winapi.timeouts_ms == []
@@ -82,9 +76,7 @@ def test_a_stopped_child_blocks_its_writer_for_a_second_and_gets_its_messages_af
     assert child.receive(1.0) == messages[-1]
 
 
-def test_a_message_is_complete_even_if_its_reader_was_stopped_halfway(
-    winapi: FakeWinapi,
-) -> None:
+def test_a_message_is_complete_even_if_its_reader_was_stopped_halfway(winapi: FakeWinapi) -> None:
     engine, child = both_ends()
     before = [begin("x" * 50_000)] * (NEW_PIPE_BYTES // 50_000)
     late = Update(number=1, values={"/sd/prompt": "y" * 50_000})
@@ -172,34 +164,18 @@ def test_a_child_that_crashes_names_its_line(printed: bytes, crash_summary: str)
         assert stderr_file.crash_summary(stderr_file.read_tail(file)).startswith(crash_summary)
 
 
-@pytest.mark.parametrize(("niceness", "is_below"), [(10, True), (0, False)], ids=["a painting child", "the voice"])
-def test_a_child_inherits_only_its_pipe_and_output_and_starts_at_lower_priority(
-    niceness: int, is_below: bool, winapi: FakeWinapi, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(python_process, "subprocess", fake_winapi.windows_subprocess(monkeypatch))
-    with tempfile.TemporaryFile() as stderr:
-        process, pipe = Launcher(is_forking=False).launch(stderr, child_environment(), niceness)
-    (started,) = winapi.started
-    assert bool(started.flags & winapi.BELOW_NORMAL_PRIORITY_CLASS) is is_below
-    assert started.flags & winapi.CREATE_NO_WINDOW, "Ctrl-C and a closing console are handled by the engine"
-    assert not started.flags & winapi.CREATE_NEW_PROCESS_GROUP, "it would get Ctrl-Break, and end in mid-file"
-    inherited = started.startup.lpAttributeList["handle_list"]
-    standard = {started.startup.hStdInput, started.startup.hStdOutput, started.startup.hStdError}
-    (theirs,) = set(inherited) - standard
-    assert standard < set(inherited) and standard <= winapi.duplicates.keys()
-    assert f"main({theirs})" in started.command_line, "the handle passed to the child"
-    assert theirs != pipe.fileno() and theirs not in winapi.ends, "our copy of it is closed"
-    assert started.environment["PYTHONUTF8"] == "1", "otherwise libraries read files as cp1252"
-    assert process.pid == 4711 and not process.has_ended(0.0)
-    process.kill()
-    assert process.has_ended(0.0) and process.exit_reason == "exit code 1"
-    pipe.close()
+BELOW_NORMAL, IDLE = 0x4000, 0x40  # ..._PRIORITY_CLASS (winbase.h)
+
+
+def test_a_painting_child_starts_at_lower_priority_and_the_voice_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", BELOW_NORMAL, raising=False)
+    assert (priority.creation_flags(10), priority.creation_flags(0)) == (BELOW_NORMAL, 0)
 
 
 @pytest.fixture
 def own_class(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     """The priority class of this process, as psutil has it on Windows; below normal at first."""
-    now = [FakeWinapi.BELOW_NORMAL_PRIORITY_CLASS]
+    now = [BELOW_NORMAL]
 
     def nice(process: psutil.Process, value: int | None = None) -> int | None:
         if value is None:
@@ -208,13 +184,13 @@ def own_class(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
         return None
 
     monkeypatch.setattr(psutil.Process, "nice", nice)
-    monkeypatch.setattr(psutil, "IDLE_PRIORITY_CLASS", FakeWinapi.IDLE_PRIORITY_CLASS, raising=False)
+    monkeypatch.setattr(psutil, "IDLE_PRIORITY_CLASS", IDLE, raising=False)
     return lambda: now[0]
 
 
-@pytest.mark.parametrize(("gives_way", "after"), [(False, "BELOW_NORMAL"), (True, "IDLE")], ids=["a voice", "pictures"])
+@pytest.mark.parametrize(("gives_way", "after"), [(False, BELOW_NORMAL), (True, IDLE)], ids=["a voice", "pictures"])
 def test_a_model_is_loaded_at_idle_priority(
-    gives_way: bool, after: str, own_class: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+    gives_way: bool, after: int, own_class: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     importlib.import_module("engine.models.device_work")  # now: torch loads the DLLs of the system it detects
     ours, theirs = open_pipe()
@@ -238,8 +214,8 @@ def test_a_model_is_loaded_at_idle_priority(
         on_windows.setattr(sys, "platform", "win32")
         load_on_device(port, "tiny", Model, half="float16", gives_way=gives_way)
     words.close()
-    assert while_loading == [FakeWinapi.IDLE_PRIORITY_CLASS]
-    assert own_class() == getattr(FakeWinapi, f"{after}_PRIORITY_CLASS")
+    assert while_loading == [IDLE]
+    assert own_class() == after
 
 
 def test_a_refused_priority_does_not_prevent_loading_a_model(

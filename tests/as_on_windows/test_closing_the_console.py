@@ -118,9 +118,7 @@ def own_signals() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("own_signals")
-def test_ctrl_c_while_the_engine_opens_stops_it_once_it_is_open(
-    press: Callable[[int], int],
-) -> None:
+def test_ctrl_c_while_the_engine_opens_stops_it_once_it_is_open(press: Callable[[int], int]) -> None:
     calls: list[str] = []
     signals = Signals()
     assert press(CTRL_C) == 1

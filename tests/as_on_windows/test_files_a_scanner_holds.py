@@ -1,7 +1,7 @@
 """Nothing is lost while another program holds a file open, as virus scanners and OneDrive briefly do on Windows."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,19 +12,17 @@ import pytest
 import soundfile
 from PIL import Image
 
-from engine.control.commands.cue import CueControl
 from engine.errors import PresetError, SinkError
 from engine.jobs.convert.formats import FORMS
 from engine.jobs.convert.writing import open_writer
 from engine.jobs.segment.coco import CocoFile
 from engine.jobs.segment.pictures import SourceFrames
-from engine.params import Autosave, ParamStore, PresetFolder, read_cues
+from engine.params import Autosave, ParamStore, PresetFolder
 from engine.sinks import Stage
 from engine.sinks.record import RecordSink
 from engine.sinks.snapshot import SnapshotSink
 from engine.system import atomic_file
 from engine.system.atomic_file import HeldFileError, remove_file, remove_folder, retry_delays_s, when_free, write_atomic
-from engine.system.disk_store import DiskStore
 from engine.system.small_file import read_small
 from engine.system.work_folder import WorkFolder
 from engine.values import FrameId, PublishedFrame
@@ -146,23 +144,6 @@ def test_a_folder_with_files_still_being_deleted_is_removed(scanner: Scanner, tm
 # -- saves ------------------------------------------------------------------------------------
 
 
-def test_a_preset_is_saved_over_restored_and_deleted(scanner: Scanner, tmp_path: Path) -> None:
-    folder = PresetFolder(tmp_path)
-    for brightness in (1.0, 2.0):
-        folder.save("Night", {BRIGHTNESS: brightness})
-        folder.save_picture("Night", b"jpeg")
-        scanner.hold("Night.*", TIMES)
-    folder.save("Night", {BRIGHTNESS: 3.0})
-    assert brightness_of(folder, "Night") == 3.0 and "Night.jpg" not in names(tmp_path)
-    scanner.hold("* Night.toml", TIMES)
-    folder.restore("Night")
-    assert brightness_of(folder, "Night") == 2.0
-    scanner.hold("Night.toml", TIMES)
-    folder.delete("Night")
-    assert not folder.has("Night")
-    assert len(scanner.refused) == 4 * TIMES
-
-
 def test_a_preset_is_saved_restored_and_deleted_while_a_viewer_shows_its_picture(
     scanner: Scanner, tmp_path: Path
 ) -> None:
@@ -203,20 +184,6 @@ def test_a_preset_that_cannot_be_saved_is_kept_beside_it_with_an_error(scanner: 
     assert f"{BRIGHTNESS}" in (tmp_path / kept).read_text()
 
 
-@pytest.mark.parametrize("name", [".autosave.toml", ".autosave.previous.toml"])
-def test_the_show_is_saved_while_its_file_is_held(scanner: Scanner, name: str, tmp_path: Path, reports) -> None:
-    before = ParamStore()
-    Autosave(tmp_path, before).path.parent.mkdir(exist_ok=True)
-    write_atomic(tmp_path / ".autosave.toml", "[values]\n")
-    store = ParamStore()
-    autosave = Autosave(tmp_path, store, report=reports)
-    scanner.hold(name, TIMES)
-    store.set("/layer/1/angle", 30)
-    autosave.save_if_changed()
-    assert reports.lines == [] and len(scanner.refused) == TIMES
-    assert dict(autosave.load().values)["/layer/1/angle"] == 30.0
-
-
 def test_shutdown_waits_for_the_disk_less_than_its_limit(scanner: Scanner, tmp_path: Path, reports) -> None:
     from engine.system import disk_store
 
@@ -230,24 +197,6 @@ def test_shutdown_waits_for_the_disk_less_than_its_limit(scanner: Scanner, tmp_p
     assert scanner.waited_s < disk_store.MAX_S
     autosave.save_if_changed()
     assert dict(autosave.load().values)["/layer/1/angle"] == 30.0, "the next interval saves it"
-
-
-def test_a_cue_list_with_errors_is_backed_up_while_it_is_held(
-    scanner: Scanner, tmp_path: Path, reports, wait_for: Callable[..., Any]
-) -> None:
-    path = tmp_path / "cues.toml"
-    path.write_text("no list")
-    presets = SimpleNamespace(if_missing=lambda name, then: None, watch_deletions=lambda watcher: None)
-    disk, quiet = DiskStore(reports), (lambda *words: None)
-    control = CueControl(path, presets=presets, store=ParamStore(), report=reports, tell=quiet, disk=disk)  # type: ignore[arg-type]
-    scanner.hold("cues.toml", TIMES)
-    done: list[int] = []
-    reply = SimpleNamespace(done=done.append, fail=lambda reason: pytest.fail(reason))
-    control._on_set((1, "Night"), reply)  # type: ignore[arg-type]
-    wait_for(lambda: done, "the cue in the file")
-    control.close()
-    assert (tmp_path / "cues.previous.toml").read_text() == "no list"
-    assert [cue.preset for cue in read_cues(path)[0]] == ["Night"] and len(scanner.refused) == TIMES
 
 
 # -- movies, pictures -------------------------------------------------------------------------
@@ -286,19 +235,6 @@ def test_a_snapshot_that_cannot_be_renamed_is_kept_under_another_name(scanner: S
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
     return write_movie(tmp_path / "in.mp4", [disc_picture(number, 96, 64, 12) for number in range(6)])
-
-
-@pytest.mark.parametrize("output", ["out.mp4", "frames"])
-def test_a_video_is_completed_while_its_files_are_held(
-    scanner: Scanner, output: str, clip: Path, tmp_path: Path
-) -> None:
-    for name in (output, "segment_000000.mp4", "journal.jsonl", "frame_000002.png", "lock"):
-        scanner.hold(name, TIMES, from_opening=name == "journal.jsonl")
-    write(clip, tmp_path / output)
-    made = tmp_path / output
-    assert (len(names(made)) if made.is_dir() else pictures_in(made)) == 6
-    assert names(tmp_path) == ["in.mp4", output] if output > "in" else [output, "in.mp4"]
-    assert len(scanner.refused) > TIMES
 
 
 def test_a_video_whose_target_stays_held_resumes_from_the_painted_pictures(
@@ -361,16 +297,6 @@ def work(scanner: Scanner, tmp_path: Path) -> Iterator[WorkFolder]:
     folder = WorkFolder(tmp_path / "out")
     yield folder
     folder.close()
-
-
-def test_a_work_folder_is_removed_while_its_files_are_held(work: WorkFolder, scanner: Scanner, tmp_path: Path) -> None:
-    (work.path / "parts").mkdir()
-    for name in ("a", "parts/b", "c"):
-        (work.path / name).touch()
-    for name in ("[abc]", "parts", "lock", work.path.name):
-        scanner.hold(name, TIMES)
-    work.remove()
-    assert names(tmp_path) == [] and len(scanner.refused) == 4 * TIMES
 
 
 def test_a_work_folder_is_locked_while_its_lock_file_is_read(scanner: Scanner, tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
-"""README and every page of docs/: commands exist, links are valid, tables match the declarations."""
+"""README and every page of docs/: commands exist, links are valid, tables match the declarations. The commands of the
+pages for beginners work as printed."""
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +15,20 @@ from engine.cli import doc_tables
 from engine.cli.main import app
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+FIRST_HOUR = (ROOT / "docs" / "mac.md", ROOT / "docs" / "windows.md")
 MAX_README_LINES = 150
 
 
 def typed_in(page: Path) -> list[str]:
-    """The `multiverse ...` lines in the page's code blocks, without prompt, folder and comment."""
-    blocks = re.findall(r"```(?:sh|bat|powershell)\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-    lines = [line for block in blocks for line in block.splitlines()]
-    found = [
-        re.match(r"(?:\.venv[\\/](?:bin|Scripts)[\\/])?(multiverse(?:\.exe)? .*)$", line.strip()) for line in lines
-    ]
+    """The `multiverse ...` lines in the page's code blocks, without prompt, folder and comment; in pages for beginners
+    those in the text, too."""
+    text, block = page.read_text(encoding="utf-8"), r"```(?:sh|bat|powershell)\n(.*?)```"
+    lines = [line.strip() for block in re.findall(block, text, re.DOTALL) for line in block.splitlines()]
+    if page in FIRST_HOUR:
+        lines += re.findall(r"`([^`\n]+)`", re.sub(r"```\w+\n.*?```", "", text, flags=re.DOTALL))
+    found = [re.match(r"(?:\.venv[\\/](?:bin|Scripts)[\\/])?(multiverse(?:\.exe)? .*)$", line) for line in lines]
     return [match[1] for match in found if match]
 
 
@@ -71,3 +77,43 @@ def test_each_page_is_reachable_from_the_readme() -> None:
 
 def test_the_readme_fits_on_a_few_screens() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= MAX_README_LINES
+
+
+# -- the pages for beginners
+
+
+@pytest.mark.parametrize("page", [README, *FIRST_HOUR], ids=lambda page: page.stem)
+def test_no_page_activates_the_environment(page: Path) -> None:
+    """PowerShell's policy refuses the script (Restricted is the default of Windows clients)."""
+    assert re.search(r"bin/activate|Scripts\\activate", page.read_text(encoding="utf-8")) is None
+
+
+@pytest.mark.parametrize("page", [*FIRST_HOUR, ROOT / "docs" / "first-contact.md"], ids=lambda page: page.stem)
+def test_blocks_of_a_page_can_be_pasted(page: Path) -> None:
+    """zsh (without INTERACTIVE_COMMENTS, as on Macs) and cmd take a comment for words, PowerShell 5.1 knows no `&&`,
+    and in cmd a single quote is a letter."""
+    for shell, block in re.findall(r"```(\w+)\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+        assert "#" not in block, block
+        if shell == "powershell":
+            assert "&&" not in block and "'" not in block, block
+
+
+def test_the_command_of_ci_is_that_of_the_readme() -> None:
+    last = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()[-1]
+    assert f"```sh\n{last}\n```" in README.read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="environments hold no links there")
+def test_only_with_clear_does_venv_give_an_environment_another_python(tmp_path: Path) -> None:
+    """CPython's Lib/venv/__init__.py, `setup_python`, leaves a python that is there. README and docs/mac.md say it."""
+    environment = tmp_path / ".venv"
+    (environment / "bin").mkdir(parents=True)
+    other = tmp_path / "python3.9"
+    other.touch()
+    python = environment / "bin" / "python"
+    python.symlink_to(other)
+    make = [sys.executable, "-m", "venv", "--without-pip"]
+    subprocess.run([*make, environment], check=True)
+    assert python.resolve() == other
+    subprocess.run([*make, "--clear", environment], check=True)
+    assert python.resolve() == Path(sys.executable).resolve()

@@ -59,14 +59,13 @@ print(here.count, *lines, sep="\\n")
 """
 
 
-def test_other_processes_compile_and_report_and_the_next_start_compiles_nothing(tmp_path: Path) -> None:
+def test_other_processes_compile_and_report(tmp_path: Path) -> None:
     """A process that compiles holds the GIL for seconds, which would stop the picture."""
     here, *lines = run_python(COMPILE_TWO, NUMBA_CACHE_DIR=str(tmp_path)).splitlines()
     assert here == "0"
     assert lines[0] == "compiling the renderer for this processor, once per machine"
     assert re.fullmatch(r"still compiling after \d+ s: \d of 2 functions are done", lines[1])
     assert lines[-1].startswith("compiled in ") and str(tmp_path) in lines[-1]
-    assert run_python(COMPILE_TWO, NUMBA_CACHE_DIR=str(tmp_path)).splitlines() == ["0"]
 
 
 def test_a_kernel_is_compiled_here_if_the_process_for_it_ends(new_kernel: Any, caplog: Any) -> None:

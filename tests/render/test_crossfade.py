@@ -9,14 +9,11 @@ import pytest
 
 from engine.errors import RenderError
 from engine.render import Renderer
-from engine.render.masks import IdPicture, Overlay
 from engine.render.picture import PictureCrossfade
 from engine.values import VideoFrame
 from tests.benchmarks.render_reference import draw_reference
 
 SIMPLE = {"/mode": "simple"}
-LINEAR = {"/multiverse/tone": "clip", "/multiverse/brightness": 0.8, "/multiverse/bias": 0.0}
-RED_HZ = 261.63  # C is red
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
 
@@ -66,16 +63,6 @@ def fade(picture: Callable) -> Callable[..., np.ndarray]:
         return renderer.read_rgba()
 
     return draw_one
-
-
-def test_a_quarter_from_red_to_blue_goes_through_the_whole_formula(renderer: Renderer, fade: Callable) -> None:
-    waves = np.zeros((4, 1024), np.float32)
-    waves[0] = 0.2
-    changes = LINEAR | {"/layer/1/solo": True, "/layer/5/intensity": 1.0}
-    rgba = fade(renderer, changes, frame(BLUE), frame(RED), 0.25, (3, 2), waves=waves, pitches_hz=(RED_HZ,) * 4)
-    # 191.25 red and 63.75 blue are 191 and 64; plus 0.2 x 255 = 51 of layer 1's red; brightness 0.8: 193.6, 51.2.
-    assert np.isin(rgba[..., 0], (193, 194)).all() and np.isin(rgba[..., 2], (51, 52)).all()
-    assert (rgba[..., 1::2] == (0, 255)).all()
 
 
 def test_simple_mode_shows_exactly_the_mix(renderer: Renderer, fade: Callable) -> None:
@@ -187,16 +174,6 @@ def test_a_shown_texture_is_upright_opaque_and_of_exactly_its_size(gl: Renderer,
     assert (read(texture.glo, 64, 32) == (0, 0, 0, 255)).all()
 
 
-def test_numba_has_no_texture_to_show(cpu: Renderer, found: Callable) -> None:
-    nothing = found([])
-    for asked in (
-        PictureCrossfade.of(noise(1)),
-        Overlay(source=noise(1), found=nothing, is_hard=True, opacity=1.0),
-        IdPicture(found=nothing, size_px=(8, 8)),
-    ):
-        assert cpu.show(asked).draw_texture() is None
-
-
 def test_a_shown_picture_is_drawn_on_demand_and_only_once(renderer: Renderer) -> None:
     picture, before = noise(1), noise(2)
     shown = renderer.show(PictureCrossfade.of(picture, before, 0.5))
@@ -216,15 +193,6 @@ def test_a_kept_shown_picture_is_not_drawn_over(renderer: Renderer, fade: Callab
         rgba = renderer.show(PictureCrossfade.of(after, before, step / 12)).read_rgba()
         kept.append((rgba, rgba.copy()))
     assert all((rgba == copy).all() for rgba, copy in kept)
-
-
-def test_read_only_pictures_are_shown_too(renderer: Renderer, fade: Callable) -> None:
-    pictures = [noise(1), noise(2)]
-    for one in pictures:
-        one.pixels.flags.writeable = False
-    rgba = fade(renderer, SIMPLE, *pictures, 0.5, (64, 48))
-    assert apart(rgba, opaque(mixed(*pictures, 0.5))) <= 1
-    assert (renderer.show(PictureCrossfade.of(*pictures, 0.5)).read_rgba() == rgba).all()
 
 
 def test_a_closed_renderer_shows_nothing(renderer: Renderer) -> None:

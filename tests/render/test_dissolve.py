@@ -1,6 +1,6 @@
 """Dissolving two looks: each picture is the mix of the two looks drawn alone. GL and Numba."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -25,10 +25,10 @@ WITHIN = 2  # of 255: three roundings
 class Pair:
     """A renderer that fades, and two more that draw each look alone."""
 
-    def __init__(self, renderer: Renderer, picture: Callable[..., PictureInput]) -> None:
-        self.fading = renderer
-        self.alone = [open_renderer(renderer.kind, *SIZE) for _ in range(2)]
-        self.fading.resize(*SIZE)
+    def __init__(self, renderer: Renderer, alone: list[Renderer], picture: Callable[..., PictureInput]) -> None:
+        self.fading, self.alone = renderer, alone
+        for each in (renderer, *alone):
+            each.resize(*SIZE)
         self._picture = picture
         self._frame = 0
 
@@ -48,16 +48,21 @@ class Pair:
         self._frame += 1
         return shown
 
-    def close(self) -> None:
-        for renderer in self.alone:
-            renderer.close()
+
+@pytest.fixture(scope="module")
+def alone() -> Iterator[dict[str, list[Renderer]]]:
+    """Two renderers of each kind that draw one look, shared by the tests."""
+    opened: dict[str, list[Renderer]] = {}
+    yield opened
+    for renderer in (each for pair in opened.values() for each in pair):
+        renderer.close()
 
 
 @pytest.fixture
-def pair(renderer: Renderer, picture: Callable[..., PictureInput]):
-    pair = Pair(renderer, picture)
-    yield pair
-    pair.close()
+def pair(renderer: Renderer, alone: dict[str, list[Renderer]], picture: Callable[..., PictureInput]) -> Pair:
+    if renderer.kind not in alone:
+        alone[renderer.kind] = [open_renderer(renderer.kind, *SIZE) for _ in range(2)]
+    return Pair(renderer, [*alone[renderer.kind]], picture)
 
 
 def leave(before: PictureInput | None, to: PictureInput, mix: float, number: int = 1) -> PictureInput:

@@ -80,13 +80,6 @@ def test_hue_turns_red_over_yellow_to_green(renderer: Renderer, draw: Callable) 
     ]
 
 
-def test_a_moving_trail_has_no_black_border(renderer: Renderer, draw: Callable) -> None:
-    for move in [{"/feedback/zoom": 0.9}, {"/feedback/rotate": 10.0}]:
-        trail = SIMPLE | {"/feedback/amount": 0.98} | move
-        draw(renderer, trail, size=(64, 48), layer5=np.full((48, 64, 3), 255, np.uint8))
-        assert (draw(renderer, trail, layer5=BLACK)[..., :3] == 249).all(), move  # 255 x 0.98 = 249.9, less the loss
-
-
 def test_a_moving_trail_is_mirrored_at_its_edges(renderer: Renderer, draw: Callable) -> None:
     card = np.random.default_rng(8).integers(60, 250, (48, 64, 3), dtype=np.uint8)
     trail = SIMPLE | {"/feedback/amount": 0.98, "/feedback/zoom": 0.9}
@@ -107,11 +100,3 @@ def test_the_trail_is_of_the_picture_before_master_fade_and_of_its_size(renderer
     trail = SIMPLE | {"/feedback/amount": 0.98}
     draw(renderer, trail, size=(64, 48), layer5=np.full((48, 64, 3), 255, np.uint8))
     assert (draw(renderer, trail, size=(62, 48), layer5=BLACK)[..., :3] == 0).all()
-
-
-def test_a_trail_under_a_mirror_is_as_symmetrical_as_the_picture(renderer: Renderer, draw: Callable) -> None:
-    trail = {"/feedback/amount": 0.9, "/feedback/zoom": 1.05, "/mirror/mode": "xy"}
-    renderer.resize(64, 48)
-    for frame in range(5):
-        rgba = draw(renderer, trail, pitches_hz=(100.0 + 9 * frame, 150.0, 210.0, 300.0)).astype(int)
-    assert np.abs(rgba - rgba[:, ::-1]).max() <= 2 and np.abs(rgba - rgba[::-1]).max() <= 2

@@ -9,7 +9,6 @@ import pytest
 
 from engine.render import Look, Renderer
 from engine.render.colour import hue_rgb, layer_colours, pitch_hue, scheme_hue
-from engine.render.frame_block import ROWS, pack_block
 from engine.render.look import (
     GRAIN_SIDE,
     NO_POST,
@@ -21,7 +20,6 @@ from engine.render.look import (
     pyramid_sizes,
     spreads,
 )
-from engine.render.shapes import bake_waves
 from engine.values import ChannelFeatures
 
 
@@ -83,44 +81,6 @@ def test_mute_solo_and_a_small_intensity_weigh_the_layers(look: Callable) -> Non
     assert weights(look({"/layer/2/solo": True, "/layer/2/mute": True})) == [0, 0, 0, 0]
     for intensity, weight in [(0, 0), (0.0125, 0.15625), (0.025, 0.5), (0.05, 1), (1.5, 1)]:
         assert look({"/layer/1/intensity": intensity}).layers[0].weight == pytest.approx(weight), intensity
-
-
-def test_between_two_stops_their_blends_are_crossfaded(look: Callable) -> None:
-    for blend, shares in [
-        (0, (1, 0, 0, 0)),
-        (0.25, (0.75, 0.25, 0, 0)),
-        (1, (0, 1, 0, 0)),
-        (2.5, (0, 0, 0.5, 0.5)),
-        (3, (0, 0, 0, 1)),
-    ]:
-        assert look({"/multiverse/blend": float(blend)}).blend_weights == pytest.approx(shares), blend
-
-
-def test_the_wave_table_holds_values_and_steps(look: Callable) -> None:
-    waves = np.random.default_rng(6).uniform(-1, 1, (4, 1024)).astype(np.float32)
-    changes = {"/multiverse/bias": 0.2, "/layer/1/intensity": 0.5, "/layer/2/wrap": "repeat"}
-    rows = bake_waves(look(changes), waves, (320, 180), [1.0] * 4)
-    assert rows.shape == (4, 5, 1025, 2) and rows.dtype == np.float32
-    table = rows[:, 0]
-    assert table[0, 7, 0] == pytest.approx((0.2 + 0.8 * waves[0, 7]) * 0.5, abs=1e-6)
-    assert table[0, 7].sum() == pytest.approx(table[0, 8, 0], abs=1e-6)
-    assert table[0, 1023:].tolist() == [[table[0, 1023, 0], 0], [table[0, 1023, 0], 0]]  # mirrored: itself again
-    assert table[1, 1023].sum() == pytest.approx(table[1, 0, 0], abs=1e-6)  # repeating: the oldest again
-    assert table[1, 1024].tolist() == table[1, 0].tolist()
-
-
-def test_the_block_has_the_rows_that_the_shader_declares_and_neutral_weights(look: Callable) -> None:
-    colours = [(0.1, 0.2, 0.3)] * 4
-    block = pack_block(look({"/layer/5/intensity": 0.7}), colours, (320, 180), (64, 48), None, shown=[1.0] * 4)
-    assert block.shape == (ROWS, 4) and block.dtype == np.float32
-    assert block[0].tolist() == [320, 180, 160, 90]
-    assert block[13] == pytest.approx([0.1, 0.2, 0.3, 1])
-    assert block[20] == pytest.approx([0.7, 64, 48, 0])
-    block = pack_block(
-        look({"/layer/5/intensity": 1.0, "/region/enable": True}), [(1, 1, 1)] * 4, (8, 8), None, None, shown=[1.0] * 4
-    )
-    assert block[20, 0] == 0  # no layer 5
-    assert block[22, 0] == 1  # all layers at full weight everywhere
 
 
 def test_each_level_is_half_of_the_one_before_down_to_a_few_texels() -> None:

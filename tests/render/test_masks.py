@@ -123,19 +123,6 @@ def test_a_mask_stands_upright_over_its_picture(renderer: Renderer, found: Calla
     assert (told[is_letter] == (1, 255, 255, 255)).all() and (told[~is_letter] == (0, 0, 0, 255)).all()
 
 
-def test_the_first_object_is_in_front(renderer: Renderer, found: Callable) -> None:
-    front, behind = np.zeros((2, 33, 33), np.uint8)
-    front[:, :20] = 255
-    behind[:, 10:] = 255
-    seen = found([front, behind], ids=(9, 4), scores=(0.6, 0.8))
-    told = renderer.show(IdPicture(found=seen, size_px=(33, 33))).read_rgba()
-    assert (told[:, :20] == (9, 153, 255, 255)).all() and (told[:, 20:] == (4, 204, 255, 255)).all()
-    black = frame(np.zeros((33, 33, 3), np.uint8))
-    rgba = renderer.show(Overlay(source=black, found=seen, is_hard=True, opacity=1.0)).read_rgba()
-    for columns, number in ((slice(0, 20), 9), (slice(20, 33), 4)):
-        assert np.abs(rgba[:, columns, :3] - 255 * object_colours([number])[0]).max() <= 1
-
-
 def test_without_objects_the_source_is_shown_and_ids_are_0(renderer: Renderer, found: Any) -> None:
     for size in [(64, 48), (512, 512), (7, 5), (1, 1)]:
         source = noise(size)
@@ -159,35 +146,10 @@ def test_masks_of_any_side_reach_into_the_corners(renderer: Renderer, found: Cal
         assert not is_ring[6:-6, 4:-4].any()
 
 
-def test_sizes_and_numbers_of_objects_may_change(renderer: Renderer, found: Callable, smooth_masks: Callable) -> None:
-    for count, side, size in (
-        (16, 48, (64, 36)),
-        (2, 96, (31, 64)),
-        (0, 96, (64, 36)),
-        (16, 24, (512, 256)),
-        (1, 96, (8, 8)),
-    ):
-        source, seen = noise(size), found(levels(smooth_masks(count, side, seed=side)))
-        rgba = renderer.show(Overlay(source=source, found=seen, is_hard=False, opacity=0.5)).read_rgba()
-        assert agree(rgba[..., :3], painted(source.pixels, seen, False, 0.5))
-
-
 def both(renderer: Renderer, source: VideoFrame, seen: Segmentation) -> tuple[ShownPicture, ShownPicture]:
     return renderer.show(Overlay(source=source, found=seen, is_hard=True, opacity=1.0)), renderer.show(
         IdPicture(found=seen, size_px=(32, 32))
     )
-
-
-def test_a_mask_picture_is_painted_on_demand_and_only_once(renderer: Renderer, found: Callable) -> None:
-    source, seen = frame(np.zeros((32, 32, 3), np.uint8)), found([np.zeros((32, 32))])
-    shown = both(renderer, source, seen)
-    seen.masks[:] = 255  # pixels are read only on demand
-    first = [one.read_rgba() for one in shown]
-    assert [one[0, 0].tolist() for one in first] == [[255, 64, 64, 255], [1, 255, 255, 255]]
-    seen.masks[:] = 0
-    assert all(again.read_rgba() is one for again, one in zip(both(renderer, source, seen), first, strict=True))
-    other = renderer.show(Overlay(source=source, found=seen, is_hard=True, opacity=0.5))
-    assert other.read_rgba() is not first[0]
 
 
 def test_only_new_masks_and_sources_are_uploaded(gl: Renderer, found: Callable) -> None:
@@ -201,15 +163,6 @@ def test_only_new_masks_and_sources_are_uploaded(gl: Renderer, found: Callable) 
     assert (gl.show(Overlay(source=source, found=seen, is_hard=False, opacity=1.0)).read_rgba() == expected).all()
     new = found(seen.masks)
     assert (gl.show(IdPicture(found=new, size_px=(32, 32))).read_rgba()[0, -1] == (1, 255, 255, 255)).all()
-
-
-def test_a_kept_picture_is_not_overwritten(renderer: Renderer, found: Callable, smooth_masks: Callable) -> None:
-    kept = []
-    for step in range(12):
-        seen = found(levels(smooth_masks(2, 32, seed=step)))
-        for shown in both(renderer, noise((32, 32), step), seen):
-            kept.append((shown.read_rgba(), shown.read_rgba().copy()))
-    assert all((rgba == copy).all() for rgba, copy in kept)
 
 
 def test_read_only_masks_and_views_of_a_sheet_are_shown_too(

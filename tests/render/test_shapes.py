@@ -105,23 +105,6 @@ def test_a_circle_is_deflected_by_the_wave_and_closed(red: Callable) -> None:
         assert wavy[on_ray].max() > 0.7
 
 
-TRACES: dict[str, dict[str, Any]] = {
-    "line": {f"/layer/{n}/shape": "line" for n in (1, 2, 3, 4)} | {"/layer/2/ratio": 4.0, "/layer/3/wrap": "repeat"},
-    "circle": {f"/layer/{n}/shape": "circle" for n in (1, 2, 3, 4)}
-    | {"/layer/2/line_glow": 0.0, "/layer/3/wrap": "repeat", "/layer/4/line_width": 5.0}
-    | {"/mirror/mode": "kaleidoscope", "/multiverse/light": "linear", "/multiverse/tone": "filmic"},
-}
-
-
-def test_both_renderers_draw_the_same_traces(gl: Renderer, cpu: Renderer, draw: Callable) -> None:
-    for look in TRACES:
-        more = {f"/layer/{n}/curve": 0.4 for n in (1, 2, 3, 4)}
-        pictures = [draw(one, TRACES[look] | more, size=(161, 90)).astype(int) for one in (gl, cpu)]
-        assert pictures[0][..., :3].std() > 10, look
-        share = (np.abs(pictures[0] - pictures[1]) <= 2).mean(axis=(0, 1))
-        assert (share >= 0.99).all(), share
-
-
 FINE = {f"/layer/{n}/ratio": 16.0 for n in (1, 2, 3, 4)} | {f"/layer/{n}/curve": 0.6 for n in (1, 2, 3, 4)}
 
 

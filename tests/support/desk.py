@@ -23,9 +23,12 @@ class Desk:
         self.client = client
 
     def ask(self, address: str, *args: object) -> list[Message]:
-        """Send a command. Returns all messages up to its /done or /fail."""
+        """Send a command. Returns all messages up to its own /done or /fail."""
         self.client.send(encode_message(address, *args))
-        return self.answers_up_to("/done", "/fail")
+        answers = self.answers_up_to("/done", "/fail")
+        while answers[-1].args[0] != address:  # of a command that was sent before
+            answers += self.answers_up_to("/done", "/fail")
+        return answers
 
     def answers_up_to(self, *addresses: str) -> list[Message]:
         """All messages up to the first one with one of these addresses. Heartbeats do not extend the timeout."""

@@ -1,4 +1,7 @@
-"""Generates shaders that try to hang, crash or fill the machine: one for each number, always the same."""
+"""Generates shaders that try to hang, crash or fill the machine: one for each number, always the same.
+
+Some wait until they play: what a trial of a few pictures at TIME 0 to 2.5 sees of them is harmless.
+"""
 
 import json
 import random
@@ -145,6 +148,45 @@ def _hidden_loops(rng: random.Random) -> str:
     return _file(macros + functions + _main(f"if (TIME > 0.2) {{ {rng.choice(loops)} }}"))
 
 
+def _late_doubling(rng: random.Random) -> str:
+    """No loop: each function calls the one before twice, 2^26 sines."""
+    code = "float d0(float x) { return sin(x) + TIME * 1e-6; }\n"
+    code += "".join(f"float d{n}(float x) {{ return d{n - 1}(x) + d{n - 1}(x + 0.1); }}\n" for n in range(1, 27))
+    return _file(code + _main(f"if ({_LATE}) c = d26(c);"))
+
+
+def _late_passes(rng: random.Random) -> str:
+    """32 passes of the picture's size, each with what one pass may just do."""
+    passes = [{"TARGET": f"p{n}", "FLOAT": True, "PERSISTENT": True} for n in range(31)]
+    body = "for (int i = 0; i < 1000; i++) c += IMG_NORM_PIXEL(p0, vec2(fract(c), fract(c * 7.0 + float(i) * 0.01))).r;"
+    return _file(_main(f"if (DATE.w > 0.0 && ({_LATE})) {{ {body} }}"), PASSES=[*passes, {}])
+
+
+def _memory_of_the_last_picture(rng: random.Random) -> str:
+    """The number of rounds is read from the picture before, which grows."""
+    body = (
+        "float n = IMG_NORM_PIXEL(memory, vec2(0.5)).r; int rounds = int(n * n * n);"
+        "do { c = fract(c + 0.1); rounds--; } while (rounds > 0);"
+        "if (PASSINDEX == 0) { gl_FragColor = vec4(n * 1.02 + 1.0); return; }"
+    )
+    return _file(_main(body), PASSES=[{"TARGET": "memory", "FLOAT": True, "PERSISTENT": True}, {}])
+
+
+def _late_nan(rng: random.Random) -> str:
+    """A loop with NaN in its condition."""
+    body = (
+        "float nan = TIME > 8.0 ? 0.0 / (TIME - TIME) : 1.0;for (float x = 0.0; !(x > nan); x += 1.0) c = fract(c + x);"
+    )
+    return _file(_main(body))
+
+
+def _images(rng: random.Random) -> str:
+    """One picture of 4096 x 4096, which lies beside it, with sixteen names."""
+    imported = {f"i{n}": {"PATH": "large.png" if n % 2 else f"./././{'./' * n}large.png"} for n in range(16)}
+    return _file(_main("c += IMG_NORM_PIXEL(i0, vec2(c)).r;"), IMPORTED=imported)
+
+
+_LATE = "TIME > 8.0 || FRAMEINDEX > 240"
 _KINDS = [
     _endless,
     _broken_json,
@@ -165,4 +207,10 @@ _KINDS = [
     _late_calls,
     _slow_header,
     _hidden_loops,
+    _late_doubling,
+    _late_passes,
+    _memory_of_the_last_picture,
+    _late_nan,
+    _images,
 ]
+KINDS = len(_KINDS)

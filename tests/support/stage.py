@@ -10,21 +10,15 @@ import numpy as np
 
 from engine import Engine, open_engine
 from engine.config import build_config
-from engine.osc import Message, encode_message
 from engine.values import CHANNELS, ChannelFeatures
+from tests.support.desk import Desk
 from tests.support.reading_client import ReadingClient
 
 
-class Stage:
+class Stage(Desk):
     """An engine that draws on a thread of its own, and a client that plays it."""
 
-    def __init__(
-        self,
-        config: dict[str, Any],
-        wait_for: Callable[..., Any],
-        *,
-        child: str = "sd",
-    ) -> None:
+    def __init__(self, config: dict[str, Any], wait_for: Callable[..., Any], *, child: str = "sd") -> None:
         self.wait_for = wait_for
         self._child = child
         self.recordings = Path(config["recordings"])
@@ -55,7 +49,7 @@ class Stage:
         assert opened.wait(120.0)
         if self._errors:
             raise self._errors[0]
-        self.client = ReadingClient(*self.engine.osc_address)
+        super().__init__(self.engine, ReadingClient(*self.engine.osc_address))
 
     def set(self, **values: object) -> None:
         """`set(sd_prompt="x")` is `/sd/prompt x`."""
@@ -65,21 +59,6 @@ class Stage:
     def reset(self, values: dict[str, object]) -> None:
         for result in self.engine.params.set_many(list(values.items()), by="test"):
             assert not isinstance(result, Exception), result
-
-    def ask(self, address: str, *args: object) -> list[Message]:
-        """Everything that is answered up to /done or /fail of this very command."""
-        self.client.send(encode_message(address, *args))
-        answers = []
-        while True:
-            message = self.client.receive(timeout_s=120.0)
-            assert message is not None, f"no answer to {address}"
-            answers.append(message)
-            if message.address in ("/done", "/fail") and message.args[0] == address:
-                return answers
-
-    def done(self, address: str, *args: object) -> None:
-        answer = self.ask(address, *args)[-1]
-        assert answer.address == "/done", answer
 
     @property
     def child(self) -> Any:

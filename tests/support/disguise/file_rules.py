@@ -2,9 +2,8 @@
 
 Python and FFmpeg open files without sharing deletion (CreateFileW, FILE_SHARE_READ | FILE_SHARE_WRITE: _open in the C
 runtime). A file that any process has open or mapped can be neither removed nor renamed nor replaced: ERROR_SHARING_
-VIOLATION (32) for a source, ERROR_ACCESS_DENIED (5) for a target. The same applies to a file that a virus scanner has
-opened just after it was written. Linux shows open and mapped files in /proc/PID/fd and /proc/PID/maps, including those
-of FFmpeg and of child processes.
+VIOLATION (32) for a source, ERROR_ACCESS_DENIED (5) for a target. Linux shows open and mapped files in /proc/PID/fd and
+/proc/PID/maps, including those of FFmpeg and of child processes. What a virus scanner holds: `tests.support.scanner`.
 
 An audit hook (PEP 578) refuses: exceptions raised in it are raised by `os.replace`, `os.remove` and `open`.
 """
@@ -19,15 +18,14 @@ from collections.abc import Callable
 from typing import Any
 
 ROOT = os.path.realpath(os.environ.get("DISGUISE_FOLDER", "/nowhere"))
-SCANNED = int(os.environ.get("DISGUISE_SCANNED", "0"))
-"""So many attempts at a fresh file fail, as while a scanner reads it."""
 LINUX_FOLDERS = ("/proc/", "/sys/", "/dev/shm/")
+PASSED = (__name__, *"pathlib os shutil glob fnmatch contextlib posixpath genericpath".split())
+"""Modules on the way from the package that opens a file."""
 RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\.|$)", re.IGNORECASE)
 REFUSED = re.compile(r'[<>:"|?*\\\x00-\x1f]|[. ]$')  # Microsoft: Naming Files, Paths, and Namespaces
 
 EVENTS = frozenset(f"os.{name}" for name in "rename remove rmdir mkdir link listdir scandir".split()) | {"open"}
 
-_scans: dict[tuple[int, int], int] = {}
 _real_rename, _real_fsync = os.rename, os.fsync
 
 
@@ -72,15 +70,12 @@ def _as_windows(event: str, arguments: tuple[Any, ...]) -> None:
             _check_free(target, 5)
         if source is not None:
             _check_free(source, 32)
-            _check_scanned(source)
     elif event in ("os.remove", "os.rmdir"):
         path = _inside(arguments[0])
         if path is not None and _caller() != "tempfile":  # an unnamed file: on Windows O_TEMPORARY
             _check_free(path, 32)
-            if event == "os.remove":
-                _check_scanned(path)
-                if os.path.exists(path) and not os.stat(path).st_mode & 0o200:
-                    raise _denied(path, 5)
+            if event == "os.remove" and os.path.exists(path) and not os.stat(path).st_mode & 0o200:
+                raise _denied(path, 5)
     elif event == "open":
         path, mode, flags = arguments
         if (path := _inside(path)) is not None:
@@ -105,17 +100,7 @@ def _caller() -> str:
     frame = sys._getframe(1)
     while frame is not None:
         name = frame.f_globals.get("__name__", "").partition(".")[0]
-        if name not in (
-            __name__,
-            "pathlib",
-            "os",
-            "shutil",
-            "glob",
-            "fnmatch",
-            "contextlib",
-            "posixpath",
-            "genericpath",
-        ):
+        if name not in PASSED:
             return name
         frame = frame.f_back
     return ""
@@ -162,16 +147,6 @@ def _opened_by(pid: int) -> set[str]:
         with open(f"/proc/{pid}/maps", "rb") as maps:
             found |= {os.fsdecode(line[line.index(b"/") :].rstrip()) for line in maps if b"/" in line}
     return found
-
-
-def _check_scanned(path: str) -> None:
-    if not SCANNED or os.path.isdir(path) or not os.path.exists(path):
-        return
-    known = os.stat(path)
-    key = (known.st_ino, known.st_mtime_ns)
-    _scans[key] = _scans.get(key, 0) + 1
-    if _scans[key] <= SCANNED:
-        raise _denied(path, 32)
 
 
 def _denied(path: str, winerror: int) -> PermissionError:

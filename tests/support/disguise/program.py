@@ -1,4 +1,4 @@
-"""What a disguised process does for a test: imports each of our modules, runs console commands one after another, or
+"""What a disguised process does for a test: imports each of our modules and runs console commands one after another, or
 plays a whole show. Files lie in the working folder."""
 
 import contextlib
@@ -6,7 +6,6 @@ import importlib
 import io
 import json
 import os
-import pkgutil
 import signal
 import sys
 import threading
@@ -16,8 +15,8 @@ import urllib.request
 from typing import Any
 
 from tests.support.free_port import free_port
+from tests.support.other_system import ROOT
 
-PACKAGES = ("engine", "osc_schema", "touchdesigner")
 ELSEWHERE = (  # these run inside Blender and TouchDesigner, and exit elsewhere
     "engine.jobs.dataset.cycles.blender_main",
     "touchdesigner.build_component",
@@ -26,21 +25,19 @@ ELSEWHERE = (  # these run inside Blender and TouchDesigner, and exit elsewhere
 )
 
 
-def import_all() -> tuple[int, dict[str, str]]:
-    """The number of modules, and the traceback of each that cannot be imported."""
-    names, failed = [], {}
-    for package in PACKAGES:
-        names.append(package)
-        names += [
-            found.name for found in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}.")
-        ]
-    for name in names:
+def import_all() -> dict[str, str]:
+    """The traceback of each module that cannot be imported, by its name."""
+    failed = {}
+    for path in [
+        path for package in ("engine", "osc_schema", "touchdesigner") for path in (ROOT / package).rglob("*.py")
+    ]:
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
         if name not in ELSEWHERE:
             try:
                 importlib.import_module(name)
             except BaseException:
                 failed[name] = traceback.format_exc()
-    return len(names), failed
+    return failed
 
 
 # -- commands
@@ -52,20 +49,13 @@ SMALL = ("--size", "128x72", "--fps", "30", "--audio", "demo")
 PORTS = ("--osc", "127.0.0.1:0", "--web", "127.0.0.1:0")
 COMMANDS: list[tuple[int, tuple[str, ...]]] = [
     (DONE, ("--help",)),
-    *(
-        (DONE, (verb, "--help"))
-        for verb in "run sd segment convert video dataset view devices doctor model preset osc schema bench".split()
-    ),
-    (DONE, ("--version",)),
+    (DONE, ("run", "--help")),
     (DONE, ("devices",)),
-    (DONE, ("devices", "--json")),
     (DONE, ("preset", "export", "Aurora", "--to", f"{NAME}.toml")),
     (DONE, ("preset", "import", f"{NAME}.toml", "--name", NAME)),
     (DONE, ("preset", "import", f"{NAME}.toml", "--name", NAME, "--overwrite")),
     (DONE, ("preset", "list")),
-    (DONE, ("preset", "list", "--json")),
     (DONE, ("preset", "show", NAME)),
-    (DONE, ("preset", "path")),
     (DONE, ("preset", "delete", NAME)),
     (DONE, ("preset", "restore", NAME)),
     (DONE, ("preset", "export", NAME)),
@@ -73,10 +63,8 @@ COMMANDS: list[tuple[int, tuple[str, ...]]] = [
     (FAILED, ("preset", "show", "狐")),
     (FAILED, ("preset", "save", NAME, "--to", "127.0.0.1:9")),
     (FAILED, ("osc", "send", "/layer/1/angle", "45", "--to", "127.0.0.1:9", "--wait")),
-    (DONE, ("schema", "list")),
     (DONE, ("schema", "markdown")),
-    (DONE, ("schema", "json")),
-    *((DONE, ("schema", kind, f"{FOLDER}/{kind}")) for kind in ("max", "pd", "osc-layout", "touchosc")),
+    *((DONE, ("schema", kind, f"{FOLDER}/{kind}")) for kind in ("max", "touchosc")),
     (DONE, ("run", *SMALL, "--offline", "--frames", "3", "--sink", f"record={FOLDER}/a.mp4")),
     (DONE, ("run", *SMALL, *PORTS, "--frames", "3", "--sink", f"snapshot={FOLDER}/{NAME}.png")),
     (FAILED, ("run", *SMALL, *PORTS, "--frames", "3", "--camera", "狐.mp4")),

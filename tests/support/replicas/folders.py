@@ -1,4 +1,5 @@
-"""Models that are published as diffusers folders."""
+"""Models that are published as diffusers folders: each pair of a layout, a family, a prediction and a sampler once, and
+one refused model for each reason."""
 
 import json
 import re
@@ -11,7 +12,6 @@ from engine.models.sd import ModelSpec
 from tests.support.replicas.replica import Refused, Replica, Shelf, Works
 
 PAGE = "https://huggingface.co/"
-BK_SDM = "https://github.com/Nota-NetsPresso/BK-SDM/tree/main/src"
 COMFY = "https://github.com/comfyanonymous/ComfyUI/blob/master/comfy/supported_models.py"
 SDXS = "https://github.com/leejet/stable-diffusion.cpp/blob/master/src/model/diffusion/unet.hpp"
 
@@ -219,7 +219,6 @@ def refused(row: str) -> Replica:
 
 
 PLAIN = Works(family="sd15", prediction="epsilon", sampler="scheduler")
-PLAIN_21 = Works(family="sd21", prediction="epsilon", sampler="scheduler")
 V_21 = Works(family="sd21", prediction="v_prediction", sampler="scheduler")
 XL = Works(family="sdxl", prediction="epsilon", sampler="scheduler")
 ONE_STEP_15 = Works(family="sd15", prediction="epsilon", sampler="turbo", says=("as in SDXS: made for 1 step",))
@@ -231,7 +230,6 @@ PICKLES = Works(family="sd15", says=("unet: a pickle, read with weights_only",))
 NO_TEXT = {"text_encoder": [None, None], "tokenizer": [None, None]}
 SD_15 = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 SD_21_V = scheduler(PNDM, _class_name="DDIMScheduler", prediction_type="v_prediction")
-VEGA = {"mid_block_type": "UNetMidBlock2D", "transformer_layers_per_block": [0, 1, 2]}
 KOALA = {"mid_block_type": None, "layers_per_block": 1, "transformer_layers_per_block": [0, 2, 5]}
 KOALA_SCHEDULER = scheduler(EULER_XL, timestep_spacing="trailing", steps_offset=0)
 LCM_SCHEDULER = scheduler(TABLE, _class_name="LCMScheduler", original_inference_steps=50, set_alpha_to_one=True)
@@ -246,8 +244,6 @@ WORKING = [
     works(SD_15, scheduler(PNDM), as_pickles, note=" --include *.bin", expect=PICKLES),
     works(SD_15, in_shards, note=" in shards", expect=Works(family="sd15")),
     works("stabilityai/stable-diffusion-2-1", SD_21_V, kind="sd21", expect=V_21),
-    works("stabilityai/stable-diffusion-2-1-base", scheduler(PNDM), kind="sd21", expect=PLAIN_21),
-    works("Lykon/dreamshaper-8", scheduler(DEIS, timestep_spacing="leading"), expect=PLAIN),
     works("stabilityai/stable-diffusion-xl-base-1.0", scheduler(EULER_XL), kind="sdxl", expect=XL),
     works(
         "SimianLuo/LCM_Dreamshaper_v7",
@@ -256,10 +252,7 @@ WORKING = [
         *(LCM_SCHEDULER, as_pickles),
         expect=LCM,
     ),
-    works("nota-ai/bk-sdm-base", unet(**BK_BASE), scheduler(PNDM), expect=PLAIN, source=BK_SDM),
-    works("segmind/small-sd", unet(**BK_BASE, mid_block_type=None), LEADING, expect=PLAIN, source=DISTILLED),
     works("segmind/tiny-sd", unet(**BK_TINY), LEADING, expect=PLAIN, source=DISTILLED),
-    works("nota-ai/bk-sdm-v2-tiny", unet(**BK_TINY | SD2_HEADS), kind="sd21", expect=V_21, source=BK_SDM),
     works(
         *("IDKiro/sdxs-512-dreamshaper", unet(**SDXS_DREAMSHAPER), scheduler(DEIS, timestep_spacing="linspace")),
         expect=ONE_STEP_15,
@@ -274,7 +267,6 @@ WORKING = [
         expect=ONE_STEP_21,
     ),
     works("segmind/SSD-1B", unet(**SSD_1B), scheduler(EULER_XL), kind="sdxl", expect=XL, source=COMFY),
-    works("segmind/Segmind-Vega", unet(**SMALL_XL | VEGA), scheduler(EULER_XL), kind="sdxl", expect=XL, source=COMFY),
     works("etri-vilab/koala-lightning-700m", unet(**SMALL_XL | KOALA), KOALA_SCHEDULER, kind="sdxl", expect=LIGHTNING),
 ]
 
@@ -285,28 +277,18 @@ stabilityai/stable-diffusion-xl-refiner-1.0 sdxl StableDiffusionXLImg2ImgPipelin
     | has no text_encoder, as the refiner of SDXL | stabilityai/stable-diffusion-xl-base-1.0
 stable-diffusion-v1-5/stable-diffusion-inpainting sd15 StableDiffusionInpaintPipeline in_channels=9
     | StableDiffusionInpaintPipeline, which fills holes | takes 9 channels
-timbrooks/instruct-pix2pix sd15 StableDiffusionInstructPix2PixPipeline in_channels=8
-    | edits a picture by an instruction | takes 8 channels
-stabilityai/stable-diffusion-2-depth sd21 StableDiffusionDepth2ImgPipeline in_channels=5
-    | paints from a depth map; use a depth ControlNet for that | takes 5 channels
-stabilityai/stable-diffusion-x4-upscaler sd21 StableDiffusionUpscalePipeline in_channels=7 num_class_embeds=1000
-    | makes a picture larger | takes 7 channels
 stabilityai/stable-diffusion-2-1-unclip sd21 StableUnCLIPImg2ImgPipeline class_embed_type=projection
     | use an IP-Adapter for that | needs class labels (class_embed_type projection)
 masterful/gligen-1-4-generation-text-box sd15 StableDiffusionGLIGENPipeline attention_type=gated
     | (GLIGEN) | attention_type gated
 ali-vilab/text-to-video-ms-1.7b sd15 TextToVideoSDPipeline _class_name=UNet3DConditionModel
     | makes videos | UNet3DConditionModel
-stabilityai/stable-video-diffusion-img2vid-xt sd15 StableVideoDiffusionPipeline text=none in_channels=8
-    _class_name=UNetSpatioTemporalConditionModel | makes videos | UNetSpatioTemporalConditionModel
 Kwai-Kolors/Kolors-diffusers sdxl KolorsPipeline encoder=ChatGLMModel encoder_hid_dim=4096
     encoder_hid_dim_type=text_proj | Kolors, whose text encoder is ChatGLM | text_encoder is a ChatGLMModel
 DeepFloyd/IF-I-XL-v1.0 sd15 IFPipeline encoder=T5EncoderModel in_channels=3 out_channels=6
     encoder_hid_dim_type=text_proj addition_embed_type=text | DeepFloyd IF | T5EncoderModel
 black-forest-labs/FLUX.1-schnell sd15 FluxPipeline unet=none
     | a diffusion transformer, not a UNet | without unet/config.json
-stabilityai/stable-diffusion-3-medium-diffusers sd15 StableDiffusion3Pipeline unet=none
-    | a diffusion transformer, not a UNet
 kandinsky-community/kandinsky-2-2-decoder sd15 KandinskyV22Pipeline text=none addition_embed_type=image
     encoder_hid_dim_type=image_proj out_channels=8
     | Kandinsky, which paints from picture embeddings | has no text_encoder
@@ -315,28 +297,18 @@ kandinsky-community/kandinsky-2-2-decoder sd15 KandinskyV22Pipeline text=none ad
 `text=none`: no text encoder, `unet=none`: no UNet), and parts of the refusal."""
 
 PLAYGROUND = "playgroundai/playground-v2.5-1024px-aesthetic"
+PLAYGROUND_VAE = {
+    "scaling_factor": 0.5,
+    "latents_mean": [-1.6574, 1.886, -1.383, 2.5155],
+    "latents_std": [8.4927, 5.9022, 6.5498, 5.2299],
+}
 REPLICAS = [
     *WORKING,
     *map(refused, re.split(r"\n(?=\S)", REFUSED.strip())),
     Replica(
         PLAYGROUND,
         "https://github.com/lllyasviel/stable-diffusion-webui-forge/issues/461",
-        model(
-            PLAYGROUND,
-            scheduler(EDM),
-            vae_says(
-                scaling_factor=0.5,
-                latents_mean=[-1.6574, 1.886, -1.383, 2.5155],
-                latents_std=[8.4927, 5.9022, 6.5498, 5.2299],
-            ),
-            kind="sdxl",
-        ),
-        Refused(
-            says=(
-                PLAYGROUND,
-                "EDMDPMSolverMultistepScheduler parametrizes noise as EDM does",
-                *("playground-v2-1024px-aesthetic", "hf download"),
-            )
-        ),
+        model(PLAYGROUND, scheduler(EDM), vae_says(**PLAYGROUND_VAE), kind="sdxl"),
+        Refused(says=(PLAYGROUND, "EDMDPMSolverMultistepScheduler parametrizes noise as EDM does", "hf download")),
     ),
 ]

@@ -115,9 +115,9 @@ def flat(
     return build
 
 
-def kohya(kind: str, style: str = "kohya", text: bool = True) -> Callable[[Shelf], ModelSpec]:
+def kohya(kind: str, style: str = "kohya") -> Callable[[Shelf], ModelSpec]:
     """A LoRA for sd15 or sdxl, with alpha beside the factors, in half precision."""
-    options = {"kind": kind, "style": style, "unet": TRANSFORMER, "text": text, "weight": 0.8}
+    options = {"kind": kind, "style": style, "unet": TRANSFORMER, "weight": 0.8}
     return flat(partial(pair, alpha=2.0), "glass.safetensors", (SD15 if kind == "sd15" else SDXL)[0], **options)
 
 
@@ -260,7 +260,6 @@ _ATTENTION = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn1_to
 LYCORIS = "https://github.com/KohakuBlueleaf/LyCORIS/tree/main/lycoris/modules"
 KOHYA = "https://github.com/kohya-ss/sd-scripts/blob/main/networks/lora.py"
 KOHYA_FLUX = "https://github.com/kohya-ss/sd-scripts/blob/main/networks/lora_flux.py"
-COMFY = "https://github.com/comfyanonymous/ComfyUI/blob/master/comfy/lora.py"
 COMFY_ISSUES = "https://github.com/Comfy-Org/ComfyUI/issues"
 A1111 = "https://github.com/AUTOMATIC1111/stable-diffusion-webui"
 STATE_DICTS = "https://github.com/huggingface/diffusers/blob/main/src/diffusers/utils/state_dict_utils.py"
@@ -284,7 +283,6 @@ def merged(name: str, source: str, tensors: dict[str, tuple[int, ...]], says: st
     return refused(name, source, foreign(named), says, "merge it into its model")
 
 
-XL_DORA = flat(dora, "oil.safetensors", kind="sdxl", style="sgm", unet=TRANSFORMER)
 REPLICAS = [
     works("latent-consistency/lcm-lora-sdv1-5", f"{HUB}/latent-consistency/lcm-lora-sdv1-5", lcm_lora, LCM_15),
     works("kohya LoRA, SD 1.5", KOHYA, kohya("sd15"), Works(family="sd15")),
@@ -294,15 +292,14 @@ REPLICAS = [
     works(
         "OneTrainer LoRA, SDXL (diffusers' block names)", f"{A1111}/issues/12221", kohya("sdxl"), Works(family="sdxl")
     ),
-    works(
-        "kohya LoRA extracted, SD 1.5 (names of the first code)",
-        "https://github.com/kohya-ss/sd-scripts/issues/1490",
-        kohya("sd15", "sgm", text=False),
-    ),
     works("CivitAI LoCon", f"{LYCORIS}/locon.py", flat(locon, "clay.safetensors", TUCKER)),
     works("CivitAI LoHa", "https://github.com/huggingface/diffusers/issues/3087", flat(loha, "ink.safetensors")),
     works("CivitAI LoKr", f"{LYCORIS}/lokr.py", flat(lokr, "salt.safetensors", unet=(*ATTENTION, "conv1"), text=False)),
-    works("CivitAI DoRA, SDXL", f"{LYCORIS}/locon.py", XL_DORA),
+    works(
+        "CivitAI DoRA, SDXL",
+        f"{LYCORIS}/locon.py",
+        flat(dora, "oil.safetensors", kind="sdxl", style="sgm", unet=TRANSFORMER),
+    ),
     works("diffusers dreambooth LoRA", STATE_DICTS, dreambooth),
     works(PROCESSORS, f"{HUB}/{PROCESSORS}", attention_processors, PICKLE),
     works("PEFT adapter folder", "https://github.com/luosiallen/latent-consistency-model/issues/109", peft_folder),
@@ -314,7 +311,6 @@ REPLICAS = [
     ),
     refused("Wan LoRA", "https://github.com/tdrussell/diffusion-pipe/issues/114", foreign(WAN), "made for Wan (video)"),
     refused("textual inversion", f"{A1111}/wiki/Textual-Inversion", foreign({"emb_params": (8, 768)}), *INVERSION),
-    refused("SDXL textual inversion", COMFY, foreign({"clip_l": (8, 768), "clip_g": (8, 1280)}), *INVERSION),
     merged("OFT", f"{LYCORIS}/diag_oft.py", {"oft_blocks": (8, 4, 4), "alpha": (1,)}, "an OFT"),
     merged("IA3", f"{COMFY_ISSUES}/6397", {"weight": (32, 1), "on_input": (1,)}, "an IA3"),
     merged("LyCORIS full", f"{LYCORIS}/full.py", {"diff": (32, 32)}, "whole differences of weights"),

@@ -139,9 +139,9 @@ def saved(file: Path, tensors: dict[str, torch.Tensor]) -> Path:
     return file
 
 
-def smaller_file(shelf: Shelf, size: str) -> ModelSpec:
-    folder = smaller_controlnet(shelf.folder / size, size)
-    file = shelf.folder / f"diffusers_xl_canny_{size}.safetensors"
+def smaller_file(shelf: Shelf) -> ModelSpec:
+    folder = smaller_controlnet(shelf.folder / SMALL, SMALL)
+    file = shelf.folder / "diffusers_xl_canny_small.safetensors"
     shutil.move(folder / "diffusion_pytorch_model.safetensors", file)
     return with_controlnet(shelf, "sdxl", file)
 
@@ -360,7 +360,6 @@ FT_MSE, XL_VAE, XL_FIX = "vae-ft-mse-840000-ema-pruned", "sdxl_vae.safetensors",
 FT_MSE_PAGE = "stabilityai/sd-vae-ft-mse-original"
 LOOSE_NETS: list[tuple[str, str, dict[str, tuple[int, ...]], str]] = [
     ("t2iadapter_canny_sd15v2.pth", "sd15", {"body.0.block1.weight": (32, 32, 3, 3)}, "a T2I-Adapter"),
-    ("t2i-adapter_xl_canny.safetensors", "sdxl", {"adapter.body.0.resnets.0.block1.weight": (4, 4)}, "a T2I-Adapter"),
     (
         "control-lora-canny-rank128.safetensors",
         "sdxl",
@@ -379,17 +378,13 @@ CONTROLNETS = [
     works("a controlnet folder, .bin only", only_a_pickle, "a pickle", source=DIFFUSERS),
     works(f"lllyasviel/ControlNet-v1-1/{CANNY_FILE}", original_file, "a pickle", source=CLDM, name=CANNY_FILE),
     works(SHUFFLE_FILE, original_file, "named a shuffle one", source=COMFY, name=SHUFFLE_FILE, prefix=""),
-    *(works(f"diffusers_xl_canny_{size}.safetensors", smaller_file, source=SINGLE, size=size) for size in (MID, SMALL)),
+    works("diffusers_xl_canny_small.safetensors", smaller_file, source=SINGLE),
     *(
         refused(f"{UNION} as {kind}", union, "a ControlNet union", CANNY_XL, class_name=kind)
         for kind in ("ControlNetUnionModel", "ControlNetModel")
     ),
-    refused("TencentARC/t2iadapter_canny_sd15v2", config_only, "a T2I-Adapter", PLAIN, class_name="T2IAdapter"),
     refused(
         "InstantX/SD3-Controlnet-Canny", config_only, "a ControlNet for SD 3", PLAIN, class_name="SD3ControlNetModel"
-    ),
-    refused(
-        "guoyww/animatediff-sparsectrl-scribble", config_only, "a SparseCtrl", PLAIN, class_name="SparseControlNetModel"
     ),
     *(
         refused(name, loose_file, says, PLAIN, source=COMFY, name=name, kind=kind, tensors=tensors)
@@ -449,10 +444,7 @@ VAES = [
         scaling_factor=1.5305,
         shift_factor=0.0609,
     ),
-    *(
-        refused(f"{kind} as VAE", vae_folder, f"a {kind} (", source=DIFFUSERS, hub_id="a/vae", _class_name=kind)
-        for kind in ("AutoencoderKLTemporalDecoder", "ConsistencyDecoderVAE", "VQModel")
-    ),
+    refused("VQModel as VAE", vae_folder, "a VQModel (", source=DIFFUSERS, hub_id="a/vae", _class_name="VQModel"),
     refused("a model's own vae of 16 channels", own_vae, "16 latent", source=DIFFUSERS, latent_channels=16),
     works(
         "playgroundai/playground-v2.5-1024px-aesthetic, its own vae with latents_mean and latents_std",
@@ -493,7 +485,6 @@ VAES = [
 
 ADAPTERS: list[tuple[str, str, int, str, tuple[str, ...]]] = [
     ("sdxl_models/ip-adapter_sdxl.safetensors", "standard", 1280, "sdxl", ()),
-    ("sdxl_models/ip-adapter_sdxl_vit-h.safetensors", "standard", 1024, "sdxl", ()),
     ("sdxl_models/ip-adapter-plus_sdxl_vit-h.safetensors", "plus", 32, "sdxl", ()),
     ("models/ip-adapter-full-face_sd15.safetensors", "full", 32, "sd15", ()),
     ("models/ip-adapter_sd15.bin", "standard", 1024, "sd15", ("a pickle",)),

@@ -101,16 +101,17 @@ def lora_replica(name: str, source: str, base: Callable[[Shelf], Path], sampler:
     )
 
 
+SCHEDULERS = "blob/main/scheduler/scheduler_config.json"
 REPLICAS = [
     Replica(
         "stabilityai/sdxl-turbo",
-        "https://huggingface.co/stabilityai/sdxl-turbo/blob/main/scheduler/scheduler_config.json",
+        f"https://huggingface.co/stabilityai/sdxl-turbo/{SCHEDULERS}",
         sdxl_turbo,
         Works(family="sdxl", prediction="epsilon", sampler="turbo", says=("and the name sdxl-turbo",)),
     ),
     Replica(
         "stabilityai/sd-turbo, copied to another name",
-        "https://huggingface.co/stabilityai/sd-turbo/blob/main/scheduler/scheduler_config.json",
+        f"https://huggingface.co/stabilityai/sd-turbo/{SCHEDULERS}",
         sd_turbo_copied,
         Works(family="sd21", prediction="epsilon", sampler="turbo", says=("as sd-turbo's",)),
     ),
@@ -128,7 +129,7 @@ REPLICAS = [
     ),
     Replica(
         "an SDXL v-prediction folder with zero terminal SNR and trailing timesteps",
-        "https://huggingface.co/Laxhar/noobai-XL-Vpred-1.0/blob/main/scheduler/scheduler_config.json",
+        f"https://huggingface.co/Laxhar/noobai-XL-Vpred-1.0/{SCHEDULERS}",
         v_prediction,
         Works(family="sdxl", prediction="v_prediction", sampler="scheduler"),
     ),
@@ -147,7 +148,6 @@ REPLICAS = [
         "SDXL-Lightning, made for 4 steps",
     ),
     lora_replica("ByteDance/Hyper-SD/Hyper-SDXL-8steps-lora.safetensors", HYPER, xl_base, "hyper", "made for 8 steps"),
-    lora_replica("ByteDance/Hyper-SD/Hyper-SDXL-12steps-CFG-lora.safetensors", HYPER, xl_base, "hyper"),
     lora_replica("ByteDance/Hyper-SD/Hyper-SD15-4steps-lora.safetensors", HYPER, dreamshaper_8, "hyper"),
     lora_replica("ByteDance/Hyper-SD/Hyper-SD15-1step-lora.safetensors", HYPER, dreamshaper_8, "tcd"),
 ]

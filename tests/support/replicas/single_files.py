@@ -21,13 +21,12 @@ FOLDERS = {
     f"{SD_21}-base": {"kind": "turbo", "sampler": "pndm"},
     SD_XL: {"kind": "sdxl", "sampler": "euler"},
     "stabilityai/sd-turbo": {"kind": "turbo"},
-    "stabilityai/sdxl-turbo": {"kind": "sdxl"},
 }
 """The published configuration in each repository: kind of the UNet, scheduler's class and prediction."""
-A1111_PR = "https://github.com/AUTOMATIC1111/stable-diffusion-webui/pull/16567"
+A1111 = "https://github.com/AUTOMATIC1111/stable-diffusion-webui"
+INVOKE = "https://github.com/invoke-ai/InvokeAI"
 COMFY_MODELS = "https://github.com/comfyanonymous/ComfyUI/blob/master/comfy/supported_models.py"
 DIFFUSERS_KEYS = "https://github.com/huggingface/diffusers/blob/main/src/diffusers/loaders/single_file_utils.py"
-MODEL_SPEC = "https://github.com/Stability-AI/ModelSpec"
 UNET, CLIP, XL_CLIP = "model.diffusion_model.", "cond_stage_model.transformer.", "conditioner.embedders.0."
 XL_SPEC = {
     "modelspec.sai_model_spec": "1.0.0",
@@ -158,93 +157,76 @@ def v_of(family: str, *says: str) -> Works:
 
 
 WORKING = [
-    Replica(
-        f"{SD_15}/v1-5-pruned.safetensors",
-        f"https://huggingface.co/{SD_15}/tree/main",
-        checkpoint(SD_15, "v1-5-pruned.safetensors", with_averages, dtype=torch.float32),
-        EPSILON_15,
-    ),
-    Replica(
-        f"{SD_15}/v1-5-pruned-emaonly.ckpt",
-        "https://github.com/huggingface/diffusers/issues/8874",
-        checkpoint(SD_15, "v1-5-pruned-emaonly.ckpt", with_ids, dtype=torch.float32),
-        Works(family="sd15", prediction="epsilon", sampler="scheduler", says=("emaonly.ckpt: a pickle, read with",)),
-    ),
-    Replica(
-        "a merge with the names of an older CLIP",
-        "https://github.com/AUTOMATIC1111/stable-diffusion-webui/blob/master/modules/sd_models.py",
-        checkpoint(SD_15, "merge.safetensors", with_old_clip_names, dtype=torch.bfloat16),
-        EPSILON_15,
-    ),
-    Replica(
-        "SD 1.5 without a VAE",
-        "https://huggingface.co/hakurei/waifu-diffusion-v1-4",
-        checkpoint(SD_15, "pruned.safetensors", without("first_stage_model."), vae="taesd"),
-        EPSILON_15,
-    ),
-    Replica(
-        "zatochu/EasyFluff/EasyFluffV11.2.safetensors",
-        "https://huggingface.co/zatochu/EasyFluff/tree/main",
-        checkpoint(SD_15, "EasyFluffV11.2.safetensors", yaml='model:\n  params:\n    parameterization: "v"\n'),
-        v_of("sd15", "parameterization v in EasyFluffV11.2.yaml"),
-    ),
-    Replica(
-        "zatochu/EasyFluff/EasyFluffV11.2.safetensors, asked for",
-        "https://huggingface.co/zatochu/EasyFluff/tree/main",
-        checkpoint(SD_15, "EasyFluffV11.2.safetensors", prediction="v"),
-        v_of("sd15", "asked for"),
-    ),
-    Replica(
-        f"{SD_21}/v2-1_768-ema-pruned.ckpt",
-        COMFY_MODELS,
-        checkpoint(SD_21, "v2-1_768-ema-pruned.ckpt", with_a_norm_of_v, dtype=torch.float32),
-        v_of("sd21", "the weights: a norm's bias varies by 0.18, above 0.09", "a pickle"),
-    ),
-    Replica(
-        f"{SD_21}-base/v2-1_512-ema-pruned.safetensors",
-        COMFY_MODELS,
-        checkpoint(f"{SD_21}-base", "v2-1_512-ema-pruned.safetensors", dtype=torch.bfloat16),
-        Works(family="sd21", prediction="epsilon", sampler="scheduler", says=("below 0.09",)),
-    ),
-    Replica(
-        "stabilityai/sd-turbo/sd_turbo.safetensors",
-        "https://huggingface.co/stabilityai/sd-turbo/tree/main",
-        checkpoint("stabilityai/sd-turbo", "sd_turbo.safetensors"),
-        Works(family="sd21", prediction="epsilon", sampler="turbo"),
-    ),
-    Replica(
-        f"{SD_XL}/sd_xl_base_1.0.safetensors",
-        MODEL_SPEC,
-        checkpoint(SD_XL, "sd_xl_base_1.0.safetensors", metadata=XL_SPEC),
-        Works(
-            family="sdxl", prediction="epsilon", sampler="scheduler", says=("modelspec.prediction_type in the file",)
+    Replica(name, source if "://" in source else f"https://huggingface.co/{source}/tree/main", build, expect)
+    for name, source, build, expect in (
+        (
+            *(f"{SD_15}/v1-5-pruned.safetensors", SD_15),
+            checkpoint(SD_15, "v1-5-pruned.safetensors", with_averages, dtype=torch.float32),
+            EPSILON_15,
         ),
-    ),
-    Replica(
-        "Laxhar/noobai-XL-Vpred-1.0/NoobAI-XL-Vpred-v1.0.safetensors",
-        A1111_PR,
-        checkpoint(SD_XL, "NoobAI-XL-Vpred-v1.0.safetensors", marked("v_pred", "ztsnr"), dtype=torch.bfloat16),
-        v_of("sdxl", "the tensor v_pred in the file; zero terminal SNR: the tensor ztsnr"),
-    ),
-    Replica(
-        "a v-prediction SDXL file that only its name tells",
-        "https://github.com/invoke-ai/InvokeAI/issues/7495",
-        checkpoint(SD_XL, "noobaiXLVpred_v05.safetensors"),
-        v_of("sdxl", "Vpred in the file's name"),
-    ),
-    Replica(
-        "a v-prediction SDXL file of sd-scripts",
-        "https://github.com/Comfy-Org/ComfyUI/issues/12579",
-        checkpoint(SD_XL, "mine.safetensors", metadata=XL_SPEC | {"modelspec.prediction_type": "v"}),
-        v_of("sdxl", "modelspec.prediction_type in the file: v"),
-    ),
-    Replica(
-        "stabilityai/sdxl-turbo/sd_xl_turbo_1.0_fp16.safetensors",
-        "https://huggingface.co/stabilityai/sdxl-turbo/tree/main",
-        checkpoint("stabilityai/sdxl-turbo", "sd_xl_turbo_1.0_fp16.safetensors"),
-        Works(family="sdxl", prediction="epsilon", sampler="turbo"),
-    ),
+        (
+            *(f"{SD_15}/v1-5-pruned-emaonly.ckpt", "https://github.com/huggingface/diffusers/issues/8874"),
+            checkpoint(SD_15, "v1-5-pruned-emaonly.ckpt", with_ids, dtype=torch.float32),
+            Works(family="sd15", prediction="epsilon", sampler="scheduler", says=("emaonly.ckpt: a pickle, read",)),
+        ),
+        (
+            *("a merge with the names of an older CLIP", f"{A1111}/blob/master/modules/sd_models.py"),
+            checkpoint(SD_15, "merge.safetensors", with_old_clip_names, dtype=torch.bfloat16),
+            EPSILON_15,
+        ),
+        (
+            *("SD 1.5 without a VAE", "hakurei/waifu-diffusion-v1-4"),
+            checkpoint(SD_15, "pruned.safetensors", without("first_stage_model."), vae="taesd"),
+            EPSILON_15,
+        ),
+        (
+            *("zatochu/EasyFluff/EasyFluffV11.2.safetensors", "zatochu/EasyFluff"),
+            checkpoint(SD_15, "EasyFluffV11.2.safetensors", yaml='model:\n  params:\n    parameterization: "v"\n'),
+            v_of("sd15", "parameterization v in EasyFluffV11.2.yaml"),
+        ),
+        (
+            *("zatochu/EasyFluff/EasyFluffV11.2.safetensors, asked for", "zatochu/EasyFluff"),
+            checkpoint(SD_15, "EasyFluffV11.2.safetensors", prediction="v"),
+            v_of("sd15", "asked for"),
+        ),
+        (
+            *(f"{SD_21}/v2-1_768-ema-pruned.ckpt", COMFY_MODELS),
+            checkpoint(SD_21, "v2-1_768-ema-pruned.ckpt", with_a_norm_of_v, dtype=torch.float32),
+            v_of("sd21", "the weights: a norm's bias varies by 0.18, above 0.09", "a pickle"),
+        ),
+        (
+            *(f"{SD_21}-base/v2-1_512-ema-pruned.safetensors", COMFY_MODELS),
+            checkpoint(f"{SD_21}-base", "v2-1_512-ema-pruned.safetensors", dtype=torch.bfloat16),
+            Works(family="sd21", prediction="epsilon", sampler="scheduler", says=("below 0.09",)),
+        ),
+        (
+            *("stabilityai/sd-turbo/sd_turbo.safetensors", "stabilityai/sd-turbo"),
+            checkpoint("stabilityai/sd-turbo", "sd_turbo.safetensors"),
+            Works(family="sd21", prediction="epsilon", sampler="turbo"),
+        ),
+        (
+            *(f"{SD_XL}/sd_xl_base_1.0.safetensors", "https://github.com/Stability-AI/ModelSpec"),
+            checkpoint(SD_XL, "sd_xl_base_1.0.safetensors", metadata=XL_SPEC),
+            Works(family="sdxl", prediction="epsilon", sampler="scheduler", says=("modelspec.prediction_type in",)),
+        ),
+        (
+            *("Laxhar/noobai-XL-Vpred-1.0/NoobAI-XL-Vpred-v1.0.safetensors", f"{A1111}/pull/16567"),
+            checkpoint(SD_XL, "NoobAI-XL-Vpred-v1.0.safetensors", marked("v_pred", "ztsnr"), dtype=torch.bfloat16),
+            v_of("sdxl", "the tensor v_pred in the file; zero terminal SNR: the tensor ztsnr"),
+        ),
+        (
+            *("a v-prediction SDXL file that only its name tells", f"{INVOKE}/issues/7495"),
+            checkpoint(SD_XL, "noobaiXLVpred_v05.safetensors"),
+            v_of("sdxl", "Vpred in the file's name"),
+        ),
+        (
+            *("a v-prediction SDXL file of sd-scripts", "https://github.com/Comfy-Org/ComfyUI/issues/12579"),
+            checkpoint(SD_XL, "mine.safetensors", metadata=XL_SPEC | {"modelspec.prediction_type": "v"}),
+            v_of("sdxl", "modelspec.prediction_type in the file: v"),
+        ),
+    )
 ]
+"""Each container, family and source of the prediction, and each pair of them once."""
 
 
 def refused(name: str, build: Callable[[Shelf], ModelSpec], *says: str, source: str = DIFFUSERS_KEYS) -> Replica:
@@ -267,8 +249,6 @@ REFUSED = [
             "built differently from its configuration", "use the diffusers folder",
             source="https://huggingface.co/segmind/SSD-1B/blob/main/unet/config.json"),
     refused("sd-v1-5-inpainting.safetensors", checkpoint(SD_15, "x.safetensors", with_channels(9)), "9 channels"),
-    refused("instruct-pix2pix-00-22000.safetensors", checkpoint(SD_15, "x.safetensors", with_channels(8)),
-            "8 channels"),
     refused("playground-v2.5-1024px-aesthetic.fp16.safetensors",
             checkpoint(SD_XL, "x.safetensors", marked("edm_mean", "edm_std")), "Playground v2.5", "EDM"),
     refused("stabilityai/cosxl/cosxl.safetensors",
@@ -297,11 +277,5 @@ REFUSED = [
     refused("sd3_medium.safetensors",
             of_names("x.safetensors", f"{UNET}joint_blocks.0.context_block.adaLN_modulation.1.bias"),
             "Stable Diffusion 3"),
-    refused("svd_xt.safetensors", of_names("x.safetensors", f"{UNET}input_blocks.1.0.time_stack.in_layers.0.weight"),
-            "Stable Video Diffusion"),
-    refused("stable_cascade_stage_c.safetensors", of_names("x.safetensors", "clip_txt_mapper.weight"),
-            "Stable Cascade"),
-    refused("PixArt-XL-2-1024-MS.safetensors", of_names("x.safetensors", "t_block.1.weight"), "PixArt"),
-    refused("wan2.1_t2v_1.3B_fp16.safetensors", of_names("x.safetensors", f"{UNET}head.modulation"), "a WAN video"),
 ]  # fmt: skip
 REPLICAS = [*WORKING, *REFUSED]

@@ -87,7 +87,6 @@ def put_in_place(card: ShamCard, patch: pytest.MonkeyPatch) -> None:
         "CUDAGraph": graph,
         "graph": capturing,
         "current_stream": lambda device=None: stream(queue=timeline.current(index_of(device))),
-        "default_stream": lambda device=None: stream(queue=timeline.queue(index_of(device), 0)),
         "stream": lambda stream: timeline.within(stream.queue),
         "device": lambda device: nullcontext(),
         "synchronize": lambda device=None: card.host_waits(timeline.everything(), "cuda.synchronize"),
@@ -100,7 +99,6 @@ def put_in_place(card: ShamCard, patch: pytest.MonkeyPatch) -> None:
         "get_device_properties": lambda device=None: SimpleNamespace(
             name="sham card", uuid="0", total_memory=BYTES, major=9, minor=0, multi_processor_count=132
         ),
-        "is_bf16_supported": lambda *given, **options: True,
         "manual_seed": nothing,
         "manual_seed_all": nothing,
         "get_rng_state": lambda device="cuda": torch.zeros(16, dtype=torch.uint8),

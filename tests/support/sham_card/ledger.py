@@ -61,11 +61,6 @@ class Tally:
     captures: int = 0
     replays: int = 0
 
-    @property
-    def pageable(self) -> list[Note]:
-        """The copies from and to pageable memory, each of which blocks the host."""
-        return [note for note in self.uploads + self.downloads if note.what == "pageable"]
-
 
 class Ledger:
     """Collects the tallies and faults of one card."""

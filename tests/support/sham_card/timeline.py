@@ -114,20 +114,8 @@ class Stream:
     def wait_stream(self, stream: "Stream") -> None:
         self.queue.clock.take(stream.queue.clock)
 
-    def wait_event(self, event: "Event") -> None:
-        self.queue.clock.take(event.clock)
-
-    def record_event(self, event: Any = None) -> Any:
-        event = event or torch.cuda.Event()
-        event.record(self)
-        return event
-
     def synchronize(self) -> None:
         self.card.host_waits(self.queue.clock, "stream.synchronize")
-
-    def query(self) -> bool:
-        self.card.host_learns(self.queue.clock)
-        return True
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Stream) and self.queue is other.queue
@@ -151,15 +139,8 @@ class Event:
         self.clock = queue.clock.copy()
         self.card.timeline.recorded.append(queue)
 
-    def wait(self, stream: Stream | None = None) -> None:
-        (stream.queue if stream else self.card.timeline.current()).clock.take(self.clock)
-
     def synchronize(self) -> None:
         self.card.host_waits(self.clock, "event.synchronize")
-
-    def query(self) -> bool:
-        self.card.host_learns(self.clock)
-        return True
 
     def elapsed_time(self, end: "Event") -> float:
         """1.0 ms always. Fails as torch's does for events without timing."""

@@ -1,9 +1,7 @@
-"""Replacement for CPython's `_winapi`: Windows' named pipes with their quotas, and the start of processes.
+"""Replacement for CPython's `_winapi`: Windows' named pipes with their quotas.
 
-`fake_winapi.installed(monkeypatch)` replaces `_winapi`, and adds CPython's PipeConnection, which
-Lib/multiprocessing/connection.py defines only on Windows, on top of it. Both ends are in this process.
-`windows_subprocess(monkeypatch)` gives CPython's subprocess.py as on Windows; a process started with it is recorded,
-not run.
+`installed(monkeypatch)` replaces `_winapi`, and adds CPython's PipeConnection, which Lib/multiprocessing/connection.py
+defines only on Windows, on top of it. Both ends are in this process.
 
 It follows Microsoft's documentation of CreateNamedPipe and of overlapped operations: a write completes immediately if
 its message fits into the free part of the buffer, else when the message has been read; a message is read in parts if
@@ -14,8 +12,6 @@ available.
 import importlib.util
 import itertools
 import multiprocessing.connection
-import os
-import subprocess
 import sys
 import threading
 from collections import deque
@@ -117,16 +113,6 @@ class End:
                 message.write.done(SUCCESS, transferred=message.length)
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
-    """A process requested from CreateProcess."""
-
-    command_line: str
-    flags: int
-    environment: dict[str, str]
-    startup: Any
-
-
 class FakeWinapi(ModuleType):
     """The functions and constants that are needed here; others raise AttributeError."""
 
@@ -140,15 +126,6 @@ class FakeWinapi(ModuleType):
     PIPE_TYPE_MESSAGE, PIPE_READMODE_MESSAGE, PIPE_WAIT = 4, 2, 0
     NMPWAIT_WAIT_FOREVER = 0xFFFFFFFF
     GENERIC_READ, GENERIC_WRITE, OPEN_EXISTING = 0x80000000, 0x40000000, 3
-    # the names that subprocess.py imports
-    CREATE_NEW_CONSOLE, CREATE_NEW_PROCESS_GROUP, CREATE_NO_WINDOW, DETACHED_PROCESS = 0x10, 0x200, 0x8000000, 0x8
-    CREATE_DEFAULT_ERROR_MODE, CREATE_BREAKAWAY_FROM_JOB = 0x4000000, 0x1000000
-    ABOVE_NORMAL_PRIORITY_CLASS, BELOW_NORMAL_PRIORITY_CLASS, NORMAL_PRIORITY_CLASS = 0x8000, 0x4000, 0x20
-    HIGH_PRIORITY_CLASS, IDLE_PRIORITY_CLASS, REALTIME_PRIORITY_CLASS = 0x80, 0x40, 0x100
-    STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, STD_ERROR_HANDLE = -10, -11, -12
-    STARTF_USESTDHANDLES, STARTF_USESHOWWINDOW, SW_HIDE = 0x100, 0x1, 0
-    STARTF_FORCEONFEEDBACK, STARTF_FORCEOFFFEEDBACK = 0x40, 0x80
-    DUPLICATE_SAME_ACCESS, FILE_TYPE_CHAR, STILL_ACTIVE = 2, 2, 259
 
     def __init__(self) -> None:
         super().__init__("_winapi")
@@ -159,49 +136,7 @@ class FakeWinapi(ModuleType):
         self.cancelled: list[Overlapped] = []
         self.timeouts_ms: list[int] = []
         """Timeouts of the waits for a write that ended before the write."""
-        self.started: list[Started] = []
-        self.ended: dict[int, int] = {}
-        """Exit codes by handle."""
-        self.duplicates: dict[int, int] = {}
-        """Handles that a child inherits as a copy of another."""
         self._handles = itertools.count(0x200, 4)
-
-    def GetCurrentProcess(self) -> int:
-        return -1
-
-    def DuplicateHandle(self, _: int, handle: int, __: int, access: int, is_inherited: int, how: int) -> int:
-        assert is_inherited and how == self.DUPLICATE_SAME_ACCESS
-        duplicate = next(self._handles)
-        self.duplicates[duplicate] = handle
-        return duplicate
-
-    def GetFileType(self, handle: int) -> int:
-        return 1
-
-    def CreateProcess(
-        self,
-        program: str | None,
-        line: str,
-        _: None,
-        __: None,
-        inherits: int,
-        flags: int,
-        env: Any,
-        cwd: Any,
-        info: Any,
-    ) -> tuple[int, int, int, int]:
-        assert inherits
-        self.started.append(Started(line, flags, dict(env), info))
-        return next(self._handles), next(self._handles), 4711, 4712
-
-    def WaitForSingleObject(self, handle: int, timeout_ms: int) -> int:
-        return self.WAIT_OBJECT_0 if handle in self.ended else self.WAIT_TIMEOUT
-
-    def GetExitCodeProcess(self, handle: int) -> int:
-        return self.ended.get(handle, self.STILL_ACTIVE)
-
-    def TerminateProcess(self, handle: int, code: int) -> None:
-        self.ended[handle] = code
 
     def CreateNamedPipe(self, name: str, mode: int, kind: int, instances: int, out: int, into: int, *_: int) -> int:
         assert mode & self.FILE_FLAG_OVERLAPPED and kind & self.PIPE_TYPE_MESSAGE and kind & self.PIPE_READMODE_MESSAGE
@@ -231,8 +166,6 @@ class FakeWinapi(ModuleType):
 
     def CloseHandle(self, handle: int) -> None:
         with self.changed:
-            if handle not in self.ends:  # a handle of a process or a file
-                return
             end = self.ends.pop(handle)
             for message in end.inbox:
                 if message.write is not None:
@@ -306,26 +239,11 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> FakeWinapi:
     sockets = importlib.import_module("_multiprocessing")
     for name in ("closesocket", "send", "recv"):
         monkeypatch.setattr(sockets, name, None, raising=False)
-    module = _executed("multiprocessing._connection_of_windows", multiprocessing.connection)
-    monkeypatch.setattr(multiprocessing.connection, "PipeConnection", module.PipeConnection, raising=False)
-    return api
-
-
-def windows_subprocess(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """CPython's subprocess.py as on Windows, to put into the modules under test. After `installed`."""
-    msvcrt = ModuleType("msvcrt")
-    msvcrt.get_osfhandle = lambda descriptor: 0x1000 + 4 * descriptor  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "msvcrt", msvcrt)
-    monkeypatch.setattr(os, "set_handle_inheritable", lambda handle, is_inherited: None, raising=False)
-    module = _executed("subprocess", subprocess)
-    monkeypatch.setitem(sys.modules, "subprocess", module)
-    return module
-
-
-def _executed(name: str, original: ModuleType) -> ModuleType:
-    """Execute a module again, as on the system in `sys.platform`."""
-    spec = importlib.util.spec_from_file_location(name, original.__file__)
+    spec = importlib.util.spec_from_file_location(
+        "multiprocessing._connection_of_windows", multiprocessing.connection.__file__
+    )
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module
+    monkeypatch.setattr(multiprocessing.connection, "PipeConnection", module.PipeConnection, raising=False)
+    return api
