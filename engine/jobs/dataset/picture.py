@@ -130,8 +130,7 @@ class StepTimes:
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self.cpu_seconds: dict[str, float] = {}
-        self._inner = [(0.0, 0.0)]
-        """Times of the steps that ended within the open ones, from the outermost."""
+        self._inner = [(0.0, 0.0)]  # times of the steps that ended within the open ones, from the outermost
 
     @contextmanager
     def timed(self, step: str) -> Iterator[None]:

@@ -24,8 +24,7 @@ class RenderSettings:
     engine: EngineName
     max_samples: int | None = None
     noise_threshold: float | None = None
-    use_gpu: bool | None = None
-    """None: use a GPU if Cycles has one."""
+    use_gpu: bool | None = None  # None: use a GPU if Cycles has one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,18 +33,13 @@ class PictureTask:
     drawing: RenderSettings
     base_seed: int
     index: int
-    varied: Recipe2Options | None = None
-    """None: recipe 1."""
-    split: str = ""
-    """Shares of the subsets, such as `80/10/10`; "" without --split."""
-    subset: str = ""
-    """The subset that the picture's scene belongs to (`train`, `val`, `test`); "" without --split."""
-    labels: LabelOptions | None = None
-    """None: recipe 1."""
+    varied: Recipe2Options | None = None  # None: recipe 1
+    split: str = ""  # shares of the subsets, such as `80/10/10`; "" without --split
+    subset: str = ""  # the subset that the picture's scene belongs to (`train`, `val`, `test`); "" without --split
+    labels: LabelOptions | None = None  # None: recipe 1
     with_coco: bool = False
     with_hdf5: bool = False
-    blender: str = ""
-    """Path of Blender on the machine that draws; "" to search for it there."""
+    blender: str = ""  # path of Blender on the machine that draws; "" to search for it there
 
     @property
     def seed(self) -> Seed:
@@ -116,17 +110,13 @@ class PictureTask:
 class MadePicture:
     """The files and facts of a finished picture."""
 
-    piles: int
-    """Piles on the site."""
-    labelled: int
-    """Things with a label; in recipe 1 piles alone."""
+    piles: int  # piles on the site
+    labelled: int  # things with a label; in recipe 1 piles alone
     renderer: str
     drawn: dict[str, Any] = field(default_factory=dict)
     """Every number of the scene in recipe 1. In recipe 2 camera, light, ground, counts, and the file of the scene."""
-    seconds: dict[str, float] = field(default_factory=dict)
-    """Per step: scene, draw, sensor (recipe 2), labels, save."""
-    cpu_seconds: dict[str, float] = field(default_factory=dict)
-    """Processor time of all its threads, per step."""
+    seconds: dict[str, float] = field(default_factory=dict)  # per step: scene, draw, sensor (recipe 2), labels, save
+    cpu_seconds: dict[str, float] = field(default_factory=dict)  # processor time of all its threads, per step
     sha256: dict[str, str] = field(default_factory=dict)
     """Per file, keyed by its path in the dataset, in the order of commit: labels first, the picture last."""
     bytes: dict[str, int] = field(default_factory=dict)

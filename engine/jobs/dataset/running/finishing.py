@@ -24,14 +24,12 @@ from engine.jobs.dataset.running.whole_files import WholeFiles
 from engine.system.atomic_file import remove_file
 from engine.system.package_version import package_version
 
-MAX_NAMED = 8
-"""Scenes that the card's command names; more are SCENES."""
+MAX_NAMED = 8  # scenes that the card's command names; more are SCENES
 
 
 @dataclass(slots=True, kw_only=True)
 class FolderOutputs:
-    outputs: list[str] = field(default_factory=list)
-    """Names of the files in the folder."""
+    outputs: list[str] = field(default_factory=list)  # names of the files in the folder
     statistics: Statistics | None = None
     notes: list[str] = field(default_factory=list)
 

@@ -44,8 +44,7 @@ Say = Callable[[str], None]
 
 class Runner(Protocol):
     jobs: int
-    words: str
-    """Description of the machines; "" for this one."""
+    words: str  # description of the machines; "" for this one
 
     @property
     def at_work(self) -> int:
