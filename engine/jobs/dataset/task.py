@@ -33,7 +33,7 @@ class PictureTask:
     drawing: RenderSettings
     base_seed: int
     index: int
-    varied: Recipe2Options | None = None  # None: recipe 1
+    recipe_2: Recipe2Options | None = None  # None: recipe 1
     split: str = ""  # shares of the subsets, such as `80/10/10`; "" without --split
     subset: str = ""  # the subset that the picture's scene belongs to (`train`, `val`, `test`); "" without --split
     labels: LabelOptions | None = None  # None: recipe 1
@@ -48,14 +48,14 @@ class PictureTask:
         Recipe 1: base seed + index (the original script added the index twice). Recipe 2: both, hashed together. A
         scene of --scene keeps the seed that it was drawn with; () if its file does not tell.
         """
-        if self.varied is not None and self.varied.given.scene:
-            return self.varied.given.files[self.scene_number].site
-        return self.base_seed + self.index if self.varied is None else (self.base_seed, self.scene_number)
+        if self.recipe_2 is not None and self.recipe_2.given.scene:
+            return self.recipe_2.given.files[self.scene_number].site
+        return self.base_seed + self.index if self.recipe_2 is None else (self.base_seed, self.scene_number)
 
     @property
     def views(self) -> int:
         """Pictures per scene."""
-        return 1 if self.varied is None else self.varied.camera.views
+        return 1 if self.recipe_2 is None else self.recipe_2.camera.views
 
     @property
     def scene_number(self) -> int:
@@ -93,14 +93,14 @@ class PictureTask:
         key = {"seed": self.base_seed} | asdict(self.options) | asdict(self.drawing)
         if self.split:
             key["split"] = self.split
-        if self.varied is None or self.labels is None:
+        if self.recipe_2 is None or self.labels is None:
             return key
         key |= self.labels.key
         # Lists for tuples, and names of files as the manifest holds them.
-        text = with_replacements(json.dumps(asdict(self.varied), ensure_ascii=False))
+        text = with_replacements(json.dumps(asdict(self.recipe_2), ensure_ascii=False))
         parts: dict[str, dict[str, Any]] = _without_folders(json.loads(text))
         key |= {"recipe": 2} | {name: value for part in parts.values() for name, value in part.items()}
-        return key | {"scene": self.varied.given.key if self.varied.given.scene else []}
+        return key | {"scene": self.recipe_2.given.key if self.recipe_2.given.scene else []}
 
     def as_json(self) -> str:
         return json.dumps(asdict(self))

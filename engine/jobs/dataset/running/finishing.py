@@ -75,7 +75,7 @@ def figures_of(job: DatasetJob, boxes: Iterator[tuple[int, np.ndarray]]) -> Stat
 
     They count at the width of the sensor, if only a window is drawn; scenes that are given may have several sensors.
     """
-    widths = [file.sensor_width_px for file in job.varied.given.files] or [job.options.width]
+    widths = [file.sensor_width_px for file in job.recipe_2.given.files] or [job.options.width]
     most = max(widths)
     return measure((each * (most / widths[index % len(widths)]) for index, each in boxes), most)
 
@@ -119,8 +119,8 @@ def given_options(job: DatasetJob) -> dict[str, str]:
 
     The engine is always named: its default depends on the machine. Recipe, count and seed are the card's own.
     """
-    of_scene = () if job.varied.given.scene else (job.options,)
-    parts = [*of_scene, *(getattr(job.varied, part.name) for part in fields(job.varied)), job.labels]
+    of_scene = () if job.recipe_2.given.scene else (job.options,)
+    parts = [*of_scene, *(getattr(job.recipe_2, part.name) for part in fields(job.recipe_2)), job.labels]
     given: dict[str, str] = {"--engine": job.drawing.engine}
     for name in ("max_samples", "noise_threshold", "use_gpu"):
         if (value := getattr(job.drawing, name)) is not None:

@@ -10,7 +10,7 @@ from engine.jobs.dataset.scene.things import CATEGORIES, PILE_CATEGORY, Distract
 from tests.jobs.dataset.geometry.sites import is_closed, normals_agree, site, sloping, volume, world
 
 MACHINES = (DistractorKind.EXCAVATOR, DistractorKind.LOADER, DistractorKind.ROLLER)
-VARIED_FOOTPRINT_M = {kind: habit.footprint_m for kind, habit in HABITS.items()} | {
+FOOTPRINT_M = {kind: habit.footprint_m for kind, habit in HABITS.items()} | {
     DistractorKind.FENCE: FENCE.footprint_m,
     DistractorKind.TRENCH: TRENCH.footprint_m,
 }
@@ -30,7 +30,7 @@ def positions(kind: DistractorKind, variant: int) -> np.ndarray:
 def test_the_largest_shape_of_a_kind_fills_its_footprint_and_all_stay_inside(kind: DistractorKind) -> None:
     shapes = [positions(kind, variant) for variant in range(VARIANTS[kind])]
     reach_m = max(np.linalg.norm(shape[:, :2], axis=1).max() for shape in shapes)
-    assert 0.8 * VARIED_FOOTPRINT_M[kind] < reach_m <= VARIED_FOOTPRINT_M[kind]
+    assert 0.8 * FOOTPRINT_M[kind] < reach_m <= FOOTPRINT_M[kind]
 
 
 @pytest.mark.parametrize(("kind", "variant"), EVERY_SHAPE)

@@ -21,7 +21,7 @@ LOOSE = (FootKind.SPOIL, FootKind.HOLE, FootKind.MUD)
 CAMERA = SiteCamera(width_px=200, height_px=160, height_m=20.0)
 
 
-def varied(kind: PileKind, **changes: object) -> Pile:
+def pile_of(kind: PileKind, **changes: object) -> Pile:
     is_section = kind in (PileKind.H_SECTION, PileKind.C_SECTION)
     values: dict[str, object] = {
         "x_m": 0.0,
@@ -40,7 +40,7 @@ def varied(kind: PileKind, **changes: object) -> Pile:
 @pytest.mark.parametrize("foot", list(FootKind))
 def test_loose_ground_at_a_foot_has_no_number_and_concrete_has(foot: FootKind) -> None:
     bare, stood = (
-        set_stage(site((varied(PileKind.PHC, foot=each, base_diameter_m=1.2, base_height_m=0.1),)))
+        set_stage(site((pile_of(PileKind.PHC, foot=each, base_diameter_m=1.2, base_height_m=0.1),)))
         for each in (FootKind.NONE, foot)
     )
     names = {batch.name for batch in bare.batches}
@@ -55,7 +55,7 @@ def test_loose_ground_at_a_foot_has_no_number_and_concrete_has(foot: FootKind) -
 def test_the_label_is_the_same_with_and_without_loose_ground(foot: FootKind) -> None:
     boxes = []
     for each in (FootKind.NONE, foot):
-        one = varied(PileKind.PHC, foot=each, base_diameter_m=1.6, base_height_m=0.15, x_m=6.0, y_m=4.0)
+        one = pile_of(PileKind.PHC, foot=each, base_diameter_m=1.6, base_height_m=0.15, x_m=6.0, y_m=4.0)
         scene = site((one,), terrain=sloping(count=61))
         stage = set_stage(replace(scene, camera=CAMERA))
         boxes.append(find_instances(render(stage, wants_colors=False).instances).boxes)
@@ -63,19 +63,19 @@ def test_the_label_is_the_same_with_and_without_loose_ground(foot: FootKind) -> 
 
 
 PILES = [
-    varied(PileKind.PHC, x_m=-14.0, y_m=10.0, has_hoop=True, has_end_plate=True),
-    varied(PileKind.SPIRAL_STEEL, x_m=-7.0, y_m=10.0, diameter_m=0.15, flange_diameter_m=0.3, exposed_m=0.6),
-    varied(PileKind.CAST_IN_PLACE, x_m=0.0, y_m=10.0, diameter_m=0.9, exposed_m=0.5, bars_m=0.25),
-    varied(PileKind.STEEL_TUBE, x_m=7.0, y_m=10.0, diameter_m=0.3, exposed_m=2.2, tilt_x=0.08, tilt_y=-0.05),
-    varied(PileKind.H_SECTION, x_m=14.0, y_m=10.0, diameter_m=0.3, exposed_m=2.4, turn=0.6),
-    varied(PileKind.C_SECTION, x_m=-14.0, y_m=0.0, diameter_m=0.3, exposed_m=2.0, turn=2.0),
-    varied(PileKind.PHC, x_m=-7.0, y_m=0.0, foot=FootKind.PAD, base_diameter_m=1.4, base_height_m=0.2),
-    varied(PileKind.STEEL_TUBE, x_m=7.0, y_m=0.0, foot=FootKind.GROUT, base_diameter_m=0.8, base_height_m=0.08),
-    varied(PileKind.PHC, x_m=14.0, y_m=0.0, foot=FootKind.SPOIL, base_diameter_m=1.8, base_height_m=0.2),
-    varied(PileKind.PHC, x_m=-14.0, y_m=-10.0, cap=CapKind.PLATE),
-    varied(PileKind.H_SECTION, x_m=-7.0, y_m=-10.0, cap=CapKind.PLASTIC, diameter_m=0.3),
-    varied(PileKind.CAST_IN_PLACE, x_m=7.0, y_m=-10.0, paint=PaintPlace.HEAD, dirt_m=0.3, diameter_m=0.6),
-    varied(PileKind.SPIRAL_STEEL, x_m=14.0, y_m=-10.0, foot=FootKind.OWN, base_diameter_m=1.3, base_height_m=0.2),
+    pile_of(PileKind.PHC, x_m=-14.0, y_m=10.0, has_hoop=True, has_end_plate=True),
+    pile_of(PileKind.SPIRAL_STEEL, x_m=-7.0, y_m=10.0, diameter_m=0.15, flange_diameter_m=0.3, exposed_m=0.6),
+    pile_of(PileKind.CAST_IN_PLACE, x_m=0.0, y_m=10.0, diameter_m=0.9, exposed_m=0.5, bars_m=0.25),
+    pile_of(PileKind.STEEL_TUBE, x_m=7.0, y_m=10.0, diameter_m=0.3, exposed_m=2.2, tilt_x=0.08, tilt_y=-0.05),
+    pile_of(PileKind.H_SECTION, x_m=14.0, y_m=10.0, diameter_m=0.3, exposed_m=2.4, turn=0.6),
+    pile_of(PileKind.C_SECTION, x_m=-14.0, y_m=0.0, diameter_m=0.3, exposed_m=2.0, turn=2.0),
+    pile_of(PileKind.PHC, x_m=-7.0, y_m=0.0, foot=FootKind.PAD, base_diameter_m=1.4, base_height_m=0.2),
+    pile_of(PileKind.STEEL_TUBE, x_m=7.0, y_m=0.0, foot=FootKind.GROUT, base_diameter_m=0.8, base_height_m=0.08),
+    pile_of(PileKind.PHC, x_m=14.0, y_m=0.0, foot=FootKind.SPOIL, base_diameter_m=1.8, base_height_m=0.2),
+    pile_of(PileKind.PHC, x_m=-14.0, y_m=-10.0, cap=CapKind.PLATE),
+    pile_of(PileKind.H_SECTION, x_m=-7.0, y_m=-10.0, cap=CapKind.PLASTIC, diameter_m=0.3),
+    pile_of(PileKind.CAST_IN_PLACE, x_m=7.0, y_m=-10.0, paint=PaintPlace.HEAD, dirt_m=0.3, diameter_m=0.6),
+    pile_of(PileKind.SPIRAL_STEEL, x_m=14.0, y_m=-10.0, foot=FootKind.OWN, base_diameter_m=1.3, base_height_m=0.2),
 ]
 
 
@@ -121,7 +121,7 @@ def test_outlines_of_all_piles_at_once_are_those_of_each() -> None:
 
 @pytest.mark.parametrize("kind", list(PileKind))
 def test_the_head_is_the_middle_of_the_top(kind: PileKind) -> None:
-    one = varied(kind, x_m=2.0, y_m=-1.0, ground_m=0.5, tilt_x=0.07, tilt_y=-0.04, bars_m=0.0)
+    one = pile_of(kind, x_m=2.0, y_m=-1.0, ground_m=0.5, tilt_x=0.07, tilt_y=-0.04, bars_m=0.0)
     post = next(batch for batch in set_stage(site((one,))).batches if batch.surface is not Surface.DARK)
     top = world(post)[post.mesh.positions[:, 2] > 0.999]
     assert [*((top.min(axis=0) + top.max(axis=0)) / 2)] == pytest.approx(one.head_m, abs=0.02)
@@ -129,7 +129,7 @@ def test_the_head_is_the_middle_of_the_top(kind: PileKind) -> None:
 
 
 def test_paint_has_its_colour_and_covers_the_head() -> None:
-    one = varied(PileKind.PHC, paint=PaintPlace.HEAD, paint_color=PaintColor.BLUE, paint_m=0.2, shade=0.5)
+    one = pile_of(PileKind.PHC, paint=PaintPlace.HEAD, paint_color=PaintColor.BLUE, paint_m=0.2, shade=0.5)
     painted = named(set_stage(site((one,))), "paint")[0]
     assert painted.surface is Surface.SPRAY
     red, green, blue = painted.tints[0]
@@ -143,13 +143,13 @@ def test_paint_has_its_colour_and_covers_the_head() -> None:
     [(Filling.OPEN, Surface.DARK), (Filling.EARTH, Surface.SPOIL), (Filling.CONCRETE, Surface.CONCRETE)],
 )
 def test_the_inside_of_a_tube_shows_its_filling(filling: Filling, surface: Surface) -> None:
-    stage = set_stage(site((varied(PileKind.PHC, filling=filling),)))
+    stage = set_stage(site((pile_of(PileKind.PHC, filling=filling),)))
     inside = [batch for batch in stage.batches if batch.name.startswith("phc") and batch.name != "phc post"]
     assert [batch.surface for batch in inside] == [surface]
 
 
 def test_spoil_has_the_colour_of_the_ground() -> None:
-    scene = site((varied(PileKind.PHC, foot=FootKind.SPOIL, base_diameter_m=1.5, base_height_m=0.15),))
+    scene = site((pile_of(PileKind.PHC, foot=FootKind.SPOIL, base_diameter_m=1.5, base_height_m=0.15),))
     mound = named(set_stage(scene), "spoil")[0]
     tint = mound.tints[0] / mound.tints[0].max()
     seen = tint * LOOKS[Surface.SPOIL].albedo

@@ -79,7 +79,7 @@ def test_the_first_of_yolos_formats_is_where_ultralytics_reads(first: str) -> No
 
 def test_tiles_larger_than_the_pictures_are_told_of() -> None:
     camera = CameraOptions(view=(320, 200))
-    varied = Recipe2Options(camera=camera)
-    assert replace(job(tiles=200), varied=varied).notes == ()
-    (note,) = replace(job(tiles=640), varied=varied).notes
+    recipe_2 = Recipe2Options(camera=camera)
+    assert replace(job(tiles=200), recipe_2=recipe_2).notes == ()
+    (note,) = replace(job(tiles=640), recipe_2=recipe_2).notes
     assert note == "--tiles 640: pictures are 320x200, so tiles are 320x200"

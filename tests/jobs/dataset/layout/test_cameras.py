@@ -130,8 +130,8 @@ def test_a_strip_is_flown_straight_ahead_with_the_overlap_that_it_tells() -> Non
 
 
 def test_a_scene_has_the_same_things_in_all_views_and_ground_under_all_of_them() -> None:
-    varied = Recipe2Options(camera=CameraOptions(views=2))
-    views = [describe_recipe_2(SENSOR, varied, (0, 0), view) for view in range(2)]
+    recipe_2 = Recipe2Options(camera=CameraOptions(views=2))
+    views = [describe_recipe_2(SENSOR, recipe_2, (0, 0), view) for view in range(2)]
     piles = [{pile.number: pile for pile in scene.piles} for scene in views]
     shared = piles[0].keys() & piles[1].keys()
     assert len(shared) > 10 and all(piles[0][number] == piles[1][number] for number in shared)
@@ -143,8 +143,8 @@ def test_a_scene_has_the_same_things_in_all_views_and_ground_under_all_of_them()
 
 @pytest.mark.parametrize(("strip", "lights"), [(True, 1), (False, 2)])
 def test_a_strip_is_flown_in_one_light_and_other_views_on_days_of_their_own(strip: bool, lights: int) -> None:
-    varied = Recipe2Options(camera=CameraOptions(views=2, view=(100, 80), strip=strip))
-    assert len({describe_recipe_2(SENSOR, varied, (0, 5), view).sun for view in range(2)}) == lights
+    recipe_2 = Recipe2Options(camera=CameraOptions(views=2, view=(100, 80), strip=strip))
+    assert len({describe_recipe_2(SENSOR, recipe_2, (0, 5), view).sun for view in range(2)}) == lights
 
 
 def test_the_size_of_a_pixel_and_of_a_pile_is_told_before_a_run() -> None:

@@ -139,7 +139,7 @@ def finished_tiles(picture: FinishedPicture) -> list[FinishedPicture]:
 
 def _tiles(task: PictureTask) -> Iterator[tuple[TileTask, TileWindow]]:
     assert task.labels is not None and task.labels.tiles is not None  # or the format would not be written
-    view = task.varied.camera.view if task.varied is not None else None
+    view = task.recipe_2.camera.view if task.recipe_2 is not None else None
     width, height = view or (task.options.width, task.options.height)
     windows = tile_windows(width, height, task.labels.tiles, task.labels.overlap)
     known = {each.name: getattr(task, each.name) for each in fields(PictureTask)}

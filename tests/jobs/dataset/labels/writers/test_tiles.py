@@ -52,7 +52,7 @@ def source(labels: LabelOptions = OPTIONS) -> LabelSource:
         drawing=RenderSettings(engine="raster"),
         base_seed=0,
         index=7,
-        varied=Recipe2Options(),
+        recipe_2=Recipe2Options(),
         labels=labels,
         subset="val",
     )

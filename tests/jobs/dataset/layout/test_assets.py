@@ -20,13 +20,13 @@ POST = Asset(name="post", path="/post.glb", sha256="", category="pile", size_m=(
 
 
 def scene_of(seed: int, *chosen: ChosenAsset, empty: float = 0.0, **camera: object) -> SiteScene:
-    varied = Recipe2Options(
+    recipe_2 = Recipe2Options(
         camera=CameraOptions(**({"altitude": (60.0, 60.0)} | camera)),  # type: ignore[arg-type]
         layout=FieldOptions(empty_share=empty),
         assets=AssetOptions(asset=chosen),
     )
-    varied.check()
-    return describe_recipe_2(SceneOptions(width=640, height=480), varied, (seed, 0))
+    recipe_2.check()
+    return describe_recipe_2(SceneOptions(width=640, height=480), recipe_2, (seed, 0))
 
 
 def some(asset: Asset, *count: int) -> ChosenAsset:
