@@ -63,7 +63,10 @@ class CameraOptions:
         None, "Ground sample distance, cm per pixel; sets the altitude, or the lens.", metavar="CM", parse=parse_span
     )
     view: tuple[int, int] | None = option(
-        None, "Draw only a window of this size, somewhere on the sensor.", metavar="WxH", parse=partial(parse_size, option="--view: ")
+        None,
+        "Draw only a window of this size, somewhere on the sensor.",
+        metavar="WxH",
+        parse=partial(parse_size, option="--view: "),
     )
     views: int = option(1, "Pictures of each scene, from other heights, directions and places.", metavar="N")
     strip: bool = option(

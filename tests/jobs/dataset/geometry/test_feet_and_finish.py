@@ -7,14 +7,13 @@ import pytest
 
 from engine.jobs.dataset.geometry import pile_parts as parts
 from engine.jobs.dataset.geometry import set_stage
-from engine.jobs.dataset.geometry.batches import LOOKS, Mesh, Surface
+from engine.jobs.dataset.geometry.batches import LOOKS, Surface
 from engine.jobs.dataset.geometry.primitives import MOUND_GROUND
 from engine.jobs.dataset.labels import find_instances
+from engine.jobs.dataset.labels.outlines import find_outlines
 from engine.jobs.dataset.raster import render
 from engine.jobs.dataset.scene.camera import SiteCamera
-from engine.jobs.dataset.scene.description import Terrain
 from engine.jobs.dataset.scene.things import CapKind, Filling, FootKind, PaintColor, PaintPlace, Pile, PileKind
-from tests.jobs.dataset.geometry.outlines_of_piles import outline_m, outlines_m, outlines_of
 from tests.jobs.dataset.geometry.sites import is_closed, named, site, sloping, volume, world
 
 LOOSE = (FootKind.SPOIL, FootKind.HOLE, FootKind.MUD)
@@ -79,44 +78,24 @@ PILES = [
 ]
 
 
-def stood(terrain: Terrain) -> tuple[Pile, ...]:
-    """All PILES on this ground, with the numbers 7, 14, ..."""
-    grounds = (float(terrain.height_at(np.float64(one.x_m), np.float64(one.y_m))) for one in PILES)
-    return tuple(
-        replace(one, ground_m=ground_m, number=7 * place)
-        for place, (one, ground_m) in enumerate(zip(PILES, grounds, strict=True), 1)
-    )
-
-
 @pytest.mark.parametrize("slope", [(0.0, 0.0), (0.15, -0.1)])
 def test_outlines_bound_what_is_drawn(slope: tuple[float, float]) -> None:
     """Within 1.5 px of the box of the rendered instance."""
     terrain = sloping(*slope, count=81)
     camera = SiteCamera(width_px=1000, height_px=760, height_m=24.0, field_of_view_deg=75.0)
-    piles = stood(terrain)
-    scene = site(piles, terrain=terrain)
-    stage = set_stage(replace(scene, camera=camera))
+    grounds = (float(terrain.height_at(np.float64(one.x_m), np.float64(one.y_m))) for one in PILES)
+    piles = tuple(
+        replace(one, ground_m=ground_m, number=7 * place)
+        for place, (one, ground_m) in enumerate(zip(PILES, grounds, strict=True), 1)
+    )
+    stage = set_stage(replace(site(piles, terrain=terrain), camera=camera))
     found = find_instances(render(stage, wants_colors=False).instances)
     assert found.numbers.tolist() == [pile.number for pile in piles]
+    outlines = find_outlines(stage, found.numbers, lambda pixels: pixels)
     for pile, box in zip(piles, found.boxes.tolist(), strict=True):
-        pixel = camera.pixel_of(outline_m(pile, terrain))
+        pixel = np.concatenate(outlines[pile.number].solids)
         own = [*pixel.min(axis=0), *pixel.max(axis=0)]
         assert np.abs(np.array(own) - box).max() <= 1.5, (pile.kind, pile.foot, own, box)
-
-
-def test_outlines_of_all_piles_at_once_are_those_of_each() -> None:
-    terrain = sloping(0.1, 0.05)
-    piles = stood(terrain)
-    every = outlines_m(piles, terrain)
-    assert set(every) == {7 * number for number in range(1, len(PILES) + 1)}
-    stage = set_stage(site(piles, terrain=terrain))
-    of_stage = outlines_of(stage.batches, terrain)
-    for pile in piles:
-        for found in (every[pile.number], of_stage[pile.number]):
-            alone = outline_m(pile, terrain)
-            assert np.array([found.min(axis=0), found.max(axis=0)]) == pytest.approx(
-                np.array([alone.min(axis=0), alone.max(axis=0)]), abs=0.02
-            )
 
 
 @pytest.mark.parametrize("kind", list(PileKind))
@@ -138,14 +117,12 @@ def test_paint_has_its_colour_and_covers_the_head() -> None:
     assert heights.max() > 1.2 and heights.min() == pytest.approx(1.0, abs=0.01)
 
 
-@pytest.mark.parametrize(
-    ("filling", "surface"),
-    [(Filling.OPEN, Surface.DARK), (Filling.EARTH, Surface.SPOIL), (Filling.CONCRETE, Surface.CONCRETE)],
-)
-def test_the_inside_of_a_tube_shows_its_filling(filling: Filling, surface: Surface) -> None:
-    stage = set_stage(site((pile_of(PileKind.PHC, filling=filling),)))
-    inside = [batch for batch in stage.batches if batch.name.startswith("phc") and batch.name != "phc post"]
-    assert [batch.surface for batch in inside] == [surface]
+def test_the_inside_of_a_tube_shows_its_filling() -> None:
+    surfaces = {Filling.OPEN: Surface.DARK, Filling.EARTH: Surface.SPOIL, Filling.CONCRETE: Surface.CONCRETE}
+    for filling, surface in surfaces.items():
+        stage = set_stage(site((pile_of(PileKind.PHC, filling=filling),)))
+        inside = [batch for batch in stage.batches if batch.name.startswith("phc") and batch.name != "phc post"]
+        assert [batch.surface for batch in inside] == [surface]
 
 
 def test_spoil_has_the_colour_of_the_ground() -> None:
@@ -163,12 +140,11 @@ MOUNDS = [
 ]
 
 
-@pytest.mark.parametrize("mesh", MOUNDS, ids=range(len(MOUNDS)))
-def test_a_mound_lies_on_the_ground_and_differs_from_the_others(mesh: Mesh) -> None:
-    assert volume(mesh) > 0 and is_closed(mesh)
-    heights = mesh.positions[:, 2]
-    assert heights.min() == 0 and heights.max() <= 1.1
-    assert np.hypot(*mesh.positions[:, :2].T).max() <= 0.56
-    on_top = heights > MOUND_GROUND
-    assert (mesh.normals[on_top, 2] > 0).mean() > 0.9
-    assert len({other.positions.tobytes() for other in MOUNDS}) == len(MOUNDS)
+def test_mounds_lie_on_the_ground_and_differ() -> None:
+    for mesh in MOUNDS:
+        assert volume(mesh) > 0 and is_closed(mesh)
+        heights = mesh.positions[:, 2]
+        assert heights.min() == 0 and heights.max() <= 1.1
+        assert np.hypot(*mesh.positions[:, :2].T).max() <= 0.56
+        assert (mesh.normals[heights > MOUND_GROUND, 2] > 0).mean() > 0.9
+    assert len({mesh.positions.tobytes() for mesh in MOUNDS}) == len(MOUNDS)
