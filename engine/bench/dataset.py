@@ -92,7 +92,7 @@ def _tiles(tiles: int) -> dict[str, Any]:
     job = DatasetJob(
         output=Path("unused"),
         drawing=RenderSettings(engine="raster"),
-        varied=Recipe2Options(camera=CameraOptions(view=(640, 640))),
+        recipe_2=Recipe2Options(camera=CameraOptions(view=(640, 640))),
         recipe=2,
         seed=SEED,
     )

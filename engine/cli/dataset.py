@@ -105,14 +105,14 @@ def dataset(
     files = [file for part in options.get("scene", ()) for file in part]
     if files and not is_given(context, "count"):
         options["count"] = len(files)
-    varied = Recipe2Options(**{name: pop_options(kind, options) for name, kind in VARIED.items()})
+    recipe_2 = Recipe2Options(**{name: pop_options(kind, options) for name, kind in VARIED.items()})
     labels = pop_options(LabelOptions, options)
     job = DatasetJob(
         output=output,
         drawing=chosen.drawing,
         blender=chosen.blender,
         options=scene,
-        varied=varied,
+        recipe_2=recipe_2,
         labels=labels,
         **options,
     )

@@ -38,8 +38,8 @@ from tests.jobs.convert.voices import spoken, write_sound
 from tests.jobs.dataset.running.small_runs import (
     contents,
     one_that_fits_and_one_that_does_not,
+    recipe_2_job,
     small_job,
-    varied_job,
 )
 from tests.jobs.kit.fake_ray import use_fake_ray
 from tests.jobs.segment.conftest import job_of as segment_job
@@ -248,9 +248,9 @@ def dataset_here(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @only_soak
-def test_all_files_of_a_varied_picture_come_back_also_scenes_and_tiles(ray: Any, tmp_path: Path) -> None:
-    make_dataset(varied_job(tmp_path / "here", 1, jobs=1))
-    report = make_dataset(varied_job(tmp_path / "out", 1, cluster="auto", jobs=1))
+def test_all_files_of_a_picture_of_recipe_2_come_back_also_scenes_and_tiles(ray: Any, tmp_path: Path) -> None:
+    make_dataset(recipe_2_job(tmp_path / "here", 1, jobs=1))
+    report = make_dataset(recipe_2_job(tmp_path / "out", 1, cluster="auto", jobs=1))
     assert (report.made, report.missing) == (1, 0)
     made = contents(tmp_path / "out")
     assert made == contents(tmp_path / "here")

@@ -21,16 +21,11 @@ MAX_BYTES = 256 << 20
 class FrozenFile:
     path: str
     sha256: str
-    size_px: tuple[int, int]
-    """Width and height of its picture."""
-    sensor_width_px: int
-    """More than the picture's width if that is a window."""
-    gsd_cm: float
-    """Ground sample distance."""
-    classes: tuple[str, ...]
-    """Classes of the models in it."""
-    site: tuple[int, ...] = ()
-    """Seed of the scene that it is a view of; () if the file does not tell."""
+    size_px: tuple[int, int]  # width and height of its picture
+    sensor_width_px: int  # more than the picture's width if that is a window
+    gsd_cm: float  # ground sample distance
+    classes: tuple[str, ...]  # classes of the models in it
+    site: tuple[int, ...] = ()  # seed of the scene that it is a view of; () if the file does not tell
 
     def __str__(self) -> str:
         return escaped(Path(self.path).name)

@@ -33,7 +33,7 @@ class DatasetJob:
     output: Path
     drawing: RenderSettings
     options: SceneOptions = field(default_factory=SceneOptions)
-    varied: Recipe2Options = field(default_factory=Recipe2Options)
+    recipe_2: Recipe2Options = field(default_factory=Recipe2Options)
     labels: LabelOptions = field(default_factory=LabelOptions)
     recipe: int = option(
         2,
@@ -95,11 +95,11 @@ class DatasetJob:
         self._check_devices()
         self.options.check()
         if self.recipe == 1:
-            self._require_no_variety()
+            self._check_recipe_1()
         else:
-            self.varied.check()
-            check_cameras(self.options, self.varied.camera)
-            self.labels.check(self.varied.own_classes)
+            self.recipe_2.check()
+            check_cameras(self.options, self.recipe_2.camera)
+            self.labels.check(self.recipe_2.own_classes)
             self._check_given()
             self._check_files()
 
@@ -108,7 +108,7 @@ class DatasetJob:
             options=self.options,
             drawing=self.drawing,
             base_seed=self.seed,
-            varied=None if self.recipe == 1 else self.varied,
+            recipe_2=None if self.recipe == 1 else self.recipe_2,
             labels=None if self.recipe == 1 else self.labels,
             index=index,
             with_coco=self.save_coco,
@@ -131,15 +131,15 @@ class DatasetJob:
         if self.jobs is not None and self.jobs < len(self.devices):
             raise UsageError(f"{given}: a job uses one device; give --jobs {len(self.devices)} or fewer devices")
 
-    def _require_no_variety(self) -> None:
-        for own in (*(getattr(self.varied, part.name) for part in fields(Recipe2Options)), self.labels):
+    def _check_recipe_1(self) -> None:
+        for own in (*(getattr(self.recipe_2, part.name) for part in fields(Recipe2Options)), self.labels):
             for each in fields(own):
                 if getattr(own, each.name) != each.default:
                     raise UsageError(f"{option_name(each.name)}: has no effect in recipe 1; give --recipe 2")
 
     def _check_given(self) -> None:
         """Check --scene: as many pictures as files at most, and no option that its files decide."""
-        files, given = self.varied.given.files, self.varied.given
+        files, given = self.recipe_2.given.files, self.recipe_2.given
         if not files:
             return
         given.check_alone(self.options)
@@ -153,11 +153,11 @@ class DatasetJob:
 
     def _check_files(self) -> None:
         """Raise UsageError for files of the user's on a cluster, whose other machines get their paths alone."""
-        varied = self.varied
+        recipe_2 = self.recipe_2
         own = {
-            "--asset": varied.assets.asset,
-            "--ground-texture": varied.ground.ground_texture,
-            "--scene": varied.given.scene,
+            "--asset": recipe_2.assets.asset,
+            "--ground-texture": recipe_2.ground.ground_texture,
+            "--scene": recipe_2.given.scene,
         }
         for name, files in own.items():
             if files and self.cluster is not None:
@@ -168,15 +168,15 @@ class DatasetJob:
 
     def with_given_size(self) -> "DatasetJob":
         """The job with the size of the pictures of --scene, if there are any."""
-        if not self.varied.given.scene:
+        if not self.recipe_2.given.scene:
             return self
-        width, height = self.varied.given.size_px
+        width, height = self.recipe_2.given.size_px
         return replace(self, options=replace(self.options, width=width, height=height))
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Remarks about what is not drawn, labelled or cut as the user may expect."""
-        assets = self.varied.assets
+        assets = self.recipe_2.assets
         told = ((asset, read_asset(asset).notes) for asset in assets.assets)
         unlabelled = assets.notes_without(self.labels.class_names) if self.labels.classes is None else ()
         models = (f"--asset {asset.name}: {note}" for asset, notes in told for note in notes)
@@ -185,7 +185,7 @@ class DatasetJob:
     @property
     def picture_px(self) -> tuple[int, int]:
         """Width and height of a picture: of the window, if only that is drawn."""
-        view = self.varied.camera.view if self.recipe == 2 else None
+        view = self.recipe_2.camera.view if self.recipe == 2 else None
         return view or (self.options.width, self.options.height)
 
     @property

@@ -35,16 +35,12 @@ LIGHT_ADAPTATION = 0.92  # share of a change of the light that the camera compen
 class Light:
     """Light of a scene; linear, Rec. 709."""
 
-    sun_color: np.ndarray
-    """Factor for the sun's energy."""
-    sun_rgb: np.ndarray
-    """Radiance of a white Lambert surface that faces the sun."""
+    sun_color: np.ndarray  # factor for the sun's energy
+    sun_rgb: np.ndarray  # radiance of a white Lambert surface that faces the sun
     sky_rgb: np.ndarray
     exposure: float
-    sun_energy: float
-    """W/m2, as in Blender."""
-    sun_angle_deg: float
-    """Diameter of the part of the sky that sends the sun's light."""
+    sun_energy: float  # W/m2, as in Blender
+    sun_angle_deg: float  # diameter of the part of the sky that sends the sun's light
 
 
 def light_of(sun: Sun, ground: GroundLook) -> Light:

@@ -52,7 +52,7 @@ def make_picture(task: PictureTask, folder: Path, draw: Draw | None = None) -> M
             return (draw or draw_stage)(replace(stage, scene=seen), task, folder)
 
     drawn: dict[str, Any]
-    if task.varied is None or task.labels is None:
+    if task.recipe_2 is None or task.labels is None:
         # Recipe 1: only piles have numbers, and every one that can be seen is labelled.
         drawn = asdict(settle(task.options, task.base_seed + task.index))
         log.info("%s", ", ".join(f"{name} {value}" for name, value in drawn.items()))
@@ -60,7 +60,7 @@ def make_picture(task: PictureTask, folder: Path, draw: Draw | None = None) -> M
     else:
         with steps.timed("sensor"):
             seed = scene.effects_seed or (task.base_seed, task.scene_number, task.view)
-            photo = photograph(scene, task.varied.sensor, seed, draw_seen)
+            photo = photograph(scene, task.recipe_2.sensor, seed, draw_seen)
     with steps.timed("labels"):
         picture = task.path("images", photo.suffix)
         files = {}
@@ -97,11 +97,11 @@ def make_picture(task: PictureTask, folder: Path, draw: Draw | None = None) -> M
 
 def scene_of(task: PictureTask) -> SiteScene:
     """Build the scene as the task's recipe does. UsageError for a scene that does not fit."""
-    if task.varied is None:
+    if task.recipe_2 is None:
         return describe_recipe_1(task.options, task.base_seed + task.index)
-    if task.varied.given.scene:
-        return read_frozen(task.varied.given.files[task.index])
-    return describe_recipe_2(task.options, task.varied, task.seed, task.view)
+    if task.recipe_2.given.scene:
+        return read_frozen(task.recipe_2.given.files[task.index])
+    return describe_recipe_2(task.options, task.recipe_2, task.seed, task.view)
 
 
 def draw_stage(stage: SceneStage, task: PictureTask, folder: Path) -> Rendered:
@@ -130,8 +130,7 @@ class StepTimes:
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self.cpu_seconds: dict[str, float] = {}
-        self._inner = [(0.0, 0.0)]
-        """Times of the steps that ended within the open ones, from the outermost."""
+        self._inner = [(0.0, 0.0)]  # times of the steps that ended within the open ones, from the outermost
 
     @contextmanager
     def timed(self, step: str) -> Iterator[None]:

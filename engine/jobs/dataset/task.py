@@ -24,8 +24,7 @@ class RenderSettings:
     engine: EngineName
     max_samples: int | None = None
     noise_threshold: float | None = None
-    use_gpu: bool | None = None
-    """None: use a GPU if Cycles has one."""
+    use_gpu: bool | None = None  # None: use a GPU if Cycles has one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,18 +33,13 @@ class PictureTask:
     drawing: RenderSettings
     base_seed: int
     index: int
-    varied: Recipe2Options | None = None
-    """None: recipe 1."""
-    split: str = ""
-    """Shares of the subsets, such as `80/10/10`; "" without --split."""
-    subset: str = ""
-    """The subset that the picture's scene belongs to (`train`, `val`, `test`); "" without --split."""
-    labels: LabelOptions | None = None
-    """None: recipe 1."""
+    recipe_2: Recipe2Options | None = None  # None: recipe 1
+    split: str = ""  # shares of the subsets, such as `80/10/10`; "" without --split
+    subset: str = ""  # the subset that the picture's scene belongs to (`train`, `val`, `test`); "" without --split
+    labels: LabelOptions | None = None  # None: recipe 1
     with_coco: bool = False
     with_hdf5: bool = False
-    blender: str = ""
-    """Path of Blender on the machine that draws; "" to search for it there."""
+    blender: str = ""  # path of Blender on the machine that draws; "" to search for it there
 
     @property
     def seed(self) -> Seed:
@@ -54,14 +48,14 @@ class PictureTask:
         Recipe 1: base seed + index (the original script added the index twice). Recipe 2: both, hashed together. A
         scene of --scene keeps the seed that it was drawn with; () if its file does not tell.
         """
-        if self.varied is not None and self.varied.given.scene:
-            return self.varied.given.files[self.scene_number].site
-        return self.base_seed + self.index if self.varied is None else (self.base_seed, self.scene_number)
+        if self.recipe_2 is not None and self.recipe_2.given.scene:
+            return self.recipe_2.given.files[self.scene_number].site
+        return self.base_seed + self.index if self.recipe_2 is None else (self.base_seed, self.scene_number)
 
     @property
     def views(self) -> int:
         """Pictures per scene."""
-        return 1 if self.varied is None else self.varied.camera.views
+        return 1 if self.recipe_2 is None else self.recipe_2.camera.views
 
     @property
     def scene_number(self) -> int:
@@ -99,14 +93,14 @@ class PictureTask:
         key = {"seed": self.base_seed} | asdict(self.options) | asdict(self.drawing)
         if self.split:
             key["split"] = self.split
-        if self.varied is None or self.labels is None:
+        if self.recipe_2 is None or self.labels is None:
             return key
         key |= self.labels.key
         # Lists for tuples, and names of files as the manifest holds them.
-        text = with_replacements(json.dumps(asdict(self.varied), ensure_ascii=False))
+        text = with_replacements(json.dumps(asdict(self.recipe_2), ensure_ascii=False))
         parts: dict[str, dict[str, Any]] = _without_folders(json.loads(text))
         key |= {"recipe": 2} | {name: value for part in parts.values() for name, value in part.items()}
-        return key | {"scene": self.varied.given.key if self.varied.given.scene else []}
+        return key | {"scene": self.recipe_2.given.key if self.recipe_2.given.scene else []}
 
     def as_json(self) -> str:
         return json.dumps(asdict(self))
@@ -116,17 +110,13 @@ class PictureTask:
 class MadePicture:
     """The files and facts of a finished picture."""
 
-    piles: int
-    """Piles on the site."""
-    labelled: int
-    """Things with a label; in recipe 1 piles alone."""
+    piles: int  # piles on the site
+    labelled: int  # things with a label; in recipe 1 piles alone
     renderer: str
     drawn: dict[str, Any] = field(default_factory=dict)
     """Every number of the scene in recipe 1. In recipe 2 camera, light, ground, counts, and the file of the scene."""
-    seconds: dict[str, float] = field(default_factory=dict)
-    """Per step: scene, draw, sensor (recipe 2), labels, save."""
-    cpu_seconds: dict[str, float] = field(default_factory=dict)
-    """Processor time of all its threads, per step."""
+    seconds: dict[str, float] = field(default_factory=dict)  # per step: scene, draw, sensor (recipe 2), labels, save
+    cpu_seconds: dict[str, float] = field(default_factory=dict)  # processor time of all its threads, per step
     sha256: dict[str, str] = field(default_factory=dict)
     """Per file, keyed by its path in the dataset, in the order of commit: labels first, the picture last."""
     bytes: dict[str, int] = field(default_factory=dict)

@@ -50,7 +50,7 @@ def test_the_command_of_the_card_is_one_that_can_be_typed(tmp_path: Path) -> Non
         output=tmp_path,
         drawing=RenderSettings(engine="raster"),
         split=parse_split("80/20"),
-        varied=Recipe2Options(
+        recipe_2=Recipe2Options(
             camera=CameraOptions(altitude=(40.0, 160.0), view=(640, 480)),
             sky=SkyOptions(date=("2024-03-01", "2024-06-30")),
             ground=GroundOptions(ground=parse_looks("picture,snow=0.3"), ground_texture=(picture,)),
@@ -72,7 +72,7 @@ def test_the_command_has_every_option_that_changes_a_picture(tmp_path: Path) -> 
         output=tmp_path,
         drawing=RenderSettings(engine="cycles", max_samples=30, noise_threshold=0.02, use_gpu=False),
         options=SceneOptions(use_clusters=False, width=640, row_spacing=2.5),
-        varied=Recipe2Options(
+        recipe_2=Recipe2Options(
             camera=CameraOptions(altitude=(40.1234567, 160.0), strip=True, views=3),
             sky=SkyOptions(time=(9.0, 9.0)),
             piles=PileOptions(feet=(("none", 0.7), ("pad", 0.3))),
@@ -109,7 +109,7 @@ def test_a_command_names_few_scenes_and_quotes_what_a_shell_would_split(tmp_path
         for name in ("a b", *map(str, range(20)))
     )
     given = GivenOptions(scene=(files[:1], files[1:3], files))
-    job = DatasetJob(output=tmp_path, drawing=RenderSettings(engine="raster"), varied=Recipe2Options(given=given))
+    job = DatasetJob(output=tmp_path, drawing=RenderSettings(engine="raster"), recipe_2=Recipe2Options(given=given))
     assert given_options(job) == {"--engine": "raster", "--scene": "'a b.json' --scene 0.json,1.json --scene SCENES"}
 
 

@@ -18,7 +18,7 @@ def crowded() -> DatasetJob:
         output=Path("out"),
         drawing=RenderSettings(engine="raster"),
         options=SceneOptions(num_machinery=4),
-        varied=Recipe2Options(camera=CameraOptions(view=(320, 320))),
+        recipe_2=Recipe2Options(camera=CameraOptions(view=(320, 320))),
         seed=1,
         count=3,
     )

@@ -54,8 +54,8 @@ def test_the_picture_covers_the_ground_at_its_size_in_both_engines(chequered: Pa
 def test_its_content_is_part_of_the_key(chequered: Path, tmp_path: Path) -> None:
     def key() -> dict[str, object]:
         picture = parse_ground_picture(str(chequered))
-        varied = Recipe2Options(ground=GroundOptions(ground_texture=(picture,)))
-        job = DatasetJob(output=tmp_path, drawing=RenderSettings(engine="raster"), recipe=2, varied=varied)
+        recipe_2 = Recipe2Options(ground=GroundOptions(ground_texture=(picture,)))
+        job = DatasetJob(output=tmp_path, drawing=RenderSettings(engine="raster"), recipe=2, recipe_2=recipe_2)
         job.check()
         return job.task(0).key
 

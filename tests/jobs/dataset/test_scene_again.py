@@ -45,19 +45,19 @@ LABELS = LabelOptions(classes=("pile", "crate", "bag"), write=("yolo", "coco", "
 EFFECTS = SensorOptions(camera_effects="strong")
 
 
-def job_of(varied: Recipe2Options, **values: Any) -> DatasetJob:
+def job_of(recipe_2: Recipe2Options, **values: Any) -> DatasetJob:
     known: dict[str, Any] = {"drawing": RenderSettings(engine="raster"), "labels": LABELS, "recipe": 2, "count": 1}
-    return DatasetJob(varied=varied, **{"output": Path("out")} | known | values)
+    return DatasetJob(recipe_2=recipe_2, **{"output": Path("out")} | known | values)
 
 
 def drawing(asset: str, **values: Any) -> DatasetJob:
-    varied = Recipe2Options(
+    recipe_2 = Recipe2Options(
         camera=CameraOptions(altitude=(40.0, 40.0)),
         layout=FieldOptions(empty_share=0.0),
         assets=AssetOptions(asset=(parse_asset(asset),)),
         sensor=EFFECTS,
     )
-    return job_of(varied, options=SceneOptions(width=192, height=144), **values)
+    return job_of(recipe_2, options=SceneOptions(width=192, height=144), **values)
 
 
 def again(*texts: Path | str, **values: Any) -> DatasetJob:
@@ -150,7 +150,7 @@ def test_what_is_edited_is_seen_and_labelled(first: tuple[Path, MadePicture], tm
 
     path = edited(first, tmp_path / "a.json", edit)
     job = again(path, labels=replace(LABELS, classes=("pile", "crate")))
-    job = replace(job, varied=replace(job.varied, sensor=SensorOptions(camera_effects="none")))
+    job = replace(job, recipe_2=replace(job.recipe_2, sensor=SensorOptions(camera_effects="none")))
     made = made_by(job, tmp_path)
     (pile,) = annotations(tmp_path)
     assert (pile["category_id"], pile["place_m"][:2]) == (1, [1.0, -2.0])
@@ -165,7 +165,7 @@ def test_pictures_follow_the_order_of_the_files(first: tuple[Path, MadePicture],
     original = first[0] / "scenes/000000.json"
     other = edited(first, tmp_path / "a, b.json", lambda values: values.update(placed_assets=[], distractors=[]))
     job = again(f"{original},{original}", other, count=3)
-    assert [file.path for file in job.varied.given.files] == [str(original), str(original), str(other)]
+    assert [file.path for file in job.recipe_2.given.files] == [str(original), str(original), str(other)]
     check_job(job)
     assert [bool(scene_of(job.task(index)).distractors) for index in range(3)] == [True, True, False]
     with pytest.raises(UsageError, match=r"^--count 4: --scene names 3 scenes$"):
@@ -209,10 +209,13 @@ def test_options_of_scenes_have_no_effect_and_are_refused(first: tuple[Path, Mad
     job = again(first[0] / "scenes")
     for changed, name in (
         (replace(job, options=SceneOptions(num_rows=3)), "--num-rows"),
-        (replace(job, varied=replace(job.varied, camera=CameraOptions(views=2))), "--views"),
-        (replace(job, varied=replace(job.varied, sky=SkyOptions(overcast=1.0))), "--overcast"),
-        (replace(job, varied=replace(job.varied, assets=AssetOptions(asset=(parse_asset(f"b={box}"),)))), "--asset"),
-        (replace(job, recipe=1, varied=Recipe2Options(given=job.varied.given), labels=LabelOptions()), "--scene"),
+        (replace(job, recipe_2=replace(job.recipe_2, camera=CameraOptions(views=2))), "--views"),
+        (replace(job, recipe_2=replace(job.recipe_2, sky=SkyOptions(overcast=1.0))), "--overcast"),
+        (
+            replace(job, recipe_2=replace(job.recipe_2, assets=AssetOptions(asset=(parse_asset(f"b={box}"),)))),
+            "--asset",
+        ),
+        (replace(job, recipe=1, recipe_2=Recipe2Options(given=job.recipe_2.given), labels=LabelOptions()), "--scene"),
     ):
         with pytest.raises(UsageError, match=rf"^{name}: has no effect"):
             check_job(changed)
@@ -283,7 +286,7 @@ def test_a_model_or_texture_that_was_moved_is_still_the_same(box: Path, tmp_path
     def key(folder: Path) -> dict[str, Any]:
         job = drawing(f"box={folder / 'box.glb'},scale=0.3")
         ground = GroundOptions(ground_texture=(parse_ground_picture(f"{folder / 'slabs.png'},4"),))
-        return replace(job, varied=replace(job.varied, ground=ground)).task(0).key
+        return replace(job, recipe_2=replace(job.recipe_2, ground=ground)).task(0).key
 
     moved = tmp_path / "moved"
     moved.mkdir()

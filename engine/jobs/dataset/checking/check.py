@@ -58,13 +58,10 @@ class CheckProgress(JobProgress):
 class FolderReport:
     path: str
     pictures: int
-    unlabelled: int
-    """Pictures without a label file; trainers take them as pictures without things."""
-    formats: dict[str, int]
-    """Label files by format; for COCO the annotated pictures."""
+    unlabelled: int  # pictures without a label file; trainers take them as pictures without things
+    formats: dict[str, int]  # label files by format; for COCO the annotated pictures
     subsets: dict[str, int]
-    tiles: str
-    """The folder of its tiles, a dataset of its own that was not checked here; "" if there is none."""
+    tiles: str  # the folder of its tiles, a dataset of its own that was not checked here; "" if there is none
     problems: tuple[CheckProblem, ...]
     figures: FolderFigures
 
@@ -74,15 +71,13 @@ class LikeReport:
     path: str
     distances: tuple[FigureDistance, ...]
     proposals: tuple[str, ...]
-    faults: tuple[CheckProblem, ...]
-    """Pictures and labels of it that cannot be used, and are not in the distances."""
+    faults: tuple[CheckProblem, ...]  # pictures and labels of it that cannot be used, and are not in the distances
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CheckReport:
     folders: tuple[FolderReport, ...]
-    shared: tuple[CheckProblem, ...]
-    """Pictures and scenes that stand in two of the folders."""
+    shared: tuple[CheckProblem, ...]  # pictures and scenes that stand in two of the folders
     like: LikeReport | None = None
 
     @property
@@ -121,8 +116,7 @@ class _Read:
     """A folder whose files were read."""
 
     folder: FoundFolder
-    facts: dict[str, PictureFacts]
-    """By picture, without damaged ones."""
+    facts: dict[str, PictureFacts]  # by picture, without damaged ones
     labels: dict[str, dict[str, ReadLabels]]
     problems: list[CheckProblem]
     coco_ids: dict[str, set[int] | None] = field(default_factory=dict)

@@ -24,16 +24,11 @@ EXPOSURE = EFFECTS["exposure"]
 class FolderFigures:
     """Arrays of one value per picture or per box."""
 
-    sizes_px: dict[str, int]
-    """Number of pictures by their size, `5280x3956`."""
-    classes: dict[str, int]
-    """Number of boxes by class."""
-    values: dict[str, np.ndarray]
-    """By name, the keys of FIGURES."""
-    unlabelled: int
-    """Pictures without labels, which may show anything: they are not in the numbers of boxes."""
-    places: np.ndarray
-    """(8, 8) share of the boxes whose middle lies there, row 0 at the top."""
+    sizes_px: dict[str, int]  # number of pictures by their size, `5280x3956`
+    classes: dict[str, int]  # number of boxes by class
+    values: dict[str, np.ndarray]  # by name, the keys of FIGURES
+    unlabelled: int  # pictures without labels, which may show anything: they are not in the numbers of boxes
+    places: np.ndarray  # (8, 8) share of the boxes whose middle lies there, row 0 at the top
 
 
 FIGURES = {
@@ -107,8 +102,7 @@ def spread(values: np.ndarray) -> dict[str, float] | None:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FigureDistance:
     figure: str
-    own: dict[str, float] | None
-    """Mean and quantiles (5, 50, 95 %)."""
+    own: dict[str, float] | None  # mean and quantiles (5, 50, 95 %)
     real: dict[str, float] | None
     distance: float | None
     """1-D Wasserstein distance, in units of the real values' range from 5 to 95 %; None if one side has no values."""

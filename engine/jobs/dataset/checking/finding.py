@@ -31,8 +31,7 @@ LABEL_FOLDERS = {
     "KITTI": ("kitti/label_2", ".txt"),
 }
 """Folder and suffix of each format's label files."""
-NO_LABELS = frozenset({"classes.txt"})
-"""Files among the labels that are of no picture: labelImg's names of classes."""
+NO_LABELS = frozenset({"classes.txt"})  # files among the labels that are of no picture: labelImg's names of classes
 MAX_MANIFEST_BYTES = 4 << 30  # 100,000 pictures of 768 piles take 6 kB each
 MAX_LINE_BYTES = 16 << 20
 MANIFEST_FILE, YAML_FILE = "manifest.jsonl", "dataset.yaml"
@@ -40,12 +39,9 @@ MANIFEST_FILE, YAML_FILE = "manifest.jsonl", "dataset.yaml"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundPicture:
-    name: str
-    """Path in the folder, with `/`."""
-    subset: str
-    """train, val, test, or ""."""
-    labels: dict[str, str]
-    """Paths of its label files in the folder, by format."""
+    name: str  # path in the folder, with `/`
+    subset: str  # train, val, test, or ""
+    labels: dict[str, str]  # paths of its label files in the folder, by format
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,16 +50,11 @@ class FoundFolder:
     pictures: list[FoundPicture]
     manifest: dict[int, dict[str, Any]] = field(default_factory=dict)
     """The last line of each picture, by index; empty in a foreign folder."""
-    bad_lines: int = 0
-    """Lines of the manifest that cannot be read."""
-    coco: list[str] = field(default_factory=list)
-    """COCO files."""
-    class_names: dict[int, str] = field(default_factory=dict)
-    """Names of YOLO's classes."""
-    keypoint_columns: int = 0
-    """Further columns of a YOLO label that hold keypoints."""
-    lone_labels: list[str] = field(default_factory=list)
-    """Label files without a picture."""
+    bad_lines: int = 0  # lines of the manifest that cannot be read
+    coco: list[str] = field(default_factory=list)  # COCO files
+    class_names: dict[int, str] = field(default_factory=dict)  # names of YOLO's classes
+    keypoint_columns: int = 0  # further columns of a YOLO label that hold keypoints
+    lone_labels: list[str] = field(default_factory=list)  # label files without a picture
 
     @property
     def options(self) -> dict[str, Any]:

@@ -37,14 +37,12 @@ PICTURE_FORMATS = ("YOLO", "YOLO-seg", "YOLO-pose", "VOC", "Pascal VOC", "KITTI"
 MAX_PART_BYTES = 64 << 20
 POSE_COLUMNS = 3  # x, y and visibility of the head
 
-Digests = dict[str, str]
-"""SHA-256 by path, from the manifest."""
+Digests = dict[str, str]  # SHA-256 by path, from the manifest
 
 
 @dataclass(frozen=True, slots=True)
 class CheckProblem:
-    kind: str
-    """damaged, missing, extra, label, disagree, duplicate or shared."""
+    kind: str  # damaged, missing, extra, label, disagree, duplicate or shared
     path: str
     text: str
 

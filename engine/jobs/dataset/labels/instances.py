@@ -12,12 +12,9 @@ PIXELS_AT_ONCE = 2**20  # rows per block; the comparison takes one byte per pixe
 class Instances:
     """Visible instances, ascending by number, each number once."""
 
-    numbers: np.ndarray
-    """(k,) int64, 1..65535."""
-    boxes: np.ndarray
-    """(k, 4) int64: x0 y0 x1 y1 in px; x1 and y1 are exclusive."""
-    areas: np.ndarray
-    """(k,) int64: visible pixels."""
+    numbers: np.ndarray  # (k,) int64, 1..65535
+    boxes: np.ndarray  # (k, 4) int64: x0 y0 x1 y1 in px; x1 and y1 are exclusive
+    areas: np.ndarray  # (k,) int64: visible pixels
 
 
 def find_instances(picture: np.ndarray) -> Instances:

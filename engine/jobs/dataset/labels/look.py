@@ -10,14 +10,10 @@ SHARP_PX = 1024  # side of the middle at full scale at which sharpness is measur
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureLook:
-    brightness: float
-    """Mean of R, G, B, 0..1."""
-    contrast: float
-    """Standard deviation of that."""
-    saturation: float
-    """Mean of (max - min) / max, 0..1."""
-    hue_deg: float
-    """Direction of the mean colour on the colour circle, 0..360."""
+    brightness: float  # mean of R, G, B, 0..1
+    contrast: float  # standard deviation of that
+    saturation: float  # mean of (max - min) / max, 0..1
+    hue_deg: float  # direction of the mean colour on the colour circle, 0..360
     sharpness: float
     """Standard deviation of the Laplacian of the middle at full scale, relative to that of the picture itself."""
 

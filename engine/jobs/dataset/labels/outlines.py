@@ -17,8 +17,7 @@ NEAREST_M = 0.5  # corners closer to the camera's plane are left out: they have 
 MAX_SOLIDS = 24  # of one mesh; one of more, such as a crown of leaves, counts as one
 WELD_M = 1e-4
 MIN_CORNERS = 3
-ToPicture = Callable[[np.ndarray], np.ndarray]
-"""Moves (n, 2) pixels of the pinhole to those of the photograph."""
+ToPicture = Callable[[np.ndarray], np.ndarray]  # moves (n, 2) pixels of the pinhole to those of the photograph
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,8 +26,7 @@ class Outline:
 
     solids: list[np.ndarray] = field(default_factory=list)
     """(n, 2) float64 px each, convex; may extend beyond the picture."""
-    near_m: float = np.inf
-    """Smallest and largest depth of its corners."""
+    near_m: float = np.inf  # smallest and largest depth of its corners
     far_m: float = -np.inf
 
 
@@ -64,10 +62,8 @@ def find_outlines(stage: SceneStage, wanted: np.ndarray, to_picture: ToPicture) 
 class _Solid:
     """A connected part of a mesh."""
 
-    corners: np.ndarray
-    """(v, 3) object space, each once."""
-    edges: np.ndarray
-    """(e, 2) of corners."""
+    corners: np.ndarray  # (v, 3) object space, each once
+    edges: np.ndarray  # (e, 2) of corners
 
 
 def _hulls(

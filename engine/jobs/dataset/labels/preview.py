@@ -65,10 +65,8 @@ def draw_preview(pictures: Iterable[tuple[int, Path, Path]], names: tuple[str, .
 class _Cells:
     """The size of the sheet's cells, chosen by its first picture."""
 
-    overview_px: int
-    """Width of the overview, 0 for none."""
-    piece: tuple[int, int]
-    """Width and height of the crop in px."""
+    overview_px: int  # width of the overview, 0 for none
+    piece: tuple[int, int]  # width and height of the crop in px
 
     @classmethod
     def of(cls, size: tuple[int, int]) -> "_Cells":

@@ -40,12 +40,9 @@ MIN_POLYGON = 6  # numbers: three points
 class ReadLabels:
     """The labels of one picture in one format."""
 
-    names: list[str] = field(default_factory=list)
-    """Class per box."""
-    boxes: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))
-    """(k, 4) float64: x0 y0 x1 y1 in px, exclusive."""
-    faults: list[str] = field(default_factory=list)
-    """Lines that cannot be read, as words."""
+    names: list[str] = field(default_factory=list)  # class per box
+    boxes: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))  # (k, 4) float64: x0 y0 x1 y1 in px, exclusive
+    faults: list[str] = field(default_factory=list)  # lines that cannot be read, as words
     hidden: list[bool] = field(default_factory=list)
     """Per box, True if something stands before it; empty if the format does not tell."""
     is_turned: bool = False
@@ -65,10 +62,8 @@ class CocoAnnotation(msgspec.Struct, frozen=True):
     bbox: list[float] = []
     iscrowd: int = 0
     area: float = 0.0
-    is_hidden: bool = False
-    """Our own further field."""
-    segmentation: msgspec.Raw = msgspec.Raw()
-    """A part of the file's content, which is decoded when it is needed."""
+    is_hidden: bool = False  # our own further field
+    segmentation: msgspec.Raw = msgspec.Raw()  # a part of the file's content, which is decoded when it is needed
 
 
 class CocoCategory(msgspec.Struct, frozen=True):
@@ -224,17 +219,14 @@ def _yolo_box(values: list[float], keypoint_columns: int) -> tuple[float, float,
 
 
 class RunLengths(msgspec.Struct, frozen=True):
-    size: tuple[int, int]
-    """Height and width."""
+    size: tuple[int, int]  # height and width
     counts: str | list[int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaskExtent:
-    size_px: tuple[int, int] | None
-    """Width and height of the picture; None for polygons, which do not tell."""
-    box: tuple[float, float, float, float]
-    """x0 y0 x1 y1 px, exclusive."""
+    size_px: tuple[int, int] | None  # width and height of the picture; None for polygons, which do not tell
+    box: tuple[float, float, float, float]  # x0 y0 x1 y1 px, exclusive
 
 
 def read_extent(content: bytes) -> MaskExtent | str | None:

@@ -8,26 +8,19 @@ from typing import Any
 
 import numpy as np
 
-Box = tuple[float, float, float, float]
-"""x0 y0 x1 y1 in px of the picture; x1 and y1 are exclusive."""
+Box = tuple[float, float, float, float]  # x0 y0 x1 y1 in px of the picture; x1 and y1 are exclusive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LabelledThing:
     """One thing of the scene that can be seen in the picture."""
 
-    number: int
-    """Its value in the instance picture; the same in all views of a scene."""
-    category: str
-    """The class: `pile`, `bag`, `machine`, ..."""
-    kind: str = ""
-    """`phc`, `excavator`, ..."""
-    class_id: int = -1
-    """Place of the category among the classes to label, from 0; -1: it is not labelled."""
-    is_crowd: bool = False
-    """True if its class is labelled, but too little of it is visible (--min-visible)."""
-    place_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    """Foot: east, north and height in metres."""
+    number: int  # its value in the instance picture; the same in all views of a scene
+    category: str  # the class: `pile`, `bag`, `machine`, ..
+    kind: str = ""  # `phc`, `excavator`, ..
+    class_id: int = -1  # place of the category among the classes to label, from 0; -1: it is not labelled
+    is_crowd: bool = False  # True if its class is labelled, but too little of it is visible (--min-visible)
+    place_m: tuple[float, float, float] = (0.0, 0.0, 0.0)  # foot: east, north and height in metres
     size_m: dict[str, float] = field(default_factory=dict)
     """A pile's diameter_m, exposed_m and tilt_deg; empty for other things."""
     told: dict[str, str | float] = field(default_factory=dict)
@@ -35,20 +28,14 @@ class LabelledThing:
     head_px: tuple[float, float] | None = None
     """Middle of its top in the picture, also if hidden; None outside the picture and for things without a head."""
     is_head_visible: bool = False
-    box: Box
-    """Bounds of the visible pixels; whole numbers."""
-    whole_box: Box
-    """Bounds of the whole thing, as if nothing stood before it; may extend beyond the picture."""
-    area_px: int
-    """Visible pixels."""
+    box: Box  # bounds of the visible pixels; whole numbers
+    whole_box: Box  # bounds of the whole thing, as if nothing stood before it; may extend beyond the picture
+    area_px: int  # visible pixels
     visible_share: float = 1.0
     """Visible share of its outline, above 0; 1 if nothing stands before it and no edge cuts it."""
-    is_cut: bool = False
-    """True if the picture's edge cuts it."""
-    is_hidden: bool = False
-    """True if something stands before a part of it."""
-    mask: np.ndarray
-    """(y1 - y0, x1 - x0) bool: the visible pixels within `box`."""
+    is_cut: bool = False  # True if the picture's edge cuts it
+    is_hidden: bool = False  # True if something stands before a part of it
+    mask: np.ndarray  # (y1 - y0, x1 - x0) bool: the visible pixels within `box`
 
     @property
     def values(self) -> dict[str, Any]:
@@ -74,16 +61,13 @@ class LabelledThing:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PictureRecord:
     index: int
-    file_name: str
-    """Path of the picture in the folder, with `/`."""
+    file_name: str  # path of the picture in the folder, with `/`
     width_px: int
     height_px: int
     camera: dict[str, Any]
     """Intrinsics and extrinsics of scene/camera_values.py, and `lens`, its distortion or None; JSON values."""
-    classes: tuple[str, ...]
-    """Categories to label, by class_id."""
-    things: tuple[LabelledThing, ...]
-    """Ascending by number."""
+    classes: tuple[str, ...]  # categories to label, by class_id
+    things: tuple[LabelledThing, ...]  # ascending by number
 
     @property
     def classed(self) -> tuple[LabelledThing, ...]:

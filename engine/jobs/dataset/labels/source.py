@@ -17,10 +17,8 @@ class LabelSource:
 
     task: PictureTask
     scene: SiteScene
-    photograph: Photograph
-    """Colours, instance numbers and depth, as the camera's file holds them."""
-    record: PictureRecord
-    """All things that can be seen; `record.labelled` are those to label."""
+    photograph: Photograph  # colours, instance numbers and depth, as the camera's file holds them
+    record: PictureRecord  # all things that can be seen; `record.labelled` are those to label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,10 +26,8 @@ class FinishedPicture:
     """A picture that is complete in the dataset's folder."""
 
     index: int
-    subset: str
-    """`train`, `val`, `test`, or "" without a split."""
-    paths: tuple[str, ...]
-    """All its files, as in the manifest; the picture is the last."""
+    subset: str  # `train`, `val`, `test`, or "" without a split
+    paths: tuple[str, ...]  # all its files, as in the manifest; the picture is the last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +37,5 @@ class DatasetContents:
     folder: Path
     recipe: int = 2
     options: LabelOptions
-    subsets: tuple[str, ...]
-    """Names of the split's parts, also of those that have no picture yet; () without a split."""
-    pictures: Sequence[FinishedPicture]
-    """Ascending by index."""
+    subsets: tuple[str, ...]  # names of the split's parts, also of those that have no picture yet; () without a split
+    pictures: Sequence[FinishedPicture]  # ascending by index

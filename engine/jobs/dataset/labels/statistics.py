@@ -15,17 +15,14 @@ class Statistics:
 
     pictures: int
     piles: int
-    piles_mean: float | None
-    """Per picture, like the next two."""
+    piles_mean: float | None  # per picture, like the next two
     piles_min: int | None
     piles_max: int | None
-    box_width_mean_px: float | None
-    """Scaled to a picture 5280 px wide, like the next three."""
+    box_width_mean_px: float | None  # scaled to a picture 5280 px wide, like the next three
     box_height_mean_px: float | None
     box_width_median_px: float | None
     box_height_median_px: float | None
-    empty_share: float | None
-    """Share of pictures without a pile, 0..1."""
+    empty_share: float | None  # share of pictures without a pile, 0..1
 
     def lines(self) -> list[str]:
         """Lines for a terminal: a heading, then one figure per line with the real one next to it."""

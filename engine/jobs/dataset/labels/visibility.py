@@ -10,8 +10,7 @@ from engine.jobs.dataset.labels.record import Box
 FINE_PX, COARSE_PX = 128, 512  # sides of a thing up to which 5 and 3 samples are taken along each side of a pixel
 BEYOND_PX = 0.5  # a shorter part beyond the edge covers no centre of a pixel
 AHEAD_M = 0.03  # a point must be this much nearer than the farthest of a thing to hide it
-GROUND_AHEAD_M = 0.2
-"""The same for bare ground and the nearest of a thing: only a crest before it hides it."""
+GROUND_AHEAD_M = 0.2  # the same for bare ground and the nearest of a thing: only a crest before it hides it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

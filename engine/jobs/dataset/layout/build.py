@@ -25,32 +25,32 @@ LEVEL_SHARE = 0.65
 BEYOND_M = 30.0  # ground around what the views show, for the feet of things that cast shadows into them
 
 
-def describe_recipe_2(options: SceneOptions, varied: Recipe2Options, seed: Seed, view: int = 0) -> SiteScene:
+def describe_recipe_2(options: SceneOptions, recipe_2: Recipe2Options, seed: Seed, view: int = 0) -> SiteScene:
     """Build one view of the scene, with the things that it may show.
 
     The things of a scene are the same in all its views, and so are their numbers.
     """
-    cameras = draw_cameras(options, varied.camera, seed)
-    shown = tuple(with_lens(camera, varied.sensor.camera_effects) for camera in cameras)
+    cameras = draw_cameras(options, recipe_2.camera, seed)
+    shown = tuple(with_lens(camera, recipe_2.sensor.camera_effects) for camera in cameras)
     settled = levelled(options, settle(options, seed), seed)
     terrain = make_terrain(settled, seed, _side_m(shown, settled))
     layout = lay_field(
-        options, varied.layout, settled, terrain, cameras, seed, min_pitch_m=varied.piles.min_pitch_m, shown=shown
+        options, recipe_2.layout, settled, terrain, cameras, seed, min_pitch_m=recipe_2.piles.min_pitch_m, shown=shown
     )
     gsd_m = sum(camera.gsd_m for camera in cameras) / len(cameras)
-    piles = plant_piles(options, varied.piles, layout, terrain, seed, gsd_m)
-    ground = draw_ground(options, varied.ground, seed)
-    varied.assets.check_under(min(camera.height_m for camera in cameras))
+    piles = plant_piles(options, recipe_2.piles, layout, terrain, seed, gsd_m)
+    ground = draw_ground(options, recipe_2.ground, seed)
+    recipe_2.assets.check_under(min(camera.height_m for camera in cameras))
     site = PiledSite(terrain=terrain, layout=layout, piles=piles, extent=extent_of(shown), seed=seed)
-    models, taken = place_assets(varied.assets, site)
-    clutter = place_clutter(options, varied.clutter, site, taken)
+    models, taken = place_assets(recipe_2.assets, site)
+    clutter = place_clutter(options, recipe_2.clutter, site, taken)
     if any(cover.kind is CoverKind.SNOW for cover in ground.covers):
         clutter = in_winter(clutter)
     models = numbered(
         models, 1 + max((*(pile.number for pile in piles), *(thing.number for thing in clutter)), default=0)
     )
     camera = cameras[view]
-    sun = draw_sun(options, varied.sky, settled, seed, 0 if varied.camera.strip else view)  # one flight, one light
+    sun = draw_sun(options, recipe_2.sky, settled, seed, 0 if recipe_2.camera.strip else view)  # one flight, one light
     return SiteScene(
         seed=int(stream(seed, "renderer").integers(2**31)),
         camera=camera,
@@ -61,9 +61,9 @@ def describe_recipe_2(options: SceneOptions, varied: Recipe2Options, seed: Seed,
         distractors=shown_things(clutter, shown[view], sun),
         tracks=lay_tracks(site, clutter),
         lime_lines=strew_lime(site),
-        assets=varied.assets.assets,
+        assets=recipe_2.assets.assets,
         effects_seed=(*((seed,) if isinstance(seed, int) else seed), view),
-        placed_assets=shown_assets(models, varied.assets.assets, shown[view], sun),
+        placed_assets=shown_assets(models, recipe_2.assets.assets, shown[view], sun),
     )
 
 

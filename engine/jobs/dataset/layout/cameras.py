@@ -3,6 +3,7 @@
 import math
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from engine.jobs.dataset.scene.streams import Seed, stream
 from engine.jobs.kit.option_range import check_number
 from engine.jobs.kit.options import option
 from engine.jobs.kit.span import Span, between, check_span, parse_span
+from engine.system.picture_size import parse_size
 
 ALTITUDE_M: Span = (40.0, 160.0)
 ALTITUDES_M: Span = (15.0, 500.0)
@@ -32,14 +34,6 @@ SCATTER = 0.3  # distance of a view's middle from that of the scene, as a share 
 STRIP_OVERLAP = 0.7
 MAX_STRIP_M = 2000.0
 PILE_M = 0.4
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """`640x480` -> (640, 480). UsageError if it is not two whole numbers."""
-    width, _, height = text.partition("x")
-    if not (width.isdecimal() and height.isdecimal()):
-        raise UsageError(f"--view {text}: is not a size in pixels; give two whole numbers, such as 640x640")
-    return int(width), int(height)
 
 
 def parse_heading(text: str) -> Span:
@@ -69,7 +63,10 @@ class CameraOptions:
         None, "Ground sample distance, cm per pixel; sets the altitude, or the lens.", metavar="CM", parse=parse_span
     )
     view: tuple[int, int] | None = option(
-        None, "Draw only a window of this size, somewhere on the sensor.", metavar="WxH", parse=parse_size
+        None,
+        "Draw only a window of this size, somewhere on the sensor.",
+        metavar="WxH",
+        parse=partial(parse_size, option="--view: "),
     )
     views: int = option(1, "Pictures of each scene, from other heights, directions and places.", metavar="N")
     strip: bool = option(

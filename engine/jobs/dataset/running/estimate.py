@@ -13,14 +13,14 @@ MB, GB = 10**6, 10**9
 # files; recipe 2: 526 MB at 640x640, 1336 at 5280x3956. Cycles: 1.1 GB at 640x640 with ours, about 7 at 5280x3956.
 # With a margin of a quarter.
 RASTER_BYTES, RASTER_PIXEL_BYTES = 450 * MB, 30
-VARIED_BYTES, VARIED_PIXEL_BYTES = 600 * MB, 50
+RECIPE_2_BYTES, RECIPE_2_PIXEL_BYTES = 600 * MB, 50
 CYCLES_BYTES, CYCLES_PIXEL_BYTES = 900 * MB, 300
 USED_SHARE = 0.9  # of the available memory
 
 # Core-seconds of a picture. Recipe 2, raster: 0.42 to 0.66 for windows of 640x640, 1.5 to 2.5 at 1920x1080, 9 at
 # 5280x3956. Cycles: 544 s on two cores for 50 samples of 21 megapixels.
 RASTER_S, RASTER_PIXEL_S = 0.5, 0.35e-6
-VARIED_S, VARIED_PIXEL_S = 0.45, 0.43e-6
+RECIPE_2_S, RECIPE_2_PIXEL_S = 0.45, 0.43e-6
 CYCLES_S, CYCLES_SAMPLE_S = 6.0, 1.0e-6
 START_S = 4.0  # imports, the first process of each job, preview and figures: 3 to 5 s
 
@@ -53,13 +53,13 @@ class Estimate:
 
 def estimate(task: PictureTask, pictures: int, *, jobs: int, cores: int) -> Estimate:
     """The estimate for pictures such as this one."""
-    pixels = pixels_of(task.options, task.varied)
+    pixels = pixels_of(task.options, task.recipe_2)
     if task.drawing.engine == "cycles":
         core_seconds = CYCLES_S + CYCLES_SAMPLE_S * pixels * (task.drawing.max_samples or 0)
-    elif task.varied is None:
+    elif task.recipe_2 is None:
         core_seconds = RASTER_S + RASTER_PIXEL_S * pixels
     else:
-        core_seconds = VARIED_S + VARIED_PIXEL_S * pixels
+        core_seconds = RECIPE_2_S + RECIPE_2_PIXEL_S * pixels
     return Estimate(
         pictures=pictures,
         seconds=START_S + core_seconds * pictures / max(min(jobs, cores, pictures), 1),
@@ -69,16 +69,16 @@ def estimate(task: PictureTask, pictures: int, *, jobs: int, cores: int) -> Esti
 
 def _disk_bytes(task: PictureTask, pixels: int) -> float:
     """Bytes of one picture's files."""
-    labels, varied = task.labels, task.varied
-    if labels is None or varied is None:
+    labels, recipe_2 = task.labels, task.recipe_2
+    if labels is None or recipe_2 is None:
         each_bytes = PNG_PIXEL_BYTES * pixels + LABEL_BYTES + MANIFEST_BYTES
         return each_bytes + HDF5_PIXEL_BYTES * pixels * task.with_hdf5 + COCO_BYTES * task.with_coco
-    effects = parse_effects(varied.sensor.camera_effects)
+    effects = parse_effects(recipe_2.sensor.camera_effects)
     pixel_bytes = _pixel_bytes(JPEG_PIXEL_BYTES if "jpeg" in effects else PNG_PIXEL_BYTES, task.formats)
     if labels.tiles is not None:
         tile_bytes = PNG_PIXEL_BYTES if labels.tile_quality is None else JPEG_PIXEL_BYTES
         pixel_bytes += _pixel_bytes(tile_bytes, task.formats) / (1 - labels.overlap) ** 2
-    scene_bytes = WHOLE_SCENE_BYTES if varied.camera.view is None else SCENE_BYTES
+    scene_bytes = WHOLE_SCENE_BYTES if recipe_2.camera.view is None else SCENE_BYTES
     return pixel_bytes * pixels + LABEL_BYTES * len(task.formats) + MANIFEST_BYTES + scene_bytes
 
 
@@ -89,20 +89,20 @@ def _pixel_bytes(picture: float, formats: tuple[str, ...]) -> float:
     return once + (once - written.get("hdf5", 0.0)) * ("webdataset" in written)
 
 
-def pixels_of(options: SceneOptions, varied: Recipe2Options | None) -> int:
+def pixels_of(options: SceneOptions, recipe_2: Recipe2Options | None) -> int:
     """Pixels of a picture: of the window, if only that is drawn."""
-    view = None if varied is None else varied.camera.view
+    view = None if recipe_2 is None else recipe_2.camera.view
     width, height = view or (options.width, options.height)
     return width * height
 
 
-def picture_bytes(drawing: RenderSettings, options: SceneOptions, varied: Recipe2Options | None = None) -> int:
+def picture_bytes(drawing: RenderSettings, options: SceneOptions, recipe_2: Recipe2Options | None = None) -> int:
     """Main memory of the processes of one picture, with a margin."""
-    pixels = pixels_of(options, varied)
+    pixels = pixels_of(options, recipe_2)
     if drawing.engine == "cycles":
         return CYCLES_BYTES + CYCLES_PIXEL_BYTES * pixels
-    if varied is not None:
-        return VARIED_BYTES + VARIED_PIXEL_BYTES * pixels
+    if recipe_2 is not None:
+        return RECIPE_2_BYTES + RECIPE_2_PIXEL_BYTES * pixels
     return RASTER_BYTES + RASTER_PIXEL_BYTES * pixels
 
 

@@ -24,14 +24,12 @@ from engine.jobs.dataset.running.whole_files import WholeFiles
 from engine.system.atomic_file import remove_file
 from engine.system.package_version import package_version
 
-MAX_NAMED = 8
-"""Scenes that the card's command names; more are SCENES."""
+MAX_NAMED = 8  # scenes that the card's command names; more are SCENES
 
 
 @dataclass(slots=True, kw_only=True)
 class FolderOutputs:
-    outputs: list[str] = field(default_factory=list)
-    """Names of the files in the folder."""
+    outputs: list[str] = field(default_factory=list)  # names of the files in the folder
     statistics: Statistics | None = None
     notes: list[str] = field(default_factory=list)
 
@@ -77,7 +75,7 @@ def figures_of(job: DatasetJob, boxes: Iterator[tuple[int, np.ndarray]]) -> Stat
 
     They count at the width of the sensor, if only a window is drawn; scenes that are given may have several sensors.
     """
-    widths = [file.sensor_width_px for file in job.varied.given.files] or [job.options.width]
+    widths = [file.sensor_width_px for file in job.recipe_2.given.files] or [job.options.width]
     most = max(widths)
     return measure((each * (most / widths[index % len(widths)]) for index, each in boxes), most)
 
@@ -121,8 +119,8 @@ def given_options(job: DatasetJob) -> dict[str, str]:
 
     The engine is always named: its default depends on the machine. Recipe, count and seed are the card's own.
     """
-    of_scene = () if job.varied.given.scene else (job.options,)
-    parts = [*of_scene, *(getattr(job.varied, part.name) for part in fields(job.varied)), job.labels]
+    of_scene = () if job.recipe_2.given.scene else (job.options,)
+    parts = [*of_scene, *(getattr(job.recipe_2, part.name) for part in fields(job.recipe_2)), job.labels]
     given: dict[str, str] = {"--engine": job.drawing.engine}
     for name in ("max_samples", "noise_threshold", "use_gpu"):
         if (value := getattr(job.drawing, name)) is not None:

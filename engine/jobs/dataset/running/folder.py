@@ -46,26 +46,20 @@ POLL_INTERVAL_S = 0.02
 NUMBERED = re.compile(r"(\d{6,})(?:_\d+)*\.[a-z0-9]+")
 SYSTEM_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", "lost+found"})
 
-Tasks = Callable[[int], PictureTask]
-"""The task of a picture, by index."""
+Tasks = Callable[[int], PictureTask]  # the task of a picture, by index
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPlan:
     """The work of a run, determined before anything is changed."""
 
-    finished: frozenset[int]
-    """Indices of intact pictures, also beyond those of the run."""
-    kept: int
-    """Number of pictures of the run that need not be drawn."""
-    missing: tuple[int, ...]
-    """Indices to draw: those of the run that are not finished, and damaged ones beyond it."""
-    forgotten: frozenset[int]
-    """Indices whose files are removed because they will be made again."""
+    finished: frozenset[int]  # indices of intact pictures, also beyond those of the run
+    kept: int  # number of pictures of the run that need not be drawn
+    missing: tuple[int, ...]  # indices to draw: those of the run that are not finished, and damaged ones beyond it
+    forgotten: frozenset[int]  # indices whose files are removed because they will be made again
     broken: frozenset[int]
     """Indices of pictures in the manifest of which a file is damaged or missing; what is left of them is removed."""
-    is_checked: bool
-    """False if the check was interrupted: then what the folder holds is not known."""
+    is_checked: bool  # False if the check was interrupted: then what the folder holds is not known
     notes: tuple[str, ...]
 
 
@@ -77,11 +71,9 @@ class DatasetFolder:
         self.path = path
         _require_own_folder(path)
         self._work = _lock(path, patience_s)
-        self._sound: set[int] = set()
-        """Indices of pictures that were read and verified, or made by this run."""
+        self._sound: set[int] = set()  # indices of pictures that were read and verified, or made by this run
         self._had: dict[int, frozenset[str]] = {}
-        self._agreed: dict[str, Any] = {}
-        """The options of existing pictures that equal those of the run."""
+        self._agreed: dict[str, Any] = {}  # the options of existing pictures that equal those of the run
         try:
             for name in (IMAGES, LABELS):
                 (path / name).mkdir(exist_ok=True)

@@ -82,7 +82,7 @@ def main() -> None:
         if pid == 0:
             _make(request, answers)
         os.close(closing)
-        if number == LONG_RUN and task.varied is not None:
+        if number == LONG_RUN and task.recipe_2 is not None:
             spare = build_all_models()
         if not _has_ended(alive, spare):  # the run has: there are no requests meanwhile
             os.kill(pid, signal.SIGKILL)
@@ -99,9 +99,9 @@ def rehearse(task: PictureTask) -> None:
     threads = cv2.getNumThreads()
     cv2.setNumThreads(0)
     try:
-        if task.varied is not None:
+        if task.recipe_2 is not None:
             sensor.warm_up()
-            for chosen in task.varied.assets.asset:
+            for chosen in task.recipe_2.assets.asset:
                 with contextlib.suppress(UsageError):  # the picture itself reports it
                     read_asset(chosen.asset)
         # The picture itself reports a full disk.
@@ -116,11 +116,11 @@ def rehearse(task: PictureTask) -> None:
 
 def _small(task: PictureTask) -> PictureTask:
     """The task of the small picture; its sizes and counts are the defaults."""
-    varied = task.varied and Recipe2Options(
+    recipe_2 = task.recipe_2 and Recipe2Options(
         camera=CameraOptions(view=(SMALL_PX, SMALL_PX)), sensor=SensorOptions(camera_effects="mild")
     )
-    options = SceneOptions() if varied else SceneOptions(width=SMALL_PX, height=SMALL_PX)
-    return replace(task, options=options, varied=varied, index=0)
+    options = SceneOptions() if recipe_2 else SceneOptions(width=SMALL_PX, height=SMALL_PX)
+    return replace(task, options=options, recipe_2=recipe_2, index=0)
 
 
 def _grey(stage: SceneStage, task: PictureTask, folder: Path) -> Rendered:

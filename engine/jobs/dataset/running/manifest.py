@@ -37,15 +37,11 @@ class ManifestEntry(msgspec.Struct, frozen=True):
 
     index: int
     seed: msgspec.Raw  # of any size; msgspec decodes numbers of up to 64 bits
-    options: msgspec.Raw
-    """`PictureTask.key`, the fingerprint."""
+    options: msgspec.Raw  # `PictureTask.key`, the fingerprint
     status: str
-    version: str
-    """Version of this package."""
-    engine: str = ""
-    """The renderer; "" if nothing was drawn."""
-    seconds: float = 0.0
-    """Time of the successful attempt, including its process."""
+    version: str  # version of this package
+    engine: str = ""  # the renderer; "" if nothing was drawn
+    seconds: float = 0.0  # time of the successful attempt, including its process
     sha256: dict[str, str] = {}  # msgspec copies it
     """Per file, keyed by its path in the folder."""
     bytes: dict[str, int] = {}
@@ -54,8 +50,7 @@ class ManifestEntry(msgspec.Struct, frozen=True):
     labelled: int = 0
     drawn: msgspec.Raw = msgspec.Raw(b"{}")
     """Every number of its scene in recipe 1; in recipe 2 facts of the picture, and the file that has its scene."""
-    reason: str = ""
-    """Reason for a failure or a retry."""
+    reason: str = ""  # reason for a failure or a retry
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +67,10 @@ class ManifestPlace:
     """The part of a line that stays in memory."""
 
     is_done: bool
-    made_by: Provenance
-    """The same object for equal values."""
+    made_by: Provenance  # the same object for equal values
     patterns: tuple[str, ...]
     """Paths of its files, in the order of commit, with `{}` for the picture's name; the same object for equal ones."""
-    offset: int
-    """Bytes before the line in the file."""
+    offset: int  # bytes before the line in the file
 
     def paths(self, index: int) -> Iterator[str]:
         name = f"{index:06d}"
@@ -110,12 +103,9 @@ class Manifest:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.places: dict[int, ManifestPlace] = {}
-        """By index; if there are several lines, the last one counts."""
-        self.unreadable = 0
-        """Number of truncated or unreadable lines."""
-        self.is_tidy = True
-        """False if `tidy` has something to do."""
+        self.places: dict[int, ManifestPlace] = {}  # by index; if there are several lines, the last one counts
+        self.unreadable = 0  # number of truncated or unreadable lines
+        self.is_tidy = True  # False if `tidy` has something to do
         self._last = -1  # index of the last line
         self._shared: dict[Any, Any] = {}
         self._decoder = msgspec.json.Decoder(ManifestEntry)

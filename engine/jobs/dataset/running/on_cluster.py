@@ -29,8 +29,7 @@ CORES_A_PICTURE = 2  # one CPU renderer uses them all; more pictures in parallel
 class SentPicture:
     """One attempt, as it comes back from a machine."""
 
-    result: dict[str, Any] | Failure
-    """`MadePicture` as plain values, or the failure."""
+    result: dict[str, Any] | Failure  # `MadePicture` as plain values, or the failure
     files: Mapping[str, bytes]
     log: str
     seconds: float
@@ -77,8 +76,7 @@ class PictureTry:
 
     task: PictureTask
     earlier: tuple[str, ...] = ()
-    machine: str = ""
-    """Where the last attempt failed."""
+    machine: str = ""  # where the last attempt failed
 
 
 class ClusterRunner:

@@ -13,10 +13,8 @@ class Attempted:
     """A successful attempt. Its files are in `folder` until they are committed."""
 
     folder: Path
-    seconds: float
-    """Includes starting the process."""
-    values: dict[str, Any]
-    """`MadePicture` as plain values."""
+    seconds: float  # includes starting the process
+    values: dict[str, Any]  # `MadePicture` as plain values
 
     @property
     def made(self) -> MadePicture:
@@ -31,5 +29,4 @@ class PictureOutcome:
     attempts: int
     made: Attempted | None = None
     failure: Failure | None = None
-    earlier: tuple[str, ...] = ()
-    """Reason for the failure of earlier attempts, if known."""
+    earlier: tuple[str, ...] = ()  # reason for the failure of earlier attempts, if known

@@ -26,12 +26,9 @@ def default_timeout_s(drawing: RenderSettings, options: SceneOptions) -> float:
 class Failure:
     """The reason why an attempt at a picture failed."""
 
-    reason: str
-    """One line."""
-    is_final: bool = False
-    """True if another attempt would fail the same way."""
-    ends_run: bool = False
-    """True if every other picture would fail, too."""
+    reason: str  # one line
+    is_final: bool = False  # True if another attempt would fail the same way
+    ends_run: bool = False  # True if every other picture would fail, too
 
 
 def is_tried_again(failure: Failure, attempts: int, retries: int) -> bool:

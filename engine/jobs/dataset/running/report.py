@@ -11,8 +11,7 @@ from engine.jobs.kit.report import JobProgress
 class DatasetProgress(JobProgress):
     """Progress in pictures; `rate` counts those made by this run."""
 
-    made: int
-    """Pictures made by this run."""
+    made: int  # pictures made by this run
     failed: int
     at_work: int
     is_checking: bool = False
@@ -37,20 +36,16 @@ class FailedPicture:
 class DatasetReport:
     folder: str
     expected: int
-    kept: int = 0
-    """Pictures that existed already."""
+    kept: int = 0  # pictures that existed already
     made: int = 0
     failed: tuple[FailedPicture, ...] = ()
-    retried: int = 0
-    """Number of retried attempts."""
+    retried: int = 0  # number of retried attempts
     is_interrupted: bool = False
     engine: str
     jobs: int
     seconds: float
-    seconds_a_picture: float | None = None
-    """Median of the pictures made by this run, including their processes."""
-    statistics: Statistics | None = None
-    """Statistics of all labels in the folder; None if there are none."""
+    seconds_a_picture: float | None = None  # median of the pictures made by this run, including their processes
+    statistics: Statistics | None = None  # statistics of all labels in the folder; None if there are none
     outputs: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 

@@ -44,8 +44,7 @@ Say = Callable[[str], None]
 
 class Runner(Protocol):
     jobs: int
-    words: str
-    """Description of the machines; "" for this one."""
+    words: str  # description of the machines; "" for this one
 
     @property
     def at_work(self) -> int:
@@ -100,7 +99,7 @@ def check_scenes(job: DatasetJob, now_s: Callable[[], float] = time.perf_counter
     what fits between the piles: if an option asks for a number, the next scenes are built for MAX_BUILD_S.
     """
     begin = job.indices[0]
-    if job.varied.given.scene:
+    if job.recipe_2.given.scene:
         scene_of(job.task(begin))
         return
     for index in islice(job.indices, MAX_SETTLED):
@@ -109,7 +108,7 @@ def check_scenes(job: DatasetJob, now_s: Callable[[], float] = time.perf_counter
     if job.recipe == 1 or not _asks_for_numbers(job):
         return
     end_s = now_s() + MAX_BUILD_S
-    for index in islice(job.indices, job.varied.camera.views, None, job.varied.camera.views):
+    for index in islice(job.indices, job.recipe_2.camera.views, None, job.recipe_2.camera.views):
         if now_s() >= end_s:
             return
         try:
@@ -120,9 +119,9 @@ def check_scenes(job: DatasetJob, now_s: Callable[[], float] = time.perf_counter
 
 def _asks_for_numbers(job: DatasetJob) -> bool:
     """True if an option names a number or size that fits into some scenes and not into others."""
-    options, varied = job.options, job.varied
-    given = (options.num_bags, options.num_machinery, varied.layout.piles, varied.piles.pile_diameter)
-    return any(each is not None for each in given) or bool(varied.assets.asset)
+    options, recipe_2 = job.options, job.recipe_2
+    given = (options.num_bags, options.num_machinery, recipe_2.layout.piles, recipe_2.piles.pile_diameter)
+    return any(each is not None for each in given) or bool(recipe_2.assets.asset)
 
 
 class _Run:
@@ -271,11 +270,11 @@ class _Run:
 
 def sample_words(job: DatasetJob) -> str:
     """One line about the size of a pixel on the ground; "" for recipe 1 at about the width of the real pictures."""
-    if job.varied.given.files:
-        samples_cm = [file.gsd_cm for file in job.varied.given.files]
+    if job.recipe_2.given.files:
+        samples_cm = [file.gsd_cm for file in job.recipe_2.given.files]
         return ground_sample_words(job.options, CameraOptions(gsd=(min(samples_cm), max(samples_cm))))
     if job.recipe == 2:
-        return ground_sample_words(job.options, job.varied.camera)
+        return ground_sample_words(job.options, job.recipe_2.camera)
     is_usual = 1 / MAX_ZOOM < job.options.width / SceneOptions().width < MAX_ZOOM
     return "" if is_usual else ground_sample_words(job.options, PLAIN_CAMERA)
 
@@ -302,7 +301,7 @@ def open_runner(job: DatasetJob, folder: DatasetFolder, pictures: int) -> Runner
 
 def local_jobs(job: DatasetJob) -> int:
     """Pictures in parallel on this machine."""
-    by_memory = default_jobs(available_bytes(), cores(), picture_bytes(job.drawing, job.options, job.task(0).varied))
+    by_memory = default_jobs(available_bytes(), cores(), picture_bytes(job.drawing, job.options, job.task(0).recipe_2))
     return job.jobs or max(by_memory, len(job.devices or ()))
 
 

@@ -23,14 +23,10 @@ class Verified:
 
     whole: set[int] = field(default_factory=set)
     """All files that are there are intact, and picture and labels are there."""
-    enough: set[int] = field(default_factory=set)
-    """Those of them that have all files that the run asks for."""
-    damaged: dict[int, str] = field(default_factory=dict)
-    """The first file that is not as it was written."""
-    gone: set[int] = field(default_factory=set)
-    """A file that every picture needs was removed."""
-    is_complete: bool = True
-    """False if the check was interrupted."""
+    enough: set[int] = field(default_factory=set)  # those of them that have all files that the run asks for
+    damaged: dict[int, str] = field(default_factory=dict)  # the first file that is not as it was written
+    gone: set[int] = field(default_factory=set)  # a file that every picture needs was removed
+    is_complete: bool = True  # False if the check was interrupted
 
 
 def verify(

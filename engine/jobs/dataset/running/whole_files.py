@@ -36,10 +36,8 @@ class WholeFiles:
         self._folder, self._recipe, self._task, self._clock = folder, job.recipe, job.task(job.indices[0]), clock
         self._subsets = job.subsets if job.split else ()
         self._due_s = -float("inf")
-        self.names: list[str] = []
-        """Names of the files in the folder, after `write`."""
-        self.notes: list[str] = []
-        """Files that were not changed, with the reason, and those that lack pictures."""
+        self.names: list[str] = []  # names of the files in the folder, after `write`
+        self.notes: list[str] = []  # files that were not changed, with the reason, and those that lack pictures
 
     def begin(self, *, is_changed: bool) -> None:
         """Write the files before the run removes pictures (`is_changed`), or if one lacks. Raises OSError."""

@@ -146,10 +146,10 @@ def test_too_many_triangles_of_other_formats_are_refused(tmp_path: Path, monkeyp
 
 def test_a_model_whose_class_is_not_among_the_classes_is_told_to_get_no_label(tmp_path: Path) -> None:
     path = write_glb(tmp_path / "box.glb")
-    varied = Recipe2Options(
+    recipe_2 = Recipe2Options(
         assets=AssetOptions(asset=tuple(map(parse_asset, (f"box={path}", f"post={path},class=pile"))))
     )
-    job = DatasetJob(output=tmp_path / "out", drawing=RenderSettings(engine="raster"), varied=varied)
+    job = DatasetJob(output=tmp_path / "out", drawing=RenderSettings(engine="raster"), recipe_2=recipe_2)
     assert job.notes == ("--asset box: gets no label; give --classes pile,box",)
     for chosen in (("pile", "box"), ("pile",)):  # what is named is wanted
         assert replace(job, labels=LabelOptions(classes=chosen)).notes == ()

@@ -1,12 +1,8 @@
-import hashlib
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
 from engine.jobs.dataset.geometry import meshes, pile_parts, primitives, set_stage
-from engine.jobs.dataset.geometry.batches import Mesh, SceneStage
+from engine.jobs.dataset.geometry.batches import Mesh
 from engine.jobs.dataset.geometry.ground import build_ground
 from engine.jobs.dataset.geometry.meshes import put, sideways
 from engine.jobs.dataset.scene.description import SiteScene
@@ -19,7 +15,7 @@ def circle_area(sides: int) -> float:
     return sides / 2 * np.sin(2 * np.pi / sides) / 4
 
 
-SOLIDS = {
+SOLIDS: dict[str, tuple[Mesh, float]] = {
     "cylinder": (primitives.cylinder(24), circle_area(24)),
     "tube": (primitives.tube(0.5, 20), circle_area(20) * 0.75),
     "frustum": (primitives.revolve([(0, 0), (0.5, 0), (0.25, 1), (0, 1)], 24), circle_area(24) * 1.75 / 3),
@@ -47,28 +43,21 @@ SHAPES = {
 }
 
 
-@pytest.mark.parametrize("name", SOLIDS)
-def test_a_solid_has_its_analytic_volume(name: str) -> None:
-    mesh, expected = SOLIDS[name]
-    assert volume(mesh) == pytest.approx(expected, rel=0.01)
+def test_solids_have_their_analytic_volume_are_closed_and_face_outwards() -> None:
+    for name, (mesh, expected) in SOLIDS.items():
+        assert volume(mesh) == pytest.approx(expected, rel=0.01), name
+    for name, mesh in (SHAPES | {name: mesh for name, (mesh, _) in SOLIDS.items()}).items():
+        assert volume(mesh) > 0 and is_closed(mesh) and normals_agree(mesh), name
+        assert mesh.positions.dtype == mesh.normals.dtype == np.float32
+        assert mesh.triangles.dtype == np.uint32
 
 
-@pytest.mark.parametrize("mesh", [*(mesh for mesh, _ in SOLIDS.values()), *SHAPES.values()], ids=[*SOLIDS, *SHAPES])
-def test_a_solid_is_closed_and_faces_outwards(mesh: Mesh) -> None:
-    assert volume(mesh) > 0
-    assert is_closed(mesh)
-    assert normals_agree(mesh)
-    assert mesh.positions.dtype == mesh.normals.dtype == np.float32
-    assert mesh.triangles.dtype == np.uint32
-
-
-@pytest.mark.parametrize("name", ["heap 0", "poured post 0", "pad 0"])
-def test_a_part_of_a_pile_has_unit_size(name: str) -> None:
-    positions = SHAPES[name].positions
-    assert np.linalg.norm(positions[:, :2], axis=1).max() == pytest.approx(0.5, abs=0.06)
-    assert np.linalg.norm(positions[:, :2], axis=1).max() <= 0.5 + 1e-6
-    assert positions[:, 2].min() == 0
-    assert positions[:, 2].max() == pytest.approx(1, abs=1e-6)
+def test_a_part_of_a_pile_has_unit_size() -> None:
+    for name in ("heap 0", "poured post 0", "pad 0"):
+        positions = SHAPES[name].positions
+        assert 0.44 <= np.linalg.norm(positions[:, :2], axis=1).max() <= 0.5 + 1e-6
+        assert positions[:, 2].min() == 0
+        assert positions[:, 2].max() == pytest.approx(1, abs=1e-6)
 
 
 def test_a_transformed_solid_still_faces_outwards() -> None:
@@ -137,37 +126,12 @@ def crowded(count: int = 700) -> SiteScene:
     return site(piles, distractors, hilly(1))
 
 
-def digest(stage: SceneStage) -> str:
-    total = hashlib.sha256()
-    for mesh in (stage.ground, *(batch.mesh for batch in stage.batches)):
-        for array in (mesh.positions, mesh.normals, mesh.triangles):
-            total.update(array.tobytes())
-    for batch in stage.batches:
-        total.update(f"{batch.name} {batch.surface}".encode())
-        for array in (batch.transforms, batch.instances, batch.tints):
-            total.update(array.tobytes())
-    return total.hexdigest()
-
-
 def test_a_crowded_site_stays_well_below_a_million_triangles() -> None:
     stage = set_stage(crowded())
     drawn = sum(len(batch.instances) * len(batch.mesh.triangles) for batch in stage.batches)
     assert 100_000 < drawn < 600_000
     assert len(stage.batches) < 120
     assert len({batch.name for batch in stage.batches}) == len(stage.batches)
-
-
-def test_the_same_scene_gives_the_same_bytes_in_any_process() -> None:
-    program = (
-        "from engine.jobs.dataset.geometry import set_stage\n"
-        "from tests.jobs.dataset.geometry.test_meshes_and_ground import crowded, digest\n"
-        "print(digest(set_stage(crowded(40))))"
-    )
-    runs = [
-        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120).stdout
-        for _ in range(2)
-    ]
-    assert runs[0] == runs[1] == digest(set_stage(crowded(40))) + "\n"
 
 
 def test_stages_share_their_meshes_and_nothing_else() -> None:

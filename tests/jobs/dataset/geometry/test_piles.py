@@ -6,6 +6,7 @@ import pytest
 from engine.jobs.dataset.geometry import set_stage
 from engine.jobs.dataset.geometry.batches import LOOKS, SceneStage, Surface
 from engine.jobs.dataset.layout.recipe_1 import KINDS
+from engine.jobs.dataset.scene.description import Terrain
 from engine.jobs.dataset.scene.things import Pile, PileKind
 from tests.jobs.dataset.geometry.sites import named, pile, site, sloping, world
 
@@ -36,7 +37,10 @@ def test_a_pile_has_the_parts_of_its_kind(kind: PileKind) -> None:
     assert parts_of(alone(pile(kind))) == PARTS[kind]
 
 
-def test_hoops_and_cracks_are_drawn_if_the_pile_has_them() -> None:
+def test_hoops_cracks_and_open_tubes_are_drawn_if_the_pile_has_them() -> None:
+    assert set_stage(site()).batches == ()
+    open_tube = parts_of(alone(pile(PileKind.SPIRAL_STEEL, flange_diameter_m=0.0)))
+    assert open_tube == {"steel post", "steel hole", "screw blade", "heap"}
     assert parts_of(alone(pile(PileKind.PHC, has_hoop=True))) - PARTS[PileKind.PHC] == {"hoop"}
     cracked = parts_of(alone(pile(PileKind.PHC, is_cracked=True)))
     assert cracked - PARTS[PileKind.PHC] == {"crack over ring", "crack down side"}
@@ -68,14 +72,22 @@ def test_the_hole_of_a_concrete_pile_is_dark_and_below_its_rim() -> None:
     assert 0.6 < world(hole)[:, 2].max() < 0.68
 
 
+def spike() -> Terrain:
+    """Level ground with a spike of a metre at (4, 5), falling off within one cell."""
+    flat = sloping(count=81, cell_m=0.5)
+    heights = flat.heights_m.copy()
+    heights[50, 48] = 1.0
+    return dataclasses.replace(flat, heights_m=heights)
+
+
 @pytest.mark.parametrize("kind", list(KINDS))
-@pytest.mark.parametrize("slope", [(0.3, 0.0), (-0.2, 0.2)])
-def test_no_base_floats_above_falling_ground(kind: PileKind, slope: tuple[float, float]) -> None:
-    terrain = sloping(*slope)
+@pytest.mark.parametrize("terrain", [sloping(0.3), sloping(-0.2, 0.2), spike()], ids=["east", "north-west", "spike"])
+def test_no_base_floats_above_falling_ground(kind: PileKind, terrain: Terrain) -> None:
     ground_m = float(terrain.height_at(np.float64(4.0), np.float64(5.0)))
     one = pile(kind, x_m=4.0, y_m=5.0, ground_m=ground_m, base_diameter_m=1.2, turn=0.4)
     stage = set_stage(site((one,), terrain=terrain))
-    for batch in named(stage, "pad") + named(stage, "heap") + named(stage, "phc post") + named(stage, "steel post"):
+    posts = [] if ground_m == 1.0 else named(stage, "phc post") + named(stage, "steel post")
+    for batch in named(stage, "pad") + named(stage, "heap") + posts:
         lowest = world(batch)[batch.mesh.positions[:, 2] == 0]
         assert len(lowest) > 10
         assert (lowest[:, 2] < terrain.height_at(lowest[:, 0], lowest[:, 1])).all()
@@ -113,27 +125,6 @@ def test_shade_is_a_factor_of_every_tint() -> None:
     light, dark = (alone(pile(PileKind.CAST_IN_PLACE, shade=shade)) for shade in (1.0, 0.5))
     for a, b in zip(light.batches, dark.batches, strict=True):
         assert b.tints == pytest.approx(a.tints * 0.5)
-
-
-def test_a_scene_without_piles_has_no_batches() -> None:
-    assert set_stage(site()).batches == ()
-
-
-@pytest.mark.parametrize("kind", list(KINDS))
-def test_a_base_on_a_hump_reaches_down_to_the_ground_around_it(kind: PileKind) -> None:
-    flat = sloping(count=81, cell_m=0.5)
-    heights = flat.heights_m.copy()
-    heights[40, 40] = 1.0  # a spike of a metre, falling off within one cell
-    terrain = dataclasses.replace(flat, heights_m=heights)
-    stage = set_stage(site((pile(kind, ground_m=1.0, base_diameter_m=1.5),), terrain=terrain))
-    for batch in named(stage, "pad") + named(stage, "heap"):
-        lowest = world(batch)[batch.mesh.positions[:, 2] == 0]
-        assert (lowest[:, 2] < terrain.height_at(lowest[:, 0], lowest[:, 1])).all()
-
-
-def test_a_tube_without_a_flange_is_dark_inside() -> None:
-    parts = parts_of(alone(pile(PileKind.SPIRAL_STEEL, flange_diameter_m=0.0)))
-    assert parts == {"steel post", "steel hole", "screw blade", "heap"}
 
 
 def test_spoil_has_the_colour_of_the_subsoil_but_darker() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from engine.errors import UsageError
 from engine.jobs.dataset.job import DatasetJob
-from engine.jobs.dataset.labels.options import FORMATS, LabelOptions
+from engine.jobs.dataset.labels.options import FORMATS, YOLO_FORMATS, LabelOptions
 from engine.jobs.dataset.labels.writers import writers_of
 from engine.jobs.dataset.layout.cameras import CameraOptions
 from engine.jobs.dataset.layout.options import Recipe2Options
@@ -54,13 +54,9 @@ def test_the_older_option_adds_coco_to_the_formats() -> None:
     assert job(save_coco=True, write=("coco", "piles")).task(0).formats == ("coco", "piles")
 
 
-def test_the_options_reach_the_process_that_draws() -> None:
-    task = job(classes=("bag", "pile"), write=("piles",), min_visible=0.5).task(3)
-    assert task_of(task.as_json()) == task
-
-
 def test_every_format_has_a_writer_of_its_name_and_files_of_its_own() -> None:
-    task = job(write=FORMATS).task(7)
+    task = job(write=FORMATS, classes=("bag", "pile"), min_visible=0.5).task(7)
+    assert task_of(task.as_json()) == task, "the options reach the process that draws"
     writers = writers_of(FORMATS)
     assert [writer.name for writer in writers] == list(FORMATS)
     paths = [path for writer in writers for path in writer.paths(task)]
@@ -68,18 +64,16 @@ def test_every_format_has_a_writer_of_its_name_and_files_of_its_own() -> None:
     assert all("000007" in path for path in paths)
 
 
-@pytest.mark.parametrize("first", ["yolo", "yolo-obb", "yolo-seg", "yolo-pose"])
-def test_the_first_of_yolos_formats_is_where_ultralytics_reads(first: str) -> None:
-    others = [name for name in FORMATS if name != first]
-    options = LabelOptions(write=("coco", first, *(name for name in others if name != "coco")))
-    folders = {name: options.folder_of(name) for name in FORMATS if name.startswith("yolo")}
-    assert folders.pop(first) == "labels"
-    assert len({"labels", *folders.values()}) == 4
+def test_the_first_of_yolos_formats_is_where_ultralytics_reads() -> None:
+    for first in YOLO_FORMATS:
+        options = LabelOptions(write=("coco", first, *(name for name in FORMATS if name not in ("coco", first))))
+        folders = {name: options.folder_of(name) for name in YOLO_FORMATS}
+        assert folders.pop(first) == "labels" and len({"labels", *folders.values()}) == 4
 
 
 def test_tiles_larger_than_the_pictures_are_told_of() -> None:
     camera = CameraOptions(view=(320, 200))
-    varied = Recipe2Options(camera=camera)
-    assert replace(job(tiles=200), varied=varied).notes == ()
-    (note,) = replace(job(tiles=640), varied=varied).notes
+    recipe_2 = Recipe2Options(camera=camera)
+    assert replace(job(tiles=200), recipe_2=recipe_2).notes == ()
+    (note,) = replace(job(tiles=640), recipe_2=recipe_2).notes
     assert note == "--tiles 640: pictures are 320x200, so tiles are 320x200"

@@ -4,6 +4,7 @@ import io
 import math
 import struct
 import zlib
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -76,23 +77,19 @@ def test_boxes_are_at_the_right_place_in_the_overview(tmp_path: Path) -> None:
     assert 50 * scale <= columns.max() - columns.min() <= 50 * scale + 4  # at most 1 px of free space around it
 
 
-def test_the_crop_shows_the_densest_place(tmp_path: Path) -> None:
+def test_the_crop_shows_the_densest_place_in_the_picture(tmp_path: Path) -> None:
     crowd = [
         (1500 + 60 * column, 900 + 70 * row, 1535 + 60 * column, 938 + 70 * row)
         for column in range(5)
         for row in range(4)
     ]
     alone: list[Box] = [(40, 40, 75, 78), (1000, 40, 1035, 78)]
+    assert preview.densest_corner(np.array([[1900, 1060, 1920, 1080]]), 1920, 1080) == (1380, 540)
+    assert preview.densest_corner(np.zeros((0, 4)), 1920, 1080) == (690, 270)  # its middle without piles
     x, y = preview.densest_corner(np.array(alone + crowd), 1920, 1300)
     assert all(x <= x0 and y <= y0 and x1 <= x + 540 and y1 <= y + 540 for x0, y0, x1, y1 in crowd)
     piece = piece_of(draw_preview([save(tmp_path, 0, alone + crowd, (1920, 1300))]))
     assert is_line(piece).sum() == 20 * 2 * (37 + 38)
-
-
-def test_the_crop_stays_in_the_picture_and_shows_its_middle_without_piles() -> None:
-    assert preview.densest_corner(np.array([[1900, 1060, 1920, 1080]]), 1920, 1080) == (1380, 540)
-    assert preview.densest_corner(np.zeros((0, 4)), 1920, 1080) == (690, 270)
-    assert preview.densest_corner(np.zeros((0, 4)), 100, 80) == (0, 0)
 
 
 def test_the_twenty_lowest_indices_are_shown_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,10 +102,9 @@ def test_the_twenty_lowest_indices_are_shown_in_their_order(tmp_path: Path, monk
     assert np.array_equal(sheet, draw_preview(pictures[:20]))
 
 
-@pytest.mark.parametrize("size", [(5280, 3956), (640, 640), (96, 64)])
-def test_a_sheet_of_any_count_has_no_empty_row_or_column(size: tuple[int, int]) -> None:
-    cells = preview._Cells.of(size)
-    for count in range(1, 21):
+def test_a_sheet_of_any_count_has_no_empty_row_or_column() -> None:
+    for size, count in product(((5280, 3956), (640, 640), (96, 64)), range(1, 21)):
+        cells = preview._Cells.of(size)
         columns, rows = cells.grid(count)
         assert math.ceil(count / columns) == rows and math.ceil(count / rows) == columns
         assert 0.8 < columns * cells.step_x / (rows * cells.step_y) < 3.2 or count < 4

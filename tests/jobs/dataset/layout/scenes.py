@@ -6,10 +6,8 @@ from functools import cache
 import numpy as np
 
 from engine.jobs.dataset.layout.recipe_1 import describe_recipe_1
-from engine.jobs.dataset.layout.settling import Settled, settle
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.scene.description import SiteScene, Terrain
-from engine.jobs.dataset.scene.things import Pile
 
 CLUSTERED = SceneOptions(use_clusters=True)
 IN_ROWS = SceneOptions(use_clusters=False)
@@ -21,20 +19,8 @@ def scene(options: SceneOptions, seed: int) -> SiteScene:
     return describe_recipe_1(options, seed)
 
 
-@cache
-def settled(options: SceneOptions, seed: int) -> Settled:
-    return settle(options, seed)
-
-
-def scenes(options: SceneOptions, count: int = 12) -> list[SiteScene]:
+def scenes(options: SceneOptions, count: int) -> list[SiteScene]:
     return [scene(options, seed) for seed in range(count)]
-
-
-def tables(one: SiteScene) -> list[list[Pile]]:
-    found: dict[int, list[Pile]] = {}
-    for pile in one.piles:
-        found.setdefault(pile.table, []).append(pile)
-    return list(found.values())
 
 
 def plan(things) -> np.ndarray:

@@ -9,13 +9,13 @@ from engine.jobs.dataset.layout.terrain import make_terrain
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.scene.camera import CAMERA_HEIGHT_M
 from engine.jobs.dataset.scene.streams import stream
-from tests.jobs.dataset.layout.scenes import CLUSTERED, SMALL, nearest_m, scenes, terrain_of
+from tests.jobs.dataset.layout.scenes import CLUSTERED, SMALL, nearest_m, terrain_of
 
 FULL = replace(CLUSTERED, num_clusters=5, min_piles_per_cluster=108, max_piles_per_cluster=108)
 CASES = [
-    *((CLUSTERED, seed) for seed in range(5)),
-    *((replace(SMALL, num_clusters=5), seed) for seed in range(5)),
-    *((FULL, seed) for seed in range(4)),
+    *((CLUSTERED, seed) for seed in range(3)),
+    *((replace(SMALL, num_clusters=5), seed) for seed in range(3)),
+    *((FULL, seed) for seed in range(2)),
     (replace(CLUSTERED, cluster_size=10, min_piles_per_cluster=1, max_piles_per_cluster=12), 1),
     (replace(CLUSTERED, min_piles_per_cluster=0, max_piles_per_cluster=3), 2),
 ]
@@ -27,8 +27,9 @@ def laid(options: SceneOptions, seed: int) -> tuple[Settled, SiteLayout]:
 
 
 @pytest.mark.parametrize(("options", "seed"), CASES)
-def test_clusters_keep_to_their_territories_and_those_apart(options: SceneOptions, seed: int) -> None:
+def test_clusters_keep_to_their_territories_and_their_piles_apart(options: SceneOptions, seed: int) -> None:
     settled, layout = laid(options, seed)
+    assert nearest_m(np.concatenate([strip.points_m for strip in layout.strips])) >= 3.6 - 1e-9
     centres, own_m = layout.centres_m, territory_m(settled.cluster_size)
     assert len(centres) == settled.num_clusters
     for i, centre in enumerate(centres):
@@ -47,7 +48,7 @@ def test_clusters_keep_to_their_territories_and_those_apart(options: SceneOption
 def test_as_many_clusters_as_fit_are_always_placed(width: int, height: int, size_m: float) -> None:
     site = site_of(200, width, height)
     most = site.clusters(size_m)
-    for seed in range(12):
+    for seed in range(4):
         for count in (most, most - 1, most // 2):
             centres = place_centres(site, size_m, count, stream(seed, "test"))
             assert len(centres) == count
@@ -55,12 +56,6 @@ def test_as_many_clusters_as_fit_are_always_placed(width: int, height: int, size
             assert apart.min() >= 1.5 * size_m - 1e-9
             half = np.array([site.width_m, site.depth_m]) / 2 - territory_m(size_m) / 2
             assert (np.abs(centres) <= half + 1e-9).all()
-
-
-@pytest.mark.parametrize(("options", "seed"), CASES)
-def test_no_two_piles_stand_nearer_than_the_row_pitch(options: SceneOptions, seed: int) -> None:
-    _, layout = laid(options, seed)
-    assert nearest_m(np.concatenate([strip.points_m for strip in layout.strips])) >= 3.6 - 1e-9
 
 
 @pytest.mark.parametrize("size_m", [5, 5.2, 8.3, 30])
@@ -93,7 +88,7 @@ def heights(options: SceneOptions, seed: int) -> np.ndarray:
     return make_terrain(settle(options, seed), seed).height_at(*GRID)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_the_given_number_of_flat_terraces_rises_across_the_site(seed: int) -> None:
     terraced = heights(SceneOptions(num_terraces=7, terrace_height=2, terrain_size=200), seed)
     rolling = heights(SceneOptions(num_terraces=7, terrace_height=0, terrain_size=200), seed)
@@ -106,9 +101,9 @@ def test_the_given_number_of_flat_terraces_rises_across_the_site(seed: int) -> N
     assert all(is_flat[level == terrace].any() for terrace in range(7))
 
 
-@pytest.mark.parametrize("options", [SceneOptions(), SMALL, SceneOptions(width=1080, height=1920)])
+@pytest.mark.parametrize("options", [SceneOptions(), SceneOptions(width=1080, height=1920)])
 def test_the_camera_never_sees_the_terrains_edge(options: SceneOptions) -> None:
-    for one in scenes(options, 6):
-        lowest = CAMERA_HEIGHT_M - one.terrain.heights_m.min()
-        taller = max(1, options.height / options.width)
-        assert one.terrain.side_m / 2 > lowest * taller
+    for seed in range(3):
+        terrain = make_terrain(settle(options, seed), seed)
+        lowest = CAMERA_HEIGHT_M - terrain.heights_m.min()
+        assert terrain.side_m / 2 > lowest * max(1, options.height / options.width)

@@ -33,13 +33,9 @@ def scattering(things: tuple[Distractor, ...]) -> tuple[Distractor, ...]:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_every_thing_has_its_own_number_after_those_of_the_piles(seed: int) -> None:
+def test_nothing_touches_a_pile_or_another_thing(seed: int) -> None:
     numbers = [thing.number for thing in scattered(seed, PILES, hidden=0.3)]
     assert numbers == list(range(len(PILES) + 1, len(PILES) + 1 + len(numbers)))
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_nothing_touches_a_pile_or_another_thing(seed: int) -> None:
     things = scattered(seed, PILES)
     at = np.array([(thing.x_m, thing.y_m) for thing in things])
     to_pile = np.hypot(*(at[:, None] - [(pile.x_m, pile.y_m) for pile in PILES]).transpose(2, 0, 1)).min(axis=1)
@@ -106,31 +102,24 @@ def test_machines_and_bags_come_in_drawn_numbers() -> None:
     assert min(bags) <= 2 and 25 <= max(bags) <= 30 and len(set(bags)) > 12
 
 
-def test_given_numbers_are_exact_and_must_fit() -> None:
+def test_given_numbers_are_exact_and_must_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     things = scattered(1, PILES, num_bags=7, num_machinery=2)
     assert (count(things, *MACHINES), count(things, DistractorKind.BAG)) == (2, 7)
     assert count(scattered(1, PILES, clutter=0.0, num_bags=0, num_machinery=0), *MACHINES, DistractorKind.BAG) == 0
     with pytest.raises(UsageError, match=r"--num-machinery 90: \d+ machines fit"):
         scattered(1, PILES, half_m=16.0, num_machinery=90)
-
-
-def test_bags_that_were_asked_for_are_never_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of other things there are 5000 at most; 12 here."""
-    monkeypatch.setattr("engine.jobs.dataset.layout.clutter.MAX_THINGS", 12)
+    monkeypatch.setattr("engine.jobs.dataset.layout.clutter.MAX_THINGS", 12)  # 5000, but for those that were asked for
     things = scattered(906, lattice(3, 3), num_bags=40, num_machinery=2)
-    assert [sum(thing.kind in kinds for thing in things) for kinds in ((DistractorKind.BAG,), MACHINES)] == [40, 2]
-    assert len(things) == 42
+    assert [count(things, DistractorKind.BAG), count(things, *MACHINES), len(things)] == [40, 2, 42]
 
 
-def test_a_scene_without_piles_is_full_of_many_kinds() -> None:
+def test_scenes_without_piles_are_full_differ_in_their_kinds_and_together_have_all() -> None:
     empty = [scattering(scattered(seed)) for seed in SEEDS]
     full = [scattering(scattered(seed, PILES)) for seed in SEEDS]
     assert min(len(things) for things in empty) > 30
     assert np.mean([len({thing.kind for thing in things}) for things in empty]) > 14
     assert np.mean([len(things) for things in empty]) > 1.5 * np.mean([len(things) for things in full])
-
-
-def test_scenes_differ_in_their_kinds_and_together_have_all() -> None:
+    assert len({thing.tint for things in empty for thing in things if category_of(thing.kind) == "barrel"}) > 5
     scenes = [Counter(thing.kind for thing in scattered(seed)) for seed in range(16)]
     assert set().union(*scenes) == set(DistractorKind)
     shared = set(scenes[0]).intersection(*scenes[1:])
@@ -157,15 +146,15 @@ def test_only_the_named_confusers_are_scattered_and_in_every_scene() -> None:
         assert DistractorKind.FLAG not in kinds
 
 
-@pytest.mark.parametrize("text", ["hole,pyramid", "", "excavator"])
-def test_an_unknown_confuser_is_named_with_those_that_there_are(text: str) -> None:
-    with pytest.raises(UsageError, match=r"--confusers: .* is not one of bare_tree, barrel, boards, bucket"):
-        parse_kinds(text)
-
-
-@pytest.mark.parametrize(("text", "option"), [("hole,bag", "--num-bags"), ("machine", "--num-machinery")])
-def test_the_option_of_bags_and_machines_is_named_where_they_are_taken_for_confusers(text: str, option: str) -> None:
-    with pytest.raises(UsageError, match=f"has an option of its own, {option}"):
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        *((name, "--confusers: .* is not one of bare_tree, barrel, boards") for name in ("hole,pyramid", "", "loader")),
+        *(("hole,bag", "has an option of its own, --num-bags"), ("machine", "an option of its own, --num-machinery")),
+    ],
+)
+def test_an_unknown_confuser_is_named_with_those_that_there_are(text: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
         parse_kinds(text)
 
 
@@ -201,8 +190,3 @@ def test_round_things_are_the_most_frequent_confusers() -> None:
     round_ones = "ring hole barrel bucket tyre cable_drum lid puddle stump bush".split()
     assert sum(kinds[DistractorKind(name)] for name in round_ones) > 0.4 * sum(kinds.values())
     assert all(kinds[DistractorKind(name)] > 3 for name in round_ones)
-
-
-def test_colours_of_one_kind_vary() -> None:
-    tints = {thing.tint for seed in SEEDS for thing in scattered(seed) if category_of(thing.kind) == "barrel"}
-    assert len(tints) > 5

@@ -36,9 +36,12 @@ def test_hue_saturation_brightness_and_exposure_follow_no_rule_over_the_looks() 
     assert darkest < 0.08 and brightest > 0.5
 
 
-def test_all_looks_come_and_some_in_patches() -> None:
+def test_all_looks_come_in_possible_colours_and_some_in_patches() -> None:
     looks = drawn(200)
     assert {look.covers[0].kind for look in looks} == set(COVERS)
+    for look in looks:
+        for color in (look.soil, look.subsoil, look.grass, *(cover.accent for cover in look.covers)):
+            assert all(0 <= part <= 0.9 for part in color)
     patched = [look for look in looks if len(look.covers) == 2]
     assert 0.2 < len(patched) / 200 < 0.5
     assert all(look.covers[0].kind != look.covers[1].kind and 0.1 < look.second_share <= 0.5 for look in patched)

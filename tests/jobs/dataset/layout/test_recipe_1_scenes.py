@@ -1,9 +1,7 @@
 """Scenes of recipe 1: seeds, options, and things that do not fit. Its bytes are held by test_recipe_1.py."""
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -26,47 +24,28 @@ from engine.jobs.dataset.scene.things import DistractorKind
 from tests.jobs.dataset.layout.scenes import CLUSTERED, IN_ROWS, SMALL, digest, plan, scene, scenes
 
 
-def test_the_same_seed_gives_the_same_scene_in_another_process() -> None:
-    program = (
-        "from engine.jobs.dataset.options import SceneOptions\n"
-        "from engine.jobs.dataset.layout.recipe_1 import describe_recipe_1\n"
-        "from tests.jobs.dataset.layout.scenes import digest\n"
-        "print(digest(describe_recipe_1(SceneOptions(), 1000)))"
-    )
-    environment = {**os.environ, "PYTHONHASHSEED": "12345"}
-    done = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=120, check=True
-    )
-    assert done.stdout.strip() == digest(scene(SceneOptions(), 1000))
-
-
-@pytest.mark.parametrize("seed", [0, 2**63 - 1, 2**63, 2**64, 2**100])
-def test_a_seed_of_any_size_has_its_scene(seed: int) -> None:
-    assert len(scene(SceneOptions(), seed).piles) >= 50
-    assert digest(scene(SceneOptions(), seed)) != digest(scene(SceneOptions(), seed + 1))
-
-
-def test_a_negative_seed_is_refused() -> None:
+def test_a_seed_of_any_size_has_its_scene() -> None:
+    large, larger = (scene(SMALL, seed) for seed in (2**100, 2**100 + 1))
+    assert len(large.piles) >= 50 and digest(large) != digest(larger)
     with pytest.raises(UsageError, match="--seed: -3 is not 0 or more"):
         describe_recipe_1(SceneOptions(), -3)
 
 
 @pytest.mark.parametrize("field", ["num_terraces", "terrace_height"])
 def test_other_terraces_do_not_change_other_random_values(field: str) -> None:
-    for seed in range(3):
-        one, other = scene(IN_ROWS, seed), describe_recipe_1(replace(IN_ROWS, **{field: 2}), seed)
-        assert digest(one) != digest(other)
-        assert (one.sun, one.ground, one.lime_lines) == (other.sun, other.ground, other.lime_lines)
-        assert (plan(one.piles) == plan(other.piles)).all()
-        looks = [
-            [(pile.base_diameter_m, pile.turn, pile.shade, pile.tilt_x) for pile in each.piles] for each in (one, other)
-        ]
-        assert looks[0] == looks[1]
+    one, other = scene(IN_ROWS, 1), describe_recipe_1(replace(IN_ROWS, **{field: 2}), 1)
+    assert digest(one) != digest(other)
+    assert (one.sun, one.ground, one.lime_lines) == (other.sun, other.ground, other.lime_lines)
+    assert (plan(one.piles) == plan(other.piles)).all()
+    looks = [
+        [(pile.base_diameter_m, pile.turn, pile.shade, pile.tilt_x) for pile in each.piles] for each in (one, other)
+    ]
+    assert looks[0] == looks[1]
 
 
 @pytest.mark.parametrize("layout", [CLUSTERED, IN_ROWS])
 def test_giving_options_with_their_random_values_gives_the_same_scene(layout: SceneOptions) -> None:
-    for seed in range(3):
+    for seed in range(2):
         found = settle(layout, seed)
         of_layout = ("num_clusters",) if found.use_clusters else ("num_rows", "piles_per_row", "row_spacing")
         fields = ("terrain_size", "num_terraces", "terrace_height", "sun_elevation", "sun_azimuth", "sun_energy")
@@ -75,7 +54,6 @@ def test_giving_options_with_their_random_values_gives_the_same_scene(layout: Sc
 
 
 FULL = SceneOptions(num_rows=30, row_spacing=4, piles_per_row=54, num_machinery=8)
-CASES = [CLUSTERED, IN_ROWS, SMALL]
 
 
 def machines(one: SiteScene) -> list:
@@ -94,10 +72,10 @@ def check_room(one: SiteScene) -> None:
     assert (apart >= reach[:, None] + reach[None] + 0.3 - 1e-9).all()
 
 
-@pytest.mark.parametrize("options", CASES)
-def test_nothing_stands_on_a_pile_or_on_another_thing(options: SceneOptions) -> None:
-    for one in scenes(options, 8):
-        check_room(one)
+def test_nothing_stands_on_a_pile_or_on_another_thing() -> None:
+    for options in (CLUSTERED, IN_ROWS):
+        for one in scenes(options, 3):
+            check_room(one)
 
 
 def test_a_full_site_has_smaller_machines_between_its_rows() -> None:
@@ -160,10 +138,10 @@ def stairs(points: np.ndarray, every_m: float = 17.0, high_m: float = 3.0) -> np
 
 
 @pytest.mark.parametrize("line", [row, pairs])
-@pytest.mark.parametrize("count", [8, 13, 20, 31, 39])
+@pytest.mark.parametrize("count", [8, 20, 39])
 def test_uneven_ground_is_cut_into_tables_that_each_stand_even(line, count: int) -> None:
     points, columns = line(count)
-    for shift_m in np.arange(0, 17, 1.5):
+    for shift_m in np.arange(0, 17, 2.5):
         moved = points + np.array([shift_m, 0])
         ground = stairs(moved) + RNG.uniform(-0.1, 0.1, count)
         tables = cut_tables(moved, ground, columns)
@@ -180,13 +158,11 @@ def test_ground_too_uneven_for_longer_tables_gets_tables_of_one_pile() -> None:
     assert sorted(table.stop - table.start for table in tables) == [1, 2]
 
 
-@pytest.mark.parametrize("line", [row, pairs])
-@pytest.mark.parametrize("count", [4, 7, 20])
-@pytest.mark.parametrize("turn", [0.0, 0.08, 1.2])
-def test_the_plane_is_that_of_least_squares(line, count: int, turn: float) -> None:
-    points, _ = line(count)
-    points = points @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
-    ground = RNG.uniform(-1, 1, count)
-    design = np.column_stack([points, np.ones(count)])
-    expected = ground - design @ np.linalg.lstsq(design, ground, rcond=1e-9)[0]
-    assert off_plane_m(points, ground) == pytest.approx(expected, abs=2e-3 if line is row else 1e-9)
+def test_the_plane_is_that_of_least_squares() -> None:
+    for line, count, turn in product((row, pairs), (4, 7, 20), (0.0, 0.08, 1.2)):
+        points, _ = line(count)
+        points = points @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+        ground = RNG.uniform(-1, 1, count)
+        design = np.column_stack([points, np.ones(count)])
+        expected = ground - design @ np.linalg.lstsq(design, ground, rcond=1e-9)[0]
+        assert off_plane_m(points, ground) == pytest.approx(expected, abs=2e-3 if line is row else 1e-9)

@@ -63,12 +63,12 @@ def test_everything_stands_where_a_strong_lens_looks_beyond_the_picture() -> Non
     """A barrel of 10 % shows 409 px more on the left: 15 m of ground, of which 8 m used to have piles."""
 
     def built(effects: str) -> SiteScene:
-        varied = Recipe2Options(
+        recipe_2 = Recipe2Options(
             camera=CameraOptions(altitude=(160.0, 160.0), field_of_view=(62.0, 62.0), tilt=(0.0, 0.0)),
             layout=FieldOptions(piles=(700.0, 700.0), empty_share=0.0),
             sensor=SensorOptions(camera_effects=effects),
         )
-        return describe_recipe_2(SceneOptions(terrace_height=0.0), varied, (7, 0))
+        return describe_recipe_2(SceneOptions(terrace_height=0.0), recipe_2, (7, 0))
 
     def beyond(scene: SiteScene, things: tuple[Pile, ...] | tuple[Distractor, ...]) -> int:
         """Number of things 300 px and more beyond the picture, and still in what the lens shows."""

@@ -41,15 +41,11 @@ def busy() -> dict[str, Rendered]:
     }
 
 
-def test_the_same_stage_gives_the_same_bytes_twice(busy: dict[str, Rendered]) -> None:
-    assert np.array_equal(busy["whole"].colors, busy["again"].colors)
-    assert np.array_equal(busy["whole"].instances, busy["again"].instances)
-    assert np.array_equal(busy["whole"].depth_m, busy["again"].depth_m)
-
-
-def test_tiles_leave_no_trace_in_the_colours(busy: dict[str, Rendered]) -> None:
-    """Bit-identical with one sample per pixel. With four, the driver's interpolation decides which of two surfaces is
-    visible in a sample: that may differ in the last bit, and so a colour at an edge."""
+def test_the_same_stage_gives_the_same_bytes_twice_and_tiles_leave_no_trace(busy: dict[str, Rendered]) -> None:
+    """Tiles are bit-identical with one sample per pixel. With four, the driver's interpolation decides which of two
+    surfaces is visible in a sample: that may differ in the last bit, and so a colour at an edge."""
+    for name in ("colors", "instances", "depth_m"):
+        assert np.array_equal(getattr(busy["whole"], name), getattr(busy["again"], name))
     assert np.array_equal(busy["hard"].colors, busy["hard tiles"].colors)
     assert not np.array_equal(busy["hard"].colors, busy["whole"].colors)
     difference = np.abs(busy["whole"].colors.astype(int) - busy["tiles"].colors).max(axis=2)
@@ -57,7 +53,7 @@ def test_tiles_leave_no_trace_in_the_colours(busy: dict[str, Rendered]) -> None:
     assert (difference > 0).mean() < 2e-4
 
 
-@pytest.mark.parametrize(("elevation_deg", "azimuth_deg"), [(45.0, 90.0), (30.0, 200.0), (60.0, 315.0)])
+@pytest.mark.parametrize(("elevation_deg", "azimuth_deg"), [(30.0, 200.0), (60.0, 315.0)])
 def test_a_shadow_falls_away_from_the_sun_and_is_as_long_as_it_should(elevation_deg: float, azimuth_deg: float) -> None:
     sun = Sun(elevation_deg=elevation_deg, azimuth_deg=azimuth_deg, energy=3)
     high_m = 3.0
@@ -85,11 +81,13 @@ def test_the_foot_of_a_thing_is_shaded_from_the_sky_on_its_sunny_side_too() -> N
     assert np.array_equal(after[far], before[far])
 
 
-@pytest.mark.parametrize(("elevation_deg", "energy"), [(30, 1.5), (45, 2.0), (60, 2.5)])
-def test_a_sunny_picture_is_well_exposed(elevation_deg: float, energy: float) -> None:
-    drawn = render(stage(sun=Sun(elevation_deg=elevation_deg, azimuth_deg=120, energy=energy), grass_share=0.2))
-    assert 0.36 < drawn.colors.mean() / 255 < 0.55
-    assert (drawn.colors == 255).mean() < 0.001
+def test_a_sunny_picture_is_well_exposed() -> None:
+    for elevation_deg, energy in ((30, 1.5), (60, 2.5)):
+        drawn = render(stage(sun=Sun(elevation_deg=elevation_deg, azimuth_deg=120, energy=energy), grass_share=0.2))
+        assert 0.36 < drawn.colors.mean() / 255 < 0.55 and (drawn.colors == 255).mean() < 0.001
+    camera = SiteCamera(width_px=96, height_px=64, height_m=20.0)
+    drawn = render(stage(camera=camera, sun=Sun(elevation_deg=90, azimuth_deg=0, energy=2)))
+    assert drawn.colors.shape == (64, 96, 3) and drawn.colors.min() > 20, "few pixels and a high sun"
 
 
 def test_tracks_and_lime_are_drawn_at_their_places() -> None:
@@ -106,10 +104,3 @@ def test_tracks_and_lime_are_drawn_at_their_places() -> None:
         for y_m in (6.0, 9.0, 3.0, -4.0, -6.0):
             assert np.array_equal(after[at(x_m, y_m)], before[at(x_m, y_m)])
     assert np.array_equal(after[at(17.5, 6.0, 3)], before[at(17.5, 6.0, 3)])
-
-
-def test_a_wide_picture_of_few_pixels_and_a_high_sun_is_drawn_too() -> None:
-    camera = SiteCamera(width_px=96, height_px=64, height_m=20.0)
-    drawn = render(stage(camera=camera, sun=Sun(elevation_deg=90, azimuth_deg=0, energy=2)))
-    assert drawn.colors.shape == (64, 96, 3)
-    assert drawn.colors.min() > 20

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine.jobs.dataset.clouds import cloud_map, period_m
-from engine.jobs.dataset.geometry.batches import InstanceBatch, SceneStage
+from engine.jobs.dataset.geometry.batches import SceneStage
 from engine.jobs.dataset.layout.grounds import COVERS, GroundOptions, draw_ground
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.raster import bake_ground, render
@@ -52,15 +52,13 @@ IS_LIKE: dict[str, Callable[[float, float, float], bool]] = {
 @pytest.mark.parametrize("name", sorted(COVERS))
 def test_a_look_has_the_colour_of_its_name_and_a_texture(name: str) -> None:
     share = {"snow": 0.0, "wet-earth": 0.1, "grass": 0.3}.get(name, 0.5)
-    for number in (1, 2):
-        colors = render(on_ground(look_of(name, number, share=share))).colors
-        red, green, blue = colors.mean(axis=(0, 1)) / 255
-        hue, saturation, _ = colorsys.rgb_to_hsv(red, green, blue)
-        assert IS_LIKE[name](hue * 360, saturation, float(colors.mean())), (hue * 360, saturation, colors.mean())
-        light = colors.mean(axis=2)
-        fine = light[1:-1, 1:-1] - (light[:-2, 1:-1] + light[2:, 1:-1] + light[1:-1, :-2] + light[1:-1, 2:]) / 4
-        assert 0.25 < fine.std() < 60
-        assert light.std() > 1.0
+    colors = render(on_ground(look_of(name, 1, share=share))).colors
+    red, green, blue = colors.mean(axis=(0, 1)) / 255
+    hue, saturation, _ = colorsys.rgb_to_hsv(red, green, blue)
+    assert IS_LIKE[name](hue * 360, saturation, float(colors.mean())), (hue * 360, saturation, colors.mean())
+    light = colors.mean(axis=2)
+    fine = light[1:-1, 1:-1] - (light[:-2, 1:-1] + light[2:, 1:-1] + light[1:-1, :-2] + light[1:-1, 2:]) / 4
+    assert 0.25 < fine.std() < 60 and light.std() > 1.0
 
 
 def test_dark_ground_is_dark_in_the_picture_and_bright_ground_bright() -> None:
@@ -110,11 +108,8 @@ def test_clouds_darken_the_ground_where_their_map_says() -> None:
     assert (cloudy / clear)[known < 0.21].mean() < 0.75
 
 
-@pytest.mark.parametrize("azimuth_deg", [60.0, 250.0])
-def test_at_8_degrees_a_shadow_is_seven_times_as_long_as_its_thing_and_points_away_from_the_sun(
-    azimuth_deg: float,
-) -> None:
-    sun, high_m = Sun(elevation_deg=8, azimuth_deg=azimuth_deg, energy=2), 0.8
+def test_at_8_degrees_a_shadow_is_seven_times_as_long_as_its_thing_and_points_away_from_the_sun() -> None:
+    sun, high_m = Sun(elevation_deg=8, azimuth_deg=250.0, energy=2), 0.8
     camera = replace(CAMERA, height_m=10.0)
     light = render(stage(block(1, 0, 0, size_m=(0.6, 0.6, high_m)), camera=camera, sun=sun)).colors.mean(axis=2)
     bare = render(stage(camera=camera, sun=sun)).colors.mean(axis=2)
@@ -133,20 +128,13 @@ def test_at_8_degrees_a_shadow_is_seven_times_as_long_as_its_thing_and_points_aw
         assert share(distance_m) > 0.95
 
 
-def with_posts(*posts: InstanceBatch, sun: Sun) -> SceneStage:
-    return replace(on_ground(look_of("asphalt", 2, share=0.0), CAMERA, sun), batches=posts)
-
-
 def test_an_overcast_sky_casts_no_shadow_and_a_veil_a_weak_one() -> None:
-    shares = []
+    shares, wall = [], block(1, 0, 0, size_m=(0.4, 4.0, 3.0))
     for overcast in (0.0, 0.5, 1.0):
         sun = Sun(elevation_deg=40, azimuth_deg=90, energy=2, overcast=overcast)
-        drawn = [
-            render(with_posts(*posts, sun=sun)).colors.mean(axis=2)
-            for posts in ((block(1, 0, 0, size_m=(0.4, 4.0, 3.0)),), ())
-        ]
-        place = at(-3.0, 0.0)
-        shares.append(float(drawn[0][place].mean() / drawn[1][place].mean()))
+        site = replace(on_ground(look_of("asphalt", 2, share=0.0), CAMERA, sun), batches=(wall,))
+        light = render(site).colors.mean(axis=2)
+        shares.append(float(light[at(-3.0, 0.0)].mean() / light[at(3.0, 0.0)].mean()))  # behind it and before it
     assert shares[0] < 0.75
     assert shares[0] + 0.05 < shares[1] < 0.97
     assert shares[2] > 0.98

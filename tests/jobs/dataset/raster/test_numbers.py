@@ -33,6 +33,10 @@ def test_a_posts_top_lands_where_the_camera_says(posts: Rendered) -> None:
     assert np.abs([columns.mean() + 0.5, rows.mean() + 0.5] - expected).max() < 0.5
     across_px = 1.5 * CAMERA.focal_px / (CAMERA.height_m - TOP_M)
     assert is_top.sum() == pytest.approx(np.pi / 4 * across_px**2, rel=0.1)
+    assert posts.colors.shape == (CAMERA.height_px, CAMERA.width_px, 3) and not posts.colors.any(), (
+        "none were asked for"
+    )
+    assert posts.instances.dtype == np.uint16 and posts.renderer.startswith("raster ")
 
 
 def test_an_occluder_hides_a_pile(posts: Rendered) -> None:
@@ -64,11 +68,3 @@ def test_tiles_and_samples_change_no_number_and_no_depth() -> None:
     for other in (render(site, wants_colors=False, tile_px=67), render(site, samples=0)):
         assert np.array_equal(other.instances, whole.instances)
         assert np.array_equal(other.depth_m, whole.depth_m)
-
-
-def test_without_colours_the_picture_is_black_and_of_full_size(posts: Rendered) -> None:
-    assert posts.colors.shape == (CAMERA.height_px, CAMERA.width_px, 3)
-    assert posts.colors.dtype == np.uint8
-    assert not posts.colors.any()
-    assert posts.instances.dtype == np.uint16
-    assert posts.renderer.startswith("raster ")

@@ -69,7 +69,7 @@ def one_that_fits_and_one_that_does_not() -> tuple[int, dict[str, Any]]:
     return seed, {"num_machinery": fit(seed)}
 
 
-def varied_job(output: Path, count: int = 4, **values: Any) -> DatasetJob:
+def recipe_2_job(output: Path, count: int = 4, **values: Any) -> DatasetJob:
     """Recipe 2: two views of 96 px of each scene, JPEG, two subsets, three label formats, tiles."""
     known: dict[str, Any] = {
         "drawing": RenderSettings(engine="raster"),
@@ -77,7 +77,7 @@ def varied_job(output: Path, count: int = 4, **values: Any) -> DatasetJob:
         "seed": 7,
         "jobs": 2,
         "split": parse_split("50/50"),
-        "varied": Recipe2Options(
+        "recipe_2": Recipe2Options(
             camera=CameraOptions(view=(96, 96), views=2, gsd=(4.0, 4.0)), sensor=SensorOptions(camera_effects="mild")
         ),
         "labels": LabelOptions(write=("yolo", "coco", "piles"), tiles=64),
@@ -86,7 +86,7 @@ def varied_job(output: Path, count: int = 4, **values: Any) -> DatasetJob:
 
 
 def started(kind: str, folder: Path, count: int, **values: Any) -> subprocess.Popen[bytes]:
-    """A process that runs this kind of job, `small_job` or `varied_job`."""
+    """A process that runs this kind of job, `small_job` or `recipe_2_job`."""
     code = (
         f"from pathlib import Path; from tests.jobs.dataset.running.small_runs import {kind};"
         "from engine.jobs.dataset import make_dataset;"

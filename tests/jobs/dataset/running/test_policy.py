@@ -45,7 +45,7 @@ def test_a_run_tells_its_time_and_disk_before_it_starts() -> None:
     hundred = estimate(full, 100, jobs=2, cores=2)
     assert hundred.line(120 * GB) == "about 6.6 minutes and 3.6 GB for 100 pictures; 120 GB free"
     assert not hundred.is_clearly_too_large(2 * GB) and hundred.is_clearly_too_large(1 * GB)
-    windows = replace(full, varied=Recipe2Options(camera=CameraOptions(view=(640, 640))))
+    windows = replace(full, recipe_2=Recipe2Options(camera=CameraOptions(view=(640, 640))))
     assert estimate(windows, 100, jobs=2, cores=2).disk_bytes < hundred.disk_bytes / 20
     cycles = replace(full, drawing=RenderSettings(engine="cycles", max_samples=50), with_hdf5=True)
     assert (
@@ -54,9 +54,9 @@ def test_a_run_tells_its_time_and_disk_before_it_starts() -> None:
 
 
 def test_a_window_takes_the_time_memory_and_disk_of_its_own_pixels() -> None:
-    drawing, varied = RenderSettings(engine="raster"), Recipe2Options(camera=CameraOptions(view=(640, 640)))
+    drawing, recipe_2 = RenderSettings(engine="raster"), Recipe2Options(camera=CameraOptions(view=(640, 640)))
     tile = PictureTask(
-        options=SceneOptions(), drawing=drawing, base_seed=0, index=0, varied=varied, labels=LabelOptions()
+        options=SceneOptions(), drawing=drawing, base_seed=0, index=0, recipe_2=recipe_2, labels=LabelOptions()
     )
     told = estimate(tile, 1000, jobs=2, cores=2).line(120 * GB)
     assert told == "about 5.3 minutes and 386 MB for 1000 pictures; 120 GB free"
@@ -64,13 +64,15 @@ def test_a_window_takes_the_time_memory_and_disk_of_its_own_pixels() -> None:
     for view, measured_mb in (((640, 640), 20.4), (None, 123.9)):  # 8 windows; 1 whole picture
         pictures = 8 if view else 1
         written = replace(
-            tile, varied=Recipe2Options(camera=CameraOptions(view=view)), labels=LabelOptions(write=formats)
+            tile, recipe_2=Recipe2Options(camera=CameraOptions(view=view)), labels=LabelOptions(write=formats)
         )
         expected_mb = estimate(written, pictures, jobs=1, cores=1).disk_bytes / MB
         assert measured_mb < expected_mb < 1.25 * measured_mb
-    whole = replace(tile, varied=Recipe2Options())
+    whole = replace(tile, recipe_2=Recipe2Options())
     assert estimate(whole, 8, jobs=2, cores=2).seconds > 8 * estimate(tile, 8, jobs=2, cores=2).seconds / 2
-    assert picture_bytes(drawing, SceneOptions(), varied) < picture_bytes(drawing, SceneOptions(), Recipe2Options()) / 2
+    assert (
+        picture_bytes(drawing, SceneOptions(), recipe_2) < picture_bytes(drawing, SceneOptions(), Recipe2Options()) / 2
+    )
 
 
 def test_a_picture_is_retried_as_often_as_given_and_only_if_that_may_help() -> None:

@@ -13,9 +13,6 @@ def test_presets_give_every_effect_a_range_inside_its_limits() -> None:
         assert list(spans) == list(EFFECTS)
         for name, (low, high) in spans.items():
             assert EFFECTS[name].low <= low < high <= EFFECTS[name].high
-
-
-def test_mild_is_within_strong_or_nearly_so() -> None:
     mild, strong = parse_effects("mild"), parse_effects("strong")
     for name in EFFECTS:
         assert mild[name][1] - mild[name][0] < strong[name][1] - strong[name][0]
@@ -53,13 +50,9 @@ def test_bad_input_is_told_in_one_line(text: str, told: str) -> None:
     assert message.startswith("--camera-effects: ")
     assert told in message
     assert "\n" not in message
-
-
-def test_an_unknown_name_lists_all_that_are_known_with_unit_and_range() -> None:
-    with pytest.raises(UsageError) as raised:
-        parse_effects("fog=3")
-    for effect in EFFECTS.values():
-        assert f"{effect.name} ({effect.low:g}..{effect.high:g} {effect.unit})" in str(raised.value)
+    if text == "fog=3":
+        known = (f"{each.name} ({each.low:g}..{each.high:g} {each.unit})" for each in EFFECTS.values())
+        assert all(each in message for each in known)
 
 
 def test_giving_one_effect_changes_no_other() -> None:
@@ -85,9 +78,6 @@ def test_each_effect_has_a_stream_of_its_own_and_uses_its_range() -> None:
 
 def test_the_views_of_a_scene_are_taken_with_one_camera_in_changing_light() -> None:
     one, other = (draw_effects("mild", (5, 12, view)) for view in (0, 1))
+    assert type(one["jpeg"]) is type(other["jpeg"]) is int
     alike = {name for name in EFFECTS if one[name] == other[name]}
     assert alike == {"distortion", "aberration", "demosaic", "vignette", "contrast", "saturation", "sharpening"}
-
-
-def test_the_quality_of_jpeg_is_a_whole_number() -> None:
-    assert {type(draw_effects("mild", (0, scene))["jpeg"]) for scene in range(5)} == {int}

@@ -30,16 +30,14 @@ from engine.system.small_file import read_small
 PARTS = "annotations"
 MAX_PART_BYTES = 256 << 20
 INSTALL = '--save-coco needs pycocotools; get it with: pip install "multiverse-engine[dataset]"'
-CATEGORIES_1 = ({"id": 1, "name": "pile", "supercategory": "foundation"},)
-"""Those of recipe 1."""
+CATEGORIES_1 = ({"id": 1, "name": "pile", "supercategory": "foundation"},)  # those of recipe 1
 
 
 class CocoPart(msgspec.Struct, frozen=True):
     """The file of one picture."""
 
     image: dict[str, Any]
-    annotations: list[dict[str, Any]]
-    """Without ids."""
+    annotations: list[dict[str, Any]]  # without ids
 
 
 class CocoWriter(LabelWriter):

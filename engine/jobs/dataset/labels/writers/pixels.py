@@ -12,8 +12,7 @@ from engine.jobs.dataset.labels.source import DatasetContents, LabelSource
 from engine.jobs.dataset.labels.writers.protocol import PictureWriter
 from engine.jobs.dataset.sensor.photograph import to_pinhole
 
-Pinhole = Callable[[np.ndarray], np.ndarray]
-"""(n, 2) pixels of the photograph to those of the pinhole camera."""
+Pinhole = Callable[[np.ndarray], np.ndarray]  # (n, 2) pixels of the photograph to those of the pinhole camera
 PNG_LEVEL = 3  # flat areas: a higher level is slower and hardly smaller
 UNITS_PER_M = 100  # centimetres: 655 m fit, and a drone may fly at 500; millimetres would end at 65 m
 MAX_UNITS = 65535

@@ -16,8 +16,7 @@ class LabelWriter:
     `finish` in the process of the run.
     """
 
-    name: str
-    """As in --write."""
+    name: str  # as in --write
 
     def check(self) -> None:
         """Raise UsageError, with the command that installs it, if a package is missing."""
@@ -48,12 +47,9 @@ class PictureWriter(LabelWriter):
     """A format made of functions."""
 
     name: str
-    kinds: tuple[tuple[str, str], ...]
-    """Folder and suffix of each file of a picture."""
-    make: Callable[[LabelSource], tuple[bytes, ...]]
-    """The contents of the files, in that order."""
-    require: Callable[[], object] = lambda: None
-    """Raises UsageError if a package is missing."""
+    kinds: tuple[tuple[str, str], ...]  # folder and suffix of each file of a picture
+    make: Callable[[LabelSource], tuple[bytes, ...]]  # the contents of the files, in that order
+    require: Callable[[], object] = lambda: None  # raises UsageError if a package is missing
     readme: Callable[[DatasetContents], str] | None = None
     """The text of README.txt in the first folder, for formats whose numbers have a scale."""
 

@@ -33,8 +33,7 @@ FOLDER = "tiles"
 class TileWindow:
     """A tile's place in its picture, px."""
 
-    row: int
-    """Place in the grid, from 0."""
+    row: int  # place in the grid, from 0
     column: int
     left_px: int
     top_px: int
@@ -64,8 +63,7 @@ def tile_windows(width_px: int, height_px: int, side_px: int, overlap: float) ->
 class TileTask(PictureTask):
     """A tile in place of the picture: `index` is the tile's, counted through all pictures of the dataset."""
 
-    picture: int
-    """Index of the picture that it is cut from."""
+    picture: int  # index of the picture that it is cut from
     row: int
     column: int
 
@@ -141,7 +139,7 @@ def finished_tiles(picture: FinishedPicture) -> list[FinishedPicture]:
 
 def _tiles(task: PictureTask) -> Iterator[tuple[TileTask, TileWindow]]:
     assert task.labels is not None and task.labels.tiles is not None  # or the format would not be written
-    view = task.varied.camera.view if task.varied is not None else None
+    view = task.recipe_2.camera.view if task.recipe_2 is not None else None
     width, height = view or (task.options.width, task.options.height)
     windows = tile_windows(width, height, task.labels.tiles, task.labels.overlap)
     known = {each.name: getattr(task, each.name) for each in fields(PictureTask)}

@@ -45,10 +45,8 @@ FIELDS = {
 class ShardSample:
     """The files of one picture."""
 
-    key: str
-    """File name without suffix; without a dot, at which WebDataset splits it from the field."""
-    files: tuple[tuple[str, Path], ...]
-    """Field and file."""
+    key: str  # file name without suffix; without a dot, at which WebDataset splits it from the field
+    files: tuple[tuple[str, Path], ...]  # field and file
 
     @property
     def sizes(self) -> list[tuple[str, int]]:

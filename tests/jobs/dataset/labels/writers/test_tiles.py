@@ -52,7 +52,7 @@ def source(labels: LabelOptions = OPTIONS) -> LabelSource:
         drawing=RenderSettings(engine="raster"),
         base_seed=0,
         index=7,
-        varied=Recipe2Options(),
+        recipe_2=Recipe2Options(),
         labels=labels,
         subset="val",
     )
@@ -69,7 +69,11 @@ def picture_of(content: bytes) -> np.ndarray:
 def test_every_tile_has_its_pixels_and_its_labels_in_every_format() -> None:
     what = source()
     files = TileWriter().files(what)
-    assert tuple(files) == TileWriter().paths(what.task)
+    paths = TileWriter().paths(what.task)
+    assert tuple(files) == paths
+    for first in range(0, len(paths), 6):  # the picture comes after its labels
+        one = paths[first : first + 6]
+        assert one[-1].startswith("tiles/images/") and len({Path(path).stem for path in one}) == 1
     assert len(files) == len(WINDOWS) * 6
     for window in WINDOWS:
         name = f"val/000007_{window.row:02d}_{window.column:02d}"
@@ -82,20 +86,6 @@ def test_every_tile_has_its_pixels_and_its_labels_in_every_format() -> None:
         root = ElementTree.fromstring(files[f"tiles/voc/{name}.xml"])
         assert root.findtext("filename") == f"{name.removeprefix('val/')}.png"
         assert len(root.findall("object")) == len(np.unique(numbers[numbers > 0]))
-
-
-def test_the_picture_of_a_tile_comes_after_its_labels() -> None:
-    paths = TileWriter().paths(source().task)
-    for first in range(0, len(paths), 6):
-        one = paths[first : first + 6]
-        assert one[-1].startswith("tiles/images/") and len({Path(path).stem for path in one}) == 1
-
-
-def test_tiles_as_jpeg_are_smaller_and_look_alike() -> None:
-    files = TileWriter().files(source(replace(OPTIONS, tile_quality=90)))
-    pictures = [path for path in files if path.startswith("tiles/images/")]
-    assert all(path.endswith(".jpg") for path in pictures)
-    assert picture_of(files[pictures[0]]).shape == (64, 64, 3)
 
 
 def test_the_scene_of_a_tile_is_that_of_its_picture() -> None:
@@ -135,10 +125,12 @@ def test_tiles_that_cannot_be_are_refused_in_one_line(values: dict[str, float], 
 
 
 def test_the_camera_of_a_tile_has_its_own_principal_point_also_of_the_lens() -> None:
-    what = source(replace(OPTIONS, write=("webdataset",)))
+    what = source(replace(OPTIONS, write=("webdataset",), tile_quality=90))
     lens = {"focal_px": 1.0, "center_px": [60.0, 45.0], "k1": 0.0, "k2": 0.0}
     files = TileWriter().files(replace(what, record=replace(what.record, camera={"lens": lens})))
     window = WINDOWS[-1]
+    pictures = [path for path in files if path.startswith("tiles/images/")]
+    assert all(path.endswith(".jpg") for path in pictures) and picture_of(files[pictures[0]]).shape == (64, 64, 3)
     name = f"tiles/webdataset/samples/val/000007_{window.row:02d}_{window.column:02d}.json"
     camera = json.loads(files[name])["camera"]
     expected = [60 - window.left_px, 45 - window.top_px]

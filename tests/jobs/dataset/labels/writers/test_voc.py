@@ -6,15 +6,11 @@ from engine.jobs.dataset.labels.writers.voc import voc_xml
 from tests.jobs.dataset.labels.small_records import record, site
 
 
-def test_a_box_counts_pixels_from_one_and_includes_the_last() -> None:
+def test_a_box_counts_pixels_from_one_and_includes_the_last_and_carries_vocs_flags() -> None:
     root = ElementTree.fromstring(voc_xml(site()))
     boxes = [[int(box.findtext(edge, "")) for edge in ("xmin", "ymin", "xmax", "ymax")] for box in root.iter("bndbox")]
     assert boxes == [[51, 41, 62, 52], [81, 21, 84, 30], [1, 61, 5, 70], [85, 19, 104, 32]]
     assert [one.findtext("name") for one in root.iter("object")] == ["pile", "pile", "pile", "bag"]
-
-
-def test_cut_and_hidden_piles_carry_vocs_flags() -> None:
-    root = ElementTree.fromstring(voc_xml(site()))
     flags = [[one.findtext(name) for name in ("truncated", "occluded", "difficult")] for one in root.iter("object")]
     assert flags == [["0", "0", "0"], ["0", "1", "0"], ["1", "0", "0"], ["0", "0", "0"]]
 

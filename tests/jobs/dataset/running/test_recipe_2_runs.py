@@ -15,7 +15,7 @@ from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.running.folder import DatasetFolder
 from engine.jobs.dataset.running.report import DatasetProgress
 from engine.jobs.dataset.running.whole_files import WholeFiles
-from tests.jobs.dataset.running.small_runs import assert_survives_kills, contents, varied_job
+from tests.jobs.dataset.running.small_runs import assert_survives_kills, contents, recipe_2_job
 from tests.support.long_form import only_soak
 from tests.support.scanner import Scanner
 
@@ -34,7 +34,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
             if progress.made and "forking" in " ".join(each.cmdline()):
                 threads.add(each.num_threads())
 
-    report = make_dataset(varied_job(folder, COUNT, jobs=1), tell=tell)
+    report = make_dataset(recipe_2_job(folder, COUNT, jobs=1), tell=tell)
     assert (report.made, report.missing, report.retried) == (COUNT, 0, 0)
     assert threads <= {1}, "a fork would lack the others"
     return folder
@@ -63,8 +63,8 @@ def test_the_views_of_a_scene_share_a_subset_and_every_picture_has_all_its_files
 
 def test_two_jobs_at_once_and_single_pictures_give_the_bytes_of_one_after_another(whole: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out"
-    make_dataset(varied_job(folder, 2, image_index=2))
-    report = make_dataset(varied_job(folder, COUNT, jobs=2))
+    make_dataset(recipe_2_job(folder, 2, image_index=2))
+    report = make_dataset(recipe_2_job(folder, COUNT, jobs=2))
     assert (report.made, report.kept) == (COUNT - 1, 1)
     assert contents(folder) == contents(whole)
 
@@ -84,14 +84,14 @@ def test_a_format_less_loses_no_files_and_a_format_more_draws_only_what_lacks(co
 
 
 def with_formats(folder: Path, *names: str, count: int = COUNT) -> DatasetJob:
-    job = varied_job(folder, count, jobs=1)
+    job = recipe_2_job(folder, count, jobs=1)
     return replace(job, labels=replace(job.labels, write=names))
 
 
 def test_overwriting_leaves_nothing_of_the_old_pictures_but_the_user_s_own_files(whole: Path, copy: Path) -> None:
     (copy / "piles.txt").write_text("mine", encoding="utf-8")
     labels = LabelOptions(write=("coco",))
-    report = make_dataset(varied_job(copy, 1, resume=False, seed=8, split=None, labels=labels))
+    report = make_dataset(recipe_2_job(copy, 1, resume=False, seed=8, split=None, labels=labels))
     picture = copy / "images/000000.jpg"
     assert report.made == 1 and picture.read_bytes() != (whole / "images/train/000000.jpg").read_bytes()
     assert sorted(contents(copy)) == [
@@ -105,7 +105,7 @@ def test_overwriting_leaves_nothing_of_the_old_pictures_but_the_user_s_own_files
 
 def test_the_first_format_of_yolo_and_shards_are_added_to_pictures_that_have_neither(tmp_path: Path) -> None:
     def job(*names: str) -> DatasetJob:
-        return varied_job(tmp_path, 2, jobs=1, split=None, labels=LabelOptions(write=names))
+        return recipe_2_job(tmp_path, 2, jobs=1, split=None, labels=LabelOptions(write=names))
 
     made = [0]
 
@@ -129,7 +129,7 @@ def test_beginning_to_draw_writes_whole_files_only_if_one_lacks(copy: Path) -> N
     """Each single picture begins so, under the lock that others wait for."""
     folder = DatasetFolder(copy)
     folder.trust_existing()
-    whole_files = WholeFiles(folder, varied_job(copy, COUNT))
+    whole_files = WholeFiles(folder, recipe_2_job(copy, COUNT))
     path, lost = copy / "coco_annotations_train.json", copy / "tiles/piles.jsonl"
     before = path.stat().st_mtime_ns
     whole_files.begin(is_changed=False)
@@ -145,7 +145,7 @@ def test_a_whole_file_that_a_program_holds_open_fails_no_picture(
 ) -> None:
     scanner = Scanner.installed(monkeypatch)
     labels = LabelOptions(write=("yolo", "piles", "coco"))
-    job = varied_job(tmp_path, 1, jobs=1, split=None, labels=labels)
+    job = recipe_2_job(tmp_path, 1, jobs=1, split=None, labels=labels)
     report = make_dataset(job, tell=lambda progress: scanner.hold("piles.jsonl"))
     assert (report.made, report.missing, report.failed) == (1, 0, ())
     assert any("piles.jsonl: cannot be written" in note and "run the same command" in note for note in report.notes)
@@ -154,5 +154,5 @@ def test_a_whole_file_that_a_program_holds_open_fails_no_picture(
 
 @only_soak
 def test_a_run_killed_at_random_moments_and_resumed_makes_the_same_bytes(whole: Path, tmp_path: Path) -> None:
-    assert_survives_kills("varied_job", tmp_path / "out", COUNT, kills=20)
+    assert_survives_kills("recipe_2_job", tmp_path / "out", COUNT, kills=20)
     assert contents(tmp_path / "out") == contents(whole)

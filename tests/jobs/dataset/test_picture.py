@@ -31,7 +31,7 @@ def task_of(subset: str = "", **labels: object) -> PictureTask:
         drawing=RenderSettings(engine="raster"),
         recipe=2,
         options=SceneOptions(width=256, height=192),
-        varied=Recipe2Options(
+        recipe_2=Recipe2Options(
             camera=CameraOptions(altitude=(40.0, 40.0), tilt=(20.0, 20.0)),
             layout=FieldOptions(empty_share=0.0),
             sensor=SensorOptions(camera_effects="strong"),

@@ -5,7 +5,7 @@ from engine.jobs.dataset.layout.marks import lay_tracks, strew_lime
 from engine.jobs.dataset.layout.placer import PiledSite
 from engine.jobs.dataset.layout.rows_and_clusters import SiteLayout
 from engine.jobs.dataset.layout.sight import Extent
-from engine.jobs.dataset.scene.description import LimeLine, Track
+from engine.jobs.dataset.scene.description import Track
 from tests.jobs.dataset.layout.yards import ROAD, lattice, rolling, scattered
 
 PILES = lattice(6, 6)
@@ -23,14 +23,12 @@ def tracks(seed: int, layout: SiteLayout = WITH_ROADS, half_m: float = 15.0) -> 
     return lay_tracks(site(seed, layout, half_m), scattered(seed, PILES, half_m))
 
 
-def test_some_scenes_have_no_track_and_others_many() -> None:
-    numbers = [len(tracks(seed)) for seed in SEEDS]
+def test_some_scenes_have_no_track_and_others_many_of_all_kinds() -> None:
+    found = [tracks(seed) for seed in SEEDS]
+    numbers = list(map(len, found))
     assert min(numbers) == 0 and max(numbers) >= 5 and len(set(numbers)) >= 4
-
-
-def test_there_are_tracks_of_crawlers_and_of_tyres_and_footpaths() -> None:
-    forms = {(track.width_m, track.gauge_m) for seed in SEEDS for track in tracks(seed)}
-    assert {(0.7, 1.8), (0.22, 1.5), (0.5, 2.0), (0.45, 0.0)} <= forms
+    forms = {(track.width_m, track.gauge_m) for each in found for track in each}
+    assert {(0.7, 1.8), (0.22, 1.5), (0.5, 2.0), (0.45, 0.0)} <= forms  # crawlers, tyres, lorries, footpaths
 
 
 def test_most_machines_were_driven_to_their_place() -> None:
@@ -46,19 +44,12 @@ def test_most_machines_were_driven_to_their_place() -> None:
     assert 0.5 < np.mean(reached) < 0.95
 
 
-def lime(seed: int, half_m: float) -> tuple[LimeLine, ...]:
-    return strew_lime(site(seed, BARE, half_m))
-
-
 def test_some_scenes_have_crosses_dots_and_strokes_of_lime() -> None:
-    marks = [lime(seed, 25.0) for seed in SEEDS]
+    marks = [strew_lime(site(seed, BARE, 25.0)) for seed in SEEDS]
     assert 0.3 < np.mean([not lines for lines in marks]) < 0.9
     sizes = [float(np.hypot(*np.subtract(*line.points))) for lines in marks for line in lines]
     assert min(sizes) < 0.05 < 0.4 < np.median(sizes) < max(sizes) < 10
-
-
-def test_marks_of_a_small_picture_lie_in_it() -> None:
-    points = np.array([point for seed in SEEDS for line in lime(seed, 6.0) for point in line.points])
-    assert len(points) > 20
-    assert np.abs(points).max() < 15
-    assert np.mean(np.abs(points).max(axis=1) < 8) > 0.8
+    small = (strew_lime(site(seed, BARE, 6.0)) for seed in SEEDS)
+    points = np.array([point for lines in small for line in lines for point in line.points])
+    assert len(points) > 20 and np.abs(points).max() < 15
+    assert np.mean(np.abs(points).max(axis=1) < 8) > 0.8  # within the picture

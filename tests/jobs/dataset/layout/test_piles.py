@@ -1,30 +1,26 @@
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
 
 from engine.errors import UsageError
+from engine.jobs.dataset.geometry import set_stage
+from engine.jobs.dataset.labels.outlines import find_outlines
+from engine.jobs.dataset.layout.pile_blocks import ALIASES
 from engine.jobs.dataset.layout.piles import PileOptions, plant_piles
 from engine.jobs.dataset.layout.rows_and_clusters import SiteLayout, Strip
 from engine.jobs.dataset.layout.shares import pick, shares_parser
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.scene.camera import SiteCamera
 from engine.jobs.dataset.scene.things import CapKind, FootKind, PaintPlace, Pile, PileKind
-from tests.jobs.dataset.geometry.outlines_of_piles import outlines_m
+from tests.jobs.dataset.geometry.sites import site as site_with
 from tests.jobs.dataset.layout.fields import LEVEL, laid
 from tests.jobs.dataset.layout.scenes import nearest_m, plan, terrain_of
 from tests.support.long_form import IS_SOAK
 
 SITES = range(150 if IS_SOAK else 40)
-ONLY = {
-    "phc": PileKind.PHC,
-    "screw": PileKind.SPIRAL_STEEL,
-    "cast": PileKind.CAST_IN_PLACE,
-    "tube": PileKind.STEEL_TUBE,
-    "h": PileKind.H_SECTION,
-    "c": PileKind.C_SECTION,
-}
 LIMITS_M = {
     PileKind.PHC: (0.3, 0.8),
     PileKind.SPIRAL_STEEL: (0.076, 0.159),
@@ -91,11 +87,11 @@ def test_feet_have_their_shares() -> None:
     assert FootKind.OWN not in feet
 
 
-@pytest.mark.parametrize("name", list(ONLY))
-def test_kinds_have_their_sizes_and_stand_out_by_20_cm_to_2_5_m(name: str) -> None:
+@pytest.mark.parametrize(("name", "kind"), ALIASES.items())
+def test_kinds_have_their_sizes_and_stand_out_by_20_cm_to_2_5_m(name: str, kind: PileKind) -> None:
     for seed in range(3):
         for pile in planted(PileOptions(pile_kinds=((name, 1.0),)), seed):
-            assert pile.kind is ONLY[name]
+            assert pile.kind is kind
             low, high = LIMITS_M[pile.kind]
             assert low <= pile.diameter_m <= high
             assert 0.2 <= pile.exposed_m <= 2.5
@@ -181,16 +177,11 @@ def test_a_preset_favours_a_kind(preset, kind: PileKind, share: float) -> None:
     assert found == pytest.approx(share, abs=0.15)
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (PileOptions(pile_diameter=(0.01, 0.5)), "--pile-diameter: 0.01 is not 0.05 to 3"),
-        (PileOptions(exposed=(0.5, 11)), "--exposed: 11 is not 0.05 to 10"),
-    ],
-)
-def test_sizes_out_of_range_are_refused(options: PileOptions, message: str) -> None:
-    with pytest.raises(UsageError, match=message):
-        options.check()
+def test_sizes_out_of_range_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"--pile-diameter: 0\.01 is not 0\.05 to 3"):
+        PileOptions(pile_diameter=(0.01, 0.5)).check()
+    with pytest.raises(UsageError, match=r"--exposed: 11 is not 0\.05 to 10"):
+        PileOptions(exposed=(0.5, 11)).check()
 
 
 def test_boxes_are_as_large_as_real_ones_without_pads() -> None:
@@ -203,10 +194,11 @@ def test_boxes_are_as_large_as_real_ones_without_pads() -> None:
         )
         piles = plant_piles(
             SceneOptions(), PileOptions(feet=(("none", 1.0),)), laid(seed, None, camera), LEVEL, (7, seed)
-        )
-        for points in outlines_m(piles[::8], LEVEL).values():
-            pixel = camera.pixel_of(points)
-            size = np.ptp(np.clip(pixel, 0, (5280, 3956)), axis=0)
+        )[::8]
+        stage = set_stage(replace(site_with(piles, terrain=LEVEL), camera=camera))
+        numbers = np.array([pile.number for pile in piles])
+        for outline in find_outlines(stage, numbers, lambda pixels: pixels).values():
+            size = np.ptp(np.clip(np.concatenate(outline.solids), 0, (5280, 3956)), axis=0)
             if (size > 1).all():
                 sizes.append(size)
     wide, high = np.mean(sizes, axis=0)
@@ -222,9 +214,7 @@ def test_posts_too_thin_for_a_high_picture_are_rare_in_it() -> None:
 
     assert thin(0.01) > 0.1
     assert thin(0.04) < 0.3 * thin(0.01)
-
-
-def test_kinds_that_are_asked_for_stay_in_a_high_picture() -> None:
+    # Kinds that are asked for stay.
     piles = plant_piles(SceneOptions(), PileOptions(pile_kinds=(("screw", 1.0),)), rows(8), LEVEL, (3, 1), 0.2)
     assert {pile.kind for pile in piles} == {PileKind.SPIRAL_STEEL}
 
@@ -232,12 +222,9 @@ def test_kinds_that_are_asked_for_stay_in_a_high_picture() -> None:
 parse = shares_parser("--feet", ("none", "spoil", "pad"))
 
 
-def test_kinds_without_a_number_have_equal_shares() -> None:
+def test_shares_are_equal_or_as_given_and_scaled_to_one() -> None:
     assert parse("none") == (("none", 1.0),)
     assert parse("none, pad") == (("none", 0.5), ("pad", 0.5))
-
-
-def test_shares_are_scaled_to_one() -> None:
     assert parse("none=3,pad=1") == (("none", 0.75), ("pad", 0.25))
 
 
@@ -264,10 +251,12 @@ def test_kinds_are_picked_in_their_shares() -> None:
     assert pick((("none", 0.0), ("pad", 1.0)), np.array([0.0, 1.0])) == ["pad", "pad"]
 
 
-def test_some_piles_are_painted_capped_rusty_or_dirty() -> None:
+def test_some_piles_are_painted_capped_rusty_or_dirty_in_shades_of_all_kinds() -> None:
     piles = everyone()
     assert 0.1 < np.mean([pile.paint is not PaintPlace.NONE for pile in piles]) < 0.4
     assert 0.02 < np.mean([pile.cap is not CapKind.NONE for pile in piles]) < 0.25
     assert len({pile.paint_color for pile in piles if pile.paint is not PaintPlace.NONE}) >= 5
     assert {pile.rust for pile in piles} == {0, 1, 2, 3}
     assert 0.1 < np.mean([pile.dirt_m > 0 for pile in piles]) < 0.6
+    shades = np.array([pile.shade for pile in piles])  # wider than in recipe 1
+    assert 0.4 <= shades.min() < 0.5 and 1.4 < shades.max() <= 1.5
