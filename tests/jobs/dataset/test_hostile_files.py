@@ -85,6 +85,13 @@ def gif_with_a_dot(path: Path, side_px: int) -> Path:
     return path
 
 
+def obj_with(path: Path, texture: str) -> Path:
+    """A model with this texture."""
+    path.with_suffix(".mtl").write_text(f"newmtl m\nmap_Kd {texture}\n")
+    path.write_text(f"mtllib {path.stem}.mtl\n{TRIANGLE}")
+    return path
+
+
 @posix_only
 def test_models_scenes_and_textures_that_would_fill_the_memory_or_hang_are_one_line_each(tmp_path: Path) -> None:
     folder = tmp_path / "model"
@@ -97,23 +104,15 @@ def test_models_scenes_and_textures_that_would_fill_the_memory_or_hang_are_one_l
         (folder / f"{len(name)}.obj").write_text(f"mtllib {name}\n{TRIANGLE}")
     (tmp_path / "secret").write_bytes(bytes(36))
     png_header(folder / "wide.png", 30_000)
-    (folder / "wide.mtl").write_text("newmtl m\nmap_Kd wide.png\n")
-    (folder / "wide.obj").write_text(f"mtllib wide.mtl\n{TRIANGLE}")
     for side_px, kind in ((20_000, "TIFF"), (20_000, "GIF"), (9_000, "TIFF")):
         name = f"{side_px}.{kind.lower()}"
         if kind == "TIFF":
             Image.new("1", (side_px, side_px)).save(folder / name, kind, compression="group4")
         else:
             gif_with_a_dot(folder / name, side_px)
-        (folder / f"{name}.mtl").write_text(f"newmtl m\nmap_Kd {name}\n")
-        (folder / f"{name}.obj").write_text(f"mtllib {name}.mtl\n{TRIANGLE}")
     header = b"WEBPVP8X" + struct.pack("<II", 10, 0) + (16_383).to_bytes(3, "little") * 2
     (folder / "wide.webp").write_bytes(b"RIFF" + struct.pack("<I", len(header)) + header)
-    (folder / "webp.mtl").write_text("newmtl m\nmap_Kd wide.webp\n")
-    (folder / "webp.obj").write_text(f"mtllib webp.mtl\n{TRIANGLE}")
     (folder / "drawing.eps").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n")
-    (folder / "drawing.mtl").write_text("newmtl m\nmap_Kd drawing.eps\n")
-    (folder / "drawing.obj").write_text(f"mtllib drawing.mtl\n{TRIANGLE}")
     for name, size in (("bomb", 128 << 20), ("largest", 4 * 4097**2)):
         heights = packed(bytes(size), [4097, 4097]) | {"dtype": "float32", "coding": "steps"}
         scene = {"format": 1, "piles": [{"x_m": 0.0, "y_m": 0.0}], "terrain": {"heights_m": heights}}
@@ -121,18 +120,22 @@ def test_models_scenes_and_textures_that_would_fill_the_memory_or_hang_are_one_l
     due = {
         folder / "bomb.json": f"its data unpacks to more than {4 * 4097**2} bytes",
         folder / "largest.json": "Object missing required field",
-        folder / "20000.tiff.obj": "a texture of 20000x20000 px; sides of up to 8192 px are possible",
-        folder / "20000.gif.obj": "a texture of 20000x20000 px; sides of up to 8192 px are possible",
-        folder / "9000.tiff.obj": "a texture of 9000x9000 px; sides of up to 8192 px are possible",
-        folder / "drawing.obj": "names drawing.eps, which is a texture that cannot be read; save it as JPEG or PNG",
+        obj_with(folder / "tiff.obj", "20000.tiff"): "a texture of 20000x20000 px; sides of up to 8192 px are possible",
+        obj_with(folder / "gif.obj", "20000.gif"): "a texture of 20000x20000 px; sides of up to 8192 px are possible",
+        obj_with(folder / "9000.obj", "9000.tiff"): "a texture of 9000x9000 px; sides of up to 8192 px are possible",
+        obj_with(
+            folder / "drawing.obj", "drawing.eps"
+        ): "names drawing.eps, which is a texture that cannot be read; save it as JPEG or PNG",
         gltf(folder / "device.gltf", "/dev/zero"): "names /dev/zero, which is outside",
         gltf(folder / "link.gltf", "zero"): "names zero, which is outside",
         gltf(folder / "fifo.gltf", "fifo"): "names fifo, which is a FIFO, where a file is needed",
         gltf(folder / "far.gltf", "../secret"): "names ../secret, which is outside",
         folder / "9.obj": "names /dev/zero, which is outside",
         folder / "8.obj": "names huge.mtl, which is larger than 1 GiB",
-        folder / "wide.obj": "a texture of 30000x30000 px; sides of up to 8192 px are possible",
-        folder / "webp.obj": "names wide.webp, which is a picture of more than 179 million pixels",
+        obj_with(folder / "wide.obj", "wide.png"): "a texture of 30000x30000 px; sides of up to 8192 px are possible",
+        obj_with(
+            folder / "webp.obj", "wide.webp"
+        ): "names wide.webp, which is a picture of more than 179 million pixels",
         folder / "wide.png": "30000x30000 px; sides of 16 to 4096 px are possible",
         folder / "fifo": "cannot be read (a FIFO, where a file is needed)",
         folder / "zero": "cannot be read (a device, where a file is needed)",
@@ -147,9 +150,7 @@ def test_models_scenes_and_textures_that_would_fill_the_memory_or_hang_are_one_l
 def test_a_texture_in_any_usual_format_gives_its_colour(tmp_path: Path) -> None:
     for suffix in ("png", "tiff", "gif", "bmp", "webp", "dds", "jp2", "ppm", "tga"):
         Image.new("RGB", (8, 8), (200, 30, 30)).save(tmp_path / f"red.{suffix}", lossless=True)
-        (tmp_path / "red.mtl").write_text(f"newmtl m\nmap_Kd red.{suffix}\n")
-        (tmp_path / "red.obj").write_text(f"mtllib red.mtl\n{TRIANGLE}")
-        red, green, _ = read_model(tmp_path / "red.obj", "y", 1.0, "red").parts[0].albedo
+        red, green, _ = read_model(obj_with(tmp_path / "red.obj", f"red.{suffix}"), "y", 1.0, "red").parts[0].albedo
         assert red > 20 * green, suffix
 
 

@@ -50,11 +50,11 @@ def job_of(recipe_2: Recipe2Options, **values: Any) -> DatasetJob:
     return DatasetJob(recipe_2=recipe_2, **{"output": Path("out")} | known | values)
 
 
-def drawing(asset: str, **values: Any) -> DatasetJob:
+def drawing(*assets: str, **values: Any) -> DatasetJob:
     recipe_2 = Recipe2Options(
         camera=CameraOptions(altitude=(40.0, 40.0)),
         layout=FieldOptions(empty_share=0.0),
-        assets=AssetOptions(asset=(parse_asset(asset),)),
+        assets=AssetOptions(asset=tuple(map(parse_asset, assets))),
         sensor=EFFECTS,
     )
     return job_of(recipe_2, options=SceneOptions(width=192, height=144), **values)
@@ -79,7 +79,9 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def first(box: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, MadePicture]:
     folder: Path = tmp_path_factory.mktemp("first")
-    return folder, made_by(drawing(f"box={box},scale=0.5,count=12,class=crate", seed=6), folder)
+    post = write_glb(box.with_name("post.glb"), color=(0.4, 0.4, 0.4, 1.0))
+    assets = f"box={box},scale=0.5,count=12,class=crate", f"post={post},scale=0.3,count=8,class=pile"
+    return folder, made_by(drawing(*assets, seed=6), folder)
 
 
 def annotations(folder: Path) -> list[dict[str, Any]]:
@@ -112,31 +114,22 @@ def test_a_model_is_seen_in_its_colours_and_labelled_under_its_class(first: tupl
     assert sum(line[0] == "1" for line in lines) == picture.drawn["counts"]["labelled_by_class"]["crate"]
 
 
-def test_a_model_of_class_pile_is_a_pile_to_every_format(box: Path, tmp_path: Path) -> None:
-    job = drawing(f"post={box},scale=0.3,count=8,class=pile", seed=6, labels=replace(LABELS, classes=("pile",)))
-    made_by(job, tmp_path)
-    posts = [each for each in annotations(tmp_path) if each["kind"] == "post"]
+def test_a_model_of_class_pile_is_a_pile_to_every_format(first: tuple[Path, MadePicture]) -> None:
+    posts = [each for each in annotations(first[0]) if each["kind"] == "post"]
     assert posts and {each["category_id"] for each in posts} == {1}
-    lines = [json.loads(line) for line in (tmp_path / "piles/000000.jsonl").read_text("ascii").splitlines()]
+    lines = [json.loads(line) for line in (first[0] / "piles/000000.jsonl").read_text("ascii").splitlines()]
     assert {line["number"] for line in lines} >= {each["number"] for each in posts}
 
 
-def test_an_unedited_scene_gives_the_same_bytes_and_takes_no_seed(
+def test_a_scene_that_does_not_tell_its_seed_gets_other_effects_and_is_like_no_other(
     first: tuple[Path, MadePicture], tmp_path: Path
 ) -> None:
-    job = again(first[0] / "scenes")
-    with pytest.raises(UsageError, match=r"^--seed 77: has no effect with --scene"):
-        check_job(replace(job, seed=77))
+    job = again(edited(first, tmp_path / "a.json", lambda values: values.update(effects_seed=[])), seed=77)
     made = made_by(job, tmp_path)
-    assert made.sha256 == first[1].sha256 and len(made.sha256) == 5
-    assert made.drawn | {"look": 0} == first[1].drawn | {"look": 0}
-
-
-def test_without_its_seed_a_scene_gets_other_effects(first: tuple[Path, MadePicture], tmp_path: Path) -> None:
-    path = edited(first, tmp_path / "a.json", lambda values: values.update(effects_seed=[]))
-    made = made_by(again(path, seed=77), tmp_path)
     assert made.drawn["effects"] != first[1].drawn["effects"]
     assert made.drawn["camera"]["place"] == first[1].drawn["camera"]["place"]
+    entry = json.loads(entry_line(job.task(0), status="done"))
+    assert scene_key(entry) is None and scene_key(entry | {"seed": 0}) is not None
 
 
 def test_what_is_edited_is_seen_and_labelled(first: tuple[Path, MadePicture], tmp_path: Path) -> None:
@@ -191,23 +184,42 @@ def test_figures_are_those_of_the_cameras_in_the_scenes(tmp_path: Path) -> None:
     assert (figures.box_width_mean_px, figures.box_height_mean_px) == (6.0, 9.0)
 
 
-def test_a_whole_run_of_given_scenes_ends_with_card_and_preview(
+def test_a_whole_run_draws_a_scene_as_it_was_and_an_edited_one_and_the_check_knows_both(
     first: tuple[Path, MadePicture], tmp_path: Path
 ) -> None:
+    def darken(values: dict[str, Any]) -> None:
+        values["sun"].update(energy=0.8)
+        values["placed_assets"] = []
+        values["camera"].update(x_m=values["camera"]["x_m"] + 3)
+
     shutil.copytree(first[0] / "scenes", tmp_path / "two")
-    shutil.copy(tmp_path / "two/000000.json", tmp_path / "two/000001.json")
+    edited(first, tmp_path / "two/000001.json", darken)
     job = again(tmp_path / "two", output=tmp_path / "out", count=2, jobs=1)
     report = make_dataset(job)
-    assert (report.made, report.missing) == (2, 0)
-    assert len({path.read_bytes() for path in (tmp_path / "out/images").iterdir()}) == 1
-    assert {"README.md", "preview.png"} <= set(report.outputs)
+    assert (report.made, report.missing) == (2, 0) and {"README.md", "preview.png"} <= set(report.outputs)
     command = "--count 2 --seed 0 --engine raster --scene 000000.json,000001.json"
     assert command in (tmp_path / "out/README.md").read_text(encoding="utf-8")
+    manifest = tmp_path / "out/manifest.jsonl"
+    before = manifest.read_bytes()
+    entry, darker = map(json.loads, before.splitlines())
+    assert entry["sha256"] == first[1].sha256 != darker["sha256"] and len(entry["sha256"]) == 5
+    assert entry["drawn"] | {"look": 0} == json.loads(json.dumps(first[1].drawn | {"look": 0}))
+    shutil.copytree(first[0], tmp_path / "first")
+    entry = {"index": 0, "seed": [6, 0], "status": "done", "options": {"recipe": 2}, "sha256": first[1].sha256}
+    (tmp_path / "first/manifest.jsonl").write_text(json.dumps(entry), encoding="ascii")
+    double, shared = check_folders([tmp_path / "first", tmp_path / "out"]).shared
+    assert double.kind == "duplicate" and shared.kind == "shared" and "[[6, 0], 2]" in shared.text
+    assert (make_dataset(job).kept, manifest.read_bytes()) == (2, before)
+    earlier = before.replace(b'"seed": [6, 0], "options"', b'"seed": [77, 0], "options"')
+    assert earlier != before
+    manifest.write_bytes(earlier)  # as versions wrote it that named the seed of the run
+    assert make_dataset(job).kept == 2
 
 
 def test_options_of_scenes_have_no_effect_and_are_refused(first: tuple[Path, MadePicture], box: Path) -> None:
     job = again(first[0] / "scenes")
     for changed, name in (
+        (replace(job, seed=77), "--seed 77"),
         (replace(job, options=SceneOptions(num_rows=3)), "--num-rows"),
         (replace(job, recipe_2=replace(job.recipe_2, camera=CameraOptions(views=2))), "--views"),
         (replace(job, recipe_2=replace(job.recipe_2, sky=SkyOptions(overcast=1.0))), "--overcast"),
@@ -259,25 +271,17 @@ def test_views_of_one_scene_are_not_split(first: tuple[Path, MadePicture], tmp_p
         check_job(replace(job, split=parse_split("50/50")))
 
 
-def test_a_scene_that_changes_during_a_run_is_refused(first: tuple[Path, MadePicture], tmp_path: Path) -> None:
-    path = edited(first, tmp_path / "a.json", lambda values: None)
+def test_the_fingerprint_holds_the_content_of_a_scene_which_may_not_change_during_a_run(
+    first: tuple[Path, MadePicture], tmp_path: Path
+) -> None:
+    same, path = (edited(first, tmp_path / f"{name}.json", lambda values: None) for name in "ab")
+    other = edited(first, tmp_path / "c.json", lambda values: values.update(seed=1))
+    keys = [json.dumps(again(each).task(0).key) for each in (same, path, other)]
+    assert keys[0] == keys[1] != keys[2]
     job = again(path)
     path.write_bytes(path.read_bytes() + b"\n")
-    with pytest.raises(UsageError, match=r"a\.json: has changed since the run began"):
+    with pytest.raises(UsageError, match=r"b\.json: has changed since the run began"):
         make_picture(job.task(0), tmp_path)
-
-
-def test_the_fingerprint_holds_the_content_of_models_and_scenes(
-    first: tuple[Path, MadePicture], box: Path, tmp_path: Path
-) -> None:
-    paths = [edited(first, tmp_path / f"{name}.json", lambda values: None) for name in "ab"]
-    other = edited(first, tmp_path / "c.json", lambda values: values.update(seed=1))
-    keys = [json.dumps(again(path).task(0).key) for path in (*paths, other)]
-    assert keys[0] == keys[1] != keys[2]
-    texts = [f"box={write_glb(tmp_path / 'box.glb', color=(share, 0, 0, 1))}" for share in (0.2,)]
-    before = json.dumps(drawing(texts[0]).task(0).key)
-    write_glb(tmp_path / "box.glb", color=(0.3, 0, 0, 1))
-    assert json.dumps(drawing(texts[0]).task(0).key) != before
 
 
 def test_a_model_or_texture_that_was_moved_is_still_the_same(box: Path, tmp_path: Path) -> None:
@@ -327,34 +331,3 @@ def test_a_model_whose_file_name_is_no_utf8_goes_into_task_manifest_and_scene(tm
     job = again(tmp_path / "scene.json")
     check_job(job)
     assert scene_of(job.task(0)).assets[0].path == str(path)
-
-
-def test_check_finds_a_scene_again_that_was_edited_and_resuming_keeps_its_picture(
-    first: tuple[Path, MadePicture], tmp_path: Path
-) -> None:
-    def darken(values: dict[str, Any]) -> None:
-        values["sun"].update(energy=0.8)
-        values["placed_assets"] = []
-        values["camera"].update(x_m=values["camera"]["x_m"] + 3)
-
-    path = edited(first, tmp_path / "a.json", darken)
-    job = replace(again(path), output=tmp_path / "again", image_index=0)
-    assert make_dataset(job).made == 1
-    shutil.copytree(first[0], tmp_path / "first")
-    entry = {"index": 0, "seed": [6, 0], "status": "done", "options": {"recipe": 2}, "sha256": first[1].sha256}
-    (tmp_path / "first/manifest.jsonl").write_text(json.dumps(entry), encoding="ascii")
-    (shared,) = check_folders([tmp_path / "first", tmp_path / "again"]).shared
-    assert shared.kind == "shared" and "[[6, 0], 2]" in shared.text
-    manifest = tmp_path / "again/manifest.jsonl"
-    before = manifest.read_bytes()
-    assert (make_dataset(job).kept, manifest.read_bytes()) == (1, before)
-    earlier = before.replace(b'"seed": [6, 0], "options"', b'"seed": [77, 0], "options"')
-    assert earlier != before
-    manifest.write_bytes(earlier)  # as versions wrote it that named the seed of the run
-    assert make_dataset(job).kept == 1
-
-
-def test_a_scene_that_does_not_tell_its_seed_is_like_no_other(first: tuple[Path, MadePicture], tmp_path: Path) -> None:
-    path = edited(first, tmp_path / "a.json", lambda values: values.update(effects_seed=[]))
-    entry = json.loads(entry_line(again(path, seed=6).task(0), status="done"))
-    assert scene_key(entry) is None and scene_key(entry | {"seed": 0}) is not None

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -258,19 +259,12 @@ def _double_pictures(facts: list[PictureFacts]) -> Iterator[tuple[int, int, str]
 
 
 def _report(read: _Read) -> FolderReport:
-    formats: dict[str, int] = {}
-    subsets: dict[str, int] = {}
-    for labels in read.labels.values():
-        for form in labels:
-            formats[form] = formats.get(form, 0) + 1
-    for picture in read.folder.pictures:
-        subsets[picture.subset] = subsets.get(picture.subset, 0) + 1
     return FolderReport(
         path=str(read.folder.path),
         pictures=len(read.folder.pictures),
         unlabelled=sum(not labels for labels in read.labels.values()),
-        formats=formats,
-        subsets={name: count for name, count in subsets.items() if name},
+        formats=Counter(form for labels in read.labels.values() for form in labels),
+        subsets=Counter(picture.subset for picture in read.folder.pictures if picture.subset),
         tiles=str(tiles) if (tiles := read.folder.path / TILES).is_dir() else "",
         problems=tuple(read.problems),
         figures=_figures(read),

@@ -110,41 +110,34 @@ def coco_problems(
         if own is not None and image.width and (image.width, image.height) != (own.width_px, own.height_px):
             yield CheckProblem("label", name, f"{image.file_name} is {_size(own)}, not {image.width}x{image.height}")
     kinds = {kind.id for kind in coco.categories}
-    for place, annotation in enumerate(coco.annotations):
+    for place, annotation in enumerate(coco.annotations, 1):
+        faults: Iterable[tuple[str, str]]
         if annotation.image_id not in seen:
-            yield CheckProblem("label", name, f"annotation {place + 1} has no image")
+            faults = [("label", " has no image")]
         elif annotation.category_id not in kinds:
-            yield CheckProblem(
-                "label", name, f"annotation {place + 1}: category {annotation.category_id} is not among the categories"
-            )
+            faults = [("label", f": category {annotation.category_id} is not among the categories")]
         elif len(annotation.bbox) != 4:
-            yield CheckProblem("label", name, f"annotation {place + 1} has no box")
+            faults = [("label", " has no box")]
         else:
-            picture = matched.get(annotation.image_id)
-            yield from _mask_problems(name, place, annotation, facts.get(picture) if picture else None)
+            faults = _mask_faults(annotation, facts.get(matched.get(annotation.image_id, "")))
+        for kind, fault in faults:
+            yield CheckProblem(kind, name, f"annotation {place}{fault}")
 
 
-def _mask_problems(
-    name: str, place: int, annotation: CocoAnnotation, facts: PictureFacts | None
-) -> Iterator[CheckProblem]:
-    """Faults of an annotation's segmentation, if it has one."""
+def _mask_faults(annotation: CocoAnnotation, facts: PictureFacts | None) -> Iterator[tuple[str, str]]:
+    """Kinds and texts of the faults of an annotation's segmentation, if it has one."""
     extent = read_extent(bytes(annotation.segmentation))
     if extent is None:
         return
     if isinstance(extent, str):
-        yield CheckProblem("label", name, f"annotation {place + 1}: its segmentation {extent}")
+        yield "label", f": its segmentation {extent}"
         return
     if facts is not None and extent.size_px not in (None, (facts.width_px, facts.height_px)):
-        size = "{}x{}".format(*extent.size_px)
-        yield CheckProblem(
-            "label", name, f"annotation {place + 1}: its segmentation is of a picture of {size}, not {_size(facts)}"
-        )
+        yield "label", f": its segmentation is of a picture of {'{}x{}'.format(*extent.size_px)}, not {_size(facts)}"
     x, y, width, height = annotation.bbox
     apart = max(abs(a - b) for a, b in zip(extent.box, (x, y, x + width, y + height), strict=True))
     if apart > MAX_APART_PX:
-        yield CheckProblem(
-            "disagree", name, f"annotation {place + 1}: its box differs by {apart:.1f} px from its segmentation's"
-        )
+        yield "disagree", f": its box differs by {apart:.1f} px from its segmentation's"
 
 
 def coco_labels(coco: CocoLabels, matched: dict[int, str]) -> dict[str, ReadLabels]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from engine.errors import UsageError
 from engine.jobs.dataset.ground_picture import parse_ground_picture
+from engine.jobs.dataset.layout.shares import pick
 from engine.jobs.dataset.options import Preset, SceneOptions
 from engine.jobs.dataset.scene.description import Cover, CoverKind, GroundLook, GroundPicture
 from engine.jobs.dataset.scene.streams import Seed, stream
@@ -206,7 +207,8 @@ def draw_ground(options: SceneOptions, ground: GroundOptions, seed: Seed) -> Gro
     draw = stream(seed, "ground looks")
     first_at, second_at, is_patched, second_share, patch_m = draw.random(5).tolist()
     first = _pick(shares, first_at)
-    others = tuple(each for each in _partners(ground, shares) if each[0] not in (first, CoverKind.PICTURE))
+    partners = shares if len(shares) > 1 else [(kind, 1.0) for kind in COVERS]  # the same ones if several were named
+    others = tuple(each for each in partners if each[0] not in (first, CoverKind.PICTURE))
     kinds = [first]
     if is_patched < ground.ground_patches and others:
         kinds.append(_pick(others, second_at))
@@ -240,18 +242,8 @@ def _shares(preset: Preset | None, ground: GroundOptions) -> tuple[Share, ...]:
     return tuple((kind, 1.0) for kind in COVERS)
 
 
-def _partners(ground: GroundOptions, shares: tuple[Share, ...]) -> tuple[Share, ...]:
-    """Looks for the patches: the same ones if several were named, else any."""
-    return shares if len(shares) > 1 else tuple((kind, 1.0) for kind in COVERS)
-
-
 def _pick(shares: tuple[Share, ...], at: float) -> CoverKind:
-    left = at * sum(share for _, share in shares)
-    for kind, share in shares:
-        left -= share
-        if left < 0:
-            return kind
-    return shares[-1][0]
+    return CoverKind(pick(shares, np.array([at]))[0])
 
 
 def _draw_one(kind: CoverKind, seed: Seed) -> tuple[Cover, tuple[float, float, float]]:

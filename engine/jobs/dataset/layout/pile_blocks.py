@@ -86,9 +86,12 @@ PAINTS: Shares = (("red", 0.35), ("orange", 0.2), ("blue", 0.12), ("white", 0.13
 CAP_COLORS: Shares = (("black", 0.3), ("orange", 0.2), ("red", 0.15), ("blue", 0.15), ("yellow", 0.12), ("white", 0.08))
 
 
-def kind_shares(preset: Preset | None) -> Shares:
+SHARES: Shares = tuple((name, TYPES[kind].share) for name, kind in ALIASES.items())
+
+
+def kind_shares(preset: Preset | None, usual: Shares = SHARES) -> Shares:
     """Weights of the kinds on a site. A preset fixes the kind it favours; the others keep their proportion."""
-    shares = {name: TYPES[kind].share for name, kind in ALIASES.items()}
+    shares = dict(usual)
     if preset is not None:
         favoured, share = FAVOURED[preset]
         rest = sum(shares.values()) - shares[favoured]

@@ -11,6 +11,7 @@ import numpy as np
 
 from engine.jobs.dataset.layout.habits import HABITS
 from engine.jobs.dataset.layout.marks import driven_path, lay_lime, route_to, track_of
+from engine.jobs.dataset.layout.pile_blocks import ALIASES, kind_shares
 from engine.jobs.dataset.layout.placer import Clearance, require_all
 from engine.jobs.dataset.layout.rows_and_clusters import SiteLayout, lay_clusters, lay_rows
 from engine.jobs.dataset.layout.settling import Settled, Site, settle
@@ -75,12 +76,8 @@ def expose_m(off_m: np.ndarray, level: float, misses_m: np.ndarray) -> np.ndarra
 
 JITTER_M = 0.005
 TILT = 0.005  # maximum, radians
-KINDS = (PileKind.PHC, PileKind.SPIRAL_STEEL, PileKind.CAST_IN_PLACE)
-SHARES = (0.4, 0.3, 0.3)
-FAVOURED: dict[Preset, tuple[PileKind, float]] = {
-    "loess": (PileKind.SPIRAL_STEEL, 0.7),
-    "hills": (PileKind.PHC, 0.6),
-}
+SHARES = (("phc", 0.4), ("screw", 0.3), ("cast", 0.3))
+KINDS = tuple(ALIASES[name] for name, _ in SHARES)
 DIAMETERS_M = {
     PileKind.PHC: (0.3, 0.4, 0.5),
     PileKind.SPIRAL_STEEL: (0.076, 0.089, 0.114, 0.159),
@@ -93,17 +90,6 @@ RUST_SHARES = (0.5, 0.3, 0.15, 0.05)
 BASE_M = (1.22, 1.5)
 """Determines a pile's bounding box: 32 to 40 px in a picture 5280 px wide; real boxes are 35 x 38 px."""
 BASE_HIGH_M = (0.06, 0.2)
-
-
-def kind_shares(preset: Preset | None) -> tuple[float, ...]:
-    """Probability of each of `KINDS`. A preset fixes the kinds it favours; the others keep their proportion."""
-    if preset is None:
-        return SHARES
-    favoured, share = FAVOURED[preset]
-    others = 1 - SHARES[KINDS.index(favoured)]
-    return tuple(
-        share if kind is favoured else own * (1 - share) / others for kind, own in zip(KINDS, SHARES, strict=True)
-    )
 
 
 def plant(layout: SiteLayout, terrain: Terrain, preset: Preset | None, seed: Seed) -> tuple[Pile, ...]:
@@ -130,7 +116,8 @@ def plant(layout: SiteLayout, terrain: Terrain, preset: Preset | None, seed: See
             for table, level in zip(tables, levels, strict=True)
         ]
     )
-    kinds = stream(seed, "piles kinds").choice(len(KINDS), len(tables), p=kind_shares(preset))
+    shares = [share for _, share in kind_shares(preset, SHARES)]
+    kinds = stream(seed, "piles kinds").choice(len(KINDS), len(tables), p=shares)
     sizes = stream(seed, "piles sizes").random(len(tables))
     look = _looks(seed, count)
     piles = []

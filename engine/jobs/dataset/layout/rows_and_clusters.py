@@ -171,8 +171,7 @@ def _shape(piles: int, cluster_size_m: float, ratio: float, pitch: float) -> tup
     square = math.sqrt(pairs * FLAT_SPACING_M / TABLE_PITCH_M[0])
     groups = min(max(round(square * (0.8 + 0.5 * ratio)), fewest), most)
     wide_m = (territory_m(cluster_size_m) - ROW_PITCH_M) / max(groups - 1, 1)
-    low, high = TABLE_PITCH_M
-    pitch_m = low + (max(min(high, wide_m), low) - low) * pitch
+    pitch_m = _between(TABLE_PITCH_M, pitch, wide_m)
     columns = [pairs // groups + (group < pairs % groups) for group in range(groups)]
     counts = [2 * count for count in columns]
     counts[0] -= piles % 2

@@ -8,6 +8,7 @@ colours          the sky where there is one, terrain with that colour and all th
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import moderngl
 import numpy as np
@@ -148,7 +149,7 @@ class StageDrawing:
             scene.camera, scene.sun, heights_m, highest_m, min(self._view.farthest_m, MAX_SHADED_M), device.largest_px
         )
         self._shadows = shadow.make_maps(device, things_px, ground_px)
-        self._view = self._view.with_shadow(space)
+        self._view = replace(self._view, shadow=space)
         self._draw_shadows()
 
     def _draw_shadows(self) -> None:
@@ -163,7 +164,8 @@ class StageDrawing:
 
     def _begin(self, tile: Tile) -> None:
         self._targets.confine(tile)
-        self._block.write(self._view.at_tile(tile.left_px, tile.top_px, *self._targets.size_px).packed())
+        view = replace(self._view, tile_px=(tile.left_px, tile.top_px, *self._targets.size_px))
+        self._block.write(view.packed())
         self._block.bind_to_uniform_block(VIEW_BLOCK)
 
     def _lowest_and_highest(self, boxes: Sequence[np.ndarray]) -> tuple[float, float]:

@@ -1,5 +1,7 @@
 """Bakes the ground's albedo, seen from above: the texture that Cycles uses."""
 
+from dataclasses import replace
+
 import moderngl
 import numpy as np
 
@@ -56,7 +58,7 @@ def bake_ground(
         block = device.kept(context.buffer(view.packed()))
         block.bind_to_uniform_block(VIEW_BLOCK)
         for tile in tiles:
-            block.write(view.at_tile(tile.left_px, tile.top_px, *size_px).packed())
+            block.write(replace(view, tile_px=(tile.left_px, tile.top_px, *size_px)).packed())
             confine(marks_target, tile)
             confine(target, tile)
             no_depth.use(_NO_DEPTH)

@@ -1,6 +1,6 @@
 """The uniform block `View` of view.glsl, and what the looks of recipe 2 add to shaders."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import NormalDist
 
 import moderngl
@@ -123,12 +123,6 @@ class View:
     tile_px: tuple[int, int, int, int] = (0, 0, 1, 1)  # left and top of the tile, width and height of the target
     plan_pixel_m: float = 0.0
     """0 for the camera's picture. Otherwise for a plan of the ground; `camera` then only gives the size."""
-
-    def at_tile(self, left: int, top: int, width: int, height: int) -> "View":
-        return replace(self, tile_px=(left, top, width, height))
-
-    def with_shadow(self, shadow: ShadowSpace) -> "View":
-        return replace(self, shadow=shadow)
 
     def packed(self) -> bytes:
         """The block as 26 rows of 16 bytes, std140."""

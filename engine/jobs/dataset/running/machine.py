@@ -19,13 +19,6 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def memory_bytes(limits: tuple[Path, ...] = MEMORY_LIMITS) -> int:
-    """Main memory, or the container's limit if that is less."""
-    total: int = psutil.virtual_memory().total
-    limit = _first_number(limits)
-    return total if limit is None else min(total, limit)
-
-
 def available_bytes(limits: tuple[Path, ...] = MEMORY_LIMITS, uses: tuple[Path, ...] = MEMORY_USES) -> int:
     """Main memory that new processes may use, without swapping, within the container's limit."""
     available: int = psutil.virtual_memory().available

@@ -57,15 +57,16 @@ def names(folder: DatasetFolder) -> list[str]:
 
 
 def test_a_picture_and_its_label_are_committed_together(folder: DatasetFolder) -> None:
+    with pytest.raises(OSError):
+        commit(folder, 0, without="labels/000000.txt")
+    assert names(folder) == [], "never a picture without its label"
     commit(folder, 1)
     assert names(folder) == ["000001.png", "000001.txt"]
     assert [index for index, _, _ in folder.finished_pictures()] == [1]
-
-
-def test_no_picture_is_ever_there_without_its_label(folder: DatasetFolder) -> None:
-    with pytest.raises(OSError):
-        commit(folder, 0, without="labels/000000.txt")
-    assert names(folder) == []
+    plan = folder.plan(range(1, 2), lambda index: replace(task(index), with_hdf5=True), is_resuming=True)
+    assert (plan.finished, plan.missing) == ({1}, (1,))
+    folder.prepare(plan)
+    assert names(folder) == ["000001.png", "000001.txt"], "a complete pair stays until it is replaced"
 
 
 def test_a_label_without_its_picture_is_removed_by_the_next_run(folder: DatasetFolder) -> None:
@@ -136,14 +137,6 @@ def test_pictures_of_other_options_are_not_mixed(folder: DatasetFolder) -> None:
     again.prepare(plan)
     assert names(again) == []
     again.close()
-
-
-def test_a_complete_pair_stays_until_it_is_replaced(folder: DatasetFolder) -> None:
-    commit(folder, 0)
-    plan = folder.plan(range(1), lambda index: replace(task(index), with_hdf5=True), is_resuming=True)
-    assert (plan.finished, plan.missing) == ({0}, (0,))
-    folder.prepare(plan)
-    assert names(folder) == ["000000.png", "000000.txt"]
 
 
 def test_foreign_pictures_are_reported_and_kept(folder: DatasetFolder) -> None:

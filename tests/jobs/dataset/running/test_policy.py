@@ -14,7 +14,7 @@ from engine.jobs.dataset.layout.cameras import CameraOptions
 from engine.jobs.dataset.layout.options import Recipe2Options
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.running.estimate import GB, MB, default_jobs, estimate, picture_bytes
-from engine.jobs.dataset.running.machine import cores, memory_bytes
+from engine.jobs.dataset.running.machine import available_bytes, cores
 from engine.jobs.dataset.running.policy import Failure, default_timeout_s, failure_of, is_tried_again
 from engine.jobs.dataset.task import PictureTask, RenderSettings
 
@@ -107,11 +107,11 @@ def test_cycles_may_take_longer_the_more_it_samples() -> None:
 
 
 def test_the_memory_limit_of_a_container_counts(tmp_path: Path) -> None:
-    all_of_it = memory_bytes(())
-    limit = tmp_path / "memory.max"
-    assert memory_bytes((limit,)) == all_of_it
-    limit.write_text("max\n")
-    assert memory_bytes((limit,)) == all_of_it
+    limit, used = tmp_path / "memory.max", tmp_path / "memory.current"
+    used.write_text("900000\n")
+    for text in ("", "max\n"):
+        limit.write_text(text)
+        assert available_bytes((limit,), (used,)) > 1_000_000
     limit.write_text("1000000\n")
-    assert memory_bytes((tmp_path / "none", limit)) == 1_000_000
+    assert available_bytes((tmp_path / "none", limit), (used,)) == 500_000, "half of it may be cached files"
     assert 1 <= cores() <= (os.cpu_count() or 1)

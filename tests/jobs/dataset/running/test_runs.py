@@ -88,23 +88,13 @@ def struck(picture: str, blow: Callable[[psutil.Process], object], *, times: int
 
 def test_a_run_writes_files_for_trainers_and_for_people(whole: Path) -> None:
     names = [f"{index:06d}" for index in range(3)]
-    found = sorted(str(path.relative_to(whole)) for path in whole.rglob("*") if ".work" not in path.parts)
+    found = sorted(path.relative_to(whole).as_posix() for path in whole.rglob("*") if path.is_file())
+    patterns = ("images/{}.png", "labels/{}.txt", "annotations/{}.json", "hdf5/{}.hdf5", "image_{}.log")
     assert found == sorted(
         [
-            "annotations",
-            "images",
-            "labels",
-            "hdf5",
-            "manifest.jsonl",
-            "dataset.yaml",
-            "coco_annotations.json",
-            "preview.png",
+            *("manifest.jsonl", "dataset.yaml", "coco_annotations.json", "preview.png"),
+            *(pattern.format(name) for pattern in patterns for name in names),
         ]
-        + [f"images/{name}.png" for name in names]
-        + [f"labels/{name}.txt" for name in names]
-        + [f"annotations/{name}.json" for name in names]
-        + [f"hdf5/{name}.hdf5" for name in names]
-        + [f"image_{name}.log" for name in names]
     )
     for name in names:
         assert cv2.imread(str(whole / f"images/{name}.png")).shape == (96, 128, 3)
@@ -145,10 +135,6 @@ def test_a_grown_run_without_the_option_says_what_its_coco_file_lacks(whole: Pat
     (folder / "annotations/000002.json").unlink()
     report = make_dataset(small_job(folder, 3))
     assert report.notes == ("coco_annotations.json covers 2 of 3 pictures; --save-coco draws the others again",)
-    (folder / "annotations/000001.json").write_text('{"image": {"id": 1')
-    report = make_dataset(small_job(folder, 3))
-    assert report.made == 1 and f"{folder}: damaged, and drawn again: annotations/000001.json" in report.notes
-    assert contents(folder)["annotations/000001.json"] == contents(whole)["annotations/000001.json"]
 
 
 def test_a_run_that_cannot_start_removes_nothing(whole: Path, tmp_path: Path, free_port: Callable[[], int]) -> None:
@@ -172,21 +158,18 @@ def test_the_number_of_jobs_follows_memory_and_cores_unless_it_is_given(
     folder.close()
 
 
-def test_a_truncated_manifest_and_a_flipped_bit_are_repaired_to_the_same_bytes(whole: Path, tmp_path: Path) -> None:
+def test_a_truncated_manifest_and_a_damaged_part_are_repaired_to_the_same_bytes(whole: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     shutil.copytree(whole, folder)
     manifest = folder / "manifest.jsonl"
     first, second, third = manifest.read_bytes().splitlines(keepends=True)
     manifest.write_bytes(first + second + third[: len(third) // 2])  # the length of lines depends on random values
-    picture = folder / "images" / "000001.png"
-    content = bytearray(picture.read_bytes())
-    content[len(content) // 2] ^= 1
-    picture.write_bytes(content)
+    (folder / "annotations/000001.json").write_text('{"image": {"id": 1')
     report = make_dataset(small_job(folder, 3, jobs=1, save_coco=True, save_hdf5=True))
     assert (report.kept, report.made, report.missing) == (1, 2, 0)
     assert report.notes == (
         f"{manifest}: 1 line(s) truncated or unreadable, ignored; pictures without a line are made again",
-        f"{folder}: damaged, and drawn again: images/000001.png",
+        f"{folder}: damaged, and drawn again: annotations/000001.json",
     )
     assert contents(folder) == contents(whole)
 
@@ -198,19 +181,6 @@ def test_one_job_and_a_grown_run_make_the_same_bytes(whole: Path, make: Make) ->
     second = make(count=3, **grown)
     assert (first.made, second.kept, second.made) == (2, 2, 1)
     assert contents(Path(second.folder)) == contents(whole)
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_a_picture_whose_process_is_killed_is_retried(whole: Path, make: Make) -> None:
-    heard: list[str] = []
-    with struck("000000", psutil.Process.kill, times=1):
-        report = make(count=1, heard=heard)
-    assert (report.made, report.retried, report.failed) == (1, 1, ())
-    folder = Path(report.folder)
-    reason = json.loads((folder / "manifest.jsonl").read_text())["reason"]
-    assert "killed by SIGKILL" in reason and heard == [f"picture 000000 was retried: {reason}"]
-    for path in ("images/000000.png", "labels/000000.txt"):
-        assert contents(folder)[path] == contents(whole)[path]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
@@ -241,11 +211,17 @@ def test_an_impossible_picture_is_not_retried_and_the_others_go_on(make: Make) -
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_a_hung_picture_is_killed_and_made_again(make: Make) -> None:
+def test_a_hung_picture_is_killed_and_made_again(whole: Path, make: Make) -> None:
+    heard: list[str] = []
     with struck("000000", psutil.Process.suspend, times=1) as pids:
-        report = make(count=1, timeout_s=3.0, retries=5)
+        report = make(count=1, timeout_s=3.0, retries=5, heard=heard)
     assert len(pids) == 1 and not psutil.pid_exists(pids[0])
     assert report.made == 1 and report.retried >= 1
+    folder = Path(report.folder)
+    assert "hung: no picture after 3 s" in json.loads((folder / "manifest.jsonl").read_text())["reason"]
+    assert heard[0].startswith("picture 000000 was retried: hung")
+    for path in ("images/000000.png", "labels/000000.txt"):
+        assert contents(folder)[path] == contents(whole)[path]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a limit on another process's memory")
@@ -356,5 +332,5 @@ def test_no_process_outlives_a_run_that_is_killed(tmp_path: Path, wait_for: Call
 @pytest.mark.soak
 def test_a_run_killed_at_random_moments_and_resumed_makes_the_same_bytes(whole: Path, tmp_path: Path) -> None:
     """Twenty kills in the long form. There is never a picture without its label."""
-    assert_survives_kills("small_job", tmp_path / "out", 3, kills=20 if IS_SOAK else 2, save_coco=True, save_hdf5=True)
+    assert_survives_kills("small_job", tmp_path / "out", 3, kills=20 if IS_SOAK else 1, save_coco=True, save_hdf5=True)
     assert contents(tmp_path / "out") == contents(whole)

@@ -24,8 +24,9 @@ from engine.jobs.dataset.labels.options import LabelOptions
 from engine.jobs.dataset.labels.record import PictureRecord
 from engine.jobs.dataset.labels.source import DatasetContents, FinishedPicture, LabelSource
 from engine.jobs.dataset.labels.writers.protocol import LabelWriter
+from engine.jobs.dataset.replacing import replace_with
 from engine.jobs.dataset.task import PictureTask
-from engine.system.atomic_file import move_into_place, remove_file, write_atomic
+from engine.system.atomic_file import remove_file, write_atomic
 from engine.system.small_file import MAX_JSON_BYTES, open_regular, read_small
 
 FOLDER, INDEX = "webdataset", "webdataset/index.json"
@@ -118,17 +119,15 @@ def sample_values(record: PictureRecord) -> dict[str, Any]:
 
 def write_shard(samples: Iterable[ShardSample], path: Path) -> None:
     """Write a tar file and move it into place. Raises OSError; the old file stays then."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.new")
-    try:
+
+    def write(new: Path) -> None:
         with tarfile.open(new, "w", format=tarfile.USTAR_FORMAT) as tar:
             for sample in samples:
                 for field, file in sample.files:
                     _add(tar, f"{sample.key}.{field}", file)
-        move_into_place(new, path)
-    except BaseException:
-        remove_file(new, missing_ok=True)
-        raise
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_with(path, write)
 
 
 def _shards(contents: DatasetContents) -> Iterator[tuple[str, list[ShardSample]]]:
