@@ -89,7 +89,7 @@ def _palette(name: str, colours: str, ramp: str) -> Palette:
     return Palette(name=name, colours=_colours(colours), ramp=(deep, body, highlight))
 
 
-PALETTES = tuple(_palette(*row) for row in re.findall(r"(\w+): (.+)\n +ramp: (.+)\n", _TABLE))
+PALETTES = tuple(_palette(*row) for row in re.findall(r"^(\w+): (.+)\n +ramp: (.+)$", _TABLE, re.MULTILINE))
 NAMES = tuple(palette.name for palette in PALETTES)
 
 

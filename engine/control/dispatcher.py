@@ -117,6 +117,10 @@ class Dispatcher:
         """Call `watcher` for every message from now on, on OSC's threads; it must not block. None removes it."""
         self._watcher = watcher
 
+    @property
+    def is_watched(self) -> bool:
+        return self._watcher is not None
+
     def add_question(self, address: str, answer: Question) -> None:
         """Register `answer(message, sender)` for a command that needs its sender and changes no value.
 
