@@ -60,6 +60,34 @@ def test_blackout_and_freeze_are_keys_everywhere_but_in_a_text(visit: Visit, sta
     assert page.locator("#help").is_hidden()
 
 
+def test_an_answer_from_before_a_toggle_does_not_turn_the_next_one_round(visit: Visit) -> None:
+    """The page asks the engine a moment after each change; the user may press again before the answer comes."""
+    shown = visit.page.evaluate(
+        """async () => {
+            const { Values } = await import("/page/values.js");
+            let asked;
+            const nextAsk = () => new Promise((done) => { asked = done; });
+            const values = new Values({ send() {}, command() { asked(); } });
+            values.load(new Map([["/a", { address: "/a", type: "bool", value: false }]]));
+            const shown = [];
+            const answer = (value) => {
+              values.receive({ address: "/a", args: [value] });
+              shown.push(values.get("/a"));
+            };
+            let ask = nextAsk();
+            values.change("/a", true);
+            await ask;
+            ask = nextAsk();
+            values.change("/a", false);
+            answer(true); // to the first question
+            await ask;
+            answer(true); // somebody else has switched it on
+            return shown;
+        }"""
+    )
+    assert shown == [False, True]
+
+
 def test_a_tab_opens_at_its_top_and_the_one_before_stays_where_it_was(visit: Visit) -> None:
     page = visit.page
     page.evaluate("scrollTo(0, 900)")

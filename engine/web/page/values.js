@@ -23,6 +23,7 @@ export class Values {
   #watchers = new Map();
   #changed = new Set();
   #asking = new Map();
+  #asked = new Set();
 
   constructor(connection) {
     this.#connection = connection;
@@ -74,6 +75,8 @@ export class Values {
   receive({ address, args }) {
     const param = this.#params.get(address);
     if (!param) return false;
+    // It may answer a question that the user's last change has overtaken; another one follows.
+    if (this.#asked.delete(address) && this.#asking.has(address)) return true;
     if (param.type !== "trigger") this.#set(address, valueOf(param.type, args, param));
     return true;
   }
@@ -105,6 +108,7 @@ export class Values {
 
   #ask(address) {
     this.#asking.delete(address);
+    this.#asked.add(address);
     this.#connection.command("/get", "s", [address]);
   }
 
