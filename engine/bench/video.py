@@ -29,7 +29,7 @@ from engine.sinks.movie_file import FORMATS
 
 if TYPE_CHECKING:
     from engine.jobs.video import VideoJob
-    from engine.jobs.video.run import VideoRun
+    from engine.jobs.video.stages import StageFigures
     from engine.models.places import MeasuredDevice
     from engine.models.sd.timing import Repaint
 
@@ -70,8 +70,10 @@ class Turn:
 
     frames: int
     seconds: float
-    run: "VideoRun | None" = None
-    """Only for ours."""
+    stages: "Sequence[StageFigures]" = ()
+    """What each stage took, in this turn; only for ours."""
+    run_s: float = 0.0
+    """Seconds of the run alone."""
 
     @property
     def fps(self) -> float:
@@ -198,15 +200,16 @@ class _ShapeBench:
         work = self._gflop
         rows = 1 if self._rival.model.sampler == "turbo" else 2  # the negative prompt needs its own row
         work_gflop = work["encode"] + rows * ours.real_steps * work["unet"] + work["decode"]
-        runs = [turn.run for turn in own.turns if turn.run is not None]
         stages = {
             name: {
-                "ms": round(1000 * _median(runs, index, lambda time, _: time.seconds / max(time.frames, 1)), 3),
-                "busy": round(_median(runs, index, lambda time, all_s: time.seconds / (all_s * time.workers)), 4),
+                "ms": round(1000 * _median(own.turns, index, lambda time, _: time.seconds / max(time.frames, 1)), 3),
+                "busy": round(_median(own.turns, index, lambda time, all_s: time.seconds / (all_s * time.workers)), 4),
             }
-            for index, name in enumerate(time.name for time in runs[0].times())
+            for index, name in enumerate(time.name for time in own.turns[0].stages)
         }
-        slowest, slowest_busy = busiest_of(runs[0].times(), {name: figures["busy"] for name, figures in stages.items()})
+        slowest, slowest_busy = busiest_of(
+            own.turns[0].stages, {name: figures["busy"] for name, figures in stages.items()}
+        )
         result = {
             "fps": round(own.fps, 3),
             "its": round(case.steps * own.fps, 3),
@@ -258,7 +261,8 @@ class _Ours:
             run.run()
         finally:
             opened.pictures.close()
-        return Turn(frames=run.painted, seconds=time.perf_counter() - began_s, run=run)
+        seconds = time.perf_counter() - began_s
+        return Turn(frames=run.painted, seconds=seconds, stages=run.times(), run_s=run.seconds)
 
     def alone(self, paint: "Repaint") -> dict[str, float]:
         """Figures of one batch with nothing beside it: the ms from its pixels on the host to the painted ones, and the
@@ -324,5 +328,5 @@ def frame_by_frame(clip: Path, out: Path, paint: "Repaint", frames: int) -> Turn
     return Turn(frames=painted, seconds=time.perf_counter() - began_s)
 
 
-def _median(runs: "list[VideoRun]", index: int, figure: Callable[[Any, float], float]) -> float:
-    return statistics.median(figure(run.times()[index], run.seconds) for run in runs)
+def _median(turns: Sequence[Turn], index: int, figure: Callable[[Any, float], float]) -> float:
+    return statistics.median(figure(turn.stages[index], turn.run_s) for turn in turns)
