@@ -208,10 +208,12 @@ class ParamStore:
             newer.sort(key=lambda change: change.version)
             return tuple(newer), self._version
 
-    def _apply(self, changes: Sequence[tuple[Param, Value]], by: str, together: Iterable[str] = ()) -> None:
-        """Apply changes. The caller holds the lock."""
+    def _apply(
+        self, changes: Sequence[tuple[Param, Value]], by: str, together: Iterable[str] = (), version: int = 0
+    ) -> None:
+        """Apply changes. The caller holds the lock. `version`: that of the group they belong to; 0 for a new group."""
         values = self._values
-        version = self._version + 1
+        version = version or self._version + 1
         stamp = (version, by)
         for param, value in changes:
             address = param.address
@@ -219,7 +221,7 @@ class ParamStore:
                 if not value:  # the button was released
                     continue
                 if address == PANIC:  # here, so that values after it in the group apply; by "panic",
-                    self._apply(LOOK_DEFAULTS, "panic")  # so that the sender gets these values too
+                    self._apply(LOOK_DEFAULTS, "panic", version=version)  # so that the sender gets these values too
                 count = values[address]
                 assert isinstance(count, int)
                 value = count + 1  # counted, so that no frame misses one

@@ -111,10 +111,11 @@ def test_panic_reports_the_reset_values_to_its_sender_and_keeps_what_comes_after
     store = ParamStore()
     store.set_many([("/layer/1/curve", 0.75), ("/master/panic", 1), ("/layer/2/curve", 0.25)], by="a desk")
     assert (store.get("/layer/1/curve"), store.get("/layer/2/curve")) == (1.0, 0.25)
-    changes, _ = store.changes_since(0)
+    changes, version = store.changes_since(0)
     assert {change.address: change.by for change in changes} == {
         "/layer/1/curve": "panic", "/layer/2/curve": "a desk", "/master/panic": "a desk",
     }  # fmt: skip
+    assert {change.version for change in changes} == {version} == {1}
 
 
 def test_a_group_is_never_seen_in_part(frequent_switches: None, wait_for: Callable[..., object]) -> None:
