@@ -61,6 +61,7 @@ class Analyser:
         self._leaving_hue: HueGlide | None = None
         """The hue glide of the outgoing look: continues with its own glide time."""
         self._leaving_hues = np.zeros(CHANNELS)
+        self._leaving_number = 0
         self._onset = OnsetDetector(self._onset_plan.count, hop_s)
         self._flux = MonoFlux(sample_rate_hz, self.hop_frames)
         self._beat = BeatTracker(hop_s, self._flux.centres_hz)
@@ -115,7 +116,10 @@ class Analyser:
         if leaving is None:
             self._leaving_hue = None
         else:
-            self._leaving_hue = self._leaving_hue or copy(self._hue)
+            if (
+                self._leaving_hue is None or self._leaving_number != settings.leaving_number
+            ):  # it goes on from what is on screen
+                self._leaving_hue, self._leaving_number = copy(self._hue), settings.leaving_number
             self._leaving_hues, _ = self._leaving_hue.follow(*heard, leaving.hue_glide_ms, leaving.is_hue_circle)
         hue, confidence = self._hue.follow(*heard, settings.hue_glide_ms, settings.is_hue_circle)
         onset = self._onset.step(np.sqrt(newest_mean_squares), gain, rms >= HOLD_BELOW_RMS)

@@ -110,12 +110,11 @@ class AudioInput(ABC):
         analyser = self._analyser
         while analyser.next_hop_end <= self._ring.newest:
             _, block = self._ring.read(analyser.samples_analysed, analyser.next_hop_end)
-            voice = self._voice_of_hop()
-            block = self.timecode.hear(block, analyser.samples_analysed, self.settings.ltc_channel)
-            if len(block) == analyser.hop_frames:
-                analyser.hop(block, self.settings, voice)
-            else:
+            if len(block) < analyser.hop_frames:
                 analyser.samples_analysed = self._ring.newest
+                continue
+            block = self.timecode.hear(block, analyser.samples_analysed, self.settings.ltc_channel)
+            analyser.hop(block, self.settings, self._voice_of_hop())
         self._features = replace(analyser.features(self.settings), end_s=self._sounded_s(analyser.samples_analysed))
 
     def _voice_of_hop(self) -> np.ndarray | None:

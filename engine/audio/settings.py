@@ -38,6 +38,8 @@ class AudioSettings:
     """Source channel with LTC, counted from 1, which is not analysed as sound; 0 for none."""
     leaving: Self | None = None
     """Settings of the outgoing look during a fade, while its waves are still drawn."""
+    leaving_number: int = 0
+    """Tells one outgoing look from the next, which goes on from the state of the one on screen."""
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any], width_px: int) -> Self:

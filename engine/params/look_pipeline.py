@@ -30,7 +30,8 @@ MAX_WORK_SHARE = 0.8  # of a frame's time, estimated for drawing both looks; the
 MAX_LATE_FRAMES = 2  # per fade: two can be a hiccup of the system
 MEASURED_FRAMES = 60
 BOTH = "both looks are drawn"
-HELD = "a shader was bypassed"
+BYPASSED = "a shader was bypassed"
+HELD_UP = "its shader held up the picture"
 
 
 class DrawingCost:
@@ -95,6 +96,8 @@ class Looks:
         """The old look; None if none leaves, or if it is not drawn."""
         self.fade: PictureFade | None = None
         """The running fade, or None."""
+        self._leaving_number = 0
+        """Counts the looks that leave and are drawn."""
         self.cost = DrawingCost()
         self.drawn_as = ""
         """Text for people: how the old look of the latest fade is drawn; "" before the first fade."""
@@ -115,7 +118,7 @@ class Looks:
             return
         if before is None or before.number != fade.number:
             if fade.is_held:
-                self._freeze(HELD)
+                self._freeze(BYPASSED)
             elif before is None or before.before is not fade.before:  # else nothing was drawn since: same old look
                 self._begin(period_s, late)
             self.shown.slew.jump_to(snapshot, LOOK)
@@ -132,7 +135,9 @@ class Looks:
     def audio_settings(self, width_px: int) -> AudioSettings:
         """Those of the shown look, with those of the old one as `leaving`."""
         settings = self.shown.audio_settings(width_px)
-        return settings if self.leaving is None else replace(settings, leaving=self.leaving.audio_settings(width_px))
+        if self.leaving is None:
+            return settings
+        return replace(settings, leaving=self.leaving.audio_settings(width_px), leaving_number=self._leaving_number)
 
     def modulate(self, features: AudioFeatures, *, time_s: float, beat: float) -> None:
         self.shown.modulate(features, time_s=time_s, beat=beat)
@@ -142,7 +147,7 @@ class Looks:
     def give_up_leaving(self) -> None:
         """Freeze the old look, because its shader holds up the picture."""
         if self.leaving is not None:
-            self._freeze(HELD)
+            self._freeze(HELD_UP)
 
     def _begin(self, period_s: float | None, late: int) -> None:
         why = "" if period_s is None else self.cost.begin(period_s, late)
@@ -150,6 +155,7 @@ class Looks:
             self._freeze(why)
             return
         self.leaving, self.drawn_as = self.shown.copy(), BOTH
+        self._leaving_number += 1
 
     def _freeze(self, why: str) -> None:
         self.leaving = None

@@ -193,3 +193,7 @@ def test_an_outgoing_look_keeps_its_glide_while_the_new_one_has_none(sine) -> No
     assert all(turns_apart(channel.hue, 0.5) < 0.02 for channel in found.channels)
     for channel, hue in zip(found.leaving_channels, FIRST_HUES, strict=True):
         assert turns_apart(channel.hue, hue) < 0.05, "2 s into a glide of a minute"
+    later = replace(slow, leaving=slow, leaving_number=1)
+    analyser.hop(block, later)
+    interrupting = analyser.features(later).leaving_channels
+    assert all(turns_apart(channel.hue, 0.5) < 0.02 for channel in interrupting), "that of the look on screen goes on"
