@@ -210,7 +210,7 @@ class FrameLoop:
     def _begin_frame(self, tick: FrameId) -> None:
         """Run the commands that wait, and let all that sets values by itself do so: timecode, cues, fades, shaders."""
         desk = self.desk
-        desk.dispatcher.tick()  # before the commands: a /sync that waits for them counts frames from here
+        self._attempt(desk.dispatcher.tick)  # before the commands: a /sync that waits for them counts frames from here
         for _ in range(len(self._posted)):  # actions posted by these actions wait for the next frame
             self._attempt(self._posted.popleft())
         # In this order: a due cue starts its fade in this frame.

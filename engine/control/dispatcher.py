@@ -6,7 +6,8 @@
 A mistake leaves the road where it is found: it is counted, reported and answered (`foreign/unmapped.py`), and the rest
 of the packet goes on.
 
-Steps. The changes of one packet are one `store.apply`: they land in one frame. A bundle may also hold commands, and a
+Steps. The changes of one packet are one `store.apply`: they land in one frame (those of mapped messages in it are
+another one, as another sender made them). A bundle may also hold commands, and a
 command must see the changes before it (`/layer/1/angle 5`, `/preset/save x`) but not those after it. So changes are
 collected into one step until a command ends it. Questions (`/get`, `/sync` ...) do not end a step: they change nothing
 and are answered after the last step. So a bundle of values, or of values and questions, is always one step. A bundle

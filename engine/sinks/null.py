@@ -1,7 +1,7 @@
 """A sink that discards pictures: the example to copy for a new sink, and a baseline for the cost of publishing.
 
-To add a sink: copy this file, implement the methods, add an entry to `KINDS` in osc_schema/sinks.py, and run
-`tests/sinks/test_contract.py`, which tests every kind there.
+To add a sink: copy this file to engine/sinks/KIND.py, name its class KindSink, implement the methods, add an entry to
+`KINDS` in osc_schema/sinks.py, and run `tests/sinks/test_contract.py`, which tests every kind there.
 """
 
 from engine.sinks.sink import TITLES, Picture, SinkStatus, Stage

@@ -105,9 +105,12 @@ class SinkStatus:
 
 
 class Sink(Protocol):
-    """Everything but `status` is called on the render thread, with its GL context current. To fail, raise an exception
-    from any method: `SinkSet` then closes the sink, reports it, and retries later with a new one. A sink that inherits
-    from this may leave out `set_format`, `pump` and `drain`, if it has nothing to do there."""
+    """Everything but `status` is called on the frame loop's thread, with its GL context current. One exception: if that
+    thread stands still, the engine drains and closes the sinks that do not use OpenGL on another one, then ends.
+
+    To fail, raise an exception from any method: `SinkSet` then closes the sink, reports it, and retries later with a
+    new one. A sink that inherits from this may leave out `set_format`, `pump` and `drain`, if it has nothing to do
+    there. The class is found by its name: `XyzSink` in `engine/sinks/xyz.py`, for the kind `xyz`."""
 
     kind: str
     name: str
@@ -127,7 +130,7 @@ class Sink(Protocol):
         """Publish one picture. Live: never waits. Offline: may wait, loses nothing."""
 
     def pump(self) -> None:
-        """Called once a frame, after `publish`: for heartbeats and run loops."""
+        """Called once a frame, after the pictures of all sinks are published: for heartbeats and run loops."""
         return None
 
     def drain(self) -> bool:

@@ -2,7 +2,7 @@
 others are not affected."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import wait
 from dataclasses import dataclass, replace
 from functools import partial
@@ -319,7 +319,7 @@ class SinkSet:
         """
         self.ask_to_end()
         if not self.stage.is_offline:
-            self._wait_until_drained()
+            self._wait_until_drained((*self._places, *self._finishing))
         for place in (*self._places, *self._finishing):
             self._end(place)
         self._keep_ended()
@@ -334,16 +334,16 @@ class SinkSet:
 
     def _finish_files(self) -> None:
         self.ask_to_end()
-        self._wait_until_drained()
-        for place in (*self._places, *self._finishing):
-            if not KINDS[place.spec.kind].is_on_gpu:
-                self._end(place)
+        places = [place for place in (*self._places, *self._finishing) if not KINDS[place.spec.kind].is_on_gpu]
+        self._wait_until_drained(places)
+        for place in places:
+            self._end(place)
 
-    def _wait_until_drained(self) -> None:
+    def _wait_until_drained(self, places: Iterable[_Place]) -> None:
         """Wait for the sinks to drain; abandon those without progress."""
         assert self._end_requested_s is not None, "`close` calls `ask_to_end` first"
         late_s = 0.0
-        waiting = [place for place in (*self._places, *self._finishing) if place.sink is not None]
+        waiting = [place for place in places if place.sink is not None]
         while waiting := [place for place in waiting if not self._has_drained(place)]:
             now_s = self._stopwatch.now_s()
             for place in waiting:
