@@ -1,8 +1,8 @@
-"""READ FIRST: builds every part from the configuration and connects them. No logic lives here.
+"""READ FIRST: builds every part from the configuration and connects them.
 
     config ─► store ─► audio, camera ─► renderer ─► sinks ─► control desk ─► live models ─► OSC, page ─► frame loop
 
-Anything missing fails here, before the first frame. After that, nothing is fatal.
+Anything missing fails here, before the first frame. After that no failure of a part ends a live run.
 """
 
 import contextlib
@@ -216,7 +216,7 @@ def open_engine(config: Config, on_stuck: Callable[[], object] = lambda: None) -
         )
         status = StatusReader(parts, has_control=osc is not None or config.web != "off", dmx=dmx, link=link)
         web = _open_web(config, desk, osc, previews, status.read, lambda: shaders.pictures, warnings, closing)
-        engine = Engine(config, parts, desk.presets, web, status.read)
+        engine = Engine(config, parts, desk.presets, web, status.read)  # with the frame loop around `parts`
         watchdog = closing(
             Watchdog(
                 parts.timing.mark,

@@ -26,7 +26,7 @@ from engine.params import Looks, Snapshot
 from engine.params.crossfade import PictureFade
 from engine.render import Leaving, Look, PictureInput, RegionMap, RegionMapper
 from engine.render.guarded_renderer import GuardedRenderer
-from engine.sinks import Picture, SinkSet, Stage
+from engine.sinks import PictureName, SinkSet, Stage
 from engine.sources import Polled
 from engine.sources.current import CurrentSource
 from engine.sources.senders import SenderLists
@@ -69,8 +69,9 @@ class InputParts:
     camera: CurrentSource
     """The camera of layer 5; also one of `polled`."""
     senders: SenderLists
+    """The pictures that other programs offer, as a list."""
     polled: tuple[Polled, ...]
-    """Sources that must be polled on the loop's thread."""
+    """Sources that must be polled on the render thread."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -83,6 +84,7 @@ class DrawingParts:
     """The shaders of each frame."""
     regions: RegionMapper
     renderer: GuardedRenderer
+    """Its `draw` waits until the picture is drawn; other threads run meanwhile."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -106,7 +108,9 @@ class EngineParts:
     osc: OscServer | None
     inputs: InputParts
     models: tuple[LiveModel, ...]
-    """In order of effect: each can use what the models before it added to the scene."""
+    """In order of effect: each can use what the models before it added to the scene. Each frame they `follow` the
+    values (sent to the child), `show` their newest results (before the picture is drawn) and `feed` the child (after
+    it is published)."""
     drawing: DrawingParts
     outputs: OutputParts
     warnings: Warnings
@@ -131,7 +135,7 @@ class FrameLoop:
         self.timing.gate.period_ns = to_ns(self.schedule.period_s)
 
     def post(self, action: Callable[[], None]) -> None:
-        """Run `action` on the loop's thread before its next frame. Any thread."""
+        """Run `action` on the render thread before its next frame. Any thread."""
         self._posted.append(action)
 
     def stop(self) -> None:
@@ -165,7 +169,8 @@ class FrameLoop:
         started_s = stopwatch.now_s()
         self.timing.mark.begin(started_s)
         self._begin_frame(tick)
-        snapshot, fade = self.desk.crossfade.snapshot()  # all values of this frame
+        # All values of this frame; while one look dissolves into another, also the fade between them.
+        snapshot, fade = self.desk.crossfade.snapshot()
         self._follow_settings(snapshot)
         self._glide_looks(snapshot, fade, tick)
         features = self._analyse_sound(tick)
@@ -368,16 +373,16 @@ class FrameLoop:
         outputs.sinks.publish(frame, extra)
         self.desk.dispatcher.latency.frame_published(self.timing.stopwatch.now_s())
         outputs.sinks.pump()
-        pictures: dict[Picture, PublishedFrame | ShownPicture] = {"main": frame, **extra}
+        pictures: dict[PictureName, PublishedFrame | ShownPicture] = {"main": frame, **extra}
         for picture, shown in pictures.items():
             tap = outputs.previews.get(picture)
             if tap is not None and tap.wants_frame(self.timing.clock.now_s()):
                 self._attempt(partial(offer, tap, shown))
         return frame
 
-    def _extra_pictures(self, scene: Scene) -> dict[Picture, ShownPicture]:
+    def _extra_pictures(self, scene: Scene) -> dict[PictureName, ShownPicture]:
         """The extra pictures, each drawn only if a sink or a viewer reads it."""
-        pictures: dict[Picture, ShownPicture] = {}
+        pictures: dict[PictureName, ShownPicture] = {}
         for picture, draw in scene.extra_pictures.items():
             shown = self._attempt(partial(draw, self.drawing.renderer))
             if shown is not None:

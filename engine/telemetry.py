@@ -43,7 +43,7 @@ class FrameFaults:
 
 
 class FrameTimes:
-    """Counts frames and keeps their times. Written by the frame loop's thread, read from any."""
+    """Counts frames and keeps their times. Written by the render thread, read from any."""
 
     def __init__(self) -> None:
         self.frames = 0

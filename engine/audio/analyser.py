@@ -83,7 +83,8 @@ class Analyser:
         return self.samples_analysed + self.hop_frames
 
     def hop(self, block: np.ndarray, settings: AudioSettings, voice: np.ndarray | None = None) -> None:
-        """Analyse the next `hop_frames` samples: (hop_frames, source channels) float32 in [-1, 1].
+        """Analyse the next `hop_frames` samples: (hop_frames, source channels) float32 in [-1, 1]; `features` tells the
+        result.
 
         `voice`, (hop_frames,), is the voice heard at that time; it replaces channel `voice_channel`.
         """

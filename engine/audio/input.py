@@ -92,7 +92,8 @@ class AudioInput(ABC):
     def start(self) -> None: ...
 
     @abstractmethod
-    def advance_to(self, time_s: float) -> AudioFeatures: ...
+    def advance_to(self, time_s: float) -> AudioFeatures:
+        """Analyse all sound up to `time_s`; the features at that time. Offline only, else UsageError."""
 
     @property
     @abstractmethod

@@ -76,7 +76,8 @@ class SampleRing:
         return first + overwritten, samples[overwritten:]
 
     def wait_beyond(self, sample: int, timeout_s: float) -> bool:
-        """True as soon as more than `sample` samples are written; False after about `timeout_s`. One waiter only."""
+        """True as soon as more than `sample` samples are written; False `timeout_s` after the last block that was not
+        enough. One waiter only."""
         while self._newest <= sample:
             if not self._bell.acquire(timeout=timeout_s):
                 return self._newest > sample

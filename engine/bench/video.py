@@ -71,7 +71,7 @@ class Turn:
     frames: int
     seconds: float
     stages: "Sequence[StageFigures]" = ()
-    """What each stage took, in this turn; only for ours."""
+    """Figures of each stage in this turn; only for ours."""
     run_s: float = 0.0
     """Seconds of the run alone."""
 

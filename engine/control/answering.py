@@ -210,7 +210,7 @@ class Answering:
         Reply("/engine/notify", answered.post).done()
         self._feedback.outbox.wake()
 
-    # -- the frame loop's thread ---------------------------------------------------------------
+    # -- the render thread ---------------------------------------------------------------
 
     def begin_frame(self) -> None:
         """Call it at the start of a frame, before the frame reads its values."""

@@ -3,18 +3,18 @@
     packet ─► decoded ─┬─► one parameter, one plain value, which is most packets: checked, stored
                        └─► steps: changes of values, commands, questions ─► now, or in the frame in which they are due
 
-A mistake leaves the road where it is found: it is counted, reported and answered (`foreign/unmapped.py`), and the rest
+A mistake is handled where it is found: it is counted, reported and answered (`foreign/unmapped.py`), and the rest
 of the packet goes on.
 
-Steps. The changes of one packet are one `store.apply`: they land in one frame (those of mapped messages in it are
-another one, as another sender made them). A bundle may also hold commands, and a
-command must see the changes before it (`/layer/1/angle 5`, `/preset/save x`) but not those after it. So changes are
-collected into one step until a command ends it. Questions (`/get`, `/sync` ...) do not end a step: they change nothing
-and are answered after the last step. So a bundle of values, or of values and questions, is always one step. A bundle
-inside a bundle belongs to the outer bundle's step, unless its own time is later.
+Steps. The changes of one packet are one `store.apply`: they land in one frame (those of mapped messages are another
+one, as another sender made them). A bundle may also hold commands, and a command must see the changes before it
+(`/layer/1/angle 5`, `/preset/save x`) but not those after it. So changes are collected into one step until a command
+ends it. Questions (`/get`, `/sync` ...) do not end a step: they change nothing and are answered after the last step.
+So a bundle of values, or of values and questions, is always one step. A bundle inside a bundle belongs to the outer
+bundle's step, unless its own time is later.
 
 Time. Values are checked when a bundle arrives, so that the sender hears about a mistake at once. They are applied at
-the start of the first frame after the bundle is due, by `tick` on the frame loop's thread. That thread never uses a
+the start of the first frame after the bundle is due, by `tick` on the render thread. That thread never uses a
 socket or runs a command's handler: from the first command on, an OSC thread runs the rest of a due plan
 (`run_deferred`). Time tags are converted to the engine's clock on arrival. A bundle more than 10 s ahead is refused,
 with an answer that names the usual cause, a wrong clock: applying it now and dropping it silently would both be
@@ -79,7 +79,11 @@ the message was refused."""
 
 
 class Dispatcher:
-    """`receive` and `run_deferred` on OSC's threads, `tick` and `frame_drawn` on the frame loop's."""
+    """`receive`: any thread, one at a time; `run_deferred`: the sending thread; `tick`, `frame_drawn`: render thread.
+
+    A view is an input of a playing shader by its name; its aliases are the numbered parameters that it moves. A sieve
+    looks at packets of a flood before they are decoded, so that only the newest value of each parameter costs time.
+    """
 
     def __init__(
         self,

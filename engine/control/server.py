@@ -29,8 +29,8 @@ PORT_ATTEMPTS = 16
 
 
 class OscServer:
-    """Bound from `bind`, running from `start` to `close`. `bind` raises MultiverseError, which names `--osc`, if it
-    cannot bind. The sending thread is closed first."""
+    """Bound from `bind`, running from `start` to `close`; `start` sets `address` and `granted_receive_buffer_bytes`.
+    `bind` raises MultiverseError, which names `--osc`, if it cannot bind. The sending thread is closed first."""
 
     def __init__(
         self,
@@ -75,6 +75,7 @@ class OscServer:
         )
         self._wake_end, self._woken_end = socket.socketpair()
         self._selector.register(udp_socket, selectors.EVENT_READ)
+        # `close` wakes the selector with it; the callback returns at once then.
         self._selector.register(self._woken_end, selectors.EVENT_READ, self._is_closing.wait)
         self._sending.serve(self._tcp.send_rest, self._udp.count_lost)
         self._thread = threading.Thread(target=self._receive, name="osc receive", daemon=True)
@@ -108,13 +109,13 @@ class OscServer:
         return self._web_allow.allows(host, self._dispatcher.clock.now_s())
 
     def draw_begins(self) -> None:
-        """Pause reading. Frame loop's thread. Packets that arrive during a draw are too late for that frame: executed
+        """Pause reading. Render thread. Packets that arrive during a draw are too late for that frame: executed
         after it, they take no time from the draw and still show in the next frame."""
         if self.granted_receive_buffer_bytes >= HOLDING_BUFFER_BYTES:
             self._may_read.clear()
 
     def draw_ends(self) -> None:
-        """Resume reading. Frame loop's thread."""
+        """Resume reading. Render thread."""
         self._may_read.set()
 
     def close(self) -> None:

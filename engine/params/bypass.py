@@ -26,7 +26,7 @@ _LOOKS: Final = {name.lower(): look for name, look in LOOKS.items()}
 
 
 class Bypass:
-    """The slots that are bypassed. Frame loop's thread, except `shown`."""
+    """The slots that are bypassed. Render thread, except `shown`."""
 
     def __init__(self) -> None:
         self.slots: frozenset[str] = frozenset()

@@ -93,7 +93,7 @@ class _Fade:
 
 
 class Crossfade:
-    """All running fades. Call `start` on any thread, `step` on the frame loop's thread."""
+    """All running fades. Call `start` on any thread, `step` on the render thread."""
 
     def __init__(self, store: ParamStore) -> None:
         self._store = store
@@ -156,7 +156,7 @@ class Crossfade:
     def hold(self, seconds: float) -> None:
         """Hold the picture on screen, and dissolve it into the present look: a part of it cannot be drawn any more.
 
-        During a picture fade that lasts longer, it goes on in place of the old look. Frame loop's thread.
+        During a picture fade that lasts longer, it goes on in place of the old look. Render thread.
         """
         with self._lock:
             running = self._picture_fade()
@@ -164,7 +164,7 @@ class Crossfade:
                 self._add_picture(seconds, is_held=True)
 
     def dissolve(self, seconds: float) -> None:
-        """Dissolve the look as it is drawn now into what it becomes in the next frame. Frame loop's thread."""
+        """Dissolve the look as it is drawn now into what it becomes in the next frame. Render thread."""
         with self._lock:
             running = self._picture_fade()
             if running is None:

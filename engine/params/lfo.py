@@ -30,7 +30,7 @@ _SHAPES: Final[dict[str, Callable[[float], float]]] = {
 
 
 class Lfos:
-    """The four oscillators. For the frame loop's thread."""
+    """The four oscillators. For the render thread."""
 
     def __init__(self) -> None:
         self._cycles = dict.fromkeys(LFOS, 0.0)

@@ -24,7 +24,9 @@ from engine.params.store import Snapshot
 from engine.values import AudioFeatures
 
 LOOK = tuple(param.address for param in osc_schema.PARAMS if param.is_look)
+"""Addresses that a panic resets."""
 KEPT = tuple(param.address for param in osc_schema.PARAMS if param.stored)
+"""Addresses that presets hold: a look that leaves keeps its own values."""
 
 MAX_WORK_SHARE = 0.8  # of a frame's time, estimated for drawing both looks; the rest is reserve
 MAX_LATE_FRAMES = 2  # per fade: two can be a hiccup of the system
@@ -87,7 +89,7 @@ class LookPipeline:
 
 
 class Looks:
-    """The look on screen and, during a picture fade, the one that leaves. On the frame loop's thread call `follow`,
+    """The look on screen and, during a picture fade, the one that leaves. On the render thread call `follow`,
     `glide` and `modulate` each frame."""
 
     def __init__(self, shown: LookPipeline) -> None:

@@ -91,7 +91,7 @@ class _Route:
 
 
 class Modulation:
-    """All routes. For the frame loop's thread. Costs almost nothing while no route is on."""
+    """All routes. For the render thread. Costs almost nothing while no route is on."""
 
     def __init__(self, alias_of: AliasOf = lambda target, values: "") -> None:
         """`alias_of(target, values)`: the parameter behind the name of a shader's input, "" if no shader that these

@@ -260,7 +260,7 @@ class CurrentPreset:
     of its values differs from the current value; setting the value back clears the mark. While a fade to it is running,
     it does not count as edited. There is no current preset at the start, or after it was deleted.
 
-    Call `step` on the frame loop's thread, everything else on any.
+    Call `step` on the render thread, everything else on any.
     """
 
     def __init__(self, store: ParamStore, send: Callable[..., None]) -> None:

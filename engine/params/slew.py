@@ -74,7 +74,7 @@ class _MenuGlide:
 
 
 class Slew:
-    """Smoothed values of all parameters, one step per frame. For the frame loop's thread.
+    """Smoothed values of all parameters, one step per frame. For the render thread.
 
     Only moving parameters cost time; while none moves, `step` returns the same mapping.
     """
@@ -99,7 +99,7 @@ class Slew:
         if glide is None:
             if osc_schema.lookup(address) is None:
                 raise osc_schema.unknown_address(address)
-            raise Rejected(f"{address}: does not glide, so it has no smoothing time")
+            raise Rejected(f"{address}: has no smoothing time that can be set")
         if not 0.0 <= smoothing_ms <= MAX_SMOOTHING_MS:
             raise Rejected(f"{address}: a smoothing of {smoothing_ms:g} ms is outside 0..{MAX_SMOOTHING_MS:g}")
         glide.smoothing_ms = smoothing_ms

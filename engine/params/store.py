@@ -83,7 +83,8 @@ class ParamStore:
         self._asked: dict[str, int] = {}
 
     def remember_groups(self, addresses: Iterable[str]) -> None:
-        """Remember for these texts what was set together with their newest value. Before the first value."""
+        """Remember for these texts what was set together with their newest value (shader files use it, to tell inputs
+        that came with a file). Before the first value."""
         self._groups = {_known(address).address: frozenset() for address in addresses}
 
     def count_asked(self, addresses: Iterable[str]) -> None:
@@ -91,7 +92,7 @@ class ParamStore:
         self._asked = {_known(address).address: 0 for address in addresses}
 
     def times_asked(self, addresses: Iterable[str]) -> int:
-        """How often these parameters of `count_asked` have been set together; False and "" do not count."""
+        """How often these parameters of `count_asked` have been set, summed up; False and "" do not count."""
         return sum(self._asked[address] for address in addresses)
 
     def group_of(self, address: str) -> tuple[int, frozenset[str]]:
@@ -110,8 +111,8 @@ class ParamStore:
     def on_trigger(self, address: str, fired: Callable[[], None]) -> None:
         """Call `fired()` whenever the trigger fires, immediately and not in the next frame.
 
-        Call it before the first value is set. `fired` runs on the thread that fires the trigger; it must not block and
-        must not set a value.
+        Call it before the first value is set. `fired` runs on the thread that fires the trigger, under the store's
+        lock: it must not block and must not call the store.
         """
         self._hooks[_known(address).address] = fired
 

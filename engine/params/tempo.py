@@ -55,7 +55,7 @@ class TempoStatus:
 
 
 class Tempo:
-    """The current tempo and beat. Thread-safe; call `step` on the frame loop's thread. Times are those of the clock."""
+    """The current tempo and beat. Thread-safe; call `step` on the render thread. Times are those of the clock."""
 
     def __init__(self, store: ParamStore, clock: Clock, say: Callable[[str], None] = lambda line: None) -> None:
         """`say`: takes a line for the performer that is no warning, on any thread."""
@@ -197,7 +197,7 @@ class Tempo:
             if not self._is_stopped:
                 self._stopped_at, self._is_stopped = self._tick_beat + 1 / TICKS_PER_BEAT, True
 
-    # -- the frame loop's thread ---------------------------------------------------------------
+    # -- the render thread ---------------------------------------------------------------
 
     def step(self, now_s: float) -> None:
         """Use a new value of `/tempo/bpm`, or else write the tempo of the taps or of a clock to it."""

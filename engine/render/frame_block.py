@@ -15,7 +15,7 @@ from engine.render.masks import edge
 from engine.render.picture import Matte
 from engine.render.shapes import may_be_too_fine, shape_rows
 
-SIZE = 0  # width, height, half width, half height, pixels
+SIZE = 0  # width, height, half width, half height; in pixels
 LAYER_U = 1  # affine: place along the wave, in periods of its wrap; points a period (2048 mirrored, 1024 repeating)
 LAYER_X = 5  # affine: x', 0..1 across the rotated picture; periods added by the curve where 2 y' - 1 is 1
 LAYER_Y = 9  # affine: 2 y' - 1; unused
@@ -55,7 +55,8 @@ def pack_block(
     shown: Sequence[float] | np.ndarray,
 ) -> np.ndarray:
     """(66, 4) float32 for one picture of `size_px` (width, height). The other sizes are None if there is no such
-    picture; `shown` from `shown_points`."""
+    picture; `shown` from `shown_points`: how many points of each wave a pixel can show. "To lead" in the names of rows:
+    a region map gives each pixel to one layer, which leads there."""
     width, height = size_px
     rows: list[tuple[float, ...]] = [(width, height, width / 2, height / 2)]
     shapes = [shape_rows(layer, size_px) for layer in look.layers]

@@ -37,7 +37,7 @@ _UNITS = {
 # compiler: 0.1 s for the thirty-four from Mesa's disk cache, 10 s the first time on a machine. A matte takes 5 ms at
 # 720p, so it is a feature. All sets of eight features would be two hundred programs. A look that needs one of the
 # three at the end mostly uses the others of _BESIDE too, so these come along with it.
-_FEATURES = ("FEEDBACK", "SEEN", "MATTE", "BLENDS", "WARP", "FINE", "SHAPES", "COLOUR")
+_FEATURES = ("FEEDBACK", "PICTURES", "MATTE", "BLENDS", "WARP", "FINE", "SHAPES", "COLOUR")
 _RARE = frozenset({"FINE", "SHAPES", "COLOUR"})
 _BESIDE = frozenset({"FEEDBACK", "BLENDS", "WARP"})
 
@@ -47,7 +47,7 @@ def _with_companions(needed: frozenset[str]) -> tuple[str, ...]:
     if needed & _RARE:
         needed |= _BESIDE
         needed |= {"COLOUR"} if "SHAPES" in needed else set()
-        needed |= {"MATTE"} if "SEEN" in needed else set()
+        needed |= {"MATTE"} if "PICTURES" in needed else set()
     return tuple(feature for feature in _FEATURES if feature in needed)
 
 
@@ -56,13 +56,13 @@ _SETS = sorted(
         _with_companions(frozenset(features))
         for count in range(len(_FEATURES) + 1)
         for features in combinations(_FEATURES, count)
-        if "SEEN" in features or "MATTE" not in features
+        if "PICTURES" in features or "MATTE" not in features
     }
 )
 
 
 class LookPass:
-    """Render thread, context current."""
+    """The pass that draws a look onto its trail. Render thread, context current."""
 
     def __init__(
         self,
@@ -92,7 +92,8 @@ class LookPass:
     ) -> None:
         """Draw one look. `generator`: layer 5's picture instead of the camera's.
 
-        `into`: the front of its trail, alone or with a picture of 8 bits that is published.
+        A trail is a look's newest picture (its front) and the one before (its back), which feedback reads. `into`: the
+        front, alone or together with a picture of 8 bits that is published.
         """
         look = picture.look
         # Upload only what is visible: a 1080p camera picture takes 2 ms.
@@ -160,7 +161,7 @@ def _features(look: Look, block: np.ndarray, is_seen: bool, has_matte: bool) -> 
     """The subset of _FEATURES that a picture needs."""
     is_needed = {
         "FEEDBACK": look.feedback_amount > 0,
-        "SEEN": is_seen,
+        "PICTURES": is_seen,
         "MATTE": has_matte,
         "BLENDS": look.blend_weights[0] < 1 or look.tone == "clip",
         "WARP": look.mirror != "off" or any(layer.curve > 0 for layer in look.layers),

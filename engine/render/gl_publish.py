@@ -42,7 +42,7 @@ class Dither:
 class Publisher:
     """Programs and textures for the last step of any picture. Render thread, context current."""
 
-    def __init__(self, context: moderngl.Context, finish: Callable[[], None], *, is_software: bool) -> None:
+    def __init__(self, context: moderngl.Context, wait_for_gpu: Callable[[], None], *, is_software: bool) -> None:
         self.dither = Dither(context)
         self._context = context
         self._fade = self._program()
@@ -53,7 +53,7 @@ class Publisher:
         uniform(self._sum_cells.program, "u_jitter").write(sample_jitter())
         self._limits = limits_texture(context)
         self._cells = Target(context, (CELLS, CELLS), dtype="f4")
-        self._cell_readback = Readback(context, finish, (CELLS, CELLS), is_direct=is_software, dtype="f4")
+        self._cell_readback = Readback(context, wait_for_gpu, (CELLS, CELLS), is_direct=is_software, dtype="f4")
         self._tiny = Target(context, (1, 1), dtype=self.dither.dtype)  # released last: moderngl returns to a bound one
 
     def sum_cells(self, picture: Target) -> None:
@@ -76,13 +76,13 @@ class Publisher:
         publish = self._deep_limit if finish.limits else self._deep_fade
         self._draw(picture, finish, publish, into, self.dither.deep_gain, is_luma)
 
-    def warm_up(self, picture: Target, published: Target, finish: Callable[[], None]) -> None:
+    def warm_up(self, picture: Target, published: Target, wait_for_gpu: Callable[[], None]) -> None:
         """Draw one pixel with each program."""
         self.sum_cells(picture)
         for limits in (None, NO_LIMITS):
             self.draw(picture, Finish(1.0, limits), published, is_luma=False)
             self.draw_deep(picture, Finish(1.0, limits), self._tiny, is_luma=False)
-        finish()
+        wait_for_gpu()
 
     def release(self) -> None:
         release_all(self._fade, self._limit, self._deep_fade, self._deep_limit, self._sum_cells)
@@ -114,8 +114,8 @@ class FittedPicture:
     For a GPU; a software rasteriser would be slower than its reader. Render thread, context current.
     """
 
-    def __init__(self, context: moderngl.Context, finish: Callable[[], None]) -> None:
-        self._context, self._finish = context, finish
+    def __init__(self, context: moderngl.Context, wait_for_gpu: Callable[[], None]) -> None:
+        self._context, self._wait_for_gpu = context, wait_for_gpu
         self._fit = Pass(context, "fit")
         self._size_px = (1, 1)
         self._target, self._readback = self._make(self._size_px)
@@ -148,7 +148,7 @@ class FittedPicture:
         """
         if not self._is_queued or self._size_px != size_px:
             self.queue(picture, size_px)
-            self._finish()  # waits without the GIL, so that the copy does not wait
+            self._wait_for_gpu()  # waits without the GIL, so that the copy does not wait
         return self._readback.read(self._target.framebuffer)
 
     def release(self) -> None:
@@ -156,12 +156,12 @@ class FittedPicture:
 
     def _make(self, size_px: tuple[int, int]) -> tuple[Target, Readback]:
         target = Target(self._context, size_px)
-        return target, Readback(self._context, self._finish, size_px, is_direct=False)
+        return target, Readback(self._context, self._wait_for_gpu, size_px, is_direct=False)
 
     def _warm_up(self) -> None:
         """Draw one pixel: drivers finish compiling at the first draw."""
         tiny = Target(self._context, (1, 1))
         self.queue(tiny, self._size_px)
-        self._finish()
+        self._wait_for_gpu()
         tiny.release()
         self.drop()

@@ -60,7 +60,7 @@ class PictureInput:
     cuts: int = 0
     """Number of looks so far that have replaced another at once: a new number begins a black feedback trail."""
     is_cutting: bool = False
-    """The last one did so a moment ago: until its shaders are built, the last picture stays."""
+    """A cut was made a moment ago: until its shaders are built, the last picture stays."""
     shaders: tuple[ShaderSlot, ...] = ()
     """The slots that play: the generator over the picture, then the effects; in the input on screen also those of
     `leaving`."""

@@ -18,7 +18,7 @@ import numpy as np
 
 from engine.errors import SinkError
 from engine.sinks.registry import broken, require_available
-from engine.sinks.sink import TITLES, Picture, Sink, SinkStatus, Stage
+from engine.sinks.sink import TITLES, PictureName, Sink, SinkStatus, Stage
 from engine.sinks.sink_thread import sink_thread
 from engine.system.schedule import exact_rate
 from engine.values import PublishedFrame
@@ -43,7 +43,7 @@ class _Format:
 class NdiSink(Sink):
     kind = "ndi"
 
-    def __init__(self, argument: str, picture: Picture = "main") -> None:
+    def __init__(self, argument: str, picture: PictureName = "main") -> None:
         self.name = argument or TITLES[picture]
         self._change = threading.Condition()
         self._waiting: np.ndarray | None = None

@@ -4,14 +4,14 @@ To add a sink: copy this file to engine/sinks/KIND.py, name its class KindSink, 
 `KINDS` in osc_schema/sinks.py, and run `tests/sinks/test_contract.py`, which tests every kind there.
 """
 
-from engine.sinks.sink import TITLES, Picture, SinkStatus, Stage
+from engine.sinks.sink import TITLES, PictureName, SinkStatus, Stage
 from engine.values import PublishedFrame
 
 
 class NullSink:
     kind = "null"
 
-    def __init__(self, argument: str, picture: Picture = "main") -> None:
+    def __init__(self, argument: str, picture: PictureName = "main") -> None:
         """`argument` follows the `=` of `--sink null=...` or `--sink PICTURE:null=...`.
         Import libraries in `start`, not here."""
         self.name = argument or TITLES[picture]

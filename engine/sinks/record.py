@@ -17,7 +17,7 @@ import numpy as np
 from engine.errors import SinkError
 from engine.sinks.index_in_front import SUFFIXES as SUFFIXES_WITH_INDEX
 from engine.sinks.index_in_front import put_index_in_front
-from engine.sinks.sink import Picture, SinkStatus, Stage
+from engine.sinks.sink import PictureName, SinkStatus, Stage
 from engine.sinks.sink_thread import sink_thread
 from engine.sinks.whole_file import check_suffix, dated_file, make_folder, reserve
 from engine.system.atomic_file import remove_file, sync_file, sync_folder
@@ -224,7 +224,7 @@ class Recording:
 class RecordSink:
     kind = "record"
 
-    def __init__(self, argument: str, picture: Picture = "main") -> None:
+    def __init__(self, argument: str, picture: PictureName = "main") -> None:
         """`argument`: a file ending in .mp4 (H.264), .mov (ProRes), .mkv (HEVC) or .avi (Motion JPEG), or "" for a name
         from date and time in the stage's record folder."""
         self._argument, self._picture = argument, picture

@@ -9,14 +9,14 @@ import os
 from engine.errors import SharedMemoryError, SinkError
 from engine.ipc import FrameRing, RingOwner
 from engine.ipc.ring_folder import find_ring, system_folder
-from engine.sinks.sink import TITLES, Picture, Sink, SinkStatus, Stage
+from engine.sinks.sink import TITLES, PictureName, Sink, SinkStatus, Stage
 from engine.values import PublishedFrame
 
 
 class SharedSink(Sink):
     kind = "shared"
 
-    def __init__(self, argument: str, picture: Picture = "main") -> None:
+    def __init__(self, argument: str, picture: PictureName = "main") -> None:
         self.name = argument or TITLES[picture]
         self._ring: RingOwner | None = None
         self._frames = 0

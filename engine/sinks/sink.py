@@ -11,22 +11,22 @@ from engine.values import PublishedFrame
 from osc_schema import ExtraPicture
 from osc_schema.sinks import KINDS
 
-Picture = str
+PictureName = str
 """One of the run's pictures: `main`, the Multiverse itself, or the name of an ExtraPicture. Sizes may differ."""
-EXTRA_PICTURES: dict[Picture, ExtraPicture] = {picture.name: picture for picture in osc_schema.EXTRA_PICTURES}
-TITLES: dict[Picture, str] = {
+EXTRA_PICTURES: dict[PictureName, ExtraPicture] = {picture.name: picture for picture in osc_schema.EXTRA_PICTURES}
+TITLES: dict[PictureName, str] = {
     "main": "Multiverse",
     **{name: f"Multiverse {picture.addition}" for name, picture in EXTRA_PICTURES.items()},
 }
 """The default name that receivers see."""
 
 
-def picture_name(picture: Picture, main_name: str) -> str:
+def picture_name(picture: PictureName, main_name: str) -> str:
     """The name of a picture if the main one is called `main_name`: `left`, `left ADDITION`."""
     return main_name if picture == "main" else f"{main_name} {EXTRA_PICTURES[picture].addition}"
 
 
-def sink_label(kind: str, picture: Picture) -> str:
+def sink_label(kind: str, picture: PictureName) -> str:
     """The label of a kind: `record` for the main picture, `PICTURE:record` for an extra one."""
     return kind if picture == "main" else f"{picture}:{kind}"
 
@@ -38,7 +38,7 @@ class SinkSpec:
     kind: str
     argument: str = ""
     """A texture's name (syphon, spout, shared, ndi) or a file (record, snapshot); "" for the kind's default."""
-    picture: Picture = "main"
+    picture: PictureName = "main"
 
     @classmethod
     def parse(cls, text: str) -> "SinkSpec":
@@ -50,7 +50,7 @@ class SinkSpec:
     def labelled(cls, label: str, argument: str = "") -> "SinkSpec":
         """The spec for a label and the argument after its `=`. SinkError lists the valid kinds."""
         mark, colon, kind = label.rpartition(":")
-        picture: Picture = mark if mark in EXTRA_PICTURES else "main"
+        picture: PictureName = mark if mark in EXTRA_PICTURES else "main"
         if kind not in KINDS or (colon and picture == "main"):
             what = f"picture {mark}:" if kind in KINDS else "kind"
             marks = ", ".join(f"{picture}:" for picture in EXTRA_PICTURES)
@@ -97,7 +97,7 @@ class SinkStatus:
     """Pictures dropped because the sink was too slow."""
     detail: str = ""
     """One line for people."""
-    picture: Picture = "main"
+    picture: PictureName = "main"
 
     @property
     def label(self) -> str:
@@ -105,7 +105,7 @@ class SinkStatus:
 
 
 class Sink(Protocol):
-    """Everything but `status` is called on the frame loop's thread, with its GL context current. One exception: if that
+    """Everything but `status` is called on the render thread, with its GL context current. One exception: if that
     thread stands still, the engine drains and closes the sinks that do not use OpenGL on another one, then ends.
 
     To fail, raise an exception from any method: `SinkSet` then closes the sink, reports it, and retries later with a

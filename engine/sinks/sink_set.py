@@ -13,7 +13,7 @@ from engine.sinks.sink import (
     EXTRA_PICTURES,
     TITLES,
     OnDemandSink,
-    Picture,
+    PictureName,
     Sink,
     SinkSpec,
     SinkStatus,
@@ -89,7 +89,7 @@ class SinkSet:
         """`clock` is the show's clock; `stopwatch` is real time, so that shutdown timeouts work offline too."""
         self.stage = stage
         """Format of the main picture."""
-        self._extra_stages: dict[Picture, Stage] = {}
+        self._extra_stages: dict[PictureName, Stage] = {}
         """Formats of the run's other pictures."""
         self._clock = clock
         self._stopwatch = stopwatch or SystemClock()
@@ -110,7 +110,7 @@ class SinkSet:
         """Labels of the sinks that run or will be retried: `record`, `PICTURE:record`, ..."""
         return frozenset(place.spec.label for place in self._places if not place.is_once)
 
-    def add_picture(self, picture: Picture, width: int, height: int, *, may_wait: bool = False) -> None:
+    def add_picture(self, picture: PictureName, width: int, height: int, *, may_wait: bool = False) -> None:
         """Add a picture to the run, so that sinks can be started for it.
 
         Each sink that shows the main picture to other programs gets a second one for this picture, now and later; files
@@ -166,7 +166,7 @@ class SinkSet:
             raise SinkError(f"{spec.label}: {sink.name} is already running; give this one another name")
         return sink
 
-    def _start_extra(self, picture: Picture, main: _Place, may_wait: bool) -> None:
+    def _start_extra(self, picture: PictureName, main: _Place, may_wait: bool) -> None:
         """Publish this picture where the main one is. A failure does not affect the main one."""
         if main.spec.picture != "main" or not KINDS[main.spec.kind].is_named:
             return
@@ -214,7 +214,7 @@ class SinkSet:
         self._finish()
         return len(chosen)
 
-    def publish(self, frame: PublishedFrame, extras: Mapping[Picture, ShownPicture] | None = None) -> None:
+    def publish(self, frame: PublishedFrame, extras: Mapping[PictureName, ShownPicture] | None = None) -> None:
         """Give a frame to every sink of the main picture, then each picture in `extras` to its own sinks. Extra
         pictures get the frame's number, time and sound. Pictures without a sink are not drawn."""
         self._publish("main", frame)
@@ -230,12 +230,12 @@ class SinkSet:
             self._finishing += tuple(place for place in self._places if place.is_once)
             self._places = tuple(place for place in self._places if not place.is_once)
 
-    def _publish(self, picture: Picture, frame: PublishedFrame) -> None:
+    def _publish(self, picture: PictureName, frame: PublishedFrame) -> None:
         for place in self._places:
             if place.sink is not None and place.spec.picture == picture:
                 self._attempt(place, partial(place.sink.publish, frame))
 
-    def _follow_size(self, picture: Picture, shown: ShownPicture) -> None:
+    def _follow_size(self, picture: PictureName, shown: ShownPicture) -> None:
         stage = self._extra_stages[picture]
         if (shown.width, shown.height) != (stage.width, stage.height):
             stage = self._extra_stages[picture] = stage.with_format(shown.width, shown.height, stage.fps)
@@ -278,7 +278,7 @@ class SinkSet:
                 self._extra_stages[picture] = extra.with_format(extra.width, extra.height, stage.fps)
                 self._set_format(picture, self._extra_stages[picture])
 
-    def _set_format(self, picture: Picture, stage: Stage) -> None:
+    def _set_format(self, picture: PictureName, stage: Stage) -> None:
         for place in self._places:
             if place.sink is not None and place.spec.picture == picture:
                 self._attempt(place, partial(place.sink.set_format, stage))

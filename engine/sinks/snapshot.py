@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.errors import SinkError
-from engine.sinks.sink import Picture, Sink, SinkStatus, Stage, sink_label
+from engine.sinks.sink import PictureName, Sink, SinkStatus, Stage, sink_label
 from engine.sinks.sink_thread import sink_thread
 from engine.sinks.whole_file import check_suffix, dated_file, make_folder, reserve
 from engine.system.atomic_file import MAX_HELD_LIVE_S, HeldFileError, move_into_place, remove_file
@@ -33,7 +33,7 @@ PNG_COMPRESSION = 3  # of 0..9: 50 ms for 1080p, a fifth of the size of level 1
 class SnapshotSink(Sink):
     kind = "snapshot"
 
-    def __init__(self, argument: str, picture: Picture = "main") -> None:
+    def __init__(self, argument: str, picture: PictureName = "main") -> None:
         self.name = argument or sink_label(self.kind, picture)
         self._picture = picture
         self._wanted, self._at_s = split_argument(argument)

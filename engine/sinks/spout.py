@@ -13,7 +13,7 @@ import numpy as np
 
 from engine.errors import SinkError
 from engine.sinks.registry import broken, require_available
-from engine.sinks.sink import TITLES, Picture, Sink, SinkStatus, Stage
+from engine.sinks.sink import TITLES, PictureName, Sink, SinkStatus, Stage
 from engine.values import PublishedFrame
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ _OWN_CONTEXT = _OwnContext()  # render thread
 class SpoutSink(Sink):
     kind = "spout"
 
-    def __init__(self, argument: str, picture: Picture = "main") -> None:
+    def __init__(self, argument: str, picture: PictureName = "main") -> None:
         self.name = argument or TITLES[picture]
         self._sender: SpoutSender | None = None
         self._names_before: frozenset[str] = frozenset()

@@ -13,7 +13,7 @@ import numpy as np
 
 from engine.errors import SinkError
 from engine.sinks.registry import broken, require_available
-from engine.sinks.sink import TITLES, Picture, Sink, SinkStatus, Stage
+from engine.sinks.sink import TITLES, PictureName, Sink, SinkStatus, Stage
 from engine.values import PublishedFrame, TextureRef
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _name_process(foundation: "ModuleType") -> None:
 class SyphonSink(Sink):
     kind = "syphon"
 
-    def __init__(self, argument: str, picture: Picture = "main") -> None:
+    def __init__(self, argument: str, picture: PictureName = "main") -> None:
         self.name = argument or TITLES[picture]
         self._gl_server: SyphonOpenGLServer | None = None
         self._metal_server: SyphonMetalServer | None = None

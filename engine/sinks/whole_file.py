@@ -6,13 +6,13 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from engine.errors import SinkError
-from engine.sinks.sink import Picture, picture_name
+from engine.sinks.sink import PictureName, picture_name
 from engine.system.atomic_file import MAX_HELD_JOB_S, HeldFileError, move_into_place
 from engine.system.translate_errors import reason_of, translate_errors
 from engine.system.work_folder import WorkFolder
 
 
-def dated_file(folder: Path, picture: Picture, wall_s: float, suffix: str) -> Path:
+def dated_file(folder: Path, picture: PictureName, wall_s: float, suffix: str) -> Path:
     """A path such as `folder/multiverse 2025-11-20 19.30.05.mp4`, or `multiverse SD ...`, in local time. No colons,
     which Windows refuses. Pure."""
     stem = picture_name(picture, "multiverse")

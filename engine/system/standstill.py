@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class FrameMark:
-    """The frame in progress. Written by the frame loop's thread, read by any."""
+    """The frame in progress. Written by the render thread, read by any."""
 
     def __init__(self) -> None:
         self.began_s: float | None = None

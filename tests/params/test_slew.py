@@ -134,7 +134,7 @@ def test_a_glide_starts_from_the_current_value_and_makes_no_mapping_while_nothin
 def test_an_invalid_smoothing_is_rejected() -> None:
     for address, smoothing_ms, said in [
         ("/layr/1/curve", 10, "no such parameter"),
-        ("/mirror/mode", 10, "does not glide"),
+        ("/mirror/mode", 10, "has no smoothing time"),
         ("/layer/1/curve", -1, "outside 0..60000"),
         ("/layer/1/curve", math.nan, "outside 0..60000"),
     ]:

@@ -370,7 +370,7 @@ def test_a_shader_that_does_not_compile_is_named_with_file_and_line(monkeypatch:
 
 
 def test_lines_after_an_include_keep_their_numbers_and_every_vendors_error_is_understood() -> None:
-    text, files = read_shader("multiverse", ("WARP", "SEEN", "MATTE", "FEEDBACK", "BLENDS"))
+    text, files = read_shader("multiverse", ("WARP", "PICTURES", "MATTE", "FEEDBACK", "BLENDS"))
     assert files[0] == "multiverse.glsl" and {"block.glsl", "warp.glsl", "feedback.glsl", "mask.glsl"} <= set(files)
     lines = text.splitlines()
     main = lines.index("void main() {")

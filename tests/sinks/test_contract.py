@@ -14,7 +14,7 @@ from engine.errors import SinkError, SinkUnavailableError
 from engine.sinks import SinkSpec, available_kinds
 from engine.sinks.null import NullSink
 from engine.sinks.opening import make_sink, sink_class
-from engine.sinks.sink import TITLES, Picture, Sink
+from engine.sinks.sink import TITLES, PictureName, Sink
 from osc_schema.sinks import KINDS
 
 REPOSITORY = Path(__file__).parents[2]
@@ -40,7 +40,7 @@ def test_every_kind_has_the_members_of_a_sink_with_the_same_parameters(kind: str
 @pytest.mark.parametrize("picture", PICTURES)
 @pytest.mark.parametrize("kind", AVAILABLE)
 def test_a_sink_survives_changes_of_size_and_closes_twice(
-    kind: str, picture: Picture, make_stage, make_frame, tmp_path: Path, wait_for
+    kind: str, picture: PictureName, make_stage, make_frame, tmp_path: Path, wait_for
 ) -> None:
     make_sink(SinkSpec(kind=kind, picture=picture)).close()  # one that was never started
     argument = {"record": str(tmp_path / "life.mp4"), "snapshot": str(tmp_path / "life.png")}.get(kind, "life")

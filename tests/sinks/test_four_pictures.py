@@ -16,14 +16,14 @@ from engine.errors import SinkError
 from engine.ipc import FrameRing
 from engine.sinks import SinkSet, SinkSpec, Stage
 from engine.sinks.registry import available_kinds
-from engine.sinks.sink import TITLES, Picture, picture_name
+from engine.sinks.sink import TITLES, PictureName, picture_name
 from engine.sinks.sink_set import MAX_SINKS
 from engine.system.clock import SteppedClock
 from engine.values import PublishedFrame, ShownPicture, TextureRef
 
-SIZES: dict[Picture, tuple[int, int]] = {"sd": (32, 24), "sam3": (48, 32), "sam3_mask": (40, 16)}
-LEVELS: dict[Picture, int] = {"sd": 60, "sam3": 120, "sam3_mask": 180}
-OPTIONS: dict[Picture, str] = {"sd": "--sd MODEL", "sam3": "--sam3 MODEL", "sam3_mask": "--sam3 MODEL"}
+SIZES: dict[PictureName, tuple[int, int]] = {"sd": (32, 24), "sam3": (48, 32), "sam3_mask": (40, 16)}
+LEVELS: dict[PictureName, int] = {"sd": 60, "sam3": 120, "sam3_mask": 180}
+OPTIONS: dict[PictureName, str] = {"sd": "--sd MODEL", "sam3": "--sam3 MODEL", "sam3_mask": "--sam3 MODEL"}
 BESIDE_MAIN = tuple(SIZES)
 PICTURES = ("main", *BESIDE_MAIN)
 
@@ -32,7 +32,7 @@ def unasked() -> None:
     raise AssertionError("this picture was not requested")
 
 
-def shown(picture: Picture, size: tuple[int, int] | None = None, level: int | None = None) -> ShownPicture:
+def shown(picture: PictureName, size: tuple[int, int] | None = None, level: int | None = None) -> ShownPicture:
     """A picture of one grey, without a texture."""
     width, height = size or SIZES[picture]
     pixels = np.full((height, width, 4), 255, np.uint8)
@@ -40,7 +40,7 @@ def shown(picture: Picture, size: tuple[int, int] | None = None, level: int | No
     return ShownPicture(width=width, height=height, draw_texture=unasked, read_rgba=lambda: pixels)
 
 
-def all_shown() -> dict[Picture, ShownPicture]:
+def all_shown() -> dict[PictureName, ShownPicture]:
     return {picture: shown(picture) for picture in BESIDE_MAIN}
 
 
@@ -57,7 +57,7 @@ def open_set(make_stage: Callable[..., Stage], clock: SteppedClock, reports: Cal
     """`open_set(*pictures, **stage)`: the sinks of a run that has these pictures."""
     made: list[SinkSet] = []
 
-    def open_(*pictures: Picture, **stage: object) -> SinkSet:
+    def open_(*pictures: PictureName, **stage: object) -> SinkSet:
         sinks = SinkSet(make_stage(**stage), clock, reports)
         made.append(sinks)
         for picture in pictures:
@@ -84,7 +84,7 @@ def test_an_unknown_picture_is_an_error_that_lists_the_known_ones() -> None:
 
 
 @pytest.mark.parametrize("picture", BESIDE_MAIN)
-def test_a_picture_missing_in_the_run_is_an_error_that_names_its_option(open_set, picture: Picture) -> None:
+def test_a_picture_missing_in_the_run_is_an_error_that_names_its_option(open_set, picture: PictureName) -> None:
     sinks = open_set(*(other for other in BESIDE_MAIN if other != picture))
     with pytest.raises(SinkError, match=rf"^{picture}:record: this run has no .*; start it with {OPTIONS[picture]}"):
         sinks.start(SinkSpec.parse(f"{picture}:record"))
@@ -115,7 +115,7 @@ def test_in_any_order_a_texture_publishes_all_pictures_of_the_run(open_set, make
 
 
 @pytest.mark.parametrize("picture", BESIDE_MAIN)
-def test_an_extra_sink_is_stopped_by_its_label_and_the_others_stay(open_set, picture: Picture) -> None:
+def test_an_extra_sink_is_stopped_by_its_label_and_the_others_stay(open_set, picture: PictureName) -> None:
     sinks = open_set(*BESIDE_MAIN)
     sinks.start(SinkSpec(kind="shared"))
     assert sinks.stop(f"{picture}:shared", "Multiverse") == 0
@@ -136,9 +136,9 @@ def test_a_picture_without_sinks_is_neither_drawn_nor_read(open_set, make_frame)
 
 
 def test_each_texture_is_drawn_once_for_all_its_sinks(stand_in_syphon, open_set, make_frame) -> None:
-    drawn: list[Picture] = []
+    drawn: list[PictureName] = []
 
-    def drawable(picture: Picture) -> ShownPicture:
+    def drawable(picture: PictureName) -> ShownPicture:
         width, height = SIZES[picture]
 
         def draw() -> TextureRef:
@@ -161,12 +161,12 @@ def test_each_texture_is_drawn_once_for_all_its_sinks(stand_in_syphon, open_set,
 
 @pytest.mark.parametrize("picture", BESIDE_MAIN)
 def test_a_new_size_or_rate_is_followed_and_leaves_the_other_pictures_alone(
-    open_set, make_frame, make_stage, picture: Picture
+    open_set, make_frame, make_stage, picture: PictureName
 ) -> None:
     sinks = open_set(*BESIDE_MAIN)
     sinks.start(SinkSpec(kind="shared"))
 
-    def segments() -> dict[Picture, str]:
+    def segments() -> dict[PictureName, str]:
         return {status.picture: status.detail for status in sinks.status()}
 
     sinks.publish(make_frame(0), all_shown())
@@ -187,7 +187,7 @@ def test_a_new_size_or_rate_is_followed_and_leaves_the_other_pictures_alone(
 @pytest.mark.parametrize("picture", BESIDE_MAIN)
 @pytest.mark.parametrize("kind", [info.kind for info in available_kinds() if info.is_available])
 def test_every_kind_takes_every_picture(
-    kind: str, picture: Picture, open_set, make_frame, tmp_path: Path, request, wait_for, reports
+    kind: str, picture: PictureName, open_set, make_frame, tmp_path: Path, request, wait_for, reports
 ) -> None:
     sinks = open_set(*BESIDE_MAIN, is_offline=kind != "ndi")
     suffix = {"record": ".mp4", "snapshot": ".png"}.get(kind)

@@ -69,7 +69,7 @@ def first_word(spec: str) -> str:
 
 
 class CameraControl:
-    """Commands run on OSC's threads; answers come from the worker and the frame loop's thread."""
+    """Commands run on OSC's threads; answers come from the worker and the render thread."""
 
     def __init__(
         self,

@@ -128,7 +128,7 @@ class CueControl:
         self._tell("/cue/current", cue.number, cue.preset)
 
     def step(self, now_s: float) -> None:
-        """Start the next cue if it is due. Frame loop's thread."""
+        """Start the next cue if it is due. Render thread."""
         if self._follow is None or not self._lock.acquire(blocking=False):
             return  # a command is running; the next frame tries again
         try:
@@ -152,7 +152,7 @@ class CueControl:
             self._report("cues", f"automatic follow: {error}")
 
     def chase(self, due: DueCue) -> bool:
-        """Start a cue that the timecode has reached. Frame loop's thread; False if a command is running: try again."""
+        """Start a cue that the timecode has reached. Render thread; False if a command is running: try again."""
         if not self._lock.acquire(blocking=False):
             return False
         try:

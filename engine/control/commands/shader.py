@@ -183,7 +183,7 @@ class ShaderControl:
         self._inbox.put(action)
         self._wake.set()
 
-    # -- the frame loop's thread ---------------------------------------------------------------
+    # -- the render thread ---------------------------------------------------------------
 
     def before_frame(self) -> None:
         """Notice a chosen file, and one that is to be tried again. Call it before the values are read.

@@ -1,4 +1,4 @@
-"""The shaders of each frame: which ones play, with which values. Frame loop's thread, except where noted.
+"""The shaders of each frame: which ones play, with which values. Render thread, except where noted.
 
     ShaderControl ─ play(slot, shader) ─► the next frame that has its values ─► shaders(values) ─► renderer
 
@@ -119,7 +119,7 @@ class ShaderStage:
 
     def alias_of(self, target: str, values: Mapping[str, Any]) -> str:
         """The alias of an input by its name, of the shader that these values choose; "" if there is none, or several.
-        Frame loop's thread."""
+        Render thread."""
         slot = target.split("/")[2]
         shader = self._chosen(slot, values[file_address(slot)]) or self._now.get(slot)
         for each in shader.inputs if shader is not None else ():
@@ -127,7 +127,7 @@ class ShaderStage:
                 return each.aliases[0]
         return ""
 
-    # -- the frame loop's thread ---------------------------------------------------------------
+    # -- the render thread ---------------------------------------------------------------
 
     def bypass(self, slots: Iterable[str]) -> list[str]:
         """Draw no shader in these slots from the next frame on. Returns those that were not bypassed yet."""

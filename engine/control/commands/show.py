@@ -235,7 +235,7 @@ class ShowControl:
                 self._sinks.start(SinkSpec.parse(spec), may_wait=True)
         self.show_sinks()
 
-    # -- the frame loop's thread ---------------------------------------------------------------
+    # -- the render thread ---------------------------------------------------------------
 
     def follow(self, snapshot: Snapshot) -> None:
         """React to switches and triggers that changed since the last frame."""
@@ -293,7 +293,7 @@ class ShowControl:
         return str(self._sinks.stage.record_folder / name)
 
     def show_sinks(self) -> None:
-        """Set the switches to match the running sinks, for every control surface. Frame loop's thread."""
+        """Set the switches to match the running sinks, for every control surface. Render thread."""
         running = self._sinks.kinds
         for address in SINK_SWITCHES:
             self._store.set(address, address.split("/")[2] in running, by="engine")

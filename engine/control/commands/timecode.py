@@ -3,7 +3,7 @@
     LTC (audio thread), MTC (OSC's threads) ─► queues ─► clock ─┬─► cues, beat
                                                                 └─► /timecode/now, status
 
-Everything but the queues runs on the frame loop's thread, once a frame, so that a cue starts in the frame in which its
+Everything but the queues runs on the render thread, once a frame, so that a cue starts in the frame in which its
 time is reached.
 """
 

@@ -206,7 +206,7 @@ class Feedback:
             self._owed.extend((origin, address) for address in addresses)
 
     def offer_features(self, channels: tuple[ChannelFeatures, ...], beat: BeatFeatures | None = None) -> None:
-        """Publish a frame's audio features. Frame loop's thread, every frame: only stores references."""
+        """Publish a frame's audio features. Render thread, every frame: only stores references."""
         self.features, self.beat = channels, beat or self.beat
 
     @staticmethod

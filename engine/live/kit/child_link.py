@@ -65,7 +65,7 @@ class _Ring(Protocol):
 
 
 class ChildLink(ABC, Generic[Build]):
-    """Frame loop's thread, except `supervisor` and `status`: any thread. `Build`: the settings fixed when a model is
+    """Render thread, except `supervisor` and `status`: any thread. `Build`: the settings fixed when a model is
     loaded; changing them needs a new process."""
 
     def __init__(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from engine.ipc import Gate
     from engine.live.kit.scene import Scene
     from engine.params import ParamStore, Snapshot
-    from engine.sinks import Picture
+    from engine.sinks import PictureName
     from engine.sources import Source
     from engine.system.clock import Clock
     from engine.system.reporting import Report
@@ -37,7 +37,7 @@ Check = Callable[[Value], None]
 class LiveModel(Protocol):
     """A model that runs in its own process alongside the picture: the interface that the frame loop uses.
 
-    Frame loop's thread, except `supervisor` and `status`, which any thread may use. Only `close` waits.
+    Render thread, except `supervisor` and `status`, which any thread may use. Only `close` waits.
     """
 
     @property
@@ -48,7 +48,7 @@ class LiveModel(Protocol):
     @property
     def supervisor(self) -> Supervisor: ...
 
-    def extra_pictures(self, snapshot: Snapshot) -> Mapping[Picture, tuple[int, int]]:
+    def extra_pictures(self, snapshot: Snapshot) -> Mapping[PictureName, tuple[int, int]]:
         """The pictures it publishes in addition to the main one, with the width and height used until the first one
         arrives."""
         ...

@@ -24,7 +24,7 @@ Shape = tuple[int, ...]
 
 
 class SourceRings:
-    """Frame loop's thread. `connect(segment)` is called whenever writing switches to another ring."""
+    """Render thread. `connect(segment)` is called whenever writing switches to another ring."""
 
     def __init__(self, name: str, worker: DaemonWorker, connect: Callable[[str], None], report: Report) -> None:
         self._name = name

@@ -13,7 +13,7 @@ import numpy as np
 from engine.live.kit.fader import Fade
 from engine.render import Matte, RegionSettings
 from engine.render.guarded_renderer import GuardedRenderer
-from engine.sinks import Picture
+from engine.sinks import PictureName
 from engine.values import FrameId, Segmentation, ShownPicture, VideoFrame
 
 Values = Mapping[str, object]
@@ -64,13 +64,13 @@ class Masks(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class Scene:
-    """The scene of one frame. Frame loop's thread."""
+    """The scene of one frame. Render thread."""
 
     camera: VideoFrame | None
     layer5_offers: dict[str, Layer5Offer] = field(default_factory=dict)
     """By name of the model, which is also its item in the menu `/layer/5/source`."""
     masks: Masks | None = None
-    extra_pictures: dict[Picture, DrawPicture] = field(default_factory=dict)
+    extra_pictures: dict[PictureName, DrawPicture] = field(default_factory=dict)
     write_control_image: WriteControlImage | None = None
     """Set by a model that uses the masks as control image."""
     fitted_px: tuple[int, int] | None = None

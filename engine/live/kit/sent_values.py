@@ -14,7 +14,7 @@ GENERATION: Final = "generation"
 
 
 class SentValues:
-    """Frame loop's thread."""
+    """Render thread."""
 
     def __init__(self, child: str, *, obsoleting: Set[str] = frozenset()) -> None:
         """`obsoleting`: addresses whose change makes all earlier pictures unusable, such as the picture size."""

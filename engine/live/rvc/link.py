@@ -112,7 +112,7 @@ class VoiceLink(ChildLink[Build]):
         self._change(self._built_as(values))
         self.supervisor.start()
 
-    # -- parameters: the frame loop's thread -----------------------------------------------------
+    # -- parameters: the render thread -----------------------------------------------------
 
     def follow(self, values: Snapshot, moved: Mapping[str, float] = NOTHING) -> None:
         """Send the values that changed since the last frame. A change of a BUILT parameter starts a planned swap."""

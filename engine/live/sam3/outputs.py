@@ -57,7 +57,7 @@ class MasksView:
 
 
 class MaskOutputs:
-    """Frame loop's thread. Nothing here blocks: a separate thread draws the control image."""
+    """Render thread. Nothing here blocks: a separate thread draws the control image."""
 
     def __init__(self, tell: Tell) -> None:
         """`tell(address, *args)` sends an OSC message to every subscriber."""

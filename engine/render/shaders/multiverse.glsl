@@ -6,7 +6,7 @@
 // Display values without a gamma step, or linear light while /multiverse/light is linear. Row 0 of the target's memory is the top row.
 // Source: the project's formula of the Multiverse; see tests/benchmarks/render_reference.py.
 // Each define adds a feature, so that a software rasteriser does not run unused ones: WARP curve and mirror, BLENDS all
-// blends but add, and clipping (always with COLOUR), SEEN layer 5, simple mode and regions, MATTE (with SEEN only) the
+// blends but add, and clipping (always with COLOUR), PICTURES layer 5, simple mode and regions, MATTE (with PICTURES only) the
 // matte, FEEDBACK the last picture, FINE averages of a wave that is too fine for the pixels, SHAPES all shapes but stripes,
 // COLOUR linear light, the filmic tone, a palette's dark parts and its ramp.
 #version 330 core
@@ -26,14 +26,14 @@ layout(location = 1) out vec4 f_published;
 #ifdef WARP
 #include "warp.glsl"
 #endif
-#if defined(SEEN) || defined(FEEDBACK)
+#if defined(PICTURES) || defined(FEEDBACK)
 #include "bilinear.glsl"
 #endif
 #ifdef FEEDBACK
 #include "feedback.glsl"
 uniform sampler2D u_last;
 #endif
-#ifdef SEEN
+#ifdef PICTURES
 uniform sampler2D u_layer5_rgb;
 uniform usampler2D u_region_index;
 
@@ -68,7 +68,7 @@ void main() {
 #else
     vec2 polar = vec2(0.0);
 #endif
-#ifdef SEEN
+#ifdef PICTURES
     int leader = u_region.w > 0.0 ? region_at(d_px) : 0;
 #endif
 
@@ -76,7 +76,7 @@ void main() {
     bool has_base = false;
     for (int layer = 0; layer < 4; layer++) {
         float weight = u_layer_rgb[layer].w;
-#ifdef SEEN
+#ifdef PICTURES
         weight *= layer == leader ? 1.0 : u_region.x;
 #endif
         float value = layer_value(layer, d_px, polar);
@@ -90,7 +90,7 @@ void main() {
         rgb = over(rgb, colour, weight, has_base);
     }
 
-#ifdef SEEN
+#ifdef PICTURES
     vec3 seen = vec3(0.0);
     float used = 1.0;
     if (u_layer5.x > 0.0 || u_layer5.w > 0.0) {
@@ -115,7 +115,7 @@ void main() {
 #else
     rgb = u_tone.y > 0.0 ? soft_tone(rgb) : min(rgb, 1.0);
 #endif
-#ifdef SEEN
+#ifdef PICTURES
     if (u_layer5.w > 0.0) rgb = seen * used;
 #endif
 #ifdef COLOUR
