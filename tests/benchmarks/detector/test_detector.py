@@ -259,7 +259,7 @@ def test_both_recipes_are_trained_and_tried(bench_here: Callable[..., Said], tmp
     assert said.code == 0, said.err
     result = json.loads(said.out)
     assert set(result["sets"]) == {"plain", "negatives"}
-    assert 100_000 < result["weights"] < 600_000
+    assert 1_000_000 < result["weights"] < 3_000_000, "small: it trains in minutes on a CPU"
     for name in TRAINING:
         assert result["training"][name]["pictures"] == 2 and len(result["training"][name]["loss"]) == 1
         assert result["training"][name]["megapixels"] == 0.8
