@@ -88,6 +88,7 @@ def open_engine(config: Config, on_stuck: Callable[[], object] = lambda: None) -
         audio = closing(open_audio(config.audio, offline=config.offline, clock=clock, report=warnings.report))
         open_camera = partial(open_source, offline=config.offline, clock=clock, report=warnings.report)
         first = ChosenSource(word=first_word(config.camera), source=open_camera(config.camera))
+        # `closing` closes a part at the end, `closing.here` one that must be closed on this thread.
         camera = closing.here(CurrentSource(first, clock))
 
         def has_camera() -> bool:
@@ -249,6 +250,7 @@ def open_engine(config: Config, on_stuck: Callable[[], object] = lambda: None) -
         camera.start()
         cameras.start()
         shaders.start()
+        # without those that did not start
         parts.models = start_models(models, around, partial(sinks.add_picture, may_wait=True))
         desk.show.start_first_sinks(config.sinks)
         sending.start()

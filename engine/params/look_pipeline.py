@@ -121,7 +121,7 @@ class Looks:
         if before is None or before.number != fade.number:
             if fade.is_held:
                 self._freeze(BYPASSED)
-            elif before is None or before.before is not fade.before:  # else nothing was drawn since: same old look
+            elif before is None or before.before is not fade.before:  # else the same look leaves still
                 self._begin(period_s, late)
             self.shown.slew.jump_to(snapshot, LOOK)
         elif self.leaving is not None and period_s is not None and (why := self.cost.check_late(late)):

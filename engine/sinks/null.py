@@ -1,7 +1,8 @@
 """A sink that discards pictures: the example to copy for a new sink, and a baseline for the cost of publishing.
 
 To add a sink: copy this file to engine/sinks/KIND.py, name its class KindSink, implement the methods, add an entry to
-`KINDS` in osc_schema/sinks.py, and run `tests/sinks/test_contract.py`, which tests every kind there.
+`KINDS` in osc_schema/sinks.py, then run `multiverse schema write` and `tests/sinks/test_contract.py`, which tests every
+kind there. A sink in a package of your own needs none of that: docs/embedding.md.
 """
 
 from engine.sinks.sink import TITLES, PictureName, SinkStatus, Stage
@@ -26,8 +27,8 @@ class NullSink:
     def publish(self, frame: PublishedFrame) -> None:
         """`frame.texture` is the picture on the GPU (None from the CPU renderer), `frame.read_rgba()` its pixels.
 
-        Both have row 0 at the top. The array may be kept and passed to a thread; the texture is overwritten in the next
-        frame.
+        Both have row 0 at the top. Call `read_rgba` here; the array may be kept and passed to a thread. The texture is
+        overwritten in the next frame.
         """
         self._frames += 1
 
