@@ -168,14 +168,20 @@ def read_config_file(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: is not UTF-8 text") from None
     except ValueError as error:
         raise ConfigError(f"{path}: is not valid TOML: {' '.join(str(error).split())}") from None
+    if "models" in raw:  # the models' tables stand by themselves in a file: [sd]
+        raise ConfigError(f"{path}: models: unknown key ({_known_keys('')})")
     build_config(raw, origin=str(path))
     return raw
 
 
 def build_config(values: dict[str, Any], *, origin: str = "configuration") -> Config:
     """A checked Config from plain values; ConfigError is one line that names `origin` and the key path."""
-    kinds = _model_tables()
-    tables = {**values.get("models", {}), **{name: values[name] for name in kinds if name in values}}
+    kinds, given = _model_tables(), values.get("models", {})
+    if not isinstance(given, dict):
+        raise ConfigError(
+            f"{origin}: models: {_plain(repr(given))} is not allowed (expected the models' tables by name)"
+        )
+    tables = {**given, **{name: values[name] for name in kinds if name in values}}
     if unknown := tables.keys() - kinds:
         raise ConfigError(f"{origin}: models.{min(unknown)}: unknown live model (installed: {', '.join(kinds)})")
     config = _converted(
@@ -251,13 +257,12 @@ def _explanation(text: str, key_path: str, values: dict[str, Any]) -> str:
     """Rewrite msgspec's ``Expected `int` >= 64`` about `width` as `width: 8 is not allowed (expected int >= 64)`."""
     if unknown := re.fullmatch(r"Object contains unknown field `(.+)`", text, re.DOTALL):
         name = _plain(unknown[1])
-        key_path = f"{key_path}.{name}" if key_path else name
-        return f"{key_path}: unknown key ({_known_keys(key_path)})"
+        return f"{f'{key_path}.{name}' if key_path else name}: unknown key ({_known_keys(key_path)})"
     if missing := re.fullmatch(r"Object missing required field `(.+)`", text):
         return f"{key_path}.{missing[1]}: is missing"
     if text.startswith("Invalid enum value"):
-        key = key_path.rpartition(".")[2]
-        text = f"Expected one of {', '.join(get_args(get_type_hints(_table_of(key_path))[key]))}"
+        table, _, key = key_path.rpartition(".")
+        text = f"Expected one of {', '.join(get_args(get_type_hints(_table_at(table))[key]))}"
     expected = f"{text[0].lower()}{text[1:].replace('`', '')}"
     return f"{key_path}: {_plain(repr(_value_at(key_path, values)))} is not allowed ({expected})"
 
@@ -279,18 +284,17 @@ def _value_at(key_path: str, values: Any) -> Any:
 _INTERNAL_KEYS = frozenset(("is_size_free", "models"))  # set by the command line, never by a user
 
 
-def _table_of(key_path: str) -> type[Struct]:
-    """The class of the table that holds this key."""
+def _table_at(path: str) -> type[Struct]:
+    """The class of the table at this path, such as `osc` or `sd.loras[0]`; "" for the whole configuration."""
     table: type[Struct] = Config
-    *tables, last = key_path.split(".")
-    for part in (*tables, last) if "[" in last else tables:
+    for part in path.split(".") if path else ():
         name = part.partition("[")[0]
         kind = _model_tables().get(name) or get_type_hints(table)[name]
         table = get_args(kind)[0] if get_origin(kind) is tuple else kind  # a list of tables
     return table
 
 
-def _known_keys(key_path: str) -> str:
-    table = _table_of(key_path)
+def _known_keys(path: str) -> str:
+    table = _table_at(path)
     keys = [key for key in table.__struct_fields__ if key not in _INTERNAL_KEYS]
     return f"known: {', '.join(keys if table is not Config else [*keys, *_model_tables()])}"

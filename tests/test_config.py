@@ -35,6 +35,12 @@ MISTAKES = {
     "a." * 20_000 + "b = 1": "is not valid TOML: line 1: a key of more than 64 parts",
     "#" * (1 << 20) + "\n": "cannot be read (larger than 1 MiB)",
     'width = "' + "k" * 100_000 + '"': "kkk... is not allowed (expected int, got str)",
+    "models = 3": "models: unknown key (known: width, height,",
+    "[models.sd]\nmodel = 'x'": "models: unknown key (known: width, height,",
+    '"a.b" = 1': "a.b: unknown key (known: width, height,",
+    '[osc]\n"foo.x" = 1': "osc.foo.x: unknown key (known: listen, allow, feedback, text)",
+    '[sd]\n"a[" = 1': "sd.a[: unknown key (known: model, device,",
+    '[[osc.feedback]]\nport = 7000\n"a.b" = 1': "osc.feedback[0].a.b: unknown key (known: host, port",
     '"two\\nlines" = 1': "two\\nlines: unknown key (known: width, height,",
     '[params]\n"two\\nlines" = 1': 'params."two\\nlines": no such parameter',
 }

@@ -39,9 +39,7 @@ class WebServer:
         self.token = token or new_token()
         self._served = served
         self._report = report
-        self._access = Access(
-            self.token, bound_to=host, allowed_hosts=allowed_hosts, is_local=is_local, accepts_osc=accepts_osc
-        )
+        self._allowed_hosts, self._is_local, self._accepts_osc = allowed_hosts, is_local, accepts_osc
         self._web: WebThread | None = None
 
     @property
@@ -78,7 +76,13 @@ class WebServer:
         served, sockets = self._served, WebSockets(self._report)
         app = Routes(
             served,
-            access=self._access,
+            access=Access(
+                self.token,
+                bound_to=self.address[0],  # a number, also where a name was asked for
+                allowed_hosts=self._allowed_hosts,
+                is_local=self._is_local,
+                accepts_osc=self._accepts_osc,
+            ),
             sockets=sockets,
             pictures=PictureStreams(served.taps, sockets),
             live=LiveFeed(served, OscMonitor(served.dispatcher), sockets, self._report),
