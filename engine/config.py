@@ -168,7 +168,7 @@ def read_config_file(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: is not UTF-8 text") from None
     except ValueError as error:
         raise ConfigError(f"{path}: is not valid TOML: {' '.join(str(error).split())}") from None
-    if "models" in raw:  # the models' tables stand by themselves in a file: [sd]
+    if "models" in raw:  # in a file each model's table stands by itself
         raise ConfigError(f"{path}: models: unknown key ({_known_keys('')})")
     build_config(raw, origin=str(path))
     return raw
@@ -285,7 +285,7 @@ _INTERNAL_KEYS = frozenset(("is_size_free", "models"))  # set by the command lin
 
 
 def _table_at(path: str) -> type[Struct]:
-    """The class of the table at this path, such as `osc` or `sd.loras[0]`; "" for the whole configuration."""
+    """The class of the table at this path, such as `osc` or `MODEL.loras[0]`; "" for the whole configuration."""
     table: type[Struct] = Config
     for part in path.split(".") if path else ():
         name = part.partition("[")[0]
