@@ -88,7 +88,7 @@ def connect(cluster: str, *, cpus: int | None = None, actor_bytes: int = 0) -> C
     if cluster == "auto":
         address, named_by = running_address(os.environ)
         named = f"--cluster auto: {named_by} {address}"
-    if address:
+    if address or cluster != "auto":
         check_answer(address, named)
         # Without an address Ray finds the same cluster and sends its token; to an explicit address it sends none.
         options: dict[str, Any] = {"address": None if cluster == "auto" else address}

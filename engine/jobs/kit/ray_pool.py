@@ -202,7 +202,7 @@ def open_pool(
         return recipe_of(replace(job, cluster=None, device=share.device, threads=share.threads))
 
     share_for = partial(share_of, device=job.device, threads=job.threads, max_actors=max_actors)
-    return ActorPool(job.cluster or "auto", share_for, recipe_for, piece_bytes=piece_bytes)
+    return ActorPool("auto" if job.cluster is None else job.cluster, share_for, recipe_for, piece_bytes=piece_bytes)
 
 
 class ActorPool:
@@ -230,6 +230,9 @@ class ActorPool:
         self._seen: dict[ActorPlace, LoadedModel] = {}
         self._piece_bytes = piece_bytes
         self._failed_starts = 0
+        """In a row: no more are made after MAX_FAILED_STARTS."""
+        self._unusable = 0
+        """Actors whose machine is too small for the model, or has another version of the engine."""
         self._polled_s = float("-inf")
         self._had_actor_s = time.perf_counter()
         # Payloads and results, times two: the store frees released objects with a delay.
@@ -390,14 +393,14 @@ class ActorPool:
     def _room(self) -> int:
         """Number of actors that fit on the whole cluster, ignoring other jobs.
 
-        Ray does not say on which machines the model does not fit, so each failed start is counted as one actor.
+        Ray does not say on which machines the model does not fit, so each that was met is counted as one actor.
         """
         wanted = {RESOURCES[name]: count for name, count in self._share.needs.items()}
         room = sum(
             min(int(resources.get(name, 0.0) // count) for name, count in wanted.items())
             for resources in self._connection.machines()
         )
-        room = max(room - self._failed_starts, 0)
+        room = max(room - self._unusable, 0)
         return room if self._share.max_actors is None else min(room, self._share.max_actors)
 
     def _admit(self, actor: Actor, ref: Any) -> None:
@@ -409,16 +412,22 @@ class ActorPool:
             return
         if actor.place is not None:
             actor.loaded = self._seen[actor.place] = answer
+            self._failed_starts = 0
             return
         actor.place = answer
         if answer.version != package_version():
             versions = f"multiverse-engine {answer.version}, this machine has {package_version()}"
-            raise ChildError(f"{actor.machine} has {versions}: install the same on all")
+            error = ChildError(f"{actor.machine} has {versions}: install the same on all")
+            if not self._seen:
+                raise error
+            self._lose(actor, error, is_unusable=True)  # a machine that has joined later
 
-    def _lose(self, actor: Actor, error: Exception, failed: WorkPiece[Any] | None = None) -> None:
-        """Remove an actor after this error of Ray; its pieces go to others. Raises the error that ends the run.
+    def _lose(
+        self, actor: Actor, error: Exception, failed: WorkPiece[Any] | None = None, *, is_unusable: bool = False
+    ) -> None:
+        """Remove an actor after this error; its pieces go to others. Raises the error that ends the run.
 
-        `failed`: the piece whose answer this is.
+        `failed`: the piece whose answer this is. `is_unusable`: no other may be started in its place.
         """
         cause = getattr(error, "cause", None)  # what the actor itself raised; None if it died
         reason = ray_reason(error) if cause is None else in_one_line(cause)
@@ -435,15 +444,17 @@ class ActorPool:
         pieces, actor.pieces = actor.pieces, []
         for piece in pieces:
             piece.actor = piece.answer_ref = None
-        is_failed_start = actor.loaded is None or is_full
-        if is_failed_start:
+        if is_full or is_unusable:
+            self._unusable += 1
+        elif actor.loaded is None:
             self._failed_starts += 1
         elif failed is not None:
             culprit = pieces[0] if cause is None else failed  # all answers of a dead actor are errors
             culprit.deaths += 1
             if culprit.deaths == MAX_DEATHS:
                 raise ChildError(f"{culprit.name}: failed on {MAX_DEATHS} actors; the last: {self.lost[-1]}")
-        if self.actors or (self._failed_starts < MAX_FAILED_STARTS and (self._room() or not is_failed_start)):
+        may_start = max(self._failed_starts, self._unusable) < MAX_FAILED_STARTS
+        if self.actors or (may_start and (self._room() or not (is_full or is_unusable))):
             return
         if is_full:
             raise told from error

@@ -20,12 +20,12 @@ class FusedStages:
 
     def __init__(self, job: VideoJob, size: tuple[int, int]) -> None:
         """Loads the model and warms it up: seconds. ModelError in one line."""
+        began_s = time.perf_counter()  # with the import of torch
         from engine.models.device_work import chosen_device, chosen_dtype, use_threads
         from engine.models.sd.batch_painter import BatchPainter, load_painter
         from engine.sources.still import read_still
         from engine.system.process_memory import keep_freed_memory
 
-        began_s = time.perf_counter()
         if job.threads is not None:
             use_threads(job.threads)
         device = chosen_device(job.device)
