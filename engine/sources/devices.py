@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import SourceError
-from engine.system.worker_process import WorkerProcess
+from engine.system.worker_process import WorkerProcess, claim_output
 
 SYSFS = Path("/sys/class/video4linux")
 LIST_TIMEOUT_S = 10.0  # starting a process with PyAV takes 0.3 s, ten times that from a cold disk
@@ -139,13 +139,14 @@ def list_through_ffmpeg(format_name: str) -> tuple[CameraDevice, ...]:
         raise SourceError(f"{failed}{error.strerror or error})") from None
     try:
         line = worker.receive(LIST_TIMEOUT_S)
-    except EOFError:  # a driver may have crashed the process
+        found = json.loads(line) if line else None
+    except (EOFError, ValueError):  # a driver may have crashed the process
         worker.kill()
         raise SourceError(f"{failed}{worker.reason})") from None
-    worker.kill()
+    finally:
+        worker.kill()
     if line is None:
         raise SourceError(f"{failed}no answer within {LIST_TIMEOUT_S:g} s)")
-    found = json.loads(line)
     if isinstance(found, str):
         raise SourceError(f"{failed}{found})")
     screens = _MACOS_SCREEN if format_name == "avfoundation" else None
@@ -162,21 +163,26 @@ _DSHOW_DEVICE = re.compile(r'^"(.*)" \(([^()]*)\)\n +Alternative name "(.*)"$', 
 
 
 def print_cameras(format_name: str) -> None:
-    """Print the cameras that FFmpeg finds as one line of JSON: a list of `[name, description]`, or the error.
+    """Print `found_cameras` as one line of JSON.
 
     Called in a process of its own, because PyAV holds the GIL while FFmpeg asks the system (av/device.py). That takes
     DirectShow some tenths of a second, and never ends with a hanging driver; the engine could not draw meanwhile.
     """
+    with claim_output() as answers:  # drivers print too
+        answers.write(json.dumps(found_cameras(format_name)).encode() + b"\n")
+
+
+def found_cameras(format_name: str) -> list[list[str]] | str:
+    """`[name, description]` of each camera that FFmpeg finds, or the error."""
     import av
 
     try:
         devices = av.enumerate_input_devices(format_name)
-        found: Any = [[device.name, device.description] for device in devices if "video" in device.media_types]
+        return [[device.name, device.description] for device in devices if "video" in device.media_types]
     except (av.FFmpegError, OSError, ValueError) as error:
         is_of_dshow = format_name == "dshow" and getattr(error, "errno", None) == errno.EIO
         cameras = dshow_cameras(_dshow_log()) if is_of_dshow else None
-        found = str(error) if cameras is None else cameras
-    sys.stdout.write(json.dumps(found) + "\n")
+        return str(error) if cameras is None else cameras
 
 
 def dshow_cameras(log: str) -> list[list[str]] | None:

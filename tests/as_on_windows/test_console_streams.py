@@ -108,6 +108,7 @@ def test_cameras_with_any_name_are_listed(tmp_path: Path, monkeypatch: pytest.Mo
         f"""from types import SimpleNamespace
 class FFmpegError(Exception): pass
 def enumerate_input_devices(format_name):
+    print("Camera driver 1.0")
     return [SimpleNamespace(name=name, description=name, media_types=["video"]) for name in {DEVICES!r}]
 """,
         encoding="utf-8",

@@ -1,7 +1,6 @@
 """Cameras on Windows, as in FFmpeg's log of DirectShow devices (`dshow_cycle_devices`, libavdevice/dshow.c)."""
 
 import errno
-import json
 import sys
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 from engine.errors import SourceError
 from engine.sources import CameraDevice, camera
 from engine.sources.camera import open_device
-from engine.sources.devices import attempts, find_camera, print_cameras
+from engine.sources.devices import attempts, find_camera, found_cameras
 
 TWINS = (
     r"@device_pnp_\\?\usb#vid_046d&pid_0825&mi_00#6&1f2a&0&0000#{65e8773d-8f56-11d0-a3b9-00a0c9223196}\global",
@@ -50,18 +49,15 @@ def without_a_microphone(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return lines
 
 
-def test_cameras_are_listed_on_a_machine_without_a_microphone(without_a_microphone, capsys) -> None:
-    print_cameras("dshow")
-    assert json.loads(capsys.readouterr().out) == FOUND
+def test_cameras_are_listed_on_a_machine_without_a_microphone(without_a_microphone) -> None:
+    assert found_cameras("dshow") == FOUND
 
 
-def test_no_camera_is_an_empty_list_and_no_error(without_a_microphone, capsys) -> None:
+def test_no_camera_is_an_empty_list_and_no_error(without_a_microphone) -> None:
     without_a_microphone[:] = [("Could not enumerate video devices (or none found).\n",), *LOG[4:]]
-    print_cameras("dshow")
-    assert json.loads(capsys.readouterr().out) == []
+    assert found_cameras("dshow") == []
     without_a_microphone[:] = [("Could not enumerate system devices.\n",)]
-    print_cameras("dshow")
-    assert "I/O error" in json.loads(capsys.readouterr().out), "DirectShow itself is missing"
+    assert "I/O error" in found_cameras("dshow"), "DirectShow itself is missing"
 
 
 def test_two_cameras_with_the_same_name_are_chosen_by_index() -> None:
