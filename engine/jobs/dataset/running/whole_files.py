@@ -35,6 +35,7 @@ class WholeFiles:
     def __init__(self, folder: DatasetFolder, job: DatasetJob, clock: Callable[[], float] = time.perf_counter) -> None:
         self._folder, self._recipe, self._task, self._clock = folder, job.recipe, job.task(job.indices[0]), clock
         self._subsets = job.subsets if job.split else ()
+        self._is_single = job.image_index is not None
         self._due_s = -float("inf")
         self.names: list[str] = []  # names of the files in the folder, after `write`
         self.notes: list[str] = []  # files that were not changed, with the reason, and those that lack pictures
@@ -85,8 +86,8 @@ class WholeFiles:
 
     def _write(self) -> None:
         asked = self._task.formats
-        # Files of formats that the run does not ask for may have been removed by the user.
-        others = (name for name in FORMATS if name not in asked)
+        # Files of formats that the run does not ask for may have been removed by the user; a single picture checks none.
+        others = (name for name in FORMATS if self._is_single or name not in asked)
         unsure = frozenset(folder for name in others for folder in folders_of(self._task, (name,)))
         pictures = [
             FinishedPicture(index=index, subset=subset, paths=paths)
@@ -100,21 +101,27 @@ class WholeFiles:
         )
         self.names, self.notes = [], []
         held: PermissionError | None = None
+        every = self._options(asked).formats
         for writer in _writers(options):
             try:
                 made = writer.finish(contents)
             except SourceError as error:  # a file in the folder was edited
-                self.notes.append(f"{error}; the files of --write {writer.name} were not changed")
+                option = "--save-coco" if self._recipe == 1 else f"--write {writer.name}"
+                self.notes.append(f"{error}; the files of {option} were not changed")
                 continue
             except PermissionError as error:  # on Windows: a program has it open
                 held = held or error
                 continue
             self.names += made
             covered = counts.get(writer.name) or len(pictures)
-            if made and covered < len(pictures) and writer.name not in asked:
-                write = f"--write {','.join((*self._options(asked).formats, writer.name))}"
-                more = f"{'--save-coco' if self._recipe == 1 else write} draws the others again"
-                self.notes.append(f"{' and '.join(made)} covers {covered} of {len(pictures)} pictures; {more}")
+            if made and covered < len(pictures):
+                option = f"--write {','.join(dict.fromkeys((*every, writer.name)))}"
+                option = "--save-coco" if self._recipe == 1 else option
+                what = f"{' and '.join(made)} covers {covered} of {len(pictures)} pictures"
+                self.notes.append(f"{what}; {option} draws the others again")
+        if self._recipe == 1 and "coco" not in options.formats:  # its parts were removed by the user
+            for name in writers_of(("coco",))[0].whole_names(options, self._subsets):
+                remove_file(self._folder.path / name, missing_ok=True)
         if held is not None:
             raise held
 
