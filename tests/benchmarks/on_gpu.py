@@ -112,8 +112,8 @@ PARTS = (
     bench(
         "video",
         120,
-        f"video {ON} --shape sd15 --batch 8 --steps 5 --strength 0.2 --mode fused --seconds 8",
-        f"video {ON} --size 64x64 --batch 2 --steps 2 --mode fused --seconds 0",
+        f"video {ON} --shape sd15 --batch 8 --steps 5 --strength 0.2 --seconds 8",
+        f"video {ON} --size 64x64 --batch 2 --steps 2 --seconds 0",
     ),
     bench(
         "isolation",

@@ -310,4 +310,5 @@ def test_the_options_of_each_part_are_those_of_the_bench(each: Part) -> None:
         program, (name, *options) = words[1], words[3:] if words[2] == "bench" else words[2:]
         group: Any = typer.main.get_command({"engine.cli.main": app, "tests.benchmarks": proofs}[program])
         context = group.commands[name].make_context(name, [], resilient_parsing=True)
+        context.resilient_parsing = False  # with it, unknown options are no error
         group.commands[name].make_parser(context).parse_args([option.format(device="cuda") for option in options])

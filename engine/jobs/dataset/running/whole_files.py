@@ -86,7 +86,7 @@ class WholeFiles:
 
     def _write(self) -> None:
         asked = self._task.formats
-        # Files of formats that the run does not ask for may have been removed by the user; a single picture checks none.
+        # Files of formats that the run does not ask for may have been removed; a single picture checks none.
         others = (name for name in FORMATS if self._is_single or name not in asked)
         unsure = frozenset(folder for name in others for folder in folders_of(self._task, (name,)))
         pictures = [
