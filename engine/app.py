@@ -34,7 +34,7 @@ from engine.live.kit.live_model import Surroundings
 from engine.live.kit.opening import live_models, models_of, open_models, refuse_offline, start_models
 from engine.osc import Message
 from engine.params import Autosave, LookPipeline, Looks, ParamStore, Slew, modulation
-from engine.params.link.follower import LinkFollower
+from engine.link.follower import LinkFollower
 from engine.render import RegionMapper, open_renderer
 from engine.render.egl_devices import chosen_gpu
 from engine.render.guarded_renderer import GuardedRenderer

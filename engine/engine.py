@@ -9,7 +9,7 @@ from engine.control.dmx import DmxReceiver
 from engine.frame_loop import EngineParts, FrameLoop
 from engine.live.kit.opening import describe_models
 from engine.params import ParamStore, PresetFolder
-from engine.params.link.follower import LinkFollower
+from engine.link.follower import LinkFollower
 from engine.telemetry import FrameTimes
 from engine.values import PublishedFrame
 from engine.web import WebServer

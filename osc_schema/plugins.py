@@ -87,10 +87,12 @@ def _foreign(group: str) -> list[EntryPoint]:
 
 
 def _own(group: str) -> list[EntryPoint]:
-    if CHECKOUT.is_file():
-        project = tomllib.loads(CHECKOUT.read_text(encoding="utf-8"))["project"]
-        if project["name"] == PACKAGE:
-            return [EntryPoint(name, value, group) for name, value in project["entry-points"].get(group, {}).items()]
+    try:
+        project = tomllib.loads(CHECKOUT.read_text(encoding="utf-8")).get("project", {})
+    except (OSError, ValueError):  # beside an installed package it may be anybody's
+        project = {}
+    if project.get("name") == PACKAGE:
+        return [EntryPoint(name, value, group) for name, value in project["entry-points"].get(group, {}).items()]
     try:
         return list(distribution(PACKAGE).entry_points.select(group=group))
     except PackageNotFoundError:

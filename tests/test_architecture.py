@@ -23,7 +23,7 @@ ENGINE = ROOT / "engine"
 
 # From the lowest to the highest: each may import only those before it. A folder in one of NESTED is a part of its own.
 PARTS = """
-    osc_schema errors system values config osc telemetry ipc audio params params/mapping params/link sources children
+    osc_schema errors system values config osc telemetry ipc audio params params/mapping link sources children
     render sinks models models/* control/outgoing control/foreign control control/query control/dmx control/commands
     live/kit live/* live web/serving web frame_loop engine app jobs jobs/kit jobs/video jobs/segment jobs/convert
     jobs/dataset bench cli
@@ -359,6 +359,8 @@ def test_importing_the_package_alone_loads_nothing_heavy_and_the_engine_no_infer
     assert {"numpy", "moderngl", "av", "aiohttp", "numba", "cv2", "sounddevice"}.isdisjoint(loaded)
     loaded = modules_after("import engine; [getattr(engine, name) for name in engine.__all__]")
     assert loaded.isdisjoint(NEVER_IN_THE_ENGINE | {"numba", "cv2"}), "OpenGL draws without Numba and OpenCV"
+    link = modules_after("import engine.link.program")
+    assert link.isdisjoint({"numpy", "osc_schema"}), "the GPL process holds no more of the engine, see docs/link.md"
 
 
 def test_the_top_level_holds_only_the_listed_files() -> None:

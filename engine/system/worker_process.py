@@ -24,6 +24,7 @@ from engine.system.python_process import exit_reason, start_python, utf8_environ
 
 ENDING_S: Final = 10.0  # a process that was killed and still exists after this time is stuck in a driver
 LOG_TAIL_BYTES: Final = 4096
+MAX_LINE_BYTES: Final = 16 << 20  # a worker that sends more is not heard any longer
 ORPHANED: Final = 70  # exit code
 
 
@@ -127,7 +128,7 @@ class WorkerProcess:
     def _read(self) -> None:
         assert self._popen.stdout is not None
         with contextlib.suppress(OSError), self._popen.stdout as pipe:
-            for line in pipe:
+            while (line := pipe.readline(MAX_LINE_BYTES)).endswith(b"\n"):  # else it was killed while it wrote
                 self._lines.put(line)
         self._lines.put(b"")
 

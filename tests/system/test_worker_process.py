@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
+from engine.system import worker_process
 from engine.system.worker_process import WorkerProcess, claim_output, end_with_parent
 
 CEILING_S = 120.0
@@ -27,6 +28,10 @@ def echo(*words: str) -> None:
         if line == b"nap\n":
             napper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"], start_new_session=True)
             line = f"{napper.pid}\n".encode()
+        if line == b"half\n":
+            answers.write(b"whole\nhal")
+            answers.flush()
+            os.kill(os.getpid(), signal.SIGTERM)
         answers.write(line)
         answers.flush()
 
@@ -59,6 +64,17 @@ def test_answers_come_back_as_lines_and_the_end_as_an_error_with_its_reason(tmp_
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_what_a_worker_sends_last_is_a_whole_line_or_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_process, "MAX_LINE_BYTES", 1000)
+    for line, answer in ((b"half\n", b"whole\n"), (b"x" * 999 + b"\n" + b"y" * 1000 + b"\n", b"x" * 999 + b"\n")):
+        worker = start("echo()")
+        worker.send(line)
+        assert worker.receive(CEILING_S) == answer
+        with pytest.raises(EOFError):
+            worker.receive(CEILING_S)
+        worker.kill()
+
+
 def test_a_stopped_worker_holds_nobody_who_sends_more_than_its_pipe_takes() -> None:
     worker, long = start("echo()"), b"x" * 2**20 + b"\n"
     for is_woken in (True, False):

@@ -11,10 +11,10 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from engine.system.worker_process import claim_output
 
 MAX_HANG_S: Final = 90.0  # above every deadline of the parent
 MAX_GROWTH_BYTES: Final = 3 << 30  # address space beyond what the driver has at the start; Linux
+LINE_BYTES: Final = 192 << 10  # of a picture
 POLL_S: Final = 0.0005
 
 
@@ -35,16 +36,15 @@ def main(gate: str = "") -> None:
     if sys.platform != "win32":
         os.nice(MAX_NICENESS)
     answers = claim_output()
+    with contextlib.suppress(OSError):  # the engine is gone
+        serve(answers, gate)
 
+
+def serve(answers: BinaryIO, gate: str = "") -> None:
     def answer(message: dict[str, Any]) -> None:
         answers.write(json.dumps(message).encode() + b"\n")
         answers.flush()
 
-    with contextlib.suppress(OSError):  # the engine is gone
-        serve(answer, gate)
-
-
-def serve(answer: Callable[[dict[str, Any]], None], gate: str = "") -> None:
     try:
         trial = _open_trial(gate)
     except MultiverseError as error:
@@ -55,7 +55,11 @@ def serve(answer: Callable[[dict[str, Any]], None], gate: str = "") -> None:
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
         while request := sys.stdin.buffer.readline():
             faulthandler.dump_traceback_later(MAX_HANG_S, exit=True, file=nowhere)
-            answer(_answer(trial, json.loads(request), lambda name: answer({"phase": name})))
+            message, pictures = _answer(trial, json.loads(request), lambda name: answer({"phase": name}))
+            answer(message)
+            for each in pictures:
+                answers.writelines(_packed(each))
+            answers.flush()
             faulthandler.cancel_dump_traceback_later()
 
 
@@ -82,23 +86,24 @@ def wait_for_gate(
         sleep(POLL_S)
 
 
-def _answer(trial: Any, request: dict[str, Any], phase: Any) -> dict[str, Any]:
-    """The message. `pictures`, the thumbnail and the imported images, are packed as shape and pixels."""
+def _answer(trial: Any, request: dict[str, Any], phase: Any) -> tuple[dict[str, Any], list[np.ndarray]]:
+    """The message, and the pictures that follow it: the thumbnail, and the imported images."""
     path = Path(request["path"]) if request["path"] else None
     try:
         phase("reading")
         file = parse_isf(request["text"], path=path, vertex=request["vertex"])
         tried = trial.run(file, tuple(request["size_px"]), phase)
     except IsfError as error:
-        return {"ok": False, "reason": error.reason, "line": error.line}
+        return {"ok": False, "reason": error.reason, "line": error.line}, []
     except MemoryError:
-        return {"ok": False, "reason": "the shader takes too much memory", "line": None}
+        return {"ok": False, "reason": "the shader takes too much memory", "line": None}, []
     except Exception as error:
         # moderngl raises plain exceptions; whatever a hostile file brings about is a reason to refuse it.
         if isinstance(error, BrokenPipeError):
             raise
-        return {"ok": False, "reason": f"the GL driver refuses it: {in_one_line(error)}", "line": None}
+        return {"ok": False, "reason": f"the GL driver refuses it: {in_one_line(error)}", "line": None}, []
     images = {id(each.pixels): each.pixels for each in tried.file.imports}
+    pictures = [tried.thumbnail, *images.values()]
     places = {each: place for place, each in enumerate(images, 1)}
     return {
         "ok": True,
@@ -106,13 +111,16 @@ def _answer(trial: Any, request: dict[str, Any], phase: Any) -> dict[str, Any]:
         "note": tried.note,
         "draw_ms": tried.draw_ms,
         "compile_ms": tried.compile_ms,
-        "pictures": [(each.shape, _packed(each)) for each in (tried.thumbnail, *images.values())],
+        "pictures": [each.shape for each in pictures],
         "imports": [(each.name, places[id(each.pixels)]) for each in tried.file.imports],
-    }
+    }, pictures
 
 
-def _packed(pixels: np.ndarray) -> str:
-    return base64.b64encode(np.ascontiguousarray(pixels).data).decode("ascii")
+def _packed(pixels: np.ndarray) -> Iterator[bytes]:
+    """Lines of base64. They are short because the engine unpacks them, and draws nothing while it unpacks one."""
+    flat = np.ascontiguousarray(pixels).reshape(-1)
+    for begin in range(0, flat.size, LINE_BYTES):
+        yield base64.b64encode(flat[begin : begin + LINE_BYTES].data) + b"\n"
 
 
 def _limit_memory() -> None:

@@ -113,15 +113,16 @@ class VetProcess:
             used_s = _processor_s(worker) + self._deadline_s
             while "ok" not in (answer := _receive(worker, end_s, used_s)):
                 phase = answer["phase"]
+            phase = "handing over"
+            pictures = [_receive_picture(worker, shape, end_s) for shape in answer.get("pictures", ())]
         except TimeoutError:
             self.kill()
             return refuse(f"{phase} it took more than {self._deadline_s:g} s")
-        except (EOFError, OSError) as error:
+        except (EOFError, OSError, ValueError) as error:
             log.debug("the vetting process ended: %s", error)
             return refuse(f"{phase} it ended the trial process ({self.kill()})")
         if not answer["ok"]:
             return refuse(answer["reason"], answer["line"])
-        pictures = [_unpacked(*each) for each in answer["pictures"]]
         imports = tuple(IsfImport(name=name, pixels=pictures[place]) for name, place in answer["imports"])
         return VetResult(
             ticket=ticket,
@@ -175,11 +176,26 @@ class VetProcess:
 def _receive(worker: WorkerProcess, end_s: float, used_s: float = math.inf) -> dict[str, Any]:
     """The next message. TimeoutError at `end_s` of the clock, or when the process has used `used_s`; EOFError when it
     has ended."""
+    answer: dict[str, Any] = json.loads(_receive_line(worker, end_s, used_s))
+    return answer
+
+
+def _receive_picture(worker: WorkerProcess, shape: Sequence[int], end_s: float) -> np.ndarray:
+    """(height, width, channels) uint8. TimeoutError, EOFError; ValueError for another size."""
+    pixels = np.empty(shape, np.uint8)
+    flat, done = pixels.reshape(-1), 0
+    while done < flat.size:
+        part = np.frombuffer(base64.b64decode(_receive_line(worker, end_s)), np.uint8)
+        flat[done : done + part.size] = part
+        done += part.size
+    return pixels
+
+
+def _receive_line(worker: WorkerProcess, end_s: float, used_s: float = math.inf) -> bytes:
     while (line := worker.receive(min(CHECK_INTERVAL_S, end_s - time.monotonic()))) is None:
         if time.monotonic() >= end_s or _processor_s(worker) >= used_s:
             raise TimeoutError
-    answer: dict[str, Any] = json.loads(line)
-    return answer
+    return line
 
 
 def _processor_s(worker: WorkerProcess) -> float:
@@ -189,11 +205,6 @@ def _processor_s(worker: WorkerProcess) -> float:
     except psutil.Error:
         return 0.0  # it has just ended, which `receive` tells
     return float(times.user + times.system)
-
-
-def _unpacked(shape: Sequence[int], packed: str) -> np.ndarray:
-    """(height, width, channels) uint8."""
-    return np.frombuffer(base64.b64decode(packed), np.uint8).reshape(shape)
 
 
 class Vetter:

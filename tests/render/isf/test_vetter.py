@@ -173,7 +173,7 @@ def test_the_engine_loads_nothing_that_could_read_a_shader_s_text() -> None:
 def test_imported_images_reach_the_engine_as_pixels(process: VetProcess, tmp_path: Path) -> None:
     from PIL import Image
 
-    pixels = np.arange(5 * 7 * 3, dtype=np.uint8).reshape(5, 7, 3)
+    pixels = np.resize(np.arange(251, dtype=np.uint8), (401, 307, 3))  # several lines of the pipe
     Image.fromarray(pixels).save(tmp_path / "map.png")
     text = """/*{"IMPORTED": {"a": {"PATH": "map.png"}, "b": {"PATH": "./map.png"}}}*/
     void main() { gl_FragColor = IMG_THIS_PIXEL(a) + IMG_THIS_PIXEL(b); }"""

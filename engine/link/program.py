@@ -3,7 +3,7 @@
 Ableton Link's library is under the GNU General Public License 2 or later (or a licence from Ableton). It is loaded in
 this process only, which talks to the engine in lines of text and is useful alone:
 
-    python -c "from engine.params.link.program import main; main(120.0)"
+    python -c "from engine.link.program import main; main(120.0)"
 
 It ends when stdin closes, so it never outlives the engine.
 
@@ -19,7 +19,7 @@ import time
 from collections import deque
 from typing import Any, Final
 
-from engine.params.link.messages import MAX_LINE_BYTES, MISSING, SessionReport, TempoOrder, line_of, order_of
+from engine.link.messages import MAX_LINE_BYTES, MISSING, SessionReport, TempoOrder, line_of, order_of
 
 REPORT_INTERVAL_S: Final = 0.04  # a report stays true until somebody changes the tempo
 QUANTUM_BEATS: Final = 4.0  # programs in a session agree on the phase of a bar of this length

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 from engine.errors import ChildError
 from engine.params import ParamStore
-from engine.params.link.messages import MISSING, LinkState, LinkStatus, SessionReport, TempoOrder, line_of, report_of
+from engine.link.messages import MISSING, LinkState, LinkStatus, SessionReport, TempoOrder, line_of, report_of
 from engine.params.store import Change
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock
@@ -139,7 +139,7 @@ class LinkFollower:
         """Run the process until its end or `end`; returns why it ended."""
         self._heard_s = self._clock.now_s()
         try:
-            process = WorkerProcess("engine.params.link.program", f"main({float(str(self._store.get('/tempo/bpm')))})")
+            process = WorkerProcess("engine.link.program", f"main({float(str(self._store.get('/tempo/bpm')))})")
         except (ChildError, OSError) as error:
             return f"its process cannot be started ({error})"
         self._process = process
