@@ -30,11 +30,11 @@ from engine.engine import Engine, StatusReader
 from engine.errors import ConfigError, PortTakenError
 from engine.frame_loop import DrawingParts, EngineParts, InputParts, OutputParts, TimingParts
 from engine.ipc import Gate, sweep_dead_rings
+from engine.link.follower import LinkFollower
 from engine.live.kit.live_model import Surroundings
 from engine.live.kit.opening import live_models, models_of, open_models, refuse_offline, start_models
 from engine.osc import Message
 from engine.params import Autosave, LookPipeline, Looks, ParamStore, Slew, modulation
-from engine.link.follower import LinkFollower
 from engine.render import RegionMapper, open_renderer
 from engine.render.egl_devices import chosen_gpu
 from engine.render.guarded_renderer import GuardedRenderer

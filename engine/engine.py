@@ -7,9 +7,9 @@ from engine.config import Config
 from engine.control.commands.show import EngineStatus, Hooks
 from engine.control.dmx import DmxReceiver
 from engine.frame_loop import EngineParts, FrameLoop
+from engine.link.follower import LinkFollower
 from engine.live.kit.opening import describe_models
 from engine.params import ParamStore, PresetFolder
-from engine.link.follower import LinkFollower
 from engine.telemetry import FrameTimes
 from engine.values import PublishedFrame
 from engine.web import WebServer

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
 from engine.errors import ChildError
-from engine.params import ParamStore
 from engine.link.messages import MISSING, LinkState, LinkStatus, SessionReport, TempoOrder, line_of, report_of
+from engine.params import ParamStore
 from engine.params.store import Change
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock

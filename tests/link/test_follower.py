@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from engine.params import ParamStore
 from engine.link.follower import LinkFollower
 from engine.link.messages import LinkStatus, SessionReport, TempoOrder, line_of, order_of, report_of
+from engine.params import ParamStore
 from engine.system.clock import SystemClock
 from tests.support.long_form import ONLY_SOAK
 

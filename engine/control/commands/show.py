@@ -20,8 +20,8 @@ from engine.control.commands.timecode import TimecodeStatus
 from engine.control.dmx import DmxStatus
 from engine.control.latency import LatencyMs
 from engine.errors import ConfigError, MultiverseError, SinkError
-from engine.params import Autosave, ParamStore, Slew, Snapshot
 from engine.link import LinkStatus
+from engine.params import Autosave, ParamStore, Slew, Snapshot
 from engine.params.tempo import TempoStatus
 from engine.render import FlashGuardState
 from engine.sinks import SinkSet, SinkSpec, SinkStatus, available_kinds

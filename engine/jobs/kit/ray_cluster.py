@@ -106,7 +106,7 @@ def connect(cluster: str, *, cpus: int | None = None, actor_bytes: int = 0) -> C
         if ray.is_initialized():  # by another part of this process, which can have only one connection
             return Connection(ray=ray, words="the Ray cluster that this program is already connected to")
         try:
-            ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
+            context = ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
         except (ray.exceptions.RayError, OSError, RuntimeError, TypeError, ValueError) as error:
             if not address:
                 raise ChildError(f"--cluster auto: Ray does not start here: {ray_reason(error)}") from error
@@ -115,12 +115,14 @@ def connect(cluster: str, *, cpus: int | None = None, actor_bytes: int = 0) -> C
             raise ChildError(f"{named}: {reason}") from error
         except KeyboardInterrupt:  # ray.shutdown does not know the started processes yet
             if not address:
-                _end_own_cluster(ray, set(psutil.Process().children()) - earlier, grace_s=0.0)
+                sessions = ray_folder(os.environ).glob(f"session_*_{os.getpid()}")
+                _end_own_cluster(ray, set(psutil.Process().children()) - earlier, [*sessions], grace_s=0.0)
             raise
     if address:
         ending.callback(ray.shutdown)
         return Connection(ray=ray, words=f"the Ray cluster at {address}", ending=ending)
-    ending.callback(_end_own_cluster, ray, set(psutil.Process().children()) - earlier)
+    session = Path(context.address_info["session_dir"])
+    ending.callback(_end_own_cluster, ray, set(psutil.Process().children()) - earlier, [session])
     words = "a Ray cluster of this machine alone, because neither RAY_ADDRESS nor `ray start` names another"
     return Connection(ray=ray, words=words, ending=ending)
 
@@ -186,8 +188,10 @@ def ray_folder(environment: Mapping[str, str]) -> Path:
     return Path(environment.get("RAY_TMPDIR", tempfile.gettempdir() if sys.platform == "win32" else default)) / "ray"
 
 
-def _end_own_cluster(ray: Any, processes: set[psutil.Process], *, grace_s: float = ENDING_S) -> None:
-    """Disconnect, end `processes` and all their descendants, and delete the logs and sockets of this process."""
+def _end_own_cluster(
+    ray: Any, processes: set[psutil.Process], sessions: list[Path], *, grace_s: float = ENDING_S
+) -> None:
+    """Disconnect, end `processes` and all their descendants, and delete the `sessions`, folders of logs and sockets."""
     family = [*processes]
     for process in processes:
         with contextlib.suppress(psutil.Error):
@@ -200,11 +204,11 @@ def _end_own_cluster(ray: Any, processes: set[psutil.Process], *, grace_s: float
             process.kill()
     psutil.wait_procs(left, timeout=ENDING_S)
     ray.shutdown()  # idempotent
-    for session in ray_folder(os.environ).glob(f"session_*_{os.getpid()}"):
+    for session in sessions:
         shutil.rmtree(session, ignore_errors=True)
-    latest = ray_folder(os.environ) / "session_latest"
-    if latest.is_symlink() and not latest.exists():
-        latest.unlink(missing_ok=True)
+        latest = session.parent / "session_latest"
+        if latest.is_symlink() and not latest.exists():
+            latest.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -86,7 +86,8 @@ class PoolActor:
         return ActorPlace(socket.gethostname(), os.getpid(), package_version())
 
     def load(self, recipe: Recipe) -> LoadedModel:
-        self._worker = recipe()
+        with _sendable_errors():
+            self._worker = recipe()
         loaded = self._worker.loaded
         if not loaded.device.startswith("cuda"):
             return loaded
@@ -96,7 +97,22 @@ class PoolActor:
 
     def run(self, payload: Any) -> tuple[Any, float | None]:
         """The result, and the memory of the device."""
-        return self._worker.process(payload), self._worker.memory_mb()
+        with _sendable_errors():
+            return self._worker.process(payload), self._worker.memory_mb()
+
+
+class ActorError(Exception):
+    """An error of a library in an actor, in one line: the machine of the run may not have the class of the error."""
+
+
+@contextlib.contextmanager
+def _sendable_errors() -> Iterator[None]:
+    try:
+        yield
+    except (MultiverseError, MemoryError):
+        raise
+    except Exception as error:
+        raise ActorError(in_one_line(error)) from error
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -234,10 +250,10 @@ class ActorPool:
         self._unusable = 0
         """Actors whose machine is too small for the model, or has another version of the engine."""
         self._polled_s = float("-inf")
-        self._had_actor_s = time.perf_counter()
         # Payloads and results, times two: the store frees released objects with a delay.
         self._connection = connect(cluster, actor_bytes=2 * 2 * LOOK_AHEAD * piece_bytes)
         self._ray, self.words = self._connection.ray, self._connection.words
+        self._had_actor_s = time.perf_counter()
         try:
             self._share = share_for(self._connection.machines(), self.words)
             self._recipe = recipe_for(self._share)
@@ -283,10 +299,11 @@ class ActorPool:
 
     def close(self) -> None:
         """Kill the actors and disconnect. Idempotent."""
-        for actor in self.actors:
-            self._ray.kill(actor.handle)
-        self.actors.clear()
-        self._connection.close()
+        try:
+            while self.actors:
+                self._ray.kill(self.actors.pop().handle)
+        finally:
+            self._connection.close()
 
     def map(
         self, pieces: Iterator[WorkPiece[Item]], receive: Callable[[Actor, WorkPiece[Item], Any], Output]
@@ -430,7 +447,8 @@ class ActorPool:
         `failed`: the piece whose answer this is. `is_unusable`: no other may be started in its place.
         """
         cause = getattr(error, "cause", None)  # what the actor itself raised; None if it died
-        reason = ray_reason(error) if cause is None else in_one_line(cause)
+        is_told = isinstance(cause, ActorError)
+        reason = ray_reason(error) if cause is None else str(cause) if is_told else in_one_line(cause)
         told = ModelError(f"on {actor.machine}: {reason}")
         is_full, is_first = isinstance(cause, DeviceFullError | MemoryError), not self._seen
         # One of our own errors would come on every machine; others may be specific to this one.

@@ -82,7 +82,8 @@ class ClusterStages:
         """
         began_s = time.perf_counter()
         batch_bytes = job.batch * size[0] * size[1] * 3
-        wanted = max(SEGMENT_PICTURES // job.batch, SEGMENT_BATCHES)
+        most = SEGMENT_BATCHES if job.limit is None else min(SEGMENT_BATCHES, job.limit // (4 * job.batch))
+        wanted = max(SEGMENT_PICTURES // job.batch, most)  # a few pictures still go to several machines
         self._segment_batches = max(1, min(wanted, SEGMENT_BYTES // batch_bytes))
         if job.limit is not None:
             segments = -(-job.limit // (self._segment_batches * job.batch))

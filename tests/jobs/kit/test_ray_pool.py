@@ -1,5 +1,6 @@
 """The actor pool on a Ray without processes: order, look-ahead, deaths. A real Ray: tests/jobs/test_on_ray.py."""
 
+import pickle
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -17,7 +18,16 @@ from engine.errors import (
     in_one_line,
 )
 from engine.jobs.kit import ray_pool
-from engine.jobs.kit.ray_pool import LOOK_AHEAD, NO_ACTOR_S, ActorPool, LoadedModel, WorkPiece, share_of
+from engine.jobs.kit.ray_pool import (
+    LOOK_AHEAD,
+    NO_ACTOR_S,
+    ActorError,
+    ActorPool,
+    LoadedModel,
+    PoolActor,
+    WorkPiece,
+    share_of,
+)
 from tests.jobs.kit.fake_ray import FakeRay, death, raised
 
 Started = Callable[..., ActorPool]
@@ -110,6 +120,21 @@ def test_an_error_for_the_user_ends_the_run_at_once_with_the_machine(started: St
     ray = FakeRay(cores=1, work=lambda number, payload: raised(UsageError("too dark")))
     with pytest.raises(ModelError, match=r"^on host0: too dark$"):
         outputs(started(ray), 2)
+
+
+def test_an_error_that_only_the_actor_knows_reaches_the_user_in_one_line(started: Started) -> None:
+    class OfALibrary(Exception):
+        def __init__(self, *, answer: str) -> None:
+            super().__init__(answer)
+
+    def recipe() -> Any:
+        raise OfALibrary(answer="401\nUnauthorized")
+
+    with pytest.raises(ActorError) as caught:
+        PoolActor().load(recipe)
+    error = pickle.loads(pickle.dumps(caught.value))
+    with pytest.raises(ModelError, match=r"^on host[01]: OfALibrary: 401 Unauthorized$"):
+        started(FakeRay(load=lambda number: raised(error)))
 
 
 def test_a_lost_device_costs_only_its_actor(started: Started) -> None:
