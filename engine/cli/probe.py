@@ -266,7 +266,8 @@ QUESTIONS: dict[str, Callable[..., dict[str, Any]]] = {
 
 def main(name: str, *arguments: str) -> None:
     answers = claim_output()
-    end_with_parent()
+    if sys.platform != "win32":  # there an import may wait for the end of a read from the input (numpy#24290)
+        end_with_parent()
     try:
         answer = QUESTIONS[name](*arguments)
     except Exception as error:  # an error in a driver or library is the answer

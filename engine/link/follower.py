@@ -83,13 +83,11 @@ class LinkFollower:
         self._is_wanted = False
         self._end = threading.Event()
         self._thread: threading.Thread | None = None
-        self._process: WorkerProcess | None = None
         self._heard_s = 0.0
         self._has_reported = False
 
     def poll(self, now_s: float) -> bool:
-        """Start or end following as `/tempo/source` says, and end a process that hangs. Never waits; returns False.
-        Call it once a second or more often."""
+        """Start or end following as `/tempo/source` says. Never waits; returns False."""
         is_wanted = self._store.get("/tempo/source") == SOURCE
         if is_wanted and not self._is_wanted and (self._thread is None or not self._thread.is_alive()):
             self._is_wanted = True
@@ -101,9 +99,6 @@ class LinkFollower:
             self._end.set()
             if self._status.state == "missing":  # its thread has ended
                 self._status = LinkStatus()
-        process, most_s = self._process, HUNG_S if self._has_reported else MAX_START_S
-        if process is not None and self._clock.now_s() - self._heard_s > most_s:
-            process.kill(0.0)
         return False
 
     def status(self) -> LinkStatus:
@@ -142,20 +137,21 @@ class LinkFollower:
             process = WorkerProcess("engine.link.program", f"main({float(str(self._store.get('/tempo/bpm')))})")
         except (ChildError, OSError) as error:
             return f"its process cannot be started ({error})"
-        self._process = process
         try:
             self._read_reports(process, end)
         except EOFError:
             log.debug("link: its process has ended")
         finally:
-            self._process = None
             process.end(MAX_END_S)
         return process.reason
 
     def _read_reports(self, process: WorkerProcess, end: threading.Event) -> None:
-        """Follow the reports until `end`. EOFError when the process ends."""
+        """Follow the reports until `end`. EOFError when the process ends, and for one that hangs, which is killed."""
         orders, version, peers = TempoOrders(), self._store.version, 0
         while not end.is_set():
+            if self._clock.now_s() - self._heard_s > (HUNG_S if self._has_reported else MAX_START_S):
+                process.kill()
+                raise EOFError
             line = process.receive(WAIT_S)
             if line is None:
                 continue

@@ -45,7 +45,7 @@ def order_of(line: bytes) -> TempoOrder | None:
 def _message_of(line: bytes, kind: type[Message]) -> Message | None:
     try:
         message = msgspec.json.decode(line, type=kind)
-    except msgspec.DecodeError:
+    except ValueError:  # msgspec's, and UnicodeDecodeError
         return None
     return message if message.bpm > 0.0 else None
 

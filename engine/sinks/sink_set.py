@@ -304,10 +304,15 @@ class SinkSet:
 
     def ask_to_end(self) -> None:
         """Tell every sink to write what is left, without waiting. No more frames follow; call `close` next."""
+        self._ask_to_end((*self._places, *self._finishing))
+
+    def _ask_to_end(self, places: Iterable[_Place]) -> None:
+        now_s = self._stopwatch.now_s()
         if self._end_requested_s is None:
-            self._end_requested_s = self._stopwatch.now_s()
-            for place in (*self._places, *self._finishing):
-                self._progress[id(place)] = place.status().frames, self._end_requested_s
+            self._end_requested_s = now_s
+        for place in places:
+            if id(place) not in self._progress:
+                self._progress[id(place)] = place.status().frames, now_s
                 self._has_drained(place)
 
     def close(self) -> None:
@@ -333,8 +338,8 @@ class SinkSet:
             log.warning("not all files are finished")
 
     def _finish_files(self) -> None:
-        self.ask_to_end()
         places = [place for place in (*self._places, *self._finishing) if not KINDS[place.spec.kind].is_on_gpu]
+        self._ask_to_end(places)
         self._wait_until_drained(places)
         for place in places:
             self._end(place)

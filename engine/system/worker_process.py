@@ -12,6 +12,7 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -23,6 +24,7 @@ from engine.system.atomic_file import when_free
 from engine.system.python_process import exit_reason, start_python, utf8_environment
 
 ENDING_S: Final = 10.0  # a process that was killed and still exists after this time is stuck in a driver
+POLL_S: Final = 0.005
 LOG_TAIL_BYTES: Final = 4096
 MAX_LINE_BYTES: Final = 16 << 20  # a worker that sends more is not heard any longer
 ORPHANED: Final = 70  # exit code
@@ -45,6 +47,8 @@ class WorkerProcess:
         `log`: its stderr is appended to this file, and the last line belongs to the reason of its death.
         """
         self._log = log
+        self.stuck_pids: list[int] = []
+        """Of the processes that were still there after `kill`: in a driver."""
         with contextlib.ExitStack() as opened:
             stderr = opened.enter_context(when_free(lambda: log.open("ab"), log)) if log else subprocess.DEVNULL
             self._popen = start_python(
@@ -109,7 +113,7 @@ class WorkerProcess:
         The exit code; None if it is still there after this time: stuck in a driver, if it was not 0.
         """
         if self._popen.returncode is None:  # not poll(), after which its number may be another process's
-            kill_family(self._popen.pid, patience_s)
+            self.stuck_pids = kill_family(self._popen.pid, patience_s)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._popen.wait(patience_s)
         self._unsent.put(b"")
@@ -133,22 +137,35 @@ class WorkerProcess:
         self._lines.put(b"")
 
 
-def kill_family(pid: int, patience_s: float) -> None:
-    """Kill a process that leads its group, that group, and its descendants in other groups; wait for the latter."""
+def kill_family(pid: int, patience_s: float) -> list[int]:
+    """Kill a process that leads its group, that group, and its descendants in other groups; wait for their end.
+
+    Returns the numbers of those that are still there.
+    """
     family: list[psutil.Process] = []
     with contextlib.suppress(psutil.Error):
         process = psutil.Process(pid)
-        family = process.children(recursive=True)
-        process.kill()
+        family = [*process.children(recursive=True), process]
+    for each in family:
+        with contextlib.suppress(psutil.Error):
+            each.kill()
     if sys.platform != "win32":
         import signal
 
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)
-    for each in family:
-        with contextlib.suppress(psutil.Error):
-            each.kill()
-    psutil.wait_procs(family, timeout=patience_s)
+    end_s = time.monotonic() + patience_s
+    while (left := [each.pid for each in family if not _has_ended(each)]) and time.monotonic() < end_s:
+        time.sleep(POLL_S)
+    return left
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    """True also for a zombie: whoever has to ask for its exit code may never do so."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return True
 
 
 def last_line(path: Path) -> str:

@@ -283,6 +283,24 @@ def test_at_shutdown_a_hanging_sink_is_abandoned_and_a_recording_is_completed(
         assert sum(1 for _ in movie.decode(video=0)) == 10
 
 
+def test_another_thread_finishes_the_files_and_leaves_the_sinks_of_the_gpu_alone(
+    make_stage, clock, reports, make_frame, lasting: type[Lasting], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touched: list[Lasting] = []
+    lasting.drains = lambda sink: touched.append(sink) is None
+    monkeypatch.setitem(KINDS, "fragile", SinkKind(shown_as="a texture", argument="name", is_on_gpu=True))
+    sinks = SinkSet(make_stage(), clock, reports)
+    sinks.start(SinkSpec(kind="fragile"))
+    sinks.start(SinkSpec(kind="record", argument=str(tmp_path / "a.mp4")), may_wait=True)
+    sinks.publish(make_frame())
+    sinks.finish_files()
+    with av.open(str(tmp_path / "a.mp4")) as movie:
+        assert sum(1 for _ in movie.decode(video=0)) == 1
+    assert touched == []
+    sinks.close()  # the frame loop has come back
+    assert touched and {each.state for each in sinks.status()} == {"ended"}
+
+
 @pytest.mark.parametrize(
     ("writes_s", "asked_s", "ends_s", "state"),
     [(10.0, 0.0, 10.0, "ended"), (5.0, 0.0, 7.0, "failed"), (1000.0, 0.0, 60.0, "failed"), (0.0, 4.5, 4.5, "failed")],

@@ -93,12 +93,19 @@ def test_a_worker_ends_when_its_input_closes() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_a_kill_takes_the_processes_that_it_has_started(wait_for: Callable[..., Any]) -> None:
-    worker = start("echo()")
-    worker.send(b"nap\n")
-    napper = psutil.Process(int(worker.receive(CEILING_S) or b"0"))
-    assert worker.kill() == -9 == worker.kill() and worker.reason == "killed by SIGKILL"
-    wait_for(lambda: not napper.is_running() or napper.status() == psutil.STATUS_ZOMBIE, "its end")
+def test_a_kill_takes_the_processes_that_it_has_started_and_names_those_that_stay(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for is_stuck in (False, True):
+        worker = start("echo()")
+        worker.send(b"nap\n")
+        napper = psutil.Process(int(worker.receive(CEILING_S) or b"0"))
+        if is_stuck:
+            monkeypatch.setattr(worker_process, "_has_ended", lambda process: process.pid == worker.pid)
+        assert worker.kill(1.0 if is_stuck else CEILING_S) == -9 == worker.kill()
+        assert worker.reason == "killed by SIGKILL" and worker.stuck_pids == [napper.pid] * is_stuck
+    monkeypatch.undo()
+    assert not napper.is_running() or napper.status() == psutil.STATUS_ZOMBIE
 
 
 def test_a_worker_that_works_ends_with_a_parent_that_is_killed(wait_for: Callable[..., Any]) -> None:

@@ -5,7 +5,7 @@ a child implements its abstract methods. `progress` splits the work into pieces.
 
 Errors: if the device runs out of memory, caches are freed and the work is retried once; then the child decides. An
 output with NaN is not shown. Every other error ends the process, because the device's context may be broken after it.
-No model and no prompt is blamed for a lost device (`lost_device`).
+No model and no prompt is blamed for a lost device (`lost_device_told`).
 """
 
 import threading

@@ -280,7 +280,8 @@ class Painter:
         else:
             before.change(settings)
         assert self._plan is not None
-        if self._plan.ignores_delta and (self._settings is None or settings.steps != self._settings.steps):
+        steps = settings.is_stream, settings.steps
+        if self._plan.ignores_delta and (last is None or steps != (last.is_stream, last.steps)):
             self._note("delta", "/sd/delta: has no effect in the first step, which starts from pure noise")
 
     # -- one call

@@ -89,6 +89,14 @@ def test_guidance_without_effect_is_noted_once_and_the_effective_one_is_reported
         assert distilled.guidance == 2.5
 
 
+def test_a_delta_without_effect_is_noted_once_when_the_mode_becomes_stream(model: Any) -> None:
+    said: list[str] = []
+    painter = Painter(replace(model, sampler="lcm"), note=lambda key, line: said.append(key))
+    for mode in ("single", "stream", "stream"):
+        painter.take(read_settings(BASE | {"/sd/mode": mode, "/sd/strength": 1.0, "/sd/delta": 0.5}))
+        assert said == ["delta"] * (mode == "stream")
+
+
 def test_after_an_error_the_same_settings_can_be_applied_again(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 

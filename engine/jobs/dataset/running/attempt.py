@@ -96,8 +96,10 @@ class PictureWorker:
     def _killed(self, failure: Failure) -> Failure:
         process, self._process = self._process, None
         assert process is not None
-        if process.kill() is None:
-            return Failure(reason=f"{failure.reason}; process {process.pid} cannot be killed (stuck in a driver)")
+        process.kill()
+        if process.stuck_pids:
+            stuck = ", ".join(map(str, process.stuck_pids))
+            return Failure(reason=f"{failure.reason}; process {stuck} cannot be killed (stuck in a driver)")
         return failure
 
 
