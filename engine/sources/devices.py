@@ -139,7 +139,7 @@ def list_through_ffmpeg(format_name: str) -> tuple[CameraDevice, ...]:
         raise SourceError(f"{failed}{error.strerror or error})") from None
     try:
         line = worker.receive(LIST_TIMEOUT_S)
-        found = json.loads(line) if line else None
+        found: Any = json.loads(line) if line else None
     except (EOFError, ValueError):  # a driver may have crashed the process
         worker.kill()
         raise SourceError(f"{failed}{worker.reason})") from None

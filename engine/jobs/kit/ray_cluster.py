@@ -106,7 +106,7 @@ def connect(cluster: str, *, cpus: int | None = None, actor_bytes: int = 0) -> C
         if ray.is_initialized():  # by another part of this process, which can have only one connection
             return Connection(ray=ray, words="the Ray cluster that this program is already connected to")
         try:
-            context = ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
+            context: Any = ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
         except (ray.exceptions.RayError, OSError, RuntimeError, TypeError, ValueError) as error:
             if not address:
                 raise ChildError(f"--cluster auto: Ray does not start here: {ray_reason(error)}") from error

@@ -231,8 +231,11 @@ class ActorPool:
         recipe_for: Callable[[ActorShare], Recipe],
         *,
         piece_bytes: int,
+        is_ordered: bool = True,
     ) -> None:
         """Connect, start the actors, and return when one is warm: seconds to minutes. `piece_bytes`: of a payload.
+
+        `is_ordered`: outputs come in the order of the pieces; else as they are made, and no actor waits for another.
 
         UsageError if Ray is not installed; ModelError or ChildError, in one line, for everything else.
         """
@@ -244,7 +247,7 @@ class ActorPool:
         self.workers = self.max_workers = 0
         """Actors that are working now, and the highest number so far."""
         self._seen: dict[ActorPlace, LoadedModel] = {}
-        self._piece_bytes = piece_bytes
+        self._piece_bytes, self._is_ordered = piece_bytes, is_ordered
         self._failed_starts = 0
         """In a row: no more are made after MAX_FAILED_STARTS."""
         self._unusable = 0
@@ -281,6 +284,8 @@ class ActorPool:
     def look_ahead(self) -> int:
         """Pieces that may be read beyond the last output."""
         workers = max(self.workers, 1)
+        if not self._is_ordered:
+            return workers
         return max(workers + 1, min(LOOK_AHEAD * workers, LOOK_AHEAD_BYTES // self._piece_bytes))
 
     def notes(self, deed: str, results: str) -> list[str]:
@@ -308,8 +313,8 @@ class ActorPool:
     def map(
         self, pieces: Iterator[WorkPiece[Item]], receive: Callable[[Actor, WorkPiece[Item], Any], Output]
     ) -> Generator[Output | None, None, None]:
-        """Yield one output per piece, in order, and None about every 0.1 s. May be called again after the iterator has
-        ended or was closed.
+        """Yield one output per piece, and None about every 0.1 s. May be called again after the iterator has ended or
+        was closed.
 
         `receive` turns each result into an output as soon as it arrives, so out of order. It must copy arrays that it
         keeps: they occupy the object store while they are referenced, and disappear with Ray.
@@ -342,12 +347,12 @@ class ActorPool:
         *,
         timeout_s: float,
     ) -> Iterator[Output]:
-        """Send waiting pieces, receive results for up to `timeout_s`, yield those that are next in order."""
+        """Send waiting pieces, receive results for up to `timeout_s`, yield the outputs whose turn it is."""
         self._start_more()
         for piece in line:
             if piece.actor is None and not piece.outputs and (warm := self.warm):
                 actor = min(warm, key=lambda actor: (actor.machine == piece.avoided, len(actor.pieces)))
-                if len(actor.pieces) < PIECES_PER_ACTOR:
+                if len(actor.pieces) < (PIECES_PER_ACTOR if self._is_ordered else 1):
                     piece.actor, piece.answer_ref = actor, actor.handle.run.remote(piece.payload_ref)
                     actor.pieces.append(piece)
         # of each actor the oldest first: its results come before the error it died of
@@ -368,8 +373,12 @@ class ActorPool:
         self.workers = len(self.warm)
         self.max_workers = max(self.max_workers, self.workers)
         self.waiting = sum(piece.size for piece in line if not piece.outputs)
-        while line and line[0].outputs:
-            yield from line.popleft().outputs
+        for piece in list(line):
+            if piece.outputs:
+                line.remove(piece)
+                yield from piece.outputs
+            elif self._is_ordered:
+                break
 
     def _wait(self, refs: list[Any], *, timeout_s: float) -> set[Any]:
         """Those of `refs` that are done, after at most `timeout_s`. Also admits actors that become ready."""
@@ -434,10 +443,10 @@ class ActorPool:
         actor.place = answer
         if answer.version != package_version():
             versions = f"multiverse-engine {answer.version}, this machine has {package_version()}"
-            error = ChildError(f"{actor.machine} has {versions}: install the same on all")
+            differs = ChildError(f"{actor.machine} has {versions}: install the same on all")
             if not self._seen:
-                raise error
-            self._lose(actor, error, is_unusable=True)  # a machine that has joined later
+                raise differs
+            self._lose(actor, differs, is_unusable=True)  # a machine that has joined later
 
     def _lose(
         self, actor: Actor, error: Exception, failed: WorkPiece[Any] | None = None, *, is_unusable: bool = False

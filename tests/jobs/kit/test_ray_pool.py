@@ -42,11 +42,11 @@ def numbered(count: int, first: int = 0) -> Iterator[WorkPiece[int]]:
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ActorPool]:
-    def start(ray: FakeRay, **options: Any) -> ActorPool:
+    def start(ray: FakeRay, *, is_ordered: bool = True, **options: Any) -> ActorPool:
         monkeypatch.setattr(ray_pool, "connect", lambda cluster, *, actor_bytes: ray.connection())
         monkeypatch.setattr(ray_pool, "POLL_INTERVAL_S", 0.0)
         share_for = partial(share_of, device="cpu", threads=1, **options)
-        return ActorPool("auto", share_for, lambda share: None, piece_bytes=1)  # type: ignore[arg-type,return-value]  # the fake loads nothing
+        return ActorPool("auto", share_for, lambda share: None, piece_bytes=1, is_ordered=is_ordered)  # type: ignore[arg-type,return-value]  # the fake loads nothing
 
     return start
 
@@ -79,6 +79,21 @@ def test_at_most_three_pieces_per_actor_are_read_ahead(started: Started) -> None
         len(read) - result for result in pool.map(pieces(), lambda actor, piece, result: result) if result is not None
     ]
     assert max(ahead) <= 2 * LOOK_AHEAD == pool.look_ahead
+
+
+def test_without_an_order_no_actor_waits_for_a_slow_piece_and_none_is_read_ahead(started: Started) -> None:
+    read: list[int] = []
+
+    def pieces() -> Iterator[WorkPiece[int]]:
+        for piece in numbered(9):
+            read.append(piece.item)
+            yield piece
+
+    pool = started(FakeRay(), is_ordered=False)  # of two pieces the newer is done first
+    results = pool.map(pieces(), lambda actor, piece, result: (result, len(read)))
+    found = [each for each in results if each is not None]
+    assert [result for result, _ in found] == [0, 2, 3, 4, 5, 6, 7, 8, 1]
+    assert all(count - done <= 2 for done, (_, count) in enumerate(found))
 
 
 def test_the_pieces_of_a_dead_actor_go_to_others_and_another_is_started(started: Started) -> None:

@@ -89,11 +89,16 @@ def test_guidance_without_effect_is_noted_once_and_the_effective_one_is_reported
         assert distilled.guidance == 2.5
 
 
-def test_a_delta_without_effect_is_noted_once_when_the_mode_becomes_stream(model: Any) -> None:
+def test_a_delta_without_effect_is_noted_once_when_the_mode_becomes_stream(
+    model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from engine.live.sd.plan import StreamPlan
+
+    monkeypatch.setattr(StreamPlan, "ignores_delta", True)
     said: list[str] = []
     painter = Painter(replace(model, sampler="lcm"), note=lambda key, line: said.append(key))
     for mode in ("single", "stream", "stream"):
-        painter.take(read_settings(BASE | {"/sd/mode": mode, "/sd/strength": 1.0, "/sd/delta": 0.5}))
+        painter.take(read_settings(BASE | {"/sd/mode": mode}))
         assert said == ["delta"] * (mode == "stream")
 
 

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from engine.errors import ChildError
 from engine.jobs.dataset.job import DatasetJob
 from engine.jobs.dataset.running.attempt import HAS_FORK, PictureWorker
 from engine.jobs.dataset.running.folder import DatasetFolder
@@ -20,6 +21,7 @@ from engine.jobs.dataset.running.outcome import Attempted, PictureOutcome
 from engine.jobs.dataset.running.policy import Failure, failure_of, is_tried_again
 from engine.jobs.dataset.task import PictureTask, task_of
 from engine.jobs.kit.ray_pool import Actor, ActorPool, ActorShare, LoadedModel, WorkPiece, share_of
+from engine.system.atomic_file import remove_file
 
 PIXEL_BYTES, ARRAYS_PIXEL_BYTES = 3, 9  # upper bound of a picture's files
 CORES_A_PICTURE = 2  # one CPU renderer uses them all; more pictures in parallel would only need more memory
@@ -47,24 +49,30 @@ class PictureMaker:
 
     def process(self, payload: str) -> SentPicture:
         began_s, files, text = time.perf_counter(), {}, ""
-        task = task_of(payload)
-        with tempfile.TemporaryDirectory(prefix="multiverse-picture-", ignore_cleanup_errors=True) as name:
-            log, made = Path(name, "log"), Path(name, "files", "made")
-            try:
+        try:
+            with tempfile.TemporaryDirectory(prefix="multiverse-picture-", ignore_cleanup_errors=True) as name:
+                log, made = Path(name, "log"), Path(name, "files", "made")
                 made.mkdir(parents=True)
-                if self._worker is None:
-                    self._worker = PictureWorker(self._environment, warm_log=log if HAS_FORK else None)
-                result = self._worker.attempt(task, made, log, timeout_s=self._timeout_s)
+                result = self._attempt(task_of(payload), made, log)
                 if not isinstance(result, Failure):
                     files = {path: (made / path).read_bytes() for path in result["sha256"]}
-            except OSError as error:
-                result = failure_of(error, name)
-            if isinstance(result, Failure) and self._worker is not None:
-                self._worker.close()  # the next one begins with a log of its own
-                self._worker = None
-            with contextlib.suppress(OSError):
-                text = log.read_text(encoding="utf-8", errors="replace")
+                with contextlib.suppress(OSError):
+                    text = log.read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            result = failure_of(error, "the folder for temporary files")
         return SentPicture(result=result, files=files, log=text, seconds=time.perf_counter() - began_s)
+
+    def _attempt(self, task: PictureTask, made: Path, log: Path) -> dict[str, Any] | Failure:
+        try:
+            if self._worker is None:
+                self._worker = PictureWorker(self._environment, warm_log=log if HAS_FORK else None)
+            result = self._worker.attempt(task, made, log, timeout_s=self._timeout_s)
+        except (OSError, ChildError) as error:
+            result = failure_of(error, made)
+        if isinstance(result, Failure) and self._worker is not None:
+            self._worker.close()  # the next one begins with a log of its own
+            self._worker = None
+        return result
 
     def memory_mb(self) -> None:
         return None
@@ -85,12 +93,14 @@ class ClusterRunner:
     def __init__(self, folder: DatasetFolder, job: DatasetJob, *, timeout_s: float) -> None:
         """UsageError, ModelError or ChildError, in one line, if there is no such cluster or nothing is free on it."""
         self._folder, self._retries = folder, job.retries
-        pixel_bytes = PIXEL_BYTES + (ARRAYS_PIXEL_BYTES if job.save_hdf5 else 0)
+        width, height = job.picture_px
+        has_arrays = "hdf5" in job.task(job.indices[0]).formats
         self._pool = ActorPool(
-            job.cluster or "auto",
+            "auto" if job.cluster is None else job.cluster,
             partial(_share_for, job.jobs),
             lambda share: partial(PictureMaker, timeout_s, share.threads or 1),
-            piece_bytes=job.options.width * job.options.height * pixel_bytes,
+            piece_bytes=width * height * (PIXEL_BYTES + ARRAYS_PIXEL_BYTES * has_arrays),
+            is_ordered=False,
         )
         self.jobs = len(self._pool.actors)
         self.words = f"pictures are made on {self._pool.words}"
@@ -105,13 +115,23 @@ class ClusterRunner:
         waiting: Iterable[PictureTry] = (PictureTry(task=task) for task in tasks)
         while waiting:
             again: list[PictureTry] = []
-            with closing(self._pool.map(_pieces(waiting, is_stopped), self._receive)) as outcomes:
+            with closing(self._pool.map(self._pieces(waiting, is_stopped), self._receive)) as outcomes:
                 for each in outcomes:
                     if isinstance(each, PictureTry):
                         again.append(each)
                     else:
                         yield each
             waiting = again
+
+    def _pieces(self, waiting: Iterable[PictureTry], is_stopped: Callable[[], bool]) -> Iterator[WorkPiece[PictureTry]]:
+        for each in waiting:
+            if is_stopped():
+                return
+            if not each.earlier:  # else it is of this run
+                with contextlib.suppress(OSError):
+                    remove_file(self._folder.log_path(each.task), missing_ok=True)
+            name = f"picture {each.task.name}"
+            yield WorkPiece(item=each, payload=each.task.as_json, name=name, avoided=each.machine)
 
     def _receive(self, actor: Actor, piece: WorkPiece[PictureTry], sent: SentPicture) -> PictureOutcome | PictureTry:
         task, earlier, result = piece.item.task, piece.item.earlier, sent.result
@@ -141,11 +161,3 @@ def _share_for(jobs: int | None, machines: Sequence[Mapping[str, float]], cluste
     cores = [int(resources.get("CPU", 0)) for resources in machines]
     each = min(CORES_A_PICTURE, max(cores, default=1), sum(cores) // (jobs or 1))
     return share_of(machines, cluster, device="cpu", threads=max(each, 1), max_actors=jobs)
-
-
-def _pieces(waiting: Iterable[PictureTry], is_stopped: Callable[[], bool]) -> Iterator[WorkPiece[PictureTry]]:
-    for each in waiting:
-        if is_stopped():
-            return
-        name = f"picture {each.task.name}"
-        yield WorkPiece(item=each, payload=each.task.as_json, name=name, avoided=each.machine)
