@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.errors import ModelError
+from engine.errors import MAX_LINE, ModelError
 from engine.models.libraries import require_libraries
 from engine.models.not_a_model import AGAIN, not_a_model
 from engine.system.file_names import names_device
@@ -17,6 +17,8 @@ from engine.system.small_file import open_regular, parse_json, read_json
 # 8 bytes little-endian length, then that much JSON: https://github.com/huggingface/safetensors (format)
 _LENGTH_BYTES = 8
 MAX_HEADER_BYTES = 16 << 20  # the format allows 100 MB; this is ten times SDXL's header, and is parsed within a second
+MAX_SIDES = 16
+MAX_SIDE = 1 << 40
 DTYPES = {
     "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "F8_E4M3": "float8_e4m3fn",
     "F8_E5M2": "float8_e5m2", "I64": "int64", "I8": "int8", "U8": "uint8",
@@ -81,13 +83,18 @@ class Tensor:
 
 
 def read_header(file: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file by name, without their weights. ModelError if it is damaged or truncated."""
+    """The tensors of a safetensors file by name, in the order of the file, without their weights. ModelError if it is
+    damaged or truncated."""
     with _opened(file) as held:
-        slices = {name: held.get_slice(name) for name in held.keys()}  # noqa: SIM118 - not a dict
-        return {
+        slices = {name: held.get_slice(name) for name in held.offset_keys()}
+        tensors = {
             name: Tensor(DTYPES.get(each.get_dtype(), each.get_dtype()), tuple(each.get_shape()))
             for name, each in slices.items()
         }
+    # Where one side is 0, the library takes any number of others, of any size.
+    if any(len(each.shape) > MAX_SIDES or max(each.shape, default=0) > MAX_SIDE for each in tensors.values()):
+        raise ModelError(f"{file}: damaged: an invalid shape; {AGAIN}")
+    return tensors
 
 
 def read_metadata(file: Path) -> dict[str, str]:
@@ -122,8 +129,11 @@ def _opened(file: Path) -> Iterator[Any]:
             raise ModelError(f"{file}: is {what}" if what else f"{file}: not a safetensors file, or truncated; {AGAIN}")
         with safe_open(str(file), framework="numpy") as held:
             yield held
-    except SafetensorError as error:
-        reason = str(error).removeprefix("Error while deserializing header: ")
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:  # all but the first: what only Python refuses
+        reason = " ".join(str(error).split())[:MAX_LINE].removeprefix("Error while deserializing header: ")
+        if reason.startswith("invalid JSON in header: unknown variant"):
+            what = "has a number format that the installed safetensors cannot read"
+            raise ModelError(f"{file}: {what}; use the file in float16") from None
         raise ModelError(f"{file}: damaged or truncated ({reason}); {AGAIN}") from None
     except OSError as error:
         raise ModelError(f"{file}: cannot be read ({error.strerror or error})") from None

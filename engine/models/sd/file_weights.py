@@ -54,16 +54,18 @@ def read_text_encoders(single: SingleFile, folder: DiffusersFolder, dtype: torch
     from diffusers.loaders import single_file_utils
 
     utils: Any = single_file_utils  # not annotated
+    starts = PARTS[single.family]
+    tensors = _tensors(single, tuple(starts.values()))  # at once: a pickle may have to be read whole
     encoders = []
     with tempfile.TemporaryDirectory(prefix="multiverse-config-", ignore_cleanup_errors=True) as place:
-        for part, start in PARTS[single.family].items():
+        for part, start in starts.items():
             kind = getattr(transformers, TEXT_CLASSES[part])
             config = architecture(kind.config_class, folder.config(f"{part}/config.json"), f"{folder.name}/{part}")
             (Path(place) / part).mkdir()
             (Path(place) / part / CONFIG).write_text(json.dumps(config.to_dict()), encoding="utf-8")
             encoder = utils.create_diffusers_clip_model_from_ldm(
                 kind,
-                checkpoint=_tensors(single, (start,)),
+                checkpoint={name: tensor for name, tensor in tensors.items() if name.startswith(start)},
                 subfolder=part,
                 config=place,
                 torch_dtype=dtype,

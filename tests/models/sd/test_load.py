@@ -13,6 +13,7 @@ from engine.models.sd import ModelSpec
 from engine.models.sd.load import load
 from engine.models.sd.model import DiffusionModel
 from tests.support.replicas.replica import Shelf
+from tests.support.tiny_single_file import copy_configuration
 
 
 @pytest.fixture
@@ -191,3 +192,22 @@ def test_a_single_file_without_a_configuration_names_the_download_command(
         "stable-diffusion-v1-5/stable-diffusion-v1-5", tiny_models.single_file(tiny_models.sd(vae="kl")).with_suffix("")
     )
     assert load_tiny(alone).family == "sd15"
+
+
+@pytest.mark.parametrize(
+    ("harm", "line"),
+    [
+        (without("tokenizer_2", ""), "tokenizer_2 is missing"),
+        (edited("tokenizer/tokenizer_config.json", model_max_length=10**9), "model_max_length is 1000000000, not 1 to"),
+    ],
+)
+def test_a_single_file_whose_tokenizer_is_broken_is_refused_in_one_line(
+    tiny_models: Any, tmp_path: Path, harm: Any, line: str
+) -> None:
+    """transformers would make a tokenizer for which all words are the same."""
+    file = shutil.copy(tiny_models.single_file(tiny_models.sd(kind="sdxl", vae="kl")), tmp_path / "own.safetensors")
+    folder = copy_configuration(tiny_models.sd(kind="sdxl", vae="kl"), tmp_path / "own")
+    harm(folder)
+    with pytest.raises(ModelError, match=line) as told:
+        load_tiny(file)
+    assert "\n" not in str(told.value)

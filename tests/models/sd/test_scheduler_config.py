@@ -117,6 +117,13 @@ def test_an_unknown_prediction_is_refused_by_check(tiny_sd: Path, tmp_path: Path
     assert check(replace(spec, prediction="epsilon")).is_complete
 
 
+def test_a_flow_matching_model_is_named_before_its_prediction(tiny_sd: Path, tmp_path: Path) -> None:
+    """Its prediction is unknown too, but setting another one would not help."""
+    spec = spec_of(tiny_sd, tmp_path, use_flow_sigmas=True, prediction_type="flow_prediction")
+    (line,) = check(spec).missing
+    assert "belongs to a flow-matching model" in line
+
+
 def test_a_model_with_an_unsupported_scheduler_paints_with_a_requested_sampler(tiny_sd: Path, tmp_path: Path) -> None:
     spec = spec_of(tiny_sd, tmp_path, _class_name="DPMSolverSDEScheduler")
     assert "set the sampler euler" in check(spec).missing[0]

@@ -105,6 +105,19 @@ def test_a_pickle_gives_the_same_model_with_a_note(
     assert str(tmp_path / "x.ckpt") in check(spec).pickles
 
 
+def test_an_old_pickle_is_read_once_for_all_text_encoders(
+    tiny_models: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It cannot be mapped: each reading takes as long as the whole file."""
+    sd = tiny_models.sd(kind="sdxl", vae="kl")
+    copy_configuration(sd, tmp_path / "x")
+    torch.save({"state_dict": original_tensors(sd)}, tmp_path / "x.ckpt", _use_new_zipfile_serialization=False)
+    read, read_file = [], torch.load
+    monkeypatch.setattr(torch, "load", lambda file, **options: read.append(file) or read_file(file, **options))
+    loaded(tmp_path / "x.ckpt", vae="full")
+    assert len(read) == 3  # VAE, text encoders, UNet
+
+
 def test_the_pickle_of_a_whole_checkpoint_is_read(tmp_path: Path) -> None:
     """SDXL has 2515 tensors, more with averaged weights of the UNet. All names have the length of the longest."""
     names = [

@@ -94,12 +94,12 @@ def scheduler_config(
 ) -> dict[str, Any]:
     """The published configuration, changed by the decisions made here. ModelError in one line if it is unsupported.
     `wanted`: the requested sampler. A sampler implemented here needs only the scheduler's noise table."""
+    config = folder_schedule(folder.name, folder.scheduler, wanted)  # first: what another prediction cannot mend
     if prediction.value not in PREDICTIONS:
         raise ModelError(
             f"{folder.name}: predicts {prediction.value} ({prediction.reason}); supported: {', '.join(PREDICTIONS)}; "
             "where that is wrong, set prediction to epsilon or v"
         )
-    config = folder_schedule(folder.name, folder.scheduler, wanted)
     config |= {"prediction_type": prediction.value}
     if single is not None:
         config = _file_schedule(config, single, prediction)

@@ -184,7 +184,8 @@ def require_vae(single: SingleFile) -> None:
 
 
 def require_described(single: SingleFile, folder: DiffusersFolder) -> None:
-    """Raise ModelError if `folder` has the configuration of another family, other blocks or text encoder sizes."""
+    """Raise ModelError if `folder` has the configuration of another family, other blocks or text encoder sizes, or no
+    tokenizer."""
     if folder.family != single.family:
         raise made_for_another(
             f"{single.path}: its configuration ({folder.path}) was",
@@ -207,6 +208,9 @@ def require_described(single: SingleFile, folder: DiffusersFolder) -> None:
                 f"{single.path}: {part} has {layers} layers of width {width}, its configuration {wanted[0]} of "
                 f"{wanted[1]}; put a diffusers folder of this model (JSON and tokenizer only) at {single.folder_beside}"
             )
+    for part in folder.parts:
+        if part.startswith("tokenizer"):
+            folder.require_tokenizer(part)
 
 
 def config_folder(single: SingleFile) -> Path:
