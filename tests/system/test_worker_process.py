@@ -1,10 +1,12 @@
 """Workers with real processes."""
 
+import operator
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +103,7 @@ def test_a_kill_takes_the_processes_that_it_has_started_and_names_those_that_sta
         worker.send(b"nap\n")
         napper = psutil.Process(int(worker.receive(CEILING_S) or b"0"))
         if is_stuck:
-            monkeypatch.setattr(worker_process, "_has_ended", lambda process: process != napper)
+            monkeypatch.setattr(worker_process, "_has_ended", partial(operator.ne, napper))
         assert worker.kill(1.0 if is_stuck else CEILING_S) == -9 == worker.kill()
         assert worker.reason == "killed by SIGKILL" and worker.stuck_pids == [napper.pid] * is_stuck
     monkeypatch.undo()

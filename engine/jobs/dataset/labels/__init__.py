@@ -1,8 +1,8 @@
 """Turns rendered pictures into labels for trainers, and into sheets and figures for people.
 
-instances      visible piles with boxes and areas, the source of all labels recording      everything that is known
-about the things in a picture: record.py; outlines.py, visibility.py: how much of
-               a thing can be seen
+instances      visible piles with boxes and areas, the source of all labels
+recording      everything that is known about the things in a picture (record); outlines, visibility: how much of a
+               thing can be seen
 writers/       the label formats
 reading        label files as boxes, ours and foreign ones
 picture_file   PNG

@@ -43,6 +43,7 @@ class ReadLabels:
     names: list[str] = field(default_factory=list)  # class per box
     boxes: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))  # (k, 4) float64: x0 y0 x1 y1 in px, exclusive
     faults: list[str] = field(default_factory=list)  # lines that cannot be read, as words
+    lines: list[int] = field(default_factory=list)  # of YOLO: line per box, from 1
     hidden: list[bool] = field(default_factory=list)
     """Per box, True if something stands before it; empty if the format does not tell."""
     is_turned: bool = False
@@ -99,19 +100,28 @@ def read_labels(path: Path, width_px: int, height_px: int, classes: int) -> tupl
     Returns boxes, (k, 4) float64 x0 y0 x1 y1 in px, and classes, (k,) int64. SourceError, with the file, for other
     columns, classes and numbers, and for points outside the picture.
     """
-    read = read_yolo(path, width_px, height_px, {number: str(number) for number in range(classes)}, HEAD_COLUMNS)
+    names = {number: str(number) for number in range(classes)}
+    known = f"the {classes} classes, which are numbered from 0"
+    read = read_yolo(path, width_px, height_px, names, HEAD_COLUMNS, known=known)
     if read.faults:
         raise SourceError(f"{path}: {read.faults[0]}")
     shares = read.boxes / (width_px, height_px, width_px, height_px)
     is_inside = (shares >= -ROUNDING_NORM).all(axis=1) & (shares <= 1 + ROUNDING_NORM).all(axis=1)
     is_sound = is_inside & (shares[:, 2:] > shares[:, :2]).all(axis=1)
     if not is_sound.all():
-        raise SourceError(f"{path}: box {int(is_sound.argmin()) + 1} is not inside the picture (0..1), or has no size")
+        line = read.lines[int(is_sound.argmin())]
+        raise SourceError(f"{path}: line {line}: the box is not inside the picture (0..1), or has no size")
     return read.boxes, np.array(read.names, np.int64)
 
 
 def read_yolo(
-    path: Path, width_px: int, height_px: int, class_names: dict[int, str], keypoint_columns: int
+    path: Path,
+    width_px: int,
+    height_px: int,
+    class_names: dict[int, str],
+    keypoint_columns: int,
+    *,
+    known: str = "the names of the dataset's YAML",
 ) -> ReadLabels:
     """Boxes, polygons and turned boxes (as the box around them), and poses."""
     rows: list[Sequence[float]] = []
@@ -128,8 +138,9 @@ def read_yolo(
             read.faults.append(f"line {number}: {len(values) + 1} columns are no box, polygon or pose")
             continue
         if class_names and int(kind) not in class_names:
-            read.faults.append(f"line {number}: class {int(kind)} is not among the names of the dataset's YAML")
+            read.faults.append(f"line {number}: class {int(kind)} is not among {known}")
         read.names.append(class_names.get(int(kind), str(int(kind))))
+        read.lines.append(number)
         rows.append(box)
         columns.add(len(values) + 1)
     read.is_turned = columns == {TURNED_COLUMNS} and BOX_COLUMNS + keypoint_columns != TURNED_COLUMNS

@@ -101,7 +101,6 @@ class WholeFiles:
         )
         self.names, self.notes = [], []
         held: PermissionError | None = None
-        every = self._options(asked).formats
         for writer in _writers(options):
             try:
                 made = writer.finish(contents)
@@ -115,15 +114,22 @@ class WholeFiles:
             self.names += made
             covered = counts.get(writer.name) or len(pictures)
             if made and covered < len(pictures):
-                option = f"--write {','.join(dict.fromkeys((*every, writer.name)))}"
-                option = "--save-coco" if self._recipe == 1 else option
                 what = f"{' and '.join(made)} covers {covered} of {len(pictures)} pictures"
-                self.notes.append(f"{what}; {option} draws the others again")
-        if self._recipe == 1 and "coco" not in options.formats:  # its parts were removed by the user
-            for name in writers_of(("coco",))[0].whole_names(options, self._subsets):
-                remove_file(self._folder.path / name, missing_ok=True)
+                self.notes.append(f"{what}; {self._option(writer)} draws the others again")
+        for writer in writers_of(sorted({"coco", "piles"} - {*options.formats})):  # written from parts alone
+            for name in writer.whole_names(options, self._subsets):
+                if (self._folder.path / name).exists():
+                    more = f"{self._option(writer)} draws the pictures again"
+                    self.notes.append(f"{name} was not changed, because its parts are gone; {more}")
         if held is not None:
             raise held
+
+    def _option(self, writer: LabelWriter) -> str:
+        """The option that writes this format beside those of the run."""
+        if self._recipe == 1:
+            return "--save-coco"
+        formats = (*self._options(self._task.formats).formats, writer.name)
+        return f"--write {','.join(dict.fromkeys(formats))}"
 
     def _options(self, formats: tuple[str, ...]) -> LabelOptions:
         """The options of the labels with these formats, of which the first of YOLO's is the same."""
