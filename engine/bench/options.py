@@ -70,12 +70,11 @@ class LoopBench:
     fps: float = option(30.0, "Rate of the loop.", low=1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DrawnBench(LoopBench):
-    """The same, drawn by a chosen GPU."""
-
-    gpu: str | None = option(
-        None, "Linux: draw with this GPU. `multiverse devices` lists them. [MULTIVERSE_GPU]", metavar="INDEX|NAME"
+def gpu() -> Any:
+    return option(
+        None,
+        "Linux: draw with this GPU; part of the name is enough. `multiverse devices` lists them. [MULTIVERSE_GPU]",
+        metavar="INDEX|NAME",
     )
 
 
@@ -88,9 +87,10 @@ class ModelBench:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RenderBench(DrawnBench):
+class RenderBench(LoopBench):
     """Measure the renderers, and the overhead of a frame."""
 
+    gpu: str | None = gpu()
     frames: int = option(120, "Frames a renderer draws.", low=10)
     seconds: float = option(10.0, "Length of the live loop; 120 shows that memory stays flat.", low=1.0)
     cold: bool = option(
@@ -99,12 +99,14 @@ class RenderBench(DrawnBench):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IsfBench(DrawnBench):
+class IsfBench:
     """Measure shader slots: time per effect, and what putting one in costs the render thread, with and without a trial.
 
     The trial is the one of `multiverse isf check`, in a process of its own; drivers keep what it compiles.
     """
 
+    size: Size = option(Size(width=1280, height=720), PICTURE_SIZE, metavar="WxH", parse=read_size)
+    gpu: str | None = gpu()
     frames: int = option(60, "Frames of each case.", low=10)
 
 

@@ -1,9 +1,9 @@
 """Work on the machines of a Ray cluster (`--cluster`), the same for all jobs.
 
-An `ActorPool` starts an actor wherever a machine has free resources, and keeps two pieces of work on each: one
-being processed, one being sent. Results come in the order of the pieces. A dead actor is replaced and its pieces go to
-others; a piece that killed three actors ends the run, and after three failed starts, such as on machines with too
-little memory for the model, no more are started.
+An `ActorPool` starts an actor wherever a machine has free resources. Results come in the order of the pieces, and each
+actor has two: one being processed, one being sent; or as they are made, and each has one. A dead actor is replaced and
+its pieces go to others; a piece that killed three actors ends the run, and after three failed starts, such as on
+machines with too little memory for the model, no more are started.
 """
 
 import contextlib

@@ -35,6 +35,7 @@ DEADLINE_S: Final = 20.0  # for a file; a heavy one compiles for 6 s on a softwa
 # takes none) meets this multiple of the deadline by the clock.
 WALL_DEADLINES: Final = 3.0
 CHECK_INTERVAL_S: Final = 0.5
+MAX_PICTURE_BYTES: Final = 4 * 4096**2  # of an imported image, see parse.py
 START_DEADLINE_S: Final = 30.0
 MAX_QUEUE: Final = 1000
 # One thread beside the show. Mesa's shader cache, on by default, is what makes the engine's compile of the file short.
@@ -182,6 +183,8 @@ def _receive(worker: WorkerProcess, end_s: float, used_s: float = math.inf) -> d
 
 def _receive_picture(worker: WorkerProcess, shape: Sequence[int], end_s: float) -> np.ndarray:
     """(height, width, channels) uint8. TimeoutError, EOFError; ValueError for another size."""
+    if math.prod(shape) > MAX_PICTURE_BYTES:
+        raise ValueError(f"a picture of {shape}")
     pixels = np.empty(shape, np.uint8)
     flat, done = pixels.reshape(-1), 0
     while done < flat.size:
