@@ -122,7 +122,7 @@ def test_a_slow_child_asks_for_its_next_picture_while_it_paints_and_not_all_the_
         sequence = studio.newest().sequence
         if not wants:
             quiet[sequence] += 1
-        elif not quiet[sequence]:
+        elif quiet[sequence] <= 10:  # on a busy machine there may be few polls in the time without one
             studio.feed()
         return wants and quiet[sequence] > 10
 
