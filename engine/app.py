@@ -146,7 +146,7 @@ def open_engine(config: Config, on_stuck: Callable[[], object] = lambda: None) -
         models = open_models(configured.entries, around, closing)
         children = ChildControl(
             {model.name: model.supervisor for model in models},
-            {entry.name: entry.no_model for entry in live_models()},
+            configured.missing,
             warnings.notice,
             {command: (entry.name, call) for entry in live_models() for command, call in entry.calls.items()},
         )

@@ -15,7 +15,7 @@ import osc_schema
 from engine.errors import ConfigError
 from engine.system.schedule import exact_rate
 from engine.system.small_file import read_toml
-from osc_schema import plugins
+from osc_schema import live_models
 from osc_schema.mapping import FORMS
 
 MAX_SIDE_PX = 8192
@@ -203,7 +203,7 @@ def build_config(values: dict[str, Any], *, origin: str = "configuration") -> Co
 
 def _model_tables() -> dict[str, type[Struct]]:
     """The class of each installed model's table, by the model's name."""
-    return {name: entry.table for name, entry in plugins.loaded("multiverse.models").items()}
+    return {name: entry.table for name, entry in live_models.live_entries().items()}
 
 
 def _converted(values: Any, kind: type[Table], name: str, origin: str) -> Table:

@@ -1,19 +1,48 @@
-"""The parameters of the live models, as their packages declare them (`multiverse.parameters` in `plugins`)."""
+"""The live models: their parameters as their packages declare them, and their entries (`plugins`)."""
+
+import re
+from functools import cache
+from keyword import iskeyword
+from typing import Any
 
 from osc_schema import plugins
-from osc_schema.types import Area, FoundObjects
+from osc_schema.types import Area, FoundObjects, ParamType
+
+OUR_NAMES = frozenset(
+    # first parts of addresses
+    "audio camera child colour cue engine feedback fx get layer lfo map master mirror mod mode multiverse post preset "
+    "region safety sink smooth sync tempo timecode "
+    # keys of the configuration
+    "announce autosave cues dmx fps gpu height is_size_free mapping maps models name offline osc params presets "
+    "recordings renderer resume shaders sinks smoothing web web_token width "
+    # options of `multiverse run`
+    "config dmx_universes frames help json lan osc_allow seconds set size".split()
+)
+"""Names that a live model cannot have, because the engine has an address, a key or an option of this name."""
 
 
 def _areas() -> dict[str, Area]:
     found = {}
     for name, area in plugins.loaded("multiverse.parameters").items():
-        addresses = {param.address for param in area.params}
-        if f"/{name}/enable" in addresses and all(address.startswith(f"/{name}/") for address in addresses):
-            found[name] = area
+        if fault := _fault_of(name, area):
+            plugins.leave_out(plugins.declared("multiverse.parameters")[name], fault)
         else:
-            reason = f"the addresses of its parameters must begin with /{name}/, and one must be /{name}/enable"
-            plugins.leave_out(plugins.declared("multiverse.parameters")[name], reason)
+            found[name] = area
     return dict(sorted(found.items(), key=lambda each: (each[1].order, each[0])))
+
+
+def _fault_of(name: str, area: Area) -> str:
+    others = plugins.declared("multiverse.parameters")
+    if name in OUR_NAMES or iskeyword(name) or any(name.startswith(f"{other}_") for other in others):
+        return "this name is taken (by an address, a key, an option or a word of Python)"
+    addresses = [*(param.address for param in area.params), *(command.address for command in area.commands)]
+    if not all(re.fullmatch(rf"/{name}(/[a-z0-9_]+)+", address) for address in addresses):
+        return f"its addresses must begin with /{name}/, and may have only a-z, 0-9 and _"
+    if len(set(addresses)) < len(addresses):
+        return "two of its addresses are the same"
+    if not any(param.address == f"/{name}/enable" and param.type is ParamType.BOOL for param in area.params):
+        return f"one of its parameters must be the switch /{name}/enable"
+    return ""
 
 
 BY_NAME = _areas()
@@ -24,6 +53,21 @@ PICTURES = tuple(picture for area in AREAS for picture in area.pictures)
 """Pictures that a run may publish beside the main one."""
 PAINTERS = tuple(name for name, area in BY_NAME.items() if area.paints_layer5)
 """Those that layer 5 may show."""
+
+
+@cache
+def live_entries() -> dict[str, Any]:
+    """The LiveEntry of each model by name, in their order; only of those that can be loaded and have an area."""
+    found = plugins.loaded("multiverse.models")
+    usable = {}
+    for name, area in BY_NAME.items():
+        commands = {command.address for command in area.commands}
+        if name in found and found[name].name == name and found[name].calls.keys() <= commands:
+            usable[name] = found[name]
+    for name in found.keys() - usable:
+        reason = "multiverse.parameters must have an AREA of this name, with its calls, and its ENTRY this name"
+        plugins.leave_out(plugins.declared("multiverse.models")[name], reason)
+    return usable
 
 
 def found_objects() -> FoundObjects:

@@ -10,21 +10,30 @@
     noise = "multiverse_plasma:NoiseSource"     # a class, made as Class(name, clock=..., report=...)
 
 The engine's own models come in by the same door. A plug-in is trusted like any installed package; one that cannot be
-loaded is left out, with a line in `faults`.
+loaded, or is not what its group needs, is left out, with a line in `faults`.
 """
 
 import os
+import re
 import tomllib
+from dataclasses import fields, is_dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, entry_points
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 PACKAGE = "multiverse-engine"
 CHECKOUT = Path(__file__).parents[1] / "pyproject.toml"
 SWITCH = "MULTIVERSE_PLUGINS"
 """Environment variable; `off` leaves the plug-ins of other packages out."""
-CLASSES = {"multiverse.models": "LiveEntry", "multiverse.parameters": "Area", "multiverse.sinks": "SinkKind"}
+NAME = r"[a-z][a-z0-9_]*"
+"""Pattern of an entry point's name, which is a part of addresses and options."""
+CLASSES = {
+    "multiverse.models": "engine.live.kit.live_model.LiveEntry",
+    "multiverse.parameters": "osc_schema.types.Area",
+    "multiverse.sinks": "osc_schema.types.SinkKind",
+}
 """Name of the class that each group's entry points must give; not the class, because it may need libraries."""
 
 _faults: dict[str, str] = {}
@@ -52,7 +61,9 @@ def declared(group: str) -> dict[str, EntryPoint]:
     """
     found: dict[str, EntryPoint] = {}
     for point in (*_own(group), *_foreign(group)):
-        if found.setdefault(point.name, point) is not point:
+        if not re.fullmatch(NAME, point.name):
+            leave_out(point, "its name may have only a-z, 0-9 and _, and begins with a letter")
+        elif found.setdefault(point.name, point) is not point:
             leave_out(point, f"there is another {point.name} in {group}")
     return found
 
@@ -64,19 +75,52 @@ def loaded(group: str) -> dict[str, Any]:
     for name, point in declared(group).items():
         try:
             made = point.load()
+            fault = _fault_of(made, CLASSES[group])
         except (Exception, SystemExit) as error:  # foreign code
-            leave_out(point, f"{type(error).__name__}: {error}")
-            continue
-        if type(made).__name__ == CLASSES[group]:
-            found[name] = made
+            fault = f"{type(error).__name__}: {error}"
+        if fault:
+            leave_out(point, fault)
         else:
-            leave_out(point, f"is a {type(made).__name__}, not a {CLASSES[group]}")
+            found[name] = made
     return found
 
 
 def are_installed() -> bool:
     """True if another package than the engine's adds something."""
     return any(_foreign(group) for group in (*CLASSES, "multiverse.sources"))
+
+
+def _fault_of(made: Any, wanted: str) -> str:
+    kind = type(made)
+    if f"{kind.__module__}.{kind.__name__}" != wanted:
+        return f"is a {kind.__name__}, not a {wanted.rpartition('.')[2]}"
+    wrong = _wrong_fields(made)
+    return f"its {', '.join(wrong)} must be as {kind.__name__} declares" if wrong else ""
+
+
+def _wrong_fields(made: Any) -> list[str]:
+    """Names of the fields of a dataclass that are not of their declared type."""
+    hints = _hints(type(made))
+    return [each.name for each in fields(made) if not _fits(getattr(made, each.name), hints[each.name])]
+
+
+_hints: Any = cache(get_type_hints)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    kind, parts = get_origin(hint) or hint, get_args(hint)
+    if kind in (Union, UnionType):
+        return any(_fits(value, part) for part in parts)
+    if kind is Literal:
+        return value in parts
+    if kind is type:
+        return isinstance(value, type) and issubclass(value, parts)
+    if kind is tuple and isinstance(value, tuple):
+        parts = parts[:1] * len(value) if parts[-1] is ... else parts
+        return len(value) == len(parts) and all(map(_fits, value, parts))
+    if kind is float:
+        kind = (float, int)
+    return isinstance(value, kind) and not (is_dataclass(value) and _wrong_fields(value))
 
 
 def _foreign(group: str) -> list[EntryPoint]:

@@ -45,6 +45,8 @@ def _is_installed(module: str) -> bool:
         return True
     try:
         return find_spec(module) is not None
+    except ModuleNotFoundError:  # of a submodule: its package
+        return False
     except ValueError:  # another thread is importing it (cv2 removes and re-adds itself in sys.modules)
         return True
 

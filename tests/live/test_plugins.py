@@ -1,5 +1,6 @@
 """A package with a live model, a sink and a source is installed, and the engine has them; broken ones are left out."""
 
+import inspect
 import json
 import os
 import re
@@ -15,9 +16,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+import osc_schema
+from engine.cli import run as run_command
+from engine.config import Config
 from engine.errors import SharedMemoryError
 from engine.ipc import FrameRing
 from engine.osc import Message, encode_message
+from osc_schema.live_models import NAMES, OUR_NAMES
 from tests.support.free_port import free_port
 from tests.support.reading_client import ReadingClient
 
@@ -48,8 +53,25 @@ BROKEN = {
     "stalls": STEP.format("stalls", "opened_by='stalls:open_it'") + OPENING.format("1 / 0", "['stalls']"),
     "implies": STEP.format("implies", "opened_by='implies:x', implied=lambda given, file: 1 / 0"),
     "describes": STEP.format("describes", "opened_by='describes:open_it'") + OPENING.format("pass", "1 / 0"),
+    "half": STEP.format("half", "") + "del ENTRY",
+    "osc": STEP.format("osc", ""),
+    "layer": STEP.format("layer", "").replace("params=(", "params=(switch('/layer/1/angle', False, 'Ours.'),"),
+    "class": STEP.format("class", ""),
+    "sd_vae": STEP.format("sd_vae", ""),
+    "Upper": STEP.format("Upper", ""),
+    "shown": STEP.format("shown", "").replace("params=(", "pictures=('shown',), params=("),
+    "ordered": STEP.format("ordered", "").replace("params=(", "commands=('/ordered/go',), params=("),
+    "blank": STEP.format("blank", "").replace("params=(", "params=(switch('/blank/a b', False, 'Blank.'),"),
+    "called": STEP.format("called", "calls={'/sink/start': 'start'}"),
+    "tabled": STEP.format("tabled", "table=dict"),
+    "needy": "from engine.live.kit.live_model import ModelTable\nclass Table(ModelTable):\n    key: str\n"
+    + STEP.format("needy", "table=Table"),
 }
-"""Modules by name. Each of the last six breaks in one step of the start."""
+"""Modules by name. "refuses" to "describes" break in one step of the start each; those below are no live models."""
+OUTPUTS = """
+from osc_schema.types import SinkKind
+FAR = SinkKind(shown_as="an output", argument="name", packages=(("no_such.module", "pip install it"),))
+"""
 
 
 def install(folder: Path, name: str, text: str, points: dict[str, dict[str, str]]) -> None:
@@ -71,6 +93,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     for name, text in BROKEN.items():
         points = {"multiverse.models": {name: f"{name}:ENTRY"}, "multiverse.parameters": {name: f"{name}:AREA"}}
         install(packages, name, text, points)
+    install(packages, "outputs", OUTPUTS, {"multiverse.sinks": {"far": "outputs:FAR", "my laser": "outputs:FAR"}})
     page = (ROOT / "docs" / "embedding.md").read_text(encoding="utf-8").partition("## A live model")[2]
     (program,) = re.findall(r"^```python\n(.+?)^```", page, re.MULTILINE | re.DOTALL)
     (points_of_page,) = re.findall(r"^```toml\n(.+?)^```", page, re.MULTILINE | re.DOTALL)
@@ -88,7 +111,7 @@ class Run:
             f"--camera plain:#b45ac8 --sink laser=stage --sink plasma:shared={name} --sink shared={name}-main "
             "--plasma any --negative on --refuses any --values any --stops any --stalls any --implies any "
             "--describes any "
-            "--set /mode=simple --set /safety/flash_guard=off"
+            "--set /mode=simple --set /safety/flash_guard=off --set /stops/enable=off"
         )
         command = [sys.executable, "-m", "engine.cli.main", "run", *options.split()]
         self.process = subprocess.Popen(command, env=environment, cwd=folder, stderr=subprocess.PIPE, text=True)
@@ -112,6 +135,12 @@ class Run:
 
     def status(self) -> dict[str, Any]:
         return {message.address: message.args for message in self.ask("/engine/status")}
+
+    def tree(self) -> dict[str, Any]:
+        """What the page reads."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.web}/", timeout=60.0) as page:
+            contents: dict[str, Any] = json.load(page)["CONTENTS"]
+        return contents
 
     def close(self) -> None:
         self.client.close()
@@ -155,13 +184,20 @@ def test_an_installed_package_is_part_of_the_engine(run: Run, wait_for: Callable
     wait_for(is_negative, "the model of docs/embedding.md")
     assert run.ask("/child/plasma/restart")[-1].address == "/done"
 
-    with urllib.request.urlopen(f"http://127.0.0.1:{run.web}/", timeout=60.0) as page:  # the tree that the page reads
-        tree = json.load(page)["CONTENTS"]
+    tree = run.tree()
     assert tree["plasma"]["CONTENTS"]["gain"]["RANGE"] == [{"MIN": 0.0, "MAX": 1.0}]
     assert "plasma" in tree["layer"]["CONTENTS"]["5"]["CONTENTS"]["source"]["RANGE"][0]["VALS"]
     assert "enable" in tree["sink"]["CONTENTS"]["laser"]["CONTENTS"]
-    enabled = {name for name in ("plasma", *BROKEN) if name in tree and tree[name]["CONTENTS"]["enable"]["VALUE"][0]}
-    assert enabled == {"plasma", "describes"}, "those that could not be started read off"
+    assert tree["layer"]["CONTENTS"]["1"]["CONTENTS"]["angle"]["TYPE"] == "f"
+    broken = ("half", "stops")  # could not be loaded; could not be opened while its switch was off
+    for start in (f"/child/{name}/start" for name in broken):
+        assert run.ask(start)[-1].args == (start, "the model has failed at the start of this run")
+    for name in broken:
+        run.client.send(encode_message(f"/{name}/enable", 1))
+        run.status()  # when it is answered, the switch has been refused
+    switches = {name: of["CONTENTS"].get("enable") for name, of in run.tree().items() if name in ("plasma", *BROKEN)}
+    enabled = {name for name, switch in switches.items() if switch and switch["VALUE"][0]}
+    assert enabled == {"plasma", "describes"}, "those that could not be started read off, also when they are asked for"
 
     run.close()
     said = "".join(run.said)
@@ -175,9 +211,29 @@ def test_an_installed_package_is_part_of_the_engine(run: Run, wait_for: Callable
         "stalls: cannot be started",
         "implies of multiverse-implies is left out: implies:ENTRY: ZeroDivisionError",
         "describes: cannot be described",
+        "half of multiverse-half is left out: half:ENTRY: AttributeError",
+        "osc of multiverse-osc is left out: osc:AREA: this name is taken",
+        "layer of multiverse-layer is left out: layer:AREA: this name is taken",
+        "class of multiverse-class is left out",
+        "sd_vae of multiverse-sd_vae is left out",
+        "Upper of multiverse-Upper is left out: Upper:AREA: its name may have only a-z",
+        "shown of multiverse-shown is left out: shown:AREA: its pictures must be as Area declares",
+        "ordered of multiverse-ordered is left out: ordered:AREA: its commands must be as Area declares",
+        "blank of multiverse-blank is left out: blank:AREA: its addresses must begin with /blank/",
+        "called of multiverse-called is left out",
+        "tabled of multiverse-tabled is left out: tabled:ENTRY: its table must be as LiveEntry declares",
+        "needy of multiverse-needy is left out",
+        "my laser of multiverse-outputs is left out: outputs:FAR: its name may have only a-z",
     ):
         assert said.count(reason) == 1, said
     assert "Traceback" not in said
+
+
+def test_names_that_the_engine_uses_are_no_names_of_live_models() -> None:
+    areas = {param.area for param in osc_schema.PARAMS} | {one.address.split("/")[1] for one in osc_schema.COMMANDS}
+    options = {name.rstrip("_") for name in inspect.signature(run_command.run).parameters}
+    options = {name for name in options if name.split("_")[0] not in NAMES}
+    assert (areas - set(NAMES)) | set(Config.__struct_fields__) | options | {"help"} == OUR_NAMES
 
 
 def test_its_parameters_are_in_the_lists_of_the_schema(environment: dict[str, str], tmp_path: Path) -> None:

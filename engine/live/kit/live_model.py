@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, convert
 
 from osc_schema.types import Value
 
@@ -150,3 +150,6 @@ class LiveEntry:
     and from the configuration file. An option overrides them."""
     calls: Mapping[str, str] = field(default_factory=dict)
     """OSC command -> name of the command sent to the child."""
+
+    def __post_init__(self) -> None:
+        convert({}, self.table)  # raises for a table that cannot be read, or not be left out of the configuration

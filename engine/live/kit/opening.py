@@ -18,7 +18,7 @@ from engine.params import Snapshot
 from engine.system.closing import Closing
 from engine.system.reporting import Report
 from osc_schema import ExtraPicture, Value, plugins
-from osc_schema.live_models import BY_NAME
+from osc_schema.live_models import BY_NAME, live_entries
 
 FAILED = "the model has failed at the start of this run"
 _failed: set[str] = set()
@@ -27,12 +27,7 @@ _failed: set[str] = set()
 
 def live_models() -> tuple[LiveEntry, ...]:
     """The installed models in order of processing: SAM3 may cut out of the picture that SD has painted."""
-    found = plugins.loaded("multiverse.models")
-    usable = [name for name in BY_NAME if name in found and found[name].name == name]
-    for name in found.keys() - usable:
-        reason = "its ENTRY must have this name, and multiverse.parameters an AREA of this name"
-        plugins.leave_out(plugins.declared("multiverse.models")[name], reason)
-    return tuple(found[name] for name in usable)
+    return tuple(live_entries().values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +36,8 @@ class ModelsOfRun:
 
     entries: tuple[LiveEntry, ...]
     """Those that the configuration asks for."""
+    missing: Mapping[str, str]
+    """Why each model that has parameters is not there, if it is not."""
     conditions: tuple[tuple[str, Check], ...]
     """(address, check) for `ParamStore.add_condition`: values that need a model, a file or a device this run lacks. A
     menu item that has the name of a live model needs that model."""
@@ -75,23 +72,29 @@ def refuse_offline(config: Config) -> None:
 
 def models_of(config: Config, has_camera: Callable[[], bool], report: Report) -> ModelsOfRun:
     """The models of this run, including those that are not configured: their commands are refused."""
-    entries: list[LiveEntry] = []
+    wanted: dict[str, LiveEntry] = {}
+    missing = dict.fromkeys(BY_NAME, FAILED)
     conditions: list[tuple[str, Check]] = []
     first_values: list[tuple[str, Value]] = []
     for entry in live_models():
-        table, reason = config.models[entry.name], FAILED
+        table = config.models[entry.name]
         with _left_out(entry.name, "configured", report):
             own = tuple(entry.conditions(table, has_camera)), tuple(entry.first_values(table))
-            if entry.name not in _failed:
-                reason = "" if table.model else entry.no_model
+            if table.model and entry.name not in _failed:
+                wanted[entry.name] = entry
+            elif entry.name not in _failed:
+                missing[entry.name] = entry.no_model
             conditions += own[0]
             first_values += own[1]
-        first_values.append((f"/{entry.name}/enable", not reason))
-        if reason:
-            conditions += _refusing_model(entry.name, reason)
-        else:
-            entries.append(entry)
-    return ModelsOfRun(entries=tuple(entries), conditions=tuple(conditions), first_values=tuple(first_values))
+    for name, reason in missing.items():
+        first_values.append((f"/{name}/enable", name in wanted))
+        conditions += () if name in wanted else _refusing_model(name, reason)
+    return ModelsOfRun(
+        entries=tuple(wanted.values()),
+        missing=missing,
+        conditions=tuple(conditions),
+        first_values=tuple(first_values),
+    )
 
 
 def _refusing_model(name: str, reason: str) -> list[tuple[str, Check]]:
@@ -122,12 +125,12 @@ def start_models(
             for picture, (width, height) in model.extra_pictures(snapshot).items():
                 add_picture(picture, width, height)
             started.append(model)
-    for entry in live_models():
-        switch = f"/{entry.name}/enable"
-        if around.store.get(switch) and entry.name not in (model.name for model in started):
-            around.store.set(switch, False)
-            for condition in _refusing_model(entry.name, FAILED):
-                around.store.add_condition(*condition)
+    wanted = {name for name, table in around.config.models.items() if table.model}
+    for name in wanted - {model.name for model in started}:
+        if around.store.get(f"/{name}/enable"):
+            around.store.set(f"/{name}/enable", False)
+        for condition in _refusing_model(name, FAILED):
+            around.store.add_condition(*condition)
     return tuple(started)
 
 
