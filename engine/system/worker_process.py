@@ -48,7 +48,7 @@ class WorkerProcess:
         """
         self._log = log
         self.stuck_pids: list[int] = []
-        """Of the processes that were still there after `kill`: in a driver."""
+        """Numbers of the processes that were still there after `kill`: in a driver."""
         with contextlib.ExitStack() as opened:
             stderr = opened.enter_context(when_free(lambda: log.open("ab"), log)) if log else subprocess.DEVNULL
             self._popen = start_python(
