@@ -96,6 +96,14 @@ def test_a_closing_window_waits_until_the_files_are_complete(
     assert MAX_HOLD_S <= 4.5
 
 
+@pytest.mark.parametrize("later_s", [0.0, 1.5])
+def test_a_window_that_closes_after_ctrl_c_waits_too(told: Told, press: Callable[[int], int], later_s: float) -> None:
+    press(CTRL_C)
+    told.now_s += later_s
+    press(CLOSE)
+    assert told.calls == ["stop", ("hold", MAX_HOLD_S)]
+
+
 @pytest.mark.parametrize("event", [CTRL_C, CTRL_BREAK, CLOSE])
 def test_a_command_that_stops_on_an_exception_gets_one(press: Callable[[int], int], event: int) -> None:
     told = Told()

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from engine.cli.main import app
 from engine.errors import MultiverseError
 from engine.render.context import MAX_MESSAGES_PER_PICTURE, load_message_pump
-from engine.system import power
+from engine.system import power, win32
 from engine.system.power import kept_awake
 from engine.web.serving.web_thread import BACKLOG, MAX_CONNECTIONS, WebThread
 from tests.support.fake_win32 import FakeWindows
@@ -171,6 +171,10 @@ def test_the_hidden_window_of_the_context_gets_its_messages(windows: FakeWindows
     windows.answers["PeekMessageW"] = 1
     pump()
     assert len(windows.called("DispatchMessageW")) == 2 + MAX_MESSAGES_PER_PICTURE
+
+
+def test_the_message_struct_has_windows_size() -> None:
+    assert ctypes.sizeof(win32._Message) == (48 if ctypes.sizeof(ctypes.c_void_p) == 8 else 28)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import soundfile
 
 from engine.audio.input import LiveAudio
 from engine.audio.open import open_audio
@@ -57,6 +58,17 @@ def test_the_demo_plays_in_real_time_and_is_analysed(reports, wait_for) -> None:
     assert np.array_equal(heard, synthesise_loop()[: len(heard)])
     assert audio.is_finished is False
     assert reports.lines == []
+
+
+def test_a_file_is_looped_live(sine, tmp_path, reports, wait_for) -> None:
+    tone = sine(1000.0, seconds=0.05)
+    soundfile.write(tmp_path / "short.wav", tone, 48_000, subtype="FLOAT")
+    audio = open_audio(str(tmp_path / "short.wav"), offline=False, clock=SystemClock(), report=reports)
+    audio.start()
+    wait_for(lambda: audio.latest_features().end_sample > 12_000, "five rounds")
+    heard = audio.read_block(0).samples[:12_000, 0]
+    audio.close()
+    assert heard == pytest.approx(np.tile(tone, 5), abs=1e-6)
 
 
 def test_blocks_of_any_size_give_the_same_features(live, analyse, wait_for) -> None:

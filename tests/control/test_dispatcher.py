@@ -185,6 +185,13 @@ def test_patterns_set_fifty_thousand_values_a_second_and_the_rest_is_refused_wit
     assert desk.counters.changes == VALUES_A_SECOND + 1 + 48  # a millisecond's worth
 
 
+def test_a_fader_on_a_pattern_a_thousand_times_a_second_is_never_refused(desk: Desk) -> None:
+    for _ in range(15_000):  # longer than the first second's values last
+        desk.clock.advance(0.001)
+        desk.say("/layer/*/angle", 1.0)
+    assert (desk.counters.changes, desk.counters.rejected) == (60_000, 0)
+
+
 @pytest.mark.parametrize("address", ["/layr/1/angle", "/layer/1/angel", "/engine/statsu"])
 def test_an_unknown_address_is_answered_with_the_nearest(desk: Desk, address: str) -> None:
     (answer,) = desk.say(address, 1.0)

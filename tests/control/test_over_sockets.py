@@ -268,6 +268,11 @@ def test_a_program_named_in_the_configuration_is_subscribed_from_the_start(rig: 
         pass
 
 
+def test_a_host_that_is_not_known_is_named_with_the_setting(rig: Any) -> None:
+    with pytest.raises(MultiverseError, match=r"^osc\.feedback nowhere\.invalid:9000: "):
+        rig.server.subscribe("nowhere.invalid", 9000)
+
+
 def test_queued_answers_are_sent_before_the_end(rig: Any, wait_for: Callable[..., Any]) -> None:
     client = rig.client()
     client.say("/engine/notify", 1)

@@ -1,12 +1,16 @@
 """Presets in memory: changes at once, changes on the disk, and use while the disk hangs."""
 
+import os
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine.errors import PresetError
 from engine.params import ParamStore, PresetFolder
 from engine.params.preset_shelf import PresetShelf
+from tests.support.hung_file import hung
 
 NIGHT, DAY = {"/mode": "simple"}, {"/mode": "multiverse"}
 
@@ -64,3 +68,19 @@ def test_an_unreadable_folder_leaves_the_presets_that_were_read(folder: PresetFo
     assert shelf.get("night").values == [("/mode", "simple")]
     with pytest.raises(PresetError, match="cannot be read"):
         shelf.get("day")
+
+
+def test_names_are_known_although_a_file_hangs(folder: PresetFolder, shelf: PresetShelf, wait_for: Any) -> None:
+    for name in ("night", "day"):
+        folder.save(name, NIGHT)
+    with hung(folder.path / "night.toml"):
+        os.mkfifo(folder.path / "pipe.toml")
+        looking = threading.Thread(target=shelf.poll)
+        looking.start()
+        wait_for(lambda: shelf.names()[-2:] == ("day", "night"), "the names")
+        assert shelf.find("night") is None and shelf.get("Default").name == "default"
+        with pytest.raises(PresetError, match=r"'night': has not been read yet; .* does not respond$"):
+            shelf.get("night")
+        assert looking.is_alive()
+    looking.join(120.0)
+    assert shelf.get("night").values == shelf.get("day").values == [("/mode", "simple")]

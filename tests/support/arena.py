@@ -25,7 +25,7 @@ EMPTY_A_SECOND = 2
 STATES_A_SECOND = 66
 BARE = ("/name", "/colorid", "/beatsnap", "/cliptarget", "/ignorecolumntrigger")
 WITHOUT_SLASH = ("composition/name", "colorid")
-STOPPED, PLAYING = 1, 3
+STOPPED = 1
 
 
 def message(address: str, value: float | int | str) -> bytes:
@@ -37,16 +37,6 @@ def message(address: str, value: float | int | str) -> bytes:
     else:
         tag, data = "i", struct.pack(">i", value)
     return _padded(address) + _padded(f",{tag}") + data
-
-
-def clip_state(layer: int, clip: int, state: int) -> bytes:
-    return message(f"/composition/layers/{layer}/clips/{clip}/connected", state)
-
-
-def clip_mouse(layer: int, clip: int) -> list[bytes]:
-    """A clip is clicked with the mouse."""
-    address = f"/composition/layers/{layer}/clips/{clip}/connect"
-    return [message(address, 1), message(address, 0)]
 
 
 def second(number: int, *, has_clip: bool = False) -> list[bytes]:

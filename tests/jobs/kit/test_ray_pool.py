@@ -119,6 +119,23 @@ def test_a_piece_that_three_actors_failed_on_ends_the_run_and_the_next_map_start
     assert mapped(pool, numbered(1, 7)) == [7]
 
 
+@pytest.mark.parametrize(("deadly", "told"), [(5, slice(None)), (4, slice(-1, None))], ids=["all", "the newest"])
+def test_the_piece_that_killed_its_actor_is_blamed_whichever_answers_ray_tells(
+    deadly: int, told: slice, started: Started
+) -> None:
+    """An actor works in order: all that was sent to it from the deadly piece on has the same error."""
+
+    class InOrder(FakeRay):
+        def wait(self, refs: Any, *, num_returns: int, timeout: float) -> Any:
+            if timeout:
+                self.done.update(refs[told] if deadly in [ref.argument for ref in refs] else refs)
+            return super().wait(refs, num_returns=num_returns, timeout=timeout)
+
+    ray = InOrder(work=lambda number, payload: death() if payload >= deadly else payload)
+    with pytest.raises(ChildError, match=f"^piece {deadly}: failed on 3 actors"):
+        outputs(started(ray, max_actors=1), 10)
+
+
 def test_an_actor_that_never_starts_ends_the_run_after_the_deadline(
     started: Started, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -271,6 +271,16 @@ def test_no_attention_to_a_memory_that_grows_is_planned_by_its_length(
     assert len(planned) == 4 and not any(planned.values()), "the picture's own, and three lengths of the memory"
 
 
+def test_tracking_works_in_bfloat16(seeing_sam3: Path) -> None:
+    """As on every card."""
+    model = build_small_sam3(seeing_sam3, torch.bfloat16)
+    stream = Stream(model, [PromptEncoder(model).encode("face")])
+    for index in range(8):
+        found = stream.show((0.2 + index / 40, 0.5, 0.13, RED))
+        assert found.ids.tolist() == [1] and found.masks.dtype == np.uint8
+        assert found.boxes[0, 0] == pytest.approx(0.07 + index / 40, abs=0.05)
+
+
 @pytest.mark.soak
 @only_soak
 def test_memory_stays_flat_while_objects_come_and_go(stream: Stream, model: SegmentationModel) -> None:

@@ -1,3 +1,4 @@
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,31 @@ def test_everything_missing_is_listed_at_once(tiny_models: Any, tmp_path: Path) 
         assert sum(part in line.split(" (")[0] for line in report.missing) >= 1, part
     assert all("\n" not in line for line in report.missing)
     assert 'hf download a/b --include "c.safetensors"' in " ".join(report.missing)
+
+
+@pytest.mark.parametrize(
+    ("file", "keys", "said"),
+    [
+        ("text_encoder/config.json", {"hidden_size": 48}, "its UNet needs text embeddings of width 32, its "),
+        ("unet/config.json", {"cross_attention_dim": 48}, "its UNet needs text embeddings of width 48, its "),
+        ("vae/config.json", {"out_channels": 4}, "pictures have 4 channels (out_channels), ours have 3"),
+        ("tokenizer/tokenizer_config.json", {"model_max_length": None}, "model_max_length is None, not 1 to 1024"),
+        ("tokenizer/tokenizer_config.json", None, "tokenizer/tokenizer_config.json is missing"),
+    ],
+)
+def test_parts_of_two_models_are_told_before_loading_in_the_words_of_loading(
+    file: str, keys: Any, said: str, tiny_models: Any, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(tiny_models.sd(vae="kl"), tmp_path / "model")
+    told = json.loads((folder / file).read_text(encoding="utf-8"))
+    (folder / file).unlink()
+    if keys is not None:
+        (folder / file).write_text(json.dumps(told | keys), encoding="utf-8")
+    (line,) = checked(folder, vae="full").missing
+    assert said in line and "\n" not in line
+    with pytest.raises(ModelError) as caught:
+        load(ModelSpec(model=str(folder), vae="full"), "cpu", "float32")
+    assert str(caught.value).endswith(line.removeprefix(f"{folder}: "))
 
 
 def test_position_tables_do_not_count_as_weights(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
