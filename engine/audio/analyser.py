@@ -117,9 +117,8 @@ class Analyser:
         if leaving is None:
             self._leaving_hue = None
         else:
-            if (
-                self._leaving_hue is None or self._leaving_number != settings.leaving_number
-            ):  # it goes on from what is on screen
+            if self._leaving_hue is None or self._leaving_number != settings.leaving_number:
+                # it goes on from what is on screen
                 self._leaving_hue, self._leaving_number = copy(self._hue), settings.leaving_number
             self._leaving_hues, _ = self._leaving_hue.follow(*heard, leaving.hue_glide_ms, leaving.is_hue_circle)
         hue, confidence = self._hue.follow(*heard, settings.hue_glide_ms, settings.is_hue_circle)

@@ -83,7 +83,6 @@ class LinkFollower:
         self._is_wanted = False
         self._end = threading.Event()
         self._thread: threading.Thread | None = None
-        self._heard_s = 0.0
         self._has_reported = False
 
     def poll(self, now_s: float) -> bool:
@@ -132,7 +131,6 @@ class LinkFollower:
 
     def _session(self, end: threading.Event) -> str:
         """Run the process until its end or `end`; returns why it ended."""
-        self._heard_s = self._clock.now_s()
         try:
             process = WorkerProcess("engine.link.program", f"main({float(str(self._store.get('/tempo/bpm')))})")
         except (ChildError, OSError) as error:
@@ -147,9 +145,9 @@ class LinkFollower:
 
     def _read_reports(self, process: WorkerProcess, end: threading.Event) -> None:
         """Follow the reports until `end`. EOFError when the process ends, and for one that hangs, which is killed."""
-        orders, version, peers = TempoOrders(), self._store.version, 0
+        orders, version, peers, heard_s = TempoOrders(), self._store.version, 0, self._clock.now_s()
         while not end.is_set():
-            if self._clock.now_s() - self._heard_s > (HUNG_S if self._has_reported else MAX_START_S):
+            if self._clock.now_s() - heard_s > (HUNG_S if self._has_reported else MAX_START_S):
                 process.kill()
                 raise EOFError
             line = process.receive(WAIT_S)
@@ -164,7 +162,7 @@ class LinkFollower:
             if report is None or not -MAX_AGE_S <= report.at_s - now_s <= MAX_AGE_S:
                 self._report("link", f"Ableton Link: report {line[:80]!r} left out (is another clock in use?)")
                 continue
-            self._heard_s, self._has_reported = now_s, True
+            heard_s, self._has_reported = now_s, True
             changes, version = self._store.changes_since(version)
             if (order := orders.of_changes(changes)) is not None:
                 process.send(line_of(order))
