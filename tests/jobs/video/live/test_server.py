@@ -10,6 +10,7 @@ import ssl
 import threading
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ import torch
 
 from engine.errors import ModelError, PortTakenError, UsageError
 from engine.jobs.video.live import LiveServer, painting_threads, serve_live
+from engine.jobs.video.live.fair_queue import FairQueue, PaintTask
 from engine.jobs.video.live.protocol import HEADER, REFERENCE, pack
 from engine.models.sd.batch_stages import BatchStages
 from engine.models.sd.painting import Painting
@@ -124,13 +126,33 @@ def test_controlnets_count_as_much_as_each_client_says(serve: Serve, connect: Co
     assert np.array_equal(client.paint(3), with_edges)
 
 
-def test_three_clients_get_the_same_share_though_one_floods(serve: Serve, connect: Connect, wait_for: WaitFor) -> None:
+def test_three_clients_get_the_same_share_though_one_floods(
+    serve: Serve, connect: Connect, wait_for: WaitFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done, served = threading.Event(), list[int]()
+    take = FairQueue.take
+
+    def take_when_all_wait(queue: FairQueue, _now_s: Callable[[], float]) -> PaintTask | None:
+        """What is taken when each client has a picture waiting, by a clock on which each picture takes 0.1 s."""
+        with queue._changed:
+            queue._changed.wait_for(
+                lambda: (
+                    done.is_set()
+                    or queue._is_ended
+                    or (queue.clients == 3 and all(client.waiting is not None for client in queue._round))
+                ),
+                timeout=120,
+            )
+        task = take(queue, lambda: 0.1 * len(served))
+        served.append(id(task.client) if task is not None else 0)
+        return task
+
+    monkeypatch.setattr(FairQueue, "take", take_when_all_wait)
     server = serve()
     flooding, *modest = [connect(server) for _ in range(3)]
-    done = threading.Event()
 
     def keep_asking(client: LiveClient, at_once: int) -> None:
-        """Keep `ahead` pictures in flight per client until all have enough answers."""
+        """Keep pictures in flight until all have enough answers."""
         index = itertools.count(1)
         client.show(next(index))
         while not done.is_set():
@@ -142,12 +164,11 @@ def test_three_clients_get_the_same_share_though_one_floods(serve: Serve, connec
     threads.append(threading.Thread(target=keep_asking, args=(flooding, 20)))
     for thread in threads:
         thread.start()
-    wait_for(lambda: all(len(client.painted) >= 12 for client in modest), "12 pictures for each")
+    wait_for(lambda: len(served) >= 36, "36 pictures to be painted")
     done.set()
     for thread in threads:
         thread.join(timeout=120)
-    counts = [len(client.painted) for client in (*modest, flooding)]
-    assert max(counts) <= 1.5 * min(counts)
+    assert sorted(Counter(served[:36]).values()) == [12, 12, 12]
     state = flooding.hear("state")
     assert state["clients"] == 3
     assert state["dropped"] > state["painted"]
