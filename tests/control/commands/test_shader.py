@@ -229,10 +229,12 @@ def test_a_film_waits_for_a_slow_shader(rig: Rig, play: Any) -> None:
 
 
 def test_a_shader_given_up_in_the_middle_of_a_picture_is_bypassed_at_once(rig: Rig, play: Any, wait_for: Any) -> None:
-    play("Glow")
-    rig.control.after_frame(ShaderState(costs_ms={"1": 230.0}, overruns=frozenset({"1"})), PERIOD_S)
+    for slot, name in (("generator", "Sky"), ("1", "Glow"), ("2", "Wave")):
+        play(name, slot)
+    rig.control.after_frame(ShaderState(costs_ms={"1": 230.0, "2": 2.0}, overruns=frozenset({"1"})), PERIOD_S)
     wait_for(lambda: rig.state() == "bypassed", "the bypass")
-    assert "takes 230 ms" in rig.detail() and "1" not in rig.frame()
+    assert "takes 230 ms" in rig.detail() and set(rig.frame()) == {"generator", "2"}
+    assert rig.state("generator") == rig.state("2") == "playing"
 
 
 LAYERS = ("/layer/1/shape", "/layer/1/intensity", "/feedback/amount", "/layer/5/intensity", "/mod/1/target")

@@ -10,6 +10,7 @@ import pytest
 
 from engine.render import Leaving, PictureInput, Renderer
 from engine.render.isf import Input, IsfFile, ShaderSlot
+from engine.render.isf.clocks import DrawClock
 from engine.render.isf.parse import parse_isf
 
 Draw = Callable[..., np.ndarray]
@@ -164,12 +165,40 @@ def test_a_transition_goes_from_the_picture_to_the_generator(play: Draw) -> None
     assert shown[0, 0].tolist() == [255, 0, 0, 255]
 
 
-def test_a_shader_that_holds_up_the_picture_is_given_up_and_tried_again_later(gl: Renderer, play: Draw) -> None:
-    """Only after the shader has been switched off. The last picture stays for a frame: it can dissolve into another."""
-    body = "float c = 0.0; if (TIME > 0.5) { while (c > -1.0) c += IMG_NORM_PIXEL(inputImage, vec2(fract(c), 0.5)).r; }"
+def hostile_file() -> IsfFile:
+    """A negative that never ends from 1 s on."""
+    body = "float c = 0.0; if (TIME > 1.0) { while (c > -1.0) c += IMG_NORM_PIXEL(inputImage, vec2(fract(c), 0.5)).r; }"
     text = f"""/*{{"INPUTS": [{{"NAME": "inputImage", "TYPE": "image"}}]}}*/
     void main() {{ {body} gl_FragColor = vec4(1.0 - IMG_THIS_PIXEL(inputImage).rgb, 1.0); }}"""
-    file = replace(file_of(text), band_px=64)  # as the trial has it for two million operations of each pixel
+    return replace(file_of(text), band_px=64)  # as the trial has it for two million operations of each pixel
+
+
+def test_the_other_shaders_play_on_when_one_holds_up_the_picture(
+    gl: Renderer, play: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s, band_s, begin = [0.0], 0.0, DrawClock.begin
+
+    def tick() -> float:
+        now_s[0] += band_s
+        return now_s[0]
+
+    def begin_by_ticks(clock: DrawClock) -> None:
+        monkeypatch.setattr(clock, "_now_s", tick)
+        begin(clock)
+
+    monkeypatch.setattr(DrawClock, "begin", begin_by_ticks)
+    slots = slot("1", file_of(LEVEL)), slot("2", hostile_file()), slot("3", file_of(NEGATIVE))
+    assert play(*slots, frames=3 * BUILD_FRAMES)[0, 0].tolist() == [51, 51, 51, 255]  # the negative of a negative
+    band_s = 0.01  # only the second one has many bands
+    play(*slots, frames=1, start_s=2.0)
+    assert gl.shader_state.overruns == {"2"}
+    assert play(*slots, frames=2, start_s=2.1)[0, 0].tolist() == [204, 204, 204, 255]
+    assert set(gl.shader_state.costs_ms) >= {"1", "3"} and not gl.shader_state.missing
+
+
+def test_a_shader_that_holds_up_the_picture_is_given_up_and_tried_again_later(gl: Renderer, play: Draw) -> None:
+    """Only after the shader has been switched off. The last picture stays for a frame: it can dissolve into another."""
+    file = hostile_file()
     plain = play(frames=2)
     turned = play(slot("1", file), frames=9)
     assert not np.array_equal(turned, plain) and not gl.shader_state.overruns
