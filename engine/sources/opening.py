@@ -21,13 +21,15 @@ from osc_schema import plugins
 # first picture within 2.5 s of the command.
 
 FROM_PROGRAMS = {
-    **{name: point.value for name, point in plugins.declared("multiverse.sources").items()},
     "ndi": "engine.sources.ndi:NdiSource",
     "shared": "engine.sources.shared_ring:SharedRing",
     "syphon": "engine.sources.syphon:SyphonSource",
     "spout": "engine.sources.spout:SpoutSource",
 }
 """The class for each `KIND:NAME`, a picture that another program or a plug-in makes."""
+for _name, _point in plugins.declared("multiverse.sources").items():
+    if FROM_PROGRAMS.setdefault(_name, _point.value) != _point.value:
+        plugins.leave_out(_point, "the engine has a source of this name")
 EXAMPLES = {"ndi": "Arena", "shared": "Multiverse", "syphon": "Arena", "spout": "Arena"}
 """An example of a name for each kind; Resolume's programs are called Arena and Avenue."""
 

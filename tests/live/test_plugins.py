@@ -53,6 +53,10 @@ BROKEN = {
     "stalls": STEP.format("stalls", "opened_by='stalls:open_it'") + OPENING.format("1 / 0", "['stalls']"),
     "implies": STEP.format("implies", "opened_by='implies:x', implied=lambda given, file: 1 / 0"),
     "describes": STEP.format("describes", "opened_by='describes:open_it'") + OPENING.format("pass", "1 / 0"),
+    "alone": STEP.format("alone", "opened_by='alone:open_it'")
+    + OPENING.format("pass", "[]")
+    .replace("class Broken(RepaintingModel):", "class Broken:\n        name, close = 'alone', print")
+    .replace("Broken(entry, around)", "Broken()"),
     "half": STEP.format("half", "") + "del ENTRY",
     "osc": STEP.format("osc", ""),
     "layer": STEP.format("layer", "").replace("params=(", "params=(switch('/layer/1/angle', False, 'Ours.'),"),
@@ -94,6 +98,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         points = {"multiverse.models": {name: f"{name}:ENTRY"}, "multiverse.parameters": {name: f"{name}:AREA"}}
         install(packages, name, text, points)
     install(packages, "outputs", OUTPUTS, {"multiverse.sinks": {"far": "outputs:FAR", "my laser": "outputs:FAR"}})
+    install(packages, "inputs", "", {"multiverse.sources": {"shared": "inputs:Near"}})
     page = (ROOT / "docs" / "embedding.md").read_text(encoding="utf-8").partition("## A live model")[2]
     (program,) = re.findall(r"^```python\n(.+?)^```", page, re.MULTILINE | re.DOTALL)
     (points_of_page,) = re.findall(r"^```toml\n(.+?)^```", page, re.MULTILINE | re.DOTALL)
@@ -109,7 +114,7 @@ class Run:
         options = (
             f"--audio demo --renderer numba --size 128x72 --fps 30 --osc 127.0.0.1:{osc} --web 127.0.0.1:{self.web} "
             f"--camera plain:#b45ac8 --sink laser=stage --sink plasma:shared={name} --sink shared={name}-main "
-            "--plasma any --negative on --refuses any --values any --stops any --stalls any --implies any "
+            "--plasma any --negative on --alone any --refuses any --values any --stops any --stalls any --implies any "
             "--describes any "
             "--set /mode=simple --set /safety/flash_guard=off --set /stops/enable=off"
         )
@@ -208,6 +213,7 @@ def test_an_installed_package_is_part_of_the_engine(run: Run, wait_for: Callable
         "refuses: cannot be configured, the run goes on without it (ZeroDivisionError",
         "values: cannot be configured",
         "stops: cannot be opened",
+        "alone: cannot be opened, the run goes on without it (AttributeError",
         "stalls: cannot be started",
         "implies of multiverse-implies is left out: implies:ENTRY: ZeroDivisionError",
         "describes: cannot be described",
@@ -223,6 +229,7 @@ def test_an_installed_package_is_part_of_the_engine(run: Run, wait_for: Callable
         "called of multiverse-called is left out",
         "tabled of multiverse-tabled is left out: tabled:ENTRY: its table must be as LiveEntry declares",
         "needy of multiverse-needy is left out",
+        "shared of multiverse-inputs is left out: inputs:Near: the engine has a source of this name",
         "my laser of multiverse-outputs is left out: outputs:FAR: its name may have only a-z",
     ):
         assert said.count(reason) == 1, said

@@ -108,7 +108,10 @@ def open_models(entries: tuple[LiveEntry, ...], around: Surroundings, closing: C
     opened: list[LiveModel] = []
     for entry in entries:
         with _left_out(entry.name, "opened", around.report):
-            opened.append(closing(resolve_name(entry.opened_by)(entry, around)))
+            model = closing(resolve_name(entry.opened_by)(entry, around))
+            if (model.name, model.supervisor.status().name) != (entry.name, entry.name):
+                raise ValueError(f"its name is {model.name}")
+            opened.append(model)
     return tuple(opened)
 
 
