@@ -39,10 +39,10 @@ def test_osc_finds_every_message_and_every_answer(bench: Callable[..., dict]) ->
     assert figures["latency_ms_worst"] >= figures["latency_ms_p99"] >= figures["latency_ms_p50"] > 0.0
     assert 0.0 < figures["latency_cost_ms_a_frame"] < figures["frame_ms_p50_quiet"]
     assert 0.0 <= figures["cores_busy_elsewhere"] <= 1.1 * figures["cores"], "the condition of the losses"
-    assert figures["questions"] > 3 and figures["unanswered"] == 0
+    assert figures["questions"] >= 1 and figures["unanswered"] == 0
     assert figures["receive_buffer_bytes"] >= 65_536
     assert figures["arrival_to_frame_ms_p99"] >= figures["arrival_to_frame_ms_p50"] > 0.0
-    assert figures["dmx_packets"] > 3 and figures["dmx_lost"] == 0
+    assert figures["dmx_packets"] >= 1 and figures["dmx_lost"] == 0
     assert figures["dmx_packet_to_value_ms_p99"] >= figures["dmx_packet_to_value_ms_p50"] > 0.0
     assert figures["cores_kept_busy"] == 1
     assert {"frame_p99_ratio", "arrival_to_frame_frames_p99"} <= set(figures)
