@@ -115,7 +115,7 @@ class WorkerProcess:
         if self._popen.returncode is None:  # not poll(), after which its number may be another process's
             self.stuck_pids = kill_family(self._popen.pid, patience_s)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._popen.wait(patience_s)
+                self._popen.wait(0.0 if self._popen.pid in self.stuck_pids else patience_s)
         self._unsent.put(b"")
         if self._popen.returncode is not None:
             self._writer.join(patience_s)

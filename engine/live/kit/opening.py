@@ -108,10 +108,11 @@ def open_models(entries: tuple[LiveEntry, ...], around: Surroundings, closing: C
     opened: list[LiveModel] = []
     for entry in entries:
         with _left_out(entry.name, "opened", around.report):
-            model = closing(resolve_name(entry.opened_by)(entry, around))
-            if (model.name, model.supervisor.status().name) != (entry.name, entry.name):
-                raise ValueError(f"its name is {model.name}")
-            opened.append(model)
+            model = resolve_name(entry.opened_by)(entry, around)
+            names = model.name, model.supervisor.status().name  # raises for what is no live model, such as None
+            if names != (entry.name, entry.name):
+                raise ValueError(f"it and its child are called {' and '.join(names)}")
+            opened.append(closing(model))
     return tuple(opened)
 
 
