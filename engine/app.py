@@ -20,8 +20,10 @@ from engine.config import Config, build_config, split_host_port
 from engine.control import OscServer, Sender, SendingThread
 from engine.control.commands.camera import CameraControl, first_word
 from engine.control.commands.child import ChildControl
-from engine.control.commands.desk import Desk, open_desk, open_shaders
+from engine.control.commands.desk import Desk, open_desk, open_midi, open_shaders
+from engine.control.commands.preset_mixer import conditions as preset_conditions
 from engine.control.commands.shader_stage import ShaderStage
+from engine.control.commands.sound import SoundControl, music_folders
 from engine.control.commands.timecode import conditions as timecode_conditions
 from engine.control.dmx import DmxReceiver
 from engine.control.outgoing.announcements import Announcements
@@ -32,11 +34,13 @@ from engine.frame_loop import DrawingParts, EngineParts, InputParts, OutputParts
 from engine.ipc import Gate, sweep_dead_rings
 from engine.link.follower import LinkFollower
 from engine.live.kit.live_model import Surroundings
-from engine.live.kit.opening import live_models, models_of, open_models, refuse_offline, start_models
+from engine.live.kit.opening import live_models, model_lists, models_of, open_models, refuse_offline, start_models
 from engine.osc import Message
-from engine.params import Autosave, LookPipeline, Looks, ParamStore, Slew, modulation
+from engine.params import Autosave, LookPipeline, Looks, ParamStore, Slew, macros, modulation
+from engine.params.mapping.built_in_maps import read_fixture
 from engine.render import RegionMapper, open_renderer
 from engine.render.egl_devices import chosen_gpu
+from engine.render.graphics_maker import GraphicsMaker
 from engine.render.guarded_renderer import GuardedRenderer
 from engine.render.isf.clocks import date_live, date_offline
 from engine.render.opening import describe_unused_card
@@ -53,6 +57,8 @@ from engine.system.power import kept_awake
 from engine.system.standstill import FrameMark, Watchdog
 from engine.telemetry import FrameTimes, Warnings
 from engine.web import PreviewTap, Served, StillCamera, WebServer
+from engine.web.prepared import PICTURE as PREPARED
+from engine.web.prepared import prepared_picture
 from engine.web.serving.access import accepts_none, announced_host
 from engine.web.serving.lan import lan_addresses
 from osc_schema import plugins
@@ -64,12 +70,14 @@ SOFTWARE_SIZE = 960, 540  # on two cores a frame of the first look takes 18 ms h
 
 
 @contextlib.contextmanager
-def open_engine(config: Config, on_stuck: Callable[[], object] = lambda: None) -> Iterator[Engine]:
+def open_engine(
+    config: Config, on_stuck: Callable[[], object] = lambda: None, *, sound: AudioInput | None = None
+) -> Iterator[Engine]:
     """Open an engine; close all its parts on exit. The calling thread owns the GL context and must draw the frames.
 
     Raises MultiverseError (one line) for anything that is missing. Installs no signal handlers. `on_stuck()` is
     called on another thread, after the recordings are finished, if the run should end and its last frame does not: the
-    process can only be ended then.
+    process can only be ended then. `sound`: heard in place of what the configuration names.
     """
     config = build_config(msgspec.to_builtins(config), origin="Config")  # not checked yet if it was made in Python
     refuse_offline(config)
@@ -85,7 +93,8 @@ def open_engine(config: Config, on_stuck: Callable[[], object] = lambda: None) -
         # values, sound, camera
         store = ParamStore()
         slew = Slew(config.smoothing)
-        audio = closing(open_audio(config.audio, offline=config.offline, clock=clock, report=warnings.report))
+        open_sound = partial(open_audio, config.audio, monitor=config.monitor)
+        audio = closing(sound or open_sound(offline=config.offline, clock=clock, report=warnings.report))
         open_camera = partial(open_source, offline=config.offline, clock=clock, report=warnings.report)
         first = ChosenSource(word=first_word(config.camera), source=open_camera(config.camera))
         # `closing` closes a part at the end, `closing.here` one that must be closed on this thread.
@@ -98,7 +107,9 @@ def open_engine(config: Config, on_stuck: Callable[[], object] = lambda: None) -
         for address, check in (
             *configured.conditions,
             *modulation.conditions(),
+            *macros.conditions(),
             *timecode_conditions(),
+            *preset_conditions(),
             *sink_conditions(),
         ):
             store.add_condition(address, check)
@@ -114,7 +125,7 @@ def open_engine(config: Config, on_stuck: Callable[[], object] = lambda: None) -
         sinks = closing.here(SinkSet(stage, clock=clock, report=warnings.report))
         renderer.add_context_user(sinks)
         senders = SenderLists(clock, lambda: [(sink.kind, sink.name) for sink in sinks.status()])
-        pictures = ("main", *(picture.name for picture in configured.pictures))
+        pictures = ("main", "behind", *(picture.name for picture in configured.pictures))
         previews = {picture: PreviewTap() for picture in pictures}
 
         # the control desk, live models, shaders, cameras
@@ -125,7 +136,7 @@ def open_engine(config: Config, on_stuck: Callable[[], object] = lambda: None) -
             sinks=sinks,
             clock=clock,
             take_ltc=audio.timecode.take,
-            sound_channels=audio.source_channels,
+            sound_channels=lambda: audio.channels,
             take_picture=StillCamera(previews["main"]).take if config.web != "off" else None,
             warnings=warnings,
             announcements=announcements,
@@ -149,6 +160,7 @@ def open_engine(config: Config, on_stuck: Callable[[], object] = lambda: None) -
             configured.missing,
             warnings.notice,
             {command: (entry.name, call) for entry in live_models() for command, call in entry.calls.items()},
+            model_lists(config, store),
         )
         children.add_commands(desk.commands)
         slots = ShaderStage(store, desk.crossfade)
@@ -179,19 +191,29 @@ def open_engine(config: Config, on_stuck: Callable[[], object] = lambda: None) -
             )
         )
         cameras.add_commands(desk.commands)
+        folders_of_sounds = music_folders(config.music, config.audio)
+        sounds = closing(SoundControl(audio, folders_of_sounds, tell=announcements.tell, report=warnings.report))
+        sounds.add_commands(desk.commands)
 
-        # OSC, Link, lighting desks
+        # OSC, Link, lighting desks, MIDI
         sending = SendingThread(desk.dispatcher)
         sending.poll(desk.map_feedback.poll)
+        sending.poll(desk.bank_lights.poll)
         sending.poll(cameras.poll)
+        sending.poll(sounds.poll)
         link = None if config.offline else closing(_link_follower(desk, warnings))
         if link is not None:
             sending.poll(link.poll)
+        if config.web != "off" and not config.offline:
+            previews[PREPARED] = tap = PreviewTap()
+            prepared = prepared_picture(tap, config, desk, audio, lambda: renderer.size_px, gate, warnings.report)
+            sending.poll(closing(prepared).poll)
         osc = None
         if config.osc.listen != "off":
             host, port = split_host_port(config.osc.listen, "--osc")
             osc = closing(OscServer(desk.dispatcher, sending, host, port, config.osc.allow, warnings.report))
         dmx = closing(_dmx_receiver(config, desk, warnings)) if config.dmx.listen != "off" else None
+        midi = closing(open_midi(config.midi, desk, warnings)) if config.midi and not config.offline else None
         closing(sending)  # closed before the sockets, through which it sends what is still queued
         polled = tuple(one for one in (camera, *videos.opened) if isinstance(one, Polled))
         for one in polled:
@@ -210,13 +232,17 @@ def open_engine(config: Config, on_stuck: Callable[[], object] = lambda: None) -
                 shaders=shaders,
                 slots=slots,
                 regions=closing(RegionMapper(warnings.report)),
+                graphics=closing(GraphicsMaker(folders.data_folder(), warnings.report, is_offline=config.offline)),
                 renderer=renderer,
             ),
             outputs=OutputParts(stage=stage, sinks=sinks, previews=previews),
             warnings=warnings,
         )
-        status = StatusReader(parts, has_control=osc is not None or config.web != "off", dmx=dmx, link=link)
-        web = _open_web(config, desk, osc, previews, status.read, lambda: shaders.pictures, warnings, closing)
+        desk.preset_control.prepare_graphics = parts.drawing.graphics.prepare
+        status = StatusReader(parts, has_control=osc is not None or config.web != "off", dmx=dmx, midi=midi, link=link)
+        web = _open_web(
+            config, desk, osc, previews, status.read, parts.drawing.looks, lambda: shaders.pictures, warnings, closing
+        )
         engine = Engine(config, parts, desk.presets, web, status.read)  # with the frame loop around `parts`
         watchdog = closing(
             Watchdog(
@@ -259,6 +285,8 @@ def open_engine(config: Config, on_stuck: Callable[[], object] = lambda: None) -
                 server.start()
         if dmx is not None:
             dmx.start()
+        if midi is not None:
+            midi.start()
         if osc is not None:
             _subscribe_configured(config, osc, desk)
         if not config.offline:
@@ -304,7 +332,7 @@ def _dmx_receiver(config: Config, desk: Desk, warnings: Warnings) -> DmxReceiver
 
     return DmxReceiver(
         config.dmx.listen,
-        config.dmx.universes,
+        (*config.dmx.universes, *([read_fixture(config.dmx.fixture)[0]] if config.dmx.fixture else [])),
         deliver=deliver,
         mapped=desk.mapping.addresses,
         clock=desk.dispatcher.clock,
@@ -312,6 +340,7 @@ def _dmx_receiver(config: Config, desk: Desk, warnings: Warnings) -> DmxReceiver
         say=warnings.notice,
         name=service_name(config.name),
         interface=config.dmx.interface,
+        merge=config.dmx.merge,
         artnet_port=config.dmx.artnet_port,
         sacn_port=config.dmx.sacn_port,
     )
@@ -323,6 +352,7 @@ def _open_web(
     osc: OscServer | None,
     previews: Mapping[str, PreviewTap],
     status: Callable[[], object],
+    looks: Looks,
     shader_pictures: Callable[[], Mapping[str, np.ndarray]],
     warnings: Warnings,
     closing: Closing,
@@ -346,6 +376,9 @@ def _open_web(
                 taps=previews,
                 status=status,
                 features=lambda: desk.dispatcher.feedback.features,
+                modulation=lambda: looks.shown.modulation,
+                fade=lambda: desk.crossfade.progress,
+                waiting=lambda: desk.mapping.waiting(desk.dispatcher.clock.now_s()),
                 preset_pictures=lambda: desk.preset_control.shelf.pictures,
                 shader_pictures=shader_pictures,
                 tree=tree,

@@ -67,6 +67,10 @@ class DmxConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         3,
     )
     """As numbered in the packets: Art-Net begins at 0, sACN at 1."""
+    merge: Literal["newest", "highest"] = "newest"
+    """Among desks of one priority: the newest packet, or the highest level of each channel (HTP)."""
+    fixture: str | None = None
+    """`UNIVERSE.ADDRESS`: the engine is a fixture of 24 channels from there on."""
     interface: Annotated[str, Meta(pattern=r"^\d{1,3}(\.\d{1,3}){3}$")] | None = None
     """IPv4 address of this machine in the lighting network; None: all networks."""
     artnet_port: Port = 6454
@@ -81,7 +85,12 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     fps: Rate | None = None
     """Frames a second; None: 60 on a GPU, 30 on a software renderer. 29.97 and its like are exactly n x 1000/1001."""
     audio: str | None = None
-    """`demo`, `device:NAME`, `device:INDEX` or a sound file; None: the default input device, else the demo loop."""
+    """`demo`, `device:NAME`, `device:INDEX`, `rtp:PORT` or a sound file; None: the default input device, else the demo
+    loop."""
+    music: tuple[str, ...] = ()
+    """Folders of the files that `/audio/file/open` may name, besides that of `audio`; (): the user's music folder."""
+    monitor: str = "none"
+    """Sound output on which files and the demo loop are heard: `none`, `default`, or `device:NAME`."""
     camera: str = "none"
     """`none`, `test`, a camera's index or name, a video file or a picture, an address (rtsp, http, udp ...), or another
     program's picture: `ndi:NAME`, `shared:NAME`, `syphon:NAME`, `spout:NAME`."""
@@ -93,6 +102,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Outputs: `KIND` or `KIND=ARGUMENT`, such as `shared`, `record=show.mp4`; None: the system's texture sharing."""
     osc: OscConfig = OscConfig()
     dmx: DmxConfig = DmxConfig()
+    midi: tuple[str, ...] = ()
+    """MIDI ports to use, each by a part of its name; `all`: every one."""
     models: dict[str, Any] = {}
     """The table of each live model, by its name: a ModelTable. In a file they are tables of their own, `[NAME]`."""
     web: str = "off"

@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 
 from engine.children.supervisor import Supervisor
 from engine.config import Config
+from engine.control.commands.desk import Desk
 from engine.control.commands.show import EngineStatus, Hooks
 from engine.control.dmx import DmxReceiver
+from engine.control.midi.ports import MidiPorts
 from engine.frame_loop import EngineParts, FrameLoop
 from engine.link.follower import LinkFollower
 from engine.live.kit.opening import describe_models
@@ -43,6 +45,11 @@ class Engine:
     def params(self) -> ParamStore:
         """All parameters by address. Any thread."""
         return self._parts.desk.store
+
+    @property
+    def desk(self) -> Desk:
+        """The parts that commands reach: presets, cues, tempo. Each says on which threads."""
+        return self._parts.desk
 
     @property
     def children(self) -> Mapping[str, Supervisor]:
@@ -122,10 +129,16 @@ class StatusReader:
     """Collects an EngineStatus from the parts of a run."""
 
     def __init__(
-        self, parts: EngineParts, *, has_control: bool, dmx: DmxReceiver | None = None, link: LinkFollower | None = None
+        self,
+        parts: EngineParts,
+        *,
+        has_control: bool,
+        dmx: DmxReceiver | None = None,
+        midi: MidiPorts | None = None,
+        link: LinkFollower | None = None,
     ) -> None:
         """`has_control`: OSC or the page is on, so the OSC counters are part of the status."""
-        self._dmx, self._link = dmx, link
+        self._dmx, self._midi, self._link = dmx, midi, link
         self._parts = parts
         self._has_control = has_control
         self._started_s = parts.timing.stopwatch.now_s()
@@ -166,10 +179,12 @@ class StatusReader:
             camera=parts.inputs.camera.status(),
             children=tuple(model.status() for model in parts.models),
             sinks=parts.outputs.sinks.status(),
+            recordings=parts.outputs.sinks.recordings(),
             shaders=parts.drawing.shaders.status(),
             latency_ms=desk.dispatcher.latency.latest(now_s),
             osc=desk.dispatcher.counters if self._has_control else None,
             dmx=self._dmx.status() if self._dmx is not None else None,
+            midi=self._midi.status() if self._midi is not None else None,
             link=self._link.status() if self._link is not None else None,
             unavailable=desk.show.unavailable_switches(),
             warnings=tuple(parts.warnings.latest),

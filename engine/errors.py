@@ -15,6 +15,7 @@ MultiverseError                 something the user can act on: what, which value
 ├── PresetError                 a preset cannot be read or written
 ├── MappingError                a map of foreign controls cannot be read, written or edited
 ├── CueError                    a cue does not exist or cannot be written
+├── BankError                   a bank or pad does not exist, or the banks cannot be written
 ├── OscDecodeError              bytes that are not a valid OSC packet
 ├── SharedMemoryError           a ring cannot be made or opened
 ├── ModelError                  a model cannot be loaded or used
@@ -87,6 +88,9 @@ class MappingError(MultiverseError): ...
 
 
 class CueError(MultiverseError): ...
+
+
+class BankError(MultiverseError): ...
 
 
 class OscDecodeError(MultiverseError): ...

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
 
+import numpy as np
+
 from engine.audio.input import AudioInput
 from engine.control import OscServer
 from engine.control.commands.desk import Desk
@@ -25,6 +27,7 @@ from engine.live.kit.scene import Scene
 from engine.params import Looks, Snapshot
 from engine.params.crossfade import PictureFade
 from engine.render import Leaving, Look, PictureInput, RegionMap, RegionMapper
+from engine.render.graphics_maker import GraphicsMaker
 from engine.render.guarded_renderer import GuardedRenderer
 from engine.sinks import PictureName, SinkSet, Stage
 from engine.sources import Polled
@@ -35,7 +38,7 @@ from engine.system.guarded_thread import Guard
 from engine.system.schedule import Schedule, exact_rate
 from engine.system.standstill import FrameMark
 from engine.telemetry import FrameTimes, Warnings
-from engine.values import AudioFeatures, BeatFeatures, FrameId, PublishedFrame, ShownPicture, VideoFrame
+from engine.values import AudioFeatures, FrameId, PublishedFrame, ShownPicture, VideoFrame
 from engine.web import PreviewTap
 
 log = logging.getLogger(__name__)
@@ -83,6 +86,7 @@ class DrawingParts:
     slots: ShaderStage
     """The shaders of each frame."""
     regions: RegionMapper
+    graphics: GraphicsMaker
     renderer: GuardedRenderer
     """Its `draw` waits until the picture is drawn; other threads run meanwhile."""
 
@@ -95,7 +99,7 @@ class OutputParts:
     """Their format; replaced when size or frame rate change."""
     sinks: SinkSet
     previews: Mapping[str, PreviewTap]
-    """By picture: `main` and the extra pictures of this run. They feed the previews on the page."""
+    """By picture: `main`, `behind` (main without a blackout) and the extra pictures of this run, for the page."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -124,13 +128,11 @@ class FrameLoop:
         self.schedule = Schedule(self.outputs.stage.fps)
         self._posted: deque[Callable[[], None]] = deque()
         self._stop = threading.Event()
-        self._index = 0
+        self._index = self._next_sample = 0
         self._first_due_s: float | None = None
-        self._previous_s = self._shown_until_s = 0.0
+        self._previous_s = self._shown_until_s = self._draw_s = 0.0
         self._guard = Guard(log, parts.warnings.report, "frame", "a frame or a command failed")
         self._has_published = False
-        self._next_sample = 0
-        self._draw_s = 0.0
         self._lead_s = 0.0  # from the due time of a frame until it is drawn
         self.timing.gate.period_ns = to_ns(self.schedule.period_s)
 
@@ -185,10 +187,11 @@ class FrameLoop:
         picture = self._picture_input(snapshot, features, scene, tick)
         with self._gate_closed(tick):
             self._draw(picture)
-            frame = self._publish(tick, features, scene)
+            heard = replace(features.beat, beat=beat, bpm=self.desk.tempo.bpm)
+            frame = self._publish(tick, replace(features, beat=heard), scene)
         for model in models:  # the frame is already published, so an error while feeding cannot lose it
             self._attempt(partial(model.feed, frame, scene, stopwatch.now_s()))
-        self._end_frame(frame, snapshot, started_s, replace(features.beat, beat=beat, bpm=self.desk.tempo.bpm))
+        self._end_frame(frame, snapshot, started_s)
         return frame
 
     def _attempt(self, action: Callable[[], Result]) -> Result | None:
@@ -218,9 +221,12 @@ class FrameLoop:
         self._attempt(desk.dispatcher.tick)  # before the commands: a /sync that waits for them counts frames from here
         for _ in range(len(self._posted)):  # actions posted by these actions wait for the next frame
             self._attempt(self._posted.popleft())
-        # In this order: a due cue starts its fade in this frame.
-        for part in (desk.timecode, desk.cues, desk.crossfade, desk.tempo):
-            self._attempt(partial(part.step, self._due_s(tick)))
+        now_s = self._due_s(tick)  # in this order: what is due on the beat of this frame starts its fade in it
+        for part in (desk.timecode, desk.tempo):
+            self._attempt(partial(part.step, now_s))
+        self._attempt(desk.dispatcher.launch)
+        for then in (desk.cues, desk.banks, desk.preset_control.mixer, desk.macros, desk.crossfade):
+            self._attempt(partial(then.step, now_s))
         self._attempt(self.drawing.shaders.before_frame)
         desk.dispatcher.latency.begin_frame()
 
@@ -256,7 +262,7 @@ class FrameLoop:
         self._previous_s = tick.time_s
         period_s = None if self.outputs.stage.is_offline else self.schedule.period_s
         shown = self.desk.crossfade.bypass.shown(snapshot)
-        looks.follow(fade, shown, period_s=period_s, late=self.timing.times.late)
+        looks.follow(fade, shown, period_s=period_s, late=self.timing.times.late, crossfade=self.desk.crossfade)
         self._attempt(partial(self.drawing.slots.follow, snapshot, looks.shown.slew.jump_to))
         looks.glide(shown, step_s)
 
@@ -289,23 +295,27 @@ class FrameLoop:
         looks, slots = self.drawing.looks, self.drawing.slots
         values, old, fade = looks.shown.values, looks.leaving_values, looks.fade
         region = self._region_map(scene, tick)
+        beat = self.desk.tempo.beat_at(self._due_s(tick))
+        graphics = partial(self.drawing.graphics.graphics, beat=beat, size_px=self.drawing.renderer.size_px)
         shaders = self._attempt(lambda: slots.shaders(values, snapshot, looks.shown.modulation.moved, fade, old))
         picture = replace(
             picture_of(values, features, scene, region, tick),
             shaders=shaders or (),
+            coming_shaders=slots.coming,
+            graphics=graphics(values, snapshot),
             cuts=self.desk.crossfade.cuts,
+            returns=self.desk.crossfade.returns,
             is_cutting=slots.is_cutting(tick.time_s),
         )
         if slots.awaits_tests(values, tick.time_s):
             picture = replace(picture, look=replace(picture.look, is_frozen=True))
         if fade is None:
             return picture
+        before = None if old is None else picture_of(old, features.of_leaving(), scene, region, tick)
+        if before is not None and old is not None:
+            before = replace(before, graphics=graphics(old, fade.before, is_leaving=True))
         leaving = Leaving(
-            number=fade.number,
-            mix=fade.share,
-            picture=None if old is None else picture_of(old, features.of_leaving(), scene, region, tick),
-            revealed=fade.revealed,
-            held_from=fade.held_from,
+            number=fade.number, mix=fade.share, picture=before, revealed=fade.revealed, held_from=fade.held_from
         )
         return replace(picture, leaving=leaving)
 
@@ -368,16 +378,19 @@ class FrameLoop:
             read_fitted=renderer.fitted_reader(),
             audio=audio,
             features=features.channels,
+            beat=features.beat,
+            values=self.drawing.looks.shown.values,
         )
         extra = self._extra_pictures(scene)
         outputs.sinks.publish(frame, extra)
         self.desk.dispatcher.latency.frame_published(self.timing.stopwatch.now_s())
+        source.picture_left(features, self.timing.clock.now_s())
         outputs.sinks.pump()
-        pictures: dict[PictureName, PublishedFrame | ShownPicture] = {"main": frame, **extra}
-        for picture, shown in pictures.items():
-            tap = outputs.previews.get(picture)
-            if tap is not None and tap.wants_frame(self.timing.clock.now_s()):
-                self._attempt(partial(offer, tap, shown))
+        readers = {"main": frame.read_rgba, "behind": renderer.behind_reader()}
+        readers |= {picture: shown.read_rgba for picture, shown in extra.items()}
+        for picture, read_rgba in readers.items():
+            if (tap := outputs.previews.get(picture)) and tap.wants_frame(self.timing.clock.now_s()):
+                self._attempt(partial(offer, tap, read_rgba))
         return frame
 
     def _extra_pictures(self, scene: Scene) -> dict[PictureName, ShownPicture]:
@@ -389,13 +402,13 @@ class FrameLoop:
                 pictures[picture] = shown
         return pictures
 
-    def _end_frame(self, frame: PublishedFrame, snapshot: Snapshot, started_s: float, beat: BeatFeatures) -> None:
+    def _end_frame(self, frame: PublishedFrame, snapshot: Snapshot, started_s: float) -> None:
         """Tell clients what was drawn, note how long it took, and give up a look that leaves if it takes too long."""
         timing, dispatcher, looks = self.timing, self.desk.dispatcher, self.drawing.looks
         published_s = timing.stopwatch.now_s()
         work_s = published_s - started_s
         dispatcher.frame_drawn(snapshot.version)
-        dispatcher.feedback.offer_features(frame.features, beat)
+        dispatcher.feedback.offer_features(frame.features, frame.beat)
         timing.times.add(
             work_s=work_s,
             draw_s=self._draw_s,
@@ -433,5 +446,5 @@ def to_ns(seconds: float) -> int:
     return round(seconds * 1e9)
 
 
-def offer(tap: PreviewTap, shown: PublishedFrame | ShownPicture) -> None:
-    tap.offer(shown.read_rgba())
+def offer(tap: PreviewTap, read_rgba: Callable[[], np.ndarray]) -> None:
+    tap.offer(read_rgba())

@@ -1,8 +1,9 @@
 """The values passed between the parts of the engine. All are immutable; nobody writes into their arrays."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -222,6 +223,10 @@ class PublishedFrame:
     audio: AudioBlock | None = None
     """Source samples since the previous published frame."""
     features: tuple[ChannelFeatures, ...] = ()
+    beat: BeatFeatures = field(default_factory=BeatFeatures)
+    """The beat of this frame, by the tempo's source."""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """All parameters by address, as this frame shows them."""
 
     @property
     def index(self) -> int:

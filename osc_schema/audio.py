@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from osc_schema.declare import menu, number, switch, whole
-from osc_schema.types import Area, Param
+from osc_schema.declare import arguments, menu, number, switch, whole
+from osc_schema.types import Area, Command, Param
 
 CHANNELS = (1, 2, 3, 4)
 # Settings of a venue and its wiring: a preset made elsewhere must not change them.
@@ -62,13 +62,53 @@ def _channel(n: int) -> tuple[Param, ...]:
     )
 
 
+def _chosen(kind: str, opens: str, lists: str, argument: str = "word:s") -> tuple[Command, Command]:
+    at, word = f"/audio/{kind}", argument.partition(":")[0]
+    return (
+        Command(
+            address=f"{at}/open",
+            arguments=arguments(argument),
+            description=opens,
+            replies=(
+                f"{at}/current <{word}>, to every subscriber",
+                f"/done {at}/open <{word}>",
+                f"/fail {at}/open <reason>",
+            ),
+        ),
+        Command(
+            address=f"{at}/list",
+            description=lists,
+            replies=(
+                f"{at}/entry <{word}> <title> <on>, one message per entry",
+                f"/done {at}/list",
+                f"/fail {at}/list <reason>",
+            ),
+        ),
+    )
+
+
+_TRANSPORT = {
+    "play": "Plays on; after the end of the list, the last file again.",
+    "pause": "Pauses: silence, until `/audio/file/play`.",
+    "next": "Plays the next file of the list.",
+    "previous": "Plays the file from its beginning; within its first 3 s the file before.",
+}
+
+
+def _transport(name: str, what: str) -> Command:
+    at = f"/audio/file/{name}"
+    return Command(address=at, description=what, replies=(f"/done {at}", f"/fail {at} <reason>"))
+
+
 AREA = Area(
     title="Audio",
     description="How source channels map to audio channels 1 to 4. While `/audio/features/rate_hz` is above 0, "
     "subscribers get `/audio/<1-4>/rms`, `peak`, `low`, `mid`, `high` "
     "(linear, 1 is full scale), `pitch` (Hz) and `onset` (1 in the first message after an onset, else 0); and "
-    "`/audio/beat` and `/audio/bar` (position in the beat and in the bar of four, 0..1), `/audio/kick`, `/audio/snare` "
-    "and `/audio/hat` (1 in the first message after a hit, else 0).",
+    "`/audio/beat` and `/audio/bar` (position in the beat and in the bar, 0..1), `/audio/kick`, `/audio/snare` "
+    "and `/audio/hat` (1 in the first message after a hit, else 0). "
+    "While a list of sound files plays, they get `/audio/file/position` (s, of s; 0 while the length is unknown) twice "
+    "a second, and `/audio/file/playing` (number, of how many, name, `playing`, `paused` or `ended`) with each change.",
     params=(
         menu(
             "/audio/layout",
@@ -90,6 +130,69 @@ AREA = Area(
             resumed=False,
             words="analysis send output speed",
             **_VENUE,
+        ),
+        menu(
+            "/audio/file/loop",
+            "all one off",
+            "What follows the last file of a list. all: the first; one: the same file again, at its end; off: silence.",
+            words="repeat playlist song track",
+            **_VENUE,
+        ),
+        number(
+            "/audio/monitor/offset_ms",
+            0,
+            -200,
+            500,
+            "Holds the sound of the monitor back, for a projector or a display that shows the picture late; below 0: "
+            "earlier than the picture leaves.",
+            "ms",
+            smoothing_ms=0,
+            words="sync delay latency lip headphones speaker output",
+            **_VENUE,
+        ),
+    ),
+    commands=(
+        *_chosen(
+            "input",
+            "Captures another device, or plays `demo`, the built-in loop, or `files`, the last list of sound files "
+            "from its beginning. A device is named as in the list; a part of the name or its index is enough. The "
+            "former sound plays until the new one is open, and on if that fails.",
+            "Lists all sounds that `/audio/input/open` accepts now.",
+        ),
+        *_chosen(
+            "file",
+            "Plays a sound file, a folder with its subfolders, or an .m3u playlist in place of the input: a name below "
+            "the music folders (`--music FOLDER`, else the user's music folder and that of `--audio FILE`).",
+            "Lists the sound files, playlists and folders in the music folders.",
+        ),
+        *_chosen(
+            "track",
+            "Plays this file of the list, by its number from 1.",
+            "Lists the files of the list that plays.",
+            "number:i",
+        ),
+        *(_transport(name, what) for name, what in _TRANSPORT.items()),
+        Command(
+            address="/audio/file/seek",
+            arguments=arguments("position_s:f"),
+            description="Goes to this second of the file.",
+            replies=("/done /audio/file/seek", "/fail /audio/file/seek <reason>"),
+        ),
+        *_chosen(
+            "monitor",
+            "Plays files and the demo loop on this sound output, in step with the picture: `none`, `default`, or a "
+            "device as in the list. A captured input is not played.",
+            "Lists the sound outputs that `/audio/monitor/open` accepts now.",
+        ),
+        Command(
+            address="/audio/devices",
+            description="Looks for sound devices that were plugged in since the start, for both lists. If there are "
+            "any, all sound pauses for a fraction of a second. A device opened by its name is looked for anyway.",
+            replies=(
+                "/audio/input/changed and /audio/monitor/changed, to every subscriber",
+                "/done /audio/devices <1 if there are new ones>",
+                "/fail /audio/devices <reason>",
+            ),
         ),
     ),
 )

@@ -7,7 +7,7 @@ numbers change at once.
 from collections.abc import Iterable
 from typing import Any, Literal
 
-from osc_schema.types import Argument, OutOfRange, Param, ParamType
+from osc_schema.types import Argument, Command, OutOfRange, Param, ParamType
 
 SMOOTHING_MS = 30.0  # two frames at 60 fps: hides the 127 steps of a MIDI fader, too short to feel as lag
 TEXT_CHARACTERS = 1024
@@ -141,6 +141,20 @@ def file(address: str, description: str, **more: Any) -> Param:
         unit="characters",
         description=description,
         **more,
+    )
+
+
+def model_list(child: str) -> Command:
+    """The command that lists what `/CHILD/model` takes."""
+    return Command(
+        address=f"/{child}/list",
+        description=f'Lists the models that `/{child}/model` takes: those in the configured model folders, and "", the '
+        "configured one.",
+        replies=(
+            f"/{child}/entry <word> <title> <on>, one message per model",
+            f"/done /{child}/list",
+            f"/fail /{child}/list <reason>",
+        ),
     )
 
 

@@ -1,9 +1,9 @@
 """The look that the engine starts with: the defaults of its parameters. It is also the built-in preset Eclipse."""
 
-from osc_schema.look_changes import DARK_LIGHT, Look, free_lfo, layers, lfo, route
+from osc_schema.look_changes import DARK_LIGHT, Look, free_lfo, handy_macros, layers, lfo, route
 
 # An eclipse: a hot ring around a black disc, with violet flares that the kick throws far out.
-FIRST_LOOK: Look = {
+_ECLIPSE: Look = {
     **DARK_LIGHT,
     "/multiverse/brightness": 1.3,
     "/multiverse/window_ms": 22.0,
@@ -35,4 +35,5 @@ FIRST_LOOK: Look = {
     **route(7, "lfo2", "/layer/4/line_glow", 0.2),
     **route(8, "kick", "/layer/1/intensity", 0.7, release_ms=80.0),
 }
+FIRST_LOOK: Look = _ECLIPSE | handy_macros({"/post/chromatic": 0.0} | _ECLIPSE)
 """Changes against the defaults in the areas' files."""

@@ -21,7 +21,7 @@ OWN_LAYERS = "layers"
 FALLBACKS = (
     "eclipse", "prism", "silk", "cathedral", "mandala", "skein", "medusa", "pulsar", "thunder",
 )  # fmt: skip
-"""The built-in looks without shaders, in lower case."""
+"""The built-in looks without shaders, in lower case, but for that which writes words."""
 
 
 def file_address(slot: str) -> str:

@@ -10,13 +10,13 @@ from osc_schema.types import Area, FoundObjects, ParamType
 
 OUR_NAMES = frozenset(
     # first parts of addresses
-    "audio camera child colour cue engine feedback fx get layer lfo map master mirror mod mode multiverse post preset "
-    "region safety sink smooth sync tempo timecode "
+    "audio bank camera child colour cue engine feedback fx get launch layer lfo logo macro map master mirror mod mode "
+    "monitor multiverse music pad post preset region safety sink smooth sync tempo text timecode window "
     # keys of the configuration
-    "announce autosave cues dmx fps gpu height is_size_free mapping maps models name offline osc params presets "
+    "announce autosave cues dmx fps gpu height is_size_free mapping maps midi models name offline osc params presets "
     "recordings renderer resume shaders sinks smoothing web web_token width "
     # options of `multiverse run`
-    "config dmx_universes frames help json lan osc_allow seconds set size".split()
+    "config dmx_universes fixture frames fullscreen help json lan osc_allow seconds set size".split()
 )
 """Names that a live model cannot have, because the engine has an address, a key or an option of this name."""
 

@@ -1,5 +1,7 @@
 """Short ways to write a look as values by address."""
 
+import math
+
 from osc_schema.layers import LAYERS
 from osc_schema.types import Value
 
@@ -14,6 +16,32 @@ DARK_LIGHT: Look = {
     "/colour/mode": "palette",
 }
 """Lamps on a black ground, in the colours of a palette: what most looks begin with."""
+
+
+_HANDY = (
+    ("Glow", "/post/bloom", 0.0, 1.0),
+    ("Trail", "/feedback/amount", 0.0, 0.98),
+    ("Zoom", "/feedback/zoom", 0.9, 1.1),
+    ("Turn", "/feedback/rotate", -10.0, 10.0),
+    ("Colour", "/colour/shift", 0.0, 1.0),
+    ("Split", "/post/chromatic", 0.0, 1.0),
+    ("Edge", "/post/vignette", 0.0, 1.0),
+    ("Light", "/multiverse/brightness", 0.0, 4.0),
+)
+
+
+def handy_macros(look: Look) -> Look:
+    """The eight macros of a look that has none of its own, standing where its values are. `look`: with these values."""
+    macros: Look = {}
+    for n, (name, address, low, high) in enumerate(_HANDY, start=1):
+        value = look[address]
+        assert isinstance(value, float | int)
+        is_exponential = address == "/feedback/zoom"
+        position = math.log(value / low) / math.log(high / low) if is_exponential else (value - low) / (high - low)
+        macros[f"/macro/{n}"] = round(position, 4)
+        macros[f"/macro/name/{n}"] = name
+        macros[f"/macro/moves/{n}"] = f"{address} {low:g} {high:g}"
+    return macros
 
 
 def layers(key: str, *values: Value) -> Look:

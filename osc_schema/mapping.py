@@ -26,10 +26,11 @@ def _command(verb: str, spec: str, description: str, *replies: str) -> Command:
 
 AREA = Area(
     title="Mapping",
-    description="Maps addresses of other programs, and MIDI through a bridge (Open Stage Control, Sonic Pi, osmid, `m` "
+    description="Maps addresses of other programs, and MIDI, of a port (--midi) or through a bridge (Open "
+    "Stage Control, Sonic Pi, osmid, `m` "
     "arguments), to parameters and commands. A control is named `osc /any/address` (followed by the index of the "
     "argument, if it is not the first, 0), or `midi CHANNEL` and `cc N`, `cc14 N` (the pair N and N+32), "
-    "`nrpn N` (0..16383), `note N`, `program N`, `bend` or `pressure`, followed by the device if the bridge names it; "
+    "`nrpn N` (0..16383), `note N`, `program N`, `bend` or `pressure`, followed by the device if its name is known; "
     "without one, any device matches. Modes: fader; offset, twos, sign (relative encoders: 64 means no movement, two's "
     "complement, sign and magnitude); trigger; rise (triggers when a state begins; repeating the state does nothing); "
     "toggle; momentary. With takeover a fader has no effect until it passes the current value; it is on for faders, "

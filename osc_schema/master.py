@@ -28,6 +28,12 @@ AREA = Area(
             words="dark off kill mute black dbo",
             **_MASTER,
         ),
+        trigger(
+            "/master/hit",
+            "A flash of white over the picture, gone within a quarter of a second. The flash guard limits it like any "
+            "other.",
+            words="flash strobe bump blinder white accent",
+        ),
         switch("/master/freeze", False, "Freezes the picture on screen.", words="pause hold still stop", **_MASTER),
         trigger(
             "/master/panic",
@@ -39,7 +45,7 @@ AREA = Area(
             True,
             "Flash guard: dims areas of the picture that would flash more than three times a second, and desaturates "
             "flashing red (WCAG 2.3.1); movement stays. Always on after a start.",
-            words="strobe flicker epilepsy photosensitive limiter",
+            words="flicker epilepsy photosensitive limiter strobe",
             **_MASTER,
         ),
     ),

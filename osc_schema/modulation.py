@@ -1,9 +1,9 @@
 """Modulation routes from the sound, the beat or an LFO to a parameter, and the LFOs."""
 
-from osc_schema.declare import circle, menu, number, text, whole
-from osc_schema.types import Area, Param
+from osc_schema.declare import arguments, circle, menu, number, switch, text, whole
+from osc_schema.types import Area, Command, Param
 
-ROUTES = (1, 2, 3, 4, 5, 6, 7, 8)
+ROUTES = tuple(range(1, 13))  # built-in looks use up to eight: the rest is free for the performer
 LFOS = (1, 2, 3, 4)
 MAX_ADDRESS_CHARACTERS = 128
 SYNCS = {
@@ -13,12 +13,10 @@ SYNCS = {
     "eighth": 0.5,
     "beat": 1.0,
     "half": 2.0,
-    "bar": 4.0,
-    "two_bars": 8.0,
-    "four_bars": 16.0,
-    "eight_bars": 32.0,
 }
 """Length of one LFO cycle in beats; free: /lfo/<n>/rate_hz is used instead."""
+BAR_SYNCS = {"bar": 1, "two_bars": 2, "four_bars": 4, "eight_bars": 8}
+"""Length of one LFO cycle in bars, of /tempo/beats_a_bar beats each."""
 
 
 def _route(n: int) -> tuple[Param, ...]:
@@ -30,7 +28,7 @@ def _route(n: int) -> tuple[Param, ...]:
             + " ".join(f"lfo{n}" for n in LFOS),
             "Source that moves the target, as a level 0..1. Sound levels: 0 at -48 dBFS, 1 at -6 dBFS, linear in "
             "decibels; pitch: 0 at 55 Hz, 1 at 1760 Hz, linear in octaves; onset: 1 at each onset, then falls; beat, "
-            "bar: likewise at each beat and each bar of four, see /tempo/source; kick, snare, hat: at each drum hit.",
+            "bar: likewise at each beat and each bar, see /tempo/source; kick, snare, hat: at each drum hit.",
             words="audio reactive sound bass kick beat drum strobe matrix route",
         ),
         whole(
@@ -40,6 +38,7 @@ def _route(n: int) -> tuple[Param, ...]:
             4,
             "Audio channel of the source; 0: the loudest of the four. Not used by LFOs, beat, bar, kick, snare, hat.",
         ),
+        switch(f"{at}/mute", False, "The route moves nothing, and keeps its values.", words="off bypass pause"),
         text(
             f"{at}/target",
             "",
@@ -88,7 +87,7 @@ def _lfo(n: int) -> tuple[Param, ...]:
             "sine triangle saw square random",
             "Waveform of one cycle, 0..1. sine, triangle: up from 0 and down again; saw: up from 0 to 1; square: 1 for "
             "half the cycle, then 0; random: a new value each cycle.",
-            words="oscillator waveform strobe square flash",
+            words="strobe flash square oscillator waveform",
         ),
         number(
             f"{at}/rate_hz",
@@ -98,12 +97,12 @@ def _lfo(n: int) -> tuple[Param, ...]:
             "Cycles per second while `tempo_sync` is free.",
             "Hz",
             scale="exponential",
-            words="speed frequency tempo oscillator strobe flash",
+            words="strobe flash speed frequency tempo oscillator",
         ),
         menu(
             f"{at}/tempo_sync",
-            " ".join(SYNCS),
-            "Length of one cycle at the tempo of /tempo/bpm, four beats per bar; free: uses `rate_hz`.",
+            " ".join((*SYNCS, *BAR_SYNCS)),
+            "Length of one cycle at the tempo of /tempo/bpm, in bars of /tempo/beats_a_bar; free: uses `rate_hz`.",
             words="speed tempo beat bpm division clock oscillator",
         ),
         circle(f"{at}/phase", 0, 0, 1, "Phase offset of the cycle.", "cycles"),
@@ -112,8 +111,16 @@ def _lfo(n: int) -> tuple[Param, ...]:
 
 AREA = Area(
     title="Modulation",
-    description="Eight routes, each from sound, beat or LFO to a parameter. The engine uses the parameter's value "
+    description="Twelve routes, each from sound, beat or LFO to a parameter. The engine uses the parameter's value "
     "plus its routes, clipped or wrapped to the range; feedback, `/get` and presets have the value without the routes.",
     words="lfo modulate animate automation",
     params=(*(param for n in ROUTES for param in _route(n)), *(param for n in LFOS for param in _lfo(n))),
+    commands=(
+        Command(
+            address="/mod/copy",
+            arguments=arguments("from:i to:i?"),
+            description="Copies a route to another, or to the first free one: without source and target.",
+            replies=("/done /mod/copy <from> <to>", "/fail /mod/copy <reason>"),
+        ),
+    ),
 )

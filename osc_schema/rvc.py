@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from osc_schema.declare import file, menu, number, of_child, switch, whole
+from osc_schema.declare import file, menu, model_list, number, of_child, switch, whole
 from osc_schema.types import Area, Command, Param
 
 CHILD = "rvc"
@@ -164,6 +164,7 @@ AREA = Area(
         ),
     ),
     commands=(
+        model_list(CHILD),
         Command(
             address="/rvc/empty_cache",
             description="Returns cached GPU memory of the voice to the system.",

@@ -4,7 +4,19 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from osc_schema.declare import TEXT_CHARACTERS, circle, file, menu, number, of_child, pace, switch, text, whole
+from osc_schema.declare import (
+    TEXT_CHARACTERS,
+    circle,
+    file,
+    menu,
+    model_list,
+    number,
+    of_child,
+    pace,
+    switch,
+    text,
+    whole,
+)
 from osc_schema.types import Area, ExtraPicture, Param
 
 CHILD = "sd"
@@ -230,6 +242,7 @@ AREA = Area(
             **_SHOWN,
         ),
     ),
+    commands=(model_list(CHILD),),
 )
 
 

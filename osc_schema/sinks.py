@@ -3,7 +3,7 @@
 from typing import Any
 
 from osc_schema import plugins
-from osc_schema.declare import NAME_CHARACTERS, arguments, file, switch, text, trigger
+from osc_schema.declare import NAME_CHARACTERS, arguments, file, menu, number, switch, text, trigger, whole
 from osc_schema.live_models import PICTURES
 from osc_schema.types import Area, Command, ExtraPicture, Param, SinkKind
 
@@ -40,6 +40,11 @@ KINDS = {
         packages=(("cyndilib", "pip install cyndilib"),),
         is_named=True,
     ),
+    "window": SinkKind(
+        shown_as="the window on a display of this machine",
+        argument="number or name of the display, or a part of its name",
+        packages=(("glfw", "pip install glfw"),),
+    ),
     "record": SinkKind(
         shown_as="the recording (with sound, MP4)",
         argument="file.mp4 (H.264), file.mov (ProRes, 10 bits), file.mkv (HEVC, 10 bits) or file.avi (Motion JPEG); "
@@ -50,6 +55,10 @@ KINDS = {
         shown_as="the PNG writer",
         argument="file.png (file.16.png: 16 bits), or file.png@SECONDS for the frame at that time",
         packages=(("cv2", "pip install opencv-python-headless"),),
+    ),
+    "dmx": SinkKind(
+        shown_as="light over Art-Net or sACN",
+        argument="name of the source, then settings such as protocol=artnet,universe=4,width=60 (/sink/dmx/...)",
     ),
     "null": SinkKind(shown_as="the null sink, which discards pictures", argument="name"),
 }
@@ -76,6 +85,58 @@ def _sink(kind: str, told: SinkKind) -> tuple[Param, ...]:
     return enable, name
 
 
+_SETUP: dict[str, Any] = {"stored": False, "is_look": False}  # of this machine; --resume keeps it
+_DMX = (
+    menu("/sink/dmx/protocol", "sacn artnet", "Protocol of light.", **_SETUP),
+    whole("/sink/dmx/universe", 1, 0, 63_999, "First universe; more pixels go on in the next ones.", **_SETUP),
+    whole("/sink/dmx/channel", 1, 1, 512, "Channel of the first pixel in the first universe.", **_SETUP),
+    text(
+        "/sink/dmx/to",
+        "",
+        "IPv4 addresses to send to by unicast, HOST[:PORT] with commas; `broadcast`: Art-Net to all; empty: sACN by "
+        "multicast, Art-Net to the nodes that answer a poll.",
+        most=256,
+        **_SETUP,
+    ),
+    text(
+        "/sink/dmx/interface",
+        "",
+        "IPv4 address of this machine in the lighting network; empty: the system's choice.",
+        most=15,
+        **_SETUP,
+    ),
+    text("/sink/dmx/source", "", "Name of the source for receivers; empty: that of the sink.", most=63, **_SETUP),
+    whole("/sink/dmx/priority", 100, 0, 200, "Priority in sACN; the highest wins.", **_SETUP),
+    whole(
+        "/sink/dmx/sync_packets",
+        0,
+        0,
+        63_999,
+        "Universe of sACN's synchronisation packets; with Art-Net any number but 0 sends ArtSync; 0: none.",
+        **_SETUP,
+    ),
+    menu(
+        "/sink/dmx/content",
+        "picture palette levels beat",
+        "What the pixels show: the picture, the layers' colours, these as bright as their sound, or with the beat.",
+        **_SETUP,
+    ),
+    whole("/sink/dmx/width", 16, 1, 170, "Pixels in a row.", **_SETUP),
+    whole("/sink/dmx/height", 9, 1, 64, "Rows of pixels, from the top.", **_SETUP),
+    menu("/sink/dmx/order", "rgb rgbw grb grbw", "Channels of a pixel.", **_SETUP),
+    switch("/sink/dmx/serpentine", False, "Every second row begins at the right.", **_SETUP),
+    menu(
+        "/sink/dmx/gamma",
+        "2.2 linear",
+        "2.2: for LEDs, whose light follows the level; linear: for fixtures with a dimmer curve.",
+        **_SETUP,
+    ),
+    number("/sink/dmx/level", 1, 0, 1, "Brightness of all pixels.", **_SETUP),
+)
+DMX_SETTINGS = {param.address.rpartition("/")[2]: param for param in _DMX}
+"""The settings of light, by the names that the argument of `--sink dmx=` gives them."""
+
+
 def _prefixes(first: ExtraPicture, *others: ExtraPicture) -> str:
     told = [f"The prefix `{first.name}:` ({first.name}:record) publishes {first.shows}"]
     return ", ".join([*told, *(f"`{other.name}:` {other.shows}" for other in others)])
@@ -90,6 +151,7 @@ AREA = Area(
     fully_named=("sink",),
     params=(
         *(param for kind, told in KINDS.items() for param in _sink(kind, told)),
+        *_DMX,
         file(
             "/sink/record/file",
             "Name of the next recording in the recordings folder; empty: date and time.",
@@ -106,9 +168,9 @@ AREA = Area(
         Command(
             address="/sink/start",
             arguments=arguments("kind:s name_or_file:s?"),
-            description=f"Starts a sink ({', '.join(KINDS)}) under a name, or into a file of the recordings folder. "
-            f"Several of one kind can run under different names. {_PREFIXES}, each at its own size. Syphon, Spout, "
-            "shared and ndi start these automatically.",
+            description=f"Starts a sink ({', '.join(KINDS)}) under a name, on a display (window), or into a file of "
+            f"the recordings folder. Several of one kind can run under different names. {_PREFIXES}, each at its own "
+            "size. Syphon, Spout, shared and ndi start these automatically.",
             replies=("/done /sink/start <kind>", "/fail /sink/start <reason>"),
         ),
         Command(

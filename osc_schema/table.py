@@ -7,14 +7,18 @@ from functools import lru_cache
 
 from osc_schema import (
     audio,
+    banks,
     children,
     colour,
     cues,
     engine,
     feedback,
     fx,
+    graphics,
+    launch,
     layers,
     live_models,
+    macros,
     mapping,
     master,
     mirror,
@@ -26,6 +30,7 @@ from osc_schema import (
     sinks,
     tempo,
     timecode,
+    window,
 )
 from osc_schema.first_look import FIRST_LOOK
 from osc_schema.patterns import PatternIndex
@@ -54,8 +59,8 @@ that every older preset of this area contains, and the value that keeps the old 
 
 _BEFORE_MODELS = (multiverse, colour, layers, region)
 _AFTER_MODELS = (
-    *(feedback, mirror, post, fx, modulation, tempo, timecode, master, audio),
-    *(sinks, presets, cues, mapping, children, engine),
+    *(feedback, mirror, graphics, post, fx, modulation, macros, tempo, launch, timecode, master, audio),
+    *(sinks, window, presets, banks, cues, mapping, children, engine),
 )
 _DECLARED_AREAS = (
     *(module.AREA for module in _BEFORE_MODELS),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from osc_schema.declare import menu, number, switch, trigger
+from osc_schema.declare import menu, number, switch, trigger, whole
 from osc_schema.types import Area
 
 # The tempo belongs to the band: presets and panic do not change it.
@@ -41,12 +41,48 @@ AREA = Area(
             "and which pulse is the beat.",
             words="speed bpm beat sync",
         ),
+        whole(
+            "/tempo/beats_a_bar",
+            4,
+            2,
+            7,
+            "Beats of a bar: of launching, of the modulation source bar, of LFOs synced to bars, of the lamps, of MIDI "
+            "clock out, and of Ableton Link, where every program with the same number agrees on the first.",
+            words="time signature metre meter quantum three four waltz 3/4 4/4 5/4 7/8",
+            **_PLAYED,
+        ),
+        switch(
+            "/tempo/start_stop_sync",
+            False,
+            "Ableton Link's start/stop sync: when the session starts to play, the beats are counted anew from there; "
+            "when it stops, /tempo/state tells stopped, and the beat runs on.",
+            words="link play playing transport start stop",
+            **_PLAYED,
+        ),
+        menu(
+            "/tempo/state",
+            "free following stopped manual",
+            "Shows how the beat runs, and cannot be set. following: with the clock of /tempo/source; free: that clock "
+            "is silent or unsure, so at its last tempo; stopped: its transport is stopped (MIDI clock, and Ableton "
+            "Link with start_stop_sync), but the beat runs on; manual: no clock is chosen.",
+            words="locked lost playing running sync",
+            resumed=False,
+            **_PLAYED,
+        ),
         trigger("/tempo/reset", "Makes this beat the first of bar one.", words="sync downbeat restart resync"),
         switch(
             "/tempo/midi",
             False,
             "Older form of /tempo/source: on stands for midi, off for manual.",
             words="clock sync external ableton",
+            **_PLAYED,
+        ),
+        switch(
+            "/tempo/midi_out",
+            False,
+            "Sends MIDI clock to the ports of --midi: 24 ticks a beat, start on the first beat of a bar, stop when "
+            "switched off. The device whose clock leads the beat gets none.",
+            words="sync master send ticks",
             **_PLAYED,
         ),
     ),

@@ -11,16 +11,17 @@ _WIRING: dict[str, Any] = {"stored": False, "is_look": False}
 AREA = Area(
     title="Timecode",
     description="Follows the timecode of a show: LTC (24, 25, 29.97 drop, 30 frames/s, at 0.6 to 2 times the speed, "
-    "also backward) or MTC through a MIDI bridge. A cue with a timecode (`/cue/timecode`) starts when it is reached; "
-    "`/tempo/source timecode` lets it lead the beat. `/engine/status` shows the state: none, locked, flywheel (the "
-    "signal is missing, the time runs on) or lost; `/timecode/state <state>` tells subscribers when it changes. While "
-    "`/timecode/now/rate_hz` is above 0, subscribers get `/timecode/now <hh:mm:ss:ff> <seconds>`, counted from the "
-    "offset; drop frame is written `hh:mm:ss;ff`.",
+    "also backward) or MTC from a MIDI port or bridge. A cue with a timecode (`/cue/timecode`) starts when it is "
+    "reached; `/tempo/source timecode` lets it lead the beat. `/engine/status` shows the state: none, locked, flywheel "
+    "(the signal is missing, the time runs on) or lost; `/timecode/state <state>` tells subscribers when it changes. "
+    "While `/timecode/now/rate_hz` is above 0, subscribers get `/timecode/now <hh:mm:ss:ff> <seconds>`, counted from "
+    "the offset; drop frame is written `hh:mm:ss;ff`.",
     params=(
         menu(
             "/timecode/source",
             "off ltc mtc",
-            "ltc: sound on the channel /timecode/ltc_channel; mtc: MIDI timecode through an OSC bridge.",
+            "ltc: sound on the channel /timecode/ltc_channel; mtc: MIDI timecode, of a port (--midi) or "
+            "through an OSC bridge.",
             words="smpte sync clock midi time code chase",
             **_WIRING,
         ),
@@ -71,6 +72,13 @@ AREA = Area(
             smoothing_ms=0,
             resumed=False,
             words="send output display clock",
+            **_WIRING,
+        ),
+        switch(
+            "/timecode/midi_out",
+            False,
+            "Sends the timecode as MTC to the ports of --midi, counted from the offset.",
+            words="mtc smpte send output quarter frame",
             **_WIRING,
         ),
     ),

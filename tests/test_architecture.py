@@ -24,9 +24,9 @@ ENGINE = ROOT / "engine"
 # From the lowest to the highest: each may import only those before it. A folder in one of NESTED is a part of its own.
 PARTS = """
     osc_schema errors system values config osc telemetry ipc audio params params/mapping link sources children
-    render sinks models models/* control/outgoing control/foreign control control/query control/dmx control/commands
-    live/kit live/* live web/serving web frame_loop engine app jobs jobs/kit jobs/video jobs/segment jobs/convert
-    jobs/dataset bench cli
+    render dmx sinks models models/* control/outgoing control/foreign control control/query control/dmx control/midi
+    control/commands live/kit live/* live web/serving web frame_loop engine app jobs jobs/kit jobs/video
+    jobs/segment jobs/convert jobs/dataset bench cli
 """.split()
 ORDER = []
 """PARTS with the folders that they stand for: a model is a folder of its own, and is not named here."""

@@ -16,6 +16,7 @@ from engine.control import OscClient
 from engine.control.commands import shader_stage
 from engine.osc import encode_message
 from engine.params import PresetFolder
+from engine.params.fade_time import FadeTime
 from osc_schema import Value
 from osc_schema.modulation import ROUTES
 
@@ -51,7 +52,9 @@ def open_offline(folder: Path, preset: str = "Mandala"):
 def load(engine: Engine, name: str, seconds: float, ends: list[str] | None = None) -> None:
     told = (lambda superseded_by: None) if ends is None else ends.append
     values = without_effects(engine.presets.load(name).values)
-    engine._parts.desk.crossfade.start(values.items(), seconds, by=f"preset {name}", ended=told, is_picture=True)
+    engine._parts.desk.crossfade.start(
+        values.items(), FadeTime(seconds), by=f"preset {name}", ended=told, is_picture=True
+    )
 
 
 def pictures(engine: Engine, count: int) -> Iterator[np.ndarray]:
@@ -143,3 +146,21 @@ def test_a_cut_to_a_look_whose_shader_is_new_shows_no_picture_of_neither_look(
     assert min(brightness) > 5, "a black picture"
     held = [number for number in range(30, len(seen) - 1) if np.array_equal(seen[number], seen[number + 1])]
     assert held == list(range(held[0], held[-1] + 1)), "one still, and then the new look"
+
+
+def test_a_hand_that_moves_back_leaves_no_trace(folder: Path, undisturbed: list[np.ndarray]) -> None:
+    shown = []
+    with open_offline(folder) as engine:
+        desk = engine._parts.desk
+        desk.preset_control.shelf.folder.save("plain", without_effects(PresetFolder(folder).load("Prism").values))
+        desk.preset_control._read_folder()
+        desk.preset_control.prepare("plain")
+        shown += pictures(engine, BEGIN)
+        for step in range(END + 1 - BEGIN):
+            position = [0.1, 0.3, 0.6, 0.9, 0.5, 0.2][step] if step < 6 else 0.0
+            desk.store.set("/preset/crossfader", position, by="midi")
+            shown += pictures(engine, 1)
+        assert desk.crossfade.returns == 1
+    far = [int(np.abs(one - other).max()) for one, other in zip(shown, undisturbed, strict=True)]
+    assert max(far[:BEGIN]) == 0 and max(far[BEGIN + 2 : BEGIN + 6]) > 60
+    assert max(far[BEGIN + 10 :]) <= WITHIN, "it moves on as if nothing had been"

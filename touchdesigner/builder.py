@@ -1,7 +1,7 @@
 """Builds the `multiverse` component inside TouchDesigner from embedded texts; no other file is needed.
 
 This is the hand-written part of `build_component.py`, between the embedded texts and the final call. Running it again
-updates the component in place: wires and the values on the pages Connect, Show and Pictures stay.
+updates the component in place: wires and the values on its own pages (Connect, Show, Pictures, Inputs, Callbacks) stay.
 
 It uses Python 3.9 syntax only, so that older builds can run it and report that they are too old.
 """
@@ -24,6 +24,11 @@ MODULES = (
     "found_objects",
     "picture_inputs",
     "status_page",
+    "status_channels",
+    "engine_inputs",
+    "rtp_sender",
+    "callbacks",
+    "callbacks_template",
     "tree_reader",
     "engine_process",
     "osc_in_callbacks",
@@ -39,6 +44,8 @@ PICTURES = (
 )
 AUDIO = ("features_in", "features_named", "audio", "audio_zeros", "audio_channels", "out4_audio")
 OBJECTS = ("object_values", "object_channels", "out7_objects")
+STATUS = ("status_values", "status_chop", "out8_status")
+INPUTS = ("in1_picture", "in2_audio", "audio_resampled")
 TAG = "multiverse"  # by which components find each other
 CALLBACKS = ("parameter_callbacks", "frame_callbacks")
 COLUMN, ROW = 200, 130  # network editor units
@@ -90,12 +97,14 @@ def build(where: Any, texts: dict[str, str], name: str = NAME) -> Any:
     watch_frames.framestart = True
     watch_parameters.active = watch_frames.active = True
     arrange(comp)
+    if comp.par.Callbackdat.eval() is None:
+        comp.op("callbacks").module.create(comp)
     report(comp, texts)
     return comp
 
 
 def report(comp: Any, texts: dict[str, str]) -> None:
-    """Read the component back, and print a line for each step."""
+    """Read the component back, save it, and print a line for each step."""
     steps = (
         ("texts", texts_in(comp, texts)),
         ("operators", operators_in(comp)),
@@ -103,6 +112,8 @@ def report(comp: Any, texts: dict[str, str]) -> None:
         ("extension", extension_in(comp)),
         ("callbacks", callbacks_in(comp, texts)),
     )
+    if not any(problem for _, (_, problem) in steps):
+        steps += (("saved", saved(comp)),)
     for number, (step, (found, problem)) in enumerate(steps, start=1):
         print(f"multiverse: {number}/{len(steps)} {step}: {'FAILED: ' + problem if problem else found}")
     failed = sum(bool(problem) for _, (_, problem) in steps)
@@ -116,11 +127,11 @@ def texts_in(comp: Any, texts: dict[str, str]) -> tuple[str, str]:
 
 
 def operators_in(comp: Any) -> tuple[str, str]:
-    outs = (*(out for _, out in PICTURES), AUDIO[-1], OBJECTS[-1])
+    outs = (*(out for _, out in PICTURES), AUDIO[-1], OBJECTS[-1], STATUS[-1])
     loose = [out for out in outs if comp.op(out) is None or not comp.op(out).inputs]
     marked = [op.name for op in comp.children if op.errors()]
     problem = f"not connected: {', '.join(loose)}" if loose else f"errors in {', '.join(marked)}" if marked else ""
-    return f"{len(comp.children)}, {len(outs)} outputs", problem
+    return f"{len(comp.children)}, {len(INPUTS[:2])} inputs, {len(outs)} outputs", problem
 
 
 def parameters_in(comp: Any) -> tuple[str, str]:
@@ -138,7 +149,22 @@ def extension_in(comp: Any) -> tuple[str, str]:
 
 def callbacks_in(comp: Any, texts: dict[str, str]) -> tuple[str, str]:
     idle = [name for name in CALLBACKS if not comp.op(name).par.active.eval() or comp.op(name).text != texts[name]]
-    return f"{len(CALLBACKS)} active", f"not active: {', '.join(idle)}" if idle else ""
+    own = comp.par.Callbackdat.eval()
+    return f"{len(CALLBACKS)} active, yours in {own.path}", f"not active: {', '.join(idle)}" if idle else ""
+
+
+def saved(comp: Any) -> tuple[str, str]:
+    """Save the component beside the project, as a .tox for other projects: there it has no callbacks yet."""
+    path = f"{td.project.folder}/{comp.name}.tox"
+    own = comp.par.Callbackdat.val
+    comp.par.Callbackdat = ""
+    try:
+        comp.save(path)
+    except (OSError, td.tdError) as error:
+        return "", f"{path}: {error}; save the project first, or the component by hand (right-click, Save Component)"
+    finally:
+        comp.par.Callbackdat = own
+    return path, ""
 
 
 def get_or_create(comp: Any, kind: str, name: str) -> Any:
@@ -170,6 +196,13 @@ def add_network(comp: Any, texts: dict[str, str]) -> None:
         else:
             top.par.usespoutactivesender = False
 
+    for kind, name in (("inTOP", "in1_picture"), ("inCHOP", "in2_audio")):
+        get_or_create(comp, kind, name)
+    sound = get_or_create(comp, "resampleCHOP", "audio_resampled")
+    sound.inputConnectors[0].connect(comp.op("in2_audio"))
+    sound.par.method, sound.par.rate = "preserve", comp.op("rtp_sender").module.RATE_HZ
+    sound.par.timeslice = True  # also a sound that is longer arrives frame by frame
+
     for name in ("status", "objects"):
         get_or_create(comp, "tableDAT", name)
     names = comp.op("features").module
@@ -188,6 +221,8 @@ def add_network(comp: Any, texts: dict[str, str]) -> None:
     get_or_create(comp, "outCHOP", "out4_audio").inputConnectors[0].connect(audio)
     objects = add_values(comp, "object_values", "object_channels", comp.op("found_objects").module.NAMES)
     get_or_create(comp, "outCHOP", "out7_objects").inputConnectors[0].connect(objects)
+    status = add_values(comp, "status_values", "status_chop", comp.op("status_channels").module.NAMES)
+    get_or_create(comp, "outCHOP", "out8_status").inputConnectors[0].connect(status)
 
 
 def add_values(comp: Any, table_name: str, name: str, channels: tuple[str, ...]) -> Any:
@@ -206,10 +241,11 @@ def renew_parameters(comp: Any) -> None:
     """Rebuild all pages. Keeps the values on the component's own pages; the engine sends the others."""
     parameters, layout = comp.op("parameters").module, comp.op("layout").module
     kept = {
-        own.name: getattr(comp.par, own.name).eval()
+        # An operator as it was named: "" for none, and a name beside the component stays one.
+        own.name: getattr(comp.par, own.name).val if own.style == "DAT" else getattr(comp.par, own.name).eval()
         for owns in parameters.OWN_PAGES.values()
         for own in owns
-        if own.style not in ("Pulse", "Menu") and not own.is_read_only and hasattr(comp.par, own.name)
+        if own.style != "Pulse" and own.name != "Preset" and not own.is_read_only and hasattr(comp.par, own.name)
     }
     comp.destroyCustomPars()
     parameters.put_own_pages(comp)
@@ -234,8 +270,8 @@ def arrange(comp: Any) -> None:
     for at, name in enumerate(MODULES):
         comp.op(name).nodeX, comp.op(name).nodeY = at % 5 * COLUMN, -(at // 5) * ROW
     rows = (("osc_out", "osc_in", "parameter_callbacks", "frame_callbacks", "status", "objects"), *PICTURES,
-            AUDIO, OBJECTS)  # fmt: skip
-    for row, names in enumerate(rows, start=4):
+            AUDIO, OBJECTS, STATUS, INPUTS)  # fmt: skip
+    for row, names in enumerate(rows, start=5):
         for column, name in enumerate(names):
             comp.op(name).nodeX, comp.op(name).nodeY = column * COLUMN, -row * ROW
 

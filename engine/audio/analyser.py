@@ -42,14 +42,14 @@ _FIELDS = ("rms", "peak", "pitch_hz", "pitch_confidence", "hue", "onset", "low",
 class Analyser:
     """State of the analysis of one source; used by one thread."""
 
-    def __init__(self, sample_rate_hz: int, source_channels: int) -> None:
+    def __init__(self, sample_rate_hz: int) -> None:
         self.hop_frames = round(sample_rate_hz * HOP_S)
         self.samples_analysed = 0
         """Source samples consumed, including those that the caller skipped: the next hop starts here."""
         hop_s = self.hop_frames / sample_rate_hz
         frames = spectrum_frames(sample_rate_hz)
         self._rate_hz = sample_rate_hz
-        self._layout = ChannelLayout(sample_rate_hz, source_channels, self.hop_frames)
+        self._layout = ChannelLayout(sample_rate_hz, self.hop_frames)
         self._history = History(sample_rate_hz)
         self._window = hann(frames)
         self._plan = BandPlan(sample_rate_hz, frames)

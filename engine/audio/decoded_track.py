@@ -16,6 +16,7 @@ from av.stream import Disposition
 from engine.errors import AudioError
 from engine.system.media_file import open_media
 
+SEEK_LEAD_S = 0.2  # decoded before the sample that is wanted: a codec's first frames after a jump are not whole
 GAP_S = 0.1  # minimum gap between time stamps; smaller ones are rounding of the container's clock
 MAX_GAP_S = 600.0  # a larger jump counts as a broken time stamp
 SILENCE_S = 1.0  # written at a time, so that a long gap does not fill the memory
@@ -54,19 +55,28 @@ class DecodedTrack:
             self.promised_s, self.promised_end_s = self._promised(container, stream)
             """Length of its sound, and the end from the start of the file, as the file declares them; None if not."""
 
-    def pieces_from_start(self) -> Generator[np.ndarray, None, None]:
-        """The same as `pieces`, after silence up to `begins_s`."""
-        with closing(self.pieces()) as pieces:
-            for number, piece in enumerate(pieces):
-                if number == 0:
-                    yield from self._gap(round(self.begins_s * self.rate_hz))
-                yield piece
+    def pieces_from(self, sample: int) -> Generator[np.ndarray, None, None]:
+        """The same as `pieces`, from this sample after the start of the file on; after silence up to `begins_s`."""
+        jump_s = Fraction(max(sample / self.rate_hz - SEEK_LEAD_S, 0.0)) if sample else Fraction(0)
+        with closing(self.pieces(jump_s)) as pieces:
+            skipped: int | None = None
+            for piece in pieces:
+                if skipped is None:  # `begins_s` is known only now
+                    skipped = sample - round(self.begins_s * self.rate_hz)
+                    yield from self._gap(-skipped)
+                    skipped = max(skipped, 0)
+                if skipped < piece.shape[1]:
+                    yield piece[:, skipped:]
+                skipped = max(skipped - piece.shape[1], 0)
 
-    def pieces(self) -> Generator[np.ndarray, None, None]:
-        """Yield (channels, n) float32 from the beginning, one frame at a time, with silence in the gaps."""
+    def pieces(self, jump_s: Fraction = Fraction(0)) -> Generator[np.ndarray, None, None]:
+        """Yield (channels, n) float32, one frame at a time, with silence in the gaps: from the beginning, or from a
+        frame at or before `jump_s` after the start of the file."""
         container, stream = self._open()
         read: int | None = None
         with container:
+            if jump_s:
+                container.seek(int((jump_s + self._origin_s) / (stream.time_base or Fraction(1))), stream=stream)
             planar = _Planar(stream)
             for frame in self._decoded(container, stream):
                 at_s = frame.pts * Fraction(frame.time_base) if frame.pts is not None and frame.time_base else None

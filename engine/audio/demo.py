@@ -31,8 +31,13 @@ def midi_hz(note: float) -> float:
     return hz
 
 
-def demo_feed() -> LoopFeed:
-    return LoopFeed(synthesise_loop(), SAMPLE_RATE_HZ, f"demo loop (4 channels, {SAMPLE_RATE_HZ} Hz)")
+def demo_feed(rate_hz: int = SAMPLE_RATE_HZ) -> LoopFeed:
+    loop = synthesise_loop()
+    if rate_hz != SAMPLE_RATE_HZ:
+        import soxr
+
+        loop = soxr.resample(loop, SAMPLE_RATE_HZ, rate_hz)
+    return LoopFeed(loop, rate_hz, f"demo loop (4 channels, {rate_hz} Hz)")
 
 
 def synthesise_loop() -> np.ndarray:

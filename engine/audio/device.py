@@ -43,10 +43,18 @@ class DeviceCapture:
 
     ring: SampleRing
 
-    def __init__(self, wanted: str | None, clock: Clock, report: Report) -> None:
+    def __init__(
+        self, wanted: str | None, clock: Clock, report: Report, ring: SampleRing | None = None, *, min_channels: int = 1
+    ) -> None:
+        """`ring`: of another capture, which this one continues; else a new one, of at least `min_channels`."""
+        self.channels = 1
+        """Channels that are captured."""
         self.lost_blocks = 0
         self._clock = clock
         self._report = report
+        self._min_channels = min_channels
+        if ring is not None:
+            self.ring = ring
         self._is_started = False
         self._zeros_s = 0.0
         self._has_sounded = False
@@ -57,7 +65,7 @@ class DeviceCapture:
         self._filled_s = clock.now_s()  # the ring is filled up to here, with sound or silence
         self._stream = ReconnectingStream(wanted, "input", self, clock=clock, report=report)
         device = self._stream.device
-        self.description = f"device {device.name!r} ({self.ring.channels} channels, {device.rate_hz} Hz)"
+        self.description = f"device {device.name!r} ({self.channels} channels, {self.ring.sample_rate_hz} Hz)"
 
     @property
     def state(self) -> str:
@@ -66,18 +74,25 @@ class DeviceCapture:
         is_loopback = self._stream.device.is_loopback
         return heard_state(self._zeros_s, is_loopback, sys.platform, has_sounded=self._has_sounded)
 
+    @property
+    def name(self) -> str:
+        return self._stream.device.name
+
     def start(self) -> None:
+        self._filled_s = self._clock.now_s()
         self._is_started = True
 
     def close(self) -> None:
+        self._is_started = False  # a driver that hangs must not write beside the next capture
         self._stream.close()
 
     def open_stream(self, device: AudioDevice) -> SoundStream:
         """Open it at the ring's rate, with at most the channels that the device has now."""
         if not hasattr(self, "ring"):
-            self.ring = SampleRing(device.rate_hz, device.channels)
-        channels = min(self.ring.channels, device.channels)
-        return open_input(device, channels, self.ring.sample_rate_hz, self._hear, self._clock)
+            self.ring = SampleRing(device.rate_hz, max(device.channels, self._min_channels))
+            self.ring.used_channels = device.channels
+        self.channels = min(self.ring.channels, device.channels)
+        return open_input(device, self.channels, self.ring.sample_rate_hz, self._hear, self._clock)
 
     def report_events(self) -> None:
         if self.lost_blocks > self._told_lost:
@@ -107,7 +122,7 @@ class DeviceCapture:
 
     def while_lost(self) -> None:
         """Write silence for the time in which nothing was captured."""
-        block = np.zeros((round(self.ring.sample_rate_hz * BLOCK_S), self.ring.channels), np.float32)
+        block = np.zeros((round(self.ring.sample_rate_hz * BLOCK_S), self.channels), np.float32)
         while self._filled_s + BLOCK_S <= self._clock.now_s():
             self._write(block, self._filled_s)
             self._filled_s += BLOCK_S
@@ -116,7 +131,7 @@ class DeviceCapture:
         # audio thread: no lock, no logging
         self.lost_blocks += has_lost and self._is_started
         bring_into_range(block)
-        self._write(_widened(block, self.ring.channels), began_s)
+        self._write(block, began_s)
         is_sound = bool(block.any())
         self._has_sounded = self._has_sounded or is_sound
         self._zeros_s = 0.0 if is_sound else self._zeros_s + len(block) / self.ring.sample_rate_hz
@@ -126,11 +141,3 @@ class DeviceCapture:
         if self._is_started:
             self.ring.set_mark(self.ring.newest, began_s)
             self.ring.write(block)
-
-
-def _widened(block: np.ndarray, channels: int) -> np.ndarray:
-    if block.shape[1] == channels:
-        return block
-    wide = np.zeros((len(block), channels), np.float32)
-    wide[:, : block.shape[1]] = block
-    return wide

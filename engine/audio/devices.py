@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -154,7 +155,29 @@ class DeviceListing:
         self._process.communicate()
 
 
+LISTED_WITHIN_S = 10.0
+
+
+def renew_for(wanted: str) -> bool:
+    """Restart PortAudio if a device with this in its name was plugged in since it started; True if so.
+
+    Then the streams of this process pause for a fraction of a second. Waits for a fresh process; AudioError as in
+    `renew`.
+    """
+    listing, end_s = DeviceListing(), time.monotonic() + LISTED_WITHIN_S
+    while (names := listing.names()) is None and time.monotonic() < end_s:
+        time.sleep(0.02)
+    if names is None:
+        listing.close()
+    known = {(device.name, device.hostapi) for kind in KINDS for device in list_devices(kind)}
+    is_new = any(wanted.lower() in name.lower() for name, _ in (names or set()) - known)
+    if is_new:
+        session.renew()
+    return is_new
+
+
 Kind = Literal["input", "output"]
+KINDS: tuple[Kind, ...] = ("input", "output")
 
 MAX_CHANNELS = 64
 

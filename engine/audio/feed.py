@@ -1,7 +1,10 @@
-"""Sound that is read on demand (a file, the demo loop), unlike a device, which pushes at its own rate."""
+"""Sound that is read on demand (a file, the demo loop), unlike a device, which pushes at its own rate; and what both
+become: a capture."""
 
 import logging
 import threading
+from collections import deque
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -12,14 +15,54 @@ from engine.system.guarded_thread import Guard, GuardedThread
 from engine.system.reporting import Report
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a list plays."""
+
+    state: str
+    """playing, paused, or ended."""
+    number: int
+    """Number of the track, from 1."""
+    tracks: int
+    name: str
+    position_s: float = 0.0
+    length_s: float = 0.0
+    """0 while it is unknown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorStatus:
+    word: str
+    """none, or the name of the output."""
+    state: str
+    """none, playing or lost."""
+    description: str
+    device_ms: float
+    """From writing a sample to hearing it, as the device tells."""
+    delay_ms: float
+    """From reading a sample of the file to hearing it: how late play, pause and seek are heard and seen."""
+    picture_ms: float
+    """From the time of a sound to its picture; the sound is held back as long."""
+
+
 class Feed(Protocol):
     sample_rate_hz: int
     channels: int
-    description: str
-    length_s: float | None
-    """Duration in seconds; None for an endless loop, or if it is unknown until the end is reached."""
-    is_finished: bool
-    """True once the end was reached and only silence follows; never for a loop."""
+
+    @property
+    def description(self) -> str: ...
+
+    @property
+    def length_s(self) -> float | None:
+        """Duration in seconds; None for an endless loop, or if it is unknown until the end is reached."""
+
+    @property
+    def is_finished(self) -> bool:
+        """True once the end was reached and only silence follows; never for a loop."""
+
+    @property
+    def place(self) -> Place | None:
+        """Where a list plays; None for other feeds."""
 
     def read(self, frames: int) -> np.ndarray:
         """The next (frames, channels) float32 in [-1, 1]; silence after the end. May wait for the disk."""
@@ -27,8 +70,40 @@ class Feed(Protocol):
     def close(self) -> None: ...
 
 
+class Capture(Protocol):
+    """A writer of a ring with its own thread: a device, or a feed being played."""
+
+    ring: SampleRing
+
+    @property
+    def lost_blocks(self) -> int: ...
+
+    @property
+    def description(self) -> str: ...
+
+    @property
+    def state(self) -> str: ...
+
+    def start(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class HeardAhead(Protocol):
+    """An output that plays a feed at its time, and so needs it earlier."""
+
+    @property
+    def lead_s(self) -> float:
+        """How much earlier; it may change at any time."""
+
+    def write(self, block: np.ndarray, ends_s: float) -> None:
+        """Take (frames, channels) of sound that ends at this time. Never waits."""
+
+
 class LoopFeed:
     """Samples in memory, played in a loop."""
+
+    place = None
 
     def __init__(self, samples: np.ndarray, sample_rate_hz: int, description: str) -> None:
         self.sample_rate_hz = sample_rate_hz
@@ -58,6 +133,24 @@ def bring_into_range(block: np.ndarray) -> np.ndarray:
     return np.clip(block, -1.0, 1.0, out=block)
 
 
+def fitted(samples: np.ndarray, channels: int) -> np.ndarray:
+    """(frames, any) samples on `channels` channels: mono on all of them, all mixed to mono; else the channels that are
+    too many, from the third on, mixed into the first ones, and missing ones silent."""
+    frames, given = samples.shape
+    if given == channels:
+        return samples
+    if channels == 1:
+        mean: np.ndarray = samples.mean(axis=1, keepdims=True)
+        return mean
+    if given == 1:
+        return np.repeat(samples, channels, axis=1)
+    rounds = -(-given // channels)
+    wide = np.zeros((frames, rounds * channels), np.float32)
+    wide[:, :given] = samples
+    mixed: np.ndarray = wide.reshape(frames, rounds, channels).sum(axis=1)
+    return mixed if rounds == 1 else mixed / rounds
+
+
 BLOCK_S = 0.01
 LATE_S = 0.5  # if further behind (a suspended machine), the missed time is skipped
 
@@ -67,16 +160,30 @@ logger = logging.getLogger(__name__)
 class Playback:
     """One thread from `start` to `close`."""
 
-    def __init__(self, feed: Feed, clock: Clock, report: Report) -> None:
-        self.ring = SampleRing(feed.sample_rate_hz, feed.channels)
-        self.description = feed.description
+    def __init__(
+        self,
+        feed: Feed,
+        clock: Clock,
+        report: Report,
+        ring: SampleRing | None = None,
+        monitor: HeardAhead | None = None,
+    ) -> None:
+        """`ring`: of another capture, which this one continues; else a new one. `monitor`: what it is heard on."""
+        self.ring = ring or SampleRing(feed.sample_rate_hz, feed.channels)
         self.state = "playing"
         self.lost_blocks = 0
-        self._feed = feed
+        self.feed = feed
+        self.place: Place | None = None
+        """Where a list plays, as it is heard and drawn now; None for other feeds."""
+        self._monitor = monitor
         self._clock = clock
         self._closing = threading.Event()
         guard = Guard(logger, report, "audio.lost", f"audio: {feed.description} stopped")
         self._thread = GuardedThread("audio playback", self._play, guard, on_failure=self._mark_lost)
+
+    @property
+    def description(self) -> str:
+        return self.feed.description
 
     def start(self) -> None:
         self._thread.start()
@@ -84,7 +191,7 @@ class Playback:
     def close(self) -> None:
         self._closing.set()
         self._thread.join()
-        self._feed.close()
+        self.feed.close()
 
     def _mark_lost(self, error: Exception) -> None:
         self.state = "lost"
@@ -93,12 +200,20 @@ class Playback:
         frames = round(self.ring.sample_rate_hz * BLOCK_S)
         block_s = frames / self.ring.sample_rate_hz
         due_s = self._clock.now_s()
+        ahead: deque[tuple[np.ndarray, Place | None]] = deque()  # read, but not yet due
         while not self._closing.is_set():
-            block = self._feed.read(frames)
             due_s += block_s
             if self._clock.now_s() > due_s + LATE_S:
                 due_s = self._clock.now_s()
+            # A shorter lead reads nothing for a while, a longer one several blocks: the time of each block stays.
+            lead_s = 0.0 if self._monitor is None else self._monitor.lead_s
+            while len(ahead) <= lead_s / block_s:
+                block = self.feed.read(frames)
+                if self._monitor is not None:
+                    self._monitor.write(block, due_s + len(ahead) * block_s)
+                ahead.append((block, self.feed.place))
             self._clock.sleep_until(due_s)
+            block, self.place = ahead.popleft()
             self.ring.set_mark(self.ring.newest + frames, due_s)
-            self.ring.write(block)
-            self.state = "finished" if self._feed.is_finished else "playing"
+            self.ring.write(block if block.shape[1] <= self.ring.channels else block[:, : self.ring.channels])
+            self.state = "finished" if self.feed.is_finished else "playing"

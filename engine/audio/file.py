@@ -6,6 +6,7 @@ been left alone for a second, as a device is; until then it is silent or plays o
 otherwise read the new bytes with the old header, and at the end of a file that was emptied meanwhile find no sound.
 """
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,15 +29,18 @@ class FileFeed:
     AudioError, in one line, if it is missing, has no sound or cannot be decoded from the beginning.
     """
 
+    place = None
+
     def __init__(self, path: str, *, is_looped: bool, report: Report) -> None:
-        if not Path(path).exists():
+        if not os.path.exists(path):  # Path's own raises for a name that is too long
             raise AudioError(f"{path}: no such file (device:NAME is a device, demo the built-in loop)")
         self._path = path
         self._version = self._seen = _Version.of(path)
         self._is_waiting = False
         self._checks = self._unchecked_samples = 0
         self._report = report
-        self._is_looped = is_looped
+        self.is_looped = is_looped
+        """May change at any time, on the thread that reads."""
         self._file = _open(Path(path))
         self.sample_rate_hz = self._file.rate_hz
         self.channels = self._file.channels
@@ -47,11 +51,26 @@ class FileFeed:
         except AudioError:
             self._file.close()
             raise
+
+    @property
+    def description(self) -> str:
         length = f", {self.length_s:.1f} s" if self.length_s is not None else ""
-        self.description = (
-            f"{Path(path).name} ({self.channels} channels, {self.sample_rate_hz} Hz{length}"
-            f"{', looped' if is_looped else ''})"
-        )
+        looped = ", looped" if self.is_looped else ""
+        return f"{Path(self._path).name} ({self.channels} channels, {self.sample_rate_hz} Hz{length}{looped})"
+
+    @property
+    def position_s(self) -> float:
+        """Where the next sample lies in the file."""
+        return self._file.position / self.sample_rate_hz
+
+    def seek(self, position_s: float) -> None:
+        """Continue there; after the end, at the end. May wait for the disk."""
+        self.is_finished = False
+        try:
+            self._file.seek(round(max(position_s, 0.0) * self.sample_rate_hz))
+        except _DamageError as error:
+            self._report("audio.file", f"{self._path}: cannot be read from {position_s:.1f} s on: {error}")
+            self._file.rewind()
 
     def _check(self) -> None:
         if not RATES_HZ[0] <= self.sample_rate_hz <= RATES_HZ[1]:
@@ -67,19 +86,23 @@ class FileFeed:
             raise AudioError(f"{self._path}: no sound in this file")
 
     def read(self, frames: int) -> np.ndarray:
-        """(frames, channels) float32 in [-1, 1]. May wait for the disk."""
+        """(frames, channels) float32 in [-1, 1], silent after the end. May wait for the disk."""
+        return fitted_frames(self.read_rest(frames), frames)
+
+    def read_rest(self, frames: int) -> np.ndarray:
+        """The same, but fewer frames at the end."""
         block = np.zeros((frames, self.channels), np.float32)
         filled = 0
-        if self._is_looped:
+        if self.is_looped:
             self._follow_changes(frames)
         while filled < frames and not self.is_finished and not self._is_waiting:
             got = self._decode(block[filled:])
             filled += got
             if got == 0:
                 self._rewind()
-        if not self._is_looped and self._file.is_at_end():
+        if not self.is_looped and self._file.is_at_end():
             self.is_finished = True  # with the last sample, not at the next read
-        return bring_into_range(block)
+        return bring_into_range(block if self._is_waiting else block[:filled])
 
     def close(self) -> None:
         self._file.close()
@@ -96,9 +119,9 @@ class FileFeed:
         for note in self._file.take_notes():
             self._report("audio.file", f"{self._path}: {note}")
         # A file emptied during playback would be rewound endlessly: two ends in a row without sound stop it.
-        if self._is_looped and self._file.position == 0:
+        if self.is_looped and self._file.position == 0:
             self._wait(f"{self._path}: has no sound any more; silence until it is written again")
-        elif self._is_looped:
+        elif self.is_looped:
             self._file.rewind()
         else:
             self.is_finished = True
@@ -143,6 +166,15 @@ class FileFeed:
         self._file, self._is_waiting = file, False
         self.length_s = file.length_s
         self._report("audio.file.back", f"{self._path}: was written again and plays from its beginning")
+
+
+def fitted_frames(block: np.ndarray, frames: int) -> np.ndarray:
+    """The block with silence after it, up to this number of frames."""
+    if len(block) == frames:
+        return block
+    whole = np.zeros((frames, block.shape[1]), np.float32)
+    whole[: len(block)] = block
+    return whole
 
 
 class _Version(NamedTuple):
@@ -211,6 +243,13 @@ class _SndFile:
     def rewind(self) -> None:
         self._file.seek(0)
 
+    def seek(self, position: int) -> None:
+        """Continue with this sample, or at the end. _DamageError."""
+        try:
+            self._file.seek(min(position, self._file.frames))
+        except self._error as error:
+            raise _DamageError(getattr(error, "error_string", str(error)).rstrip(".")) from None
+
     def take_notes(self) -> list[str]:
         """Notes for the user about the sound read so far, each returned once."""
         return []
@@ -230,7 +269,7 @@ class _FFmpegFile:
         self.channels = self._track.channels
         self.length_s = self._track.promised_end_s if self._track.knows_its_length else None
         self.position = 0
-        self._pieces = self._track.pieces_from_start()
+        self._pieces = self._track.pieces_from(0)
         self._piece = np.zeros((0, self.channels), np.float32)
 
     def read_into(self, out: np.ndarray) -> int:
@@ -248,10 +287,13 @@ class _FFmpegFile:
             return False
 
     def rewind(self) -> None:
+        self.seek(0)
+
+    def seek(self, position: int) -> None:
         self._pieces.close()
-        self._pieces = self._track.pieces_from_start()
+        self._pieces = self._track.pieces_from(position)
         self._piece = self._piece[:0]
-        self.position = 0
+        self.position = position
 
     def take_notes(self) -> list[str]:
         notes = list(dict.fromkeys(self._track.notes))

@@ -4,12 +4,11 @@ import logging
 import threading
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 
 from engine.audio.analyser import Analyser
-from engine.audio.feed import Feed
+from engine.audio.feed import Capture, Feed, MonitorStatus, Place, fitted
 from engine.audio.ltc import LtcTap, without_ltc
 from engine.audio.ring import SampleRing
 from engine.audio.settings import AudioSettings
@@ -20,21 +19,6 @@ from engine.system.reporting import Report
 from engine.values import AudioBlock, AudioFeatures
 
 logger = logging.getLogger(__name__)
-
-
-class Capture(Protocol):
-    """A writer of a ring with its own thread: a device, or a feed being played."""
-
-    ring: SampleRing
-    description: str
-    lost_blocks: int
-
-    @property
-    def state(self) -> str: ...
-
-    def start(self) -> None: ...
-
-    def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +32,8 @@ class AudioStatus:
     """Peak of each of the four channels over the last 85 ms, linear, after gain."""
     lost_blocks: int
     """Number of input overflows, where the device was read too late."""
+    place: Place | None = None
+    monitor: MonitorStatus | None = None
 
 
 class AudioInput(ABC):
@@ -64,7 +50,9 @@ class AudioInput(ABC):
         self.voice: SteadyReader | None = None
         """The audible voice, at this sound's rate; set before `start`, read by the analysis."""
         self._ring = ring
-        self._analyser = Analyser(ring.sample_rate_hz, ring.channels)
+        self.source_channels = ring.used_channels
+        """Channels of the first sound; recordings keep that number when another is chosen."""
+        self._analyser = Analyser(ring.sample_rate_hz)
         self._features = self._analyser.features(self.settings)
         self.timecode = LtcTap(ring.sample_rate_hz, self._sounded_s)
         """The LTC on the channel `settings.ltc_channel`."""
@@ -74,8 +62,9 @@ class AudioInput(ABC):
         return self._ring.sample_rate_hz
 
     @property
-    def source_channels(self) -> int:
-        return self._ring.channels
+    def channels(self) -> int:
+        """Channels of the sound that is captured now."""
+        return self._ring.used_channels
 
     def latest_features(self) -> AudioFeatures:
         """The newest features; one reference read."""
@@ -85,7 +74,8 @@ class AudioInput(ABC):
         """A copy of the source's samples from `first_sample` to the newest, without timecode. It starts later if those
         were overwritten (after about 10 s), and is empty if there is nothing new."""
         first, samples = self._ring.read(first_sample)
-        samples = without_ltc(samples, self.settings.ltc_channel)
+        samples = without_ltc(samples[:, : self.channels], self.settings.ltc_channel)
+        samples = fitted(samples, self.source_channels)
         return AudioBlock(samples=samples, sample_rate_hz=self.sample_rate_hz, first_sample=first)
 
     @abstractmethod
@@ -94,6 +84,10 @@ class AudioInput(ABC):
     @abstractmethod
     def advance_to(self, time_s: float) -> AudioFeatures:
         """Analyse all sound up to `time_s`; the features at that time. Offline only, else UsageError."""
+
+    def picture_left(self, features: AudioFeatures, at_s: float) -> None:
+        """The picture of these features left at this time on the clock. Render thread."""
+        return None
 
     @property
     @abstractmethod
@@ -114,6 +108,7 @@ class AudioInput(ABC):
             if len(block) < analyser.hop_frames:
                 analyser.samples_analysed = self._ring.newest
                 continue
+            block = block[:, : self.channels]
             block = self.timecode.hear(block, analyser.samples_analysed, self.settings.ltc_channel)
             analyser.hop(block, self.settings, self._voice_of_hop())
         self._features = replace(analyser.features(self.settings), end_s=self._sounded_s(analyser.samples_analysed))

@@ -1,9 +1,11 @@
 """Opens the sound that `--audio` names."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.audio.feed import Feed
-from engine.audio.input import AudioInput, Capture, LiveAudio, OfflineAudio
+from engine.audio.feed import Capture
+from engine.audio.input import AudioInput, OfflineAudio
+from engine.audio.rtp import RTP_PREFIX
 from engine.errors import AudioError, UsageError
 from engine.system.clock import Clock
 from engine.system.reporting import Report
@@ -14,26 +16,16 @@ if TYPE_CHECKING:
 DEVICE_PREFIX = "device:"
 
 
-def open_audio(spec: str | None, *, offline: bool, clock: Clock, report: Report) -> AudioInput:
+def open_audio(spec: str | None, *, offline: bool, clock: Clock, report: Report, monitor: str = "none") -> AudioInput:
     """The sound that `spec` names, not yet started.
 
-    "demo" is the built-in loop, "device:NAME_OR_INDEX" a capture device, anything else a sound file (looped
-    live, played once offline). None is the default device, with the demo loop as the fallback; `choice` tells why.
+    "demo" is the built-in loop, "device:NAME_OR_INDEX" a capture device, "rtp:PORT" another program's sound, anything
+    else a sound file (looped live, played once offline), or live a folder or playlist of them. None is the default
+    device, with the demo loop as the fallback; `choice` tells why. `monitor`: the output on which files and the demo
+    loop are heard.
     AudioError if the device is missing or the file cannot be played; UsageError for a device offline.
     """
-    if spec is None:
-        return _open_default(offline, clock, report)
-    if spec == "demo":
-        return _open_demo("demo loop", offline, clock, report)
-    if spec.startswith(DEVICE_PREFIX):
-        if offline:
-            raise UsageError(f"--audio {spec}: a device cannot be captured offline; use a file or demo")
-        return _open_device(spec.removeprefix(DEVICE_PREFIX), report=report, clock=clock)
-    from engine.audio.file import FileFeed
-
-    feed = FileFeed(spec, is_looped=not offline, report=report)
-    choice = f"file {feed.description}"
-    return _play(feed, choice, offline, clock, report)
+    return _open_offline(spec, report) if offline else _open_live(spec, monitor, clock, report)
 
 
 def open_capture(spec: str, *, clock: Clock, report: Report) -> Capture:
@@ -65,33 +57,49 @@ def open_output(spec: str, *, clock: Clock, report: Report) -> "DeviceOutput | N
     return DeviceOutput(None if spec == "default" else spec.removeprefix(DEVICE_PREFIX), clock, report)
 
 
-def _open_default(offline: bool, clock: Clock, report: Report) -> AudioInput:
-    if offline:
-        return _open_demo("demo loop (devices cannot be captured offline)", offline, clock, report)
+def _open_offline(spec: str | None, report: Report) -> AudioInput:
+    if spec in (None, "demo"):
+        from engine.audio.demo import demo_feed
+
+        choice = "demo loop" if spec else "demo loop (devices cannot be captured offline)"
+        return OfflineAudio(demo_feed(), choice)
+    assert spec is not None
+    if spec.startswith(DEVICE_PREFIX):
+        raise UsageError(f"--audio {spec}: a device cannot be captured offline; use a file or demo")
+    if spec.startswith(RTP_PREFIX):
+        raise UsageError(f"--audio {spec}: live sound cannot be received offline; use a file or demo")
+    from engine.audio.file import FileFeed
+
+    feed = FileFeed(spec, is_looped=False, report=report)
+    return OfflineAudio(feed, f"file {feed.description}")
+
+
+def _open_live(spec: str | None, monitor: str, clock: Clock, report: Report) -> AudioInput:
+    from engine.audio.chosen import ChosenAudio, ChosenSound
+
+    sound = ChosenSound(clock, report)
+    if spec is None:
+        try:
+            sound.open_device(None)
+            choice = f"{sound.description} (the default input)"
+        except AudioError as error:
+            sound.open_demo()
+            choice = f"demo loop ({error})"
+    elif spec == "demo":
+        sound.open_demo()
+        choice = "demo loop"
+    elif spec.startswith(DEVICE_PREFIX):
+        sound.open_device(spec.removeprefix(DEVICE_PREFIX))
+        choice = sound.description
+    elif spec.startswith(RTP_PREFIX):
+        sound.open_rtp(spec)
+        choice = sound.description
+    else:
+        sound.open_files(Path(spec))
+        choice = f"file {sound.description}"
     try:
-        return _open_device(None, clock=clock, report=report)
-    except AudioError as error:
-        return _open_demo(f"demo loop ({error})", offline, clock, report)
-
-
-def _open_device(wanted: str | None, *, clock: Clock, report: Report) -> AudioInput:
-    from engine.audio.device import DeviceCapture
-
-    capture = DeviceCapture(wanted, clock, report)
-    choice = capture.description + (" (the default input)" if wanted is None else "")
-    return LiveAudio(capture, choice, report)
-
-
-def _open_demo(choice: str, offline: bool, clock: Clock, report: Report) -> AudioInput:
-    from engine.audio.demo import demo_feed
-
-    feed = demo_feed()
-    return _play(feed, choice, offline, clock, report)
-
-
-def _play(feed: Feed, choice: str, offline: bool, clock: Clock, report: Report) -> AudioInput:
-    if offline:
-        return OfflineAudio(feed, choice)
-    from engine.audio.feed import Playback
-
-    return LiveAudio(Playback(feed, clock, report), choice, report)
+        sound.open_monitor(monitor)
+    except AudioError:
+        sound.close()
+        raise
+    return ChosenAudio(sound, choice, report)

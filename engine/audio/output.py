@@ -5,12 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.audio.devices import AudioDevice
+from engine.audio.feed import fitted
 from engine.audio.steady_reader import SteadyReader
 from engine.audio.streams import BLOCK_S, ReconnectingStream, SoundStream, open_output
 from engine.system.clock import Clock
 from engine.system.reporting import Report
 
-MAX_CHANNELS = 2  # a voice goes to one stereo pair; a third channel may be a subwoofer
+MAX_CHANNELS = 2  # sound goes to one stereo pair; a third channel may be a subwoofer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +28,7 @@ class OutputStatus:
 class DeviceOutput:
     """Opens the device in the constructor; AudioError if it is missing or cannot be opened. Silent until `play`.
 
-    `wanted` is an index, a name or part of one; None is the default output. A mono voice is played on the first two
+    `wanted` is an index, a name or part of one; None is the default output. Mono sound is played on the first two
     channels. While the device is lost nothing is read.
     """
 
@@ -47,6 +48,10 @@ class DeviceOutput:
     def play(self, reader: SteadyReader) -> None:
         """Play this reader from now on. It is read at `rate_hz`, on a thread of the device."""
         self._reader = reader
+
+    @property
+    def name(self) -> str:
+        return self._stream.device.name
 
     @property
     def state(self) -> str:
@@ -83,6 +88,6 @@ class DeviceOutput:
         if self._reader is None:
             return np.zeros((frames, self._channels), np.float32)
         self.lost_blocks += has_run_out
-        voice = self._reader.read(frames, heard_s)
-        np.clip(voice, -1.0, 1.0, out=voice)
-        return np.repeat(voice[:, :1], self._channels, axis=1)
+        sound = self._reader.read(frames, heard_s)
+        np.clip(sound, -1.0, 1.0, out=sound)
+        return fitted(sound, self._channels)

@@ -24,6 +24,8 @@ class SampleRing:
     def __init__(self, sample_rate_hz: int, channels: int, seconds: float = RING_S) -> None:
         self.sample_rate_hz = sample_rate_hz
         self.channels = channels
+        self.used_channels = channels
+        """Channels of the block written last: a narrower source leaves the others silent."""
         self.capacity = round(sample_rate_hz * seconds)
         self._rows = np.zeros((self.capacity, channels), np.float32)
         self._claimed = 0
@@ -47,13 +49,17 @@ class SampleRing:
         self._mark = sample, sounded_s
 
     def write(self, block: np.ndarray) -> None:
-        """Append `block`, (frames, channels) float32, at most `capacity` frames. Writer thread; never waits."""
-        frames = len(block)
+        """Append `block`, (frames, at most `channels`) float32, at most `capacity` frames. Writer thread; never
+        waits."""
+        frames, used = block.shape
         row = self._newest % self.capacity
         before_wrap = min(frames, self.capacity - row)
         self._claimed = self._newest + frames
-        self._rows[row : row + before_wrap] = block[:before_wrap]
-        self._rows[: frames - before_wrap] = block[before_wrap:]
+        for begin, part in ((row, block[:before_wrap]), (0, block[before_wrap:])):
+            rows = self._rows[begin : begin + len(part)]
+            rows[:, :used] = part
+            rows[:, used:] = 0.0
+        self.used_channels = used
         self._newest = self._claimed
         if self._bell.locked():
             self._bell.release()

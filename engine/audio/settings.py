@@ -36,6 +36,10 @@ class AudioSettings:
     """Channel that gets the voice instead of its own sound, counted from 1; 0 for none."""
     ltc_channel: int = 0
     """Source channel with LTC, counted from 1, which is not analysed as sound; 0 for none."""
+    loop: str = "all"
+    """Repetition of a list of files: all, one or off."""
+    monitor_offset_ms: float = 0.0
+    """Later than the picture, the sound of the monitor."""
     leaving: Self | None = None
     """Settings of the outgoing look during a fade, while its waves are still drawn."""
     leaving_number: int = 0
@@ -57,5 +61,7 @@ class AudioSettings:
             decay_ms=tuple([values[address] for address in _DECAY]),
             channel_map=tuple([values[address] for address in _CHANNEL]),
             voice_channel=values["/rvc/channel"],
+            loop=values["/audio/file/loop"],
+            monitor_offset_ms=values["/audio/monitor/offset_ms"],
             ltc_channel=values["/timecode/ltc_channel"] if values["/timecode/source"] == "ltc" else 0,
         )

@@ -21,7 +21,7 @@ from engine.children.messages import Begin, FaultReport, Hello, ToChild
 from engine.children.port import ChildFault, ChildPort
 from engine.errors import ChildError, PipeClosedError, in_one_line
 from engine.ipc import ChildWords, ControlPipe, Gate, Phase
-from engine.system import win32
+from engine.system import priority, win32
 
 log = logging.getLogger(__name__)
 
@@ -79,8 +79,7 @@ def run(handle: int) -> int:
 
 def _serve(pipe: ControlPipe[ToChild], begin: Begin) -> int:
     os.environ.update(begin.environment)  # a fork inherits its server's, which another engine may have started
-    if hasattr(os, "nice"):
-        os.nice(max(0, begin.niceness - os.nice(0)))  # added to the niceness that the engine has already
+    priority.give_way(begin.niceness)
     words = ChildWords.open(begin.words)
     mailbox = Mailbox(pipe, words)
     gate = Gate.open(begin.gate) if begin.gate else None

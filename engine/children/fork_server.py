@@ -139,6 +139,7 @@ def _fork(
         code = 1
         try:
             wake_with_parent()
+            os.setsid()  # a group of its own for the scheduler, see `priority`
             control.close()
             events.close()
             for pidfd, child in children.items():

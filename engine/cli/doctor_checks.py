@@ -618,6 +618,14 @@ def judge_cameras(cameras: Answer) -> Check:
     return ok(found) if found else note("none found; --camera also takes a video, a picture or test")
 
 
+@row("MIDI", "midi")
+def judge_midi(midi: Answer) -> Check:
+    if reason := midi.error or midi.values["missing"]:
+        return note(f"{reason}; a bridge works without")
+    found = "; ".join(midi.values["ports"])
+    return ok(f"{found}; use one with --midi NAME") if found else note("no port found; plug a controller in")
+
+
 @row("recording", "encoders")
 def judge_encoders(encoders: Answer) -> Check:
     h264, has_aac = encoders.values.get("h264", []), encoders.values.get("has_aac", False)

@@ -93,6 +93,7 @@ def main(commands: typer.Typer = app) -> None:
     open_closed_streams()
     print_any_name()
     console.listen()
+    sys.argv[1:] = run.with_window_argument(sys.argv[1:])
     try:
         commands()
     except MultiverseError as error:

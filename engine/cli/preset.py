@@ -22,6 +22,9 @@ Folder = Annotated[
     Path | None,
     typer.Option("--presets", metavar="FOLDER", help="Folder of the presets. [default: the user's data folder]"),
 ]
+TIME_HELP = "Time that the change takes: seconds (4, 0.5), beats (4b) or bars (2bars)."
+LONGEST = "16bars"  # that the engine's own time is likely to be
+SLOWEST = (20.0, 7)  # beats a minute and beats a bar: the tempo of the engine is not known here
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
 
@@ -63,29 +66,60 @@ def show(name: Name, folder: Folder = None, as_json: AsJson = False) -> None:
 @app.command()
 def save(name: Name, to: Target = "127.0.0.1:9000", as_json: AsJson = False) -> None:
     """Save the running engine's look as a preset (/preset/save)."""
-    _carry_out("save", name, to, as_json)
+    _carry_out("save", [name], to, as_json)
 
 
 @app.command()
 def load(
     name: Name,
-    fade_s: Annotated[float, typer.Argument(metavar="[FADE]", min=0.0, help="Seconds that the change takes.")] = 0.0,
+    fade: Annotated[str, typer.Argument(metavar="[FADE]", help=TIME_HELP)] = "0",
     to: Target = "127.0.0.1:9000",
     as_json: AsJson = False,
 ) -> None:
     """Crossfade the running engine to a preset (/preset/load); returns when the fade is complete."""
-    _carry_out("load", name, to, as_json, fade_s)
+    _carry_out("load", [name], to, as_json, fade)
 
 
 @app.command()
 def glide(
     name: Name,
-    glide_s: Annotated[float, typer.Argument(metavar="[TIME]", min=0.0, help="Seconds that the change takes.")] = 0.0,
+    time: Annotated[str, typer.Argument(metavar="[TIME]", help=TIME_HELP)] = "0",
     to: Target = "127.0.0.1:9000",
     as_json: AsJson = False,
 ) -> None:
     """Glide the running engine's values to a preset's (/preset/glide); returns when they have arrived."""
-    _carry_out("glide", name, to, as_json, glide_s)
+    _carry_out("glide", [name], to, as_json, time)
+
+
+@app.command()
+def prepare(
+    name: Annotated[str, typer.Argument(metavar="[NAME]", help="The preset's name. [default: prepare none]")] = "",
+    to: Target = "127.0.0.1:9000",
+    as_json: AsJson = False,
+) -> None:
+    """Let a preset wait in the running engine for `take`, its shaders ready (/preset/prepare)."""
+    _carry_out("prepare", [name] if name else [], to, as_json)
+
+
+@app.command()
+def take(
+    fade: Annotated[str, typer.Argument(metavar="[FADE]", help=f"{TIME_HELP} [default: /preset/take_fade]")] = "",
+    to: Target = "127.0.0.1:9000",
+    as_json: AsJson = False,
+) -> None:
+    """Crossfade the running engine to what is prepared (/preset/take); what was on screen is prepared then."""
+    _carry_out("take", [], to, as_json, fade or None)
+
+
+@app.command()
+def rename(
+    name: Name,
+    new: Annotated[str, typer.Argument(metavar="NEW", help="Its new name.")],
+    to: Target = "127.0.0.1:9000",
+    as_json: AsJson = False,
+) -> None:
+    """Rename a preset of the running engine, so that cues and pads follow (/preset/rename)."""
+    _carry_out("rename", [name, new], to, as_json)
 
 
 @app.command()
@@ -201,13 +235,23 @@ def print_path(folder: Folder = None, as_json: AsJson = False) -> None:
         print(path)
 
 
-def _carry_out(verb: str, name: str, to: str, as_json: bool, fade_s: float = 0.0) -> None:
-    """Send the command over OSC; exit code 1 if the engine answers /fail."""
+def _carry_out(verb: str, names: list[str], to: str, as_json: bool, written: str | None = "0") -> None:
+    """Send the command over OSC; exit code 1 if the engine answers /fail. `written`: the time it takes, None for the
+    engine's own."""
+    from engine.params.fade_time import FadeTime
+
+    try:
+        time = FadeTime.of(written or LONGEST)
+    except ValueError as reason:
+        raise UsageError(f"preset {verb}: {written!r} {reason}") from None
     with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
-        arguments = [f"s:{name}", *([f"f:{fade_s}"] if fade_s else [])]
-        osc.carry_out(f"/preset/{verb}", arguments, to, within_s=osc.ANSWER_WITHIN_S + fade_s)
+        has_time = written is not None and (verb == "take" or not time.is_at_once)
+        times = [f"{'f' if time.unit == 's' else 's'}:{time.written}"] if has_time else []
+        longest_s = time.seconds(*SLOWEST)
+        arguments = [*(f"s:{name}" for name in names), *times]
+        osc.carry_out(f"/preset/{verb}", arguments, to, within_s=osc.ANSWER_WITHIN_S + longest_s)
     if as_json:
-        _print_json({verb: name})
+        _print_json({verb: names[-1] if names else ""})
 
 
 def _check_free(file: Path, overwrite: bool) -> None:

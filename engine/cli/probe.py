@@ -153,6 +153,20 @@ def _ask_cameras() -> dict[str, Any]:
     return {"cameras": [camera.label for camera in list_cameras() if not camera.is_screen]}
 
 
+def _ask_midi() -> dict[str, Any]:
+    """`missing`: why there are no ports at all; "" if there may be some."""
+    from engine.control.midi.system import LibremidiSystem
+    from engine.errors import MultiverseError
+
+    try:
+        system = LibremidiSystem()
+    except MultiverseError as error:
+        return {"missing": str(error), "ports": []}
+    ports = [port.name for port in system.ports()]
+    system.close()
+    return {"missing": "", "ports": list(dict.fromkeys(ports))}
+
+
 def _ask_encoders() -> dict[str, Any]:
     import av
 
@@ -255,6 +269,7 @@ QUESTIONS: dict[str, Callable[..., dict[str, Any]]] = {
     "permissions": _ask_permissions,
     "cameras": _ask_cameras,
     "encoders": _ask_encoders,
+    "midi": _ask_midi,
     "torch": _ask_torch,
     "blender": _ask_blender,
     "receive": _ask_receive,

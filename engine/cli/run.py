@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -39,9 +40,25 @@ def run(
     audio: Annotated[
         str | None,
         typer.Option(
-            metavar="demo|device:NAME|FILE",
-            help="Sound input; FILE: any sound or video. The beat is heard in it, unless /tempo/source names another"
-            " clock. (default: the default input device, else the demo loop)",
+            metavar="demo|device:NAME|rtp:PORT|FILE|FOLDER",
+            help="Sound input; FILE: any sound, video or .m3u playlist; rtp:PORT: of another program, such as"
+            " TouchDesigner. The beat is heard in it, unless /tempo/source names another clock. (default: the default"
+            " input device, else the demo loop)",
+        ),
+    ] = None,
+    music: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Folder of sound files and playlists that can be chosen during the run, repeatable."
+            " (default: the user's music folder)",
+        ),
+    ] = None,
+    monitor: Annotated[
+        str | None,
+        typer.Option(
+            metavar="none|default|device:NAME",
+            help="Sound output on which files and the demo loop are heard, in step with the picture. (default: none)",
         ),
     ] = None,
     camera: Annotated[
@@ -73,12 +90,24 @@ def run(
         list[str] | None,
         typer.Option(
             metavar="[PICTURE:]KIND[=ARG]",
-            help="Where pictures go, repeatable: syphon, spout, shared, ndi, record=FILE.mp4 (H.264; .mov: ProRes and"
-            " .mkv: HEVC, both 10 bits; .avi: Motion JPEG), snapshot=FILE.png (.16.png: 16 bits), null. The prefix"
-            f" {PICTURE_PREFIXES} sends that picture instead; syphon, spout, shared and ndi include them."
+            help="Where pictures go, repeatable: syphon, spout, shared, ndi, window=DISPLAY, record=FILE.mp4 (H.264;"
+            " .mov: ProRes and .mkv: HEVC, both 10 bits; .avi: Motion JPEG), snapshot=FILE.png (.16.png: 16 bits),"
+            f" dmx (light, see /sink/dmx/...), null. The prefix {PICTURE_PREFIXES} sends that picture instead;"
+            " syphon, spout, shared and ndi include them."
             " (default: the system's texture sharing)",
         ),
     ] = None,
+    window: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[PICTURE:][DISPLAY]",
+            help="Show the picture in a window on this display, repeatable: a number or a part of a name, see"
+            " `multiverse view --list`; alone, the second display if there is one. The same as --sink window=DISPLAY.",
+        ),
+    ] = None,
+    fullscreen: Annotated[
+        bool, typer.Option("--fullscreen", help="With --window: fill the display. Escape or F leaves that.")
+    ] = False,
     osc: Annotated[
         str | None,
         typer.Option(metavar="HOST:PORT|off", help="OSC over UDP and TCP. (default: 127.0.0.1:9000)"),
@@ -95,6 +124,17 @@ def run(
     ] = None,
     dmx_universes: Annotated[
         str | None, typer.Option(metavar="LIST", help="Universes, such as 1-4,7. (default: 0-3)")
+    ] = None,
+    midi: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME|all",
+            help="Use MIDI controllers with this in their name, in and out, repeatable; also those plugged in later.",
+        ),
+    ] = None,
+    fixture: Annotated[
+        str | None,
+        typer.Option(metavar="UNIVERSE.ADDRESS", help="Be a lighting desk's fixture: 24 channels from there on."),
     ] = None,
     web: Annotated[
         str | None, typer.Option(metavar="HOST:PORT|off", help="The page. (default: 127.0.0.1:9001)")
@@ -165,11 +205,13 @@ def run(
     """
     options: dict[str, Any] = {
         "audio": audio,
+        "music": music,
+        "monitor": monitor,
         "camera": camera,
         "fps": None if fps is None else parse_rate(fps),
         "renderer": renderer,
         "gpu": gpu,
-        "sinks": sink,
+        "sinks": [*(sink or ()), *map(window_sink, window)] if window else sink,
         "web": web,
         "web_token": web_token,
         "name": name,
@@ -180,19 +222,28 @@ def run(
         "offline": offline or None,
         "osc.listen": osc,
         "osc.allow": osc_allow,
+        "midi": midi,
         "dmx.listen": dmx,
+        "dmx.fixture": fixture,
         "dmx.universes": None if dmx_universes is None else parse_universes(dmx_universes),
     }
     if size is not None:
         options["width"], options["height"] = parse_size(size)
     options |= settings_from(live_models(), live_options)
-    settings = build_settings(config, options, set_ or [], is_open_to_lan=lan)
+    if fullscreen and not window:
+        raise UsageError("--fullscreen has no effect without a window: add --window")
+    assignments = [*(set_ or ()), *(("/window/fullscreen=1",) if fullscreen else ())]
+    settings = build_settings(config, options, assignments, is_open_to_lan=lan)
     for entry in live_models():
         require_model(entry, live_options, settings.models[entry.name].model)
     if settings.offline and frames is None and seconds is None and settings.audio in (None, "demo"):
         raise UsageError("--offline needs --frames N or --seconds S, or a sound file, which sets the end")
+    if settings.offline and settings.monitor != "none":
+        raise UsageError("--monitor: has no effect with --offline, which is faster or slower than the sound")
     if dmx_universes is not None and settings.dmx.listen == "off":
         raise UsageError("--dmx-universes has no effect: nothing listens; add --dmx artnet, sacn or both")
+    if settings.dmx.fixture is not None and settings.dmx.listen == "off":
+        raise UsageError("--fixture has no effect: nothing listens; add --dmx artnet, sacn or both")
     if settings.offline and not settings.sinks:
         raise UsageError(
             "--offline makes a film and has nowhere to put it: add --sink record=FILE.mp4 (or --sink null)"
@@ -262,6 +313,22 @@ def build_settings(
     has_size = {"width", "height"} & values.keys() or {"/engine/width", "/engine/height"} & values["params"].keys()
     values.setdefault("is_size_free", not has_size)
     return build_config(values, origin="options" if path is None else f"{path} with options")
+
+
+def with_window_argument(words: list[str]) -> list[str]:
+    """The command line with an empty display after each `--window` that stands alone: Typer has no such option."""
+    whole: list[str] = []
+    for word, after in pairwise([*words, "-"]):
+        whole += [word, ""] if word == "--window" and after.startswith("-") else [word]
+    return whole
+
+
+def window_sink(text: str) -> str:
+    """The `--sink` that a `--window` stands for: `PICTURE:2` is `PICTURE:window=2`."""
+    mark, colon, display = text.partition(":")
+    if not colon or mark not in [picture.name for picture in PICTURES]:
+        mark, colon, display = "", "", text
+    return f"{mark}{colon}window={display}"
 
 
 def _refuse_loopback(option: str, listen: str) -> None:
@@ -385,5 +452,6 @@ def summary(engine: "Engine") -> dict[str, Any]:
         "latency_ms": asdict(status.latency_ms),
         "osc": asdict(status.osc) if status.osc else None,
         "dmx": asdict(status.dmx) if status.dmx else None,
+        "midi": asdict(status.midi) if status.midi else None,
         "warnings": status.warning_counts,
     }

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 REFRESH_S = 0.25
 BARS = " ▁▂▃▄▅▆▇█"
 BAR_FLOOR_DB = -48.0
+BEAT_WORDS = {"following": "", "manual": "", "free": " (free)", "stopped": " (stopped)"}
 
 
 def level_bar(level: float) -> str:
@@ -52,6 +53,8 @@ def started_lines(engine: "Engine") -> list[str]:
         protocols = {"artnet": "Art-Net", "sacn": "sACN", "both": "Art-Net and sACN"}[status.dmx.listen]
         lines.append(f"dmx       {protocols}, universes {', '.join(map(str, status.dmx.configured))}")
         lines += [f"          UDP port {port} is shared with another program" for port in status.dmx.shared_ports]
+    if status.midi is not None:
+        lines.append(f"midi      {', '.join(status.midi.wanted)}")
     if engine.page_url is not None:
         lines.append(f"page      {engine.page_url}")
     return lines + network_lines(engine)
@@ -78,6 +81,7 @@ def live_line(status: "EngineStatus", messages_a_second: float) -> str:
         f"[{bars}]",
         " ".join(f"{sink.label}:{sink.state}" for sink in status.sinks) or "no sink",
         f"osc {messages_a_second:.0f}/s",
+        f"{status.beat.bpm:.1f} bpm{BEAT_WORDS[status.beat.state]}",
     ]
     if status.flash_guard.is_limiting:
         parts.append(f"flash guard -{100 * status.flash_guard.held_share:.0f} %")

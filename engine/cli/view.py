@@ -16,8 +16,9 @@ INSTALL = "pip install glfw"
 def view(
     name: Annotated[str, typer.Argument(metavar="[NAME]", help="The picture's name, or part of it.")] = "Multiverse",
     display: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="Display to use, numbered as in --list. (default: 0)")
-    ] = None,
+        str,
+        typer.Option(metavar="N|NAME", help="Display to use, by its number or a part of its name, see --list."),
+    ] = "0",
     fullscreen: Annotated[bool, typer.Option("--fullscreen", help="Fill the display; F toggles it.")] = False,
     list_: Annotated[bool, typer.Option("--list", help="List the displays and the available pictures.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="With --list: print JSON.")] = False,
@@ -30,7 +31,7 @@ def view(
     if as_json and not list_:
         raise UsageError("--json is for --list: add --list")
     try:
-        from engine.cli.picture_window import PictureWindow, list_displays
+        from engine.sinks.picture_window import PictureWindow, read_displays
     except ImportError as error:
         raise RenderError(f"view: needs glfw ({error}): {INSTALL}") from None
     from engine.sources.published import SharedWatch, list_shared
@@ -38,7 +39,7 @@ def view(
     from engine.system.power import kept_awake
 
     if list_:
-        displays, pictures = list_displays(), list_shared()
+        displays, pictures = [str(display) for display in read_displays()], list_shared()
         if as_json:
             keys = ("name", "width", "height", "fps", "pid")
             found = [{key: getattr(picture, key) for key in keys} for picture in pictures]
@@ -54,7 +55,7 @@ def view(
 
     waiting = f"{name}: no picture; waiting for an engine with --sink shared"
     watch = SharedWatch(name, SystemClock(), others_only=False)
-    window = PictureWindow(waiting, display=display, is_full_screen=fullscreen)
+    window = PictureWindow(waiting, display=display, is_full_screen=fullscreen, closes_by_key=True)
     shown, has_said = None, False
     with closing(watch), closing(window), kept_awake(display=True), suppress(KeyboardInterrupt):
         while not window.is_closing:

@@ -4,7 +4,8 @@ A command runs a handler (`CommandTable`). A question needs its sender and chang
 `/engine/notify`. Both run one at a time, and are answered at the port where the sender listens: Max, TouchDesigner and
 Resolume send from another one.
 
-What is answered with many messages is rate limited. A `/get //*` of 16 bytes is answered with a hundred packets, and
+What is answered with many messages is rate limited, and few of one listing are made at a time: some need a thread or a
+process of their own. A `/get //*` of 16 bytes is answered with a hundred packets, and
 over UDP the sender's address may be forged: without a limit the engine could be used to amplify a flood a hundredfold
 against a third party (a reflection attack). And a client that keeps asking for a list of a thousand entries would block
 the thread that handles everybody's messages. The limits are per host, not per port: a sender that forges its address
@@ -12,12 +13,13 @@ forges the port too.
 """
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from functools import partial
 
 import osc_schema
 from engine.control.foreign.unmapped import Mistakes, unknown
+from engine.control.launching import Launching, quantum_of
 from engine.control.outgoing.feedback import Feedback
 from engine.control.outgoing.outbox import MAX_PACKETS, PACKETS_A_SENDING, SENDING_INTERVAL_S
 from engine.control.outgoing.sender import NO_PORT, Reply, Sender, host_of
@@ -31,27 +33,42 @@ from osc_schema.engine import SUBSCRIPTIONS
 
 Args = tuple[object, ...]
 Handler = Callable[[Args, Reply], None]
+Look = Callable[[Callable[[], None], Callable[[str], None]], None]
+"""`look(again, fail)` looks on the disk, then calls one of them."""
+NamedHandler = Callable[[Args, Reply, str], None]
+LaunchedAs = Callable[[Args], str | tuple[str, NamedHandler] | Look]
+"""The name under which a command waits for its beat; "" if it need not wait. Raises what the command would. A handler
+beside it is run in place of the command's, with the name that the look has then. A `Look` if it is not known yet."""
 Question = Callable[[Message, Sender], None]
 """Called on OSC's threads. Sends its own answer, also on failure."""
 
 MAX_PENDING_SYNCS = 1024
+MAX_LISTINGS = 8  # of one command at a time
+_NEEDED = {
+    command.address: sum(not argument.is_optional for argument in command.arguments) for command in osc_schema.COMMANDS
+}
 
 
 class CommandTable:
-    """The handlers by address. Filled before the server starts; handlers run one at a time, on OSC's threads."""
+    """The handlers by address. Filled before the server starts; handlers run one at a time, on OSC's threads, except
+    those that have waited for their beat: the frame loop runs these, beside another one."""
 
     def __init__(self) -> None:
         self._handlers: dict[str, Handler] = {}
         self._numbered: dict[str, Handler] = {}
         self._listings: set[str] = set()
+        self._launched: dict[str, LaunchedAs] = {}
         self._roots: set[str] = set()
 
-    def add(self, address: str, handler: Handler, *, is_listing: bool = False) -> None:
+    def add(
+        self, address: str, handler: Handler, *, is_listing: bool = False, launched_as: LaunchedAs | None = None
+    ) -> None:
         """Register a handler. `handler(args, reply)` answers now or later; it must not block, because packets wait.
 
         A MultiverseError or osc_schema.Rejected that it raises is answered with `/fail`. `<n>` in the address means
-        a whole number 1..999, which the handler gets before the arguments. `is_listing`: the handler sends many
-        messages before it returns, so the command is rate limited.
+        a whole number 1..999, which the handler gets before the arguments. `is_listing`: it is answered with many
+        messages, or takes a thread of its own, so it is rate limited. `launched_as(args)`: the command may wait for the
+        beat; then the frame loop runs the handler, which must neither wait nor use the disk.
         """
         handlers = self._numbered if "/<n>" in address else self._handlers
         if address in handlers:
@@ -60,6 +77,8 @@ class CommandTable:
         self._roots.add(address.split("/", 2)[1])
         if is_listing:
             self._listings.add(address)
+        if launched_as is not None:
+            self._launched[address] = launched_as
 
     def has_root(self, root: str) -> bool:
         """True if a command's address begins with `/root`."""
@@ -68,6 +87,16 @@ class CommandTable:
     def is_listing(self, address: str) -> bool:
         return address in self._listings
 
+    def launched_as(self, address: str) -> tuple[LaunchedAs, int] | None:
+        """For a command that may wait for the beat: `launched_as`, and how many arguments it needs."""
+        template, number = osc_schema.split_number(address)
+        launched_as = self._launched.get(address) or (self._launched.get(template) if number else None)
+        if launched_as is None:
+            return None
+        if not number:
+            return launched_as, _NEEDED[address]
+        return lambda args: launched_as((number, *args)), _NEEDED[template]
+
     def find(self, address: str) -> Handler | None:
         handler = self._handlers.get(address)
         if handler is not None:
@@ -75,6 +104,32 @@ class CommandTable:
         template, number = osc_schema.split_number(address)
         numbered = self._numbered.get(template) if number else None
         return None if numbered is None else lambda args, reply: numbered((number, *args), reply)
+
+
+class Listings:
+    """Limits what is answered with many messages, some of it by a thread of its own. Any thread."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        # A burst that fits into the outbox, then as many messages as UDP can send.
+        self._limits = TokenBuckets(MAX_PACKETS, PACKETS_A_SENDING / SENDING_INTERVAL_S)
+        self._begun: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def begin(self, reply: Reply) -> bool:
+        """False if its host has asked too often, or too many of this command have not ended."""
+        with self._lock:
+            tokens = self._limits[host_of(reply.sender)].tokens(self._clock.now_s())
+            if tokens <= 0 or self._begun[reply.command] >= MAX_LISTINGS:
+                return False
+            self._begun[reply.command] += 1
+        reply.ended = partial(self._end, reply)
+        return True
+
+    def _end(self, reply: Reply) -> None:
+        with self._lock:
+            self._begun[reply.command] -= 1
+            self._limits[host_of(reply.sender)].spend(self._clock.now_s(), reply.sent)
 
 
 class Answering:
@@ -88,6 +143,7 @@ class Answering:
         clock: Clock,
         mistakes: Mistakes,
         report_refusal: Callable[[str, str, Sender], None],
+        launching: Launching,
     ) -> None:
         """`report_refusal(key, reason, sender)`: also told of every `/fail`."""
         self.questions: dict[str, Question] = {
@@ -98,12 +154,12 @@ class Answering:
         """Filled before the server starts."""
         self._store = store
         self._commands = commands
+        self._launching = launching
         self._feedback = feedback
         self._clock = clock
         self._mistakes = mistakes
         self._report_refusal = report_refusal
-        # A burst that fits into the outbox, then as many messages as UDP can send.
-        self._listings = TokenBuckets(MAX_PACKETS, PACKETS_A_SENDING / SENDING_INTERVAL_S)
+        self._listings = Listings(clock)
         # A burst of every value eight times (several programs on one machine that start together), then once a second.
         self._patterns = TokenBuckets(8 * len(osc_schema.PARAMS), len(osc_schema.PARAMS))
         self._running = threading.Lock()
@@ -121,23 +177,40 @@ class Answering:
                 self._run_command(message, sender)
 
     def _run_command(self, message: Message, sender: Sender) -> None:
-        reply, now_s = self._reply(message.address, sender), self._clock.now_s()
-        limit = self._listings[host_of(sender.name)] if self._commands.is_listing(message.address) else None
-        if limit is not None and limit.tokens(now_s) <= 0:
+        reply = self._reply(message.address, sender)
+        if self._commands.is_listing(message.address) and not self._listings.begin(reply):
             self._feedback.counters.add("rejected")
             reply.fail("asked too often")
             return
         handler = self._commands.find(message.address)
         assert handler is not None  # steps hold known commands only
-        try:
-            reply.attempt(partial(handler, message.args, reply))
-        finally:
-            if limit is not None:
-                limit.spend(now_s, reply.sent)
+        reply.attempt(partial(self._run_or_launch, message, handler, reply))
+
+    def _run_or_launch(self, message: Message, handler: Handler, reply: Reply) -> None:
+        """Run a handler now, or let it wait for the beat that the message or `/launch/quantise` names."""
+        args, launched = message.args, self._commands.launched_as(message.address)
+        if launched is not None:
+            launched_as, needed = launched
+            wanted = quantum_of(args[-1]) if len(args) > needed else None
+            args = args[:-1] if wanted else args
+            quantum = self._launching.quantum(wanted)
+            found = launched_as(args) if quantum != "now" else ""
+            if callable(found):
+                found(partial(self._run_or_launch, message, handler, reply), reply.fail)
+                return
+            name, named = (found, None) if isinstance(found, str) else found
+            if name:
+
+                def run(name: str) -> None:
+                    reply.attempt(partial(named, args, reply, name) if named else partial(handler, args, reply))
+
+                self._launching.add_look(name, quantum, run, partial(reply.fail, is_logged=False))
+                return
+        handler(args, reply)
 
     def _reply(self, command: str, sender: Sender) -> Reply:
         post = self._feedback.listener_of(sender).post
-        return Reply(command, post, lambda line: self._report_refusal("osc.command", line, sender))
+        return Reply(command, post, lambda line: self._report_refusal("osc.command", line, sender), sender.name)
 
     # -- questions -----------------------------------------------------------------------------
 

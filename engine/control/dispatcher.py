@@ -14,11 +14,11 @@ So a bundle of values, or of values and questions, is always one step. A bundle 
 bundle's step, unless its own time is later.
 
 Time. Values are checked when a bundle arrives, so that the sender hears about a mistake at once. They are applied at
-the start of the first frame after the bundle is due, by `tick` on the render thread. That thread never uses a
-socket or runs a command's handler: from the first command on, an OSC thread runs the rest of a due plan
-(`run_deferred`). Time tags are converted to the engine's clock on arrival. A bundle more than 10 s ahead is refused,
-with an answer that names the usual cause, a wrong clock: applying it now and dropping it silently would both be
-guesses.
+the start of the first frame after the bundle is due, by `tick` on the render thread. That thread never uses a socket or
+runs a command's handler: from the first command on, an OSC thread runs the rest of a due plan (`run_deferred`). What
+waits for a beat begins to wait then, too. Time tags are converted to the engine's clock on arrival. A bundle more than
+10 s ahead is refused, with an answer that names the usual cause, a wrong clock: applying it now and dropping it
+silently would both be guesses.
 
 Foreign messages. On arrival, a message that is not a parameter, a matching pattern, a command or a question is looked
 up in the map of foreign messages. The messages that it is mapped to are executed instead, with the sender name `map`,
@@ -41,17 +41,19 @@ from engine.control.flood import AddressKind, Sieve
 from engine.control.foreign.messages import ForeignMap, ForeignMessages
 from engine.control.foreign.unmapped import HeardMessages, Mistakes
 from engine.control.latency import PacketLatency
+from engine.control.launching import Launching
 from engine.control.outgoing.feedback import Feedback
 from engine.control.outgoing.sender import Sender
 from engine.control.steps import (
-    LATE_S,
     MAX_WAIT_S,
     PLAIN_TAGS,
     VALUES_A_SECOND,
     BundleQueue,
     Changes,
     PlanStep,
+    by_due_time,
     cost_of,
+    differs,
     settable,
     value_of,
 )
@@ -60,13 +62,14 @@ from engine.osc import Bundle, Message, decode_packet
 from engine.osc.decode import messages_of, shown
 from engine.osc.time_tag import is_at_once, wall_s_of
 from engine.params import ParamStore
+from engine.params.fade_time import Pulse
 from engine.params.input_views import changes_of
 from engine.params.shader_inputs import ShaderInput, is_input_address
 from engine.system.clock import Clock
 from engine.system.guarded_thread import Guard
 from engine.system.reporting import Report
 from engine.system.token_bucket import TokenBucket
-from osc_schema import Accepted, Param, ParamType, Rejected
+from osc_schema import Param, ParamType, Rejected
 
 log = logging.getLogger(__name__)
 
@@ -95,9 +98,10 @@ class Dispatcher:
         *,
         feedback: Feedback | None = None,
         on_gone: Callable[[str], None] = lambda name: None,
+        launching: Launching | None = None,
     ) -> None:
         """`feedback` None: creates one. `on_gone(name)` is called, on any thread, after a TCP or WebSocket sender has
-        disconnected."""
+        disconnected. `launching` None: nothing waits for the beat."""
         self.feedback = feedback = feedback or Feedback(store, report)
         self.clock = clock
         self.report = report
@@ -110,7 +114,8 @@ class Dispatcher:
         self._store = store
         self._commands = commands
         self._mistakes = Mistakes(feedback, self.heard, foreign_map, clock, self._report_refusal)
-        self._answering = Answering(store, commands, feedback, clock, self._mistakes, self._report_refusal)
+        self._launching = launching = launching or Launching(store, Pulse, lambda address, *values: None)
+        self._answering = Answering(store, commands, feedback, clock, self._mistakes, self._report_refusal, launching)
         self._foreign = ForeignMessages(foreign_map, self._is_ours, commands.has_root, clock)
         self._patterns = TokenBucket(VALUES_A_SECOND, VALUES_A_SECOND)  # of all senders together
         self._schedule = BundleQueue()
@@ -180,11 +185,14 @@ class Dispatcher:
             accepted = osc_schema.accept(param, value)
             self._store.require(param, accepted.value)
         except Rejected as rejection:
-            self._mistakes.rejected(message, rejection, sender)
+            if self._launching.names_a_beat(message, param):
+                self._carry_out(self._steps_of([message], sender)[0])
+            else:
+                self._mistakes.rejected(message, rejection, sender)
             return
         self._store.apply(((param, accepted.value),), by=sender.name)
         self.counters.changes += 1
-        if accepted.value is not value and _differs(param, value, accepted):
+        if accepted.value is not value and differs(param, value, accepted):
             self.feedback.owe(sender.name, (address,))
 
     def _on_foreign(self, message: Message, sender: Sender) -> None:
@@ -200,8 +208,8 @@ class Dispatcher:
 
     def _on_bundle(self, bundle: Bundle, packet_bytes: int, sender: Sender) -> bool:
         """Execute or queue a bundle; True if nothing was queued."""
-        groups: dict[float, list[Message]] = {}
-        self._group_by_due_time(bundle, 0.0, self.clock.wall_s(), groups)
+        groups, late_bundles = by_due_time(bundle, self.clock.wall_s())
+        self.counters.late_bundles += late_bundles
         allowance = MAX_VALUES_A_BUNDLE
         for wait_s, messages in groups.items():
             self.counters.messages += len(messages)
@@ -211,21 +219,6 @@ class Dispatcher:
             else:
                 self._carry_out(steps)
         return max(groups) <= 0.0
-
-    def _group_by_due_time(
-        self, bundle: Bundle, outer_s: float, wall_s: float, groups: dict[float, list[Message]]
-    ) -> None:
-        """Group messages by the seconds until their bundle is due; an inner bundle is never due before its outer
-        one."""
-        own_s = 0.0 if is_at_once(bundle.time_tag) else wall_s_of(bundle.time_tag) - wall_s
-        self.counters.late_bundles += own_s < -LATE_S
-        wait_s = max(own_s, outer_s)
-        messages = groups.setdefault(wait_s, [])
-        for element in bundle.elements:
-            if isinstance(element, Message):
-                messages.append(element)
-            else:
-                self._group_by_due_time(element, wait_s, wall_s, groups)
 
     def _queue(self, wait_s: float, packet_bytes: int, steps: list[PlanStep], sender: Sender) -> None:
         """Queue the steps of a bundle, or refuse it."""
@@ -306,10 +299,16 @@ class Dispatcher:
         return is_command or self.views.find(address) is not None
 
     def _gather_changes(self, message: Message, param: Param | None, sender: Sender, into: Changes) -> int:
-        """Add the values that a message sets; returns their number, invalid ones included, at least 1.
+        """Add the values of a message, or let them wait for their beat. Their number, with invalid ones, at least 1."""
+        view = None if param else self.views.find(message.address)
+        message, quantum = self._launching.read(message, param or view)
+        if quantum == "now":
+            return self._gather_now(message, param, sender, into)
+        into.launches.append((message, quantum, waiting := Changes()))
+        return self._gather_now(message, param, sender, waiting)
 
-        `param` is None if the address may be a pattern.
-        """
+    def _gather_now(self, message: Message, param: Param | None, sender: Sender, into: Changes) -> int:
+        """Like `_gather_changes`, without waiting."""
         try:
             params = (param,) if param else settable(message.address)
             views = () if param else self._views_of(message.address, params)
@@ -334,7 +333,7 @@ class Dispatcher:
                 self._mistakes.rejected(message, rejection, sender)
                 continue
             self.counters.changes += 1
-            into.add(param, accepted.value, differs=_differs(param, value, accepted))
+            into.add(param, accepted.value, differs=differs(param, value, accepted))
         return max(1, len(params) + len(views))
 
     def _views_of(self, address: str, params: tuple[Param, ...]) -> tuple[ShaderInput, ...]:
@@ -370,9 +369,15 @@ class Dispatcher:
                 self._answering.run(what, sender)
 
     def _apply(self, changes: Changes, sender: Sender) -> None:
-        if changes:
-            self._store.apply(changes.for_store(), by=sender.name)
+        if values := changes.for_store():
+            self._store.apply(values, by=sender.name)
             self.feedback.owe(sender.name, changes.differing)
+        for message, quantum, waiting in (each for each in changes.launches if each[2]):  # else refused already
+            run = partial(self._apply, waiting, sender)
+            try:
+                self._launching.add(message.address, message.address, quantum, run)
+            except Rejected as rejection:
+                self._mistakes.rejected(message, rejection, sender)
 
     def run_deferred(self) -> None:
         """Run the steps of due bundles that `tick` deferred: those from the first command on."""
@@ -396,6 +401,11 @@ class Dispatcher:
                 self._deferred.append(steps)
         if self._deferred:
             self.outbox.wake()
+
+    def launch(self) -> None:
+        """Run what waited for the beat of this frame. Uses no socket and no disk."""
+        for run in self._launching.step():
+            self.attempt(run)
 
     def frame_drawn(self, version: int) -> None:
         """Answer the `/sync`s that the newest frame covers: it began with the last `tick` and shows store `version`."""
@@ -438,8 +448,3 @@ class Dispatcher:
 
     def _is_due(self, time_tag: int) -> bool:
         return is_at_once(time_tag) or wall_s_of(time_tag) <= self.clock.wall_s()
-
-
-def _differs(param: Param, value: object, accepted: Accepted) -> bool:
-    """True if the sender's display is wrong now. Sending 1 for on, or an index for a menu item, is not wrong."""
-    return bool(accepted.note) or (param.out_of_range == "wrap" and accepted.value != value)

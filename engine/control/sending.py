@@ -69,7 +69,7 @@ class SendingThread:
         outbox, now_s = self._dispatcher.outbox, self._dispatcher.clock.now_s()
         self._dispatcher.run_deferred()
         self._dispatcher.feedback.tick(now_s)
-        is_polled = any([action(now_s) for action in self._polled])
+        is_polled = any([self._dispatcher.attempt(partial(action, now_s)) for action in self._polled])
         if is_last:
             outbox.send(None, 2 * MAX_PACKETS)
         else:  # the rate limit uses real time, not the engine's clock, because receivers read in real time

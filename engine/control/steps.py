@@ -17,9 +17,10 @@ from typing import Final, NamedTuple
 
 import osc_schema
 from engine.control.outgoing.sender import Sender
-from engine.osc import Impulse, Message, Midi, Rgba, TimeTag
+from engine.osc import Bundle, Impulse, Message, Midi, Rgba, TimeTag
 from engine.osc.decode import shown
-from osc_schema import Param, ParamType, Rejected, Value
+from engine.osc.time_tag import is_at_once, wall_s_of
+from osc_schema import Accepted, Param, ParamType, Rejected, Value
 from osc_schema.scale import nearest_step, scale_of
 
 PLAIN_TAGS: Final = frozenset("fisTFdhScN")  # a single argument of these types needs no conversion
@@ -49,6 +50,11 @@ def value_of(param: Param, args: tuple[object, ...]) -> object:
     if param.type is ParamType.COLOUR:
         return args
     raise Rejected(f"{param.address}: takes one value, not {len(args)}")
+
+
+def differs(param: Param, value: object, accepted: Accepted) -> bool:
+    """True if the sender's display is wrong now. Sending 1 for on, or an index for a menu item, is not wrong."""
+    return bool(accepted.note) or (param.out_of_range == "wrap" and accepted.value != value)
 
 
 def _single(param: Param, value: object) -> object:
@@ -115,6 +121,25 @@ def settable(address: str) -> tuple[Param, ...]:
     return harmless
 
 
+def by_due_time(bundle: Bundle, wall_s: float) -> tuple[dict[float, list[Message]], int]:
+    """The messages of a bundle by the seconds until they are due, and how many bundles in it come late; an inner
+    bundle is never due before its outer one."""
+    groups: dict[float, list[Message]] = {}
+    return groups, _group(bundle, 0.0, wall_s, groups)
+
+
+def _group(bundle: Bundle, outer_s: float, wall_s: float, groups: dict[float, list[Message]]) -> int:
+    own_s = 0.0 if is_at_once(bundle.time_tag) else wall_s_of(bundle.time_tag) - wall_s
+    wait_s = max(own_s, outer_s)
+    messages, late = groups.setdefault(wait_s, []), int(own_s < -LATE_S)
+    for element in bundle.elements:
+        if isinstance(element, Message):
+            messages.append(element)
+        else:
+            late += _group(element, wait_s, wall_s, groups)
+    return late
+
+
 class Changes:
     """Accepted values, in the order in which their addresses were last set; only the last of each address counts.
 
@@ -122,13 +147,15 @@ class Changes:
     frame loop, still get one value per parameter.
     """
 
-    __slots__ = ("_pulls", "_values", "differing")
+    __slots__ = ("_pulls", "_values", "differing", "launches")
 
     def __init__(self) -> None:
         self._values: dict[str, tuple[Param, Value]] = {}
         self._pulls: dict[str, int] = {}
         self.differing: set[str] = set()
         """Addresses whose accepted value differs from the sent one: the sender must be sent the accepted value."""
+        self.launches: list[tuple[Message, str, Changes]] = []
+        """Messages whose changes wait for a beat once these are applied, and that beat."""
 
     def add(self, param: Param, value: Value, *, differs: bool) -> None:
         address = param.address
@@ -144,7 +171,8 @@ class Changes:
             self.differing.discard(address)
 
     def __len__(self) -> int:
-        return len(self._values)
+        """Number of values, with those that wait for a beat."""
+        return len(self._values) + sum(len(changes) for _, _, changes in self.launches)
 
     def for_store(self) -> list[tuple[Param, Value]]:
         """The argument for `ParamStore.apply`; a trigger is listed once for each pull."""

@@ -1,7 +1,7 @@
 """Follows a Link session while `/tempo/source` is link.
 
     /tempo/source link ─► process (program.py) ──reports, 25 a second──► Tempo.follow
-    /tempo/bpm set by someone ──orders──► the session's tempo
+    /tempo/bpm, beats_a_bar, start_stop_sync set by someone ──orders──► the session
 
 The process may be missing, hang or die: then the beat runs on at its last tempo, and the process is started again with
 growing delays. All waiting is done on a thread of its own, which exists only while Link is the source.
@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
 from engine.errors import ChildError
-from engine.link.messages import MISSING, LinkState, LinkStatus, SessionReport, TempoOrder, line_of, report_of
+from engine.link.messages import MISSING, LinkState, LinkStatus, Order, SessionReport, line_of, report_of
 from engine.params import ParamStore
-from engine.params.store import Change
+from engine.params.store import Change, Snapshot
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock
 from engine.system.guarded_thread import Guard
@@ -39,11 +39,14 @@ MAX_AGE_S: Final = 5.0  # of a report; one out of this range was made by another
 class Follow(Protocol):
     """`Tempo.follow`."""
 
-    def __call__(self, source: str, *, beat: float, bpm: float, at_s: float) -> None: ...
+    def __call__(self, source: str, *, beat: float, bpm: float, at_s: float, is_playing: bool, count: int) -> None: ...
 
 
-class TempoOrders:
-    """Decides which values of `/tempo/bpm` become the session's tempo, and which reports count meanwhile. Pure.
+ORDERED: Final = ("/tempo/bpm", "/tempo/beats_a_bar", "/tempo/start_stop_sync")
+
+
+class Orders:
+    """Decides which values of parameters are told to the session, and which reports count meanwhile. Pure.
 
     Anyone in a Link session may change its tempo, so a new value of `/tempo/bpm` changes it for all; values that the
     engine itself wrote there do not count. Reports from before the session took it over would pull the beat back, so
@@ -53,13 +56,19 @@ class TempoOrders:
     def __init__(self) -> None:
         self._newest = 0
 
-    def of_changes(self, changes: Iterable[Change]) -> TempoOrder | None:
-        """The order that changes of parameters ask for, or None."""
-        for change in changes:
-            if change.address == "/tempo/bpm" and change.by != ENGINE:
-                self._newest += 1
-                return TempoOrder(bpm=float(str(change.value)), order=self._newest)
-        return None
+    def of_changes(self, changes: Iterable[Change], values: Snapshot) -> Order | None:
+        """The order that changes of parameters ask for, or None. `values`: all parameters."""
+        set_by_someone = {each.address: each.value for each in changes if each.by != ENGINE and each.address in ORDERED}
+        if not set_by_someone:
+            return None
+        self._newest += 1
+        bpm = set_by_someone.get("/tempo/bpm")
+        return Order(
+            bpm=None if bpm is None else float(str(bpm)),
+            beats_a_bar=int(values.number("/tempo/beats_a_bar")),
+            start_stop_sync=bool(values["/tempo/start_stop_sync"]),
+            order=self._newest,
+        )
 
     def are_in(self, report: SessionReport) -> bool:
         """True if the session has taken over every order."""
@@ -131,21 +140,23 @@ class LinkFollower:
 
     def _session(self, end: threading.Event) -> str:
         """Run the process until its end or `end`; returns why it ended."""
+        values = self._store.snapshot()
+        first = tuple(values[address] for address in ORDERED)
         try:
-            process = WorkerProcess("engine.link.program", f"main({float(str(self._store.get('/tempo/bpm')))})")
+            process = WorkerProcess("engine.link.program", f"main{first!r}")
         except (ChildError, OSError) as error:
             return f"its process cannot be started ({error})"
         try:
-            self._read_reports(process, end)
+            self._read_reports(process, end, values.version)
         except EOFError:
             log.debug("link: its process has ended")
         finally:
             process.end(MAX_END_S)
         return process.reason
 
-    def _read_reports(self, process: WorkerProcess, end: threading.Event) -> None:
+    def _read_reports(self, process: WorkerProcess, end: threading.Event, version: int) -> None:
         """Follow the reports until `end`. EOFError when the process ends, and for one that hangs, which is killed."""
-        orders, version, peers, heard_s = TempoOrders(), self._store.version, 0, self._clock.now_s()
+        orders, peers, heard_s = Orders(), 0, self._clock.now_s()
         while not end.is_set():
             if self._clock.now_s() - heard_s > (HUNG_S if self._has_reported else MAX_START_S):
                 process.kill()
@@ -164,17 +175,24 @@ class LinkFollower:
                 continue
             heard_s, self._has_reported = now_s, True
             changes, version = self._store.changes_since(version)
-            if (order := orders.of_changes(changes)) is not None:
+            if (order := orders.of_changes(changes, self._store.snapshot())) is not None:
                 process.send(line_of(order))
             if not orders.are_in(report):
                 continue
-            self._follow(SOURCE, beat=report.beat, bpm=report.bpm, at_s=report.at_s)
+            self._follow(
+                SOURCE,
+                beat=report.beat,
+                bpm=report.bpm,
+                at_s=report.at_s,
+                is_playing=report.is_playing,
+                count=report.count,
+            )
             self._show(report)
             self._tell(report, peers)
             peers = report.peers
 
     def _show(self, report: SessionReport) -> None:
-        state: LinkState = "following" if report.peers else "alone"
+        state: LinkState = "alone" if not report.peers else "following" if report.is_playing else "stopped"
         self._status = LinkStatus(state=state, peers=report.peers, bpm=report.bpm)
 
     def _tell(self, report: SessionReport, before: int) -> None:

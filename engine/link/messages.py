@@ -14,23 +14,31 @@ class SessionReport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     at_s: float
     """`time.perf_counter`, which is the same for all processes of a machine (its documentation: system-wide)."""
     beat: float
-    """Aligned to bars of four: a multiple of four is a downbeat for all programs in the session."""
+    """A multiple of the ordered beats a bar is a downbeat for all programs in the session that count such bars."""
     bpm: float
+    is_playing: bool
+    """False while the session's transport is stopped and start/stop sync is on. The beat goes on."""
+    count: int
+    """Another number: the beats are counted anew, from a start or in other bars."""
     peers: int
     order: int
     """Number of the newest order that this report includes."""
 
 
-class TempoOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    bpm: float
+class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    bpm: float | None
+    """The session's new tempo; None leaves it."""
+    beats_a_bar: int
+    """Link's quantum: programs with the same one agree on the phase of a bar of that length."""
+    start_stop_sync: bool
     order: int
     """1, 2, ..."""
 
 
-Message = TypeVar("Message", SessionReport, TempoOrder)
+Message = TypeVar("Message", SessionReport, Order)
 
 
-def line_of(message: SessionReport | TempoOrder) -> bytes:
+def line_of(message: SessionReport | Order) -> bytes:
     return msgspec.json.encode(message) + b"\n"
 
 
@@ -38,8 +46,8 @@ def report_of(line: bytes) -> SessionReport | None:
     return _message_of(line, SessionReport)
 
 
-def order_of(line: bytes) -> TempoOrder | None:
-    return _message_of(line, TempoOrder)
+def order_of(line: bytes) -> Order | None:
+    return _message_of(line, Order)
 
 
 def _message_of(line: bytes, kind: type[Message]) -> Message | None:
@@ -47,17 +55,18 @@ def _message_of(line: bytes, kind: type[Message]) -> Message | None:
         message = msgspec.json.decode(line, type=kind)
     except ValueError:  # msgspec's, and UnicodeDecodeError
         return None
-    return message if message.bpm > 0.0 else None
+    return message if message.bpm is None or message.bpm > 0.0 else None
 
 
-LinkState = Literal["off", "starting", "alone", "following", "missing", "failed"]
+LinkState = Literal["off", "starting", "alone", "following", "stopped", "missing", "failed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkStatus:
     state: LinkState = "off"
-    """`off`: /tempo/source names another clock; `alone`: no other program is in the session; `missing`: the library is
-    not installed; `failed`: the process ended, and is started again after a while."""
+    """`off`: /tempo/source names another clock; `alone`: no other program is in the session; `stopped`: start/stop sync
+    is on, and the session does not play; `missing`: the library is not installed; `failed`: the process ended, and is
+    started again after a while."""
     peers: int = 0
     """Other programs in the session."""
     bpm: float = 0.0

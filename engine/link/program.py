@@ -1,4 +1,4 @@
-"""The process that joins the Link session: reports its beat on stdout, takes tempo orders from stdin.
+"""The process that joins the Link session: reports its beat on stdout, takes orders from stdin.
 
 Ableton Link's library is under the GNU General Public License 2 or later (or a licence from Ableton). It is loaded in
 this process only, which talks to the engine in lines of text and is useful alone:
@@ -10,6 +10,9 @@ It ends when stdin closes, so it never outlives the engine.
 Link counts microseconds of a clock of its own (on Linux CLOCK_MONOTONIC_RAW, which runs up to 0.05 % apart from the one
 of `time.perf_counter`). So each report reads both clocks together: of several readings the one that took the shortest
 time, which bounds the error to half of that, usually a microsecond.
+
+With start/stop sync, beat 0 is laid where the session started to play, as soon as that is known: often a little before,
+because a program starts on its next bar. Link moves it on to the session's next "one", if it was between two.
 """
 
 import importlib
@@ -19,14 +22,13 @@ import time
 from collections import deque
 from typing import Any, Final
 
-from engine.link.messages import MAX_LINE_BYTES, MISSING, SessionReport, TempoOrder, line_of, order_of
+from engine.link.messages import MAX_LINE_BYTES, MISSING, Order, SessionReport, line_of, order_of
 
 REPORT_INTERVAL_S: Final = 0.04  # a report stays true until somebody changes the tempo
-QUANTUM_BEATS: Final = 4.0  # programs in a session agree on the phase of a bar of this length
 CLOCK_READINGS: Final = 5
 
 
-def main(bpm: float) -> None:
+def main(bpm: float, beats_a_bar: int = 4, start_stop_sync: bool = False) -> None:
     """Join the session, with `bpm` if nobody else is in it."""
     try:
         link = importlib.import_module("link").Link(bpm)
@@ -35,19 +37,15 @@ def main(bpm: float) -> None:
         sys.stdout.buffer.flush()
         return
     link.enabled = True
-    orders: deque[TempoOrder] = deque()
+    orders = deque([Order(bpm=None, beats_a_bar=beats_a_bar, start_stop_sync=start_stop_sync, order=0)])
     is_over = threading.Event()
     threading.Thread(target=_read_orders, args=(orders, is_over), daemon=True).start()
-    newest = 0
+    session = _Session(link)
     while not is_over.is_set():
         while orders:
-            order = orders.popleft()
-            newest = order.order
-            state = link.captureAppSessionState()
-            state.setTempo(order.bpm, link.clock().micros())
-            link.commitAppSessionState(state)
+            session.carry_out(orders.popleft())
         try:
-            sys.stdout.buffer.write(line_of(_report(link, newest)))
+            sys.stdout.buffer.write(line_of(session.report()))
             sys.stdout.buffer.flush()
         except OSError:  # the engine is gone
             break
@@ -55,12 +53,44 @@ def main(bpm: float) -> None:
     link.enabled = False  # says good-bye to the others
 
 
-def _report(link: Any, order: int) -> SessionReport:
-    at_s, micros = _read_clocks(link.clock())
-    state = link.captureAppSessionState()
-    return SessionReport(
-        at_s=at_s, beat=state.beatAtTime(micros, QUANTUM_BEATS), bpm=state.tempo(), peers=link.numPeers(), order=order
-    )
+class _Session:
+    def __init__(self, link: Any) -> None:
+        self._link = link
+        self._quantum = 4.0
+        self._count = self._order = 0
+        self._started: int | None = None
+        """Link's time of the start that the beats are counted from."""
+
+    def carry_out(self, order: Order) -> None:
+        self._order = order.order
+        self._link.startStopSyncEnabled = order.start_stop_sync
+        if order.beats_a_bar != self._quantum:
+            self._quantum, self._count, self._started = float(order.beats_a_bar), self._count + 1, None
+        if order.bpm is not None:
+            state = self._link.captureAppSessionState()
+            state.setTempo(order.bpm, self._link.clock().micros())
+            self._link.commitAppSessionState(state)
+
+    def report(self) -> SessionReport:
+        at_s, micros = _read_clocks(self._link.clock())
+        state = self._link.captureAppSessionState()
+        is_playing = True
+        if self._link.startStopSyncEnabled:
+            starts = state.timeForIsPlaying() if state.isPlaying() else None
+            if starts is not None and starts != self._started:
+                state.requestBeatAtStartPlayingTime(0.0, self._quantum)
+                self._link.commitAppSessionState(state)
+                self._count += 1
+            self._started, is_playing = starts, starts is not None and starts <= micros
+        return SessionReport(
+            at_s=at_s,
+            beat=state.beatAtTime(micros, self._quantum),
+            bpm=state.tempo(),
+            is_playing=is_playing,
+            count=self._count,
+            peers=self._link.numPeers(),
+            order=self._order,
+        )
 
 
 def _read_clocks(clock: Any) -> tuple[float, int]:
@@ -75,7 +105,7 @@ def _read_clocks(clock: Any) -> tuple[float, int]:
     return at_s, micros
 
 
-def _read_orders(orders: deque[TempoOrder], is_over: threading.Event) -> None:
+def _read_orders(orders: deque[Order], is_over: threading.Event) -> None:
     while line := sys.stdin.buffer.readline(MAX_LINE_BYTES):
         order = order_of(line)
         if order is not None:

@@ -17,7 +17,7 @@ from osc_schema.modulation import ROUTES
 COVERS_FROM: Final = 0.5
 """Mix of the generator; below it the layers are seen anyway, and hold the picture alone."""
 _PICTURE: Final = ("/multiverse/", "/colour/", "/layer/", "/feedback/", "/mirror/", "/post/", "/fx/", "/lfo/")
-_KEPT: Final = ("/fx/", "/colour/palette", "/mod/")
+_KEPT: Final = ("/fx/", "/colour/palette", "/text/", "/mod/")
 _COVERED: Final = {
     "/layer/5/intensity": 0.0,
     **{f"/layer/{n}/{part}": False for n in range(1, 5) for part in ("mute", "solo")},

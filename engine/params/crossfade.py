@@ -9,9 +9,13 @@ exponential scale (each octave takes the same time), the short way round if it w
 ints, texts) has no intermediate values and changes at the start, because a jump in the middle of a fade would be a
 surprise.
 
-Time is frame time: it starts with the first frame after `start`, and is as exact offline as live.
+Time is frame time, or the beat of the frame: it starts with the first frame after `start`, and is as exact offline as
+live.
 
-A third one is needed when a shader is bypassed, which cannot be drawn any more: the picture on screen is held and
+A hand may give the share of a picture fade in place of time (`hand.py`). It is undone where it began: the old look gets
+its values back, and goes on as it was drawn meanwhile.
+
+A third kind is needed when a shader is bypassed, which cannot be drawn any more: the picture on screen is held and
 dissolves into the present look (`hold`).
 
 The last source to touch a parameter owns it. The store checks that under its lock, together with setting the values
@@ -25,12 +29,18 @@ from dataclasses import dataclass, replace
 
 import osc_schema
 from engine.params.bypass import Bypass
+from engine.params.fade_time import AT_ONCE, Course, FadeProgress, FadeTime, Pulse, ReadPulse
+from engine.params.hand import Hand
 from engine.params.store import PANIC, ParamStore, Snapshot
 from osc_schema import Param, Rejected, Value
 from osc_schema.scale import Scale, scale_of
 
 BY = "fade"
 """Source name of the gliding values, in the store."""
+
+UNDONE = "the hand that moved back"
+"""Argument of `ended` after a fade by hand that was undone."""
+UNFREEZE_S = 0.5
 
 MAX_UNSEEN = 0.1  # of the new look in a fade: it may change without a fade of its own
 
@@ -80,23 +90,37 @@ class PictureFade:
     """`share` at that time."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Origin:
+    """All that it takes to undo a fade."""
+
+    before: Snapshot
+    addresses: frozenset[str]
+    by: str
+    version: int
+    """The store's, when the values of the new look were set."""
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Fade:
     paths: dict[str, _Path]
-    seconds: float
+    course: Course | Hand
     since: int
     """Version of the store after its last step; later changes by others take parameters away from it."""
     panics: object
     ended: Ended
     picture: PictureFade | None = None
-    began_s: float | None = None
+    origin: _Origin | None = None
+    """All that it takes to undo it, if it is by hand."""
 
 
 class Crossfade:
     """All running fades. Call `start` on any thread, `step` on the render thread."""
 
-    def __init__(self, store: ParamStore) -> None:
+    def __init__(self, store: ParamStore, pulse: ReadPulse = Pulse) -> None:
+        """`pulse()`: the beat of this frame."""
         self._store = store
+        self._pulse = pulse
         self._lock = threading.Lock()
         self._fades: list[_Fade] = []
         self._number = 0
@@ -105,31 +129,41 @@ class Crossfade:
         self._cuts = 0
         self.cuts = 0
         """Number of looks that have replaced another at once, as of the newest `snapshot`."""
+        self._returns = 0
+        self.returns = 0
+        """Number of fades by hand that were undone, as of the newest `snapshot`: the look that left is back."""
+        self.progress: FadeProgress | None = None
+        """How far the running picture fade is, as of the newest `snapshot`; None between fades. Any thread."""
+        self.draws_old = True
+        """The old look of the running fade moves. Set by the frame loop; if not, an undone fade dissolves into it."""
 
     def start(
         self,
         values: Iterable[tuple[str, Value]],
-        seconds: float,
+        time: FadeTime = AT_ONCE,
         *,
         by: str,
         ended: Ended = lambda superseded_by: None,
         is_picture: bool = False,
+        hand: Hand | None = None,
     ) -> list[Rejected]:
-        """Fade to these canonical values in that time; 0: at once, and `ended` is called before this returns.
+        """Fade to these canonical values in that time; if it is 0, at once, and `ended` is called before this returns.
 
         Values that this run cannot use are left out and returned. `by`: the source of values that change at once, and
-        the reason given to fades that it supersedes. `is_picture`: as a picture fade; with 0 s it ends a running one.
+        the reason given to fades that it supersedes. `is_picture`: as a picture fade; without a time
+        it ends a running one. `hand`: moves the picture fade, in place of a time.
         """
         values = list(values)
+        course = hand or (None if time.is_at_once else Course(time, self._pulse))
         with self._lock:
             before = self._store.snapshot()
-            picture = self._new_picture_fade(before) if is_picture and seconds > 0.0 else None
-            self._cuts += is_picture and seconds <= 0.0
+            picture = None if course is None or not is_picture else self._new_picture_fade(before)
+            self._cuts += is_picture and course is None
             superseded = self._supersede({address for address, _ in values}, is_picture)
-            at_once = [entry for entry in values if not (seconds > 0.0 and _glides(entry[0], is_picture))]
+            at_once = [entry for entry in values if course is None or not _glides(entry[0], is_picture)]
             results = self._store.set_many(at_once, by=by, together=[address for address, _ in values])
             rejected = [result for result in results if isinstance(result, Rejected)]
-            if seconds > 0.0:
+            if course is not None:
                 now = self._store.snapshot()
                 paths = {}
                 for address, target in values:
@@ -143,15 +177,37 @@ class Crossfade:
                     else:
                         assert isinstance(target, float)  # `_glides`: a FLOAT or STOPS
                         paths[address] = _path(param, now.number(address), target)
-                panics = before[PANIC]
                 self._fades.append(
-                    _Fade(paths=paths, seconds=seconds, since=now.version, panics=panics, ended=ended, picture=picture)
+                    _Fade(
+                        paths=paths,
+                        course=course,
+                        since=now.version,
+                        panics=before[PANIC],
+                        ended=ended,
+                        picture=picture,
+                        origin=None if hand is None else _origin(before, (at for at, _ in values), by, now.version),
+                    )
                 )
         for fade in superseded:
             fade.ended(by)
-        if seconds <= 0.0:
+        if course is None:
             ended("")
         return rejected
+
+    @property
+    def is_fading(self) -> bool:
+        """True while any fade runs. Any thread."""
+        return bool(self._fades)
+
+    def undo(self) -> None:
+        """Undo a fade by hand that runs, wherever the hand is. Any thread."""
+        with self._lock:
+            undone = [fade for fade in self._fades if fade.origin is not None]
+            for fade in undone:
+                self._fades.remove(fade)
+                self._undo(fade)
+        for fade in undone:
+            fade.ended(UNDONE)
 
     def hold(self, seconds: float) -> None:
         """Hold the picture on screen, and dissolve it into the present look: a part of it cannot be drawn any more.
@@ -182,8 +238,10 @@ class Crossfade:
                 superseded_by = self._move(fade, now_s)
                 if superseded_by is not None:
                     over.append((fade, superseded_by))
-            for fade, _ in over:
+            for fade, superseded_by in over:
                 self._fades.remove(fade)
+                if superseded_by == UNDONE:
+                    self._undo(fade)
         for fade, superseded_by in over:
             fade.ended(superseded_by)
 
@@ -191,14 +249,18 @@ class Crossfade:
         """The store's values and the picture fade they belong to, read together, as is `cuts`. Call it after `step`."""
         with self._lock:
             snapshot = self._store.snapshot()
-            self.cuts = self._cuts
+            self.cuts, self.returns = self._cuts, self._returns
             fade = self._picture_fade()
-            return snapshot, fade.picture if fade is not None and fade.panics == snapshot[PANIC] else None
+            if fade is None or fade.panics != snapshot[PANIC]:
+                self.progress = None
+                return snapshot, None
+            self.progress = fade.course.progress if fade.course.has_begun else None
+            return snapshot, fade.picture
 
     def _hold_old(self, running: _Fade, seconds: float) -> bool:
         """Hold the screen in place of a fade's old look, unless it ends earlier. The caller holds the lock."""
         assert running.picture is not None
-        if (1.0 - running.picture.share) * running.seconds < seconds:
+        if running.course.left_s() < seconds:
             return False
         self._number += 1
         running.picture = replace(running.picture, number=self._number, is_held=True, held_from=running.picture.share)
@@ -213,7 +275,7 @@ class Crossfade:
         self._fades.append(
             _Fade(
                 paths={},
-                seconds=seconds,
+                course=Course(FadeTime(seconds), self._pulse),
                 since=now.version,
                 panics=now[PANIC],
                 ended=lambda superseded_by: None,
@@ -225,18 +287,36 @@ class Crossfade:
         """Advance one fade. Returns the argument for `ended` if it is over, else None."""
         if fade.picture is not None and fade.panics != self._store.get(PANIC):
             return PANIC
-        if fade.began_s is None:
-            fade.began_s = now_s
-        share = (now_s - fade.began_s) / fade.seconds
+        if isinstance(fade.course, Hand) and fade.course.has_begun and fade.course.is_back:
+            return UNDONE
+        share = fade.course.share(now_s)
         values = [(path.param, path.at(share)) for path in fade.paths.values()]
         taken, fade.since = self._store.glide(values, by=BY, since=fade.since)
         for address in taken:
             del fade.paths[address]
         if fade.picture is not None:
-            fade.picture = replace(fade.picture, share=min(1.0, max(0.0, share)))
+            fade.picture = replace(fade.picture, share=share)
         elif not fade.paths:
             return next(iter(taken.values()), "")
         return "" if share >= 1.0 else None
+
+    def _undo(self, fade: _Fade) -> None:
+        """Give the old look of a fade by hand its values again; what others have set meanwhile outside the look stays.
+        The caller holds the lock."""
+        origin, now = fade.origin, self._store.snapshot()
+        if origin is None or fade.panics != now[PANIC]:
+            return
+        params = [(param, origin.before[at]) for at in origin.addresses if (param := osc_schema.lookup(at)) is not None]
+        look = [entry for entry in params if entry[0].is_look]
+        gliding = [entry for entry in params if entry[0].address in fade.paths]
+        others = [entry for entry in params if not entry[0].is_look and entry[0].address not in fade.paths]
+        self._store.glide(look, by=origin.by, since=now.version)
+        self._store.glide(gliding, by=BY, since=fade.since)
+        self._store.glide(others, by=origin.by, since=origin.version)
+        if self.draws_old:
+            self._returns += 1
+        else:
+            self._add_picture(UNFREEZE_S, is_held=True)
 
     def _picture_fade(self) -> _Fade | None:
         """The running picture fade, or None. The caller holds the lock."""
@@ -249,7 +329,7 @@ class Crossfade:
         if fade is None or fade.panics != now[PANIC]:
             return PictureFade(number=self._number, before=self.bypass.shown(now), revealed=1.0, share=0.0)
         assert fade.picture is not None
-        if fade.began_s is None:  # it has not been drawn yet: its old look is still on screen
+        if not fade.course.has_begun:  # it has not been drawn yet: its old look is still on screen
             return replace(fade.picture, number=self._number)
         revealed = fade.picture.share
         return PictureFade(number=self._number, before=self.bypass.shown(now), revealed=revealed, share=0.0)
@@ -260,9 +340,15 @@ class Crossfade:
             fade.paths = {address: path for address, path in fade.paths.items() if address not in addresses}
             if is_picture:
                 fade.picture = None
+                if fade.origin is not None:  # what it moves stays where the hand has left it
+                    fade.paths = {}
         superseded = [fade for fade in self._fades if not fade.paths and fade.picture is None]
         self._fades = [fade for fade in self._fades if fade not in superseded]
         return superseded
+
+
+def _origin(before: Snapshot, addresses: Iterable[str], by: str, version: int) -> _Origin:
+    return _Origin(before=before, addresses=frozenset(addresses), by=by, version=version)
 
 
 def _glides(address: str, is_picture: bool) -> bool:

@@ -4,7 +4,10 @@
         { number = 1, preset = "Night", fade_s = 3.0, follow_s = 20.0 },
         { number = 2, preset = "Day" },                                     # at once, and waits for go
         { number = 3, preset = "Day, brighter", fade_s = 3.0, glide = true },
-        { number = 4, preset = "Finale", fade_s = 0.0, timecode = "01:03:20:00" },
+        { number = 4, preset = "Finale", fade = "4b", follow = "8bars" },           # beats and bars of the tempo
+        { number = 5, preset = "Night", timecode = "01:03:20:00" },
+        { number = 6, preset = "Day", keep_layer5 = true },                 # the camera's layer stays as it is
+        { number = 7, preset = "Night", note = "when she lifts the guitar" },
     ]
 
 TOML's other notation, `[[cue]]` before each, is read as well. Lists are immutable: each edit makes a new one, so any
@@ -19,16 +22,15 @@ from typing import Self, TypeGuard
 import tomli_w
 
 from engine.errors import CueError, PresetError
+from engine.params.fade_time import AT_ONCE, FadeTime
 from engine.params.presets import clean_name
 from engine.params.timecode import checked_label
 from engine.params.toml_file import read_toml
 from engine.system.atomic_file import write_atomic
-from osc_schema.cues import MAX_FADE_S, MAX_FOLLOW_S
 
 MAX_NUMBER = 999
-_KEYS = ("number", "preset", "fade_s", "follow_s", "glide", "timecode")
-_LEFT_OUT = {"glide": False, "timecode": ""}
-"""Keys that are not written while they have this value."""
+MAX_NOTE_CHARS = 200
+_KEYS = ("number", "preset", "fade_s", "follow_s", "fade", "follow", "glide", "timecode", "keep_layer5", "note")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,30 +38,37 @@ class Cue:
     number: int
     """1..999."""
     preset: str
-    fade_s: float = 0.0
+    fade: FadeTime = AT_ONCE
     """Duration of the change."""
-    follow_s: float = 0.0
-    """Seconds from the start of this cue to the automatic start of the next one; 0: waits for `/cue/go`."""
+    follow: FadeTime = AT_ONCE
+    """From the start of this cue to the automatic start of the next one; 0: waits for `/cue/go`."""
     glide: bool = False
     """True if the values glide; False if the pictures crossfade."""
     timecode: str = ""
     """Timecode at which it starts, `01:00:10:05`; "" for none."""
+    keep_layer5: bool = False
+    """True if layer 5 stays as it is."""
+    note: str = ""
+    """A line that the player reads before this cue, at most 200 characters."""
 
     @classmethod
     def checked(
         cls,
         number: object,
         preset: object,
-        fade_s: object = 0.0,
-        follow_s: object = 0.0,
+        fade: object = 0.0,
+        follow: object = 0.0,
         glide: object = False,
         timecode: object = "",
+        keep_layer5: object = False,
+        note: object = "",
     ) -> Self:
         """A cue from values of OSC or a file. Raises CueError if one of them is invalid."""
         if not isinstance(preset, str):
             raise CueError(f"preset {_shown(preset)} is not a name")
-        if glide not in (0, 1):
-            raise CueError(f"glide {_shown(glide)} is neither true nor false")
+        for key, flag in (("glide", glide), ("keep_layer5", keep_layer5)):
+            if flag not in (0, 1):
+                raise CueError(f"{key} {_shown(flag)} is neither true nor false")
         try:
             name = clean_name(preset)
         except PresetError as reason:
@@ -67,10 +76,12 @@ class Cue:
         return cls(
             number=_checked_number(number),
             preset=name,
-            fade_s=_checked_seconds("fade_s", fade_s, MAX_FADE_S),
-            follow_s=_checked_seconds("follow_s", follow_s, MAX_FOLLOW_S),
+            fade=_checked_time("fade", fade),
+            follow=_checked_time("follow", follow),
             glide=bool(glide),
             timecode=checked_label(timecode),
+            keep_layer5=bool(keep_layer5),
+            note=checked_note(note),
         )
 
 
@@ -116,6 +127,11 @@ class CueList:
     def without(self, gone: Cue) -> "CueList":
         return CueList({at: cue for at, cue in self.cues.items() if cue is not gone})
 
+    def with_renamed(self, preset: str, new: str) -> "CueList":
+        """A list whose cues of one preset load it under its new name."""
+        renamed = {at: replace(cue, preset=new) for at, cue in self.cues.items() if cue.preset == preset}
+        return CueList({**self.cues, **renamed})
+
     def with_inserted(self, cue: Cue) -> "CueList":
         """Insert `cue`; the cue with its number and those after it, up to the first gap, move up by one."""
         free = cue.number
@@ -132,7 +148,7 @@ NO_CUES = CueList({})
 
 def write_cues(path: Path, cues: CueList) -> None:
     """Write the file. Raises CueError if that fails. Waits for the disk."""
-    entries = [{key: getattr(cue, key) for key in _KEYS if getattr(cue, key) != _LEFT_OUT.get(key)} for cue in cues]
+    entries = [_entry_of(cue) for cue in cues]
     try:
         write_atomic(path, tomli_w.dumps({"cue": entries}))
     except OSError as error:
@@ -163,7 +179,7 @@ def read_cues(path: Path) -> tuple[CueList, list[str]]:
             for key in ("number", "preset"):
                 if key not in entry:
                     raise CueError(f"has no {key}")
-            cue = Cue.checked(**entry)
+            cue = Cue.checked(**{key.removesuffix("_s"): value for key, value in entry.items()})
             if cue.number in cues:
                 raise CueError(f"number {cue.number} occurs twice")
         except CueError as reason:
@@ -171,6 +187,14 @@ def read_cues(path: Path) -> tuple[CueList, list[str]]:
         else:
             cues[cue.number] = cue
     return CueList(cues), problems
+
+
+def checked_note(note: object) -> str:
+    """The note in one line, or CueError."""
+    line = " ".join(note.split()) if isinstance(note, str) else ""
+    if not isinstance(note, str) or len(line) > MAX_NOTE_CHARS or not all(map(str.isprintable, line)):
+        raise CueError(f"note {_shown(note)} is not a text of at most {MAX_NOTE_CHARS} printable characters")
+    return line
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:
@@ -183,10 +207,20 @@ def _checked_number(number: object) -> int:
     return int(number)
 
 
-def _checked_seconds(key: str, seconds: object, max_s: float) -> float:
-    if not _is_number(seconds) or not 0.0 <= seconds <= max_s:
-        raise CueError(f"{key} {_shown(seconds)} is not a time of 0..{max_s:g} s")
-    return float(seconds)
+def _entry_of(cue: Cue) -> dict[str, object]:
+    """The cue as in the file. What comes after the times is written only if there is any."""
+    entry: dict[str, object] = {"number": cue.number, "preset": cue.preset}
+    for key, time in (("fade", cue.fade), ("follow", cue.follow)):
+        entry[f"{key}_s" if time.unit == "s" else key] = time.written
+    more = {"glide": cue.glide, "timecode": cue.timecode, "keep_layer5": cue.keep_layer5, "note": cue.note}
+    return entry | {key: value for key, value in more.items() if value}
+
+
+def _checked_time(key: str, time: object) -> FadeTime:
+    try:
+        return FadeTime.of(time)
+    except ValueError as reason:
+        raise CueError(f"{key} {_shown(time)} {reason}") from None
 
 
 def _shown(value: object) -> str:

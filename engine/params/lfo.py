@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from osc_schema.modulation import LFOS, SYNCS
+from osc_schema.modulation import BAR_SYNCS, LFOS, SYNCS
 
 _BITS: Final = 0xFFFF_FFFF
 _SHAPE: Final = {n: f"/lfo/{n}/shape" for n in LFOS}
@@ -50,7 +50,8 @@ class Lfos:
 
     def level(self, n: int, values: Mapping[str, Any]) -> float:
         """The level of LFO `n`, 0..1."""
-        beats = SYNCS[values[_SYNC[n]]]
+        sync = values[_SYNC[n]]
+        beats = BAR_SYNCS[sync] * values["/tempo/beats_a_bar"] if sync in BAR_SYNCS else SYNCS[sync]
         phase = (self._beat / beats if beats else self._cycles[n]) + values[_PHASE[n]]
         cycle = math.floor(phase)
         shape = values[_SHAPE[n]]

@@ -17,7 +17,7 @@ from typing import Any
 
 import osc_schema
 from engine.audio.settings import AudioSettings
-from engine.params.crossfade import PictureFade
+from engine.params.crossfade import Crossfade, PictureFade
 from engine.params.modulation import Modulation
 from engine.params.slew import Slew
 from engine.params.store import Snapshot
@@ -83,6 +83,11 @@ class LookPipeline:
         """Move the values with the sound and the LFOs; arguments as of `Modulation.step`."""
         self.values = self.modulation.step(self.values, features, time_s=time_s, beat=beat)
 
+    def go_on_from(self, other: "LookPipeline") -> None:
+        """Go on with the look that left, from where it is now."""
+        self.slew.go_on_from(other.slew, KEPT)
+        self.modulation = other.modulation
+
     def copy(self) -> "LookPipeline":
         """A pipeline that continues from the current state."""
         return LookPipeline(self.slew.copy(), self.modulation.copy())
@@ -100,6 +105,7 @@ class Looks:
         """The running fade, or None."""
         self._leaving_number = 0
         """Counts the looks that leave and are drawn."""
+        self._returns = 0
         self.cost = DrawingCost()
         self.drawn_as = ""
         """Text for people: how the old look of the latest fade is drawn; "" before the first fade."""
@@ -109,16 +115,28 @@ class Looks:
         """All values to draw the old look with; None if it is not drawn."""
         return None if self.leaving is None else self.leaving.values
 
-    def follow(self, fade: PictureFade | None, snapshot: Snapshot, *, period_s: float | None, late: int) -> None:
+    def follow(
+        self,
+        fade: PictureFade | None,
+        snapshot: Snapshot,
+        *,
+        period_s: float | None,
+        late: int,
+        crossfade: Crossfade | None = None,
+    ) -> None:
         """Follow the fade. Call it before `glide` with the same snapshot.
 
-        `period_s`: frame period, None offline, where there is always enough time; `late`: late frames so far.
+        `period_s`: frame period, None offline, where there is always enough time; `late`: late frames so far;
+        `crossfade`: where the fade is from. It is told if the old look is drawn, and may have undone the last fade.
         """
         before, self.fade = self.fade, fade
+        if crossfade is not None and crossfade.returns != self._returns:
+            self._returns = crossfade.returns
+            if self.leaving is not None:
+                self.shown.go_on_from(self.leaving)
         if fade is None:
             self.leaving = None
-            return
-        if before is None or before.number != fade.number:
+        elif before is None or before.number != fade.number:
             if fade.is_held:
                 self._freeze(BYPASSED)
             elif before is None or before.before is not fade.before:  # else the same look leaves still
@@ -126,6 +144,8 @@ class Looks:
             self.shown.slew.jump_to(snapshot, LOOK)
         elif self.leaving is not None and period_s is not None and (why := self.cost.check_late(late)):
             self._freeze(why)
+        if crossfade is not None:
+            crossfade.draws_old = self.leaving is not None
 
     def glide(self, snapshot: Snapshot, step_s: float) -> None:
         self.shown.glide(snapshot, step_s)

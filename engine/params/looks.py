@@ -1,10 +1,10 @@
 """The built-in looks, by world: preset files in `look_files`, each with what differs from the plain look.
 
 Made by eye, with music in four stems and in stereo, in a break and in silence. They share a recipe: a palette that
-stays and drifts, a black ground over a third of the picture or more, a focal point or a flow, something large that the
-kick moves and something fine that the hats light, and two slow LFOs whose rates have no common period, so that a minute
-never repeats. A look with a shader gives a value to each of its inputs, so that none is left at the shader's default,
-and names the look that holds the picture where the shader is too slow (`/fx/fallback`).
+stays and drifts, a black ground over a third of the picture or more (Riso and Marble are bright), a focal point or a
+flow, something large that the kick moves and something fine that the hats light, and two slow LFOs whose rates have no
+common period, so that a minute never repeats. A look with a shader gives a value to each of its inputs, so that none is
+left at the shader's default, and names the look that holds the picture where the shader is too slow (`/fx/fallback`).
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ import osc_schema
 from engine.params.preset_file import read_preset
 from osc_schema import Param
 from osc_schema.first_look import FIRST_LOOK
-from osc_schema.look_changes import Look
+from osc_schema.look_changes import Look, handy_macros
 
 FOLDER: Final = Path(__file__).parent / "look_files"
 WORLDS: Final = {
@@ -22,17 +22,22 @@ WORLDS: Final = {
     "geometry": ("Cathedral", "Mandala", "Tunnel", "Horizon"),
     "liquid": ("Ink", "Mercury", "Skein", "Medusa"),
     "noise": ("Djinn", "Relief", "Pulsar", "Thunder"),
+    "stage": ("Riso", "Marble", "Poster", "Neume"),
 }
 """The looks' names by world, in the order in which lists and the page show them."""
 
-_PICTURE_AREAS = frozenset({"multiverse", "colour", "layer", "feedback", "mirror", "post", "fx", "mod", "lfo"})
+_PICTURE_AREAS = frozenset(
+    {"multiverse", "colour", "layer", "feedback", "mirror", "text", "post", "fx", "mod", "lfo", "macro"}
+)
 _OF_THE_STAGE = frozenset({"alpha", "mute", "solo"})
+STAYING: Final = ("/layer/5/", "/text/2/")
+"""Beginnings of addresses that no look sets, although it sets others like them."""
 
 
 def _is_picture(param: Param) -> bool:
-    """True for what a look sets: not layer 5 and what is switched during a show."""
-    parts = param.address.split("/")[1:]
-    return parts[0] in _PICTURE_AREAS and parts[:2] != ["layer", "5"] and parts[-1] not in _OF_THE_STAGE
+    """True for what a look sets: not layer 5, text 2 and what is switched during a show."""
+    is_of_a_look = param.area in _PICTURE_AREAS and not param.address.startswith(STAYING)
+    return is_of_a_look and param.address.rpartition("/")[2] not in _OF_THE_STAGE
 
 
 PLAIN: Final[Look] = {param.address: param.default for param in osc_schema.DECLARED if _is_picture(param)}
@@ -44,7 +49,8 @@ def _read(name: str) -> Look:
         return PLAIN | FIRST_LOOK
     loaded = read_preset(FOLDER / f"{name}.toml", holds=_is_picture)
     assert not loaded.problems, (name, loaded.problems)
-    return PLAIN | dict(loaded.values)
+    look = PLAIN | dict(loaded.values)
+    return look | handy_macros(look)
 
 
 LOOKS: Final = {name: _read(name) for names in WORLDS.values() for name in names}

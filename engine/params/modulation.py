@@ -5,7 +5,7 @@ Sources as a level 0..1, scaled for music on a stage:
   (peaks at -12 dBFS with automatic gain, RMS some 12 dB below) would stay in the lowest fifth.
 - pitch: log2(f / 55 Hz) / 5, so 0 at A1, 1 at A6, 0.6 at A4 (440 Hz): each octave is an equal step.
 - onset: 1 in the frame after an onset, else 0; onsets are counted, so that none between two frames is missed.
-- beat, bar: 1 in the frame after a beat, or after the first of each four beats, else 0; those of `/tempo/source`.
+- beat, bar: 1 in the frame after a beat, or after the first of a bar, else 0; those of `/tempo/source`.
 - kick, snare, hat: 1 in the frame after a hit, else 0; heard in the sum of all source channels.
 Levels are clipped at both ends. Channel 0 is the channel with the highest RMS in this frame.
 
@@ -29,6 +29,7 @@ from typing import Any, Final
 
 import osc_schema
 from engine.params.lfo import Lfos
+from engine.params.macros import spread
 from engine.params.shader_inputs import is_input_address
 from engine.params.store import Snapshot
 from engine.values import AudioFeatures, ChannelFeatures, dbfs
@@ -38,9 +39,10 @@ from osc_schema.scale import scale_of
 
 FLOOR_DBFS, CEILING_DBFS = -48.0, -6.0
 MIN_HZ, OCTAVES = 55.0, 5.0
+SHOWN_RELEASE_MS: Final = 150.0  # the default of a route
 
-BEATS_A_BAR: Final = 4
 _LFO_SOURCES: Final = {f"lfo{n}": n for n in LFOS}
+_PULSES: Final = ("beat", "bar", "kick", "snare", "hat")
 _NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
 
 AliasOf = Callable[[str, Mapping[str, Any]], str]
@@ -75,14 +77,17 @@ _SCALES: Final = {param.address: scale_of(param) for param in osc_schema.PARAMS 
 class _Route:
     """One route: its addresses, and its current level."""
 
-    __slots__ = ("amount", "channel", "curve", "level", "offset", "release_ms", "source", "target")
+    __slots__ = ("amount", "channel", "curve", "level", "mute", "offset", "release_ms", "source", "target")
 
     def __init__(self, n: int) -> None:
         at = f"/mod/{n}"
         self.source, self.channel, self.target = f"{at}/source", f"{at}/channel", f"{at}/target"
         self.amount, self.offset, self.curve = f"{at}/amount", f"{at}/offset", f"{at}/curve"
-        self.release_ms = f"{at}/release_ms"
+        self.release_ms, self.mute = f"{at}/release_ms", f"{at}/mute"
         self.level = 0.0
+
+    def is_on(self, values: Mapping[str, Any]) -> bool:
+        return bool(values[self.source] != "off" and values[self.target] and not values[self.mute])
 
     def part(self, level: float, values: Mapping[str, Any]) -> float:
         """The part of the target's range to add for a level 0..1."""
@@ -98,7 +103,10 @@ class Modulation:
         values choose has such an input, or it has several numbers; the route then moves nothing."""
         self._alias_of = alias_of
         self.moved: Mapping[str, float] = _NOTHING
-        """Modulated values of the targets after the last step, by address."""
+        """Modulated values of the targets after the last step, by address. Any thread."""
+        self.sources: Mapping[str, float] = _NOTHING
+        """Levels of all sources, 0..1, while somebody watches them. Any thread."""
+        self._watched_steps = 0
         self._routes = tuple(map(_Route, ROUTES))
         self._lfos = Lfos()
         self._parts: Mapping[str, float] = _NOTHING
@@ -119,6 +127,10 @@ class Modulation:
         copy._time_s, copy._onset_counts, copy._counts = self._time_s, self._onset_counts, self._counts
         return copy
 
+    def watch_sources(self, steps: int) -> None:
+        """Compute `sources` in the next steps, also while no route is on. Any thread."""
+        self._watched_steps = steps
+
     def analysis_values(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """`values` with the modulation of the last step, for the analysis, which runs before this frame's step."""
         return _with(values, _moved(values, self._parts))
@@ -130,40 +142,48 @@ class Modulation:
 
         `time_s`: due time of the frame; `beat`: beat of the tempo at that time.
         """
-        if values is self._quiet:
+        is_watched = self._watched_steps > 0
+        if values is self._quiet and not is_watched:
             return values
         for route in self._routes:
             if values[route.source] == "off":
                 route.level = 0.0
-        routes = [route for route in self._routes if values[route.source] != "off" and values[route.target]]
-        if not routes:
+        routes = [route for route in self._routes if route.is_on(values)]
+        if not routes and not is_watched:
             self._quiet, self._parts, self.moved = values, _NOTHING, _NOTHING
             self._onset_counts, self._counts = (), {}
             return values
         self._quiet = None
         dt_s, self._time_s = max(0.0, time_s - self._time_s), time_s
         self._lfos.advance(values, dt_s, beat)
-        has_onset, pulses = self._take_onsets(features), self._take_pulses(features, beat)
+        has_onset, pulses = self._take_onsets(features), self._take_pulses(features, beat, values["/tempo/beats_a_bar"])
         loudest = max(range(len(features.channels)), key=lambda at: features.channels[at].rms)
+        sound = partial(_sound_level, features=features, has_onset=has_onset, pulses=pulses)
+        if is_watched:
+            self._watched_steps -= 1
+            self.sources = self._all_levels(values, partial(sound, at=loudest), dt_s)
         parts: dict[str, float] = {}
         for route in routes:
             source = values[route.source]
             if source in _LFO_SOURCES:
                 level = self._lfos.level(_LFO_SOURCES[source], values)
             else:
-                at = values[route.channel] - 1 if values[route.channel] else loudest
-                if source in pulses:
-                    now = float(pulses[source])
-                else:
-                    now = float(has_onset[at]) if source == "onset" else _LEVELS[source](features.channels[at])
-                fallen = now + (route.level - now) * math.exp(-1000.0 * dt_s / values[route.release_ms])
-                level = route.level = max(now, fallen)
+                now = sound(source, at=values[route.channel] - 1 if values[route.channel] else loudest)
+                level = route.level = _released(route.level, now, dt_s, values[route.release_ms])
             target = values[route.target]
             if target not in _SCALES and not (target := self._alias_of(target, values)):
                 continue
             parts[target] = parts.get(target, 0.0) + route.part(level, values)
-        self._parts, self.moved = parts, _moved(values, parts)
+        moved = _moved(values, parts)
+        spread(values, moved)
+        self._parts, self.moved = parts, moved
         return _with(values, self.moved)
+
+    def _all_levels(self, values: Mapping[str, Any], sound: Callable[[str], float], dt_s: float) -> dict[str, float]:
+        levels = {name: self._lfos.level(n, values) for name, n in _LFO_SOURCES.items()}
+        for source in (*_LEVELS, "onset", *_PULSES):
+            levels[source] = _released(self.sources.get(source, 0.0), sound(source), dt_s, SHOWN_RELEASE_MS)
+        return levels
 
     def _take_onsets(self, features: AudioFeatures) -> list[bool]:
         """For each channel, True if there was an onset since the last step."""
@@ -171,17 +191,26 @@ class Modulation:
         before, self._onset_counts = self._onset_counts or counts, counts
         return [count > known for count, known in zip(counts, before, strict=True)]
 
-    def _take_pulses(self, features: AudioFeatures, beat: float) -> dict[str, bool]:
+    def _take_pulses(self, features: AudioFeatures, beat: float, beats_a_bar: int) -> dict[str, bool]:
         """For beat, bar, kick, snare and hat: True if there was one since the last step."""
-        counts = {
-            "beat": math.floor(beat),
-            "bar": math.floor(beat / BEATS_A_BAR),
-            "kick": features.beat.kick_count,
-            "snare": features.beat.snare_count,
-            "hat": features.beat.hat_count,
-        }
+        hits = features.beat
+        heard = (math.floor(beat), math.floor(beat / beats_a_bar), hits.kick_count, hits.snare_count, hits.hat_count)
+        counts = dict(zip(_PULSES, heard, strict=True))
         before, self._counts = self._counts or counts, counts
         return {name: count > before[name] for name, count in counts.items()}
+
+
+def _released(before: float, now: float, dt_s: float, release_ms: float) -> float:
+    return max(now, now + (before - now) * math.exp(-1000.0 * dt_s / release_ms))
+
+
+def _sound_level(
+    source: str, *, features: AudioFeatures, has_onset: list[bool], pulses: Mapping[str, bool], at: int
+) -> float:
+    """The level of a source other than an LFO in this frame; `at`: index of its channel."""
+    if source in pulses:
+        return float(pulses[source])
+    return float(has_onset[at]) if source == "onset" else _LEVELS[source](features.channels[at])
 
 
 def _moved(values: Mapping[str, Any], parts: Mapping[str, float]) -> dict[str, float]:

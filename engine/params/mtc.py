@@ -19,6 +19,7 @@ PIECES = 8
 TEXT_LEAD_FRAMES = 1.75
 MAX_INTERVAL_S = 0.06  # at 0.6 times 24 frames a second a piece comes every 17 ms; above, the series was interrupted
 MTC_RATES = ("24", "25", "29.97df", "30")
+_TEXT_RATE_AT = 28  # above the hours
 
 
 class MtcAssembler:
@@ -78,8 +79,18 @@ def full_frame(packed: int, now_s: float) -> TimecodeReading | None:
 
 
 def text_frame(packed: int, now_s: float) -> TimecodeReading | None:
-    """The reading of Open Stage Control's text, packed like a full frame without a rate."""
-    return _if_time(replace(_at(packed, now_s), lead_frames=TEXT_LEAD_FRAMES))
+    """The reading of a text, packed like a full frame without a rate: with that of `text_rate` it names the frame that
+    begins now; without, as from Open Stage Control, it is late."""
+    reading, rate = _at(packed, now_s), packed >> _TEXT_RATE_AT
+    if rate:
+        return _if_time(replace(reading, rate=MTC_RATES[rate - 1]))
+    return _if_time(replace(reading, lead_frames=TEXT_LEAD_FRAMES))
+
+
+def text_rate(fps: object) -> int:
+    """The bits that say the frames a second of a text, 24, 25 or 30; 0 for any other."""
+    rate = f"{fps:g}" if isinstance(fps, int | float) else ""
+    return (1 + MTC_RATES.index(rate)) << _TEXT_RATE_AT if rate in MTC_RATES else 0
 
 
 def _at(packed: int, now_s: float) -> TimecodeReading:

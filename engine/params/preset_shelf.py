@@ -7,7 +7,8 @@ the disk. Changes by other programs are found by polling the folder.
 import threading
 import zlib
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import osc_schema
 from engine.errors import PresetError
@@ -153,6 +154,17 @@ class PresetShelf:
             self._drop(change)
         return was_replaced
 
+    def rename(self, name: str, new: str) -> tuple[str, str]:
+        """Rename a preset, with its picture. Returns both names as they are spelled. PresetError if it is missing, or
+        if the new name is taken."""
+        old, renamed = self.folder.rename(name, new)
+        with self._lock:
+            on_disk = self._on_disk.pop(old, None)
+            if on_disk is not None and isinstance(on_disk.content, LoadedPreset):
+                self._on_disk[renamed] = _OnDisk(file=None, content=replace(on_disk.content, name=renamed))
+        self._pictures = {renamed if at == old else at: picture for at, picture in self._pictures.items()}
+        return old, renamed
+
     def restore(self, name: str) -> LoadedPreset:
         """Bring back the preset that was last overwritten or deleted under that name. PresetError if there is none."""
         loaded = self.folder.restore(name)
@@ -258,7 +270,8 @@ class CurrentPreset:
 
     A preset becomes current when it is loaded (by OSC, the page, a cue or `--preset`) or saved. It is edited while any
     of its values differs from the current value; setting the value back clears the mark. While a fade to it is running,
-    it does not count as edited. There is no current preset at the start, or after it was deleted.
+    it does not count as edited. The first one is the look that the engine starts with. There is none after it was
+    deleted, and after a resume of values that belonged to none.
 
     Call `step` on the render thread, everything else on any.
     """
@@ -290,12 +303,21 @@ class CurrentPreset:
         current = _Current(name=loaded.name, values=values, is_fading=is_fading)
         self._set(current)
 
-        def arrive() -> None:
-            with self._lock:
-                current.is_fading = False
-                self._seen_version = -1
+        return partial(self._go_on, current)
 
-        return arrive
+    def pause(self) -> Callable[[], None]:
+        """Compare nothing until the returned function is called: a hand is fading to another look."""
+        with self._lock:
+            current = self._current
+            if current is not None:
+                current.is_fading = True
+        return partial(self._go_on, current)
+
+    def _go_on(self, current: _Current | None) -> None:
+        with self._lock:
+            if current is not None:
+                current.is_fading = False
+            self._seen_version = -1
 
     def follow(self, loaded: LoadedPreset) -> None:
         """Use the new values of a preset for the comparison, if it is the current one."""
@@ -303,6 +325,13 @@ class CurrentPreset:
             if self._current is not None and self._current.name == loaded.name:
                 self._current.values = {a: value for a, value in loaded.values if self._is_usable(a, value)}
                 self._different, self._seen_version = "", -1
+
+    def rename(self, name: str, new: str) -> None:
+        """Follow a preset that was renamed."""
+        with self._lock:
+            if self._current is not None and self._current.name == name:
+                self._current.name = new
+                self._send(CURRENT, *self.state)
 
     def forget(self, name: str) -> None:
         """Leave no preset current if the deleted preset `name` was."""

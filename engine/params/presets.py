@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+import tomli_w
+
 import osc_schema
 from engine.errors import PresetError
-from engine.params.looks import LOOKS, PLAIN
+from engine.params.looks import LOOKS, PLAIN, STAYING
 from engine.params.preset_file import LoadedPreset, preset_text, read_preset
 from engine.system import file_names
 from engine.system.atomic_file import remove_file, replace_file, write_atomic
@@ -27,6 +29,7 @@ MAX_KEPT_A_NAME = 10
 MAX_KEPT = 200
 SUFFIX, PICTURE_SUFFIX = ".toml", ".jpg"
 
+_OWN_NAME = re.compile(r"^name = .*$", re.MULTILINE)
 _KEPT = re.compile(r"(?P<number>\d{6,9}) (?P<name>.+)\.toml")
 
 
@@ -128,7 +131,9 @@ _FACTORY: dict[str, dict[str, Value]] = {
 """The values of each built-in preset that differ from the schema's defaults."""
 NO_INPUTS: Mapping[str, str] = MappingProxyType({})
 FACTORY_NAMES = tuple(_FACTORY)
-_LOOK_AREAS = frozenset({"mode", "multiverse", "colour", "layer", "feedback", "mirror", "post", "fx", "mod", "lfo"})
+_LOOK_AREAS = frozenset(
+    {"mode", "multiverse", "colour", "layer", "feedback", "mirror", "text", "post", "fx", "mod", "lfo"}
+)
 
 
 def is_stored(param: Param) -> bool:
@@ -271,6 +276,26 @@ class PresetFolder:
             raise PresetError(f"{path}: cannot be deleted ({error.strerror or error})") from None
         _try_picture(lambda: remove_file(path.with_suffix(PICTURE_SUFFIX), missing_ok=True))
 
+    def rename(self, name: str, new: str) -> tuple[str, str]:
+        """Rename a preset, with its picture. Returns both names as they are spelled. PresetError, without any change,
+        if it is missing or built in, or if the new name is taken."""
+        refuse_factory(name)
+        path, old, target = self._existing(name), clean_name(name), self._path_of(new)
+        renamed = clean_name(new)
+        if taken := next((at for at in self.files() if at.casefold() == renamed.casefold() and at != old), None):
+            raise PresetError(f"preset {taken!r}: exists already; choose another name")
+        try:
+            text = read_small(path).decode()
+            self._write(path, _OWN_NAME.sub(lambda match: tomli_w.dumps({"name": renamed}).strip(), text, count=1))
+            replace_file(path, target)
+        except (OSError, UnicodeDecodeError) as error:
+            reason = (error.strerror if isinstance(error, OSError) else None) or error
+            raise PresetError(f"{path}: cannot be renamed ({reason})") from None
+        picture = path.with_suffix(PICTURE_SUFFIX)
+        if picture.is_file():
+            _try_picture(lambda: replace_file(picture, target.with_suffix(PICTURE_SUFFIX)))
+        return old, renamed
+
     def export_text(self, name: str) -> str:
         """The text of a file with the complete, checked preset; also for built-in ones."""
         loaded = self.load(name)
@@ -376,10 +401,10 @@ def _factory_name(name: str) -> str | None:
 
 def _factory_values(name: str) -> dict[str, Value]:
     """The values of a built-in preset. `default` sets everything; a look leaves the inputs and their setup alone: the
-    camera on layer 5, the live models, the region map, the sound."""
+    camera on layer 5, text 2, the logo, the live models, the region map, the sound."""
 
     def is_held(param: Param) -> bool:
-        is_of_a_look = param.area in _LOOK_AREAS and not param.address.startswith("/layer/5/")
+        is_of_a_look = param.area in _LOOK_AREAS and not param.address.startswith(STAYING)
         return param.stored and (is_of_a_look or name == "default")
 
     return {param.address: param.default for param in osc_schema.PARAMS if is_held(param)} | _FACTORY[name]

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TypeVar
 
 import osc_schema
 from engine.params.store import Snapshot
@@ -23,6 +24,8 @@ from osc_schema.scale import Scale, scale_of
 LANDING = 1e-4  # of the range: a tenth of an 8-bit step of brightness, a third of a pixel at the edge of 720p
 MAX_SMOOTHING_MS = 60_000.0
 MIN_SHARE = 1 / 512  # of a menu's item: less than half an 8-bit step of its colour
+
+G = TypeVar("G")
 
 
 @dataclass(slots=True)
@@ -134,6 +137,12 @@ class Slew:
         slew._snapshot, slew._values = self._snapshot, self._values
         return slew
 
+    def go_on_from(self, other: "Slew", addresses: Iterable[str]) -> None:
+        """Go on with the next step from the present state of these addresses in another one, which ends."""
+        for address in addresses:
+            _take(address, self._glides, self._moving, other._glides, other._moving)
+            _take(address, self._menus, self._moving_menus, other._menus, other._moving_menus)
+
     def step(self, snapshot: Snapshot, dt_s: float) -> Mapping[str, Value]:
         """The values `dt_s` seconds after the last step, gliding to those of the snapshot; the first step jumps.
 
@@ -172,6 +181,15 @@ class Slew:
                 del self._moving_menus[address]
         self._values = MappingProxyType(values)
         return self._values
+
+
+def _take(address: str, own: dict[str, G], moving: dict[str, G], its: dict[str, G], its_moving: dict[str, G]) -> None:
+    """Take over the glide of an address, if it has one, and if it moves."""
+    moving.pop(address, None)
+    if address in its:
+        own[address] = its[address]
+    if address in its_moving:
+        moving[address] = its_moving[address]
 
 
 def _part_of_way(dt_s: float, smoothing_ms: float) -> float:

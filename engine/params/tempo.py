@@ -8,7 +8,7 @@ stopped.
 Taps (`Taps`) set the tempo while no clock does. While the beat is tracked in the sound, they choose between its
 readings: see `HandOnBeat`. MIDI clock (`TickLine`): after stop the beat continues at its tempo, because a picture
 without movement looks broken. Ticks that arrive while stopped, which many machines send, still set the tempo, but not
-the position.
+the position. `/tempo/state` tells that the clock has stopped, as it does for Ableton Link with start/stop sync.
 
 Other clocks call `follow`, from their own threads. The beat glides to them. If a clock ends, or the tracker loses the
 beat, the beat runs on at the last tempo.
@@ -21,12 +21,15 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import osc_schema
+from engine.params.fade_time import Pulse
 from engine.params.store import ParamStore
 from engine.params.tempo_sources import CLOCK_GONE_S, TICKS_PER_BEAT, BeatLine, HandOnBeat, Taps, TickLine
 from engine.system.clock import Clock
+from osc_schema import Rejected, Value
 
 MIN_CONFIDENCE: Final = 0.3  # of a clock; below, the beat runs on at the last tempo
 OUTSIDE_GONE_S: Final = 1.0  # after this long without a word from an outside clock, taps count again
+JUMP_BEATS: Final = 0.5  # more between two frames than the tempo explains: the beats are counted anew
 WRITE_INTERVAL_S: Final = 0.25  # between two updates of /tempo/bpm
 WRITE_STEP_BPM: Final = 0.05
 TRACKED_STEP_BPM: Final = 0.4  # a tracked tempo wavers; each update goes to every subscriber and into the autosave
@@ -41,14 +44,17 @@ _CLOCKS: Final = {"link": "Ableton Link", "midi": "MIDI clock"}
 """Clocks whose tempo may be outside the range of /tempo/bpm: Link allows 20..999."""
 
 
+TempoState = Literal["free", "following", "stopped", "manual"]
+"""The words of `/tempo/state`. In all of them the beat runs: free and stopped, at the last tempo of the clock."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TempoStatus:
     """The beat in use, and where it comes from."""
 
     source: str
     """The value of `/tempo/source`."""
-    state: Literal["following", "free", "manual"]
-    """Free: the clock is silent or unsure, and the beat runs on at its tempo."""
+    state: TempoState
     bpm: float
     heard_confidence: float
     """0..1, of the beat heard in the sound, followed or not."""
@@ -73,20 +79,27 @@ class Tempo:
         self._tick_s = self._followed_s = float("-inf")
         """When the MIDI clock and when another clock last set the beat."""
         self._is_stopped = False
+        """The transport of the MIDI clock or the Link session."""
         self._stopped_at = 0.0
         self._next_tick_beat: float | None = None
         """Beat of the next tick after start or continue, else None."""
         self._reset_beats = 0.0
         """Added to the beat of an outside clock: set by reset."""
+        self._count = 0
+        """That of the outside clock, see `follow`."""
+        self._state: TempoState = "free"
         self._ignored_ticks = 0
         """MIDI clock ticks that came while another source was chosen."""
         self._source, self._was_midi = _DEFAULT_SOURCE, False
         self._has_told_range = False
         """True once a line has told that the clock's tempo is outside the range of /tempo/bpm."""
         self._written_bpm = _DEFAULT_BPM
+        self._pulse = Pulse(bpm=_DEFAULT_BPM)
+        self._pulse_s: float | None = None
         self._next_write_s = float("-inf")
         store.on_trigger("/tempo/tap", lambda: self.tap(clock.now_s()))
         store.on_trigger("/tempo/reset", lambda: self.reset(clock.now_s()))
+        store.add_condition("/tempo/state", self._require_state)
 
     @property
     def bpm(self) -> float:
@@ -97,16 +110,30 @@ class Tempo:
         clock goes to another place."""
         return self._line.beat_at(now_s)
 
+    def read_pulse(self) -> Pulse:
+        """The beat of the newest frame. Any thread."""
+        return self._pulse
+
     def status(self, now_s: float, heard_confidence: float) -> TempoStatus:
         """The beat in use at `now_s`, beside the confidence of the beat heard in the sound, 0..1."""
         source = self._current_source()
-        is_fed = now_s - self._followed_s < OUTSIDE_GONE_S or self._has_clock(source, now_s)
         return TempoStatus(
-            source=source,
-            state="manual" if source == "manual" else "following" if is_fed else "free",
-            bpm=self.bpm,
-            heard_confidence=heard_confidence,
+            source=source, state=self._state_of(source, now_s), bpm=self.bpm, heard_confidence=heard_confidence
         )
+
+    def _state_of(self, source: str, now_s: float) -> TempoState:
+        if source == "manual":
+            return "manual"
+        is_fed = now_s - self._followed_s < OUTSIDE_GONE_S or self._has_clock(source, now_s)
+        if self._is_stopped and (
+            source == "midi" or (source == "link" and is_fed)
+        ):  # a stopped MIDI clock may be silent
+            return "stopped"
+        return "following" if is_fed else "free"
+
+    def _require_state(self, state: Value) -> None:
+        if state != self._state:
+            raise Rejected(f"/tempo/state: shows how the beat runs ({self._state}); /tempo/source chooses its clock")
 
     def tap(self, now_s: float) -> None:
         """Set the nearest beat to `now_s`, and the tempo. Ignored while a MIDI clock, Link or timecode sets them."""
@@ -134,12 +161,25 @@ class Tempo:
                 self._reset_beats -= round(beat)
                 self._line = BeatLine(at_s=now_s, beat=beat - round(beat), bpm=self.bpm)
 
-    def follow(self, source: str, *, beat: float, bpm: float, at_s: float, confidence: float = 1.0) -> None:
+    def follow(
+        self,
+        source: str,
+        *,
+        beat: float,
+        bpm: float,
+        at_s: float,
+        confidence: float = 1.0,
+        is_playing: bool = True,
+        count: int = 0,
+    ) -> None:
         """A clock says: at `at_s` (the engine clock's seconds) the beat was `beat` at `bpm`. Any thread.
 
         Ignored unless `/tempo/source` names it, and below a confidence of MIN_CONFIDENCE (0..1). The beat glides to it
         without a jump back; if it is more than a bar away, it goes there at once. Of the beat tracker (`beat`) only the
         position within the beat counts, because the sound does not number its beats.
+
+        `is_playing`: False while the clock's transport is stopped. Another `count` than before: the clock counts its
+        beats anew, so the beat goes there at once, and a reset before it is void.
         """
         if source != self._current_source() or confidence < MIN_CONFIDENCE or not (math.isfinite(beat) and bpm > 0.0):
             return
@@ -152,6 +192,10 @@ class Tempo:
                 beat, bpm = read
                 beat += round(self.beat_at(now_s) - beat - (now_s - at_s) * bpm / 60.0)
             else:
+                self._is_stopped = not is_playing
+                if count != self._count:
+                    self._count, self._reset_beats = count, 0.0
+                    self._line = BeatLine(at_s=at_s, beat=beat, bpm=bpm)
                 beat += self._reset_beats
             self._followed_s = now_s
             self._line = self._line.glide_to(beat=beat, bpm=bpm, at_s=at_s, now_s=now_s)
@@ -191,6 +235,12 @@ class Tempo:
             if self._is_stopped:
                 self._next_tick_beat, self._is_stopped = self._stopped_at, False
 
+    def midi_song_position(self, sixteenths: int) -> None:
+        """Handle 0xF2: where continue goes on. Ignored while the clock runs, as MIDI 1.0 has it."""
+        with self._lock:
+            if self._is_stopped:
+                self._stopped_at = sixteenths / 4
+
     def midi_stop(self, now_s: float) -> None:
         """Handle 0xFC: the beat continues at its tempo; ticks no longer set its position."""
         with self._lock:
@@ -200,8 +250,11 @@ class Tempo:
     # -- the render thread ---------------------------------------------------------------
 
     def step(self, now_s: float) -> None:
-        """Use a new value of `/tempo/bpm`, or else write the tempo of the taps or of a clock to it."""
+        """Read the beat of this frame. Use a new value of `/tempo/bpm`, or else write the tempo of the taps or of a
+        clock to it."""
         self._step_source(now_s)
+        self._step_pulse(now_s)
+        self._step_state(now_s)
         held = self._store.get("/tempo/bpm")
         assert isinstance(held, float)
         if held != self._written_bpm:
@@ -217,6 +270,23 @@ class Tempo:
             self._next_write_s = now_s + WRITE_INTERVAL_S
             self._written_bpm = bpm
             self._store.set("/tempo/bpm", bpm, by="tempo")
+
+    def _step_pulse(self, now_s: float) -> None:
+        """Read the beat of this frame, and tell a tempo that moves from a count that begins anew."""
+        before, beat, jumped = self._pulse, self.beat_at(now_s), self._pulse.jumped
+        passed = 0.0 if self._pulse_s is None else (now_s - self._pulse_s) * before.bpm / 60.0
+        if abs(beat - before.beat - passed) > max(JUMP_BEATS, passed):
+            jumped += beat - before.beat - passed
+        beats_a_bar = self._store.get("/tempo/beats_a_bar")
+        assert isinstance(beats_a_bar, int)
+        self._pulse = Pulse(beat=beat, jumped=jumped, step=max(passed, 0.0), bpm=self.bpm, beats_a_bar=beats_a_bar)
+        self._pulse_s = now_s
+
+    def _step_state(self, now_s: float) -> None:
+        state = self._state_of(self._current_source(), now_s)
+        if state != self._state:
+            self._state = state
+            self._store.set("/tempo/state", state, by="tempo")
 
     def _tell_range(self, bpm: float) -> None:
         """Say once that the tempo of a clock is outside the range of /tempo/bpm; again after it was well inside."""
@@ -238,6 +308,7 @@ class Tempo:
         if source != self._source:
             with self._lock:
                 self._source, self._reset_beats, self._followed_s = source, 0.0, float("-inf")
+                self._is_stopped, self._count = False, 0
                 self._hand = HandOnBeat()
                 if source not in _CLOCKS and not _MIN_BPM <= self.bpm <= _MAX_BPM:  # run at the tempo that is shown
                     self._line = self._line.at_tempo(_within_range(self.bpm), now_s)

@@ -29,7 +29,7 @@ from numba.core.caching import NullCache
 from numba.extending import intrinsic
 from numba.np.ufunc import threading_layer
 
-NUMBER_FILES = "blue_noise compiling flash_guard frame_block look masks".split()  # beside numba_*.py
+NUMBER_FILES = "blue_noise compiling flash_guard frame_block graphic look masks".split()  # beside numba_*.py
 # Routines are called by kernels only: they compile faster without wrappers for calls from Python.
 ROUTINE_OPTIONS: dict[str, Any] = {
     "fastmath": True,

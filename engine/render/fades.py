@@ -1,10 +1,11 @@
 """The dissolve of two looks, the same for both renderers: which are drawn, in which order, and how they are mixed."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Generic, TypeVar
 
+from engine.render.graphic import graphics_between
 from engine.render.look import between
 from engine.render.picture import Leaving, PictureInput
 
@@ -32,7 +33,7 @@ class LookSteps(Generic[Drawn]):
     look: Callable[..., Drawn]
     """`look(picture, is_leaving=..., is_last=...)`: the look alone, onto its own trail. `is_last`: nothing follows."""
     effects: Callable[..., Drawn]
-    """`effects(picture, drawn, post, is_leaving=...)`: with the shader slots, and bloom, grain and so on."""
+    """`effects(picture, drawn, post, is_leaving=...)`: with the shader slots, texts, bloom and so on."""
     mixed: Callable[[Drawn, Drawn, float], Drawn]
     """`mixed(below, above, share)`: (1 - share) x below + share x above, alpha too."""
     settle: Callable[[], object]
@@ -84,12 +85,14 @@ class FadeState(Generic[Drawn]):
         steps.settle()
         # It begins with a share of 0 where the outgoing picture was held.
         share = (fade.mix - self._held_from) / (1.0 - self._held_from) if self._held_from < 1.0 else 1.0
+        share = max(share, 0.0)  # a hand may move back beyond it
         return steps.mixed(self.side, new, share)
 
     def _draw_finished(self, picture: PictureInput, steps: LookSteps[Drawn], *, is_leaving: bool = False) -> Drawn:
         """One look with its shaders and effects."""
         is_alone = self.side is None and not is_leaving
-        is_last = is_alone and picture.look.post.is_off and not any(slot.mix > 0 for slot in picture.shaders)
+        is_plain = picture.look.post.is_off and not picture.graphics
+        is_last = is_alone and is_plain and not any(slot.mix > 0 for slot in picture.shaders)
         drawn = steps.look(picture, is_leaving=is_leaving, is_last=is_last)
         return steps.effects(picture, drawn, picture.look.post, is_leaving=is_leaving)
 
@@ -105,7 +108,8 @@ class FadeState(Generic[Drawn]):
         new = steps.look(picture, is_leaving=False, is_last=False)
         steps.settle()
         post = between(leaving.look.post, picture.look.post, share)
-        drawn = steps.effects(picture, steps.mixed(old, new, share), post, is_leaving=False)
+        both = replace(picture, graphics=graphics_between(leaving.graphics, picture.graphics, share))
+        drawn = steps.effects(both, steps.mixed(old, new, share), post, is_leaving=False)
         if self.beneath is None:
             return drawn
         steps.settle()

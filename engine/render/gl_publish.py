@@ -20,6 +20,8 @@ from engine.render.readback import Readback
 from engine.render.shader_source import Pass, uniform
 
 _CURRENT, _LIMITS, _NOISE = range(3)
+MAX_SIZES = 4  # of fitted pictures that are kept
+Size = tuple[int, int]
 
 
 class Dither:
@@ -45,6 +47,9 @@ class Publisher:
     def __init__(self, context: moderngl.Context, wait_for_gpu: Callable[[], None], *, is_software: bool) -> None:
         self.dither = Dither(context)
         self._context = context
+        self._hit = Pass(context, "mix", ("HIT",), u_previous=_CURRENT)
+        self._wait_for_gpu = wait_for_gpu
+        self._is_software = is_software
         self._fade = self._program()
         self._limit = self._program("LIMITS")
         self._deep_fade = self._program("DEEP")
@@ -55,6 +60,15 @@ class Publisher:
         self._cells = Target(context, (CELLS, CELLS), dtype="f4")
         self._cell_readback = Readback(context, wait_for_gpu, (CELLS, CELLS), is_direct=is_software, dtype="f4")
         self._tiny = Target(context, (1, 1), dtype=self.dither.dtype)  # released last: moderngl returns to a bound one
+
+    def lit(self, picture: Target, hit: float, into: Target) -> Target:
+        """Draw the picture with that share of white over it (`/master/hit`). Returns `into`."""
+        if self._is_software:
+            self._wait_for_gpu()
+        self._hit["u_share"] = hit
+        picture.texture.use(_CURRENT)
+        self._hit.draw(into.framebuffer)
+        return into
 
     def sum_cells(self, picture: Target) -> None:
         """Sum up the light of the picture's cells, and queue the transfer."""
@@ -79,13 +93,14 @@ class Publisher:
     def warm_up(self, picture: Target, published: Target, wait_for_gpu: Callable[[], None]) -> None:
         """Draw one pixel with each program."""
         self.sum_cells(picture)
+        self.lit(picture, 1.0, self._tiny)
         for limits in (None, NO_LIMITS):
             self.draw(picture, Finish(1.0, limits), published, is_luma=False)
             self.draw_deep(picture, Finish(1.0, limits), self._tiny, is_luma=False)
         wait_for_gpu()
 
     def release(self) -> None:
-        release_all(self._fade, self._limit, self._deep_fade, self._deep_limit, self._sum_cells)
+        release_all(self._hit, self._fade, self._limit, self._deep_fade, self._deep_limit, self._sum_cells)
         release_all(self._limits, self.dither.noise, self._cells, self._cell_readback, self._tiny)
 
     def _draw(self, picture: Target, finish: Finish, publish: Pass, into: Target, gain: float, is_luma: bool) -> None:
@@ -107,61 +122,62 @@ class Publisher:
 
 
 class FittedPicture:
-    """Draws and reads back the middle of the published picture at the size of its reader, for SD.
+    """Draws and reads back the middle of a picture at the size of its reader: the published one for SD and for light,
+    and the one behind a blackout for the page.
 
-    On a GPU that is a pass of fit.glsl and a transfer of 1 MB (512 x 512) instead of 8 MB (1080p).
-
-    For a GPU; a software rasteriser would be slower than its reader. Render thread, context current.
+    On a GPU that is a pass of fit.glsl and a transfer of 1 MB (512 x 512) instead of 8 MB (1080p). A software
+    rasteriser would be slower than SD, which fits its picture itself there. Render thread, context current.
     """
 
     def __init__(self, context: moderngl.Context, wait_for_gpu: Callable[[], None]) -> None:
         self._context, self._wait_for_gpu = context, wait_for_gpu
         self._fit = Pass(context, "fit")
-        self._size_px = (1, 1)
-        self._target, self._readback = self._make(self._size_px)
-        self._is_queued = False
+        self._made: dict[Size, tuple[Target, Readback]] = {}
+        """By size, the one used last at the end."""
+        self._queued_px: Size | None = None
         self._warm_up()
 
-    def queue(self, picture: Target, size_px: tuple[int, int]) -> None:
+    def queue(self, picture: Target, size_px: Size) -> None:
         """Queue the pass and its transfer behind the drawing of `picture`."""
-        if self._size_px != size_px:
-            made, old = self._make(size_px), (self._target, self._readback)
-            made[0].framebuffer.use()  # moderngl returns to what is bound: not to one that was released
-            (self._target, self._readback), self._size_px = made, size_px
-            release_all(*old)
+        made = self._made.pop(size_px) if size_px in self._made else self._make(size_px)
+        target, readback = self._made[size_px] = made
+        if len(self._made) > MAX_SIZES:
+            target.framebuffer.use()  # moderngl returns to what is bound: not to one that was released
+            release_all(*self._made.pop(next(iter(self._made))))
         left, top, width, height = middle(picture.texture.size, size_px)
         self._fit["u_part"] = left, top, width, height
         self._fit["u_texels_per_px"] = width / size_px[0], height / size_px[1]
         picture.texture.use(0)
-        self._fit.draw(self._target.framebuffer)
-        self._readback.queue(self._target.framebuffer)
-        self._is_queued = True
+        self._fit.draw(target.framebuffer)
+        readback.queue(target.framebuffer)
+        self._queued_px = size_px
 
     def drop(self) -> None:
         """Forget what is queued: another picture will be drawn."""
-        self._is_queued = False
+        self._queued_px = None
 
-    def read(self, picture: Target, size_px: tuple[int, int]) -> np.ndarray:
+    def read(self, picture: Target, size_px: Size) -> np.ndarray:
         """(height, width, 4) uint8, opaque, row 0 at the top; not overwritten while it is referenced.
 
         Waits unless it was queued in this size before the last wait. The picture must be finished.
         """
-        if not self._is_queued or self._size_px != size_px:
+        if self._queued_px != size_px:
             self.queue(picture, size_px)
             self._wait_for_gpu()  # waits without the GIL, so that the copy does not wait
-        return self._readback.read(self._target.framebuffer)
+        target, readback = self._made[size_px]
+        return readback.read(target.framebuffer)
 
     def release(self) -> None:
-        release_all(self._fit, self._target, self._readback)
+        release_all(self._fit, *(part for made in self._made.values() for part in made))
 
-    def _make(self, size_px: tuple[int, int]) -> tuple[Target, Readback]:
+    def _make(self, size_px: Size) -> tuple[Target, Readback]:
         target = Target(self._context, size_px)
         return target, Readback(self._context, self._wait_for_gpu, size_px, is_direct=False)
 
     def _warm_up(self) -> None:
         """Draw one pixel: drivers finish compiling at the first draw."""
         tiny = Target(self._context, (1, 1))
-        self.queue(tiny, self._size_px)
+        self.queue(tiny, (1, 1))
         self._wait_for_gpu()
         tiny.release()
         self.drop()

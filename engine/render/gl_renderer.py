@@ -18,6 +18,7 @@ import numpy as np
 from engine.errors import RenderError
 from engine.render.context import is_software, load_finish, load_message_pump, open_context
 from engine.render.fades import LookSteps
+from engine.render.gl_graphics import GraphicPass
 from engine.render.gl_look import LookPass
 from engine.render.gl_post import PostChain
 from engine.render.gl_publish import FittedPicture, Publisher
@@ -67,12 +68,14 @@ class GLRenderer:
             self.shader_driver = f"{name}, {self._context.info['GL_VERSION']}, {self._dtype}"
             self.description = f"{name}, {'16' if is_deep else 'only 8'}-bit pictures"
             self._mix = Pass(self._context, "mix", u_current=0, u_previous=1)
+            self._graphics = GraphicPass(self._context, self._mix, self._settle)
             self._shown = ShownImages(
                 self._context, self._mix, self._finish, is_software=self.is_software, drawing=self._drawing_extra
             )
             self._look = LookPass(
                 self._context, self._finish, self._shown.layer5, self._publisher.dither, is_software=self.is_software
             )
+            self._behind = None if self.is_software else FittedPicture(self._context, self._finish)
             self._fitted = None if self.is_software else FittedPicture(self._context, self._finish)
             self._fitted_px: tuple[int, int] | None = None  # of the picture being drawn
             self._shaders = SlotChain(
@@ -83,8 +86,9 @@ class GLRenderer:
             )
             self.master = Master()
             self._has_picture = False
-            self._cuts = 0
+            self._cuts = self._returns = 0
             self._unfinished: PictureInput | None = None  # drawn, but not finished yet
+            self._current: Target
             self._pixels: np.ndarray | None = None
             self._deep_pixels: np.ndarray | None = None
             self._by_look: Target | None = None  # what the look's pass drew and published
@@ -112,8 +116,11 @@ class GLRenderer:
             if not (picture.look.is_frozen and self._has_picture):
                 drawn = self._draw_looks(picture)
                 if not (self._shaders.is_incomplete and self._has_picture):  # else the last one stays
-                    self._current = self._targets.dissolve.state.shown = drawn
+                    self._targets.dissolve.state.shown = drawn
                 self._has_picture = True
+            shown = self._targets.dissolve.state.shown or self._current
+            hit = self.master.hit.share(picture.look.hits, picture.time_s)
+            self._current = self._publisher.lit(shown, hit, self._targets.dissolve.take(shown)) if hit > 0 else shown
             self._unfinished = picture
             self._is_published = self._by_look is self._current
             if not self.is_software:  # there it waits for the picture
@@ -174,6 +181,18 @@ class GLRenderer:
         with self._drawing_extra():
             return self._fitted.read(self._published, size_px)
 
+    def read_behind(self, size_px: tuple[int, int]) -> np.ndarray:
+        """The picture without blackout, fade and flash guard, drawn in this size.
+
+        If OpenGL runs on the CPU, single pixels are picked: there a pass of 640 x 360 costs as much as half a picture.
+        """
+        self.wait()
+        with self._drawing_extra():
+            if self._behind is None:
+                return _picked(self._targets.deep_readback().read(self._current.framebuffer), size_px)
+            self._behind.drop()
+            return self._behind.read(self._current, size_px)
+
     def read_rgba16(self) -> np.ndarray:
         """The same in 16 bits and without dither, (height, width, 4) uint16; drawn and read back once per picture.
 
@@ -204,8 +223,8 @@ class GLRenderer:
         try:
             with _driver_errors():
                 self._make_current()
-                release_all(self._targets, self._shaders, self._look, self._post, self._publisher)
-                release_all(self._shown, self._fitted, self._mix, self._context)
+                release_all(self._targets, self._shaders, self._look, self._graphics, self._post, self._publisher)
+                release_all(self._shown, self._fitted, self._behind, self._mix, self._context)
         except RenderError as error:
             log.warning("a lost context could not be released: %s", error)
 
@@ -241,8 +260,19 @@ class GLRenderer:
         """Draw the finished look; during a dissolve, both finished looks and their mix. Returns that."""
         dissolve = self._targets.dissolve
         size_px, is_cutting = self._targets.size_px, picture.is_cutting
+        if picture.returns != self._returns:
+            self._returns = picture.returns
+            dissolve.turn_back()
         dissolve.follow(picture.leaving)
-        self._shaders.begin(picture.shaders, picture.waves, picture.time_s, size_px, self._held, is_cutting=is_cutting)
+        self._shaders.begin(
+            picture.shaders,
+            picture.waves,
+            picture.time_s,
+            size_px,
+            self._held,
+            is_cutting=is_cutting,
+            coming=picture.coming_shaders,
+        )
         if self._shaders.is_incomplete and dissolve.state.shown is not None:
             return dissolve.state.shown
         if picture.cuts != self._cuts:
@@ -270,11 +300,13 @@ class GLRenderer:
         return drawn
 
     def _draw_effects(self, picture: PictureInput, drawn: Target, post: PostLook, *, is_leaving: bool) -> Target:
-        """The picture after the shader slots, and after bloom, grain and so on."""
+        """The picture after the shader slots, with texts and logo, and after bloom, grain and so on."""
         held, is_luma = self._held, picture.look.is_alpha_luma
         if self._shaders.plays(is_leaving=is_leaving):
             self._settle()
             drawn = self._shaders.draw(drawn, is_luma=is_luma, is_leaving=is_leaving, held=held)
+        if picture.graphics:
+            drawn = self._graphics.draw(drawn, picture.graphics, self._targets.dissolve.take(drawn))
         return self._post.draw(drawn, post, picture.time_s, is_luma=is_luma, held=held)
 
     def _queue_rest(self, look: Look) -> None:
@@ -302,7 +334,7 @@ class GLRenderer:
             self._fitted.queue(self._published, self._fitted_px)
 
     def _dissolved(self, leaving: Target, coming: Target, mix: float) -> Target:
-        into = self._targets.dissolve.take()
+        into = self._targets.dissolve.take(leaving, coming)
         self._run_dissolve(leaving, coming, mix, into)
         return into
 
@@ -325,6 +357,7 @@ class GLRenderer:
             self._look.warm_up(trail, trail.front.framebuffer)
         self._run_dissolve(trail.front, trail.back, 0.5, changed)  # layer 5's crossfades have 8 bits
         self._run_dissolve(trail.front, trail.front, 0.5, trail.back)
+        self._graphics.warm_up(trail.front)
         self._publisher.warm_up(trail.front, changed, self._finish)
         for framebuffer in framebuffers:
             framebuffer.scissor = None  # type: ignore[assignment]  # None: all of it again
@@ -371,6 +404,17 @@ def _driver_errors() -> AbstractContextManager[None]:
     """Turn every error of moderngl, its context and the driver into RenderError."""
     # moderngl.Error, glcontext's bare Exception, a lost context's AttributeError, OSError
     return translate_errors({Exception: "OpenGL"}, as_=RenderError)
+
+
+def _picked(deep: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
+    """(height, width, 4) uint8, opaque, of single pixels of (height, width, 4) uint16."""
+    rows, columns = (
+        (np.arange(count) * full + full // 2) // count
+        for count, full in zip(reversed(size_px), deep.shape, strict=False)
+    )
+    picked: np.ndarray = ((deep[rows[:, None], columns].astype(np.uint32) + 128) // 257).astype(np.uint8)
+    picked[..., 3] = 255
+    return picked
 
 
 def _go_on() -> None:

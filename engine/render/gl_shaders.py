@@ -63,6 +63,7 @@ class GLShaders:
         size_px: tuple[int, int],
         *,
         is_cutting: bool = False,
+        coming: Sequence[ShaderSlot] = (),
     ) -> None:
         """Prepare a picture of this size (width, height), as `SlotChain.begin`."""
         with _driver_errors():
@@ -70,7 +71,7 @@ class GLShaders:
             self._pump_messages()
             if slots and size_px != self._size_px:
                 self._make_targets(size_px)
-            self._chain.begin(slots, waves, time_s, size_px, is_cutting=is_cutting)
+            self._chain.begin(slots, waves, time_s, size_px, is_cutting=is_cutting, coming=coming)
 
     def draw_generator(self, *, is_leaving: bool) -> np.ndarray | None:
         """The generator's picture over black, (height, width, 4) uint8; None if none plays. See `SlotChain`."""

@@ -78,15 +78,26 @@ class Dissolve:
         if change in (FadeChange.BEGIN, FadeChange.HOLD):
             self.clear_trail()
 
+    def turn_back(self) -> None:
+        """Let the look that leaves be the only one again, on its own trail. Before `follow`."""
+        if self._leaving is not None:
+            self._coming = self._leaving
+
     def clear_trail(self) -> None:
         """Let the next look begin with a black trail."""
         self._coming = self._free_pair()
 
-    def take(self) -> Target:
-        """A target that holds nothing that is needed."""
+    def take(self, *needed: Target) -> Target:
+        """A target that holds nothing that is needed, here or for the dissolve."""
         pairs = [pair for pair in (self._coming, self._leaving) if pair is not None]
         state = self.state
-        kept = {state.shown, state.side, state.beneath, *(each for pair in pairs for each in (pair.front, pair.back))}
+        kept = {
+            *needed,
+            state.shown,
+            state.side,
+            state.beneath,
+            *(each for pair in pairs for each in (pair.front, pair.back)),
+        }
         for target in self._targets:
             if target not in kept:
                 return target

@@ -9,6 +9,7 @@ import moderngl
 import numpy as np
 
 from engine.render.flash_guard import CELLS
+from engine.render.graphic import GraphicImage
 from engine.render.picture import RegionMap
 from engine.render.shader_source import Pass
 from engine.render.shapes import TABLE_POINTS, TABLE_ROWS
@@ -36,13 +37,13 @@ class UploadedImage:
 
     def __init__(self, context: moderngl.Context, components: int, dtype: str) -> None:
         self._context, self._components, self._dtype = context, components, dtype
-        self.source: VideoFrame | RegionMap | None = None
+        self.source: VideoFrame | RegionMap | GraphicImage | None = None
         """The source of the uploaded pixels."""
         self._texture = self._allocate(1, 1)
         self._blacken()
         self.size_px: tuple[int, int] | None = None
 
-    def follow(self, source: VideoFrame | RegionMap | None, pixels: np.ndarray | None) -> None:
+    def follow(self, source: VideoFrame | RegionMap | GraphicImage | None, pixels: np.ndarray | None) -> None:
         """Upload `pixels`, (height, width) or (height, width, components) uint8, of this source, if it is new."""
         if source is None or pixels is None:
             if self.source is not None:

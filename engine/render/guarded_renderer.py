@@ -13,13 +13,15 @@ from engine.errors import RenderError
 from engine.render import FlashGuardState, PictureInput, Renderer
 from engine.render.isf.isf_file import ShaderState
 from engine.render.masks import IdPicture, Overlay
-from engine.render.picture import PictureCrossfade, ShownKind
+from engine.render.picture import PictureCrossfade, ShownKind, fitted_size
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock
 from engine.system.reporting import Report
 from engine.values import Segmentation, ShownPicture, TextureRef, VideoFrame
 
 Answer = TypeVar("Answer")
+
+BEHIND_PX = 640
 
 NOTHING_FOUND = Segmentation(objects=(), masks=np.zeros((0, 1, 1), np.uint8), picture_px=(1, 1), index=0, time_s=0.0)
 
@@ -53,6 +55,7 @@ class GuardedRenderer:
         self._masks = _ExtraPicture()
         self._ids = _ExtraPicture()
         self._fitted = _ExtraPicture()
+        self._behind = _ExtraPicture()
         self.is_software = self._renderer.is_software
         self.shader_driver = self._renderer.shader_driver
         """Name and version of the driver that compiles shaders; "" if none are played."""
@@ -135,6 +138,17 @@ class GuardedRenderer:
             return self._read_fitted(size_px)
 
         return read
+
+    def behind_reader(self) -> Callable[[], np.ndarray]:
+        """A function that draws what plays behind a blackout, at most 640 px wide and high, and reads it: the last
+        picture without blackout, fade and flash guard. Otherwise like `show`."""
+        size_px = fitted_size(self._size_px, BEHIND_PX)
+
+        def read() -> np.ndarray:
+            rgba = self._ask(lambda renderer: renderer.read_behind(size_px)) if self._is_drawn else None
+            return self._behind.held(rgba, size_px)
+
+        return self._until_next_draw(read)
 
     def show(
         self,

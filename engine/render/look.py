@@ -214,6 +214,8 @@ class Look:
     feedback_hue: float
     mirror: str
     segments: int
+    hits: int
+    """Number of `/master/hit` so far."""
     fade: float
     is_black: bool
     is_frozen: bool
@@ -249,6 +251,7 @@ class Look:
             feedback_hue=values["/feedback/hue"],
             mirror=values["/mirror/mode"],
             segments=values["/mirror/segments"],
+            hits=values["/master/hit"],
             fade=values["/master/fade"],
             is_black=values["/master/blackout"],
             is_frozen=values["/master/freeze"],

@@ -1,4 +1,4 @@
-"""The last steps before a picture is shown: fade, blackout and flash guard. Only decides; the renderers draw."""
+"""The last steps before a picture is shown: hit, fade, blackout and flash guard. Only decides; the renderers draw."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from engine.render.flash_guard import FlashGuard, Limits
 from engine.render.look import Look
 
 LATELY_S = 10.0
+HIT_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +43,27 @@ def fade_of(look: Look) -> float:
     return 0.0 if look.is_black else look.fade
 
 
+class Hit:
+    """The flash of `/master/hit`: white that falls to nothing within 0.25 s. Render thread."""
+
+    def __init__(self) -> None:
+        self._count: int | None = None
+        self._begin_s = -HIT_S
+
+    def share(self, count: int, time_s: float) -> float:
+        """Share of white in the picture due at that time. `count`: of hits so far."""
+        if self._count is not None and count > self._count:
+            self._begin_s = time_s
+        self._count = count
+        left = 1.0 - (time_s - self._begin_s) / HIT_S
+        return left**2 if 0.0 < left <= 1.0 else 0.0
+
+
 class Master:
     """Decides on fade and limits of each frame. Render thread; `state` may be read from any."""
 
     def __init__(self) -> None:
+        self.hit = Hit()
         self._guard = FlashGuard()
         self._lately: deque[tuple[float, bool]] = deque()
         self._limited = 0  # frames in `_lately` that were limited

@@ -19,7 +19,15 @@ from pathlib import Path
 from numba.core import config
 
 from engine.errors import ChildError
-from engine.render import numba_finish, numba_kernels, numba_layers, numba_light, numba_masks, numba_post
+from engine.render import (
+    numba_finish,
+    numba_graphics,
+    numba_kernels,
+    numba_layers,
+    numba_light,
+    numba_masks,
+    numba_post,
+)
 from engine.render.compiling import KERNELS, Kernel
 from engine.system.guarded_thread import Guard, GuardedThread
 from engine.system.python_process import start_python
@@ -49,6 +57,7 @@ LATER: tuple[Kernel, ...] = (
     numba_post.gather_light,
     numba_post.add_risen,
     numba_post.halve,
+    numba_graphics.lay_row,
     numba_masks.paint_mask_row,
     numba_masks.paint_id_row,
     numba_finish.publish_deep,

@@ -25,6 +25,7 @@ from engine.render.masks import IdPicture, Overlay, joined_mask, mask_boxes, obj
 from engine.render.master import Finish, FlashGuardState, Master
 from engine.render.numba_code import ALL, FIRST, Compilation
 from engine.render.numba_finish import publish_deep, publish_limited, publish_picture, sum_cells, wide_thresholds
+from engine.render.numba_graphics import lay_graphics, lay_row
 from engine.render.numba_kernels import draw_picture
 from engine.render.numba_masks import paint_ids, paint_masks
 from engine.render.numba_post import NumbaPost
@@ -88,7 +89,7 @@ class NumbaRenderer:
         self._why_no_shaders = f"{NEEDS_GL} ({why_no_shaders})" if why_no_shaders else NEEDS_GL
         self._refused = ShaderState()
         self._is_closed = False
-        self._cuts = 0
+        self._cuts = self._returns = 0
         self._extra = _extra_pictures()
         self._matte: tuple[Segmentation | None, np.ndarray] = (None, _NOTHING)
         self._steps = LookSteps(
@@ -127,6 +128,9 @@ class NumbaRenderer:
                     self._lose_shaders(error)
                     if not self._has_picture:
                         self._draw_with_shaders(picture)
+            shown = self._current if self._fade.shown is None else self._fade.shown
+            hit = self.master.hit.share(picture.look.hits, picture.time_s)
+            self._current = self._lit(shown, hit) if hit > 0 else shown
             why = {each.slot: self._why_no_shaders for each in picture.shaders}
             self._refused = ShaderState(failures=why, missing=frozenset(why))
             cells = self._sum_cells() if look.is_flash_guarded else None
@@ -162,6 +166,17 @@ class NumbaRenderer:
     def read_fitted(self, size_px: tuple[int, int]) -> np.ndarray:
         """All of it: the reader fits it as fast."""
         return self.read_rgba()
+
+    def read_behind(self, size_px: tuple[int, int]) -> np.ndarray:
+        """The picture without blackout, fade and flash guard, scaled to this size."""
+        with self._drawing():
+            full = self._current.shape[1::-1]
+            # As previews are scaled (engine/web/preview.py): area averaging only where pixels would be skipped.
+            way = cv2.INTER_LINEAR if size_px[0] * 2 >= full[0] else cv2.INTER_AREA
+            fitted = self._current if size_px == full else cv2.resize(self._current, size_px, interpolation=way)
+            out = cv2.convertScaleAbs(fitted, alpha=1 / 257)
+            out[..., 3] = 255
+            return out
 
     def read_rgba16(self) -> np.ndarray:
         """The same in 16 bits and without dither, (height, width, 4) uint16; made once per picture."""
@@ -238,13 +253,18 @@ class NumbaRenderer:
     def _draw_with_shaders(self, picture: PictureInput) -> None:
         if self._shaders is not None:
             self._shaders.begin(
-                picture.shaders, picture.waves, picture.time_s, self._size_px, is_cutting=picture.is_cutting
+                picture.shaders,
+                picture.waves,
+                picture.time_s,
+                self._size_px,
+                is_cutting=picture.is_cutting,
+                coming=picture.coming_shaders,
             )
             if self._shaders.is_incomplete and self._has_picture:
                 return
         drawn = self._draw_looks(picture)
         if self._shaders is None or not self._shaders.is_incomplete or not self._has_picture:  # else the last one stays
-            self._current = self._fade.shown = drawn
+            self._fade.shown = drawn
         self._has_picture = True
 
     def _lose_shaders(self, error: RenderError) -> None:
@@ -260,6 +280,8 @@ class NumbaRenderer:
 
         `_last` and `_leaving` are the trails of the two.
         """
+        if picture.returns != self._returns:
+            self._returns, self._last = picture.returns, self._leaving
         if self._fade.follow(picture.leaving) in (FadeChange.BEGIN, FadeChange.HOLD):
             self._leaving, self._last = self._last, np.zeros_like(self._last)
         if picture.cuts != self._cuts:
@@ -270,10 +292,15 @@ class NumbaRenderer:
     def _draw_effects(
         self, picture: PictureInput, drawn: np.ndarray, post: PostLook, *, is_leaving: bool
     ) -> np.ndarray:
-        """The picture after the shader slots, and after bloom, grain and so on, (height, width, 4) uint16."""
+        """The picture after the shader slots, with texts and logo, and after bloom and so on, (height, width, 4)
+        uint16."""
         is_luma = picture.look.is_alpha_luma
         if self._shaders is not None:
             drawn = self._shaders.draw(drawn, is_luma=is_luma, is_leaving=is_leaving)
+        if picture.graphics and lay_row.is_ready:
+            bare, drawn = drawn, self._pool.take()
+            np.copyto(drawn, bare)
+            lay_graphics(drawn, picture.graphics)
         if post.is_off or not self._post.is_ready:
             return drawn
         out = self._pool.take()
@@ -284,6 +311,12 @@ class NumbaRenderer:
         """(1 - mix) x leaving + mix x coming, alpha too."""
         out = self._pool.take()
         cv2.addWeighted(leaving, 1 - mix, coming, mix, 0, out)
+        return out
+
+    def _lit(self, shown: np.ndarray, hit: float) -> np.ndarray:
+        """The finished picture with that share of white over it."""
+        out = self._pool.take()
+        cv2.addWeighted(shown, 1 - hit, shown, 0, hit * 65535, out)
         return out
 
     def _draw_look(self, picture: PictureInput, *, is_leaving: bool, is_last: bool) -> np.ndarray:

@@ -5,6 +5,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from engine.render.graphic import Graphic
 from engine.render.isf.isf_file import ShaderSlot, ShaderState
 from engine.render.look import Look
 from engine.render.masks import IdPicture, Overlay
@@ -59,16 +60,21 @@ class PictureInput:
     """The look that this one replaces, during a dissolve."""
     cuts: int = 0
     """Number of looks so far that have replaced another at once: a new number begins a black feedback trail."""
+    returns: int = 0
+    """Number of looks so far that were on screen again after they had begun to leave: a new number gives the look the
+    trail of the one that leaves."""
     is_cutting: bool = False
     """A cut was made a moment ago: until its shaders are built, the last picture stays."""
+    graphics: tuple[Graphic, ...] = ()
+    """Texts and the logo, laid on the look after its shaders."""
     shaders: tuple[ShaderSlot, ...] = ()
-    """The slots that play: the generator over the picture, then the effects; in the input on screen also those of
-    `leaving`."""
+    """The slots that play: the generator over the picture, then the effects; on screen also those of `leaving`."""
+    coming_shaders: tuple[ShaderSlot, ...] = ()
+    """Not drawn, but compiled: those of a look that will begin on a beat."""
     shows_generator: bool = False
     """The generator is layer 5's picture, in place of `layer5`."""
     fitted_px: tuple[int, int] | None = None
-    """The size, (width, height), in which the finished picture will be read with `read_fitted`, so that this is queued
-    with the drawing; None if it is not known to be read."""
+    """Width and height in which it will be read with `read_fitted`, so that this is queued, too; None if unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,11 +198,22 @@ class Renderer(Protocol):
     def read_fitted(self, size_px: tuple[int, int]) -> np.ndarray:
         """As `PublishedFrame.read_fitted` says."""
 
+    def read_behind(self, size_px: tuple[int, int]) -> np.ndarray:
+        """The finished picture as it would be without blackout, fade and flash guard, scaled to this size: not larger,
+        of the same shape. (height, width, 4) uint8, opaque; may be kept. Drawn at each call, by a pass of its own."""
+
     def read_rgba16(self) -> np.ndarray:
         """The same as (height, width, 4) uint16, 65535 for white, without dither; drawn and read once per picture."""
 
     def close(self) -> None:
         """Release everything. Idempotent; all other methods raise RenderError afterwards."""
+
+
+def fitted_size(full_px: tuple[int, int], longest_px: int) -> tuple[int, int]:
+    """Width and height of a picture of this shape whose longer side is at most `longest_px`; never enlarged."""
+    scale = min(1.0, longest_px / max(full_px))
+    width, height = (max(1, round(side * scale)) for side in full_px)
+    return width, height
 
 
 def middle(full_px: tuple[int, int], size_px: tuple[int, int]) -> tuple[int, int, int, int]:

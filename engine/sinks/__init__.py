@@ -6,7 +6,17 @@ files.
 """
 
 from engine.sinks.registry import KindInfo, available_kinds
-from engine.sinks.sink import PictureName, Sink, SinkSpec, SinkStatus, Stage
+from engine.sinks.sink import PictureName, RecordingStatus, Sink, SinkSpec, SinkStatus, Stage
 from engine.sinks.sink_set import SinkSet
 
-__all__ = ["KindInfo", "PictureName", "Sink", "SinkSet", "SinkSpec", "SinkStatus", "Stage", "available_kinds"]
+__all__ = [
+    "KindInfo",
+    "PictureName",
+    "RecordingStatus",
+    "Sink",
+    "SinkSet",
+    "SinkSpec",
+    "SinkStatus",
+    "Stage",
+    "available_kinds",
+]

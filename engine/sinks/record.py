@@ -4,6 +4,7 @@ Live, `publish` never waits. If the queue is full, a picture is dropped and coun
 carry the time of their frame, so both stay in sync. Offline it waits and loses nothing.
 """
 
+import shutil
 import threading
 import time
 from collections import deque
@@ -17,7 +18,7 @@ import numpy as np
 from engine.errors import SinkError
 from engine.sinks.index_in_front import SUFFIXES as SUFFIXES_WITH_INDEX
 from engine.sinks.index_in_front import put_index_in_front
-from engine.sinks.sink import PictureName, SinkStatus, Stage
+from engine.sinks.sink import PictureName, RecordingStatus, SinkStatus, Stage
 from engine.sinks.sink_thread import sink_thread
 from engine.sinks.whole_file import check_suffix, dated_file, make_folder, reserve
 from engine.system.atomic_file import remove_file, sync_file, sync_folder
@@ -31,6 +32,7 @@ MAX_STANDSTILL_S = 60.0  # without any write: the disk is gone, and queued sound
 MAX_CLOSE_S = 60.0
 MAX_OFFLINE_CLOSE_S = 600.0  # a slow USB stick first has to write what the system has cached
 MAX_MOVE_OFFLINE_S = 45.0  # limit for moving the index to the front
+FREE_SPACE_EVERY_S = 5.0
 MAX_MOVE_LIVE_S = 2.0  # the same live: a show's end must not take longer
 
 
@@ -67,6 +69,8 @@ class Recording:
         self.written = 0
         self.dropped = 0
         self.seconds = 0.0
+        self.free_bytes = 0
+        """Free space on the disk, asked on the recording's thread; 0: unknown."""
         self.size_bytes = 0
         """Size of the finished file."""
         self.note = ""
@@ -188,7 +192,7 @@ class Recording:
             sample_rate_hz=stage.sample_rate_hz, channels=stage.audio_channels, is_offline=stage.is_offline
         )
         try:
-            origin_s = None
+            origin_s, asked_s = None, float("-inf")
             while (moment := self._next()) is not None:
                 if origin_s is None:
                     origin_s = moment.time_s
@@ -198,6 +202,10 @@ class Recording:
                     self.written += 1
                     self.seconds = since_s
                 movie.add_sound(track.place(moment.sound, moment.time_s))
+                if since_s >= asked_s + FREE_SPACE_EVERY_S:
+                    asked_s = since_s
+                    with suppress(OSError):  # the last number stays; writing reports what is wrong with the disk
+                        self.free_bytes = shutil.disk_usage(self.path.parent).free
         finally:
             movie.close()
         if movie.is_seekable and self.path.suffix.lower() in SUFFIXES_WITH_INDEX:
@@ -287,6 +295,14 @@ class RecordSink:
             frames=sum(recording.written for recording in recordings),
             dropped=sum(recording.dropped for recording in recordings),
             detail=detail,
+        )
+
+    def recording(self) -> RecordingStatus:
+        recordings = self._recordings
+        return RecordingStatus(
+            file=str(recordings[-1].path),
+            seconds=sum(recording.seconds for recording in recordings),
+            free_bytes=recordings[-1].free_bytes,
         )
 
     def _open(self, size: tuple[int, int]) -> None:

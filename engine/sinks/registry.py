@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 
-from engine.errors import SinkUnavailableError
+from engine.dmx.sending import BROADCAST, hosts_of
+from engine.errors import SinkError, SinkUnavailableError
 from osc_schema import Rejected, Value
 from osc_schema.sinks import KINDS
 
@@ -57,7 +58,8 @@ def require_available(kind: str) -> None:
 
 
 def conditions() -> Iterator[tuple[str, Callable[[Value], None]]]:
-    """(address, check) for `ParamStore.add_condition`: refuses to enable a kind that cannot run here."""
+    """(address, check) for `ParamStore.add_condition`: refuses a kind that cannot run here, and hosts of light that are
+    none."""
 
     def check(address: str, unavailable: SinkUnavailableError, value: Value) -> None:
         if value:
@@ -68,6 +70,16 @@ def conditions() -> Iterator[tuple[str, Callable[[Value], None]]]:
             require_available(kind)
         except SinkUnavailableError as error:
             yield f"/sink/{kind}/enable", partial(check, f"/sink/{kind}/enable", error)
+    yield "/sink/dmx/to", partial(_check_hosts, "/sink/dmx/to", BROADCAST)
+    yield "/sink/dmx/interface", partial(_check_hosts, "/sink/dmx/interface", "")
+
+
+def _check_hosts(address: str, word: str, value: Value) -> None:
+    """Refuse what is neither IPv4 addresses nor the word: light goes on to where it went."""
+    try:
+        hosts_of("" if value == word else str(value), 0)
+    except SinkError as error:
+        raise Rejected(f"{address}: {error}") from None
 
 
 def broken(kind: str, error: Exception) -> SinkUnavailableError:

@@ -37,7 +37,8 @@ class SinkSpec:
 
     kind: str
     argument: str = ""
-    """A texture's name (syphon, spout, shared, ndi) or a file (record, snapshot); "" for the kind's default."""
+    """A texture's name (syphon, spout, shared, ndi), a display (window) or a file (record, snapshot); "" for the kind's
+    default."""
     picture: PictureName = "main"
 
     @classmethod
@@ -104,6 +105,16 @@ class SinkStatus:
         return sink_label(self.kind, self.picture)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingStatus:
+    file: str
+    """The file that is being written."""
+    seconds: float
+    """Recorded so far, in all files of the sink."""
+    free_bytes: int
+    """Free space where the file is, a few seconds old at most while it is written; 0 while unknown."""
+
+
 class Sink(Protocol):
     """Everything but `status` is called on the render thread, with its GL context current. One exception: if that
     thread stands still, the engine drains and closes the sinks that do not use OpenGL on another one, then ends.
@@ -150,6 +161,14 @@ class WarningSink(Protocol):
 
     warning: str
     """One line, set by `start`; "" for no warning."""
+
+
+@runtime_checkable
+class RecordingSink(Protocol):
+    """A sink that records until it is stopped."""
+
+    def recording(self) -> RecordingStatus:
+        """Any thread. Never waits."""
 
 
 @runtime_checkable

@@ -8,12 +8,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from engine.errors import MultiverseError, SinkError
+from engine.sinks.adjustable import AdjustableSink
 from engine.sinks.opening import load_kinds, make_sink
 from engine.sinks.sink import (
     EXTRA_PICTURES,
     TITLES,
     OnDemandSink,
     PictureName,
+    RecordingSink,
+    RecordingStatus,
     Sink,
     SinkSpec,
     SinkStatus,
@@ -26,6 +29,7 @@ from engine.system.clock import Clock, SystemClock
 from engine.system.daemon_worker import call_on_thread
 from engine.system.reporting import Report
 from engine.values import PublishedFrame, ShownPicture
+from osc_schema import Value
 from osc_schema.sinks import KINDS
 
 log = logging.getLogger(__name__)
@@ -60,6 +64,8 @@ class _Place:
     """Error from draining it."""
     is_drained: bool = False
     """True if nothing is left to write, so closing does not wait."""
+    adjusted: Mapping[str, Value] | None = None
+    """The parameters of an AdjustableSink that failed."""
     started_with: "_Place | None" = None
     """The main picture's sink that this one was started with, and is stopped with."""
 
@@ -83,7 +89,8 @@ class _Place:
 
 
 class SinkSet:
-    """Everything but `status` on the render thread with its GL context current. Close it before the renderer."""
+    """Everything but `status` and `recordings` on the render thread with its GL context current. Close it before the
+    renderer."""
 
     def __init__(self, stage: Stage, clock: Clock, report: Report, *, stopwatch: Clock | None = None) -> None:
         """`clock` is the show's clock; `stopwatch` is real time, so that shutdown timeouts work offline too."""
@@ -103,12 +110,23 @@ class SinkSet:
         self._ended: tuple[_Place, ...] = ()
         """The latest `MAX_ENDED` sinks stopped during the run, for the status after `close`."""
         self._is_closed = False
+        self.values: Mapping[str, Value] = {}
+        """The parameters that an AdjustableSink starts with."""
         load_kinds()  # imports now, not during a show
 
     @property
     def kinds(self) -> frozenset[str]:
         """Labels of the sinks that run or will be retried: `record`, `PICTURE:record`, ..."""
         return frozenset(place.spec.label for place in self._places if not place.is_once)
+
+    @property
+    def adjustable(self) -> tuple[tuple[SinkSpec, AdjustableSink], ...]:
+        """The running sinks that have parameters."""
+        found: list[tuple[SinkSpec, AdjustableSink]] = []
+        for place in self._places:
+            if isinstance(place.sink, AdjustableSink):
+                found.append((place.spec, place.sink))
+        return tuple(found)
 
     def add_picture(self, picture: PictureName, width: int, height: int, *, may_wait: bool = False) -> None:
         """Add a picture to the run, so that sinks can be started for it.
@@ -144,6 +162,8 @@ class SinkSet:
 
     def _open(self, spec: SinkSpec, sink: Sink, may_wait: bool) -> _Place:
         try:
+            if isinstance(sink, AdjustableSink):
+                sink.adjust(self.values)
             sink.start(self._stage_of(spec), may_wait=may_wait or self.stage.is_offline)
         except MultiverseError:
             sink.close()
@@ -302,6 +322,11 @@ class SinkSet:
             status if status.state == "ended" else replace(status, state="finishing") for status in finishing
         )
 
+    def recordings(self) -> tuple[RecordingStatus, ...]:
+        """The recordings that run, not those that wait for a retry or finish. Any thread."""
+        sinks: list[object] = [place.sink for place in self._places]  # a copy: the render thread may remove them
+        return tuple(sink.recording() for sink in sinks if isinstance(sink, RecordingSink))
+
     def ask_to_end(self) -> None:
         """Tell every sink to write what is left, without waiting. No more frames follow; call `close` next."""
         self._ask_to_end((*self._places, *self._finishing))
@@ -312,6 +337,8 @@ class SinkSet:
             self._end_requested_s = now_s
         for place in places:
             if id(place) not in self._progress:
+                if isinstance(place.sink, AdjustableSink):
+                    place.sink.leave()
                 self._progress[id(place)] = place.status().frames, now_s
                 self._has_drained(place)
 
@@ -403,10 +430,15 @@ class SinkSet:
     def _close(self, place: _Place) -> Exception | None:
         """Close the place's sink and keep its last status. Returns the error, or None."""
         assert place.sink is not None
+        self._keep_adjusted(place)
         failure = self._error_of(place, place.sink.close)
         place.last = place.status()
         place.sink = None
         return failure
+
+    def _keep_adjusted(self, place: _Place) -> None:
+        if isinstance(place.sink, AdjustableSink):
+            place.adjusted = place.sink.told.values
 
     def _attempt(self, place: _Place, step: Callable[[], object]) -> None:
         """Run a step of a sink. If it fails the sink is closed and tried again later."""
@@ -428,13 +460,19 @@ class SinkSet:
         return None
 
     def _fail(self, place: _Place, error: Exception) -> None:
-        """Close a failed sink. Live it is retried; offline not, because a file with a gap is useless."""
+        """Close a failed sink, live in the background if it would wait. Live it is retried; offline not, because a file
+        with a gap is useless."""
         self._note(place, error)
         now_s = self._clock.now_s()
         if place.sink is not None:
             if now_s - place.started_s > MAX_DELAY_S:
                 place.failures = 0
-            self._close(place)
+            if not self.stage.is_offline and self._error_of(place, place.drain) is None and not place.is_drained:
+                self._keep_adjusted(place)
+                self._finishing += (replace(place, last=_initial_status(place.spec, place.sink.name)),)
+                place.sink = None
+            else:
+                self._close(place)
         place.failures += 1
         delay_s = next_delay_s(place.failures)
         place.retry_at_s = now_s + delay_s
@@ -454,6 +492,8 @@ class SinkSet:
     def _retry(self, place: _Place) -> None:
         sink = make_sink(place.spec)
         try:
+            if isinstance(sink, AdjustableSink):
+                sink.adjust(place.adjusted or self.values)
             sink.start(self._stage_of(place.spec), may_wait=self.stage.is_offline)
         except BaseException:
             sink.close()

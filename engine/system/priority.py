@@ -1,11 +1,16 @@
 """Lower CPU priority for processes that run beside the live picture.
 
-Linux and macOS have niceness, which only root may lower again. Windows has priority classes: a below-normal process
-runs while no normal one wants the core, an idle one while neither does, and a process may change its class freely. So a
-child on Windows starts below normal, loads its model in the idle class, and returns: loading takes all cores for
-seconds.
+Linux and macOS have niceness, which only root may lower again. Linux may also keep an autogroup for each session
+(sched(7)): the kernel shares the processor between the groups first, so that a lone process of the lowest priority
+would get as much as all threads of the show together. So a process with a session of its own lowers its group, too.
+
+Windows has priority classes: a below-normal process runs while no normal one wants the core, an idle one while neither
+does, and a process may change its class freely. So a child on Windows starts below normal, loads its model in the idle
+class, and returns: loading takes all cores for seconds.
 """
 
+import contextlib
+import importlib
 import logging
 import os
 import sys
@@ -13,6 +18,7 @@ import sys
 log = logging.getLogger(__name__)
 
 MAX_NICENESS = 19
+GROUP_NICENESS = 10  # a tenth of the processors while the show wants all: a shader must not wait for minutes
 
 
 def creation_flags(niceness: int) -> int:
@@ -52,10 +58,33 @@ def leave_idle_class(former: int | None) -> None:
         log.warning("Windows keeps this process in the idle class, so it may be slow: %s", error)
 
 
-def run_when_idle() -> None:
-    """Let this process run only while no other process needs the core."""
+def call_when_idle(module: str, function: str) -> None:
+    """Run a process of ours while no other process needs the core, from its first import on. For `start_python`."""
+    run_when_idle(MAX_NICENESS)
+    getattr(importlib.import_module(module), function)()
+
+
+def give_way(niceness: int) -> None:
+    """Raise this process, and its group, to a niceness 0..19. On Windows the start does that (`creation_flags`)."""
+    if hasattr(os, "nice"):
+        os.nice(max(0, niceness - os.nice(0)))  # added to the niceness that the engine has already
+    _lower_group(min(niceness, GROUP_NICENESS))
+
+
+def _lower_group(niceness: int) -> None:
+    if sys.platform == "linux" and niceness > 0 and os.getsid(0) == os.getpid():
+        with (
+            contextlib.suppress(OSError),  # the kernel has no groups
+            open("/proc/self/autogroup", "w", encoding="ascii") as group,
+        ):
+            group.write(str(niceness))
+
+
+def run_when_idle(group_niceness: int = GROUP_NICENESS) -> None:
+    """Let this process run only while no other of its group needs the core. The group gets this niceness."""
     if sys.platform == "linux":
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))  # gives way at once, not after a time slice
+        _lower_group(group_niceness)
     elif sys.platform == "win32":
         enter_idle_class()
     elif hasattr(os, "nice"):

@@ -107,6 +107,11 @@ class WorkerProcess:
             self._popen.wait(patience_s)
         return self.kill()
 
+    def release(self) -> None:
+        """Close its input after the lines sent and let it live on, for a process that decides itself when to end."""
+        self._unsent.put(b"")
+        self._popen.returncode = self._popen.returncode or 0  # Popen warns of a process that it did not see end
+
     def kill(self, patience_s: float = ENDING_S) -> int | None:
         """End it and all processes that it has started. Idempotent.
 

@@ -1,8 +1,13 @@
 """/live: levels, status and the OSC monitor for the page, as JSON on a WebSocket.
 
     {"levels": [{"rms", "peak", "low", "mid", "high", "pitch_hz", "onset_count"}, ... per channel],
-     "beat": {"beat", "bpm", "confidence"}}                                                              20 a second
+     "beat": {"beat", "bpm", "confidence"},
+     "fade": null or {"passed": 0..length, "length", "unit": "s", "beats" or "hand" (length 1)}}         20 a second
     {"status": {... as in /status.json}}                                                                 2 a second
+    {"moved": {address: value, ...}}: values with their modulation, while there are any                 10 a second
+    {"waiting": {address: position 0..1, ...}}: parameters whose mapped fader was moved in the last 3 s and has not
+        taken over yet, and where it stands on their range; while there are any, and once empty         10 a second
+    {"sources": {name: level 0..1, ...}}: to clients that sent {"sources": true}                        10 a second
     {"osc": [{"at_s", "from", "address", "args"} or {"at_s", "from", "refused"}, ...], "skipped": n}
                                                              at most 10 a second, to clients that sent {"monitor": true}
 
@@ -29,7 +34,8 @@ log = logging.getLogger(__name__)
 
 TICKS_HZ = 20
 TICKS_A_STATUS = 10
-TICKS_A_MONITOR = 2
+TICKS_A_MONITOR = TICKS_A_MOVE = 2
+WATCHED_FRAMES = 60  # longer than from one tick to the next, also at 120 frames a second in a stutter
 BEAT = ("beat", "bpm", "confidence")
 LEVELS = ("rms", "peak", "low", "mid", "high", "pitch_hz", "onset_count")
 
@@ -38,13 +44,14 @@ class LiveRequest(msgspec.Struct):
     """A message from a browser. Unknown fields are ignored."""
 
     monitor: bool | None = None
+    sources: bool | None = None
 
 
 class Outbound:
     """The messages queued for one browser: the newest of each kind. Event loop only."""
 
     def __init__(self) -> None:
-        self.wants_osc = False
+        self.wants_osc = self.wants_sources = False
         self._texts: dict[str, str] = {}
         self._lines: deque[Line] = deque(maxlen=MAX_LINES)
         self._skipped = 0
@@ -80,6 +87,7 @@ class LiveFeed:
         self._sockets = sockets
         self._report = report
         self._browsers: set[Outbound] = set()
+        self._has_moved = self._has_waited = False
         self._ticking: asyncio.Task[None] | None = None
         self._guard = Guard(log, report, "web", "the page's levels or status cannot be read")
 
@@ -115,6 +123,8 @@ class LiveFeed:
             return
         if request.monitor is not None:
             self._watch(browser, request.monitor)
+        if request.sources is not None:
+            browser.wants_sources = request.sources
 
     def _watch(self, browser: Outbound, wants_osc: bool) -> None:
         was_watched = self._is_watched()
@@ -139,7 +149,11 @@ class LiveFeed:
         """Queue the messages that are due now for every browser. Called 20 times a second."""
         channels = [{name: getattr(channel, name) for name in LEVELS} for channel in self._served.features()]
         beat = self._served.dispatcher.feedback.beat
-        self._put_all("levels", {"levels": channels, "beat": {name: getattr(beat, name) for name in BEAT}})
+        beat_now = {name: getattr(beat, name) for name in BEAT}
+        self._put_all("levels", {"levels": channels, "beat": beat_now, "fade": self._served.fade()})
+        if number % TICKS_A_MOVE == 0:
+            self._put_modulation()
+            self._put_waiting()
         if number % TICKS_A_MONITOR == 0 and self._is_watched():
             lines, skipped = self._monitor.take()
             for browser in self._browsers:
@@ -147,6 +161,25 @@ class LiveFeed:
                     browser.put_lines(lines, skipped)
         if number % TICKS_A_STATUS == 0:
             self._put_all("status", {"status": self._served.status()})
+
+    def _put_modulation(self) -> None:
+        modulation = self._served.modulation()
+        moved = dict(modulation.moved)
+        if moved or self._has_moved:  # once more, empty, when the last route is off
+            self._put_all("moved", {"moved": moved})
+        self._has_moved = bool(moved)
+        watching = [browser for browser in self._browsers if browser.wants_sources]
+        if watching:
+            modulation.watch_sources(WATCHED_FRAMES)
+            text = as_json({"sources": dict(modulation.sources)})
+            for browser in watching:
+                browser.put("sources", text)
+
+    def _put_waiting(self) -> None:
+        waiting = self._served.waiting()
+        if waiting or self._has_waited:
+            self._put_all("waiting", {"waiting": waiting})
+        self._has_waited = bool(waiting)
 
     def _put_all(self, kind: str, value: object) -> None:
         text = as_json(value)

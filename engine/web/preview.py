@@ -186,12 +186,13 @@ class StillCamera:
             if self._viewer is not None:
                 self._tap.leave(self._viewer)
                 self._viewer = None
-        if waiting and not _is_dark(jpeg):
+        if waiting and not is_dark(jpeg):
             for deliver in waiting:
                 deliver(jpeg)
 
 
-def _is_dark(jpeg: bytes) -> bool:
+def is_dark(jpeg: bytes) -> bool:
+    """True for a still on which nothing can be seen."""
     import simplejpeg  # the encoder's thread has imported it already
 
     return int(simplejpeg.decode_jpeg(jpeg, colorspace="RGB").max()) < DARK

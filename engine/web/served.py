@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.control import Dispatcher
+from engine.params import Modulation
+from engine.params.fade_time import FadeProgress
 from engine.params.preset_shelf import PresetPicture
 from engine.values import ChannelFeatures
 from engine.web.preview import PreviewTap
@@ -24,6 +26,12 @@ class Served:
     status: Callable[[], object]
     """Encoded with msgspec."""
     features: Callable[[], tuple[ChannelFeatures, ...]]
+    modulation: Callable[[], Modulation]
+    """That of the look on screen."""
+    fade: Callable[[], FadeProgress | None] = lambda: None
+    """The picture fade that runs."""
+    waiting: Callable[[], Mapping[str, float]] = dict
+    """Faders that have not taken over yet: their positions 0..1 by the parameter's address."""
     preset_pictures: Callable[[], Mapping[str, PresetPicture]] = dict
     shader_pictures: "Callable[[], Mapping[str, np.ndarray]]" = dict
     """Thumbnails, (height, width, 3) uint8, by the shader's name."""

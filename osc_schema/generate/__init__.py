@@ -6,6 +6,8 @@ After a change to a declaration: `multiverse schema write`.
 from collections.abc import Callable
 from pathlib import Path
 
+from osc_schema.fixture import CHANNELS
+from osc_schema.generate.fixture import gdtf, qxf
 from osc_schema.generate.json_schema import json_schema
 from osc_schema.generate.markdown import address_list
 from osc_schema.generate.max_patch import max_patch
@@ -29,6 +31,8 @@ FILES: dict[str, Callable[[], str | bytes]] = {
     f"{_GENERATED}/multiverse-open-stage-control.json": lambda: osc_layout(AREAS),
     f"{_GENERATED}/palettes.svg": lambda: palette_card(PALETTES),
     f"{_GENERATED}/multiverse.tosc": lambda: touchosc(AREAS),
+    f"{_GENERATED}/Multiverse@Engine.gdtf": lambda: gdtf(CHANNELS),
+    f"{_GENERATED}/Multiverse-Engine.qxf": lambda: qxf(CHANNELS),
     **{f"touchdesigner/{name}": generate for name, generate in TOUCHDESIGNER_FILES.items()},
 }
 """Text (UTF-8, ends with \\n) or bytes, by path in `ROOT`."""
@@ -39,9 +43,11 @@ __all__ = [
     "TOUCHDESIGNER_FILES",
     "TOUCHDESIGNER_FOLDER",
     "address_list",
+    "gdtf",
     "json_schema",
     "max_patch",
     "osc_layout",
     "pd_patch",
+    "qxf",
     "touchosc",
 ]

@@ -33,7 +33,7 @@ HOST, PORT, LISTEN_PORT = "127.0.0.1", 9000, 9001
 SENDER = "Multiverse"
 """Name of the Syphon server and of the Spout sender (`/sink/syphon/name`, `/sink/spout/name`)."""
 QUIET_MS, SILENCE_MS = 500, 3000  # three heartbeats
-MAX_ADDRESSES = 32  # per `route`: one outlet each, and few boxes in the chain
+MAX_ADDRESSES = 40  # per `route`: one outlet each, and few boxes in the chain
 RECEIVERS = (
     ("macintosh", "Syphon", "jit.gl.syphonclient", "servername"),
     ("windows", "Spout", "jit.gl.spoutreceiver", "sendername"),

@@ -1,7 +1,7 @@
 """Layout of all control surfaces: one page per area, with panels of labelled controls.
 
 Derived from the declarations, so that a new area becomes a new page without a change here. Pages also have controls for
-the commands that are used in a show: those a button can send (their only argument is `pressed`), and those in `TYPED`.
+the commands that are used in a show: those a button can send (their first argument is `pressed`), and those in `TYPED`.
 """
 
 import re
@@ -97,7 +97,7 @@ def _pages_of(area: Area) -> Iterator[Page]:
 def _played(commands: Iterable[Command]) -> Iterator[Param]:
     """Commands as parameters that send them: a trigger, or a text."""
     for command in commands:
-        if [argument.name for argument in command.arguments] == ["pressed"] and "<" not in command.address:
+        if command.arguments[:1] and command.arguments[0].name == "pressed" and "<" not in command.address:
             yield trigger(command.address, command.description)
         elif command.address in TYPED:
             yield text(command.address, "", command.description, fewest=1, most=NAME_CHARACTERS)

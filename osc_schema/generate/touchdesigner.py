@@ -25,25 +25,39 @@ SHORT_WORDS = {
     "multiverse": "mv",
     "master": "m",
     "post": "p",
+    "text": "t",
     # A whole part of an address.
+    "beats_a_bar": "meter",
+    "quantise": "quant",
     "bloom_radius": "bloomrad",
     "bloom_threshold": "bloomthr",
+    "crossfader": "xfade",
+    "take_fade": "take",
     "crossfade_s": "xfade",  # without its s, which would look like a plural
     "duty_auto": "dtyauto",
     "flash_guard": "flash",
     "generator": "gen",
+    "midi_out": "mout",
     "flywheel_s": "flywheel",
     "gpu_retrieval": "gpuretr",
     "hue_offset": "hueofs",
     "index_rate": "idxrate",
     "input_channel": "inchan",
+    "interface": "iface",
     "interval_s": "intvl",
     "ip_adapter": "ipa",
     "ltc_channel": "ltcchan",
     "mask_edge": "edge",
+    "offset_ms": "ofs",
     "release_ms": "release",  # not rel, which would look like relative
     "retrieval_power": "retrpow",
+    "number": "num",
+    "serpentine": "snake",
+    "start_stop_sync": "stsync",
+    "sync_packets": "sync",
     "tempo_sync": "sync",
+    "fullscreen": "fullscr",
+    "window_ms": "windowms",  # older than the short form of window
     # A single word anywhere in an address.
     "background": "bg",
     "brightness": "bright",
@@ -55,6 +69,7 @@ SHORT_WORDS = {
     "features": "feat",
     "feedback": "fb",
     "objects": "obj",
+    "outline": "outl",
     "profiling": "profile",
     "record": "rec",
     "region": "rgn",
@@ -68,8 +83,11 @@ SHORT_WORDS = {
     "timecode": "tc",
     "threshold": "thresh",
     "weight": "wt",
+    "window": "win",
 }
 """Add lines for new addresses; never change a line, because people have these names in saved patches."""
+SHORT_PLACES = {"/mod/10/": "/moda/", "/mod/11/": "/modb/", "/mod/12/": "/modc/"}
+"""Beginnings of addresses that have no room for two figures: Modachannel."""
 COLOUR_SUFFIXES = "rgba"
 STYLES = {
     "float": "Float",
@@ -147,6 +165,9 @@ def parameter_name(address: str) -> str:
 
     It can have more than 11 characters for an engine newer than this table.
     """
+    for place, short in SHORT_PLACES.items():
+        if address.startswith(place):
+            address = address.replace(place, short, 1)
     words: list[str] = []
     for part in address.lower().strip("/").split("/"):
         words += [part] if part in SHORT_WORDS else re.split(r"[^a-z0-9]+", part)

@@ -119,7 +119,7 @@ def _page(page: Page) -> ElementTree.Element:
     )
     children = ElementTree.SubElement(node, "children")
     panels = columns(page, _MAX_ROWS)
-    per_row = min(len(panels), 6)
+    per_row = min(len(panels), 6 if len(panels) <= 12 else 8)  # two rows of panels at most: faders need their height
     rows = -(-len(panels) // per_row)
     width, height = _WIDTH_PX // per_row, (_HEIGHT_PX - _TAB_PX) // rows
     for at, panel in enumerate(panels):

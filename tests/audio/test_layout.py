@@ -11,7 +11,7 @@ MAP = (1, 2, 3, 4)
 
 
 def spread(block: np.ndarray, layout: str, channel_map: tuple[int, ...] = MAP, rate_hz: int = RATE_HZ) -> np.ndarray:
-    return ChannelLayout(rate_hz, block.shape[1], len(block)).spread(block, layout, channel_map)
+    return ChannelLayout(rate_hz, len(block)).spread(block, layout, channel_map)
 
 
 def settled(sound: np.ndarray) -> np.ndarray:
@@ -69,7 +69,7 @@ def test_a_band_above_half_the_rate_is_silent_and_a_layout_starts_from_silence(s
     rows = settled(spread(sine(3500.0, rate_hz=8000)[:, None], "mono", rate_hz=8000))
     assert rows[3] == 0.0
     assert rows[2] == pytest.approx(0.35355, rel=0.02)
-    layout = ChannelLayout(RATE_HZ, 2, 480)
+    layout = ChannelLayout(RATE_HZ, 480)
     loud, quiet = np.ones((480, 2), np.float32), np.zeros((480, 2), np.float32)
     layout.spread(loud, "mono", MAP)
     layout.spread(quiet, "direct", MAP)

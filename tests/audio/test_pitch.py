@@ -180,7 +180,7 @@ def test_hues_are_positions_in_the_octave_around_c_and_a_tone_has_all_of_the_pow
 
 def test_an_outgoing_look_keeps_its_glide_while_the_new_one_has_none(sine) -> None:
     first, second = (sine(hz, seconds=2.0) for hz in (261.63, 369.99))
-    analyser = Analyser(RATE_HZ, 4)
+    analyser = Analyser(RATE_HZ)
     sound = np.repeat(np.concatenate([first, second])[:, None], 4, axis=1).astype(np.float32)
     hops = len(sound) // analyser.hop_frames
     slow = replace(GLIDING, hue_glide_ms=60_000.0)

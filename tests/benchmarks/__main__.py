@@ -6,6 +6,7 @@ from engine.cli.main import main
 from tests.benchmarks.beat import BeatBench
 from tests.benchmarks.detector.sets import DetectorBench
 from tests.benchmarks.isf_live import LiveIsfBench
+from tests.benchmarks.prepared import PreparedBench
 from tests.benchmarks.threads import ThreadsBench
 
 app = bench_commands(
@@ -14,6 +15,7 @@ app = bench_commands(
         "beat": ("tests.benchmarks.beat", BeatBench),
         "threads": ("tests.benchmarks.threads", ThreadsBench),
         "isf-live": ("tests.benchmarks.isf_live", LiveIsfBench),
+        "prepared": ("tests.benchmarks.prepared", PreparedBench),
         "detector": ("tests.benchmarks.detector.bench", DetectorBench),
     },
     help="Prove what the documents say.",

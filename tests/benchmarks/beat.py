@@ -78,7 +78,7 @@ def _cost(progress: Progress) -> dict[str, float]:
     started_s = time.process_time()
     listen(sound, RATE_HZ)
     beat_ms = 1000.0 * (time.process_time() - started_s) / hops
-    analyser, settings = Analyser(RATE_HZ, 2), AudioSettings()
+    analyser, settings = Analyser(RATE_HZ), AudioSettings()
     stereo = np.repeat(sound[:, None], 2, axis=1)
     started_s = time.process_time()
     for number in range(hops):

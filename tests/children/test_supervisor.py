@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,8 @@ def test_a_child_loads_then_publishes_pictures(toys: Callable[..., Any]) -> None
     assert status.ms_a_result > 0.0
     assert status.facts["loaded"] == "tiny"
     assert status.facts["nice"] == max(13, os.nice(0))
+    group = Path(f"/proc/{status.pid}/autogroup")
+    assert not group.exists() or group.read_text(encoding="ascii").endswith("nice 10\n"), "the kernel compares groups"
     assert toy.states[0] == "loading"
     toy.until("busy")
     toy.supervisor.close()

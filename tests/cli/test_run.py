@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from engine.cli.run import build_settings, parse_rate, parse_universes
+from engine.cli.run import build_settings, parse_rate, parse_universes, window_sink, with_window_argument
 from engine.cli.standard_streams import open_closed_streams
 from engine.errors import UsageError
 from engine.ipc import FrameRing
@@ -429,7 +429,7 @@ def test_a_preset_is_saved_and_loaded_until_sigterm_ends_the_run_cleanly(home: P
     unknown = say("preset", "load", "evning", "--to", address)
     assert unknown.code == 1 and "(nearest: evening; known: " in unknown.out
     refused = say("preset", "load", "evening", "3601", "--to", address)
-    assert (refused.code, "a time of 0..3600 s" in refused.out) == (1, True)
+    assert (refused.code, "a time of 0..3600 s" in refused.err) == (2, True)
     assert "evening" in multiverse("preset", "list")
     end_cleanly(process, signal.SIGTERM, home / "out.mp4")
 
@@ -482,6 +482,11 @@ def test_a_rate_is_a_number_or_a_fraction_and_universes_are_numbers_and_ranges()
 def test_universes_without_a_protocol_or_more_than_64_are_refused(say: Callable[..., Said]) -> None:
     done = say("run", "--offline", "--frames", "1", "--sink", "null", "--dmx-universes", "1")
     assert done.code == 2 and "add --dmx artnet, sacn or both" in done.err
+    done = say("run", "--offline", "--frames", "1", "--sink", "null", "--fixture", "1.101")
+    assert done.code == 2 and "--fixture has no effect" in done.err
+    for place in ("1.490", "desk"):
+        done = say("run", "--offline", "--frames", "1", "--sink", "null", "--dmx", "sacn", "--fixture", place)
+        assert done.code == 1 and f"fixture '{place}': is not UNIVERSE.ADDRESS" in done.err
     done = say("run", "--offline", "--frames", "1", "--sink", "null", "--dmx", "sacn", "--dmx-universes", "1-60,61-70")
     assert done.code != 0 and "dmx.universes" in done.err
 
@@ -526,3 +531,17 @@ def test_a_voice_from_the_command_line_does_not_use_the_configured_index(home: P
     assert build_settings(show, {"rvc.model": "bass.pth", "rvc.index": "b.index"}, []).models["rvc"].index == "b.index"
     show.write_text('[rvc]\nmodel = "alto.pth"\nindex = "none"\n')
     assert build_settings(show, {"rvc.model": "bass.pth"}, []).models["rvc"].index == "none"
+
+
+def test_a_window_is_a_sink_on_the_named_display_or_alone(home: Path) -> None:
+    assert [window_sink(text) for text in ("", "2", "HDMI", "sd:2", "sd:", "DP:1")] == [
+        *("window=", "window=2", "window=HDMI", "sd:window=2", "sd:window=", "window=DP:1")
+    ]
+    assert with_window_argument(["run", "--window", "--fullscreen"]) == ["run", "--window", "", "--fullscreen"]
+    assert with_window_argument(["run", "--window"]) == ["run", "--window", ""]
+    assert with_window_argument(["run", "--window", "2", "--window"]) == ["run", "--window", "2", "--window", ""]
+    done = run(home, *SMALL, "--fullscreen")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "multiverse: --fullscreen has no effect without a window: add --window\n",
+    )

@@ -4,9 +4,11 @@ from typing import Any
 
 from engine.control import CommandTable, Dispatcher
 from engine.control.foreign.messages import ForeignMap
+from engine.control.launching import Launching
 from engine.osc import Message, encode_bundle, encode_message
 from engine.osc.time_tag import time_tag_of
 from engine.params import ParamStore
+from engine.params.fade_time import Pulse
 from engine.system.clock import SteppedClock
 
 
@@ -15,7 +17,11 @@ class Desk:
 
     def __init__(self, reports: Any, peer: Any, foreign_map: ForeignMap | None = None) -> None:
         self.clock, self.store, self.commands = SteppedClock(), ParamStore(), CommandTable()
-        self.dispatcher = Dispatcher(self.store, self.commands, self.clock, reports, foreign_map)
+        self.pulse, self.told = Pulse(), list[tuple]()
+        self.launching = Launching(self.store, lambda: self.pulse, lambda *message: self.told.append(message))
+        self.dispatcher = Dispatcher(
+            self.store, self.commands, self.clock, reports, foreign_map, launching=self.launching
+        )
         self.counters = self.dispatcher.counters
         self.reports = reports
         self.peer = peer
@@ -36,6 +42,7 @@ class Desk:
     def frame(self) -> list[Message]:
         """Draw one frame; returns the answers."""
         self.dispatcher.tick()
+        self.dispatcher.launch()
         self.dispatcher.frame_drawn(self.store.snapshot().version)
         return self.peer.take()
 

@@ -9,6 +9,7 @@ import pytest
 
 import osc_schema
 from engine.control import Reply
+from engine.control.answering import MAX_LISTINGS
 from engine.control.outgoing.outbox import MAX_PACKETS
 from engine.control.steps import VALUES_A_SECOND
 from engine.errors import PresetError
@@ -146,7 +147,7 @@ def test_a_pattern_sets_every_parameter_it_matches_also_its_whole_area(desk: Des
     assert all(desk[f"/layer/{n}/mute"] for n in (1, 2, 3, 4))
     (answer,) = desk.say("//{mode,angle}", "simple")  # only /mode has a "simple"
     assert (desk["/mode"], desk["/colour/mode"], desk[ANGLE]) == ("simple", "palette", 10.0)
-    assert answer.address == "/fail" and desk.counters.rejected == 8
+    assert answer.address == "/fail" and desk.counters.rejected == 11
     desk.say("/engine/*", 64)
     desk.say("/sink/*/enable", 1)
     desk.say("/master//*", 1)
@@ -306,6 +307,23 @@ def test_repeated_long_lists_are_rate_limited(desk: Desk) -> None:
     answers = [desk.say("/map/list") for _ in range(5)]
     # 3840 a second, and the first lists exceeded that by 192.
     assert [len(answer) for answer in answers] == [entries + 1] * 4 + [1]
+
+
+def test_listings_that_threads_of_their_own_send_are_few_and_counted_too(desk: Desk) -> None:
+    begun: list[Reply] = []
+    desk.commands.add("/audio/file/list", lambda args, reply: begun.append(reply), is_listing=True)
+    refused = [Message("/fail", ("/audio/file/list", "asked too often"), "ss")]
+    answers = [desk.say("/audio/file/list") for _ in range(100)]
+    assert len(begun) == MAX_LISTINGS and answers[MAX_LISTINGS:] == [refused] * (100 - MAX_LISTINGS)
+    for reply in begun:
+        for number in range(2000):
+            reply.send("/audio/file/entry", number)
+        reply.done()
+    desk.peer.take()
+    assert desk.say("/audio/file/list") == refused, "it was sent more than UDP takes"
+    desk.clock.advance(60.0)
+    desk.say("/audio/file/list")
+    assert len(begun) == MAX_LISTINGS + 1
 
 
 def test_get_of_nothing_fails(desk: Desk) -> None:

@@ -230,7 +230,7 @@ def test_a_program_with_many_ports_does_not_displace_a_page(hall: Hall, make_pee
     hall.feedback.subscribe(dataclasses.replace(page.sender(), at_port=None), origin=page.name)
     for port in range(1, MAX_SUBSCRIBERS + 2):
         hall.say(program, "/engine/notify", 1, port)
-    hall.after(4.0)
+    hall.after(6.0)
     page.take()
     hall.store.set(ANGLE, 12.0, by="a hand")
     hall.after(0.1)
@@ -279,7 +279,7 @@ def test_many_subscribers_get_everything_slower_but_in_equal_shares(hall: Hall, 
     crowd = [make_peer(f"ws 127.0.0.1:{port}") for port in range(1, 61)]
     for peer in crowd:
         hall.say(peer, "/engine/notify", 1)
-    hall.after(2.0)
+    hall.after(60 * len(osc_schema.PARAMS) / (PACKETS_TO_ALL / FRAME_S) + 2.0)  # everyone has been sent every value
     for peer in crowd:
         peer.take()
     moving = [param for param in osc_schema.PARAMS if param.can_glide][:40]

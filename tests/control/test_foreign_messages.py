@@ -42,7 +42,7 @@ def desk(open_desk: Callable[..., Desk]) -> Desk:
 def test_a_mapped_message_sets_its_parameter_with_the_map_as_author(desk: Desk) -> None:
     desk.say("/fader", 0.5)
     assert desk["/layer/1/intensity"] == 0.5
-    assert desk.store.changes_since(0)[0][-1].by == "map"
+    assert desk.store.changes_since(0)[0][-1].by == f"map {desk.peer.name}"
     assert desk.reports.lines == []
 
 
@@ -126,13 +126,13 @@ def test_unmapped_messages_are_listed_newest_first_with_count_rate_and_arguments
     for step in range(50):
         desk.say("/meter", step / 64)
         desk.clock.advance(0.1)
-    for address, *args in (("/text", "x" * 1000, b"blob", None, True), ("/pad", 1), ("/xy", 1, 2.5)):
+    for address, *args in (("/words", "x" * 1000, b"blob", None, True), ("/pad", 1), ("/xy", 1, 2.5)):
         desk.say(address, *args)
         desk.clock.advance(0.001)
     *entries, done = (message.args for message in desk.say("/map/heard", by=asking))
     assert [(*entry[:3], round(entry[3]), entry[4]) for entry in entries] == [
         ("/xy", desk.peer.name, 1, 1, "1 2.5"),
-        ("/text", desk.peer.name, 1, 1, '"' + "x" * 64 + '" blob of 4 bytes nil true'),
+        ("/words", desk.peer.name, 1, 1, '"' + "x" * 64 + '" blob of 4 bytes nil true'),
         ("/meter", desk.peer.name, 50, 10, "0.765625"),
     ]
     assert done == ("/map/heard", 3, 3)
@@ -205,7 +205,7 @@ def test_the_mapped_messages_of_a_timed_bundle_land_in_one_frame(open_desk: Any)
     desk.clock.advance(1.0)
     desk.frame()
     assert desk.store.version == 1
-    assert {change.by for change in desk.store.changes_since(0)[0]} == {"map"}
+    assert {change.by for change in desk.store.changes_since(0)[0]} == {f"map {desk.peer.name}"}
 
 
 def test_a_watcher_sees_each_message_as_it_came(desk: Desk) -> None:
@@ -233,7 +233,7 @@ def test_levels_of_a_lighting_desk_land_in_one_frame_and_the_others_are_listed_i
     desk.dispatcher.receive_controls(levels, lights.sender())
     assert desk.store.version == before + 1
     assert desk["/layer/1/intensity"] == desk["/layer/2/intensity"] == 0.25
-    assert {change.by for change in desk.store.changes_since(before)[0]} == {"map"}
+    assert {change.by for change in desk.store.changes_since(before)[0]} == {"map artnet 2.0.0.5"}
     ((address, sender, heard),), _ = desk.dispatcher.heard.listed(10)
     assert (address, sender, heard.args) == ("/dmx/1/3", "artnet 2.0.0.5", (0.25,))
     assert seen == [("artnet 2.0.0.5", level) for level in levels], "the monitor shows them, too"

@@ -127,6 +127,8 @@ def packed(hours: int, minutes: int, seconds: int, frames: int) -> int:
 def test_midi_timecode_is_told_from_every_bridge_and_as_a_full_frame() -> None:
     for address, args, expected in [
         ("/mtc", ("01:02:03:04",), event("mtc_text", value=packed(1, 2, 3, 4))),  # Open Stage Control, mtc.py
+        ("/mtc", ("01:02:03:04", 30), event("mtc_text", value=packed(1, 2, 3, 4) | 4 << 28)),
+        ("/mtc", ("00:00:00:00", 24.0), event("mtc_text", value=1 << 28)),
         ("/mtc", (0x35,), event("mtc", value=0x35)),
         ("/midi/nano_key2/0/MTC", (0x71,), event("mtc", value=0x71, device="nano_key2:0")),  # osmid
         ("/midi:nano_key2:0/mtc", (0x71,), event("mtc", value=0x71, device="nano_key2:0")),
@@ -142,6 +144,9 @@ def test_midi_timecode_is_told_from_every_bridge_and_as_a_full_frame() -> None:
     assert heard("/midi:dev:0/sysex", bytes(message)) == event("mtc_full", value=expected, device="dev:0")
     for address, args in [
         ("/mtc", ()),
+        ("/mtc", ("01:02:03:04", 60)),
+        ("/mtc", ("01:02:03:04", "30")),
+        ("/mtc", ("now", 30)),
         ("/mtc", ("1 h",)),
         ("/mtc", (200,)),
         ("/mtc", (1, 2)),

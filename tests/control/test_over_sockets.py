@@ -27,6 +27,18 @@ ANGLE = "/layer/1/angle"
 # -- UDP ---------------------------------------------------------------------------------------
 
 
+def test_a_part_that_fails_in_each_turn_of_the_sending_thread_holds_up_no_answer(rig: Any, reports: Any) -> None:
+    def fail(now_s: float) -> bool:
+        raise ValueError("broken")
+
+    rig.sending.poll(fail)
+    client = rig.client()
+    client.say("/get", ANGLE)
+    answer = client.receive(timeout_s=5.0)
+    assert answer is not None and answer.address == ANGLE
+    assert any("ValueError: broken" in line for _, line in reports.lines)
+
+
 def test_a_reader_never_sees_half_a_bundle(rig: Any, settle: Callable[..., None]) -> None:
     """Six values change together, three at either end of a long bundle; a thread reads them continuously."""
     together = [f"/layer/{n}/intensity" for n in (1, 2, 3, 4)] + ["/colour/scheme", "/region/spread"]

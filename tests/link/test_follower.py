@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from engine.link.follower import LinkFollower
-from engine.link.messages import LinkStatus, SessionReport, TempoOrder, line_of, order_of, report_of
+from engine.link.messages import LinkStatus, Order, SessionReport, line_of, order_of, report_of
 from engine.params import ParamStore
 from engine.system.clock import SystemClock
 from tests.support.long_form import ONLY_SOAK
@@ -38,6 +38,8 @@ class Stage:
         self.store, self.clock = ParamStore(), LateClock()
         self.followed: list[tuple[float, float, float]] = []
         """(beat, bpm, at_s)"""
+        self.transport: list[tuple[bool, int]] = []
+        """(is playing, count)"""
         self.said: list[str] = []
         self._came = threading.Condition()
         self.follower = LinkFollower(self.store, self._follow, clock=self.clock, report=reports, say=self.said.append)
@@ -62,9 +64,10 @@ class Stage:
             with self._came:
                 self._came.wait(0.02)
 
-    def _follow(self, source: str, *, beat: float, bpm: float, at_s: float) -> None:
+    def _follow(self, source: str, *, beat: float, bpm: float, at_s: float, is_playing: bool, count: int) -> None:
         assert source == "link"
         with self._came:
+            self.transport.append((is_playing, count))
             self.followed.append((beat, bpm, at_s))
             self._came.notify_all()
 
@@ -106,6 +109,32 @@ def test_a_tempo_that_somebody_sets_becomes_that_of_the_session(stage: Stage) ->
     stage.wait(lambda: len(stage.followed) > count + 3)
     tempos = [bpm for _, bpm, _ in stage.followed]
     assert tempos == sorted(tempos) and set(tempos) == {120.0, 140.0}, "no report from before pulls it back"
+
+
+def test_bars_of_another_length_are_counted_while_it_runs(stage: Stage) -> None:
+    stage.choose("link")
+    stage.wait(lambda: stage.followed)
+    assert stage.transport[-1] == (True, 0), "without start/stop sync a session always plays"
+    stage.store.set("/tempo/beats_a_bar", 3, by="ws 127.0.0.1:1")
+    stage.wait(lambda: stage.transport[-1] == (True, 1))
+    beat, bpm, at_s = stage.followed[-1]
+    assert bpm == 120.0 and beat == pytest.approx((at_s + SHIFT_MICROS / 1e6) * 2.0 + 1.0, abs=0.01)
+
+
+def test_a_start_of_the_session_begins_the_count_and_a_stop_is_told_while_the_beat_runs_on(stage: Stage) -> None:
+    stage.store.set("/tempo/start_stop_sync", True)
+    stage.choose("link")
+    stage.wait(lambda: stage.transport and stage.transport[-1] == (False, 0))
+    assert stage.follower.status().state == "stopped"
+    stage.session("peers 1 playing")
+    stage.wait(lambda: stage.transport[-1] == (True, 1))
+    began = len(stage.followed)
+    assert 0.0 <= stage.followed[-1][0] < 120.0, "the beats are counted from the start"
+    stage.session("peers 1")
+    stage.wait(lambda: not stage.transport[-1][0])
+    assert stage.followed[-1][0] > stage.followed[began - 1][0] and stage.transport[-1] == (False, 1)
+    stage.session("peers 1 playing")
+    stage.wait(lambda: stage.transport[-1] == (True, 2))
 
 
 def test_the_process_is_started_again_after_it_died(stage: Stage) -> None:
@@ -167,9 +196,11 @@ def test_the_process_ends_with_the_engine(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_damaged_line_is_no_report_and_no_order() -> None:
-    report = SessionReport(at_s=1.5, beat=2.0, bpm=120.0, peers=1, order=3)
+    report = SessionReport(at_s=1.5, beat=2.0, bpm=120.0, is_playing=True, count=1, peers=1, order=3)
     assert report_of(line_of(report)) == report
-    assert order_of(line_of(TempoOrder(bpm=120.0, order=3))) == TempoOrder(bpm=120.0, order=3)
+    for bpm in (120.0, None):
+        order = Order(bpm=bpm, beats_a_bar=3, start_stop_sync=True, order=3)
+        assert order_of(line_of(order)) == order
     for line in (
         b"", b"\n", b"{}", b"[1]", b"null", b"\xff\n", line_of(report)[:-5], line_of(report).replace(b"2.0", b"NaN"),
         line_of(report).replace(b"2.0", b'"2"'), line_of(report).replace(b"120.0", b"-1"),
@@ -196,7 +227,7 @@ def test_the_beat_agrees_with_another_program_in_a_real_session(seconds: float, 
     pytest.importorskip("link")
     store, followed = ParamStore(), []
 
-    def follow(source: str, *, beat: float, bpm: float, at_s: float) -> None:
+    def follow(source: str, *, beat: float, bpm: float, at_s: float, is_playing: bool, count: int) -> None:
         followed.append((beat, bpm, at_s))
 
     peer = subprocess.Popen([sys.executable, "-c", PEER], stdout=subprocess.PIPE, text=True)

@@ -27,7 +27,7 @@ def matched(pattern: str) -> list[str]:
         ("/layer/[1-3]/angle", [f"/layer/{n}/angle" for n in (1, 2, 3)]),
         ("/layer/[!1-3]/intensity", ["/layer/4/intensity", "/layer/5/intensity"]),
         ("/layer/[24]/{curve,phase}", [f"/layer/{n}/{what}" for n in (2, 4) for what in ("curve", "phase")]),
-        ("//angle", [f"/layer/{n}/angle" for n in (1, 2, 3, 4)]),
+        ("//curve", [f"/layer/{n}/curve" for n in (1, 2, 3, 4)] + [f"/mod/{n}/curve" for n in range(1, 13)]),
         ("/layer//angle", [f"/layer/{n}/angle" for n in (1, 2, 3, 4)]),
         ("//mode", ["/mode", "/colour/mode", "/region/mode", "/sd/mode", "/sam3/mode", "/mirror/mode"]),
         ("/*", ["/mode"]),

@@ -22,7 +22,7 @@ from osc_schema.generate import max_patch
 from osc_schema.generate.pages import pages
 from osc_schema.sam3 import OBJECT_ARGUMENTS
 
-MAX_OBJECTS_A_MESSAGE = 22
+MAX_OBJECTS_A_MESSAGE = 24
 """Limit of the objects that one message of the engine passes. With a `route` at each control there were 536."""
 STOCK = set(
     "delay gate jit.world loadbang loadmess p prepend r route s sel t thispatcher udpreceive udpsend unpack "

@@ -8,6 +8,8 @@ import pytest
 
 import osc_schema
 from engine.params import Crossfade, ParamStore
+from engine.params.fade_time import FadeProgress, FadeTime, Pulse
+from engine.params.hand import Hand
 from osc_schema import Rejected
 
 ANGLE, BRIGHTNESS, WINDOW, MUTE, BLEND = (
@@ -37,7 +39,7 @@ def test_floats_glide_evenly_on_their_own_scale_and_everything_else_changes_at_t
     store: ParamStore, fade: Crossfade, ends: list[str]
 ) -> None:
     values = [(ANGLE, -170.0), (BRIGHTNESS, 3.0), (WINDOW, 1000.0), (BLEND, 2.0), (MUTE, True), ("/mirror/mode", "xy")]
-    assert fade.start(values, 4.0, by="preset x", ended=ends.append) == []
+    assert fade.start(values, FadeTime(4.0), by="preset x", ended=ends.append) == []
     assert (store.get(MUTE), store.get("/mirror/mode"), store.get(BRIGHTNESS)) == (True, "xy", 1.0)
     seen = {}
     for now_s in (100.0, 101.0, 102.0, 103.0):
@@ -57,7 +59,7 @@ def test_floats_glide_evenly_on_their_own_scale_and_everything_else_changes_at_t
 
 
 def test_a_frame_sets_all_values_of_a_fade_at_once(store: ParamStore, fade: Crossfade) -> None:
-    fade.start([(ANGLE, 100.0), (BRIGHTNESS, 3.0)], 2.0, by="preset x")
+    fade.start([(ANGLE, 100.0), (BRIGHTNESS, 3.0)], FadeTime(2.0), by="preset x")
     fade.step(0.0)
     before = store.version
     fade.step(1.0)
@@ -69,7 +71,7 @@ def test_a_frame_sets_all_values_of_a_fade_at_once(store: ParamStore, fade: Cros
 
 
 def test_a_moved_fader_leaves_a_fade_and_others_arrive(store: ParamStore, fade: Crossfade, ends: list[str]) -> None:
-    fade.start([(BRIGHTNESS, 3.0), (WINDOW, 1000.0)], 2.0, by="preset x", ended=ends.append)
+    fade.start([(BRIGHTNESS, 3.0), (WINDOW, 1000.0)], FadeTime(2.0), by="preset x", ended=ends.append)
     fade.step(0.0)
     fade.step(1.0)
     store.set(BRIGHTNESS, 0.5, by="udp hand")
@@ -80,17 +82,17 @@ def test_a_moved_fader_leaves_a_fade_and_others_arrive(store: ParamStore, fade: 
 
 
 def test_a_value_set_before_the_fade_does_not_stop_it(store: ParamStore, fade: Crossfade) -> None:
-    fade.start([(WINDOW, 100.0)], 9.0, by="preset x")
+    fade.start([(WINDOW, 100.0)], FadeTime(9.0), by="preset x")
     fade.step(0.0)
     store.set(BRIGHTNESS, 2.0, by="udp hand")
-    fade.start([(BRIGHTNESS, 3.0)], 1.0, by="preset y")
+    fade.start([(BRIGHTNESS, 3.0)], FadeTime(1.0), by="preset y")
     for now_s in (1.0, 2.0):
         fade.step(now_s)
     assert store.get(BRIGHTNESS) == 3.0
 
 
 def test_taking_over_its_last_parameter_supersedes_a_fade(store: ParamStore, fade: Crossfade, ends: list[str]) -> None:
-    fade.start([(BRIGHTNESS, 3.0)], 2.0, by="preset x", ended=ends.append)
+    fade.start([(BRIGHTNESS, 3.0)], FadeTime(2.0), by="preset x", ended=ends.append)
     fade.step(0.0)
     store.set(BRIGHTNESS, 0.5, by="udp hand")
     fade.step(1.0)
@@ -101,10 +103,10 @@ def test_taking_over_its_last_parameter_supersedes_a_fade(store: ParamStore, fad
 def test_another_load_takes_over_from_there(
     store: ParamStore, fade: Crossfade, ends: list[str], seconds: float
 ) -> None:
-    fade.start([(BRIGHTNESS, 3.0)], 2.0, by="preset x", ended=ends.append)
+    fade.start([(BRIGHTNESS, 3.0)], FadeTime(2.0), by="preset x", ended=ends.append)
     fade.step(0.0)
     fade.step(1.0)
-    fade.start([(BRIGHTNESS, 0.0)], seconds, by="preset y", ended=lambda reason: ends.append(f"y {reason}"))
+    fade.start([(BRIGHTNESS, 0.0)], FadeTime(seconds), by="preset y", ended=lambda reason: ends.append(f"y {reason}"))
     assert ends == (["preset y", "y "] if seconds == 0.0 else ["preset y"])
     for now_s in (1.5, 2.0, 2.5):
         fade.step(now_s)
@@ -114,7 +116,7 @@ def test_another_load_takes_over_from_there(
 def test_panic_ends_every_fade_also_of_what_it_does_not_reset(
     store: ParamStore, fade: Crossfade, ends: list[str]
 ) -> None:
-    fade.start([(BRIGHTNESS, 3.0), ("/sd/prompt_mix", 1.0)], 2.0, by="preset x", ended=ends.append)
+    fade.start([(BRIGHTNESS, 3.0), ("/sd/prompt_mix", 1.0)], FadeTime(2.0), by="preset x", ended=ends.append)
     fade.step(0.0)
     fade.step(1.0)
     store.set("/master/panic", 1)
@@ -128,7 +130,7 @@ def test_unusable_values_are_left_out_and_returned(store: ParamStore, fade: Cros
         raise Rejected("/multiverse/brightness: not in this run")
 
     store.add_condition(BRIGHTNESS, refuse)
-    rejected = fade.start([(BRIGHTNESS, 3.0), (WINDOW, 100.0)], 1.0, by="preset x")
+    rejected = fade.start([(BRIGHTNESS, 3.0), (WINDOW, 100.0)], FadeTime(1.0), by="preset x")
     assert [str(item) for item in rejected] == ["/multiverse/brightness: not in this run"]
     for now_s in (0.0, 1.0):
         fade.step(now_s)
@@ -150,7 +152,7 @@ def test_a_value_set_by_hand_is_never_overwritten(store: ParamStore, fade: Cross
     mover.start()
     overwritten = []
     for n in range(50):
-        fade.start([(BRIGHTNESS, 4.0), (WINDOW, 1000.0)], 1e6, by="preset x")
+        fade.start([(BRIGHTNESS, 4.0), (WINDOW, 1000.0)], FadeTime(1e6), by="preset x")
         value = 2.0 + n / 1000
         store.set(BRIGHTNESS, value, by="udp hand")
         begun = newest_step
@@ -166,7 +168,7 @@ def test_a_picture_fade_sets_the_look_at_once_and_others_glide(
     store: ParamStore, fade: Crossfade, ends: list[str]
 ) -> None:
     values = [(BRIGHTNESS, 3.0), (MUTE, True), ("/sd/prompt_mix", 1.0)]
-    assert fade.start(values, 4.0, by="preset x", ended=ends.append, is_picture=True) == []
+    assert fade.start(values, FadeTime(4.0), by="preset x", ended=ends.append, is_picture=True) == []
     for now_s, share in ((10.0, 0.0), (11.0, 0.25), (13.0, 0.75)):
         fade.step(now_s)
         snapshot, picture = fade.snapshot()
@@ -185,30 +187,30 @@ def test_a_picture_fade_sets_the_look_at_once_and_others_glide(
 def test_a_load_during_a_fade_fades_from_the_current_look_and_one_without_a_time_ends_it(
     store: ParamStore, fade: Crossfade, ends: list[str]
 ) -> None:
-    fade.start([(BRIGHTNESS, 3.0)], 4.0, by="preset x", ended=ends.append, is_picture=True)
+    fade.start([(BRIGHTNESS, 3.0)], FadeTime(4.0), by="preset x", ended=ends.append, is_picture=True)
     fade.step(0.0)
     first = fade.snapshot()[1]
     fade.step(1.0)
-    fade.start([(BRIGHTNESS, 2.0)], 4.0, by="preset y", ended=ends.append, is_picture=True)
+    fade.start([(BRIGHTNESS, 2.0)], FadeTime(4.0), by="preset y", ended=ends.append, is_picture=True)
     fade.step(2.0)
     second = fade.snapshot()[1]
     assert (second.before[BRIGHTNESS], second.revealed, second.share) == (3.0, 0.25, 0.0)
     assert first.revealed == 1.0 and second.number > first.number
     assert ends == ["preset y"]
-    fade.start([(BRIGHTNESS, 1.0)], 0.0, by="preset z", is_picture=True)
+    fade.start([(BRIGHTNESS, 1.0)], FadeTime(0.0), by="preset z", is_picture=True)
     assert fade.snapshot()[1] is None and ends == ["preset y", "preset z"]
 
 
 def test_two_loads_between_two_frames_fade_from_what_was_on_screen(store: ParamStore, fade: Crossfade) -> None:
-    fade.start([(BRIGHTNESS, 3.0)], 4.0, by="preset x", is_picture=True)
-    fade.start([(BRIGHTNESS, 2.0)], 4.0, by="preset y", is_picture=True)
+    fade.start([(BRIGHTNESS, 3.0)], FadeTime(4.0), by="preset x", is_picture=True)
+    fade.start([(BRIGHTNESS, 2.0)], FadeTime(4.0), by="preset y", is_picture=True)
     fade.step(0.0)
     snapshot, picture = fade.snapshot()
     assert (snapshot[BRIGHTNESS], picture.before[BRIGHTNESS], picture.revealed) == (2.0, 1.0, 1.0)
 
 
 def test_panic_ends_a_picture_fade_in_the_same_frame(store: ParamStore, fade: Crossfade, ends: list[str]) -> None:
-    fade.start([(BRIGHTNESS, 3.0)], 4.0, by="preset x", ended=ends.append, is_picture=True)
+    fade.start([(BRIGHTNESS, 3.0)], FadeTime(4.0), by="preset x", ended=ends.append, is_picture=True)
     fade.step(0.0)
     store.set("/master/panic", 1)
     assert fade.snapshot()[1] is None
@@ -218,7 +220,9 @@ def test_panic_ends_a_picture_fade_in_the_same_frame(store: ParamStore, fade: Cr
 
 def test_no_frame_has_the_old_look_with_the_cut_to_the_new_one(store: ParamStore, fade: Crossfade) -> None:
     before, _ = fade.snapshot()
-    fade.start([(BRIGHTNESS, 3.0)], 0.0, by="preset x", is_picture=True)  # on another thread, before the frame is drawn
+    fade.start(
+        [(BRIGHTNESS, 3.0)], FadeTime(0.0), by="preset x", is_picture=True
+    )  # on another thread, before the frame is drawn
     assert (before[BRIGHTNESS], fade.cuts) == (1.0, 0), "its trail stays"
     after, _ = fade.snapshot()
     assert (after[BRIGHTNESS], fade.cuts) == (3.0, 1)
@@ -230,7 +234,9 @@ def test_no_frame_has_the_values_of_a_picture_fade_without_the_fade(store: Param
 
     def load() -> None:
         for n in range(300):
-            fade.start([(BRIGHTNESS, 2.0 + n / 1000), (MUTE, n % 2 == 0)], 1e6, by="preset x", is_picture=True)
+            fade.start(
+                [(BRIGHTNESS, 2.0 + n / 1000), (MUTE, n % 2 == 0)], FadeTime(1e6), by="preset x", is_picture=True
+            )
         is_over.set()
 
     loader = threading.Thread(target=load)
@@ -243,3 +249,36 @@ def test_no_frame_has_the_values_of_a_picture_fade_without_the_fade(store: Param
         fade.step(0.0)
     loader.join()
     assert torn == []
+
+
+def test_the_picture_fade_that_runs_tells_how_far_it_is_in_seconds_beats_or_by_hand(store: ParamStore) -> None:
+    pulse, hand_at = Pulse(beat=8.0), 0.5
+    fade = Crossfade(store, lambda: pulse)
+    seen: list[FadeProgress | None] = []
+
+    def draw(now_s: float) -> None:
+        fade.step(now_s)
+        fade.snapshot()
+        seen.append(fade.progress)
+
+    fade.start([(WINDOW, 20.0)], FadeTime(9.0), by="a glide")
+    draw(0.0)
+    fade.start([(ANGLE, 10.0)], FadeTime(4.0), by="preset a", is_picture=True)
+    draw(1.0)
+    draw(2.0)
+    assert seen == [None, FadeProgress(0.0, 4.0, "s"), FadeProgress(1.0, 4.0, "s")]
+    fade.start([(ANGLE, 20.0)], FadeTime(1.0, "bars"), by="preset b", is_picture=True)
+    draw(3.0)
+    pulse = Pulse(beat=9.0)
+    draw(3.1)
+    pulse = Pulse(beat=12.0)
+    draw(3.2)
+    assert seen[3:] == [FadeProgress(0.0, 4.0, "beats"), FadeProgress(1.0, 4.0, "beats"), None]
+    fade.start([(ANGLE, 30.0)], by="preset c", is_picture=True, hand=Hand(0.5, lambda: hand_at))
+    draw(4.0)
+    hand_at = 0.75
+    draw(9.0)
+    assert seen[-1] == FadeProgress(0.5, 1.0, "hand")
+    store.set("/master/panic", 1)
+    draw(9.1)
+    assert seen[-1] is None

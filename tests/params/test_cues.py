@@ -57,10 +57,10 @@ def test_a_wrong_cue_is_refused_with_one_line() -> None:
         ((True, "x"), "number True is not a whole number"),
         ((1, 5), "preset 5 is not a name"),
         ((1, "a/b"), "cannot contain '/'"),
-        ((1, "x", -1.0), r"fade_s -1 is not a time of 0..3600 s"),
-        ((1, "x", 0.0, 4000), r"follow_s 4000 is not a time of 0..3600 s"),
-        ((1, "x", float("nan")), "fade_s nan is not a time"),
-        ((1, "x", "long"), "fade_s 'long' is not a time"),
+        ((1, "x", -1.0), r"fade -1 is not a time of 0..3600 s"),
+        ((1, "x", 0.0, 4000), r"follow 4000 is not a time of 0..3600 s"),
+        ((1, "x", float("nan")), "fade nan is not a time"),
+        ((1, "x", "long"), "fade 'long' is not a time"),
     ]:
         with pytest.raises(CueError, match=line) as refused:
             Cue.checked(*args)
@@ -93,7 +93,7 @@ def test_invalid_entries_are_reported_and_the_rest_is_read(tmp_path: Path) -> No
         [[cue]]
         number = 2
         preset = "typo"
-        fade = 3
+        fades = 3
         [[cue]]
         number = 3
         preset = "slow"
@@ -111,8 +111,9 @@ def test_invalid_entries_are_reported_and_the_rest_is_read(tmp_path: Path) -> No
         "'title': unknown key of a cue list (known: cue)",
         "entry 2: has no number (left out)",
         "entry 3: number 1 occurs twice (left out)",
-        "entry 4: 'fade': unknown key of a cue (known: number, preset, fade_s, follow_s, glide, timecode) (left out)",
-        "entry 5: fade_s 1e+09 is not a time of 0..3600 s (left out)",
+        "entry 4: 'fades': unknown key of a cue "
+        "(known: number, preset, fade_s, follow_s, fade, follow, glide, timecode, keep_layer5, note) (left out)",
+        "entry 5: fade 1e+09 is not a time of 0..3600 s, nor one in beats or bars, such as 4b or 2bars (left out)",
     ]
 
 

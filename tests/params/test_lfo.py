@@ -35,6 +35,15 @@ def test_each_shape_is_known_at_the_quarters_of_its_cycle(store: ParamStore) -> 
         assert course(store, shape, (7.0, 7.25, 7.5, 7.75)) == pytest.approx(levels), shape
 
 
+def test_a_cycle_in_bars_has_the_beats_of_a_bar(store: ParamStore) -> None:
+    store.set_many([("/lfo/1/shape", "saw"), ("/lfo/1/tempo_sync", "two_bars")], by="test")
+    lfos = Lfos()
+    lfos.advance(store.snapshot(), 0.0, 5.0)
+    for beats_a_bar, level in [(4, 5 / 8), (3, 5 / 6), (7, 5 / 14)]:
+        store.set("/tempo/beats_a_bar", beats_a_bar)
+        assert lfos.level(1, store.snapshot()) == pytest.approx(level)
+
+
 def test_random_levels_hold_a_cycle_are_the_same_in_every_run_and_spread_evenly(store: ParamStore) -> None:
     first, same, second = course(store, "random", (3.0, 3.9, 4.0))
     assert first == same != second

@@ -3,6 +3,7 @@
 import pytest
 
 from engine.params import Crossfade, LookPipeline, Looks, Modulation, ParamStore, Slew
+from engine.params.fade_time import FadeTime
 from engine.params.look_pipeline import BOTH, MAX_LATE_FRAMES, DrawingCost
 from engine.values import AudioFeatures, ChannelFeatures
 from osc_schema.modulation import ROUTES
@@ -36,7 +37,7 @@ class Show:
         return self.looks.shown.values
 
     def load(self, *values: tuple[str, object], seconds: float = 2.0) -> None:
-        self.crossfade.start(values, seconds, by="preset x", is_picture=True)
+        self.crossfade.start(values, FadeTime(seconds), by="preset x", is_picture=True)
 
 
 @pytest.fixture

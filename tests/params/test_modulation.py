@@ -235,3 +235,30 @@ def test_each_drum_moves_its_own_target() -> None:
         assert rig.step(heard(**counts | others | {f"{source}_count": 4}), time_s=0.3)[BRIGHTNESS] == pytest.approx(
             2.0 / math.e
         ), source
+
+
+def test_a_muted_route_moves_nothing_and_moves_again_with_the_values_it_had(rig: Rig) -> None:
+    rig.route(source="rms", target=BRIGHTNESS, amount=0.25)
+    loud, before = sound(rms=1.0), rig.store.get(BRIGHTNESS)
+    moved = rig.step(loud)[BRIGHTNESS]
+    rig.route(mute=True)
+    assert rig.step(loud)[BRIGHTNESS] == before != moved and not rig.modulation.moved
+    rig.route(mute=False)
+    assert rig.step(loud)[BRIGHTNESS] == moved
+
+
+def test_watched_sources_have_levels_without_a_route_and_cost_nothing_afterwards(rig: Rig) -> None:
+    rig.store.set_many([("/lfo/1/shape", "saw"), ("/lfo/1/tempo_sync", "beat")], by="test")
+    rig.modulation.watch_sources(2)
+    rig.step(heard(), beat=0.25)
+    values = rig.step(AudioFeatures(channels=(ChannelFeatures(rms=1.0), *SILENCE[1:])), time_s=0.1, beat=1.5)
+    assert rig.modulation.sources.keys() == set(osc_schema.lookup("/mod/1/source").menu) - {"off"}
+    assert (rig.modulation.sources["rms"], rig.modulation.sources["lfo1"], rig.modulation.sources["beat"]) == (
+        1,
+        0.5,
+        1,
+    )
+    assert values[BRIGHTNESS] == rig.store.get(BRIGHTNESS)
+    rig.step(heard(), time_s=0.2)
+    quiet = rig.store.snapshot()
+    assert rig.modulation.step(quiet, heard(), time_s=0.3, beat=2.0) is quiet

@@ -8,6 +8,7 @@ import pytest
 
 from engine.params import ParamStore, Tempo
 from engine.system.clock import SteppedClock
+from osc_schema import Rejected
 
 BPM = "/tempo/bpm"
 TICK_S = 60 / 120 / 24
@@ -221,11 +222,47 @@ def test_a_burst_of_ticks_sets_no_tempo(store: ParamStore, midi: Tempo) -> None:
     assert midi.bpm == pytest.approx(90.0)
 
 
+def test_a_stopped_transport_is_told_and_a_start_counts_the_bars_anew(store: ParamStore, clock: SteppedClock) -> None:
+    store.set("/tempo/source", "link")
+    tempo = Tempo(store, clock)
+    tempo.step(0.0)
+
+    def follow(beat: float, *, is_playing: bool, count: int = 0) -> object:
+        tempo.follow("link", beat=beat, bpm=120.0, at_s=clock.now_s(), is_playing=is_playing, count=count)
+        tempo.step(clock.now_s())
+        return store.get("/tempo/state")
+
+    assert store.get("/tempo/state") == "free"
+    assert follow(7.0, is_playing=True) == "following"
+    tempo.reset(clock.now_s())
+    assert follow(7.0, is_playing=False) == "stopped"
+    clock.advance(0.5)
+    assert tempo.beat_at(clock.now_s()) == pytest.approx(1.0), "the beat runs on"
+    assert follow(0.25, is_playing=True, count=1) == "following"
+    assert tempo.beat_at(clock.now_s()) == pytest.approx(0.25), "at once, and without the reset"
+    with pytest.raises(Rejected, match="shows how the beat runs \\(following\\)"):
+        store.set("/tempo/state", "stopped")
+    clock.advance(3.0)
+    tempo.step(clock.now_s())
+    assert store.get("/tempo/state") == "free"
+
+
+def test_a_stop_of_midi_clock_is_told(store: ParamStore, midi: Tempo) -> None:
+    midi.midi_start(0.0)
+    end_s = tick(midi, 48)
+    midi.step(end_s)
+    assert store.get("/tempo/state") == "following"
+    midi.midi_stop(end_s)
+    midi.step(end_s + 9.0)
+    assert store.get("/tempo/state") == "stopped"
+
+
 def test_a_clock_beyond_the_range_is_followed_and_shown_at_its_end(store: ParamStore, midi: Tempo) -> None:
     tick(midi, 240, 60 / 400 / 24)
-    midi.step(1.5)
+    for step_s in (1.5, 2.5):  # in the second the clock is gone, which is told
+        midi.step(step_s)
     before = store.version
-    for frame in range(1, 9):
+    for frame in range(2, 9):
         midi.step(1.5 + frame)
     assert midi.bpm == pytest.approx(400.0) and store.get(BPM) == 300.0 and store.version == before
 

@@ -216,6 +216,29 @@ def test_a_strobe_by_brightness_fade_or_blackout_is_limited_too(renderer: Render
             assert (published[::2] == 0).all()  # always immediate
 
 
+def test_a_hit_is_white_over_any_picture_and_hits_in_a_row_are_limited(
+    renderer: Renderer, draw: Callable, picture: Callable
+) -> None:
+    renderer.resize(*SIZE)
+
+    def show(values: dict, hits: int, time_s: float) -> np.ndarray:
+        renderer.draw(picture(values | {"/master/hit": hits}, layer5=BLACK, time_s=time_s))
+        renderer.wait()
+        return renderer.read_rgba()
+
+    show(SIMPLE, 1, 8.0)  # those of before
+    frozen = SIMPLE | {"/master/freeze": True}
+    for values, hits, time_s, level in (
+        (SIMPLE, 1, 9.1, 0), (SIMPLE, 2, 9.2, 255), (SIMPLE, 2, 9.325, 64), (frozen, 2, 9.325, 64), (SIMPLE, 2, 9.5, 0),
+        (frozen, 3, 9.6, 255), (frozen, 3, 9.9, 0),
+    ):  # fmt: skip
+        shown = show(values, hits, time_s).astype(int)
+        assert (np.abs(shown[..., :3] - level) <= 1).all() and (shown[..., 3] == 255).all(), (time_s, shown[0, 0])
+    times_s = times(30, 2)
+    published = [show(GUARDED, 3 + int(time_s * 10), 20.0 + float(time_s)) for time_s in times_s]
+    assert general_flashes(np.array(published)[..., :3], times_s) == 3
+
+
 def test_with_the_guard_off_everything_passes(renderer: Renderer, draw: Callable) -> None:
     renderer.resize(*SIZE)
     levels = [draw(renderer, SIMPLE, layer5=(BLACK, WHITE)[n % 2], time_s=n / 30)[0, 0, 0] for n in range(20)]

@@ -70,7 +70,7 @@ LOOKS: dict[str, dict[str, Any]] = {
     | {"/multiverse/tone": "filmic"},
 }
 
-NOT_DRAWN = {"fx", "mod", "lfo"}
+NOT_DRAWN = {"fx", "text", "logo", "mod", "lfo"}
 """Areas of looks whose parameters act through others, or need OpenGL."""
 IN_BOTH = ("default", "angles", "regions", "kaleidoscope", "feedback", "everything")
 """Looks whose arithmetic depends on the size most; the others are drawn in one size."""

@@ -1,6 +1,7 @@
 """Recordings, played back."""
 
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -273,6 +274,9 @@ def test_a_new_size_continues_in_a_second_file(make_stage, make_frame, f_card, t
     assert sink.status().frames == 8
     told = f"{tmp_path / 'a.mp4'}, first of 2 files, 0.2 s, {written_mb(tmp_path):.1f} MB"  # 4/30 + 2/30 s
     assert sink.status().detail == told
+    told = sink.recording()
+    assert (told.file, round(told.seconds, 3)) == (str(tmp_path / "a 2.mp4"), 0.2)
+    assert 0 < told.free_bytes <= shutil.disk_usage(tmp_path).total
 
 
 @pytest.mark.parametrize("is_offline", [True, False])

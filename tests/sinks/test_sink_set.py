@@ -247,6 +247,24 @@ def lasting(fragile: type[Fragile], monkeypatch: pytest.MonkeyPatch) -> type[Las
     return Lasting
 
 
+def test_a_failed_sink_that_has_data_to_write_is_not_waited_for_and_counts_once(
+    sinks: SinkSet, lasting: type[Lasting], clock: SteppedClock, make_frame
+) -> None:
+    sinks.start(SinkSpec(kind="fragile"))
+    sinks.publish(make_frame(0))
+    lasting.fails_in = {"publish"}
+    sinks.publish(make_frame(1))
+    lasting.fails_in = set()
+    assert [(status.state, status.frames) for status in sinks.status()] == [("retrying", 0), ("finishing", 1)]
+    clock.advance(0.5)
+    sinks.pump()
+    sinks.publish(make_frame(2))
+    assert [(status.state, status.frames) for status in sinks.status()] == [("running", 1), ("finishing", 1)]
+    lasting.drains = lambda sink: True
+    sinks.pump()
+    assert [(status.state, status.frames) for status in sinks.status()] == [("running", 1)]
+
+
 class Watch(SteppedClock):
     """A clock that only advances while we wait for hanging sinks."""
 

@@ -82,9 +82,9 @@ class Studio:
 
 
 @pytest.fixture
-def program(monkeypatch: pytest.MonkeyPatch) -> Iterator[TouchDesigner]:
+def program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[TouchDesigner]:
     """TouchDesigner, just started."""
-    made = TouchDesigner()
+    made = TouchDesigner(folder=str(tmp_path))
     monkeypatch.setitem(sys.modules, "td", made.module)
     yield made
     made.close()

@@ -10,7 +10,7 @@ from typing import Any
 
 NAME = re.compile(r"[A-Z][a-z0-9]*")
 SUFFIXES = {"RGB": "rgb", "RGBA": "rgba", "XY": "xy", "XYZ": "xyz"}
-STYLES = ("Float", "Int", "Str", "StrMenu", "Menu", "Toggle", "Pulse", "Momentary", "File", "Header", *SUFFIXES)
+STYLES = ("Float", "Int", "Str", "StrMenu", "Menu", "DAT", "Toggle", "Pulse", "Momentary", "File", "Header", *SUFFIXES)
 NUMBERS = ("Float", "Int", *SUFFIXES)
 CUSTOM_ONLY = frozenset(
     "name label startSection readOnly help min max clampMin clampMax default normMin normMax enable order page"
@@ -216,7 +216,9 @@ class Page:
             whole = name + suffix
             if whole in self.owner.slots and not replace:
                 raise tdError(f"{whole}: exists")
-            default = {"Str": "", "StrMenu": "", "File": "", "Menu": "", "Toggle": False, "Int": 0}.get(style, 0.0)
+            default = {"Str": "", "StrMenu": "", "DAT": "", "File": "", "Menu": "", "Toggle": False, "Int": 0}.get(
+                style, 0.0
+            )
             slot = Slot(self.owner, whole, style, True, None if style in ("Pulse", "Header") else default)
             slot.page, slot.label = self, label or name
             self.owner.slots[whole] = slot

@@ -16,7 +16,7 @@ def saved(op: Any) -> dict[str, Any]:
         for name, slot in op.slots.items()
     }
     own = {"kind": op.OPType, "name": op.name, "slots": slots, "inputs": [source.name for source in op.inputs]}
-    own |= {"tags": sorted(op.tags)}
+    own |= {"tags": sorted(op.tags), "dock": op.dock and op.dock.name}
     if op.isDAT:
         own |= {"text": op.text, "rows": op.rows}
     if op.isCOMP:
@@ -40,4 +40,5 @@ def restore(op: Any, own: dict[str, Any]) -> None:
     for child in own.get("children", ()):
         restore(op.create(child["kind"], child["name"], initialize=False), child)
     for child in own.get("children", ()):
-        op.op(child["name"]).inputs[:] = [op.op(source) for source in child["inputs"]]
+        op.op(child["name"]).inputs[:] = [op.op(source) for source in child["inputs"] if op.op(source)]
+        op.op(child["name"]).dock = child["dock"] and op.op(child["dock"])

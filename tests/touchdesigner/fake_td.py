@@ -3,6 +3,17 @@
 `TouchDesigner` is the program: it makes the `td` module, runs texts, and advances frame by frame. As in the real one,
 a change of a parameter is reported once a frame, afterwards, for any cause. An exception in a callback ends the test;
 the real one would write it into its textport. OSC goes over real sockets, packed and unpacked by python-osc.
+
+Each member of the fake is on these pages of docs.derivative.ca (or derivative.ca/UserGuide):
+
+| OP_Class | name path parent par inputs tags errors warnings addScriptError clearScriptErrors dock time destroy |
+| COMP_Class | create op findChildren appendCustomPage destroyCustomPars initializeExtensions save loadTox, connectors |
+| TimeCOMP_Class | seconds tempo |
+| DAT_Class, TextDAT_Class | text module clear appendRow numRows, cells |
+| OscoutDAT_Class, OSC_In_DAT | sendOSC; onReceiveOSC |
+| CHOP_Class | numChans numpyArray, channels by name |
+| TOP_Class | width height cook |
+| Project_Class, App_Class, Licenses_Class | folder; version build; isNonCommercial |
 """
 
 import collections
@@ -12,8 +23,10 @@ import socket
 import traceback
 import types
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
@@ -21,7 +34,7 @@ from tests.touchdesigner import fake_project
 from tests.touchdesigner.fake_parameters import Page, Par, ParCollection, ParMode, Slot, tdAttributeError, tdError
 from tests.touchdesigner.op_types import PARAMETERS
 
-MEMBERS_TO_SET = {"name", "text", "nodeX", "nodeY", "viewer", "comment", "color"}
+MEMBERS_TO_SET = {"name", "text", "nodeX", "nodeY", "viewer", "comment", "color", "dock"}
 MAX_PACKET = 65_536
 
 
@@ -41,11 +54,13 @@ class OP:
         hold("par", ParCollection(self))
         hold("nodeX", 0)
         hold("nodeY", 0)
+        hold("dock", None)
         hold("valid", True)
         hold("inputs", [])
         hold("tags", set())
         hold("script_errors", [])
-        count = 2 if kind == "replaceCHOP" else kind[-3:] in ("TOP", "HOP")
+        is_source = kind in ("inTOP", "inCHOP", "audiooscillatorCHOP")
+        count = 2 if kind == "replaceCHOP" else kind[-3:] in ("TOP", "HOP") and not is_source
         hold("inputConnectors", [Connector(self, index) for index in range(count)])
 
     def __getattr__(self, name: str) -> Any:
@@ -73,6 +88,11 @@ class OP:
 
     def warnings(self, recurse: bool = False) -> str:
         return ""
+
+    @property
+    def time(self) -> Any:
+        """The Time COMP of this operator: its timeline."""
+        return self.program.time
 
     isDAT = property(lambda self: self.OPType.endswith("DAT"))
     isCOMP = property(lambda self: self.OPType.endswith("COMP"))
@@ -132,10 +152,23 @@ class OutputConnector:
         Connector(target).connect(self.out)
 
 
+class InputConnector:
+    """An input of a component: what one of its In operators gives."""
+
+    def __init__(self, into: OP) -> None:
+        self.into = into
+
+    def connect(self, target: OP) -> None:
+        if target.OPType[-3:] != self.into.OPType[-3:]:
+            raise tdError(f"{target.OPType} cannot be wired to {self.into.OPType}")
+        self.into.inputs[:] = [target]
+
+
 class COMP(OP):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.__dict__.update(children=[], customPages=[], extensions=[], ext=types.SimpleNamespace())
+        del self.__dict__["inputConnectors"]
 
     def __getattr__(self, name: str) -> Any:
         if name[0].isupper() and self.par.ext0promote.eval():
@@ -148,6 +181,27 @@ class COMP(OP):
     def outputConnectors(self) -> list[OutputConnector]:
         outs = [child for child in self.children if child.OPType in ("outTOP", "outCHOP")]
         return [OutputConnector(out) for out in sorted(outs, key=lambda out: out.name)]
+
+    @property
+    def inputConnectors(self) -> list[InputConnector]:
+        ins = [child for child in self.children if child.OPType in ("inTOP", "inCHOP")]
+        return [InputConnector(into) for into in sorted(ins, key=lambda into: into.name)]
+
+    def save(self, filepath: str, createFolders: bool = False) -> str:
+        """Write the component as a .tox: what is docked to it stays outside."""
+        Path(filepath).write_text(json.dumps(fake_project.saved(self)), encoding="utf-8")
+        return filepath
+
+    def loadTox(self, filepath: str) -> "COMP":
+        own = json.loads(Path(filepath).read_text(encoding="utf-8"))
+        name, number = own["name"], 0
+        while self.op(name) is not None:
+            number += 1
+            name = f"{own['name']}{number}"
+        made = self.create(own["kind"], name, initialize=False)
+        fake_project.restore(made, own)
+        made.initializeExtensions()
+        return made
 
     def op(self, path: str) -> OP | None:
         if path.startswith("/"):
@@ -337,6 +391,8 @@ class TOP(OP):
 
 class CHOP(OP):
     def channels(self) -> dict[str, float]:
+        if self.OPType in ("inCHOP", "resampleCHOP"):
+            return {f"chan{row}": float(values[-1]) for row, values in enumerate(self.numpyArray(), start=1)}
         if self.OPType in ("outCHOP", "nullCHOP"):
             return self.inputs[0].channels()
         if self.OPType == "renameCHOP":
@@ -351,6 +407,13 @@ class CHOP(OP):
         return {row[0]: float(row[1]) for row in self.par.dat.eval().rows}
 
     numChans = property(lambda self: len(self.channels()))
+
+    def numpyArray(self) -> np.ndarray:
+        """(channels, samples) float32 of this frame's time slice."""
+        if self.OPType == "resampleCHOP":
+            assert (self.par.method.eval(), self.par.timeslice.eval()) == ("preserve", True)
+            assert self.par.rate.eval() == self.program.sound_hz, "the fake does not resample"
+        return self.inputs[0].numpyArray() if self.inputs else np.zeros((0, 0), np.float32)
 
     def __getitem__(self, name: str) -> float:
         return self.channels()[name]
@@ -379,14 +442,49 @@ class OscInCHOP(CHOP):
         return dict.fromkeys(self.values, 0.0) if self.par.resetvalues.eval() else dict(self.values)
 
 
+class AudioOscillatorCHOP(CHOP):
+    """Plays what the test puts in `sound`, (channels, samples), at the frame rate of 60."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.__dict__["sound"] = np.zeros((1, 800), np.float32)
+
+    def channels(self) -> dict[str, float]:
+        return dict.fromkeys([f"chan{row + 1}" for row in range(len(self.sound))], 0.0)
+
+    def numpyArray(self) -> np.ndarray:
+        step = self.program.sound_hz // 60
+        columns = np.arange(self.program.frames * step, (self.program.frames + 1) * step)
+        return self.sound.take(columns, axis=1, mode="wrap").astype(np.float32)
+
+
 FAMILIES: dict[str, type[OP]] = {"DAT": DAT, "CHOP": CHOP, "TOP": TOP}
-KINDS: dict[str, type[OP]] = {"baseCOMP": COMP, "oscinCHOP": OscInCHOP, "oscinDAT": OscInDAT, "oscoutDAT": OscOutDAT}
+KINDS: dict[str, type[OP]] = {
+    "baseCOMP": COMP, "oscinCHOP": OscInCHOP, "oscinDAT": OscInDAT, "oscoutDAT": OscOutDAT,
+    "audiooscillatorCHOP": AudioOscillatorCHOP,
+}  # fmt: skip
+
+
+class Timeline:
+    """The Time COMP: a second is 60 frames."""
+
+    tempo = 120.0
+
+    def __init__(self, program: "TouchDesigner") -> None:
+        self._program = program
+
+    seconds = property(lambda self: self._program.frames / 60)
 
 
 class TouchDesigner:
     """One run of the program."""
 
-    def __init__(self, build: str = "2023.11510") -> None:
+    sound_hz = 48_000
+
+    def __init__(self, build: str = "2023.11510", folder: str = "") -> None:
+        """`folder`: that of the project; nothing can be saved without one."""
+        self.folder = folder
+        self.time: Any = Timeline(self)
         self.changes: dict[tuple[OP, str], Any] = {}
         self.pulses: list[tuple[OP, str]] = []
         self.sent: list[tuple[Any, ...]] = []
@@ -406,6 +504,7 @@ class TouchDesigner:
         self.module = types.ModuleType("td")
         self.module.__dict__.update(op=self.root.op, root=self.root, ParMode=ParMode, Par=Par, tdError=tdError)
         self.module.__dict__.update(app=self.app, licenses=self.licenses)
+        self.module.__dict__["project"] = types.SimpleNamespace(folder=folder)
 
     def names_for(self, op: OP) -> dict[str, Any]:
         """The globals for a text or an expression of this operator."""

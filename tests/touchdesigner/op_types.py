@@ -89,6 +89,17 @@ PARAMETERS: dict[str, dict[str, BuiltIn]] = {
         "devicechange": toggle(False),
     },
     "syphonspoutinTOP": _TOP | {"usespoutactivesender": toggle(True), "sendername": BuiltIn("StrMenu", "")},
+    "syphonspoutoutTOP": _TOP | {"sendername": text("TDSyphonSpoutOut")},
+    "ndioutTOP": _TOP
+    | {
+        "active": toggle(True),
+        "name": text(),
+        "failovername": text(),
+        "fps": number(60),
+        "includealpha": toggle(False),
+        "audiochop": BuiltIn("OP", ""),
+    },
+    "inTOP": _TOP | {"label": text()},
     "ndiinTOP": _TOP
     | {"active": toggle(True), "name": BuiltIn("StrMenu", ""), "extraips": text(), "bandwidth": menu("high", "low")},
     "outTOP": _TOP | {"label": text()},
@@ -114,6 +125,15 @@ PARAMETERS: dict[str, dict[str, BuiltIn]] = {
     },
     "renameCHOP": _CHOP | {"renamefrom": text("*"), "renameto": text("*")},
     "replaceCHOP": _CHOP,
+    "inCHOP": _CHOP | {"label": text()},
+    "resampleCHOP": _CHOP
+    | {
+        "method": menu("strech", "preserve", "index", "newint"),  # sic
+        "rate": number(60),
+        "relative": menu("abs", "rel", "cur"),
+        "interp": menu("nointerp", "linear", "cubic", "edge", "add"),
+    },
+    "audiooscillatorCHOP": _CHOP,
     "outCHOP": _CHOP | {"label": text()},
     "nullCHOP": _CHOP,
     "levelTOP": _TOP | {"brightness1": BuiltIn("Float", 1.0)},

@@ -28,7 +28,9 @@ Until = Callable[..., Any]
 
 
 def test_the_builder_makes_every_page_from_the_declarations(studio: Studio) -> None:
-    assert [page.name for page in studio.comp.customPages][:4] == ["Connect", "Show", "Pictures", "Status"]
+    assert [page.name for page in studio.comp.customPages][:6] == [
+        "Connect", "Show", "Pictures", "Inputs", "Callbacks", "Status",
+    ]  # fmt: skip
     for control in controls(studio):
         (*_, par) = [getattr(studio.comp.par, name) for name in names_of(control)]
         declared = osc_schema.lookup(control.address)
@@ -85,7 +87,15 @@ def test_the_textport_line_builds_the_component(program: TouchDesigner, text: Pa
     assert 'encoding="utf-8"' in line and 'open(r"' in line
     program.type_into_textport(line.replace("/path/to/touchdesigner/build_component.py", str(BUILDER)))
     assert program.project.op("multiverse").par.L1angle.eval() == 0.0
-    assert [line.split(":")[1].split()[0] for line in program.printed] == ["1/5", "2/5", "3/5", "4/5", "5/5", "built"]
+    assert [line.split(":")[1].split()[0] for line in program.printed] == [
+        "1/6",
+        "2/6",
+        "3/6",
+        "4/6",
+        "5/6",
+        "6/6",
+        "built",
+    ]
     assert not any("FAILED" in line for line in program.printed)
 
 
@@ -123,6 +133,7 @@ def test_the_pictures_and_the_channels_leave_the_component(studio: Studio) -> No
         "out5_sam3": "sam3_in",
         "out6_sam3_mask": "sam3_mask_in",
         "out7_objects": "object_channels",
+        "out8_status": "status_chop",
     }
 
 

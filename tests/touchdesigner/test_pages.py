@@ -15,6 +15,7 @@ from engine.params import ParamStore
 from osc_schema.declare import number
 from osc_schema.generate import TOUCHDESIGNER_FILES
 from osc_schema.generate.touchdesigner import (
+    SHORT_PLACES,
     SHORT_WORDS,
     CustomParameter,
     control_pages,
@@ -46,6 +47,8 @@ def test_words_are_shortened_by_the_table_only() -> None:
     """A name is made of the words of its address, each whole, left out, or shortened as in the table."""
     for address, control in CONTROLS.items():
         rest = control.name.lower()
+        for place, short in SHORT_PLACES.items():
+            address = address.replace(place, short)
         for part in address.strip("/").split("/"):
             for word in [part] if part in SHORT_WORDS else part.split("_"):
                 written = SHORT_WORDS.get(word, word)

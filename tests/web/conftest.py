@@ -14,7 +14,7 @@ import pytest
 
 from engine.control import CommandTable, Dispatcher, SendingThread
 from engine.control.query import QueryHub, QueryTree
-from engine.params import ParamStore
+from engine.params import Modulation, ParamStore
 from engine.system.clock import SystemClock
 from engine.values import ChannelFeatures
 from engine.web import PreviewTap, Served, WebServer
@@ -62,7 +62,7 @@ class Stand:
     """A running server and its clients."""
 
     def __init__(self, report: Any, options: dict[str, Any]) -> None:
-        self.store = ParamStore()
+        self.store, self.modulation = ParamStore(), Modulation()
         self.dispatcher = Dispatcher(self.store, CommandTable(), SystemClock(), report)
         self.sending = SendingThread(self.dispatcher)
         self.hub = QueryHub(self.dispatcher, report)
@@ -74,6 +74,9 @@ class Stand:
                 taps=self.taps,
                 status=options.pop("status", Status),
                 features=lambda: tuple(ChannelFeatures(rms=number / 4) for number in range(4)),
+                modulation=lambda: self.modulation,
+                fade=options.pop("fade", lambda: None),
+                waiting=options.pop("waiting", dict),
                 preset_pictures=options.pop("preset_pictures", dict),
                 shader_pictures=options.pop("shader_pictures", dict),
                 tree=QueryTree(self.store),

@@ -33,6 +33,8 @@ class Stage:
         self._folder = folder
         self.shaders = folder / "shaders"
         """Folder of shaders; empty until a test writes into it."""
+        self.music = folder / "music"
+        """Folder of sound files, alike."""
         self._web = "127.0.0.1:0"
         self._error: BaseException | None = None
         self.start()
@@ -59,6 +61,7 @@ class Stage:
                 "web": self._web,
                 "recordings": str(self._folder / "recordings"),
                 "shaders": [str(self.shaders)],
+                "music": [str(self.music)],
             }
         )
         try:
@@ -150,9 +153,10 @@ class Visit:
         if message.type == "error" and not is_picture:
             self.errors.append(message.text)
 
-    def open(self, path: str = "") -> "Visit":
+    def open(self, path: str = "", tab: str = "play") -> "Visit":
         self.page.goto(f"{self.stage.engine.page_url}{path}")
         self.page.wait_for_selector("body[data-state=connected]")
+        self.page.locator(f"#{tab}-tab").click()
         return self
 
     def control(self, address: str) -> Any:

@@ -8,6 +8,7 @@ import pytest
 
 from engine.control import Sender
 from engine.osc import encode_message
+from engine.params.fade_time import FadeProgress
 from engine.web.live import as_json
 from engine.web.monitor import MAX_LINES
 
@@ -29,11 +30,45 @@ def test_levels_are_sent_twenty_times_a_second_and_status_twice(serve):
             assert [channel["rms"] for channel in message["levels"]] == [0, 0.25, 0.5, 0.75]
             assert set(message["levels"][0]) == {"rms", "peak", "low", "mid", "high", "pitch_hz", "onset_count"}
             assert message["beat"] == {"beat": 0.0, "bpm": 120.0, "confidence": 0.0}
+            assert message["fade"] is None
         else:
             assert message["status"] == {"fps": 30.0, "level_db": None, "warnings": ["a warning"]}
     ends = [index for index, kind in enumerate(kinds) if kind == "status"]
     # A busy machine may skip some levels, but adds none.
     assert all(1 <= after - before - 1 <= 10 for before, after in itertools.pairwise(ends))
+
+
+def test_moved_values_are_sent_while_there_are_any_and_sources_to_those_who_ask(serve, wait_for):
+    stand = serve()
+    asking, other = stand.connect("/live"), stand.connect("/live")
+    kinds = {next(iter(json.loads(other.read()))) for _ in range(12)}
+    assert kinds == {"levels", "status"}, "nothing is moved, so nothing is sent"
+    stand.modulation.moved = {"/post/bloom": 0.5}
+    assert other.read_json("moved") == {"moved": {"/post/bloom": 0.5}}
+    stand.modulation.moved = {}
+    while other.read_json("moved")["moved"]:
+        pass
+    asking.send('{"sources": true}')
+    stand.modulation.sources = {"rms": 0.25}
+    while asking.read_json("sources")["sources"] != {"rms": 0.25}:
+        pass
+    assert "sources" not in {next(iter(json.loads(other.read()))) for _ in range(12)}
+
+
+def test_the_fade_that_runs_is_sent_with_the_beat(serve):
+    client = serve(fade=lambda: FadeProgress(1.5, 8.0, "beats")).connect("/live")
+    assert client.read_json("levels")["fade"] == {"passed": 1.5, "length": 8.0, "unit": "beats"}
+
+
+def test_faders_that_have_not_taken_over_are_sent_and_once_more_when_the_last_is_gone(serve):
+    waiting = {"/macro/1": 0.25}
+    client = serve(waiting=lambda: dict(waiting)).connect("/live")
+    assert client.read_json("waiting") == {"waiting": {"/macro/1": 0.25}}
+    waiting.clear()
+    while client.read_json("waiting")["waiting"]:
+        pass
+    kinds = {next(iter(json.loads(client.read()))) for _ in range(12)}
+    assert kinds == {"levels", "status"}, "none waits, so nothing is sent"
 
 
 def test_a_file_name_that_is_not_utf_8_is_shown_escaped():

@@ -149,7 +149,16 @@ def test_sinks_that_run_on_every_machine_are_offered_first(visit: Visit) -> None
         lambda: kinds.locator("option:disabled").count() == len(REASONS), "those that cannot run here to be grey"
     )
     options = kinds.locator("option").all_inner_texts()
-    assert [option.split()[0] for option in options] == ["record", "snapshot", "shared", "ndi", "syphon", "spout"]
+    assert [option.split()[0] for option in options] == [
+        "record",
+        "snapshot",
+        "shared",
+        "ndi",
+        "dmx",
+        "window",
+        "syphon",
+        "spout",
+    ]
     assert kinds.evaluate("list => list.getBoundingClientRect().width") >= 100, "wide enough for its longest"
 
 
@@ -258,10 +267,10 @@ def test_meters_show_the_sound(visit: Visit) -> None:
 
 
 def test_the_beat_shows_its_tempo_and_its_clock_can_be_chosen(visit: Visit, stage: Stage) -> None:
-    beat = visit.page.locator("#meters .beat")
-    stage.until(lambda: beat.locator(".bpm").inner_text().endswith(" bpm"), "the tempo")
+    beat = visit.page.locator("#strip-beat .beat")
+    stage.until(lambda: re.fullmatch(r"\d+\.\d", beat.locator(".bpm").inner_text()), "the tempo")
     visit.page.evaluate("""() => new MutationObserver(() => { window.beats = (window.beats ?? 0) + 1 })
-        .observe(document.querySelector("#meters .pulse"), { attributes: true })""")
+        .observe(document.querySelector("#strip-beat .dots i"), { attributes: true })""")
     stage.until(lambda: visit.page.evaluate("window.beats ?? 0") >= 2, "the lamp")
     source = beat.get_by_label("clock of the beat")
     assert source.input_value() == "beat"
@@ -351,7 +360,7 @@ def shown(visit: Visit, name: str) -> str:
     return "loop" if src.startswith("blob:") else "still"
 
 
-def test_looks_stand_in_groups_by_their_worlds_and_saved_ones_after_them(visit: Visit, stage: Stage) -> None:
+def test_looks_stand_in_groups_by_their_worlds_and_saved_ones_before_them(visit: Visit, stage: Stage) -> None:
     page = visit.page
     page.locator("#presets-tab").click()
     stage.send("/preset/save", "Mine")
@@ -360,7 +369,7 @@ def test_looks_stand_in_groups_by_their_worlds_and_saved_ones_after_them(visit: 
         "rows => rows.map((row) => row.dataset.name ?? `# ${row.textContent}`)"
     )
     worlds = [row for world, looks in WORLDS.items() for row in (f"# {world}", *looks)]
-    assert rows[: len(worlds) + 4] == ["default", "VAV original", *worlds, "# saved", "Mine"]
+    assert rows[: len(worlds) + 5] == ["# saved", "Mine", "# plain", "default", "VAV original", *worlds]
     picture = page.locator("#presets li[data-name=Mine] img")
     stage.until(lambda: picture.evaluate("img => img.complete && img.naturalWidth"), "its picture, before it is gone")
     stage.send("/preset/delete", "Mine")
@@ -381,7 +390,8 @@ def test_with_a_mouse_only_the_look_under_it_moves(visit: Visit) -> None:
     page.mouse.move(2, 2)
     visit.until(lambda: shown(visit, FIRST) == "still", "the still picture again")
     page.locator(f"#presets li[data-name='{FIRST}'] .look").focus()
-    page.keyboard.press("Tab")
+    for _ in range(2):  # past the button that puts it on a pad
+        page.keyboard.press("Tab")
     visit.until(lambda: shown(visit, SECOND) == "loop", "the loop of the look that the keyboard has reached")
 
 

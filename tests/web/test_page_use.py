@@ -44,9 +44,11 @@ def test_blackout_and_freeze_are_keys_everywhere_but_in_a_text(visit: Visit, sta
     stage.becomes("/master/freeze", True)
     assert mode.input_value() == "colour", "the letter is no choice"
     page.locator("#presets-tab").click()
-    page.locator("#preset-fade").focus()
+    page.locator("#cues-tab").click()
+    page.locator("#cue-number").focus()
     page.keyboard.press("Shift+B")
     stage.becomes("/master/blackout", False)
+    page.locator("#presets-tab").click()
     page.locator("#preset-name").focus()
     page.keyboard.press("Shift+B")
     assert page.locator("#preset-name").input_value() == "B", "a capital in a name is a letter"
@@ -257,7 +259,7 @@ def test_a_saved_preset_has_its_picture_in_every_browser(visit: Visit, house: Ho
     page.locator("#preset-save", has_text="really").click()
     item.locator(".initials", has_text="ON").wait_for()
     assert item.locator("img").count() == 0, "a black picture shows nothing"
-    item.locator(".quiet").click()
+    item.locator(".quiet", has_text="delete").click()
     item.locator(".quiet", has_text="really").click()
     item.wait_for(state="detached")
 
@@ -495,7 +497,7 @@ def test_a_refused_list_is_retried_and_finally_reported(house: House, stage: Sta
 
 def test_a_new_sender_can_be_chosen_on_the_page_and_a_wrong_one_keeps_the_picture(visit: Visit, stage: Stage) -> None:
     row = visit.control("/layer/5/source")
-    menu, note = row.locator("select.camera"), row.locator(".opening")
+    menu, note = row.locator(".choice select"), row.locator(".opening")
     word = "shared:stage left"
     option = menu.locator(f'option[value="{word}"]')
     assert menu.input_value() == "none"
@@ -526,3 +528,37 @@ def test_a_new_sender_can_be_chosen_on_the_page_and_a_wrong_one_keeps_the_pictur
     stage.until(lambda: (menu.input_value(), note.inner_text()) == ("test", ""), "what another surface made of it")
     menu.select_option("none")
     stage.until(lambda: stage.engine.status().camera is None, "no source")
+
+
+FIRST_HITS = {
+    "strobe": "/master/hit",
+    "flash": "/master/hit",
+    "flash guard": "/safety/flash_guard",
+    "black": "/master/blackout",
+    "tempo": "/tempo/bpm",
+    "tap": "/tempo/tap",
+    "logo": "/logo/file",
+    "camera": "/layer/5/source",
+    "fade": "/master/fade",
+    "freeze": "/master/freeze",
+    "bpm": "/tempo/bpm",
+    "/mod/1": "/mod/1/source",
+    "/layer/3/cur": "/layer/3/curve",
+}
+FIRST_AND_COUNT = """() => {
+    const rows = [...document.querySelectorAll("#areas .control")].filter(row => row.checkVisibility());
+    return [rows[0]?.dataset.address, rows.length];
+}"""
+
+
+def test_the_first_hit_of_a_search_is_the_control_that_does_it(visit: Visit) -> None:
+    page = visit.page
+    in_order = "() => [...document.querySelectorAll('#areas .control')].map(row => row.dataset.address)"
+    before, hits = page.evaluate(in_order), {}
+    for words in FIRST_HITS:
+        page.locator("#search").fill(words)
+        hits[words] = page.evaluate(FIRST_AND_COUNT)
+    assert {words: first for words, (first, _) in hits.items()} == FIRST_HITS
+    assert hits["/mod/1"][1] == 8 + 3 * 8, "routes 1 and 10 to 12, and nothing else"
+    page.locator("#search").fill("")
+    assert page.evaluate(in_order) == before, "without a search everything is where it was"

@@ -34,9 +34,13 @@ class Echo:
         """True if this change was made here; then incoming values of the address are held back."""
         if address in self._shown and is_same(value, self._shown[address]):
             return False
+        self.move(address, value, now_s)
+        return True
+
+    def move(self, address: str, value: Value, now_s: float) -> None:
+        """Store a value that is sent from here in any case, and hold back incoming ones."""
         self._shown[address] = value
         self._held_until_s[address] = now_s + HOLD_S
-        return True
 
     def may_show(self, address: str, now_s: float) -> bool:
         """True if a value from the engine should be shown; if not, `take_outdated` will return the address."""

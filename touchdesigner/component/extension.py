@@ -1,8 +1,9 @@
 """The component's extension: connects its parts with operators and parameters. TouchDesigner's main thread.
 
 parameters -> on_value, on_pulse -> echo -> osc_out -> engine
-engine -> osc_in -> on_message -> echo -> parameters, status, tables of audio and objects
+engine -> osc_in -> on_message -> echo -> parameters, status, tables of audio and objects, callbacks
 frame -> on_frame -> link (heartbeat, subscription), pictures, the engine's process
+inputs, timeline -> on_frame -> engine_inputs -> engine
 """
 
 import functools
@@ -75,24 +76,35 @@ class MultiverseExt:
         self._link = part("link").EngineLink()
         self._echo = part("echo").Echo()
         self._objects = part("found_objects").FoundObjects()
-        self._status = part("status_page").StatusPage(ownerComp)
+        self._status = part("status_page").StatusPage(ownerComp, part("status_channels"))
         self._process = part("engine_process").EngineProcess()
         self._tree = part("tree_reader").TreeReader()
         self._pictures = part("picture_inputs").PictureInputs(ownerComp)
+        self._inputs = part("engine_inputs").EngineInputs(
+            ownerComp, part("rtp_sender").RtpSender(), self.Send, self._put
+        )
+        self._callbacks = part("callbacks").Callbacks(ownerComp, self._note_fault, self._forget_fault)
+        self._beats = part("callbacks").BeatWatch()
+        self._look: list[Any] = []
+        """Name of the current preset, and 1 if a value was moved since."""
+        self._is_asking_cues = False
         self.now_s: Callable[[], float] = time.perf_counter
         self._kill_at_s: float | None = None
         self._next_poll_s = float("-inf")
         self._presets: list[str] = []
         self._unanswered_polls = 0
+        self._sound_trouble = ""
         self._is_new_to_engine = True
         self._target = self._wanted_target()
         self._apply_target()
         self._on_answer = self._answers()
         self._on_own_pulse = self._pulses()
         self._read_pages()
+        self._inputs.offer_picture()
 
     def onDestroyTD(self) -> None:
         """Unsubscribe. If the component itself was deleted, its operators are gone already."""
+        self._inputs.close()
         if self.ownerComp.op("osc_out") is not None:
             self._unsubscribe()
 
@@ -114,6 +126,10 @@ class MultiverseExt:
             elif par.name == "Audiochop" and self._link.is_connected:
                 self._subscribe_features()
                 self._request_features()
+            elif par.name == "Picturein":
+                self._follow_picture()
+            elif par.name == "Timeto" and self._link.is_connected:
+                self._inputs.choose_clocks()
             return
         value = self._value(control)
         if self._echo.wants_sending(control.address, value, self.now_s()):
@@ -150,6 +166,8 @@ class MultiverseExt:
             self._set("Connected", 0)
             self._status.show_lost()
             self._objects.forget()
+            self._forget_engine()
+            self._callbacks.call("onLost")
             self.ownerComp.op("features_in").par.resetvalues = True
             self._is_new_to_engine = True
         if due.subscribe:
@@ -160,6 +178,7 @@ class MultiverseExt:
         for address in self._echo.take_outdated(now_s):
             self.Send("/get", address)
         self._show_objects()
+        self._send_inputs()
         self._watch_process(now_s)
         tree = self._tree.take_result()
         if tree is not None:
@@ -168,6 +187,13 @@ class MultiverseExt:
             self._next_poll_s = now_s + POLL_INTERVAL_S
             self._pictures.poll()
             self._show_message(self._pictures.take_message(self._expected_px()))
+            self._show_sound_trouble()
+            self._status.set(
+                {
+                    "err_picture": float(self._pictures.has_trouble),
+                    "err_callbacks": float(bool(self._callbacks.failing)),
+                }
+            )
             self._report_no_engine()
 
     def _note_fault(self, callback: str, error: Exception) -> None:
@@ -180,6 +206,11 @@ class MultiverseExt:
             self.ownerComp.clearScriptErrors()
             self.ownerComp.addScriptError(line)
             self._show_message(line)
+
+    def _forget_fault(self, callback: str) -> None:
+        self._faults.pop(callback, None)
+        if not self._faults:
+            self.ownerComp.clearScriptErrors()
 
     # -- parameters ----------------------------------------------------------------------------
 
@@ -256,10 +287,7 @@ class MultiverseExt:
         par = getattr(self.ownerComp.par, control.name)
         if par.mode == ParMode.CONSTANT and par.eval() == 0.0:  # noqa: F821  TouchDesigner's
             # Sent here: in a project saved with 60 the change from 60 to 0 to 60 in one frame is not reported.
-            par.val = FEATURES_HZ
-            # Like a move here, so that an older value that is still under way is not shown.
-            self._echo.wants_sending(FEATURES_RATE, FEATURES_HZ, self.now_s())
-            self.Send(FEATURES_RATE, FEATURES_HZ)
+            self._put(FEATURES_RATE, FEATURES_HZ)
 
     # -- the connection ------------------------------------------------------------------------
 
@@ -274,7 +302,9 @@ class MultiverseExt:
             "/preset/name": lambda args: self._presets.append(str(args[0])),
             "/done /preset/list": lambda args: self._show_presets(),
             "/preset/changed": ask_presets,
-            "/cue/current": lambda args: self._set("Cuenow", " ".join(map(str, args))),
+            "/preset/current": self._on_look,
+            "/cue/current": self._on_cue,
+            "/done /cue/list": self._on_cue_list,
         }
 
     def _on_heartbeat(self, args: list[Any]) -> None:
@@ -287,7 +317,11 @@ class MultiverseExt:
         self._status.show_connected(f"{self._target[0]}:{self._target[1]}")
         self._show_message(f"connected to {self._target[0]}:{self._target[1]}")
         self.Send("/preset/list")
+        self._is_asking_cues = True
         self.Send("/cue/list")
+        self._show_message(self._inputs.open_picture())
+        self._inputs.choose_clocks()
+        self._callbacks.call("onConnect", host=self._target[0], port=self._target[1])
 
     def _retarget(self) -> None:
         """Switch to another host or port: unsubscribe from the old engine."""
@@ -298,7 +332,10 @@ class MultiverseExt:
             self._apply_target()
             self._link.start_over()
             self._set("Connected", 0)
+            self._status.show_disconnected()
             self._objects.forget()
+            self._forget_engine()
+            self._follow_picture()
             self._unanswered_polls = 0
             self._is_new_to_engine = True
 
@@ -337,6 +374,74 @@ class MultiverseExt:
             ports = " and ".join(str(port) for port in chosen.values())
             self._show_message(f"receives on ports {ports}: another component of this project has those before")
 
+    def _forget_engine(self) -> None:
+        self._inputs.forget()
+        self._beats.forget()
+        self._look = []
+        self._sound_trouble = ""
+
+    # -- what goes to the engine, and the patch's own callbacks ---------------------------------
+
+    def _follow_picture(self) -> None:
+        self._inputs.offer_picture()
+        if self._link.is_connected:
+            self._show_message(self._inputs.open_picture())
+
+    @guarded
+    def _send_inputs(self) -> None:
+        """Its own guard: an error here, with what a patch has connected, stops no heartbeat."""
+        self._inputs.send_sound()
+        if self._link.is_connected:
+            self._inputs.send_time()
+            self._watch_beat()
+
+    def _put(self, address: str, value: Any) -> None:
+        """Move a parameter of the engine, here and there; not one that an expression sets. Sent in any case: the value
+        shown may be that of a saved project."""
+        control = self._by_address.get(address)
+        if control is None:
+            self._show_message(f"{address}: this engine has no such parameter; pulse Fit Pages")
+            return
+        par = getattr(self.ownerComp.par, control.name)
+        if par.mode == ParMode.CONSTANT:  # noqa: F821  TouchDesigner's
+            par.val = value
+            self._echo.move(address, value, self.now_s())
+            self.Send(address, value)
+
+    def _show_sound_trouble(self) -> None:
+        """Show once why Audio In is not heard."""
+        is_known = self._link.is_connected and self._status.sound
+        trouble = self._inputs.sound_trouble(self._status.sound) if is_known else ""
+        if trouble != self._sound_trouble:
+            self._show_message(trouble)
+        self._sound_trouble = trouble
+        self._status.set({"err_audio_in": float(bool(trouble))})
+
+    def _watch_beat(self) -> None:
+        """Call onBeat for each beat in the audio features."""
+        if not self._own("Audiochop"):
+            self._beats.forget()
+            return
+        audio = self.ownerComp.op("out4_audio")
+        control = self._by_address.get("/tempo/beats_a_bar")
+        beats_a_bar = self._value(control) if control is not None else 4
+        beat = self._beats.take(float(audio["beat"]), float(audio["bar"]), beats_a_bar)
+        if beat is not None:
+            self._callbacks.call("onBeat", beat=beat, bpm=self._status.bpm, isFree=self._status.is_free)
+
+    def _on_look(self, args: list[Any]) -> None:
+        if args != self._look:
+            self._look = args
+            self._callbacks.call("onLook", name=str(args[0]), isEdited=bool(args[1]))
+
+    def _on_cue(self, args: list[Any]) -> None:
+        self._set("Cuenow", " ".join(map(str, args)))
+        if not self._is_asking_cues:  # else it is the cue that was started before
+            self._callbacks.call("onCue", number=args[0], name=str(args[1]))
+
+    def _on_cue_list(self, args: list[Any]) -> None:
+        self._is_asking_cues = False
+
     # -- SAM3 objects ---------------------------------------------------------------------------
 
     def _show_objects(self) -> None:
@@ -363,6 +468,7 @@ class MultiverseExt:
             "Presetsave": self._save_preset,
             "Cuego": lambda: self.Send("/cue/go"),
             "Cueback": lambda: self.Send("/cue/back"),
+            "Createcb": lambda: self._show_message(self._part("callbacks").create(self.ownerComp)),
         }
 
     def _show_presets(self) -> None:
@@ -397,9 +503,15 @@ class MultiverseExt:
         else:
             osc, web = f"127.0.0.1:{port}", f"127.0.0.1:{self._own('Webport')}"
             try:
-                self._show_message(self._process.start(self._own("Command"), self._own("Options"), osc, web))
+                self._show_message(self._process.start(self._own("Command"), self._options(), osc, web))
             except process.StartError as error:
                 self._show_message(str(error))
+
+    def _options(self) -> str:
+        """Options, with the sound of Audio In unless they name another."""
+        options = self._own("Options")
+        names_sound = "--audio" in options or not self._own("Audioin")
+        return options if names_sound else f"--audio {self._inputs.audio_option} {options}"
 
     def _stop_engine(self) -> None:
         self.Send("/engine/quit")

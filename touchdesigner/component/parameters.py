@@ -38,6 +38,10 @@ def _port(name: str, label: str, default: int, help: str) -> Own:
     return Own(name=name, label=label, help=help, style="Int", default=default, low=1, high=65_535)
 
 
+def _choice(name: str, label: str, help: str, *menu: str, **more: Any) -> Own:
+    return Own(name=name, label=label, help=help, style="Menu", default=menu[0], menu=menu, **more)
+
+
 def _display(name: str, label: str, help: str, **more: Any) -> Own:
     return Own(name=name, label=label, help=help, is_read_only=True, **more)
 
@@ -145,6 +149,53 @@ OWN_PAGES: dict[str, tuple[Own, ...]] = {
         ),
         _display("Maskfound", "SAM3 mask is", "The sender that was found."),
     ),
+    "Inputs": (
+        _choice(
+            "Picturein",
+            "Picture In",
+            "The TOP at input 1 is the engine's camera: layer 5, and a source of SD. local: by Syphon or Spout, for an "
+            "engine on this machine; ndi: for one on another machine.",
+            "off",
+            "local",
+            "ndi",
+        ),
+        _switch(
+            "Audioin",
+            "Audio In",
+            "The CHOP at input 2 is the engine's sound. The engine must be started for it: Start Engine does, or "
+            "multiverse run --audio rtp:9014/48000/2.",
+            0,
+            starts_section=True,
+        ),
+        _port("Audioinport", "Audio In port", 9014, "The port in the engine's --audio rtp:PORT/48000/CHANNELS."),
+        Own(
+            name="Audioinchan",
+            label="Audio In channels",
+            style="Int",
+            default=2,
+            low=1,
+            high=16,
+            help="Channels that are sent; those in the engine's --audio rtp:PORT/48000/CHANNELS.",
+        ),
+        _choice(
+            "Timeto",
+            "Send Time",
+            "timecode: the engine follows this component's timeline, cues included; beat: also its beat and tempo.",
+            "off",
+            "timecode",
+            "beat",
+            starts_section=True,
+        ),
+    ),
+    "Callbacks": (
+        Own(
+            name="Callbackdat",
+            label="Callback DAT",
+            style="DAT",
+            help="A DAT with your own onConnect, onLook, onCue, onBeat, onLost.",
+        ),
+        _pulse("Createcb", "Create Callbacks", "Puts a DAT with these functions beside the component."),
+    ),
     "Status": (
         _display("State", "State", "State of the connection."),
         _rate("Fps", "Frames/s", "Frame rate of the last two seconds.", 120.0),
@@ -159,6 +210,7 @@ OWN_PAGES: dict[str, tuple[Own, ...]] = {
         _count("Dropped", "Dropped", "Frames skipped because the engine was late."),
         _display("Size", "Size", "Width x height of the picture."),
         _display("Renderer", "Renderer", "Graphics hardware that draws the picture."),
+        _display("Tempo", "Tempo", "Tempo, and if it follows its clock or has lost it."),
         _display("Sound", "Sound", "Sound source and its state."),
         _display("Camera", "Camera", "Camera and its state."),
         _display("Children", "Children", "Child processes and their states.", starts_section=True),
@@ -193,7 +245,7 @@ def put(page: Any, control: Any) -> list[Any]:
             par.clampMin = par.clampMax = control.is_clamped
         if control.style == "Menu":
             par.menuNames = par.menuLabels = list(control.menu)
-        if control.style == "Pulse" or (control.style == "Menu" and not control.menu):
+        if control.style in ("Pulse", "DAT") or (control.style == "Menu" and not control.menu):
             continue
         par.default = control.default[at] if control.style == "RGBA" else control.default
         par.val = par.default

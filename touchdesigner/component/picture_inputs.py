@@ -56,6 +56,11 @@ class PictureInputs:
         self._is_reported = True
         return trouble
 
+    @property
+    def has_trouble(self) -> bool:
+        """True while output 1 does not show the engine's picture."""
+        return bool(self._trouble)
+
     def _trouble_of_main(self, engine_px: Size) -> str:
         top = self._comp.op("main_in")
         top.cook()  # a TOP without a viewer does not cook, and keeps the size of its last picture

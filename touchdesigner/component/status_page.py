@@ -1,4 +1,4 @@
-"""Shows `/engine/status` on the Status page and in the table `status`."""
+"""Shows `/engine/status` on the Status page, in the table `status` and in the channels of output 8."""
 
 from typing import Any
 
@@ -16,18 +16,49 @@ TEXTS = {"renderer": "Renderer", "audio": "Sound", "camera": "Camera"}
 
 
 class StatusPage:
-    def __init__(self, comp: Any) -> None:
+    def __init__(self, comp: Any, channels: Any) -> None:
+        """`channels`: the module `status_channels`."""
         self._comp = comp
+        self._channels = channels
+        self._shown: dict[str, float] = {}
+        self.set(dict.fromkeys(channels.NAMES, 0.0) | {"err_link": 1.0})  # a saved project still has others
         self._lines: list[tuple[str, list[Any]]] = []
         self.size_px: tuple[int, int] | None = None
         """Width and height of the engine's picture; None until the first status."""
+        self.sound = ""
+        """The description of the engine's sound source; "" until the first status."""
 
     def show_connected(self, where: str) -> None:
         self._comp.par.State = f"connected to {where}"
+        self.set({"connected": 1.0, "err_link": 0.0})
 
     def show_lost(self) -> None:
         self._comp.par.State = "disconnected: no heartbeat for 3 s"
         self._comp.par.Fps = 0.0
+        self.show_disconnected()
+
+    def show_disconnected(self) -> None:
+        self.set(dict.fromkeys(self._channels.NAMES, 0.0) | {"err_link": 1.0})
+        self.sound = ""
+
+    def set(self, values: dict[str, float]) -> None:
+        """Set channels of output 8; `err` follows."""
+        values = self._shown | values
+        values["err"] = max(values[name] for name in self._channels.ERRORS)
+        table = self._comp.op("status_values")
+        for name, value in values.items():
+            if self._shown.get(name) != value:
+                table[name, 1] = value
+        self._shown = values
+
+    @property
+    def bpm(self) -> float:
+        return self._shown["bpm"]
+
+    @property
+    def is_free(self) -> bool:
+        """True while the tempo runs on without its clock."""
+        return bool(self._shown["tempo_free"])
 
     def take(self, address: str, args: list[Any]) -> None:
         """Collect one line of an answer."""
@@ -43,6 +74,10 @@ class StatusPage:
                 setattr(par, name, facts[key][0])
         for key, name in TEXTS.items():
             setattr(par, name, " ".join(map(str, facts.get(key, []))))
+        self.sound = str(facts.get("audio", ["", ""])[1])
+        if "beat" in facts:
+            par.Tempo = self._channels.tempo_text(*facts["beat"][:3])
+        self.set(self._channels.channels_of(lines))
         size = facts.get("size", [])
         self.size_px = (size[0], size[1]) if len(size) == 2 else None
         par.Size = " x ".join(map(str, size))

@@ -103,6 +103,8 @@ class CameraControl:
         self._lock = threading.Lock()
         self._request: _Request | None = None
         self._opening: _Request | None = None
+        self._search: tuple[bool, Reply] | None = None
+        """The wish for NDI that waits for the worker."""
 
     def start(self) -> None:
         if not self._is_offline:
@@ -187,19 +189,12 @@ class CameraControl:
             raise SourceError("takes 1 to search the network for NDI, 0 to stop")
         if self._is_offline:
             raise SourceError(NOT_OFFLINE)
-        is_wanted = bool(args[0])
-
-        def look() -> None:
-            self._senders.wants_ndi = is_wanted
-            try:
-                self._poll_sources()
-            except SourceError as error:
-                reply.fail(str(error))
-                return
-            self._tell("/camera/changed", len(self._senders.now))
-            reply.done(int(is_wanted))
-
-        self._jobs.put(look)
+        with self._lock:
+            before, self._search = self._search, (bool(args[0]), reply)
+        if before is None:
+            self._jobs.put(self._look_for_ndi)
+        else:  # its job is still queued and does the newer one
+            before[1].fail(SUPERSEDED, is_logged=False)
 
     def offered(self) -> list[tuple[str, str, bool]]:
         """(word, title, True if it is in use) for every source that can be selected. Any thread."""
@@ -267,6 +262,19 @@ class CameraControl:
             self._current.take(ChosenSource(word=request.word, source=source), ended)
         elif source is not None:
             source.close()
+
+    def _look_for_ndi(self) -> None:
+        with self._lock:
+            search, self._search = self._search, None
+        assert search is not None, "a job for each search"
+        self._senders.wants_ndi, reply = search
+        try:
+            self._poll_sources()
+        except SourceError as error:
+            reply.fail(str(error))
+            return
+        self._tell("/camera/changed", len(self._senders.now))
+        reply.done(int(search[0]))
 
     def _answer(self, request: _Request, reason: str) -> None:
         """Answer a request, once. `reason`: why it failed; "" if its picture shows. Any thread."""

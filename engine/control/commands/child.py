@@ -8,16 +8,20 @@ Also forwards the commands that a child executes itself.
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import Final
 
 from engine.children.spec import ChildStatus
 from engine.children.supervisor import Supervisor
 from engine.control import CommandTable, Reply
+from engine.system.daemon_worker import call_on_thread
 from osc_schema.children import MAX_WAITING
 
+ModelList = Callable[[], tuple[str, str, Iterable[str]]]
+"""The value of /NAME/model, the configured model, and the names in its folders. Reads the disk."""
 OPPOSITES: Final = {"start": ("stop",), "restart": ("stop",), "stop": ("start", "restart")}
 
 
@@ -45,10 +49,12 @@ class ChildControl:
         missing: Mapping[str, str],
         tell: Callable[[str], None],
         calls: Mapping[str, tuple[str, str]],
+        models: Mapping[str, ModelList] = MappingProxyType({}),
     ) -> None:
         """`missing`: child name -> the reason why its commands fail if this run does not have it, for every child.
         `tell(line)` is called when a child is ready again. `calls`: command -> (child, call), for commands that a child
-        executes."""
+        executes. `models`: of each child whose models can be listed."""
+        self._models = models
         self._supervisors = supervisors
         self._missing = missing
         self._tell = tell
@@ -66,6 +72,18 @@ class ChildControl:
                 table.add(f"/child/{name}/{verb}", partial(self._on_command, name, verb))
         for address, (name, call) in self._calls.items():
             table.add(address, partial(self._on_call, name, call))
+        for name, models in self._models.items():
+            table.add(f"/{name}/list", partial(self._on_list, name, models), is_listing=True)
+
+    def _on_list(self, name: str, models: ModelList, args: tuple[object, ...], reply: Reply) -> None:
+        def tell() -> None:
+            now, configured, names = models()
+            reply.send(f"/{name}/entry", "", f"as configured: {configured or 'none'}", int(not now))
+            for word in names:
+                reply.send(f"/{name}/entry", word, word, int(word == now))
+            reply.done()
+
+        call_on_thread(f"{name} list", reply.attempt, tell)
 
     def _on_command(self, name: str, verb: str, args: tuple[object, ...], reply: Reply) -> None:
         supervisor = self._supervisors.get(name)

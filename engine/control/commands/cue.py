@@ -8,15 +8,20 @@ are reported and left out; the file is then renamed to `cues.previous.toml` befo
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from engine.control import Args, CommandTable, Handler, Reply, Tell
-from engine.control.commands.preset import PresetControl, answer
+from engine.control.commands.preset import PresetControl
+from engine.control.commands.preset_arguments import answer
 from engine.errors import CueError, PresetError
 from engine.params import Cue, CueList, ParamStore, read_cues, write_cues
 from engine.params.crossfade import Ended
 from engine.params.cue_chase import DueCue
+from engine.params.cues import checked_note
+from engine.params.fade_time import AT_ONCE, Course, FadeTime, Pulse, ReadPulse
 from engine.params.store import PANIC
+from engine.params.timecode import checked_label
 from engine.system.atomic_file import replace_file
 from engine.system.disk_store import DiskStore
 from engine.system.reporting import Report
@@ -24,17 +29,18 @@ from engine.telemetry import report_problems
 
 FILE_NAME = "cues.toml"
 PREVIOUS_NAME = "cues.previous.toml"
-MAX_CUE_ARGUMENTS = 6
-MIN_FOLLOW_S = 0.001  # of a recalled cue whose follow time has passed: the next one starts in the next frame
+MAX_CUE_ARGUMENTS = 7
+LAYER_5 = "layer5"
+"""In commands, what a cue keeps."""
+MIN_FOLLOW = FadeTime(0.001)  # of a recalled cue whose follow time has passed: the next one starts in the next frame
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Follow:
-    """An automatic follow: the next cue starts `seconds` after the first frame of the current one."""
+    """An automatic follow: the next cue starts some time after the first frame of the current one."""
 
-    seconds: float
+    course: Course
     panics: object
-    due_s: float | None = None
 
 
 class CueControl:
@@ -49,20 +55,23 @@ class CueControl:
         report: Report,
         tell: Tell,
         disk: DiskStore,
+        pulse: ReadPulse = Pulse,
     ) -> None:
-        """Reads the list; `path` need not exist."""
+        """Reads the list; `path` need not exist. `pulse()`: the beat of this frame."""
         self._path = path
         self._presets = presets
         self._store = store
         self._report = report
         self._tell = tell
+        self._pulse = pulse
         self.cues, problems = read_cues(path)
         """The present list. Any thread."""
         report_problems(report, "cues", problems)
         self._is_put_aside = not problems
         self._written = self.cues
         self._current = 0
-        """Number of the current cue in the list; 0 before the first. `_lock` protects this and `_follow`."""
+        """Number of the current cue in the list; 0 before the first. `_lock` protects this, `_follow` and edits of
+        `cues`."""
         self._shown = 0
         """Number of the cue whose preset is showing; 0 if none. Differs from `_current` if that one failed."""
         self._failure = ""
@@ -73,6 +82,7 @@ class CueControl:
         self._lock = threading.Lock()  # an automatic follow may coincide with a command
         self._disk = disk.open("cues", path.parent)
         presets.watch_deletions(self._on_preset_deleted)
+        presets.watch_renames(self._on_preset_renamed)
         self._watchers: tuple[Callable[[CueList], object], ...] = ()
 
     def watch(self, watcher: Callable[[CueList], object]) -> None:
@@ -85,15 +95,33 @@ class CueControl:
         self._disk.close()
 
     def add_commands(self, table: CommandTable) -> None:
-        table.add("/cue/go", self._command(lambda: self.cues.after(self._current)))
-        table.add("/cue/back", self._command(lambda: self.cues.before(self._current)))
-        table.add("/cue/<n>", self._on_number)
+        for verb, chosen in (("go", self._next), ("back", self._last)):
+            table.add(f"/cue/{verb}", self._command(chosen), launched_as=partial(self._launched_as, chosen))
+        table.add("/cue/<n>", self._on_number, launched_as=self._number_launched_as)
         table.add("/cue/set", self._on_set)
+        table.add("/cue/note", self._on_note)
         table.add("/cue/insert", self._on_insert)
         table.add("/cue/delete", self._on_delete)
         table.add("/cue/list", self._on_list, is_listing=True)
 
     # -- starting cues -------------------------------------------------------------------------
+
+    def _next(self) -> Cue:
+        return self.cues.after(self._current)
+
+    def _last(self) -> Cue:
+        return self.cues.before(self._current)
+
+    def _number_launched_as(self, args: Args) -> str:
+        return self._launched_as(lambda: self.cues.at(args[0]), args[1:])
+
+    def _launched_as(self, chosen: Callable[[], Cue], args: Args) -> str:
+        """The cue that a command starts when its beat comes; "" for a button that was released."""
+        if args and args[0] == 0:
+            return ""
+        cue = chosen()
+        self._presets.expect(cue.preset)
+        return f"cue {cue.number} {cue.preset}"
 
     def _command(self, chosen: Callable[[], Cue]) -> Handler:
         def on_command(args: Args, reply: Reply) -> None:
@@ -113,13 +141,14 @@ class CueControl:
     def _go(self, cue: Cue, ended: Ended) -> None:
         """Start a cue. Raises CueError, without changing any value, if its preset is missing. The caller holds `_lock`.
 
-        A failed cue still becomes the current one, and its `follow_s` counts: a missing preset must not stop the show.
+        A failed cue still becomes the current one, and its follow time counts: a missing preset must not stop the show.
         """
         self._current = cue.number
-        self._follow = _Follow(seconds=cue.follow_s, panics=self._store.get(PANIC)) if cue.follow_s else None
+        course = None if cue.follow.is_at_once else Course(cue.follow, self._pulse)
+        self._follow = None if course is None else _Follow(course=course, panics=self._store.get(PANIC))
         try:
             go_to = self._presets.glide if cue.glide else self._presets.load
-            go_to(cue.preset, cue.fade_s, ended)
+            go_to(cue.preset, cue.fade, ended, keep="/layer/5/" if cue.keep_layer5 else "")
         except PresetError as error:
             self._failure = str(error)
             self._tell("/cue/failed", cue.number, cue.preset, self._failure)
@@ -135,11 +164,10 @@ class CueControl:
             follow: _Follow | None = self._follow
             if follow is not None and follow.panics != self._store.get(PANIC):
                 follow = self._follow = None
-            if follow is not None and follow.due_s is not None and now_s >= follow.due_s:
+            if follow is not None and follow.course.share(now_s) >= 1.0:
                 self._start_next()
-                follow = self._follow
-            if follow is not None and follow.due_s is None:
-                follow.due_s = now_s + follow.seconds
+                if self._follow is not None:
+                    self._follow.course.share(now_s)  # its time begins with this frame
         finally:
             self._lock.release()
 
@@ -157,11 +185,14 @@ class CueControl:
             return False
         try:
             cue = self.cues.at(due.number)
-            follow_s = max(cue.follow_s - due.passed_s, MIN_FOLLOW_S) if cue.follow_s else 0.0
-            self.chased = cue.number
-            self._go(
-                replace(cue, fade_s=max(cue.fade_s - due.passed_s, 0.0), follow_s=follow_s), lambda superseded_by: None
+            pulse = self._pulse()
+            fade, follow = (
+                time.shortened(due.passed_s, pulse.bpm, pulse.beats_a_bar) for time in (cue.fade, cue.follow)
             )
+            if follow.is_at_once:
+                follow = AT_ONCE if cue.follow.is_at_once else MIN_FOLLOW
+            self.chased = cue.number
+            self._go(replace(cue, fade=fade, follow=follow), lambda superseded_by: None)
         except CueError as error:
             self._report("cues", f"timecode: {error}")
         finally:
@@ -172,16 +203,30 @@ class CueControl:
 
     def set_timecode(self, number: object, timecode: str, reply: Reply) -> None:
         """Set the timecode of a cue, "" to remove it, and answer. CueError if there is no such cue, or for the text."""
-        known = self.cues.at(number)
-        cue = Cue.checked(known.number, known.preset, known.fade_s, known.follow_s, known.glide, timecode)
-        self._replace(self.cues.with_cue(cue), cue.number, reply)
+        with self._lock:
+            known = self.cues.at(number)
+            self.cues = self.cues.with_cue(replace(known, timecode=checked_label(timecode)))
+        self._on_changed(known.number, reply)
+
+    def _on_note(self, args: Args, reply: Reply) -> None:
+        number, note = args
+        with self._lock:
+            known = self.cues.at(number)
+            self.cues = self.cues.with_cue(replace(known, note=checked_note(note)))
+        self._on_changed(known.number, reply)
 
     def _on_set(self, args: Args, reply: Reply) -> None:
         cue = _cue_of(args)
-        known = self.cues.cues.get(cue.number)
-        if known is not None and len(args) < MAX_CUE_ARGUMENTS:
-            cue = replace(cue, timecode=known.timecode)
-        self._replace(self.cues.with_cue(cue), cue.number, reply, cue)
+        with self._lock:
+            known = self.cues.cues.get(cue.number)
+            if known is not None:
+                cue = replace(cue, note=known.note)
+                if len(args) < MAX_CUE_ARGUMENTS - 1:
+                    cue = replace(cue, timecode=known.timecode)
+                if len(args) < MAX_CUE_ARGUMENTS:
+                    cue = replace(cue, keep_layer5=known.keep_layer5)
+            self.cues = self.cues.with_cue(cue)
+        self._on_changed(cue.number, reply, cue)
 
     def _on_insert(self, args: Args, reply: Reply) -> None:
         cue = _cue_of(args)
@@ -194,33 +239,36 @@ class CueControl:
             if cues.cues.get(self.chased) is not before.cues.get(self.chased):
                 self.chased += 1
             self.cues = cues
-        self._replace(cues, cue.number, reply, cue)
+        self._on_changed(cue.number, reply, cue)
 
     def _on_delete(self, args: Args, reply: Reply) -> None:
         if len(args) != 1:
             raise CueError("takes the cue's number")
-        gone = self.cues.at(args[0])
-        self._replace(self.cues.without(gone), gone.number, reply)
+        with self._lock:
+            gone = self.cues.at(args[0])
+            self.cues = self.cues.without(gone)
+        self._on_changed(gone.number, reply)
 
     def _on_list(self, args: Args, reply: Reply) -> None:
         with self._lock:
             cues, current, shown = self.cues, self.cues.cues.get(self._current), self.cues.cues.get(self._shown)
             failure = self._failure
         for cue in cues:
-            timecode = (cue.timecode,) if cue.timecode else ()
-            reply.send("/cue/entry", cue.number, cue.preset, cue.fade_s, cue.follow_s, int(cue.glide), *timecode)
+            more = [cue.timecode, LAYER_5 if cue.keep_layer5 else "", cue.note]
+            while more and not more[-1]:  # left out at the end
+                more.pop()
+            reply.send(
+                "/cue/entry", cue.number, cue.preset, cue.fade.written, cue.follow.written, int(cue.glide), *more
+            )
         if shown is not None:
             reply.send("/cue/current", shown.number, shown.preset)
         if current is not None and failure:
             reply.send("/cue/failed", current.number, current.preset, failure)
         reply.done()
 
-    def _replace(self, cues: CueList, number: int, reply: Reply, made: Cue | None = None) -> None:
-        """Replace the list at once, and answer when it is written. `made`: a new cue, whose preset is checked."""
-        self.cues = cues
-        self._tell("/cue/changed", len(cues))
-        for watcher in self._watchers:
-            watcher(cues)
+    def _on_changed(self, number: int, reply: Reply, made: Cue | None = None) -> None:
+        """Tell of an edit, and answer when it is written. `made`: a new cue, whose preset is checked."""
+        self._tell_changed()
         if made is not None:  # only a warning: the cue list may be written before the presets
             missing = f"cue {number}: there is no preset {made.preset!r} yet"
             self._presets.if_missing(made.preset, lambda: self._report(f"cues.{number}", missing))
@@ -230,6 +278,12 @@ class CueControl:
             reply.done(number)
 
         self._disk.post(save, lambda reason: reply.fail(f"changed, but not saved: {reason}"))
+
+    def _tell_changed(self) -> None:
+        cues = self.cues
+        self._tell("/cue/changed", len(cues))
+        for watcher in self._watchers:
+            watcher(cues)
 
     def _save(self) -> None:
         """Write the list, once for several edits in a row. The disk's thread."""
@@ -245,6 +299,16 @@ class CueControl:
         write_cues(self._path, cues)
         self._written = cues
 
+    def _on_preset_renamed(self, name: str, new: str) -> None:
+        with self._lock:
+            cues = self.cues.with_renamed(name, new)
+            is_changed = cues.cues != self.cues.cues
+            self.cues = cues
+        if is_changed:
+            self._tell_changed()
+            unsaved = f"cues now load {new!r} in place of {name!r}, but the list is not saved"
+            self._disk.post(self._save, lambda reason: self._report("cues.renamed", f"{unsaved}: {reason}"))
+
     def _on_preset_deleted(self, name: str) -> None:
         numbers = [cue.number for cue in self.cues if cue.preset == name]
         if numbers:
@@ -254,5 +318,8 @@ class CueControl:
 
 def _cue_of(args: Args) -> Cue:
     if not 2 <= len(args) <= MAX_CUE_ARGUMENTS:
-        raise CueError("takes a number, a preset and optionally fade_s, follow_s, glide and timecode")
-    return Cue.checked(*args)
+        raise CueError("takes a number, a preset and optionally fade, follow, glide, timecode and keep")
+    keep = args[-1] if len(args) == MAX_CUE_ARGUMENTS else ""
+    if keep not in ("", LAYER_5):
+        raise CueError(f"keep {keep!r} is neither {LAYER_5} nor empty")
+    return replace(Cue.checked(*args[: MAX_CUE_ARGUMENTS - 1]), keep_layer5=keep == LAYER_5)

@@ -8,19 +8,33 @@ from pathlib import Path
 import engine.render
 from engine.config import Config
 from engine.control import CommandTable, Dispatcher, Feedback
+from engine.control.commands.bank import FILE_NAME as BANKS_FILE
+from engine.control.commands.bank import BankControl
+from engine.control.commands.bank_lights import BankLights
 from engine.control.commands.cue import FILE_NAME as CUES_FILE
 from engine.control.commands.cue import CueControl
+from engine.control.commands.macro import MacroControl
 from engine.control.commands.mapping import FILE_NAME as MAPPING_FILE
 from engine.control.commands.mapping import MapControl
 from engine.control.commands.mapping_feedback import MapFeedback
+from engine.control.commands.modulation import ModulationControl
 from engine.control.commands.preset import PresetControl, TakePicture
 from engine.control.commands.shader import ShaderControl
 from engine.control.commands.shader_stage import ShaderStage
 from engine.control.commands.shader_trials import ShaderTesting
 from engine.control.commands.show import ShowControl
 from engine.control.commands.timecode import TimecodeControl
+from engine.control.foreign.messages import mapped_by
+from engine.control.foreign.midi_bridges import PORT_FORM
+from engine.control.launching import Launching
+from engine.control.midi.grids import grid_of, pressed
+from engine.control.midi.ports import MidiPorts
+from engine.control.midi.system import LibremidiSystem
 from engine.control.outgoing.announcements import Announcements, ShownTexts
+from engine.control.outgoing.sender import Sender
+from engine.osc import Message
 from engine.params import Crossfade, ParamStore, PresetFolder, Slew, Tempo
+from engine.params.macros import Macros
 from engine.params.shader_catalog import ShaderCatalog
 from engine.render.guarded_renderer import GuardedRenderer
 from engine.render.isf.vetter import Vetter
@@ -45,6 +59,9 @@ class Desk:
     preset_control: PresetControl
     disk: DiskStore
     cues: CueControl
+    banks: BankControl
+    bank_lights: BankLights
+    macros: Macros
     timecode: TimecodeControl
     show: ShowControl
     mapping: MapControl
@@ -60,7 +77,7 @@ def open_desk(
     sinks: SinkSet,
     clock: Clock,
     take_ltc: Callable[[], list[TimecodeReading]],
-    sound_channels: int,
+    sound_channels: Callable[[], int],
     take_picture: TakePicture | None,
     warnings: Warnings,
     announcements: Announcements,
@@ -72,7 +89,8 @@ def open_desk(
     feedback = Feedback(store, warnings.report, announcements)
     texts = ShownTexts(announcements.tell)
     tell = texts.tell
-    tempo, crossfade, disk = Tempo(store, clock, warnings.notice), Crossfade(store), DiskStore(warnings.report)
+    tempo, disk = Tempo(store, clock, warnings.notice), DiskStore(warnings.report)
+    crossfade, launching = Crossfade(store, tempo.read_pulse), Launching(store, tempo.read_pulse, tell)
     folder = PresetFolder(Path(config.presets) if config.presets else folders.presets_folder())
     presets = closing(
         PresetControl(
@@ -86,11 +104,25 @@ def open_desk(
             views=feedback.views,
         )
     )
+    presets.watch_renames(launching.rename)
     cues = closing(
         CueControl(
             Path(config.cues) if config.cues else folder.path.absolute().parent / CUES_FILE,
             presets=presets,
             store=store,
+            report=warnings.report,
+            tell=tell,
+            disk=disk,
+            pulse=tempo.read_pulse,
+        )
+    )
+    banks = closing(
+        BankControl(
+            folder.path.absolute().parent / BANKS_FILE,
+            presets=presets,
+            launching=launching,
+            store=store,
+            clock=clock,
             report=warnings.report,
             tell=tell,
             disk=disk,
@@ -114,7 +146,7 @@ def open_desk(
     mapping = closing(
         MapControl(
             Path(config.mapping) if config.mapping else folders.data_folder() / MAPPING_FILE,
-            names=config.maps,
+            names=(*config.maps, *([f"fixture:{config.dmx.fixture}"] if config.dmx.fixture else [])),
             store=store,
             clock={
                 "clock": tempo.midi_clock,
@@ -128,15 +160,35 @@ def open_desk(
             disk=disk,
             mappable=feedback.views.mappable,
             on_timecode=timecode.on_midi,
+            on_song_position=tempo.midi_song_position,
+            unmapped=pressed,
         )
     )
+
+    def on_gone(sender: str) -> None:
+        map_feedback.unsubscribe(sender)
+        for holder in (sender, mapped_by(sender)):
+            banks.release_of(holder)
+            presets.mixer.release_of(holder)
+
     dispatcher = Dispatcher(
-        store, commands, clock, warnings.report, mapping, feedback=feedback, on_gone=map_feedback.unsubscribe
+        store,
+        commands,
+        clock,
+        warnings.report,
+        mapping,
+        feedback=feedback,
+        on_gone=on_gone,
+        launching=launching,
     )
     dispatcher.add_question("/map/feedback", map_feedback.on_feedback)
-    show = ShowControl(store=store, slew=slew, sinks=sinks, presets=presets, report=warnings.report)
-    for part in (show, presets, cues, timecode, mapping):
+    macros = Macros(store, warnings.report)
+    show = ShowControl(store=store, slew=slew, sinks=sinks, presets=presets, tell=tell, report=warnings.report)
+    own = (MacroControl(store), ModulationControl(store))
+    for part in (show, presets, cues, banks, timecode, mapping, *own):
         part.add_commands(commands)
+    commands.add("/launch/drop", launching.on_drop)
+    commands.add("/launch/list", launching.on_list, is_listing=True)
     commands.add("/map/heard", dispatcher.heard.on_heard, is_listing=True)
     return Desk(
         store=store,
@@ -148,11 +200,52 @@ def open_desk(
         preset_control=presets,
         disk=disk,
         cues=cues,
+        banks=banks,
+        bank_lights=BankLights(banks.shown, beat=tempo.beat_at, mapped=mapping.controls),
+        macros=macros,
         timecode=timecode,
         show=show,
         mapping=mapping,
         map_feedback=map_feedback,
         texts=texts,
+    )
+
+
+def open_midi(wanted: tuple[str, ...], desk: Desk, warnings: Warnings) -> MidiPorts:
+    """The MIDI ports with these names, not yet started."""
+    clock, lights = desk.dispatcher.clock, desk.bank_lights
+
+    def subscribe(to: Sender, device: str) -> None:
+        desk.map_feedback.subscribe(to, PORT_FORM, is_kept=True, device=device)
+        lights.begin(to, device)
+
+    def unsubscribe(name: str) -> None:
+        desk.dispatcher.on_gone(name)
+        lights.end(name)
+
+    def farewell(device: str) -> tuple[bytes, ...]:
+        grid = grid_of(device)
+        return grid.farewell() if grid is not None else ()
+
+    def deliver(messages: list[Message], source: str) -> None:
+        # A controller is answered by its lights only.
+        desk.dispatcher.receive_controls(messages, Sender(name=source, post=lambda packet: None, at_port=None))
+
+    return MidiPorts(
+        wanted,
+        LibremidiSystem,
+        deliver=deliver,
+        take_time=desk.mapping.take_time,
+        subscribe=subscribe,
+        unsubscribe=unsubscribe,
+        farewell=farewell,
+        clock_owner=lambda: desk.mapping.leading_clock.owner(clock.now_s()),
+        store=desk.store,
+        tempo=desk.tempo,
+        timecode=desk.timecode.position_at,
+        clock=clock,
+        report=warnings.report,
+        say=warnings.notice,
     )
 
 
@@ -176,7 +269,7 @@ def open_shaders(
     records = None
     if drawing.shader_driver and not config.offline:
         records = closing(desk.disk.open("fx.records", records_folder))
-    return ShaderControl(
+    shaders = ShaderControl(
         store=desk.store,
         catalog=partial(ShaderCatalog, [*map(Path, config.shaders), *folders.isf_folders(), OWN_SHADERS], desk.disk),
         views=desk.dispatcher.views,
@@ -195,3 +288,5 @@ def open_shaders(
         report=warnings.report,
         is_offline=config.offline,
     )
+    desk.preset_control.prepare_shaders, desk.preset_control.faults.fault_of = shaders.prepare, shaders.fault_of
+    return shaders

@@ -1,6 +1,6 @@
 """The map over OSC: learns, lists, edits and stores what foreign messages do.
 
-    message ─► read_midi ─┬─► clock ticks ─► tempo;  MTC ─► timecode
+    message ─► read_midi ─┬─► clock ticks ─► tempo;  MTC ─► timecode (of ports of the engine: `take_time`)
                           └─► movements ─► learner;  the map ─► our own messages;  feedback: the control is being moved
 
 Mapped controls keep working while a new one is learned. The movement that is learned has no effect itself, so that a
@@ -30,11 +30,12 @@ from engine.params.mapping.built_in_maps import (
     map_of_root,
 )
 from engine.params.mapping.control_map import ControlMap
-from engine.params.mapping.controls import TIMECODE_KINDS, MidiEvent, Movement
+from engine.params.mapping.controls import TIMECODE_KINDS, Control, MidiEvent, Movement
 from engine.params.mapping.entry import NUMERIC, MapEntry, changed, make_entry
 from engine.params.mapping.learner import Learner
 from engine.params.mapping.map_file import LoadedMap, map_text, read_map, read_tables
 from engine.params.mapping.movement_reader import MovementReader
+from engine.params.mapping.routes import BRIDGE, OneClock, TwoWays, device_of
 from engine.system.atomic_file import write_atomic
 from engine.system.disk_store import DiskStore
 from engine.system.file_names import clean_name
@@ -89,19 +90,27 @@ class MapControl:
         mappable: Callable[[str], tuple[str, str]] = lambda target: (target, ""),
         start_timer: StartTimer = start_timer,
         on_timecode: Callable[[MidiEvent, float], None] = lambda event, now_s: None,
+        on_song_position: Callable[[int], None] = lambda sixteenths: None,
+        unmapped: Callable[[MidiEvent], tuple[Message, ...] | None] = lambda event: None,
     ) -> None:
         """Reads the map; `path` need not exist. Raises MappingError if it is not a map, or if a named map does not
         exist.
 
         `names`: maps to add; an entry is left out if the file has one for its control and target. `clock`: handlers for
-        MIDI's `clock`, `start`, `continue` and `stop`, called with the time. `on_timecode(event, now_s)` gets MTC.
-        `feedback` gets entries and movements.
+        MIDI's `clock`, `start`, `continue` and `stop`, called with the time. `on_timecode(event, now_s)` gets MTC,
+        `on_song_position` sixteenths.
+        `feedback` gets entries and movements. `unmapped(event)`: the messages of a control of a port that is not in the
+        map, or None if it has none.
         `mappable(target)`: the parameter to map for the name of a shader's input, and the mode; else the target and "".
         """
         self._path = path
         self._store = store
         self._clock = clock
         self._on_timecode = on_timecode
+        self._on_song_position = on_song_position
+        self._unmapped = unmapped
+        self.leading_clock, self._leading_timecode = OneClock(), OneClock()
+        self._two_ways = TwoWays()
         self._feedback = feedback
         self._tell = tell
         self._report = report
@@ -147,21 +156,23 @@ class MapControl:
         table.add("/map/load", self._on_load)
         table.add("/map/save", self._on_save)
 
+    def waiting(self, now_s: float) -> dict[str, float]:
+        """`ControlMap.waiting`. Any thread; takes no lock."""
+        return self._map.waiting(now_s)
+
     # -- incoming messages ---------------------------------------------------------------------
 
     def translate(self, message: Message, sender_name: str, now_s: float) -> tuple[Message, ...] | None:
         """The messages of ours that a foreign message is mapped to, or None if it is not mapped. Never None for
         MIDI."""
         event = read_midi(message)
-        if event is not None and event.kind in self._clock:
-            self._clock[event.kind](now_s)
-            return ()
-        if event is not None and event.kind in TIMECODE_KINDS:
-            self._on_timecode(event, now_s)
+        if event is not None and self.take_time(event, sender_name, now_s):
             return ()
         with self._lock:
             if event is None:
                 movements = self._movements.of_osc(message)
+            elif self._two_ways.is_repeat(event, device_of(sender_name), now_s):
+                return ()
             else:
                 movements = self._movements.of_midi(event, now_s)
             sent_to = self._feedback.heard(movements, now_s)
@@ -172,11 +183,33 @@ class MapControl:
             self._answer(*learned)
         if messages is not None:
             return messages
+        if event is not None and not is_learning and device_of(sender_name) != BRIDGE:
+            messages = self._unmapped(event)
+            if messages is not None:
+                return messages
         if event is not None and movements and not is_learning:
             self._on_unmapped_midi(movements[0], sender_name)
         # While learning, a message that moves nothing may still be a mistake.
         is_consumed = event is not None or (is_learning and bool(movements))
         return () if is_consumed else None
+
+    def take_time(self, event: MidiEvent, sender_name: str, now_s: float) -> bool:
+        """Execute a message of a clock or of timecode that arrived at `now_s`; False if it is another one.
+
+        Also called on the MIDI thread.
+        """
+        if event.kind in self._clock or event.kind == "song_position":
+            if self.leading_clock.counts(device_of(sender_name), now_s):
+                if event.kind == "song_position":
+                    self._on_song_position(event.value)
+                else:
+                    self._clock[event.kind](now_s)
+            return True
+        if event.kind in TIMECODE_KINDS:
+            if self._leading_timecode.counts(device_of(sender_name), now_s):
+                self._on_timecode(event, now_s)
+            return True
+        return False
 
     def map_for(self, root: str) -> str | None:
         """The built-in map of the program whose addresses begin with `root`, or None; "" if some are mapped already.
@@ -194,6 +227,10 @@ class MapControl:
     def addresses(self) -> frozenset[str]:
         """The mapped OSC addresses, patterns included; the same object until the map changes. Takes no lock."""
         return self._map.addresses
+
+    def controls(self) -> Mapping[Control, bool]:
+        """The mapped controls; True for those with feedback. Takes no lock."""
+        return self._map.controls
 
     def _learn(self, movements: list[Movement], now_s: float) -> tuple[_Lesson, MapEntry | None, str] | None:
         """Pass movements to the learner. If one completes a lesson, return the lesson with its entry or the error.

@@ -67,6 +67,8 @@ class _Subscriber:
     form: str
     is_kept: bool
     """From the configuration: it never subscribes again, so it is removed last."""
+    device: str = ""
+    """The device of a port of the engine: it gets bytes, and only what is for it or for every device."""
     sent: dict[Control, tuple[float, ...]] = field(default_factory=dict)
     owed: dict[Control, None] = field(default_factory=dict)
 
@@ -100,10 +102,10 @@ class MapFeedback:
         self._version = store.version
         self._next_s = float("-inf")
 
-    def subscribe(self, target: Sender, form: str, *, is_kept: bool = False) -> None:
+    def subscribe(self, target: Sender, form: str, *, is_kept: bool = False, device: str = "") -> None:
         """Send `target` everything in one of `osc_schema.mapping.FORMS`, then changes. A repeated call starts over.
 
-        `is_kept`: it is in the configuration.
+        `is_kept`: it is in the configuration. `device`: of a port of the engine, with the form `PORT_FORM`.
         """
         with self._lock:
             before = self._subscribers.pop(target.name, None)
@@ -116,7 +118,9 @@ class MapFeedback:
                     "map.feedback",
                     f"more than {MAX_SUBSCRIBERS} subscribers of /map/feedback: {oldest}, the oldest, is removed",
                 )
-            self._subscribers[target.name] = _Subscriber(target, form, is_kept, owed=dict.fromkeys(self._outputs))
+            self._subscribers[target.name] = _Subscriber(
+                target, form, is_kept, device, owed=dict.fromkeys(self._outputs)
+            )
 
     def unsubscribe(self, name: str) -> None:
         """End the subscription of a target. Idempotent."""
@@ -223,7 +227,8 @@ class MapFeedback:
             if output.is_being_moved(now_s):
                 continue
             values = output.values(self._store)
-            packets = [] if values is None else _packets(control, values, subscriber.form)
+            is_for_it = not subscriber.device or control.place in ("", subscriber.device)
+            packets = _packets(control, values, subscriber.form) if values is not None and is_for_it else []
             if len(packets) > room:
                 return
             del subscriber.owed[control]

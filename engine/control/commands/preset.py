@@ -1,25 +1,33 @@
-"""Preset commands over OSC: save, load, fade, copy layers.
+"""Preset commands over OSC: save, load, fade, copy layers. Those of the vision mixer are in `preset_mixer.py`.
 
 Presets are loaded at once, from memory (`PresetShelf`), so that later messages of the same bundle act on the loaded
 values. Only the disk store uses the disk, so a slow or hung disk blocks no command, such as a panic.
 """
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 
 import osc_schema
 from engine.control import Args, CommandTable, Handler, Reply, Tell
+from engine.control.answering import Look, NamedHandler
+from engine.control.commands.preset_arguments import answer, name_and_time, preset_name
+from engine.control.commands.preset_faults import PresetFaults
+from engine.control.commands.preset_mixer import PREPARED, PresetMixer
 from engine.errors import PresetError
-from engine.osc.encode import ReplyValue
 from engine.params import Crossfade, LoadedPreset, ParamStore, PresetFolder
 from engine.params.crossfade import Ended
+from engine.params.fade_time import AT_ONCE, FadeTime
+from engine.params.hand import Hand
 from engine.params.input_views import InputViews
+from engine.params.looks import LOOKS
 from engine.params.preset_shelf import CURRENT, CurrentPreset, PresetChange, PresetShelf
+from engine.params.presets import is_factory
 from engine.system.disk_store import DiskStore
 from engine.system.reporting import Report
 from osc_schema import Rejected
-from osc_schema.cues import MAX_FADE_S
 from osc_schema.fx import SLOTS, file_address
 from osc_schema.layers import LAYERS
 
@@ -57,8 +65,28 @@ class PresetControl:
         self._tell = tell
         self._take_picture = take_picture
         self.current = CurrentPreset(store, tell)
+        self.faults = PresetFaults(self.shelf, tell)
+        self.mixer = mixer = PresetMixer(
+            store,
+            shelf=self.shelf,
+            get=self._get,
+            current=self.current,
+            crossfade=crossfade,
+            load=self.load,
+            apply=self.apply,
+            expect=self.expect,
+            tell=tell,
+            report=report,
+        )
+        self.prepare, self.take, self.flash, self.watch_prepared = mixer.prepare, mixer.take, mixer.flash, mixer.watch
         self._is_open = False
+        self.prepare_shaders: Callable[[Mapping[str, str]], None] = lambda files: None
+        """Gets the shaders, by slot, of a preset that waits for its beat. Any thread; never waits."""
+        self.prepare_graphics: Callable[[Mapping[str, object]], None] = lambda values: None
+        """Gets its first letters and its logo, from all its values. Any thread; never waits."""
         self._deletion_watchers: tuple[Callable[[str], None], ...] = ()
+        self._save_watchers: tuple[Callable[[str], None], ...] = ()
+        self._rename_watchers: tuple[Callable[[str, str], None], ...] = ()
         self._disk = disk.open("presets", presets.path, poll=self._read_folder)
         if not self._disk.has_polled.wait(MAX_START_S):
             report(
@@ -74,42 +102,83 @@ class PresetControl:
         """Call `watcher(name)` after a preset was deleted, on the disk's thread; it must not block."""
         self._deletion_watchers = (*self._deletion_watchers, watcher)
 
+    def watch_saves(self, watcher: Callable[[str], None]) -> None:
+        """Call `watcher(name)` after a new preset was saved, or one was restored, on the disk's thread; it must not
+        block."""
+        self._save_watchers = (*self._save_watchers, watcher)
+
+    def watch_renames(self, watcher: Callable[[str, str], None]) -> None:
+        """Call `watcher(name, new)` after a preset was renamed, on the disk's thread; it must not block."""
+        self._rename_watchers = (*self._rename_watchers, watcher)
+
+    @property
+    def prepared(self) -> str:
+        """Name of the preset that the next take loads; "" if there is none. Any thread."""
+        return self.mixer.prepared
+
     def add_commands(self, table: CommandTable) -> None:
+        self.mixer.add_commands(table)
+        table.add("/preset/prepare", self._on_prepare)
         table.add("/preset/save", self._on_save)
-        table.add("/preset/load", self._fade_command(self.load))
-        table.add("/preset/glide", self._fade_command(self.glide))
+        for verb, go_to in (("load", self.load), ("glide", self.glide)):
+            handler = self._fade_command(go_to)
+            table.add(f"/preset/{verb}", handler, launched_as=partial(self._launched_as, handler))
         table.add("/preset/list", self._on_list, is_listing=True)
         table.add("/preset/delete", self._on_delete)
         table.add("/preset/restore", self._on_restore)
+        table.add("/preset/rename", self._on_rename)
         table.add("/preset/current", self._on_current)
         table.add("/layer/copy", self._on_copy)
 
     # -- any thread ----------------------------------------------------------------------------
 
-    def load(self, name: str, fade_s: float = 0.0, ended: Ended = lambda superseded_by: None) -> None:
-        """Crossfade to a preset's picture within `fade_s`; invalid entries are reported. Does not use the disk.
+    def load(
+        self, name: str, time: FadeTime = AT_ONCE, ended: Ended = lambda superseded_by: None, *, keep: str = ""
+    ) -> None:
+        """Crossfade to a preset's picture within that time; invalid entries are reported. Does not use the disk.
 
-        Raises PresetError, without any change, if there is no such preset. `ended`: as in `Crossfade.start`.
+        Raises PresetError, without any change, if there is no such preset. `ended`: as in `Crossfade.start`. `keep`:
+        the beginning of addresses that stay as they are.
         """
-        self._go_to(name, fade_s, ended, is_picture=True)
+        self._go_to(name, time, ended, keep, is_picture=True)
 
-    def glide(self, name: str, glide_s: float = 0.0, ended: Ended = lambda superseded_by: None) -> None:
+    def numbered(self, number: int) -> str | None:
+        """The name of the preset with this number: it begins with it, or it is the built-in look of that place."""
+        is_it = re.compile(rf"0*{number}(?!\d)")
+        own = next((name for name in self.shelf.names() if is_it.match(name)), None)
+        return own or next(islice(LOOKS, number - 1, number), None)
+
+    def glide(
+        self, name: str, time: FadeTime = AT_ONCE, ended: Ended = lambda superseded_by: None, *, keep: str = ""
+    ) -> None:
         """Like `load`, but interpolates the values instead of two pictures; menus change at the beginning."""
-        self._go_to(name, glide_s, ended, is_picture=False)
+        self._go_to(name, time, ended, keep, is_picture=False)
 
-    def _go_to(self, name: str, seconds: float, ended: Ended, *, is_picture: bool) -> None:
-        loaded = self._arranged(self.shelf.get(name))
-        arrive = self.current.begin(loaded, is_fading=True)
+    def _go_to(self, name: str, time: FadeTime, ended: Ended, keep: str, *, is_picture: bool) -> None:
+        loaded = self._get(name)
+        if keep:
+            loaded = replace(loaded, values=[entry for entry in loaded.values if not entry[0].startswith(keep)])
+        with self.mixer.lock:
+            self.mixer.end_flash()
+            arrive = self.current.begin(loaded, is_fading=True)
 
-        def over(superseded_by: str) -> None:
-            arrive()
-            ended(superseded_by)
+            def over(superseded_by: str) -> None:
+                arrive()
+                ended(superseded_by)
 
-        self.apply(loaded, f"preset {name}", seconds, over, is_picture=is_picture)
+            self.apply(loaded, f"preset {loaded.name}", time, over, is_picture=is_picture)
+
+    def _get(self, name: str) -> LoadedPreset:
+        """The preset, arranged. PresetError if it is missing or cannot be used."""
+        return self._arranged(self.shelf.get(name))
 
     def _arranged(self, loaded: LoadedPreset) -> LoadedPreset:
         """The preset, its values in the order that the shaders' inputs have now."""
         return replace(loaded, values=self._views.arrange(loaded.values, loaded.inputs))
+
+    def begin(self) -> None:
+        """Name the look with which every engine starts: its values are the parameters' defaults."""
+        self.current.begin(self.shelf.get("Eclipse"))
 
     def resume(self, loaded: LoadedPreset) -> None:
         """Restore the values of the last run, and the name of its current preset."""
@@ -117,6 +186,8 @@ class PresetControl:
         on = self.shelf.find(loaded.current) if loaded.current else None
         if on is not None:
             self.current.begin(on)
+        elif loaded.values:
+            self.current.forget(self.current.name)
 
     def if_missing(self, name: str, tell: Callable[[], None]) -> None:
         """Call `tell()`, on the disk's thread, if the folder, read again, has no preset of that name."""
@@ -134,18 +205,21 @@ class PresetControl:
         self,
         loaded: LoadedPreset,
         origin: str,
-        fade_s: float = 0.0,
+        time: FadeTime = AT_ONCE,
         ended: Ended = lambda superseded_by: None,
         *,
         is_picture: bool = True,
+        hand: Hand | None = None,
     ) -> None:
         """Start a crossfade (or a glide, if not `is_picture`) to loaded values, and report invalid entries.
+
+        `hand`: as in `Crossfade.start`.
 
         A slot whose shader is missing is emptied: the one of the look before does not belong to this look.
         """
         missing = self._missing_shaders(loaded)
         values = [(address, "" if address in missing else value) for address, value in loaded.values]
-        rejected = self._crossfade.start(values, fade_s, by=origin, ended=ended, is_picture=is_picture)
+        rejected = self._crossfade.start(values, time, by=origin, ended=ended, is_picture=is_picture, hand=hand)
         for problem in (*loaded.problems, *missing.values(), *rejected):
             self._report("preset", f"{origin}: {problem}")
 
@@ -174,6 +248,9 @@ class PresetControl:
                 self._tell("/preset/changed", name)
                 if self.current.name == name and (loaded := self.shelf.find(name)) is not None:
                     self.current.follow(loaded)
+                if not self.shelf.has(name):
+                    self.mixer.follow_change(name, "")
+            self.faults.step()
 
     # -- OSC's threads -------------------------------------------------------------------------
 
@@ -186,12 +263,20 @@ class PresetControl:
         self.current.begin(change.content)
         self._write_change(change, name, reply)
         if self._take_picture is not None:
-            self._take_picture(lambda jpeg: self._save_picture(change.name, jpeg))
+            self._take_picture(lambda jpeg: self._save_still(change.name, jpeg))
 
-    def _save_picture(self, name: str, jpeg: bytes) -> None:
+    def _save_still(self, name: str, jpeg: bytes) -> None:
         """Save the frame that follows a save as the preset's picture, if the preset is still current. Any thread."""
-        if self.current.name != name:
-            return
+        if self.current.name == name:
+            self.save_picture(name, jpeg)
+
+    def needs_picture(self, preset: LoadedPreset) -> bool:
+        """True if it is one of the folder's presets, as it is now, and has no picture. Any thread."""
+        name = preset.name
+        return not is_factory(name) and name not in self.shelf.pictures and self.shelf.find(name) is preset
+
+    def save_picture(self, name: str, jpeg: bytes) -> None:
+        """Save the picture of a preset. Any thread."""
 
         def write() -> None:
             self.shelf.write_picture(name, jpeg)
@@ -212,10 +297,13 @@ class PresetControl:
             self._tell("/preset/changed", name)
             if change.content is None:
                 self.current.forget(change.name)
+                self.mixer.follow_change(change.name, "")
                 for watcher in self._deletion_watchers:
                     watcher(change.name)
             elif was_replaced:
                 self._tell("/preset/replaced", name)
+            else:
+                self._tell_saved(change.name)
 
         def fail(reason: str) -> None:
             self.shelf.drop(change)
@@ -228,26 +316,63 @@ class PresetControl:
 
         self._disk.post(write, fail)
 
-    def _fade_command(self, go_to: Callable[[str, float, Ended], None]) -> Handler:
+    def _tell_saved(self, name: str) -> None:
+        for watcher in self._save_watchers:
+            watcher(name)
+
+    def _launched_as(self, handler: Handler, args: Args) -> tuple[str, NamedHandler] | Look:
+        """The preset that a command loads when its beat comes. Raises PresetError for an invalid name."""
+        name, _ = name_and_time(args)
+        loaded = self.shelf.find(name)
+        if loaded is None:
+            return partial(self._look_for, name)
+        self.expect(name)
+        return loaded.name, lambda args, reply, name: handler((name, *args[1:]), reply)
+
+    def _look_for(self, name: str, then: Callable[[], None], fail: Callable[[str], None]) -> None:
+        """Read the folder, on the disk's thread: the preset's file may be new or just repaired."""
+
+        def look() -> None:
+            self._read_folder()
+            self.shelf.get(name)  # or PresetError
+            then()
+
+        self._disk.post(look, fail)
+
+    def expect(self, name: str) -> None:
+        """Have the shaders and the letters of this preset ready: it waits for its beat, or is prepared."""
+        loaded = self.shelf.find(name)
+        if loaded is not None:
+            values = dict(loaded.values)
+            files = {slot: str(values.get(file_address(slot), "")) for slot in SLOTS}
+            self.prepare_shaders({slot: file for slot, file in files.items() if file})
+            self.prepare_graphics({**self._store.snapshot(), **values})
+
+    def _fade_command(self, go_to: Callable[[str, FadeTime, Ended], None]) -> Handler:
         """The handler of a command that takes a name and a time."""
 
         def on_command(args: Args, reply: Reply) -> None:
-            name, seconds = preset_name(args[:1]), args[1] if len(args) > 1 else 0.0
-            if len(args) > 2 or not isinstance(seconds, int | float) or not 0.0 <= seconds <= MAX_FADE_S:
-                raise PresetError(f"takes the preset's name and optionally a time of 0..{MAX_FADE_S:g} s")
-
-            go = partial(go_to, name, float(seconds), answer(reply, name))
-
-            def look_and_go() -> None:
-                self._read_folder()
-                go()
+            name, time = name_and_time(args)
+            go = partial(go_to, name, time, answer(reply, name))
 
             if self.shelf.find(name) is not None:
                 go()
-            else:  # its file may be new or just repaired
-                self._disk.post(look_and_go, reply.fail)
+            else:
+                self._look_for(name, go, reply.fail)
 
         return on_command
+
+    def _on_prepare(self, args: Args, reply: Reply) -> None:
+        name = preset_name(args) if args else ""
+
+        def prepare() -> None:
+            self.prepare(name)
+            reply.done(self.prepared)
+
+        if not name or self.shelf.find(name) is not None:
+            prepare()
+        else:
+            self._look_for(name, prepare, reply.fail)
 
     def _on_restore(self, args: Args, reply: Reply) -> None:
         name = preset_name(args)
@@ -257,17 +382,38 @@ class PresetControl:
             self.current.follow(loaded)
             reply.done(name)
             self._tell("/preset/changed", loaded.name)
+            self._tell_saved(loaded.name)
 
         self._disk.post(restore, reply.fail)
 
+    def _on_rename(self, args: Args, reply: Reply) -> None:
+        if len(args) != 2:
+            raise PresetError("takes the preset's name and its new one")
+        name, new = preset_name(args[:1]), preset_name(args[1:])
+
+        def rename() -> None:
+            old, renamed = self.shelf.rename(name, new)
+            self.current.rename(old, renamed)
+            self.mixer.follow_change(old, renamed)
+            for watcher in self._rename_watchers:
+                watcher(old, renamed)
+            reply.done(renamed)
+            for changed in (old, renamed):
+                self._tell("/preset/changed", changed)
+
+        self._disk.post(rename, reply.fail)
+
     def _on_current(self, args: Args, reply: Reply) -> None:
         reply.send(CURRENT, *self.current.state)
+        reply.send(PREPARED, self.prepared)
         reply.done()
 
     def _on_list(self, args: Args, reply: Reply) -> None:
         reply.send(CURRENT, *self.current.state)
+        reply.send(PREPARED, self.prepared)
         for name in self.shelf.names():
             reply.send("/preset/name", name)
+        self.faults.send(reply)
         reply.done()
 
     def _on_copy(self, args: Args, reply: Reply) -> None:
@@ -277,27 +423,5 @@ class PresetControl:
         source, target = numbers
         values = self._store.snapshot()
         copies = [(f"/layer/{target}/{part}", values[f"/layer/{source}/{part}"]) for part in _PARTS]
-        self._crossfade.start(copies, 0.0, by="/layer/copy")
+        self._crossfade.start(copies, by="/layer/copy")
         reply.done(source, target)
-
-
-def preset_name(args: Args) -> str:
-    """The argument of a command that takes only a preset's name. Raises PresetError for anything else.
-
-    A shell and most patches send the name 2 as an int.
-    """
-    if len(args) != 1 or not isinstance(args[0], str | int) or isinstance(args[0], bool):
-        raise PresetError("takes the preset's name")
-    return str(args[0])
-
-
-def answer(reply: Reply, *values: ReplyValue) -> Ended:
-    """An `ended` callback that answers `/done` after a fade, or `/fail` if the fade was superseded."""
-
-    def ended(superseded_by: str) -> None:
-        if superseded_by:
-            reply.fail(f"superseded by {superseded_by}", is_logged=False)
-        else:
-            reply.done(*values)
-
-    return ended

@@ -7,6 +7,9 @@ Everything slow is on other threads: files on their folder's disk thread, the re
 store. The frame loop only takes the finished shader (`ShaderStage`). A text that has passed is not tested again, not in
 later runs either, so a preset with it plays after some frames. `shader_trials.py` decides what is tested when.
 
+The shaders of a look that waits for its beat are prepared (`prepare`): read, tested and compiled, so that the frame of
+the beat shows them.
+
 The aliases of a slot are set to the new shader's defaults when it is played, except those that were set in the same
 group (bundle, preset, cue) as the file, or later. After a file is saved, each input keeps its value.
 """
@@ -24,8 +27,8 @@ import numpy as np
 
 import osc_schema
 from engine.control import Args, CommandTable, Reply, Tell
-from engine.control.commands.shader_stage import PlayingShader, ShaderStage
-from engine.control.commands.shader_trials import ShaderTesting, ShaderText
+from engine.control.commands.shader_stage import PlayingShader, ShaderStage, coming_slot
+from engine.control.commands.shader_trials import Outcome, ShaderTesting, ShaderText
 from engine.errors import IsfError
 from engine.params import ParamStore, Snapshot
 from engine.params.input_views import InputViews
@@ -83,6 +86,15 @@ class _Slot:
     playing: PlayingShader | None = None
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Coming:
+    """A shader that a slot will play on a beat."""
+
+    name: str
+    entry: ShaderEntry
+    text: ShaderText | None = None
+
+
 class ShaderControl:
     def __init__(
         self,
@@ -107,6 +119,11 @@ class ShaderControl:
             on_changed=self._on_list_changed, on_saved=lambda path: self._post(partial(self._on_saved, path))
         )
         self._slots = {slot: _Slot(name=slot) for slot in SLOTS}
+        self._coming: dict[str, _Coming] = {}
+        """By slot."""
+        self._faults: dict[str, str] = {}
+        """Why shaders were refused or bypassed in this run, by `_key`; replaced as a whole."""
+        self._at_work = threading.Lock()  # held by its thread during a step; the render thread only tries it
         self._files = {slot: "" for slot in SLOTS}
         """As the frame loop saw them last."""
         self._failing: dict[str, tuple[PlayingShader | None, str]] = {}
@@ -154,6 +171,17 @@ class ShaderControl:
             for slot in self._slots.values()
         )
 
+    def prepare(self, files: Mapping[str, str]) -> None:
+        """Get ready what a look will play that waits for its beat: names by slot. It replaces the last such look."""
+        self._post(partial(self._on_prepare, files))
+
+    def fault_of(self, name: str) -> str:
+        """Why the shader of that name cannot be shown: missing, refused, or bypassed as too slow in this run; or "".
+        Any thread."""
+        if self.catalog.has_read_all and self.catalog.find(name) is None:
+            return f"{name}: is missing"
+        return self._faults.get(self._key(name), "")
+
     @property
     def pictures(self) -> Mapping[str, np.ndarray]:
         return self._testing.pictures
@@ -200,6 +228,7 @@ class ShaderControl:
         if files == self._files:
             return
         self._files = files
+        self._play_prepared(files)
         self._wake.set()
         if self._is_offline:
             with self._settled:
@@ -208,6 +237,17 @@ class ShaderControl:
             for slot in self._slots.values():
                 if slot.state == "failed" and self._begins_film:
                     raise IsfError(f"{file_address(slot.name)}: {slot.wanted}: {slot.detail}")
+
+    def _play_prepared(self, files: Mapping[str, str]) -> None:
+        """Play now what was prepared for these files. If the thread is at work, it does so a little later."""
+        if not self._coming or not self._at_work.acquire(blocking=False):
+            return
+        try:
+            for slot_name, coming in list(self._coming.items()):
+                if files[slot_name] == coming.name and self._outcome_of(coming) is not None:
+                    self._choose(self._slots[slot_name], coming.name)
+        finally:
+            self._at_work.release()
 
     def after_frame(self, state: ShaderState, period_s: float) -> None:
         """Bypass shaders that take more than their share of a frame, unless a film waits for each; note those that are
@@ -242,7 +282,8 @@ class ShaderControl:
         while not self._is_closing:
             self._wake.wait(POLL_S if self._testing.is_running else IDLE_S)
             self._wake.clear()
-            self._guard.attempt(self.step)
+            with self._at_work:
+                self._guard.attempt(self.step)
 
     def step(self) -> None:
         """Do what is due. Called on its thread; never waits."""
@@ -292,13 +333,43 @@ class ShaderControl:
                 slot.is_reload = slot.playing is not None and slot.playing.name == slot.wanted
                 self._read(slot)
 
+        for slot_name, coming in list(self._coming.items()):
+            if coming.entry.path == path:
+                self._read_coming(slot_name, coming.name, coming.entry)
+
+    def _on_prepare(self, files: Mapping[str, str]) -> None:
+        self._coming = {}
+        for slot_name, name in files.items():
+            entry = self.catalog.find(name)
+            if entry is not None and name != self._slots[slot_name].wanted:
+                self._read_coming(slot_name, name, entry)
+        self._watch()
+
+    def _read_coming(self, slot_name: str, name: str, entry: ShaderEntry) -> None:
+        coming = self._coming[slot_name] = _Coming(name=name, entry=entry)
+
+        def accept(text: ShaderText) -> None:
+            coming.text = text
+
+        def on_text(source: ShaderSource) -> None:  # the disk's thread
+            self._post(partial(accept, ShaderText(entry=entry, source=source)))
+
+        self.catalog.read(entry, on_text, lambda reason: log.debug("%s is not prepared: %s", name, reason))
+
+    def _outcome_of(self, coming: _Coming) -> Outcome | None:
+        return self._testing.outcome_of(coming.text) if coming.text is not None else None
+
     def _read(self, slot: _Slot) -> None:
         entry, ticket = slot.entry, object()
         assert entry is not None
         slot.ticket = ticket
         if not slot.is_reload:
             self._set_state(slot, "waiting", slot.detail)
+        coming = self._coming.pop(slot.name, None)
         self._watch()
+        if coming is not None and coming.entry.path == entry.path and coming.text is not None:
+            self._on_text(slot, ticket, coming.text)
+            return
 
         def on_text(source: ShaderSource) -> None:  # the disk's thread
             self._post(partial(self._on_text, slot, ticket, ShaderText(entry=entry, source=source)))
@@ -322,7 +393,13 @@ class ShaderControl:
     def _test(self) -> None:
         """Play the shaders whose test has ended, and begin the next test."""
         wanted = [slot.text for slot in self._slots.values() if slot.state == "testing" and slot.text is not None]
+        wanted += [coming.text for coming in self._coming.values() if coming.text is not None]
         for tested, outcome in self._testing.step(wanted, self.catalog):
+            if outcome.file is None:  # is told when it is chosen
+                refused = [name for name, each in self._coming.items() if each.text and each.text.key == tested.key]
+                for name in refused:
+                    self._set_fault(self._coming[name].name, outcome.reason)
+                    del self._coming[name]
             for slot in self._slots.values():
                 if slot.state != "testing" or slot.text is None or slot.text.key != tested.key:
                     continue
@@ -334,6 +411,12 @@ class ShaderControl:
                     self._report(f"fx.{slot.name}.note", f"{file_address(slot.name)}: {slot.wanted}: {outcome.note}")
         for slot in self._slots.values():
             self._play_if_known(slot)
+        passed = {name: self._outcome_of(coming) for name, coming in self._coming.items()}
+        self._stage.coming = tuple(
+            coming_slot(name, outcome.file)
+            for name, outcome in passed.items()
+            if outcome is not None and outcome.file is not None and not _wrong_kind(name, outcome.file)
+        )
 
     def _play_if_known(self, slot: _Slot) -> None:
         """Play the slot's shader if it has passed before, in this run or an earlier one."""
@@ -417,9 +500,22 @@ class ShaderControl:
         if slot.detail != detail:
             self._tell(f"/fx/{slot.name}/error", detail)
         slot.state, slot.detail = state, detail
+        if state in ("playing", "failed", "bypassed"):
+            self._set_fault(slot.wanted, detail)
+
+    def _set_fault(self, name: str, reason: str) -> None:
+        """Remember why a shader cannot be shown; "" if it can."""
+        known = {at: told for at, told in self._faults.items() if at != self._key(name)}
+        self._faults = known | ({self._key(name): f"{name}: {reason}"} if reason else {})
+
+    def _key(self, name: str) -> str:
+        """The same for a file named with and without its suffix."""
+        entry = self.catalog.find(name)
+        return (name if entry is None else entry.name).casefold()
 
     def _watch(self) -> None:
-        self.catalog.watch(slot.entry.path for slot in self._slots.values() if slot.entry is not None)
+        playing = [slot.entry.path for slot in self._slots.values() if slot.entry is not None]
+        self.catalog.watch([*playing, *(coming.entry.path for coming in self._coming.values())])
 
     def _check_routes(self, slot: _Slot) -> None:
         """Report routes of the modulation to an input that this shader does not have."""

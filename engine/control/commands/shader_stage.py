@@ -23,7 +23,7 @@ from typing import Any, Final
 import osc_schema
 from engine.params import ParamStore, Snapshot
 from engine.params.crossfade import Crossfade, PictureFade
-from engine.params.shader_inputs import ON_FROM, InputValue, ShaderInput
+from engine.params.shader_inputs import ON_FROM, InputValue, ShaderInput, inputs_of
 from engine.render.colour import shader_colours
 from engine.render.isf import IsfFile, ShaderSlot
 from engine.render.isf.isf_file import OTHER_PLACE
@@ -98,12 +98,17 @@ class ShaderStage:
         self._places = dict.fromkeys(SLOTS, "")
         self._turned: dict[str, Snapshot] = {}
         """By slot, the old look of the last dissolve for which the place was changed."""
+        self._old: Snapshot | None = None
+        """The old look of the last dissolve."""
+        self._returns = 0
         self._slow = SlowShaders()
         self._cuts: int | None = None
         self._cut_s = -CUT_S
         self._awaits_tests = False
         self.holds_up_fade = False
         """True if a shader of the old look was given up in the newest frame."""
+        self.coming: tuple[ShaderSlot, ...] = ()
+        """Shaders of a look that waits for its beat, for the renderer to compile. Set on any thread."""
         self.draw_ms: Mapping[str, float] = {}
         """Milliseconds of drawing each slot in the newest frame. Any thread."""
 
@@ -161,8 +166,20 @@ class ShaderStage:
             self._slow.begin(slot)
         return again
 
+    def _turn_back(self, snapshot: Snapshot) -> None:
+        """Let the shaders of the look that began to leave play on in their places."""
+        self._returns = self._crossfade.returns
+        for slot in SLOTS:
+            shader = self._chosen(slot, snapshot[file_address(slot)])
+            if shader is not None and slot not in self._bypass.slots:
+                self._now[slot] = shader
+            if self._turned.pop(slot, None) is self._old is not None:
+                self._places[slot] = _other(self._places[slot])
+
     def follow(self, snapshot: Snapshot, jump: Jump) -> None:
         """Take over the shaders that are ready. `jump(snapshot, addresses)`: show these values without a glide."""
+        if self._crossfade.returns != self._returns:
+            self._turn_back(snapshot)
         for slot, shader in list(self._next.items()):
             if shader.version > snapshot.version or slot in self._bypass.slots:
                 continue
@@ -198,6 +215,7 @@ class ShaderStage:
         now = {each.slot: each for each in self._playing(values, snapshot, moved)}
         if fade is None:
             return tuple(replace(each, slot=slot + self._places[slot]) for slot, each in now.items())
+        self._old = fade.before
         before = self._leaving(fade.before, fade.before if leaving is None else leaving)
         if leaving is not None and is_same(before, now):
             return morphed(before, now, fade.share, self._places)
@@ -310,6 +328,12 @@ class ShaderStage:
             raised.append(alias)
         self._pressed[each.address] = is_up and not is_set  # set back in this frame: if it is up again, that is a press
         return is_up and not was_up
+
+
+def coming_slot(slot: str, file: IsfFile) -> ShaderSlot:
+    """A shader that is not yet on screen, with the defaults of its inputs."""
+    inputs = {each.name: each.value_at(each.default) for each in inputs_of(slot, file.inputs)[0]}
+    return ShaderSlot(slot=slot, file=file, inputs=inputs, mix=1.0)
 
 
 def is_same(before: Mapping[str, ShaderSlot], now: Mapping[str, ShaderSlot]) -> bool:

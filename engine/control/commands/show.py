@@ -5,6 +5,7 @@ Commands arrive on an OSC thread. Work that needs the GL context is posted to th
 """
 
 import sys
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -13,22 +14,30 @@ import osc_schema
 from engine.audio.input import AudioStatus
 from engine.children.spec import ChildStatus
 from engine.config import Config
-from engine.control import Args, CommandTable, OscCounters, Reply
+from engine.control import Args, CommandTable, OscCounters, Reply, Tell
 from engine.control.commands.preset import PresetControl
 from engine.control.commands.shader import ShaderStatus
 from engine.control.commands.timecode import TimecodeStatus
+from engine.control.commands.window import WindowControl
 from engine.control.dmx import DmxStatus
 from engine.control.latency import LatencyMs
+from engine.control.midi.ports import MidiStatus
 from engine.errors import ConfigError, MultiverseError, SinkError
 from engine.link import LinkStatus
 from engine.params import Autosave, ParamStore, Slew, Snapshot
+from engine.params.fade_time import FadeTime
 from engine.params.tempo import TempoStatus
 from engine.render import FlashGuardState
-from engine.sinks import SinkSet, SinkSpec, SinkStatus, available_kinds
+from engine.sinks import RecordingStatus, SinkSet, SinkSpec, SinkStatus, available_kinds
+from engine.sinks.window import ask_displays
+from engine.sinks.window_messages import DisplayAnswer
 from engine.sources import SourceStatus
+from engine.system.daemon_worker import call_on_thread
 from engine.system.file_names import clean_name
 from engine.system.reporting import Report
 from engine.telemetry import FrameFaults, FrameMs
+from osc_schema.declare import NAME_CHARACTERS
+from osc_schema.fixture import CHANNELS
 
 OscValue = int | float | str
 
@@ -62,11 +71,15 @@ class EngineStatus:
     camera: SourceStatus | None
     children: tuple[ChildStatus, ...]
     sinks: tuple[SinkStatus, ...]
+    recordings: tuple[RecordingStatus, ...]
+    """Those that run."""
     shaders: tuple[ShaderStatus, ...]
     latency_ms: LatencyMs
     osc: OscCounters | None
     dmx: DmxStatus | None
     """None without `--dmx`."""
+    midi: MidiStatus | None
+    """None without `--midi`."""
     link: LinkStatus | None
     """None in an offline run."""
     unavailable: Mapping[str, str]
@@ -100,6 +113,8 @@ class EngineStatus:
             ("/engine/status/flash_guard", (guard_word, guard.held_share, guard.lately_share)),
             ("/engine/status/audio", (self.audio.state, self.audio.description)),
         ]
+        if (monitor := self.audio.monitor) is not None and monitor.state != "none":
+            lines.append(("/engine/status/monitor", (monitor.state, monitor.description, monitor.delay_ms)))
         beat = self.beat
         lines.append(("/engine/status/beat", (beat.source, beat.state, beat.bpm, beat.heard_confidence)))
         if self.timecode.source != "off":
@@ -123,6 +138,13 @@ class EngineStatus:
                 lines.append((f"/engine/status/dmx/{each.number}", (each.state, each.source, each.packets_hz)))
             if self.dmx.shared_ports:
                 lines.append(("/engine/status/dmx/shared", self.dmx.shared_ports))
+        if self.midi is not None:
+            lines.append(
+                ("/engine/status/midi", (len(self.midi.devices), " ".join(self.midi.waiting), self.midi.detail))
+            )
+            for device in self.midi.devices:
+                counts = (int(device.is_read), int(device.is_sent_to), device.messages, device.left_out)
+                lines.append((f"/engine/status/midi/{device.name}", counts))
         if self.link is not None:
             link = self.link
             lines.append(("/engine/status/link", (link.state, link.peers, link.bpm, link.detail)))
@@ -148,6 +170,8 @@ def _child_lines(child: ChildStatus) -> list[tuple[str, tuple[OscValue, ...]]]:
 SYSTEM_SINK = {"darwin": "syphon", "win32": "spout"}  # elsewhere: shared memory
 
 SIZE = ("/engine/width", "/engine/height")
+_FIXTURE = tuple(channel.address for channel in CHANNELS if channel.param is not None and channel.param.is_look)
+"""The parameters of the look that a lighting desk moves."""
 SINK_SWITCHES = tuple(param.address for param in osc_schema.match("/sink/*/enable"))
 _SWITCHES = tuple(param for param in osc_schema.PARAMS if param.type is osc_schema.ParamType.BOOL)
 
@@ -167,8 +191,16 @@ class ShowControl:
     """Executes the engine's own commands and switches."""
 
     def __init__(
-        self, *, store: ParamStore, slew: Slew, sinks: SinkSet, presets: PresetControl, report: Report
+        self,
+        *,
+        store: ParamStore,
+        slew: Slew,
+        sinks: SinkSet,
+        presets: PresetControl,
+        tell: Tell,
+        report: Report,
     ) -> None:
+        self._tell = tell
         self._store = store
         self._slew = slew
         self._sinks = sinks
@@ -179,6 +211,11 @@ class ShowControl:
             f"/sink/{info.kind}/enable": info.reason for info in available_kinds() if not info.is_available
         }
         self._takes: object = 0
+        self._windows = WindowControl(store, sinks, report)
+        self._asking = threading.Lock()  # one process at a time asks for the displays
+        self._number = 0
+        self._before: Snapshot | None = None
+        """That of the last frame."""
         self._switches: dict[str, object] = {}
 
     def connect(self, hooks: Hooks) -> None:
@@ -192,6 +229,8 @@ class ShowControl:
         table.add("/sink/start", self._on_sink_start)
         table.add("/sink/stop", self._on_sink_stop)
         table.add("/smooth", self._on_smooth)
+        table.add("/window/list", self._on_window_list, is_listing=True)
+        table.add("/window/open", self._on_window_open, is_listing=True)  # it asks for the displays, too
 
     # -- before the first frame ----------------------------------------------------------------
 
@@ -213,6 +252,7 @@ class ShowControl:
 
         `model_values`: the values that follow from the live models' configuration.
         """
+        self._presets.begin()
         if config.resume:
             self._presets.resume(autosave.load())
         if config.preset is not None:
@@ -224,6 +264,7 @@ class ShowControl:
 
     def start_first_sinks(self, specs: tuple[str, ...] | None) -> None:
         """Start the given sinks (errors are fatal), or by default the system's texture sharing."""
+        self._sinks.values = self._store.snapshot()
         if specs is None:
             kind = SYSTEM_SINK.get(sys.platform, "shared")
             try:
@@ -245,9 +286,34 @@ class ShowControl:
             if is_on != self._switches.get(address, False):
                 self._switches[address] = is_on
                 self._switch_sink(address, bool(is_on), snapshot)
+        number = snapshot["/preset/number"]
+        if number != self._number and isinstance(number, int):
+            self._number = number
+            self._load_numbered(number, snapshot)
+        self._before = snapshot
         if snapshot["/sink/snapshot/take"] != self._takes:
             self._takes = snapshot["/sink/snapshot/take"]
             self._take_snapshot(str(snapshot["/sink/snapshot/file"]))
+        if self._windows.follow(snapshot):
+            self.show_sinks()
+
+    def _load_numbered(self, number: int, snapshot: Snapshot) -> None:
+        """Load the preset; what a desk moved in the same frame moves the new look."""
+        name = self._presets.numbered(number) if number else None
+        if name is None:
+            if number:
+                hint = f"name a preset {number} and more, such as '{number} Finale'"
+                self._report("preset.number", f"/preset/number: no preset has number {number}; {hint}")
+            return
+        before, fade_s = self._before, snapshot["/preset/fade_s"]
+        assert isinstance(fade_s, float)
+        moved = [(at, snapshot[at]) for at in _FIXTURE if before is not None and snapshot[at] != before[at]]
+        try:
+            self._presets.load(name, FadeTime(fade_s))
+        except MultiverseError as error:
+            self._report("preset.number", f"/preset/number {number}: {error}")
+            return
+        self._store.set_many(moved, by="fixture")
 
     def _take_snapshot(self, file: str) -> None:
         """Write a snapshot to the file of that name, or to the running snapshot sinks."""
@@ -267,7 +333,8 @@ class ShowControl:
         if not is_on:
             self._sinks.stop(kind)
             return
-        argument = snapshot.get(f"/sink/{kind}/name") or snapshot.get(f"/sink/{kind}/file") or ""
+        places = (f"/sink/{kind}/name", f"/sink/{kind}/file", f"/{kind}/display")
+        argument = next((snapshot[place] for place in places if snapshot.get(place)), "")
         try:
             self._start_sink(kind, str(argument))
         except MultiverseError as error:
@@ -352,6 +419,40 @@ class ShowControl:
             reply.done(kind, *names)
 
         self._hooks.post(partial(reply.attempt, stop))
+
+    def _on_window_list(self, args: Args, reply: Reply) -> None:
+        def tell() -> None:
+            on = self._windows.display
+            try:
+                with self._asking:
+                    displays, why = ask_displays(), ""
+            except SinkError as error:
+                displays, why = DisplayAnswer(), f" ({error})"
+            reply.send("/window/entry", "none", f"no window{why}", int(not on))
+            for name, title in zip(displays.names, displays.titles, strict=True):
+                reply.send("/window/entry", name, title, int(name == on))
+            reply.done()
+
+        call_on_thread("displays", reply.attempt, tell)
+
+    def _on_window_open(self, args: Args, reply: Reply) -> None:
+        if len(args) != 1 or not str(args[0]).strip() or len(str(args[0])) > NAME_CHARACTERS:
+            raise SinkError("takes an entry of /window/list: none, or a display's number, name or a part of it")
+        word = str(args[0]).strip()
+
+        def find() -> None:
+            with self._asking:
+                display = "" if word == "none" else ask_displays(word).found
+
+            def show() -> None:
+                self._windows.show_on(display)
+                self.show_sinks()
+                self._tell("/window/current", display or "none")
+                reply.done(display or "none")
+
+            self._hooks.post(partial(reply.attempt, show))
+
+        call_on_thread("displays", reply.attempt, find)
 
     def _on_smooth(self, args: Args, reply: Reply) -> None:
         if len(args) != 2 or not isinstance(args[1], int | float):

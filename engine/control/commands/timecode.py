@@ -67,7 +67,7 @@ class TimecodeControl:
         *,
         cues: CueControl,
         take_ltc: Callable[[], list[TimecodeReading]],
-        sound_channels: int,
+        sound_channels: Callable[[], int],
         follow_beat: Callable[..., None],
         tell: Tell,
         report: Report,
@@ -97,6 +97,8 @@ class TimecodeControl:
         self._told_text = ""
         self._next_telling_s = float("-inf")
         self._status = OFF
+        self._running: tuple[float, float, float, str] | None = None
+        """Time, seconds, speed and rate of the last frame with a position."""
 
     def add_commands(self, table: CommandTable) -> None:
         table.add("/cue/timecode", self._on_cue_timecode)
@@ -105,6 +107,13 @@ class TimecodeControl:
     def status(self) -> TimecodeStatus:
         """As of the last frame. Any thread."""
         return self._status
+
+    def position_at(self, now_s: float) -> tuple[float, float, str] | None:
+        """Seconds, speed and the rate's name at `now_s`, from the last frame's; None without timecode. Any thread."""
+        if (running := self._running) is None:
+            return None
+        at_s, seconds, speed, rate = running
+        return seconds + (now_s - at_s) * speed, speed, rate
 
     def on_midi(self, event: MidiEvent, now_s: float) -> None:
         """Take a message of MIDI timecode. OSC's threads."""
@@ -137,6 +146,7 @@ class TimecodeControl:
         self._status = TimecodeStatus(
             source=source, state=state, rate=self._clock.rate.name, position=text, seconds=seconds, speed=speed
         )
+        self._running = (now_s, seconds, speed, self._clock.rate.name) if state != "lost" else None
         if state != "lost":
             self._start_cues(seconds, speed)
         if speed > 0.0:
@@ -148,6 +158,7 @@ class TimecodeControl:
         """Begin with another source; the picture stays."""
         self._clock, self._mtc, self._due = TimecodeClock(), MtcAssembler(), None
         self._chase.forget()
+        self._running = None
         self._status = TimecodeStatus(source=source, state="none", rate="", position="", seconds=0.0, speed=0.0)
         self._tell("/timecode/state", "none")
 
@@ -186,9 +197,9 @@ class TimecodeControl:
         if source != "ltc" or channel == self._asked_channel:
             return
         self._asked_channel = channel
-        if channel > self._sound_channels:
-            has = f"the sound has {self._sound_channels} channel{'s' if self._sound_channels > 1 else ''}"
-            self._report("timecode", f"/timecode/ltc_channel {channel}: {has}; choose 1..{self._sound_channels}")
+        if channel > (channels := self._sound_channels()):
+            has = f"the sound has {channels} channel{'s' if channels > 1 else ''}"
+            self._report("timecode", f"/timecode/ltc_channel {channel}: {has}; choose 1..{channels}")
 
     def _current_offset(self) -> Offset:
         text = str(self._store.get("/timecode/offset"))

@@ -20,8 +20,8 @@ from typing import Final
 
 import numpy as np
 
-from engine.control.dmx.packets import CHANNELS
 from engine.control.dmx.universe import Universe
+from engine.dmx.packets import CHANNELS
 from engine.osc import Message
 from engine.params.mapping.controls import DMX
 

@@ -12,11 +12,15 @@ import random
 import selectors
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
 from engine.control.dmx.forwarding import Forwarder
-from engine.control.dmx.packets import (
+from engine.control.dmx.sockets import SharedPort, address_towards, open_groups, open_socket
+from engine.control.dmx.universe import DmxStatus, Merge, Universe
+from engine.dmx import own
+from engine.dmx.packets import (
     ARTNET_PORT,
     SACN_PORT,
     LevelsPacket,
@@ -26,8 +30,6 @@ from engine.control.dmx.packets import (
     read_artnet,
     read_sacn,
 )
-from engine.control.dmx.sockets import SharedPort, address_towards, open_groups, open_socket
-from engine.control.dmx.universe import DmxStatus, Universe
 from engine.errors import DmxDecodeError, MultiverseError
 from engine.osc import Message
 from engine.system.clock import Clock
@@ -107,15 +109,17 @@ class DmxReceiver:
         artnet_port: int = ARTNET_PORT,
         sacn_port: int = SACN_PORT,
         reply_delay_s: Callable[[], float] | None = None,
+        merge: Merge = "newest",
     ) -> None:
         """`listen`: `artnet`, `sacn` or `both`. `mapped()`: the addresses in the map; the same object until it changes.
 
         `deliver(messages, source)` executes mapped messages and lists the others; called on the receiving thread.
         `name`: what a console lists this node as. `interface`: an IPv4 address of this machine; None: all. Port 0: the
-        system chooses. `reply_delay_s`: random by default.
+        system chooses. `reply_delay_s`: random by default. `merge`: among senders of one priority.
         """
         self.listen = listen
         self._numbers = tuple(dict.fromkeys(universes))
+        self._merge = merge
         self._deliver = deliver
         self._mapped = mapped
         self._clock = clock
@@ -156,6 +160,7 @@ class DmxReceiver:
             if self.listen in ("artnet", "both"):
                 self._artnet = self._open("artnet", self._ports[0], self._read_artnet)
                 self._ports = (self._artnet.getsockname()[1], self._ports[1])
+                own.receiving_ports.add(self.artnet_port)
             if self.listen in ("sacn", "both"):
                 unicast = self._open("sacn", self._ports[1], self._read_sacn)
                 self._ports = (self._ports[0], unicast.getsockname()[1])
@@ -189,6 +194,7 @@ class DmxReceiver:
         self._thread = None
         self._close_sockets()
         self._wake_end.close()
+        own.receiving_ports.discard(self.artnet_port)
 
     def status(self) -> DmxStatus:
         """Any thread."""
@@ -253,14 +259,19 @@ class DmxReceiver:
                 self._take(packet)
 
     def _read_artnet(self, data: bytes, host: str, port: int) -> LevelsPacket | None:
+        if ("artnet", f"{host}:{port}") in own.own_sources:
+            return None  # the sink dmx of this process, of which a poll needs no reply either
         packet = read_artnet(data, host, port)
+        if packet is None:
+            own.nodes.hear(data, host, time.monotonic())
         if isinstance(packet, Poll):
             self._polls.add(packet, host, self._clock.now_s())
             return None
         return packet
 
     def _read_sacn(self, data: bytes, host: str, port: int) -> LevelsPacket | None:
-        return read_sacn(data, host)
+        packet = read_sacn(data, host)
+        return None if packet is None or ("sacn", packet.source) in own.own_sources else packet
 
     def _take(self, packet: LevelsPacket) -> None:
         if packet.universe not in self._numbers:
@@ -271,9 +282,9 @@ class DmxReceiver:
         with self._lock:
             universe = self._universes.get(packet.universe)
             if universe is None:
-                if packet.is_end:
+                if packet.is_end or packet.is_priorities:
                     return
-                universe = self._universes[packet.universe] = Universe(packet.universe)
+                universe = self._universes[packet.universe] = Universe(packet.universe, self._merge)
             was_silent, before = not universe.has_sources, universe.source
             is_used = universe.take(packet, now_s)
             self._packets += 1
@@ -309,6 +320,7 @@ class DmxReceiver:
     def _find_silent(self, now_s: float) -> None:
         with self._lock:
             silent = [universe for universe in self._universes.values() if universe.step(now_s)]
+            self._changed |= {each.number: each for each in self._universes.values() if each.has_news}
         for universe in silent:
             self._report(f"dmx.silent.{universe.number}", f"{_lost(universe)} is silent; its last levels are held")
 

@@ -1,9 +1,10 @@
-"""One universe of several senders: the highest priority wins, among equals the newest packet. Pure.
+"""One universe of several senders: the highest priority wins, among equals the newest packet or level. Pure.
 
 A lighting network often has two consoles, one in reserve. sACN gives each packet a priority for that; Art-Net has none
-and counts as 100, sACN's default. Senders of the same priority are not merged channel by channel (highest takes
-precedence): each packet replaces the levels of all channels it has, so two consoles on one universe with one priority
-flicker, which shows the mistake.
+and counts as 100, sACN's default. A console may also send a priority for each channel (start code 0xDD), where 0 means
+that it does not send that channel. By default senders of the same priority are not merged channel by channel: each
+packet replaces the levels of all channels it has, so two consoles on one universe with one priority flicker, which
+shows the mistake. With `highest`, the highest level among them counts (highest takes precedence), for each channel.
 
 A sender whose packets stop is forgotten after sACN's limit of 2.5 s (E1.31, 6.7.1), or Art-Net's of 10 s ("ArtDmx",
 merging). Without any sender the last levels stay. Late packets are left out by their sequence number (E1.31, 6.7.2),
@@ -11,12 +12,12 @@ counted for each sender of each universe. Art-Net lets a number repeat, because 
 """
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
 
-from engine.control.dmx.packets import CHANNELS, LevelsPacket, Protocol
+from engine.dmx.packets import CHANNELS, MAX_PRIORITY, LevelsPacket, Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +87,7 @@ class PacketRate:
 
 
 SILENT_S: Final[dict[Protocol, float]] = {"sacn": 2.5, "artnet": 10.0}
+Merge = Literal["newest", "highest"]
 MAX_SOURCES: Final = 8  # of one universe; then the one heard longest ago is forgotten
 LATE_PACKETS: Final = 20  # a number up to this much behind is late; further behind, the sender has started again
 
@@ -95,13 +97,17 @@ class _Source:
     packet: LevelsPacket
     """The newest one."""
     heard_s: float
+    priorities: np.ndarray | None = None
+    """For each channel, (512,) int16, -1 where it sends none; None: the packets' own."""
+    priorities_s: float = 0.0
 
 
 class Universe:
     """The levels of one universe and the senders they come from. One thread at a time."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, merge: Merge = "newest") -> None:
         self.number = number
+        self._merge = merge
         self.levels = np.zeros(CHANNELS, np.uint8)
         """Shape (512,), uint8; kept when senders are gone."""
         self.channels = 0
@@ -137,8 +143,16 @@ class Universe:
             return True
         if known is None and len(self._sources) >= MAX_SOURCES:
             del self._sources[min(self._sources, key=lambda name: self._sources[name].heard_s)]
-        self._sources[key] = _Source(packet, now_s)
+        if packet.is_priorities:
+            if known is not None:
+                known.packet = replace(known.packet, sequence=packet.sequence)
+                known.priorities, known.priorities_s = _per_channel(packet.levels), now_s
+            return known is not None
+        source = self._sources[key] = known or _Source(packet, now_s)
+        source.packet, source.heard_s = packet, now_s
         self._forget_silent(now_s)
+        if self._is_merged():
+            return self._take_merged(packet, source)
         if packet.priority < max(source.packet.priority for source in self._sources.values()):
             return False
         self.source, self._priority = f"{packet.protocol} {packet.name}", packet.priority
@@ -153,9 +167,10 @@ class Universe:
 
     def step(self, now_s: float) -> bool:
         """Forget senders whose packets stopped. True if the last one was forgotten now, so that the levels are held."""
-        had_sources = bool(self._sources)
+        had = len(self._sources)
         self._forget_silent(now_s)
-        return had_sources and not self._sources
+        self.has_news = 0 < len(self._sources) < had and self._merge == "highest" and self._use(self._merged()[0])
+        return had > 0 and not self._sources
 
     def status(self, now_s: float) -> DmxUniverseStatus:
         return DmxUniverseStatus(
@@ -173,6 +188,55 @@ class Universe:
         ]
         for key in silent:
             del self._sources[key]
+        for source in self._sources.values():
+            if source.priorities is not None and now_s - source.priorities_s > SILENT_S["sacn"]:
+                source.priorities = None
+
+    def _is_merged(self) -> bool:
+        """True if channels are chosen one by one."""
+        sources = self._sources.values()
+        return any(source.priorities is not None for source in sources) or (
+            self._merge == "highest" and len(sources) > 1
+        )
+
+    def _take_merged(self, packet: LevelsPacket, source: _Source) -> bool:
+        levels, is_used = self._merged(source)
+        if is_used:
+            self.source, self._priority = f"{packet.protocol} {packet.name}", packet.priority
+        self.channels = max(self.channels, len(packet.levels))
+        self.has_news = self._use(levels)
+        return is_used
+
+    def _merged(self, newest: _Source | None = None) -> tuple[np.ndarray, bool]:
+        """The levels of all senders, channel by channel; channels that nobody sends stay. True if `newest` has some."""
+        best = np.full(CHANNELS, -1, np.int16)
+        levels, is_of_newest = self.levels.copy(), np.zeros(CHANNELS, np.bool_)
+        for source in sorted(self._sources.values(), key=lambda source: (source is newest, source.heard_s)):
+            own = source.priorities
+            if own is None:
+                own = np.full(CHANNELS, source.packet.priority, np.int16)
+            own = np.where(np.arange(CHANNELS) < len(source.packet.levels), own, -1)
+            new = np.zeros(CHANNELS, np.uint8)
+            new[: len(source.packet.levels)] = np.frombuffer(source.packet.levels, np.uint8)
+            wins = (own > best) | ((own == best) & (own >= 0) & ((new >= levels) | (self._merge == "newest")))
+            levels, best = np.where(wins, new, levels), np.maximum(own, best)
+            is_of_newest = wins if source is newest else is_of_newest & ~wins
+        return levels, bool(is_of_newest.any())
+
+    def _use(self, levels: np.ndarray) -> bool:
+        """Use these levels. True if they are others."""
+        has_news = not np.array_equal(levels, self.levels)
+        self.levels[:] = levels
+        self._newest = b""  # a packet of a single sender is compared anew
+        return has_news
+
+
+def _per_channel(values: bytes) -> np.ndarray:
+    """Priorities 1..200; -1 for 0, for a higher number, and where there is none."""
+    priorities = np.full(CHANNELS, -1, np.int16)
+    given = np.frombuffer(values, np.uint8).astype(np.int16)
+    priorities[: len(given)] = np.where((given > 0) & (given <= MAX_PRIORITY), given, -1)
+    return priorities
 
 
 def _is_late(packet: LevelsPacket, before: LevelsPacket) -> bool:

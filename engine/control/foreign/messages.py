@@ -15,11 +15,15 @@ from engine.osc import Message
 from engine.system.clock import Clock
 from osc_schema import Rejected
 
-MAP = "map"  # the sender name of values that a mapped control set
 MIN_LIKENESS = 0.8  # similarity of two first parts, 0..1: /layers resembles /layer, /composition none of ours
 KEPT_ADDRESSES = 4096
 MAX_KEPT_CHARACTERS = 240  # per address; no control has a longer one
 MAX_ROOT_CHARACTERS = 40  # a longer one is not a typing error
+
+
+def mapped_by(sender_name: str) -> str:
+    """The sender's name of values that a mapped control of this sender sets."""
+    return f"map {sender_name}"
 
 
 class ForeignMap(Protocol):
@@ -94,7 +98,7 @@ class ForeignMessages:
     def translated(self, message: Message, sender: Sender) -> tuple[list[Message], Sender] | None:
         """The translation of a foreign message and the sender to attribute it to, or None if it is not mapped."""
         mapped = self._map.translate(message, sender.name, self._clock.now_s()) if self._map else None
-        return None if mapped is None else (list(mapped), dataclasses.replace(sender, name=MAP))
+        return None if mapped is None else (list(mapped), dataclasses.replace(sender, name=mapped_by(sender.name)))
 
     def _has_foreign_root(self, address: str) -> bool:
         if address[:1] != "/":
@@ -115,7 +119,7 @@ class ForeignMessages:
             if mapped is None:
                 yield number, message, sender
                 continue
-            by_map = by_map or dataclasses.replace(sender, name=MAP)
+            by_map = by_map or dataclasses.replace(sender, name=mapped_by(sender.name))
             for own in mapped:
                 yield number, own, by_map
 

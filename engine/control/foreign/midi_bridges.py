@@ -14,6 +14,7 @@ Received, by address and arguments:
 | the same with MTC off and SysEx on | `/sysex` | a full frame message as hex digits |
 | osmid, Sonic Pi, MIDI timecode | `.../MTC`, `.../mtc`, `.../syscommon_MTC`, `.../sysex` | data, or one blob |
 | patches of one's own | `/mtc` | the data byte of a quarter frame |
+| the same | `/mtc` | `hh:mm:ss:ff` and 24, 25 or 30: the frame that begins |
 
 A bend is one number of 14 bits. Numbers may be floats: Open Stage Control sends floats by default. Sources: Open Stage
 Control's manual ("MIDI messages") and its mtc.py, osmid's midiinprocessor.cpp, Sonic Pi's tutorial 11.1, and MIDI 1.0.
@@ -39,6 +40,7 @@ from typing import Final, Literal
 from engine.osc import Message, Midi, encode_message, encode_reply
 from engine.params.mapping.controls import FIRST_FINE, MAX_VALUES, Control, MidiEvent, MidiKind
 from engine.params.mapping.nrpn import DATA_COARSE, DATA_FINE, NRPN_COARSE, NRPN_FINE
+from engine.params.mtc import text_rate
 from engine.params.timecode import parse_label
 
 _Event = MidiKind | Literal["note_off", "rpn"]
@@ -140,6 +142,9 @@ def _timecode(what: str, args: tuple[object, ...], device: str) -> MidiEvent | N
     if what == "mtc" and len(args) == 1 and isinstance(args[0], str):
         label = parse_label(args[0])
         return None if label is None else MidiEvent(kind="mtc_text", value=_packed(label), device=device)
+    if what == "mtc" and len(args) == 2 and isinstance(args[0], str):
+        label, rate = parse_label(args[0]), text_rate(args[1])
+        return MidiEvent(kind="mtc_text", value=_packed(label) | rate, device=device) if label and rate else None
     data = _bytes(args)
     if what == "mtc":
         data = data[1:] if data[:1] == [0xF1] else data
@@ -192,7 +197,9 @@ def _numbers(args: tuple[object, ...]) -> list[int]:
     return [int(value) for value in numbers] if [value // 1 for value in numbers] == [*args] else []
 
 
-MidiForm = Literal["stage", "o2m", "midi"]
+MidiForm = Literal["stage", "o2m", "midi", "port"]
+PORT_FORM: Final = "port"
+"""The form for a port of the engine: bytes of MIDI instead of OSC."""
 
 _STAGE: Final = {"cc": "/control", "note": "/note", "bend": "/pitch", "pressure": "/channel_pressure"}
 _O2M: Final = {"cc": "control_change", "note": "note_on", "bend": "pitch_bend", "pressure": "channel_pressure"}
@@ -200,7 +207,8 @@ _STATUS: Final = {"cc": 0xB0, "note": 0x90, "bend": 0xE0, "pressure": 0xD0}
 
 
 def midi_packets(control: Control, value: float, form: MidiForm) -> list[bytes]:
-    """The OSC packets in sending order; `value` is in the control's own unit. Empty for a program change."""
+    """The OSC packets, for a port the MIDI messages, in sending order; `value` is in the control's own unit. Empty for
+    a program change."""
     if control.kind not in MAX_VALUES or control.kind in ("osc", "program"):
         return []
     number = round(min(max(value, 0.0), MAX_VALUES[control.kind]))
@@ -222,9 +230,12 @@ def midi_packets(control: Control, value: float, form: MidiForm) -> list[bytes]:
 def _packet(kind: str, control: Control, number: int, value: int, form: MidiForm) -> bytes:
     """One MIDI message."""
     has_number = kind in ("cc", "note")
-    if form == "midi":
+    if form in ("midi", "port"):
         data = (number, value) if has_number else (value & 0x7F, value >> 7) if kind == "bend" else (value, 0)
-        return encode_message("/midi", (0, _STATUS[kind] | (control.channel - 1), *data))
+        status = _STATUS[kind] | (control.channel - 1)
+        if form == "port":
+            return bytes((status, *data[: 1 if kind == "pressure" else 2]))
+        return encode_message("/midi", (0, status, *data))
     values = (control.channel, number, value) if has_number else (control.channel, value)
     if form == "stage":
         return encode_reply(_STAGE[kind], *values)

@@ -42,8 +42,6 @@ PACKETS_TO_ALL = 256  # per tick: 15 000 a second, which cost a sixth of a core
 HEARTBEAT_INTERVAL_S = 1.0
 MAX_OWED = 4096
 
-BEATS_A_BAR = 4
-
 _PARAMS = {param.address: param for param in osc_schema.PARAMS}
 
 
@@ -342,7 +340,7 @@ class Feedback:
                 self._send_feature(f"/audio/{number}/{name}", value)
         beat = self.beat
         self._send_feature("/audio/beat", beat.beat % 1.0)
-        self._send_feature("/audio/bar", beat.beat / BEATS_A_BAR % 1.0)
+        self._send_feature("/audio/bar", beat.beat / self._store.snapshot().number("/tempo/beats_a_bar") % 1.0)
         hits = {"kick": beat.kick_count, "snare": beat.snare_count, "hat": beat.hat_count}
         known_hits, self._hit_counts = self._hit_counts or hits, hits
         for name, count in hits.items():

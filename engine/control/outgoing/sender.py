@@ -36,15 +36,22 @@ class Sender:
 class Reply:
     """Sends the answers to one command, from any thread, at any time, any number of times."""
 
-    __slots__ = ("_log", "_post", "command", "sent")
+    __slots__ = ("_log", "_post", "command", "ended", "sender", "sent")
 
     def __init__(
-        self, command: str, post: Callable[[bytes], None], log: Callable[[str], None] = lambda line: None
+        self,
+        command: str,
+        post: Callable[[bytes], None],
+        log: Callable[[str], None] = lambda line: None,
+        sender: str = "",
     ) -> None:
-        """`log(line)` also shows a failure to the operator; it must not block."""
+        """`log(line)` also shows a failure to the operator; it must not block. `sender`: the name of who asked."""
         self.command = command
+        self.sender = sender
         self.sent = 0
         """Number of messages sent with `send`: the entries of a listing."""
+        self.ended: Callable[[], None] | None = None
+        """Called once, with the first `/done` or `/fail`."""
         self._post = post
         self._log = log
 
@@ -55,6 +62,7 @@ class Reply:
     def done(self, *values: ReplyValue) -> None:
         """Answer `/done <command> <values>`: the command succeeded."""
         self._post(encode_reply("/done", self.command, *values))
+        self._end()
 
     def fail(self, reason: str, *, is_logged: bool = True) -> None:
         """Answer `/fail <command> <reason>`. Set `is_logged` to False for superseded commands, which are not mistakes,
@@ -63,6 +71,12 @@ class Reply:
         if is_logged:
             self._log(f"{self.command}: {reason}")
         self._post(encode_reply("/fail", self.command, reason))
+        self._end()
+
+    def _end(self) -> None:
+        ended, self.ended = self.ended, None
+        if ended is not None:
+            ended()
 
     def attempt(self, action: Callable[[], None]) -> None:
         """Run a part of the command; what it raises is answered with `/fail`, and raised on if it was not foreseen."""

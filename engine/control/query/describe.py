@@ -207,15 +207,15 @@ def describe_cue(cue: Cue, area: Area) -> Attributes:
         "FULL_PATH": f"/cue/{cue.number}",
         "TYPE": "I",
         "ACCESS": WRITE_ONLY,
-        "DESCRIPTION": f"{cue.preset}, {'glide' if cue.glide else 'fade'} {cue.fade_s:g} s"
-        + (f", next after {cue.follow_s:g} s" if cue.follow_s else ""),
+        "DESCRIPTION": f"{cue.preset}, {'glide' if cue.glide else 'fade'} {cue.fade}"
+        + ("" if cue.follow.is_at_once else f", next after {cue.follow}"),
         "TAGS": [area.title],
         "CRITICAL": True,
         "MULTIVERSE": {
             "type": "cue",
             "preset": cue.preset,
-            "fade_s": cue.fade_s,
-            "follow_s": cue.follow_s,
+            "fade": cue.fade.written,
+            "follow": cue.follow.written,
             "glide": cue.glide,
             "area_title": area.title,
         },

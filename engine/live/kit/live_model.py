@@ -148,6 +148,8 @@ class LiveEntry:
     implied: Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]] = lambda given, file: {}
     """`implied(given, file)`: settings that follow from the options given, by key (`NAME.index`, `params./NAME/gain`),
     and from the configuration file. An option overrides them."""
+    models: Callable[[Any], Iterable[str]] | None = None
+    """`models(table)`: the names that `/NAME/model` takes, for its command `/NAME/list`; reads the disk."""
     calls: Mapping[str, str] = field(default_factory=dict)
     """OSC command -> name of the command sent to the child."""
 

@@ -3,9 +3,11 @@
 A model whose own code fails in one of these steps is left out, with one line, and the run goes on without it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
@@ -14,7 +16,7 @@ from engine.config import Config
 from engine.errors import ConfigError, MultiverseError, in_one_line
 from engine.live.kit.live_model import Check, LiveEntry, LiveModel, Surroundings
 from engine.live.kit.refusing import refusing
-from engine.params import Snapshot
+from engine.params import ParamStore, Snapshot
 from engine.system.closing import Closing
 from engine.system.reporting import Report
 from osc_schema import ExtraPicture, Value, plugins
@@ -28,6 +30,18 @@ _failed: set[str] = set()
 def live_models() -> tuple[LiveEntry, ...]:
     """The installed models in order of processing: SAM3 may cut out of the picture that SD has painted."""
     return tuple(live_entries().values())
+
+
+def model_lists(config: Config, store: ParamStore) -> dict[str, Callable[[], tuple[str, str, Iterable[str]]]]:
+    """By name, for the models that can be listed: a function that returns the value of `/NAME/model`, the configured
+    model, and the names in its folders."""
+
+    def models(entry: LiveEntry) -> tuple[str, str, Iterable[str]]:
+        assert entry.models is not None
+        table = config.models[entry.name]
+        return str(store.get(f"/{entry.name}/model")), Path(table.model).name, entry.models(table)
+
+    return {entry.name: partial(models, entry) for entry in live_models() if entry.models is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

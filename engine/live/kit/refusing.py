@@ -5,6 +5,7 @@ that no sender can make the engine read the rest of the disk.
 """
 
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from pathlib import Path
 
 import osc_schema
@@ -63,6 +64,20 @@ def named_in(name: str, folders: Collection[str | Path], *, may_be_folder: bool 
         if path.is_file() or (may_be_folder and path.exists()):
             return path.absolute()
     raise ValueError(f"is not in {', '.join(map(str, folders))}")
+
+
+def names_in(folders: Collection[str | Path], suffixes: Collection[str], *, holding: str = "") -> list[str]:
+    """The names that `named_in` finds: files with these suffixes, and folders that hold a file of that name. Reads the
+    disk."""
+    found: dict[str, None] = {}
+    for folder in folders:
+        with suppress(OSError):  # a drive that is not connected
+            for path in sorted(Path(folder).expanduser().iterdir()):
+                is_folder = bool(holding) and (path / holding).is_file()
+                if is_folder or (path.suffix.lower() in suffixes and path.is_file()):
+                    with suppress(ValueError):
+                        found[clean_name(path.name)] = None
+    return list(found)
 
 
 def absolute(name: str) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.audio.input import Capture
+from engine.audio.feed import Capture
 from engine.audio.output import DeviceOutput
 from engine.audio.ring import SampleRing
 from engine.audio.steady_reader import SteadyReader
@@ -105,11 +105,11 @@ class VoiceDesk:
         self._settings = MixSettings.from_values(values)
         self._asked_ms = float(values["/rvc/delay_ms"])
         former, self._channel = self._channel, int(values["/rvc/input_channel"])
-        if self._channel != former and self._channel > self._capture.ring.channels:
+        if self._channel != former and self._channel > self._capture.ring.used_channels:
             self._report(
                 "rvc.input",
                 f"/rvc/input_channel {self._channel}: the voice is silent, {self._capture.description} has only "
-                f"{self._capture.ring.channels}",
+                f"{self._capture.ring.used_channels}",
             )
 
     @property

@@ -5,7 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from engine.live.kit.live_model import Check, DeviceTable, LiveEntry, option
-from engine.live.kit.refusing import found_by, named_in, refusing
+from engine.live.kit.refusing import found_by, named_in, names_in, refusing
 from osc_schema.rvc import CHILD
 
 if TYPE_CHECKING:
@@ -92,5 +92,6 @@ ENTRY = LiveEntry(
     opened_by="engine.live.rvc.voice:open_rvc",
     conditions=conditions,
     implied=implied,
+    models=lambda config: names_in(config.folders, (".pth", ".safetensors")),
     calls={"/rvc/empty_cache": "empty_cache"},
 )

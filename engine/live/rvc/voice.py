@@ -6,7 +6,8 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
-from engine.audio.input import Capture, LiveAudio
+from engine.audio.feed import Capture
+from engine.audio.input import LiveAudio
 from engine.audio.open import open_capture, open_output
 from engine.audio.output import DeviceOutput
 from engine.children.spec import ChildStatus

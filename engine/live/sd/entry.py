@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from engine.errors import ModelError
 from engine.live.kit.live_model import Check, DeviceTable, LiveEntry, option
-from engine.live.kit.refusing import found_by, named_in, refusing, source_there
+from engine.live.kit.refusing import found_by, named_in, names_in, refusing, source_there
 from osc_schema import Rejected, Value
 from osc_schema.sd import CHILD, CONTROLNETS, LORAS
 
@@ -135,4 +135,5 @@ ENTRY = LiveEntry(
     opened_by="engine.live.sd.link:open_sd",
     conditions=conditions,
     first_values=first_values,
+    models=lambda config: names_in(config.folders, (".safetensors",), holding="model_index.json"),
 )

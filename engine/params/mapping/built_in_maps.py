@@ -14,6 +14,8 @@ is faded out. So a layer is shown when any of its clips becomes 3 or 4, and a cl
 `resolume:5` uses Resolume's layers 5 to 8 instead, `resolume:group2` its groups 2 to 5, and `resolume:selected` its
 selected layer for our layer 1. Resolume also sends the selected layer's movements under its own number.
 
+`fixture:5.101`: the engine as a fixture of a lighting desk (`osc_schema/fixture.py`), from channel 101 of universe 5.
+
 Sources: a capture of Arena 7.23.2 (ShowMeshSystems/showmesh, docs/bench/resolume-control-surface.md, sections 2.6, 4.3,
 6.3 and 7), and the addresses that bitfocus/companion-module-resolume-arena sends (src/actions).
 """
@@ -24,7 +26,9 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from engine.errors import MappingError
+from engine.params.mapping.controls import DMX
 from engine.params.mapping.entry import MapEntry, make_entry
+from osc_schema.fixture import CHANNELS
 
 Tables = tuple[dict[str, Any], ...]
 
@@ -125,7 +129,32 @@ def _resolume_layer(place: ResolumePlace, n: int) -> Tables:
     )
 
 
-BUILT_IN: Final[dict[str, Tables]] = {"resolume": resolume(FIRST_FOUR)}
+_FIXTURE_PLACE = re.compile(r"([0-9]{1,5})\.([0-9]{1,3})")
+LAST_ADDRESS: Final = 512 + 1 - len(CHANNELS)
+
+
+def read_fixture(text: str) -> tuple[int, int]:
+    """Universe and channel of `5.101`. Raises MappingError."""
+    found = _FIXTURE_PLACE.fullmatch(text)
+    if found is None or int(found[1]) > 63_999 or not 1 <= int(found[2]) <= LAST_ADDRESS:
+        raise MappingError(
+            f"fixture {text!r}: is not UNIVERSE.ADDRESS, such as 1.101; the address is 1..{LAST_ADDRESS}, because "
+            f"{len(CHANNELS)} channels follow"
+        )
+    return int(found[1]), int(found[2])
+
+
+@lru_cache(maxsize=64)
+def fixture(universe: int, address: int) -> Tables:
+    """The entries for a fixture there."""
+    return tuple(
+        {"control": f"osc /{DMX}/{universe}/{address + offset}", "target": channel.address, "mode": "fader"}
+        for offset, channel in enumerate(CHANNELS)
+        if channel.param is not None
+    )
+
+
+BUILT_IN: Final[dict[str, Tables]] = {"resolume": resolume(FIRST_FOUR), "fixture": fixture(1, 1)}
 
 
 def is_built_in(name: str) -> bool:
@@ -133,8 +162,10 @@ def is_built_in(name: str) -> bool:
 
 
 def built_in(name: str) -> Tables:
-    """The entries of `resolume` or `resolume:5`. Raises MappingError for an invalid layer after the colon."""
-    _, colon, text = name.casefold().partition(":")
+    """The entries of `resolume`, `resolume:5`, `fixture:1.101`. Raises MappingError for an invalid place."""
+    kind, colon, text = name.casefold().partition(":")
+    if kind == "fixture" and colon:
+        return fixture(*read_fixture(text))
     return resolume(read_place(text)) if colon else BUILT_IN[name.casefold()]
 
 
@@ -149,11 +180,14 @@ def belongs_to_mapped_program(root: str, is_mapped: Callable[[str], bool]) -> bo
 
 
 _LAYER = re.compile(r"/composition/(?:(layers|groups)/([1-9]\d{0,5})|selectedlayer|disconnectall)(?=/|\Z)")
+_LEVEL = re.compile(rf"/{DMX}/([0-9]{{1,5}})/([0-9]{{1,3}})")
 _OURS = re.compile(r"/layer/(\d)/")
 
 
 def is_from(name: str, entry: MapEntry) -> bool:
-    """True if the entry was made by this built-in map for any layers, so that loading it again replaces the entry."""
+    """True if the entry was made by this built-in map for any place, so that loading it again replaces the entry."""
+    if name.partition(":")[0].casefold() == "fixture":
+        return _is_of_fixture(entry)
     theirs, ours = _LAYER.match(entry.control.place), _OURS.match(entry.target)
     if name.partition(":")[0].casefold() != "resolume" or theirs is None or ours is None:
         return False
@@ -162,6 +196,14 @@ def is_from(name: str, entry: MapEntry) -> bool:
     else:
         place = SELECTED if "selected" in theirs[0] else FIRST_FOUR
     return place.first >= 1 and entry in _entries(place)
+
+
+def _is_of_fixture(entry: MapEntry) -> bool:
+    place = _LEVEL.fullmatch(entry.control.place)
+    offset = next((at for at, channel in enumerate(CHANNELS) if channel.address == entry.target), None)
+    if place is None or offset is None or not 1 <= int(place[2]) - offset <= LAST_ADDRESS:
+        return False
+    return entry in (make_entry(table) for table in fixture(int(place[1]), int(place[2]) - offset))
 
 
 @lru_cache(maxsize=64)

@@ -13,10 +13,11 @@ from engine.osc import Message
 from engine.params.mapping.controls import Control, Movement, pair_of
 from engine.params.mapping.entry import MapEntry
 from engine.params.mapping.map_file import MAX_ENTRIES
-from engine.params.mapping.policy import Hold, arguments_for, position
+from engine.params.mapping.policy import Hold, arguments_for, position, range_position
 from osc_schema import Value
 
 STAR = "*"
+WAITING_S = 3.0  # after its last movement, a fader that has not taken over is shown that long
 MAX_REMEMBERED = 4096  # cached addresses with a match, and as many without one
 
 T = TypeVar("T")
@@ -99,7 +100,7 @@ _TAGS = {float: "f", int: "i", str: "s"}
 
 
 class ControlMap:
-    """Entries, numbered from 1. One thread at a time."""
+    """Entries, numbered from 1. One thread at a time, except `waiting`."""
 
     def __init__(self) -> None:
         self._entries: list[tuple[MapEntry, Hold]] = []
@@ -108,6 +109,8 @@ class ControlMap:
         self._holds: dict[tuple[MapEntry, Control], Hold] = {}  # states of patterns before the last change
         self._addresses: frozenset[str] = frozenset()  # of OSC controls, patterns included
         self._roots: frozenset[str] = frozenset()
+        self._controls: dict[Control, bool] = {}
+        self._waiting: dict[str, tuple[float, float]] = {}  # by target: position and time; replaced, never changed
 
     @property
     def entries(self) -> tuple[MapEntry, ...]:
@@ -131,6 +134,16 @@ class ControlMap:
     def addresses(self) -> frozenset[str]:
         """The mapped OSC addresses, patterns included. Replaced as a whole when the map changes."""
         return self._addresses
+
+    @property
+    def controls(self) -> Mapping[Control, bool]:
+        """The mapped controls; True for those with feedback. Replaced as a whole when the map changes."""
+        return self._controls
+
+    def waiting(self, now_s: float) -> dict[str, float]:
+        """The faders that were moved in the last 3 s and have not taken over yet: their positions on the range of their
+        parameter, 0..1, by its address. Any thread."""
+        return {target: at for target, (at, moved_s) in self._waiting.items() if now_s - moved_s < WAITING_S}
 
     def has_root(self, root: str) -> bool:
         """True if a mapped OSC address starts with that part."""
@@ -203,10 +216,19 @@ class ControlMap:
                 arguments = arguments_for(entry, movement, now, hold, now_s, sent_to.get(entry.control))
                 if arguments is not None:
                     messages.append(_message(entry.target, arguments))
+                if hold.is_waiting or entry.target in self._waiting:
+                    self._note_waiting(entry, hold, now_s)
             pair = pair_of(movement.control)
             if pair is not None and self._entries_for(pair):  # one half of a pair: wait for the other
                 is_mapped = True
         return tuple(messages) if is_mapped else None
+
+    def _note_waiting(self, entry: MapEntry, hold: Hold, now_s: float) -> None:
+        others = self._waiting.items()
+        waiting = {each: (at, s) for each, (at, s) in others if each != entry.target and now_s - s < WAITING_S}
+        if hold.is_waiting and hold.at is not None:
+            waiting[entry.target] = range_position(entry, hold.at), now_s
+        self._waiting = waiting
 
     def _entries_for(self, control: Control) -> Iterable[tuple[MapEntry, Hold]]:
         """The entries for this device, and those for any device."""
@@ -219,6 +241,7 @@ class ControlMap:
 
     def _set(self, entries: list[tuple[MapEntry, Hold]]) -> None:
         self._entries = entries
+        self._waiting = {}
         self._at = {}
         kept = frozenset(entry for entry, _ in entries)
         made = {(entry, control): hold for control, (entry, hold) in self._patterns.made() if entry in kept}
@@ -231,6 +254,10 @@ class ControlMap:
             else:
                 self._at.setdefault(entry.control, []).append((entry, hold))
         self._patterns = WildcardIndex(patterns)
+        controls: dict[Control, bool] = {}
+        for entry, _ in entries:
+            controls[entry.control] = entry.feedback or controls.get(entry.control, False)
+        self._controls = controls
         self._addresses = frozenset(entry.control.place for entry, _ in entries if entry.control.kind == "osc")
         self._roots = frozenset(address.split("/", 2)[1] for address in self._addresses)
 

@@ -16,7 +16,7 @@ from osc_schema import Rejected
 
 MidiKind = Literal[
     "note", "cc", "nrpn", "program", "bend", "pressure", "clock", "start", "continue", "stop", "mtc", "mtc_full",
-    "mtc_text", "other",
+    "mtc_text", "song_position", "other",
 ]  # fmt: skip
 TIMECODE_KINDS: Final = ("mtc", "mtc_full", "mtc_text")
 ControlKind = Literal["note", "cc", "cc14", "nrpn", "program", "bend", "pressure", "osc"]
@@ -52,9 +52,9 @@ class MidiEvent:
     value: int = 0
     """0..127; 0..16383 for bend and NRPN; 0 for a note off. MTC: the data byte of a quarter frame; for a full frame or
     a text hours, minutes, seconds and frames of seven bits each, hours first (bits 5 and 6 of a full frame's hours are
-    the rate)."""
+    the rate). A song position: sixteenth notes since the start."""
     device: str = ""
-    """Name given by the bridge; "" for none."""
+    """Name of the port, or given by the bridge; "" for none."""
 
 
 class Control(NamedTuple):  # a tuple, because it is hashed for each message

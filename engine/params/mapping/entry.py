@@ -69,7 +69,7 @@ class MapEntry:
     def chosen(self) -> dict[str, str | float | bool]:
         """The keys that differ from the defaults of `make_entry`, as stored in a file."""
         defaults = _default_entry(self.control, self.target, self.mode).values()
-        defaults |= {"control": "", "target": "", "mode": _default_mode(self.control, self.param)}
+        defaults |= {"control": "", "target": "", "mode": _default_mode(self.control, self.target)}
         return {key: value for key, value in self.values().items() if value != defaults[key]}
 
 
@@ -112,7 +112,7 @@ def changed(entry: MapEntry, key: str, value: object) -> MapEntry:
 def _default_entry(control: Control, target: str, mode: Literal[Mode, ""]) -> MapEntry:
     """The entry with the default of every other key."""
     param = osc_schema.lookup(target)
-    mode = mode or _default_mode(control, param)
+    mode = mode or _default_mode(control, target)
     numeric = param is not None and param.type in NUMERIC
     low, high = (float(param.low), float(param.high)) if param is not None and numeric else (0.0, 1.0)
     return MapEntry(
@@ -139,7 +139,10 @@ def _can_show(control: Control, param: Param | None) -> bool:
     return param is not None and param.type in SWITCHED and control.kind != "program"
 
 
-def _default_mode(control: Control, param: Param | None) -> Mode:
+def _default_mode(control: Control, target: str) -> Mode:
+    param = osc_schema.lookup(target)
+    if wants_release(target) and control.kind != "program":
+        return "momentary"
     if param is None or param.type not in SWITCHED or control.kind == "program":
         return "trigger"
     return "toggle" if control.kind == "note" and param.type is ParamType.BOOL else "fader"
@@ -161,7 +164,7 @@ def _check_combination(entry: MapEntry, given: Mapping[str, object]) -> None:
     param, mode, kind = entry.param, entry.mode, entry.control.kind
     numeric = param is not None and param.type in NUMERIC
     switched = param is not None and param.type in SWITCHED
-    if not switched and mode not in TRIGGERS:
+    if not switched and mode not in TRIGGERS and not (mode == "momentary" and wants_release(entry.target)):
         raise Rejected(f"mode {mode}: {entry.target} can only be triggered")
     if mode in RELATIVE and (kind not in TURNED or not numeric):
         raise Rejected(
@@ -193,23 +196,30 @@ def _check_combination(entry: MapEntry, given: Mapping[str, object]) -> None:
         command_arguments(entry)
 
 
+def wants_release(target: str) -> bool:
+    """True for a command that is told of the release as well: its last argument is `pressed`."""
+    command = osc_schema.lookup_command(target)
+    return command is not None and bool(command.arguments) and command.arguments[-1].name == "pressed"
+
+
 def command_arguments(entry: MapEntry) -> tuple[str | int | float, ...]:
-    """The arguments for the entry's command. Raises Rejected if they do not fit the command."""
+    """The arguments for the entry's command, without `pressed`. Raises Rejected if they do not fit the command."""
     command = osc_schema.lookup_command(entry.target)
     assert command is not None  # checked by `_check_target`
-    needed = [argument for argument in command.arguments if not argument.is_optional]
+    arguments = command.arguments[:-1] if wants_release(entry.target) else command.arguments
+    needed = [argument for argument in arguments if not argument.is_optional]
     if len(needed) > 1:
         raise Rejected(f"target {entry.target}: takes {len(needed)} arguments, a control can give one")
     if not entry.argument:
         if needed:
             raise Rejected(f"argument: {entry.target} needs one ({needed[0].name})")
         return ()
-    if not command.arguments:
+    if not arguments:
         raise Rejected(f"argument: {entry.target} takes no argument")
-    if command.arguments[0].type == "s":
+    if arguments[0].type == "s":
         return (entry.argument,)
     number = _finite(entry, "argument", entry.argument)
-    return (int(number) if command.arguments[0].type == "i" else number,)
+    return (int(number) if arguments[0].type == "i" else number,)
 
 
 def number_of(param: Param, value: Value) -> float:

@@ -17,7 +17,7 @@ import osc_schema
 from engine.params.mapping.controls import MAX_VALUES, Movement
 from engine.params.mapping.entry import RELATIVE, SWITCHED, TRIGGERS, MapEntry, command_arguments, number_of
 from osc_schema import ParamType, Value
-from osc_schema.scale import Scale
+from osc_schema.scale import Scale, scale_of
 
 STEP = 1 / 127  # one step of a 7-bit control; with 30 ms of smoothing such a jump is invisible
 PRESSED_FROM = 0.5
@@ -37,6 +37,8 @@ class Hold:
     """The value it set last; `before`: the value of the parameter before that."""
     before: Value | None = None
     sent_s: float = float("-inf")
+    is_waiting: bool = False
+    """True if the last movement was that of a fader that has not taken over yet."""
 
 
 def arguments_for(
@@ -49,6 +51,7 @@ def arguments_for(
     """
     if sent_to is not None and entry.is_fader:
         _follow_motor(entry, movement, hold, position(entry, sent_to))
+    hold.is_waiting = False
     wanted = _wanted(entry, movement, now, hold, now_s)
     if wanted is None or entry.param is None or entry.param.type not in SWITCHED:
         return wanted
@@ -63,10 +66,18 @@ def _wanted(entry: MapEntry, movement: Movement, now: Value | None, hold: Hold, 
     was, at = hold.at, position(entry, movement.value)
     hold.at = at
     is_down = at >= PRESSED_FROM
+    if entry.param is None and entry.mode == "momentary":
+        if movement.is_bang:
+            return command_arguments(entry)
+        was_down = was is not None and was >= PRESSED_FROM
+        # A key says each press once, and its release may be missing: it was pulled out while it was held.
+        is_repeated = is_down == was_down and entry.control.kind != "note"
+        return None if is_repeated else (*command_arguments(entry), int(is_down))
     if entry.mode == "momentary":
         return _accepted(entry, entry.high if is_down else entry.low)
     if entry.mode == "fader":
         if entry.takeover and not _is_held(now, hold, now_s) and not picks_up(was, at, position_of(entry, now)):
+            hold.is_waiting = True
             return None
         return _accepted(entry, value_at(entry, at))
     is_pressed = is_down and (was is None or was < PRESSED_FROM)
@@ -95,6 +106,12 @@ def position(entry: MapEntry, heard: float) -> float:
 def value_at(entry: MapEntry, at: float) -> float:
     """The target's value for a control at position `at`, in its own unit; for a menu a number between two items."""
     return _scale(entry).value_at(math.pow(at, entry.curve))
+
+
+def range_position(entry: MapEntry, at: float) -> float:
+    """Where on the whole range of its parameter, 0..1, a control at position `at` stands."""
+    assert entry.param is not None
+    return scale_of(entry.param).position_of(value_at(entry, at))
 
 
 def position_of(entry: MapEntry, value: Value | None) -> float:

@@ -45,6 +45,8 @@ class SlotChain:
         self._context, self._wait, self._is_software, self._dtype = context, wait, is_software, dtype
         self._date_at = date_at
         self._slots: dict[str, _Slot] = {}
+        self._ready: dict[str, _Slot] = {}
+        """Shaders that are built, but not played yet."""
         self._playing: tuple[ShaderSlot, ...] = ()
         self._ring: list[Target] = []
         self._black: Target | None = None
@@ -72,14 +74,16 @@ class SlotChain:
         held: Collection[Target] = (),
         *,
         is_cutting: bool = False,
+        coming: Sequence[ShaderSlot] = (),
     ) -> None:
         """Prepare a picture of this size: read the last one's costs, and do one step of building a new file.
 
         `waves`: (4, 1024) float32; `time_s`: due time of the picture; `held`: earlier pictures that are still needed;
-        `is_cutting`: while a file is built, the picture is incomplete.
+        `is_cutting`: while a file is built, the picture is incomplete. `coming`: what will be played later; it is built
+        when nothing else is, and then plays at once.
         """
         self.is_incomplete = False
-        if not slots and not self._slots:
+        if not slots and not coming and not self._slots and not self._ready:
             return
         self._kept = held
         self._playing = tuple(slots)
@@ -98,9 +102,20 @@ class SlotChain:
         for told in self._playing:
             slot = self._slots.setdefault(told.slot, _Slot(self._context))
             slot.follow(told, time_s)
+            for ready in self._ready.values():
+                if slot.is_building:
+                    slot.take_over(ready)
             if may_build and slot.is_building:
                 may_build = False
                 self._build(slot)
+        for told in coming:
+            ready = self._ready.setdefault(told.slot, _Slot(self._context))
+            ready.follow(told, time_s)
+            if may_build and ready.is_building:
+                may_build = False
+                self._build(ready)
+        for name in self._ready.keys() - {told.slot for told in coming}:
+            self._ready.pop(name).release()
         self.is_incomplete = is_cutting and any(self._slots[told.slot].is_building for told in self._of(False))
         self.state = ShaderState(
             costs_ms={name: cost_ms for name, cost_ms in costs_ms.items() if cost_ms is not None},
@@ -164,8 +179,9 @@ class SlotChain:
         return beneath
 
     def release(self) -> None:
-        release_all(*self._slots.values(), self._sound, self._copy)
+        release_all(*self._slots.values(), *self._ready.values(), self._sound, self._copy)
         self._slots.clear()
+        self._ready.clear()
         self._copy = None
         self._release_targets()
 
@@ -339,6 +355,14 @@ class _Slot:
             self.program.release()
         self.program, self.coming, self.coming_file, self.warmed = self.coming, None, None, 0
         self.last_inputs, self.has_overrun = {}, False
+
+    def take_over(self, ready: "_Slot") -> None:
+        """Play the program of another slot, if it is that of the new file."""
+        if ready.program is not None and ready.program.file is self.coming_file:
+            if self.coming is not None:
+                self.coming.release()
+            self.coming, ready.program = ready.program, None
+            self.play_coming()
 
     def overrun(self, spent_ms: float) -> None:
         """Its program has held up the picture."""

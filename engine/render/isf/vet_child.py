@@ -22,6 +22,7 @@ from engine.errors import IsfError, MultiverseError, in_one_line
 from engine.ipc import Gate
 from engine.render.isf.parse import parse_isf
 from engine.render.isf.vet_record import pack_file
+from engine.system import priority
 from engine.system.priority import MAX_NICENESS
 from engine.system.worker_process import claim_output
 
@@ -33,8 +34,7 @@ POLL_S: Final = 0.0005
 
 def main(gate: str = "") -> None:
     """Answer requests until the input closes. `gate`: name of the engine's gate, or ""."""
-    if sys.platform != "win32":
-        os.nice(MAX_NICENESS)
+    priority.give_way(MAX_NICENESS)
     answers = claim_output()
     with contextlib.suppress(OSError):  # the engine is gone
         serve(answers, gate)

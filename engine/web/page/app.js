@@ -1,28 +1,38 @@
 // READ FIRST: builds every part of the page and connects them.
 //
 //   engine ─ tree ─► schema ─► values ─► controls, master
-//          ◄─ OSC ─► connection ─► values; presets, cues, mapping, camera, shaders (commands and their answers); toasts
-//          ─ /live ─► meters, beat, status, monitor        ─ /preview ─► preview
+//          ◄─ OSC ─► connection ─► values; presets, pads, cues, mapping, choices, shaders (commands and answers); toasts
+//          ─ /live ─► meters, beat, strip, status, monitor        ─ /preview ─► preview, mixer
 
-import { Beat } from "./beat.js";
-import { Camera } from "./camera.js";
+import { Beat, Quantise } from "./beat.js";
+import { makeCamera } from "./camera.js";
+import { makeChoices } from "./choosing.js";
 import { Connection } from "./connection.js";
+import { CueDrawer } from "./cue_drawer.js";
 import { Cues } from "./cues.js";
 import { byId, make, write } from "./dom.js";
 import { listenToKeys } from "./keyboard.js";
 import { Live } from "./live.js";
+import { MacroFaders } from "./macros.js";
 import { Mapping } from "./mapping.js";
 import { Master } from "./master.js";
 import { Meters } from "./meters.js";
+import { Mixer } from "./mixer.js";
+import { Modulation } from "./modulation.js";
 import { Monitor } from "./monitor.js";
+import { Hands, Pads } from "./pads.js";
+import { Lock, placePicture } from "./perform.js";
+import { PresetPictures } from "./preset_pictures.js";
 import { Presets } from "./presets.js";
 import { Preview } from "./preview.js";
 import { readSchema } from "./schema.js";
 import { Sections } from "./sections.js";
 import { Shaders } from "./shaders.js";
 import { Status } from "./status.js";
+import { Strip } from "./strip.js";
 import { Tabs } from "./tabs.js";
 import { toast } from "./toast.js";
+import { Transport } from "./transport.js";
 import { Values } from "./values.js";
 
 const STATE_WORDS = { waiting: "connecting", connected: "connected", gone: "disconnected", refused: "access denied", outdated: "reload" };
@@ -34,14 +44,41 @@ const values = new Values(connection);
 const live = new Live();
 const preview = new Preview();
 const meters = new Meters(byId("meters"));
-const beat = new Beat(byId("meters"), values);
+const beat = new Beat(byId("strip-beat"), values, connection);
+const quantise = new Quantise(values);
+const strip = new Strip();
 const status = new Status(connection);
 const monitor = new Monitor(live);
-const master = new Master(connection, values);
-const cues = new Cues(connection);
-const presets = new Presets(connection, (names) => cues.offer(names));
+const master = new Master(connection, values, (isBlack) => preview.showBlackout(isBlack));
+const pictures = new PresetPictures();
+const pads = new Pads(connection, values, pictures);
+const mixer = new Mixer(connection, values, pictures);
+const macros = new MacroFaders(values);
+const cues = new Cues(connection, (now, next, hasStarted) => {
+  drawer.show(now, next);
+  if (hasStarted) drawer.started(now);
+});
+const drawer = new CueDrawer(cues, pictures);
+const presets = new Presets(connection, pictures, {
+  names: (names) => cues.offer(names),
+  look(name, isEdited) {
+    strip.showLook(name, isEdited);
+    pads.showLook(name);
+    cues.showLook(name);
+  },
+  prepared(name) {
+    mixer.show(name);
+    pads.showPrepared(name);
+  },
+  add: (name) => pads.add(name),
+});
+new Hands(values, master);
+const lock = new Lock();
+beat.watchQueue((waiting) => pads.showQueue(waiting));
 const mapping = new Mapping(connection);
-const camera = new Camera(connection, values);
+const modulation = new Modulation(connection, values, live, mapping);
+const choices = [makeCamera(connection, values), ...makeChoices(connection, values)];
+const transport = new Transport(connection);
 const sections = new Sections({
   root: byId("areas"),
   search: byId("search"),
@@ -52,6 +89,9 @@ const sections = new Sections({
 });
 const shaders = new Shaders(connection, values, sections);
 const tabs = new Tabs((name) => {
+  placePicture(name === "perform");
+  preview.beProgram(name === "perform");
+  mixer.look(name === "perform");
   monitor.show(name === "monitor");
   status.look(name === "status");
   if (name === "cues") cues.shown();
@@ -68,11 +108,17 @@ function takeTree(tree) {
   sections.build(fresh);
   master.load(fresh.params);
   beat.load(fresh.params);
+  quantise.load(fresh.params);
+  mixer.load(fresh.params);
+  macros.load(fresh.params);
+  pads.load(fresh.params);
+  byId("perform-panel").dataset.exists = String(fresh.commands.has("/bank/list"));
   status.load(fresh);
   presets.load(fresh.commands);
   cues.load(fresh.commands);
   mapping.load(fresh.commands);
-  camera.load(fresh.commands);
+  modulation.load(fresh.params);
+  for (const part of [...choices, transport]) part.load(fresh.commands);
   shaders.load(fresh.commands);
   byId("addresses").replaceChildren(...[...fresh.params.keys()].map((address) => make("option", { value: address })));
   tabs.refresh();
@@ -87,37 +133,49 @@ function showState(state, line) {
   byId("reload").hidden = state !== "outdated";
   const isConnected = state === "connected";
   preview.want(isConnected);
+  mixer.connected(isConnected);
   live.want(isConnected && !document.hidden);
   if (isConnected) {
+    if (schema.commands.has("/bank/list")) pads.connected();
+    beat.connected(schema.commands.has("/launch/list"));
     presets.connected();
     cues.connected(schema.commands.has("/cue/list"));
     mapping.connected(schema.commands.has("/map/list"));
-    camera.connected(schema.commands.has("/camera/list"));
+    for (const choice of choices) choice.connected(schema.commands);
     shaders.connected();
   } else {
     meters.clear();
+    values.showMoved({});
     beat.clear();
+    strip.clear();
     status.clear();
   }
 }
 
 connection.on("/fail", ({ args: [command, reason] }) => {
-  if (reason.startsWith("superseded")) return; // the next cue started before the last had finished: not a failure
+  if (reason.startsWith("superseded") || reason === "taken back") return; // by the performer: not a failure
   if (command.endsWith("/list") || command === "/map/heard") return; // its list retries, and reports a final failure
   if (command === "/map/learn" && reason === "cancelled") toast("Learning cancelled; nothing was mapped");
   else toast(`${command}: ${reason}`, "fail");
 });
 connection.on("", (message) => values.receive(message));
 live.on("levels", (levels) => meters.show(levels));
-live.on("beat", (now) => beat.show(now));
+live.on("beat", (now, { fade = null }) => {
+  beat.show(now);
+  strip.showFade(fade);
+  drawer.showBeat({ ...now, beatsABar: beat.beatsABar }, fade);
+});
+live.on("waiting", (waiting) => macros.showWaiting(waiting));
 live.on("status", (now) => {
   status.show(now);
+  strip.show(now);
   cues.showTimecode(now.timecode);
+  transport.show(now.audio?.place);
   sections.showReasons(now.unavailable ?? {});
   shaders.show(now.shaders ?? []);
   preview.offer((now.children ?? []).map(({ name }) => name));
 });
-for (const id of ["tabs", "finding"]) {
+for (const id of ["header", "tabs", "finding"]) {
   // These stick to the top: scroll targets must stop below them.
   const update = () => document.documentElement.style.setProperty(`--${id}`, `${byId(id).offsetHeight}px`);
   new ResizeObserver(update).observe(byId(id));
@@ -128,9 +186,14 @@ document.addEventListener("visibilitychange", () => live.want(connection.isOpen 
 listenToKeys({
   blackout: () => master.toggle("blackout"),
   freeze: () => master.toggle("freeze"),
+  perform: () => tabs.show("perform"),
+  isLocked: () => lock.isOn,
   canGo: () => tabs.shown === "cues",
   go: () => cues.go(),
-  cancel: () => mapping.stop(),
+  cancel: () => {
+    mapping.stop();
+    modulation.stop();
+  },
   search: () => {
     tabs.show("play");
     byId("search").focus({ preventScroll: true });

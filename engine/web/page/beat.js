@@ -1,52 +1,126 @@
-// The beat: a lamp that lights on it, the tempo, how sure the engine is of the beat it hears, and the clock to follow.
+// The beat, on every tab: tempo, the beats of the bar, how sure the engine is, which clock leads it, taps; and what waits
+// for its beat.
 
-import { make, write } from "./dom.js";
+import { byId, make, write } from "./dom.js";
 
-const LIT_MS = 90;
 const SOURCE = "/tempo/source";
+const BPM = "/tempo/bpm";
+const BAR = "/tempo/beats_a_bar";
 
 export class Beat {
   #values;
+  #connection;
   #beats = null;
+  beatsABar = 0;
+  #dots = [];
+  #waiting = new Map(); // name -> beats left
+  #watchers = [];
 
-  constructor(root, values) {
+  constructor(root, values, connection) {
     this.#values = values;
-    this.lamp = make("span", { class: "pulse", "aria-hidden": "true" });
-    this.bpm = make("output", { class: "bpm", "aria-label": "tempo, beats per minute" }, "–");
+    this.#connection = connection;
+    this.dots = make("span", { class: "dots", "aria-hidden": "true" });
+    this.bpm = make("span", { class: "bpm", title: "tempo, beats a minute" }, "–");
     this.sure = make("meter", { min: 0, max: 1, value: 0, "aria-label": "confidence of the beat heard" });
-    this.source = make("select", { "aria-label": "clock of the beat" });
-    this.source.addEventListener("change", () => this.#values.change(SOURCE, this.source.value));
-    this.element = make("div", { class: "beat" }, this.lamp, this.bpm, this.sure, this.source);
+    this.source = make("select", { "aria-label": "clock of the beat", title: "clock of the beat" });
+    this.source.addEventListener("change", () => values.change(SOURCE, this.source.value));
+    const tap = make("button", { type: "button", class: "tap", "data-learn": "/tempo/tap", title: "tap the tempo" }, "tap");
+    tap.addEventListener("pointerdown", () => values.change("/tempo/tap", true)); // a click comes when the finger leaves
+    tap.addEventListener("keydown", ({ key, repeat }) => (key === "Enter" || key === " ") && !repeat && values.change("/tempo/tap", true));
+    const button = (label, title, act) => make("button", { type: "button", class: "nudge", title, "aria-label": title, onclick: act }, label);
+    const times = (factor) => () => values.change(BPM, values.get(BPM) * factor);
+    const one = button("one", "this beat is the first of the bar", () => values.change("/tempo/reset", true));
+    one.dataset.learn = "/tempo/reset";
+    const drop = () => connection.command("/launch/drop");
+    this.queue = make("button", { type: "button", class: "queue", title: "takes back what waits for the beat", onclick: drop });
+    this.queue.hidden = true;
+    const parts = [this.dots, this.bpm, tap, button("½", "half the tempo", times(0.5)), button("×2", "double the tempo", times(2)), one];
+    this.element = make("div", { class: "beat" }, ...parts, this.source, this.sure, this.queue);
     root.append(this.element);
+    connection.on("/launch/queued", ({ args: [name, beats] }) => this.#change(() => this.#waiting.set(name, beats)));
+    for (const end of ["/launch/started", "/launch/dropped"]) {
+      connection.on(end, ({ args: [name] }) => this.#change(() => this.#waiting.delete(name)));
+    }
+  }
+
+  /** Calls `show(waiting)` when something else waits: beats left by name. */
+  watchQueue(show) {
+    this.#watchers.push(show);
   }
 
   /** Offers the clocks that the engine knows; called after every new schema. */
   load(params) {
-    const param = params.get(SOURCE);
-    if (param === undefined) return;
-    this.source.replaceChildren(...param.menu.map((name) => make("option", { value: name }, name)));
+    const source = params.get(SOURCE);
+    this.element.hidden = source === undefined;
+    if (source === undefined) return;
+    this.source.replaceChildren(...source.menu.map((name) => make("option", { value: name }, name.replaceAll("_", " "))));
     this.#values.watch(SOURCE, (value) => (this.source.value = value));
+    if (params.has(BAR)) this.#values.watch(BAR, (value) => this.#drawDots(value));
   }
 
   /** `beat`: beats of the tempo, whole numbers are beats. */
   show({ beat, bpm, confidence }) {
-    write(this.bpm, `${bpm.toFixed(1)} bpm`);
+    write(this.bpm, bpm.toFixed(1));
     this.sure.value = confidence;
     this.sure.title = `beat heard in the sound: ${Math.round(confidence * 100)} % sure`;
     const beats = Math.floor(beat);
-    if (this.#beats !== null && beats > this.#beats) this.#flash(beats);
+    if (beats === this.#beats) return;
     this.#beats = beats;
+    document.body.style.setProperty("--beat", `${60 / bpm}s`);
+    const at = ((beats % this.beatsABar) + this.beatsABar) % this.beatsABar;
+    this.#dots.forEach((dot, index) => dot.classList.toggle("is-on", index === at));
+  }
+
+  /** A tempo that runs on without its clock looks different from one that follows it. */
+  showState(state) {
+    const isFree = state === "free" || state === "stopped";
+    this.element.classList.toggle("is-free", isFree);
+    this.bpm.title = isFree ? `${state}: the tempo runs on without its clock` : "tempo, beats a minute";
+  }
+
+  connected(exists) {
+    if (exists) this.#connection.command("/launch/list");
   }
 
   clear() {
     this.#beats = null;
     write(this.bpm, "–");
     this.sure.value = 0;
+    for (const dot of this.#dots) dot.classList.remove("is-on");
+    this.#change(() => this.#waiting.clear());
   }
 
-  #flash(beats) {
-    this.lamp.classList.toggle("is-first", beats % 4 === 0);
-    this.lamp.classList.add("is-on");
-    setTimeout(() => this.lamp.classList.remove("is-on"), LIT_MS);
+  #drawDots(beatsABar) {
+    if (beatsABar === this.beatsABar) return;
+    this.beatsABar = beatsABar;
+    this.#beats = null;
+    this.#dots = Array.from({ length: beatsABar }, () => make("i"));
+    this.dots.replaceChildren(...this.#dots);
+  }
+
+  #change(change) {
+    change();
+    this.queue.hidden = this.#waiting.size === 0;
+    write(this.queue, [...this.#waiting].map(([name, beats]) => `${name} in ${beats}`).join(", "));
+    for (const show of this.#watchers) show(this.#waiting);
+  }
+}
+
+/** The menu of `/launch/quantise`: when presets and cues start. */
+export class Quantise {
+  #values;
+
+  constructor(values) {
+    this.#values = values;
+    this.select = byId("quantise");
+    this.select.addEventListener("change", () => values.change("/launch/quantise", this.select.value));
+  }
+
+  load(params) {
+    const param = params.get("/launch/quantise");
+    if (!param) return;
+    const labels = { now: "at once", beat: "on the beat", bar: "on the bar", "4_bars": "on 4 bars" };
+    this.select.replaceChildren(...param.menu.map((name) => make("option", { value: name }, labels[name] ?? name)));
+    this.#values.watch(param.address, (value) => (this.select.value = value));
   }
 }

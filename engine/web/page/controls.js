@@ -12,7 +12,7 @@ const MAX_CHARACTERS = 22;
 export function makeControl(param, values) {
   const change = (value) => values.change(param.address, value);
   const maker = MAKERS[param.type] ?? MAKERS.text;
-  const { body, show } = param.isConfirmed ? confirmed(param, values) : maker(param, change);
+  const { body, show, showMoved } = param.isConfirmed ? confirmed(param, values) : maker(param, change);
   body[0].setAttribute("aria-description", param.description);
   const about = make("p", { class: "about", hidden: true }, ...describe(param));
   const name = make(
@@ -25,6 +25,7 @@ export function makeControl(param, values) {
     name.setAttribute("aria-expanded", String(!about.hidden));
   });
   const row = make("div", { class: `control ${param.type}`, "data-address": param.address, "data-learn": param.address }, name, ...body, about);
+  if (showMoved) values.watchMoved(param.address, param.movedAs ?? param.address, showMoved);
   values.watch(param.address, (value) => {
     show(value);
     row.classList.toggle("is-changed", param.type !== "trigger" && !isSame(value, param.default));
@@ -64,11 +65,11 @@ const MAKERS = { float: number, int: number, stops, menu, bool, trigger, text, f
 function number(param, change) {
   const fader = new Fader(param, change);
   const unit = make("span", { class: "unit" }, param.unit);
-  return { body: [fader.track, make("span", { class: "value" }, fader.box, unit)], show: (value) => fader.show(value) };
+  return { body: [fader.track, make("span", { class: "value" }, fader.box, unit)], show: (value) => fader.show(value), showMoved: (value) => fader.showMoved(value) };
 }
 
 function stops(param, change) {
-  const { body, show } = number(param, change);
+  const { body, show, showMoved } = number(param, change);
   const names = makeStops(param, change);
   return {
     body: [...body, names.row],
@@ -76,6 +77,7 @@ function stops(param, change) {
       show(value);
       names.show(value);
     },
+    showMoved,
   };
 }
 

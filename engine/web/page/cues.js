@@ -16,15 +16,20 @@ export class Cues {
   #top = 0; // scroll position set here; any other was set by the user
   #scrolledAt = -QUIET_MS;
   #presets = null; // names, once received
+  #look = null; // the look on screen
+  #onMark;
 
-  constructor(connection) {
+  /** `onMark(now, next, hasStarted)` is called with the entries of the cue on screen and of the next one, or null. */
+  constructor(connection, onMark = () => {}) {
     this.#connection = connection;
+    this.#onMark = onMark;
     this.#list = new Listing(connection, "/cue/list", "/cue/entry", (entries) => this.#show(entries));
     connection.on("/cue/changed", () => this.#list.refresh());
-    connection.on("/cue/current", ({ args }) => this.#mark(args, null));
+    // The list brings it, too: the cue that was started last, perhaps long ago.
+    connection.on("/cue/current", ({ args }) => this.#mark(args, null, !this.#list.isAsking));
     connection.on("/cue/failed", ({ args }) => this.#mark(this.#current, args));
     byId("cue-go").addEventListener("click", () => this.go());
-    byId("cue-back").addEventListener("click", () => connection.command("/cue/back"));
+    byId("cue-back").addEventListener("click", () => this.back());
     document.addEventListener("scroll", () => {
       if (Math.abs(scrollY - this.#top) > 1) this.#scrolledAt = performance.now();
       this.#top = scrollY;
@@ -40,6 +45,7 @@ export class Cues {
   }
 
   connected(exists) {
+    [this.#current, this.#failed] = [null, null]; // a restarted engine has none; the list brings it
     if (exists) this.#list.restart();
   }
 
@@ -61,6 +67,16 @@ export class Cues {
     this.#connection.command("/cue/go");
   }
 
+  back() {
+    this.#connection.command("/cue/back");
+  }
+
+  /** The look on screen: a cue is on only until another look is. */
+  showLook(name) {
+    this.#look = name;
+    this.#mark(this.#current, this.#failed);
+  }
+
   /** Shows the timecode of the engine's status; hides it while there is none. */
   showTimecode(timecode) {
     const isOn = timecode !== undefined && timecode.source !== "off";
@@ -75,21 +91,25 @@ export class Cues {
   #add() {
     const [preset, fade, follow] = ["cue-preset", "cue-fade", "cue-follow"].map((id) => byId(id).value.trim());
     const number = Number(byId("cue-number").value) || (this.#cues.at(-1)?.[0] ?? 0) + 1;
-    this.#connection.command("/cue/insert", "isff", [number, preset, Number(fade), Number(follow)]);
+    this.#connection.command("/cue/insert", "isss", [number, preset, fade || "0", follow || "0"]);
     byId("cue-number").value = "";
     byId("cue-preset").value = "";
   }
 
-  #mark(current, failed) {
+  #mark(current, failed, hasStarted = false) {
     this.#current = current;
     this.#failed = failed;
-    const now = current ? `Now: cue ${current[0]}, ${current[1]}` : "No cue started yet.";
+    if (hasStarted) this.#look = current[1]; // told a little later
+    const isOn = current && this.#look === current[1];
+    const now = current ? `${isOn ? "Now" : "Last"}: cue ${current[0]}, ${current[1]}` : "No cue started yet.";
     write(byId("cue-now"), now);
     write(byId("cue-failed"), failed ? `Cue ${failed[0]}, ${failed[1]}, failed: ${reasonOf(failed)}` : "");
     const next = this.#next;
     write(byId("cue-next"), next ? `Next: cue ${next[0]}, ${next[1]}` : this.#cues.length ? "That was the last cue." : "");
+    const entryOf = (wanted) => this.#cues.find(([number]) => number === wanted) ?? null;
+    this.#onMark(isOn ? entryOf(current[0]) : null, next ?? null, hasStarted);
     for (const row of byId("cues").children) {
-      row.classList.toggle("is-current", Number(row.dataset.number) === current?.[0]);
+      row.classList.toggle("is-current", isOn && Number(row.dataset.number) === current[0]);
       row.classList.toggle("is-failed", Number(row.dataset.number) === failed?.[0]);
     }
     this.#markMissing();
@@ -131,14 +151,16 @@ export class Cues {
     write(byId("cue-go-missing"), lineOf(this.#next));
   }
 
-  #row([number, preset, fadeS, followS, glide = 0, timecode = ""]) {
+  #row([number, preset, fadeTime, followTime, glide = 0, timecode = "", keep, note = ""]) {
     const field = (value, label, more) =>
       make("input", { value, "aria-label": `${label} of cue ${number}`, autocomplete: "off", ...more });
-    const seconds = { type: "number", min: 0, max: 3600, step: "any" };
+    const time = { size: 6, title: "seconds, or beats and bars: 4b, 2bars" };
+    const shown = (value) => (typeof value === "number" ? Number(value.toFixed(3)) : value);
     const name = field(preset, "preset", { list: "preset-names", class: "text" });
-    const fade = field(Number(fadeS.toFixed(3)), "fade in seconds", seconds);
-    const follow = field(Number(followS.toFixed(3)), "follow in seconds", seconds);
+    const fade = field(shown(fadeTime), "fade", time);
+    const follow = field(shown(followTime), "follow", time);
     const at = field(timecode, "timecode", { class: "timecode", placeholder: "--:--:--:--", size: 11 });
+    const words = field(note, "note", { class: "text", maxlength: 200 });
     const setTimecode = (text) => this.#connection.command("/cue/timecode", "is", [number, text]);
     const take = make("button", { type: "button", class: "take", "aria-label": `start cue ${number} at the timecode of now`, onclick: () => setTimecode("now") }, "now");
     const go = () => this.#connection.command(`/cue/${number}`);
@@ -150,10 +172,11 @@ export class Cues {
       jump,
       name,
       make("span", { class: "missing" }),
-      make("label", {}, make("span", {}, "fade s"), fade),
-      make("label", {}, make("span", {}, "follow s"), follow),
+      make("label", {}, make("span", {}, "fade"), fade),
+      make("label", {}, make("span", {}, "follow"), follow),
       make("label", {}, make("span", {}, "timecode"), at),
       take,
+      make("label", { class: "cue-note" }, make("span", {}, "note"), words),
       makeConfirmButton({ class: "quiet", "aria-label": `delete cue ${number}` }, "delete", "really delete?", () =>
         this.#connection.command("/cue/delete", "i", [number]),
       ),
@@ -163,8 +186,12 @@ export class Cues {
         setTimecode(at.value.trim());
         return;
       }
-      const values = [number, name.value.trim(), Number(fade.value), Number(follow.value), glide];
-      this.#connection.command("/cue/set", "isffi", values);
+      if (target === words) {
+        this.#connection.command("/cue/note", "is", [number, words.value.trim()]);
+        return;
+      }
+      const values = [number, name.value.trim(), fade.value.trim() || "0", follow.value.trim() || "0", glide];
+      this.#connection.command("/cue/set", "isssi", values);
     });
     return row;
   }

@@ -17,6 +17,7 @@ export class Fader {
   #change;
   #held = null;
   #value;
+  ghost = null;
 
   /** `change(value)` is called for every change by the user. */
   constructor(param, change) {
@@ -54,6 +55,19 @@ export class Fader {
   show(value) {
     this.#value = value;
     if (!this.#held) this.#draw(value);
+  }
+
+  /** Shows the modulated value as a thin second mark; undefined for none. */
+  showMoved(value) {
+    if (value === undefined) {
+      this.ghost?.remove();
+      this.ghost = null;
+      return;
+    }
+    this.ghost ??= this.track.appendChild(make("div", { class: "ghost", title: "moved by the modulation" }));
+    // An input of a shader is moved by its number, from 0 to 1.
+    const position = this.#param.movedAs ? value : positionOf(this.#param, value);
+    this.ghost.style.translate = `${position * 100 - 100}%`; // never left: that would lay out the whole page
   }
 
   #draw(value) {

@@ -8,7 +8,7 @@ const TYPING = "input:not([type=radio], [type=checkbox], [type=color], [type=num
 const FIELD = `${TYPING}, input[type=number], select`;
 const PRESSABLE = "button, summary, a, [role=slider], input, select";
 
-/** `acts`: blackout, freeze, search, go, canGo and cancel, all without arguments. */
+/** `acts`: blackout, freeze, search, perform, go, canGo, isLocked and cancel, all without arguments. */
 export function listenToKeys(acts) {
   const isPlain = (event) => !(event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || event.repeat);
   // In the capture phase, before other parts of the page handle the key.
@@ -69,7 +69,9 @@ function isPressed(element) {
 
 function actOf(event, acts) {
   if (event.key === "?") return () => byId("help").showModal();
+  if (acts.isLocked()) return null;
   if (event.key === "/") return acts.search;
+  if (event.key === "p") return acts.perform;
   if (event.key === " " && acts.canGo() && !isPressed(event.target)) return acts.go;
   return null;
 }

@@ -11,7 +11,8 @@ export class Listing {
   #command;
   #args;
   #entries = [];
-  #isAsking = false;
+  /** True until the answer is complete. */
+  isAsking = false;
   #isStale = false;
   #refusals = 0;
   #timer = 0;
@@ -24,33 +25,33 @@ export class Listing {
     this.#args = args;
     connection.on(entry, ({ args }) => this.#entries.push(args));
     connection.on("/done", ({ args }) => {
-      if (args[0] !== command || !this.#isAsking) return;
-      this.#isAsking = false;
+      if (args[0] !== command || !this.isAsking) return;
+      this.isAsking = false;
       this.#refusals = 0;
       show(this.#entries, args.slice(1));
       if (this.#isStale) this.refresh();
     });
     connection.on("/fail", ({ args: [refused, reason] }) => {
-      if (refused === command && this.#isAsking) this.#takeRefusal(reason);
+      if (refused === command && this.isAsking) this.#takeRefusal(reason);
     });
   }
 
   /** Requests the list; if a request is pending, requests it once more afterwards. */
   refresh() {
-    this.#isStale = this.#isAsking;
-    if (!this.#isAsking) this.#ask();
+    this.#isStale = this.isAsking;
+    if (!this.isAsking) this.#ask();
   }
 
   /** Like `refresh`, after a lost connection: a pending answer will not arrive. */
   restart() {
     clearTimeout(this.#timer);
-    this.#isAsking = false;
+    this.isAsking = false;
     this.#refusals = 0;
     this.refresh();
   }
 
   #ask() {
-    this.#isAsking = true;
+    this.isAsking = true;
     this.#isStale = false;
     this.#entries = [];
     this.#connection.command(this.#command, ...this.#args);
@@ -63,7 +64,7 @@ export class Listing {
       this.#timer = setTimeout(() => this.#ask(), AGAIN_MS);
       return;
     }
-    this.#isAsking = false;
+    this.isAsking = false;
     this.#refusals = 0;
     toast(`${this.#command}: ${reason}`, "fail");
   }

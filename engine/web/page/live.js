@@ -8,10 +8,10 @@ const RETRY_MS = 1000;
 export class Live {
   #socket = null;
   #handlers = new Map();
-  #wantsMonitor = false;
+  #wants = { monitor: false, sources: false };
   #isWanted = false;
 
-  /** Calls `handle(message[key], message)` for each message with `key`: levels, status or osc. */
+  /** Calls `handle(message[key], message)` for each message with `key`: levels, beat, moved, sources, status or osc. */
   on(key, handle) {
     this.#handlers.set(key, [...(this.#handlers.get(key) ?? []), handle]);
   }
@@ -26,15 +26,24 @@ export class Live {
   }
 
   monitor(isOn) {
-    this.#wantsMonitor = isOn;
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify({ monitor: isOn }));
+    this.#ask("monitor", isOn);
+  }
+
+  /** Levels of the modulation's sources. */
+  sources(isOn) {
+    this.#ask("sources", isOn);
+  }
+
+  #ask(what, isOn) {
+    this.#wants[what] = isOn;
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify({ [what]: isOn }));
   }
 
   #open() {
     const socket = new WebSocket(socketUrl("/live"));
     this.#socket = socket;
     socket.addEventListener("open", () => {
-      if (this.#wantsMonitor) socket.send(JSON.stringify({ monitor: true }));
+      if (Object.values(this.#wants).some(Boolean)) socket.send(JSON.stringify(this.#wants));
     });
     socket.addEventListener("message", ({ data }) => {
       const message = JSON.parse(data);

@@ -3,6 +3,7 @@
 
 import { byId, make, makeConfirmButton, showRows, write } from "./dom.js";
 import { Listing } from "./listing.js";
+import { Picker } from "./picking.js";
 import { toast } from "./toast.js";
 
 const ENCODERS = { twos: "encoder, two's complement (1, 127)", offset: "encoder, offset (65, 63)", sign: "encoder, sign bit (1, 65)" };
@@ -17,8 +18,6 @@ const TITLES = {
 };
 const MAX_HEARD = 200; // rows; the filter searches these
 const MIN_SHOWN_HZ = 0.1; // a lower rate means that the sender has stopped
-const MOVED_BY_KEYS = "[role=slider], select, input, textarea";
-const MOVING_KEYS = /^(Arrow|Page|Home$|End$|Delete$|Backspace$)/;
 
 export class Mapping {
   #connection;
@@ -29,7 +28,7 @@ export class Mapping {
   #adding = ""; // the address chosen with "map this", while the user has to touch a control
   #learning = "";
   #targets = new Map();
-  #isOn = false;
+  #picker;
 
   constructor(connection) {
     this.#connection = connection;
@@ -62,11 +61,7 @@ export class Mapping {
     });
     const clear = makeConfirmButton({ class: "quiet" }, "delete all", "really delete all?", () => connection.command("/map/clear"));
     byId("map-form").append(clear);
-    // In the capture phase: in learn mode a press or a key selects a control and changes nothing. A list opens on
-    // mousedown; text typed or pasted into a field arrives as beforeinput.
-    for (const kind of ["pointerdown", "mousedown", "click", "dblclick", "keydown", "beforeinput"]) {
-      document.body.addEventListener(kind, (event) => this.#intercept(event), { capture: true });
-    }
+    this.#picker = new Picker("[data-learn]", (what) => this.#pick(what), () => this.stop());
   }
 
   load(commands) {
@@ -84,11 +79,11 @@ export class Mapping {
   }
 
   get isOn() {
-    return this.#isOn;
+    return this.#picker.isOn;
   }
 
   toggle() {
-    if (this.#isOn) this.stop();
+    if (this.isOn) this.stop();
     else this.#setOn(true);
   }
 
@@ -99,7 +94,7 @@ export class Mapping {
   }
 
   #setOn(isOn, adding = "") {
-    this.#isOn = isOn;
+    this.#picker.isOn = isOn;
     this.#adding = adding;
     document.body.classList.toggle("is-learning", isOn);
     byId("learn").setAttribute("aria-pressed", String(isOn));
@@ -116,14 +111,7 @@ export class Mapping {
     what?.classList.add("is-chosen");
   }
 
-  #intercept(event) {
-    if (!this.#isOn) return;
-    const what = event.target.closest("[data-learn]");
-    if (!what || (event.type === "keydown" && !isOfControl(event))) return;
-    event.preventDefault();
-    event.stopPropagation();
-    if (event.key === "Escape") this.stop();
-    if (event.type !== "click" && (!["Enter", " "].includes(event.key) || event.repeat)) return;
+  #pick(what) {
     const { learn, argument } = what.dataset;
     if (this.#adding) {
       const words = [`osc ${this.#adding}`, learn, ...(argument ? [argument] : [])];
@@ -135,7 +123,7 @@ export class Mapping {
   }
 
   #finish(address, line) {
-    if (this.#isOn && address === this.#learning) this.#choose(null, line);
+    if (this.isOn && address === this.#learning) this.#choose(null, line);
   }
 
   #show(entries) {
@@ -225,11 +213,4 @@ export class Mapping {
     const title = make("p", {}, make("strong", {}, String(control)), make("span", { class: "what" }, what));
     return make("li", {}, title, labelled("mode", modes), ...numbers, ...boxes, make("span", { class: "spacer" }), remove);
   }
-}
-
-/** True if a key would change the control, select it or end learning; Tab and the page's shortcuts pass. */
-function isOfControl({ key, target, ctrlKey, metaKey }) {
-  if (["Enter", " ", "Escape"].includes(key)) return true;
-  if (MOVING_KEYS.test(key)) return target.matches(MOVED_BY_KEYS);
-  return key.length === 1 && !ctrlKey && !metaKey && target.matches("select"); // it jumps to the item with that letter
 }

@@ -7,6 +7,7 @@ import { toast } from "./toast.js";
 import { encodeValue } from "./values.js";
 
 const SWITCHES = { blackout: "/master/blackout", freeze: "/master/freeze" };
+const HANDS = { blackout: "hand-blackout", freeze: "hand-freeze" }; // the same in the perform view
 const PANIC = "/master/panic";
 const FADE = "/master/fade";
 
@@ -14,9 +15,12 @@ export class Master {
   #connection;
   #values;
   #params = new Map();
+  #onBlackout;
 
-  constructor(connection, values) {
+  /** `onBlackout(isOn)` is called when the blackout changes. */
+  constructor(connection, values, onBlackout) {
     this.#connection = connection;
+    this.#onBlackout = onBlackout;
     this.#values = values;
     for (const name of Object.keys(SWITCHES)) byId(name).addEventListener("click", () => this.toggle(name));
     byId("panic").addEventListener("click", () => this.panic());
@@ -26,10 +30,12 @@ export class Master {
   load(params) {
     this.#params = params;
     for (const [name, address] of Object.entries(SWITCHES)) {
-      const button = byId(name);
       this.#values.watch(address, (value) => {
-        button.setAttribute("aria-pressed", String(Boolean(value)));
-        write(button, value ? `${name} is on` : name);
+        for (const button of [byId(name), byId(HANDS[name])]) {
+          button.setAttribute("aria-pressed", String(Boolean(value)));
+          write(button, value ? `${name} is on` : name);
+        }
+        if (name === "blackout") this.#onBlackout(Boolean(value));
       });
     }
     const param = params.get(FADE);
@@ -39,6 +45,7 @@ export class Master {
   }
 
   toggle(name) {
+    if (!this.#connection.isOpen) return; // it must not look dark here and be bright on stage
     const address = SWITCHES[name];
     this.#values.change(address, !this.#values.get(address));
   }

@@ -1,41 +1,42 @@
-// Presets: load with a fade, save, delete, undo. Built-in looks come with pictures that move (look_loops.js), in groups by
-// their worlds; for the others the engine stores a still picture.
+// Presets: load with a fade, save, rename, delete, undo; built-in looks in groups by their worlds. What other parts show of
+// them (the one on screen, the prepared one, all names) is told here.
 
 import { byId, make, makeConfirmButton, showRows, write } from "./dom.js";
 import { Listing } from "./listing.js";
 import { playLoop } from "./look_loops.js";
-import { fetchVersions, pictureOf } from "./preset_pictures.js";
 import { recall, remember } from "./remembered.js";
 import { toast } from "./toast.js";
 
-const LOOKS = "/page/looks"; // looks.json lists the looks with pictures there, and their worlds
-const BUILT_IN = "built in";
 const HEADING = "heading";
 const SAVED = "saved";
+const PLAIN = "plain"; // looks of no world
 const ASKS_MS = 5000;
 
 export class Presets {
   #connection;
   #list;
   #canFade = false;
-  #worlds = new Map(); // of the looks with pictures; "": none
-  #versions = new Map();
+  #pictures;
   #names = [];
   #on = ["", false]; // the active preset, and true if it was changed since
   #saved = new Set(); // names saved here
   #asked = ""; // the name that waits for confirmation of overwriting
   #asking = 0;
-  #onNames;
+  #told;
 
-  /** `onNames(names)` is called with every new list. */
-  constructor(connection, onNames) {
+  /** `told`: `names(names)` is called with every new list, `look(name, isEdited)` with the one on screen,
+   *  `prepared(name)`, and `add(name)` to put one on a pad. */
+  constructor(connection, pictures, told) {
     this.#connection = connection;
-    this.#onNames = onNames;
+    this.#pictures = pictures;
+    this.#told = told;
+    pictures.watch(() => this.#showNames());
     this.#list = new Listing(connection, "/preset/list", "/preset/name", (entries) => this.#show(entries.map(([name]) => name)));
     connection.on("/preset/changed", () => {
       this.#list.refresh();
-      this.#readPictures();
+      pictures.refresh();
     });
+    connection.on("/preset/prepared", ({ args: [name] }) => told.prepared(name));
     connection.on("/preset/current", ({ args: [name, isEdited] }) => this.#mark(name, Boolean(isEdited)));
     connection.on("/preset/replaced", ({ args: [name] }) => {
       if (this.#saved.delete(name)) this.#offerUndo(`“${name}” was overwritten`, name);
@@ -47,6 +48,10 @@ export class Presets {
     const fade = byId("preset-fade");
     fade.value = recall("preset-fade", "2");
     fade.addEventListener("change", () => remember("preset-fade", fade.value));
+    byId("restore-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      connection.command("/preset/restore", "s", [byId("restore-name").value.trim()]);
+    });
     const form = byId("preset-form");
     form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -66,32 +71,14 @@ export class Presets {
 
   connected() {
     this.#list.restart();
-    this.#readPictures();
-    if (this.#worlds.size === 0) this.#readLooks();
-  }
-
-  async #readLooks() {
-    try {
-      const looks = await (await fetch(`${LOOKS}/looks.json`)).json();
-      this.#worlds = new Map(looks.map(({ name, world }) => [name, world]));
-    } catch {
-      return; // the connection was lost: retried with the next one
-    }
-    this.#showNames();
-  }
-
-  async #readPictures() {
-    const versions = await fetchVersions();
-    if (!versions) return;
-    this.#versions = versions;
-    this.#showNames();
+    this.#pictures.refresh();
   }
 
   /** Saves at once under a new name; an existing name must be confirmed. */
   #save(field) {
     const name = field.value.trim().normalize("NFC");
     if (!name) return;
-    const isTaken = this.#names.includes(name) && !this.#worlds.has(name);
+    const isTaken = this.#names.includes(name) && !this.#pictures.isBuiltIn(name);
     if (isTaken && this.#asked !== name) {
       this.#ask(name);
       return;
@@ -122,16 +109,15 @@ export class Presets {
   }
 
   #go(name) {
-    const fadeS = Number(byId("preset-fade").value);
-    if (this.#canFade && fadeS > 0) this.#connection.command("/preset/load", "sf", [name, fadeS]);
+    const fade = byId("preset-fade").value.trim();
+    if (this.#canFade && fade) this.#connection.command("/preset/load", "ss", [name, fade]);
     else this.#connection.command("/preset/load", "s", [name]);
   }
 
   /** Marks the active look, also if another client loaded it. */
   #mark(name, isEdited) {
     this.#on = [name, isEdited];
-    write(byId("look-now"), name && isEdited ? `${name} *` : name);
-    byId("look-now").title = isEdited ? "edited since it was loaded or saved" : "current preset";
+    this.#told.look(name, isEdited);
     for (const item of byId("presets").querySelectorAll(":scope > [data-name]")) {
       const isOn = item.dataset.name === name;
       item.classList.toggle("is-loaded", isOn);
@@ -144,15 +130,16 @@ export class Presets {
     this.#names = names;
     this.#showNames();
     write(byId("no-presets"), names.length ? "" : "No presets yet.");
-    this.#onNames(names);
+    this.#told.names(names);
   }
 
   #showNames() {
-    const groupOf = (name) => (this.#worlds.size ? (this.#worlds.get(name) ?? SAVED) : "");
-    const entries = this.#names.flatMap((name, index) => {
+    const groupOf = (name) => (this.#pictures.hasLooks ? (this.#pictures.worldOf(name) ?? SAVED) || PLAIN : "");
+    const names = [...this.#names].sort((one, other) => (groupOf(other) === SAVED) - (groupOf(one) === SAVED)); // one's own first
+    const entries = names.flatMap((name, index) => {
       const group = groupOf(name);
-      const isFirst = group && (index === 0 || group !== groupOf(this.#names[index - 1]));
-      const entry = [name, this.#worlds.has(name) ? BUILT_IN : (this.#versions.get(name) ?? "")];
+      const isFirst = group && (index === 0 || group !== groupOf(names[index - 1]));
+      const entry = [name, this.#pictures.versionOf(name)];
       return isFirst ? [[group, HEADING], entry] : [entry];
     });
     showRows(byId("presets"), entries, (entry) => this.#row(entry));
@@ -161,10 +148,8 @@ export class Presets {
 
   #row([name, version]) {
     if (version === HEADING) return make("li", { class: "world" }, make("h2", {}, name));
-    const isBuiltIn = version === BUILT_IN;
-    const picture = isBuiltIn
-      ? make("img", { src: `${LOOKS}/${encodeURIComponent(name)}.jpg`, alt: "", width: 320, height: 180, loading: "lazy" })
-      : pictureOf(name, version);
+    const isBuiltIn = this.#pictures.isBuiltIn(name);
+    const picture = this.#pictures.element(name);
     const load = make(
       "button",
       { type: "button", class: "look", "data-learn": "/preset/load", "data-argument": name, onclick: () => this.#go(name) },
@@ -172,13 +157,20 @@ export class Presets {
       make("span", { class: "on" }),
       make("span", { class: "title" }, name),
     );
+    const add = make("button", { type: "button", class: "quiet", "aria-label": `put ${name} on a pad`, onclick: () => this.#told.add(name) }, "to pads");
     if (isBuiltIn) {
-      playLoop(load, picture, `${LOOKS}/${encodeURIComponent(name)}.webp`);
-      return make("li", { "data-name": name }, load); // it cannot be deleted
+      playLoop(load, picture, this.#pictures.loopOf(name));
+      return make("li", { "data-name": name }, load, make("div", { class: "acts" }, add)); // it cannot be renamed or deleted
     }
+    const rename = make("button", { type: "button", class: "quiet", "aria-label": `rename the preset ${name}`, onclick: () => this.#rename(name) }, "rename");
     const remove = makeConfirmButton({ class: "quiet", "aria-label": `delete the preset ${name}` }, "delete", "really delete?", () =>
       this.#connection.command("/preset/delete", "s", [name]),
     );
-    return make("li", { "data-name": name }, load, remove);
+    return make("li", { "data-name": name }, load, make("div", { class: "acts" }, add, rename, remove));
+  }
+
+  #rename(old) {
+    const name = prompt(`New name of “${old}”`, old)?.trim();
+    if (name && name !== old) this.#connection.command("/preset/rename", "ss", [old, name]);
   }
 }

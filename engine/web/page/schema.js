@@ -40,7 +40,8 @@ export function readInputs(tree) {
     const more = leaf.MULTIVERSE;
     const point = { default: leaf.DEFAULT_VALUE, ranges: leaf.RANGE, scale: "linear", menu: [], stops: [], step: 1, unit: "", ...more };
     const param = readParam(leaf, more.type === "point" ? point : more);
-    return { ...param, name: more.label, ranges: leaf.RANGE ?? [], description: `Also ${more.aliases.join(", ")}, from 0 to 1.` };
+    const movedAs = more.aliases.length === 1 ? more.aliases[0] : null;
+    return { ...param, name: more.label, movedAs, isStored: movedAs !== null, ranges: leaf.RANGE ?? [], description: `Also ${more.aliases.join(", ")}, from 0 to 1.` };
   });
 }
 
@@ -72,6 +73,7 @@ function readParam(leaf, more) {
     swatches: more.swatches,
     stops: more.stops,
     isLook: more.is_look,
+    isStored: Boolean(more.stored),
     isConfirmed: Boolean(more.is_confirmed),
     words: more.words ?? "",
     area: more.area_title,

@@ -16,6 +16,7 @@ export class Sections {
   #copyLayer;
   #canCopy = false;
   #rows = [];
+  #places = new Map(); // of areas, cards and rows, as they were built
   #sections = [];
 
   /** `copyLayer(from, to)` copies a layer's values to another. */
@@ -33,6 +34,7 @@ export class Sections {
   build({ params, commands }) {
     this.#canCopy = commands.has("/layer/copy");
     this.#rows = [];
+    this.#places = new Map();
     this.#sections = [];
     const areas = grouped(params.values(), (param) => param.area);
     const open = new Set(recall("open", [...areas.keys()].slice(0, OPEN_AT_FIRST)));
@@ -54,6 +56,7 @@ export class Sections {
     const cards = groups.map(([group, params]) => this.#makeCard(group, params));
     const summary = make("summary", {}, make("h2", {}, title), make("span", { class: "count" }, String(members.length)));
     const element = make("details", { class: "area", open: isOpen }, summary, make("div", { class: "cards" }, ...cards));
+    for (const each of [...cards, element]) this.#places.set(each, this.#places.size);
     element.addEventListener("toggle", () => this.#rememberOpen());
     return { title, element };
   }
@@ -77,7 +80,10 @@ export class Sections {
   #makeRow(param) {
     const row = makeControl(param, this.#values);
     const { address, name, description, area, words } = param;
-    this.#rows.push({ row, param, text: ` ${wordsOf([address, name, description, area, words].join(" ")).join(" ")}` });
+    this.#places.set(row, this.#places.size);
+    const texts = [`${address} ${name}`, `${words} ${area}`, description];
+    const alias = address.startsWith("/master/") ? wordsOf(words)[0] : ""; // what one calls it
+    this.#rows.push({ row, param, texts: texts.map((text) => ` ${wordsOf(text).join(" ")}`), parts: address.split("/"), alias });
     return row;
   }
 
@@ -106,6 +112,30 @@ export class Sections {
     return select;
   }
 
+  /** Puts the areas, cards and rows with the best ranks first; those of the same rank, and without any, as they were built. */
+  #arrange(ranks) {
+    const best = new Map(); // of an element: the best rank in it
+    for (const { row } of this.#rows) {
+      for (let at = row; at && at !== this.#root; at = at.parentElement) {
+        best.set(at, Math.min(best.get(at) ?? Infinity, ranks.get(row) ?? Infinity));
+      }
+    }
+    const byRank = (one, other) => {
+      const [ours, theirs] = [best.get(one) ?? Infinity, best.get(other) ?? Infinity];
+      return ours === theirs ? this.#places.get(one) - this.#places.get(other) : ours - theirs;
+    };
+    const arrange = (parent, selector) => {
+      const now = [...parent.children].filter((each) => each.matches(selector));
+      const wanted = [...now].sort(byRank);
+      if (wanted.every((each, at) => each === now[at])) return;
+      const behind = now.at(-1).nextSibling;
+      for (const each of wanted) parent.insertBefore(each, behind);
+    };
+    arrange(this.#root, ".area");
+    for (const cards of this.#root.querySelectorAll(".area > .cards")) arrange(cards, ".card");
+    for (const card of this.#root.querySelectorAll(".card")) arrange(card, ".control");
+  }
+
   #makeJump({ title, element }) {
     const jump = () => {
       element.open = true;
@@ -121,11 +151,16 @@ export class Sections {
 
   #filter() {
     const words = wordsOf(this.#search.value);
-    let count = 0;
-    for (const { row, text } of this.#rows) {
-      row.hidden = !words.every((word) => text.includes(` ${word}`)); // matches the start of a word: "rate" does not match "strategy"
-      count += !row.hidden;
+    const typed = this.#search.value.trim().toLowerCase();
+    const isAddress = typed.startsWith("/") && this.#rows.some(({ param }) => param.address.startsWith(typed));
+    const ranks = new Map();
+    for (const { row, param, texts, parts, alias } of this.#rows) {
+      const rank = isAddress ? (param.address.startsWith(typed) ? 0 : Infinity) : rankOf(words, texts, parts, alias);
+      row.hidden = rank === Infinity;
+      if (!row.hidden) ranks.set(row, rank);
     }
+    const count = ranks.size;
+    this.#arrange(words.length ? ranks : new Map());
     for (const card of this.#root.querySelectorAll(".card")) card.hidden = !card.querySelector(".control:not([hidden])");
     const open = new Set(recall("open", this.#sections.slice(0, OPEN_AT_FIRST).map(({ title }) => title)));
     for (const { title, element } of this.#sections) {
@@ -135,6 +170,19 @@ export class Sections {
     this.#jumps.hidden = words.length > 0;
     write(this.#found, words.length === 0 ? "" : count === 0 ? "no control matches" : `${count} of ${this.#rows.length}`);
   }
+}
+
+/** How well a control fits the words, 0 best; Infinity if one is missing. The start of a word counts: "rate" does not match
+ *  "strategy". Best is a whole part of the address, then what one calls it (`alias`), the label, other names for it, its help text. */
+function rankOf(words, [label, names, help], parts, alias) {
+  let rank = parts[1] === "master" ? -0.5 : 0; // what acts on the whole picture
+  for (const word of words) {
+    const start = ` ${word}`;
+    const where = parts.includes(word) ? 0 : word === alias ? 1 : label.includes(start) ? 2 : names.includes(start) ? 4 : help.includes(start) ? 6 : Infinity;
+    // Among equals: a help text that begins with the word, and another name that comes early.
+    rank += where + (help.startsWith(start) ? 0 : 1) + (where === 4 ? Math.min(0.9, names.indexOf(start) / 200) : 0);
+  }
+  return rank;
 }
 
 /** The words of a text in lower case, without separators: `/lfo/1/rate_hz` has four. */

@@ -4,7 +4,7 @@ import { byId, make, write } from "./dom.js";
 import { recall, remember } from "./remembered.js";
 
 const SHOWN_WARNINGS = 30;
-const SINK_ORDER = ["record", "snapshot", "shared", "ndi", "syphon", "spout"]; // those available on every system first
+const SINK_ORDER = ["record", "snapshot", "shared", "ndi", "dmx", "window", "syphon", "spout"]; // those available on every system first
 const NO_OUTPUT = "null"; // discards pictures: for measurements
 const FAULT_COUNTS = new Set(["nan", "skipped"]); // counts of pictures, hidden while 0
 const UNITS = { ms: ["ms", 1], mb: ["MB", 0] }; // suffix of a fact's name: unit, decimal places
@@ -99,6 +99,7 @@ export class Status {
       status.timecode && status.timecode.source !== "off" && ["timecode", timecodeOf(status.timecode), AWAY.has(status.timecode.state)],
       status.camera && ["camera", `${status.camera.state}: ${status.camera.description}`, AWAY.has(status.camera.state)],
       ...lightingRows(status.dmx),
+      ...midiRows(status.midi),
       status.link && status.link.state !== "off" && ["Ableton Link", linkOf(status.link), FAULTY.has(status.link.state)],
       status.last_fade && ["last fade", status.last_fade],
       ["running for", durationOf(status.seconds)],
@@ -265,6 +266,14 @@ export function lightingRows(dmx) {
   return [...universeRows(dmx), ...shared];
 }
 
+/** Rows of the facts for MIDI: one for each device, one for the names that no port has. */
+export function midiRows(midi) {
+  if (!midi) return [];
+  const devices = midi.devices.map(({ name, messages, left_out }) => [`MIDI ${name}`, `${messages} messages${left_out ? `, ${left_out} left out` : ""}`, false]);
+  const waiting = midi.detail || (midi.waiting.length > 0 && `waiting for ${midi.waiting.join(", ")}`);
+  return waiting ? [...devices, ["MIDI", waiting, true]] : devices;
+}
+
 function universeRows(dmx) {
   const { universes } = dmx;
   const held = universes.filter(({ state }) => state === "held");
@@ -286,6 +295,7 @@ export function universeOf({ state, source, sources, packets_hz }) {
 
 /** The session of Ableton Link in one line. */
 export function linkOf({ state, peers, bpm, detail }) {
+  if (state === "stopped") return `${bpm.toFixed(2)} beats/min, stopped; the beat runs on`;
   if (state === "following") return `${bpm.toFixed(2)} beats/min, with ${peers} other ${peers === 1 ? "program" : "programs"}`;
   return state === "alone" ? `${bpm.toFixed(2)} beats/min, no other program yet` : detail || state;
 }
@@ -333,6 +343,7 @@ export function beatOf({ source, state, bpm, heard_confidence }) {
   const clock = { beat: "the sound", midi: "MIDI clock", link: "Ableton Link", timecode: "timecode", manual: "taps" }[source] ?? source;
   const heard = `the beat of the sound is ${Math.round(100 * heard_confidence)} % sure`;
   if (state === "free") return `${bpm.toFixed(1)} beats/min, running on: nothing to follow from ${clock}; ${heard}`;
+  if (state === "stopped") return `${bpm.toFixed(1)} beats/min, running on: ${clock} is stopped; ${heard}`;
   return `${bpm.toFixed(1)} beats/min from ${clock}; ${heard}`;
 }
 

@@ -24,6 +24,7 @@ export class Values {
   #changed = new Set();
   #asking = new Map();
   #asked = new Set();
+  #movedWatchers = new Map(); // address of a control: {at, show}
 
   constructor(connection) {
     this.#connection = connection;
@@ -48,6 +49,7 @@ export class Values {
     for (const address of addresses) {
       this.#params.delete(address);
       this.#watchers.delete(address);
+      this.#movedWatchers.delete(address);
     }
   }
 
@@ -69,6 +71,17 @@ export class Values {
   /** Removes the watchers of these addresses, before their elements are removed. */
   forget() {
     this.#watchers.clear();
+    this.#movedWatchers.clear();
+  }
+
+  /** Calls `show(value)` for a control with the modulated value of the parameter `at`, undefined while it has none. */
+  watchMoved(address, at, show) {
+    this.#movedWatchers.set(address, { at, show });
+  }
+
+  /** `moved`: all modulated values, by address. */
+  showMoved(moved) {
+    for (const { at, show } of this.#movedWatchers.values()) show(moved[at]);
   }
 
   /** Handles a message of the engine; true if it was a parameter's value. */

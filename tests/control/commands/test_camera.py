@@ -188,6 +188,18 @@ def test_of_several_requests_the_last_one_is_opened(rig: Rig, drivers: Drivers, 
     wait_for(lambda: (rig.current.poll(), "gave up after" in rig.told[-1][-1])[1], "the last to be let go")
 
 
+def test_of_several_searches_for_ndi_that_wait_the_last_one_counts(rig: Rig, drivers: Drivers, wait_for: Any) -> None:
+    rig.send("/camera/open", "0")
+    wait_for(lambda: drivers.asked == ["0"], "the first to be opened")
+    for _ in range(3):
+        rig.send("/camera/ndi", 0)
+    assert rig.told == [SUPERSEDED, SUPERSEDED]
+    drivers.answering.set()
+    wait_for(lambda: rig.told[-1] == ("/done", 0), "the last")
+    rig.send("/camera/ndi", 0)
+    wait_for(lambda: rig.told[3:] == [("/done", 0)], "the next")
+
+
 def test_choosing_the_opening_source_again_cancels_the_other(rig: Rig, drivers: Drivers, wait_for: Any) -> None:
     rig.send("/camera/open", "0")
     wait_for(lambda: drivers.asked == ["0"], "the first to be opened")

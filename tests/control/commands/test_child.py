@@ -22,7 +22,8 @@ class Desk:
         supervisors = {} if supervisor is None else {supervisor.spec.name: supervisor}
         missing = dict.fromkeys(("sd", "sam3"), "there is no model")
         calls = {"/sam3/empty_cache": ("sam3", "empty_cache")}
-        ChildControl(supervisors, missing, self.told.append, calls).add_commands(rig.commands)
+        models = {"sd": lambda: ("b", "/models/a.safetensors", iter(("b", "c.safetensors")))}
+        ChildControl(supervisors, missing, self.told.append, calls, models).add_commands(rig.commands)
         self._client = rig.client()
 
     def say(self, *addresses: str) -> None:
@@ -147,3 +148,14 @@ def test_a_command_for_a_child_is_answered_by_the_child(desks: Callable[..., Any
     assert desk.hears() == ("/done", "/child/sam3/start")
     desk.say("/sam3/empty_cache")
     assert desk.hears() == ("/done", "/sam3/empty_cache", "nothing was kept")
+
+
+def test_the_models_in_the_folders_are_listed_also_without_a_child(open_rig: Callable[..., Any]) -> None:
+    desk = Desk(None, open_rig())
+    desk.say("/sd/list")
+    assert [desk.hears() for _ in range(4)] == [
+        ("/sd/entry", "", "as configured: /models/a.safetensors", 0),
+        ("/sd/entry", "b", "b", 1),
+        ("/sd/entry", "c.safetensors", "c.safetensors", 0),
+        ("/done", "/sd/list"),
+    ]

@@ -14,7 +14,7 @@ import osc_schema
 from engine import open_engine
 from engine.config import build_config
 from engine.osc import encode_message
-from engine.params import read_cues
+from engine.params import CueList, read_cues
 from engine.system.atomic_file import unfinished_path
 from tests.control.commands.show_rig import BRIGHTNESS, CueRig
 from tests.support.desk import open_desk
@@ -194,7 +194,7 @@ def test_a_wrong_edit_is_refused_and_nothing_changes(show: Rig) -> None:
     for address, args, line in [
         ("/cue/set", (), "takes a number, a preset"),
         ("/cue/set", (0, "low"), "number 0 is not a whole number"),
-        ("/cue/set", (1, "low", -5), "fade_s -5 is not a time"),
+        ("/cue/set", (1, "low", -5), "fade -5 is not a time"),
         ("/cue/set", (1, "low", 0, 0, "slow"), "glide 'slow' is neither true nor false"),
         ("/cue/insert", (1,), "takes a number, a preset"),
         ("/cue/delete", (), "takes the cue's number"),
@@ -273,3 +273,61 @@ def test_offline_a_modulated_show_is_the_same_byte_for_byte(tmp_path: Path) -> N
     first = pictures()
     assert first == pictures()
     assert len(set(first)) > 3, "it moves"
+
+
+def test_a_cue_has_a_note_that_stays_with_it(show: Rig) -> None:
+    show.done("/cue/note", 5, " when she lifts\n the guitar ")
+    show.done("/cue/set", 5, "mid", 3.0)
+    show.done("/cue/set", 5, "mid", 3.0, 0, 0, "", "layer5")
+    show.done("/cue/insert", 5, "low")
+    assert ("/cue/entry", 6, "mid", 3.0, 0.0, 0, "", "layer5", "when she lifts the guitar") in show.ask("/cue/list")
+    show.done("/cue/set", 6, "mid", 3.0, 0, 0, "", "")
+    assert ("/cue/entry", 6, "mid", 3.0, 0.0, 0, "", "", "when she lifts the guitar") in show.ask("/cue/list")
+    assert read_cues(show.path)[0].at(6).note == "when she lifts the guitar"
+    assert "at most 200 printable" in show.failed("/cue/note", 6, "a" * 201)
+    assert "there is no cue 9" in show.failed("/cue/note", 9, "late")
+    show.done("/cue/note", 6, "")
+    assert ("/cue/entry", 6, "mid", 3.0, 0.0, 0) in show.ask("/cue/list")
+
+
+def test_a_cue_may_keep_layer_5_and_follows_a_renamed_preset(rig: CueRig) -> None:
+    rig.store.set("/layer/5/intensity", 0.25)
+    rig.done("/preset/save", "camera")
+    rig.store.set_many([("/layer/5/intensity", 0.75), (BRIGHTNESS, 0.3)], by="test")
+    rig.done("/cue/set", 1, "camera", 0, 0, 0, "", "layer5")
+    rig.done("/cue/set", 1, "camera", 0)
+    rig.done("/cue/go")
+    assert rig.store.get("/layer/5/intensity") == 0.75 and rig.presets.current.state == ("camera", 0)
+    rig.done("/preset/rename", "camera", "close")
+    assert ("/cue/entry", 1, "close", 0.0, 0.0, 0, "", "layer5") in rig.ask("/cue/list")
+    assert "is neither layer5" in rig.failed("/cue/set", 1, "close", 0, 0, 0, "", "layer4")
+    rig.done("/cue/set", 2, "low")  # the disk has written the list by then
+    assert "keep_layer5 = true" in rig.path.read_text(encoding="utf-8")
+    assert read_cues(rig.path)[0].at(1).keep_layer5
+    rig.done("/cue/set", 1, "close", 0, 0, 0, "", "")
+    rig.done("/cue/1")
+    assert rig.store.get("/layer/5/intensity") == 0.25
+
+
+@pytest.mark.parametrize(
+    ("edit", "step"), [(("set", 7, "high"), "with_cue"), (("note", 7, "now"), "with_cue"), (("delete", 7), "without")]
+)
+def test_a_preset_that_is_renamed_while_a_cue_is_edited_is_followed(
+    show: Rig, monkeypatch: pytest.MonkeyPatch, edit: tuple, step: str
+) -> None:
+    """The rename gets a moment to end within the edit; it may also come after it."""
+    rename, original = (
+        threading.Thread(target=show.done, args=("/preset/rename", "low", "dark")),
+        getattr(CueList, step),
+    )
+
+    def edited(cues: CueList, cue: Any) -> CueList:
+        monkeypatch.setattr(CueList, step, original)
+        rename.start()
+        rename.join(0.1)
+        return original(cues, cue)
+
+    monkeypatch.setattr(CueList, step, edited)
+    show.say(f"/cue/{edit[0]}", *edit[1:])
+    rename.join()
+    assert show.cues.cues.at(1).preset == "dark"

@@ -158,6 +158,7 @@ def test_a_learned_control_of_a_bridge_moves_a_layer(
         wait_for(lambda: params.get("/layer/2/intensity") == 1.5, "the layer at its full strength")
         send("/composition/layers/3/video/opacity", "f", 0.25)
         wait_for(lambda: params.get("/layer/3/intensity") == 0.25, "Resolume's layer on ours")
+        assert decode_packet(text.recv(4096)) == Message(LINES, ("Eclipse",), "s"), "the look of the start"
         send("/preset/save", "s", "night")
         assert decode_packet(text.recv(4096)) == Message(LINES, ("night",), "s")
         send("/layer/1/curve", "f", 0.75)  # edited: announced to the page, under the same name
@@ -281,7 +282,7 @@ def test_a_map_file_that_hangs_delays_nothing(desk: Desk, wait_for: Callable[...
         desk.say("/map/load", "desk")
         desk.say("/master/blackout", 1)
         wait_for(lambda: desk.store.get("/master/blackout"), "blackout")
-        assert len(desk.ask("/map/list")) == 4
+        assert len(desk.ask("/map/list")) == 5
     assert desk.answer().args == ("/map/load", "desk", 1)
 
 
@@ -324,8 +325,8 @@ def test_maps_are_loaded_by_name_and_saved_under_one(desk: Desk) -> None:
     desk.done("/map/clear")
     assert desk.done("/map/load", "my desk") == ("my desk", 1)
     names = [message.args[0] for message in desk.ask("/map/list") if message.address == "/map/name"]
-    assert names == ["resolume", "my desk"]
-    assert "not found (known: resolume, my desk)" in desk.failed("/map/load", "nobody's")
+    assert names == ["resolume", "fixture", "my desk"]
+    assert "not found (known: resolume, fixture, my desk)" in desk.failed("/map/load", "nobody's")
     assert "built in" in desk.failed("/map/save", "Resolume")
     for escape in ("../evil", "/etc/passwd", "a\\b", ".hidden", ""):
         assert "name" in desk.failed("/map/save", escape)

@@ -17,6 +17,7 @@ from engine.osc import encode_bundle, encode_message
 from engine.params import LoadedPreset, Modulation, PresetFolder
 from engine.system.atomic_file import unfinished_path
 from engine.values import AudioFeatures, ChannelFeatures
+from osc_schema import Rejected
 from tests.control.commands.show_rig import BRIGHTNESS, PresetRig
 from tests.support.desk import Desk, open_desk
 from tests.support.hung_file import hung
@@ -119,7 +120,7 @@ def test_subscribers_are_sent_the_current_preset_and_if_it_was_edited(rig: Prese
         return told
 
     rig.say("/preset/current")
-    assert rig.take() == [("/preset/current", "", 0), ("/done", "/preset/current")]
+    assert rig.take() == [("/preset/current", "", 0), ("/preset/prepared", ""), ("/done", "/preset/current")]
     saved(rig, "night", **{BRIGHTNESS: 0.5, "/mirror/mode": "xy"})
     assert on() == [("night", 0)], "what is saved is on"
     frame()
@@ -150,7 +151,7 @@ def test_subscribers_are_sent_the_current_preset_and_if_it_was_edited(rig: Prese
 
 def test_a_load_with_invalid_arguments_is_refused(rig: PresetRig) -> None:
     for args in [(), (0.5,), (True,), ("night", -1.0), ("night", "slow"), ("night", float("nan")), ("a", 1, 2)]:
-        assert "takes the preset's name" in rig.failed("/preset/load", *args), args
+        assert re.search("takes (the preset's name|a time)", rig.failed("/preset/load", *args)), args
     saved(rig, "2", **{BRIGHTNESS: 3.0})
     assert rig.done("/preset/load", 2) == ("2",), "a name of digits is a name"
     assert rig.store.get(BRIGHTNESS) == 3.0
@@ -330,6 +331,21 @@ def test_a_preset_keeps_the_order_of_its_bundle_and_can_be_loaded_in_the_one_tha
     assert "new" in desk.failed("/preset/load", "new")
 
 
+def test_a_look_that_waits_for_its_beat_may_be_a_new_file_and_may_be_renamed(desk: Desk) -> None:
+    folder = Path(desk.engine.config.presets)
+    desk.done("/preset/save", "plain")
+    desk.done("/engine/notify", 1)
+    desk.client.send(encode_message("/tempo/reset", 1))  # the next four bars begin in 8 s
+    (folder / "fresh.toml").write_text((folder / "plain.toml").read_text())
+    desk.client.send(encode_message("/preset/load", "fresh", 0, "4_bars"))
+    assert desk.answers_up_to("/launch/queued", "/fail")[-1].args[0] == "fresh"
+    desk.done("/preset/rename", "fresh", "fresher")
+    assert "not found" in desk.failed("/preset/load", "lost", "4_bars")
+    desk.client.send(encode_message("/tempo/reset", 1))
+    assert desk.answers_up_to("/done", "/fail")[-1].args == ("/preset/load", "fresher")
+    desk.done("/engine/notify", 0)
+
+
 def test_a_hanging_preset_file_does_not_block_panic(tmp_path: Path, wait_for: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr("engine.control.commands.preset.MAX_START_S", 0.2)
     folder = PresetFolder(tmp_path / "presets")
@@ -351,3 +367,204 @@ def test_a_hanging_preset_file_does_not_block_panic(tmp_path: Path, wait_for: An
         stuck.close()
         assert desk.answer().args == ("/preset/load", "held")
         desk.done("/preset/load", "good")
+
+
+def test_a_take_loads_what_is_prepared_and_prepares_what_it_replaced(rig: PresetRig) -> None:
+    saved(rig, "night", **{BRIGHTNESS: 0.5})
+    saved(rig, "day", **{BRIGHTNESS: 2.0})
+    heard: list[str] = []
+    rig.presets.watch_prepared(heard.append)
+    assert "nothing is prepared" in rig.failed("/preset/take")
+    rig.done("/preset/load", "night")
+    rig.done("/preset/prepare", "day")
+    assert rig.store.get(BRIGHTNESS) == 0.5 and rig.presets.prepared == "day"
+    rig.say("/preset/take", 2.0)
+    assert rig.store.get(BRIGHTNESS) == 2.0 and rig.crossfade.snapshot()[1] is not None
+    assert (rig.presets.current.name, rig.presets.prepared) == ("day", "night")
+    rig.done("/preset/cut")
+    assert rig.store.get(BRIGHTNESS) == 0.5 and rig.crossfade.snapshot()[1] is None
+    assert heard == ["day", "night", "day"]
+    assert ("/preset/prepared", "day") in rig.ask("/preset/list")
+    rig.done("/preset/prepare")
+    assert told_of(rig, "/preset/prepared")[-1] == ("",)
+
+
+def test_a_flash_shows_a_look_while_it_is_held_and_keeps_what_others_set(rig: PresetRig) -> None:
+    saved(rig, "night", **{BRIGHTNESS: 0.5, "/layer/1/angle": 10.0})
+    saved(rig, "day", **{BRIGHTNESS: 2.0, "/layer/1/angle": 20.0})
+    saved(rig, "noon", **{BRIGHTNESS: 3.0, "/layer/1/angle": 30.0})
+    rig.done("/preset/load", "night")
+    rig.store.set(BRIGHTNESS, 0.7, by="hand")
+    rig.done("/preset/flash", "day", 1)
+    assert rig.store.get(BRIGHTNESS) == 2.0 and rig.presets.current.name == "day"
+    rig.store.set("/layer/1/angle", 44.0, by="hand")
+    rig.done("/preset/flash", "noon", 1)
+    assert rig.store.get(BRIGHTNESS) == 3.0
+    rig.done("/preset/flash", "day", 0)
+    assert rig.store.get(BRIGHTNESS) == 3.0, "the last one pressed is shown"
+    for _ in range(2):  # released twice
+        rig.done("/preset/flash", "noon", 0)
+        assert (rig.store.get(BRIGHTNESS), rig.store.get("/layer/1/angle")) == (0.7, 44.0)
+    assert rig.presets.current.name == "night"
+
+
+def test_a_look_that_is_loaded_while_a_flash_begins_is_not_lost(rig: PresetRig) -> None:
+    for name, brightness in (("night", 0.5), ("day", 2.0), ("noon", 3.0)):
+        saved(rig, name, **{BRIGHTNESS: brightness})
+    rig.done("/preset/load", "night")
+    current, begin = rig.presets.current, rig.presets.current.begin
+    loading = threading.Thread(target=lambda: rig.presets.load("noon"))  # as when its beat comes
+
+    def begin_while_another_loads(*args: Any, **more: Any) -> Any:
+        current.begin = begin  # type: ignore[method-assign]
+        loading.start()
+        loading.join(0.2)
+        return begin(*args, **more)
+
+    current.begin = begin_while_another_loads  # type: ignore[method-assign]
+    rig.done("/preset/flash", "day", 1)
+    loading.join()
+    rig.done("/preset/flash", "day", 0)
+    assert rig.store.get(BRIGHTNESS) == 3.0 and current.name == "noon"
+
+
+def test_a_flash_is_released_by_the_name_it_had_when_it_was_pressed(rig: PresetRig) -> None:
+    saved(rig, "night", **{BRIGHTNESS: 0.5})
+    saved(rig, "day", **{BRIGHTNESS: 2.0})
+    rig.done("/preset/load", "night")
+    for name, new, released in (("day", "noon", "day"), ("noon", "dawn", "dawn")):  # by a key, by a page that followed
+        rig.done("/preset/flash", name, 1)
+        rig.done("/preset/rename", name, new)
+        assert rig.store.get(BRIGHTNESS) == 2.0
+        rig.done("/preset/flash", released, 0)
+        assert rig.store.get(BRIGHTNESS) == 0.5, released
+
+
+def by_hand(rig: PresetRig, position: float, now_s: float) -> float | None:
+    """Move the crossfader and draw ten frames. The share of the prepared look, None without a fade."""
+    rig.store.set("/preset/crossfader", position, by="midi")
+    for frame in range(10):
+        rig.presets.mixer.step(now_s + frame / 20)
+        rig.crossfade.step(now_s + frame / 20)
+    fade = rig.crossfade.snapshot()[1]
+    return None if fade is None else fade.share
+
+
+def test_a_hand_fades_to_what_is_prepared_and_back(rig: PresetRig) -> None:
+    saved(rig, "night", **{BRIGHTNESS: 0.5, "/mirror/mode": "xy"})
+    saved(rig, "day", **{BRIGHTNESS: 2.0, "/mirror/mode": "off"})
+    rig.done("/preset/load", "night")
+    rig.store.set(BRIGHTNESS, 0.7, by="hand")
+    assert by_hand(rig, 0.2, 0.0) is None, "nothing is prepared"
+    rig.done("/preset/prepare", "day")
+    assert by_hand(rig, 0.6, 1.0) == pytest.approx(0.5)
+    assert (rig.store.get(BRIGHTNESS), rig.store.get("/mirror/mode")) == (2.0, "off")
+    assert (rig.presets.current.name, rig.presets.prepared) == ("night", "day")
+    assert by_hand(rig, 0.1, 2.0) == pytest.approx(0.5)
+    rig.store.set(BRIGHTNESS, 2.2, by="hand")
+    assert by_hand(rig, 0.2, 3.0) is None
+    assert (rig.store.get(BRIGHTNESS), rig.store.get("/mirror/mode"), rig.crossfade.returns) == (0.7, "xy", 1)
+    assert by_hand(rig, 0.0, 4.0) is None
+    assert (rig.store.get(BRIGHTNESS), rig.presets.current.name, rig.presets.prepared) == (2.0, "day", "night")
+    assert by_hand(rig, 0.5, 5.0) == pytest.approx(0.5), "from the end where it stands"
+    rig.done("/preset/cut")
+    assert (rig.presets.current.name, rig.presets.prepared) == ("night", "day")
+    assert by_hand(rig, 0.5, 6.0) is None, "a cut ends it, and the next fade begins there"
+    assert by_hand(rig, 0.75, 7.0) == pytest.approx(0.5)
+
+
+def test_a_hand_is_superseded_by_panic_and_pauses_for_a_flash(rig: PresetRig) -> None:
+    saved(rig, "night", **{BRIGHTNESS: 0.5})
+    saved(rig, "day", **{BRIGHTNESS: 2.0})
+    saved(rig, "noon", **{BRIGHTNESS: 3.0})
+    rig.done("/preset/load", "night")
+    rig.done("/preset/prepare", "day")
+    assert by_hand(rig, 0.5, 0.0) == pytest.approx(0.5)
+    rig.done("/preset/flash", "noon", 1)
+    assert by_hand(rig, 0.6, 1.0) is None and rig.store.get(BRIGHTNESS) == 3.0
+    rig.done("/preset/flash", "noon", 0)
+    snapshot, fade = rig.crossfade.snapshot()
+    assert fade is not None and (fade.before[BRIGHTNESS], snapshot[BRIGHTNESS]) == (0.5, 2.0)
+    assert by_hand(rig, 0.6, 2.0) == pytest.approx(0.6)
+    rig.store.set("/master/panic", True)
+    panicked = rig.store.get(BRIGHTNESS)
+    assert by_hand(rig, 0.0, 3.0) is None
+    assert rig.store.get(BRIGHTNESS) == panicked not in (0.5, 2.0, 3.0)
+    assert (rig.presets.current.name, rig.presets.prepared) == ("night", "day")
+    with pytest.raises(Rejected):
+        rig.store.set("/preset/crossfader", float("nan"))
+
+
+def test_what_is_prepared_follows_its_file(rig: PresetRig, tmp_path: Path) -> None:
+    saved(rig, "night", **{BRIGHTNESS: 0.5})
+    rig.done("/preset/prepare", "night")
+    saved(rig, "night", **{BRIGHTNESS: 0.9})
+    rig.done("/preset/cut")
+    assert rig.store.get(BRIGHTNESS) == 0.9
+    rig.done("/preset/prepare", "night")
+    rig.done("/preset/delete", "night")
+    assert rig.presets.prepared == "" and "nothing is prepared" in rig.failed("/preset/take")
+    saved(rig, "night", **{BRIGHTNESS: 0.9})
+    rig.done("/preset/prepare", "night")
+    (tmp_path / "night.toml").unlink()  # by another program
+    assert "not found" in rig.failed("/preset/load", "noon")  # which reads the folder again
+    assert rig.presets.prepared == ""
+
+
+def test_a_sender_that_is_gone_releases_what_it_held(rig: PresetRig) -> None:
+    saved(rig, "day", **{BRIGHTNESS: 2.0})
+    rig.store.set(BRIGHTNESS, 0.7, by="hand")
+    rig.presets.flash("day", True, by="ws 127.0.0.1:1")
+    rig.presets.mixer.release_of("ws 127.0.0.1:2")
+    assert rig.store.get(BRIGHTNESS) == 2.0
+    rig.presets.mixer.release_of("ws 127.0.0.1:1")
+    assert rig.store.get(BRIGHTNESS) == 0.7
+
+
+def test_only_the_present_version_of_a_saved_preset_without_a_picture_gets_one(rig: PresetRig, tmp_path: Path) -> None:
+    saved(rig, "day", **{BRIGHTNESS: 2.0})
+    shelf, presets = rig.presets.shelf, rig.presets
+    old = shelf.get("day")
+    assert presets.needs_picture(old) and not presets.needs_picture(shelf.get("Aurora"))
+    presets.save_picture("day", b"jpeg")
+    rig.done("/preset/rename", "day", "noon")  # after the picture, on the disk's thread
+    assert (tmp_path / "noon.jpg").read_bytes() == b"jpeg" and not presets.needs_picture(shelf.get("noon"))
+    saved(rig, "day", **{BRIGHTNESS: 1.0})
+    assert presets.needs_picture(shelf.get("day")) and not presets.needs_picture(old)
+
+
+def test_a_renamed_preset_keeps_its_content_and_its_roles(rig: PresetRig, tmp_path: Path) -> None:
+    saved(rig, "night", **{BRIGHTNESS: 0.5})
+    saved(rig, "day", **{BRIGHTNESS: 2.0})
+    file = tmp_path / "night.toml"
+    file.write_text(file.read_text(encoding="utf-8") + "# dimmed for Lyon\n", encoding="utf-8")
+    rig.presets.shelf.folder.save_picture("night", b"jpeg")
+    rig.done("/preset/load", "night")
+    rig.done("/preset/prepare", "night")
+    assert "exists already" in rig.failed("/preset/rename", "night", "DAY")
+    assert "built in" in rig.failed("/preset/rename", "night", "Aurora")
+    assert "not found" in rig.failed("/preset/rename", "noon", "late")
+    assert rig.done("/preset/rename", "night", "Night Lyon") == ("Night Lyon",)
+    assert (rig.presets.current.name, rig.presets.prepared) == ("Night Lyon", "Night Lyon")
+    assert not file.exists() and (tmp_path / "Night Lyon.jpg").read_bytes() == b"jpeg"
+    text = (tmp_path / "Night Lyon.toml").read_text(encoding="utf-8")
+    assert "# dimmed for Lyon" in text and 'name = "Night Lyon"' in text
+    rig.store.set(BRIGHTNESS, 1.0)
+    rig.done("/preset/cut")
+    assert rig.store.get(BRIGHTNESS) == 0.5
+    rig.done("/preset/rename", "Night Lyon", "NIGHT LYON")
+    assert "NIGHT LYON" in rig.presets.shelf.names() and "Night Lyon" not in rig.presets.shelf.names()
+
+
+def test_presets_with_a_faulty_shader_are_told(rig: PresetRig) -> None:
+    saved(rig, "night", **{"/fx/1/file": "Gone.fs", "/fx/1/enable": True})
+    saved(rig, "day", **{"/fx/1/file": "Gone.fs", "/fx/1/enable": False})
+    faulty = ["Gone.fs"]
+    rig.presets.faults.fault_of = lambda file: f"{file}: is missing" if file in faulty else ""
+    rig.presets.faults.step()
+    assert told_of(rig, "/preset/fault") == [("night", "Gone.fs: is missing")]
+    assert ("/preset/fault", "night", "Gone.fs: is missing") in rig.ask("/preset/list")
+    faulty.clear()
+    rig.presets.faults.step()
+    rig.presets.faults.step()
+    assert told_of(rig, "/preset/fault")[1:] == [("night", "")]

@@ -38,7 +38,7 @@ class Rig(CueRig):
         self.midi: list[tuple[float, bytes]] = []
         """OSC packets of a bridge, with the time at which each arrives."""
         self.control = TimecodeControl(
-            self.store, cues=self.cues, take_ltc=self.take_ltc, sound_channels=2, follow_beat=self.tempo.follow,
+            self.store, cues=self.cues, take_ltc=self.take_ltc, sound_channels=lambda: 2, follow_beat=self.tempo.follow,
             tell=self.tell, report=reports,
         )  # fmt: skip
         self.control.add_commands(self.commands)

@@ -1,8 +1,8 @@
 """Which channels go on to the map, and when."""
 
 from engine.control.dmx.forwarding import MAX_MAPPED, MAX_OTHERS, Forwarder
-from engine.control.dmx.packets import LevelsPacket, read_artnet
 from engine.control.dmx.universe import Universe
+from engine.dmx.packets import LevelsPacket, read_artnet
 from tests.support.dmx import art_dmx
 
 

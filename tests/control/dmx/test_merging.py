@@ -1,8 +1,10 @@
 """One universe, several desks."""
 
-from engine.control.dmx.packets import LevelsPacket, read_artnet, read_sacn
+from uuid import UUID
+
 from engine.control.dmx.universe import Universe
-from tests.support.dmx import SPARE_DESK, art_dmx, sacn
+from engine.dmx.packets import LevelsPacket, read_artnet, read_sacn
+from tests.support.dmx import DESK, SPARE_DESK, art_dmx, sacn
 
 
 def of_sacn(level: int, **fields: object) -> LevelsPacket:
@@ -97,3 +99,38 @@ def test_the_rate_of_packets_is_right_after_a_pause_and_two_seconds_after_a_chan
     for number in range(20):
         universe.take(of_artnet(1), 10.0 + number / 10)
     assert abs(universe.status(12.0).packets_hz - 10.0) < 1.0
+
+
+def test_with_the_highest_level_no_desk_pulls_a_channel_down_and_one_that_ends_lets_go() -> None:
+    universe = Universe(1, "highest")
+    universe.take(of_sacn(200, sequence=1), 0.0)
+    assert universe.take(of_artnet(100), 0.1) and list(universe.levels[:2]) == [200, 100]
+    universe.take(of_sacn(50, sequence=2), 0.2)
+    assert list(universe.levels[:2]) == [100, 100]
+    assert not universe.take(of_sacn(255, component=SPARE_DESK, priority=99, sequence=1), 0.3)
+    assert list(universe.levels[:2]) == [100, 100], "a lower priority takes no part"
+    universe.take(of_sacn(80, sequence=3), 9.5)
+    assert list(universe.levels[:2]) == [100, 100]
+    assert not universe.step(10.2) and universe.has_news, "the other desk was silent for 10 s"
+    assert list(universe.levels[:2]) == [80, 100], "a channel that nobody sends any more is held"
+
+
+def test_a_priority_for_each_channel_decides_channel_by_channel() -> None:
+    def of(levels: bytes, component: UUID, sequence: int, start_code: int = 0) -> LevelsPacket:
+        data = sacn(1, levels, component=component, sequence=sequence, start_code=start_code)
+        packet = read_sacn(data, "10.0.0.5")
+        assert packet is not None
+        return packet
+
+    universe = Universe(1)
+    universe.take(of(b"\x0a\x0a\x0a", DESK, 1), 0.0)
+    universe.take(of(b"\x14\x14\x14", SPARE_DESK, 1), 0.0)
+    assert list(universe.levels[:3]) == [20, 20, 20]
+    universe.take(of(b"\xc8\x64\x00", SPARE_DESK, 2, 0xDD), 0.1)
+    universe.take(of(b"\x0b\x0b\x0b", DESK, 2), 0.2)
+    assert list(universe.levels[:3]) == [20, 11, 11], "200 wins, 100 is equal, 0 is not sent"
+    universe.take(of(b"\x15\x15\x15", SPARE_DESK, 3), 0.3)
+    assert list(universe.levels[:3]) == [21, 21, 11]
+    universe.take(of(b"\x16\x16\x16", SPARE_DESK, 4), 2.5)
+    universe.take(of(b"\x17\x17\x17", SPARE_DESK, 5), 2.7)
+    assert list(universe.levels[:3]) == [23, 23, 23], "without new priorities for 2.5 s those of the packets count"

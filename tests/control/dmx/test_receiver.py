@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from engine.control.dmx import DmxReceiver
-from engine.control.dmx.packets import group_of
+from engine.dmx.packets import group_of
 from engine.errors import MultiverseError
 from engine.osc import Message, encode_message
 from engine.system.clock import Clock, SteppedClock, SystemClock

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.control.dmx.packets import group_of, read_sacn
+from engine.dmx.packets import group_of, read_sacn
 from engine.errors import DmxDecodeError
 from tests.support.dmx import DESK, sacn
 
@@ -31,7 +31,7 @@ def test_the_bytes_of_another_program_are_read_as_it_meant_them() -> None:
     assert packet.source == DESK.hex and packet.name == "Desk 10.0.0.5"
     assert sacn(7, packet.levels, priority=120, sequence=9) == data
     assert read_sacn(sacn(1, b"\xff" * 512, options=0x80), "h") is None
-    assert read_sacn(sacn(1, b"\x64" * 512, start_code=0xDD), "h") is None
+    assert read_sacn(sacn(1, b"\x64" * 512, start_code=0x17), "h") is None
     packet = read_sacn(sacn(1, b"\xff" * 512, options=0x40), "h")
     assert packet is not None and packet.is_end
     packet = read_sacn(sacn(1, b"\x01", name="Eos\n\x1b[31m"), "h")

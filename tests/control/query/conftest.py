@@ -12,7 +12,7 @@ import pytest
 from engine.control import CommandTable, Dispatcher, SendingThread
 from engine.control.query import QueryHub, QueryTree, host_info
 from engine.osc import Message, decode_packet, encode_message
-from engine.params import Cue, ParamStore
+from engine.params import Cue, Modulation, ParamStore
 from engine.system.clock import SystemClock
 from engine.web import Served, WebServer
 from tests.web.socket_client import SocketClient
@@ -36,6 +36,8 @@ class Site:
                 taps={},
                 status=dict,
                 features=tuple,
+                modulation=Modulation,
+                fade=lambda: None,
                 tree=self.tree,
                 hub=self.hub,
                 host_info=self.host_info,

@@ -14,6 +14,7 @@ from engine.control.query.describe import describe_param
 from engine.errors import ConfigError
 from engine.osc import Impulse, encode_message
 from engine.params import Cue, ParamStore
+from engine.params.fade_time import FadeTime
 from engine.system.clock import SteppedClock
 from osc_schema import Param, ParamType
 
@@ -244,7 +245,7 @@ def test_a_cue_is_a_button_while_it_exists(store: ParamStore, leaves: Callable) 
             if node["MULTIVERSE"]["type"] == "cue"
         }
 
-    one, two = Cue(number=1, preset="Night", fade_s=2.5, follow_s=8), Cue(number=12, preset="Day")
+    one, two = Cue(number=1, preset="Night", fade=FadeTime(2.5), follow=FadeTime(8.0)), Cue(number=12, preset="Day")
     assert listed() == {}
     assert tree.show_cues([one]) == (PathEvent("PATH_ADDED", "/cue/1"), PathEvent("PATH_CHANGED", "/cue"))
     assert listed()["/cue/1"] == {
@@ -257,8 +258,8 @@ def test_a_cue_is_a_button_while_it_exists(store: ParamStore, leaves: Callable) 
         "MULTIVERSE": {
             "type": "cue",
             "preset": "Night",
-            "fade_s": 2.5,
-            "follow_s": 8,
+            "fade": 2.5,
+            "follow": 8,
             "glide": False,
             "area_title": "Cues",
         },

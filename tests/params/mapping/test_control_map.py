@@ -117,6 +117,33 @@ def test_a_fader_moves_nothing_until_it_passes_the_current_value_within_the_entr
     assert not picks_up(0.4, 0.5, 0.6)
 
 
+def test_a_fader_waits_for_three_seconds_after_its_last_movement_or_until_it_takes_over() -> None:
+    surface = Surface(
+        {"control": "midi 1 cc 7", "target": "/layer/1/curve", "low": 0.5, "takeover": True},
+        {"control": "osc /x", "target": "/layer/1/ratio", "invert": True, "takeover": True},
+        {"control": "midi 1 cc 9", "target": "/layer/2/curve", "takeover": False},
+    )
+
+    def waiting(later_s: float = 0.0) -> dict[str, float]:
+        return surface.map.waiting(surface.now_s + later_s)
+
+    surface.store.set("/layer/1/curve", 1.0)
+    assert waiting() == {}
+    surface.move("midi 1 cc 9", 30)
+    assert waiting() == {}, "without takeover none waits"
+    surface.move("midi 1 cc 7", 0)
+    assert waiting() == {"/layer/1/curve": 0.5}, "on the range of the parameter, not of the entry"
+    assert waiting(2.99) and not waiting(3.0)
+    surface.now_s += 2.0
+    surface.move("osc /x", 0.25)
+    assert waiting() == {"/layer/1/curve": 0.5, "/layer/1/ratio": pytest.approx(0.75)}
+    assert set(waiting(1.5)) == {"/layer/1/ratio"}
+    surface.move("midi 1 cc 7", 127)
+    assert set(waiting()) == {"/layer/1/ratio"}, "it has taken over"
+    surface.map.clear()
+    assert waiting() == {}
+
+
 ways = st.fixed_dictionaries(
     {"target": st.sampled_from(["/layer/1/curve", "/layer/1/ratio", "/multiverse/window_ms"])},
     optional={"curve": st.floats(0.2, 5), "invert": st.booleans()},

@@ -75,12 +75,12 @@ def test_a_slider_cannot_make_a_loop_much_longer_than_it_was_tried(vet: Any) -> 
 
 
 def test_a_process_that_hangs_is_killed_and_the_next_file_is_tried() -> None:
-    process = VetProcess(deadline_s=1.0)
+    process = VetProcess(deadline_s=4.0)
     try:
         assert process.vet(STRIPES, path=None, size_px=SIZE_PX).ok
         first = process.pid
         hanging = process.vet(slow_to_compile(), path=None, size_px=SIZE_PX)
-        assert not hanging.ok and "more than 1 s" in hanging.reason
+        assert not hanging.ok and "more than 4 s" in hanging.reason
         assert first is not None and not psutil.pid_exists(first)
         assert process.vet(STRIPES, path=None, size_px=SIZE_PX).ok and process.pid != first
     finally:

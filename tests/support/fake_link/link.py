@@ -1,6 +1,7 @@
 """Stands in for Ableton Link's library: a session of its own, without a network.
 
-FAKE_LINK names a file with what happens: `peers N`, or `missing`, `die`, `hang` at the next look at the session.
+FAKE_LINK names a file with what happens: `peers N`, `peers N playing` (since now), or `missing`, `die`, `hang` at the
+next look at the session. Bars of three are one beat ahead of bars of four.
 """
 
 import os
@@ -10,8 +11,12 @@ from pathlib import Path
 SHIFT_MICROS = 12_345_678
 """Its clock is ahead of `time.perf_counter` by this much."""
 
-_words = Path(os.environ["FAKE_LINK"]).read_text(encoding="utf-8").split()
-if _words == ["missing"]:
+
+def _words_now() -> list[str]:
+    return Path(os.environ["FAKE_LINK"]).read_text(encoding="utf-8").split()
+
+
+if _words_now() == ["missing"]:
     raise ImportError("no module named link")
 
 
@@ -24,12 +29,28 @@ class SessionState:
     def __init__(self, bpm: float, beat: float, micros: int) -> None:
         self._line = bpm, beat, micros
 
+        self._starts = 0
+
+    def isPlaying(self) -> bool:
+        is_playing = _words_now()[2:] == ["playing"]
+        if not is_playing:
+            self._starts = 0
+        elif not self._starts:
+            self._starts = Clock().micros()
+        return is_playing
+
+    def timeForIsPlaying(self) -> int:
+        return self._starts
+
+    def requestBeatAtStartPlayingTime(self, beat: float, quantum: float) -> None:
+        self._line = self._line[0], beat, self._starts
+
     def tempo(self) -> float:
         return self._line[0]
 
     def beatAtTime(self, micros: int, quantum: float) -> float:
         bpm, beat, at = self._line
-        return beat + (micros - at) * bpm / 60e6
+        return beat + (micros - at) * bpm / 60e6 + (4.0 - quantum)
 
     def setTempo(self, bpm: float, micros: int) -> None:
         self._line = bpm, self.beatAtTime(micros, 4.0), micros
@@ -37,14 +58,14 @@ class SessionState:
 
 class Link:
     def __init__(self, bpm: float) -> None:
-        self.enabled = False
+        self.enabled = self.startStopSyncEnabled = False
         self._state = SessionState(bpm, 0.0, 0)
 
     def clock(self) -> Clock:
         return Clock()
 
     def numPeers(self) -> int:
-        words = Path(os.environ["FAKE_LINK"]).read_text(encoding="utf-8").split()
+        words = _words_now()
         if words == ["die"]:
             os._exit(7)
         if words == ["hang"]:

@@ -50,7 +50,7 @@ void main() {
     float h = 0.68 * noise(bent) + 0.28 * noise(2.1 * bent + vec2(5.0 - 0.23 * t, 9.0));
     // A mountain in the middle that the kick raises.
     float summit = exp(-3.2 * dot(p, p));
-    h += summit * (0.20 + 0.05 * kick);
+    h += summit * (0.34 + 0.05 * kick);
     float level = h * lines;
     float per_pixel = max(length(vec2(dFdx(level), dFdy(level))), 1e-4);
     // Distance to the nearest line in pixels; lines denser than the pixels fade to their mean.
@@ -65,7 +65,7 @@ void main() {
     tint = mix(tint, palette_4.rgb, smoothstep(0.6, 1.0, high));
     float glow = high * high;
     vec3 colour = palette_1.rgb * (0.05 + 0.45 * glow) + palette_2.rgb * glow * (0.05 + 0.30 * kick);
-    colour += tint * line * (0.20 + 0.25 * fifth + 1.0 * glow) * (0.55 + 0.9 * kick + 0.6 * hat * run * run);
+    colour += tint * line * (0.20 + 0.25 * fifth + 1.0 * glow) * (0.70 + 0.8 * kick + 0.6 * hat * run * run);
     colour *= 1.0 - 0.75 * smoothstep(0.45, 1.0, length(p * vec2(0.85, 1.0)));
     gl_FragColor = vec4(colour, 1.0);
 }

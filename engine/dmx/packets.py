@@ -13,8 +13,8 @@ Art-Net: ArtDmx carries levels, ArtPoll asks who is there, and without an ArtPol
 us. All others are ignored. Senders in the wild differ from the standard, so two of its rules are relaxed: an odd number
 of levels is accepted, and so is a packet with bytes after its levels. Everything else is refused with a reason.
 
-sACN: not used are universe discovery (the universes are configured), and start codes other than 0, among them ETC's
-priority for each channel (0xDD).
+sACN: not used are universe discovery (the universes are configured), and start codes other than 0 and 0xDD, ETC's
+priority for each channel.
 
 Sources: Art-Net 4 Protocol Release V1.4 (Artistic Licence), "ArtDmx", "ArtPoll", "ArtPollReply"; ANSI E1.31-2018,
 chapters 4 to 6 (layers, framing), 9.3.1 (multicast addresses); E1.17 (root layer).
@@ -51,6 +51,8 @@ class LevelsPacket:
     """0..255; None if the sender does not number its packets."""
     levels: bytes
     """One byte for each channel from channel 1 on, at most 512."""
+    is_priorities: bool = False
+    """True if `levels` are a priority for each channel, 0..200 (sACN's start code 0xDD, by ETC); 0: not sent."""
     is_end: bool = False
     """True if the sender says that it ends this universe; then `levels` do not count."""
 
@@ -215,6 +217,7 @@ _ROOT_DATA: Final = 0x04
 _FRAMING_DATA: Final = 0x02
 _DMP_SET: Final = 0x02
 _ADDRESSING: Final = 0xA1  # two-byte addresses of single values, relative to nothing
+_PRIORITIES: Final = 0xDD  # start code
 _PREVIEW: Final = 0x80
 _END: Final = 0x40
 _LENGTH: Final = 0x0FFF
@@ -246,7 +249,7 @@ def read_sacn(data: bytes, host: str) -> LevelsPacket | None:
         raise DmxDecodeError(f"sACN with priority {priority} (0..{MAX_PRIORITY} are allowed)")
     levels, start_code = _read_levels(data)
     is_end = bool(options & _END)
-    if start_code and not is_end:
+    if start_code not in (0, _PRIORITIES) and not is_end:
         return None
     return LevelsPacket(
         protocol="sacn",
@@ -256,6 +259,7 @@ def read_sacn(data: bytes, host: str) -> LevelsPacket | None:
         priority=priority,
         sequence=sequence,
         levels=levels,
+        is_priorities=start_code == _PRIORITIES,
         is_end=is_end,
     )
 

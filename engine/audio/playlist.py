@@ -1,0 +1,297 @@
+"""Sound files in a row, with a transport: played in place of a device.
+
+A list is a file, a folder with its subfolders, or an .m3u playlist. Every file is brought to the rate of the run; the
+layout follows the channels of the file that plays. A file that cannot be played is told in one line and skipped.
+"""
+
+import logging
+import os
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from engine.audio.feed import Place, fitted
+from engine.audio.file import FileFeed, fitted_frames
+from engine.errors import AudioError
+from engine.system.folder_files import list_files
+from engine.system.guarded_thread import Guard
+from engine.system.reporting import Report
+from engine.system.small_file import read_small
+
+log = logging.getLogger(__name__)
+
+SOUNDS: Final = frozenset(
+    ".wav .flac .ogg .oga .opus .mp3 .m4a .aac .aif .aiff .aifc .caf .w64 .wma .mka .mp4 .mov .mkv .webm".split()
+)
+LISTS: Final = frozenset((".m3u", ".m3u8"))
+MAX_TRACKS: Final = 5000
+MAX_ORDERS: Final = 64  # waiting for the next read
+AGAIN_S: Final = 3.0  # later than this in a file, `previous` is its beginning
+
+
+def tracks_of(path: Path, report: Report) -> tuple[Path, ...]:
+    """The files that this file, folder or playlist names, in order. AudioError, in one line, if there are none."""
+
+    def tell(line: str) -> None:
+        report("audio.file", line)
+
+    if os.path.isdir(path):  # Path's own raises for a name that is too long
+        found = list_files(path, SOUNDS, tell, is_recursive=True)
+    elif path.suffix.lower() in LISTS:
+        found = _listed(path, tell)
+    else:
+        if not os.path.exists(path):
+            raise AudioError(f"{path}: no such file (device:NAME is a device, demo the built-in loop)")
+        return (path,)
+    if not found:
+        raise AudioError(f"{path}: names no sound files")
+    if len(found) > MAX_TRACKS:
+        tell(f"{path}: has {len(found)} files; the first {MAX_TRACKS} are taken")
+    return tuple(found[:MAX_TRACKS])
+
+
+def _listed(path: Path, tell: Callable[[str], None]) -> list[Path]:
+    try:
+        raw = read_small(path)
+    except OSError as error:
+        raise AudioError(f"{path}: cannot be read ({error.strerror})") from None
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:  # what .m3u was before .m3u8
+        text = raw.decode("latin-1")
+    lines = [line.strip() for line in text.splitlines()]
+    names = [line for line in lines if line and not line.startswith("#")]
+    if addresses := [name for name in names if "://" in name]:
+        tell(f"{path}: {len(addresses)} of its entries are addresses and left out, such as {addresses[0][:80]}")
+    return [path.parent / name.replace("\\", "/") for name in names if "://" not in name]
+
+
+class PlaylistFeed:
+    """A Feed of tracks at one rate. `order` on any thread, everything else on the thread that reads."""
+
+    length_s = None
+    is_finished = False
+
+    def __init__(self, tracks: Sequence[Path], rate_hz: int | None, report: Report, *, loop: str = "all") -> None:
+        """`rate_hz`: None for that of the first track. AudioError if none can be played."""
+        self.tracks = tuple(tracks)
+        self.loop = loop
+        """all: the list; one: the track; off."""
+        self._report = report
+        self._guard = Guard(log, report, "audio.file", "audio: a file cannot be played")
+        self._orders: deque[Callable[[], None]] = deque(maxlen=MAX_ORDERS)
+        self._is_paused = False
+        self._track: _Track | None = None
+        self._number = 1
+        self._rate_hz = rate_hz
+        self.channels = 0
+        """Channels of the track that plays, or played last."""
+        self._reason = ""
+        """Why the last track could not be opened."""
+        self._open_from(1, tracks_left=len(self.tracks))
+        if self._track is None:
+            raise AudioError(
+                self._reason if len(self.tracks) == 1 else f"none of {len(self.tracks)} files can be played"
+            )
+        self.sample_rate_hz: int = self._track.rate_hz
+        self._rate_hz = self.sample_rate_hz
+
+    @property
+    def _is_looped(self) -> bool:
+        """The track is repeated without a gap."""
+        return self.loop == "one" or (self.loop == "all" and len(self.tracks) == 1)
+
+    @property
+    def description(self) -> str:
+        track = self._track  # the other thread may go on to the next
+        if track is None:
+            return f"{self.tracks[self._number - 1].name} (ended)"
+        many = f"{self._number} of {len(self.tracks)}: " if len(self.tracks) > 1 else ""
+        return many + track.description
+
+    @property
+    def place(self) -> Place:
+        track = self._track
+        place = Place(
+            state="ended",
+            number=self._number,
+            tracks=len(self.tracks),
+            name=self.tracks[self._number - 1].name,
+        )
+        if track is None:
+            return place
+        state = "paused" if self._is_paused else "playing"
+        return replace(place, state=state, position_s=track.position_s, length_s=track.length_s or 0.0)
+
+    # -- orders, carried out at the next read ---------------------------------------------------
+
+    def play(self) -> None:
+        self._is_paused = False
+        if self._track is None:
+            self._go(self._number)
+
+    def pause(self) -> None:
+        self._is_paused = True
+
+    def seek(self, position_s: float) -> None:
+        if self._track is None:
+            self._go(self._number)
+        if self._track is not None:
+            self._track.seek(position_s)
+
+    def go(self, number: int) -> None:
+        self._go(number)
+
+    def next(self) -> None:
+        self._go(self._number % len(self.tracks) + 1)
+
+    def previous(self) -> None:
+        """The beginning of this track; the track before, within its first 3 s."""
+        is_late = self._track is not None and self._track.position_s > AGAIN_S
+        self._go(self._number if is_late else (self._number - 2) % len(self.tracks) + 1)
+
+    def order(self, order: Callable[[], None]) -> None:
+        """Carry out one of the methods above, before the next sound is read; of a flood the newest. Any thread."""
+        self._orders.append(order)
+
+    # -- a Feed ---------------------------------------------------------------------------------
+
+    def read(self, frames: int) -> np.ndarray:
+        """(frames, channels of the track) float32 in [-1, 1]; silence while paused and after the end."""
+        for _ in range(len(self._orders)):
+            self._guard.attempt(self._orders.popleft())
+        pieces: list[np.ndarray] = []
+        missing, ends = frames, 0
+        while missing and self._track is not None and not self._is_paused and ends <= len(self.tracks):
+            self._track.set_looped(self._is_looped)
+            piece = self._guard.attempt(partial(self._track.read, missing))
+            if piece is not None and len(piece):
+                pieces.append(piece)
+                missing -= len(piece)
+                ends = 0
+            else:  # after an error, too, the next one follows
+                ends += 1
+                self._guard.attempt(self._end_track)
+        if ends > len(self.tracks):  # one end after the other
+            self._stop()
+            self._report("audio.file", f"none of {len(self.tracks)} files can be played")
+        channels = pieces[0].shape[1] if pieces else self.channels
+        sound = np.concatenate([fitted(piece, channels) for piece in pieces] or [np.zeros((0, channels), np.float32)])
+        return fitted_frames(sound, frames)
+
+    def close(self) -> None:
+        if self._track is not None:
+            self._track.close()
+
+    def _end_track(self) -> None:
+        is_last = self._number == len(self.tracks)
+        if self.loop == "off" and is_last:
+            self._stop()
+        else:
+            self._go(self._number % len(self.tracks) + 1)
+
+    def _stop(self) -> None:
+        self.close()
+        self._track = None
+
+    def _go(self, number: int) -> None:
+        self._stop()
+        left = len(self.tracks) - (number - 1 if self.loop == "off" else 0)
+        self._open_from(number, tracks_left=left)
+        if self._track is None and len(self.tracks) == 1:
+            self._report("audio.file", self._reason)
+
+    def _open_from(self, number: int, tracks_left: int) -> None:
+        """Open this track, or the next one that can be played."""
+        for n in range(number - 1, number - 1 + tracks_left):
+            self._number = n % len(self.tracks) + 1
+            try:
+                self._track = _Track(self.tracks[self._number - 1], self._rate_hz, self._report)
+                self._track.set_looped(self._is_looped)
+            except AudioError as error:
+                self._reason = str(error)
+                if len(self.tracks) > 1:
+                    self._report("audio.file", f"{error}; skipped")
+            else:
+                self.channels = self._track.channels
+                return
+
+
+class _Track:
+    """A file that plays at the rate of the list."""
+
+    def __init__(self, path: Path, rate_hz: int | None, report: Report) -> None:
+        self._file = FileFeed(str(path), is_looped=False, report=report)
+        self.rate_hz = rate_hz or self._file.sample_rate_hz
+        self.channels = self._file.channels
+        self.length_s = self._file.length_s
+        self._resampled = SeamlessResampler(self._file.sample_rate_hz, self.rate_hz, self.channels)
+
+    @property
+    def description(self) -> str:
+        return self._file.description
+
+    @property
+    def position_s(self) -> float:
+        """Place of the next sample that is read."""
+        return max(self._file.position_s - self._resampled.held_s, 0.0)
+
+    def set_looped(self, is_looped: bool) -> None:
+        self._file.is_looped = is_looped
+
+    def seek(self, position_s: float) -> None:
+        self._file.seek(position_s)
+        self._resampled.clear()
+
+    def read(self, frames: int) -> np.ndarray:
+        """At most `frames`; none at the end."""
+        return self._resampled.read(frames, self._read_file)
+
+    def _read_file(self, frames: int) -> np.ndarray:
+        return self._file.read_rest(frames)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class SeamlessResampler:
+    """Brings blocks of a file to another rate, without a seam (soxr, high quality)."""
+
+    def __init__(self, from_hz: int, to_hz: int, channels: int) -> None:
+        self._from_hz, self._to_hz, self._channels = from_hz, to_hz, channels
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget the past: a jump follows."""
+        self._soxr = None
+        if self._from_hz != self._to_hz:
+            import soxr
+
+            self._soxr = soxr.ResampleStream(self._from_hz, self._to_hz, self._channels, dtype="float32")
+        self._rest = np.zeros((0, self._channels), np.float32)
+        self._has_ended = False
+        self._taken = self._given = 0
+
+    @property
+    def held_s(self) -> float:
+        """Sound that was taken and not yet given."""
+        return 0.0 if self._soxr is None else self._taken / self._from_hz - self._given / self._to_hz
+
+    def read(self, frames: int, take: Callable[[int], np.ndarray]) -> np.ndarray:
+        """At most `frames`, from blocks that `take(frames)` returns; none once it returns none."""
+        if self._soxr is None:
+            return take(frames)
+        while len(self._rest) < frames and not self._has_ended:
+            block = take(-(-frames * self._from_hz // self._to_hz))
+            self._taken += len(block)
+            self._has_ended = not len(block)  # soxr takes nothing more then
+            more = self._soxr.resample_chunk(block, last=self._has_ended)
+            self._rest = np.concatenate([self._rest, more])
+        given, self._rest = self._rest[:frames], self._rest[frames:]
+        self._given += len(given)
+        return given

@@ -1,0 +1,358 @@
+"""Banks of pads over OSC: press, list, edit; and the state of each pad, for the lights of controllers.
+
+    press ─► prepared;  a second press of the same pad ─► taken, on the beat;  held ─► flashed until the release
+
+Presses come on OSC's threads; `step` on the frame loop's finds what has been held. Neither uses the disk: presets are
+in memory, and the disk store writes the banks. Invalid entries of the file are reported and left out; the file is then
+renamed to `banks.previous.toml` before the first write.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from engine.control import Args, CommandTable, Reply, Tell
+from engine.control.commands.preset import PresetControl
+from engine.control.commands.preset_arguments import answer, time_of
+from engine.control.commands.preset_mixer import TAKE_FADE
+from engine.control.launching import LOOK, Launching
+from engine.errors import BankError, PresetError
+from engine.params import ParamStore
+from engine.params.banks import (
+    Banks,
+    Pad,
+    PadState,
+    ShownPads,
+    checked_number,
+    first_banks,
+    read_banks,
+    sorted_pads,
+    write_banks,
+)
+from engine.params.looks import LOOKS
+from engine.params.presets import FACTORY_NAMES
+from engine.system.atomic_file import replace_file
+from engine.system.clock import Clock
+from engine.system.disk_store import DiskStore
+from engine.system.reporting import Report
+from engine.telemetry import report_problems
+from osc_schema.banks import MAX_BANKS, PADS
+
+FILE_NAME = "banks.toml"
+PREVIOUS_NAME = "banks.previous.toml"
+SHOWN = "/bank/shown"
+HELD_S: Final = 0.4
+"""A pad that is down for longer flashes its look."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Held:
+    """A pad that is down."""
+
+    name: str
+    since_s: float
+    before: str
+    """Name of the preset that was prepared before the press."""
+    by: str
+    """Name of the sender that holds it."""
+    may_flash: bool
+    is_flashing: bool = False
+
+
+class BankControl:
+    """Commands on OSC's threads, `step` on the frame loop's, `shown` on any."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        presets: PresetControl,
+        launching: Launching,
+        store: ParamStore,
+        clock: Clock,
+        report: Report,
+        tell: Tell,
+        disk: DiskStore,
+    ) -> None:
+        """Reads the banks; without a file they are filled."""
+        self._path = path
+        self._presets = presets
+        self._launching = launching
+        self._store = store
+        self._clock = clock
+        self._report = report
+        self._tell = tell
+        read, problems = read_banks(path)
+        own = [name for name in presets.shelf.names() if name not in FACTORY_NAMES]
+        self.banks = first_banks(own, LOOKS) if read is None else read
+        """The present banks. Any thread."""
+        report_problems(report, "banks", problems)
+        self._is_put_aside = not problems
+        self._written = self.banks
+        self._armed = ""
+        """The preset that the next press of its pad takes."""
+        self._held: dict[tuple[int, int], _Held] = {}
+        self._down: dict[int, int] = {}
+        """The bank of each pad that `/pad/<n>` has pressed: another one may be shown when it is released."""
+        self._lock = threading.Lock()  # protects these three and edits of `banks`
+        self._disk = disk.open("banks", path.parent)
+        presets.watch_prepared(self._on_prepared)
+        presets.watch_saves(self._on_saved)
+        presets.watch_renames(self._on_renamed)
+
+    def close(self) -> None:
+        self._disk.close()
+
+    def add_commands(self, table: CommandTable) -> None:
+        table.add("/pad/<n>", self._on_pad)
+        table.add("/bank/press", self._on_press)
+        table.add("/bank/list", self._on_list, is_listing=True)
+        table.add("/bank/put", self._on_put)
+        table.add("/bank/swap", self._on_swap)
+        table.add("/bank/name", self._on_name)
+        table.add("/bank/remove", self._on_remove)
+
+    # -- pressing ------------------------------------------------------------------------------
+
+    def _on_pad(self, args: Args, reply: Reply) -> None:
+        pad = checked_number("pad", args[0], PADS)
+        is_pressed = _is_pressed(args[1:], 0)
+        with self._lock:
+            bank = self._down.get(pad, self._shown_bank)
+            if is_pressed:
+                self._down[pad] = bank
+            else:
+                self._down.pop(pad, None)
+        self._press(bank, pad, is_pressed, reply)
+
+    def _on_press(self, args: Args, reply: Reply) -> None:
+        is_pressed = _is_pressed(args, 2)
+        bank, pad = checked_number("bank", args[0], MAX_BANKS), checked_number("pad", args[1], PADS)
+        self._press(bank, pad, is_pressed, reply)
+
+    def _press(self, bank: int, pad: int, is_pressed: bool | None, reply: Reply) -> None:
+        """None: a tap."""
+        content = self.banks.pad_at(bank, pad)
+        if content is not None and not self._presets.shelf.has(content.preset):
+            content = None
+        with self._lock:
+            held = self._held.get((bank, pad))
+            if held is not None:
+                if is_pressed is False:  # even if the pad was emptied meanwhile
+                    del self._held[bank, pad]
+                    self._release(held)
+                reply.done(bank, pad, held.name)  # or the same press by another way
+            elif content is None:
+                reply.fail(f"pad {pad} of bank {bank} is empty", is_logged=False)
+            elif is_pressed is False:
+                reply.done(bank, pad, content.preset)
+            else:
+                self._press_down(bank, pad, content.preset, is_tap=is_pressed is None, reply=reply)
+
+    def _press_down(self, bank: int, pad: int, preset: str, *, is_tap: bool, reply: Reply) -> None:
+        """The caller holds `_lock`."""
+        name, before = self._presets.shelf.get(preset).name, self._presets.prepared
+        is_second = name == self._armed == before
+        if not is_tap:
+            now_s, may_flash = self._clock.now_s(), not is_second
+            held = _Held(name=name, since_s=now_s, before=before, by=reply.sender, may_flash=may_flash)
+            self._held[bank, pad] = held
+        if is_second:
+            self._armed = ""
+            self._take(name, bank, pad, reply)
+        else:
+            self._presets.prepare(name)
+            self._armed = name
+            reply.done(bank, pad, name)
+
+    def _take(self, name: str, bank: int, pad: int, reply: Reply) -> None:
+        time = time_of(self._store.get(TAKE_FADE))
+
+        def take(name: str) -> None:
+            self._presets.take(time, answer(reply, bank, pad, name), name=name)
+
+        quantum = self._launching.quantum()
+        if quantum == "now":
+            take(name)
+        else:
+            run, drop = lambda name: reply.attempt(partial(take, name)), partial(reply.fail, is_logged=False)
+            self._launching.add_look(name, quantum, run, drop)
+
+    def _release(self, held: _Held) -> None:
+        """The caller holds `_lock`."""
+        if not held.is_flashing:
+            return
+        self._presets.flash(held.name, is_pressed=False)
+        if self._presets.prepared == held.name:  # a flash leaves what was prepared
+            is_there = held.before and self._presets.shelf.find(held.before) is not None
+            self._presets.prepare(held.before if is_there else "")
+
+    def release_of(self, sender: str) -> None:
+        """Release the pads that a sender holds, who is gone."""
+        with self._lock:
+            for place in [place for place, held in self._held.items() if held.by == sender]:
+                self._down.pop(place[1], None)
+                self._release(self._held.pop(place))
+
+    def step(self, now_s: float) -> None:
+        """Flash what has been held. Render thread."""
+        if not self._held or not self._lock.acquire(blocking=False):
+            return  # a command is running; the next frame tries again
+        try:
+            for held in self._held.values():
+                if held.may_flash and now_s - held.since_s > HELD_S:
+                    held.may_flash, self._armed = False, ""
+                    self._presets.flash(held.name, is_pressed=True, by=held.by)
+                    held.is_flashing = True
+        except PresetError as error:
+            self._report("banks", str(error))
+        finally:
+            self._lock.release()
+
+    def _on_prepared(self, name: str) -> None:
+        """Takes no lock, because the press that prepares may hold it."""
+        if name != self._armed:
+            self._armed = ""
+
+    # -- their state ---------------------------------------------------------------------------
+
+    @property
+    def _shown_bank(self) -> int:
+        return int(str(self._store.get(SHOWN)))
+
+    def shown(self) -> ShownPads:
+        """The shown bank now. Any thread."""
+        banks, number = self.banks.banks, self._shown_bank
+        pads = banks[number - 1].pads if number <= len(banks) else {}
+        names, faulty = set(self._presets.shelf.names()), self._presets.faults.told
+        queued, on_air = self._launching.waiting_at(LOOK), self._presets.current.name
+        prepared = self._presets.prepared
+
+        def state_of(pad: Pad | None) -> tuple[PadState, str]:
+            if pad is None or pad.preset not in names:
+                return "empty", ""
+            states: tuple[tuple[PadState, bool], ...] = (
+                ("queued", pad.preset == queued),
+                ("on_air", pad.preset == on_air),
+                ("faulty", pad.preset in faulty),
+                ("prepared", pad.preset == prepared),
+            )
+            return next((state for state, is_so in states if is_so), "idle"), pad.colour
+
+        shown = tuple(state_of(pads.get(at)) for at in range(1, PADS + 1))
+        return ShownPads(bank=number, banks=len(banks), pads=shown)
+
+    def _on_list(self, args: Args, reply: Reply) -> None:
+        names = set(self._presets.shelf.names())
+        for number, bank in enumerate(self.banks.banks, start=1):
+            reply.send("/bank/entry", number, bank.name)
+            for at, pad in sorted_pads(bank):
+                if pad.preset in names:
+                    reply.send("/bank/pad", number, at, pad.preset, pad.colour)
+        reply.done()
+
+    # -- editing -------------------------------------------------------------------------------
+
+    def _on_put(self, args: Args, reply: Reply) -> None:
+        if not 3 <= len(args) <= 4:
+            raise BankError("takes a bank, a pad, a preset and optionally a colour")
+        bank, pad, preset, *colour = args
+        preset = str(preset) if isinstance(preset, int) and not isinstance(preset, bool) else preset
+
+        def put(banks: Banks) -> Banks:
+            before = banks.pad_at(bank, pad)
+            kept = before.colour if before is not None else ""
+            content = None if preset == "" else Pad.checked(preset, colour[0] if colour else kept)
+            return banks.with_pad(bank, pad, content)
+
+        number = self._edit(put, bank, reply)
+        if isinstance(preset, str) and preset:  # only a warning: the banks may be written before the presets
+            missing = f"bank {number}: there is no preset {preset!r} yet"
+            self._presets.if_missing(preset, lambda: self._report(f"banks.{number}", missing))
+
+    def _on_swap(self, args: Args, reply: Reply) -> None:
+        if len(args) != 4:
+            raise BankError("takes a bank and a pad, then those to exchange it with")
+        self._edit(lambda banks: banks.swapped(*args), args[2], reply)
+
+    def _on_name(self, args: Args, reply: Reply) -> None:
+        if len(args) != 2:
+            raise BankError("takes a bank and its name")
+        self._edit(lambda banks: banks.named(*args), args[0], reply)
+
+    def _on_remove(self, args: Args, reply: Reply) -> None:
+        if len(args) != 1:
+            raise BankError("takes the bank's number")
+        number = self._edit(lambda banks: banks.without(args[0]), args[0], reply)
+        shown = self._shown_bank
+        if number < shown or number == shown > max(len(self.banks.banks), 1):
+            self._store.set(SHOWN, shown - 1)
+
+    def _edit(self, edit: Callable[[Banks], Banks], bank: object, reply: Reply) -> int:
+        """Change the banks at once, and answer when they are written. Returns the number of the bank."""
+        with self._lock:
+            self.banks = edit(self.banks)
+        number = checked_number("bank", bank, MAX_BANKS)
+        self._on_changed(number, lambda: reply.done(number), reply.fail)
+        return number
+
+    def _on_changed(self, bank: int, saved: Callable[[], None], fail: Callable[[str], None]) -> None:
+        self._tell("/bank/changed", bank)
+
+        def save() -> None:
+            self._save()
+            saved()
+
+        self._disk.post(save, lambda reason: fail(f"changed, but not saved: {reason}"))
+
+    def _save(self) -> None:
+        """Write the banks, once for several edits in a row. The disk's thread."""
+        banks = self.banks
+        if banks is self._written:
+            return
+        if not self._is_put_aside and self._path.exists():
+            try:
+                replace_file(self._path, self._path.with_name(PREVIOUS_NAME))
+            except OSError as error:
+                raise BankError(f"{self._path}: cannot be renamed ({error.strerror or error})") from None
+        self._is_put_aside = True
+        write_banks(self._path, banks)
+        self._written = banks
+
+    # -- presets come and go: the disk's thread ------------------------------------------------
+
+    def _on_saved(self, name: str) -> None:
+        """Give a new preset, or one that is back, its pad."""
+        with self._lock:
+            number, is_added = self._shown_bank, False
+            if not self.banks.holds(name):
+                try:
+                    self.banks, number, is_added = self.banks.with_new(name, self._presets.shelf.names())
+                except BankError as reason:
+                    self._report("banks", str(reason))
+                    return
+        if is_added and number <= self._shown_bank:  # the performer keeps the bank that was shown
+            self._store.set(SHOWN, min(self._shown_bank + 1, MAX_BANKS))
+        self._follow_presets(number)
+
+    def _on_renamed(self, name: str, new: str) -> None:
+        with self._lock:
+            self.banks = self.banks.renamed(name, new)
+            for held in self._held.values():
+                held.name = new if held.name == name else held.name
+                held.before = new if held.before == name else held.before
+        self._follow_presets(self._shown_bank)
+
+    def _follow_presets(self, bank: int) -> None:
+        self._on_changed(bank, lambda: None, lambda reason: self._report("banks", f"banks {reason}"))
+
+
+def _is_pressed(args: Args, before: int) -> bool | None:
+    """The last argument, after `before` others: pressed or released; None without one."""
+    if not before <= len(args) <= before + 1 or (len(args) > before and args[before] not in (0, 1)):
+        numbers = "a bank, a pad, then " if before else ""
+        raise BankError(f"takes {numbers}1 for pressed or 0 for released, or nothing for a tap")
+    return bool(args[before]) if len(args) > before else None

@@ -1,0 +1,60 @@
+"""Commands that edit the moves of macros; the moves themselves are a parameter, `/macro/moves/<n>`."""
+
+import osc_schema
+from engine.control import Args, CommandTable, Reply
+from engine.errors import MultiverseError
+from engine.params import ParamStore
+from engine.params.macros import MOVES, Move, moves_of
+
+
+class MacroControl:
+    """OSC's threads."""
+
+    def __init__(self, store: ParamStore) -> None:
+        self._store = store
+
+    def add_commands(self, table: CommandTable) -> None:
+        table.add("/macro/add", self._on_add)
+        table.add("/macro/remove", self._on_remove)
+
+    def _on_add(self, args: Args, reply: Reply) -> None:
+        numbers = [float(value) for value in args[2:] if isinstance(value, int | float)]
+        if len(args) not in (2, 4, 5) or len(numbers) < len(args) - 2:
+            raise MultiverseError("takes the macro's number, an address, and optionally low, high and curve")
+        number, address = args[0], str(args[1])
+        low, high = numbers[:2] if numbers else (None, None)
+        new = Move(address=address, low=low, high=high, curve=numbers[2] if len(numbers) > 2 else 0.0)
+        moves_of(str(new))
+        self._write(number, [*(move for move in self._moves(number) if move.address != new.address), new])
+        reply.done(int(str(number)), new.address)
+
+    def _on_remove(self, args: Args, reply: Reply) -> None:
+        if not 1 <= len(args) <= 2:
+            raise MultiverseError("takes the macro's number and optionally an address")
+        number, address = args[0], args[1] if len(args) > 1 else None
+        kept = [move for move in self._moves(number) if address is not None and move.address != address]
+        if address is not None and len(kept) == len(self._moves(number)):
+            raise MultiverseError(f"macro {number} does not move {address}")
+        self._write(number, kept)
+        reply.done(int(str(number)))
+
+    def _moves(self, number: object) -> list[Move]:
+        text = str(self._store.get(_moves_address(number)))
+        return list(dict.fromkeys(move for _, move in moves_of(text)))
+
+    def _write(self, number: object, moves: list[Move]) -> None:
+        text = "; ".join(map(str, moves))
+        most = osc_schema.lookup(_moves_address(number))
+        assert most is not None
+        if len(text) > most.high:
+            raise MultiverseError(
+                f"macro {number} would move too much: its moves are a text of {most.high:g} characters"
+            )
+        self._store.set(_moves_address(number), text, by="/macro")
+
+
+def _moves_address(number: object) -> str:
+    address = MOVES.get(f"/macro/{number:g}" if isinstance(number, int | float) else "")
+    if address is None:
+        raise MultiverseError(f"there is no macro {number!r}; there are 1 to {len(MOVES)}")
+    return address

@@ -1,0 +1,344 @@
+"""The vision mixer of looks: one is on screen, one is prepared; a take, a cut or a hand brings that in.
+
+    /preset/prepare Day          Night is on screen, Day waits
+    /preset/take 2bars           Day comes in two bars; Night is the prepared one then
+    /preset/crossfader 0.4       40 % of Night, by hand; at 1 it is on screen, back at 0 all is as it was
+
+A flash shows another look while it is held. It changes only the look, no sound and no model, and gives the look before
+back, with what others have set meanwhile.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final, Protocol
+
+import osc_schema
+from engine.control import Args, CommandTable, Reply, Tell
+from engine.control.answering import NamedHandler
+from engine.control.commands.preset_arguments import answer, preset_name, time_of
+from engine.errors import PresetError
+from engine.params import Crossfade, LoadedPreset, ParamStore
+from engine.params.crossfade import UNDONE, Ended
+from engine.params.fade_time import AT_ONCE, FadeTime
+from engine.params.hand import Hand
+from engine.params.preset_shelf import CurrentPreset, PresetShelf
+from engine.params.store import PANIC
+from engine.system.reporting import Report
+from osc_schema import Rejected, Value
+
+PREPARED: Final = "/preset/prepared"
+TAKE_FADE: Final = "/preset/take_fade"
+CROSSFADER: Final = "/preset/crossfader"
+FLASH: Final = "preset flash"
+"""Source name of a flash, in the store."""
+NOTHING_PREPARED: Final = "nothing is prepared (/preset/prepare NAME prepares a preset)"
+
+
+class Apply(Protocol):
+    def __call__(
+        self,
+        loaded: LoadedPreset,
+        origin: str,
+        time: FadeTime = AT_ONCE,
+        ended: Ended = ...,
+        *,
+        hand: Hand | None = None,
+    ) -> None:
+        """As `PresetControl.apply`."""
+
+
+def conditions() -> Iterator[tuple[str, Callable[[Value], None]]]:
+    """Conditions for `ParamStore.add_condition`: reject a length of a take that is no time."""
+
+    def check(value: Value) -> None:
+        try:
+            FadeTime.of(value)
+        except ValueError as reason:
+            raise Rejected(f"{TAKE_FADE}: {str(value)!r} {reason}") from None
+
+    yield TAKE_FADE, check
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Flash:
+    """A look that is shown while somebody holds it."""
+
+    name: str
+    pressed_as: str
+    """Its name when it was pressed; it may have been renamed since."""
+    by: str
+    before: dict[str, Value]
+    """The look before all flashes that are held."""
+    since: int
+    """Version of the store when it came on; what others set later stays."""
+    panics: Value
+    current: str
+    """The current preset before, or ""."""
+
+
+class PresetMixer:
+    """Any thread; `step` the render thread."""
+
+    def __init__(
+        self,
+        store: ParamStore,
+        *,
+        shelf: PresetShelf,
+        get: Callable[[str], LoadedPreset],
+        current: CurrentPreset,
+        crossfade: Crossfade,
+        load: Callable[[str, FadeTime, Ended], None],
+        apply: Apply,
+        expect: Callable[[str], None],
+        tell: Tell,
+        report: Report,
+    ) -> None:
+        """`get(name)`: the preset for the shaders' inputs of now, else PresetError; `load`, `apply`, `expect`:
+        those of `PresetControl`."""
+        self._store = store
+        self._shelf = shelf
+        self._get = get
+        self._current = current
+        self._crossfade = crossfade
+        self._load = load
+        self._apply = apply
+        self._expect = expect
+        self._tell = tell
+        self._report = report
+        self.prepared = ""
+        """Name of the preset that the next take loads; "" if there is none."""
+        self._watchers: tuple[Callable[[str], None], ...] = ()
+        self._begin = self._position
+        """Where a fade by hand begins: the crossfader as it stood when the look was prepared or the last fade ended."""
+        self._has_hand = False
+        """A fade by hand runs."""
+        self._is_undone = False
+        """The last one was undone; if the old look dissolves back, the hand waits for it."""
+        self._flash: _Flash | None = None
+        self.lock = threading.RLock()
+        """Held for no longer than a preset is loaded from memory; while another look is loaded, no flash begins."""
+
+    @property
+    def _position(self) -> float:
+        return float(self._store.get(CROSSFADER))  # type: ignore[arg-type]  # a FLOAT
+
+    def watch(self, watcher: Callable[[str], None]) -> None:
+        """Call `watcher(name)` after another preset, or none (""), was prepared, on any thread; it must not block."""
+        self._watchers = (*self._watchers, watcher)
+
+    def prepare(self, name: str) -> None:
+        """Let a preset wait for the next take, its shaders ready; "": none. Raises PresetError for one that cannot be
+        loaded."""
+        if name:
+            name = self._shelf.get(name).name
+            self._expect(name)
+        self._set_prepared(name)
+
+    def take(self, time: FadeTime, ended: Ended = lambda superseded_by: None, *, name: str = "") -> str:
+        """Crossfade to the prepared preset, or to the one that was prepared when the take was queued. Returns its name.
+
+        The preset that was on screen is the prepared one afterwards, unless another one was prepared while the take
+        was queued. Raises PresetError if none is prepared.
+        """
+        with self.lock:
+            taken, before = name or self.prepared, self._on_screen
+            if not taken:
+                raise PresetError(NOTHING_PREPARED)
+            self._load(taken, time, ended)
+            if taken == self.prepared:
+                self._set_prepared(self._known(before))
+        return taken
+
+    def follow_change(self, name: str, new: str) -> None:
+        """A preset was renamed, or deleted (`new` is "")."""
+        with self.lock:
+            flash = self._flash
+            if flash is not None:
+                flash.current = new if flash.current == name else flash.current
+                flash.name = new if new and flash.name == name else flash.name
+            if self.prepared == name:
+                self._set_prepared(new)
+
+    def step(self, now_s: float) -> None:
+        """Begin a fade by hand when the crossfader has been moved; `Crossfade` steps it. Render thread."""
+        if self._has_hand or self._position == self._begin or not self.lock.acquire(blocking=False):
+            return  # a command is running: the next frame tries again
+        try:
+            if self._is_flashing:
+                return
+            if self.prepared and not self._crossfade.is_fading:
+                self._begin_by_hand()
+            elif not self._is_undone:
+                self._begin = self._position
+        finally:
+            self.lock.release()
+
+    def _begin_by_hand(self, at: float | None = None) -> None:
+        """Let the hand fade to the prepared preset, from `at` on. The caller holds the lock."""
+        try:
+            loaded = self._get(self.prepared)
+        except PresetError as error:
+            self._begin = self._position
+            self._report("preset.crossfader", f"{CROSSFADER}: {error}")
+            return
+        hand = Hand(self._begin, lambda: self._position, at)
+        self._has_hand, self._is_undone = True, False
+        go_on = self._current.pause()
+
+        def over(superseded_by: str) -> None:
+            with self.lock:
+                self._has_hand, self._is_undone = False, superseded_by == UNDONE
+                self._begin = hand.begin if superseded_by == UNDONE else self._position
+                go_on()
+                if not superseded_by:
+                    self._arrive(loaded.name)
+
+        self._apply(loaded, f"preset {loaded.name}", ended=over, hand=hand)
+
+    def _arrive(self, name: str) -> None:
+        """The hand has brought a preset on screen. The caller holds the lock."""
+        before = self._current.name
+        self._show_current(name)
+        if self.prepared == name:  # else another one was prepared meanwhile
+            self._set_prepared(self._known(before))
+
+    # -- flash -----------------------------------------------------------------------------------
+
+    def flash(self, name: str, is_pressed: bool, by: str = "") -> None:
+        """Show the picture of a preset at once while it is pressed, then the look before. PresetError for one that
+        cannot be loaded.
+
+        Of several, the last one pressed is shown; releasing it returns to the look before all of them. `by`: the
+        sender that holds it, for `release_of`.
+        """
+        with self.lock:
+            if is_pressed:
+                self._press(name, by)
+            elif self._flash is not None and self._spelled(name) in (self._flash.name, self._flash.pressed_as):
+                self._release(self._flash)
+
+    def release_of(self, sender: str) -> None:
+        """Release the flash that a sender holds, who is gone."""
+        with self.lock:
+            if sender and self._flash is not None and self._flash.by == sender:
+                self._release(self._flash)
+
+    def end_flash(self) -> None:
+        """Another look is loaded: releasing the flash changes nothing any more. The caller holds the lock."""
+        self._flash, self._is_undone = None, False
+
+    @property
+    def _is_flashing(self) -> bool:
+        return self._flash is not None and self._flash.panics == self._store.get(PANIC)
+
+    @property
+    def _on_screen(self) -> str:
+        """The current preset, without a flash."""
+        return self._flash.current if self._flash is not None and self._is_flashing else self._current.name
+
+    def _press(self, name: str, by: str) -> None:
+        """Cut to a preset's picture. The caller holds the lock."""
+        loaded, flash, current = self._get(name), self._flash, self._on_screen
+        if flash is not None and self._is_flashing:
+            if flash.name == loaded.name:
+                return
+            before = flash.before | self._set_by_others(flash)
+        else:
+            if self._has_hand:  # it goes on after the flash
+                self._crossfade.undo()
+            before = self._store.snapshot().to_dict()
+        self._current.begin(loaded)
+        self._apply(replace(loaded, values=[entry for entry in loaded.values if _is_look(entry[0])]), FLASH)
+        panics, since = self._store.get(PANIC), self._store.version
+        self._flash = _Flash(
+            name=loaded.name,
+            pressed_as=loaded.name,
+            by=by,
+            before=before,
+            since=since,
+            panics=panics,
+            current=current,
+        )
+
+    def _release(self, flash: _Flash) -> None:
+        """Cut back to the look before. The caller holds the lock."""
+        is_flashing, self._flash = self._is_flashing, None
+        if not is_flashing:
+            return
+        values = flash.before | self._set_by_others(flash)
+        self._crossfade.start([entry for entry in values.items() if _is_look(entry[0])], by=FLASH, is_picture=True)
+        self._show_current(flash.current)
+        if self.prepared and self._position != self._begin:
+            self._begin_by_hand(at=self._position)
+
+    def _set_by_others(self, flash: _Flash) -> dict[str, Value]:
+        changes, _ = self._store.changes_since(flash.since)
+        return {change.address: change.value for change in changes if change.by != FLASH}
+
+    def _show_current(self, name: str) -> None:
+        if self._known(name):
+            self._current.begin(self._get(name))
+        else:
+            self._current.forget(self._current.name)
+
+    # -- commands ----------------------------------------------------------------------------------
+
+    def add_commands(self, table: CommandTable) -> None:
+        for verb, handler in (("take", self._on_take), ("cut", self._on_cut)):
+            table.add(f"/preset/{verb}", handler, launched_as=partial(self._launched_as, handler))
+        table.add("/preset/flash", self._on_flash)
+
+    def _on_take(self, args: Args, reply: Reply, name: str = "") -> None:
+        if len(args) > 1:
+            raise PresetError("takes a time, then now, beat, bar or 4_bars, all optional")
+        time = time_of(args[0] if args else self._store.get(TAKE_FADE))
+        self.take(time, answer(reply, name or self.prepared), name=name)
+
+    def _on_cut(self, args: Args, reply: Reply, name: str = "") -> None:
+        if args:
+            raise PresetError("takes now, beat, bar or 4_bars, or nothing")
+        self.take(AT_ONCE, answer(reply, name or self.prepared), name=name)
+
+    def _launched_as(self, handler: NamedHandler, args: Args) -> tuple[str, NamedHandler]:
+        """The look that is prepared now, and the handler that takes it whatever is prepared when the beat comes."""
+        if not self.prepared:
+            raise PresetError(NOTHING_PREPARED)
+        name = self._shelf.get(self.prepared).name
+        self._expect(name)
+        return name, handler
+
+    def _on_flash(self, args: Args, reply: Reply) -> None:
+        if len(args) != 2 or args[1] not in (0, 1):
+            raise PresetError("takes the preset's name, and 1 or 0 for pressed or released")
+        name = preset_name(args[:1])
+        self.flash(name, args[1] == 1, reply.sender)
+        reply.done(name)
+
+    # ------------------------------------------------------------------------------------------------
+
+    def _set_prepared(self, name: str) -> None:
+        with self.lock:
+            is_new, self.prepared = name != self.prepared, name
+            if is_new and not self._has_hand and not self._is_flashing:
+                self._begin = self._position
+            if is_new:
+                self._tell(PREPARED, name)
+        if is_new:
+            for watcher in self._watchers:
+                watcher(name)
+
+    def _known(self, name: str) -> str:
+        """The name, or "" if there is no such preset any more."""
+        return name if name and self._shelf.find(name) is not None else ""
+
+    def _spelled(self, name: str) -> str:
+        """The name as the preset has it."""
+        found = self._shelf.find(name)
+        return name if found is None else found.name
+
+
+def _is_look(address: str) -> bool:
+    param = osc_schema.lookup(address)
+    return param is not None and param.is_look

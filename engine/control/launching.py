@@ -1,0 +1,218 @@
+"""Launching on the beat: changes and commands wait here for the beat, the bar or the four bars they were sent for.
+
+They start in the frame that is nearest to that beat. If the beats are counted anew meanwhile (reset, MIDI start, a
+clock that goes to another place, bars of another length), each waits for the next such beat of the new count, which may
+be now.
+
+The frame loop runs what is due itself, because a message to another thread and back would cost a frame: only values,
+and commands that neither wait nor use the disk (`CommandTable.add`, `launched_as`).
+"""
+
+import math
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+import osc_schema
+from engine.control.outgoing.announcements import Tell
+from engine.control.outgoing.sender import Reply
+from engine.errors import MultiverseError
+from engine.osc import Message
+from engine.params import ParamStore
+from engine.params.fade_time import Pulse, ReadPulse
+from engine.params.shader_inputs import ShaderInput
+from engine.params.store import PANIC
+from osc_schema import Param, ParamType, Rejected
+from osc_schema.launch import QUANTA
+
+MAX_WAITING: Final = 256
+LOOK: Final = "look"
+"""The place of presets and cues: only one of them waits."""
+_BARS: Final = {"bar": 1, "4_bars": 4}
+_QUANTISE: Final = osc_schema.lookup("/launch/quantise")
+assert _QUANTISE is not None
+_QUANTA: Final = {word: word for word in QUANTA} | dict(_QUANTISE.former_items)
+ROUNDING_BEATS: Final = 1e-6
+NEW_COUNT_S: Final = 0.05  # a count that began this long before a frame (reset, MIDI start) is at its first beat
+MAX_EARLY_BEATS: Final = 0.1  # after a frame that took long, the next one may come sooner
+
+
+def quantum_of(value: object) -> str | None:
+    """The word at the end of a message that names a beat to wait for, as the schema writes it; None for others."""
+    if not isinstance(value, str):
+        return None
+    return _QUANTA.get(value)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Launch:
+    name: str
+    place: str
+    quantum: str
+    run: Callable[[str], None]
+    """Gets the name."""
+    drop: Callable[[str], None]
+    panics: object
+    at_beat: float
+    count: tuple[float, int]
+    """How the beats were counted when that beat was chosen."""
+    told_beats: int = -1
+
+
+class Launching:
+    """`add`, `drop`, commands: OSC's threads; `step`: the render thread."""
+
+    def __init__(self, store: ParamStore, pulse: ReadPulse, tell: Tell) -> None:
+        """`pulse()`: the beat of the newest frame."""
+        self._store = store
+        self._pulse = pulse
+        self._tell = tell
+        self._lock = threading.Lock()  # held for moments only; nothing is run or told under it
+        self._waiting: dict[str, _Launch] = {}
+
+    def quantum(self, wanted: str | None = None) -> str:
+        """The beat to wait for: `wanted`, else that of `/launch/quantise`."""
+        return wanted or str(self._store.get("/launch/quantise"))
+
+    def names_a_beat(self, message: Message, param: Param | None) -> bool:
+        """True if the word at the end of a message is no value. A word alone is one, except for a trigger."""
+        is_alone = len(message.args) == 1 and (param is None or param.type is not ParamType.TRIGGER)
+        return bool(message.args) and not is_alone and quantum_of(message.args[-1]) is not None
+
+    def read(self, message: Message, target: Param | ShaderInput | None) -> tuple[Message, str]:
+        """The message for a parameter without the beat at its end, and the beat that it waits for: `now` or another."""
+        is_event = isinstance(target, ShaderInput) and target.type == "event"
+        param = target.param if isinstance(target, ShaderInput) else target
+        if self.names_a_beat(message, param):
+            return message._replace(args=message.args[:-1]), self.quantum(quantum_of(message.args[-1]))
+        return message, self.quantum() if is_event else "now"
+
+    def add(
+        self,
+        name: str,
+        place: str,
+        quantum: str,
+        run: Callable[[], None],
+        drop: Callable[[str], None] = lambda reason: None,
+    ) -> None:
+        """Call `run()` on the render thread when the beat comes, or `drop(reason)` on any thread if it never will.
+
+        It replaces what waits at the same `place`. Raises Rejected if too much waits.
+        """
+        self.add_look(name, quantum, lambda name: run(), drop, place=place)
+
+    def add_look(
+        self,
+        name: str,
+        quantum: str,
+        run: Callable[[str], None],
+        drop: Callable[[str], None],
+        *,
+        place: str = LOOK,
+    ) -> None:
+        """Like `add`, for what may be renamed while it waits: `run(name)` gets the name that it has then."""
+        pulse = self._pulse()
+        launch = _Launch(
+            name=name,
+            place=place,
+            quantum=quantum,
+            run=run,
+            drop=drop,
+            panics=self._store.get(PANIC),
+            at_beat=_next_beat(quantum, pulse, is_after=True),
+            count=_count_of(pulse),
+        )
+        with self._lock:
+            if len(self._waiting) >= MAX_WAITING and place not in self._waiting:
+                raise Rejected(f"{name}: {MAX_WAITING} changes wait already (/launch/drop takes them back)")
+            replaced = self._waiting.pop(place, None)
+            self._waiting[place] = launch
+        if replaced is not None:
+            self._dropped(replaced, f"superseded by {name}")
+        self._tell_left(launch, pulse)
+
+    def rename(self, name: str, new: str) -> None:
+        """Follow a preset that was renamed."""
+        launch = self._waiting.get(LOOK)
+        if launch is not None and launch.name == name:
+            launch.name, launch.told_beats = new, -1
+            self._tell("/launch/dropped", name)
+
+    def waiting_at(self, place: str) -> str:
+        """The name of what waits at that place, or "". Any thread."""
+        launch = self._waiting.get(place)
+        return launch.name if launch is not None else ""
+
+    def step(self) -> list[Callable[[], None]]:
+        """Take out what is due in this frame, in the order in which it was sent, for the caller to run. Tells what
+        still waits."""
+        if not self._waiting:
+            return []
+        pulse, panics = self._pulse(), self._store.get(PANIC)
+        with self._lock:
+            waiting = list(self._waiting.values())
+            for launch in waiting:
+                if launch.count != _count_of(pulse):
+                    launch.at_beat, launch.count = _next_beat(launch.quantum, pulse, is_after=False), _count_of(pulse)
+            lost = [launch for launch in waiting if launch.panics != panics]
+            due = [launch for launch in waiting if launch not in lost and _reached(pulse) >= launch.at_beat]
+            for launch in (*lost, *due):
+                del self._waiting[launch.place]
+        for launch in lost:
+            self._dropped(launch, f"superseded by {PANIC}")
+        for launch in waiting:
+            if launch in due:
+                self._tell("/launch/started", launch.name)
+            elif launch not in lost:
+                self._tell_left(launch, pulse)
+        return [partial(launch.run, launch.name) for launch in due]
+
+    def _tell_left(self, launch: _Launch, pulse: Pulse) -> None:
+        """Tell how many beats are left, once a beat."""
+        beats_left = math.ceil(launch.at_beat - pulse.beat - ROUNDING_BEATS)
+        if beats_left != launch.told_beats:
+            launch.told_beats = beats_left
+            self._tell("/launch/queued", launch.name, beats_left)
+
+    def _dropped(self, launch: _Launch, reason: str) -> None:
+        self._tell("/launch/dropped", launch.name)
+        launch.drop(reason)
+
+    # -- commands --------------------------------------------------------------------------------
+
+    def on_drop(self, args: tuple[object, ...], reply: Reply) -> None:
+        if len(args) > 1:
+            raise MultiverseError("takes the name of what waits, or nothing")
+        with self._lock:
+            found = [launch for launch in self._waiting.values() if not args or launch.name == str(args[0])]
+            for launch in found:
+                del self._waiting[launch.place]
+        for launch in found:
+            self._dropped(launch, "taken back")
+        reply.done(len(found))
+
+    def on_list(self, args: tuple[object, ...], reply: Reply) -> None:
+        with self._lock:
+            waiting = sorted(self._waiting.values(), key=lambda launch: launch.at_beat)
+        for launch in waiting:
+            reply.send("/launch/queued", launch.name, max(launch.told_beats, 0))
+        reply.done()
+
+
+def _next_beat(quantum: str, pulse: Pulse, *, is_after: bool) -> float:
+    """The first beat of that kind: after this frame, or from it on."""
+    beats = _BARS[quantum] * pulse.beats_a_bar if quantum in _BARS else 1
+    if is_after:
+        return (math.floor(_reached(pulse) / beats) + 1) * beats
+    return math.ceil((pulse.beat - NEW_COUNT_S * pulse.bpm / 60.0) / beats) * beats
+
+
+def _count_of(pulse: Pulse) -> tuple[float, int]:
+    return pulse.jumped, pulse.beats_a_bar
+
+
+def _reached(pulse: Pulse) -> float:
+    """Beats to which this frame is the nearest, and those before."""
+    return pulse.beat + min(pulse.step / 2, MAX_EARLY_BEATS) + ROUNDING_BEATS

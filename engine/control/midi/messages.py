@@ -1,0 +1,105 @@
+"""MIDI messages as the rest of the engine reads them: controls as a bridge would send them, clocks as events. Pure."""
+
+import re
+from collections.abc import Sequence, Set
+from functools import lru_cache
+from typing import Final
+
+from engine.osc import Message
+from engine.params.mapping.controls import MidiEvent, MidiKind
+
+_NAMES: Final = {
+    0x80: "note_off",
+    0x90: "note_on",
+    0xB0: "control_change",
+    0xC0: "program_change",
+    0xD0: "channel_pressure",
+    0xE0: "pitch_bend",
+}
+_TIMES: Final[dict[int, MidiKind]] = {0xF8: "clock", 0xFA: "start", 0xFB: "continue", 0xFC: "stop"}
+_BETWEEN_WORDS: Final = re.compile(r"[^a-z0-9.+()-]+")
+_FULL_FRAME: Final = b"\x01\x01"
+_PASSING: Final = (0xB0, 0xD0, 0xE0)  # controllers, pressure, bend: of these only the newest value counts
+_SELECTING: Final = frozenset((6, 38, 96, 97, 98, 99, 100, 101))  # controllers of NRPNs: their order counts
+MAX_IN_ORDER: Final = 32  # messages of one device in one turn; a cable carries 3 in that time
+
+
+def device_word(name: str) -> str:
+    """The name of a device as one word, a part of its controls' names and of addresses: `launchpad_mini_mk3`."""
+    return _BETWEEN_WORDS.sub("_", name.casefold()).strip("_") or "midi"
+
+
+def control_message(midi: bytes, device: str) -> Message | None:
+    """A channel message in the form of osmid (`/midi/nanokontrol2/1/control_change 7 64`); None for other messages."""
+    address = _address(midi[0], device)
+    if address is None:
+        return None
+    data: Sequence[int] = (midi[2] << 7 | midi[1],) if midi[0] >= 0xE0 else midi[1:]
+    return Message(address, tuple(data), "i" * len(data))
+
+
+@lru_cache(maxsize=1024)
+def _address(status: int, device: str) -> str | None:
+    name = _NAMES.get(status & 0xF0)
+    return f"/midi/{device}/{(status & 0x0F) + 1}/{name}" if name else None
+
+
+def time_event(midi: bytes, device: str) -> MidiEvent | None:
+    """The event of a clock, a song position or a timecode message; None for other messages."""
+    status = midi[0]
+    if status in _TIMES:
+        return MidiEvent(kind=_TIMES[status], device=device)
+    if status == 0xF1:
+        return MidiEvent(kind="mtc", value=midi[1], device=device)
+    if status == 0xF2:
+        return MidiEvent(kind="song_position", value=midi[2] << 7 | midi[1], device=device)
+    if status == 0xF0 and len(midi) == 10 and midi[1] == 0x7F and midi[3:5] == _FULL_FRAME:
+        hours, minutes, seconds, frames = midi[5:9]
+        packed = hours << 21 | minutes << 14 | seconds << 7 | frames
+        return MidiEvent(kind="mtc_full", value=packed, device=device)
+    return None
+
+
+def thinned(waiting: list[bytes], down: set[bytes]) -> list[bytes]:
+    """The messages of a flood that are executed: of each controller, bend and pressure only the newest, of the others
+    the newest `MAX_IN_ORDER`, and the releases of keys that stay up. All of them, if few wait.
+
+    `down`: the keys of the device whose press was executed, and not yet their release; kept here.
+    """
+    kept = waiting if len(waiting) <= MAX_IN_ORDER else _newest(waiting, down)
+    for midi in kept:
+        if (key := _key_of(midi)) is not None:
+            down.discard(key) if _is_release(midi) else down.add(key)
+    return kept
+
+
+def _newest(waiting: list[bytes], down: Set[bytes]) -> list[bytes]:
+    kept: list[bytes] = []
+    seen: set[bytes] = set()
+    others = 0
+    for midi in reversed(waiting):
+        kind = midi[0] & 0xF0
+        if kind in _PASSING and not (kind == 0xB0 and midi[1] in _SELECTING):
+            key = midi[:2] if kind == 0xB0 else midi[:1]
+            if key not in seen:
+                seen.add(key)
+                kept.append(midi)
+            continue
+        note = _key_of(midi)
+        if others < MAX_IN_ORDER:
+            others += 1
+            kept.append(midi)
+        elif note in down and note not in seen and _is_release(midi):
+            kept.append(midi)
+        if note is not None:
+            seen.add(note)
+    return kept[::-1]
+
+
+def _key_of(midi: bytes) -> bytes | None:
+    """The channel and the number of the key that a message presses or releases; None for others."""
+    return bytes((midi[0] & 0x0F, midi[1])) if midi[0] & 0xE0 == 0x80 else None
+
+
+def _is_release(midi: bytes) -> bool:
+    return midi[0] & 0xF0 == 0x80 or midi[2] == 0

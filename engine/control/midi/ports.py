@@ -1,0 +1,391 @@
+"""The thread of the MIDI ports: finds them by name, reads them, lights their controls, sends the clock.
+
+    system (C threads) ─► bytes ─► parser ─┬─► clock, timecode: with the time of their arrival
+                                           └─► controls ─► deliver (the dispatcher, the map)
+    map feedback, beat, timecode ─► queues ─► ports
+
+A device is all ports with its name. It may be pulled and come back: then it is opened again, and its lights are sent
+again. Two devices of one name are one here.
+
+A broken device may send as fast as USB carries. Its bytes wait in a bounded queue. Of a turn's messages the newest
+values are executed (`messages.thinned`), and the next turn is later; they go through the lock and the translation that
+packets of OSC take.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final, TypeVar
+
+from engine.control.midi.clock_out import START, ClockOut, TimecodeOut
+from engine.control.midi.messages import control_message, device_word, thinned, time_event
+from engine.control.midi.parser import MidiParser
+from engine.control.midi.system import Input, MidiSystem, Output, Port
+from engine.control.outgoing.sender import Sender
+from engine.errors import MultiverseError
+from engine.osc import Message
+from engine.params import ParamStore, Tempo
+from engine.params.mapping.controls import MidiEvent
+from engine.params.mapping.routes import PORT
+from engine.params.timecode import RATES
+from engine.system.clock import Clock
+from engine.system.guarded_thread import Guard
+from engine.system.plain_text import some_of
+from engine.system.reporting import Report
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+ALL: Final = "all"
+THROUGH: Final = "midi through"  # ALSA's loop: what is sent there comes back
+READ_INTERVAL_S: Final = 0.002
+FLOODED_INTERVAL_S: Final = 0.01  # more wait then, of which fewer are executed
+SEARCH_INTERVAL_S: Final = 0.25
+RETRY_S: Final = 5.0  # a port that another program has
+MAX_WAITING: Final = 4096  # pieces of data of one port, and messages to one device
+SENT_A_TURN: Final = 16  # to one device: MapFeedback sends no more in a sixtieth of a second
+CLOSED_WITHIN_S: Final = 3.0
+MAX_HELD_S: Final = 0.05
+DRIFT_S: Final = 1e-5  # a message: clocks of two devices differ by less
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MidiDeviceStatus:
+    name: str
+    """As in the names of its controls."""
+    is_read: bool
+    is_sent_to: bool
+    messages: int
+    """Received from it."""
+    left_out: int
+    """Messages among these that a flood's newer ones replaced."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MidiStatus:
+    wanted: tuple[str, ...]
+    """The names of `--midi`."""
+    waiting: tuple[str, ...]
+    """Those that no port has now."""
+    devices: tuple[MidiDeviceStatus, ...]
+    detail: str = ""
+    """Why there is no MIDI at all, and what to do; "" if there is."""
+
+
+class ArrivalTimes:
+    """Turns a driver's times into the engine's. Pure.
+
+    A message is read up to some milliseconds after it arrived, so the smallest delay so far is the distance of the two
+    clocks. It follows their drift; a delay far above it is a driver without times, or another start: it begins anew.
+    """
+
+    def __init__(self) -> None:
+        self._distance_s: float | None = None
+
+    def at_s(self, stamp_s: float, now_s: float) -> float:
+        """When a message with the driver's time `stamp_s` arrived, that is read at `now_s`."""
+        late_s = now_s - stamp_s
+        if self._distance_s is None or not self._distance_s <= late_s <= self._distance_s + MAX_HELD_S:
+            self._distance_s = late_s
+        else:
+            self._distance_s = min(late_s, self._distance_s + DRIFT_S)
+        return stamp_s + self._distance_s
+
+
+class _Reader:
+    """One input port."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[tuple[bytes, float]] = deque(maxlen=MAX_WAITING)
+        self.times, self.parser = ArrivalTimes(), MidiParser()
+        self.input: Input | None = None
+
+    def take(self, data: bytes, stamp_s: float) -> None:
+        self.waiting.append((data, stamp_s))
+
+    def read(self, now_s: float) -> list[tuple[bytes, float]]:
+        """The messages since the last call, each with the time of its arrival."""
+        assert self.input is not None
+        self.input.poll()
+        found = []
+        for _ in range(len(self.waiting)):
+            data, stamp_s = self.waiting.popleft()
+            at_s = self.times.at_s(stamp_s, now_s)
+            found += [(midi, at_s) for midi in self.parser.feed(data)]
+        return found
+
+
+@dataclass(slots=True)
+class _Device:
+    name: str
+    readers: dict[Port, _Reader] = field(default_factory=dict)
+    outputs: dict[Port, Output] = field(default_factory=dict)
+    to_send: deque[bytes] = field(default_factory=lambda: deque(maxlen=MAX_WAITING))
+    down: set[bytes] = field(default_factory=set)
+    """As in `thinned`."""
+    messages: int = 0
+    left_out: int = 0
+    is_started: bool = False
+    """It was sent a start of the clock."""
+
+
+class MidiPorts:
+    """Runs from `start` to `close`. `status` and `post` on any thread, the rest on its own, `midi`."""
+
+    def __init__(
+        self,
+        wanted: Iterable[str],
+        open_system: Callable[[], MidiSystem],
+        *,
+        deliver: Callable[[list[Message], str], None],
+        take_time: Callable[[MidiEvent, str, float], bool],
+        subscribe: Callable[[Sender, str], None],
+        unsubscribe: Callable[[str], None],
+        farewell: Callable[[str], Iterable[bytes]] = lambda device: (),
+        clock_owner: Callable[[], str],
+        store: ParamStore,
+        tempo: Tempo,
+        timecode: Callable[[float], tuple[float, float, str] | None],
+        clock: Clock,
+        report: Report,
+        say: Callable[[str], None],
+    ) -> None:
+        """`deliver(messages, sender_name)` executes controls, `take_time(event, sender_name, at_s)` clocks.
+        `subscribe(sender, device)` sends the device its lights as MIDI bytes. `farewell(device)`: sent to it
+        at the end. `clock_owner()`: the device that leads
+        the beat, which gets no clock back. `timecode(now_s)`: seconds, speed and the rate's name, or None."""
+        self._wanted = tuple(wanted)
+        self._open_system = open_system
+        self._deliver, self._take_time = deliver, take_time
+        self._subscribe, self._unsubscribe, self._farewell = subscribe, unsubscribe, farewell
+        self._clock_owner = clock_owner
+        self._store, self._tempo, self._timecode = store, tempo, timecode
+        self._clock, self._report, self._say = clock, report, say
+        self._system: MidiSystem | None = None
+        self._devices: dict[str, _Device] = {}
+        """Replaced as a whole, so read on any thread."""
+        self._refused: dict[Port, float] = {}
+        """When a port that could not be opened is tried again; while one is being opened, it is among them."""
+        self._waiting: tuple[str, ...] | None = None
+        self._detail = ""
+        self._search_s = self._read_s = float("-inf")
+        self._clock_out, self._timecode_out = ClockOut(), TimecodeOut()
+        self._is_closing = threading.Event()
+        self._guard = Guard(log, report, "midi.error", "midi")
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Never fails: what is missing is said in one line, and the engine runs without MIDI."""
+        self._thread = threading.Thread(target=self._run, name="midi", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop the clock, close the ports, end the thread. Safe without `start`."""
+        self._is_closing.set()
+        if self._thread is not None:
+            self._thread.join(CLOSED_WITHIN_S)
+
+    def status(self) -> MidiStatus:
+        devices = tuple(
+            MidiDeviceStatus(
+                name=each.name,
+                is_read=bool(each.readers),
+                is_sent_to=bool(each.outputs),
+                messages=each.messages,
+                left_out=each.left_out,
+            )
+            for each in self._devices.values()
+        )
+        return MidiStatus(wanted=self._wanted, waiting=self._waiting or (), devices=devices, detail=self._detail)
+
+    def post(self, device: str, midi: bytes) -> None:
+        """Queue one message for a device: a light, a colour. Nothing happens if it is not there."""
+        found = self._devices.get(device)
+        if found is not None:
+            found.to_send.append(midi)
+
+    # -- the thread --------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        self._guard.attempt(self._start_system, self._keep_reason)
+        if self._system is None:
+            return
+        while not self._is_closing.is_set():
+            wait_s = self._guard.attempt(lambda: self.step(self._clock.now_s()))
+            # Not a condition's wait, which takes 15 ms on Windows.
+            time.sleep(SEARCH_INTERVAL_S if wait_s is None else wait_s)
+        self._guard.attempt(self._close_ports)
+
+    def _start_system(self) -> None:
+        try:
+            self._system = self._open_system()
+        except MultiverseError as error:
+            self._keep_reason(error)
+            self._report("midi.missing", f"--midi: {error}")
+
+    def _keep_reason(self, error: Exception) -> None:
+        self._detail = str(error)
+
+    def use(self, system: MidiSystem) -> None:
+        """Use these ports, without a thread: for tests."""
+        self._system = system
+
+    def step(self, now_s: float) -> float:
+        """Do what is due; returns the seconds until the next call."""
+        if now_s >= self._search_s:
+            self._search_s = now_s + SEARCH_INTERVAL_S
+            self._search(now_s)
+        if not self._devices:
+            return SEARCH_INTERVAL_S
+        if now_s >= self._read_s:
+            is_flood = any([self._alone(self._read, device, now_s) for device in self._devices.values()])
+            self._read_s = now_s + FLOODED_INTERVAL_S if is_flood else now_s
+        wait_s = min(READ_INTERVAL_S, self._send_times())
+        for device in list(self._devices.values()):
+            self._send(device, [device.to_send.popleft() for _ in range(min(SENT_A_TURN, len(device.to_send)))])
+        return wait_s
+
+    def _alone(self, act: Callable[..., Result], *arguments: Any) -> Result | None:
+        """Do something with one port or device; the driver of one must not stop the others."""
+        return self._guard.attempt(partial(act, *arguments))
+
+    def _read(self, device: _Device, now_s: float) -> bool:
+        """Execute what a device sent. True if messages were left out."""
+        controls: list[bytes] = []
+        for reader in device.readers.values():
+            for midi, at_s in reader.read(now_s):
+                device.messages += 1
+                event = time_event(midi, device.name)
+                if event is None:
+                    controls.append(midi)
+                else:
+                    self._take_time(event, PORT + device.name, at_s)
+        executed = thinned(controls, device.down)
+        device.left_out += len(controls) - len(executed)
+        messages = [control_message(midi, device.name) for midi in executed]
+        if found := [message for message in messages if message is not None]:
+            self._deliver(found, PORT + device.name)
+        return len(executed) < len(controls)
+
+    # -- sending -----------------------------------------------------------------------------------
+
+    def _send_times(self) -> float:
+        """Send the clock and the timecode that are due; returns the seconds until the next of them."""
+        now_s, wait_s = self._clock.now_s(), float("inf")
+        due: list[bytes] = []
+        if self._store.get("/tempo/midi_out"):
+            beat = self._tempo.beat_at(now_s)
+            due += self._clock_out.due(beat, self._tempo.read_pulse().beats_a_bar)
+            wait_s = self._clock_out.wait_s(beat, self._tempo.bpm)
+        else:
+            due += self._clock_out.stopped()
+        if due:
+            leader = self._clock_owner()
+            for device in list(self._devices.values()):
+                if device.name != leader:
+                    sent = due if device.is_started else self._clock_out.for_late(due)
+                    device.is_started = device.is_started or START in sent
+                    self._send(device, sent)
+        at = self._timecode(now_s) if self._store.get("/timecode/midi_out") else None
+        if at is None:
+            self._timecode_out.stopped()
+            return wait_s
+        seconds, speed, rate = at
+        frames = self._timecode_out.due(seconds, speed, RATES[rate], now_s)
+        for device in list(self._devices.values()):
+            self._send(device, frames)
+        return min(wait_s, self._timecode_out.wait_s(seconds, speed, RATES[rate]))
+
+    def _send(self, device: _Device, messages: Iterable[bytes]) -> None:
+        def send() -> None:
+            try:
+                for midi in messages:
+                    for output in device.outputs.values():
+                        output.send(midi)
+            except OSError as error:
+                self._report(f"midi.send.{device.name}", f"midi: {device.name} takes nothing ({error})")
+
+        self._alone(send)
+
+    # -- ports come and go -------------------------------------------------------------------------
+
+    def _search(self, now_s: float) -> None:
+        assert self._system is not None
+        there = self._system.ports()
+        wanted = [port for port in there if any(_is_meant(name, port) for name in self._wanted)]
+        for device in list(self._devices.values()):
+            self._close_missing(device, frozenset(wanted))
+        for port in wanted:
+            known = self._devices.get(device_word(port.device))
+            if known is not None and (port in known.readers or port in known.outputs):
+                continue
+            if self._refused.get(port, float("-inf")) <= now_s:
+                self._refused[port] = now_s + RETRY_S
+                self._alone(self._open, port)
+        self._tell_waiting(there)
+
+    def _close_missing(self, device: _Device, there: frozenset[Port]) -> None:
+        gone = [port for port in (*device.readers, *device.outputs) if port not in there]
+        for port in gone:
+            closing = device.outputs.pop(port, None) or device.readers.pop(port).input
+            if closing is not None:
+                self._guard.attempt(closing.close)
+        if gone and not device.outputs:
+            self._unsubscribe(PORT + device.name)
+        if gone and not device.readers and not device.outputs:
+            self._devices = {name: each for name, each in self._devices.items() if each is not device}
+            self._report(f"midi.gone.{device.name}", f"midi: {device.name} is gone; it works again once it is back")
+
+    def _open(self, port: Port) -> None:
+        assert self._system is not None
+        name = device_word(port.device)
+        device = self._devices.get(name) or _Device(name)
+        try:
+            if port.is_input:
+                reader = _Reader()
+                reader.input = self._system.open_input(port, reader.take)
+                device.readers[port] = reader
+            else:
+                device.outputs[port] = self._system.open_output(port)
+        except OSError as error:
+            self._report(f"midi.open.{name}", f"midi: {error}; has another program taken it? Tried again")
+            return
+        self._refused.pop(port, None)
+        if name not in self._devices:
+            self._devices = {**self._devices, name: device}
+            self._say(f"midi: {name} is connected")
+        if not port.is_input:
+            self._subscribe(Sender(name=PORT + name, post=partial(self.post, name), at_port=None), name)
+
+    def _tell_waiting(self, there: list[Port]) -> None:
+        """Say which names no port has, when that changes."""
+        waiting = tuple(name for name in self._wanted if not any(_is_meant(name, port) for port in there))
+        if waiting == self._waiting:
+            return
+        before, self._waiting = self._waiting or (), waiting
+        if new := [name for name in waiting if name not in before]:
+            known = some_of(dict.fromkeys(port.name for port in there)) if there else "none"
+            self._say(f"midi: no port is named {', '.join(new)} (there: {known}); waiting for it")
+
+    def _close_ports(self) -> None:
+        for device in self._devices.values():
+            if device.outputs:
+                self._send(device, (*self._clock_out.stopped(), *self._farewell(device.name)))
+            for closing in (*device.outputs.values(), *(reader.input for reader in device.readers.values())):
+                if closing is not None:
+                    self._guard.attempt(closing.close)
+        self._devices = {}
+        if self._system is not None:
+            self._system.close()
+            self._system = None
+
+
+def _is_meant(name: str, port: Port) -> bool:
+    if name.casefold() == ALL:
+        return THROUGH not in port.device.casefold()
+    return any(name.casefold() in each.casefold() for each in (port.name, port.device, device_word(port.device)))

@@ -1,0 +1,168 @@
+"""The system's MIDI ports, through libremidi (`pylibremidi`): ALSA, CoreMIDI, Windows.
+
+libremidi reads on threads of its own, which do not run Python, into a queue that `poll` empties on ours: no C thread
+waits for the interpreter, and the frame loop for no driver. Each piece of data has the driver's time, so that a clock's
+ticks keep their distance however late they are read. It tells when ports come and go; only then they are listed.
+
+Traps of the library: a callback that raises ends the process, so ours only append. `send_message` with two numbers
+takes the second for a length: messages are sent as a list.
+"""
+
+import importlib
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from engine.errors import MultiverseError
+
+OWN: Final = "libremidi"  # begins the name of the ports that our own connections make, which others may list
+MISSING: Final = 'needs the package pylibremidi: pip install "multiverse-engine[midi]"'
+NONE_HERE: Final = "this system has no MIDI: ALSA's sequencer is missing (sudo modprobe snd-seq)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Port:
+    name: str
+    """As the system shows it."""
+    device: str
+    """The device, or the program, that the port belongs to; equal for its inputs and outputs."""
+    is_input: bool
+    """True if we read it."""
+    number: tuple[int, int] = (0, 0)
+    """The system's own, which tells two devices of one name apart. JACK has none."""
+    plugged: int = 0
+    """Times that a port of this name was pulled before: one that came back at once has to be opened again."""
+    handle: Any = field(compare=False)
+
+
+class Input(Protocol):
+    def poll(self) -> None:
+        """Pass on what arrived to `take`."""
+
+    def close(self) -> None: ...
+
+
+class Output(Protocol):
+    def send(self, midi: bytes) -> None:
+        """Send one message. Raises OSError if the device does not take it."""
+
+    def close(self) -> None: ...
+
+
+TakeBytes = Callable[[bytes, float], None]
+"""`take(data, stamp_s)`: the driver's time in seconds from any start. Must not raise."""
+
+
+class MidiSystem(Protocol):
+    """The MIDI thread's, except where noted."""
+
+    def ports(self) -> list[Port]:
+        """The ports that are there now."""
+
+    def open_input(self, port: Port, take: TakeBytes) -> Input:
+        """Raises OSError if another program has it."""
+
+    def open_output(self, port: Port) -> Output:
+        """Raises OSError if another program has it."""
+
+    def close(self) -> None: ...
+
+
+class LibremidiSystem:
+    """`MidiSystem` with real ports. Raises MultiverseError if the library or the system's MIDI is missing."""
+
+    def __init__(self, api: str = "") -> None:
+        """`api`: libremidi's name of one, `JACK_MIDI` for example; "": the system's own."""
+        try:
+            self._lib: Any = importlib.import_module("pylibremidi")
+        except ImportError:
+            raise MultiverseError(MISSING) from None
+        lib = self._lib
+        self._ports: list[Port] | None = None
+        self._pulled: Counter[tuple[bool, str]] = Counter()
+        self._api = getattr(lib.API, api) if api else lib.midi1_default_api()
+        watching = lib.ObserverConfiguration()
+        watching.track_virtual = True
+        news: deque[tuple[bool, str] | None] = deque()  # None: a port came; else True for an input, and its name
+        self._news = news
+        # They hold the deque, not us: the garbage collector does not see what a C++ callback holds.
+        watching.input_added = watching.output_added = lambda port: news.append(None)
+        watching.input_removed = lambda port: news.append((True, port.display_name))
+        watching.output_removed = lambda port: news.append((False, port.display_name))
+        self._observer: Any = lib.Observer(watching, self._api)
+        if self._observer.get_current_api() == lib.API.DUMMY:
+            raise MultiverseError(NONE_HERE)
+
+    def ports(self) -> list[Port]:
+        self._observer.poll()
+        is_new = bool(self._news) or self._ports is None
+        while self._news:
+            if (pulled := self._news.popleft()) is not None:
+                self._pulled[pulled] += 1
+        if is_new:
+            found = [self._port(port, True) for port in self._observer.get_input_ports()]
+            found += [self._port(port, False) for port in self._observer.get_output_ports()]
+            self._ports = [port for port in found if not port.device.startswith(OWN)]
+        return self._ports or []
+
+    def open_input(self, port: Port, take: TakeBytes) -> Input:
+        return _Input(self._lib, self._api, port, take)
+
+    def open_output(self, port: Port) -> Output:
+        return _Output(self._lib, self._api, port)
+
+    def close(self) -> None:
+        self._observer = None
+
+    def _port(self, port: Any, is_input: bool) -> Port:
+        name = port.display_name or port.port_name
+        return Port(
+            name=name,
+            device=port.device_name or name,
+            is_input=is_input,
+            number=(port.client, port.port),
+            plugged=self._pulled[is_input, port.display_name],
+            handle=port,
+        )
+
+
+class _Input:
+    def __init__(self, lib: Any, api: Any, port: Port, take: TakeBytes) -> None:
+        settings = {
+            "ignore_sysex": False,
+            "ignore_timing": False,
+            "on_raw_data": lambda data, stamp_ns: take(bytes(data), stamp_ns * 1e-9),
+        }
+        reading = lib.InputConfiguration()
+        for name, value in settings.items():
+            setattr(reading, name, value)
+        self._port: Any = lib.MidiIn(reading, api)
+        _check(self._port.open_port(port.handle, "multiverse"), port)
+
+    def poll(self) -> None:
+        self._port.poll()
+
+    def close(self) -> None:
+        self._port.close_port()
+        self._port = None
+
+
+class _Output:
+    def __init__(self, lib: Any, api: Any, port: Port) -> None:
+        self._port: Any = lib.MidiOut(lib.OutputConfiguration(), api)
+        _check(self._port.open_port(port.handle, "multiverse"), port)
+
+    def send(self, midi: bytes) -> None:
+        error = self._port.send_message(list(midi))
+        if error:
+            raise OSError(str(error))
+
+    def close(self) -> None:
+        self._port.close_port()
+        self._port = None
+
+
+def _check(error: Any, port: Port) -> None:
+    if error:
+        raise OSError(f"{port.name}: {error}")

@@ -1,0 +1,260 @@
+"""Banks of pads, and the file that keeps them: TOML that a person can read, edit and mail.
+
+    [[bank]]
+    name = "Friday"
+    pads = [
+        { pad = 1, preset = "Night" },
+        { pad = 6, preset = "Finale", colour = "#ff8800" },
+    ]
+
+Pads are numbered 1 to 16, four to a row, from the top left; banks from 1 in the order of the file. A pad may name a
+preset that does not exist: it counts as empty until that preset comes (back). Banks whose name begins with `Looks` hold
+the built-in looks at first; new presets go to the others. Banks are immutable: each edit makes new ones, so any thread
+may read them.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, Literal, Self
+
+import tomli_w
+
+from engine.errors import BankError, PresetError
+from engine.params.preset_shelf import FACTORY
+from engine.params.presets import clean_name
+from engine.params.toml_file import read_toml
+from engine.system.atomic_file import write_atomic
+from osc_schema.banks import MAX_BANKS, NAME_CHARACTERS, PADS
+
+LOOKS_BANK: Final = "Looks"
+_PAD_KEYS: Final = ("pad", "preset", "colour")
+_BANK_KEYS: Final = ("name", "pads")
+_COLOUR = re.compile(r"#[0-9a-f]{6}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pad:
+    preset: str
+    colour: str = ""
+    """`#rrggbb`; "" for none."""
+
+    @classmethod
+    def checked(cls, preset: object, colour: object = "") -> Self:
+        """A pad from values of OSC or a file. Raises BankError if one of them is invalid."""
+        if not isinstance(preset, str):
+            raise BankError(f"preset {_shown(preset)} is not a name")
+        if not isinstance(colour, str) or (colour and not _COLOUR.fullmatch(colour.lower())):
+            raise BankError(f"colour {_shown(colour)} is not #rrggbb")
+        try:
+            built_in = FACTORY.get(preset.casefold())
+            return cls(preset=built_in.name if built_in else clean_name(preset), colour=colour.lower())
+        except PresetError as reason:
+            raise BankError(str(reason)) from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bank:
+    name: str
+    pads: Mapping[int, Pad] = field(default_factory=lambda: MappingProxyType({}))
+    """By number, 1..16."""
+
+    @property
+    def takes_new(self) -> bool:
+        """True if newly saved presets may go here."""
+        return not self.name.startswith(LOOKS_BANK)
+
+    def with_pad(self, number: int, pad: Pad | None) -> "Bank":
+        """None empties it."""
+        others = {at: other for at, other in self.pads.items() if at != number}
+        return replace(self, pads=others if pad is None else {**others, number: pad})
+
+
+@dataclass(frozen=True, slots=True)
+class Banks:
+    banks: tuple[Bank, ...] = ()
+
+    def pad_at(self, bank: object, pad: object) -> Pad | None:
+        """The pad, or None if it is empty or there is no such bank. BankError for a number out of range."""
+        number, at = checked_number("bank", bank, MAX_BANKS), checked_number("pad", pad, PADS)
+        return self.banks[number - 1].pads.get(at) if number <= len(self.banks) else None
+
+    def number_of(self, bank: object) -> int:
+        """The number of a bank that exists. BankError if it does not."""
+        number = checked_number("bank", bank, MAX_BANKS)
+        if number > len(self.banks):
+            raise BankError(f"there is no bank {number} (/bank/name {len(self.banks) + 1} NAME makes the next one)")
+        return number
+
+    def with_pad(self, bank: object, pad: object, content: Pad | None) -> "Banks":
+        number = self.number_of(bank)
+        changed = self.banks[number - 1].with_pad(checked_number("pad", pad, PADS), content)
+        return self._with_bank(number, changed)
+
+    def swapped(self, bank: object, pad: object, to_bank: object, to_pad: object) -> "Banks":
+        """Exchange two pads, of which one or both may be empty."""
+        self.number_of(bank), self.number_of(to_bank)
+        there, here = self.pad_at(to_bank, to_pad), self.pad_at(bank, pad)
+        return self.with_pad(bank, pad, there).with_pad(to_bank, to_pad, here)
+
+    def named(self, bank: object, name: object) -> "Banks":
+        """Rename a bank; the next free number makes one."""
+        number = checked_number("bank", bank, MAX_BANKS)
+        name = checked_bank_name(name)
+        if number == len(self.banks) + 1:
+            return Banks((*self.banks, Bank(name=name)))
+        return self._with_bank(number, replace(self.banks[self.number_of(bank) - 1], name=name))
+
+    def without(self, bank: object) -> "Banks":
+        """Remove a bank; those after it move up."""
+        number = self.number_of(bank)
+        return Banks((*self.banks[: number - 1], *self.banks[number:]))
+
+    def renamed(self, preset: str, new: str) -> "Banks":
+        """Let the pads of a preset follow its new name."""
+
+        def follow(bank: Bank) -> Bank:
+            pads = {at: replace(pad, preset=new) if pad.preset == preset else pad for at, pad in bank.pads.items()}
+            return replace(bank, pads=pads)
+
+        return Banks(tuple(map(follow, self.banks))) if self.holds(preset) else self
+
+    def holds(self, preset: str) -> bool:
+        return any(pad.preset == preset for bank in self.banks for pad in bank.pads.values())
+
+    def with_new(self, preset: str, existing: Collection[str]) -> tuple["Banks", int, bool]:
+        """Put a preset on the first free pad of the banks that take new ones; a bank is added before the first other
+        one when all are full. Also returns the bank's number, and True if it was added. A pad whose preset is not among
+        `existing` is free. BankError if there is room for no more banks."""
+        pad = Pad(preset=preset)
+        for number, bank in enumerate(self.banks, start=1):
+            used = {at for at, other in bank.pads.items() if other.preset in existing and other.preset != preset}
+            free = next((at for at in range(1, PADS + 1) if at not in used), None)
+            if bank.takes_new and free is not None:
+                return self._with_bank(number, bank.with_pad(free, pad)), number, False
+        if len(self.banks) >= MAX_BANKS:
+            raise BankError(f"preset {preset!r} has no pad: all {MAX_BANKS} banks are full")
+        place = next((at for at, bank in enumerate(self.banks) if not bank.takes_new), len(self.banks))
+        own = sum(bank.takes_new for bank in self.banks)
+        added = Bank(name=f"Presets {own + 1}", pads={1: pad})
+        return Banks((*self.banks[:place], added, *self.banks[place:])), place + 1, True
+
+    def _with_bank(self, number: int, bank: Bank) -> "Banks":
+        return Banks((*self.banks[: number - 1], bank, *self.banks[number:]))
+
+
+PadState = Literal["empty", "idle", "faulty", "prepared", "queued", "on_air"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownPads:
+    """The state of the shown bank, which pads of controllers are lit by."""
+
+    bank: int
+    """1..16."""
+    banks: int
+    """How many banks there are."""
+    pads: tuple[tuple[PadState, str], ...]
+    """16 states, each with the pad's colour, `#rrggbb` or ""."""
+
+
+def first_banks(presets: Iterable[str], looks: Iterable[str]) -> Banks:
+    """The banks of a first start: one's own presets in their order, then the built-in looks."""
+    filled = [*_filled("Presets", list(presets)), *_filled(LOOKS_BANK, list(looks))]
+    return Banks(tuple(filled[:MAX_BANKS]))
+
+
+def _filled(name: str, presets: list[str]) -> Iterable[Bank]:
+    for number, first in enumerate(range(0, len(presets), PADS), start=1):
+        pads = {at: Pad(preset=preset) for at, preset in enumerate(presets[first : first + PADS], start=1)}
+        yield Bank(name=f"{name} {number}", pads=pads)
+
+
+def write_banks(path: Path, banks: Banks) -> None:
+    """Write the file. Raises BankError if that fails. Waits for the disk."""
+    entries = [{"name": bank.name, "pads": [_entry_of(*each) for each in sorted_pads(bank)]} for bank in banks.banks]
+    try:
+        write_atomic(path, tomli_w.dumps({"bank": entries}))
+    except OSError as error:
+        raise BankError(f"{path}: cannot be written ({error.strerror or error})") from None
+
+
+def read_banks(path: Path) -> tuple[Banks | None, list[str]]:
+    """The banks in a file, and one line for each invalid entry, which is left out. Never raises; None for a missing
+    file."""
+    try:
+        content = read_toml(path, "list of banks", BankError)
+    except FileNotFoundError:
+        return None, []
+    except BankError as reason:
+        return Banks(), [str(reason)]
+    problems = [f"{path}: {key!r}: unknown key of a list of banks (known: bank)" for key in content if key != "bank"]
+    entries = content.get("bank", [])
+    if not isinstance(entries, list):
+        return Banks(), [*problems, f"{path}: bank is not a list of banks"]
+    banks: list[Bank] = []
+    for place, entry in enumerate(entries, start=1):
+        where = f"{path}: bank {place}"
+        try:
+            _check_table(entry, _BANK_KEYS, "bank")
+            if len(banks) == MAX_BANKS:
+                raise BankError(f"{MAX_BANKS} banks are the limit")
+            pads, wrong = _read_pads(entry.get("pads", []))
+            problems += [f"{where}: {reason} (left out)" for reason in wrong]
+            banks.append(Bank(name=checked_bank_name(entry.get("name", f"Bank {place}")), pads=pads))
+        except BankError as reason:
+            problems.append(f"{where}: {reason} (left out)")
+    return Banks(tuple(banks)), problems
+
+
+def _read_pads(entries: object) -> tuple[dict[int, Pad], list[str]]:
+    """The pads of a bank, and a reason for each one that is left out."""
+    if not isinstance(entries, list):
+        raise BankError("pads is not a list")
+    pads: dict[int, Pad] = {}
+    problems = []
+    for place, entry in enumerate(entries, start=1):
+        try:
+            _check_table(entry, _PAD_KEYS, "pad")
+            number = checked_number("pad", entry.get("pad"), PADS)
+            if number in pads:
+                raise BankError(f"pad {number} occurs twice")
+            pads[number] = Pad.checked(entry.get("preset"), entry.get("colour", ""))
+        except BankError as reason:
+            problems.append(f"entry {place} of pads: {reason}")
+    return pads, problems
+
+
+def _check_table(entry: object, known: tuple[str, ...], what: str) -> None:
+    if not isinstance(entry, dict):
+        raise BankError("is not a table")
+    for key in entry:
+        if key not in known:
+            raise BankError(f"{key!r}: unknown key of a {what} (known: {', '.join(known)})")
+
+
+def checked_number(what: str, number: object, most: int) -> int:
+    if not isinstance(number, int | float) or isinstance(number, bool) or number % 1 != 0 or not 1 <= number <= most:
+        raise BankError(f"{what} {_shown(number)} is not a whole number 1..{most}")
+    return int(number)
+
+
+def checked_bank_name(name: object) -> str:
+    if not isinstance(name, str) or not 1 <= len(name.strip()) <= NAME_CHARACTERS:
+        raise BankError(f"name {_shown(name)} is not a text of 1 to {NAME_CHARACTERS} characters")
+    return name.strip()
+
+
+def sorted_pads(bank: Bank) -> list[tuple[int, Pad]]:
+    return sorted(bank.pads.items(), key=lambda item: item[0])
+
+
+def _entry_of(number: int, pad: Pad) -> dict[str, object]:
+    """The pad as in the file. A colour is written only if there is one."""
+    return {"pad": number, "preset": pad.preset} | ({"colour": pad.colour} if pad.colour else {})
+
+
+def _shown(value: object) -> str:
+    return f"{value:.7g}" if isinstance(value, float) else repr(value)[:40]

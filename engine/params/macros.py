@@ -1,0 +1,133 @@
+"""Macros: one knob moves many parameters, each within its own range and by its own curve.
+
+    /macro/moves/1 "/post/bloom 0 1; /layer/*/angle 90 0 -0.5"
+
+A macro that somebody moves sets its parameters, in the frame after: every surface shows them, presets hold them, and
+a fader moved afterwards wins until the macro moves again. A macro moved by a preset, a fade or panic sets nothing,
+because these set the parameters themselves. A macro moved by modulation moves its parameters in
+that frame only (`spread`).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+import osc_schema
+from engine.params.crossfade import BY as FADE
+from engine.params.store import PANIC, ParamStore
+from engine.system.reporting import Report
+from osc_schema import Param, ParamType, Rejected, Value
+from osc_schema.macros import MACROS
+from osc_schema.scale import Scale, nearest_step, scale_of
+
+BY: Final = "macro"
+ADDRESSES: Final = tuple(f"/macro/{n}" for n in MACROS)
+MOVES: Final = {f"/macro/{n}": f"/macro/moves/{n}" for n in MACROS}
+_UNMOVED: Final = (ParamType.TEXT, ParamType.FILE, ParamType.TRIGGER, ParamType.COLOUR)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """One movement; `address` may be a pattern."""
+
+    address: str
+    low: float | None = None
+    """Value at 0; None: that of the parameter."""
+    high: float | None = None
+    curve: float = 0.0
+
+    def __str__(self) -> str:
+        words = [self.address]
+        if self.low is not None and self.high is not None:
+            words += [f"{self.low:g}", f"{self.high:g}"] + ([f"{self.curve:g}"] if self.curve else [])
+        return " ".join(words)
+
+    def value(self, param: Param, position: float) -> Value:
+        """The parameter's value with the macro at a position 0..1."""
+        whole = scale_of(param)
+        low, high = (whole.low, whole.high) if self.low is None or self.high is None else (self.low, self.high)
+        is_exponential = whole.is_exponential and low > 0.0 and high > 0.0
+        value = Scale(low, high, is_exponential).value_at(position ** (4.0**self.curve))
+        if param.type is ParamType.BOOL:
+            return value >= 0.5
+        return nearest_step(value, param.step) if param.type in (ParamType.INT, ParamType.MENU) else value
+
+
+@lru_cache(maxsize=64)
+def moves_of(text: str) -> tuple[tuple[Param, Move], ...]:
+    """The parameters in a text of moves. Raises Rejected, for the whole text, with one line."""
+    found: dict[str, tuple[Param, Move]] = {}
+    for entry in filter(None, (part.strip() for part in text.split(";"))):
+        address, *numbers = entry.split()
+        try:
+            values = [float(number) for number in numbers]
+        except ValueError:
+            raise Rejected(f"{entry!r} is not an address, low, high and curve") from None
+        if len(values) not in (0, 2, 3) or not all(abs(value) < 1e9 for value in values):
+            raise Rejected(f"{entry!r}: takes an address, or an address, low, high and optionally a curve")
+        curve = values[2] if len(values) == 3 else 0.0
+        if not -1.0 <= curve <= 1.0:
+            raise Rejected(f"{entry!r}: the curve is not within -1..1")
+        low, high = values[:2] if values else (None, None)
+        move = Move(address=address, low=low, high=high, curve=curve)
+        for param in _targets(address):
+            found[param.address] = (param, move)
+    return tuple(found.values())
+
+
+def _targets(address: str) -> Iterable[Param]:
+    param = osc_schema.lookup(address)
+    params = (param,) if param else osc_schema.match(address) if osc_schema.is_pattern(address) else ()
+    if not params:
+        raise osc_schema.unknown_address(address)
+    movable = [each for each in params if each.type not in _UNMOVED and each.stored and each.area != "macro"]
+    if not movable:
+        raise Rejected(f"{address} cannot be moved by a macro: it is no number, switch or menu that presets hold")
+    return movable
+
+
+def conditions() -> Iterable[tuple[str, Any]]:
+    """Conditions for `ParamStore.add_condition`: refuse a text of moves that cannot be read."""
+
+    return [(address, lambda value: moves_of(str(value))) for address in MOVES.values()]
+
+
+class Macros:
+    """`step`: the render thread."""
+
+    def __init__(self, store: ParamStore, report: Report) -> None:
+        self._store = store
+        self._report = report
+        self._version = store.version
+        self._positions: list[Value] = []
+
+    def step(self, now_s: float) -> None:
+        """Let the macros that somebody has moved since the last frame set their parameters."""
+        version = self._store.version  # before the positions: a later change is then seen in the next frame
+        if version == self._version:
+            return
+        positions = [self._store.get(address) for address in ADDRESSES]
+        if positions == self._positions:  # as for most changes; to list them all costs more
+            self._version = version
+            return
+        self._positions = positions
+        changes, self._version = self._store.changes_since(self._version)
+        for change in changes:
+            moved_by_look = change.by in (FADE, "panic", PANIC, BY) or change.by.startswith(("preset ", "resume"))
+            if change.address in MOVES and not moved_by_look:
+                assert isinstance(change.value, float)
+                moves = moves_of(str(self._store.get(MOVES[change.address])))
+                values = [(param.address, move.value(param, change.value)) for param, move in moves]
+                for result in self._store.set_many(values, by=BY):
+                    if isinstance(result, Rejected):
+                        self._report(f"macros{change.address}", f"{change.address}: {result}")
+
+
+def spread(values: Mapping[str, Any], moved: dict[str, float]) -> None:
+    """Let modulated macros move their floats in this frame: adds to `moved`, where no route moves them itself."""
+    for address in ADDRESSES:
+        if address in moved:
+            for param, move in moves_of(values[MOVES[address]]):
+                if param.can_glide and param.address not in moved:
+                    moved[param.address] = float(move.value(param, moved[address]))  # type: ignore[arg-type]

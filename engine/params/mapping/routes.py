@@ -1,0 +1,77 @@
+"""The ways by which one device may arrive twice: through a port of the engine, and through a bridge beside it. Pure.
+
+A system lets several programs read one controller. With an absolute fader nothing is wrong then, but an encoder turns
+twice as far, a toggle toggles back, and a clock runs at twice its tempo.
+
+- Of clocks, and of timecodes, one counts at a time: the one that came first, until it has been silent.
+- A control's message is left out if the same one came by the other way within `WINDOW_S`, once for each. Bridges are
+  not compared with each other, nor ports: two devices may well send the same.
+"""
+
+from collections import deque
+from typing import Final
+
+from engine.params.mapping.controls import MidiEvent
+
+PORT: Final = "midi "
+"""Begins the name of a sender that is a port of ours; its device follows."""
+BRIDGE: Final = "bridge"
+SILENT_S: Final = 0.5  # a clock at 20 beats/min ticks every 0.125 s
+WINDOW_S: Final = 0.05
+MAX_KEPT: Final = 1024
+
+
+def device_of(sender_name: str) -> str:
+    """The device of a port of ours, or `BRIDGE`."""
+    return sender_name.removeprefix(PORT) if sender_name.startswith(PORT) else BRIDGE
+
+
+class OneClock:
+    """Lets one of several clocks count."""
+
+    def __init__(self) -> None:
+        self._owner = ""
+        self._heard_s = float("-inf")
+
+    def counts(self, device: str, now_s: float) -> bool:
+        """True if this device leads at `now_s`; it does if no other one does."""
+        if device != self._owner and now_s - self._heard_s < SILENT_S:
+            return False
+        self._owner, self._heard_s = device, now_s
+        return True
+
+    def owner(self, now_s: float) -> str:
+        """The device that leads, or ""."""
+        return self._owner if now_s - self._heard_s < SILENT_S else ""
+
+
+class TwoWays:
+    """Recognises messages that arrive by both ways. One thread at a time."""
+
+    def __init__(self) -> None:
+        self._unmatched: dict[tuple[bool, str, int, int, int], deque[tuple[float, str]]] = {}
+        self._has_port = False
+
+    def is_repeat(self, event: MidiEvent, device: str, now_s: float) -> bool:
+        """True if this event, of a port's `device` or of `BRIDGE`, came by the other way already."""
+        is_port = device != BRIDGE
+        self._has_port = self._has_port or is_port
+        if not self._has_port:
+            return False
+        what = (event.kind, event.channel, event.number, event.value)
+        others = self._unmatched.get((not is_port, *what))
+        while others and now_s - others[0][0] > WINDOW_S:
+            others.popleft()
+        if others and _may_be_one(others[0][1], event.device):
+            others.popleft()
+            return True
+        if len(self._unmatched) >= MAX_KEPT:
+            self._unmatched.clear()
+        self._unmatched.setdefault((is_port, *what), deque(maxlen=16)).append((now_s, event.device))
+        return False
+
+
+def _may_be_one(a: str, b: str) -> bool:
+    """True if two names may be of one device: bridges append a port (`nanokontrol2:0`), or tell no name."""
+    a, b = a.casefold().partition(":")[0], b.casefold().partition(":")[0]
+    return not a or not b or a in b or b in a

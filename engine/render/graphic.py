@@ -1,0 +1,124 @@
+"""Texts and the logo: small pictures laid on a look, and where each lies. Pure.
+
+They are drawn after the look and its shaders and before the post effects, so that bloom and grain are on them, and so
+that feedback, which reads the look, does not smear them. Each look of a dissolve has its own.
+
+A texel is read between its neighbours (bilinear, nothing outside) and multiplied by the graphic's `ink`; the result is
+premultiplied display values. graphic.glsl with the blending of OpenGL, and numba_graphics.py, follow this.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+Colour = tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GraphicImage:
+    """A finished small picture."""
+
+    pixels: np.ndarray
+    """(height, width, 4) uint8, C-contiguous and writable: red and green are the coverage by the letters and by
+    their outline; of a logo premultiplied red, green, blue, and alpha."""
+    height_px: float
+    """The height of a line, or of the logo, for which it was made, in pixels of the picture."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Graphic:
+    slot: int
+    """0 for the logo, else the text's number: a look has at most one of each, drawn in this order."""
+    image: GraphicImage
+    x: float
+    y: float
+    """Its centre, as shares of the picture's width and height."""
+    angle_deg: float
+    height_px: float
+    """Drawn larger than made by height_px / image.height_px."""
+    ink: tuple[tuple[float, ...], ...]
+    """4 x 4, by rows: premultiplied red, green, blue and alpha from the four channels of a texel, opacity included."""
+    blend: str
+    """With s the graphic and d the picture: over s + d (1 - alpha), add s + d, screen s + d - s d, multiply
+    s d + d (1 - alpha), invert s + d - 2 s d."""
+
+
+def letter_ink(fill: Colour, outline: Colour, opacity: float) -> tuple[tuple[float, ...], ...]:
+    columns = (*fill, 1.0), (*outline, 1.0), (0.0,) * 4, (0.0,) * 4
+    return tuple(tuple(opacity * column[row] for column in columns) for row in range(4))
+
+
+def picture_ink(opacity: float) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(opacity * (row == column) for column in range(4)) for row in range(4))
+
+
+def graphics_between(old: Sequence[Graphic], new: Sequence[Graphic], share: float) -> tuple[Graphic, ...]:
+    """Those of two looks that are drawn as one: what is the same moves over, the others fade out and in."""
+    before, after = ({each.slot: each for each in graphics} for graphics in (old, new))
+    drawn = []
+    for slot in sorted(before | after):
+        one, other = before.get(slot), after.get(slot)
+        if one is not None and other is not None and (one.image, one.blend) == (other.image, other.blend):
+            drawn.append(_moved(one, other, share))
+            continue
+        drawn += [_faded(each, part) for each, part in ((one, 1 - share), (other, share)) if each is not None]
+    return tuple(drawn)
+
+
+def _moved(old: Graphic, new: Graphic, share: float) -> Graphic:
+    def mixed(one: float, other: float) -> float:
+        return one + (other - one) * share
+
+    turn = (new.angle_deg - old.angle_deg + 180) % 360 - 180
+    return replace(
+        new,
+        x=mixed(old.x, new.x),
+        y=mixed(old.y, new.y),
+        angle_deg=old.angle_deg + turn * share,
+        height_px=mixed(old.height_px, new.height_px),
+        ink=tuple(tuple(map(mixed, *rows)) for rows in zip(old.ink, new.ink, strict=True)),
+    )
+
+
+def _faded(graphic: Graphic, share: float) -> Graphic:
+    return replace(graphic, ink=tuple(tuple(share * value for value in row) for row in graphic.ink))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """Where a graphic lies in a picture of a certain size."""
+
+    to_texel: np.ndarray
+    """(6,) float32 a..f: the centre of the pixel (x, y) is at texel (a x + b y + c, d x + e y + f), counted from the
+    centre of the first; row 0 at the top."""
+    box: tuple[int, int, int, int]
+    """Left, top, right and bottom of all pixels that it may touch, inside the picture; right and bottom exclusive."""
+
+    @property
+    def is_seen(self) -> bool:
+        left, top, right, bottom = self.box
+        return left < right and top < bottom
+
+
+def placement(graphic: Graphic, size_px: tuple[int, int]) -> Placement:
+    (width, height), (rows, columns) = size_px, graphic.image.pixels.shape[:2]
+    scale = max(graphic.height_px / graphic.image.height_px, 1e-3)
+    if abs(scale - 1) * max(rows, columns) < 1:  # less than half a pixel at each edge: sharp instead
+        scale = 1.0
+    cosine, sine = (turn(math.radians(graphic.angle_deg)) for turn in (math.cos, math.sin))
+    x, y = graphic.x * width, graphic.y * height
+    a, b, d, e = cosine / scale, sine / scale, -sine / scale, cosine / scale
+    # from the centre of a pixel (x + 1/2) to the centre of a texel (its number + 1/2)
+    c = columns / 2 - 0.5 + a * (0.5 - x) + b * (0.5 - y)
+    f = rows / 2 - 0.5 + d * (0.5 - x) + e * (0.5 - y)
+    reach_x = (abs(cosine) * columns + abs(sine) * rows) * scale / 2 + scale
+    reach_y = (abs(sine) * columns + abs(cosine) * rows) * scale / 2 + scale
+    box = (
+        max(0, math.floor(x - reach_x)),
+        max(0, math.floor(y - reach_y)),
+        min(width, math.ceil(x + reach_x)),
+        min(height, math.ceil(y + reach_y)),
+    )
+    return Placement(to_texel=np.array([a, b, c, d, e, f], np.float32), box=box)

@@ -1,0 +1,206 @@
+"""Draws texts and reads logos with Pillow, into the small pictures of graphic.py; finds fonts.
+
+Loads Pillow only when something is drawn. Everything here uses the disk and takes milliseconds: not for the render
+thread.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from engine.errors import RenderError
+from engine.render.graphic import GraphicImage
+from engine.system.small_file import read_small
+
+if TYPE_CHECKING:
+    from PIL.ImageFont import FreeTypeFont
+
+FONT_SUFFIXES: Final = (".ttf", ".otf", ".ttc")
+LOGO_FORMATS: Final = ("PNG", "WEBP", "JPEG", "GIF", "TIFF", "BMP")
+MAX_FILE_BYTES: Final = 64 << 20  # fonts of Chinese have 20 MB
+MAX_FONTS: Final = 5000
+MAX_LOGO_PX: Final = 4096
+LINE: Final = 1.12  # from one baseline to the next, in sizes of the font
+FITTED: Final = 0.94  # of the picture's width and height, that a text takes at most
+NEAREST: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lettering:
+    """A text to draw. Hashable: equal ones look the same."""
+
+    lines: tuple[str, ...]
+    font: str
+    """As in /text/<n>/font."""
+    line_px: int
+    """Height of a line as asked for; it gets smaller if the text would not fit."""
+    outline: float
+    """Share of a line's height."""
+    within_px: tuple[int, int]
+    """Size of the picture."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logo:
+    """A logo to read. Hashable."""
+
+    file: str
+    height_px: int
+
+
+class FontShelf:
+    """The fonts of this system and of the user's folder, by name. One thread."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._found: dict[str, Path] = {}
+        self._read: tuple[str, bytes] = ("", b"")
+
+    def open(self, name: str, size_px: int) -> "FreeTypeFont":
+        """The font; "" for the built-in one. RenderError in one line, with what there is."""
+        from PIL import ImageFont
+
+        if not name:
+            return ImageFont.load_default(max(1, size_px))  # type: ignore[return-value]  # with a size it is this type
+        if self._read[0] != name:
+            path = self._path(name)
+            try:
+                self._read = name, read_small(path, max_bytes=MAX_FILE_BYTES)
+            except OSError as error:
+                raise RenderError(f"{path}: the font cannot be read ({error.strerror or error})") from None
+        try:
+            return ImageFont.truetype(BytesIO(self._read[1]), max(1, size_px))
+        except OSError as error:
+            raise RenderError(f"{name}: is not a font ({error})") from None
+
+    def _path(self, name: str) -> Path:
+        path = Path(name)
+        if path.is_absolute():
+            return path
+        if _key(name) not in self._found:
+            self._found = {_key(path.name): path for path in _font_files((*system_font_folders(), self._folder))}
+        if _key(name) not in self._found:
+            raise RenderError(self._not_found(name))
+        return self._found[_key(name)]
+
+    def _not_found(self, name: str) -> str:
+        import difflib  # imported here: needed only after a mistake
+
+        alike = difflib.get_close_matches(_key(name), self._found, NEAREST)
+        names = ", ".join(self._found[key].stem for key in alike or sorted(self._found)[:NEAREST])
+        nearest = f"{'nearest' if alike else 'such as'}: {names}; " if names else ""
+        return f"font {name[:80]!r} is not among the {len(self._found)} here ({nearest}put others into {self._folder})"
+
+
+def _key(name: str) -> str:
+    """As fonts are compared: without suffix, case, spaces and hyphens."""
+    stem = name[:-4] if name.lower().endswith(FONT_SUFFIXES) else name
+    return "".join(letter for letter in stem.casefold() if letter not in " -_")
+
+
+def system_font_folders() -> tuple[Path, ...]:
+    """Those of the system, then the user's own."""
+    home = Path.home()
+    if sys.platform == "darwin":
+        return Path("/System/Library/Fonts"), Path("/Library/Fonts"), home / "Library" / "Fonts"
+    if sys.platform == "win32":
+        local = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
+        return Path(os.environ.get("WINDIR", r"C:\Windows")) / "Fonts", local / "Microsoft" / "Windows" / "Fonts"
+    own = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
+    return Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), home / ".fonts", own / "fonts"
+
+
+def _font_files(folders: tuple[Path, ...]) -> Iterator[Path]:
+    """At most MAX_FONTS of a folder, those of a later folder last."""
+    for folder in folders:
+        found = 0
+        for inner, _, names in os.walk(folder):
+            for name in names:
+                if name.lower().endswith(FONT_SUFFIXES) and found < MAX_FONTS:
+                    found += 1
+                    yield Path(inner) / name
+
+
+def draw_text(asked: Lettering, fonts: FontShelf) -> tuple[GraphicImage, str]:
+    """The text, its lines centred, and a problem in one line: characters that the font lacks, or "". RenderError."""
+    from PIL import Image, ImageDraw
+
+    line_px, font = asked.line_px, fonts.open(asked.font, asked.line_px)
+    wide, high = _extent_px(asked, font, line_px)
+    share = min(1.0, FITTED * asked.within_px[0] / wide, FITTED * asked.within_px[1] / high)
+    if share < 1:
+        line_px = max(1, int(line_px * share))
+        font = fonts.open(asked.font, line_px)
+        wide, high = _extent_px(asked, font, line_px)
+    outline_px = round(asked.outline * line_px)
+    size = (int(wide) + 3) // 2 * 2, (int(high) + 3) // 2 * 2  # even: in the middle of the picture it is sharp
+    _, top, _, bottom = font.getbbox("H", anchor="ls")
+    layers = []
+    for stroke_px in (0, outline_px):
+        image = Image.new("L", size)
+        draw = ImageDraw.Draw(image)
+        for number, line in enumerate(asked.lines):
+            middle = size[1] / 2 + (number - (len(asked.lines) - 1) / 2) * LINE * line_px
+            baseline = round(middle - (top + bottom) / 2)  # capitals are in the middle of their line
+            start = round((size[0] - font.getlength(line)) / 2)
+            draw.text((start, baseline), line, fill=255, font=font, anchor="ls", stroke_width=stroke_px)
+        layers.append(np.asarray(image))
+    fill, stroked = layers
+    pixels = np.zeros((size[1], size[0], 4), np.uint8)
+    pixels[..., 0] = fill
+    if outline_px:
+        pixels[..., 1] = np.maximum(stroked, fill) - fill
+    return GraphicImage(pixels=pixels, height_px=asked.line_px), _lacking(asked, font)
+
+
+def _extent_px(asked: Lettering, font: "FreeTypeFont", line_px: int) -> tuple[float, float]:
+    """Width and height of all lines, with room for what hangs over."""
+    room = 2 * asked.outline * line_px + 0.3 * line_px
+    wide = max(font.getlength(line) for line in asked.lines)
+    return wide + room, len(asked.lines) * LINE * line_px + room
+
+
+def _lacking(asked: Lettering, font: "FreeTypeFont") -> str:
+    """One line that names the characters that the font does not have, or ""."""
+    missing = bytes(font.getmask("\U0010ffff"))
+    characters = sorted({each for line in asked.lines for each in line if not each.isspace()})
+    lacks = "".join(each for each in characters if bytes(font.getmask(each)) == missing)
+    named = asked.font or "the built-in font"
+    return f"{named} lacks {lacks[:20]!r}; choose another font, such as Arial or DejaVuSans" if lacks else ""
+
+
+def read_logo(asked: Logo, folder: Path) -> GraphicImage:
+    """The picture, as high as asked for. RenderError in one line."""
+    from PIL import Image
+
+    path = folder / asked.file
+    try:
+        stream = BytesIO(read_small(path, max_bytes=MAX_FILE_BYTES))
+        with Image.open(stream, formats=LOGO_FORMATS) as image:
+            if max(image.size) > MAX_LOGO_PX:
+                raise RenderError(f"{path}: {image.width}x{image.height}: a logo has at most {MAX_LOGO_PX} px each way")
+            colours = np.array(image.convert("RGBA"))
+    except FileNotFoundError:
+        raise RenderError(f"{path}: not found ({_present(folder)})") from None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise RenderError(f"{path}: the logo cannot be read ({getattr(error, 'strerror', None) or error})") from None
+    colours[..., :3] = (colours[..., :3].astype(np.uint16) * colours[..., 3:] + 127) // 255
+    rows, columns = colours.shape[:2]
+    size = max(1, round(columns * asked.height_px / rows)), asked.height_px
+    scaled = Image.merge("RGBA", [Image.fromarray(each).resize(size) for each in np.moveaxis(colours, 2, 0)])
+    return GraphicImage(pixels=np.array(scaled), height_px=asked.height_px)
+
+
+def _present(folder: Path) -> str:
+    """For people: what is in the folder of logos."""
+    try:
+        names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError:
+        names = []
+    return f"in {folder}: {', '.join(names[:5])}" if names else f"put it into {folder}"

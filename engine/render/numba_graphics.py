@@ -1,0 +1,89 @@
+"""Lays texts and the logo on a picture in Numba, as graphic.glsl and OpenGL's blending do; see graphic.py."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from engine.render.compiling import float32, int32
+from engine.render.compiling import kernel as _kernel
+from engine.render.compiling import routine as _routine
+from engine.render.graphic import Graphic, placement
+from engine.render.numba_maths import HALF, ONE, WHITE, ZERO, Deep
+
+DEEP_WHITE = float32(65535)
+OVER, ADD, SCREEN, MULTIPLY, INVERT = range(5)
+BLENDS = {"over": OVER, "add": ADD, "screen": SCREEN, "multiply": MULTIPLY, "invert": INVERT}
+
+
+def lay_graphics(out: Deep, graphics: Sequence[Graphic]) -> None:
+    """Lay them on the picture, (height, width, 4) uint16."""
+    for graphic in graphics:
+        place = placement(graphic, (out.shape[1], out.shape[0]))
+        if place.is_seen:
+            left, top, right, bottom = place.box
+            box = np.array([left, right, top, BLENDS[graphic.blend]], np.int32)
+            ink = np.array(graphic.ink, np.float32)
+            lay_row(out[top:bottom], graphic.image.pixels, place.to_texel, ink, box)
+
+
+@_routine
+def is_clear(image: np.ndarray, column: int, row: int) -> bool:
+    """True if the four texels from this one on, those inside the image, have nothing."""
+    first, last = max(column, 0), min(column + 1, image.shape[1] - 1)
+    for j in range(max(row, 0), min(row + 1, image.shape[0] - 1) + 1):
+        for c in range(4):
+            if image[j, first, c] or image[j, last, c]:
+                return False
+    return True
+
+
+@_routine
+def inked(ink: np.ndarray, seen: np.ndarray, row: int) -> float:
+    """A channel of the graphic, 0..1."""
+    value = ink[row, 0] * seen[0] + ink[row, 1] * seen[1] + ink[row, 2] * seen[2] + ink[row, 3] * seen[3]
+    clipped: float = min(max(value, ZERO), ONE)
+    return clipped
+
+
+@_kernel("uint16[:,:,::1], uint8[:,:,::1], float32[::1], float32[:,::1], int32[::1]")
+def lay_row(row: int, out: Deep, image: np.ndarray, to_texel: np.ndarray, ink: np.ndarray, box: np.ndarray) -> None:
+    """A row of the rows that it touches. box: first and last column, exclusive, row of `out`'s beginning in the
+    picture, number of the blend."""
+    height, width = int32(image.shape[0]), int32(image.shape[1])
+    blend, y = box[3], float32(row + box[2])
+    seen = np.empty(4, np.float32)
+    for column in range(box[0], box[1]):
+        x = float32(column)
+        u = to_texel[0] * x + to_texel[1] * y + to_texel[2]
+        v = to_texel[3] * x + to_texel[4] * y + to_texel[5]
+        first, top = int32(math.floor(u)), int32(math.floor(v))
+        if first < -1 or first >= width or top < -1 or top >= height:
+            continue
+        if is_clear(image, first, top):  # most of a text
+            continue
+        share_x, share_y = u - float32(first), v - float32(top)
+        for c in range(4):
+            seen[c] = ZERO
+        for corner in range(4):
+            i, j = first + (corner & 1), top + (corner >> 1)
+            if 0 <= i < width and 0 <= j < height:
+                weight = share_x if corner & 1 else ONE - share_x
+                weight *= share_y if corner >> 1 else ONE - share_y
+                for c in range(4):
+                    seen[c] += weight * float32(image[j, i, c]) / WHITE
+        alpha = inked(ink, seen, 3)
+        for c in range(3):
+            own = float32(out[row, column, c]) / DEEP_WHITE
+            laid = inked(ink, seen, c)
+            kept = ONE - alpha
+            if blend == ADD:
+                kept = ONE
+            elif blend == SCREEN:
+                kept = ONE - laid
+            elif blend == MULTIPLY:
+                laid *= own
+            elif blend == INVERT:
+                kept, laid = ONE - laid, laid * (ONE - own)
+            out[row, column, c] = np.uint16(min(own * kept + laid, ONE) * DEEP_WHITE + HALF)
+        out[row, column, 3] = max(out[row, column, 3], np.uint16(alpha * DEEP_WHITE + HALF))

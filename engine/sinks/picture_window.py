@@ -1,0 +1,262 @@
+"""A window, or a whole display, that shows one picture in its shape on black, with vsync.
+
+Main thread only: macOS allows windows nowhere else. While its display is away the window is hidden, so that it covers
+no other one, and it is back on it when the display returns.
+"""
+
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import glfw
+import moderngl
+import numpy as np
+
+from engine.errors import NoGLError, RenderError
+from engine.render.context import explain, is_software
+from engine.render.shader_source import compile_program
+from engine.sinks.displays import Display, find_display, list_displays
+from engine.sinks.window_card import draw_card
+from engine.sinks.window_shape import Shape
+
+FIRST_SIZE = (1280, 720)
+MAX_SHARE_OF_DISPLAY = 0.9  # leaves room for the window's frame
+QUIT, FULL_SCREEN = "qQ", "fF"
+NO_SCREEN = (
+    "start it in a desktop session, or name that of a logged-in user (Linux: DISPLAY=:0), and log in at the screen, "
+    "not over ssh"
+)
+
+
+class PictureWindow:
+    def __init__(
+        self,
+        title: str,
+        *,
+        display: str,
+        is_full_screen: bool,
+        closes_by_key: bool,
+        on_key: Callable[[], object] = bool,
+    ) -> None:
+        """Open on that display (see `find_display`), black. RenderError without a screen, OpenGL or that display.
+
+        `closes_by_key`: Escape and Q close it; otherwise Escape leaves full screen. `on_key` is called after full
+        screen was changed by a key.
+        """
+        self.closes_by_key = closes_by_key
+        self._on_changed = on_key
+        start_glfw()
+        try:
+            self.display = find_display(display, list_displays())
+            """Where it is, or was."""
+            self._window = self._open(title)
+            glfw.make_context_current(self._window)
+            glfw.swap_interval(1)
+            options: dict[str, Any] = {"libgl": "libGL.so.1"} if sys.platform.startswith("linux") else {}
+            try:
+                self._context = moderngl.create_context(require=330, **options)
+            except Exception as error:  # moderngl raises plain Exception
+                raise NoGLError(explain(str(error))) from error
+            self._program: Any = compile_program(self._context, "view")
+        except glfw.GLFWError as error:
+            self.close()
+            raise NoGLError(_text(error)) from None
+        except BaseException:
+            self.close()
+            raise
+        self._triangle = self._context.vertex_array(self._program, [])
+        self._picture: moderngl.Texture | None = None
+        self._card: moderngl.Texture | None = None
+        self._shape = Shape()
+        self._is_card = False
+        self._wants_full_screen = is_full_screen
+        self._have_displays_changed = False
+        self._has_display = True
+        self._is_stale = True
+        """True if the screen needs to be redrawn."""
+        glfw.set_char_callback(self._window, self._on_character)
+        glfw.set_key_callback(self._window, self._on_key)
+        glfw.set_framebuffer_size_callback(self._window, self._on_damage)
+        glfw.set_window_refresh_callback(self._window, self._on_damage)
+        glfw.set_monitor_callback(self._on_monitor)
+        self._settle()
+
+    @property
+    def is_closing(self) -> bool:
+        """True once somebody closed it."""
+        return bool(glfw.window_should_close(self._window))
+
+    @property
+    def has_display(self) -> bool:
+        """False while its display is away."""
+        return self._has_display
+
+    @property
+    def is_full_screen(self) -> bool:
+        return self._wants_full_screen
+
+    @is_full_screen.setter
+    def is_full_screen(self, wanted: bool) -> None:
+        if wanted != self._wants_full_screen:
+            self._wants_full_screen = wanted
+            self._settle()
+
+    @property
+    def pacing(self) -> str:
+        """Who sets the pace of its pictures, for people."""
+        renderer = self._context.info["GL_RENDERER"]
+        if is_software(renderer):
+            return f"without vsync ({renderer.partition(' (')[0]} draws, no GPU)"
+        return "paced by the display"
+
+    def set_title(self, title: str) -> None:
+        glfw.set_window_title(self._window, title)
+
+    def set_shape(self, shape: Shape, *, is_card: bool) -> None:
+        """Lay the picture so from the next `step` on, or the test card instead of it."""
+        if (shape, is_card) != (self._shape, self._is_card):
+            self._shape, self._is_card, self._is_stale = shape, is_card, True
+
+    def show(self, pixels: np.ndarray | None) -> None:
+        """Show `pixels`, (height, width, 4) uint8, from the next `step` on; None shows black. The pixels are copied."""
+        self._is_stale = True
+        self._picture = self._upload(self._picture, pixels)
+
+    def step(self, wait_s: float) -> None:
+        """Draw a new picture and wait for vsync; without one, wait `wait_s` or until user input."""
+        if self._have_displays_changed:
+            self._find_display_again()
+        if self._is_stale and self._has_display:
+            self._draw()
+            glfw.swap_buffers(self._window)
+            glfw.poll_events()
+        else:
+            glfw.wait_events_timeout(wait_s)
+
+    def close(self) -> None:
+        with suppress(glfw.GLFWError):
+            glfw.terminate()  # also destroys the window and its context
+
+    def _open(self, title: str) -> Any:
+        glfw.window_hint(glfw.CONTEXT_VERSION_MAJOR, 3)
+        glfw.window_hint(glfw.CONTEXT_VERSION_MINOR, 3)
+        glfw.window_hint(glfw.OPENGL_PROFILE, glfw.OPENGL_CORE_PROFILE)
+        glfw.window_hint(glfw.OPENGL_FORWARD_COMPAT, True)  # macOS requires it for a core profile
+        glfw.window_hint(glfw.AUTO_ICONIFY, False)  # stays visible when the user clicks on the other display
+        glfw.window_hint(glfw.VISIBLE, False)
+        _, _, width, height = self._place()
+        return glfw.create_window(width, height, title, None, None)
+
+    def _place(self) -> tuple[int, int, int, int]:
+        """(left, top, width, height) of the window in the middle of its display."""
+        left, top, width, height = glfw.get_monitor_workarea(self.display.monitor)
+        share = min(1.0, MAX_SHARE_OF_DISPLAY * width / FIRST_SIZE[0], MAX_SHARE_OF_DISPLAY * height / FIRST_SIZE[1])
+        size = round(FIRST_SIZE[0] * share), round(FIRST_SIZE[1] * share)
+        return left + (width - size[0]) // 2, top + (height - size[1]) // 2, *size
+
+    def _settle(self) -> None:
+        """Put the window where it belongs, on its display, and show it there."""
+        if self._wants_full_screen:  # the display's video mode is kept
+            monitor, area, rate_hz = self.display.monitor, (0, 0, *self.display.size), self.display.rate_hz
+        else:
+            monitor, area, rate_hz = None, self._place(), glfw.DONT_CARE
+        glfw.set_window_monitor(self._window, monitor, *area, rate_hz)
+        cursor = glfw.CURSOR_HIDDEN if self._wants_full_screen else glfw.CURSOR_NORMAL
+        glfw.set_input_mode(self._window, glfw.CURSOR, cursor)
+        glfw.show_window(self._window)
+        self._is_stale = True
+
+    def _find_display_again(self) -> None:
+        self._have_displays_changed = False
+        found = [display for display in list_displays() if display.name == self.display.name]
+        self._has_display = bool(found)
+        if found:
+            self.display = found[0]
+            self._card = self._upload(self._card, None)  # it may have another size now
+            self._settle()
+        else:
+            if glfw.get_window_monitor(self._window):  # GLFW does not hide a full screen
+                no_monitor: Any = None
+                glfw.set_window_monitor(self._window, no_monitor, 0, 0, *FIRST_SIZE, glfw.DONT_CARE)
+            glfw.hide_window(self._window)
+
+    def _draw(self) -> None:
+        self._is_stale = False
+        size = glfw.get_framebuffer_size(self._window)
+        screen = self._context.screen
+        screen.use()
+        screen.viewport = (0, 0, *size)
+        screen.clear(0.0, 0.0, 0.0, 1.0)
+        if self._is_card:
+            wanted = self._shape.canvas(size)
+            if self._card is None or self._card.size != wanted:
+                self._card = self._upload(self._card, draw_card(wanted, self.display.name))
+        texture = self._card if self._is_card else self._picture
+        if texture is not None and min(size) > 0:
+            matrix = self._shape.to_picture(texture.size, size)
+            self._program["u_to_picture"].write(matrix.T.astype("f4").tobytes())
+            self._program["u_height_px"].value = size[1]
+            texture.use(0)
+            self._triangle.render(moderngl.TRIANGLES, vertices=3)
+
+    def _upload(self, texture: moderngl.Texture | None, pixels: np.ndarray | None) -> moderngl.Texture | None:
+        """A texture with these pixels, the same one if it fits; None without pixels."""
+        if texture is not None and (pixels is None or texture.size != pixels.shape[1::-1]):
+            texture.release()
+            texture = None
+        if pixels is None:
+            return None
+        if texture is None:
+            texture = self._context.texture(pixels.shape[1::-1], pixels.shape[2], alignment=1)
+            texture.filter = moderngl.LINEAR, moderngl.LINEAR
+            # Otherwise each edge would bleed into the opposite one.
+            texture.repeat_x = texture.repeat_y = False
+        texture.write(pixels, alignment=1)
+        return texture
+
+    def _on_character(self, window: Any, code: int) -> None:
+        if chr(code) in QUIT and self.closes_by_key:
+            glfw.set_window_should_close(window, True)
+        elif chr(code) in FULL_SCREEN:
+            self.is_full_screen = not self.is_full_screen
+            self._on_changed()
+
+    def _on_key(self, window: Any, key: int, scancode: int, action: int, modifiers: int) -> None:
+        if key != glfw.KEY_ESCAPE or action != glfw.PRESS:
+            return
+        if self.closes_by_key:
+            glfw.set_window_should_close(window, True)
+        elif self.is_full_screen:
+            self.is_full_screen = False
+            self._on_changed()
+
+    def _on_damage(self, window: Any, *size: int) -> None:
+        self._is_stale = True
+
+    def _on_monitor(self, monitor: Any, event: int) -> None:
+        self._have_displays_changed = True
+
+
+def start_glfw() -> None:
+    """Initialise GLFW. RenderError without a screen."""
+    # Wayland refuses some calls, such as placing a window; that is not an error.
+    on_errors: Any = {glfw.FEATURE_UNAVAILABLE: "ignore", glfw.FEATURE_UNIMPLEMENTED: "ignore", None: "raise"}
+    glfw.ERROR_REPORTING = on_errors
+    try:
+        glfw.init()
+    except glfw.GLFWError as error:
+        raise RenderError(f"no screen to open a window on ({_text(error)}): {NO_SCREEN}") from None
+
+
+def read_displays() -> tuple[Display, ...]:
+    """The displays, for a program without a window. RenderError without a screen."""
+    start_glfw()
+    displays = list_displays()
+    glfw.terminate()
+    return displays
+
+
+def _text(error: Any) -> str:
+    """The text of a GLFW error, which has the form `(65550) b'...'`."""
+    return str(error).partition("b'")[2].rstrip("'") or str(error)

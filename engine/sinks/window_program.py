@@ -1,0 +1,247 @@
+"""The process of a window: shows a ring of pictures on one display, and keeps the shape of each display in a file.
+
+A window on vsync waits for its display, a dragged one for the mouse, a display that is switched for a second: all that
+may take as long as it likes here, and no frame of the engine is late. If the engine dies or hangs, this process shows
+black. A full screen stays black even after the run, so that the audience does not see the desktop; it closes when the
+next run opens a window on the same display, or by Escape or Q.
+"""
+
+import json
+import os
+import queue
+import re
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import glfw
+
+from engine.errors import MultiverseError
+from engine.ipc import FrameRing
+from engine.sinks.displays import find_display
+from engine.sinks.picture_window import PictureWindow, read_displays
+from engine.sinks.window_messages import (
+    DEFAULTS,
+    UNSAVED,
+    Adjustment,
+    DisplayAnswer,
+    Opening,
+    WindowState,
+    line_of,
+    message_of,
+)
+from engine.sinks.window_shape import Shape, is_convex
+from engine.system.atomic_file import write_atomic
+from engine.system.folders import data_folder
+from engine.system.power import kept_awake
+from engine.system.small_file import read_json
+from engine.system.worker_process import claim_output
+from osc_schema import Rejected, Value, accept
+
+POLL_S: Final = 0.002  # maximum delay of a new picture, before vsync
+MAX_SILENCE_S: Final = 2.0  # of the engine, which writes or beats in every frame, 1 to 240 a second; then black
+SAVE_AFTER_S: Final = 0.3  # without a change: a fader that moves is not written each time
+LOOK_S: Final = 0.5  # a window without an engine looks as often whether another took its place
+OVERLAP_S: Final = 1.0  # the other one is surely drawn then
+
+
+def main() -> None:
+    answers = claim_output()
+    program = _Program(answers, message_of(sys.stdin.buffer.readline(), Opening))
+    try:
+        program.open()
+    except MultiverseError as error:
+        program.tell(error=str(error))
+        return
+    with kept_awake(display=True):
+        program.run()
+
+
+def tell_displays() -> None:
+    """A process that answers one line, the word for a display or none, with the displays of this machine."""
+    answers = claim_output()
+    wanted = sys.stdin.buffer.readline().decode().strip()
+    try:
+        displays = read_displays()
+        answer = DisplayAnswer(
+            names=tuple(display.name for display in displays),
+            titles=tuple(f"{display.number} {display}" for display in displays),
+            found=find_display(wanted, displays).name if wanted else "",
+        )
+    except MultiverseError as error:
+        answer = DisplayAnswer(error=str(error))
+    answers.write(line_of(answer))
+    answers.flush()
+
+
+class _Program:
+    def __init__(self, answers: BinaryIO, opening: Opening) -> None:
+        self._answers = answers
+        self._opening = opening
+        self._orders: queue.SimpleQueue[Adjustment | None] = queue.SimpleQueue()
+        self._state = WindowState()
+        self._values: dict[str, Value] = {}
+        self._pin = Shape().pin
+        self._save_at_s = float("inf")
+        self._is_leaving = False
+
+    def tell(self, **changes: object) -> None:
+        """Send the state with these changes if it is new. An engine that is gone needs none."""
+        fields = {name: getattr(self._state, name) for name in WindowState.__struct_fields__}
+        state = WindowState(**fields | changes)
+        if state != self._state:
+            self._state = state
+            with suppress(OSError):
+                self._answers.write(line_of(state))
+                self._answers.flush()
+
+    def open(self) -> None:
+        opening = self._opening
+        self._reader = FrameRing.attach(opening.segment)
+        self._window = PictureWindow(
+            opening.title,
+            display=opening.display,
+            is_full_screen=bool(opening.values.get("/window/fullscreen")),
+            closes_by_key=False,
+            on_key=self._on_key,
+        )
+        saved = _load(self._file)
+        self._values = DEFAULTS | saved | opening.values
+        self._apply()
+        self._window.step(0.0)  # black at once
+        self._save()
+        self._tell_values()
+        threading.Thread(target=self._receive, name="orders", daemon=True).start()
+
+    def run(self) -> None:
+        """Until the engine ends it, or somebody closes it."""
+        window, shown = self._window, None
+        with closing(window):
+            while not window.is_closing:
+                if self._take_orders():
+                    if self._is_leaving and window.is_full_screen:
+                        self._stay_black()
+                    return
+                is_there = self._reader.heartbeat_age_s < MAX_SILENCE_S and self._reader.state == "live"
+                frame = self._reader.latest(None if shown is None else shown.pixels) if is_there else None
+                if frame is not shown:
+                    window.show(None if frame is None else frame.pixels)
+                    shown = frame
+                self._save_when_due()
+                away = f"{window.display.name} is not connected; the window returns with it"
+                self.tell(problem="" if window.has_display and not self._problem else self._problem or away)
+                window.step(POLL_S)
+            self.tell(is_closed=True)
+
+    @property
+    def _file(self) -> Path:
+        return data_folder() / "displays" / (re.sub(r"[^\w-]+", "_", self._window.display.name) + ".json")
+
+    def _receive(self) -> None:
+        """On a thread: lines of the engine; None when it is gone."""
+        for line in sys.stdin.buffer:
+            self._orders.put(message_of(line, Adjustment))
+            glfw.post_empty_event()
+        self._orders.put(None)
+        glfw.post_empty_event()
+
+    def _take_orders(self) -> bool:
+        """Follow what the engine sent. True if it needs this window no longer."""
+        with suppress(queue.Empty):
+            while True:
+                order = self._orders.get_nowait()
+                if order is None:  # it died, or its run ended
+                    self._is_leaving = True
+                    return True
+                if order.is_end:
+                    return True
+                if order.values and order.values != self._values:
+                    self._values = self._values | order.values
+                    self._apply()
+                    self._save_at_s = time.monotonic() + SAVE_AFTER_S
+        return False
+
+    def _apply(self) -> None:
+        values = self._values
+        pin = tuple((_number(values[f"/window/pin/{n}/x"]), _number(values[f"/window/pin/{n}/y"])) for n in range(1, 5))
+        self._problem = ""
+        if is_convex(pin):
+            self._pin = pin
+        else:
+            self._problem = "the four corners of /window/pin cross or lie in a line; the last shape stays"
+        shape = Shape(rotate=int(_number(values["/window/rotate"])), fit=str(values["/window/fit"]), pin=self._pin)
+        self._window.set_shape(shape, is_card=bool(values["/window/test_card"]))
+        self._window.is_full_screen = bool(values["/window/fullscreen"])
+
+    def _on_key(self) -> None:
+        self._values = self._values | {"/window/fullscreen": self._window.is_full_screen}
+        self._tell_values()
+
+    def _tell_values(self) -> None:
+        display = self._window.display
+        rate = f" at {display.rate_hz} Hz" if display.rate_hz else ""
+        self.tell(
+            number=display.number,
+            display=display.name,
+            detail=f"{display.name}, {display.size[0]}x{display.size[1]}{rate}, {self._window.pacing}",
+            values=self._values,
+            revision=self._state.revision + 1,
+        )
+
+    def _save_when_due(self) -> None:
+        if time.monotonic() >= self._save_at_s:
+            self._save_at_s = float("inf")
+            self._save()
+
+    def _save(self) -> None:
+        """Keep the shape of this display, and say that its window is ours."""
+        kept = {address: value for address, value in self._values.items() if address not in UNSAVED}
+        try:
+            write_atomic(self._file, json.dumps({"owner": os.getpid(), "values": kept}, indent=2))
+        except OSError as error:
+            self._problem = f"{self._file}: cannot be written ({error.strerror}); the shape is not saved"
+
+    def _stay_black(self) -> None:
+        """Cover the display until another window does, or somebody closes this one."""
+        self._save_when_due()
+        window = self._window
+        window.closes_by_key = True
+        window.show(None)
+        window.set_shape(Shape(), is_card=False)
+        end_s, look_s = float("inf"), time.monotonic()
+        while not window.is_closing and time.monotonic() < end_s:
+            window.step(LOOK_S / 10)
+            if end_s == float("inf") and time.monotonic() >= look_s:
+                look_s = time.monotonic() + LOOK_S
+                if _owner(self._file) != os.getpid():
+                    end_s = time.monotonic() + OVERLAP_S
+
+
+def _number(value: Value) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _read(file: Path) -> Mapping[str, object]:
+    try:
+        found = read_json(file)
+    except (OSError, ValueError):  # none yet, or damaged: the display begins anew
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _owner(file: Path) -> object:
+    return _read(file).get("owner", os.getpid())
+
+
+def _load(file: Path) -> dict[str, Value]:
+    """The saved values of a display that are still valid."""
+    saved, values = _read(file).get("values"), {}
+    for address, value in saved.items() if isinstance(saved, dict) else ():
+        if address in DEFAULTS and address not in UNSAVED:
+            with suppress(Rejected):
+                values[address] = accept(address, value).value
+    return values

@@ -1,0 +1,141 @@
+// A list of what can be chosen while the engine runs, beside the control that it belongs to: sounds, files, outputs,
+// cameras, displays, models. All work alike over OSC: AT/list is answered with AT/entry <word> <title> <on> per entry,
+// AT/open <word> chooses, AT/current tells everyone. Models are a parameter instead, which is set to the word.
+//
+// It shows the engine's state: an entry is marked as current when it is open; until then a line says that it is being
+// opened. The list is requested again when it gets the focus, because devices and files do not announce themselves.
+
+import { make, write } from "./dom.js";
+import { Listing } from "./listing.js";
+
+const WORDS = {
+  "/audio/input": ["/audio/layout", "sound input"],
+  "/audio/file": ["/audio/file/loop", "sound file or list"],
+  "/audio/track": ["/audio/file/loop", "file of the list"],
+  "/audio/monitor": ["/audio/monitor/offset_ms", "sound output of the monitor"],
+  "/window": ["/window/display", "display of the window"],
+};
+const MODELS = ["sd", "rvc"];
+const DEVICES = ["/audio/input", "/audio/monitor"];
+const LOOK_FOR_DEVICES = "look for devices …"; // no device is called so
+const OPENING = "opening …; until then nothing changes";
+
+export class Choice {
+  #connection;
+  #at;
+  #beside;
+  #extra;
+  #onOpen;
+  #set;
+  #note;
+  #list;
+  #select;
+  #element;
+  #line;
+  #opening = null;
+  #unanswered = 0; // requests from this page that are not answered yet; only the last one counts
+
+  /** `beside`: the address of the control. `extra()`: further [word, title, act] entries, which act by themselves.
+   *  `onOpen(word)` is called when this page's choice is open. `set(word)` chooses in place of AT/open. */
+  constructor(connection, { at, beside, label, note = OPENING, extra = () => [], onOpen = () => {}, set = null }) {
+    this.#connection = connection;
+    this.#at = at;
+    this.#beside = beside;
+    this.#extra = extra;
+    this.#onOpen = onOpen;
+    this.#set = set;
+    this.#note = note;
+    this.#select = make("select", { "aria-label": label, "data-at": at });
+    this.#element = make("label", { class: "choice" }, make("span", {}, label), this.#select);
+    this.#line = make("p", { class: "opening", role: "status" });
+    this.#list = new Listing(connection, `${at}/list`, `${at}/entry`, (entries) => this.#show(entries));
+    this.#select.addEventListener("focus", () => this.refresh());
+    this.#select.addEventListener("change", () => this.#choose());
+    for (const told of ["changed", "current"]) connection.on(`${at}/${told}`, () => this.refresh());
+    connection.on("/done", ({ args: [command, word] }) => command === `${at}/open` && this.#answered(word));
+    connection.on("/fail", ({ args: [command] }) => command === `${at}/open` && this.#answered(null));
+  }
+
+  /** Puts the list into the rebuilt row of its control. */
+  load(commands) {
+    const row = document.querySelector(`.control[data-address="${this.#beside}"]`);
+    if (commands.has(`${this.#at}/list`)) row?.append(this.#element, this.#line);
+  }
+
+  connected(commands) {
+    this.#end(null);
+    if (commands.has(`${this.#at}/list`)) this.#list.restart();
+  }
+
+  refresh() {
+    this.#list.refresh();
+  }
+
+  #show(entries) {
+    const options = [...entries.map(([word, title]) => [String(word), title]), ...this.#extra()];
+    const now = entries.find(([, , isOn]) => isOn);
+    if (!now) options.unshift(["", entries.length ? "choose …" : "nothing to choose"]);
+    const key = JSON.stringify(options);
+    if (this.#select.dataset.options !== key) {
+      // Replaced only if it differs: replacing the options closes an open list.
+      this.#select.dataset.options = key;
+      this.#select.replaceChildren(...options.map(([word, title]) => make("option", { value: word, title: word }, title)));
+    }
+    this.#select.dataset.now = now ? String(now[0]) : "";
+    if (this.#opening === null) this.#select.value = this.#select.dataset.now;
+  }
+
+  #choose() {
+    const word = this.#select.value;
+    const [, , act] = this.#extra().find(([own]) => own === word) ?? [];
+    if (act || this.#set) {
+      (act ?? this.#set)(word);
+      if (act) this.#select.value = this.#select.dataset.now;
+      return;
+    }
+    this.#opening = word;
+    write(this.#line, word === "none" ? "" : this.#note);
+    this.#unanswered += 1;
+    const isNumber = this.#at === "/audio/track";
+    this.#connection.command(`${this.#at}/open`, isNumber ? "i" : "s", [isNumber ? Number(word) : word]);
+  }
+
+  /** One request from this page was answered. A later one may still be pending. */
+  #answered(word) {
+    this.#unanswered = Math.max(0, this.#unanswered - 1);
+    if (this.#unanswered === 0 || word === this.#opening) this.#end(word);
+    else if (word !== null) this.refresh();
+  }
+
+  /** `word` was opened; null: the requested one could not be opened. */
+  #end(word) {
+    const isMine = word !== null && String(word) === this.#opening;
+    this.#opening = null;
+    this.#unanswered = 0;
+    write(this.#line, "");
+    // What was requested by a part of its name is listed under its full name.
+    if ([...this.#select.options].some((option) => option.value === String(word))) this.#select.dataset.now = String(word);
+    this.#select.value = this.#select.dataset.now ?? "";
+    if (isMine) this.#onOpen(word);
+    if (word !== null) this.refresh();
+  }
+}
+
+/** All of them but the camera's. */
+export function makeChoices(connection, values) {
+  const devices = [[LOOK_FOR_DEVICES, "look for new devices …", () => connection.command("/audio/devices")]];
+  const choices = Object.entries(WORDS).map(([at, [beside, label]]) => {
+    return new Choice(connection, { at, beside, label, extra: () => (DEVICES.includes(at) ? devices : []) });
+  });
+  for (const name of MODELS) {
+    const beside = `/${name}/model`;
+    const choice = new Choice(connection, { at: `/${name}`, beside, label: `model of ${name}`, set: (word) => values.change(beside, word) });
+    connection.on(beside, () => choice.refresh());
+    choices.push(choice);
+  }
+  // What plays changes the other lists: the files become an input, an input ends the list.
+  for (const at of ["/audio/input/current", "/audio/file/current", "/audio/file/playing"]) {
+    connection.on(at, () => choices.slice(0, 3).forEach((choice) => choice.refresh()));
+  }
+  return choices;
+}

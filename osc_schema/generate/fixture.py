@@ -1,0 +1,130 @@
+"""The engine as a fixture for lighting desks: GDTF (DIN SPEC 15800) and QLC+'s format.
+
+A `.gdtf` file is a zip archive with `description.xml`. No geometry has a size, because a picture has no place on the
+stage. Names there have no full stops, which separate the parts of a link.
+"""
+
+import io
+import zipfile
+from collections.abc import Iterable
+from uuid import NAMESPACE_URL, uuid5
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from osc_schema.fixture import FixtureChannel
+
+MANUFACTURER, MODEL, MODE = "Multiverse", "Engine", "24 channels"
+_GEOMETRY = "Body"
+_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip archive has: the same declarations give the same bytes
+_QLC = "http://www.qlcplus.org/FixtureDefinition"
+
+
+def gdtf(channels: Iterable[FixtureChannel]) -> bytes:
+    """A GDTF 1.2 file with one DMX mode."""
+    channels = tuple(channels)
+    root = Element("GDTF", DataVersion="1.2")
+    fixture = SubElement(
+        root,
+        "FixtureType",
+        Name=MODEL,
+        ShortName="Multiverse",
+        LongName="Multiverse (audio-visual engine)",
+        Manufacturer=MANUFACTURER,
+        Description="Pictures from sound; multiverse run --dmx sacn --fixture UNIVERSE.ADDRESS",
+        FixtureTypeID=str(uuid5(NAMESPACE_URL, "multiverse/fixture/24")).upper(),
+        CanHaveChildren="No",
+    )
+    _attributes(SubElement(fixture, "AttributeDefinitions"), channels)
+    for empty in ("Wheels", "PhysicalDescriptions", "Models"):
+        SubElement(fixture, empty)
+    SubElement(SubElement(fixture, "Geometries"), "MediaServerMaster", Name=_GEOMETRY)
+    mode = SubElement(SubElement(fixture, "DMXModes"), "DMXMode", Name=MODE, Geometry=_GEOMETRY)
+    dmx = SubElement(mode, "DMXChannels")
+    for number, channel in enumerate(channels, start=1):
+        _gdtf_channel(dmx, number, channel)
+    SubElement(mode, "Relations")
+    SubElement(mode, "FTMacros")
+    for empty in ("Revisions", "FTPresets", "Protocols"):
+        SubElement(fixture, empty)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("description.xml", _DATE), _xml(root))
+    return packed.getvalue()
+
+
+def _attributes(definitions: Element, channels: Iterable[FixtureChannel]) -> None:
+    SubElement(definitions, "ActivationGroups")
+    groups, attributes = SubElement(definitions, "FeatureGroups"), SubElement(definitions, "Attributes")
+    used = {channel.attribute: channel for channel in channels}
+    features = dict.fromkeys(channel.feature for channel in used.values())
+    for group in dict.fromkeys(feature.partition(".")[0] for feature in features):
+        node = SubElement(groups, "FeatureGroup", Name=group, Pretty=group)
+        for feature in features:
+            if feature.startswith(f"{group}."):
+                SubElement(node, "Feature", Name=feature.partition(".")[2])
+    for name, channel in used.items():
+        pretty = channel.name if channel.address else "Reserved"
+        SubElement(attributes, "Attribute", Name=name, Pretty=pretty, Feature=channel.feature, PhysicalUnit="None")
+
+
+def _gdtf_channel(parent: Element, number: int, channel: FixtureChannel) -> None:
+    steps = channel.ranges()
+    function = f"{channel.attribute} 1"
+    node = SubElement(
+        parent,
+        "DMXChannel",
+        DMXBreak="1",
+        Offset=str(number),
+        InitialFunction=f"{_GEOMETRY}_{channel.attribute}.{channel.attribute}.{function}",
+        Highlight="255/1" if channel.attribute == "Dimmer" else "None",
+        Geometry=_GEOMETRY,
+    )
+    logical = SubElement(
+        node,
+        "LogicalChannel",
+        Attribute=channel.attribute,
+        Snap="Yes" if len(steps) > 1 else "No",
+        Master="Grand" if channel.attribute == "Dimmer" else "None",
+    )
+    made = SubElement(
+        logical,
+        "ChannelFunction",
+        Name=function,
+        Attribute=channel.attribute,
+        OriginalAttribute=channel.name,
+        DMXFrom="0/1",
+        Default=f"{channel.default}/1",
+        PhysicalFrom="0",
+        PhysicalTo="1",
+    )
+    for first, _, name in steps:
+        SubElement(made, "ChannelSet", Name=name, DMXFrom=f"{first}/1")
+
+
+def qxf(channels: Iterable[FixtureChannel]) -> str:
+    """A fixture definition for QLC+ 4 and 5."""
+    channels = tuple(channels)
+    root = Element("FixtureDefinition", xmlns=_QLC)
+    creator = SubElement(root, "Creator")
+    for name, text in (("Name", "Multiverse"), ("Version", "1"), ("Author", "Multiverse")):
+        SubElement(creator, name).text = text
+    for name, text in (("Manufacturer", MANUFACTURER), ("Model", MODEL), ("Type", "Effect")):
+        SubElement(root, name).text = text
+    for channel in channels:
+        node = SubElement(root, "Channel", Name=channel.name, Default=str(channel.default))
+        SubElement(node, "Group", Byte="0").text = channel.group
+        for first, last, name in channel.ranges():
+            SubElement(node, "Capability", Min=str(first), Max=str(last)).text = name
+    mode = SubElement(root, "Mode", Name=MODE)
+    for number, channel in enumerate(channels):
+        SubElement(mode, "Channel", Number=str(number)).text = channel.name
+    physical = SubElement(root, "Physical")
+    SubElement(physical, "Bulb", Type="", Lumens="0", ColourTemperature="0")
+    SubElement(physical, "Dimensions", Weight="1", Width="1", Height="1", Depth="1")
+    SubElement(physical, "Lens", Name="Other", DegreesMin="0", DegreesMax="0")
+    SubElement(physical, "Focus", Type="Fixed", PanMax="0", TiltMax="0")
+    return _xml(root).decode()
+
+
+def _xml(root: Element) -> bytes:
+    indent(root)
+    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + bytes(tostring(root, encoding="utf-8")) + b"\n"

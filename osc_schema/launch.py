@@ -1,0 +1,40 @@
+"""Launching on the beat: which changes wait for the beat, and for which one."""
+
+from osc_schema.declare import arguments, menu
+from osc_schema.types import Area, Command
+
+QUANTA = ("now", "beat", "bar", "4_bars")
+
+AREA = Area(
+    title="Launch",
+    description="Changes that start on the beat of `/tempo/source`. Presets, cues and events of shaders wait for "
+    "`/launch/quantise`, and any one message for the word at its end: `/preset/load Aurora 4 bar` waits for the bar "
+    "and then fades for 4 s, `/layer/1/angle 90 beat` turns on the next beat. Only one look waits: a later preset or "
+    "cue replaces it. When it starts, subscribers get `/launch/started <name>`, and `/launch/dropped <name>` if it was "
+    "taken back or replaced. Panic drops all that waits.",
+    params=(
+        menu(
+            "/launch/quantise",
+            " ".join(QUANTA),
+            "When presets, cues and events of shaders start: at once, on the next beat, on the next bar, or where the "
+            "next four bars begin.",
+            former_items=(("4 bars", "4_bars"), ("4bars", "4_bars")),
+            words="quantize quantisation quantization sync beat bar clip trigger snap",
+            stored=False,
+            is_look=False,
+        ),
+    ),
+    commands=(
+        Command(
+            address="/launch/drop",
+            arguments=arguments("name:s?"),
+            description="Takes back what waits under that name; without one, all that waits.",
+            replies=("/launch/dropped <name>, to every subscriber", "/done /launch/drop <count>"),
+        ),
+        Command(
+            address="/launch/list",
+            description="Lists what waits, in the order in which it starts.",
+            replies=("/launch/queued <name> <beats_left>, one message per change that waits", "/done /launch/list"),
+        ),
+    ),
+)

@@ -1,0 +1,77 @@
+"""An engine that plays a file of clicks on `stageright`; prints a line of JSON 10 times a second.
+
+`late_ms`: for each click that the device has played, how much later its picture left. Reads lines of JSON from stdin:
+`send` is an OSC message. Exits when stdin closes.
+"""
+
+import json
+import select
+import socket
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from engine import open_engine
+from engine.audio.open import open_capture
+from engine.config import build_config
+from engine.osc import encode_message
+from engine.system.clock import SystemClock
+
+FPS = 30.0
+MATCHED_S = 0.2  # clicks are further apart
+
+
+def main(file: str, monitor: str) -> None:
+    clock, reports = SystemClock(), []
+    config = build_config(
+        {
+            "width": 64, "height": 64, "fps": FPS, "audio": file, "monitor": monitor, "renderer": "numba",
+            "music": [str(Path(file).parent)], "osc": {"listen": "127.0.0.1:0"},
+            "params": {f"/audio/{n}/auto": False for n in range(1, 5)},
+        }
+    )  # fmt: skip
+    seen_s, heard_s, was_loud, read = [], [], False, 0
+    room = open_capture("device:stagemon", clock=clock, report=lambda key, line: reports.append(line))
+    room.start()
+    sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with open_engine(config) as engine:
+        for frame in engine.frames():
+            is_loud = frame.features[0].peak > 0.1
+            if is_loud and not was_loud:
+                seen_s.append(clock.now_s())
+            was_loud = is_loud
+            marked, sounded_s = room.ring.mark or (0, 0.0)
+            read, samples = room.ring.read(read)
+            for place in np.flatnonzero(np.abs(samples[:, 1]) > 0.2):
+                at_s = sounded_s + (read + place - marked) / room.ring.sample_rate_hz
+                if not heard_s or at_s - heard_s[-1] > MATCHED_S:
+                    heard_s.append(float(at_s))
+            read += len(samples)
+            if frame.id.index % 3 == 0:
+                late = [min((s - h for s in seen_s), key=abs) * 1000.0 for h in heard_s] if seen_s else []
+                status = engine.status().audio
+                said = {
+                    "late_ms": [ms for ms in late if abs(ms) < MATCHED_S * 1000.0],
+                    "heard": len(heard_s),
+                    "state": status.monitor.state,
+                    "word": status.monitor.word,
+                    "device_ms": status.monitor.device_ms,
+                    "delay_ms": status.monitor.delay_ms,
+                    "picture_ms": status.monitor.picture_ms,
+                    "frames": frame.id.index,
+                    "late": engine.times.late,
+                    "reports": [*reports, *engine.status().warnings],
+                }
+                sys.stdout.write(json.dumps(said) + "\n")
+                sys.stdout.flush()
+            if select.select([sys.stdin], [], [], 0.0)[0]:
+                line = sys.stdin.readline()
+                if not line:
+                    break
+                sender.sendto(encode_message(*json.loads(line)["send"]), engine.osc_address)
+    room.close()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

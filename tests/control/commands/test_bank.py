@@ -1,0 +1,368 @@
+"""Banks of pads over OSC: taps, holds and edits on real presets, at times that the test sets; the file; the engine."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.control.commands.bank import FILE_NAME, HELD_S, PREVIOUS_NAME, BankControl
+from engine.control.commands.preset_mixer import TAKE_FADE
+from engine.control.launching import Launching
+from engine.control.midi.grids import AMBER, GREEN, GREY
+from engine.osc import encode_message
+from engine.params import PresetFolder
+from engine.params.fade_time import Pulse
+from engine.params.looks import LOOKS
+from engine.system.clock import SteppedClock
+from osc_schema.fx import SLOTS, enable_address, file_address
+from tests.control.commands.show_rig import BRIGHTNESS, PresetRig
+from tests.control.midi.midi_rig import FakeMidi
+from tests.support.desk import Desk, open_desk
+
+OWN = {"high": 3.0, "low": 1.0, "mid": 2.0}
+
+
+class Rig(PresetRig):
+    def __init__(self, folder: Path, reports: Any) -> None:
+        super().__init__(folder / "presets", reports)
+        self.path = folder / FILE_NAME
+        self.pulse = Pulse()
+        self.clock = SteppedClock(start_s=100.0)
+        self.launching = Launching(self.store, lambda: self.pulse, self.tell)
+        self.presets.watch_renames(self.launching.rename)
+        self.store.set(TAKE_FADE, "0")
+        self.banks = BankControl(
+            self.path,
+            presets=self.presets,
+            launching=self.launching,
+            store=self.store,
+            clock=self.clock,
+            report=reports,
+            tell=self.tell,
+            disk=self.disk,
+        )
+        self.banks.add_commands(self.commands)
+
+    def listed(self) -> dict[int, list[tuple]]:
+        """Number, preset and colour of the pads of each bank."""
+        entries = self.ask("/bank/list")
+        banks: dict[int, list[tuple]] = {entry[1]: [] for entry in entries if entry[0] == "/bank/entry"}
+        for entry in entries:
+            if entry[0] == "/bank/pad":
+                banks[entry[1]].append(entry[2:])
+        return banks
+
+    def after(self, seconds: float) -> float:
+        """Frames for that long; the brightness then."""
+        for _ in range(round(seconds * 50)):
+            self.clock.advance(0.02)
+            self.banks.step(self.clock.now_s())
+            self.crossfade.step(self.clock.now_s())
+        return float(str(self.store.get(BRIGHTNESS)))
+
+    def tap(self, pad: int) -> None:
+        self.done(f"/pad/{pad}", 1)
+        self.after(0.1)
+        self.done(f"/pad/{pad}", 0)
+
+    def close(self) -> None:
+        self.banks.close()
+        super().close()
+
+
+@pytest.fixture
+def rig(tmp_path: Path, reports: Any) -> Iterator[Rig]:
+    presets = PresetFolder(tmp_path / "presets")
+    for name, brightness in OWN.items():
+        presets.save(name, {BRIGHTNESS: brightness})
+    rig = Rig(tmp_path, reports)
+    yield rig
+    rig.close()
+
+
+def test_at_first_there_are_ones_own_presets_by_name_and_then_the_looks(rig: Rig) -> None:
+    banks = rig.listed()
+    assert banks[1] == [(1, "high", ""), (2, "low", ""), (3, "mid", "")]
+    assert [preset for number in range(2, len(banks) + 1) for _, preset, _ in banks[number]] == list(LOOKS)
+    assert not rig.path.exists(), "nothing is written before the first edit"
+
+
+def test_a_tap_prepares_a_second_one_takes_and_what_left_is_not_taken_by_one_press(rig: Rig) -> None:
+    rig.done("/preset/load", "low")
+    rig.tap(1)
+    assert rig.presets.prepared == "high" and rig.after(0.1) == 1.0
+    rig.tap(1)
+    assert rig.after(0.1) == 3.0 and rig.presets.prepared == "low", "the look that left waits"
+    rig.tap(2)
+    assert rig.after(0.1) == 3.0
+    rig.tap(2)
+    assert rig.after(0.1) == 1.0
+    rig.tap(3)
+    rig.done("/preset/prepare", "high")
+    rig.tap(3)
+    assert rig.after(0.1) == 1.0, "something else was prepared since its first press"
+    rig.done("/pad/3")
+    assert rig.after(0.1) == 2.0, "without a number it is a tap"
+
+
+def test_a_held_pad_flashes_until_it_is_released_and_leaves_what_was_prepared(rig: Rig) -> None:
+    rig.done("/preset/load", "low")
+    rig.done("/pad/1", 1)
+    assert rig.after(HELD_S + 0.1) == 3.0
+    rig.done("/pad/1", 0)
+    assert rig.after(0.1) == 1.0 and rig.presets.prepared == ""
+    rig.tap(3)
+    for _ in range(2):  # the second hold is no second tap
+        rig.done("/pad/1", 1)
+        assert rig.after(HELD_S - 0.02) == 1.0
+        assert rig.after(0.1) == 3.0
+        rig.store.set("/bank/shown", 2)  # it is the same pad that is released
+        rig.done("/pad/1", 0)
+        rig.store.set("/bank/shown", 1)
+        assert rig.after(0.1) == 1.0 and rig.presets.prepared == "mid"
+    rig.done("/preset/prepare", "high")
+    for _ in range(2):
+        rig.done("/pad/1", 1)
+        assert rig.after(HELD_S + 0.1) == 3.0
+        rig.done("/pad/1", 0)
+        assert rig.after(0.1) == 1.0, "a hold is no first tap, either"
+    rig.done("/pad/1", 1)
+    assert rig.after(HELD_S + 0.1) == 3.0
+    rig.done("/bank/put", 1, 1, "")
+    rig.done("/pad/1", 0)
+    assert rig.after(0.1) == 1.0, "it was emptied while it was held"
+
+
+def test_a_pad_whose_holder_is_gone_is_released(rig: Rig) -> None:
+    rig.done("/preset/load", "low")
+    rig.done("/pad/1", 1)
+    assert rig.after(HELD_S + 0.1) == 3.0
+    rig.banks.release_of("somebody else")
+    assert rig.after(0.1) == 3.0
+    rig.banks.release_of("")  # as the rig is called
+    assert rig.after(0.1) == 1.0
+    rig.tap(1)
+    assert rig.presets.prepared == "high", "it can be pressed again"
+
+
+def test_a_press_that_comes_twice_counts_once(rig: Rig) -> None:
+    rig.done("/preset/load", "low")
+    for address, args in (("/pad/1", ()), ("/bank/press", (1, 1))):
+        rig.done(address, *args, 1)
+    for address, args in (("/pad/1", ()), ("/bank/press", (1, 1))):
+        rig.done(address, *args, 0)
+    assert rig.presets.prepared == "high" and rig.after(0.1) == 1.0
+
+
+def test_the_second_press_waits_for_the_beat_and_blinks_meanwhile(rig: Rig) -> None:
+    rig.store.set("/launch/quantise", "bar")
+    rig.done("/preset/load", "low")
+    rig.tap(1)
+    assert rig.banks.shown().pads[0][0] == "prepared"
+    rig.say("/pad/1", 1)
+    rig.say("/pad/1", 0)
+    assert rig.launching.step() == [] and rig.after(0.5) == 1.0
+    assert [state for state, _ in rig.banks.shown().pads[:4]] == ["queued", "on_air", "idle", "empty"]
+    rig.pulse = Pulse(beat=4.0)
+    for run in rig.launching.step():
+        run()
+    assert rig.after(0.1) == 3.0 and rig.banks.shown().pads[0][0] == "on_air"
+
+
+def test_a_look_that_is_renamed_while_it_waits_is_taken_and_blinks_meanwhile(rig: Rig) -> None:
+    rig.store.set("/launch/quantise", "bar")
+    rig.done("/preset/load", "low")
+    rig.tap(1)
+    rig.say("/pad/1")
+    rig.done("/preset/rename", "high", "higher")
+    assert rig.banks.shown().pads[0][0] == "queued"
+    rig.pulse = Pulse(beat=4.0)
+    for run in rig.launching.step():
+        run()
+    assert rig.after(0.1) == 3.0 and rig.presets.current.name == "higher"
+
+
+def test_what_is_prepared_while_a_take_waits_stays_prepared(rig: Rig) -> None:
+    rig.store.set("/launch/quantise", "bar")
+    rig.done("/preset/load", "low")
+    rig.tap(1)
+    rig.say("/pad/1")
+    rig.tap(3)
+    rig.pulse = Pulse(beat=4.0)
+    for run in rig.launching.step():
+        run()
+    assert rig.after(0.1) == 3.0 and rig.presets.prepared == "mid"
+    rig.store.set("/launch/quantise", "now")
+    rig.tap(3)
+    assert rig.after(0.1) == 2.0 and rig.presets.prepared == "high", "it was pressed once already"
+
+
+def test_a_preset_that_is_renamed_while_it_is_held_is_released(rig: Rig) -> None:
+    rig.done("/preset/load", "low")
+    rig.done("/pad/1", 1)
+    assert rig.after(HELD_S + 0.1) == 3.0
+    rig.done("/preset/rename", "high", "higher")
+    rig.done("/pad/1", 0)
+    assert rig.after(0.1) == 1.0 and rig.presets.prepared == ""
+
+
+def test_pads_are_put_swapped_and_coloured_and_the_file_keeps_them(rig: Rig, tmp_path: Path, reports: Any) -> None:
+    assert rig.done("/bank/put", 1, 16, "aurora", "#FF8800") == (1,)
+    assert rig.done("/bank/swap", 1, 16, 2, 1) == (2,)
+    assert rig.done("/bank/put", 1, 2, "mid") == (1,)
+    assert rig.done("/bank/put", 1, 3, "") == (1,)
+    last = len(rig.banks.banks.banks) + 1
+    rig.done("/bank/name", last, "Encore")
+    rig.done("/bank/put", last, 5, "it's new")
+    assert [told for told in rig.told if told[0] == "/bank/changed"][:2] == [("/bank/changed", 1), ("/bank/changed", 2)]
+    before = rig.listed()
+    assert before[1] == [(1, "high", ""), (2, "mid", ""), (16, "Eclipse", "")] and before[last] == []
+    assert before[2][0] == (1, "Aurora", "#ff8800")
+    rig.close()
+    again = Rig(tmp_path, reports)
+    assert again.listed() == before and again.banks.banks.banks[-1].name == "Encore"
+    again.done("/bank/remove", 1)
+    assert again.listed()[1] == before[2]
+    again.store.set("/bank/shown", last - 1)
+    again.done("/bank/remove", last - 1)
+    assert again.store.get("/bank/shown") == last - 2, "the one that is the last now"
+    again.close()
+
+
+def test_presets_find_their_pads_when_they_come_go_and_come_back(rig: Rig, wait_for: Callable) -> None:
+    rig.done("/preset/save", "new")
+    wait_for(lambda: (4, "new", "") in rig.listed()[1], "its pad")
+    rig.done("/preset/delete", "low")
+    assert [pad for pad, *_ in rig.listed()[1]] == [1, 3, 4]
+    rig.tap(2) if rig.ask("/pad/2", 1)[-1][0] == "/done" else None
+    assert rig.presets.prepared == "", "an empty pad does nothing"
+    rig.done("/preset/delete", "mid")
+    rig.done("/preset/restore", "mid")
+    assert rig.listed()[1] == [(1, "high", ""), (3, "mid", ""), (4, "new", "")], "where it was"
+    rig.done("/preset/restore", "low")
+    for number in range(5, 18):
+        rig.done("/preset/save", f"new {number}")
+    wait_for(lambda: rig.store.get("/bank/shown") == 1 and (1, "new 17", "") in rig.listed()[2], "a new bank")
+    assert rig.listed()[3][0][1] == next(iter(LOOKS)), "before the looks"
+    rig.done("/preset/rename", "new 17", "Finale")
+    wait_for(lambda: rig.listed()[2] == [(1, "Finale", "")], "the new name")
+
+
+def test_a_bank_that_comes_before_the_one_shown_leaves_it_shown(
+    tmp_path: Path, reports: Any, wait_for: Callable
+) -> None:
+    rig = Rig(tmp_path, reports)
+    assert rig.listed()[1][0] == (1, next(iter(LOOKS)), "")
+    rig.done("/preset/save", "mine")
+    wait_for(lambda: rig.store.get("/bank/shown") == 2, "the shown bank")
+    assert rig.listed()[1] == [(1, "mine", "")]
+    rig.close()
+
+
+def test_a_pad_is_faulty_while_its_shader_cannot_be_shown(rig: Rig) -> None:
+    rig.store.set_many([(file_address(SLOTS[0]), "gone.fs"), (enable_address(SLOTS[0]), True)], by="test")
+    rig.done("/preset/save", "low")
+    for reason, state in (("is missing", "faulty"), ("", "idle")):
+        rig.presets.faults.fault_of = lambda file, reason=reason: reason
+        rig.presets.faults.step()
+        rig.done("/preset/load", "high")
+        assert rig.banks.shown().pads[1] == (state, "")
+
+
+def test_mistakes_get_one_line(rig: Rig, reports: Any, wait_for: Callable) -> None:
+    for command, expected in (
+        (("/pad/17", 1), "pad 17 is not a whole number 1..16"),
+        (("/pad/1", 2), "takes 1 for pressed or 0 for released, or nothing for a tap"),
+        (("/pad/9", 1), "pad 9 of bank 1 is empty"),
+        (("/bank/press", 9, 1, 1), "pad 1 of bank 9 is empty"),
+        (("/bank/put", 9, 1, "low"), f"there is no bank 9 (/bank/name {len(rig.banks.banks.banks) + 1} NAME makes"),
+        (("/bank/put", 1, 1.5, "low"), "pad 1.5 is not a whole number 1..16"),
+        (("/bank/put", 1, 1, "low", "orange"), "colour 'orange' is not #rrggbb"),
+        (("/bank/put", 1, 1, "a/b"), "preset 'a/b': a name cannot contain '/'"),
+        (("/bank/name", 1, " "), "name ' ' is not a text of 1 to 64 characters"),
+        (("/bank/remove",), "takes the bank's number"),
+    ):
+        assert rig.failed(*command).startswith(expected), command
+    rig.done("/bank/put", 1, 9, "Nigth")
+    wait_for(lambda: reports.lines, "the warning")
+    assert reports.lines[-1][1] == "bank 1: there is no preset 'Nigth' yet"
+
+
+def test_invalid_lines_of_the_file_are_reported_left_out_and_kept_aside(
+    tmp_path: Path, reports: Any, wait_for: Callable
+) -> None:
+    text = """
+[[bank]]
+name = "Friday"
+pads = [{ pad = 1, preset = "Eclipse" }, { pad = 1, preset = "Silk" }, { pad = 17, preset = "Ink" }, { pad = 2 }]
+[[bank]]
+title = "x"
+"""
+    (tmp_path / FILE_NAME).write_text(text)
+    rig = Rig(tmp_path, reports)
+    assert rig.listed() == {1: [(1, "Eclipse", "")]}
+    lines = [line.removeprefix(f"{rig.path}: ") for _, line in reports.lines]
+    assert lines == [
+        "bank 1: entry 2 of pads: pad 1 occurs twice (left out)",
+        "bank 1: entry 3 of pads: pad 17 is not a whole number 1..16 (left out)",
+        "bank 1: entry 4 of pads: preset None is not a name (left out)",
+        "bank 2: 'title': unknown key of a bank (known: name, pads) (left out)",
+    ]
+    rig.done("/bank/name", 1, "Saturday")
+    assert (tmp_path / PREVIOUS_NAME).read_text() == text and "Saturday" in rig.path.read_text()
+    rig.close()
+
+
+def test_a_learned_key_and_a_launchpad_play_the_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_for: Callable
+) -> None:
+    PresetFolder(tmp_path / "presets").save("bright", {BRIGHTNESS: 3.0})
+    midi = FakeMidi()
+    monkeypatch.setattr("engine.control.commands.desk.LibremidiSystem", lambda: midi)
+    midi.plug("Launchpad X")
+
+    def key(desk: Desk, velocity: int) -> None:
+        desk.client.send(encode_message("/note", 1, 36, velocity))
+
+    def is_lit(velocity: int) -> bool:
+        """By the last light of the upper left pad."""
+        return [each[2] for each in list(midi.got["Launchpad X"]) if each[:2] == b"\x90\x51"][-1:] == [velocity]
+
+    def devices(desk: Desk) -> set[str]:
+        status = desk.engine.status().midi
+        return set() if status is None else {each.name for each in status.devices}
+
+    with open_desk(tmp_path, midi=["all"]) as desk:
+        desk.client.send(encode_message("/map/learn", "/pad/1"))
+        desk.done("/engine/notify", 1)
+        key(desk, 100)
+        assert desk.hear("/done") == ("/map/learn", "/pad/1", "midi 1 note 36", "momentary")
+        key(desk, 0)
+        key(desk, 90)
+        while desk.hear("/preset/current")[0] != "bright":
+            pass  # held: it flashes
+        key(desk, 0)
+        while desk.hear("/preset/current")[0] == "bright":
+            pass
+        wait_for(lambda: is_lit(GREY), "a dim light")
+        for lit in (AMBER, GREEN):
+            midi.takes["Launchpad X"](b"\x90\x51\x7f\x90\x51\x00", 0.0)
+            wait_for(lambda lit=lit: is_lit(lit), "the light of the press")
+        desk.done("/map/add", "midi 1 note 99", "/preset/flash", "Silk")
+        for _ in range(2):  # pulled while it is held, and plugged in again
+            midi.takes["Launchpad X"](b"\x90\x63\x7f", 0.0)
+            while desk.hear("/preset/current")[0] != "Silk":
+                pass
+            midi.plug("nanoKONTROL2")
+            wait_for(lambda: "nanokontrol2" in devices(desk), "another controller")
+            midi.pull("nanoKONTROL2")
+            wait_for(lambda: "nanokontrol2" not in devices(desk), "its end")
+            assert desk.engine.params.get(BRIGHTNESS) == LOOKS["Silk"][BRIGHTNESS], "held by another one"
+            midi.pull("Launchpad X")
+            while desk.hear("/preset/current")[0] != "bright":
+                pass
+            midi.plug("Launchpad X")
+            wait_for(lambda: is_lit(GREEN), "its lights")
+    assert midi.got["Launchpad X"][0] == bytes.fromhex("f0002029020c0e01f7")
+    assert midi.got["Launchpad X"][-1] == bytes.fromhex("f0002029020c0e00f7"), "given back at the end"

@@ -1,0 +1,92 @@
+"""The engine as a fixture: a desk's channels move a playing engine."""
+
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.errors import MappingError
+from engine.params.mapping.built_in_maps import built_in, is_from
+from engine.params.mapping.entry import make_entry
+from osc_schema.fixture import CHANNELS
+from tests.support.desk import Desk, open_desk
+from tests.support.dmx import sacn
+
+HOST, UNIVERSE, ADDRESS = "127.0.0.1", 9, 101
+NAMES = [channel.name for channel in CHANNELS]
+
+
+class LightingDesk:
+    """A desk that has the fixture patched."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind((HOST, 0))
+        self._port, self._sequence = port, 0
+        self.levels = {channel.name: channel.default for channel in CHANNELS} | {"Intensity": 255}
+
+    def send(self, **levels: int) -> None:
+        self.levels |= {name.replace("_", " "): level for name, level in levels.items()}
+        self._sequence = (self._sequence + 1) % 256
+        data = bytes(ADDRESS - 1) + bytes(self.levels[name] for name in NAMES)
+        self._socket.sendto(sacn(UNIVERSE, data, sequence=self._sequence), (HOST, self._port))
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture(scope="module")
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, LightingDesk, Path]]:
+    from tests.support.free_port import free_port
+
+    folder, port = tmp_path_factory.mktemp("fixture"), free_port()
+    dmx = {"listen": "sacn", "universes": [1], "fixture": f"{UNIVERSE}.{ADDRESS}", "interface": HOST, "sacn_port": port}
+    with open_desk(folder, dmx=dmx, mapping=str(folder / "map.toml")) as desk:
+        lighting = LightingDesk(port)
+        yield desk, lighting, folder
+        lighting.close()
+
+
+def test_a_patched_desk_plays_intensity_blackout_looks_and_colours(rig, wait_for: Callable) -> None:
+    desk, lighting, _ = rig
+    params = desk.engine.params
+    lighting.send(Intensity=128)
+    wait_for(lambda: params.get("/master/fade") == pytest.approx(128 / 255), "the intensity")
+    lighting.send(Blackout=128, Palette=0)
+    wait_for(lambda: params.get("/master/blackout"), "the blackout")
+    lighting.send(Blackout=0, Look=6, Hue=51)
+    wait_for(lambda: desk.ask("/preset/current")[0].args[0] == "Mandala", "the look")
+    wait_for(lambda: params.get("/colour/shift") == pytest.approx(0.2), "the hue of the same cue, over the look's own")
+    assert not params.get("/master/blackout")
+    lighting.send(Look=0)
+    wait_for(lambda: params.get("/preset/number") == 0, "no look")
+    assert desk.ask("/preset/current")[0].args[0] == "Mandala"
+
+
+def test_a_preset_whose_name_begins_with_the_number_comes_before_a_built_in_one(rig, wait_for: Callable) -> None:
+    desk, lighting, _ = rig
+    desk.done("/preset/save", "07 Finale")
+    lighting.send(Look=7)
+    wait_for(lambda: desk.ask("/preset/current")[0].args[0] == "07 Finale", "the own preset")
+    lighting.send(Look=77)
+    wait_for(lambda: desk.engine.params.get("/preset/number") == 77, "an unknown number")
+    warning = "/preset/number: no preset has number 77; name a preset 77 and more, such as '77 Finale'"
+    wait_for(lambda: any(warning in line for line in desk.engine.status().warnings), "the line")
+    assert desk.ask("/preset/current")[0].args[0] == "07 Finale"
+
+
+def test_the_fixture_may_be_patched_elsewhere_and_replaces_itself() -> None:
+    first = [make_entry(entry) for entry in built_in("fixture:9.101")]
+    assert all(is_from("fixture", entry) for entry in first) and not is_from("resolume", first[0])
+    assert first[0].control.name == "osc /dmx/9/101" and not first[0].takeover
+    assert {entry.target for entry in first} == {channel.address for channel in CHANNELS if channel.param is not None}
+    other = make_entry({"control": "osc /dmx/9/101", "target": "/master/fade", "high": 0.5})
+    assert not is_from("fixture", other), "one that was changed by hand stays"
+    built_in("fixture:1.489")
+
+
+@pytest.mark.parametrize("place", ["1", "1.0", "1.490", "99999.1", "x.y", "1.1.1", "-1.5"])
+def test_a_wrong_place_is_told_in_one_line(place: str) -> None:
+    with pytest.raises(MappingError, match=r"^fixture '.*': is not UNIVERSE.ADDRESS, such as 1.101; .*1\.\.489"):
+        built_in(f"fixture:{place}")

@@ -1,0 +1,128 @@
+"""Grid controllers at their ports: the exact bytes of their lights, and what their pads do."""
+
+import itertools
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from engine.control.midi.grids import GRIDS, dim, grid_of
+from engine.control.midi.ports import SEARCH_INTERVAL_S
+from engine.params.banks import PadState, ShownPads
+from tests.control.midi.midi_rig import Stage
+
+STATES: tuple[tuple[PadState, str], ...] = (
+    ("on_air", ""),
+    ("prepared", ""),
+    ("faulty", ""),
+    ("idle", ""),
+    ("idle", "#0000ff"),
+)
+SHOWN = ShownPads(bank=2, banks=3, pads=(*STATES, *((("empty", ""),) * 11)))
+
+
+def plugged(stage: Stage, name: str) -> list[bytes]:
+    """Plug it in; returns what it is sent, the dark pads left out."""
+    stage.midi.plug(name)
+    stage.after(SEARCH_INTERVAL_S + 0.1)
+    return lit(stage.lights(name))
+
+
+def lit(messages: list[bytes]) -> list[bytes]:
+    return [midi for midi in messages if midi[0] == 0xF0 or midi[2] != 0]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        # Programmer mode; green, amber, red, grey; banks 1 and 3 grey, 2 white; the second row's first pad dim blue.
+        (
+            "Launchpad Mini MK3",
+            "f0002029020d0e01f7 905115 905209 905305 905401 905501 905603 905701 90472e",
+        ),
+        ("LPX MIDI", "f0002029020c0e01f7 905115 905209 905305 905401 905501 905603 905701 90472e"),
+        ("LPProMK3 MIDI", "f0002029020e0e01f7 905115 905209 905305 905401 905501 905603 905701 90472e"),
+        ("APC mini mk2", "963815 963909 963a05 963b01 963c01 963d03 963e01 96302e"),
+        ("APC MINI", "903801 903906 903a03 903b05 903c05 903d01 903e05 903005"),
+        ("APC40 mkII", "902015 902109 902205 902301 902401 902503 902601 90182e"),
+    ],
+)
+def test_a_grid_shows_the_bank_in_its_own_bytes(open_stage: Any, name: str, expected: str) -> None:
+    stage = open_stage("all")
+    stage.shown = SHOWN
+    assert plugged(stage, name) == [bytes.fromhex(midi) for midi in expected.split()]
+
+
+def test_only_what_changes_is_sent_and_all_of_it_after_a_replug(open_stage: Any) -> None:
+    stage = open_stage("all")
+    stage.shown = SHOWN
+    before = plugged(stage, "Launchpad Mini MK3")
+    stage.after(2.0)
+    assert stage.lights("Launchpad Mini MK3") == [], "nothing is sent twice"
+    stage.shown = replace(SHOWN, pads=(("prepared", ""), *SHOWN.pads[1:]))
+    stage.after(0.1)
+    assert stage.lights("Launchpad Mini MK3") == [b"\x90\x51\x09"]
+    stage.midi.pull("Launchpad Mini MK3")
+    stage.after(SEARCH_INTERVAL_S)
+    stage.shown = SHOWN
+    assert plugged(stage, "Launchpad Mini MK3") == before
+
+
+def test_what_is_queued_blinks_once_a_beat(open_stage: Any) -> None:
+    stage = open_stage("all")
+    stage.shown = SHOWN
+    plugged(stage, "APC mini mk2")
+    stage.shown = replace(SHOWN, pads=(("queued", ""), *SHOWN.pads[1:]))
+    stage.after(4.0)  # eight beats
+    sent = stage.lights("APC mini mk2")
+    assert 14 <= len(sent) <= 17 and {midi[2] for midi in sent} == {21, 1}
+    assert all(one != next_one for one, next_one in itertools.pairwise(sent))
+
+
+def test_pads_press_and_banks_are_chosen_but_what_is_mapped_is_the_maps(open_stage: Any) -> None:
+    stage = open_stage("all")
+    presses: list[tuple] = []
+    stage.commands.add("/pad/<n>", lambda args, reply: presses.append(args))
+    stage.shown = SHOWN
+    plugged(stage, "Launchpad X")
+    stage.hear("Launchpad X", b"\x90\x51\x7f", b"\x90\x51\x00", b"\x90\x47\x40", b"\x80\x47\x00")
+    assert presses == [(1, 1), (1, 0), (5, 1), (5, 0)]
+    stage.hear("Launchpad X", b"\x90\x44\x7f", b"\x90\x44\x00")
+    assert stage.store.get("/bank/shown") == 12
+    presses.clear()
+    stage.hear("Launchpad X", b"\x90\x25\x7f", b"\x91\x51\x7f", b"\xb0\x5b\x7f")
+    assert presses == [], "the lower half, another channel, the buttons around"
+    stage.say("/map/add", "midi 1 note 81 launchpad_x", "/layer/1/mute")
+    stage.lights("Launchpad X")
+    stage.hear("Launchpad X", b"\x90\x51\x7f", b"\x90\x51\x00")
+    stage.after(0.5)
+    assert presses == [] and stage.store.get("/layer/1/mute") is True
+    assert stage.lights("Launchpad X")[-1] == b"\x90\x51\x7f", "it shows what it is mapped to"
+    stage.say("/map/clear")
+    stage.after(0.1)
+    assert stage.lights("Launchpad X") == [b"\x90\x51\x15"]
+
+
+def test_the_pad_that_is_learned_presses_once_with_its_release(open_stage: Any) -> None:
+    stage = open_stage("all")
+    presses: list[tuple] = []
+    stage.commands.add("/pad/<n>", lambda args, reply: presses.append(args))
+    plugged(stage, "APC MINI")
+    stage.say("/map/learn", "/pad/7")
+    stage.hear("APC MINI", b"\x90\x38\x7f")
+    assert presses == [], "the press that is learned has no effect"
+    stage.hear("APC MINI", b"\x80\x38\x00", b"\x90\x38\x7f", b"\x80\x38\x00")
+    assert presses == [(7, 0), (7, 1), (7, 0)]
+
+
+def test_a_grid_is_given_back_dark(open_stage: Any) -> None:
+    grid = grid_of("launchpad_mini_mk3")
+    assert grid is not None and grid.farewell()[-1] == bytes.fromhex("f0002029020d0e00f7")
+    assert [midi[1:] for midi in grid.farewell()[:2]] == [b"\x51\x00", b"\x52\x00"]
+    assert grid_of("apc_mini_mk2") is not grid_of("apc_mini") and grid_of("nanokontrol2") is None
+    assert all(len(set(grid.notes)) == 32 and min(grid.notes) >= 0 for grid in GRIDS)
+
+
+def test_a_pads_colour_becomes_the_nearest_hue_of_the_palette() -> None:
+    for colour, expected in (("#ff0000", 6), ("#ff5400", 10), ("#ffff00", 14), ("#ff0010", 6), ("#808080", 1)):
+        assert dim(colour) == expected, colour

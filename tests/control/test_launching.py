@@ -1,0 +1,161 @@
+"""Launching on the beat, by known beats: what waits, when it starts, what is told, and how it is taken back."""
+
+from typing import Any
+
+import pytest
+
+from engine.control import Args, Reply
+from engine.osc import encode_message
+from engine.params.fade_time import Pulse
+from tests.control.dispatcher_desk import Desk
+
+ANGLE = "/layer/1/angle"
+
+
+class Launch(Desk):
+    """Frames at known beats, and a command that may wait."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.ran: list[Args] = []
+        self.commands.add("/preset/load", self._load, launched_as=lambda args: str(args[0]))
+        self.commands.add("/launch/drop", self.launching.on_drop)
+        self.commands.add("/launch/list", self.launching.on_list)
+
+    def _load(self, args: Args, reply: Reply) -> None:
+        self.ran.append(args)
+        reply.done(str(args[0]))
+
+    def at(self, beat: float, **more: Any) -> list[tuple]:
+        """A frame on this beat; what was told in it."""
+        self.pulse = Pulse(beat=beat, **more)
+        self.told.clear()
+        self.answers = [(each.address, *each.args) for each in self.frame()]
+        return self.told[:]
+
+
+@pytest.fixture
+def desk(reports: Any, make_peer: Any) -> Launch:
+    desk = Launch(reports, make_peer())
+    desk.at(5.3)
+    return desk
+
+
+def test_a_command_waits_for_its_beat_and_each_beat_is_counted(desk: Launch) -> None:
+    assert desk.say("/preset/load", "Aurora", 4, "bar") == [] and desk.ran == []
+    assert desk.told == [("/launch/queued", "Aurora", 3)]
+    assert [desk.at(beat) for beat in (5.9, 6.1, 7.2)] == [
+        [], [("/launch/queued", "Aurora", 2)], [("/launch/queued", "Aurora", 1)]
+    ]  # fmt: skip
+    assert desk.at(7.99) == [] and desk.ran == []
+    assert desk.at(8.01) == [("/launch/started", "Aurora")]
+    assert desk.ran == [("Aurora", 4)] and desk.answers == [("/done", "/preset/load", "Aurora")]
+    assert desk.at(12.0) == [] and len(desk.ran) == 1
+
+
+def test_the_setting_counts_where_the_message_names_no_beat(desk: Launch) -> None:
+    for quantise, beat in (("beat", 6.0), ("bar", 8.0), ("4_bars", 16.0), ("4 bars", 16.0)):
+        desk.say("/launch/quantise", quantise)
+        desk.at(5.3)
+        desk.say("/preset/load", quantise)
+        desk.at(beat - 0.01)
+        assert desk.ran == []
+        desk.at(beat)
+        assert [desk.ran.pop()] == [(quantise,)]
+    desk.say("/preset/load", "Aurora", "now")
+    assert desk.ran == [("Aurora",)]
+    desk.say("/launch/quantise", "now")
+    desk.say("/preset/load", "bar")
+    assert desk.ran[1:] == [("bar",)], "the first argument is a name"
+
+
+def test_a_bar_has_the_beats_it_is_set_to(desk: Launch) -> None:
+    desk.at(5.3, beats_a_bar=7)
+    desk.say("/preset/load", "Aurora", "bar")
+    desk.at(6.9, beats_a_bar=7)
+    assert desk.ran == []
+    desk.at(7.0, beats_a_bar=7)
+    assert desk.ran == [("Aurora",)]
+
+
+def test_only_one_look_waits_and_the_one_it_replaces_is_answered(desk: Launch) -> None:
+    desk.say("/preset/load", "Aurora", "bar")
+    answers = desk.say("/preset/load", "Silk", "beat")
+    assert [each.args for each in answers] == [("/preset/load", "superseded by Silk")]
+    assert desk.told[1:] == [("/launch/dropped", "Aurora"), ("/launch/queued", "Silk", 1)]
+    desk.at(6.0)
+    desk.at(8.0)
+    assert desk.ran == [("Silk",)]
+
+
+def test_what_waits_is_listed_and_can_be_taken_back(desk: Launch) -> None:
+    desk.say("/preset/load", "Aurora", "bar")
+    desk.say(ANGLE, 90.0, "beat")
+    listed = [(each.address, *each.args) for each in desk.say("/launch/list")]
+    assert listed == [("/launch/queued", ANGLE, 1), ("/launch/queued", "Aurora", 3), ("/done", "/launch/list")]
+    assert [each.args for each in desk.say("/launch/drop", "Silk")] == [("/launch/drop", 0)]
+    answers = [each.args for each in desk.say("/launch/drop")]
+    assert answers == [("/preset/load", "taken back"), ("/launch/drop", 2)]
+    assert desk.at(8.0) == [] and desk.ran == [] and desk[ANGLE] == 0.0
+
+
+def test_any_value_can_wait_and_a_wrong_one_is_refused_at_once(desk: Launch) -> None:
+    before = desk["/layer/2/angle"]
+    desk.say(ANGLE, 90.0, "beat")
+    desk.say("/layer/*/angle", 45.0, "bar")
+    desk.say(ANGLE, 9999.0, 3.0, "bar")
+    desk.say("/master/panic", "bar")
+    assert desk.reports.keys == ["osc.rejected"]
+    assert desk[ANGLE] != 90.0
+    desk.at(6.0)
+    assert desk[ANGLE] == 90.0 and desk["/layer/2/angle"] == before
+    desk.at(8.0)
+    assert [desk[f"/layer/{n}/angle"] for n in (1, 2, 3, 4)] != [45.0] * 4, "panic, sent later, came after it"
+
+
+def test_a_word_alone_is_a_value(desk: Launch) -> None:
+    desk.say("/sd/prompt", "bar")
+    assert desk["/sd/prompt"] == "bar"
+    desk.say("/sd/prompt", "a cat", "bar")
+    assert desk["/sd/prompt"] == "bar"
+    desk.at(8.0)
+    assert desk["/sd/prompt"] == "a cat"
+
+
+def test_a_count_that_begins_anew_starts_what_waits_for_its_one(desk: Launch) -> None:
+    desk.say("/preset/load", "Aurora", "bar")
+    desk.at(0.02, jumped=-5.5)
+    assert desk.ran == [("Aurora",)], "the performer pressed one"
+    desk.say("/preset/load", "Silk", "bar")
+    desk.at(41.0, jumped=35.0)
+    desk.at(43.99, jumped=35.0)
+    assert len(desk.ran) == 1
+    desk.at(44.0, jumped=35.0)
+    assert desk.ran[1:] == [("Silk",)]
+
+
+def test_panic_drops_what_waits(desk: Launch) -> None:
+    desk.say("/preset/load", "Aurora", "bar")
+    desk.say("/master/panic")
+    assert desk.at(5.5) == [("/launch/dropped", "Aurora")]
+    assert desk.answers == [("/fail", "/preset/load", "superseded by /master/panic")]
+    desk.at(8.0)
+    assert desk.ran == []
+
+
+def test_a_bundle_that_is_due_later_waits_for_the_beat_after_that(desk: Launch) -> None:
+    desk.bundle(encode_message("/layer/2/angle", 45.0), encode_message(ANGLE, 90.0, "beat"), after_s=5.0)
+    desk.at(6.0)
+    assert desk[ANGLE] != 90.0 and desk.told == []
+    desk.clock.advance(5.0)
+    assert desk.at(15.3) == [("/launch/queued", ANGLE, 1)]
+    assert desk["/layer/2/angle"] == 45.0 and desk[ANGLE] != 90.0
+    desk.at(16.0)
+    assert desk[ANGLE] == 90.0
+
+
+def test_a_bar_that_gets_another_length_is_waited_for_at_that(desk: Launch) -> None:
+    desk.say("/preset/load", "Aurora", "bar")
+    desk.at(5.9, beats_a_bar=3)
+    desk.at(6.0, beats_a_bar=3)
+    assert desk.ran == [("Aurora",)]

@@ -1,0 +1,117 @@
+"""The files for lighting desks, read back against the published rules: GDTF 1.2 (DIN SPEC 15800: tables 3, 4 and 56 to
+61, annexes B and C), and QLC+'s fixture.xsd."""
+
+import io
+import re
+import uuid
+import zipfile
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+
+import osc_schema
+from osc_schema.fixture import CHANNELS
+from osc_schema.generate.fixture import gdtf, qxf
+
+SECTIONS = "AttributeDefinitions Wheels PhysicalDescriptions Models Geometries DMXModes Revisions FTPresets Protocols"
+NAME = re.compile(r"[ \"#%'()*+\-/0-9:;<=>@A-Z_`a-z]+")  # annex C, without what no name here has
+FEATURES = {
+    "Dimmer": "Dimmer.Dimmer", "Shutter(n)": "Beam.Beam", "MediaContent(n)": "Gobo.Media",
+    "Effects(n)Fade": "Beam.Beam",
+    "VideoEffect(n)Parameter(m)": "Video.Video", "ColorMacro(n)": "Color.RGB", "VideoHueShift": "Color.HSBC_Shift",
+    "ColorEffects(n)": "Color.Color", "VideoBrightness": "Color.HSBC_Shift", "Effects(n)Rate": "Beam.Beam",
+    "Video": "Video.Video", "Effects(n)": "Beam.Beam", "Zoom": "Focus.Focus", "Effects(n)PosRotate": "Beam.Beam",
+    "Prism(n)": "Beam.Beam", "NoFeature": "Control.Control",
+}  # fmt: skip
+"""Attributes and their features in annex B."""
+GROUPS = set("Intensity Colour Gobo Prism Shutter Beam Speed Effect Pan Tilt Maintenance Nothing".split())
+QLC = "{http://www.qlcplus.org/FixtureDefinition}"
+
+
+def of_gdtf() -> Element:
+    with zipfile.ZipFile(io.BytesIO(gdtf(CHANNELS))) as archive:
+        assert archive.namelist() == ["description.xml"] and archive.testzip() is None
+        raw = archive.read("description.xml")
+    assert raw.startswith(b'<?xml version="1.0" encoding="UTF-8"?>')
+    return ElementTree.fromstring(raw)
+
+
+def test_there_are_24_channels_of_which_two_are_reserved() -> None:
+    assert len(CHANNELS) == 24 == len({channel.name for channel in CHANNELS})
+    assert [channel.name for channel in CHANNELS if not channel.address] == ["Reserved 1", "Reserved 2"]
+    missing = {channel.address for channel in CHANNELS if channel.address and channel.param is None}
+    assert missing <= {f"/macro/{n}" for n in range(1, 9)}
+
+
+def test_the_gdtf_file_has_the_sections_in_their_order_and_each_link_leads_somewhere() -> None:
+    root = of_gdtf()
+    (fixture,) = root
+    assert (root.tag, root.get("DataVersion"), fixture.tag) == ("GDTF", "1.2", "FixtureType")
+    assert [section.tag for section in fixture] == SECTIONS.split()
+    assert str(uuid.UUID(fixture.attrib["FixtureTypeID"])).upper() == fixture.attrib["FixtureTypeID"]
+    assert {"Name", "ShortName", "LongName", "Manufacturer", "Description"} <= set(fixture.keys())
+    for node in root.iter():
+        assert NAME.fullmatch(node.get("Name", "x")), node.attrib
+    features = {
+        f"{group.get('Name')}.{feature.get('Name')}"
+        for group in fixture.iter("FeatureGroup")
+        for feature in group.iter("Feature")
+    }
+    attributes = {node.attrib["Name"]: node.attrib["Feature"] for node in fixture.iter("Attribute")}
+    assert set(attributes.values()) == features
+    for name, feature in attributes.items():
+        assert FEATURES[generalised(name)] == feature
+    (geometry,) = fixture.find("Geometries")  # type: ignore[misc]
+    (mode,) = fixture.find("DMXModes")  # type: ignore[misc]
+    assert geometry.tag == "MediaServerMaster" and mode.attrib["Geometry"] == geometry.attrib["Name"]
+    assert [node.tag for node in mode] == ["DMXChannels", "Relations", "FTMacros"]
+    for number, channel in enumerate(mode[0], start=1):
+        (logical,) = channel
+        (function,) = logical
+        assert channel.attrib["Offset"] == str(number) and channel.attrib["Geometry"] == geometry.attrib["Name"]
+        assert logical.attrib["Attribute"] == function.attrib["Attribute"] in attributes
+        linked = f"{geometry.get('Name')}_{logical.get('Attribute')}.{logical.get('Attribute')}.{function.get('Name')}"
+        assert channel.attrib["InitialFunction"] == linked
+        starts = [int(step.attrib["DMXFrom"].removesuffix("/1")) for step in function]
+        assert starts[0] == 0 and starts == sorted(set(starts)) and starts[-1] <= 255
+        assert 0 <= int(function.attrib["Default"].removesuffix("/1")) <= 255
+    assert len(mode[0]) == 24
+
+
+def generalised(attribute: str) -> str:
+    """`Gobo1` -> `Gobo(n)`, `VideoEffect1Parameter2` -> `VideoEffect(n)Parameter(m)`."""
+    marks = iter(("(n)", "(m)"))
+    return re.sub(r"\d+", lambda _: next(marks), attribute)
+
+
+def test_the_qxf_file_has_what_qlc_demands_and_covers_each_level_once() -> None:
+    root = ElementTree.fromstring(qxf(CHANNELS).encode())
+    order = [node.tag.removeprefix(QLC) for node in root]
+    assert root.tag == f"{QLC}FixtureDefinition"
+    assert order == ["Creator", "Manufacturer", "Model", "Type", *["Channel"] * 24, "Mode", "Physical"]
+    assert [node.tag for node in root[0]] == [f"{QLC}{name}" for name in ("Name", "Version", "Author")]
+    channels = root.findall(f"{QLC}Channel")
+    for node in channels:
+        group, *capabilities = node
+        assert group.text in GROUPS and group.attrib == {"Byte": "0"} and 0 <= int(node.attrib["Default"]) <= 255
+        covered = [
+            level for each in capabilities for level in range(int(each.attrib["Min"]), int(each.attrib["Max"]) + 1)
+        ]
+        assert covered == list(range(256)), node.attrib
+    mode = root.find(f"{QLC}Mode")
+    assert mode is not None
+    assert [(node.attrib["Number"], node.text) for node in mode] == [
+        (str(number), node.attrib["Name"]) for number, node in enumerate(channels)
+    ]
+
+
+def test_the_names_of_levels_are_what_the_engine_makes_of_them() -> None:
+    for channel in CHANNELS:
+        param = channel.param
+        if param is None or not param.menu:
+            continue
+        for first, last, name in channel.ranges():
+            for level in (first, last):
+                index = osc_schema.accept(param, level / 255 * (len(param.menu) - 1)).value
+                assert str(index).replace("_", " ").capitalize() == name
+    blackout = CHANNELS[1]
+    assert blackout.ranges() == ((0, 127, "Off"), (128, 255, "On"))

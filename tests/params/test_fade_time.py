@@ -1,0 +1,57 @@
+"""Times of fades in seconds, beats and bars, and their course over frames with known beats."""
+
+import pytest
+
+from engine.params.fade_time import Course, FadeTime, Pulse
+
+
+def test_a_time_is_seconds_beats_or_bars() -> None:
+    for written, time in [
+        (4, FadeTime(4.0)), ("4", FadeTime(4.0)), ("1.5 s", FadeTime(1.5)), ("4b", FadeTime(4.0, "b")),
+        ("1 beat", FadeTime(1.0, "b")), (".5b", FadeTime(0.5, "b")), ("2bars", FadeTime(2.0, "bars")),
+        ("1 bar", FadeTime(1.0, "bars")),
+    ]:  # fmt: skip
+        assert FadeTime.of(written) == time
+        assert FadeTime.of(time.written) == time
+    for wrong in (-1, 3601, float("nan"), "bar", "4 x", "", True, None, "9999b", "1e3b"):
+        with pytest.raises(ValueError, match=r"4b or 2bars"):
+            FadeTime.of(wrong)
+    assert FadeTime(2.0, "bars").beats(3) == 6.0
+    assert FadeTime(2.0, "bars").seconds(120.0, 4) == 4.0
+    assert FadeTime(2.0, "bars").shortened(1.0, 120.0, 4) == FadeTime(6.0, "b")
+
+
+def course_at(time: FadeTime, *pulses: Pulse) -> list[float]:
+    """The shares in frames with these beats, a frame each second."""
+    frames = iter(pulses)
+    course = Course(time, lambda: next(frames))
+    return [course.share(float(second)) for second in range(len(pulses))]
+
+
+def test_a_time_in_beats_ends_on_the_beat_however_the_tempo_moves() -> None:
+    beats = (7.1, 8.0, 8.5, 10.9, 11.0, 12.0)
+    shares = course_at(FadeTime(4.0, "b"), *(Pulse(beat=beat) for beat in beats))
+    assert shares == pytest.approx([0.0, 0.9 / 3.9, 1.4 / 3.9, 3.8 / 3.9, 1.0, 1.0]), "from 7.1 to 11"
+    waltz = (Pulse(beat=beat, beats_a_bar=3) for beat in (0.0, 1.5, 3.0))
+    assert course_at(FadeTime(1.0, "bars"), *waltz) == [0.0, 0.5, 1.0]
+    assert course_at(FadeTime(0.5, "b"), Pulse(beat=0.2), Pulse(beat=0.7)) == [0.0, 1.0]
+
+
+def test_a_new_count_does_not_disturb_it_and_a_tap_back_does_not_turn_it_back() -> None:
+    counted_anew = Pulse(beat=0.0, jumped=-10.0)
+    assert course_at(FadeTime(4.0, "b"), Pulse(beat=8.0), Pulse(beat=9.0), counted_anew) == [0.0, 0.25, 0.5]
+    assert course_at(FadeTime(4.0, "b"), Pulse(beat=0.0), Pulse(beat=2.0), Pulse(beat=1.8)) == [0.0, 0.5, 0.5]
+
+
+def test_seconds_are_exact_also_where_sums_of_periods_are_not() -> None:
+    course = Course(FadeTime(3.0), Pulse)
+    shares = [course.share(100.0 + frame / 30.0) for frame in range(91)]
+    assert shares[45] == pytest.approx(0.5) and shares[89] < 1.0 and shares[90] == 1.0
+
+
+def test_what_is_left_of_a_time_in_bars_is_told_before_it_has_begun() -> None:
+    pulse = Pulse(bpm=60.0, beats_a_bar=3)
+    course = Course(FadeTime(2.0, "bars"), lambda: pulse)
+    assert course.left_s() == 6.0
+    course.share(0.0)
+    assert course.left_s() == 6.0

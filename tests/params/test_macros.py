@@ -1,0 +1,90 @@
+"""Macros: one knob moves many parameters by range and curve; presets, fades and panic set them themselves."""
+
+from typing import Any
+
+import pytest
+
+from engine.control import CommandTable, Reply
+from engine.control.commands.macro import MacroControl
+from engine.errors import MultiverseError
+from engine.params import ParamStore
+from engine.params.macros import Macros, conditions, moves_of, spread
+from osc_schema import Rejected
+
+BLOOM, ANGLE, MUTE, MIRROR = "/post/bloom", "/layer/1/angle", "/layer/2/mute", "/mirror/segments"
+
+
+class Knob:
+    def __init__(self, reports: Any) -> None:
+        self.store, self.table = ParamStore(), CommandTable()
+        for address, check in conditions():
+            self.store.add_condition(address, check)
+        self.macros = Macros(self.store, reports)
+        MacroControl(self.store).add_commands(self.table)
+        self.store.set("/macro/moves/1", f"{BLOOM} 0.2 1; {ANGLE} 90 0 1; {MUTE}; {MIRROR} 2 8")
+
+    def turn(self, position: float, by: str = "udp") -> list[object]:
+        self.store.set("/macro/1", position, by=by)
+        self.macros.step(0.0)
+        return [self.store.get(address) for address in (BLOOM, ANGLE, MUTE, MIRROR)]
+
+    def say(self, address: str, *args: object) -> None:
+        handler = self.table.find(address)
+        assert handler is not None
+        handler(args, Reply(address, lambda packet: None))
+
+
+@pytest.fixture
+def knob(reports: Any) -> Knob:
+    return Knob(reports)
+
+
+def test_a_macro_moves_its_parameters_by_range_and_curve(knob: Knob) -> None:
+    assert knob.turn(1.0) == pytest.approx([1.0, 0.0, True, 8])
+    assert knob.turn(0.5) == pytest.approx([0.6, 90.0 * (1.0 - 0.5**4), True, 5])
+    assert knob.turn(0.25) == pytest.approx([0.4, 90.0 * (1.0 - 0.25**4), False, 4])
+
+
+def test_a_fader_moved_afterwards_wins_until_the_macro_moves_again(knob: Knob) -> None:
+    knob.turn(1.0)
+    knob.store.set(BLOOM, 0.33)
+    knob.macros.step(0.0)
+    assert knob.store.get(BLOOM) == pytest.approx(0.33)
+    assert knob.turn(0.5)[0] == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize("by", ["preset Aurora", "fade", "resume", "panic"])
+def test_a_look_that_brings_the_macro_brings_its_parameters_too(knob: Knob, by: str) -> None:
+    before = knob.turn(0.0)
+    assert knob.turn(1.0, by=by) == before
+
+
+def test_modulation_moves_its_floats_for_a_frame_unless_a_route_does(knob: Knob) -> None:
+    moved = {"/macro/1": 0.5, ANGLE: 12.0}
+    spread(knob.store.snapshot(), moved)
+    assert moved == pytest.approx({"/macro/1": 0.5, ANGLE: 12.0, BLOOM: 0.6})
+    assert knob.store.get(BLOOM) != pytest.approx(0.6)
+
+
+def test_moves_are_edited_one_by_one(knob: Knob) -> None:
+    knob.say("/macro/remove", 1)
+    knob.say("/macro/add", 1, "/layer/*/angle", 0, 45)
+    knob.say("/macro/add", 1, BLOOM)
+    knob.say("/macro/add", 1, "/layer/*/angle", 0.0, 60.0, -0.5)
+    assert knob.store.get("/macro/moves/1") == f"{BLOOM}; /layer/*/angle 0 60 -0.5"
+    knob.say("/macro/remove", 1, BLOOM)
+    assert knob.store.get("/macro/moves/1") == "/layer/*/angle 0 60 -0.5"
+    assert len(moves_of(str(knob.store.get("/macro/moves/1")))) == 4
+    for args in ((9, BLOOM), (1,), (1, BLOOM, 1), (1, BLOOM, "a", "b"), (1, "/layer/1/nothing"), (1, "/master/fade")):
+        with pytest.raises((MultiverseError, Rejected)):
+            knob.say("/macro/add", *args)
+
+
+@pytest.mark.parametrize(
+    "moves", ["/nothing 0 1", f"{BLOOM} 0", f"{BLOOM} 0 one", f"{BLOOM} 0 1 2", "/macro/2", "/sd/prompt"]
+)
+def test_moves_that_cannot_be_read_are_refused(knob: Knob, moves: str) -> None:
+    before = knob.store.get("/macro/moves/1")
+    with pytest.raises(Rejected):
+        knob.store.set("/macro/moves/1", moves)
+    assert knob.store.get("/macro/moves/1") == before

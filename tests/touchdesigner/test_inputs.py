@@ -1,0 +1,208 @@
+"""Pictures, sound, timecode and beat from TouchDesigner to the engine, with a live one."""
+
+import sys
+import time
+import types
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.audio.rtp import RtpCapture, parse_packet
+from engine.system.clock import SystemClock
+from tests.touchdesigner.conftest import RunningEngine, Studio
+
+Until = Callable[..., Any]
+
+
+@pytest.fixture
+def heard(studio: Studio, free_port: Callable[[], int], reports: Any) -> Iterator[RtpCapture]:
+    """The engine's end of Audio In."""
+    studio.set("Audioinport", free_port())
+    capture = RtpCapture(f"rtp:{studio.value('Audioinport')}/48000/2", SystemClock(), reports)
+    capture.start()
+    yield capture
+    capture.close()
+
+
+def test_every_sample_of_the_chop_at_input_2_reaches_the_engine(
+    studio: Studio, heard: RtpCapture, until: Until, reports: Any
+) -> None:
+    ramp = np.stack([np.arange(1, 24_001), -np.arange(1, 24_001)]) / 32_767
+    chop = studio.program.project.create("audiooscillatorCHOP", "player")
+    chop.__dict__["sound"] = np.concatenate([ramp, ramp[:1]])  # a third channel, which is left out
+    studio.comp.inputConnectors[1].connect(chop)
+    studio.program.frame()
+    assert heard.state == "lost", "off by default"
+    studio.set("Audioin", 1)
+    before = heard.ring.newest
+    until(lambda: heard.ring.read(before)[1].any() and heard.ring.newest - before > 4_000, "sound")
+    sound = heard.ring.read(before)[1]
+    sound = np.round(sound[np.flatnonzero(sound[:, 0])[0] :] * 32_768).astype(int)
+    assert (sound[:, 1] == -sound[:, 0]).all()
+    assert set(np.diff(sound[:, 0])) <= {1, 1 - 24_000}, "none is missing, none comes twice"
+    assert heard.lost_blocks == 0 and reports.lines == []
+
+
+def test_packets_cross_an_ethernet_in_one_piece(module_named: Callable) -> None:
+    module = module_named("rtp_sender")
+    packets = [parse_packet(data) for data in module.Packets(7).of(bytes(range(256)) * 12, 2)]
+    assert max(len(packet.payload) for packet in packets) <= 1400
+    assert [(packet.sequence, packet.sample, packet.stream) for packet in packets] == [
+        (0, 0, 7),
+        (1, 350, 7),
+        (2, 700, 7),
+    ]
+    assert b"".join(packet.payload for packet in packets) == bytes(range(256)) * 12
+
+
+def test_sound_that_the_engine_does_not_listen_to_is_told_with_the_option_to_give(
+    connected: Studio, until: Until
+) -> None:
+    def polled() -> str:
+        connected.skipped_s += 2.0
+        connected.comp.ext.MultiverseExt.on_message("/engine/heartbeat", [1])
+        connected.program.frame()
+        return connected.value("Message")
+
+    until(lambda: connected.value("Sound").startswith("playing"), "the engine's sound")
+    connected.set("Audioin", 1)
+    until(lambda: polled() == "Audio In is on, but nothing is connected to input 2", "the missing wire")
+    chop = connected.program.project.create("audiooscillatorCHOP", "player")
+    connected.comp.inputConnectors[1].connect(chop)
+    until(lambda: polled().startswith("Audio In is not heard: start the engine with --audio rtp:9014/48000/2"), "why")
+    assert connected.comp.op("out8_status")["err_audio_in"] == connected.comp.op("out8_status")["err"] == 1.0
+    connected.set("Audioin", 0)
+    until(lambda: polled() and connected.comp.op("out8_status")["err_audio_in"] == 0.0, "the end of the error")
+    options = connected.comp.ext.MultiverseExt._options
+    connected.set("Options", "--camera 0")
+    assert options() == "--camera 0"
+    connected.set("Audioin", 1)
+    assert options() == "--audio rtp:9014/48000/2 --camera 0"
+    connected.set("Options", "--audio demo")
+    assert options() == "--audio demo", "what is asked for is not replaced"
+
+
+def test_the_top_at_input_1_is_offered_by_a_name_of_its_own_and_opened(connected: Studio, until: Until) -> None:
+    comp, sent = connected.comp, lambda: connected.sent_to("/camera/open")
+    level = connected.program.project.create("levelTOP", "mine")
+    comp.inputConnectors[0].connect(level)
+    assert comp.op("picture_out") is None, "a sender less for Spout"
+    name = f"TouchDesigner {connected.value('Listenport')}"
+    kind = "syphon" if sys.platform == "darwin" else "spout"
+    connected.set("Picturein", "local")
+    connected.program.frame()
+    out = comp.op("picture_out")
+    assert (out.OPType, out.par.sendername.eval(), out.inputs) == ("syphonspoutoutTOP", name, [comp.op("in1_picture")])
+    assert comp.op("in1_picture").inputs == [level] and sent() == [("/camera/open", f"{kind}:{name}")]
+    assert "multiverse" not in name.lower(), "else the component would take it for the engine's picture"
+    until(lambda: "/camera/open" in connected.value("Fault"), "that nobody offers this picture here")
+    connected.set("Picturein", "off")
+    connected.program.frame()
+    assert comp.op("picture_out") is None and sent()[-1] == ("/camera/open", "start")
+
+
+def test_a_picture_for_another_machine_needs_ndi(studio: Studio) -> None:
+    studio.set("Host", "192.0.2.7")
+    studio.set("Picturein", "local")
+    studio.program.frame()
+    studio.program.frame()
+    studio.comp.ext.MultiverseExt.on_message("/engine/heartbeat", [1])
+    assert studio.value("Message") == "Picture In is local, but the engine runs at 192.0.2.7: choose ndi"
+    name = f"TouchDesigner {studio.value('Listenport')}"
+    studio.set("Picturein", "ndi")
+    studio.program.frame()
+    out = studio.comp.op("picture_out")
+    assert (out.OPType, out.par.name.eval(), out.inputs) == ("ndioutTOP", name, [studio.comp.op("in1_picture")])
+    assert studio.sent_to("/camera/open") == [("/camera/open", f"ndi:{name}")]
+
+
+def test_the_timeline_leads_timecode_and_beat(connected: Studio, engine: RunningEngine, until: Until) -> None:
+    class Timeline:
+        """It plays in real time, from 01:00:00."""
+
+        tempo = 90.0
+        began_s = time.perf_counter()
+        seconds = property(lambda self: 3600.0 + time.perf_counter() - self.began_s)
+
+    connected.program.time = timeline = Timeline()
+    connected.set("Temposource", "timecode")  # as in a saved project whose engine was restarted
+    engine.engine.params.set("/tempo/source", "beat")
+    connected.set("Timeto", "beat")
+    status = lambda: engine.engine.status()  # noqa: E731
+    until(lambda: status().timecode.state == "locked", "the timecode")
+    until(lambda: status().beat.state == "following" and status().beat.bpm == 90.0, "the tempo")
+    offsets_s = []
+
+    def compare() -> bool:
+        offsets_s.append(status().timecode.seconds - timeline.seconds)
+        return len(offsets_s) >= 40
+
+    until(compare, "the position")
+    # Both are those of a newest frame, which may be late here; a wrong rate would be 3.6 s off.
+    assert min(map(abs, offsets_s)) < 0.1 and abs(np.median(offsets_s)) < 1.0, offsets_s
+    assert status().timecode.rate == "30" and status().timecode.position.startswith("01:00:")
+    assert (connected.value("Tcsource"), connected.value("Temposource")) == ("mtc", "timecode")
+    until(lambda: connected.value("Tempo") == "90.0 bpm, follows timecode", "the tempo here")
+    assert connected.comp.op("out8_status")["tempo_free"] == 0.0
+    connected.set("Timeto", "off")  # a clock that is gone
+    free = "90.0 bpm, FREE: timecode is silent or unsure, the tempo runs on"
+    until(lambda: connected.value("Tempo") == free, "that the tempo has lost its clock")
+    assert connected.comp.op("out8_status")["tempo_free"] == 1.0
+    for address, value in (("/timecode/source", "off"), ("/tempo/source", "beat")):
+        engine.engine.params.set(address, value)
+
+
+@pytest.mark.parametrize(
+    "seconds, label",
+    [
+        (0.0, "00:00:00:00"),
+        (sum([1 / 60] * 60), "00:00:01:00"),
+        (3723.5, "01:02:03:15"),
+        (86_401.0, "00:00:01:00"),
+    ],
+)
+def test_a_label_is_the_one_of_the_frame_that_begins(seconds: float, label: str, module_named: Callable) -> None:
+    assert module_named("engine_inputs").label_at(seconds) == label
+
+
+def test_two_components_from_the_saved_tox_play_one_engine(
+    connected: Studio, engine: RunningEngine, until: Until, tmp_path: Path
+) -> None:
+    program, first = connected.program, connected.comp
+    tox = tmp_path / "multiverse.tox"
+    assert program.printed[-2] == f"multiverse: 6/6 saved: {tmp_path}/multiverse.tox" and tox.is_file()
+    second = program.project.loadTox(str(tox))
+    assert second.name == "multiverse1" and second.par.Callbackdat.eval() is None
+    ports = [[getattr(comp.par, name).eval() for name in ("Listenport", "Featport")] for comp in (first, second)]
+    assert not set(ports[0]) & set(ports[1])
+    second.ext.MultiverseExt.now_s = first.ext.MultiverseExt.now_s
+    second.par.Port, second.par.Picturein = engine.osc_port, "local"
+    first.par.Picturein = "local"
+    until(lambda: second.par.Connected.eval() and second.par.Engwidth.eval() == 64, "all values in the second")
+    names = [comp.op("picture_out").par.sendername.eval() for comp in (first, second)]
+    assert names[0] != names[1]
+    second.par.L1angle = 44.0
+    until(lambda: first.par.L1angle.eval() == 44.0, "a move of the second in the first")
+    first.par.L1angle = -44.0
+    until(lambda: second.par.L1angle.eval() == -44.0, "a move of the first in the second")
+    second.par.Createcb.pulse()
+    program.frame()
+    assert second.par.Callbackdat.eval() is program.project.op("multiverse1_callbacks")
+    assert first.par.Callbackdat.eval() is program.project.op("multiverse_callbacks")
+    assert [comp.errors() for comp in (first, second)] == ["", ""]
+
+
+def test_a_project_without_a_folder_is_built_and_says_how_to_save_it(studio: Studio) -> None:
+    studio.program.module.project = types.SimpleNamespace(folder="/no/such/folder")
+    from tests.touchdesigner.conftest import BUILDER
+
+    studio.program.run_text(BUILDER.read_text(encoding="utf-8"))
+    line = studio.program.printed[-2]
+    assert (
+        line.startswith("multiverse: 6/6 saved: FAILED: /no/such/folder/multiverse.tox: ")
+        and "save the project" in line
+    )
+    assert studio.comp.par.Callbackdat.eval() is studio.program.project.op("multiverse_callbacks")

@@ -1,0 +1,322 @@
+"""The perform view as it is played: pads, take, crossfader, macros, safety, lock; with mouse, keys and fingers."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.params.looks import LOOKS
+from engine.web.preview import encode_preview
+from osc_schema.modulation import ROUTES
+from tests.web.page_stage import House, Stage, Visit
+
+PALETTE = "/colour/palette"
+
+
+@pytest.fixture
+def perform(visit: Visit, stage: Stage) -> Iterator[Visit]:
+    """The perform view, the look Aurora on the air and nothing prepared."""
+    stage.send("/launch/drop")
+    stage.send("/preset/load", "Aurora")
+    stage.send("/preset/prepare")
+    stage.send("/preset/take_fade", "0")
+    visit.page.locator("#perform-tab").click()
+    visit.page.locator('.pad.is-on[data-preset="Aurora"]').wait_for()
+    visit.page.locator("#prepared.is-empty").wait_for()
+    yield visit
+
+
+def pad(visit: Visit, name: str, state: str = "") -> Any:
+    found = visit.page.locator(f'.pad{state}[data-preset="{name}"]')
+    found.wait_for()
+    return found
+
+
+def shows(stage: Stage, look: str) -> None:
+    stage.becomes(PALETTE, LOOKS[look][PALETTE])
+
+
+def test_a_tap_prepares_and_a_second_one_takes(perform: Visit, stage: Stage) -> None:
+    assert perform.page.locator("#take").is_disabled()
+    pad(perform, "Silk").click()
+    pad(perform, "Silk", ".is-prepared")
+    assert stage.get(PALETTE) == LOOKS["Aurora"][PALETTE], "nothing has changed on screen"
+    assert perform.page.locator("#prepared-name").inner_text() == "Silk"
+    assert perform.page.locator("#take").is_enabled()
+    pad(perform, "Silk").click()
+    pad(perform, "Silk", ".is-on")
+    shows(stage, "Silk")
+    pad(perform, "Aurora", ".is-prepared")  # the look that left
+    perform.page.locator("#look-now", has_text="Silk").wait_for()
+    perform.page.locator("#cut").click()
+    shows(stage, "Aurora")
+
+
+def test_a_held_pad_flashes_its_look(perform: Visit, stage: Stage) -> None:
+    perform.page.locator('.pad[data-preset="Ink"]').hover()
+    perform.page.mouse.down()
+    shows(stage, "Ink")
+    perform.page.mouse.up()
+    shows(stage, "Aurora")
+    pad(perform, "Aurora", ".is-on")
+    assert perform.page.locator("#prepared.is-empty").count() == 1, "a hold prepares nothing"
+    perform.page.mouse.down()
+    shows(stage, "Ink")
+    perform.page.evaluate("dispatchEvent(new Event('blur'))")  # another window comes to the front
+    shows(stage, "Aurora")
+
+
+def test_the_prepared_look_is_seen_in_motion(perform: Visit) -> None:
+    page, sockets = perform.page, []
+    page.route_web_socket("**/preview?picture=prepared*", lambda socket: sockets.append(socket))
+    picture = encode_preview(np.full((90, 160, 4), 200, np.uint8))
+    pad(perform, "Silk").click()
+    perform.until(lambda: page.wait_for_timeout(20) or sockets, "somebody who watches")
+    canvas = page.locator("#prepared-picture")
+    drawn = canvas.get_attribute("data-pictures")
+    sockets[0].send(picture)
+    perform.until(lambda: canvas.get_attribute("data-pictures") != drawn, "a picture")
+    assert canvas.is_hidden(), "the first one may still be that of the look before"
+    sockets[0].send(picture)
+    canvas.wait_for()
+    pad(perform, "Ink").click()
+    canvas.wait_for(state="hidden")
+
+
+def test_pads_are_played_with_keys_alone(perform: Visit, stage: Stage) -> None:
+    page = perform.page
+    page.locator("#play-tab").click()
+    page.locator("#play-tab").press("p")
+    page.locator("#perform-panel").wait_for()
+    page.locator('.pad[data-pad="1"]').focus()
+    for key in ("ArrowDown", "ArrowRight"):
+        page.keyboard.press(key)
+    name = page.evaluate("document.activeElement.dataset.preset")
+    assert page.evaluate("document.activeElement.dataset.pad") == "6"
+    page.keyboard.press("Space")
+    pad(perform, name, ".is-prepared")
+    page.keyboard.press("Enter")
+    pad(perform, name, ".is-on")
+    shows(stage, name)
+
+
+def test_what_waits_for_its_beat_counts_down_and_is_taken_back(perform: Visit, stage: Stage) -> None:
+    page = perform.page
+    stage.send("/tempo/bpm", 20.0)
+    page.locator("#quantise").select_option("4_bars")
+    stage.becomes("/launch/quantise", "4_bars")
+    pad(perform, "Silk").click()
+    pad(perform, "Silk", ".is-prepared").click()
+    beats = pad(perform, "Silk", ".is-queued").locator(".beats").inner_text()
+    assert 1 <= int(beats) <= 16
+    page.locator(".beat .queue", has_text="Silk in").click()
+    page.locator(".pad.is-queued").wait_for(state="detached")
+    assert stage.get(PALETTE) == LOOKS["Aurora"][PALETTE]
+
+
+def test_the_crossfader_fades_by_hand_and_back(perform: Visit, stage: Stage) -> None:
+    pad(perform, "Silk").click()
+    pad(perform, "Silk", ".is-prepared")
+    fader = perform.page.locator("#crossfader [role=slider]")
+    fader.press("PageUp")
+    shows(stage, "Silk")  # its values are there from the start; the picture mixes
+    fader.press("Home")
+    shows(stage, "Aurora")
+    fader.press("PageUp")
+    fader.press("End")
+    pad(perform, "Silk", ".is-on")
+    pad(perform, "Aurora", ".is-prepared")
+
+
+def test_macros_have_the_names_of_the_look_and_move_it(perform: Visit, stage: Stage) -> None:
+    glow = perform.page.locator("#macros .macro").first
+    assert glow.locator(".name").inner_text() == "Glow"
+    glow.locator("[role=slider]").press("End")
+    stage.becomes("/post/bloom", 1.0)
+    glow.locator("[role=slider]").press("Home")
+    stage.becomes("/post/bloom", 0.0)
+
+
+def test_blackout_and_panic_need_a_hold(perform: Visit, stage: Stage) -> None:
+    page = perform.page
+    page.locator("#hand-blackout").click()
+    page.locator("#hand-panic").click()
+    page.locator("#hand-freeze").click()
+    stage.becomes("/master/freeze", True)  # sent after them
+    assert not stage.get("/master/blackout") and stage.get(PALETTE) == LOOKS["Aurora"][PALETTE]
+    page.locator("#hand-blackout").hover()
+    page.mouse.down()
+    stage.becomes("/master/blackout", True)
+    page.mouse.up()
+    page.locator("#preview.is-black").wait_for()
+    page.locator("#hand-panic").hover()
+    page.mouse.down()
+    stage.becomes(PALETTE, LOOKS["Eclipse"][PALETTE])
+    page.mouse.up()
+    page.locator(".toast", has_text="Panic").wait_for()
+    for hand in ("hit", "freeze", "blackout", "panic"):
+        page.locator(f"#hand-{hand}").click(trial=True)  # nothing lies over it
+    page.locator(".toast .close").click()
+
+
+def test_the_lock_leaves_the_strip_and_the_safety_buttons(perform: Visit, stage: Stage) -> None:
+    page = perform.page
+    page.locator("#lock").click()
+    page.locator("body.is-locked").wait_for()
+    assert page.evaluate("document.getElementById('pads').closest('[inert]') !== null")
+    page.locator("#hand-freeze").click()
+    stage.becomes("/master/freeze", True)
+    page.locator("#lock").click()
+    assert page.locator("body.is-locked").count() == 1, "a tap does not unlock"
+    page.locator("#lock").hover()
+    page.mouse.down()
+    page.locator("body:not(.is-locked)").wait_for()
+    page.mouse.up()
+    assert page.locator("[inert]").count() == 0
+
+
+def test_the_lock_works_with_keys_and_stops_those_that_play(perform: Visit, stage: Stage) -> None:
+    page = perform.page
+    stage.send("/cue/set", 1, "Silk", 0.0, 0.0)
+    page.locator("#cues-tab").click()
+    page.locator("#cues li").wait_for()
+    page.locator("#lock").press("Enter")
+    page.locator("body.is-locked").wait_for()
+    page.locator("#lock").evaluate("button => button.blur()")
+    for key in (" ", "/", "p"):
+        page.keyboard.press(key)
+    page.keyboard.press("Shift+F")
+    stage.becomes("/master/freeze", True)  # sent after them
+    assert stage.get(PALETTE) == LOOKS["Aurora"][PALETTE], "space is not go"
+    assert page.locator("#cues-panel").is_visible(), "and the tab stays"
+    lock = page.locator("#lock").bounding_box()
+    page.mouse.move(lock["x"] + lock["width"] - 3, lock["y"] + lock["height"] / 2)
+    page.mouse.down()
+    page.locator("body:not(.is-locked)").wait_for()
+    page.mouse.up()
+    page.locator("#lock").press("Enter")
+    page.locator("body.is-locked").wait_for()
+    page.keyboard.down("Enter")
+    page.locator("body:not(.is-locked)").wait_for()
+    page.keyboard.up("Enter")
+    assert page.locator("body.is-locked").count() == 0, "the end of a hold does not lock again"
+    stage.send("/cue/delete", 1)
+
+
+def test_the_program_is_seen_though_the_picture_is_folded_beside_other_tabs(perform: Visit) -> None:
+    page = perform.page
+    page.locator("#play-tab").click()
+    page.locator("#fold").click()
+    page.locator("#picture").wait_for(state="hidden")
+    page.locator("#perform-tab").click()
+    page.locator("#picture").wait_for()
+    page.locator("#play-tab").click()
+    page.locator("#picture").wait_for(state="hidden")
+    page.locator("#fold").click()
+
+
+def test_a_macro_is_modulated_by_a_touch_here(perform: Visit, stage: Stage) -> None:
+    page = perform.page
+    page.locator("#play-tab").click()
+    page.locator("#modulate").click()
+    page.locator("#perform-tab").click()
+    page.locator("#macros [role=slider]").first.click()
+    page.locator("#modulate-menu button[data-source=lfo1]").click()
+    targets = [f"/mod/{n}/target" for n in ROUTES]
+    stage.until(lambda: "/macro/1" in [stage.get(target) for target in targets], "the route")
+    page.locator("#macros .ghost").first.wait_for(state="attached")
+
+
+def test_nothing_moves_while_a_look_waits_and_records(perform: Visit, stage: Stage) -> None:
+    page = perform.page
+    stage.send("/tempo/bpm", 20.0)
+    page.locator("#look-now", has_text="Aurora").wait_for()
+    where = "document.getElementById('pads').getBoundingClientRect().top"
+    for width in (1440, 1280, 1180, 900):
+        page.set_viewport_size({"width": width, "height": 800})
+        before = page.evaluate(where)
+        stage.send("/preset/load", "Riso", 0.0, "4_bars")
+        stage.send("/sink/record/enable", True)
+        page.locator("#rec").wait_for()
+        page.locator(".queue").wait_for()
+        assert page.evaluate(where) == before, width
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        stage.send("/launch/drop")
+        stage.send("/sink/record/enable", False)
+        page.locator("#rec").wait_for(state="hidden")
+
+
+def test_pads_are_moved_by_a_drag_and_edited(perform: Visit, stage: Stage) -> None:
+    page = perform.page
+    first = page.locator('.pad[data-pad="1"]').get_attribute("data-preset")
+    page.locator("#pads-edit").click()
+    page.locator('.pad[data-pad="1"]').drag_to(page.locator('.pad[data-pad="6"]'))
+    page.locator(f'.pad[data-pad="6"][data-preset="{first}"]').wait_for()
+    page.locator('.pad[data-pad="6"]').press("Shift+ArrowRight")
+    page.locator(f'.pad[data-pad="7"][data-preset="{first}"]').wait_for()
+    page.keyboard.press("Shift+ArrowLeft")
+    page.locator(f'.pad[data-pad="6"][data-preset="{first}"]').wait_for()
+    page.locator("#pad-colour").fill("#ff0000")
+    page.locator("#pad-colour").dispatch_event("change")
+    pad_colour = "pad => pad.style.getPropertyValue('--pad')"
+    stage.until(lambda: page.locator('.pad[data-pad="6"]').evaluate(pad_colour) == "#ff0000", "the colour")
+    page.locator("#pad-preset").fill("Riso")
+    page.locator("#pad-preset").press("Tab")
+    page.locator('.pad[data-pad="6"][data-preset="Riso"]').wait_for()
+    page.locator("#bank-name").fill("Friday")
+    page.locator("#bank-name").press("Tab")
+    page.locator("#banks button", has_text="Friday").wait_for()
+    page.locator("#pad-empty").click()
+    page.locator('.pad[data-pad="6"].is-empty').wait_for()
+    page.locator("#pads-edit").click()
+    assert page.locator("#pad-editor").is_hidden()
+    page.locator('.pad[data-pad="6"]').click()
+    page.locator("#hand-freeze").click()
+    stage.becomes("/master/freeze", True)  # sent after it
+    assert page.locator(".toast.fail").count() == 0, "an empty pad is no failure"
+    assert stage.get(PALETTE) == LOOKS["Aurora"][PALETTE], "editing plays nothing"
+
+
+def test_a_cue_is_now_only_until_another_look_is_on(perform: Visit, stage: Stage) -> None:
+    page = perform.page
+    stage.send("/cue/set", 1, "Silk", 0.0, 0.0)
+    stage.send("/cue/set", 2, "Ink", 0.0, 0.0)
+    page.locator("#drawer-toggle").click()
+    go = page.locator("#drawer-go")
+    assert go.bounding_box()["height"] >= 200
+    stage.send("/cue/1")
+    page.locator("#drawer-now", has_text="1 Silk").wait_for()
+    page.locator("#drawer-next", has_text="2 Ink").wait_for()
+    go.click()
+    page.locator("#drawer-now", has_text="2 Ink").wait_for()
+    stage.send("/preset/load", "Aurora")
+    page.locator("#drawer-now", has_text="no cue is on").wait_for()
+    stage.send("/cue/set", 3, "Prism", 0.0, 0.0)
+    page.locator("#drawer-next", has_text="3 Prism").wait_for()
+    page.locator("#drawer-now", has_text="no cue is on").wait_for()
+    page.locator("#cues-tab").click()
+    page.locator("#cue-now", has_text="Last: cue 2, Ink").wait_for()
+    for number in (1, 2, 3):
+        stage.send("/cue/delete", number)
+    page.locator("#perform-tab").click()
+    page.locator("#drawer-toggle").click()
+
+
+@pytest.mark.parametrize("phone", [(390, 844)], indirect=True, ids=["upright"])
+def test_a_phone_has_picture_take_pads_macros_and_safety(phone: Visit, house: House, stage: Stage) -> None:
+    page = phone.page
+    stage.send("/preset/load", "Aurora")
+    page.locator("#perform-tab").tap()
+    for part in ("#picture", "#take", "#hand-hit", "#hand-blackout", ".bpm", ".tap"):
+        assert page.locator(part).first.is_visible(), part
+    pads = page.locator(".pad:visible")
+    assert pads.count() == 8 and page.locator(".macro:visible").count() == 2
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.locator("#pads-half").tap()
+    assert pads.first.get_attribute("data-pad") == "9"
+    name = pads.first.get_attribute("data-preset")
+    pads.first.tap()
+    pad(phone, name, ".is-prepared")
+    page.locator("#take").tap()
+    pad(phone, name, ".is-on")

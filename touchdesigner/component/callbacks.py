@@ -1,0 +1,73 @@
+"""Calls the patch's own functions in the DAT that Callback DAT names, as TouchDesigner's own components do
+(docs.derivative.ca/CallbacksExt_Extension): each gets one dictionary.
+
+An error in one of them is a line on the component, and stops nothing.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+TEMPLATE = "callbacks_template"
+BELOW = 130  # network editor units
+
+
+class Callbacks:
+    def __init__(
+        self, comp: Any, on_error: Callable[[str, Exception], None], on_success: Callable[[str], None]
+    ) -> None:
+        """`on_error(which, error)`; `on_success(which)` when a callback that had failed works again."""
+        self._comp = comp
+        self._on_error = on_error
+        self._on_success = on_success
+        self.failing: set[str] = set()
+        """Names of the callbacks whose last call failed."""
+
+    def call(self, callback: str, /, **info: Any) -> None:
+        """Call that function, if there is one, with `info` and who calls."""
+        dat = self._comp.par.Callbackdat.eval()
+        if dat is None:
+            return
+        which = f"{dat.path}: {callback}"
+        try:
+            function = getattr(dat.module, callback, None)  # compiles the text, which may fail
+            if function is not None:
+                function({"ownerComp": self._comp, "callbackName": callback, **info})
+        except Exception as error:  # the patch's own code
+            self.failing.add(callback)
+            self._on_error(which, error)
+        else:
+            if callback in self.failing:
+                self.failing.remove(callback)
+                self._on_success(which)
+
+
+class BeatWatch:
+    """Finds the beats in the position that the engine sends. Pure."""
+
+    def __init__(self) -> None:
+        self._beat: float | None = None
+
+    def take(self, beat: float, bar: float, beats_a_bar: int) -> int | None:
+        """The number of the beat in its bar, from 1, if one has begun since the last call; else None. `beat`, `bar`:
+        position in them, 0 to 1."""
+        before, self._beat = self._beat, beat
+        if before is None or beat - before > -0.5:  # a small step back is a tempo that is corrected
+            return None
+        return round(bar * beats_a_bar - beat) % beats_a_bar + 1
+
+    def forget(self) -> None:
+        self._beat = None
+
+
+def create(comp: Any) -> str:
+    """Put a DAT with the templates beside the component, dock it there, and name it in Callback DAT. Keeps one that is
+    there. Returns a message."""
+    network, name = comp.parent(), f"{comp.name}_callbacks"
+    dat = network.op(name)
+    if dat is None:
+        dat = network.create("textDAT", name)
+        dat.text = comp.op(TEMPLATE).text
+        dat.nodeX, dat.nodeY = comp.nodeX, comp.nodeY - BELOW
+        dat.dock = comp
+    comp.par.Callbackdat = dat.name
+    return f"callbacks are in {dat.path}"
