@@ -85,7 +85,9 @@ def test_the_converted_voice_is_a_channel_of_the_multiverse_and_its_delays_are_i
     parts = [told[f"{at}/{part}_ms"][0] for part in ("algorithmic", "compute", "device")]
     assert told[f"{at}/delay_ms"][0] == pytest.approx(sum(parts), abs=0.2)
     assert parts[0] == pytest.approx(100 + 50 + 10)
-    stage.wait_for(lambda: 0 < stage.child.facts.get("rtf", 0) < 1, "the share of the time that converting takes")
+    stage.wait_for(lambda: "rtf" in stage.child.facts, "the share of the time that converting takes")
+    facts = stage.child.facts  # not whether it keeps up: that depends on the machine
+    assert facts["rtf"] == pytest.approx(facts["work_p50_ms"] / 100.0, abs=1e-3)
 
 
 def test_the_dry_voice_is_heard_while_the_child_is_killed_and_pictures_continue(stage: Stage) -> None:
