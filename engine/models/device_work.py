@@ -244,16 +244,26 @@ def _metal_wait(device: torch.device) -> Callable[[], None]:
     return wait
 
 
-_streams: weakref.WeakSet[Any] = weakref.WeakSet()  # the streams in use
+class _Use:
+    """Held by a stream, and gone with it. Not a weak reference to the stream: torch before 2.13 leaves that pointing at
+    freed memory, and ends the process (https://github.com/pytorch/pytorch/pull/183403)."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream_hash = hash(stream)
+
+
+_uses: weakref.WeakSet[_Use] = weakref.WeakSet()  # of the streams in use
 
 
 def own_stream(device: torch.device) -> Any:
     """A CUDA stream that no other caller of this function uses. Streams are shared only if all 32 are in use."""
+    used = {use.stream_hash for use in _uses}
     for _ in range(STREAMS):
         stream = _cuda.Stream(device)
-        if stream not in _streams:  # compares equal without being the same object
+        if hash(stream) not in used:
             break
-    _streams.add(stream)
+    stream.use = _Use(stream)
+    _uses.add(stream.use)
     return stream
 
 

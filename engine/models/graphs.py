@@ -162,7 +162,7 @@ def copy_into(buffer: Any, value: Any) -> None:
 
 
 def capture_cuda(parts: Sequence[Part], buffers: State) -> tuple[list[Callable[[], None]], State]:
-    """Capture the parts one after the other, within the memory that the card has left. Untested on a card."""
+    """Capture the parts one after the other, within the memory that the card has left."""
     device = next(value.device for value in buffers.values() if isinstance(value, torch.Tensor))
     limit_to_free(device)  # other programs may have taken memory since the weights were loaded
     replays: list[Callable[[], None]] = []

@@ -138,7 +138,6 @@ def architecture(kind: Any, config_json: Mapping[str, Any], what: str) -> Any:
     """A configuration of the transformers class `kind`, with only those keys that describe the network's shape. A
     nested configuration always gets the default class of its key. ModelError in one line."""
     from transformers import PreTrainedConfig
-    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
     half = config_json.get(kind.base_config_key)
     if config_json.get("model_type", kind.model_type) != kind.model_type and isinstance(half, dict):
@@ -154,14 +153,14 @@ def architecture(kind: Any, config_json: Mapping[str, Any], what: str) -> Any:
     for key, value in values.items():
         if key.endswith(("_act", "activation")) and value not in _ACTIVATIONS:
             raise ModelError(f"{what}: {key} is {str(value)[:40]!r}; supported: {', '.join(sorted(_ACTIVATIONS))}")
-    for key, spec in kind.sub_configs_defaults.items():
+    for key, named in kind.sub_configs.items():
         inner = values.pop(key, None)
         if inner is None:
             continue
         if not isinstance(inner, dict):
             raise ModelError(f"{what}: {key} is {str(inner)[:40]}, not an object")
-        is_named = issubclass(spec.config_class, PreTrainedConfig)
-        inner_kind = spec.config_class if is_named else CONFIG_MAPPING[spec.model_type]
+        is_named = issubclass(named, PreTrainedConfig)
+        inner_kind = named if is_named else type(getattr(kind(), key))
         kind_named = inner.get("model_type", inner_kind.model_type)
         if not is_named and kind_named != inner_kind.model_type:
             raise ModelError(f"{what}: {key} is a {kind_named}; known is {inner_kind.model_type}")

@@ -38,7 +38,7 @@ def test_a_figure_stands_beside_its_rival_and_its_goal_and_what_is_not_measured_
         rvc={"offline": {"s": 1.4}, "live": {"100 ms": {"ms_p50": 11.0}}},
         render={"gl": {"post_effects_ms": 1.2}},
     )
-    text = tables(found | read_results())
+    text = tables(found)
     assert f"## {CARD}" in text and page.CARD not in text
     one = row(text, "SD 1.5, 512x512, 1 step, TAESD")
     assert one == ["130 pictures/s", "diffusers' pipeline: 40 pictures/s", "3.25", "> 125, ≥ 3 times: met"]
@@ -51,7 +51,7 @@ def test_a_figure_stands_beside_its_rival_and_its_goal_and_what_is_not_measured_
     assert row(text, "post effects, 1080p")[-1] == "< 1.5: met"
     assert row(text, "SAM3, 1008 px, following 16 objects")[-1] == "≥ 25"
     assert "- `sd`: sd15, 2 steps failed: no memory" in text
-    drawn = plot(found | read_results())
+    drawn = plot(found)
     assert ">3.25</text>" in drawn and drawn.count(">0.81</text>") == 1
 
 

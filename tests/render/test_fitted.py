@@ -15,6 +15,7 @@ from engine.render.gl_publish import MAX_SIZES, FittedPicture
 from engine.render.gl_textures import Target
 from engine.render.readback import Readback
 
+ROUNDING = 0.61  # of 255: a card may be off by 0.6 where it rounds to 8 bits (Direct3D 11 spec, 3.2.3.6 FLOAT -> UNORM)
 GOLDEN = Path(__file__).parents[1] / "golden" / "kaleidoscope.png"
 SIZES = [
     ((1280, 720), (512, 512)),
@@ -61,7 +62,7 @@ def test_it_is_what_the_child_makes_of_the_whole_picture(gl: Renderer, full_px: 
             assert found.shape == (size_px[1], size_px[0], 4) and (found[..., 3] == 255).all()
             expected = pixels.fitted(picture[None, ..., :3], *size_px, torch.device("cpu"))
             apart = np.abs(found[..., :3] - expected[0].permute(1, 2, 0).numpy() * 255)
-            assert apart.max() <= 0.51, name
+            assert apart.max() <= ROUNDING, name
             again = pixels.fitted(found[None, ..., :3], *size_px, torch.device("cpu"))
             assert torch.equal(pixels.as_rgb(again)[0], torch.from_numpy(found[..., :3])), "the child resizes no more"
         fit.release()

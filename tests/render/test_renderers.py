@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -362,9 +363,9 @@ def test_a_shader_that_does_not_compile_is_named_with_file_and_line(monkeypatch:
     monkeypatch.setattr("engine.render.shader_source.FOLDER", tmp_path)
     context = open_context()
     try:
-        with pytest.raises(RenderError, match=r"shader whole: .*nothing_known.*part\.glsl:3") as caught:
+        with pytest.raises(RenderError, match=r"shader whole: .*nothing_known") as caught:
             compile_program(context, "whole", ("FEATURE",))
-        assert "\n" not in str(caught.value)
+        assert re.search(r"part\.glsl[:(]3", str(caught.value)) and "\n" not in str(caught.value)
     finally:
         context.release()
 

@@ -58,6 +58,8 @@ def converted(
 
 @pytest.mark.parametrize(("pitch", "show"), WAYS)
 def test_a_live_voice_from_graphs_sounds_like_one_by_direct_calls(pitch: Any, show: list[dict[str, Any]]) -> None:
+    if pitch == "fcpe":
+        pytest.importorskip("torchfcpe")
     spec = replace(SPEC, pitch=pitch)
     with reference_device() as device:
         expected = list(converted(live_on(load(spec, device, "float32"), calls=DirectCalls()), show))

@@ -70,7 +70,9 @@ def put_in_place(card: ShamCard, patch: pytest.MonkeyPatch) -> None:
     timeline = card.timeline
 
     # Classes, because libraries name them in annotations.
-    event, stream, graph = (type(each.__name__, (each,), {"card": card}) for each in (Event, Stream, Graph))
+    event, stream, graph = (
+        type(each.__name__, (each,), {"card": card, "__slots__": ()}) for each in (Event, Stream, Graph)
+    )
     captures = stream()  # torch's one stream for all captures without their own
 
     def capturing(graph: Graph, pool: Any = None, stream: Any = None, capture_error_mode: str = "global") -> Any:
@@ -113,7 +115,7 @@ def put_in_place(card: ShamCard, patch: pytest.MonkeyPatch) -> None:
             patch.setattr(owner, name, with_index(getattr(owner, name)))
     patch.setattr(torch, "_has_compatible_shallow_copy_type", of_one_place(torch._has_compatible_shallow_copy_type))
     patch.setattr(torch.Tensor, "numpy", watched(card, torch.Tensor.numpy))
-    patch.setattr(device_work, "_streams", type(device_work._streams)())  # streams of two cards would be equal
+    patch.setattr(device_work, "_uses", type(device_work._uses)())  # streams of two cards would be equal
 
 
 def nothing(*given: Any, **options: Any) -> None:

@@ -105,6 +105,7 @@ class Timeline:
 class Stream:
     """Stands for torch.cuda.Stream: equal if it is the same stream of the same device. `card` is set by a subclass."""
 
+    __slots__ = ("__dict__",)  # no weak references: before torch 2.13 those to a stream end the process
     card: "ShamCard"
 
     def __init__(self, device: Any = None, priority: int = 0, *, queue: Queue | None = None) -> None:
