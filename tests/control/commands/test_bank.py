@@ -284,7 +284,7 @@ def test_mistakes_get_one_line(rig: Rig, reports: Any, wait_for: Callable) -> No
         (("/bank/put", 1, 1, "a/b"), "preset 'a/b': a name cannot contain '/'"),
         (("/bank/name", 1, " "), "name ' ' is not a text of 1 to 64 characters"),
         (("/bank/name", 1, "looks 1"), "bank 'Looks 1': exists already; choose another name"),
-        (("/bank/name", len(rig.banks.banks.banks) + 1, "Presets 1"), "bank 'Presets 1': exists already; choose another"),
+        (("/bank/name", 4, "Presets 1"), "bank 'Presets 1': exists already; choose another name"),
         (("/bank/remove",), "takes the bank's number"),
     ):
         assert rig.failed(*command).startswith(expected), command
