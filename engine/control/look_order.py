@@ -35,7 +35,7 @@ class LookOrder:
             return Sent(number=self._last, panics=self._store.get(PANIC))
 
     def arrive(self, sent: Sent, by: str) -> str:
-        """Name of what has superseded the look meanwhile, or "": then it is the newest one, and supersedes older ones as
+        """Name of what has superseded the look meanwhile; "" if it is the newest one, and now supersedes older ones as
         `by`."""
         with self._lock:
             if sent.number < self._newest:
