@@ -18,9 +18,10 @@ def _edit(verb: str, spec: str, description: str) -> Command:
     )
 
 
-def _press(address: str, spec: str, description: str, done: str) -> Command:
+def _press(address: str, spec: str, description: str, done: str, last: int = 0) -> Command:
     return Command(
         address=address,
+        last=last,
         arguments=arguments(spec),
         description=f"{description} 1 is pressed, 0 released; without a number it is a tap. The first press prepares "
         "the pad's preset (/preset/prepare), a second press of the same pad takes it, within /preset/take_fade and on "
@@ -49,7 +50,9 @@ AREA = Area(
         ),
     ),
     commands=(
-        _press("/pad/<n>", "pressed:i?", "Presses pad n, 1..16, of the shown bank.", "<bank> <pad> <preset>"),
+        _press(
+            "/pad/<n>", "pressed:i?", "Presses pad n, 1..16, of the shown bank.", "<bank> <pad> <preset>", last=PADS
+        ),
         _press(
             "/bank/press",
             "bank:i pad:i pressed:i?",

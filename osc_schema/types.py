@@ -5,7 +5,7 @@ FLOAT, STOPS -> float · INT -> int · BOOL, TRIGGER -> bool · MENU, TEXT, FILE
 COLOUR -> (red, green, blue, alpha), floats 0..1
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -101,6 +101,18 @@ class Command:
     description: str
     replies: tuple[str, ...] = ()
     """Replies as a patch receives them: address, then the arguments."""
+    last: int = 0
+    """`<n>` in the address stands for 1 to this number, always; 0: for what exists, as for cues."""
+
+    def fixed(self) -> "tuple[Command, ...]":
+        """The commands whose addresses always exist: this one, or one for each number."""
+        if "<n>" not in self.address:
+            return (self,)
+        return tuple(self._numbered(str(number)) for number in range(1, self.last + 1))
+
+    def _numbered(self, number: str) -> "Command":
+        replies = tuple(reply.replace("<n>", number) for reply in self.replies)
+        return replace(self, address=self.address.replace("<n>", number), replies=replies)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

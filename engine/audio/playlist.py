@@ -91,13 +91,9 @@ class PlaylistFeed:
         self._rate_hz = rate_hz
         self.channels = 0
         """Channels of the track that plays, or played last."""
-        self._reason = ""
-        """Why the last track could not be opened."""
         self._open_from(1, tracks_left=len(self.tracks))
         if self._track is None:
-            raise AudioError(
-                self._reason if len(self.tracks) == 1 else f"none of {len(self.tracks)} files can be played"
-            )
+            raise AudioError(self._reason)
         self.sample_rate_hz: int = self._track.rate_hz
         self._rate_hz = self.sample_rate_hz
 
@@ -203,23 +199,32 @@ class PlaylistFeed:
         self._stop()
         left = len(self.tracks) - (number - 1 if self.loop == "off" else 0)
         self._open_from(number, tracks_left=left)
-        if self._track is None and len(self.tracks) == 1:
+        if self._track is None:
             self._report("audio.file", self._reason)
 
     def _open_from(self, number: int, tracks_left: int) -> None:
-        """Open this track, or the next one that can be played."""
+        """Open this track, or the next one that can be played; `_reason` if there is none."""
+        reasons: list[str] = []
         for n in range(number - 1, number - 1 + tracks_left):
             self._number = n % len(self.tracks) + 1
-            try:
-                self._track = _Track(self.tracks[self._number - 1], self._rate_hz, self._report)
-                self._track.set_looped(self._is_looped)
-            except AudioError as error:
-                self._reason = str(error)
-                if len(self.tracks) > 1:
-                    self._report("audio.file", f"{error}; skipped")
-            else:
+            self._track = self._guard.attempt(lambda: self._opened(reasons))
+            if self._track is not None:
                 self.channels = self._track.channels
+                for reason in reasons:
+                    self._report("audio.file", f"{reason}; skipped")
                 return
+        many = f"none of {tracks_left} files can be played: " if tracks_left > 1 else ""
+        self._reason = many + (reasons[-1] if reasons else "the decoder failed")
+
+    def _opened(self, reasons: list[str]) -> "_Track | None":
+        """The present track. Without one, `reasons` has another line."""
+        try:
+            track = _Track(self.tracks[self._number - 1], self._rate_hz, self._report)
+        except AudioError as error:
+            reasons.append(str(error))
+            return None
+        track.set_looped(self._is_looped)
+        return track
 
 
 class _Track:

@@ -20,6 +20,7 @@ from functools import partial
 import osc_schema
 from engine.control.foreign.unmapped import Mistakes, unknown
 from engine.control.launching import Launching, quantum_of
+from engine.control.look_order import Sent
 from engine.control.outgoing.feedback import Feedback
 from engine.control.outgoing.outbox import MAX_PACKETS, PACKETS_A_SENDING, SENDING_INTERVAL_S
 from engine.control.outgoing.sender import NO_PORT, Reply, Sender, host_of
@@ -186,8 +187,9 @@ class Answering:
         assert handler is not None  # steps hold known commands only
         reply.attempt(partial(self._run_or_launch, message, handler, reply))
 
-    def _run_or_launch(self, message: Message, handler: Handler, reply: Reply) -> None:
-        """Run a handler now, or let it wait for the beat that the message or `/launch/quantise` names."""
+    def _run_or_launch(self, message: Message, handler: Handler, reply: Reply, sent: Sent | None = None) -> None:
+        """Run a handler now, or let it wait for the beat that the message or `/launch/quantise` names. `sent`: of a
+        look that had to be read first."""
         args, launched = message.args, self._commands.launched_as(message.address)
         if launched is not None:
             launched_as, needed = launched
@@ -196,7 +198,8 @@ class Answering:
             quantum = self._launching.quantum(wanted)
             found = launched_as(args) if quantum != "now" else ""
             if callable(found):
-                found(partial(self._run_or_launch, message, handler, reply), reply.fail)
+                sent = sent or self._launching.order.sent()
+                found(partial(self._run_or_launch, message, handler, reply, sent), reply.fail)
                 return
             name, named = (found, None) if isinstance(found, str) else found
             if name:
@@ -204,7 +207,7 @@ class Answering:
                 def run(name: str) -> None:
                     reply.attempt(partial(named, args, reply, name) if named else partial(handler, args, reply))
 
-                self._launching.add_look(name, quantum, run, partial(reply.fail, is_logged=False))
+                self._launching.add_look(name, quantum, run, partial(reply.fail, is_logged=False), sent=sent)
                 return
         handler(args, reply)
 

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Final
 
 import osc_schema
+from engine.control.look_order import LookOrder, Sent
 from engine.control.outgoing.announcements import Tell
 from engine.control.outgoing.sender import Reply
 from engine.errors import MultiverseError
@@ -71,6 +72,8 @@ class Launching:
         self._tell = tell
         self._lock = threading.Lock()  # held for moments only; nothing is run or told under it
         self._waiting: dict[str, _Launch] = {}
+        self.order = LookOrder(store)
+        """Of the looks that wait, and of `/launch/drop`."""
 
     def quantum(self, wanted: str | None = None) -> str:
         """The beat to wait for: `wanted`, else that of `/launch/quantise`."""
@@ -111,8 +114,14 @@ class Launching:
         drop: Callable[[str], None],
         *,
         place: str = LOOK,
+        sent: Sent | None = None,
     ) -> None:
-        """Like `add`, for what may be renamed while it waits: `run(name)` gets the name that it has then."""
+        """Like `add`, for what may be renamed while it waits: `run(name)` gets the name that it has then. `sent`: by
+        `order.sent()`, for a look that had to be read first."""
+        sent = sent or self.order.sent()
+        if place == LOOK and (by := self.order.arrive(sent, name)):
+            drop(f"superseded by {by}")
+            return
         pulse = self._pulse()
         launch = _Launch(
             name=name,
@@ -120,7 +129,7 @@ class Launching:
             quantum=quantum,
             run=run,
             drop=drop,
-            panics=self._store.get(PANIC),
+            panics=sent.panics,
             at_beat=_next_beat(quantum, pulse, is_after=True),
             count=_count_of(pulse),
         )
@@ -134,7 +143,7 @@ class Launching:
         self._tell_left(launch, pulse)
 
     def rename(self, name: str, new: str) -> None:
-        """Follow a preset that was renamed."""
+        """Follow a preset, or a cue, that was renamed."""
         launch = self._waiting.get(LOOK)
         if launch is not None and launch.name == name:
             launch.name, launch.told_beats = new, -1
@@ -185,6 +194,8 @@ class Launching:
     def on_drop(self, args: tuple[object, ...], reply: Reply) -> None:
         if len(args) > 1:
             raise MultiverseError("takes the name of what waits, or nothing")
+        if not args:
+            self.order.arrive(self.order.sent(), "/launch/drop")
         with self._lock:
             found = [launch for launch in self._waiting.values() if not args or launch.name == str(args[0])]
             for launch in found:

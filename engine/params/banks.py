@@ -16,6 +16,7 @@ may read them.
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Literal, Self
@@ -100,12 +101,19 @@ class Banks:
         return self.with_pad(bank, pad, there).with_pad(to_bank, to_pad, here)
 
     def named(self, bank: object, name: object) -> "Banks":
-        """Rename a bank; the next free number makes one."""
+        """Rename a bank; the next free number makes one. BankError if another bank has that name."""
         number = checked_number("bank", bank, MAX_BANKS)
         name = checked_bank_name(name)
+        if taken := self.named_like(name, but=number):
+            raise BankError(f"bank {taken!r}: exists already; choose another name")
         if number == len(self.banks) + 1:
             return Banks((*self.banks, Bank(name=name)))
         return self._with_bank(number, replace(self.banks[self.number_of(bank) - 1], name=name))
+
+    def named_like(self, name: str, but: int = 0) -> str:
+        """The name of another bank than number `but` that differs from this name in capitals at most; "" for none."""
+        others = (bank.name for at, bank in enumerate(self.banks, start=1) if at != but)
+        return next((other for other in others if other.casefold() == name.casefold()), "")
 
     def without(self, bank: object) -> "Banks":
         """Remove a bank; those after it move up."""
@@ -138,7 +146,8 @@ class Banks:
             raise BankError(f"preset {preset!r} has no pad: all {MAX_BANKS} banks are full")
         place = next((at for at, bank in enumerate(self.banks) if not bank.takes_new), len(self.banks))
         own = sum(bank.takes_new for bank in self.banks)
-        added = Bank(name=f"Presets {own + 1}", pads={1: pad})
+        name = next(name for name in (f"Presets {n}" for n in count(own + 1)) if not self.named_like(name))
+        added = Bank(name=name, pads={1: pad})
         return Banks((*self.banks[:place], added, *self.banks[place:])), place + 1, True
 
     def _with_bank(self, number: int, bank: Bank) -> "Banks":
@@ -203,7 +212,13 @@ def read_banks(path: Path) -> tuple[Banks | None, list[str]]:
                 raise BankError(f"{MAX_BANKS} banks are the limit")
             pads, wrong = _read_pads(entry.get("pads", []))
             problems += [f"{where}: {reason} (left out)" for reason in wrong]
-            banks.append(Bank(name=checked_bank_name(entry.get("name", f"Bank {place}")), pads=pads))
+            name = free = checked_bank_name(entry.get("name", f"Bank {place}"))
+            numbers = count(2)
+            while Banks(tuple(banks)).named_like(free):
+                free = f"{name[: NAME_CHARACTERS - 3]} {next(numbers)}"
+            if free != name:
+                problems.append(f"{where}: the name {name!r} is taken (named {free!r})")
+            banks.append(Bank(name=free, pads=pads))
         except BankError as reason:
             problems.append(f"{where}: {reason} (left out)")
     return Banks(tuple(banks)), problems

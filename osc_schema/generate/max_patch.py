@@ -264,6 +264,9 @@ def _row(patcher: _Patcher, control: SurfaceControl, x: float, y: float, wiring:
     patcher.comment(control.caption, x, y + 6, _LABEL_PX, hint=hint(param))
     shown = _control(patcher, param, x + _LABEL_PX + 5, y)
     out = patcher.object("s multiverse-out", 1060, wiring, 110, 1, "", **hidden)
+    if control.is_held:
+        patcher.chain(shown, patcher.message(address, 800, wiring, 250, **hidden), out, **hidden)
+        return
     named = patcher.object(f"prepend {address}", 800, wiring, 250, 1, "-", **hidden)
     patcher.chain(named, out, **hidden)
     if param.type is ParamType.TRIGGER:

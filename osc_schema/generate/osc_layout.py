@@ -86,6 +86,8 @@ def _row(control: SurfaceControl, top: int, target: str) -> list[dict[str, Any]]
     left = _GAP_PX + _LABEL_PX
     width = _WIDTH_PX - _LABEL_PX - 6 * _GAP_PX
     widget = _widget(param)
+    if control.is_held:
+        widget["mode"] = "push"
     row = [_text(f"{name}_label", control.caption, _GAP_PX, top, _LABEL_PX)]
     if widget["type"] == "fader":
         width -= _VALUE_PX + _GAP_PX

@@ -5,7 +5,7 @@ the commands that are used in a show: those a button can send (their first argum
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from osc_schema.declare import NAME_CHARACTERS, text, trigger
@@ -20,6 +20,8 @@ class SurfaceControl:
     label: str
     """The address without the parts that page and panel show: `angle` for /layer/1/angle."""
     param: Param
+    is_held: bool = False
+    """A button whose release counts: it sends 1 and 0, or nothing but its address where a program sends no release."""
 
     @property
     def caption(self) -> str:
@@ -82,7 +84,9 @@ def decimals(param: Param) -> int:
 
 
 def _pages_of(area: Area) -> Iterator[Page]:
-    panels = tuple(_panels(area.title, (*area.params, *_played(area.commands))))
+    fixed = tuple(each for command in area.commands for each in command.fixed())
+    held = frozenset(each.address for command in area.commands if command.last for each in command.fixed())
+    panels = tuple(_panels(area.title, (*area.params, *_played(fixed)), held))
     if not panels:
         return
     if not area.is_page_per_number:
@@ -97,13 +101,13 @@ def _pages_of(area: Area) -> Iterator[Page]:
 def _played(commands: Iterable[Command]) -> Iterator[Param]:
     """Commands as parameters that send them: a trigger, or a text."""
     for command in commands:
-        if command.arguments[:1] and command.arguments[0].name == "pressed" and "<" not in command.address:
+        if command.arguments[:1] and command.arguments[0].name == "pressed":
             yield trigger(command.address, command.description)
         elif command.address in TYPED:
             yield text(command.address, "", command.description, fewest=1, most=NAME_CHARACTERS)
 
 
-def _panels(area_title: str, params: Iterable[Param]) -> Iterator[Panel]:
+def _panels(area_title: str, params: Iterable[Param], held: Collection[str]) -> Iterator[Panel]:
     params = tuple(params)
     numbered = [_numbered(param.address) for param in params]
     families: dict[str, list[Param]] = {}
@@ -114,7 +118,10 @@ def _panels(area_title: str, params: Iterable[Param]) -> Iterator[Panel]:
         title = " ".join(prefix.split("/")[-2:]) if prefix else area_title
         yield Panel(
             title=title,
-            controls=tuple(SurfaceControl(label=_label(param.address, prefix), param=param) for param in family),
+            controls=tuple(
+                SurfaceControl(label=_label(each.address, prefix), param=each, is_held=each.address in held)
+                for each in family
+            ),
         )
 
 
@@ -126,7 +133,7 @@ def _numbered(address: str) -> str:
 
 def _label(address: str, prefix: str) -> str:
     words = address.removeprefix(prefix).strip("/").split("/")
-    if not prefix and len(words) > 1:
+    if not prefix and len(words) > 1 and not words[1].isdecimal():
         del words[0]
     return " ".join(words).replace("_", " ")
 

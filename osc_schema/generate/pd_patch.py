@@ -157,8 +157,8 @@ def _page_window(page: Page) -> _Canvas:
             _draw_panel(canvas, panel, 10 + pitch * column, 10 + sum(heights[:row]))
     top = height + 60
     begin = canvas.add("obj", 10, top, "loadbang")
-    for at, param in enumerate(control.param for panel in panels for control in panel.controls):
-        _wire(canvas, param, top + 30 + _WIRING_PX * at, begin)
+    for at, control in enumerate(control for panel in panels for control in panel.controls):
+        _wire(canvas, control, top + 30 + _WIRING_PX * at, begin)
     return canvas
 
 
@@ -197,19 +197,21 @@ def _draw(canvas: _Canvas, control: SurfaceControl, x: int, y: int) -> None:
         canvas.add("symbolatom", x, y, f"28 0 0 0 - {param.address} {param.address}/out 12")
 
 
-def _wire(canvas: _Canvas, param: Param, y: int, begin: int) -> None:
+def _wire(canvas: _Canvas, control: SurfaceControl, y: int, begin: int) -> None:
     """Wiring from the control to the engine and back."""
-    address = param.address
+    param, address = control.param, control.param.address
     canvas.add("text", 1120, y, _escaped(hint(param)))
     show = canvas.add("obj", 940, y, f"s {address}")
     shown = [show]
     said = canvas.add("obj", 10, y, f"r {address}/out")
     message = canvas.add("obj", 200, y, f"oscformat {address.strip('/').replace('/', ' ')}")
     canvas.chain(message, canvas.add("obj", 440, y, "s multiverse-out"))
-    if param.type is ParamType.TRIGGER:
+    if param.type is ParamType.TRIGGER and not control.is_held:
         canvas.chain(said, canvas.add("msg", 160, y, "1"), message)
         return  # an incoming 0 or 1 would press the button again
     canvas.chain(said, message)
+    if control.is_held:
+        return
     if param.type in _NUMBERS:
         shown.append(canvas.add("obj", 940, y + 26, f"s {address}/shown"))
         prefix, trim = _set(canvas, 10, y + 26)

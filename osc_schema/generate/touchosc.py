@@ -154,7 +154,10 @@ def _row(control: SurfaceControl, x: int, y: int, width: int, height: int) -> It
         case ParamType.TRIGGER:
             button = _node("BUTTON", name, frame, _TRIGGER, buttonType=0, tag=hint(param))
             _values(button, x="0")
-            _message(button, name, ("CONSTANT", "INTEGER", "1"), condition="RISE", receive=False)
+            if control.is_held:
+                _message(button, name, ("VALUE", "INTEGER", "x"), receive=False)
+            else:
+                _message(button, name, ("CONSTANT", "INTEGER", "1"), condition="RISE", receive=False)
             yield button
         case ParamType.BOOL:
             button = _node("BUTTON", name, frame, _TOGGLE, buttonType=2, tag=hint(param))

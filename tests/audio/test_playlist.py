@@ -1,6 +1,7 @@
 """Lists of sound files: their order, the seam between two files, jumps, another rate."""
 
 import threading
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -106,6 +107,7 @@ def test_playlists_and_folders_name_their_files_in_order(tmp_path, reports) -> N
             tracks_of(tmp_path / name, reports)
     with pytest.raises(AudioError, match=r"^none of 3 files can be played"):
         PlaylistFeed(tracks_of(tmp_path, reports), None, reports)
+    assert reports.lines == [("audio.file", line)], "one line, which is the error's"
 
 
 def test_nothing_is_read_ahead_while_nothing_plays_it(reports) -> None:
@@ -164,6 +166,32 @@ def test_a_file_that_fails_in_an_unforeseen_way_is_followed_by_the_next_one_or_b
     feed.order(lambda: feed.go(1))
     assert feed.read(480)[0, 0] == -0.5
     assert "audio: a file cannot be played: RuntimeError: decoder error" in {line for _, line in reports.lines}
+
+
+@pytest.mark.parametrize("is_foreseen", [True, False])
+def test_a_file_that_cannot_be_opened_is_one_line_and_the_next_one_plays_until_there_is_none(
+    pair, tmp_path, reports, monkeypatch, is_foreseen
+) -> None:
+    feed = PlaylistFeed((*pair, pair[0]), None, reports)
+    pair[1].unlink()
+    if not is_foreseen:
+        monkeypatch.setattr("engine.audio.playlist.FileFeed", _failing_for(pair[1]))
+    heard = feed.read(RATE_HZ)[:, 0]
+    assert heard[24_000:] == pytest.approx(ramp(0.5, -0.5, 0.0)[:, 0], abs=2e-7), "the third one"
+    assert len(reports.lines) == 1 and feed.place.number == 3
+    pair[0].unlink()
+    assert not feed.read(RATE_HZ).any() and feed.place.state == "ended"
+    assert reports.lines[-1][1].startswith("none of 3 files can be played: ")
+    assert len(reports.lines) == (2 if is_foreseen else 3)
+
+
+def _failing_for(path: Path) -> Callable[..., FileFeed]:
+    def opened(name: str, **options: object) -> FileFeed:
+        if name == str(path):
+            raise RuntimeError("decoder error")
+        return FileFeed(name, **options)
+
+    return opened
 
 
 def test_a_name_that_no_file_can_have_is_told_in_one_line(tmp_path, reports) -> None:

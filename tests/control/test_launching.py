@@ -1,5 +1,6 @@
 """Launching on the beat, by known beats: what waits, when it starts, what is told, and how it is taken back."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,9 +19,15 @@ class Launch(Desk):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.ran: list[Args] = []
-        self.commands.add("/preset/load", self._load, launched_as=lambda args: str(args[0]))
+        self.read: list[Callable[[], None]] = []
+        """Goes on with the looks that begin with `new`, once they are read."""
+        self.commands.add("/preset/load", self._load, launched_as=self._launched_as)
         self.commands.add("/launch/drop", self.launching.on_drop)
         self.commands.add("/launch/list", self.launching.on_list)
+
+    def _launched_as(self, args: Args) -> Any:
+        is_new = str(args[0]).startswith("new") and len(self.read) < 2
+        return (lambda again, fail: self.read.append(again)) if is_new else str(args[0])
 
     def _load(self, args: Args, reply: Reply) -> None:
         self.ran.append(args)
@@ -86,6 +93,33 @@ def test_only_one_look_waits_and_the_one_it_replaces_is_answered(desk: Launch) -
     desk.at(6.0)
     desk.at(8.0)
     assert desk.ran == [("Silk",)]
+
+
+@pytest.mark.parametrize(
+    ("between", "by", "ran"),
+    [
+        (("/preset/load", "Silk", "beat"), "Silk", ["Silk"]),
+        (("/launch/drop",), "/launch/drop", []),
+        (("/master/panic",), "/master/panic", []),
+        (("/preset/load", "Silk", "now"), "", ["Silk", "new 2"]),
+    ],
+)
+def test_of_looks_that_have_to_be_read_first_the_newest_waits(
+    desk: Launch, between: tuple, by: str, ran: list[str]
+) -> None:
+    desk.say("/preset/load", "new 1", "bar")
+    desk.say("/preset/load", "new 2", "bar")
+    desk.say(*between)
+    for read in reversed(desk.read):  # the older one comes last
+        read()
+    answers = [(each.address, *each.args) for each in desk.peer.take()]
+    reasons = [f"superseded by {by or 'new 2'}"] * (2 if by else 1)
+    assert answers == [("/fail", "/preset/load", reason) for reason in reasons]
+    queued = {name for address, name, *_ in desk.told if address == "/launch/queued"}
+    assert queued == {name for name in ran if name != "Silk" or between[-1] == "beat"}
+    desk.at(6.0)
+    desk.at(8.0)
+    assert [name for name, *_ in desk.ran] == ran
 
 
 def test_what_waits_is_listed_and_can_be_taken_back(desk: Launch) -> None:

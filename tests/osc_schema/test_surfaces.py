@@ -17,7 +17,7 @@ from osc_schema.declare import number, switch
 from osc_schema.generate import max_patch, osc_layout, pd_patch, touchosc
 from osc_schema.generate.pages import columns, pages
 
-PLAYED = {"/cue/go", "/cue/back", "/preset/load", "/camera/open"}
+PLAYED = {"/cue/go", "/cue/back", "/preset/load", "/camera/open", *(f"/pad/{n}" for n in range(1, 17))}
 NUMBERS = (ParamType.FLOAT, ParamType.STOPS)
 TEXTS = (ParamType.TEXT, ParamType.FILE)
 ADDRESSES = Counter([*(param.address for param in osc_schema.PARAMS), *PLAYED])
@@ -154,6 +154,8 @@ def test_open_stage_control_knows_every_property_with_a_value_of_its_type(sessio
 
 def test_open_stage_controls_widgets_have_the_values_of_their_parameters(session: dict[str, Any]) -> None:
     by_address = {widget["address"]: widget for widget in widgets(session) if "address" in widget}
+    pads = [by_address[f"/pad/{number}"] for number in range(1, 17)]
+    assert {(pad["type"], pad["mode"], pad["on"], pad["off"]) for pad in pads} == {("button", "push", 1, 0)}, "held"
     for param in osc_schema.PARAMS:
         widget = by_address[param.address]
         assert param.description in widget["comments"]

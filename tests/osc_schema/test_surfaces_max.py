@@ -135,7 +135,12 @@ class Player:
 
     def control(self, address: str) -> Box:
         """The box that a person moves to send `address`."""
-        (box,) = (box for box in self.boxes if box.kind == "prepend" and box.arguments == (address,))
+        (box,) = (
+            box
+            for box in self.boxes
+            if (box.kind == "prepend" and box.arguments == (address,))
+            or (box.kind == "message" and box.text == address)
+        )
         while box.kind in ("prepend", "message", "route"):
             box = self.source(box)
         return box
@@ -340,6 +345,7 @@ def test_every_control_is_the_box_of_its_type_with_its_range_and_default(player:
         elif param.type is ParamType.BOOL:
             assert presets == [f"loadmess set {int(param.default is True)}"]
     sent = [box.arguments[0] for box in player.boxes if box.kind == "prepend"]
+    sent += [box.text for box in player.boxes if box.kind == "message" and box.text.startswith("/pad/")]
     assert sum(str(word).startswith("/") for word in sent) == len(shown_params())
 
 
@@ -440,6 +446,9 @@ def test_every_control_sends_its_own_address_and_a_value_that_the_engine_accepts
     for param in shown_params():
         told, value = sent_and_shown(param) if param.type is not ParamType.TRIGGER else (1, "bang")
         (said,) = player.move(player.control(param.address), value)
+        if param.address.startswith("/pad/"):
+            assert said == (param.address,), "a tap: a button of Max sends no release"
+            continue
         assert said == (param.address, 1 if value == "bang" else value)
         accepted = osc_schema.accept(param, said[1]).value
         assert accepted == osc_schema.accept(param, told).value, param.address

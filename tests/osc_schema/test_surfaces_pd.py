@@ -13,6 +13,7 @@ import pytest
 import osc_schema
 from engine import Config, open_engine
 from engine.config import OscConfig, build_config
+from engine.params.looks import LOOKS
 from osc_schema.generate.pd_patch import pd_patch
 
 PD = ["pd", "-nogui", "-noaudio", "-nomidi", "-stderr"]
@@ -123,12 +124,15 @@ def test_a_control_in_pd_and_the_engine_move_each_other(open_bench: Callable[[An
         bench.wait(lambda: params.get("/layer/1/angle") == -81.0, "an angle beyond the slider, wrapped")
         bench.drive("/master/panic", 1)
         bench.wait(lambda: params.get("/layer/1/ratio") == 0.5, "panic")
+        bench.drive("/pad/2", 1)
+        bench.wait(lambda: engine._parts.desk.preset_control.prepared == list(LOOKS)[1], "a tap on a pad")
+        assert not engine._parts.desk.banks._held, "Pd's bang sends no release"
 
         told_chosen_told = ["symbol kick", "symbol peak", "symbol kick"]
         bench.wait(lambda: bench.printed("source") == told_chosen_told, "the names of a long menu")
 
         # Pd sent only values set in Pd; values from the engine did not come back.
-        assert len(bench.printed("out")) == 11
+        assert len(bench.printed("out")) == 12
         params.set("/layer/2/angle", 12.5)
         params.set("/layer/2/wrap", "repeat")
         params.set("/sd/prompt", "a red, green; $1 sea")
@@ -142,7 +146,7 @@ def test_a_control_in_pd_and_the_engine_move_each_other(open_bench: Callable[[An
         bench.wait(lambda: bench.printed("cy"), "what SAM3 finds")
         found = {name: bench.printed(name) for name in ("objects", "id", "score", "cx", "cy")}
         assert found == {"objects": ["2"], "id": ["7"], "score": ["0.875"], "cx": ["0.25"], "cy": ["0.75"]}
-        assert len(bench.printed("out")) == 11
+        assert len(bench.printed("out")) == 12
 
 
 def test_pd_reconnects_to_a_restarted_engine(open_bench: Callable[[Any], Bench], free_port: Callable[[], int]) -> None:

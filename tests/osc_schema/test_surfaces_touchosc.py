@@ -18,7 +18,7 @@ from osc_schema import Param, ParamType
 from osc_schema.generate import touchosc
 from osc_schema.generate.pages import pages
 
-PLAYED = {"/cue/go", "/cue/back", "/preset/load", "/camera/open"}
+PLAYED = {"/cue/go", "/cue/back", "/preset/load", "/camera/open", *(f"/pad/{n}" for n in range(1, 17))}
 ADDRESSES = Counter([*(param.address for param in osc_schema.PARAMS), *PLAYED])
 NUMBERS = (ParamType.FLOAT, ParamType.STOPS, ParamType.INT)
 # The parts of the app that the scripts use: a control, the labels beside it, and the messages it sends.
@@ -76,6 +76,10 @@ def test_touchosc_has_every_parameter_once_on_the_page_of_its_area(layout: Eleme
 
 def test_touchosc_maps_its_controls_to_the_ranges(layout: ElementTree.Element) -> None:
     by_name = {properties(node)["name"]: node for node in layout.iter("node")}
+    for number in range(1, 17):
+        pad = by_name[f"/pad/{number}"].find("messages/osc")
+        assert pad.findtext("triggers/trigger/condition") == "ANY", "the release is sent, too"
+        assert pad.findtext("arguments/partial/type") == "VALUE" and pad.findtext("receive") == "0"
     for param in osc_schema.PARAMS:
         node = by_name[param.address]
         look = properties(node)

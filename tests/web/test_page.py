@@ -501,6 +501,13 @@ def test_a_touch_moves_a_fader_relative_to_its_position(phone: Visit, stage: Sta
     for step in range(1, 11):
         finger("touchMove", x + 0.02 * step * box["width"])
     stage.becomes("/layer/1/intensity", pytest.approx(1.4, abs=0.02))
+    other = box["x"] + 0.8 * box["width"]
+    finger("touchStart", x + 0.2 * box["width"], other)
+    for step in range(1, 6):
+        finger("touchMove", x + 0.2 * box["width"], other - 0.02 * step * box["width"])
+    phone.page.locator("#freeze").evaluate("button => button.click()")
+    stage.becomes("/master/freeze", True)  # sent after them
+    assert stage.get("/layer/1/intensity") == pytest.approx(1.4, abs=0.02), "only the first finger moves it"
     finger("touchEnd")
     changes = stage.engine.params.changes_since(0)[0]
     assert min(change.value for change in changes if change.address == "/layer/1/intensity") > 1

@@ -84,6 +84,8 @@ class CueControl:
         presets.watch_deletions(self._on_preset_deleted)
         presets.watch_renames(self._on_preset_renamed)
         self._watchers: tuple[Callable[[CueList], object], ...] = ()
+        self.rename_waiting: Callable[[str, str], None] = lambda title, new: None
+        """Gets both names of a cue whose preset was renamed. Set before the first command."""
 
     def watch(self, watcher: Callable[[CueList], object]) -> None:
         """Call `watcher(cues)` after each edit, on the editing thread; it must not block."""
@@ -121,7 +123,7 @@ class CueControl:
             return ""
         cue = chosen()
         self._presets.expect(cue.preset)
-        return f"cue {cue.number} {cue.preset}"
+        return _title(cue)
 
     def _command(self, chosen: Callable[[], Cue]) -> Handler:
         def on_command(args: Args, reply: Reply) -> None:
@@ -302,9 +304,11 @@ class CueControl:
     def _on_preset_renamed(self, name: str, new: str) -> None:
         with self._lock:
             cues = self.cues.with_renamed(name, new)
-            is_changed = cues.cues != self.cues.cues
+            renamed = [cue for number, cue in cues.cues.items() if cue != self.cues.cues[number]]
             self.cues = cues
-        if is_changed:
+        for cue in renamed:
+            self.rename_waiting(_title(replace(cue, preset=name)), _title(cue))
+        if renamed:
             self._tell_changed()
             unsaved = f"cues now load {new!r} in place of {name!r}, but the list is not saved"
             self._disk.post(self._save, lambda reason: self._report("cues.renamed", f"{unsaved}: {reason}"))
@@ -314,6 +318,11 @@ class CueControl:
         if numbers:
             users = f"cue{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
             self._report("cues.deleted", f"preset {name!r} was deleted, but {users} would load it")
+
+
+def _title(cue: Cue) -> str:
+    """Name of a cue that waits for its beat."""
+    return f"cue {cue.number} {cue.preset}"
 
 
 def _cue_of(args: Args) -> Cue:

@@ -116,6 +116,7 @@ def open_desk(
             pulse=tempo.read_pulse,
         )
     )
+    cues.rename_waiting = launching.rename
     banks = closing(
         BankControl(
             folder.path.absolute().parent / BANKS_FILE,

@@ -16,6 +16,7 @@ from engine.control.answering import Look, NamedHandler
 from engine.control.commands.preset_arguments import answer, name_and_time, preset_name
 from engine.control.commands.preset_faults import PresetFaults
 from engine.control.commands.preset_mixer import PREPARED, PresetMixer
+from engine.control.look_order import LookOrder, Sent
 from engine.errors import PresetError
 from engine.params import Crossfade, LoadedPreset, ParamStore, PresetFolder
 from engine.params.crossfade import Ended
@@ -80,6 +81,7 @@ class PresetControl:
         )
         self.prepare, self.take, self.flash, self.watch_prepared = mixer.prepare, mixer.take, mixer.flash, mixer.watch
         self._is_open = False
+        self._order = LookOrder(store)
         self.prepare_shaders: Callable[[Mapping[str, str]], None] = lambda files: None
         """Gets the shaders, by slot, of a preset that waits for its beat. Any thread; never waits."""
         self.prepare_graphics: Callable[[Mapping[str, object]], None] = lambda values: None
@@ -133,14 +135,20 @@ class PresetControl:
     # -- any thread ----------------------------------------------------------------------------
 
     def load(
-        self, name: str, time: FadeTime = AT_ONCE, ended: Ended = lambda superseded_by: None, *, keep: str = ""
+        self,
+        name: str,
+        time: FadeTime = AT_ONCE,
+        ended: Ended = lambda superseded_by: None,
+        *,
+        keep: str = "",
+        sent: Sent | None = None,
     ) -> None:
         """Crossfade to a preset's picture within that time; invalid entries are reported. Does not use the disk.
 
         Raises PresetError, without any change, if there is no such preset. `ended`: as in `Crossfade.start`. `keep`:
-        the beginning of addresses that stay as they are.
+        the beginning of addresses that stay as they are. `sent`: of a preset that had to be read first.
         """
-        self._go_to(name, time, ended, keep, is_picture=True)
+        self._go_to(name, time, ended, keep, sent, is_picture=True)
 
     def numbered(self, number: int) -> str | None:
         """The name of the preset with this number: it begins with it, or it is the built-in look of that place."""
@@ -149,16 +157,27 @@ class PresetControl:
         return own or next(islice(LOOKS, number - 1, number), None)
 
     def glide(
-        self, name: str, time: FadeTime = AT_ONCE, ended: Ended = lambda superseded_by: None, *, keep: str = ""
+        self,
+        name: str,
+        time: FadeTime = AT_ONCE,
+        ended: Ended = lambda superseded_by: None,
+        *,
+        keep: str = "",
+        sent: Sent | None = None,
     ) -> None:
         """Like `load`, but interpolates the values instead of two pictures; menus change at the beginning."""
-        self._go_to(name, time, ended, keep, is_picture=False)
+        self._go_to(name, time, ended, keep, sent, is_picture=False)
 
-    def _go_to(self, name: str, time: FadeTime, ended: Ended, keep: str, *, is_picture: bool) -> None:
+    def _go_to(
+        self, name: str, time: FadeTime, ended: Ended, keep: str, sent: Sent | None, *, is_picture: bool
+    ) -> None:
         loaded = self._get(name)
         if keep:
             loaded = replace(loaded, values=[entry for entry in loaded.values if not entry[0].startswith(keep)])
         with self.mixer.lock:
+            if by := self._order.arrive(sent or self._order.sent(), f"preset {loaded.name}"):
+                ended(by)
+                return
             self.mixer.end_flash()
             arrive = self.current.begin(loaded, is_fading=True)
 
@@ -348,13 +367,12 @@ class PresetControl:
             self.prepare_shaders({slot: file for slot, file in files.items() if file})
             self.prepare_graphics({**self._store.snapshot(), **values})
 
-    def _fade_command(self, go_to: Callable[[str, FadeTime, Ended], None]) -> Handler:
+    def _fade_command(self, go_to: Callable[..., None]) -> Handler:
         """The handler of a command that takes a name and a time."""
 
         def on_command(args: Args, reply: Reply) -> None:
             name, time = name_and_time(args)
-            go = partial(go_to, name, time, answer(reply, name))
-
+            go = partial(go_to, name, time, answer(reply, name), sent=self._order.sent())
             if self.shelf.find(name) is not None:
                 go()
             else:

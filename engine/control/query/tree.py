@@ -84,7 +84,7 @@ class _Space:
 
 
 class QueryTree:
-    """Every parameter with its current value, every command with a fixed address, every cue. Any thread."""
+    """Every parameter with its current value, every command, every pad, every cue. Any thread."""
 
     def __init__(self, store: ParamStore) -> None:
         self._store = store
@@ -97,8 +97,8 @@ class QueryTree:
             for param in area.params:
                 _add_leaf(_Node(describe_param(param, area), param), area, nodes)
             for command in area.commands:
-                if "<" not in command.address:  # this address stands for many; a message to the address itself fails
-                    _add_leaf(_Node(describe_command(command, area)), area, nodes)
+                for each in command.fixed():
+                    _add_leaf(_Node(describe_command(each, area)), area, nodes)
         self._space = _Space(nodes)
         self._cues: dict[int, Cue] = {}
         self._inputs: dict[str, ShaderInput] = {}

@@ -99,7 +99,7 @@ export class Fader {
     track.addEventListener("pointerdown", (event) => this.#press(event));
     track.addEventListener("pointermove", (event) => this.#move(event));
     for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
-      track.addEventListener(end, () => this.#release());
+      track.addEventListener(end, ({ pointerId }) => pointerId === this.#held?.pointerId && this.#release());
     }
     track.addEventListener("dblclick", () => this.#set(this.#param.default));
     track.addEventListener("keydown", (event) => this.#pressKey(event));
@@ -124,14 +124,15 @@ export class Fader {
     const isOnTrack = event.pointerType === "mouse" && Math.abs(at - position) * width > GRIP_PX;
     this.track.setPointerCapture(event.pointerId);
     this.track.classList.add("is-held");
-    this.#held = { x: event.clientX, width, position: isOnTrack ? at : position, slack: isOnTrack ? 0 : SLACK_PX };
+    const [held, slack] = isOnTrack ? [at, 0] : [position, SLACK_PX];
+    this.#held = { pointerId: event.pointerId, x: event.clientX, width, position: held, slack };
     if (event.pointerType === "mouse") this.#held.slack = Math.min(this.#held.slack, 1);
     if (isOnTrack) this.#set(valueAt(this.#param, Math.min(1, Math.max(0, at))));
   }
 
   #move(event) {
     const held = this.#held;
-    if (!held) return;
+    if (event.pointerId !== held?.pointerId) return; // another finger, or none
     const moved = event.clientX - held.x;
     if (Math.abs(moved) < held.slack) return;
     held.slack = 0;
@@ -143,7 +144,6 @@ export class Fader {
   }
 
   #release() {
-    if (!this.#held) return;
     this.#held = null;
     this.track.classList.remove("is-held");
     this.#draw(this.#value);

@@ -254,7 +254,10 @@ export class Pads {
     byId("bank-name").addEventListener("change", ({ target }) => this.#connection.command("/bank/name", "is", [this.#shown, target.value.trim()]));
     byId("bank-add").addEventListener("click", () => {
       const next = Math.max(0, ...this.#banks.keys()) + 1;
-      this.#connection.command("/bank/name", "is", [next, `Bank ${next}`]);
+      const names = new Set([...this.#banks.values()].map(({ name }) => name.toLowerCase()));
+      let number = next;
+      while (names.has(`bank ${number}`)) number += 1;
+      this.#connection.command("/bank/name", "is", [next, `Bank ${number}`]);
       this.#values.change(SHOWN, next);
     });
     const remove = makeConfirmButton({ class: "quiet" }, "remove bank", "really remove?", () => this.#connection.command("/bank/remove", "i", [this.#shown]));

@@ -15,8 +15,13 @@ export function placePicture(isPerform) {
 /** The lock leaves only the strip and the safety buttons; locking is a tap, unlocking a hold. */
 export class Lock {
   isOn = false;
+  #pressed = new Map(); // by pointer: what each finger that is down has pressed
 
   constructor() {
+    addEventListener("pointerdown", ({ pointerId, target }) => this.#pressed.set(pointerId, target), { capture: true });
+    for (const end of ["pointerup", "pointercancel"]) {
+      addEventListener(end, ({ pointerId }) => this.#pressed.delete(pointerId), { capture: true });
+    }
     let hasLocked = false; // this press has locked, so it does not unlock
     const press = () => {
       hasLocked = !this.isOn;
@@ -28,9 +33,18 @@ export class Lock {
 
   #set(isLocked) {
     this.isOn = isLocked;
+    if (isLocked) this.#letGo();
     for (const part of document.querySelectorAll("[data-locks]")) part.inert = isLocked;
     document.body.classList.toggle("is-locked", isLocked);
     byId("lock").setAttribute("aria-pressed", String(isLocked));
     write(byId("lock"), isLocked ? "hold to unlock" : "lock");
+  }
+
+  /** Ends what other fingers and keys hold: a part that is inert still gets the moves of a finger that is down on it. */
+  #letGo() {
+    for (const [pointerId, target] of this.#pressed) {
+      if (target.closest("[data-locks]")) target.dispatchEvent(new PointerEvent("pointercancel", { pointerId, bubbles: true }));
+    }
+    if (document.activeElement.closest("[data-locks]")) document.activeElement.blur();
   }
 }

@@ -241,9 +241,11 @@ def test_presets_find_their_pads_when_they_come_go_and_come_back(rig: Rig, wait_
     rig.done("/preset/restore", "mid")
     assert rig.listed()[1] == [(1, "high", ""), (3, "mid", ""), (4, "new", "")], "where it was"
     rig.done("/preset/restore", "low")
+    rig.done("/bank/name", 1, "presets 2")
     for number in range(5, 18):
         rig.done("/preset/save", f"new {number}")
     wait_for(lambda: rig.store.get("/bank/shown") == 1 and (1, "new 17", "") in rig.listed()[2], "a new bank")
+    assert rig.banks.banks.banks[1].name == "Presets 3", "a name that is free"
     assert rig.listed()[3][0][1] == next(iter(LOOKS)), "before the looks"
     rig.done("/preset/rename", "new 17", "Finale")
     wait_for(lambda: rig.listed()[2] == [(1, "Finale", "")], "the new name")
@@ -281,9 +283,13 @@ def test_mistakes_get_one_line(rig: Rig, reports: Any, wait_for: Callable) -> No
         (("/bank/put", 1, 1, "low", "orange"), "colour 'orange' is not #rrggbb"),
         (("/bank/put", 1, 1, "a/b"), "preset 'a/b': a name cannot contain '/'"),
         (("/bank/name", 1, " "), "name ' ' is not a text of 1 to 64 characters"),
+        (("/bank/name", 1, "looks 1"), "bank 'Looks 1': exists already; choose another name"),
+        (("/bank/name", 4, "Presets 1"), "bank 'Presets 1': exists already; choose another name"),
         (("/bank/remove",), "takes the bank's number"),
     ):
         assert rig.failed(*command).startswith(expected), command
+    assert [bank.name for bank in rig.banks.banks.banks] == ["Presets 1", "Looks 1", "Looks 2"], "nothing has changed"
+    rig.done("/bank/name", 1, "PRESETS 1")
     rig.done("/bank/put", 1, 9, "Nigth")
     wait_for(lambda: reports.lines, "the warning")
     assert reports.lines[-1][1] == "bank 1: there is no preset 'Nigth' yet"
@@ -298,16 +304,19 @@ name = "Friday"
 pads = [{ pad = 1, preset = "Eclipse" }, { pad = 1, preset = "Silk" }, { pad = 17, preset = "Ink" }, { pad = 2 }]
 [[bank]]
 title = "x"
+[[bank]]
+name = "friday"
 """
     (tmp_path / FILE_NAME).write_text(text)
     rig = Rig(tmp_path, reports)
-    assert rig.listed() == {1: [(1, "Eclipse", "")]}
+    assert rig.listed() == {1: [(1, "Eclipse", "")], 2: []}
     lines = [line.removeprefix(f"{rig.path}: ") for _, line in reports.lines]
     assert lines == [
         "bank 1: entry 2 of pads: pad 1 occurs twice (left out)",
         "bank 1: entry 3 of pads: pad 17 is not a whole number 1..16 (left out)",
         "bank 1: entry 4 of pads: preset None is not a name (left out)",
         "bank 2: 'title': unknown key of a bank (known: name, pads) (left out)",
+        "bank 3: the name 'friday' is taken (named 'friday 2')",
     ]
     rig.done("/bank/name", 1, "Saturday")
     assert (tmp_path / PREVIOUS_NAME).read_text() == text and "Saturday" in rig.path.read_text()

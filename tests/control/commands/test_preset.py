@@ -343,6 +343,14 @@ def test_a_look_that_waits_for_its_beat_may_be_a_new_file_and_may_be_renamed(des
     assert "not found" in desk.failed("/preset/load", "lost", "4_bars")
     desk.client.send(encode_message("/tempo/reset", 1))
     assert desk.answers_up_to("/done", "/fail")[-1].args == ("/preset/load", "fresher")
+    desk.done("/cue/set", 1, "fresher")
+    desk.client.send(encode_message("/cue/1", "4_bars"))
+    desk.answers_up_to("/launch/queued")
+    desk.client.send(encode_message("/preset/rename", "fresher", "freshest"))
+    assert desk.answers_up_to("/launch/dropped")[-1].args == ("cue 1 fresher",)
+    assert desk.answers_up_to("/launch/queued")[-1].args[0] == "cue 1 freshest"
+    desk.client.send(encode_message("/launch/drop"))
+    desk.answers_up_to("/launch/dropped")
     desk.done("/engine/notify", 0)
 
 
@@ -365,7 +373,7 @@ def test_a_hanging_preset_file_does_not_block_panic(tmp_path: Path, wait_for: An
         assert ("held",) in [message.args for message in desk.ask("/preset/list")]
         desk.done("/preset/load", "Aurora")
         stuck.close()
-        assert desk.answer().args == ("/preset/load", "held")
+        assert desk.answer().args == ("/preset/load", "superseded by preset Aurora"), "which was sent later"
         desk.done("/preset/load", "good")
 
 

@@ -42,8 +42,8 @@ def test_chataigne_shows_every_parameter_with_its_type_and_sends_to_its_address(
                 shown[node["FULL_PATH"]] = "enum" if kind == "string" and "RANGE" in node else kind
     params = {param.address: SHOWN_AS.get(param.type.value, param.type.value) for param in osc_schema.PARAMS}
     assert {address: shown.get(address) for address in params} == params
-    commands = {command.address: "".join(one.type for one in command.arguments) for command in osc_schema.COMMANDS}
-    can_show = {address for address, tags in commands.items() if tags in KIND_OF and "<" not in address}
+    commands = (each for command in osc_schema.COMMANDS for each in command.fixed())
+    can_show = {each.address for each in commands if "".join(one.type for one in each.arguments) in KIND_OF}
     assert shown.keys() == params.keys() | can_show
     assert {"Layer", "Layer 1", "Layer 5", "LFO 3", "Sink ndi", "SD ControlNet", "ControlNet 2"} <= set(nice_names)
     assert len(set(nice_names)) == len(nice_names) and max(map(len, nice_names)) <= 24

@@ -56,7 +56,7 @@ def test_npm_oscquery_lists_every_parameter_with_its_value(site: Any, npm_client
             assert argument["range"] == {"min": param.low, "max": param.high}
         elif param.type is ParamType.MENU:
             assert argument["range"]["vals"] == list(param.menu)
-    commands = {command.address for command in osc_schema.COMMANDS if "<" not in command.address}
+    commands = {each.address for command in osc_schema.COMMANDS for each in command.fixed()}
     assert methods.keys() == commands | {param.address for param in osc_schema.PARAMS}
     host = found["host"]
     assert (host["oscIp"], host["oscPort"], host["oscTransport"]) == ("127.0.0.1", 9000, "UDP")
