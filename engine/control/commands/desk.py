@@ -53,6 +53,7 @@ class Desk:
     store: ParamStore
     commands: CommandTable
     dispatcher: Dispatcher
+    launching: Launching
     tempo: Tempo
     crossfade: Crossfade
     presets: PresetFolder
@@ -194,6 +195,7 @@ def open_desk(
         store=store,
         commands=commands,
         dispatcher=dispatcher,
+        launching=launching,
         tempo=tempo,
         crossfade=crossfade,
         presets=folder,
