@@ -249,6 +249,7 @@ def open_engine(
                 parts.timing.mark,
                 parts.timing.stopwatch,
                 describe=status.describe_frame,
+                is_overloaded=lambda: parts.timing.times.recent_faults().is_overloaded,
                 is_stopping=lambda: engine.is_stopping,
                 finish_files=sinks.finish_files,
                 on_stuck=on_stuck,

@@ -46,6 +46,9 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 MAX_STEP_S = 0.25  # after a hiccup, smoothed values move as if at least 4 frames a second had been drawn
+TRAIL_FRAMES = (
+    30  # of a look before its beat: then the longest trails of the shipped looks have three quarters of their light
+)
 ROUNDING_S = 1e-6  # due times are sums of periods: 90 frames at 30 fps end up to a rounding error before 3 s
 
 
@@ -262,7 +265,11 @@ class FrameLoop:
         self._previous_s = tick.time_s
         period_s = None if self.outputs.stage.is_offline else self.schedule.period_s
         shown = self.desk.crossfade.bypass.shown(snapshot)
-        looks.follow(fade, shown, period_s=period_s, late=self.timing.times.late, crossfade=self.desk.crossfade)
+        late = self.timing.times.late
+        looks.follow(fade, shown, period_s=period_s, late=late, crossfade=self.desk.crossfade)
+        waits = self.desk.launching.look_within(TRAIL_FRAMES * self.schedule.period_s)
+        values_of = self.desk.preset_control.values_of
+        self._attempt(lambda: looks.expect(waits, values_of, period_s=period_s, late=late))
         self._attempt(partial(self.drawing.slots.follow, snapshot, looks.shown.slew.jump_to))
         looks.glide(shown, step_s)
 
@@ -309,6 +316,9 @@ class FrameLoop:
         )
         if slots.awaits_tests(values, tick.time_s):
             picture = replace(picture, look=replace(picture.look, is_frozen=True))
+        if looks.coming is not None:
+            coming = picture_of(looks.coming.values, features.of_leaving(), scene, region, tick)
+            return replace(picture, coming=coming)
         if fade is None:
             return picture
         before = None if old is None else picture_of(old, features.of_leaving(), scene, region, tick)
@@ -415,7 +425,7 @@ class FrameLoop:
             published_s=published_s,
             is_late=frame.index > 0 and self.schedule.is_late(timing.clock.now_s()),  # frame 0 had no due time
         )
-        looks.cost.add(work_s=work_s, draw_s=self._draw_s, looks=1 if looks.leaving is None else 2)
+        looks.cost.add(work_s=work_s, draw_s=self._draw_s, looks=looks.count)
         if self.drawing.slots.holds_up_fade:
             looks.give_up_leaving()
         timing.times.dropped = self.schedule.dropped

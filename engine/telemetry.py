@@ -41,6 +41,11 @@ class FrameFaults:
     dropped: int = 0
     """Not drawn."""
 
+    @property
+    def is_overloaded(self) -> bool:
+        """True if a tenth or more of the frames did not come in time: the machine is too slow, not one frame."""
+        return 0 < self.due <= 10 * (self.late + self.dropped)
+
 
 class FrameTimes:
     """Counts frames and keeps their times. Written by the render thread, read from any."""

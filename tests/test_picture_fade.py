@@ -113,6 +113,33 @@ def test_a_second_fade_starts_without_a_jump_and_panic_cuts(folder: Path, undist
         assert engine._parts.drawing.looks.fade is None
 
 
+@pytest.mark.parametrize("name", ["Mandala", "Silk"])
+def test_the_first_picture_after_a_cut_on_the_beat_is_as_full_as_if_the_look_had_been_on(
+    folder: Path, name: str
+) -> None:
+    started: list[str] = []
+    with open_offline(folder, name) as long_on, open_offline(folder, "Poster") as cutting:
+        values = without_effects(long_on.presets.load(name).values)
+        for engine in (long_on, cutting):
+            engine.params.set("/tempo/source", "manual")
+            engine.params.set("/tempo/bpm", 120.0)
+            engine._parts.desk.preset_control.shelf.folder.save("cut to", values)
+            engine._parts.desk.preset_control._read_folder()
+        desk = cutting._parts.desk
+        long_on_shown, shown = [], []
+        while not started:
+            if len(shown) == 5:  # of the 40 of a bar
+                desk.launching.add_look(
+                    "cut to", "bar", lambda name: (desk.preset_control.load(name), started.append(name)), started.append
+                )
+            shown += pictures(cutting, 1)
+            long_on_shown += pictures(long_on, 1)
+        assert started == ["cut to"]
+    begin = len(shown) - 1
+    first, steady = (each[begin].mean() for each in (shown, long_on_shown))
+    assert first > 0.75 * steady, f"{first:.1f} beside {steady:.1f}"
+
+
 MAX_PICTURES = 1800
 
 

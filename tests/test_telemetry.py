@@ -32,8 +32,10 @@ def test_late_and_dropped_frames_are_counted_over_the_last_ten_seconds() -> None
         times.add(work_s=0, draw_s=0, published_s=index / 30, is_late=second in (5, 25))
         if index == 30 * 30:
             assert times.recent_faults() == FrameFaults(due=300 + 10, late=30, dropped=10)
+            assert times.recent_faults().is_overloaded
     assert times.recent_faults() == FrameFaults(due=300, late=0, dropped=0), "older frames do not count"
-    assert FrameTimes().recent_faults() == FrameFaults()
+    assert FrameTimes().recent_faults() == FrameFaults() and not FrameFaults(due=300, late=29).is_overloaded
+    assert not FrameFaults().is_overloaded, "no frame is due yet"
 
 
 def test_the_rate_is_measured_over_the_last_two_seconds() -> None:

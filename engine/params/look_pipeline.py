@@ -8,10 +8,13 @@ sound) has the current values in both looks.
 Drawing two looks takes twice the time. If there is not enough, the old look freezes: its last picture, which costs
 nothing to draw, dissolves into the new look. `DrawingCost` decides by frame times: at the start of a fade by those of
 the last frames, then by the number of late frames.
+
+A look that waits for its beat may come a few frames early, unseen, so that it begins with its trail and not with black.
+That needs the time for two looks as well; the first late frame ends it.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -57,10 +60,10 @@ class DrawingCost:
             return ""
         return f"drawing both looks would take {needed_s * 1000:.0f} of {period_s * 1000:.0f} ms per frame"
 
-    def check_late(self, late: int) -> str:
-        """The reason to stop drawing both looks in the current fade, or "". `late`: late frames so far."""
+    def check_late(self, late: int, allowed: int = MAX_LATE_FRAMES) -> str:
+        """The reason to stop drawing both looks, or "". `late`: late frames so far, `allowed`: since `begin`."""
         came_late = late - self._late_at_begin
-        return f"{came_late} frames were late" if came_late > MAX_LATE_FRAMES else ""
+        return f"{came_late} frames were late" if came_late > allowed else ""
 
 
 class LookPipeline:
@@ -101,14 +104,24 @@ class Looks:
         self.shown = shown
         self.leaving: LookPipeline | None = None
         """The old look; None if none leaves, or if it is not drawn."""
+        self.coming: LookPipeline | None = None
+        """A look that begins in a moment, while its trail is drawn; never beside an old one."""
+        self._expected = ""
+        self._expected_values: Mapping[str, Any] | None = None
+        """None if the expected look gets no trail."""
         self.fade: PictureFade | None = None
         """The running fade, or None."""
         self._leaving_number = 0
-        """Counts the looks that leave and are drawn."""
-        self._returns = 0
+        """Counts the looks that leave or come and are drawn."""
+        self._cuts = self._returns = 0
         self.cost = DrawingCost()
         self.drawn_as = ""
         """Text for people: how the old look of the latest fade is drawn; "" before the first fade."""
+
+    @property
+    def count(self) -> int:
+        """Number of looks that are drawn, 1 or 2."""
+        return 1 if self.leaving is None and self.coming is None else 2
 
     @property
     def leaving_values(self) -> Mapping[str, Any] | None:
@@ -134,6 +147,9 @@ class Looks:
             self._returns = crossfade.returns
             if self.leaving is not None:
                 self.shown.go_on_from(self.leaving)
+        if crossfade is not None and crossfade.cuts != self._cuts:
+            self._cuts = crossfade.cuts
+            self.shown.slew.jump_to(snapshot, LOOK)
         if fade is None:
             self.leaving = None
         elif before is None or before.number != fade.number:
@@ -147,24 +163,53 @@ class Looks:
         if crossfade is not None:
             crossfade.draws_old = self.leaving is not None
 
+    def expect(
+        self,
+        name: str,
+        values_of: Callable[[str], Mapping[str, Any] | None],
+        *,
+        period_s: float | None,
+        late: int,
+    ) -> None:
+        """Let the look of that name come, which begins in a moment; "": none. Call it after `follow`, with the same
+        `period_s` and `late`. `values_of(name)`: its values, None if it has none."""
+        if name != self._expected:  # a frame without one, so that the trail of the last is dropped
+            self._expected, self.coming = name, None
+            self._expected_values = values_of(name) if name else None
+            return
+        if self._expected_values is None or self.fade is not None:
+            self.coming = None
+        elif self.coming is None:
+            values = {**self.shown.values, **self._expected_values}
+            if values["/feedback/amount"] > 0 and not (period_s and self.cost.begin(period_s, late)):
+                self.coming = self.shown.copy()
+                self._leaving_number += 1
+            else:
+                self._expected_values = None
+        elif period_s is not None and self.cost.check_late(late, 0):
+            self.coming = self._expected_values = None
+
     def glide(self, snapshot: Snapshot, step_s: float) -> None:
         self.shown.glide(snapshot, step_s)
+        if self.coming is not None and self._expected_values is not None:
+            self.coming.values = {**self.shown.values, **self._expected_values}
         if self.leaving is not None and self.fade is not None:
             self.leaving.glide(self.fade.before, step_s)
             old = self.leaving.values
             self.leaving.values = {**self.shown.values, **{address: old[address] for address in KEPT}}
 
     def audio_settings(self, width_px: int) -> AudioSettings:
-        """Those of the shown look, with those of the old one as `leaving`."""
-        settings = self.shown.audio_settings(width_px)
-        if self.leaving is None:
+        """Those of the shown look, with those of the old or the coming one as `leaving`."""
+        settings, other = self.shown.audio_settings(width_px), self.leaving or self.coming
+        if other is None:
             return settings
-        return replace(settings, leaving=self.leaving.audio_settings(width_px), leaving_number=self._leaving_number)
+        return replace(settings, leaving=other.audio_settings(width_px), leaving_number=self._leaving_number)
 
     def modulate(self, features: AudioFeatures, *, time_s: float, beat: float) -> None:
         self.shown.modulate(features, time_s=time_s, beat=beat)
-        if self.leaving is not None:
-            self.leaving.modulate(features, time_s=time_s, beat=beat)
+        for other in (self.leaving, self.coming):
+            if other is not None:
+                other.modulate(features, time_s=time_s, beat=beat)
 
     def give_up_leaving(self) -> None:
         """Freeze the old look, because its shader holds up the picture."""

@@ -19,9 +19,9 @@ class FadeChange(Enum):
     END = auto()
     """No look is leaving any more."""
     BEGIN = auto()
-    """The look on screen leaves, but moves; what it was mixed with stays beneath it. The new one has a black trail."""
+    """The look on screen leaves, but moves; what it was mixed with stays beneath it. The new one has a new trail."""
     HOLD = auto()
-    """The picture on screen leaves as a still. The new look has a black trail."""
+    """The picture on screen leaves as a still. The new look has a new trail."""
     FREEZE = auto()
     """The picture on screen becomes the still in mid-fade; the new look keeps its trail."""
 

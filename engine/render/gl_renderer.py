@@ -23,7 +23,7 @@ from engine.render.gl_look import LookPass
 from engine.render.gl_post import PostChain
 from engine.render.gl_publish import FittedPicture, Publisher
 from engine.render.gl_shown import ShownImages
-from engine.render.gl_targets import DEEP_DTYPE, SizedTargets
+from engine.render.gl_targets import DEEP_DTYPE, SizedTargets, TargetPair
 from engine.render.gl_textures import Target, release_all
 from engine.render.isf.clocks import DateAt, date_live
 from engine.render.isf.gl_slots import SlotChain
@@ -259,11 +259,11 @@ class GLRenderer:
     def _draw_looks(self, picture: PictureInput) -> Target:
         """Draw the finished look; during a dissolve, both finished looks and their mix. Returns that."""
         dissolve = self._targets.dissolve
-        size_px, is_cutting = self._targets.size_px, picture.is_cutting
+        size_px, is_cutting, still_waits = self._targets.size_px, picture.is_cutting, picture.coming is not None
         if picture.returns != self._returns:
             self._returns = picture.returns
             dissolve.turn_back()
-        dissolve.follow(picture.leaving)
+        dissolve.follow(picture.leaving, still_waits=still_waits)
         self._shaders.begin(
             picture.shaders,
             picture.waves,
@@ -277,7 +277,12 @@ class GLRenderer:
             return dissolve.state.shown
         if picture.cuts != self._cuts:
             self._cuts = picture.cuts
-            dissolve.clear_trail()
+            dissolve.begin_trail(still_waits=still_waits)
+        if picture.coming is None:
+            dissolve.expect_none()
+        else:
+            self._draw_trail(picture.coming, dissolve.expected(), None)
+            self._settle()
         return dissolve.state.draw(picture, self._steps)
 
     @property
@@ -291,11 +296,19 @@ class GLRenderer:
         """The look alone; layer 5 shows its own generator. `is_last`: nothing is drawn on it: it is published, too."""
         pair = self._targets.dissolve.leaving if is_leaving else self._targets.dissolve.coming
         generator = self._shaders.draw_generator(is_leaving=is_leaving) if picture.shows_generator else None
+        drawn = self._draw_trail(picture, pair, generator, is_last=is_last)
+        if is_last or self.is_software:
+            self._by_look = drawn
+        return drawn
+
+    def _draw_trail(
+        self, picture: PictureInput, pair: TargetPair, generator: Target | None, *, is_last: bool = False
+    ) -> Target:
+        """The look alone onto its trail; `is_last`: and into the published picture."""
         drawn = pair.turn()
         into = drawn.framebuffer
         if is_last or self.is_software:  # where each program would be compiled again for one target
             into = self._targets.both(drawn, self._published)
-            self._by_look = drawn
         self._look.draw(picture, pair, into, self._targets.size_px, generator)
         return drawn
 

@@ -50,6 +50,7 @@ class Dissolve:
         self._targets: list[Target] = []
         self.state = FadeState[Target]()
         self._leaving: TargetPair | None = None
+        self._expected: TargetPair | None = None
         self._coming: TargetPair | None = None
         self._coming = self._free_pair()
 
@@ -70,26 +71,39 @@ class Dissolve:
         """Finished pictures that are still needed: not to be drawn into."""
         return {target for target in (self.state.side, self.state.beneath) if target is not None}
 
-    def follow(self, fade: Leaving | None) -> None:
-        """Assign the roles before a picture is drawn."""
+    def follow(self, fade: Leaving | None, *, still_waits: bool) -> None:
+        """Assign the roles before a picture is drawn. `still_waits`: a look that begins is not the expected one."""
         change = self.state.follow(fade)
         if change is not FadeChange.NONE:
             self._leaving = self.coming if change is FadeChange.BEGIN else None
         if change in (FadeChange.BEGIN, FadeChange.HOLD):
-            self.clear_trail()
+            self.begin_trail(still_waits=still_waits)
+
+    def expected(self) -> TargetPair:
+        """Pair of a look that is about to begin: black at first, then its trail until it begins or `expect_none`."""
+        if self._expected is None:
+            self._expected = self._free_pair()
+        return self._expected
+
+    def expect_none(self) -> None:
+        self._expected = None
 
     def turn_back(self) -> None:
         """Let the look that leaves be the only one again, on its own trail. Before `follow`."""
         if self._leaving is not None:
             self._coming = self._leaving
 
-    def clear_trail(self) -> None:
-        """Let the next look begin with a black trail."""
-        self._coming = self._free_pair()
+    def begin_trail(self, *, still_waits: bool) -> None:
+        """Let the next look begin: the expected one with its trail, else, or if that still waits, with a black one."""
+        self._coming = None
+        if self._expected is None or still_waits:
+            self._coming = self._free_pair()
+        else:
+            self._coming, self._expected = self._expected, None
 
     def take(self, *needed: Target) -> Target:
         """A target that holds nothing that is needed, here or for the dissolve."""
-        pairs = [pair for pair in (self._coming, self._leaving) if pair is not None]
+        pairs = [pair for pair in (self._coming, self._leaving, self._expected) if pair is not None]
         state = self.state
         kept = {
             *needed,
@@ -109,10 +123,8 @@ class Dissolve:
 
     def _free_pair(self) -> TargetPair:
         """A pair of unused targets, cleared to black."""
-        self._coming = None
         first = self.take()
-        self._coming = TargetPair(first, first)  # taken: the second is another one
-        pair = TargetPair(first, self.take())
+        pair = TargetPair(first, self.take(first))
         for target in (pair.front, pair.back):
             target.framebuffer.clear()
         return pair

@@ -106,6 +106,7 @@ class NumbaRenderer:
             # first, so that the old ones stay if this fails
             black, published = np.zeros((height, width, 4), np.uint16), np.zeros((height, width, 4), np.uint8)
         self._current = self._last = self._leaving = black
+        self._expected: np.ndarray | None = None
         self._published = published
         self._deep: np.ndarray | None = None
         self._finish, self._is_luma = Finish(1.0, None), False
@@ -278,16 +279,26 @@ class NumbaRenderer:
     def _draw_looks(self, picture: PictureInput) -> np.ndarray:
         """Draw the finished look; during a dissolve both finished looks and their mixture.
 
-        `_last` and `_leaving` are the trails of the two.
+        `_last` and `_leaving` are the trails of the two, `_expected` is that of a look that is about to begin.
         """
         if picture.returns != self._returns:
             self._returns, self._last = picture.returns, self._leaving
         if self._fade.follow(picture.leaving) in (FadeChange.BEGIN, FadeChange.HOLD):
-            self._leaving, self._last = self._last, np.zeros_like(self._last)
+            self._leaving, self._last = self._last, self._begun_trail(picture)
         if picture.cuts != self._cuts:
-            self._cuts = picture.cuts
-            self._last = np.zeros_like(self._last)
+            self._cuts, self._last = picture.cuts, self._begun_trail(picture)
+        if picture.coming is None:
+            self._expected = None
+        else:
+            before = np.zeros_like(self._last) if self._expected is None else self._expected
+            self._expected = self._draw_trail(picture.coming, before, None)
         return self._fade.draw(picture, self._steps)
+
+    def _begun_trail(self, picture: PictureInput) -> np.ndarray:
+        """The trail with which a look begins: that of the expected one, else, or if that still waits, a black one."""
+        if self._expected is None or picture.coming is not None:
+            return np.zeros_like(self._last)
+        return self._expected
 
     def _draw_effects(
         self, picture: PictureInput, drawn: np.ndarray, post: PostLook, *, is_leaving: bool
@@ -321,8 +332,18 @@ class NumbaRenderer:
 
     def _draw_look(self, picture: PictureInput, *, is_leaving: bool, is_last: bool) -> np.ndarray:
         """(height, width, 4) uint16, onto the look's own trail."""
-        look, last = picture.look, self._leaving if is_leaving else self._last
-        layer5 = self._layer5_pixels(picture, is_leaving=is_leaving)
+        out = self._draw_trail(
+            picture, self._leaving if is_leaving else self._last, self._layer5_pixels(picture, is_leaving=is_leaving)
+        )
+        if is_leaving:
+            self._leaving = out
+        else:
+            self._last = out
+        return out
+
+    def _draw_trail(self, picture: PictureInput, last: np.ndarray, layer5: np.ndarray | None) -> np.ndarray:
+        """The look alone over its last picture. `layer5`: (height, width, 3 or 4) uint8, None if it is not visible."""
+        look = picture.look
         image = _NO_IMAGE if layer5 is None else _plain(layer5)
         indices = _NOTHING if picture.region is None else picture.region.indices
         colours = layer_colours(look, picture.features)
@@ -340,10 +361,6 @@ class NumbaRenderer:
         mask = _NOTHING if layer5 is None else self._matte_mask(picture.matte)
         tables = bake_waves(look, picture.waves, self._size_px, shown)
         draw_picture(out, last, tables, block, image, mask, _plain(indices))
-        if is_leaving:
-            self._leaving = out
-        else:
-            self._last = out
         return out
 
     def _sum_cells(self) -> np.ndarray:

@@ -58,8 +58,11 @@ class PictureInput:
     """None for all of layer 5."""
     leaving: "Leaving | None" = None
     """The look that this one replaces, during a dissolve."""
+    coming: "PictureInput | None" = None
+    """A look that is about to begin. It is not shown, but has a trail from now on; the next look that begins in a
+    picture without a `coming` is this one, and begins with that trail."""
     cuts: int = 0
-    """Number of looks so far that have replaced another at once: a new number begins a black feedback trail."""
+    """Number of looks so far that have replaced another at once: a new number begins a new feedback trail."""
     returns: int = 0
     """Number of looks so far that were on screen again after they had begun to leave: a new number gives the look the
     trail of the one that leaves."""
@@ -84,7 +87,7 @@ class Leaving:
     A finished picture has the look's shaders and effects. Looks with the same shaders in the same slots are mixed
     before them instead: the shaders play on, and their inputs move.
 
-    The outgoing look keeps its own feedback trail; the incoming look begins with a black one. If a fade begins during
+    The outgoing look keeps its own feedback trail; the incoming look begins with a new one. If a fade begins during
     another one, three looks are on screen: the first is frozen beneath the second, which now fades out.
     """
 

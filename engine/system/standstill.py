@@ -21,6 +21,7 @@ LIMIT_S = 0.5  # a gap that everybody in the room sees
 POLL_S = 0.1
 STUCK_S = 3.0  # after this long at the end of a run, nobody waits for the frame any more
 STACK_DEPTH = 8
+OVERLOADED = "the machine is overloaded: use a smaller --size or a lower --fps; "
 
 log = logging.getLogger(__name__)
 
@@ -62,16 +63,17 @@ class Watchdog:
         clock: Clock,
         *,
         describe: Callable[[], str],
+        is_overloaded: Callable[[], bool],
         is_stopping: Callable[[], bool],
         finish_files: Callable[[], object] = lambda: None,
         on_stuck: Callable[[], object],
         report: Report,
         say: Callable[[str], None],
     ) -> None:
-        """`describe()`: what is being drawn. `finish_files()` and `on_stuck()` are called once if the run should end,
-        but its last frame has taken STUCK_S more."""
+        """`describe()`: what is being drawn. `is_overloaded()`: frames were late before, too. `finish_files()` and
+        `on_stuck()` are called once if the run should end, but its last frame has taken STUCK_S more."""
         self._mark, self._clock = mark, clock
-        self._describe, self._is_stopping = describe, is_stopping
+        self._describe, self._is_overloaded, self._is_stopping = describe, is_overloaded, is_stopping
         self._finish_files, self._on_stuck = finish_files, on_stuck
         self._report, self._say = report, say
         self._told_s: float | None = None  # beginning of the frame that was reported
@@ -100,7 +102,8 @@ class Watchdog:
             self._told_s = began_s
             self._report(
                 "standstill",
-                f"no picture for {standing_s:.1f} s: {self._describe()}; stack: {stack_of(self._mark.thread_id)}",
+                f"no picture for {standing_s:.1f} s: {OVERLOADED if self._is_overloaded() else ''}{self._describe()}; "
+                f"stack: {stack_of(self._mark.thread_id)}",
             )
         if self._is_stopping():
             self._stopping_s = self._stopping_s or now_s

@@ -149,3 +149,44 @@ def test_a_second_load_during_a_fade_keeps_the_new_look_moving_as_the_old_one(sh
         assert (values[BRIGHTNESS], values[MIRROR]) == (1.0, "y")
         assert (show.looks.leaving.values[BRIGHTNESS], show.looks.leaving.values[MIRROR]) == (4.0, "x")
         assert show.looks.fade.revealed == pytest.approx(1 / 3) and show.looks.drawn_as == BOTH
+
+
+TRAIL = {"/feedback/amount": 0.9, MIRROR: "xy"}
+
+
+def expect(show: Show, name: str, values: dict[str, object] = TRAIL, *, late: int = 0) -> bool:
+    """One frame with this look expected; True if it comes."""
+    show.looks.expect(name, lambda name: values, period_s=PERIOD_S, late=late)
+    show.frame()
+    return show.looks.coming is not None
+
+
+def test_an_expected_look_comes_with_its_own_values_until_its_beat_or_another_look_is_expected(show: Show) -> None:
+    assert [expect(show, "Silk") for _ in range(3)] == [False, True, True]
+    assert (show.looks.coming.values[MIRROR], show.looks.shown.values[MIRROR]) == ("xy", "off")
+    assert show.looks.coming.values[BRIGHTNESS] == 2.5, "what the look does not hold stays"
+    assert [expect(show, "Prism") for _ in range(2)] == [False, True], "a frame without one drops the trail"
+    assert not expect(show, "")
+
+
+def test_no_look_comes_without_a_trail_without_time_or_after_a_late_frame(show: Show) -> None:
+    assert not any(expect(show, "Poster", {"/feedback/amount": 0.0}) for _ in range(3))
+    assert [expect(show, "Silk", late=late) for late in (3, 3, 4, 4, 4)] == [False, True, False, False, False]
+    for _ in range(60):
+        show.looks.cost.add(work_s=0.020, draw_s=0.018, looks=1)
+    assert not any(expect(show, "Mandala") for _ in range(3))
+
+
+def test_an_expected_look_waits_for_a_running_fade(show: Show) -> None:
+    show.load((BRIGHTNESS, 4.0), seconds=0.1)
+    assert [expect(show, "Silk") for _ in range(8)] == [False] * 4 + [True] * 4
+    assert show.looks.leaving is None
+
+
+def test_a_cut_shows_the_new_values_in_its_first_frame(show: Show) -> None:
+    show.looks.shown.slew.set_smoothing(BRIGHTNESS, 1000.0)
+    show.crossfade.start([(BRIGHTNESS, 4.0)], by="preset x", is_picture=True)
+    snapshot, fade = show.crossfade.snapshot()
+    show.looks.follow(fade, snapshot, period_s=PERIOD_S, late=0, crossfade=show.crossfade)
+    show.looks.glide(snapshot, PERIOD_S)
+    assert show.looks.shown.values[BRIGHTNESS] == 4.0

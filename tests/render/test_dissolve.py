@@ -202,3 +202,24 @@ def test_a_fade_does_not_draw_over_a_published_picture(pair: Pair) -> None:
         kept.append(pair.fading.read_rgba())
         copies.append(kept[-1].copy())
     assert all((one == copy).all() for one, copy in zip(kept, copies, strict=True))
+
+
+def test_an_expected_look_begins_with_its_trail_and_any_other_with_a_black_one(pair: Pair) -> None:
+    """Cuts: to the look that was drawn unseen, to another one while that still waits, and after it was dropped."""
+    for cut, (is_waiting, is_dropped) in enumerate(((False, False), (True, False), (False, True)), start=1):
+        pair.fading.resize(*SIZE)
+        for each in pair.alone:
+            each.resize(*SIZE)
+        for _ in range(6):
+            shown, rose = pair.picture(CURTAIN), pair.picture(ROSE)
+            pair.draw(replace(shown, coming=rose, cuts=cut - 1), None, rose)
+        if is_dropped:
+            pair.draw(replace(pair.picture(CURTAIN), cuts=cut - 1))
+        rose = pair.picture(ROSE)
+        seen, with_trail = pair.draw(replace(rose, cuts=cut, coming=rose if is_waiting else None), None, rose)
+        pair.alone[0].resize(*SIZE)
+        pair.alone[0].draw(rose)
+        pair.alone[0].wait()
+        black_trail = pair.alone[0].read_rgba().astype(int)
+        assert np.abs(with_trail - black_trail).mean() > 5
+        assert (seen == (black_trail if is_waiting or is_dropped else with_trail)).all(), cut

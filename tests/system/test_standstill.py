@@ -13,13 +13,14 @@ class Show:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
-        self.is_stopping = False
+        self.is_stopping = self.is_overloaded = False
         self.stuck = 0
         self.mark = FrameMark()
         self.watchdog = Watchdog(
             self.mark,
             SteppedClock(),
             describe=lambda: "drawing, with Ripple in generator",
+            is_overloaded=lambda: self.is_overloaded,
             is_stopping=lambda: self.is_stopping,
             on_stuck=self._end,
             report=lambda key, line: self.lines.append(f"{key}: {line}"),
@@ -53,6 +54,18 @@ def test_a_frame_of_half_a_second_is_told_once_with_its_stack_and_its_end(show: 
     show.mark.begin(13.2)
     show.watchdog.step(13.2 + LIMIT_S + 0.1)
     assert len(show.lines) == 3
+
+
+def test_an_overloaded_machine_is_named_first_with_what_helps(show: Show) -> None:
+    show.is_overloaded = True
+    show.mark.begin(10.0)
+    show.watchdog.step(10.6)
+    told, _, stack = show.lines[0].partition("; stack: ")
+    assert told == (
+        "standstill: no picture for 0.6 s: the machine is overloaded: use a smaller --size or a lower --fps; drawing, "
+        "with Ripple in generator"
+    )
+    assert stack
 
 
 def test_nothing_is_told_between_frames_and_before_the_first_picture(show: Show) -> None:

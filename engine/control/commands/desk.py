@@ -1,5 +1,6 @@
 """The control desk: the parts that execute commands, and those that commands change, connected with each other."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -53,6 +54,7 @@ class Desk:
     store: ParamStore
     commands: CommandTable
     dispatcher: Dispatcher
+    launching: Launching
     tempo: Tempo
     crossfade: Crossfade
     presets: PresetFolder
@@ -195,6 +197,7 @@ def open_desk(
         store=store,
         commands=commands,
         dispatcher=dispatcher,
+        launching=launching,
         tempo=tempo,
         crossfade=crossfade,
         presets=folder,
@@ -288,6 +291,7 @@ def open_shaders(
         tell=announcements.tell,
         report=warnings.report,
         is_offline=config.offline,
+        threads=(os.cpu_count() or 1) if drawing.is_software else 1,
     )
     desk.preset_control.prepare_shaders, desk.preset_control.faults.fault_of = shaders.prepare, shaders.fault_of
     return shaders

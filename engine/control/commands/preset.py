@@ -28,7 +28,7 @@ from engine.params.preset_shelf import CURRENT, CurrentPreset, PresetChange, Pre
 from engine.params.presets import is_factory
 from engine.system.disk_store import DiskStore
 from engine.system.reporting import Report
-from osc_schema import Rejected
+from osc_schema import Rejected, Value
 from osc_schema.fx import SLOTS, file_address
 from osc_schema.layers import LAYERS
 
@@ -366,6 +366,11 @@ class PresetControl:
             files = {slot: str(values.get(file_address(slot), "")) for slot in SLOTS}
             self.prepare_shaders({slot: file for slot, file in files.items() if file})
             self.prepare_graphics({**self._store.snapshot(), **values})
+
+    def values_of(self, name: str) -> Mapping[str, Value] | None:
+        """The values of the preset, or of the cue's preset, that waits by that name; None for none. Any thread."""
+        loaded = self.shelf.find(name) or self.shelf.find(re.sub(r"^cue \S+ ", "", name))
+        return None if loaded is None else dict(self._arranged(loaded).values)
 
     def _fade_command(self, go_to: Callable[..., None]) -> Handler:
         """The handler of a command that takes a name and a time."""

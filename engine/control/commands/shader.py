@@ -7,8 +7,8 @@ Everything slow is on other threads: files on their folder's disk thread, the re
 store. The frame loop only takes the finished shader (`ShaderStage`). A text that has passed is not tested again, not in
 later runs either, so a preset with it plays after some frames. `shader_trials.py` decides what is tested when.
 
-The shaders of a look that waits for its beat are prepared (`prepare`): read, tested and compiled, so that the frame of
-the beat shows them.
+The shaders of a look that is prepared, or waits for its beat, are prepared (`prepare`): read, tested and compiled, so
+that the frame of the beat shows them. One that cannot be shown is a fault of its preset from then on.
 
 The aliases of a slot are set to the new shader's defaults when it is played, except those that were set in the same
 group (bundle, preset, cue) as the file, or later. After a file is saved, each input keeps its value.
@@ -93,6 +93,7 @@ class _Coming:
     name: str
     entry: ShaderEntry
     text: ShaderText | None = None
+    is_judged: bool = False
 
 
 class ShaderControl:
@@ -107,14 +108,16 @@ class ShaderControl:
         tell: Tell,
         report: Report,
         is_offline: bool,
+        threads: int = 1,
     ) -> None:
-        """`catalog(on_changed=..., on_saved=...)` and `testing(post=...)` make those parts. `report` gets failures."""
+        """`catalog(on_changed=..., on_saved=...)` and `testing(post=...)` make those parts. `report` gets failures.
+        `threads`: those that draw in the show; a test on a software rasteriser has one."""
         self._store = store
         self._views = views
         self._stage = stage
         self._tell = tell
         self._report = report
-        self._is_offline = is_offline
+        self._is_offline, self._threads = is_offline, threads
         self.catalog = catalog(
             on_changed=self._on_list_changed, on_saved=lambda path: self._post(partial(self._on_saved, path))
         )
@@ -123,6 +126,8 @@ class ShaderControl:
         """By slot."""
         self._faults: dict[str, str] = {}
         """Why shaders were refused or bypassed in this run, by `_key`; replaced as a whole."""
+        self._has_played: set[str] = set()
+        """By `_key`: how slow these are has been seen."""
         self._at_work = threading.Lock()  # held by its thread during a step; the render thread only tries it
         self._files = {slot: "" for slot in SLOTS}
         """As the frame loop saw them last."""
@@ -354,7 +359,7 @@ class ShaderControl:
         def on_text(source: ShaderSource) -> None:  # the disk's thread
             self._post(partial(accept, ShaderText(entry=entry, source=source)))
 
-        self.catalog.read(entry, on_text, lambda reason: log.debug("%s is not prepared: %s", name, reason))
+        self.catalog.read(entry, on_text, lambda reason: self._post(partial(self._set_fault, name, reason)))
 
     def _outcome_of(self, coming: _Coming) -> Outcome | None:
         return self._testing.outcome_of(coming.text) if coming.text is not None else None
@@ -412,11 +417,29 @@ class ShaderControl:
         for slot in self._slots.values():
             self._play_if_known(slot)
         passed = {name: self._outcome_of(coming) for name, coming in self._coming.items()}
+        for slot_name, outcome in passed.items():
+            if outcome is not None and outcome.file is not None:
+                self._judge(slot_name, self._coming[slot_name], outcome, outcome.file)
         self._stage.coming = tuple(
             coming_slot(name, outcome.file)
             for name, outcome in passed.items()
             if outcome is not None and outcome.file is not None and not _wrong_kind(name, outcome.file)
         )
+
+    def _judge(self, slot_name: str, coming: _Coming, outcome: Outcome, file: IsfFile) -> None:
+        """Note, once, if a prepared shader that has passed will not be shown, as far as its test can tell."""
+        if coming.is_judged:
+            return
+        coming.is_judged = True
+        reason = _wrong_kind(slot_name, file)
+        period_ms, draw_ms = 1000.0 / self._store.snapshot().number("/engine/fps"), outcome.draw_ms / self._threads
+        if not reason and draw_ms > period_ms and not self._is_offline:
+            reason = (
+                f"its test took {draw_ms:.0f} ms of the {period_ms:.0f} ms of a frame; "
+                "it will be bypassed, at a smaller /engine/size it may pass"
+            )
+        if reason or self._key(coming.name) not in self._has_played:
+            self._set_fault(coming.name, reason)
 
     def _play_if_known(self, slot: _Slot) -> None:
         """Play the slot's shader if it has passed before, in this run or an earlier one."""
@@ -433,6 +456,7 @@ class ShaderControl:
         inputs, left_out = inputs_of(slot.name, file.inputs)
         version = self._set_aliases(slot, inputs)
         slot.playing = PlayingShader(name=slot.wanted, file=file, inputs=inputs, version=version)
+        self._has_played.add(self._key(slot.wanted))
         self._stage.play(slot.name, slot.playing)
         self._views.show(slot.name, inputs, slot.wanted)
         if left_out:

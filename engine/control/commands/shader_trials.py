@@ -59,6 +59,8 @@ class Outcome:
     """To be played; always the same object, which the renderer has compiled. None: refused."""
     reason: str = ""
     note: str = ""
+    draw_ms: float = 0.0
+    """Of a picture of the show's size, on a software rasteriser processor time; 0 if it is not measured."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -186,7 +188,7 @@ class ShaderTesting:
         if file is not None and self._is_offline:
             file = replace(file, band_px=0)
         reason = "" if result.ok else str(IsfError(result.reason, result.line or None))
-        outcome = Outcome(file=file, reason=reason, note=result.note)
+        outcome = Outcome(file=file, reason=reason, note=result.note, draw_ms=result.draw_ms or 0.0)
         self._keep(ran.text, outcome, result.thumbnail)
         return [(ran.text, outcome)]
 
@@ -216,7 +218,8 @@ class ShaderTesting:
 
         def accept(record: VetRecord | None, file: IsfFile | None) -> None:
             if record is not None and file is not None:
-                self._keep(text, Outcome(file=file, note=record.note), record.thumbnail)
+                draw_ms = record.draw_ms_at(self._size_px())
+                self._keep(text, Outcome(file=file, note=record.note, draw_ms=draw_ms), record.thumbnail)
             self._reading.discard(key)
             self._looked_up[key] = record is not None and not record.ok
             while len(self._looked_up) > KEPT_TESTS:

@@ -51,7 +51,7 @@ class Verdict:
 
 @dataclass
 class ScriptedTrials:
-    """Answers when it is told to; refuses texts with `#error`."""
+    """Answers when it is told to; refuses texts with `#error`, and measures half a second for those with `// slow`."""
 
     texts: list[str] = field(default_factory=list)
     may_answer: threading.Event = field(default_factory=threading.Event)
@@ -70,7 +70,9 @@ class ScriptedTrials:
         if "#error" in text:
             return Verdict(ok=False, reason="'glow' : undeclared", line=9)
         try:
-            return Verdict(file=parse_isf(text, path=path), thumbnail=np.full((36, 64, 3), 90, np.uint8))
+            draw_ms = 500.0 if "// slow" in text else 1.0
+            thumbnail = np.full((36, 64, 3), 90, np.uint8)
+            return Verdict(file=parse_isf(text, path=path), thumbnail=thumbnail, draw_ms=draw_ms)
         except IsfError as error:
             return Verdict(ok=False, reason=error.reason, line=error.line)
 

@@ -111,3 +111,32 @@ def test_a_chosen_shader_does_not_wait_for_a_test_in_advance(open_rig: Any, fold
     wait_for(lambda: len(rig.tester.texts) == 2, "the test of the chosen one")
     rig.tester.may_answer.set()
     wait_for(lambda: rig.is_playing("Glow"), "the chosen one")
+
+
+def test_a_prepared_shader_that_cannot_be_shown_is_a_fault_before_it_is_on_air(
+    open_rig: OpenRig, folder: Path, wait_for: WaitFor
+) -> None:
+    for name, text in {
+        "Broken": shader(more="#error"), "Slow": shader(more="// slow"), "Effect": shader(), "Good": shader(2.0),
+    }.items():  # fmt: skip
+        (folder / f"{name}.fs").write_text(text)
+    rig = open_rig()
+    for slot, name, reason in (
+        ("1", "Broken", "line 9: 'glow' : undeclared"),
+        ("1", "Slow", "its test took 500 ms of the 17 ms of a frame; it will be bypassed"),
+        ("generator", "Effect", "is an effect (it needs inputImage)"),
+    ):
+        rig.control.prepare({slot: name})
+        wait_for(lambda name=name: rig.control.fault_of(name), f"the fault of {name}")
+        assert rig.control.fault_of(name).startswith(f"{name}: {reason}"), rig.control.fault_of(name)
+    rig.control.prepare({"1": "Good"})
+    wait_for(lambda: rig.stage.coming, "the good one")
+    assert rig.control.fault_of("Good") == ""
+    choose(rig, "Slow", wait_for)
+    wait_for(lambda: rig.control.fault_of("Slow") == "", "it is on air, and the frames tell how slow it is")
+    wait_for(lambda: len(records_in(folder)) >= 3, "the records")
+    rig.control.close()
+    later = open_rig()
+    later.control.prepare({"1": "Slow"})
+    wait_for(lambda: "500 ms" in later.control.fault_of("Slow"), "its record tells it without a test")
+    assert later.tester.texts == []
