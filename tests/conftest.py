@@ -38,6 +38,8 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # Most engines of the tests play the demo loop, and synthesising it is a third of their start.
 demo.synthesise_loop = functools.cache(demo.synthesise_loop)
+# No test cuts the power, and a disk to which others write takes 30 ms and more for each file.
+os.fsync = lambda handle: None
 # Time proves nothing on a machine with other work: neither that of an example nor that of making one. A test that uses
 # one desk for all its examples does so on purpose.
 settings.register_profile(
@@ -56,6 +58,7 @@ def is_quick_run(config: pytest.Config) -> bool:
     return bool(config.getoption("markexpr") == "quick")
 
 
+@functools.cache
 def is_quick(path: Path) -> bool:
     return path.relative_to(Path(__file__).parent).as_posix() in QUICK
 
