@@ -1,5 +1,6 @@
 """Fixtures every package's tests share. No fixture sleeps for a fixed time: they wait for events."""
 
+import functools
 import gc
 import importlib
 import os
@@ -19,6 +20,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import engine.models  # noqa: F401  registers the replacement for torchaudio before a test imports transformers
+from engine.audio import demo
 from engine.system import openmp
 from tests.support.free_port import free_port as find_free_port
 
@@ -34,6 +36,10 @@ if not openmp.is_chosen_by_user():
 # Hundreds of processes import the engine. Without bytecode each would compile it, a third of its start.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# Most engines of the tests play the demo loop, and synthesising it is a third of their start.
+demo.synthesise_loop = functools.cache(demo.synthesise_loop)
+# No test cuts the power, and a disk to which others write takes 30 ms and more for each file.
+os.fsync = lambda handle: None
 # Time proves nothing on a machine with other work: neither that of an example nor that of making one. A test that uses
 # one desk for all its examples does so on purpose.
 settings.register_profile(
@@ -52,6 +58,7 @@ def is_quick_run(config: pytest.Config) -> bool:
     return bool(config.getoption("markexpr") == "quick")
 
 
+@functools.cache
 def is_quick(path: Path) -> bool:
     return path.relative_to(Path(__file__).parent).as_posix() in QUICK
 
@@ -92,6 +99,22 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             compiling.wait()
 
         config.add_cleanup(end)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Each file to one worker, and all files of live models to the same: the imports of their `fork_server` take 5 s of
+    CPU, and a GB of memory."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            file: str = super()._split_scope(nodeid)
+            return "live" if file.startswith(("tests/live/", "tests/benchmarks/test_on_gpu")) else file
+
+    return Scheduling(config, log)
 
 
 def import_own_share(config: pytest.Config) -> None:

@@ -7,10 +7,11 @@ import sys
 import threading
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
+from engine.cli.dataset_check import DatasetCommand
 from engine.cli.job_options import job_options, pop_options
 from engine.cli.progress import DATASET, shown_progress
 from engine.cli.standard_streams import STDERR
@@ -33,6 +34,9 @@ def plain_names(name: str) -> str:
     plain = name.replace("_", "-")
     return "overwrite" if plain == "no-resume" else plain
 
+
+SPELLING: Final = {"cls": DatasetCommand, "context_settings": {"token_normalize_func": plain_names}}
+"""How typer makes this command."""
 
 VARIED: dict[str, Any] = {each.name: each.default_factory for each in fields(Recipe2Options)}
 """The options of recipe 2, by part."""

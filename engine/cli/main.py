@@ -1,29 +1,13 @@
 """The command `multiverse`: adds the subcommands, and turns errors into one line and an exit code."""
 
+import importlib
 import logging
 import sys
-from typing import Annotated
+from collections.abc import Collection
+from typing import Annotated, Final
 
 import typer
 
-from engine.cli import (
-    bench,
-    convert,
-    dataset,
-    dataset_check,
-    devices,
-    doctor,
-    isf,
-    model,
-    osc,
-    preset,
-    run,
-    schema,
-    sd,
-    segment,
-    video,
-    view,
-)
 from engine.cli.console_events import console
 from engine.cli.standard_streams import open_closed_streams, print_any_name
 from engine.errors import MultiverseError, UsageError
@@ -33,35 +17,34 @@ from engine.system.power import kept_from_sleep
 
 DONE, FAILED, USAGE = 0, 1, 2
 
-app = typer.Typer(
-    name="multiverse",
-    help="Turns four audio channels into the Multiverse picture, live, controlled over OSC.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+NAMES: Final = tuple(
+    "run sd segment convert video dataset model view devices doctor preset osc schema isf bench".split()
 )
-app.command("run")(run.run)
-long_job = kept_from_sleep("working on files")
-app.command("sd")(long_job(sd.sd))
-app.command("segment")(long_job(segment.segment))
-app.command("convert")(long_job(convert.convert))
-app.command("video")(long_job(video.video))
-app.command(
-    "dataset",
-    cls=dataset_check.DatasetCommand,
-    context_settings={"token_normalize_func": dataset.plain_names},
-)(long_job(dataset.dataset))
-app.add_typer(model.app, name="model")
-app.command("view")(view.view)
-app.command("devices")(devices.devices)
-app.command("doctor")(doctor.doctor)
-app.add_typer(preset.app, name="preset")
-app.add_typer(osc.app, name="osc")
-app.add_typer(schema.app, name="schema")
-app.add_typer(isf.app, name="isf")
-app.add_typer(bench.app, name="bench")
+"""Each is a module here, with a function of this name or, if it has subcommands, an `app`."""
+LONG_JOBS: Final = ("sd", "segment", "convert", "video", "dataset")
+
+
+def commands_of(names: Collection[str] = NAMES) -> typer.Typer:
+    """The command line with these commands only: to load all takes longer than to run many of them."""
+    app = typer.Typer(
+        name="multiverse",
+        help="Turns four audio channels into the Multiverse picture, live, controlled over OSC.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        callback=options,
+    )
+    for name in names:
+        module = importlib.import_module(f"engine.cli.{name}")
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=name)
+            continue
+        run = getattr(module, name)
+        command = kept_from_sleep("working on files")(run) if name in LONG_JOBS else run
+        app.command(name, **getattr(module, "SPELLING", {}))(command)
+    return app
 
 
 def _print_version(is_wanted: bool) -> None:
@@ -70,7 +53,6 @@ def _print_version(is_wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def options(
     debug: Annotated[bool, typer.Option("--debug", help="Log more, and show tracebacks of errors.")] = False,
     show_version: Annotated[
@@ -88,14 +70,18 @@ def options(
             logging.getLogger(chatty).setLevel(logging.INFO)
 
 
-def main(commands: typer.Typer = app) -> None:
+def main(commands: typer.Typer | None = None) -> None:
     """Entry point; exits 0 when done, 1 when failed, 2 on wrong usage."""
     open_closed_streams()
     print_any_name()
     console.listen()
-    sys.argv[1:] = run.with_window_argument(sys.argv[1:])
+    if "--window" in sys.argv:
+        from engine.cli.run import with_window_argument
+
+        sys.argv[1:] = with_window_argument(sys.argv[1:])
+    first = next((word for word in sys.argv[1:] if word != "--debug"), "")
     try:
-        commands()
+        (commands or commands_of([first] if first in NAMES else NAMES))()
     except MultiverseError as error:
         if "--debug" in sys.argv:
             raise

@@ -133,7 +133,6 @@ def touchosc(
 
 @app.command()
 def write(
-    context: typer.Context,
     folder: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Folder to write to, with the same paths. [default: this installation]"),
@@ -157,11 +156,13 @@ def write(
         print(path)
     if folder is None:
         from engine.cli import doc_tables
+        from engine.cli.main import commands_of
 
+        every = typer.main.get_command(commands_of())
         _write(doc_tables.looks_json(), doc_tables.LOOKS)
         print(doc_tables.LOOKS)
         for page in doc_tables.pages():
-            _write(doc_tables.filled(page.read_text(encoding="utf-8"), context.find_root().command), page)
+            _write(doc_tables.filled(page.read_text(encoding="utf-8"), every), page)
             print(page)
 
 

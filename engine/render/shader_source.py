@@ -1,6 +1,7 @@
 """Reads shaders from `shaders/` and resolves includes, so that compiler messages still name file and line."""
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +32,20 @@ def _lines_of(folder: Path, file: str, files: list[str]) -> list[str]:
     number = len(files)
     files.append(file)
     lines: list[str] = []
-    for line_number, line in enumerate((folder / file).read_text(encoding="utf-8").splitlines(), 1):
-        include = _INCLUDE.match(line)
+    for line_number, (line, include) in enumerate(_read(folder / file), 1):
         if include is None:
             lines.append(line)
         else:
-            lines += [f"#line 1 {len(files)}", *_lines_of(folder, include["name"], files)]
+            lines += [f"#line 1 {len(files)}", *_lines_of(folder, include, files)]
             lines.append(f"#line {line_number + 1} {number}")
     return lines
+
+
+@cache  # the start of a renderer comes to the same 23 files 450 times
+def _read(path: Path) -> list[tuple[str, str | None]]:
+    """Each line, and the name of the file that it includes."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [(line, include["name"] if (include := _INCLUDE.match(line)) else None) for line in lines]
 
 
 def compile_program(

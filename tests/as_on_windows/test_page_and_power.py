@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 from typer.testing import CliRunner
 
-from engine.cli.main import app
+from engine.cli.main import commands_of
 from engine.errors import MultiverseError
 from engine.render.context import MAX_MESSAGES_PER_PICTURE, load_message_pump
 from engine.system import power, win32
@@ -129,7 +129,7 @@ def test_the_machine_does_not_sleep_during_a_long_job(command: list[str], monkey
     windows = FakeWindows.installed(monkeypatch)
     windows.answers["SetThreadExecutionState"] = CONTINUOUS
     monkeypatch.setattr(power, "sys", SimpleNamespace(platform="win32"))
-    assert isinstance(CliRunner().invoke(app, command).exception, MultiverseError)
+    assert isinstance(CliRunner().invoke(commands_of(), command).exception, MultiverseError)
     assert windows.called("SetThreadExecutionState") == [[CONTINUOUS | SYSTEM_REQUIRED], [CONTINUOUS]]
 
 

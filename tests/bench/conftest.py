@@ -12,7 +12,6 @@ from typing import IO, Any
 import pytest
 
 from engine.bench import measuring
-from engine.cli.main import app
 from tests.benchmarks.__main__ import app as proofs
 from tests.cli.conftest import Said, say
 from tests.support.long_form import IS_SOAK
@@ -52,6 +51,6 @@ def bench_here(say: Callable[..., Said], monkeypatch: pytest.MonkeyPatch) -> Cal
     monkeypatch.setattr(faulthandler, "enable", lambda: None)  # pytest has enabled it already
 
     def start(*arguments: object) -> Said:
-        return say(*arguments, commands=app if arguments[0] == "bench" else proofs)
+        return say(*arguments, commands=None if arguments[0] == "bench" else proofs)
 
     return start

@@ -48,7 +48,7 @@ RUN = {each.name for each in PARTS if each.tiny} if IS_SOAK else {"sd", "isolati
 @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")  # by infer-rvc-python
 @pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated:FutureWarning")  # by the same
 def test_a_dry_day_finds_every_figure(
-    bench_here: Callable[..., Said], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bench_here: Callable[..., Said], fork_server: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In this process, except for the children: torch and the like are imported once."""
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path))

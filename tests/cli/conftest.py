@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 import typer
 
-from engine.cli.main import app, main
+from engine.cli.main import main
 
 
 class Said(NamedTuple):
@@ -27,7 +27,7 @@ def say(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     """`say("sd", "in.png", ...)` runs a command and returns its exit code and output. One test per command runs it as a
     process; tests of signals do so too."""
 
-    def start(*arguments: object, commands: typer.Typer = app) -> Said:
+    def start(*arguments: object, commands: typer.Typer | None = None) -> Said:
         monkeypatch.setattr(sys, "argv", ["multiverse", *map(str, arguments)])
         numbers = [
             getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)

@@ -123,7 +123,8 @@ def test_missing_and_invalid_input_is_an_error_of_one_line_before_anything_is_lo
 
 
 def test_a_check_identifies_a_model_without_loading_torch(tiny_sd: Path) -> None:
-    code = "import sys; from engine.cli.main import app; app(sys.argv[1:], standalone_mode=False)"
+    code = "import sys; from engine.cli.main import commands_of\n"
+    code += "commands_of(['model'])(sys.argv[1:], standalone_mode=False)"
     command = [sys.executable, "-c", f"{code}; print('torch' in sys.modules)", "model", "check", str(tiny_sd), "--json"]
     *lines, has_torch = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     report = json.loads("\n".join(lines))

@@ -12,7 +12,7 @@ import pytest
 import typer.main
 
 from engine.cli import doc_tables
-from engine.cli.main import app
+from engine.cli.main import commands_of
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -32,10 +32,15 @@ def typed_in(page: Path) -> list[str]:
     return [match[1] for match in found if match]
 
 
+@pytest.fixture(scope="module")
+def multiverse() -> Any:
+    return typer.main.get_command(commands_of())
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_each_command_of_a_page_and_its_options_exist(page: Path) -> None:
+def test_each_command_of_a_page_and_its_options_exist(page: Path, multiverse: Any) -> None:
     for line in typed_in(page):
-        command: Any = typer.main.get_command(app)
+        command = multiverse
         words = shlex.split(line, comments=True)[1:]
         while hasattr(command, "commands"):
             assert words and words[0] in command.commands, line
@@ -58,9 +63,9 @@ def test_links_and_pictures_of_a_page_lead_to_files_and_headings(page: Path) -> 
 
 
 @pytest.mark.parametrize("page", doc_tables.pages(), ids=lambda page: page.stem)
-def test_tables_of_a_page_are_up_to_date(page: Path) -> None:
+def test_tables_of_a_page_are_up_to_date(page: Path, multiverse: Any) -> None:
     text = page.read_text(encoding="utf-8")
-    assert doc_tables.filled(text, typer.main.get_command(app)) == text, "run `multiverse schema write`"
+    assert doc_tables.filled(text, multiverse) == text, "run `multiverse schema write`"
 
 
 def test_each_page_is_reachable_from_the_readme() -> None:

@@ -2,8 +2,9 @@
 still and never repeating, and equal to their pictures."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from engine.cli.preset_picture import FPS, MAX_BYTES, PICTURE_MS
 from engine.cli.preset_picture import PICTURES as LOOP_PICTURES
 from engine.params.looks import LOOKS, WORLDS
 from engine.params.presets import FACTORY_NAMES
+from engine.render.isf.vetter import VetProcess, VetResult
 from engine.values import PublishedFrame
 from tests.support.drum_loop import (
     correlation,
@@ -70,6 +72,21 @@ def draw(
 def read(frames: Iterator[PublishedFrame]) -> np.ndarray:
     """(n, height, width, 3) uint8."""
     return np.stack([frame.read_rgba()[..., :3].copy() for frame in frames])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def each_shader_is_tried_once() -> Iterator[None]:
+    """Not in each engine of an offline run: a process for a trial takes longer than the frames."""
+    vet, passed = VetProcess.vet, dict[str, VetResult]()
+
+    def vet_once(process: VetProcess, text: str, *, ticket: int, **rest: Any) -> VetResult:
+        if text not in passed:
+            passed[text] = vet(process, text, ticket=ticket, **rest)
+        return replace(passed[text], ticket=ticket)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(VetProcess, "vet", vet_once)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ import typer
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from engine.cli.main import app
+from engine.cli.main import commands_of
 from engine.errors import RenderError, SourceError
 from tests.benchmarks.detector.bench import goals, markdown
 from tests.benchmarks.detector.network import STRIDE, FoundBoxes, find
@@ -272,7 +272,7 @@ def test_both_recipes_are_trained_and_tried(bench_here: Callable[..., Said], tmp
 
 
 def test_every_set_is_a_command_that_the_dataset_accepts_and_shows_no_scene_that_was_trained_on(tmp_path: Path) -> None:
-    group = typer.main.get_command(app)
+    group = typer.main.get_command(commands_of())
     command = group.commands["dataset"]  # type: ignore[attr-defined]
     for seed, options in (*((1000, each) for each in TRAINING.values()), *((9000, each) for each in SETS.values())):
         with command.make_context("dataset", [str(tmp_path / "out"), *shlex.split(options)]) as context:

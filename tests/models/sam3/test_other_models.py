@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
-from engine.cli.main import app
+from engine.cli.main import commands_of
 from engine.errors import ModelError
 from engine.models.rvc.check import check as check_voice
 from engine.models.rvc.spec import VoiceSpec
@@ -78,7 +78,7 @@ def refusal(name: str) -> str:
         with pytest.raises(ModelError) as told:
             act()
         lines.append(str(told.value))
-    ran = CliRunner().invoke(app, ["model", "check", name])
+    ran = CliRunner().invoke(commands_of(["model"]), ["model", "check", name])
     assert isinstance(ran.exception, ModelError)
     (line,) = {*lines, str(ran.exception)}
     assert "\n" not in line and line.startswith(name)
