@@ -46,6 +46,7 @@ def test_a_list_of_files_is_chosen_and_played_with_keys(visit: Visit, stage: Sta
     position = bar.locator("input[type=range]")
     position.press("End")
     stage.until(lambda: bar.locator(".name").inner_text() == "2 of 2: two.wav", "the next file, after the end of this")
+    stage.until(lambda: float(position.input_value()) < 2.0, "the handle to go back")
     position.press("PageUp")
     stage.until(lambda: bar.locator(".time").inner_text().endswith("/ 1:00"), "minutes and seconds")
     stage.until(lambda: stage.engine.status().audio.place.position_s >= 5.0, "the engine to jump")
@@ -135,6 +136,7 @@ def ghost(visit: Visit, address: str) -> float:
 def test_a_route_is_made_by_touching_a_control_and_choosing_a_source(visit: Visit, stage: Stage) -> None:
     page = visit.page
     stage.engine.params.set_many([("/lfo/1/shape", "saw"), ("/lfo/1/tempo_sync", "beat")], by="test")
+    stage.engine.params.set("/tempo/bpm", 97.0, by="test")  # at 120 each third picture would show the same
     stage.engine.params.set_many([("/mod/1/source", "rms"), ("/mod/1/target", "/layer/1/curve")], by="test")
     page.locator("#routes li[data-route='1']").wait_for(state="attached")
     before = visit.shown(CURVE)
