@@ -160,7 +160,13 @@ def pytest_runtest_setup() -> None:
 def wait_for() -> Callable[..., Any]:
     """`wait_for(condition, what="...")` returns the first truthy result; fails after two minutes naming `what`."""
 
-    def wait(condition: Callable[[], Any], what: str = "the condition", ceiling_s: float = CEILING_S) -> Any:
+    def wait(
+        condition: Callable[[], Any],
+        what: str = "the condition",
+        ceiling_s: float = CEILING_S,
+        *,
+        rest_s: float = 0.005,
+    ) -> Any:
         end_s = time.perf_counter() + ceiling_s
         while True:
             result = condition()
@@ -168,7 +174,7 @@ def wait_for() -> Callable[..., Any]:
                 return result
             if time.perf_counter() > end_s:
                 pytest.fail(f"waited {ceiling_s:.0f} s for {what}")
-            time.sleep(0.005)
+            time.sleep(rest_s)
 
     return wait
 

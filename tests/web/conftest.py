@@ -1,6 +1,7 @@
 """The page's server with a real store and dispatcher behind it; the test is the frame loop."""
 
 import contextlib
+import functools
 import threading
 import time
 import urllib.error
@@ -22,6 +23,7 @@ from tests.support.browsers import SHELL
 from tests.web.page_stage import House, Stage, Visit
 from tests.web.socket_client import SocketClient
 
+DESK = {"width": 1280, "height": 800}
 LEAVE_NOTHING = """() => {
     document.getElementById("help").close();
     const search = document.getElementById("search");
@@ -151,40 +153,41 @@ def assert_is_card(f_card: Callable[..., np.ndarray]) -> Callable[[np.ndarray], 
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("house")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MULTIVERSE_HOME", str(folder))  # presets, cues and mappings of these tests only
-        house = House(folder)
+        house = House(folder, getattr(request.module, "PLAYS_SOUND", False))
         yield house
         house.close()
 
 
 @pytest.fixture(scope="module")
-def long_visit(house: House) -> Iterator[list[Visit]]:
-    """Holds the browser window that most tests share."""
-    visits: list[Visit] = []
+def long_visits(house: House) -> Iterator[dict[str, Visit]]:
+    """Holds the browser windows that most tests share."""
+    visits: dict[str, Visit] = {}
     yield visits
-    for visit in visits:
+    for visit in visits.values():
         visit.close()
 
 
 @pytest.fixture
 def stage(house: House, require: Callable[[object, str], None], wait_for: Callable[..., Any]) -> Stage:
     require(SHELL, "chromium is missing (apt-get install chromium)")
-    house.stage.until = wait_for
+    # Asking the page takes four processes some milliseconds.
+    house.stage.until = functools.partial(wait_for, rest_s=0.03)
     house.stage.reset()
     return house.stage
 
 
-@pytest.fixture
-def visit(house: House, stage: Stage, long_visit: list[Visit]) -> Iterator[Visit]:
-    if not long_visit:
-        long_visit.append(house.visit(viewport={"width": 1280, "height": 800}).open())
-    visit = long_visit[0]
+@contextlib.contextmanager
+def shared(visit: Visit, size: dict[str, int]) -> Iterator[Visit]:
+    """A window on the tab `play` that has heard of all values, and is left without anything open and without errors."""
+    if visit.page.viewport_size != size:
+        visit.page.set_viewport_size(size)
     visit.page.locator("#play-tab").click()
     for is_on in ("true", "false"):  # the page hears of changes in their order: with these it has heard of the reset
-        stage.engine.params.set("/master/freeze", is_on == "true", by="test")
+        visit.stage.engine.params.set("/master/freeze", is_on == "true", by="test")
         visit.page.locator(f"#freeze[aria-pressed={is_on}]").wait_for(state="attached")
     yield visit
     visit.page.mouse.up()
@@ -194,8 +197,17 @@ def visit(house: House, stage: Stage, long_visit: list[Visit]) -> Iterator[Visit
 
 
 @pytest.fixture
-def phone(request: pytest.FixtureRequest, house: House, stage: Stage) -> Iterator[Visit]:
-    width, height = getattr(request, "param", (360, 640))
-    visit = house.visit(viewport={"width": width, "height": height}, has_touch=True, is_mobile=True).open()
-    yield visit
-    visit.close()
+def visit(house: House, stage: Stage, long_visits: dict[str, Visit]) -> Iterator[Visit]:
+    if "desk" not in long_visits:
+        long_visits["desk"] = house.visit(viewport=DESK).open()
+    with shared(long_visits["desk"], DESK) as visit:
+        yield visit
+
+
+@pytest.fixture
+def phone(request: pytest.FixtureRequest, house: House, stage: Stage, long_visits: dict[str, Visit]) -> Iterator[Visit]:
+    size = dict(zip(DESK, getattr(request, "param", (360, 640)), strict=True))
+    if "phone" not in long_visits:
+        long_visits["phone"] = house.visit(viewport=size, has_touch=True, is_mobile=True).open()
+    with shared(long_visits["phone"], size) as phone:
+        yield phone

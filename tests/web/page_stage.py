@@ -10,27 +10,53 @@ from typing import Any
 import osc_schema
 from engine import open_engine
 from engine.app import Engine
+from engine.audio.chosen import ChosenAudio, ChosenSound
+from engine.audio.demo import demo_feed
 from engine.config import build_config
 from engine.osc import encode_message
+from engine.system.clock import SystemClock
 from tests.support.browsers import SHELL
 
 STARTED_WITHIN_S = 120.0
+FPS = 6.0
+CLOCK = {"/tempo/source": "manual"}  # the beat would write /tempo/bpm now and then
+
+
+class NearlyStopped(SystemClock):
+    """A hundred times as slow."""
+
+    def now_s(self) -> float:
+        return super().now_s() / 100
+
+    def sleep_until(self, due_s: float) -> None:
+        super().sleep_until(due_s * 100)
+
+
+def held_sound() -> ChosenAudio:
+    """The demo sound: half a second at once, then 10 ms in each second."""
+    sound = ChosenSound(NearlyStopped(), lambda key, line: None)
+    sound.open_demo()
+    sound.ring.write(demo_feed().read(sound.ring.sample_rate_hz // 2))
+    return ChosenAudio(sound, "demo loop", lambda key, line: None)
 
 
 class Stage:
     """The engine: 160 x 90, demo sound, OSC and the page on free ports of 127.0.0.1.
 
-    12 pictures a second, because showing 30 takes Chromium half a core.
+    Only 6 pictures a second, and a sound that is held unless the file says `PLAYS_SOUND = True`: analysing the sound
+    and showing levels and pictures would take 0.6 cores for as long as a test takes, and on a busy machine it mostly
+    waits.
     """
 
     engine: Engine
     until: Callable[..., Any]
     """The fixture `wait_for` of the present test."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, plays_sound: bool) -> None:
         self.brightness = 0.0
         """Mean of the newest picture's red, green and blue, 0..255."""
         self._folder = folder
+        self._plays_sound = plays_sound
         self.shaders = folder / "shaders"
         """Folder of shaders; empty until a test writes into it."""
         self.music = folder / "music"
@@ -52,10 +78,10 @@ class Stage:
             {
                 "width": 160,
                 "height": 90,
-                "fps": 12.0,
+                "fps": FPS,
                 "audio": "demo",
                 "renderer": "numba",
-                "params": {"/tempo/source": "manual"},  # the beat would write /tempo/bpm now and then
+                "params": CLOCK,
                 "sinks": ("null",),
                 "osc": {"listen": "127.0.0.1:0"},
                 "web": self._web,
@@ -65,7 +91,7 @@ class Stage:
             }
         )
         try:
-            with open_engine(config) as engine:
+            with open_engine(config, sound=None if self._plays_sound else held_sound()) as engine:
                 self.engine = engine
                 self._is_up.set()
                 for frame in engine.frames():
@@ -89,7 +115,8 @@ class Stage:
         params = [
             param for param in osc_schema.PARAMS if param.type != "trigger" and param.area not in ("engine", "sink")
         ]
-        self.engine.params.set_many([(param.address, param.default) for param in params], by="test")
+        values = {param.address: param.default for param in params} | CLOCK
+        self.engine.params.set_many(list(values.items()), by="test")
 
     def get(self, address: str) -> Any:
         return self.engine.params.get(address)
@@ -107,8 +134,9 @@ class Stage:
 class House:
     """Engine and browser, started when the first test needs them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, plays_sound: bool = False) -> None:
         self._folder = folder
+        self._plays_sound = plays_sound
         self._stack = contextlib.ExitStack()
         self._stage: Stage | None = None
         self._browser: Any = None
@@ -116,7 +144,7 @@ class House:
     @property
     def stage(self) -> Stage:
         if self._stage is None:
-            self._stage = Stage(self._folder)
+            self._stage = Stage(self._folder, self._plays_sound)
             self._stack.callback(self._stage.close)
         return self._stage
 

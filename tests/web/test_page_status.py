@@ -18,7 +18,7 @@ from engine.sinks import SinkStatus, available_kinds
 from tests.control.commands.test_shader import shader
 from tests.support.mtc_signal import full_frame
 from tests.web.conftest import Stand
-from tests.web.page_stage import House, Stage, Visit
+from tests.web.page_stage import FPS, House, Stage, Visit
 
 FIRST, SECOND = list(LOOKS)[:2]
 LEVELS = {"main": 40, "sd": 90, "sam3": 140, "sam3_mask": 190}
@@ -169,6 +169,7 @@ def test_a_lamp_is_lit_while_the_flash_guard_limits(visit: Visit, stage: Stage) 
     # Between full brightness and black, on a background that is not black: most looks are too dark to flash, and a busy
     # machine may draw only eight pictures a second.
     light = {"/mod/1/target": "/multiverse/brightness", "/multiverse/brightness": 4.0, "/multiverse/bias": 1.0}
+    stage.send("/engine/fps", 12)
     stage.send("/preset/load", "VAV original")
     for address, value in {**strobe, **light}.items():
         stage.send(address, value)
@@ -178,6 +179,7 @@ def test_a_lamp_is_lit_while_the_flash_guard_limits(visit: Visit, stage: Stage) 
     visit.page.locator("#facts dd", has_text="of the last 10 s").wait_for()
     stage.send("/safety/flash_guard", 0)
     visit.page.locator("#flash-guard.is-off", has_text="flash guard off").wait_for()
+    stage.send("/engine/fps", FPS)
 
 
 def test_a_cue_gets_its_timecode_typed_or_taken_from_the_clock(visit: Visit, stage: Stage) -> None:
@@ -260,26 +262,6 @@ def test_sinks_start_and_stop_and_text_from_the_network_is_never_markup(visit: V
     assert page.locator("#warnings b, #monitor b, #monitor i").count() == 0
 
 
-def test_meters_show_the_sound(visit: Visit) -> None:
-    meters = visit.page.locator("#meters .channel").get_by_role("meter")
-    assert meters.count() == 4
-    visit.until(lambda: float(meters.nth(1).get_attribute("aria-valuenow")) > -50, "a level")
-
-
-def test_the_beat_shows_its_tempo_and_its_clock_can_be_chosen(visit: Visit, stage: Stage) -> None:
-    beat = visit.page.locator("#strip-beat .beat")
-    stage.until(lambda: re.fullmatch(r"\d+\.\d", beat.locator(".bpm").inner_text()), "the tempo")
-    visit.page.evaluate("""() => new MutationObserver(() => { window.beats = (window.beats ?? 0) + 1 })
-        .observe(document.querySelector("#strip-beat .dots i"), { attributes: true })""")
-    stage.until(lambda: visit.page.evaluate("window.beats ?? 0") >= 2, "the lamp")
-    source = beat.get_by_label("clock of the beat")
-    assert source.input_value() == "beat"
-    source.select_option("manual")
-    stage.becomes("/tempo/source", "manual")
-    stage.send("/tempo/source", "beat")
-    stage.until(lambda: source.input_value() == "beat", "the page")
-
-
 # -- pictures --------------------------------------------------------------------------------
 
 
@@ -307,9 +289,8 @@ def stand(serve: Callable[..., Stand], stage: Stage, children: list[str]) -> Sta
 
 
 @pytest.fixture
-def guest(request: pytest.FixtureRequest, house: House, stand: Stand) -> Iterator[Visit]:
-    width, height = getattr(request, "param", (1280, 800))
-    visit = house.visit(viewport={"width": width, "height": height})
+def guest(house: House, stand: Stand) -> Iterator[Visit]:
+    visit = house.visit(viewport={"width": 1280, "height": 800})
     visit.page.goto(stand.server.url)
     visit.page.wait_for_selector("body[data-state=connected]")
     yield visit
@@ -321,16 +302,22 @@ def offered(visit: Visit) -> list[str]:
     return visit.page.locator("#pictures label:visible").all_inner_texts()
 
 
-@pytest.mark.parametrize(
-    "guest", [(1280, 800), (360, 640), (844, 390)], ids=["desk", "phone", "phone on its side"], indirect=True
-)
-def test_each_picture_of_the_engine_is_offered_by_its_full_name_and_shown(guest: Visit) -> None:
-    guest.until(lambda: offered(guest) == ["main", "SD", "SAM3", "SAM3 mask"], "the names")
-    for name, level in zip(offered(guest), LEVELS.values(), strict=True):
-        guest.page.get_by_role("radio", name=name, exact=True).check()
-        guest.until(lambda level=level: abs(guest.picture_mean() - level) < 4, name)
+SIZES = {"desk": (1280, 800), "phone": (360, 640), "phone on its side": (844, 390)}
+
+
+def test_each_picture_and_each_sink_is_offered_by_its_full_name_and_each_picture_shown(guest: Visit) -> None:
     cut = "parts => parts.filter((part) => part.scrollWidth > part.clientWidth).map((part) => part.textContent)"
-    assert guest.page.locator("#pictures, #pictures span").evaluate_all(cut) == []
+    for device, (width, height) in SIZES.items():
+        guest.page.set_viewport_size({"width": width, "height": height})
+        guest.until(lambda: offered(guest) == ["main", "SD", "SAM3", "SAM3 mask"], f"the names on a {device}")
+        for name, level in zip(offered(guest), LEVELS.values(), strict=True):
+            guest.page.get_by_role("radio", name=name, exact=True).check()
+            guest.until(lambda level=level: abs(guest.picture_mean() - level) < 4, f"{name} on a {device}")
+        assert guest.page.locator("#pictures, #pictures span").evaluate_all(cut) == [], device
+    guest.page.locator("#status-tab").click()
+    guest.page.locator("#sinks li").nth(3).wait_for()
+    labels = guest.page.locator("#sinks li strong").all_inner_texts()
+    assert labels == ["shared", "sd:shared", "sam3:shared", "sam3_mask:shared"]
 
 
 def test_the_page_switches_to_the_main_picture_when_the_chosen_one_is_gone(guest: Visit, children: list[str]) -> None:
@@ -345,13 +332,6 @@ def test_the_page_switches_to_the_main_picture_when_the_chosen_one_is_gone(guest
     children.append("sam3")
     guest.until(lambda: offered(guest) == ["main", "SAM3", "SAM3 mask"], "the choice again")
     assert guest.page.get_by_role("radio", name="main").is_checked()
-
-
-def test_sinks_are_listed_by_their_labels(guest: Visit) -> None:
-    guest.page.locator("#status-tab").click()
-    guest.page.locator("#sinks li").nth(3).wait_for()
-    labels = guest.page.locator("#sinks li strong").all_inner_texts()
-    assert labels == ["shared", "sd:shared", "sam3:shared", "sam3_mask:shared"]
 
 
 def shown(visit: Visit, name: str) -> str:
@@ -395,22 +375,22 @@ def test_with_a_mouse_only_the_look_under_it_moves(visit: Visit) -> None:
     visit.until(lambda: shown(visit, SECOND) == "loop", "the loop of the look that the keyboard has reached")
 
 
-def test_on_a_phone_the_looks_in_view_move_and_a_tap_is_not_needed(house: House) -> None:
-    visit = house.visit(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True).open()
-    page, last = visit.page, list(LOOKS)[-1]
+@pytest.mark.parametrize("phone", [(390, 844)], indirect=True)
+def test_on_a_phone_the_looks_in_view_move_and_a_tap_is_not_needed(phone: Visit) -> None:
+    page, last = phone.page, list(LOOKS)[-1]
     page.locator("#presets-tab").click()
     page.locator(f"#presets li[data-name='{FIRST}']").scroll_into_view_if_needed()
-    visit.until(lambda: shown(visit, FIRST) == "loop", "the loop in view")
+    phone.until(lambda: shown(phone, FIRST) == "loop", "the loop in view")
     page.locator(f"#presets li[data-name='{last}']").evaluate("row => row.scrollIntoView({block: 'end'})")
-    visit.until(lambda: shown(visit, last) == "loop", "the loop that came into view")
+    phone.until(lambda: shown(phone, last) == "loop", "the loop that came into view")
     page.locator("#presets li[data-name='default']").evaluate("row => row.scrollIntoView()")
-    visit.until(lambda: shown(visit, last) == "still", "the still of the look that left the view")
-    visit.close()
+    phone.until(lambda: shown(phone, last) == "still", "the still of the look that left the view")
 
 
-def test_who_wants_less_motion_sees_still_pictures(house: House) -> None:
-    visit = house.visit(reduced_motion="reduce").open()
+def test_who_wants_less_motion_sees_still_pictures(visit: Visit) -> None:
     page = visit.page
+    page.emulate_media(reduced_motion="reduce")
+    page.reload()
     page.locator("#presets-tab").click()
     fetched: list[str] = []
     page.on("request", lambda request: fetched.append(request.url))
@@ -419,7 +399,7 @@ def test_who_wants_less_motion_sees_still_pictures(house: House) -> None:
     page.locator("#play-tab").click()
     assert shown(visit, FIRST) == shown(visit, SECOND) == "still"
     assert not [url for url in fetched if url.endswith(".webp")]
-    visit.close()
+    page.emulate_media(reduced_motion="no-preference")
 
 
 def test_a_chosen_shader_shows_its_inputs_and_a_broken_one_its_line_in_red(visit: Visit, stage: Stage) -> None:

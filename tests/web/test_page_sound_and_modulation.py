@@ -1,12 +1,112 @@
-"""Modulation on the page: a route made at the control, the moved value beside the set one, all routes in one list."""
+"""Sound and modulation on the page.
+
+In one file, because each file of page tests starts an engine and a browser of its own.
+"""
 
 import os
+import re
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 
 from osc_schema.modulation import ROUTES
 from tests.web.page_stage import Stage, Visit
+
+PLAYS_SOUND = True
+
+# -- sound: its levels, its beat; choosing it, a list of files and its transport by mouse, keys and touch ---------
+
+
+def write_music(folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    for name, hz in (("one.wav", 220.0), ("two.wav", 880.0)):
+        soundfile.write(folder / name, 0.5 * np.sin(2 * np.pi * hz * np.arange(48_000 * 60) / 48_000), 48_000)
+    (folder / "set.m3u").write_text("one.wav\ntwo.wav\n")
+    (folder / "broken.wav").write_bytes(b"no sound")
+
+
+def test_a_list_of_files_is_chosen_and_played_with_keys(visit: Visit, stage: Stage) -> None:
+    write_music(stage.music)
+    row = visit.control("/audio/file/loop")
+    files, tracks = row.locator("select[data-at='/audio/file']"), row.locator("select[data-at='/audio/track']")
+    bar = row.locator(".transport")
+    inputs = visit.page.locator("select[data-at='/audio/input']")
+    assert not bar.is_visible(), "no list plays"
+    stage.until(lambda: inputs.input_value() == "demo", "the demo loop as the current input")
+    files.focus()  # what was written after the page was opened
+    files.locator("option[value='set.m3u']").wait_for(state="attached")
+    files.select_option("set.m3u")
+    bar.wait_for()
+    stage.until(lambda: inputs.input_value() == "files", "the input to be the files")
+    stage.until(lambda: bar.locator(".name").inner_text() == "1 of 2: one.wav", "the first file")
+    stage.until(lambda: tracks.input_value() == "1", "the first in the list")
+    position = bar.locator("input[type=range]")
+    position.press("End")
+    stage.until(lambda: bar.locator(".name").inner_text() == "2 of 2: two.wav", "the next file, after the end of this")
+    stage.until(lambda: float(position.input_value()) < 2.0, "the handle to go back")
+    position.press("PageUp")
+    stage.until(lambda: bar.locator(".time").inner_text().endswith("/ 1:00"), "minutes and seconds")
+    stage.until(lambda: stage.engine.status().audio.place.position_s >= 5.0, "the engine to jump")
+    play = bar.get_by_role("button", name="play or pause the sound file")
+    play.press("Enter")
+    stage.until(lambda: stage.engine.status().audio.place.state == "paused", "pause")
+    stage.until(lambda: play.inner_text() == "play", "its button to offer the opposite")
+    play.press("Enter")
+    stage.until(lambda: stage.engine.status().audio.place.state == "playing", "play")
+    tracks.select_option("1")
+    stage.until(lambda: stage.engine.status().audio.place.number == 1, "the chosen file")
+
+    files.select_option("broken.wav")
+    visit.page.locator(".toast.fail", has_text="broken.wav: not a readable sound").wait_for()
+    stage.until(lambda: files.input_value() == "set.m3u", "the truth")
+    assert stage.engine.status().audio.place.state == "playing"
+    monitor = visit.control("/audio/monitor/offset_ms").locator("select[data-at='/audio/monitor']")
+    monitor.evaluate("list => { list.add(new Option('gone', 'gone')); list.value = 'gone' }")
+    monitor.dispatch_event("change")
+    visit.page.locator(".toast.fail", has_text="/audio/monitor/open: ").wait_for()
+    stage.until(lambda: monitor.input_value() == "none", "no output")
+    inputs.select_option("demo")
+    bar.wait_for(state="hidden")
+
+
+def test_the_transport_fits_a_phone(phone: Visit, stage: Stage) -> None:
+    write_music(stage.music)
+    stage.send("/audio/file/open", "set.m3u")
+    bar = phone.control("/audio/file/loop").locator(".transport")
+    bar.wait_for()
+    assert phone.page.evaluate("document.documentElement.scrollWidth") <= phone.page.viewport_size["width"]
+    bar.get_by_role("button", name="next sound file").tap()
+    stage.until(lambda: stage.engine.status().audio.place.number == 2, "the next file")
+    bar.scroll_into_view_if_needed()
+    stage.send("/audio/input/open", "demo")
+    bar.wait_for(state="hidden")
+
+
+def test_meters_show_the_sound(visit: Visit) -> None:
+    meters = visit.page.locator("#meters .channel").get_by_role("meter")
+    assert meters.count() == 4
+    visit.until(lambda: float(meters.nth(1).get_attribute("aria-valuenow")) > -50, "a level")
+
+
+def test_the_beat_shows_its_tempo_and_its_clock_can_be_chosen(visit: Visit, stage: Stage) -> None:
+    stage.send("/tempo/source", "beat")
+    beat = visit.page.locator("#strip-beat .beat")
+    stage.until(lambda: re.fullmatch(r"\d+\.\d", beat.locator(".bpm").inner_text()), "the tempo")
+    visit.page.evaluate("""() => new MutationObserver(() => { window.beats = (window.beats ?? 0) + 1 })
+        .observe(document.querySelector("#strip-beat .dots i"), { attributes: true })""")
+    stage.until(lambda: visit.page.evaluate("window.beats ?? 0") >= 2, "the lamp")
+    source = beat.get_by_label("clock of the beat")
+    assert source.input_value() == "beat"
+    source.select_option("manual")
+    stage.becomes("/tempo/source", "manual")
+    stage.send("/tempo/source", "beat")
+    stage.until(lambda: source.input_value() == "beat", "the page")
+
+
+# -- modulation: a route made at the control, the moved value beside the set one, all routes in one list ----------
 
 CURVE = "/layer/2/curve"
 CHOOSE_A_SOURCE = "#modulate-menu button[data-source='{}']"
@@ -36,6 +136,7 @@ def ghost(visit: Visit, address: str) -> float:
 def test_a_route_is_made_by_touching_a_control_and_choosing_a_source(visit: Visit, stage: Stage) -> None:
     page = visit.page
     stage.engine.params.set_many([("/lfo/1/shape", "saw"), ("/lfo/1/tempo_sync", "beat")], by="test")
+    stage.engine.params.set("/tempo/bpm", 97.0, by="test")  # at 120 each third picture would show the same
     stage.engine.params.set_many([("/mod/1/source", "rms"), ("/mod/1/target", "/layer/1/curve")], by="test")
     page.locator("#routes li[data-route='1']").wait_for(state="attached")
     before = visit.shown(CURVE)
@@ -122,4 +223,3 @@ def test_on_a_phone_the_menu_and_the_list_fit(phone: Visit, stage: Stage) -> Non
     page.locator("#routes li:visible").wait_for()
     picture(phone, "phone-list")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    assert phone.errors == []
