@@ -46,9 +46,7 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 MAX_STEP_S = 0.25  # after a hiccup, smoothed values move as if at least 4 frames a second had been drawn
-TRAIL_FRAMES = (
-    30  # of a look before its beat: then the longest trails of the shipped looks have three quarters of their light
-)
+TRAIL_FRAMES = 30  # of a look before its beat: the longest trail of a shipped look has three quarters of its light then
 ROUNDING_S = 1e-6  # due times are sums of periods: 90 frames at 30 fps end up to a rounding error before 3 s
 
 
