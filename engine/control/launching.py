@@ -73,7 +73,7 @@ class Launching:
         self._lock = threading.Lock()  # held for moments only; nothing is run or told under it
         self._waiting: dict[str, _Launch] = {}
         self.order = LookOrder(store)
-        """Of the looks that wait, and of `/launch/drop`."""
+        """The order of the looks that wait, and of `/launch/drop`."""
 
     def quantum(self, wanted: str | None = None) -> str:
         """The beat to wait for: `wanted`, else that of `/launch/quantise`."""
