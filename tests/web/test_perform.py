@@ -350,6 +350,55 @@ def test_a_cue_is_now_only_until_another_look_is_on(perform: Visit, stage: Stage
     page.locator("#drawer-toggle").click()
 
 
+@pytest.mark.parametrize("phone", [(1180, 820), (390, 844)], indirect=True, ids=["tablet", "phone"])
+def test_a_pad_whose_shader_is_missing_has_a_red_corner_and_says_why(
+    phone: Visit, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = phone.page
+    stage.send("/preset/load", "Silk")
+    stage.send("/preset/prepare")
+    page.locator("#perform-tab").tap()
+    page.locator("#prepared.is-empty").wait_for(state="attached")
+    monkeypatch.setattr(stage.engine._parts.desk.preset_control.faults, "fault_of", lambda file: "Gone.fs: is missing")
+    aurora = pad(phone, "Aurora", ".is-faulty")
+    corner = aurora.evaluate("pad => getComputedStyle(pad, '::after').borderTopColor")
+    assert corner == page.locator("#hand-panic").evaluate("button => getComputedStyle(button).color"), "red"
+    number = aurora.get_attribute("data-pad")
+    assert aurora.get_attribute("aria-label") == f"pad {number}: Aurora (Gone.fs: is missing)"
+    aurora.tap()
+    page.locator("#prepared-fault", has_text="Gone.fs: is missing").wait_for()
+    monkeypatch.undo()
+    page.locator("#prepared-fault", has_text="Gone.fs").wait_for(state="detached")
+
+
+TROUBLE = """async () => {
+    const { Strip } = await import("/page/strip.js");
+    const recordings = [{ seconds: 754, free_bytes: 41e9 }];
+    new Strip().show({ lately: { due: 100, late: 12, dropped: 0 }, latency_ms: { packets: 9, p50: 61, p99: 300 }, recordings });
+    document.getElementById("rate").className = "is-bad";
+    const [header, look] = ["header", "look"].map((id) => document.getElementById(id));
+    return [look.scrollWidth - look.clientWidth, header.offsetHeight];
+}"""
+
+
+@pytest.mark.parametrize("phone", [(360, 640), (390, 844), (667, 375)], indirect=True, ids=str)
+def test_on_a_phone_the_look_is_named_whatever_else_the_strip_tells(phone: Visit, stage: Stage) -> None:
+    page = phone.page
+    stage.send("/tempo/bpm", 20.0)
+    stage.send("/preset/load", "Cathedral", 0.0, "now")
+    page.locator("#perform-tab").tap()
+    page.locator("#look-now", has_text="Cathedral").wait_for()
+    height = page.locator("#header").evaluate("header => header.offsetHeight")
+    stage.send("/preset/load", "Riso", 0.0, "4_bars")
+    queue = page.locator(".queue")
+    queue.wait_for(state="attached")
+    assert page.evaluate(TROUBLE) == [0, height]
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    queue.tap()
+    queue.wait_for(state="hidden")
+    stage.send("/preset/load", "Aurora")
+
+
 @pytest.mark.parametrize("phone", [(390, 844)], indirect=True, ids=["upright"])
 def test_a_phone_has_picture_take_pads_macros_and_safety(phone: Visit, house: House, stage: Stage) -> None:
     page = phone.page

@@ -101,7 +101,8 @@ export class Beat {
   #change(change) {
     change();
     this.queue.hidden = this.#waiting.size === 0;
-    write(this.queue, [...this.#waiting].map(([name, beats]) => `${name} in ${beats}`).join(", "));
+    const what = (name) => make("span", { class: "what" }, `${name} in `); // a phone shows the beats only
+    this.queue.replaceChildren(...[...this.#waiting].flatMap(([name, beats], at) => [at ? ", " : "", what(name), String(beats)]));
     for (const show of this.#watchers) show(this.#waiting);
   }
 }

@@ -121,13 +121,13 @@ export class Pads {
         pad.replaceChildren(picture, make("span", { class: "beats" }), make("span", { class: "title" }, preset));
       }
       pad.style.setProperty("--pad", colour || "transparent");
-      pad.setAttribute("aria-label", preset ? `pad ${index + 1}: ${preset}` : `pad ${index + 1}, empty`);
     });
     this.#mark();
     if (this.#edited) this.#fillEditor();
   }
 
   #mark() {
+    write(byId("prepared-fault"), this.#faults.get(this.#prepared) ?? ""); // a finger gets no title of the pad
     for (const pad of this.#pads) {
       const { preset } = pad.dataset;
       const beats = preset ? this.#waiting.get(preset) : undefined;
@@ -137,7 +137,9 @@ export class Pads {
       pad.classList.toggle("is-queued", beats !== undefined);
       pad.classList.toggle("is-faulty", this.#faults.has(preset));
       pad.classList.toggle("is-edited", this.#isEditing && Number(pad.dataset.pad) === this.#edited);
-      pad.title = this.#faults.get(preset) ?? "";
+      const fault = this.#faults.get(preset) ?? "";
+      pad.title = fault;
+      pad.setAttribute("aria-label", `pad ${pad.dataset.pad}${preset ? `: ${preset}` : ", empty"}${fault && ` (${fault})`}`);
       const count = pad.querySelector(".beats");
       if (count) write(count, beats === undefined ? "" : String(beats));
     }
