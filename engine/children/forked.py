@@ -13,7 +13,7 @@ from typing import Final
 from engine.children import stderr_file
 from engine.children.fork_server import MAX_NOTE, NUMBER, REQUEST
 from engine.errors import ChildError
-from engine.system.python_process import exit_reason, start_python
+from engine.system.python_process import exit_reason, reap_later, start_python
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +58,10 @@ class ForkServer:
     def kill(self) -> str:
         """Kill the server; its children keep running. Returns the last line of its stderr."""
         self._popen.kill()
-        with suppress(subprocess.TimeoutExpired):  # stuck importing from an unreachable network folder
+        try:
             self._popen.wait(KILL_WAIT_S)
+        except subprocess.TimeoutExpired:  # stuck importing from an unreachable network folder, or on a busy machine
+            reap_later(self._popen)
         self._control.close()
         said = stderr_file.crash_summary(stderr_file.read_tail(self._stderr))
         self._stderr.close()

@@ -19,7 +19,7 @@ from typing import IO, Final
 from engine.children.forked import ForkedProcess, ForkServer
 from engine.errors import ChildError
 from engine.ipc.control_pipe import open_pipe
-from engine.system.python_process import exit_reason, start_python
+from engine.system.python_process import exit_reason, reap_later, start_python
 
 CAN_FORK: Final = sys.platform == "linux" and hasattr(os, "pidfd_open")
 
@@ -57,7 +57,9 @@ class SpawnedProcess:
         self._popen.kill()
 
     def close(self) -> None:
-        """Do nothing: `has_ended` has reaped it."""
+        """`has_ended` has reaped it, unless it is given up."""
+        if self._popen.returncode is None:
+            reap_later(self._popen)
 
 
 ChildProcess = ForkedProcess | SpawnedProcess

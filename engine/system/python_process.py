@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import IO, Any, Final
@@ -50,6 +51,14 @@ def start_python(
     return subprocess.Popen(
         program, stdin=stdin, stdout=stdout, stderr=stderr, env=variables, pass_fds=handles, start_new_session=True
     )
+
+
+def reap_later(process: "subprocess.Popen[Any]") -> None:
+    """Let go of a process that was killed and is still there: a thread of its own takes its exit code when it ends.
+
+    Otherwise it would stay as a zombie, and Python warns of a Popen that has not seen the end of its process.
+    """
+    threading.Thread(target=process.wait, name="reaper", daemon=True).start()
 
 
 def command(module: str, call: str) -> list[str]:

@@ -21,7 +21,7 @@ from typing import BinaryIO, Final
 import psutil
 
 from engine.system.atomic_file import when_free
-from engine.system.python_process import exit_reason, start_python, utf8_environment
+from engine.system.python_process import exit_reason, reap_later, start_python, utf8_environment
 
 ENDING_S: Final = 10.0  # a process that was killed and still exists after this time is stuck in a driver
 POLL_S: Final = 0.005
@@ -122,9 +122,11 @@ class WorkerProcess:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._popen.wait(0.0 if self._popen.pid in self.stuck_pids else patience_s)
         self._unsent.put(b"")
-        if self._popen.returncode is not None:
-            self._writer.join(patience_s)
-            self._reader.join(patience_s)
+        if self._popen.returncode is None:
+            reap_later(self._popen)
+            return None
+        self._writer.join(patience_s)
+        self._reader.join(patience_s)
         return self._popen.returncode
 
     def _write(self) -> None:

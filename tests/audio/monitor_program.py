@@ -1,7 +1,7 @@
 """An engine that plays a file of clicks on `stageright`; prints a line of JSON 10 times a second.
 
-`late_ms`: for each click that the device has played, how much later its picture left. Reads lines of JSON from stdin:
-`send` is an OSC message. Exits when stdin closes.
+`late_ms`: for each click that the device has played, how much later its picture left, unless the frame was late itself.
+Reads lines of JSON from stdin: `send` is an OSC message. Exits when stdin closes.
 """
 
 import json
@@ -31,14 +31,15 @@ def main(file: str, monitor: str) -> None:
             "params": {f"/audio/{n}/auto": False for n in range(1, 5)},
         }
     )  # fmt: skip
-    seen_s, heard_s, was_loud, read = [], [], False, 0
+    seen_s, heard_s, was_loud, read, missed = [], [], False, 0, 0
     room = open_capture("device:stagemon", clock=clock, report=lambda key, line: reports.append(line))
     room.start()
     sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     with open_engine(config) as engine:
         for frame in engine.frames():
             is_loud = frame.features[0].peak > 0.1
-            if is_loud and not was_loud:
+            missed_before, missed = missed, engine.times.late + engine.times.dropped
+            if is_loud and not was_loud and missed == missed_before:  # a late frame tells about the machine only
                 seen_s.append(clock.now_s())
             was_loud = is_loud
             marked, sounded_s = room.ring.mark or (0, 0.0)

@@ -23,11 +23,14 @@ def test_a_click_is_heard_when_its_picture_leaves_and_the_output_can_be_changed(
     soundfile.write(path, sound, RATE_HZ)
     program = Program("monitor_program.py", str(path), "device:stageright", environment=sound_server.environment)
     try:
-        wait_for(lambda: len(program.said.get("late_ms", ())) >= 2 + CLICKS, "clicks heard and seen")
-        late_ms = np.array(program.said["late_ms"][-CLICKS:])
         frame_ms = 1000.0 / FPS
+
+        def are_in_step() -> bool:  # while a busy machine starves the device, its clicks are late for some time
+            late_ms = program.said.get("late_ms", ())
+            return len(late_ms) >= 2 + CLICKS and bool(abs(np.median(late_ms[-CLICKS:])) < frame_ms)
+
+        wait_for(are_in_step, "clicks heard when they are seen")
         assert program.said["device_ms"] > frame_ms, "else this shows nothing: the device would be in step by itself"
-        assert abs(np.median(late_ms)) < frame_ms, late_ms
         program.tell(send=["/audio/monitor/open", "awayout"])  # its server does not run
         program.tell(send=["/audio/monitor/open", "nowhere"])
         heard = program.said["heard"]

@@ -1,10 +1,12 @@
 """Starting processes: forked or spawned, their environment and script, and no side effects."""
 
+import gc
 import os
 import signal
 import subprocess
 import sys
 import textwrap
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
+from engine.children import forked
 from engine.children.launcher import CAN_FORK, Launcher
 from engine.children.spec import child_environment
 from engine.children.stderr_file import crash_summary
@@ -179,3 +182,19 @@ def test_the_summary_of_a_crash_is_the_innermost_line_of_its_thread() -> None:
     assert crash_summary(crash) == 'Aborted in File "model.py", line 7 in forward'
     assert crash_summary(["Traceback (most recent call last):", "ValueError: no"]) == "ValueError: no"
     assert crash_summary([]) == ""
+
+
+def test_a_server_that_takes_long_to_die_is_reaped_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, require: Callable[..., None], wait_for: Callable[..., Any]
+) -> None:
+    require(CAN_FORK, "Linux with pidfd")
+    monkeypatch.setattr(forked, "KILL_WAIT_S", 0.0)
+    server = forked.ForkServer((), {})
+    pid = server.pid
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", ResourceWarning)
+        server.kill()
+        del server
+        gc.collect()
+        wait_for(lambda: not psutil.pid_exists(pid), "its end, not as a zombie")
+    assert [str(each.message) for each in told] == []
