@@ -1,6 +1,7 @@
 """A segmentation child under test, and the objects it should find."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +90,18 @@ class Sam3Studio(PictureStudio):
         return None if frame is None else found_in(frame)
 
     def find_one(self, wait_for: Callable[..., Any]) -> Segmentation:
-        """Feed one picture, and return the newest result after it."""
-        return found_in(self.feed_one(wait_for))
+        """Feed one picture, and return its result."""
+        self.feed()
+        of_it = partial(self.shows_index, self.fed - 1)
+        return found_in(wait_for(of_it, "the picture's result"))
+
+    def shows_index(self, index: int) -> RingFrame | None:
+        """The newest result if it is that of the picture with this index."""
+        frame = self.newest()
+        if frame is None or frame.index != index:
+            return None
+        self._seen = (self._segment, frame.sequence)
+        return frame
 
 
 def found_in(frame: RingFrame) -> Segmentation:

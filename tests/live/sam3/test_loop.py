@@ -216,8 +216,8 @@ def test_objects_are_new_when_the_source_of_the_pictures_changes(following: Sam3
         assert ids(following.find_one(wait_for)) == known
         change()
         following.taken(wait_for)
-        frame = following.feed_one(wait_for)
-        assert len(found_in(frame).objects) == 2 and min(ids(found_in(frame))) > max(known), change.__name__
+        found = following.find_one(wait_for)
+        assert len(found.objects) == 2 and min(ids(found)) > max(known), change.__name__
 
 
 def test_sd_and_sam3_are_forked_from_one_single_threaded_process(
