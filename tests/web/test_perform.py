@@ -388,6 +388,7 @@ TROUBLE = """async () => {
 def test_on_a_phone_the_look_is_named_whatever_else_the_strip_tells(phone: Visit, stage: Stage) -> None:
     page = phone.page
     stage.send("/tempo/bpm", 20.0)
+    stage.send("/tempo/reset")
     stage.send("/preset/load", "Cathedral", 0.0, "now")
     page.locator("#perform-tab").tap()
     page.locator("#look-now", has_text="Cathedral").wait_for()
