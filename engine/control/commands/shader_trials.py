@@ -60,7 +60,7 @@ class Outcome:
     reason: str = ""
     note: str = ""
     draw_ms: float = 0.0
-    """Time of a picture in the show's size, on a software rasteriser of a processor; 0 if it is not measured."""
+    """Time of a picture of the show's size, on a software rasteriser processor time; 0 if it is not measured."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
