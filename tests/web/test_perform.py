@@ -104,6 +104,7 @@ def test_pads_are_played_with_keys_alone(perform: Visit, stage: Stage) -> None:
 def test_what_waits_for_its_beat_counts_down_and_is_taken_back(perform: Visit, stage: Stage) -> None:
     page = perform.page
     stage.send("/tempo/bpm", 20.0)
+    stage.send("/tempo/reset")
     page.locator("#quantise").select_option("4_bars")
     stage.becomes("/launch/quantise", "4_bars")
     pad(perform, "Silk").click()
@@ -236,6 +237,7 @@ def test_nothing_moves_while_a_look_waits_and_records(perform: Visit, stage: Sta
     for width in (1440, 1280, 1180, 900):
         page.set_viewport_size({"width": width, "height": 800})
         before = page.evaluate(where)
+        stage.send("/tempo/reset")  # else the next bars could begin before the page shows that something waits
         stage.send("/preset/load", "Riso", 0.0, "4_bars")
         stage.send("/sink/record/enable", True)
         page.locator("#rec").wait_for()
