@@ -37,6 +37,15 @@ def shows(stage: Stage, look: str) -> None:
     stage.becomes(PALETTE, LOOKS[look][PALETTE])
 
 
+def begin_bar_one(stage: Stage) -> None:
+    """At 3 s a beat: what waits for four bars, waits 48 s."""
+    pulse = stage.engine._parts.desk.tempo.read_pulse
+    before = pulse().jumped
+    stage.send("/tempo/bpm", 20.0)
+    stage.send("/tempo/reset")
+    stage.until(lambda: pulse().jumped != before, "the first frame of the bar")
+
+
 def test_a_tap_prepares_and_a_second_one_takes(perform: Visit, stage: Stage) -> None:
     assert perform.page.locator("#take").is_disabled()
     pad(perform, "Silk").click()
@@ -103,8 +112,7 @@ def test_pads_are_played_with_keys_alone(perform: Visit, stage: Stage) -> None:
 
 def test_what_waits_for_its_beat_counts_down_and_is_taken_back(perform: Visit, stage: Stage) -> None:
     page = perform.page
-    stage.send("/tempo/bpm", 20.0)
-    stage.send("/tempo/reset")
+    begin_bar_one(stage)
     page.locator("#quantise").select_option("4_bars")
     stage.becomes("/launch/quantise", "4_bars")
     pad(perform, "Silk").click()
@@ -270,13 +278,12 @@ def test_a_macro_is_modulated_by_a_touch_here(perform: Visit, stage: Stage) -> N
 
 def test_nothing_moves_while_a_look_waits_and_records(perform: Visit, stage: Stage) -> None:
     page = perform.page
-    stage.send("/tempo/bpm", 20.0)
     page.locator("#look-now", has_text="Aurora").wait_for()
     where = "document.getElementById('pads').getBoundingClientRect().top"
     for width in (1440, 1280, 1180, 900):
         page.set_viewport_size({"width": width, "height": 800})
         before = page.evaluate(where)
-        stage.send("/tempo/reset")  # else the next bars could begin before the page shows that something waits
+        begin_bar_one(stage)
         stage.send("/preset/load", "Riso", 0.0, "4_bars")
         stage.send("/sink/record/enable", True)
         page.locator("#rec").wait_for()
