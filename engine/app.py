@@ -228,7 +228,11 @@ def open_engine(
             inputs=InputParts(audio=audio, camera=camera, senders=senders, polled=polled),
             models=models,
             drawing=DrawingParts(
-                looks=Looks(LookPipeline(slew, modulation.Modulation(slots.alias_of))),
+                looks=Looks(
+                    LookPipeline(slew, modulation.Modulation(slots.alias_of)),
+                    waiting=desk.launching.look_within,
+                    values_of=desk.preset_control.values_of,
+                ),
                 shaders=shaders,
                 slots=slots,
                 regions=closing(RegionMapper(warnings.report)),

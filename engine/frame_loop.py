@@ -46,7 +46,6 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 MAX_STEP_S = 0.25  # after a hiccup, smoothed values move as if at least 4 frames a second had been drawn
-TRAIL_FRAMES = 30  # of a look before its beat: the longest trail of a shipped look has three quarters of its light then
 ROUNDING_S = 1e-6  # due times are sums of periods: 90 frames at 30 fps end up to a rounding error before 3 s
 
 
@@ -263,11 +262,7 @@ class FrameLoop:
         self._previous_s = tick.time_s
         period_s = None if self.outputs.stage.is_offline else self.schedule.period_s
         shown = self.desk.crossfade.bypass.shown(snapshot)
-        late = self.timing.times.late
-        looks.follow(fade, shown, period_s=period_s, late=late, crossfade=self.desk.crossfade)
-        waits = self.desk.launching.look_within(TRAIL_FRAMES * self.schedule.period_s)
-        values_of = self.desk.preset_control.values_of
-        self._attempt(lambda: looks.expect(waits, values_of, period_s=period_s, late=late))
+        looks.follow(fade, shown, period_s=period_s, late=self.timing.times.late, crossfade=self.desk.crossfade)
         self._attempt(partial(self.drawing.slots.follow, snapshot, looks.shown.slew.jump_to))
         looks.glide(shown, step_s)
 
@@ -315,8 +310,7 @@ class FrameLoop:
         if slots.awaits_tests(values, tick.time_s):
             picture = replace(picture, look=replace(picture.look, is_frozen=True))
         if looks.coming is not None:
-            coming = picture_of(looks.coming.values, features.of_leaving(), scene, region, tick)
-            return replace(picture, coming=coming)
+            return replace(picture, coming=picture_of(looks.coming.values, features.of_leaving(), scene, region, tick))
         if fade is None:
             return picture
         before = None if old is None else picture_of(old, features.of_leaving(), scene, region, tick)
@@ -374,8 +368,7 @@ class FrameLoop:
         if not self._has_published and not outputs.stage.is_offline:  # skip sound captured before the first frame
             self._next_sample = max(0, features.end_sample - round(source.sample_rate_hz / outputs.stage.fps))
         audio = source.read_block(self._next_sample)
-        self._has_published = True
-        self._next_sample = audio.first_sample + len(audio.samples)
+        self._has_published, self._next_sample = True, audio.first_sample + len(audio.samples)
         frame = PublishedFrame(
             id=tick,
             width=outputs.stage.width,

@@ -154,12 +154,10 @@ class Launching:
         launch = self._waiting.get(place)
         return launch.name if launch is not None else ""
 
-    def look_within(self, seconds: float) -> str:
-        """The name of the preset or cue that starts within that time, or "". Any thread."""
+    def look_within(self, frames: int) -> str:
+        """The name of the preset or cue that starts within so many frames, or "". Any thread."""
         launch, pulse = self._waiting.get(LOOK), self._pulse()
-        if launch is None or (launch.at_beat - pulse.beat) * 60.0 / pulse.bpm > seconds:
-            return ""
-        return launch.name
+        return launch.name if launch is not None and launch.at_beat - pulse.beat <= frames * pulse.step else ""
 
     def step(self) -> list[Callable[[], None]]:
         """Take out what is due in this frame, in the order in which it was sent, for the caller to run. Tells what

@@ -34,6 +34,7 @@ KEPT = tuple(param.address for param in osc_schema.PARAMS if param.stored)
 MAX_WORK_SHARE = 0.8  # of a frame's time, estimated for drawing both looks; the rest is reserve
 MAX_LATE_FRAMES = 2  # per fade: two can be a hiccup of the system
 MEASURED_FRAMES = 60
+TRAIL_FRAMES = 30  # of a look before its beat: then the longest trail of a shipped look has three quarters of its light
 BOTH = "both looks are drawn"
 BYPASSED = "a shader was bypassed"
 HELD_UP = "its shader held up the picture"
@@ -100,8 +101,15 @@ class Looks:
     """The look on screen and, during a picture fade, the one that leaves. On the render thread call `follow`,
     `glide` and `modulate` each frame."""
 
-    def __init__(self, shown: LookPipeline) -> None:
-        self.shown = shown
+    def __init__(
+        self,
+        shown: LookPipeline,
+        waiting: Callable[[int], str] = lambda frames: "",
+        values_of: Callable[[str], Mapping[str, Any] | None] = lambda name: None,
+    ) -> None:
+        """`waiting(frames)`: the name of the look that begins within so many frames, "" for none; `values_of(name)`:
+        its values, None if it has none."""
+        self.shown, self._waiting, self._values_of = shown, waiting, values_of
         self.leaving: LookPipeline | None = None
         """The old look; None if none leaves, or if it is not drawn."""
         self.coming: LookPipeline | None = None
@@ -162,20 +170,13 @@ class Looks:
             self._freeze(why)
         if crossfade is not None:
             crossfade.draws_old = self.leaving is not None
+        self._expect(self._waiting(TRAIL_FRAMES), period_s, late)
 
-    def expect(
-        self,
-        name: str,
-        values_of: Callable[[str], Mapping[str, Any] | None],
-        *,
-        period_s: float | None,
-        late: int,
-    ) -> None:
-        """Let the look of that name come, which begins in a moment; "": none. Call it after `follow`, with the same
-        `period_s` and `late`. `values_of(name)`: its values, None if it has none."""
+    def _expect(self, name: str, period_s: float | None, late: int) -> None:
+        """Let the look of that name come, which begins in a moment; "": none."""
         if name != self._expected:  # a frame without one, so that the trail of the last is dropped
             self._expected, self.coming = name, None
-            self._expected_values = values_of(name) if name else None
+            self._expected_values = self._values_of(name) if name else None
             return
         if self._expected_values is None or self.fade is not None:
             self.coming = None
