@@ -93,7 +93,7 @@ def stage_config(folder: Path, **more: Any) -> dict[str, Any]:
     return {
         "width": 128,
         "height": 72,
-        "fps": 20.0,
+        "fps": 12.0,
         "audio": "demo",
         "renderer": "numba",
         "osc": {"listen": "127.0.0.1:0"},
