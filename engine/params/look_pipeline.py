@@ -6,14 +6,12 @@ and it still reacts to the kick. It keeps the values that presets hold. Everythi
 sound) has the current values in both looks.
 
 Drawing two looks takes twice the time. If there is not enough, the old look freezes: its last picture, which costs
-nothing to draw, dissolves into the new look. `DrawingCost` decides by frame times: at the start of a fade by those of
-the last frames, then by the number of late frames.
+nothing to draw, dissolves into the new look (drawing_cost.py).
 
 A look that waits for its beat may come a few frames early, unseen, so that it begins with its trail and not with black.
 That needs the time for two looks as well; the first late frame ends it.
 """
 
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -21,6 +19,7 @@ from typing import Any
 import osc_schema
 from engine.audio.settings import AudioSettings
 from engine.params.crossfade import Crossfade, PictureFade
+from engine.params.drawing_cost import DrawingCost
 from engine.params.modulation import Modulation
 from engine.params.slew import Slew
 from engine.params.store import Snapshot
@@ -31,40 +30,10 @@ LOOK = tuple(param.address for param in osc_schema.PARAMS if param.is_look)
 KEPT = tuple(param.address for param in osc_schema.PARAMS if param.stored)
 """Addresses that presets hold: a look that leaves keeps its own values."""
 
-MAX_WORK_SHARE = 0.8  # of a frame's time, estimated for drawing both looks; the rest is reserve
-MAX_LATE_FRAMES = 2  # per fade: two can be a hiccup of the system
-MEASURED_FRAMES = 60
 TRAIL_FRAMES = 30  # of a look before its beat: then the longest trail of a shipped look has three quarters of its light
 BOTH = "both looks are drawn"
 BYPASSED = "a shader was bypassed"
 HELD_UP = "its shader held up the picture"
-
-
-class DrawingCost:
-    """Decides if there is time to draw both looks. Pure: frame times and counts are arguments."""
-
-    def __init__(self) -> None:
-        self._frames_s: deque[tuple[float, float]] = deque(maxlen=MEASURED_FRAMES)
-        self._late_at_begin = 0
-
-    def add(self, *, work_s: float, draw_s: float, looks: int) -> None:
-        """Add a published frame: seconds of all its work, seconds of drawing in it, number of looks drawn."""
-        self._frames_s.append((draw_s / looks, work_s - draw_s))
-
-    def begin(self, period_s: float, late: int) -> str:
-        """Start a fade. Returns why there is no time to draw both looks, or "". `late`: late frames so far."""
-        self._late_at_begin = late
-        look_s = _percentile_95([look_s for look_s, _ in self._frames_s])
-        rest_s = _percentile_95([rest_s for _, rest_s in self._frames_s])
-        needed_s = 2.0 * look_s + rest_s
-        if needed_s <= MAX_WORK_SHARE * period_s:
-            return ""
-        return f"drawing both looks would take {needed_s * 1000:.0f} of {period_s * 1000:.0f} ms per frame"
-
-    def check_late(self, late: int, allowed: int = MAX_LATE_FRAMES) -> str:
-        """The reason to stop drawing both looks, or "". `late`: late frames so far, `allowed`: since `begin`."""
-        came_late = late - self._late_at_begin
-        return f"{came_late} frames were late" if came_late > allowed else ""
 
 
 class LookPipeline:
@@ -228,8 +197,3 @@ class Looks:
     def _freeze(self, why: str) -> None:
         self.leaving = None
         self.drawn_as = f"the old look is frozen ({why})"
-
-
-def _percentile_95(times_s: list[float]) -> float:
-    """The 95th percentile, 0 for an empty list."""
-    return sorted(times_s)[int(0.95 * len(times_s))] if times_s else 0.0

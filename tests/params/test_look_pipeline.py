@@ -3,8 +3,9 @@
 import pytest
 
 from engine.params import Crossfade, LookPipeline, Looks, Modulation, ParamStore, Slew
+from engine.params.drawing_cost import MAX_LATE_FRAMES, DrawingCost
 from engine.params.fade_time import FadeTime
-from engine.params.look_pipeline import BOTH, MAX_LATE_FRAMES, DrawingCost
+from engine.params.look_pipeline import BOTH
 from engine.values import AudioFeatures, ChannelFeatures
 from osc_schema.modulation import ROUTES
 
