@@ -136,7 +136,8 @@ class Echo:
     def __init__(self) -> None:
         self._shown: dict[str, Value] = {}
         self._held_until_s: dict[str, float] = {}
-        self._outdated: dict[str, float] = {}  # by address, the time from which the engine may be asked
+        # By address: when the engine may be asked, and for how long not again.
+        self._outdated: dict[str, tuple[float, float]] = {}
 
     def show(self, address: str, value: Value) -> None:
         """Store the value shown after an update from the engine, so that it is not sent back."""
@@ -157,23 +158,23 @@ class Echo:
     def may_show(self, address: str, now_s: float) -> bool:
         """True if a value from the engine should be shown; if not, `take_outdated` will return the address."""
         if now_s < self._held_until_s.get(address, -math.inf):
-            self._outdated[address] = now_s
+            self._outdated[address] = now_s, ARRIVAL_S
             return False
         self._outdated.pop(address, None)
         return True
 
     def expect(self, addresses: Iterable[str], now_s: float) -> None:
         """Have `take_outdated` return those of these addresses whose value does not arrive within 2 s."""
-        self._outdated |= dict.fromkeys(addresses, now_s + ARRIVAL_S)
+        self._outdated |= dict.fromkeys(addresses, (now_s + ARRIVAL_S, ARRIVAL_S))
 
     def take_outdated(self, now_s: float) -> list[str]:
-        """Addresses that are no longer held back and whose current value the engine must be asked for."""
+        """Addresses that are no longer held back and whose current value the engine must be asked for; again after 2 s,
+        4 s and so on if the answer is lost, too."""
         held_s = self._held_until_s
-        due = [
-            address for address, ask_s in self._outdated.items() if now_s >= max(ask_s, held_s.get(address, -math.inf))
-        ]
+        due = [name for name, (ask_s, _) in self._outdated.items() if now_s >= max(ask_s, held_s.get(name, -math.inf))]
         for address in due:
-            del self._outdated[address]
+            _, wait_s = self._outdated[address]
+            self._outdated[address] = now_s + wait_s, 2.0 * wait_s
         return sorted(due)
 
 

@@ -201,4 +201,6 @@ def test_expected_values_are_asked_for_after_two_seconds_even_those_that_were_mo
     assert echo.take_outdated(11.9) == []
     assert echo.wants_sending("/b", 1.0, 11.9), "it is being moved"
     assert echo.take_outdated(12.0) == ["/a"]
-    assert echo.take_outdated(12.2) == ["/b"] and echo.take_outdated(20.0) == []
+    assert echo.take_outdated(12.2) == ["/b"] and echo.may_show("/b", 12.3)
+    assert [now_s for now_s in range(13, 41) if echo.take_outdated(now_s)] == [14, 18, 26], "the answer is lost, too"
+    assert echo.may_show("/a", 41.0) and echo.take_outdated(1000.0) == []
