@@ -162,7 +162,7 @@ def wait_for() -> Callable[..., Any]:
 
     def wait(
         condition: Callable[[], Any],
-        what: str = "the condition",
+        what: str | Callable[[], str] = "the condition",
         ceiling_s: float = CEILING_S,
         *,
         rest_s: float = 0.005,
@@ -173,7 +173,7 @@ def wait_for() -> Callable[..., Any]:
             if result:
                 return result
             if time.perf_counter() > end_s:
-                pytest.fail(f"waited {ceiling_s:.0f} s for {what}")
+                pytest.fail(f"waited {ceiling_s:.0f} s for {what if isinstance(what, str) else what()}")
             time.sleep(rest_s)
 
     return wait

@@ -6,13 +6,12 @@ from functools import partial
 from multiprocessing import resource_tracker
 from typing import Any
 
-import psutil
 import pytest
 
 from engine.children import ChildSpec, Deadlines, Supervisor
 from engine.children.launcher import Launcher
 from engine.children.spec import child_environment
-from tests.children.toys import SOON, Toy, descriptors, fork_one, processes, segments
+from tests.children.toys import SOON, Toy, descriptors, fork_one, processes, running, segments
 
 TOY = "tests.children.toy:run"
 
@@ -78,15 +77,8 @@ def toys(
     left = processes() - before
     assert (left & {pid for toy in made for pid in toy.pids} if toy_launcher in launchers else left) == set()
     assert (segments(), descriptors(), threading.active_count()) == others
-    assert [pid for toy in made for pid in toy.pids if _is_running(pid)] == [], "orphans of a killed server"
+    orphans = [running(pid) for toy in made for pid in toy.pids]
+    assert "".join(orphans) == "", "orphans of a killed server"
     if toy_launcher in launchers:
         fork_one(toy_launcher)
         wait_for(lambda: not processes() - before, "the exit of children forked after they were abandoned")
-
-
-def _is_running(pid: int) -> bool:
-    """True if it runs, even if it is no longer a descendant."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import warnings
 from collections.abc import Callable, Iterator
@@ -182,6 +183,24 @@ def test_the_summary_of_a_crash_is_the_innermost_line_of_its_thread() -> None:
     assert crash_summary(crash) == 'Aborted in File "model.py", line 7 in forward'
     assert crash_summary(["Traceback (most recent call last):", "ValueError: no"]) == "ValueError: no"
     assert crash_summary([]) == ""
+
+
+def test_a_dead_server_does_not_wake_who_waits_for_its_child(
+    launcher: Launcher, wait_for: Callable[..., Any], require: Callable[..., None]
+) -> None:
+    require(CAN_FORK, "Linux with pidfd")
+    launcher.join((), child_environment())
+    with tempfile.TemporaryFile() as stderr:
+        process, pipe = launcher.launch(stderr, {})
+        wait_for(lambda: process.has_ended(0.0) or process.pid, "the start")
+        os.kill(launcher.server_pid, signal.SIGKILL)
+        wait_for(lambda: process.has_ended(0.0) or process.events is None, "the end of its socket")
+        assert not process.has_ended(0.0)
+        pipe.close()
+        wait_for(lambda: process.has_ended(0.0), "its end")
+        assert process.exit_reason == exit_reason(None)
+        process.close()
+    launcher.leave()
 
 
 def test_a_server_that_takes_long_to_die_is_reaped_all_the_same(

@@ -43,6 +43,15 @@ def is_live(process: psutil.Process) -> bool:
         return False
 
 
+def running(pid: int) -> str:
+    """The process and its state, as the kernel tells it; "" if it does not run, even if it is no longer a descendant."""
+    try:
+        process = psutil.Process(pid)
+        return f"{process}" if is_live(process) else ""
+    except psutil.NoSuchProcess:
+        return ""
+
+
 def is_tracker(process: psutil.Process) -> bool:
     """True for multiprocessing's resource tracker, which is not one of our children."""
     try:
@@ -116,10 +125,15 @@ class Toy:
             status = self.status
             return status if status.state in states and (status.pid != not_pid or not not_pid) else None
 
-        return self.wait_for(look, f"{states}")
+        return self.wait_for(look, self._missing(f"{states}"))
 
     def until_results(self, count: int = 1) -> ChildStatus:
-        return self.wait_for(lambda: self.status if self.status.results >= count else None, f"{count} results")
+        return self.wait_for(
+            lambda: self.status if self.status.results >= count else None, self._missing(f"{count} results")
+        )
+
+    def _missing(self, what: str) -> Callable[[], str]:
+        return lambda: f"{what}: {self.status}, processes {[running(pid) for pid in self.pids]}"
 
     def other_outputs(self, than: Mapping[str, str]) -> Mapping[str, str]:
         """Wait until other outputs are published."""
