@@ -34,7 +34,10 @@ AREA = Area(
         Command(
             address="/launch/list",
             description="Lists what waits, in the order in which it starts.",
-            replies=("/launch/queued <name> <beats_left>, one message per change that waits", "/done /launch/list"),
+            replies=(
+                "/launch/queued <name> <beats_left> <preset>, one message per change that waits",
+                "/done /launch/list",
+            ),
         ),
     ),
 )

@@ -130,7 +130,11 @@ def test_the_first_picture_after_a_cut_on_the_beat_is_as_full_as_if_the_look_had
         while not started:
             if len(shown) == 5:  # of the 40 of a bar
                 desk.launching.add_look(
-                    "cut to", "bar", lambda name: (desk.preset_control.load(name), started.append(name)), started.append
+                    "cut to",
+                    "bar",
+                    lambda name: (desk.preset_control.load(name), started.append(name)),
+                    started.append,
+                    preset="cut to",
                 )
             shown += pictures(cutting, 1)
             long_on_shown += pictures(long_on, 1)

@@ -16,6 +16,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 import osc_schema
 from engine.control.foreign.unmapped import Mistakes, unknown
@@ -37,9 +38,22 @@ Handler = Callable[[Args, Reply], None]
 Look = Callable[[Callable[[], None], Callable[[str], None]], None]
 """`look(again, fail)` looks on the disk, then calls one of them."""
 NamedHandler = Callable[[Args, Reply, str], None]
-LaunchedAs = Callable[[Args], str | tuple[str, NamedHandler] | Look]
-"""The name under which a command waits for its beat; "" if it need not wait. Raises what the command would. A handler
-beside it is run in place of the command's, with the name that the look has then. A `Look` if it is not known yet."""
+
+
+class Launched(NamedTuple):
+    """A command that waits for its beat."""
+
+    name: str
+    """Under which it waits."""
+    preset: str
+    """The preset that it loads."""
+    run: NamedHandler | None = None
+    """Run in place of the command's handler, with the name that the look has then."""
+
+
+LaunchedAs = Callable[[Args], Launched | Look | None]
+"""How a command waits for its beat; None if it need not wait, a `Look` if that is not known yet. Raises what the
+command would."""
 Question = Callable[[Message, Sender], None]
 """Called on OSC's threads. Sends its own answer, also on failure."""
 
@@ -196,18 +210,19 @@ class Answering:
             wanted = quantum_of(args[-1]) if len(args) > needed else None
             args = args[:-1] if wanted else args
             quantum = self._launching.quantum(wanted)
-            found = launched_as(args) if quantum != "now" else ""
-            if callable(found):
-                sent = sent or self._launching.order.sent()
-                found(partial(self._run_or_launch, message, handler, reply, sent), reply.fail)
-                return
-            name, named = (found, None) if isinstance(found, str) else found
-            if name:
+            found = launched_as(args) if quantum != "now" else None
+            if isinstance(found, Launched):
+                named = found.run
 
                 def run(name: str) -> None:
                     reply.attempt(partial(named, args, reply, name) if named else partial(handler, args, reply))
 
-                self._launching.add_look(name, quantum, run, partial(reply.fail, is_logged=False), sent=sent)
+                drop = partial(reply.fail, is_logged=False)
+                self._launching.add_look(found.name, quantum, run, drop, preset=found.preset, sent=sent)
+                return
+            if found is not None:
+                sent = sent or self._launching.order.sent()
+                found(partial(self._run_or_launch, message, handler, reply, sent), reply.fail)
                 return
         handler(args, reply)
 

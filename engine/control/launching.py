@@ -50,6 +50,8 @@ def quantum_of(value: object) -> str | None:
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Launch:
     name: str
+    preset: str
+    """The preset that it loads; "" if it loads none."""
     place: str
     quantum: str
     run: Callable[[str], None]
@@ -104,7 +106,7 @@ class Launching:
 
         It replaces what waits at the same `place`. Raises Rejected if too much waits.
         """
-        self.add_look(name, quantum, lambda name: run(), drop, place=place)
+        self.add_look(name, quantum, lambda name: run(), drop, preset="", place=place)
 
     def add_look(
         self,
@@ -113,11 +115,12 @@ class Launching:
         run: Callable[[str], None],
         drop: Callable[[str], None],
         *,
+        preset: str,
         place: str = LOOK,
         sent: Sent | None = None,
     ) -> None:
-        """Like `add`, for what may be renamed while it waits: `run(name)` gets the name that it has then. `sent`: by
-        `order.sent()`, for a look that had to be read first."""
+        """Like `add`, for a preset, or a cue that loads it. It may be renamed while it waits: `run(name)` gets the name
+        that it has then. `sent`: by `order.sent()`, for a look that had to be read first."""
         sent = sent or self.order.sent()
         if place == LOOK and (by := self.order.arrive(sent, name)):
             drop(f"superseded by {by}")
@@ -125,6 +128,7 @@ class Launching:
         pulse = self._pulse()
         launch = _Launch(
             name=name,
+            preset=preset,
             place=place,
             quantum=quantum,
             run=run,
@@ -145,19 +149,24 @@ class Launching:
     def rename(self, name: str, new: str) -> None:
         """Follow a preset, or a cue, that was renamed."""
         launch = self._waiting.get(LOOK)
-        if launch is not None and launch.name == name:
+        if launch is None:
+            return
+        if launch.preset == name:
+            launch.preset = new
+        if launch.name == name:
             launch.name, launch.told_beats = new, -1
             self._tell("/launch/dropped", name)
 
-    def waiting_at(self, place: str) -> str:
-        """The name of what waits at that place, or "". Any thread."""
-        launch = self._waiting.get(place)
-        return launch.name if launch is not None else ""
+    @property
+    def waiting_preset(self) -> str:
+        """The preset that waits, by itself or in a cue; "" for none. Any thread."""
+        launch = self._waiting.get(LOOK)
+        return launch.preset if launch is not None else ""
 
-    def look_within(self, frames: int) -> str:
-        """The name of the preset or cue that starts within so many frames, or "". Any thread."""
+    def preset_within(self, frames: int) -> str:
+        """The preset that starts within so many frames, by itself or in a cue; "" for none. Any thread."""
         launch, pulse = self._waiting.get(LOOK), self._pulse()
-        return launch.name if launch is not None and launch.at_beat - pulse.beat <= frames * pulse.step else ""
+        return launch.preset if launch is not None and launch.at_beat - pulse.beat <= frames * pulse.step else ""
 
     def step(self) -> list[Callable[[], None]]:
         """Take out what is due in this frame, in the order in which it was sent, for the caller to run. Tells what
@@ -188,7 +197,7 @@ class Launching:
         beats_left = math.ceil(launch.at_beat - pulse.beat - ROUNDING_BEATS)
         if beats_left != launch.told_beats:
             launch.told_beats = beats_left
-            self._tell("/launch/queued", launch.name, beats_left)
+            self._tell("/launch/queued", launch.name, beats_left, launch.preset)
 
     def _dropped(self, launch: _Launch, reason: str) -> None:
         self._tell("/launch/dropped", launch.name)
@@ -213,7 +222,7 @@ class Launching:
         with self._lock:
             waiting = sorted(self._waiting.values(), key=lambda launch: launch.at_beat)
         for launch in waiting:
-            reply.send("/launch/queued", launch.name, max(launch.told_beats, 0))
+            reply.send("/launch/queued", launch.name, max(launch.told_beats, 0), launch.preset)
         reply.done()
 
 

@@ -44,7 +44,7 @@ def is_live(process: psutil.Process) -> bool:
 
 
 def running(pid: int) -> str:
-    """The process and its state, as the kernel tells it; "" if it does not run, even if it is no longer a descendant."""
+    """The process and its state, as the kernel tells it; "" if it does not run. It need not be a descendant."""
     try:
         process = psutil.Process(pid)
         return f"{process}" if is_live(process) else ""

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from engine.control import Args, Reply
+from engine.control.answering import Launched
 from engine.osc import encode_message
 from engine.params.fade_time import Pulse
 from tests.control.dispatcher_desk import Desk
@@ -27,7 +28,7 @@ class Launch(Desk):
 
     def _launched_as(self, args: Args) -> Any:
         is_new = str(args[0]).startswith("new") and len(self.read) < 2
-        return (lambda again, fail: self.read.append(again)) if is_new else str(args[0])
+        return (lambda again, fail: self.read.append(again)) if is_new else Launched(str(args[0]), str(args[0]))
 
     def _load(self, args: Args, reply: Reply) -> None:
         self.ran.append(args)
@@ -50,9 +51,9 @@ def desk(reports: Any, make_peer: Any) -> Launch:
 
 def test_a_command_waits_for_its_beat_and_each_beat_is_counted(desk: Launch) -> None:
     assert desk.say("/preset/load", "Aurora", 4, "bar") == [] and desk.ran == []
-    assert desk.told == [("/launch/queued", "Aurora", 3)]
+    assert desk.told == [("/launch/queued", "Aurora", 3, "Aurora")]
     assert [desk.at(beat) for beat in (5.9, 6.1, 7.2)] == [
-        [], [("/launch/queued", "Aurora", 2)], [("/launch/queued", "Aurora", 1)]
+        [], [("/launch/queued", "Aurora", 2, "Aurora")], [("/launch/queued", "Aurora", 1, "Aurora")]
     ]  # fmt: skip
     assert desk.at(7.99) == [] and desk.ran == []
     assert desk.at(8.01) == [("/launch/started", "Aurora")]
@@ -89,7 +90,7 @@ def test_only_one_look_waits_and_the_one_it_replaces_is_answered(desk: Launch) -
     desk.say("/preset/load", "Aurora", "bar")
     answers = desk.say("/preset/load", "Silk", "beat")
     assert [each.args for each in answers] == [("/preset/load", "superseded by Silk")]
-    assert desk.told[1:] == [("/launch/dropped", "Aurora"), ("/launch/queued", "Silk", 1)]
+    assert desk.told[1:] == [("/launch/dropped", "Aurora"), ("/launch/queued", "Silk", 1, "Silk")]
     desk.at(6.0)
     desk.at(8.0)
     assert desk.ran == [("Silk",)]
@@ -126,7 +127,11 @@ def test_what_waits_is_listed_and_can_be_taken_back(desk: Launch) -> None:
     desk.say("/preset/load", "Aurora", "bar")
     desk.say(ANGLE, 90.0, "beat")
     listed = [(each.address, *each.args) for each in desk.say("/launch/list")]
-    assert listed == [("/launch/queued", ANGLE, 1), ("/launch/queued", "Aurora", 3), ("/done", "/launch/list")]
+    assert listed == [
+        ("/launch/queued", ANGLE, 1, ""),
+        ("/launch/queued", "Aurora", 3, "Aurora"),
+        ("/done", "/launch/list"),
+    ]
     assert [each.args for each in desk.say("/launch/drop", "Silk")] == [("/launch/drop", 0)]
     answers = [each.args for each in desk.say("/launch/drop")]
     assert answers == [("/preset/load", "taken back"), ("/launch/drop", 2)]
@@ -182,7 +187,7 @@ def test_a_bundle_that_is_due_later_waits_for_the_beat_after_that(desk: Launch) 
     desk.at(6.0)
     assert desk[ANGLE] != 90.0 and desk.told == []
     desk.clock.advance(5.0)
-    assert desk.at(15.3) == [("/launch/queued", ANGLE, 1)]
+    assert desk.at(15.3) == [("/launch/queued", ANGLE, 1, "")]
     assert desk["/layer/2/angle"] == 45.0 and desk[ANGLE] != 90.0
     desk.at(16.0)
     assert desk[ANGLE] == 90.0

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 
 HOLD_S = 0.25  # longer than the round trip to the engine, shorter than people notice
 ARRIVAL_S = 2.0  # the engine sends all values within half a second
+MAX_ARRIVAL_S = 60.0  # an older engine may not have the value at all
 RELATIVE = 1e-6  # numbers are sent as 32-bit floats, with a relative spacing of 1.2e-7
 ABSOLUTE = 1e-9
 
@@ -57,12 +58,15 @@ class Echo:
 
     def take_outdated(self, now_s: float) -> list[str]:
         """Addresses that are no longer held back and whose current value the engine must be asked for; again after 2 s,
-        4 s and so on if the answer is lost, too."""
+        4 s and so on, up to 32 s, if the answer is lost, too."""
         held_s = self._held_until_s
         due = [name for name, (ask_s, _) in self._outdated.items() if now_s >= max(ask_s, held_s.get(name, -math.inf))]
         for address in due:
             _, wait_s = self._outdated[address]
-            self._outdated[address] = now_s + wait_s, 2.0 * wait_s
+            if wait_s > MAX_ARRIVAL_S:
+                del self._outdated[address]
+            else:
+                self._outdated[address] = now_s + wait_s, 2.0 * wait_s
         return sorted(due)
 
 

@@ -18,7 +18,7 @@ from engine.control import Args, CommandTable, Reply, Tell
 from engine.control.commands.preset import PresetControl
 from engine.control.commands.preset_arguments import answer, time_of
 from engine.control.commands.preset_mixer import TAKE_FADE
-from engine.control.launching import LOOK, Launching
+from engine.control.launching import Launching
 from engine.errors import BankError, PresetError
 from engine.params import ParamStore
 from engine.params.banks import (
@@ -179,7 +179,7 @@ class BankControl:
             take(name)
         else:
             run, drop = lambda name: reply.attempt(partial(take, name)), partial(reply.fail, is_logged=False)
-            self._launching.add_look(name, quantum, run, drop)
+            self._launching.add_look(name, quantum, run, drop, preset=name)
 
     def _release(self, held: _Held) -> None:
         """The caller holds `_lock`."""
@@ -228,7 +228,7 @@ class BankControl:
         banks, number = self.banks.banks, self._shown_bank
         pads = banks[number - 1].pads if number <= len(banks) else {}
         names, faulty = set(self._presets.shelf.names()), self._presets.faults.told
-        queued, on_air = self._launching.waiting_at(LOOK), self._presets.current.name
+        queued, on_air = self._launching.waiting_preset, self._presets.current.name
         prepared = self._presets.prepared
 
         def state_of(pad: Pad | None) -> tuple[PadState, str]:

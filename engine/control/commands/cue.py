@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from engine.control import Args, CommandTable, Handler, Reply, Tell
+from engine.control.answering import Launched
 from engine.control.commands.preset import PresetControl
 from engine.control.commands.preset_arguments import answer
 from engine.errors import CueError, PresetError
@@ -114,16 +115,16 @@ class CueControl:
     def _last(self) -> Cue:
         return self.cues.before(self._current)
 
-    def _number_launched_as(self, args: Args) -> str:
+    def _number_launched_as(self, args: Args) -> Launched | None:
         return self._launched_as(lambda: self.cues.at(args[0]), args[1:])
 
-    def _launched_as(self, chosen: Callable[[], Cue], args: Args) -> str:
-        """The cue that a command starts when its beat comes; "" for a button that was released."""
+    def _launched_as(self, chosen: Callable[[], Cue], args: Args) -> Launched | None:
+        """The cue that a command starts when its beat comes; None for a button that was released."""
         if args and args[0] == 0:
-            return ""
+            return None
         cue = chosen()
         self._presets.expect(cue.preset)
-        return _title(cue)
+        return Launched(_title(cue), cue.preset)
 
     def _command(self, chosen: Callable[[], Cue]) -> Handler:
         def on_command(args: Args, reply: Reply) -> None:
@@ -149,8 +150,8 @@ class CueControl:
         course = None if cue.follow.is_at_once else Course(cue.follow, self._pulse)
         self._follow = None if course is None else _Follow(course=course, panics=self._store.get(PANIC))
         try:
-            go_to = self._presets.glide if cue.glide else self._presets.load
-            go_to(cue.preset, cue.fade, ended, keep="/layer/5/" if cue.keep_layer5 else "")
+            keep = "/layer/5/" if cue.keep_layer5 else ""
+            self._presets.load(cue.preset, cue.fade, ended, keep=keep, is_picture=not cue.glide)
         except PresetError as error:
             self._failure = str(error)
             self._tell("/cue/failed", cue.number, cue.preset, self._failure)

@@ -12,7 +12,7 @@ from itertools import islice
 
 import osc_schema
 from engine.control import Args, CommandTable, Handler, Reply, Tell
-from engine.control.answering import Look, NamedHandler
+from engine.control.answering import Launched, Look
 from engine.control.commands.preset_arguments import answer, name_and_time, preset_name
 from engine.control.commands.preset_faults import PresetFaults
 from engine.control.commands.preset_mixer import PREPARED, PresetMixer
@@ -122,8 +122,8 @@ class PresetControl:
         self.mixer.add_commands(table)
         table.add("/preset/prepare", self._on_prepare)
         table.add("/preset/save", self._on_save)
-        for verb, go_to in (("load", self.load), ("glide", self.glide)):
-            handler = self._fade_command(go_to)
+        for verb in ("load", "glide"):
+            handler = self._fade_command(is_picture=verb == "load")
             table.add(f"/preset/{verb}", handler, launched_as=partial(self._launched_as, handler))
         table.add("/preset/list", self._on_list, is_listing=True)
         table.add("/preset/delete", self._on_delete)
@@ -142,35 +142,14 @@ class PresetControl:
         *,
         keep: str = "",
         sent: Sent | None = None,
+        is_picture: bool = True,
     ) -> None:
         """Crossfade to a preset's picture within that time; invalid entries are reported. Does not use the disk.
 
         Raises PresetError, without any change, if there is no such preset. `ended`: as in `Crossfade.start`. `keep`:
-        the beginning of addresses that stay as they are. `sent`: of a preset that had to be read first.
+        the beginning of addresses that stay as they are. `sent`: of a preset that had to be read first. Not
+        `is_picture`: interpolates the values instead of two pictures; menus change at the beginning.
         """
-        self._go_to(name, time, ended, keep, sent, is_picture=True)
-
-    def numbered(self, number: int) -> str | None:
-        """The name of the preset with this number: it begins with it, or it is the built-in look of that place."""
-        is_it = re.compile(rf"0*{number}(?!\d)")
-        own = next((name for name in self.shelf.names() if is_it.match(name)), None)
-        return own or next(islice(LOOKS, number - 1, number), None)
-
-    def glide(
-        self,
-        name: str,
-        time: FadeTime = AT_ONCE,
-        ended: Ended = lambda superseded_by: None,
-        *,
-        keep: str = "",
-        sent: Sent | None = None,
-    ) -> None:
-        """Like `load`, but interpolates the values instead of two pictures; menus change at the beginning."""
-        self._go_to(name, time, ended, keep, sent, is_picture=False)
-
-    def _go_to(
-        self, name: str, time: FadeTime, ended: Ended, keep: str, sent: Sent | None, *, is_picture: bool
-    ) -> None:
         loaded = self._get(name)
         if keep:
             loaded = replace(loaded, values=[entry for entry in loaded.values if not entry[0].startswith(keep)])
@@ -186,6 +165,12 @@ class PresetControl:
                 ended(superseded_by)
 
             self.apply(loaded, f"preset {loaded.name}", time, over, is_picture=is_picture)
+
+    def numbered(self, number: int) -> str | None:
+        """The name of the preset with this number: it begins with it, or it is the built-in look of that place."""
+        is_it = re.compile(rf"0*{number}(?!\d)")
+        own = next((name for name in self.shelf.names() if is_it.match(name)), None)
+        return own or next(islice(LOOKS, number - 1, number), None)
 
     def _get(self, name: str) -> LoadedPreset:
         """The preset, arranged. PresetError if it is missing or cannot be used."""
@@ -339,14 +324,14 @@ class PresetControl:
         for watcher in self._save_watchers:
             watcher(name)
 
-    def _launched_as(self, handler: Handler, args: Args) -> tuple[str, NamedHandler] | Look:
+    def _launched_as(self, handler: Handler, args: Args) -> Launched | Look:
         """The preset that a command loads when its beat comes. Raises PresetError for an invalid name."""
         name, _ = name_and_time(args)
         loaded = self.shelf.find(name)
         if loaded is None:
             return partial(self._look_for, name)
         self.expect(name)
-        return loaded.name, lambda args, reply, name: handler((name, *args[1:]), reply)
+        return Launched(loaded.name, loaded.name, lambda args, reply, name: handler((name, *args[1:]), reply))
 
     def _look_for(self, name: str, then: Callable[[], None], fail: Callable[[str], None]) -> None:
         """Read the folder, on the disk's thread: the preset's file may be new or just repaired."""
@@ -368,16 +353,17 @@ class PresetControl:
             self.prepare_graphics({**self._store.snapshot(), **values})
 
     def values_of(self, name: str) -> Mapping[str, Value] | None:
-        """The values of the preset, or of the cue's preset, that waits by that name; None for none. Any thread."""
-        loaded = self.shelf.find(name) or self.shelf.find(re.sub(r"^cue \S+ ", "", name))
+        """The values of the preset; None if there is none of that name. Any thread."""
+        loaded = self.shelf.find(name)
         return None if loaded is None else dict(self._arranged(loaded).values)
 
-    def _fade_command(self, go_to: Callable[..., None]) -> Handler:
-        """The handler of a command that takes a name and a time."""
+    def _fade_command(self, *, is_picture: bool) -> Handler:
+        """The handler of `/preset/load`, or of `/preset/glide`."""
 
         def on_command(args: Args, reply: Reply) -> None:
             name, time = name_and_time(args)
-            go = partial(go_to, name, time, answer(reply, name), sent=self._order.sent())
+            ended, sent = answer(reply, name), self._order.sent()
+            go = partial(self.load, name, time, ended, sent=sent, is_picture=is_picture)
             if self.shelf.find(name) is not None:
                 go()
             else:
@@ -386,9 +372,11 @@ class PresetControl:
         return on_command
 
     def _on_prepare(self, args: Args, reply: Reply) -> None:
-        name = preset_name(args) if args else ""
+        name, prepares = preset_name(args) if args else "", self.mixer.prepares
 
         def prepare() -> None:
+            if self.mixer.prepares != prepares:  # while this one was read
+                raise PresetError(f"superseded by preset {self.prepared}" if self.prepared else "superseded")
             self.prepare(name)
             reply.done(self.prepared)
 

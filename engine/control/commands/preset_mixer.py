@@ -16,7 +16,7 @@ from typing import Final, Protocol
 
 import osc_schema
 from engine.control import Args, CommandTable, Reply, Tell
-from engine.control.answering import NamedHandler
+from engine.control.answering import Launched, NamedHandler
 from engine.control.commands.preset_arguments import answer, preset_name, time_of
 from engine.errors import PresetError
 from engine.params import Crossfade, LoadedPreset, ParamStore
@@ -109,6 +109,8 @@ class PresetMixer:
         self._report = report
         self.prepared = ""
         """Name of the preset that the next take loads; "" if there is none."""
+        self.prepares = 0
+        """How often a preset, or none, was prepared."""
         self._watchers: tuple[Callable[[str], None], ...] = ()
         self._begin = self._position
         """Where a fade by hand begins: the crossfader as it stood when the look was prepared or the last fade ended."""
@@ -301,13 +303,13 @@ class PresetMixer:
             raise PresetError("takes now, beat, bar or 4_bars, or nothing")
         self.take(AT_ONCE, answer(reply, name or self.prepared), name=name)
 
-    def _launched_as(self, handler: NamedHandler, args: Args) -> tuple[str, NamedHandler]:
+    def _launched_as(self, handler: NamedHandler, args: Args) -> Launched:
         """The look that is prepared now, and the handler that takes it whatever is prepared when the beat comes."""
         if not self.prepared:
             raise PresetError(NOTHING_PREPARED)
         name = self._shelf.get(self.prepared).name
         self._expect(name)
-        return name, handler
+        return Launched(name, name, handler)
 
     def _on_flash(self, args: Args, reply: Reply) -> None:
         if len(args) != 2 or args[1] not in (0, 1):
@@ -321,6 +323,7 @@ class PresetMixer:
     def _set_prepared(self, name: str) -> None:
         with self.lock:
             is_new, self.prepared = name != self.prepared, name
+            self.prepares += 1
             if is_new and not self._has_hand and not self._is_flashing:
                 self._begin = self._position
             if is_new:

@@ -13,7 +13,7 @@ export class Beat {
   #beats = null;
   beatsABar = 0;
   #dots = [];
-  #waiting = new Map(); // name -> beats left
+  #waiting = new Map(); // name -> beats left, and the preset that a look or a cue loads
   #watchers = [];
 
   constructor(root, values, connection) {
@@ -37,13 +37,13 @@ export class Beat {
     const parts = [this.dots, this.bpm, tap, button("½", "half the tempo", times(0.5)), button("×2", "double the tempo", times(2)), one];
     this.element = make("div", { class: "beat" }, ...parts, this.source, this.sure, this.queue);
     root.append(this.element);
-    connection.on("/launch/queued", ({ args: [name, beats] }) => this.#change(() => this.#waiting.set(name, beats)));
+    connection.on("/launch/queued", ({ args: [name, beats, preset] }) => this.#change(() => this.#waiting.set(name, { beats, preset })));
     for (const end of ["/launch/started", "/launch/dropped"]) {
       connection.on(end, ({ args: [name] }) => this.#change(() => this.#waiting.delete(name)));
     }
   }
 
-  /** Calls `show(waiting)` when something else waits: beats left by name. */
+  /** Calls `show(waiting)` when something else waits: beats left by preset. */
   watchQueue(show) {
     this.#watchers.push(show);
   }
@@ -102,8 +102,9 @@ export class Beat {
     change();
     this.queue.hidden = this.#waiting.size === 0;
     const what = (name) => make("span", { class: "what" }, `${name} in `); // a phone shows the beats only
-    this.queue.replaceChildren(...[...this.#waiting].flatMap(([name, beats], at) => [at ? ", " : "", what(name), String(beats)]));
-    for (const show of this.#watchers) show(this.#waiting);
+    this.queue.replaceChildren(...[...this.#waiting].flatMap(([name, { beats }], at) => [at ? ", " : "", what(name), String(beats)]));
+    const presets = new Map([...this.#waiting.values()].map(({ beats, preset }) => [preset, beats]));
+    for (const show of this.#watchers) show(presets);
   }
 }
 

@@ -79,7 +79,7 @@ export class Pads {
     this.#mark();
   }
 
-  /** `waiting`: beats left by name. */
+  /** `waiting`: beats left by preset. */
   showQueue(waiting) {
     this.#waiting = waiting;
     this.#mark();

@@ -170,6 +170,13 @@ def test_the_second_press_waits_for_the_beat_and_blinks_meanwhile(rig: Rig) -> N
     assert rig.after(0.1) == 3.0 and rig.banks.shown().pads[0][0] == "on_air"
 
 
+def test_the_pad_of_a_cue_that_waits_blinks_although_its_preset_is_renamed(rig: Rig) -> None:
+    rig.launching.add_look("cue 1 high", "bar", lambda name: None, lambda reason: None, preset="high")
+    assert rig.banks.shown().pads[0][0] == "queued"
+    rig.done("/preset/rename", "high", "higher")
+    assert rig.banks.shown().pads[0][0] == "queued"
+
+
 def test_a_look_that_is_renamed_while_it_waits_is_taken_and_blinks_meanwhile(rig: Rig) -> None:
     rig.store.set("/launch/quantise", "bar")
     rig.done("/preset/load", "low")

@@ -371,9 +371,12 @@ def test_a_hanging_preset_file_does_not_block_panic(tmp_path: Path, wait_for: An
         with urllib.request.urlopen(f"http://{page.netloc}/status.json", timeout=120) as answer:
             assert answer.status == 200
         assert ("held",) in [message.args for message in desk.ask("/preset/list")]
-        desk.done("/preset/load", "Aurora")
+        desk.client.send(encode_message("/preset/prepare", "held"))
+        for verb in ("load", "prepare"):
+            desk.done(f"/preset/{verb}", "Aurora")
         stuck.close()
-        assert desk.answer().args == ("/preset/load", "superseded by preset Aurora"), "which was sent later"
+        for verb in ("load", "prepare"):
+            assert desk.answer().args == (f"/preset/{verb}", "superseded by preset Aurora"), "which was sent later"
         desk.done("/preset/load", "good")
 
 
