@@ -28,7 +28,7 @@ from tests.support.drum_loop import (
     write_drum_loop,
     write_silence,
 )
-from tests.support.long_form import IS_SOAK
+from tests.support.long_form import IS_SOAK, in_long_form
 
 LOOP_SIZE = 240, 135
 MOTION_SIZE = LOOP_SIZE if IS_SOAK else (128, 72)  # correlations are the same within 0.07, but lines are wider
@@ -38,6 +38,9 @@ SILENCE_S, SILENCE_FPS = 60.0 if IS_SOAK else 6.0, 2
 PICTURE_S = 4.7
 MOMENT_FRAMES = 5  # from one moment of the demo to the next: the pictures between are drawn, but not read
 LIT = 40  # of 255: anything darker is ground
+LEAST = ("Eclipse", "Mandala", "Horizon", "Thunder", "Riso", "Poster", "Neume")
+WEAKEST = [*LEAST, *in_long_form(*(name for name in LOOKS if name not in LEAST))]
+"""Those that follow the drums or live in silence the least: what harms all looks is seen there first."""
 BRIGHT = ("Riso", "Marble")
 """Looks that fill the picture with light; all others have a dark ground."""
 MEANS = {False: (24, 46), True: (95, 190)}
@@ -46,13 +49,9 @@ MEANS = {False: (24, 46), True: (95, 190)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Show:
-    """A look with drums, in silence, and with the demo sound until the moment of its pictures."""
+    """A look with the demo sound until the moment of its pictures."""
 
     name: str
-    drums: np.ndarray = field(repr=False)
-    """(n, height, width, 3) uint8, MOTION_SIZE, at 25 fps."""
-    silence: np.ndarray = field(repr=False)
-    """The same at 2 fps."""
     demo: np.ndarray = field(repr=False)
     """In STILL_SIZE after WARM_UP_S, every MOMENT_FRAMES at 25 fps."""
     still: np.ndarray = field(repr=False)
@@ -98,8 +97,8 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     }
 
 
-@pytest.fixture(scope="module", params=LOOKS)
-def show(request: pytest.FixtureRequest, sounds: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Show:
+@pytest.fixture(scope="module", params=WEAKEST)
+def show(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Show:
     name, presets = request.param, tmp_path_factory.mktemp("presets")
     first, last, demo = round(WARM_UP_S * FPS), round(PICTURE_S * FPS) - 1, []
     for number, frame in enumerate(draw(name, presets, "demo", FPS, PICTURE_S, STILL_SIZE)):
@@ -107,8 +106,6 @@ def show(request: pytest.FixtureRequest, sounds: dict[str, str], tmp_path_factor
             demo.append(frame.read_rgba()[..., :3].copy())
     return Show(
         name=name,
-        drums=read(draw(name, presets, sounds["drums"], FPS, DRUMS_S)),
-        silence=read(draw(name, presets, sounds["silence"], SILENCE_FPS, SILENCE_S)),
         demo=np.stack(demo[:-1]),
         still=demo[-1],
     )
@@ -145,8 +142,9 @@ def test_a_pump_on_the_kick_follows_the_drums_and_a_drifting_picture_does_not() 
     assert followed(drifting, FPS) < 0.3
 
 
-def test_a_look_moves_with_the_drums(show: Show) -> None:
-    assert followed(show.drums, FPS) > 0.5
+@pytest.mark.parametrize("name", WEAKEST)
+def test_a_look_moves_with_the_drums(name: str, sounds: dict[str, str], tmp_path: Path) -> None:
+    assert followed(read(draw(name, tmp_path, sounds["drums"], FPS, DRUMS_S)), FPS) > 0.5
 
 
 def test_a_look_is_as_bright_as_the_others_and_has_few_hues(show: Show) -> None:
@@ -169,8 +167,11 @@ def blocks(picture: np.ndarray) -> np.ndarray:
     return picture.reshape(9, high, 16, wide, 3).mean(axis=(1, 3))
 
 
-def test_a_look_lives_in_silence_and_no_two_of_its_moments_are_alike(show: Show) -> None:
-    moments = show.silence[round(WARM_UP_S * SILENCE_FPS) :]
+@pytest.mark.parametrize("name", WEAKEST)
+def test_a_look_lives_in_silence_and_no_two_of_its_moments_are_alike(
+    name: str, sounds: dict[str, str], tmp_path: Path
+) -> None:
+    moments = read(draw(name, tmp_path, sounds["silence"], SILENCE_FPS, SILENCE_S))[round(WARM_UP_S * SILENCE_FPS) :]
     seen = np.median((moments.max(axis=3) > 60).mean(axis=(1, 2)))
     assert seen > 0.01, "black in silence"
     small = np.stack([blocks(moment) for moment in moments])  # grain and dither do not count

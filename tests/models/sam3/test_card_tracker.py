@@ -10,6 +10,7 @@ from engine.models.sam3.load import load
 from engine.models.sam3.segmenter import Segmenter
 from engine.values import Segmentation
 from tests.models.sam3.small_sam3 import BLUE, GREEN, RED, SIDE, picture
+from tests.support.long_form import in_long_form
 from tests.support.sham_card.installation import installed
 from tests.support.sham_card.walking import HAS_CARD
 
@@ -32,7 +33,7 @@ def shot(number: int) -> np.ndarray:
 
 
 @pytest.mark.skipif(HAS_CARD, reason="has a CUDA device, which would not say it")
-@pytest.mark.parametrize(("prompts", "shown", "count"), [(2, range(5), 6), (6, range(3, 5), 16)])
+@pytest.mark.parametrize(("prompts", "shown", "count"), [(2, range(5), 6), *in_long_form((6, range(3, 5), 16))])
 def test_a_tracked_picture_costs_two_waits_and_no_pageable_copy(
     small_seeing_sam3: Path, prompts: int, shown: range, count: int
 ) -> None:

@@ -22,7 +22,7 @@ from engine.models.sd.single import paint
 from engine.models.seeded import seeded
 from tests.conftest import TinyModels
 from tests.live.sd.studio import BASE, source_picture
-from tests.support.long_form import IS_SOAK
+from tests.support.long_form import IS_SOAK, in_long_form
 from tests.support.sham_card.card import ShamCard
 from tests.support.sham_card.walking import HAS_CARD, reference_device, walked_card
 
@@ -108,7 +108,7 @@ def painted(painter: Painter, show: list[Change], loop: Callable[[], Any]) -> It
         yield change, picture.pixels.copy()
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", ["sd15", "sdxl", "turbo", *in_long_form("sd21", "distilled")])
 def test_a_show_is_painted_from_graphs_as_by_direct_calls(
     tiny_models: TinyModels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, family: str
 ) -> None:
