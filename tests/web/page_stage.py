@@ -10,34 +10,14 @@ from typing import Any
 import osc_schema
 from engine import open_engine
 from engine.app import Engine
-from engine.audio.chosen import ChosenAudio, ChosenSound
-from engine.audio.demo import demo_feed
 from engine.config import build_config
 from engine.osc import encode_message
-from engine.system.clock import SystemClock
 from tests.support.browsers import SHELL
+from tests.support.held_sound import held_sound
 
 STARTED_WITHIN_S = 120.0
 FPS = 6.0
 CLOCK = {"/tempo/source": "manual"}  # the beat would write /tempo/bpm now and then
-
-
-class NearlyStopped(SystemClock):
-    """A hundred times as slow."""
-
-    def now_s(self) -> float:
-        return super().now_s() / 100
-
-    def sleep_until(self, due_s: float) -> None:
-        super().sleep_until(due_s * 100)
-
-
-def held_sound() -> ChosenAudio:
-    """The demo sound: half a second at once, then 10 ms in each second."""
-    sound = ChosenSound(NearlyStopped(), lambda key, line: None)
-    sound.open_demo()
-    sound.ring.write(demo_feed().read(sound.ring.sample_rate_hz // 2))
-    return ChosenAudio(sound, "demo loop", lambda key, line: None)
 
 
 class Stage:
