@@ -1,5 +1,5 @@
-"""The demo sound, nearly stopped, for engines whose tests hear nothing: analysing a sound takes a fifth of a core for as
-long as a test takes, and most of a test is waiting."""
+"""The demo sound, nearly stopped, for engines whose tests hear nothing: analysing a sound takes a fifth of a core, and
+most of a test is waiting."""
 
 from engine.audio.chosen import ChosenAudio, ChosenSound
 from engine.audio.demo import demo_feed
