@@ -32,6 +32,7 @@ def white_picture(folder: Path) -> dict[str, Any]:
     cv2.imwrite(str(folder / "white.png"), np.full((16, 16, 3), 255, np.uint8))
     layers = PLAIN | {f"/layer/{n}/intensity": float(n == 5) for n in range(1, 6)}
     return {
+        "fps": 60.0,
         "camera": str(folder / "white.png"),
         "sinks": ("shared=stopwatch",),
         "smoothing": {"/master/fade": 0.0},

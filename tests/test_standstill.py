@@ -21,7 +21,7 @@ def test_while_a_frame_stands_questions_are_answered_and_the_status_says_so(
     tmp_path: Path, wait_for: Callable[..., object]
 ) -> None:
     held, is_held = threading.Event(), threading.Event()
-    with open_desk(tmp_path) as desk:
+    with open_desk(tmp_path, fps=60.0) as desk:
         desk.client.send(encode_message("/engine/notify", 1))
         desk.answers_up_to("/engine/heartbeat")
 

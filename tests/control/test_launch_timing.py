@@ -16,6 +16,7 @@ from engine.osc import encode_message
 from engine.params import ParamStore, PresetFolder, Tempo
 from engine.system.clock import SteppedClock
 from tests.benchmarks.beat_songs import RATE_HZ, clicks
+from tests.support.held_sound import held_sound
 
 FPS, BPM, BEATS = 60.0, 126.0, 60
 BEAT_S = 60.0 / BPM
@@ -140,7 +141,7 @@ def test_the_shader_of_a_queued_look_is_on_the_picture_of_its_beat(
             },
         }
     )
-    with open_engine(config) as engine:
+    with open_engine(config, sound=held_sound()) as engine:
         parts, sender = engine._parts, make_peer().sender()
 
         def send(address: str, *values: object) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from engine import Engine, open_engine
 from engine.config import build_config
 from engine.osc import Message, encode_message
+from tests.support.held_sound import held_sound
 from tests.support.reading_client import ReadingClient
 
 CEILING_S = 120.0
@@ -61,11 +62,12 @@ class Desk:
 
 
 @contextlib.contextmanager
-def open_desk(folder: Path, **changes: Any) -> Iterator[Desk]:
-    """Open an engine with its files in `folder`; it draws 64 x 64 pixels with the demo loop as sound."""
+def open_desk(folder: Path, *, plays_sound: bool = False, **changes: Any) -> Iterator[Desk]:
+    """Open an engine with its files in `folder`; it draws 64 x 64 pixels, 20 a second. The sound is the demo loop, held
+    unless it `plays_sound`."""
     config = build_config(
         {
-            "width": 64, "height": 64, "fps": 60.0, "audio": "demo", "osc": {"listen": "127.0.0.1:0"},
+            "width": 64, "height": 64, "fps": 20.0, "audio": "demo", "osc": {"listen": "127.0.0.1:0"},
             "presets": str(folder / "presets"), "recordings": str(folder / "recordings"), "renderer": "numba",
         }
         | changes
@@ -74,7 +76,7 @@ def open_desk(folder: Path, **changes: Any) -> Iterator[Desk]:
     engines: list[Engine] = []
 
     def play() -> None:
-        with open_engine(config) as engine:
+        with open_engine(config, sound=None if plays_sound else held_sound()) as engine:
             engines.append(engine)
             opened.set()
             engine.run()

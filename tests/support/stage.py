@@ -12,13 +12,22 @@ from engine import Engine, open_engine
 from engine.config import build_config
 from engine.values import CHANNELS, ChannelFeatures
 from tests.support.desk import Desk
+from tests.support.held_sound import held_sound
 from tests.support.reading_client import ReadingClient
 
 
 class Stage(Desk):
-    """An engine that draws on a thread of its own, and a client that plays it."""
+    """An engine that draws on a thread of its own, and a client that plays it. The sound is held unless it
+    `plays_sound`."""
 
-    def __init__(self, config: dict[str, Any], wait_for: Callable[..., Any], *, child: str = "sd") -> None:
+    def __init__(
+        self,
+        config: dict[str, Any],
+        wait_for: Callable[..., Any],
+        *,
+        child: str = "sd",
+        plays_sound: bool = False,
+    ) -> None:
         self.wait_for = wait_for
         self._child = child
         self.recordings = Path(config["recordings"])
@@ -33,7 +42,7 @@ class Stage(Desk):
 
         def play() -> None:
             try:
-                with open_engine(build_config(config)) as self.engine:
+                with open_engine(build_config(config), sound=None if plays_sound else held_sound()) as self.engine:
                     opened.set()
                     for frame in self.engine.frames():
                         self.indices.append(frame.index)
@@ -93,7 +102,7 @@ def stage_config(folder: Path, **more: Any) -> dict[str, Any]:
     return {
         "width": 128,
         "height": 72,
-        "fps": 12.0,
+        "fps": 6.0,
         "audio": "demo",
         "renderer": "numba",
         "osc": {"listen": "127.0.0.1:0"},
@@ -102,13 +111,13 @@ def stage_config(folder: Path, **more: Any) -> dict[str, Any]:
     } | more
 
 
-def opened_once(config: dict[str, Any], child: str) -> Iterator[Callable[..., Stage]]:
+def opened_once(config: dict[str, Any], child: str, **options: Any) -> Iterator[Callable[..., Stage]]:
     """For a fixture of a module: `open_stage(wait_for)` gives the same stage to all its tests."""
     stages: list[Stage] = []
 
     def open_stage(wait_for: Callable[..., Any]) -> Stage:
         if not stages:
-            stages.append(Stage(config, wait_for, child=child))
+            stages.append(Stage(config, wait_for, child=child, **options))
         return stages[0]
 
     yield open_stage

@@ -10,34 +10,16 @@ from typing import Any
 import osc_schema
 from engine import open_engine
 from engine.app import Engine
-from engine.audio.chosen import ChosenAudio, ChosenSound
-from engine.audio.demo import demo_feed
 from engine.config import build_config
 from engine.osc import encode_message
-from engine.system.clock import SystemClock
+from osc_schema.modulation import ROUTES
 from tests.support.browsers import SHELL
+from tests.support.held_sound import held_sound
 
 STARTED_WITHIN_S = 120.0
 FPS = 6.0
-CLOCK = {"/tempo/source": "manual"}  # the beat would write /tempo/bpm now and then
-
-
-class NearlyStopped(SystemClock):
-    """A hundred times as slow."""
-
-    def now_s(self) -> float:
-        return super().now_s() / 100
-
-    def sleep_until(self, due_s: float) -> None:
-        super().sleep_until(due_s * 100)
-
-
-def held_sound() -> ChosenAudio:
-    """The demo sound: half a second at once, then 10 ms in each second."""
-    sound = ChosenSound(NearlyStopped(), lambda key, line: None)
-    sound.open_demo()
-    sound.ring.write(demo_feed().read(sound.ring.sample_rate_hz // 2))
-    return ChosenAudio(sound, "demo loop", lambda key, line: None)
+STILL = {"/tempo/source": "manual"} | {f"/mod/{n}/target": "" for n in ROUTES}
+"""The beat would write /tempo/bpm now and then, and the first look's routes would move ghosts all the time."""
 
 
 class Stage:
@@ -81,7 +63,7 @@ class Stage:
                 "fps": FPS,
                 "audio": "demo",
                 "renderer": "numba",
-                "params": CLOCK,
+                "params": STILL,
                 "sinks": ("null",),
                 "osc": {"listen": "127.0.0.1:0"},
                 "web": self._web,
@@ -115,7 +97,7 @@ class Stage:
         params = [
             param for param in osc_schema.PARAMS if param.type != "trigger" and param.area not in ("engine", "sink")
         ]
-        values = {param.address: param.default for param in params} | CLOCK
+        values = {param.address: param.default for param in params} | STILL
         self.engine.params.set_many(list(values.items()), by="test")
 
     def get(self, address: str) -> Any:

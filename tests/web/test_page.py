@@ -10,6 +10,7 @@ import pytest
 import osc_schema
 from engine.osc import decode_packet
 from osc_schema import ParamType
+from tests.support.long_form import in_long_form
 from tests.web.page_stage import House, Stage, Visit
 
 
@@ -445,7 +446,10 @@ NEEDED_IN_THE_DARK = ("picture", "master-fade", "blackout", "freeze", "panic")
 NEEDED_TO_PERFORM = ("picture", "take", "hand-hit", "hand-freeze", "hand-blackout", "hand-panic")
 
 
-@pytest.mark.parametrize("size", [(390, 844), (1920, 1080), (2560, 1440)], ids=["phone", "full HD", "1440p"])
+SIZES = [(390, 844), (2560, 1440), *in_long_form(((1920, 1080),))]
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["phone", "1440p", "full HD"])
 def test_no_text_is_cut_off_and_safety_controls_never_scroll_away(visit: Visit, size: tuple[int, int]) -> None:
     page = visit.page
     page.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))

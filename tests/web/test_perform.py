@@ -9,6 +9,7 @@ import pytest
 from engine.params.looks import LOOKS
 from engine.web.preview import encode_preview
 from osc_schema.modulation import ROUTES
+from tests.support.long_form import in_long_form
 from tests.web.page_stage import House, Stage, Visit
 
 PALETTE = "/colour/palette"
@@ -363,7 +364,10 @@ def test_a_cue_is_now_only_until_another_look_is_on(perform: Visit, stage: Stage
     page.locator("#drawer-toggle").click()
 
 
-@pytest.mark.parametrize("phone", [(1180, 820), (390, 844)], indirect=True, ids=["tablet", "phone"])
+PHONE_AND_TABLET = [(390, 844), *in_long_form(((1180, 820),))]
+
+
+@pytest.mark.parametrize("phone", PHONE_AND_TABLET, indirect=True, ids=["phone", "tablet"])
 def test_a_pad_whose_shader_is_missing_has_a_red_corner_and_says_why(
     phone: Visit, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

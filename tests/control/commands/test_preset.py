@@ -299,7 +299,7 @@ def test_a_look_glides_and_fades_in_over_udp_its_faders_are_seen_to_move_and_the
     cost = desk.engine._parts.drawing.looks.cost
     desk.engine.post(lambda: [cost.add(work_s=0.9, draw_s=0.8, looks=1) for _ in range(60)])
     assert desk.done("/preset/load", "default", 0.1) == ("/preset/load", "default")
-    assert said() == "the old look is frozen (drawing both looks would take 1700 of 17 ms per frame)"
+    assert said() == "the old look is frozen (drawing both looks would take 1700 of 50 ms per frame)"
 
 
 def test_invalid_entries_of_a_preset_are_reported(desk: Desk) -> None:

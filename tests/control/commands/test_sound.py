@@ -45,7 +45,7 @@ def test_a_set_of_files_replaces_the_demo_loop_and_is_moved_through(tmp_path, wa
         now = desk.engine.status().audio.place
         return (now.number, now.tracks, now.name, now.state) if now else (0, 0, "", "")
 
-    with open_desk(tmp_path, music=(str(music),)) as desk:
+    with open_desk(tmp_path, plays_sound=True, music=(str(music),)) as desk:
         desk.done("/engine/notify", 1)
         assert entries(desk, "input")["demo"] == ("built-in demo loop", 1)
         assert list(entries(desk, "file")) == [

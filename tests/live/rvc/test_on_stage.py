@@ -46,7 +46,7 @@ def open_stage(
     tmp_path_factory: pytest.TempPathFactory, fork_server: None, singing_voice: Path
 ) -> Iterator[Callable[..., Stage]]:
     """One engine with a voice for all tests of this file: a model is loaded once."""
-    yield from opened_once(voice_config(tmp_path_factory.mktemp("voice"), singing_voice), child="rvc")
+    yield from opened_once(voice_config(tmp_path_factory.mktemp("voice"), singing_voice), child="rvc", plays_sound=True)
 
 
 @pytest.fixture

@@ -222,7 +222,7 @@ def test_pictures_keep_coming_and_are_all_recorded_while_the_child_is_killed(
     """The child is killed each time it has published; every frame must be recorded. The long form also kills its fork
     server, which then needs seconds to import (test_faults does the same with a server that imports little)."""
     kills = 100 if IS_SOAK else 1
-    looks = {"/mode": "simple"} | FAITHFUL | SMALL
+    looks = PLAIN | {"/mode": "simple", "/safety/flash_guard": False} | FAITHFUL | SMALL
     stage = Stage(sd_config(tmp_path, tiny_sd, sinks=(f"record={tmp_path / 'out.mp4'}",), params=looks), wait_for)
     killed: list[int] = []
     for _ in range(kills):
