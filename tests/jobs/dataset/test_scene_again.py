@@ -70,6 +70,9 @@ def made_by(job: DatasetJob, folder: Path) -> MadePicture:
     return make_picture(job.with_given_size().task(0), folder)
 
 
+pytestmark = pytest.mark.usefixtures("warm_processes")
+
+
 @pytest.fixture(scope="module")
 def box(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder: Path = tmp_path_factory.mktemp("model")

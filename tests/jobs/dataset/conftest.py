@@ -1,0 +1,45 @@
+"""Processes that make the pictures of several runs."""
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.jobs.dataset.running.attempt import EXITING_S, HAS_FORK, PictureWorker
+from engine.system.worker_process import WorkerProcess
+
+Spare = defaultdict[frozenset[tuple[str, str]], list[WorkerProcess]]
+
+
+@pytest.fixture(scope="session")
+def spare_processes() -> Iterator[Spare]:
+    """Processes of finished runs that wait for pictures of the next one, by their environment."""
+    spare: Spare = defaultdict(list)
+    yield spare
+    for process in (each for processes in spare.values() for each in processes):
+        process.end(EXITING_S)
+
+
+@pytest.fixture(scope="module")
+def warm_processes(spare_processes: Spare) -> Iterator[None]:
+    """Runs of this file fork their pictures from processes of earlier runs, which have imported everything."""
+
+    class WarmWorker(PictureWorker):
+        def __init__(self, environment: Mapping[str, str], **options: Any) -> None:
+            super().__init__(environment, warm_log=Path(os.devnull))
+            ours = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+            self._spare = spare_processes[frozenset((ours | dict(environment)).items())]
+            self._process = self._spare.pop() if self._spare else None
+
+        def close(self) -> None:
+            if self._process is not None:
+                self._spare.append(self._process)
+                self._process = None
+
+    with pytest.MonkeyPatch.context() as patched:
+        if HAS_FORK:
+            patched.setattr("engine.jobs.dataset.running.local.PictureWorker", WarmWorker)
+        yield
