@@ -18,7 +18,7 @@ import re
 import tomllib
 from dataclasses import fields, is_dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, entry_points
+from importlib.metadata import EntryPoint, EntryPoints, PackageNotFoundError, distribution, entry_points
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -126,8 +126,15 @@ def _fits(value: Any, hint: Any) -> bool:
 def _foreign(group: str) -> list[EntryPoint]:
     if os.environ.get(SWITCH) == "off":
         return []
-    points = (point for point in entry_points(group=group) if point.dist is not None and point.dist.name != PACKAGE)
-    return sorted(points, key=lambda point: (point.name, point.value))
+    points = _all_installed().select(group=group)
+    foreign = (point for point in points if point.dist is not None and point.dist.name != PACKAGE)
+    return sorted(foreign, key=lambda point: (point.name, point.value))
+
+
+@cache
+def _all_installed() -> EntryPoints:
+    """Those of all packages: finding them reads a file of each package."""
+    return entry_points()
 
 
 def _own(group: str) -> list[EntryPoint]:
