@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 
 from engine.jobs.dataset.running.attempt import EXITING_S, HAS_FORK, PictureWorker
+from engine.jobs.dataset.task import PictureTask
 from engine.system.worker_process import WorkerProcess
 
-Spare = defaultdict[frozenset[tuple[str, str]], list[WorkerProcess]]
+Spare = defaultdict[tuple[frozenset[tuple[str, str]], bool], list[WorkerProcess]]
 
 
 @pytest.fixture(scope="session")
 def spare_processes() -> Iterator[Spare]:
-    """Processes of finished runs that wait for pictures of the next one, by their environment."""
+    """Processes of finished runs that wait for pictures of the next one, by environment and recipe."""
     spare: Spare = defaultdict(list)
     yield spare
     for process in (each for processes in spare.values() for each in processes):
@@ -31,8 +32,13 @@ def warm_processes(spare_processes: Spare) -> Iterator[None]:
         def __init__(self, environment: Mapping[str, str], **options: Any) -> None:
             super().__init__(environment, warm_log=Path(os.devnull))
             ours = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
-            self._spare = spare_processes[frozenset((ours | dict(environment)).items())]
-            self._process = self._spare.pop() if self._spare else None
+            self._key = frozenset((ours | dict(environment)).items())
+
+        def attempt(self, task: PictureTask, *places: Any, **options: Any) -> Any:
+            self._spare = spare_processes[self._key, task.recipe_2 is None]
+            if self._process is None and self._spare:
+                self._process = self._spare.pop()
+            return super().attempt(task, *places, **options)
 
         def close(self) -> None:
             if self._process is not None:
@@ -42,4 +48,5 @@ def warm_processes(spare_processes: Spare) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         if HAS_FORK:
             patched.setattr("engine.jobs.dataset.running.local.PictureWorker", WarmWorker)
+            patched.setattr("engine.jobs.dataset.running.local.cores", lambda: 1)  # the same threads for one job as for two
         yield
