@@ -18,7 +18,7 @@ import re
 import tomllib
 from dataclasses import fields, is_dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, EntryPoints, PackageNotFoundError, distribution, entry_points
+from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, entry_points
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -132,8 +132,8 @@ def _foreign(group: str) -> list[EntryPoint]:
 
 
 @cache
-def _all_installed() -> EntryPoints:
-    """Those of all packages: finding them reads a file of each package."""
+def _all_installed() -> Any:
+    """EntryPoints of all packages (in Python 3.11 by group): finding them reads a file of each package."""
     return entry_points()
 
 
