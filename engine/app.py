@@ -6,7 +6,6 @@ Anything missing fails here, before the first frame. After that no failure of a 
 """
 
 import contextlib
-import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -54,7 +53,6 @@ from engine.sources.senders import SenderLists
 from engine.system import folders
 from engine.system.clock import Clock, SteppedClock, SystemClock
 from engine.system.closing import Closing
-from engine.system.guarded_thread import Guard
 from engine.system.power import kept_awake
 from engine.system.standstill import FrameMark, Watchdog
 from engine.telemetry import FrameTimes, Warnings
@@ -66,8 +64,6 @@ from engine.web.serving.lan import lan_addresses
 from osc_schema import plugins
 
 __all__ = ["Engine", "open_engine"]
-
-log = logging.getLogger(__name__)
 
 SOFTWARE_FPS, GPU_FPS = 30.0, 60.0
 SOFTWARE_SIZE = 960, 540  # on two cores a frame of the first look takes 18 ms here and 31 of the 33 available at 720p
@@ -225,7 +221,6 @@ def open_engine(
             renderer.add_context_user(one)
 
         # the frame loop, the status, the page
-        trail = Guard(log, warnings.report, "launch", "the look that waits gets no trail")
         parts = EngineParts(
             timing=TimingParts(clock=clock, stopwatch=SystemClock(), times=FrameTimes(), mark=FrameMark(), gate=gate),
             desk=desk,
@@ -236,7 +231,7 @@ def open_engine(
                 looks=Looks(
                     LookPipeline(slew, modulation.Modulation(slots.alias_of)),
                     waiting=desk.launching.preset_within,
-                    values_of=lambda name: trail.attempt(partial(desk.preset_control.values_of, name)),
+                    values_of=desk.preset_control.values_of,
                 ),
                 shaders=shaders,
                 slots=slots,

@@ -126,8 +126,15 @@ def _fits(value: Any, hint: Any) -> bool:
 def _foreign(group: str) -> list[EntryPoint]:
     if os.environ.get(SWITCH) == "off":
         return []
-    points = (point for point in entry_points(group=group) if point.dist is not None and point.dist.name != PACKAGE)
-    return sorted(points, key=lambda point: (point.name, point.value))
+    points = _all_installed().select(group=group)
+    foreign = (point for point in points if point.dist is not None and point.dist.name != PACKAGE)
+    return sorted(foreign, key=lambda point: (point.name, point.value))
+
+
+@cache
+def _all_installed() -> Any:
+    """EntryPoints of all packages (in Python 3.11 by group): finding them reads a file of each package."""
+    return entry_points()
 
 
 def _own(group: str) -> list[EntryPoint]:

@@ -26,7 +26,7 @@ from tests.support.reading_client import ReadingClient
 WATCHER = Path(__file__).parent / "support/gap_watcher.py"
 READER = Path(__file__).parents[1] / "engine/sinks/shared_reader.py"
 SECONDS, FILE_EVERY_S = (600.0, 2) if IS_SOAK else (7.0, 1)
-SIZE = "960x540" if IS_SOAK else "160x90"
+SIZE, FPS = ("960x540", "60") if IS_SOAK else ("160x90", "30")
 MAX_GAP_S = 0.5 if IS_SOAK else 3.0  # other tests share the machine with the short form
 RATE_HZ = 500.0
 SLOTS = ("generator", "1", "2", "3", "4")
@@ -97,7 +97,7 @@ def running_show(folder: Path, *more: str) -> Iterator[tuple[subprocess.Popen[by
     log = folder / "log.txt"
     with open(log, "wb") as written:
         process = subprocess.Popen(
-            [sys.executable, "-m", "engine.cli.main", "run", *arguments, SIZE, *more],
+            [sys.executable, "-m", "engine.cli.main", "run", *arguments, SIZE, "--fps", FPS, *more],
             cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=written, stderr=written,
         )  # fmt: skip
     client = None

@@ -1,8 +1,10 @@
 """The version of an installed package. A checkout runs without being installed, so the engine itself may have none."""
 
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 
+@cache
 def package_version(name: str = "multiverse-engine") -> str:
     """The installed version; "source" for a package that was not installed."""
     try:

@@ -21,7 +21,6 @@ from engine.cli.run import build_settings, parse_rate, parse_universes, window_s
 from engine.cli.standard_streams import open_closed_streams
 from engine.errors import UsageError
 from engine.ipc import FrameRing
-from engine.ipc.ring_folder import find_ring, system_folder
 from tests.cli.conftest import Said
 from tests.support.long_form import in_long_form
 
@@ -51,9 +50,11 @@ def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*MULTIVERSE, "run", *arguments], capture_output=True, text=True, cwd=home, timeout=120)
 
 
-def start(home: Path, *arguments: str, start_new_session: bool = False) -> subprocess.Popen[str]:
+def start(
+    home: Path, *arguments: str, before: tuple[str, ...] = (), start_new_session: bool = False
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [*MULTIVERSE, "run", *arguments],
+        [*before, *MULTIVERSE, "run", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -254,11 +255,16 @@ def end_cleanly(process: subprocess.Popen[str], number: signal.Signals, recordin
         assert sum(1 for _ in container.decode(video=0)) >= 1
 
 
-def test_ctrl_c_ends_it_cleanly(home: Path) -> None:
+def test_nohup_stays_nohup_and_ctrl_c_ends_it_cleanly(home: Path, wait_for: Callable) -> None:
     """SIGTERM, too: it ends the test of presets."""
-    sinks = ["--sink", "shared", "--sink", "record=out.mp4"]
-    process = start(home, *SMALL, "--audio", "demo", "--osc", "off", "--web", "off", *sinks)
+    arguments = [*SMALL, "--audio", "demo", "--osc", "off", "--web", "off", "--sink", "shared=nohup"]
+    process = start(home, *arguments, "--sink", "record=out.mp4", before=("nohup",))
     wait_until_running(process)
+    reader = FrameRing.open("nohup")
+    first = wait_for(reader.latest, "the first picture").index
+    process.send_signal(signal.SIGHUP)
+    wait_for(lambda: reader.latest().index > first + 2, "more pictures")
+    reader.close()
     end_cleanly(process, signal.SIGINT, home / "out.mp4")
 
 
@@ -384,19 +390,6 @@ def test_a_blocked_terminal_stops_neither_the_picture_nor_the_exit(home: Path) -
     assert done.returncode == 0
     with av.open(str(home / "x.mp4")) as container:
         assert sum(1 for _ in container.decode(video=0)) == 10
-
-
-def test_nohup_stays_nohup(home: Path, wait_for: Callable) -> None:
-    arguments = [*SMALL, "--audio", "demo", "--osc", "off", "--web", "off", "--sink", "shared=nohup", "--frames", "24"]
-    command = ["nohup", *MULTIVERSE, "run", "--json", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=home) as process:
-        wait_for(lambda: find_ring("nohup", system_folder()), "the ring")
-        reader = FrameRing.open("nohup")
-        wait_for(lambda: reader.latest() is not None, "the first picture")
-        reader.close()
-        process.send_signal(signal.SIGHUP)
-        summary, _ = process.communicate(timeout=120)
-    assert json.loads(summary)["frames"] == 24
 
 
 def test_a_preset_is_saved_and_loaded_until_sigterm_ends_the_run_cleanly(home: Path, free_port: Any, say: Any) -> None:

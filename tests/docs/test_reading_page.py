@@ -41,7 +41,7 @@ def test_there_are_as_many_programs_as_are_run() -> None:
 
 def test_a_program_saves_a_picture(tmp_path: Path) -> None:
     lines = run(programs()["A picture"], tmp_path).splitlines()
-    assert [line.split()[0] for line in lines] == [str(index) for index in range(60)]
+    assert [line.split()[0] for line in lines] == [str(index) for index in range(30)]
     with Image.open(tmp_path / "picture.png") as picture:
         assert picture.size == (640, 360)
         assert len(picture.getcolors(1 << 20) or range(1 << 20)) > 100

@@ -8,7 +8,7 @@ or removes (the audit events of Python), so that every step on the disk can be t
 folder hold the outputs to compare.
 """
 
-import importlib
+import gc
 import json
 import os
 import random
@@ -17,6 +17,8 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,24 +28,25 @@ Run = Callable[[Path, bool], None]
 
 
 def video(source: Path, model: str) -> Run:
-    from engine.jobs.video import VideoJob, paint_video
+    from engine.jobs.video import VideoJob
+    from engine.jobs.video.fused import FusedStages
+    from engine.jobs.video.run import open_job, run_job
     from engine.jobs.video.writing import segmented_video
-    from engine.live.sd.link import PRELOAD
     from engine.models.sd import ModelSpec
     from engine.models.sd.painting import Painting
 
-    for name in PRELOAD:  # here, not in each fork
-        importlib.import_module(name)
     segmented_video.SEGMENT_PICTURES = 2
     painting = Painting(spec=ModelSpec(model=model), prompt="glass", steps=2, cfg=1.0, seed=7)
     settings: dict[str, Any] = {"painting": painting, "batch": 2, "device": "cpu", "threads": 1}
+
+    stages = FusedStages(VideoJob(source=str(source), output=str(source.with_name("frames")), **settings), (96, 64))
 
     def run(out: Path, resume: bool) -> None:
         out.mkdir(exist_ok=True)
         for name in ("out.mp4", "frames"):
             overwrite = resume and (out / name).exists()  # finished before the other one was killed
             job = VideoJob(source=str(source), output=str(out / name), resume=resume, overwrite=overwrite, **settings)
-            paint_video(job)
+            run_job(job, open_job(job), copy(stages))  # a run closes its stages
 
     return run
 
@@ -60,7 +63,7 @@ def segment(source: Path, model: str, mode: str) -> Run:
         values: dict[str, Any] = {"prompts": ("disc",), "model": model, "mode": mode, "resolution": 336}
         return SegmentJob(source=source, outputs=outputs, device="cpu", threads=1, resume=resume, **values)
 
-    segmenter = load_segmenter(job_of(source.parent, False))
+    segmenter = load_segmenter(replace(job_of(source.parent, False), resolution=112))
 
     def run(out: Path, resume: bool) -> None:
         out.mkdir(exist_ok=True)
@@ -80,7 +83,7 @@ def convert(folder: Path, model: str) -> Run:
     from engine.models.rvc.optimization import OptimizationConfig
     from tests.jobs.convert.voices import spoken, write_sound
 
-    sources = tuple(write_sound(folder / f"{name}.wav", spoken(length)) for name, length in (("a", 1.6), ("b", 0.9)))
+    sources = tuple(write_sound(folder / f"{name}.wav", spoken(length)) for name, length in (("a", 0.9), ("b", 0.5)))
     spec = VoiceSpec(model=str(Path(model) / "voice.pth"), content=str(Path(model) / "content"), pitch="yin")
     loaded = load(spec, "cpu", "float32")
     config = OptimizationConfig.resolve("cpu", {}, batch_size=1)
@@ -98,6 +101,7 @@ def convert(folder: Path, model: str) -> Run:
 def forked(run: Run, out: Path, *, resume: bool, kill_at: int | None) -> tuple[bool, int]:
     """True if the run ended by itself, and how many events it had then."""
     reading, writing = os.pipe()
+    gc.freeze()  # each run collects garbage, and would look at every object of torch
     child = os.fork()
     if not child:
         status = 1

@@ -42,7 +42,7 @@ def test_a_run_killed_anywhere_and_resumed_gives_the_bytes_of_an_uninterrupted_o
     name = job.partition(" ")[0]
     models = {
         "video": tiny_models.sd,
-        "segment": lambda: tiny_models.sam3(kind="seeing"),
+        "segment": lambda: tiny_models.sam3(kind="seeing", side_px=112),
         "convert": lambda: tiny_models.voice(kind="singing"),
     }
     asked = {"job": job, "folder": str(tmp_path), "model": str(models[name]()), "kills": KILLS, "seed": 23}

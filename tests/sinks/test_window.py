@@ -400,7 +400,7 @@ def test_a_display_is_chosen_from_the_list_during_the_show(screen: Screen, tmp_p
     def entries() -> list[tuple]:
         return [message.args for message in desk.ask("/window/list") if message.address == "/window/entry"]
 
-    with open_desk(tmp_path) as desk:
+    with open_desk(tmp_path, fps=30.0) as desk:
         assert entries() == [("none", "no window", 1), ("screen", "0 screen, 640x480 at 0,0", 0)]
         desk.engine.params.set("/window/fullscreen", True, by="test")
         assert "there are: 0 screen" in desk.failed("/window/open", "HDMI")

@@ -4,6 +4,7 @@ Presets are loaded at once, from memory (`PresetShelf`), so that later messages 
 values. Only the disk store uses the disk, so a slow or hung disk blocks no command, such as a panic.
 """
 
+import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -27,10 +28,13 @@ from engine.params.looks import LOOKS
 from engine.params.preset_shelf import CURRENT, CurrentPreset, PresetChange, PresetShelf
 from engine.params.presets import is_factory
 from engine.system.disk_store import DiskStore
+from engine.system.guarded_thread import Guard
 from engine.system.reporting import Report
 from osc_schema import Rejected, Value
 from osc_schema.fx import SLOTS, file_address
 from osc_schema.layers import LAYERS
+
+log = logging.getLogger(__name__)
 
 TakePicture = Callable[[Callable[[bytes], None]], None]
 """`take(deliver)` calls `deliver(jpeg)` with the next picture on screen, on any thread, or never."""
@@ -81,6 +85,7 @@ class PresetControl:
         )
         self.prepare, self.take, self.flash, self.watch_prepared = mixer.prepare, mixer.take, mixer.flash, mixer.watch
         self._is_open = False
+        self._guard = Guard(log, report, "preset.trail", "the look that waits gets no trail")
         self._order = LookOrder(store)
         self.prepare_shaders: Callable[[Mapping[str, str]], None] = lambda files: None
         """Gets the shaders, by slot, of a preset that waits for its beat. Any thread; never waits."""
@@ -353,9 +358,9 @@ class PresetControl:
             self.prepare_graphics({**self._store.snapshot(), **values})
 
     def values_of(self, name: str) -> Mapping[str, Value] | None:
-        """The values of the preset; None if there is none of that name. Any thread."""
+        """The values of the preset; None if there is none of that name. Render thread; raises nothing."""
         loaded = self.shelf.find(name)
-        return None if loaded is None else dict(self._arranged(loaded).values)
+        return None if loaded is None else self._guard.attempt(lambda: dict(self._arranged(loaded).values))
 
     def _fade_command(self, *, is_picture: bool) -> Handler:
         """The handler of `/preset/load`, or of `/preset/glide`."""

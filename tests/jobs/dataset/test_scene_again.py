@@ -52,7 +52,7 @@ def job_of(recipe_2: Recipe2Options, **values: Any) -> DatasetJob:
 
 def drawing(*assets: str, **values: Any) -> DatasetJob:
     recipe_2 = Recipe2Options(
-        camera=CameraOptions(altitude=(40.0, 40.0)),
+        camera=CameraOptions(altitude=(22.0, 22.0)),
         layout=FieldOptions(empty_share=0.0),
         assets=AssetOptions(asset=tuple(map(parse_asset, assets))),
         sensor=EFFECTS,
@@ -68,6 +68,9 @@ def again(*texts: Path | str, **values: Any) -> DatasetJob:
 def made_by(job: DatasetJob, folder: Path) -> MadePicture:
     check_job(job)
     return make_picture(job.with_given_size().task(0), folder)
+
+
+pytestmark = pytest.mark.usefixtures("warm_processes")
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,14 @@ Segment = Callable[..., SegmentReport]
 
 
 @pytest.fixture(scope="session")
+def seeing_sam3(small_seeing_sam3: Path) -> Path:
+    return small_seeing_sam3
+
+
+@pytest.fixture(scope="session")
 def segmenter(seeing_sam3: Path) -> Any:
-    return load_segmenter(job_of(seeing_sam3, Path(), ()))
+    """Of windows of 112 px, whatever a job asks for."""
+    return load_segmenter(job_of(seeing_sam3, Path(), (), resolution=112))
 
 
 def job_of(sam3: Path, source: Path, outputs: tuple[str, ...], **options: Any) -> SegmentJob:

@@ -158,7 +158,7 @@ def test_a_full_disk_is_one_line_and_leaves_what_can_be_resumed(segment: Segment
     noise = [np.random.default_rng(n).integers(0, 256, (192, 320, 3), np.uint8) for n in range(6)]
     source = movie(pictures=noise, sound=None, options={"crf": "40"})
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
     try:
         with pytest.raises(SinkError, match=r"out\.avi: cannot be written \(File too large\)"):
             segment(source, tmp_path / "out.avi")

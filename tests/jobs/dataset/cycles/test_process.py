@@ -78,8 +78,8 @@ def test_a_blender_program_runs_the_script(stand_in: Callable[[str], Blender], b
         pytest.skip("the other tests draw with a Blender program")
     checked = 'test "$1 $2 $3" = "--background --factory-startup -noaudio" && test "$6" = --python || exit 9'
     program = stand_in(f'{checked}\nexec {blender.path} -I "$7" -- "$folder"')
-    by_program = render(drawn.stage(is_small=True), quarters(), SETTINGS, program)
-    assert by_program.colors.tobytes() == drawn(blender, is_small=True).colors.tobytes()
+    by_program = render(drawn.stage(0.5, is_small=True), quarters(), SETTINGS, program)
+    assert by_program.colors.tobytes() == drawn(blender, 0.5, is_small=True).colors.tobytes()
 
 
 def test_blender_ends_with_its_parent_and_leaves_no_file(

@@ -19,6 +19,7 @@ from engine.jobs.dataset.running.whole_files import WholeFiles
 from engine.jobs.dataset.split import parse_split
 from tests.jobs.dataset.running.small_runs import contents, flip, small_job
 
+pytestmark = pytest.mark.usefixtures("warm_processes")
 ALL: dict[str, Any] = {"save_coco": True, "save_hdf5": True, "split": parse_split("50/50")}
 
 

@@ -20,6 +20,7 @@ from tests.jobs.dataset.running.small_runs import assert_survives_kills, content
 from tests.support.long_form import only_soak
 from tests.support.scanner import Scanner
 
+pytestmark = pytest.mark.usefixtures("warm_processes")
 WRITE = ("yolo", "coco", "piles")
 COUNT = 3
 

@@ -33,7 +33,7 @@ from tests.jobs.dataset.running.small_runs import (
     small_job,
     started,
 )
-from tests.support.long_form import IS_SOAK, only_soak
+from tests.support.long_form import only_soak
 
 Make = Callable[..., Any]
 
@@ -263,34 +263,28 @@ def test_a_full_disk_ends_the_run_with_one_line_and_the_same_command_resumes(mak
     assert (again.made, again.missing) == (2, 0), "the one that failed and the one that was not started"
 
 
-def test_a_stopped_run_finishes_the_pictures_at_work(make: Make) -> None:
+def test_a_stopped_run_finishes_the_pictures_at_work_and_another_run_is_refused_meanwhile(
+    make: Make, tmp_path: Path
+) -> None:
+    """It has a seed of more than 64 bits."""
     stop = threading.Event()
     seen: list[DatasetProgress] = []
-
-    def tell(progress: DatasetProgress) -> None:
-        seen.append(progress)
-        if progress.at_work:
-            stop.set()
-
-    report = make(count=5, jobs=1, tell=tell, is_stopped=stop.is_set)
-    assert (report.made, report.is_interrupted, report.missing) == (1, True, 4)
-    assert seen[-1].is_finishing
-    assert (Path(report.folder) / "preview.png").exists()
-
-
-def test_a_second_run_in_the_same_folder_is_refused_while_the_first_goes_on(make: Make, tmp_path: Path) -> None:
-    """The first one has a seed of more than 64 bits."""
     refused: list[str] = []
 
     def tell(progress: DatasetProgress) -> None:
-        if not refused:
+        seen.append(progress)
+        if progress.at_work and not refused:
             with pytest.raises(FolderBusyError) as caught:
                 make(count=1)
             refused.append(str(caught.value))
+            stop.set()
 
-    report = make(count=1, tell=tell, seed=2**64)
+    report = make(count=5, jobs=1, seed=2**64, tell=tell, is_stopped=stop.is_set)
+    assert (report.made, report.is_interrupted, report.missing) == (1, True, 4)
+    assert seen[-1].is_finishing
+    assert (Path(report.folder) / "preview.png").exists()
     line = json.loads((Path(report.folder) / "manifest.jsonl").read_text())
-    assert report.made == 1 and line["seed"] == 2**64
+    assert line["seed"] == 2**64
     assert refused == [f"{tmp_path / 'out'}: another run is at work on it"]
 
 
@@ -312,8 +306,10 @@ def test_impossible_jobs_are_refused_before_the_folder_is_touched(tmp_path: Path
     assert not (tmp_path / "out").exists()
 
 
-def test_no_process_outlives_a_run_that_is_killed(tmp_path: Path, wait_for: Callable[..., Any]) -> None:
-    run = started("small_job", tmp_path / "out", 50, save_coco=True, save_hdf5=True)
+def test_no_process_outlives_a_run_that_is_killed_and_a_resumed_one_makes_the_same_bytes(
+    whole: Path, tmp_path: Path, wait_for: Callable[..., Any]
+) -> None:
+    run = started("small_job", tmp_path / "out", 3, save_coco=True, save_hdf5=True)
 
     def at_work() -> list[psutil.Process]:
         """Processes that watch their parent already; stops them if a stopped one must end too."""
@@ -332,10 +328,14 @@ def test_no_process_outlives_a_run_that_is_killed(tmp_path: Path, wait_for: Call
     run.kill()
     run.wait()
     wait_for(lambda: not any(each.is_running() for each in family), "the end of its processes")
+    labels = {path.stem for path in tmp_path.glob("out/labels/*.txt")}
+    assert {path.stem for path in tmp_path.glob("out/images/*.png")} <= labels
+    assert make_dataset(small_job(tmp_path / "out", 3, save_coco=True, save_hdf5=True)).missing == 0
+    assert contents(tmp_path / "out") == contents(whole)
 
 
-@pytest.mark.soak
+@only_soak
 def test_a_run_killed_at_random_moments_and_resumed_makes_the_same_bytes(whole: Path, tmp_path: Path) -> None:
-    """Twenty kills in the long form. There is never a picture without its label."""
-    assert_survives_kills("small_job", tmp_path / "out", 3, kills=20 if IS_SOAK else 1, save_coco=True, save_hdf5=True)
+    """There is never a picture without its label."""
+    assert_survives_kills("small_job", tmp_path / "out", 3, kills=20, save_coco=True, save_hdf5=True)
     assert contents(tmp_path / "out") == contents(whole)

@@ -17,6 +17,7 @@ from pycocotools.coco import COCO
 from engine.jobs.dataset import make_dataset
 from tests.jobs.dataset.running.small_runs import contents, small_job
 
+pytestmark = pytest.mark.usefixtures("warm_processes")
 Make = Callable[..., Any]
 
 
