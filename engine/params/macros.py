@@ -8,14 +8,14 @@ because these set the parameters themselves. A macro moved by modulation moves i
 that frame only (`spread`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
 import osc_schema
 from engine.params.crossfade import BY as FADE
-from engine.params.store import PANIC, ParamStore
+from engine.params.store import PANIC, Change, ParamStore
 from engine.system.reporting import Report
 from osc_schema import Param, ParamType, Rejected, Value
 from osc_schema.macros import MACROS
@@ -116,12 +116,18 @@ class Macros:
         for change in changes:
             moved_by_look = change.by in (FADE, "panic", PANIC, BY) or change.by.startswith(("preset ", "resume"))
             if change.address in MOVES and not moved_by_look:
-                assert isinstance(change.value, float)
-                moves = moves_of(str(self._store.get(MOVES[change.address])))
-                values = [(param.address, move.value(param, change.value)) for param, move in moves]
-                for result in self._store.set_many(values, by=BY):
-                    if isinstance(result, Rejected):
-                        self._report(f"macros{change.address}", f"{change.address}: {result}")
+                values = list(self._values(change))
+                self._store.glide(values, by=BY, since=change.version)  # not what a fader has set since
+
+    def _values(self, change: Change) -> Iterator[tuple[Param, Value]]:
+        assert isinstance(change.value, float)
+        for param, move in moves_of(str(self._store.get(MOVES[change.address]))):
+            try:
+                value = osc_schema.accept(param, move.value(param, change.value)).value
+                self._store.require(param, value)
+                yield param, value
+            except Rejected as rejection:
+                self._report(f"macros{change.address}", f"{change.address}: {rejection}")
 
 
 def spread(values: Mapping[str, Any], moved: dict[str, float]) -> None:

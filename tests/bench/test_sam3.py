@@ -39,11 +39,11 @@ def assert_accounted_for(case: dict[str, Any]) -> None:
 
 
 def test_finding_is_faster_than_transformers_and_finds_the_same(bench: Bench) -> None:
-    said = bench("--mode", "image", "--seconds", "0", *(() if IS_SOAK else ("--size", "640x360")), "--json")
+    said = bench("--mode", "image", "--seconds", "0", *(() if IS_SOAK else ("--size", "1280x720")), "--json")
     assert said.code == 0, said.err
     result = json.loads(said.out)
     assert (result["shape"], result["dtype"]) == ("tiny", "float32")
-    assert result["picture"] == ("1920x1080" if IS_SOAK else "640x360")
+    assert result["picture"] == ("1920x1080" if IS_SOAK else "1280x720")
     assert "gain from CUDA graphs" in result["unverified without a device"] and result["matmul_tflops"] > 0
     case = result["image"]["336 px, 1 prompt"]
     assert_accounted_for(case)

@@ -50,6 +50,10 @@ def test_a_fader_moved_afterwards_wins_until_the_macro_moves_again(knob: Knob) -
     knob.store.set(BLOOM, 0.33)
     knob.macros.step(0.0)
     assert knob.store.get(BLOOM) == pytest.approx(0.33)
+    knob.store.set("/macro/1", 0.0)
+    knob.store.set(BLOOM, 0.44)
+    knob.macros.step(0.0)  # the same frame shows both
+    assert knob.store.get(BLOOM) == pytest.approx(0.44) and knob.store.get(ANGLE) == pytest.approx(90.0)
     assert knob.turn(0.5)[0] == pytest.approx(0.6)
 
 
