@@ -36,6 +36,8 @@ if not openmp.is_chosen_by_user():
 # Hundreds of processes import the engine. Without bytecode each would compile it, a third of its start.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# Tests make many objects for moments. What stays is counted by the tests of leaks, which collect it themselves.
+gc.set_threshold(20_000, 20, 20)
 # Most engines of the tests play the demo loop, and synthesising it is a third of their start.
 demo.synthesise_loop = functools.cache(demo.synthesise_loop)
 # No test cuts the power, and a disk to which others write takes 30 ms and more for each file.

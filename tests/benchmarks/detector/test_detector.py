@@ -69,6 +69,7 @@ def network() -> torch.nn.Module:
     return train(pictures, steps=60, seed=0, crop_px=128)
 
 
+@only_soak
 def test_bright_discs_are_learned_in_seconds(network: torch.nn.Module) -> None:
     unseen = [picture_of_discs(seed, side_px=192) for seed in range(100, 106)]
     found = [find(network, picture.colors) for picture in unseen]
@@ -76,6 +77,7 @@ def test_bright_discs_are_learned_in_seconds(network: torch.nn.Module) -> None:
     assert rank(found, unseen, overlap).average_precision > 0.8
 
 
+@only_soak
 def test_a_picture_in_tiles_gives_the_boxes_of_the_whole(network: torch.nn.Module) -> None:
     picture = picture_of_discs(200, side_px=320)
     whole, tiled = find(network, picture.colors), find(network, picture.colors, tile_px=192)

@@ -26,7 +26,7 @@ from engine.models.sam3.tracked_object import CONDITIONING_KEPT
 from engine.models.sam3.tracker import Tracker
 from engine.models.seeded import seeded
 from tests.models.sam3.small_sam3 import sizes
-from tests.support.long_form import IS_SOAK
+from tests.support.long_form import IS_SOAK, in_long_form
 from tests.support.tiny_sam3 import scatter_weights, score_above_half, tiny_config
 
 SIDE = 56
@@ -154,7 +154,7 @@ def unchanged(video: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("is_corrected", [False, True], ids=["confirmed", "corrected"])
+@pytest.mark.parametrize("is_corrected", [False, *in_long_form(True)], ids=["confirmed", "corrected"])
 def test_ids_and_masks_are_those_of_transformers(
     video: Any, monkeypatch: pytest.MonkeyPatch, is_corrected: bool
 ) -> None:

@@ -18,6 +18,7 @@ from engine.models.sd.model import DiffusionModel
 from engine.models.sd.overlap import IN_FLIGHT
 from engine.models.sd.painting import BLACK, GOOD, ControlUse, Painting
 from tests.conftest import TinyModels
+from tests.support.long_form import in_long_form
 from tests.support.sham_card.card import ShamCard
 from tests.support.sham_card.ledger import FaultKind
 from tests.support.sham_card.tensor import CardTensor
@@ -55,7 +56,7 @@ def on_card(spec: ModelSpec, **changes: Any) -> Iterator[tuple[BatchPainter, lis
         yield painter, expected
 
 
-@pytest.mark.parametrize(("sampler", "cfg"), [("lcm", 1.0), ("euler", 3.0)])
+@pytest.mark.parametrize(("sampler", "cfg"), [("lcm", 1.0), *in_long_form(("euler", 3.0))])
 def test_each_batch_comes_out_once_in_order_while_the_next_are_in_flight(
     spec: ModelSpec, sampler: str, cfg: float
 ) -> None:

@@ -57,6 +57,7 @@ def test_both_engines_see_the_same_piles_at_the_same_places(blender: Blender, dr
     assert np.abs(one.depth_m - other.depth_m)[agrees].max() < 0.01
 
 
+@only_soak
 def test_both_engines_agree_through_a_turned_camera_and_a_window_of_its_sensor(blender: Blender) -> None:
     from engine.jobs.dataset.raster import render as render_by_raster
 
@@ -80,6 +81,7 @@ def test_the_same_scene_gives_the_same_bytes(blender: Blender, drawn: Drawn) -> 
         assert getattr(one, name).tobytes() == getattr(other, name).tobytes(), name
 
 
+@only_soak
 def test_a_stronger_sun_makes_a_brighter_picture_of_the_ground_the_right_way_round(
     blender: Blender, drawn: Drawn
 ) -> None:
