@@ -8,8 +8,10 @@ const NAMES = ["C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A�
 
 export class Meters {
   #channels = [];
+  #root;
 
   constructor(root) {
+    this.#root = root;
     for (let number = 1; number <= 4; number += 1) {
       const channel = new Channel(number);
       this.#channels.push(channel);
@@ -18,6 +20,7 @@ export class Meters {
   }
 
   show(levels) {
+    if (!this.#root.checkVisibility()) return; // twenty times a second, on tabs without meters
     levels.forEach((level, index) => this.#channels[index]?.show(level));
   }
 
