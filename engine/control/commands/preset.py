@@ -380,15 +380,18 @@ class PresetControl:
         name, prepares = preset_name(args) if args else "", self.mixer.prepares
 
         def prepare() -> None:
-            if self.mixer.prepares != prepares:  # while this one was read
-                raise PresetError(f"superseded by preset {self.prepared}" if self.prepared else "superseded")
             self.prepare(name)
             reply.done(self.prepared)
+
+        def prepare_if_newest() -> None:
+            if self.mixer.prepares != prepares:
+                raise PresetError(f"superseded by preset {self.prepared}" if self.prepared else "superseded")
+            prepare()
 
         if not name or self.shelf.find(name) is not None:
             prepare()
         else:
-            self._look_for(name, prepare, reply.fail)
+            self._look_for(name, prepare_if_newest, reply.fail)
 
     def _on_restore(self, args: Args, reply: Reply) -> None:
         name = preset_name(args)
