@@ -52,4 +52,4 @@ def test_a_matrix_product_is_timed_in_runs(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(places, "device_wait", lambda device: lambda: waits.append(device))
     monkeypatch.setattr(torch, "matmul", lambda a, b: products.append(a) or multiply(a, b))
     assert places.matmul_tflops(places.place_for("cpu")) > 0
-    assert len(products) > 20 * len(waits), "a wait takes longer than the product"
+    assert len(products) > 2 * len(waits), "a wait takes longer than the product"

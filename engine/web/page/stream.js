@@ -66,7 +66,8 @@ export class PictureStream {
   #close() {
     const socket = this.#socket;
     this.#socket = null;
-    socket?.close();
+    if (socket?.readyState === WebSocket.CONNECTING) socket.addEventListener("open", () => socket.close()); // at once it is a warning
+    else socket?.close();
     this.#say(this.#isThere ? "" : "no connection to the engine");
   }
 

@@ -335,7 +335,9 @@ def test_a_look_that_waits_for_its_beat_may_be_a_new_file_and_may_be_renamed(des
     folder = Path(desk.engine.config.presets)
     desk.done("/preset/save", "plain")
     desk.done("/engine/notify", 1)
-    desk.client.send(encode_message("/tempo/reset", 1))  # the next four bars begin in 8 s
+    desk.engine.params.set("/tempo/source", "manual")
+    desk.engine.params.set("/tempo/bpm", 20.0)
+    desk.client.send(encode_message("/tempo/reset", 1))  # the next four bars begin in 48 s
     (folder / "fresh.toml").write_text((folder / "plain.toml").read_text())
     desk.client.send(encode_message("/preset/load", "fresh", 0, "4_bars"))
     assert desk.answers_up_to("/launch/queued", "/fail")[-1].args[0] == "fresh"
