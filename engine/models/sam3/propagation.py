@@ -1,9 +1,10 @@
 """The tracker's networks: the mask of a known object in the next picture, and what to remember of it.
 
-Runs the layers of transformers' Sam3TrackerVideoModel, one object at a time, without its session. What depends on
-neither picture nor object is computed once: positions, rotations, and the embeddings of "no click" and "no mask". What
-depends only on the picture is computed once for all objects: the first self-attention. The full-size masks, which only
-a picture with a new object needs, are made only there. Nothing here waits for the device.
+Runs the layers of transformers' Sam3TrackerVideoModel without its session, for a few objects at a time that remember
+equally much. What depends on neither picture nor object is computed once: positions, rotations, and the embeddings of
+"no click" and "no mask". What depends only on the picture is computed once for all objects: the first self-attention.
+The full-size masks, which only a picture with a new object needs, are made only there. Nothing here waits for the
+device.
 
 The memory that an object attends to grows for 16 pictures and again with each reconditioning, and cuDNN's attention,
 which torch tries first on recent cards, makes a plan for each length. So the others are used here.
@@ -14,7 +15,7 @@ remembers the others as it does the new ones: by their masks as they came out of
 So does this, to be equal.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,8 @@ from engine.models.sam3.tracked_object import Dated, ObjectMemory
 
 WITHOUT_PLANS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 SURE_LOGIT = 10.0  # of an object with a mask, and negative without one (Sam3VideoModel)
+AT_ONCE = 3
+"""Objects at a time. One has too few queries for a large card, and all at once would keep the picture waiting."""
 Memory = tuple[torch.Tensor, torch.Tensor]
 """Pointer (1, C) and mask memory (g * g, 1, D)."""
 
@@ -98,19 +101,26 @@ class Propagation:
         self, seen: Seen, memories: Sequence[ObjectMemory], frame: int, between: Callable[[], None] = nothing
     ) -> Propagated:
         """The objects in the picture of index `frame`; their masks may have small holes and specks."""
+        masks = [memory.masks(frame, self.config) for memory in memories]
         pointers = [memory.pointers(frame, self.config) for memory in memories]
-        ages = self._ages([age for dated in pointers for age, _ in dated], frame)
-        found = []
+        groups = together([(len(of_masks), len(dated)) for of_masks, dated in zip(masks, pointers, strict=True)])
+        counts = [sum(len(pointers[each]) for each in places) for places in groups]
+        ages = self._ages([age for places in groups for each in places for age, _ in pointers[each]], frame)
+        found: dict[int, tuple[torch.Tensor, ...]] = {}
         with sdpa_kernel(WITHOUT_PLANS):
             begun = self._self_attended(self._tracker.memory_attention.layers[0], seen.hidden)
-            for memory, dated, age in zip(memories, pointers, torch.split(ages, list(map(len, pointers))), strict=True):
+            for places, since in zip(groups, torch.split(ages, counts), strict=True):
                 between()
-                keys, values, count = self._memory(memory.masks(frame, self.config), dated, age)
-                pixels = self._conditioned(begun, keys, values, count, between)
+                keys, values = self._memory(
+                    [masks[each] for each in places], [pointers[each] for each in places], since
+                )
+                pixels = self._conditioned(begun, keys, values, len(masks[places[0]]), between)
                 between()
-                found.append(self._decoded(seen, pixels))
-        masks, tokens, scores = (torch.cat(each) for each in zip(*found, strict=True))
-        return Propagated(masks=masks, pointers=tokens, scores=scores)
+                decoded = (torch.split(each, 1) for each in self._decoded(seen, pixels))
+                found |= zip(places, zip(*decoded, strict=True), strict=True)
+        in_order = zip(*(found[place] for place in range(len(memories))), strict=True)
+        logits, tokens, scores = (torch.cat(each) for each in in_order)
+        return Propagated(masks=logits, pointers=tokens, scores=scores)
 
     def _ages(self, ages: list[int], frame: int) -> torch.Tensor:
         """Sines (n, C) of the pointers' ages in frames."""
@@ -119,24 +129,29 @@ class Propagation:
         result: torch.Tensor = get_1d_sine_pe(sent, self._tracker.hidden_dim).to(self._dtype)  # type: ignore[no-untyped-call]  # has no types in transformers
         return result
 
-    def _memory(self, masks: Dated, pointers: Dated, ages: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, int]:
-        """Keys and values (1, tokens, D) of all that an object remembers, and the number of pictures in it."""
-        tokens = torch.stack([pointer for _, pointer in pointers])  # (n, 1, C)
-        parts = tokens.shape[-1] // self._tracker.mem_dim
-        tokens = tokens.view(-1, 1, self._tracker.mem_dim)  # (n * parts, 1, D)
-        values = torch.cat([*(mask for _, mask in masks), tokens]).to(self._dtype)
+    def _memory(
+        self, masks: Sequence[Dated], pointers: Sequence[Dated], ages: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Keys and values (n, tokens, D) of all that n objects remember: equally many masks, and pointers."""
+        count, width = len(masks), self._tracker.mem_dim
+        parts = self._tracker.hidden_dim // width
+        tokens = torch.stack([pointer for dated in pointers for _, pointer in dated])  # (n * m, 1, C)
         since = self._tracker.temporal_positional_encoding_projection_layer(ages).repeat_interleave(parts, dim=0)
+        pictures = torch.stack([mask[:, 0] for dated in masks for _, mask in dated])
         # The encodings of ages are counted from 1, and that of age 0 is the last.
-        of_masks = [self._places[age - 1] for age, _ in masks]
-        places = torch.cat([*of_masks, since[:, None]])
-        return (values + places).transpose(0, 1), values.transpose(0, 1), len(masks)
+        where = torch.stack([self._places[age - 1][:, 0] for dated in masks for age, _ in dated])
+        values, places = (
+            torch.cat([each.reshape(count, -1, width) for each in pair], dim=1).to(self._dtype)
+            for pair in ((pictures, tokens), (where, since))
+        )
+        return values + places, values
 
     def _conditioned(
         self, hidden: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, count: int, between: Callable[[], None]
     ) -> torch.Tensor:
-        """The picture's features (1, C, g, g) in the light of what an object remembers.
+        """The picture's features (n, C, g, g) in the light of what each of n objects remembers.
 
-        `hidden` (1, g * g, C): they after the first self-attention.
+        `hidden` (1, g * g, C): they after the first self-attention. `count`: pictures in the memory of each.
         """
         attention = self._tracker.memory_attention
         for place, layer in enumerate(attention.layers):
@@ -144,7 +159,7 @@ class Propagation:
                 between()
                 hidden = self._self_attended(layer, hidden)
             across = layer.cross_attn_image
-            query = self._heads(across, across.q_proj(layer.layer_norm2(hidden)))
+            query = self._heads(across, across.q_proj(layer.layer_norm2(hidden))).expand(len(keys), -1, -1, -1)
             key = self._heads(across, across.k_proj(keys))
             pictures = count * self._grid**2
             turning = torch.unflatten(key[:, :pictures], 1, (count, -1))
@@ -162,7 +177,7 @@ class Propagation:
         return result
 
     def _heads(self, attention: Any, x: torch.Tensor) -> torch.Tensor:
-        return torch.unflatten(x, -1, (attention.num_attention_heads, -1))  # (1, tokens, heads, d)
+        return torch.unflatten(x, -1, (attention.num_attention_heads, -1))  # (n, tokens, heads, d)
 
     def _attended(self, attention: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
         query, key, value = (each.transpose(1, 2) for each in (query, key, value))
@@ -171,24 +186,32 @@ class Propagation:
         return result
 
     def _decoded(self, seen: Seen, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Mask (1, side, side), pointer (1, C), and logit (1,) of being visible."""
+        """Masks (n, side, side), pointers (n, C), and logits (n,) of being visible."""
         tracker = self._tracker
         masks, ious, tokens, score = tracker.mask_decoder(
             image_embeddings=pixels,
-            image_positional_embeddings=self._image_places,
-            sparse_prompt_embeddings=self._no_click,
+            image_positional_embeddings=self._image_places.expand(len(pixels), -1, -1, -1),
+            sparse_prompt_embeddings=self._no_click.expand(len(pixels), -1, -1, -1),
             dense_prompt_embeddings=self._no_mask,
             multimask_output=self._has_choice,
             high_resolution_features=seen.levels,
         )
         score = score.flatten()
-        best = ious[0, 0].argmax(dim=-1, keepdim=True)  # of the only one, if there is no choice
-        mask = masks[0, 0].index_select(0, best)
-        pointer = tracker.object_pointer_proj(tokens[0, 0].index_select(0, best))
+        best = ious[:, 0].argmax(dim=-1)[:, None, None]  # of the only one, if there is no choice
+        mask = masks[:, 0].take_along_dim(best[..., None], 1)[:, 0]
+        pointer = tracker.object_pointer_proj(tokens[:, 0].take_along_dim(best, 1)[:, 0])
         is_visible = (score > 0)[:, None]
         # Not `where`: NaN stays NaN, so that an object with it is lost for good, beside the one that is found for it.
         pointer = is_visible * pointer + ~is_visible * tracker.no_object_pointer
         return torch.where(is_visible[..., None], mask, NO_OBJ_SCORE), pointer, score
+
+
+def together(lengths: Sequence[Hashable]) -> list[list[int]]:
+    """Places of equal lengths, at most AT_ONCE in a group."""
+    places: dict[Hashable, list[int]] = {}
+    for place, length in enumerate(lengths):
+        places.setdefault(length, []).append(place)
+    return [group[begin : begin + AT_ONCE] for group in places.values() for begin in range(0, len(group), AT_ONCE)]
 
 
 class Remembering:

@@ -13,6 +13,7 @@ import torch
 from torch.nn import functional as F
 
 from engine.models.graphs import DirectCalls
+from engine.models.sam3 import propagation
 from engine.models.sam3.association import LOST_AFTER
 from engine.models.sam3.backbone import Features
 from engine.models.sam3.detected_objects import DetectedObjects
@@ -20,7 +21,7 @@ from engine.models.sam3.detector import Detector
 from engine.models.sam3.detr import as_levels
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.prompts import EncodedPrompt, PromptEncoder
-from engine.models.sam3.propagation import Propagation
+from engine.models.sam3.propagation import AT_ONCE, Propagation
 from engine.models.sam3.tracker import Tracker, boxes_around
 from tests.models.sam3.small_sam3 import (
     BLUE,
@@ -197,15 +198,37 @@ def test_objects_of_a_removed_text_are_dropped_and_a_text_given_twice_is_searche
     assert sorted(stream.show(RED_DISC).prompts.tolist()) == [0, 1]
 
 
-def test_the_device_is_free_between_the_parts_of_each_object(stream: Stream) -> None:
+def test_the_device_is_free_between_the_parts_of_each_group_of_objects(stream: Stream) -> None:
     counts = []
-    for discs in ((RED_DISC,), (RED_DISC, GREEN_DISC, BLUE_DISC)):
+    for discs in ((RED_DISC,), (RED_DISC, GREEN_DISC)):  # of which the second remembers less
         calls: list[int] = []
         for _ in range(2):
             calls.clear()
             stream.show(*discs, between=lambda calls=calls: calls.append(1) or 1)  # its return value must be ignored
         counts.append(len(calls))
-    assert counts[0] >= 6 and counts[1] >= counts[0] + 4
+    assert counts[0] >= 6 and counts[1] >= counts[0] + 2
+
+
+def test_objects_that_remember_equally_much_are_propagated_together(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert [len(group) for group in propagation.together("a" * (AT_ONCE + 1) + "b")] == [AT_ONCE, 1, 1]
+    sizes: list[int] = []
+    conditioned = Propagation._conditioned
+
+    def noted(self: Propagation, hidden: torch.Tensor, keys: torch.Tensor, *more: Any) -> torch.Tensor:
+        sizes.append(len(keys))
+        return conditioned(self, hidden, keys, *more)
+
+    monkeypatch.setattr(Propagation, "_conditioned", noted)
+    shown = [(GREEN_DISC, BLUE_DISC)] * 2 + [(GREEN_DISC, RED_DISC, BLUE_DISC)] * 2
+    together = [stream.show(*discs) for discs in shown]
+    assert sizes == [2, 2, 2, 1]
+    monkeypatch.setattr(propagation, "AT_ONCE", 1)
+    stream.tracker.reset()
+    for ours, alone in zip(together, [stream.show(*discs) for discs in shown], strict=True):
+        assert len(ours) == len(alone) > 1
+        assert np.abs(ours.masks.astype(int) - alone.masks).max() <= 1
 
 
 def test_an_aborted_picture_changes_no_object(stream: Stream) -> None:
