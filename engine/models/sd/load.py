@@ -20,6 +20,7 @@ from engine.models.sd.plan.single_file import CLASSES, TEXT_CLASSES
 from engine.models.sd.plan.vae_choice import VaeChoice
 from engine.models.sd.shapes import build
 from engine.models.sd.spec import ModelSpec
+from engine.models.sd.tiny_vae import fused
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +104,7 @@ class _Loading:
             dtype=self.dtype,
             family=folder.family,
             unet=self._placed(unet),
-            vae=self._placed(vae, vae.dtype),
+            vae=fused(self._placed(vae, vae.dtype), self.device),
             is_tiny_vae=isinstance(vae, diffusers.AutoencoderTiny),
             text_encoders=tuple(self._placed(encoder) for encoder in encoders),
             tokenizers=tuple(read_tokenizer(f"{folder.name}/{part}", folder.path / part) for part in texts),

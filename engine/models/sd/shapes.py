@@ -17,6 +17,7 @@ from engine.models.pretrained import quieten_libraries
 from engine.models.sd.coefficients import noise_table
 from engine.models.sd.model import DiffusionModel
 from engine.models.sd.spec import ModelSpec
+from engine.models.sd.tiny_vae import fused
 from engine.models.seeded import seeded
 
 CONTEXT_TOKENS = 77
@@ -121,7 +122,7 @@ def build(name: str, device: str, dtype: torch.dtype) -> DiffusionModel:
         dtype=dtype,
         family=shape.family,
         unet=unet,
-        vae=vae,
+        vae=fused(vae, torch.device(device)),
         is_tiny_vae=True,
         text_encoders=encoders,
         tokenizers=tuple(_tokenizer() for _ in encoders),

@@ -17,10 +17,25 @@ from tests.support.sham_card.tensor import CardTensor, tensors_in, unwrapped, wr
 from tests.support.sham_card.timeline import Clock, Queue, Timeline
 
 aten = torch.ops.aten
+
+
+def convolved_relu(x: Any, weight: Any, bias: Any, *shape: Any) -> torch.Tensor:
+    return torch.conv2d(x, weight, bias, *shape).relu()
+
+
+def convolved_add_relu(x: Any, weight: Any, added: Any, factor: float, bias: Any, *shape: Any) -> torch.Tensor:
+    return (torch.conv2d(x, weight, bias, *shape) + factor * added).relu()
+
+
 CPU = torch.device("cpu")
 BYTES = 80 * 2**30
 PHYSICAL = {aten._conj.default: aten.conj_physical.default, aten._neg_view.default: aten.neg.default}
 """Operations that would only set a bit of the result, which the wrapped tensor's kernels would not see."""
+ON_CPU = {
+    aten.cudnn_convolution_relu.default: convolved_relu,
+    aten.cudnn_convolution_add_relu.default: convolved_add_relu,
+}
+"""Operations of a card alone, and what gives the same values on a CPU."""
 MATH, OVERRIDEABLE = 0, 4  # SDPBackend in aten/src/ATen/SDPBackend.h
 
 
@@ -165,6 +180,7 @@ class ShamCard(TorchDispatchMode):
                 self.ledger.fault(FaultKind.RANDOM_IN_CAPTURE, operation.name)
 
     def _launch(self, func: Any, operation: Operation, args: Any, kwargs: Any, on_card: list[CardTensor]) -> Any:
+        func = ON_CPU.get(func, func)
         inner_args, inner_kwargs = unwrapped(args), {name: unwrapped(each) for name, each in kwargs.items()}
         if is_card(kwargs.get("device")):
             inner_kwargs["device"] = CPU
