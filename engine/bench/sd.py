@@ -10,6 +10,7 @@ advantage.
 
 import statistics
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,11 +54,11 @@ def _measure(asked: SdBench, progress: Progress) -> dict[str, Any]:
     use_threads(asked.threads)
     place = place_for(asked.device)
     shapes = asked.shape or (("tiny",) if place.kind == "cpu" else ("sd15", "sd-turbo", "sdxl-turbo"))
-    result = progress.begin(device_facts(place, asked.threads, UNVERIFIED))
+    result = progress.begin(device_facts(place, asked.threads, UNVERIFIED) | {"accelerator": asked.accelerator})
     cases = [(size, count) for size in asked.size for count in asked.steps]
     for done, shape in enumerate(shapes):
         progress(f"{shape}: loading", done / len(shapes))
-        bench = _ShapeBench(shape, place)
+        bench = _ShapeBench(shape, place, asked.accelerator)
         result[shape] = {}
         for number, (size, count) in enumerate(cases):
             name = f"{size}x{size}, {count} {'step' if count == 1 else 'steps'}"
@@ -70,12 +71,17 @@ def _measure(asked: SdBench, progress: Progress) -> dict[str, Any]:
 class _ShapeBench:
     """One model, and diffusers' pipeline around its modules."""
 
-    def __init__(self, shape: str, place: "MeasuredDevice") -> None:
+    def __init__(self, shape: str, place: "MeasuredDevice", accelerator: str) -> None:
+        from engine.models.sd.accelerators import accelerate, require_accelerator
         from engine.models.sd.timing import DiffusersBaseline
 
         self._shape = shape
         self._rival = DiffusersBaseline(shape, place, PROMPT)
         self._model = self._rival.model
+        self._model.spec = replace(self._model.spec, accelerator=accelerator)
+        require_accelerator(self._model.spec, self._model.device)
+        accelerate(self._model)
+        self._is_plain = accelerator == "none"
 
     def measure(self, side: int, steps: int, seconds: float) -> dict[str, Any]:
         """One size and number of real steps: ours with and without graphs, theirs both ways, alternating."""
@@ -89,8 +95,8 @@ class _ShapeBench:
             "call": self._rival.call(picture, steps),
             "tensors": self._rival.tensors(picture, steps),
         }
-        is_cuda = self._model.device.type == "cuda"
-        if is_cuda:
+        has_graphs = self._model.device.type == "cuda" and self._is_plain
+        if has_graphs:
             without = self._painter(side, steps, has_graphs=False)
             calls["without_graphs"] = lambda: without.paint(picture)
         stages: list[dict[str, float]] = []
@@ -120,7 +126,7 @@ class _ShapeBench:
             result[f"diffusers_{way}_fps"] = round(fps[way], 2)
             result[f"diffusers_{way}_ms"] = round(ms[way], 3)
             result[f"times_diffusers_{way}"] = round(fps["ours"] / fps[way], 3)
-        if is_cuda:
+        if has_graphs:
             result["without_graphs_fps"] = round(fps["without_graphs"], 2)
             result["without_graphs_ms"] = round(ms["without_graphs"], 3)
         return result
@@ -136,14 +142,19 @@ class _ShapeBench:
         from engine.live.sd.settings import read_settings
         from engine.models.graphs import DirectCalls, calls_for
 
-        painter = Painter(self._model, note=_refuse, calls=calls_for if has_graphs else lambda *_: DirectCalls())
+        compiled: list[str] = []
+
+        def note(key: str, line: str) -> None:
+            """Fail, because warnings mean that the measurement would be incomplete."""
+            if key != "accelerator" or "cannot" in line:
+                raise ModelError(line)
+            compiled.append(line)
+
+        painter = Painter(self._model, note=note, calls=calls_for if has_graphs else lambda *_: DirectCalls())
         values = {"/sd/prompt": PROMPT, "/sd/width": side, "/sd/height": side}
         painter.take(read_settings(values | {"/sd/steps": 2 * steps, "/sd/strength": 0.5}))
-        while painter.paint(np.zeros((side, side, 3), np.uint8)) is None:  # a stream of several steps fills first
+        black = np.zeros((side, side, 3), np.uint8)
+        # A stream of several steps fills first; then it compiles beside the plain parts: two lines.
+        while painter.paint(black) is None or not (self._is_plain or len(compiled) > 1):
             pass
         return painter
-
-
-def _refuse(key: str, line: str) -> None:
-    """Fail, because warnings mean that the measurement would be incomplete."""
-    raise ModelError(line)

@@ -102,6 +102,8 @@ def rows(table: str) -> tuple[Row, ...]:
 ON_CARD = rows("""
 SD 1.5, 512x512, 1 step, TAESD | sd | pictures/s | times three
     sd15/512x512, 1 step/fps | sd15/512x512, 1 step/diffusers_call_fps | diffusers' pipeline
+SD 1.5, 512x512, 1 step, TAESD, inductor | sd-inductor | pictures/s | times three
+    sd15/512x512, 1 step/fps | sd15/512x512, 1 step/diffusers_call_fps | diffusers' pipeline
 SD 1.5, 512x512, 1 step, TAESD, a picture alone | sd | ms |
     sd15/512x512, 1 step/ms | sd15/512x512, 1 step/diffusers_call_ms | diffusers' pipeline
 SD 1.5, 512x512, 2 steps, TAESD | sd | pictures/s |

@@ -12,6 +12,7 @@ import torch
 from torch.nn import functional as F
 
 from engine.models.graphs import Part, State
+from engine.models.sam3.card_norms import group_normed
 
 LAYERS_A_SLICE = 3  # layers per part, of 6
 LOG_SCALE = 8.0  # scale: deltas of 1/8 become 1 after the logarithm (Sam3DetrDecoder._get_rpb_matrix)
@@ -143,9 +144,8 @@ def refined(decoder: Any, pixels: torch.Tensor, levels: tuple[torch.Tensor, ...]
     """Sam3PixelDecoder: `pixels` upsampled to the size of each of `levels`, coarsest first, and added to it."""
     # The decoder has one more layer.
     for level, conv, norm in zip(levels, decoder.conv_layers, decoder.norms, strict=False):
-        pixels = pixels.contiguous(memory_format=torch.channels_last)  # CUDA's group norm returns channels first
         grown = F.interpolate(pixels, size=level.shape[-2:], mode="nearest")
-        pixels = F.relu_(norm(conv(grown.add_(level))))
+        pixels = F.relu_(group_normed(norm, conv(grown.add_(level))))
     return pixels
 
 

@@ -27,6 +27,7 @@ from transformers.models.sam3_tracker_video.modeling_sam3_tracker_video import N
 from engine.models.device_work import uploaded
 from engine.models.graphs import nothing
 from engine.models.sam3.backbone import COARSEST, Features, join_projections, joined_heads, turned
+from engine.models.sam3.card_norms import thin_layer_norms
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.tracked_object import Dated, ObjectMemory
 
@@ -72,6 +73,7 @@ class Propagation:
         self._grid = model.mask_side // 4
         attention, prompts = self._tracker.memory_attention, self._tracker.prompt_encoder
         join_projections(layer.self_attn for layer in attention.layers)
+        thin_layer_norms(self._tracker.memory_encoder, self._device)
         empty = torch.empty(1, device=self._device, dtype=self._dtype)
         cosine, sine = attention.rotary_emb(empty, attention.position_ids)  # (1, g * g, d), each number twice
         self._turn = torch.complex(cosine[0, :, None, ::2], sine[0, :, None, ::2])  # (g * g, 1, d / 2)
