@@ -270,13 +270,18 @@ def processes(words: str) -> list[psutil.Process]:
 def test_a_dataset_is_that_of_one_machine_also_if_pictures_and_actors_are_killed_or_hang(
     ray: Any, dataset_here: dict[str, str], tmp_path: Path
 ) -> None:
-    """The first process that makes a picture dies, in the long form it hangs until its timeout; then an actor dies."""
+    """A process that makes a picture dies, in the long form it hangs until its timeout; then an actor dies. If the
+    signal came when the picture was as good as made, and nothing was made again, that of the next picture dies too."""
     stopped: list[int] = []
     killed: list[int] = []
+    again: set[int] = set()
 
     def tell(progress: Any) -> None:
-        makers = processes("dataset.running.forking") if not stopped else []
-        for process in [each for each in makers if each.ppid() in [maker.pid for maker in makers]][:1]:
+        servers = processes("dataset.running.forking") if not again else []
+        makers = [each for each in servers if each.ppid() in [server.pid for server in servers]]
+        if stopped and not progress.made:
+            again.update(each.pid for each in makers if each.pid not in stopped)
+        for process in makers[:1] if len(stopped) <= progress.made and not again else ():
             process.send_signal(signal.SIGSTOP if IS_SOAK else signal.SIGKILL)
             stopped.append(process.pid)
         for process in processes(ACTOR_NAME)[:1] if progress.made and not killed else ():
@@ -287,7 +292,8 @@ def test_a_dataset_is_that_of_one_machine_also_if_pictures_and_actors_are_killed
         small_job(tmp_path / "out", 2, cluster="auto", jobs=1, timeout_s=30.0, save_coco=True, save_hdf5=True),
         tell=tell,
     )
-    assert (report.made, report.missing, report.retried) == (2, 0, 1) and stopped and killed
+    assert (report.made, report.missing) == (2, 0) and killed
+    assert 1 <= report.retried <= len(stopped)
     assert contents(tmp_path / "out") == dataset_here
     assert "labels" in (tmp_path / "out" / "image_000001.log").read_text()
 

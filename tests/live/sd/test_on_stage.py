@@ -65,8 +65,9 @@ def test_simple_mode_shows_the_camera_painted_by_sd_and_start_and_status_describ
     stage: Stage, tiny_sd: Path
 ) -> None:
     stage.shows(SEA_RGB, "the camera, painted")
-    blocks = stage.pictures[0][..., :3].reshape(-1, 3).std(axis=0)
-    assert blocks.max() > 0.5, "this is the camera itself"
+    stage.wait_for(
+        lambda: stage.pictures[0][..., :3].reshape(-1, 3).std(axis=0).max() > 0.5, "more than the camera's one colour"
+    )
     chosen = "lcm (the scheduler's configuration: LCMScheduler), epsilon (the scheduler's configuration)"
     assert f"sd        {tiny_sd}, {chosen}" in started_lines(stage.engine)
     facts = {message.address: message.args for message in stage.ask("/engine/status")}
