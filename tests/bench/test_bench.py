@@ -11,7 +11,7 @@ import pytest
 
 from engine.bench import isf, sd
 from tests.cli.conftest import Said
-from tests.support.long_form import IS_SOAK
+from tests.support.long_form import IS_SOAK, only_soak
 
 BENCH = Path(sd.__file__).parent
 
@@ -84,6 +84,19 @@ def test_a_model_that_cannot_be_loaded_is_named_and_takes_no_figures_with_it(
     result = json.loads(said.out)
     assert result["failed"] == {"part": "sd3: loading", "reason": reason} and result["matmul_tflops"] > 0
     assert name == "video" or result["tiny"]["64x64, 1 step"]["fps"] > 0
+
+
+def test_an_accelerator_that_no_live_picture_can_have_is_refused(bench_here: Callable[..., Said]) -> None:
+    said = bench_here("bench", "sd", "--size", "64", "--steps", "1", "--accelerator", "deepcache", "--device", "cpu")
+    assert said.code == 1 and "accelerator deepcache: it reuses features" in said.err
+
+
+@only_soak
+def test_sd_is_measured_when_its_parts_are_compiled(bench_here: Callable[..., Said]) -> None:
+    words = "--size 64 --steps 2 --accelerator inductor --seconds 0 --device cpu --json"
+    said = bench_here("bench", "sd", *words.split())
+    result = json.loads(said.out)
+    assert (said.code, result["accelerator"]) == (0, "inductor") and result["tiny"]["64x64, 2 steps"]["fps"] > 0
 
 
 def test_renderers_are_measured_where_numba_is_missing_and_no_engine_starts(
