@@ -95,9 +95,9 @@ class CompilingThread:
     """Makes the first call of compiled parts in a thread, one shape at a time, while the plain parts run.
 
     Called on the model's thread, in a process that ends with `os._exit`, as children do: Python's own end would abort
-    in the compiler. On CUDA the call has a stream of its own. There nothing may be captured meanwhile: inductor times its
-    kernels and waits for the whole device (torch/_inductor/runtime/benchmarking.py), which is illegal during a capture
-    and breaks it.
+    in the compiler. On CUDA the call has a stream of its own. There nothing may be captured meanwhile: inductor times
+    its kernels and waits for the whole device (torch/_inductor/runtime/benchmarking.py), which is illegal during a
+    capture and breaks it.
     """
 
     def __init__(self, device: torch.device, tell: Callable[[str], None]) -> None:
