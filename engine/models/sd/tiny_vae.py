@@ -3,10 +3,16 @@
 PyTorch launches a kernel for each of them, and each reads and writes the whole picture.
 """
 
+import logging
 from typing import Any
 
 import torch
 from diffusers.models.unets.unet_2d_blocks import AutoencoderTinyBlock
+
+from engine.errors import in_one_line
+from engine.models.device_work import is_device_lost
+
+log = logging.getLogger(__name__)
 
 
 class FusedBlock(AutoencoderTinyBlock):
@@ -22,13 +28,33 @@ class FusedBlock(AutoencoderTinyBlock):
 
 
 def fused(vae: Any, device: torch.device) -> Any:
-    """The same AutoencoderTiny, with FusedBlocks of the same weights on NVIDIA's cards. Call it for `device`, where the
-    weights are or will be."""
+    """The same AutoencoderTiny, on `device`, with FusedBlocks of the same weights if cuDNN has such kernels there: old
+    cards may lack them."""
     if device.type == "cuda" and torch.version.hip is None and torch.backends.cudnn.enabled:
-        for block in vae.modules():
-            if type(block) is AutoencoderTinyBlock and isinstance(block.conv[1], torch.nn.ReLU):
-                block.__class__ = FusedBlock
+        blocks = [each for each in vae.modules() if type(each) is AutoencoderTinyBlock]
+        blocks = [each for each in blocks if isinstance(each.conv[1], torch.nn.ReLU)]
+        if blocks:
+            chosen = FusedBlock if runs(blocks[0]) else AutoencoderTinyBlock
+            for block in blocks:
+                block.__class__ = chosen
     return vae
+
+
+@torch.no_grad()
+def runs(block: AutoencoderTinyBlock) -> bool:
+    """True if this block runs as a FusedBlock. Tries it, and leaves it one."""
+    block.__class__ = FusedBlock
+    weight: Any = block.conv[0].weight
+    try:
+        block(weight.new_zeros(1, weight.shape[1], 8, 8).contiguous(memory_format=torch.channels_last))
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:
+        if is_device_lost(error):
+            raise
+        log.info("TAESD: cuDNN has no kernels here that join its layers (%s); they run one by one", in_one_line(error))
+        return False
+    return True
 
 
 def layer_of(convolution: Any) -> tuple[Any, ...]:

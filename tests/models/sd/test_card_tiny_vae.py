@@ -1,6 +1,10 @@
 """TAESD on a card: the pictures of diffusers' own layers, from fewer kernels."""
 
+import logging
+from typing import Any
+
 import numpy as np
+import pytest
 import torch
 from diffusers.models.unets.unet_2d_blocks import AutoencoderTinyBlock
 
@@ -40,6 +44,23 @@ def test_a_picture_is_that_of_the_plain_layers_from_fewer_kernels() -> None:
     assert np.abs(picture.astype(int) - expected).max() <= 1
     # Of each block three ReLUs and a sum; a sham card adds the bias with the product.
     assert HAS_CARD or tally.kernels == plainly.kernels - 4 * len(blocks(model))
+
+
+def test_where_cudnn_has_no_such_kernels_the_layers_run_one_by_one(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def without_engine(*given: Any) -> None:
+        raise RuntimeError("FIND was unable to find an engine to execute this computation")
+
+    monkeypatch.setattr(torch, "cudnn_convolution_relu", without_engine)
+    with walked_card(), caplog.at_level(logging.INFO):
+        model = build("tiny", "cuda", torch.float16)
+        assert {type(block) for block in blocks(model)} == {AutoencoderTinyBlock}
+        assert there_and_back(model).shape == (1, 64, 64, 3)
+    assert [line for line in caplog.messages if "they run one by one" in line] == [
+        "TAESD: cuDNN has no kernels here that join its layers (RuntimeError: FIND was unable to find an engine to "
+        "execute this computation); they run one by one"
+    ]
 
 
 def test_on_a_cpu_the_layers_stay_those_of_diffusers() -> None:
