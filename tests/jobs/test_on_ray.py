@@ -4,6 +4,7 @@ Most tests use toys instead of a model. What needs no Ray is in the folders of t
 """
 
 import os
+import re
 import signal
 import socket
 import time
@@ -51,6 +52,7 @@ CPUS = 4
 SD_SIDE = 64
 MACHINE = socket.gethostname()
 ACTOR_NAME = "ray::PoolActor"
+PICTURES = 3
 SLOW_FIRST = dict.fromkeys(
     range(1, SEGMENT_PICTURES, 2), DAWDLES
 )  # slows the first segment, so that others finish before it
@@ -243,7 +245,7 @@ def files_in(folder: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def dataset_here(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("dataset") / "out"
-    make_dataset(small_job(folder, 2, save_coco=True, save_hdf5=True))
+    make_dataset(small_job(folder, PICTURES, save_coco=True, save_hdf5=True))
     return contents(folder)
 
 
@@ -270,30 +272,32 @@ def processes(words: str) -> list[psutil.Process]:
 def test_a_dataset_is_that_of_one_machine_also_if_pictures_and_actors_are_killed_or_hang(
     ray: Any, dataset_here: dict[str, str], tmp_path: Path
 ) -> None:
-    """A process that makes a picture dies, in the long form it hangs until its timeout; then an actor dies. If the
-    signal came when the picture was as good as made, and nothing was made again, that of the next picture dies too."""
-    stopped: list[int] = []
+    """A process that makes a picture dies, in the long form it hangs until its timeout; then an actor dies. What dies
+    when its picture is made already does not count, so there are two, each at the first attempt of its picture."""
+    said: list[str] = []
+    stopped: set[str] = set()
     killed: list[int] = []
-    again: set[int] = set()
 
     def tell(progress: Any) -> None:
-        servers = processes("dataset.running.forking") if not again else []
-        makers = [each for each in servers if each.ppid() in [server.pid for server in servers]]
-        if stopped and not progress.made:
-            again.update(each.pid for each in makers if each.pid not in stopped)
-        for process in makers[:1] if len(stopped) <= progress.made and not again else ():
-            process.send_signal(signal.SIGSTOP if IS_SOAK else signal.SIGKILL)
-            stopped.append(process.pid)
-        for process in processes(ACTOR_NAME)[:1] if progress.made and not killed else ():
+        servers = processes("dataset.running.forking") if len(stopped) < 2 else []
+        for server in servers:
+            with suppress(OSError, psutil.Error):  # it has ended
+                for maker in server.children():
+                    log = Path(f"/proc/{maker.pid}/fd/1").read_text(encoding="utf-8")
+                    named = re.search(r"picture \d+", log)
+                    if named and named[0] not in stopped:
+                        maker.send_signal(signal.SIGSTOP if IS_SOAK else signal.SIGKILL)
+                        stopped.add(named[0])
+        for process in processes(ACTOR_NAME)[:1] if not killed and any("was retried" in line for line in said) else ():
             process.kill()
             killed.append(process.pid)
 
     report = make_dataset(
-        small_job(tmp_path / "out", 2, cluster="auto", jobs=1, timeout_s=30.0, save_coco=True, save_hdf5=True),
+        small_job(tmp_path / "out", PICTURES, cluster="auto", jobs=1, timeout_s=30.0, save_coco=True, save_hdf5=True),
         tell=tell,
+        say=said.append,
     )
-    assert (report.made, report.missing) == (2, 0) and killed
-    assert 1 <= report.retried <= len(stopped)
+    assert (report.made, report.missing) == (PICTURES, 0) and 1 <= report.retried <= len(stopped) and killed, said
     assert contents(tmp_path / "out") == dataset_here
     assert "labels" in (tmp_path / "out" / "image_000001.log").read_text()
 
