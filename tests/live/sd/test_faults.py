@@ -147,14 +147,14 @@ def test_the_rest_of_a_low_duty_ends_when_the_duty_is_raised_or_painting_is_paus
 
 
 def test_a_slow_machine_is_not_mistaken_for_a_hang(open_sd: Open, tiny_sd: Path, wait_for: WaitFor) -> None:
-    studio = open_sd(tiny_sd, settings={"slow_s": 0.2}, times=replace(QUICK, running_s=0.1))
+    studio = open_sd(tiny_sd, settings={"slow_s": 0.4}, times=replace(QUICK, running_s=0.1))
     wait_for(studio.shows, "a picture")
     wait_for(studio.shows, "another")
-    studio.set(
-        {"/sd/width": 192, "/sd/height": 128}
-    )  # six times as slow, and longer than four times the measured duration
+    restarts = studio.status.restarts  # not 0 where the machine itself stood still for a second or two
+    # six times as slow, and longer than four times the measured duration
+    studio.set({"/sd/width": 192, "/sd/height": 128})
     wait_for(lambda: studio.shows(lambda frame: frame.pixels.shape == (128, 192, 3)), "the larger picture")
-    assert studio.status.restarts == 0
+    assert studio.status.restarts == restarts
 
 
 def test_capturing_a_graph_shows_as_compiling_and_replaying_one_does_not(
