@@ -119,7 +119,7 @@ class Tracker:
         0.7 at 0.5). It, `max_objects` and `prompts` may change at any time: objects with a lower score, too many
         objects, and objects of removed texts are dropped. A text that is given twice is processed once.
 
-        `between` is called between the parts of detector and tracker, several times per object; `mark` at the end of
+        `between` is called between the parts of detector and tracker, several times for a few objects; `mark` after
         each stage: decoder and masks for each prompt, then tracker and copy. `is_finite` is False if the detector
         returned NaN or infinity: the result is then empty, and tracking continues with the next picture, as it does
         after a picture that an error has ended.
