@@ -105,7 +105,7 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
         elif self._similarity is None:
             from engine.models.sd.similarity import SimilarityFilter
 
-            self._similarity = SimilarityFilter(settings.similarity, max(0, settings.steps.seed))
+            self._similarity = SimilarityFilter(settings.similarity, max(0, settings.steps.seed.seed))
         else:
             self._similarity.threshold = settings.similarity
             self._similarity.forget()  # with new settings the same picture may come out differently

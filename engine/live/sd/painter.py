@@ -238,14 +238,15 @@ class Painter:
         if needed == self._conditioned:
             return
         self._cond = self._conditioner.encode(
-            words.prompt,
+            words.blended,
             words.negative,
-            prompt_b=words.prompt_b,
-            mix=words.mix,
+            blend=words.blend,
             ip_image=self._image,
             size=settings.size,
             clip_skip=words.clip_skip,
         )
+        for text in words.in_wait:
+            self._conditioner.prepare(text, words.clip_skip)
         if self._settings is None or words.clip_skip != self._settings.words.clip_skip:
             self._note_clip_skip(words.clip_skip)
         self._conditioned = needed
@@ -331,7 +332,7 @@ class LoraFaders:
     """Decides a LoRA's weight: from its fader (`/sd/lora/<n>/weight`) or from its prompt tag (`<lora:name:0.8>`).
 
     The one changed last applies. A prompt tag sets the weight; a fader moved afterwards takes over until the tag
-    changes; without a tag the fader applies. In a mix of two prompts the weights are mixed too, and a prompt without a
+    changes; without a tag the fader applies. In a blend of prompts the weights are mixed too, and a prompt without a
     tag uses the fader's weight. If both change at the same time, as when a preset is loaded, the tag applies.
     """
 
@@ -339,32 +340,31 @@ class LoraFaders:
         """`names`: the names of the model's LoRAs. `note(key, line)` receives a line for each tag that matches none of
         them."""
         self._names, self._note = tuple(names), note
-        self._prompts = ("", "")
-        self._tags: tuple[dict[int, float], dict[int, float]] = ({}, {})
+        self._prompts: tuple[str, ...] = ()
+        self._tags: tuple[dict[int, float], ...] = ()
         self._faders: tuple[float, ...] = ()
         self._taken_over: set[int] = set()
 
     def weights(self, faders: tuple[float, ...], words: Words) -> tuple[float, ...]:
         """The weight of each LoRA, in the order of `faders`."""
-        tags = self._read(words)
+        before, self._tags = self._tags, self._read(words)
         for place, fader in enumerate(faders):
-            if any(now.get(place) != before.get(place) for now, before in zip(tags, self._tags, strict=True)):
+            if before and any(now.get(place) != old.get(place) for now, old in zip(self._tags, before, strict=False)):
                 self._taken_over.discard(place)
             elif self._faders and fader != self._faders[place]:
                 self._taken_over.add(place)
-        self._tags, self._faders = tags, faders
-        return tuple(self._weight(place, fader, words.mix) for place, fader in enumerate(faders))
+        self._faders = faders
+        return tuple(self._weight(place, fader, words.shares) for place, fader in enumerate(faders))
 
-    def _weight(self, place: int, fader: float, mix: float) -> float:
-        one, other = (tags.get(place, fader) for tags in self._tags)
-        if place in self._taken_over or one == other == fader:
+    def _weight(self, place: int, fader: float, shares: Sequence[float]) -> float:
+        if place in self._taken_over:
             return fader
-        return one if mix <= 0.0 else other if mix >= 1.0 else (1.0 - mix) * one + mix * other
+        return fader + sum(
+            share * (tags.get(place, fader) - fader) for tags, share in zip(self._tags, shares, strict=True)
+        )
 
-    def _read(self, words: Words) -> tuple[dict[int, float], dict[int, float]]:
-        prompts = words.prompt, words.prompt_b
-        if prompts == self._prompts:
+    def _read(self, words: Words) -> tuple[dict[int, float], ...]:
+        if words.prompts == self._prompts:
             return self._tags
-        self._prompts = prompts
-        one, other = (tagged_weights(prompt, self._names, self._note) for prompt in prompts)
-        return one, other
+        self._prompts = words.prompts
+        return tuple(tagged_weights(prompt, self._names, self._note) for prompt in words.prompts)

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from engine.live.sd.settings import DiffusionSettings
@@ -105,4 +105,5 @@ def _batch_settings(settings: DiffusionSettings) -> dict[str, Any]:
 
 def _stream_settings(settings: DiffusionSettings) -> StreamSettings:
     width, height = settings.size
-    return StreamSettings(width=width, height=height, **asdict(settings.steps))
+    steps = {field.name: getattr(settings.steps, field.name) for field in fields(settings.steps)}
+    return StreamSettings(width=width, height=height, **steps)

@@ -156,6 +156,17 @@ def test_two_prompts_are_mixed(studio: Studio, wait_for: WaitFor, paint: Any) ->
     )
 
 
+def test_a_numbered_prompt_and_the_second_seed_are_blended_in(studio: Studio, wait_for: WaitFor, paint: Any) -> None:
+    studio.set({"/sd/prompts/1/text": "ice", "/sd/prompts/2/text": "fire", "/sd/seed_b": 9})
+    wait_for(lambda: studio.shows_just(paint(prompt="ice")), "the first of them in place of /sd/prompt")
+    studio.set({"/sd/prompts/1/weight": 0.0, "/sd/prompts/2/weight": 0.1})
+    wait_for(lambda: studio.shows_just(paint(prompt="fire")), "the second, whose weight is the only one")
+    studio.set({"/sd/seed_mix": 1.0})
+    wait_for(lambda: studio.shows_just(paint(prompt="fire", seed=9)), "the noise of the second seed")
+    studio.set({"/sd/prompts/2/weight": 0.0, "/sd/seed_mix": 0.0})
+    wait_for(lambda: studio.shows_just(paint()), "the plain prompt again")
+
+
 def test_a_t_index_overrides_the_steps_and_an_invalid_one_is_noted(studio: Studio, wait_for: WaitFor) -> None:
     studio.set({"/sd/t_index": "12 25 38"})
     wait_for(lambda: studio.shows() and studio.fact("steps") == 3, "three steps")

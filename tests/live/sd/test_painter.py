@@ -41,9 +41,9 @@ def test_texts_are_encoded_only_when_a_text_changes(model: Any, monkeypatch: pyt
     encoded: list[str] = []
     encode = Conditioner.encode
 
-    def noted(self: Conditioner, prompt: str, *more: Any, **options: Any) -> Any:
-        encoded.append(prompt)
-        return encode(self, prompt, *more, **options)
+    def noted(self: Conditioner, prompts: Any, *more: Any, **options: Any) -> Any:
+        encoded.extend(text for text, _ in prompts)
+        return encode(self, prompts, *more, **options)
 
     monkeypatch.setattr(Conditioner, "encode", noted)
     painter = Painter(model, note=no_note)
