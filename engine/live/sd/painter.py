@@ -38,10 +38,8 @@ class PaintedPicture:
     """(height, width, 3) uint8; overwritten by the next picture."""
     is_finite: bool
     """False if the output contains NaN or infinity; then the picture must not be shown."""
-    generation: int
-    """Generation of the values (`sent_values`) at the time its source frame went in."""
     time_s: float
-    """Time of that frame."""
+    """Time of its source frame."""
 
 
 class Painter:
@@ -110,16 +108,13 @@ class Painter:
         *,
         found: np.ndarray | None = None,
         time_s: float = 0.0,
-        generation: int = 0,
     ) -> PaintedPicture | None:
         """Repaint `picture` (H, W, 3 or 4) uint8 of any size. A stream of S steps returns None for the first S - 1
         calls.
 
         A tensor must be on the model's device. The result of a stream belongs to an earlier frame, and has that frame's
-        `time_s` and `generation`. `found`: the control image of the masks, (H, W, 3) uint8, or None.
+        `time_s`. `found`: the control image of the masks, (H, W, 3) uint8, or None.
         """
-        from engine.live.sd.plan import Ticket
-
         assert self._plan is not None
         self.clock.begin()
         sent = self._device_copies.send("source", picture) if isinstance(picture, np.ndarray) else picture[None]
@@ -131,8 +126,7 @@ class Painter:
         z, controls = encoded["z"], self._controls(used, encoded, found)
         self.clock.end("encode")
         self._between()
-        ticket = Ticket(generation=generation, time_s=time_s)
-        latents, ticket = self._plan.paint(z, self._cond, controls, self._between, ticket)
+        latents, time_s = self._plan.paint(z, self._cond, controls, self._between, time_s)
         self.clock.end("unet")
         if latents is None:
             return None
@@ -143,7 +137,7 @@ class Painter:
         self.clock.end("copy")
         if is_shown := bool(is_finite):
             self._last = decoded["rgb"][0].clone()  # copied, because the graph's next result overwrites this one
-        return PaintedPicture(pixels=pixels, is_finite=is_shown, generation=ticket.generation, time_s=ticket.time_s)
+        return PaintedPicture(pixels=pixels, is_finite=is_shown, time_s=time_s)
 
     def feedback(self, zoom: float, rotate_deg: float) -> "torch.Tensor | None":
         """The last picture zoomed and rotated clockwise, (height, width, 3) uint8; None if there is none."""
@@ -162,9 +156,15 @@ class Painter:
 
     @property
     def steps(self) -> int:
-        """Steps actually run for a picture; in a stream also the number of calls until a frame comes out painted."""
+        """Steps actually run for a picture."""
         assert self._plan is not None
         return self._plan.steps
+
+    @property
+    def calls(self) -> int:
+        """Calls from a frame to its picture."""
+        assert self._plan is not None
+        return self._plan.calls
 
     @property
     def guidance(self) -> float:
