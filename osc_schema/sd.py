@@ -261,6 +261,22 @@ AREA = Area(
             smoothing_ms=0,
             **_ASKED,
         ),
+        _number(
+            "/sd/consistency",
+            0,
+            0,
+            1,
+            "Keeps details from flickering: how much of the last picture, moved with the source, stays in the next. "
+            "0: off. No effect with /sd/source feedback.",
+            words="temporal flicker stable steady coherence smooth",
+        ),
+        menu(
+            "/sd/consistency_reset",
+            "cut beat bar",
+            "When /sd/consistency begins anew. cut: where the source changes altogether; beat, bar: there as well.",
+            words="temporal flicker",
+            **_SHOWN,
+        ),
         switch("/sd/similarity/enable", False, "Skips input pictures that hardly differ from the last one.", **_ASKED),
         _number("/sd/similarity/threshold", 0.98, 0.5, 0.999, "Similarity from which input pictures are skipped."),
         *(param for n in CONTROLNETS for param in _controlnet(n)),

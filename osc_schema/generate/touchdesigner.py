@@ -82,6 +82,8 @@ SHORT_WORDS = {
     "syphon": "syph",
     "timecode": "tc",
     "threshold": "thresh",
+    "consistency": "consist",
+    "consistency_reset": "consrst",
     "prompts": "pr",
     "travel": "trv",
     "position": "pos",

@@ -1,5 +1,6 @@
 """The engine's end of the SD child: sends parameters and pictures, receives painted pictures, applies the fallback."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -18,6 +19,7 @@ from engine.live.kit.refusing import absolute
 from engine.live.kit.scene import Layer5Offer, Scene, draw_fade
 from engine.live.kit.sent_values import NOTHING
 from engine.live.sd.entry import SdConfig, model_named, picture_named
+from engine.live.sd.settings import RESETS
 from engine.live.sd.travel import Travel
 from engine.models.libraries import require_libraries
 from engine.models.sd.check import check, run_line
@@ -131,10 +133,18 @@ class DiffusionLink(PictureLink[str]):
         plain = {address: value for address, value in changes.items() if address not in (MODEL, IMAGE)}
         if plain:
             self.supervisor.set_values(plain)
+        self._reset(snapshot, lead_s)
         if IMAGE in changes:
             self._look_up(self._change_image, str(changes[IMAGE]))
         if MODEL in changes and not (is_first and not snapshot[MODEL]):
             self._look_up(self._change_model, str(snapshot[MODEL]))
+
+    def _reset(self, snapshot: Snapshot, lead_s: float) -> None:
+        """Let what SD keeps from picture to picture begin anew with the picture of each beat or bar."""
+        every, pulse = snapshot["/sd/consistency_reset"], self._pulse()
+        if every != "cut" and snapshot["/sd/consistency"]:
+            beats = pulse.beat + pulse.step / 2 + lead_s * pulse.bpm / 60.0
+            self.supervisor.set_values({RESETS: math.floor(beats / (pulse.beats_a_bar if every == "bar" else 1))})
 
     def _lead_s(self, snapshot: Snapshot) -> float:
         """Time from sending a value until the picture with it is shown, at most, as the child measures it."""

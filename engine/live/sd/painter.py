@@ -63,6 +63,7 @@ class Painter:
         from engine.models.graphs import SMALL_KEPT, always, calls_for
         from engine.models.sd.accelerators import compiling_beside, unet_calls
         from engine.models.sd.conditioner import Conditioner
+        from engine.models.sd.consistency import Consistency
         from engine.models.sd.denoiser import Denoiser
 
         beside = compiling_beside(model, lambda line: note("accelerator", line))
@@ -80,11 +81,14 @@ class Painter:
         self._lora_faders = LoraFaders(() if model.loras is None else model.loras.names, note)
         self._vae_calls = tuple(for_vae(model.device, *captures) for _ in range(2))
         self._device_copies = DeviceCopies(model.device)
+        self._consistency = Consistency(self._device_copies.send)
         self._settings: DiffusionSettings | None = None
         self._plan: StreamPlan | SinglePlan | None = None
         self._conditioned: tuple[object, ...] = ()
         self._image: np.ndarray | None = None
         self._last: torch.Tensor | None = None
+        self._amount = 0.0
+        """/sd/consistency in use."""
 
     def take(self, settings: DiffusionSettings) -> None:
         """Use these settings from now on. Runs the text encoders if a text has changed. Keeps the frames in flight if
@@ -100,6 +104,7 @@ class Painter:
             self._image = self._read_image(settings.image)
         self._condition(settings)
         self._schedule(settings)
+        self._keep(settings)
         self._settings = settings
 
     def paint(
@@ -116,7 +121,10 @@ class Painter:
         `time_s`. `found`: the control image of the masks, (H, W, 3) uint8, or None.
         """
         assert self._plan is not None
+        from engine.live.sd.plan import Ticket
+
         self.clock.begin()
+        ticket = Ticket(time_s, self._seen(picture))
         sent = self._device_copies.send("source", picture) if isinstance(picture, np.ndarray) else picture[None]
         rgb = sent[..., :3]
         used = self._used
@@ -126,10 +134,13 @@ class Painter:
         z, controls = encoded["z"], self._controls(used, encoded, found)
         self.clock.end("encode")
         self._between()
-        latents, time_s = self._plan.paint(z, self._cond, controls, self._between, time_s)
+        z = self._begun(z, ticket.seen)
+        latents, ticket = self._plan.paint(z, self._cond, controls, self._between, ticket)
         self.clock.end("unet")
         if latents is None:
             return None
+        if ticket.seen is not None and self._amount:
+            latents = self._consistency.into_result(latents, ticket.seen, self._amount)
         self._between()
         decoded = self._vae_calls[1].run(("decode", self._size), (self._decode,), {"z": latents})
         self.clock.end("decode")
@@ -137,7 +148,7 @@ class Painter:
         self.clock.end("copy")
         if is_shown := bool(is_finite):
             self._last = decoded["rgb"][0].clone()  # copied, because the graph's next result overwrites this one
-        return PaintedPicture(pixels=pixels, is_finite=is_shown, time_s=time_s)
+        return PaintedPicture(pixels=pixels, is_finite=is_shown, time_s=ticket.time_s)
 
     def feedback(self, zoom: float, rotate_deg: float) -> "torch.Tensor | None":
         """The last picture zoomed and rotated clockwise, (height, width, 3) uint8; None if there is none."""
@@ -285,7 +296,36 @@ class Painter:
         if self._plan.ignores_delta and (last is None or steps != (last.is_stream, last.steps)):
             self._note("delta", "/sd/delta: has no effect in the first step, which starts from pure noise")
 
+    def _keep(self, settings: DiffusionSettings) -> None:
+        """How much of the last picture stays. A stream sees its features, too: its rows are steps of a picture each."""
+        from engine.live.sd.plan import StreamPlan
+
+        before = self._settings
+        if before is not None and (settings.resets, settings.size) != (before.resets, before.size):
+            self._consistency.forget()
+            self._denoiser.forget()
+        self._amount = settings.consistency
+        if not self._amount:
+            self._consistency.forget()
+        self._denoiser.consistency = self._amount if isinstance(self._plan, StreamPlan) else 0.0
+
     # -- one call
+
+    def _seen(self, picture: "np.ndarray | torch.Tensor") -> np.ndarray | None:
+        """The thumbnail of a source frame, if the last picture stays in the next one."""
+        from engine.models.sd.consistency import thumbnail
+
+        return thumbnail(picture, self._size) if self._amount and isinstance(picture, np.ndarray) else None
+
+    def _begun(self, z: "torch.Tensor", seen: np.ndarray | None) -> "torch.Tensor":
+        """The latents that a frame begins with."""
+        if seen is None:
+            return z
+        cuts = self._consistency.cuts
+        z = self._consistency.into_start(z, seen, self._amount)
+        if self._consistency.cuts != cuts:
+            self._denoiser.forget()
+        return z
 
     @property
     def _used(self) -> list[ControlSetting]:

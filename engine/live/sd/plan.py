@@ -3,7 +3,9 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from engine.live.sd.settings import DiffusionSettings
 from engine.models.sd.batch_schedule import BatchSchedule
@@ -18,13 +20,21 @@ if TYPE_CHECKING:
     from engine.models.sd.model import DiffusionModel
 
 
+class Ticket(NamedTuple):
+    """Goes in with a frame, and comes out with its picture."""
+
+    time_s: float
+    """The frame's time on the engine's clock."""
+    seen: np.ndarray | None
+    """Its `consistency.thumbnail`, if that is needed."""
+
+
 class StreamPlan:
     """A picture comes out `steps` calls after its frame went in, one per call."""
 
     def __init__(self, model: "DiffusionModel", denoiser: "Denoiser", settings: DiffusionSettings) -> None:
         self.schedule = StreamSchedule(model, denoiser, _stream_settings(settings))
-        self._in_flight: deque[float] = deque()
-        """Times of the frames that went in."""
+        self._in_flight: deque[Ticket] = deque()
 
     @property
     def steps(self) -> int:
@@ -59,13 +69,12 @@ class StreamPlan:
         cond: "Cond",
         controls: "Sequence[ControlInput]",
         between: Callable[[], None],
-        time_s: float,
-    ) -> "tuple[torch.Tensor | None, float]":
-        """The finished latents (1, 4, h, w), or None while the stream fills, with the time of their frame; `time_s`:
-        that of this one."""
-        self._in_flight.append(time_s)
+        ticket: Ticket,
+    ) -> "tuple[torch.Tensor | None, Ticket]":
+        """The finished latents (1, 4, h, w), or None while the stream fills, with the ticket of their frame."""
+        self._in_flight.append(ticket)
         latents = self.schedule.push(z, cond, controls, between=between)
-        return latents, time_s if latents is None else self._in_flight.popleft()
+        return latents, ticket if latents is None else self._in_flight.popleft()
 
 
 class SinglePlan:
@@ -92,9 +101,9 @@ class SinglePlan:
         cond: "Cond",
         controls: "Sequence[ControlInput]",
         between: Callable[[], None],
-        time_s: float,
-    ) -> "tuple[torch.Tensor | None, float]":
-        return self.schedule.run(z, cond, controls, between=between), time_s
+        ticket: Ticket,
+    ) -> "tuple[torch.Tensor | None, Ticket]":
+        return self.schedule.run(z, cond, controls, between=between), ticket
 
 
 def _batch_settings(settings: DiffusionSettings) -> dict[str, Any]:

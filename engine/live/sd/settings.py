@@ -13,6 +13,8 @@ from engine.models.sd.seeds import Blend, Seeds
 from osc_schema.sd import CONTROLNETS, LORAS, MASKS_SOURCE, PROMPTS
 
 SIZE_STEP_PX = 64
+RESETS = "resets"
+"""Key of `DiffusionSettings.resets` among the child's values."""
 TABLE_STEPS = 50  # length of the timestep table that a t_index refers to
 
 
@@ -100,6 +102,10 @@ class DiffusionSettings:
     rotate_deg: float
     similarity: float | None
     """None: no picture is skipped."""
+    consistency: float
+    """0..1: how much of the last picture stays; 0: off."""
+    resets: int
+    """A new number: the next picture begins without the last one."""
     may_shrink: bool
     problem: str = ""
     """One line about a value that is invalid and ignored."""
@@ -163,6 +169,8 @@ def read_settings(values: Mapping[str, Any]) -> DiffusionSettings:
         zoom=value("feedback/zoom"),
         rotate_deg=value("feedback/rotate"),
         similarity=value("similarity/threshold") if value("similarity/enable") else None,
+        consistency=0.0 if value("source") == "feedback" else value("consistency"),
+        resets=values.get(RESETS, 0),
         may_shrink=value("oom") == "shrink",
         problem=problem,
     )
