@@ -81,8 +81,7 @@ def check(spec: VoiceSpec) -> VoiceReport:
     """Check a voice on disk. ModelError if `spec.model` is not found or not a voice, as from `read_checkpoint`, which
     also compares all tensors. Every other problem is listed in the report."""
     path = locate.find(spec.model, files=("*.pth",))
-    metadata, tensors = _read_voice(path)
-    shape = shape_of(str(path), metadata, {name: tensor.shape for name, tensor in tensors.items()})
+    shape, metadata, tensors = _shape_in(path)
     weights = {name: tensor for name, tensor in tensors.items() if not name.startswith("enc_q.")}  # of training
     parts, missing = [counted_part("synthesizer", weights, (str(path),))], Missing()
     notes: list[str] = []
@@ -113,6 +112,19 @@ def check(spec: VoiceSpec) -> VoiceReport:
         missing=tuple(missing),
         notes=tuple(note for note in notes if note),
     )
+
+
+def headline(model: str) -> str:
+    """The version, rate and, if it is not the usual one, the vocoder of a voice, from its header. ModelError if it is
+    not a voice."""
+    shape = _shape_in(Path(model))[0]
+    vocoder = "" if shape.vocoder == "HiFi-GAN" else f", {shape.vocoder}"
+    return f"{shape.version}, {shape.rate_hz / 1000:g} kHz{vocoder}{'' if shape.has_pitch else ', no pitch'}"
+
+
+def _shape_in(path: Path) -> tuple[SynthesizerShape, Mapping[str, Any], dict[str, Tensor]]:
+    metadata, tensors = _read_voice(path)
+    return shape_of(str(path), metadata, {name: tensor.shape for name, tensor in tensors.items()}), metadata, tensors
 
 
 def _content_part(spec: VoiceSpec, name: str, version: Version) -> PartReport:
