@@ -10,13 +10,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from engine.models.graphs import DirectCalls, nothing
 from engine.models.rvc import synthesizer as module
+from engine.models.rvc.cutting import Cutting, spans_of
+from engine.models.rvc.grid import BlockGrid
 from engine.models.rvc.load import random_synthesizer
 from engine.models.rvc.model import VoiceModel
+from engine.models.rvc.offline import VoiceConverter
+from engine.models.rvc.optimization import OptimizationConfig
+from engine.models.rvc.pitch.coarse import coarse
 from engine.models.rvc.refinegan import RefineSource, Roughening, low_pass_of
 from engine.models.rvc.shapes import SHAPES, SynthesizerShape
 from engine.models.rvc.spec import VoiceSettings
-from engine.models.rvc.synthesizer import Synthesizer
+from engine.models.rvc.synthesizer import NOISE_SCALE, Synthesizer
+from engine.models.rvc.voicing import Voicing
 from engine.models.seeded import seeded
 from tests.conftest import TinyModels
 from tests.models.rvc.streaming import level_db, live_voice, loaded, loudest_hz, streamed, tone
@@ -178,9 +185,31 @@ def test_windows_of_the_source_agree_where_they_overlap() -> None:
     torch.testing.assert_close(window[..., inner], whole[..., 10 * hop : 40 * hop][..., inner], rtol=0.0, atol=1e-4)
 
 
-@pytest.fixture(scope="module")
-def refined(tiny_models: TinyModels) -> VoiceModel:
-    return loaded(tiny_models.voice(kind="singing", vocoder="RefineGAN"))
+@torch.no_grad()
+def test_the_sounding_part_of_a_window_equals_that_of_the_whole(tiny_models: TinyModels) -> None:
+    """The source goes on after the window, with the last pitch."""
+    model = loaded(tiny_models.voice(vocoder="RefineGAN"))
+    grid = BlockGrid.of(48_000, block_ms=100, crossfade_ms=50, extra_ms=1000)
+    voicing, made, window = Voicing(model, grid, DirectCalls()), model.synthesizer, grid.window_hops
+    phone = torch.randn(1, window, 768, generator=torch.Generator().manual_seed(1))
+    f0 = 200.0 * 2.0 ** (torch.arange(window)[None] / 300.0)
+    f0[:, 90:97] = 0.0
+    sound = voicing.follow(phone, f0, VoiceSettings(), nothing, lambda stage: None)[0]
+    mean, log_sd = made.encode(phone, coarse(f0))
+    noise = torch.randn(mean.shape)
+    noise[..., -voicing.noise.values.shape[2] :] = voicing.noise.values
+    g = made.speaker(torch.tensor([0]))
+    z = made.reverse_flow(mean + log_sd.exp() * noise * NOISE_SCALE, g)
+    hop, kept = made.shape.hop, voicing.source_noise.values[:, : made.shape.hop].transpose(1, 2)
+    held = torch.cat((f0, f0[:, -1:].expand(-1, made.shape.source_lead_frames)), 1)
+    source_noise = torch.randn(1, window + kept.shape[1], hop)
+    first = window - voicing.hops - voicing._before
+    source_noise[:, first : first + kept.shape[1]] = kept
+    start = -made.source.phases(held)[:, window - grid.sounding_hops]
+    source = made.source(held, start, source_noise[:, : held.shape[1]].reshape(1, 1, -1))
+    whole, sounding = made.decode(z, g, source)[0, 0], grid.sounding_hops * hop
+    assert whole.std() > 0.01
+    assert (sound[-sounding:] - whole[-sounding:]).abs().max() < 1e-5
 
 
 @pytest.mark.parametrize(
@@ -201,6 +230,18 @@ def test_a_tone_in_is_a_tone_out(refined: VoiceModel, rate_hz: int, settings: Vo
     assert level_db(sung) == pytest.approx(level_db(given), abs=0.5)
     parts = [level_db(part) for part in np.array_split(sung, 20)]
     assert max(parts) - min(parts) < 1.0
+
+
+def test_a_file_is_converted_in_pieces_that_fit(refined: VoiceModel) -> None:
+    """Four pieces, with a formant; within 5 cents, and no dent at the joins."""
+    cutting = Cutting(pad_s=0.3, query_s=0.1, center_s=0.6, max_s=0.8)
+    settings, options = VoiceSettings(pitch=7.0, formant=1.0), OptimizationConfig.for_device("cpu")
+    given = tone(220.0, 16_000, 2.4)
+    sung = VoiceConverter(refined, settings, options, cutting=cutting).convert_sound(given)[4000:-4000]
+    assert abs(1200.0 * np.log2(loudest_hz(sung, refined.rate_hz) / 220.0) - 700.0) < 5.0
+    parts = [level_db(part) for part in np.array_split(sung, 20)]
+    assert len(spans_of(lambda first, count: given[first : first + count], len(given), cutting)) == 4
+    assert max(parts) - min(parts) < 1.5
 
 
 @torch.no_grad()
