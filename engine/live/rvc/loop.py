@@ -168,6 +168,8 @@ class VoiceLoop:
     def _voice(self) -> VoiceSettings:
         """The requested settings, with the speaker replaced if the model does not have it."""
         voice, speakers = self._settings.voice, self._model.synthesizer.shape.speakers
+        if self._settings.is_pitch_auto and not self._model.has_pitch:
+            self._note("asked", "/rvc/pitch_auto: the model takes no pitch; nothing is transposed")
         if voice.speaker < speakers:
             return voice
         self._note("asked", f"/rvc/speaker {voice.speaker}: the model has 0..{speakers - 1}; using 0")
