@@ -147,6 +147,7 @@ class IsolationBench(LoopBench):
     rounds: int = option(3, "Rounds of all cases, in turn.", low=1, metavar="COUNT")
     sd_size: Size = option(Size(width=512, height=512), "Size of the SD picture.", metavar="WxH", parse=read_size)
     device: str = option("auto", "Where the child works.", metavar=DEVICES)
+    launches: int = option(20, "Prompts launched on the bar, which take two bars each.", low=0, metavar="COUNT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

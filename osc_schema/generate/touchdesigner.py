@@ -84,6 +84,9 @@ SHORT_WORDS = {
     "syphon": "syph",
     "timecode": "tc",
     "threshold": "thresh",
+    "prompts": "pr",
+    "travel": "trv",
+    "position": "pos",
     "weight": "wt",
     "window": "win",
 }

@@ -38,10 +38,8 @@ class PaintedPicture:
     """(height, width, 3) uint8; overwritten by the next picture."""
     is_finite: bool
     """False if the output contains NaN or infinity; then the picture must not be shown."""
-    generation: int
-    """Generation of the values (`sent_values`) at the time its source frame went in."""
     time_s: float
-    """Time of that frame."""
+    """Time of its source frame."""
 
 
 class Painter:
@@ -110,16 +108,13 @@ class Painter:
         *,
         found: np.ndarray | None = None,
         time_s: float = 0.0,
-        generation: int = 0,
     ) -> PaintedPicture | None:
         """Repaint `picture` (H, W, 3 or 4) uint8 of any size. A stream of S steps returns None for the first S - 1
         calls.
 
         A tensor must be on the model's device. The result of a stream belongs to an earlier frame, and has that frame's
-        `time_s` and `generation`. `found`: the control image of the masks, (H, W, 3) uint8, or None.
+        `time_s`. `found`: the control image of the masks, (H, W, 3) uint8, or None.
         """
-        from engine.live.sd.plan import Ticket
-
         assert self._plan is not None
         self.clock.begin()
         sent = self._device_copies.send("source", picture) if isinstance(picture, np.ndarray) else picture[None]
@@ -131,8 +126,7 @@ class Painter:
         z, controls = encoded["z"], self._controls(used, encoded, found)
         self.clock.end("encode")
         self._between()
-        ticket = Ticket(generation=generation, time_s=time_s)
-        latents, ticket = self._plan.paint(z, self._cond, controls, self._between, ticket)
+        latents, time_s = self._plan.paint(z, self._cond, controls, self._between, time_s)
         self.clock.end("unet")
         if latents is None:
             return None
@@ -143,7 +137,7 @@ class Painter:
         self.clock.end("copy")
         if is_shown := bool(is_finite):
             self._last = decoded["rgb"][0].clone()  # copied, because the graph's next result overwrites this one
-        return PaintedPicture(pixels=pixels, is_finite=is_shown, generation=ticket.generation, time_s=ticket.time_s)
+        return PaintedPicture(pixels=pixels, is_finite=is_shown, time_s=time_s)
 
     def feedback(self, zoom: float, rotate_deg: float) -> "torch.Tensor | None":
         """The last picture zoomed and rotated clockwise, (height, width, 3) uint8; None if there is none."""
@@ -162,9 +156,15 @@ class Painter:
 
     @property
     def steps(self) -> int:
-        """Steps actually run for a picture; in a stream also the number of calls until a frame comes out painted."""
+        """Steps actually run for a picture."""
         assert self._plan is not None
         return self._plan.steps
+
+    @property
+    def calls(self) -> int:
+        """Calls from a frame to its picture."""
+        assert self._plan is not None
+        return self._plan.calls
 
     @property
     def guidance(self) -> float:
@@ -238,14 +238,15 @@ class Painter:
         if needed == self._conditioned:
             return
         self._cond = self._conditioner.encode(
-            words.prompt,
+            words.blended,
             words.negative,
-            prompt_b=words.prompt_b,
-            mix=words.mix,
+            blend=words.blend,
             ip_image=self._image,
             size=settings.size,
             clip_skip=words.clip_skip,
         )
+        for text in words.in_wait:
+            self._conditioner.prepare(text, words.clip_skip)
         if self._settings is None or words.clip_skip != self._settings.words.clip_skip:
             self._note_clip_skip(words.clip_skip)
         self._conditioned = needed
@@ -331,7 +332,7 @@ class LoraFaders:
     """Decides a LoRA's weight: from its fader (`/sd/lora/<n>/weight`) or from its prompt tag (`<lora:name:0.8>`).
 
     The one changed last applies. A prompt tag sets the weight; a fader moved afterwards takes over until the tag
-    changes; without a tag the fader applies. In a mix of two prompts the weights are mixed too, and a prompt without a
+    changes; without a tag the fader applies. In a blend of prompts the weights are mixed too, and a prompt without a
     tag uses the fader's weight. If both change at the same time, as when a preset is loaded, the tag applies.
     """
 
@@ -339,32 +340,31 @@ class LoraFaders:
         """`names`: the names of the model's LoRAs. `note(key, line)` receives a line for each tag that matches none of
         them."""
         self._names, self._note = tuple(names), note
-        self._prompts = ("", "")
-        self._tags: tuple[dict[int, float], dict[int, float]] = ({}, {})
+        self._prompts: tuple[str, ...] = ()
+        self._tags: tuple[dict[int, float], ...] = ()
         self._faders: tuple[float, ...] = ()
         self._taken_over: set[int] = set()
 
     def weights(self, faders: tuple[float, ...], words: Words) -> tuple[float, ...]:
         """The weight of each LoRA, in the order of `faders`."""
-        tags = self._read(words)
+        before, self._tags = self._tags, self._read(words)
         for place, fader in enumerate(faders):
-            if any(now.get(place) != before.get(place) for now, before in zip(tags, self._tags, strict=True)):
+            if before and any(now.get(place) != old.get(place) for now, old in zip(self._tags, before, strict=False)):
                 self._taken_over.discard(place)
             elif self._faders and fader != self._faders[place]:
                 self._taken_over.add(place)
-        self._tags, self._faders = tags, faders
-        return tuple(self._weight(place, fader, words.mix) for place, fader in enumerate(faders))
+        self._faders = faders
+        return tuple(self._weight(place, fader, words.shares) for place, fader in enumerate(faders))
 
-    def _weight(self, place: int, fader: float, mix: float) -> float:
-        one, other = (tags.get(place, fader) for tags in self._tags)
-        if place in self._taken_over or one == other == fader:
+    def _weight(self, place: int, fader: float, shares: Sequence[float]) -> float:
+        if place in self._taken_over:
             return fader
-        return one if mix <= 0.0 else other if mix >= 1.0 else (1.0 - mix) * one + mix * other
+        return fader + sum(
+            share * (tags.get(place, fader) - fader) for tags, share in zip(self._tags, shares, strict=True)
+        )
 
-    def _read(self, words: Words) -> tuple[dict[int, float], dict[int, float]]:
-        prompts = words.prompt, words.prompt_b
-        if prompts == self._prompts:
+    def _read(self, words: Words) -> tuple[dict[int, float], ...]:
+        if words.prompts == self._prompts:
             return self._tags
-        self._prompts = prompts
-        one, other = (tagged_weights(prompt, self._names, self._note) for prompt in prompts)
-        return one, other
+        self._prompts = words.prompts
+        return tuple(tagged_weights(prompt, self._names, self._note) for prompt in words.prompts)

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from engine.live.sd.settings import DiffusionSettings
@@ -18,26 +18,22 @@ if TYPE_CHECKING:
     from engine.models.sd.model import DiffusionModel
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ticket:
-    """Attached to a frame when it goes in, and returned with its picture."""
-
-    generation: int
-    """Generation of the values at that moment."""
-    time_s: float
-    """Time of the frame on the engine's clock."""
-
-
 class StreamPlan:
     """A picture comes out `steps` calls after its frame went in, one per call."""
 
     def __init__(self, model: "DiffusionModel", denoiser: "Denoiser", settings: DiffusionSettings) -> None:
         self.schedule = StreamSchedule(model, denoiser, _stream_settings(settings))
-        self._in_flight: deque[Ticket] = deque()
+        self._in_flight: deque[float] = deque()
+        """Times of the frames that went in."""
 
     @property
     def steps(self) -> int:
         """Steps actually run for a picture."""
+        return self.schedule.steps
+
+    @property
+    def calls(self) -> int:
+        """Calls from a frame to its picture."""
         return self.schedule.steps
 
     @property
@@ -63,18 +59,20 @@ class StreamPlan:
         cond: "Cond",
         controls: "Sequence[ControlInput]",
         between: Callable[[], None],
-        ticket: Ticket,
-    ) -> "tuple[torch.Tensor | None, Ticket]":
-        """The finished latents (1, 4, h, w), or None while the stream fills, with the ticket of their frame."""
-        self._in_flight.append(ticket)
+        time_s: float,
+    ) -> "tuple[torch.Tensor | None, float]":
+        """The finished latents (1, 4, h, w), or None while the stream fills, with the time of their frame; `time_s`:
+        that of this one."""
+        self._in_flight.append(time_s)
         latents = self.schedule.push(z, cond, controls, between=between)
-        return latents, ticket if latents is None else self._in_flight.popleft()
+        return latents, time_s if latents is None else self._in_flight.popleft()
 
 
 class SinglePlan:
     """Each call runs all steps of one picture."""
 
     ignores_delta = False
+    calls = 1
 
     def __init__(self, model: "DiffusionModel", denoiser: "Denoiser", settings: DiffusionSettings) -> None:
         self.schedule = BatchSchedule(model, denoiser, **_batch_settings(settings))
@@ -94,9 +92,9 @@ class SinglePlan:
         cond: "Cond",
         controls: "Sequence[ControlInput]",
         between: Callable[[], None],
-        ticket: Ticket,
-    ) -> "tuple[torch.Tensor | None, Ticket]":
-        return self.schedule.run(z, cond, controls, between=between), ticket
+        time_s: float,
+    ) -> "tuple[torch.Tensor | None, float]":
+        return self.schedule.run(z, cond, controls, between=between), time_s
 
 
 def _batch_settings(settings: DiffusionSettings) -> dict[str, Any]:
@@ -105,4 +103,5 @@ def _batch_settings(settings: DiffusionSettings) -> dict[str, Any]:
 
 def _stream_settings(settings: DiffusionSettings) -> StreamSettings:
     width, height = settings.size
-    return StreamSettings(width=width, height=height, **asdict(settings.steps))
+    steps = {field.name: getattr(settings.steps, field.name) for field in fields(settings.steps)}
+    return StreamSettings(width=width, height=height, **steps)

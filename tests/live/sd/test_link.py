@@ -32,7 +32,7 @@ def link(reports: Any) -> Iterator[DiffusionLink]:
 
 
 def test_the_child_is_sent_only_its_own_parameters() -> None:
-    sd = {param.address for param in PARAMS if param.area == "sd"}
+    sd = {param.address for param in PARAMS if param.area == "sd" and not param.address.startswith("/sd/travel/")}
     told = SentValues("sd").changes(ParamStore().snapshot())
     assert sd - told.keys() == {"/sd/freeze", "/sd/crossfade_s", "/sd/fallback"}
 
