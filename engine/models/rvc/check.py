@@ -65,6 +65,7 @@ class VoiceReport(Report):
     """Sample rate of the output."""
     has_pitch: bool
     """True if the synthesizer takes a pitch."""
+    vocoder: Vocoder
     speakers: int
     pitch: str
     """The pitch tracker: rmvpe, fcpe or yin."""
@@ -105,6 +106,7 @@ def check(spec: VoiceSpec) -> VoiceReport:
         version=shape.version,
         rate_hz=shape.rate_hz,
         has_pitch=shape.has_pitch,
+        vocoder=shape.vocoder,
         speakers=shape.speakers,
         pitch=pitch.name,
         vectors=vectors,

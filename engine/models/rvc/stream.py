@@ -18,6 +18,8 @@ What is computed, from the window's end backwards, in hops:
     24 more     pass through the flow: 4 couplings of 3 convolutions that look 2 hops back, exactly its receptive field
     the rest    of `extra` is seen by HuBERT and by the text encoder, whose attention is unbounded
 
+RefineGAN's filters see 0.8 s more of the source on both sides; there it is made, and not the latent.
+
 A short `extra` shortens these lead-ins. At the end of the window there is no such context, because the future is
 unknown. Features are blended with the index only where they are decoded. Pitch is computed for the block and the 50 ms
 before it, and cached (`PitchCache`). HuBERT takes steps of two hops, aligned to the sound and not to the window: a
