@@ -69,6 +69,7 @@ AREA = Area(
             "Median pitch to which /rvc/pitch_auto brings the speaker: that of the model's own voice, which its file "
             "does not say. About 120 for a low voice, 210 for a high one, 300 for a child.",
             "Hz",
+            scale="exponential",
             words="transpose median",
         ),
         switch(
