@@ -155,6 +155,8 @@ class LiveEntry:
     and from the configuration file. An option overrides them."""
     models: Callable[[Any], Iterable[str]] | None = None
     """`models(table)`: the names that `/NAME/model` takes, for its command `/NAME/list`; reads the disk."""
+    model_title: Callable[[Any, str], str] = lambda table, name: name
+    """`model_title(table, name)`: what that list shows for a name; may read the disk."""
     calls: Mapping[str, str] = field(default_factory=dict)
     """OSC command -> name of the command sent to the child."""
 
