@@ -124,7 +124,7 @@ def test_what_stays_from_picture_to_picture_begins_anew_with_the_picture_of_each
             return link.supervisor._values.get(RESETS)
 
         assert [resets(each) for each in (1.0, 3.9, 4.0, 7.9, 8.0)] == [0, 0, 1, 1, 2]
-        ahead = [resets(each, delay_ms=400.0) for each in (10.8, 11.1)]  # 0.8 beats, and two frames
+        ahead = [resets(each, delay_ms=400.0) for each in (11.1, 11.2)]  # 0.8 beats, and two frames
         assert ahead == [2, 3], "as much earlier as a picture takes"
         store.set("/sd/consistency_reset", "cut")
         assert resets(90.0) == 3
