@@ -193,6 +193,10 @@ AREA = Area(
             "turbo, lightning and most Hyper-SD. At 1, models with guidance as an input (LCM_Dreamshaper_v7) get 8.",
             words="cfg scale",
         ),
+        _number(
+            "/sd/guidance_begin", 0, 0, 1, "Share of the steps from which on guidance acts; 0: from the first one on."
+        ),
+        _number("/sd/guidance_end", 1, 0, 1, "Share of the steps until which guidance acts; 1: until the last one."),
         menu(
             "/sd/cfg_type",
             "self full initialise none",

@@ -84,6 +84,8 @@ SHORT_WORDS = {
     "syphon": "syph",
     "timecode": "tc",
     "threshold": "thresh",
+    "guidance_begin": "guidfrom",
+    "guidance_end": "guidto",
     "consistency": "consist",
     "consistency_reset": "consrst",
     "prompts": "pr",

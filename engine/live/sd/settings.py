@@ -69,6 +69,9 @@ class Steps:
     cfg_type: Literal["none", "full", "self", "initialise"]
     guidance: float
     """1 or less: off."""
+    guidance_begin: float
+    guidance_end: float
+    """Shares of the steps between which it acts."""
     delta: float
     seed: Seeds
 

@@ -139,7 +139,8 @@ class Denoiser:
         }
         used = tuple(shown.index for shown in control)
         # The strengths of LoRAs and IP-Adapter are not part of the key, because they change the weights in place.
-        key: Hashable = ("unet", tuple(z.shape), t.dtype, negatives, used, cond.negative_text is None, cond.ip is None)
+        shapes = tuple(z.shape), cond.text.shape[1], t.dtype
+        key: Hashable = ("unet", *shapes, negatives, used, cond.negative_text is None, cond.ip is None)
         controlnets = [self.model.controlnets[index] for index in used]
         parts = chain(self.model.unet, controlnets, negatives, is_split=self._is_split, parts=self.model.parts)
         if self.model.bank is not None and self.consistency:
