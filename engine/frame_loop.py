@@ -327,14 +327,15 @@ class FrameLoop:
         settings = scene.region_settings(looks.shown.values)
         if not settings.is_enabled and looks.leaving is not None:
             settings = scene.region_settings(looks.leaving.values)
-        if not settings.is_enabled:
+        if not settings.is_enabled and not scene.needs_regions:
             return None
         layer5 = scene.automatic_layer5
         picture = layer5.picture if layer5 is not None else None
         if self.outputs.stage.is_offline:
             return regions.compute(picture, settings, scene.found)
         regions.submit(picture, settings, scene.found)
-        return regions.latest()
+        scene.regions = regions.latest()
+        return scene.regions if settings.is_enabled else None
 
     @contextmanager
     def _gate_closed(self, tick: FrameId) -> Iterator[None]:

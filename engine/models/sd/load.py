@@ -128,7 +128,7 @@ class _Loading:
         return model
 
     def _add_extras(self, model: DiffusionModel) -> None:
-        from engine.models.sd.attention import bank_of, share_weights
+        from engine.models.sd.attention import bank_of, regions_of, share_weights
 
         if self.plan.loras:
             from engine.models.sd.lora import LoraSet
@@ -152,6 +152,7 @@ class _Loading:
         model.text_weight = share_weights(model.unet)
         if self.spec.accelerator == "none":
             model.bank = bank_of(model.unet)
+            model.regions = None if model.text_weight is None else regions_of(model.unet)
         for net in model.controlnets:
             share_weights(net)
 
