@@ -82,6 +82,7 @@ SHORT_WORDS = {
     "syphon": "syph",
     "timecode": "tc",
     "threshold": "thresh",
+    "virtualcam": "vcam",
     "weight": "wt",
     "window": "win",
 }
