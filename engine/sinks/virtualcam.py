@@ -32,7 +32,7 @@ def missing_driver() -> str:
     return ""
 
 
-class Opening(msgspec.Struct, frozen=True, kw_only=True):
+class CameraOpening(msgspec.Struct, frozen=True, kw_only=True):
     """The line to the process."""
 
     segment: str
@@ -72,7 +72,9 @@ class VirtualcamSink(ProgramSink):
 
     def _greet(self, process: WorkerProcess, segment: str) -> None:
         stage = self._stage
-        opening = Opening(segment=segment, device=self._argument, width=stage.width, height=stage.height, fps=stage.fps)
+        opening = CameraOpening(
+            segment=segment, device=self._argument, width=stage.width, height=stage.height, fps=stage.fps
+        )
         process.send(msgspec.json.encode(opening) + b"\n")
 
     def _hear(self, line: bytes) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 
 from engine.errors import MultiverseError, SinkError
 from engine.ipc import FrameRing
-from engine.sinks.virtualcam import SETUP, CameraState, Opening
+from engine.sinks.virtualcam import SETUP, CameraOpening, CameraState
 from engine.system.translate_errors import reason_of, translate_errors
 from engine.system.worker_process import claim_output
 
@@ -24,7 +24,7 @@ POLL_S: Final = 0.002  # maximum delay of a new picture
 
 def main() -> None:
     answers = claim_output()
-    opening = msgspec.json.decode(sys.stdin.buffer.readline(), type=Opening)
+    opening = msgspec.json.decode(sys.stdin.buffer.readline(), type=CameraOpening)
     is_over = threading.Event()
     threading.Thread(target=_wait_for_the_end, args=(is_over,), daemon=True).start()
     try:
@@ -50,7 +50,7 @@ def main() -> None:
         camera.close()
 
 
-def open_camera(opening: Opening) -> Any:
+def open_camera(opening: CameraOpening) -> Any:
     """A `pyvirtualcam.Camera` for RGB, of even size because its drivers halve the colours. SinkError says in one line
     what the library said, and how this system gets a virtual camera."""
 
