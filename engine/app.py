@@ -39,6 +39,7 @@ from engine.osc import Message
 from engine.params import Autosave, LookPipeline, Looks, ParamStore, Slew, macros, modulation
 from engine.params.mapping.built_in_maps import read_fixture
 from engine.render import RegionMapper, open_renderer
+from engine.render.contour_finder import ContourFinder
 from engine.render.egl_devices import chosen_gpu
 from engine.render.graphics_maker import GraphicsMaker
 from engine.render.guarded_renderer import GuardedRenderer
@@ -237,6 +238,7 @@ def open_engine(
                 slots=slots,
                 regions=closing(RegionMapper(warnings.report)),
                 graphics=closing(GraphicsMaker(folders.data_folder(), warnings.report, is_offline=config.offline)),
+                contours=closing(ContourFinder(announcements.tell, warnings.report, is_offline=config.offline)),
                 renderer=renderer,
             ),
             outputs=OutputParts(stage=stage, sinks=sinks, previews=previews),

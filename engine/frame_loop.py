@@ -27,6 +27,7 @@ from engine.live.kit.scene import Scene
 from engine.params import Looks, Snapshot
 from engine.params.crossfade import PictureFade
 from engine.render import Leaving, Look, PictureInput, RegionMap, RegionMapper
+from engine.render.contour_finder import ContourFinder
 from engine.render.graphics_maker import GraphicsMaker
 from engine.render.guarded_renderer import GuardedRenderer
 from engine.sinks import PictureName, SinkSet, Stage
@@ -87,6 +88,7 @@ class DrawingParts:
     """The shaders of each frame."""
     regions: RegionMapper
     graphics: GraphicsMaker
+    contours: ContourFinder
     renderer: GuardedRenderer
     """Its `draw` waits until the picture is drawn; other threads run meanwhile."""
 
@@ -189,6 +191,7 @@ class FrameLoop:
             self._draw(picture)
             heard = replace(features.beat, beat=beat, bpm=self.desk.tempo.bpm)
             frame = self._publish(tick, replace(features, beat=heard), scene)
+        self._attempt(partial(self.drawing.contours.follow, values, frame, scene.camera))
         for model in models:  # the frame is already published, so an error while feeding cannot lose it
             self._attempt(partial(model.feed, frame, scene, stopwatch.now_s()))
         self._end_frame(frame, snapshot, started_s)
@@ -297,12 +300,13 @@ class FrameLoop:
         region = self._region_map(scene, tick)
         beat = self.desk.tempo.beat_at(self._due_s(tick))
         graphics = partial(self.drawing.graphics.graphics, beat=beat, size_px=self.drawing.renderer.size_px)
+        outlines = self.drawing.contours.outlines(values, self.drawing.renderer.size_px)
         shaders = self._attempt(lambda: slots.shaders(values, snapshot, looks.shown.modulation.moved, fade, old))
         picture = replace(
             picture_of(values, features, scene, region, tick),
             shaders=shaders or (),
             coming_shaders=slots.coming,
-            graphics=graphics(values, snapshot),
+            graphics=(*graphics(values, snapshot), *outlines),
             cuts=self.desk.crossfade.cuts,
             returns=self.desk.crossfade.returns,
             is_cutting=slots.is_cutting(tick.time_s),
@@ -315,7 +319,7 @@ class FrameLoop:
             return picture
         before = None if old is None else picture_of(old, features.of_leaving(), scene, region, tick)
         if before is not None and old is not None:
-            before = replace(before, graphics=graphics(old, fade.before, is_leaving=True))
+            before = replace(before, graphics=(*graphics(old, fade.before, is_leaving=True), *outlines))
         leaving = Leaving(
             number=fade.number, mix=fade.share, picture=before, revealed=fade.revealed, held_from=fade.held_from
         )

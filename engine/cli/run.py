@@ -92,7 +92,8 @@ def run(
             metavar="[PICTURE:]KIND[=ARG]",
             help="Where pictures go, repeatable: syphon, spout, shared, ndi, window=DISPLAY, virtualcam,"
             " record=FILE.mp4 (H.264; .mov: ProRes and .mkv: HEVC, both 10 bits; .avi: Motion JPEG), snapshot=FILE.png"
-            f" (.16.png: 16 bits), dmx (light, see /sink/dmx/...), null. The prefix {PICTURE_PREFIXES} sends that picture instead;"
+            " (.16.png: 16 bits), dmx (light, see /sink/dmx/...), null."
+            f" The prefix {PICTURE_PREFIXES} sends that picture instead;"
             " syphon, spout, shared and ndi include them."
             " (default: the system's texture sharing)",
         ),

@@ -218,13 +218,18 @@ def _steps(text: str, show: str) -> list[tuple[str, ...]]:
     return [tuple(lines)] if any(lines) else []
 
 
-def _letter_ink(at: str, values: Mapping[str, Any], opacity: float) -> tuple[tuple[float, ...], ...]:
-    def colour(name: str) -> Colour:
-        if name == "hue":
-            return hue_rgb(values[f"{at}/hue"])
-        if name in _PLAIN:
-            return _PLAIN[name]
-        palette = shader_colours(item_shares(values["/colour/palette"]), round(values["/colour/shift"], 3))
-        return palette[_PALETTE.index(name)][:3]
+def ink_colour(name: str, hue: float, values: Mapping[str, Any]) -> Colour:
+    """The colour that a menu of `COLOURS` names."""
+    if name == "hue":
+        return hue_rgb(hue)
+    if name in _PLAIN:
+        return _PLAIN[name]
+    palette = shader_colours(item_shares(values["/colour/palette"]), round(values["/colour/shift"], 3))
+    return palette[_PALETTE.index(name)][:3]
 
-    return letter_ink(colour(values[f"{at}/colour"]), colour(values[f"{at}/outline_colour"]), opacity)
+
+def _letter_ink(at: str, values: Mapping[str, Any], opacity: float) -> tuple[tuple[float, ...], ...]:
+    fill, outline = (
+        ink_colour(values[f"{at}/{name}"], values[f"{at}/hue"], values) for name in ("colour", "outline_colour")
+    )
+    return letter_ink(fill, outline, opacity)

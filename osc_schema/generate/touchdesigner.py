@@ -62,6 +62,7 @@ SHORT_WORDS = {
     "background": "bg",
     "brightness": "bright",
     "colour": "col",
+    "contour": "ctr",
     "controlnet": "cn",
     "crossfade": "xfade",
     "engine": "eng",
