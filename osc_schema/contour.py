@@ -21,7 +21,7 @@ AREA = Area(
     title="Contours",
     description="Finds the largest shapes in the picture and tells subscribers where they are (`/contour/1`), as "
     "control values for synthesizers and lights; draws their outlines, if asked to. Off, and free of cost, while "
-    "`/contour/count` is 0. Post effects that move the picture move the outlines, too, which may then be found.",
+    "`/contour/count` is 0. Texts and the logo are found, too.",
     words="cv blob shape outline tracking opencv centroid control voltage",
     told=(FOUND, CONTOUR),
     params=(
