@@ -39,7 +39,6 @@ from engine.osc import Message
 from engine.params import Autosave, LookPipeline, Looks, ParamStore, Slew, macros, modulation
 from engine.params.mapping.built_in_maps import read_fixture
 from engine.render import RegionMapper, open_renderer
-from engine.render.contour_finder import ContourFinder
 from engine.render.egl_devices import chosen_gpu
 from engine.render.graphics_maker import GraphicsMaker
 from engine.render.guarded_renderer import GuardedRenderer
@@ -237,8 +236,9 @@ def open_engine(
                 shaders=shaders,
                 slots=slots,
                 regions=closing(RegionMapper(warnings.report)),
-                graphics=closing(GraphicsMaker(folders.data_folder(), warnings.report, is_offline=config.offline)),
-                contours=closing(ContourFinder(announcements.tell, warnings.report, is_offline=config.offline)),
+                graphics=closing(
+                    GraphicsMaker(folders.data_folder(), announcements.tell, warnings.report, is_offline=config.offline)
+                ),
                 renderer=renderer,
             ),
             outputs=OutputParts(stage=stage, sinks=sinks, previews=previews),

@@ -27,7 +27,6 @@ from engine.live.kit.scene import Scene
 from engine.params import Looks, Snapshot
 from engine.params.crossfade import PictureFade
 from engine.render import Leaving, Look, PictureInput, RegionMap, RegionMapper
-from engine.render.contour_finder import ContourFinder
 from engine.render.graphics_maker import GraphicsMaker
 from engine.render.guarded_renderer import GuardedRenderer
 from engine.sinks import PictureName, SinkSet, Stage
@@ -88,7 +87,6 @@ class DrawingParts:
     """The shaders of each frame."""
     regions: RegionMapper
     graphics: GraphicsMaker
-    contours: ContourFinder
     renderer: GuardedRenderer
     """Its `draw` waits until the picture is drawn; other threads run meanwhile."""
 
@@ -170,8 +168,7 @@ class FrameLoop:
         """Wait for the next due time, then draw and publish one picture."""
         looks, models, stopwatch = self.drawing.looks, self.parts.models, self.timing.stopwatch
         tick = self._wait_until_due()
-        started_s = stopwatch.now_s()
-        self.timing.mark.begin(started_s)
+        self.timing.mark.begin(started_s := stopwatch.now_s())
         self._begin_frame(tick)
         # All values of this frame; while one look dissolves into another, also the fade between them.
         snapshot, fade = self.desk.crossfade.snapshot()
@@ -191,7 +188,7 @@ class FrameLoop:
             self._draw(picture)
             heard = replace(features.beat, beat=beat, bpm=self.desk.tempo.bpm)
             frame = self._publish(tick, replace(features, beat=heard), scene)
-        self._attempt(partial(self.drawing.contours.follow, values, frame, scene.camera))
+        self._attempt(partial(self.drawing.graphics.contours.follow, values, self.drawing.renderer, tick, scene.camera))
         for model in models:  # the frame is already published, so an error while feeding cannot lose it
             self._attempt(partial(model.feed, frame, scene, stopwatch.now_s()))
         self._end_frame(frame, snapshot, started_s)
@@ -300,13 +297,12 @@ class FrameLoop:
         region = self._region_map(scene, tick)
         beat = self.desk.tempo.beat_at(self._due_s(tick))
         graphics = partial(self.drawing.graphics.graphics, beat=beat, size_px=self.drawing.renderer.size_px)
-        outlines = self.drawing.contours.outlines(values, self.drawing.renderer.size_px)
         shaders = self._attempt(lambda: slots.shaders(values, snapshot, looks.shown.modulation.moved, fade, old))
         picture = replace(
             picture_of(values, features, scene, region, tick),
             shaders=shaders or (),
             coming_shaders=slots.coming,
-            graphics=(*graphics(values, snapshot), *outlines),
+            graphics=graphics(values, snapshot),
             cuts=self.desk.crossfade.cuts,
             returns=self.desk.crossfade.returns,
             is_cutting=slots.is_cutting(tick.time_s),
@@ -319,7 +315,7 @@ class FrameLoop:
             return picture
         before = None if old is None else picture_of(old, features.of_leaving(), scene, region, tick)
         if before is not None and old is not None:
-            before = replace(before, graphics=(*graphics(old, fade.before, is_leaving=True), *outlines))
+            before = replace(before, graphics=graphics(old, fade.before, is_leaving=True))
         leaving = Leaving(
             number=fade.number, mix=fade.share, picture=before, revealed=fade.revealed, held_from=fade.held_from
         )
@@ -333,8 +329,7 @@ class FrameLoop:
             settings = scene.region_settings(looks.leaving.values)
         if not settings.is_enabled:
             return None
-        layer5 = scene.automatic_layer5
-        picture = layer5.picture if layer5 is not None else None
+        picture = layer5.picture if (layer5 := scene.automatic_layer5) is not None else None
         if self.outputs.stage.is_offline:
             return regions.compute(picture, settings, scene.found)
         regions.submit(picture, settings, scene.found)

@@ -21,7 +21,7 @@ AREA = Area(
     title="Contours",
     description="Finds the largest shapes in the picture and tells subscribers where they are (`/contour/1`), as "
     "control values for synthesizers and lights; draws their outlines, if asked to. Off, and free of cost, while "
-    "`/contour/count` is 0. Texts and the logo are found, too.",
+    "`/contour/count` is 0. Texts, the logo and effects are not seen.",
     words="cv blob shape outline tracking opencv centroid control voltage",
     told=(FOUND, CONTOUR),
     params=(
@@ -29,7 +29,7 @@ AREA = Area(
         menu(
             "/contour/source",
             "picture camera",
-            "Where contours are looked for. picture: the finished one; camera: as layer 5 shows it.",
+            "Where contours are looked for. picture: the look with its shaders; camera: as layer 5 shows it.",
             words="input webcam video",
             **_SETUP,
         ),

@@ -27,8 +27,9 @@ from engine.params.looks import PLAIN
 from engine.render import Look, PictureInput, Renderer, open_renderer
 from engine.render.contour_finder import ContourFinder
 from engine.render.egl_devices import chosen_gpu
+from engine.render.picture import fitted_size
 from engine.system.python_process import exit_reason
-from engine.values import ChannelFeatures, FrameId, PublishedFrame
+from engine.values import ChannelFeatures, FrameId
 
 PITCHES_HZ = (110.0, 164.81, 220.0, 277.18)
 WINDOW_S = 0.05
@@ -166,23 +167,17 @@ class Contours:
 
     def __init__(self, renderer: Renderer) -> None:
         self._renderer, self._found = renderer, 0
-        self._size_px = renderer.read_rgba().shape[1::-1]
+        self.size_px = renderer.read_rgba().shape[1::-1]
         self._values = plain_values() | {"/contour/count": 8, "/contour/overlay": 1.0, "/contour/threshold": 0.2}
         self._finder = ContourFinder(lambda *told: None, lambda key, line: None, is_offline=True)
 
     def find(self) -> None:
-        width, height = self._size_px
         self._found += 1
-        self._finder.outlines(self._values, (width, height))
-        frame = PublishedFrame(
-            id=FrameId(index=self._found, time_s=float(self._found)),
-            width=width,
-            height=height,
-            texture=None,
-            read_rgba=self._renderer.read_rgba,
-            read_fitted=self._renderer.read_fitted,
-        )
-        self._finder.follow(self._values, frame, None)
+        self._finder.outlines(self._values, self.size_px)
+        self._finder.follow(self._values, self, FrameId(index=self._found, time_s=float(self._found)), None)
+
+    def read_look(self, longest_px: int) -> np.ndarray:
+        return self._renderer.read_look(fitted_size(self.size_px, longest_px))
 
 
 def tones() -> np.ndarray:

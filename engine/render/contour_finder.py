@@ -5,16 +5,14 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
-from engine.render.graphic import Graphic, letter_ink
-from engine.render.graphics_maker import ink_colour
-from engine.render.picture import fitted_size
+from engine.render.graphic import Graphic, ink_colour, letter_ink
 from engine.system.guarded_thread import Guard, GuardedThread
 from engine.system.reporting import Report
-from engine.values import PublishedFrame, VideoFrame
+from engine.values import FrameId, VideoFrame
 from osc_schema.contour import CONTOUR
 from osc_schema.graphics import TEXTS
 
@@ -24,7 +22,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SLOT: Final = TEXTS[-1] + 1  # over the logo and the texts
-READ_PX: Final = 320
+READ_PX: Final = 640  # averaged to 320 on the thread: where the CPU draws, single pixels are read
+ROUNDING_S: Final = 1e-6
 _GONE: Final = (0.0,) * len(CONTOUR.arguments)
 
 
@@ -37,7 +36,7 @@ class ContourSettings:
     min_area: float
     """As a share of the picture."""
     width: float
-    """Of the outlines, as a share of the picture's height; 0: none are drawn."""
+    """The lines', as a share of the picture's height; 0: none are drawn."""
     is_mirrored: bool
 
     @classmethod
@@ -57,10 +56,17 @@ class ContourSettings:
 class _Asked:
     pixels: np.ndarray | None
     size_px: tuple[int, int]
-    """Of the Multiverse."""
+    """The Multiverse's."""
     settings: ContourSettings
-    drawn: "Outlines | None"
-    """What lies on these pixels."""
+
+
+class Drawn(Protocol):
+    """The picture that was drawn last: a GuardedRenderer."""
+
+    @property
+    def size_px(self) -> tuple[int, int]: ...
+
+    def read_look(self, longest_px: int) -> np.ndarray: ...
 
 
 class ContourFinder:
@@ -70,9 +76,7 @@ class ContourFinder:
         """`is_offline`: each picture waits for its contours."""
         self._tell, self._is_offline = tell, is_offline
         self._numbered: dict[int, Contour] = {}
-        self._inside: np.ndarray | None = None
         self._outlines: Outlines | None = None
-        self._drawn: Outlines | None = None
         self._last_s: float | None = None
         self._wanted: _Asked | None = None
         self._is_busy = self._is_closed = False
@@ -83,8 +87,7 @@ class ContourFinder:
     def outlines(self, values: Mapping[str, Any], size_px: tuple[int, int]) -> tuple[Graphic, ...]:
         """The newest outlines, for a picture of this size."""
         opacity = values["/contour/overlay"]
-        self._drawn = drawn = self._outlines if opacity > 0 and values["/contour/count"] else None
-        if drawn is None:
+        if (drawn := self._outlines) is None or opacity <= 0 or not values["/contour/count"]:
             return ()
         colour = ink_colour(values["/contour/colour"], values["/contour/hue"], values)
         x, y = drawn.centre
@@ -102,28 +105,23 @@ class ContourFinder:
             ),
         )
 
-    def follow(self, values: Mapping[str, Any], frame: PublishedFrame, camera: VideoFrame | None) -> None:
+    def follow(self, values: Mapping[str, Any], drawn: Drawn, tick: FrameId, camera: VideoFrame | None) -> None:
         """Look for contours in this frame, if it is time to and the last ones are found. Reads back only then."""
         settings = ContourSettings.from_values(values)
         if self._last_s is None and not settings.count:
             return
-        passed_s = None if self._last_s is None else frame.time_s - self._last_s
-        is_due = passed_s is None or not 0 <= passed_s < values["/contour/interval"] / 1000 - 1e-6
+        passed_s = None if self._last_s is None else tick.time_s - self._last_s
+        is_due = passed_s is None or not 0 <= passed_s < values["/contour/interval"] / 1000 - ROUNDING_S
         if self._is_busy or self._wanted is not None or (settings.count and not is_due):
             return
-        self._last_s = frame.time_s if settings.count else None
-        size_px = frame.width, frame.height
-        drawn = None
+        self._last_s = tick.time_s if settings.count else None
         if not settings.count:
             pixels = None
         elif settings.is_of_camera:
             pixels = None if camera is None else camera.pixels
         else:
-            pixels = (
-                frame.read_rgba() if frame.read_fitted is None else frame.read_fitted(fitted_size(size_px, READ_PX))
-            )
-            drawn = self._drawn
-        asked = _Asked(pixels=pixels, size_px=size_px, settings=settings, drawn=drawn)
+            pixels = drawn.read_look(READ_PX)
+        asked = _Asked(pixels=pixels, size_px=drawn.size_px, settings=settings)
         if self._is_offline:
             self._find(asked)
             return
@@ -159,9 +157,6 @@ class ContourFinder:
                 pixels = contours.shown_part(pixels, asked.size_px, is_mirrored=settings.is_mirrored)
             luma = contours.luma_of(pixels)
             inside = contours.inside_of(luma, threshold=settings.threshold, is_dark=settings.is_dark)
-            if asked.drawn is not None:
-                inside = contours.uncovered(inside, self._inside, asked.drawn)
-            self._inside = inside
             found = contours.find_contours(inside, min_area=settings.min_area, count=settings.count)
         before = self._numbered
         kept = {number: each for number, each in before.items() if number <= settings.count}

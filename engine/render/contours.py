@@ -1,10 +1,4 @@
-"""Shapes in a picture: found, followed from picture to picture, and outlined. Pure functions; OpenCV.
-
-Outlines lie on the picture in which the next shapes are looked for: without `uncovered`, a shape that is gone would
-live on as its own outline. What is under a line stays as it was while nothing changes beside the line; else it becomes
-what most of its surroundings are, and the edge lies in the middle of the line. So the edge of a shape that moves is
-known to the width of its line, and three pixels of the small picture.
-"""
+"""Shapes in a picture: found, followed from picture to picture, and outlined. Pure functions; OpenCV."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -19,7 +13,6 @@ from engine.render.picture import fitted_size, middle
 MAX_PX = 320
 MAX_OUTLINE_PX = 960
 MAX_STEP = 0.25  # of the picture's width, from one result to the next: further away it is another shape
-MAX_CHANGE = 0.01  # of the share of a shape in what is seen beside a line
 _SHIFT = 4  # binary places of OpenCV's coordinates
 _SMOOTHED = 2  # points to each side
 
@@ -32,7 +25,7 @@ class Contour:
     area: float
     """As a share of the picture's; holes count as filled."""
     angle_deg: float
-    """Of its longer axis, clockwise from the right, 0 to 180."""
+    """Its longer axis's, clockwise from the right, 0 to 180."""
     points: np.ndarray
     """(n, 2) float32, its outline as shares of width and height."""
 
@@ -73,29 +66,6 @@ def inside_of(luma: np.ndarray, *, threshold: float, is_dark: bool) -> np.ndarra
     return np.asarray(inside)
 
 
-def uncovered(inside: np.ndarray, before: np.ndarray | None, outlines: Outlines) -> np.ndarray:
-    """`inside` as it would be without these outlines on the picture. `before`: the last result."""
-    rows, columns = outlines.image.pixels.shape[:2]
-    left, top = outlines.corner_px
-    drawn = np.zeros(outlines.full_px[::-1], np.uint8)
-    drawn[top : top + rows, left : left + columns] = outlines.image.pixels[..., 0]
-    size_px = inside.shape[1], inside.shape[0]
-    covered = cv2.resize(drawn, size_px, interpolation=cv2.INTER_AREA) > 0
-    known = 1 - cv2.dilate(covered.astype(np.float32), np.ones((3, 3), np.uint8))
-    reach = 2 * math.ceil(outlines.image.height_px * size_px[1] / outlines.full_px[1]) + 7
-    near = np.maximum(cv2.blur(known, (reach, reach)), 1e-6)
-
-    def share(of: np.ndarray) -> np.ndarray:
-        return np.asarray(cv2.blur(of * known, (reach, reach)) / near)
-
-    now = share(inside)
-    guessed = (now > 0.5).astype(np.uint8)
-    if before is not None and before.shape == inside.shape:
-        is_edge = (now > MAX_CHANGE) & (now < 1 - MAX_CHANGE)
-        guessed = np.where(is_edge & (np.abs(now - share(before)) < MAX_CHANGE), before, guessed)
-    return np.where(known > 0, inside, guessed)
-
-
 def find_contours(inside: np.ndarray, *, min_area: float, count: int) -> list[Contour]:
     """The largest shapes, largest first; `min_area` as a share of the picture."""
     lines, _ = cv2.findContours(inside, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
@@ -122,7 +92,7 @@ def _measured(line: np.ndarray, shape: tuple[int, ...]) -> Contour:
 
 
 def followed(before: Mapping[int, Contour], found: Sequence[Contour], aspect: float) -> dict[int, Contour]:
-    """What is found, by number from 1: a shape keeps the number of the nearest one before, pairs that are nearest
+    """The shapes found, by number from 1: one keeps the number of the nearest one before, pairs that are nearest
     first; new ones get the lowest free numbers, the largest first. `aspect`: width / height."""
 
     def apart(number: int, place: int) -> float:

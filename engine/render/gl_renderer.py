@@ -89,6 +89,7 @@ class GLRenderer:
             self._cuts = self._returns = 0
             self._unfinished: PictureInput | None = None  # drawn, but not finished yet
             self._current: Target
+            self._bare: Target  # without texts, logo, outlines and effects
             self._pixels: np.ndarray | None = None
             self._deep_pixels: np.ndarray | None = None
             self._by_look: Target | None = None  # what the look's pass drew and published
@@ -186,12 +187,19 @@ class GLRenderer:
 
         If OpenGL runs on the CPU, single pixels are picked: there a pass of 640 x 360 costs as much as half a picture.
         """
+        return self._read_small(self._current, size_px)
+
+    def read_look(self, size_px: tuple[int, int]) -> np.ndarray:
+        """The look and its shaders, without anything that is laid on it, drawn in this size like `read_behind`."""
+        return self._read_small(self._bare, size_px)
+
+    def _read_small(self, picture: Target, size_px: tuple[int, int]) -> np.ndarray:
         self.wait()
         with self._drawing_extra():
             if self._behind is None:
-                return _picked(self._targets.deep_readback().read(self._current.framebuffer), size_px)
+                return _picked(self._targets.deep_readback().read(picture.framebuffer), size_px)
             self._behind.drop()
-            return self._behind.read(self._current, size_px)
+            return self._behind.read(picture, size_px)
 
     def read_rgba16(self) -> np.ndarray:
         """The same in 16 bits and without dither, (height, width, 4) uint16; drawn and read back once per picture.
@@ -247,7 +255,7 @@ class GLRenderer:
     def _start(self, targets: SizedTargets) -> None:
         """Draw into these targets from now on, starting with nothing on screen."""
         self._targets = targets
-        self._current = targets.dissolve.coming.front
+        self._current = self._bare = targets.dissolve.coming.front
         self._published = targets.turn()
         self._final, self._is_luma = Finish(1.0, None), False
         self._has_picture = False
@@ -318,6 +326,7 @@ class GLRenderer:
         if self._shaders.plays(is_leaving=is_leaving):
             self._settle()
             drawn = self._shaders.draw(drawn, is_luma=is_luma, is_leaving=is_leaving, held=held)
+        self._bare = drawn
         if picture.graphics:
             drawn = self._graphics.draw(drawn, picture.graphics, self._targets.dissolve.take(drawn))
         return self._post.draw(drawn, post, picture.time_s, is_luma=is_luma, held=held)

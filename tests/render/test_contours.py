@@ -3,6 +3,7 @@ again."""
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -11,10 +12,15 @@ import numpy as np
 import pytest
 
 import osc_schema
+from engine.app import open_engine
+from engine.config import Config
+from engine.render import Renderer
 from engine.render.contour_finder import ContourFinder
-from engine.render.contours import Contour, find_contours, followed, inside_of, luma_of, shown_part
+from engine.render.contours import Contour, followed, shown_part
+from engine.render.graphic import Graphic, GraphicImage, picture_ink
 from engine.render.numba_graphics import lay_graphics
-from engine.values import FrameId, PublishedFrame, VideoFrame
+from engine.render.picture import fitted_size
+from engine.values import FrameId, VideoFrame
 
 SIZE = WIDTH, HEIGHT = 960, 540
 DEFAULTS = {param.address: param.default for param in osc_schema.PARAMS}
@@ -58,14 +64,24 @@ def finder() -> Iterator[Callable[..., Any]]:
         each.close()
 
 
-def frame(picture: np.ndarray, time_s: float = 0.0, reads: list[float] | None = None) -> PublishedFrame:
-    def read() -> np.ndarray:
-        if reads is not None:
-            reads.append(time_s)
-        return picture
+@dataclass
+class Drawn:
+    """What a renderer has drawn."""
 
-    height, width = picture.shape[:2]
-    return PublishedFrame(id=FrameId(index=0, time_s=time_s), width=width, height=height, texture=None, read_rgba=read)
+    picture: np.ndarray
+    reads: int = 0
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        return self.picture.shape[1], self.picture.shape[0]
+
+    def read_look(self, longest_px: int) -> np.ndarray:
+        self.reads += 1
+        return cv2.resize(self.picture, fitted_size(self.size_px, longest_px), interpolation=cv2.INTER_AREA)
+
+
+def tick(time_s: float = 0.0) -> FrameId:
+    return FrameId(index=0, time_s=time_s)
 
 
 def values(**changes: Any) -> dict[str, Any]:
@@ -74,7 +90,7 @@ def values(**changes: Any) -> dict[str, Any]:
 
 def test_an_ellipse_and_a_rectangle_are_told_with_centre_area_and_angle(finder) -> None:
     one, told = finder()
-    one.follow(values(), frame(with_shapes()), None)
+    one.follow(values(), Drawn(with_shapes()), tick(), None)
     assert [address for address, _ in told] == ["/contour/found", "/contour/1", "/contour/2"]
     assert told[0][1] == (2,)
     ellipse, rectangle = (arguments for _, arguments in told[1:])
@@ -93,16 +109,16 @@ def test_dark_shapes_small_ones_and_a_hole_follow_their_parameters(finder) -> No
     inverted = 255 - picture
     for given, changes in ((picture, {}), (inverted, {"of": "dark"})):
         one, told = finder()
-        one.follow(values(**changes), frame(given), None)
+        one.follow(values(**changes), Drawn(given), tick(), None)
         assert told[0][1] == (2,)
         assert told[2][1][2] == pytest.approx(80 * 200 / (WIDTH * HEIGHT), rel=0.02)
     grey = (picture * 0.4).astype(np.uint8)
     for threshold, min_area, number in ((0.5, 0.1, 0), (0.3, 0.1, 2), (0.3, 0.001, 3), (0.3, 4.0, 1), (0.3, 50.0, 0)):
         one, told = finder()
-        one.follow(values(threshold=threshold, min_area=min_area), frame(grey), None)
+        one.follow(values(threshold=threshold, min_area=min_area), Drawn(grey), tick(), None)
         assert told[0][1] == (number,)
     one, told = finder()
-    one.follow(values(count=1), frame(picture), None)
+    one.follow(values(count=1), Drawn(picture), tick(), None)
     assert [address for address, _ in told] == ["/contour/found", "/contour/1"]
 
 
@@ -113,15 +129,15 @@ def test_a_contour_keeps_its_number_while_it_moves_and_another_becomes_the_large
         small, large = 100 + 90 * step, 800 - 90 * step
         cv2.circle(picture, (small, 120), 50 + 5 * step, WHITE, cv2.FILLED)
         cv2.circle(picture, (large, 400), 68, WHITE, cv2.FILLED)
-        one.follow(values(), frame(picture, step * 0.1), None)
+        one.follow(values(), Drawn(picture), tick(step * 0.1), None)
         (_, first), (_, second) = told[-2:]
         assert first[:2] == pytest.approx((large / WIDTH, 400 / HEIGHT), abs=0.005)
         assert second[:2] == pytest.approx((small / WIDTH, 120 / HEIGHT), abs=0.005)
     assert second[2] > first[2]
     told.clear()
-    one.follow(values(), frame(with_shapes(ellipse_at=(730, 120), rectangle_at=(480, 400)), 0.8), None)
-    one.follow(values(), frame(black(), 0.9), None)
-    one.follow(values(), frame(black(), 1.0), None)
+    one.follow(values(), Drawn(with_shapes(ellipse_at=(730, 120), rectangle_at=(480, 400))), tick(0.8), None)
+    one.follow(values(), Drawn(black()), tick(0.9), None)
+    one.follow(values(), Drawn(black()), tick(1.0), None)
     assert told[3:] == [
         ("/contour/found", (0,)),
         ("/contour/1", (0.0,) * 5),
@@ -143,15 +159,15 @@ def test_the_nearest_keep_their_numbers_and_new_ones_get_the_lowest_free() -> No
 
 def test_results_come_once_in_an_interval_and_none_is_read_while_it_is_off(finder) -> None:
     one, told = finder()
-    reads: list[float] = []
+    drawn = Drawn(with_shapes())
     for number in range(120):  # 2 s
-        one.follow(values(interval=100.0), frame(with_shapes(), number / 60, reads), None)
-    assert len(reads) == 20 and sum(address == "/contour/found" for address, _ in told) == 20
+        one.follow(values(interval=100.0), drawn, tick(number / 60), None)
+    assert drawn.reads == 20 and sum(address == "/contour/found" for address, _ in told) == 20
     told.clear()
     for number in range(120, 240):
-        one.follow(values(count=0), frame(with_shapes(), number / 60, reads), None)
+        one.follow(values(count=0), drawn, tick(number / 60), None)
         assert one.outlines(values(count=0, overlay=1.0), SIZE) == ()
-    assert len(reads) == 20
+    assert drawn.reads == 20
     assert told == [("/contour/found", (0,)), ("/contour/1", (0.0,) * 5), ("/contour/2", (0.0,) * 5)]
 
 
@@ -163,15 +179,15 @@ def test_the_frame_loop_does_not_wait_for_a_result_and_reads_nothing_meanwhile(f
         told.append(address)
 
     one, _ = finder(tell, is_offline=False)
-    reads: list[float] = []
+    drawn = Drawn(with_shapes())
     for number in range(50):
-        one.follow(values(interval=20.0), frame(with_shapes(), number, reads), None)
-    assert reads == [0.0]
+        one.follow(values(interval=20.0), drawn, tick(number), None)
+    assert drawn.reads == 1
     may_go_on.set()
 
     def is_read() -> bool:
-        one.follow(values(interval=20.0), frame(with_shapes(), 100.0, reads), None)
-        return len(reads) == 2
+        one.follow(values(interval=20.0), drawn, tick(100.0), None)
+        return drawn.reads == 2
 
     wait_for(is_read, "the next one")
     wait_for(lambda: len(told) == 6, "both results")
@@ -184,12 +200,12 @@ def test_the_camera_counts_as_layer_5_shows_it(finder) -> None:
     for is_mirrored, x in ((False, 0.125), (True, 0.875)):
         one, told = finder()
         given = values(source="camera") | {"/layer/5/mirror": is_mirrored}
-        reads: list[float] = []
-        one.follow(given, frame(black(), 0.0, reads), seen)
+        drawn = Drawn(black())
+        one.follow(given, drawn, tick(), seen)
         assert told[1][1][:3] == pytest.approx((x, 0.5, 160 * 80 / (640 * 360)), rel=0.02)
-        assert not reads
+        assert not drawn.reads
     one, told = finder()
-    one.follow(values(source="camera"), frame(black()), None)
+    one.follow(values(source="camera"), Drawn(black()), tick(), None)
     assert told == [("/contour/found", (0,))]
     assert shown_part(camera, (540, 960), is_mirrored=False).shape == (480, 270, 3)
 
@@ -200,44 +216,54 @@ def laid(picture: np.ndarray, graphics: Any) -> np.ndarray:
     return np.rint(deep / 257).astype(np.uint8)
 
 
-@pytest.mark.parametrize("colour", ["white", "black"])
-def test_outlines_lie_on_the_edge_and_are_not_found_again(finder, colour: str) -> None:
-    one, told = finder()
-    given = values(overlay=1.0, colour=colour, width=1.0, threshold=0.6 if colour == "white" else 0.4)
-    for number in range(20):
-        x = 700 + 4 * max(number - 9, 0)
-        picture = with_shapes(rectangle_at=(x, 330)) // 2 + (64 if colour == "black" else 127)
-        picture[..., 3] = 255
-        shown = laid(picture, one.outlines(given, SIZE))
-        one.follow(given, frame(shown, number * 0.1), None)
-        if number == 9:
-            row, behind = (each[330, :, 0].astype(int) for each in (shown, picture))
-            line = 255 if colour == "white" else 0
-            assert all(np.abs(row[edge - 2 : edge + 2] - line).max() < 60 for edge in (660, 740)), "the rectangle's"
-            assert row[700] == behind[700] and row[600] == behind[600]
-    areas = {n: [each[2] for address, each in told if address == f"/contour/{n}"] for n in (1, 2)}
-    assert areas[1] == pytest.approx([areas[1][0]] * 20, rel=0.001), "the ellipse stands still"
-    assert areas[2][:10] == pytest.approx([areas[2][0]] * 10, rel=0.001)
-    assert areas[2] == pytest.approx([areas[2][0]] * 20, rel=0.2), "the rectangle moves from the tenth on"
-    across = [each[0] * WIDTH for address, each in told if address == "/contour/2"]
-    assert across == pytest.approx([700 + 4 * max(number - 9, 0) for number in range(20)], abs=15)
-    shown = laid(black(), one.outlines(given, SIZE))  # the shapes are gone, their outlines not yet
-    assert (
-        find_contours(inside_of(luma_of(shown), threshold=0.5, is_dark=False), min_area=0.001, count=8)
-        or colour == "black"
-    )
-    told.clear()
-    one.follow(given, frame(shown, 2.0), None)
-    assert told[0] == ("/contour/found", (0,))
-
-
 def test_outlines_have_their_width_and_opacity_and_scale_with_the_picture(finder) -> None:
     one, _ = finder()
     given = partial(values, overlay=0.5, width=2.0)
     large = cv2.resize(with_shapes(), (1920, 1080), interpolation=cv2.INTER_NEAREST)
-    one.follow(given(), frame(large), None)
+    one.follow(given(), Drawn(large), tick(), None)
     shown = laid(np.zeros_like(large), one.outlines(given(), (1920, 1080)))
     edge = shown[660, 1280:1360, 0].astype(int)  # across the left edge of the rectangle, at 1320
     assert edge.max() == pytest.approx(128, abs=2)
     assert edge.sum() / 127.5 == pytest.approx(0.02 * 1080, rel=0.25)
     assert (edge * np.arange(1280, 1360)).sum() / edge.sum() == pytest.approx(1320, abs=4)
+
+
+def test_the_look_is_read_without_what_is_laid_on_it(renderer: Renderer, picture: Callable) -> None:
+    renderer.resize(96, 54)
+    plain = picture({})
+    renderer.draw(plain)
+    renderer.wait()
+    bare = renderer.read_look((96, 54))
+    assert np.abs(bare[..., :3].astype(int) - renderer.read_rgba()[..., :3]).max() <= 1, "published ones are dithered"
+    assert bare[..., :3].max() > 100
+    image = GraphicImage(pixels=np.full((54, 96, 4), 255, np.uint8), height_px=54.0)
+    white = Graphic(
+        slot=3, image=image, x=0.5, y=0.5, angle_deg=0.0, height_px=54.0, ink=picture_ink(1.0), blend="over"
+    )
+    changes = {"/master/blackout": True, "/post/bloom": 1.0, "/post/vignette": 1.0, "/multiverse/feedback": 0.0}
+    renderer.draw(replace(picture({}), graphics=(white,)))
+    renderer.wait()
+    assert renderer.read_rgba()[..., :3].min() > 250
+    assert np.abs(renderer.read_look((96, 54)).astype(int) - bare).max() < 40, "a little further on its trail"
+    renderer.draw(replace(picture(changes), graphics=(white,)))
+    renderer.wait()
+    assert renderer.read_rgba()[..., :3].max() == 0 and renderer.read_look((48, 27))[..., :3].max() > 50
+
+
+@pytest.mark.parametrize("renderer_kind", ["numba", "gl"])
+def test_an_engine_tells_contours_and_draws_their_outlines_in_its_film(renderer_kind: str) -> None:
+    seen = {}
+    for overlay in (0.0, 1.0):
+        options = {"renderer": renderer_kind, "sinks": ("null",), "offline": True, "web": "off"}
+        with open_engine(Config(width=192, height=108, audio="demo", **options)) as engine:
+            changes = {"/contour/count": 4, "/contour/overlay": overlay, "/contour/threshold": 0.3}
+            changes |= {"/contour/colour": "hue", "/contour/hue": 0.33, "/contour/width": 3.0}
+            engine.params.set_many(list(changes.items()), by="test")
+            *_, newest = (shown.read_rgba().astype(int) for shown in engine.frames(count=40))
+            seen[overlay] = newest, dict(engine.desk.dispatcher.feedback.last_told)
+    without, outlined = seen[0.0], seen[1.0]
+    contours = {address: told for address, told in without[1].items() if address.startswith("/contour/")}
+    assert contours["/contour/found"][0] >= 1 and contours["/contour/1"][2] > 0.001
+    assert contours.items() <= outlined[1].items(), "outlines are not found"
+    green = [(picture[..., 1] - picture[..., 0] > 100).sum() for picture, _ in seen.values()]
+    assert green[1] > green[0] + 50
