@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.models.sd import attention
+from engine.models import device_work
 from engine.models.sd.attention import share_weights
+from engine.models.sd.load import load
 from engine.models.sd.shapes import TINY_BLOCKS
+from engine.models.sd.spec import ModelSpec
 from engine.system import metal
 
 
@@ -27,7 +29,7 @@ def as_on_mps(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 @pytest.fixture
 def on_mps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(F, "scaled_dot_product_attention", as_on_mps)
-    monkeypatch.setattr(attention, "HALF_PRODUCTS", {"cpu"})
+    monkeypatch.setattr(device_work, "HALF_PRODUCTS", {"cpu"})
 
 
 def unet_of(**config: Any) -> Any:
@@ -75,6 +77,12 @@ def test_attention_that_exceeds_float16_is_computed_in_float32(
                 wanted = wanted.transpose(1, 2).flatten(2) @ layer.to_out[0].weight.double().T
                 wanted += layer.to_out[0].bias.double()
                 torch.testing.assert_close(found.double(), wanted, rtol=0.02, atol=0.02)
+
+
+def test_a_full_vae_is_float32_and_taesd_is_not(on_mps: None, tiny_models: Any) -> None:
+    for vae, dtype in (("kl", torch.float32), ("analytic", torch.float16)):
+        folder = tiny_models.sd(kind="sd15", vae=vae)
+        assert load(ModelSpec(model=str(folder)), "cpu", "float16").vae.dtype == dtype
 
 
 def test_what_the_gpu_lacks_is_told_once_and_shown(monkeypatch: pytest.MonkeyPatch) -> None:

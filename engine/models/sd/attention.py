@@ -19,14 +19,9 @@ from diffusers.models.attention_processor import Attention, AttnProcessor2_0, IP
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from engine.models import device_work
 from engine.models.device_work import joined
 from engine.models.sd.unet_parts import TextKeys
-
-HALF_PRODUCTS = {"mps"}
-"""Kinds of devices on which scaled_dot_product_attention multiplies queries and keys in their own precision, and before
-it scales (torch's aten/src/ATen/native/mps/operations/Attention.mm): SD 2.x exceeds float16's 65 504, the softmax of an
-infinity is NaN, and the picture is black. CUDA cards and CPUs add up in float32. `upcast_attention` asks for that (pull
-request 1590 of diffusers), but diffusers' processor for this function ignores it."""
 
 
 class PixelAttention(nn.Module):
@@ -83,7 +78,8 @@ class TextAttention(nn.Module):
 
 def _attended(attn: Any, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     dtype = query.dtype
-    if attn.upcast_attention and dtype == torch.float16 and query.device.type in HALF_PRODUCTS:
+    # diffusers' processor for this function ignores the wish
+    if attn.upcast_attention and dtype == torch.float16 and query.device.type in device_work.HALF_PRODUCTS:
         query, key, value = query.float(), key.float(), value.float()
     query, key, value = (torch.unflatten(each, -1, (attn.heads, -1)).transpose(1, 2) for each in (query, key, value))
     result = F.scaled_dot_product_attention(query, key, value)
