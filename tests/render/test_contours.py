@@ -17,6 +17,7 @@ from engine.config import Config
 from engine.render import Renderer
 from engine.render.contour_finder import ContourFinder
 from engine.render.contours import Contour, followed, shown_part
+from engine.render.gl_publish import FittedPicture
 from engine.render.graphic import Graphic, GraphicImage, picture_ink
 from engine.render.numba_graphics import lay_graphics
 from engine.render.picture import fitted_size
@@ -248,6 +249,21 @@ def test_the_look_is_read_without_what_is_laid_on_it(renderer: Renderer, picture
     renderer.draw(replace(picture(changes), graphics=(white,)))
     renderer.wait()
     assert renderer.read_rgba()[..., :3].max() == 0 and renderer.read_look((48, 27))[..., :3].max() > 50
+
+
+def test_both_renderers_read_the_same_look_also_as_on_a_gpu(gl: Renderer, cpu: Renderer, picture: Callable) -> None:
+    found = []
+    for renderer in (gl, cpu):
+        renderer.resize(96, 54)
+        renderer.draw(picture({"/post/bloom": 1.0}))
+        renderer.wait()
+        found.append(renderer.read_look((96, 54)).astype(int))
+    with gl._drawing():
+        own, gl._behind = gl._behind, FittedPicture(gl._context, gl._finish)
+        found.append(gl.read_look((96, 54)).astype(int))
+        gl._behind.release()
+        gl._behind = own
+    assert all(np.abs(found[0] - each).max() <= 2 for each in found) and found[0][..., :3].max() > 100
 
 
 @pytest.mark.parametrize("renderer_kind", ["numba", "gl"])
