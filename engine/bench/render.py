@@ -177,7 +177,7 @@ class Contours:
         self._finder.follow(self._values, self, FrameId(index=self._found, time_s=float(self._found)), None)
 
     def read_look(self, longest_px: int) -> np.ndarray:
-        return self._renderer.read_look(fitted_size(self.size_px, longest_px))
+        return self._renderer.read_behind(fitted_size(self.size_px, longest_px), is_bare=True)
 
 
 def tones() -> np.ndarray:

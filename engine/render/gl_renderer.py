@@ -89,7 +89,6 @@ class GLRenderer:
             self._cuts = self._returns = 0
             self._unfinished: PictureInput | None = None  # drawn, but not finished yet
             self._current: Target
-            self._bare: Target  # without texts, logo, outlines and effects
             self._pixels: np.ndarray | None = None
             self._deep_pixels: np.ndarray | None = None
             self._by_look: Target | None = None  # what the look's pass drew and published
@@ -182,19 +181,13 @@ class GLRenderer:
         with self._drawing_extra():
             return self._fitted.read(self._published, size_px)
 
-    def read_behind(self, size_px: tuple[int, int]) -> np.ndarray:
-        """The picture without blackout, fade and flash guard, drawn in this size.
+    def read_behind(self, size_px: tuple[int, int], *, is_bare: bool = False) -> np.ndarray:
+        """The picture without blackout, fade and flash guard, or only the look with its shaders, drawn in this size.
 
         If OpenGL runs on the CPU, single pixels are picked: there a pass of 640 x 360 costs as much as half a picture.
         """
-        return self._read_small(self._current, size_px)
-
-    def read_look(self, size_px: tuple[int, int]) -> np.ndarray:
-        """The look and its shaders, without anything that is laid on it, drawn in this size like `read_behind`."""
-        return self._read_small(self._bare, size_px)
-
-    def _read_small(self, picture: Target, size_px: tuple[int, int]) -> np.ndarray:
         self.wait()
+        picture = self._bare if is_bare else self._current
         with self._drawing_extra():
             if self._behind is None:
                 return _picked(self._targets.deep_readback().read(picture.framebuffer), size_px)
@@ -326,7 +319,7 @@ class GLRenderer:
         if self._shaders.plays(is_leaving=is_leaving):
             self._settle()
             drawn = self._shaders.draw(drawn, is_luma=is_luma, is_leaving=is_leaving, held=held)
-        self._bare = drawn
+        self._bare = drawn  # without texts, logo, outlines and effects
         if picture.graphics:
             drawn = self._graphics.draw(drawn, picture.graphics, self._targets.dissolve.take(drawn))
         return self._post.draw(drawn, post, picture.time_s, is_luma=is_luma, held=held)

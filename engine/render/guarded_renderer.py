@@ -144,7 +144,7 @@ class GuardedRenderer:
         """The look of the last picture without anything that is laid on it, at most this wide and high; drawn and read
         now, before the next `draw`. While the renderer is lost, the last one that was read."""
         size_px = fitted_size(self._size_px, longest_px)
-        rgba = self._ask(lambda renderer: renderer.read_look(size_px)) if self._is_drawn else None
+        rgba = self._ask(lambda renderer: renderer.read_behind(size_px, is_bare=True)) if self._is_drawn else None
         return self._bare.held(rgba, size_px)
 
     def behind_reader(self) -> Callable[[], np.ndarray]:

@@ -168,15 +168,9 @@ class NumbaRenderer:
         """All of it: the reader fits it as fast."""
         return self.read_rgba()
 
-    def read_behind(self, size_px: tuple[int, int]) -> np.ndarray:
-        """The picture without blackout, fade and flash guard, scaled to this size."""
-        return self._scaled(self._current, size_px)
-
-    def read_look(self, size_px: tuple[int, int]) -> np.ndarray:
-        """The look and its shaders, without anything that is laid on it, scaled to this size."""
-        return self._scaled(self._bare, size_px)
-
-    def _scaled(self, picture: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
+    def read_behind(self, size_px: tuple[int, int], *, is_bare: bool = False) -> np.ndarray:
+        """The picture without blackout, fade and flash guard, or the look and its shaders only, in this size."""
+        picture = self._bare if is_bare else self._current
         with self._drawing():
             full = picture.shape[1::-1]
             # As previews are scaled (engine/web/preview.py): area averaging only where pixels would be skipped.

@@ -234,7 +234,7 @@ def test_the_look_is_read_without_what_is_laid_on_it(renderer: Renderer, picture
     plain = picture({})
     renderer.draw(plain)
     renderer.wait()
-    bare = renderer.read_look((96, 54))
+    bare = renderer.read_behind((96, 54), is_bare=True)
     assert np.abs(bare[..., :3].astype(int) - renderer.read_rgba()[..., :3]).max() <= 1, "published ones are dithered"
     assert bare[..., :3].max() > 100
     image = GraphicImage(pixels=np.full((54, 96, 4), 255, np.uint8), height_px=54.0)
@@ -245,10 +245,13 @@ def test_the_look_is_read_without_what_is_laid_on_it(renderer: Renderer, picture
     renderer.draw(replace(picture({}), graphics=(white,)))
     renderer.wait()
     assert renderer.read_rgba()[..., :3].min() > 250
-    assert np.abs(renderer.read_look((96, 54)).astype(int) - bare).max() < 40, "a little further on its trail"
+    assert np.abs(renderer.read_behind((96, 54), is_bare=True).astype(int) - bare).max() < 40, (
+        "a little further on its trail"
+    )
     renderer.draw(replace(picture(changes), graphics=(white,)))
     renderer.wait()
-    assert renderer.read_rgba()[..., :3].max() == 0 and renderer.read_look((48, 27))[..., :3].max() > 50
+    assert renderer.read_rgba()[..., :3].max() == 0
+    assert renderer.read_behind((48, 27), is_bare=True)[..., :3].max() > 50
 
 
 def test_both_renderers_read_the_same_look_also_as_on_a_gpu(gl: Renderer, cpu: Renderer, picture: Callable) -> None:
@@ -257,10 +260,10 @@ def test_both_renderers_read_the_same_look_also_as_on_a_gpu(gl: Renderer, cpu: R
         renderer.resize(96, 54)
         renderer.draw(picture({"/post/bloom": 1.0}))
         renderer.wait()
-        found.append(renderer.read_look((96, 54)).astype(int))
+        found.append(renderer.read_behind((96, 54), is_bare=True).astype(int))
     with gl._drawing():
         own, gl._behind = gl._behind, FittedPicture(gl._context, gl._finish)
-        found.append(gl.read_look((96, 54)).astype(int))
+        found.append(gl.read_behind((96, 54), is_bare=True).astype(int))
         gl._behind.release()
         gl._behind = own
     assert all(np.abs(found[0] - each).max() <= 2 for each in found) and found[0][..., :3].max() > 100
