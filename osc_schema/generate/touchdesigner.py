@@ -50,6 +50,8 @@ SHORT_WORDS = {
     "mask_edge": "edge",
     "offset_ms": "ofs",
     "release_ms": "release",  # not rel, which would look like relative
+    "pitch_auto": "autopit",
+    "pitch_target_hz": "pithz",
     "retrieval_power": "retrpow",
     "number": "num",
     "serpentine": "snake",
@@ -84,6 +86,11 @@ SHORT_WORDS = {
     "timecode": "tc",
     "threshold": "thresh",
     "virtualcam": "vcam",
+    "consistency": "consist",
+    "consistency_reset": "consrst",
+    "prompts": "pr",
+    "travel": "trv",
+    "position": "pos",
     "weight": "wt",
     "window": "win",
 }

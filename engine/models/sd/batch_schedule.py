@@ -12,10 +12,12 @@ from torch.overrides import TorchFunctionMode
 from engine.errors import ModelError
 from engine.models.device_work import uploaded
 from engine.models.graphs import nothing
-from engine.models.sd.coefficients import SeededNoise, StepCoefficients, real_steps, step_coefficients
+from engine.models.sd.coefficients import StepCoefficients, real_steps, step_coefficients
 from engine.models.sd.denoiser import ControlInput, Denoiser
+from engine.models.sd.noise import Noise, NoiseSource, SeededNoise
 from engine.models.sd.plan.sampler_choice import FEW_STEPS
 from engine.models.sd.plan.scheduler_config import ZERO_SNR_SCHEDULERS
+from engine.models.sd.seeds import Seeds
 
 if TYPE_CHECKING:
     from engine.models.sd.conditioner import Cond
@@ -48,7 +50,7 @@ class BatchSchedule:
         steps: int,
         strength: float,
         guidance: float = 1.0,
-        seed: int = 0,
+        seed: int | Seeds = 0,
         sampler: Sampler = "auto",
     ) -> None:
         """`steps` x `strength` steps are run, at least one. `guidance`: see `DiffusionModel.guidance_for`. `seed` -1:
@@ -58,12 +60,12 @@ class BatchSchedule:
         self._sampler = model.sampler if sampler == "auto" else sampler
         self.guidance = model.guidance_for(self._sampler, guidance)
         """The effective guidance."""
-        self._steps, self._strength, self._seed = steps, strength, seed
+        self._steps, self._strength, self._seeds = steps, strength, Seeds.of(seed)
         self._asked = (steps, strength, guidance, seed, sampler)
-        self._kept: SeededNoise | None = None
+        self._noises = NoiseSource(denoiser.device)
 
     def changed(
-        self, *, steps: int, strength: float, guidance: float, seed: int, sampler: Sampler = "auto"
+        self, *, steps: int, strength: float, guidance: float, seed: int | Seeds, sampler: Sampler = "auto"
     ) -> "BatchSchedule":
         """This schedule with other settings, as in the constructor: itself if none differs. Keeps the noise."""
         if self._asked == (steps, strength, guidance, seed, sampler):
@@ -71,7 +73,7 @@ class BatchSchedule:
         other = BatchSchedule(
             self._model, self._denoiser, steps=steps, strength=strength, guidance=guidance, seed=seed, sampler=sampler
         )
-        other._kept = self._kept
+        other._noises = self._noises
         return other
 
     @property
@@ -112,25 +114,16 @@ class BatchSchedule:
     def _is_consistency(self) -> bool:
         return self._sampler in FEW_STEPS
 
-    @cached_property
-    def _random(self) -> torch.Generator:
-        made = torch.Generator(self._denoiser.device)
-        made.seed()
-        return made
-
-    def _noise_for(self, z: torch.Tensor, generator: torch.Generator | None) -> SeededNoise:
+    def _noise_for(self, z: torch.Tensor, generator: torch.Generator | None) -> Noise:
         size = tuple(z.shape[1:])
-        if generator is None and self._seed >= 0:
-            self._kept = SeededNoise.of_seed(self._seed, size, z.device, self._kept)
-            return self._kept
-        return SeededNoise(self._random if generator is None else generator, size, z.device)
+        return self._noises.noise(self._seeds, size) if generator is None else SeededNoise(generator, size, z.device)
 
     def _run_consistency(
         self,
         z: torch.Tensor,
         cond: "Cond",
         control: Sequence[ControlInput],
-        noise: SeededNoise,
+        noise: Noise,
         between: Callable[[], None],
         progress: Progress,
     ) -> torch.Tensor:
@@ -160,7 +153,7 @@ class BatchSchedule:
         z: torch.Tensor,
         cond: "Cond",
         control: Sequence[ControlInput],
-        noise: SeededNoise,
+        noise: Noise,
         between: Callable[[], None],
         progress: Progress,
     ) -> torch.Tensor:
@@ -270,7 +263,7 @@ class LaterNoise(TorchFunctionMode):
     Schedulers call it that way if they are given no generator. With a CPU generator, noise would be uploaded in each
     step."""
 
-    def __init__(self, noise: SeededNoise) -> None:
+    def __init__(self, noise: Noise) -> None:
         super().__init__()
         self._noise, self._step = noise, 0
 

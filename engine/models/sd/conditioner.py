@@ -1,7 +1,7 @@
 """Encodes texts and a picture into the UNet's conditioning. Runs when an input changes, not for every frame."""
 
 import logging
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +9,10 @@ import numpy as np
 import torch
 
 from engine.models.device_work import uploaded
+from engine.models.sd.blending import blended
 from engine.models.sd.plan.families import layers_skipped
 from engine.models.sd.prompt_syntax import ParsedPrompt, parse_prompt
+from engine.models.sd.seeds import Blend
 from engine.models.sd.textual_inversion import Triggers, vectors_in_place
 
 if TYPE_CHECKING:
@@ -19,8 +21,7 @@ if TYPE_CHECKING:
 MAX_SHOWN = 200  # maximum length of the truncated text in a note
 PLACE_OF_A_VECTOR = 0  # placeholder token whose embedding the vector replaces, as in A1111
 log = logging.getLogger(__name__)
-KEPT_TEXTS = 8
-ALMOST_PARALLEL = 0.9995  # above it sin(angle) is too small a divisor; linear interpolation is then exact to 1e-4
+KEPT_TEXTS = 16  # eight prompts, the two plain ones, the negative prompt
 Encoded = tuple[torch.Tensor, torch.Tensor | None]
 
 
@@ -57,7 +58,7 @@ class Cond:
 
 class Conditioner:
     """Encodes texts, bit-identical to diffusers' `encode_prompt`, plus A1111's brackets, embeddings and clip skip.
-    Caches the last texts, so that the mix of two can change without running the text encoder. LoRA tags are removed
+    Caches the last texts, so that their blend can change without running the text encoder. LoRA tags are removed
     from the texts; the caller applies them (`with_tags`). Single thread."""
 
     def __init__(self, model: "DiffusionModel", *, note: Callable[[str, str], None] | None = None) -> None:
@@ -70,23 +71,22 @@ class Conditioner:
 
     def encode(
         self,
-        prompt: str,
+        prompt: str | Sequence[tuple[str, float]],
         negative: str | None,
         *,
-        prompt_b: str = "",
-        mix: float = 0.0,
+        blend: Blend = "slerp",
         ip_image: np.ndarray | None = None,
         size: tuple[int, int] = (512, 512),
         clip_skip: int | None = None,
     ) -> Cond:
-        """Encode the prompts. `mix` 0..1 interpolates spherically from `prompt` to `prompt_b`, token by token.
+        """Encode the prompts. `prompt`: one, or several with weights above 0, which are blended token by token.
 
         A negative of None is omitted; an empty one is encoded as in training: zeros for SDXL, else the empty text.
         `ip_image`: (height, width, 3) uint8 RGB; with None the IP-Adapter has no effect. `size`: width and height of
         the pictures. `clip_skip`: counted as in A1111; 0: the model's default, None: the ModelSpec's.
         """
-        skipped = layers_skipped(self._model.family, self._model.spec.clip_skip if clip_skip is None else clip_skip)
-        text, pooled = self._mixed(prompt, prompt_b, mix, skipped)
+        skipped = self._skipped(clip_skip)
+        text, pooled = self._blended([(prompt, 1.0)] if isinstance(prompt, str) else prompt, blend, skipped)
         negative_text, negative_pooled = None, None
         if negative is not None and self._model.zeroes_empty_negative and not parse_prompt(negative).text:
             negative_text = torch.zeros_like(text)
@@ -107,14 +107,18 @@ class Conditioner:
             negative_ip=negative_ip if negative is not None else None,
         )
 
-    def _mixed(self, prompt: str, prompt_b: str, mix: float, skipped: int) -> Encoded:
-        if mix <= 0.0 or not prompt_b:
-            return self._encoded(prompt, skipped)
-        if mix >= 1.0:
-            return self._encoded(prompt_b, skipped)
-        (text, pooled), (text_b, pooled_b) = self._encoded(prompt, skipped), self._encoded(prompt_b, skipped)
-        mixed = None if pooled is None or pooled_b is None else slerp(pooled, pooled_b, mix)
-        return slerp(text, text_b, mix), mixed
+    def prepare(self, text: str, clip_skip: int | None = None) -> None:
+        """Encode a prompt that may be blended in later, so that it then costs nothing."""
+        self._encoded(text, self._skipped(clip_skip))
+
+    def _skipped(self, clip_skip: int | None) -> int:
+        model = self._model
+        return layers_skipped(model.family, model.spec.clip_skip if clip_skip is None else clip_skip)
+
+    def _blended(self, prompts: Sequence[tuple[str, float]], blend: Blend, skipped: int) -> Encoded:
+        encoded, weights = [self._encoded(text, skipped) for text, _ in prompts], [weight for _, weight in prompts]
+        texts, pooled = [text for text, _ in encoded], [each for _, each in encoded if each is not None]
+        return blended(texts, weights, blend), blended(pooled, weights, blend) if pooled else None
 
     def _encoded(self, text: str, skipped: int, *, is_negative: bool = False) -> Encoded:
         loras = self._model.loras
@@ -160,20 +164,6 @@ class Conditioner:
         return uploaded(
             torch.tensor([[height, width, 0, 0, height, width]], dtype=self._model.dtype), self._model.device
         )
-
-
-def slerp(start: torch.Tensor, end: torch.Tensor, mix: float) -> torch.Tensor:
-    """Spherical interpolation of (..., D) between `start` and `end` along the last axis (Shoemake 1985). Linear if two
-    vectors are almost parallel or opposite, or one is zero. Equal vectors are unchanged."""
-    a, b = start.float(), end.float()
-    lengths = a.norm(dim=-1, keepdim=True) * b.norm(dim=-1, keepdim=True)
-    cosine = (a * b).sum(dim=-1, keepdim=True) / lengths.clamp(min=torch.finfo(torch.float32).tiny)
-    angle = cosine.clamp(-1.0, 1.0).acos()
-    sine = angle.sin()
-    is_straight = cosine.abs() > ALMOST_PARALLEL
-    sine = torch.where(is_straight, torch.ones_like(sine), sine)
-    curved = ((1.0 - mix) * angle).sin() / sine * a + (mix * angle).sin() / sine * b
-    return torch.where(is_straight | (lengths == 0.0), torch.lerp(a, b, mix), curved).to(start.dtype)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -27,9 +27,11 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from engine.models.graphs import nothing
-from engine.models.sd.coefficients import SeededNoise, step_coefficients
+from engine.models.sd.coefficients import step_coefficients
 from engine.models.sd.denoiser import ControlInput, Denoiser
+from engine.models.sd.noise import Noise, NoiseSource
 from engine.models.sd.plan.unet_config import LATENT_CHANNELS
+from engine.models.sd.seeds import Seeds
 from osc_schema.sd import default_of
 
 if TYPE_CHECKING:
@@ -55,7 +57,7 @@ class StreamSettings:
     """1 and below: off; see `DiffusionModel.guidance_for`."""
     cfg_type: CfgType = "self"
     delta: float = 1.0
-    seed: int = 0
+    seed: int | Seeds = 0
     """-1: new noise for each call."""
 
 
@@ -89,9 +91,7 @@ class StreamSchedule:
         self._model = model
         self._denoiser = denoiser
         self._flight: FramesInFlight | None = None
-        self._random = torch.Generator(denoiser.device)
-        self._random.seed()
-        self._seeded: SeededNoise | None = None
+        self._noises = NoiseSource(denoiser.device)
         self._take(settings)
 
     @property
@@ -138,8 +138,8 @@ class StreamSchedule:
         """Push F frames. Returns the latents (F, 4, h, w) float32 of those pushed S - 1 calls ago, or None while
         filling. `z`: (F, 4, h, w) scaled latents; each of `control` has F pictures."""
         frames, rows, flight = self._settings.frames, self._rows, self._flight_for(z)
-        if self._settings.seed < 0:
-            self._noise = self._scaled(SeededNoise(self._random, self._size, self._denoiser.device))
+        if not self._seeds.is_fixed:
+            self._noise = self._scaled(self._noises.noise(self._seeds, self._size))
         clean = torch.cat((z.float(), flight.clean))  # (S F, 4, h, w)
         x = rows.signal * clean + self._noise
         if flight.guess is not None:
@@ -224,12 +224,11 @@ class StreamSchedule:
         self._cfg_type: CfgType = settings.cfg_type if self._denoiser.uses_negative(guidance) else "none"
         self._size = size
         self._shape = (coefficients.steps, settings.frames, size, self._cfg_type)
-        self._settings = settings
-        if settings.seed >= 0:
-            self._seeded = SeededNoise.of_seed(settings.seed, size, device, self._seeded)
-            self._noise = self._scaled(self._seeded)
+        self._settings, self._seeds = settings, Seeds.of(settings.seed)
+        if self._seeds.is_fixed:
+            self._noise = self._scaled(self._noises.noise(self._seeds, size))
 
-    def _scaled(self, noise: SeededNoise) -> torch.Tensor:
+    def _scaled(self, noise: Noise) -> torch.Tensor:
         """Scaled noise (S F, 4, h, w) on the device, one per step, drawn in the same order as in BatchSchedule."""
         fresh = self._rows.noise * self._rows.fresh
         return fresh * noise.first(self.steps).repeat_interleave(self._settings.frames, dim=0)
