@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.cli.doctor_checks import judge_sink, sink_problem
 from engine.errors import SinkError, SinkUnavailableError
 from engine.sinks.opening import make_sink
 from engine.sinks.sink import SinkSpec
@@ -105,5 +106,7 @@ def test_without_a_package_a_driver_or_a_camera_one_line_says_what_to_do(
     monkeypatch.setattr("engine.sinks.virtualcam.sys.platform", "linux")
     monkeypatch.setattr("engine.sinks.virtualcam.LINUX_DEVICES", camera / "none")
     assert missing_driver().startswith("needs the driver v4l2loopback: sudo apt install")
+    monkeypatch.setattr("engine.sinks.registry.find_spec", lambda name: object())
+    assert judge_sink("virtualcam", sink_problem("virtualcam"), "linux").detail == f"unavailable ({missing_driver()})"
     monkeypatch.setattr("engine.sinks.virtualcam.LINUX_DEVICES", camera)
     assert missing_driver() == ""
