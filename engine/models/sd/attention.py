@@ -28,6 +28,7 @@ from diffusers.models.attention_processor import Attention, AttnProcessor2_0, IP
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from engine.models import device_work
 from engine.models.device_work import joined
 from engine.models.sd.unet_parts import TextKeys
 
@@ -160,8 +161,13 @@ class TextAttention(nn.Module):
 
 
 def _attended(attn: Any, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    dtype = query.dtype
+    # diffusers' processor for this function ignores the wish
+    if attn.upcast_attention and dtype == torch.float16 and query.device.type in device_work.HALF_PRODUCTS:
+        query, key, value = query.float(), key.float(), value.float()
     query, key, value = (torch.unflatten(each, -1, (attn.heads, -1)).transpose(1, 2) for each in (query, key, value))
-    return F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)  # (B, pixels, C)
+    result = F.scaled_dot_product_attention(query, key, value)
+    return result.to(dtype).transpose(1, 2).flatten(2)  # (B, pixels, C)
 
 
 def _projected(attn: Any, result: Tensor) -> Tensor:
@@ -176,7 +182,9 @@ def share_weights(network: Any) -> Tensor | None:
     the same objects, so a LoRA may hold them. Adapters must be installed before."""
     found: list[Any] = [layer for layer in network.modules() if isinstance(layer, Attention)]
     layers = [layer for layer in found if _is_usual(layer)]
+    is_sd2 = network.config.use_linear_projection and network.config.addition_embed_type is None
     for layer in layers:
+        layer.upcast_attention = bool(layer.upcast_attention) or is_sd2
         if not layer.is_cross_attention:
             layer.set_processor(PixelAttention(joined([layer.to_q.weight, layer.to_k.weight, layer.to_v.weight])))
     texts = [layer for layer in layers if layer.is_cross_attention]

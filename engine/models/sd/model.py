@@ -64,9 +64,9 @@ class DiffusionModel:
     """`attention.share_weights` of the UNet: parts of it are the weights of layers, so it needs no memory of its own.
     None: the UNet takes the text itself."""
     bank: "FrameBank | None" = None
-    """Of the UNet; None where it cannot have one."""
+    """The bank of the UNet; None where it cannot have one."""
     regions: "RegionMasks | None" = None
-    """Likewise."""
+    """The masks of the UNet, likewise."""
     deep_cache: DeepCache | None = None
     """Its `begin` must be called when a batch begins."""
     prediction_reason: str = ""
