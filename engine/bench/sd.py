@@ -156,8 +156,8 @@ class _ShapeBench:
         return result
 
     def pan(self, side: int, frames: int) -> dict[str, Any]:
-        """A pan by eight pixels a frame, with and without /sd/consistency: flicker, and time a picture; and the time with
-        prompts by region."""
+        """A pan by eight pixels a frame, with and without /sd/consistency: flicker, and time a picture; also the time
+        with prompts by region."""
         from engine.models.call_times import in_turn_s
         from engine.models.sd.consistency import flicker
 
