@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+import osc_schema
 from engine.children.spec import ChildSpec
 from engine.errors import ModelError
 from engine.live.kit.ahead import Ahead
@@ -26,6 +27,7 @@ from engine.models.sd.check import check, run_line
 from engine.models.sd.spec import VAE_WORDS, ModelSpec
 from engine.params import Snapshot
 from engine.values import ComingValues, PublishedFrame, VideoFrame
+from osc_schema import Rejected
 from osc_schema.sd import CHILD, CONTROLNETS, MASKS_SOURCE
 
 LOOP = "engine.live.sd.loop:run"
@@ -94,7 +96,7 @@ class DiffusionLink(PictureLink[str]):
 
     def __init__(self, config: SdConfig, around: Surroundings) -> None:
         self._config = config
-        self._set_value = partial(around.store.set, by=CHILD)
+        self._set_value, self._require = partial(around.store.set, by=CHILD), around.store.require
         self._coming, self._pulse = around.coming, around.pulse
         spec = ChildSpec(name=CHILD, loop=LOOP, settings=self._settings(spec_of(config, config.model)), preload=PRELOAD)
         super().__init__(spec, around, in_force="", video=config.video, obsoleting=SIZE)
@@ -157,9 +159,22 @@ class DiffusionLink(PictureLink[str]):
     def _launched(self, lead_s: float) -> Iterator[ComingValues]:
         """The changes for the child that wait for a beat within `lead_s`."""
         for change in self._coming(lead_s) if lead_s else ():
-            values = {at: value for at, value in change.values.items() if at in self._sent.addresses and at != MODEL}
+            values = {at: value for at, value in change.values.items() if self._is_sent_ahead(at, value)}
             if values:
                 yield ComingValues(key=change.key, values=values)
+
+    def _is_sent_ahead(self, address: str, value: Any) -> bool:
+        """True for a value of the child that this run can use. A model and a size come late: they take too long."""
+        param = osc_schema.lookup(address)
+        if param is None or address not in self._sent.addresses or address == MODEL or address in SIZE:
+            return False
+        if address == IMAGE:  # the disk is asked in the background
+            return True
+        try:
+            self._require(param, value)
+        except Rejected:
+            return False
+        return True
 
     def _look_up(self, change: Callable[[str], None], name: str) -> None:
         self._in_background(change, name, of=f'"{name}"')
