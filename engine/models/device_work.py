@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -194,8 +195,9 @@ def max_convolved(device: torch.device) -> int:
 
 
 def use_threads(count: int) -> None:
-    """Set the number of CPU threads for the whole process."""
+    """Set the number of CPU threads for the whole process, those of OpenCV too: by itself it takes all cores."""
     torch.set_num_threads(count)
+    cv2.setNumThreads(count)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
