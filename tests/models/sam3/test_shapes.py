@@ -9,9 +9,9 @@ from engine.errors import ModelError
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.load import load
 from engine.models.sam3.segmenter import Segmenter
-from engine.models.sam3.shapes import OBJECTS, build, gflop
+from engine.models.sam3.shapes import OBJECTS, build, following_gflop, gflop
 from engine.models.sam3.timing import ReferenceSegmenter
-from tests.support.long_form import only_soak
+from tests.support.long_form import IS_SOAK, only_soak
 
 THRESHOLD = 0.5
 
@@ -44,6 +44,18 @@ def test_more_prompts_are_more_work_for_all_but_the_backbone() -> None:
     one, four = gflop("tiny", 336, 1), gflop("tiny", 336, 4)
     assert four["backbone"] == one["backbone"]
     assert (four["decoder"], four["masks"]) == (pytest.approx(4 * one["decoder"]), pytest.approx(4 * one["masks"]))
+
+
+def test_an_object_that_is_followed_costs_the_more_the_larger_the_picture() -> None:
+    """Of the real size: 3 % of what the picture takes without it at 336 px, 15 % at 1008 px, where docs/sam3.md has it
+    from."""
+    for resolution, percent in ((336, 3.2), *(((1008, 15.0),) if IS_SOAK else ())):
+        work, more = gflop("sam3", resolution, 1), following_gflop("sam3", resolution)
+        alone = sum(work.values()) + more["picture"]
+        assert 100 * more["object"] / alone == pytest.approx(percent, abs=0.1)
+    seven, patches = 7 * 24**2, 24**2
+    attention = 4 * 2 * 2 * patches * seven * 256 / 1e9  # four layers, two products, of 256 channels
+    assert following_gflop("sam3", 336)["object"] > attention
 
 
 @pytest.mark.parametrize("has_tracker", [False, True])
