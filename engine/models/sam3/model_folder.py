@@ -88,10 +88,13 @@ class Sam3Folder:
         return (detector.get("vision_config") or {}).get("backbone_config") or {}
 
     def require_resolution(self, resolution: int) -> None:
-        """Raise ModelError unless `resolution` px is a multiple of the attention window, without padding."""
+        """Raise ModelError unless `resolution` px is a multiple of half the attention window, from a window on."""
         window_px = self.vision.get("patch_size", PATCH_PX) * self.vision.get("window_size", 24)
-        if resolution <= 0 or resolution % window_px:
-            raise ModelError(f"resolution {resolution}: not a multiple of {window_px} px, this model's window")
+        if resolution < window_px or resolution % (window_px // 2):
+            raise ModelError(
+                f"resolution {resolution}: not a multiple of {window_px // 2} px, half this model's window, from "
+                f"{window_px}"
+            )
 
     def require_tokenizer(self) -> None:
         """Raise ModelError if it is missing. Otherwise transformers would silently create an empty one."""

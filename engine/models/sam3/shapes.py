@@ -81,11 +81,14 @@ def build(
 
 
 def require_shape(name: str, resolution: int) -> None:
-    """Raise ModelError for an unknown shape, or a resolution that is not a multiple of the attention window."""
+    """Raise ModelError for an unknown shape, or a resolution that is not a multiple of half the attention window."""
     if name not in SHAPES:
         raise ModelError(f"shape {name}: not one of {', '.join(SHAPES)}")
-    if resolution <= 0 or resolution % WINDOW_PX:
-        raise ModelError(f"resolution {resolution}: not a multiple of {WINDOW_PX} px, this model's window")
+    if resolution < WINDOW_PX or resolution % (WINDOW_PX // 2):
+        half_px = WINDOW_PX // 2
+        raise ModelError(
+            f"resolution {resolution}: not a multiple of {half_px} px, half this model's window, from {WINDOW_PX}"
+        )
 
 
 def gflop(name: str, resolution: int, prompts: int) -> dict[str, float]:

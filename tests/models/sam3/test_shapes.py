@@ -11,6 +11,7 @@ from engine.models.sam3.load import load
 from engine.models.sam3.segmenter import Segmenter
 from engine.models.sam3.shapes import OBJECTS, build, following_gflop, gflop
 from engine.models.sam3.timing import ReferenceSegmenter
+from osc_schema.sam3 import RESOLUTIONS_PX
 from tests.support.long_form import IS_SOAK, only_soak
 
 THRESHOLD = 0.5
@@ -32,12 +33,16 @@ def test_the_true_size_has_as_many_weights_as_the_published_model() -> None:
 
 @only_soak
 def test_the_counted_work_equals_published_counts_and_is_what_the_advice_says() -> None:
-    """A tenth and a quarter: SHARE_OF_WORK in engine/jobs/segment/times.py."""
-    coarse, middle, whole = (gflop("sam3", resolution, 1) for resolution in (336, 672, 1008))
+    """A tenth to a third: SHARE_OF_WORK in engine/jobs/segment/times.py, and the help of /sam3/resolution."""
+    coarse, small, middle, large, whole = (gflop("sam3", resolution, 1) for resolution in RESOLUTIONS_PX)
     assert whole["backbone"] == pytest.approx(5614, rel=0.001)
     assert 0 < whole["masks"] < whole["decoder"] < 0.1 * whole["backbone"]
     assert sum(coarse.values()) / sum(whole.values()) == pytest.approx(0.1, abs=0.01)
     assert sum(coarse.values()) / sum(middle.values()) == pytest.approx(0.25, abs=0.01)
+    assert sum(coarse.values()) / sum(small.values()) == pytest.approx(1 / 3, abs=0.04)
+    assert sum(coarse.values()) / sum(large.values()) == pytest.approx(1 / 7, abs=0.01)
+    of_whole = [sum(each.values()) / sum(whole.values()) for each in (small, middle, large)]
+    assert of_whole == pytest.approx([0.28, 0.42, 0.75], abs=0.01)
 
 
 def test_more_prompts_are_more_work_for_all_but_the_backbone() -> None:
@@ -98,5 +103,5 @@ def test_a_model_with_random_weights_is_loaded_by_the_name_of_its_shape_and_an_u
     assert model.video.detector_model is model.detector
     with pytest.raises(ModelError, match="shape huge: not one of sam3, tiny"):
         load(SegmentationSpec(model="random:huge"), "cpu", "float32")
-    with pytest.raises(ModelError, match="resolution 640: not a multiple of 336 px"):
+    with pytest.raises(ModelError, match="resolution 640: not a multiple of 168 px"):
         load(SegmentationSpec(model="random:tiny", resolution=640), "cpu", "float32")
