@@ -14,7 +14,7 @@ MAX_PROMPT = 4096
 MAX_OBJECTS = 16
 RESOLUTIONS_PX = (336, 504, 672, 840, 1008)
 """Sides in steps of half the model's attention window, which is 24 patches of 14 px. The model runs at any multiple of
-14 px, but fills up its windows: 350 px would cost nearly as much as 504."""
+14 px, but fills up its windows: 350 px would be twice the work of 336."""
 
 FOUND_OBJECTS = FoundObjects(
     count=told("/sam3/objects", "count:i", "The number of objects, with every result."),
