@@ -222,7 +222,7 @@ class _Case:
         }
 
     def _by_objects(self, ours: _Ours, seconds: float) -> dict[str, Any]:
-        """What one object costs the tracker, and what all do in one batch, in the same run. ms: of its part of a
+        """The cost of one object to the tracker, and of all in one batch, in the same run. ms: of its part of a
         picture; times_one: the ratio; times_one_by_one: how much longer a pass for each object would take."""
         from engine.models.sam3.shapes import following_gflop
 

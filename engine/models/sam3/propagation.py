@@ -125,7 +125,7 @@ class Propagation:
             return self._decoded(seen, torch.cat([found[place] for place in range(len(memories))]))
 
     def _pointers(self, pointers: Sequence[Dated], frame: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        """What each object remembers in its pointers, as tokens (m, 1, D), and the encodings of their ages."""
+        """The pointers that each object remembers, as tokens (m, 1, D), and the encodings of their ages."""
         ages = self._ages([age for dated in pointers for age, _ in dated], frame)
         parts = self._tracker.hidden_dim // self._tracker.mem_dim
         since = self._tracker.temporal_positional_encoding_projection_layer(ages).repeat_interleave(parts, dim=0)
@@ -194,8 +194,8 @@ class Propagation:
         values: torch.Tensor,
         runs: Sequence[tuple[tuple[int, int], int]],
     ) -> torch.Tensor:
-        """What each object's memory answers, (n, g * g, C). Attention is all that objects of unequal memories do one
-        after the other."""
+        """The answers of each object's memory, (n, g * g, C). Attention is all that objects of unequal memories do
+        one after the other."""
         area, parts = self._grid**2, self._tracker.hidden_dim // self._tracker.mem_dim
         key, value = self._heads(across, across.k_proj(keys)), self._heads(across, across.v_proj(values))
         tokens = [(area * pictures + parts * pointers) * count for (pictures, pointers), count in runs]
@@ -301,8 +301,8 @@ class Remembering:
         return [(pointer, memories[place]) for place, pointer in enumerate(pointers)]
 
     def _started(self, seen: Seen, masks: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Of the first masks (n, side, side) of new objects: they at full size (n, 1, size, size), the logits (n, 1, 1)
-        of being visible, and pointers (n, C)."""
+        """The first masks (n, side, side) of new objects at full size (n, 1, size, size), the logits (n, 1, 1) of
+        their being visible, and their pointers (n, C)."""
         picture, *levels = (each.expand(len(masks), -1, -1, -1) for each in (picture_of(seen), *seen.levels))
         made = self._tracker._use_mask_as_output(picture, levels, masks[:, None])
         # transformers multiplies the pointers of all with the visibility of all: (n, n, C).
