@@ -153,6 +153,8 @@ def open_engine(
             clock=clock,
             report=warnings.report,
             open_video=videos.open,
+            coming=desk.launching.coming,
+            pulse=desk.tempo.read_pulse,
         )
         models = open_models(configured.entries, around, closing)
         children = ChildControl(

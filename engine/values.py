@@ -1,7 +1,7 @@
 """The values passed between the parts of the engine. All are immutable; nobody writes into their arrays."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -29,6 +29,16 @@ class GlidingItem(str):
 def item_shares(item: str) -> tuple[tuple[str, float], ...]:
     """The shares of a menu's items; all of it the item's own unless it glides."""
     return item.shares if isinstance(item, GlidingItem) else ((str(item), 1.0),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComingValues:
+    """Values that the parameters will have from a certain frame on: they wait for their beat."""
+
+    key: Hashable
+    """The same in each frame until then."""
+    values: Mapping[str, Any]
+    """By address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

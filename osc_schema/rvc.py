@@ -54,6 +54,25 @@ AREA = Area(
             words="transpose octave key tune",
         ),
         switch(
+            "/rvc/pitch_auto",
+            False,
+            "Transposes the speaker's median pitch of the last 5 s of voice to /rvc/pitch_target_hz, gliding for 2 s; "
+            "/rvc/pitch is added. For speech: in a song it changes the key.",
+            words="transpose octave gender",
+            **_ASKED,
+        ),
+        _number(
+            "/rvc/pitch_target_hz",
+            155,
+            60,
+            600,
+            "Median pitch to which /rvc/pitch_auto brings the speaker: that of the model's own voice, which its file "
+            "does not say. About 120 for a low voice, 210 for a high one, 300 for a child.",
+            "Hz",
+            scale="exponential",
+            words="transpose median",
+        ),
+        switch(
             "/rvc/autotune", False, "Pulls the pitch to the nearest semitone.", words="pitch tune correct", **_ASKED
         ),
         _number(

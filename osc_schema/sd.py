@@ -22,6 +22,7 @@ from osc_schema.types import Area, ExtraPicture, Param
 CHILD = "sd"
 LORAS = (1, 2, 3, 4)
 CONTROLNETS = (1, 2)
+PROMPTS = (1, 2, 3, 4, 5, 6, 7, 8)
 MAX_SIDE_PX = 1024
 MASKS_SOURCE = "sam3"
 """Item of /sd/controlnet/<n>/source: the masks of found objects."""
@@ -44,6 +45,17 @@ def _controlnet(n: int) -> tuple[Param, ...]:
             "the objects that SAM3 finds, in the colours that segmentation ControlNets expect.",
             **_ASKED,
         ),
+    )
+
+
+def _prompt(n: int) -> tuple[Param, ...]:
+    at = f"/sd/prompts/{n}"
+    what = f"Prompt {n}, blended with the other numbered prompts by its weight."
+    if n == 1:
+        what += " Where none of the prompts 1 to 8 has a text and a weight, /sd/prompt and /sd/prompt_b are used."
+    return (
+        text(f"{at}/text", "", what, most=TEXT_CHARACTERS, words="text description", **_ASKED),
+        _number(f"{at}/weight", int(n == 1), 0, 1, f"Share of prompt {n} in the blend; 0: none.", words="mix"),
     )
 
 
@@ -78,6 +90,51 @@ AREA = Area(
         text("/sd/negative", "", "Negative prompt; needs a guidance above 1.", most=TEXT_CHARACTERS, **_ASKED),
         text("/sd/prompt_b", "", "Second prompt, mixed in with /sd/prompt_mix.", most=TEXT_CHARACTERS, **_ASKED),
         _number("/sd/prompt_mix", 0, 0, 1, "Mix from the prompt (0) to the second prompt (1)."),
+        *(param for n in PROMPTS for param in _prompt(n)),
+        menu(
+            "/sd/blend",
+            "slerp linear",
+            "How prompts and seeds are blended. slerp: along the arc between them, at full strength; linear: their "
+            "weighted mean, which is calmer half-way.",
+            words="interpolation interpolate mix prompts seeds",
+            **_ASKED,
+        ),
+        switch(
+            "/sd/travel/enable",
+            False,
+            "Travels through the prompts 1 to 8 that have a text, one after the other; their weights are not used.",
+            words="walk sequence journey interpolate prompts morph",
+            **_SHOWN,
+        ),
+        number(
+            "/sd/travel/rate",
+            0.25,
+            -4,
+            4,
+            "Prompts a bar; below 0 backwards. A new rate begins with the next bar.",
+            "1/bar",
+            smoothing_ms=0,
+            **_SHOWN,
+        ),
+        circle(
+            "/sd/travel/position",
+            0,
+            0,
+            len(PROMPTS),
+            "Place in the list from which the travel goes on: 0 is the first prompt, 1.5 half-way from the second to "
+            "the third.",
+            smoothing_ms=0,
+            **_SHOWN,
+        ),
+        number(
+            "/sd/travel/glide",
+            1,
+            0,
+            1,
+            "Share of the time that is spent on the way to the next prompt. 0: changes at once.",
+            smoothing_ms=0,
+            **_SHOWN,
+        ),
         whole(
             "/sd/clip_skip",
             0,
@@ -96,6 +153,18 @@ AREA = Area(
             "Seed of the noise: the same seed and input give the same result. -1: a new seed each time.",
             words="random variation noise",
             **_ASKED,
+        ),
+        whole(
+            "/sd/seed_b",
+            2,
+            -1,
+            2_147_483_647,
+            "Second seed, mixed in with /sd/seed_mix. -1: a new seed each time.",
+            words="random variation noise",
+            **_ASKED,
+        ),
+        _number(
+            "/sd/seed_mix", 0, 0, 1, "Mix from the noise of the seed (0) to that of the second seed (1).", words="noise"
         ),
         whole(
             "/sd/steps",
@@ -124,6 +193,10 @@ AREA = Area(
             "turbo, lightning and most Hyper-SD. At 1, models with guidance as an input (LCM_Dreamshaper_v7) get 8.",
             words="cfg scale",
         ),
+        _number(
+            "/sd/guidance_begin", 0, 0, 1, "Share of the steps from which on guidance acts; 0: from the first one on."
+        ),
+        _number("/sd/guidance_end", 1, 0, 1, "Share of the steps until which guidance acts; 1: until the last one."),
         menu(
             "/sd/cfg_type",
             "self full initialise none",
@@ -191,6 +264,22 @@ AREA = Area(
             "deg",
             smoothing_ms=0,
             **_ASKED,
+        ),
+        _number(
+            "/sd/consistency",
+            0,
+            0,
+            1,
+            "Keeps details from flickering: how much of the last picture, moved with the source, stays in the next. "
+            "0: off. No effect with /sd/source feedback.",
+            words="temporal flicker stable steady coherence smooth",
+        ),
+        menu(
+            "/sd/consistency_reset",
+            "cut beat bar",
+            "When /sd/consistency begins anew. cut: where the source changes altogether; beat, bar: there as well.",
+            words="temporal flicker",
+            **_SHOWN,
         ),
         switch("/sd/similarity/enable", False, "Skips input pictures that hardly differ from the last one.", **_ASKED),
         _number("/sd/similarity/threshold", 0.98, 0.5, 0.999, "Similarity from which input pictures are skipped."),

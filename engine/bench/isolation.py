@@ -3,19 +3,22 @@
 The cases alternate in one engine, several rounds each, so that other load on the machine affects all of them. The child
 works on the Multiverse; without a child its last result stays in the picture, so that all cases draw the same.
 The important figure is the interval between published pictures. The time of the draw itself is reported too, because
-processes share the GPU and the caches.
+processes share the GPU and the caches. At the end prompts are launched on the beat (`on_beat.py`).
 """
 
 import os
 import signal
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from engine.app import Engine, open_engine
 from engine.bench.measuring import Progress, percentiles, show_config
+from engine.bench.on_beat import measure_launches, still_picture
 from engine.bench.options import IsolationBench
 from engine.children.supervisor import Supervisor
 from engine.errors import ChildError
@@ -58,9 +61,15 @@ def run(asked: IsolationBench, progress: Progress) -> dict[str, Any]:
 
     Raises ChildError if the model does not start.
     """
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        return _run(asked, progress, folder)
+
+
+def _run(asked: IsolationBench, progress: Progress, folder: str) -> dict[str, Any]:
     params = {"/sd/source": "multiverse", "/layer/5/intensity": 0.5}
     params |= {"/sd/width": asked.sd_size.width, "/sd/height": asked.sd_size.height}
-    model = {"model": asked.model, "device": asked.device}
+    still = Path(folder) / "still.png"
+    model = {"model": asked.model, "device": asked.device, "video": still_picture(still)}
     config = show_config(asked, sinks=("null", "shared=bench"), sd=model, params=params)
     played = child_loads()
     with open_engine(config) as engine:
@@ -74,6 +83,10 @@ def run(asked: IsolationBench, progress: Progress) -> dict[str, Any]:
             _prepare(engine, child, case)
             _play(engine, child, case, asked.seconds / asked.rounds)
             progress.begin(_report(played[: step + 1], asked, engine.status().renderer))
+        if asked.launches:
+            progress("prompts on the beat", 1.0)
+            _prepare(engine, child, played[2])
+            progress.found["on_the_beat"] = measure_launches(engine, asked.launches)
     return progress.found
 
 

@@ -147,6 +147,7 @@ class IsolationBench(LoopBench):
     rounds: int = option(3, "Rounds of all cases, in turn.", low=1, metavar="COUNT")
     sd_size: Size = option(Size(width=512, height=512), "Size of the SD picture.", metavar="WxH", parse=read_size)
     device: str = option("auto", "Where the child works.", metavar=DEVICES)
+    launches: int = option(20, "Prompts launched on the bar, which take two bars each.", low=0, metavar="COUNT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +164,7 @@ class SdBench(ModelBench):
         parse=number(64, 8192, step=64),
     )
     steps: tuple[int, ...] = option((1, 2, 4), "Repeatable. (default: 1 2 4)", metavar="COUNT", parse=number(1, 10))
+    pan: int = option(24, "Frames of a pan, with and without /sd/consistency.", low=0, metavar="FRAMES")
     accelerator: str = option("none", "For our UNet; inductor compiles before it is measured.", metavar="none|inductor")
     seconds: float = option(5.0, "Length of each size and number of steps.", metavar="SECONDS")
 

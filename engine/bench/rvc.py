@@ -4,6 +4,7 @@
   on a GPU also half precision against float32. Times per stage come from a second run that synchronises after each.
 - `live`: block by block as in the child, relative to the block length; on CUDA with and without captured graphs.
 - `retrieval`: against FAISS, flat and IVF; `filter`: against SciPy; `synthesizer`: against infer-rvc-python.
+- `vocoders`: the decoder of a second of sound, HiFi-GAN against RefineGAN of the same size.
 - `batch`: files of three seconds, four at once against one at a time, and the difference of their results.
 
 The weights are random: the voice produces noise, at the speed of any voice of its size.
@@ -71,7 +72,7 @@ def spoken(seconds: float, rate_hz: int) -> np.ndarray:
 def _measure(asked: RvcBench, progress: Progress) -> dict[str, Any]:
     from engine.models.device_work import use_threads
     from engine.models.places import place_for
-    from engine.models.rvc.timing import time_filters, time_retrieval, time_synthesizer
+    from engine.models.rvc.timing import time_filters, time_retrieval, time_synthesizer, time_vocoders
 
     use_threads(asked.threads)
     place = place_for(asked.device)
@@ -111,6 +112,8 @@ def _measure(asked: RvcBench, progress: Progress) -> dict[str, Any]:
     result["filter"] = time_filters(spoken(seconds, 16_000), model.device)
     progress("infer-rvc-python", 0.95)
     result["synthesizer"] = time_synthesizer(model.synthesizer, PITCHED_FRAMES)
+    progress("RefineGAN", 0.98)
+    result["vocoders"] = time_vocoders(model.synthesizer, PITCHED_FRAMES)
     return result
 
 

@@ -8,11 +8,13 @@ the rate of calls in a row. Ours and their usual call end with the picture in ma
 advantage.
 """
 
+import itertools
 import statistics
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 
 from engine.bench.measuring import Progress, alone_ms, device_facts, in_own_process
@@ -34,6 +36,7 @@ MIN_CALLS = 5
 MIN_RUNS = 2
 CALLS_A_RUN = 4  # calls in a row; more of short ones
 WARM_UP_CALLS = 3
+PAN_AMOUNT = 0.75
 PROMPT = "a forest of glass at dawn"
 
 Call = Callable[[], object]
@@ -64,8 +67,29 @@ def _measure(asked: SdBench, progress: Progress) -> dict[str, Any]:
             name = f"{size}x{size}, {count} {'step' if count == 1 else 'steps'}"
             progress(f"{shape} {name}", (done + number / len(cases)) / len(shapes))
             result[shape][name] = bench.measure(size, count, asked.seconds)
+        if asked.pan:
+            progress(f"{shape}: a slow pan", (done + 1) / len(shapes))
+            result.setdefault("pan", {})[shape] = bench.pan(min(asked.size), asked.pan)
         bench.close()
     return result
+
+
+def panorama(side: int, frames: int) -> np.ndarray:
+    """A made-up landscape (side, width, 3) uint8 with details of all sizes, wide enough for a pan."""
+    random = np.random.default_rng(3)
+    wide = side + 8 * frames
+    made = np.zeros((side, wide, 3), np.float32)
+    for grain in (8, 16, 32, 64):
+        spots = random.random((side // grain + 2, wide // grain + 2, 3), np.float32)
+        made += grain * cv2.resize(spots, (wide, side), interpolation=cv2.INTER_CUBIC)
+    scaled: np.ndarray = 255.0 * (made - made.min()) / np.ptp(made)
+    return scaled.astype(np.uint8)
+
+
+def copied(painted: Any) -> np.ndarray:
+    """The pixels, which the next picture overwrites."""
+    pixels: np.ndarray = painted.pixels.copy()
+    return pixels
 
 
 class _ShapeBench:
@@ -131,12 +155,40 @@ class _ShapeBench:
             result["without_graphs_ms"] = round(ms["without_graphs"], 3)
         return result
 
+    def pan(self, side: int, frames: int) -> dict[str, Any]:
+        """A pan by eight pixels a frame, with and without /sd/consistency: flicker, and time a picture."""
+        from engine.models.call_times import in_turn_s
+        from engine.models.sd.consistency import flicker
+
+        world = panorama(side, frames)
+        sources = [world[:, 8 * frame : 8 * frame + side] for frame in range(frames)]
+        painters = {amount: self._painter(side, 2, has_graphs=True, consistency=amount) for amount in (0.0, PAN_AMOUNT)}
+        steady, usual = (
+            flicker([copied(painters[amount].paint(source)) for source in sources][frames // 4 :], (8, 0))
+            for amount in (PAN_AMOUNT, 0.0)
+        )
+
+        def paint(painter: Any) -> Call:
+            turn = itertools.cycle(sources)
+            return lambda: painter.paint(next(turn))
+
+        calls = {str(amount): paint(painter) for amount, painter in painters.items()}
+        taken_s = in_turn_s(calls, self._rival.wait, rounds=MIN_RUNS, min_calls=CALLS_A_RUN)
+        times = {name: statistics.median(each) for name, each in taken_s.items()}
+        return {
+            "consistency": PAN_AMOUNT,
+            "flicker": round(steady, 2),
+            "flicker_without": round(usual, 2),
+            "less": round(1.0 - steady / usual, 3),
+            "times_the_time": round(times[str(PAN_AMOUNT)] / times["0.0"], 3),
+        }
+
     def close(self) -> None:
         """Free the memory for the next shape."""
         del self._model
         self._rival.close()
 
-    def _painter(self, side: int, steps: int, *, has_graphs: bool) -> Any:
+    def _painter(self, side: int, steps: int, *, has_graphs: bool, consistency: float = 0.0) -> Any:
         """A painter as in the child, past its first picture. `steps` real steps: twice as many at half strength."""
         from engine.live.sd.painter import Painter
         from engine.live.sd.settings import read_settings
@@ -151,7 +203,7 @@ class _ShapeBench:
             compiled.append(line)
 
         painter = Painter(self._model, note=note, calls=calls_for if has_graphs else lambda *_: DirectCalls())
-        values = {"/sd/prompt": PROMPT, "/sd/width": side, "/sd/height": side}
+        values = {"/sd/prompt": PROMPT, "/sd/width": side, "/sd/height": side, "/sd/consistency": consistency}
         painter.take(read_settings(values | {"/sd/steps": 2 * steps, "/sd/strength": 0.5}))
         black = np.zeros((side, side, 3), np.uint8)
         # A stream of several steps fills first; then it compiles beside the plain parts: two lines.

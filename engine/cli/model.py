@@ -79,6 +79,7 @@ def check(
         kind = [
             ("family", f"RVC {report.version}, {'with' if report.has_pitch else 'without'} pitch"),
             ("rate", f"{report.rate_hz} Hz"),
+            ("vocoder", report.vocoder),
             ("speakers", str(report.speakers)),
             ("pitch", report.pitch),
             ("index", vectors),

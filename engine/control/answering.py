@@ -47,6 +47,8 @@ class Launched(NamedTuple):
     """Under which it waits."""
     preset: str
     """The preset that it loads."""
+    is_cut: bool = False
+    """That preset fades in no time."""
     run: NamedHandler | None = None
     """Run in place of the command's handler, with the name that the look has then."""
 
@@ -218,7 +220,9 @@ class Answering:
                     reply.attempt(partial(named, args, reply, name) if named else partial(handler, args, reply))
 
                 drop = partial(reply.fail, is_logged=False)
-                self._launching.add_look(found.name, quantum, run, drop, preset=found.preset, sent=sent)
+                self._launching.add_look(
+                    found.name, quantum, run, drop, preset=found.preset, sent=sent, is_cut=found.is_cut
+                )
                 return
             if found is not None:
                 sent = sent or self._launching.order.sent()

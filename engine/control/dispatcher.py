@@ -375,7 +375,7 @@ class Dispatcher:
         for message, quantum, waiting in (each for each in changes.launches if each[2]):  # else refused already
             run = partial(self._apply, waiting, sender)
             try:
-                self._launching.add(message.address, message.address, quantum, run)
+                self._launching.add(message.address, message.address, quantum, run, sets=waiting.for_store())
             except Rejected as rejection:
                 self._mistakes.rejected(message, rejection, sender)
 

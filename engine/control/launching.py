@@ -10,9 +10,10 @@ and commands that neither wait nor use the disk (`CommandTable.add`, `launched_a
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import Final
 
 import osc_schema
@@ -25,7 +26,8 @@ from engine.params import ParamStore
 from engine.params.fade_time import Pulse, ReadPulse
 from engine.params.shader_inputs import ShaderInput
 from engine.params.store import PANIC
-from osc_schema import Param, ParamType, Rejected
+from engine.values import ComingValues
+from osc_schema import Param, ParamType, Rejected, Value
 from osc_schema.launch import QUANTA
 
 MAX_WAITING: Final = 256
@@ -37,6 +39,7 @@ assert _QUANTISE is not None
 _QUANTA: Final = {word: word for word in QUANTA} | dict(_QUANTISE.former_items)
 ROUNDING_BEATS: Final = 1e-6
 NEW_COUNT_S: Final = 0.05  # a count that began this long before a frame (reset, MIDI start) is at its first beat
+_NO_VALUES: Final[Mapping[str, Value]] = MappingProxyType({})
 MAX_EARLY_BEATS: Final = 0.1  # after a frame that took long, the next one may come sooner
 
 
@@ -58,6 +61,10 @@ class _Launch:
     """Gets the name."""
     drop: Callable[[str], None]
     panics: object
+    values: Mapping[str, Value]
+    """Those that it sets, by address, unless it loads a preset."""
+    is_cut: bool
+    """Its preset fades in no time."""
     at_beat: float
     count: tuple[float, int]
     """How the beats were counted when that beat was chosen."""
@@ -74,6 +81,8 @@ class Launching:
         self._tell = tell
         self._lock = threading.Lock()  # held for moments only; nothing is run or told under it
         self._waiting: dict[str, _Launch] = {}
+        self.values_of: Callable[[str], Mapping[str, Value] | None] = lambda preset: None
+        """Gets the name of a preset that waits. Render thread."""
         self.order = LookOrder(store)
         """Order of the looks that wait, and of `/launch/drop`."""
 
@@ -101,12 +110,15 @@ class Launching:
         quantum: str,
         run: Callable[[], None],
         drop: Callable[[str], None] = lambda reason: None,
+        *,
+        sets: Iterable[tuple[Param, Value]] = (),
     ) -> None:
         """Call `run()` on the render thread when the beat comes, or `drop(reason)` on any thread if it never will.
 
-        It replaces what waits at the same `place`. Raises Rejected if too much waits.
+        It replaces what waits at the same `place`. `sets`: the values it sets. Raises Rejected if too much waits.
         """
-        self.add_look(name, quantum, lambda name: run(), drop, preset="", place=place)
+        values = {param.address: value for param, value in sets}
+        self.add_look(name, quantum, lambda name: run(), drop, preset="", place=place, values=values)
 
     def add_look(
         self,
@@ -118,9 +130,12 @@ class Launching:
         preset: str,
         place: str = LOOK,
         sent: Sent | None = None,
+        values: Mapping[str, Value] = _NO_VALUES,
+        is_cut: bool = False,
     ) -> None:
         """Like `add`, for a preset, or a cue that loads it. It may be renamed while it waits: `run(name)` gets the name
-        that it has then. `sent`: by `order.sent()`, for a look that had to be read first."""
+        that it has then. `sent`: by `order.sent()`, for a look that had to be read first. `is_cut`: it fades in no
+        time."""
         sent = sent or self.order.sent()
         if place == LOOK and (by := self.order.arrive(sent, name)):
             drop(f"superseded by {by}")
@@ -134,6 +149,8 @@ class Launching:
             run=run,
             drop=drop,
             panics=sent.panics,
+            values=values,
+            is_cut=is_cut,
             at_beat=_next_beat(quantum, pulse, is_after=True),
             count=_count_of(pulse),
         )
@@ -167,6 +184,26 @@ class Launching:
         """The preset that starts within so many frames, by itself or in a cue; "" for none. Any thread."""
         launch, pulse = self._waiting.get(LOOK), self._pulse()
         return launch.preset if launch is not None and launch.at_beat - pulse.beat <= frames * pulse.step else ""
+
+    def coming(self, within_s: float) -> list[ComingValues]:
+        """The values that are set within that time, each until the frame in which they are. Of a preset that fades:
+        those that change at the beginning of the fade. Render thread."""
+        if not self._waiting:
+            return []
+        pulse = self._pulse()
+        until = pulse.beat + within_s * pulse.bpm / 60.0
+        with self._lock:
+            near = [launch for launch in self._waiting.values() if launch.at_beat <= until]
+        near.sort(key=lambda launch: launch.at_beat)
+        return [ComingValues(key=launch, values=self._values(launch)) for launch in near]
+
+    def _values(self, launch: _Launch) -> Mapping[str, Value]:
+        values = launch.values
+        if launch.preset:
+            values = self.values_of(launch.preset) or _NO_VALUES
+        if not launch.preset or launch.is_cut:
+            return values
+        return {address: value for address, value in values.items() if not _can_glide(address)}
 
     def step(self) -> list[Callable[[], None]]:
         """Take out what is due in this frame, in the order in which it was sent, for the caller to run. Tells what
@@ -232,6 +269,11 @@ def _next_beat(quantum: str, pulse: Pulse, *, is_after: bool) -> float:
     if is_after:
         return (math.floor(_reached(pulse) / beats) + 1) * beats
     return math.ceil((pulse.beat - NEW_COUNT_S * pulse.bpm / 60.0) / beats) * beats
+
+
+def _can_glide(address: str) -> bool:
+    param = osc_schema.lookup(address)
+    return param is not None and param.can_glide
 
 
 def _count_of(pulse: Pulse) -> tuple[float, int]:

@@ -353,15 +353,15 @@ class DeviceCopy:
         self._is_read = _cuda.Event(blocking=True) if device.type == "cuda" else None
 
     def send(self, picture: np.ndarray) -> torch.Tensor:
-        """Copy a picture (height, width, channels) uint8, or a batch of them, to the device, as a batch. On a CPU the
-        result shares the picture's memory. Waits until the device has read the previous picture."""
+        """Copy a picture (height, width, channels), or a batch of them, to the device, as a batch. On a CPU the result
+        shares the picture's memory. Waits until the device has read the previous picture."""
         given = torch.from_numpy(picture)
         given = given if given.ndim == 4 else given[None]
         if self._is_read is None:
             return given.to(self._device)
         self._is_read.synchronize()  # returns at once before the first copy
-        if self._buffer.shape != given.shape:
-            self._buffer = torch.empty(given.shape, dtype=torch.uint8, pin_memory=True)
+        if (self._buffer.shape, self._buffer.dtype) != (given.shape, given.dtype):
+            self._buffer = torch.empty(given.shape, dtype=given.dtype, pin_memory=True)
         self._buffer.copy_(given)
         sent = self._buffer.to(self._device, non_blocking=True)
         self._is_read.record(_cuda.current_stream(self._device))

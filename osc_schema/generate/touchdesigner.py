@@ -50,6 +50,8 @@ SHORT_WORDS = {
     "mask_edge": "edge",
     "offset_ms": "ofs",
     "release_ms": "release",  # not rel, which would look like relative
+    "pitch_auto": "autopit",
+    "pitch_target_hz": "pithz",
     "retrieval_power": "retrpow",
     "number": "num",
     "serpentine": "snake",
@@ -82,6 +84,13 @@ SHORT_WORDS = {
     "syphon": "syph",
     "timecode": "tc",
     "threshold": "thresh",
+    "guidance_begin": "guidfrom",
+    "guidance_end": "guidto",
+    "consistency": "consist",
+    "consistency_reset": "consrst",
+    "prompts": "pr",
+    "travel": "trv",
+    "position": "pos",
     "weight": "wt",
     "window": "win",
 }

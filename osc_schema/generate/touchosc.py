@@ -11,18 +11,20 @@ displayed only.
 
 import json
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 from xml.etree import ElementTree
 
-from osc_schema.generate.pages import Page, Panel, SurfaceControl, columns, decimals, default_text, hint, pages
+from osc_schema.generate.pages import Panel, SurfaceControl, columns, decimals, default_text, hint, pages
 from osc_schema.scale import scale_of
 from osc_schema.types import Area, Param, ParamType
 
 LISTEN_PORT = 9003
 
 _MAX_ROWS = 11
+_MAX_PANELS = 16  # two rows of eight; one, if a panel has more controls than half the height has room for
+_MAX_ROWS_IN_HALF = 9
 _WIDTH_PX, _HEIGHT_PX, _TAB_PX = 1600, 1000, 44
 _ROW_PX, _GAP_PX, _TITLE_PX, _LABEL_PX = 80, 6, 36, 20
 _TEXT_PX, _SMALL_TEXT_PX, _LETTER_PX = 14, 12, 8
@@ -94,10 +96,14 @@ def touchosc(areas: Iterable[Area], *, listen_port: int = LISTEN_PORT) -> bytes:
     pager = _node("PAGER", "pages", (0, 0, _WIDTH_PX, _HEIGHT_PX), _GROUND, tabbarSize=_TAB_PX, tabLabels=True)
     _values(pager, page="0")
     children = ElementTree.SubElement(pager, "children")
-    for at, page in enumerate(pages(areas)):
-        children.append(_page(page))
-        if at == 0:
-            children[0][-1].extend(_connect_button(listen_port))
+    for page in pages(areas):
+        panels = columns(page, _MAX_ROWS)
+        is_high = max(len(panel.controls) for panel in panels) > _MAX_ROWS_IN_HALF
+        many = _MAX_PANELS // 2 if is_high else _MAX_PANELS
+        for begin in range(0, len(panels), many):
+            title = f"{page.title} {1 + begin // many}" if begin else page.title
+            children.append(_page(title, panels[begin : begin + many]))
+    children[0][-1].extend(_connect_button(listen_port))
     ElementTree.SubElement(root, "children").append(pager)
     file = ElementTree.Element("lexml", version="3")
     file.append(root)
@@ -105,25 +111,24 @@ def touchosc(areas: Iterable[Area], *, listen_port: int = LISTEN_PORT) -> bytes:
     return zlib.compress(text, 9)
 
 
-def _page(page: Page) -> ElementTree.Element:
+def _page(title: str, panels: Sequence[Panel]) -> ElementTree.Element:
     node = _node(
         "GROUP",
-        page.title,
+        title,
         (0, _TAB_PX, _WIDTH_PX, _HEIGHT_PX - _TAB_PX),
         _GROUND,
-        tabLabel=page.title,
+        tabLabel=title,
         tabColorOff=_BAND,
         tabColorOn=_GROUND,
         textColorOff=_WHITE,
         textColorOn=_WHITE,
     )
     children = ElementTree.SubElement(node, "children")
-    panels = columns(page, _MAX_ROWS)
-    per_row = min(len(panels), 6 if len(panels) <= 12 else 8)  # two rows of panels at most: faders need their height
+    per_row = len(panels) if len(panels) <= _MAX_PANELS // 2 else 6 if len(panels) <= 12 else 8
     rows = -(-len(panels) // per_row)
     width, height = _WIDTH_PX // per_row, (_HEIGHT_PX - _TAB_PX) // rows
     for at, panel in enumerate(panels):
-        children.extend(_panel(page, panel, width * (at % per_row), height * (at // per_row), width, height))
+        children.extend(_panel(title, panel, width * (at % per_row), height * (at // per_row), width, height))
     return node
 
 
@@ -137,8 +142,8 @@ def _connect_button(listen_port: int) -> Iterator[ElementTree.Element]:
     yield _label("Connect label", f"Connect (receive port {listen_port})", frame)
 
 
-def _panel(page: Page, panel: Panel, x: int, y: int, width: int, height: int) -> Iterator[ElementTree.Element]:
-    yield _label(f"{page.title} {panel.title} {x} {y}", panel.title.upper(), (x, y, width, _TITLE_PX), align=_LEFT)
+def _panel(page: str, panel: Panel, x: int, y: int, width: int, height: int) -> Iterator[ElementTree.Element]:
+    yield _label(f"{page} {panel.title} {x} {y}", panel.title.upper(), (x, y, width, _TITLE_PX), align=_LEFT)
     pitch = min(_ROW_PX, (height - _TITLE_PX) // len(panel.controls))
     for row, control in enumerate(panel.controls):
         yield from _row(control, x + _GAP_PX, y + _TITLE_PX + row * pitch, width - 2 * _GAP_PX, pitch - _GAP_PX)

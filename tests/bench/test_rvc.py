@@ -52,6 +52,8 @@ def test_each_figure_is_reported_with_its_reference(
 
     assert result["filter"]["differs"] < 1e-5 and set(result["filter"]["ms"]) == {"device", "host", "scipy"}
 
+    assert set(result["vocoders"]["ms"]) == {"HiFi-GAN", "RefineGAN"} and result["vocoders"]["times_RefineGAN"] > 0
+
     require(PACKAGE.is_dir(), MISSING)
     synthesizer = result["synthesizer"]
     assert synthesizer["times_infer_rvc_python"] > 0 and synthesizer["latent_differs"] < 1e-4

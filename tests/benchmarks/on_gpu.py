@@ -119,7 +119,7 @@ PARTS = (
         "isolation",
         145,
         f"isolation {ON} --model random:sd15 --size 1920x1080 --fps 60 --seconds 10 --rounds 2",
-        f"isolation {ON} --size 96x64 --fps 12 --sd-size 64x64 --seconds 1 --rounds 1",
+        f"isolation {ON} --size 96x64 --fps 12 --sd-size 64x64 --seconds 1 --rounds 1 --launches 0",
     ),
     bench(
         "render",
@@ -131,8 +131,8 @@ PARTS = (
     # what else is worth knowing
     tests("render-tests", 90, *(f"render/test_{name}" for name in ("one_submission", "fitted", "renderers"))),
     bench("ipc", 60, "ipc", "ipc --blocks 1 --frames 200"),
-    bench("sd-others", 240, f"sd {ON} --shape sd-turbo --shape sdxl-turbo --size 512 --steps 1 --seconds 4"),
-    bench("sd-inductor", 240, f"sd {ON} --shape sd15 --size 512 --steps 1 --accelerator inductor --seconds 4"),
+    bench("sd-others", 240, f"sd {ON} --shape sd-turbo --shape sdxl-turbo --size 512 --steps 1 --pan 0 --seconds 4"),
+    bench("sd-inductor", 240, f"sd {ON} --shape sd15 --size 512 --steps 1 --accelerator inductor --pan 0 --seconds 4"),
     bench("isf", 90, "isf --size 1920x1080"),
     bench("osc", 60, "osc --size 1920x1080 --fps 60"),
     bench("video-others", 280, f"video {ON} --shape sd15 --batch 1 --batch 8 --steps 5"),

@@ -68,6 +68,7 @@ def test_a_voice_is_listed_with_its_index_and_speech_encoder(check: Check, tiny_
     code, out, _ = check(tiny_voice / "voice.pth", "--content", tiny_voice / "content")
     told = dict(line.split(maxsplit=1) for line in out.splitlines())
     assert (code, told["family"], told["rate"], told["speakers"]) == (0, "RVC v2, with pitch", "40000 Hz", "2")
+    assert told["vocoder"] == "HiFi-GAN"
     assert told["index"].startswith("256 vectors, ") and told["complete"] == "yes"
     assert "index: voice.index (it has the voice's name)" in out
     assert {"synthesizer", "content", "pitch", "memory"} <= set(told)

@@ -198,3 +198,31 @@ def test_a_bar_that_gets_another_length_is_waited_for_at_that(desk: Launch) -> N
     desk.at(5.9, beats_a_bar=3)
     desk.at(6.0, beats_a_bar=3)
     assert desk.ran == [("Aurora",)]
+
+
+def test_the_values_that_come_soon_are_known_until_the_frame_of_their_beat(desk: Launch) -> None:
+    """A child gets them ahead, so that its picture changes on the beat."""
+    desk.launching.values_of = {"Aurora": {"/sd/prompt": "ice", "/sd/strength": 0.7}}.get
+    desk.say("/preset/load", "Aurora", "bar")
+    desk.say("/sd/prompts/*/weight", 0.5, "beat")
+    desk.say("/sd/seed", 9, "beat")
+
+    def coming(beat: float, within_s: float = 0.25) -> list[dict[str, object]]:
+        desk.at(beat)
+        return [dict(each.values) for each in desk.launching.coming(within_s)]
+
+    weights = {f"/sd/prompts/{n}/weight": 0.5 for n in range(1, 9)}
+    assert coming(5.4) == []
+    assert coming(5.5) == coming(5.9) == [weights, {"/sd/seed": 9}]
+    assert coming(6.0) == [] and desk["/sd/seed"] == 9
+    assert coming(7.4) == []
+    assert coming(7.6) == [{"/sd/prompt": "ice"}], "a number glides with the fade of the look"
+    assert coming(8.0) == []
+
+
+def test_a_cut_has_all_of_its_values_ahead(desk: Launch) -> None:
+    values = {"/sd/prompt": "ice", "/sd/strength": 0.7}
+    desk.launching.values_of = {"Aurora": values}.get
+    desk.launching.add_look("cue 3", "beat", str, str, preset="Aurora", is_cut=True)
+    (before,), (after,) = desk.launching.coming(1.0), desk.launching.coming(0.9)
+    assert before.values == after.values == values and before.key == after.key

@@ -6,6 +6,7 @@ from engine.config import Config
 from engine.ipc import Gate
 from engine.live.kit.live_model import Surroundings
 from engine.params import ParamStore
+from engine.params.fade_time import Pulse
 from engine.system.clock import SteppedClock
 
 
@@ -19,5 +20,7 @@ def surroundings(gate: Gate, report: Any, **others: Any) -> Surroundings:
         "store": ParamStore(),
         "clock": SteppedClock(),
         "open_video": lambda name: None,
+        "coming": lambda within_s: [],
+        "pulse": Pulse,
     }
     return Surroundings(gate=gate, report=report, **parts | others)

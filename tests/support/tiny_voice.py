@@ -20,7 +20,7 @@ import torch
 
 from engine.models.pretrained import quieten_libraries
 from engine.models.rvc.load import scatter
-from engine.models.rvc.shapes import RATES, SHAPES, SynthesizerShape
+from engine.models.rvc.shapes import RATES, SHAPES, SynthesizerShape, Vocoder
 from engine.models.rvc.synthesizer import Synthesizer
 from engine.models.seeded import seeded
 
@@ -31,7 +31,10 @@ CELLS = 4
 METRIC_L2 = 1
 GAIN = 4.0
 TINY = {"latent": 16, "hidden": 32, "filter": 64, "layers": 2, "gin": 16}
-NORMED = ("dec.ups.", "dec.resblocks.", ".enc.in_layers.", ".enc.res_skip_layers.", ".enc.cond_layer.")
+NORMED = (
+    *("dec.ups.", "dec.resblocks.", ".enc.in_layers.", ".enc.res_skip_layers.", ".enc.cond_layer."),
+    *("dec.pre_conv.", "dec.downsample_blocks.", "dec.mel_conv.", ".convs1.", ".convs2."),
+)
 
 
 def build_tiny_voice(
@@ -42,6 +45,7 @@ def build_tiny_voice(
     rate_hz: int = 40_000,
     speakers: int = 2,
     has_pitch: bool = True,
+    vocoder: Vocoder = "HiFi-GAN",
     seed: int = 0,
 ) -> Path:
     """Write `voice.pth`, `voice.index` and `content/` into `folder` and return it.
@@ -50,7 +54,7 @@ def build_tiny_voice(
     (0.1 of the source, tanh, GAIN and tanh) with noise 30 dB below it in voiced frames, and noise of 0.13 rms in
     unvoiced ones.
     """
-    shape = tiny_shape(version, rate_hz, speakers=speakers, has_pitch=has_pitch)
+    shape = tiny_shape(version, rate_hz, speakers=speakers, has_pitch=has_pitch, vocoder=vocoder)
     if kind not in KINDS:
         raise ValueError(f"{kind}: not one of {', '.join(KINDS)}")
     with seeded(seed):
@@ -70,7 +74,10 @@ def build_tiny_voice(
 def tiny_shape(version: str, rate_hz: int, **changes: Any) -> SynthesizerShape:
     """The published shape of this version and rate with few channels."""
     shape = SHAPES[f"{version}-{rate_hz // 1000}k"]
-    return dataclasses.replace(shape, initial=4 * 2 ** len(shape.upsample_rates), **(TINY | changes))
+    initial = 4 * 2 ** len(shape.upsample_rates)
+    if changes.get("vocoder") == "RefineGAN":
+        initial = 64
+    return dataclasses.replace(shape, initial=initial, **(TINY | changes))
 
 
 def published(synthesizer: Synthesizer) -> dict[str, Any]:
@@ -86,6 +93,7 @@ def published(synthesizer: Synthesizer) -> dict[str, Any]:
         "sr": named[shape.rate_hz],
         "f0": int(shape.has_pitch),
         "version": shape.version,
+        **({"vocoder": shape.vocoder} if shape.vocoder == "RefineGAN" else {}),
     }
 
 
@@ -106,13 +114,20 @@ def with_weight_norm(
 
 def let_the_source_through(synthesizer: Synthesizer) -> None:
     """Make the decoder's last stage pass on only the source and its negative: their leaky rectified difference is 1.01
-    times the source."""
+    times the source. RefineGAN's are rectified four times, with less left: 1.002 times."""
     decoder = synthesizer.dec
     for parameter in decoder.parameters():
         parameter.zero_()
-    decoder.m_source.l_linear.weight.fill_(1.0)
-    last = decoder.noise_convs[-1].weight  # (channels, 1, 1)
-    last[0], last[1] = 1.0, -1.0
+    if synthesizer.shape.vocoder == "RefineGAN":
+        decoder.m_source.merge[0].weight.fill_(1.0)
+        decoder.pre_conv.weight[0, 0, 3], decoder.pre_conv.weight[1, 0, 3] = 1.0, -1.0
+        last = decoder.upsample_conv_blocks[-1]
+        for way in range(2):
+            last.input_conv.weight[way, 2 * last.channels + way, 3] = 1.0
+    else:
+        decoder.m_source.l_linear.weight.fill_(1.0)
+        last = decoder.noise_convs[-1].weight  # (channels, 1, 1)
+        last[0], last[1] = 1.0, -1.0
     post = decoder.conv_post.weight  # (1, channels, 7)
     post[0, 0, 3], post[0, 1, 3] = GAIN, -GAIN
 

@@ -7,6 +7,7 @@ import dataclasses
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -79,6 +80,8 @@ WORDS: list[tuple[str, list[object], object]] = [
     ("factsOf", [{"nan": 2, "skipped": 1, "duty": 0.125}], "nan 2 · skipped 1 · duty 0.13"),
     ("factsOf", [{"copy_ms": None}], "copy ms null"),
     ("factsOf", [{}], ""),
+    ("factsOf", [{"input_db": -12.3, "speaker_hz": 110.4, "transposed_semitones": 12}],
+     "input -12 dB · speaker 110 Hz · transposed 12.0 semitones"),
     ("latencyOf", [LATENCY], "9.3 ms median, 1 in 100 takes more than 18.0 ms, worst 44.0 ms (last minute)"),
     ("leftOut", [{"replaced": 7, "discarded": 0, "lost": 2}], "7 replaced by newer values, 2 lost by the system"),
     ("leftOut", [{"replaced": 0, "discarded": 3, "lost": 0}], "3 discarded"),
@@ -95,6 +98,33 @@ WORDS: list[tuple[str, list[object], object]] = [
     ("lightingRows", [{"shared_ports": [], "universes": ADDED_UP}],
                      [["lighting", "64 universes, 2790 packets a second; 2 held: 0, 1", True]]),
 ]  # fmt: skip
+
+
+VOICE = {"delay_ms": 412.3, "algorithmic_ms": 310.0, "compute_ms": 60.2, "device_ms": 42.1, "input_db": -12.0,
+         "output_db": -6.5, "rtf": 0.31, "underruns": 2, "speaker_hz": 110.2, "target_hz": 220.0,
+         "transposed_semitones": 12.0}  # fmt: skip
+
+
+def test_the_voice_shows_levels_and_the_parts_of_its_delay_beside_its_switch(guest: Visit, children: list[Any]) -> None:
+    page = guest.page
+    page.locator("#play-tab").click()
+    page.locator("#search").fill("/rvc/enable")
+    shown = page.locator('.control[data-address="/rvc/enable"] .voice')
+    assert shown.is_hidden(), "without a voice"
+    children.append(ChildStatus(name="rvc", facts=VOICE))
+    guest.until(shown.is_visible, "the voice")
+    assert shown.locator("p").inner_text() == (
+        "delay 412 ms: block 310, computing 60, devices 42 · load 31 % · 2 late blocks · speaker 110 Hz, transposed by "
+        "12.0 semitones"
+    )
+    levels = {each.get_attribute("title"): each.evaluate("each => each.value") for each in shown.locator("meter").all()}
+    assert levels == {"voice in": -12.0, "voice out": -6.5}
+    assert not shown.locator("p.is-bad").count()
+    children[-1] = ChildStatus(name="rvc", facts={**VOICE, "rtf": 0.93})
+    guest.until(lambda: shown.locator("p.is-bad").count() == 1, "that the load is too high")
+    children.pop()
+    guest.until(shown.is_hidden, "no voice")
+    page.locator("#search").fill("")
 
 
 def test_facts_are_told_in_words(visit: Visit) -> None:
@@ -266,8 +296,8 @@ def test_sinks_start_and_stop_and_text_from_the_network_is_never_markup(visit: V
 
 
 @pytest.fixture
-def children() -> list[str]:
-    """The children of the engine behind the page; a test may change them."""
+def children() -> list[Any]:
+    """The children, or their names, of the engine behind the page; a test may change them."""
     return ["sd", "sam3"]
 
 
@@ -279,7 +309,7 @@ def stand(serve: Callable[..., Stand], stage: Stage, children: list[str]) -> Sta
     )
 
     def status() -> object:
-        now = tuple(ChildStatus(name=name) for name in children)
+        now = tuple(each if isinstance(each, ChildStatus) else ChildStatus(name=each) for each in children)
         return dataclasses.replace(stage.engine.status(), children=now, sinks=sinks)
 
     stand = serve(status=status, pictures=LEVELS)

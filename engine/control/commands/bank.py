@@ -179,7 +179,7 @@ class BankControl:
             take(name)
         else:
             run, drop = lambda name: reply.attempt(partial(take, name)), partial(reply.fail, is_logged=False)
-            self._launching.add_look(name, quantum, run, drop, preset=name)
+            self._launching.add_look(name, quantum, run, drop, preset=name, is_cut=time.is_at_once)
 
     def _release(self, held: _Held) -> None:
         """The caller holds `_lock`."""

@@ -20,8 +20,8 @@ from engine.control import CommandTable, Reply
 from engine.system.daemon_worker import call_on_thread
 from osc_schema.children import MAX_WAITING
 
-ModelList = Callable[[], tuple[str, str, Iterable[str]]]
-"""The value of /NAME/model, the configured model, and the names in its folders. Reads the disk."""
+ModelList = Callable[[], tuple[str, str, Iterable[tuple[str, str]]]]
+"""The value of /NAME/model, the configured model, and the names in its folders with their titles. Reads the disk."""
 OPPOSITES: Final = {"start": ("stop",), "restart": ("stop",), "stop": ("start", "restart")}
 
 
@@ -77,10 +77,10 @@ class ChildControl:
 
     def _on_list(self, name: str, models: ModelList, args: tuple[object, ...], reply: Reply) -> None:
         def tell() -> None:
-            now, configured, names = models()
+            now, configured, found = models()
             reply.send(f"/{name}/entry", "", f"as configured: {configured or 'none'}", int(not now))
-            for word in names:
-                reply.send(f"/{name}/entry", word, word, int(word == now))
+            for word, title in found:
+                reply.send(f"/{name}/entry", word, title, int(word == now))
             reply.done()
 
         call_on_thread(f"{name} list", reply.attempt, tell)

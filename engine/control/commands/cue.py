@@ -124,7 +124,7 @@ class CueControl:
             return None
         cue = chosen()
         self._presets.expect(cue.preset)
-        return Launched(_title(cue), cue.preset)
+        return Launched(_title(cue), cue.preset, cue.fade.is_at_once)
 
     def _command(self, chosen: Callable[[], Cue]) -> Handler:
         def on_command(args: Args, reply: Reply) -> None:

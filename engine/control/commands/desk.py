@@ -107,6 +107,7 @@ def open_desk(
         )
     )
     presets.watch_renames(launching.rename)
+    launching.values_of = presets.values_of
     cues = closing(
         CueControl(
             Path(config.cues) if config.cues else folder.path.absolute().parent / CUES_FILE,

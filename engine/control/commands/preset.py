@@ -331,12 +331,16 @@ class PresetControl:
 
     def _launched_as(self, handler: Handler, args: Args) -> Launched | Look:
         """The preset that a command loads when its beat comes. Raises PresetError for an invalid name."""
-        name, _ = name_and_time(args)
+        name, time = name_and_time(args)
         loaded = self.shelf.find(name)
         if loaded is None:
             return partial(self._look_for, name)
         self.expect(name)
-        return Launched(loaded.name, loaded.name, lambda args, reply, name: handler((name, *args[1:]), reply))
+
+        def run(args: Args, reply: Reply, name: str) -> None:
+            handler((name, *args[1:]), reply)
+
+        return Launched(loaded.name, loaded.name, time.is_at_once, run)
 
     def _look_for(self, name: str, then: Callable[[], None], fail: Callable[[str], None]) -> None:
         """Read the folder, on the disk's thread: the preset's file may be new or just repaired."""

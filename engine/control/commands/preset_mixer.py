@@ -309,7 +309,8 @@ class PresetMixer:
             raise PresetError(NOTHING_PREPARED)
         name = self._shelf.get(self.prepared).name
         self._expect(name)
-        return Launched(name, name, handler)
+        is_cut = handler == self._on_cut or time_of(args[0] if args else self._store.get(TAKE_FADE)).is_at_once
+        return Launched(name, name, is_cut, handler)
 
     def _on_flash(self, args: Args, reply: Reply) -> None:
         if len(args) != 2 or args[1] not in (0, 1):

@@ -45,11 +45,29 @@ class Figures(StageTimes):
         self.call_s = 0.0
         """Duration of the newest call, including waits and rests."""
         self._shown_s: deque[float] = deque(maxlen=1024)
+        self._periods_s: deque[float] = deque(maxlen=KEPT_CALLS)
+        """From the beginning of a call to that of the next one."""
+        self._began_s: float | None = None
+
+    def begin_call(self, now_s: float) -> None:
+        if self._began_s is not None:
+            self._periods_s.append(now_s - self._began_s)
+        self._began_s = now_s
+
+    def pause(self) -> None:
+        """The time until the next call says nothing about calls."""
+        self._began_s = None
 
     def count_call(self, stages_ms: Mapping[str, float], call_s: float) -> None:
         """Record a call and the milliseconds of each of its stages."""
         self._stages.append(stages_ms)
         self.call_s = call_s
+
+    def delay_s(self, calls: int) -> float:
+        """Time from the arrival of a value until the result of `calls` calls with it is published, nineteen times in
+        twenty: the value waits for the end of the call in work. 0 before the second call."""
+        ordered = sorted(self._periods_s)
+        return (1 + calls) * ordered[int(0.95 * (len(ordered) - 1) + 0.5)] if ordered else 0.0
 
     def count_picture(self, now_s: float) -> None:
         """Count a published result."""

@@ -24,11 +24,12 @@ if TYPE_CHECKING:
     from engine.ipc import Gate
     from engine.live.kit.scene import Scene
     from engine.params import ParamStore, Snapshot
+    from engine.params.fade_time import ReadPulse
     from engine.sinks import PictureName
     from engine.sources import Source
     from engine.system.clock import Clock
     from engine.system.reporting import Report
-    from engine.values import PublishedFrame
+    from engine.values import ComingValues, PublishedFrame
 
 Check = Callable[[Value], None]
 """A condition for `ParamStore.add_condition`: raises Rejected for a value that this run cannot use."""
@@ -100,6 +101,10 @@ class Surroundings:
     report: Report
     open_video: Callable[[str], Source | None]
     """Opens and starts a video or picture file; None for "". Closed by the run."""
+    coming: Callable[[float], list[ComingValues]]
+    """`coming(within_s)`: the values that wait for a beat within that time. Render thread."""
+    pulse: ReadPulse
+    """The beat of the newest frame."""
 
 
 def option(help: str, metavar: str, **limits: Any) -> Meta:
@@ -150,6 +155,8 @@ class LiveEntry:
     and from the configuration file. An option overrides them."""
     models: Callable[[Any], Iterable[str]] | None = None
     """`models(table)`: the names that `/NAME/model` takes, for its command `/NAME/list`; reads the disk."""
+    model_title: Callable[[Any, str], str] = lambda table, name: name
+    """`model_title(table, name)`: what that list shows for a name; may read the disk."""
     calls: Mapping[str, str] = field(default_factory=dict)
     """OSC command -> name of the command sent to the child."""
 

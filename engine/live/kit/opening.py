@@ -32,14 +32,17 @@ def live_models() -> tuple[LiveEntry, ...]:
     return tuple(live_entries().values())
 
 
-def model_lists(config: Config, store: ParamStore) -> dict[str, Callable[[], tuple[str, str, Iterable[str]]]]:
+def model_lists(
+    config: Config, store: ParamStore
+) -> dict[str, Callable[[], tuple[str, str, Iterable[tuple[str, str]]]]]:
     """By name, for the models that can be listed: a function that returns the value of `/NAME/model`, the configured
-    model, and the names in its folders."""
+    model, and the names in its folders with their titles."""
 
-    def models(entry: LiveEntry) -> tuple[str, str, Iterable[str]]:
+    def models(entry: LiveEntry) -> tuple[str, str, Iterable[tuple[str, str]]]:
         assert entry.models is not None
         table = config.models[entry.name]
-        return str(store.get(f"/{entry.name}/model")), Path(table.model).name, entry.models(table)
+        found = ((name, entry.model_title(table, name)) for name in entry.models(table))
+        return str(store.get(f"/{entry.name}/model")), Path(table.model).name, found
 
     return {entry.name: partial(models, entry) for entry in live_models() if entry.models is not None}
 

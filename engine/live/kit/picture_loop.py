@@ -89,6 +89,8 @@ class PictureLoop(ABC, Generic[Picture, Result]):
             port.poll()
             self._follow_values()
             self._update_wants_frame()
+            if self._pace.is_paused:
+                self._figures.pause()
             is_due = not self._pace.is_paused and time.perf_counter() >= self._due_s
             picture = self._next_picture() if is_due else None
             if picture is None:
@@ -143,6 +145,11 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         """Equal for calls that have the same pieces, which take the same times."""
 
     @property
+    def _calls_a_result(self) -> int:
+        """Calls from a new value to the result that is made with it alone."""
+        return 1
+
+    @property
     @abstractmethod
     def _uses_source(self) -> bool:
         """True if the child would use the engine's next picture if it is not paused."""
@@ -177,6 +184,7 @@ class PictureLoop(ABC, Generic[Picture, Result]):
     def _call(self, picture: Picture) -> None:
         """Process a picture, publish the result, rest."""
         began_s = self._call_began_s = time.perf_counter()
+        self._figures.begin_call(began_s)
         alarm = self._request_picture()
         self._progress.begin_call()
         result = self._retry_after_freeing(lambda: self._work_on(picture))
@@ -279,6 +287,7 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         self._port.facts(
             **self._figures.facts(now_s),
             **self._facts(),
+            delay_ms=round(1000.0 * self._figures.delay_s(self._calls_a_result), 1),
             duty=round(pacer.duty, 3),
             slice_p99_ms=round(pacer.slice_times().p99_ms, 2),
         )

@@ -21,39 +21,51 @@ class SentValues:
         self.snapshot: Snapshot | None = None
         """The snapshot sent last; None before the first."""
         self.generation = 0
-        """Incremented by each obsoleting change. A picture of a lower generation must not be shown."""
-        self._addresses = frozenset(param.address for param in osc_schema.PARAMS if param.child == child)
+        """Incremented by each obsoleting change, and by `mark`."""
+        self.valid_from = 0
+        """A picture of a lower generation must not be shown: an obsoleting change came after it."""
+        self.addresses = frozenset(param.address for param in osc_schema.PARAMS if param.child == child)
+        """Those of the child."""
         self._obsoleting = obsoleting
         self._moved = NOTHING
+        self._is_marked = False
 
-    def changes(self, snapshot: Snapshot, moved: Mapping[str, float] = NOTHING) -> Mapping[str, Any]:
+    def mark(self) -> int:
+        """Begin a generation: that of the pictures made with the next changes, and all later ones."""
+        self._is_marked = True
+        self.generation += 1
+        return self.generation
+
+    def changes(self, snapshot: Snapshot, moved: Mapping[str, Any] = NOTHING) -> Mapping[str, Any]:
         """The values that differ from the last call, by address; on the first call all values.
 
-        `moved`: values that modulation changes in this frame. When modulation stops, the set value is sent again. An
-        obsoleting change includes the new generation.
+        `moved`: values that are used in place of the set ones, by modulation or ahead of their beat. When that ends,
+        the set value is sent again. A new generation is one of them.
         """
         if snapshot is self.snapshot and not moved and not self._moved:
             return NOTHING
         changed = (
-            self._addresses if self.snapshot is None else self._addresses & set(snapshot.changed_from(self.snapshot))
+            self.addresses if self.snapshot is None else self.addresses & set(snapshot.changed_from(self.snapshot))
         )
         changed = changed.union(self._moved)
         self._moved = {
             address: _unless_small(address, self._moved.get(address), value)
             for address, value in moved.items()
-            if address in self._addresses
+            if address in self.addresses
         }
         self.snapshot = snapshot
         values = {address: snapshot[address] for address in changed} | self._moved
         if not self._obsoleting.isdisjoint(values):
-            self.generation += 1
+            self.valid_from = self.mark()
+        if self._is_marked:
             values[GENERATION] = self.generation
+            self._is_marked = False
         return values
 
 
-def _unless_small(address: str, sent: float | None, value: float) -> float:
+def _unless_small(address: str, sent: Any, value: Any) -> Any:
     """`value`, or the value sent last if it is close to it."""
     param = osc_schema.lookup(address)
-    if sent is None or param is None or abs(value - sent) > SMALL_STEP * (param.high - param.low):
+    if sent is None or param is None or not param.can_glide:
         return value
-    return sent
+    return value if abs(value - sent) > SMALL_STEP * (param.high - param.low) else sent

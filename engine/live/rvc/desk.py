@@ -25,7 +25,7 @@ from engine.audio.steady_reader import SteadyReader
 from engine.children.messages import Fact
 from engine.live.rvc.delay import DelayParts, VoiceDelay
 from engine.live.rvc.link import VoiceLink
-from engine.live.rvc.mix import MixSettings, OneChannel, VoiceMix
+from engine.live.rvc.mix import MixSettings, OneChannel, PeakLevel, VoiceMix
 from engine.system.clock import Clock
 from engine.system.guarded_thread import Guard, GuardedThread
 from engine.system.reporting import Report
@@ -63,6 +63,7 @@ class VoiceDesk:
         self._dry = SampleRing(rate_hz, 1, HEARD_S)
         self._one_channel = OneChannel(rate_hz)
         self._mix = VoiceMix(rate_hz)
+        self._level_in, self._level_out = PeakLevel(rate_hz), PeakLevel(rate_hz)
         self._delay = VoiceDelay()
         self._delay.follow(link.timing, 0.0)
         self._parts = self._delay.parts
@@ -119,14 +120,17 @@ class VoiceDesk:
         return parts if any(reader.is_settled for reader in self._readers) else replace(parts, device_s=0.0)
 
     def facts(self) -> dict[str, Fact]:
-        """Facts beside those of the child. `underruns`: times that converted samples were missing while the conversion
-        was on; `gaps`: times that a device found no samples at all, not even dry ones."""
+        """Facts beside those of the child. `input_db`, `output_db`: peak levels of the voice and of what is heard.
+        `underruns`: times that converted samples were missing while the conversion was on; `gaps`: times that a
+        device found no samples at all, not even dry ones."""
         delay = self.delay
         return {
             "algorithmic_ms": round(delay.algorithmic_s * 1000.0, 1),
             "compute_ms": round(delay.compute_s * 1000.0, 1),
             "device_ms": round(delay.device_s * 1000.0, 1),
             "delay_ms": round(delay.total_s * 1000.0, 1),
+            "input_db": self._level_in.db,
+            "output_db": self._level_out.db,
             "underruns": self._mix.underruns,
             "gaps": self._gaps,
             "input": self._capture.state,
@@ -165,6 +169,7 @@ class VoiceDesk:
             voice = self._one_channel.of(samples, self._channel)
             self._link.hear(voice)
             self._dry.write(voice[:, None])
+            self._level_in.take(voice)
         self._taken = first + len(samples)  # assigned last, so that a failed step is repeated with the same numbers
         # Samples overwritten before they were read get no number; the mark aligns the ones after them.
         if (mark := ring.mark) is not None:
@@ -176,7 +181,9 @@ class VoiceDesk:
         self._watch_spare_of_blocks(due + self._mix.fade_frames)
         wet, presence = self._link.converted.read(first, due - first + self._mix.fade_frames)
         underruns = self._mix.underruns
-        self.heard.write(self._mix.mix(dry[:, 0], wet, presence, self._settings)[:, None])
+        mixed = self._mix.mix(dry[:, 0], wet, presence, self._settings)
+        self.heard.write(mixed[:, None])
+        self._level_out.take(mixed)
         if self._mix.underruns > underruns and self._late is None:
             self._late = first + int(np.flatnonzero(presence <= 0.0)[0]), self._clock.now_s()
 

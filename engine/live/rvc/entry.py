@@ -65,6 +65,18 @@ def files_named(config: RvcConfig, name: str) -> "tuple[str, IndexChoice]":
     return model, index_for(model, for_another(config.index))
 
 
+def voice_title(config: RvcConfig, name: str) -> str:
+    """The name of a voice in the folders, with its version, rate and index, or why it is none. Reads its header."""
+    from engine.errors import ModelError
+    from engine.models.rvc.check import headline
+
+    try:
+        model, index = files_named(config, name)
+        return f"{name} ({headline(model)}, {'with' if index.index else 'no'} index)"
+    except (ModelError, OSError, ValueError) as error:
+        return f"{name} (cannot be used: {str(error).rsplit(f'{name}: ', 1)[-1]})"
+
+
 def conditions(config: RvcConfig, has_camera: Callable[[], bool]) -> Iterator[tuple[str, Check]]:
     if config.model:
         yield found_by(MODEL, partial(files_named, config))
@@ -93,5 +105,6 @@ ENTRY = LiveEntry(
     conditions=conditions,
     implied=implied,
     models=lambda config: names_in(config.folders, (".pth", ".safetensors")),
+    model_title=voice_title,
     calls={"/rvc/empty_cache": "empty_cache"},
 )

@@ -31,6 +31,7 @@ from engine.ipc import AudioRingReader, Phase
 from engine.live.kit.figures import StageTimes
 from engine.live.kit.model_loading import load_on_device, lost_device_told
 from engine.live.rvc.arrivals import Arrivals
+from engine.live.rvc.auto_pitch import AutoPitch
 from engine.live.rvc.settings import Window, read_settings
 from engine.models.rvc import VoiceSettings, VoiceSpec
 from engine.models.rvc.optimization import OptimizationConfig
@@ -83,6 +84,7 @@ class VoiceLoop:
         """Number of the next block; None: start over."""
         self._joined_from = 0
         """First sample at full level; before it the output fades in from silence."""
+        self._auto_pitch = AutoPitch()
         self._notes: set[str] = set()
         self._slow_window: Window | None = None
         """The window that was last reported as too slow for this machine."""
@@ -166,10 +168,16 @@ class VoiceLoop:
     def _voice(self) -> VoiceSettings:
         """The requested settings, with the speaker replaced if the model does not have it."""
         voice, speakers = self._settings.voice, self._model.synthesizer.shape.speakers
+        if self._settings.is_pitch_auto and not self._model.has_pitch:
+            self._note("asked", "/rvc/pitch_auto: the model takes no pitch; nothing is transposed")
         if voice.speaker < speakers:
             return voice
         self._note("asked", f"/rvc/speaker {voice.speaker}: the model has 0..{speakers - 1}; using 0")
         return replace(voice, speaker=0)
+
+    @property
+    def _target_hz(self) -> float | None:
+        return self._settings.pitch_target_hz if self._settings.is_pitch_auto else None
 
     # -- block by block
 
@@ -205,6 +213,9 @@ class VoiceLoop:
                 heard, number = number, self._reader.end_sample // self._live.grid.block
                 self._listen(heard - 1, number - 1)
             if number > 0:
+                self._auto_pitch.hear(self._live.window_hz())
+                lift = self._auto_pitch.settle(self._target_hz, self._end_s(number - 1))
+                self._live.lift_at_once(lift)
                 self._converted(number - 1)
         return number
 
@@ -213,6 +224,10 @@ class VoiceLoop:
         with self._occupying_device():
             self._listen(first, number)
         self._joined_from = self._first_sample(number) + self._live.grid.crossfade
+
+    def _end_s(self, number: int) -> float:
+        """Seconds of the voice up to the end of block `number`."""
+        return (number + 1) * self._live.grid.block / self._reader.rate_hz
 
     def _first_sample(self, number: int) -> int:
         """Number of the voice sample that the first output sample of block `number` belongs to."""
@@ -231,8 +246,10 @@ class VoiceLoop:
         """Convert and publish block `number`."""
         began_s = time.perf_counter()
         spoiled = self._live.spoiled
+        self._live.lift = self._auto_pitch.aim(self._target_hz, self._end_s(number))
         with self._occupying_device():
             sound = self._converted(number)
+        self._auto_pitch.hear(self._live.heard_hz)
         self._next = None if sound is None else number + 1
         if sound is None:
             return
@@ -352,8 +369,13 @@ class VoiceLoop:
         self._warn_of_slowness()
         stages = self._figures.stages_ms() if self._is_profiled else {}
         counts: dict[str, Fact] = {"cleaned": self._live.cleaned, "nan": self._live.spoiled}
+        pitch: dict[str, Fact] = {
+            "speaker_hz": round(self._auto_pitch.speaker_hz or 0.0, 1),
+            "target_hz": self._settings.pitch_target_hz,
+            "transposed_semitones": round(self._settings.voice.pitch + self._live.lift, 2),
+        }
         memory: dict[str, Fact] = {"memory_mb": self._memory_mb, **card_facts(self._model.device)}
-        self._port.facts(**self._figures.facts(self._block_ms), **counts, **stages, **memory)
+        self._port.facts(**self._figures.facts(self._block_ms), **counts, **pitch, **stages, **memory)
 
     def _warn_of_slowness(self) -> None:
         """Warn once for each window that is too slow for real time: most of the voice would stay unconverted at any

@@ -6,6 +6,7 @@ this flag (0 or 1) averaged over the newest FADE_S, weighted by a Hann window (H
 The dry voice or silence is mixed in with 1 minus that gain.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -13,6 +14,7 @@ from typing import Any, Self
 import numpy as np
 
 FADE_S = 0.006
+FALL_DB_S = 20.0
 SILENT_DB = -60.0  # at or below this level the gain is 0
 
 
@@ -81,6 +83,25 @@ class VoiceMix:
         if opened.all() or not opened.any():
             return np.full(frames, opened[0], np.float32)
         return np.convolve(opened[1:], self._window, mode="valid")
+
+
+class PeakLevel:
+    """The peak level of a sound for a meter: rises at once, and falls by FALL_DB_S."""
+
+    def __init__(self, rate_hz: int) -> None:
+        self._rate_hz = rate_hz
+        self._db = SILENT_DB
+
+    @property
+    def db(self) -> float:
+        """dBFS, SILENT_DB at least. Any thread."""
+        return round(self._db, 1)
+
+    def take(self, sound: np.ndarray) -> None:
+        """The next samples, (n,) float32."""
+        peak = float(np.abs(sound).max(initial=0.0))
+        peak_db = 20.0 * math.log10(peak) if 1e-6 < peak < 10.0 else SILENT_DB  # neither NaN nor infinity stays
+        self._db = max(peak_db, self._db - FALL_DB_S * len(sound) / self._rate_hz, SILENT_DB)
 
 
 class OneChannel:

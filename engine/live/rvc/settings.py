@@ -40,6 +40,9 @@ class VoiceChildSettings:
     """True if the duration of each stage is reported."""
     window: Window
     voice: VoiceSettings
+    is_pitch_auto: bool = False
+    pitch_target_hz: float = 155.0
+    """Median pitch that `/rvc/pitch_auto` transposes the speaker to."""
 
 
 def read_settings(values: Mapping[str, Any]) -> VoiceChildSettings:
@@ -49,5 +52,7 @@ def read_settings(values: Mapping[str, Any]) -> VoiceChildSettings:
         is_enabled=value("enable"),
         is_profiled=value("profiling"),
         window=filled(Window, value),
+        is_pitch_auto=value("pitch_auto"),
+        pitch_target_hz=value("pitch_target_hz"),
         voice=filled(VoiceSettings, value, is_autotuned=value("autotune"), threshold_db=value("threshold")),
     )

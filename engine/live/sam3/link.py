@@ -192,7 +192,7 @@ class SegmentationLink(PictureLink[Build]):
         return self._found is None or is_away
 
     def _take_newest(self) -> None:
-        sheet = self._output.newest(generation=self._sent.generation)
+        sheet = self._output.newest(generation=self._sent.valid_from)
         if sheet is None:
             return
         try:

@@ -1,6 +1,7 @@
 """The engine's end of the SD child: sends parameters and pictures, receives painted pictures, applies the fallback."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 
 from engine.children.spec import ChildSpec
 from engine.errors import ModelError
+from engine.live.kit.ahead import Ahead
 from engine.live.kit.child_link import PictureLink, device_settings
 from engine.live.kit.fader import Fade, Fader
 from engine.live.kit.live_model import LiveEntry, Surroundings
@@ -17,11 +19,13 @@ from engine.live.kit.refusing import absolute
 from engine.live.kit.scene import Layer5Offer, Scene, draw_fade
 from engine.live.kit.sent_values import NOTHING
 from engine.live.sd.entry import SdConfig, model_named, picture_named
+from engine.live.sd.settings import RESETS
+from engine.live.sd.travel import Travel
 from engine.models.libraries import require_libraries
 from engine.models.sd.check import check, run_line
 from engine.models.sd.spec import VAE_WORDS, ModelSpec
 from engine.params import Snapshot
-from engine.values import PublishedFrame, VideoFrame
+from engine.values import ComingValues, PublishedFrame, VideoFrame
 from osc_schema.sd import CHILD, CONTROLNETS, MASKS_SOURCE
 
 LOOP = "engine.live.sd.loop:run"
@@ -31,6 +35,7 @@ REPAINTS_ITSELF = (
     "/mode simple shows SD alone and /sd/source is the Multiverse: SD repaints itself; choose another source, or /mode "
     "multiverse"
 )
+FRAMES_AHEAD = 2  # from a picture in the ring to the frame that shows it, and from a value to the control pipe
 REPEAT_S = 0.1  # interval at which an unchanged picture is painted again, because prompts and seeds change
 PRELOAD = (
     "engine.models",  # first: it registers the replacement for torchaudio before its users are imported
@@ -90,12 +95,14 @@ class DiffusionLink(PictureLink[str]):
     def __init__(self, config: SdConfig, around: Surroundings) -> None:
         self._config = config
         self._set_value = partial(around.store.set, by=CHILD)
+        self._coming, self._pulse = around.coming, around.pulse
         spec = ChildSpec(name=CHILD, loop=LOOP, settings=self._settings(spec_of(config, config.model)), preload=PRELOAD)
         super().__init__(spec, around, in_force="", video=config.video, obsoleting=SIZE)
         self._output = self._open_output("picture")
         self._segments = self._open_input("segments")
         self._fader = Fader()
         self._moved: Mapping[str, float] = NOTHING
+        self._travel, self._ahead = Travel(), Ahead(self._sent.mark)
         self._fed: VideoFrame | None = None
         self._fed_s = 0.0
         self._multiverse: VideoFrame | None = None
@@ -115,17 +122,42 @@ class DiffusionLink(PictureLink[str]):
     def follow(
         self, snapshot: Snapshot, values: Mapping[str, object] = NOTHING, moved: Mapping[str, float] = NOTHING
     ) -> None:
-        """Send the values that changed since the last frame. A change of /sd/model starts a planned swap."""
+        """Send the values that changed since the last frame, and those that wait for a beat as much earlier as a
+        picture takes. A change of /sd/model starts a planned swap."""
         self._moved = moved
         is_first = self._sent.snapshot is None
-        changes = self._sent.changes(snapshot, moved)
+        lead_s = self._lead_s(snapshot)
+        weights, steps = self._travel.follow(values or snapshot, self._pulse(), lead_s)
+        ahead = self._ahead.send([*steps, *self._launched(lead_s)])
+        changes = self._sent.changes(snapshot, {**moved, **weights, **ahead})
         plain = {address: value for address, value in changes.items() if address not in (MODEL, IMAGE)}
         if plain:
             self.supervisor.set_values(plain)
+        self._reset(snapshot, lead_s)
         if IMAGE in changes:
-            self._look_up(self._change_image, str(snapshot[IMAGE]))
+            self._look_up(self._change_image, str(changes[IMAGE]))
         if MODEL in changes and not (is_first and not snapshot[MODEL]):
             self._look_up(self._change_model, str(snapshot[MODEL]))
+
+    def _reset(self, snapshot: Snapshot, lead_s: float) -> None:
+        """Let what SD keeps from picture to picture begin anew with the picture of each beat or bar."""
+        every, pulse = snapshot["/sd/consistency_reset"], self._pulse()
+        if every != "cut" and snapshot["/sd/consistency"]:
+            beats = pulse.beat + pulse.step / 2 + lead_s * pulse.bpm / 60.0
+            self.supervisor.set_values({RESETS: math.floor(beats / (pulse.beats_a_bar if every == "bar" else 1))})
+
+    def _lead_s(self, snapshot: Snapshot) -> float:
+        """Time from sending a value until the picture with it is shown, at most, as the child measures it."""
+        delay_ms, fps = self.supervisor.status().facts.get("delay_ms", 0.0), snapshot["/engine/fps"]
+        assert isinstance(delay_ms, int | float) and isinstance(fps, float)
+        return delay_ms / 1000.0 + FRAMES_AHEAD / fps if delay_ms else 0.0
+
+    def _launched(self, lead_s: float) -> Iterator[ComingValues]:
+        """The changes for the child that wait for a beat within `lead_s`."""
+        for change in self._coming(lead_s) if lead_s else ():
+            values = {at: value for at, value in change.values.items() if at in self._sent.addresses and at != MODEL}
+            if values:
+                yield ComingValues(key=change.key, values=values)
 
     def _look_up(self, change: Callable[[str], None], name: str) -> None:
         self._in_background(change, name, of=f'"{name}"')
@@ -218,7 +250,8 @@ class DiffusionLink(PictureLink[str]):
         return has_source and self._values["/sd/fallback"] == "source" and self._is_away
 
     def _take_newest(self, now_s: float, crossfade_s: float) -> None:
-        frame = self._output.newest(generation=self._sent.generation)  # never one from before a change of size
+        valid_from = self._sent.valid_from  # never a picture from before a change of size
+        frame = self._ahead.show(self._output.newest(generation=valid_from), valid_from=valid_from)
         is_black = self._values["/sd/fallback"] == "black" and self._is_away
         if frame is not None:
             self._newest = VideoFrame(pixels=frame.pixels, index=frame.index, time_s=frame.time_s, source=CHILD)

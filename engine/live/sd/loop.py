@@ -105,7 +105,7 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
         elif self._similarity is None:
             from engine.models.sd.similarity import SimilarityFilter
 
-            self._similarity = SimilarityFilter(settings.similarity, max(0, settings.steps.seed))
+            self._similarity = SimilarityFilter(settings.similarity, max(0, settings.steps.seed.seed))
         else:
             self._similarity.threshold = settings.similarity
             self._similarity.forget()  # with new settings the same picture may come out differently
@@ -154,7 +154,7 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
             self._is_changed = False
             self._progress.take_values()
         time_s = 0.0 if self._source is None else self._source.time_s
-        return self._painter.paint(picture, found=self._newest_segments(), time_s=time_s, generation=self._generation)
+        return self._painter.paint(picture, found=self._newest_segments(), time_s=time_s)
 
     def _newest_segments(self) -> np.ndarray | None:
         """The newest control image of the masks, if a ControlNet uses it; None before the first."""
@@ -164,6 +164,10 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
             if frame is not None:  # a new ring is empty at first: keep the previous image
                 self._segments = frame.pixels
         return self._segments
+
+    @property
+    def _calls_a_result(self) -> int:
+        return self._painter.calls
 
     @property
     def _work(self) -> float:
@@ -178,7 +182,7 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
             self._drop("the picture is not finite; keeping the previous one")
             return
         self._publish_pixels(
-            painted.pixels, generation=painted.generation, index=self._figures.pictures, time_s=painted.time_s
+            painted.pixels, generation=self._generation, index=self._figures.pictures, time_s=painted.time_s
         )
 
     # -- memory

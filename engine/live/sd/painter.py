@@ -38,10 +38,8 @@ class PaintedPicture:
     """(height, width, 3) uint8; overwritten by the next picture."""
     is_finite: bool
     """False if the output contains NaN or infinity; then the picture must not be shown."""
-    generation: int
-    """Generation of the values (`sent_values`) at the time its source frame went in."""
     time_s: float
-    """Time of that frame."""
+    """Time of its source frame."""
 
 
 class Painter:
@@ -65,6 +63,7 @@ class Painter:
         from engine.models.graphs import SMALL_KEPT, always, calls_for
         from engine.models.sd.accelerators import compiling_beside, unet_calls
         from engine.models.sd.conditioner import Conditioner
+        from engine.models.sd.consistency import Consistency
         from engine.models.sd.denoiser import Denoiser
 
         beside = compiling_beside(model, lambda line: note("accelerator", line))
@@ -82,11 +81,14 @@ class Painter:
         self._lora_faders = LoraFaders(() if model.loras is None else model.loras.names, note)
         self._vae_calls = tuple(for_vae(model.device, *captures) for _ in range(2))
         self._device_copies = DeviceCopies(model.device)
+        self._consistency = Consistency(self._device_copies.send)
         self._settings: DiffusionSettings | None = None
         self._plan: StreamPlan | SinglePlan | None = None
         self._conditioned: tuple[object, ...] = ()
         self._image: np.ndarray | None = None
         self._last: torch.Tensor | None = None
+        self._amount = 0.0
+        """/sd/consistency in use."""
 
     def take(self, settings: DiffusionSettings) -> None:
         """Use these settings from now on. Runs the text encoders if a text has changed. Keeps the frames in flight if
@@ -102,6 +104,7 @@ class Painter:
             self._image = self._read_image(settings.image)
         self._condition(settings)
         self._schedule(settings)
+        self._keep(settings)
         self._settings = settings
 
     def paint(
@@ -110,18 +113,18 @@ class Painter:
         *,
         found: np.ndarray | None = None,
         time_s: float = 0.0,
-        generation: int = 0,
     ) -> PaintedPicture | None:
         """Repaint `picture` (H, W, 3 or 4) uint8 of any size. A stream of S steps returns None for the first S - 1
         calls.
 
         A tensor must be on the model's device. The result of a stream belongs to an earlier frame, and has that frame's
-        `time_s` and `generation`. `found`: the control image of the masks, (H, W, 3) uint8, or None.
+        `time_s`. `found`: the control image of the masks, (H, W, 3) uint8, or None.
         """
+        assert self._plan is not None
         from engine.live.sd.plan import Ticket
 
-        assert self._plan is not None
         self.clock.begin()
+        ticket = Ticket(time_s, self._seen(picture))
         sent = self._device_copies.send("source", picture) if isinstance(picture, np.ndarray) else picture[None]
         rgb = sent[..., :3]
         used = self._used
@@ -131,11 +134,13 @@ class Painter:
         z, controls = encoded["z"], self._controls(used, encoded, found)
         self.clock.end("encode")
         self._between()
-        ticket = Ticket(generation=generation, time_s=time_s)
+        z = self._begun(z, ticket.seen)
         latents, ticket = self._plan.paint(z, self._cond, controls, self._between, ticket)
         self.clock.end("unet")
         if latents is None:
             return None
+        if ticket.seen is not None and self._amount:
+            latents = self._consistency.into_result(latents, ticket.seen, self._amount)
         self._between()
         decoded = self._vae_calls[1].run(("decode", self._size), (self._decode,), {"z": latents})
         self.clock.end("decode")
@@ -143,7 +148,7 @@ class Painter:
         self.clock.end("copy")
         if is_shown := bool(is_finite):
             self._last = decoded["rgb"][0].clone()  # copied, because the graph's next result overwrites this one
-        return PaintedPicture(pixels=pixels, is_finite=is_shown, generation=ticket.generation, time_s=ticket.time_s)
+        return PaintedPicture(pixels=pixels, is_finite=is_shown, time_s=ticket.time_s)
 
     def feedback(self, zoom: float, rotate_deg: float) -> "torch.Tensor | None":
         """The last picture zoomed and rotated clockwise, (height, width, 3) uint8; None if there is none."""
@@ -162,9 +167,15 @@ class Painter:
 
     @property
     def steps(self) -> int:
-        """Steps actually run for a picture; in a stream also the number of calls until a frame comes out painted."""
+        """Steps actually run for a picture."""
         assert self._plan is not None
         return self._plan.steps
+
+    @property
+    def calls(self) -> int:
+        """Calls from a frame to its picture."""
+        assert self._plan is not None
+        return self._plan.calls
 
     @property
     def guidance(self) -> float:
@@ -238,14 +249,15 @@ class Painter:
         if needed == self._conditioned:
             return
         self._cond = self._conditioner.encode(
-            words.prompt,
+            words.blended,
             words.negative,
-            prompt_b=words.prompt_b,
-            mix=words.mix,
+            blend=words.blend,
             ip_image=self._image,
             size=settings.size,
             clip_skip=words.clip_skip,
         )
+        for text in words.in_wait:
+            self._conditioner.prepare(text, words.clip_skip)
         if self._settings is None or words.clip_skip != self._settings.words.clip_skip:
             self._note_clip_skip(words.clip_skip)
         self._conditioned = needed
@@ -284,7 +296,36 @@ class Painter:
         if self._plan.ignores_delta and (last is None or steps != (last.is_stream, last.steps)):
             self._note("delta", "/sd/delta: has no effect in the first step, which starts from pure noise")
 
+    def _keep(self, settings: DiffusionSettings) -> None:
+        """How much of the last picture stays. A stream sees its features, too: its rows are steps of a picture each."""
+        from engine.live.sd.plan import StreamPlan
+
+        before = self._settings
+        if before is not None and (settings.resets, settings.size) != (before.resets, before.size):
+            self._consistency.forget()
+            self._denoiser.forget()
+        self._amount = settings.consistency
+        if not self._amount:
+            self._consistency.forget()
+        self._denoiser.consistency = self._amount if isinstance(self._plan, StreamPlan) else 0.0
+
     # -- one call
+
+    def _seen(self, picture: "np.ndarray | torch.Tensor") -> np.ndarray | None:
+        """The thumbnail of a source frame, if the last picture stays in the next one."""
+        from engine.models.sd.consistency import thumbnail
+
+        return thumbnail(picture, self._size) if self._amount and isinstance(picture, np.ndarray) else None
+
+    def _begun(self, z: "torch.Tensor", seen: np.ndarray | None) -> "torch.Tensor":
+        """The latents that a frame begins with."""
+        if seen is None:
+            return z
+        cuts = self._consistency.cuts
+        z = self._consistency.into_start(z, seen, self._amount)
+        if self._consistency.cuts != cuts:
+            self._denoiser.forget()
+        return z
 
     @property
     def _used(self) -> list[ControlSetting]:
@@ -331,7 +372,7 @@ class LoraFaders:
     """Decides a LoRA's weight: from its fader (`/sd/lora/<n>/weight`) or from its prompt tag (`<lora:name:0.8>`).
 
     The one changed last applies. A prompt tag sets the weight; a fader moved afterwards takes over until the tag
-    changes; without a tag the fader applies. In a mix of two prompts the weights are mixed too, and a prompt without a
+    changes; without a tag the fader applies. In a blend of prompts the weights are mixed too, and a prompt without a
     tag uses the fader's weight. If both change at the same time, as when a preset is loaded, the tag applies.
     """
 
@@ -339,32 +380,31 @@ class LoraFaders:
         """`names`: the names of the model's LoRAs. `note(key, line)` receives a line for each tag that matches none of
         them."""
         self._names, self._note = tuple(names), note
-        self._prompts = ("", "")
-        self._tags: tuple[dict[int, float], dict[int, float]] = ({}, {})
+        self._prompts: tuple[str, ...] = ()
+        self._tags: tuple[dict[int, float], ...] = ()
         self._faders: tuple[float, ...] = ()
         self._taken_over: set[int] = set()
 
     def weights(self, faders: tuple[float, ...], words: Words) -> tuple[float, ...]:
         """The weight of each LoRA, in the order of `faders`."""
-        tags = self._read(words)
+        before, self._tags = self._tags, self._read(words)
         for place, fader in enumerate(faders):
-            if any(now.get(place) != before.get(place) for now, before in zip(tags, self._tags, strict=True)):
+            if before and any(now.get(place) != old.get(place) for now, old in zip(self._tags, before, strict=False)):
                 self._taken_over.discard(place)
             elif self._faders and fader != self._faders[place]:
                 self._taken_over.add(place)
-        self._tags, self._faders = tags, faders
-        return tuple(self._weight(place, fader, words.mix) for place, fader in enumerate(faders))
+        self._faders = faders
+        return tuple(self._weight(place, fader, words.shares) for place, fader in enumerate(faders))
 
-    def _weight(self, place: int, fader: float, mix: float) -> float:
-        one, other = (tags.get(place, fader) for tags in self._tags)
-        if place in self._taken_over or one == other == fader:
+    def _weight(self, place: int, fader: float, shares: Sequence[float]) -> float:
+        if place in self._taken_over:
             return fader
-        return one if mix <= 0.0 else other if mix >= 1.0 else (1.0 - mix) * one + mix * other
+        return fader + sum(
+            share * (tags.get(place, fader) - fader) for tags, share in zip(self._tags, shares, strict=True)
+        )
 
-    def _read(self, words: Words) -> tuple[dict[int, float], dict[int, float]]:
-        prompts = words.prompt, words.prompt_b
-        if prompts == self._prompts:
+    def _read(self, words: Words) -> tuple[dict[int, float], ...]:
+        if words.prompts == self._prompts:
             return self._tags
-        self._prompts = prompts
-        one, other = (tagged_weights(prompt, self._names, self._note) for prompt in prompts)
-        return one, other
+        self._prompts = words.prompts
+        return tuple(tagged_weights(prompt, self._names, self._note) for prompt in words.prompts)

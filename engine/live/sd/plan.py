@@ -2,8 +2,10 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from engine.live.sd.settings import DiffusionSettings
 from engine.models.sd.batch_schedule import BatchSchedule
@@ -18,14 +20,13 @@ if TYPE_CHECKING:
     from engine.models.sd.model import DiffusionModel
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ticket:
-    """Attached to a frame when it goes in, and returned with its picture."""
+class Ticket(NamedTuple):
+    """Goes in with a frame, and comes out with its picture."""
 
-    generation: int
-    """Generation of the values at that moment."""
     time_s: float
-    """Time of the frame on the engine's clock."""
+    """The frame's time on the engine's clock."""
+    seen: np.ndarray | None
+    """Its `consistency.thumbnail`, if that is needed."""
 
 
 class StreamPlan:
@@ -38,6 +39,11 @@ class StreamPlan:
     @property
     def steps(self) -> int:
         """Steps actually run for a picture."""
+        return self.schedule.steps
+
+    @property
+    def calls(self) -> int:
+        """Calls from a frame to its picture."""
         return self.schedule.steps
 
     @property
@@ -75,6 +81,7 @@ class SinglePlan:
     """Each call runs all steps of one picture."""
 
     ignores_delta = False
+    calls = 1
 
     def __init__(self, model: "DiffusionModel", denoiser: "Denoiser", settings: DiffusionSettings) -> None:
         self.schedule = BatchSchedule(model, denoiser, **_batch_settings(settings))
@@ -100,9 +107,13 @@ class SinglePlan:
 
 
 def _batch_settings(settings: DiffusionSettings) -> dict[str, Any]:
-    return {name: getattr(settings.steps, name) for name in ("steps", "strength", "guidance", "seed")}
+    return {
+        name: getattr(settings.steps, name)
+        for name in ("steps", "strength", "guidance", "guidance_begin", "guidance_end", "seed")
+    }
 
 
 def _stream_settings(settings: DiffusionSettings) -> StreamSettings:
     width, height = settings.size
-    return StreamSettings(width=width, height=height, **asdict(settings.steps))
+    steps = {field.name: getattr(settings.steps, field.name) for field in fields(settings.steps)}
+    return StreamSettings(width=width, height=height, **steps)

@@ -9,9 +9,12 @@ from typing import Any, Literal
 
 from engine.errors import ModelError
 from engine.live.kit.pace import filled, value_reader
-from osc_schema.sd import CONTROLNETS, LORAS, MASKS_SOURCE
+from engine.models.sd.seeds import Blend, Seeds
+from osc_schema.sd import CONTROLNETS, LORAS, MASKS_SOURCE, PROMPTS
 
 SIZE_STEP_PX = 64
+RESETS = "resets"
+"""Key of `DiffusionSettings.resets` among the child's values."""
 TABLE_STEPS = 50  # length of the timestep table that a t_index refers to
 
 
@@ -26,6 +29,33 @@ class Words:
     """0..1, from `prompt` to `prompt_b`."""
     clip_skip: int = 0
     """Text encoder layer to use, counted from the end; 0: the model's default."""
+    numbered: tuple[tuple[str, float], ...] = ()
+    """Text and weight of the prompts 1 to 8."""
+    blend: Blend = "slerp"
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """The two plain ones, then the prompts 1 to 8."""
+        return (self.prompt, self.prompt_b, *(text for text, _ in self.numbered))
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """The share of each of `prompts` in the picture. The plain ones have none as soon as one of the prompts 1 to 8
+        has a text and a weight above 0."""
+        weights = [weight if text else 0.0 for text, weight in self.numbered]
+        plain = (0.0, 0.0) if any(weights) else (1.0 - self.mix, self.mix)
+        together = sum(plain) + sum(weights)
+        return tuple(weight / together for weight in (*plain, *weights))
+
+    @property
+    def blended(self) -> tuple[tuple[str, float], ...]:
+        """The prompts in the picture, with their shares."""
+        return tuple(pair for pair in zip(self.prompts, self.shares, strict=True) if pair[1] > 0.0)
+
+    @property
+    def in_wait(self) -> tuple[str, ...]:
+        """The prompts 1 to 8 without a share, which are encoded in advance."""
+        return tuple(text for text, share in zip(self.prompts[2:], self.shares[2:], strict=True) if text and not share)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +69,11 @@ class Steps:
     cfg_type: Literal["none", "full", "self", "initialise"]
     guidance: float
     """1 or less: off."""
+    guidance_begin: float
+    guidance_end: float
+    """Shares of the steps between which it acts."""
     delta: float
-    seed: int
-    """-1: new noise for each picture."""
+    seed: Seeds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +105,10 @@ class DiffusionSettings:
     rotate_deg: float
     similarity: float | None
     """None: no picture is skipped."""
+    consistency: float
+    """0..1: how much of the last picture stays; 0: off."""
+    resets: int
+    """A new number: the next picture begins without the last one."""
     may_shrink: bool
     problem: str = ""
     """One line about a value that is invalid and ignored."""
@@ -82,14 +118,17 @@ class DiffusionSettings:
         """The texts encoded for a picture, by address, without empty ones. They are suspects for quarantine if the
         process dies.
 
-        A prompt with weight 0 in the mix is left out: a picture made without it would wrongly clear it of suspicion.
-        The negative prompt is encoded at any guidance scale, so that raising the scale needs no encoding.
+        A plain prompt with weight 0 in the mix is left out: a picture made without it would wrongly clear it of
+        suspicion. The negative prompt is encoded at any guidance scale, and the prompts 1 to 8 at any weight, so that
+        raising it needs no encoding.
         """
         words = self.words
+        share, share_b = words.shares[:2]
         texts = {
-            "/sd/prompt": words.prompt if words.mix < 1.0 else "",
+            "/sd/prompt": words.prompt if share else "",
             "/sd/negative": words.negative,
-            "/sd/prompt_b": words.prompt_b if words.mix > 0.0 else "",
+            "/sd/prompt_b": words.prompt_b if share_b else "",
+            **{f"/sd/prompts/{number}/text": text for number, (text, _) in enumerate(words.numbered, start=1)},
             "/sd/ip_adapter/image": self.image,
         }
         return {address: text for address, text in texts.items() if text}
@@ -109,12 +148,17 @@ def read_settings(values: Mapping[str, Any]) -> DiffusionSettings:
     except ModelError as error:
         t_index, problem = (), str(error)
     return DiffusionSettings(
-        words=filled(Words, value, mix=value("prompt_mix") if value("prompt_b") else 0.0),
+        words=filled(
+            Words,
+            value,
+            mix=value("prompt_mix") if value("prompt_b") else 0.0,
+            numbered=tuple((value(f"prompts/{n}/text"), value(f"prompts/{n}/weight")) for n in PROMPTS),
+        ),
         image=value("ip_adapter/image"),
         image_scale=value("ip_adapter/scale"),
         size=(value("width"), value("height")),
         is_stream=value("mode") == "stream",
-        steps=filled(Steps, value, t_index=t_index),
+        steps=filled(Steps, value, t_index=t_index, seed=filled(Seeds, value)),
         controls=tuple(
             ControlSetting(
                 number=number,
@@ -128,6 +172,8 @@ def read_settings(values: Mapping[str, Any]) -> DiffusionSettings:
         zoom=value("feedback/zoom"),
         rotate_deg=value("feedback/rotate"),
         similarity=value("similarity/threshold") if value("similarity/enable") else None,
+        consistency=0.0 if value("source") == "feedback" else value("consistency"),
+        resets=values.get(RESETS, 0),
         may_shrink=value("oom") == "shrink",
         problem=problem,
     )

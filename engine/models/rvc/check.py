@@ -8,7 +8,7 @@ the 18 items), `version`, and `f0` ("1" or "0").
 
 import importlib.util
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,15 +20,26 @@ from engine.models.pickle_file import TRAINING, PickledFile, read_pickle, refuse
 from engine.models.rvc.content_folder import PROJECTION, content_for, find_content
 from engine.models.rvc.index_file import count_vectors
 from engine.models.rvc.pitch import FCPE_INSTALL, choose
-from engine.models.rvc.shapes import CONFIG_ITEMS, CONTENT_CHANNELS, MAX_SIZE, RATES, SynthesizerShape, Version
+from engine.models.rvc.shapes import (
+    CONFIG_ITEMS,
+    CONTENT_CHANNELS,
+    MAX_SIZE,
+    RATES,
+    VOCODERS,
+    SynthesizerShape,
+    Version,
+    Vocoder,
+)
 from engine.models.rvc.spec import VoiceSpec
 from engine.models.weight_files import Tensor, read_header, read_metadata
 from engine.system.small_file import open_regular, parse_json
 
-VOCODER: Final = "HiFi-GAN"
-"""Applio's name of the decoder implemented here, the only one in the WebUI."""
-VOCODERS: Final = {"mrf hifi-gan": "MRF HiFi-GAN", "mrf-hifi-gan": "MRF HiFi-GAN", "refinegan": "RefineGAN"}
-_OWN_VOCODERS: Final = ("hifi-gan", "hifi-gan-nsf", "nsf-hifi-gan", "default")
+VOCODER_NAMES: Final = {
+    **dict.fromkeys(("", "hifi-gan", "hifi-gan-nsf", "nsf-hifi-gan", "default"), "HiFi-GAN"),
+    "refinegan": "RefineGAN",
+    **dict.fromkeys(("mrf hifi-gan", "mrf-hifi-gan"), "MRF HiFi-GAN"),
+}
+"""Names of a decoder in voices, in lower case, and its name in Applio."""
 _VOCODER_TENSORS: Final = {"dec.mrfs.": "MRF HiFi-GAN", "dec.upsample_conv_blocks.": "RefineGAN"}
 """Tensor name prefixes that only this vocoder has (Applio, rvc/lib/algorithm/generators)."""
 _TRAINED: Final = {
@@ -54,6 +65,7 @@ class VoiceReport(Report):
     """Sample rate of the output."""
     has_pitch: bool
     """True if the synthesizer takes a pitch."""
+    vocoder: Vocoder
     speakers: int
     pitch: str
     """The pitch tracker: rmvpe, fcpe or yin."""
@@ -70,8 +82,7 @@ def check(spec: VoiceSpec) -> VoiceReport:
     """Check a voice on disk. ModelError if `spec.model` is not found or not a voice, as from `read_checkpoint`, which
     also compares all tensors. Every other problem is listed in the report."""
     path = locate.find(spec.model, files=("*.pth",))
-    metadata, tensors = _read_voice(path)
-    shape = shape_of(str(path), metadata, {name: tensor.shape for name, tensor in tensors.items()})
+    shape, metadata, tensors = _shape_in(path)
     weights = {name: tensor for name, tensor in tensors.items() if not name.startswith("enc_q.")}  # of training
     parts, missing = [counted_part("synthesizer", weights, (str(path),))], Missing()
     notes: list[str] = []
@@ -95,6 +106,7 @@ def check(spec: VoiceSpec) -> VoiceReport:
         version=shape.version,
         rate_hz=shape.rate_hz,
         has_pitch=shape.has_pitch,
+        vocoder=shape.vocoder,
         speakers=shape.speakers,
         pitch=pitch.name,
         vectors=vectors,
@@ -102,6 +114,19 @@ def check(spec: VoiceSpec) -> VoiceReport:
         missing=tuple(missing),
         notes=tuple(note for note in notes if note),
     )
+
+
+def headline(model: str) -> str:
+    """The version, rate and, if it is not the usual one, the vocoder of a voice, from its header. ModelError if it is
+    not a voice."""
+    shape = _shape_in(Path(model))[0]
+    vocoder = "" if shape.vocoder == "HiFi-GAN" else f", {shape.vocoder}"
+    return f"{shape.version}, {shape.rate_hz / 1000:g} kHz{vocoder}{'' if shape.has_pitch else ', no pitch'}"
+
+
+def _shape_in(path: Path) -> tuple[SynthesizerShape, Mapping[str, Any], dict[str, Tensor]]:
+    metadata, tensors = _read_voice(path)
+    return shape_of(str(path), metadata, {name: tensor.shape for name, tensor in tensors.items()}), metadata, tensors
 
 
 def _content_part(spec: VoiceSpec, name: str, version: Version) -> PartReport:
@@ -200,28 +225,42 @@ def _trained(tensors: Any) -> str:
     return "a training checkpoint, not a voice: extract the voice with RVC"
 
 
-def require_known_vocoder(name: str, metadata: Mapping[str, Any], tensors: Iterable[str]) -> None:
-    """Raise ModelError if Applio trained the voice with a decoder that is not implemented here.
+def vocoder_of(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Sides]) -> Vocoder:
+    """The decoder that the voice was trained with; ModelError if it is not implemented here.
 
     Checked before the tensors are counted, because "155 tensors are missing" would not help.
     """
     said = metadata.get("vocoder")
     seen = next(
-        (vocoder for start, vocoder in _VOCODER_TENSORS.items() if any(k.startswith(start) for k in tensors)), ""
+        (vocoder for start, vocoder in _VOCODER_TENSORS.items() if any(k.startswith(start) for k in tensors)),
+        "HiFi-GAN",
     )
-    if isinstance(said, str) and said.lower() not in ("", *_OWN_VOCODERS):
-        seen = VOCODERS.get(said.lower(), shown(said))
-    if seen:
+    if isinstance(said, str) and VOCODER_NAMES.get(said.lower()) != "HiFi-GAN":
+        seen = VOCODER_NAMES.get(said.lower(), shown(said))
+    found: Vocoder | None = next((each for each in VOCODERS if each == seen), None)
+    if found is None:
         raise ModelError(
-            f"{name}: was made with Applio's vocoder {seen}; only {VOCODER} is built here: take one of the same voice "
-            f"that was trained with {VOCODER}, or convert with Applio"
+            f"{name}: was made with Applio's vocoder {seen}; only {' and '.join(VOCODERS)} are built here: take one of "
+            f"the same voice that was trained with one of them, or convert with Applio"
         )
+    return found
+
+
+def _require_refinegan(name: str, shape: SynthesizerShape, tensors: Mapping[str, Sides]) -> None:
+    first = next((sides for key, sides in tensors.items() if key.startswith("dec.pre_conv.") and len(sides) == 3), None)
+    if first and first[0] == shape.initial // 2 != shape.refine_channels:
+        raise ModelError(
+            f"{name}: was made with RefineGAN as Applio 3.2.9 had it, which 3.3.0 replaced; train it again with "
+            "a newer Applio, or convert with 3.2.9"
+        )
+    if not shape.has_pitch:
+        raise ModelError(f"{name}: says that it was made with RefineGAN and without pitch, which no program makes")
 
 
 def shape_of(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Sides]) -> SynthesizerShape:
     """The shape of a voice with this metadata, and tensors with these sides. ModelError in one line if they do not fit
     together."""
-    require_known_vocoder(name, metadata, tensors)
+    vocoder = vocoder_of(name, metadata, tensors)
     config = metadata["config"]
     if not isinstance(config, list | tuple) or len(config) != CONFIG_ITEMS:
         raise ModelError(f"{name}: its config is no list of {CONFIG_ITEMS} items")
@@ -233,6 +272,7 @@ def shape_of(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Sides
     embeddings = tensors.get("emb_g.weight", ())
     shape = SynthesizerShape(
         version=_version(name, metadata, tensors),
+        vocoder=vocoder,
         has_pitch=_has_pitch(name, metadata),
         rate_hz=_whole(name, "sample rate", rate_hz, MAX_HZ),
         # The config of merged and extracted files keeps the 109 of the base model, whatever they hold.
@@ -251,6 +291,8 @@ def shape_of(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Sides
         resblock_dilations=tuple(_wholes(name, "resblock dilations", each) for each in _listed(dilations)),
     )
     _require_consistent(name, shape)
+    if vocoder == "RefineGAN":
+        _require_refinegan(name, shape, tensors)
     return shape
 
 
@@ -293,10 +335,12 @@ def _whole(name: str, what: str, value: Any, max_value: int = MAX_SIZE) -> int:
 
 
 def _require_consistent(name: str, shape: SynthesizerShape) -> None:
-    stages = len(shape.upsample_rates)
+    stages = len(shape.upsample_rates) + (shape.vocoder == "RefineGAN")
     troubles = {
-        f"it has more than {MAX_STAGES} stages": max(stages, len(shape.resblock_kernels)) > MAX_STAGES,
-        "the rates and kernels of its upsampling are not equally many": len(shape.upsample_kernels) != stages,
+        f"it has more than {MAX_STAGES} stages": max(len(shape.upsample_rates), len(shape.resblock_kernels))
+        > MAX_STAGES,
+        "the rates and kernels of its upsampling are not equally many": len(shape.upsample_kernels)
+        != len(shape.upsample_rates),
         "the kernels and dilations of its residual blocks are not equally many": (
             len(shape.resblock_kernels) != len(shape.resblock_dilations)
         ),

@@ -111,7 +111,7 @@ def _content(spec: VoiceSpec, name: str, device: torch.device, dtype: torch.dtyp
 
 
 def _hubert(spec: VoiceSpec) -> HubertModel:
-    return HubertModel(HubertConfig(**TINY_LAYERS if spec.random_shape == "tiny" else {}))
+    return HubertModel(HubertConfig(**TINY_LAYERS if spec.random_shape.startswith("tiny") else {}))
 
 
 def load_pitch(spec: VoiceSpec, device: torch.device, dtype: torch.dtype) -> F0Tracker:

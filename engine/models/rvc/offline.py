@@ -226,14 +226,16 @@ class VoiceConverter:
                 last = -(-decoded.stop * stretched // hop)
                 places = places_of(last, hop / stretched, decoded.stop, z.device)
                 z, f0 = interpolated(places, z), None if f0 is None else _pitch_at(places, f0)
-            source = None
+            source, before = None, 0
             if f0 is not None:
-                frames = slice(first, first + z.shape[2])
-                start = synthesizer.source.phases(f0)[:, first]
+                seen = synthesizer.shape.source_lead_frames
+                frames = slice(max(0, first - seen), min(first + z.shape[2] + seen, f0.shape[1]))
+                start = synthesizer.source.phases(f0)[:, frames.start]
                 noise = _noise(spans, f0, hop)
-                source = synthesizer.source(f0[:, frames], start, noise[..., first * hop : frames.stop * hop])
+                source = synthesizer.source(f0[:, frames], start, noise[..., frames.start * hop : frames.stop * hop])
+                before = first - frames.start
             wanted = range(decoded.start - first, last - first)
-            made = synthesizer.decode(z, g, source, wanted)[:, 0]
+            made = synthesizer.decode(z, g, source, wanted, before=before)[:, 0]
             if stretched != hop:
                 made = Resampler(stretched, hop, z.device)(made[:, : decoded.stop * stretched].float())
         return made

@@ -5,11 +5,14 @@ Importing this module does not load torch.
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from engine.errors import ModelError
 
 Version = Literal["v1", "v2"]
+Vocoder = Literal["HiFi-GAN", "RefineGAN"]
+VOCODERS: Final[tuple[Vocoder, ...]] = get_args(Vocoder)
+"""The decoders that are implemented here, by their names in Applio. The WebUI has only HiFi-GAN."""
 CONTENT_CHANNELS: Final[dict[Version, int]] = {"v1": 256, "v2": 768}
 RATES: Final = {"32k": 32_000, "40k": 40_000, "48k": 48_000}
 """Sample rates in the form of old files."""
@@ -24,6 +27,10 @@ FLOW_LAYERS: Final = 3
 FLOW_KERNEL: Final = 5
 FLOW_LEAD_IN_FRAMES: Final = 2 * FLOW_COUPLINGS * FLOW_LAYERS  # 24: two frames for each convolution of the flow
 OUTER_KERNEL: Final = 7  # the decoder's first and last convolution
+DOWN_KERNEL: Final = 7  # RefineGAN's convolutions on the way down
+GRAIN_FRAMES: Final = 8  # RefineGAN's noise is delayed by up to this: over a sample for each of 6 x 256 channels
+SINC_ZEROS: Final = 64  # of RefineGAN's filters, on both sides
+SINC_ROLLOFF: Final = 0.9475937167399596
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +42,7 @@ class SynthesizerShape:
     upsample_rates: tuple[int, ...]
     """Their product is `hop`."""
     upsample_kernels: tuple[int, ...]
+    vocoder: Vocoder = "HiFi-GAN"
     has_pitch: bool = True
     speakers: int = 109
     latent: int = 192
@@ -79,8 +87,28 @@ class SynthesizerShape:
         )
         for rate, kernel in zip(reversed(self.upsample_rates), reversed(self.upsample_kernels), strict=True):
             samples += widest
-            samples = (samples + kernel - 1 - (kernel - rate) // 2) // rate
+            if self.vocoder == "RefineGAN":
+                samples = (samples + OUTER_KERNEL // 2 + (rate - 1) // 2) // rate + 1  # linear interpolation
+            else:
+                samples = (samples + kernel - 1 - (kernel - rate) // 2) // rate
         return samples + OUTER_KERNEL // 2  # conv_pre
+
+    @property
+    def refine_channels(self) -> int:
+        """Channels of RefineGAN's first convolution; they are doubled on the way down, up to half of `initial`."""
+        return self.initial >> len(self.upsample_rates) + 1
+
+    @property
+    def source_lead_frames(self) -> int:
+        """Frames of the source before and after the latent that RefineGAN's filters see; 0 for HiFi-GAN."""
+        if self.vocoder != "RefineGAN":
+            return 0
+        reach, rate = 0.0, 1
+        for each in self.upsample_rates:
+            reach += (DOWN_KERNEL // 2 + 0.0) / rate
+            rate *= each
+            reach += sinc_reach(each) / rate
+        return math.ceil(reach + (OUTER_KERNEL // 2) / rate)
 
     def config(self) -> list[Any]:
         """The 18 items as in a checkpoint."""
@@ -106,6 +134,11 @@ class SynthesizerShape:
         ]
 
 
+def sinc_reach(rate: int) -> int:
+    """Samples before and after one that RefineGAN's filter for every `rate`-th sample sees."""
+    return math.ceil(SINC_ZEROS * rate / SINC_ROLLOFF)
+
+
 _PUBLISHED: Final[list[tuple[Version, int, tuple[int, ...], tuple[int, ...]]]] = [
     ("v2", 48_000, (12, 10, 2, 2), (24, 20, 4, 4)),
     ("v2", 40_000, (10, 10, 2, 2), (16, 16, 4, 4)),
@@ -122,6 +155,7 @@ SHAPES: Final[dict[str, SynthesizerShape]] = {
     for version, rate_hz, rates, kernels in _PUBLISHED
 }
 SHAPES["tiny"] = replace(SHAPES["v2-40k"], speakers=2, latent=16, hidden=32, filter=64, layers=2, initial=64, gin=16)
+SHAPES["tiny-refinegan"] = replace(SHAPES["tiny"], vocoder="RefineGAN")
 """Published shapes are named VERSION-RATE. `tiny` is not published: it is fast enough for one CPU thread."""
 
 

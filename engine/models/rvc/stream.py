@@ -18,6 +18,8 @@ What is computed, from the window's end backwards, in hops:
     24 more     pass through the flow: 4 couplings of 3 convolutions that look 2 hops back, exactly its receptive field
     the rest    of `extra` is seen by HuBERT and by the text encoder, whose attention is unbounded
 
+RefineGAN's filters see 0.8 s more of the source on both sides; there it is made, and not the latent.
+
 A short `extra` shortens these lead-ins. At the end of the window there is no such context, because the future is
 unknown. Features are blended with the index only where they are decoded. Pitch is computed for the block and the 50 ms
 before it, and cached (`PitchCache`). HuBERT takes steps of two hops, aligned to the sound and not to the window: a
@@ -100,6 +102,10 @@ class LiveVoice:
         """Invalid input samples since the start: NaN, replaced by silence, or clipped to -1..1."""
         self.spoiled = 0
         """Blocks since the start in which the model returned NaN or infinity; they are silent there."""
+        self.lift = 0.0
+        """Semitones added to the pitch, reached at the end of the next block; for a transposition that moves."""
+        self.heard_hz = np.zeros(0, np.float32)
+        """Pitch of the last block's hops as tracked, 50 ms before its end, 0 where unvoiced; () without pitch."""
         self.early_frames = 0
         """Number of samples by which the last block is early, because its join was shifted."""
         self._between = between
@@ -108,6 +114,8 @@ class LiveVoice:
         self._pitch = PitchCache(model.pitch, grid.block_hops, grid.window_hops, device) if model.has_pitch else None
         listened = max((grid.window_hops + 1) * HOP, self._pitch.samples if self._pitch else 0)
         self._input = InputWindow(grid, listened, device)
+        self._lifts = torch.zeros(1, grid.window_hops, device=device)
+        self._reached = 0.0
         self._voicing = Voicing(model, grid, self._calls)
         self._sola = Sola(grid.block, grid.crossfade, grid.search, device)
         self._given = torch.empty(1, grid.block, pin_memory=device.type == "cuda")
@@ -134,7 +142,9 @@ class LiveVoice:
         joined = self._sola.join(self._finished(sound.nan_to_num(0.0, 0.0, 0.0)))
         self._voicing.shift_phase(self._sola.offset / self.grid.rate_hz)
         self._mark("sola")
-        result, is_sound, offset = self._copy.fetch(joined.clamp(-1.0, 1.0), is_finite, self._sola.offset)
+        heard = joined[:0] if self._pitch is None else self._pitch.newest
+        result, is_sound, offset, hz = self._copy.fetch(joined.clamp(-1.0, 1.0), is_finite, self._sola.offset, heard)
+        self.heard_hz = hz.flatten().copy()
         self.spoiled += not is_sound
         self.early_frames = int(offset)
         self.clock.end("copy")
@@ -147,6 +157,7 @@ class LiveVoice:
         self._hear(block, first_sample)
         if self._pitch is not None:
             self._pitch.follow(self._input.sound)
+        self.lift_at_once(self.lift)
         self._voicing.reset()
         self._sola.reset()
         self._wait()  # because the next copy to the device uses the same buffer
@@ -159,6 +170,17 @@ class LiveVoice:
         if self._pitch is not None:
             self._pitch.reset()
         self._next = None
+        self.lift_at_once(self.lift)
+
+    def window_hz(self) -> np.ndarray:
+        """Pitch of the whole window, as `heard_hz`. Waits for the device."""
+        empty = np.zeros(0, np.float32)
+        return empty if self._pitch is None else self._pitch.values[0].cpu().numpy()
+
+    def lift_at_once(self, semitones: float) -> None:
+        """Set `lift` for the whole window, while none of it is heard."""
+        self.lift = self._reached = semitones
+        self._lifts.fill_(semitones)
 
     def warm_up(self) -> None:
         """Prepare graphs, kernels and memory for every shape, then reset."""
@@ -218,8 +240,16 @@ class LiveVoice:
         """The pitch (1, window_hops) in Hz; None for a model without pitch."""
         if self._pitch is None:
             return None
-        f0 = self._pitch.follow(self._input.sound)
+        f0 = self._lifted(self._pitch.follow(self._input.sound))
         return autotuned(f0) if self.settings.is_autotuned else f0
+
+    def _lifted(self, f0: Tensor) -> Tensor:
+        """The pitch raised by `lift`. Hops keep theirs: those of the last window sound again in this one."""
+        hops = self.grid.block_hops
+        ramp = torch.arange(1, hops + 1, device=f0.device) * ((self.lift - self._reached) / hops) + self._reached
+        self._reached = self.lift
+        self._lifts = torch.cat((self._lifts[:, hops:], ramp[None]), 1)
+        return f0 * torch.exp2(self._lifts / 12.0)
 
     def _phone(self, features: Tensor, odd: int, f0: Tensor | None) -> Tensor:
         """Features (1, window_hops, C), one vector per hop, blended with the index where they will be audible."""
@@ -310,6 +340,12 @@ class PitchCache:
         kept = self.values[:, self._block : self._block + window - found.shape[1]]
         self.values = torch.cat((kept, found), 1)
         return self.values
+
+    @property
+    def newest(self) -> Tensor:
+        """(1, block hops): those of the last block, 50 ms before its end, because the last ones are uncertain."""
+        late = LEAD_IN // HOP
+        return self.values[:, -late - self._block : -late]
 
     def reset(self) -> None:
         self.values = self._empty

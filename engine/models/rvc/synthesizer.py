@@ -12,21 +12,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.models.device_work import max_convolved
+from engine.models.rvc.decoder import SLOPE, Decoder
+from engine.models.rvc.refinegan import RefineDecoder
 from engine.models.rvc.shapes import (
     ATTENTION_WINDOW,
     FLOW_COUPLINGS,
     FLOW_KERNEL,
     FLOW_LAYERS,
-    OUTER_KERNEL,
     PITCH_BINS,
     SynthesizerShape,
 )
+from engine.models.rvc.source import SineSource
 
-SLOPE = 0.1
-LAST_SLOPE = 0.01
-AMPLITUDE = 0.1
-VOICED_NOISE = 0.003
-UNVOICED_NOISE = AMPLITUDE / 3
 NOISE_SCALE = 0.66666  # RVC
 PIECE_FRAMES = 250
 MIN_PIECE_FRAMES = 100
@@ -224,177 +221,6 @@ def gated(x: Tensor) -> Tensor:
     return wave.tanh() * gate.sigmoid()
 
 
-class SineSource(nn.Module):
-    """The decoder's excitation: a sine at the pitch where voiced, noise everywhere (NSF, Wang et al. 2019).
-
-    Upstream starts the sine at phase 0 for each piece of sound. Overlapping windows of a stream then do not line up.
-    Here the caller keeps the phase: `phases` returns it at the start of each frame, and a window that begins k frames
-    after another one starts with `phases(...)[:, k]`. The caller keeps the noise too (RollingNoise). So the same
-    frames give the same samples in every window.
-
-    It is `m_source` of a checkpoint. RVC uses no harmonics, so its merging layer is one gain and one offset.
-    """
-
-    def __init__(self, shape: SynthesizerShape) -> None:
-        super().__init__()
-        self.hop = shape.hop
-        self.rate_hz = shape.rate_hz
-        self.l_linear = nn.Linear(1, 1)
-
-    def phases(self, f0: Tensor, start: Tensor | None = None) -> Tensor:
-        """Phase at the start of each frame of `f0` (B, T) Hz, and after the last one: (B, T + 1) float32, 0..1 turns.
-
-        `start` is the first phase (B,) in turns, None for 0. Sums in double precision, except on MPS, which has none.
-        """
-        exact = torch.float32 if f0.device.type == "mps" else torch.float64
-        turns = f0.to(exact) * (self.hop / self.rate_hz)
-        first = torch.zeros_like(turns[:, :1]) if start is None else start.to(exact)[:, None]
-        return torch.cat((first, turns - turns.floor()), 1).cumsum(1).remainder(1.0).float()
-
-    def forward(self, f0: Tensor, start: Tensor | None = None, noise: Tensor | None = None) -> Tensor:
-        """(B, T) Hz, 0 where unvoiced -> (B, 1, T n), in the dtype of the weights; n is hop.
-
-        `noise` (B, 1, T n) is standard normal; None draws it. With another n, a frame has n samples but the same number
-        of cycles, as needed for a sound that will be played faster or slower. As upstream, the first sample has the
-        phase after one step, not 0.
-        """
-        batch, frames = f0.shape
-        f0 = f0.float()
-        if noise is None:
-            noise = torch.randn(batch, 1, frames * self.hop, device=f0.device)
-        samples = noise.shape[2] // frames
-        steps = torch.arange(1, samples + 1, device=f0.device, dtype=torch.float32)
-        steps = steps / (samples * self.rate_hz / self.hop)  # seconds
-        turns = torch.addcmul(self.phases(f0, start)[:, :-1, None], f0[..., None], steps)  # (B, T, n)
-        voiced = (f0 > 0.0).float()[..., None]
-        sine = torch.sin(turns * (2.0 * math.pi)) * (voiced * AMPLITUDE)
-        loudness = UNVOICED_NOISE + voiced * (VOICED_NOISE - UNVOICED_NOISE)
-        sound = torch.addcmul(sine, noise.float().view_as(sine), loudness).flatten(1)[..., None]  # (B, T hop, 1)
-        result: Tensor = self.l_linear(sound.to(self.l_linear.weight.dtype)).tanh().transpose(1, 2)
-        return result
-
-
-class RollingNoise:
-    """Standard normal noise for a window that moves along a stream. Each column is drawn once and keeps its position in
-    the stream.
-
-    `values` is (1, channels, length) float32. Its address never changes, so captured graphs can read it.
-    """
-
-    def __init__(
-        self, channels: int, length: int, device: torch.device, generator: torch.Generator | None = None
-    ) -> None:
-        self._generator = generator
-        self.values = torch.randn(1, channels, length, device=device, generator=generator)
-
-    def advance(self, columns: int) -> None:
-        """Move the window: drop the oldest `columns` and draw as many new ones."""
-        kept = self.values[..., columns:].clone()
-        self.values.normal_(generator=self._generator)
-        self.values[..., : kept.shape[2]] = kept
-
-
-class ImageConv1d(nn.Conv1d):
-    """A one-dimensional convolution over sound stored as images one pixel high."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, channels, 1, n)"""
-        stride, padding, dilation = (1, *self.stride), (0, *self.padding), (1, *self.dilation)
-        return F.conv2d(x, self.weight[:, :, None], self.bias, stride, padding, dilation)
-
-
-class ImageConvTranspose1d(nn.ConvTranspose1d):
-    """The transposed convolution that upsamples, over the same layout."""
-
-    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]  # its length follows from the rate alone
-        """(B, channels, 1, n)"""
-        return F.conv_transpose2d(x, self.weight[:, :, None], self.bias, (1, *self.stride), (0, *self.padding))
-
-
-class Decoder(nn.Module):
-    """Latent to sound: HiFi-GAN (Kong et al. 2020), excited by a sine source in models with pitch (NSF-HiFi-GAN).
-
-    Each stage upsamples and halves the channels, adds the source at its rate, and averages residual blocks of different
-    kernel sizes.
-
-    Sound is stored as images one pixel high, channels last, and so are the weights. oneDNN's convolutions over many
-    short channels are then up to four times as fast as with torch's three-dimensional layout, which torch always makes
-    contiguous.
-    """
-
-    def __init__(self, shape: SynthesizerShape) -> None:
-        super().__init__()
-        self.blocks = len(shape.resblock_kernels)
-        self.conv_pre = ImageConv1d(shape.latent, shape.initial, OUTER_KERNEL, padding=OUTER_KERNEL // 2)
-        self.cond = nn.Conv1d(shape.gin, shape.initial, 1)
-        self.ups = nn.ModuleList()
-        self.resblocks = nn.ModuleList()
-        self.noise_convs = nn.ModuleList()
-        if shape.has_pitch:
-            self.m_source = SineSource(shape)
-        channels = shape.initial
-        for stage, (rate, kernel) in enumerate(zip(shape.upsample_rates, shape.upsample_kernels, strict=True)):
-            self.ups.append(ImageConvTranspose1d(channels, channels // 2, kernel, rate, padding=(kernel - rate) // 2))
-            channels //= 2
-            for width, dilations in zip(shape.resblock_kernels, shape.resblock_dilations, strict=True):
-                self.resblocks.append(ResidualBlock(channels, width, dilations))
-            if shape.has_pitch:
-                self.noise_convs.append(source_convolution(channels, math.prod(shape.upsample_rates[stage + 1 :])))
-        self.conv_post = ImageConv1d(channels, 1, OUTER_KERNEL, padding=OUTER_KERNEL // 2, bias=False)
-
-    def forward(self, z: Tensor, g: Tensor, source: Tensor | None) -> Tensor:
-        """Latent (B, latent, T), speaker (B, gin, 1) and source (B, 1, T hop), None without pitch -> (B, 1, T hop)."""
-        x = self.conv_pre(as_image(z))
-        x += self.cond(g)[..., None]
-        source_image = None if source is None else as_image(source)
-        for stage, up in enumerate(self.ups):
-            x = up(F.leaky_relu_(x, SLOPE))
-            if source_image is not None:
-                x += self.noise_convs[stage](source_image)
-            blocks = self.resblocks[stage * self.blocks : (stage + 1) * self.blocks]
-            total = blocks[0](x)
-            for block in blocks[1:]:
-                total += block(x)
-            x = total.div_(self.blocks)
-        result: Tensor = self.conv_post(F.leaky_relu_(x, LAST_SLOPE)).tanh_()[:, :, 0]
-        return result
-
-    def lay_out(self) -> None:
-        """Store the weights with the channels last, where that is faster: everywhere except on MPS."""
-        for layer in self.modules():
-            if isinstance(layer, ImageConv1d | ImageConvTranspose1d) and layer.weight.device.type != "mps":
-                layer.weight.data = layer.weight.data.transpose(1, 2).contiguous().transpose(1, 2)
-
-
-class ResidualBlock(nn.Module):
-    def __init__(self, channels: int, kernel: int, dilations: tuple[int, ...]) -> None:
-        super().__init__()
-        self.convs1 = nn.ModuleList(
-            ImageConv1d(channels, channels, kernel, dilation=d, padding=(kernel - 1) // 2 * d) for d in dilations
-        )
-        self.convs2 = nn.ModuleList(ImageConv1d(channels, channels, kernel, padding=kernel // 2) for _ in dilations)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, channels, 1, n) -> the same. Does not change x."""
-        for wide, narrow in zip(self.convs1, self.convs2, strict=True):
-            x = narrow(F.leaky_relu_(wide(F.leaky_relu(x, SLOPE)), SLOPE)).add_(x)
-        return x
-
-
-def source_convolution(channels: int, stride: int) -> ImageConv1d:
-    """ImageConv1d that downsamples the source by `stride`, to the rate of a stage."""
-    if stride == 1:
-        return ImageConv1d(1, channels, 1)
-    return ImageConv1d(1, channels, 2 * stride, stride, padding=stride // 2)
-
-
-def as_image(x: Tensor) -> Tensor:
-    """(B, channels, n) as (B, channels, 1, n), channels last in memory; on MPS without a copy."""
-    if x.device.type == "mps":
-        return x[:, :, None]
-    return x.transpose(1, 2).contiguous()[:, None].permute(0, 3, 1, 2)
-
-
 def places_of(count: int, length: float, frames: int, device: torch.device) -> Tensor:
     """Positions (count,), 0..frames - 1, of the middles of `count` frames of this length, a share of the usual one."""
     return ((torch.arange(count, device=device) + 0.5) * length - 0.5).clamp(0.0, frames - 1.0)
@@ -415,7 +241,7 @@ class Synthesizer(nn.Module):
         self.shape = shape
         self.enc_p = TextEncoder(shape)
         self.flow = Flow(shape)
-        self.dec = Decoder(shape)
+        self.dec = RefineDecoder(shape) if shape.vocoder == "RefineGAN" else Decoder(shape)
         self.emb_g = nn.Embedding(shape.speakers, shape.gin)
 
     def settle(self, device: str | torch.device, dtype: torch.dtype) -> Self:
@@ -447,39 +273,45 @@ class Synthesizer(nn.Module):
         result: Tensor = self.flow(z, g)
         return result
 
-    def decode(self, z: Tensor, g: Tensor, source: Tensor | None, frames: range | None = None) -> Tensor:
+    def decode(
+        self, z: Tensor, g: Tensor, source: Tensor | None, frames: range | None = None, *, before: int = 0
+    ) -> Tensor:
         """(B, latent, T) and source (B, 1, T hop), None without pitch -> (B, 1, n hop): all T frames, or only `frames`.
 
         A part decoded alone equals that part of the whole sound, because `shape.lead_in_frames` on both sides are
-        decoded with it.
+        decoded with it. RefineGAN also sees `shape.source_lead_frames` of the source around that: its source is
+        (B, 2, N hop), and begins `before` frames before the latent.
         """
         batch, _, whole = z.shape
         wanted = range(whole) if frames is None else frames
         # On a CPU the working set should stay in the caches, and below the 32 MB above which malloc returns memory
         # to the system at once.
         step = max(PIECE_FRAMES // batch, MIN_PIECE_FRAMES) if z.device.type == "cpu" else MAX_FRAMES // batch + 1
-        longest = max_convolved(z.device) // self.shape.hop - 2 * self.shape.lead_in_frames
+        around = self.shape.lead_in_frames + self.shape.source_lead_frames
+        longest = max(max_convolved(z.device) // self.shape.hop - 2 * around, 1)
         step = min(step, longest)
         if len(wanted) <= step:
-            return self._decode_part(z, g, source, wanted.start, wanted.stop)
+            return self._decode_part(z, g, source, wanted.start, wanted.stop, before)
         # All pieces have one length, rounded up to LENGTH_STEP: oneDNN keeps up to 100 MB of workspace per length.
         even = -(-len(wanted) // -(-len(wanted) // step))
         length = min(-(-even // LENGTH_STEP) * LENGTH_STEP, len(wanted), longest)
         pieces = [
-            self._decode_part(z, g, source, start, start + length)
+            self._decode_part(z, g, source, start, start + length, before)
             for start in range(wanted.start, wanted.stop - length, length)
         ]
         again = len(pieces) * length + length - len(wanted)  # frames that the last piece shares with the one before
-        last = self._decode_part(z, g, source, wanted.stop - length, wanted.stop)
+        last = self._decode_part(z, g, source, wanted.stop - length, wanted.stop, before)
         return torch.cat((*pieces, last[..., again * self.shape.hop :]), 2)
 
-    def _decode_part(self, z: Tensor, g: Tensor, source: Tensor | None, start: int, end: int) -> Tensor:
-        """Frames start..end of the whole sound, decoded from only the latent frames they depend on."""
+    def _decode_part(self, z: Tensor, g: Tensor, source: Tensor | None, start: int, end: int, before: int) -> Tensor:
+        """Frames start..end of the whole sound, decoded from only the frames they depend on."""
         hop, lead_in = self.shape.hop, self.shape.lead_in_frames
         begin, stop = max(start - lead_in, 0), min(end + lead_in, z.shape[2])
-        around = None if source is None else source[..., begin * hop : stop * hop]
-        result: Tensor = self.dec(z[..., begin:stop], g, around)[..., (start - begin) * hop : (end - begin) * hop]
-        return result
+        first = max(begin + before - self.shape.source_lead_frames, 0)
+        last = stop + before + self.shape.source_lead_frames
+        around = None if source is None else source[..., first * hop : last * hop]
+        made: Tensor = self.dec(z[..., begin:stop], g, around, begin + before - first)
+        return made[..., (start - begin) * hop : (end - begin) * hop]
 
     def infer(
         self,

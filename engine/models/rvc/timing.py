@@ -8,6 +8,8 @@ import importlib
 import importlib.util
 import sys
 import types
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,9 @@ import torch
 from engine.models.call_times import Call, in_turn_s
 from engine.models.device_work import device_wait
 from engine.models.rvc.highpass import RATE_HZ, high_pass, high_pass_on_host
+from engine.models.rvc.load import random_synthesizer
 from engine.models.rvc.retrieval import NEIGHBOURS, Retrieval
+from engine.models.rvc.shapes import VOCODERS
 from engine.models.rvc.synthesizer import NOISE_SCALE, Synthesizer
 
 ROUNDS = 5
@@ -146,6 +150,23 @@ def time_synthesizer(synthesizer: Synthesizer, frames: int) -> dict[str, Any]:
         f"times_{PEER}": round(ms[PEER] / ms["ours"], 3),
         "latent_differs": float((ours - latent).abs().max()),
     }
+
+
+def time_vocoders(synthesizer: Synthesizer, frames: int) -> dict[str, Any]:
+    """Time the decoder of a synthesizer against that of the other vocoder, with random weights of the same shape."""
+    weights, shape = next(synthesizer.parameters()), synthesizer.shape
+    calls: dict[str, Call] = {}
+    for vocoder in VOCODERS:
+        made = synthesizer
+        if vocoder != shape.vocoder:
+            made = random_synthesizer(replace(shape, vocoder=vocoder)).settle(weights.device, weights.dtype)
+        z = torch.zeros(1, shape.latent, frames, device=weights.device, dtype=weights.dtype)
+        g = made.speaker(torch.zeros(1, dtype=torch.int64, device=weights.device))
+        source = made.source(torch.full((1, frames), 220.0, device=weights.device))
+        calls[vocoder] = partial(made.decode, z, g, source)
+    with torch.inference_mode():
+        ms = in_turn_ms(calls, weights.device)
+    return {"frames": frames, "ms": ms, "times_RefineGAN": round(ms["RefineGAN"] / ms["HiFi-GAN"], 3)}
 
 
 def _recall(rows: np.ndarray, truth: np.ndarray) -> float:

@@ -10,8 +10,9 @@ from engine.models.rvc.grid import BlockGrid
 from engine.models.rvc.model import VoiceModel
 from engine.models.rvc.pitch.coarse import coarse, shifted
 from engine.models.rvc.shapes import FLOW_LEAD_IN_FRAMES
+from engine.models.rvc.source import RollingNoise
 from engine.models.rvc.spec import VoiceSettings
-from engine.models.rvc.synthesizer import NOISE_SCALE, RollingNoise, interpolated, places_of
+from engine.models.rvc.synthesizer import NOISE_SCALE, interpolated, places_of
 
 MAX_FORMANT = 2.0
 SEED = 0
@@ -40,9 +41,14 @@ class Voicing:
         longest = shape.stretched_hop(MAX_FORMANT)
         self.noise = RollingNoise(shape.latent, self._flow_hops, device, generator)
         """Noise of the latent, (1, latent, hops that pass through the flow)."""
-        self.source_noise = RollingNoise(longest, self.hops, device, generator)
-        """Noise of the source, (1, samples of the longest stretched hop, hops)."""
         self._longest_hops = -(-self.hops * longest // self._hop)
+        # RefineGAN sees more of the source than of the latent. What follows is unknown: its pitch is held.
+        self._source_lead = shape.source_lead_frames
+        in_shortest = -(-self._source_lead * self._hop // shape.stretched_hop(-MAX_FORMANT))
+        self._before = min(in_shortest, grid.window_hops - self.hops)
+        self._after = in_shortest
+        self.source_noise = RollingNoise(longest, self._before + self.hops + self._after, device, generator)
+        """Noise of the source, (1, samples of the longest stretched hop, hops)."""
         self._phase = torch.zeros(1, device=device)
         """Phase in turns at the first sounding hop; `_following_hz` is the pitch there."""
         self._following_hz = torch.zeros(1, device=device)
@@ -79,7 +85,7 @@ class Voicing:
         if f0 is not None and self._synthesizer.shape.has_pitch:
             f0_out = shifted(f0, settings.pitch)
             inputs["pitch"] = coarse(f0_out * (self._hop / stretched))
-            inputs["source"] = self._source(f0_out[:, -self.hops :], stretched, count)
+            inputs["source"] = self._source(f0_out[:, -self._before - self.hops :], stretched, count)
         stages = iter(("encode", "flow", "decode"))
 
         def part_done() -> None:
@@ -103,16 +109,20 @@ class Voicing:
         self._phase = torch.zeros_like(self._phase)
 
     def _source(self, f0: Tensor, stretched: int, count: int) -> Tensor:
-        """The source (1, 1, count * hop): `hops` hops of `stretched` samples, then silence. Its phase continues."""
+        """The source of `count` frames, (1, 1, count * hop): `hops` hops of `stretched` samples, then silence. Its
+        phase continues. For RefineGAN (1, 2, ...), with `source_lead_frames` more on both sides."""
         source = self._synthesizer.source
-        lead_in = self.hops - self._sounding
-        start = self._phase - source.phases(f0[:, :lead_in])[:, -1]
+        f0 = torch.cat((f0, f0[:, -1:].expand(-1, self._after)), 1)
+        lead_in = self._before + self.hops - self._sounding
+        start = self._phase - source.phases(f0)[:, lead_in]
         following = lead_in + self._grid.block_hops
         self._phase = source.phases(f0, start)[:, following]
         self._following_hz = f0[:, following]
         noise = self.source_noise.values[:, :stretched].transpose(1, 2).reshape(1, 1, -1)  # hop after hop
         sound = source(f0, start, noise)
-        return torch.nn.functional.pad(sound, (0, count * self._hop - sound.shape[2]))
+        missing = self._source_lead * self._hop - self._before * stretched
+        length = (count + 2 * self._source_lead) * self._hop
+        return torch.nn.functional.pad(sound, (missing, length - missing - sound.shape[2]))
 
     def _encode(self, state: State) -> State:
         mean, log_sd = (
@@ -130,4 +140,4 @@ class Voicing:
         return {"z": z, "g": state["g"], "source": state["source"]}
 
     def _decode(self, state: State) -> State:
-        return {"sound": self._synthesizer.decode(state["z"], state["g"], state["source"])}
+        return {"sound": self._synthesizer.decode(state["z"], state["g"], state["source"], before=self._source_lead)}

@@ -10,6 +10,11 @@ text, which seldom changes. Here the weights that have the same input lie one af
 Each layer's own weight is a part of that memory. So a LoRA that changes it in place changes the large product too, and
 captured graphs see it; nothing is stored twice, unlike with diffusers' `fuse_projections`, which copies. The sums are
 the same, but a product of another size may add in another order: float32 results differ by rounding.
+
+With a bank (`/sd/consistency`) pixels also see those of the frame before: the keys and values that its row had in the
+last call, of the same step, are appended to those of the row (StreamV2V, Liang et al. 2024, arXiv 2405.15757). Details
+then stay what they were. The bank holds one frame, and only of layers below the finest: these decide what is where, and
+cost little. It is an input and a result of a UNet call like any other, so captured graphs can have it.
 """
 
 from typing import Any
@@ -23,6 +28,40 @@ from engine.models.device_work import joined
 from engine.models.sd.unet_parts import TextKeys
 
 
+class FrameBank:
+    """The keys and values of one UNet's layers, from frame to frame."""
+
+    def __init__(self) -> None:
+        self.layers: list[PixelAttention] = []
+        self._strength: Tensor | None = None
+        """() 0..1, or None while nothing is kept."""
+
+    def begin(self, before: tuple[Tensor, ...] | None, strength: Tensor | None) -> None:
+        """Before a call. `before`: the result of `end` after the last one, if it had as many rows. `strength`: how much
+        of it is seen; None: nothing is kept."""
+        self._strength = strength
+        for place, layer in enumerate(self.layers):
+            layer.before = None if before is None else before[place]
+
+    def end(self) -> tuple[Tensor, ...]:
+        """The keys and values (B, pixels, 2 C) of each layer in this call."""
+        kept = tuple(layer.kept for layer in self.layers if layer.kept is not None)
+        for layer in self.layers:
+            layer.before = layer.kept = None
+        return kept
+
+    def attended(self, layer: "PixelAttention", attn: Any, query: Tensor, both: Tensor) -> Tensor:
+        """The attention of a layer. `both` (B, pixels, 2 C): its keys and values."""
+        plain = _attended(attn, query, *both.chunk(2, -1))
+        if self._strength is None:
+            return plain
+        layer.kept = both
+        if layer.before is None:
+            return plain
+        longer = _attended(attn, query, *torch.cat((both, layer.before), dim=1).chunk(2, -1))
+        return torch.lerp(plain, longer, self._strength.to(plain.dtype))
+
+
 class PixelAttention(nn.Module):
     """Attention of the pixels to each other. Replaces AttnProcessor2_0."""
 
@@ -30,6 +69,9 @@ class PixelAttention(nn.Module):
         """`weight` (3 C, C): that of queries, keys and values."""
         super().__init__()
         self._weight = weight
+        self.bank: FrameBank | None = None
+        self.before: Tensor | None = None
+        self.kept: Tensor | None = None
 
     def forward(
         self,
@@ -40,7 +82,9 @@ class PixelAttention(nn.Module):
         temb: Tensor | None = None,
     ) -> Tensor:
         query, key, value = F.linear(hidden_states, self._weight).chunk(3, -1)
-        return _projected(attn, _attended(attn, query, key, value))
+        if self.bank is None:
+            return _projected(attn, _attended(attn, query, key, value))
+        return _projected(attn, self.bank.attended(self, attn, query, torch.cat((key, value), dim=-1)))
 
 
 class TextAttention(nn.Module):
@@ -107,6 +151,24 @@ def share_weights(network: Any) -> Tensor | None:
         first += len(weight)
     sees_text = network.config.addition_embed_type not in (None, "text_time")  # outside the layers
     return weights if len(layers) == len(found) and not sees_text else None
+
+
+def bank_of(unet: Any) -> FrameBank | None:
+    """The bank of a UNet whose weights are shared; None if no layer can have one. Its finest level with attention, and
+    what is above, has none."""
+    levels: list[tuple[int, list[PixelAttention]]] = []
+    blocks = [*enumerate(unet.down_blocks), (len(unet.down_blocks), unet.mid_block)]
+    blocks += [(len(unet.up_blocks) - 1 - place, block) for place, block in enumerate(unet.up_blocks)]
+    for level, block in blocks:
+        if block is not None:
+            found = [each.processor for each in block.modules() if isinstance(each, Attention)]
+            levels.append((level, [each for each in found if isinstance(each, PixelAttention)]))
+    finest = min((level for level, layers in levels if layers), default=0)
+    bank = FrameBank()
+    bank.layers = [layer for level, layers in levels if level > finest for layer in layers]
+    for layer in bank.layers:
+        layer.bank = bank
+    return bank if bank.layers else None
 
 
 def _is_usual(layer: Any) -> bool:

@@ -1,4 +1,4 @@
-"""The noise schedule: its timesteps, the weights of sample, noise and prediction at each, and the noise itself.
+"""The noise schedule: its timesteps, the weights of sample, noise and prediction at each.
 
 A noisy latent is x = sqrt(abar) x0 + sqrt(1 - abar) noise (DDPM, Ho et al. 2020). The weights are computed in float64
 and converted to float32 only for a device: at the noisiest step sqrt(abar) is 0.068, so errors are amplified fifteen
@@ -86,6 +86,12 @@ def boundary(timesteps: torch.Tensor, scaling: float = TIMESTEP_SCALING) -> tupl
 def real_steps(steps: int, strength: float) -> int:
     """Number of `steps` that img2img runs at this strength; at least 1, because diffusers fails with 0."""
     return max(1, min(steps, int(steps * strength)))
+
+
+def guidance_of_steps(guidance: float, steps: int, begin: float, end: float) -> list[float]:
+    """The guidance scale of each step, noisiest first: 1, which is off, for those whose middle is outside `begin` to
+    `end`, shares 0..1 of the steps (Kynkaanniemi et al. 2024, arXiv 2404.07724)."""
+    return [guidance if begin <= (step + 0.5) / steps <= end else 1.0 for step in range(steps)]
 
 
 def lcm_timesteps(count: int, steps: int, trained: int = TRAINED_STEPS) -> list[int]:
@@ -202,46 +208,3 @@ def _end_at(
     """Change the last step so that it ends at abar `end`: sqrt(end) x0 + sqrt(1 - end) guess, in terms of x0 and x."""
     c_skip[-1] = (1.0 - end).sqrt() / noise[-1]
     c_out[-1] = end.sqrt() - c_skip[-1] * signal[-1]
-
-
-class SeededNoise:
-    """Noise (1, *size) for each step. Step k has the same values whatever the number of steps."""
-
-    def __init__(self, generator: torch.Generator, size: tuple[int, ...], device: torch.device) -> None:
-        """Drawn on the generator's device when first needed. `size`: channels, height and width of the latents."""
-        self.size, self.device = size, device
-        self._generator = generator
-        self._waiting: list[torch.Tensor] = []
-        """Drawn, not yet uploaded: a failed upload must not lose numbers of the generator."""
-        self._drawn: list[torch.Tensor] = []
-
-    @classmethod
-    def of_seed(
-        cls, seed: int, size: tuple[int, ...], device: torch.device, kept: "SeededNoise | None"
-    ) -> "SeededNoise":
-        """The noise of a seed; `kept` if that is noise of the same seed, size and device. Drawn on the CPU, so that the
-        values are the same on every kind of device."""
-        if kept is not None and (kept.seed, kept.size, kept.device) == (seed, size, device):
-            return kept
-        return cls(torch.Generator().manual_seed(seed), size, device)
-
-    @property
-    def seed(self) -> int:
-        """The seed that the generator was given."""
-        return self._generator.initial_seed()
-
-    def first(self, steps: int) -> torch.Tensor:
-        """The noise of the first steps, (steps, *size). Those not yet drawn are uploaded together."""
-        generator = self._generator
-        while len(self._drawn) + len(self._waiting) < steps:
-            self._waiting.append(torch.randn((1, *self.size), generator=generator, device=generator.device))
-        if self._waiting:
-            self._drawn += torch.split(uploaded(torch.cat(self._waiting), self.device), 1)
-            self._waiting.clear()
-        return torch.cat(self._drawn[:steps])
-
-    def draw(self, step: int) -> torch.Tensor:
-        """The noise of a step."""
-        if step >= len(self._drawn):
-            self.first(step + 1)
-        return self._drawn[step]

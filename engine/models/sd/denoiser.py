@@ -10,10 +10,10 @@ import torch
 from engine.errors import ModelError
 from engine.models.compiling import CompilingThread
 from engine.models.device_work import uploaded
-from engine.models.graphs import Calls, State, nothing
+from engine.models.graphs import Calls, DirectCalls, Part, State, nothing
 from engine.models.sd.accelerators import unet_calls
 from engine.models.sd.coefficients import x0_weights
-from engine.models.sd.unet_parts import chain
+from engine.models.sd.unet_parts import chain, with_bank
 
 if TYPE_CHECKING:
     from engine.models.sd.conditioner import Cond
@@ -54,8 +54,18 @@ class Denoiser:
         weights = uploaded(torch.stack((sample_weight, output_weight)).float(), self.device)  # (2, T)
         self._sample_weight, self._output_weight = weights[0], weights[1]
         self._guidance: tuple[float, torch.Tensor] | None = None
+        self.consistency = 0.0
+        """0..1: how much is seen of the frame before: of the same rows in the last call. No effect without a bank."""
+        self._before: tuple[torch.Tensor, ...] | None = None
+        """The bank's, after the last call."""
+        self._before_shape: tuple[int, ...] = ()
+        self._forgets = False
         self._keys: tuple[Hashable, list[torch.Tensor], State] | None = None
         """Key of the inputs; the texts, held so that no other tensor gets their id; the result of `_text_keys`."""
+
+    def forget(self) -> None:
+        """Begin anew, without the frames before."""
+        self._forgets = True
 
     def predict(
         self,
@@ -129,9 +139,13 @@ class Denoiser:
         }
         used = tuple(shown.index for shown in control)
         # The strengths of LoRAs and IP-Adapter are not part of the key, because they change the weights in place.
-        key: Hashable = ("unet", tuple(z.shape), t.dtype, negatives, used, cond.negative_text is None, cond.ip is None)
+        shapes = tuple(z.shape), cond.text.shape[1], t.dtype
+        key: Hashable = ("unet", *shapes, negatives, used, cond.negative_text is None, cond.ip is None)
         controlnets = [self.model.controlnets[index] for index in used]
         parts = chain(self.model.unet, controlnets, negatives, is_split=self._is_split, parts=self.model.parts)
+        if self.model.bank is not None and self.consistency:
+            return self._banked(key, parts, inputs, negatives, between)
+        self._before, self._before_shape = None, ()
         beside = self._beside
         call = key, parts
         if beside is not None and not beside.is_ready(key):
@@ -141,6 +155,23 @@ class Denoiser:
             output = result.to(torch.float32, copy=True)  # a copy, because a graph overwrites its result
         if beside is not None:
             beside.begin(key, parts, inputs)  # after the capture of the plain parts, which then are a graph meanwhile
+        return (output[:negatives], output[negatives:]) if negatives else (None, output)
+
+    def _banked(
+        self, key: Hashable, parts: Sequence[Part], inputs: State, negatives: int, between: Callable[[], None]
+    ) -> tuple[torch.Tensor | None, torch.Tensor]:
+        """`outputs`, with the frame before. The first call of a shape only fills the bank."""
+        shape = (negatives, *inputs["sample"].shape)
+        before = self._before if self._before_shape == shape else None
+        self._before_shape = shape
+        strength = 0.0 if before is None or self._forgets else self.consistency
+        self._forgets = False
+        state = inputs | {"before": before, "strength": torch.full((), strength, device=self.device)}
+        calls = DirectCalls() if before is None else self.calls
+        with torch.no_grad():
+            result = calls.run((key, "banked"), with_bank(tuple(parts), self.model.bank), state, between)
+            output = result["output"].to(torch.float32, copy=True)
+        self._before = result["kept"]
         return (output[:negatives], output[negatives:]) if negatives else (None, output)
 
     def x0(self, z: torch.Tensor, t: torch.Tensor, output: torch.Tensor) -> torch.Tensor:

@@ -128,7 +128,7 @@ class _Loading:
         return model
 
     def _add_extras(self, model: DiffusionModel) -> None:
-        from engine.models.sd.attention import share_weights
+        from engine.models.sd.attention import bank_of, share_weights
 
         if self.plan.loras:
             from engine.models.sd.lora import LoraSet
@@ -150,6 +150,8 @@ class _Loading:
 
             model.ip_adapter = IpAdapter(model.unet, self.plan.ip_adapter, self.device, self.dtype)
         model.text_weight = share_weights(model.unet)
+        if self.spec.accelerator == "none":
+            model.bank = bank_of(model.unet)
         for net in model.controlnets:
             share_weights(net)
 

@@ -31,6 +31,22 @@ class TextKeys(NamedTuple):
 UnetPart = Callable[[Any, State], State]
 
 
+def with_bank(parts: tuple[Part, ...], bank: Any) -> tuple[Part, ...]:
+    """The parts of a UNet call that sees the frame before. `bank`: the UNet's (`attention.FrameBank`). Its tensors are
+    `before` and `strength` of the inputs, and `kept` of the result."""
+
+    def begin(state: State) -> State:
+        bank.begin(state["before"], state["strength"])
+        return parts[0](state)
+
+    def end(last: Part, state: State) -> State:
+        return last(state) | {"kept": bank.end()}
+
+    if len(parts) == 1:
+        return (partial(end, begin),)
+    return (begin, *parts[1:-1], partial(end, parts[-1]))
+
+
 def chain(
     unet: Any, controlnets: Sequence[Any], negatives: int, *, is_split: bool, parts: "UnetParts | None" = None
 ) -> tuple[Part, ...]:

@@ -34,6 +34,7 @@ import { Tabs } from "./tabs.js";
 import { toast } from "./toast.js";
 import { Transport } from "./transport.js";
 import { Values } from "./values.js";
+import { Voice } from "./voice.js";
 
 const STATE_WORDS = { waiting: "connecting", connected: "connected", gone: "disconnected", refused: "access denied", outdated: "reload" };
 
@@ -87,6 +88,7 @@ const sections = new Sections({
   values,
   copyLayer: (from, to) => connection.command("/layer/copy", "ii", [from, to]),
 });
+const voice = new Voice();
 const shaders = new Shaders(connection, values, sections);
 const tabs = new Tabs((name) => {
   placePicture(name === "perform");
@@ -120,6 +122,7 @@ function takeTree(tree) {
   modulation.load(fresh.params);
   for (const part of [...choices, transport]) part.load(fresh.commands);
   shaders.load(fresh.commands);
+  voice.load();
   byId("addresses").replaceChildren(...[...fresh.params.keys()].map((address) => make("option", { value: address })));
   tabs.refresh();
   schema = fresh;
@@ -173,6 +176,7 @@ live.on("status", (now) => {
   transport.show(now.audio?.place);
   sections.showReasons(now.unavailable ?? {});
   shaders.show(now.shaders ?? []);
+  voice.show(now);
   preview.offer((now.children ?? []).map(({ name }) => name));
 });
 for (const id of ["header", "tabs", "finding"]) {

@@ -22,7 +22,7 @@ class Desk:
         supervisors = {} if supervisor is None else {supervisor.spec.name: supervisor}
         missing = dict.fromkeys(("sd", "sam3"), "there is no model")
         calls = {"/sam3/empty_cache": ("sam3", "empty_cache")}
-        models = {"sd": lambda: ("b", "/models/a.safetensors", iter(("b", "c.safetensors")))}
+        models = {"sd": lambda: ("b", "/models/a.safetensors", iter((("b", "b, large"), ("c.safetensors", "c"))))}
         ChildControl(supervisors, missing, self.told.append, calls, models).add_commands(rig.commands)
         self._client = rig.client()
 
@@ -155,7 +155,7 @@ def test_the_models_in_the_folders_are_listed_also_without_a_child(open_rig: Cal
     desk.say("/sd/list")
     assert [desk.hears() for _ in range(4)] == [
         ("/sd/entry", "", "as configured: /models/a.safetensors", 0),
-        ("/sd/entry", "b", "b", 1),
-        ("/sd/entry", "c.safetensors", "c.safetensors", 0),
+        ("/sd/entry", "b", "b, large", 1),
+        ("/sd/entry", "c.safetensors", "c", 0),
         ("/done", "/sd/list"),
     ]

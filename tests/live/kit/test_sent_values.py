@@ -34,4 +34,9 @@ def test_a_change_that_makes_pictures_obsolete_includes_a_new_generation() -> No
     assert sent.changes(store.snapshot()) == {"/sd/prompt": "fire"}
     store.set("/sd/width", 128)
     assert sent.changes(store.snapshot()) == {"/sd/width": 128, GENERATION: 2}
-    assert sent.generation == 2
+    assert sent.generation == sent.valid_from == 2
+    sent.mark()
+    assert sent.changes(store.snapshot(), {"/sd/prompt": "ice"}) == {"/sd/prompt": "ice", GENERATION: 3}
+    assert (sent.generation, sent.valid_from) == (3, 2), "a mark makes no picture obsolete"
+    assert sent.changes(store.snapshot(), {"/sd/prompt": "ice"}) == {"/sd/prompt": "ice"}
+    assert sent.changes(store.snapshot()) == {"/sd/prompt": "fire"}

@@ -5,10 +5,13 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from engine.config import Config
+from engine.live.kit.opening import model_lists
 from engine.live.rvc.entry import RvcConfig, files_named
 from engine.live.rvc.link import AS_DECLARED, spec_of
 from engine.models.rvc.index_choice import IndexChoice
 from osc_schema import PARAMS, Rejected
+from tests.conftest import TinyModels
 from tests.live.stores import store_for
 
 
@@ -77,3 +80,20 @@ def test_paths_are_absolute_so_that_a_child_in_another_folder_finds_them(
     (tmp_path / "voice.index").touch()
     assert spec_of(RvcConfig(model="voice.pth")).index == str(tmp_path / "voice.index")
     assert spec_of(RvcConfig(model="voice.pth", index="none")).index == ""
+
+
+def test_the_list_of_voices_says_what_each_is(tmp_path: Path, tiny_models: TinyModels) -> None:
+    """Read from headers; what is no voice is listed with the reason."""
+    made = tiny_models.voice()
+    for name, source in {"alto.pth": made / "voice.pth", "alto.index": made / "voice.index"}.items():
+        (tmp_path / name).symlink_to(source)
+    (tmp_path / "refined.pth").symlink_to(tiny_models.voice(vocoder="RefineGAN", rate_hz=48_000) / "voice.pth")
+    (tmp_path / "broken.pth").write_bytes(b"PK")
+    table = RvcConfig(model="/given.pth", folders=(str(tmp_path),))
+    config = replace(Config(), models={**Config().models, "rvc": table})
+    now, configured, found = model_lists(config, store_for("rvc", table))["rvc"]()
+    titles = dict(found)
+    assert (now, configured) == ("", "given.pth")
+    assert titles["alto.pth"] == "alto.pth (v2, 40 kHz, with index)"
+    assert titles["refined.pth"] == "refined.pth (v2, 48 kHz, RefineGAN, no index)"
+    assert titles["broken.pth"].startswith("broken.pth (cannot be used: ") and "\n" not in titles["broken.pth"]

@@ -168,6 +168,7 @@ def test_the_conversion_is_heard_exactly_the_sum_of_the_parts_of_the_delay_after
     assert 60.0 < facts["device_ms"] < 110.0
     assert facts["delay_ms"] == pytest.approx(130.0 + 110.0 + facts["device_ms"], abs=0.1)
     assert (facts["input"], facts["output"]) == ("playing", "none")
+    assert -40.0 < facts["input_db"] <= -7.9 and -40.0 < facts["output_db"] <= -7.9, "the hum's peak is 0.4"
 
 
 @only_soak

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from engine.ipc import Gate
+from tests.conftest import TinyModels
 from tests.live.rvc.studio import BLOCK, LAG, VoiceStudio, pitch_of, tone
 from tests.support.long_form import in_long_form, only_soak
 
@@ -205,3 +206,33 @@ def test_its_memory_is_flat(singing: VoiceStudio, wait_for: WaitFor) -> None:
         heard(singing, wait_for, 10)
     assert child.memory_info().rss - before < 8 << 20
     assert child.num_fds() == files
+
+
+def test_auto_pitch_of_a_model_without_pitch_has_no_effect_and_says_so(
+    tiny_models: TinyModels, fork_server: None, wait_for: WaitFor
+) -> None:
+    studio = VoiceStudio(tiny_models.voice(has_pitch=False), values={"/rvc/pitch_auto": True})
+    try:
+        studio.supervisor.start()
+        wait_for(lambda: "/rvc/pitch_auto: the model takes no pitch" in studio.told("asked"), "a word about it")
+        studio.taken(wait_for)
+        studio.sing_on(wait_for, 2)
+        assert studio.fact("speaker_hz") in (0.0, None) and studio.status.restarts == 0
+    finally:
+        studio.close()
+
+
+def test_auto_pitch_brings_a_voice_to_the_target(singing: VoiceStudio, wait_for: WaitFor) -> None:
+    """220 Hz to 330 Hz: a fifth in two seconds, without a step; switched off, it glides back."""
+    singing.set({"/rvc/pitch_auto": True, "/rvc/pitch_target_hz": 330.0})
+    singing.taken(wait_for)
+    sound = heard(singing, wait_for, 26)[LAG:]
+    pitches = [pitch_of(sound[first : first + BLOCK]) for first in range(0, len(sound) - BLOCK, BLOCK)]
+    steps = np.abs(12.0 * np.log2(np.array(pitches[1:]) / pitches[:-1]))
+    assert pitches[-1] == pytest.approx(330.0, rel=30 * (CENT - 1)) and steps.max() < 1.0
+    wait_for(lambda: singing.fact("transposed_semitones") == pytest.approx(7.02, abs=0.1), "the figures")
+    assert singing.fact("speaker_hz") == pytest.approx(220.0, rel=0.01) and singing.fact("target_hz") == 330.0
+    singing.set({"/rvc/pitch_auto": False})
+    singing.taken(wait_for)
+    sound = heard(singing, wait_for, 24)
+    assert pitch_of(sound[-2 * BLOCK :]) == pytest.approx(220.0, rel=20 * (CENT - 1))

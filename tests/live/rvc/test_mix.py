@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import osc_schema
-from engine.live.rvc.mix import MixSettings, VoiceMix
+from engine.live.rvc.mix import FALL_DB_S, MixSettings, PeakLevel, VoiceMix
 from tests.audio.clicks import click_db
 
 RATE_HZ = 48_000
@@ -131,3 +131,18 @@ def test_a_run_of_missing_samples_is_one_underrun_while_it_is_wanted(off_at: int
     table, silence = Table(), np.zeros(48_000, np.float32)
     table.run(silence, silence, presence, lambda first: MixSettings(is_wanted=first < off_at))
     assert table.mix.underruns == underruns
+
+
+def test_the_meter_rises_at_once_and_falls_slowly_whatever_comes() -> None:
+    meter = PeakLevel(RATE_HZ)
+    meter.take(np.zeros(480, np.float32))
+    assert meter.db == -60.0
+    meter.take(np.array([0.0, -0.5, 0.1], np.float32))
+    assert meter.db == -6.0
+    for _ in range(RATE_HZ // 24):
+        meter.take(np.zeros(24, np.float32))
+    assert meter.db == pytest.approx(-6.0 - FALL_DB_S, abs=0.1)
+    for spoilt in (np.nan, np.inf):
+        meter.take(np.array([spoilt], np.float32))
+    meter.take(np.ones(1, np.float32))
+    assert meter.db == 0.0

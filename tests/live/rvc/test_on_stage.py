@@ -88,6 +88,9 @@ def test_the_converted_voice_is_a_channel_of_the_multiverse_and_its_delays_are_i
     stage.wait_for(lambda: "rtf" in stage.child.facts, "the share of the time that converting takes")
     facts = stage.child.facts  # not whether it keeps up: that depends on the machine
     assert facts["rtf"] == pytest.approx(facts["work_p50_ms"] / 100.0, abs=1e-3)
+    stage.wait_for(lambda: stage.child.facts.get("transposed_semitones") == 7.0, "the transposition")
+    assert stage.child.facts["speaker_hz"] == pytest.approx(TONE_HZ, rel=0.02)
+    assert min(stage.child.facts[level] for level in ("input_db", "output_db")) > -40.0
 
 
 def test_the_dry_voice_is_heard_while_the_child_is_killed_and_pictures_continue(stage: Stage) -> None:

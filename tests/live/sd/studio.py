@@ -45,10 +45,10 @@ def painting_core(model: Path, **spec: Any) -> Callable[..., np.ndarray]:
 
 
 @contextmanager
-def opened_link(config: SdConfig, report: Any, *, has_camera: bool = False) -> Iterator[DiffusionLink]:
+def opened_link(config: SdConfig, report: Any, *, has_camera: bool = False, **others: Any) -> Iterator[DiffusionLink]:
     """The engine's end of a child of its own, with a gate."""
     gate = Gate.create()
-    link = DiffusionLink(config, surroundings(gate, report, has_camera=lambda: has_camera))
+    link = DiffusionLink(config, surroundings(gate, report, has_camera=lambda: has_camera, **others))
     yield link
     link.close()
     gate.close()

@@ -1,6 +1,7 @@
 """The engine's end of the SD child, without a child."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +15,9 @@ from engine.live.kit.scene import Scene
 from engine.live.kit.sent_values import SentValues
 from engine.live.sd.entry import LoraConfig, SdConfig
 from engine.live.sd.link import DiffusionLink
+from engine.live.sd.settings import RESETS
 from engine.params import ParamStore
+from engine.params.fade_time import Pulse
 from engine.render import Look, PictureInput, open_renderer
 from engine.render.guarded_renderer import GuardedRenderer
 from engine.render.readback import Readback
@@ -32,9 +35,9 @@ def link(reports: Any) -> Iterator[DiffusionLink]:
 
 
 def test_the_child_is_sent_only_its_own_parameters() -> None:
-    sd = {param.address for param in PARAMS if param.area == "sd"}
+    sd = {param.address for param in PARAMS if param.area == "sd" and not param.address.startswith("/sd/travel/")}
     told = SentValues("sd").changes(ParamStore().snapshot())
-    assert sd - told.keys() == {"/sd/freeze", "/sd/crossfade_s", "/sd/fallback"}
+    assert sd - told.keys() == {"/sd/freeze", "/sd/crossfade_s", "/sd/fallback", "/sd/consistency_reset"}
 
 
 def test_nothing_is_shown_before_the_first_picture(link: DiffusionLink) -> None:
@@ -105,6 +108,26 @@ def test_the_child_is_sent_modulated_values_and_then_the_set_value(link: Diffusi
     assert told(moved(0.56)) == 0.56, "its own fader does not come between"
     assert told({}) == 0.3
     assert "/layer/1/angle" not in link.supervisor._values
+
+
+def test_what_stays_from_picture_to_picture_begins_anew_with_the_picture_of_each_bar(reports: Any) -> None:
+    beat = {"now": 0.0}
+    pulse = {"pulse": lambda: Pulse(beat=beat["now"], bpm=120.0)}
+    store = ParamStore()
+    store.set_many([("/sd/consistency", 0.5), ("/sd/consistency_reset", "bar")], by="test")
+    with opened_link(SdConfig(model="random:tiny"), reports, **pulse) as link:
+
+        def resets(beat_now: float, **facts: float) -> Any:
+            beat["now"] = beat_now
+            link.supervisor._status = replace(link.supervisor._status, facts=facts)
+            link.follow(store.snapshot())
+            return link.supervisor._values.get(RESETS)
+
+        assert [resets(each) for each in (1.0, 3.9, 4.0, 7.9, 8.0)] == [0, 0, 1, 1, 2]
+        ahead = [resets(each, delay_ms=400.0) for each in (11.1, 11.2)]  # 0.8 beats, and two frames
+        assert ahead == [2, 3], "as much earlier as a picture takes"
+        store.set("/sd/consistency_reset", "cut")
+        assert resets(90.0) == 3
 
 
 def test_the_crossfade_of_its_pictures_is_modulated_too(link: DiffusionLink) -> None:

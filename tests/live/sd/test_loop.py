@@ -82,10 +82,10 @@ def test_a_prompt_takes_effect_within_steps_plus_one_calls_and_a_lead_in_is_neve
     before = studio.newest()
     studio.set({"/sd/prompt": "fire", GENERATION: before.generation + 1})
     studio.taken(wait_for)
-    generations = [studio.feed_one(wait_for).generation for _ in range(real + 1)]
-    assert generations == sorted(generations)
-    assert generations[-1] > before.generation
-    assert generations[: real - 1] == [before.generation] * (real - 1)  # frames that went in with the old prompt
+    after = [studio.feed_one(wait_for) for _ in range(real + 1)]
+    assert [frame.generation for frame in after] == [before.generation + 1] * (real + 1), "from the first on"
+    assert np.array_equal(after[-2].pixels, after[-1].pixels), "after as many calls as steps it has its full effect"
+    assert not np.array_equal(after[-1].pixels, before.pixels)
 
 
 def test_paused_switched_off_or_in_an_interval_it_asks_for_no_pictures_and_paints_nothing(
@@ -154,6 +154,17 @@ def test_two_prompts_are_mixed(studio: Studio, wait_for: WaitFor, paint: Any) ->
     wait_for(
         lambda: studio.shows(lambda frame: not any(np.array_equal(frame.pixels, end) for end in ends)), "the middle"
     )
+
+
+def test_a_numbered_prompt_and_the_second_seed_are_blended_in(studio: Studio, wait_for: WaitFor, paint: Any) -> None:
+    studio.set({"/sd/prompts/1/text": "ice", "/sd/prompts/2/text": "fire", "/sd/seed_b": 9})
+    wait_for(lambda: studio.shows_just(paint(prompt="ice")), "the first of them in place of /sd/prompt")
+    studio.set({"/sd/prompts/1/weight": 0.0, "/sd/prompts/2/weight": 0.1})
+    wait_for(lambda: studio.shows_just(paint(prompt="fire")), "the second, whose weight is the only one")
+    studio.set({"/sd/seed_mix": 1.0})
+    wait_for(lambda: studio.shows_just(paint(prompt="fire", seed=9)), "the noise of the second seed")
+    studio.set({"/sd/prompts/2/weight": 0.0, "/sd/seed_mix": 0.0})
+    wait_for(lambda: studio.shows_just(paint()), "the plain prompt again")
 
 
 def test_a_t_index_overrides_the_steps_and_an_invalid_one_is_noted(studio: Studio, wait_for: WaitFor) -> None:

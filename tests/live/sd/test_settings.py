@@ -6,6 +6,7 @@ import osc_schema
 from engine.errors import ModelError
 from engine.live.kit.pace import ChildPace, read_pace
 from engine.live.sd.settings import DiffusionSettings, parse_t_index, read_settings, smaller
+from osc_schema.sd import PROMPTS
 
 
 def test_an_unset_value_has_the_schemas_default() -> None:
@@ -20,10 +21,13 @@ def test_an_unset_value_has_the_schemas_default() -> None:
 def test_every_parameter_of_the_child_changes_its_settings() -> None:
     others = {"/sd/prompt_b": "sea", "/sd/controlnet/1/enable": True, "/sd/controlnet/2/enable": True}
     others |= {"/sd/similarity/enable": True, "/sd/duty_auto": False, "/sd/enable": True}
+    others |= {"/sd/seed_mix": 0.5}
+    numbered = {f"/sd/prompts/{n}/text": f"ice {n}" for n in PROMPTS}
     for param in osc_schema.PARAMS:
         if param.child != "sd" or param.address == "/sd/model":  # a new model is a new process
             continue
-        given = {address: value for address, value in others.items() if address != param.address}
+        at_hand = numbered if param.address.endswith("/weight") else others
+        given = {address: value for address, value in at_hand.items() if address != param.address}
         assert any(taken(given | {param.address: value}) != taken(given) for value in some_values(param)), param.address
 
 
@@ -60,6 +64,23 @@ def test_texts_name_the_suspects_of_a_crash() -> None:
     for mix, named in ((0.0, one), (0.5, one | other), (1.0, other)):  # one with weight 0 is not suspected
         assert read_settings(one | other | {"/sd/prompt_mix": mix}).texts == named
     assert read_settings(one | {"/sd/prompt_mix": 1.0}).texts == one, "without a second prompt"
+
+
+def test_the_numbered_prompts_take_the_place_of_the_plain_ones_as_soon_as_one_has_text_and_weight() -> None:
+    plain = {"/sd/prompt": "sea", "/sd/prompt_b": "fire", "/sd/prompt_mix": 0.25}
+    assert read_settings(plain).words.blended == (("sea", 0.75), ("fire", 0.25))
+    for unused in ({"/sd/prompts/3/weight": 1.0}, {"/sd/prompts/1/text": "ice", "/sd/prompts/1/weight": 0.0}):
+        assert read_settings(plain | unused).words.blended == (("sea", 0.75), ("fire", 0.25))
+    numbered = {
+        "/sd/prompts/1/text": "ice",
+        "/sd/prompts/8/text": "fog",
+        "/sd/prompts/8/weight": 0.25,
+        "/sd/prompts/2/text": "rain",
+    }
+    settings = read_settings(plain | numbered)
+    assert settings.words.blended == (("ice", 0.8), ("fog", 0.2))
+    assert settings.words.in_wait == ("rain",), "encoded before its weight rises"
+    assert settings.texts == {f"/sd/prompts/{n}/text": text for n, text in ((1, "ice"), (2, "rain"), (8, "fog"))}
 
 
 def test_t_index_is_read_with_blanks_or_commas_and_an_invalid_one_is_noted_and_ignored() -> None:

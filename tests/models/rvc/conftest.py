@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from engine.models.rvc.model import VoiceModel
+from tests.conftest import TinyModels
 from tests.models.rvc.streaming import loaded
 
 torch.set_num_threads(1)
@@ -20,3 +21,9 @@ def random(tiny_voice: Path) -> VoiceModel:
 @pytest.fixture(scope="session")
 def singing(singing_voice: Path) -> VoiceModel:
     return loaded(singing_voice)
+
+
+@pytest.fixture(scope="session")
+def refined(tiny_models: TinyModels) -> VoiceModel:
+    """Sings with RefineGAN."""
+    return loaded(tiny_models.voice(kind="singing", vocoder="RefineGAN"))

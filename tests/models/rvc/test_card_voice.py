@@ -31,7 +31,12 @@ SHOW: list[dict[str, Any]] = [
     {"formant": 0.0, "rms_mix": 0.5, "is_autotuned": True},
     {"threshold_db": -40.0},
 ]
-WAYS: list[Any] = [("yin", SHOW), ("fcpe", SHOW[:2]), *in_long_form(("fcpe", SHOW))]
+WAYS: list[Any] = [
+    ("tiny", "yin", SHOW),
+    ("tiny", "fcpe", SHOW[:2]),
+    ("tiny-refinegan", "yin", SHOW[:3]),
+    *in_long_form(("tiny", "fcpe", SHOW), ("tiny-refinegan", "yin", SHOW)),
+]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -56,11 +61,13 @@ def converted(
         yield show[number // 3], block
 
 
-@pytest.mark.parametrize(("pitch", "show"), WAYS)
-def test_a_live_voice_from_graphs_sounds_like_one_by_direct_calls(pitch: Any, show: list[dict[str, Any]]) -> None:
+@pytest.mark.parametrize(("shape", "pitch", "show"), WAYS)
+def test_a_live_voice_from_graphs_sounds_like_one_by_direct_calls(
+    shape: str, pitch: Any, show: list[dict[str, Any]]
+) -> None:
     if pitch == "fcpe":
         pytest.importorskip("torchfcpe")
-    spec = replace(SPEC, pitch=pitch)
+    spec = replace(SPEC, model=f"random:{shape}", pitch=pitch)
     with reference_device() as device:
         expected = list(converted(live_on(load(spec, device, "float32"), calls=DirectCalls()), show))
     with walked_card() as card:

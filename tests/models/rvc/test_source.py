@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from engine.models.rvc.synthesizer import UNVOICED_NOISE, VOICED_NOISE, RollingNoise, SineSource
+from engine.models.rvc.source import UNVOICED_NOISE, VOICED_NOISE, RollingNoise, SineSource
 from engine.models.seeded import seeded
 from tests.support.tiny_voice import tiny_shape
 

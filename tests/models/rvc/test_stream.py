@@ -96,6 +96,22 @@ def test_a_steady_voice_sounds_live_as_in_one_piece(random: VoiceModel) -> None:
     assert level_db(joined[steady]) == pytest.approx(level_db(given[steady]), abs=1.5)
 
 
+def test_a_transposition_moves_within_a_block_and_what_was_heard_keeps_its_own(singing: VoiceModel) -> None:
+    """An octave up in one block of 400 ms, then no further: a straight line in semitones, to 0.7 of one."""
+    rate_hz, given = 48_000, tone(150.0, 48_000, 2.4)
+    live = live_voice(singing, rate_hz=rate_hz, block_ms=400)
+    frames, sung = live.grid.block, []
+    for number in range(6):
+        live.lift = 12.0 if number >= 3 else 0.0
+        sung.append(live.convert(given[number * frames : (number + 1) * frames], first_sample=number * frames))
+        assert number == 0 or np.median(live.heard_hz) == pytest.approx(150.0, rel=1e-3)
+    hz = hz_at(np.concatenate(sung), rate_hz)
+    began = 3 * frames + live.grid.lag  # the input of block 3 is heard so much later
+    places = np.arange(2 * frames, 5 * frames + frames // 2, 480)
+    expected = 12.0 * np.clip((places - began) / frames, 0.0, 1.0)
+    assert np.abs(12.0 * np.log2(hz[places] / 150.0) - expected).max() < 0.7
+
+
 # -- when it is heard
 
 

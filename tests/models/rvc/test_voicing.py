@@ -60,15 +60,17 @@ def test_the_sounding_part_equals_that_of_the_whole_window(random: VoiceModel) -
     assert (sound[:hop] - whole[-hops * hop :][:hop]).abs().max() > 1e-3  # the lead-in has no lead-in of its own
 
 
+@pytest.mark.parametrize("voice", ["singing", "refined"])
 @pytest.mark.parametrize(
     "settings",
     [VoiceSettings(), VoiceSettings(pitch=-5.0), VoiceSettings(formant=1.3), VoiceSettings(formant=-2.0, pitch=3.5)],
     ids=["plain", "pitch", "formant up", "formant down"],
 )
 def test_two_windows_agree_where_they_overlap_in_phase_and_in_noise(
-    singing: VoiceModel, settings: VoiceSettings
+    voice: str, settings: VoiceSettings, request: pytest.FixtureRequest
 ) -> None:
     """At most -50 dBFS between the end of one window and the start of the next, through a glide, a gap and a jump."""
+    singing: VoiceModel = request.getfixturevalue(voice)
     voicing = Voicing(singing, GRID, DirectCalls())
     window, block = GRID.window_hops, GRID.block_hops
     phone, f0 = said(window + 10 * block), sung(window + 10 * block)

@@ -35,8 +35,17 @@ SHOW: list[Change] = [
     {"/sd/cfg_type": "initialise", "/sd/delta": 0.7},
     {"/sd/seed": 9, "/sd/steps": 4, "/sd/strength": 0.8},
     {"/sd/width": 128, "/sd/height": 192},
+    {"/sd/consistency": 0.6},
+    {"/sd/prompts/1/text": "sea", "/sd/prompts/2/text": "ice", "/sd/prompts/2/weight": 0.4, "/sd/seed_mix": 0.5},
     {"/sd/mode": "single"},
-    {"/sd/steps": 3, "/sd/guidance": 1.0, "/sd/width": 64, "/sd/height": 64, "/sd/mode": "stream"},
+    {
+        "/sd/consistency": 0.0,
+        "/sd/steps": 3,
+        "/sd/guidance": 1.0,
+        "/sd/width": 64,
+        "/sd/height": 64,
+        "/sd/mode": "stream",
+    },
     {"/sd/t_index": "20 30"},
 ]
 EXTRAS: list[Change] = [
@@ -52,6 +61,7 @@ SHORT: list[Change] = [
     {},
     {"/sd/prompt": "fire", "/sd/guidance": 2.5, "/sd/negative": "fog", "/sd/cfg_type": "full"},
     {"/sd/steps": 4, "/sd/strength": 0.8, "/sd/width": 128},
+    {"/sd/consistency": 0.6},
     {"/sd/mode": "single"},
 ]
 FAMILIES: dict[str, tuple[dict[str, str], str]] = {

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 import torch
 
-from engine.models.sd.conditioner import KEPT_TEXTS, Conditioner, slerp
+from engine.models.sd.blending import blended, slerp
+from engine.models.sd.conditioner import KEPT_TEXTS, Conditioner
 from engine.models.sd.model import DiffusionModel
 from tests.models.sd.oracle import pipeline_of
 from tests.models.sd.plain_stream import loaded
@@ -58,33 +59,73 @@ def test_both_encoders_of_an_xl_model_equal_diffusers(xl: DiffusionModel) -> Non
             assert torch.equal(ours.negative_text, theirs[1]) and torch.equal(ours.negative_pooled, theirs[3])
 
 
-def test_a_long_text_is_truncated_like_in_diffusers_and_the_rest_is_noted(tiny_sd: Path, model: DiffusionModel) -> None:
-    text = " ".join(f"thing{n}" for n in range(25))
+def test_a_long_text_is_encoded_in_chunks_of_75_tokens(tiny_sd: Path, model: DiffusionModel) -> None:
+    conditioner = Conditioner(model, note=lambda key, line: pytest.fail(line))
+    first, second = "x " * 75, "the cat " * 3
+    long = conditioner.encode(first + second, "a dog")
+    assert long.text.shape == long.negative_text.shape == (1, 154, 32)
+    cut = pipeline_of(tiny_sd).encode_prompt(first + second, "cpu", 1, False)[0]
+    assert torch.equal(long.text[:, :77], cut), "as diffusers, which cuts the rest off"
+    assert torch.equal(long.text[:, 77:], conditioner.encode(second, None).text)
+    assert torch.equal(long.negative_text[:, :77], conditioner.encode("a dog", None).text)
+    assert torch.equal(long.negative_text[:, 77:], conditioner.encode("", None).text)
+    blend = conditioner.encode([(first + second, 1.0), ("fire", 3.0)], None, blend="linear").text
+    rest = 0.25 * long.text[:, 77:] + 0.75 * conditioner.encode("", None).text
+    assert torch.allclose(blend[:, 77:], rest, atol=1e-6)
+
+
+def test_break_begins_a_chunk_and_what_does_not_fit_into_four_is_noted(model: DiffusionModel) -> None:
     notes: list[tuple[str, str]] = []
     conditioner = Conditioner(model, note=lambda key, line: notes.append((key, line)))
-    for fitting in ("x" * 75, "x " * 75):
-        conditioner.encode(fitting, None)
-    assert notes == []
-    assert torch.equal(
-        conditioner.encode(text, None).text, pipeline_of(tiny_sd).encode_prompt(text, "cpu", 1, False)[0]
-    )
-    conditioner.encode("x " * 76, None)
-    assert [key for key, _ in notes] == ["prompt", "prompt"]
-    line = notes[0][1]
-    assert line.startswith("75 tokens of the prompt are used; ignored: ") and line.endswith("thing 2 4")
+    broken = conditioner.encode("a cat BREAK (the dog:1.2)", None).text
+    assert broken.shape == (1, 154, 32) and torch.equal(broken[:, :77], conditioner.encode("a cat", None).text)
+    assert torch.equal(conditioner.encode("a cat BREAK BREAK ", None).text[:, :77], broken[:, :77])
+    assert conditioner.encode("x " * 300, None).text.shape == (1, 308, 32) and notes == []
+    conditioner.encode("x " * 300 + "the cat", None)
+    assert notes == [("prompt", "300 tokens of the prompt are used; ignored: the cat")]
 
 
-def test_a_changing_mix_does_not_run_the_text_encoder(model: DiffusionModel, encoder_calls: list) -> None:
-    conditioner = Conditioner(model)
-    start = conditioner.encode("a cat", None, prompt_b="the dog", mix=0.0).text
-    end = conditioner.encode("a cat", None, prompt_b="the dog", mix=1.0).text
+def test_a_long_prompt_of_an_xl_model_keeps_the_pooled_text_of_its_first_chunk(xl: DiffusionModel) -> None:
+    conditioner = Conditioner(xl)
+    long, short = conditioner.encode("x " * 80, ""), conditioner.encode("x " * 75, "")
+    assert long.text.shape == long.negative_text.shape == (1, 154, 64)
+    assert torch.equal(long.pooled, short.pooled) and not long.negative_text.any()
+
+
+def test_changing_weights_of_eight_prompts_do_not_run_the_text_encoder(
+    model: DiffusionModel, encoder_calls: list
+) -> None:
+    conditioner, texts = Conditioner(model), [f"a cat {number}" for number in range(8)]
+    alone = [conditioner.encode(text, "fog").text for text in texts]
     asked = len(encoder_calls)
-    halves = [conditioner.encode("a cat", None, prompt_b="the dog", mix=mix / 10).text for mix in range(11)]
+    weights = torch.rand((20, 8), generator=torch.Generator().manual_seed(1)) + 0.01
+    for row in weights.tolist():
+        mean = conditioner.encode(list(zip(texts, row, strict=True)), "fog", blend="linear").text
+        shares = torch.tensor(row) / sum(row)
+        assert torch.allclose(mean, (torch.cat(alone) * shares[:, None, None]).sum(0), atol=1e-5)
+    assert len(encoder_calls) == asked == 9
+
+
+def test_a_blend_goes_from_one_prompt_to_the_other(model: DiffusionModel) -> None:
+    conditioner = Conditioner(model)
+    start, end = conditioner.encode("a cat", None).text, conditioner.encode("the dog", None).text
+    mixes = [(("a cat", 10.0 - mix), ("the dog", mix + 0.0)) for mix in range(1, 10)]
+    halves = [conditioner.encode(mix, None).text for mix in mixes]
+    to_start = [(half - start).norm().item() for half in (start, *halves, end)]
+    assert to_start == sorted(to_start) and to_start[1] > 0.0
+    for half, (_, (_, mix)) in zip(halves, mixes, strict=True):
+        assert torch.allclose(half, slerp(start, end, mix / 10), atol=1e-6)
+
+
+def test_a_prompt_that_was_prepared_is_blended_in_without_the_text_encoder(
+    model: DiffusionModel, encoder_calls: list
+) -> None:
+    conditioner = Conditioner(model)
+    conditioner.prepare("the dog")
+    conditioner.encode([("a cat", 1.0)], None)
+    asked = len(encoder_calls)
+    conditioner.encode([("a cat", 0.5), ("the dog", 0.5)], None)
     assert len(encoder_calls) == asked == 2
-    assert torch.equal(halves[0], start) and torch.equal(halves[10], end)
-    to_start = [(half - start).norm().item() for half in halves]
-    assert to_start == sorted(to_start)
-    assert torch.equal(conditioner.encode("a cat", None, prompt_b="", mix=0.7).text, start)
 
 
 def test_only_the_last_texts_are_cached(model: DiffusionModel, encoder_calls: list) -> None:
@@ -122,6 +163,16 @@ def test_the_spherical_mix_has_constant_speed() -> None:
         at = slerp(x, y, mix)[0]
         assert at.norm().item() == pytest.approx(3.0, rel=1e-6)
         assert math.atan2(at[1], at[0]) == pytest.approx(mix * math.pi / 2, rel=1e-6)
+
+
+def test_only_the_ratios_of_weights_count_and_slerp_keeps_the_strength() -> None:
+    parts = list(torch.eye(3)[:, None])
+    for blend in ("slerp", "linear"):
+        one, other = (blended(parts, weights, blend) for weights in ((1.0, 2.0, 1.0), (0.25, 0.5, 0.25)))
+        assert torch.allclose(one, other)
+        assert torch.equal(blended(parts[:1], [0.3], blend), parts[0])
+    assert blended(parts, (1.0, 1.0, 1.0), "slerp").norm().item() == pytest.approx(1.0)
+    assert blended(parts, (1.0, 1.0, 1.0), "linear")[0].tolist() == pytest.approx([1 / 3] * 3)
 
 
 @pytest.mark.parametrize("end", [[1.0, 2.0], [-1.0, -2.0], [0.0, 0.0], [1.0001, 2.0], [2.0, 4.0]])
@@ -188,9 +239,9 @@ def test_weights_of_one_are_bit_identical(request: pytest.FixtureRequest, kind: 
 def test_the_truncated_end_of_a_weighted_text_is_noted_without_syntax(model: DiffusionModel) -> None:
     notes: list[tuple[str, str]] = []
     conditioner = Conditioner(model, note=lambda key, line: notes.append((key, line)))
-    ours = conditioner.encode("(" + "x " * 74 + "y:1.5) the (cat:1.2)", None).text
-    assert notes == [("prompt", "75 tokens of the prompt are used; ignored: the cat")]
-    assert ours.shape == (1, 77, 32)
+    ours = conditioner.encode("(" + "x " * 299 + "y:1.5) the (cat:1.2)", None).text
+    assert notes == [("prompt", "300 tokens of the prompt are used; ignored: the cat")]
+    assert ours.shape == (1, 308, 32)
     conditioner.encode("[a|b]", "a <lora:ink:1>")
     assert [key for key, _ in notes] == ["prompt"] * 3
     assert "alternation" in notes[1][1] and "has no effect in the negative prompt" in notes[2][1]

@@ -121,13 +121,11 @@ MRF = {
     "mrfs.0.0.layers.0.conv1.weight_v": (32, 32, 3),
     "conv_post.weight_v": (1, 4, 7),
 }
-REFINE = {
-    "m_source.merge.0.weight": (1, 9),
-    "pre_conv.weight_v": (16, 1, 7),
-    "downsample_blocks.0.weight_v": (32, 16, 7),
-    "mel_conv.weight_v": (32, 16, 7),
+EARLY_REFINE = {
+    "m_source.merge.0.weight": (1, 1),
+    "pre_conv.weight_v": (32, 1, 7),
+    "downsample_blocks.0.weight_v": (16, 1, 80),
     "upsample_conv_blocks.0.input_conv.weight": (32, 80, 7),
-    "conv_post.weight_v": (1, 4, 7),
 }
 
 
@@ -135,8 +133,18 @@ def mrf(**said: Any) -> Callable[[Shelf], VoiceSpec]:
     return lambda shelf: voice_from(shelf, lambda stored: with_decoder(as_applio(stored, **said), MRF))
 
 
-def refine(shelf: Shelf) -> VoiceSpec:
-    return voice_from(shelf, lambda stored: with_decoder(as_applio(stored, vocoder="RefineGAN"), REFINE))
+def refine(**said: Any) -> Callable[[Shelf], VoiceSpec]:
+    """As Applio 3.3 and later write it."""
+
+    def build(shelf: Shelf) -> VoiceSpec:
+        refined = torch.load(shelf.tiny.voice(vocoder="RefineGAN") / "voice.pth", weights_only=True)
+        return voice_from(shelf, lambda _: as_applio(refined, **said))
+
+    return build
+
+
+def early_refine(shelf: Shelf) -> VoiceSpec:
+    return voice_from(shelf, lambda stored: with_decoder(as_applio(stored, vocoder="RefineGAN"), EARLY_REFINE))
 
 
 def training(*names: str) -> Callable[[Shelf], VoiceSpec]:
@@ -206,6 +214,8 @@ WORKING: list[tuple[str, str, Build, Speaks]] = [
     ),
     ("Applio, no embedder told", EXTRACTED, applio(embedder_model=None), Speaks()),
     ("float32 with what training leaves", f"{WEBUI}/train/process_ckpt.py", in_float32, Speaks()),
+    ("Applio, RefineGAN", f"{VOCODERS}/refinegan.py", refine(vocoder="RefineGAN"), Speaks()),
+    ("Applio, RefineGAN, not told", f"{VOCODERS}/refinegan.py", refine(vocoder=None), Speaks()),
     ("Applio, spin-v2 that is here", EMBEDDERS, spin_here, SPIN_HERE),
     ("Applio, spin, another content named", EMBEDDERS, with_contentvec, Speaks(says=(FOREIGN_CONTENT,))),
 ]
@@ -224,15 +234,15 @@ REFUSED: list[tuple[str, str, Build, tuple[str, ...]]] = [
     ),
     (
         *("Applio, MRF HiFi-GAN", f"{VOCODERS}/hifigan_mrf.py", mrf(vocoder="MRF HiFi-GAN")),
-        ("was made with Applio's vocoder MRF HiFi-GAN; only HiFi-GAN is built",),
+        ("was made with Applio's vocoder MRF HiFi-GAN; only HiFi-GAN and RefineGAN are built",),
     ),
     (
         *("Applio, MRF HiFi-GAN, not told", f"{VOCODERS}/hifigan_mrf.py", mrf(vocoder=None)),
         ("was made with Applio's vocoder MRF HiFi-GAN",),
     ),
     (
-        *("Applio, RefineGAN", f"{VOCODERS}/refinegan.py", refine),
-        ("was made with Applio's vocoder RefineGAN", "convert with Applio"),
+        *("Applio 3.2.9, RefineGAN", f"{VOCODERS}/refinegan.py", early_refine),
+        ("was made with RefineGAN as Applio 3.2.9 had it", "convert with 3.2.9"),
     ),
     (
         *("an index of v1 beside a voice of v2", TRAIN_INDEX, index_of_v1),

@@ -1,0 +1,57 @@
+"""Lets a child's *picture* change on the beat, not only its values.
+
+A child needs time: a value that is sent on the beat is seen when the pictures in work are done and the first one with
+the new value is painted, after 50 ms or a second. Peers let people set that time by hand. Here the child measures it
+(`Figures.delay_s`), and values that wait for a beat are sent that much earlier. The first pictures with them are ready
+a little before the beat, and wait for its frame; until then the last picture without them stays. So the picture is late
+only if the child took longer than nineteen times in twenty before.
+
+Each change that is sent ahead begins a generation, which the child attaches to its pictures. Two changes may be on
+their way: between two beats that are closer than the delay. So the newest picture of each is kept.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import Any
+
+from engine.ipc import RingFrame
+from engine.values import ComingValues
+
+
+class Ahead:
+    """Render thread."""
+
+    def __init__(self, mark: Callable[[], int]) -> None:
+        """`mark()` begins a generation, and returns it (`SentValues.mark`)."""
+        self._mark = mark
+        self._marks: dict[Hashable, int] = {}
+        """The generation of each change that has been sent and whose beat has not come."""
+        self._ready: list[RingFrame] = []
+        """Pictures that wait, oldest first; one of each number of changes it must wait for."""
+
+    def send(self, coming: Iterable[ComingValues]) -> Mapping[str, Any]:
+        """The values to send ahead, by address. `coming`: each change from its time to be sent to the frame before its
+        beat."""
+        values: dict[str, Any] = {}
+        marks: dict[Hashable, int] = {}
+        for change in coming:
+            before = self._marks.get(change.key)
+            marks[change.key] = self._mark() if before is None else before
+            values |= change.values
+        self._marks = marks
+        return values
+
+    def show(self, newest: RingFrame | None, *, valid_from: int = 0) -> RingFrame | None:
+        """The picture to show from this frame on; None: none yet, or the one before stays. `newest`: from the child, if
+        it is new. `valid_from`: pictures of a lower generation are dropped."""
+        self._ready = [ready for ready in self._ready if ready.generation >= valid_from]
+        if newest is not None:
+            self._ready = [ready for ready in self._ready if self._waits(ready) < self._waits(newest)] + [newest]
+        while self._ready and not self._waits(self._ready[0]):
+            if len(self._ready) == 1 or self._waits(self._ready[1]):
+                return self._ready.pop(0)
+            del self._ready[0]
+        return None
+
+    def _waits(self, picture: RingFrame) -> int:
+        """The number of changes in the picture whose beat has not come."""
+        return sum(generation <= picture.generation for generation in self._marks.values())

@@ -1,0 +1,69 @@
+"""Chooses the transposition that brings the speaker's median pitch to a target. Pure.
+
+The median is that of the logarithm of the newest KEPT_FRAMES voiced frames: in silence it stays. Trackers take some
+frames an octave too low or too high: frames more than half an octave from the median are first moved by whole octaves.
+
+The transposition glides for GLIDE_S to what is wanted, and stays there while that moves by less than DEAD_BAND: a
+melody must not pull it along. At a start nothing has been heard yet, so it begins where it belongs (`settle`).
+
+The pitch of the model's own voice is not in its file, and cannot be measured from its weights: the decoder follows any
+pitch that it is given, and the embedding of the pitch was trained over its whole range before the voice was. So the
+target is set by hand (`/rvc/pitch_target_hz`).
+"""
+
+from collections import deque
+
+import numpy as np
+
+KEPT_FRAMES = 500  # 5 s of voiced sound: a new speaker counts after half of it
+MIN_FRAMES = 30
+GLIDE_S = 2.0
+DEAD_BAND = 0.5  # semitones
+MAX_SEMITONES = 24.0
+
+
+class AutoPitch:
+    """`now_s` is on the clock of the sound. One thread."""
+
+    def __init__(self) -> None:
+        self._octaves: deque[float] = deque(maxlen=KEPT_FRAMES)
+        """log2 of the pitch in Hz of voiced frames."""
+        self._from = self._to = 0.0
+        """Semitones at the start and at the end of the glide."""
+        self._since_s = 0.0
+
+    def hear(self, hz: np.ndarray) -> None:
+        """Take the pitch of new frames, (n,) Hz, 0 where unvoiced."""
+        self._octaves.extend(np.log2(hz[hz > 0.0]).tolist())
+
+    @property
+    def speaker_hz(self) -> float | None:
+        """The speaker's median pitch; None until MIN_FRAMES voiced frames were heard."""
+        if len(self._octaves) < MIN_FRAMES:
+            return None
+        octaves = np.array(self._octaves)
+        octaves -= (octaves - np.median(octaves)).round()
+        return float(2.0 ** np.median(octaves))
+
+    def aim(self, target_hz: float | None, now_s: float) -> float:
+        """The transposition in semitones at `now_s`; it glides to 0 if there is no target."""
+        wanted = self._wanted(target_hz)
+        if abs(wanted - self._to) > (DEAD_BAND if target_hz else 0.0):
+            self._from, self._to, self._since_s = self._at(now_s), wanted, now_s
+        return self._at(now_s)
+
+    def settle(self, target_hz: float | None, now_s: float) -> float:
+        """The same without a glide, while nothing is heard."""
+        self._from = self._to = self._wanted(target_hz)
+        self._since_s = now_s
+        return self._to
+
+    def _wanted(self, target_hz: float | None) -> float:
+        speaker_hz = self.speaker_hz
+        if target_hz is None or speaker_hz is None:
+            return self._to if target_hz else 0.0
+        return float(np.clip(12.0 * np.log2(target_hz / speaker_hz), -MAX_SEMITONES, MAX_SEMITONES))
+
+    def _at(self, now_s: float) -> float:
+        share = min(max((now_s - self._since_s) / GLIDE_S, 0.0), 1.0)
+        return self._from + (self._to - self._from) * share * share * (3.0 - 2.0 * share)  # smoothstep: no corners

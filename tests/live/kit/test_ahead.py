@@ -1,0 +1,79 @@
+"""What is sent ahead of a beat, and which picture is shown until then."""
+
+from itertools import count
+
+import numpy as np
+
+from engine.ipc import RingFrame
+from engine.live.kit.ahead import Ahead
+from engine.values import ComingValues
+
+PIXELS = np.zeros((1, 1, 3), np.uint8)
+
+
+def picture(generation: int, index: int = 0) -> RingFrame:
+    return RingFrame(pixels=PIXELS, index=index, time_s=0.0, generation=generation, sequence=index + 1)
+
+
+def change(key: str, **values: object) -> ComingValues:
+    return ComingValues(key=key, values={f"/sd/{name}": value for name, value in values.items()})
+
+
+def opened() -> Ahead:
+    generations = count(1)
+    return Ahead(lambda: next(generations))
+
+
+def test_a_picture_with_a_value_that_was_sent_ahead_waits_for_the_frame_of_its_beat() -> None:
+    ahead = opened()
+    assert ahead.send([]) == {} and ahead.show(old := picture(0)) is old
+    fire = change("fire", prompt="fire")
+    assert ahead.send([fire]) == {"/sd/prompt": "fire"}
+    last = picture(0, 1)
+    assert ahead.show(last) is last, "painted before the value arrived"
+    early, next_one = picture(1, 2), picture(1, 3)
+    for newest in (early, None, next_one, None):
+        assert ahead.send([fire]) == {"/sd/prompt": "fire"}
+        assert ahead.show(newest) is None
+    assert ahead.send([]) == {} and ahead.show(None) is next_one
+    assert ahead.show(None) is None
+    assert ahead.show(after := picture(1, 4)) is after
+
+
+def test_a_late_picture_is_shown_when_it_comes() -> None:
+    ahead = opened()
+    ahead.send([change("fire", prompt="fire")])
+    ahead.send([])
+    assert ahead.show(None) is None
+    assert ahead.show(late := picture(1)) is late
+
+
+def test_two_changes_on_their_way_are_each_shown_on_their_own_beat() -> None:
+    ahead = opened()
+    fire, ice = change("fire", prompt="fire"), change("ice", prompt="ice", seed=3)
+    ahead.send([fire])
+    ahead.show(with_fire := picture(1, 1))
+    assert ahead.send([fire, ice]) == {"/sd/prompt": "ice", "/sd/seed": 3}
+    assert ahead.show(with_ice := picture(2, 2)) is None
+    ahead.send([ice])
+    assert ahead.show(None) is with_fire
+    assert ahead.show(newer := picture(2, 3)) is None
+    ahead.send([])
+    assert ahead.show(None) is newer is not with_ice
+
+
+def test_a_change_that_is_taken_back_frees_its_pictures() -> None:
+    ahead = opened()
+    ahead.send([change("fire", prompt="fire")])
+    assert ahead.show(held := picture(1)) is None
+    assert ahead.send([]) == {}, "its address is no longer among the values: the set one is sent"
+    assert ahead.show(None) is held
+
+
+def test_pictures_of_another_size_are_dropped_while_they_wait() -> None:
+    ahead = opened()
+    fire = change("fire", prompt="fire")
+    ahead.send([fire])
+    ahead.show(picture(1))
+    ahead.send([])
+    assert ahead.show(None, valid_from=2) is None

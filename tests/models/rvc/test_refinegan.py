@@ -1,0 +1,271 @@
+"""RefineGAN against a plain reading of its definition, and the properties that a stream needs of it."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from engine.models.graphs import DirectCalls, nothing
+from engine.models.rvc import synthesizer as module
+from engine.models.rvc.cutting import Cutting, spans_of
+from engine.models.rvc.grid import BlockGrid
+from engine.models.rvc.load import random_synthesizer
+from engine.models.rvc.model import VoiceModel
+from engine.models.rvc.offline import VoiceConverter
+from engine.models.rvc.optimization import OptimizationConfig
+from engine.models.rvc.pitch.coarse import coarse
+from engine.models.rvc.refinegan import RefineSource, Roughening, low_pass_of
+from engine.models.rvc.shapes import SHAPES, SynthesizerShape
+from engine.models.rvc.spec import VoiceSettings
+from engine.models.rvc.synthesizer import NOISE_SCALE, Synthesizer
+from engine.models.rvc.voicing import Voicing
+from engine.models.seeded import seeded
+from tests.conftest import TinyModels
+from tests.models.rvc.streaming import level_db, live_voice, loaded, loudest_hz, streamed, tone
+from tests.support.tiny_voice import tiny_shape
+
+PUBLISHED = ("v2-48k", "v2-40k", "v2-32k")
+
+
+def small(name: str) -> SynthesizerShape:
+    return tiny_shape("v2", SHAPES[name].rate_hz, vocoder="RefineGAN")
+
+
+def drawn(shape: SynthesizerShape, roughness: float = 0.0) -> Synthesizer:
+    """At the level of a voice; `roughness` of the noise in each layer."""
+    made = random_synthesizer(shape)
+    for layer in made.modules():
+        if isinstance(layer, Roughening):
+            layer.weight.data.fill_(roughness)
+    made.dec.conv_post.weight.data.mul_(20.0)
+    return made.settle("cpu", torch.float32)
+
+
+def defined(name: str, made: Synthesizer, z: Tensor, g: Tensor, f0: Tensor, noise: Tensor) -> Tensor:
+    """The sound (1, 1, T hop) without roughness, layer by layer as Applio lists them, with torch's own layers."""
+    shape, weights = made.shape, made.dec.state_dict()
+
+    def convolved(x: Tensor, layer: str, dilation: int = 1) -> Tensor:
+        weight = weights[f"{layer}.weight"]
+        edge = dilation * (weight.shape[2] - 1) // 2
+        return F.conv1d(x, weight, weights.get(f"{layer}.bias"), padding=edge, dilation=dilation)
+
+    hz = F.interpolate(f0[:, None], size=f0.shape[1] * shape.hop, mode="linear")
+    sine = torch.sin(2.0 * math.pi * (hz.double() / shape.rate_hz).cumsum(2)).float()
+    is_voiced = (hz > 0.0).float()
+    source = 0.1 * is_voiced * sine + (is_voiced * 0.003 + (1.0 - is_voiced) * 0.1 / 3.0) * noise
+    x = convolved((source * weights["m_source.merge.0.weight"]).tanh(), "pre_conv")
+    levels = []
+    for number, rate in enumerate(reversed(shape.upsample_rates)):
+        x = F.leaky_relu(x, 0.2)
+        levels.append(x)
+        every = torch.from_numpy(_resampled(x.double().numpy(), rate)).float()
+        x = convolved(every, f"downsample_blocks.{number}")
+    speaker = F.conv1d(g, weights["cond.weight"], weights["cond.bias"])
+    x = torch.cat((convolved(z, "mel_conv") + speaker, x), 1)
+    for stage, (rate, level) in enumerate(zip(shape.upsample_rates, reversed(levels), strict=True)):
+        x = F.interpolate(F.leaky_relu(x, 0.2), scale_factor=float(rate), mode="linear")
+        x = convolved(torch.cat((x, level), 1), f"upsample_conv_blocks.{stage}.input_conv")
+        ways = []
+        for way in range(3):
+            y, block = F.leaky_relu(x, 0.2), f"upsample_conv_blocks.{stage}.blocks.{way}.1"
+            for number, dilation in enumerate((1, 3, 5)):
+                inner = convolved(F.leaky_relu(y, 0.2), f"{block}.convs1.{number}", dilation)
+                y = y + convolved(F.leaky_relu(inner, 0.2), f"{block}.convs2.{number}")
+            ways.append(F.leaky_relu(y, 0.2))
+        x = torch.stack(ways).mean(0)
+    return convolved(F.leaky_relu(x, 0.2), "conv_post").tanh()
+
+
+def _resampled(x: np.ndarray, rate: int) -> np.ndarray:
+    """Every `rate`-th sample of (1, C, n): a sinc of 64 zeros in NumPy's Kaiser window, summed sample by sample."""
+    cutoff, zeros, beta = 0.9475937167399596, 64, 14.769656459379492
+    reach = math.ceil(zeros * rate / cutoff)
+    made = np.zeros((*x.shape[:2], x.shape[2] // rate))
+    for k in range(made.shape[2]):
+        near = np.arange(max(0, k * rate - reach), min(x.shape[2], k * rate + reach + rate))
+        t = np.clip((near - k * rate) * cutoff / rate, -zeros, zeros)
+        window = np.i0(beta * np.sqrt(1.0 - (t / zeros) ** 2)) / np.i0(beta)
+        made[:, :, k] = x[:, :, near] @ (np.sinc(t) * window * cutoff / rate)
+    return made
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+@torch.no_grad()
+def test_the_sound_is_as_defined(name: str) -> None:
+    made, frames = drawn(small(name)), 12
+    generator = torch.Generator().manual_seed(1)
+    z = torch.randn(1, made.shape.latent, frames, generator=generator)
+    noise = torch.randn(1, 1, frames * made.shape.hop, generator=generator)
+    f0 = 100.0 + 300.0 * torch.rand(1, frames, generator=generator)
+    f0[:, 4:6] = 0.0
+    g = made.speaker(torch.tensor([1]))
+    sound, expected = made.dec(z, g, made.source(f0, noise=noise)), defined(name, made, z, g, f0, noise)
+    assert sound.shape == (1, 1, frames * made.shape.hop) and expected.std() > 0.02
+    torch.testing.assert_close(sound, expected, rtol=0.0, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+@torch.no_grad()
+def test_the_decoder_depends_on_exactly_its_lead_in(name: str) -> None:
+    made = drawn(small(name))
+    hop, reach, seen = made.shape.hop, made.shape.lead_in_frames, made.shape.source_lead_frames
+    middle, g = reach + 2, made.speaker(torch.tensor([0]))
+    z = torch.zeros(1, made.shape.latent, 2 * middle + 1)
+    z[..., middle] = torch.nan
+    touched = made.dec(z, g, torch.zeros(1, 2, z.shape[2] * hop)).isnan().reshape(-1, hop).any(1).nonzero().flatten()
+    assert (touched[0], touched[-1]) == (middle - reach, middle + reach)
+    middle = reach + seen + 2
+    source = torch.zeros(1, 2, (2 * middle + 1) * hop)
+    source[:, :1, middle * hop : (middle + 1) * hop] = torch.nan
+    z = torch.zeros(1, made.shape.latent, 2 * middle + 1)
+    touched = made.dec(z, g, source).isnan().reshape(-1, hop).any(1).nonzero().flatten()
+    assert (
+        middle - reach - seen <= touched[0] <= middle - seen and middle + seen <= touched[-1] <= middle + seen + reach
+    )
+
+
+@pytest.mark.parametrize("frames", [range(119, 120), range(33, 40), range(120)])
+@torch.no_grad()
+def test_frames_decoded_alone_equal_those_of_the_whole(frames: range, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the same noise in all layers; the whole in pieces, too."""
+    for constant, value in (("PIECE_FRAMES", 80), ("MIN_PIECE_FRAMES", 30), ("LENGTH_STEP", 4)):
+        monkeypatch.setattr(module, constant, value)
+    made = drawn(small("v2-32k"), roughness=0.3)
+    hop, count = made.shape.hop, 120
+    z, g = torch.randn(2, made.shape.latent, count), made.speaker(torch.tensor([0, 1]))
+    source = made.source(torch.full((2, count), 200.0))
+    whole = made.dec(z, g, source)
+    part = made.decode(z, g, source, frames)
+    begin = 8 if frames.start == 0 else 0  # the noise at the start of a sound is taken from its end
+    wanted = whole[..., (frames.start + begin) * hop : frames.stop * hop]
+    torch.testing.assert_close(part[..., begin * hop :], wanted, rtol=0.0, atol=1e-5)
+
+
+def test_noise_differs_in_every_channel_and_layer() -> None:
+    made = drawn(small("v2-48k")).dec
+    with seeded(0):
+        noise = torch.randn(1, 100 * made.hop)
+    for stage, block in enumerate(made.upsample_conv_blocks):
+        each = math.prod(made.rates[: stage + 1])
+        given = torch.zeros(1, block.input_conv.in_channels, 1, 40 * each)
+        grains = made._grains(noise, 20, given, made.hop // each)
+        rows = grains.reshape(6 * block.channels, -1)
+        assert abs(torch.corrcoef(rows) - torch.eye(len(rows))).max() < 5.0 / rows.shape[1] ** 0.5
+
+
+@torch.no_grad()
+def test_the_filters_pass_what_fits_and_nothing_above() -> None:
+    """Half a dB to 0.85 of the new Nyquist frequency, and 60 dB less from 1.1 on."""
+    for rate in (2, 8, 10, 12):
+        gains = np.abs(np.fft.rfft(low_pass_of(rate).flatten().double().numpy(), 1 << 16))
+        of_nyquist = np.arange(len(gains)) / (len(gains) - 1) * rate
+        assert np.abs(20.0 * np.log10(gains[of_nyquist < 0.85])).max() < 0.5
+        assert 20.0 * np.log10(gains[of_nyquist > 1.1].max()) < -60.0
+
+
+@torch.no_grad()
+def test_windows_of_the_source_agree_where_they_overlap() -> None:
+    shape = small("v2-48k")
+    source, hop = RefineSource(shape), shape.hop
+    f0 = 220.0 * 2.0 ** torch.sin(torch.arange(60) * 0.1)[None]
+    f0[:, 20:25] = 0.0
+    with seeded(0):
+        noise = torch.randn(1, 1, 60 * hop)
+    whole = source(f0, noise=noise)
+    seen = f0[:, 10:40]
+    start = source.phases(f0)[:, 11] - source.phases(seen)[:, 1]  # the pitch before the first frame is not known there
+    window = source(seen, start, noise[..., 10 * hop : 40 * hop])
+    inner = slice(hop, 29 * hop)  # the outermost pitches are held
+    torch.testing.assert_close(window[..., inner], whole[..., 10 * hop : 40 * hop][..., inner], rtol=0.0, atol=1e-4)
+
+
+@torch.no_grad()
+def test_the_sounding_part_of_a_window_equals_that_of_the_whole(tiny_models: TinyModels) -> None:
+    """The source goes on after the window, with the last pitch."""
+    model = loaded(tiny_models.voice(vocoder="RefineGAN"))
+    grid = BlockGrid.of(48_000, block_ms=100, crossfade_ms=50, extra_ms=1000)
+    voicing, made, window = Voicing(model, grid, DirectCalls()), model.synthesizer, grid.window_hops
+    phone = torch.randn(1, window, 768, generator=torch.Generator().manual_seed(1))
+    f0 = 200.0 * 2.0 ** (torch.arange(window)[None] / 300.0)
+    f0[:, 90:97] = 0.0
+    sound = voicing.follow(phone, f0, VoiceSettings(), nothing, lambda stage: None)[0]
+    mean, log_sd = made.encode(phone, coarse(f0))
+    noise = torch.randn(mean.shape)
+    noise[..., -voicing.noise.values.shape[2] :] = voicing.noise.values
+    g = made.speaker(torch.tensor([0]))
+    z = made.reverse_flow(mean + log_sd.exp() * noise * NOISE_SCALE, g)
+    hop, kept = made.shape.hop, voicing.source_noise.values[:, : made.shape.hop].transpose(1, 2)
+    held = torch.cat((f0, f0[:, -1:].expand(-1, made.shape.source_lead_frames)), 1)
+    source_noise = torch.randn(1, window + kept.shape[1], hop)
+    first = window - voicing.hops - voicing._before
+    source_noise[:, first : first + kept.shape[1]] = kept
+    start = -made.source.phases(held)[:, window - grid.sounding_hops]
+    source = made.source(held, start, source_noise[:, : held.shape[1]].reshape(1, 1, -1))
+    whole, sounding = made.decode(z, g, source)[0, 0], grid.sounding_hops * hop
+    assert whole.std() > 0.01
+    assert (sound[-sounding:] - whole[-sounding:]).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "settings", "hz"),
+    [
+        (48_000, VoiceSettings(pitch=12.0), 440.0),
+        (48_000, VoiceSettings(formant=2.0), 220.0),
+        (22_050, VoiceSettings(formant=-2.0, pitch=-12.0), 110.0),
+    ],
+)
+def test_a_tone_in_is_a_tone_out(refined: VoiceModel, rate_hz: int, settings: VoiceSettings, hz: float) -> None:
+    """Within 5 cents and at the level of the input, without a dent at the joins of blocks."""
+    given = tone(220.0, rate_hz, 1.5)
+    sung = streamed(live_voice(refined, rate_hz=rate_hz, block_ms=180, settings=settings), given)[
+        -round(0.6 * rate_hz) :
+    ]
+    assert abs(1200.0 * np.log2(loudest_hz(sung, rate_hz) / hz)) < 5.0
+    assert level_db(sung) == pytest.approx(level_db(given), abs=0.5)
+    parts = [level_db(part) for part in np.array_split(sung, 20)]
+    assert max(parts) - min(parts) < 1.0
+
+
+def test_a_file_is_converted_in_pieces_that_fit(refined: VoiceModel) -> None:
+    """Four pieces, with a formant; within 5 cents, and no dent at the joins."""
+    cutting = Cutting(pad_s=0.3, query_s=0.1, center_s=0.6, max_s=0.8)
+    settings, options = VoiceSettings(pitch=7.0, formant=1.0), OptimizationConfig.for_device("cpu")
+    given = tone(220.0, 16_000, 2.4)
+    sung = VoiceConverter(refined, settings, options, cutting=cutting).convert_sound(given)[4000:-4000]
+    assert abs(1200.0 * np.log2(loudest_hz(sung, refined.rate_hz) / 220.0) - 700.0) < 5.0
+    parts = [level_db(part) for part in np.array_split(sung, 20)]
+    assert len(spans_of(lambda first, count: given[first : first + count], len(given), cutting)) == 4
+    assert max(parts) - min(parts) < 1.5
+
+
+@torch.no_grad()
+def test_half_precision_gives_nearly_the_same() -> None:
+    whole, half = drawn(small("v2-40k")), drawn(small("v2-40k")).settle("cpu", torch.bfloat16)
+    z, f0 = torch.randn(1, 16, 40), torch.full((1, 40), 200.0)
+    noise = torch.randn(1, 1, 40 * whole.shape.hop)
+    sounds = []
+    for made, dtype in ((whole, torch.float32), (half, torch.bfloat16)):
+        g = made.speaker(torch.tensor([0]))
+        sounds.append(made.decode(z.to(dtype), g, made.source(f0, noise=noise)).float().flatten())
+    assert torch.corrcoef(torch.stack(sounds))[0, 1] > 0.99
+
+
+def test_a_voice_of_true_size_has_the_published_layout(tmp_path: Path) -> None:
+    """Names, sides and number of a published voice's decoder (Applio 3.6, v2 at 48 kHz)."""
+    with torch.device("meta"):
+        made = Synthesizer(replace(SHAPES["v2-48k"], vocoder="RefineGAN"))
+    sides = {name: tuple(each.shape) for name, each in made.dec.state_dict().items()}
+    assert sides["m_source.merge.0.weight"] == (1, 1)
+    assert sides["pre_conv.weight"] == (16, 1, 7)
+    assert sides["downsample_blocks.3.weight"] == (256, 128, 7)
+    assert sides["mel_conv.weight"] == (256, 192, 7)
+    assert sides["upsample_conv_blocks.0.input_conv.weight"] == (256, 640, 7)
+    assert sides["upsample_conv_blocks.3.blocks.2.0.weight"] == (32,)
+    assert sides["upsample_conv_blocks.3.blocks.2.1.convs2.2.weight"] == (32, 32, 11)
+    assert sides["conv_post.weight"] == (1, 32, 7)

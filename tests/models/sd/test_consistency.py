@@ -1,0 +1,134 @@
+"""Consistency: the flow of a known pan, what is mixed in, cuts, and less flicker."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from engine.bench.sd import copied, panorama
+from engine.live.sd.painter import Painter
+from engine.live.sd.settings import read_settings
+from engine.models.sd import ModelSpec
+from engine.models.sd.conditioner import Conditioner
+from engine.models.sd.consistency import Consistency, flicker, flow_between, moved_into, thumbnail
+from engine.models.sd.denoiser import Denoiser
+from engine.models.sd.load import load
+from engine.models.sd.model import DiffusionModel
+from tests.models.sd.plain_stream import random_latents
+
+SIDE = 128
+WORLD = panorama(SIDE, 40)
+
+
+def frame(number: int, step_px: int = 8) -> np.ndarray:
+    return np.ascontiguousarray(WORLD[:, step_px * number : step_px * number + SIDE])
+
+
+def seen(number: int) -> np.ndarray:
+    return thumbnail(frame(number), (SIDE, SIDE))
+
+
+@pytest.fixture(scope="module")
+def model(tiny_sd: Path) -> DiffusionModel:
+    return load(ModelSpec(model=str(tiny_sd)), "cpu", "float32")
+
+
+def opened() -> Consistency:
+    return Consistency(lambda name, array: torch.from_numpy(array))
+
+
+def test_the_flow_of_a_pan_is_its_distance_and_what_came_in_at_the_edge_does_not_fit() -> None:
+    flow = flow_between(cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST), seen(0), seen(1))
+    inner = flow.pixels[16:-16, 16:-24]
+    assert np.abs(inner - (8.0, 0.0)).mean() < 0.5
+    assert flow.fit[:, :100].mean() > 0.9 and flow.fit[:, -6:].mean() < 0.1
+    assert not flow.is_cut
+
+
+def test_the_last_result_is_moved_with_the_source_and_mixed_in_where_it_fits() -> None:
+    last = random_latents(1, seed=1, size=(16, 16))
+    share = torch.zeros(16, 16)
+    share[:8] = 0.25
+    flow = torch.stack(
+        (torch.full((16, 16), 2 / 16), torch.zeros(16, 16), share), dim=-1
+    )  # from one latent to the right
+    z = random_latents(1, seed=2, size=(16, 16))
+    mixed = moved_into(z, last, flow)
+    assert torch.equal(mixed[:, :, 8:], z[:, :, 8:])
+    expected = 0.75 * z[:, :, :8, :-1] + 0.25 * last[:, :, :8, 1:]
+    assert torch.allclose(mixed[:, :, :8, :-1], expected, atol=1e-5)
+
+
+def test_a_cut_begins_anew() -> None:
+    kept, z = opened(), random_latents(1, seed=2, size=(16, 16))
+    first = kept.into_result(random_latents(1, seed=1, size=(16, 16)), seen(0), 1.0)
+    assert not torch.equal(kept.into_start(z, seen(1), 1.0), z) and kept.cuts == 0
+    negative = thumbnail(255 - frame(1), (SIDE, SIDE))
+    assert torch.equal(kept.into_start(z, negative, 1.0), z) and kept.cuts == 1
+    assert torch.equal(kept.into_result(first, negative, 1.0), first)
+
+
+def test_flicker_is_the_difference_of_a_result_from_the_one_before_moved_with_the_source() -> None:
+    pan = [frame(number) for number in range(4)]
+    assert flicker(pan, (8, 0)) == 0.0
+    lit = [
+        np.clip(picture.astype(int) + 5 * (number % 2), 0, 250).astype(np.uint8) for number, picture in enumerate(pan)
+    ]
+    assert flicker([np.minimum(picture, 240) for picture in lit], (8, 0)) == pytest.approx(5.0, abs=0.3)
+
+
+@pytest.mark.parametrize("mode", ["stream", "single"])
+def test_a_pan_flickers_at_least_30_percent_less(model: DiffusionModel, mode: str) -> None:
+    def flickers(amount: float) -> float:
+        painter = Painter(model, note=lambda key, line: pytest.fail(line))
+        values = {"/sd/prompt": "sea", "/sd/width": SIDE, "/sd/height": SIDE, "/sd/strength": 1.0, "/sd/mode": mode}
+        painter.take(read_settings(values | {"/sd/consistency": amount}))
+        painted = [painter.paint(frame(number)) and copied(painter.paint(frame(number))) for number in range(20)]
+        return flicker([each for each in painted[4:] if each is not None], (8, 0))
+
+    assert flickers(0.75) < 0.7 * flickers(0.0)
+
+
+def test_a_new_number_of_resets_and_a_new_size_begin_anew(model: DiffusionModel) -> None:
+    painter, fresh = (Painter(model, note=lambda key, line: pytest.fail(line)) for _ in range(2))
+    values = {"/sd/prompt": "sea", "/sd/width": SIDE, "/sd/height": SIDE, "/sd/consistency": 1.0, "/sd/mode": "single"}
+    for each in (painter, fresh):
+        each.take(read_settings(values))
+    expected = copied(fresh.paint(frame(3)))
+    for number in range(3):
+        painter.paint(frame(number))
+    painter.take(read_settings(values | {"resets": 5}))
+    assert np.array_equal(copied(painter.paint(frame(3))), expected)
+    painter.take(read_settings(values | {"resets": 5, "/sd/width": 64}))
+    painter.paint(frame(4))
+    painter.take(read_settings(values | {"resets": 5}))
+    assert np.array_equal(copied(painter.paint(frame(3))), expected)
+
+
+@pytest.mark.parametrize("is_split", [True, False])
+def test_the_bank_shows_a_frame_what_its_row_had_before(model: DiffusionModel, is_split: bool) -> None:
+    cond, T = Conditioner(model).encode("a cat", "grey"), torch.tensor([999, 500])
+    one, other = random_latents(2, seed=1, size=(16, 16)), random_latents(2, seed=2, size=(16, 16))
+    plain = Denoiser(model, is_split=is_split).predict(other, T, cond, guidance=2.0)
+    banked = Denoiser(model, is_split=is_split)
+    banked.consistency = 1.0
+
+    def predicted(z: torch.Tensor) -> torch.Tensor:
+        return banked.predict(z, T, cond, guidance=2.0)
+
+    assert torch.equal(predicted(other), plain), "nothing is before the first frame"
+    assert torch.allclose(predicted(other), plain, atol=1e-3), "the same frame twice has nothing new to show"
+    predicted(one)
+    after_one = predicted(other)
+    assert (after_one - plain).abs().max() > 1e-2
+    predicted(one)
+    banked.consistency = 0.5
+    half = predicted(other)
+    assert 0.0 < (half - plain).abs().max() < (after_one - plain).abs().max()
+    predicted(one)
+    banked.forget()
+    assert torch.allclose(predicted(other), plain, atol=1e-4), "but it sees nothing of the one before"
+    banked.consistency = 0.0
+    assert torch.equal(predicted(other), plain)
