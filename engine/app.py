@@ -238,7 +238,9 @@ def open_engine(
                 shaders=shaders,
                 slots=slots,
                 regions=closing(RegionMapper(warnings.report)),
-                graphics=closing(GraphicsMaker(folders.data_folder(), warnings.report, is_offline=config.offline)),
+                graphics=closing(
+                    GraphicsMaker(folders.data_folder(), announcements.tell, warnings.report, is_offline=config.offline)
+                ),
                 renderer=renderer,
             ),
             outputs=OutputParts(stage=stage, sinks=sinks, previews=previews),

@@ -100,6 +100,14 @@ AREA = Area(
             **_ASKED,
         ),
         switch(
+            "/sd/regions",
+            False,
+            "Prompts by region: prompt 1 paints the region of layer 1, and so on to 4, as much as its weight says; "
+            "/sd/prompt the rest. The regions are those of /region/mode, also while /region/enable is off.",
+            words="regional mask area compose attention couple",
+            **_ASKED,
+        ),
+        switch(
             "/sd/travel/enable",
             False,
             "Travels through the prompts 1 to 8 that have a text, one after the other; their weights are not used.",

@@ -10,6 +10,7 @@ from osc_schema import (
     banks,
     children,
     colour,
+    contour,
     cues,
     engine,
     feedback,
@@ -59,7 +60,7 @@ that every older preset of this area contains, and the value that keeps the old 
 
 _BEFORE_MODELS = (multiverse, colour, layers, region)
 _AFTER_MODELS = (
-    *(feedback, mirror, graphics, post, fx, modulation, macros, tempo, launch, timecode, master, audio),
+    *(feedback, mirror, graphics, contour, post, fx, modulation, macros, tempo, launch, timecode, master, audio),
     *(sinks, window, presets, banks, cues, mapping, children, engine),
 )
 _DECLARED_AREAS = (

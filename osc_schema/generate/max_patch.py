@@ -60,7 +60,7 @@ def max_patch(areas: Iterable[Area], *, host: str = HOST, port: int = PORT, list
     _picture(main)
     _objects(main)
     for at, page in enumerate(pages(areas)):
-        main.window(page.title, 620, 40 + 30 * at, _page_patcher(page))
+        main.window(page.title, 620, 40 + 28 * at, _page_patcher(page))
     text = json.dumps({"patcher": main.as_dict()}, ensure_ascii=False)
     for element in ("box", "patchline"):
         text = text.replace(f', {{"{element}"', f',\n{{"{element}"')  # one line each; quotes inside texts are escaped

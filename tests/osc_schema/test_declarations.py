@@ -81,7 +81,7 @@ def test_presets_and_panic_leave_sound_outputs_master_and_venue_alone() -> None:
     looks = [param for param in PARAMS if param.is_look]
     assert stored > {param.address for param in looks}
     assert {param.area for param in looks} == set(
-        "mode multiverse colour layer region feedback mirror text logo post fx mod lfo macro".split()
+        "mode multiverse colour layer region feedback mirror text logo contour post fx mod lfo macro".split()
     )
 
 

@@ -100,6 +100,8 @@ class DiffusionLink(PictureLink[str]):
         super().__init__(spec, around, in_force="", video=config.video, obsoleting=SIZE)
         self._output = self._open_output("picture")
         self._segments = self._open_input("segments")
+        self._regions = self._open_input("regions")
+        self._region_map: np.ndarray | None = None
         self._fader = Fader()
         self._moved: Mapping[str, float] = NOTHING
         self._travel, self._ahead = Travel(), Ahead(self._sent.mark)
@@ -189,6 +191,7 @@ class DiffusionLink(PictureLink[str]):
         """Send the child a picture if it asks for one."""
         if not self._is_enabled:
             return
+        self._send_regions(frame, scene, now_s)
         is_wanted = self.supervisor.wants_frame
         if self.source == "multiverse":
             is_loop = self._values["/mode"] == "simple" and self._values["/sd/source"] != "feedback"
@@ -209,6 +212,16 @@ class DiffusionLink(PictureLink[str]):
         if is_due and self._input.write(picture.pixels, frame.id, now_s):
             self._fed, self._fed_s = picture, now_s
 
+    def _send_regions(self, frame: PublishedFrame, scene: Scene, now_s: float) -> None:
+        """Send a new map of the layers' regions, as it lies on SD's picture, which layer 5 may mirror."""
+        regions = scene.regions
+        if not self._values["/sd/regions"] or regions is None or regions.indices is self._region_map:
+            return
+        is_mirrored = scene.region_settings(self._values).is_mirrored
+        indices = regions.indices[:, ::-1] if is_mirrored else regions.indices
+        if self._regions.write(np.ascontiguousarray(indices)[..., None], frame.id, now_s):
+            self._region_map = regions.indices
+
     def _source_picture(self, camera: VideoFrame | None) -> VideoFrame | None:
         """The newest picture of the source."""
         return self._multiverse if self.source == "multiverse" else self._from_outside(camera)
@@ -225,6 +238,7 @@ class DiffusionLink(PictureLink[str]):
         used = (f"/sd/controlnet/{n}" for n in CONTROLNETS if asked[f"/sd/controlnet/{n}/enable"])
         if any(asked[f"{at}/source"] == MASKS_SOURCE for at in used):
             scene.write_control_image = self._segments.write
+        scene.needs_regions |= bool(asked["/sd/regions"])
         if self.source == "multiverse" and (self.supervisor.wants_frame or self._shows_source):
             scene.fitted_px = size_of(asked)
 

@@ -34,6 +34,8 @@ class Cond:
     """(1, 77 n, D): n chunks of 75 tokens."""
     negative_text: torch.Tensor | None = None
     """Shaped like `text`, or None if not requested."""
+    regions: torch.Tensor | None = None
+    """(R, 77 n, D): the texts of R regions, beside `text`, which is that of the rest; None without regions."""
     pooled: torch.Tensor | None = None
     """(1, 1280), SDXL only."""
     negative_pooled: torch.Tensor | None = None
@@ -76,6 +78,7 @@ class Conditioner:
         negative: str | None,
         *,
         blend: Blend = "slerp",
+        regions: Sequence[str] = (),
         ip_image: np.ndarray | None = None,
         size: tuple[int, int] = (512, 512),
         clip_skip: int | None = None,
@@ -83,6 +86,7 @@ class Conditioner:
         """Encode the prompts. `prompt`: one, or several with weights above 0, which are blended token by token.
 
         A negative of None is omitted; an empty one is encoded as in training: zeros for SDXL, else the empty text.
+        `regions`: the texts of regions.
         `ip_image`: (height, width, 3) uint8 RGB; with None the IP-Adapter has no effect. `size`: width and height of
         the pictures. `clip_skip`: counted as in A1111; 0: the model's default, None: the ModelSpec's.
         """
@@ -95,6 +99,12 @@ class Conditioner:
         elif negative is not None:
             negative_text, negative_pooled = self._encoded(negative, skipped, is_negative=True)
             text, negative_text = self._as_long((text, negative_text), skipped)
+        parts = [self._encoded(each, skipped)[0] for each in regions]
+        if parts:
+            given = (text,) if negative_text is None else (text, negative_text)
+            text, *others = self._as_long((*given, *parts), skipped)
+            negative_text = others.pop(0) if negative_text is not None else None
+            parts = others
         ip, negative_ip = None, None
         if self._model.ip_adapter is not None:
             ip, negative_ip = self._model.ip_adapter.encode(ip_image)
@@ -102,6 +112,7 @@ class Conditioner:
         return Cond(
             text=text.clone(),
             negative_text=_copy(negative_text),
+            regions=torch.cat(parts) if parts else None,
             pooled=_copy(pooled),
             negative_pooled=_copy(negative_pooled),
             time_ids=None if pooled is None else self._time_ids(*size),

@@ -230,8 +230,10 @@ class StreamSchedule:
         self._rows, self.steps, self.guidance = rows, coefficients.steps, guidance
         self._cfg_type: CfgType = settings.cfg_type if self._denoiser.uses_negative(guidance) else "none"
         of_steps = guidance_of_steps(guidance, self.steps, settings.guidance_begin, settings.guidance_end)
-        of_rows = torch.tensor(of_steps, dtype=torch.float32).repeat_interleave(settings.frames)
-        self._guidance = uploaded(of_rows, device).view(-1, 1, 1, 1)
+        self._guidance: float | torch.Tensor = guidance
+        if set(of_steps) != {guidance}:
+            of_rows = torch.tensor(of_steps, dtype=torch.float32).repeat_interleave(settings.frames)
+            self._guidance = uploaded(of_rows, device).view(-1, 1, 1, 1)
         self._size = size
         self._shape = (coefficients.steps, settings.frames, size, self._cfg_type)
         self._settings, self._seeds = settings, Seeds.of(settings.seed)

@@ -18,7 +18,7 @@ from engine.live.sd.link import DiffusionLink
 from engine.live.sd.settings import RESETS
 from engine.params import ParamStore
 from engine.params.fade_time import Pulse
-from engine.render import Look, PictureInput, open_renderer
+from engine.render import Look, PictureInput, RegionMap, open_renderer
 from engine.render.guarded_renderer import GuardedRenderer
 from engine.render.readback import Readback
 from engine.system.clock import SteppedClock
@@ -108,6 +108,33 @@ def test_the_child_is_sent_modulated_values_and_then_the_set_value(link: Diffusi
     assert told(moved(0.56)) == 0.56, "its own fader does not come between"
     assert told({}) == 0.3
     assert "/layer/1/angle" not in link.supervisor._values
+
+
+@pytest.mark.parametrize("is_mirrored", [False, True])
+def test_each_new_region_map_is_sent_once_as_it_lies_on_sds_picture(
+    link: DiffusionLink, is_mirrored: bool, wait_for: Any
+) -> None:
+    store = ParamStore()
+    store.set_many([("/sd/enable", True), ("/layer/5/mirror", is_mirrored)], by="test")
+    indices = np.arange(6, dtype=np.uint8).reshape(2, 3)
+
+    def feed() -> tuple[bool, Any]:
+        scene = Scene(camera=None)
+        link.follow(store.snapshot())
+        link.show(scene, store.snapshot(), 0.0)
+        scene.regions = RegionMap(indices=indices)
+        link.feed(finished_frame(), scene, 0.0)
+        segment = link.supervisor._inputs.get("regions")
+        return scene.needs_regions, None if segment is None else FrameRing.attach(segment).latest()
+
+    assert feed() == (False, None)
+    store.set("/sd/regions", True)
+    wait_for(lambda: feed()[1] is not None, "a ring for the map")
+    needed, sent = feed()
+    assert needed and np.array_equal(sent.pixels[..., 0], indices[:, ::-1] if is_mirrored else indices)
+    assert feed()[1].sequence == sent.sequence, "the same map"
+    indices = indices.copy()
+    assert feed()[1].sequence == sent.sequence + 1
 
 
 def test_what_stays_from_picture_to_picture_begins_anew_with_the_picture_of_each_bar(reports: Any) -> None:
