@@ -13,7 +13,18 @@ Nothing is loaded before it is used: the table loads plug-ins (`plugins`), and t
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from osc_schema.types import Accepted, Area, Argument, Command, ExtraPicture, Param, ParamType, Rejected, Told, Value
+from osc_schema.types import (
+    Accepted,
+    Area,
+    Argument,
+    Command,
+    ExtraPicture,
+    Param,
+    ParamType,
+    Rejected,
+    ToldMessage,
+    Value,
+)
 
 if TYPE_CHECKING:
     from osc_schema.accepting import accept, unknown_address
@@ -65,7 +76,7 @@ __all__ = [
     "Param",
     "ParamType",
     "Rejected",
-    "Told",
+    "ToldMessage",
     "Value",
     "accept",
     "is_pattern",

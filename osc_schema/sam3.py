@@ -12,8 +12,9 @@ PROMPTS = (1, 2, 3, 4)
 MAX_PROMPT = 4096
 """Characters. The model reads 32 tokens and warns about the rest, so that a long pasted text is not refused."""
 MAX_OBJECTS = 16
-RESOLUTIONS_PX = (336, 672, 1008)
-"""Sides that fill the model's attention windows: 24 patches of 14 px, and multiples."""
+RESOLUTIONS_PX = (336, 504, 672, 840, 1008)
+"""Sides in steps of half the model's attention window, which is 24 patches of 14 px. The model runs at any multiple of
+14 px, but fills up its windows: 350 px would be twice the work of 336."""
 
 FOUND_OBJECTS = FoundObjects(
     count=told("/sam3/objects", "count:i", "The number of objects, with every result."),
@@ -119,10 +120,11 @@ AREA = Area(
             1008,
             RESOLUTIONS_PX[0],
             RESOLUTIONS_PX[-1],
-            "Side of the square that the picture is scaled to: 1008 finds most, 336 is ten times less work. The old "
-            "process keeps running until the new one is ready.",
+            "Side of the square that the picture is scaled to, in steps of 168: 1008 finds most; 840 is three quarters "
+            "of its work, 672 four tenths, 504 three tenths, 336 a tenth. Others are rounded. The old process keeps "
+            "running until the new one is ready.",
             "px",
-            step=RESOLUTIONS_PX[0],
+            step=RESOLUTIONS_PX[1] - RESOLUTIONS_PX[0],
             words="size quality speed",
             is_confirmed=True,
             **_RUN,

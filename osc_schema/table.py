@@ -35,7 +35,7 @@ from osc_schema import (
 )
 from osc_schema.first_look import FIRST_LOOK
 from osc_schema.patterns import PatternIndex
-from osc_schema.types import Area, Command, ExtraPicture, Param, Told, Value
+from osc_schema.types import Area, Command, ExtraPicture, Param, ToldMessage, Value
 
 SCHEMA_VERSION = 4
 """Incremented when an address is removed, or its range, default or meaning changes; see CHANGELOG.md here."""
@@ -81,7 +81,7 @@ AREAS = tuple(map(_with_first_look, _DECLARED_AREAS))
 """All areas. The defaults of the parameters are the first look."""
 PARAMS: tuple[Param, ...] = tuple(param for area in AREAS for param in area.params)
 COMMANDS: tuple[Command, ...] = tuple(command for area in AREAS for command in area.commands)
-TOLD: tuple[Told, ...] = tuple(told for area in AREAS for told in area.told)
+TOLD: tuple[ToldMessage, ...] = tuple(told for area in AREAS for told in area.told)
 EXTRA_PICTURES: tuple[ExtraPicture, ...] = live_models.PICTURES
 """Pictures that the engine may publish in addition to the main one."""
 FULLY_NAMED = frozenset(name for area in AREAS for name in area.fully_named)
@@ -106,8 +106,8 @@ def lookup_command(address: str) -> Command | None:
     return _COMMAND_AT.get(address) or _COMMAND_AT.get(split_number(address)[0])
 
 
-def lookup_told(address: str) -> Told | None:
-    """The message to subscribers of that address, with its number, such as `/sam3/object/1`."""
+def lookup_told(address: str) -> ToldMessage | None:
+    """The message to subscribers of that address, with its number, such as `/audio/1/rms`."""
     return _TOLD_AT.get(address)
 
 

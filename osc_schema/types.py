@@ -116,7 +116,7 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class ToldMessage:
     """A message that the engine sends to subscribers by itself. It cannot be set, is in no preset and matches no
     pattern."""
 
@@ -127,7 +127,7 @@ class Told:
     """When it is sent, and what its arguments say."""
     last: int = 0
 
-    def fixed(self) -> "tuple[Told, ...]":
+    def fixed(self) -> "tuple[ToldMessage, ...]":
         """The messages by their real addresses: this one, or one for each number."""
         numbers = range(1, self.last + 1)
         return tuple(replace(self, address=self.address.replace("<n>", str(n))) for n in numbers) or (self,)
@@ -177,9 +177,9 @@ class SinkKind:
 class FoundObjects:
     """The messages that subscribers get with every result of a model that finds objects."""
 
-    count: Told
+    count: ToldMessage
     """Their number."""
-    each: Told
+    each: ToldMessage
     """One of them, best first."""
 
     @property
@@ -196,7 +196,7 @@ class Area:
     description: str
     params: tuple[Param, ...] = ()
     commands: tuple[Command, ...] = ()
-    told: tuple[Told, ...] = ()
+    told: tuple[ToldMessage, ...] = ()
     words: str = ""
     """Search words for all of its parameters, like `Param.words`."""
     pictures: tuple[ExtraPicture, ...] = ()

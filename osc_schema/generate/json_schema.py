@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from osc_schema.table import SCHEMA_VERSION
-from osc_schema.types import Area, Argument, Command, Param, ParamType, Told
+from osc_schema.types import Area, Argument, Command, Param, ParamType, ToldMessage
 
 _JSON_TYPE = {
     ParamType.FLOAT: "number",
@@ -80,7 +80,7 @@ def _command(command: Command) -> dict[str, Any]:
     }
 
 
-def _told(told: Told) -> dict[str, Any]:
+def _told(told: ToldMessage) -> dict[str, Any]:
     last = {"last": told.last} if told.last else {}
     return {
         "address": told.address,

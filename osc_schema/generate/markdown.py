@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from importlib import import_module
 
-from osc_schema.types import Area, Argument, Command, Param, ParamType, Told
+from osc_schema.types import Area, Argument, Command, Param, ParamType, ToldMessage
 
 _HEAD = """\
 # OSC addresses
@@ -150,7 +150,7 @@ def _command_row(command: Command) -> str:
     )
 
 
-def _told_row(told: Told) -> str:
+def _told_row(told: ToldMessage) -> str:
     address = told.address.replace("<n>", f"<1-{told.last}>")
     return _row(f"`{address}`", _arguments(told.arguments), told.description)
 

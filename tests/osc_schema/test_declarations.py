@@ -58,7 +58,7 @@ def test_messages_that_are_told_have_addresses_of_their_own_and_all_that_the_eng
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
                 name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-                if name in ("tell", "_tell", "_send_feature") and str(node.args[0].value).startswith("/"):
+                if name in ("tell", "_tell", "_broadcast", "_send_feature") and str(node.args[0].value).startswith("/"):
                     found.add(node.args[0].value)
     assert "/cue/current" in found
     assert [address for address in sorted(found) if osc_schema.lookup_told(address) is None] == []

@@ -11,7 +11,7 @@ from typing import Final
 
 from engine.params import Cue
 from engine.params.shader_inputs import ShaderInput
-from osc_schema import Area, Argument, Command, Param, ParamType, Told
+from osc_schema import Area, Argument, Command, Param, ParamType, ToldMessage
 from osc_schema.live_models import NAMES as CHILDREN
 
 NO_VALUE: Final = 0
@@ -199,7 +199,7 @@ def describe_command(command: Command, area: Area) -> Attributes:
     return attributes
 
 
-def describe_told(told: Told, area: Area) -> Attributes:
+def describe_told(told: ToldMessage, area: Area) -> Attributes:
     """The attributes of a message to subscribers except VALUE. One without arguments is an impulse."""
     tags = "".join(argument.type for argument in told.arguments) or "I"
     return {

@@ -26,7 +26,7 @@ from engine.osc.decode import shown
 from engine.osc.encode import ReplyValue
 from engine.params import Cue, ParamStore, Snapshot
 from engine.params.shader_inputs import ShaderInput
-from osc_schema import Area, Param, ParamType, Told, fx
+from osc_schema import Area, Param, ParamType, ToldMessage, fx
 from osc_schema import cues as cues_schema
 
 ATTRIBUTES: Final = frozenset(
@@ -39,7 +39,7 @@ _MARK: Final = re.compile(rb'"\\u0000([^"]+)"')
 _encode: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 
-Valued = Param | ShaderInput | Told
+Valued = Param | ShaderInput | ToldMessage
 """A parameter, a shader's input by name, or a message that is told, whose value is that of the last one."""
 
 
@@ -64,7 +64,7 @@ class PathEvent:
 class _Node:
     attributes: Attributes
     valued: Valued | None = None
-    """What has the node's value."""
+    """The holder of the node's value."""
     contents: "dict[str, _Node]" = field(default_factory=dict)
 
 
@@ -229,7 +229,7 @@ def _as_json(node: _Node) -> Attributes:
 def _value(valued: Valued, snapshot: Snapshot, told: Mapping[str, Sequence[ReplyValue]]) -> list[object]:
     """One item per type tag; null for a trigger, as the proposal demands. Zeros and empty texts before the first
     message."""
-    if isinstance(valued, Told):
+    if isinstance(valued, ToldMessage):
         empty = [{"s": "", "i": 0, "f": 0.0}[each.type] for each in valued.arguments]
         return list(told.get(valued.address) or empty or [None])
     if isinstance(valued, ShaderInput):
