@@ -38,6 +38,7 @@ REPAINTS_ITSELF = (
     "multiverse"
 )
 FRAMES_AHEAD = 2  # from a picture in the ring to the frame that shows it, and from a value to the control pipe
+MAX_LEAD_S = 4.0  # a slower child is late: its last picture must not stand still for bars before the beat
 REPEAT_S = 0.1  # interval at which an unchanged picture is painted again, because prompts and seeds change
 PRELOAD = (
     "engine.models",  # first: it registers the replacement for torchaudio before its users are imported
@@ -154,7 +155,7 @@ class DiffusionLink(PictureLink[str]):
         """Time from sending a value until the picture with it is shown, at most, as the child measures it."""
         delay_ms, fps = self.supervisor.status().facts.get("delay_ms", 0.0), snapshot["/engine/fps"]
         assert isinstance(delay_ms, int | float) and isinstance(fps, float)
-        return delay_ms / 1000.0 + FRAMES_AHEAD / fps if delay_ms else 0.0
+        return min(delay_ms / 1000.0 + FRAMES_AHEAD / fps, MAX_LEAD_S) if delay_ms else 0.0
 
     def _launched(self, lead_s: float) -> Iterator[ComingValues]:
         """The changes for the child that wait for a beat within `lead_s`."""
