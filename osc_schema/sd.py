@@ -40,9 +40,21 @@ def _controlnet(n: int) -> tuple[Param, ...]:
         _number(f"{at}/scale", 1, 0, 2, f"Strength of ControlNet {n}; 0: no effect."),
         menu(
             f"{at}/source",
-            f"input edges {MASKS_SOURCE}",
-            f"Input of ControlNet {n}. input: the input picture of SD; edges: its outlines, white on black; sam3: "
-            "the objects that SAM3 finds, in the colours that segmentation ControlNets expect.",
+            f"input edges {MASKS_SOURCE} soft",
+            f"What ControlNet {n} sees of the picture that /sd/controlnet/{n}/from names. input: the picture itself; "
+            "edges: thin outlines, white on black, for canny; soft: blurred outlines, for softedge and HED, drawn from "
+            "brightness at three scales, not by their network; sam3: the objects that SAM3 finds, in the colours that "
+            "segmentation ControlNets expect.",
+            words="canny hed softedge outlines control",
+            **_ASKED,
+        ),
+        menu(
+            f"{at}/from",
+            "source second last",
+            f"Picture that ControlNet {n} sees by /sd/controlnet/{n}/source (sam3 has its own). source: the input of "
+            "SD; second: that of --sd-second, for example a depth map or a skeleton that is ready (source input); last: "
+            "what SD painted last, for TemporalNet (source input); before the first picture the input of SD.",
+            words="temporal temporalnet external control",
             **_ASKED,
         ),
     )

@@ -71,6 +71,9 @@ class SdConfig(DeviceTable, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     video: Annotated[
         str, option("Video, picture, stream or another program's picture for /sd/source video.", "FILE|URL|KIND:NAME")
     ] = ""
+    second: Annotated[
+        str, option("The same for ControlNets: /sd/controlnet/<n>/from second.", "FILE|URL|KIND:NAME")
+    ] = ""
     folders: tuple[str, ...] = ()
     """Folders of the models that `/sd/model` may name over OSC. The command line may name any model."""
     pictures: str | None = None
@@ -88,6 +91,9 @@ def conditions(config: SdConfig, has_camera: Callable[[], bool]) -> Iterator[tup
     for n in CONTROLNETS[len(config.controlnets) :]:
         reason = f"no ControlNet {n} is configured: add it to controlnets under [sd]"
         yield refusing(f"/sd/controlnet/{n}/enable", reason)
+    if not config.second:
+        reason = f"no second picture is configured: start with `multiverse run --{CHILD}-second FILE`, or set second under [{CHILD}]"
+        yield from (refusing(f"/sd/controlnet/{n}/from", reason, "second") for n in CONTROLNETS)
     for n in LORAS[len(config.loras) :]:
         reason = f"no LoRA {n} is configured: add it as [[sd.loras]] with a path"
         yield refusing(f"/sd/lora/{n}/weight", reason)

@@ -25,7 +25,7 @@ from engine.models.libraries import require_libraries
 from engine.models.sd.check import check, run_line
 from engine.models.sd.spec import VAE_WORDS, ModelSpec
 from engine.params import Snapshot
-from engine.values import ComingValues, PublishedFrame, VideoFrame
+from engine.values import ComingValues, FrameId, PublishedFrame, VideoFrame
 from osc_schema.sd import CHILD, CONTROLNETS, MASKS_SOURCE
 
 LOOP = "engine.live.sd.loop:run"
@@ -100,6 +100,9 @@ class DiffusionLink(PictureLink[str]):
         super().__init__(spec, around, in_force="", video=config.video, obsoleting=SIZE)
         self._output = self._open_output("picture")
         self._segments = self._open_input("segments")
+        self._second = around.open_video(config.second)
+        self._second_input = self._open_input("second")
+        self._second_fed: VideoFrame | None = None
         self._fader = Fader()
         self._moved: Mapping[str, float] = NOTHING
         self._travel, self._ahead = Travel(), Ahead(self._sent.mark)
@@ -190,6 +193,8 @@ class DiffusionLink(PictureLink[str]):
         if not self._is_enabled:
             return
         is_wanted = self.supervisor.wants_frame
+        if is_wanted or self._values["/sd/source"] == "feedback":  # which wants no source
+            self._feed_second(frame.id, now_s)
         if self.source == "multiverse":
             is_loop = self._values["/mode"] == "simple" and self._values["/sd/source"] != "feedback"
             self._warn_of_loop(is_loop, REPAINTS_ITSELF)
@@ -209,6 +214,19 @@ class DiffusionLink(PictureLink[str]):
         if is_due and self._input.write(picture.pixels, frame.id, now_s):
             self._fed, self._fed_s = picture, now_s
 
+    def _feed_second(self, tick: FrameId, now_s: float) -> None:
+        """Send the newest second picture if a ControlNet sees it, before the source that it belongs to."""
+        if self._second is None or not any(self._values[f"{at}/from"] == "second" for at in self._used_controlnets()):
+            return
+        picture = self._second.latest_frame()
+        is_new = picture is not None and picture is not self._second_fed
+        if is_new and self._second_input.write(picture.pixels, tick, now_s):
+            self._second_fed = picture
+
+    def _used_controlnets(self) -> list[str]:
+        """The addresses of those that are on, without their last part."""
+        return [f"/sd/controlnet/{n}" for n in CONTROLNETS if self._values[f"/sd/controlnet/{n}/enable"]]
+
     def _source_picture(self, camera: VideoFrame | None) -> VideoFrame | None:
         """The newest picture of the source."""
         return self._multiverse if self.source == "multiverse" else self._from_outside(camera)
@@ -222,8 +240,7 @@ class DiffusionLink(PictureLink[str]):
         if not self._is_enabled:
             return
         asked = self._values
-        used = (f"/sd/controlnet/{n}" for n in CONTROLNETS if asked[f"/sd/controlnet/{n}/enable"])
-        if any(asked[f"{at}/source"] == MASKS_SOURCE for at in used):
+        if any(asked[f"{at}/source"] == MASKS_SOURCE for at in self._used_controlnets()):
             scene.write_control_image = self._segments.write
         if self.source == "multiverse" and (self.supervisor.wants_frame or self._shows_source):
             scene.fitted_px = size_of(asked)

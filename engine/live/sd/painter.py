@@ -6,23 +6,20 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from engine.errors import SourceError
-from engine.live.sd.settings import ControlSetting, DiffusionSettings, Words
-from engine.models.sd.edges import covering
+from engine.live.sd.control_images import ControlImages
+from engine.live.sd.settings import DiffusionSettings, Words
 from engine.models.sd.plan.sampler_choice import FEW_STEPS
 from engine.models.sd.prompt_syntax import Note, tagged_weights
 from engine.sources.still import read_still
-from osc_schema.sd import MASKS_SOURCE
 
 if TYPE_CHECKING:
     import torch
 
     from engine.live.sd.plan import SinglePlan, StreamPlan
     from engine.models.graphs import Calls, State
-    from engine.models.sd.denoiser import ControlInput
     from engine.models.sd.model import DiffusionModel
 
 _LISTED = f"{', '.join(FEW_STEPS[:-1])} and {FEW_STEPS[-1]}"
@@ -81,6 +78,7 @@ class Painter:
         self._lora_faders = LoraFaders(() if model.loras is None else model.loras.names, note)
         self._vae_calls = tuple(for_vae(model.device, *captures) for _ in range(2))
         self._device_copies = DeviceCopies(model.device)
+        self._control_images = ControlImages(model, self._device_copies.send)
         self._consistency = Consistency(self._device_copies.send)
         self._settings: DiffusionSettings | None = None
         self._plan: StreamPlan | SinglePlan | None = None
@@ -105,6 +103,7 @@ class Painter:
         self._condition(settings)
         self._schedule(settings)
         self._keep(settings)
+        self._control_images.take(settings.controls, self._pixels)
         self._settings = settings
 
     def paint(
@@ -112,13 +111,15 @@ class Painter:
         picture: "np.ndarray | torch.Tensor",
         *,
         found: np.ndarray | None = None,
+        second: np.ndarray | None = None,
         time_s: float = 0.0,
     ) -> PaintedPicture | None:
         """Repaint `picture` (H, W, 3 or 4) uint8 of any size. A stream of S steps returns None for the first S - 1
         calls.
 
         A tensor must be on the model's device. The result of a stream belongs to an earlier frame, and has that frame's
-        `time_s`. `found`: the control image of the masks, (H, W, 3) uint8, or None.
+        `time_s`. `found`: the control image of the masks, (H, W, 3) uint8, or None. `second`: the second picture, like
+        `picture`, or None.
         """
         assert self._plan is not None
         from engine.live.sd.plan import Ticket
@@ -127,14 +128,13 @@ class Painter:
         ticket = Ticket(time_s, self._seen(picture))
         sent = self._device_copies.send("source", picture) if isinstance(picture, np.ndarray) else picture[None]
         rgb = sent[..., :3]
-        used = self._used
-        kinds = tuple(sorted({control.sees for control in used} - {MASKS_SOURCE}))
-        key = ("encode", rgb.shape, self._size, kinds)
-        encoded = self._vae_calls[0].run(key, (partial(self._encode, kinds),), {"rgb": rgb})
-        z, controls = encoded["z"], self._controls(used, encoded, found)
+        pictures, drawn = self._control_images.pictures(rgb, second, self._last), self._control_images.drawn
+        key = ("encode", *((of, shown.shape) for of, shown in pictures.items()), self._size, drawn)
+        encoded = self._vae_calls[0].run(key, (partial(self._encode, drawn),), pictures)
+        controls = self._control_images.inputs(encoded, found)
         self.clock.end("encode")
         self._between()
-        z = self._begun(z, ticket.seen)
+        z = self._begun(encoded["z"], ticket.seen)
         latents, ticket = self._plan.paint(z, self._cond, controls, self._between, ticket)
         self.clock.end("unet")
         if latents is None:
@@ -192,7 +192,7 @@ class Painter:
     @property
     def kind(self) -> tuple[object, ...]:
         """Equal for calls that have the same pieces, which take the same times."""
-        return self.work, self.steps, tuple(control.number for control in self._used)
+        return self.work, self.steps, tuple(control.number for control in self._control_images.used)
 
     @property
     def memory_mb(self) -> float:
@@ -327,45 +327,14 @@ class Painter:
             self._denoiser.forget()
         return z
 
-    @property
-    def _used(self) -> list[ControlSetting]:
-        """The settings of the ControlNets in use."""
-        assert self._settings is not None
-        count = len(self.model.controlnets)
-        return [control for control in self._settings.controls if control.scale and control.number <= count]
-
-    def _controls(
-        self, used: Sequence[ControlSetting], encoded: "State", found: np.ndarray | None
-    ) -> "list[ControlInput]":
-        """The control image for each of these ControlNets, (1, 3, height, width); `encoded`: result of `_encode`."""
-        from engine.models.sd.denoiser import ControlInput
-
-        shown = dict(encoded)
-        if any(control.sees == MASKS_SOURCE for control in used):
-            masks = self._device_copies.send(MASKS_SOURCE, segments(found, self._size))
-            shown[MASKS_SOURCE] = self._pixels.prepare_control(masks)
-        return [
-            ControlInput(index=control.number - 1, picture=shown[control.sees], scale=control.scale) for control in used
-        ]
-
-    def _encode(self, kinds: Sequence[str], state: "State") -> "State":
-        """The latents `z` of the source picture, and what ControlNets see of it: `input` or `edges`. The edges are some
-        120 kernels, so they are captured with the encoder."""
-        prepare = {"input": self._pixels.prepare_control, "edges": self._pixels.prepare_edges}
-        rgb = state["rgb"]
-        return {"z": self._pixels.encode(rgb)} | {kind: prepare[kind](rgb) for kind in kinds}
+    def _encode(self, drawn: Sequence[str], pictures: "State") -> "State":
+        """The latents `z` of the source picture, and the control images `drawn`. Edges are some 120 kernels, so they
+        are captured with the encoder."""
+        return {"z": self._pixels.encode(pictures["source"])} | self._control_images.draw(drawn, pictures)
 
     def _decode(self, state: "State") -> "State":
         rgb, is_finite = self._pixels.decode(state["z"])
         return {"rgb": rgb, "is_finite": is_finite}
-
-
-def segments(picture: np.ndarray | None, size: tuple[int, int]) -> np.ndarray:
-    """A segmentation picture scaled to `size`, (height, width, 3) uint8, cropped like the source; black without a
-    picture. Colours are not interpolated, because a colour between two classes would be a third class."""
-    if picture is None:
-        return np.zeros((size[1], size[0], 3), np.uint8)
-    return covering(picture[..., :3], size, interpolation=cv2.INTER_NEAREST_EXACT)
 
 
 class LoraFaders:

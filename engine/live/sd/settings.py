@@ -82,7 +82,14 @@ class ControlSetting:
     scale: float
     """0..2; 0 if it is switched off."""
     sees: str
-    """Its control image: `input`, the source picture; `edges`, the outlines of it; or MASKS_SOURCE."""
+    """Its control image: `input`, the picture itself; `edges`, `soft`: outlines of it; or MASKS_SOURCE."""
+    of: str
+    """The picture that it is made of: `source`, `second` or `last`; not for MASKS_SOURCE."""
+
+    @property
+    def image(self) -> str:
+        """Equal for equal control images."""
+        return f"{self.sees} {self.of}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +142,14 @@ class DiffusionSettings:
         """True if a ControlNet in use has the masks as its control image."""
         return any(control.scale != 0.0 and control.sees == MASKS_SOURCE for control in self.controls)
 
+    @property
+    def sees_second(self) -> bool:
+        """True if a ControlNet in use has a control image of the second picture."""
+        return any(
+            control.scale != 0.0 and control.sees != MASKS_SOURCE and control.of == "second"
+            for control in self.controls
+        )
+
 
 def read_settings(values: Mapping[str, Any]) -> DiffusionSettings:
     """From values by address, as `osc_schema` accepted them; a missing one has its default."""
@@ -161,6 +176,7 @@ def read_settings(values: Mapping[str, Any]) -> DiffusionSettings:
                 number=number,
                 scale=value(f"controlnet/{number}/scale") if value(f"controlnet/{number}/enable") else 0.0,
                 sees=value(f"controlnet/{number}/source"),
+                of=value(f"controlnet/{number}/from"),
             )
             for number in CONTROLNETS
         ),

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from engine.errors import ModelError
 from engine.models.sd import device_edges, edges
+from engine.models.sd.soft_edges import soft_edges
 
 if TYPE_CHECKING:
     from engine.models.sd.model import DiffusionModel
@@ -78,6 +79,10 @@ class Pixels:
             return device_edges.edges(self.fitted(rgb)).to(self._model.dtype)
         drawn = [edges.edges(picture.numpy(), (self.width, self.height)) for picture in rgb]
         return self.prepare_control(np.stack(drawn))
+
+    def prepare_soft_edges(self, rgb: torch.Tensor) -> torch.Tensor:
+        """The same with blurred outlines, white on black."""
+        return soft_edges(self.fitted(rgb)).to(self._model.dtype)
 
     def resized(self, rgb: Pictures) -> torch.Tensor:
         """Scale (F, H, W, 3) uint8 to (F, height, width, 3) uint8 on the device, cropped to the middle."""
