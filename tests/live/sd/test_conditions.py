@@ -16,6 +16,7 @@ from tests.live.stores import store_for
         ("/layer/5/source", "sd", "multiverse run --sd MODEL"),
         ("/sam3/source", "sd", "multiverse run --sd MODEL"),
         ("/sd/controlnet/1/enable", 1, "no ControlNet 1 is configured"),
+        ("/sd/controlnet/2/from", "second", "--sd-second FILE"),
         ("/sd/lora/3/weight", 0.5, "no LoRA 3 is configured"),
         ("/sd/ip_adapter/image", "face.png", "no IP-Adapter is configured"),
         ("/sd/model", "other", "no model folders are configured"),
@@ -51,6 +52,7 @@ def test_configured_values_are_accepted(tmp_path: Path) -> None:
         controlnets=("c",),
         ip_adapter="d",
         video="e.mp4",
+        second="f.mp4",
         pictures=str(tmp_path),
     )
     store = store_for("sd", config, has_camera=True)
@@ -58,6 +60,7 @@ def test_configured_values_are_accepted(tmp_path: Path) -> None:
         "/sd/enable": True,
         "/layer/5/source": "sd",
         "/sd/controlnet/1/enable": True,
+        "/sd/controlnet/1/from": "second",
         "/sd/lora/2/weight": 0.5,
         "/sd/ip_adapter/image": "face.png",
         "/sd/source": "video",
