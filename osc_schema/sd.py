@@ -52,8 +52,8 @@ def _controlnet(n: int) -> tuple[Param, ...]:
             f"{at}/from",
             "source second last",
             f"Picture that ControlNet {n} sees by /sd/controlnet/{n}/source (sam3 has its own). source: the input of "
-            "SD; second: that of --sd-second, for example a depth map or a skeleton that is ready (source input); last: "
-            "what SD painted last, for TemporalNet (source input); before the first picture the input of SD.",
+            "SD; second: that of --sd-second, for example a depth map or a skeleton that is ready (source input); "
+            "last: what SD painted last, for TemporalNet (source input); before the first picture the input of SD.",
             words="temporal temporalnet external control",
             **_ASKED,
         ),

@@ -92,7 +92,9 @@ def conditions(config: SdConfig, has_camera: Callable[[], bool]) -> Iterator[tup
         reason = f"no ControlNet {n} is configured: add it to controlnets under [sd]"
         yield refusing(f"/sd/controlnet/{n}/enable", reason)
     if not config.second:
-        reason = f"no second picture is configured: start with `multiverse run --{CHILD}-second FILE`, or set second under [{CHILD}]"
+        reason = (
+            "no second picture is configured: start with `multiverse run --sd-second FILE`, or set second under [sd]"
+        )
         yield from (refusing(f"/sd/controlnet/{n}/from", reason, "second") for n in CONTROLNETS)
     for n in LORAS[len(config.loras) :]:
         reason = f"no LoRA {n} is configured: add it as [[sd.loras]] with a path"

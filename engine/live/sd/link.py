@@ -219,8 +219,9 @@ class DiffusionLink(PictureLink[str]):
         if self._second is None or not any(self._values[f"{at}/from"] == "second" for at in self._used_controlnets()):
             return
         picture = self._second.latest_frame()
-        is_new = picture is not None and picture is not self._second_fed
-        if is_new and self._second_input.write(picture.pixels, tick, now_s):
+        if picture is None or picture is self._second_fed:
+            return
+        if self._second_input.write(picture.pixels, tick, now_s):
             self._second_fed = picture
 
     def _used_controlnets(self) -> list[str]:
