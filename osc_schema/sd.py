@@ -40,10 +40,11 @@ def _controlnet(n: int) -> tuple[Param, ...]:
         _number(f"{at}/scale", 1, 0, 2, f"Strength of ControlNet {n}; 0: no effect."),
         menu(
             f"{at}/source",
-            f"input edges {MASKS_SOURCE} soft",
+            f"input edges {MASKS_SOURCE} soft depth pose",
             f"What ControlNet {n} sees of the picture that /sd/controlnet/{n}/from names. input: the picture itself; "
             "edges: thin outlines, white on black, for canny; soft: blurred outlines, for softedge and HED, drawn from "
-            "brightness at three scales, not by their network; sam3: the objects that SAM3 finds, in the colours that "
+            "brightness at three scales, not by their network; depth: near is white, by the model of --sd-depth; pose: the skeleton of "
+            "one person in OpenPose's colours, by the model of --sd-pose; sam3: the objects that SAM3 finds, in the colours that "
             "segmentation ControlNets expect.",
             words="canny hed softedge outlines control",
             **_ASKED,

@@ -39,6 +39,17 @@ class ControlImages:
             "soft": pixels.prepare_soft_edges,
         }
 
+    @property
+    def detected(self) -> tuple[ControlSetting, ...]:
+        """One for each control image that `detect` makes."""
+        first = {control.image: control for control in self.used if control.sees in self._model.detectors}
+        return tuple(first.values())
+
+    def detect(self, control: ControlSetting, state: "State") -> "State":
+        """The control image of `control`, by the network for it."""
+        rgb = self._pixels.fitted(state["rgb"])
+        return {"drawn": self._model.detectors[control.sees].draw(rgb).to(self._model.dtype)}
+
     def pictures(self, source: "torch.Tensor", second: np.ndarray | None, last: "torch.Tensor | None") -> "State":
         """The pictures by the names in `ControlSetting.of`, as far as they are used. A second one that has not arrived
         is black; before the first picture was painted, the last one is the source."""

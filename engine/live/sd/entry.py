@@ -58,6 +58,12 @@ class SdConfig(DeviceTable, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     ] = "auto"
     loras: Annotated[tuple[LoraConfig, ...], Meta(max_length=len(LORAS))] = ()
     controlnets: Annotated[tuple[str, ...], Meta(max_length=len(CONTROLNETS))] = ()
+    depth: Annotated[
+        str, option("DepthAnything model for /sd/controlnet/<n>/source depth: a folder or Hugging Face id.", "PATH|ID")
+    ] = ""
+    pose: Annotated[
+        str, option("ViTPose model for /sd/controlnet/<n>/source pose: a folder or Hugging Face id.", "PATH|ID")
+    ] = ""
     ip_adapter: str = ""
     image_encoder: str = ""
     """The IP-Adapter's image encoder; needed only if it is not in the IP-Adapter's folder."""
@@ -91,6 +97,12 @@ def conditions(config: SdConfig, has_camera: Callable[[], bool]) -> Iterator[tup
     for n in CONTROLNETS[len(config.controlnets) :]:
         reason = f"no ControlNet {n} is configured: add it to controlnets under [sd]"
         yield refusing(f"/sd/controlnet/{n}/enable", reason)
+    from engine.models.sd.spec import DETECTORS
+
+    for part, example in DETECTORS.items():
+        if not getattr(config, part):
+            reason = f"no {part} model is configured: start with `multiverse run --sd-{part} {example}`, or set {part} under [sd]"
+            yield from (refusing(f"/sd/controlnet/{n}/source", reason, part) for n in CONTROLNETS)
     if not config.second:
         reason = (
             "no second picture is configured: start with `multiverse run --sd-second FILE`, or set second under [sd]"

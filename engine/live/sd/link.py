@@ -65,6 +65,8 @@ def spec_of(config: SdConfig, model: str) -> ModelSpec:
         prediction=config.prediction,
         loras=tuple((absolute(lora.path), lora.weight) for lora in config.loras),
         controlnets=tuple(absolute(name) for name in config.controlnets),
+        depth=absolute(config.depth),
+        pose=absolute(config.pose),
         ip_adapter=absolute(config.ip_adapter),
         image_encoder=absolute(config.image_encoder),
         accelerator=config.accelerator,

@@ -67,7 +67,9 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
         )
         self._model = model
         if model.device.type == "cpu" and is_plain:  # compiled layers cannot be interrupted
-            call_before_layers((model.unet, model.vae, *model.controlnets), self._progress.pacer.yield_within)
+            detectors = [detector.network for detector in model.detectors.values()]
+            networks = (model.unet, model.vae, *model.controlnets, *detectors)
+            call_before_layers(networks, self._progress.pacer.yield_within)
         self._painter = Painter(
             model,
             note=port.note,

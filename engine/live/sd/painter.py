@@ -131,9 +131,9 @@ class Painter:
         pictures, drawn = self._control_images.pictures(rgb, second, self._last), self._control_images.drawn
         key = ("encode", *((of, shown.shape) for of, shown in pictures.items()), self._size, drawn)
         encoded = self._vae_calls[0].run(key, (partial(self._encode, drawn),), pictures)
-        controls = self._control_images.inputs(encoded, found)
         self.clock.end("encode")
         self._between()
+        controls = self._control_images.inputs(encoded | self._detected(pictures), found)
         z = self._begun(encoded["z"], ticket.seen)
         latents, ticket = self._plan.paint(z, self._cond, controls, self._between, ticket)
         self.clock.end("unet")
@@ -326,6 +326,18 @@ class Painter:
         if self._consistency.cuts != cuts:
             self._denoiser.forget()
         return z
+
+    def _detected(self, pictures: "State") -> "State":
+        """The control images that a network draws, each in a call and a stage of its own."""
+        found = {}
+        for control in self._control_images.detected:
+            shown = {"rgb": pictures[control.of]}
+            key = (control.sees, control.of, shown["rgb"].shape, self._size)
+            part = partial(self._control_images.detect, control)
+            found[control.image] = self._vae_calls[0].run(key, (part,), shown)["drawn"]
+            self.clock.end(control.sees)
+            self._between()
+        return found
 
     def _encode(self, drawn: Sequence[str], pictures: "State") -> "State":
         """The latents `z` of the source picture, and the control images `drawn`. Edges are some 120 kernels, so they

@@ -62,7 +62,7 @@ def weight_bytes(plan: ModelPlan, dtype: torch.dtype) -> int:
 def _random(spec: ModelSpec, device: str, dtype: torch.dtype) -> DiffusionModel:
     if spec != ModelSpec(model=spec.model, accelerator=spec.accelerator):
         raise ModelError(
-            f"{spec.model}: random weights: no LoRA, ControlNet, IP-Adapter, VAE, sampler, embedding or clip skip"
+            f"{spec.model}: random weights: no LoRA, ControlNet, depth, pose, IP-Adapter, VAE, sampler, embedding or clip skip"
         )
     model = build(spec.random_shape, device, dtype)
     model.spec = replace(model.spec, accelerator=spec.accelerator)
@@ -145,6 +145,12 @@ class _Loading:
             model.controlnets = tuple(
                 self._placed(load_controlnet(files, self.dtype)) for files in self.plan.controlnets
             )
+        for files in self.plan.detectors:
+            from engine.models.sd.depth import DepthMaps
+            from engine.models.sd.pose import JOINTS, Skeletons
+
+            network = self._placed(pretrained(files.kind, files.path, "", self.dtype, files.name, labels=JOINTS))
+            model.detectors[files.part] = (DepthMaps if files.part == "depth" else Skeletons)(network)
         if self.plan.ip_adapter:
             from engine.models.sd.ip_adapter import IpAdapter
 

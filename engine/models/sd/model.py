@@ -1,7 +1,7 @@
 """A loaded Stable Diffusion model: its networks and how they are run."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,8 +14,10 @@ from engine.models.sd.unet_parts import PLAIN, DeepCache, UnetParts
 
 if TYPE_CHECKING:
     from engine.models.sd.attention import FrameBank
+    from engine.models.sd.depth import DepthMaps
     from engine.models.sd.ip_adapter import IpAdapter
     from engine.models.sd.lora import LoraSet
+    from engine.models.sd.pose import Skeletons
     from engine.models.sd.textual_inversion import Embedding
 
 
@@ -54,6 +56,8 @@ class DiffusionModel:
     zeroes_empty_negative: bool
     """True for SDXL: an empty negative text is encoded as zeros."""
     controlnets: tuple[Any, ...] = ()
+    detectors: "dict[str, DepthMaps | Skeletons]" = field(default_factory=dict)
+    """What draws control images with a network of its own: `depth`, `pose`."""
     ip_adapter: "IpAdapter | None" = None
     loras: "LoraSet | None" = None
     embeddings: "tuple[Embedding, ...]" = ()
@@ -99,6 +103,7 @@ class DiffusionModel:
 
     def _tensors(self) -> Iterator[torch.Tensor]:
         modules = [self.unet, self.vae, *self.text_encoders, *self.controlnets]
+        modules += [detector.network for detector in self.detectors.values()]
         if self.ip_adapter is not None:
             modules += self.ip_adapter.modules()
             yield from self.ip_adapter.tensors()
