@@ -43,10 +43,10 @@ def _controlnet(n: int) -> tuple[Param, ...]:
             f"input edges {MASKS_SOURCE} soft depth pose",
             f"What ControlNet {n} sees of the picture that /sd/controlnet/{n}/from names. input: the picture itself; "
             "edges: thin outlines, white on black, for canny; soft: blurred outlines, for softedge and HED, drawn from "
-            "brightness at three scales, not by their network; depth: near is white, by the model of --sd-depth; pose: the skeleton of "
-            "one person in OpenPose's colours, by the model of --sd-pose; sam3: the objects that SAM3 finds, in the colours that "
-            "segmentation ControlNets expect.",
-            words="canny hed softedge outlines control",
+            "brightness at three scales, not by their network; depth: near is white, by the model of --sd-depth; "
+            "pose: the skeleton of one person in OpenPose's colours, by the model of --sd-pose; sam3: the objects that "
+            "SAM3 finds, in the colours that segmentation ControlNets expect.",
+            words="canny hed softedge outlines control openpose skeleton",
             **_ASKED,
         ),
         menu(

@@ -44,6 +44,8 @@ ADDED: Final = "added_tokens.json"
 """File with a plain map from text to token number."""
 ATTENTION: Final = "sdpa"
 """torch.nn.functional.scaled_dot_product_attention, even if a file asks for another."""
+BACKBONES_ATTENTION: Final = {"": "eager", "backbone_config": ATTENTION}
+"""For classes that refuse ATTENTION, because all their attention is in the network inside them."""
 MIN_COUNTED: Final = 1 << 26
 """Networks with fewer weights than this are built without a check: 256 MiB in float32."""
 HARMLESS: Final = re.compile(
@@ -105,7 +107,9 @@ def pretrained(kind: str, path: Path, subfolder: str, dtype: torch.dtype, what: 
             if labels:
                 config.num_labels = labels
             build = partial(loader, config)
-            options = {"config": config, "attn_implementation": ATTENTION}
+            attention = BACKBONES_ATTENTION if kind.startswith(OF_TRANSFORMERS[1:]) else ATTENTION
+            config._attn_implementation = attention
+            options = {"config": config, "attn_implementation": attention}
         else:
             import diffusers
 

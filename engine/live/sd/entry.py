@@ -101,7 +101,8 @@ def conditions(config: SdConfig, has_camera: Callable[[], bool]) -> Iterator[tup
 
     for part, example in DETECTORS.items():
         if not getattr(config, part):
-            reason = f"no {part} model is configured: start with `multiverse run --sd-{part} {example}`, or set {part} under [sd]"
+            start = f"start with `multiverse run --sd-{part} {example}`, or set {part} under [sd]"
+            reason = f"no {part} model is configured: {start}"
             yield from (refusing(f"/sd/controlnet/{n}/source", reason, part) for n in CONTROLNETS)
     if not config.second:
         reason = (

@@ -82,7 +82,8 @@ class ControlSetting:
     scale: float
     """0..2; 0 if it is switched off."""
     sees: str
-    """Its control image: `input`, the picture itself; `edges`, `soft`: outlines of it; `depth`, `pose`; or MASKS_SOURCE."""
+    """Its control image: `input`, the picture itself; `edges`, `soft`: outlines of it; `depth`, `pose`; or
+    MASKS_SOURCE."""
     of: str
     """The picture that it is made of: `source`, `second` or `last`; not for MASKS_SOURCE."""
 

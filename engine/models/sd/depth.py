@@ -12,6 +12,7 @@ from torch.nn import functional as F
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet
 TRAINED_PX = 518  # shorter side at which Depth Anything was trained
 MIN_METRES = 1e-3
+MIN_SPAN = 1e-3  # of the nearest: differences below it are those of rounding
 
 
 class DepthMaps:
@@ -33,7 +34,8 @@ class DepthMaps:
             near = 1.0 / near.clamp(min=MIN_METRES)
         near = F.interpolate(near[:, None], (height, width), mode="bicubic")
         farthest, nearest = near.amin((2, 3), keepdim=True), near.amax((2, 3), keepdim=True)
-        return ((near - farthest) / (nearest - farthest).clamp(min=1e-6)).expand(-1, 3, -1, -1)
+        span = torch.maximum(nearest - farthest, nearest.abs() * MIN_SPAN + 1e-6)
+        return ((near - farthest) / span).expand(-1, 3, -1, -1)
 
     def _seen_size(self, height: int, width: int) -> tuple[int, int]:
         """Height and width that the network sees: about the picture's, not larger than in training."""

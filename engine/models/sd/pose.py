@@ -116,15 +116,15 @@ def peaks(heat: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     flat = heat.flatten(2)
     top, at = flat.max(dim=2)
 
-    def beside(place: torch.Tensor, step: int, most: int) -> torch.Tensor:
+    def shift(place: torch.Tensor, step: int, most: int) -> torch.Tensor:
         """Distance of the peak from `place` along an axis with pixels `step` apart."""
         inner = (place > 0) & (place < most - 1)
         before, after = (
             flat.gather(2, (at + way).clamp(0, height * width - 1)[..., None])[..., 0] for way in (-step, step)
         )
         low, mid, high = (value.clamp(min=1e-6).log() for value in (before, top, after))
-        shift = (high - low) / (2.0 * (2.0 * mid - low - high)).clamp(min=1e-6)
-        return torch.where(inner, shift.clamp(-0.5, 0.5), 0.0)
+        moved = (high - low) / (2.0 * (2.0 * mid - low - high)).clamp(min=1e-6)
+        return torch.where(inner, moved.clamp(-0.5, 0.5), 0.0)
 
     x, y = at % width, torch.div(at, width, rounding_mode="floor")
-    return torch.stack((x + beside(x, 1, width), y + beside(y, width, height)), dim=-1), top
+    return torch.stack((x + shift(x, 1, width), y + shift(y, width, height)), dim=-1), top

@@ -1,8 +1,8 @@
 """Decides how a model is run, from file headers and JSON only: `check` prints the plan, `load` executes it.
 
 One module decides for each part: single_file, model_folder, sampler_choice, scheduler_config, vae_choice, lora_file,
-controlnet_file, detector_file, ip_adapter_file. Each problem becomes one line in `missing`, and `load` raises the first. Does not load
-torch.
+controlnet_file, detector_file, ip_adapter_file. Each problem becomes one line in `missing`, and `load` raises the
+first. Does not load torch.
 """
 
 from collections.abc import Iterable
