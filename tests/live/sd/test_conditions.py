@@ -16,6 +16,8 @@ from tests.live.stores import store_for
         ("/layer/5/source", "sd", "multiverse run --sd MODEL"),
         ("/sam3/source", "sd", "multiverse run --sd MODEL"),
         ("/sd/controlnet/1/enable", 1, "no ControlNet 1 is configured"),
+        ("/sd/controlnet/1/source", "depth", "--sd-depth depth-anything/Depth-Anything-V2-Small-hf"),
+        ("/sd/controlnet/2/source", "pose", "--sd-pose usyd-community/vitpose-base-simple"),
         ("/sd/controlnet/2/from", "second", "--sd-second FILE"),
         ("/sd/lora/3/weight", 0.5, "no LoRA 3 is configured"),
         ("/sd/ip_adapter/image", "face.png", "no IP-Adapter is configured"),
@@ -53,6 +55,7 @@ def test_configured_values_are_accepted(tmp_path: Path) -> None:
         ip_adapter="d",
         video="e.mp4",
         second="f.mp4",
+        pose="g",
         pictures=str(tmp_path),
     )
     store = store_for("sd", config, has_camera=True)
@@ -61,6 +64,7 @@ def test_configured_values_are_accepted(tmp_path: Path) -> None:
         "/layer/5/source": "sd",
         "/sd/controlnet/1/enable": True,
         "/sd/controlnet/1/from": "second",
+        "/sd/controlnet/1/source": "pose",
         "/sd/lora/2/weight": 0.5,
         "/sd/ip_adapter/image": "face.png",
         "/sd/source": "video",

@@ -29,6 +29,8 @@ def model(tiny_sd: Path, tiny_models: TinyModels) -> Any:
         model=str(tiny_sd),
         loras=((str(tiny_models.lora(tiny_sd)), 0.0),),
         controlnets=(str(tiny_models.controlnet(tiny_sd)),),
+        depth=str(tiny_models.depth()),
+        pose=str(tiny_models.pose()),
     )
     return load(spec, "cpu", "float32")
 
@@ -192,6 +194,29 @@ def test_a_controlnet_gets_what_its_menus_say(model: Any, monkeypatch: pytest.Mo
         assert np.array_equal(ours, theirs)
     assert uploads == ["source", "second"] * 2 + ["source", "sam3"] * 4 + ["source"] * 3
     assert len({expected(shown).tobytes() for shown in (None, black, found, source)}) == 4
+
+
+def test_what_a_network_draws_for_a_controlnet_is_a_stage_of_its_own(model: Any) -> None:
+    from engine.models.sd.pixels import Pixels
+    from engine.models.sd.single import paint
+
+    second = source_picture(2)
+    rgb = Pixels(model, 64, 64).fitted(second[None])
+    painter = Painter(model, note=no_note)
+    pictures = set()
+    for sees in ("depth", "pose"):
+        values = {"enable": True, "scale": 0.4, "source": sees, "from": "second"}
+        control = {f"/sd/controlnet/1/{name}": value for name, value in values.items()}
+        painter.take(read_settings(BASE | {"/sd/mode": "single", "/sd/lora/1/weight": 0.0} | control))
+        painted = painter.paint(source_picture(0), second=second)
+        drawn = (model.detectors[sees].draw(rgb)[0].permute(1, 2, 0) * 255).round().byte().numpy()
+        assert drawn.std() > 5, "not the same everywhere"
+        controls = [(drawn, 0.4)]
+        theirs = paint(model, source_picture(0), prompt="sea", seed=1, width=64, height=64, controls=controls)
+        assert painted is not None and np.abs(painted.pixels.astype(int) - theirs).max() <= 1
+        assert list(painter.clock.read_ms()) == ["encode", sees, "unet", "decode", "copy"]
+        pictures.add(painted.pixels.tobytes())
+    assert len(pictures) == 2
 
 
 def test_six_sizes_stay_captured_and_edges_cost_no_kernels_of_their_own(

@@ -53,10 +53,13 @@ EXTRAS: list[Change] = [
     {"/sd/controlnet/1/enable": True},
     {"/sd/controlnet/1/scale": 0.4, "/sd/controlnet/1/source": "input"},
     {"/sd/controlnet/1/source": "sam3"},
+    {"/sd/controlnet/1/source": "soft", "/sd/controlnet/1/from": "last"},
+    {"/sd/controlnet/1/source": "depth", "/sd/controlnet/1/from": "source"},
+    {"/sd/controlnet/1/source": "pose"},
     {"/sd/controlnet/1/enable": False, "/sd/ip_adapter/image": "first.png", "/sd/ip_adapter/scale": 0.6},
     {"/sd/ip_adapter/image": "second.png", "/sd/ip_adapter/scale": 0.9},
 ]
-"""For a model with a LoRA, a ControlNet and an IP-Adapter; the images lie in the current folder."""
+"""For a model with a LoRA, a ControlNet, networks that draw control images and an IP-Adapter; the images lie in the current folder."""
 SHORT: list[Change] = [
     {},
     {"/sd/prompt": "fire", "/sd/guidance": 2.5, "/sd/negative": "fog", "/sd/cfg_type": "full"},
@@ -85,6 +88,8 @@ def spec_of(models: TinyModels, family: str) -> ModelSpec:
         model=str(folder),
         loras=((str(models.lora(folder)), 0.0),),
         controlnets=(str(models.controlnet(folder)),),
+        depth=str(models.depth()),
+        pose=str(models.pose()),
         ip_adapter=str(models.ip_adapter(folder)),
     )
 
