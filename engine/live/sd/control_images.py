@@ -1,4 +1,4 @@
-"""What the ControlNets in use see: each its control image of the source, of the second or of the last picture."""
+"""The control images of the ControlNets in use: of the source, of the second or of the last picture."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING

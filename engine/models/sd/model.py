@@ -57,7 +57,7 @@ class DiffusionModel:
     """True for SDXL: an empty negative text is encoded as zeros."""
     controlnets: tuple[Any, ...] = ()
     detectors: "dict[str, DepthMaps | Skeletons]" = field(default_factory=dict)
-    """What draws control images with a network of its own: `depth`, `pose`."""
+    """Networks that draw control images, by `ControlSetting.sees`: `depth`, `pose`."""
     ip_adapter: "IpAdapter | None" = None
     loras: "LoraSet | None" = None
     embeddings: "tuple[Embedding, ...]" = ()

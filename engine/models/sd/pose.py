@@ -17,8 +17,8 @@ from torch.nn import functional as F
 from engine.models.sd.depth import normalised
 
 JOINTS = 17
-"""Of COCO: nose, eyes, ears, shoulders, elbows, wrists, hips, knees, ankles, each left before right."""
-NECK, LEFT_SHOULDER, RIGHT_SHOULDER = 17, 5, 6
+"""COCO's: nose, eyes, ears, shoulders, elbows, wrists, hips, knees, ankles, each left before right."""
+LEFT_SHOULDER, RIGHT_SHOULDER, NECK = 5, 6, JOINTS
 OPENPOSE = (0, NECK, 6, 8, 10, 5, 7, 9, 12, 14, 16, 11, 13, 15, 2, 1, 4, 3)
 """COCO's joint in each of OpenPose's places."""
 LIMBS = (
@@ -31,7 +31,7 @@ COLOURS = (
     (0, 255, 170), (0, 255, 255), (0, 170, 255), (0, 85, 255), (0, 0, 255), (85, 0, 255), (170, 0, 255), (255, 0, 255),
     (255, 0, 170), (255, 0, 85),
 )  # fmt: skip
-"""Of the joints, and of the limbs."""
+"""The joints', and the first of them the limbs'."""
 LIMB_LIGHT = 0.6
 RADIUS = 4 / 512  # of a joint and half the width of a limb, as a share of the shorter side
 MIN_SCORE = 0.3  # below it a joint is not drawn, as in transformers' and MMPose's pictures
