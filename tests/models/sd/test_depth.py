@@ -33,7 +33,7 @@ def test_the_network_sees_whole_patches_and_no_more_than_in_training() -> None:
 
 
 def test_a_map_is_that_of_transformers_processor(tmp_path: Path) -> None:
-    """Of a random network: the processor resizes its output likewise, the rest is a division."""
+    """The output of a random network is resized as its processor does; the rest is a division."""
     from transformers import DPTImageProcessorPil
 
     folder = build_tiny_depth(tmp_path)
