@@ -146,12 +146,12 @@ class _Loading:
             model.controlnets = tuple(
                 self._placed(load_controlnet(files, self.dtype)) for files in self.plan.controlnets
             )
-        for files in self.plan.detectors:
+        for each in self.plan.detectors:
             from engine.models.sd.depth import DepthMaps
             from engine.models.sd.pose import JOINTS, Skeletons
 
-            network = self._placed(pretrained(files.kind, files.path, "", self.dtype, files.name, labels=JOINTS))
-            model.detectors[files.part] = (DepthMaps if files.part == "depth" else Skeletons)(network)
+            network = self._placed(pretrained(each.kind, each.path, "", self.dtype, each.name, labels=JOINTS))
+            model.detectors[each.part] = (DepthMaps if each.part == "depth" else Skeletons)(network)
         if self.plan.ip_adapter:
             from engine.models.sd.ip_adapter import IpAdapter
 
