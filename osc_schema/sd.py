@@ -58,6 +58,14 @@ def _controlnet(n: int) -> tuple[Param, ...]:
             words="temporal temporalnet external control",
             **_ASKED,
         ),
+        menu(
+            f"{at}/mode",
+            "auto pose depth soft edges normal segments tile",
+            f"Kind of control image that ControlNet {n} is told, if it is a ControlNet Union; others have one kind. "
+            "auto: by its source; with source input tile, or edges if it knows no tile.",
+            words="union control",
+            **_ASKED,
+        ),
     )
 
 

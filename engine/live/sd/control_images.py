@@ -8,7 +8,11 @@ import numpy as np
 
 from engine.live.sd.settings import ControlSetting
 from engine.models.sd.edges import covering
+from engine.models.sd.prompt_syntax import Note
 from osc_schema.sd import MASKS_SOURCE
+
+AUTO_MODES = {"input": "tile", MASKS_SOURCE: "segments"}
+"""The kind of these sources for a ControlNet Union; others are called like their kind."""
 
 if TYPE_CHECKING:
     import torch
@@ -23,14 +27,16 @@ class ControlImages:
     """Used on the model's thread only. Pictures are (1, H, W, 3) uint8 on the device, control images (1, 3, height,
     width) of SD's size."""
 
-    def __init__(self, model: "DiffusionModel", send: "Callable[[str, np.ndarray], torch.Tensor]") -> None:
-        """`send(what, picture)`: copies it to the device (`DeviceCopies.send`)."""
-        self._model, self._send = model, send
+    def __init__(self, model: "DiffusionModel", send: "Callable[[str, np.ndarray], torch.Tensor]", note: Note) -> None:
+        """`send(what, picture)`: copies it to the device (`DeviceCopies.send`). `note`: as of the Painter."""
+        self._model, self._send, self._note = model, send, note
+        self._modes: dict[int, str] = {}
         self.used: tuple[ControlSetting, ...] = ()
         """The settings of the ControlNets in use."""
 
     def take(self, controls: Sequence[ControlSetting], pixels: "Pixels") -> None:
-        count = len(self._model.controlnets)
+        count = self._model.controlnet_count
+        self._note_modes(controls[:count])
         self.used = tuple(control for control in controls if control.scale and control.number <= count)
         self._pixels = pixels
         self._draw = {
@@ -83,9 +89,25 @@ class ControlImages:
                 masks = self._send(MASKS_SOURCE, segments(found, (self._pixels.width, self._pixels.height)))
                 shown[control.image] = self._pixels.prepare_control(masks)
         return [
-            ControlInput(index=control.number - 1, picture=shown[control.image], scale=control.scale)
+            ControlInput(index=self._index(control), picture=shown[control.image], scale=control.scale)
             for control in self.used
         ]
+
+    def _note_modes(self, controls: Sequence[ControlSetting]) -> None:
+        """Tell of each newly chosen mode that its ControlNet does not have."""
+        modes = {control.number: control.mode for control in controls}
+        known = {(index + 1, kind) for index, kind in self._model.union_views}
+        for number, mode in modes.items():
+            if mode not in ("auto", self._modes.get(number)) and (number, mode) not in known:
+                is_union = any(union == number for union, _ in known)
+                why = "it has no such mode, and sees edges" if is_union else "no effect, because it is no union"
+                self._note("controlnet", f"/sd/controlnet/{number}/mode {mode}: ControlNet {number}: {why}")
+        self._modes = modes
+
+    def _index(self, control: ControlSetting) -> int:
+        """The index of the network, in `DiffusionModel.controlnets`: of a union that which sees this kind."""
+        kind = AUTO_MODES.get(control.sees, control.sees) if control.mode == "auto" else control.mode
+        return self._model.union_views.get((control.number - 1, kind), control.number - 1)
 
 
 def segments(picture: np.ndarray | None, size: tuple[int, int]) -> np.ndarray:

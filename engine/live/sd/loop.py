@@ -68,7 +68,8 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
         self._model = model
         if model.device.type == "cpu" and is_plain:  # compiled layers cannot be interrupted
             detectors = [detector.network for detector in model.detectors.values()]
-            networks = (model.unet, model.vae, *model.controlnets, *detectors)
+            controlnets = model.controlnets[: model.controlnet_count]  # without other views of the same layers
+            networks = (model.unet, model.vae, *controlnets, *detectors)
             call_before_layers(networks, self._progress.pacer.yield_within)
         self._painter = Painter(
             model,

@@ -78,7 +78,7 @@ class Painter:
         self._lora_faders = LoraFaders(() if model.loras is None else model.loras.names, note)
         self._vae_calls = tuple(for_vae(model.device, *captures) for _ in range(2))
         self._device_copies = DeviceCopies(model.device)
-        self._control_images = ControlImages(model, self._device_copies.send)
+        self._control_images = ControlImages(model, self._device_copies.send, note)
         self._consistency = Consistency(self._device_copies.send)
         self._settings: DiffusionSettings | None = None
         self._plan: StreamPlan | SinglePlan | None = None

@@ -86,6 +86,8 @@ class ControlSetting:
     MASKS_SOURCE."""
     of: str
     """The picture that it is made of: `source`, `second` or `last`; not for MASKS_SOURCE."""
+    mode: str = "auto"
+    """How a ControlNet Union sees it (`union.KINDS`), or auto."""
 
     @property
     def image(self) -> str:
@@ -178,6 +180,7 @@ def read_settings(values: Mapping[str, Any]) -> DiffusionSettings:
                 scale=value(f"controlnet/{number}/scale") if value(f"controlnet/{number}/enable") else 0.0,
                 sees=value(f"controlnet/{number}/source"),
                 of=value(f"controlnet/{number}/from"),
+                mode=value(f"controlnet/{number}/mode"),
             )
             for number in CONTROLNETS
         ),

@@ -150,12 +150,14 @@ def _vae(kind: str, tensors: Tensors, config: dict[str, Any], dtype: torch.dtype
 
 
 def load_controlnet(files: ControlNetFiles, dtype: torch.dtype) -> Any:
-    """A diffusers ControlNetModel (Zhang et al. 2023) on the CPU; every tensor must be used. ModelError in one line."""
-    if files.path.is_dir():
+    """A diffusers ControlNetModel (Zhang et al. 2023) or ControlNetUnionModel on the CPU; every tensor must be used.
+    ModelError in one line."""
+    kind = files.config["_class_name"]
+    if files.path.is_dir() and kind == KIND:
         return pretrained(KIND, files.path, "", dtype, files.name)
     with one_line(files.name):
-        read = read_tensors(files.path)
+        read = {name: tensor for file in files.weights.files for name, tensor in read_tensors(file).items()}
         tensors = {ours: read[theirs] for ours, theirs in controlnet_names(read).items()}
         if is_original_controlnet(tensors):
             tensors = as_diffusers(tensors)
-        return _filled(KIND, files.config, tensors, dtype, files.name)
+        return _filled(kind, files.config, tensors, dtype, files.name)

@@ -134,8 +134,8 @@ class LatentPainter:
 def _require_counts(painting: Painting, model: "DiffusionModel") -> None:
     """Raise ModelError if the Painting uses parts that were not loaded with the model."""
     name, uses, weights = model.spec.model, painting.control_uses, painting.lora_weights
-    if len(uses) != len(model.controlnets):
-        raise ModelError(f"{name}: has {len(model.controlnets)} ControlNets, but settings for {len(uses)} are given")
+    if len(uses) != model.controlnet_count:
+        raise ModelError(f"{name}: has {model.controlnet_count} ControlNets, but settings for {len(uses)} are given")
     if weights and len(weights) != len(model.spec.loras):
         raise ModelError(f"{name}: has {len(model.spec.loras)} LoRAs, but weights for {len(weights)} are given")
     if painting.ip_image and model.ip_adapter is None:

@@ -21,6 +21,7 @@ from engine.models.sd.plan.vae_choice import VaeChoice
 from engine.models.sd.shapes import build
 from engine.models.sd.spec import ModelSpec
 from engine.models.sd.tiny_vae import fused
+from engine.models.sd.union import with_views
 
 log = logging.getLogger(__name__)
 
@@ -161,6 +162,7 @@ class _Loading:
             model.bank = bank_of(model.unet)
         for net in model.controlnets:
             share_weights(net)
+        model.controlnets, model.union_views = with_views(model.controlnets)
 
     # -- the networks, on the CPU
 

@@ -56,6 +56,9 @@ class DiffusionModel:
     zeroes_empty_negative: bool
     """True for SDXL: an empty negative text is encoded as zeros."""
     controlnets: tuple[Any, ...] = ()
+    """Those of the spec, then further views of the unions among them."""
+    union_views: dict[tuple[int, str], int] = field(default_factory=dict)
+    """The index in `controlnets` of each view, by the index of its union and its kind (`union.KINDS`)."""
     detectors: "dict[str, DepthMaps | Skeletons]" = field(default_factory=dict)
     """Networks that draw control images, by `ControlSetting.sees`: `depth`, `pose`."""
     ip_adapter: "IpAdapter | None" = None
@@ -86,6 +89,11 @@ class DiffusionModel:
     def latent_scale(self) -> int:
         """Pixels per latent: 8."""
         return 1 << (len(vae_channels(self.vae)) - 1)
+
+    @property
+    def controlnet_count(self) -> int:
+        """ControlNets of the spec."""
+        return len(self.controlnets) - sum(index != union for (union, _), index in self.union_views.items())
 
     def guidance_for(self, sampler: str, asked: float) -> float:
         """The effective guidance if `asked` is requested; 1: off. Off for turbo, lightning and hyper models as
