@@ -55,11 +55,13 @@ EXTRAS: list[Change] = [
     {"/sd/controlnet/1/source": "sam3"},
     {"/sd/controlnet/1/source": "soft", "/sd/controlnet/1/from": "last"},
     {"/sd/controlnet/1/source": "depth", "/sd/controlnet/1/from": "source"},
-    {"/sd/controlnet/1/source": "pose"},
+    {"/sd/controlnet/1/source": "pose", "/sd/controlnet/2/enable": True, "/sd/controlnet/2/source": "edges"},
+    {"/sd/controlnet/2/mode": "tile"},
+    {"/sd/controlnet/2/enable": False},
     {"/sd/controlnet/1/enable": False, "/sd/ip_adapter/image": "first.png", "/sd/ip_adapter/scale": 0.6},
     {"/sd/ip_adapter/image": "second.png", "/sd/ip_adapter/scale": 0.9},
 ]
-"""For a model with a LoRA, a ControlNet, depth, pose and an IP-Adapter; the images lie in the current folder."""
+"""For a model with a LoRA, a ControlNet, a union, depth, pose and an IP-Adapter; the images are in the current folder."""
 SHORT: list[Change] = [
     {},
     {"/sd/prompt": "fire", "/sd/guidance": 2.5, "/sd/negative": "fog", "/sd/cfg_type": "full"},
@@ -87,7 +89,7 @@ def spec_of(models: TinyModels, family: str) -> ModelSpec:
     return ModelSpec(
         model=str(folder),
         loras=((str(models.lora(folder)), 0.0),),
-        controlnets=(str(models.controlnet(folder)),),
+        controlnets=(str(models.controlnet(folder)), str(models.controlnet(folder, kinds=8))),
         depth=str(models.depth()),
         pose=str(models.pose()),
         ip_adapter=str(models.ip_adapter(folder)),
