@@ -61,7 +61,7 @@ EXTRAS: list[Change] = [
     {"/sd/controlnet/1/enable": False, "/sd/ip_adapter/image": "first.png", "/sd/ip_adapter/scale": 0.6},
     {"/sd/ip_adapter/image": "second.png", "/sd/ip_adapter/scale": 0.9},
 ]
-"""For a model with a LoRA, a ControlNet, a union, depth, pose and an IP-Adapter; the images are in the current folder."""
+"""For a model with a LoRA, ControlNets, depth, pose and an IP-Adapter; the images lie in the current folder."""
 SHORT: list[Change] = [
     {},
     {"/sd/prompt": "fire", "/sd/guidance": 2.5, "/sd/negative": "fog", "/sd/cfg_type": "full"},
