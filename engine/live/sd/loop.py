@@ -42,7 +42,7 @@ def run(port: ChildPort) -> None:
 
     `port.settings`: `spec` (the fields of ModelSpec), `device` and `dtype` (or auto), `threads`. Values: `/sd/*`.
     Inputs `source`: RGB or RGBA pictures; `second`: others for ControlNets; `segments`: RGB segmentation pictures for
-    those with source `sam3`.
+    those with source `sam3`; `regions`: (H, W, 1), the index of the layer whose region a pixel is in.
     Output `picture`: (height, width, 3).
     """
     with lost_device_told(port), suppress(Stopped):
@@ -161,7 +161,10 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
         time_s = 0.0 if self._source is None else self._source.time_s
         found = self._newest_of("segments") if self._settings.sees_segments else None
         second = self._newest_of("second") if self._settings.sees_second else None
-        return self._painter.paint(picture, found=found, second=second, time_s=time_s)
+        regions = self._newest_of("regions") if self._settings.words.has_regions else None
+        if regions is not None:
+            regions = regions[..., 0]
+        return self._painter.paint(picture, found=found, second=second, regions=regions, time_s=time_s)
 
     def _newest_of(self, name: str) -> np.ndarray | None:
         """The newest picture of an input besides the source; None before the first."""
