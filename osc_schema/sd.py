@@ -318,7 +318,19 @@ AREA = Area(
             "Reference picture of the IP-Adapter: a name in the pictures folder. Empty: none.",
             **_ASKED,
         ),
-        _number("/sd/ip_adapter/scale", 0.6, 0, 1.5, "Strength of the IP-Adapter's picture; 0: no effect."),
+        file(
+            "/sd/ip_adapter/image_b",
+            "Second reference picture, mixed in with /sd/ip_adapter/mix. Empty: none.",
+            **_ASKED,
+        ),
+        _number(
+            "/sd/ip_adapter/mix",
+            0,
+            0,
+            1,
+            "Mix from the IP-Adapter's picture (0) to the second picture (1), if there is one.",
+        ),
+        _number("/sd/ip_adapter/scale", 0.6, 0, 1.5, "Strength of the IP-Adapter's pictures; 0: no effect."),
         *(
             _number(
                 f"/sd/lora/{n}/weight",

@@ -83,7 +83,8 @@ class SdConfig(DeviceTable, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     folders: tuple[str, ...] = ()
     """Folders of the models that `/sd/model` may name over OSC. The command line may name any model."""
     pictures: str | None = None
-    """Folder of the pictures that `/sd/ip_adapter/image` may name; None: `pictures` in the working folder."""
+    """Folder of the pictures that `/sd/ip_adapter/image` and `image_b` may name; None: `pictures` in the working
+    folder."""
 
 
 def first_values(config: SdConfig) -> Iterator[tuple[str, Value]]:
@@ -112,11 +113,11 @@ def conditions(config: SdConfig, has_camera: Callable[[], bool]) -> Iterator[tup
     for n in LORAS[len(config.loras) :]:
         reason = f"no LoRA {n} is configured: add it as [[sd.loras]] with a path"
         yield refusing(f"/sd/lora/{n}/weight", reason)
-    image = "/sd/ip_adapter/image"
-    if not config.ip_adapter:
-        yield refusing(image, "no IP-Adapter is configured: set ip_adapter under [sd]")
-    else:
-        yield found_by(image, partial(picture_named, config))
+    for image in ("/sd/ip_adapter/image", "/sd/ip_adapter/image_b"):
+        if not config.ip_adapter:
+            yield refusing(image, "no IP-Adapter is configured: set ip_adapter under [sd]")
+        else:
+            yield found_by(image, partial(picture_named, config))
     yield "/sd/t_index", _require_places
     yield found_by("/sd/model", partial(model_named, config))
     yield source_there(CHILD, config.video, has_camera)

@@ -31,7 +31,7 @@ from osc_schema import Rejected
 from osc_schema.sd import CHILD, CONTROLNETS, MASKS_SOURCE
 
 LOOP = "engine.live.sd.loop:run"
-MODEL, IMAGE = "/sd/model", "/sd/ip_adapter/image"
+MODEL, IMAGES = "/sd/model", ("/sd/ip_adapter/image", "/sd/ip_adapter/image_b")
 SIZE = frozenset({"/sd/width", "/sd/height"})
 REPAINTS_ITSELF = (
     "/mode simple shows SD alone and /sd/source is the Multiverse: SD repaints itself; choose another source, or /mode "
@@ -140,12 +140,13 @@ class DiffusionLink(PictureLink[str]):
         weights, steps = self._travel.follow(values or snapshot, self._pulse(), lead_s)
         ahead = self._ahead.send([*steps, *self._launched(lead_s)])
         changes = self._sent.changes(snapshot, {**moved, **weights, **ahead})
-        plain = {address: value for address, value in changes.items() if address not in (MODEL, IMAGE)}
+        plain = {address: value for address, value in changes.items() if address not in (MODEL, *IMAGES)}
         if plain:
             self.supervisor.set_values(plain)
         self._reset(snapshot, lead_s)
-        if IMAGE in changes:
-            self._look_up(self._change_image, str(changes[IMAGE]))
+        for address in IMAGES:
+            if address in changes:
+                self._look_up(partial(self._change_image, address), str(changes[address]))
         if MODEL in changes and not (is_first and not snapshot[MODEL]):
             self._look_up(self._change_model, str(snapshot[MODEL]))
 
@@ -174,7 +175,7 @@ class DiffusionLink(PictureLink[str]):
         param = osc_schema.lookup(address)
         if param is None or address not in self._sent.addresses or address == MODEL or address in SIZE:
             return False
-        if address == IMAGE:  # the disk is asked in the background
+        if address in IMAGES:  # the disk is asked in the background
             return True
         try:
             self._require(param, value)
@@ -185,12 +186,12 @@ class DiffusionLink(PictureLink[str]):
     def _look_up(self, change: Callable[[str], None], name: str) -> None:
         self._in_background(change, name, of=f'"{name}"')
 
-    def _change_image(self, name: str) -> None:
+    def _change_image(self, address: str, name: str) -> None:
         """The worker's thread."""
         try:
-            self.supervisor.set_values({IMAGE: picture_named(self._config, name)})
+            self.supervisor.set_values({address: picture_named(self._config, name)})
         except ValueError as reason:  # the file existed when the parameter was set
-            self._report("sd.picture", f'{IMAGE} "{name}": {reason}; keeping the previous picture')
+            self._report("sd.picture", f'{address} "{name}": {reason}; keeping the previous picture')
 
     def _change_model(self, name: str) -> None:
         """The worker's thread."""

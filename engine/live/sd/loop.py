@@ -88,7 +88,9 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
         """The newest picture of each further input."""
 
     def _warm_up(self) -> None:
-        neutral = replace(self._settings, words=Words(prompt="", negative="", prompt_b="", mix=0.0), image="")
+        neutral = replace(
+            self._settings, words=Words(prompt="", negative="", prompt_b="", mix=0.0), image="", image_b=""
+        )
         self._painter.take(replace(neutral, size=self._size))
         picture = blank(self._size)
         while self._painter.paint(picture) is None:

@@ -85,7 +85,8 @@ class Painter:
         self._settings: DiffusionSettings | None = None
         self._plan: StreamPlan | SinglePlan | None = None
         self._conditioned: tuple[object, ...] = ()
-        self._image: np.ndarray | None = None
+        self._images: dict[str, np.ndarray | None] = {}
+        """The IP-Adapter's pictures, by the last part of their addresses."""
         self._last: torch.Tensor | None = None
         self._region_weights: tuple[float, ...] = ()
         """How much of each layer's region its prompt has; empty without regions."""
@@ -102,8 +103,10 @@ class Painter:
         if before is None or settings.size != before.size:
             self._resize(*settings.size)
         self._set_lora_weights(settings)
-        if before is None or settings.image != before.image:
-            self._image = self._read_image(settings.image)
+        for name in ("image", "image_b"):
+            file = getattr(settings, name)
+            if before is None or file != getattr(before, name):
+                self._images[name] = self._read_image(name, file)
         self._condition(settings)
         self._schedule(settings)
         self._keep(settings)
@@ -236,23 +239,26 @@ class Painter:
         if loras is not None:
             loras.set_weights(dict(zip(loras.names, weights, strict=False)))
 
-    def _read_image(self, file: str) -> np.ndarray | None:
+    def _read_image(self, name: str, file: str) -> np.ndarray | None:
         if not file:
             return None
         try:
             return read_still(Path(file))
         except SourceError as error:
-            self._note("picture", f"/sd/ip_adapter/image: {error}; keeping the previous picture")
-            return self._image
+            self._note("picture", f"/sd/ip_adapter/{name}: {error}; keeping the previous picture")
+            return self._images.get(name)
 
     def _condition(self, settings: DiffusionSettings) -> None:
         """Run the text and image encoders if their input has changed."""
         model, words = self.model, settings.words
+        image, second = self._images["image"], self._images["image_b"]
+        mix = settings.image_mix if second is not None else 0.0
         if model.ip_adapter is not None:
             model.ip_adapter.set_scale(settings.image_scale)
+            model.ip_adapter.mix_in(second, mix)
         text_version = model.loras.text_version if model.loras is not None else 0
         self._region_weights = words.region_weights if words.has_regions else ()
-        needed = replace(words, numbered=self._numbered(words)), settings.size, text_version, id(self._image)
+        needed = replace(words, numbered=self._numbered(words)), settings.size, text_version, id(image), id(second), mix
         if needed == self._conditioned:
             return
         self._cond = self._conditioner.encode(
@@ -260,7 +266,7 @@ class Painter:
             words.negative,
             blend=words.blend,
             regions=words.of_regions,
-            ip_image=self._image,
+            ip_image=image,
             size=settings.size,
             clip_skip=words.clip_skip,
         )

@@ -117,6 +117,10 @@ class DiffusionSettings:
     words: Words
     image: str
     """File of the IP-Adapter's picture; "" for none."""
+    image_b: str
+    """The second picture, like `image`."""
+    image_mix: float
+    """0..1, from `image` to `image_b`."""
     image_scale: float
     size: tuple[int, int]
     """(width, height) in pixels, multiples of 64."""
@@ -154,6 +158,7 @@ class DiffusionSettings:
             "/sd/prompt_b": words.prompt_b if share_b else "",
             **{f"/sd/prompts/{number}/text": text for number, (text, _) in enumerate(words.numbered, start=1)},
             "/sd/ip_adapter/image": self.image,
+            "/sd/ip_adapter/image_b": self.image_b,
         }
         return {address: text for address, text in texts.items() if text}
 
@@ -188,6 +193,8 @@ def read_settings(values: Mapping[str, Any]) -> DiffusionSettings:
             numbered=tuple((value(f"prompts/{n}/text"), value(f"prompts/{n}/weight")) for n in PROMPTS),
         ),
         image=value("ip_adapter/image"),
+        image_b=value("ip_adapter/image_b"),
+        image_mix=value("ip_adapter/mix"),
         image_scale=value("ip_adapter/scale"),
         size=(value("width"), value("height")),
         is_stream=value("mode") == "stream",

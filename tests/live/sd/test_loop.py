@@ -217,6 +217,8 @@ def test_loras_controlnets_and_an_ip_adapter_change_the_picture_unless_their_wei
         ({"/sd/controlnet/1/scale": 1.0, "/sd/controlnet/1/source": "input"}, {"/sd/controlnet/1/enable": False}),
         ({"/sd/ip_adapter/image": str(picture)}, {"/sd/ip_adapter/scale": 0.0}),
         ({"/sd/ip_adapter/scale": 1.0}, {"/sd/ip_adapter/image": ""}),
+        ({"/sd/ip_adapter/image_b": str(picture), "/sd/ip_adapter/mix": 0.5}, {"/sd/ip_adapter/mix": 0.0}),
+        ({"/sd/ip_adapter/mix": 0.5}, {"/sd/ip_adapter/image_b": ""}),
     ):
         studio.set(on)
         wait_for(lambda: studio.shows(lambda frame: not is_plain(frame)), f"a change by {on}")

@@ -62,6 +62,7 @@ EXTRAS: list[Change] = [
     {"/sd/controlnet/2/enable": False},
     {"/sd/controlnet/1/enable": False, "/sd/ip_adapter/image": "first.png", "/sd/ip_adapter/scale": 0.6},
     {"/sd/ip_adapter/image": "second.png", "/sd/ip_adapter/scale": 0.9},
+    {"/sd/ip_adapter/image_b": "first.png", "/sd/ip_adapter/mix": 0.4},
 ]
 """For a model with a LoRA, ControlNets, depth, pose and an IP-Adapter; the images lie in the current folder."""
 SHORT: list[Change] = [
