@@ -16,6 +16,7 @@ from engine.models.sd.model import dropped_negative, unguided
 from engine.models.sd.painting import Painting
 from engine.models.sd.pixels import fitted
 from engine.models.sd.prompt_syntax import Note, tagged_weights, with_tags
+from engine.models.sd.soft_edges import soft_edges
 
 if TYPE_CHECKING:
     from engine.models.device_work import DeviceCopies
@@ -93,7 +94,9 @@ class LatentPainter:
                 if use.sees not in seen:
                     pictures = np.stack([edges(each, self._size) for each in rgb]) if use.sees == "edges" else rgb
                     sent = uploads.send(use.sees, pictures)
-                    seen[use.sees] = fitted(sent, *self._size, self._model.device).to(self._model.dtype)
+                    shown_there = fitted(sent, *self._size, self._model.device)
+                    drawn = soft_edges(shown_there) if use.sees == "soft" else shown_there
+                    seen[use.sees] = drawn.to(self._model.dtype)
                 shown.append(ControlInput(index=index, picture=seen[use.sees], scale=use.scale))
         return shown
 

@@ -111,6 +111,12 @@ def as_rgb(x: torch.Tensor) -> torch.Tensor:
     return (x.clamp(0.0, 1.0) * 255.0).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
 
 
+def soft_picture(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The soft edges of a picture (H, W, 3) uint8, (height, width, 3) uint8 of `size`, drawn on the CPU."""
+    drawn: np.ndarray = as_rgb(soft_edges(fitted(picture[None], *size, torch.device("cpu"))))[0].numpy()
+    return drawn
+
+
 def is_finite(pictures: torch.Tensor) -> torch.Tensor:
     """(F,) bool on the device, without waiting: True for `pictures` (F, ...) without NaN and infinity."""
     return torch.isfinite(pictures).flatten(1).all(dim=1)
