@@ -215,6 +215,19 @@ def build_tiny_controlnet(folder: Path, sd_folder: Path, *, seed: int = 1, kinds
     return folder
 
 
+def build_tiny_t2i_adapter(folder: Path, *, channels: int = 3, seed: int = 1) -> Path:
+    """A T2I-Adapter for the UNet of the tiny SDXL, with random weights large enough for an effect."""
+    from diffusers import T2IAdapter
+
+    with seeded(seed):
+        adapter = T2IAdapter(channels, [32, 64, 64], downscale_factor=16, adapter_type="full_adapter_xl")
+        for weight in adapter.parameters():
+            if weight.ndim > 1:
+                torch.nn.init.normal_(weight, std=0.1)
+    adapter.save_pretrained(folder)
+    return folder
+
+
 def build_tiny_lora(
     file: Path,
     sd_folder: Path,

@@ -21,6 +21,7 @@ from engine.models.sd.plan.single_file import CLASSES, TEXT_CLASSES
 from engine.models.sd.plan.vae_choice import FULL, VaeChoice
 from engine.models.sd.shapes import build
 from engine.models.sd.spec import ModelSpec
+from engine.models.sd.t2i_adapter import Adapter
 from engine.models.sd.tiny_vae import fused
 from engine.models.sd.union import with_views
 
@@ -160,7 +161,8 @@ class _Loading:
             model.ip_adapter = IpAdapter(model.unet, self.plan.ip_adapter, self.device, self.dtype)
         model.text_weight = share_weights(model.unet)
         for net in model.controlnets:
-            share_weights(net)
+            if not isinstance(net, Adapter):  # which has no attention
+                share_weights(net)
         model.controlnets, model.union_views = with_views(model.controlnets)
 
     # -- the networks, on the CPU

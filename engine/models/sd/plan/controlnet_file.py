@@ -20,7 +20,7 @@ from engine.models.sd.plan.other_models import PART_CLASSES
 from engine.models.sd.plan.tensor_file import headers_of, weights_of
 from engine.models.weight_files import Tensor, Weights, weights_in
 
-KIND, UNION = "ControlNetModel", "ControlNetUnionModel"
+KIND, UNION, ADAPTER = "ControlNetModel", "ControlNetUnionModel", "T2IAdapter"
 PUBLISHED_UNET: dict[str, Any] = {
     "in_channels": 4,
     "block_out_channels": (320, 640, 1280, 1280),
@@ -106,11 +106,13 @@ def _of_folder(name: str, path: Path) -> ControlNetFiles:
         raise ModelError(f"{name}: not a diffusers ControlNet folder (config.json is missing){hint}")
     config = read_config(name, path)
     kind = config.get("_class_name")
-    if kind not in (KIND, UNION):
+    if kind not in (KIND, UNION, ADAPTER):
         raise ModelError(f"{name}: {PART_CLASSES.get(str(kind), f'a {kind}')}, which is not supported; {PLAIN}")
     weights = weights_in(path)
     if weights is None:
         raise ModelError(f"{name} has no weights{locate.how_to_get(name)}")
+    if kind == ADAPTER:
+        return ControlNetFiles(name=name, path=path, weights=weights, config=config)
     tensors = headers_of(weights)
     _require_known(name, tensors)
     is_union = kind == UNION or bool(config.get("num_control_type"))
@@ -168,6 +170,10 @@ def _require_no_other(name: str, tensors: Mapping[str, Tensor]) -> None:
 
 
 def _require_usable(name: str, config: Mapping[str, Any]) -> None:
+    if config["_class_name"] == ADAPTER:
+        if config.get("in_channels", 3) not in (1, 3):
+            raise ModelError(f"{name}: takes pictures of {config['in_channels']} channels; supported: 1 and 3")
+        return
     if config.get("encoder_hid_dim"):
         raise ModelError(f"{name}: takes texts of another encoder (Kolors'?), which is not supported; {PLAIN}")
     if config.get("class_embed_type") or config.get("num_class_embeds"):
@@ -183,6 +189,9 @@ def _require_usable(name: str, config: Mapping[str, Any]) -> None:
 def require_fit(name: str, config: Mapping[str, Any], outline: NetworkOutline) -> None:
     """Raise ModelError, in one line, if a ControlNet with this configuration does not fit the outline's UNet."""
     model, unet = outline.model, outline.unet
+    if config.get("_class_name") == ADAPTER:
+        _require_adapter_fit(name, config, outline)
+        return
     if "mid_block_type" in unet and unet["mid_block_type"] is None:
         raise ModelError(
             f"{name}: a ControlNet adds to the middle block of a UNet, and that of {model} has none (a small distilled "
@@ -200,6 +209,18 @@ def require_fit(name: str, config: Mapping[str, Any], outline: NetworkOutline) -
             raise ModelError(
                 f"{name}: a ControlNet made for another kind of {FAMILIES[theirs]} ({key} {others}, {model} has {ours})"
             )
+
+
+def _require_adapter_fit(name: str, config: Mapping[str, Any], outline: NetworkOutline) -> None:
+    is_xl, ours = config.get("adapter_type", "full_adapter") == "full_adapter_xl", outline.family
+    if is_xl != (ours == "sdxl"):
+        made_for = FAMILIES["sdxl" if is_xl else "sd15"]
+        take = "TencentARC publishes some for both (t2iadapter_canny_sd15v2, t2i-adapter-canny-sdxl-1.0)"
+        raise made_for_another(f"{name}: a T2I-Adapter", made_for, outline.model, FAMILIES[ours], take)
+    widths = list(outline.unet.get("block_out_channels", PUBLISHED_UNET["block_out_channels"]))
+    theirs = list(config.get("channels", PUBLISHED_UNET["block_out_channels"]))
+    if theirs[: len(widths)] != widths[: len(theirs)]:
+        raise ModelError(f"{name}: a T2I-Adapter for another UNet (channels {theirs}, {outline.model} has {widths})")
 
 
 def family_of(config: Mapping[str, Any]) -> str:
