@@ -88,6 +88,8 @@ DIFFERENCE = {"float32": 1, "float16": 8 if HAS_CARD else 4}
 def spec_of(models: TinyModels, family: str) -> ModelSpec:
     options, _ = FAMILIES[family]
     folder = models.sd(**options)
+    if family == "sdxl":
+        return ModelSpec(model=str(folder), controlnets=(str(models.t2i_adapter(channels=1)),))
     if family != "sd15":
         return ModelSpec(model=str(folder))
     return ModelSpec(
@@ -137,6 +139,8 @@ def test_a_show_is_painted_from_graphs_as_by_direct_calls(
     for number, name in enumerate(("first.png", "second.png")):
         Image.fromarray(source_picture(20 + number)).save(name)
     show = SHOW + EXTRAS if family == "sd15" else SHOW if IS_SOAK else SHORT
+    if family == "sdxl":
+        show = [*show, {"/sd/controlnet/1/enable": True, "/sd/controlnet/1/source": "soft"}]
     if FAMILIES[family][1] == "float16" and not IS_SOAK:  # slow on a CPU
         show = [SHORT[0], SHORT[-1]]
     with reference_device() as device:
