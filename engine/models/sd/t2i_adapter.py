@@ -1,8 +1,8 @@
 """A T2I-Adapter (Mou et al. 2023): a small network beside the UNet, which adds to its down blocks.
 
 It stands among the ControlNets of a model, but does not see the noise: its answer depends on the control image alone.
-A stream has the control images of several frames in one call, so it runs with each call, at a tenth of a ControlNet's
-work.
+A stream has the control images of several frames in one call, so it runs with each call: 30 GMAC at 512 x 512, where a
+ControlNet of SD 1.5 takes 142.
 """
 
 from typing import Any
