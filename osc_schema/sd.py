@@ -40,9 +40,30 @@ def _controlnet(n: int) -> tuple[Param, ...]:
         _number(f"{at}/scale", 1, 0, 2, f"Strength of ControlNet {n}; 0: no effect."),
         menu(
             f"{at}/source",
-            f"input edges {MASKS_SOURCE}",
-            f"Input of ControlNet {n}. input: the input picture of SD; edges: its outlines, white on black; sam3: "
-            "the objects that SAM3 finds, in the colours that segmentation ControlNets expect.",
+            f"input edges {MASKS_SOURCE} soft depth pose",
+            f"What ControlNet {n} sees of the picture that /sd/controlnet/{n}/from names. input: the picture itself; "
+            "edges: thin outlines, white on black, for canny; soft: blurred outlines, for softedge and HED, drawn from "
+            "brightness at three scales, not by their network; depth: near is white, by the model of --sd-depth; "
+            "pose: the skeleton of one person in OpenPose's colours, by the model of --sd-pose; sam3: the objects that "
+            "SAM3 finds, in the colours that segmentation ControlNets expect.",
+            words="canny hed softedge outlines control openpose skeleton",
+            **_ASKED,
+        ),
+        menu(
+            f"{at}/from",
+            "source second last",
+            f"Picture that ControlNet {n} sees by /sd/controlnet/{n}/source (sam3 has its own). source: the input of "
+            "SD; second: that of --sd-second, for example a depth map or a skeleton that is ready (source input); "
+            "last: what SD painted last, for TemporalNet (source input); before the first picture the input of SD.",
+            words="temporal temporalnet external control",
+            **_ASKED,
+        ),
+        menu(
+            f"{at}/mode",
+            "auto pose depth soft edges normal segments tile",
+            f"Kind of control image that ControlNet {n} is told, if it is a ControlNet Union; others have one kind. "
+            "auto: by its source; with source input tile, or edges if it knows no tile.",
+            words="union control",
             **_ASKED,
         ),
     )
@@ -297,7 +318,19 @@ AREA = Area(
             "Reference picture of the IP-Adapter: a name in the pictures folder. Empty: none.",
             **_ASKED,
         ),
-        _number("/sd/ip_adapter/scale", 0.6, 0, 1.5, "Strength of the IP-Adapter's picture; 0: no effect."),
+        file(
+            "/sd/ip_adapter/image_b",
+            "Second reference picture, mixed in with /sd/ip_adapter/mix. Empty: none.",
+            **_ASKED,
+        ),
+        _number(
+            "/sd/ip_adapter/mix",
+            0,
+            0,
+            1,
+            "Mix from the IP-Adapter's picture (0) to the second picture (1), if there is one.",
+        ),
+        _number("/sd/ip_adapter/scale", 0.6, 0, 1.5, "Strength of the IP-Adapter's pictures; 0: no effect."),
         *(
             _number(
                 f"/sd/lora/{n}/weight",

@@ -292,6 +292,17 @@ class TinyModels:
     def controlnet(self, sd: Path, **options: Any) -> Path:
         return self._built("tiny_models.build_tiny_controlnet", "controlnet", options, sd)
 
+    def t2i_adapter(self, **options: Any) -> Path:
+        """`build_tiny_t2i_adapter`: channels. Of SDXL."""
+        return self._built("tiny_models.build_tiny_t2i_adapter", "t2i", options)
+
+    def depth(self, **options: Any) -> Path:
+        return self._built("tiny_detectors.build_tiny_depth", "depth", options)
+
+    def pose(self, **options: Any) -> Path:
+        """`build_tiny_pose`: experts."""
+        return self._built("tiny_detectors.build_tiny_pose", "pose", options)
+
     def lora(self, sd: Path, **options: Any) -> Path:
         """`build_tiny_lora`: style, with_text, with_conv, seed. The .safetensors file."""
         return self._built("tiny_models.build_tiny_lora", "lora.safetensors", options, sd)

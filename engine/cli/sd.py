@@ -37,8 +37,8 @@ class PictureOptions(ModelOptions):
     size: str = option("512x512", "Multiples of 64 px; the picture is cropped to it.", metavar="WxH")
     control: str = option(
         "edges",
-        "Input of the ControlNets: the edges of IMAGE, IMAGE itself, or a file.",
-        metavar="edges|input|FILE",
+        "Input of the ControlNets: the edges of IMAGE, its soft edges, IMAGE itself, or a file.",
+        metavar="edges|soft|input|FILE",
     )
     ip_scale: float = option(
         USUAL_IP_SCALE, IP_SCALE, low=declared("ip_adapter/scale").low, high=declared("ip_adapter/scale").high
@@ -89,6 +89,7 @@ def sd(
     from engine.models.sd.edges import edges
     from engine.models.sd.load import load
     from engine.models.sd.model import dropped_negative, unguided
+    from engine.models.sd.pixels import soft_picture
     from engine.models.sd.single import paint
     from engine.sinks.picture_file import save_picture
     from engine.sinks.whole_file import WholeFile, one_line
@@ -99,6 +100,8 @@ def sd(
     control = source
     if spec.controlnets and asked.control == "edges":
         control = edges(source, (width, height))
+    elif spec.controlnets and asked.control == "soft":
+        control = soft_picture(source, (width, height))
     elif spec.controlnets and asked.control != "input":
         control = read_still(Path(asked.control)).copy()
     reference = read_still(asked.ip_image) if asked.ip_image is not None else None

@@ -38,8 +38,10 @@ class PaintingOptions(ModelOptions):
     """How `multiverse video` paints; VideoJob checks the ranges."""
 
     seed: int = option(0, f"{SEED} The same for every picture.", metavar="N")
-    control: Literal["edges", "input"] = option(
-        "edges", "Input of the ControlNets: the edges of each picture, or the picture itself.", metavar="edges|input"
+    control: Literal["edges", "soft", "input"] = option(
+        "edges",
+        "Input of the ControlNets: the edges of each picture, its soft edges, or the picture itself.",
+        metavar="edges|soft|input",
     )
     ip_scale: float = option(USUAL_IP_SCALE, IP_SCALE, metavar=f"0..{MAX_SCALE:g}")
     stablefast: bool = option(False, "Was removed; use --inductor.", flags="--stablefast")

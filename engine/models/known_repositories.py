@@ -70,6 +70,13 @@ KNOWN: Final[dict[str, Repository]] = {
     "latent-consistency/lcm-lora-sdxl": Repository(includes=("pytorch_lora_weights.safetensors",), size_mb=394),
     "lllyasviel/control_v11p_sd15_canny": _part("diffusion_pytorch_model.fp16.safetensors", 723),
     "diffusers/controlnet-canny-sdxl-1.0": _part("diffusion_pytorch_model.fp16.safetensors", 2502),
+    "xinsir/controlnet-union-sdxl-1.0": Repository(
+        includes=("config.json", "diffusion_pytorch_model.safetensors"),
+        size_mb=2513,
+        files={"diffusion_pytorch_model_promax.safetensors": 2513},
+    ),
+    "depth-anything/Depth-Anything-V2-Small-hf": _part("model.safetensors", 99),
+    "usyd-community/vitpose-base-simple": _part("model.safetensors", 343),
     "h94/IP-Adapter": Repository(
         files={
             "models/ip-adapter_sd15.safetensors": 45,

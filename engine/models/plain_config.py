@@ -61,7 +61,14 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "weight_map": (dict,),
 }
 """Types of the keys that our own code reads."""
-_NAMES: Final = {str: "a text", int: "a whole number", float: "a number", bool: "true or false", dict: "an object"}
+_NAMES: Final = {
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    dict: "an object",
+    list: "a list",
+}
 
 
 def read_config(name: str, folder: Path, file: str = CONFIG) -> dict[str, Any]:
@@ -91,6 +98,8 @@ def require_plain(what: str, config: dict[str, Any]) -> None:
                 "with plain weights (float32, float16 or bfloat16)"
             )
         types = _TYPES.get(key)
+        if key == "patch_size" and config.get("model_type") == "vitpose":
+            types = (list,)  # height and width
         if types and value is not None and not isinstance(value, types):
             raise ModelError(f"{what}: {key} is {_shown(value)}, not {_NAMES[types[-1]]}")
         most = MAX_LAYERS if _COUNTS.search(key) else MAX_TIMESTEPS if key == "num_train_timesteps" else MAX_NUMBER

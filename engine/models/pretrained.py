@@ -44,6 +44,8 @@ ADDED: Final = "added_tokens.json"
 """File with a plain map from text to token number."""
 ATTENTION: Final = "sdpa"
 """torch.nn.functional.scaled_dot_product_attention, even if a file asks for another."""
+BACKBONES_ATTENTION: Final = {"": "eager", "backbone_config": ATTENTION}
+"""For classes that refuse ATTENTION, because all their attention is in the network inside them."""
 MIN_COUNTED: Final = 1 << 26
 """Networks with fewer weights than this are built without a check: 256 MiB in float32."""
 HARMLESS: Final = re.compile(
@@ -52,6 +54,8 @@ HARMLESS: Final = re.compile(
 """Tensors in published files that are not weights of the network and are ignored."""
 OTHER_HALF: Final = {"CLIPText": "vision_model.", "CLIPVision": "text_model."}
 """Tensors of a whole CLIP that a class for one half ignores, by the prefix of the class name."""
+OF_TRANSFORMERS: Final = ("CLIP", "DepthAnything", "VitPose")
+"""Beginnings of the classes that are transformers'; others are diffusers'."""
 ADVICE: Final = " If you want to instead overwrite"
 """Start of diffusers' advice for programmers after a shape error, which is cut off."""
 _TROUBLES = (
@@ -87,20 +91,25 @@ def one_line(what: str) -> Iterator[None]:
         raise ModelError(f"{what}: cannot be loaded ({reason})") from error
 
 
-def pretrained(kind: str, path: Path, subfolder: str, dtype: torch.dtype, what: str) -> Any:
-    """Load a network of `kind`, a class of diffusers or transformers. ModelError for missing or unexpected tensors."""
+def pretrained(kind: str, path: Path, subfolder: str, dtype: torch.dtype, what: str, *, labels: int = 0) -> Any:
+    """Load a network of `kind`, a class of diffusers or transformers. ModelError for missing or unexpected tensors.
+    `labels`: number of the network's outputs, for a class that has as many as labels."""
     folder = path / subfolder
     weights, config_json = weights_in(folder, wants_half=dtype != torch.float32), read_config(what, folder)
     options: dict[str, Any] = {}
     with one_line(what):
-        if kind.startswith("CLIP"):
+        if kind.startswith(OF_TRANSFORMERS):
             import transformers
 
             require_no_adapter(what, path, folder)
             loader = getattr(transformers, kind)
             config = architecture(loader.config_class, config_json, what)
+            if labels:
+                config.num_labels = labels
             build = partial(loader, config)
-            options = {"config": config, "attn_implementation": ATTENTION}
+            attention = BACKBONES_ATTENTION if kind.startswith(OF_TRANSFORMERS[1:]) else ATTENTION
+            config._attn_implementation = attention
+            options = {"config": config, "attn_implementation": attention}
         else:
             import diffusers
 

@@ -29,7 +29,12 @@ def matched(pattern: str) -> list[str]:
         ("/layer/[24]/{curve,phase}", [f"/layer/{n}/{what}" for n in (2, 4) for what in ("curve", "phase")]),
         ("//curve", [f"/layer/{n}/curve" for n in (1, 2, 3, 4)] + [f"/mod/{n}/curve" for n in range(1, 13)]),
         ("/layer//angle", [f"/layer/{n}/angle" for n in (1, 2, 3, 4)]),
-        ("//mode", ["/mode", "/colour/mode", "/region/mode", "/sd/mode", "/sam3/mode", "/mirror/mode"]),
+        (
+            "//mode",
+            ["/mode", "/colour/mode", "/region/mode", "/sd/mode"]
+            + [f"/sd/controlnet/{n}/mode" for n in (1, 2)]
+            + ["/sam3/mode", "/mirror/mode"],
+        ),
         ("/*", ["/mode"]),
         ("/mirror/m*", ["/mirror/mode"]),
         ("/m*r/mode", ["/mirror/mode"]),

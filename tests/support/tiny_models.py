@@ -189,10 +189,10 @@ def tiny_kl(scaling_factor: float) -> Any:
     ).eval()
 
 
-def build_tiny_controlnet(folder: Path, sd_folder: Path, *, seed: int = 1) -> Path:
+def build_tiny_controlnet(folder: Path, sd_folder: Path, *, seed: int = 1, kinds: int = 0) -> Path:
     """A ControlNet of the model in `sd_folder`, written to `folder`; its zero convolutions are random, so that it has
-    an effect."""
-    from diffusers import ControlNetModel, UNet2DConditionModel
+    an effect. `kinds`: those of a ControlNet Union, 0 for a plain one."""
+    from diffusers import ControlNetModel, ControlNetUnionModel, UNet2DConditionModel
 
     unet = UNet2DConditionModel.from_pretrained(sd_folder, subfolder="unet", local_files_only=True)
     with seeded(seed):
@@ -204,7 +204,27 @@ def build_tiny_controlnet(folder: Path, sd_folder: Path, *, seed: int = 1) -> Pa
         for convolution in (controlnet.controlnet_cond_embedding.conv_in, *controlnet.controlnet_cond_embedding.blocks):
             convolution.weight.mul_(2.0)
         controlnet.controlnet_cond_embedding.conv_out.weight.normal_(0.0, 0.3)
+        if kinds:
+            plain, width = controlnet, controlnet.config.block_out_channels[0]
+            widths = {"num_control_type": kinds, "num_trans_channel": width, "num_proj_channel": width}
+            times = {"addition_time_embed_dim": plain.config.addition_time_embed_dim or 8}
+            controlnet = ControlNetUnionModel.from_config({**plain.config, **widths, **times})
+            controlnet.load_state_dict(plain.state_dict(), strict=False)
+            controlnet.spatial_ch_projs.weight.data.normal_(0.0, 0.3)
     controlnet.save_pretrained(folder)
+    return folder
+
+
+def build_tiny_t2i_adapter(folder: Path, *, channels: int = 3, seed: int = 1) -> Path:
+    """A T2I-Adapter for the UNet of the tiny SDXL, with random weights large enough for an effect."""
+    from diffusers import T2IAdapter
+
+    with seeded(seed):
+        adapter = T2IAdapter(channels, [32, 64, 64], downscale_factor=16, adapter_type="full_adapter_xl")
+        for weight in adapter.parameters():
+            if weight.ndim > 1:
+                torch.nn.init.normal_(weight, std=0.1)
+    adapter.save_pretrained(folder)
     return folder
 
 

@@ -58,6 +58,12 @@ class SdConfig(DeviceTable, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     ] = "auto"
     loras: Annotated[tuple[LoraConfig, ...], Meta(max_length=len(LORAS))] = ()
     controlnets: Annotated[tuple[str, ...], Meta(max_length=len(CONTROLNETS))] = ()
+    depth: Annotated[
+        str, option("DepthAnything model for /sd/controlnet/<n>/source depth: a folder or Hugging Face id.", "PATH|ID")
+    ] = ""
+    pose: Annotated[
+        str, option("ViTPose model for /sd/controlnet/<n>/source pose: a folder or Hugging Face id.", "PATH|ID")
+    ] = ""
     ip_adapter: str = ""
     image_encoder: str = ""
     """The IP-Adapter's image encoder; needed only if it is not in the IP-Adapter's folder."""
@@ -71,10 +77,14 @@ class SdConfig(DeviceTable, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     video: Annotated[
         str, option("Video, picture, stream or another program's picture for /sd/source video.", "FILE|URL|KIND:NAME")
     ] = ""
+    second: Annotated[
+        str, option("The same for ControlNets: /sd/controlnet/<n>/from second.", "FILE|URL|KIND:NAME")
+    ] = ""
     folders: tuple[str, ...] = ()
     """Folders of the models that `/sd/model` may name over OSC. The command line may name any model."""
     pictures: str | None = None
-    """Folder of the pictures that `/sd/ip_adapter/image` may name; None: `pictures` in the working folder."""
+    """Folder of the pictures that `/sd/ip_adapter/image` and `image_b` may name; None: `pictures` in the working
+    folder."""
 
 
 def first_values(config: SdConfig) -> Iterator[tuple[str, Value]]:
@@ -88,14 +98,26 @@ def conditions(config: SdConfig, has_camera: Callable[[], bool]) -> Iterator[tup
     for n in CONTROLNETS[len(config.controlnets) :]:
         reason = f"no ControlNet {n} is configured: add it to controlnets under [sd]"
         yield refusing(f"/sd/controlnet/{n}/enable", reason)
+    from engine.models.sd.spec import DETECTORS
+
+    for part, example in DETECTORS.items():
+        if not getattr(config, part):
+            start = f"start with `multiverse run --sd-{part} {example}`, or set {part} under [sd]"
+            reason = f"no {part} model is configured: {start}"
+            yield from (refusing(f"/sd/controlnet/{n}/source", reason, part) for n in CONTROLNETS)
+    if not config.second:
+        reason = (
+            "no second picture is configured: start with `multiverse run --sd-second FILE`, or set second under [sd]"
+        )
+        yield from (refusing(f"/sd/controlnet/{n}/from", reason, "second") for n in CONTROLNETS)
     for n in LORAS[len(config.loras) :]:
         reason = f"no LoRA {n} is configured: add it as [[sd.loras]] with a path"
         yield refusing(f"/sd/lora/{n}/weight", reason)
-    image = "/sd/ip_adapter/image"
-    if not config.ip_adapter:
-        yield refusing(image, "no IP-Adapter is configured: set ip_adapter under [sd]")
-    else:
-        yield found_by(image, partial(picture_named, config))
+    for image in ("/sd/ip_adapter/image", "/sd/ip_adapter/image_b"):
+        if not config.ip_adapter:
+            yield refusing(image, "no IP-Adapter is configured: set ip_adapter under [sd]")
+        else:
+            yield found_by(image, partial(picture_named, config))
     yield "/sd/t_index", _require_places
     yield found_by("/sd/model", partial(model_named, config))
     yield source_there(CHILD, config.video, has_camera)

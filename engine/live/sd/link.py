@@ -26,12 +26,12 @@ from engine.models.libraries import require_libraries
 from engine.models.sd.check import check, run_line
 from engine.models.sd.spec import VAE_WORDS, ModelSpec
 from engine.params import Snapshot
-from engine.values import ComingValues, PublishedFrame, VideoFrame
+from engine.values import ComingValues, FrameId, PublishedFrame, VideoFrame
 from osc_schema import Rejected
 from osc_schema.sd import CHILD, CONTROLNETS, MASKS_SOURCE
 
 LOOP = "engine.live.sd.loop:run"
-MODEL, IMAGE = "/sd/model", "/sd/ip_adapter/image"
+MODEL, IMAGES = "/sd/model", ("/sd/ip_adapter/image", "/sd/ip_adapter/image_b")
 SIZE = frozenset({"/sd/width", "/sd/height"})
 REPAINTS_ITSELF = (
     "/mode simple shows SD alone and /sd/source is the Multiverse: SD repaints itself; choose another source, or /mode "
@@ -68,6 +68,8 @@ def spec_of(config: SdConfig, model: str) -> ModelSpec:
         prediction=config.prediction,
         loras=tuple((absolute(lora.path), lora.weight) for lora in config.loras),
         controlnets=tuple(absolute(name) for name in config.controlnets),
+        depth=absolute(config.depth),
+        pose=absolute(config.pose),
         ip_adapter=absolute(config.ip_adapter),
         image_encoder=absolute(config.image_encoder),
         accelerator=config.accelerator,
@@ -103,6 +105,9 @@ class DiffusionLink(PictureLink[str]):
         super().__init__(spec, around, in_force="", video=config.video, obsoleting=SIZE)
         self._output = self._open_output("picture")
         self._segments = self._open_input("segments")
+        self._second = around.open_video(config.second)
+        self._second_input = self._open_input("second")
+        self._second_fed: VideoFrame | None = None
         self._regions = self._open_input("regions")
         self._region_map: np.ndarray | None = None
         self._fader = Fader()
@@ -135,12 +140,13 @@ class DiffusionLink(PictureLink[str]):
         weights, steps = self._travel.follow(values or snapshot, self._pulse(), lead_s)
         ahead = self._ahead.send([*steps, *self._launched(lead_s)])
         changes = self._sent.changes(snapshot, {**moved, **weights, **ahead})
-        plain = {address: value for address, value in changes.items() if address not in (MODEL, IMAGE)}
+        plain = {address: value for address, value in changes.items() if address not in (MODEL, *IMAGES)}
         if plain:
             self.supervisor.set_values(plain)
         self._reset(snapshot, lead_s)
-        if IMAGE in changes:
-            self._look_up(self._change_image, str(changes[IMAGE]))
+        for address in IMAGES:
+            if address in changes:
+                self._look_up(partial(self._change_image, address), str(changes[address]))
         if MODEL in changes and not (is_first and not snapshot[MODEL]):
             self._look_up(self._change_model, str(snapshot[MODEL]))
 
@@ -169,7 +175,7 @@ class DiffusionLink(PictureLink[str]):
         param = osc_schema.lookup(address)
         if param is None or address not in self._sent.addresses or address == MODEL or address in SIZE:
             return False
-        if address == IMAGE:  # the disk is asked in the background
+        if address in IMAGES:  # the disk is asked in the background
             return True
         try:
             self._require(param, value)
@@ -180,12 +186,12 @@ class DiffusionLink(PictureLink[str]):
     def _look_up(self, change: Callable[[str], None], name: str) -> None:
         self._in_background(change, name, of=f'"{name}"')
 
-    def _change_image(self, name: str) -> None:
+    def _change_image(self, address: str, name: str) -> None:
         """The worker's thread."""
         try:
-            self.supervisor.set_values({IMAGE: picture_named(self._config, name)})
+            self.supervisor.set_values({address: picture_named(self._config, name)})
         except ValueError as reason:  # the file existed when the parameter was set
-            self._report("sd.picture", f'{IMAGE} "{name}": {reason}; keeping the previous picture')
+            self._report("sd.picture", f'{address} "{name}": {reason}; keeping the previous picture')
 
     def _change_model(self, name: str) -> None:
         """The worker's thread."""
@@ -209,6 +215,8 @@ class DiffusionLink(PictureLink[str]):
             return
         self._send_regions(frame, scene, now_s)
         is_wanted = self.supervisor.wants_frame
+        if is_wanted or self._values["/sd/source"] == "feedback":  # which wants no source
+            self._feed_second(frame.id, now_s)
         if self.source == "multiverse":
             is_loop = self._values["/mode"] == "simple" and self._values["/sd/source"] != "feedback"
             self._warn_of_loop(is_loop, REPAINTS_ITSELF)
@@ -227,6 +235,20 @@ class DiffusionLink(PictureLink[str]):
         is_due = picture is not self._fed or now_s - self._fed_s >= REPEAT_S
         if is_due and self._input.write(picture.pixels, frame.id, now_s):
             self._fed, self._fed_s = picture, now_s
+
+    def _feed_second(self, tick: FrameId, now_s: float) -> None:
+        """Send the newest second picture if a ControlNet sees it, before the source that it belongs to."""
+        if self._second is None or not any(self._values[f"{at}/from"] == "second" for at in self._used_controlnets()):
+            return
+        picture = self._second.latest_frame()
+        if picture is None or picture is self._second_fed:
+            return
+        if self._second_input.write(picture.pixels, tick, now_s):
+            self._second_fed = picture
+
+    def _used_controlnets(self) -> list[str]:
+        """The addresses of those that are on, without their last part."""
+        return [f"/sd/controlnet/{n}" for n in CONTROLNETS if self._values[f"/sd/controlnet/{n}/enable"]]
 
     def _send_regions(self, frame: PublishedFrame, scene: Scene, now_s: float) -> None:
         """Send a new map of the layers' regions, as it lies on SD's picture, which layer 5 may mirror."""
@@ -251,8 +273,7 @@ class DiffusionLink(PictureLink[str]):
         if not self._is_enabled:
             return
         asked = self._values
-        used = (f"/sd/controlnet/{n}" for n in CONTROLNETS if asked[f"/sd/controlnet/{n}/enable"])
-        if any(asked[f"{at}/source"] == MASKS_SOURCE for at in used):
+        if any(asked[f"{at}/source"] == MASKS_SOURCE for at in self._used_controlnets()):
             scene.write_control_image = self._segments.write
         scene.needs_regions |= bool(asked["/sd/regions"])
         if self.source == "multiverse" and (self.supervisor.wants_frame or self._shows_source):

@@ -41,8 +41,8 @@ def run(port: ChildPort) -> None:
     """The child's main function; returns when it must stop.
 
     `port.settings`: `spec` (the fields of ModelSpec), `device` and `dtype` (or auto), `threads`. Values: `/sd/*`.
-    Inputs `source`: RGB or RGBA pictures; `segments`: RGB segmentation pictures for ControlNets with source `sam3`;
-    `regions`: (H, W, 1), the index of the layer whose region a pixel is in.
+    Inputs `source`: RGB or RGBA pictures; `second`: others for ControlNets; `segments`: RGB segmentation pictures for
+    those with source `sam3`; `regions`: (H, W, 1), the index of the layer whose region a pixel is in.
     Output `picture`: (height, width, 3).
     """
     with lost_device_told(port), suppress(Stopped):
@@ -67,7 +67,10 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
         )
         self._model = model
         if model.device.type == "cpu" and is_plain:  # compiled layers cannot be interrupted
-            call_before_layers((model.unet, model.vae, *model.controlnets), self._progress.pacer.yield_within)
+            detectors = [detector.network for detector in model.detectors.values()]
+            controlnets = model.controlnets[: model.controlnet_count]  # without other views of the same layers
+            networks = (model.unet, model.vae, *controlnets, *detectors)
+            call_before_layers(networks, self._progress.pacer.yield_within)
         self._painter = Painter(
             model,
             note=port.note,
@@ -81,11 +84,13 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
         self._skipped = 0
         self._shrunk: tuple[int, int] | None = None
         self._grey_from_s: float | None = None
-        self._segments: np.ndarray | None = None
-        self._regions: np.ndarray | None = None
+        self._beside: dict[str, np.ndarray] = {}
+        """The newest picture of each further input."""
 
     def _warm_up(self) -> None:
-        neutral = replace(self._settings, words=Words(prompt="", negative="", prompt_b="", mix=0.0), image="")
+        neutral = replace(
+            self._settings, words=Words(prompt="", negative="", prompt_b="", mix=0.0), image="", image_b=""
+        )
         self._painter.take(replace(neutral, size=self._size))
         picture = blank(self._size)
         while self._painter.paint(picture) is None:
@@ -156,27 +161,20 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
             self._is_changed = False
             self._progress.take_values()
         time_s = 0.0 if self._source is None else self._source.time_s
-        return self._painter.paint(
-            picture, found=self._newest_segments(), regions=self._newest_regions(), time_s=time_s
-        )
+        found = self._newest_of("segments") if self._settings.sees_segments else None
+        second = self._newest_of("second") if self._settings.sees_second else None
+        regions = self._newest_of("regions") if self._settings.words.has_regions else None
+        if regions is not None:
+            regions = regions[..., 0]
+        return self._painter.paint(picture, found=found, second=second, regions=regions, time_s=time_s)
 
-    def _newest_regions(self) -> np.ndarray | None:
-        """The newest map of the layers' regions, (H, W) uint8; None before the first."""
-        if self._settings.words.has_regions:
-            reader = self._port.input("regions")
-            frame = None if reader is None else reader.latest()
-            if frame is not None:
-                self._regions = frame.pixels[..., 0]
-        return self._regions
-
-    def _newest_segments(self) -> np.ndarray | None:
-        """The newest control image of the masks, if a ControlNet uses it; None before the first."""
-        if self._settings.sees_segments:
-            reader = self._port.input("segments")
-            frame = None if reader is None else reader.latest()
-            if frame is not None:  # a new ring is empty at first: keep the previous image
-                self._segments = frame.pixels
-        return self._segments
+    def _newest_of(self, name: str) -> np.ndarray | None:
+        """The newest picture of an input besides the source; None before the first."""
+        reader = self._port.input(name)
+        frame = None if reader is None else reader.latest()
+        if frame is not None:  # a new ring is empty at first: keep the previous picture
+            self._beside[name] = frame.pixels
+        return self._beside.get(name)
 
     @property
     def _calls_a_result(self) -> int:

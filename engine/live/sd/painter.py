@@ -10,19 +10,18 @@ import cv2
 import numpy as np
 
 from engine.errors import SourceError
-from engine.live.sd.settings import ControlSetting, DiffusionSettings, Words
+from engine.live.sd.control_images import ControlImages
+from engine.live.sd.settings import DiffusionSettings, Words
 from engine.models.sd.edges import covering
 from engine.models.sd.plan.sampler_choice import FEW_STEPS
 from engine.models.sd.prompt_syntax import Note, tagged_weights
 from engine.sources.still import read_still
-from osc_schema.sd import MASKS_SOURCE
 
 if TYPE_CHECKING:
     import torch
 
     from engine.live.sd.plan import SinglePlan, StreamPlan
     from engine.models.graphs import Calls, State
-    from engine.models.sd.denoiser import ControlInput
     from engine.models.sd.model import DiffusionModel
 
 _LISTED = f"{', '.join(FEW_STEPS[:-1])} and {FEW_STEPS[-1]}"
@@ -81,11 +80,13 @@ class Painter:
         self._lora_faders = LoraFaders(() if model.loras is None else model.loras.names, note)
         self._vae_calls = tuple(for_vae(model.device, *captures) for _ in range(2))
         self._device_copies = DeviceCopies(model.device)
+        self._control_images = ControlImages(model, self._device_copies.send, note)
         self._consistency = Consistency(self._device_copies.send)
         self._settings: DiffusionSettings | None = None
         self._plan: StreamPlan | SinglePlan | None = None
         self._conditioned: tuple[object, ...] = ()
-        self._image: np.ndarray | None = None
+        self._images: dict[str, np.ndarray | None] = {}
+        """The IP-Adapter's pictures, by the last part of their addresses."""
         self._last: torch.Tensor | None = None
         self._region_weights: tuple[float, ...] = ()
         """How much of each layer's region its prompt has; empty without regions."""
@@ -102,11 +103,14 @@ class Painter:
         if before is None or settings.size != before.size:
             self._resize(*settings.size)
         self._set_lora_weights(settings)
-        if before is None or settings.image != before.image:
-            self._image = self._read_image(settings.image)
+        for name in ("image", "image_b"):
+            file = getattr(settings, name)
+            if before is None or file != getattr(before, name):
+                self._images[name] = self._read_image(name, file)
         self._condition(settings)
         self._schedule(settings)
         self._keep(settings)
+        self._control_images.take(settings.controls, self._pixels)
         self._settings = settings
 
     def paint(
@@ -114,6 +118,7 @@ class Painter:
         picture: "np.ndarray | torch.Tensor",
         *,
         found: np.ndarray | None = None,
+        second: np.ndarray | None = None,
         regions: np.ndarray | None = None,
         time_s: float = 0.0,
     ) -> PaintedPicture | None:
@@ -121,8 +126,8 @@ class Painter:
         calls.
 
         A tensor must be on the model's device. The result of a stream belongs to an earlier frame, and has that frame's
-        `time_s`. `found`: the control image of the masks, (H, W, 3) uint8, or None. `regions`: (H, W) uint8, the
-        index 0..3 of each pixel's layer, or None.
+        `time_s`. `found`: the control image of the masks, (H, W, 3) uint8, or None. `second`: the second picture, like
+        `picture`, or None. `regions`: (H, W) uint8, the index 0..3 of each pixel's layer, or None.
         """
         assert self._plan is not None
         from engine.live.sd.plan import Ticket
@@ -131,14 +136,13 @@ class Painter:
         ticket = Ticket(time_s, self._seen(picture))
         sent = self._device_copies.send("source", picture) if isinstance(picture, np.ndarray) else picture[None]
         rgb = sent[..., :3]
-        used = self._used
-        kinds = tuple(sorted({control.sees for control in used} - {MASKS_SOURCE}))
-        key = ("encode", rgb.shape, self._size, kinds)
-        encoded = self._vae_calls[0].run(key, (partial(self._encode, kinds),), {"rgb": rgb})
-        z, controls = encoded["z"], self._controls(used, encoded, found)
+        pictures, drawn = self._control_images.pictures(rgb, second, self._last), self._control_images.drawn
+        key = ("encode", *((of, shown.shape) for of, shown in pictures.items()), self._size, drawn)
+        encoded = self._vae_calls[0].run(key, (partial(self._encode, drawn),), pictures)
         self.clock.end("encode")
         self._between()
-        z = self._begun(z, ticket.seen)
+        controls = self._control_images.inputs(encoded | self._detected(pictures), found)
+        z = self._begun(encoded["z"], ticket.seen)
         self._denoiser.masks = self._masks(regions, z)
         latents, ticket = self._plan.paint(z, self._cond, controls, self._between, ticket)
         self.clock.end("unet")
@@ -197,7 +201,7 @@ class Painter:
     @property
     def kind(self) -> tuple[object, ...]:
         """Equal for calls that have the same pieces, which take the same times."""
-        return self.work, self.steps, tuple(control.number for control in self._used)
+        return self.work, self.steps, tuple(control.number for control in self._control_images.used)
 
     @property
     def memory_mb(self) -> float:
@@ -235,23 +239,26 @@ class Painter:
         if loras is not None:
             loras.set_weights(dict(zip(loras.names, weights, strict=False)))
 
-    def _read_image(self, file: str) -> np.ndarray | None:
+    def _read_image(self, name: str, file: str) -> np.ndarray | None:
         if not file:
             return None
         try:
             return read_still(Path(file))
         except SourceError as error:
-            self._note("picture", f"/sd/ip_adapter/image: {error}; keeping the previous picture")
-            return self._image
+            self._note("picture", f"/sd/ip_adapter/{name}: {error}; keeping the previous picture")
+            return self._images.get(name)
 
     def _condition(self, settings: DiffusionSettings) -> None:
         """Run the text and image encoders if their input has changed."""
         model, words = self.model, settings.words
+        image, second = self._images["image"], self._images["image_b"]
+        mix = settings.image_mix if second is not None else 0.0
         if model.ip_adapter is not None:
             model.ip_adapter.set_scale(settings.image_scale)
+            model.ip_adapter.mix_in(second, mix)
         text_version = model.loras.text_version if model.loras is not None else 0
         self._region_weights = words.region_weights if words.has_regions else ()
-        needed = replace(words, numbered=self._numbered(words)), settings.size, text_version, id(self._image)
+        needed = replace(words, numbered=self._numbered(words)), settings.size, text_version, id(image), id(second), mix
         if needed == self._conditioned:
             return
         self._cond = self._conditioner.encode(
@@ -259,7 +266,7 @@ class Painter:
             words.negative,
             blend=words.blend,
             regions=words.of_regions,
-            ip_image=self._image,
+            ip_image=image,
             size=settings.size,
             clip_skip=words.clip_skip,
         )
@@ -349,45 +356,26 @@ class Painter:
             self._denoiser.forget()
         return z
 
-    @property
-    def _used(self) -> list[ControlSetting]:
-        """The settings of the ControlNets in use."""
-        assert self._settings is not None
-        count = len(self.model.controlnets)
-        return [control for control in self._settings.controls if control.scale and control.number <= count]
+    def _detected(self, pictures: "State") -> "State":
+        """The control images that a network draws, each in a call and a stage of its own."""
+        found = {}
+        for control in self._control_images.detected:
+            shown = {"rgb": pictures[control.of]}
+            key = (control.sees, control.of, shown["rgb"].shape, self._size)
+            part = partial(self._control_images.detect, control)
+            found[control.image] = self._vae_calls[0].run(key, (part,), shown)["drawn"]
+            self.clock.end(control.sees)
+            self._between()
+        return found
 
-    def _controls(
-        self, used: Sequence[ControlSetting], encoded: "State", found: np.ndarray | None
-    ) -> "list[ControlInput]":
-        """The control image for each of these ControlNets, (1, 3, height, width); `encoded`: result of `_encode`."""
-        from engine.models.sd.denoiser import ControlInput
-
-        shown = dict(encoded)
-        if any(control.sees == MASKS_SOURCE for control in used):
-            masks = self._device_copies.send(MASKS_SOURCE, segments(found, self._size))
-            shown[MASKS_SOURCE] = self._pixels.prepare_control(masks)
-        return [
-            ControlInput(index=control.number - 1, picture=shown[control.sees], scale=control.scale) for control in used
-        ]
-
-    def _encode(self, kinds: Sequence[str], state: "State") -> "State":
-        """The latents `z` of the source picture, and what ControlNets see of it: `input` or `edges`. The edges are some
-        120 kernels, so they are captured with the encoder."""
-        prepare = {"input": self._pixels.prepare_control, "edges": self._pixels.prepare_edges}
-        rgb = state["rgb"]
-        return {"z": self._pixels.encode(rgb)} | {kind: prepare[kind](rgb) for kind in kinds}
+    def _encode(self, drawn: Sequence[str], pictures: "State") -> "State":
+        """The latents `z` of the source picture, and the control images `drawn`. Edges are some 120 kernels, so they
+        are captured with the encoder."""
+        return {"z": self._pixels.encode(pictures["source"])} | self._control_images.draw(drawn, pictures)
 
     def _decode(self, state: "State") -> "State":
         rgb, is_finite = self._pixels.decode(state["z"])
         return {"rgb": rgb, "is_finite": is_finite}
-
-
-def segments(picture: np.ndarray | None, size: tuple[int, int]) -> np.ndarray:
-    """A segmentation picture scaled to `size`, (height, width, 3) uint8, cropped like the source; black without a
-    picture. Colours are not interpolated, because a colour between two classes would be a third class."""
-    if picture is None:
-        return np.zeros((size[1], size[0], 3), np.uint8)
-    return covering(picture[..., :3], size, interpolation=cv2.INTER_NEAREST_EXACT)
 
 
 def region_shares(

@@ -99,7 +99,17 @@ class ControlSetting:
     scale: float
     """0..2; 0 if it is switched off."""
     sees: str
-    """Its control image: `input`, the source picture; `edges`, the outlines of it; or MASKS_SOURCE."""
+    """Its control image: `input`, the picture itself; `edges`, `soft`: outlines of it; `depth`, `pose`; or
+    MASKS_SOURCE."""
+    of: str
+    """The picture that it is made of: `source`, `second` or `last`; not for MASKS_SOURCE."""
+    mode: str = "auto"
+    """How a ControlNet Union sees it (`union.KINDS`), or auto."""
+
+    @property
+    def image(self) -> str:
+        """Equal for equal control images."""
+        return f"{self.sees} {self.of}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +117,10 @@ class DiffusionSettings:
     words: Words
     image: str
     """File of the IP-Adapter's picture; "" for none."""
+    image_b: str
+    """The second picture, like `image`."""
+    image_mix: float
+    """0..1, from `image` to `image_b`."""
     image_scale: float
     size: tuple[int, int]
     """(width, height) in pixels, multiples of 64."""
@@ -144,6 +158,7 @@ class DiffusionSettings:
             "/sd/prompt_b": words.prompt_b if share_b else "",
             **{f"/sd/prompts/{number}/text": text for number, (text, _) in enumerate(words.numbered, start=1)},
             "/sd/ip_adapter/image": self.image,
+            "/sd/ip_adapter/image_b": self.image_b,
         }
         return {address: text for address, text in texts.items() if text}
 
@@ -151,6 +166,14 @@ class DiffusionSettings:
     def sees_segments(self) -> bool:
         """True if a ControlNet in use has the masks as its control image."""
         return any(control.scale != 0.0 and control.sees == MASKS_SOURCE for control in self.controls)
+
+    @property
+    def sees_second(self) -> bool:
+        """True if a ControlNet in use has a control image of the second picture."""
+        return any(
+            control.scale != 0.0 and control.sees != MASKS_SOURCE and control.of == "second"
+            for control in self.controls
+        )
 
 
 def read_settings(values: Mapping[str, Any]) -> DiffusionSettings:
@@ -170,6 +193,8 @@ def read_settings(values: Mapping[str, Any]) -> DiffusionSettings:
             numbered=tuple((value(f"prompts/{n}/text"), value(f"prompts/{n}/weight")) for n in PROMPTS),
         ),
         image=value("ip_adapter/image"),
+        image_b=value("ip_adapter/image_b"),
+        image_mix=value("ip_adapter/mix"),
         image_scale=value("ip_adapter/scale"),
         size=(value("width"), value("height")),
         is_stream=value("mode") == "stream",
@@ -179,6 +204,8 @@ def read_settings(values: Mapping[str, Any]) -> DiffusionSettings:
                 number=number,
                 scale=value(f"controlnet/{number}/scale") if value(f"controlnet/{number}/enable") else 0.0,
                 sees=value(f"controlnet/{number}/source"),
+                of=value(f"controlnet/{number}/from"),
+                mode=value(f"controlnet/{number}/mode"),
             )
             for number in CONTROLNETS
         ),

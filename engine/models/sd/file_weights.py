@@ -13,6 +13,7 @@ from engine.models.pickle_file import STATE_DICT
 from engine.models.plain_config import CONFIG
 from engine.models.pretrained import architecture, one_line, pretrained
 from engine.models.sd.plan.controlnet_file import (
+    ADAPTER,
     KIND,
     ControlNetFiles,
     as_diffusers,
@@ -24,6 +25,7 @@ from engine.models.sd.plan.original_names import UNET, diffusers_name
 from engine.models.sd.plan.single_file import CLASSES, PARTS, TEXT_CLASSES, VAE, SingleFile
 from engine.models.sd.plan.tensor_file import read_tensors
 from engine.models.sd.plan.vae_choice import TINY, VaeChoice, is_original_vae, joined_halves, vae_names
+from engine.models.sd.t2i_adapter import Adapter
 
 Tensors = dict[str, torch.Tensor]
 _OLD_VAE_NAMES = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
@@ -150,12 +152,15 @@ def _vae(kind: str, tensors: Tensors, config: dict[str, Any], dtype: torch.dtype
 
 
 def load_controlnet(files: ControlNetFiles, dtype: torch.dtype) -> Any:
-    """A diffusers ControlNetModel (Zhang et al. 2023) on the CPU; every tensor must be used. ModelError in one line."""
-    if files.path.is_dir():
-        return pretrained(KIND, files.path, "", dtype, files.name)
+    """A diffusers ControlNetModel (Zhang et al. 2023), ControlNetUnionModel or T2IAdapter on the CPU; every tensor must
+    be used. ModelError in one line."""
+    kind = files.config["_class_name"]
+    if files.path.is_dir() and kind in (KIND, ADAPTER):
+        network = pretrained(kind, files.path, "", dtype, files.name)
+        return Adapter(network) if kind == ADAPTER else network
     with one_line(files.name):
-        read = read_tensors(files.path)
+        read = {name: tensor for file in files.weights.files for name, tensor in read_tensors(file).items()}
         tensors = {ours: read[theirs] for ours, theirs in controlnet_names(read).items()}
         if is_original_controlnet(tensors):
             tensors = as_diffusers(tensors)
-        return _filled(KIND, files.config, tensors, dtype, files.name)
+        return _filled(kind, files.config, tensors, dtype, files.name)

@@ -1,9 +1,9 @@
 """IP-Adapter: a picture as a prompt in addition to the text (Ye et al. 2023). One adapter, standard or plus.
 
 It uses diffusers' attention processors, with three differences. The image is projected to tokens once, when it changes,
-instead of in each UNet call. Zero tokens then have no effect, because keys and values have no bias. And the strength is
-multiplied into the value weights in place, W = scale W0: attention is linear in its values, and a captured graph sees
-the new weights.
+instead of in each UNet call; two pictures are mixed before it. Zero tokens then have no effect, because keys and values
+have no bias. And the strength is multiplied into the value weights in place, W = scale W0: attention is linear in its
+values, and a captured graph sees the new weights.
 """
 
 from collections.abc import Iterator
@@ -19,6 +19,7 @@ from engine.models.pretrained import one_line, pretrained
 from engine.models.sd.plan.ip_adapter_file import IpAdapterFiles
 
 Tokens = tuple[torch.Tensor, ...]
+KEPT = 2  # pictures: those of a mix
 
 
 class GivenTokens(torch.nn.Module):
@@ -47,21 +48,29 @@ class IpAdapter:
         processors = unet.attn_processors.values()
         values = [processor.to_v_ip[0].weight for processor in processors if hasattr(processor, "to_v_ip")]
         self._values = [(weight, weight.detach().clone()) for weight in values]
-        self._shown: tuple[np.ndarray, torch.Tensor, torch.Tensor] | None = None
+        self._known: list[tuple[np.ndarray, torch.Tensor, torch.Tensor]] = []
+        """The newest pictures, at most KEPT, and what `_embedded` says of them."""
+        self._second: tuple[np.ndarray | None, float] = (None, 0.0)
         self.scale = 1.0
 
     @torch.no_grad()
     def encode(self, picture: np.ndarray | None) -> tuple[Tokens, Tokens]:
-        """Tokens (1, 1, tokens, D) of `picture` (height, width, 3) uint8 RGB, and the tokens without a picture, for
-        guidance. For None both are zeros, which gives exactly the result without an IP-Adapter. The last array is
-        cached, so it must not be modified."""
-        if picture is None:
+        """Tokens (1, 1, tokens, D) of `picture` (height, width, 3) uint8 RGB, mixed with that of `mix_in`, and the
+        tokens without a picture, for guidance. Without pictures both are zeros, which gives exactly the result without
+        an IP-Adapter. The newest arrays are cached, so they must not be modified."""
+        second, share = self._second
+        given = [(each, part) for each, part in ((picture, 1.0 - share), (second, share)) if each is not None]
+        shown = [(self._remembered(each), part) for each, part in given]  # both, so that a moving mix encodes nothing
+        total = sum(part for _, part in shown)
+        if not total:
             return (self._nothing.clone(),), (self._nothing.clone(),)
-        if self._shown is None or self._shown[0] is not picture:
-            embeds, empty = self._embedded(picture)
-            self._shown = (picture, self._tokens(embeds), self._tokens(empty))
-        _, tokens, no_tokens = self._shown
-        return (tokens.clone(),), (no_tokens.clone(),)
+        mixed = sum((embeds * (part / total) for (embeds, _), part in shown), torch.zeros((), device=self._device))
+        return (self._tokens(mixed.to(self._dtype)),), (self._tokens(shown[0][0][1]),)
+
+    def mix_in(self, picture: np.ndarray | None, share: float) -> None:
+        """Mix `picture` into that of `encode` from now on: 0 none of it, 1 only it. For None there is nothing to mix,
+        and without a picture to encode `picture` counts alone."""
+        self._second = (picture, 0.0 if picture is None else share)
 
     @torch.no_grad()
     def set_scale(self, scale: float) -> None:
@@ -94,6 +103,15 @@ class IpAdapter:
         unet.encoder_hid_proj = GivenTokens()
         unet.requires_grad_(False)
         return projection.requires_grad_(False).eval()
+
+    def _remembered(self, picture: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        """`_embedded`, from the cache if `picture` is one of the newest."""
+        for known, embeds, empty in self._known:
+            if known is picture:
+                return embeds, empty
+        found = self._embedded(picture)
+        self._known = [*self._known[1 - KEPT :], (picture, *found)]
+        return found
 
     @torch.no_grad()
     def _embedded(self, picture: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:

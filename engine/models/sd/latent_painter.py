@@ -16,6 +16,7 @@ from engine.models.sd.model import dropped_negative, unguided
 from engine.models.sd.painting import Painting
 from engine.models.sd.pixels import fitted
 from engine.models.sd.prompt_syntax import Note, tagged_weights, with_tags
+from engine.models.sd.soft_edges import soft_edges
 
 if TYPE_CHECKING:
     from engine.models.device_work import DeviceCopies
@@ -93,7 +94,9 @@ class LatentPainter:
                 if use.sees not in seen:
                     pictures = np.stack([edges(each, self._size) for each in rgb]) if use.sees == "edges" else rgb
                     sent = uploads.send(use.sees, pictures)
-                    seen[use.sees] = fitted(sent, *self._size, self._model.device).to(self._model.dtype)
+                    shown_there = fitted(sent, *self._size, self._model.device)
+                    drawn = soft_edges(shown_there) if use.sees == "soft" else shown_there
+                    seen[use.sees] = drawn.to(self._model.dtype)
                 shown.append(ControlInput(index=index, picture=seen[use.sees], scale=use.scale))
         return shown
 
@@ -134,8 +137,8 @@ class LatentPainter:
 def _require_counts(painting: Painting, model: "DiffusionModel") -> None:
     """Raise ModelError if the Painting uses parts that were not loaded with the model."""
     name, uses, weights = model.spec.model, painting.control_uses, painting.lora_weights
-    if len(uses) != len(model.controlnets):
-        raise ModelError(f"{name}: has {len(model.controlnets)} ControlNets, but settings for {len(uses)} are given")
+    if len(uses) != model.controlnet_count:
+        raise ModelError(f"{name}: has {model.controlnet_count} ControlNets, but settings for {len(uses)} are given")
     if weights and len(weights) != len(model.spec.loras):
         raise ModelError(f"{name}: has {len(model.spec.loras)} LoRAs, but weights for {len(weights)} are given")
     if painting.ip_image and model.ip_adapter is None:

@@ -21,7 +21,9 @@ from engine.models.sd.plan.single_file import CLASSES, TEXT_CLASSES
 from engine.models.sd.plan.vae_choice import FULL, VaeChoice
 from engine.models.sd.shapes import build
 from engine.models.sd.spec import ModelSpec
+from engine.models.sd.t2i_adapter import Adapter
 from engine.models.sd.tiny_vae import fused
+from engine.models.sd.union import with_views
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +65,8 @@ def weight_bytes(plan: ModelPlan, dtype: torch.dtype) -> int:
 def _random(spec: ModelSpec, device: str, dtype: torch.dtype) -> DiffusionModel:
     if spec != ModelSpec(model=spec.model, accelerator=spec.accelerator):
         raise ModelError(
-            f"{spec.model}: random weights: no LoRA, ControlNet, IP-Adapter, VAE, sampler, embedding or clip skip"
+            f"{spec.model}: random weights: no LoRA, ControlNet, depth, pose, IP-Adapter, VAE, sampler, embedding or "
+            "clip skip"
         )
     model = build(spec.random_shape, device, dtype)
     model.spec = replace(model.spec, accelerator=spec.accelerator)
@@ -146,13 +149,21 @@ class _Loading:
             model.controlnets = tuple(
                 self._placed(load_controlnet(files, self.dtype)) for files in self.plan.controlnets
             )
+        for each in self.plan.detectors:
+            from engine.models.sd.depth import DepthMaps
+            from engine.models.sd.pose import JOINTS, Skeletons
+
+            network = self._placed(pretrained(each.kind, each.path, "", self.dtype, each.name, labels=JOINTS))
+            model.detectors[each.part] = (DepthMaps if each.part == "depth" else Skeletons)(network)
         if self.plan.ip_adapter:
             from engine.models.sd.ip_adapter import IpAdapter
 
             model.ip_adapter = IpAdapter(model.unet, self.plan.ip_adapter, self.device, self.dtype)
         model.text_weight = share_weights(model.unet)
         for net in model.controlnets:
-            share_weights(net)
+            if not isinstance(net, Adapter):  # which has no attention
+                share_weights(net)
+        model.controlnets, model.union_views = with_views(model.controlnets)
 
     # -- the networks, on the CPU
 

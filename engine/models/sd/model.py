@@ -1,7 +1,7 @@
 """A loaded Stable Diffusion model: its networks and how they are run."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,8 +14,10 @@ from engine.models.sd.unet_parts import PLAIN, DeepCache, UnetParts
 
 if TYPE_CHECKING:
     from engine.models.sd.attention import FrameBank, RegionMasks
+    from engine.models.sd.depth import DepthMaps
     from engine.models.sd.ip_adapter import IpAdapter
     from engine.models.sd.lora import LoraSet
+    from engine.models.sd.pose import Skeletons
     from engine.models.sd.textual_inversion import Embedding
 
 
@@ -54,6 +56,11 @@ class DiffusionModel:
     zeroes_empty_negative: bool
     """True for SDXL: an empty negative text is encoded as zeros."""
     controlnets: tuple[Any, ...] = ()
+    """Those of the spec, then further views of the unions among them."""
+    union_views: dict[tuple[int, str], int] = field(default_factory=dict)
+    """The index in `controlnets` of each view, by the index of its union and its kind (`union.KINDS`)."""
+    detectors: "dict[str, DepthMaps | Skeletons]" = field(default_factory=dict)
+    """Networks that draw control images, by `ControlSetting.sees`: `depth`, `pose`."""
     ip_adapter: "IpAdapter | None" = None
     loras: "LoraSet | None" = None
     embeddings: "tuple[Embedding, ...]" = ()
@@ -85,6 +92,11 @@ class DiffusionModel:
         """Pixels per latent: 8."""
         return 1 << (len(vae_channels(self.vae)) - 1)
 
+    @property
+    def controlnet_count(self) -> int:
+        """ControlNets of the spec."""
+        return len(self.controlnets) - sum(index != union for (union, _), index in self.union_views.items())
+
     def guidance_for(self, sampler: str, asked: float) -> float:
         """The effective guidance if `asked` is requested; 1: off. Off for turbo, lightning and hyper models as
         published, which were distilled with their guidance, but not for merges with them. A model with a guidance
@@ -101,6 +113,7 @@ class DiffusionModel:
 
     def _tensors(self) -> Iterator[torch.Tensor]:
         modules = [self.unet, self.vae, *self.text_encoders, *self.controlnets]
+        modules += [detector.network for detector in self.detectors.values()]
         if self.ip_adapter is not None:
             modules += self.ip_adapter.modules()
             yield from self.ip_adapter.tensors()

@@ -19,7 +19,7 @@ class ControlUse:
     """The input and strength of one ControlNet of the model."""
 
     sees: str = "edges"
-    """edges: the edges of each picture; input: the picture itself."""
+    """edges: the edges of each picture; soft: its soft edges; input: the picture itself."""
     scale: float = 1.0
 
 

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from engine.errors import ModelError
 from engine.models.sd import device_edges, edges
+from engine.models.sd.soft_edges import soft_edges
 
 if TYPE_CHECKING:
     from engine.models.sd.model import DiffusionModel
@@ -79,6 +80,10 @@ class Pixels:
         drawn = [edges.edges(picture.numpy(), (self.width, self.height)) for picture in rgb]
         return self.prepare_control(np.stack(drawn))
 
+    def prepare_soft_edges(self, rgb: torch.Tensor) -> torch.Tensor:
+        """The same with blurred outlines, white on black."""
+        return soft_edges(self.fitted(rgb)).to(self._model.dtype)
+
     def resized(self, rgb: Pictures) -> torch.Tensor:
         """Scale (F, H, W, 3) uint8 to (F, height, width, 3) uint8 on the device, cropped to the middle."""
         return as_rgb(self.fitted(rgb))
@@ -104,6 +109,12 @@ def fitted(rgb: Pictures, width: int, height: int, device: torch.device) -> torc
 def as_rgb(x: torch.Tensor) -> torch.Tensor:
     """Convert (F, 3, H, W) float, clipped to 0..1, to (F, H, W, 3) uint8."""
     return (x.clamp(0.0, 1.0) * 255.0).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+
+
+def soft_picture(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The soft edges of a picture (H, W, 3) uint8, (height, width, 3) uint8 of `size`, drawn on the CPU."""
+    drawn: np.ndarray = as_rgb(soft_edges(fitted(picture[None], *size, torch.device("cpu"))))[0].numpy()
+    return drawn
 
 
 def is_finite(pictures: torch.Tensor) -> torch.Tensor:

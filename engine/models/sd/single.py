@@ -45,8 +45,8 @@ def paint(
     3) uint8. `note(line)` is called for unsupported prompt syntax; by default a log warning. ModelError for sizes and
     settings that the model does not support, and if the result contains NaN (float16).
     """
-    if len(controls) > len(model.controlnets):
-        raise ModelError(f"{len(controls)} control pictures, but {model.spec.model} has {len(model.controlnets)} nets")
+    if len(controls) > model.controlnet_count:
+        raise ModelError(f"{len(controls)} control pictures, but {model.spec.model} has {model.controlnet_count} nets")
     tell = (lambda key, line: log.warning("%s: %s", key, line)) if note is None else (lambda key, line: note(line))
     pixels = Pixels(model, width, height)
     # One generator for both draws, in the order of diffusers' pipelines: first for the full VAE, then the noise.

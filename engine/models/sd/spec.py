@@ -5,6 +5,11 @@ from dataclasses import dataclass
 RANDOM = "random:"
 ACCELERATORS = ("none", "inductor", "deepcache")
 REMOVED_ACCELERATORS = ("tensorrt", "stablefast")  # still accepted, and refused in one line
+DETECTORS = {
+    "depth": "depth-anything/Depth-Anything-V2-Small-hf",
+    "pose": "usyd-community/vitpose-base-simple",
+}
+"""An example of each kind of network that draws control images, by the key in `ModelSpec`."""
 VAE_WORDS = ("auto", "taesd", "full")
 NO_MODEL = (
     "no model: name one with --model (a diffusers folder, a .safetensors file or a Hugging Face id, for example "
@@ -35,6 +40,10 @@ class ModelSpec:
     """A `.safetensors` file, on disk or `owner/name/path/in/it.safetensors`; "" for none."""
     image_encoder: str = ""
     """Folder or id of the IP-Adapter's CLIP vision model; "": `image_encoder` beside the adapter."""
+    depth: str = ""
+    """Folder or id of a DepthAnything, which draws control images; "" for none."""
+    pose: str = ""
+    """The same of a ViTPose."""
     embeddings: tuple[str, ...] = ()
     """Textual inversion embeddings: `.safetensors`, `.pt` or `.bin` files, folders or ids."""
     clip_skip: int = 0

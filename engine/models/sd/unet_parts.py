@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import torch
 
 from engine.models.graphs import Part, State
+from engine.models.sd.t2i_adapter import Adapter
 
 CACHE_INTERVAL = 3  # from the example of the package DeepCache
 OUTERMOST = 0
@@ -127,15 +128,22 @@ def lay_rows(state: State, negatives: int) -> State:
         "guidance": guidance if guidance is None else guidance.expand(negatives + count, -1),
         "controls": tuple((repeat(picture), scale) for picture, scale in state["controls"]),
         "residuals": None,
+        "features": (),
     }
 
 
 def run_controlnets(controlnets: Sequence[Any], state: State, negatives: int = 0) -> State:
-    """Sum the residuals of all ControlNets, each times its scale. One that averages over the picture (shuffle) does not
-    affect the first `negatives` rows, as in training (diffusers' guess mode)."""
+    """Sum the residuals of all ControlNets, and the features of all T2I-Adapters, each times its scale. A ControlNet
+    that averages over the picture (shuffle) does not affect the first `negatives` rows, as in training (diffusers'
+    guess mode)."""
     down_sum: list[torch.Tensor] = []
     mid_sum: Any = None
+    features: list[torch.Tensor] = []
     for controlnet, (picture, scale) in zip(controlnets, state["controls"], strict=True):
+        if isinstance(controlnet, Adapter):
+            more = [feature * scale for feature in controlnet(picture)]
+            features = [total + new for total, new in zip(features, more, strict=True)] if features else more
+            continue
         down_residuals, mid_residual = controlnet(
             state["sample"],
             state["timesteps"],
@@ -155,7 +163,8 @@ def run_controlnets(controlnets: Sequence[Any], state: State, negatives: int = 0
         else:
             down_sum = [total + more for total, more in zip(down_sum, down_residuals, strict=True)]
             mid_sum = mid_sum + mid_residual
-    return state | {"residuals": (tuple(down_sum), mid_sum)}
+    residuals = None if mid_sum is None else (tuple(down_sum), mid_sum)
+    return state | {"residuals": residuals, "features": tuple(features)}
 
 
 def with_images(state: State) -> dict[str, Any]:
@@ -178,6 +187,7 @@ def whole(unet: Any, state: State) -> State:
         added_cond_kwargs=with_images(state),
         down_block_additional_residuals=down_residuals,
         mid_block_additional_residual=mid_residual,
+        down_intrablock_additional_residuals=list(state["features"]) or None,  # it takes from the list
         return_dict=False,
     )
     return {"output": output[0]}
@@ -203,6 +213,7 @@ def begin(unet: Any, state: State) -> State:
         "embedding": embedding,
         "hidden": hidden,
         "residuals": state["residuals"],
+        "features": state["features"],
     }
 
 
@@ -215,8 +226,15 @@ def down(blocks: slice) -> UnetPart:
         sample, skips = state["sample"], state["skips"]
         for place in range(len(unet.down_blocks))[blocks]:
             block = unet.down_blocks[place]
-            options = {"encoder_hidden_states": state["hidden"]} if getattr(block, "has_cross_attention", False) else {}
+            sees_text = getattr(block, "has_cross_attention", False)
+            options = {"encoder_hidden_states": state["hidden"]} if sees_text else {}
+            feature = state["features"][place] if place < len(state["features"]) else None
+            if sees_text and feature is not None:
+                options["additional_residuals"] = feature
             sample, more = block(hidden_states=sample, temb=state["embedding"], **options)
+            if not sees_text and feature is not None:
+                sample = sample + feature
+                more = (*more[:-1], sample)
             skips += more
         return state | {"sample": sample, "skips": skips}
 
@@ -231,6 +249,9 @@ def mid(unet: Any, state: State) -> State:
         sample = unet.mid_block(sample, state["embedding"], encoder_hidden_states=state["hidden"])
     elif unet.mid_block is not None:  # missing in BK-SDM small and tiny, SDXS and KOALA
         sample = unet.mid_block(sample, state["embedding"])
+    beyond = state["features"][len(unet.down_blocks) :]  # of an adapter for SDXL
+    if beyond and beyond[0].shape == sample.shape:  # as in diffusers
+        sample = sample + beyond[0]
     if state["residuals"] is not None:
         sample = sample + state["residuals"][1]
     return state | {"sample": sample, "skips": skips, "residuals": None}

@@ -16,7 +16,11 @@ from tests.live.stores import store_for
         ("/layer/5/source", "sd", "multiverse run --sd MODEL"),
         ("/sam3/source", "sd", "multiverse run --sd MODEL"),
         ("/sd/controlnet/1/enable", 1, "no ControlNet 1 is configured"),
+        ("/sd/controlnet/1/source", "depth", "--sd-depth depth-anything/Depth-Anything-V2-Small-hf"),
+        ("/sd/controlnet/2/source", "pose", "--sd-pose usyd-community/vitpose-base-simple"),
+        ("/sd/controlnet/2/from", "second", "--sd-second FILE"),
         ("/sd/lora/3/weight", 0.5, "no LoRA 3 is configured"),
+        ("/sd/ip_adapter/image_b", "face.png", "no IP-Adapter is configured"),
         ("/sd/ip_adapter/image", "face.png", "no IP-Adapter is configured"),
         ("/sd/model", "other", "no model folders are configured"),
         ("/sd/t_index", "45 32", "increasing numbers"),
@@ -51,6 +55,8 @@ def test_configured_values_are_accepted(tmp_path: Path) -> None:
         controlnets=("c",),
         ip_adapter="d",
         video="e.mp4",
+        second="f.mp4",
+        pose="g",
         pictures=str(tmp_path),
     )
     store = store_for("sd", config, has_camera=True)
@@ -58,6 +64,8 @@ def test_configured_values_are_accepted(tmp_path: Path) -> None:
         "/sd/enable": True,
         "/layer/5/source": "sd",
         "/sd/controlnet/1/enable": True,
+        "/sd/controlnet/1/from": "second",
+        "/sd/controlnet/1/source": "pose",
         "/sd/lora/2/weight": 0.5,
         "/sd/ip_adapter/image": "face.png",
         "/sd/source": "video",
@@ -86,6 +94,7 @@ def test_models_and_pictures_are_found_only_in_their_folders(tmp_path: Path) -> 
         ("/sd/model", ".."),
         ("/sd/model", "none"),
         ("/sd/ip_adapter/image", "../secret.png"),
+        ("/sd/ip_adapter/image_b", "../secret.png"),
         ("/sd/ip_adapter/image", str(tmp_path / "secret.png")),
     ]:
         with pytest.raises(Rejected, match=address):

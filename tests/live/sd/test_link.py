@@ -195,6 +195,47 @@ def test_the_crossfade_of_its_pictures_is_modulated_too(link: DiffusionLink) -> 
     assert link.offer(101.0, None).fade.share == pytest.approx(0.2)
 
 
+def test_the_second_picture_is_sent_once_and_only_while_a_controlnet_sees_it(
+    reports: Any, wait_for: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures = [VideoFrame(pixels=np.full((6, 4, 3), n, np.uint8), index=n, time_s=0.0, source="x") for n in range(3)]
+    second = SimpleNamespace(latest_frame=lambda: pictures[0])
+    opened: list[str] = []
+    config = SdConfig(model="random:tiny", video="a.mp4", second="ndi:DESK")
+    store = ParamStore()
+    store.set_many([("/sd/enable", True), ("/sd/controlnet/1/enable", True)], by="test")
+    found = {"a.mp4": None, "ndi:DESK": second}
+    with opened_link(config, reports, open_video=lambda name: opened.append(name) or found[name]) as link:
+        monkeypatch.setattr(type(link.supervisor), "wants_frame", property(lambda supervisor: True))
+        written: list[int] = []
+        write = link._second_input.write
+
+        def noted(pixels: np.ndarray, *more: Any) -> bool:
+            is_written = write(pixels, *more)
+            written.extend([int(pixels[0, 0, 0])] * is_written)
+            return is_written
+
+        monkeypatch.setattr(link._second_input, "write", noted)
+
+        def feed(**changes: object) -> list[int]:
+            store.set_many([(f"/sd/{address}", value) for address, value in changes.items()], by="test")
+            link.follow(store.snapshot())
+            link.feed(finished_frame(), Scene(camera=None), 0.0)
+            return written
+
+        assert opened == ["a.mp4", "ndi:DESK"] and feed() == []
+        of_second = {"controlnet/1/from": "second"}
+        wait_for(lambda: feed(**of_second), "a ring, and the picture in it")
+        assert feed() == [0]
+        pictures.pop(0)
+        assert feed() == [0, 1]
+        monkeypatch.setattr(type(link.supervisor), "wants_frame", property(lambda supervisor: False))
+        pictures.pop(0)
+        assert feed() == [0, 1], "SD rests"
+        assert feed(source="feedback") == [0, 1, 2], "which asks for no source"
+        assert feed(**{"controlnet/1/enable": False}) == [0, 1, 2]
+
+
 @pytest.mark.parametrize("is_gpu", [True, False])
 def test_a_gpu_reads_only_what_sd_sees_and_only_when_it_is_wanted(
     link: DiffusionLink, is_gpu: bool, monkeypatch: pytest.MonkeyPatch, require: Any, reports: Any, wait_for: Any

@@ -217,6 +217,8 @@ def test_loras_controlnets_and_an_ip_adapter_change_the_picture_unless_their_wei
         ({"/sd/controlnet/1/scale": 1.0, "/sd/controlnet/1/source": "input"}, {"/sd/controlnet/1/enable": False}),
         ({"/sd/ip_adapter/image": str(picture)}, {"/sd/ip_adapter/scale": 0.0}),
         ({"/sd/ip_adapter/scale": 1.0}, {"/sd/ip_adapter/image": ""}),
+        ({"/sd/ip_adapter/image_b": str(picture), "/sd/ip_adapter/mix": 0.5}, {"/sd/ip_adapter/mix": 0.0}),
+        ({"/sd/ip_adapter/mix": 0.5}, {"/sd/ip_adapter/image_b": ""}),
     ):
         studio.set(on)
         wait_for(lambda: studio.shows(lambda frame: not is_plain(frame)), f"a change by {on}")
@@ -230,12 +232,13 @@ def test_loras_controlnets_and_an_ip_adapter_change_the_picture_unless_their_wei
     assert (studio.feed_one(wait_for).pixels == followed.pixels).all()
 
 
-def test_a_controlnet_uses_masks_of_any_size_and_black_before_the_first(
-    open_sd: Open, tiny_sd: Path, tiny_models: TinyModels, wait_for: WaitFor
+@pytest.mark.parametrize(("ring_of", "menu", "item"), [("segments", "source", "sam3"), ("second", "from", "second")])
+def test_a_controlnet_uses_further_pictures_of_any_size_and_black_before_the_first(
+    open_sd: Open, tiny_sd: Path, tiny_models: TinyModels, wait_for: WaitFor, ring_of: str, menu: str, item: str
 ) -> None:
     nets = (str(tiny_models.controlnet(tiny_sd)),)
     core = painting_core(tiny_sd, controlnets=nets)
-    control = {"/sd/controlnet/1/enable": True, "/sd/controlnet/1/source": "sam3"}
+    control = {"/sd/controlnet/1/enable": True, f"/sd/controlnet/1/{menu}": item}
     studio = open_sd(tiny_sd, spec={"controlnets": list(nets)}, values=control)
 
     def seeing(found: np.ndarray) -> np.ndarray:
@@ -246,12 +249,13 @@ def test_a_controlnet_uses_masks_of_any_size_and_black_before_the_first(
     for seed, times in ((1, 1), (2, 4), (3, 1)):
         found = source_picture(seed)
         ring = FrameRing.create("found", 64 * times, 64 * times, channels=3)
-        studio.supervisor.connect_input("segments", ring.segment)
-        ring.write(found.repeat(times, axis=0).repeat(times, axis=1), index=seed, time_s=float(seed))
-        expected = seeing(found)
+        studio.supervisor.connect_input(ring_of, ring.segment)
+        large = found.repeat(times, axis=0).repeat(times, axis=1)
+        ring.write(large, index=seed, time_s=float(seed))
+        expected = seeing(found if item == "sam3" else large)  # the colours of masks are not mixed
         assert not np.array_equal(expected, black)
         wait_for(lambda: studio.shows_just(expected), f"what was found, {64 * times} px wide")  # noqa: B023
         ring.close()
-    studio.set({"/sd/controlnet/1/source": "input"})
+    studio.set({f"/sd/controlnet/1/{menu}": {"source": "input", "from": "source"}[menu]})
     source = seeing(source_picture(0))
     wait_for(lambda: studio.shows_just(source), "the source")

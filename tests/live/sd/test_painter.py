@@ -13,6 +13,7 @@ from engine.live.sd.painter import Painter
 from engine.live.sd.settings import read_settings
 from engine.models.device_work import DeviceCopies
 from engine.models.sd.edges import edges
+from engine.models.sd.pixels import soft_picture
 from tests.conftest import TinyModels
 from tests.live.sd.studio import BASE, DEFAULTS, source_picture
 from tests.support.sham_card.card import ShamCard
@@ -27,6 +28,8 @@ def model(tiny_sd: Path, tiny_models: TinyModels) -> Any:
         model=str(tiny_sd),
         loras=((str(tiny_models.lora(tiny_sd)), 0.0),),
         controlnets=(str(tiny_models.controlnet(tiny_sd)),),
+        depth=str(tiny_models.depth()),
+        pose=str(tiny_models.pose()),
     )
     return load(spec, "cpu", "float32")
 
@@ -142,18 +145,18 @@ def test_a_picture_that_overflows_in_the_vae_is_neither_shown_nor_fed_back(tiny_
     assert last is not None and np.array_equal(last.numpy(), good)
 
 
-def test_a_controlnet_gets_the_source_its_edges_or_the_masks(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_controlnet_gets_what_its_menus_say(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each is uploaded once, without a wait; the source is there already."""
     from engine.models.sd.single import paint
 
     uploads: list[str] = []
     send = DeviceCopies.send
     monkeypatch.setattr(DeviceCopies, "send", lambda self, what, shown: uploads.append(what) or send(self, what, shown))
-    source, found = source_picture(0), source_picture(1)
+    source, found, second = (source_picture(seed) for seed in range(3))
     painter = Painter(model, note=no_note)
 
-    def painted(sees: str, scale: float = 0.4, **options: Any) -> np.ndarray:
-        control = {"enable": True, "scale": scale, "source": sees}
+    def painted(sees: str, scale: float = 0.4, of: str = "source", **options: Any) -> np.ndarray:
+        control = {"enable": True, "scale": scale, "source": sees, "from": of}
         values = {f"/sd/controlnet/1/{name}": value for name, value in control.items()}
         painter.take(read_settings(BASE | {"/sd/mode": "single", "/sd/lora/1/weight": 0.0} | values))
         picture = painter.paint(source, **options)
@@ -166,7 +169,20 @@ def test_a_controlnet_gets_the_source_its_edges_or_the_masks(model: Any, monkeyp
 
     black = np.zeros_like(source)
     wide = np.pad(found.repeat(3, axis=0).repeat(3, axis=1), ((0, 0), (50, 50), (0, 0)), constant_values=255)
+    soft = soft_picture(second, (64, 64))
+    first = painted("input", of="last")
+    assert np.array_equal(first, expected(source)), "before the first picture: the source"
+    second_time = painted("input", of="last")
+    assert np.array_equal(second_time, expected(first)) and not np.array_equal(second_time, first)
+    assert np.array_equal(painted("edges", of="last"), expected(edges(second_time, (64, 64))))
+    rgba = np.dstack([second, second[..., :1]])
+    assert np.array_equal(painted("edges", of="second", second=rgba), expected(edges(second, (64, 64))))
+    assert np.abs(painted("soft", of="second", second=second).astype(int) - expected(soft)).max() <= 1
+    uploads.clear()
     for ours, theirs in (
+        (painted("input", of="second", second=second), expected(second)),
+        (painted("input", of="second"), expected(black)),
+        (painted("sam3", of="second", second=second, found=found), expected(found)),
         (painted("sam3", found=found), expected(found)),
         (painted("sam3", found=wide), expected(found)),
         (painted("sam3"), expected(black)),
@@ -175,8 +191,31 @@ def test_a_controlnet_gets_the_source_its_edges_or_the_masks(model: Any, monkeyp
         (painted("sam3", found=found, scale=0.0), expected(None)),
     ):
         assert np.array_equal(ours, theirs)
-    assert uploads == ["source", "sam3"] * 3 + ["source"] * 3
+    assert uploads == ["source", "second"] * 2 + ["source", "sam3"] * 4 + ["source"] * 3
     assert len({expected(shown).tobytes() for shown in (None, black, found, source)}) == 4
+
+
+def test_what_a_network_draws_for_a_controlnet_is_a_stage_of_its_own(model: Any) -> None:
+    from engine.models.sd.pixels import Pixels
+    from engine.models.sd.single import paint
+
+    second = source_picture(2)
+    rgb = Pixels(model, 64, 64).fitted(second[None])
+    painter = Painter(model, note=no_note)
+    pictures = set()
+    for sees in ("depth", "pose"):
+        values = {"enable": True, "scale": 0.4, "source": sees, "from": "second"}
+        control = {f"/sd/controlnet/1/{name}": value for name, value in values.items()}
+        painter.take(read_settings(BASE | {"/sd/mode": "single", "/sd/lora/1/weight": 0.0} | control))
+        painted = painter.paint(source_picture(0), second=second)
+        drawn = (model.detectors[sees].draw(rgb)[0].permute(1, 2, 0) * 255).round().byte().numpy()
+        assert drawn.std() > 5, "not the same everywhere"
+        controls = [(drawn, 0.4)]
+        theirs = paint(model, source_picture(0), prompt="sea", seed=1, width=64, height=64, controls=controls)
+        assert painted is not None and np.abs(painted.pixels.astype(int) - theirs).max() <= 1
+        assert list(painter.clock.read_ms()) == ["encode", sees, "unet", "decode", "copy"]
+        pictures.add(painted.pixels.tobytes())
+    assert len(pictures) == 2
 
 
 def test_six_sizes_stay_captured_and_edges_cost_no_kernels_of_their_own(
@@ -198,9 +237,11 @@ def test_six_sizes_stay_captured_and_edges_cost_no_kernels_of_their_own(
     assert [tallied(size).captures > 0 for size in sizes * 2] == [True] * 6 + [False] * 6
     control = {"/sd/controlnet/1/enable": True}
     kernels = {}
-    for sees in ("input", "edges") * 2:
+    for sees in ("input", "edges", "soft") * 2:
         kernels[sees] = tallied(control | {"/sd/controlnet/1/source": sees}).kernels
-    assert kernels["edges"] == kernels["input"] < 60
+    assert kernels["edges"] == kernels["soft"] == kernels["input"] < 60
+    of_last = control | {"/sd/controlnet/1/from": "last"}
+    assert [tallied(of_last).captures > 0 for _ in range(3)] == [True, False, False]
 
 
 def test_a_picture_keeps_the_time_of_the_frame_it_was_made_from(model: Any) -> None:

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
+from engine.live.sd.control_images import segments
 from engine.live.sd.loop import blank, thumbnail
-from engine.live.sd.painter import segments
 from engine.models.sd.edges import covering, edges
 
 

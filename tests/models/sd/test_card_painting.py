@@ -55,10 +55,16 @@ EXTRAS: list[Change] = [
     {"/sd/controlnet/1/enable": True},
     {"/sd/controlnet/1/scale": 0.4, "/sd/controlnet/1/source": "input"},
     {"/sd/controlnet/1/source": "sam3"},
+    {"/sd/controlnet/1/source": "soft", "/sd/controlnet/1/from": "last"},
+    {"/sd/controlnet/1/source": "depth", "/sd/controlnet/1/from": "source"},
+    {"/sd/controlnet/1/source": "pose", "/sd/controlnet/2/enable": True, "/sd/controlnet/2/source": "edges"},
+    {"/sd/controlnet/2/mode": "tile"},
+    {"/sd/controlnet/2/enable": False},
     {"/sd/controlnet/1/enable": False, "/sd/ip_adapter/image": "first.png", "/sd/ip_adapter/scale": 0.6},
     {"/sd/ip_adapter/image": "second.png", "/sd/ip_adapter/scale": 0.9},
+    {"/sd/ip_adapter/image_b": "first.png", "/sd/ip_adapter/mix": 0.4},
 ]
-"""For a model with a LoRA, a ControlNet and an IP-Adapter; the images lie in the current folder."""
+"""For a model with a LoRA, ControlNets, depth, pose and an IP-Adapter; the images lie in the current folder."""
 SHORT: list[Change] = [
     {},
     {"/sd/prompt": "fire", "/sd/guidance": 2.5, "/sd/negative": "fog", "/sd/cfg_type": "full"},
@@ -82,12 +88,16 @@ DIFFERENCE = {"float32": 1, "float16": 8 if HAS_CARD else 4}
 def spec_of(models: TinyModels, family: str) -> ModelSpec:
     options, _ = FAMILIES[family]
     folder = models.sd(**options)
+    if family == "sdxl":
+        return ModelSpec(model=str(folder), controlnets=(str(models.t2i_adapter(channels=1)),))
     if family != "sd15":
         return ModelSpec(model=str(folder))
     return ModelSpec(
         model=str(folder),
         loras=((str(models.lora(folder)), 0.0),),
-        controlnets=(str(models.controlnet(folder)),),
+        controlnets=(str(models.controlnet(folder)), str(models.controlnet(folder, kinds=8))),
+        depth=str(models.depth()),
+        pose=str(models.pose()),
         ip_adapter=str(models.ip_adapter(folder)),
     )
 
@@ -129,6 +139,8 @@ def test_a_show_is_painted_from_graphs_as_by_direct_calls(
     for number, name in enumerate(("first.png", "second.png")):
         Image.fromarray(source_picture(20 + number)).save(name)
     show = SHOW + EXTRAS if family == "sd15" else SHOW if IS_SOAK else SHORT
+    if family == "sdxl":
+        show = [*show, {"/sd/controlnet/1/enable": True, "/sd/controlnet/1/source": "soft"}]
     if FAMILIES[family][1] == "float16" and not IS_SOAK:  # slow on a CPU
         show = [SHORT[0], SHORT[-1]]
     with reference_device() as device:

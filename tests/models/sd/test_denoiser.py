@@ -137,6 +137,7 @@ def test_unets_of_other_layouts_are_split_too(layout: str, is_controlled: bool, 
             "images": None,
             "guidance": None,
             "residuals": None,
+            "features": (),
         }
         pieces = PLAIN.pieces_of(unet)
         assert len(pieces) == 2 * min(len(unet.down_blocks), 3) + 1

@@ -65,6 +65,27 @@ def test_the_same_picture_again_is_not_encoded_again(model: DiffusionModel) -> N
     assert again[0].abs().sum() > 0 and not torch.equal(again[0], first[0])
 
 
+def test_two_pictures_are_mixed_in_what_the_encoder_says_of_them(model: DiffusionModel) -> None:
+    adapter, other = model.ip_adapter, source_picture(seed=2, side_px=48)
+    encoded: list[int] = []
+
+    def mixed(share: float, picture: Any = SHOWN, second: Any = other) -> torch.Tensor:
+        adapter.mix_in(second, share)
+        (tokens,), _ = adapter.encode(picture)
+        return tokens
+
+    first, last = (mixed(0.0, each, None) for each in (SHOWN, other))
+    embeds = [adapter._embedded(each)[0] for each in (SHOWN, other)]
+    hook = adapter.modules()[0].register_forward_hook(lambda *_: encoded.append(1))
+    assert torch.equal(mixed(0.0), first) and torch.equal(mixed(1.0), last) and not torch.equal(first, last)
+    assert torch.allclose(mixed(0.25), adapter._tokens(0.75 * embeds[0] + 0.25 * embeds[1]), atol=1e-6)
+    assert torch.equal(mixed(0.25, None), last) and torch.equal(mixed(0.25, SHOWN, None), first)
+    assert not mixed(0.5, None, None).any() and not mixed(0.0, None).any()
+    hook.remove()
+    adapter.mix_in(None, 0.0)
+    assert not encoded, "a moving mix encodes no picture"
+
+
 def test_an_adapter_without_its_image_encoder_says_so(tiny_sd: Path, adapter: Path, tmp_path: Path) -> None:
     alone = tmp_path / "folder" / "alone.safetensors"
     alone.parent.mkdir()

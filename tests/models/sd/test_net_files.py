@@ -113,7 +113,7 @@ def test_a_controlnet_with_unsupported_inputs_is_refused(shelf: Shelf) -> None:
     for values, says in (
         ({"conditioning_channels": 6}, "takes pictures of 6 channels"),
         ({"encoder_hid_dim": 4096, "encoder_hid_dim_type": "text_proj"}, "texts of another encoder"),
-        ({"num_control_type": 6}, "a ControlNet union"),
+        ({"num_control_type": 6}, "incomplete ControlNet Union, task_embedding"),
         ({"class_embed_type": "timestep"}, "takes classes"),
         ({"controlnet_conditioning_channel_order": "hsv"}, "supported: rgb, bgr"),
         ({"block_out_channels": [32, 128]}, r"block_out_channels \[32, 128\]"),

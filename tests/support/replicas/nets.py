@@ -146,16 +146,11 @@ def smaller_file(shelf: Shelf) -> ModelSpec:
     return with_controlnet(shelf, "sdxl", file)
 
 
-def union(shelf: Shelf, class_name: str) -> ModelSpec:
-    """Nineteen tensors more than a ControlNetModel has (diffusers, controlnet_union.py)."""
-    folder = controlnet_folder(shelf, "sdxl", _class_name=class_name)
-    file = folder / "diffusion_pytorch_model.safetensors"
-    names = ["task_embedding", "spatial_ch_projs.weight", "spatial_ch_projs.bias"]
-    names += [f"control_add_embedding.linear_{n}.{part}" for n in (1, 2) for part in ("weight", "bias")]
-    layer = "attn.in_proj_weight attn.in_proj_bias attn.out_proj.weight attn.out_proj.bias ln_1.weight ln_1.bias " \
-        "mlp.c_fc.weight mlp.c_fc.bias mlp.c_proj.weight mlp.c_proj.bias ln_2.weight ln_2.bias"  # fmt: skip
-    names += [f"transformer_layes.0.{part}" for part in layer.split()]
-    save_file(load_file(file) | {name: torch.zeros(2, 2) for name in names}, file)
+def union(shelf: Shelf, class_name: str, kinds: int = 6) -> ModelSpec:
+    """As xinsir publishes it: its configuration is that of a ControlNetModel, without the number of kinds."""
+    folder = shelf.folder / "union"
+    shutil.copytree(shelf.tiny.controlnet(shelf.tiny.sd(kind="sdxl"), kinds=kinds), folder, dirs_exist_ok=True)
+    edit_config(folder, _class_name=class_name, num_control_type=None, num_trans_channel=None, num_proj_channel=None)
     shelf.put_on_hub("xinsir/controlnet-union-sdxl-1.0", folder)
     return with_controlnet(shelf, "sdxl", "xinsir/controlnet-union-sdxl-1.0")
 
@@ -380,7 +375,7 @@ CONTROLNETS = [
     works(SHUFFLE_FILE, original_file, "named a shuffle one", source=COMFY, name=SHUFFLE_FILE, prefix=""),
     works("diffusers_xl_canny_small.safetensors", smaller_file, source=SINGLE),
     *(
-        refused(f"{UNION} as {kind}", union, "a ControlNet union", CANNY_XL, class_name=kind)
+        works(f"{UNION} as {kind}", union, source=DIFFUSERS, class_name=kind)
         for kind in ("ControlNetUnionModel", "ControlNetModel")
     ),
     refused(

@@ -175,9 +175,9 @@ def _controlnet(number: int) -> tuple[Knob, Knob]:
             write=write,
         )
 
-    sees = "edges: outlines of the picture, white on black; input: the picture itself."
+    sees = "edges: outlines of the picture, white on black; soft: blurred ones; input: the picture itself."
     return (
-        turning("sees", label="sees", kind="choice", choices=("edges", "input"), about=sees),
+        turning("sees", label="sees", kind="choice", choices=("edges", "soft", "input"), about=sees),
         turning(
             "scale",
             label="scale",

@@ -20,7 +20,7 @@ from engine.models.sd.plan.other_models import PART_CLASSES
 from engine.models.sd.plan.tensor_file import headers_of, weights_of
 from engine.models.weight_files import Tensor, Weights, weights_in
 
-KIND = "ControlNetModel"
+KIND, UNION, ADAPTER = "ControlNetModel", "ControlNetUnionModel", "T2IAdapter"
 PUBLISHED_UNET: dict[str, Any] = {
     "in_channels": 4,
     "block_out_channels": (320, 640, 1280, 1280),
@@ -43,10 +43,8 @@ _HINT = re.compile(r"input_hint_block\.(\d+)\.(.+)")
 ORIGINAL = "control_model."
 """Prefix of a ControlNet's tensors in files of the original code, which may also hold the whole model."""
 PLAIN = f"supported: a plain {KIND}, such as {CONTROLNETS['sd15']} or {CONTROLNETS['sdxl']}"
-_UNION = PART_CLASSES["ControlNetUnionModel"]
 _T2I = PART_CLASSES["T2IAdapter"]
 _BY_TENSORS = (
-    (r"task_embedding|spatial_ch_projs\..+|control_add_embedding\..+|transformer_layes\..+", _UNION),
     (r"lora_controlnet", "a Control-LoRA (Stability AI's), which patches the model's own UNet"),
     (r"lllite_\w+\..+", "a ControlNet-LLLite (kohya's), which patches the model's own UNet"),
     (r"difference", "the difference between a ControlNet and its model's UNet"),
@@ -61,6 +59,8 @@ _BY_TENSORS = (
     (r"down_blocks\.\d+\.motion_modules\..+", "a SparseCtrl for AnimateDiff"),
 )
 """Patterns of tensors that only this kind of file has."""
+_OF_A_UNION = re.compile(r"task_embedding|(spatial_ch_projs|control_add_embedding|transformer_layes)\..+")
+"""Pattern of the tensors of a ControlNetUnionModel besides those of a ControlNetModel."""
 _KNOWN = re.compile(
     r"(conv_in|time_embedding|add_embedding|down_blocks|mid_block|controlnet_(cond_embedding|down_blocks|mid_block))\..+"
 )
@@ -106,12 +106,17 @@ def _of_folder(name: str, path: Path) -> ControlNetFiles:
         raise ModelError(f"{name}: not a diffusers ControlNet folder (config.json is missing){hint}")
     config = read_config(name, path)
     kind = config.get("_class_name")
-    if kind != KIND:
+    if kind not in (KIND, UNION, ADAPTER):
         raise ModelError(f"{name}: {PART_CLASSES.get(str(kind), f'a {kind}')}, which is not supported; {PLAIN}")
     weights = weights_in(path)
     if weights is None:
         raise ModelError(f"{name} has no weights{locate.how_to_get(name)}")
-    _require_known(name, headers_of(weights))
+    if kind == ADAPTER:
+        return ControlNetFiles(name=name, path=path, weights=weights, config=config)
+    tensors = headers_of(weights)
+    _require_known(name, tensors)
+    is_union = kind == UNION or bool(config.get("num_control_type"))
+    config |= _union_config(name, tensors, is_union=is_union)
     return ControlNetFiles(name=name, path=path, weights=weights, config=config)
 
 
@@ -125,7 +130,7 @@ def _of_file(name: str, path: Path, outline: NetworkOutline | None) -> ControlNe
     if is_original_controlnet(tensors):
         tensors = as_diffusers(tensors)
     _require_known(name, tensors)
-    config = config_from(name, tensors, outline.unet if outline else {})
+    config = config_from(name, tensors, outline.unet if outline else {}) | _union_config(name, tensors)
     notes: tuple[str, ...] = ()
     if _SHUFFLE.search(path.stem):
         config["global_pool_conditions"] = True
@@ -133,9 +138,26 @@ def _of_file(name: str, path: Path, outline: NetworkOutline | None) -> ControlNe
     return ControlNetFiles(name=name, path=path, weights=weights, config=config, notes=notes)
 
 
+def _union_config(name: str, tensors: Mapping[str, Tensor], *, is_union: bool = False) -> dict[str, Any]:
+    """The keys that a ControlNet Union has besides those of a ControlNet, from its shapes: published folders call
+    themselves a ControlNetModel. Empty for a plain ControlNet. ModelError for one that is a union by its file only."""
+    task, out = tensors.get("task_embedding"), tensors.get("spatial_ch_projs.weight")
+    if task is None or out is None or len(task.shape) != 2:
+        if is_union or any(map(_OF_A_UNION.fullmatch, tensors)):
+            raise ModelError(f"{name}: incomplete ControlNet Union, task_embedding or spatial_ch_projs is missing")
+        return {}
+    return {
+        "_class_name": UNION,
+        "num_control_type": task.shape[0],
+        "num_trans_channel": task.shape[1],
+        "num_trans_layer": _count(tensors, "transformer_layes."),
+        "num_proj_channel": out.shape[0],
+    }
+
+
 def _require_known(name: str, tensors: Mapping[str, Tensor]) -> None:
     """Raise ModelError for tensors that would be silently ignored."""
-    surplus = sorted(each for each in tensors if not _KNOWN.fullmatch(each))
+    surplus = sorted(each for each in tensors if not (_KNOWN.fullmatch(each) or _OF_A_UNION.fullmatch(each)))
     if surplus:
         _require_no_other(name, tensors)
         raise ModelError(f"{name}: {len(surplus)} tensors are not a ControlNet's, the first is {surplus[0]}; {PLAIN}")
@@ -148,8 +170,10 @@ def _require_no_other(name: str, tensors: Mapping[str, Tensor]) -> None:
 
 
 def _require_usable(name: str, config: Mapping[str, Any]) -> None:
-    if config.get("num_control_type"):
-        raise ModelError(f"{name}: {_UNION}, which is not supported; {PLAIN}")
+    if config["_class_name"] == ADAPTER:
+        if config.get("in_channels", 3) not in (1, 3):
+            raise ModelError(f"{name}: takes pictures of {config['in_channels']} channels; supported: 1 and 3")
+        return
     if config.get("encoder_hid_dim"):
         raise ModelError(f"{name}: takes texts of another encoder (Kolors'?), which is not supported; {PLAIN}")
     if config.get("class_embed_type") or config.get("num_class_embeds"):
@@ -165,6 +189,9 @@ def _require_usable(name: str, config: Mapping[str, Any]) -> None:
 def require_fit(name: str, config: Mapping[str, Any], outline: NetworkOutline) -> None:
     """Raise ModelError, in one line, if a ControlNet with this configuration does not fit the outline's UNet."""
     model, unet = outline.model, outline.unet
+    if config.get("_class_name") == ADAPTER:
+        _require_adapter_fit(name, config, outline)
+        return
     if "mid_block_type" in unet and unet["mid_block_type"] is None:
         raise ModelError(
             f"{name}: a ControlNet adds to the middle block of a UNet, and that of {model} has none (a small distilled "
@@ -182,6 +209,18 @@ def require_fit(name: str, config: Mapping[str, Any], outline: NetworkOutline) -
             raise ModelError(
                 f"{name}: a ControlNet made for another kind of {FAMILIES[theirs]} ({key} {others}, {model} has {ours})"
             )
+
+
+def _require_adapter_fit(name: str, config: Mapping[str, Any], outline: NetworkOutline) -> None:
+    is_xl, ours = config.get("adapter_type", "full_adapter") == "full_adapter_xl", outline.family
+    if is_xl != (ours == "sdxl"):
+        made_for = FAMILIES["sdxl" if is_xl else "sd15"]
+        take = "TencentARC publishes some for both (t2iadapter_canny_sd15v2, t2i-adapter-canny-sdxl-1.0)"
+        raise made_for_another(f"{name}: a T2I-Adapter", made_for, outline.model, FAMILIES[ours], take)
+    widths = list(outline.unet.get("block_out_channels", PUBLISHED_UNET["block_out_channels"]))
+    theirs = list(config.get("channels", PUBLISHED_UNET["block_out_channels"]))
+    if theirs[: len(widths)] != widths[: len(theirs)]:
+        raise ModelError(f"{name}: a T2I-Adapter for another UNet (channels {theirs}, {outline.model} has {widths})")
 
 
 def family_of(config: Mapping[str, Any]) -> str:

@@ -1,8 +1,8 @@
 """Decides how a model is run, from file headers and JSON only: `check` prints the plan, `load` executes it.
 
 One module decides for each part: single_file, model_folder, sampler_choice, scheduler_config, vae_choice, lora_file,
-controlnet_file, ip_adapter_file. Each problem becomes one line in `missing`, and `load` raises the first. Does not load
-torch.
+controlnet_file, detector_file, ip_adapter_file. Each problem becomes one line in `missing`, and `load` raises the
+first. Does not load torch.
 """
 
 from collections.abc import Iterable
@@ -18,6 +18,7 @@ from engine.models.pickle_file import pickle_note
 from engine.models.plain_config import ADAPTER, CONFIG, notes_on, require_no_adapter
 from engine.models.sd.plan import single_file
 from engine.models.sd.plan.controlnet_file import ControlNetFiles, examine_controlnet
+from engine.models.sd.plan.detector_file import KINDS, DetectorFiles, examine_detector
 from engine.models.sd.plan.embedding_file import EmbeddingFile, examine_embedding, text_widths
 from engine.models.sd.plan.families import MAX_CLIP_SKIP, clip_skip_note
 from engine.models.sd.plan.ip_adapter_file import IpAdapterFiles, examine_ip_adapter
@@ -73,6 +74,8 @@ class ModelPlan:
     vae: VaeChoice | None = None
     loras: tuple[LoraFile, ...] = ()
     controlnets: tuple[ControlNetFiles, ...] = ()
+    detectors: tuple[DetectorFiles, ...] = ()
+    """Those that draw control images."""
     ip_adapter: IpAdapterFiles | None = None
     embeddings: tuple[EmbeddingFile, ...] = ()
     parts: tuple[PartReport, ...] = ()
@@ -214,6 +217,12 @@ class _Planning:
                 self._add(f"controlnet {net.path.name}", net.weights, name, name)
                 self._notes += net.notes
                 plan.controlnets += (net,)
+        for part in KINDS:
+            if name := getattr(self._spec, part):
+                with self._missing.listed():
+                    detector = examine_detector(part, name)
+                    self._add(part, detector.weights, name, name)
+                    plan.detectors += (detector,)
         if self._spec.ip_adapter:
             with self._missing.listed():
                 adapter = examine_ip_adapter(self._spec.ip_adapter, self._spec.image_encoder, outline)

@@ -59,7 +59,6 @@ _UNETS: Final = (
 )
 
 PART_CLASSES: Final = {
-    "ControlNetUnionModel": "a ControlNet union, for several kinds of control images",
     "ControlNetXSAdapter": "a ControlNet-XS",
     "ControlNetXSModel": "a ControlNet-XS",
     "SD3ControlNetModel": "a ControlNet for SD 3",

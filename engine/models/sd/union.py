@@ -1,0 +1,61 @@
+"""A ControlNet Union: one network for several kinds of control images (xinsir's controlnet-union-sdxl-1.0 and promax).
+
+Which kind it sees is an input. Here each kind is a network of its own, a view of the one union, so that a kind is
+chosen like a ControlNet, and captured like one. The views share all weights.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import torch
+
+KINDS: Final = ("pose", "depth", "soft", "edges", "normal", "segments", "tile")
+"""In the order of the published networks, of which the first has no tile (diffusers, docs of ControlNetUnion)."""
+USUAL: Final = "edges"
+
+
+class UnionView(torch.nn.Module):
+    """A ControlNetUnionModel that is called like a ControlNetModel, for one kind of control image."""
+
+    def __init__(self, union: Any, place: int) -> None:
+        super().__init__()
+        self.union, self._place = union, place
+
+    @property
+    def config(self) -> Any:
+        return self.union.config
+
+    def forward(
+        self,
+        sample: torch.Tensor,
+        timestep: torch.Tensor,
+        *,
+        controlnet_cond: torch.Tensor,
+        conditioning_scale: torch.Tensor,
+        **others: Any,
+    ) -> Any:
+        kinds = torch.zeros((len(sample), self.config.num_control_type), device=sample.device)
+        kinds[:, self._place] = 1.0
+        return self.union(
+            sample,
+            timestep,
+            controlnet_cond=[controlnet_cond],
+            control_type=kinds,
+            control_type_idx=[self._place],
+            conditioning_scale=[conditioning_scale],
+            **others,
+        )
+
+
+def with_views(nets: Sequence[Any]) -> tuple[tuple[Any, ...], dict[tuple[int, str], int]]:
+    """The networks, a union as its view of USUAL, followed by its other views; and the place of each view, by the
+    place of its union in `nets` and its kind."""
+    shown, places = list(nets), {}
+    for place, net in enumerate(nets):
+        for number, kind in enumerate(KINDS[: net.config.get("num_control_type", 0)]):
+            places[place, kind] = place if kind == USUAL else len(shown)
+            if kind == USUAL:
+                shown[place] = UnionView(net, number)
+            else:
+                shown.append(UnionView(net, number))
+    return tuple(shown), places

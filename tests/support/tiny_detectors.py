@@ -1,0 +1,106 @@
+"""Tiny networks that draw control images: with random weights as files, and with known answers."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+
+from engine.models.seeded import seeded
+
+DEPTH = {
+    "backbone_config": {
+        "model_type": "dinov2",
+        "hidden_size": 16,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 2,
+        "image_size": 70,
+        "patch_size": 14,
+        "reshape_hidden_states": False,
+        "out_indices": [1, 2, 3, 4],
+    },
+    "reassemble_hidden_size": 16,
+    "neck_hidden_sizes": [4, 8, 12, 16],
+    "fusion_hidden_size": 8,
+    "head_hidden_size": 8,
+}
+POSE = {
+    "backbone_config": {
+        "model_type": "vitpose_backbone",
+        "image_size": [64, 48],
+        "patch_size": [16, 16],
+        "hidden_size": 16,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "part_features": 8,
+        "out_indices": [2],
+    },
+    "num_labels": 17,
+}
+
+
+def build_tiny_depth(folder: Path, **changes: Any) -> Path:
+    """A DepthAnything of 160 KB; `changes` of its configuration."""
+    from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation
+
+    with seeded(0):
+        network = DepthAnythingForDepthEstimation(DepthAnythingConfig(**DEPTH | changes))
+        network.head.conv3.bias.data.fill_(1.0)  # above 0, where its answer ends
+        _spread(network).save_pretrained(folder)
+    return folder
+
+
+def build_tiny_pose(folder: Path, *, experts: int = 1) -> Path:
+    """A ViTPose, or with several experts a ViTPose+."""
+    from transformers import VitPoseConfig, VitPoseForPoseEstimation
+
+    backbone = POSE["backbone_config"] | {"num_experts": experts}
+    with seeded(0):
+        network = VitPoseForPoseEstimation(VitPoseConfig(**POSE | {"backbone_config": backbone}))
+        _spread(network).save_pretrained(folder)
+    return folder
+
+
+def _spread(network: Any) -> Any:
+    """With larger weights: as built, the output is all but the same everywhere."""
+    for weight in network.parameters():
+        if weight.ndim > 1:
+            torch.nn.init.normal_(weight, std=0.2)
+    return network
+
+
+class BrightnessAsDepth(torch.nn.Module):
+    """In place of a DepthAnything: says that bright points are near."""
+
+    dtype = torch.float32
+
+    def __init__(self, *, is_metric: bool = False) -> None:
+        super().__init__()
+        kind = "metric" if is_metric else "relative"
+        self.config = SimpleNamespace(patch_size=14, depth_estimation_type=kind)
+        self.seen: torch.Tensor | None = None
+
+    def forward(self, pixel_values: torch.Tensor) -> Any:
+        self.seen = pixel_values
+        near = pixel_values.mean(dim=1) + 3.0  # above 0
+        return SimpleNamespace(predicted_depth=1.0 / near if self.config.depth_estimation_type == "metric" else near)
+
+
+class KnownPose(torch.nn.Module):
+    """In place of a ViTPose: finds the joints at given places, as Gaussians in heatmaps of 64 x 48."""
+
+    dtype, device = torch.float32, torch.device("cpu")
+
+    def __init__(self, places: torch.Tensor, scores: torch.Tensor) -> None:
+        """`places` (17, 2): x and y in pixels of the heatmaps; `scores` (17,)."""
+        super().__init__()
+        backbone = SimpleNamespace(image_size=[256, 192], num_experts=1)
+        self.config = SimpleNamespace(backbone_config=backbone)
+        x, y = torch.arange(48.0), torch.arange(64.0)[:, None]
+        apart = (x - places[:, 0, None, None]) ** 2 + (y - places[:, 1, None, None]) ** 2
+        self.heatmaps = (torch.exp(-apart / (2 * 2.0**2)) * scores[:, None, None])[None]
+        self.seen: torch.Tensor | None = None
+
+    def forward(self, pixel_values: torch.Tensor) -> Any:
+        self.seen = pixel_values
+        return SimpleNamespace(heatmaps=self.heatmaps)
