@@ -217,6 +217,8 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
             "prediction_why": model.prediction_reason,
             "device": str(model.device),
             "dtype": str(model.dtype).removeprefix("torch."),
+            "loras": "" if model.loras is None else ", ".join(model.loras.names),
+            "controlnets": len(model.controlnets),
             "memory_mb": round(self._painter.memory_mb),
         }
 
