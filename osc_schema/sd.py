@@ -25,6 +25,8 @@ LORAS = (1, 2, 3, 4)
 CONTROLNETS = (1, 2)
 PROMPTS = (1, 2, 3, 4, 5, 6, 7, 8)
 MAX_SIDE_PX = 1024
+LARGER = "2x"
+"""Item of /sd/upscale: the child publishes pictures of twice the size."""
 MASKS_SOURCE = "sam3"
 """Item of /sd/controlnet/<n>/source: the masks of found objects."""
 
@@ -277,6 +279,15 @@ AREA = Area(
             "px",
             step=64,
             words="size resolution",
+            is_confirmed=True,
+            **_RUN,
+        ),
+        menu(
+            "/sd/upscale",
+            f"off {LARGER}",
+            "How the picture gets larger. off: it is interpolated, soft; 2x: the configured upscaler doubles its width "
+            "and height.",
+            words="upscaler size resolution sharp super",
             is_confirmed=True,
             **_RUN,
         ),

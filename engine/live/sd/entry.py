@@ -12,10 +12,11 @@ from engine.live.kit.live_model import Check, DeviceTable, ListAsked, ListEntry,
 from engine.live.kit.refusing import found_by, named_in, refusing, source_there
 from engine.live.sd.folders import MODELS, path_of
 from osc_schema import Rejected, Value
-from osc_schema.sd import CHILD, CONTROLNETS, LISTS, LORAS
+from osc_schema.sd import CHILD, CONTROLNETS, LARGER, LISTS, LORAS
 
 LORA_FILES = tuple(f"/sd/lora/{n}/file" for n in LORAS)
 CONTROLNET_FILES = tuple(f"/sd/controlnet/{n}/file" for n in CONTROLNETS)
+UPSCALE = "/sd/upscale"
 BUILD = ("/sd/model", *LORA_FILES, *CONTROLNET_FILES)
 """The parameters that a process is loaded with; changing one needs a new process."""
 
@@ -69,6 +70,8 @@ class SdConfig(DeviceTable, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """The IP-Adapter's image encoder; needed only if it is not in the IP-Adapter's folder."""
     embeddings: tuple[str, ...] = ()
     """Textual inversion embeddings for use in prompts: `.safetensors`, `.pt` or `.bin` files."""
+    upscaler: str = ""
+    """A small network for /sd/upscale 2x: a `.pth` or `.safetensors` file, as realesr-animevideov3.pth."""
     clip_skip: Annotated[int, Meta(ge=0, le=12)] = 0
     """Layer of the text encoder to read, counted from the end: 1 is the last; 0: the model's own."""
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
@@ -100,6 +103,8 @@ def conditions(config: SdConfig, has_camera: Callable[[], bool]) -> Iterator[tup
             yield refusing(f"/sd/lora/{n}/weight", reason)
     for address in BUILD[1:]:
         yield found_by(address, partial(part_named, config, address))
+    if not config.upscaler:
+        yield refusing(UPSCALE, "no upscaler is configured: set upscaler under [sd]", LARGER)
     image = "/sd/ip_adapter/image"
     if not config.ip_adapter:
         yield refusing(image, "no IP-Adapter is configured: set ip_adapter under [sd]")

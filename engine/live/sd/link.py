@@ -22,6 +22,7 @@ from engine.live.sd.entry import (
     BUILD,
     CONTROLNET_FILES,
     LORA_FILES,
+    UPSCALE,
     SdConfig,
     model_named,
     part_named,
@@ -34,14 +35,14 @@ from engine.models.sd.check import check, run_line
 from engine.models.sd.spec import VAE_WORDS, ModelSpec
 from engine.params import Snapshot
 from engine.values import ComingValues, PublishedFrame, VideoFrame
-from osc_schema.sd import CHILD, CONTROLNETS, MASKS_SOURCE
+from osc_schema.sd import CHILD, CONTROLNETS, LARGER, MASKS_SOURCE
 
 LOOP = "engine.live.sd.loop:run"
 MODEL, IMAGE = BUILD[0], "/sd/ip_adapter/image"
 Build = tuple[str, ...]
 """The values of BUILD."""
 AS_CONFIGURED: Build = ("",) * len(BUILD)
-SIZE = frozenset({"/sd/width", "/sd/height"})
+SIZE = frozenset({"/sd/width", "/sd/height", UPSCALE})
 REPAINTS_ITSELF = (
     "/mode simple shows SD alone and /sd/source is the Multiverse: SD repaints itself; choose another source, or /mode "
     "multiverse"
@@ -79,6 +80,7 @@ def spec_of(config: SdConfig, model: str, chosen: Mapping[str, str] = NOTHING) -
         prediction=config.prediction,
         loras=tuple((absolute(path), weights.get(path, 1.0)) for path in loras),
         controlnets=tuple(absolute(path) for path in _parts(config, CONTROLNET_FILES, chosen)),
+        upscaler=absolute(config.upscaler),
         ip_adapter=absolute(config.ip_adapter),
         image_encoder=absolute(config.image_encoder),
         accelerator=config.accelerator,
@@ -138,7 +140,7 @@ class DiffusionLink(PictureLink[Build]):
         return [f"{self._config.model}, {how}" if how else self._config.model]
 
     def extra_pictures(self, snapshot: Snapshot) -> Mapping[str, tuple[int, int]]:
-        return {CHILD: size_of(snapshot)}
+        return {CHILD: shown_size_of(snapshot)}
 
     # -- parameters ----------------------------------------------------------------------------
 
@@ -244,7 +246,7 @@ class DiffusionLink(PictureLink[Build]):
     def show(self, scene: Scene, values: Mapping[str, object], now_s: float) -> None:
         offer = self.offer(now_s, scene.camera)
         scene.layer5_offers[CHILD] = offer
-        scene.extra_pictures[CHILD] = partial(draw_fade, offer.fade, size_of(self._values))
+        scene.extra_pictures[CHILD] = partial(draw_fade, offer.fade, shown_size_of(self._values))
         if not self._is_enabled:
             return
         asked = self._values
@@ -290,8 +292,8 @@ class DiffusionLink(PictureLink[Build]):
         self._fader.show(shown, now_s, crossfade_s)
 
     def _fit(self, frame: VideoFrame) -> VideoFrame:
-        """`frame` centre-cropped to SD's size, so that the sinks of SD's picture see a constant size."""
-        width, height = size_of(self._values)
+        """`frame` centre-cropped to the size of SD's pictures, so that their sinks see a constant size."""
+        width, height = shown_size_of(self._values)
         if self._fitted is None or self._fitted[0] is not frame or self._fitted[1].pixels.shape[:2] != (height, width):
             fitted = self._fader.fitted(frame.pixels, width, height)
             self._fitted = frame, replace(frame, pixels=fitted, source=CHILD)
@@ -306,6 +308,13 @@ def size_of(values: Snapshot) -> tuple[int, int]:
     width, height = values["/sd/width"], values["/sd/height"]
     assert isinstance(width, int) and isinstance(height, int)
     return width, height
+
+
+def shown_size_of(values: Snapshot) -> tuple[int, int]:
+    """Width and height of the pictures that the child publishes."""
+    width, height = size_of(values)
+    scale = 2 if values[UPSCALE] == LARGER else 1
+    return scale * width, scale * height
 
 
 def open_sd(entry: LiveEntry, around: Surroundings) -> DiffusionLink:

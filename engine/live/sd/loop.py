@@ -66,7 +66,10 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
         )
         self._model = model
         if model.device.type == "cpu" and is_plain:  # compiled layers cannot be interrupted
-            call_before_layers((model.unet, model.vae, *model.controlnets), self._progress.pacer.yield_within)
+            call_before_layers(
+                filter(None, (model.unet, model.vae, *model.controlnets, model.upscaler)),
+                self._progress.pacer.yield_within,
+            )
         self._painter = Painter(
             model,
             note=port.note,

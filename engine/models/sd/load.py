@@ -62,7 +62,8 @@ def weight_bytes(plan: ModelPlan, dtype: torch.dtype) -> int:
 def _random(spec: ModelSpec, device: str, dtype: torch.dtype) -> DiffusionModel:
     if spec != ModelSpec(model=spec.model, accelerator=spec.accelerator):
         raise ModelError(
-            f"{spec.model}: random weights: no LoRA, ControlNet, IP-Adapter, VAE, sampler, embedding or clip skip"
+            f"{spec.model}: random weights: no LoRA, ControlNet, IP-Adapter, VAE, sampler, embedding, upscaler or clip "
+            "skip"
         )
     model = build(spec.random_shape, device, dtype)
     model.spec = replace(model.spec, accelerator=spec.accelerator)
@@ -145,6 +146,10 @@ class _Loading:
             model.controlnets = tuple(
                 self._placed(load_controlnet(files, self.dtype)) for files in self.plan.controlnets
             )
+        if self.plan.upscaler:
+            from engine.models.sd.upscaler import load_upscaler
+
+            model.upscaler = self._placed(load_upscaler(self.plan.upscaler))
         if self.plan.ip_adapter:
             from engine.models.sd.ip_adapter import IpAdapter
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from engine.models.sd.ip_adapter import IpAdapter
     from engine.models.sd.lora import LoraSet
     from engine.models.sd.textual_inversion import Embedding
+    from engine.models.sd.upscaler import Upscaler
 
 
 UNGUIDED = ("turbo", "lightning", "hyper")
@@ -54,6 +55,7 @@ class DiffusionModel:
     zeroes_empty_negative: bool
     """True for SDXL: an empty negative text is encoded as zeros."""
     controlnets: tuple[Any, ...] = ()
+    upscaler: "Upscaler | None" = None
     ip_adapter: "IpAdapter | None" = None
     loras: "LoraSet | None" = None
     embeddings: "tuple[Embedding, ...]" = ()
@@ -98,7 +100,7 @@ class DiffusionModel:
         return bytes_of(self._tensors())
 
     def _tensors(self) -> Iterator[torch.Tensor]:
-        modules = [self.unet, self.vae, *self.text_encoders, *self.controlnets]
+        modules = [self.unet, self.vae, *self.text_encoders, *self.controlnets, self.upscaler]
         if self.ip_adapter is not None:
             modules += self.ip_adapter.modules()
             yield from self.ip_adapter.tensors()

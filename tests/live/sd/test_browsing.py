@@ -4,7 +4,6 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -135,5 +134,3 @@ def test_a_header_that_ends_the_process_is_a_reason_and_the_next_one_is_read(
 def test_every_kind_has_a_list() -> None:
     assert set(ENTRY.lists) == {"/sd", *(f"/sd/{kind}" for kind in LISTS)}
     assert all(listed(at) == [] for at in ENTRY.lists if at != "/sd"), "without folders"
-
-

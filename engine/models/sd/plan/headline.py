@@ -18,6 +18,7 @@ from engine.models.sd.plan.lora_file import examine_lora
 from engine.models.sd.plan.sampler_name import sampler_named
 from engine.models.sd.plan.tensor_file import headers_of
 from engine.models.sd.plan.unet_file import examine_unet
+from engine.models.sd.plan.upscaler_file import examine_upscaler
 from engine.models.sd.plan.vae_choice import TINY, vae_kind
 from engine.models.sd.spec import ModelSpec
 from engine.models.weight_files import Tensor, weights_in
@@ -91,6 +92,11 @@ def _vae(path: str) -> Headline:
     return Headline(family=family, what="TAESD" if kind == TINY else "full")
 
 
+def _upscaler(path: str) -> Headline:
+    file = examine_upscaler(path)
+    return Headline(what=f"by {file.factor}, {file.layers} layers of {file.width}")
+
+
 _CLASS = "vision_model.embeddings.class_embedding"
 
 
@@ -119,4 +125,5 @@ PARTS: Final[dict[str, Callable[[str], Headline]]] = {
     "ip_adapters": _ip_adapter,
     "image_encoders": _image_encoder,
     "vaes": _vae,
+    "upscalers": _upscaler,
 }
