@@ -37,6 +37,8 @@ MIN_RUNS = 2
 CALLS_A_RUN = 4  # calls in a row; more of short ones
 WARM_UP_CALLS = 3
 PAN_AMOUNT = 0.75
+UPSCALER, SMALL_UPSCALER = (18, 64, 4), (3, 8, 2)
+"""Layers, channels and factor: of realesr-animevideov3; of one for a CPU."""
 PROMPT = "a forest of glass at dawn"
 
 Call = Callable[[], object]
@@ -70,6 +72,8 @@ def _measure(asked: SdBench, progress: Progress) -> dict[str, Any]:
         if asked.pan:
             progress(f"{shape}: a slow pan", (done + 1) / len(shapes))
             result.setdefault("pan", {})[shape] = bench.pan(min(asked.size), asked.pan)
+        progress(f"{shape}: the upscaler", (done + 1) / len(shapes))
+        result.setdefault("upscale", {})[shape] = bench.upscale(min(asked.size))
         bench.close()
     return result
 
@@ -183,12 +187,32 @@ class _ShapeBench:
             "times_the_time": round(times[str(PAN_AMOUNT)] / times["0.0"], 3),
         }
 
+    def upscale(self, side: int) -> dict[str, Any]:
+        """The time of /sd/upscale 2x for a picture, with random weights: as realesr-animevideov3 has them, on a CPU of a
+        small network, because that would take seconds."""
+        from engine.models.device_work import in_fastest_layout
+        from engine.models.sd.upscaler import Upscaler
+
+        device = self._model.device
+        layers, width, factor = SMALL_UPSCALER if device.type == "cpu" else UPSCALER
+        network = Upscaler(layers, width, factor).requires_grad_(False).eval().to(device, self._model.dtype)
+        self._model.upscaler = in_fastest_layout(network, device)
+        painter = self._painter(side, 1, has_graphs=True, upscale="2x")
+        black = np.zeros((side, side, 3), np.uint8)
+        taken_ms = []
+        for _ in range(WARM_UP_CALLS + MIN_CALLS):
+            painter.paint(black)
+            taken_ms.append(painter.clock.read_ms()["upscale"])
+        self._model.upscaler = None
+        median_ms = statistics.median(taken_ms[WARM_UP_CALLS:])
+        return {"size": side, "layers": layers, "channels": width, "upscale_ms": round(median_ms, 3)}
+
     def close(self) -> None:
         """Free the memory for the next shape."""
         del self._model
         self._rival.close()
 
-    def _painter(self, side: int, steps: int, *, has_graphs: bool, consistency: float = 0.0) -> Any:
+    def _painter(self, side: int, steps: int, *, has_graphs: bool, consistency: float = 0.0, upscale: str = "off") -> Any:
         """A painter as in the child, past its first picture. `steps` real steps: twice as many at half strength."""
         from engine.live.sd.painter import Painter
         from engine.live.sd.settings import read_settings
@@ -204,7 +228,8 @@ class _ShapeBench:
 
         painter = Painter(self._model, note=note, calls=calls_for if has_graphs else lambda *_: DirectCalls())
         values = {"/sd/prompt": PROMPT, "/sd/width": side, "/sd/height": side, "/sd/consistency": consistency}
-        painter.take(read_settings(values | {"/sd/steps": 2 * steps, "/sd/strength": 0.5}))
+        values |= {"/sd/upscale": upscale, "/sd/steps": 2 * steps, "/sd/strength": 0.5}
+        painter.take(read_settings(values))
         black = np.zeros((side, side, 3), np.uint8)
         # A stream of several steps fills first; then it compiles beside the plain parts: two lines.
         while painter.paint(black) is None or not (self._is_plain or len(compiled) > 1):
