@@ -188,8 +188,8 @@ class _ShapeBench:
         }
 
     def upscale(self, side: int) -> dict[str, Any]:
-        """The time of /sd/upscale 2x for a picture, with random weights: as realesr-animevideov3 has them, on a CPU of a
-        small network, because that would take seconds."""
+        """The time of /sd/upscale 2x for a picture, with random weights: as many as realesr-animevideov3 has, on a CPU
+        few, because it would take seconds."""
         from engine.models.device_work import in_fastest_layout
         from engine.models.sd.upscaler import Upscaler
 
@@ -212,7 +212,9 @@ class _ShapeBench:
         del self._model
         self._rival.close()
 
-    def _painter(self, side: int, steps: int, *, has_graphs: bool, consistency: float = 0.0, upscale: str = "off") -> Any:
+    def _painter(
+        self, side: int, steps: int, *, has_graphs: bool, consistency: float = 0.0, upscale: str = "off"
+    ) -> Any:
         """A painter as in the child, past its first picture. `steps` real steps: twice as many at half strength."""
         from engine.live.sd.painter import Painter
         from engine.live.sd.settings import read_settings
