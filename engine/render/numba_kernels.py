@@ -115,19 +115,20 @@ def sharp_row(layer: Rgb, xs: Row, ys: Row, pixels: np.ndarray, block: Block) ->
     for i in range(xs.size):
         x, y = xs[i] * scale_x + from_x, ys[i] * scale_y + from_y
         left, top = int32(np.floor(x)) - 1, int32(np.floor(y)) - 1
-        red, green, blue = ZERO, ZERO, ZERO
+        share = x - float32(left)
+        first, second, third, last = cubic(share), cubic(share - ONE), cubic(TWO - share), cubic(THREE - share)
+        x0, x1 = min(max(left, 0), width - 1), min(max(left + 1, 0), width - 1)
+        x2, x3 = min(max(left + 2, 0), width - 1), min(max(left + 3, 0), width - 1)
+        for c in range(3):
+            layer[c, i] = ZERO
         for down in range(4):
             row = min(max(top + down, 0), height - 1)
-            weight_y = cubic(abs(y - float32(top + down)))
-            for across in range(4):
-                column = min(max(left + across, 0), width - 1)
-                weight = weight_y * cubic(abs(x - float32(left + across)))
-                red += weight * pixels[row, column, 0]
-                green += weight * pixels[row, column, 1]
-                blue += weight * pixels[row, column, 2]
-        layer[0, i] = min(max(red / WHITE, ZERO), ONE)
-        layer[1, i] = min(max(green / WHITE, ZERO), ONE)
-        layer[2, i] = min(max(blue / WHITE, ZERO), ONE)
+            weight = cubic(abs(y - float32(top + down))) / WHITE
+            for c in range(3):
+                left_half = pixels[row, x0, c] * first + pixels[row, x1, c] * second
+                layer[c, i] += weight * (left_half + pixels[row, x2, c] * third + pixels[row, x3, c] * last)
+        for c in range(3):
+            layer[c, i] = min(max(layer[c, i], ZERO), ONE)
 
 
 @_routine

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from engine.values import ComingValues, PublishedFrame
 
 ListEntry = tuple[str, str, bool]
-"""What a list tells of one thing: the word that chooses it, its title, True if it is in use."""
+"""The word that chooses a thing in a list, its title, and True if it is in use."""
 Check = Callable[[Value], None]
 """A condition for `ParamStore.add_condition`: raises Rejected for a value that this run cannot use."""
 
@@ -112,14 +112,14 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListAsked:
-    """What the entries of a list may depend on."""
+    """The state of a run that the entries of a list may depend on."""
 
     table: Any
     """The model's own."""
     value: Callable[[str], Value]
     """The value of a parameter."""
     facts: Mapping[str, object]
-    """What the child has told of itself; empty while there is none."""
+    """The facts that the child has told; empty while there is none."""
 
     def models(self, address: str, titles: Iterable[tuple[str, str]]) -> Iterator[ListEntry]:
         """Entries of the model in the configuration, and of those with these words and titles, one of which may be the
@@ -176,8 +176,9 @@ class LiveEntry:
     implied: Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]] = lambda given, file: {}
     """`implied(given, file)`: settings that follow from the options given, by key (`NAME.index`, `params./NAME/gain`),
     and from the configuration file. An option overrides them."""
-    lists: Mapping[str, Callable[[ListAsked], Iterable[ListEntry]]] = field(default_factory=dict)
-    """What can be chosen: AT -> the entries of its command AT/list. They read the disk, on a thread of their own."""
+    lists: Mapping[str, str] = field(default_factory=dict)
+    """AT -> `module:function`, called as `function(AT, asked)` with a ListAsked: the entries of the command AT/list, what
+    can be chosen. It may read the disk."""
     calls: Mapping[str, str] = field(default_factory=dict)
     """OSC command -> name of the command sent to the child."""
 

@@ -37,11 +37,13 @@ def model_lists(
     """AT -> the entries of AT/list, of all installed models, also without those that are opened."""
     children = {model.name: model.supervisor for model in opened}
 
-    def listed(entry: LiveEntry, entries: Callable[[ListAsked], Iterable[ListEntry]]) -> Iterable[ListEntry]:
+    def listed(entry: LiveEntry, at: str, listing: str) -> Iterable[ListEntry]:
         facts = children[entry.name].status().facts if entry.name in children else {}
-        return entries(ListAsked(table=config.models[entry.name], value=store.get, facts=facts))
+        asked = ListAsked(table=config.models[entry.name], value=store.get, facts=facts)
+        entries: Iterable[ListEntry] = resolve_name(listing)(at, asked)
+        return entries
 
-    return {at: partial(listed, entry, entries) for entry in live_models() for at, entries in entry.lists.items()}
+    return {at: partial(listed, entry, at, how) for entry in live_models() for at, how in entry.lists.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

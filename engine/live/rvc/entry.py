@@ -77,7 +77,7 @@ def voice_title(config: RvcConfig, name: str) -> str:
         return f"{name} (cannot be used: {str(error).rsplit(f'{name}: ', 1)[-1]})"
 
 
-def voices(asked: ListAsked) -> Iterator[ListEntry]:
+def voices(at: str, asked: ListAsked) -> Iterator[ListEntry]:
     """The entries of /rvc/list."""
     names = names_in(asked.table.folders, (".pth", ".safetensors"))
     return asked.models(MODEL, ((name, voice_title(asked.table, name)) for name in names))
@@ -110,6 +110,6 @@ ENTRY = LiveEntry(
     opened_by="engine.live.rvc.voice:open_rvc",
     conditions=conditions,
     implied=implied,
-    lists={"/rvc": voices},
+    lists={"/rvc": "engine.live.rvc.entry:voices"},
     calls={"/rvc/empty_cache": "empty_cache"},
 )

@@ -1,4 +1,4 @@
-"""What the lists of Stable Diffusion tell of each file: its family, how it is run, if it fits; from headers only.
+"""The lists of Stable Diffusion: the family of each file, how it is run, if it fits; from headers only.
 
 `/sd/list` has the models, `/sd/KIND/list` what goes with them. What was read is kept until the file changes.
 """
@@ -31,7 +31,7 @@ _one_at_a_time = threading.Lock()
 """Lists of several kinds are asked for together, and each would start a process."""
 
 
-def model_entries(asked: ListAsked) -> Iterator[ListEntry]:
+def model_entries(at: str, asked: ListAsked) -> Iterator[ListEntry]:
     chosen = {at: str(asked.value(at)) for at in BUILD}
 
     def question(path: str) -> Question:
@@ -43,7 +43,8 @@ def model_entries(asked: ListAsked) -> Iterator[ListEntry]:
     return asked.models(BUILD[0], titles)
 
 
-def part_entries(kind: str, asked: ListAsked) -> Iterator[ListEntry]:
+def part_entries(at: str, asked: ListAsked) -> Iterator[ListEntry]:
+    kind = at.rpartition("/")[2]
     used = {str(asked.value(at)) for at in {"loras": LORA_FILES, "controlnets": CONTROLNET_FILES}.get(kind, ())}
     family = FAMILIES.get(str(asked.facts.get("family")), "")
     for name, folder, headline in _read(kind, asked.table, lambda path: Question(kind=kind, path=path)):

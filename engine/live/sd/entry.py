@@ -8,7 +8,7 @@ from typing import Annotated, Literal, get_args
 from msgspec import Meta, Struct
 
 from engine.errors import ModelError
-from engine.live.kit.live_model import Check, DeviceTable, ListAsked, ListEntry, LiveEntry, option
+from engine.live.kit.live_model import Check, DeviceTable, LiveEntry, option
 from engine.live.kit.refusing import found_by, named_in, refusing, source_there
 from engine.live.sd.folders import MODELS, path_of
 from osc_schema import Rejected, Value
@@ -144,20 +144,6 @@ def _require_places(text: Value) -> None:
         raise Rejected(str(reason)) from None
 
 
-def models(asked: ListAsked) -> Iterator[ListEntry]:
-    """The entries of /sd/list."""
-    from engine.live.sd.browsing import model_entries
-
-    return model_entries(asked)
-
-
-def parts(kind: str, asked: ListAsked) -> Iterator[ListEntry]:
-    """Those of /sd/KIND/list."""
-    from engine.live.sd.browsing import part_entries
-
-    return part_entries(kind, asked)
-
-
 ENTRY = LiveEntry(
     name=CHILD,
     title="Stable Diffusion",
@@ -169,5 +155,8 @@ ENTRY = LiveEntry(
     opened_by="engine.live.sd.link:open_sd",
     conditions=conditions,
     first_values=first_values,
-    lists={"/sd": models, **{f"/sd/{kind}": partial(parts, kind) for kind in LISTS}},
+    lists={
+        "/sd": "engine.live.sd.browsing:model_entries",
+        **{f"/sd/{kind}": "engine.live.sd.browsing:part_entries" for kind in LISTS},
+    },
 )

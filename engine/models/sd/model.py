@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from engine.models.sd.ip_adapter import IpAdapter
     from engine.models.sd.lora import LoraSet
     from engine.models.sd.textual_inversion import Embedding
-    from engine.models.sd.upscaler import Upscaler
 
 
 UNGUIDED = ("turbo", "lightning", "hyper")
@@ -55,7 +54,8 @@ class DiffusionModel:
     zeroes_empty_negative: bool
     """True for SDXL: an empty negative text is encoded as zeros."""
     controlnets: tuple[Any, ...] = ()
-    upscaler: "Upscaler | None" = None
+    upscaler: Any = None
+    """An `upscaler.Upscaler`, or None."""
     ip_adapter: "IpAdapter | None" = None
     loras: "LoraSet | None" = None
     embeddings: "tuple[Embedding, ...]" = ()

@@ -13,7 +13,7 @@ from engine.models.sd.plan.tensor_file import SAFETENSORS
 from engine.models.sd.plan.upscaler_file import COLOURS, UpscalerFile
 
 SCALE = 2
-"""Of the result; a network by 4 is averaged over 2 x 2 pixels."""
+"""Factor of the result; a network by 4 is averaged over 2 x 2 pixels."""
 
 
 class Upscaler(nn.Module):

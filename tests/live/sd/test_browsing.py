@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from pkgutil import resolve_name
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ def listed(at: str, *folders: Path, facts: Mapping[str, object] | None = None, *
     for name, value in values.items():
         store.set(f"/sd/{name.replace('__', '/')}", value)
     asked = ListAsked(table=config, value=store.get, facts=facts or {})
-    return list(ENTRY.lists[at](asked))
+    return list(resolve_name(ENTRY.lists[at])(at, asked))
 
 
 def test_a_model_is_told_with_its_family_sampler_and_memory(tiny_sd: Path, tmp_path: Path) -> None:

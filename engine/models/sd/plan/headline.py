@@ -1,4 +1,4 @@
-"""What a file in a folder of models is, in few words, from its header: for lists. Does not load torch."""
+"""Says in few words what a file in a folder of models is, from its header: for lists. Does not load torch."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +28,7 @@ class Headline(msgspec.Struct, frozen=True, kw_only=True):
     family: str = ""
     """Short name of the family of models that it is, or goes with; "" if its header does not tell."""
     what: str = ""
-    """What else there is to say, such as the sampler."""
+    """Other things to say, such as the sampler."""
     parameters: int = 0
     """Number of weights of a whole model."""
     fault: str = ""
