@@ -238,7 +238,9 @@ def open_engine(
                 shaders=shaders,
                 slots=slots,
                 regions=closing(RegionMapper(warnings.report)),
-                graphics=closing(GraphicsMaker(folders.data_folder(), warnings.report, is_offline=config.offline)),
+                graphics=closing(
+                    GraphicsMaker(folders.data_folder(), announcements.tell, warnings.report, is_offline=config.offline)
+                ),
                 renderer=renderer,
             ),
             outputs=OutputParts(stage=stage, sinks=sinks, previews=previews),
@@ -369,16 +371,15 @@ def _open_web(
         if config.announce:
             raise ConfigError("announce: needs OSCQuery, but web is off; set web or leave announce out")
         return None
-    host, port = split_host_port(config.web, "--web")
     name = service_name(config.name)
-    tree, hub = QueryTree(desk.store), closing(QueryHub(desk.dispatcher, warnings.report))
+    tree = QueryTree(desk.store, desk.dispatcher.feedback.last_told)
+    hub = closing(QueryHub(desk.dispatcher, warnings.report))
     tree.show_cues(desk.cues.cues)
     desk.cues.watch(lambda cues: hub.send_paths(tree.show_cues(cues)))
     desk.dispatcher.views.watch(lambda inputs: hub.send_paths(tree.show_inputs(inputs)))
     return closing(
         WebServer(
-            host,
-            port,
+            *split_host_port(config.web, "--web"),
             Served(
                 taps=previews,
                 status=status,

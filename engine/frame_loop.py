@@ -168,8 +168,7 @@ class FrameLoop:
         """Wait for the next due time, then draw and publish one picture."""
         looks, models, stopwatch = self.drawing.looks, self.parts.models, self.timing.stopwatch
         tick = self._wait_until_due()
-        started_s = stopwatch.now_s()
-        self.timing.mark.begin(started_s)
+        self.timing.mark.begin(started_s := stopwatch.now_s())
         self._begin_frame(tick)
         # All values of this frame; while one look dissolves into another, also the fade between them.
         snapshot, fade = self.desk.crossfade.snapshot()
@@ -189,6 +188,7 @@ class FrameLoop:
             self._draw(picture)
             heard = replace(features.beat, beat=beat, bpm=self.desk.tempo.bpm)
             frame = self._publish(tick, replace(features, beat=heard), scene)
+        self._attempt(partial(self.drawing.graphics.contours.follow, values, self.drawing.renderer, tick, scene.camera))
         for model in models:  # the frame is already published, so an error while feeding cannot lose it
             self._attempt(partial(model.feed, frame, scene, stopwatch.now_s()))
         self._end_frame(frame, snapshot, started_s)
@@ -327,14 +327,14 @@ class FrameLoop:
         settings = scene.region_settings(looks.shown.values)
         if not settings.is_enabled and looks.leaving is not None:
             settings = scene.region_settings(looks.leaving.values)
-        if not settings.is_enabled:
+        if not settings.is_enabled and not scene.needs_regions:
             return None
-        layer5 = scene.automatic_layer5
-        picture = layer5.picture if layer5 is not None else None
+        picture = layer5.picture if (layer5 := scene.automatic_layer5) is not None else None
         if self.outputs.stage.is_offline:
             return regions.compute(picture, settings, scene.found)
         regions.submit(picture, settings, scene.found)
-        return regions.latest()
+        scene.regions = regions.latest()
+        return scene.regions if settings.is_enabled else None
 
     @contextmanager
     def _gate_closed(self, tick: FrameId) -> Iterator[None]:

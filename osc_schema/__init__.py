@@ -1,4 +1,4 @@
-"""Declarations of all parameters and commands of the engine: the single source for validation, documents and presets.
+"""Declarations of all parameters, commands and messages: the single source for validation, documents and presets.
 
 Standard library only, so that TouchDesigner's Python and a small script can import it.
 Start with `types` (what a declaration holds), then an area's file such as `layers`; `table` collects them.
@@ -13,7 +13,18 @@ Nothing is loaded before it is used: the table loads plug-ins (`plugins`), and t
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from osc_schema.types import Accepted, Area, Argument, Command, ExtraPicture, Param, ParamType, Rejected, Value
+from osc_schema.types import (
+    Accepted,
+    Area,
+    Argument,
+    Command,
+    ExtraPicture,
+    Param,
+    ParamType,
+    Rejected,
+    ToldMessage,
+    Value,
+)
 
 if TYPE_CHECKING:
     from osc_schema.accepting import accept, unknown_address
@@ -28,8 +39,10 @@ if TYPE_CHECKING:
         PARAMS,
         RENAMED,
         SCHEMA_VERSION,
+        TOLD,
         lookup,
         lookup_command,
+        lookup_told,
         match,
         nearest,
         split_number,
@@ -54,6 +67,7 @@ __all__ = [
     "PARAMS",
     "RENAMED",
     "SCHEMA_VERSION",
+    "TOLD",
     "Accepted",
     "Area",
     "Argument",
@@ -62,11 +76,13 @@ __all__ = [
     "Param",
     "ParamType",
     "Rejected",
+    "ToldMessage",
     "Value",
     "accept",
     "is_pattern",
     "lookup",
     "lookup_command",
+    "lookup_told",
     "match",
     "nearest",
     "split_number",

@@ -22,7 +22,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from osc_schema.scale import nearest_step, scale_of
-from osc_schema.table import lookup, lookup_command, nearest
+from osc_schema.table import lookup, lookup_command, lookup_told, nearest
 from osc_schema.types import Accepted, Param, ParamType, Rejected, Value
 
 FLOAT32_EPSILON = 2.0**-23  # relative spacing of 32-bit floats: 0.98 arrives from OSC as 0.98000001907
@@ -50,10 +50,12 @@ def accept(address_or_param: str | Param, value: object) -> Accepted:
 
 
 def unknown_address(address: str) -> Rejected:
-    """The error for an address that is not a parameter; suggests similar addresses, or says that it is a command."""
+    """The error for an address that is not a parameter; suggests similar addresses, or says what else it is."""
     if lookup_command(address) is not None:
         next_step = f"send it to the running engine: multiverse osc send {_short(address)}"
         return Rejected(f"{_short(address)}: is a command, not a parameter; {next_step}")
+    if lookup_told(address) is not None:
+        return Rejected(f"{_short(address)}: is told to subscribers (/engine/notify 1); it cannot be set or asked for")
     guesses = nearest(address)
     hint = f" (nearest: {', '.join(guesses)})" if guesses else ""
     return Rejected(f"{_short(address)}: no such parameter{hint}")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from osc_schema.declare import arguments, menu, number, switch, whole
+from osc_schema.declare import arguments, menu, number, switch, told, whole
 from osc_schema.types import Area, Command, Param
 
 CHANNELS = (1, 2, 3, 4)
@@ -87,6 +87,13 @@ def _chosen(kind: str, opens: str, lists: str, argument: str = "word:s") -> tupl
     )
 
 
+_LEVELS = {
+    "rms": "root mean square",
+    "peak": "peak",
+    "low": "low band",
+    "mid": "middle band",
+    "high": "high band",
+}
 _TRANSPORT = {
     "play": "Plays on; after the end of the list, the last file again.",
     "pause": "Pauses: silence, until `/audio/file/play`.",
@@ -100,15 +107,38 @@ def _transport(name: str, what: str) -> Command:
     return Command(address=at, description=what, replies=(f"/done {at}", f"/fail {at} <reason>"))
 
 
+_FEATURES = {
+    **{name: f"Level of the channel, {what}; linear, 1 is full scale." for name, what in _LEVELS.items()},
+    "pitch": "Pitch of the channel in Hz.",
+    "onset": "1 in the first message after an onset in the channel, else 0.",
+}
+_BEATS = {
+    **{name: f"Position in the {name}, 0..1." for name in ("beat", "bar")},
+    **{name: f"1 in the first message after a hit of the {name}, else 0." for name in ("kick", "snare", "hat")},
+}
+_TOLD = (
+    *(told(f"/audio/<n>/{name}", f"{name}:f", what, CHANNELS[-1]) for name, what in _FEATURES.items()),
+    *(told(f"/audio/{name}", f"{name}:f", what) for name, what in _BEATS.items()),
+    told(
+        "/audio/file/playing",
+        "number:i tracks:i name:s state:s",
+        "The file of a list of sound files, with each change; the state is `playing`, `paused` or `ended`.",
+    ),
+    told("/audio/file/position", "position_s:f length_s:f", "Twice a second; 0 while the length is unknown."),
+    *(
+        told(f"/audio/{kind}/current", "entry:s", f"What `/audio/{kind}/open` has opened.")
+        for kind in ("input", "file", "track", "monitor")
+    ),
+    *(
+        told(f"/audio/{kind}/changed", "", f"The list of `/audio/{kind}/list` has changed.")
+        for kind in ("input", "monitor")
+    ),
+)
+
 AREA = Area(
     title="Audio",
     description="How source channels map to audio channels 1 to 4. While `/audio/features/rate_hz` is above 0, "
-    "subscribers get `/audio/<1-4>/rms`, `peak`, `low`, `mid`, `high` "
-    "(linear, 1 is full scale), `pitch` (Hz) and `onset` (1 in the first message after an onset, else 0); and "
-    "`/audio/beat` and `/audio/bar` (position in the beat and in the bar, 0..1), `/audio/kick`, `/audio/snare` "
-    "and `/audio/hat` (1 in the first message after a hit, else 0). "
-    "While a list of sound files plays, they get `/audio/file/position` (s, of s; 0 while the length is unknown) twice "
-    "a second, and `/audio/file/playing` (number, of how many, name, `playing`, `paused` or `ended`) with each change.",
+    "subscribers get the features of each channel and the beat (`/audio/1/rms`, `/audio/beat`).",
     params=(
         menu(
             "/audio/layout",
@@ -195,4 +225,5 @@ AREA = Area(
             ),
         ),
     ),
+    told=_TOLD,
 )

@@ -1,8 +1,12 @@
 """Commands that switch the camera source of layer 5 while the engine runs; `--camera` sets the first one."""
 
-from osc_schema.declare import arguments
+from osc_schema.declare import arguments, told
 from osc_schema.types import Command
 
+TOLD = (
+    told("/camera/current", "word:s", "The source of layer 5 was switched."),
+    told("/camera/changed", "count:i", "The list of `/camera/list` has changed."),
+)
 COMMANDS = (
     Command(
         address="/camera/open",

@@ -1,6 +1,6 @@
 """Commands of the cue list. It is stored in `cues.toml`, which people can read and edit."""
 
-from osc_schema.declare import arguments
+from osc_schema.declare import arguments, told
 from osc_schema.types import Area, Command
 
 MAX_FADE_S = 3600.0
@@ -80,5 +80,10 @@ AREA = Area(
                 "/fail /cue/list <reason>",
             ),
         ),
+    ),
+    told=(
+        told("/cue/current", "number:i preset:s", "A cue has started."),
+        told("/cue/failed", "number:i preset:s reason:s", "A cue could not be started."),
+        told("/cue/changed", "count:i", "The list has changed."),
     ),
 )

@@ -7,7 +7,7 @@ numbers change at once.
 from collections.abc import Iterable
 from typing import Any, Literal
 
-from osc_schema.types import Argument, Command, OutOfRange, Param, ParamType
+from osc_schema.types import Argument, Command, OutOfRange, Param, ParamType, ToldMessage
 
 SMOOTHING_MS = 30.0  # two frames at 60 fps: hides the 127 steps of a MIDI fader, too short to feel as lag
 TEXT_CHARACTERS = 1024
@@ -191,6 +191,11 @@ def pace(child: str, name: str) -> tuple[Param, ...]:
         number(f"/{child}/slice_ms", 4, 1, 50, pieces, "ms", smoothing_ms=0, **run),
         switch(f"/{child}/gate", True, f"Pauses {name} while the picture is being drawn.", **run),
     )
+
+
+def told(address: str, spec: str, description: str, last: int = 0) -> ToldMessage:
+    """A message to subscribers; `spec` as in `arguments`, `last` for `<n>` in the address."""
+    return ToldMessage(address=address, arguments=arguments(spec), description=description, last=last)
 
 
 def arguments(spec: str) -> tuple[Argument, ...]:

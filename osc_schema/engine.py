@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from osc_schema.declare import arguments, number, whole
+from osc_schema.declare import arguments, number, told, whole
 from osc_schema.types import Area, Command
 
 # Never saved: set by the command line, then by OSC.
@@ -101,5 +101,9 @@ AREA = Area(
             "after this time. 0: at once.",
             replies=("/done /smooth <address> <ms>", "/fail /smooth <reason>"),
         ),
+    ),
+    told=(
+        told("/engine/heartbeat", "count:i", "Once a second."),
+        told("/engine/warning", "line:s", "Each warning, in one line."),
     ),
 )

@@ -1,6 +1,6 @@
 """Shaders of others: a generator and four effects, each with a file and sixteen aliases of its inputs."""
 
-from osc_schema.declare import menu, number, switch, text
+from osc_schema.declare import menu, number, switch, text, told
 from osc_schema.types import Area, Command, Param
 
 GENERATOR = "generator"
@@ -113,6 +113,16 @@ AREA = Area(
                 "/fx/<slot>/error <reason>, to every subscriber, when a shader fails or is bypassed; empty: it plays",
                 "/done /fx/list <count>",
             ),
+        ),
+    ),
+    told=(
+        told("/fx/changed", "count:i", "The list of shaders has changed."),
+        told("/fx/playing", "slot:s file:s", "Another shader plays in the slot; empty: none."),
+        *(
+            told(
+                f"/fx/{slot}/error", "reason:s", "Why its shader failed or is bypassed, with its line; empty: it plays."
+            )
+            for slot in SLOTS
         ),
     ),
 )

@@ -1,6 +1,6 @@
 """Launching on the beat: which changes wait for the beat, and for which one."""
 
-from osc_schema.declare import arguments, menu
+from osc_schema.declare import arguments, menu, told
 from osc_schema.types import Area, Command
 
 QUANTA = ("now", "beat", "bar", "4_bars")
@@ -10,8 +10,12 @@ AREA = Area(
     description="Changes that start on the beat of `/tempo/source`. Presets, cues and events of shaders wait for "
     "`/launch/quantise`, and any one message for the word at its end: `/preset/load Aurora 4 bar` waits for the bar "
     "and then fades for 4 s, `/layer/1/angle 90 beat` turns on the next beat. Only one look waits: a later preset or "
-    "cue replaces it. When it starts, subscribers get `/launch/started <name>`, and `/launch/dropped <name>` if it was "
-    "taken back or replaced. Panic drops all that waits.",
+    "cue replaces it. Panic drops all that waits.",
+    told=(
+        told("/launch/queued", "name:s beats_left:i preset:s", "A change waits; again on each beat."),
+        told("/launch/started", "name:s", "What waited has started."),
+        told("/launch/dropped", "name:s", "What waited was taken back or replaced."),
+    ),
     params=(
         menu(
             "/launch/quantise",

@@ -1,6 +1,6 @@
 """Layers 1 to 4, one per audio channel, and layer 5, the camera or the SD picture."""
 
-from osc_schema.camera import COMMANDS as CAMERA_COMMANDS
+from osc_schema import camera
 from osc_schema.declare import arguments, circle, menu, number, switch
 from osc_schema.live_models import PAINTERS
 from osc_schema.types import Area, Command, Param
@@ -152,6 +152,7 @@ AREA = Area(
             description="Copies all values of one of the layers 1 to 4 to another, in one frame.",
             replies=("/done /layer/copy <from> <to>", "/fail /layer/copy <reason>"),
         ),
-        *CAMERA_COMMANDS,
+        *camera.COMMANDS,
     ),
+    told=camera.TOLD,
 )

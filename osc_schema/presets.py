@@ -3,7 +3,7 @@
 from typing import Any
 
 from osc_schema.cues import MAX_FADE_S
-from osc_schema.declare import arguments, number, text, whole
+from osc_schema.declare import arguments, number, text, told, whole
 from osc_schema.live_models import NAMES
 from osc_schema.types import Area, Command
 
@@ -163,5 +163,12 @@ AREA = Area(
                 "/done /preset/list",
             ),
         ),
+    ),
+    told=(
+        told("/preset/current", "name:s edited:i", "The current preset, and 1 once a value has been changed since."),
+        told("/preset/prepared", "name:s", "The prepared preset; empty: none."),
+        told("/preset/changed", "name:s", "This preset was saved, deleted, renamed or edited."),
+        told("/preset/replaced", "name:s", "It was saved in place of another, which is kept."),
+        told("/preset/fault", "name:s reason:s", "Why its shader cannot be shown; empty: it can again."),
     ),
 )

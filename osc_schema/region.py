@@ -3,6 +3,14 @@
 from osc_schema.declare import menu, number, switch, whole
 from osc_schema.types import Area
 
+LAYERS = (1, 2, 3, 4)
+MAX_PROMPT = 4
+
+
+def prompt_address(layer: int) -> str:
+    return f"/region/{layer}/prompt"
+
+
 AREA = Area(
     title="Regions",
     description="A map made from the camera or the SD picture that gives each pixel to one layer.",
@@ -17,8 +25,9 @@ AREA = Area(
             "/region/mode",
             "brightness colour quadrant edges sam3",
             "Source of the map: luma, hue, the four quarters of the picture, its outlines, or the objects that SAM3 "
-            "finds. sam3: the best object is region 0, the next 1, 2 and 3; tracked objects keep their region. "
-            "Quadrant is used by edges where there is no outline, and by sam3 until the first masks arrive.",
+            "finds. sam3: the best object is region 0, the next 1, 2 and 3, or as `/region/1/prompt` says; tracked "
+            "objects keep their region. Quadrant is used by edges where there is no outline, and by sam3 until the "
+            "first masks arrive.",
             words="mask zones segmentation color edges",
         ),
         number(
@@ -52,8 +61,18 @@ AREA = Area(
             "Minimum saturation in colour mode; greyer pixels are assigned by brightness.",
             words="color colour saturation grey gray",
         ),
-        whole(
-            "/region/background", 3, 0, 3, "Region of everything outside the four objects in sam3 mode (0 is layer 1)."
+        whole("/region/background", 3, 0, 3, "Region of everything outside the objects in sam3 mode (0 is layer 1)."),
+        *(
+            whole(
+                prompt_address(n),
+                0,
+                0,
+                MAX_PROMPT,
+                f"In sam3 mode the region of layer {n} is all that SAM3 finds for this prompt, /sam3/prompt/1 to 4; "
+                "layers with the same one share its objects. 0: one object, by rank, of a prompt that no layer names.",
+                words="object text segmentation",
+            )
+            for n in LAYERS
         ),
     ),
 )

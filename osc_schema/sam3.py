@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from osc_schema.declare import menu, number, of_child, pace, switch, text, whole
+from osc_schema.declare import menu, number, of_child, pace, switch, text, told, whole
 from osc_schema.types import Area, Command, ExtraPicture, FoundObjects, Param
 
 CHILD = "sam3"
@@ -12,12 +12,22 @@ PROMPTS = (1, 2, 3, 4)
 MAX_PROMPT = 4096
 """Characters. The model reads 32 tokens and warns about the rest, so that a long pasted text is not refused."""
 MAX_OBJECTS = 16
-RESOLUTIONS_PX = (336, 672, 1008)
-"""Sides that fill the model's attention windows: 24 patches of 14 px, and multiples."""
+RESOLUTIONS_PX = (336, 504, 672, 840, 1008)
+"""Sides in steps of half the model's attention window, which is 24 patches of 14 px. The model runs at any multiple of
+14 px, but fills up its windows: 350 px would be twice the work of 336."""
 
-OBJECT_ARGUMENTS = ("id", "prompt", "score", "cx", "cy", "w", "h")
-"""Arguments of `/sam3/object/<k>` in order: two ints, then five floats 0..1."""
-FOUND_OBJECTS = FoundObjects(count="/sam3/objects", at="/sam3/object/<k>", arguments=OBJECT_ARGUMENTS)
+FOUND_OBJECTS = FoundObjects(
+    count=told("/sam3/objects", "count:i", "The number of objects, with every result."),
+    each=told(
+        "/sam3/object/<n>",
+        "id:i prompt:i score:f cx:f cy:f w:f h:f",
+        "After `/sam3/objects`, each of them, best first: the number of the prompt, the score 0..1, centre and size of "
+        "the box as fractions of the picture, from the top left. In track mode an object keeps its id, until the child "
+        "process is replaced.",
+        last=MAX_OBJECTS,
+    ),
+)
+OBJECT_ARGUMENTS = tuple(argument.name for argument in FOUND_OBJECTS.each.arguments)
 
 _ASKED, _RUN, _RUNNING = of_child(CHILD)
 # Use of the masks by the engine; not sent to the child.
@@ -30,10 +40,7 @@ AREA = Area(
     description="Finds and tracks objects described in words, in a child process. Needs a model: `multiverse run "
     "--sam3 MODEL`. The masks make the regions (`/region/mode sam3`), cut out layer 5 (`/layer/5/matte`), steer a "
     "ControlNet (`/sd/controlnet/<n>/source sam3`) and are published as the textures `Multiverse SAM3` and `Multiverse "
-    "SAM3 mask`. With every result subscribers get `/sam3/objects <count>` and for each object, best first, "
-    f"`/sam3/object/<k> {' '.join(f'<{name}>' for name in OBJECT_ARGUMENTS)}`: k from 1, the number of the prompt, the "
-    "score 0..1, centre and size of the box as fractions of the picture, from the top left. In track mode an "
-    "object keeps its id, until the child process is replaced.",
+    "SAM3 mask`, and what is found is told to subscribers (`/sam3/object/1`).",
     words="ai segmentation segment mask matte cutout detect",
     pictures=(
         ExtraPicture(
@@ -52,6 +59,7 @@ AREA = Area(
         ),
     ),
     found_objects=FOUND_OBJECTS,
+    told=(FOUND_OBJECTS.count, FOUND_OBJECTS.each),
     order=20,
     params=(
         switch("/sam3/enable", False, "Switches SAM3 on. Refused without a configured model.", **_RUNNING),
@@ -112,10 +120,11 @@ AREA = Area(
             1008,
             RESOLUTIONS_PX[0],
             RESOLUTIONS_PX[-1],
-            "Side of the square that the picture is scaled to: 1008 finds most, 336 is ten times less work. The old "
-            "process keeps running until the new one is ready.",
+            "Side of the square that the picture is scaled to, in steps of 168: 1008 finds most; 840 is three quarters "
+            "of its work, 672 four tenths, 504 three tenths, 336 a tenth. Others are rounded. The old process keeps "
+            "running until the new one is ready.",
             "px",
-            step=RESOLUTIONS_PX[0],
+            step=RESOLUTIONS_PX[1] - RESOLUTIONS_PX[0],
             words="size quality speed",
             is_confirmed=True,
             **_RUN,

@@ -140,6 +140,14 @@ AREA = Area(
             **_ASKED,
         ),
         switch(
+            "/sd/regions",
+            False,
+            "Prompts by region: prompt 1 paints the region of layer 1, and so on to 4, as much as its weight says; "
+            "/sd/prompt the rest. The regions are those of /region/mode, also while /region/enable is off.",
+            words="regional mask area compose attention couple",
+            **_ASKED,
+        ),
+        switch(
             "/sd/travel/enable",
             False,
             "Travels through the prompts 1 to 8 that have a text, one after the other; their weights are not used.",
@@ -233,6 +241,10 @@ AREA = Area(
             "turbo, lightning and most Hyper-SD. At 1, models with guidance as an input (LCM_Dreamshaper_v7) get 8.",
             words="cfg scale",
         ),
+        _number(
+            "/sd/guidance_begin", 0, 0, 1, "Share of the steps from which on guidance acts; 0: from the first one on."
+        ),
+        _number("/sd/guidance_end", 1, 0, 1, "Share of the steps until which guidance acts; 1: until the last one."),
         menu(
             "/sd/cfg_type",
             "self full initialise none",

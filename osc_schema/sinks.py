@@ -45,6 +45,11 @@ KINDS = {
         argument="number or name of the display, or a part of its name",
         packages=(("glfw", "pip install glfw"),),
     ),
+    "virtualcam": SinkKind(
+        shown_as="the virtual camera (for video calls, OBS, browsers)",
+        argument="its device, such as /dev/video10 (Linux); without it the first one",
+        packages=(("pyvirtualcam", "pip install 'multiverse-engine[virtualcam]'"),),
+    ),
     "record": SinkKind(
         shown_as="the recording (with sound, MP4)",
         argument="file.mp4 (H.264), file.mov (ProRes, 10 bits), file.mkv (HEVC, 10 bits) or file.avi (Motion JPEG); "

@@ -10,6 +10,7 @@ from osc_schema import (
     banks,
     children,
     colour,
+    contour,
     cues,
     engine,
     feedback,
@@ -34,7 +35,7 @@ from osc_schema import (
 )
 from osc_schema.first_look import FIRST_LOOK
 from osc_schema.patterns import PatternIndex
-from osc_schema.types import Area, Command, ExtraPicture, Param, Value
+from osc_schema.types import Area, Command, ExtraPicture, Param, ToldMessage, Value
 
 SCHEMA_VERSION = 4
 """Incremented when an address is removed, or its range, default or meaning changes; see CHANGELOG.md here."""
@@ -59,7 +60,7 @@ that every older preset of this area contains, and the value that keeps the old 
 
 _BEFORE_MODELS = (multiverse, colour, layers, region)
 _AFTER_MODELS = (
-    *(feedback, mirror, graphics, post, fx, modulation, macros, tempo, launch, timecode, master, audio),
+    *(feedback, mirror, graphics, contour, post, fx, modulation, macros, tempo, launch, timecode, master, audio),
     *(sinks, window, presets, banks, cues, mapping, children, engine),
 )
 _DECLARED_AREAS = (
@@ -80,6 +81,7 @@ AREAS = tuple(map(_with_first_look, _DECLARED_AREAS))
 """All areas. The defaults of the parameters are the first look."""
 PARAMS: tuple[Param, ...] = tuple(param for area in AREAS for param in area.params)
 COMMANDS: tuple[Command, ...] = tuple(command for area in AREAS for command in area.commands)
+TOLD: tuple[ToldMessage, ...] = tuple(told for area in AREAS for told in area.told)
 EXTRA_PICTURES: tuple[ExtraPicture, ...] = live_models.PICTURES
 """Pictures that the engine may publish in addition to the main one."""
 FULLY_NAMED = frozenset(name for area in AREAS for name in area.fully_named)
@@ -87,6 +89,7 @@ FULLY_NAMED = frozenset(name for area in AREAS for name in area.fully_named)
 
 _PARAM_AT = {param.address: param for param in PARAMS}
 _COMMAND_AT = {command.address: command for command in COMMANDS}
+_TOLD_AT = {each.address: each for told in TOLD for each in told.fixed()}
 _INDEX = PatternIndex(_PARAM_AT)
 
 _NUMBER = re.compile(r"/([1-9][0-9]{0,2})(?=/|\Z)")
@@ -101,6 +104,11 @@ def lookup(address: str) -> Param | None:
 def lookup_command(address: str) -> Command | None:
     """The command at `address`, or None; `/cue/<n>` is also found as `/cue/1` to `/cue/999`."""
     return _COMMAND_AT.get(address) or _COMMAND_AT.get(split_number(address)[0])
+
+
+def lookup_told(address: str) -> ToldMessage | None:
+    """The message to subscribers of that address, with its number, such as `/audio/1/rms`."""
+    return _TOLD_AT.get(address)
 
 
 def split_number(address: str) -> tuple[str, int]:

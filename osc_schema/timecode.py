@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from osc_schema.declare import menu, number, switch, text, whole
+from osc_schema.declare import menu, number, switch, text, told, whole
 from osc_schema.types import Area
 
 # Settings of a show's wiring: presets, cues and panic do not change them.
@@ -13,9 +13,16 @@ AREA = Area(
     description="Follows the timecode of a show: LTC (24, 25, 29.97 drop, 30 frames/s, at 0.6 to 2 times the speed, "
     "also backward) or MTC from a MIDI port or bridge. A cue with a timecode (`/cue/timecode`) starts when it is "
     "reached; `/tempo/source timecode` lets it lead the beat. `/engine/status` shows the state: none, locked, flywheel "
-    "(the signal is missing, the time runs on) or lost; `/timecode/state <state>` tells subscribers when it changes. "
-    "While `/timecode/now/rate_hz` is above 0, subscribers get `/timecode/now <hh:mm:ss:ff> <seconds>`, counted from "
-    "the offset; drop frame is written `hh:mm:ss;ff`.",
+    "(the signal is missing, the time runs on) or lost.",
+    told=(
+        told("/timecode/state", "state:s", "Whenever it changes: none, locked, flywheel or lost."),
+        told(
+            "/timecode/now",
+            "timecode:s seconds:f",
+            "The timecode, hh:mm:ss:ff, counted from the offset, while `/timecode/now/rate_hz` is above 0; drop frame "
+            "is written `hh:mm:ss;ff`.",
+        ),
+    ),
     params=(
         menu(
             "/timecode/source",

@@ -116,6 +116,24 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ToldMessage:
+    """A message that the engine sends to subscribers by itself. It cannot be set, is in no preset and matches no
+    pattern."""
+
+    address: str
+    """`<n>`: a number from 1 to `last`."""
+    arguments: tuple[Argument, ...] = ()
+    description: str
+    """When it is sent, and what its arguments say."""
+    last: int = 0
+
+    def fixed(self) -> "tuple[ToldMessage, ...]":
+        """The messages by their real addresses: this one, or one for each number."""
+        numbers = range(1, self.last + 1)
+        return tuple(replace(self, address=self.address.replace("<n>", str(n))) for n in numbers) or (self,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExtraPicture:
     """A picture that the engine may publish in addition to the main one."""
 
@@ -159,16 +177,15 @@ class SinkKind:
 class FoundObjects:
     """The messages that subscribers get with every result of a model that finds objects."""
 
-    count: str
-    """Address of their number."""
-    at: str
-    """Address of each, with its number `<k>`, best first, from 1."""
-    arguments: tuple[str, ...]
-    """Arguments of `at`, in order."""
+    count: ToldMessage
+    """Their number."""
+    each: ToldMessage
+    """One of them, best first."""
 
     @property
     def best(self) -> str:
-        return self.at.replace("<k>", "1")
+        """Address of the first one."""
+        return self.each.fixed()[0].address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +196,7 @@ class Area:
     description: str
     params: tuple[Param, ...] = ()
     commands: tuple[Command, ...] = ()
+    told: tuple[ToldMessage, ...] = ()
     words: str = ""
     """Search words for all of its parameters, like `Param.words`."""
     pictures: tuple[ExtraPicture, ...] = ()

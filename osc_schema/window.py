@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from osc_schema.declare import NAME_CHARACTERS, arguments, menu, number, switch, text, whole
+from osc_schema.declare import NAME_CHARACTERS, arguments, menu, number, switch, text, told, whole
 from osc_schema.types import Area, Command, Param
 
 # Settings of a stage's wiring, which the window saves for each display: presets, cues and panic do not change them.
@@ -81,4 +81,5 @@ AREA = Area(
             ),
         ),
     ),
+    told=(told("/window/current", "word:s", "The display of the window; none: it is closed."),),
 )

@@ -185,9 +185,9 @@ class Sam3Bench(ModelBench):
     )
     resolution: tuple[int, ...] = option(
         (),
-        "1008, 672 or 336, repeatable. (default: 1008; tiny: 336)",
+        "1008, 840, 672, 504 or 336, repeatable. (default: 1008; tiny: 336)",
         metavar="PX",
-        parse=lambda text: int(one_of("1008", "672", "336")(text)),
+        parse=lambda text: int(one_of("1008", "840", "672", "504", "336")(text)),
     )
     prompts: tuple[int, ...] = option(
         (1,), "Number of prompts, 1 to 4, repeatable. (default: 1)", metavar="COUNT", parse=number(1, 4)

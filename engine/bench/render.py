@@ -25,9 +25,11 @@ from engine.bench.options import RenderBench, Size
 from engine.errors import MultiverseError, RenderError
 from engine.params.looks import PLAIN
 from engine.render import Look, PictureInput, Renderer, open_renderer
+from engine.render.contour_finder import ContourFinder
 from engine.render.egl_devices import chosen_gpu
+from engine.render.picture import fitted_size
 from engine.system.python_process import exit_reason
-from engine.values import ChannelFeatures
+from engine.values import ChannelFeatures, FrameId
 
 PITCHES_HZ = (110.0, 164.81, 220.0, 277.18)
 WINDOW_S = 0.05
@@ -97,6 +99,7 @@ def _gl(renderer: Renderer, frames: int, rivals: Mapping[str, Call]) -> dict[str
             "read": renderer.read_rgba,
             "still": still.draw,
             "effects": with_effects.draw,
+            "contours": Contours(renderer).find,
             "read deep": renderer.read_rgba16,
         },
         frames,
@@ -112,6 +115,7 @@ def _gl(renderer: Renderer, frames: int, rivals: Mapping[str, Call]) -> dict[str
         "post_effects_ms": ms["effects"] - ms["frame"],
         "readback_ms": ms["read"],
         "readback_16_bit_ms": ms["read deep"],
+        "contours_ms": ms["contours"],
         "flash_guard_ms": host_ms["guarded"] - host_ms["frame"],
         "all_but_pixels_ms": host_ms["guarded"],
     }
@@ -120,13 +124,15 @@ def _gl(renderer: Renderer, frames: int, rivals: Mapping[str, Call]) -> dict[str
 def _numba(renderer: Renderer, frames: int, rivals: Mapping[str, Call]) -> dict[str, float]:
     unguarded, guarded = WholeFrame(renderer, UNGUARDED), WholeFrame(renderer, {})
     with_effects = WholeFrame(renderer, UNGUARDED | EFFECTS)
-    ms = _medians_ms({"frame": unguarded.draw, "effects": with_effects.draw, **rivals}, min(frames, NUMBA_FRAMES))
+    calls = {"frame": unguarded.draw, "effects": with_effects.draw, "contours": Contours(renderer).find}
+    ms = _medians_ms({**calls, **rivals}, min(frames, NUMBA_FRAMES))
     renderer.resize(TINY_PX, TINY_PX)
     host_ms = _medians_ms({"frame": unguarded.draw, "guarded": guarded.draw}, frames)
     return {
         **{f"{name}_ms": ms[name] for name in rivals},
         "multiverse_ms": ms["frame"],
         "post_effects_ms": ms["effects"] - ms["frame"],
+        "contours_ms": ms["contours"],
         "flash_guard_ms": host_ms["guarded"] - host_ms["frame"],
         "all_but_pixels_ms": host_ms["guarded"],
     }
@@ -154,6 +160,24 @@ class WholeFrame:
         self._drawn += 1
         self._renderer.draw(picture)
         self._renderer.wait()
+
+
+class Contours:
+    """A result of contours with outlines: all that both threads do for it, ten times a second by default."""
+
+    def __init__(self, renderer: Renderer) -> None:
+        self._renderer, self._found = renderer, 0
+        self.size_px = renderer.read_rgba().shape[1::-1]
+        self._values = plain_values() | {"/contour/count": 8, "/contour/overlay": 1.0, "/contour/threshold": 0.2}
+        self._finder = ContourFinder(lambda *told: None, lambda key, line: None, is_offline=True)
+
+    def find(self) -> None:
+        self._found += 1
+        self._finder.outlines(self._values, self.size_px)
+        self._finder.follow(self._values, self, FrameId(index=self._found, time_s=float(self._found)), None)
+
+    def read_look(self, longest_px: int) -> np.ndarray:
+        return self._renderer.read_behind(fitted_size(self.size_px, longest_px), is_bare=True)
 
 
 def tones() -> np.ndarray:

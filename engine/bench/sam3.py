@@ -46,6 +46,8 @@ KEPT_BATCHES = 6  # decoded in advance and reused
 BLOCK_PICTURES = 10
 MIN_FOLLOWED = 30
 LAST_PICTURES = 50
+FILLED = 9
+"""Pictures after which each object remembers seven, as it then does until it is reconditioned."""
 READ, WRITE = "read (wait)", "write"
 
 Call = Callable[[np.ndarray], object]
@@ -206,6 +208,7 @@ class _Case:
                     for picture in block:
                         times_ms[name] += alone_ms({"": partial(call, picture)}, rounds=1, wait=self._wait)[""]
                     grown_mb[name].append((tensors_mb(model.device) - before_mb) / BLOCK_PICTURES)
+        result["by_objects"] = self._by_objects(ours, seconds)
         count = len(times_ms["ours"])
         last = min(LAST_PICTURES, count // 2)
         fps = {name: 1000.0 / float(np.mean(each[-last:])) for name, each in times_ms.items()}
@@ -216,6 +219,35 @@ class _Case:
             "fps_of_the_last": {name: round(each, 2) for name, each in fps.items()},
             "times_transformers": round(fps["ours"] / fps["transformers"], 3),
             "grown_mb_a_picture": {name: round(float(np.mean(each[settled:])), 3) for name, each in grown_mb.items()},
+        }
+
+    def _by_objects(self, ours: _Ours, seconds: float) -> dict[str, Any]:
+        """The cost of one object to the tracker, and of all in one batch, in the same run. ms: of its part of a
+        picture; times_one: the ratio; times_one_by_one: how much longer a pass for each object would take."""
+        from engine.models.sam3.shapes import following_gflop
+
+        ms: dict[int, float] = {}
+        for count in sorted({1, self._objects}):
+            ours.segmenter.max_objects = count
+            ours.segmenter.reset()
+            times_ms: list[float] = []
+            with closing(LoopedClip(self._clip, 1)) as film:
+                for batch in islice(film.batches(), FILLED):
+                    ours(batch)
+                end_s = time.perf_counter() + seconds / 2.0
+                for batch in film.batches():
+                    ours(batch)
+                    times_ms.append(ours.segmenter.clock.read_ms()["tracker"])
+                    if len(times_ms) >= MIN_CALLS and time.perf_counter() >= end_s:
+                        break
+            ms[count] = float(np.median(times_ms))
+        most, spec = max(ms), self._model.spec
+        work = following_gflop(spec.model.removeprefix("random:"), spec.resolution)
+        return {
+            "ms": {str(count): round(each, 3) for count, each in ms.items()},
+            "times_one": round(ms[most] / ms[1], 2),
+            "times_one_by_one": round(most * ms[1] / ms[most], 2),
+            "gflop": {part: round(amount, 2) for part, amount in work.items()},
         }
 
     def _streamed(self, ours: _Ours, seconds: float) -> dict[str, Any]:

@@ -160,13 +160,17 @@ class _ShapeBench:
         return result
 
     def pan(self, side: int, frames: int) -> dict[str, Any]:
-        """A pan by eight pixels a frame, with and without /sd/consistency: flicker, and time a picture."""
+        """A pan by eight pixels a frame, with and without /sd/consistency: flicker, and time a picture; also the time
+        with prompts by region."""
         from engine.models.call_times import in_turn_s
         from engine.models.sd.consistency import flicker
 
         world = panorama(side, frames)
         sources = [world[:, 8 * frame : 8 * frame + side] for frame in range(frames)]
-        painters = {amount: self._painter(side, 2, has_graphs=True, consistency=amount) for amount in (0.0, PAN_AMOUNT)}
+        painters = {
+            amount: self._painter(side, 2, has_graphs=True, **{"/sd/consistency": amount})
+            for amount in (0.0, PAN_AMOUNT)
+        }
         steady, usual = (
             flicker([copied(painters[amount].paint(source)) for source in sources][frames // 4 :], (8, 0))
             for amount in (PAN_AMOUNT, 0.0)
@@ -174,9 +178,12 @@ class _ShapeBench:
 
         def paint(painter: Any) -> Call:
             turn = itertools.cycle(sources)
-            return lambda: painter.paint(next(turn))
+            return lambda: painter.paint(next(turn), regions=quarters)
 
+        quarters = np.arange(4, dtype=np.uint8).reshape(2, 2).repeat(32, axis=0).repeat(32, axis=1)
+        of_regions = {f"/sd/prompts/{n}/text": f"{PROMPT}, {n}" for n in range(1, 5)} | {"/sd/regions": True}
         calls = {str(amount): paint(painter) for amount, painter in painters.items()}
+        calls["regions"] = paint(self._painter(side, 2, has_graphs=True, **of_regions))
         taken_s = in_turn_s(calls, self._rival.wait, rounds=MIN_RUNS, min_calls=CALLS_A_RUN)
         times = {name: statistics.median(each) for name, each in taken_s.items()}
         return {
@@ -185,6 +192,7 @@ class _ShapeBench:
             "flicker_without": round(usual, 2),
             "less": round(1.0 - steady / usual, 3),
             "times_the_time": round(times[str(PAN_AMOUNT)] / times["0.0"], 3),
+            "four_regions_times_the_time": round(times["regions"] / times["0.0"], 3),
         }
 
     def upscale(self, side: int) -> dict[str, Any]:
@@ -197,7 +205,7 @@ class _ShapeBench:
         layers, width, factor = SMALL_UPSCALER if device.type == "cpu" else UPSCALER
         network = Upscaler(layers, width, factor).requires_grad_(False).eval().to(device, self._model.dtype)
         self._model.upscaler = in_fastest_layout(network, device)
-        painter = self._painter(side, 1, has_graphs=True, upscale="2x")
+        painter = self._painter(side, 1, has_graphs=True, **{"/sd/upscale": "2x"})
         black = np.zeros((side, side, 3), np.uint8)
         taken_ms = []
         for _ in range(WARM_UP_CALLS + MIN_CALLS):
@@ -212,9 +220,7 @@ class _ShapeBench:
         del self._model
         self._rival.close()
 
-    def _painter(
-        self, side: int, steps: int, *, has_graphs: bool, consistency: float = 0.0, upscale: str = "off"
-    ) -> Any:
+    def _painter(self, side: int, steps: int, *, has_graphs: bool, **more: Any) -> Any:
         """A painter as in the child, past its first picture. `steps` real steps: twice as many at half strength."""
         from engine.live.sd.painter import Painter
         from engine.live.sd.settings import read_settings
@@ -229,9 +235,8 @@ class _ShapeBench:
             compiled.append(line)
 
         painter = Painter(self._model, note=note, calls=calls_for if has_graphs else lambda *_: DirectCalls())
-        values = {"/sd/prompt": PROMPT, "/sd/width": side, "/sd/height": side, "/sd/consistency": consistency}
-        values |= {"/sd/upscale": upscale, "/sd/steps": 2 * steps, "/sd/strength": 0.5}
-        painter.take(read_settings(values))
+        values = {"/sd/prompt": PROMPT, "/sd/width": side, "/sd/height": side, **more}
+        painter.take(read_settings(values | {"/sd/steps": 2 * steps, "/sd/strength": 0.5}))
         black = np.zeros((side, side, 3), np.uint8)
         # A stream of several steps fills first; then it compiles beside the plain parts: two lines.
         while painter.paint(black) is None or not (self._is_plain or len(compiled) > 1):

@@ -21,7 +21,7 @@ from engine.children.messages import Begin, FaultReport, Hello, ToChild
 from engine.children.port import ChildFault, ChildPort
 from engine.errors import ChildError, PipeClosedError, in_one_line
 from engine.ipc import ChildWords, ControlPipe, Gate, Phase
-from engine.system import priority, win32
+from engine.system import metal, priority, win32
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +90,7 @@ def _serve(pipe: ControlPipe[ToChild], begin: Begin) -> int:
     mailbox.open()
     pipe.send(Hello(pid=os.getpid()))
     port.wait_first()
+    metal.tell_fallback(port.note)
     try:
         _loop(begin.loop)(port)
     except ChildFault as error:

@@ -28,6 +28,7 @@ from engine.errors import SharedMemoryError
 from engine.sinks.registry import unavailable_reason
 from engine.sinks.sink import TITLES
 from engine.sinks.syphon import PROCESS_NAME
+from engine.sinks.virtualcam import missing_driver
 from engine.system import win32
 from engine.system.refused_port import refusal_reason
 from osc_schema.sinks import KINDS
@@ -506,8 +507,12 @@ def judge_sink(kind: str, reason: str, system: str) -> Check:
     return (warning if kind == texture_sink(system) else note)(f"unavailable ({reason})")
 
 
+def sink_problem(kind: str) -> str:
+    return unavailable_reason(kind) or (missing_driver() if kind == "virtualcam" else "")
+
+
 for _kind in KINDS:
-    row(f"sink {_kind}", partial(unavailable_reason, _kind), system)(partial(judge_sink, _kind))
+    row(f"sink {_kind}", partial(sink_problem, _kind), system)(partial(judge_sink, _kind))
 
 
 # -- drawing, sound, cameras, recording, inference: asked in child processes

@@ -90,9 +90,10 @@ def run(
         list[str] | None,
         typer.Option(
             metavar="[PICTURE:]KIND[=ARG]",
-            help="Where pictures go, repeatable: syphon, spout, shared, ndi, window=DISPLAY, record=FILE.mp4 (H.264;"
-            " .mov: ProRes and .mkv: HEVC, both 10 bits; .avi: Motion JPEG), snapshot=FILE.png (.16.png: 16 bits),"
-            f" dmx (light, see /sink/dmx/...), null. The prefix {PICTURE_PREFIXES} sends that picture instead;"
+            help="Where pictures go, repeatable: syphon, spout, shared, ndi, window=DISPLAY, virtualcam,"
+            " record=FILE.mp4 (H.264; .mov: ProRes and .mkv: HEVC, both 10 bits; .avi: Motion JPEG), snapshot=FILE.png"
+            " (.16.png: 16 bits), dmx (light, see /sink/dmx/...), null."
+            f" The prefix {PICTURE_PREFIXES} sends that picture instead;"
             " syphon, spout, shared and ndi include them."
             " (default: the system's texture sharing)",
         ),

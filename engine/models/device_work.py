@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -65,6 +66,12 @@ DTYPES = {
 STREAMS = 32  # number of streams in torch's pool for a CUDA device; it hands them out in turn, even those still in use
 MAX_CONVOLVED = {"mps": 65_536}
 """The longest side of a convolution's result, by kind of device; devices without a limit are not listed."""
+HALF_PRODUCTS = {"mps"}
+"""Kinds of devices on which scaled_dot_product_attention multiplies queries and keys in their own precision, and before
+it scales (torch's aten/src/ATen/native/mps/operations/Attention.mm): where they exceed float16's 65 504, the softmax of
+an infinity is NaN, and the picture is black. So it is with SD 2.x, whose UNet may ask for float32 (`upcast_attention`,
+pull request 1590 of diffusers), and with full VAEs (webui-macos-env.sh of AUTOMATIC1111's web UI). CUDA cards and CPUs
+add up in float32."""
 
 
 class _MissingDeviceError(ModelError):
@@ -188,8 +195,9 @@ def max_convolved(device: torch.device) -> int:
 
 
 def use_threads(count: int) -> None:
-    """Set the number of CPU threads for the whole process."""
+    """Set the number of CPU threads for the whole process, those of OpenCV too: by itself it takes all cores."""
     torch.set_num_threads(count)
+    cv2.setNumThreads(count)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

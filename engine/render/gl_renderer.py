@@ -181,17 +181,18 @@ class GLRenderer:
         with self._drawing_extra():
             return self._fitted.read(self._published, size_px)
 
-    def read_behind(self, size_px: tuple[int, int]) -> np.ndarray:
-        """The picture without blackout, fade and flash guard, drawn in this size.
+    def read_behind(self, size_px: tuple[int, int], *, is_bare: bool = False) -> np.ndarray:
+        """The picture without blackout, fade and flash guard, or only the look with its shaders, drawn in this size.
 
         If OpenGL runs on the CPU, single pixels are picked: there a pass of 640 x 360 costs as much as half a picture.
         """
         self.wait()
+        picture = self._bare if is_bare else self._current
         with self._drawing_extra():
             if self._behind is None:
-                return _picked(self._targets.deep_readback().read(self._current.framebuffer), size_px)
+                return _picked(self._targets.deep_readback().read(picture.framebuffer), size_px)
             self._behind.drop()
-            return self._behind.read(self._current, size_px)
+            return self._behind.read(picture, size_px)
 
     def read_rgba16(self) -> np.ndarray:
         """The same in 16 bits and without dither, (height, width, 4) uint16; drawn and read back once per picture.
@@ -247,7 +248,7 @@ class GLRenderer:
     def _start(self, targets: SizedTargets) -> None:
         """Draw into these targets from now on, starting with nothing on screen."""
         self._targets = targets
-        self._current = targets.dissolve.coming.front
+        self._current = self._bare = targets.dissolve.coming.front
         self._published = targets.turn()
         self._final, self._is_luma = Finish(1.0, None), False
         self._has_picture = False
@@ -318,6 +319,7 @@ class GLRenderer:
         if self._shaders.plays(is_leaving=is_leaving):
             self._settle()
             drawn = self._shaders.draw(drawn, is_luma=is_luma, is_leaving=is_leaving, held=held)
+        self._bare = drawn  # without texts, logo, outlines and effects
         if picture.graphics:
             drawn = self._graphics.draw(drawn, picture.graphics, self._targets.dissolve.take(drawn))
         return self._post.draw(drawn, post, picture.time_s, is_luma=is_luma, held=held)

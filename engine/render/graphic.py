@@ -8,12 +8,18 @@ premultiplied display values. graphic.glsl with the blending of OpenGL, and numb
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
 
+from engine.render.colour import hue_rgb, shader_colours
+from engine.values import item_shares
+
 Colour = tuple[float, float, float]
+_PALETTE: Final = ("deep", "first", "second", "highlight")
+_PLAIN: Final[dict[str, Colour]] = {"white": (1.0, 1.0, 1.0), "black": (0.0, 0.0, 0.0)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -43,6 +49,16 @@ class Graphic:
     blend: str
     """With s the graphic and d the picture: over s + d (1 - alpha), add s + d, screen s + d - s d, multiply
     s d + d (1 - alpha), invert s + d - 2 s d."""
+
+
+def ink_colour(name: str, hue: float, values: Mapping[str, Any]) -> Colour:
+    """The colour that a menu of `COLOURS` names."""
+    if name == "hue":
+        return hue_rgb(hue)
+    if name in _PLAIN:
+        return _PLAIN[name]
+    palette = shader_colours(item_shares(values["/colour/palette"]), round(values["/colour/shift"], 3))
+    return palette[_PALETTE.index(name)][:3]
 
 
 def letter_ink(fill: Colour, outline: Colour, opacity: float) -> tuple[tuple[float, ...], ...]:

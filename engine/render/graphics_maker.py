@@ -8,18 +8,17 @@ import logging
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final
 
 from engine.errors import RenderError
-from engine.render.colour import hue_rgb, shader_colours
-from engine.render.graphic import Colour, Graphic, GraphicImage, letter_ink, picture_ink
+from engine.render.contour_finder import ContourFinder
+from engine.render.graphic import Graphic, GraphicImage, ink_colour, letter_ink, picture_ink
 from engine.render.lettering import FontShelf, Lettering, Logo, draw_text, read_logo
 from engine.system.guarded_thread import Guard, GuardedThread
 from engine.system.reporting import Report
-from engine.values import item_shares
 from osc_schema.graphics import LOGO, TEXTS
 
 log = logging.getLogger(__name__)
@@ -29,8 +28,6 @@ MAX_WORDS_BEGUN: Final = 8
 EARLY_BEATS: Final = 0.25  # a look on the beat may begin a little before it, and the tempo be put right afterwards
 MAX_LINES: Final = 32
 MAX_WAIT_S: Final = 2.0
-_PALETTE: Final = ("deep", "first", "second", "highlight")
-_PLAIN: Final[dict[str, Colour]] = {"white": (1.0, 1.0, 1.0), "black": (0.0, 0.0, 0.0)}
 
 Asked = Lettering | Logo
 
@@ -38,8 +35,10 @@ Asked = Lettering | Logo
 class GraphicsMaker:
     """`graphics` on the render thread. The thread that draws is started when something is asked for."""
 
-    def __init__(self, folder: Path, report: Report, *, is_offline: bool) -> None:
-        """`folder` holds the folders `fonts` and `logos`. `is_offline`: each picture waits for its texts."""
+    def __init__(self, folder: Path, tell: Callable[..., object], report: Report, *, is_offline: bool) -> None:
+        """`folder` holds the folders `fonts` and `logos`. `is_offline`: each picture waits for its texts. `tell`: of
+        the contours."""
+        self.contours = ContourFinder(tell, report, is_offline=is_offline)
         self._folder, self._report, self._is_offline = folder, report, is_offline
         self._fonts = FontShelf(folder / "fonts")
         self._made: OrderedDict[Asked, GraphicImage | None] = OrderedDict()
@@ -68,7 +67,7 @@ class GraphicsMaker:
         size_px: tuple[int, int],
         is_leaving: bool = False,
     ) -> tuple[Graphic, ...]:
-        """The texts and the logo of a look with these values, in a picture of this size. Never waits, except offline.
+        """The texts, the logo and the outlines of a look, in a picture of this size. Never waits, except offline.
 
         `set_values`: the same without glides and modulation; `is_leaving`: of the look that leaves in a dissolve.
         """
@@ -96,7 +95,7 @@ class GraphicsMaker:
                     blend=values[f"{at}/blend"],
                 )
             )
-        return tuple(drawn)
+        return (*drawn, *self.contours.outlines(values, size_px))
 
     def close(self) -> None:
         """Stop the thread and wait for it, unless it hangs at a disk."""
@@ -104,6 +103,7 @@ class GraphicsMaker:
             self._is_closed = True
             self._wake.notify()
         self._thread.join(MAX_WAIT_S)
+        self.contours.close()
 
     def prepare(self, values: Mapping[str, Any]) -> None:
         """Make what a look with these values shows first, before it is on. Any thread; never waits."""
@@ -219,12 +219,7 @@ def _steps(text: str, show: str) -> list[tuple[str, ...]]:
 
 
 def _letter_ink(at: str, values: Mapping[str, Any], opacity: float) -> tuple[tuple[float, ...], ...]:
-    def colour(name: str) -> Colour:
-        if name == "hue":
-            return hue_rgb(values[f"{at}/hue"])
-        if name in _PLAIN:
-            return _PLAIN[name]
-        palette = shader_colours(item_shares(values["/colour/palette"]), round(values["/colour/shift"], 3))
-        return palette[_PALETTE.index(name)][:3]
-
-    return letter_ink(colour(values[f"{at}/colour"]), colour(values[f"{at}/outline_colour"]), opacity)
+    fill, outline = (
+        ink_colour(values[f"{at}/{name}"], values[f"{at}/hue"], values) for name in ("colour", "outline_colour")
+    )
+    return letter_ink(fill, outline, opacity)

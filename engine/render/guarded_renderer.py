@@ -56,6 +56,7 @@ class GuardedRenderer:
         self._ids = _ExtraPicture()
         self._fitted = _ExtraPicture()
         self._behind = _ExtraPicture()
+        self._bare = _ExtraPicture()
         self.is_software = self._renderer.is_software
         self.shader_driver = self._renderer.shader_driver
         """Name and version of the driver that compiles shaders; "" if none are played."""
@@ -138,6 +139,13 @@ class GuardedRenderer:
             return self._read_fitted(size_px)
 
         return read
+
+    def read_look(self, longest_px: int) -> np.ndarray:
+        """The look of the last picture without anything that is laid on it, at most this wide and high; drawn and read
+        now, before the next `draw`. While the renderer is lost, the last one that was read."""
+        size_px = fitted_size(self._size_px, longest_px)
+        rgba = self._ask(lambda renderer: renderer.read_behind(size_px, is_bare=True)) if self._is_drawn else None
+        return self._bare.held(rgba, size_px)
 
     def behind_reader(self) -> Callable[[], np.ndarray]:
         """A function that draws what plays behind a blackout, at most 640 px wide and high, and reads it: the last

@@ -105,7 +105,7 @@ class NumbaRenderer:
         with self._drawing():
             # first, so that the old ones stay if this fails
             black, published = np.zeros((height, width, 4), np.uint16), np.zeros((height, width, 4), np.uint8)
-        self._current = self._last = self._leaving = black
+        self._current = self._bare = self._last = self._leaving = black
         self._expected: np.ndarray | None = None
         self._published = published
         self._deep: np.ndarray | None = None
@@ -168,13 +168,14 @@ class NumbaRenderer:
         """All of it: the reader fits it as fast."""
         return self.read_rgba()
 
-    def read_behind(self, size_px: tuple[int, int]) -> np.ndarray:
-        """The picture without blackout, fade and flash guard, scaled to this size."""
+    def read_behind(self, size_px: tuple[int, int], *, is_bare: bool = False) -> np.ndarray:
+        """The picture without blackout, fade and flash guard, or the look and its shaders only, in this size."""
+        picture = self._bare if is_bare else self._current
         with self._drawing():
-            full = self._current.shape[1::-1]
+            full = picture.shape[1::-1]
             # As previews are scaled (engine/web/preview.py): area averaging only where pixels would be skipped.
             way = cv2.INTER_LINEAR if size_px[0] * 2 >= full[0] else cv2.INTER_AREA
-            fitted = self._current if size_px == full else cv2.resize(self._current, size_px, interpolation=way)
+            fitted = picture if size_px == full else cv2.resize(picture, size_px, interpolation=way)
             out = cv2.convertScaleAbs(fitted, alpha=1 / 257)
             out[..., 3] = 255
             return out
@@ -206,7 +207,7 @@ class NumbaRenderer:
         self._matte = (None, _NOTHING)
         self._post.release()
         self._pool, self._published_pool = PixelPool(1, 1, np.uint16), PixelPool(1, 1)
-        self._current = self._last = self._leaving = self._pool.take()
+        self._current = self._bare = self._last = self._leaving = self._pool.take()
         self._published, self._deep, self._fade = self._published_pool.take(), None, FadeState()
 
     @contextmanager
@@ -308,9 +309,10 @@ class NumbaRenderer:
         is_luma = picture.look.is_alpha_luma
         if self._shaders is not None:
             drawn = self._shaders.draw(drawn, is_luma=is_luma, is_leaving=is_leaving)
+        self._bare = drawn
         if picture.graphics and lay_row.is_ready:
-            bare, drawn = drawn, self._pool.take()
-            np.copyto(drawn, bare)
+            drawn = self._pool.take()
+            np.copyto(drawn, self._bare)
             lay_graphics(drawn, picture.graphics)
         if post.is_off or not self._post.is_ready:
             return drawn

@@ -201,9 +201,10 @@ class Renderer(Protocol):
     def read_fitted(self, size_px: tuple[int, int]) -> np.ndarray:
         """As `PublishedFrame.read_fitted` says."""
 
-    def read_behind(self, size_px: tuple[int, int]) -> np.ndarray:
+    def read_behind(self, size_px: tuple[int, int], *, is_bare: bool = False) -> np.ndarray:
         """The finished picture as it would be without blackout, fade and flash guard, scaled to this size: not larger,
-        of the same shape. (height, width, 4) uint8, opaque; may be kept. Drawn at each call, by a pass of its own."""
+        of the same shape. (height, width, 4) uint8, opaque; may be kept. Drawn at each call, by a pass of its own.
+        `is_bare`: the look with its shaders, in a dissolve the one that comes, before texts, outlines and effects."""
 
     def read_rgba16(self) -> np.ndarray:
         """The same as (height, width, 4) uint16, 65535 for white, without dither; drawn and read once per picture."""

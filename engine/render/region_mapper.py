@@ -13,6 +13,7 @@ from engine.render.picture import RegionMap
 from engine.system.guarded_thread import Guard, GuardedThread
 from engine.system.reporting import Report
 from engine.values import Segmentation, VideoFrame
+from osc_schema.region import LAYERS, prompt_address
 
 if TYPE_CHECKING:
     from engine.render.region_maps import ObjectRegions
@@ -36,6 +37,8 @@ class RegionSettings:
     """True if the picture is shown mirrored left to right; its map is too."""
     background: int
     """Region of the background, 0..3."""
+    prompts: tuple[int, ...] = (0, 0, 0, 0)
+    """Number of the prompt whose objects are each region; 0: one object, by rank."""
 
     @property
     def is_of_objects(self) -> bool:
@@ -53,6 +56,7 @@ class RegionSettings:
             sat_min=values["/region/sat_min"],
             is_mirrored=values["/layer/5/mirror"],
             background=values["/region/background"],
+            prompts=tuple(values[prompt_address(n)] for n in LAYERS),
         )
 
 
@@ -110,7 +114,7 @@ class RegionMapper:
         if source is None:
             return None
         if isinstance(source, Segmentation):
-            return _shown(self._object_regions().compute(source, background=settings.background), settings)
+            return _shown(self._object_regions().compute(source, settings.background, settings.prompts), settings)
         pixels = region_maps.reduce_picture(source.pixels)
         if settings.mode == "brightness":
             indices = region_maps.brightness_regions(pixels, is_equalised=settings.is_equalised)

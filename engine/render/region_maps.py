@@ -3,12 +3,13 @@
 Formulas: spec, "Region maps". Pictures are (height, width, 3) uint8 RGB, maps (height, width) uint8 0..3.
 """
 
+from collections.abc import Sequence
 from itertools import permutations
 
 import cv2
 import numpy as np
 
-from engine.values import Segmentation
+from engine.values import FoundObject, Segmentation
 
 
 def small_size(picture_px: tuple[int, int], widest_px: int) -> tuple[int, int]:
@@ -155,22 +156,30 @@ def _split(luma: np.ndarray, sample: np.ndarray, is_equalised: bool) -> np.ndarr
 class ObjectRegions:
     """Assigns regions to objects; an object keeps its region while it is found in every result.
 
-    The best object gets region 0, the next 1, 2 and 3; a new one gets the first free region. So layers do not swap when
-    scores cross. Without tracking, ids are ranks, so regions follow the rank.
+    A region that names a prompt gets all objects of it; of several that name the same, a new object goes to the one
+    with fewest. The others get one object each, of prompts that none names: the best object the first of them, the next
+    the second; a new one gets the first free region. So layers do not swap when scores cross. Without tracking, ids are
+    ranks, so regions follow the rank.
     """
 
     def __init__(self) -> None:
         self._region_of: dict[int, int] = {}
 
-    def compute(self, found: Segmentation, *, background: int) -> np.ndarray:
-        """(height, width) uint8 0..3, at most 320 wide; `background` where no object with a region is visible."""
-        self._assign([each.id for each in found.objects])
+    def compute(self, found: Segmentation, background: int, prompts: Sequence[int]) -> np.ndarray:
+        """(height, width) uint8 0..3, at most 320 wide; `background` where no object with a region is visible.
+        `prompts`: the number of the prompt that each region names, or 0."""
+        self._assign(found.objects, prompts)
         regions = [self._region_of.get(each.id, background) for each in found.objects]
         return np.array([background, *regions], np.uint8).take(objects_seen(found, MAX_PX))
 
-    def _assign(self, ids: list[int]) -> None:
+    def _assign(self, objects: Sequence[FoundObject], prompts: Sequence[int]) -> None:
         """Assign regions to these objects, best first."""
-        kept = {number: self._region_of[number] for number in ids if number in self._region_of}
-        free = [region for region in range(REGIONS) if region not in kept.values()]
-        newcomers = [number for number in ids if number not in kept]
-        self._region_of = kept | dict(zip(newcomers, free, strict=False))
+        named = {each.id: each.prompt if each.prompt in prompts else 0 for each in objects}
+        known = ((each, self._region_of[each]) for each in named if each in self._region_of)
+        assigned = {each: region for each, region in known if prompts[region] == named[each]}
+        for each in [new for new in named if new not in assigned]:
+            taken = list(assigned.values())
+            own = [region for region in range(REGIONS) if prompts[region] == named[each]]
+            if own and (named[each] or any(region not in taken for region in own)):
+                assigned[each] = min(own, key=taken.count)
+        self._region_of = assigned

@@ -1,14 +1,20 @@
 """CPU fallback for operations that Torch lacks on Apple's GPUs.
 
 By default Torch raises NotImplementedError in the middle of a picture. With PYTORCH_ENABLE_MPS_FALLBACK=1 it runs that
-operation on the CPU, slower, and warns once. Torch reads the variable when it is loaded
+operation on the CPU, slower, and warns of the first one only. Torch reads the variable when it is loaded
 (aten/src/ATen/mps/MPSFallback.mm), so it must be set before.
 """
 
 import os
+import re
 import sys
+import warnings
+from collections.abc import Callable
+from typing import Any
 
 VARIABLE = "PYTORCH_ENABLE_MPS_FALLBACK"
+FALLS_BACK = re.compile("The operator '([^']+)' is not currently supported on the MPS backend and will fall back")
+"""Torch's warning, as in MPSFallback.mm."""
 
 
 def fallback() -> dict[str, str]:
@@ -19,3 +25,19 @@ def fallback() -> dict[str, str]:
 def allow_fallback() -> None:
     """Set the variable for this process and those it starts. Call it before torch is imported. Idempotent."""
     os.environ.update(fallback())
+
+
+def tell_fallback(tell: Callable[[str, str], None]) -> None:
+    """Call `tell(key, line)` when torch runs an operation on the CPU instead. For a child, whose stderr nobody reads
+    while it works."""
+    if sys.platform != "darwin":
+        return
+    show = warnings.showwarning
+
+    def show_and_tell(message: Warning | str, *others: Any, **named: Any) -> None:
+        if found := FALLS_BACK.search(str(message)):
+            line = f"the Mac's GPU lacks {found[1]}: the CPU computes it, slowly (torch names only the first)"
+            tell("metal.fallback", line)
+        show(message, *others, **named)
+
+    warnings.showwarning = show_and_tell

@@ -1,6 +1,7 @@
 """The address list for programs: a JSON Schema (2020-12) of an object with canonical values by address.
 
-Properties that JSON Schema does not define are under `x-multiverse`, and so are the commands, at the top level.
+Properties that JSON Schema does not define are under `x-multiverse`, and so are the commands and the
+messages that are told, at the top level.
 """
 
 import json
@@ -8,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from osc_schema.table import SCHEMA_VERSION
-from osc_schema.types import Area, Command, Param, ParamType
+from osc_schema.types import Area, Argument, Command, Param, ParamType, ToldMessage
 
 _JSON_TYPE = {
     ParamType.FLOAT: "number",
@@ -35,6 +36,7 @@ def json_schema(areas: Iterable[Area]) -> str:
         "x-multiverse": {
             "version": SCHEMA_VERSION,
             "commands": [_command(command) for area in areas for command in area.commands],
+            "told": [_told(told) for area in areas for told in area.told],
         },
     }
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
@@ -72,10 +74,21 @@ def _property(param: Param, title: str) -> dict[str, Any]:
 def _command(command: Command) -> dict[str, Any]:
     return {
         "address": command.address,
-        "arguments": [
-            {"name": argument.name, "type": argument.type, "optional": argument.is_optional}
-            for argument in command.arguments
-        ],
+        "arguments": _arguments(command.arguments),
         "description": command.description,
         "replies": command.replies,
     }
+
+
+def _told(told: ToldMessage) -> dict[str, Any]:
+    last = {"last": told.last} if told.last else {}
+    return {
+        "address": told.address,
+        **last,
+        "arguments": _arguments(told.arguments),
+        "description": told.description,
+    }
+
+
+def _arguments(arguments: Iterable[Argument]) -> list[dict[str, Any]]:
+    return [{"name": each.name, "type": each.type, "optional": each.is_optional} for each in arguments]

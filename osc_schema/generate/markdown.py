@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from importlib import import_module
 
-from osc_schema.types import Area, Command, Param, ParamType
+from osc_schema.types import Area, Argument, Command, Param, ParamType, ToldMessage
 
 _HEAD = """\
 # OSC addresses
@@ -29,10 +29,13 @@ Send `ADDRESS VALUE` to the engine, by default at 127.0.0.1:9000, UDP or TCP.
 - **Kept**: *preset*: stored in presets; *resume*: restored by `--resume` after a crash;
   *panic*: reset to its default by `/master/panic`.
 - **Answers** go to subscribers (`/engine/notify`) and to the sender of `/get`, as `i`, `f` and `s` only.
+- **Told** messages go to subscribers by themselves, besides the values; they cannot be set or asked for. OSCQuery has
+  their last values.
 """
 
 _PARAM_ROW = "| Address | Type | Values | Default | Out of range | Glide | Kept | What it does |"
 _COMMAND_ROW = "| Command | Arguments | Answers | What it does |"
+_TOLD_ROW = "| Told | Arguments | What it says |"
 _OUT_OF_RANGE = {"clip": "clipped", "wrap": "wrapped", "reject": "rejected"}
 
 
@@ -57,6 +60,8 @@ def _section(area: Area) -> str:
         lines += [_PARAM_ROW, _rule(_PARAM_ROW), *map(_param_row, _families(area.params)), ""]
     if area.commands:
         lines += [_COMMAND_ROW, _rule(_COMMAND_ROW), *map(_command_row, area.commands), ""]
+    if area.told:
+        lines += [_TOLD_ROW, _rule(_TOLD_ROW), *map(_told_row, area.told), ""]
     return "\n".join(lines)
 
 
@@ -137,16 +142,22 @@ def _kept(param: Param) -> str:
 
 
 def _command_row(command: Command) -> str:
-    arguments = [
-        f"[{argument.name}: {argument.type}]" if argument.is_optional else f"{argument.name}: {argument.type}"
-        for argument in command.arguments
-    ]
     return _row(
         f"`{command.address}`",
-        ", ".join(arguments) or "none",
+        _arguments(command.arguments),
         "<br>".join(f"`{reply}`" for reply in command.replies) or "none",
         command.description,
     )
+
+
+def _told_row(told: ToldMessage) -> str:
+    address = told.address.replace("<n>", f"<1-{told.last}>")
+    return _row(f"`{address}`", _arguments(told.arguments), told.description)
+
+
+def _arguments(arguments: Iterable[Argument]) -> str:
+    named = ((f"{argument.name}: {argument.type}", argument.is_optional) for argument in arguments)
+    return ", ".join(f"[{name}]" if is_optional else name for name, is_optional in named) or "none"
 
 
 def _row(*cells: str) -> str:

@@ -41,7 +41,7 @@ RECEIVERS = (
 """Max's name of the system, the package, the object in it, and its attribute for the sender's name."""
 
 FOUND_OBJECTS = found_objects()
-HEARTBEAT, TOLD_OBJECTS = "/engine/heartbeat", (FOUND_OBJECTS.count, FOUND_OBJECTS.best)
+HEARTBEAT, TOLD_OBJECTS = "/engine/heartbeat", (FOUND_OBJECTS.count.address, FOUND_OBJECTS.best)
 
 _MAX_ROWS, _MAX_COLUMNS = 12, 4
 _ROW_PX, _COLUMN_PX, _LABEL_PX, _TITLE_PX, _WIRING_PX = 44, 340, 130, 30, 30
@@ -60,7 +60,7 @@ def max_patch(areas: Iterable[Area], *, host: str = HOST, port: int = PORT, list
     _picture(main)
     _objects(main)
     for at, page in enumerate(pages(areas)):
-        main.window(page.title, 620, 40 + 30 * at, _page_patcher(page))
+        main.window(page.title, 620, 40 + 28 * at, _page_patcher(page))
     text = json.dumps({"patcher": main.as_dict()}, ensure_ascii=False)
     for element in ("box", "patchline"):
         text = text.replace(f', {{"{element}"', f',\n{{"{element}"')  # one line each; quotes inside texts are escaped
@@ -161,9 +161,12 @@ def _connection(main: _Patcher, host: str, port: int, listen_port: int, addresse
 
 
 def _addresses(areas: Iterable[Area]) -> _Patcher:
-    """Dispatch messages from the engine to the `r` of their address; those without a control are dropped."""
+    """Dispatch messages from the engine to the `r` of their address; those without one are dropped. A
+    message that is told has no control, but an `r` in any patch gets it."""
+    areas = tuple(areas)
     params = (control.param for page in pages(areas) for panel in page.panels for control in panel.controls)
-    told = [HEARTBEAT, *TOLD_OBJECTS, *(param.address for param in params if param.type is not ParamType.TRIGGER)]
+    valued = (param.address for param in params if param.type is not ParamType.TRIGGER)
+    told = [*valued, *(each.address for area in areas for told in area.told for each in told.fixed())]
     patcher = _Patcher(900, 720)
     source, outlet = patcher.box("inlet", 20, 20, 30, 30, 0, "-", index=1, comment="Messages from the engine"), 0
     for column, start in enumerate(range(0, len(told), MAX_ADDRESSES)):
@@ -226,7 +229,7 @@ def _objects(main: _Patcher) -> None:
     count, best = (main.object(f"r {name}", 20 + 130 * at, 605, 120, 0, "-") for at, name in enumerate(TOLD_OBJECTS))
     parts = main.object("unpack 0 0 0. 0. 0. 0. 0.", 150, 635, 230, 1, "int int float float float float float")
     main.chain(best, parts)
-    for at, name in enumerate(("objects", *FOUND_OBJECTS.arguments)):
+    for at, name in enumerate(("objects", *(argument.name for argument in FOUND_OBJECTS.each.arguments))):
         kind = "number" if name in ("objects", "id", "prompt") else "flonum"
         box = main.box(kind, 20 + 65 * at, 665, 55, 22, 1, "- bang", parameter_enable=0)
         main.comment(name, 20 + 65 * at, 689, 60)

@@ -130,11 +130,11 @@ def _objects(main: _Canvas) -> None:
     count = main.add("obj", 20, 460, "list split 2")
     best = main.add("obj", 180, 460, "list split 3")
     parts = main.add("obj", 180, 485, "unpack f f f f f f f")
-    main.chain(main.add("obj", 20, 435, f"r {FOUND_OBJECTS.count}/in"), count)
+    main.chain(main.add("obj", 20, 435, f"r {FOUND_OBJECTS.count.address}/in"), count)
     main.chain(main.add("obj", 180, 435, f"r {FOUND_OBJECTS.best}/in"), best)
     main.cord(best, 1, parts)
-    for at, name in enumerate(("objects", *FOUND_OBJECTS.arguments)):
-        said = f"{FOUND_OBJECTS.best}/{name}" if at else FOUND_OBJECTS.count
+    for at, name in enumerate(("objects", *(argument.name for argument in FOUND_OBJECTS.each.arguments))):
+        said = f"{FOUND_OBJECTS.best}/{name}" if at else FOUND_OBJECTS.count.address
         look = f"-1e+37 1e+37 0 0 {said} empty empty 0 -8 0 10 {_COLOURS} 0 256"
         box = main.add("obj", 20 + 62 * at, 515, f"nbx 6 18 {look}")
         main.add("text", 20 + 62 * at, 536, name)

@@ -133,7 +133,7 @@ def test_without_json_the_output_is_a_table(
         ("sam3 --shape sam4 --device cpu", 1, "shape sam4: not one of sam3, tiny"),
         ("sam3 --mode video", 2, "--mode: takes image or track"),
         ("sam3 --prompts 5", 2, "--prompts: takes 1 to 4"),
-        ("sam3 --resolution 640", 2, "--resolution: takes 1008, 672 or 336"),
+        ("sam3 --resolution 640", 2, "--resolution: takes 1008, 840, 672, 504 or 336"),
         ("sd --size 100", 2, "--size: takes 64 to 8192, in steps of 64"),
         ("video --batch 65", 2, "--batch: takes 1 to 64"),
         ("video --size 100x64", 2, "--size: 100x64: both sides must be multiples of 8, 64 or more"),

@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from engine.bench import sam3
 from engine.bench.clip import PICTURES, LoopedClip, moving_discs, write_clip
+from engine.models.sam3.propagation import Propagation
+from engine.models.sam3.shapes import build
 from tests.cli.conftest import Said
 from tests.support.long_form import IS_SOAK, only_soak
 
@@ -84,8 +87,33 @@ def test_tracking_reports_memory_growth_beside_that_of_transformers(
     assert_accounted_for(case)
     assert (case["followed"], case["last"], case["objects"]) == ((30, 15, 1) if IS_SOAK else (24, 12, 1))
     assert set(case["fps_of_the_last"]) == {"ours", "transformers"} and case["times_transformers"] > 0
+    assert case["by_objects"]["times_one"] == case["by_objects"]["times_one_by_one"] == 1
     grown_mb = case["grown_mb_a_picture"]
     assert abs(grown_mb["ours"]) < 0.01 and grown_mb["transformers"] > 0.1
+
+
+def test_one_object_is_compared_with_many_in_one_run(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_clip(tmp_path / "clip.mp4", 160, 96, pictures=12)
+    model = build("tiny", 336, "cpu", torch.float32, objects=3)
+    followed: list[int] = []
+    propagated = Propagation.propagated
+
+    def noted(self: Propagation, seen: Any, memories: Any, *more: Any) -> Any:
+        followed.append(len(memories))
+        return propagated(self, seen, memories, *more)
+
+    monkeypatch.setattr(Propagation, "propagated", noted)
+    case = sam3._Case(model, ("person",), 3, 1, tmp_path / "clip.mp4")
+    figures = case._by_objects(sam3._Ours(model, "track", ("person",), 3), 0.0)
+    rounds = sam3.FILLED + sam3.MIN_CALLS
+    in_turn = [1] * (rounds - 1) + [3] * (rounds - 1)  # and none in the first picture
+    assert followed == [*in_turn, 1, 2], "the last two to count the work"
+    ms = figures["ms"]
+    assert list(ms) == ["1", "3"] and figures["times_one"] == pytest.approx(ms["3"] / ms["1"], abs=0.01)
+    assert figures["times_one_by_one"] == pytest.approx(3 * ms["1"] / ms["3"], abs=0.01)
+    assert figures["gflop"]["object"] == pytest.approx(1.8, abs=0.1)
 
 
 def test_a_clip_is_read_in_a_loop_until_it_is_closed(tmp_path: Path) -> None:

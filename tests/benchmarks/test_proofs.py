@@ -92,7 +92,7 @@ def test_the_figures_of_both_renderers_stand_beside_their_rivals(gl: Renderer, m
     )
     figures = json.loads(json.dumps(render.run(RenderBench(size=Size(width=64, height=36)), Progress())))
     assert figures["width"] == 64 and figures["frames"] == 2
-    own = {"multiverse_ms", "post_effects_ms", "flash_guard_ms", "all_but_pixels_ms"}
+    own = {"multiverse_ms", "post_effects_ms", "contours_ms", "flash_guard_ms", "all_but_pixels_ms"}
     assert own | {"look_ms", "host_ms", "publish_ms", "times_trivial", "readback_16_bit_ms"} <= figures["gl"].keys()
     assert own <= figures["numba"].keys()
     for kind, ratio, above, below in (

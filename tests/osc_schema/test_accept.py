@@ -139,6 +139,9 @@ def test_a_value_of_another_type_is_taken_as_it_is_meant() -> None:
         *(("/master/panic", pressed, True, "") for pressed in (1, 1.0, True, 127, None, "bang", [1])),
         *(("/master/panic", released, False, "") for released in (0, 0.0, False)),
         ("/sd/width", 512, 512, ""),  # in steps of 64
+        ("/sam3/resolution", 640, 672, "640 rounded to 672"),
+        ("/sam3/resolution", 504, 504, ""),
+        ("/sam3/resolution", 200, 336, "200 is outside 336..1008 (clipped to 336)"),
         *(("/sd/width", at, step, f"{at:g} rounded to {step}") for at, step in ((500, 512), (543.9, 512), (545, 576))),
         ("/sd/width", 70, 64, "70 rounded to 64"),
     ):

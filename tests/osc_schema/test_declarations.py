@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import osc_schema
-from osc_schema import COMMANDS, PARAMS, ParamType
+from osc_schema import COMMANDS, PARAMS, TOLD, ParamType
 
 PACKAGE = Path(osc_schema.__file__).parent
 
@@ -47,6 +47,23 @@ def test_every_command_declares_its_replies() -> None:
         assert optional == sorted(optional), "optional arguments come last"
 
 
+def test_messages_that_are_told_have_addresses_of_their_own_and_all_that_the_engine_tells_are_declared() -> None:
+    told = [each.address for message in TOLD for each in message.fixed()]
+    assert len(set(told)) == len(told) and not {param.address for param in PARAMS} & set(told)
+    assert all(
+        message.description.endswith(".") and ("<n>" in message.address) == bool(message.last) for message in TOLD
+    )
+    found = set()
+    for path in (PACKAGE.parent / "engine").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+                name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+                if name in ("tell", "_tell", "_broadcast", "_send_feature") and str(node.args[0].value).startswith("/"):
+                    found.add(node.args[0].value)
+    assert "/cue/current" in found
+    assert [address for address in sorted(found) if osc_schema.lookup_told(address) is None] == []
+
+
 def test_one_command_stands_for_the_numbers_1_to_999() -> None:
     cue = osc_schema.lookup_command("/cue/<n>")
     assert osc_schema.lookup_command("/cue/1") is osc_schema.lookup_command("/cue/999") is cue
@@ -64,7 +81,7 @@ def test_presets_and_panic_leave_sound_outputs_master_and_venue_alone() -> None:
     looks = [param for param in PARAMS if param.is_look]
     assert stored > {param.address for param in looks}
     assert {param.area for param in looks} == set(
-        "mode multiverse colour layer region feedback mirror text logo post fx mod lfo macro".split()
+        "mode multiverse colour layer region feedback mirror text logo contour post fx mod lfo macro".split()
     )
 
 

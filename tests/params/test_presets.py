@@ -157,7 +157,7 @@ def test_a_built_in_look_leaves_camera_prompt_regions_and_sound_alone(presets: P
         store.set_many(presets.load(name).values, by="preset")
         assert [(address, store.get(address)) for address, _ in own] == own, name
         left = {address.split("/")[1] for address in STORED - dict(presets.load(name).values).keys()}
-        assert left == {"layer", "text", "logo", "sd", "sam3", "rvc", "region", "audio"}, name
+        assert left == {"layer", "text", "logo", "sd", "sam3", "rvc", "region", "audio", "contour"}, name
 
 
 def test_built_in_presets_are_a_fresh_start_and_cannot_be_overwritten_or_deleted(presets: PresetFolder) -> None:

@@ -63,7 +63,7 @@ def maker(tmp_path: Path) -> Iterator[Callable[..., GraphicsMaker]]:
 
     def make(*, is_offline: bool = True) -> GraphicsMaker:
         lines: list[str] = []
-        one = GraphicsMaker(tmp_path, lambda key, line: lines.append(line), is_offline=is_offline)
+        one = GraphicsMaker(tmp_path, print, lambda key, line: lines.append(line), is_offline=is_offline)
         one.lines = lines  # type: ignore[attr-defined]  # for the test
         made.append(one)
         return one

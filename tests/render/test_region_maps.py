@@ -258,6 +258,9 @@ def boxes(*numbers: int) -> np.ndarray:
     return masks
 
 
+FREE = (0, 0, 0, 0)
+
+
 def region_at(indices: np.ndarray, number: int) -> int:
     """The region in the middle of a box."""
     rows, columns = PLACES[number]
@@ -293,43 +296,59 @@ def test_maps_have_the_proportions_of_the_picture_and_masks_are_scaled_before_th
 def test_the_best_four_objects_are_regions_in_front_of_each_other_and_of_the_background(found: Callable) -> None:
     result = found(boxes(3, 2, 1, 0, 4), picture_px=(640, 360))
     for background in (0, 1, 3):
-        indices = ObjectRegions().compute(result, background=background)
+        indices = ObjectRegions().compute(result, background, FREE)
         assert indices.shape == (180, 320) and indices.dtype == np.uint8 and indices.flags.c_contiguous
         assert [region_at(indices, number) for number in (3, 2, 1, 0, 4)] == [0, 1, 2, 3, background]
         assert indices[0, 0] == indices[-1, -1] == background
     masks = np.zeros((2, SIDE, SIDE), np.uint8)
     masks[0, :, 8:20] = 255
     masks[1, :, 12:] = 255
-    indices = ObjectRegions().compute(found(masks, picture_px=(32, 32)), background=3)
+    indices = ObjectRegions().compute(found(masks, picture_px=(32, 32)), 3, FREE)
     assert indices[16].tolist() == [3] * 8 + [0] * 12 + [1] * 12
-    indices = ObjectRegions().compute(found([], picture_px=(64, 36)), background=2)
+    indices = ObjectRegions().compute(found([], picture_px=(64, 36)), 2, FREE)
     assert indices.shape == (36, 64) and (indices == 2).all()
 
 
 def test_followed_objects_keep_their_regions_and_others_take_what_is_free(found: Callable) -> None:
     regions = ObjectRegions()
-    first = regions.compute(found(boxes(0, 1, 2), ids=(5, 6, 7)), background=3)
-    crossed = regions.compute(found(boxes(2, 0, 1), ids=(7, 5, 6)), background=3)
+    first = regions.compute(found(boxes(0, 1, 2), ids=(5, 6, 7)), 3, FREE)
+    crossed = regions.compute(found(boxes(2, 0, 1), ids=(7, 5, 6)), 3, FREE)
     for indices in (first, crossed):
         assert [region_at(indices, number) for number in (0, 1, 2)] == [0, 1, 2]
     regions = ObjectRegions()
-    regions.compute(found(boxes(0, 1, 2), ids=(5, 6, 7)), background=3)
-    gone = regions.compute(found(boxes(0, 2), ids=(5, 7)), background=3)
+    regions.compute(found(boxes(0, 1, 2), ids=(5, 6, 7)), 3, FREE)
+    gone = regions.compute(found(boxes(0, 2), ids=(5, 7)), 3, FREE)
     assert [region_at(gone, number) for number in (0, 1, 2)] == [0, 3, 2]
-    come = regions.compute(found(boxes(3, 4, 2, 0), ids=(9, 8, 7, 5)), background=0)
+    come = regions.compute(found(boxes(3, 4, 2, 0), ids=(9, 8, 7, 5)), 0, FREE)
     assert [region_at(come, number) for number in (0, 1, 2, 3, 4)] == [0, 0, 2, 1, 3]
     assert come[0, 0] == 0
     regions = ObjectRegions()
-    full = regions.compute(found(boxes(0, 1, 2, 3, 4), ids=(1, 2, 3, 4, 5)), background=3)
+    full = regions.compute(found(boxes(0, 1, 2, 3, 4), ids=(1, 2, 3, 4, 5)), 3, FREE)
     assert region_at(full, 4) == 3
-    after = regions.compute(found(boxes(0, 2, 3, 4), ids=(1, 3, 4, 5)), background=3)
+    after = regions.compute(found(boxes(0, 2, 3, 4), ids=(1, 3, 4, 5)), 3, FREE)
     assert [region_at(after, number) for number in (0, 2, 3, 4)] == [0, 2, 3, 1]
+
+
+def test_a_layer_that_names_a_prompt_shows_all_that_is_found_for_it_whoever_comes(found: Callable) -> None:
+    """Prompt 2 is the guitar, for layer 2; prompt 1 the dancers, for layers 1 and 4."""
+    regions, prompts = ObjectRegions(), (1, 2, 0, 1)
+
+    def shown(numbers: tuple[int, ...], of: tuple[int, ...], ids: tuple[int, ...]) -> list[int]:
+        indices = regions.compute(found(boxes(*numbers), ids=ids, prompts=of), 3, prompts)
+        return [region_at(indices, number) for number in numbers]
+
+    assert shown((0, 1, 2), (2, 2, 1), (4, 5, 6)) == [1, 1, 0], "both guitars, although they are the best"
+    assert shown((3, 0, 2, 4), (1, 2, 1, 3), (7, 4, 6, 8)) == [3, 1, 0, 2], "a second dancer, and a dog for layer 3"
+    assert shown((3, 1, 0, 4), (1, 1, 3, 3), (7, 9, 10, 8)) == [3, 0, 3, 2], "two dogs: the second is background"
+    assert shown((4, 0), (2, 1), (11, 7)) == [1, 3], "the other dancer has gone"
+    prompts = (0, 0, 2, 0)
+    assert shown((0, 1, 2), (1, 2, 3), (7, 11, 12)) == [3, 2, 0], "a known object keeps its layer if that is not named"
 
 
 def test_if_ids_are_ranks_regions_follow_the_rank(found: Callable) -> None:
     regions = ObjectRegions()
     for numbers in ((0, 1, 2, 3), (3, 0), (2, 1, 0, 3, 4), (4,)):
-        indices = regions.compute(found(boxes(*numbers)), background=3)
+        indices = regions.compute(found(boxes(*numbers)), 3, FREE)
         assert [region_at(indices, number) for number in numbers[:4]] == list(range(len(numbers[:4])))
 
 
@@ -343,6 +362,8 @@ def test_the_mapper_maps_found_objects_and_before_them_quadrants(quiet_mapper: R
     flipped = quiet_mapper.compute(None, settings("sam3", is_mirrored=True, background=2), result).indices
     assert flipped[0, 0] == 2 and flipped.flags.c_contiguous
     assert ((flipped == 0) == (plain == 0)[:, ::-1]).all()
+    named = quiet_mapper.compute(picture, settings("sam3", prompts=(2, 0, 1, 0)), result).indices
+    assert (region_at(named, 0), region_at(named, 4)) == (2, 2)
 
 
 def test_the_thread_maps_each_result_once(quiet_mapper: RegionMapper, found: Callable, wait_for: Callable) -> None:

@@ -306,7 +306,7 @@ def test_a_display_that_returns_gets_its_window_back(
 ) -> None:
     away = tmp_path / "away"
     monkeypatch.setenv("TEST_DISPLAY_AWAY", str(away))
-    monkeypatch.setattr("engine.sinks.window.PROGRAM", "tests.support.pulled_display")
+    monkeypatch.setattr("engine.sinks.window.WindowSink.program", "tests.support.pulled_display")
     sink = WindowSink("screen")
     sink.adjust(FULL)
     sink.start(make_stage(), may_wait=True)
@@ -360,7 +360,7 @@ def test_what_is_adjusted_while_its_process_begins_reaches_it(monkeypatch: pytes
         def end(self, patience_s: float) -> None:
             pass
 
-    monkeypatch.setattr("engine.sinks.window.WorkerProcess", Process)
+    monkeypatch.setattr("engine.sinks.program_sink.WorkerProcess", Process)
     sink = WindowSink("")
     sink._segment = "ring"
     sink.adjust({"/window/test_card": False})

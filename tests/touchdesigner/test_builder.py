@@ -394,7 +394,7 @@ def serve() -> Iterator[Callable[[Iterable[bytes]], tuple[int, list[str | None]]
 
 
 def test_pages_are_rebuilt_for_an_engine_with_other_parameters(studio: Studio, until: Until, serve: Any) -> None:
-    tree = json.loads(QueryTree(ParamStore()).answer("/", None, {}).body)
+    tree = json.loads(QueryTree(ParamStore(), {}).answer("/", None, {}).body)
     layer = tree["CONTENTS"]["layer"]["CONTENTS"]["1"]["CONTENTS"]
     layer["curve"]["RANGE"] = [{"MIN": 0.0, "MAX": 2.0}]
     del layer["phase"]

@@ -134,7 +134,7 @@ def test_a_colour_becomes_four_parameters_with_one_name() -> None:
 
 
 def test_pages_from_a_running_engine_equal_those_from_the_declarations() -> None:
-    tree = json.loads(QueryTree(ParamStore()).answer("/", None, {}).body)
+    tree = json.loads(QueryTree(ParamStore(), {}).answer("/", None, {}).body)
     read = {control.address: control for page in control_pages(leaves_of(tree)) for control in page.controls}
     assert read == CONTROLS
 

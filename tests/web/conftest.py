@@ -81,7 +81,7 @@ class Stand:
                 waiting=options.pop("waiting", dict),
                 preset_pictures=options.pop("preset_pictures", dict),
                 shader_pictures=options.pop("shader_pictures", dict),
-                tree=QueryTree(self.store),
+                tree=QueryTree(self.store, {}),
                 hub=self.hub,
                 host_info=lambda address, own: {"NAME": "multiverse", "OSC_IP": address},
                 dispatcher=self.dispatcher,

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from engine.control.outgoing.sender import Sender
 from engine.osc import encode_reply
 from engine.osc.encode import ReplyValue
+from osc_schema import lookup_told
 
 MAX_QUEUED = 256
 
@@ -28,9 +29,17 @@ class Announcements:
 
     def __init__(self) -> None:
         self._queue: deque[Announcement] = deque(maxlen=MAX_QUEUED)
+        self.last: dict[str, tuple[ReplyValue, ...]] = {}
+        """The last values of each declared message, by address. Any thread."""
 
     def tell(self, address: str, *values: ReplyValue) -> None:
         self._queue.append((address, values))
+        self.keep(address, values)
+
+    def keep(self, address: str, values: tuple[ReplyValue, ...]) -> None:
+        """Keep them for those who ask later."""
+        if lookup_told(address) is not None:
+            self.last[address] = values
 
     def warn(self, line: str) -> None:
         """Send a log line as `/engine/warning <line>`."""

@@ -79,6 +79,8 @@ class Feedback:
         self._announcements = announcements or Announcements()
         self.tell = self._announcements.tell
         """Sends a message to everyone subscribed to everything. Takes no lock, because the caller may hold one."""
+        self.last_told = self._announcements.last
+        """The last values of each message that was told, by address."""
         self._store = store
         self._report = report
         self._lock = threading.Lock()
@@ -233,11 +235,12 @@ class Feedback:
                 self._gather_changes()
                 self._send_waiting()
                 for address, values in self._announcements.take():
-                    self._send_to_all(encode_reply(address, *values))
+                    self._send_to_all(address, *values)
             if now_s >= self._next_heartbeat_s:
                 self._next_heartbeat_s = now_s + HEARTBEAT_INTERVAL_S
                 self._heartbeats += 1
-                self._send_to_all(encode_reply("/engine/heartbeat", self._heartbeats))
+                self._announcements.keep("/engine/heartbeat", (self._heartbeats,))
+                self._send_to_all("/engine/heartbeat", self._heartbeats)
             self._send_features(now_s)
 
     def _gather_changes(self) -> None:
@@ -294,16 +297,20 @@ class Feedback:
                 break
             self._turn += 1
 
-    def _send_to_all(self, packet: bytes) -> None:
-        for subscriber in self._full_subscribers():
-            subscriber.target.post(packet)
+    def _send_to_all(self, address: str, *values: ReplyValue) -> None:
+        """To all who are subscribed to everything, or to this message."""
+        packet = encode_reply(address, *values)
+        for subscriber in self._subscribers.values():
+            if subscriber.hears(address):
+                subscriber.target.post(packet)
 
     # -- audio features ------------------------------------------------------------------------
 
     def _send_feature(self, address: str, value: float) -> None:
         packet = encode_reply(address, value)
+        self._announcements.keep(address, (value,))
         for subscriber in self._subscribers.values():
-            if subscriber.hears_features:
+            if subscriber.hears_features or address in subscriber.listened:
                 subscriber.target.post(packet)
 
     def _features_interval_s(self) -> float:

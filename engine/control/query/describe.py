@@ -1,4 +1,4 @@
-"""Describes parameters and commands for OSCQuery, without their values. Pure.
+"""Describes parameters, commands and messages for OSCQuery, without their values. Pure.
 
 TYPE defines what a client sends and how it draws the control (OSCQuery, "Data Types and UI Item conventions"): `T` is a
 toggle, `I` a button, `s` with VALS a menu. OVERLOADS lists the plain numbers that are also accepted; feedback is sent
@@ -6,15 +6,16 @@ as i, f and s. MULTIVERSE holds attributes for our own pages beyond the proposal
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from engine.params import Cue
 from engine.params.shader_inputs import ShaderInput
-from osc_schema import Area, Command, Param, ParamType
+from osc_schema import Area, Argument, Command, Param, ParamType, ToldMessage
 from osc_schema.live_models import NAMES as CHILDREN
 
 NO_VALUE: Final = 0
+READ_ONLY: Final = 1
 READ_AND_WRITE: Final = 3
 WRITE_ONLY: Final = 2
 
@@ -187,10 +188,7 @@ def describe_command(command: Command, area: Area) -> Attributes:
         "CRITICAL": True,
         "MULTIVERSE": {
             "type": "command",
-            "arguments": [
-                {"name": argument.name, "type": argument.type, "is_optional": argument.is_optional}
-                for argument in command.arguments
-            ],
+            "arguments": _arguments(command.arguments),
             "replies": command.replies,
             "area_title": area.title,
         },
@@ -199,6 +197,24 @@ def describe_command(command: Command, area: Area) -> Attributes:
     if shorter:
         attributes["OVERLOADS"] = shorter
     return attributes
+
+
+def describe_told(told: ToldMessage, area: Area) -> Attributes:
+    """The attributes of a message to subscribers except VALUE. One without arguments is an impulse."""
+    tags = "".join(argument.type for argument in told.arguments) or "I"
+    return {
+        "FULL_PATH": told.address,
+        "TYPE": tags,
+        "ACCESS": READ_ONLY,
+        "DESCRIPTION": told.description,
+        "TAGS": [area.title, "told"],
+        "CRITICAL": False,
+        "MULTIVERSE": {"type": "told", "arguments": _arguments(told.arguments), "area_title": area.title},
+    }
+
+
+def _arguments(arguments: Iterable[Argument]) -> list[Attributes]:
+    return [{"name": each.name, "type": each.type, "is_optional": each.is_optional} for each in arguments]
 
 
 def describe_cue(cue: Cue, area: Area) -> Attributes:

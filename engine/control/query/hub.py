@@ -26,8 +26,9 @@ MAX_WAITING_BYTES: Final = 4 << 20
 
 _CONTAINERS: Final = frozenset(
     str(above)
-    for address in (*(p.address for p in osc_schema.PARAMS), *(c.address for c in osc_schema.COMMANDS))
-    for above in PurePosixPath(address).parents
+    for declared in (osc_schema.PARAMS, osc_schema.COMMANDS, osc_schema.TOLD)
+    for each in declared
+    for above in PurePosixPath(each.address).parents
 )
 _STREAMING: Final = frozenset({"START_OSC_STREAMING", "STOP_OSC_STREAMING"})
 
@@ -83,7 +84,7 @@ class Peer:
             self._refuse(shown(command.COMMAND, 40), "unknown command (known: LISTEN, IGNORE)")
         elif not isinstance(command.DATA, str):
             self._refuse(command.COMMAND, "DATA is not a path")
-        elif osc_schema.lookup(command.DATA) is not None or self._dispatcher.views.find(command.DATA) is not None:
+        elif self._has_value(command.DATA):
             feedback = self._dispatcher.feedback
             if command.COMMAND == "LISTEN":
                 feedback.listen(self.sender, self.sender.name, command.DATA)
@@ -93,7 +94,12 @@ class Peer:
         else:
             has_no_value = command.DATA in _CONTAINERS or osc_schema.lookup_command(command.DATA) is not None
             if not has_no_value and not is_input_address(command.DATA):  # an input: its shader has just ended
-                self._refuse(command.COMMAND, f"{shown(command.DATA)} is not a parameter")
+                self._refuse(command.COMMAND, f"{shown(command.DATA)} has no value")
+
+    def _has_value(self, address: str) -> bool:
+        """True for a parameter, a message that is told, and an input of a playing shader."""
+        is_declared = osc_schema.lookup(address) is not None or osc_schema.lookup_told(address) is not None
+        return is_declared or self._dispatcher.views.find(address) is not None
 
     def take(self) -> list[Data]:
         """Remove and return the queued messages, oldest first: OSC as bytes, JSON as text.

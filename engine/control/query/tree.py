@@ -7,7 +7,7 @@ value, and split at the placeholders; an answer joins the pieces with the values
 import json
 import re
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -20,11 +20,13 @@ from engine.control.query.describe import (
     describe_cue,
     describe_input,
     describe_param,
+    describe_told,
 )
 from engine.osc.decode import shown
+from engine.osc.encode import ReplyValue
 from engine.params import Cue, ParamStore, Snapshot
 from engine.params.shader_inputs import ShaderInput
-from osc_schema import Area, Param, ParamType, fx
+from osc_schema import Area, Param, ParamType, ToldMessage, fx
 from osc_schema import cues as cues_schema
 
 ATTRIBUTES: Final = frozenset(
@@ -35,6 +37,10 @@ ATTRIBUTES: Final = frozenset(
 _CUE: Final = re.compile(r"/cue/[0-9]+")
 _MARK: Final = re.compile(rb'"\\u0000([^"]+)"')
 _encode: Final = json.JSONEncoder(separators=(",", ":")).encode
+
+
+Valued = Param | ShaderInput | ToldMessage
+"""A parameter, a shader's input by name, or a message that is told, whose value is that of the last one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +63,8 @@ class PathEvent:
 @dataclass(slots=True)
 class _Node:
     attributes: Attributes
-    valued: Param | ShaderInput | None = None
-    """The node's value: of a parameter, or of a shader's input by name."""
+    valued: Valued | None = None
+    """The holder of the node's value."""
     contents: "dict[str, _Node]" = field(default_factory=dict)
 
 
@@ -66,12 +72,12 @@ class _Node:
 class _Template:
     pieces: tuple[bytes, ...]
     """The JSON around the values: one piece more than `valued`."""
-    valued: tuple[Param | ShaderInput, ...]
+    valued: tuple[Valued, ...]
 
-    def fill(self, snapshot: Snapshot) -> bytes:
+    def fill(self, snapshot: Snapshot, told: Mapping[str, Sequence[ReplyValue]]) -> bytes:
         parts = [self.pieces[0]]
         for each, piece in zip(self.valued, self.pieces[1:], strict=True):
-            parts += (_encode(_value(each, snapshot)).encode(), piece)
+            parts += (_encode(_value(each, snapshot, told)).encode(), piece)
         return b"".join(parts)
 
 
@@ -84,10 +90,13 @@ class _Space:
 
 
 class QueryTree:
-    """Every parameter with its current value, every command, every pad, every cue. Any thread."""
+    """Every parameter with its current value, every command, every pad, every cue, every message that is told, with
+    its last values. Any thread."""
 
-    def __init__(self, store: ParamStore) -> None:
+    def __init__(self, store: ParamStore, told: Mapping[str, Sequence[ReplyValue]]) -> None:
+        """`told`: the last values of each message by its address, as `Announcements` keeps them."""
         self._store = store
+        self._told = told
         nodes: dict[str, _Node] = {
             "/": _Node(
                 {"FULL_PATH": "/", "ACCESS": NO_VALUE, "DESCRIPTION": "Every parameter and command of the engine."}
@@ -99,6 +108,10 @@ class QueryTree:
             for command in area.commands:
                 for each in command.fixed():
                     _add_leaf(_Node(describe_command(each, area)), area, nodes)
+            for message in area.told:
+                for one in message.fixed():
+                    if osc_schema.lookup_command(one.address) is None:
+                        _add_leaf(_Node(describe_told(one, area), one), area, nodes)
         self._space = _Space(nodes)
         self._cues: dict[int, Cue] = {}
         self._inputs: dict[str, ShaderInput] = {}
@@ -171,11 +184,11 @@ class QueryTree:
         template = space.templates.get((path, attribute))
         if template is None:
             template = space.templates[path, attribute] = _template(space, node, attribute)
-        return QueryAnswer(200, template.fill(self._store.snapshot()))
+        return QueryAnswer(200, template.fill(self._store.snapshot(), self._told))
 
 
 def _add_leaf(node: _Node, area: Area, nodes: dict[str, _Node]) -> None:
-    """Add a leaf to the tree, with the containers above it."""
+    """Add a leaf to the tree, with the containers above it. One that is a container, too, keeps its name."""
     address = str(node.attributes["FULL_PATH"])
     parent, path = nodes["/"], ""
     *above, name = address.split("/")[1:]
@@ -184,6 +197,9 @@ def _add_leaf(node: _Node, area: Area, nodes: dict[str, _Node]) -> None:
         if path not in nodes:
             nodes[path] = parent.contents[part] = _Node(describe_container(path, area))
         parent = nodes[path]
+    if address in nodes:
+        node.contents = nodes[address].contents
+        node.attributes["DESCRIPTION"] = nodes[address].attributes["DESCRIPTION"]
     nodes[address] = parent.contents[name] = node
 
 
@@ -210,8 +226,12 @@ def _as_json(node: _Node) -> Attributes:
     return whole
 
 
-def _value(valued: Param | ShaderInput, snapshot: Snapshot) -> list[object]:
-    """One item per type tag; null for a trigger, as the proposal demands."""
+def _value(valued: Valued, snapshot: Snapshot, told: Mapping[str, Sequence[ReplyValue]]) -> list[object]:
+    """One item per type tag; null for a trigger, as the proposal demands. Zeros and empty texts before the first
+    message."""
+    if isinstance(valued, ToldMessage):
+        empty = [{"s": "", "i": 0, "f": 0.0}[each.type] for each in valued.arguments]
+        return list(told.get(valued.address) or empty or [None])
     if isinstance(valued, ShaderInput):
         if valued.type == "event":
             return [None]

@@ -69,7 +69,7 @@ class DatasetJob:
     devices: tuple[int, ...] | None = option(
         None,
         "Graphics cards for the jobs, in turn: the numbers of `multiverse devices`, or Cycles'. Untested with more"
-        " than one card.",
+        " than one card. (default: on Linux all of NVIDIA's if there are several)",
         metavar="N,N",
         parse=parse_devices,
     )

@@ -22,7 +22,7 @@ from engine.jobs.kit.options import (
 from engine.values import MAX_OBJECTS
 
 MAX_BATCH = 4
-RESOLUTIONS_PX = (1008, 672, 336)
+RESOLUTIONS_PX = (1008, 840, 672, 504, 336)
 NO_MODEL = (
     "no model: name one with --model (a folder or a Hugging Face id, for example --model facebook/sam3), or set model "
     "under [sam3] in a file and pass --config FILE.toml"
@@ -67,7 +67,7 @@ class SegmentJob:
         MAX_OBJECTS, "Maximum number of objects per picture; the best are kept.", low=1, high=MAX_OBJECTS
     )
     resolution: int = option(
-        RESOLUTIONS_PX[0], "Side of the model's input in px; smaller is faster.", metavar="1008|672|336"
+        RESOLUTIONS_PX[0], "Side of the model's input in px; smaller is faster.", metavar="1008|840|672|504|336"
     )
     batch: int = option(1, "Pictures per batch; image mode.", low=1, high=MAX_BATCH)
     boxes: tuple[Box, ...] = option(

@@ -177,8 +177,8 @@ class LiveEntry:
     """`implied(given, file)`: settings that follow from the options given, by key (`NAME.index`, `params./NAME/gain`),
     and from the configuration file. An option overrides them."""
     lists: Mapping[str, str] = field(default_factory=dict)
-    """AT -> `module:function`, called as `function(AT, asked)` with a ListAsked: the entries of the command AT/list, what
-    can be chosen. It may read the disk."""
+    """AT -> `module:function`, called as `function(AT, asked)` with a ListAsked: the entries of the command AT/list,
+    that is all that can be chosen. It may read the disk."""
     calls: Mapping[str, str] = field(default_factory=dict)
     """OSC command -> name of the command sent to the child."""
 

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from engine.live.kit.fader import Fade
-from engine.render import Matte, RegionSettings
+from engine.render import Matte, RegionMap, RegionSettings
 from engine.render.guarded_renderer import GuardedRenderer
 from engine.sinks import PictureName
 from engine.values import FrameId, Segmentation, ShownPicture, VideoFrame
@@ -73,6 +73,10 @@ class Scene:
     extra_pictures: dict[PictureName, DrawPicture] = field(default_factory=dict)
     write_control_image: WriteControlImage | None = None
     """Set by a model that uses the masks as control image."""
+    needs_regions: bool = False
+    """Set by a model that uses the layers' region map, also where the picture does not."""
+    regions: RegionMap | None = None
+    """That map, once it is made."""
     fitted_px: tuple[int, int] | None = None
     """Set by a model that will read the finished picture in this size, as `PictureInput.fitted_px`."""
 

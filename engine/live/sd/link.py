@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+import osc_schema
 from engine.children.spec import ChildSpec
 from engine.errors import ModelError
 from engine.live.kit.ahead import Ahead
@@ -35,6 +36,7 @@ from engine.models.sd.check import check, run_line
 from engine.models.sd.spec import VAE_WORDS, ModelSpec
 from engine.params import Snapshot
 from engine.values import ComingValues, PublishedFrame, VideoFrame
+from osc_schema import Rejected
 from osc_schema.sd import CHILD, CONTROLNETS, LARGER, MASKS_SOURCE
 
 LOOP = "engine.live.sd.loop:run"
@@ -48,6 +50,7 @@ REPAINTS_ITSELF = (
     "multiverse"
 )
 FRAMES_AHEAD = 2  # from a picture in the ring to the frame that shows it, and from a value to the control pipe
+MAX_LEAD_S = 4.0  # a slower child is late: its last picture must not stand still for bars before the beat
 REPEAT_S = 0.1  # interval at which an unchanged picture is painted again, because prompts and seeds change
 PRELOAD = (
     "engine.models",  # first: it registers the replacement for torchaudio before its users are imported
@@ -119,12 +122,14 @@ class DiffusionLink(PictureLink[Build]):
 
     def __init__(self, config: SdConfig, around: Surroundings) -> None:
         self._config = config
-        self._set_value = partial(around.store.set, by=CHILD)
+        self._set_value, self._require = partial(around.store.set, by=CHILD), around.store.require
         self._coming, self._pulse = around.coming, around.pulse
         spec = ChildSpec(name=CHILD, loop=LOOP, settings=self._settings(spec_of(config, config.model)), preload=PRELOAD)
         super().__init__(spec, around, in_force=AS_CONFIGURED, video=config.video, obsoleting=SIZE)
         self._output = self._open_output("picture")
         self._segments = self._open_input("segments")
+        self._regions = self._open_input("regions")
+        self._region_map: np.ndarray | None = None
         self._fader = Fader()
         self._moved: Mapping[str, float] = NOTHING
         self._travel, self._ahead = Travel(), Ahead(self._sent.mark)
@@ -176,16 +181,27 @@ class DiffusionLink(PictureLink[Build]):
         """Time from sending a value until the picture with it is shown, at most, as the child measures it."""
         delay_ms, fps = self.supervisor.status().facts.get("delay_ms", 0.0), snapshot["/engine/fps"]
         assert isinstance(delay_ms, int | float) and isinstance(fps, float)
-        return delay_ms / 1000.0 + FRAMES_AHEAD / fps if delay_ms else 0.0
+        return min(delay_ms / 1000.0 + FRAMES_AHEAD / fps, MAX_LEAD_S) if delay_ms else 0.0
 
     def _launched(self, lead_s: float) -> Iterator[ComingValues]:
         """The changes for the child that wait for a beat within `lead_s`."""
         for change in self._coming(lead_s) if lead_s else ():
-            values = {
-                at: value for at, value in change.values.items() if at in self._sent.addresses and at not in BUILD
-            }
+            values = {at: value for at, value in change.values.items() if self._is_sent_ahead(at, value)}
             if values:
                 yield ComingValues(key=change.key, values=values)
+
+    def _is_sent_ahead(self, address: str, value: Any) -> bool:
+        """True for a value of the child that this run can use. A model and a size come late: they take too long."""
+        param = osc_schema.lookup(address)
+        if param is None or address not in self._sent.addresses or address in SIZE.union(BUILD):
+            return False
+        if address == IMAGE:  # the disk is asked in the background
+            return True
+        try:
+            self._require(param, value)
+        except Rejected:
+            return False
+        return True
 
     def _change_image(self, name: str) -> None:
         """The worker's thread."""
@@ -217,6 +233,7 @@ class DiffusionLink(PictureLink[Build]):
         """Send the child a picture if it asks for one."""
         if not self._is_enabled:
             return
+        self._send_regions(frame, scene, now_s)
         is_wanted = self.supervisor.wants_frame
         if self.source == "multiverse":
             is_loop = self._values["/mode"] == "simple" and self._values["/sd/source"] != "feedback"
@@ -237,6 +254,16 @@ class DiffusionLink(PictureLink[Build]):
         if is_due and self._input.write(picture.pixels, frame.id, now_s):
             self._fed, self._fed_s = picture, now_s
 
+    def _send_regions(self, frame: PublishedFrame, scene: Scene, now_s: float) -> None:
+        """Send a new map of the layers' regions, as it lies on SD's picture, which layer 5 may mirror."""
+        regions = scene.regions
+        if not self._values["/sd/regions"] or regions is None or regions.indices is self._region_map:
+            return
+        is_mirrored = scene.region_settings(self._values).is_mirrored
+        indices = regions.indices[:, ::-1] if is_mirrored else regions.indices
+        if self._regions.write(np.ascontiguousarray(indices)[..., None], frame.id, now_s):
+            self._region_map = regions.indices
+
     def _source_picture(self, camera: VideoFrame | None) -> VideoFrame | None:
         """The newest picture of the source."""
         return self._multiverse if self.source == "multiverse" else self._from_outside(camera)
@@ -253,6 +280,7 @@ class DiffusionLink(PictureLink[Build]):
         used = (f"/sd/controlnet/{n}" for n in CONTROLNETS if asked[f"/sd/controlnet/{n}/enable"])
         if any(asked[f"{at}/source"] == MASKS_SOURCE for at in used):
             scene.write_control_image = self._segments.write
+        scene.needs_regions |= bool(asked["/sd/regions"])
         if self.source == "multiverse" and (self.supervisor.wants_frame or self._shows_source):
             scene.fitted_px = size_of(asked)
 

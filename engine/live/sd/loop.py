@@ -41,7 +41,8 @@ def run(port: ChildPort) -> None:
     """The child's main function; returns when it must stop.
 
     `port.settings`: `spec` (the fields of ModelSpec), `device` and `dtype` (or auto), `threads`. Values: `/sd/*`.
-    Inputs `source`: RGB or RGBA pictures; `segments`: RGB segmentation pictures for ControlNets with source `sam3`.
+    Inputs `source`: RGB or RGBA pictures; `segments`: RGB segmentation pictures for ControlNets with source `sam3`;
+    `regions`: (H, W, 1), the index of the layer whose region a pixel is in.
     Output `picture`: (height, width, 3).
     """
     with lost_device_told(port), suppress(Stopped):
@@ -84,6 +85,7 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
         self._shrunk: tuple[int, int] | None = None
         self._grey_from_s: float | None = None
         self._segments: np.ndarray | None = None
+        self._regions: np.ndarray | None = None
 
     def _warm_up(self) -> None:
         neutral = replace(self._settings, words=Words(prompt="", negative="", prompt_b="", mix=0.0), image="")
@@ -157,7 +159,18 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
             self._is_changed = False
             self._progress.take_values()
         time_s = 0.0 if self._source is None else self._source.time_s
-        return self._painter.paint(picture, found=self._newest_segments(), time_s=time_s)
+        return self._painter.paint(
+            picture, found=self._newest_segments(), regions=self._newest_regions(), time_s=time_s
+        )
+
+    def _newest_regions(self) -> np.ndarray | None:
+        """The newest map of the layers' regions, (H, W) uint8; None before the first."""
+        if self._settings.words.has_regions:
+            reader = self._port.input("regions")
+            frame = None if reader is None else reader.latest()
+            if frame is not None:
+                self._regions = frame.pixels[..., 0]
+        return self._regions
 
     def _newest_segments(self) -> np.ndarray | None:
         """The newest control image of the masks, if a ControlNet uses it; None before the first."""

@@ -1,7 +1,7 @@
 """Paints pictures with a model and its settings: conditioning, schedule, pixels."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,6 +87,8 @@ class Painter:
         self._conditioned: tuple[object, ...] = ()
         self._image: np.ndarray | None = None
         self._last: torch.Tensor | None = None
+        self._region_weights: tuple[float, ...] = ()
+        """How much of each layer's region its prompt has; empty without regions."""
         self._amount = 0.0
         """/sd/consistency in use."""
 
@@ -112,13 +114,15 @@ class Painter:
         picture: "np.ndarray | torch.Tensor",
         *,
         found: np.ndarray | None = None,
+        regions: np.ndarray | None = None,
         time_s: float = 0.0,
     ) -> PaintedPicture | None:
         """Repaint `picture` (H, W, 3 or 4) uint8 of any size. A stream of S steps returns None for the first S - 1
         calls.
 
         A tensor must be on the model's device. The result of a stream belongs to an earlier frame, and has that frame's
-        `time_s`. `found`: the control image of the masks, (H, W, 3) uint8, or None.
+        `time_s`. `found`: the control image of the masks, (H, W, 3) uint8, or None. `regions`: (H, W) uint8, the
+        index 0..3 of each pixel's layer, or None.
         """
         assert self._plan is not None
         from engine.live.sd.plan import Ticket
@@ -135,6 +139,7 @@ class Painter:
         self.clock.end("encode")
         self._between()
         z = self._begun(z, ticket.seen)
+        self._denoiser.masks = self._masks(regions, z)
         latents, ticket = self._plan.paint(z, self._cond, controls, self._between, ticket)
         self.clock.end("unet")
         if latents is None:
@@ -246,22 +251,32 @@ class Painter:
         if model.ip_adapter is not None:
             model.ip_adapter.set_scale(settings.image_scale)
         text_version = model.loras.text_version if model.loras is not None else 0
-        needed = words, settings.size, text_version, id(self._image)
+        self._region_weights = words.region_weights if words.has_regions else ()
+        needed = replace(words, numbered=self._numbered(words)), settings.size, text_version, id(self._image)
         if needed == self._conditioned:
             return
         self._cond = self._conditioner.encode(
             words.blended,
             words.negative,
             blend=words.blend,
+            regions=words.of_regions,
             ip_image=self._image,
             size=settings.size,
             clip_skip=words.clip_skip,
         )
+        if words.has_regions and model.regions is None:
+            self._note(
+                "regions", "/sd/regions: has no effect with this model, or with an accelerator; using /sd/prompt"
+            )
         for text in words.in_wait:
             self._conditioner.prepare(text, words.clip_skip)
         if self._settings is None or words.clip_skip != self._settings.words.clip_skip:
             self._note_clip_skip(words.clip_skip)
         self._conditioned = needed
+
+    def _numbered(self, words: Words) -> tuple[tuple[str, float], ...]:
+        """The numbered prompts as far as the encoders see them: weights of regions are those of masks."""
+        return tuple((text, 0.0) for text, _ in words.numbered) if words.has_regions else words.numbered
 
     def _note_clip_skip(self, asked: int) -> None:
         from engine.models.sd.plan.families import clip_skip_note
@@ -334,6 +349,13 @@ class Painter:
 
         return thumbnail(picture, self._size) if self._amount and isinstance(picture, np.ndarray) else None
 
+    def _masks(self, regions: np.ndarray | None, z: "torch.Tensor") -> "torch.Tensor | None":
+        """The shares of the texts at each latent, (1, 1 + R, h, w); without a map all is the plain prompts'."""
+        if not self._region_weights:
+            return None
+        shares = region_shares(regions, self._region_weights, self._size, (z.shape[3], z.shape[2]))
+        return self._device_copies.send("regions", shares[None]).to(self.model.dtype)
+
     def _begun(self, z: "torch.Tensor", seen: np.ndarray | None) -> "torch.Tensor":
         """The latents that a frame begins with."""
         if seen is None:
@@ -383,6 +405,24 @@ def segments(picture: np.ndarray | None, size: tuple[int, int]) -> np.ndarray:
     if picture is None:
         return np.zeros((size[1], size[0], 3), np.uint8)
     return covering(picture[..., :3], size, interpolation=cv2.INTER_NEAREST_EXACT)
+
+
+def region_shares(
+    regions: np.ndarray | None, weights: Sequence[float], size: tuple[int, int], latents: tuple[int, int]
+) -> np.ndarray:
+    """(1 + R, h, w) float32: the share of the plain prompts at each latent, and of each region's.
+
+    `regions`: (H, W) uint8 of any size, cropped like the source to the aspect ratio of `size`; None: no region.
+    `latents`: (w, h).
+    """
+    shares = np.zeros((1 + len(weights), latents[1], latents[0]), np.float32)
+    if regions is not None:
+        cut = covering(regions, size, interpolation=cv2.INTER_NEAREST_EXACT)
+        for place, weight in enumerate(weights):
+            inside = (cut == place).astype(np.float32)
+            shares[1 + place] = weight * cv2.resize(inside, latents, interpolation=cv2.INTER_AREA)
+    shares[0] = 1.0 - shares[1:].sum(axis=0)
+    return shares
 
 
 class LoraFaders:

@@ -107,7 +107,10 @@ class SinglePlan:
 
 
 def _batch_settings(settings: DiffusionSettings) -> dict[str, Any]:
-    return {name: getattr(settings.steps, name) for name in ("steps", "strength", "guidance", "seed")}
+    return {
+        name: getattr(settings.steps, name)
+        for name in ("steps", "strength", "guidance", "guidance_begin", "guidance_end", "seed")
+    }
 
 
 def _stream_settings(settings: DiffusionSettings) -> StreamSettings:

@@ -12,6 +12,8 @@ from engine.live.kit.pace import filled, value_reader
 from engine.models.sd.seeds import Blend, Seeds
 from osc_schema.sd import CONTROLNETS, LARGER, LORAS, MASKS_SOURCE, PROMPTS
 
+REGIONS = 4
+
 SIZE_STEP_PX = 64
 RESETS = "resets"
 """Key of `DiffusionSettings.resets` among the child's values."""
@@ -32,6 +34,8 @@ class Words:
     numbered: tuple[tuple[str, float], ...] = ()
     """Text and weight of the prompts 1 to 8."""
     blend: Blend = "slerp"
+    has_regions: bool = False
+    """The prompts 1 to 4 are those of the layers' regions, and not blended."""
 
     @property
     def prompts(self) -> tuple[str, ...]:
@@ -42,7 +46,7 @@ class Words:
     def shares(self) -> tuple[float, ...]:
         """The share of each of `prompts` in the picture. The plain ones have none as soon as one of the prompts 1 to 8
         has a text and a weight above 0."""
-        weights = [weight if text else 0.0 for text, weight in self.numbered]
+        weights = [weight if text and not self.has_regions else 0.0 for text, weight in self.numbered]
         plain = (0.0, 0.0) if any(weights) else (1.0 - self.mix, self.mix)
         together = sum(plain) + sum(weights)
         return tuple(weight / together for weight in (*plain, *weights))
@@ -51,6 +55,16 @@ class Words:
     def blended(self) -> tuple[tuple[str, float], ...]:
         """The prompts in the picture, with their shares."""
         return tuple(pair for pair in zip(self.prompts, self.shares, strict=True) if pair[1] > 0.0)
+
+    @property
+    def of_regions(self) -> tuple[str, ...]:
+        """The texts of the regions of layers 1 to 4."""
+        return self.prompts[2 : 2 + REGIONS] if self.has_regions else ()
+
+    @property
+    def region_weights(self) -> tuple[float, ...]:
+        """How much of each region its text has; the rest, and what is outside, has the plain prompts."""
+        return tuple(weight if text else 0.0 for text, weight in self.numbered[:REGIONS])
 
     @property
     def in_wait(self) -> tuple[str, ...]:
@@ -69,6 +83,9 @@ class Steps:
     cfg_type: Literal["none", "full", "self", "initialise"]
     guidance: float
     """1 or less: off."""
+    guidance_begin: float
+    guidance_end: float
+    """Shares of the steps between which it acts."""
     delta: float
     seed: Seeds
 
@@ -151,6 +168,7 @@ def read_settings(values: Mapping[str, Any]) -> DiffusionSettings:
             Words,
             value,
             mix=value("prompt_mix") if value("prompt_b") else 0.0,
+            has_regions=value("regions"),
             numbered=tuple((value(f"prompts/{n}/text"), value(f"prompts/{n}/weight")) for n in PROMPTS),
         ),
         image=value("ip_adapter/image"),

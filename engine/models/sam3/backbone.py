@@ -5,7 +5,8 @@ attention works on single tokens, and attention does not depend on the order of 
 rotary position. So the tokens are put into window order once, stay in it through all layers (including global ones),
 and are put back once: two copies instead of two per layer. The rotations of a layer, which transformers recomputes each
 time, are constants here. Queries, keys and values come from one product, and the first two are turned together: seven
-kernels a layer less.
+kernels a layer less. Where the picture does not fill its windows (504, 840 px), the tokens stay row by row, and only
+the attention of a window sees it filled up with zeros, as in transformers.
 
 The GELU stays a kernel of its own: the one that torch can append to a product (`torch._addmm_activation`) is the tanh
 approximation on CUDA, up to 0.0005 from the GELU that SAM3 was trained with.
@@ -13,6 +14,7 @@ approximation on CUDA, up to 0.0005 from the GELU that SAM3 was trained with.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from math import isqrt
 from typing import Any
 
 import torch
@@ -58,6 +60,7 @@ class Backbone:
             size: rotation(config, size, self._grid, model.device)
             for size in {layer.window_size for layer in self._vit.layers}
         }
+        self._is_padded = bool(self._grid % self._window)
         self._layer: Layer = vit_layer
         if model.spec.is_compiled:
             self._layer = compiled(vit_layer)  # compiled twice, because window and global layers have different shapes
@@ -87,25 +90,21 @@ class Backbone:
         )
 
     def _embedded(self, pixels: torch.Tensor) -> torch.Tensor:
-        """(B, windows, w * w, D)."""
+        """(B, windows, w * w, D), or (B, 1, g * g, D) row by row if windows are not filled."""
         hidden = self._vit.embeddings(pixels)  # (B, g * g, D)
-        batch, _, width = hidden.shape
-        across, side = self._grid // self._window, self._window
-        windows = hidden.view(batch, across, side, across, side, width).permute(0, 1, 3, 2, 4, 5)
-        result: torch.Tensor = self._vit.layer_norm(windows.reshape(batch, across * across, side * side, width))
+        rows = torch.unflatten(hidden, 1, (self._grid, self._grid))
+        result: torch.Tensor = self._vit.layer_norm(
+            hidden[:, None] if self._is_padded else in_windows(rows, self._window)
+        )
         return result
 
     def _through(self, layers: list[Any], hidden: torch.Tensor) -> torch.Tensor:
         for layer in layers:
-            hidden = self._layer(layer, hidden, self._rotations[layer.window_size])
+            hidden = self._layer(layer, hidden, self._rotations[layer.window_size], self._grid * self._is_padded)
         return hidden
 
     def _pyramid(self, state: State) -> State:
-        hidden = state["hidden"]
-        batch, _, _, width = hidden.shape
-        across, side = self._grid // self._window, self._window
-        rows = hidden.view(batch, across, across, side, side, width).permute(0, 1, 3, 2, 4, 5)
-        rows = rows.reshape(batch, self._grid, self._grid, width)
+        rows = of_windows(state["hidden"], self._grid)
         picture = rows.permute(0, 3, 1, 2)  # (B, D, g, g), channels last in memory
         levels = tuple(layer(picture) for layer in self._neck.fpn_layers[: COARSEST + 1])
         return {"levels": levels, "hidden": rows.flatten(1, 2)}
@@ -128,11 +127,34 @@ def joined_heads(
     return query, key, all_heads[..., 2 * count :, :]
 
 
-def vit_layer(layer: Any, hidden: torch.Tensor, turn: torch.Tensor) -> torch.Tensor:
-    """One Sam3ViTLayer on tokens (B, windows, w * w, D) in window order; `turn` comes from `rotation`."""
+def in_windows(rows: torch.Tensor, side: int) -> torch.Tensor:
+    """Tokens (B, g, g, D) as (B, windows, side * side, D); windows that they do not fill have zeros."""
+    batch, grid, _, width = rows.shape
+    missing = -grid % side
+    across = (grid + missing) // side
+    filled = F.pad(rows, (0, 0, 0, missing, 0, missing)) if missing else rows
+    windows = filled.view(batch, across, side, across, side, width).permute(0, 1, 3, 2, 4, 5)
+    return windows.reshape(batch, across * across, side * side, width)
+
+
+def of_windows(windows: torch.Tensor, grid: int) -> torch.Tensor:
+    """The tokens (B, g, g, D) of `in_windows`."""
+    batch, count, tokens, width = windows.shape
+    across, side = isqrt(count), isqrt(tokens)
+    rows = windows.view(batch, across, across, side, side, width).permute(0, 1, 3, 2, 4, 5)
+    return rows.reshape(batch, across * side, across * side, width)[:, :grid, :grid]
+
+
+def vit_layer(layer: Any, hidden: torch.Tensor, turn: torch.Tensor, padded: int = 0) -> torch.Tensor:
+    """One Sam3ViTLayer on tokens (B, windows, w * w, D) in window order; `turn` comes from `rotation`. `padded`: the
+    patches per side g of a picture that does not fill its windows, for tokens (B, 1, g * g, D) row by row."""
     attention = layer.attention
     x = layer.layer_norm1(hidden)
-    x = x if layer.window_size else x.flatten(1, 2)[:, None]  # global layer: a single window
+    is_split = bool(padded and layer.window_size)
+    if is_split:
+        x = in_windows(torch.unflatten(x[:, 0], 1, (padded, padded)), layer.window_size)
+    elif not layer.window_size:
+        x = x.flatten(1, 2)[:, None]  # global layer: a single window
     if hasattr(attention, "joined"):
         query, key, value = joined_heads(attention, x, turn)
     else:  # the weights are in main memory until the layer runs
@@ -140,8 +162,10 @@ def vit_layer(layer: Any, hidden: torch.Tensor, turn: torch.Tensor) -> torch.Ten
         query, key = (turned(project(x).view(heads), turn) for project in (attention.q_proj, attention.k_proj))
         value = attention.v_proj(x).view(heads)
     query, key, value = (each.flatten(0, 1).transpose(1, 2) for each in (query, key, value))
-    seen = F.scaled_dot_product_attention(query, key, value)  # (B * windows, heads, tokens, d)
-    hidden = hidden + attention.o_proj(seen.transpose(1, 2).reshape(hidden.shape))
+    seen = F.scaled_dot_product_attention(query, key, value).transpose(1, 2)  # (B * windows, tokens, heads, d)
+    if is_split:
+        seen = of_windows(seen.reshape(x.shape), padded)
+    hidden = hidden + attention.o_proj(seen.reshape(hidden.shape))
     result: torch.Tensor = hidden + layer.mlp(layer.layer_norm2(hidden))
     return result
 
@@ -159,13 +183,14 @@ def turned(x: torch.Tensor, turn: torch.Tensor) -> torch.Tensor:
 
 
 def rotation(config: Any, window: int, grid: int, device: torch.device) -> torch.Tensor:
-    """Rotary positions of a window, (tokens, 1, d / 2) complex64. `window` 0 means the whole grid, in window order."""
+    """Rotary positions of a window, (tokens, 1, d / 2) complex64. `window` 0 means the whole grid, in window order if
+    that fills the windows."""
     from transformers.models.sam3.modeling_sam3 import Sam3ViTLayer, Sam3ViTRotaryEmbedding
 
     positions = Sam3ViTLayer.precompute_positions(config, window)  # (tokens, 2)
     cosine, sine = Sam3ViTRotaryEmbedding(config)(positions, positions)  # (1, tokens, d), each twice
     turn = torch.complex(cosine[0, :, ::2], sine[0, :, ::2])
-    if not window:
+    if not window and grid % config.window_size == 0:
         side = config.window_size
         across = grid // side
         turn = turn.view(across, side, across, side, -1).permute(0, 2, 1, 3, 4).reshape(grid * grid, -1)

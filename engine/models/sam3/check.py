@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from engine.models.libraries import require_libraries
 from engine.models.part_report import Missing, PartReport, Report, counted_part
 from engine.models.sam3 import SegmentationSpec
+from engine.models.sam3.meta_file import opened
 from engine.models.sam3.model_folder import Sam3Folder, find
 from engine.models.weight_files import Tensor
 
@@ -30,7 +31,7 @@ def check(spec: SegmentationSpec) -> SegmentationReport:
     """Check a model folder. ModelError if it is not found or not SAM3; every other problem is in the report."""
     require_libraries()
     path = find(spec.model)
-    folder = Sam3Folder(path, spec.model)
+    folder = opened(path, spec.model)
     missing = Missing()
     parts: tuple[PartReport, ...] = ()
     with missing.listed():

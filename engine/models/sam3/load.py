@@ -21,6 +21,7 @@ from engine.models.pretrained import (
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.backbone import join_projections
 from engine.models.sam3.check import NO_TRACKER
+from engine.models.sam3.meta_file import Sam3File, opened
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.model_folder import Sam3Folder, find
 from engine.models.weight_files import weights_in
@@ -66,7 +67,7 @@ def load(spec: SegmentationSpec, device: str, dtype: str) -> SegmentationModel:
 
 
 def from_folder(path: Path, spec: SegmentationSpec, device: torch.device, dtype: torch.dtype) -> SegmentationModel:
-    folder = Sam3Folder(path, spec.model)
+    folder = opened(path, spec.model)
     folder.require_resolution(spec.resolution)
     folder.require_tokenizer()
     folder.weights()  # detects truncated files, and names the file
@@ -92,6 +93,9 @@ def _network(folder: Sam3Folder, resolution: int, dtype: torch.dtype) -> Any:
     """The transformers model of the folder's kind for pictures of this size, on the CPU."""
     import transformers
 
+    if isinstance(folder, Sam3File):
+        with one_line(folder.name):
+            return folder.detector(resolution, dtype, attn_implementation=ATTENTION)
     kind: Any = getattr(transformers, CLASSES[folder.kind])
     with one_line(folder.name):
         config = architecture(kind.config_class, folder.config, folder.name)

@@ -3,7 +3,7 @@
 Supported is SAM3 in transformers' format: config.json and model.safetensors of facebook/sam3. That repository also
 holds sam3.pt, the same weights with the names of Meta's own program (github.com/facebookresearch/sam3,
 model_builder.py); facebook/sam3.1 has only such a file (huggingface/transformers pull request 45110,
-facebookresearch/sam3 issue 521).
+facebookresearch/sam3 issue 521). Their detector is read by `meta_file.py`.
 """
 
 import re
@@ -35,7 +35,10 @@ MODEL_TYPES: Final = {
     "sam3_tracker_video": f"SAM3's tracker alone, {CLICKED}",
 }
 """Descriptions of transformers models by `model_type`."""
-_SAM31: Final = "SAM 3.1, which is published only as Meta's own checkpoint (sam3.1_multiplex.pt), not for transformers"
+_SAM31: Final = (
+    "SAM 3.1, which is published only as Meta's own checkpoint (sam3.1_multiplex.pt): for mode image, download it and "
+    "name that file"
+)
 _SAM3_FILE: Final = "Meta's own checkpoint of SAM 3, not the model.safetensors and config.json for transformers"
 _IDS: Final = (
     (re.compile(r"facebook/sam3\.1\b.*"), _SAM31),
@@ -88,10 +91,13 @@ class Sam3Folder:
         return (detector.get("vision_config") or {}).get("backbone_config") or {}
 
     def require_resolution(self, resolution: int) -> None:
-        """Raise ModelError unless `resolution` px is a multiple of the attention window, without padding."""
+        """Raise ModelError unless `resolution` px is a multiple of half the attention window, from a window on."""
         window_px = self.vision.get("patch_size", PATCH_PX) * self.vision.get("window_size", 24)
-        if resolution <= 0 or resolution % window_px:
-            raise ModelError(f"resolution {resolution}: not a multiple of {window_px} px, this model's window")
+        if resolution < window_px or resolution % (window_px // 2):
+            raise ModelError(
+                f"resolution {resolution}: not a multiple of {window_px // 2} px, half this model's window, from "
+                f"{window_px}"
+            )
 
     def require_tokenizer(self) -> None:
         """Raise ModelError if it is missing. Otherwise transformers would silently create an empty one."""
@@ -190,6 +196,11 @@ def what_file_is(path: Path) -> str:
         is_mobile = any(name.startswith("image_encoder.layers.") for name in names)
         return f"MobileSAM, a small SAM 1, {CLICKED}" if is_mobile else MODEL_TYPES["sam"]
     return ""
+
+
+def checkpoint_of_meta(path: Path) -> bool:
+    """True for a file with the detector of SAM3 or SAM 3.1 under the names of Meta's own program."""
+    return what_file_is(path) in (_SAM31, _SAM3_FILE)
 
 
 def is_of_transformers(path: Path) -> bool:

@@ -1,10 +1,11 @@
 """The tracker's networks: the mask of a known object in the next picture, and what to remember of it.
 
-Runs the layers of transformers' Sam3TrackerVideoModel without its session, for a few objects at a time that remember
-equally much. What depends on neither picture nor object is computed once: positions, rotations, and the embeddings of
-"no click" and "no mask". What depends only on the picture is computed once for all objects: the first self-attention.
-The full-size masks, which only a picture with a new object needs, are made only there. Nothing here waits for the
-device.
+Runs the layers of transformers' Sam3TrackerVideoModel without its session, for many objects at a time. Their memories
+stand one after the other and need not be equally long: only the attention to them is computed by length, all else at
+once. What depends on neither picture nor object is computed once: positions, rotations, and the embeddings of "no
+click" and "no mask". What depends only on the picture is computed once for all objects: the first self-attention, and
+the questions to the memory after it. The full-size masks, which only a picture with a new object needs, are made only
+there. Nothing here waits for the device.
 
 The memory that an object attends to grows for 16 pictures and again with each reconditioning, and cuDNN's attention,
 which torch tries first on recent cards, makes a plan for each length. So the others are used here.
@@ -15,8 +16,9 @@ remembers the others as it does the new ones: by their masks as they came out of
 So does this, to be equal.
 """
 
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -33,8 +35,9 @@ from engine.models.sam3.tracked_object import Dated, ObjectMemory
 
 WITHOUT_PLANS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 SURE_LOGIT = 10.0  # of an object with a mask, and negative without one (Sam3VideoModel)
-AT_ONCE = 3
-"""Objects at a time. One has too few queries for a large card, and all at once would keep the picture waiting."""
+SCORES_AT_ONCE = 3 * 10 * 5184**2
+"""Scores of attention that a layer computes at a time: those of 3 objects that remember 10 pictures at 1008 px, 3 ms
+on an H100. One object has too few queries for such a card; all 16 would keep the picture waiting. At 336 px all fit."""
 Memory = tuple[torch.Tensor, torch.Tensor]
 """Pointer (1, C) and mask memory (g * g, 1, D)."""
 
@@ -105,24 +108,31 @@ class Propagation:
         """The objects in the picture of index `frame`; their masks may have small holes and specks."""
         masks = [memory.masks(frame, self.config) for memory in memories]
         pointers = [memory.pointers(frame, self.config) for memory in memories]
-        groups = together([(len(of_masks), len(dated)) for of_masks, dated in zip(masks, pointers, strict=True)])
-        counts = [sum(len(pointers[each]) for each in places) for places in groups]
-        ages = self._ages([age for places in groups for each in places for age, _ in pointers[each]], frame)
-        found: dict[int, tuple[torch.Tensor, ...]] = {}
+        held = self._pointers(pointers, frame)
+        lengths = [(len(of_masks), len(dated)) for of_masks, dated in zip(masks, pointers, strict=True)]
+        found: dict[int, torch.Tensor] = {}
         with sdpa_kernel(WITHOUT_PLANS):
-            begun = self._self_attended(self._tracker.memory_attention.layers[0], seen.hidden)
-            for places, since in zip(groups, torch.split(ages, counts), strict=True):
+            layer = self._tracker.memory_attention.layers[0]
+            begun = self._self_attended(layer, seen.hidden)
+            query = self._query(layer, begun)
+            for places in together(lengths, self._grid**2):
                 between()
-                keys, values = self._memory(
-                    [masks[each] for each in places], [pointers[each] for each in places], since
-                )
-                pixels = self._conditioned(begun, keys, values, len(masks[places[0]]), between)
-                between()
-                decoded = (torch.split(each, 1) for each in self._decoded(seen, pixels))
-                found |= zip(places, zip(*decoded, strict=True), strict=True)
-        in_order = zip(*(found[place] for place in range(len(memories))), strict=True)
-        logits, tokens, scores = (torch.cat(each) for each in in_order)
-        return Propagated(masks=logits, pointers=tokens, scores=scores)
+                keys, values = self._memory([masks[each] for each in places], [held[each] for each in places])
+                counts = [lengths[each] for each in places]
+                conditioned = self._conditioned(begun, query, keys, values, counts, between)
+                found |= zip(places, torch.split(conditioned, 1), strict=True)
+            between()
+            return self._decoded(seen, torch.cat([found[place] for place in range(len(memories))]))
+
+    def _pointers(self, pointers: Sequence[Dated], frame: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """The pointers that each object remembers, as tokens (m, 1, D), and the encodings of their ages."""
+        ages = self._ages([age for dated in pointers for age, _ in dated], frame)
+        parts = self._tracker.hidden_dim // self._tracker.mem_dim
+        since = self._tracker.temporal_positional_encoding_projection_layer(ages).repeat_interleave(parts, dim=0)
+        tokens = torch.cat([pointer for dated in pointers for _, pointer in dated])  # (m, C)
+        counts = [parts * len(dated) for dated in pointers]
+        of_each = (torch.split(each.view(-1, 1, self._tracker.mem_dim), counts) for each in (tokens, since))
+        return list(zip(*of_each, strict=True))
 
     def _ages(self, ages: list[int], frame: int) -> torch.Tensor:
         """Sines (n, C) of the pointers' ages in frames."""
@@ -132,63 +142,86 @@ class Propagation:
         return result
 
     def _memory(
-        self, masks: Sequence[Dated], pointers: Sequence[Dated], ages: torch.Tensor
+        self, masks: Sequence[Dated], pointers: Sequence[tuple[torch.Tensor, torch.Tensor]]
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Keys and values (n, tokens, D) of all that n objects remember: equally many masks, and pointers."""
-        count, width = len(masks), self._tracker.mem_dim
-        parts = self._tracker.hidden_dim // width
-        tokens = torch.stack([pointer for dated in pointers for _, pointer in dated])  # (n * m, 1, C)
-        since = self._tracker.temporal_positional_encoding_projection_layer(ages).repeat_interleave(parts, dim=0)
-        pictures = torch.stack([mask[:, 0] for dated in masks for _, mask in dated])
+        """Keys and values (tokens, D) of all that some objects remember, one after the other: masks, then pointers."""
+        kept = zip(masks, pointers, strict=True)
+        pairs = [([*(mask for _, mask in dated), tokens], dated, since) for dated, (tokens, since) in kept]
+        values = torch.cat([each for held, _, _ in pairs for each in held])[:, 0]
         # The encodings of ages are counted from 1, and that of age 0 is the last.
-        where = torch.stack([self._places[age - 1][:, 0] for dated in masks for age, _ in dated])
-        values, places = (
-            torch.cat([each.reshape(count, -1, width) for each in pair], dim=1).to(self._dtype)
-            for pair in ((pictures, tokens), (where, since))
-        )
-        return values + places, values
+        where = [each for _, dated, since in pairs for each in (*(self._places[age - 1] for age, _ in dated), since)]
+        return values + torch.cat(where)[:, 0], values
 
     def _conditioned(
-        self, hidden: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, count: int, between: Callable[[], None]
+        self,
+        hidden: torch.Tensor,
+        query: torch.Tensor,
+        keys: torch.Tensor,
+        values: torch.Tensor,
+        lengths: Sequence[tuple[int, int]],
+        between: Callable[[], None],
     ) -> torch.Tensor:
         """The picture's features (n, C, g, g) in the light of what each of n objects remembers.
 
-        `hidden` (1, g * g, C): they after the first self-attention. `count`: pictures in the memory of each.
+        `hidden` (1, g * g, C): they after the first self-attention; `query`: made of them. `lengths`: the pictures and
+        pointers in the memory of each.
         """
         attention = self._tracker.memory_attention
+        runs = [(length, len(list(each))) for length, each in groupby(lengths)]
         for place, layer in enumerate(attention.layers):
             if place:
                 between()
                 hidden = self._self_attended(layer, hidden)
+                query = self._query(layer, hidden)
             across = layer.cross_attn_image
-            query = self._heads(across, across.q_proj(layer.layer_norm2(hidden))).expand(len(keys), -1, -1, -1)
-            key = self._heads(across, across.k_proj(keys))
-            pictures = count * self._grid**2
-            turning = torch.unflatten(key[:, :pictures], 1, (count, -1))
-            key = torch.cat((turned(turning, self._turn).flatten(1, 2), key[:, pictures:]), dim=1)
-            value = self._heads(across, across.v_proj(values))
-            hidden = hidden + self._attended(across, turned(query, self._turn), key, value)
+            seen = self._recalled(across, query.expand(len(lengths), -1, -1, -1), keys, values, runs)
+            hidden = hidden + across.o_proj(seen)
             inner = layer.activation(layer.linear1(layer.layer_norm3(hidden)))
             hidden = hidden + layer.linear2(inner)
         normed: torch.Tensor = attention.layer_norm(hidden)
         return torch.unflatten(normed.transpose(1, 2), 2, (self._grid, self._grid))
 
+    def _query(self, layer: Any, hidden: torch.Tensor) -> torch.Tensor:
+        """The question that each part of the picture asks of the memory, (n, g * g, heads, d)."""
+        across = layer.cross_attn_image
+        return turned(self._heads(across, across.q_proj(layer.layer_norm2(hidden))), self._turn)
+
+    def _recalled(
+        self,
+        across: Any,
+        query: torch.Tensor,
+        keys: torch.Tensor,
+        values: torch.Tensor,
+        runs: Sequence[tuple[tuple[int, int], int]],
+    ) -> torch.Tensor:
+        """The answers of each object's memory, (n, g * g, C). Attention is all that objects of unequal memories do
+        one after the other."""
+        area, parts = self._grid**2, self._tracker.hidden_dim // self._tracker.mem_dim
+        key, value = self._heads(across, across.k_proj(keys)), self._heads(across, across.v_proj(values))
+        tokens = [(area * pictures + parts * pointers) * count for (pictures, pointers), count in runs]
+        counts = [count for _, count in runs]
+        split = (torch.split(query, counts), torch.split(key, tokens), torch.split(value, tokens))
+        answers = []
+        for ((pictures, _), count), asked, *held in zip(runs, *split, strict=True):
+            known, content = (torch.unflatten(each, 0, (count, -1)) for each in held)
+            turning = torch.unflatten(known[:, : area * pictures], 1, (pictures, -1))
+            turning.copy_(turned(turning, self._turn))
+            answers.append(self._attended(asked, known, content))
+        return torch.cat(answers) if len(answers) > 1 else answers[0]
+
     def _self_attended(self, layer: Any, hidden: torch.Tensor) -> torch.Tensor:
         heads = joined_heads(layer.self_attn, layer.layer_norm1(hidden), self._turn)
-        result: torch.Tensor = hidden + self._attended(layer.self_attn, *heads)
+        result: torch.Tensor = hidden + layer.self_attn.o_proj(self._attended(*heads))
         return result
 
     def _heads(self, attention: Any, x: torch.Tensor) -> torch.Tensor:
         return torch.unflatten(x, -1, (attention.num_attention_heads, -1))  # (n, tokens, heads, d)
 
-    def _attended(self, attention: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    def _attended(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
         query, key, value = (each.transpose(1, 2) for each in (query, key, value))
-        seen = F.scaled_dot_product_attention(query, key, value)
-        result: torch.Tensor = attention.o_proj(seen.transpose(1, 2).flatten(2))
-        return result
+        return F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
 
-    def _decoded(self, seen: Seen, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Masks (n, side, side), pointers (n, C), and logits (n,) of being visible."""
+    def _decoded(self, seen: Seen, pixels: torch.Tensor) -> Propagated:
         tracker = self._tracker
         masks, ious, tokens, score = tracker.mask_decoder(
             image_embeddings=pixels,
@@ -205,15 +238,23 @@ class Propagation:
         is_visible = (score > 0)[:, None]
         # Not `where`: NaN stays NaN, so that an object with it is lost for good, beside the one that is found for it.
         pointer = is_visible * pointer + ~is_visible * tracker.no_object_pointer
-        return torch.where(is_visible[..., None], mask, NO_OBJ_SCORE), pointer, score
+        masks = torch.where(is_visible[..., None], mask, NO_OBJ_SCORE)
+        return Propagated(masks=masks, pointers=pointer, scores=score)
 
 
-def together(lengths: Sequence[Hashable]) -> list[list[int]]:
-    """Places of equal lengths, at most AT_ONCE in a group."""
-    places: dict[Hashable, list[int]] = {}
-    for place, length in enumerate(lengths):
-        places.setdefault(length, []).append(place)
-    return [group[begin : begin + AT_ONCE] for group in places.values() for begin in range(0, len(group), AT_ONCE)]
+def together(lengths: Sequence[tuple[int, int]], area: int) -> list[list[int]]:
+    """Places in pieces of at most SCORES_AT_ONCE, those of equal lengths side by side. `lengths`: pictures and pointers
+    in the memory of each; `area`: tokens of a picture."""
+    pieces: list[list[int]] = []
+    room = 0
+    for place in sorted(range(len(lengths)), key=lengths.__getitem__):
+        scores = lengths[place][0] * area**2
+        if scores > room:
+            pieces.append([])
+            room = SCORES_AT_ONCE
+        pieces[-1].append(place)
+        room -= scores
+    return pieces
 
 
 class Remembering:
@@ -248,20 +289,24 @@ class Remembering:
             memories |= zip(shown, self._encoded(seen, chosen, logits, is_cut=False), strict=True)
         if new:
             raw = [place for place in range(len(masks)) if place not in shown]
-            large, scores = [], []
-            if known and raw:
-                large.append(self._enlarged(torch.stack([known.masks[place] for place in raw])))
-                scores += [known.scores[place].view(1, 1, 1) for place in raw]
-            for mask in new:
-                between()
-                made = self._tracker._use_mask_as_output(picture_of(seen), seen.levels, mask[None, None])
-                large.append(made.high_res_masks)
-                scores.append(made.object_score_logits)
-                pointers.append(made.object_pointer.flatten(0, -2))
             between()
-            encoded = self._encoded(seen, torch.cat(large), torch.cat(scores), is_cut=True)
+            large, scores, started = self._started(seen, torch.stack(list(new)))
+            pointers += torch.split(started, 1)
+            if known and raw:
+                large = torch.cat((self._enlarged(torch.stack([known.masks[place] for place in raw])), large))
+                scores = torch.cat((torch.stack([known.scores[place] for place in raw]).view(-1, 1, 1), scores))
+            between()
+            encoded = self._encoded(seen, large, scores, is_cut=True)
             memories |= zip([*raw, *range(len(masks), len(masks) + len(new))], encoded, strict=True)
         return [(pointer, memories[place]) for place, pointer in enumerate(pointers)]
+
+    def _started(self, seen: Seen, masks: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """The first masks (n, side, side) of new objects at full size (n, 1, size, size), the logits (n, 1, 1) of
+        their being visible, and their pointers (n, C)."""
+        picture, *levels = (each.expand(len(masks), -1, -1, -1) for each in (picture_of(seen), *seen.levels))
+        made = self._tracker._use_mask_as_output(picture, levels, masks[:, None])
+        # transformers multiplies the pointers of all with the visibility of all: (n, n, C).
+        return made.high_res_masks, made.object_score_logits, made.object_pointer.diagonal().T
 
     def _separated(self, masks: Sequence[torch.Tensor], prompts: Sequence[int]) -> list[torch.Tensor]:
         """Masks (1, side, side), of which those are emptied that mostly belong to others of the same prompt."""
@@ -281,7 +326,8 @@ class Remembering:
     def _encoded(self, seen: Seen, masks: torch.Tensor, logits: torch.Tensor, *, is_cut: bool) -> list[torch.Tensor]:
         """The mask memory of each mask (n, 1, height, width), cut at 0 or not; `logits` (n, 1, 1) of being visible."""
         features, _ = self._tracker._encode_new_memory(seen.coarse, masks, logits, is_cut)
-        return list(torch.split(features, 1, dim=1))
+        apart = features.transpose(0, 1).to(seen.coarse.dtype).contiguous()  # (n, g * g, D): each is read as a whole
+        return list(apart[:, :, None].unbind())
 
 
 def picture_of(seen: Seen) -> torch.Tensor:

@@ -81,11 +81,14 @@ def build(
 
 
 def require_shape(name: str, resolution: int) -> None:
-    """Raise ModelError for an unknown shape, or a resolution that is not a multiple of the attention window."""
+    """Raise ModelError for an unknown shape, or a resolution that is not a multiple of half the attention window."""
     if name not in SHAPES:
         raise ModelError(f"shape {name}: not one of {', '.join(SHAPES)}")
-    if resolution <= 0 or resolution % WINDOW_PX:
-        raise ModelError(f"resolution {resolution}: not a multiple of {WINDOW_PX} px, this model's window")
+    if resolution < WINDOW_PX or resolution % (WINDOW_PX // 2):
+        half_px = WINDOW_PX // 2
+        raise ModelError(
+            f"resolution {resolution}: not a multiple of {half_px} px, half this model's window, from {WINDOW_PX}"
+        )
 
 
 def gflop(name: str, resolution: int, prompts: int) -> dict[str, float]:
@@ -126,6 +129,41 @@ def gflop(name: str, resolution: int, prompts: int) -> dict[str, float]:
             )
         )
     return {"backbone": backbone, "decoder": encoder + decoder + heads, "masks": masks}
+
+
+def following_gflop(name: str, resolution: int) -> dict[str, float]:
+    """GFLOP per picture of the tracker, beside those of `gflop`: `picture`, and for each `object` that remembers
+    seven pictures, as most do. Counted, not run."""
+    from engine.models.graphs import nothing
+    from engine.models.sam3.backbone import Features
+    from engine.models.sam3.propagation import Propagation, Remembering
+    from engine.models.sam3.tracked_object import ObjectMemory
+
+    model = build(name, resolution, "meta", torch.float32)
+    tracker, side = model.video.tracker_model, resolution // PATCH_PX
+    frame = tracker.config.max_object_pointers_in_encoder
+
+    def followed(count: int) -> float:
+        propagation, remembering = Propagation(model), Remembering(model)
+        held = torch.empty(1, tracker.hidden_dim), torch.empty(side**2, 1, tracker.mem_dim)
+        memory = ObjectMemory(conditioning={0: held}, passing=dict.fromkeys(range(1, frame), held))
+        width = model.detector.vision_encoder.backbone.config.hidden_size
+        features = Features(
+            fpn_hidden_states=(),
+            position=torch.empty(1, tracker.hidden_dim, side, side),
+            last_hidden_state=torch.empty(1, side**2, width),
+        )
+
+        def step() -> None:
+            seen = propagation.seen(features)
+            known = propagation.propagated(seen, [memory] * count, frame)
+            remembering.memories(seen, known, list(known.masks), [1] * count, (), (), nothing)
+
+        return count_gflop(step)[0]
+
+    with torch.no_grad(), torch.device("meta"):
+        one, two = followed(1), followed(2)
+    return {"picture": 2 * one - two, "object": two - one}
 
 
 def _from_config(kind: Any, config: Any, dtype: torch.dtype) -> Any:

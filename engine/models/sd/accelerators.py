@@ -49,8 +49,14 @@ def require_accelerator(spec: ModelSpec, device: torch.device, *, is_job: bool =
 
 
 def accelerate(model: "DiffusionModel") -> None:
-    """Apply the accelerator of the model's spec. Compiling happens in the first call with each shape."""
-    if model.spec.accelerator == "deepcache":
+    """Apply the accelerator of the model's spec. Compiling happens in the first call with each shape. Without one the
+    UNet can see the frame before, and have a text for each region."""
+    from engine.models.sd.attention import bank_of, regions_of
+
+    if model.spec.accelerator == "none":
+        model.bank = bank_of(model.unet)
+        model.regions = None if model.text_weight is None else regions_of(model.unet)
+    elif model.spec.accelerator == "deepcache":
         model.deep_cache = DeepCache(model.unet)
         model.parts = UnetParts(whole=DeepCache.whole, can_split=False)
     elif model.spec.accelerator == "inductor":

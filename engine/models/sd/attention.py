@@ -15,6 +15,10 @@ With a bank (`/sd/consistency`) pixels also see those of the frame before: the k
 last call, of the same step, are appended to those of the row (StreamV2V, Liang et al. 2024, arXiv 2405.15757). Details
 then stay what they were. The bank holds one frame, and only of layers below the finest: these decide what is where, and
 cost little. It is an input and a result of a UNet call like any other, so captured graphs can have it.
+
+With regions (`/sd/regions`) the pixels of each see a text of their own: the attention to every text is computed, and
+added up by masks. All the rest of the UNet runs once, so four regions cost little more than one text. What is outside a
+region sees nothing of its text, but the pixels still see each other.
 """
 
 from typing import Any
@@ -24,8 +28,41 @@ from diffusers.models.attention_processor import Attention, AttnProcessor2_0, IP
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from engine.models import device_work
 from engine.models.device_work import joined
 from engine.models.sd.unet_parts import TextKeys
+
+
+class RegionMasks:
+    """The masks of one UNet's layers that see texts."""
+
+    def __init__(self) -> None:
+        self._levels: dict[int, Tensor] = {}
+
+    def begin(self, masks: Tensor | None) -> None:
+        """Before a call. `masks` (1, texts, h, w) at the size of the latents, adding up to 1 at each pixel; None: one
+        text everywhere."""
+        self._levels = {}
+        while masks is not None:
+            height, width = masks.shape[2:]
+            self._levels[height * width] = masks.flatten(2)[..., None]  # (1, texts, pixels, 1)
+            if height == width == 1:
+                return
+            # As the UNet halves its pictures: by convolutions of stride 2, which round up.
+            masks = F.adaptive_avg_pool2d(masks, ((height + 1) // 2, (width + 1) // 2))
+
+    def end(self) -> None:
+        self._levels = {}
+
+    def attended(self, attn: Any, query: Tensor, both: Tensor) -> Tensor:
+        """The attention of a layer (B, pixels, C). `both` (B, texts * tokens, 2 C): keys and values of all texts."""
+        masks = self._levels.get(query.shape[1])
+        if masks is None:
+            return _attended(attn, query, *both.chunk(2, -1))
+        texts, rows = masks.shape[1], len(query)
+        key, value = torch.unflatten(both, 1, (texts, -1)).flatten(0, 1).chunk(2, -1)  # (B * texts, tokens, C)
+        seen = _attended(attn, query.repeat_interleave(texts, dim=0), key, value)
+        return (torch.unflatten(seen, 0, (rows, texts)) * masks.to(seen.dtype)).sum(dim=1)
 
 
 class FrameBank:
@@ -97,6 +134,7 @@ class TextAttention(nn.Module):
         super().__init__()
         self._weight, self._rows = weight, slice(first, first + len(weight))
         self._adapter = adapter
+        self.regions: RegionMasks | None = None
 
     def forward(
         self,
@@ -111,7 +149,10 @@ class TextAttention(nn.Module):
         adapter, query = self._adapter, attn.to_q(hidden_states)
         text, pictures = (encoder_hidden_states, ()) if adapter is None else encoder_hidden_states
         both = text.values[..., self._rows] if isinstance(text, TextKeys) else F.linear(text, self._weight)
-        result = _attended(attn, query, *both.chunk(2, -1))
+        if self.regions is None:
+            result = _attended(attn, query, *both.chunk(2, -1))
+        else:
+            result = self.regions.attended(attn, query, both)
         if adapter is not None:
             for tokens, to_key, to_value in zip(pictures, adapter.to_k_ip, adapter.to_v_ip, strict=True):
                 seen = tokens.flatten(1, 2)  # (B, pictures * tokens, D)
@@ -120,8 +161,13 @@ class TextAttention(nn.Module):
 
 
 def _attended(attn: Any, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    dtype = query.dtype
+    # diffusers' processor for this function ignores the wish
+    if attn.upcast_attention and dtype == torch.float16 and query.device.type in device_work.HALF_PRODUCTS:
+        query, key, value = query.float(), key.float(), value.float()
     query, key, value = (torch.unflatten(each, -1, (attn.heads, -1)).transpose(1, 2) for each in (query, key, value))
-    return F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)  # (B, pixels, C)
+    result = F.scaled_dot_product_attention(query, key, value)
+    return result.to(dtype).transpose(1, 2).flatten(2)  # (B, pixels, C)
 
 
 def _projected(attn: Any, result: Tensor) -> Tensor:
@@ -136,7 +182,9 @@ def share_weights(network: Any) -> Tensor | None:
     the same objects, so a LoRA may hold them. Adapters must be installed before."""
     found: list[Any] = [layer for layer in network.modules() if isinstance(layer, Attention)]
     layers = [layer for layer in found if _is_usual(layer)]
+    is_sd2 = network.config.use_linear_projection and network.config.addition_embed_type is None
     for layer in layers:
+        layer.upcast_attention = bool(layer.upcast_attention) or is_sd2
         if not layer.is_cross_attention:
             layer.set_processor(PixelAttention(joined([layer.to_q.weight, layer.to_k.weight, layer.to_v.weight])))
     texts = [layer for layer in layers if layer.is_cross_attention]
@@ -169,6 +217,15 @@ def bank_of(unet: Any) -> FrameBank | None:
     for layer in bank.layers:
         layer.bank = bank
     return bank if bank.layers else None
+
+
+def regions_of(unet: Any) -> RegionMasks:
+    """The masks of a UNet whose weights are shared and that takes TextKeys."""
+    regions = RegionMasks()
+    for layer in unet.modules():
+        if isinstance(layer, Attention) and isinstance(layer.processor, TextAttention):
+            layer.processor.regions = regions
+    return regions
 
 
 def _is_usual(layer: Any) -> bool:

@@ -12,7 +12,7 @@ from torch.overrides import TorchFunctionMode
 from engine.errors import ModelError
 from engine.models.device_work import uploaded
 from engine.models.graphs import nothing
-from engine.models.sd.coefficients import StepCoefficients, real_steps, step_coefficients
+from engine.models.sd.coefficients import StepCoefficients, guidance_of_steps, real_steps, step_coefficients
 from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.noise import Noise, NoiseSource, SeededNoise
 from engine.models.sd.plan.sampler_choice import FEW_STEPS
@@ -50,29 +50,36 @@ class BatchSchedule:
         steps: int,
         strength: float,
         guidance: float = 1.0,
+        guidance_begin: float = 0.0,
+        guidance_end: float = 1.0,
         seed: int | Seeds = 0,
         sampler: Sampler = "auto",
     ) -> None:
-        """`steps` x `strength` steps are run, at least one. `guidance`: see `DiffusionModel.guidance_for`. `seed` -1:
-        new noise for each run. `sampler` auto: the model's own."""
+        """`steps` x `strength` steps are run, at least one. `guidance`: see `DiffusionModel.guidance_for`; it acts
+        between two shares of the steps, 0..1. `seed` -1: new noise for each run. `sampler` auto: the model's own."""
         self._model = model
         self._denoiser = denoiser
         self._sampler = model.sampler if sampler == "auto" else sampler
         self.guidance = model.guidance_for(self._sampler, guidance)
         """The effective guidance."""
         self._steps, self._strength, self._seeds = steps, strength, Seeds.of(seed)
-        self._asked = (steps, strength, guidance, seed, sampler)
+        self._between = guidance_begin, guidance_end
+        self._asked = {
+            "steps": steps,
+            "strength": strength,
+            "guidance": guidance,
+            "guidance_begin": guidance_begin,
+            "guidance_end": guidance_end,
+            "seed": seed,
+            "sampler": sampler,
+        }
         self._noises = NoiseSource(denoiser.device)
 
-    def changed(
-        self, *, steps: int, strength: float, guidance: float, seed: int | Seeds, sampler: Sampler = "auto"
-    ) -> "BatchSchedule":
+    def changed(self, **settings: Any) -> "BatchSchedule":
         """This schedule with other settings, as in the constructor: itself if none differs. Keeps the noise."""
-        if self._asked == (steps, strength, guidance, seed, sampler):
+        if self._asked == self._asked | settings:
             return self
-        other = BatchSchedule(
-            self._model, self._denoiser, steps=steps, strength=strength, guidance=guidance, seed=seed, sampler=sampler
-        )
+        other = BatchSchedule(self._model, self._denoiser, **self._asked | settings)
         other._noises = self._noises
         return other
 
@@ -129,6 +136,7 @@ class BatchSchedule:
     ) -> torch.Tensor:
         rows, last = self._rows, self._coefficients.steps - 1
         self._begin(self._coefficients.timesteps)
+        guidances = self._guidance_of_steps
         clean, guess = z, None
         keeps_noise = any(self._coefficients.kept.tolist())
         drawn = noise.first(max(step + 1 for step, share in enumerate(self._coefficients.fresh.tolist()) if share))
@@ -141,7 +149,7 @@ class BatchSchedule:
             if guess is not None:
                 x = x + rows.noise[step] * rows.kept[step] * guess
             t = rows.timesteps[step].expand(len(z))
-            x0 = self._denoiser.predict(x, t, cond, control, guidance=self.guidance, between=between)
+            x0 = self._denoiser.predict(x, t, cond, control, guidance=guidances[step], between=between)
             clean = rows.c_out[step] * x0 + rows.c_skip[step] * x
             if keeps_noise:
                 guess = (x - rows.signal[step] * x0) / rows.noise[step]
@@ -161,7 +169,7 @@ class BatchSchedule:
         scheduler = copy.deepcopy(steps.scheduler)  # it keeps state for the steps of one batch
         self._begin(steps.timesteps)
         x = steps.signal * z + steps.noise * noise.draw(0)
-        later = LaterNoise(noise)
+        later, guidances = LaterNoise(noise), self._guidance_of_steps
         for done, (t, row) in enumerate(zip(steps.timesteps, steps.rows, strict=True)):
             if done:
                 between()
@@ -170,13 +178,19 @@ class BatchSchedule:
                 row.expand(len(z)),
                 cond,
                 control,
-                guidance=self.guidance,
+                guidance=guidances[done],
                 between=between,
             )
             with later:
                 x = scheduler.step(output, t, x, return_dict=False)[0]
             progress(done + 1, len(steps.timesteps))
         return x
+
+    @property
+    def _guidance_of_steps(self) -> list[float]:
+        if self._model.time_cond_proj_dim is not None:  # it is an input of the model
+            return [self.guidance] * self.steps
+        return guidance_of_steps(self.guidance, self.steps, *self._between)
 
     def _begin(self, timesteps: torch.Tensor) -> None:
         if self._model.deep_cache is not None:

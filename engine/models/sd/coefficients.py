@@ -88,6 +88,12 @@ def real_steps(steps: int, strength: float) -> int:
     return max(1, min(steps, int(steps * strength)))
 
 
+def guidance_of_steps(guidance: float, steps: int, begin: float, end: float) -> list[float]:
+    """The guidance scale of each step, noisiest first: 1, which is off, for those whose middle is outside `begin` to
+    `end`, shares 0..1 of the steps (Kynkaanniemi et al. 2024, arXiv 2404.07724)."""
+    return [guidance if begin <= (step + 0.5) / steps <= end else 1.0 for step in range(steps)]
+
+
 def lcm_timesteps(count: int, steps: int, trained: int = TRAINED_STEPS) -> list[int]:
     """`steps` of the `trained` timesteps in a table of `count`, evenly spaced by index, noisiest first. ModelError if
     the model was distilled on fewer steps."""

@@ -11,7 +11,7 @@ import torch
 from engine.models.device_work import uploaded
 from engine.models.sd.blending import blended
 from engine.models.sd.plan.families import layers_skipped
-from engine.models.sd.prompt_syntax import ParsedPrompt, parse_prompt
+from engine.models.sd.prompt_syntax import CHUNK_END, ParsedPrompt, parse_prompt
 from engine.models.sd.seeds import Blend
 from engine.models.sd.textual_inversion import Triggers, vectors_in_place
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MAX_SHOWN = 200  # maximum length of the truncated text in a note
 PLACE_OF_A_VECTOR = 0  # placeholder token whose embedding the vector replaces, as in A1111
 log = logging.getLogger(__name__)
+MAX_CHUNKS = 4  # 300 tokens
 KEPT_TEXTS = 16  # eight prompts, the two plain ones, the negative prompt
 Encoded = tuple[torch.Tensor, torch.Tensor | None]
 
@@ -30,9 +31,11 @@ class Cond:
     """The conditioning of a UNet call, in the model's dtype on its device. D: 768 (SD 1.5), 1024 (2.x), 2048 (XL)."""
 
     text: torch.Tensor
-    """(1, 77, D)."""
+    """(1, 77 n, D): n chunks of 75 tokens."""
     negative_text: torch.Tensor | None = None
-    """(1, 77, D), or None if not requested."""
+    """Shaped like `text`, or None if not requested."""
+    regions: torch.Tensor | None = None
+    """(R, 77 n, D): the texts of R regions, beside `text`, which is that of the rest; None without regions."""
     pooled: torch.Tensor | None = None
     """(1, 1280), SDXL only."""
     negative_pooled: torch.Tensor | None = None
@@ -57,8 +60,8 @@ class Cond:
 
 
 class Conditioner:
-    """Encodes texts, bit-identical to diffusers' `encode_prompt`, plus A1111's brackets, embeddings and clip skip.
-    Caches the last texts, so that their blend can change without running the text encoder. LoRA tags are removed
+    """Encodes texts, bit-identical to diffusers' `encode_prompt`, plus A1111's brackets, chunks, embeddings and clip
+    skip. Caches the last texts, so that their blend can change without running the text encoder. LoRA tags are removed
     from the texts; the caller applies them (`with_tags`). Single thread."""
 
     def __init__(self, model: "DiffusionModel", *, note: Callable[[str, str], None] | None = None) -> None:
@@ -75,6 +78,7 @@ class Conditioner:
         negative: str | None,
         *,
         blend: Blend = "slerp",
+        regions: Sequence[str] = (),
         ip_image: np.ndarray | None = None,
         size: tuple[int, int] = (512, 512),
         clip_skip: int | None = None,
@@ -82,6 +86,7 @@ class Conditioner:
         """Encode the prompts. `prompt`: one, or several with weights above 0, which are blended token by token.
 
         A negative of None is omitted; an empty one is encoded as in training: zeros for SDXL, else the empty text.
+        `regions`: the texts of regions.
         `ip_image`: (height, width, 3) uint8 RGB; with None the IP-Adapter has no effect. `size`: width and height of
         the pictures. `clip_skip`: counted as in A1111; 0: the model's default, None: the ModelSpec's.
         """
@@ -93,6 +98,13 @@ class Conditioner:
             negative_pooled = None if pooled is None else torch.zeros_like(pooled)
         elif negative is not None:
             negative_text, negative_pooled = self._encoded(negative, skipped, is_negative=True)
+            text, negative_text = self._as_long((text, negative_text), skipped)
+        parts = [self._encoded(each, skipped)[0] for each in regions]
+        if parts:
+            given = (text,) if negative_text is None else (text, negative_text)
+            text, *others = self._as_long((*given, *parts), skipped)
+            negative_text = others.pop(0) if negative_text is not None else None
+            parts = others
         ip, negative_ip = None, None
         if self._model.ip_adapter is not None:
             ip, negative_ip = self._model.ip_adapter.encode(ip_image)
@@ -100,6 +112,7 @@ class Conditioner:
         return Cond(
             text=text.clone(),
             negative_text=_copy(negative_text),
+            regions=torch.cat(parts) if parts else None,
             pooled=_copy(pooled),
             negative_pooled=_copy(negative_pooled),
             time_ids=None if pooled is None else self._time_ids(*size),
@@ -118,7 +131,8 @@ class Conditioner:
     def _blended(self, prompts: Sequence[tuple[str, float]], blend: Blend, skipped: int) -> Encoded:
         encoded, weights = [self._encoded(text, skipped) for text, _ in prompts], [weight for _, weight in prompts]
         texts, pooled = [text for text, _ in encoded], [each for _, each in encoded if each is not None]
-        return blended(texts, weights, blend), blended(pooled, weights, blend) if pooled else None
+        text = blended(self._as_long(texts, skipped), weights, blend)
+        return text, blended(pooled, weights, blend) if pooled else None
 
     def _encoded(self, text: str, skipped: int, *, is_negative: bool = False) -> Encoded:
         loras = self._model.loras
@@ -134,22 +148,28 @@ class Conditioner:
 
     @torch.no_grad()
     def _parsed_and_encoded(self, text: str, skipped: int, is_negative: bool) -> Encoded:
-        """((1, 77, D), pooled (1, P) or None), with notes on unsupported syntax and on what does not fit."""
+        """((1, 77 n, D), pooled (1, P) or None), with notes on unsupported syntax and on what does not fit."""
         model, prompt = self._model, parse_prompt(text)
         for line in prompt.notes:
             self._note("prompt", line)
         if is_negative and prompt.loras:
             self._note("prompt", f"<lora:{prompt.loras[0].name[:80]}> has no effect in the negative prompt")
-        rows = [
-            token_row(tokenizer, number, prompt, self._triggers, model.device)
+        rows_of = [
+            token_rows(tokenizer, number, prompt, self._triggers, model.device)
             for number, tokenizer in enumerate(model.tokenizers)
         ]
-        if left_out := rows[0].left_out:
-            used = rows[0].ids.shape[1] - 2
+        if left_out := rows_of[0][0].left_out:
+            used = sum(int(row.mask.sum()) - 2 for row in rows_of[0])
             self._note("prompt", f"{used} tokens of the prompt are used; ignored: {left_out[:MAX_SHOWN]}")
+        chunks = [self._chunk(rows, skipped) for rows in zip(*rows_of, strict=False)]
+        return torch.cat([hidden for hidden, _ in chunks], dim=1).to(model.dtype), chunks[0][1]
+
+    def _chunk(self, rows: Sequence["TokenRow"], skipped: int) -> Encoded:
+        """((1, 77, D), pooled (1, P) or None) of one chunk; `rows`: of each text encoder."""
+        model = self._model
         if model.family != "sdxl":
             hidden = _hidden(model.text_encoders[0], rows[0], skipped)
-            return emphasised(hidden, rows[0].weights).to(model.dtype), None
+            return emphasised(hidden, rows[0].weights), None
         outputs = []
         for encoder, row in zip(model.text_encoders, rows, strict=True):
             with vectors_in_place(encoder, row.vectors):
@@ -157,7 +177,15 @@ class Conditioner:
         # The second to last state, as in training.
         states = [output.hidden_states[-2 - _held(skipped, output, 2)] for output in outputs]
         hidden = torch.cat([emphasised(state, row.weights) for state, row in zip(states, rows, strict=True)], dim=-1)
-        return hidden.to(model.dtype), outputs[-1].text_embeds
+        return hidden, outputs[-1].text_embeds
+
+    def _as_long(self, texts: Sequence[torch.Tensor], skipped: int) -> list[torch.Tensor]:
+        """Texts (1, 77 n, D), the shorter ones with empty chunks at their end, as in A1111."""
+        longest = max(text.shape[1] for text in texts)
+        if all(text.shape[1] == longest for text in texts):
+            return list(texts)
+        empty, _ = self._encoded("", skipped)
+        return [torch.cat((text, *[empty] * ((longest - text.shape[1]) // empty.shape[1])), dim=1) for text in texts]
 
     def _time_ids(self, width: int, height: int) -> torch.Tensor:
         # Full size, uncropped, for a picture of this size (SDXL, Podell et al. 2023, section 2.2).
@@ -182,42 +210,88 @@ class TokenRow:
     """The end of the prompt, which did not fit."""
 
 
-def token_row(tokenizer: Any, encoder: int, prompt: ParsedPrompt, triggers: Triggers, device: torch.device) -> TokenRow:
-    """Tokenize a prompt. `encoder`: index of the text encoder, which selects the embedding vectors. Text without
-    weights and triggers is tokenized as a whole, otherwise each fragment separately, as in A1111."""
+def token_rows(
+    tokenizer: Any, encoder: int, prompt: ParsedPrompt, triggers: Triggers, device: torch.device
+) -> list[TokenRow]:
+    """Tokenize a prompt, in chunks of 75 tokens, as A1111 does. `encoder`: index of the text encoder, which selects the
+    embedding vectors. Text without weights and triggers that fits into one is tokenized as a whole, otherwise each
+    fragment separately."""
     parts = [(part, fragment.weight) for fragment in prompt.fragments for part in triggers.split(fragment.text)]
-    if not prompt.is_weighted and all(isinstance(part, str) for part, _ in parts):
-        return _plain(tokenizer, prompt.text, device)
-    length = tokenizer.model_max_length
-    ids: list[int] = []
-    weights: list[float] = []
-    vectors: dict[int, torch.Tensor] = {}
+    if not (prompt.is_weighted or prompt.is_broken) and all(isinstance(part, str) for part, _ in parts):
+        whole = _plain(tokenizer, prompt.text, device)
+        if not whole.left_out:
+            return [whole]
+    chunks = _Chunks(tokenizer.model_max_length - 2)
     left_out: list[str] = []
     for part, weight in parts:
-        if isinstance(part, str):
-            found = tokenizer(part, add_special_tokens=False).input_ids if part.strip() else []
-            room = 0 if left_out else length - 2 - len(ids)
-            ids += found[:room]
-            weights += [weight] * len(found[:room])
-            if found[room:]:
-                left_out.append(tokenizer.decode(found[room:]).strip())
+        if not isinstance(part, str):
+            word, embedding = part
+            if not chunks.add_vectors(embedding.vectors[encoder], weight):
+                left_out.append(word)
             continue
-        word, embedding = part
-        rows = embedding.vectors[encoder]
-        if left_out or len(ids) + len(rows) > length - 2:
-            left_out.append(word)
-            continue
-        vectors[len(ids) + 1] = rows  # after the start token
-        ids += [PLACE_OF_A_VECTOR] * len(rows)
-        weights += [weight] * len(rows)
-    filled = length - 2 - len(ids)
-    row = [tokenizer.bos_token_id, *ids, tokenizer.eos_token_id, *[tokenizer.pad_token_id] * filled]
+        for place, text in enumerate(part.split(CHUNK_END)):
+            if place:
+                chunks.end()
+            found = tokenizer(text, add_special_tokens=False).input_ids if text.strip() else []
+            if rest := chunks.add(found, weight):
+                left_out.append(tokenizer.decode(rest).strip())
+    rows = [_row(tokenizer, chunk, device, is_weighted=prompt.is_weighted) for chunk in chunks.all]
+    rows[0].left_out = " ".join(left_out)
+    return rows
+
+
+@dataclass(slots=True)
+class _Chunk:
+    ids: list[int] = field(default_factory=list)
+    weights: list[float] = field(default_factory=list)
+    vectors: dict[int, torch.Tensor] = field(default_factory=dict)
+
+
+class _Chunks:
+    """The tokens of a prompt, MAX_CHUNKS times `room` at most."""
+
+    def __init__(self, room: int) -> None:
+        self._room = room
+        self.all = [_Chunk()]
+
+    def end(self) -> bool:
+        """Begin another chunk unless this one is empty. False if there are no more."""
+        if self.all[-1].ids and len(self.all) < MAX_CHUNKS:
+            self.all.append(_Chunk())
+        return not self.all[-1].ids
+
+    def add(self, ids: list[int], weight: float) -> list[int]:
+        """Returns those that do not fit any more."""
+        while ids:
+            chunk = self.all[-1]
+            taken = ids[: self._room - len(chunk.ids)]
+            chunk.ids += taken
+            chunk.weights += [weight] * len(taken)
+            ids = ids[len(taken) :]
+            if ids and not self.end():
+                return ids
+        return []
+
+    def add_vectors(self, rows: torch.Tensor, weight: float) -> bool:
+        """Vectors of an embedding stay in one chunk. False if they do not fit."""
+        if len(self.all[-1].ids) + len(rows) > self._room and not (len(rows) <= self._room and self.end()):
+            return False
+        chunk = self.all[-1]
+        chunk.vectors[len(chunk.ids) + 1] = rows  # after the start token
+        chunk.ids += [PLACE_OF_A_VECTOR] * len(rows)
+        chunk.weights += [weight] * len(rows)
+        return True
+
+
+def _row(tokenizer: Any, chunk: _Chunk, device: torch.device, *, is_weighted: bool) -> TokenRow:
+    length = tokenizer.model_max_length
+    filled = length - 2 - len(chunk.ids)
+    row = [tokenizer.bos_token_id, *chunk.ids, tokenizer.eos_token_id, *[tokenizer.pad_token_id] * filled]
     return TokenRow(
         ids=torch.tensor([row], device=device),
         mask=torch.tensor([[1] * (length - filled) + [0] * filled], device=device),
-        weights=torch.tensor([1.0, *weights, *[1.0] * (filled + 1)], device=device) if prompt.is_weighted else None,
-        vectors=vectors,
-        left_out=" ".join(left_out),
+        weights=torch.tensor([1.0, *chunk.weights, *[1.0] * (filled + 1)], device=device) if is_weighted else None,
+        vectors=chunk.vectors,
     )
 
 

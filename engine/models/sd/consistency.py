@@ -30,7 +30,7 @@ Send = Callable[[str, np.ndarray], torch.Tensor]
 
 
 @dataclass(frozen=True, slots=True)
-class Flow:
+class Motion:
     """Where each pixel of a frame was in the one before."""
 
     pixels: np.ndarray
@@ -73,11 +73,11 @@ class Consistency:
         self._last = z, seen
         return z
 
-    def _flow_to(self, seen: np.ndarray) -> Flow:
+    def _flow_to(self, seen: np.ndarray) -> Motion:
         assert self._last is not None
         return flow_between(self._flow, self._last[1], seen)
 
-    def _mixed(self, z: torch.Tensor, flow: Flow, amount: float, name: str) -> torch.Tensor:
+    def _mixed(self, z: torch.Tensor, flow: Motion, amount: float, name: str) -> torch.Tensor:
         assert self._last is not None
         height, width = z.shape[2:]
         high, wide = flow.fit.shape
@@ -106,7 +106,7 @@ def thumbnail(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
 
 
-def flow_between(flow: cv2.DISOpticalFlow, before: np.ndarray, after: np.ndarray) -> Flow:
+def flow_between(flow: cv2.DISOpticalFlow, before: np.ndarray, after: np.ndarray) -> Motion:
     """The flow between two thumbnails, (H, W) uint8."""
     pixels: np.ndarray = flow.calc(after, before, None)  # type: ignore[call-overload]  # its stubs leave None out
     height, width = after.shape
@@ -115,7 +115,7 @@ def flow_between(flow: cv2.DISOpticalFlow, before: np.ndarray, after: np.ndarray
     was = cv2.remap(before, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     is_inside = (x >= 0) & (y >= 0) & (x <= width - 1) & (y <= height - 1)
     fit = np.clip(1.0 - cv2.absdiff(was, after) / np.float32(MISFIT), 0.0, 1.0) * is_inside
-    return Flow(pixels, fit.astype(np.float32))
+    return Motion(pixels, fit.astype(np.float32))
 
 
 def flicker(results: Sequence[np.ndarray], moved_px: tuple[int, int]) -> float:

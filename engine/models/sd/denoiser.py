@@ -13,7 +13,7 @@ from engine.models.device_work import uploaded
 from engine.models.graphs import Calls, DirectCalls, Part, State, nothing
 from engine.models.sd.accelerators import unet_calls
 from engine.models.sd.coefficients import x0_weights
-from engine.models.sd.unet_parts import chain, with_bank
+from engine.models.sd.unet_parts import chain, with_bank, with_regions
 
 if TYPE_CHECKING:
     from engine.models.sd.conditioner import Cond
@@ -56,6 +56,9 @@ class Denoiser:
         self._guidance: tuple[float, torch.Tensor] | None = None
         self.consistency = 0.0
         """0..1: how much is seen of the frame before: of the same rows in the last call. No effect without a bank."""
+        self.masks: torch.Tensor | None = None
+        """(1, 1 + R, h, w): the share of the text and of each of the R texts of `Cond.regions` at each latent; None:
+        they are not used."""
         self._before: tuple[torch.Tensor, ...] | None = None
         """The bank's, after the last call."""
         self._before_shape: tuple[int, ...] = ()
@@ -119,6 +122,7 @@ class Denoiser:
         if negatives and cond.negative_text is None:
             raise ModelError("guidance above 1 needs a negative prompt; it may be empty")
         keys = self._text_keys(cond)
+        has_regions = self._has_regions(cond)
         sees_text = keys["keys"] is None or bool(control)  # a ControlNet has keys of its own
         inputs: State = {
             "sample": z.to(self._dtype),
@@ -129,6 +133,7 @@ class Denoiser:
             "pooled": cond.pooled,
             "negative_pooled": cond.negative_pooled,
             "time_ids": cond.time_ids,
+            "masks": self.masks if has_regions else None,
             "ip": cond.ip,
             "negative_ip": cond.negative_ip,
             "guidance": self._guidance_embedding(guidance),
@@ -139,9 +144,12 @@ class Denoiser:
         }
         used = tuple(shown.index for shown in control)
         # The strengths of LoRAs and IP-Adapter are not part of the key, because they change the weights in place.
-        key: Hashable = ("unet", tuple(z.shape), t.dtype, negatives, used, cond.negative_text is None, cond.ip is None)
+        shapes = tuple(z.shape), cond.text.shape[1], t.dtype, cond.regions is not None and has_regions
+        key: Hashable = ("unet", *shapes, negatives, used, cond.negative_text is None, cond.ip is None)
         controlnets = [self.model.controlnets[index] for index in used]
         parts = chain(self.model.unet, controlnets, negatives, is_split=self._is_split, parts=self.model.parts)
+        if has_regions:
+            parts = with_regions(parts, self.model.regions)
         if self.model.bank is not None and self.consistency:
             return self._banked(key, parts, inputs, negatives, between)
         self._before, self._before_shape = None, ()
@@ -155,6 +163,9 @@ class Denoiser:
         if beside is not None:
             beside.begin(key, parts, inputs)  # after the capture of the plain parts, which then are a graph meanwhile
         return (output[:negatives], output[negatives:]) if negatives else (None, output)
+
+    def _has_regions(self, cond: "Cond") -> bool:
+        return cond.regions is not None and self.masks is not None and self.model.regions is not None
 
     def _banked(
         self, key: Hashable, parts: Sequence[Part], inputs: State, negatives: int, between: Callable[[], None]
@@ -184,11 +195,14 @@ class Denoiser:
         weight, loras = self.model.text_weight, self.model.loras
         if weight is None:
             return {"keys": None, "negative_keys": None}
-        texts = [text for text in (cond.text, cond.negative_text) if text is not None]
+        given = (cond.text, cond.regions if self._has_regions(cond) else None, cond.negative_text)
+        texts = [text for text in given if text is not None]
         made_of = (*((id(text), text._version) for text in texts), 0 if loras is None else loras.unet_version)
         if self._keys is None or self._keys[0] != made_of:
             keys = torch.nn.functional.linear(torch.cat(texts), weight)
-            state: State = {"keys": keys[:1], "negative_keys": keys[1:] if len(texts) > 1 else None}
+            count = len(keys) if cond.negative_text is None else len(keys) - 1
+            against = None if cond.negative_text is None else keys[-1:].repeat(1, count, 1)
+            state: State = {"keys": keys[:count].flatten(0, 1)[None], "negative_keys": against}
             self._keys = (made_of, texts, state)
         return self._keys[2]
 

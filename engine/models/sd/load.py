@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from engine.errors import ModelError
+from engine.models import device_work
 from engine.models.card_memory import reserved
 from engine.models.device_work import dtype_named, in_fastest_layout
 from engine.models.pretrained import one_line, pretrained, quieten_libraries, read_tokenizer
@@ -17,7 +18,7 @@ from engine.models.sd.model import DiffusionModel
 from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.model_plan import ModelPlan, plan_model
 from engine.models.sd.plan.single_file import CLASSES, TEXT_CLASSES
-from engine.models.sd.plan.vae_choice import VaeChoice
+from engine.models.sd.plan.vae_choice import FULL, VaeChoice
 from engine.models.sd.shapes import build
 from engine.models.sd.spec import ModelSpec
 from engine.models.sd.tiny_vae import fused
@@ -129,7 +130,7 @@ class _Loading:
         return model
 
     def _add_extras(self, model: DiffusionModel) -> None:
-        from engine.models.sd.attention import bank_of, share_weights
+        from engine.models.sd.attention import share_weights
 
         if self.plan.loras:
             from engine.models.sd.lora import LoraSet
@@ -155,8 +156,6 @@ class _Loading:
 
             model.ip_adapter = IpAdapter(model.unet, self.plan.ip_adapter, self.device, self.dtype)
         model.text_weight = share_weights(model.unet)
-        if self.spec.accelerator == "none":
-            model.bank = bank_of(model.unet)
         for net in model.controlnets:
             share_weights(net)
 
@@ -181,8 +180,9 @@ class _Loading:
 
     def _vae(self, folder: DiffusersFolder, choice: VaeChoice) -> Any:
         # The full VAE of SDXL overflows in float16; its configuration asks for float32, that of a fixed VAE does not.
-        overflows = folder.family == "sdxl" and choice.wants_float32 and self.dtype == torch.float16
-        dtype = torch.float32 if overflows else self.dtype
+        overflows = folder.family == "sdxl" and choice.wants_float32
+        overflows |= choice.kind == FULL and self.device.type in device_work.HALF_PRODUCTS
+        dtype = torch.float32 if overflows and self.dtype == torch.float16 else self.dtype
         if choice.folder is not None:
             return pretrained(choice.kind, choice.folder, "", dtype, str(choice.folder))
         if choice.weights is not None or self.plan.single is None:

@@ -13,7 +13,7 @@ from engine.models.sd.spec import ModelSpec
 from engine.models.sd.unet_parts import PLAIN, DeepCache, UnetParts
 
 if TYPE_CHECKING:
-    from engine.models.sd.attention import FrameBank
+    from engine.models.sd.attention import FrameBank, RegionMasks
     from engine.models.sd.ip_adapter import IpAdapter
     from engine.models.sd.lora import LoraSet
     from engine.models.sd.textual_inversion import Embedding
@@ -66,7 +66,9 @@ class DiffusionModel:
     """`attention.share_weights` of the UNet: parts of it are the weights of layers, so it needs no memory of its own.
     None: the UNet takes the text itself."""
     bank: "FrameBank | None" = None
-    """Of the UNet; None where it cannot have one."""
+    """The bank of the UNet; None where it cannot have one."""
+    regions: "RegionMasks | None" = None
+    """The masks of the UNet, likewise."""
     deep_cache: DeepCache | None = None
     """Its `begin` must be called when a batch begins."""
     prediction_reason: str = ""

@@ -5,9 +5,9 @@ a bracket after a backslash is literal (A1111, modules/prompt_parser.py, parse_p
 removed from the text (modules/extra_networks.py), and while the prompt is used, it overrides the weight of a LoRA that
 was loaded with the model. Names are file names, case-insensitive. If a LoRA is named twice, the last tag applies.
 
-Not supported, with a line in `notes`: prompt editing `[from:to:when]` and alternation `[a|b]` are read literally,
-including the brackets, at the surrounding weight; BREAK is a space, because there is only one chunk of tokens. A
-backslash before any other character is kept; A1111 drops it. AND is an ordinary word.
+BREAK begins a new chunk of 75 tokens. Not supported, with a line in `notes`: prompt editing `[from:to:when]` and
+alternation `[a|b]` are read literally, including the brackets, at the surrounding weight. A backslash before any other
+character is kept; A1111 drops it. AND is an ordinary word.
 """
 
 import re
@@ -29,7 +29,9 @@ _TAG = re.compile(r"<(?P<kind>lora|lyco|hypernet):(?P<values>[^<>]+)>", re.IGNOR
 _MARK = re.compile(
     rf"\\(?P<escaped>[()\[\]\\])|:\s*(?P<weight>{_NUMBER})\s*\)|(?P<bracket>[()\[\]])|(?P<plain>[^\\()\[\]:]+|[\\:])"
 )
-_BREAK = re.compile(r"\bBREAK\b\s*")
+_BREAK = re.compile(r"\s*\bBREAK\b\s*")
+CHUNK_END = "\x1e"
+"""In a fragment's text: where BREAK was."""
 _WHEN = re.compile(rf":\s*{_NUMBER}\s*$")
 Note = Callable[[str, str], None]
 
@@ -39,6 +41,7 @@ class Fragment:
     """A piece of text and its weight."""
 
     text: str
+    """With CHUNK_END where a new chunk of tokens begins."""
     weight: float
 
 
@@ -63,7 +66,12 @@ class ParsedPrompt:
     @property
     def text(self) -> str:
         """The text without brackets and tags."""
-        return "".join(fragment.text for fragment in self.fragments)
+        return "".join(fragment.text for fragment in self.fragments).replace(CHUNK_END, " ")
+
+    @property
+    def is_broken(self) -> bool:
+        """True if it has a BREAK."""
+        return any(CHUNK_END in fragment.text for fragment in self.fragments)
 
     @property
     def is_weighted(self) -> bool:
@@ -145,10 +153,7 @@ class _Parsing:
     def _take_text(self, text: str) -> None:
         if self._squares and "|" in text:
             self._squares[-1].has_bar = True
-        parts = _BREAK.split(text)
-        if len(parts) > 1:
-            self._note("BREAK does not start a new chunk of tokens here: it is read as a space")
-        self._pieces.append(_Piece(" ".join((*(part.rstrip() for part in parts[:-1]), parts[-1]))))
+        self._pieces.append(_Piece(_BREAK.sub(CHUNK_END, text)))
 
     def _multiply(self, piece: int, weight: float) -> None:
         for each in self._pieces[piece:]:

@@ -26,8 +26,9 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
+from engine.models.device_work import uploaded
 from engine.models.graphs import nothing
-from engine.models.sd.coefficients import step_coefficients
+from engine.models.sd.coefficients import guidance_of_steps, step_coefficients
 from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.noise import Noise, NoiseSource
 from engine.models.sd.plan.unet_config import LATENT_CHANNELS
@@ -55,6 +56,9 @@ class StreamSettings:
     """Frames per call."""
     guidance: float = default_of("guidance")
     """1 and below: off; see `DiffusionModel.guidance_for`."""
+    guidance_begin: float = 0.0
+    guidance_end: float = 1.0
+    """Shares of the steps between which guidance acts."""
     cfg_type: CfgType = "self"
     delta: float = 1.0
     seed: int | Seeds = 0
@@ -175,16 +179,19 @@ class StreamSchedule:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """(x0, origin of the rows), both (S F, 4, h, w)."""
         t, frames = self._rows.timesteps, self._settings.frames
-        if self._cfg_type in ("none", "full"):
+        if self._cfg_type == "none":
             return self._denoiser.predict(x, t, cond, shown, guidance=self.guidance, between=between), clean
-        negatives = frames if self._cfg_type == "initialise" else 0
+        negatives = {"full": len(x), "initialise": frames}.get(self._cfg_type, 0)
         against, output = self._denoiser.outputs(
             x, t, cond, shown, negatives=negatives, guidance=self.guidance, between=between
         )
+        if self._cfg_type == "full":
+            assert against is not None
+            return self._denoiser.x0(x, t, against + self._guidance * (output - against)), clean
         newest = clean[:frames] if against is None else self._denoiser.x0(x[:frames], t[:frames], against)
         origin = torch.cat((newest, flight.origins))
         negative = origin if self._settings.delta == 1.0 else self._of_origin * origin + self._of_sample * x
-        return negative + self.guidance * (self._denoiser.x0(x, t, output) - negative), origin
+        return negative + self._guidance * (self._denoiser.x0(x, t, output) - negative), origin
 
     def _shown(self, control: Sequence[ControlInput], flight: FramesInFlight) -> list[ControlInput]:
         """The ControlNet inputs of all rows: frames in flight keep the picture that they were pushed with. A ControlNet
@@ -222,6 +229,11 @@ class StreamSchedule:
         size = (LATENT_CHANNELS, settings.height // model.latent_scale, settings.width // model.latent_scale)
         self._rows, self.steps, self.guidance = rows, coefficients.steps, guidance
         self._cfg_type: CfgType = settings.cfg_type if self._denoiser.uses_negative(guidance) else "none"
+        of_steps = guidance_of_steps(guidance, self.steps, settings.guidance_begin, settings.guidance_end)
+        self._guidance: float | torch.Tensor = guidance
+        if set(of_steps) != {guidance}:
+            of_rows = torch.tensor(of_steps, dtype=torch.float32).repeat_interleave(settings.frames)
+            self._guidance = uploaded(of_rows, device).view(-1, 1, 1, 1)
         self._size = size
         self._shape = (coefficients.steps, settings.frames, size, self._cfg_type)
         self._settings, self._seeds = settings, Seeds.of(settings.seed)

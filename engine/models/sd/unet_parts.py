@@ -31,6 +31,24 @@ class TextKeys(NamedTuple):
 UnetPart = Callable[[Any, State], State]
 
 
+def with_regions(parts: tuple[Part, ...], regions: Any) -> tuple[Part, ...]:
+    """The parts of a UNet call with a text for each region. `regions`: the UNet's (`attention.RegionMasks`). Its masks
+    are `masks` of the inputs."""
+
+    def begin(state: State) -> State:
+        regions.begin(state["masks"])
+        return parts[0](state)
+
+    def end(last: Part, state: State) -> State:
+        state = last(state)
+        regions.end()
+        return state
+
+    if len(parts) == 1:
+        return (partial(end, begin),)
+    return (begin, *parts[1:-1], partial(end, parts[-1]))
+
+
 def with_bank(parts: tuple[Part, ...], bank: Any) -> tuple[Part, ...]:
     """The parts of a UNet call that sees the frame before. `bank`: the UNet's (`attention.FrameBank`). Its tensors are
     `before` and `strength` of the inputs, and `kept` of the result."""

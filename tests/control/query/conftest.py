@@ -28,7 +28,7 @@ class Site:
         self.dispatcher = Dispatcher(self.store, self.commands, SystemClock(), report)
         self.sending = SendingThread(self.dispatcher)
         self.hub = QueryHub(self.dispatcher, report)
-        self.tree = QueryTree(self.store)
+        self.tree = QueryTree(self.store, self.dispatcher.feedback.last_told)
         self.server = WebServer(
             "127.0.0.1",
             0,

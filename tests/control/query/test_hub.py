@@ -62,7 +62,7 @@ def test_an_invalid_command_is_reported_and_never_answered(site: Any, reports: A
         "[" * 50_000: "not an OSCQuery command",
         '{"COMMAND": "LISTEN"}': "DATA is not a path",
         '{"COMMAND": "LISTEN", "DATA": 5}': "DATA is not a path",
-        '{"COMMAND": "LISTEN", "DATA": "/layer/9/angle"}': "/layer/9/angle is not a parameter",
+        '{"COMMAND": "LISTEN", "DATA": "/layer/9/angle"}': "/layer/9/angle has no value",
         '{"COMMAND": "DANCE", "DATA": ""}': "unknown command (known: LISTEN, IGNORE)",
         '{"COMMAND": "LISTEN", "DATA": "", "MORE": ' + "[" * 30_000 + "]" * 30_000 + "}": "recursion",
     }
@@ -76,6 +76,23 @@ def test_an_invalid_command_is_reported_and_never_answered(site: Any, reports: A
         assert reason in line and line.isprintable() and len(line) < 300
     assert site.dispatcher.counters.rejected == len(wrong)
     assert "ws 127.0.0.1:" in reports.lines[-1][1]
+
+
+def test_a_client_listens_to_one_message_that_is_told(site: Any) -> None:
+    client = site.connect()
+    client.command("LISTEN", "/sam3/objects")
+    client.command("LISTEN", ANGLE)
+    assert client.hear() == Message(ANGLE, (0.0,), "f")
+    site.dispatcher.feedback.tell("/sam3/object/1", 4, 1, 0.5, 0.5, 0.5, 0.5, 0.5)
+    site.dispatcher.feedback.tell("/sam3/objects", 1)
+    assert client.hear() == Message("/sam3/objects", (1,), "i")
+    assert site.get("/sam3/objects?VALUE") == (200, {"VALUE": [1]})
+    client.command("IGNORE", "/sam3/objects")
+    client.say("/get", "/mode")
+    client.hear("/mode")
+    site.dispatcher.feedback.tell("/sam3/objects", 2)
+    client.say("/get", "/mode")
+    assert client.hear().address == "/mode"
 
 
 def test_harmless_requests_of_clients_are_ignored(site: Any, reports: Any) -> None:

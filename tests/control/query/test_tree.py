@@ -29,7 +29,7 @@ def store() -> ParamStore:
 @pytest.fixture
 def ask(store: ParamStore) -> Callable[..., tuple[int, Any]]:
     """`ask(path, attribute)`: status and JSON."""
-    tree = QueryTree(store)
+    tree = QueryTree(store, {"/sam3/object/2": (7, 1, 0.5, 0.25, 0.5, 0.125, 1.0), "/fx/1/error": ("",)})
 
     def answer(path: str, attribute: str | None = None) -> tuple[int, Any]:
         answer = tree.answer(path, attribute, {"NAME": "here"})
@@ -46,7 +46,8 @@ def test_every_parameter_is_listed_once_with_its_current_value(
     listed = leaves(root)
     params = {param.address for param in osc_schema.PARAMS}
     commands = {each.address for command in osc_schema.COMMANDS for each in command.fixed()}
-    assert listed.keys() == params | commands
+    told = {each.address for told in osc_schema.TOLD for each in told.fixed()}
+    assert listed.keys() == params | commands | told
     for address in listed:
         node = root
         for part in address.split("/")[1:]:
@@ -139,6 +140,20 @@ def test_invalid_requests_have_the_right_status(ask: Callable) -> None:
         answered, body = ask(path, attribute)
         assert answered == status, path
         assert (body is None) if status == 204 else (len(body["error"]) < 400 and body["error"].isprintable()), path
+
+
+def test_a_message_that_is_told_is_read_only_and_has_its_last_values(ask: Callable) -> None:
+    node = ask("/sam3/object/2")[1]
+    assert (node["TYPE"], node["ACCESS"], node["VALUE"]) == ("iifffff", 1, [7, 1, 0.5, 0.25, 0.5, 0.125, 1.0])
+    assert [argument["name"] for argument in node["MULTIVERSE"]["arguments"]] == "id prompt score cx cy w h".split()
+    assert ask("/sam3/object/16", "VALUE")[1] == {"VALUE": [0, 0, 0.0, 0.0, 0.0, 0.0, 0.0]}  # before the first
+    assert ask("/fx/1/error", "VALUE")[1] == {"VALUE": [""]}
+    empty = ask("/audio/input/changed")[1]
+    assert (empty["TYPE"], empty["ACCESS"], empty["VALUE"]) == ("I", 1, [None])
+    now = ask("/timecode/now")[1]
+    assert now["TYPE"] == "sf" and now["CONTENTS"].keys() == {"rate_hz"}
+    assert ask("/preset/current")[1]["ACCESS"] == 2  # a command, which asks for what is told
+    assert ask("/sam3/object/17")[0] == 404
 
 
 def test_a_command_describes_its_arguments_and_our_own_attributes_are_separate(ask: Callable) -> None:
@@ -236,7 +251,7 @@ def test_exactly_the_advertised_attributes_exist_and_numbers_are_valid_json(ask:
 
 
 def test_a_cue_is_a_button_while_it_exists(store: ParamStore, leaves: Callable) -> None:
-    tree = QueryTree(store)
+    tree = QueryTree(store, {})
 
     def listed() -> dict[str, dict]:
         return {

@@ -113,7 +113,7 @@ def opened(job: SegmentJob) -> Pictures:
         ([], {}, "no output: "),
         (["out.mp4"], {"prompts": (" ", "")}, NO_PROMPT),
         (["out.mp4"], {"model": ""}, "no model: name one with --model"),
-        (["out.mp4"], {"resolution": 640}, "--resolution: 640 is not one of 1008, 672, 336"),
+        (["out.mp4"], {"resolution": 640}, "--resolution: 640 is not one of 1008, 840, 672, 504, 336"),
         (["out.mp4"], {"batch": 5}, "--batch: 5 is not 1 to 4"),
         (["out.mp4"], {"batch": 2, "mode": "track"}, "--batch: tracking takes one picture at a time"),
         (["out.mp4"], {"boxes": ((0.5, 0.5, 0.1, 0.1),), "mode": "track"}, "--box: tracking takes no boxes"),

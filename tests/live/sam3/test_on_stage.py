@@ -158,6 +158,10 @@ def test_its_mask_controls_the_regions_of_the_multiverse(stage: Stage) -> None:
     stage.wait_for(lambda: brightness_of(1).max() > 60, "layer 1 where the dancer is")
     leads = brightness_of(1) > 0
     assert 0.3 < leads.sum() / (np.pi * RADIUS**2) < 1.3, "there, and nowhere else"
+    stage.set(region__2__prompt=1)
+    stage.wait_for(lambda: brightness_of(2).max() > 60, "layer 2 names the dancer's prompt")
+    assert brightness_of(1).max() == 0
+    stage.set(region__2__prompt=0)
     for n in range(1, 5):
         stage.engine.params.set(f"/layer/{n}/solo", False)
 

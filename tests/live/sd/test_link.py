@@ -18,12 +18,12 @@ from engine.live.sd.link import DiffusionLink
 from engine.live.sd.settings import RESETS
 from engine.params import ParamStore
 from engine.params.fade_time import Pulse
-from engine.render import Look, PictureInput, open_renderer
+from engine.render import Look, PictureInput, RegionMap, open_renderer
 from engine.render.guarded_renderer import GuardedRenderer
 from engine.render.readback import Readback
 from engine.system.clock import SteppedClock
-from engine.values import ChannelFeatures, PublishedFrame, VideoFrame, silent_waves
-from osc_schema import PARAMS
+from engine.values import ChannelFeatures, ComingValues, PublishedFrame, VideoFrame, silent_waves
+from osc_schema import PARAMS, Rejected
 from tests.live.frames import finished_frame
 from tests.live.sd.studio import opened_link
 
@@ -108,6 +108,63 @@ def test_the_child_is_sent_modulated_values_and_then_the_set_value(link: Diffusi
     assert told(moved(0.56)) == 0.56, "its own fader does not come between"
     assert told({}) == 0.3
     assert "/layer/1/angle" not in link.supervisor._values
+
+
+def test_what_waits_for_a_beat_is_sent_ahead_except_what_takes_too_long_or_cannot_be_used(reports: Any) -> None:
+    store = ParamStore()
+    store.add_condition("/sd/controlnet/1/enable", refuse)
+    values = {"/sd/prompt": "ice", "/sd/width": 128, "/sd/model": "other", "/layer/1/angle": 5.0}
+    coming = [ComingValues(key="cue", values=values | {"/sd/controlnet/1/enable": True})]
+    asked: list[float] = []
+
+    def near(within_s: float) -> list[ComingValues]:
+        asked.append(within_s)
+        return coming
+
+    with opened_link(SdConfig(model="random:tiny"), reports, coming=near, store=store) as link:
+        link.follow(store.snapshot())
+        assert not asked, "the child has measured nothing yet"
+        link.supervisor._status = replace(link.supervisor._status, facts={"delay_ms": 300.0})
+        link.follow(store.snapshot())
+        assert asked == [pytest.approx(0.3 + 2 / 60)]
+        sent = link.supervisor._values
+        assert (sent["/sd/prompt"], sent["generation"]) == ("ice", link._sent.generation)
+        assert (sent["/sd/width"], sent["/sd/controlnet/1/enable"]) == (512, False)
+        coming.clear()  # taken back
+        link.follow(store.snapshot())
+        assert link.supervisor._values["/sd/prompt"] == ""
+
+
+def refuse(value: object) -> None:
+    if value:
+        raise Rejected("no ControlNet 1 is configured")
+
+
+@pytest.mark.parametrize("is_mirrored", [False, True])
+def test_each_new_region_map_is_sent_once_as_it_lies_on_sds_picture(
+    link: DiffusionLink, is_mirrored: bool, wait_for: Any
+) -> None:
+    store = ParamStore()
+    store.set_many([("/sd/enable", True), ("/layer/5/mirror", is_mirrored)], by="test")
+    indices = np.arange(6, dtype=np.uint8).reshape(2, 3)
+
+    def feed() -> tuple[bool, Any]:
+        scene = Scene(camera=None)
+        link.follow(store.snapshot())
+        link.show(scene, store.snapshot(), 0.0)
+        scene.regions = RegionMap(indices=indices)
+        link.feed(finished_frame(), scene, 0.0)
+        segment = link.supervisor._inputs.get("regions")
+        return scene.needs_regions, None if segment is None else FrameRing.attach(segment).latest()
+
+    assert feed() == (False, None)
+    store.set("/sd/regions", True)
+    wait_for(lambda: feed()[1] is not None, "a ring for the map")
+    needed, sent = feed()
+    assert needed and np.array_equal(sent.pixels[..., 0], indices[:, ::-1] if is_mirrored else indices)
+    assert feed()[1].sequence == sent.sequence, "the same map"
+    indices = indices.copy()
+    assert feed()[1].sequence == sent.sequence + 1
 
 
 def test_what_stays_from_picture_to_picture_begins_anew_with_the_picture_of_each_bar(reports: Any) -> None:

@@ -32,9 +32,13 @@ def pixels(batch: int, side: int = 224, seed: int = 0) -> torch.Tensor:
     return torch.rand(batch, 3, side, side, generator=generator) * 2.0 - 1.0
 
 
-def test_features_are_those_of_transformers(model: SegmentationModel, wide: SegmentationModel) -> None:
-    """With a single window, at 112 px, no token moves, and they are equal bit for bit."""
-    for seen, x, away in ((wide, pixels(1), 1e-5), (wide, pixels(2), 1e-5), (model, pixels(2, 112), 0.0)):
+def test_features_are_those_of_transformers(
+    small_sam3: Path, model: SegmentationModel, wide: SegmentationModel
+) -> None:
+    """With a single window, at 112 px, no token moves, and they are equal bit for bit. 168 px fill only half of two."""
+    half = load(SegmentationSpec(model=str(small_sam3), resolution=168), "cpu", "float32")
+    cases = (wide, pixels(1), 1e-5), (wide, pixels(2), 1e-5), (model, pixels(2, 112), 0.0), (half, pixels(2, 168), 1e-5)
+    for seen, x, away in cases:
         ours = Backbone(seen, DirectCalls()).run(x)
         with torch.no_grad():
             theirs = seen.detector.get_vision_features(x)

@@ -5,7 +5,6 @@ EdgeTAM, github.com/ChaoningZhang/MobileSAM; model_type as in transformers' conf
 """
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,17 +20,11 @@ from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.check import check
 from engine.models.sam3.load import load
 
-SAM3 = ("detector.backbone.vision_backbone.trunk.blocks.0.attn.qkv.weight", "tracker.maskmem_tpos_enc")
-SAM31 = (SAM3[0], "tracker.model.interactive_sam_prompt_encoder.no_mask_embed.weight")
 SAM2 = ("image_encoder.trunk.patch_embed.proj.weight", "memory_attention.layers.0.norm1.weight")
 SAM1 = ("image_encoder.pos_embed", "prompt_encoder.no_mask_embed.weight", "mask_decoder.iou_token.weight")
 MOBILE = ("image_encoder.layers.0.blocks.0.conv1.c.weight", *SAM1[1:])
 EDGE = ("image_encoder.trunk.body.stem_0.c.weight", SAM2[1], "spatial_perceiver.latents")
 FILES = [
-    ("sam3.pt", SAM3, False, "Meta's own checkpoint of SAM 3"),
-    ("sam3.safetensors", SAM3, False, "Meta's own checkpoint of SAM 3"),
-    ("sam3.1_multiplex.pt", SAM31, True, "SAM 3.1, which is published only as Meta's own checkpoint"),
-    ("newer.pt", SAM31, True, "SAM 3.1"),
     ("sam2.1_hiera_large.pt", SAM2, True, "SAM 2"),
     ("sam_vit_h_4b8939.pth", SAM1, False, "SAM 1"),
     ("mobile_sam.pt", MOBILE, False, "MobileSAM"),
@@ -107,30 +100,13 @@ def test_no_access_is_suggested_for_unsupported_models(name: str, what: str) -> 
     assert f"huggingface.co/{name} " not in line and f"hf download {name} " not in line
 
 
-def only_the_checkpoint(folder: Path) -> None:
-    """`hf download facebook/sam3 sam3.pt`."""
-    written(folder / "sam3.pt", SAM3, False)
-
-
-def with_its_config(folder: Path) -> None:
-    written(folder / "sam3.1_multiplex.pt", SAM31, True)
-    (folder / "config.json").write_text('{"architectures": ["Sam3"]}', encoding="utf-8")
-
-
-@pytest.mark.parametrize("fill", [only_the_checkpoint, with_its_config])
-def test_a_folder_with_only_such_a_checkpoint_says_so(tmp_path: Path, fill: Callable[[Path], None]) -> None:
-    fill(tmp_path)
-    line = refusal(str(tmp_path))
-    assert "Meta's own checkpoint" in line and STEPS in line
-
-
 def test_a_cached_model_is_suggested_without_a_download(tmp_path: Path, hub: Path, tiny_sam3: Path) -> None:
     repository = hub / "models--facebook--sam3"
     (repository / "refs").mkdir(parents=True)
     (repository / "refs" / "main").write_text("0" * 40, encoding="utf-8")
     (repository / "snapshots").mkdir()
     (repository / "snapshots" / ("0" * 40)).symlink_to(tiny_sam3, target_is_directory=True)
-    line = refusal(str(written(tmp_path / "sam3.pt", SAM3, False)))
+    line = refusal(str(written(tmp_path / "sam2.pt", SAM2, False)))
     assert line.endswith("; use facebook/sam3, which is on this machine")
 
 

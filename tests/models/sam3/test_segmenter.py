@@ -15,6 +15,7 @@ from engine.models.sam3.load import load
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.segmenter import Segmenter, segmentation
 from tests.models.recorded_graphs import Recording
+from tests.models.sam3.small_sam3 import RED, picture
 from tests.support.long_form import IS_SOAK
 
 
@@ -33,6 +34,22 @@ def asked(model: SegmentationModel, *texts: str) -> Segmenter:
     segmenter = Segmenter(model)
     segmenter.set_prompts(texts or ("shape",))
     return segmenter
+
+
+def test_an_object_is_at_the_same_place_at_every_size(small_seeing_sam3: Path) -> None:
+    """112 and 224 px fill the model's windows, 168 px does not."""
+    for resolution in (112, 168, 224):
+        spec = SegmentationSpec(model=str(small_seeing_sam3), resolution=resolution)
+        segmenter = Segmenter(load(spec, "cpu", "float32"))
+        segmenter.set_prompts(["disc"])
+        for mode in ("image", "track"):
+            segmenter.mode = mode
+            for _ in range(2):
+                (found,) = segmenter.segment(picture((0.3, 0.6, 0.15, RED), width=240, height=180))
+                assert found.masks.shape == (1, 4 * resolution // 14, 4 * resolution // 14)
+                *centre, width, height = found.objects[0].box
+                assert centre == pytest.approx([0.3, 0.6], abs=0.03), (resolution, mode)
+                assert (width, height) == pytest.approx((0.3, 0.3), abs=1.1 * 14 / resolution), (resolution, mode)
 
 
 def test_a_bright_shape_is_found_where_it_is(seeing: SegmentationModel) -> None:
@@ -233,8 +250,8 @@ def test_captured_graphs_find_what_direct_calls_find(model: SegmentationModel) -
     graphs = Segmenter(model, calls=GraphCalls(recording, 12))
     graphs.set_prompts(["face", "a person in red"])
     plain = asked(model, "face", "a person in red")
-    for picture in (noise(), shown(), noise()):
-        (ours,), (expected,) = graphs.segment(picture), plain.segment(picture)
+    for seen in (noise(), shown(), noise()):
+        (ours,), (expected,) = graphs.segment(seen), plain.segment(seen)
         assert [(each.id, each.prompt) for each in ours.objects] == [(e.id, e.prompt) for e in expected.objects]
         assert np.abs(ours.masks.astype(int) - expected.masks).max(initial=0) <= 1
     assert len(recording.captured) == 5

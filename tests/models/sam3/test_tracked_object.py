@@ -5,7 +5,7 @@ never in a picture of a few discs.
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,8 @@ from engine.models.sam3.detector import Detector
 from engine.models.sam3.detr import as_levels
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.prompts import EncodedPrompt
-from engine.models.sam3.tracked_object import CONDITIONING_KEPT
+from engine.models.sam3.propagation import Propagated, Propagation, Remembering, Seen
+from engine.models.sam3.tracked_object import CONDITIONING_KEPT, Dated
 from engine.models.sam3.tracker import Tracker
 from engine.models.seeded import seeded
 from tests.models.sam3.small_sam3 import sizes
@@ -153,6 +154,53 @@ def unchanged(video: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     vars(video).update(before)
 
 
+def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As transformers does it: the sums of several are rounded in another order."""
+    pointers, decoded, started = Propagation._pointers, Propagation._decoded, Remembering._started
+
+    def pointers_alone(
+        self: Propagation, dated: Sequence[Dated], frame: int
+    ) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        return [held for each in dated for held in pointers(self, [each], frame)]
+
+    def decoded_alone(self: Propagation, seen: Seen, pixels: torch.Tensor) -> Propagated:
+        each = [decoded(self, seen, one) for one in torch.split(pixels, 1)]
+        names = ("masks", "pointers", "scores")
+        return Propagated(**{name: torch.cat([getattr(one, name) for one in each]) for name in names})
+
+    def started_alone(self: Remembering, seen: Seen, masks: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return tuple(map(torch.cat, zip(*(started(self, seen, one) for one in torch.split(masks, 1)), strict=True)))
+
+    monkeypatch.setattr(propagation, "SCORES_AT_ONCE", 1)
+    monkeypatch.setattr(Propagation, "_pointers", pointers_alone)
+    monkeypatch.setattr(Propagation, "_decoded", decoded_alone)
+    monkeypatch.setattr(Remembering, "_started", started_alone)
+
+
+def test_sixteen_objects_in_one_batch_are_those_of_transformers(video: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are found at different times, so that their memories are not equally long."""
+    lengths: list[int] = []
+    conditioned = Propagation._conditioned
+
+    def noted(self: Propagation, *given: Any) -> torch.Tensor:
+        lengths.append(len(set(given[4])))
+        made = conditioned(self, *given)
+        assert len(made) == len(given[4])
+        return made
+
+    monkeypatch.setattr(Propagation, "_conditioned", noted)
+    pair = Pair(video, prompts=4, max_objects=5, assoc_iou_thresh=0.3, trk_assoc_iou_thresh=0.3)
+    compared = []
+    for index, most in enumerate((5, 5, 11, 11, 16, 16, 16, 16)):
+        video.max_num_objects = pair.max_objects = most
+        ours, theirs = pair.both()
+        assert ours.keys() == theirs.keys(), index
+        assert all(np.abs(mask.astype(int) - theirs[each]).max() <= 1 for each, mask in ours.items()), index
+        compared.append(len(ours))
+    assert max(compared) == 16 and sum(compared) > 50
+    assert lengths[-1] == 3 and len(lengths) == len(compared) - 1, "three lengths, and one batch a picture"
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("is_corrected", [False, *in_long_form(True)], ids=["confirmed", "corrected"])
 def test_ids_and_masks_are_those_of_transformers(
@@ -168,7 +216,7 @@ def test_ids_and_masks_are_those_of_transformers(
         return result
 
     monkeypatch.setattr(association, "hidden_by_others", noted)
-    monkeypatch.setattr(propagation, "AT_ONCE", 1)  # the sums of several are rounded in another order
+    one_by_one(monkeypatch)
     pair = Pair(
         video,
         prompts=2,

@@ -21,7 +21,7 @@ from engine.models.sam3.detector import Detector
 from engine.models.sam3.detr import as_levels
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.prompts import EncodedPrompt, PromptEncoder
-from engine.models.sam3.propagation import AT_ONCE, Propagation
+from engine.models.sam3.propagation import Propagation
 from engine.models.sam3.tracker import Tracker, boxes_around
 from tests.models.sam3.small_sam3 import (
     BLUE,
@@ -198,37 +198,50 @@ def test_objects_of_a_removed_text_are_dropped_and_a_text_given_twice_is_searche
     assert sorted(stream.show(RED_DISC).prompts.tolist()) == [0, 1]
 
 
-def test_the_device_is_free_between_the_parts_of_each_group_of_objects(stream: Stream) -> None:
-    counts = []
-    for discs in ((RED_DISC,), (RED_DISC, GREEN_DISC)):  # of which the second remembers less
+def test_the_device_is_free_between_the_pieces_of_work(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    def count(*discs: Disc) -> int:
         calls: list[int] = []
         for _ in range(2):
             calls.clear()
-            stream.show(*discs, between=lambda calls=calls: calls.append(1) or 1)  # its return value must be ignored
-        counts.append(len(calls))
-    assert counts[0] >= 6 and counts[1] >= counts[0] + 2
+            stream.show(*discs, between=lambda: calls.append(1) or 1)  # its return value must be ignored
+        return len(calls)
+
+    alone = count(RED_DISC)
+    assert alone >= 6 and count(RED_DISC, GREEN_DISC) == alone, "two small objects are one piece"
+    monkeypatch.setattr(propagation, "SCORES_AT_ONCE", 1)
+    assert count(RED_DISC, GREEN_DISC) > alone, "and two large ones are two"
 
 
-def test_objects_that_remember_equally_much_are_propagated_together(
+def test_objects_of_unequal_memories_go_through_the_layers_together(
     stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert [len(group) for group in propagation.together("a" * (AT_ONCE + 1) + "b")] == [AT_ONCE, 1, 1]
     sizes: list[int] = []
     conditioned = Propagation._conditioned
 
-    def noted(self: Propagation, hidden: torch.Tensor, keys: torch.Tensor, *more: Any) -> torch.Tensor:
-        sizes.append(len(keys))
-        return conditioned(self, hidden, keys, *more)
+    def noted(self: Propagation, *given: Any) -> torch.Tensor:
+        made = conditioned(self, *given)
+        sizes.append(len(made))
+        return made
 
     monkeypatch.setattr(Propagation, "_conditioned", noted)
     shown = [(GREEN_DISC, BLUE_DISC)] * 2 + [(GREEN_DISC, RED_DISC, BLUE_DISC)] * 2
     together = [stream.show(*discs) for discs in shown]
-    assert sizes == [2, 2, 2, 1]
-    monkeypatch.setattr(propagation, "AT_ONCE", 1)
+    assert sizes == [2, 2, 3], "and none in the first picture"
+    monkeypatch.setattr(propagation, "SCORES_AT_ONCE", 1)
     stream.tracker.reset()
+    sizes.clear()
     for ours, alone in zip(together, [stream.show(*discs) for discs in shown], strict=True):
         assert len(ours) == len(alone) > 1
         assert np.abs(ours.masks.astype(int) - alone.masks).max() <= 1
+    assert sizes == [1] * 7
+
+
+def test_a_piece_of_work_is_at_most_three_objects_of_long_memories_in_the_largest_picture() -> None:
+    large, small = 72**2, 24**2
+    assert propagation.together([(10, 31)] * 4, large) == [[0, 1, 2], [3]]
+    assert propagation.together([(7, 20), (1, 1), (7, 20), (7, 16), (7, 20)], large) == [[1, 3, 0, 2, 4]]
+    assert propagation.together([(10, 31)] * 16, small) == [list(range(16))]
+    assert propagation.together([], small) == []
 
 
 def test_an_aborted_picture_changes_no_object(stream: Stream) -> None:

@@ -51,19 +51,21 @@ def plain_picture(
         x = signal * clean + spread * noise if ahead is None else ahead
         residuals = control_residuals(model, x, t, cond.text, controls)
         predicted = unet(model, x, t, cond.text, residuals)
+        share = (step + 0.5) / len(settings.t_index)
+        guidance = settings.guidance if settings.guidance_begin <= share <= settings.guidance_end else 1.0
         if settings.guidance > 1:
             match settings.cfg_type:
                 case "full":
                     against = unet(
                         model, x, t, cond.negative_text, control_residuals(model, x, t, cond.negative_text, controls)
                     )
-                    predicted = against + settings.guidance * (predicted - against)
+                    predicted = against + guidance * (predicted - against)
                 case "self" | "initialise":
                     if settings.cfg_type == "initialise" and step == 0:
                         seen = control_residuals(model, x, t, cond.negative_text, controls)
                         origin = (x - spread * unet(model, x, t, cond.negative_text, seen)) / signal
                     against = settings.delta * (x - signal * origin) / spread
-                    predicted = against + settings.guidance * (predicted - against)
+                    predicted = against + guidance * (predicted - against)
         x0 = (x - spread * predicted) / signal
         if model.sampler in ("lightning", "tcd"):
             last = step == len(settings.t_index) - 1

@@ -275,8 +275,8 @@ def test_out_of_memory_is_reported_with_size_and_batch(usual: BatchPainter, monk
 
 
 def test_a_prompt_that_is_too_long_is_noted_once(tiny_sd: Path) -> None:
-    painting = painting_of(tiny_sd, prompt="the cat " * 80)
+    painting = painting_of(tiny_sd, prompt="the cat " * 160)
     painter = painter_of(painting)
-    painter.change(replace(painting, negative="grey " * 80))
+    painter.change(replace(painting, negative="grey " * 320))
     assert len(painter.notes) == 2
-    assert painter.notes[0].startswith("75 tokens of the prompt are used")
+    assert painter.notes[0].startswith("300 tokens of the prompt are used")

@@ -125,6 +125,20 @@ def test_the_number_of_unet_calls_is_reported(
     assert rows == [6] * calls, "each picture and its negative"
 
 
+@pytest.mark.parametrize("sampler", ["lcm", "dpm"])
+def test_outside_its_interval_guidance_costs_nothing(models: Callable[..., DiffusionModel], sampler: str) -> None:
+    model, z = models(sampler="pndm"), random_latents(1, seed=1)
+    rows: list[int] = []
+    with model.unet.conv_in.register_forward_pre_hook(lambda layer, inputs: rows.append(len(inputs[0]))):
+        part = batch(model, sampler=sampler, strength=1.0, guidance_begin=0.5).run(z, cond_of(model))
+    assert rows == [1, 1, 2, 2]
+    usual, off = (
+        batch(model, sampler=sampler, strength=1.0, guidance=each).run(z, cond_of(model)) for each in (2.0, 1.0)
+    )
+    never = batch(model, sampler=sampler, strength=1.0, guidance_begin=1.0).run(z, cond_of(model))
+    assert torch.equal(never, off) and not torch.allclose(part, off) and not torch.allclose(part, usual)
+
+
 def test_a_control_picture_affects_only_its_own_frame(tiny_models: Any) -> None:
     sd = tiny_models.sd()
     model = loaded(sd, controlnets=(str(tiny_models.controlnet(sd)),))

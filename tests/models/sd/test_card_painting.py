@@ -37,8 +37,10 @@ SHOW: list[Change] = [
     {"/sd/width": 128, "/sd/height": 192},
     {"/sd/consistency": 0.6},
     {"/sd/prompts/1/text": "sea", "/sd/prompts/2/text": "ice", "/sd/prompts/2/weight": 0.4, "/sd/seed_mix": 0.5},
+    {"/sd/regions": True},
     {"/sd/mode": "single"},
     {
+        "/sd/regions": False,
         "/sd/consistency": 0.0,
         "/sd/steps": 3,
         "/sd/guidance": 1.0,
@@ -71,6 +73,7 @@ FAMILIES: dict[str, tuple[dict[str, str], str]] = {
     "turbo": ({"kind": "turbo"}, "float16"),
     "distilled": ({"kind": "sd15"}, "float32"),
 }
+REGIONS = np.arange(64, dtype=np.uint8).reshape(8, 8) // 16
 # Of 255. A half is rounded elsewhere, e.g. between a product and a bias. A real card also chooses the kernel by where
 # the numbers lie, and a graph has its own buffers.
 DIFFERENCE = {"float32": 1, "float16": 8 if HAS_CARD else 4}
@@ -112,7 +115,7 @@ def painted(painter: Painter, show: list[Change], loop: Callable[[], Any]) -> It
         assert again is not None
         painter.paint(again, found=source_picture(2))
         with loop() as tally:
-            picture = painter.paint(next(sources), found=source_picture(2))
+            picture = painter.paint(next(sources), found=source_picture(2), regions=REGIONS)
         assert picture is not None
         assert tally is None or (len(tally.waits), tally.random) == (1, []), change
         yield change, picture.pixels.copy()

@@ -10,6 +10,7 @@ from engine.errors import ModelError
 from engine.models.sd.coefficients import (
     StepCoefficients,
     boundary,
+    guidance_of_steps,
     lcm_timesteps,
     noise_table,
     real_steps,
@@ -209,3 +210,14 @@ def painted_by(
                 patch.setattr(f"diffusers.schedulers.scheduling_{kind}.randn_tensor", lambda *_, **__: next(later))
             x = scheduler.step(output, t, x, return_dict=False, **asked)[0]
     return x
+
+
+def test_guidance_acts_in_the_steps_whose_middle_is_in_its_interval() -> None:
+    for steps, begin, end, expected in (
+        (4, 0.0, 1.0, [3.0, 3.0, 3.0, 3.0]),
+        (4, 0.25, 0.75, [1.0, 3.0, 3.0, 1.0]),
+        (1, 0.6, 1.0, [1.0]),
+        (2, 0.0, 0.5, [3.0, 1.0]),
+        (3, 0.9, 0.2, [1.0, 1.0, 1.0]),
+    ):
+        assert guidance_of_steps(3.0, steps, begin, end) == expected

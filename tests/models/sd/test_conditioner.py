@@ -59,20 +59,37 @@ def test_both_encoders_of_an_xl_model_equal_diffusers(xl: DiffusionModel) -> Non
             assert torch.equal(ours.negative_text, theirs[1]) and torch.equal(ours.negative_pooled, theirs[3])
 
 
-def test_a_long_text_is_truncated_like_in_diffusers_and_the_rest_is_noted(tiny_sd: Path, model: DiffusionModel) -> None:
-    text = " ".join(f"thing{n}" for n in range(25))
+def test_a_long_text_is_encoded_in_chunks_of_75_tokens(tiny_sd: Path, model: DiffusionModel) -> None:
+    conditioner = Conditioner(model, note=lambda key, line: pytest.fail(line))
+    first, second = "x " * 75, "the cat " * 3
+    long = conditioner.encode(first + second, "a dog")
+    assert long.text.shape == long.negative_text.shape == (1, 154, 32)
+    cut = pipeline_of(tiny_sd).encode_prompt(first + second, "cpu", 1, False)[0]
+    assert torch.equal(long.text[:, :77], cut), "as diffusers, which cuts the rest off"
+    assert torch.equal(long.text[:, 77:], conditioner.encode(second, None).text)
+    assert torch.equal(long.negative_text[:, :77], conditioner.encode("a dog", None).text)
+    assert torch.equal(long.negative_text[:, 77:], conditioner.encode("", None).text)
+    blend = conditioner.encode([(first + second, 1.0), ("fire", 3.0)], None, blend="linear").text
+    rest = 0.25 * long.text[:, 77:] + 0.75 * conditioner.encode("", None).text
+    assert torch.allclose(blend[:, 77:], rest, atol=1e-6)
+
+
+def test_break_begins_a_chunk_and_what_does_not_fit_into_four_is_noted(model: DiffusionModel) -> None:
     notes: list[tuple[str, str]] = []
     conditioner = Conditioner(model, note=lambda key, line: notes.append((key, line)))
-    for fitting in ("x" * 75, "x " * 75):
-        conditioner.encode(fitting, None)
-    assert notes == []
-    assert torch.equal(
-        conditioner.encode(text, None).text, pipeline_of(tiny_sd).encode_prompt(text, "cpu", 1, False)[0]
-    )
-    conditioner.encode("x " * 76, None)
-    assert [key for key, _ in notes] == ["prompt", "prompt"]
-    line = notes[0][1]
-    assert line.startswith("75 tokens of the prompt are used; ignored: ") and line.endswith("thing 2 4")
+    broken = conditioner.encode("a cat BREAK (the dog:1.2)", None).text
+    assert broken.shape == (1, 154, 32) and torch.equal(broken[:, :77], conditioner.encode("a cat", None).text)
+    assert torch.equal(conditioner.encode("a cat BREAK BREAK ", None).text[:, :77], broken[:, :77])
+    assert conditioner.encode("x " * 300, None).text.shape == (1, 308, 32) and notes == []
+    conditioner.encode("x " * 300 + "the cat", None)
+    assert notes == [("prompt", "300 tokens of the prompt are used; ignored: the cat")]
+
+
+def test_a_long_prompt_of_an_xl_model_keeps_the_pooled_text_of_its_first_chunk(xl: DiffusionModel) -> None:
+    conditioner = Conditioner(xl)
+    long, short = conditioner.encode("x " * 80, ""), conditioner.encode("x " * 75, "")
+    assert long.text.shape == long.negative_text.shape == (1, 154, 64)
+    assert torch.equal(long.pooled, short.pooled) and not long.negative_text.any()
 
 
 def test_changing_weights_of_eight_prompts_do_not_run_the_text_encoder(
@@ -222,9 +239,9 @@ def test_weights_of_one_are_bit_identical(request: pytest.FixtureRequest, kind: 
 def test_the_truncated_end_of_a_weighted_text_is_noted_without_syntax(model: DiffusionModel) -> None:
     notes: list[tuple[str, str]] = []
     conditioner = Conditioner(model, note=lambda key, line: notes.append((key, line)))
-    ours = conditioner.encode("(" + "x " * 74 + "y:1.5) the (cat:1.2)", None).text
-    assert notes == [("prompt", "75 tokens of the prompt are used; ignored: the cat")]
-    assert ours.shape == (1, 77, 32)
+    ours = conditioner.encode("(" + "x " * 299 + "y:1.5) the (cat:1.2)", None).text
+    assert notes == [("prompt", "300 tokens of the prompt are used; ignored: the cat")]
+    assert ours.shape == (1, 308, 32)
     conditioner.encode("[a|b]", "a <lora:ink:1>")
     assert [key for key, _ in notes] == ["prompt"] * 3
     assert "alternation" in notes[1][1] and "has no effect in the negative prompt" in notes[2][1]

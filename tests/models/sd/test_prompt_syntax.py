@@ -51,6 +51,12 @@ def test_brackets_give_the_weights_of_a1111(text: str, fragments: list[tuple[str
     assert parse_prompt(text).notes == ()
 
 
+def test_break_ends_a_chunk_and_is_a_space_in_the_text() -> None:
+    prompt = parse_prompt("a BREAK (b BREAK c:1.2)")
+    assert [fragment.text for fragment in prompt.fragments] == ["a\x1e", "b\x1ec"]
+    assert prompt.is_broken and prompt.text == "a b c" and prompt.notes == ()
+
+
 @pytest.mark.parametrize(
     ("text", "fragments", "note"),
     [
@@ -59,7 +65,6 @@ def test_brackets_give_the_weights_of_a1111(text: str, fragments: list[tuple[str
         ("([a|b]) c", [("[a|b]", 1.1), (" c", 1.0)], "alternation"),
         ("[a [b|c]]", [("a [b|c]", 1 / 1.1)], "alternation"),
         ("[(a:1.2)|b]", [("[", 1.0), ("a", 1.2), ("|b]", 1.0)], "alternation"),
-        ("a BREAK b", [("a b", 1.0)], "BREAK"),
         ("(a:1000)", [("a", MAX_WEIGHT)], "beyond 100"),
     ],
 )

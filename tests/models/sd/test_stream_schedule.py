@@ -59,6 +59,8 @@ CFG = [
     {"guidance": 2.0, "cfg_type": "self", "delta": 0.6},
     {"guidance": 2.0, "cfg_type": "initialise"},
     {"guidance": 2.0, "cfg_type": "initialise", "delta": 0.6},
+    {"guidance": 2.0, "cfg_type": "self", "guidance_begin": 0.4},
+    {"guidance": 2.0, "cfg_type": "full", "guidance_begin": 0.3, "guidance_end": 0.7},
 ]
 TCD = {"sampler": "tcd", "eta": 1.0}
 

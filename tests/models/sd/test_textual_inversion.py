@@ -93,14 +93,18 @@ def test_the_longer_of_two_words_is_found_first(tiny_sd: Path, write: Write) -> 
     assert torch.equal(both.encode("bad-hands", None).text, one.encode("bad-hands", None).text)
 
 
-def test_vectors_that_do_not_fit_are_dropped_and_noted(tiny_sd: Path, write: Write) -> None:
+def test_vectors_stay_in_one_chunk_and_are_dropped_and_noted_where_there_is_none_left(
+    tiny_sd: Path, write: Write
+) -> None:
     notes: list[str] = []
     model = loaded(tiny_sd, write("ink.safetensors", {"emb_params": vectors(3)}))
     conditioner = Conditioner(model, note=lambda key, line: notes.append(line))
     conditioner.encode("x " * 72 + "ink", None)
     assert notes == []
-    conditioner.encode("x " * 73 + "ink the", None)
-    assert notes == ["75 tokens of the prompt are used; ignored: ink the"]
+    moved = conditioner.encode("x " * 73 + "ink the", None).text
+    assert torch.equal(moved[:, 77:], conditioner.encode("ink the", None).text) and notes == []
+    conditioner.encode("x " * 298 + "ink", None)
+    assert notes == ["298 tokens of the prompt are used; ignored: ink"]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
-"""Writes syphon.json and spout.json: the published interfaces of the two libraries that cannot run on Linux.
+"""Writes syphon.json, spout.json and virtualcam.json: the published interfaces of libraries that cannot run here, for
+their system or for want of a driver.
 
-Run by hand when a pinned version changes: `python tests/sinks/published_api/record.py`. It downloads the wheels for
-macOS and Windows by exact name and reads them without running them: Python sources with `ast`; from compiled modules
+Run by hand when a pinned version changes: `python tests/sinks/published_api/record.py`. It downloads the wheels by
+exact name and reads them without running them: Python sources with `ast`; from compiled modules
 the names, the mangled C++ names of imported functions (which encode every parameter) and pybind11's signature texts.
 """
 
@@ -24,6 +25,7 @@ WHEELS = {
     "pyobjc-framework-cocoa": ("pyobjc-framework-cocoa==12.2.2", MACOS),
     "pyobjc-framework-metal": ("pyobjc-framework-metal==12.2.2", MACOS),
     "spout": ("SpoutGL==0.1.1", ["win_amd64"]),
+    "virtualcam": ("pyvirtualcam==0.15.0", ["manylinux2014_x86_64"]),
 }
 
 
@@ -213,9 +215,14 @@ def record_spout(folder: Path) -> dict:
     }
 
 
+def record_virtualcam(folder: Path) -> dict:
+    wheel, header = fetch("virtualcam", folder)
+    return {**header, **python_api(wheel.read("pyvirtualcam/camera.py").decode())}
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        for name, record in (("syphon", record_syphon), ("spout", record_spout)):
+        for name, record in (("syphon", record_syphon), ("spout", record_spout), ("virtualcam", record_virtualcam)):
             text = json.dumps(record(Path(folder)), indent=1, sort_keys=True)
             (HERE / f"{name}.json").write_text(text + "\n")
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from engine.jobs.dataset.running.attempt import HAS_FORK, PictureWorker
-from engine.jobs.dataset.running.devices import device_environment
+from engine.jobs.dataset.running.devices import device_environment, words_of
 from engine.jobs.dataset.running.folder import DatasetFolder
 from engine.jobs.dataset.running.machine import cores
 from engine.jobs.dataset.running.outcome import Attempted, PictureOutcome
@@ -40,15 +40,17 @@ class LocalRunner:
         devices: tuple[int, ...] = (),
     ) -> None:
         """`is_long`: most slots make more than one picture. `devices`: numbers of graphics cards, taken in turn."""
-        self.jobs, self.words = jobs, ""
+        self.jobs, self.words = jobs, words_of(devices, jobs)
+        self.devices = tuple(devices[slot % len(devices)] for slot in range(jobs)) if devices else ()
+        """The device of each job."""
         self._folder, self._timeout_s, self._retries = folder, timeout_s, retries
         threads = str(max(1, cores() // jobs))
         # Otherwise Mesa's rasteriser and NumPy would use all cores in every process. The pictures are the same.
         environment = {"LP_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
         self._is_closing = threading.Event()
         self._idle: queue.SimpleQueue[PictureWorker] = queue.SimpleQueue()
-        for slot in range(jobs):
-            own = environment | device_environment(devices[slot % len(devices)] if devices else None)
+        for device in self.devices or (None,) * jobs:
+            own = environment | device_environment(device)
             self._idle.put(PictureWorker(own, warm_log=folder.worker_log if HAS_FORK and is_long else None))
         self._pool = ThreadPoolExecutor(jobs, thread_name_prefix="picture")
         self.at_work = 0

@@ -103,6 +103,7 @@ class ClusterRunner:
             is_ordered=False,
         )
         self.jobs = len(self._pool.actors)
+        self.devices: tuple[int, ...] = ()
         self.words = f"pictures are made on {self._pool.words}"
         self.close = self._pool.close
 

@@ -43,6 +43,7 @@ class DatasetReport:
     is_interrupted: bool = False
     engine: str
     jobs: int
+    devices: tuple[int, ...] = ()  # the graphics card of each job, by number; empty for the default
     seconds: float
     seconds_a_picture: float | None = None  # median of the pictures made by this run, including their processes
     statistics: Statistics | None = None  # statistics of all labels in the folder; None if there are none
@@ -60,5 +61,6 @@ class DatasetReport:
             "statistics": self.statistics.as_json() if self.statistics else None,
             "outputs": list(self.outputs),
             "notes": list(self.notes),
+            "devices": list(self.devices),
             "missing": self.missing,
         }

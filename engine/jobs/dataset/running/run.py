@@ -18,7 +18,7 @@ from engine.jobs.dataset.layout.cameras import CameraOptions, ground_sample_word
 from engine.jobs.dataset.layout.settling import settle
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.picture import scene_of
-from engine.jobs.dataset.running.devices import check_devices
+from engine.jobs.dataset.running.devices import check_devices, devices_of
 from engine.jobs.dataset.running.estimate import default_jobs, estimate, picture_bytes
 from engine.jobs.dataset.running.finishing import FolderOutputs, remove_outputs, write_outputs
 from engine.jobs.dataset.running.folder import DatasetFolder, RunPlan, unwritable
@@ -44,7 +44,8 @@ Say = Callable[[str], None]
 
 class Runner(Protocol):
     jobs: int
-    words: str  # description of the machines; "" for this one
+    words: str  # description of the machines and cards; "" for this one's default card
+    devices: tuple[int, ...]  # that of each job; empty for the default
 
     @property
     def at_work(self) -> int:
@@ -184,6 +185,7 @@ class _Run:
             is_interrupted=self._asked() and len(self._seconds) + len(self._failed) < len(plan.missing),
             engine=", ".join(folder.engines(job.indices)) or job.drawing.engine,
             jobs=runner.jobs if runner is not None else 0,
+            devices=runner.devices if runner is not None else (),
             seconds=round(time.perf_counter() - self._began_s, 3),
             seconds_a_picture=round(statistics.median(self._seconds), 3) if self._seconds else None,
             statistics=finished.statistics,
@@ -295,7 +297,7 @@ def open_runner(job: DatasetJob, folder: DatasetFolder, pictures: int) -> Runner
         is_long=pictures > jobs,
         timeout_s=timeout_s,
         retries=job.retries,
-        devices=job.devices or (),
+        devices=devices_of(job, jobs),
     )
 
 

@@ -1,0 +1,235 @@
+"""Meta's own checkpoints of SAM3 and SAM 3.1 (sam3.pt, sam3.1_multiplex.pt, or a .safetensors of them): their detector.
+
+The detector of both is that of transformers, under other names: those of github.com/facebookresearch/sam3 (modules in
+sam3/model; `detector.` before each), as transformers' src/transformers/models/sam3/convert_sam3_to_hf.py pairs them.
+Queries, keys and values are stored as one tensor, CLIP's projection is transposed, and the ViT's positions begin with
+that of a class token. SAM 3.1 lacks the level of the pyramid that is never read, and has two more necks for its
+tracker, Object Multiplex (sam3/model/necks.py, Sam3TriViTDetNeck), which transformers does not have: it is left out.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from engine.errors import ModelError
+from engine.models.pickle_file import pickle_note, pickled_tensors
+from engine.models.plain_config import read_config
+from engine.models.sam3.model_folder import Sam3Folder, checkpoint_of_meta
+from engine.models.weight_files import Tensor, read_header, weights_in
+
+if TYPE_CHECKING:
+    import torch
+
+NOTE: Final = (
+    "Meta's own checkpoint: its detector alone is read; the tracker of SAM 3.1, Object Multiplex, is not supported"
+)
+_MLP = {".mlp.fc1.": ".linear1.", ".mlp.fc2.": ".linear2."}
+_NORMS = {f".layer_norm{n}.": f".norm{n}." for n in (1, 2, 3)}
+_AREAS: Final[tuple[tuple[str, str, dict[str, str]], ...]] = (
+    (
+        "vision_encoder.backbone.",
+        "backbone.vision_backbone.trunk.",
+        {
+            "embeddings.position_embeddings": "pos_embed",
+            "embeddings.patch_embeddings.projection.": "patch_embed.proj.",
+            **_NORMS,
+            "layer_norm.": "ln_pre.",
+            "layers.": "blocks.",
+            ".attention.o_proj.": ".attn.proj.",
+            ".attention.": ".attn.",
+        },
+    ),
+    (
+        "vision_encoder.neck.fpn_layers.",
+        "backbone.vision_backbone.convs.",
+        {
+            "0.scale_layers.0.": "0.dconv_2x2_0.",
+            "0.scale_layers.2.": "0.dconv_2x2_1.",
+            "1.scale_layers.0.": "1.dconv_2x2.",
+            ".proj1.": ".conv_1x1.",
+            ".proj2.": ".conv_3x3.",
+        },
+    ),
+    ("text_encoder.text_projection.weight", "backbone.language_backbone.encoder.text_projection", {}),
+    (
+        "text_encoder.text_model.",
+        "backbone.language_backbone.encoder.",
+        {
+            "embeddings.token_embedding.": "token_embedding.",
+            "embeddings.position_embedding.weight": "positional_embedding",
+            "final_layer_norm.": "ln_final.",
+            "encoder.layers.": "transformer.resblocks.",
+            ".self_attn.": ".attn.",
+            ".layer_norm1.": ".ln_1.",
+            ".layer_norm2.": ".ln_2.",
+            ".mlp.fc1.": ".mlp.c_fc.",
+            ".mlp.fc2.": ".mlp.c_proj.",
+        },
+    ),
+    ("text_projection.", "backbone.language_backbone.resizer.", {}),
+    (
+        "geometry_encoder.",
+        "geometry_encoder.",
+        {
+            "layers.": "encode.",
+            ".cross_attn.": ".cross_attn_image.",
+            **_MLP,
+            **_NORMS,
+            "vision_layer_norm.": "img_pre_norm.",
+            "prompt_layer_norm.": "norm.",
+            "output_layer_norm.": "encode_norm.",
+        },
+    ),
+    ("detr_encoder.", "transformer.encoder.", {".cross_attn.": ".cross_attn_image.", **_MLP, **_NORMS}),
+    (
+        "detr_decoder.",
+        "transformer.decoder.",
+        {
+            ".text_cross_attn.": ".ca_text.",
+            ".vision_cross_attn.": ".cross_attn.",
+            ".vision_cross_attn_layer_norm.": ".norm1.",
+            ".text_cross_attn_layer_norm.": ".catext_norm.",
+            ".self_attn_layer_norm.": ".norm2.",
+            ".mlp_layer_norm.": ".norm3.",
+            **_MLP,
+            "presence_head.": "presence_token_head.",
+            "presence_layer_norm.": "presence_token_out_norm.",
+            "output_layer_norm.": "norm.",
+            "box_head.": "bbox_embed.",
+            "box_rpb_embed_": "boxRPB_embed_",
+        },
+    ),
+    ("mask_decoder.mask_embedder.", "segmentation_head.mask_predictor.mask_embed.", {}),
+    (
+        "mask_decoder.",
+        "segmentation_head.",
+        {
+            "instance_projection.": "instance_seg_head.",
+            "semantic_projection.": "semantic_seg_head.",
+            "prompt_cross_attn_norm.": "cross_attn_norm.",
+            "prompt_cross_attn.": "cross_attend_prompt.",
+        },
+    ),
+    (
+        "dot_product_scoring.",
+        "dot_prod_scoring.",
+        {
+            "text_mlp_out_norm.": "prompt_mlp.out_norm.",
+            "text_mlp.": "prompt_mlp.",
+            "text_proj.": "prompt_proj.",
+            "query_proj.": "hs_proj.",
+        },
+    ),
+)
+"""Beginning of names in transformers' Sam3Model, and in Meta's; then parts of the rest of the name, the first that fits
+first."""
+_THIRD: Final = re.compile(r"([qkv])_proj\.(weight|bias)$")
+_LAYER: Final = re.compile(r"\.layer(\d)\.")  # of an MLP, from 1; Meta's list counts from 0
+
+
+def published(name: str) -> tuple[str, int | None]:
+    """Meta's name of a tensor of transformers' Sam3Model, and which third of it: queries, keys, values; None: all."""
+    ours, theirs, parts = next(area for area in _AREAS if name.startswith(area[0]))
+    rest = f".{name.removeprefix(ours)}"  # a dot, so that no part is found within a word
+    for part, other in parts.items():
+        place = part if part.startswith(".") or part[0].isdigit() else f".{part}"
+        rest = rest.replace(place, other if place == part else f".{other}", 1)
+    rest = _LAYER.sub(lambda found: f".layers.{int(found[1]) - 1}.", rest)
+    third = _THIRD.search(rest)
+    if third is None:
+        return theirs + rest.replace(".o_proj.", ".out_proj.")[1:], None
+    joined = f"qkv.{third[2]}" if ours.startswith("vision") else f"in_proj_{third[2]}"
+    return theirs + _THIRD.sub(joined, rest)[1:], "qkv".index(third[1])
+
+
+class Sam3File(Sam3Folder):
+    """One of Meta's checkpoints. The tokenizer is beside it; so may be a config.json of transformers' sam3, else the
+    detector is the published one."""
+
+    kind = "sam3"
+
+    def __init__(self, file: Path, name: str) -> None:
+        self.file, self.path, self.name = file, file.parent, name
+        self.config: dict[str, Any] = {}
+        if (self.path / "config.json").is_file():
+            config = read_config(name, self.path, "config.json")
+            self.config = config if config.get("model_type") == self.kind else {}
+        self.notes = (NOTE,) if file.suffix == ".safetensors" else (NOTE, pickle_note(file.name))
+
+    def weights(self) -> dict[str, Tensor]:
+        """The detector's tensors under the names of its parts in transformers."""
+        held = read_header(self.file) if self.file.suffix == ".safetensors" else pickled_tensors(self.file)
+        ours = [(theirs, beginning) for beginning, theirs, _ in _AREAS]
+        return {
+            beginning + name.removeprefix(theirs): tensor
+            for name, tensor in _of_detector(held).items()
+            for theirs, beginning in ours
+            if name.startswith(theirs)
+        }
+
+    def files(self) -> tuple[Path, ...]:
+        return (self.file,)
+
+    def detector(self, resolution: int, dtype: "torch.dtype", **options: Any) -> Any:
+        """The Sam3Model for pictures of this size, on the CPU. ModelError if tensors are missing or do not fit."""
+        import torch
+        from transformers import Sam3Config, Sam3Model
+
+        kind: Any = Sam3Model
+        config: Any = Sam3Config(**{key: value for key, value in self.config.items() if key != "model_type"})
+        config.image_size = resolution
+        model = kind._from_config(config, dtype=dtype, **options)
+        held = self._read()
+        absent, wanted = [], dict(model.named_parameters())
+        with torch.no_grad():
+            for name, parameter in wanted.items():
+                theirs, third = published(name)
+                tensor = held.get(theirs)
+                if tensor is None and ".fpn_layers.3." in name:
+                    continue  # never read, and not in SAM 3.1
+                if tensor is not None:
+                    tensor = _shaped(theirs, tensor if third is None else tensor.chunk(3)[third], parameter)
+                if tensor is None or tensor.shape != parameter.shape:
+                    absent.append(theirs)
+                else:
+                    parameter.copy_(tensor)
+        if absent:
+            raise ModelError(
+                f"{self.name}: {len(absent)} tensors are missing or have another shape, the first is {absent[0]}"
+            )
+        return model
+
+    def _read(self) -> "dict[str, torch.Tensor]":
+        if self.file.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return _of_detector(load_file(self.file))
+        import torch
+
+        held = torch.load(self.file, map_location="cpu", weights_only=True, mmap=True)
+        return _of_detector(held.get("model", held))
+
+
+def opened(path: Path, name: str = "") -> Sam3Folder:
+    """The folder, or Meta's checkpoint: a file, or the only weights of a folder. ModelError as from Sam3Folder."""
+    name = name or str(path)
+    if path.is_file() and checkpoint_of_meta(path):
+        return Sam3File(path, name)
+    if path.is_dir() and ((held := weights_in(path)) is None or held.is_pickle):
+        for file in sorted(path.iterdir()):
+            if checkpoint_of_meta(file):
+                return Sam3File(file, name)
+    return Sam3Folder(path, name)
+
+
+def _of_detector(held: "Mapping[str, Any]") -> dict[str, Any]:
+    """By their names without what is before."""
+    names = ((name, name.removeprefix("model.")) for name in held)
+    return {name.removeprefix("detector."): held[whole] for whole, name in names if name.startswith("detector.")}
+
+
+def _shaped(name: str, tensor: "torch.Tensor", like: "torch.Tensor") -> "torch.Tensor":
+    if name.endswith(".pos_embed") and tensor.shape[1] == like.shape[1] + 1:
+        return tensor[:, 1:]
+    return tensor.T if name.endswith(".text_projection") else tensor

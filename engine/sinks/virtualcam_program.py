@@ -1,0 +1,94 @@
+"""The process of a virtual camera: passes a ring of pictures on to its driver.
+
+pyvirtualcam's library is under the GNU General Public License 2. It is loaded in this process only, which talks to the
+engine in lines of text and through shared memory.
+"""
+
+import importlib
+import sys
+import threading
+from typing import Any, BinaryIO, Final
+
+import cv2
+import msgspec
+import numpy as np
+
+from engine.errors import MultiverseError, SinkError
+from engine.ipc import FrameRing
+from engine.sinks.virtualcam import SETUP, CameraOpening, CameraState
+from engine.system.translate_errors import reason_of, translate_errors
+from engine.system.worker_process import claim_output
+
+POLL_S: Final = 0.002  # maximum delay of a new picture
+
+
+def main() -> None:
+    answers = claim_output()
+    opening = msgspec.json.decode(sys.stdin.buffer.readline(), type=CameraOpening)
+    is_over = threading.Event()
+    threading.Thread(target=_wait_for_the_end, args=(is_over,), daemon=True).start()
+    try:
+        reader = FrameRing.attach(opening.segment)
+        camera = open_camera(opening)
+    except MultiverseError as error:
+        _tell(answers, CameraState(error=str(error)))
+        return
+    where, told, shown = f"{camera.device}, {camera.width}x{camera.height}", "", None
+    try:
+        while not is_over.wait(POLL_S):
+            frame = reader.latest(None if shown is None else shown.pixels)
+            if frame is not None and frame is not shown:
+                camera.send(fitted(frame.pixels, camera.width, camera.height))
+                shown = frame
+            height, width = (camera.height, camera.width) if shown is None else shown.pixels.shape[:2]
+            is_scaled = (width - width % 2, height - height % 2) != (camera.width, camera.height)
+            detail = where + (f", scaled from {width}x{height}" if is_scaled else "")
+            if detail != told:
+                told = detail
+                _tell(answers, CameraState(detail=detail))
+    finally:
+        camera.close()
+
+
+def open_camera(opening: CameraOpening) -> Any:
+    """A `pyvirtualcam.Camera` for RGB, of even size because its drivers halve the colours. SinkError says in one line
+    what the library said, and how this system gets a virtual camera."""
+
+    def explain(error: Exception) -> str:
+        return f"no virtual camera ({reason_of(error)}); {SETUP.get(sys.platform, SETUP['linux'])}"
+
+    with translate_errors(dict.fromkeys((ImportError, OSError, RuntimeError, ValueError), explain), as_=SinkError):
+        library = importlib.import_module("pyvirtualcam")
+        return library.Camera(
+            width=max(opening.width - opening.width % 2, 2),
+            height=max(opening.height - opening.height % 2, 2),
+            fps=opening.fps,
+            device=opening.device or None,
+        )
+
+
+def fitted(rgba: np.ndarray, width: int, height: int) -> np.ndarray:
+    """(height, width, 3) uint8 from premultiplied (.., .., 4): the whole picture in the middle of black. A last odd row
+    or column is cut off."""
+    rgba = rgba[: max(rgba.shape[0] & ~1, 1), : max(rgba.shape[1] & ~1, 1)]
+    rgb = cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB)
+    rows, columns = rgb.shape[:2]
+    if (rows, columns) == (height, width):
+        return np.asarray(rgb)
+    scale = min(width / columns, height / rows)
+    size = max(round(columns * scale), 1), max(round(rows * scale), 1)
+    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    picture = np.zeros((height, width, 3), np.uint8)
+    top, left = (height - size[1]) // 2, (width - size[0]) // 2
+    picture[top : top + size[1], left : left + size[0]] = small
+    return picture
+
+
+def _tell(answers: BinaryIO, state: CameraState) -> None:
+    answers.write(msgspec.json.encode(state) + b"\n")
+    answers.flush()
+
+
+def _wait_for_the_end(is_over: threading.Event) -> None:
+    sys.stdin.buffer.read()
+    is_over.set()

@@ -1,0 +1,105 @@
+"""SD 2.x and SD-Turbo on a Mac, whose GPU multiplies queries and keys in float16, and a GPU that lacks an operation."""
+
+import math
+import sys
+import warnings
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from engine.models import device_work
+from engine.models.sd.attention import share_weights
+from engine.models.sd.load import load
+from engine.models.sd.shapes import TINY_BLOCKS
+from engine.models.sd.spec import ModelSpec
+from engine.system import metal
+
+
+def as_on_mps(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """As `sdpa_general_mps` in torch's Attention.mm: the product in the precision of its inputs, then scaled in
+    float32."""
+    product = (query.double() @ key.double().transpose(-1, -2)).to(query.dtype).float()
+    weights = (product / math.sqrt(query.shape[-1])).softmax(-1)
+    return (weights @ value.float()).to(query.dtype)
+
+
+@pytest.fixture
+def on_mps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(F, "scaled_dot_product_attention", as_on_mps)
+    monkeypatch.setattr(device_work, "HALF_PRODUCTS", {"cpu"})
+
+
+def unet_of(**config: Any) -> Any:
+    from diffusers import UNet2DConditionModel
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return UNet2DConditionModel(**({"sample_size": 8, "cross_attention_dim": 32, **TINY_BLOCKS} | config)).eval()
+
+
+@pytest.mark.parametrize(
+    ("config", "is_finite"),
+    [
+        ({"use_linear_projection": True}, True),  # SD-Turbo, whose configuration need not ask for it
+        ({"use_linear_projection": True, "upcast_attention": None}, True),
+        ({"upcast_attention": True}, True),
+        ({}, False),  # SD 1.5 stays within float16
+    ],
+)
+def test_attention_that_exceeds_float16_is_computed_in_float32(
+    on_mps: None, config: dict[str, Any], is_finite: bool
+) -> None:
+    unet = unet_of(**config)
+    with torch.no_grad():
+        for name, weight in unet.named_parameters():
+            if ".to_q." in name or ".to_k." in name:
+                weight.mul_(300)
+        unet.half()
+        share_weights(unet)
+        block = unet.mid_block.attentions[0].transformer_blocks[0]
+        pixels, text = torch.randn(1, 16, block.attn1.to_q.in_features), torch.randn(1, 5, 32)
+        for layer, seen in ((block.attn1, pixels), (block.attn2, text)):
+            found = layer(pixels.half(), None if seen is pixels else text.half())
+            assert bool(found.isfinite().all()) == is_finite
+            if is_finite:
+                exact = [part.weight.double() for part in (layer.to_q, layer.to_k, layer.to_v)]
+                given = pixels.half().double(), seen.half().double(), seen.half().double()
+                query, key, value = (
+                    (one @ weight.T).half().double().unflatten(-1, (layer.heads, -1)).transpose(1, 2)
+                    for one, weight in zip(given, exact, strict=True)
+                )
+                scores = query @ key.transpose(-1, -2)
+                assert scores.abs().max() > 65_504
+                wanted = (scores / math.sqrt(query.shape[-1])).softmax(-1) @ value
+                wanted = wanted.transpose(1, 2).flatten(2) @ layer.to_out[0].weight.double().T
+                wanted += layer.to_out[0].bias.double()
+                torch.testing.assert_close(found.double(), wanted, rtol=0.02, atol=0.02)
+
+
+def test_a_full_vae_is_float32_and_taesd_is_not(on_mps: None, tiny_models: Any) -> None:
+    for vae, dtype in (("kl", torch.float32), ("analytic", torch.float16)):
+        folder = tiny_models.sd(kind="sd15", vae=vae)
+        assert load(ModelSpec(model=str(folder)), "cpu", "float16").vae.dtype == dtype
+
+
+def test_what_the_gpu_lacks_is_told_once_and_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, str]] = []
+    shown: list[str] = []
+    monkeypatch.setattr(warnings, "showwarning", lambda message, *others, **named: shown.append(str(message)))
+    text = (
+        "The operator 'aten::_linalg_eigh' is not currently supported on the MPS backend and will fall back to run on "
+        "the CPU. This may have performance implications."
+    )
+    for platform, count in (("linux", 0), ("darwin", 1)):
+        monkeypatch.setattr(sys, "platform", platform)
+        metal.tell_fallback(lambda key, line: told.append((key, line)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.warn("something else", stacklevel=1)
+            warnings.warn(text, stacklevel=1)
+        assert len(told) == count
+    assert told[0][1].startswith("the Mac's GPU lacks aten::_linalg_eigh: the CPU computes it, slowly")
+    assert shown == ["something else", text] * 2

@@ -1,0 +1,163 @@
+"""Meta's own checkpoints find what transformers' folder of the same detector finds."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from engine.errors import ModelError
+from engine.models.sam3 import SegmentationSpec
+from engine.models.sam3.check import NO_TRACKER, check
+from engine.models.sam3.load import load
+from engine.models.sam3.meta_file import published
+from engine.models.sam3.segmenter import Segmenter
+from tests.models.sam3.small_sam3 import RED, picture
+
+PUBLISHED = {  # names of modules in github.com/facebookresearch/sam3, sam3/model, at SAM 3.1
+    "vision_encoder.backbone.embeddings.position_embeddings": "backbone.vision_backbone.trunk.pos_embed",
+    "vision_encoder.backbone.layer_norm.bias": "backbone.vision_backbone.trunk.ln_pre.bias",
+    "vision_encoder.backbone.layers.7.layer_norm2.bias": "backbone.vision_backbone.trunk.blocks.7.norm2.bias",
+    "vision_encoder.backbone.layers.7.attention.k_proj.bias": "backbone.vision_backbone.trunk.blocks.7.attn.qkv.bias",
+    "vision_encoder.backbone.layers.7.attention.o_proj.bias": "backbone.vision_backbone.trunk.blocks.7.attn.proj.bias",
+    "vision_encoder.neck.fpn_layers.0.scale_layers.2.bias": "backbone.vision_backbone.convs.0.dconv_2x2_1.bias",
+    "vision_encoder.neck.fpn_layers.1.scale_layers.0.bias": "backbone.vision_backbone.convs.1.dconv_2x2.bias",
+    "vision_encoder.neck.fpn_layers.2.proj2.bias": "backbone.vision_backbone.convs.2.conv_3x3.bias",
+    "text_encoder.text_projection.weight": "backbone.language_backbone.encoder.text_projection",
+    "text_encoder.text_model.embeddings.position_embedding.weight": (
+        "backbone.language_backbone.encoder.positional_embedding"
+    ),
+    "text_encoder.text_model.encoder.layers.3.self_attn.q_proj.weight": (
+        "backbone.language_backbone.encoder.transformer.resblocks.3.attn.in_proj_weight"
+    ),
+    "text_encoder.text_model.encoder.layers.3.self_attn.out_proj.bias": (
+        "backbone.language_backbone.encoder.transformer.resblocks.3.attn.out_proj.bias"
+    ),
+    "text_encoder.text_model.encoder.layers.3.mlp.fc2.bias": (
+        "backbone.language_backbone.encoder.transformer.resblocks.3.mlp.c_proj.bias"
+    ),
+    "text_encoder.text_model.final_layer_norm.bias": "backbone.language_backbone.encoder.ln_final.bias",
+    "text_projection.bias": "backbone.language_backbone.resizer.bias",
+    "geometry_encoder.label_embed.weight": "geometry_encoder.label_embed.weight",
+    "geometry_encoder.layers.0.cross_attn.o_proj.bias": "geometry_encoder.encode.0.cross_attn_image.out_proj.bias",
+    "geometry_encoder.layers.0.mlp.fc1.bias": "geometry_encoder.encode.0.linear1.bias",
+    "geometry_encoder.vision_layer_norm.bias": "geometry_encoder.img_pre_norm.bias",
+    "geometry_encoder.prompt_layer_norm.bias": "geometry_encoder.norm.bias",
+    "geometry_encoder.output_layer_norm.bias": "geometry_encoder.encode_norm.bias",
+    "detr_encoder.layers.5.cross_attn.v_proj.bias": "transformer.encoder.layers.5.cross_attn_image.in_proj_bias",
+    "detr_encoder.layers.5.layer_norm3.bias": "transformer.encoder.layers.5.norm3.bias",
+    "detr_decoder.layers.5.self_attn.o_proj.bias": "transformer.decoder.layers.5.self_attn.out_proj.bias",
+    "detr_decoder.layers.5.text_cross_attn.q_proj.bias": "transformer.decoder.layers.5.ca_text.in_proj_bias",
+    "detr_decoder.layers.5.text_cross_attn_layer_norm.bias": "transformer.decoder.layers.5.catext_norm.bias",
+    "detr_decoder.layers.5.vision_cross_attn.q_proj.bias": "transformer.decoder.layers.5.cross_attn.in_proj_bias",
+    "detr_decoder.layers.5.vision_cross_attn_layer_norm.bias": "transformer.decoder.layers.5.norm1.bias",
+    "detr_decoder.layers.5.self_attn_layer_norm.bias": "transformer.decoder.layers.5.norm2.bias",
+    "detr_decoder.layers.5.mlp_layer_norm.bias": "transformer.decoder.layers.5.norm3.bias",
+    "detr_decoder.query_embed.weight": "transformer.decoder.query_embed.weight",
+    "detr_decoder.presence_head.layer3.bias": "transformer.decoder.presence_token_head.layers.2.bias",
+    "detr_decoder.presence_token.weight": "transformer.decoder.presence_token.weight",
+    "detr_decoder.presence_layer_norm.bias": "transformer.decoder.presence_token_out_norm.bias",
+    "detr_decoder.output_layer_norm.bias": "transformer.decoder.norm.bias",
+    "detr_decoder.box_head.layer1.bias": "transformer.decoder.bbox_embed.layers.0.bias",
+    "detr_decoder.ref_point_head.layer2.bias": "transformer.decoder.ref_point_head.layers.1.bias",
+    "detr_decoder.box_rpb_embed_x.layer1.bias": "transformer.decoder.boxRPB_embed_x.layers.0.bias",
+    "mask_decoder.pixel_decoder.norms.1.bias": "segmentation_head.pixel_decoder.norms.1.bias",
+    "mask_decoder.mask_embedder.layers.2.bias": "segmentation_head.mask_predictor.mask_embed.layers.2.bias",
+    "mask_decoder.instance_projection.bias": "segmentation_head.instance_seg_head.bias",
+    "mask_decoder.prompt_cross_attn.k_proj.bias": "segmentation_head.cross_attend_prompt.in_proj_bias",
+    "mask_decoder.prompt_cross_attn_norm.bias": "segmentation_head.cross_attn_norm.bias",
+    "dot_product_scoring.text_mlp.layer2.bias": "dot_prod_scoring.prompt_mlp.layers.1.bias",
+    "dot_product_scoring.text_mlp_out_norm.bias": "dot_prod_scoring.prompt_mlp.out_norm.bias",
+    "dot_product_scoring.text_proj.bias": "dot_prod_scoring.prompt_proj.bias",
+    "dot_product_scoring.query_proj.bias": "dot_prod_scoring.hs_proj.bias",
+}
+
+
+def test_tensors_have_the_names_of_metas_program() -> None:
+    assert {name: published(name)[0] for name in PUBLISHED} == PUBLISHED
+    thirds = [published(f"detr_encoder.layers.0.self_attn.{each}_proj.weight")[1] for each in "qkv"]
+    assert thirds == [0, 1, 2] and published("text_projection.bias")[1] is None
+
+
+def as_meta(detector: Any, *, is_newer: bool) -> dict[str, torch.Tensor]:
+    """The detector's weights as Meta stores them, with something of a tracker."""
+    stored: dict[str, Any] = {}
+    for name, tensor in detector.named_parameters():
+        theirs, third = published(name)
+        if third is None:
+            stored[theirs] = tensor.detach().clone()
+        else:
+            stored.setdefault(theirs, [None] * 3)[third] = tensor.detach()
+    stored = {name: torch.cat(each) if isinstance(each, list) else each for name, each in stored.items()}
+    positions, projection = (
+        "backbone.vision_backbone.trunk.pos_embed",
+        published("text_encoder.text_projection.weight")[0],
+    )
+    stored[positions] = torch.cat((torch.ones_like(stored[positions][:, :1]), stored[positions]), dim=1)
+    stored[projection] = stored[projection].T
+    more = {"tracker.maskmem_tpos_enc": torch.ones(1)}
+    if is_newer:
+        stored = {name: tensor for name, tensor in stored.items() if ".convs.3." not in name}
+        stored["backbone.vision_backbone.interactive_convs.0.conv_1x1.bias"] = torch.ones(1)
+        more = {"tracker.model.interactive_sam_prompt_encoder.no_mask_embed.weight": torch.ones(1)}
+    return {f"detector.{name}": tensor.contiguous() for name, tensor in stored.items()} | more
+
+
+@pytest.fixture
+def folder(small_seeing_sam3: Path, tmp_path: Path) -> Path:
+    """Its tokenizer and the detector's configuration, without weights."""
+    for file in ("tokenizer.json", "vocab.json", "merges.txt"):
+        if (small_seeing_sam3 / file).is_file():
+            (tmp_path / file).write_bytes((small_seeing_sam3 / file).read_bytes())
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["sam3.pt", "sam3.1_multiplex.pt", "sam3.1_multiplex.safetensors"])
+def test_the_detector_of_metas_checkpoint_finds_the_same(small_seeing_sam3: Path, folder: Path, name: str) -> None:
+    whole = load(SegmentationSpec(model=str(small_seeing_sam3), resolution=112), "cpu", "float32")
+    whole.detector.config.save_pretrained(folder)
+    tensors = as_meta(whole.detector, is_newer="3.1" in name)
+    if name.endswith(".pt"):
+        torch.save({"model": tensors} if "3.1" in name else tensors, folder / name)
+    else:
+        save_file(tensors, folder / name)
+    for model in (folder / name, folder):
+        spec = SegmentationSpec(model=str(model), resolution=112)
+        report = check(spec)
+        assert (report.kind, report.missing) == ("sam3", ())
+        assert {part.name for part in report.parts} == {"vision", "text", "detector"}
+        assert NO_TRACKER in report.notes and any("Object Multiplex" in note for note in report.notes)
+        ours = Segmenter(load(spec, "cpu", "float32"))
+        theirs = Segmenter(whole)
+        for each in (ours, theirs):
+            each.set_prompts(["disc"])
+        shown = picture((0.3, 0.6, 0.15, RED))
+        (found,), (expected,) = ours.segment(shown), theirs.segment(shown)
+        assert found.objects == expected.objects and len(found.objects) == 1
+        np.testing.assert_array_equal(found.masks, expected.masks)
+        with pytest.raises(ModelError, match="cannot track them") as refused:
+            ours.mode = "track"
+        assert "\n" not in str(refused.value)
+
+
+def test_a_missing_tensor_and_a_missing_tokenizer_are_named_in_one_line(small_seeing_sam3: Path, folder: Path) -> None:
+    whole = load(SegmentationSpec(model=str(small_seeing_sam3), resolution=112), "cpu", "float32")
+    whole.detector.config.save_pretrained(folder)
+    tensors = as_meta(whole.detector, is_newer=True)
+    del tensors["detector.transformer.decoder.query_embed.weight"]
+    tensors["detector.dot_prod_scoring.hs_proj.bias"] = torch.zeros(3)
+    save_file(tensors, folder / "sam3.1.safetensors")
+    spec = SegmentationSpec(model=str(folder / "sam3.1.safetensors"), resolution=112)
+    with pytest.raises(ModelError, match=r"2 tensors .* first is transformer\.decoder\.query_embed\.weight") as told:
+        load(spec, "cpu", "float32")
+    assert "\n" not in str(told.value)
+    for file in ("tokenizer.json", "vocab.json", "merges.txt"):
+        (folder / file).unlink(missing_ok=True)
+    with pytest.raises(ModelError, match="the tokenizer is missing") as told:
+        load(spec, "cpu", "float32")
+    assert "\n" not in str(told.value)
+    (folder / "config.json").write_text('{"architectures": ["Sam3"]}', encoding="utf-8")  # as beside facebook/sam3.1's
+    (line,) = check(SegmentationSpec(model=str(folder))).missing
+    assert "the tokenizer is missing" in line

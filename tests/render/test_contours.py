@@ -1,0 +1,288 @@
+"""Contours: where they are, that they keep their numbers, how often they are told, and outlines that are not found
+again."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+import osc_schema
+from engine.app import open_engine
+from engine.config import Config
+from engine.render import Renderer
+from engine.render.contour_finder import ContourFinder
+from engine.render.contours import Contour, followed, shown_part
+from engine.render.gl_publish import FittedPicture
+from engine.render.graphic import Graphic, GraphicImage, picture_ink
+from engine.render.numba_graphics import lay_graphics
+from engine.render.picture import fitted_size
+from engine.values import FrameId, VideoFrame
+
+SIZE = WIDTH, HEIGHT = 960, 540
+DEFAULTS = {param.address: param.default for param in osc_schema.PARAMS}
+ON = {"/contour/count": 8}
+WHITE = (255, 255, 255, 255)
+Told = list[tuple[str, tuple[float, ...]]]
+
+
+def black() -> np.ndarray:
+    picture = np.zeros((HEIGHT, WIDTH, 4), np.uint8)
+    picture[..., 3] = 255
+    return picture
+
+
+def with_shapes(*, ellipse_at: tuple[int, int] = (240, 200), rectangle_at: tuple[int, int] = (700, 330)) -> np.ndarray:
+    """An ellipse of 120 x 60 px (semi-axes) turned by 30 degrees clockwise, and a rectangle 80 px wide and 200 high."""
+    picture = black()
+    cv2.ellipse(picture, ellipse_at, (120, 60), 30, 0, 360, WHITE, cv2.FILLED)
+    x, y = rectangle_at
+    picture[y - 100 : y + 100, x - 40 : x + 40] = 255
+    return picture
+
+
+@pytest.fixture
+def finder() -> Iterator[Callable[..., Any]]:
+    made: list[ContourFinder] = []
+
+    def make(tell: Callable[..., object] | None = None, *, is_offline: bool = True) -> tuple[ContourFinder, Told]:
+        told: Told = []
+        made.append(
+            ContourFinder(
+                tell or (lambda address, *values: told.append((address, values))),
+                lambda key, line: pytest.fail(line),
+                is_offline=is_offline,
+            )
+        )
+        return made[-1], told
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@dataclass
+class Drawn:
+    """What a renderer has drawn."""
+
+    picture: np.ndarray
+    reads: int = 0
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        return self.picture.shape[1], self.picture.shape[0]
+
+    def read_look(self, longest_px: int) -> np.ndarray:
+        self.reads += 1
+        return cv2.resize(self.picture, fitted_size(self.size_px, longest_px), interpolation=cv2.INTER_AREA)
+
+
+def tick(time_s: float = 0.0) -> FrameId:
+    return FrameId(index=0, time_s=time_s)
+
+
+def values(**changes: Any) -> dict[str, Any]:
+    return DEFAULTS | ON | {f"/contour/{name}": value for name, value in changes.items()}
+
+
+def test_an_ellipse_and_a_rectangle_are_told_with_centre_area_and_angle(finder) -> None:
+    one, told = finder()
+    one.follow(values(), Drawn(with_shapes()), tick(), None)
+    assert [address for address, _ in told] == ["/contour/found", "/contour/1", "/contour/2"]
+    assert told[0][1] == (2,)
+    ellipse, rectangle = (arguments for _, arguments in told[1:])
+    assert ellipse[:2] == pytest.approx((240.5 / WIDTH, 200.5 / HEIGHT), abs=0.002)
+    assert ellipse[2] == pytest.approx(np.pi * 120.5 * 60.5 / (WIDTH * HEIGHT), rel=0.02)
+    assert ellipse[4] == pytest.approx(30, abs=1) and ellipse[3] == ellipse[4] / 180
+    assert rectangle[:2] == pytest.approx((700 / WIDTH, 330 / HEIGHT), abs=0.001)
+    assert rectangle[2] == pytest.approx(80 * 200 / (WIDTH * HEIGHT), rel=0.02)
+    assert rectangle[4] == pytest.approx(90, abs=0.5)
+
+
+def test_dark_shapes_small_ones_and_a_hole_follow_their_parameters(finder) -> None:
+    picture = with_shapes()
+    picture[300:360, 690:710] = 0  # in the rectangle: counted as filled
+    picture[10:16, 10:16] = 255  # 0.007 percent
+    inverted = 255 - picture
+    for given, changes in ((picture, {}), (inverted, {"of": "dark"})):
+        one, told = finder()
+        one.follow(values(**changes), Drawn(given), tick(), None)
+        assert told[0][1] == (2,)
+        assert told[2][1][2] == pytest.approx(80 * 200 / (WIDTH * HEIGHT), rel=0.02)
+    grey = (picture * 0.4).astype(np.uint8)
+    for threshold, min_area, number in ((0.5, 0.1, 0), (0.3, 0.1, 2), (0.3, 0.001, 3), (0.3, 4.0, 1), (0.3, 50.0, 0)):
+        one, told = finder()
+        one.follow(values(threshold=threshold, min_area=min_area), Drawn(grey), tick(), None)
+        assert told[0][1] == (number,)
+    one, told = finder()
+    one.follow(values(count=1), Drawn(picture), tick(), None)
+    assert [address for address, _ in told] == ["/contour/found", "/contour/1"]
+
+
+def test_a_contour_keeps_its_number_while_it_moves_and_another_becomes_the_largest(finder) -> None:
+    one, told = finder()
+    for step in range(8):  # they cross at a distance
+        picture = black()
+        small, large = 100 + 90 * step, 800 - 90 * step
+        cv2.circle(picture, (small, 120), 50 + 5 * step, WHITE, cv2.FILLED)
+        cv2.circle(picture, (large, 400), 68, WHITE, cv2.FILLED)
+        one.follow(values(), Drawn(picture), tick(step * 0.1), None)
+        (_, first), (_, second) = told[-2:]
+        assert first[:2] == pytest.approx((large / WIDTH, 400 / HEIGHT), abs=0.005)
+        assert second[:2] == pytest.approx((small / WIDTH, 120 / HEIGHT), abs=0.005)
+    assert second[2] > first[2]
+    told.clear()
+    one.follow(values(), Drawn(with_shapes(ellipse_at=(730, 120), rectangle_at=(480, 400))), tick(0.8), None)
+    one.follow(values(), Drawn(black()), tick(0.9), None)
+    one.follow(values(), Drawn(black()), tick(1.0), None)
+    assert told[3:] == [
+        ("/contour/found", (0,)),
+        ("/contour/1", (0.0,) * 5),
+        ("/contour/2", (0.0,) * 5),
+        ("/contour/found", (0,)),
+    ]
+
+
+def test_the_nearest_keep_their_numbers_and_new_ones_get_the_lowest_free() -> None:
+    def at(x: float, area: float = 0.1) -> Contour:
+        return Contour(x=x, y=0.5, area=area, angle_deg=0.0, points=np.zeros((0, 2), np.float32))
+
+    before = {1: at(0.1), 3: at(0.9)}
+    left, right, new, far = at(0.2), at(0.85), at(0.6), at(0.5)
+    assert followed(before, [new, right, left, far], 1.0) == {1: left, 2: new, 3: right, 4: far}
+    assert followed({1: at(0.1)}, [at(0.4)], 1.0).keys() == {1}
+    assert followed({2: at(0.1)}, [at(0.4)], 1.0).keys() == {1}, "a quarter of the width away: another one"
+
+
+def test_results_come_once_in_an_interval_and_none_is_read_while_it_is_off(finder) -> None:
+    one, told = finder()
+    drawn = Drawn(with_shapes())
+    for number in range(120):  # 2 s
+        one.follow(values(interval=100.0), drawn, tick(number / 60), None)
+    assert drawn.reads == 20 and sum(address == "/contour/found" for address, _ in told) == 20
+    told.clear()
+    for number in range(120, 240):
+        one.follow(values(count=0), drawn, tick(number / 60), None)
+        assert one.outlines(values(count=0, overlay=1.0), SIZE) == ()
+    assert drawn.reads == 20
+    assert told == [("/contour/found", (0,)), ("/contour/1", (0.0,) * 5), ("/contour/2", (0.0,) * 5)]
+
+
+def test_the_frame_loop_does_not_wait_for_a_result_and_reads_nothing_meanwhile(finder, wait_for) -> None:
+    may_go_on, told = threading.Event(), []
+
+    def tell(address: str, *arguments: float) -> None:
+        assert may_go_on.wait(60)
+        told.append(address)
+
+    one, _ = finder(tell, is_offline=False)
+    drawn = Drawn(with_shapes())
+    for number in range(50):
+        one.follow(values(interval=20.0), drawn, tick(number), None)
+    assert drawn.reads == 1
+    may_go_on.set()
+
+    def is_read() -> bool:
+        one.follow(values(interval=20.0), drawn, tick(100.0), None)
+        return drawn.reads == 2
+
+    wait_for(is_read, "the next one")
+    wait_for(lambda: len(told) == 6, "both results")
+
+
+def test_the_camera_counts_as_layer_5_shows_it(finder) -> None:
+    camera = np.zeros((480, 640, 3), np.uint8)  # its upper and lower eighth are cut off
+    camera[200:280, 0:160] = 255
+    seen = VideoFrame(pixels=camera, index=0, time_s=0.0, source="test")
+    for is_mirrored, x in ((False, 0.125), (True, 0.875)):
+        one, told = finder()
+        given = values(source="camera") | {"/layer/5/mirror": is_mirrored}
+        drawn = Drawn(black())
+        one.follow(given, drawn, tick(), seen)
+        assert told[1][1][:3] == pytest.approx((x, 0.5, 160 * 80 / (640 * 360)), rel=0.02)
+        assert not drawn.reads
+    one, told = finder()
+    one.follow(values(source="camera"), Drawn(black()), tick(), None)
+    assert told == [("/contour/found", (0,))]
+    assert shown_part(camera, (540, 960), is_mirrored=False).shape == (480, 270, 3)
+
+
+def laid(picture: np.ndarray, graphics: Any) -> np.ndarray:
+    deep = picture.astype(np.uint16) * 257
+    lay_graphics(deep, graphics)
+    return np.rint(deep / 257).astype(np.uint8)
+
+
+def test_outlines_have_their_width_and_opacity_and_scale_with_the_picture(finder) -> None:
+    one, _ = finder()
+    given = partial(values, overlay=0.5, width=2.0)
+    large = cv2.resize(with_shapes(), (1920, 1080), interpolation=cv2.INTER_NEAREST)
+    one.follow(given(), Drawn(large), tick(), None)
+    shown = laid(np.zeros_like(large), one.outlines(given(), (1920, 1080)))
+    edge = shown[660, 1280:1360, 0].astype(int)  # across the left edge of the rectangle, at 1320
+    assert edge.max() == pytest.approx(128, abs=2)
+    assert edge.sum() / 127.5 == pytest.approx(0.02 * 1080, rel=0.25)
+    assert (edge * np.arange(1280, 1360)).sum() / edge.sum() == pytest.approx(1320, abs=4)
+
+
+def test_the_look_is_read_without_what_is_laid_on_it(renderer: Renderer, picture: Callable) -> None:
+    renderer.resize(96, 54)
+    plain = picture({})
+    renderer.draw(plain)
+    renderer.wait()
+    bare = renderer.read_behind((96, 54), is_bare=True)
+    assert np.abs(bare[..., :3].astype(int) - renderer.read_rgba()[..., :3]).max() <= 1, "published ones are dithered"
+    assert bare[..., :3].max() > 100
+    image = GraphicImage(pixels=np.full((54, 96, 4), 255, np.uint8), height_px=54.0)
+    white = Graphic(
+        slot=3, image=image, x=0.5, y=0.5, angle_deg=0.0, height_px=54.0, ink=picture_ink(1.0), blend="over"
+    )
+    changes = {"/master/blackout": True, "/post/bloom": 1.0, "/post/vignette": 1.0, "/multiverse/feedback": 0.0}
+    renderer.draw(replace(picture({}), graphics=(white,)))
+    renderer.wait()
+    assert renderer.read_rgba()[..., :3].min() > 250
+    assert np.abs(renderer.read_behind((96, 54), is_bare=True).astype(int) - bare).max() < 40, (
+        "a little further on its trail"
+    )
+    renderer.draw(replace(picture(changes), graphics=(white,)))
+    renderer.wait()
+    assert renderer.read_rgba()[..., :3].max() == 0
+    assert renderer.read_behind((48, 27), is_bare=True)[..., :3].max() > 50
+
+
+def test_both_renderers_read_the_same_look_also_as_on_a_gpu(gl: Renderer, cpu: Renderer, picture: Callable) -> None:
+    found = []
+    for renderer in (gl, cpu):
+        renderer.resize(96, 54)
+        renderer.draw(picture({"/post/bloom": 1.0}))
+        renderer.wait()
+        found.append(renderer.read_behind((96, 54), is_bare=True).astype(int))
+    with gl._drawing():
+        own, gl._behind = gl._behind, FittedPicture(gl._context, gl._finish)
+        found.append(gl.read_behind((96, 54), is_bare=True).astype(int))
+        gl._behind.release()
+        gl._behind = own
+    assert all(np.abs(found[0] - each).max() <= 2 for each in found) and found[0][..., :3].max() > 100
+
+
+@pytest.mark.parametrize("renderer_kind", ["numba", "gl"])
+def test_an_engine_tells_contours_and_draws_their_outlines_in_its_film(renderer_kind: str) -> None:
+    seen = {}
+    for overlay in (0.0, 1.0):
+        options = {"renderer": renderer_kind, "sinks": ("null",), "offline": True, "web": "off"}
+        with open_engine(Config(width=192, height=108, audio="demo", **options)) as engine:
+            changes = {"/contour/count": 4, "/contour/overlay": overlay, "/contour/threshold": 0.3}
+            changes |= {"/contour/colour": "hue", "/contour/hue": 0.33, "/contour/width": 3.0}
+            engine.params.set_many(list(changes.items()), by="test")
+            *_, newest = (shown.read_rgba().astype(int) for shown in engine.frames(count=40))
+            seen[overlay] = newest, dict(engine.desk.dispatcher.feedback.last_told)
+    without, outlined = seen[0.0], seen[1.0]
+    contours = {address: told for address, told in without[1].items() if address.startswith("/contour/")}
+    assert contours["/contour/found"][0] >= 1 and contours["/contour/1"][2] > 0.001
+    assert contours.items() <= outlined[1].items(), "outlines are not found"
+    green = [(picture[..., 1] - picture[..., 0] > 100).sum() for picture, _ in seen.values()]
+    assert green[1] > green[0] + 50

@@ -1,0 +1,112 @@
+"""The virtual camera, with a camera in its process that keeps to the library's recorded interface."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.cli.doctor_checks import judge_sink, sink_problem
+from engine.errors import SinkError, SinkUnavailableError
+from engine.sinks.opening import make_sink
+from engine.sinks.sink import SinkSpec
+from engine.sinks.virtualcam import VirtualcamSink, missing_driver
+from engine.sinks.virtualcam_program import fitted
+
+
+@pytest.fixture
+def camera(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The folder of the sham camera."""
+    monkeypatch.setenv("TEST_CAMERA", str(tmp_path))
+    monkeypatch.setattr(VirtualcamSink, "program", "tests.support.sham_camera")
+    monkeypatch.setattr("engine.sinks.registry.find_spec", lambda name: object())
+    return tmp_path
+
+
+@pytest.fixture
+def opened(camera: Path, make_stage) -> Iterator[Callable[..., VirtualcamSink]]:
+    sinks: list[VirtualcamSink] = []
+
+    def start(argument: str = "", **stage: float) -> VirtualcamSink:
+        sinks.append(VirtualcamSink(argument))
+        sinks[-1].start(make_stage(**stage), may_wait=True)
+        return sinks[-1]
+
+    yield start
+    for sink in sinks:
+        sink.close()
+
+
+def test_the_camera_shows_the_picture_upright_in_its_colours(
+    opened, camera: Path, make_frame, f_card, wait_for
+) -> None:
+    sink = opened("/dev/video7", width=128, height=96, fps=29.97)
+    assert json.loads((camera / "opened.json").read_text()) == [128, 96, 29.97, "/dev/video7"]
+    assert (sink.status().name, sink.status().detail) == ("/dev/video7", "/dev/video7, 128x96")
+    card = f_card(128, 96)
+    sink.publish(make_frame(0, card))
+    wait_for((camera / "sent.npy").exists, "the picture")
+    assert np.array_equal(np.load(camera / "sent.npy"), card[..., :3])
+    wait_for(sink.drain, "the end of its process")
+    sink.close()
+    sink.close()
+    assert (camera / "closed").exists() and (sink.status().frames, sink.status().dropped) == (1, 0)
+
+
+def test_the_camera_keeps_its_size_and_shows_another_picture_in_the_middle(
+    opened, camera: Path, make_stage, make_frame, wait_for
+) -> None:
+    sink = opened(width=65, height=49)
+    assert json.loads((camera / "opened.json").read_text()) == [64, 48, 30.0, None], "even"
+    sink.publish(make_frame(0, np.full((49, 65, 4), 255, np.uint8)))
+    wait_for((camera / "sent.npy").exists, "the first picture")
+    sink.set_format(make_stage(width=64, height=24))
+    red = np.full((24, 64, 4), (255, 0, 0, 255), np.uint8)
+    sink.publish(make_frame(1, red))
+
+    def rows() -> list[tuple[int, ...]]:
+        return [tuple(map(int, row[32])) for row in np.load(camera / "sent.npy")]
+
+    wait_for(lambda: rows() == [(0, 0, 0)] * 12 + [(255, 0, 0)] * 24 + [(0, 0, 0)] * 12, "the second one between bars")
+    wait_for(lambda: sink.status().detail == "/dev/video7, 64x48, scaled from 64x24", "what it says")
+
+
+def test_a_picture_is_fitted_whole_and_an_odd_row_is_cut_off() -> None:
+    assert fitted(np.full((49, 64, 4), 9, np.uint8), 64, 48).shape == (48, 64, 3)
+    grey = fitted(np.full((100, 50, 4), 100, np.uint8), 64, 48)
+    assert grey[:, 20:44].min() == grey.max() == 100 and grey[:, :20].max() == grey[:, 44:].max() == 0
+
+
+def test_without_a_package_a_driver_or_a_camera_one_line_says_what_to_do(
+    make_stage, make_frame, wait_for, camera: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_CAMERA_REFUSES", "'v4l2loopback' backend: No device found.\nDid you run 'modprobe'?")
+    line = (
+        r"^virtualcam: no virtual camera \('v4l2loopback' backend: No device found. Did you run 'modprobe'\?\); "
+        r"sudo apt install v4l2loopback-dkms; sudo modprobe v4l2loopback exclusive_caps=1 card_label=Multiverse$"
+    )
+    with pytest.raises(SinkError, match=line):
+        VirtualcamSink("").start(make_stage(), may_wait=True)
+    sink = VirtualcamSink("")
+    sink.start(make_stage())
+
+    def is_told() -> bool:
+        try:
+            sink.publish(make_frame())
+        except SinkError:
+            return True
+        return False
+
+    wait_for(is_told, "the error, during a show")
+    sink.close()
+    monkeypatch.setattr("engine.sinks.registry.find_spec", lambda name: None)
+    with pytest.raises(SinkUnavailableError, match=r"pyvirtualcam: pip install 'multiverse-engine\[virtualcam\]'"):
+        make_sink(SinkSpec(kind="virtualcam"))
+    monkeypatch.setattr("engine.sinks.virtualcam.sys.platform", "linux")
+    monkeypatch.setattr("engine.sinks.virtualcam.LINUX_DEVICES", camera / "none")
+    assert missing_driver().startswith("needs the driver v4l2loopback: sudo apt install")
+    monkeypatch.setattr("engine.sinks.registry.find_spec", lambda name: object())
+    assert judge_sink("virtualcam", sink_problem("virtualcam"), "linux").detail == f"unavailable ({missing_driver()})"
+    monkeypatch.setattr("engine.sinks.virtualcam.LINUX_DEVICES", camera)
+    assert missing_driver() == ""
