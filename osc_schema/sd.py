@@ -300,7 +300,6 @@ AREA = Area(
             "How the picture gets larger. off: it is interpolated, soft; 2x: the configured upscaler doubles its width "
             "and height.",
             words="upscaler size resolution sharp super",
-            is_confirmed=True,
             **_RUN,
         ),
         menu(
