@@ -1,5 +1,5 @@
-"""How close to its beat a picture of Stable Diffusion changes: prompts are launched on the beat, and the frames counted
-from the beat's frame to the first one that differs."""
+"""How close to its beat a picture of Stable Diffusion changes: prompts and seeds are launched on the beat, and the
+frames counted from the beat's frame to the first one that differs."""
 
 import math
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ def still_picture(path: Path) -> str:
 
 
 def measure_launches(engine: Engine, launches: int, *, bpm: float = 120.0) -> dict[str, Any]:
-    """Launch that many prompts on the bar, one after the other. `[sd] video` of the run is a still picture.
+    """Launch that many prompts and seeds on the bar, one after the other. `[sd] video` of the run is a still picture.
 
     `frames_after_the_beat`: of each; 0 is the frame nearest to the beat, below 0 too early. ChildError if a picture
     does not change within sixteen bars.
@@ -51,7 +51,7 @@ def measure_launches(engine: Engine, launches: int, *, bpm: float = 120.0) -> di
         changes.next_frame()
         if child.status().state == "failed":
             raise ChildError(f"the child did not start: {child.status().detail}")
-    after = [changes.launch(PROMPTS[number % 2]) for number in range(1 + launches)][1:]
+    after = [changes.launch(number) for number in range(1 + launches)][1:]
     return {
         "launches": launches,
         "frames_after_the_beat": after,
@@ -66,7 +66,7 @@ class _Changes:
         self._frames: Iterator[PublishedFrame] = engine.frames()
         self._seen: np.ndarray | None = None
 
-    def launch(self, prompt: str) -> int:
+    def launch(self, number: int) -> int:
         """Frames from the beat to the change of the picture."""
         fps = float(self._engine.config.fps or 60.0)
         delay_ms = self._engine.children["sd"].status().facts["delay_ms"]
@@ -82,7 +82,9 @@ class _Changes:
         target = sent_at + beats_a_bar
         while frame.beat.beat < sent_at + 0.1:
             frame = self.next_frame()[0]
-        self._engine.desk.dispatcher.receive(encode_message("/sd/prompt", prompt, "bar"), sender)
+        # With weights of chance a prompt alone may change too little to see; the seed changes everything.
+        for address, value in (("/sd/prompt", PROMPTS[number % 2]), ("/sd/seed", number)):
+            self._engine.desk.dispatcher.receive(encode_message(address, value, "bar"), sender)
         while True:
             frame, is_changed = self.next_frame()
             if is_changed:
