@@ -162,7 +162,7 @@ def open_engine(
             configured.missing,
             warnings.notice,
             {command: (entry.name, call) for entry in live_models() for command, call in entry.calls.items()},
-            model_lists(config, store),
+            model_lists(config, store, models),
         )
         children.add_commands(desk.commands)
         slots = ShaderStage(store, desk.crossfade)

@@ -146,14 +146,23 @@ def file(address: str, description: str, **more: Any) -> Param:
 
 def model_list(child: str) -> Command:
     """The command that lists what `/CHILD/model` takes."""
+    return listing(
+        f"/{child}",
+        f'Lists the models that `/{child}/model` takes: those in the configured model folders, and "", the configured '
+        "one.",
+        "model",
+    )
+
+
+def listing(at: str, description: str, each: str) -> Command:
+    """The command AT/list, which is answered with one message per `each`."""
     return Command(
-        address=f"/{child}/list",
-        description=f'Lists the models that `/{child}/model` takes: those in the configured model folders, and "", the '
-        "configured one.",
+        address=f"{at}/list",
+        description=description,
         replies=(
-            f"/{child}/entry <word> <title> <on>, one message per model",
-            f"/done /{child}/list",
-            f"/fail /{child}/list <reason>",
+            f"{at}/entry <word> <title> <on>, one message per {each}",
+            f"/done {at}/list",
+            f"/fail {at}/list <reason>",
         ),
     )
 

@@ -119,6 +119,13 @@ LAYER_5 = (
     ),
     switch("/layer/5/mirror", False, "Flips layer 5 left to right, like a mirror.", words="camera webcam flip selfie"),
     menu(
+        "/layer/5/filter",
+        "soft sharp",
+        "How a small layer 5 is drawn larger. soft: linear interpolation; sharp: cubic, which keeps more detail and "
+        "takes more time.",
+        words="upscale interpolation bicubic resolution sharpen",
+    ),
+    menu(
         "/layer/5/matte",
         "all subject background",
         "Which part of layer 5 is shown, cut out by SAM3. subject: the objects it finds; background: everything else; "

@@ -62,12 +62,18 @@ def live_entries() -> dict[str, Any]:
     usable = {}
     for name, area in BY_NAME.items():
         commands = {command.address for command in area.commands}
-        if name in found and found[name].name == name and found[name].calls.keys() <= commands:
+        if name in found and found[name].name == name and _commands_of(found[name]) <= commands:
             usable[name] = found[name]
     for name in found.keys() - usable:
-        reason = "multiverse.parameters must have an AREA of this name, with its calls, and its ENTRY this name"
+        reason = (
+            "multiverse.parameters must have an AREA of this name, with its calls and lists, and its ENTRY this name"
+        )
         plugins.leave_out(plugins.declared("multiverse.models")[name], reason)
     return usable
+
+
+def _commands_of(entry: Any) -> set[str]:
+    return {*entry.calls, *(f"{at}/list" for at in entry.lists)}
 
 
 def found_objects() -> FoundObjects:

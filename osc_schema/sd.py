@@ -8,6 +8,7 @@ from osc_schema.declare import (
     TEXT_CHARACTERS,
     circle,
     file,
+    listing,
     menu,
     model_list,
     number,
@@ -24,8 +25,22 @@ LORAS = (1, 2, 3, 4)
 CONTROLNETS = (1, 2)
 PROMPTS = (1, 2, 3, 4, 5, 6, 7, 8)
 MAX_SIDE_PX = 1024
+LARGER = "2x"
+"""Item of /sd/upscale: the child publishes pictures of twice the size."""
 MASKS_SOURCE = "sam3"
 """Item of /sd/controlnet/<n>/source: the masks of found objects."""
+
+LISTS = {
+    "loras": ("LoRAs", "; `/sd/lora/1/file` takes these names"),
+    "controlnets": ("ControlNets", "; `/sd/controlnet/1/file` takes these names"),
+    "embeddings": ("embeddings", ", and its word"),
+    "ip_adapters": ("IP-Adapters", ""),
+    "image_encoders": ("image encoders of IP-Adapters", ""),
+    "vaes": ("VAEs", ""),
+    "unets": ("UNets without a model", ""),
+    "upscalers": ("upscalers", ""),
+}
+"""Kinds of files beside the models -> what they are called, and what else their list `/sd/KIND/list` is for."""
 
 _ASKED, _RUN, _RUNNING = of_child(CHILD)
 # Use of the pictures by the engine; not sent to the child.
@@ -36,7 +51,7 @@ _number: Callable[..., Param] = partial(number, smoothing_ms=0, **_ASKED)  # rea
 def _controlnet(n: int) -> tuple[Param, ...]:
     at = f"/sd/controlnet/{n}"
     return (
-        switch(f"{at}/enable", False, f"Switches ControlNet {n} of the configuration on.", **_ASKED),
+        switch(f"{at}/enable", False, f"Switches ControlNet {n} on.", **_ASKED),
         _number(f"{at}/scale", 1, 0, 2, f"Strength of ControlNet {n}; 0: no effect."),
         menu(
             f"{at}/source",
@@ -66,6 +81,31 @@ def _controlnet(n: int) -> tuple[Param, ...]:
             words="union control",
             **_ASKED,
         ),
+        _chosen(at, "ControlNet", n),
+    )
+
+
+def _lora(n: int) -> tuple[Param, ...]:
+    at = f"/sd/lora/{n}"
+    return (
+        _number(
+            f"{at}/weight",
+            1,
+            -2,
+            2,
+            f"Strength of LoRA {n}; 0: no effect. A tag `<lora:name:0.8>` in the prompt sets it, too; the latest "
+            "change counts.",
+        ),
+        _chosen(at, "LoRA", n),
+    )
+
+
+def _chosen(at: str, what: str, n: int) -> Param:
+    return file(
+        f"{at}/file",
+        f"File of {what} {n}: a name in the configured model folders. The model keeps running until it is loaded anew "
+        f"with it. Empty: {what} {n} of the configuration, if there is one.",
+        **_RUNNING,
     )
 
 
@@ -276,6 +316,14 @@ AREA = Area(
             **_RUN,
         ),
         menu(
+            "/sd/upscale",
+            f"off {LARGER}",
+            "How the picture gets larger. off: it is interpolated, soft; 2x: the configured upscaler doubles its width "
+            "and height.",
+            words="upscaler size resolution sharp super",
+            **_RUN,
+        ),
+        menu(
             "/sd/source",
             "auto camera multiverse video feedback",
             "Input of SD. auto: the camera if there is one, else the Multiverse; multiverse: the finished picture, "
@@ -331,17 +379,7 @@ AREA = Area(
             "Mix from the IP-Adapter's picture (0) to the second picture (1), if there is one.",
         ),
         _number("/sd/ip_adapter/scale", 0.6, 0, 1.5, "Strength of the IP-Adapter's pictures; 0: no effect."),
-        *(
-            _number(
-                f"/sd/lora/{n}/weight",
-                1,
-                -2,
-                2,
-                f"Strength of LoRA {n} of the configuration; 0: no effect. A tag `<lora:name:0.8>` in the "
-                "prompt sets it, too; the latest change counts.",
-            )
-            for n in LORAS
-        ),
+        *(param for n in LORAS for param in _lora(n)),
         *pace(CHILD, "SD"),
         menu(
             "/sd/oom",
@@ -372,7 +410,17 @@ AREA = Area(
             **_SHOWN,
         ),
     ),
-    commands=(model_list(CHILD),),
+    commands=(
+        model_list(CHILD),
+        *(
+            listing(
+                f"/sd/{kind}",
+                f"Lists the {what} in the configured model folders: for which models each is{used}.",
+                "file",
+            )
+            for kind, (what, used) in LISTS.items()
+        ),
+    ),
 )
 
 

@@ -3,6 +3,7 @@ frames counted from the beat's frame to the first one that differs."""
 
 import math
 from collections.abc import Iterator
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,19 +40,27 @@ def still_picture(path: Path) -> str:
     return str(path)
 
 
-def measure_launches(engine: Engine, launches: int, *, bpm: float = 120.0) -> dict[str, Any]:
-    """Launch that many prompts and seeds on the bar, one after the other. `[sd] video` of the run is a still picture.
-
-    `frames_after_the_beat`: of each; 0 is the frame nearest to the beat, below 0 too early. ChildError if a picture
-    does not change within sixteen bars.
-    """
+def launched(engine: Engine, *, bpm: float = 120.0) -> Iterator[int]:
+    """Launch prompts and seeds on the bar, one after the other: frames from the beat to the change of the picture."""
     engine.params.set_many([*STILL.items(), ("/tempo/bpm", bpm)], by="bench")
     changes, child = _Changes(engine), engine.children["sd"]
     while "delay_ms" not in child.status().facts:
         changes.next_frame()
         if child.status().state == "failed":
             raise ChildError(f"the child did not start: {child.status().detail}")
-    after = [changes.launch(number) for number in range(1 + launches)][1:]
+    changes.launch(0)  # what was before may look like the first
+    for number in count(1):
+        yield changes.launch(number)
+
+
+def measure_launches(engine: Engine, launches: int, *, bpm: float = 120.0) -> dict[str, Any]:
+    """Launch that many prompts and seeds on the bar, one after the other. `[sd] video` of the run is a still picture.
+
+    `frames_after_the_beat`: of each; 0 is the frame nearest to the beat, below 0 too early. ChildError if a picture
+    does not change within sixteen bars.
+    """
+    after = list(islice(launched(engine, bpm=bpm), launches))
+    child = engine.children["sd"]
     return {
         "launches": launches,
         "frames_after_the_beat": after,

@@ -37,6 +37,8 @@ MIN_RUNS = 2
 CALLS_A_RUN = 4  # calls in a row; more of short ones
 WARM_UP_CALLS = 3
 PAN_AMOUNT = 0.75
+UPSCALER, SMALL_UPSCALER = (18, 64, 4), (3, 8, 2)
+"""Layers, channels and factor: of realesr-animevideov3; of one for a CPU."""
 PROMPT = "a forest of glass at dawn"
 
 Call = Callable[[], object]
@@ -70,6 +72,8 @@ def _measure(asked: SdBench, progress: Progress) -> dict[str, Any]:
         if asked.pan:
             progress(f"{shape}: a slow pan", (done + 1) / len(shapes))
             result.setdefault("pan", {})[shape] = bench.pan(min(asked.size), asked.pan)
+        progress(f"{shape}: the upscaler", (done + 1) / len(shapes))
+        result.setdefault("upscale", {})[shape] = bench.upscale(min(asked.size))
         bench.close()
     return result
 
@@ -190,6 +194,26 @@ class _ShapeBench:
             "times_the_time": round(times[str(PAN_AMOUNT)] / times["0.0"], 3),
             "four_regions_times_the_time": round(times["regions"] / times["0.0"], 3),
         }
+
+    def upscale(self, side: int) -> dict[str, Any]:
+        """The time of /sd/upscale 2x for a picture, with random weights: as many as realesr-animevideov3 has, on a CPU
+        few, because it would take seconds."""
+        from engine.models.device_work import in_fastest_layout
+        from engine.models.sd.upscaler import Upscaler
+
+        device = self._model.device
+        layers, width, factor = SMALL_UPSCALER if device.type == "cpu" else UPSCALER
+        network = Upscaler(layers, width, factor).requires_grad_(False).eval().to(device, self._model.dtype)
+        self._model.upscaler = in_fastest_layout(network, device)
+        painter = self._painter(side, 1, has_graphs=True, **{"/sd/upscale": "2x"})
+        black = np.zeros((side, side, 3), np.uint8)
+        taken_ms = []
+        for _ in range(WARM_UP_CALLS + MIN_CALLS):
+            painter.paint(black)
+            taken_ms.append(painter.clock.read_ms()["upscale"])
+        self._model.upscaler = None
+        median_ms = statistics.median(taken_ms[WARM_UP_CALLS:])
+        return {"size": side, "layers": layers, "channels": width, "upscale_ms": round(median_ms, 3)}
 
     def close(self) -> None:
         """Free the memory for the next shape."""

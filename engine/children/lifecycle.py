@@ -232,6 +232,7 @@ class Lifecycle:
         return ChildStatus(
             name=self._spec.name,
             state=self._state(now_s),
+            coming=self._second.state(now_s) if self._main and self._second else "",
             pid=child.pid if child else 0,
             heartbeat_age_s=child.heartbeat_age_s(now_s) if child else 0.0,
             restarts=self._restarts,

@@ -48,6 +48,8 @@ class ChildSpec:
 class ChildStatus:
     name: str
     state: State = "off"
+    coming: State | Literal[""] = ""
+    """State of the process that will take over with new settings; "" if there is none."""
     pid: int = 0
     """Process id, 0 without a process."""
     heartbeat_age_s: float = 0.0

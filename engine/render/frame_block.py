@@ -82,7 +82,7 @@ def pack_block(
     rows += [shape.across for shape in shapes]
     for colour in colours:
         rows.append((*(dark_losses(colour) if look.colour_mode == "palette" else (0.0, 0.0, 0.0)), 0.0))
-    rows.append((float(look.is_linear), look.colour_map, 0.0, 0.0))
+    rows.append((float(look.is_linear), look.colour_map, float(look.is_layer5_sharp), 0.0))
     block = np.zeros((ROWS, 4), np.float32)
     block[:RAMP] = rows
     if look.colour_map > 0:

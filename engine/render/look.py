@@ -206,6 +206,7 @@ class Look:
     is_alpha_luma: bool
     layer5_weight: float
     is_layer5_mirrored: bool
+    is_layer5_sharp: bool
     has_regions: bool
     region_spread: float
     feedback_amount: float
@@ -243,6 +244,7 @@ class Look:
             is_alpha_luma=values["/multiverse/alpha"] == "luma",
             layer5_weight=0.0 if values["/layer/5/source"] == "off" else values["/layer/5/intensity"],
             is_layer5_mirrored=values["/layer/5/mirror"],
+            is_layer5_sharp=values["/layer/5/filter"] == "sharp",
             has_regions=values["/region/enable"],
             region_spread=values["/region/spread"],
             feedback_amount=values["/feedback/amount"],

@@ -82,6 +82,7 @@ from engine.render.numba_maths import (
     reflect,
 )
 
+SLOPE, FOUR, FIVE, EIGHT = float32(-0.75), float32(4), float32(5), float32(8)
 FEEDBACK_LOSS = float32(0.498)  # levels; see shaders/feedback.glsl
 
 
@@ -96,6 +97,38 @@ def region_row(weights: Row, xs: Row, ys: Row, channel: int, indices: np.ndarray
         column = min(max(int32(np.floor(xs[i] * scale_x + from_x)), 0), width - 1)
         row = min(max(int32(np.floor(ys[i] * scale_y + from_y)), 0), height - 1)
         weights[i] = full if indices[row, column] == channel else spread
+
+
+@_routine
+def cubic(away: float) -> float:
+    """Weight of a texel at this distance, 0..2, in cubic convolution; see shaders/bicubic.glsl."""
+    if away <= ONE:
+        return ((SLOPE + TWO) * away - (SLOPE + THREE)) * away * away + ONE
+    return ((SLOPE * away - FIVE * SLOPE) * away + EIGHT * SLOPE) * away - FOUR * SLOPE
+
+
+@_routine
+def sharp_row(layer: Rgb, xs: Row, ys: Row, pixels: np.ndarray, block: Block) -> None:
+    """Like `image_row`, by cubic convolution."""
+    scale_x, from_x, scale_y, from_y = block[LAYER5_MAP]
+    height, width = pixels.shape[0], pixels.shape[1]
+    for i in range(xs.size):
+        x, y = xs[i] * scale_x + from_x, ys[i] * scale_y + from_y
+        left, top = int32(np.floor(x)) - 1, int32(np.floor(y)) - 1
+        share = x - float32(left)
+        first, second, third, last = cubic(share), cubic(share - ONE), cubic(TWO - share), cubic(THREE - share)
+        x0, x1 = min(max(left, 0), width - 1), min(max(left + 1, 0), width - 1)
+        x2, x3 = min(max(left + 2, 0), width - 1), min(max(left + 3, 0), width - 1)
+        for c in range(3):
+            layer[c, i] = ZERO
+        for down in range(4):
+            row = min(max(top + down, 0), height - 1)
+            weight = cubic(abs(y - float32(top + down))) / WHITE
+            for c in range(3):
+                left_half = pixels[row, x0, c] * first + pixels[row, x1, c] * second
+                layer[c, i] += weight * (left_half + pixels[row, x2, c] * third + pixels[row, x3, c] * last)
+        for c in range(3):
+            layer[c, i] = min(max(layer[c, i], ZERO), ONE)
 
 
 @_routine
@@ -211,7 +244,10 @@ def image_part(row: int, rows: np.ndarray, image: np.ndarray, mask: np.ndarray, 
     """rows[PICTURE]: with layer 5, cut out by its matte; in simple mode it is layer 5, in levels."""
     picture, layer, weights, xs, ys = rows[PICTURE], rows[LAYER], rows[WEIGHTS], rows[X], rows[Y]
     is_simple = block[LAYER5, 3] > ZERO
-    image_row(layer, xs, ys, image, block)
+    if block[COLOUR, 2] > ZERO:
+        sharp_row(layer, xs, ys, image, block)
+    else:
+        image_row(layer, xs, ys, image, block)
     if block[COLOUR, 0] > ZERO and not is_simple:
         for c in range(3):
             linear_row(layer[c])

@@ -53,7 +53,7 @@ def draw_deep_reference(
     x, y = mirrored(values, x, y, width, height)
     if values["/mode"] == "simple":
         seen = np.zeros((3, height, width), np.float32)
-        rgb = seen if layer5 is None else cover(layer5, values["/layer/5/mirror"], x, y, width, height)
+        rgb = seen if layer5 is None else cover(layer5, values, x, y, width, height)
     else:
         rgb = mixed(values, waves, pitches_hz, x, y, width, height, layer5, region)
         gain = values["/multiverse/brightness"]
@@ -111,7 +111,7 @@ def mixed(
             layer = layer * (1 - np.array(losses, np.float32)[:, None, None] * (1 - bright))
         weighed.append((layer, weights))
     if layer5 is not None and values["/layer/5/source"] != "off":
-        seen = cover(layer5, values["/layer/5/mirror"], x, y, width, height)
+        seen = cover(layer5, values, x, y, width, height)
         seen = about_decoded(seen) if is_linear(values) else seen
         weighed.append((seen, np.full(x.shape, values["/layer/5/intensity"], np.float32)))
 
@@ -344,10 +344,33 @@ def cover_place(
     return across / zoom + np.float32(source_w / 2), y / zoom + np.float32(source_h / 2)
 
 
-def cover(pixels: np.ndarray, is_mirrored: bool, x: np.ndarray, y: np.ndarray, width: int, height: int) -> np.ndarray:
-    """The image scaled to cover the picture, interpolated, (3, height, width) 0..1."""
-    column, row = cover_place(pixels.shape[1], pixels.shape[0], is_mirrored, x, y, width, height)
-    return bilinear(pixels, column, row)
+def cover(pixels: np.ndarray, values: Values, x: np.ndarray, y: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Layer 5 scaled to cover the picture, interpolated, (3, height, width) 0..1."""
+    column, row = cover_place(pixels.shape[1], pixels.shape[0], values["/layer/5/mirror"], x, y, width, height)
+    return (bicubic if values["/layer/5/filter"] == "sharp" else bilinear)(pixels, column, row)
+
+
+def bicubic(pixels: np.ndarray, column: np.ndarray, row: np.ndarray) -> np.ndarray:
+    """Like `bilinear`, by cubic convolution with the slope -0.75, an axis after the other."""
+    column, row = column - np.float32(0.5), row - np.float32(0.5)
+    left, top = np.floor(column), np.floor(row)
+    light = pixels[..., :3].astype(np.float32) / np.float32(255)
+    sum_ = np.zeros((*column.shape, 3), np.float32)
+    for down in range(-1, 3):
+        beside = np.clip(top.astype(int) + down, 0, pixels.shape[0] - 1)
+        for across in range(-1, 3):
+            above = np.clip(left.astype(int) + across, 0, pixels.shape[1] - 1)
+            weight = _cubic(column - left - across) * _cubic(row - top - down)
+            sum_ += light[beside, above] * weight[..., None]
+    return np.clip(sum_, 0, 1).transpose(2, 0, 1)
+
+
+def _cubic(away: np.ndarray) -> np.ndarray:
+    """Keys 1981, equation 10, whose a is the slope at 1."""
+    s, a = np.abs(away), np.float32(-0.75)
+    inner = (a + 2) * s**3 - (a + 3) * s**2 + 1
+    outer = a * s**3 - 5 * a * s**2 + 8 * a * s - 4 * a
+    return np.where(s <= 1, inner, outer)
 
 
 def bilinear(pixels: np.ndarray, column: np.ndarray, row: np.ndarray) -> np.ndarray:

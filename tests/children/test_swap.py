@@ -24,6 +24,7 @@ def test_a_swap_keeps_the_old_pictures_until_the_first_new_one(
     toy.supervisor.set_values({"/toy/go": False})
     toy.swap({"grey": 2, "loading": "wait", "model": "another"})
     wait_for(lambda: len(processes()) == 3, "the second process")
+    wait_for(lambda: toy.status.coming == "loading", "its state")
     results = toy.status.results
     toy.until_results(results + 10)
     assert (toy.status.pid, toy.supervisor.outputs) == (old, before), "the first keeps running beside the second"
@@ -31,7 +32,7 @@ def test_a_swap_keeps_the_old_pictures_until_the_first_new_one(
     toy.supervisor.set_values({"/toy/go": True})
     wait_for(lambda: toy.status.pid not in (0, old), "the second process to become active")
     wait_for(lambda: toy.grey() == 2, "its picture")
-    assert toy.swap_ends == [(True, "")]
+    assert toy.swap_ends == [(True, "")] and toy.status.coming == ""
     assert toy.status.facts["loaded"] == "another"
     assert "restarting" not in toy.states
     assert toy.status.restarts == 0

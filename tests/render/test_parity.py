@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -49,6 +50,7 @@ LOOKS: dict[str, dict[str, Any]] = {
     "mapped, simple": {"/mode": "simple", "/colour/map": 1.0, "/colour/palette": "orchid"},
     "simple": {"/mode": "simple", "/layer/5/mirror": True},
     "layer 5": {"/layer/5/intensity": 0.6},
+    "layer 5 sharp": {"/mode": "simple", "/layer/5/filter": "sharp", "/layer/5/mirror": True},
     "layer 5 dodged": {"/layer/5/intensity": 0.6, "/layer/5/mirror": True, "/multiverse/blend": 3.0},
     "regions": {"/region/enable": True},
     "regions spread, dodged": {"/region/enable": True, "/region/spread": 0.3, "/multiverse/blend": 3.0},
@@ -116,6 +118,20 @@ def compare(gl: Renderer, cpu: Renderer, picture: Callable, values: Callable, to
 def test_three_renderers_draw_the_same_picture(compare: Callable[..., None], size: str) -> None:
     for look in LOOKS if size == "tall and odd" or IS_SOAK else IN_BOTH:
         compare(look, LOOKS[look], SIZES[size])
+
+
+def test_a_sharp_layer_5_is_what_opencv_calls_cubic(renderer: Renderer, picture: Callable) -> None:
+    small = np.random.default_rng(3).integers(0, 256, (9, 16, 3), dtype=np.uint8)
+    seen = {}
+    for how in ("sharp", "soft"):
+        renderer.draw(picture({"/mode": "simple", "/layer/5/filter": how}, layer5=small))
+        renderer.wait()
+        seen[how] = renderer.read_rgba()[..., :3].astype(int)
+    size = seen["sharp"].shape[1::-1]
+    assert size == (64, 36)
+    for how, interpolation in (("sharp", cv2.INTER_CUBIC), ("soft", cv2.INTER_LINEAR)):
+        assert np.abs(seen[how] - cv2.resize(small, size, interpolation=interpolation)).max() <= TOLERANCE, how
+    assert np.abs(seen["sharp"] - seen["soft"]).max() > 20
 
 
 EVERYTHING_BUT_EDGES = LOOKS["everything"] | {"/post/bloom": 0.3, "/mirror/mode": "off", "/layer/1/shape": "stripes"}

@@ -40,6 +40,7 @@ class Stage:
         self._folder = folder
         self._plays_sound = plays_sound
         self.shaders = folder / "shaders"
+        self.models = folder / "models"
         """Folder of shaders; empty until a test writes into it."""
         self.music = folder / "music"
         """Folder of sound files, alike."""
@@ -69,6 +70,7 @@ class Stage:
                 "web": self._web,
                 "recordings": str(self._folder / "recordings"),
                 "shaders": [str(self.shaders)],
+                "sd": {"folders": [str(self.models)]},
                 "music": [str(self.music)],
             }
         )

@@ -5,7 +5,9 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 import osc_schema
 from engine.osc import decode_packet, encode_message
@@ -493,6 +495,24 @@ def test_a_refused_list_is_retried_and_finally_reported(house: House, stage: Sta
     assert asked == {"/cue/list": 3, "/map/list": 5}
     assert visit.errors == []
     visit.close()
+
+
+def test_a_lora_is_chosen_from_the_folders_for_one_slot(visit: Visit, stage: Stage) -> None:
+    menus = [visit.control(f"/sd/lora/{n}/file").locator(".choice select") for n in (1, 2)]
+    option = 'option[value="glow.safetensors"]'
+    assert menus[0].input_value() == "" and menus[0].locator(option).count() == 0
+    stage.models.mkdir()
+    layer = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k.lora_"
+    shapes = {f"{layer}down.weight": (4, 768), f"{layer}up.weight": (320, 4)}
+    save_file({name: np.zeros(shape, np.float32) for name, shape in shapes.items()}, stage.models / "glow.safetensors")
+    menus[1].focus()
+    menus[0].locator(option).wait_for(state="attached")
+    assert menus[1].locator(option).inner_text() == "glow.safetensors (for SD 1.5)"
+    menus[1].select_option("glow.safetensors")
+    stage.becomes("/sd/lora/2/file", "glow.safetensors")
+    assert stage.get("/sd/lora/1/file") == "" and menus[0].input_value() == ""
+    stage.engine.params.set("/sd/lora/1/file", "glow.safetensors", by="test")
+    stage.until(lambda: menus[0].input_value() == "glow.safetensors", "the choice of another surface")
 
 
 def test_a_new_sender_can_be_chosen_on_the_page_and_a_wrong_one_keeps_the_picture(visit: Visit, stage: Stage) -> None:

@@ -20,8 +20,8 @@ from engine.control import CommandTable, Reply
 from engine.system.daemon_worker import call_on_thread
 from osc_schema.children import MAX_WAITING
 
-ModelList = Callable[[], tuple[str, str, Iterable[tuple[str, str]]]]
-"""The value of /NAME/model, the configured model, and the names in its folders with their titles. Reads the disk."""
+Entries = Callable[[], Iterable[tuple[str, str, bool]]]
+"""Word, title, and True if it is in use, of all that can be chosen. Reads the disk."""
 OPPOSITES: Final = {"start": ("stop",), "restart": ("stop",), "stop": ("start", "restart")}
 
 
@@ -49,12 +49,12 @@ class ChildControl:
         missing: Mapping[str, str],
         tell: Callable[[str], None],
         calls: Mapping[str, tuple[str, str]],
-        models: Mapping[str, ModelList] = MappingProxyType({}),
+        lists: Mapping[str, Entries] = MappingProxyType({}),
     ) -> None:
         """`missing`: child name -> the reason why its commands fail if this run does not have it, for every child.
         `tell(line)` is called when a child is ready again. `calls`: command -> (child, call), for commands that a child
-        executes. `models`: of each child whose models can be listed."""
-        self._models = models
+        executes. `lists`: AT -> the entries of AT/list."""
+        self._lists = lists
         self._supervisors = supervisors
         self._missing = missing
         self._tell = tell
@@ -72,18 +72,16 @@ class ChildControl:
                 table.add(f"/child/{name}/{verb}", partial(self._on_command, name, verb))
         for address, (name, call) in self._calls.items():
             table.add(address, partial(self._on_call, name, call))
-        for name, models in self._models.items():
-            table.add(f"/{name}/list", partial(self._on_list, name, models), is_listing=True)
+        for at, entries in self._lists.items():
+            table.add(f"{at}/list", partial(self._on_list, at, entries), is_listing=True)
 
-    def _on_list(self, name: str, models: ModelList, args: tuple[object, ...], reply: Reply) -> None:
+    def _on_list(self, at: str, entries: Entries, args: tuple[object, ...], reply: Reply) -> None:
         def tell() -> None:
-            now, configured, found = models()
-            reply.send(f"/{name}/entry", "", f"as configured: {configured or 'none'}", int(not now))
-            for word, title in found:
-                reply.send(f"/{name}/entry", word, title, int(word == now))
+            for word, title, is_on in entries():
+                reply.send(f"{at}/entry", word, title, int(is_on))
             reply.done()
 
-        call_on_thread(f"{name} list", reply.attempt, tell)
+        call_on_thread(f"{at.split('/')[1]} list", reply.attempt, tell)
 
     def _on_command(self, name: str, verb: str, args: tuple[object, ...], reply: Reply) -> None:
         supervisor = self._supervisors.get(name)

@@ -157,6 +157,7 @@ def _child_lines(child: ChildStatus) -> list[tuple[str, tuple[OscValue, ...]]]:
     at = f"/engine/status/child/{child.name}"
     return [
         (f"{at}/state", (child.state,)),
+        (f"{at}/coming", (child.coming,)),
         (f"{at}/last_fault", (child.detail,)),
         (f"{at}/pid", (child.pid,)),
         (f"{at}/heartbeat_age_s", (child.heartbeat_age_s,)),

@@ -8,8 +8,9 @@ imports osc_schema, msgspec and this file, and the rest where it is used.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 from msgspec import Meta, Struct, convert
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from engine.system.reporting import Report
     from engine.values import ComingValues, PublishedFrame
 
+ListEntry = tuple[str, str, bool]
+"""The word that chooses a thing in a list, its title, and True if it is in use."""
 Check = Callable[[Value], None]
 """A condition for `ParamStore.add_condition`: raises Rejected for a value that this run cannot use."""
 
@@ -107,6 +110,26 @@ class Surroundings:
     """The beat of the newest frame."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListAsked:
+    """The state of a run that the entries of a list may depend on."""
+
+    table: Any
+    """The model's own."""
+    value: Callable[[str], Value]
+    """The value of a parameter."""
+    facts: Mapping[str, object]
+    """The facts that the child has told; empty while there is none."""
+
+    def models(self, address: str, titles: Iterable[tuple[str, str]]) -> Iterator[ListEntry]:
+        """Entries of the model in the configuration, and of those with these words and titles, one of which may be the
+        value of this parameter."""
+        now = self.value(address)
+        yield "", f"as configured: {Path(self.table.model).name or 'none'}", not now
+        for word, title in titles:
+            yield word, title, word == now
+
+
 def option(help: str, metavar: str, **limits: Any) -> Meta:
     """Make a key of a ModelTable an option of `multiverse run`, too: `model` is `--NAME`, another key `--NAME-KEY`."""
     return Meta(description=help, extra={"metavar": metavar}, **limits)
@@ -153,10 +176,9 @@ class LiveEntry:
     implied: Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]] = lambda given, file: {}
     """`implied(given, file)`: settings that follow from the options given, by key (`NAME.index`, `params./NAME/gain`),
     and from the configuration file. An option overrides them."""
-    models: Callable[[Any], Iterable[str]] | None = None
-    """`models(table)`: the names that `/NAME/model` takes, for its command `/NAME/list`; reads the disk."""
-    model_title: Callable[[Any, str], str] = lambda table, name: name
-    """`model_title(table, name)`: what that list shows for a name; may read the disk."""
+    lists: Mapping[str, str] = field(default_factory=dict)
+    """AT -> `module:function`, called as `function(AT, asked)` with a ListAsked: the entries of the command AT/list,
+    that is all that can be chosen. It may read the disk."""
     calls: Mapping[str, str] = field(default_factory=dict)
     """OSC command -> name of the command sent to the child."""
 

@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
 import osc_schema
 from engine.config import Config
 from engine.errors import ConfigError, MultiverseError, in_one_line
-from engine.live.kit.live_model import Check, LiveEntry, LiveModel, Surroundings
+from engine.live.kit.live_model import Check, ListAsked, ListEntry, LiveEntry, LiveModel, Surroundings
 from engine.live.kit.refusing import refusing
 from engine.params import ParamStore, Snapshot
 from engine.system.closing import Closing
@@ -33,18 +32,18 @@ def live_models() -> tuple[LiveEntry, ...]:
 
 
 def model_lists(
-    config: Config, store: ParamStore
-) -> dict[str, Callable[[], tuple[str, str, Iterable[tuple[str, str]]]]]:
-    """By name, for the models that can be listed: a function that returns the value of `/NAME/model`, the configured
-    model, and the names in its folders with their titles."""
+    config: Config, store: ParamStore, opened: tuple[LiveModel, ...]
+) -> dict[str, Callable[[], Iterable[ListEntry]]]:
+    """AT -> the entries of AT/list, of all installed models, also without those that are opened."""
+    children = {model.name: model.supervisor for model in opened}
 
-    def models(entry: LiveEntry) -> tuple[str, str, Iterable[tuple[str, str]]]:
-        assert entry.models is not None
-        table = config.models[entry.name]
-        found = ((name, entry.model_title(table, name)) for name in entry.models(table))
-        return str(store.get(f"/{entry.name}/model")), Path(table.model).name, found
+    def listed(entry: LiveEntry, at: str, listing: str) -> Iterable[ListEntry]:
+        facts = children[entry.name].status().facts if entry.name in children else {}
+        asked = ListAsked(table=config.models[entry.name], value=store.get, facts=facts)
+        entries: Iterable[ListEntry] = resolve_name(listing)(at, asked)
+        return entries
 
-    return {entry.name: partial(models, entry) for entry in live_models() if entry.models is not None}
+    return {at: partial(listed, entry, at, how) for entry in live_models() for at, how in entry.lists.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ The command line and the configuration may name any file. Over OSC only files in
 that no sender can make the engine read the rest of the disk.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -56,17 +56,22 @@ def found_by(address: str, find: Callable[[str], object]) -> tuple[str, Check]:
     return address, check
 
 
-def named_in(name: str, folders: Collection[str | Path], *, may_be_folder: bool = True) -> Path:
-    """Path of the named file or folder in the first of `folders` that contains it; else ValueError."""
+def named_in(
+    name: str, folders: Iterable[str | Path], *, may_be_folder: bool = True, told: Iterable[str | Path] = ()
+) -> Path:
+    """Path of the named file or folder in the first of `folders` that contains it; else ValueError, which names
+    `told` instead of them if that is given."""
     name = clean_name(name)
+    seen = []
     for folder in folders:
+        seen.append(folder)
         path = Path(folder).expanduser() / name
         if path.is_file() or (may_be_folder and path.exists()):
             return path.absolute()
-    raise ValueError(f"is not in {', '.join(map(str, folders))}")
+    raise ValueError(f"is not in {', '.join(map(str, told or seen))}")
 
 
-def names_in(folders: Collection[str | Path], suffixes: Collection[str], *, holding: str = "") -> list[str]:
+def names_in(folders: Iterable[str | Path], suffixes: Collection[str], *, holding: str = "") -> list[str]:
     """The names that `named_in` finds: files with these suffixes, and folders that hold a file of that name. Reads the
     disk."""
     found: dict[str, None] = {}

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
-from engine.live.kit.live_model import Check, DeviceTable, LiveEntry, option
+from engine.live.kit.live_model import Check, DeviceTable, ListAsked, ListEntry, LiveEntry, option
 from engine.live.kit.refusing import found_by, named_in, names_in, refusing
 from osc_schema.rvc import CHILD
 
@@ -77,6 +77,12 @@ def voice_title(config: RvcConfig, name: str) -> str:
         return f"{name} (cannot be used: {str(error).rsplit(f'{name}: ', 1)[-1]})"
 
 
+def voices(at: str, asked: ListAsked) -> Iterator[ListEntry]:
+    """The entries of /rvc/list."""
+    names = names_in(asked.table.folders, (".pth", ".safetensors"))
+    return asked.models(MODEL, ((name, voice_title(asked.table, name)) for name in names))
+
+
 def conditions(config: RvcConfig, has_camera: Callable[[], bool]) -> Iterator[tuple[str, Check]]:
     if config.model:
         yield found_by(MODEL, partial(files_named, config))
@@ -104,7 +110,6 @@ ENTRY = LiveEntry(
     opened_by="engine.live.rvc.voice:open_rvc",
     conditions=conditions,
     implied=implied,
-    models=lambda config: names_in(config.folders, (".pth", ".safetensors")),
-    model_title=voice_title,
+    lists={"/rvc": "engine.live.rvc.entry:voices"},
     calls={"/rvc/empty_cache": "empty_cache"},
 )

@@ -9,9 +9,16 @@ from msgspec import Meta, Struct
 
 from engine.errors import ModelError
 from engine.live.kit.live_model import Check, DeviceTable, LiveEntry, option
-from engine.live.kit.refusing import found_by, named_in, names_in, refusing, source_there
+from engine.live.kit.refusing import found_by, named_in, refusing, source_there
+from engine.live.sd.folders import MODELS, path_of
 from osc_schema import Rejected, Value
-from osc_schema.sd import CHILD, CONTROLNETS, LORAS
+from osc_schema.sd import CHILD, CONTROLNETS, LARGER, LISTS, LORAS
+
+LORA_FILES = tuple(f"/sd/lora/{n}/file" for n in LORAS)
+CONTROLNET_FILES = tuple(f"/sd/controlnet/{n}/file" for n in CONTROLNETS)
+UPSCALE = "/sd/upscale"
+BUILD = ("/sd/model", *LORA_FILES, *CONTROLNET_FILES)
+"""The parameters that a process is loaded with; changing one needs a new process."""
 
 Sampler = Literal["auto", "lcm", "turbo", "lightning", "hyper", "tcd", "scheduler", "deis", "euler", "dpm"]
 
@@ -69,6 +76,8 @@ class SdConfig(DeviceTable, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """The IP-Adapter's image encoder; needed only if it is not in the IP-Adapter's folder."""
     embeddings: tuple[str, ...] = ()
     """Textual inversion embeddings for use in prompts: `.safetensors`, `.pt` or `.bin` files."""
+    upscaler: str = ""
+    """A small network for /sd/upscale 2x: a `.pth` or `.safetensors` file, as realesr-animevideov3.pth."""
     clip_skip: Annotated[int, Meta(ge=0, le=12)] = 0
     """Layer of the text encoder to read, counted from the end: 1 is the last; 0: the model's own."""
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
@@ -95,9 +104,17 @@ def first_values(config: SdConfig) -> Iterator[tuple[str, Value]]:
 
 
 def conditions(config: SdConfig, has_camera: Callable[[], bool]) -> Iterator[tuple[str, Check]]:
-    for n in CONTROLNETS[len(config.controlnets) :]:
-        reason = f"no ControlNet {n} is configured: add it to controlnets under [sd]"
-        yield refusing(f"/sd/controlnet/{n}/enable", reason)
+    if not config.folders:  # otherwise one may be chosen later
+        for n in CONTROLNETS[len(config.controlnets) :]:
+            reason = f"no ControlNet {n} is configured: add it to controlnets under [sd]"
+            yield refusing(f"/sd/controlnet/{n}/enable", reason)
+        for n in LORAS[len(config.loras) :]:
+            reason = f"no LoRA {n} is configured: add it as [[sd.loras]] with a path"
+            yield refusing(f"/sd/lora/{n}/weight", reason)
+    for address in BUILD[1:]:
+        yield found_by(address, partial(part_named, config, address))
+    if not config.upscaler:
+        yield refusing(UPSCALE, "no upscaler is configured: set upscaler under [sd]", LARGER)
     from engine.models.sd.spec import DETECTORS
 
     for part, example in DETECTORS.items():
@@ -110,26 +127,29 @@ def conditions(config: SdConfig, has_camera: Callable[[], bool]) -> Iterator[tup
             "no second picture is configured: start with `multiverse run --sd-second FILE`, or set second under [sd]"
         )
         yield from (refusing(f"/sd/controlnet/{n}/from", reason, "second") for n in CONTROLNETS)
-    for n in LORAS[len(config.loras) :]:
-        reason = f"no LoRA {n} is configured: add it as [[sd.loras]] with a path"
-        yield refusing(f"/sd/lora/{n}/weight", reason)
     for image in ("/sd/ip_adapter/image", "/sd/ip_adapter/image_b"):
         if not config.ip_adapter:
             yield refusing(image, "no IP-Adapter is configured: set ip_adapter under [sd]")
         else:
             yield found_by(image, partial(picture_named, config))
     yield "/sd/t_index", _require_places
-    yield found_by("/sd/model", partial(model_named, config))
+    yield found_by(BUILD[0], partial(model_named, config))
     yield source_there(CHILD, config.video, has_camera)
 
 
 def model_named(config: SdConfig, name: str) -> str:
     """Path of the named model in the first model folder that contains it; "" gives the configured model."""
-    if not name:
-        return config.model
-    if not config.folders:
-        raise ValueError('no model folders are configured: set folders = ["..."] under [sd]')
-    return str(named_in(name, config.folders))
+    return path_of(MODELS, name, config.folders) if name else config.model
+
+
+def part_named(config: SdConfig, address: str, name: str) -> str:
+    """Path of the LoRA or ControlNet that is the value of /sd/lora/<n>/file or /sd/controlnet/<n>/file. "": that of the
+    configuration; "" if it has no such."""
+    _, _, kind, number, _ = address.split("/")
+    own = config.controlnets if kind == "controlnet" else [lora.path for lora in config.loras]
+    if name:
+        return path_of(f"{kind}s", name, config.folders)
+    return own[int(number) - 1] if int(number) <= len(own) else ""
 
 
 def picture_named(config: SdConfig, name: str) -> str:
@@ -157,5 +177,8 @@ ENTRY = LiveEntry(
     opened_by="engine.live.sd.link:open_sd",
     conditions=conditions,
     first_values=first_values,
-    models=lambda config: names_in(config.folders, (".safetensors",), holding="model_index.json"),
+    lists={
+        "/sd": "engine.live.sd.browsing:model_entries",
+        **{f"/sd/{kind}": "engine.live.sd.browsing:part_entries" for kind in LISTS},
+    },
 )

@@ -1,7 +1,7 @@
 """The engine's end of the SD child: sends parameters and pictures, receives painted pictures, applies the fallback."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -19,7 +19,16 @@ from engine.live.kit.picture_rings import finished_picture
 from engine.live.kit.refusing import absolute
 from engine.live.kit.scene import Layer5Offer, Scene, draw_fade
 from engine.live.kit.sent_values import NOTHING
-from engine.live.sd.entry import SdConfig, model_named, picture_named
+from engine.live.sd.entry import (
+    BUILD,
+    CONTROLNET_FILES,
+    LORA_FILES,
+    UPSCALE,
+    SdConfig,
+    model_named,
+    part_named,
+    picture_named,
+)
 from engine.live.sd.settings import RESETS
 from engine.live.sd.travel import Travel
 from engine.models.libraries import require_libraries
@@ -28,11 +37,14 @@ from engine.models.sd.spec import VAE_WORDS, ModelSpec
 from engine.params import Snapshot
 from engine.values import ComingValues, FrameId, PublishedFrame, VideoFrame
 from osc_schema import Rejected
-from osc_schema.sd import CHILD, CONTROLNETS, MASKS_SOURCE
+from osc_schema.sd import CHILD, CONTROLNETS, LARGER, MASKS_SOURCE
 
 LOOP = "engine.live.sd.loop:run"
-MODEL, IMAGES = "/sd/model", ("/sd/ip_adapter/image", "/sd/ip_adapter/image_b")
-SIZE = frozenset({"/sd/width", "/sd/height"})
+MODEL, IMAGES = BUILD[0], ("/sd/ip_adapter/image", "/sd/ip_adapter/image_b")
+Build = tuple[str, ...]
+"""The values of BUILD."""
+AS_CONFIGURED: Build = ("",) * len(BUILD)
+SIZE = frozenset({"/sd/width", "/sd/height", UPSCALE})
 REPAINTS_ITSELF = (
     "/mode simple shows SD alone and /sd/source is the Multiverse: SD repaints itself; choose another source, or /mode "
     "multiverse"
@@ -58,24 +70,37 @@ PRELOAD = (
 """Modules that the fork server of the SD children imports in advance."""
 
 
-def spec_of(config: SdConfig, model: str) -> ModelSpec:
-    """The spec of `model` with the configured VAE, LoRAs, ControlNets and so on. Reads the disk."""
+def spec_of(config: SdConfig, model: str, chosen: Mapping[str, str] = NOTHING) -> ModelSpec:
+    """The spec of `model` with the configured VAE, LoRAs, ControlNets and so on. `chosen`: names in their place, by the
+    addresses in BUILD. Reads the disk. ValueError for a name that is in no folder, or leaves a gap."""
+    loras = _parts(config, LORA_FILES, chosen)
+    weights = {lora.path: lora.weight for lora in config.loras}
     return ModelSpec(
         model=absolute(model),
         vae=config.vae if config.vae in VAE_WORDS else absolute(config.vae),
         unet=absolute(config.unet),
         sampler=config.sampler,
         prediction=config.prediction,
-        loras=tuple((absolute(lora.path), lora.weight) for lora in config.loras),
-        controlnets=tuple(absolute(name) for name in config.controlnets),
+        loras=tuple((absolute(path), weights.get(path, 1.0)) for path in loras),
+        controlnets=tuple(absolute(path) for path in _parts(config, CONTROLNET_FILES, chosen)),
         depth=absolute(config.depth),
         pose=absolute(config.pose),
+        upscaler=absolute(config.upscaler),
         ip_adapter=absolute(config.ip_adapter),
         image_encoder=absolute(config.image_encoder),
         accelerator=config.accelerator,
         embeddings=tuple(absolute(name) for name in config.embeddings),
         clip_skip=config.clip_skip,
     )
+
+
+def _parts(config: SdConfig, addresses: Sequence[str], chosen: Mapping[str, str]) -> list[str]:
+    """The paths of the LoRAs or ControlNets, in their order."""
+    paths = [part_named(config, at, chosen.get(at, "")) for at in addresses]
+    for before, at, path in zip(addresses, addresses[1:], paths[1:], strict=False):
+        if path and not paths[addresses.index(before)]:
+            raise ValueError(f"{at} has a file, but {before} has none: choose that first")
+    return [path for path in paths if path]
 
 
 def require_complete(spec: ModelSpec) -> None:
@@ -94,15 +119,15 @@ def sd_line(config: SdConfig) -> str:
     return run_line(report.sampler, report.sampler_reason, report.prediction_type, report.prediction_reason)
 
 
-class DiffusionLink(PictureLink[str]):
-    """A LiveModel. Its build is the value of /sd/model."""
+class DiffusionLink(PictureLink[Build]):
+    """A LiveModel."""
 
     def __init__(self, config: SdConfig, around: Surroundings) -> None:
         self._config = config
         self._set_value, self._require = partial(around.store.set, by=CHILD), around.store.require
         self._coming, self._pulse = around.coming, around.pulse
         spec = ChildSpec(name=CHILD, loop=LOOP, settings=self._settings(spec_of(config, config.model)), preload=PRELOAD)
-        super().__init__(spec, around, in_force="", video=config.video, obsoleting=SIZE)
+        super().__init__(spec, around, in_force=AS_CONFIGURED, video=config.video, obsoleting=SIZE)
         self._output = self._open_output("picture")
         self._segments = self._open_input("segments")
         self._second = around.open_video(config.second)
@@ -125,7 +150,7 @@ class DiffusionLink(PictureLink[str]):
         return [f"{self._config.model}, {how}" if how else self._config.model]
 
     def extra_pictures(self, snapshot: Snapshot) -> Mapping[str, tuple[int, int]]:
-        return {CHILD: size_of(snapshot)}
+        return {CHILD: shown_size_of(snapshot)}
 
     # -- parameters ----------------------------------------------------------------------------
 
@@ -133,22 +158,24 @@ class DiffusionLink(PictureLink[str]):
         self, snapshot: Snapshot, values: Mapping[str, object] = NOTHING, moved: Mapping[str, float] = NOTHING
     ) -> None:
         """Send the values that changed since the last frame, and those that wait for a beat as much earlier as a
-        picture takes. A change of /sd/model starts a planned swap."""
+        picture takes. A change of BUILD starts a planned swap."""
         self._moved = moved
         is_first = self._sent.snapshot is None
         lead_s = self._lead_s(snapshot)
         weights, steps = self._travel.follow(values or snapshot, self._pulse(), lead_s)
         ahead = self._ahead.send([*steps, *self._launched(lead_s)])
         changes = self._sent.changes(snapshot, {**moved, **weights, **ahead})
-        plain = {address: value for address, value in changes.items() if address not in (MODEL, *IMAGES)}
+        plain = {address: value for address, value in changes.items() if address not in (*BUILD, *IMAGES)}
         if plain:
             self.supervisor.set_values(plain)
         self._reset(snapshot, lead_s)
         for address in IMAGES:
             if address in changes:
-                self._look_up(partial(self._change_image, address), str(changes[address]))
-        if MODEL in changes and not (is_first and not snapshot[MODEL]):
-            self._look_up(self._change_model, str(snapshot[MODEL]))
+                name = str(changes[address])
+                self._in_background(partial(self._change_image, address), name, of=f'"{name}"')
+        build = tuple(str(snapshot[at]) for at in BUILD)
+        if not changes.keys().isdisjoint(BUILD) and not (is_first and build == AS_CONFIGURED):
+            self._in_background(self._change_build, build, of=", ".join(f'"{name}"' for name in build if name))
 
     def _reset(self, snapshot: Snapshot, lead_s: float) -> None:
         """Let what SD keeps from picture to picture begin anew with the picture of each beat or bar."""
@@ -173,7 +200,7 @@ class DiffusionLink(PictureLink[str]):
     def _is_sent_ahead(self, address: str, value: Any) -> bool:
         """True for a value of the child that this run can use. A model and a size come late: they take too long."""
         param = osc_schema.lookup(address)
-        if param is None or address not in self._sent.addresses or address == MODEL or address in SIZE:
+        if param is None or address not in self._sent.addresses or address in SIZE.union(BUILD):
             return False
         if address in IMAGES:  # the disk is asked in the background
             return True
@@ -183,9 +210,6 @@ class DiffusionLink(PictureLink[str]):
             return False
         return True
 
-    def _look_up(self, change: Callable[[str], None], name: str) -> None:
-        self._in_background(change, name, of=f'"{name}"')
-
     def _change_image(self, address: str, name: str) -> None:
         """The worker's thread."""
         try:
@@ -193,19 +217,22 @@ class DiffusionLink(PictureLink[str]):
         except ValueError as reason:  # the file existed when the parameter was set
             self._report("sd.picture", f'{address} "{name}": {reason}; keeping the previous picture')
 
-    def _change_model(self, name: str) -> None:
+    def _change_build(self, build: Build) -> None:
         """The worker's thread."""
         try:
-            spec = spec_of(self._config, model_named(self._config, name))
+            spec = spec_of(self._config, model_named(self._config, build[0]), dict(zip(BUILD, build, strict=True)))
             require_complete(spec)
         except (ValueError, ModelError) as reason:
-            self._refuse(name, self._builds.newest, str(reason))
+            self._refuse(build, self._builds.newest, str(reason))
         else:
-            self._swap(name, self._settings(spec))
+            self._swap(build, self._settings(spec))
 
-    def _refuse(self, build: str, stays: str, reason: str) -> None:
-        self._report("sd.model", f'{MODEL} "{build}": {reason}; keeping the previous model')
-        self._set_value(MODEL, stays)
+    def _refuse(self, build: Build, stays: Build, reason: str) -> None:
+        changed = [(at, new, old) for at, new, old in zip(BUILD, build, stays, strict=True) if new != old]
+        asked = ", ".join(f'{at} "{new}"' for at, new, _ in changed)
+        self._report("sd.model", f"{asked or MODEL}: {reason}; keeping the previous model")
+        for at, _, old in changed:
+            self._set_value(at, old)
 
     # -- pictures to the child -----------------------------------------------------------------
 
@@ -269,7 +296,7 @@ class DiffusionLink(PictureLink[str]):
     def show(self, scene: Scene, values: Mapping[str, object], now_s: float) -> None:
         offer = self.offer(now_s, scene.camera)
         scene.layer5_offers[CHILD] = offer
-        scene.extra_pictures[CHILD] = partial(draw_fade, offer.fade, size_of(self._values))
+        scene.extra_pictures[CHILD] = partial(draw_fade, offer.fade, shown_size_of(self._values))
         if not self._is_enabled:
             return
         asked = self._values
@@ -315,8 +342,8 @@ class DiffusionLink(PictureLink[str]):
         self._fader.show(shown, now_s, crossfade_s)
 
     def _fit(self, frame: VideoFrame) -> VideoFrame:
-        """`frame` centre-cropped to SD's size, so that the sinks of SD's picture see a constant size."""
-        width, height = size_of(self._values)
+        """`frame` centre-cropped to the size of SD's pictures, so that their sinks see a constant size."""
+        width, height = shown_size_of(self._values)
         if self._fitted is None or self._fitted[0] is not frame or self._fitted[1].pixels.shape[:2] != (height, width):
             fitted = self._fader.fitted(frame.pixels, width, height)
             self._fitted = frame, replace(frame, pixels=fitted, source=CHILD)
@@ -331,6 +358,13 @@ def size_of(values: Snapshot) -> tuple[int, int]:
     width, height = values["/sd/width"], values["/sd/height"]
     assert isinstance(width, int) and isinstance(height, int)
     return width, height
+
+
+def shown_size_of(values: Snapshot) -> tuple[int, int]:
+    """Width and height of the pictures that the child publishes."""
+    width, height = size_of(values)
+    scale = 2 if values[UPSCALE] == LARGER else 1
+    return scale * width, scale * height
 
 
 def open_sd(entry: LiveEntry, around: Surroundings) -> DiffusionLink:

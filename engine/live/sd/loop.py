@@ -69,8 +69,8 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
         if model.device.type == "cpu" and is_plain:  # compiled layers cannot be interrupted
             detectors = [detector.network for detector in model.detectors.values()]
             controlnets = model.controlnets[: model.controlnet_count]  # without other views of the same layers
-            networks = (model.unet, model.vae, *controlnets, *detectors)
-            call_before_layers(networks, self._progress.pacer.yield_within)
+            networks = (model.unet, model.vae, *controlnets, *detectors, model.upscaler)
+            call_before_layers(filter(None, networks), self._progress.pacer.yield_within)
         self._painter = Painter(
             model,
             note=port.note,
@@ -228,6 +228,8 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
             "prediction_why": model.prediction_reason,
             "device": str(model.device),
             "dtype": str(model.dtype).removeprefix("torch."),
+            "loras": "" if model.loras is None else ", ".join(model.loras.names),
+            "controlnets": len(model.controlnets),
             "memory_mb": round(self._painter.memory_mb),
         }
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -72,13 +72,13 @@ class Painter:
         for_vae = calls or partial(calls_for, small_kept=SMALL_KEPT)
         self.model = model
         self.clock = StageClock(model.device, idle_s)
-        """Durations of the stages encode, unet, decode and copy in the newest call."""
+        """Durations of the stages encode, unet, decode, upscale and copy in the newest call."""
         self._between = between
         self._note = note
         self._conditioner = Conditioner(model, note=note)
         self._denoiser = Denoiser(model, calls=for_unet, is_split=True, beside=beside)
         self._lora_faders = LoraFaders(() if model.loras is None else model.loras.names, note)
-        self._vae_calls = tuple(for_vae(model.device, *captures) for _ in range(2))
+        self._vae_calls = tuple(for_vae(model.device, *captures) for _ in range(3))
         self._device_copies = DeviceCopies(model.device)
         self._control_images = ControlImages(model, self._device_copies.send, note)
         self._consistency = Consistency(self._device_copies.send)
@@ -153,7 +153,8 @@ class Painter:
         self._between()
         decoded = self._vae_calls[1].run(("decode", self._size), (self._decode,), {"z": latents})
         self.clock.end("decode")
-        pixels, is_finite = self._host_copy.fetch(decoded["rgb"][0], decoded["is_finite"][0])
+        shown = self._enlarged(decoded["rgb"])
+        pixels, is_finite = self._host_copy.fetch(shown[0], decoded["is_finite"][0])
         self.clock.end("copy")
         if is_shown := bool(is_finite):
             self._last = decoded["rgb"][0].clone()  # copied, because the graph's next result overwrites this one
@@ -201,7 +202,8 @@ class Painter:
     @property
     def kind(self) -> tuple[object, ...]:
         """Equal for calls that have the same pieces, which take the same times."""
-        return self.work, self.steps, tuple(control.number for control in self._control_images.used)
+        used = tuple(control.number for control in self._control_images.used)
+        return self.work, self.steps, self._is_enlarged, used
 
     @property
     def memory_mb(self) -> float:
@@ -332,6 +334,22 @@ class Painter:
         self._denoiser.consistency = self._amount if isinstance(self._plan, StreamPlan) else 0.0
 
     # -- one call
+
+    @property
+    def _is_enlarged(self) -> bool:
+        return self._settings is not None and self._settings.is_enlarged and self.model.upscaler is not None
+
+    def _enlarged(self, rgb: "torch.Tensor") -> "torch.Tensor":
+        """The decoded pictures, (F, H, W, 3) uint8, or at twice their size if that is asked for."""
+        upscaler: Any = self.model.upscaler
+        if not self._is_enlarged:
+            return rgb
+        self._between()
+        key = ("enlarge", self._size)
+        enlarged = self._vae_calls[2].run(key, (lambda state: {"rgb": upscaler.enlarged(state["rgb"])},), {"rgb": rgb})
+        self.clock.end("upscale")
+        rgb = enlarged["rgb"]
+        return rgb
 
     def _seen(self, picture: "np.ndarray | torch.Tensor") -> np.ndarray | None:
         """The thumbnail of a source frame, if the last picture stays in the next one."""

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from engine.errors import ModelError
 from engine.live.kit.pace import filled, value_reader
 from engine.models.sd.seeds import Blend, Seeds
-from osc_schema.sd import CONTROLNETS, LORAS, MASKS_SOURCE, PROMPTS
+from osc_schema.sd import CONTROLNETS, LARGER, LORAS, MASKS_SOURCE, PROMPTS
 
 REGIONS = 4
 
@@ -137,6 +137,8 @@ class DiffusionSettings:
     """0..1: how much of the last picture stays; 0: off."""
     resets: int
     """A new number: the next picture begins without the last one."""
+    is_enlarged: bool
+    """The upscaler doubles the painted picture."""
     may_shrink: bool
     problem: str = ""
     """One line about a value that is invalid and ignored."""
@@ -216,6 +218,7 @@ def read_settings(values: Mapping[str, Any]) -> DiffusionSettings:
         similarity=value("similarity/threshold") if value("similarity/enable") else None,
         consistency=0.0 if value("source") == "feedback" else value("consistency"),
         resets=values.get(RESETS, 0),
+        is_enlarged=value("upscale") == LARGER,
         may_shrink=value("oom") == "shrink",
         problem=problem,
     )

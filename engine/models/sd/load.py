@@ -65,8 +65,8 @@ def weight_bytes(plan: ModelPlan, dtype: torch.dtype) -> int:
 def _random(spec: ModelSpec, device: str, dtype: torch.dtype) -> DiffusionModel:
     if spec != ModelSpec(model=spec.model, accelerator=spec.accelerator):
         raise ModelError(
-            f"{spec.model}: random weights: no LoRA, ControlNet, depth, pose, IP-Adapter, VAE, sampler, embedding or "
-            "clip skip"
+            f"{spec.model}: random weights: no LoRA, ControlNet, depth, pose, IP-Adapter, VAE, sampler, embedding, "
+            "upscaler or clip skip"
         )
     model = build(spec.random_shape, device, dtype)
     model.spec = replace(model.spec, accelerator=spec.accelerator)
@@ -155,6 +155,10 @@ class _Loading:
 
             network = self._placed(pretrained(each.kind, each.path, "", self.dtype, each.name, labels=JOINTS))
             model.detectors[each.part] = (DepthMaps if each.part == "depth" else Skeletons)(network)
+        if self.plan.upscaler:
+            from engine.models.sd.upscaler import load_upscaler
+
+            model.upscaler = self._placed(load_upscaler(self.plan.upscaler))
         if self.plan.ip_adapter:
             from engine.models.sd.ip_adapter import IpAdapter
 

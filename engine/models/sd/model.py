@@ -61,6 +61,8 @@ class DiffusionModel:
     """The index in `controlnets` of each view, by the index of its union and its kind (`union.KINDS`)."""
     detectors: "dict[str, DepthMaps | Skeletons]" = field(default_factory=dict)
     """Networks that draw control images, by `ControlSetting.sees`: `depth`, `pose`."""
+    upscaler: Any = None
+    """An `upscaler.Upscaler`, or None."""
     ip_adapter: "IpAdapter | None" = None
     loras: "LoraSet | None" = None
     embeddings: "tuple[Embedding, ...]" = ()
@@ -112,7 +114,7 @@ class DiffusionModel:
         return bytes_of(self._tensors())
 
     def _tensors(self) -> Iterator[torch.Tensor]:
-        modules = [self.unet, self.vae, *self.text_encoders, *self.controlnets]
+        modules = [self.unet, self.vae, *self.text_encoders, *self.controlnets, self.upscaler]
         modules += [detector.network for detector in self.detectors.values()]
         if self.ip_adapter is not None:
             modules += self.ip_adapter.modules()

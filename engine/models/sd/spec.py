@@ -46,6 +46,8 @@ class ModelSpec:
     """The same of a ViTPose."""
     embeddings: tuple[str, ...] = ()
     """Textual inversion embeddings: `.safetensors`, `.pt` or `.bin` files, folders or ids."""
+    upscaler: str = ""
+    """A file of an upscaler (`upscaler_file`) for the painted pictures, live only; "" for none."""
     clip_skip: int = 0
     """1: the text encoder's last layer, 2: the second to last, and so on, as in A1111; 0: the model's own."""
 

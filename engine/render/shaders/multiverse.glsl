@@ -34,6 +34,7 @@ layout(location = 1) out vec4 f_published;
 uniform sampler2D u_last;
 #endif
 #ifdef PICTURES
+#include "bicubic.glsl"
 uniform sampler2D u_layer5_rgb;
 uniform usampler2D u_region_index;
 
@@ -94,7 +95,9 @@ void main() {
     vec3 seen = vec3(0.0);
     float used = 1.0;
     if (u_layer5.x > 0.0 || u_layer5.w > 0.0) {
-        seen = bilinear(u_layer5_rgb, d_px * u_layer5_map.xz + u_layer5_map.yw, ivec2(u_layer5.yz));
+        vec2 place = d_px * u_layer5_map.xz + u_layer5_map.yw;
+        ivec2 size = ivec2(u_layer5.yz);
+        seen = u_colour.z > 0.0 ? bicubic(u_layer5_rgb, place, size) : bilinear(u_layer5_rgb, place, size);
 #ifdef MATTE
         used = matte(d_px);
 #endif

@@ -16,9 +16,19 @@ const WORDS = {
   "/window": ["/window/display", "display of the window"],
 };
 const MODELS = ["sd", "rvc"];
+// Files that a model is loaded with: parameters, each a slot for one of the list.
+const SLOTS = { "/sd/loras": /^\/sd\/lora\/\d+\/file$/, "/sd/controlnets": /^\/sd\/controlnet\/\d+\/file$/ };
 const DEVICES = ["/audio/input", "/audio/monitor"];
 const LOOK_FOR_DEVICES = "look for devices …"; // no device is called so
 const OPENING = "opening …; until then nothing changes";
+
+/** Replaced only if they differ: replacing the options closes an open list. */
+function fill(select, options) {
+  const key = JSON.stringify(options);
+  if (select.dataset.options === key) return;
+  select.dataset.options = key;
+  select.replaceChildren(...options.map(([word, title]) => make("option", { value: word, title: word }, title)));
+}
 
 export class Choice {
   #connection;
@@ -75,12 +85,7 @@ export class Choice {
     const options = [...entries.map(([word, title]) => [String(word), title]), ...this.#extra()];
     const now = entries.find(([, , isOn]) => isOn);
     if (!now) options.unshift(["", entries.length ? "choose …" : "nothing to choose"]);
-    const key = JSON.stringify(options);
-    if (this.#select.dataset.options !== key) {
-      // Replaced only if it differs: replacing the options closes an open list.
-      this.#select.dataset.options = key;
-      this.#select.replaceChildren(...options.map(([word, title]) => make("option", { value: word, title: word }, title)));
-    }
+    fill(this.#select, options);
     this.#select.dataset.now = now ? String(now[0]) : "";
     if (this.#opening === null) this.#select.value = this.#select.dataset.now;
   }
@@ -121,6 +126,61 @@ export class Choice {
   }
 }
 
+/** The files of one slot, from a list that all slots of its kind share. */
+class Slot {
+  #values;
+  #address;
+  #select;
+  #entries = [];
+
+  constructor(values, address, refresh) {
+    this.#values = values;
+    this.#address = address;
+    this.#select = make("select", { "aria-label": `file of ${address}`, "data-at": address });
+    this.#select.addEventListener("focus", refresh);
+    this.#select.addEventListener("change", () => values.change(address, this.#select.value));
+    values.watch(address, () => this.show(this.#entries));
+    document.querySelector(`.control[data-address="${address}"]`)?.append(make("label", { class: "choice" }, this.#select));
+  }
+
+  show(entries) {
+    this.#entries = entries;
+    const now = String(this.#values.get(this.#address) ?? "");
+    const options = [["", "as configured"], ...entries];
+    if (!options.some(([word]) => word === now)) options.push([now, now]);
+    fill(this.#select, options);
+    this.#select.value = now;
+  }
+}
+
+/** All slots of one list; to the page a choice like the others. */
+class Slots {
+  #values;
+  #at;
+  #addresses;
+  #list;
+  #slots = [];
+
+  constructor(connection, values, at, addresses) {
+    this.#values = values;
+    this.#at = at;
+    this.#addresses = addresses;
+    this.#list = new Listing(connection, `${at}/list`, `${at}/entry`, (entries) => {
+      for (const slot of this.#slots) slot.show(entries);
+    });
+  }
+
+  load() {
+    const there = [...document.querySelectorAll(".control")].map((control) => control.dataset.address);
+    const mine = there.filter((address) => this.#addresses.test(address));
+    this.#slots = mine.map((address) => new Slot(this.#values, address, () => this.#list.refresh()));
+  }
+
+  connected(commands) {
+    if (this.#slots.length && commands.has(`${this.#at}/list`)) this.#list.restart();
+  }
+}
+
 /** All of them but the camera's. */
 export function makeChoices(connection, values) {
   const devices = [[LOOK_FOR_DEVICES, "look for new devices …", () => connection.command("/audio/devices")]];
@@ -133,6 +193,7 @@ export function makeChoices(connection, values) {
     connection.on(beside, () => choice.refresh());
     choices.push(choice);
   }
+  for (const [at, addresses] of Object.entries(SLOTS)) choices.push(new Slots(connection, values, at, addresses));
   // What plays changes the other lists: the files become an input, an input ends the list.
   for (const at of ["/audio/input/current", "/audio/file/current", "/audio/file/playing"]) {
     connection.on(at, () => choices.slice(0, 3).forEach((choice) => choice.refresh()));

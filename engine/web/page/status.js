@@ -120,6 +120,7 @@ export class Status {
       make("span", { class: "spacer" }),
       ...buttons,
       make("p", { class: "facts" }, `${child.results} results, ${child.ms_a_result.toFixed(0)} ms each, ${child.restarts} restarts. ${factsOf(child.facts ?? {})}`),
+      child.coming && make("p", { class: "facts" }, `With new settings: ${child.coming}. This one goes on until the other has a result.`),
       child.detail && make("p", { class: "fault" }, `Last fault: ${child.detail}`),
       ...(child.quarantined ?? []).map((what) => make("p", { class: "fault" }, `Quarantined: ${what}`)),
     );

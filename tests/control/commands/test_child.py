@@ -22,8 +22,8 @@ class Desk:
         supervisors = {} if supervisor is None else {supervisor.spec.name: supervisor}
         missing = dict.fromkeys(("sd", "sam3"), "there is no model")
         calls = {"/sam3/empty_cache": ("sam3", "empty_cache")}
-        models = {"sd": lambda: ("b", "/models/a.safetensors", iter((("b", "b, large"), ("c.safetensors", "c"))))}
-        ChildControl(supervisors, missing, self.told.append, calls, models).add_commands(rig.commands)
+        lists = {"/sd": lambda: iter((("", "as configured: a", False), ("b", "b, large", True))), "/sd/loras": list}
+        ChildControl(supervisors, missing, self.told.append, calls, lists).add_commands(rig.commands)
         self._client = rig.client()
 
     def say(self, *addresses: str) -> None:
@@ -150,12 +150,13 @@ def test_a_command_for_a_child_is_answered_by_the_child(desks: Callable[..., Any
     assert desk.hears() == ("/done", "/sam3/empty_cache", "nothing was kept")
 
 
-def test_the_models_in_the_folders_are_listed_also_without_a_child(open_rig: Callable[..., Any]) -> None:
+def test_what_is_in_the_folders_is_listed_also_without_a_child(open_rig: Callable[..., Any]) -> None:
     desk = Desk(None, open_rig())
     desk.say("/sd/list")
-    assert [desk.hears() for _ in range(4)] == [
-        ("/sd/entry", "", "as configured: /models/a.safetensors", 0),
+    assert [desk.hears() for _ in range(3)] == [
+        ("/sd/entry", "", "as configured: a", 0),
         ("/sd/entry", "b", "b, large", 1),
-        ("/sd/entry", "c.safetensors", "c", 0),
         ("/done", "/sd/list"),
     ]
+    desk.say("/sd/loras/list")
+    assert desk.hears() == ("/done", "/sd/loras/list")

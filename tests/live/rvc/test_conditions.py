@@ -91,9 +91,9 @@ def test_the_list_of_voices_says_what_each_is(tmp_path: Path, tiny_models: TinyM
     (tmp_path / "broken.pth").write_bytes(b"PK")
     table = RvcConfig(model="/given.pth", folders=(str(tmp_path),))
     config = replace(Config(), models={**Config().models, "rvc": table})
-    now, configured, found = model_lists(config, store_for("rvc", table))["rvc"]()
-    titles = dict(found)
-    assert (now, configured) == ("", "given.pth")
+    first, *found = model_lists(config, store_for("rvc", table), ())["/rvc"]()
+    titles = {word: title for word, title, is_on in found if not is_on}
+    assert first == ("", "as configured: given.pth", True)
     assert titles["alto.pth"] == "alto.pth (v2, 40 kHz, with index)"
     assert titles["refined.pth"] == "refined.pth (v2, 48 kHz, RefineGAN, no index)"
     assert titles["broken.pth"].startswith("broken.pth (cannot be used: ") and "\n" not in titles["broken.pth"]

@@ -26,6 +26,8 @@ from tests.live.stores import store_for
         ("/sd/t_index", "45 32", "increasing numbers"),
         ("/sd/t_index", "32 99", "0..49"),
         ("/sd/source", "video", "--sd-video FILE"),
+        ("/sd/upscale", "2x", "no upscaler is configured"),
+        ("/sd/lora/1/file", "glow.safetensors", "no model folders are configured"),
         ("/sd/source", "camera", "--camera INDEX"),
     ],
 )

@@ -84,7 +84,7 @@ def test_a_disk_error_while_a_file_is_looked_up_is_reported(link: DiffusionLink,
     def read(name: str) -> None:
         raise OSError("input/output error")
 
-    link._look_up(read, "painting.png")
+    link._in_background(read, "painting.png", of='"painting.png"')
     wait_for(lambda: reports.lines, "the report")
     assert reports.lines == [("sd.files", 'cannot look up "painting.png": OSError: input/output error')]
 

@@ -13,6 +13,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from engine import MultiverseError, open_engine
 from engine.children.launcher import LAUNCHER
@@ -23,6 +24,7 @@ from engine.ipc import FrameRing
 from engine.params.looks import PLAIN
 from tests.support.long_form import IS_SOAK, only_soak
 from tests.support.stage import Stage, opened_once, picture_file, stage_config
+from tests.support.tiny_models import build_tiny_lora
 
 SEA_RGB, SAND_RGB = (40, 90, 200), (210, 180, 60)
 FAITHFUL = {"/sd/steps": 20, "/sd/strength": 0.05, "/sd/crossfade_s": 0.0}  # one step of little noise: near its source
@@ -202,6 +204,26 @@ def test_another_model_takes_over_while_the_first_keeps_painting(stage: Stage, t
     assert stage.engine.params.get("/sd/model") == "other"
     stage.set(sd__model="")
     stage.wait_for(lambda: stage.child.facts.get("model") == str(tiny_sd), "the first again", ceiling_s=180.0)
+
+
+def test_a_lora_is_chosen_in_mid_show_and_one_for_another_model_is_refused(stage: Stage, tiny_sd: Path) -> None:
+    build_tiny_lora(stage.models / "glow.safetensors", tiny_sd)
+    layer = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k.lora_"
+    shapes = {f"{layer}down.weight": (4, 2048), f"{layer}up.weight": (320, 4)}
+    save_file({name: np.zeros(shape, np.float32) for name, shape in shapes.items()}, stage.models / "xl.safetensors")
+    pid = stage.child.pid
+    stage.set(sd__lora__1__file="glow.safetensors")
+    stage.wait_for(lambda: stage.child.facts.get("loras") == "glow", "the model with the LoRA", ceiling_s=180.0)
+    assert stage.child.pid != pid
+    pid = stage.child.pid
+    for slot, name in ((2, "xl.safetensors"), (3, "glow.safetensors")):  # for SDXL; slot 2 is empty
+        address = f"/sd/lora/{slot}/file"
+        stage.engine.params.set(address, name, by="test")
+        stage.wait_for(lambda at=address: stage.engine.params.get(at) == "", f"slot {slot} as it was")
+    stage.await_results(1)
+    assert stage.child.pid == pid and stage.engine.params.get("/sd/lora/1/file") == "glow.safetensors"
+    stage.set(sd__lora__1__file="")
+    stage.wait_for(lambda: stage.child.facts.get("loras") == "", "the configured model", ceiling_s=180.0)
 
 
 def test_commands_reply_when_they_are_done(stage: Stage) -> None:

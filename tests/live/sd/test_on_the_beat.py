@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine import Engine, open_engine
-from engine.bench.on_beat import measure_launches, still_picture
+from engine.bench.on_beat import launched, still_picture
 from engine.config import build_config
 from tests.support.held_sound import held_sound
 from tests.support.long_form import IS_SOAK
@@ -25,8 +25,11 @@ def engine(tmp_path: Path, fork_server: None, tiny_sd: Path) -> Iterator[Engine]
 
 
 def test_the_picture_changes_in_the_frame_of_the_beat_and_never_before(engine: Engine) -> None:
-    found = measure_launches(engine, 20 if IS_SOAK else 3)
-    after = sorted(found["frames_after_the_beat"])
-    assert after[0] >= 0, f"before its beat: {found}"
-    assert after[len(after) // 2] <= 1, found  # a busy machine may be late once
-    assert found["sent_ahead_ms"] > 0
+    seen: list[int] = []
+    for after in launched(engine):
+        seen.append(after)
+        assert after >= 0, f"before its beat: {seen}"
+        # Without being sent ahead it is never there in that frame; on a busy machine it may be late now and then.
+        if seen.count(0) >= (10 if IS_SOAK else 1):
+            return
+        assert len(seen) < (30 if IS_SOAK else 8), seen

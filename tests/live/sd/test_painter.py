@@ -16,6 +16,7 @@ from engine.models.sd.edges import edges
 from engine.models.sd.pixels import soft_picture
 from tests.conftest import TinyModels
 from tests.live.sd.studio import BASE, DEFAULTS, source_picture
+from tests.models.sd.upscalers import doubling
 from tests.support.sham_card.card import ShamCard
 
 
@@ -308,3 +309,45 @@ def test_clip_skip_changes_the_picture_live_and_one_without_effect_is_noted(mode
     assert not np.allclose(own, other, atol=1e-3) and notes == []
     assert np.array_equal(text(1), own)
     assert notes == ["/sd/clip_skip: clip skip 1 is the model's default"]
+
+
+def test_an_enlarged_picture_is_the_same_picture_and_feeds_back_at_its_own_size(tiny_sd: Path, tmp_path: Path) -> None:
+    from engine.models.sd import ModelSpec
+    from engine.models.sd.load import load
+
+    upscaler = doubling(tmp_path / "net.safetensors")
+    painter = Painter(load(ModelSpec(model=str(tiny_sd), upscaler=str(upscaler)), "cpu", "float32"), note=no_note)
+    single = BASE | {"/sd/mode": "single"}
+    pictures, kinds = {}, set()
+    for upscale in ("off", "2x"):
+        painter.take(read_settings(single | {"/sd/upscale": upscale}))
+        painted = painter.paint(source_picture(0))
+        assert painted is not None
+        pictures[upscale] = painted.pixels.copy()
+        kinds.add(painter.kind)
+        assert ("upscale" in painter.clock.read_ms()) == (upscale == "2x")
+        fed_back = painter.feedback(1.0, 0.0)
+        assert fed_back is not None and np.array_equal(fed_back.numpy(), pictures["off"])
+    assert np.array_equal(pictures["2x"], pictures["off"].repeat(2, axis=0).repeat(2, axis=1))
+    assert len(kinds) == 2, "its pieces are others"
+
+
+def test_on_a_card_the_upscaler_is_one_replay_more_and_no_wait(
+    sham_card: ShamCard, tiny_sd: Path, tmp_path: Path
+) -> None:
+    from engine.models.sd import ModelSpec
+    from engine.models.sd.load import load
+
+    spec = ModelSpec(model=str(tiny_sd), upscaler=str(doubling(tmp_path / "net.pth", factor=4)))
+    painter = Painter(load(spec, "cuda", "float32"), note=no_note)
+    replays, waits, pictures = {}, {}, {}
+    for upscale in ("off", "2x"):
+        painter.take(read_settings(BASE | {"/sd/mode": "single", "/sd/upscale": upscale}))
+        for _ in range(3):  # captured by then
+            painter.paint(source_picture(0))
+        with sham_card.tally() as tally:
+            painted = painter.paint(source_picture(0))
+        assert painted is not None and tally.captures == 0
+        replays[upscale], waits[upscale], pictures[upscale] = tally.replays, tally.waits, painted.pixels.copy()
+    assert replays["2x"] == replays["off"] + 1 and waits["2x"] == waits["off"]
+    assert np.array_equal(pictures["2x"], pictures["off"].repeat(2, axis=0).repeat(2, axis=1))

@@ -15,14 +15,17 @@ from engine.params import ParamStore
 from engine.values import VideoFrame
 from tests.live.frames import finished_frame
 from tests.live.sd.studio import opened_link, source_picture
+from tests.models.sd.upscalers import doubling
 
 SIZES = ((64, 64), (128, 64))
+UPSCALES = ("off", "2x")
 CHANGES = 12
 
 
 @pytest.fixture
-def link(fork_server: None, tiny_sd: Path, reports: Any) -> Iterator[DiffusionLink]:
-    with opened_link(SdConfig(model=str(tiny_sd)), reports, has_camera=True) as link:
+def link(fork_server: None, tiny_sd: Path, tmp_path: Path, reports: Any) -> Iterator[DiffusionLink]:
+    config = SdConfig(model=str(tiny_sd), upscaler=str(doubling(tmp_path / "net.safetensors")))
+    with opened_link(config, reports, has_camera=True) as link:
         yield link
 
 
@@ -54,7 +57,10 @@ def test_no_picture_of_the_former_size_is_shown_after_a_change(
     wait_for(lambda: link.status().is_at_work, "the model", ceiling_s=120.0)
     for change in range(CHANGES):
         width, height = SIZES[change % 2]
-        store.set_many([("/sd/width", width), ("/sd/height", height), ("/sd/prompt", f"sea {change}")], by="test")
+        size = [("/sd/width", width), ("/sd/height", height), ("/sd/upscale", UPSCALES[change // 2 % 2])]
+        store.set_many([*size, ("/sd/prompt", f"sea {change}")], by="test")
+        width, height = (side * (1 + change // 2 % 2) for side in (width, height))
+        assert link.extra_pictures(store.snapshot()) == {"sd": (width, height)}
         before = len(shown)
         wait_for(lambda: draw() == (width, height) and len(shown) >= before + 2, "two pictures of this size")  # noqa: B023
         assert {picture.pixels.shape for picture in shown[before:]} == {(height, width, 3)}

@@ -67,21 +67,26 @@ def text_widths(folder: DiffusersFolder) -> tuple[int, ...]:
 def examine_embedding(name: str, widths: tuple[int, ...], model: str) -> EmbeddingFile:
     """Examine an embedding for `model`, whose text encoders have these `widths` (see `text_widths`). ModelError in one
     line if it is not an embedding, or was made for another model."""
+    embedding = read_embedding(name)
+    if embedding.widths != widths:
+        take = "take one that was made for it"
+        raise made_for_another(f"{name}: an embedding", _base(embedding.widths), model, _base(widths), take)
+    return embedding
+
+
+def read_embedding(name: str) -> EmbeddingFile:
+    """Examine an embedding for any model. ModelError in one line if it is none."""
     file = _file(name)
     is_pickle = file.suffix.lower() in PICKLED
     tensors = _pickled(file) if is_pickle else read_header(file)
     words = _words(file, tensors)
-    embedding = EmbeddingFile(
+    return EmbeddingFile(
         name=name,
         file=file,
         is_pickle=is_pickle,
         words=words,
         tensors={key: tensors[key] for word in words for key in word.keys},
     )
-    if embedding.widths != widths:
-        take = "take one that was made for it"
-        raise made_for_another(f"{name}: an embedding", _base(embedding.widths), model, _base(widths), take)
-    return embedding
 
 
 def _file(name: str) -> Path:

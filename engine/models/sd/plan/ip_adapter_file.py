@@ -91,6 +91,15 @@ def examine_ip_adapter(name: str, encoder: str, outline: NetworkOutline | None) 
     )
 
 
+def ip_adapter_base(name: str) -> str:
+    """The family of an IP-Adapter, also without its image encoder; "" if unknown. ModelError in one line if it is of an
+    unsupported kind."""
+    file = locate.find(name)
+    tensors = headers_of(weights_of(name, file))
+    _need(name, file, tensors)
+    return TEXT_WIDTHS.get(next(tensor.shape[1] for each, tensor in tensors.items() if _KEY.fullmatch(each)), "")
+
+
 def _need(name: str, file: Path, tensors: Mapping[str, Tensor]) -> Need:
     """The image encoder that the adapter needs. ModelError with its kind if it is an unsupported one."""
 

@@ -36,6 +36,8 @@ _PLAIN = frozenset(
 """peft options whose values need not be numbers or booleans."""
 _SILENT = _PLAIN | {"auto_mapping", "inference_mode"}
 """The same for `adapter_config.json`, whose auto_mapping contains the class of its model."""
+_OF_TEXTS = ("attn2_to_k", "attn2_to_v")
+"""Ends of the layers whose inputs are texts."""
 Scales = dict[str, dict[str, Any]]
 """peft's options by part of the model; "" for a file without parts."""
 
@@ -76,6 +78,8 @@ class LoraFile:
     """The initial weight."""
     file: Path
     tensors: dict[str, Tensor]
+    base: str = ""
+    """The family that it was made for, by its shapes or its metadata; "" if neither tells."""
     changes: tuple[LoraChange, ...] = ()
     """The changes to weights of the model; empty if the model's outline is unknown."""
     is_pickle: bool = False
@@ -109,6 +113,7 @@ def examine_lora(name: str, weight: float, outline: NetworkOutline | None) -> Lo
         weight=weight,
         file=file,
         tensors=header.tensors,
+        base=_base_by_shape(header.tensors, layers, str(file)) or base or "",
         changes=changes,
         is_pickle=header.is_pickle,
         notes=tuple(notes),
@@ -159,7 +164,7 @@ def _changes(
     shapes = [_shape_of(layer.named, held, what) for layer, held in zip(layers, roles, strict=True)]
     for layer, shape in zip(layers, shapes, strict=True):
         # Most layers of SD 1.5, 2.x and XL have the same names and many the same shapes; the text width differs.
-        is_of_texts = UNET_PART in layer.parts and layer.flat.endswith(("attn2_to_k", "attn2_to_v"))
+        is_of_texts = UNET_PART in layer.parts and layer.flat.endswith(_OF_TEXTS)
         if is_of_texts and shape.columns != outline.text_width:
             why = f"its texts have {shape.columns} numbers a token, here {outline.text_width}"
             raise _made_for(file, TEXT_WIDTHS.get(shape.columns, base), outline, why)
@@ -183,6 +188,15 @@ def _changes(
         why = f"none of its {len(lost or layers)} changes fits this model, the first is {first}"
         raise _made_for(file, base, outline, why)
     return tuple(found)
+
+
+def _base_by_shape(tensors: Mapping[str, Tensor], layers: Sequence[LoraLayer], what: str) -> str:
+    """The family whose texts its cross-attention takes; "" if it changes none."""
+    for layer in layers:
+        if UNET_PART in layer.parts and layer.flat.endswith(_OF_TEXTS):
+            shape = _shape_of(layer.named, {role: tensors[name] for role, name in layer.tensors.items()}, what)
+            return TEXT_WIDTHS.get(shape.columns, "")
+    return ""
 
 
 def _made_for(file: Path, base: str | None, outline: NetworkOutline, why: str = "") -> ModelError:

@@ -33,6 +33,7 @@ from engine.models.sd.plan.scheduler_config import choose_prediction, require_si
 from engine.models.sd.plan.single_file import SingleFile
 from engine.models.sd.plan.tensor_file import headers_of
 from engine.models.sd.plan.unet_file import examine_unet, with_unet
+from engine.models.sd.plan.upscaler_file import UpscalerFile, examine_upscaler
 from engine.models.sd.plan.vae_choice import VaeChoice, choose_vae
 from engine.models.sd.spec import ModelSpec
 from engine.models.weight_files import Weights
@@ -78,6 +79,7 @@ class ModelPlan:
     """Those that draw control images."""
     ip_adapter: IpAdapterFiles | None = None
     embeddings: tuple[EmbeddingFile, ...] = ()
+    upscaler: UpscalerFile | None = None
     parts: tuple[PartReport, ...] = ()
     missing: tuple[str, ...] = ()
     """Missing, broken or unsupported parts, one line each, with how to get them or what to use instead."""
@@ -223,6 +225,11 @@ class _Planning:
                     detector = examine_detector(part, name)
                     self._add(part, detector.weights, name, name)
                     plan.detectors += (detector,)
+        if self._spec.upscaler:
+            with self._missing.listed():
+                plan.upscaler = examine_upscaler(self._spec.upscaler)
+                file = plan.upscaler.file
+                self._parts.append(counted_part("upscaler", plan.upscaler.tensors, (str(file),)))
         if self._spec.ip_adapter:
             with self._missing.listed():
                 adapter = examine_ip_adapter(self._spec.ip_adapter, self._spec.image_encoder, outline)

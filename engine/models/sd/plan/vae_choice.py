@@ -55,6 +55,7 @@ _FIRST = re.compile(
     r"taesd(?!xl|\d)|vae-ft-(mse|ema)|840000|560000|kl-f8|(?<![a-z0-9])sd-?(v?1|v?2|vae)|stable-diffusion-v?[12]",
     re.IGNORECASE,
 )
+_FIRST_FAMILIES = f"{FAMILIES['sd15']} and 2.x"
 _HALF_SAFE = re.compile(r"fp16[-_.]?fix", re.IGNORECASE)
 """Name of the SDXL VAE that works in half precision."""
 
@@ -208,6 +209,18 @@ def _configured_span(config: Mapping[str, Any]) -> dict[str, Any]:
     return {key: config[key] for key in _SPAN if config.get(key)}
 
 
+def vae_kind(name: str) -> tuple[str, str]:
+    """The kind of a VAE, one of KINDS, and the families that its name shows, "" if none. ModelError in one line if it
+    is not a VAE."""
+    path = locate.find(name, files=locate.PART_FILES)
+    config = _examined(name, path)[1] if path.is_file() else read_config(name, path)
+    if config.get("_class_name") not in KINDS:
+        raise ModelError(f"{name}: not a VAE of Stable Diffusion")
+    known_as = published_name(path)
+    is_xl, is_first = _XL.search(known_as) is not None, _FIRST.search(known_as) is not None
+    return config["_class_name"], "" if is_xl == is_first else FAMILIES["sdxl"] if is_xl else _FIRST_FAMILIES
+
+
 def _family_note(name: str, path: Path, folder: DiffusersFolder) -> str:
     """A note if the name does not show the family; ModelError if it shows another family."""
     known_as = published_name(path)
@@ -216,7 +229,7 @@ def _family_note(name: str, path: Path, folder: DiffusersFolder) -> str:
     if is_xl == is_first:
         return f"VAE {name}: its family is unknown; assuming {shown}"
     if is_xl != (folder.family == "sdxl"):
-        theirs, why = FAMILIES["sdxl"] if is_xl else "SD 1.5 and 2.x", "all colours would be wrong"
+        theirs, why = FAMILIES["sdxl"] if is_xl else _FIRST_FAMILIES, "all colours would be wrong"
         raise made_for_another(f"{name}: a VAE", theirs, folder.name, shown, _that_fits(folder.family), why=why)
     return ""
 

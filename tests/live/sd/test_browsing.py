@@ -1,0 +1,137 @@
+"""What the lists of models tell, from the headers in folders such as those of ComfyUI and the WebUI."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from pkgutil import resolve_name
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from engine.live.kit.live_model import ListAsked, ListEntry
+from engine.live.sd.entry import ENTRY, SdConfig, model_named, part_named
+from engine.live.sd.header_program import HeaderReader, Question
+from engine.models.sd.plan.headline import Headline
+from engine.params import ParamStore
+from osc_schema.sd import LISTS
+from tests.support.tiny_models import build_tiny_controlnet
+
+SD15, XL = 768, 2048  # width of the texts
+
+
+def lora(path: Path, text_width: int) -> Path:
+    """A LoRA that changes one layer of the cross-attention."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    layer = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k"
+    shapes = {f"{layer}.lora_down.weight": (4, text_width), f"{layer}.lora_up.weight": (320, 4)}
+    save_file({name: np.zeros(shape, np.float32) for name, shape in shapes.items()}, path)
+    return path
+
+
+def listed(at: str, *folders: Path, facts: Mapping[str, object] | None = None, **values: str) -> list[ListEntry]:
+    """The entries of AT/list of a run with these folders. `facts`: what the child tells of the model in use."""
+    config = SdConfig(model="base", folders=tuple(map(str, folders)))
+    store = ParamStore()
+    for name, value in values.items():
+        store.set(f"/sd/{name.replace('__', '/')}", value)
+    asked = ListAsked(table=config, value=store.get, facts=facts or {})
+    return list(resolve_name(ENTRY.lists[at])(at, asked))
+
+
+def test_a_model_is_told_with_its_family_sampler_and_memory(tiny_sd: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny_sd, tmp_path / "dream")
+    configured, entry = listed("/sd", tmp_path, model="dream")
+    assert configured == ("", "as configured: base", False)
+    assert entry == ("dream", "dream (SD 1.5, lcm, needs 0.0 GiB)", True)
+    full = {"device": "cuda:0", "dtype": "float16", "card_free_mb": 100, "card_mb": 8000, "memory_mb": 0}
+    assert listed("/sd", tmp_path, facts=full)[1][1].endswith("needs 0.0 GiB, more than the 0.0 GiB there are)")
+    assert listed("/sd", tmp_path, facts=full | {"memory_mb": 1000})[1] == (*entry[:2], False), "in place of its own"
+
+
+@pytest.mark.parametrize(
+    ("checkpoints", "loras", "nets", "words"),
+    [
+        ("models/checkpoints", "models/loras/styles", "models/controlnet", "models/embeddings"),
+        ("models/Stable-diffusion", "models/Lora", "models/ControlNet", "embeddings"),
+    ],
+)
+@pytest.mark.parametrize("inside", ["", "models"])
+def test_the_folders_of_comfyui_and_of_the_webui_are_known(
+    tiny_sd: Path, tmp_path: Path, checkpoints: str, loras: str, nets: str, words: str, inside: str
+) -> None:
+    shutil.copytree(tiny_sd, tmp_path / checkpoints / "dream")
+    lora(tmp_path / loras / "glow.safetensors", SD15)
+    build_tiny_controlnet(tmp_path / nets / "edges", tiny_sd)
+    word = tmp_path / words / "word.safetensors"
+    word.parent.mkdir(parents=True, exist_ok=True)
+    save_file({"emb_params": np.zeros((2, SD15), np.float32)}, word)
+    folder = tmp_path / inside
+    assert [name for name, *_ in listed("/sd", folder)] == ["", "dream"]
+    assert listed("/sd/loras", folder) == [("glow.safetensors", "glow.safetensors (for SD 1.5)", False)]
+    assert [name for name, *_ in listed("/sd/controlnets", folder)] == ["edges"]
+    found = [("word.safetensors", "word.safetensors (for SD 1.5, word word)", False)]
+    assert listed("/sd/embeddings", folder) == (found if words.startswith("models") or not inside else [])
+    assert all(listed(f"/sd/{kind}", folder) == [] for kind in ("vaes", "unets", "ip_adapters", "upscalers"))
+    config = SdConfig(folders=(str(folder),))
+    assert model_named(config, "dream") == str(tmp_path / checkpoints / "dream")
+    assert part_named(config, "/sd/lora/2/file", "glow.safetensors") == str(tmp_path / loras / "glow.safetensors")
+    with pytest.raises(ValueError, match="is not in"):
+        part_named(config, "/sd/lora/2/file", "dream")
+
+
+def test_a_lora_tells_its_family_and_if_it_goes_with_the_model_in_use(tmp_path: Path) -> None:
+    lora(tmp_path / "small.safetensors", SD15)
+    lora(tmp_path / "large_lcm_sdxl.safetensors", XL)
+    assert listed("/sd/loras", tmp_path, facts={"family": "sd15"}, lora__2__file="small.safetensors") == [
+        ("large_lcm_sdxl.safetensors", "large_lcm_sdxl.safetensors (for SDXL, lcm, not for this model, SD 1.5)", False),
+        ("small.safetensors", "small.safetensors (for SD 1.5)", True),
+    ]
+
+
+def test_a_broken_file_is_an_entry_with_its_reason(tmp_path: Path) -> None:
+    for folder in ("checkpoints", "loras", "vae"):
+        (tmp_path / "models" / folder).mkdir(parents=True)
+        (tmp_path / "models" / folder / "cut.safetensors").write_bytes(b"\x10" + bytes(20))
+    for at in ("/sd", "/sd/loras", "/sd/vaes"):
+        word, title, is_on = listed(at, tmp_path)[-1]
+        assert (word, is_on) == ("cut.safetensors", False), at
+        assert title.startswith("cut.safetensors (cannot be used: ") and "\n" not in title
+        assert str(tmp_path) not in title, "the folders of this machine are not sent to everyone"
+
+
+def test_a_header_is_read_again_only_after_the_file_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    read = HeaderReader.read
+
+    def counting(reader: HeaderReader, question: Question) -> Headline:
+        asked.append(Path(question.path).name)
+        return read(reader, question)
+
+    monkeypatch.setattr(HeaderReader, "read", counting)
+    for name in ("a", "b"):
+        lora(tmp_path / f"{name}.safetensors", SD15)
+    first = listed("/sd/loras", tmp_path)
+    assert listed("/sd/loras", tmp_path) == first and asked == ["a.safetensors", "b.safetensors"]
+    lora(tmp_path / "b.safetensors", XL)
+    os.utime(tmp_path / "b.safetensors", (1, 1))
+    assert "SDXL" in listed("/sd/loras", tmp_path)[1][1] and asked[2:] == ["b.safetensors"]
+
+
+def test_a_header_that_ends_the_process_is_a_reason_and_the_next_one_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = HeaderReader()
+    good = lora(tmp_path / "good.safetensors", SD15)
+    bad = reader.read(Question(kind="no such kind", path=str(good)))
+    assert "has ended" in bad.fault
+    assert reader.read(Question(kind="loras", path=str(good))).family == "SD 1.5"
+    reader.close()
+
+
+def test_every_kind_has_a_list() -> None:
+    assert set(ENTRY.lists) == {"/sd", *(f"/sd/{kind}" for kind in LISTS)}
+    assert all(listed(at) == [] for at in ENTRY.lists if at != "/sd"), "without folders"
