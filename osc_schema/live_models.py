@@ -10,8 +10,8 @@ from osc_schema.types import Area, FoundObjects, ParamType
 
 OUR_NAMES = frozenset(
     # first parts of addresses
-    "audio bank camera child colour cue engine feedback fx get launch layer lfo logo macro map master mirror mod mode "
-    "monitor multiverse music pad post preset region safety sink smooth sync tempo text timecode window "
+    "audio bank camera child colour contour cue engine feedback fx get launch layer lfo logo macro map master mirror "
+    "mod mode monitor multiverse music pad post preset region safety sink smooth sync tempo text timecode window "
     # keys of the configuration
     "announce autosave cues dmx fps gpu height is_size_free mapping maps midi models name offline osc params presets "
     "recordings renderer resume shaders sinks smoothing web web_token width "

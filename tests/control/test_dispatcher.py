@@ -164,7 +164,7 @@ def test_a_pattern_with_a_wildcard_first_part_does_not_set_engine_sinks_or_trigg
     assert all(osc_schema.lookup(address).type is not osc_schema.ParamType.TRIGGER for address in changed)
 
 
-@pytest.mark.parametrize("pattern", ["//width", "/*/width", "/engin[e]/width", "/{engine,sink}/*", "//panic"])
+@pytest.mark.parametrize("pattern", ["//height", "/*/height", "/engin[e]/width", "/{engine,sink}/*", "//panic"])
 def test_a_pattern_that_matches_only_fully_named_areas_is_refused_and_explained(desk: Desk, pattern: str) -> None:
     (answer,) = desk.say(pattern, 64)
     assert answer.args[0] == pattern and "with the first part in full, as in /" in answer.args[1]

@@ -188,6 +188,7 @@ def test_sinks_that_run_on_every_machine_are_offered_first(visit: Visit) -> None
         "window",
         "syphon",
         "spout",
+        "virtualcam",
     ]
     assert kinds.evaluate("list => list.getBoundingClientRect().width") >= 100, "wide enough for its longest"
 

@@ -29,7 +29,7 @@ _TAG = re.compile(r"<(?P<kind>lora|lyco|hypernet):(?P<values>[^<>]+)>", re.IGNOR
 _MARK = re.compile(
     rf"\\(?P<escaped>[()\[\]\\])|:\s*(?P<weight>{_NUMBER})\s*\)|(?P<bracket>[()\[\]])|(?P<plain>[^\\()\[\]:]+|[\\:])"
 )
-_BREAK = re.compile(r"\s*\bBREAK\b\s*")
+_BREAK = re.compile(r"\bBREAK\b\s*")
 CHUNK_END = "\x1e"
 """In a fragment's text: where BREAK was."""
 _WHEN = re.compile(rf":\s*{_NUMBER}\s*$")
@@ -153,7 +153,8 @@ class _Parsing:
     def _take_text(self, text: str) -> None:
         if self._squares and "|" in text:
             self._squares[-1].has_bar = True
-        self._pieces.append(_Piece(_BREAK.sub(CHUNK_END, text)))
+        parts = _BREAK.split(text)
+        self._pieces.append(_Piece(CHUNK_END.join((*(part.rstrip() for part in parts[:-1]), parts[-1]))))
 
     def _multiply(self, piece: int, weight: float) -> None:
         for each in self._pieces[piece:]:
