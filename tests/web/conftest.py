@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import osc_schema
 from engine.control import CommandTable, Dispatcher, SendingThread
 from engine.control.query import QueryHub, QueryTree
 from engine.params import Modulation, ParamStore
@@ -65,7 +66,11 @@ class Stand:
 
     def __init__(self, report: Any, options: dict[str, Any]) -> None:
         self.store, self.modulation = ParamStore(), Modulation()
-        self.dispatcher = Dispatcher(self.store, CommandTable(), SystemClock(), report)
+        commands = CommandTable()
+        for command in osc_schema.COMMANDS:
+            if command.address.endswith("/list"):  # a page asks for them at once, and shows each refusal as a notice
+                commands.add(command.address, lambda args, reply: reply.done())
+        self.dispatcher = Dispatcher(self.store, commands, SystemClock(), report)
         self.sending = SendingThread(self.dispatcher)
         self.hub = QueryHub(self.dispatcher, report)
         self.taps = {name: PreviewTap() for name in options.pop("pictures", ("main", "sd"))}
