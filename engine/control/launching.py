@@ -13,7 +13,6 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from types import MappingProxyType
 from typing import Final
 
 import osc_schema
@@ -39,7 +38,6 @@ assert _QUANTISE is not None
 _QUANTA: Final = {word: word for word in QUANTA} | dict(_QUANTISE.former_items)
 ROUNDING_BEATS: Final = 1e-6
 NEW_COUNT_S: Final = 0.05  # a count that began this long before a frame (reset, MIDI start) is at its first beat
-_NO_VALUES: Final[Mapping[str, Value]] = MappingProxyType({})
 MAX_EARLY_BEATS: Final = 0.1  # after a frame that took long, the next one may come sooner
 
 
@@ -61,8 +59,8 @@ class _Launch:
     """Gets the name."""
     drop: Callable[[str], None]
     panics: object
-    values: Mapping[str, Value]
-    """Those that it sets, by address, unless it loads a preset."""
+    values: Mapping[str, Value] | None
+    """Those that it sets, by address; of a preset None until it is near."""
     is_cut: bool
     """Its preset fades in no time."""
     at_beat: float
@@ -130,7 +128,7 @@ class Launching:
         preset: str,
         place: str = LOOK,
         sent: Sent | None = None,
-        values: Mapping[str, Value] = _NO_VALUES,
+        values: Mapping[str, Value] | None = None,
         is_cut: bool = False,
     ) -> None:
         """Like `add`, for a preset, or a cue that loads it. It may be renamed while it waits: `run(name)` gets the name
@@ -198,12 +196,12 @@ class Launching:
         return [ComingValues(key=launch, values=self._values(launch)) for launch in near]
 
     def _values(self, launch: _Launch) -> Mapping[str, Value]:
-        values = launch.values
-        if launch.preset:
-            values = self.values_of(launch.preset) or _NO_VALUES
-        if not launch.preset or launch.is_cut:
-            return values
-        return {address: value for address, value in values.items() if not _can_glide(address)}
+        """Looked up once: a preset has hundreds, and this is asked in each frame."""
+        if launch.values is None:
+            all_values = (self.values_of(launch.preset) if launch.preset else None) or {}
+            at_once = {address: value for address, value in all_values.items() if not _can_glide(address)}
+            launch.values = all_values if launch.is_cut else at_once
+        return launch.values
 
     def step(self) -> list[Callable[[], None]]:
         """Take out what is due in this frame, in the order in which it was sent, for the caller to run. Tells what

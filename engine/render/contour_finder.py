@@ -1,16 +1,15 @@
 """Finds contours on a thread, in one small picture at a time; tells where they are; lays outlines on the picture."""
 
 import logging
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
 from engine.render.graphic import Graphic, ink_colour, letter_ink
-from engine.system.guarded_thread import Guard, GuardedThread
+from engine.render.newest_thread import NewestThread
+from engine.system.guarded_thread import Guard
 from engine.system.reporting import Report
 from engine.values import FrameId, VideoFrame
 from osc_schema.contour import CONTOUR
@@ -78,11 +77,8 @@ class ContourFinder:
         self._numbered: dict[int, Contour] = {}
         self._outlines: Outlines | None = None
         self._last_s: float | None = None
-        self._wanted: _Asked | None = None
-        self._is_busy = self._is_closed = False
-        self._wake = threading.Condition()
-        self._guard = Guard(log, report, "contour", "contours could not be found, the last ones stay")
-        self._thread = GuardedThread("contours", self._run, self._guard)
+        guard = Guard(log, report, "contour", "contours could not be found, the last ones stay")
+        self._thread = NewestThread("contours", self._find, guard)
 
     def outlines(self, values: Mapping[str, Any], size_px: tuple[int, int]) -> tuple[Graphic, ...]:
         """The newest outlines, for a picture of this size."""
@@ -92,18 +88,9 @@ class ContourFinder:
         colour = ink_colour(values["/contour/colour"], values["/contour/hue"], values)
         x, y = drawn.centre
         scale = size_px[1] / drawn.full_px[1]
-        return (
-            Graphic(
-                slot=SLOT,
-                image=drawn.image,
-                x=x,
-                y=y,
-                angle_deg=0.0,
-                height_px=drawn.image.height_px * scale,
-                ink=letter_ink(colour, colour, opacity),
-                blend="over",
-            ),
-        )
+        ink, height_px = letter_ink(colour, colour, opacity), drawn.image.height_px * scale
+        place = {"x": x, "y": y, "angle_deg": 0.0, "height_px": height_px}
+        return (Graphic(slot=SLOT, image=drawn.image, ink=ink, blend="over", **place),)
 
     def follow(self, values: Mapping[str, Any], drawn: Drawn, tick: FrameId, camera: VideoFrame | None) -> None:
         """Look for contours in this frame, if it is time to and the last ones are found. Reads back only then."""
@@ -112,7 +99,7 @@ class ContourFinder:
             return
         passed_s = None if self._last_s is None else tick.time_s - self._last_s
         is_due = passed_s is None or not 0 <= passed_s < values["/contour/interval"] / 1000 - ROUNDING_S
-        if self._is_busy or self._wanted is not None or (settings.count and not is_due):
+        if self._thread.is_busy or (settings.count and not is_due):
             return
         self._last_s = tick.time_s if settings.count else None
         if not settings.count:
@@ -124,29 +111,12 @@ class ContourFinder:
         asked = _Asked(pixels=pixels, size_px=drawn.size_px, settings=settings)
         if self._is_offline:
             self._find(asked)
-            return
-        with self._wake:
-            self._wanted = asked
-            self._wake.notify()
-        if not self._thread.is_started:
-            self._thread.start()
+        else:
+            self._thread.submit(asked)
 
     def close(self) -> None:
         """Stop the thread and wait for it."""
-        with self._wake:
-            self._is_closed = True
-            self._wake.notify()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while True:
-            with self._wake:
-                self._wake.wait_for(lambda: self._is_closed or self._wanted is not None)
-                if self._is_closed or self._wanted is None:
-                    return
-                asked, self._wanted, self._is_busy = self._wanted, None, True
-            self._guard.attempt(partial(self._find, asked))
-            self._is_busy = False
+        self._thread.close()
 
     def _find(self, asked: _Asked) -> None:
         from engine.render import contours  # OpenCV costs 0.1 s to import, and most shows need none

@@ -1,16 +1,15 @@
 """Makes region maps on a thread: pictures go in as they arrive, the newest finished map comes out."""
 
 import logging
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.render.newest_thread import NewestThread
 from engine.render.picture import RegionMap
-from engine.system.guarded_thread import Guard, GuardedThread
+from engine.system.guarded_thread import Guard
 from engine.system.reporting import Report
 from engine.values import Segmentation, VideoFrame
 from osc_schema.region import LAYERS, prompt_address
@@ -64,17 +63,14 @@ class RegionMapper:
     """A thread that maps the newest picture; older ones are dropped."""
 
     def __init__(self, report: Report) -> None:
-        self._guard = Guard(log, report, "region", "region map failed, the last one stays")
-        self._wanted: tuple[VideoFrame | Segmentation | None, RegionSettings] | None = None
+        guard = Guard(log, report, "region", "region map failed, the last one stays")
         self._seen: tuple[VideoFrame | Segmentation | None, RegionSettings] | None = None
         self._latest: RegionMap | None = None
         self._edges: np.ndarray | None = None
         """The newest map of outlines, whose numbers the next one keeps."""
         self._objects: ObjectRegions | None = None
         """The region of each object, kept for the next result."""
-        self._wake = threading.Condition()
-        self._is_closed = False
-        self._thread = GuardedThread("regions", self._run, self._guard)
+        self._thread = NewestThread("regions", self._map_newest, guard)
 
     def submit(self, frame: VideoFrame | None, settings: RegionSettings, found: Segmentation | None = None) -> None:
         """Request a map of this picture, or in the objects mode of the result `found`. Returns at once.
@@ -84,12 +80,8 @@ class RegionMapper:
         source = found if settings.is_of_objects else frame
         if self._seen is not None and self._seen[0] is source and self._seen[1] == settings:
             return
-        self._seen = (source, settings)
-        with self._wake:
-            self._wanted = self._seen
-            self._wake.notify()
-        if not self._thread.is_started:
-            self._thread.start()
+        self._seen = source, settings
+        self._thread.submit(self._seen)
 
     def latest(self) -> RegionMap | None:
         """The newest finished map; None before the first one, and while there is no picture."""
@@ -138,22 +130,10 @@ class RegionMapper:
 
     def close(self) -> None:
         """Stop the thread and wait for it."""
-        with self._wake:
-            self._is_closed = True
-            self._wake.notify()
-        self._thread.join()
+        self._thread.close()
 
-    def _run(self) -> None:
-        while True:
-            with self._wake:
-                self._wake.wait_for(lambda: self._is_closed or self._wanted is not None)
-                if self._is_closed or self._wanted is None:
-                    return
-                wanted, self._wanted = self._wanted, None
-            self._guard.attempt(partial(self._map_newest, *wanted))
-
-    def _map_newest(self, source: VideoFrame | Segmentation | None, settings: RegionSettings) -> None:
-        self._latest = self._map(source, settings)
+    def _map_newest(self, wanted: tuple[VideoFrame | Segmentation | None, RegionSettings]) -> None:
+        self._latest = self._map(*wanted)
 
 
 def _shown(indices: np.ndarray, settings: RegionSettings) -> RegionMap:

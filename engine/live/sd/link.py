@@ -1,7 +1,7 @@
 """The engine's end of the SD child: sends parameters and pictures, receives painted pictures, applies the fallback."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -45,6 +45,7 @@ Build = tuple[str, ...]
 """The values of BUILD."""
 AS_CONFIGURED: Build = ("",) * len(BUILD)
 SIZE = frozenset({"/sd/width", "/sd/height", UPSCALE})
+SLOW, LOOKED_UP = SIZE.union(BUILD), frozenset((*BUILD, *IMAGES))
 REPAINTS_ITSELF = (
     "/mode simple shows SD alone and /sd/source is the Multiverse: SD repaints itself; choose another source, or /mode "
     "multiverse"
@@ -138,6 +139,7 @@ class DiffusionLink(PictureLink[Build]):
         self._fader = Fader()
         self._moved: Mapping[str, float] = NOTHING
         self._travel, self._ahead = Travel(), Ahead(self._sent.mark)
+        self._near: dict[Hashable, ComingValues] = {}
         self._fed: VideoFrame | None = None
         self._fed_s = 0.0
         self._multiverse: VideoFrame | None = None
@@ -165,17 +167,17 @@ class DiffusionLink(PictureLink[Build]):
         weights, steps = self._travel.follow(values or snapshot, self._pulse(), lead_s)
         ahead = self._ahead.send([*steps, *self._launched(lead_s)])
         changes = self._sent.changes(snapshot, {**moved, **weights, **ahead})
-        plain = {address: value for address, value in changes.items() if address not in (*BUILD, *IMAGES)}
-        if plain:
+        if plain := {address: value for address, value in changes.items() if address not in LOOKED_UP}:
             self.supervisor.set_values(plain)
         self._reset(snapshot, lead_s)
         for address in IMAGES:
             if address in changes:
                 name = str(changes[address])
                 self._in_background(partial(self._change_image, address), name, of=f'"{name}"')
-        build = tuple(str(snapshot[at]) for at in BUILD)
-        if not changes.keys().isdisjoint(BUILD) and not (is_first and build == AS_CONFIGURED):
-            self._in_background(self._change_build, build, of=", ".join(f'"{name}"' for name in build if name))
+        if not changes.keys().isdisjoint(BUILD):
+            build = tuple(str(snapshot[at]) for at in BUILD)
+            if not (is_first and build == AS_CONFIGURED):
+                self._in_background(self._change_build, build, of=", ".join(f'"{name}"' for name in build if name))
 
     def _reset(self, snapshot: Snapshot, lead_s: float) -> None:
         """Let what SD keeps from picture to picture begin anew with the picture of each beat or bar."""
@@ -190,17 +192,19 @@ class DiffusionLink(PictureLink[Build]):
         assert isinstance(delay_ms, int | float) and isinstance(fps, float)
         return min(delay_ms / 1000.0 + FRAMES_AHEAD / fps, MAX_LEAD_S) if delay_ms else 0.0
 
-    def _launched(self, lead_s: float) -> Iterator[ComingValues]:
-        """The changes for the child that wait for a beat within `lead_s`."""
-        for change in self._coming(lead_s) if lead_s else ():
-            values = {at: value for at, value in change.values.items() if self._is_sent_ahead(at, value)}
-            if values:
-                yield ComingValues(key=change.key, values=values)
+    def _launched(self, lead_s: float) -> list[ComingValues]:
+        """The changes for the child that wait for a beat within `lead_s`. What is used of each is decided once."""
+        coming = self._coming(lead_s) if lead_s else ()
+        self._near = {each.key: self._near.get(each.key) or self._usable(each) for each in coming}
+        return [change for change in self._near.values() if change.values]
+
+    def _usable(self, change: ComingValues) -> ComingValues:
+        return replace(change, values={at: to for at, to in change.values.items() if self._is_sent_ahead(at, to)})
 
     def _is_sent_ahead(self, address: str, value: Any) -> bool:
         """True for a value of the child that this run can use. A model and a size come late: they take too long."""
         param = osc_schema.lookup(address)
-        if param is None or address not in self._sent.addresses or address in SIZE.union(BUILD):
+        if param is None or address not in self._sent.addresses or address in SLOW:
             return False
         if address in IMAGES:  # the disk is asked in the background
             return True

@@ -217,7 +217,7 @@ class Painter:
         """Free everything that is only cached for speed: captured graphs, then the allocator's cache."""
         from engine.models.device_work import free_memory
 
-        self._denoiser.calls.drop()
+        self._denoiser.drop()
         for calls in self._vae_calls:
             calls.drop()
         free_memory(self.model.device)
@@ -260,7 +260,8 @@ class Painter:
             model.ip_adapter.mix_in(second, mix)
         text_version = model.loras.text_version if model.loras is not None else 0
         self._region_weights = words.region_weights if words.has_regions else ()
-        needed = replace(words, numbered=self._numbered(words)), settings.size, text_version, id(image), id(second), mix
+        texts = tuple((text, 0.0) for text, _ in words.numbered) if words.has_regions else words.numbered
+        needed = replace(words, numbered=texts), settings.size, text_version, id(image), id(second), mix
         if needed == self._conditioned:
             return
         self._cond = self._conditioner.encode(
@@ -281,10 +282,6 @@ class Painter:
         if self._settings is None or words.clip_skip != self._settings.words.clip_skip:
             self._note_clip_skip(words.clip_skip)
         self._conditioned = needed
-
-    def _numbered(self, words: Words) -> tuple[tuple[str, float], ...]:
-        """The numbered prompts as far as the encoders see them: weights of regions are those of masks."""
-        return tuple((text, 0.0) for text, _ in words.numbered) if words.has_regions else words.numbered
 
     def _note_clip_skip(self, asked: int) -> None:
         from engine.models.sd.plan.families import clip_skip_note

@@ -33,8 +33,7 @@ class Travel:
         """The weights to send now, by address, which are those in `lead_s`; and the changes among them that are at once
         and not yet due. Nothing while it is switched off."""
         self._move(values, pulse)
-        count = sum(bool(values[f"/sd/prompts/{n}/text"]) for n in PROMPTS)
-        if not values["/sd/travel/enable"] or not count:
+        if not values["/sd/travel/enable"] or not any(values[f"/sd/prompts/{n}/text"] for n in PROMPTS):
             return {}, []
         place = self._place + self._rate * lead_s * pulse.bpm / 60.0 / pulse.beats_a_bar
         weights = weights_at(values, place, is_backward=self._rate < 0.0)

@@ -32,7 +32,7 @@ class ControlInput:
 
 
 class Denoiser:
-    """Stateless except for captured graphs. Single thread, single device; never waits for the device."""
+    """Stateless except for what `drop` frees. Single thread, single device; never waits for the device."""
 
     def __init__(
         self,
@@ -59,12 +59,15 @@ class Denoiser:
         self.masks: torch.Tensor | None = None
         """(1, 1 + R, h, w): the share of the text and of each of the R texts of `Cond.regions` at each latent; None:
         they are not used."""
-        self._before: tuple[torch.Tensor, ...] | None = None
-        """The bank's, after the last call."""
-        self._before_shape: tuple[int, ...] = ()
+        self._before: tuple[tuple[int, ...], tuple[torch.Tensor, ...]] | None = None  # shape, and what the bank kept
         self._forgets = False
         self._keys: tuple[Hashable, list[torch.Tensor], State] | None = None
         """Key of the inputs; the texts, held so that no other tensor gets their id; the result of `_text_keys`."""
+
+    def drop(self) -> None:
+        """Free captured graphs, and the frame before, which lies in their memory."""
+        self.calls.drop()
+        self._before = None
 
     def forget(self) -> None:
         """Begin anew, without the frames before."""
@@ -152,7 +155,7 @@ class Denoiser:
             parts = with_regions(parts, self.model.regions)
         if self.model.bank is not None and self.consistency:
             return self._banked(key, parts, inputs, negatives, between)
-        self._before, self._before_shape = None, ()
+        self._before = None
         beside = self._beside
         call = key, parts
         if beside is not None and not beside.is_ready(key):
@@ -172,8 +175,7 @@ class Denoiser:
     ) -> tuple[torch.Tensor | None, torch.Tensor]:
         """`outputs`, with the frame before. The first call of a shape only fills the bank."""
         shape = (negatives, *inputs["sample"].shape)
-        before = self._before if self._before_shape == shape else None
-        self._before_shape = shape
+        before = self._before[1] if self._before is not None and self._before[0] == shape else None
         strength = 0.0 if before is None or self._forgets else self.consistency
         self._forgets = False
         state = inputs | {"before": before, "strength": torch.full((), strength, device=self.device)}
@@ -181,7 +183,7 @@ class Denoiser:
         with torch.no_grad():
             result = calls.run((key, "banked"), with_bank(tuple(parts), self.model.bank), state, between)
             output = result["output"].to(torch.float32, copy=True)
-        self._before = result["kept"]
+        self._before = shape, result["kept"]
         return (output[:negatives], output[negatives:]) if negatives else (None, output)
 
     def x0(self, z: torch.Tensor, t: torch.Tensor, output: torch.Tensor) -> torch.Tensor:

@@ -108,7 +108,7 @@ class LatentPainter:
 
     def drop(self) -> None:
         """Free all caches."""
-        self._denoiser.calls.drop()
+        self._denoiser.drop()
         self._schedules.clear()
 
     def _schedule_for(self, painting: Painting) -> BatchSchedule:

@@ -36,34 +36,32 @@ def with_regions(parts: tuple[Part, ...], regions: Any) -> tuple[Part, ...]:
     """The parts of a UNet call with a text for each region. `regions`: the UNet's (`attention.RegionMasks`). Its masks
     are `masks` of the inputs."""
 
-    def begin(state: State) -> State:
-        regions.begin(state["masks"])
-        return parts[0](state)
-
-    def end(last: Part, state: State) -> State:
-        state = last(state)
+    def end(state: State) -> State:
         regions.end()
         return state
 
-    if len(parts) == 1:
-        return (partial(end, begin),)
-    return (begin, *parts[1:-1], partial(end, parts[-1]))
+    return _around(parts, lambda state: regions.begin(state["masks"]), end)
 
 
 def with_bank(parts: tuple[Part, ...], bank: Any) -> tuple[Part, ...]:
     """The parts of a UNet call that sees the frame before. `bank`: the UNet's (`attention.FrameBank`). Its tensors are
     `before` and `strength` of the inputs, and `kept` of the result."""
 
-    def begin(state: State) -> State:
+    def begin(state: State) -> None:
         bank.begin(state["before"], state["strength"])
+
+    return _around(parts, begin, lambda state: state | {"kept": bank.end()})
+
+
+def _around(parts: tuple[Part, ...], begin: Callable[[State], object], end: Part) -> tuple[Part, ...]:
+    """The parts, the first after `begin`, the last before `end`."""
+
+    def first(state: State) -> State:
+        begin(state)
         return parts[0](state)
 
-    def end(last: Part, state: State) -> State:
-        return last(state) | {"kept": bank.end()}
-
-    if len(parts) == 1:
-        return (partial(end, begin),)
-    return (begin, *parts[1:-1], partial(end, parts[-1]))
+    *others, last = (first, *parts[1:])
+    return (*others, lambda state: end(last(state)))
 
 
 def chain(
