@@ -21,11 +21,18 @@ AREA = Area(
     title="Contours",
     description="Finds the largest shapes in the picture and tells subscribers where they are (`/contour/1`), as "
     "control values for synthesizers and lights; draws their outlines, if asked to. Off, and free of cost, while "
-    "`/contour/count` is 0. Texts, the logo and effects are not seen.",
+    "`/contour/count` and `/contour/overlay` are 0. Texts, the logo and effects are not seen.",
     words="cv blob shape outline tracking opencv centroid control voltage",
     told=(FOUND, CONTOUR),
     params=(
-        whole("/contour/count", 0, 0, MAX_CONTOURS, "Number of the largest contours that are found; 0: off.", **_SETUP),
+        whole(
+            "/contour/count",
+            0,
+            0,
+            MAX_CONTOURS,
+            f"Number of the largest contours that are found; 0: none, or {MAX_CONTOURS} while an overlay shows them.",
+            **_SETUP,
+        ),
         menu(
             "/contour/source",
             "picture camera",

@@ -12,7 +12,7 @@ from engine.render.newest_thread import NewestThread
 from engine.system.guarded_thread import Guard
 from engine.system.reporting import Report
 from engine.values import FrameId, VideoFrame
-from osc_schema.contour import CONTOUR
+from osc_schema.contour import CONTOUR, MAX_CONTOURS
 from osc_schema.graphics import TEXTS
 
 if TYPE_CHECKING:
@@ -40,13 +40,15 @@ class ContourSettings:
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> "ContourSettings":
+        is_drawn = values["/contour/overlay"] > 0
         return cls(
-            count=values["/contour/count"],
+            # presets have the overlay but not the count: a look's outlines come also while nobody asked for numbers
+            count=values["/contour/count"] or (MAX_CONTOURS if is_drawn else 0),
             is_of_camera=values["/contour/source"] == "camera",
             is_dark=values["/contour/of"] == "dark",
             threshold=values["/contour/threshold"],
             min_area=values["/contour/min_area"] / 100,
-            width=values["/contour/width"] / 100 if values["/contour/overlay"] > 0 else 0.0,
+            width=values["/contour/width"] / 100 if is_drawn else 0.0,
             is_mirrored=values["/layer/5/mirror"],
         )
 
@@ -83,7 +85,7 @@ class ContourFinder:
     def outlines(self, values: Mapping[str, Any], size_px: tuple[int, int]) -> tuple[Graphic, ...]:
         """The newest outlines, for a picture of this size."""
         opacity = values["/contour/overlay"]
-        if (drawn := self._outlines) is None or opacity <= 0 or not values["/contour/count"]:
+        if (drawn := self._outlines) is None or opacity <= 0:
             return ()
         colour = ink_colour(values["/contour/colour"], values["/contour/hue"], values)
         x, y = drawn.centre

@@ -229,6 +229,16 @@ def test_outlines_have_their_width_and_opacity_and_scale_with_the_picture(finder
     assert (edge * np.arange(1280, 1360)).sum() / edge.sum() == pytest.approx(1320, abs=4)
 
 
+def test_a_preset_with_an_overlay_shows_contours_though_nobody_asked_for_numbers(finder) -> None:
+    one, told = finder()
+    shown = values(count=0, overlay=1.0)
+    one.follow(shown, Drawn(with_shapes()), tick(), None)
+    assert told[0] == ("/contour/found", (2,))
+    assert one.outlines(shown, (640, 360))
+    one.follow(values(count=0), Drawn(with_shapes()), tick(1.0), None)
+    assert told[-1] == ("/contour/2", (0.0,) * 5)
+
+
 def test_the_look_is_read_without_what_is_laid_on_it(renderer: Renderer, picture: Callable) -> None:
     renderer.resize(96, 54)
     plain = picture({})
