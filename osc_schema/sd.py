@@ -24,6 +24,8 @@ CHILD = "sd"
 LORAS = (1, 2, 3, 4)
 CONTROLNETS = (1, 2)
 PROMPTS = (1, 2, 3, 4, 5, 6, 7, 8)
+REFERENCES = ("", "_b", "_c", "_d")
+"""Ends of the addresses of the IP-Adapter's pictures and their weights."""
 MAX_SIDE_PX = 1024
 LARGER = "2x"
 """Item of /sd/upscale: the child publishes pictures of twice the size."""
@@ -82,6 +84,20 @@ def _controlnet(n: int) -> tuple[Param, ...]:
             **_ASKED,
         ),
         _chosen(at, "ControlNet", n),
+    )
+
+
+def _reference(end: str) -> tuple[Param, ...]:
+    which = end.upper().replace("_", " ")
+    return (
+        file(
+            f"/sd/ip_adapter/image{end}",
+            f"Reference picture{which} of the IP-Adapter: a name in the pictures folder. Empty: none.",
+            **_ASKED,
+        ),
+        _number(
+            f"/sd/ip_adapter/weight{end}", float(not end), 0, 1, f"Weight of reference picture{which} among the others."
+        ),
     )
 
 
@@ -361,24 +377,32 @@ AREA = Area(
         switch("/sd/similarity/enable", False, "Skips input pictures that hardly differ from the last one.", **_ASKED),
         _number("/sd/similarity/threshold", 0.98, 0.5, 0.999, "Similarity from which input pictures are skipped."),
         *(param for n in CONTROLNETS for param in _controlnet(n)),
-        file(
-            "/sd/ip_adapter/image",
-            "Reference picture of the IP-Adapter: a name in the pictures folder. Empty: none.",
+        *(param for end in REFERENCES for param in _reference(end)),
+        menu(
+            "/sd/ip_adapter/live",
+            "off source second last",
+            "A moving reference picture beside them. source: the input of SD; second: that of --sd-second; last: what "
+            "SD painted last.",
+            words="camera",
             **_ASKED,
         ),
-        file(
-            "/sd/ip_adapter/image_b",
-            "Second reference picture, mixed in with /sd/ip_adapter/mix. Empty: none.",
-            **_ASKED,
-        ),
-        _number(
-            "/sd/ip_adapter/mix",
-            0,
-            0,
-            1,
-            "Mix from the IP-Adapter's picture (0) to the second picture (1), if there is one.",
-        ),
+        _number("/sd/ip_adapter/weight_live", 1, 0, 1, "Weight of the moving reference picture."),
         _number("/sd/ip_adapter/scale", 0.6, 0, 1.5, "Strength of the IP-Adapter's pictures; 0: no effect."),
+        *(
+            _number(
+                f"/sd/ip_adapter/{block}",
+                1,
+                0,
+                1,
+                f"Strength in {part} of the UNet, times scale: {what}.",
+                words="block",
+            )
+            for block, part, what in (
+                ("down", "the first half", "mostly the layout"),
+                ("mid", "the middle", "the subject"),
+                ("up", "the second half", "mostly style and colours"),
+            )
+        ),
         *(param for n in LORAS for param in _lora(n)),
         *pace(CHILD, "SD"),
         menu(

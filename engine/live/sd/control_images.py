@@ -56,11 +56,13 @@ class ControlImages:
         rgb = self._pixels.fitted(state["rgb"])
         return {"drawn": self._model.detectors[control.sees].draw(rgb).to(self._model.dtype)}
 
-    def pictures(self, source: "torch.Tensor", second: np.ndarray | None, last: "torch.Tensor | None") -> "State":
-        """The pictures by the names in `ControlSetting.of`, as far as they are used. A second one that has not arrived
-        is black; before the first picture was painted, the last one is the source."""
+    def pictures(
+        self, source: "torch.Tensor", second: np.ndarray | None, last: "torch.Tensor | None", also: str = ""
+    ) -> "State":
+        """The pictures by the names in `ControlSetting.of`, as far as they are used, and that named `also`. A second
+        one that has not arrived is black; before the first picture was painted, the last one is the source."""
         shown = {"source": source}
-        of = {control.of for control in self.used if control.sees != MASKS_SOURCE}
+        of = {also} | {control.of for control in self.used if control.sees != MASKS_SOURCE}
         if "second" in of:
             width, height = self._pixels.width, self._pixels.height
             given = np.zeros((height, width, 3), np.uint8) if second is None else second

@@ -12,11 +12,12 @@ from engine.live.kit.live_model import Check, DeviceTable, LiveEntry, option
 from engine.live.kit.refusing import found_by, named_in, refusing, source_there
 from engine.live.sd.folders import MODELS, path_of
 from osc_schema import Rejected, Value
-from osc_schema.sd import CHILD, CONTROLNETS, LARGER, LISTS, LORAS
+from osc_schema.sd import CHILD, CONTROLNETS, LARGER, LISTS, LORAS, REFERENCES
 
 LORA_FILES = tuple(f"/sd/lora/{n}/file" for n in LORAS)
 CONTROLNET_FILES = tuple(f"/sd/controlnet/{n}/file" for n in CONTROLNETS)
 UPSCALE = "/sd/upscale"
+IMAGES, LIVE = tuple(f"/sd/ip_adapter/image{end}" for end in REFERENCES), "/sd/ip_adapter/live"
 BUILD = ("/sd/model", *LORA_FILES, *CONTROLNET_FILES)
 """The parameters that a process is loaded with; changing one needs a new process."""
 
@@ -92,8 +93,8 @@ class SdConfig(DeviceTable, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     folders: tuple[str, ...] = ()
     """Folders of the models that `/sd/model` may name over OSC. The command line may name any model."""
     pictures: str | None = None
-    """Folder of the pictures that `/sd/ip_adapter/image` and `image_b` may name; None: `pictures` in the working
-    folder."""
+    """Folder of the pictures that `/sd/ip_adapter/image` may name, and `image_b` to `image_d`; None: `pictures` in the
+    working folder."""
 
 
 def first_values(config: SdConfig) -> Iterator[tuple[str, Value]]:
@@ -127,11 +128,12 @@ def conditions(config: SdConfig, has_camera: Callable[[], bool]) -> Iterator[tup
             "no second picture is configured: start with `multiverse run --sd-second FILE`, or set second under [sd]"
         )
         yield from (refusing(f"/sd/controlnet/{n}/from", reason, "second") for n in CONTROLNETS)
-    for image in ("/sd/ip_adapter/image", "/sd/ip_adapter/image_b"):
-        if not config.ip_adapter:
-            yield refusing(image, "no IP-Adapter is configured: set ip_adapter under [sd]")
-        else:
-            yield found_by(image, partial(picture_named, config))
+        yield refusing(LIVE, reason, "second")
+    if not config.ip_adapter:
+        reason = "no IP-Adapter is configured: set ip_adapter under [sd]"
+        yield from (refusing(address, reason) for address in (*IMAGES, LIVE))
+    else:
+        yield from (found_by(address, partial(picture_named, config)) for address in IMAGES)
     yield "/sd/t_index", _require_places
     yield found_by(BUILD[0], partial(model_named, config))
     yield source_there(CHILD, config.video, has_camera)

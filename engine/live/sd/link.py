@@ -22,6 +22,7 @@ from engine.live.kit.sent_values import NOTHING
 from engine.live.sd.entry import (
     BUILD,
     CONTROLNET_FILES,
+    IMAGES,
     LORA_FILES,
     UPSCALE,
     SdConfig,
@@ -40,7 +41,7 @@ from osc_schema import Rejected
 from osc_schema.sd import CHILD, CONTROLNETS, LARGER, MASKS_SOURCE
 
 LOOP = "engine.live.sd.loop:run"
-MODEL, IMAGES = BUILD[0], ("/sd/ip_adapter/image", "/sd/ip_adapter/image_b")
+MODEL = BUILD[0]
 Build = tuple[str, ...]
 """The values of BUILD."""
 AS_CONFIGURED: Build = ("",) * len(BUILD)
@@ -268,8 +269,9 @@ class DiffusionLink(PictureLink[Build]):
             self._fed, self._fed_s = picture, now_s
 
     def _feed_second(self, tick: FrameId, now_s: float) -> None:
-        """Send the newest second picture if a ControlNet sees it, before the source that it belongs to."""
-        if self._second is None or not any(self._values[f"{at}/from"] == "second" for at in self._used_controlnets()):
+        """Send the newest second picture if a ControlNet or the IP-Adapter sees it, before its source."""
+        seen = [self._values["/sd/ip_adapter/live"], *(self._values[f"{at}/from"] for at in self._used_controlnets())]
+        if self._second is None or "second" not in seen:
             return
         picture = self._second.latest_frame()
         if picture is None or picture is self._second_fed:

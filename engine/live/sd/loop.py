@@ -88,9 +88,7 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
         """The newest picture of each further input."""
 
     def _warm_up(self) -> None:
-        neutral = replace(
-            self._settings, words=Words(prompt="", negative="", prompt_b="", mix=0.0), image="", image_b=""
-        )
+        neutral = replace(self._settings, words=Words(prompt="", negative="", prompt_b="", mix=0.0), references=())
         self._painter.take(replace(neutral, size=self._size))
         picture = blank(self._size)
         while self._painter.paint(picture) is None:

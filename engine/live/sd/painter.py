@@ -3,25 +3,24 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
-from engine.errors import SourceError
 from engine.live.sd.control_images import ControlImages
+from engine.live.sd.references import References
 from engine.live.sd.settings import DiffusionSettings, Words
 from engine.models.sd.edges import covering
 from engine.models.sd.plan.sampler_choice import FEW_STEPS
 from engine.models.sd.prompt_syntax import Note, tagged_weights
-from engine.sources.still import read_still
 
 if TYPE_CHECKING:
     import torch
 
     from engine.live.sd.plan import SinglePlan, StreamPlan
     from engine.models.graphs import Calls, State
+    from engine.models.sd.conditioner import Cond
     from engine.models.sd.model import DiffusionModel
 
 _LISTED = f"{', '.join(FEW_STEPS[:-1])} and {FEW_STEPS[-1]}"
@@ -81,12 +80,11 @@ class Painter:
         self._vae_calls = tuple(for_vae(model.device, *captures) for _ in range(3))
         self._device_copies = DeviceCopies(model.device)
         self._control_images = ControlImages(model, self._device_copies.send, note)
+        self._references = References(model, note)
         self._consistency = Consistency(self._device_copies.send)
         self._settings: DiffusionSettings | None = None
         self._plan: StreamPlan | SinglePlan | None = None
         self._conditioned: tuple[object, ...] = ()
-        self._images: dict[str, np.ndarray | None] = {}
-        """The IP-Adapter's pictures, by the last part of their addresses."""
         self._last: torch.Tensor | None = None
         self._region_weights: tuple[float, ...] = ()
         """How much of each layer's region its prompt has; empty without regions."""
@@ -103,10 +101,7 @@ class Painter:
         if before is None or settings.size != before.size:
             self._resize(*settings.size)
         self._set_lora_weights(settings)
-        for name in ("image", "image_b"):
-            file = getattr(settings, name)
-            if before is None or file != getattr(before, name):
-                self._images[name] = self._read_image(name, file)
+        self._references.take(settings)
         self._condition(settings)
         self._schedule(settings)
         self._keep(settings)
@@ -136,7 +131,8 @@ class Painter:
         ticket = Ticket(time_s, self._seen(picture))
         sent = self._device_copies.send("source", picture) if isinstance(picture, np.ndarray) else picture[None]
         rgb = sent[..., :3]
-        pictures, drawn = self._control_images.pictures(rgb, second, self._last), self._control_images.drawn
+        pictures = self._control_images.pictures(rgb, second, self._last, also=self._references.moving)
+        drawn = self._control_images.drawn
         key = ("encode", *((of, shown.shape) for of, shown in pictures.items()), self._size, drawn)
         encoded = self._vae_calls[0].run(key, (partial(self._encode, drawn),), pictures)
         self.clock.end("encode")
@@ -144,7 +140,7 @@ class Painter:
         controls = self._control_images.inputs(encoded | self._detected(pictures), found)
         z = self._begun(encoded["z"], ticket.seen)
         self._denoiser.masks = self._masks(regions, z)
-        latents, ticket = self._plan.paint(z, self._cond, controls, self._between, ticket)
+        latents, ticket = self._plan.paint(z, self._conditioning(pictures), controls, self._between, ticket)
         self.clock.end("unet")
         if latents is None:
             return None
@@ -241,27 +237,14 @@ class Painter:
         if loras is not None:
             loras.set_weights(dict(zip(loras.names, weights, strict=False)))
 
-    def _read_image(self, name: str, file: str) -> np.ndarray | None:
-        if not file:
-            return None
-        try:
-            return read_still(Path(file))
-        except SourceError as error:
-            self._note("picture", f"/sd/ip_adapter/{name}: {error}; keeping the previous picture")
-            return self._images.get(name)
-
     def _condition(self, settings: DiffusionSettings) -> None:
         """Run the text and image encoders if their input has changed."""
         model, words = self.model, settings.words
-        image, second = self._images["image"], self._images["image_b"]
-        mix = settings.image_mix if second is not None else 0.0
-        if model.ip_adapter is not None:
-            model.ip_adapter.set_scale(settings.image_scale)
-            model.ip_adapter.mix_in(second, mix)
         text_version = model.loras.text_version if model.loras is not None else 0
         self._region_weights = words.region_weights if words.has_regions else ()
         texts = tuple((text, 0.0) for text, _ in words.numbered) if words.has_regions else words.numbered
-        needed = replace(words, numbered=texts), settings.size, text_version, id(image), id(second), mix
+        shown = [(id(picture), weight) for picture, weight in self._references.still]
+        needed = replace(words, numbered=texts), settings.size, text_version, shown
         if needed == self._conditioned:
             return
         self._cond = self._conditioner.encode(
@@ -269,7 +252,7 @@ class Painter:
             words.negative,
             blend=words.blend,
             regions=words.of_regions,
-            ip_image=image,
+            ip_images=self._references.still,
             size=settings.size,
             clip_skip=words.clip_skip,
         )
@@ -382,6 +365,18 @@ class Painter:
             self.clock.end(control.sees)
             self._between()
         return found
+
+    def _conditioning(self, pictures: "State") -> "Cond":
+        """The texts and reference pictures, with the one that moves, if there is one."""
+        references = self._references
+        if not references.moving:
+            return self._cond
+        shown = references.inputs(pictures[references.moving])
+        key = ("ip_adapter", shown["rgb"].shape, self._size)
+        tokens = self._vae_calls[0].run(key, (partial(references.encoded, self._pixels.fitted),), shown)["tokens"]
+        self.clock.end("ip_adapter")
+        self._between()
+        return references.conditioned(self._cond, tokens)
 
     def _encode(self, drawn: Sequence[str], pictures: "State") -> "State":
         """The latents `z` of the source picture, and the control images `drawn`. Edges are some 120 kernels, so they

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from engine.errors import ModelError
 from engine.live.kit.pace import filled, value_reader
 from engine.models.sd.seeds import Blend, Seeds
-from osc_schema.sd import CONTROLNETS, LARGER, LORAS, MASKS_SOURCE, PROMPTS
+from osc_schema.sd import CONTROLNETS, LARGER, LORAS, MASKS_SOURCE, PROMPTS, REFERENCES
 
 REGIONS = 4
 
@@ -115,13 +115,14 @@ class ControlSetting:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiffusionSettings:
     words: Words
-    image: str
-    """File of the IP-Adapter's picture; "" for none."""
-    image_b: str
-    """The second picture, like `image`."""
-    image_mix: float
-    """0..1, from `image` to `image_b`."""
-    image_scale: float
+    references: tuple[tuple[str, float], ...]
+    """File ("" for none) and weight of each of the IP-Adapter's REFERENCES."""
+    moving: str
+    """A reference picture that moves: `source`, `second` or `last`; or `off`."""
+    weight_live: float
+    reference_scale: float
+    reference_blocks: tuple[float, ...]
+    """Factors of it in the UNet's BLOCKS."""
     size: tuple[int, int]
     """(width, height) in pixels, multiples of 64."""
     is_stream: bool
@@ -159,8 +160,7 @@ class DiffusionSettings:
             "/sd/negative": words.negative,
             "/sd/prompt_b": words.prompt_b if share_b else "",
             **{f"/sd/prompts/{number}/text": text for number, (text, _) in enumerate(words.numbered, start=1)},
-            "/sd/ip_adapter/image": self.image,
-            "/sd/ip_adapter/image_b": self.image_b,
+            **{f"/sd/ip_adapter/image{end}": file for end, (file, _) in zip(REFERENCES, self.references, strict=True)},
         }
         return {address: text for address, text in texts.items() if text}
 
@@ -171,8 +171,8 @@ class DiffusionSettings:
 
     @property
     def sees_second(self) -> bool:
-        """True if a ControlNet in use has a control image of the second picture."""
-        return any(
+        """True if a ControlNet in use has a control image of the second picture, or the IP-Adapter sees it."""
+        return self.moving == "second" or any(
             control.scale != 0.0 and control.sees != MASKS_SOURCE and control.of == "second"
             for control in self.controls
         )
@@ -194,10 +194,11 @@ def read_settings(values: Mapping[str, Any]) -> DiffusionSettings:
             has_regions=value("regions"),
             numbered=tuple((value(f"prompts/{n}/text"), value(f"prompts/{n}/weight")) for n in PROMPTS),
         ),
-        image=value("ip_adapter/image"),
-        image_b=value("ip_adapter/image_b"),
-        image_mix=value("ip_adapter/mix"),
-        image_scale=value("ip_adapter/scale"),
+        references=tuple((value(f"ip_adapter/image{end}"), value(f"ip_adapter/weight{end}")) for end in REFERENCES),
+        moving=value("ip_adapter/live"),
+        weight_live=value("ip_adapter/weight_live"),
+        reference_scale=value("ip_adapter/scale"),
+        reference_blocks=tuple(value(f"ip_adapter/{block}") for block in ("down", "mid", "up")),
         size=(value("width"), value("height")),
         is_stream=value("mode") == "stream",
         steps=filled(Steps, value, t_index=t_index, seed=filled(Seeds, value)),

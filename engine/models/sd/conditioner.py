@@ -79,7 +79,7 @@ class Conditioner:
         *,
         blend: Blend = "slerp",
         regions: Sequence[str] = (),
-        ip_image: np.ndarray | None = None,
+        ip_images: Sequence[tuple[np.ndarray, float]] = (),
         size: tuple[int, int] = (512, 512),
         clip_skip: int | None = None,
     ) -> Cond:
@@ -87,8 +87,9 @@ class Conditioner:
 
         A negative of None is omitted; an empty one is encoded as in training: zeros for SDXL, else the empty text.
         `regions`: the texts of regions.
-        `ip_image`: (height, width, 3) uint8 RGB; with None the IP-Adapter has no effect. `size`: width and height of
-        the pictures. `clip_skip`: counted as in A1111; 0: the model's default, None: the ModelSpec's.
+        `ip_images`: each (height, width, 3) uint8 RGB with its weight; without any the IP-Adapter has no effect.
+        `size`: width and height of the pictures. `clip_skip`: counted as in A1111; 0: the model's default, None: the
+        ModelSpec's.
         """
         skipped = self._skipped(clip_skip)
         text, pooled = self._blended([(prompt, 1.0)] if isinstance(prompt, str) else prompt, blend, skipped)
@@ -107,7 +108,7 @@ class Conditioner:
             parts = others
         ip, negative_ip = None, None
         if self._model.ip_adapter is not None:
-            ip, negative_ip = self._model.ip_adapter.encode(ip_image)
+            ip, negative_ip = self._model.ip_adapter.encode(ip_images)
         # Copies, because the result may become the buffers that later results are copied into.
         return Cond(
             text=text.clone(),

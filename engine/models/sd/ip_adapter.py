@@ -1,12 +1,12 @@
 """IP-Adapter: a picture as a prompt in addition to the text (Ye et al. 2023). One adapter, standard or plus.
 
 It uses diffusers' attention processors, with three differences. The image is projected to tokens once, when it changes,
-instead of in each UNet call; two pictures are mixed before it. Zero tokens then have no effect, because keys and values
-have no bias. And the strength is multiplied into the value weights in place, W = scale W0: attention is linear in its
-values, and a captured graph sees the new weights.
+instead of in each UNet call; several pictures are mixed before it. Zero tokens then have no effect, because keys and
+values have no bias. And the strength is multiplied into the value weights in place, W = scale W0: attention is linear
+in its values, and a captured graph sees the new weights.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,13 @@ import numpy as np
 import torch
 from diffusers.models.embeddings import ImageProjection
 from PIL import Image
+from torch.nn import functional as F
 
 from engine.models.pretrained import one_line, pretrained
 from engine.models.sd.plan.ip_adapter_file import IpAdapterFiles
 
 Tokens = tuple[torch.Tensor, ...]
-KEPT = 2  # pictures: those of a mix
+BLOCKS = ("down", "mid", "up")
 
 
 class GivenTokens(torch.nn.Module):
@@ -44,49 +45,69 @@ class IpAdapter:
         self._processor = CLIPImageProcessor(size=side, crop_size=side)
         with one_line(f"IP-Adapter {files.name}, perhaps made for another model"):
             self._projection = self._put_into(unet, files.file)
-            self._nothing = self._tokens(self._embedded(np.zeros((8, 8, 3), np.uint8))[1]).zero_()
-        processors = unet.attn_processors.values()
-        values = [processor.to_v_ip[0].weight for processor in processors if hasattr(processor, "to_v_ip")]
-        self._values = [(weight, weight.detach().clone()) for weight in values]
-        self._known: list[tuple[np.ndarray, torch.Tensor, torch.Tensor]] = []
-        """The newest pictures, at most KEPT, and what `_embedded` says of them."""
-        self._second: tuple[np.ndarray | None, float] = (None, 0.0)
-        self.scale = 1.0
+            self._empty = self._embedded(torch.zeros((1, 3, side, side)), is_empty=True)
+            self.no_picture = self._tokens(self._empty)
+            """Tokens (1, 1, tokens, D) for guidance, against those of a picture."""
+        self._values = [
+            (name.split("_")[0], weight, weight.detach().clone())
+            for name, processor in unet.attn_processors.items()
+            for weight in [each.weight for each in getattr(processor, "to_v_ip", ())]
+        ]
+        """Block, weight in use and weight of the file of each layer."""
+        self._known: list[tuple[np.ndarray, torch.Tensor]] = []
+        """The pictures of the last mix, with the encoder's results."""
+        self._scales = dict.fromkeys(BLOCKS, 1.0)
 
     @torch.no_grad()
-    def encode(self, picture: np.ndarray | None) -> tuple[Tokens, Tokens]:
-        """Tokens (1, 1, tokens, D) of `picture` (height, width, 3) uint8 RGB, mixed with that of `mix_in`, and the
+    def encode(self, pictures: Sequence[tuple[np.ndarray, float]]) -> tuple[Tokens, Tokens]:
+        """Tokens (1, 1, tokens, D) of the mix of `pictures`, each (height, width, 3) uint8 RGB with its weight, and the
         tokens without a picture, for guidance. Without pictures both are zeros, which gives exactly the result without
-        an IP-Adapter. The newest arrays are cached, so they must not be modified."""
-        second, share = self._second
-        given = [(each, part) for each, part in ((picture, 1.0 - share), (second, share)) if each is not None]
-        shown = [(self._remembered(each), part) for each, part in given]  # both, so that a moving mix encodes nothing
-        total = sum(part for _, part in shown)
+        an IP-Adapter. Arrays are remembered until the next mix, so they must not be modified."""
+        mixed, total = self.mixed(pictures)
         if not total:
-            return (self._nothing.clone(),), (self._nothing.clone(),)
-        mixed = sum((embeds * (part / total) for (embeds, _), part in shown), torch.zeros((), device=self._device))
-        return (self._tokens(mixed.to(self._dtype)),), (self._tokens(shown[0][0][1]),)
-
-    def mix_in(self, picture: np.ndarray | None, share: float) -> None:
-        """Mix `picture` into that of `encode` from now on: 0 none of it, 1 only it. For None there is nothing to mix,
-        and without a picture to encode `picture` counts alone."""
-        self._second = (picture, 0.0 if picture is None else share)
+            return (torch.zeros_like(self.no_picture),), (torch.zeros_like(self.no_picture),)
+        return (self._tokens(mixed),), (self.no_picture.clone(),)
 
     @torch.no_grad()
-    def set_scale(self, scale: float) -> None:
-        """Set the strength of the picture; 0 turns it off exactly."""
-        if scale == self.scale:
-            return
-        for weight, original in self._values:
-            weight.copy_(original * scale)
-        self.scale = scale
+    def mixed(self, pictures: Sequence[tuple[np.ndarray, float]]) -> tuple[torch.Tensor, float]:
+        """The encoder's results for `pictures`, mixed by their weights, and the sum of these. As for `encode`."""
+        results = [self._result(picture) for picture, _ in pictures]  # also at weight 0: a moving mix encodes nothing
+        self._known = [(picture, embeds) for (picture, _), embeds in zip(pictures, results, strict=True)]
+        total = sum(weight for _, weight in pictures)
+        mixed = torch.zeros_like(self._empty)
+        for embeds, (_, weight) in zip(results, pictures, strict=True):
+            mixed += embeds * (weight / total if total else 0.0)
+        return mixed, total
+
+    @torch.no_grad()
+    def encode_live(self, rgb: torch.Tensor, share: torch.Tensor, beside: torch.Tensor) -> torch.Tensor:
+        """Tokens of a moving picture (1, 3, H, W) float32 in 0..1 on the device, mixed with `beside`, the result of
+        `mixed`, of which it takes the `share` (). Never waits for the device, so that it can be captured."""
+        side = self._encoder.config.image_size
+        size = [length * side // min(rgb.shape[2:]) for length in rgb.shape[2:]]
+        small = F.interpolate(rgb, size, mode="bicubic", antialias=True).clamp(0.0, 1.0)
+        top, left = ((length - side) // 2 for length in size)
+        seen = small[..., top : top + side, left : left + side]
+        mean, deviation = self._processor.image_mean, self._processor.image_std
+        # Channel by channel: a tensor of the three would have to be copied to the device.
+        seen = torch.stack([(seen[:, c] - mean[c]) / deviation[c] for c in range(3)], dim=1)
+        return self._tokens(torch.lerp(beside, self._embedded(seen), share.to(beside.dtype)))
+
+    @torch.no_grad()
+    def set_scale(self, scale: float, blocks: Sequence[float] = (1.0, 1.0, 1.0)) -> None:
+        """Set the strength of the picture; 0 turns it off exactly. `blocks`: factors of the UNet's BLOCKS."""
+        scales = {block: scale * factor for block, factor in zip(BLOCKS, blocks, strict=True)}
+        for block, weight, original in self._values:
+            if scales[block] != self._scales[block]:
+                weight.copy_(original * scales[block])
+        self._scales = scales
 
     def modules(self) -> list[Any]:
         """Networks outside the UNet."""
         return [self._encoder, self._projection]
 
     def tensors(self) -> Iterator[torch.Tensor]:
-        yield from (original for _, original in self._values)
+        yield from (original for _, _, original in self._values)
 
     def _put_into(self, unet: Any, file: Path) -> Any:
         """Install the attention processors into the UNet with diffusers' loader. Returns the image projection."""
@@ -104,26 +125,23 @@ class IpAdapter:
         unet.requires_grad_(False)
         return projection.requires_grad_(False).eval()
 
-    def _remembered(self, picture: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        """`_embedded`, from the cache if `picture` is one of the newest."""
-        for known, embeds, empty in self._known:
+    def _result(self, picture: np.ndarray) -> torch.Tensor:
+        """The encoder's result for `picture`, from the last mix if that had it."""
+        for known, embeds in self._known:
             if known is picture:
-                return embeds, empty
-        found = self._embedded(picture)
-        self._known = [*self._known[1 - KEPT :], (picture, *found)]
-        return found
+                return embeds
+        return self._embedded(self._processor(Image.fromarray(picture), return_tensors="pt").pixel_values)
 
     @torch.no_grad()
-    def _embedded(self, picture: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        """Inputs of the projection for the picture and for no picture: (1, E), or (1, patches, E) for plus."""
-        shown = self._processor(Image.fromarray(picture), return_tensors="pt").pixel_values
-        shown = shown.to(self._device, self._dtype)
+    def _embedded(self, seen: torch.Tensor, *, is_empty: bool = False) -> torch.Tensor:
+        """Input of the projection for a prepared picture (1, 3, side, side): (1, E), or (1, patches, E) for plus.
+        `is_empty`: for no picture, as in training."""
+        seen = seen.to(self._device, self._dtype)
         if isinstance(self._projection, ImageProjection):
-            embeds = self._encoder(shown).image_embeds
-            return embeds, torch.zeros_like(embeds)
-        both = (shown, torch.zeros_like(shown))
-        embeds, empty = (self._encoder(x, output_hidden_states=True).hidden_states[-2] for x in both)
-        return embeds, empty
+            embeds: torch.Tensor = self._encoder(seen).image_embeds
+            return torch.zeros_like(embeds) if is_empty else embeds
+        embeds = self._encoder(seen, output_hidden_states=True).hidden_states[-2]
+        return embeds
 
     @torch.no_grad()
     def _tokens(self, embeds: torch.Tensor) -> torch.Tensor:

@@ -127,11 +127,11 @@ class LatentPainter:
         return _kept(self._schedules, tuple(asked.values()), made)
 
     def _encoded(self, painting: Painting) -> Cond:
-        image = None
+        images = []
         if painting.ip_image:
             assert self._read_picture is not None
-            image = self._read_picture(Path(painting.ip_image))
-        return self._conditioner.encode(painting.prompt, painting.negative, ip_image=image, size=self._size)
+            images = [(self._read_picture(Path(painting.ip_image)), 1.0)]
+        return self._conditioner.encode(painting.prompt, painting.negative, ip_images=images, size=self._size)
 
 
 def _require_counts(painting: Painting, model: "DiffusionModel") -> None:

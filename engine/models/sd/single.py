@@ -61,7 +61,8 @@ def paint(
         model, Denoiser(model, calls=DirectCalls()), steps=steps, strength=strength, guidance=guidance, sampler=sampler
     )
     with tags_in_force(model, prompt, tell):
-        cond = Conditioner(model, note=tell).encode(prompt, negative, ip_image=ip_image, size=(width, height))
+        images = [] if ip_image is None else [(ip_image, 1.0)]
+        cond = Conditioner(model, note=tell).encode(prompt, negative, ip_images=images, size=(width, height))
         latents = schedule.run(z, cond, shown, generator, progress=progress)
     rgb, is_finite = pixels.decode(latents)
     if not is_finite.item():

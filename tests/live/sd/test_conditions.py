@@ -20,7 +20,9 @@ from tests.live.stores import store_for
         ("/sd/controlnet/2/source", "pose", "--sd-pose usyd-community/vitpose-base-simple"),
         ("/sd/controlnet/2/from", "second", "--sd-second FILE"),
         ("/sd/lora/3/weight", 0.5, "no LoRA 3 is configured"),
-        ("/sd/ip_adapter/image_b", "face.png", "no IP-Adapter is configured"),
+        ("/sd/ip_adapter/image_d", "face.png", "no IP-Adapter is configured"),
+        ("/sd/ip_adapter/live", "last", "no IP-Adapter is configured"),
+        ("/sd/ip_adapter/live", "second", "no second picture is configured"),
         ("/sd/ip_adapter/image", "face.png", "no IP-Adapter is configured"),
         ("/sd/model", "other", "no model folders are configured"),
         ("/sd/t_index", "45 32", "increasing numbers"),
@@ -96,7 +98,7 @@ def test_models_and_pictures_are_found_only_in_their_folders(tmp_path: Path) -> 
         ("/sd/model", ".."),
         ("/sd/model", "none"),
         ("/sd/ip_adapter/image", "../secret.png"),
-        ("/sd/ip_adapter/image_b", "../secret.png"),
+        ("/sd/ip_adapter/image_d", "../secret.png"),
         ("/sd/ip_adapter/image", str(tmp_path / "secret.png")),
     ]:
         with pytest.raises(Rejected, match=address):

@@ -217,14 +217,17 @@ def test_loras_controlnets_and_an_ip_adapter_change_the_picture_unless_their_wei
         ({"/sd/controlnet/1/scale": 1.0, "/sd/controlnet/1/source": "input"}, {"/sd/controlnet/1/enable": False}),
         ({"/sd/ip_adapter/image": str(picture)}, {"/sd/ip_adapter/scale": 0.0}),
         ({"/sd/ip_adapter/scale": 1.0}, {"/sd/ip_adapter/image": ""}),
-        ({"/sd/ip_adapter/image_b": str(picture), "/sd/ip_adapter/mix": 0.5}, {"/sd/ip_adapter/mix": 0.0}),
-        ({"/sd/ip_adapter/mix": 0.5}, {"/sd/ip_adapter/image_b": ""}),
+        ({"/sd/ip_adapter/image_d": str(picture), "/sd/ip_adapter/weight_d": 0.5}, {"/sd/ip_adapter/weight_d": 0.0}),
+        ({"/sd/ip_adapter/weight_d": 0.5}, {"/sd/ip_adapter/image_d": ""}),
+        ({"/sd/ip_adapter/live": "source"}, {"/sd/ip_adapter/weight_live": 0.0}),
+        ({"/sd/ip_adapter/weight_live": 0.5}, {"/sd/ip_adapter/live": "off"}),
+        ({"/sd/ip_adapter/live": "last"}, {f"/sd/ip_adapter/{block}": 0.0 for block in ("down", "mid", "up")}),
     ):
         studio.set(on)
         wait_for(lambda: studio.shows(lambda frame: not is_plain(frame)), f"a change by {on}")
         studio.set(off)
         wait_for(lambda: studio.shows(is_plain), f"the model alone with {off}")
-    studio.set({"/sd/ip_adapter/image": str(picture)})
+    studio.set({"/sd/ip_adapter/image": str(picture), "/sd/ip_adapter/live": "off", "/sd/ip_adapter/up": 1.0})
     followed = wait_for(lambda: studio.shows(lambda frame: not is_plain(frame)), "the picture that is followed")
     studio.set({"/sd/ip_adapter/image": str(tmp_path / "none.png")})
     wait_for(lambda: (studio.shows(), studio.told("picture"))[1], "a word about the picture that is not there")

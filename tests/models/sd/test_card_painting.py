@@ -62,7 +62,9 @@ EXTRAS: list[Change] = [
     {"/sd/controlnet/2/enable": False},
     {"/sd/controlnet/1/enable": False, "/sd/ip_adapter/image": "first.png", "/sd/ip_adapter/scale": 0.6},
     {"/sd/ip_adapter/image": "second.png", "/sd/ip_adapter/scale": 0.9},
-    {"/sd/ip_adapter/image_b": "first.png", "/sd/ip_adapter/mix": 0.4},
+    {"/sd/ip_adapter/image_d": "first.png", "/sd/ip_adapter/weight_d": 0.7, "/sd/ip_adapter/down": 0.3},
+    {"/sd/ip_adapter/live": "source", "/sd/ip_adapter/weight_live": 0.5},
+    {"/sd/ip_adapter/live": "last"},
 ]
 """For a model with a LoRA, ControlNets, depth, pose and an IP-Adapter; the images lie in the current folder."""
 SHORT: list[Change] = [

@@ -56,8 +56,8 @@ def chained(unet: Any, pieces: Sequence[UnetPart], state: State) -> State:
 
 
 def cond_of(model: DiffusionModel, prompt: str = "the cat") -> Cond:
-    ip_image = None if model.ip_adapter is None else source_picture(len(prompt))
-    return Conditioner(model).encode(prompt, "grey", ip_image=ip_image, size=(64, 64))
+    ip_images = [] if model.ip_adapter is None else [(source_picture(len(prompt)), 1.0)]
+    return Conditioner(model).encode(prompt, "grey", ip_images=ip_images, size=(64, 64))
 
 
 def controls(seed: int, size: tuple[int, int] = (64, 64)) -> list[ControlInput]:

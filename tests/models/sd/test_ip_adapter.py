@@ -1,13 +1,18 @@
+from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from engine.errors import ModelError
 from engine.models.sd import ModelSpec
 from engine.models.sd.conditioner import Cond, Conditioner
+from engine.models.sd.ip_adapter import BLOCKS
 from engine.models.sd.load import load
 from engine.models.sd.model import DiffusionModel
 from tests.models.sd.oracle import our_picture, source_picture
@@ -33,18 +38,18 @@ def test_at_strength_0_and_without_a_picture_the_result_is_bit_identical(tiny_sd
     model.ip_adapter.set_scale(1.0)
     assert np.array_equal(our_picture(model), base)
     assert not np.array_equal(our_picture(model, ip_image=SHOWN), base)
-    full = [weight.clone() for weight, _ in model.ip_adapter._values]
+    full = [weight.clone() for _, weight, _ in model.ip_adapter._values]
     model.ip_adapter.set_scale(0.0)
     assert np.array_equal(our_picture(model, ip_image=SHOWN), base)
     model.ip_adapter.set_scale(1.0)
-    assert all(torch.equal(weight, was) for (weight, _), was in zip(model.ip_adapter._values, full, strict=True))
+    assert all(torch.equal(weight, was) for (_, weight, _), was in zip(model.ip_adapter._values, full, strict=True))
 
 
 def test_a_picture_prompt_is_copied_into_buffers_and_removed_again(model: DiffusionModel) -> None:
     conditioner = Conditioner(model)
     buffers: Cond = conditioner.encode("a cat", None)
     address = buffers.ip[0].data_ptr()
-    conditioner.encode("a cat", None, ip_image=SHOWN).into(buffers)
+    conditioner.encode("a cat", None, ip_images=[(SHOWN, 1.0)]).into(buffers)
     assert buffers.ip[0].abs().sum() > 0
     conditioner.encode("a cat", None).into(buffers)
     assert buffers.ip[0].abs().sum() == 0
@@ -54,36 +59,70 @@ def test_a_picture_prompt_is_copied_into_buffers_and_removed_again(model: Diffus
 def test_the_same_picture_again_is_not_encoded_again(model: DiffusionModel) -> None:
     calls: list[int] = []
     hook = model.ip_adapter.modules()[0].register_forward_hook(lambda *_: calls.append(1))
-    first, _ = model.ip_adapter.encode(SHOWN.copy())
+    first, _ = model.ip_adapter.encode([(SHOWN.copy(), 1.0)])
     once = len(calls)
     other = source_picture(seed=1)
-    second, _ = model.ip_adapter.encode(other)
+    second, _ = model.ip_adapter.encode([(other, 1.0)])
     second[0].zero_()  # as if it were the buffers that another condition is copied into
-    again, _ = model.ip_adapter.encode(other)
+    again, _ = model.ip_adapter.encode([(other, 1.0)])
     hook.remove()
     assert len(calls) == 2 * once
     assert again[0].abs().sum() > 0 and not torch.equal(again[0], first[0])
 
 
-def test_two_pictures_are_mixed_in_what_the_encoder_says_of_them(model: DiffusionModel) -> None:
-    adapter, other = model.ip_adapter, source_picture(seed=2, side_px=48)
+def prepared(adapter: Any, picture: np.ndarray) -> torch.Tensor:
+    """As transformers' own processor shows it to the encoder."""
+    return adapter._processor(Image.fromarray(picture), return_tensors="pt").pixel_values
+
+
+def test_pictures_are_mixed_by_weight_in_what_the_encoder_says_of_them(model: DiffusionModel) -> None:
+    adapter, others = model.ip_adapter, [source_picture(seed=seed, side_px=48) for seed in (2, 3, 4)]
     encoded: list[int] = []
 
-    def mixed(share: float, picture: Any = SHOWN, second: Any = other) -> torch.Tensor:
-        adapter.mix_in(second, share)
-        (tokens,), _ = adapter.encode(picture)
+    def mixed(*weights: float) -> torch.Tensor:
+        (tokens,), _ = adapter.encode(list(zip_longest((SHOWN, *others), weights, fillvalue=0.0)))
         return tokens
 
-    first, last = (mixed(0.0, each, None) for each in (SHOWN, other))
-    embeds = [adapter._embedded(each)[0] for each in (SHOWN, other)]
+    embeds = [adapter._embedded(prepared(adapter, each)) for each in (SHOWN, *others)]
+    mixed(1.0)
     hook = adapter.modules()[0].register_forward_hook(lambda *_: encoded.append(1))
-    assert torch.equal(mixed(0.0), first) and torch.equal(mixed(1.0), last) and not torch.equal(first, last)
-    assert torch.allclose(mixed(0.25), adapter._tokens(0.75 * embeds[0] + 0.25 * embeds[1]), atol=1e-6)
-    assert torch.equal(mixed(0.25, None), last) and torch.equal(mixed(0.25, SHOWN, None), first)
-    assert not mixed(0.5, None, None).any() and not mixed(0.0, None).any()
+    assert torch.equal(mixed(1.0), adapter._tokens(embeds[0])) and torch.equal(mixed(0.5), mixed(1.0))
+    assert torch.equal(mixed(0.0, 0.5), adapter._tokens(embeds[1]))
+    expected = 0.5 * embeds[0] + 0.25 * embeds[1] + 0.25 * embeds[3]
+    assert torch.allclose(mixed(0.8, 0.4, 0.0, 0.4), adapter._tokens(expected), atol=1e-6)
+    assert not mixed(0.0, 0.0).any()
     hook.remove()
-    adapter.mix_in(None, 0.0)
     assert not encoded, "a moving mix encodes no picture"
+    assert not adapter.encode([])[0][0].any()
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (48, 96), (200, 31)])
+def test_a_moving_picture_is_seen_as_a_file_is(model: DiffusionModel, shape: tuple[int, int]) -> None:
+    adapter = model.ip_adapter
+    picture = cv2.resize(source_picture(seed=6, side_px=48), shape[::-1], interpolation=cv2.INTER_CUBIC)
+    rgb = torch.from_numpy(picture).permute(2, 0, 1)[None] / 255.0
+    still, _ = adapter.mixed([(SHOWN, 1.0)])
+    for share in (0.0, 0.5, 1.0):
+        tokens = adapter.encode_live(rgb, torch.tensor(share), still)
+        expected = adapter._tokens(torch.lerp(still, adapter._embedded(prepared(adapter, picture)), share))
+        near = partial(torch.allclose, expected, atol=0.005 * float(expected.abs().max()))  # theirs rounds to 8 bits
+        assert near(tokens)
+        assert near(adapter._tokens(still)) == (share == 0.0)
+
+
+def test_each_block_has_a_strength_of_its_own(model: DiffusionModel) -> None:
+    adapter = model.ip_adapter
+
+    def norms(scale: float, *blocks: float) -> dict[str, float]:
+        adapter.set_scale(scale, blocks)
+        return {block: sum(float(w.norm()) for name, w, _ in adapter._values if name == block) for block in BLOCKS}
+
+    full = norms(1.0, 1.0, 1.0, 1.0)
+    assert all(full.values())
+    for place, block in enumerate(BLOCKS):
+        factors = [0.5 if place == other else 0.0 for other in range(3)]
+        assert norms(0.5, *factors) == pytest.approx(dict.fromkeys(BLOCKS, 0.0) | {block: full[block] / 4})
+    assert norms(1.0, 1.0, 1.0, 1.0) == full
 
 
 def test_an_adapter_without_its_image_encoder_says_so(tiny_sd: Path, adapter: Path, tmp_path: Path) -> None:
@@ -106,4 +145,4 @@ def test_an_adapter_of_a_repository_says_how_to_get_its_encoder(tiny_sd: Path, a
 
 def test_any_picture_shape_is_accepted(model: DiffusionModel) -> None:
     for shape in ((3, 5, 3), (200, 31, 3)):
-        assert model.ip_adapter.encode(np.full(shape, 99, np.uint8))[0][0].isfinite().all()
+        assert model.ip_adapter.encode([(np.full(shape, 99, np.uint8), 1.0)])[0][0].isfinite().all()
