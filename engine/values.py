@@ -39,6 +39,8 @@ class ComingValues:
     """The same in each frame until then."""
     values: Mapping[str, Any]
     """By address."""
+    is_due: bool = False
+    """This is the frame, and the parameters have them. One that is missing instead was taken back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,7 +96,11 @@ def _reference(end: str) -> tuple[Param, ...]:
             **_ASKED,
         ),
         _number(
-            f"/sd/ip_adapter/weight{end}", float(not end), 0, 1, f"Weight of reference picture{which} among the others."
+            f"/sd/ip_adapter/weight{end}",
+            float(not end),
+            0,
+            1,
+            f"Weight of reference picture{which} among the others; alone, any above 0 counts in full.",
         ),
     )
 
@@ -386,7 +390,13 @@ AREA = Area(
             words="camera",
             **_ASKED,
         ),
-        _number("/sd/ip_adapter/weight_live", 1, 0, 1, "Weight of the moving reference picture."),
+        _number(
+            "/sd/ip_adapter/weight_live",
+            1,
+            0,
+            1,
+            "Weight of the moving reference picture among the others; alone, any above 0 counts in full.",
+        ),
         _number("/sd/ip_adapter/scale", 0.6, 0, 1.5, "Strength of the IP-Adapter's pictures; 0: no effect."),
         *(
             _number(

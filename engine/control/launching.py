@@ -79,6 +79,8 @@ class Launching:
         self._tell = tell
         self._lock = threading.Lock()  # held for moments only; nothing is run or told under it
         self._waiting: dict[str, _Launch] = {}
+        self._started: list[_Launch] = []
+        """In this frame."""
         self.values_of: Callable[[str], Mapping[str, Value] | None] = lambda preset: None
         """Gets the name of a preset that waits. Render thread."""
         self.order = LookOrder(store)
@@ -184,16 +186,17 @@ class Launching:
         return launch.preset if launch is not None and launch.at_beat - pulse.beat <= frames * pulse.step else ""
 
     def coming(self, within_s: float) -> list[ComingValues]:
-        """The values that are set within that time, each until the frame in which they are. Of a preset that fades:
+        """The values that are set within that time, each up to the frame in which they are. Of a preset that fades:
         those that change at the beginning of the fade. Render thread."""
+        started = [ComingValues(key=launch, values={}, is_due=True) for launch in self._started]
         if not self._waiting:
-            return []
+            return started
         pulse = self._pulse()
         until = pulse.beat + within_s * pulse.bpm / 60.0
         with self._lock:
             near = [launch for launch in self._waiting.values() if launch.at_beat <= until]
         near.sort(key=lambda launch: launch.at_beat)
-        return [ComingValues(key=launch, values=self._values(launch)) for launch in near]
+        return started + [ComingValues(key=launch, values=self._values(launch)) for launch in near]
 
     def _values(self, launch: _Launch) -> Mapping[str, Value]:
         """Looked up once: a preset has hundreds, and this is asked in each frame."""
@@ -206,6 +209,7 @@ class Launching:
     def step(self) -> list[Callable[[], None]]:
         """Take out what is due in this frame, in the order in which it was sent, for the caller to run. Tells what
         still waits."""
+        self._started = []
         if not self._waiting:
             return []
         pulse, panics = self._pulse(), self._store.get(PANIC)
@@ -218,6 +222,7 @@ class Launching:
             due = [launch for launch in waiting if launch not in lost and _reached(pulse) >= launch.at_beat]
             for launch in (*lost, *due):
                 del self._waiting[launch.place]
+        self._started = due
         for launch in lost:
             self._dropped(launch, f"superseded by {PANIC}")
         for launch in waiting:

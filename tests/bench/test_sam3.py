@@ -41,6 +41,7 @@ def assert_accounted_for(case: dict[str, Any]) -> None:
     assert case["ms_p99"] >= case["ms_p50"] > 0 and case["peak_memory_mb"] > 100
 
 
+@only_soak
 def test_finding_is_faster_than_transformers_and_finds_the_same(bench: Bench) -> None:
     said = bench("--mode", "image", "--seconds", "0", *(() if IS_SOAK else ("--size", "1280x720")), "--json")
     assert said.code == 0, said.err

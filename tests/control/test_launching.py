@@ -207,17 +207,22 @@ def test_the_values_that_come_soon_are_known_until_the_frame_of_their_beat(desk:
     desk.say("/sd/prompts/*/weight", 0.5, "beat")
     desk.say("/sd/seed", 9, "beat")
 
-    def coming(beat: float, within_s: float = 0.25) -> list[dict[str, object]]:
+    def coming(beat: float, within_s: float = 0.25) -> list[dict[str, object] | str]:
         desk.at(beat)
-        return [dict(each.values) for each in desk.launching.coming(within_s)]
+        return ["due" if each.is_due else dict(each.values) for each in desk.launching.coming(within_s)]
 
     weights = {f"/sd/prompts/{n}/weight": 0.5 for n in range(1, 9)}
     assert coming(5.4) == []
     assert coming(5.5) == coming(5.9) == [weights, {"/sd/seed": 9}]
-    assert coming(6.0) == [] and desk["/sd/seed"] == 9
+    assert coming(6.0) == ["due", "due"] and desk["/sd/seed"] == 9
     assert coming(7.4) == []
     assert coming(7.6) == [{"/sd/prompt": "ice"}], "a number glides with the fade of the look"
-    assert coming(8.0) == []
+    assert coming(8.0) == ["due"]
+    assert coming(8.1) == []
+    desk.say("/sd/seed", 3, "beat")
+    assert coming(8.9) == [{"/sd/seed": 3}]
+    desk.say("/launch/drop")
+    assert coming(9.0) == [], "taken back, so never due"
 
 
 def test_a_cut_has_all_of_its_values_ahead(desk: Launch) -> None:

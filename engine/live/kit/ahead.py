@@ -7,7 +7,8 @@ a little before the beat, and wait for its frame; until then the last picture wi
 only if the child took longer than nineteen times in twenty before.
 
 Each change that is sent ahead begins a generation, which the child attaches to its pictures. Two changes may be on
-their way: between two beats that are closer than the delay. So the newest picture of each is kept.
+their way: between two beats that are closer than the delay. So the newest picture of each is kept. If a change is taken
+back, the pictures that have it are never shown: the next ones begin another generation.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
@@ -27,13 +28,22 @@ class Ahead:
         """The generation of each change that has been sent and whose beat has not come."""
         self._ready: list[RingFrame] = []
         """Pictures that wait, oldest first; one of each number of changes it must wait for."""
+        self._void = range(0)
+        """Generations with a change that was taken back, until a picture of a later one has come."""
 
     def send(self, coming: Iterable[ComingValues]) -> Mapping[str, Any]:
-        """The values to send ahead, by address. `coming`: each change from its time to be sent to the frame before its
-        beat."""
+        """The values to send ahead, by address. `coming`: each change from its time to be sent to the frame of its
+        beat; one that is missing earlier was taken back."""
         values: dict[str, Any] = {}
         marks: dict[Hashable, int] = {}
-        for change in coming:
+        changes = list(coming)
+        gone = self._marks.keys() - {change.key for change in changes}
+        if gone:
+            first = min(self._marks[key] for key in gone)
+            self._void = range(min(first, self._void.start) if self._void else first, self._mark())
+        for change in changes:
+            if change.is_due:
+                continue
             before = self._marks.get(change.key)
             marks[change.key] = self._mark() if before is None else before
             values |= change.values
@@ -43,8 +53,12 @@ class Ahead:
     def show(self, newest: RingFrame | None, *, valid_from: int = 0) -> RingFrame | None:
         """The picture to show from this frame on; None: none yet, or the one before stays. `newest`: from the child, if
         it is new. `valid_from`: pictures of a lower generation are dropped."""
-        self._ready = [ready for ready in self._ready if ready.generation >= valid_from]
-        if newest is not None:
+        self._ready = [
+            ready for ready in self._ready if ready.generation >= valid_from and ready.generation not in self._void
+        ]
+        if newest is not None and newest.generation not in self._void:
+            if newest.generation >= self._void.stop:
+                self._void = range(0)
             self._ready = [ready for ready in self._ready if self._waits(ready) < self._waits(newest)] + [newest]
         while self._ready and not self._waits(self._ready[0]):
             if len(self._ready) == 1 or self._waits(self._ready[1]):

@@ -3,8 +3,8 @@
 The median is that of the logarithm of the newest KEPT_FRAMES voiced frames: in silence it stays. Trackers take some
 frames an octave too low or too high: frames more than half an octave from the median are first moved by whole octaves.
 
-The transposition glides for GLIDE_S to what is wanted, and stays there while that moves by less than DEAD_BAND: a
-melody must not pull it along. At a start nothing has been heard yet, so it begins where it belongs (`settle`).
+The transposition glides for GLIDE_S to what is wanted, and stays there while the speaker moves by less than DEAD_BAND:
+a melody must not pull it along. At a start nothing has been heard yet, so it begins where it belongs (`settle`).
 
 The pitch of the model's own voice is not in its file, and cannot be measured from its weights: the decoder follows any
 pitch that it is given, and the embedding of the pitch was trained over its whole range before the voice was. So the
@@ -31,6 +31,7 @@ class AutoPitch:
         self._from = self._to = 0.0
         """Semitones at the start and at the end of the glide."""
         self._since_s = 0.0
+        self._target_hz: float | None = None
 
     def hear(self, hz: np.ndarray) -> None:
         """Take the pitch of new frames, (n,) Hz, 0 where unvoiced."""
@@ -48,14 +49,15 @@ class AutoPitch:
     def aim(self, target_hz: float | None, now_s: float) -> float:
         """The transposition in semitones at `now_s`; it glides to 0 if there is no target."""
         wanted = self._wanted(target_hz)
-        if abs(wanted - self._to) > (DEAD_BAND if target_hz else 0.0):
+        is_moved, self._target_hz = target_hz != self._target_hz, target_hz
+        if abs(wanted - self._to) > (0.0 if is_moved else DEAD_BAND):
             self._from, self._to, self._since_s = self._at(now_s), wanted, now_s
         return self._at(now_s)
 
     def settle(self, target_hz: float | None, now_s: float) -> float:
         """The same without a glide, while nothing is heard."""
         self._from = self._to = self._wanted(target_hz)
-        self._since_s = now_s
+        self._since_s, self._target_hz = now_s, target_hz
         return self._to
 
     def _wanted(self, target_hz: float | None) -> float:

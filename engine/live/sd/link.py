@@ -141,6 +141,7 @@ class DiffusionLink(PictureLink[Build]):
         self._moved: Mapping[str, float] = NOTHING
         self._travel, self._ahead = Travel(), Ahead(self._sent.mark)
         self._near: dict[Hashable, ComingValues] = {}
+        self._led_s = 0.0
         self._fed: VideoFrame | None = None
         self._fed_s = 0.0
         self._multiverse: VideoFrame | None = None
@@ -188,16 +189,21 @@ class DiffusionLink(PictureLink[Build]):
             self.supervisor.set_values({RESETS: math.floor(beats / (pulse.beats_a_bar if every == "bar" else 1))})
 
     def _lead_s(self, snapshot: Snapshot) -> float:
-        """Time from sending a value until the picture with it is shown, at most, as the child measures it."""
+        """Time from sending a value until the picture with it is shown, at most, as the child measures it. It gets
+        shorter no faster than time passes, so that what was sent ahead stays sent."""
         delay_ms, fps = self.supervisor.status().facts.get("delay_ms", 0.0), snapshot["/engine/fps"]
         assert isinstance(delay_ms, int | float) and isinstance(fps, float)
-        return min(delay_ms / 1000.0 + FRAMES_AHEAD / fps, MAX_LEAD_S) if delay_ms else 0.0
+        measured_s = min(delay_ms / 1000.0 + FRAMES_AHEAD / fps, MAX_LEAD_S)
+        self._led_s = max(measured_s, self._led_s - 1.0 / fps) if delay_ms else 0.0
+        return self._led_s
 
     def _launched(self, lead_s: float) -> list[ComingValues]:
         """The changes for the child that wait for a beat within `lead_s`. What is used of each is decided once."""
         coming = self._coming(lead_s) if lead_s else ()
-        self._near = {each.key: self._near.get(each.key) or self._usable(each) for each in coming}
-        return [change for change in self._near.values() if change.values]
+        self._near = {
+            each.key: each if each.is_due else self._near.get(each.key) or self._usable(each) for each in coming
+        }
+        return [change for change in self._near.values() if change.values or change.is_due]
 
     def _usable(self, change: ComingValues) -> ComingValues:
         return replace(change, values={at: to for at, to in change.values.items() if self._is_sent_ahead(at, to)})

@@ -227,7 +227,7 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
             "device": str(model.device),
             "dtype": str(model.dtype).removeprefix("torch."),
             "loras": "" if model.loras is None else ", ".join(model.loras.names),
-            "controlnets": len(model.controlnets),
+            "controlnets": model.controlnet_count,
             "memory_mb": round(self._painter.memory_mb),
         }
 

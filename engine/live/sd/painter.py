@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from engine.models.sd.conditioner import Cond
     from engine.models.sd.model import DiffusionModel
 
+MIN_MAP_PX = 128
 _LISTED = f"{', '.join(FEW_STEPS[:-1])} and {FEW_STEPS[-1]}"
 
 
@@ -154,6 +155,8 @@ class Painter:
         self.clock.end("copy")
         if is_shown := bool(is_finite):
             self._last = decoded["rgb"][0].clone()  # copied, because the graph's next result overwrites this one
+        else:
+            self._begin_anew()  # or nothing that is not finite would ever leave what is kept
         return PaintedPicture(pixels=pixels, is_finite=is_shown, time_s=ticket.time_s)
 
     def feedback(self, zoom: float, rotate_deg: float) -> "torch.Tensor | None":
@@ -198,8 +201,9 @@ class Painter:
     @property
     def kind(self) -> tuple[object, ...]:
         """Equal for calls that have the same pieces, which take the same times."""
-        used = tuple(control.number for control in self._control_images.used)
-        return self.work, self.steps, self._is_enlarged, used
+        used = tuple((control.number, control.image) for control in self._control_images.used)
+        kept = self._references.moving, len(self._region_weights), self._amount > 0.0
+        return self.work, self.steps, self._is_enlarged, used, kept
 
     @property
     def memory_mb(self) -> float:
@@ -256,7 +260,8 @@ class Painter:
             size=settings.size,
             clip_skip=words.clip_skip,
         )
-        if words.has_regions and model.regions is None:
+        was_told = self._settings is not None and self._settings.words.has_regions
+        if words.has_regions and model.regions is None and not was_told:
             self._note(
                 "regions", "/sd/regions: has no effect with this model, or with an accelerator; using /sd/prompt"
             )
@@ -306,12 +311,15 @@ class Painter:
 
         before = self._settings
         if before is not None and (settings.resets, settings.size) != (before.resets, before.size):
-            self._consistency.forget()
-            self._denoiser.forget()
+            self._begin_anew()
         self._amount = settings.consistency
         if not self._amount:
             self._consistency.forget()
         self._denoiser.consistency = self._amount if isinstance(self._plan, StreamPlan) else 0.0
+
+    def _begin_anew(self) -> None:
+        self._consistency.forget()
+        self._denoiser.forget()
 
     # -- one call
 
@@ -321,14 +329,16 @@ class Painter:
 
     def _enlarged(self, rgb: "torch.Tensor") -> "torch.Tensor":
         """The decoded pictures, (F, H, W, 3) uint8, or at twice their size if that is asked for."""
-        upscaler: Any = self.model.upscaler
         if not self._is_enlarged:
             return rgb
+        upscaler: Any = self.model.upscaler
+
+        def enlarge(state: "State") -> "State":
+            return {"rgb": upscaler.enlarged(state["rgb"])}
+
         self._between()
-        key = ("enlarge", self._size)
-        enlarged = self._vae_calls[2].run(key, (lambda state: {"rgb": upscaler.enlarged(state["rgb"])},), {"rgb": rgb})
+        rgb = self._vae_calls[2].run(("enlarge", self._size), (enlarge,), {"rgb": rgb})["rgb"]
         self.clock.end("upscale")
-        rgb = enlarged["rgb"]
         return rgb
 
     def _seen(self, picture: "np.ndarray | torch.Tensor") -> np.ndarray | None:
@@ -398,7 +408,8 @@ def region_shares(
     """
     shares = np.zeros((1 + len(weights), latents[1], latents[0]), np.float32)
     if regions is not None:
-        cut = covering(regions, size, interpolation=cv2.INTER_NEAREST_EXACT)
+        fine = -(-MIN_MAP_PX // min(regions.shape))  # of a small map, whole pixels would be too much to crop
+        cut = covering(regions.repeat(fine, 0).repeat(fine, 1), size, interpolation=cv2.INTER_NEAREST_EXACT)
         for place, weight in enumerate(weights):
             inside = (cut == place).astype(np.float32)
             shares[1 + place] = weight * cv2.resize(inside, latents, interpolation=cv2.INTER_AREA)
@@ -418,7 +429,7 @@ class LoraFaders:
         """`names`: the names of the model's LoRAs. `note(key, line)` receives a line for each tag that matches none of
         them."""
         self._names, self._note = tuple(names), note
-        self._prompts: tuple[str, ...] = ()
+        self._read_of: tuple[tuple[str, ...], bool] = ((), False)
         self._tags: tuple[dict[int, float], ...] = ()
         self._faders: tuple[float, ...] = ()
         self._taken_over: set[int] = set()
@@ -442,7 +453,13 @@ class LoraFaders:
         )
 
     def _read(self, words: Words) -> tuple[dict[int, float], ...]:
-        if words.prompts == self._prompts:
+        if (read_of := (words.prompts, words.has_regions)) == self._read_of:
             return self._tags
-        self._prompts = words.prompts
-        return tuple(tagged_weights(prompt, self._names, self._note) for prompt in words.prompts)
+        self._read_of = read_of
+        tags = tuple(tagged_weights(prompt, self._names, self._note) for prompt in words.prompts)
+        if words.has_regions and any(tags[2:]):
+            self._note(
+                "lora",
+                "a LoRA is for the whole picture, not for a region: set /sd/lora/1/weight, or name it in /sd/prompt",
+            )
+        return tags

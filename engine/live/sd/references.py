@@ -33,6 +33,8 @@ class References:
         """The pictures, (H, W, 3) uint8, with their weights."""
         self.moving = ""
         """The picture that moves: `source`, `second` or `last`; "": none."""
+        self._beside: State = {}
+        """The mix of `still`, and the share of the moving one in both."""
 
     def take(self, settings: DiffusionSettings) -> None:
         """Read the files that have changed, and set weights and strengths."""

@@ -30,21 +30,27 @@ class Travel:
     def follow(
         self, values: Mapping[str, Any], pulse: Pulse, lead_s: float
     ) -> tuple[Mapping[str, float], list[ComingValues]]:
-        """The weights to send now, by address, which are those in `lead_s`; and the changes among them that are at once
-        and not yet due. Nothing while it is switched off."""
+        """The weights to send now, by address, which are those in `lead_s`; and the changes among them that are at
+        once, up to the frame of each. Nothing while it is switched off."""
         self._move(values, pulse)
         if not values["/sd/travel/enable"] or not any(values[f"/sd/prompts/{n}/text"] for n in PROMPTS):
             return {}, []
-        place = self._place + self._rate * lead_s * pulse.bpm / 60.0 / pulse.beats_a_bar
-        weights = weights_at(values, place, is_backward=self._rate < 0.0)
+        ahead = lead_s * pulse.bpm / 60.0 / pulse.beats_a_bar  # bars
+        beyond = max(0.0, ahead - (self._bar + 1 - _reached(pulse) / pulse.beats_a_bar))
+        next_rate: float = values["/sd/travel/rate"]
+        place = self._place + self._rate * (ahead - beyond) + next_rate * beyond
+        rate = next_rate if beyond else self._rate
+        weights = weights_at(values, place, is_backward=rate < 0.0)
         coming: list[ComingValues] = []
         if values["/sd/travel/glide"] <= 0.0:
-            begin, end = sorted(_step(each, self._rate) for each in (self._place, place))
-            coming = [ComingValues(key=("travel", step), values={}) for step in range(begin + 1, end + 1)]
+            begin, end = sorted(_step(each, rate) for each in (self._place, place))
+            coming = [
+                ComingValues(key=("travel", step), values={}, is_due=step == begin) for step in range(begin, end + 1)
+            ]
         return weights, coming
 
     def _move(self, values: Mapping[str, Any], pulse: Pulse) -> None:
-        reached = pulse.beat + pulse.step / 2
+        reached = _reached(pulse)
         beats, bar = reached - pulse.jumped, math.floor((reached + ROUNDING) / pulse.beats_a_bar)
         moved = (beats - self._beats) / pulse.beats_a_bar
         self._place += self._rate * moved
@@ -79,3 +85,8 @@ def weights_at(values: Mapping[str, Any], place: float, *, is_backward: bool = F
 def _step(place: float, rate: float) -> int:
     """Counts the prompts that were reached, in the direction of the travel."""
     return math.floor(place + ROUNDING) if rate >= 0.0 else math.floor(-place + ROUNDING)
+
+
+def _reached(pulse: Pulse) -> float:
+    """Beats to which this frame is the nearest, and those before."""
+    return pulse.beat + pulse.step / 2

@@ -96,7 +96,8 @@ class FrameBank:
         if layer.before is None:
             return plain
         longer = _attended(attn, query, *torch.cat((both, layer.before), dim=1).chunk(2, -1))
-        return torch.lerp(plain, longer, self._strength.to(plain.dtype))
+        mixed = torch.lerp(plain, longer, self._strength.to(plain.dtype))
+        return torch.where(self._strength > 0.0, mixed, plain)  # also where the frame before was not finite
 
 
 class PixelAttention(nn.Module):

@@ -22,6 +22,7 @@ from torch.nn import functional as F
 from engine.models.sd.edges import covering
 
 SIDE_PX = 128  # of the pictures that the flow is computed from: 1 ms on a CPU
+MIN_SIDE_PX = 32  # OpenCV's flow ends the process for pictures of fewer rows (5.0: segmentation fault)
 INTO_THE_START, INTO_THE_RESULT = 0.8, 0.5  # at 1: the start still has a fifth of the new frame
 MISFIT = 24.0  # levels of 255 between the moved source and the new one, from which nothing of the last result is used
 CUT_SHARE = 0.25  # of the picture that fits: below it is a cut
@@ -100,8 +101,8 @@ def moved_into(z: torch.Tensor, last: torch.Tensor, flow: torch.Tensor) -> torch
 
 def thumbnail(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """The part of a picture (H, W, 3 or 4) that is painted at `size`, (width, height): (H, W) uint8, the longer side
-    SIDE_PX."""
-    scale = SIDE_PX / max(size)
+    SIDE_PX, or the shorter one MIN_SIDE_PX."""
+    scale = max(SIDE_PX / max(size), MIN_SIDE_PX / min(size))
     small = covering(picture[..., :3], (round(size[0] * scale), round(size[1] * scale)))
     return cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
 

@@ -219,8 +219,8 @@ def tagged_weights(prompt: str, names: Sequence[str], note: Note) -> dict[int, f
             there = f"there are {', '.join(names)}" if names else "none was loaded"
             note(
                 "lora",
-                f"<lora:{tag.name[:80]}>: no LoRA of that name, {there}; load it at start: --lora PATH, or "
-                "[[sd.loras]] in the configuration",
+                f"<lora:{tag.name[:80]}>: no LoRA of that name, {there}; choose it by /sd/lora/1/file, or "
+                "at start: --lora PATH, or [[sd.loras]] in the configuration",
             )
         else:
             weights[place] = tag.weight

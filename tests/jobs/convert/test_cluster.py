@@ -79,6 +79,7 @@ def test_the_files_are_those_of_a_local_run_if_an_actor_dies(
     assert all(handle.is_killed for handle in ray.handles)
 
 
+@only_soak
 def test_an_interrupted_run_is_resumed(
     convert: Convert, sources: list[Path], job: ConvertJob, fake_ray: Any, tmp_path: Path
 ) -> None:

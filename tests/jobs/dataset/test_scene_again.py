@@ -40,6 +40,7 @@ from engine.jobs.dataset.sensor.effects import SensorOptions
 from engine.jobs.dataset.split import parse_split
 from engine.jobs.dataset.task import MadePicture, RenderSettings, task_of
 from tests.jobs.dataset.assets.models import write_glb
+from tests.support.long_form import only_soak
 
 LABELS = LabelOptions(classes=("pile", "crate", "bag"), write=("yolo", "coco", "piles"))
 EFFECTS = SensorOptions(camera_effects="strong")
@@ -100,6 +101,7 @@ def edited(first: tuple[Path, MadePicture], target: Path, edit: Callable[[dict[s
     return target
 
 
+@only_soak
 def test_a_model_is_seen_in_its_colours_and_labelled_under_its_class(first: tuple[Path, MadePicture]) -> None:
     folder, picture = first
     crates = [each for each in annotations(folder) if each["category_id"] == 2]

@@ -19,6 +19,10 @@ def change(key: str, **values: object) -> ComingValues:
     return ComingValues(key=key, values={f"/sd/{name}": value for name, value in values.items()})
 
 
+def due(key: str) -> ComingValues:
+    return ComingValues(key=key, values={}, is_due=True)
+
+
 def opened() -> Ahead:
     generations = count(1)
     return Ahead(lambda: next(generations))
@@ -35,7 +39,8 @@ def test_a_picture_with_a_value_that_was_sent_ahead_waits_for_the_frame_of_its_b
     for newest in (early, None, next_one, None):
         assert ahead.send([fire]) == {"/sd/prompt": "fire"}
         assert ahead.show(newest) is None
-    assert ahead.send([]) == {} and ahead.show(None) is next_one
+    assert ahead.send([due("fire")]) == {} and ahead.show(None) is next_one
+    assert ahead.send([]) == {}
     assert ahead.show(None) is None
     assert ahead.show(after := picture(1, 4)) is after
 
@@ -43,6 +48,7 @@ def test_a_picture_with_a_value_that_was_sent_ahead_waits_for_the_frame_of_its_b
 def test_a_late_picture_is_shown_when_it_comes() -> None:
     ahead = opened()
     ahead.send([change("fire", prompt="fire")])
+    ahead.send([due("fire")])
     ahead.send([])
     assert ahead.show(None) is None
     assert ahead.show(late := picture(1)) is late
@@ -55,19 +61,49 @@ def test_two_changes_on_their_way_are_each_shown_on_their_own_beat() -> None:
     ahead.show(with_fire := picture(1, 1))
     assert ahead.send([fire, ice]) == {"/sd/prompt": "ice", "/sd/seed": 3}
     assert ahead.show(with_ice := picture(2, 2)) is None
-    ahead.send([ice])
+    ahead.send([due("fire"), ice])
     assert ahead.show(None) is with_fire
+    ahead.send([ice])
     assert ahead.show(newer := picture(2, 3)) is None
-    ahead.send([])
+    ahead.send([due("ice")])
     assert ahead.show(None) is newer is not with_ice
 
 
-def test_a_change_that_is_taken_back_frees_its_pictures() -> None:
+def test_a_change_that_is_taken_back_is_never_seen() -> None:
+    ahead = opened()
+    fire, ice = change("fire", prompt="fire"), change("ice", prompt="ice")
+    ahead.send([fire])
+    assert ahead.show(picture(1, 1)) is None
+    assert ahead.send([]) == {}, "its address is no longer among the values: the set one is sent"
+    assert ahead.show(None) is None and ahead.show(picture(1, 2)) is None
+    assert ahead.send([ice]) == {"/sd/prompt": "ice"}
+    assert ahead.show(painted_back := picture(2, 3)) is painted_back
+    assert ahead.show(with_ice := picture(3, 4)) is None
+    ahead.send([due("ice")])
+    assert ahead.show(None) is with_ice
+
+
+def test_what_replaces_a_change_waits_for_its_own_picture() -> None:
     ahead = opened()
     ahead.send([change("fire", prompt="fire")])
-    assert ahead.show(held := picture(1)) is None
-    assert ahead.send([]) == {}, "its address is no longer among the values: the set one is sent"
-    assert ahead.show(None) is held
+    assert ahead.show(picture(1, 1)) is None
+    assert ahead.send([change("ice", prompt="ice")]) == {"/sd/prompt": "ice"}
+    for late in (picture(1, 2), None):
+        assert ahead.show(late) is None
+    assert ahead.show(with_ice := picture(3, 3)) is None
+    ahead.send([due("ice")])
+    assert ahead.show(None) is with_ice
+
+
+def test_of_two_changes_the_later_stays_while_the_other_is_taken_back() -> None:
+    ahead = opened()
+    fire, seed = change("fire", prompt="fire"), change("seed", seed=3)
+    ahead.send([fire, seed])
+    assert ahead.show(picture(2, 1)) is None
+    assert ahead.send([seed]) == {"/sd/seed": 3}
+    assert ahead.show(picture(2, 2)) is None and ahead.show(with_seed := picture(3, 3)) is None
+    ahead.send([due("seed")])
+    assert ahead.show(None) is with_seed
 
 
 def test_pictures_of_another_size_are_dropped_while_they_wait() -> None:
@@ -75,5 +111,5 @@ def test_pictures_of_another_size_are_dropped_while_they_wait() -> None:
     fire = change("fire", prompt="fire")
     ahead.send([fire])
     ahead.show(picture(1))
-    ahead.send([])
+    ahead.send([due("fire")])
     assert ahead.show(None, valid_from=2) is None

@@ -42,6 +42,15 @@ def test_another_speaker_is_met_without_a_jump() -> None:
     assert np.abs(steps).max() < 1.5 * 14.5 * BLOCK_S / GLIDE_S, "no faster than a smooth glide of two seconds"
 
 
+def test_a_target_that_is_moved_a_little_is_followed() -> None:
+    auto = AutoPitch()
+    after(auto, 220.0, 110.0, 12.0)
+    auto.settle(220.0, 12.0)
+    quarter = 2.0 ** (0.25 / 12.0)
+    found = after(auto, 220.0 * quarter, 0.0, 4.0, from_s=12.0)
+    assert found[-1] - found[0] == pytest.approx(0.25, abs=0.01)
+
+
 def test_it_holds_while_nobody_speaks() -> None:
     auto = AutoPitch()
     after(auto, 220.0, 110.0, 12.0)

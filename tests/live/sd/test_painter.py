@@ -65,6 +65,7 @@ def test_calls_with_other_pieces_are_of_another_kind(model: Any) -> None:
         {"/sd/steps": 2},
         {"/sd/steps": 4},
         {"/sd/steps": 4, "/sd/controlnet/1/enable": True},
+        {"/sd/steps": 4, "/sd/controlnet/1/enable": True, "/sd/controlnet/1/source": "depth"},
         {"/sd/steps": 4, "/sd/controlnet/1/enable": True, "/sd/controlnet/1/scale": 0.0},
         {"/sd/steps": 2},
     ):
@@ -72,7 +73,7 @@ def test_calls_with_other_pieces_are_of_another_kind(model: Any) -> None:
         pieces.clear()
         painter.paint(source_picture(0))
         counts.setdefault(painter.kind, set()).add(len(pieces))
-    assert [len(found) for found in counts.values()] == [1, 1, 1] and len(set.union(*counts.values())) == 3
+    assert [len(found) for found in counts.values()] == [1, 1, 1, 1] and len(set.union(*counts.values())) == 4
 
 
 def test_guidance_without_effect_is_noted_once_and_the_effective_one_is_reported(model: Any) -> None:
@@ -295,6 +296,18 @@ def test_a_prompt_tag_sets_the_lora_weight_until_its_fader_is_moved(model: Any) 
     assert np.array_equal(taken_over, at_02) and not np.array_equal(at_02, by_tag)
     gone = painted({}, tag, {"/sd/prompt": "a cat"})
     assert np.array_equal(gone, painted({}))
+
+
+def test_a_tag_in_the_prompt_of_a_region_is_told_to_have_no_effect(model: Any) -> None:
+    (name,), notes = model.loras.names, []
+    painter = Painter(model, note=lambda key, line: notes.append(line))
+    region = {"/sd/prompts/1/text": f"ice <lora:{name}:0.7>"}
+    for change in (region, {"/sd/regions": True}, {"/sd/seed": 4}):
+        region |= change
+        painter.take(read_settings(BASE | region))
+    assert notes == [
+        "a LoRA is for the whole picture, not for a region: set /sd/lora/1/weight, or name it in /sd/prompt"
+    ]
 
 
 def test_clip_skip_changes_the_picture_live_and_one_without_effect_is_noted(model: Any) -> None:

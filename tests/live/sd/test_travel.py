@@ -54,7 +54,7 @@ def frames(values: dict[str, Any], begin: float, end: float, lead_s: float = 0.0
     for frame in range(round(begin / STEP), round(end / STEP)):
         pulse = Pulse(beat=frame * STEP, step=STEP, bpm=120.0)
         weights, coming = travel.follow(values, pulse, lead_s)
-        yield pulse.beat, weights and mixed(weights), [change.key for change in coming]
+        yield pulse.beat, weights and mixed(weights), [change.key for change in coming if not change.is_due]
 
 
 def test_it_begins_on_a_bar_line_and_arrives_at_each_prompt_on_one() -> None:
@@ -83,6 +83,21 @@ def test_a_glide_has_no_steps_and_is_sent_ahead_too() -> None:
     assert not any(coming for _, _, coming in played)
     at = {round((beat + STEP / 2) / STEP, 1): weights for beat, weights, _ in played}
     assert at[round(7.5 / STEP, 1)] == pytest.approx({1: 0.5, 3: 0.5}, abs=0.01), "what bar 8 needs, half a beat before"
+
+
+def test_a_new_rate_is_sent_ahead_of_its_bar_line() -> None:
+    """So that neither the start nor a stop is a jump."""
+    values = THREE | {"/sd/travel/enable": True}
+    travel = Travel()
+    before: dict[str, float] | None = None
+    for frame in range(round(2.0 / STEP), round(30.0 / STEP)):
+        beat = frame * STEP
+        rate = 1.0 if beat < 5.0 else 2.0 if beat < 9.0 else 0.0 if beat < 17.0 else -1.0
+        weights, _ = travel.follow(values | {"/sd/travel/rate": rate}, Pulse(beat=beat, step=STEP, bpm=120.0), LEAD_S)
+        if before is not None:
+            moved = max(abs(weights[address] - before[address]) for address in weights)
+            assert moved <= 2.0 * STEP / 4 + 1e-6, beat
+        before = dict(weights)
 
 
 def test_it_goes_backwards_and_stands_at_rate_0_and_from_a_new_position_on() -> None:

@@ -33,10 +33,10 @@ AS_THE_MODEL = VoiceSettings(rms_mix=1.0)
     ("rate_hz", "settings", "hz"),
     [
         (48_000, VoiceSettings(), 220.0),
-        (44_100, VoiceSettings(pitch=12.0), 440.0),
         (8_000, VoiceSettings(formant=-2.0, pitch=-12.0), 110.0),
-        (48_000, VoiceSettings(formant=2.0, is_autotuned=True), 220.0),
         *in_long_form(
+            (44_100, VoiceSettings(pitch=12.0), 440.0),
+            (48_000, VoiceSettings(formant=2.0, is_autotuned=True), 220.0),
             (22_050, VoiceSettings(pitch=-5.0), 220.0 * 2.0 ** (-5.0 / 12.0)),
             (16_000, VoiceSettings(formant=1.0), 220.0),
         ),

@@ -51,6 +51,7 @@ def test_more_prompts_are_more_work_for_all_but_the_backbone() -> None:
     assert (four["decoder"], four["masks"]) == (pytest.approx(4 * one["decoder"]), pytest.approx(4 * one["masks"]))
 
 
+@only_soak
 def test_an_object_that_is_followed_costs_the_more_the_larger_the_picture() -> None:
     """Of the real size: 3 % of what the picture takes without it at 336 px, 15 % at 1008 px, where docs/sam3.md has it
     from."""

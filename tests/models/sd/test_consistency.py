@@ -17,6 +17,7 @@ from engine.models.sd.denoiser import Denoiser
 from engine.models.sd.load import load
 from engine.models.sd.model import DiffusionModel
 from tests.models.sd.plain_stream import random_latents
+from tests.support.long_form import in_long_form
 
 SIDE = 128
 WORLD = panorama(SIDE, 40)
@@ -79,14 +80,15 @@ def test_flicker_is_the_difference_of_a_result_from_the_one_before_moved_with_th
     assert flicker([np.minimum(picture, 240) for picture in lit], (8, 0)) == pytest.approx(5.0, abs=0.3)
 
 
-@pytest.mark.parametrize("mode", ["stream", "single"])
+@pytest.mark.parametrize("mode", ["stream", *in_long_form("single")])
 def test_a_pan_flickers_at_least_30_percent_less(model: DiffusionModel, mode: str) -> None:
     def flickers(amount: float) -> float:
         painter = Painter(model, note=lambda key, line: pytest.fail(line))
-        values = {"/sd/prompt": "sea", "/sd/width": SIDE, "/sd/height": SIDE, "/sd/strength": 1.0, "/sd/mode": mode}
+        values = {"/sd/prompt": "sea", "/sd/width": SIDE, "/sd/height": SIDE, "/sd/steps": 4, "/sd/mode": mode}
         painter.take(read_settings(values | {"/sd/consistency": amount}))
-        painted = [painter.paint(frame(number)) and copied(painter.paint(frame(number))) for number in range(20)]
-        return flicker([each for each in painted[4:] if each is not None], (8, 0))
+        while painter.paint(frame(0)) is None:
+            pass
+        return flicker([copied(painter.paint(frame(number))) for number in range(20)][4:], (8, 0))
 
     assert flickers(0.75) < 0.7 * flickers(0.0)
 
@@ -105,6 +107,35 @@ def test_a_new_number_of_resets_and_a_new_size_begin_anew(model: DiffusionModel)
     painter.paint(frame(4))
     painter.take(read_settings(values | {"resets": 5}))
     assert np.array_equal(copied(painter.paint(frame(3))), expected)
+
+
+@pytest.mark.parametrize("size", [(1024, 64), (64, 1024), (1024, 192), (640, 128)])
+def test_the_flow_of_a_narrow_picture_is_found_too(size: tuple[int, int]) -> None:
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+    before, after = (thumbnail(WORLD[:, begin : begin + SIDE], size) for begin in (0, 0))
+    assert min(before.shape) >= 32, "fewer rows end the process"
+    assert flow_between(flow, before, after).fit.mean() > 0.9
+
+
+@pytest.mark.parametrize("mode", ["stream", "single"])
+def test_a_picture_that_is_not_finite_leaves_nothing_behind(
+    model: DiffusionModel, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    painter = Painter(model, note=lambda key, line: pytest.fail(line))
+    values = {"/sd/prompt": "sea", "/sd/width": SIDE, "/sd/height": SIDE, "/sd/consistency": 0.75, "/sd/mode": mode}
+    painter.take(read_settings(values | {"/sd/steps": 4}))
+
+    def is_finite(number: int) -> bool:
+        painted = painter.paint(frame(number))
+        return painted is not None and painted.is_finite
+
+    assert [is_finite(number) for number in range(3)][1:] == [True, True]
+    with monkeypatch.context() as spoiled:
+        spoiled.setattr(painter._pixels, "encode", lambda rgb: torch.full((1, 4, SIDE // 8, SIDE // 8), torch.nan))
+        is_finite(3)
+    after = [is_finite(number) for number in range(4, 10)]
+    assert False in after or mode == "single"
+    assert all(after[2:])
 
 
 @pytest.mark.parametrize("is_split", [True, False])

@@ -42,14 +42,17 @@ _ZERO = re.compile(r"zero_convs\.(\d+)\.0\.(.+)")
 _HINT = re.compile(r"input_hint_block\.(\d+)\.(.+)")
 ORIGINAL = "control_model."
 """Prefix of a ControlNet's tensors in files of the original code, which may also hold the whole model."""
-PLAIN = f"supported: a plain {KIND}, such as {CONTROLNETS['sd15']} or {CONTROLNETS['sdxl']}"
-_T2I = PART_CLASSES["T2IAdapter"]
+PLAIN = (
+    f"supported: a {KIND} or {UNION}, such as {CONTROLNETS['sd15']} or {CONTROLNETS['sdxl']}, and a {ADAPTER} as a "
+    "folder with a config.json (diffusers' layout)"
+)
+_T2I = "a T2I-Adapter in one file"
 _BY_TENSORS = (
     (r"lora_controlnet", "a Control-LoRA (Stability AI's), which patches the model's own UNet"),
     (r"lllite_\w+\..+", "a ControlNet-LLLite (kohya's), which patches the model's own UNet"),
     (r"difference", "the difference between a ControlNet and its model's UNet"),
     (r"adapter\.body\..+|(module\.)?body\.\d+\.(in_conv|block1|block2|body|resnets)\..+", _T2I),
-    (r"transformer_layes\.0\..+|style_embedding", f"{_T2I} for style"),
+    (r"transformer_layes\.0\..+|style_embedding", "a T2I-Adapter for style"),
     (
         r"(control_)?(model\.)?(double_blocks|transformer_blocks|joint_blocks|controlnet_blocks)\.\d+\..+",
         "a ControlNet for a transformer (SD 3, Flux)",

@@ -63,7 +63,6 @@ PART_CLASSES: Final = {
     "ControlNetXSModel": "a ControlNet-XS",
     "SD3ControlNetModel": "a ControlNet for SD 3",
     "FluxControlNetModel": "a ControlNet for Flux",
-    "T2IAdapter": "a T2I-Adapter",
     "SparseControlNetModel": "a SparseCtrl for AnimateDiff",
     "HunyuanDiT2DControlNetModel": "a ControlNet for Hunyuan-DiT",
     "AutoencoderKLTemporalDecoder": "the video VAE of Stable Video Diffusion",

@@ -129,6 +129,7 @@ def test_settings_out_of_range_are_refused_by_name(drawn: Drawn) -> None:
             CyclesSettings(**changes).check()
 
 
+@only_soak
 def test_a_site_has_the_same_labels_and_brightness_in_both_engines(
     blender: Blender, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -188,6 +188,7 @@ def test_one_job_and_a_grown_run_make_the_same_bytes(whole: Path, make: Make) ->
     assert contents(Path(second.folder)) == contents(whole)
 
 
+@only_soak
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_a_picture_that_always_dies_is_reported_and_the_others_go_on(make: Make) -> None:
     heard: list[str] = []
@@ -205,6 +206,7 @@ def test_a_picture_that_always_dies_is_reported_and_the_others_go_on(make: Make)
     assert not (folder / "images/000000.png").exists() and not (folder / "labels/000000.txt").exists()
 
 
+@only_soak
 def test_an_impossible_picture_is_not_retried_and_the_others_go_on(make: Make) -> None:
     seed, options = one_that_fits_and_one_that_does_not()
     report = make(count=2, seed=seed, options=options)

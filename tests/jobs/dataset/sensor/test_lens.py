@@ -10,6 +10,7 @@ from engine.jobs.dataset.scene.description import SiteScene
 from engine.jobs.dataset.sensor import to_picture, to_pinhole
 from engine.jobs.dataset.sensor.lens import lens_of
 from tests.jobs.dataset.sensor.cards import CAMERA, card, scene_with, squares, taken
+from tests.support.long_form import only_soak
 
 TILTED = SiteCamera(width_px=200, height_px=150, height_m=60, yaw_deg=30, pitch_deg=12, roll_deg=-5, x_m=4, y_m=-3)
 WINDOW = SiteCamera(width_px=800, height_px=600).window(520, 380, 160, 120)
@@ -132,6 +133,7 @@ def test_aberration_repeats_no_pixel_at_the_edge() -> None:
             assert steps[-9:].sum() >= 8
 
 
+@only_soak
 def test_without_effects_of_the_lens_the_window_is_drawn_as_it_is() -> None:
     drawn: list[SiteScene] = []
 
