@@ -12,6 +12,7 @@ import itertools
 import statistics
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -72,6 +73,8 @@ def _measure(asked: SdBench, progress: Progress) -> dict[str, Any]:
         if asked.pan:
             progress(f"{shape}: a slow pan", (done + 1) / len(shapes))
             result.setdefault("pan", {})[shape] = bench.pan(min(asked.size), asked.pan)
+        progress(f"{shape}: a ControlNet", (done + 1) / len(shapes))
+        result.setdefault("controls", {})[shape] = bench.controls(min(asked.size))
         progress(f"{shape}: the upscaler", (done + 1) / len(shapes))
         result.setdefault("upscale", {})[shape] = bench.upscale(min(asked.size))
         bench.close()
@@ -194,6 +197,23 @@ class _ShapeBench:
             "times_the_time": round(times[str(PAN_AMOUNT)] / times["0.0"], 3),
             "four_regions_times_the_time": round(times["regions"] / times["0.0"], 3),
         }
+
+    def controls(self, side: int) -> dict[str, Any]:
+        """The time of a picture with a ControlNet, by what it sees, compared with that without one, in turn."""
+        from engine.models.call_times import in_turn_s
+
+        plain = self._painter(side, 2, has_graphs=True)
+        self._rival.add_controls()
+        black = np.zeros((side, side, 3), np.uint8)
+        calls: dict[str, Call] = {"none": lambda: plain.paint(black)}
+        for sees in ("input", "edges", "soft", "depth", "pose"):
+            values = {"/sd/controlnet/1/enable": True, "/sd/controlnet/1/source": sees}
+            calls[sees] = partial(self._painter(side, 2, has_graphs=True, **values).paint, black)
+        taken_s = in_turn_s(calls, self._rival.wait, rounds=MIN_RUNS, min_calls=CALLS_A_RUN)
+        self._model.controlnets, self._model.detectors = (), {}
+        times = {sees: statistics.median(each) for sees, each in taken_s.items()}
+        ratios = {f"{sees}_times_the_time": round(times[sees] / times["none"], 3) for sees in times if sees != "none"}
+        return {"size": side, **ratios}
 
     def upscale(self, side: int) -> dict[str, Any]:
         """The time of /sd/upscale 2x for a picture, with random weights: as many as realesr-animevideov3 has, on a CPU

@@ -95,6 +95,9 @@ def assert_sd(found: dict[str, Any]) -> None:
     case = found["tiny"]["64x64, 6 steps"]
     assert {"encode_ms", "unet_ms", "decode_ms", "memory_mb", "ms"} <= set(case)
     assert case["tflops"] == pytest.approx(case["gflop"] * case["fps"] / 1000.0, rel=0.05)
+    assert found["pan"]["tiny"]["flicker"] > 0 and found["upscale"]["tiny"]["upscale_ms"] > 0
+    seen = {name.removesuffix("_times_the_time"): ratio for name, ratio in found["controls"]["tiny"].items()}
+    assert min(seen[sees] for sees in ("input", "edges", "soft", "depth", "pose")) > 1.0, seen
     for way in ("call", "tensors"):
         assert case["fps"] > 0 and case[f"diffusers_{way}_fps"] > 0 and case[f"diffusers_{way}_ms"] > 0
         ratio = case["fps"] / case[f"diffusers_{way}_fps"]

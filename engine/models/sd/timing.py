@@ -12,6 +12,15 @@ from engine.models.places import MeasuredDevice
 from engine.models.sd.model import DiffusionModel
 from engine.models.sd.shapes import build, build_pipeline
 
+SMALL_DEPTH: dict[str, Any] = {
+    "backbone_config": {"model_type": "dinov2", "hidden_size": 16, "num_attention_heads": 2, "num_hidden_layers": 4}
+    | {"image_size": 70, "patch_size": 14, "reshape_hidden_states": False, "out_indices": [1, 2, 3, 4]},
+    "reassemble_hidden_size": 16,
+    "neck_hidden_sizes": [4, 8, 12, 16],
+    "fusion_hidden_size": 8,
+}
+SMALL_POSE: dict[str, Any] = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "out_indices": [2]}
+
 Call = Callable[[], object]
 Repaint = Callable[[Image.Image], Image.Image]
 
@@ -42,6 +51,38 @@ class DiffusersBaseline:
         image = torch.from_numpy(picture).permute(2, 0, 1)[None].to(model.device, model.dtype) / 255.0
         asked = embeds | self._asked(steps) | {"output_type": "pt"}
         return lambda: self._pipeline(image=image, **asked).images
+
+    def add_controls(self) -> None:
+        """Give the model a ControlNet, and networks for depth and pose, with random weights: those of Depth Anything
+        small and ViTPose base, on a CPU small ones, because they would take seconds."""
+        from diffusers import ControlNetModel
+        from transformers import (
+            DepthAnythingConfig,
+            DepthAnythingForDepthEstimation,
+            VitPoseBackboneConfig,
+            VitPoseConfig,
+            VitPoseForPoseEstimation,
+        )
+
+        from engine.models.sd.attention import share_weights
+        from engine.models.sd.depth import DepthMaps
+        from engine.models.sd.pose import Skeletons
+
+        model = self.model
+        is_small = model.device.type == "cpu"
+        depth = DepthAnythingConfig(**(SMALL_DEPTH if is_small else {}))
+        backbone = VitPoseBackboneConfig(**({"out_indices": [12]} | (SMALL_POSE if is_small else {})))
+        kind: Any = ControlNetModel  # not annotated
+        pose: Any = VitPoseConfig  # not all of its options are
+        networks = (
+            kind.from_unet(model.unet),
+            DepthAnythingForDepthEstimation(depth),
+            VitPoseForPoseEstimation(pose(backbone_config=backbone, num_labels=17)),
+        )
+        net, depths, poses = (each.requires_grad_(False).eval().to(model.device, model.dtype) for each in networks)
+        share_weights(net)
+        model.controlnets = (net,)
+        model.detectors = {"depth": DepthMaps(depths), "pose": Skeletons(poses)}
 
     def repaint(
         self, *, steps: int, strength: float, guidance: float, seed: int

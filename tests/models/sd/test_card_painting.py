@@ -27,6 +27,15 @@ from tests.support.sham_card.card import ShamCard
 from tests.support.sham_card.walking import HAS_CARD, reference_device, walked_card
 
 Change = dict[str, Any]
+BACK: Change = {
+    "/sd/regions": False,
+    "/sd/consistency": 0.0,
+    "/sd/steps": 3,
+    "/sd/guidance": 1.0,
+    "/sd/width": 64,
+    "/sd/height": 64,
+    "/sd/mode": "stream",
+}
 SHOW: list[Change] = [
     {},
     {"/sd/prompt": "fire"},
@@ -39,15 +48,7 @@ SHOW: list[Change] = [
     {"/sd/prompts/1/text": "sea", "/sd/prompts/2/text": "ice", "/sd/prompts/2/weight": 0.4, "/sd/seed_mix": 0.5},
     {"/sd/regions": True},
     {"/sd/mode": "single"},
-    {
-        "/sd/regions": False,
-        "/sd/consistency": 0.0,
-        "/sd/steps": 3,
-        "/sd/guidance": 1.0,
-        "/sd/width": 64,
-        "/sd/height": 64,
-        "/sd/mode": "stream",
-    },
+    BACK,
     {"/sd/t_index": "20 30"},
 ]
 EXTRAS: list[Change] = [
@@ -140,7 +141,7 @@ def test_a_show_is_painted_from_graphs_as_by_direct_calls(
     monkeypatch.chdir(tmp_path)
     for number, name in enumerate(("first.png", "second.png")):
         Image.fromarray(source_picture(20 + number)).save(name)
-    show = (SHOW if IS_SOAK else SHORT) + (EXTRAS if family == "sd15" else [])
+    show = (SHOW if IS_SOAK else SHORT) + ([BACK, *EXTRAS] if family == "sd15" else [])
     if family == "sdxl":
         show = [*show, {"/sd/controlnet/1/enable": True, "/sd/controlnet/1/source": "soft"}]
     if FAMILIES[family][1] == "float16" and not IS_SOAK:  # slow on a CPU

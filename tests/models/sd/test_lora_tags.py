@@ -40,7 +40,8 @@ def test_a_tag_replaces_the_weight_while_its_prompt_is_painted(model: DiffusionM
     assert notes == []
     assert np.array_equal(picture(model, "a cat <lora:gone:1>", notes), before)
     assert notes == [
-        f"<lora:gone>: no LoRA of that name, there are {name}; load it at start: --lora PATH, or [[sd.loras]] in "
+        f"<lora:gone>: no LoRA of that name, there are {name}; choose it by /sd/lora/1/file, "
+        "or at start: --lora PATH, or [[sd.loras]] in "
         "the configuration"
     ]
 
