@@ -13,7 +13,8 @@ from engine.system.reporting import Report
 
 log = logging.getLogger("multiverse")
 
-REPORT_INTERVAL_S = 1.0  # one line per second and cause: readable, and a flood of packets cannot fill a disk
+REPORT_INTERVAL_S = 1.0  # a few lines a second and cause: readable, and a flood of packets cannot fill a disk
+MAX_LINES = 5
 KEPT_WARNINGS = 20
 MAX_PROBLEMS = 10  # of one file that are reported one by one; the rest are only counted
 RECENT_S = 10.0  # the window over which late frames are reported to the performer
@@ -131,7 +132,7 @@ def _percentiles(times_ms: np.ndarray) -> FrameMs:
 
 
 class Warnings:
-    """Counts warnings by cause, and logs each cause at most once a second. Any thread."""
+    """Counts warnings by cause, and logs each line at most once a second, a few of each cause. Any thread."""
 
     def __init__(self, clock: Clock, on_line: Callable[[str], None] = lambda line: None) -> None:
         """`on_line(line)` is called for each logged line, on the thread that reports it; it must not wait."""
@@ -139,20 +140,24 @@ class Warnings:
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
         self._skipped: Counter[str] = Counter()
-        self._logged_s: dict[str, float] = {}
+        self._logged: dict[str, tuple[float, set[str]]] = {}
+        """When each cause was logged first in this second, and the lines since then."""
         self._latest: deque[tuple[str, bool]] = deque(maxlen=KEPT_WARNINGS)  # (line, is_warning)
         self._on_line = on_line
 
     def report(self, key: str, message: str) -> None:
-        """Count `key`; log `message` unless the same key was logged within the last second."""
+        """Count `key`; log `message` unless the same line, or MAX_LINES others of the key, were logged within the last
+        second."""
         now_s = self._clock.now_s()
         with self._lock:
             self._counts[key] += 1
-            logged_s = self._logged_s.get(key)
-            if logged_s is not None and now_s - logged_s < REPORT_INTERVAL_S:
+            since_s, lines = self._logged.get(key, (now_s, set()))
+            if now_s - since_s >= REPORT_INTERVAL_S:
+                since_s, lines = now_s, set()
+            if message in lines or len(lines) >= MAX_LINES:
                 self._skipped[key] += 1
                 return
-            self._logged_s[key] = now_s
+            self._logged[key] = since_s, lines | {message}
             skipped = self._skipped.pop(key, 0)
             line = f"{message} (and {skipped} more like it)" if skipped else message
             self._latest.append((line, True))

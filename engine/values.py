@@ -33,12 +33,11 @@ def item_shares(item: str) -> tuple[tuple[str, float], ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComingValues:
-    """Values that the parameters will have from a certain frame on: they wait for their beat."""
+    """Values, by address, that the parameters will have from a certain frame on: they wait for their beat."""
 
     key: Hashable
     """The same in each frame until then."""
     values: Mapping[str, Any]
-    """By address."""
     is_due: bool = False
     """This is the frame, and the parameters have them. One that is missing instead was taken back."""
 

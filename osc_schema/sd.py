@@ -97,7 +97,7 @@ def _reference(end: str) -> tuple[Param, ...]:
         ),
         _number(
             f"/sd/ip_adapter/weight{end}",
-            float(not end),
+            1,
             0,
             1,
             f"Weight of reference picture{which} among the others; alone, any above 0 counts in full.",
@@ -453,6 +453,11 @@ AREA = Area(
                 "file",
             )
             for kind, (what, used) in LISTS.items()
+        ),
+        listing(
+            "/sd/pictures",
+            "Lists the pictures in the pictures folder; `/sd/ip_adapter/image` takes these names.",
+            "picture",
         ),
     ),
 )

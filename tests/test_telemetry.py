@@ -6,7 +6,7 @@ import pytest
 
 from engine.system.backoff import next_delay_s
 from engine.system.clock import SteppedClock
-from engine.telemetry import KEPT_WARNINGS, FrameFaults, FrameTimes, Warnings
+from engine.telemetry import KEPT_WARNINGS, MAX_LINES, FrameFaults, FrameTimes, Warnings
 
 
 def add_frames(times: FrameTimes, work_ms: list[float], period_s: float = 0.1) -> None:
@@ -44,6 +44,21 @@ def test_the_rate_is_measured_over_the_last_two_seconds() -> None:
     assert times.fps_now() == pytest.approx(10)
     assert times.fps_overall() == pytest.approx(10)
     assert FrameTimes().fps_now() == 0.0
+
+
+def test_other_lines_of_a_cause_are_logged_too_but_few_a_second(caplog: pytest.LogCaptureFixture) -> None:
+    clock = SteppedClock()
+    warnings = Warnings(clock)
+    with caplog.at_level(logging.WARNING):
+        for line in ("no depth model", "no pose model", "no depth model"):
+            warnings.report("refused", line)
+        assert [record.message for record in caplog.records] == ["no depth model", "no pose model"]
+        for number in range(100):
+            warnings.report("refused", f"address {number}")
+        assert len(caplog.records) == MAX_LINES
+        clock.advance(1.0)
+        warnings.report("refused", "no depth model")
+    assert caplog.records[-1].message == "no depth model (and 97 more like it)"
 
 
 def test_a_cause_is_logged_once_a_second_and_always_counted(caplog: pytest.LogCaptureFixture) -> None:

@@ -21,6 +21,7 @@ from engine.osc import Bundle, Impulse, Message, Midi, Rgba, TimeTag
 from engine.osc.decode import shown
 from engine.osc.time_tag import is_at_once, wall_s_of
 from osc_schema import Accepted, Param, ParamType, Rejected, Value
+from osc_schema.launch import QUANTA
 from osc_schema.scale import nearest_step, scale_of
 
 PLAIN_TAGS: Final = frozenset("fisTFdhScN")  # a single argument of these types needs no conversion
@@ -49,6 +50,8 @@ def value_of(param: Param, args: tuple[object, ...]) -> object:
         raise Rejected(f"{param.address}: needs a value")
     if param.type is ParamType.COLOUR:
         return args
+    if len(args) == 2 and isinstance(args[1], str):
+        raise Rejected(f"{param.address}: takes one value, and perhaps when: {', '.join(QUANTA)}; not {args[1][:40]!r}")
     raise Rejected(f"{param.address}: takes one value, not {len(args)}")
 
 

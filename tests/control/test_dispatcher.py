@@ -56,6 +56,7 @@ def test_an_unambiguous_value_is_accepted(desk: Desk) -> None:
     [
         (encode_message(ANGLE), "needs a value"),
         (encode_message(ANGLE, 1.0, 2.0), "takes one value, not 2"),
+        (encode_message(ANGLE, 1.0, "baar"), "and perhaps when: now, beat, bar, 4_bars; not 'baar'"),
         (encode_message(ANGLE, "sideways"), "not a number"),
         (encode_message(ANGLE, math.nan), "not a finite number"),
         (encode_message(ANGLE, math.inf), "not a finite number"),

@@ -16,13 +16,20 @@ class StageTimes:
     def __init__(self) -> None:
         self._stages: deque[Mapping[str, float]] = deque(maxlen=KEPT_CALLS)
         self._told_s = float("-inf")
+        self._names: dict[str, None] = {}
+        """All stages so far, in their order."""
 
     def stages_ms(self) -> Facts:
-        """`encode_ms` and so on: means over the newest 32 calls."""
-        names = self._stages[-1] if self._stages else ()
+        """`encode_ms` and so on: means over the newest 32 calls; 0 for a stage that is over."""
+        if not self._stages:
+            return {}
+        self._names |= dict.fromkeys(self._stages[-1])
+        newest = self._stages[-1]
         return {
             f"{name}_ms": round(sum(stages.get(name, 0.0) for stages in self._stages) / len(self._stages), 2)
-            for name in names
+            if name in newest
+            else 0.0
+            for name in self._names
         }
 
     def is_due(self, now_s: float) -> bool:

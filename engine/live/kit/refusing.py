@@ -4,6 +4,7 @@ The command line and the configuration may name any file. Over OSC only files in
 that no sender can make the engine read the rest of the disk.
 """
 
+import difflib
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +14,7 @@ from engine.live.kit.live_model import Check
 from engine.system.file_names import clean_name
 from osc_schema import Rejected, Value
 
+NEAREST = 3
 WITHOUT_CAMERA = "no camera is open: choose one (/camera/open), or start with `multiverse run --camera INDEX` or a file"
 
 
@@ -68,7 +70,17 @@ def named_in(
         path = Path(folder).expanduser() / name
         if path.is_file() or (may_be_folder and path.exists()):
             return path.absolute()
-    raise ValueError(f"is not in {', '.join(map(str, told or seen))}")
+    beside = [path.name for folder in seen for path in _inside(Path(folder).expanduser())]
+    alike = difflib.get_close_matches(name, beside, NEAREST)
+    nearest = f" (nearest: {', '.join(alike)})" if alike else ""
+    raise ValueError(f"is not in {', '.join(map(str, told or seen))}{nearest}")
+
+
+def _inside(folder: Path) -> list[Path]:
+    """Its entries; none if it cannot be read."""
+    with suppress(OSError):
+        return list(folder.iterdir())
+    return []
 
 
 def names_in(folders: Iterable[str | Path], suffixes: Collection[str], *, holding: str = "") -> list[str]:

@@ -11,8 +11,8 @@ from typing import Any, Final
 import psutil
 
 from engine.live.kit.live_model import ListAsked, ListEntry
-from engine.live.kit.refusing import named_in
-from engine.live.sd.entry import BUILD, CONTROLNET_FILES, LORA_FILES, SdConfig
+from engine.live.kit.refusing import named_in, names_in
+from engine.live.sd.entry import BUILD, CONTROLNET_FILES, IMAGES, LORA_FILES, SdConfig, pictures_of
 from engine.live.sd.folders import MODELS, folders_of, is_apart, model_names
 from engine.live.sd.header_program import HeaderReader, Question
 from engine.live.sd.link import spec_of
@@ -20,6 +20,7 @@ from engine.models.part_report import BYTES
 from engine.models.sd.plan.families import FAMILIES
 from engine.models.sd.plan.headline import Headline
 from engine.models.sd.spec import ModelSpec
+from engine.sources.pictures import PICTURE_SUFFIXES
 
 MIB: Final = 2**20
 GIB: Final = 2**30
@@ -51,6 +52,12 @@ def part_entries(at: str, asked: ListAsked) -> Iterator[ListEntry]:
         if headline.fault and not is_apart(kind, folder):
             continue  # a folder of all kinds: it is of another
         yield name, f"{name} ({_of_part(headline, family)})", name in used
+
+
+def picture_entries(at: str, asked: ListAsked) -> Iterator[ListEntry]:
+    used = {str(asked.value(image)) for image in IMAGES}
+    for name in names_in([pictures_of(asked.table)], PICTURE_SUFFIXES):
+        yield name, name, name in used
 
 
 def _read(kind: str, config: SdConfig, question: Callable[[str], Question]) -> Iterator[tuple[str, Path, Headline]]:

@@ -88,7 +88,8 @@ class SdConfig(DeviceTable, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         str, option("Video, picture, stream or another program's picture for /sd/source video.", "FILE|URL|KIND:NAME")
     ] = ""
     second: Annotated[
-        str, option("The same for ControlNets: /sd/controlnet/<n>/from second.", "FILE|URL|KIND:NAME")
+        str,
+        option("The same for ControlNets and the IP-Adapter: /sd/controlnet/<n>/from second.", "FILE|URL|KIND:NAME"),
     ] = ""
     folders: tuple[str, ...] = ()
     """Folders of the models that `/sd/model` may name over OSC. The command line may name any model."""
@@ -110,7 +111,10 @@ def conditions(config: SdConfig, has_camera: Callable[[], bool]) -> Iterator[tup
             reason = f"no ControlNet {n} is configured: add it to controlnets under [sd]"
             yield refusing(f"/sd/controlnet/{n}/enable", reason)
         for n in LORAS[len(config.loras) :]:
-            reason = f"no LoRA {n} is configured: add it as [[sd.loras]] with a path"
+            reason = (
+                f"no LoRA {n} is configured: add it as [[sd.loras]] with a path, or set folders under [sd] and choose "
+                f"it by /sd/lora/{n}/file"
+            )
             yield refusing(f"/sd/lora/{n}/weight", reason)
     for address in BUILD[1:]:
         yield found_by(address, partial(part_named, config, address))
@@ -156,7 +160,12 @@ def part_named(config: SdConfig, address: str, name: str) -> str:
 
 def picture_named(config: SdConfig, name: str) -> str:
     """Path of the named picture in the pictures folder; "" stays ""."""
-    return str(named_in(name, [Path(config.pictures or "pictures")])) if name else ""
+    return str(named_in(name, [pictures_of(config)], may_be_folder=False)) if name else ""
+
+
+def pictures_of(config: SdConfig) -> Path:
+    """The folder of the pictures."""
+    return Path(config.pictures or "pictures")
 
 
 def _require_places(text: Value) -> None:
@@ -182,5 +191,6 @@ ENTRY = LiveEntry(
     lists={
         "/sd": "engine.live.sd.browsing:model_entries",
         **{f"/sd/{kind}": "engine.live.sd.browsing:part_entries" for kind in LISTS},
+        "/sd/pictures": "engine.live.sd.browsing:picture_entries",
     },
 )

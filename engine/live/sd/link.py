@@ -142,6 +142,8 @@ class DiffusionLink(PictureLink[Build]):
         self._travel, self._ahead = Travel(), Ahead(self._sent.mark)
         self._near: dict[Hashable, ComingValues] = {}
         self._led_s = 0.0
+        self._is_idle = False
+        """The travel is on, but has no prompts."""
         self._fed: VideoFrame | None = None
         self._fed_s = 0.0
         self._multiverse: VideoFrame | None = None
@@ -167,6 +169,10 @@ class DiffusionLink(PictureLink[Build]):
         is_first = self._sent.snapshot is None
         lead_s = self._lead_s(snapshot)
         weights, steps = self._travel.follow(values or snapshot, self._pulse(), lead_s)
+        is_idle = bool(snapshot["/sd/travel/enable"]) and not weights
+        if is_idle and not self._is_idle:
+            self._report("sd.travel", "/sd/travel/enable: none of the prompts 1 to 8 has a text to travel through")
+        self._is_idle = is_idle
         ahead = self._ahead.send([*steps, *self._launched(lead_s)])
         changes = self._sent.changes(snapshot, {**moved, **weights, **ahead})
         if plain := {address: value for address, value in changes.items() if address not in LOOKED_UP}:

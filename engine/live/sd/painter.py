@@ -265,6 +265,8 @@ class Painter:
             self._note(
                 "regions", "/sd/regions: has no effect with this model, or with an accelerator; using /sd/prompt"
             )
+        elif words.has_regions and not any(words.region_weights) and not was_told:
+            self._note("regions", "/sd/regions: none of the prompts 1 to 4 has a text and a weight")
         for text in words.in_wait:
             self._conditioner.prepare(text, words.clip_skip)
         if self._settings is None or words.clip_skip != self._settings.words.clip_skip:
@@ -289,6 +291,10 @@ class Painter:
         line = unguided(self.model, self.model.sampler, settings.steps.guidance)
         if line and (self._settings is None or settings.steps.guidance != self._settings.steps.guidance):
             self._note("guidance", f"/sd/guidance: {line}")
+        interval = settings.steps.guidance_begin, settings.steps.guidance_end
+        was = self._settings and (self._settings.steps.guidance_begin, self._settings.steps.guidance_end)
+        if interval[0] >= interval[1] and interval != was:
+            self._note("guidance", "/sd/guidance: does not act, because guidance_begin is not before guidance_end")
         asked = settings.steps.guidance, settings.words.negative
         line = dropped_negative(self.model, self.model.sampler, *asked)
         last = self._settings

@@ -120,7 +120,9 @@ class LoraSet:
         weights = _weights_of(unet, text_encoders)
         for lora in loras:
             if lora.name in self.weights:
-                raise ModelError(f"{lora.file}: two LoRAs have the name {lora.name}; rename one file")
+                is_same = any(other is not lora and other.file == lora.file for other in loras)
+                why = "is chosen twice" if is_same else f"two LoRAs have the name {lora.name}; rename one file"
+                raise ModelError(f"{lora.file}: {why}")
             self._read(weights, lora)
             self.weights[lora.name] = 0.0
         self.set_weights({lora.name: lora.weight for lora in loras})

@@ -17,7 +17,11 @@ const WORDS = {
 };
 const MODELS = ["sd", "rvc"];
 // Files that a model is loaded with: parameters, each a slot for one of the list.
-const SLOTS = { "/sd/loras": /^\/sd\/lora\/\d+\/file$/, "/sd/controlnets": /^\/sd\/controlnet\/\d+\/file$/ };
+const SLOTS = {
+  "/sd/loras": [/^\/sd\/lora\/\d+\/file$/, "as configured"],
+  "/sd/controlnets": [/^\/sd\/controlnet\/\d+\/file$/, "as configured"],
+  "/sd/pictures": [/^\/sd\/ip_adapter\/image/, "none"],
+};
 const DEVICES = ["/audio/input", "/audio/monitor"];
 const LOOK_FOR_DEVICES = "look for devices …"; // no device is called so
 const OPENING = "opening …; until then nothing changes";
@@ -130,10 +134,12 @@ export class Choice {
 class Slot {
   #values;
   #address;
+  #unset;
   #select;
   #entries = [];
 
-  constructor(values, address, refresh) {
+  constructor(values, address, unset, refresh) {
+    this.#unset = unset;
     this.#values = values;
     this.#address = address;
     this.#select = make("select", { "aria-label": `file of ${address}`, "data-at": address });
@@ -146,7 +152,7 @@ class Slot {
   show(entries) {
     this.#entries = entries;
     const now = String(this.#values.get(this.#address) ?? "");
-    const options = [["", "as configured"], ...entries];
+    const options = [["", this.#unset], ...entries];
     if (!options.some(([word]) => word === now)) options.push([now, now]);
     fill(this.#select, options);
     this.#select.value = now;
@@ -158,10 +164,13 @@ class Slots {
   #values;
   #at;
   #addresses;
+  #unset;
   #list;
   #slots = [];
 
-  constructor(connection, values, at, addresses) {
+  /** `unset`: what a slot shows while no file is chosen. */
+  constructor(connection, values, at, addresses, unset) {
+    this.#unset = unset;
     this.#values = values;
     this.#at = at;
     this.#addresses = addresses;
@@ -173,7 +182,7 @@ class Slots {
   load() {
     const there = [...document.querySelectorAll(".control")].map((control) => control.dataset.address);
     const mine = there.filter((address) => this.#addresses.test(address));
-    this.#slots = mine.map((address) => new Slot(this.#values, address, () => this.#list.refresh()));
+    this.#slots = mine.map((address) => new Slot(this.#values, address, this.#unset, () => this.#list.refresh()));
   }
 
   connected(commands) {
@@ -193,7 +202,9 @@ export function makeChoices(connection, values) {
     connection.on(beside, () => choice.refresh());
     choices.push(choice);
   }
-  for (const [at, addresses] of Object.entries(SLOTS)) choices.push(new Slots(connection, values, at, addresses));
+  for (const [at, [addresses, unset]] of Object.entries(SLOTS)) {
+    choices.push(new Slots(connection, values, at, addresses, unset));
+  }
   // What plays changes the other lists: the files become an input, an input ends the list.
   for (const at of ["/audio/input/current", "/audio/file/current", "/audio/file/playing"]) {
     connection.on(at, () => choices.slice(0, 3).forEach((choice) => choice.refresh()));

@@ -1,5 +1,6 @@
 // The engine's namespace, read from the OSCQuery tree at `/`; the page is built from it.
 
+const LARGE_PARTS = /^\/sd\/(travel|ip_adapter)\//;
 const PARAM_TYPES = new Set(["float", "int", "bool", "menu", "stops", "text", "trigger", "colour", "file"]);
 
 /** Thrown if the engine refuses this browser. */
@@ -53,8 +54,9 @@ function* leavesOf(node) {
 function readParam(leaf, more) {
   const range = leaf.RANGE?.[0] ?? {};
   const parts = leaf.FULL_PATH.split("/").slice(1);
-  // A number inside an address starts a group; a number at its end, as in /sam3/prompt/1, does not. So does a shader's slot.
-  const numbered = parts[0] === "fx" ? 2 : parts.slice(0, -1).findIndex((part) => /^\d+$/.test(part)) + 1;
+  // A number inside an address starts a group; a number at its end, as in /sam3/prompt/1, does not. So do a shader's slot
+  // and the larger parts of SD.
+  const numbered = parts[0] === "fx" || LARGE_PARTS.test(leaf.FULL_PATH) ? 2 : parts.slice(0, -1).findIndex((part) => /^\d+$/.test(part)) + 1;
   const name = parts.slice(numbered || Math.min(1, parts.length - 1)).join(" ").replaceAll("_", " ");
   const unit = more.unit === "characters" ? "" : more.unit;
   return Object.freeze({

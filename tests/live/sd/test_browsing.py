@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from engine.live.kit.live_model import ListAsked, ListEntry
-from engine.live.sd.entry import ENTRY, SdConfig, model_named, part_named
+from engine.live.sd.entry import ENTRY, SdConfig, model_named, part_named, picture_named
 from engine.live.sd.header_program import HeaderReader, Question
 from engine.models.sd.plan.headline import Headline
 from engine.params import ParamStore
@@ -133,5 +133,19 @@ def test_a_header_that_ends_the_process_is_a_reason_and_the_next_one_is_read(
 
 
 def test_every_kind_has_a_list() -> None:
-    assert set(ENTRY.lists) == {"/sd", *(f"/sd/{kind}" for kind in LISTS)}
+    assert set(ENTRY.lists) == {"/sd", "/sd/pictures", *(f"/sd/{kind}" for kind in LISTS)}
     assert all(listed(at) == [] for at in ENTRY.lists if at != "/sd"), "without folders"
+
+
+def test_the_pictures_of_the_ip_adapter_are_listed_and_a_wrong_name_gets_the_nearest(tmp_path: Path) -> None:
+    for name in ("face.png", "sea.jpg", "notes.txt"):
+        (tmp_path / name).touch()
+    config, store = SdConfig(pictures=str(tmp_path)), ParamStore()
+    store.set("/sd/ip_adapter/image_c", "sea.jpg")
+    asked = ListAsked(table=config, value=store.get, facts={})
+    found = list(resolve_name(ENTRY.lists["/sd/pictures"])("/sd/pictures", asked))
+    assert found == [("face.png", "face.png", False), ("sea.jpg", "sea.jpg", True)]
+    with pytest.raises(ValueError, match=r"is not in .* \(nearest: face\.png\)"):
+        picture_named(config, "face.pgn")
+    with pytest.raises(ValueError, match=r"is not in [^(]*$"):
+        picture_named(SdConfig(pictures=str(tmp_path / "none")), "face.png")

@@ -45,5 +45,5 @@ def examine_detector(part: str, name: str) -> DetectorFiles:
         raise ModelError(f"{name}: is a model of type {found[:40]}; {part} needs {kind}, {fetch}")
     weights = weights_in(path)
     if weights is None:
-        raise ModelError(f"{name} has no weights{locate.how_to_get(name)}")
+        raise ModelError(f"{name}: {part} has no weights, model.safetensors is missing; {fetch}")
     return DetectorFiles(part=part, name=name, path=path, weights=weights)

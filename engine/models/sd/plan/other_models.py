@@ -116,7 +116,7 @@ _KINDS: tuple[tuple[str, str], ...] = (
     CONTROL_LORA,
     (r"^lllite_", "a ControlNet-LLLite; use a ControlNet as diffusers folder"),
     (r"\.lora_(up|down|A|B)\.|\.lora\.(up|down)\.|_lora\.(up|down)\.|\.(hada_w1_a|lokr_w1|lokr_w1_a|oft_blocks)$",
-     f"a LoRA; {BESIDE} --lora"),
+     f"a LoRA; {BESIDE} --lora, or live by /sd/lora/1/file"),
     CONTROLNET,
     IP_ADAPTER,
     (r"^(adapter\.)?body\.\d+\.(resnets|block1|in_conv)\.", "a T2I-Adapter; use a ControlNet"),
