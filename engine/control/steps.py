@@ -50,9 +50,8 @@ def value_of(param: Param, args: tuple[object, ...]) -> object:
         raise Rejected(f"{param.address}: needs a value")
     if param.type is ParamType.COLOUR:
         return args
-    if len(args) == 2 and isinstance(args[1], str):
-        raise Rejected(f"{param.address}: takes one value, and perhaps when: {', '.join(QUANTA)}; not {args[1][:40]!r}")
-    raise Rejected(f"{param.address}: takes one value, not {len(args)}")
+    last = f"and perhaps when: {', '.join(QUANTA)}; not {args[-1][:40]!r}" if isinstance(args[-1], str) else ""
+    raise Rejected(f"{param.address}: takes one value, {last or f'not {len(args)}'}")
 
 
 def differs(param: Param, value: object, accepted: Accepted) -> bool:
