@@ -19,6 +19,7 @@ from engine.values import PublishedFrame
 
 PROMPTS: Final = ("a forest of glass", "a sea of fire")
 STEADY_FRAMES: Final = 12  # without a change: the last launch has its full effect
+STEADY_PICTURES: Final = 8  # also of a child that stands still for seconds
 MAX_WAIT_BARS: Final = 16
 DIFFERS: Final = 1.0  # mean difference of two frames, of 255; the dither of a still picture makes 0.1
 STILL: Final = {
@@ -80,9 +81,11 @@ class _Changes:
         fps = float(self._engine.config.fps or 60.0)
         delay_ms = self._engine.children["sd"].status().facts["delay_ms"]
         assert isinstance(delay_ms, int | float)
-        steady = 0
-        while steady < max(STEADY_FRAMES, delay_ms / 1000.0 * fps):
-            steady = 0 if self.next_frame()[1] else steady + 1
+        steady, painted = 0, self._painted
+        while steady < max(STEADY_FRAMES, delay_ms / 1000.0 * fps) or self._painted < painted + STEADY_PICTURES:
+            steady += 1
+            if self.next_frame()[1]:
+                steady, painted = 0, self._painted
         sender = Sender(name="bench", post=lambda packet: None, at_port=None)
         beats_a_bar = self._engine.params.get("/tempo/beats_a_bar")
         assert isinstance(beats_a_bar, int)
@@ -100,6 +103,11 @@ class _Changes:
                 return round((frame.beat.beat - target) * 60.0 * fps / frame.beat.bpm)
             if frame.beat.beat > target + MAX_WAIT_BARS * beats_a_bar:
                 raise ChildError(f"the picture did not change: {self._engine.children['sd'].status()}")
+
+    @property
+    def _painted(self) -> int:
+        """Pictures of the child so far, as it tells once a second."""
+        return int(self._engine.children["sd"].status().facts.get("pictures", 0))
 
     def next_frame(self) -> tuple[PublishedFrame, bool]:
         """The next frame, and whether it differs from the one before."""

@@ -279,6 +279,11 @@ def test_an_sd_sink_started_by_name_is_independent(sinks: SinkSet) -> None:
     assert sinks.status() == ()
 
 
+def own(reports: Any) -> list[tuple[str, str]]:
+    """Without those about the engine of another test, which may run now and publish the same name."""
+    return [(key, line) for key, line in reports.lines if "another engine" not in line]
+
+
 def test_a_name_in_use_is_reported_and_the_main_texture_runs(sinks: SinkSet, reports) -> None:
     sinks.start(SinkSpec.parse("shared=Multiverse SD"))
     sinks.start(SinkSpec.parse("shared"))
@@ -287,8 +292,8 @@ def test_a_name_in_use_is_reported_and_the_main_texture_runs(sinks: SinkSet, rep
         ("sd", "Multiverse SD SD"),
         ("main", "Multiverse"),
     ]
-    assert [key for key, _ in reports.lines] == ["sink.sd:shared"]
-    assert "Multiverse SD is already running" in reports.lines[0][1]
+    ((key, line),) = own(reports)
+    assert key == "sink.sd:shared" and "Multiverse SD is already running" in line
 
 
 def test_extra_sinks_do_not_count_towards_the_limit(sinks: SinkSet) -> None:
@@ -313,7 +318,7 @@ def test_an_sd_texture_that_cannot_start_is_retried(
     sinks.start(SinkSpec(kind="shared"), may_wait=True)
     sinks.publish(make_frame(), {"sd": shown("sd", level=1)})
     assert [(status.picture, status.state) for status in sinks.status()] == [("main", "running"), ("sd", "retrying")]
-    assert reports.lines == [("sink.sd:shared", "sd:shared: no room")]
+    assert own(reports) == [("sink.sd:shared", "sd:shared: no room")]
     monkeypatch.setattr(FrameRing, "create", real)
     clock.advance(1)
     sinks.pump()

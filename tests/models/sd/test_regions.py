@@ -29,8 +29,11 @@ def model(tiny_models: Any) -> DiffusionModel:
 
 def painted(model: DiffusionModel, regions: np.ndarray | None = QUARTERS, **values: Any) -> np.ndarray:
     """The second picture of a stream of two steps, as int16."""
-    painter = Painter(model, note=lambda key, line: pytest.fail(line))
-    painter.take(read_settings(BASE | {"/sd/steps": 4} | values))
+    notes: list[str] = []
+    painter = Painter(model, note=lambda key, line: notes.append(line))
+    painter.take(read_settings(settings := BASE | {"/sd/steps": 4} | values))
+    has_none = settings["/sd/regions"] and not any(settings.get(f"/sd/prompts/{n}/weight") for n in range(1, 5))
+    assert notes == ["/sd/regions: none of the prompts 1 to 4 has a text and a weight"] * has_none
     for _ in range(3):
         picture = painter.paint(source_picture(0), regions=regions)
     assert picture is not None
