@@ -15,6 +15,7 @@ from engine.bench.measuring import percentiles
 from engine.control.outgoing.sender import Sender
 from engine.errors import ChildError
 from engine.osc import encode_message
+from engine.params.looks import PLAIN
 from engine.values import PublishedFrame
 
 PROMPTS: Final = ("a forest of glass", "a sea of fire")
@@ -22,7 +23,7 @@ STEADY_FRAMES: Final = 12  # without a change: the last launch has its full effe
 STEADY_PICTURES: Final = 8  # also of a child that stands still for seconds
 MAX_WAIT_BARS: Final = 16
 DIFFERS: Final = 1.0  # mean difference of two frames, of 255; the dither of a still picture makes 0.1
-STILL: Final = {
+STILL: Final = PLAIN | {
     "/mode": "simple",
     "/sd/source": "video",
     "/sd/crossfade_s": 0.0,
@@ -31,7 +32,7 @@ STILL: Final = {
     "/tempo/source": "manual",
     "/safety/flash_guard": False,  # two pictures in turn may be a flash
 }
-"""A picture that changes with the prompt only."""
+"""A picture that changes with the prompt only: a trail moves further in a frame that is late."""
 
 
 def still_picture(path: Path) -> str:
