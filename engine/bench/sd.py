@@ -73,8 +73,8 @@ def _measure(asked: SdBench, progress: Progress) -> dict[str, Any]:
         if asked.pan:
             progress(f"{shape}: a slow pan", (done + 1) / len(shapes))
             result.setdefault("pan", {})[shape] = bench.pan(min(asked.size), asked.pan)
-        progress(f"{shape}: a ControlNet", (done + 1) / len(shapes))
-        result.setdefault("controls", {})[shape] = bench.controls(min(asked.size))
+            progress(f"{shape}: a ControlNet", (done + 1) / len(shapes))
+            result.setdefault("controls", {})[shape] = bench.controls(min(asked.size))
         progress(f"{shape}: the upscaler", (done + 1) / len(shapes))
         result.setdefault("upscale", {})[shape] = bench.upscale(min(asked.size))
         bench.close()

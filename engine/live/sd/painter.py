@@ -132,7 +132,7 @@ class Painter:
         ticket = Ticket(time_s, self._seen(picture))
         sent = self._device_copies.send("source", picture) if isinstance(picture, np.ndarray) else picture[None]
         rgb = sent[..., :3]
-        pictures = self._control_images.pictures(rgb, second, self._last, also=self._references.moving)
+        pictures = self._control_images.pictures(rgb, second, self._last, also=self._references.live)
         drawn = self._control_images.drawn
         key = ("encode", *((of, shown.shape) for of, shown in pictures.items()), self._size, drawn)
         encoded = self._vae_calls[0].run(key, (partial(self._encode, drawn),), pictures)
@@ -202,7 +202,7 @@ class Painter:
     def kind(self) -> tuple[object, ...]:
         """Equal for calls that have the same pieces, which take the same times."""
         used = tuple((control.number, control.image) for control in self._control_images.used)
-        kept = self._references.moving, len(self._region_weights), self._amount > 0.0
+        kept = self._references.live, len(self._region_weights), self._amount > 0.0
         return self.work, self.steps, self._is_enlarged, used, kept
 
     @property
@@ -385,9 +385,9 @@ class Painter:
     def _conditioning(self, pictures: "State") -> "Cond":
         """The texts and reference pictures, with the one that moves, if there is one."""
         references = self._references
-        if not references.moving:
+        if not references.live:
             return self._cond
-        shown = references.inputs(pictures[references.moving])
+        shown = references.inputs(pictures[references.live])
         key = ("ip_adapter", shown["rgb"].shape, self._size)
         tokens = self._vae_calls[0].run(key, (partial(references.encoded, self._pixels.fitted),), shown)["tokens"]
         self.clock.end("ip_adapter")

@@ -31,7 +31,7 @@ class References:
         self._pictures: list[np.ndarray | None] = [None] * len(REFERENCES)
         self.still: tuple[tuple[np.ndarray, float], ...] = ()
         """The pictures, (H, W, 3) uint8, with their weights."""
-        self.moving = ""
+        self.live = ""
         """The picture that moves: `source`, `second` or `last`; "": none."""
         self._beside: State = {}
         """The mix of `still`, and the share of the moving one in both."""
@@ -44,12 +44,12 @@ class References:
                 self._pictures[place] = self._read(file, place)
         pairs = zip(self._pictures, settings.references, strict=False)
         self.still = tuple((picture, weight) for picture, (_, weight) in pairs if picture is not None)
-        adapter, self.moving = self._adapter, ""
+        adapter, self.live = self._adapter, ""
         if adapter is None:
             return
         adapter.set_scale(settings.reference_scale, settings.reference_blocks)
-        if settings.moving != "off" and settings.weight_live:
-            self.moving = settings.moving
+        if settings.live != "off" and settings.weight_live:
+            self.live = settings.live
             mixed, total = adapter.mixed(self.still)
             share = settings.weight_live / (total + settings.weight_live)
             self._beside = {"mixed": mixed, "share": mixed.new_full((), share)}

@@ -117,7 +117,7 @@ class DiffusionSettings:
     words: Words
     references: tuple[tuple[str, float], ...]
     """File ("" for none) and weight of each of the IP-Adapter's REFERENCES."""
-    moving: str
+    live: str
     """A reference picture that moves: `source`, `second` or `last`; or `off`."""
     weight_live: float
     reference_scale: float
@@ -172,7 +172,7 @@ class DiffusionSettings:
     @property
     def sees_second(self) -> bool:
         """True if a ControlNet in use has a control image of the second picture, or the IP-Adapter sees it."""
-        return self.moving == "second" or any(
+        return self.live == "second" or any(
             control.scale != 0.0 and control.sees != MASKS_SOURCE and control.of == "second"
             for control in self.controls
         )
@@ -195,7 +195,7 @@ def read_settings(values: Mapping[str, Any]) -> DiffusionSettings:
             numbered=tuple((value(f"prompts/{n}/text"), value(f"prompts/{n}/weight")) for n in PROMPTS),
         ),
         references=tuple((value(f"ip_adapter/image{end}"), value(f"ip_adapter/weight{end}")) for end in REFERENCES),
-        moving=value("ip_adapter/live"),
+        live=value("ip_adapter/live"),
         weight_live=value("ip_adapter/weight_live"),
         reference_scale=value("ip_adapter/scale"),
         reference_blocks=tuple(value(f"ip_adapter/{block}") for block in ("down", "mid", "up")),
