@@ -10,9 +10,11 @@ advantage.
 
 import itertools
 import statistics
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -64,17 +66,20 @@ def _measure(asked: SdBench, progress: Progress) -> dict[str, Any]:
     cases = [(size, count) for size in asked.size for count in asked.steps]
     for done, shape in enumerate(shapes):
         progress(f"{shape}: loading", done / len(shapes))
-        bench = _ShapeBench(shape, place, asked.accelerator)
+        bench = _ShapeBench(shape, place, asked)
         result[shape] = {}
         for number, (size, count) in enumerate(cases):
             name = f"{size}x{size}, {count} {'step' if count == 1 else 'steps'}"
             progress(f"{shape} {name}", (done + number / len(cases)) / len(shapes))
-            result[shape][name] = bench.measure(size, count, asked.seconds)
+            result[shape][name] = bench.measure(size, count)
         if asked.pan:
             progress(f"{shape}: a slow pan", (done + 1) / len(shapes))
             result.setdefault("pan", {})[shape] = bench.pan(min(asked.size), asked.pan)
             progress(f"{shape}: a ControlNet", (done + 1) / len(shapes))
             result.setdefault("controls", {})[shape] = bench.controls(min(asked.size))
+            progress(f"{shape}: an IP-Adapter", (done + 1) / len(shapes))
+            if figures := bench.reference(min(asked.size)):
+                result.setdefault("ip_adapter", {})[shape] = figures
         progress(f"{shape}: the upscaler", (done + 1) / len(shapes))
         result.setdefault("upscale", {})[shape] = bench.upscale(min(asked.size))
         bench.close()
@@ -102,21 +107,20 @@ def copied(painted: Any) -> np.ndarray:
 class _ShapeBench:
     """One model, and diffusers' pipeline around its modules."""
 
-    def __init__(self, shape: str, place: "MeasuredDevice", accelerator: str) -> None:
+    def __init__(self, shape: str, place: "MeasuredDevice", asked: SdBench) -> None:
         from engine.models.sd.accelerators import accelerate, require_accelerator
         from engine.models.sd.timing import DiffusersBaseline
 
-        self._shape = shape
+        self._shape, self._place, self._seconds = shape, place, asked.seconds
         self._rival = DiffusersBaseline(shape, place, PROMPT)
         self._model = self._rival.model
-        self._model.spec = replace(self._model.spec, accelerator=accelerator)
+        self._model.spec = replace(self._model.spec, accelerator=asked.accelerator)
         require_accelerator(self._model.spec, self._model.device)
         accelerate(self._model)
-        self._is_plain = accelerator == "none"
+        self._is_plain = asked.accelerator == "none"
 
-    def measure(self, side: int, steps: int, seconds: float) -> dict[str, Any]:
+    def measure(self, side: int, steps: int) -> dict[str, Any]:
         """One size and number of real steps: ours with and without graphs, theirs both ways, alternating."""
-        from engine.models.call_times import in_turn_s
         from engine.models.sd.shapes import gflop
 
         picture = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
@@ -138,11 +142,10 @@ class _ShapeBench:
 
         wait = self._rival.wait
         times_ms = alone_ms(
-            calls, rounds=MIN_CALLS, seconds=seconds / 2, warm_up=WARM_UP_CALLS, wait=wait, after=read_stages
+            calls, rounds=MIN_CALLS, seconds=self._seconds / 2, warm_up=WARM_UP_CALLS, wait=wait, after=read_stages
         )
         ms = {name: statistics.median(times) for name, times in times_ms.items()}
-        runs_s = in_turn_s(calls, wait, rounds=MIN_RUNS, seconds=seconds / 2, min_calls=CALLS_A_RUN)
-        fps = {name: 1.0 / statistics.median(each) for name, each in runs_s.items()}
+        fps = {name: 1.0 / each for name, each in self._times_s(calls).items()}
         work = gflop(self._shape, side, side)
         work_gflop = work["encode"] + steps * work["unet"] + work["decode"]
         result: dict[str, Any] = {
@@ -165,7 +168,6 @@ class _ShapeBench:
     def pan(self, side: int, frames: int) -> dict[str, Any]:
         """A pan by eight pixels a frame, with and without /sd/consistency: flicker, and time a picture; also the time
         with prompts by region."""
-        from engine.models.call_times import in_turn_s
         from engine.models.sd.consistency import flicker
 
         world = panorama(side, frames)
@@ -187,8 +189,7 @@ class _ShapeBench:
         of_regions = {f"/sd/prompts/{n}/text": f"{PROMPT}, {n}" for n in range(1, 5)} | {"/sd/regions": True}
         calls = {str(amount): paint(painter) for amount, painter in painters.items()}
         calls["regions"] = paint(self._painter(side, 2, has_graphs=True, **of_regions))
-        taken_s = in_turn_s(calls, self._rival.wait, rounds=MIN_RUNS, min_calls=CALLS_A_RUN)
-        times = {name: statistics.median(each) for name, each in taken_s.items()}
+        times = self._times_s(calls)
         return {
             "consistency": PAN_AMOUNT,
             "flicker": round(steady, 2),
@@ -200,8 +201,6 @@ class _ShapeBench:
 
     def controls(self, side: int) -> dict[str, Any]:
         """The time of a picture with a ControlNet, by what it sees, compared with that without one, in turn."""
-        from engine.models.call_times import in_turn_s
-
         plain = self._painter(side, 2, has_graphs=True)
         self._rival.add_controls()
         black = np.zeros((side, side, 3), np.uint8)
@@ -209,10 +208,29 @@ class _ShapeBench:
         for sees in ("input", "edges", "soft", "depth", "pose"):
             values = {"/sd/controlnet/1/enable": True, "/sd/controlnet/1/source": sees}
             calls[sees] = partial(self._painter(side, 2, has_graphs=True, **values).paint, black)
-        taken_s = in_turn_s(calls, self._rival.wait, rounds=MIN_RUNS, min_calls=CALLS_A_RUN)
+        times = self._times_s(calls)
         self._model.controlnets, self._model.detectors = (), {}
-        times = {sees: statistics.median(each) for sees, each in taken_s.items()}
         ratios = {f"{sees}_times_the_time": round(times[sees] / times["none"], 3) for sees in times if sees != "none"}
+        return {"size": side, **ratios}
+
+    def reference(self, side: int) -> dict[str, Any] | None:
+        """The time of a picture with an IP-Adapter, by whether its reference picture moves, compared with that without
+        one, in turn; None if there is none for this model."""
+        from engine.models.sd.timing import model_with_adapter
+
+        adapted = model_with_adapter(self._shape, self._place) if self._is_plain else None
+        if adapted is None:
+            return None
+        picture = panorama(side, 0)
+        with tempfile.TemporaryDirectory(prefix="multiverse-bench-", ignore_cleanup_errors=True) as folder:
+            file = str(Path(folder, "reference.png"))
+            cv2.imwrite(file, picture)
+            still = self._painter(side, 2, has_graphs=True, model=adapted, **{"/sd/ip_adapter/image": file})
+        live = self._painter(side, 2, has_graphs=True, model=adapted, **{"/sd/ip_adapter/live": "source"})
+        painters = {"none": self._painter(side, 2, has_graphs=True), "still": still, "live": live}
+        calls: dict[str, Call] = {name: partial(painter.paint, picture) for name, painter in painters.items()}
+        times = self._times_s(calls)
+        ratios = {f"{name}_times_the_time": round(times[name] / times["none"], 3) for name in ("still", "live")}
         return {"size": side, **ratios}
 
     def upscale(self, side: int) -> dict[str, Any]:
@@ -240,8 +258,17 @@ class _ShapeBench:
         del self._model
         self._rival.close()
 
-    def _painter(self, side: int, steps: int, *, has_graphs: bool, **more: Any) -> Any:
-        """A painter as in the child, past its first picture. `steps` real steps: twice as many at half strength."""
+    def _times_s(self, calls: dict[str, Call]) -> dict[str, float]:
+        """The time of each call in a row, in turn with the others."""
+        from engine.models.call_times import in_turn_s
+
+        wait, seconds = self._rival.wait, self._seconds / 2
+        taken = in_turn_s(calls, wait, rounds=MIN_RUNS, seconds=seconds, min_calls=CALLS_A_RUN)
+        return {name: statistics.median(each) for name, each in taken.items()}
+
+    def _painter(self, side: int, steps: int, *, has_graphs: bool, model: Any = None, **more: Any) -> Any:
+        """A painter as in the child, past its first picture. `steps` real steps: twice as many at half strength.
+        `model`: another one than the measured."""
         from engine.live.sd.painter import Painter
         from engine.live.sd.settings import read_settings
         from engine.models.graphs import DirectCalls, calls_for
@@ -254,7 +281,7 @@ class _ShapeBench:
                 raise ModelError(line)
             compiled.append(line)
 
-        painter = Painter(self._model, note=note, calls=calls_for if has_graphs else lambda *_: DirectCalls())
+        painter = Painter(model or self._model, note=note, calls=calls_for if has_graphs else lambda *_: DirectCalls())
         values = {"/sd/prompt": PROMPT, "/sd/width": side, "/sd/height": side, **more}
         painter.take(read_settings(values | {"/sd/steps": 2 * steps, "/sd/strength": 0.5}))
         black = np.zeros((side, side, 3), np.uint8)

@@ -1,0 +1,56 @@
+"""`multiverse bench sd` with the tiny shape: each of its parts, a model that fails, compiled parts."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from engine.bench import sd
+from tests.cli.conftest import Said
+from tests.support.long_form import only_soak
+
+
+def assert_sd(found: dict[str, Any], case_name: str) -> None:
+    assert found["matmul_tflops"] > 0
+    assert "limit" not in str(found), "no figure is a limit: convolutions may exceed a matrix product"
+    assert "gain from CUDA graphs" in found["unverified without a device"]
+    assert list(found["tiny"]) == [case_name]
+    case = found["tiny"][case_name]
+    assert {"encode_ms", "unet_ms", "decode_ms", "memory_mb", "ms"} <= set(case)
+    assert case["tflops"] == pytest.approx(case["gflop"] * case["fps"] / 1000.0, rel=0.05)
+    assert found["pan"]["tiny"]["flicker"] > 0 and found["upscale"]["tiny"]["upscale_ms"] > 0
+    seen = {name.removesuffix("_times_the_time"): ratio for name, ratio in found["controls"]["tiny"].items()}
+    assert min(seen[sees] for sees in ("input", "edges", "soft", "depth", "pose")) > 0.0, seen
+    assert min(found["ip_adapter"]["tiny"][f"{way}_times_the_time"] for way in ("still", "live")) > 0.0
+    for way in ("call", "tensors"):
+        assert case["fps"] > 0 and case[f"diffusers_{way}_fps"] > 0 and case[f"diffusers_{way}_ms"] > 0
+        ratio = case["fps"] / case[f"diffusers_{way}_fps"]
+        assert case[f"times_diffusers_{way}"] == pytest.approx(ratio, rel=0.01)
+
+
+def test_every_part_has_figures_and_a_model_that_cannot_be_loaded_takes_none_of_them(
+    bench_here: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sd, "MIN_CALLS", 1)
+    monkeypatch.setattr(sd, "CALLS_A_RUN", 1)
+    words = "--shape tiny --shape sd3 --size 64 --steps 1 --seconds 0 --pan 6 --device cpu --json"
+    said = bench_here("bench", "sd", *words.split())
+    reason = "shape sd3: not one of sd15, sd-turbo, sdxl-turbo, ssd-1b, sdxs, tiny"
+    assert (said.code, said.err) == (1, f"multiverse: sd3: loading: {reason}\n")
+    result = json.loads(said.out)
+    assert result["failed"] == {"part": "sd3: loading", "reason": reason}
+    assert_sd(result, "64x64, 1 step")
+
+
+def test_an_accelerator_that_no_live_picture_can_have_is_refused(bench_here: Callable[..., Said]) -> None:
+    said = bench_here("bench", "sd", "--size", "64", "--steps", "1", "--accelerator", "deepcache", "--device", "cpu")
+    assert said.code == 1 and "accelerator deepcache: it reuses features" in said.err
+
+
+@only_soak
+def test_sd_is_measured_when_its_parts_are_compiled(bench_here: Callable[..., Said]) -> None:
+    words = "--size 64 --steps 2 --accelerator inductor --seconds 0 --pan 6 --device cpu --json"
+    said = bench_here("bench", "sd", *words.split())
+    result = json.loads(said.out)
+    assert (said.code, result["accelerator"]) == (0, "inductor") and result["tiny"]["64x64, 2 steps"]["fps"] > 0
