@@ -85,7 +85,7 @@ def play(screen: Screen) -> Iterator[Callable[[WindowSink, PublishedFrame], None
 
     def publish(sink: WindowSink, frame: PublishedFrame) -> None:
         def run() -> None:
-            with suppress(AssertionError, SinkError):  # closed
+            with suppress(AssertionError, AttributeError, SinkError):  # closed, perhaps during a publication
                 while not is_over.wait(0.02):
                     sink.publish(frame)
 

@@ -71,7 +71,7 @@ def test_a_held_pad_flashes_its_look(perform: Visit, stage: Stage) -> None:
     perform.page.mouse.up()
     shows(stage, "Aurora")
     pad(perform, "Aurora", ".is-on")
-    assert perform.page.locator("#prepared.is-empty").count() == 1, "a hold prepares nothing"
+    perform.page.locator("#prepared.is-empty").wait_for()  # a hold prepares nothing
     perform.page.mouse.down()
     shows(stage, "Ink")
     perform.page.evaluate("dispatchEvent(new Event('blur'))")  # another window comes to the front

@@ -331,13 +331,15 @@ def test_a_preset_keeps_the_order_of_its_bundle_and_can_be_loaded_in_the_one_tha
     assert "new" in desk.failed("/preset/load", "new")
 
 
-def test_a_look_that_waits_for_its_beat_may_be_a_new_file_and_may_be_renamed(desk: Desk) -> None:
+def test_a_look_that_waits_for_its_beat_may_be_a_new_file_and_may_be_renamed(desk: Desk, wait_for: Any) -> None:
     folder = Path(desk.engine.config.presets)
     desk.done("/preset/save", "plain")
     desk.done("/engine/notify", 1)
     desk.engine.params.set("/tempo/source", "manual")
-    desk.engine.params.set("/tempo/bpm", 120.0)
-    desk.client.send(encode_message("/tempo/reset", 1))  # the next four bars begin in 8 s
+    desk.engine.params.set("/tempo/bpm", 60.0)
+    desk.client.send(encode_message("/tempo/reset", 1))  # the next four bars begin in 16 s
+    pulse = desk.engine._parts.desk.tempo.read_pulse
+    wait_for(lambda: pulse().bpm == 60.0 and pulse().beat % 16 < 2, "the new count")
     (folder / "fresh.toml").write_text((folder / "plain.toml").read_text())
     desk.client.send(encode_message("/preset/load", "fresh", 0, "4_bars"))
     assert desk.answers_up_to("/launch/queued", "/fail")[-1].args[0] == "fresh"
