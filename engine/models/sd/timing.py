@@ -13,7 +13,7 @@ from engine.models.device_work import device_wait, free_memory
 from engine.models.places import MeasuredDevice
 from engine.models.sd.model import DiffusionModel
 from engine.models.sd.plan.ip_adapter_file import ADAPTERS, ENCODER, examine_ip_adapter
-from engine.models.sd.shapes import build, build_pipeline
+from engine.models.sd.shapes import SHAPES, build, build_pipeline
 
 SMALL_DEPTH: dict[str, Any] = {
     "backbone_config": {"model_type": "dinov2", "hidden_size": 16, "num_attention_heads": 2, "num_hidden_layers": 4}
@@ -23,11 +23,11 @@ SMALL_DEPTH: dict[str, Any] = {
     "fusion_hidden_size": 8,
 }
 SMALL_POSE: dict[str, Any] = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "out_indices": [2]}
-VIT_H: dict[str, Any] = {"hidden_size": 1280, "intermediate_size": 5120, "num_hidden_layers": 32}
-VIT_H |= {"num_attention_heads": 16, "patch_size": 14, "projection_dim": 1024}
+LARGE_VISION: dict[str, Any] = {"hidden_size": 1280, "intermediate_size": 5120, "num_hidden_layers": 32}
+LARGE_VISION |= {"num_attention_heads": 16, "patch_size": 14, "projection_dim": 1024}
 SMALL_VISION: dict[str, Any] = {"hidden_size": 32, "intermediate_size": 37, "num_hidden_layers": 2}
 SMALL_VISION |= {"num_attention_heads": 4, "image_size": 32, "patch_size": 8, "projection_dim": 32}
-"""Image encoders: that of the published IP-Adapters; one for a CPU."""
+"""Image encoders: ViT-H, which the published IP-Adapters see by; one for a CPU."""
 IMAGE_TOKENS = 4
 
 Call = Callable[[], object]
@@ -129,25 +129,25 @@ def model_with_adapter(shape: str, place: MeasuredDevice) -> DiffusionModel | No
     from engine.models.sd.attention import share_weights
     from engine.models.sd.ip_adapter import IpAdapter
 
-    model = build(shape, place.device, place.dtype)
-    if model.family not in ADAPTERS:
+    if SHAPES[shape].family not in ADAPTERS:
         return None
-    usual: Any = AttnProcessor2_0  # not annotated
-    model.unet.set_attn_processor(usual())  # an adapter's come before those of share_weights
-    config = CLIPVisionConfig(**(SMALL_VISION if model.device.type == "cpu" else VIT_H))
+    model = build(shape, place.device, place.dtype)
+    model.unet.set_attn_processor(AttnProcessor2_0())  # type: ignore[no-untyped-call]  # the usual, before an adapter's
+    config = CLIPVisionConfig(**(SMALL_VISION if model.device.type == "cpu" else LARGE_VISION))
     width = model.unet.config.cross_attention_dim
-    shapes = {"proj.weight": (IMAGE_TOKENS * width, config.projection_dim), "proj.bias": (IMAGE_TOKENS * width,)}
-    shapes |= {"norm.weight": (width,), "norm.bias": (width,)}
-    tensors = {f"image_proj.{name}": torch.randn(sizes) for name, sizes in shapes.items()}
-    crossing = [name.removesuffix(".processor") for name in model.unet.attn_processors if ".attn2." in name]
-    for number, name in enumerate(crossing):
-        inner = model.unet.get_submodule(name).to_k.out_features
+    tensors = {f"image_proj.norm.{name}": torch.randn(width) for name in ("weight", "bias")}
+    tensors["image_proj.proj.weight"] = torch.randn(IMAGE_TOKENS * width, config.projection_dim)
+    tensors["image_proj.proj.bias"] = torch.randn(IMAGE_TOKENS * width)
+    crossing = [layer for name, layer in model.unet.named_modules() if name.endswith(".attn2")]
+    for number, layer in enumerate(crossing):
         for part in ("to_k_ip", "to_v_ip"):
-            tensors[f"ip_adapter.{2 * number + 1}.{part}.weight"] = torch.randn(inner, width) / width**0.5
+            tensors[f"ip_adapter.{2 * number + 1}.{part}.weight"] = 0.03 * torch.randn(layer.to_k.out_features, width)
     with TemporaryDirectory(prefix="multiverse-bench-", ignore_cleanup_errors=True) as folder:
         file, encoder = Path(folder, "ip-adapter.safetensors"), Path(folder, ENCODER)
         save_file(tensors, file)
-        CLIPVisionModelWithProjection(config).save_pretrained(encoder)
+        with torch.device(place.device):
+            vision: Any = CLIPVisionModelWithProjection(config)
+        vision.to("cpu", place.dtype).save_pretrained(encoder)
         CLIPImageProcessor(size=config.image_size, crop_size=config.image_size).save_pretrained(encoder)
         files = examine_ip_adapter(str(file), str(encoder), None)
         model.ip_adapter = IpAdapter(model.unet, files, model.device, place.dtype)
