@@ -14,7 +14,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 
 from engine.errors import AudioError
-from engine.system.media_file import open_media
+from engine.system.media_file import open_media, packets_of
 
 SEEK_LEAD_S = 0.2  # decoded before the sample that is wanted: a codec's first frames after a jump are not whole
 GAP_S = 0.1  # minimum gap between time stamps; smaller ones are rounding of the container's clock
@@ -23,7 +23,6 @@ SILENCE_S = 1.0  # written at a time, so that a long gap does not fill the memor
 ZERO_BASED_FORMATS = ("mov", "matroska")  # their time 0 is the start of the file; a transport stream begins at any time
 EXACT_FORMATS = ("mov", "matroska", "avi", "asf", "flac", "aiff")  # others estimate their length from the bit rate
 MAX_PLANES = 8  # PyAV crashes when it reads a frame of more
-BAD_READS = 16  # after this many failed reads in a row the rest counts as unreadable
 
 
 class DecodedTrack:
@@ -116,23 +115,13 @@ class DecodedTrack:
         return container, stream
 
     def _decoded(self, container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
-        packets = container.demux(stream)
-        bad_reads = bad_packets = 0
-        while bad_reads < BAD_READS:
-            try:
-                packet = next(packets)
-                bad_reads = 0
-            except StopIteration:
-                break
-            except (av.FFmpegError, OSError):
-                bad_reads += 1
-                packets = container.demux(stream)  # a failed generator ends; a new one resumes after the damage
-                continue
+        damage: list[str] = []
+        for packet in packets_of(container, stream, damage.append):
             try:
                 yield from stream.decode(packet)
-            except av.FFmpegError:
-                bad_packets += 1
-        if bad_packets or bad_reads:
+            except av.FFmpegError as error:
+                damage.append(str(error))
+        if damage:
             self.notes.append("damaged: parts that cannot be decoded are silent or left out")
 
     def _gap(self, samples: int) -> Iterator[np.ndarray]:

@@ -1,4 +1,4 @@
-"""Writes a video with the source's pictures replaced. Keeps rate, time stamps, pixel aspect, colour tags and sound.
+"""Writes a video with the source's pictures replaced. Keeps rate, time stamps, pixel aspect, colours and sound.
 
 Formats and encoders are those of recordings (movie_file.py), plus .mkv and .webm. Pictures are written upright, without
 a rotation tag, and with 8 bits. 4:2:0 needs even sides, so an odd side is padded by one pixel. No B-frames: decoding
@@ -24,9 +24,9 @@ from engine.sinks.movie_file import (
     container_of,
     make_repeatable,
 )
+from engine.sinks.source_tracks import SourceTracks, film_tags
 from engine.sinks.whole_file import partial_path
 from engine.sources.pixels import VideoLook
-from engine.sources.stream_copy import StreamCopy
 from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place, remove_file
 from engine.system.file_names import name_for_ffmpeg
 from engine.system.translate_errors import reason_of, translate_errors
@@ -68,15 +68,16 @@ class PictureVideo:
         size: tuple[int, int],
         look: VideoLook,
         every: int = 1,
-        sound_from: Path | None = None,
+        tracks_from: Path | None = None,
+        end_s: Fraction | None = None,
         shown_as: Path | None = None,
         is_piece: bool = False,
         made_with: MadeWith | None = None,
     ) -> None:
         """The suffix of `path` decides the format. `size`: width and height of the pictures. `every`: only each
-        `every`-th picture of the source is written. `sound_from`: file whose sound is copied. `shown_as`: the user's
-        file, for messages. `is_piece`: one of several that are joined later, so its index need not be moved to the
-        front. `made_with`: the film's comment."""
+        `every`-th picture of the source is written. `tracks_from`: file whose sound and other tracks are taken, up to
+        `end_s` or the last picture. `shown_as`: the user's file, for messages. `is_piece`: one of several that are
+        joined later, so its index need not be moved to the front. `made_with`: the film's comment."""
         self.path = path
         self.notes: list[str] = []
         self._shown = shown_as or path
@@ -95,7 +96,7 @@ class PictureVideo:
         self._newest_pts: int | None = None
         self._reformatter = VideoReformatter()
         self._end_s = Fraction(0)
-        self._sound: StreamCopy | None = None
+        self._tracks: SourceTracks | None = None
         with self._errors():
             self._container = av.open(
                 name_for_ffmpeg(self._partial),
@@ -107,11 +108,18 @@ class PictureVideo:
             with self._errors():
                 self._stream = add_video(self._container, form.codec, rate, form.offline)
                 self._set_up(width + width % 2, height + height % 2, rate)
-                if made_with is not None:
-                    self._container.metadata["comment"] = made_with.text
-            if sound_from is not None and look.sound:
-                self._sound = StreamCopy(sound_from, self._container, has_early=not form.has_fixed_rate)
-                self._add_sound(self._sound)
+                if tracks_from is not None and look.has_tracks:
+                    counted = rate if every == 1 else None
+                    self._tracks = SourceTracks(
+                        tracks_from,
+                        self._container,
+                        self._stream,
+                        form,
+                        shown=self._shown.name,
+                        rate=counted,
+                        end_s=end_s,
+                    )
+                self._container.metadata.update(film_tags(made_with, self._tracks))
         except BaseException:
             self.discard()
             raise
@@ -138,28 +146,25 @@ class PictureVideo:
             self._newest_pts = frame.pts = pts
             frame.time_base = self._time_base
             frame.duration = max(round((end_s - start_s) / self._time_base), 1)
-            if self._sound is not None:
-                self._sound.copy_until(start_s)
+            if self._tracks is not None:
+                self._tracks.write_until(start_s)
             self._container.mux(self._stream.encode(frame))
         self._end_s = end_s
 
     def finish(self) -> None:
         with self._errors():
             self._container.mux(self._stream.encode(None))
-            if self._sound is not None:
-                self._sound.copy_until(self._end_s)
-                self._sound.close()
-                if self._sound.damage:
-                    self.notes.append(
-                        f"{self._shown.name}: sound ends where the source is damaged ({self._sound.damage})"
-                    )
+            if self._tracks is not None:
+                self._tracks.write_until(self._end_s)
+                self._tracks.finish()
+                self.notes += self._tracks.notes
             self._container.close()
             move_into_place(self._partial, self.path, timeout_s=MAX_HELD_JOB_S)
 
     def discard(self) -> None:
         """Remove everything that was written."""
-        if self._sound is not None:
-            self._sound.close()
+        if self._tracks is not None:
+            self._tracks.close()
         with suppress(av.FFmpegError, OSError):  # closing may be what failed
             self._container.close()
         with suppress(OSError):  # the first error was reported already, and the folder is removed anyway
@@ -179,14 +184,6 @@ class PictureVideo:
         codec.color_primaries = look.tags.primaries
         codec.color_trc = self._transfer
         codec.colorspace = BT470BG_MATRIX if form.is_full_range else look.tags.matrix
-
-    def _add_sound(self, sound: StreamCopy) -> None:
-        for track in sound.streams.audio:
-            if not sound.add(track):
-                self.notes.append(
-                    f"{self._shown.name}: its sound ({track.codec.canonical_name}) cannot be copied into this format "
-                    "(.mkv holds any); the video is silent"
-                )
 
     def _range_of(self, form: Format) -> ColorRange:
         """Full range for Motion JPEG, limited for ProRes; other codecs keep the source's range."""

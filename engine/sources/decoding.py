@@ -19,10 +19,9 @@ from av.video.stream import VideoStream
 from engine.errors import SourceError
 from engine.sources.live import SILENT_S
 from engine.sources.stream import OPEN_TIMEOUT_S, shown_address
-from engine.system.media_file import open_media
+from engine.system.media_file import open_media, packets_of
 
 DECODE_THREADS = 2  # live; more would compete with drawing for cores
-BAD_READS = 16  # after this many failed reads in a row the rest of the file counts as unreadable
 RECONNECTS = {"reconnect": "1"}  # a server may close the connection if we read too slowly
 ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # FFmpeg's own decoders drop WebM's transparency
 USUAL_FPS = Fraction(25)  # for a file with neither time stamps nor a rate
@@ -131,7 +130,7 @@ def _decode(
         return frames
 
     awaited = AwaitedPictures(stream, Fraction(container.start_time or 0, av.time_base), report_lost)
-    for packet in _packets(container, stream, on_corrupt):
+    for packet in packets_of(container, stream, on_corrupt):
         awaited.send(packet)
         try:
             frames = decoder.decode(packet)
@@ -147,27 +146,6 @@ def _decode(
         for frame in _decoded_again(path, awaited.stamps):
             yield from checked(awaited.take(frame))
     yield from checked(awaited.flush())
-
-
-def _packets(
-    container: InputContainer, stream: VideoStream, on_corrupt: Callable[[str], None]
-) -> "Iterator[Packet[VideoStream]]":
-    packets = container.demux(stream)
-    bad_reads = 0
-    while True:
-        try:
-            packet = next(packets)
-        except StopIteration:
-            return
-        except (av.FFmpegError, OSError) as error:
-            bad_reads += 1
-            on_corrupt(str(error.strerror))
-            if bad_reads == BAD_READS or isinstance(error, av.ExitError):  # a server stopped sending
-                return
-            packets = container.demux(stream)  # a failed generator ends; a new one resumes after the damage
-            continue
-        bad_reads = 0
-        yield packet
 
 
 def _decoded_again(path: Path | str, stamps: frozenset[int]) -> Iterator[DecodedFrame]:

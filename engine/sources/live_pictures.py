@@ -85,7 +85,9 @@ class LivePictures:
             self.close()
             raise SourceError(self._problem or f"{self.label}: delivers no picture")
         self.first = _picture(0, self._first, Fraction(0), 1 / self._rate)
-        self.look = VideoLook(rate=self._rate, time_base=TICK_S, pixel_aspect=Fraction(1), tags=UNTAGGED, sound=())
+        self.look = VideoLook(
+            rate=self._rate, time_base=TICK_S, pixel_aspect=Fraction(1), tags=UNTAGGED, has_tracks=False
+        )
 
     def read(self, every: int, limit: int | None, start: int = 0) -> Iterator[InputPicture]:
         """Yield the newest picture at each request, none twice, until `close`, `limit`, or the end of the stream. The

@@ -16,6 +16,7 @@ from engine.sources.decoding import TimedPicture, open_video, read_pass
 from engine.sources.pixels import UNTAGGED, VideoLook, changed_depth, look_of, to_rgb
 from engine.sources.still import is_still, read_still
 from engine.sources.stream import shown_address
+from engine.sources.stream_copy import timecode_of
 from engine.system.folder_files import list_files, walk_files
 from engine.system.small_file import open_regular
 
@@ -126,7 +127,7 @@ class VideoPictures:
             self._origin_s = Fraction(container.start_time or 0, 1_000_000)
             rate = stream.average_rate or stream.guessed_rate
             aspect = Fraction(stream.sample_aspect_ratio or 1)
-            sound = tuple(track.codec.canonical_name for track in container.streams.audio)
+            has_tracks = bool(len(container.streams) > 1 or container.chapters() or timecode_of(container))
             self.expected = stream.frames or (round(length_s * rate) if rate and length_s else None)
         reasons: list[str] = []
         timed = next(read_pass(path, reasons.append), None)
@@ -135,7 +136,7 @@ class VideoPictures:
             raise SourceError(f"{self.label}: no picture can be decoded{reason}")
         first_s = Fraction(timed.frame.pts or 0) * tick_s - self._origin_s
         self._first_s = round(first_s / tick_s) * tick_s if tick_s else first_s  # start is in microseconds
-        self.look = look_of(timed.frame, Fraction(timed.fps).limit_denominator(1001), tick_s, aspect, sound)
+        self.look = look_of(timed.frame, Fraction(timed.fps).limit_denominator(1001), tick_s, aspect, has_tracks)
         self.first = self._picture(0, timed)
         if line := changed_depth(timed.frame):
             self.counts.notes.append(f"{self._name}: {line}")
@@ -193,7 +194,7 @@ class FolderPictures:
         self.kind: Kind = "folder" if path.is_dir() else "picture"
         self.counts = ReadCounts()
         self.look = VideoLook(
-            rate=FOLDER_FPS, time_base=1 / FOLDER_FPS, pixel_aspect=Fraction(1), tags=UNTAGGED, sound=()
+            rate=FOLDER_FPS, time_base=1 / FOLDER_FPS, pixel_aspect=Fraction(1), tags=UNTAGGED, has_tracks=False
         )
         self.files: tuple[Path, ...] = (path,)
         if self.kind == "folder":

@@ -119,8 +119,8 @@ class VideoLook:
     pixel_aspect: Fraction
     """Width of a pixel divided by its height, in the upright picture."""
     tags: ColourTags
-    sound: tuple[str, ...]
-    """The codec of each sound track."""
+    has_tracks: bool
+    """True if its file has more than these pictures: sound, subtitles, chapters, timecode."""
 
 
 def changed_depth(first: DecodedFrame) -> str:
@@ -132,9 +132,7 @@ def changed_depth(first: DecodedFrame) -> str:
     return f"{bits} bits a colour are reduced to 8" if bits > 8 else ""
 
 
-def look_of(
-    first: DecodedFrame, rate: Fraction, tick_s: Fraction, aspect: Fraction, sound: tuple[str, ...]
-) -> VideoLook:
+def look_of(first: DecodedFrame, rate: Fraction, tick_s: Fraction, aspect: Fraction, has_tracks: bool) -> VideoLook:
     """The look of a video after `to_rgb`, from its first picture. `aspect`: of a pixel as coded, before rotation."""
     is_turned = round(first.rotation / 90) % 2 == 1
     is_rgb = first.format.is_rgb  # RGB has no matrix; the output will have one
@@ -151,5 +149,5 @@ def look_of(
         time_base=tick_s or 1 / rate,
         pixel_aspect=1 / aspect if is_turned else aspect,
         tags=tags,
-        sound=sound,
+        has_tracks=has_tracks,
     )

@@ -1,23 +1,29 @@
 """Copies streams of a file unchanged into another file: its sound with new pictures, or its pictures with new sound."""
 
 import io
+import itertools
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
+from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
-from av.container.streams import StreamContainer
 from av.stream import Stream
 
-from engine.system.media_file import open_media
+from engine.system.media_file import open_media, packets_of
 
 if TYPE_CHECKING:
     from av.packet import Packet
 
     _Packet = Packet[Stream]
 
+Span = tuple[Fraction, Fraction]
+"""Begin and end in seconds."""
+
+MIN_GAP_S = Fraction(3, 100)  # between time stamps of sound; smaller ones are the container's rounding
+MAX_TOLD = 4  # spans in a line
 MAX_UNTIMED = 64  # packets: a picture depends on one at most 16 later (the reference limit of H.264 and H.265)
 
 
@@ -26,28 +32,33 @@ class StreamCopy:
 
     def __init__(self, path: Path | str, into: OutputContainer, *, has_early: bool) -> None:
         """`has_early`: `into` accepts packets before time 0, such as AAC's priming; else they are dropped."""
-        self.damage = ""
-        """Why the source could not be read to its end, or ""."""
+        self.damage: list[str] = []
+        """Why parts of the source could not be read."""
+        self.lost: list[Span] = []
+        """Where copied sound has a gap, and the packets that `into` refused, because they are damaged."""
         self._into = into
-        self._source: InputContainer = open_media(path)
-        self.origin_s = Fraction(self._source.start_time or 0, 1_000_000)
+        self.source: InputContainer = open_media(path)
+        self.origin_s = Fraction(self.source.start_time or 0, 1_000_000)
         """Source time that becomes time 0 of the copies."""
         self._tracks: dict[int, Stream] = {}
         self._has_early = has_early
-        self._packets: Iterator[_Packet] | None = None
-        self._next: _Packet | None = None
+        self._packets = self._read()
+        self._waiting: list[_Packet] = []
 
-    @property
-    def streams(self) -> StreamContainer:
-        return self._source.streams
+    def is_chapters(self, stream: Stream) -> bool:
+        """True for the text track in which MP4 stores chapters a second time."""
+        return stream.type == "data" and stream.name == "bin_data" and bool(self.source.chapters())
 
-    @property
-    def metadata(self) -> dict[str, str]:
-        return self._source.metadata
-
-    @property
-    def has_chapters(self) -> bool:
-        return bool(self._source.chapters())
+    def chapters(self, end_s: Fraction | None = None) -> list[Any]:
+        """The chapters that begin before `end_s`, in PyAV's format, with the times of the copies."""
+        found = []
+        for chapter in self.source.chapters():
+            tick_s = chapter["time_base"] or Fraction(1)
+            shift = round(self.origin_s / tick_s)
+            begin, end = max(chapter["start"] - shift, 0), chapter["end"] - shift
+            last = end if end_s is None else int(end_s / tick_s)
+            found += [chapter | {"start": begin, "end": min(end, last)}] * (begin < min(end, last))
+        return found
 
     def add(self, stream: Stream) -> bool:
         """Add a stream to `into`; False if `into` cannot hold it. Add all before copying."""
@@ -60,17 +71,23 @@ class StreamCopy:
 
     def copy_until(self, end_s: Fraction | None) -> None:
         """Copy everything before `end_s`, from the start of the file; None for the rest."""
-        if self._packets is None:
-            self._packets = self._read()
-            self._next = next(self._packets, None)
-        while self._next is not None and (end_s is None or self._time_of(self._next) < end_s):
-            packet = self._next
-            packet.stream = self._tracks[packet.stream.index]
-            self._into.mux(packet)
-            self._next = next(self._packets, None)
+        self._into.start_encoding()  # its errors are none of a packet
+        waiting, self._waiting = self._waiting, []
+        for packet in itertools.chain(waiting, self._packets):
+            if end_s is None or self._time_of(packet) < end_s:
+                self._copy(packet)
+                continue
+            self._waiting.append(packet)
+            if packet.stream.type != "subtitle":  # some files store them long before they are shown
+                break
 
-    def close(self) -> None:
-        self._source.close()
+    def _copy(self, packet: "_Packet") -> None:
+        begin_s, length_s = self._time_of(packet), (packet.duration or 0) * packet.time_base
+        packet.stream = self._tracks[packet.stream.index]
+        try:
+            self._into.mux(packet)
+        except (av.InvalidDataError, av.ArgumentError):
+            self.lost.append((begin_s, begin_s + length_s))
 
     def _read(self) -> "Iterator[_Packet]":
         """Yield packets from time 0 on, in decoding order.
@@ -78,26 +95,25 @@ class StreamCopy:
         If the sound's times go back, as in an edited broadcast, it continues after the previous packet, as pictures do
         (decoding.py). That keeps them in sync; containers reject decreasing times anyway.
         """
-        tracks = [self._source.streams[index] for index in self._tracks]
+        tracks = [self.source.streams[index] for index in self._tracks]
         if not tracks:
             return
         newest: dict[int, tuple[int, int]] = {}  # start and end of the last packet of each track
-        try:
-            for packet in with_decoding_times(self._source.demux(tracks)):
-                assert packet.dts is not None  # set by `with_decoding_times`
-                shift = round(self.origin_s / packet.time_base)
-                packet.dts -= shift
-                if packet.pts is not None:
-                    packet.pts -= shift
-                if packet.stream.type == "audio":
-                    begins, ends = newest.get(packet.stream.index, (packet.dts - 1, packet.dts))
-                    if packet.dts <= begins:
-                        packet.pts = packet.dts = ends
-                    newest[packet.stream.index] = packet.dts, packet.dts + max(packet.duration or 0, 1)
-                if self._has_early or packet.dts >= 0 or packet.stream.type != "audio":
-                    yield packet
-        except (av.FFmpegError, OSError) as error:
-            self.damage = str(error.strerror)
+        for packet in with_decoding_times(packets_of(self.source, tracks, self.damage.append)):
+            assert packet.dts is not None  # set by `with_decoding_times`
+            shift = round(self.origin_s / packet.time_base)
+            packet.dts -= shift
+            if packet.pts is not None:
+                packet.pts -= shift
+            if packet.stream.type == "audio":
+                begins, ends = newest.get(packet.stream.index, (packet.dts - 1, packet.dts))
+                if packet.dts <= begins:
+                    packet.pts = packet.dts = ends
+                elif ends > begins + 1 and (packet.dts - ends) * packet.time_base > MIN_GAP_S:
+                    self.lost.append((ends * packet.time_base, packet.dts * packet.time_base))
+                newest[packet.stream.index] = packet.dts, packet.dts + max(packet.duration or 0, 1)
+            if self._has_early or packet.dts >= 0 or packet.stream.type != "audio":
+                yield packet
 
     @staticmethod
     def _time_of(packet: "_Packet") -> Fraction:
@@ -151,3 +167,34 @@ def can_hold(container: str, stream: Stream) -> bool:
         except (ValueError, av.FFmpegError):
             return False
     return True
+
+
+def timecode_of(container: InputContainer) -> str:
+    """The timecode of its first picture, 10:00:00:00, or ""."""
+    tags = [container.metadata, *(stream.metadata for stream in container.streams)]
+    return next((each[name] for each in tags for name in each if name.lower() == "timecode"), "")
+
+
+def track_name(stream: Stream) -> str:
+    """A name for the user: sound track 2 (deu, aac, 6 channels), counted from 1."""
+    alike = [each.index for each in stream.container.streams if each.type == stream.type]
+    facts = [stream.language or "", codec_name(stream)]
+    if isinstance(stream, AudioStream):
+        facts.append(f"{stream.channels} channels" if stream.channels > 1 else "mono")
+    kind = "sound" if stream.type == "audio" else stream.type
+    return f"{kind} track {alike.index(stream.index) + 1} ({', '.join(filter(None, facts))})"
+
+
+def codec_name(stream: Stream) -> str:
+    return stream.codec_context.codec.canonical_name if stream.codec_context else stream.name or "unknown"
+
+
+def at_times(spans: list[Span]) -> str:
+    """At 3.57-3.81 s, 7.00-7.26 s and 2 more; spans that touch are one."""
+    joined: list[Span] = []
+    for begin_s, end_s in sorted(spans):
+        if joined and begin_s <= joined[-1][1] + MIN_GAP_S:
+            begin_s, end_s = joined[-1][0], max(joined.pop()[1], end_s)
+        joined.append((begin_s, end_s))
+    told = ", ".join(f"{float(begin_s):.2f}-{float(end_s):.2f} s" for begin_s, end_s in joined[:MAX_TOLD])
+    return f"at {told}" + (f" and {len(joined) - MAX_TOLD} more" if len(joined) > MAX_TOLD else "")

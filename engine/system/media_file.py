@@ -1,7 +1,8 @@
 """Opens films and sounds for FFmpeg and libsndfile: regular files, and none that names other files."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.system.file_names import name_for_ffmpeg, name_for_libsndfile
 from engine.system.small_file import open_regular
@@ -9,11 +10,14 @@ from engine.system.small_file import open_regular
 if TYPE_CHECKING:
     import soundfile
     from av.container import InputContainer
+    from av.packet import Packet
+    from av.stream import Stream
 
 HEAD_BYTES = 4096
 LISTS = (b"ffconcat", b"#EXTM3U")
 MAX_FILM_PX = 8192 * 8192
 """Pixels of a picture in a film, twice 8K; a film of 1 MB with larger ones takes gigabytes."""
+BAD_READS = 16  # after this many failed reads in a row the rest of the file counts as unreadable
 
 
 def open_media(
@@ -36,6 +40,31 @@ def open_media(
         if stream.codec_context is not None:  # of a codec that is not known
             stream.codec_context.options = limits
     return container
+
+
+def packets_of(
+    container: "InputContainer", tracks: "Stream | list[Stream]", on_damage: Callable[[str], object]
+) -> "Iterator[Packet[Any]]":
+    """Yield the packets of these tracks. `on_damage` gets the reason of a failed read; reading goes on behind it, up to
+    16 failures in a row, or until a server stops sending."""
+    import av
+
+    packets = container.demux(tracks)
+    bad_reads = 0
+    while True:
+        try:
+            packet = next(packets)
+        except StopIteration:
+            return
+        except (av.FFmpegError, OSError) as error:
+            bad_reads += 1
+            on_damage(str(error.strerror))
+            if bad_reads == BAD_READS or isinstance(error, av.ExitError):
+                return
+            packets = container.demux(tracks)  # a failed generator ends; a new one resumes after the damage
+            continue
+        bad_reads = 0
+        yield packet
 
 
 def open_sound_file(path: Path) -> "soundfile.SoundFile":

@@ -40,7 +40,12 @@ def is_read_out(live: LivePictures) -> bool:
 
 def test_pictures_are_timed_by_their_arrival(open_live: Open, device: PipedCamera, clock: SteppedClock) -> None:
     live = open_live()
-    assert (live.kind, live.expected, live.look.sound, live.first.pixels.shape) == ("live", None, (), (32, 48, 3))
+    assert (live.kind, live.expected, live.look.has_tracks, live.first.pixels.shape) == (
+        "live",
+        None,
+        False,
+        (32, 48, 3),
+    )
     clock.advance(60)
     read = live.read(1, None)
     shown = []

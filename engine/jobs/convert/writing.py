@@ -14,14 +14,14 @@ import av
 import numpy as np
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
-from av.stream import Disposition, Stream
+from av.stream import Disposition
 
 from engine.errors import SinkError
 from engine.jobs.convert.formats import FORMS, Form
 from engine.jobs.convert.sounds import Sound
 from engine.jobs.convert.tags import Tags, TagSource, copy_with_tags, lost_line, read_tags
 from engine.sinks.movie_file import SAME_BYTES
-from engine.sources.stream_copy import StreamCopy, can_hold
+from engine.sources.stream_copy import StreamCopy, at_times, can_hold, codec_name, track_name
 from engine.system.atomic_file import MAX_HELD_JOB_S, remove_file, replace_file
 from engine.system.file_names import name_for_ffmpeg, name_for_libsndfile
 from engine.system.media_file import open_media
@@ -62,7 +62,7 @@ def check_pictures(output: Path, sound: Sound) -> None:
         for stream in source.streams.video:
             if Disposition.attached_pic not in stream.disposition and not can_hold(form.container, stream):
                 raise SinkError(
-                    f"{output}: the pictures of {sound.path} ({_codec_of(stream)}) cannot be copied into this format; "
+                    f"{output}: the pictures of {sound.path} ({codec_name(stream)}) cannot be copied into this format; "
                     "name an .mkv, which holds any"
                 )
 
@@ -176,9 +176,13 @@ class ContainerWriter:
             self._container.mux(self._voice.encode(None))
             if self._copy is not None:
                 self._copy.copy_until(None)
-                self._copy.close()
+                self._copy.source.close()
+                if self._copy.lost:
+                    self.notes.append(
+                        f"nothing to copy {at_times(self._copy.lost)}: the source is damaged or has no sound there"
+                    )
                 if self._copy.damage:
-                    self.notes.append(f"its video ends where the file is damaged ({self._copy.damage})")
+                    self.notes.append(f"damaged: parts of its video cannot be read ({self._copy.damage[0]})")
             self._container.close()
         if self._tags is not None:
             self._tags.close()
@@ -188,7 +192,7 @@ class ContainerWriter:
         if self._tags is not None:
             self._tags.close()
         if self._copy is not None:
-            self._copy.close()
+            self._copy.source.close()
         with contextlib.suppress(av.FFmpegError, OSError):  # it may be what failed
             self._container.close()
 
@@ -203,19 +207,19 @@ class ContainerWriter:
         """Add all streams in the source's order, the new voice in place of the old."""
         self._begins = round(sound.begins_s * self._rate_hz)
         self._copy = copy = StreamCopy(sound.path, self._container, has_early=form.container != "avi")
-        for stream in copy.streams:
+        for stream in copy.source.streams:
             if stream.index == sound.index:
                 self._voice = self._add_voice(form)
                 self._voice.metadata.update(stream.metadata)
                 self._voice.disposition = stream.disposition
-            elif Disposition.attached_pic in stream.disposition or _is_chapters(stream, copy):
+            elif Disposition.attached_pic in stream.disposition or copy.is_chapters(stream):
                 continue  # covers are copied with the tags
             elif stream.type not in ("video", "audio", "subtitle"):
-                self.notes.append(f"{_name_of(stream)} is left out")
+                self.notes.append(f"{track_name(stream)} is left out")
             elif not copy.add(stream):
-                self.notes.append(f"{_name_of(stream)} cannot be copied into this format: it is left out")
+                self.notes.append(f"{track_name(stream)} cannot be copied into this format: it is left out")
             elif stream.type == "audio":
-                self.notes.append(f"{_name_of(stream)} is copied, not converted")
+                self.notes.append(f"{track_name(stream)} is copied, not converted")
 
     def _one_line(self) -> AbstractContextManager[None]:
         def line(error: Any) -> str:
@@ -224,30 +228,11 @@ class ContainerWriter:
         return translate_errors({av.FFmpegError: line, OSError: line}, as_=SinkError)
 
 
-def _is_chapters(stream: Stream, source: StreamCopy) -> bool:
-    """True for the text track in which MP4 stores chapters a second time."""
-    return stream.type == "data" and stream.name == "bin_data" and source.has_chapters
-
-
-def _codec_of(stream: Stream) -> str:
-    return stream.codec_context.codec.canonical_name if stream.codec_context else "unknown"
-
-
-def _name_of(stream: Stream) -> str:
-    """A name for the user: sound track 2 (deu, aac, 6 channels), counted from 1."""
-    alike = [each.index for each in stream.container.streams if each.type == stream.type]
-    facts = [stream.language or "", _codec_of(stream)]
-    if isinstance(stream, AudioStream):
-        facts.append(f"{stream.channels} channels" if stream.channels > 1 else "mono")
-    kind = "sound" if stream.type == "audio" else stream.type
-    return f"{kind} track {alike.index(stream.index) + 1} ({', '.join(filter(None, facts))})"
-
-
 def _left_out(sound: Sound) -> list[str]:
     """A line on the other sound tracks and the subtitles of a source of which only the voice is written."""
     with contextlib.suppress(av.FFmpegError, OSError), open_media(sound.path) as source:
         others = [
-            _name_of(stream)
+            track_name(stream)
             for stream in source.streams
             if stream.type == "subtitle" or (stream.type == "audio" and stream.index != sound.index)
         ]

@@ -111,7 +111,9 @@ class SourceFrames(PngFolder):
 
 
 class OverlayVideo:
-    def __init__(self, path: Path, pictures: Pictures, made_with: MadeWith | None, *, every: int) -> None:
+    def __init__(
+        self, path: Path, pictures: Pictures, made_with: MadeWith | None, *, every: int, limit: int | None = None
+    ) -> None:
         height, width = pictures.first.pixels.shape[:2]
         self.path = path
         self._size_px, self._counts = (width, height), pictures.counts
@@ -122,7 +124,8 @@ class OverlayVideo:
                 size=(width, height),
                 look=pictures.look,
                 every=every,
-                sound_from=Path(pictures.path),
+                tracks_from=Path(pictures.path),
+                end_s=None if limit is None else limit * every / pictures.look.rate,
                 shown_as=path,
                 made_with=made_with,
             )

@@ -93,7 +93,7 @@ class Writer:
 
     def _opened(self, path: Path, form: Form) -> SegmentOutput:
         if form == "video":
-            return OverlayVideo(path, self._pictures, self._made_with, every=self._job.every)
+            return OverlayVideo(path, self._pictures, self._made_with, every=self._job.every, limit=self._job.limit)
         if form == "picture":
             return OverlayPicture(path, self._made_with)
         if form == "coco":

@@ -12,6 +12,7 @@ import pytest
 
 from engine.jobs.convert import ConvertReport
 from tests.jobs.convert.voices import heard, span_of, spoken, tone
+from tests.jobs.video.writing.clapper import lose_packets
 
 Convert = Callable[..., ConvertReport]
 FPS = 25
@@ -35,7 +36,7 @@ def write_video(
         video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
         tracks = [container.add_stream(codec, rate=rate_hz, layout="stereo") for _ in sounds]
         for number in range(count):
-            picture = np.full((48, 64, 3), 5 * number, np.uint8)
+            picture = np.full((48, 64, 3), min(5 * number, 255), np.uint8)
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame.pts, frame.time_base = number, Fraction(1, FPS)
             container.mux(video.encode(frame))
@@ -211,3 +212,17 @@ def test_a_video_that_is_replaced_meanwhile_is_refused(convert: Convert, suffix:
     assert file.state == "failed" and not any("--resume" in note for note in file.notes)
     assert file.reason == f"{source}: changed during the conversion; convert it again"
     assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]
+
+
+def test_a_film_that_lost_packets_is_converted_and_its_other_tracks_are_copied_as_far_as_they_can(
+    convert: Convert, tmp_path: Path
+) -> None:
+    noise = np.random.default_rng(1).uniform(-0.1, 0.1, 3 * 44_100).astype(np.float32)
+    source = write_video(tmp_path / "in.ts", [tone(3.0, 44_100), noise], count=75)
+    lose_packets(source, 250, 6)
+    lose_packets(source, 450, 6, zeroed=True)
+    (file,) = convert(source, tmp_path / "out.mkv").files
+    assert file.state == "converted", file.reason
+    assert file.notes[-1] == "nothing to copy at 0.88-0.91 s: the source is damaged or has no sound there"
+    whole, kept = packets(source, "audio", 0), packets(tmp_path / "out.mkv", "audio", 0)
+    assert 0 < len(whole) - len(kept) < 5

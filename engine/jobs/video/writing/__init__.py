@@ -2,6 +2,5 @@
 
 outputs.py          READ FIRST: output formats by name, the checks before a run, the fingerprint for --resume
 segmented_video.py  a video in closed segments, joined into one file without re-encoding
-source_sound.py     the source's sound: copied, or re-encoded if the container does not support its codec
 frame_folder.py     a folder of frames
 """

@@ -24,10 +24,10 @@ from engine.errors import MultiverseError, SinkError, SourceError
 from engine.jobs.kit.job_folder import JobFolder
 from engine.jobs.kit.resuming import mark_of
 from engine.jobs.video.job import VideoJob
-from engine.jobs.video.writing.source_sound import SourceSound
 from engine.sinks.made_with import MadeWith
 from engine.sinks.movie_file import SAME_BYTES, container_of
-from engine.sinks.picture_video import INDEX_IN_FRONT, PictureVideo, tick_of
+from engine.sinks.picture_video import INDEX_IN_FRONT, VIDEO_FORMATS, PictureVideo, tick_of
+from engine.sinks.source_tracks import SourceTracks, film_tags
 from engine.sources.pictures import InputPicture, Pictures
 from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place, remove_file
 from engine.system.file_names import name_for_ffmpeg
@@ -36,8 +36,6 @@ from engine.system.work_folder import sha256_of
 SEGMENT_PICTURES = 32  # in whole batches; the most that a kill can lose. There is a key frame every second anyway
 
 TOLD_LATE_S = 0.1  # EBU R37 allows sound to be off by 40 to 60 ms
-NOT_OURS = ("encoder", "major_brand", "minor_version", "compatible_brands", "duration")
-"""Tags of the source that describe its file rather than the film."""
 SQUARE_ONLY = (".webm",)  # VP9 does not store a pixel aspect ratio, and PyAV cannot set the container's
 
 
@@ -226,42 +224,41 @@ class SegmentedVideo:
         # Edit lists, which hold the start times, use this clock; in milliseconds they would be rounded.
         options = INDEX_IN_FRONT | {"movie_timescale": str(_clock_hz(tick_s))} if form in ("mp4", "mov") else {}
         container = av.open(name_for_ffmpeg(path), "w", format=form, options=SAME_BYTES | options)
-        sound: SourceSound | None = None
+        tracks: SourceTracks | None = None
         try:
             with av.open(name_for_ffmpeg(self._work.path / self._segments[0].name)) as first:
                 stream = container.add_stream_from_template(first.streams.video[0])
             stream.time_base = stream.codec_context.time_base = tick_s
             stream.codec_context.framerate = look.rate / self._job.every
             stream.codec_context.sample_aspect_ratio = look.pixel_aspect
-            tags: dict[str, str] = {}
-            if look.sound:
-                sound = self._open_sound(container)
-                tags = {name.lower(): text for name, text in sound.metadata.items() if name.lower() not in NOT_OURS}
-            if self._made_with is not None:  # before the source's own comment
-                tags["comment"] = "\n\n".join((self._made_with.text, *([tags["comment"]] if "comment" in tags else [])))
-            container.metadata.update(tags)
+            if look.has_tracks:
+                tracks = self._open_tracks(container, stream, None if has_all_sound else end_s)
+            container.metadata.update(film_tags(self._made_with, tracks))
             for packet in self._packets(round(end_s / tick_s)):
-                if sound is not None and packet.pts is not None:
-                    sound.write_until(packet.pts * tick_s)
+                if tracks is not None and packet.pts is not None:
+                    tracks.write_until(packet.pts * tick_s)
                 packet.stream = stream
                 container.mux(packet)
-            if sound is not None:
-                sound.write_until(None if has_all_sound else end_s)
-                sound.finish()
+            if tracks is not None:
+                tracks.write_until(None if has_all_sound else end_s)
+                tracks.finish()
+                self.notes += tracks.notes
             container.close()
         except BaseException:
             with suppress(av.FFmpegError, OSError):  # this may be the step that failed
                 container.close()
             raise
         finally:
-            if sound is not None:
-                sound.close()
-        self.notes += [] if sound is None else sound.notes
+            if tracks is not None:
+                tracks.close()
 
-    def _open_sound(self, container: OutputContainer) -> SourceSound:
+    def _open_tracks(self, container: OutputContainer, pictures: VideoStream, end_s: Fraction | None) -> SourceTracks:
         """SourceError if the source no longer exists. It is named by its label, which has no password."""
+        form, rate = VIDEO_FORMATS[self._suffix], self._pictures.look.rate if self._job.every == 1 else None
         try:
-            return SourceSound(self._pictures.path, container, self._suffix, self.path.name)
+            return SourceTracks(
+                self._pictures.path, container, pictures, form, shown=self.path.name, rate=rate, end_s=end_s
+            )
         except (av.FFmpegError, OSError) as error:
             raise SourceError(
                 f"{self._pictures.label}: its sound cannot be read ({error.strerror}); the pictures are kept: put the "

@@ -1,6 +1,6 @@
-"""A movie with a flash and a bang at the same time, and functions that find both."""
+"""A movie with flashes and bangs at the same times, functions that find both, and one that loses packets of it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,30 +14,32 @@ def write_clapper(
     path: Path,
     count: int = 30,
     *,
-    at: int = 18,
+    at: int | Collection[int] = 18,
     codec: str = "aac",
     layout: str = "stereo",
     sound_s: Sequence[tuple[float, float]] | None = None,
     tags: dict[str, str] | None = None,
     begins_s: float = 0.0,
 ) -> Path:
-    """Write `count` black pictures with a white one at `at`, and a bang at the same time. `sound_s`: spans with sound;
+    """Write `count` black pictures with white ones at `at`, and a bang with each. `sound_s`: spans with sound;
     None: everywhere. `begins_s`: start on the file's own clock."""
+    flashes = (at,) if isinstance(at, int) else at
     with av.open(str(path), "w", options={"output_ts_offset": str(begins_s)}) as container:
         container.metadata.update(tags or {})
-        video = container.add_stream("libx264", rate=RATE)
+        video = container.add_stream("libx264", rate=RATE, options={"g": str(RATE)} if path.suffix == ".ts" else {})
         video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         track = container.add_stream(codec, rate=SOUND_HZ, layout=layout)
         track.metadata.update({"language": "fra"})
         for number in range(count):
-            pixels = np.full((HEIGHT, WIDTH, 3), 255 * (number == at), np.uint8)
+            pixels = np.full((HEIGHT, WIDTH, 3), 255 * (number in flashes), np.uint8)
             frame = av.VideoFrame.from_ndarray(pixels, "rgb24")
             frame.pts, frame.time_base = number, Fraction(1, RATE)
             container.mux(video.encode(frame))
         container.mux(video.encode(None))
         samples = round(count / RATE * SOUND_HZ)
-        wave = 0.01 * np.sin(2 * np.pi * 440 * np.arange(samples) / SOUND_HZ)
-        wave[round(at / RATE * SOUND_HZ) :][:800] *= 80
+        wave = np.random.default_rng(0).uniform(-0.02, 0.02, samples)  # noise takes as many bytes as music
+        for each in flashes:
+            wave[round(each / RATE * SOUND_HZ) :][:800] *= 40
         channels = track.layout.nb_channels
         for begin_s, end_s in sound_s or [(0.0, samples / SOUND_HZ)]:
             begin, end = round(begin_s * SOUND_HZ), round(end_s * SOUND_HZ)
@@ -51,26 +53,54 @@ def write_clapper(
 
 
 def flash_s(path: Path) -> float:
-    """Time of the picture that differs most from the first."""
+    """Time of the first flash."""
+    return flashes_s(path)[0]
+
+
+def flashes_s(path: Path) -> list[float]:
+    """Times of the pictures that differ much from the first."""
     with av.open(str(path)) as container:
         seen = [(frame.time, frame.to_ndarray(format="gray").mean()) for frame in container.decode(video=0)]
-    return max(seen, key=lambda each: abs(each[1] - seen[0][1]))[0]
+    return [time_s for time_s, mean in seen if abs(mean - seen[0][1]) > 100]
 
 
 def bang_s(path: Path) -> float:
     """Time of the first loud sample."""
+    return bangs_s(path)[0]
+
+
+def bangs_s(path: Path) -> list[float]:
+    """Times of the first loud samples after a tenth of a second without one."""
+    found: list[float] = []
+    newest_s = -1.0
     with av.open(str(path)) as container:
         for frame in container.decode(audio=0):
-            loud = np.abs(_floats(frame)).max(axis=0) > 0.2
-            if loud.any():
-                return float(frame.time + loud.argmax() / frame.sample_rate)
-    raise AssertionError("no loud sample")
+            for sample in np.flatnonzero(np.abs(_floats(frame)).max(axis=0) > 0.2):
+                time_s = float(frame.time + sample / frame.sample_rate)
+                found += [time_s] * (time_s > newest_s + 0.1)
+                newest_s = time_s
+    return found
 
 
 def sound_end_s(path: Path) -> float:
     """End of the sound."""
     with av.open(str(path)) as container:
         return max(frame.time + frame.samples / frame.sample_rate for frame in container.decode(audio=0))
+
+
+def level_db(path: Path, begin_s: float, end_s: float) -> float:
+    """Mean level of the sound between these times."""
+    with av.open(str(path)) as container:
+        inside = [_floats(frame) for frame in container.decode(audio=0) if begin_s < frame.time + 0.01 < end_s - 0.02]
+    return 20 * float(np.log10(np.concatenate(inside, axis=1).std() + 1e-9))
+
+
+def lose_packets(path: Path, first: int, count: int, *, zeroed: bool = False) -> None:
+    """Cut packets of 188 bytes out of a transport stream, or fill them with zeros."""
+    data = bytearray(path.read_bytes())
+    span = slice(188 * first, 188 * (first + count))
+    data[span] = bytes(188 * count) if zeroed else b""
+    path.write_bytes(data)
 
 
 def _floats(frame: av.AudioFrame) -> np.ndarray:

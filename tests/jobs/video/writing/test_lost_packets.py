@@ -1,0 +1,87 @@
+"""Films of which a recorder or an aerial lost a few packets: finished, and in step outside the holes."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from engine.jobs.segment.pictures import OverlayVideo
+from engine.sources.pictures import open_pictures
+from tests.jobs.segment.disc_movie import sound_of
+from tests.jobs.segment.test_formats import left_half
+from tests.jobs.video.writing.clapper import RATE, bangs_s, flashes_s, level_db, lose_packets, write_clapper
+from tests.jobs.video.writing.written import write
+from tests.support.long_form import in_long_form
+
+SECONDS = 8
+MARKS = [15 + 30 * second for second in range(SECONDS)]  # a flash and a bang in the middle of each second
+
+
+def broken(path: Path, holes: list[tuple[int, int, bool]], codec: str = "aac") -> Path:
+    """`holes`: first packet, number of packets, and whether they are zeroed or missing."""
+    write_clapper(path, RATE * SECONDS, at=MARKS, codec=codec)
+    for hole in holes:
+        lose_packets(path, *hole[:2], zeroed=hole[2])
+    return path
+
+
+def in_segment(source: Path, out: Path, limit: int | None = None) -> OverlayVideo:
+    pictures = open_pictures(source)
+    video = OverlayVideo(out, pictures, None, every=1, limit=limit)
+    for picture in pictures.read(1, limit):
+        video.add(left_half(picture))
+    video.finish(lambda unfinished: None)
+    return video
+
+
+@pytest.mark.parametrize(
+    ("suffix", "job", "anew"),
+    [
+        (".mp4", write, "AAC"),
+        (".mkv", in_segment, "AAC"),
+        *in_long_form(
+            (".mkv", write, "AAC"),
+            (".mov", write, "PCM"),
+            (".avi", write, "PCM"),
+            (".webm", write, "Opus"),
+            (".mp4", in_segment, "AAC"),
+        ),
+    ],
+)
+def test_a_film_that_lost_packets_is_finished_and_its_bangs_come_with_its_flashes(
+    tmp_path: Path, suffix: str, job: Callable, anew: str
+) -> None:
+    source, out = broken(tmp_path / "in.ts", [(300, 6, False), (600, 40, True)]), tmp_path / f"out{suffix}"
+    *first, last = job(source, out).notes
+    if codec := {".avi": "PCM", ".webm": "Opus"}.get(suffix):
+        assert first == [f"out{suffix}: its sound (aac) cannot be copied into this format: it is re-encoded as {codec}"]
+    told = re.fullmatch(
+        rf"out{suffix}: its sound is silent at (\S+)-(\S+) s, (\S+)-(\S+) s, where the source has none"
+        + ("" if codec else f"; it is re-encoded as {anew}"),
+        last,
+    )
+    assert told, last
+    holes = [(float(told[at]), float(told[at + 1])) for at in (1, 3)]
+    assert all(0.03 < end_s - begin_s < 0.5 for begin_s, end_s in holes)
+    assert level_db(out, *holes[1]) < level_db(out, 4.0, 4.3) - 30
+    begins_s = MARKS[0] / RATE - flashes_s(out)[0]  # the sound begins 21 ms before the pictures
+    for heard_or_seen in (bangs_s(out), flashes_s(out)):
+        assert np.array(heard_or_seen) + begins_s == pytest.approx([mark / RATE for mark in MARKS], abs=0.02)
+
+
+@pytest.mark.parametrize("codec", ["mp2", "ac3"])
+def test_sound_of_which_packets_are_lost_keeps_its_codec_where_that_can_be_encoded(tmp_path: Path, codec: str) -> None:
+    source, out = broken(tmp_path / "in.ts", [(400, 6, False)], codec), tmp_path / "out.mkv"
+    assert write(source, out).notes[0].endswith(f"it is re-encoded as {codec.replace('ac3', 'ac-3').upper()}")
+    with av.open(str(out)) as container:
+        assert container.streams.audio[0].codec.canonical_name == codec
+    assert bangs_s(out) == pytest.approx([mark / RATE for mark in MARKS], abs=0.02)
+
+
+def test_sound_of_a_broadcast_that_lost_nothing_is_copied(tmp_path: Path) -> None:
+    source, out = broken(tmp_path / "in.ts", []), tmp_path / "out.mp4"
+    assert write(source, out).notes == []
+    assert len(sound_of(out)) == len(sound_of(source))

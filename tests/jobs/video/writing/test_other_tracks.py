@@ -1,0 +1,101 @@
+"""What a film has besides pictures and sound: kept where the container can, told where not."""
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+from engine.sources.stream_copy import timecode_of
+from tests.jobs.video.writing.clapper import RATE, write_clapper
+from tests.jobs.video.writing.test_lost_packets import in_segment
+from tests.jobs.video.writing.written import packets_of, write
+
+WORDS = "1\n00:00:00,500 --> 00:00:01,000\nA word.\n\n2\n00:00:02,500 --> 00:00:02,900\nThe last.\n"
+TIMECODE = "10:00:05:13"
+
+
+def edited(path: Path) -> Path:
+    """A film of three seconds with three chapters, subtitles (.mkv) and timecode."""
+    plain = write_clapper(path.with_name("plain.mov"), 3 * RATE)
+    path.with_name("words.srt").write_text(WORDS)
+    with (
+        av.open(str(plain)) as film,
+        av.open(str(path.with_name("words.srt"))) as words,
+        av.open(str(path), "w") as written,
+    ):
+        inputs = (film, words) if path.suffix == ".mkv" else (film,)
+        tracks = {stream: written.add_stream_from_template(stream) for each in inputs for stream in each.streams}
+        written.streams.video[0].metadata["timecode"] = TIMECODE
+        for stream in written.streams.subtitles:
+            stream.metadata["language"] = "deu"
+        written.set_chapters(
+            [
+                {"id": n, "start": n, "end": n + 1, "time_base": Fraction(1), "metadata": {"title": name}}
+                for n, name in enumerate(("One", "Two", "Three"))
+            ]
+        )
+        for packet in (packet for each in reversed(inputs) for packet in each.demux()):  # all subtitles come first
+            if packet.size and packet.dts is not None:
+                packet.stream = tracks[packet.stream]
+                written.mux(packet)
+    return path
+
+
+def chapters(container: Any) -> list[tuple[str, float]]:
+    return [(each["metadata"]["title"], float(each["end"] * each["time_base"])) for each in container.chapters()]
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix", "left_out", "job"),
+    [
+        ("in.mkv", ".mkv", "", write),
+        ("in.mov", ".mov", "", write),
+        ("in.mov", ".mp4", "", in_segment),
+        ("in.mkv", ".mp4", "subtitle track 1 (deu, subrip)", write),
+        ("in.mkv", ".avi", f"subtitle track 1 (deu, subrip), chapters, timecode {TIMECODE}", in_segment),
+    ],
+)
+def test_subtitles_chapters_and_timecode_are_kept_or_told(
+    tmp_path: Path, name: str, suffix: str, left_out: str, job: Any
+) -> None:
+    source, out = edited(tmp_path / name), tmp_path / f"out{suffix}"
+    line = f"out{suffix}: cannot be copied into this format and left out: {left_out}"
+    assert [note for note in job(source, out).notes if "its sound" not in note] == [line] * bool(left_out)
+    with av.open(str(out)) as container:
+        kept = chapters(container), timecode_of(container)
+    assert kept == (([], "") if suffix == ".avi" else ([("One", 1), ("Two", 2), ("Three", 3)], TIMECODE))
+    if name == "in.mkv" and suffix == ".mkv":
+        assert packets_of(out, "subtitles") == packets_of(source, "subtitles")
+
+
+@pytest.mark.parametrize("job", [write, in_segment])
+def test_a_film_that_ends_early_has_no_chapters_and_subtitles_behind_its_end(tmp_path: Path, job: Any) -> None:
+    source, out = edited(tmp_path / "in.mkv"), tmp_path / "out.mkv"
+    assert job(source, out, limit=45).notes == []
+    with av.open(str(out)) as container:
+        assert chapters(container) == [("One", 1), ("Two", pytest.approx(1.5, abs=0.03))]
+    assert len(packets_of(out, "subtitles")) == 1
+    assert len(packets_of(out, "audio")) == pytest.approx(len(packets_of(source, "audio")) / 2, abs=2)
+
+
+def test_timecode_that_skipped_pictures_would_make_wrong_is_told(tmp_path: Path) -> None:
+    notes = write(edited(tmp_path / "in.mov"), tmp_path / "out.mov", skip=1).notes
+    assert notes == [f"out.mov: cannot be copied into this format and left out: timecode {TIMECODE}"]
+
+
+def test_a_data_track_is_told(tmp_path: Path) -> None:
+    write_clapper(tmp_path / "plain.ts")
+    with av.open(str(tmp_path / "plain.ts")) as film, av.open(str(tmp_path / "in.ts"), "w") as written:
+        tracks = {stream: written.add_stream_from_template(stream) for stream in film.streams}
+        data = written.add_data_stream("klv")
+        for packet in film.demux():
+            if packet.size:
+                packet.stream = tracks[packet.stream]
+                written.mux(packet)
+        measured = av.Packet(b"where the camera was")
+        measured.stream, measured.pts, measured.dts, measured.time_base = data, 0, 0, Fraction(1, 1000)
+        written.mux(measured)
+    notes = write(tmp_path / "in.ts", tmp_path / "out.mp4").notes
+    assert notes == ["out.mp4: cannot be copied into this format and left out: data track 1 (klv)"]
