@@ -33,6 +33,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from av.video.stream import VideoStream
 
 from engine.errors import SinkError
+from engine.sources.pixels import BT470BG_MATRIX, BT709_MATRIX
 from engine.system.atomic_file import when_free
 from engine.system.schedule import exact_rate
 from engine.system.translate_errors import reason_of, translate_errors
@@ -44,7 +45,6 @@ AAC_RATES_HZ = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 1
 BIT_RATE_PER_CHANNEL = 96_000
 WRITE_BYTES = 8 * 2**20  # a fragment is one write, so a kill rarely leaves half of one
 BOX_HEAD = struct.Struct(">I4sQ")
-BT709_MATRIX, BT470BG_MATRIX = 1, 5  # AVCOL_SPC_...: the stream tags for swscale's ITU709 and ITU601
 ENCODER_THREADS = 4  # fixed: x264's output depends on it, and must be the same on every machine
 # Fixed like ENCODER_THREADS: the output depends on the number of frames encoded at once. x265 would log to stderr.
 X265 = f"log-level=error:bframes=0:frame-threads={ENCODER_THREADS}"

@@ -11,22 +11,14 @@ from pathlib import Path
 
 import av
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace, ColorTrc, VideoReformatter
+from av.video.reformatter import ColorRange, ColorTrc, VideoReformatter
 
 from engine.errors import SinkError
 from engine.sinks.made_with import MadeWith
-from engine.sinks.movie_file import (
-    BT470BG_MATRIX,
-    FORMATS,
-    SAME_BYTES,
-    Format,
-    add_video,
-    container_of,
-    make_repeatable,
-)
+from engine.sinks.movie_file import FORMATS, SAME_BYTES, Format, add_video, container_of, make_repeatable
 from engine.sinks.source_tracks import SourceTracks, film_tags
 from engine.sinks.whole_file import partial_path
-from engine.sources.pixels import VideoLook
+from engine.sources.pixels import BT470BG_MATRIX, MATRICES, VideoLook
 from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place, remove_file
 from engine.system.file_names import name_for_ffmpeg
 from engine.system.translate_errors import reason_of, translate_errors
@@ -86,7 +78,7 @@ class PictureVideo:
         self._format = form = VIDEO_FORMATS[path.suffix.lower()]
         width, height = size
         self._padding = ((0, height % 2), (0, width % 2), (0, 0))
-        self._matrix = Colorspace.ITU601 if form.is_full_range else look.tags.matrix_for(height)
+        self._matrix = BT470BG_MATRIX if form.is_full_range else look.tags.matrix_for(height)
         self._range = self._range_of(form)
         self._transfer = look.tags.transfer
         if form.codec == "prores":
@@ -134,7 +126,7 @@ class PictureVideo:
             frame = self._reformatter.reformat(
                 av.VideoFrame.from_numpy_buffer(pixels, format="rgb24"),
                 format=self._format.pixels,
-                dst_colorspace=self._matrix,
+                dst_colorspace=MATRICES[self._matrix],
                 src_color_range=ColorRange.JPEG,
                 dst_color_range=self._range,
                 threads=CONVERSION_THREADS,
@@ -183,7 +175,7 @@ class PictureVideo:
         codec.color_range = self._range
         codec.color_primaries = look.tags.primaries
         codec.color_trc = self._transfer
-        codec.colorspace = BT470BG_MATRIX if form.is_full_range else look.tags.matrix
+        codec.colorspace = self._matrix  # always: some players take BT.601 for granted, some that of the size
 
     def _range_of(self, form: Format) -> ColorRange:
         """Full range for Motion JPEG, limited for ProRes; other codecs keep the source's range."""

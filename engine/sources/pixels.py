@@ -76,7 +76,7 @@ def _missing_matrix(frame: DecodedFrame) -> Colorspace | None:
     return Colorspace.ITU709 if frame.height > HD_LINES else None
 
 
-BT709_MATRIX = 1  # AVCOL_SPC_BT709
+BT709_MATRIX, BT470BG_MATRIX = 1, 5  # AVCOL_SPC_...: the tags for swscale's ITU709 and ITU601
 # Matrix number in a stream (AVCOL_SPC_...; ISO 23091-2, table 4) -> swscale's name.
 MATRICES = {
     1: Colorspace.ITU709,
@@ -98,11 +98,11 @@ class ColourTags:
     transfer: int
     is_full_range: bool
 
-    def matrix_for(self, height: int) -> Colorspace:
-        """The matrix for the conversion: the tag, or the one that players assume without a tag."""
+    def matrix_for(self, height: int) -> int:
+        """The matrix of a film of this height, one of MATRICES: the tag, or the one that players assume without it."""
         if self.matrix in MATRICES:
-            return MATRICES[self.matrix]
-        return Colorspace.ITU709 if height > HD_LINES else Colorspace.ITU601
+            return self.matrix
+        return BT709_MATRIX if height > HD_LINES else BT470BG_MATRIX
 
 
 UNTAGGED = ColourTags(
