@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
+from av.sidedata.sidedata import SideData
 from av.video.frame import VideoFrame as DecodedFrame
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
@@ -26,7 +27,7 @@ def fitted_size(width: int, height: int, aspect: float = 1.0, *, longest_px: flo
 
 
 def to_rgb(frame: DecodedFrame, pixel_aspect: float = 1.0, *, longest_px: float = MAX_SIDE_PX) -> np.ndarray:
-    """(height, width, 3) uint8 RGB, row 0 at the top, C-contiguous; over black, rotated according to its tag.
+    """(height, width, 3) uint8 RGB, row 0 at the top, C-contiguous; over black, turned and mirrored as its tag says.
 
     `pixel_aspect` is the width of a pixel divided by its height. Pictures above `longest_px` are reduced. Colours
     follow the file's tags; HDR (PQ, HLG) becomes SDR (BT.709). The conversion runs in FFmpeg without the GIL.
@@ -45,7 +46,7 @@ def to_rgb(frame: DecodedFrame, pixel_aspect: float = 1.0, *, longest_px: float 
         )
     if pixels.shape[2] == 4:
         pixels = over_black(pixels)
-    return np.ascontiguousarray(_turned(pixels, round(frame.rotation / 90) % 4))
+    return np.ascontiguousarray(_upright(pixels, *_orientation_of(frame)))
 
 
 def over_black(rgba: np.ndarray) -> np.ndarray:
@@ -56,15 +57,25 @@ def over_black(rgba: np.ndarray) -> np.ndarray:
     return black
 
 
-def _turned(pixels: np.ndarray, quarters: int) -> np.ndarray:
-    """Rotate counterclockwise by quarter turns."""
-    if quarters == 0:
+def _orientation_of(frame: DecodedFrame) -> tuple[bool, bool, bool]:
+    """How it is shown: rows become columns, then left and right are swapped, then top and bottom. The nearest of the
+    eight to its display matrix (ISO 14496-12, 8.3.2), whose angle alone does not tell of a mirror."""
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if not isinstance(matrix, SideData):
+        return False, False, False
+    a, b, _, c, d = (int(value) for value in np.frombuffer(memoryview(matrix), np.int32)[:5])
+    is_turned = abs(b) + abs(c) > abs(a) + abs(d)
+    return is_turned, (c if is_turned else a) < 0, (b if is_turned else d) < 0
+
+
+def _upright(pixels: np.ndarray, is_turned: bool, is_swapped: bool, is_over: bool) -> np.ndarray:
+    if not (is_turned or is_swapped or is_over):
         return pixels
     import cv2  # 0.1 s, and most pictures are upright; NumPy takes 10 times as long
 
-    codes = {1: cv2.ROTATE_90_COUNTERCLOCKWISE, 2: cv2.ROTATE_180, 3: cv2.ROTATE_90_CLOCKWISE}
-    turned: np.ndarray = cv2.rotate(pixels, codes[quarters])
-    return turned
+    turned = cv2.transpose(pixels) if is_turned else pixels
+    code = {(True, False): 1, (False, True): 0, (True, True): -1}.get((is_swapped, is_over))
+    return np.asarray(turned if code is None else cv2.flip(turned, code))
 
 
 def _missing_matrix(frame: DecodedFrame) -> Colorspace | None:
@@ -134,7 +145,7 @@ def changed_depth(first: DecodedFrame) -> str:
 
 def look_of(first: DecodedFrame, rate: Fraction, tick_s: Fraction, aspect: Fraction, has_tracks: bool) -> VideoLook:
     """The look of a video after `to_rgb`, from its first picture. `aspect`: of a pixel as coded, before rotation."""
-    is_turned = round(first.rotation / 90) % 2 == 1
+    is_turned, *_ = _orientation_of(first)
     is_rgb = first.format.is_rgb  # RGB has no matrix; the output will have one
     tags = ColourTags(
         matrix=UNSPECIFIED if is_rgb else first.colorspace,

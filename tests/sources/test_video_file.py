@@ -9,6 +9,8 @@ import pytest
 
 from engine.errors import SourceError
 from engine.sources import open_source
+from engine.sources.camera import CameraSource
+from engine.sources.pictures import open_pictures
 from engine.sources.source import HOLD_S
 
 
@@ -198,16 +200,36 @@ def rotate_in_place(path: Path, matrix: tuple[int, int, int, int]) -> None:
     path.write_bytes(data)
 
 
-@pytest.mark.parametrize(("matrix", "turns_clockwise"), [((0, 1, -1, 0), 1), ((-1, 0, 0, -1), 2), ((0, -1, 1, 0), 3)])
-def test_a_video_filmed_with_a_rotated_phone_is_shown_upright(write_video, open_file, f_card, matrix, turns_clockwise):
+ORIENTATIONS = {  # by EXIF's number: a, b, c, d of the display matrix, and the card as it shall be shown
+    1: ((1, 0, 0, 1), lambda card: card),
+    2: ((-1, 0, 0, 1), np.fliplr),
+    3: ((-1, 0, 0, -1), lambda card: np.rot90(card, 2)),
+    4: ((1, 0, 0, -1), np.flipud),
+    5: ((0, 1, 1, 0), lambda card: card.transpose(1, 0, 2)),
+    6: ((0, 1, -1, 0), lambda card: np.rot90(card, -1)),
+    7: ((0, -1, -1, 0), lambda card: np.rot90(card, 2).transpose(1, 0, 2)),
+    8: ((0, -1, 1, 0), lambda card: np.rot90(card, 1)),
+}
+
+
+@pytest.mark.parametrize("number", ORIENTATIONS)
+def test_a_film_and_a_camera_of_any_orientation_are_shown_upright(
+    write_video, open_file, f_card, clock, reports, number
+):
     card = f_card(96, 64)[..., :3]
+    matrix, upright = ORIENTATIONS[number]
     path = write_video(pictures=[card] * 3)
     rotate_in_place(path, matrix)
-    pixels = open_file(path, True).frame_at(0.0).pixels
-    expected = np.rot90(card, -turns_clockwise)
-    assert pixels.shape == expected.shape
-    assert np.abs(pixels.astype(int) - expected).mean() < 12
-    assert pixels.flags.c_contiguous
+    expected = upright(card)
+    camera = CameraSource("turned", lambda: av.open(str(path)), clock=clock, report=reports)
+    for pixels in (
+        open_file(path, True).frame_at(0.0).pixels,
+        next(camera.pictures()),
+        open_pictures(path).first.pixels,
+    ):
+        assert pixels.shape == expected.shape
+        assert np.abs(pixels.astype(int) - expected).mean() < 12
+        assert pixels.flags.c_contiguous
 
 
 def test_wide_pixels_are_made_square(tmp_path, open_file):
