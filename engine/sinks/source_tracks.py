@@ -73,7 +73,7 @@ class SourceTracks:
         film, left_out = self._copy.source, []
         self.metadata = film.metadata
         for track in film.streams:
-            if isinstance(track, AudioStream):
+            if isinstance(track, AudioStream) and track.codec_context is not None:
                 self._add_sound(track, end_s)
             elif track.type == "subtitle":
                 left_out += [] if self._copy.add(track) else [track_name(track)]
@@ -128,12 +128,11 @@ class SourceTracks:
         own = codec if is_raw or (is_damaged and codec in SAME) else self._form.sound
         encoded = EncodedTrack(self._path, track.index, self._into, own, self._copy.damage.append)
         self._encoded.append(encoded)
+        anew = f"it is re-encoded as {encoded.description}"
         if is_damaged:
-            encoded.anew = f"; it is re-encoded as {encoded.description}"
+            encoded.anew = f"; {anew}"
         elif not is_raw:
-            self._note(
-                f"its sound ({codec}) cannot be copied into this format: it is re-encoded as {encoded.description}"
-            )
+            self._note(f"its sound ({codec}) cannot be copied into this format: {anew}")
 
 
 class EncodedTrack:

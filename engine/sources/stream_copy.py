@@ -23,7 +23,6 @@ Span = tuple[Fraction, Fraction]
 """Begin and end in seconds."""
 
 MIN_GAP_S = Fraction(3, 100)  # between time stamps of sound; smaller ones are the container's rounding
-MAX_TOLD = 4  # spans in a line
 MAX_UNTIMED = 64  # packets: a picture depends on one at most 16 later (the reference limit of H.264 and H.265)
 
 
@@ -179,22 +178,23 @@ def track_name(stream: Stream) -> str:
     """A name for the user: sound track 2 (deu, aac, 6 channels), counted from 1."""
     alike = [each.index for each in stream.container.streams if each.type == stream.type]
     facts = [stream.language or "", codec_name(stream)]
-    if isinstance(stream, AudioStream):
+    if isinstance(stream, AudioStream) and stream.codec_context:
         facts.append(f"{stream.channels} channels" if stream.channels > 1 else "mono")
     kind = "sound" if stream.type == "audio" else stream.type
     return f"{kind} track {alike.index(stream.index) + 1} ({', '.join(filter(None, facts))})"
 
 
 def codec_name(stream: Stream) -> str:
-    return stream.codec_context.codec.canonical_name if stream.codec_context else stream.name or "unknown"
+    codec = stream.codec_context
+    return codec.codec.canonical_name if codec else getattr(stream, "name", "") or "unknown"
 
 
 def at_times(spans: list[Span]) -> str:
-    """At 3.57-3.81 s, 7.00-7.26 s and 2 more; spans that touch are one."""
+    """Text for a note: at 3.57-3.81 s, 7.00-7.26 s and 2 more, after the first four. Spans that touch are one."""
     joined: list[Span] = []
     for begin_s, end_s in sorted(spans):
         if joined and begin_s <= joined[-1][1] + MIN_GAP_S:
             begin_s, end_s = joined[-1][0], max(joined.pop()[1], end_s)
         joined.append((begin_s, end_s))
-    told = ", ".join(f"{float(begin_s):.2f}-{float(end_s):.2f} s" for begin_s, end_s in joined[:MAX_TOLD])
-    return f"at {told}" + (f" and {len(joined) - MAX_TOLD} more" if len(joined) > MAX_TOLD else "")
+    told = ", ".join(f"{float(begin_s):.2f}-{float(end_s):.2f} s" for begin_s, end_s in joined[:4])
+    return f"at {told}" + f" and {len(joined) - 4} more" * (len(joined) > 4)

@@ -178,9 +178,7 @@ class ContainerWriter:
                 self._copy.copy_until(None)
                 self._copy.source.close()
                 if self._copy.lost:
-                    self.notes.append(
-                        f"nothing to copy {at_times(self._copy.lost)}: the source is damaged or has no sound there"
-                    )
+                    self.notes.append(f"nothing to copy {at_times(self._copy.lost)}: damaged, or without sound")
                 if self._copy.damage:
                     self.notes.append(f"damaged: parts of its video cannot be read ({self._copy.damage[0]})")
             self._container.close()

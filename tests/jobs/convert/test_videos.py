@@ -223,6 +223,6 @@ def test_a_film_that_lost_packets_is_converted_and_its_other_tracks_are_copied_a
     lose_packets(source, 450, 6, zeroed=True)
     (file,) = convert(source, tmp_path / "out.mkv").files
     assert file.state == "converted", file.reason
-    assert file.notes[-1] == "nothing to copy at 0.88-0.91 s: the source is damaged or has no sound there"
+    assert file.notes[-1] == "nothing to copy at 0.88-0.91 s: damaged, or without sound"
     whole, kept = packets(source, "audio", 0), packets(tmp_path / "out.mkv", "audio", 0)
     assert 0 < len(whole) - len(kept) < 5

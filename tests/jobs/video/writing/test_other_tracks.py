@@ -99,3 +99,10 @@ def test_a_data_track_is_told(tmp_path: Path) -> None:
         written.mux(measured)
     notes = write(tmp_path / "in.ts", tmp_path / "out.mp4").notes
     assert notes == ["out.mp4: cannot be copied into this format and left out: data track 1 (klv)"]
+
+
+def test_sound_of_a_codec_that_nobody_knows_is_told(tmp_path: Path) -> None:
+    source = edited(tmp_path / "in.mkv")
+    source.write_bytes(source.read_bytes().replace(b"A_AAC", b"A_XYZ"))
+    notes = write(source, tmp_path / "out.mkv").notes
+    assert notes == ["out.mkv: cannot be copied into this format and left out: sound track 1 (unknown)"]
