@@ -1,8 +1,10 @@
 """A movie with flashes and bangs at the same times, functions that find both, and one that loses packets of it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -60,7 +62,7 @@ def flash_s(path: Path) -> float:
 def flashes_s(path: Path) -> list[float]:
     """Times of the pictures that differ much from the first."""
     with av.open(str(path)) as container:
-        seen = [(frame.time, frame.to_ndarray(format="gray").mean()) for frame in container.decode(video=0)]
+        seen = [(frame.time, frame.to_ndarray(format="gray").mean()) for frame in _frames(container.streams.video[0])]
     return [time_s for time_s, mean in seen if abs(mean - seen[0][1]) > 100]
 
 
@@ -74,7 +76,7 @@ def bangs_s(path: Path) -> list[float]:
     found: list[float] = []
     newest_s = -1.0
     with av.open(str(path)) as container:
-        for frame in container.decode(audio=0):
+        for frame in _frames(container.streams.audio[0]):
             for sample in np.flatnonzero(np.abs(_floats(frame)).max(axis=0) > 0.2):
                 time_s = float(frame.time + sample / frame.sample_rate)
                 found += [time_s] * (time_s > newest_s + 0.1)
@@ -93,6 +95,13 @@ def level_db(path: Path, begin_s: float, end_s: float) -> float:
     with av.open(str(path)) as container:
         inside = [_floats(frame) for frame in container.decode(audio=0) if begin_s < frame.time + 0.01 < end_s - 0.02]
     return 20 * float(np.log10(np.concatenate(inside, axis=1).std() + 1e-9))
+
+
+def _frames(stream: Any) -> Iterator[Any]:
+    """What can be decoded of it."""
+    for packet in stream.container.demux(stream):
+        with suppress(av.FFmpegError):
+            yield from packet.decode()
 
 
 def lose_packets(path: Path, first: int, count: int, *, zeroed: bool = False) -> None:
