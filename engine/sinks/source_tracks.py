@@ -90,7 +90,7 @@ class SourceTracks:
         elif timecode:
             left_out.append(f"timecode {timecode}")
         if left_out:
-            self._note(f"cannot be copied into this format and left out: {', '.join(left_out)}")
+            self._note(f"leaves out what it cannot hold: {', '.join(left_out)}")
 
     def write_until(self, end_s: Fraction | None) -> None:
         """Write everything that begins before this time; None for the whole rest."""

@@ -61,7 +61,7 @@ def test_subtitles_chapters_and_timecode_are_kept_or_told(
     tmp_path: Path, name: str, suffix: str, left_out: str, job: Any
 ) -> None:
     source, out = edited(tmp_path / name), tmp_path / f"out{suffix}"
-    line = f"out{suffix}: cannot be copied into this format and left out: {left_out}"
+    line = f"out{suffix}: leaves out what it cannot hold: {left_out}"
     assert [note for note in job(source, out).notes if "its sound" not in note] == [line] * bool(left_out)
     with av.open(str(out)) as container:
         kept = chapters(container), timecode_of(container)
@@ -82,7 +82,7 @@ def test_a_film_that_ends_early_has_no_chapters_and_subtitles_behind_its_end(tmp
 
 def test_timecode_that_skipped_pictures_would_make_wrong_is_told(tmp_path: Path) -> None:
     notes = write(edited(tmp_path / "in.mov"), tmp_path / "out.mov", skip=1).notes
-    assert notes == [f"out.mov: cannot be copied into this format and left out: timecode {TIMECODE}"]
+    assert notes == [f"out.mov: leaves out what it cannot hold: timecode {TIMECODE}"]
 
 
 def test_a_data_track_is_told(tmp_path: Path) -> None:
@@ -98,11 +98,11 @@ def test_a_data_track_is_told(tmp_path: Path) -> None:
         measured.stream, measured.pts, measured.dts, measured.time_base = data, 0, 0, Fraction(1, 1000)
         written.mux(measured)
     notes = write(tmp_path / "in.ts", tmp_path / "out.mp4").notes
-    assert notes == ["out.mp4: cannot be copied into this format and left out: data track 1 (klv)"]
+    assert notes == ["out.mp4: leaves out what it cannot hold: data track 1 (klv)"]
 
 
 def test_sound_of_a_codec_that_nobody_knows_is_told(tmp_path: Path) -> None:
     source = edited(tmp_path / "in.mkv")
     source.write_bytes(source.read_bytes().replace(b"A_AAC", b"A_XYZ"))
     notes = write(source, tmp_path / "out.mkv").notes
-    assert notes == ["out.mkv: cannot be copied into this format and left out: sound track 1 (unknown)"]
+    assert notes == ["out.mkv: leaves out what it cannot hold: sound track 1 (unknown)"]
