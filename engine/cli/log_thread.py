@@ -1,10 +1,12 @@
 """Writes log lines on a separate thread, so that a blocked terminal never stops the picture.
 
 A full pipe, Ctrl-S, or a mouse selection in a Windows console block a write to stderr for ever. So logging only queues
-the line; when the queue is full, lines are dropped and counted.
+the line; when the queue is full, lines are dropped and counted. A message that repeats is written once a second: what
+fails in a loop, in whatever library, would fill the disk.
 """
 
 import logging
+import math
 import queue
 import sys
 import threading
@@ -17,6 +19,8 @@ from typing import Self
 from engine.system.plain_text import LineFormatter, one_line
 
 KEPT_LINES = 1000
+REPEATED_AFTER_S = 1.0
+MAX_REPEATED = 200  # different messages that are remembered
 MAX_END_S = 1.0
 
 Write = Callable[[str], None]
@@ -37,6 +41,29 @@ class LogThread(QueueHandler):
         self.write = write
         """Called with each line, on the log thread; may block. Can be replaced at any time."""
         self._listener = _LineWriter(self)
+        self._repeated: dict[str, list[float]] = {}
+        """Message -> when it was written last, and how often it came since then. Under the handler's lock."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError):
+            message = str(record.msg)
+        written_s, count = self._repeated.get(message, (-math.inf, 0))
+        if 0.0 <= record.created - written_s < REPEATED_AFTER_S:
+            self._repeated[message][1] += 1
+            return
+        if count:
+            record.msg, record.args = "%s (and %d more like it)", (message, count)
+        self._repeated.pop(message, None)
+        if len(self._repeated) >= MAX_REPEATED:
+            del self._repeated[next(iter(self._repeated))]  # the oldest
+        self._repeated[message] = [record.created, 0]
+        super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Count a line that cannot be formatted; logging would print a page for each."""
+        self.lost += 1
 
     def prepare(self, record: logging.LogRecord) -> str:
         try:

@@ -1,7 +1,6 @@
 """OSC over TCP: several clients with bounded buffers. One thread receives and accepts, one sends."""
 
 import contextlib
-import errno
 import socket
 import sys
 import threading
@@ -14,13 +13,13 @@ from engine.control.dispatcher import Dispatcher
 from engine.control.outgoing.sender import Sender, SocketAddress, display_address
 from engine.errors import OscDecodeError
 from engine.osc.framing import Framing, StreamReader, frame
+from engine.system.refused_port import EXHAUSTED
 from engine.system.reporting import Report
 
 MAX_CLIENTS = 64
 READ_BYTES = 65_536  # per turn and client
 ACCEPT_PAUSE_S = 1.0
 MAX_UNSENT_BYTES = 1 << 20  # 30 000 changes: a client that far behind does not read at all
-_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _KEEPALIVE_S = 10  # a pulled cable is noticed after three of these
 
 
@@ -113,7 +112,7 @@ class TcpTransport:
         try:
             sock, address = self._listener.accept()
         except OSError as error:
-            if error.errno in _EXHAUSTED:
+            if error.errno in EXHAUSTED:
                 self._pause(error)
             return  # any other error: the client is gone already
         counters, report = self.dispatcher.counters, self.report

@@ -12,6 +12,7 @@ from itertools import islice
 MAX_LINE_BYTES = 2048  # in UTF-8
 MAX_NAMES = 24
 _INDENT = "    "
+_SHORT = {9: r"\t", 10: r"\n", 13: r"\r"}
 
 # C0, DEL and C1; marks and overrides of direction; line and paragraph separators; lone surrogates
 _HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -65,4 +66,6 @@ def write_plain_lines(logger: logging.Logger) -> None:
 
 
 def _escape(found: re.Match[str]) -> str:
-    return found[0].encode("unicode_escape").decode("ascii")
+    # Not by the codec unicode_escape: its first use opens a file, for which there may be no descriptor.
+    code = ord(found[0])
+    return _SHORT.get(code) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")

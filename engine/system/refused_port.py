@@ -1,9 +1,10 @@
-"""Explains why a system refuses a port that no program listens on, and which command shows it."""
+"""Explains why a system refuses a port that no program listens on, or another connection."""
 
 import errno
 import sys
 
 SHOW_RESERVED = "netsh int ipv4 show excludedportrange protocol=tcp"  # and protocol=udp
+EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}  # `accept` fails until others are closed
 
 
 def refusal_reason(error: OSError) -> str:

@@ -3,7 +3,9 @@
 import logging
 import threading
 
-from engine.cli.log_thread import KEPT_LINES, LogThread
+import pytest
+
+from engine.cli.log_thread import KEPT_LINES, MAX_REPEATED, LogThread
 
 
 def test_lines_are_written_in_order_and_afterwards_the_log_is_as_before() -> None:
@@ -50,3 +52,38 @@ def test_no_control_character_and_no_forged_line_reaches_the_terminal() -> None:
         logging.getLogger("test").warning("%d", "\x1b]0;title\x07\n")  # a wrong format is written as it is
     assert [line.split(" ", 1)[1] for line in written[:1]] == [r"/sink/stop: X\x1b[31m\n12:00:00 forged"]
     assert len(written) == 2 and not any(ord(character) < 32 for line in written for character in line)
+
+
+def test_a_message_that_repeats_is_written_once_a_second_with_a_count() -> None:
+    written: list[str] = []
+    with LogThread(written.append) as log:
+        for number in range(2 * 128 + 1):
+            log.handle(record_at(number / 128, "accept failed: %s", "disk"))
+        log.handle(record_at(1.5, "another"))
+        log.handle(record_at(10.0, "accept failed: %s", "disk"))
+        for number in range(2 * MAX_REPEATED):
+            log.handle(record_at(20.0, "%d", number))
+    lines = [line.split(" ", 1)[1] for line in written]
+    again = "accept failed: disk (and 127 more like it)"
+    assert lines[:5] == ["accept failed: disk", again, again, "another", "accept failed: disk"]
+    assert len(lines) == 5 + 2 * MAX_REPEATED
+
+
+def test_a_line_that_cannot_be_formatted_is_counted_and_logging_prints_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Broken(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            raise OSError(24, "Too many open files")
+
+    log = LogThread(lambda line: None)
+    with log:
+        log.setFormatter(Broken())
+        logging.getLogger("test").warning("lost")
+    assert (log.lost, capsys.readouterr().err) == (1, "")
+
+
+def record_at(seconds: float, message: str, *args: object) -> logging.LogRecord:
+    record = logging.LogRecord("test", logging.WARNING, "", 0, message, args, None)
+    record.created = seconds
+    return record

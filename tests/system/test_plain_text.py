@@ -20,6 +20,12 @@ def test_control_characters_are_shown_and_other_text_is_left() -> None:
         assert one_line(text) == shown
 
 
+def test_control_characters_are_written_as_python_writes_them() -> None:
+    for character in map(chr, range(0x3000)):
+        shown = one_line(character)
+        assert shown == (character if shown == character else character.encode("unicode_escape").decode())
+
+
 @pytest.mark.parametrize("character", ["x", "\x1b", "é", "🎛"])
 def test_a_long_line_ends_at_2_kb_and_tells_what_is_left_out(character: str) -> None:
     line = one_line(character * 10_000)

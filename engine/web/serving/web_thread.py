@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from engine.control.outgoing.sender import addresses_of, display_address
 from engine.errors import MultiverseError, PortTakenError
 from engine.system.guarded_thread import Guard, GuardedThread
-from engine.system.refused_port import refusal_reason
+from engine.system.refused_port import EXHAUSTED, refusal_reason
 from engine.system.reporting import Report
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ class WebThread:
         await runner.setup()
         assert runner.server is not None
         limit = ConnectionLimit(runner.server, self._report)
+        self._loop.set_exception_handler(self._on_loop_error)
         within_s = HANDSHAKE_S if self._tls is not None else None
         server = await self._loop.create_server(
             limit, sock=self._socket, backlog=BACKLOG, ssl=self._tls, ssl_handshake_timeout=within_s
@@ -95,6 +96,14 @@ class WebThread:
         server.close()
         await runner.cleanup()
         await _abort_all(limit)
+
+    def _on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Report in one line that nothing can be accepted: asyncio logs a traceback up to a hundred times a second."""
+        error = context.get("exception")
+        if isinstance(error, OSError) and error.errno in EXHAUSTED:
+            self._report("web", f"page: no connection can be accepted ({error.strerror})")
+        else:
+            loop.default_exception_handler(context)
 
     async def _stop_accepting(self) -> None:
         """Stop accepting, and let accepted sockets get their transports: asyncio would leak them if closed before."""

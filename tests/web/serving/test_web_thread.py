@@ -2,8 +2,11 @@
 
 import asyncio
 import gc
+import logging
+import os
 import socket
 import ssl
+import sys
 import threading
 import warnings
 from contextlib import suppress
@@ -89,3 +92,32 @@ def come_and_come(address: tuple[str, int], is_any_there: threading.Event, is_ov
             is_any_there.set()
     for each in held:
         each.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit of open files to set")
+def test_without_file_descriptors_a_page_waits_and_says_so_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    """asyncio would log a traceback, up to a hundred times a second."""
+    import resource
+
+    lines: list[str] = []
+    is_told = threading.Event()
+    server = WebThread("127.0.0.1", 0, lambda key, line: (lines.append(line), is_told.set()) and None)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    server.start(hanging_up_twice)
+    with socket.create_connection(server.address, timeout=120.0) as first, socket.socket() as late:
+        first.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert first.recv(1000)  # all that a page needs has been imported
+        unused = os.dup(late.fileno())
+        os.close(unused)
+        late.settimeout(120.0)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (unused, limits[1]))
+        try:
+            late.connect(server.address)
+            assert is_told.wait(120.0)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        late.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert late.recv(1000).endswith(b"and goodbye")
+        server.close()
+    assert set(lines) == {"page: no connection can be accepted (Too many open files)"}
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
