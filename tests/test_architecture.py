@@ -236,6 +236,18 @@ def test_nobody_sets_the_callback_of_another_object() -> None:
     assert places(engine_files(), is_set) == []
 
 
+def test_every_python_process_is_started_without_the_current_folder_in_its_path() -> None:
+    """In a folder that has an `engine` of its own it would import that one."""
+
+    def may_import_another_engine(node: Any) -> bool:
+        if not isinstance(node, (ast.List, ast.Tuple)):
+            return False
+        words = [ast.unparse(each) for each in node.elts]
+        return "sys.executable" in words[:-1] and words[words.index("sys.executable") + 1] != "'-P'"
+
+    assert not places(own_files(), may_import_another_engine), "use `command` of system/python_process.py, or -P"
+
+
 def test_a_public_class_name_stands_in_one_module() -> None:
     found: dict[str, list[str]] = {}
     for path in (*ENGINE.rglob("*.py"), *(ROOT / "osc_schema").rglob("*.py")):

@@ -131,7 +131,7 @@ class DeviceListing:
     """Lists the devices present now, in a fresh process. Never waits."""
 
     def __init__(self) -> None:
-        program = [sys.executable, str(Path(__file__).with_name("device_names.py"))]
+        program = [sys.executable, "-P", str(Path(__file__).with_name("device_names.py"))]
         self._process = subprocess.Popen(
             program,
             env={**os.environ, **utf8_environment()},

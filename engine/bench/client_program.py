@@ -22,7 +22,7 @@ class ClientProgram:
     def __init__(self, file: Path, order: dict[str, Any]) -> None:
         """`order`: its first line of input, as JSON."""
         self._process = subprocess.Popen(
-            [sys.executable, str(file)],
+            [sys.executable, "-P", str(file)],
             env={**os.environ, **utf8_environment()},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

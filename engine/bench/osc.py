@@ -284,7 +284,7 @@ class _LastValues:
 @contextlib.contextmanager
 def _busy_programs(count: int) -> Iterator[None]:
     """Keep `count` cores busy."""
-    programs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    programs = [subprocess.Popen([sys.executable, "-P", "-c", "while True: pass"]) for _ in range(count)]
     try:
         yield
     finally:

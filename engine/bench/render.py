@@ -6,7 +6,6 @@ so that a busy machine slows all of them. Times are medians in ms.
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -28,7 +27,7 @@ from engine.render import Look, PictureInput, Renderer, open_renderer
 from engine.render.contour_finder import ContourFinder
 from engine.render.egl_devices import chosen_gpu
 from engine.render.picture import fitted_size
-from engine.system.python_process import exit_reason
+from engine.system.python_process import command, exit_reason
 from engine.values import ChannelFeatures, FrameId
 
 PITCHES_HZ = (110.0, 164.81, 220.0, 277.18)
@@ -40,7 +39,7 @@ TINY_PX = 16  # so small that only overhead remains
 SINKS = ("null", "shared=bench")
 SETTLED_AFTER = 0.25  # share of the run after which caches are warm and pools full
 STARTS = 3
-COMPILE = "from engine.render.numba_code import Compilation; Compilation(print).wait()"  # what a start has begun
+COMPILE = ("engine.render.numba_code", "Compilation(print).wait()")  # what a start has begun
 
 Call = Callable[[], object]
 Rivals = Callable[[str, Size], AbstractContextManager[Mapping[str, Call]]]
@@ -229,7 +228,7 @@ def cold_start(size: Size) -> dict[str, Any]:
     with TemporaryDirectory() as folder:
         cache = {"NUMBA_CACHE_DIR": folder}
         cold_s = _one_frame_s(size, "--renderer", "numba", **cache)
-        subprocess.run([sys.executable, "-c", COMPILE], check=True, capture_output=True, env=os.environ | cache)
+        subprocess.run(command(*COMPILE), check=True, capture_output=True, env=os.environ | cache)
         compiled = _kept_functions(folder)
         next_s = _one_frame_s(size, "--renderer", "numba", **cache)
         return {
@@ -242,13 +241,13 @@ def cold_start(size: Size) -> dict[str, Any]:
 
 def _one_frame_s(size: Size, *options: str, **environment: str) -> float:
     """MultiverseError with the engine's last line if it does not run."""
-    command = [
-        *(sys.executable, "-m", "engine.cli.main", "run", "--size", str(size), "--frames", "1", "--json"),
+    program = [
+        *(*command("engine.cli.main", "main()"), "run", "--size", str(size), "--frames", "1", "--json"),
         *("--osc", "127.0.0.1:0", "--web", "127.0.0.1:0", "--audio", "demo", "--sink", "shared=bench", *options),
     ]
     started_s = time.perf_counter()
     done = subprocess.run(
-        command, capture_output=True, encoding="utf-8", errors="replace", env=os.environ | environment
+        program, capture_output=True, encoding="utf-8", errors="replace", env=os.environ | environment
     )
     if done.returncode:
         lines = done.stderr.strip().splitlines()

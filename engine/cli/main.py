@@ -2,6 +2,7 @@
 
 import importlib
 import logging
+import signal
 import sys
 from collections.abc import Collection
 from typing import Annotated, Final
@@ -9,13 +10,14 @@ from typing import Annotated, Final
 import typer
 
 from engine.cli.console_events import console
-from engine.cli.standard_streams import open_closed_streams, print_any_name
+from engine.cli.standard_streams import discard_if_broken, open_closed_streams, print_any_name
 from engine.errors import MultiverseError, UsageError
 from engine.system.package_version import package_version
 from engine.system.plain_text import write_plain_lines
 from engine.system.power import kept_from_sleep
 
 DONE, FAILED, USAGE = 0, 1, 2
+INTERRUPTED = 130  # what typer exits with at Ctrl-C
 
 NAMES: Final = tuple(
     "run sd segment convert video dataset model view devices doctor preset osc schema isf bench".split()
@@ -75,13 +77,28 @@ def main(commands: typer.Typer | None = None) -> None:
     open_closed_streams()
     print_any_name()
     console.listen()
+    for name in ("SIGTERM", "SIGHUP"):  # commands without Signals end as at Ctrl-C: with a line, and no process left
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) == signal.SIG_DFL:
+            signal.signal(getattr(signal, name), signal.default_int_handler)
     if "--window" in sys.argv:
         from engine.cli.run import with_window_argument
 
         sys.argv[1:] = with_window_argument(sys.argv[1:])
     first = next((word for word in sys.argv[1:] if word != "--debug"), "")
     try:
-        (commands or commands_of([first] if first in NAMES else NAMES))()
+        try:
+            (commands or commands_of([first] if first in NAMES else NAMES))()
+        finally:
+            sys.stdout.flush()
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            print("multiverse: interrupted", file=sys.stderr)
+        raise
+    except OSError as error:
+        if "--debug" in sys.argv or not discard_if_broken(sys.stdout):
+            raise
+        print(f"multiverse: standard output: cannot be written ({error.strerror or error})", file=sys.stderr)
+        sys.exit(FAILED)
     except MultiverseError as error:
         if "--debug" in sys.argv:
             raise

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engine.errors import MultiverseError, UsageError
+from engine.system.python_process import command
 
 if TYPE_CHECKING:
     from osc_schema import Command, Param
@@ -142,8 +143,8 @@ def write(
     from osc_schema import plugins
 
     if plugins.are_installed():  # what this process has loaded contains them
-        command = [sys.executable, "-m", "engine.cli.main", *sys.argv[1:]]
-        raise typer.Exit(subprocess.run(command, env=os.environ | {plugins.SWITCH: "off"}).returncode)
+        program = [*command("engine.cli.main", "main()"), *sys.argv[1:]]
+        raise typer.Exit(subprocess.run(program, env=os.environ | {plugins.SWITCH: "off"}).returncode)
     from osc_schema.generate import FILES, ROOT
 
     for name, generate in FILES.items():

@@ -1,8 +1,9 @@
-"""Repairs the standard streams: opens closed ones, and makes them print any file name."""
+"""Repairs the standard streams: opens closed ones, makes them print any file name, gives up a full one."""
 
 import os
 import sys
 from io import TextIOWrapper
+from typing import TextIO
 
 STDERR = 2  # file descriptor
 _STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
@@ -41,3 +42,13 @@ def print_any_name() -> None:
             is_code_page = sys.platform == "win32" and not stream.isatty() and not os.environ.get("PYTHONIOENCODING")
             encoding = "utf-8" if is_code_page else stream.encoding
             stream.reconfigure(encoding=encoding, errors="backslashreplace")
+
+
+def discard_if_broken(stream: TextIO) -> bool:
+    """True if nothing can be written there. The rest is then discarded: Python would fail again at its exit."""
+    try:
+        print(file=stream, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return True
+    return False

@@ -47,28 +47,28 @@ def say(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 
 class _CtrlC:
-    """An import finder that finds nothing but raises SIGINT when the module is imported."""
+    """An import finder that finds nothing but raises a signal when the module is imported."""
 
-    def __init__(self, module: str) -> None:
-        self._module = module
+    def __init__(self, module: str, number: int) -> None:
+        self._module, self._number = module, number
 
     def find_spec(self, name: str, path: object = None, target: ModuleType | None = None) -> None:
         if name == self._module:
             sys.meta_path.remove(self)
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(self._number)
 
 
 @pytest.fixture
-def ctrl_c_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+def ctrl_c_at(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """`ctrl_c_at("engine.jobs.video.fused")`: raise SIGINT when a command of this test imports that module, which is
     removed from `sys.modules` first."""
 
-    def prepare(module: str) -> None:
+    def prepare(module: str, number: int = signal.SIGINT) -> None:
         known = importlib.import_module(module)
         package, _, name = module.rpartition(".")
         monkeypatch.delitem(sys.modules, module)
         monkeypatch.setattr(sys.modules[package], name, known)  # undoes the test's own import afterwards
-        monkeypatch.setattr(sys, "meta_path", [_CtrlC(module), *sys.meta_path])
+        monkeypatch.setattr(sys, "meta_path", [_CtrlC(module, number), *sys.meta_path])
 
     return prepare
 

@@ -101,7 +101,12 @@ def test_without_file_descriptors_a_page_waits_and_says_so_in_one_line(caplog: p
 
     lines: list[str] = []
     is_told = threading.Event()
-    server = WebThread("127.0.0.1", 0, lambda key, line: (lines.append(line), is_told.set()) and None)
+
+    def report(key: str, line: str) -> None:
+        lines.append(line)
+        is_told.set()
+
+    server = WebThread("127.0.0.1", 0, report)
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     server.start(hanging_up_twice)
     with socket.create_connection(server.address, timeout=120.0) as first, socket.socket() as late:

@@ -1,0 +1,34 @@
+"""How every command ends: at a signal, and when its output cannot be written."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Said
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM ends a process there without a word to it")
+@pytest.mark.parametrize(
+    ("command", "module", "code"), [("bench osc", "engine.bench.osc", 1), ("devices", "engine.cli.device_list", 130)]
+)
+def test_every_command_ends_on_sigterm_with_a_line(
+    command: str, module: str, code: int, say: Callable[..., Said], ctrl_c_at: Callable[..., None]
+) -> None:
+    ctrl_c_at(module, signal.SIGTERM)
+    ended = say(*command.split())
+    assert (ended.code, ended.err.splitlines()[-1]) == (code, "multiverse: interrupted")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is full, as Linux has it")
+@pytest.mark.parametrize("command", ["--version", "devices"])
+def test_output_on_a_full_disk_is_one_line(command: str) -> None:
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-P", "-m", "engine.cli.main", command], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    line = "multiverse: standard output: cannot be written (No space left on device)\n"
+    assert (ended.returncode, ended.stderr) == (1, line)
