@@ -13,11 +13,13 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from engine.sources.source import Polled, Source, SourceStatus
 from engine.system.clock import Clock
 from engine.system.guarded_thread import Guard, GuardedThread
+from engine.system.process_memory import return_freed_memory
 from engine.values import VideoFrame
 
 log = logging.getLogger(__name__)
@@ -180,6 +182,11 @@ class CurrentSource:
             return
         self._closing = [thread for thread in self._closing if thread.is_alive]
         guard = Guard(log, lambda key, line: None, "camera", "closing a source failed")  # no longer shown: log only
-        thread = GuardedThread("close a source", source.close, guard)
+        thread = GuardedThread("close a source", partial(_close, source), guard)
         thread.start()
         self._closing.append(thread)
+
+
+def _close(source: Source) -> None:
+    source.close()
+    return_freed_memory()

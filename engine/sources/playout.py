@@ -71,6 +71,9 @@ class Playout:
             self._is_closing = True
             self._change.notify_all()
         self._thread.join(timeout_s=5.0)
+        with self._change:  # now: the thread, the shots and this object refer to each other
+            self._ahead.clear()
+            self._current = None
 
     def latest_frame(self) -> VideoFrame | None:
         now_s = self._clock.now_s()

@@ -6,7 +6,7 @@ the colours, a ramp the clipping, a circle the aspect ratio. A marker crosses th
 
 import math
 from collections.abc import Iterator
-from functools import partial
+from functools import cache, partial
 
 import cv2
 import numpy as np
@@ -37,8 +37,9 @@ RAMP_ROWS = slice(540, 580)
 GROUND, LINE, BRIGHT = 20, 70, 230
 
 
+@cache
 def draw_ground() -> np.ndarray:
-    """(720, 1280, 3) uint8 RGB: the static part."""
+    """(720, 1280, 3) uint8 RGB: the static part, the same array each time."""
     card = np.full((HEIGHT, WIDTH, 3), GROUND, np.uint8)
     card[::40] = LINE
     card[:, ::40] = LINE
