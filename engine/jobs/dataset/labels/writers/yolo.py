@@ -2,7 +2,7 @@
 
 yolo        class, centre x y, width, height
 yolo-obb    class, four corners of a rotated box
-yolo-seg    class, corners of a polygon; holes are filled, separate parts joined by bridges without width
+yolo-seg    class, polygon of the border's pixels; holes are filled, separate parts joined by bridges a pixel wide
 yolo-pose   class, centre x y, width, height, head x y, and 2 if the head is visible, 1 if hidden, 0 0 0 without one
 
 The rules are those of `verify_image_label` in ultralytics/data/utils.py: nothing outside 0..1, no class beyond
@@ -144,15 +144,23 @@ def dataset_yaml(contents: DatasetContents, folder: str, *, has_heads: bool) -> 
 def polygons_of(thing: LabelledThing) -> list[np.ndarray]:
     """Outer edges of the separate parts of its mask, (n, 2) float64 px of the picture, without holes; largest first.
 
-    A corner of a polygon is a corner of a pixel, so the polygon covers exactly the mask and its holes. OpenCV traces
-    centres of pixels; here it traces those of quarter pixels, which are moved to the edge that they touch.
+    The points are the middles of the border's pixels, at least three: trainers fill polygons with `cv2.fillPoly`, to
+    which the edge belongs (`polygon2mask` in ultralytics/data/utils.py), and get exactly the mask and its holes.
     """
     import cv2
 
-    quarters = np.repeat(np.repeat(thing.mask, 2, axis=0), 2, axis=1).astype(np.uint8)
-    traced, _ = cv2.findContours(quarters, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    polygons = [_corners_only((line[:, 0] + 1) // 2) + np.array(thing.box[:2]) for line in traced]
+    traced, _ = cv2.findContours(thing.mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    polygons = [_at_least_a_triangle(line[:, 0] + 0.5) + np.array(thing.box[:2]) for line in traced]
     return sorted(polygons, key=lambda polygon: -area_of(polygon))
+
+
+def _at_least_a_triangle(points: np.ndarray) -> np.ndarray:
+    """The points, (n, 2); of a row or column of pixels a rectangle within them, since trainers drop empty boxes."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    if (low == high).any():
+        (x0, y0), (x1, y1) = low - 0.25, high + 0.25
+        return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
+    return np.resize(points, (max(3, len(points)), 2))
 
 
 def area_of(polygon: np.ndarray) -> float:
@@ -162,7 +170,7 @@ def area_of(polygon: np.ndarray) -> float:
 
 
 def joined(polygons: list[np.ndarray]) -> np.ndarray:
-    """One polygon through all of these: parts are joined by bridges without width between their nearest corners."""
+    """One polygon through all of these: parts are joined by bridges between their nearest points."""
     whole, *others = polygons
     for other in others:
         gaps = ((whole[:, None] - other[None]) ** 2).sum(axis=2)  # (n, m)
@@ -194,11 +202,3 @@ def rotated_box(thing: LabelledThing, width_px: int, height_px: int) -> np.ndarr
         return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float64)
     clipped: np.ndarray = np.clip(corners, 0, (width_px, height_px))
     return clipped
-
-
-def _corners_only(polygon: np.ndarray) -> np.ndarray:
-    """Without repeated points and points on straight lines, (n, 2) float64."""
-    points = polygon[(polygon != np.roll(polygon, 1, axis=0)).any(axis=1)].astype(np.float64)
-    before, after = points - np.roll(points, 1, axis=0), np.roll(points, -1, axis=0) - points
-    corners: np.ndarray = points[before[:, 0] * after[:, 1] != before[:, 1] * after[:, 0]]
-    return corners

@@ -77,7 +77,7 @@ def test_ultralytics_takes_every_line_and_finds_the_same_boxes(name: str) -> Non
     assert labels[:, 0].tolist() == [1, 1, 0]  # neither the sliver nor the bag
     expected = [[6, 36, 12, 12], [80, 80, 20, 20], [95.5, 4.5, 9, 9]]
     if name != "yolo-obb":
-        assert np.allclose(labels[:, 1:5] * SIZE, expected, atol=1e-3)
+        assert np.allclose(labels[:, 1:5] * SIZE, expected, atol=1.0 if name == "yolo-seg" else 1e-3)
     else:  # rotated: at least as close as the upright box
         areas = [cv2.contourArea(np.array(line.split()[1:], np.float32).reshape(4, 2) * SIZE) for line in lines(name)]
         assert all(area <= w * h + 0.1 for area, (_, _, w, h) in zip(areas, expected, strict=True))
@@ -96,15 +96,15 @@ def test_a_head_is_told_with_its_visibility() -> None:
     ]
 
 
-def test_a_polygon_of_two_parts_covers_both_and_their_hole_and_no_more() -> None:
+def test_a_polygon_of_two_parts_covers_both_and_their_hole_and_a_bridge_between_them() -> None:
     corners = np.array(lines("yolo-seg")[1].split()[1:], np.float64).reshape(-1, 2) * SIZE
-    fine = np.zeros((SIZE * 8, SIZE * 8), np.uint8)
-    cv2.fillPoly(fine, [np.rint(corners * 8 - 0.5).astype(np.int32)], 1)
-    covered = fine[4::8, 4::8].astype(bool)
+    covered = np.zeros((SIZE, SIZE), np.uint8)
+    cv2.fillPoly(covered, [corners.astype(np.int32)], 1)
     expected = np.zeros((SIZE, SIZE), bool)
     expected[70:90, 70:90] = ring()
     expected[78:81, 74:77] = True
-    assert np.array_equal(covered, expected)
+    bridge = (covered == 1) & ~expected
+    assert not (expected & (covered == 0)).any() and bridge.sum() < 20 and not bridge[1:][bridge[:-1]].any()
 
 
 @pytest.mark.parametrize("name", YOLO_FORMATS)
@@ -114,7 +114,8 @@ def test_boxes_are_read_back_from_each_format(name: str, tmp_path: Path) -> None
     boxes, classes = read_labels(path, SIZE, SIZE, 2)
     assert classes.tolist() == [1, 1, 0]
     if name != "yolo-obb":
-        assert np.allclose(boxes, [[0, 30, 12, 42], [70, 70, 90, 90], [91, 0, 100, 9]], atol=0.001)
+        half_px = 0.5 if name == "yolo-seg" else 0.0  # a polygon's points are middles of pixels
+        assert np.allclose(boxes, [[0, 30, 12, 42], [70, 70, 90, 90], [91, 0, 100, 9]], atol=half_px + 0.001)
     with pytest.raises(SourceError, match=r"000000\.txt: line 1: class 1 is not among"):
         read_labels(path, SIZE, SIZE, 1)
 
