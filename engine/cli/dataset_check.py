@@ -106,7 +106,7 @@ def view(
         raise SinkError(f"{path}: cannot be written ({error.strerror or error})") from error
     if page.unreadable:
         print(
-            f"multiverse: {page.unreadable[0]}; of those asked for, {len(page.unreadable)} cannot be shown: "
+            f"multiverse: {page.unreadable[0]}; {len(page.unreadable)} in all cannot be shown: "
             f"multiverse dataset check {folder} names all that is wrong",
             file=sys.stderr,
         )

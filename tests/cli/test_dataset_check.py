@@ -99,6 +99,6 @@ def test_view_shows_what_it_can_and_says_what_it_cannot(say: Say, tmp_path: Path
     code, out, err = say("dataset", "view", folder, "--no-open", "--out", tmp_path / "page.html")
     assert (code, out) == (0, f"wrote       {tmp_path / 'page.html'} (1 pictures, 5 boxes)\n")
     assert err == (
-        f"multiverse: {folder / 'images/000001.png'}: is no picture; of those asked for, 1 cannot be shown: "
+        f"multiverse: {folder / 'images/000001.png'}: is no picture; 1 in all cannot be shown: "
         f"multiverse dataset check {folder} names all that is wrong\n"
     )

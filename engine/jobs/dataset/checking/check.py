@@ -37,6 +37,7 @@ from engine.jobs.dataset.checking.problems import (
     coco_problems,
     disagreements,
     label_problems,
+    layout_problems,
     manifest_problems,
     match_coco,
     read_labels,
@@ -185,6 +186,7 @@ def _read(folder: FoundFolder, counter: _Counter) -> _Read:
     digests = {name: facts.sha256 for name, facts in read.facts.items()}
     read.problems += manifest_problems(folder, digests)
     read.problems += whole_file_problems(folder, read.coco_ids)
+    read.problems += layout_problems(folder)
     for name in folder.lone_labels:
         read.problems.append(CheckProblem("extra", name, "is a label without a picture"))
     read.problems += _doubles_within(read)

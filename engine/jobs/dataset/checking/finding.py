@@ -1,7 +1,7 @@
 """Finds the pictures of a dataset, and the files about them, in our layout and in foreign ones.
 
-Pictures are all picture files below a folder named `images` (`images/train/a.jpg`, `train/images/a.jpg`), or in a
-folder without one all picture files. The YOLO label of a picture has the same path with the last `images` replaced by
+Pictures are all picture files below a folder of PICTURE_FOLDERS (`images/train/a.jpg`, `train/images/a.jpg`), or in a
+dataset without one all picture files. The YOLO label of a picture has the same path with the last `images` replaced by
 `labels`, as Ultralytics finds it, or lies beside it.
 """
 
@@ -16,25 +16,42 @@ from engine.errors import UsageError
 from engine.system.small_file import open_regular, read_small
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
-SUBSETS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+PICTURE_FOLDERS = ("images", "JPEGImages", "image_2")  # of YOLO and COCO, of Pascal VOC, of KITTI
+SUBSETS = {
+    "train": "train",
+    "training": "train",
+    "testing": "test",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+}
 TILES = "tiles"
 OTHER_FOLDERS = frozenset({TILES, "card", "masks", "depth", "normals", "webdataset", "hdf5", "piles", "scenes"})
 """Folders of a dataset without pictures of its own; `tiles` is another dataset."""
-LABEL_FOLDERS = {
-    "YOLO": ("labels", ".txt"),
-    "YOLO-detect": ("labels-detect", ".txt"),
-    "YOLO-OBB": ("labels-obb", ".txt"),
-    "YOLO-seg": ("labels-seg", ".txt"),
-    "YOLO-pose": ("labels-pose", ".txt"),
-    "VOC": ("voc", ".xml"),
-    "Pascal VOC": ("Annotations", ".xml"),
-    "KITTI": ("kitti/label_2", ".txt"),
-}
-"""Folder and suffix of each format's label files."""
-NO_LABELS = frozenset({"classes.txt"})  # files among the labels that are of no picture: labelImg's names of classes
+LABEL_FOLDERS = (
+    ("YOLO", "labels", ".txt"),
+    ("YOLO-detect", "labels-detect", ".txt"),
+    ("YOLO-OBB", "labels-obb", ".txt"),
+    ("YOLO-seg", "labels-seg", ".txt"),
+    ("YOLO-pose", "labels-pose", ".txt"),
+    ("VOC", "voc", ".xml"),
+    ("Pascal VOC", "Annotations", ".xml"),
+    ("KITTI", "kitti/label_2", ".txt"),
+    ("KITTI", "label_2", ".txt"),
+)
+"""Format, folder and suffix of label files."""
+LABEL_SUFFIXES = frozenset({".txt", ".xml", ".json", ".jsonl", ".csv", ".tsv", ".mat"})
+NO_LABELS = ("classes", "readme", "license", "notice", "requirements", "obj", "train", "val", "test")
+"""How the names of files begin that have such a suffix and are no labels of a picture."""
+LAYOUTS = "YOLO (images/, labels/), COCO (a .json), Pascal VOC (JPEGImages/, Annotations/), KITTI (image_2/, label_2/)"
 MAX_MANIFEST_BYTES = 4 << 30  # 100,000 pictures of 768 piles take 6 kB each
 MAX_LINE_BYTES = 16 << 20
-MANIFEST_FILE, YAML_FILE = "manifest.jsonl", "dataset.yaml"
+MANIFEST_FILE = "manifest.jsonl"
+CLASS_FILES = ("dataset.yaml", "data.yaml", "obj.names", "data/obj.names")
+LIST_FILES = tuple(f"{folder}{part}.txt" for folder in ("", "data/") for part in ("train", "val", "valid", "test"))
+"""Lists of pictures, a path in each line, as Darknet and Ultralytics read them."""
+COCO_KEYS = (b'"images"', b'"annotations"', b'"categories"')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +70,11 @@ class FoundFolder:
     bad_lines: int = 0  # lines of the manifest that cannot be read
     coco: list[str] = field(default_factory=list)  # COCO files
     class_names: dict[int, str] = field(default_factory=dict)  # names of YOLO's classes
+    class_file: str = ""  # where they stand
+    lists: list[str] = field(default_factory=list)  # files of LIST_FILES
     keypoint_columns: int = 0  # further columns of a YOLO label that hold keypoints
     lone_labels: list[str] = field(default_factory=list)  # label files without a picture
+    unknown: list[str] = field(default_factory=list)  # files that may be labels, if there are none of a known layout
 
     @property
     def options(self) -> dict[str, Any]:
@@ -73,14 +93,17 @@ def find_folder(path: Path) -> FoundFolder:
     files = sorted(_files(path))
     present = set(files)
     pictures = [name for name in files if _suffix(name) in PICTURE_SUFFIXES]
-    below_images = [name for name in pictures if "images" in PurePosixPath(name).parts[:-1]]
+    below_images = [name for name in pictures if not set(PurePosixPath(name).parts[:-1]).isdisjoint(PICTURE_FOLDERS)]
     chosen = below_images or pictures
     if not chosen:
         raise UsageError(f"{path}: holds no pictures ({', '.join(sorted(PICTURE_SUFFIXES))})")
     found = FoundFolder(path=path, pictures=[_found(name, present) for name in chosen])
     labels = {label for picture in found.pictures for label in picture.labels.values()}
     found.lone_labels = [name for name in files if name not in labels and _is_label(name)]
-    found.coco = [name for name in files if _suffix(name) == ".json" and _is_coco(path / name)]
+    found.coco = [name for name in files if _suffix(name) == ".json" and _may_be_coco(path / name)]
+    found.lists = [name for name in LIST_FILES if name in present]
+    if not (labels or found.coco):
+        found.unknown = [name for name in files if _suffix(name) in LABEL_SUFFIXES and not _is_of_no_picture(name)]
     _read_manifest(found)
     _name_classes(found)
     return found
@@ -97,9 +120,7 @@ def _files(path: Path) -> Iterator[str]:
 def _found(name: str, present: set[str]) -> FoundPicture:
     path = PurePosixPath(name)
     labels = {
-        form: label
-        for form, (folder, suffix) in LABEL_FOLDERS.items()
-        if (label := _beside(path, folder, suffix)) in present
+        form: label for form, folder, suffix in LABEL_FOLDERS if (label := _beside(path, folder, suffix)) in present
     }
     for form, suffix in (("YOLO", ".txt"), ("VOC", ".xml")):
         if (twin := path.with_suffix(suffix).as_posix()) in present:
@@ -112,10 +133,10 @@ def _found(name: str, present: set[str]) -> FoundPicture:
 
 
 def _beside(path: PurePosixPath, folder: str, suffix: str) -> str:
-    """The path in which the last `images` is replaced by `folder`."""
+    """The path in which the last folder of pictures is replaced by `folder`."""
     parts = list(path.with_suffix(suffix).parts)
     for place in range(len(parts) - 2, -1, -1):
-        if parts[place] == "images":
+        if parts[place] in PICTURE_FOLDERS:
             parts[place] = folder
             return "/".join(parts)
     return "/".join([*parts[:-1], folder, parts[-1]])
@@ -124,25 +145,32 @@ def _beside(path: PurePosixPath, folder: str, suffix: str) -> str:
 def _is_label(name: str) -> bool:
     """True for a path that only the label of a picture has; trainers and editors keep other files beside them."""
     path = PurePosixPath(name)
-    return path.name not in NO_LABELS and any(
-        path.suffix == suffix and f"/{folder}/" in f"/{name}" for folder, suffix in LABEL_FOLDERS.values()
+    return path.name != "classes.txt" and any(  # labelImg's names of classes
+        path.suffix == suffix and f"/{folder}/" in f"/{name}" for _, folder, suffix in LABEL_FOLDERS
     )
+
+
+def _is_of_no_picture(name: str) -> bool:
+    return PurePosixPath(name).name.lower().startswith(NO_LABELS)
 
 
 def _suffix(name: str) -> str:
     return PurePosixPath(name).suffix.lower()
 
 
-def _is_coco(path: Path) -> bool:
-    """True if the file begins as a JSON object and names annotations near its start or end."""
+def _may_be_coco(path: Path) -> bool:
+    """False for a file that is whole and something else. What cannot be read, or is cut off, is for `read_coco` to
+    name: labels that are damaged are not absent."""
     try:
         with open_regular(path) as file:
             start = file.read(1 << 16)
             file.seek(max(0, path.stat().st_size - (1 << 16)))
-            text = start + file.read()
+            end = file.read()
     except OSError:
-        return False
-    return start.lstrip().startswith(b"{") and b'"annotations"' in text and b'"images"' in text
+        return True
+    keys = sum(key in start + end for key in COCO_KEYS)
+    is_whole = end.rstrip()[-1:] in (b"}", b"]") and b"\0" not in start
+    return keys >= 2 or not is_whole
 
 
 def _read_manifest(found: FoundFolder) -> None:
@@ -164,18 +192,20 @@ def _read_manifest(found: FoundFolder) -> None:
 
 
 def _name_classes(found: FoundFolder) -> None:
-    """Take them from the manifest if it has them, else from the YAML file, which may be edited or damaged."""
-    names = (YAML_FILE, "data.yaml")
+    """Take them from the manifest if it has them, else from a file, which may be edited or damaged."""
     text = ""
-    for path in (found.path / name for name in names):
+    for name in CLASS_FILES:
         try:
-            text = read_small(path).decode("utf-8", "replace")
+            text = read_small(found.path / name).decode("utf-8-sig", "replace")
+            found.class_file = name
             break
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from error
+            raise UsageError(f"{found.path / name}: cannot be read ({error.strerror or error})") from error
     found.class_names, found.keypoint_columns = read_yaml(text)
+    if found.class_file.endswith(".names"):
+        found.class_names = dict(enumerate(line.strip() for line in text.splitlines() if line.strip()))
     if classes := found.options.get("classes"):
         found.class_names = dict(enumerate(classes))
         found.keypoint_columns = 3 * (found.options.get("write") == "yolo-pose")

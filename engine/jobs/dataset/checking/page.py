@@ -7,12 +7,11 @@ from html import escape
 from pathlib import Path
 
 import cv2
-import numpy as np
 from PIL import Image
 
 from engine.errors import UsageError
 from engine.jobs.dataset.checking.finding import FoundFolder, FoundPicture, find_folder
-from engine.jobs.dataset.checking.pictures import PictureFacts, large_pictures, open_picture, read_picture
+from engine.jobs.dataset.checking.pictures import PictureFacts, large_pictures, open_picture, read_picture, upright
 from engine.jobs.dataset.checking.problems import coco_labels, match_coco, read_labels
 from engine.jobs.dataset.labels.reading import ReadLabels, read_coco
 from engine.system.file_names import escaped
@@ -30,7 +29,7 @@ class LabelPage:
     pictures: int
     boxes: int
     unreadable: tuple[str, ...]
-    """Pictures that cannot be read, each with the reason; in the page these stand in their places."""
+    """COCO files and pictures that cannot be read, each with the reason; in the page it has a picture's place."""
 
 
 def label_page(path: Path, first: int, last: int) -> LabelPage:
@@ -43,15 +42,17 @@ def label_page(path: Path, first: int, last: int) -> LabelPage:
     chosen = folder.pictures[first : last + 1]
     if not chosen:
         raise UsageError(f"--pictures {first}..{last}: {path} has {len(folder.pictures)}, counted from 0")
-    annotated = _coco_of(folder)
+    unreadable: list[str] = []
+    annotated = _coco_of(folder, unreadable)
     shown: list[str] = []
     classes: dict[str, str] = {}
     boxes = 0
-    unreadable: list[str] = []
+    damaged = 0
     with large_pictures():
         for picture in chosen:
             facts = read_picture(folder.path / picture.name)
             if isinstance(facts, str):
+                damaged += 1
                 unreadable.append(f"{folder.path / picture.name}: {facts}")
                 shown.append(f"<figure><figcaption>{escape(f'{picture.name} {facts}')}</figcaption></figure>")
                 continue
@@ -66,16 +67,16 @@ def label_page(path: Path, first: int, last: int) -> LabelPage:
     text = TEMPLATE.read_text(encoding="utf-8")
     for mark, value in (("title", escape(title)), ("filters", filters), ("pictures", "\n".join(shown))):
         text = text.replace(f"<!-- {mark} -->", value)
-    return LabelPage(
-        html=escaped(text), pictures=len(chosen) - len(unreadable), boxes=boxes, unreadable=tuple(unreadable)
-    )
+    return LabelPage(html=escaped(text), pictures=len(chosen) - damaged, boxes=boxes, unreadable=tuple(unreadable))
 
 
-def _coco_of(folder: FoundFolder) -> dict[str, ReadLabels]:
+def _coco_of(folder: FoundFolder, unreadable: list[str]) -> dict[str, ReadLabels]:
     found: dict[str, ReadLabels] = {}
     for name in folder.coco:
         coco = read_coco(folder.path / name)
-        if not isinstance(coco, str):
+        if isinstance(coco, str):
+            unreadable.append(f"{folder.path / name}: {coco}")
+        else:
             found |= coco_labels(coco, match_coco(coco, folder.pictures))
     return found
 
@@ -109,7 +110,7 @@ def _figure(
 def _embedded(path: Path) -> str:
     """The picture as a JPEG in a data URI, with a longer side of at most SHOWN_PX."""
     with open_picture(path) as image:
-        pixels = np.asarray(image.convert("RGB"))
+        pixels = upright(image)
     scale = min(1.0, SHOWN_PX / max(pixels.shape[:2]))
     size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
     file = io.BytesIO()

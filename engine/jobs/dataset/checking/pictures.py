@@ -13,7 +13,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from engine.jobs.dataset.labels.look import PictureLook, look_of, shrunk
 from engine.jobs.dataset.options import MAX_SIDE_PX
@@ -71,7 +71,7 @@ def read_picture(path: Path) -> PictureFacts | str:
             if image.width * image.height > MAX_PIXELS:
                 return f"has {image.width}x{image.height} px; more than {MAX_SIDE_PX}x{MAX_SIDE_PX} are not read"
             with LARGE_ONE_BY_ONE if image.width * image.height > LARGE_PIXELS else nullcontext():
-                pixels = np.asarray(image.convert("RGB"))
+                pixels = upright(image)
         with open_regular(path) as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:  # Pillow raises it for cut files, too
@@ -88,6 +88,11 @@ def read_picture(path: Path) -> PictureFacts | str:
         print_bits=_print_of(shrunk(pixels)),
         look=look_of(pixels),
     )
+
+
+def upright(image: Image.Image) -> np.ndarray:
+    """(height, width, 3) uint8 RGB, turned as its EXIF says: OpenCV, by which trainers read, does so, too."""
+    return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
 
 
 def _print_of(small: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import tarfile
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.jobs.dataset.checking.finding import TILES, FoundFolder, FoundPicture, read_yaml
+from engine.jobs.dataset.checking.finding import LAYOUTS, TILES, FoundFolder, FoundPicture, read_yaml
 from engine.jobs.dataset.checking.pictures import PictureFacts
 from engine.jobs.dataset.labels.reading import (
     CocoAnnotation,
@@ -22,6 +23,7 @@ from engine.jobs.dataset.labels.reading import (
     read_kitti,
     read_voc,
     read_yolo,
+    text_lines,
 )
 from engine.jobs.dataset.labels.source import FinishedPicture
 from engine.jobs.dataset.labels.writers.tiles import finished_tiles
@@ -62,13 +64,15 @@ def read_labels(folder: FoundFolder, picture: FoundPicture, facts: PictureFacts)
         else:
             columns = folder.keypoint_columns if form in ("YOLO", "YOLO-pose") else 0
             size = facts.width_px, facts.height_px
-            found[form] = read_yolo(path, *size, folder.class_names, columns or 3 * (form == "YOLO-pose"))
+            columns = columns or POSE_COLUMNS * (form == "YOLO-pose")
+            known = f"the names in {folder.class_file}"
+            found[form] = read_yolo(path, *size, folder.class_names, columns, known=known)
     return found
 
 
 def label_problems(path: str, labels: ReadLabels, facts: PictureFacts) -> Iterator[CheckProblem]:
     """Faults of one label file."""
-    for fault in labels.faults:
+    for fault in (*labels.faults, *labels.repeated):
         yield CheckProblem("label", path, fault)
     size = np.array([facts.width_px, facts.height_px] * 2, np.float64)
     beyond = np.maximum(-labels.boxes, labels.boxes - size).max(axis=1, initial=0)
@@ -79,6 +83,34 @@ def label_problems(path: str, labels: ReadLabels, facts: PictureFacts) -> Iterat
     extents = labels.boxes[:, 2:] - labels.boxes[:, :2]
     for place in np.flatnonzero(~(extents > 0).all(axis=1)).tolist():
         yield CheckProblem("label", path, f"box {place + 1} is empty")
+
+
+def layout_problems(folder: FoundFolder) -> Iterator[CheckProblem]:
+    """Faults of the names of classes and of the lists of pictures; a folder whose labels are of no known layout."""
+    if folder.unknown:
+        others = f" and {len(folder.unknown) - 1} more" if len(folder.unknown) > 1 else ""
+        text = f"is no label of a known layout{others}; known are {LAYOUTS}"
+        yield CheckProblem("missing", folder.unknown[0], text)
+    if lacking := sorted(set(range(max(folder.class_names, default=-1))) - set(folder.class_names)):
+        text = (
+            f"class {lacking[0]} has no name, but {max(folder.class_names)} has: trainers number classes without gaps"
+        )
+        yield CheckProblem("label", folder.class_file, text)
+    pictures = {picture.name for picture in folder.pictures}
+    for name in folder.lists:
+        read = ReadLabels()
+        lines = [line.strip().replace("\\", "/") for _, line in text_lines(folder.path / name, read)]
+        if gone := [line for line in lines if pictures.isdisjoint(_tails(line))]:
+            yield _lacking(name, gone, len(gone), what="names pictures that are not in the folder:")
+        if twice := [line for line, count in Counter(lines).items() if count > 1]:
+            yield _lacking(name, twice, len(twice), kind="duplicate", what="names twice:")
+        yield from (CheckProblem("damaged", name, fault) for fault in read.faults)
+
+
+def _tails(path: str) -> Iterator[str]:
+    """`a/b/c.jpg`, `b/c.jpg`, `c.jpg`: lists are written for another folder to start from."""
+    parts = PurePosixPath(path).parts
+    return ("/".join(parts[start:]) for start in range(len(parts)))
 
 
 def disagreements(path: str, labels: dict[str, ReadLabels]) -> Iterator[CheckProblem]:
@@ -110,6 +142,11 @@ def coco_problems(
         if own is not None and image.width and (image.width, image.height) != (own.width_px, own.height_px):
             yield CheckProblem("label", name, f"{image.file_name} is {_size(own)}, not {image.width}x{image.height}")
     kinds = {kind.id for kind in coco.categories}
+    own_ids = (annotation.id for annotation in coco.annotations if annotation.id is not None)
+    for what, ids in (("category", (kind.id for kind in coco.categories)), ("annotation", own_ids)):
+        for number, count in Counter(ids).items():
+            if count > 1:
+                yield CheckProblem("label", name, f"{what} id {number} stands {count} times")
     for place, annotation in enumerate(coco.annotations, 1):
         faults: Iterable[tuple[str, str]]
         if annotation.image_id not in seen:
@@ -410,6 +447,8 @@ def _missing(path: str) -> CheckProblem:
     return CheckProblem("missing", path, "is not in the folder; the command that made the dataset writes it again")
 
 
-def _lacking(path: str, names: Iterable[str], count: int) -> CheckProblem:
+def _lacking(
+    path: str, names: Iterable[str], count: int, *, kind: str = "missing", what: str = "lacks"
+) -> CheckProblem:
     more = f" and {count - 1} more" if count > 1 else ""
-    return CheckProblem("missing", path, f"lacks {next(iter(names))}{more}")
+    return CheckProblem(kind, path, f"{what} {next(iter(names))}{more}")

@@ -8,8 +8,10 @@ the lowest first; the bit above them says that more follow. From the fourth numb
 two before it (`rleFrString` in pycocotools/common/maskApi.c).
 """
 
+import codecs
 import io
 import math
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +33,10 @@ KITTI_COLUMNS = 15
 HEAD_COLUMNS = 3  # x and y of a pile's head, and whether it can be seen
 ROUNDING_NORM = 1e-6  # rounding of a centre and of half a size to six decimals
 FIRST_CHARACTER = 48
+NOT_YET_FETCHED = (
+    (b"version https://git-lfs", "Git-LFS", "git lfs pull"),
+    (b"/annex/objects/", "git-annex", "git annex get"),
+)
 MORE, NEGATIVE, VALUE = 0x20, 0x10, 0x1F
 MAX_CHARACTERS = 12  # of a number; 60 bits
 MIN_POLYGON = 6  # numbers: three points
@@ -43,6 +49,7 @@ class ReadLabels:
     names: list[str] = field(default_factory=list)  # class per box
     boxes: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))  # (k, 4) float64: x0 y0 x1 y1 in px, exclusive
     faults: list[str] = field(default_factory=list)  # lines that cannot be read, as words
+    repeated: list[str] = field(default_factory=list)  # of YOLO: lines that stand twice, as words
     lines: list[int] = field(default_factory=list)  # of YOLO: line per box, from 1
     hidden: list[bool] = field(default_factory=list)
     """Per box, True if something stands before it; empty if the format does not tell."""
@@ -60,6 +67,7 @@ class CocoImage(msgspec.Struct, frozen=True):
 class CocoAnnotation(msgspec.Struct, frozen=True):
     image_id: int
     category_id: int
+    id: int | str | None = None
     bbox: list[float] = []
     iscrowd: int = 0
     area: float = 0.0
@@ -85,10 +93,19 @@ def read_coco(path: Path) -> CocoLabels | str:
         with open_regular(path, max_bytes=MAX_COCO_BYTES) as file:
             while piece := file.read(PIECE_BYTES):
                 if b"\0" in piece:  # a file with holes is not read to its end
-                    return "is not a COCO file: it holds bytes of 0"
+                    return "is not a COCO file: it holds bytes of 0; if it is in UTF-16, save it as UTF-8"
                 content += piece
+        for start, kind, command in NOT_YET_FETCHED:
+            if content.startswith(start):
+                return f"is a pointer of {kind} and not yet the file: {command}"
+        if not content.strip():
+            return "is empty"
+        if content.startswith(codecs.BOM_UTF8):
+            del content[: len(codecs.BOM_UTF8)]
         return msgspec.json.decode(content, type=CocoLabels)
     except OSError as error:
+        if path.is_symlink() and not path.exists():
+            return f"is a link to a file that is missing ({os.readlink(path)})"
         return f"cannot be read ({error.strerror or error})"
     except (ValueError, RecursionError) as error:  # msgspec raises ValueError
         return f"is not a COCO file: {error}"
@@ -121,13 +138,16 @@ def read_yolo(
     class_names: dict[int, str],
     keypoint_columns: int,
     *,
-    known: str = "the names of the dataset's YAML",
+    known: str,
 ) -> ReadLabels:
     """Boxes, polygons and turned boxes (as the box around them), and poses."""
     rows: list[Sequence[float]] = []
     columns = set()
     read = ReadLabels()
-    for number, line in _lines(path, read):
+    seen: dict[tuple[str, ...], int] = {}
+    for number, line in text_lines(path, read):
+        if (first := seen.setdefault(tuple(line.split()), number)) != number:
+            read.repeated.append(f"line {number} is the same as line {first}; trainers leave it out")
         try:
             kind, *values = _numbers(line.split())
         except ValueError:
@@ -171,7 +191,7 @@ def read_voc(path: Path) -> ReadLabels:
 def read_kitti(path: Path) -> ReadLabels:
     read = ReadLabels()
     rows = []
-    for number, line in _lines(path, read):
+    for number, line in text_lines(path, read):
         fields = line.split()
         try:
             box = _numbers(fields[4:8])
@@ -194,7 +214,7 @@ def _numbers(texts: Iterable[str]) -> list[float]:
     return numbers
 
 
-def _lines(path: Path, read: ReadLabels) -> Iterator[tuple[int, str]]:
+def text_lines(path: Path, read: ReadLabels) -> Iterator[tuple[int, str]]:
     """Number, from 1, and text of each line that is not empty, until there are too many faults."""
     for number, line in enumerate(io.StringIO(_text(path, read), newline=None), 1):
         if len(read.faults) >= MAX_FAULTS:
@@ -206,7 +226,7 @@ def _lines(path: Path, read: ReadLabels) -> Iterator[tuple[int, str]]:
 
 def _text(path: Path, read: ReadLabels) -> str:
     try:
-        return read_small(path, max_bytes=MAX_LABEL_BYTES).decode("utf-8")
+        return read_small(path, max_bytes=MAX_LABEL_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError:
         read.faults.append("is not a text")
     except OSError as error:

@@ -1,10 +1,12 @@
 """Checks of datasets: every fault that is put in is found, and a sound dataset has none."""
 
+import codecs
 import hashlib
 import json
 import os
 import shutil
 import struct
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -146,7 +148,7 @@ def test_files_that_trainers_and_editors_put_among_labels_are_no_labels(tmp_path
     write_dataset(tmp_path, [1])
     (tmp_path / "kitti/label_2").mkdir(parents=True)
     for name in ("labels/train.cache", "labels/classes.txt", "labels/notes.json", "kitti/label_2/000007.txt"):
-        (tmp_path / name).write_text("", encoding="utf-8")
+        (tmp_path / name).write_text("[]" if name.endswith(".json") else "", encoding="utf-8")
     assert found(tmp_path) == [("extra", "kitti/label_2/000007.txt", "is a label without a picture")]
 
 
@@ -278,8 +280,9 @@ def test_piles_of_windows_are_proposed_for_the_sensor_and_compared_in_px_with_wh
         whole = np.tile(cv2.imread(str(picture)), (4, 4, 1))
         picture.write_bytes(cv2.imencode(".png", whole)[1].tobytes())
         label = real / f"labels/{name}.txt"
-        boxes = [[float(share) / 4 for share in line.split()[1:]] for line in label.read_text("ascii").splitlines()]
-        lines = (" ".join(["0", *map(str, box)]) + "\n" for box in boxes * 16)
+        boxes = np.array([line.split()[1:] for line in label.read_text("ascii").splitlines()], np.float64) / 4
+        boxes = np.concatenate([boxes + np.array([number / 1000, 0, 0, 0]) for number in range(16)])  # no line twice
+        lines = (" ".join(["0", *map(str, box)]) + "\n" for box in boxes.tolist())
         label.write_text("".join(lines), encoding="ascii")
     (real / "coco_all.json").unlink()
     like = check_folders([own], like=real).like
@@ -303,3 +306,149 @@ def test_a_coco_file_beyond_the_limit_is_not_read_into_memory(tmp_path: Path) ->
     path.touch()
     os.truncate(path, MAX_COCO_BYTES + 1)
     assert read_coco(path) == "cannot be read (larger than 8 GiB)"
+
+
+def coco_with(content: bytes) -> Callable[[Path], object]:
+    return lambda path: path.write_bytes(content)
+
+
+def relink(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("annex.json")
+
+
+def to_fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+WHOLE = json.dumps({"images": [], "annotations": [], "categories": []}, indent=1).encode()
+UNREADABLE = {
+    "empty": (coco_with(b""), "is empty"),
+    "LFS": (
+        coco_with(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"),
+        "is a pointer of Git-LFS",
+    ),
+    "cut off": (
+        lambda path: path.write_bytes(path.read_bytes()[:-200]),
+        "is not a COCO file: Input data was truncated",
+    ),
+    "UTF-16": (
+        coco_with(WHOLE.decode().encode("utf-16")),
+        "is not a COCO file: it holds bytes of 0; if it is in UTF-16",
+    ),
+    "dangling link": (relink, "is a link to a file that is missing (annex.json)"),
+    "FIFO": (to_fifo, "cannot be read (a FIFO, where a file is needed)"),
+}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no FIFOs, and links need a right")
+def test_a_coco_file_that_cannot_be_read_is_a_fault_and_not_an_absence(tmp_path: Path) -> None:
+    write_dataset(tmp_path / "sound", [1, 2])
+    for name, (spoil, reason) in UNREADABLE.items():
+        folder = Path(shutil.copytree(tmp_path / "sound", tmp_path / name))
+        spoil(folder / "coco_all.json")
+        ((kind, path, text),) = found(folder)
+        assert (kind, path) == ("damaged", "coco_all.json") and text.startswith(reason), (name, text)
+
+
+def test_large_coco_files_and_those_with_a_byte_order_mark_are_read(tmp_path: Path) -> None:
+    """In that of train2017 no word of `annotations` is near the start or the end."""
+    path = write_dataset(tmp_path, [1, 2]) / "coco_all.json"
+    coco = json.loads(path.read_bytes())
+    coco["info"] = coco["licenses"] = "x" * 70_000
+    order = ("images", "info", "annotations", "licenses", "categories")
+    path.write_bytes(codecs.BOM_UTF8 + json.dumps({key: coco[key] for key in order}).encode())
+    report = check_folders([tmp_path])
+    assert report.problems == () and report.folders[0].formats == {"YOLO": 2, "COCO": 2}
+
+
+def test_ids_that_stand_twice_in_a_coco_file_are_told(tmp_path: Path) -> None:
+    path = write_dataset(tmp_path, [1]) / "coco_all.json"
+    coco = json.loads(path.read_bytes())
+    coco["annotations"][1]["id"] = coco["annotations"][0]["id"]
+    coco["categories"] *= 2
+    path.write_text(json.dumps(coco), encoding="utf-8")
+    assert [text for _, _, text in found(tmp_path)] == [
+        "category id 1 stands 2 times",
+        "annotation id 1 stands 2 times",
+    ]
+
+
+VOC = """<annotation><object><name>pile</name>
+<bndbox><xmin>11</xmin><ymin>21</ymin><xmax>30</xmax><ymax>40</ymax></bndbox>
+</object></annotation>"""
+KITTI = "Car 0.00 0 0.0 10.0 20.0 30.0 40.0 1.5 1.6 3.9 0.0 1.6 9.0 0.0\n"
+
+
+@pytest.mark.parametrize(
+    ("picture", "label", "text", "form", "others"),
+    [
+        ("JPEGImages/1.png", "Annotations/1.xml", VOC, "Pascal VOC", ["SegmentationClass/1.png"]),
+        ("training/image_2/1.png", "training/label_2/1.txt", KITTI, "KITTI", ["training/image_3/1.png"]),
+    ],
+)
+def test_the_original_layouts_of_voc_and_kitti_are_read(
+    picture: str, label: str, text: str, form: str, others: list[str], tmp_path: Path
+) -> None:
+    for seed, name in enumerate([picture, *others]):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels_of(seed, [])).save(tmp_path / name)
+    (tmp_path / label).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / label).write_text(text, encoding="ascii")
+    report = check_folders([tmp_path])
+    (folder,) = report.folders
+    assert report.problems == () and (folder.pictures, folder.formats) == (1, {form: 1})
+    assert folder.figures.values["box width"].tolist() == [20.0]
+
+
+def test_a_folder_in_no_known_layout_is_told(tmp_path: Path) -> None:
+    folder = write_dataset(tmp_path, [1])
+    (folder / "coco_all.json").unlink()
+    (folder / "labels").rename(folder / "boxes")
+    ((kind, path, text),) = found(folder)
+    assert (kind, path) == ("missing", "boxes/000001.txt")
+    assert text.startswith("is no label of a known layout; known are YOLO (images/, labels/), COCO")
+
+
+def test_a_turned_photograph_is_read_as_opencv_reads_it(tmp_path: Path) -> None:
+    write_dataset(tmp_path, [1])
+    (tmp_path / "coco_all.json").unlink()
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by a quarter
+    photograph = Image.fromarray(pixels_of(1, []))
+    (tmp_path / "images/000001.png").unlink()
+    photograph.save(tmp_path / "images/000001.jpg", exif=exif, quality=95)
+    assert cv2.imread(str(tmp_path / "images/000001.jpg")).shape == (WIDTH_PX, HEIGHT_PX, 3)
+    assert check_folders([tmp_path]).folders[0].figures.sizes_px == {f"{HEIGHT_PX}x{WIDTH_PX}": 1}
+
+
+def test_lists_and_names_of_classes_are_checked(tmp_path: Path) -> None:
+    folder = write_dataset(tmp_path, [1, 2])
+    (folder / "coco_all.json").unlink()
+    (folder / "dataset.yaml").write_text("\ufeffnames:\n  0: pile\n  2: crane\n", encoding="utf-8")
+    lines = ["./images/000001.png", "data/images/000002.png", "images/gone.png", "./images/000001.png"]
+    (folder / "train.txt").write_text("\n".join(lines), encoding="utf-8")
+    label = folder / "labels/000001.txt"
+    first, *rest = label.read_text("ascii").splitlines(keepends=True)
+    label.write_text("\ufeff" + "".join([first, *rest, first]), encoding="utf-8")
+    assert found(folder) == [
+        ("label", "labels/000001.txt", "line 6 is the same as line 1; trainers leave it out"),
+        (
+            "label",
+            "dataset.yaml",
+            "class 1 has no name, but 2 has: trainers number classes without gaps",
+        ),
+        ("missing", "train.txt", "names pictures that are not in the folder: images/gone.png"),
+        ("duplicate", "train.txt", "names twice: ./images/000001.png"),
+    ]
+
+
+def test_classes_beyond_the_names_of_darknet_are_told(tmp_path: Path) -> None:
+    folder = write_dataset(tmp_path, [1])
+    (folder / "dataset.yaml").unlink()
+    (folder / "coco_all.json").unlink()
+    (folder / "obj.names").write_text("\ufeffpile\n", encoding="utf-8")
+    label("3 0.5 0.5 0.1 0.1\n")(folder)
+    (folder / "labels/000002.txt").rename(folder / "labels/000001.txt")
+    assert found(folder) == [("label", "labels/000001.txt", "line 1: class 3 is not among the names in obj.names")]

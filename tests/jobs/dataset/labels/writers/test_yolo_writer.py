@@ -138,7 +138,7 @@ def test_boxes_are_read_back_from_each_format(name: str, tmp_path: Path) -> None
 )
 def test_a_damaged_label_file_is_told(line: str, words: str, tmp_path: Path) -> None:
     path = tmp_path / "000000.txt"
-    path.write_text(f"0 .5 .5 .1 .1\n{line}\n0 .5 .5 .1 .1\n", encoding="ascii")
+    path.write_text(f"0 .5 .5 .1 .1\n{line}\n0 .4 .5 .1 .1\n", encoding="ascii")
     with pytest.raises(SourceError, match=rf"000000\.txt: .*{words}"):
         read_labels(path, SIZE, SIZE, 1)
 
