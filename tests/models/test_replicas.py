@@ -81,7 +81,7 @@ def told_by(report: ModelReport) -> str:
 
 
 def assert_paints(model: DiffusionModel) -> None:
-    controls = [(source_picture(side_px=SIDE_PX), 1.0)] * len(model.controlnets)
+    controls = [(source_picture(side_px=SIDE_PX), 1.0)] * model.controlnet_count
     ip_image = source_picture() if model.ip_adapter is not None else None
     painted = paint(
         model, source_picture(), prompt="a cat", steps=4, width=SIDE_PX, height=SIDE_PX, controls=controls,
@@ -99,7 +99,7 @@ def assert_streams(model: DiffusionModel) -> None:
     cond = Conditioner(model).encode("a cat", "", size=(SIDE_PX, SIDE_PX))
     shown = [
         ControlInput(index=index, picture=pixels.prepare_control(picture[None]), scale=1.0)
-        for index in range(len(model.controlnets))
+        for index in range(model.controlnet_count)
     ]
     z = pixels.encode(picture[None])
     stream.fill(z, cond, shown)

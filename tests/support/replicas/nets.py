@@ -155,6 +155,14 @@ def union(shelf: Shelf, class_name: str, kinds: int = 6) -> ModelSpec:
     return with_controlnet(shelf, "sdxl", "xinsir/controlnet-union-sdxl-1.0")
 
 
+def union_file(shelf: Shelf, name: str) -> ModelSpec:
+    """promax: eight kinds, its file beside the configuration of the smaller one."""
+    union(shelf, "ControlNetModel", kinds=8)
+    folder = shelf.folder / "union"
+    file = Path(shutil.move(folder / "diffusion_pytorch_model.safetensors", folder / name))
+    return with_controlnet(shelf, "sdxl", file)
+
+
 def loose_file(shelf: Shelf, name: str, kind: str, tensors: Mapping[str, tuple[int, ...]]) -> ModelSpec:
     """A file with only these tensors, given as a ControlNet."""
     made = {key: torch.zeros(shape) for key, shape in tensors.items()}
@@ -349,7 +357,7 @@ LLLITE = "https://github.com/kohya-ss/sd-scripts/blob/main/docs/train_lllite_REA
 TAESD = "https://github.com/madebyollin/taesd/blob/main/taesd.py"
 PLAIN = "supported: a ControlNetModel or ControlNetUnionModel"
 SHUFFLE, CANNY_XL = "lllyasviel/control_v11e_sd15_shuffle", "diffusers/controlnet-canny-sdxl-1.0"
-UNION = "xinsir/controlnet-union-sdxl-1.0"
+UNION, PROMAX = "xinsir/controlnet-union-sdxl-1.0", "diffusion_pytorch_model_promax.safetensors"
 CANNY_FILE, SHUFFLE_FILE = "control_v11p_sd15_canny.pth", "control_v11e_sd15_shuffle_fp16.safetensors"
 FT_MSE, XL_VAE, XL_FIX = "vae-ft-mse-840000-ema-pruned", "sdxl_vae.safetensors", "madebyollin/sdxl-vae-fp16-fix"
 FT_MSE_PAGE = "stabilityai/sd-vae-ft-mse-original"
@@ -360,6 +368,18 @@ LOOSE_NETS: list[tuple[str, str, dict[str, tuple[int, ...]], str]] = [
         "sdxl",
         {"lora_controlnet": (1,), "input_blocks.0.0.up": (32, 4), "input_blocks.0.0.down": (4, 4, 3, 3)},
         "a Control-LoRA",
+    ),
+    (
+        "t2iadapter_style_sd14v1.pth",
+        "sd15",
+        {"transformer_layes.0.attn.in_proj_weight": (12, 4), "style_embedding": (1, 8, 4), "ln_post.weight": (4,)},
+        "a T2I-Adapter for style",
+    ),
+    (
+        "v3_sd15_sparsectrl_rgb.ckpt",
+        "sd15",
+        {f"down_blocks.0.{part}.0.norm.weight": (4,) for part in ("resnets", "motion_modules")},
+        "a SparseCtrl",
     ),
 ]
 """Files that a user takes for a ControlNet, and what they are."""
@@ -378,6 +398,7 @@ CONTROLNETS = [
         works(f"{UNION} as {kind}", union, source=DIFFUSERS, class_name=kind)
         for kind in ("ControlNetUnionModel", "ControlNetModel")
     ),
+    works(f"{UNION}/{PROMAX}", union_file, name=PROMAX),
     refused(
         "InstantX/SD3-Controlnet-Canny", config_only, "a ControlNet for SD 3", PLAIN, class_name="SD3ControlNetModel"
     ),

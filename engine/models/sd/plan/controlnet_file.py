@@ -52,7 +52,7 @@ _BY_TENSORS = (
     (r"lllite_\w+\..+", "a ControlNet-LLLite (kohya's), which patches the model's own UNet"),
     (r"difference", "the difference between a ControlNet and its model's UNet"),
     (r"adapter\.body\..+|(module\.)?body\.\d+\.(in_conv|block1|block2|body|resnets)\..+", _T2I),
-    (r"transformer_layes\.0\..+|style_embedding", "a T2I-Adapter for style"),
+    (r"style_embedding", "a T2I-Adapter for style"),
     (
         r"(control_)?(model\.)?(double_blocks|transformer_blocks|joint_blocks|controlnet_blocks)\.\d+\..+",
         "a ControlNet for a transformer (SD 3, Flux)",
@@ -61,11 +61,12 @@ _BY_TENSORS = (
     (r"lora_unet_.+|(unet\.|base_model\.).+lora.+", "a LoRA"),
     (r"down_blocks\.\d+\.motion_modules\..+", "a SparseCtrl for AnimateDiff"),
 )
-"""Patterns of tensors that only this kind of file has."""
+"""Patterns of tensors that this kind of file has and a ControlNet has not."""
 _OF_A_UNION = re.compile(r"task_embedding|(spatial_ch_projs|control_add_embedding|transformer_layes)\..+")
 """Pattern of the tensors of a ControlNetUnionModel besides those of a ControlNetModel."""
 _KNOWN = re.compile(
-    r"(conv_in|time_embedding|add_embedding|down_blocks|mid_block|controlnet_(cond_embedding|down_blocks|mid_block))\..+"
+    r"(conv_in|time_embedding|add_embedding|down_blocks(?!\.\d+\.motion_modules)|mid_block|"
+    r"controlnet_(cond_embedding|down_blocks|mid_block))\..+"
 )
 """Pattern of the tensors of a ControlNetModel."""
 _SHUFFLE = re.compile(r"_shuffle(_fp16)?$")
@@ -129,7 +130,6 @@ def _of_file(name: str, path: Path, outline: NetworkOutline | None) -> ControlNe
     tensors = {ours: held[theirs] for ours, theirs in controlnet_names(held).items()}
     if "difference" in held:
         tensors["difference"] = held["difference"]
-    _require_no_other(name, tensors)
     if is_original_controlnet(tensors):
         tensors = as_diffusers(tensors)
     _require_known(name, tensors)
@@ -159,17 +159,13 @@ def _union_config(name: str, tensors: Mapping[str, Tensor], *, is_union: bool = 
 
 
 def _require_known(name: str, tensors: Mapping[str, Tensor]) -> None:
-    """Raise ModelError for tensors that would be silently ignored."""
+    """Raise ModelError for tensors that would be silently ignored, by the kind of file that has them if it is known."""
     surplus = sorted(each for each in tensors if not (_KNOWN.fullmatch(each) or _OF_A_UNION.fullmatch(each)))
-    if surplus:
-        _require_no_other(name, tensors)
-        raise ModelError(f"{name}: {len(surplus)} tensors are not a ControlNet's, the first is {surplus[0]}; {PLAIN}")
-
-
-def _require_no_other(name: str, tensors: Mapping[str, Tensor]) -> None:
     for pattern, kind in _BY_TENSORS:
-        if any(re.fullmatch(pattern, each) for each in tensors):
+        if any(re.fullmatch(pattern, each) for each in surplus):
             raise ModelError(f"{name}: {kind}, which cannot be run as a ControlNet; {PLAIN}")
+    if surplus:
+        raise ModelError(f"{name}: {len(surplus)} tensors are not a ControlNet's, the first is {surplus[0]}; {PLAIN}")
 
 
 def _require_usable(name: str, config: Mapping[str, Any]) -> None:
