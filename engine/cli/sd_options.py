@@ -133,12 +133,12 @@ class ModelOptions:
 
 def require_known(sampler: str, prediction: str) -> None:
     """Raise UsageError for an unknown value of `--sampler` or `--prediction`."""
-    from engine.models.sd.plan.scheduler_config import WORDS
+    from engine.models.sd.plan.prediction import WORDS
 
     if sampler not in SAMPLERS:
         raise UsageError(f"--sampler {sampler}: not one of {', '.join(SAMPLERS)}")
     if prediction not in ("auto", *WORDS):
-        raise UsageError(f"--prediction {prediction}: not one of auto, epsilon, v")
+        raise UsageError(f"--prediction {prediction}: not one of auto, epsilon, v, flow")
 
 
 def _with_numbers(texts: Sequence[str], option: str) -> list[tuple[str, float]]:

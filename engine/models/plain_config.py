@@ -48,6 +48,8 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "num_train_timesteps": (int,),
     "scaling_factor": (int, float),
     "shift_factor": (int, float),
+    "shift": (int, float),
+    "flow_shift": (int, float),
     "beta_start": (int, float),
     "beta_end": (int, float),
     "use_linear_projection": (bool,),

@@ -61,8 +61,8 @@ class SdConfig(DeviceTable, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         ),
     ] = "auto"
     prediction: Annotated[
-        Literal["auto", "epsilon", "v"],
-        option("What the model's UNet predicts. (default: detected from the model's files)", "auto|epsilon|v"),
+        Literal["auto", "epsilon", "v", "flow"],
+        option("What the model's UNet predicts. (default: detected from the model's files)", "auto|epsilon|v|flow"),
     ] = "auto"
     loras: Annotated[tuple[LoraConfig, ...], Meta(max_length=len(LORAS))] = ()
     controlnets: Annotated[tuple[str, ...], Meta(max_length=len(CONTROLNETS))] = ()

@@ -16,7 +16,7 @@ from engine.models.sd.coefficients import StepCoefficients, guidance_of_steps, r
 from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.noise import Noise, NoiseSource, SeededNoise
 from engine.models.sd.plan.sampler_choice import FEW_STEPS
-from engine.models.sd.plan.scheduler_config import ZERO_SNR_SCHEDULERS
+from engine.models.sd.plan.scheduler_config import FLOW_EULER, FLOW_SCHEDULERS, NO_FLOW, ZERO_SNR_SCHEDULERS
 from engine.models.sd.seeds import Seeds
 
 if TYPE_CHECKING:
@@ -222,6 +222,10 @@ class BatchSchedule:
 
         config = self._model.scheduler_config
         name, differences = NAMED.get(self._sampler, (config.get("_class_name", ""), {}))
+        if config.get("use_flow_sigmas"):
+            name = FLOW_EULER if self._sampler == "euler" else name
+            if name not in FLOW_SCHEDULERS:
+                raise ModelError(f"{self._model.spec.model}: {NO_FLOW}")
         kind = getattr(diffusers, name, None)
         if kind is None:
             raise ModelError(f"{self._model.spec.model}: the installed version of diffusers has no {name}")
@@ -239,6 +243,9 @@ class BatchSchedule:
                 f"{self._model.spec.model}: {name} cannot run {self._steps} steps ({reason}); "
                 "use another --sampler or more --steps"
             ) from error
+        if name == FLOW_EULER:  # which lacks, or calls differently, what the others have
+            scheduler.scale_model_input = lambda x, t: x
+            scheduler.add_noise = lambda x, noise, t: scheduler.scale_noise(x, t, noise)
         start = (self._steps - real_steps(self._steps, self._strength)) * scheduler.order
         if hasattr(scheduler, "set_begin_index"):  # these count their steps; DDIM and PNDM look up the timestep
             scheduler.set_begin_index(start)

@@ -27,7 +27,11 @@ MAX_BETA = 0.999
 
 def noise_table(config: Mapping[str, Any]) -> torch.Tensor:
     """abar (T,) float64 of a scheduler's configuration: the remaining share of the picture's variance at each timestep,
-    decreasing."""
+    decreasing. For a rectified flow at 1000 sigma: of x scaled to a variance of 1."""
+    if config.get("use_flow_sigmas", False):
+        count: int = config["num_train_timesteps"]
+        sigma = torch.arange(count, dtype=torch.float64) / count
+        return torch.reciprocal(1.0 + (sigma / (1.0 - sigma)) ** 2)
     betas = _betas(config)
     if config.get("rescale_betas_zero_snr", False):
         betas = _without_last_signal(betas)
@@ -70,6 +74,8 @@ def x0_weights(abar: torch.Tensor, prediction_type: str) -> tuple[torch.Tensor, 
             return 1.0 / signal, -noise / signal
         case "v_prediction":  # Salimans and Ho 2022: v = sqrt(abar) noise - sqrt(1 - abar) x0
             return signal, -noise
+        case "flow_prediction":
+            return torch.ones_like(abar), -noise / (signal + noise)
         case "sample":
             return torch.zeros_like(abar), torch.ones_like(abar)
     raise ModelError(f"prediction_type {prediction_type}: not one of {', '.join(PREDICTIONS)}")
@@ -120,9 +126,9 @@ class StepCoefficients:
 
     timesteps: torch.Tensor
     signal: torch.Tensor
-    """sqrt(abar)."""
+    """sqrt(abar); of a flow 1 - sigma."""
     noise: torch.Tensor
-    """sqrt(1 - abar)."""
+    """sqrt(1 - abar); of a flow sigma."""
     c_skip: torch.Tensor
     c_out: torch.Tensor
     kept: torch.Tensor
@@ -183,6 +189,9 @@ def step_coefficients(
         chosen = [places[index] for index in t_index]
     else:
         chosen = table(steps)[steps - real_steps(steps, strength) :]
+    if is_flow := config.get("use_flow_sigmas", False):
+        shift, count = config["shift"], len(abar)
+        chosen = [int(shift * each / (1.0 + (shift - 1.0) * each / count)) for each in chosen]
     timesteps = torch.tensor(chosen, dtype=torch.int64)
     left = abar[timesteps]
     signal, noise = left.sqrt(), (1.0 - left).sqrt()
@@ -197,6 +206,9 @@ def step_coefficients(
         fresh[1:] = (1.0 - ratio).sqrt()[1:] / noise[1:]
         if sampler == "tcd" or (sampler == "hyper" and not config.get("set_alpha_to_one", True)):
             _end_at(abar[0], signal, noise, c_skip, c_out)
+    if is_flow:  # of which the shares of picture and noise add up to 1, not their squares
+        scale = signal + noise
+        signal, noise, c_skip = signal / scale, noise / scale, c_skip * scale
     return StepCoefficients(
         timesteps=timesteps, signal=signal, noise=noise, c_skip=c_skip, c_out=c_out, kept=kept, fresh=fresh
     )

@@ -43,7 +43,7 @@ class DiffusionModel:
     scheduler_config: dict[str, Any]
     """The scheduler's complete configuration, including defaults and `_class_name`."""
     prediction_type: str
-    """epsilon, v_prediction or sample."""
+    """epsilon, v_prediction, flow_prediction or sample."""
     scaling_factor: float | torch.Tensor
     """The UNet's latents are (VAE's latents - shift_factor) * scaling_factor; (1, 4, 1, 1) if it differs by channel."""
     shift_factor: float | torch.Tensor

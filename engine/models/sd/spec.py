@@ -31,7 +31,7 @@ class ModelSpec:
     sampler: str = "auto"
     """One of `sampler_choice.SAMPLERS`; auto: from the scheduler's configuration and the file names."""
     prediction: str = "auto"
-    """The UNet's prediction, epsilon or v; auto: from the model's files."""
+    """The UNet's prediction, epsilon, v or flow; auto: from the model's files."""
     loras: tuple[tuple[str, float], ...] = ()
     """(`.safetensors` file, folder or id; weight to start with)."""
     controlnets: tuple[str, ...] = ()

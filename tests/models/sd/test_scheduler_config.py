@@ -55,7 +55,10 @@ def test_every_supported_scheduler_is_reproducible(tiny_sd: Path) -> None:
         ),
         ({"_class_name": "EulerDiscreteScheduler", "timestep_type": "continuous"}, "parametrizes noise as EDM does"),
         ({"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0}, "flow-matching models .* no noise table"),
-        ({"_class_name": "UniPCMultistepScheduler", "use_flow_sigmas": True}, "flow-matching model"),
+        (
+            {"_class_name": "UniPCMultistepScheduler", "use_flow_sigmas": True},
+            "that of a rectified flow .* to flow or auto",
+        ),
         (
             TABLE | {"_class_name": "DPMSolverSDEScheduler"},
             "which is not reproducible by a seed; set the sampler euler, deis or dpm",
@@ -111,17 +114,10 @@ def spec_of(sd: Path, place: Path, **told: Any) -> ModelSpec:
 
 
 def test_an_unknown_prediction_is_refused_by_check(tiny_sd: Path, tmp_path: Path) -> None:
-    spec = spec_of(tiny_sd, tmp_path, prediction_type="flow_prediction")
+    spec = spec_of(tiny_sd, tmp_path, prediction_type="score")
     (line,) = check(spec).missing
-    assert "predicts flow_prediction" in line and "set prediction to epsilon or v" in line
+    assert "predicts score" in line and "set prediction to epsilon, v or flow" in line
     assert check(replace(spec, prediction="epsilon")).is_complete
-
-
-def test_a_flow_matching_model_is_named_before_its_prediction(tiny_sd: Path, tmp_path: Path) -> None:
-    """Its prediction is unknown too, but setting another one would not help."""
-    spec = spec_of(tiny_sd, tmp_path, use_flow_sigmas=True, prediction_type="flow_prediction")
-    (line,) = check(spec).missing
-    assert "belongs to a flow-matching model" in line
 
 
 def test_a_model_with_an_unsupported_scheduler_paints_with_a_requested_sampler(tiny_sd: Path, tmp_path: Path) -> None:

@@ -223,7 +223,7 @@ V_PRED = {"v_pred": torch.tensor([])}
         ({}, {"modelspec.prediction_type": "v_prediction"}, "v_prediction"),
         ({}, {"modelspec.architecture": "stable-diffusion-v2-768-v"}, "v_prediction"),
         ({}, {"modelspec.architecture": "stable-diffusion-v2-512"}, "epsilon"),
-        ({}, {"modelspec.prediction_type": "none of these"}, None),
+        ({}, {"modelspec.prediction_type": "none of these"}, "none_of_these"),
         (V_PRED, {"modelspec.prediction_type": "epsilon"}, "v_prediction"),
     ],
 )

@@ -25,6 +25,7 @@ FOLDERS = {
 """The published configuration in each repository: kind of the UNet, scheduler's class and prediction."""
 A1111 = "https://github.com/AUTOMATIC1111/stable-diffusion-webui"
 INVOKE = "https://github.com/invoke-ai/InvokeAI"
+RECTIFIED = "CabalResearch/NoobAI-RectifiedFlow-Experimental"
 COMFY_MODELS = "https://github.com/comfyanonymous/ComfyUI/blob/master/comfy/supported_models.py"
 DIFFUSERS_KEYS = "https://github.com/huggingface/diffusers/blob/main/src/diffusers/loaders/single_file_utils.py"
 UNET, CLIP, XL_CLIP = "model.diffusion_model.", "cond_stage_model.transformer.", "conditioner.embedders.0."
@@ -223,6 +224,11 @@ WORKING = [
             *("a v-prediction SDXL file of sd-scripts", "https://github.com/Comfy-Org/ComfyUI/issues/12579"),
             checkpoint(SD_XL, "mine.safetensors", metadata=XL_SPEC | {"modelspec.prediction_type": "v"}),
             v_of("sdxl", "modelspec.prediction_type in the file: v"),
+        ),
+        (
+            *("CabalResearch/NoobAI-RectifiedFlow-Experimental, which only its name tells", RECTIFIED),
+            checkpoint(SD_XL, "NoobAI-RF.safetensors", dtype=torch.bfloat16),
+            Works(family="sdxl", prediction="flow_prediction", sampler="scheduler", says=("RF in the file's name",)),
         ),
     )
 ]

@@ -29,7 +29,7 @@ from engine.models.sd.plan.original_names import ENCODERS, UNET
 from engine.models.sd.plan.prediction import Decision
 from engine.models.sd.plan.sampler_choice import FEW_STEPS, SamplerChoice, choose_sampler
 from engine.models.sd.plan.sampler_name import MERGE_STEPS, name_notes, rival_note, sampler_named
-from engine.models.sd.plan.scheduler_config import choose_prediction, require_signal, scheduler_config
+from engine.models.sd.plan.scheduler_config import choose_prediction, flow_note, require_signal, scheduler_config
 from engine.models.sd.plan.single_file import SingleFile
 from engine.models.sd.plan.tensor_file import headers_of
 from engine.models.sd.plan.unet_file import examine_unet, with_unet
@@ -68,7 +68,7 @@ class ModelPlan:
     folder: DiffusersFolder | None = None
     """The model's folder, or the folder with the configuration of its single file; with that of `unet`."""
     prediction: Decision | None = None
-    """epsilon, v_prediction or sample."""
+    """epsilon, v_prediction, flow_prediction or sample."""
     sampler: SamplerChoice | None = None
     scheduler: dict[str, Any] = field(default_factory=dict)
     """The effective configuration of the noise schedule."""
@@ -152,6 +152,7 @@ class _Planning:
                 source = plan.unet or plan.single
                 plan.prediction = choose_prediction(self._spec.prediction, plan.folder, source)
                 plan.scheduler = scheduler_config(plan.folder, source, plan.prediction, self._spec.sampler)
+                self._notes += filter(None, [flow_note(plan.prediction, plan.scheduler, source)])
                 plan.sampler = choose_sampler(self._spec.sampler, plan.folder, source, plan.prediction, plan.loras)
                 require_signal(plan.folder.name, plan.scheduler, plan.prediction, plan.sampler.value)
         self._notes += self._name_notes(plan)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.models.sd.plan.original_names import UNET
+from engine.models.sd.plan.sampler_name import words_in
 from engine.models.sd.plan.tensor_file import CheckpointHeader, read_numbers
 from engine.system.small_file import read_small
 
@@ -27,13 +28,18 @@ ASKED = "asked for"
 
 V_PRED = "v_pred"
 ZERO_SNR = "ztsnr"
-WORDS = {"epsilon": "epsilon", "eps": "epsilon", "v": "v_prediction", "v_prediction": "v_prediction"}
+FLOW = "flow_prediction"
+"""noise - x0, of a rectified flow (Liu et al. 2022): x = (1 - sigma) x0 + sigma noise at timestep 1000 sigma."""
+WORDS = {"epsilon": "epsilon", "eps": "epsilon", "v": "v_prediction", "v_prediction": "v_prediction"} | dict.fromkeys(
+    ("flow", "rf", "flow_matching", "rectified_flow", FLOW), FLOW
+)
 ARCHITECTURES = {"stable-diffusion-v2-512": "epsilon", "stable-diffusion-v2-768-v": "v_prediction"}
 """Values of `modelspec.architecture` that imply the prediction (sd-scripts, library/sai_model_spec.py)."""
 V_NORM_STD = 0.09
 """Standard deviation of the last attention's norm1.bias above which an SD 2.x model predicts v (ComfyUI)."""
 _YAML = re.compile(r"^[ \t]*parameterization:[ \t]*[\"']?(v|eps)\b", re.MULTILINE)
 _NORM = re.compile(re.escape(UNET) + r"output_blocks\.(\d+)\.1\.transformer_blocks\.0\.norm1\.bias")
+_FLOW_STEM = re.compile(r"rectified.?flow|flow.?match|nya.?flow|big.?asp.{0,2}2.?5", re.IGNORECASE)
 _V_STEM = re.compile(r"v[-_ ]?pred", re.IGNORECASE)
 _ZERO_SNR_STEM = re.compile(r"zt?snr", re.IGNORECASE)
 
@@ -43,7 +49,7 @@ class FilePrediction:
     marked: Decision | None
     """From markers in the file, or None."""
     likely: Decision | None
-    """From heuristics, or None: the weights of an SD 2.x model, else the file's name."""
+    """From heuristics, or None: a rectified flow's name, the weights of an SD 2.x model, else the file's name."""
     zero_snr: str
     """The marker by which the last timestep is pure noise (zero terminal SNR), or ""."""
 
@@ -53,9 +59,8 @@ def file_prediction(file: Path, family: str, header: CheckpointHeader) -> FilePr
     zero_snr = f"the tensor {ZERO_SNR}" if ZERO_SNR in header.tensors else ""
     if not zero_snr and (named := _ZERO_SNR_STEM.search(file.stem)):
         zero_snr = f"{named[0]} in the file's name"
-    return FilePrediction(
-        marked=_marked(file, header), likely=_by_norm(file, family, header) or _by_stem(file), zero_snr=zero_snr
-    )
+    likely = _flow_by_stem(file) or _by_norm(file, family, header) or _by_stem(file)
+    return FilePrediction(marked=_marked(file, header), likely=likely, zero_snr=zero_snr)
 
 
 def _marked(file: Path, header: CheckpointHeader) -> Decision | None:
@@ -65,9 +70,8 @@ def _marked(file: Path, header: CheckpointHeader) -> Decision | None:
     if found := _YAML.search(_text(yaml)):
         return Decision(WORDS[found[1]], f"parameterization {found[1]} in {yaml.name} beside the file")
     for key in ("modelspec.prediction_type", "modelspec.predict_key"):
-        value = header.metadata.get(key, "").lower()
-        if value in WORDS:
-            return Decision(WORDS[value], f"{key} in the file: {value}")
+        if value := re.sub(r"[^a-z0-9]+", "_", header.metadata.get(key, "").lower())[:40]:
+            return Decision(WORDS.get(value, value), f"{key} in the file: {value}")  # unknown: refused later, by value
     architecture = header.metadata.get("modelspec.architecture", "").lower()
     if architecture in ARCHITECTURES:
         return Decision(ARCHITECTURES[architecture], f"modelspec.architecture in the file: {architecture}")
@@ -93,6 +97,12 @@ def _by_norm(file: Path, family: str, header: CheckpointHeader) -> Decision | No
     kind = "v_prediction" if spread > V_NORM_STD else "epsilon"
     side = "above" if kind == "v_prediction" else "below"
     return Decision(kind, f"the weights: a norm's bias varies by {spread:.2g}, {side} {V_NORM_STD}")
+
+
+def _flow_by_stem(file: Path) -> Decision | None:
+    found = _FLOW_STEM.search(file.stem)
+    said = found[0] if found else "RF" if "rf" in words_in(file.stem) else ""
+    return Decision(FLOW, f"{said} in the file's name") if said else None
 
 
 def _by_stem(file: Path) -> Decision | None:

@@ -4,18 +4,17 @@ Does not load torch.
 """
 
 import importlib.util
+import math
 from typing import Any, Final
 
 from engine.errors import ModelError
 from engine.models import locate
 from engine.models.sd.plan.model_folder import DiffusersFolder
-from engine.models.sd.plan.prediction import ASKED, Decision
+from engine.models.sd.plan.prediction import ASKED, FLOW, WORDS, Decision
 from engine.models.sd.plan.sampler_choice import FEW_STEPS
 from engine.models.sd.plan.sampler_name import predicts_picture
 from engine.models.sd.plan.single_file import SingleFile
 
-WORDS = {"epsilon": "epsilon", "v": "v_prediction", "v_prediction": "v_prediction"}
-"""Values of the option `prediction` other than auto."""
 RUNNABLE: Final = frozenset(
     "DDIMScheduler DDIMParallelScheduler DDPMScheduler DDPMParallelScheduler DEISMultistepScheduler "
     "DPMSolverMultistepScheduler DPMSolverSinglestepScheduler EulerDiscreteScheduler "
@@ -24,7 +23,13 @@ RUNNABLE: Final = frozenset(
 )
 """diffusers' schedulers that start from a noisy picture and a table of betas."""
 SCHEDULES: Final = ("linear", "scaled_linear", "squaredcos_cap_v2")
-PREDICTIONS: Final = ("epsilon", "v_prediction", "sample")
+PREDICTIONS: Final = ("epsilon", "v_prediction", FLOW, "sample")
+FLOW_EULER: Final = "FlowMatchEulerDiscreteScheduler"
+FLOW_SCHEDULERS: Final = (
+    FLOW_EULER, "DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler", "UniPCMultistepScheduler"
+)  # fmt: skip
+"""diffusers' schedulers for a rectified flow; its others (DEIS, SASolver) leave the noise of the last step."""
+FLOW_SHIFT: Final = 3.0  # default of ComfyUI's ModelSamplingSD3; the authors of NoobAI-RF: 3 to 8
 CARRIER: Final = "EulerDiscreteScheduler"
 """Replaces an unsupported class if the requested sampler needs only the noise table."""
 OWN_CHOICE: Final = ("auto", "scheduler")
@@ -46,6 +51,7 @@ _KINDS: Final = (
     ("KarrasVe", "counts noise by its variance, over pixels"),
     ("ScoreSde", "counts noise by its variance, over pixels"),
 )
+NO_FLOW: Final = "predicts a rectified flow, which deis cannot run; set the sampler euler or dpm"
 ANOTHER: Final = "set the sampler euler, deis or dpm (lcm or turbo if the model was made for it)"
 NO_ZERO_SNR: Final = "was trained with zero terminal SNR, with which deis cannot start; set euler or dpm"
 ZERO_SNR_SCHEDULERS = (
@@ -59,7 +65,7 @@ def choose_prediction(wanted: str, folder: DiffusersFolder, single: SingleFile |
     """`wanted`: auto, or one of WORDS. `single`: the model's file, described by `folder`; None for a folder. For a
     single file, in this order: markers inside it, the configuration next to it, its weights, its name."""
     if wanted != "auto" and wanted not in WORDS:
-        raise ModelError(f"prediction {wanted}: not one of auto, epsilon, v")
+        raise ModelError(f"prediction {wanted}: not one of auto, epsilon, v, flow")
     if wanted in WORDS:
         choice = Decision(WORDS[wanted], ASKED)
     elif single is None:
@@ -76,12 +82,12 @@ def choose_prediction(wanted: str, folder: DiffusersFolder, single: SingleFile |
 
 
 def _configured(folder: DiffusersFolder) -> str:
-    return str(folder.scheduler.get("prediction_type", "epsilon"))
+    return FLOW if _is_flow(folder.scheduler) else str(folder.scheduler.get("prediction_type", "epsilon"))
 
 
 def _with_zero_snr(choice: Decision, single: SingleFile) -> Decision:
     where = single.prediction.zero_snr
-    if not where:
+    if not where or choice.value == FLOW:
         return choice
     if choice.value == "v_prediction":
         return Decision(choice.value, f"{choice.reason}; zero terminal SNR: {where}")
@@ -94,11 +100,15 @@ def scheduler_config(
 ) -> dict[str, Any]:
     """The published configuration, changed by the decisions made here. ModelError in one line if it is unsupported.
     `wanted`: the requested sampler. A sampler implemented here needs only the scheduler's noise table."""
+    if prediction.value == FLOW:
+        if wanted == "deis":
+            raise ModelError(f"{folder.name}: {NO_FLOW}")
+        return flow_schedule(folder.name, folder.scheduler)
     config = folder_schedule(folder.name, folder.scheduler, wanted)  # first: what another prediction cannot mend
     if prediction.value not in PREDICTIONS:
         raise ModelError(
             f"{folder.name}: predicts {prediction.value} ({prediction.reason}); supported: {', '.join(PREDICTIONS)}; "
-            "where that is wrong, set prediction to epsilon or v"
+            "where that is wrong, set prediction to epsilon, v or flow"
         )
     config |= {"prediction_type": prediction.value}
     if single is not None:
@@ -117,6 +127,40 @@ def require_signal(name: str, config: dict[str, Any], prediction: Decision, samp
             f"{name}: its scheduler begins with noise alone (rescale_betas_zero_snr), where {sampler} cannot tell a "
             "picture from epsilon; where it predicts v, set prediction to v, else rescale_betas_zero_snr to false"
         )
+
+
+# -- of a rectified flow
+
+
+def _is_flow(config: dict[str, Any]) -> bool:
+    return config.get("_class_name") == FLOW_EULER or bool(config.get("use_flow_sigmas"))
+
+
+def flow_schedule(name: str, config: dict[str, Any]) -> dict[str, Any]:
+    """The schedule of a flow, with the keys of FLOW_SCHEDULERS: `config` if it is that, else Euler's and FLOW_SHIFT.
+    ModelError in one line for a shift that is no positive number."""
+    if not _is_flow(config):
+        config = {"num_train_timesteps": 1000, "flow_shift": FLOW_SHIFT}
+    kind = config.get("_class_name")
+    shift = config.get("shift" if kind == FLOW_EULER else "flow_shift", 1.0)
+    if config.get("use_dynamic_shifting") or not 0.0 < shift < math.inf:
+        raise ModelError(
+            f"{name}: the shift of its scheduler is {'that of Flux (use_dynamic_shifting)' if shift > 0.0 else shift}; "
+            f"set use_dynamic_shifting to false and shift to a number above 0, such as {FLOW_SHIFT:g}"
+        )
+    found = {"_class_name": kind if kind in FLOW_SCHEDULERS else FLOW_EULER, "shift": shift, "flow_shift": shift}
+    return config | found | {"use_flow_sigmas": True, "prediction_type": FLOW}
+
+
+def flow_note(prediction: Decision, config: dict[str, Any], single: SingleFile | None) -> str:
+    """A note if a model is run as a flow, or if a file's name says that it is one and its header another thing."""
+    named = single.prediction.likely if single is not None else None
+    if prediction.value == FLOW:
+        how = f"rectified flow, {config['_class_name']} with shift {config['shift']:g} ({prediction.reason})"
+        return f"{how}; if pictures are noise, set prediction to epsilon or v"
+    if named is None or named.value != FLOW or prediction.reason == ASKED:
+        return ""
+    return f"a rectified flow by its name ({named.reason}), not by {prediction.reason}; for one, set prediction to flow"
 
 
 # -- of a single file
@@ -146,9 +190,7 @@ def folder_schedule(name: str, config: dict[str, Any], wanted: str) -> dict[str,
     what = f"{name}: its scheduler {kind}" if kind else f"{name}: its scheduler (without a class name)"
     schedule = config.get("beta_schedule", "linear" if kind in RUNNABLE else None)
     if config.get("use_flow_sigmas"):
-        raise ModelError(
-            f"{what} belongs to a flow-matching model (use_flow_sigmas); supported: those of Stable Diffusion"
-        )
+        raise ModelError(f"{what} is that of a rectified flow (use_flow_sigmas); set prediction to flow or auto")
     if config.get("timestep_type") == "continuous" or (isinstance(kind, str) and kind.startswith("EDM")):
         instead = f"instead of Playground 2.5 and CosXL, use Playground 2: {locate.fetch_command(PLAYGROUND)}"
         raise ModelError(f"{what} parametrizes noise as EDM does, not by timesteps; {instead}")
