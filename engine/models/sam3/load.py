@@ -16,6 +16,7 @@ from engine.models.pretrained import (
     one_line,
     quieten_libraries,
     read_tokenizer,
+    require_finite,
     require_fitting,
 )
 from engine.models.sam3 import SegmentationSpec
@@ -74,6 +75,7 @@ def from_folder(path: Path, spec: SegmentationSpec, device: torch.device, dtype:
     network = _network(folder, spec.resolution, dtype)
     is_video = folder.kind == "sam3_video"
     network.requires_grad_(False).eval()
+    require_finite(folder.name, dict(network.named_parameters()))
     if not (spec.is_offloaded and device.type != "cpu"):
         with reserved(device, lambda: bytes_of(weights_of((network,))), spec.model):
             network.to(device)

@@ -5,6 +5,7 @@ sam3/model; `detector.` before each), as transformers' src/transformers/models/s
 Queries, keys and values are stored as one tensor, CLIP's projection is transposed, and the ViT's positions begin with
 that of a class token. SAM 3.1 lacks the level of the pyramid that is never read, and has two more necks for its
 tracker, Object Multiplex (sam3/model/necks.py, Sam3TriViTDetNeck), which transformers does not have: it is left out.
+Checkpoints of its training lack `detector.`, or have `module.` before each name (facebookresearch/sam3 issue 606).
 """
 
 import re
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from engine.errors import ModelError
 from engine.models.pickle_file import pickle_note, pickled_tensors
 from engine.models.plain_config import read_config
-from engine.models.sam3.model_folder import Sam3Folder, checkpoint_of_meta
+from engine.models.sam3.model_folder import BEFORE_META, Sam3Folder, checkpoint_of_meta
 from engine.models.weight_files import Tensor, read_header, weights_in
 
 if TYPE_CHECKING:
@@ -224,9 +225,8 @@ def opened(path: Path, name: str = "") -> Sam3Folder:
 
 
 def _of_detector(held: "Mapping[str, Any]") -> dict[str, Any]:
-    """By their names without what is before."""
-    names = ((name, name.removeprefix("model.")) for name in held)
-    return {name.removeprefix("detector."): held[whole] for whole, name in names if name.startswith("detector.")}
+    """By their names without what is before; the tracker's keep theirs, which the detector has not."""
+    return {BEFORE_META.sub("", name, count=1): tensor for name, tensor in held.items()}
 
 
 def _shaped(name: str, tensor: "torch.Tensor", like: "torch.Tensor") -> "torch.Tensor":

@@ -46,6 +46,8 @@ _IDS: Final = (
     (re.compile(r"facebook/sam-vit-.*"), MODEL_TYPES["sam"]),
     (re.compile(r"(facebook|yonigozlan)/EdgeTAM.*", re.IGNORECASE), MODEL_TYPES["edgetam"]),
 )
+BEFORE_META: Final = re.compile(r"((module|model)\.)*(detector\.)?")
+"""What may be before the names of Meta's detector: from a wrapper for several cards, a dict, the whole model."""
 _SUFFIXES: Final = (".pt", ".pth", ".safetensors", ".bin")
 
 
@@ -185,7 +187,7 @@ def what_file_is(path: Path) -> str:
     and for one that cannot be read."""
     names = _tensor_names(path)
     starts = {name.split(".")[0] for name in names}
-    if any(name.startswith("detector.backbone.") for name in names):
+    if any(BEFORE_META.sub("", name, count=1).startswith("backbone.vision_backbone.") for name in names):
         is_newer = "multiplex" in path.name.lower() or any(name.startswith("tracker.model.") for name in names)
         return _SAM31 if is_newer else _SAM3_FILE
     if "spatial_perceiver" in starts:

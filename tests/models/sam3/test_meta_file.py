@@ -1,5 +1,6 @@
 """Meta's own checkpoints find what transformers' folder of the same detector finds."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from engine.models.sam3.load import load
 from engine.models.sam3.meta_file import published
 from engine.models.sam3.segmenter import Segmenter
 from tests.models.sam3.small_sam3 import RED, picture
+from tests.support.long_form import in_long_form
 
 PUBLISHED = {  # names of modules in github.com/facebookresearch/sam3, sam3/model, at SAM 3.1
     "vision_encoder.backbone.embeddings.position_embeddings": "backbone.vision_backbone.trunk.pos_embed",
@@ -114,13 +116,27 @@ def folder(small_seeing_sam3: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["sam3.pt", "sam3.1_multiplex.pt", "sam3.1_multiplex.safetensors"])
-def test_the_detector_of_metas_checkpoint_finds_the_same(small_seeing_sam3: Path, folder: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "prefix"),
+    [
+        ("sam3.pt", "detector."),
+        ("sam3.1_multiplex.pt", "detector."),
+        ("sam3.1_multiplex.safetensors", "detector."),
+        ("checkpoint.pt", ""),  # trained as the image model (facebookresearch/sam3, issues 434 and 606)
+        ("checkpoint.safetensors", "module.detector."),  # by DDP
+        *in_long_form(("checkpoint.pt", "module."), ("checkpoint.safetensors", "model.")),
+    ],
+)
+def test_the_detector_of_metas_checkpoint_finds_the_same(
+    small_seeing_sam3: Path, folder: Path, name: str, prefix: str
+) -> None:
     whole = load(SegmentationSpec(model=str(small_seeing_sam3), resolution=112), "cpu", "float32")
     whole.detector.config.save_pretrained(folder)
     tensors = as_meta(whole.detector, is_newer="3.1" in name)
+    tensors = {each.replace("detector.", prefix, 1): tensor for each, tensor in tensors.items()}
     if name.endswith(".pt"):
-        torch.save({"model": tensors} if "3.1" in name else tensors, folder / name)
+        trained = {"optimizer": {"state": {0: torch.ones(1)}}, "epoch": 3, "time_elapsed": 1.5}
+        torch.save(tensors if name == "sam3.pt" else {"model": tensors} | trained, folder / name)
     else:
         save_file(tensors, folder / name)
     for model in (folder / name, folder):
@@ -150,6 +166,11 @@ def test_a_missing_tensor_and_a_missing_tokenizer_are_named_in_one_line(small_se
     tensors["detector.dot_prod_scoring.hs_proj.bias"] = torch.zeros(3)
     save_file(tensors, folder / "sam3.1.safetensors")
     spec = SegmentationSpec(model=str(folder / "sam3.1.safetensors"), resolution=112)
+    broken = as_meta(whole.detector, is_newer=True)
+    broken["detector.dot_prod_scoring.hs_proj.bias"][0] = torch.inf
+    save_file(broken, folder / "trained.safetensors")
+    with pytest.raises(ModelError, match=r"dot_product_scoring\.query_proj\.bias contains NaN or infinity"):
+        load(replace(spec, model=str(folder / "trained.safetensors")), "cpu", "float32")
     with pytest.raises(ModelError, match=r"2 tensors .* first is transformer\.decoder\.query_embed\.weight") as told:
         load(spec, "cpu", "float32")
     assert "\n" not in str(told.value)
