@@ -283,5 +283,18 @@ REFUSED = [
     refused("sd3_medium.safetensors",
             of_names("x.safetensors", f"{UNET}joint_blocks.0.context_block.adaLN_modulation.1.bias"),
             "Stable Diffusion 3"),
+    *(
+        refused(name, of_names("x.safetensors", key), f"is {kind}, a transformer; supported: ")
+        for name, key, kind in (
+            ("z_image_turbo_bf16.safetensors", "layers.0.adaLN_modulation.0.weight", "Z-Image"),
+            ("Tongyi-MAI/Z-Image-Turbo/transformer", "cap_pad_token", "Z-Image"),
+            ("lumina_2.safetensors", f"{UNET}cap_embedder.0.weight", "Lumina"),
+            ("qwen_image_fp8_e4m3fn.safetensors", "txt_norm.weight", "Qwen-Image"),
+            ("Sana_1600M_1024px.pth, converted", "blocks.0.mlp.inverted_conv.conv.weight", "SANA"),
+            ("hidream_i1_full_fp16.safetensors", f"{UNET}double_stream_blocks.0.block.ff_i.gate.weight", "HiDream"),
+            ("aura_flow_0.3.safetensors", f"{UNET}double_layers.0.attn.w1q.weight", "AuraFlow"),
+            ("a transformer of diffusers", "transformer_blocks.0.attn.add_k_proj.weight", "SD 3, Flux or another"),
+        )
+    ),
 ]  # fmt: skip
 REPLICAS = [*WORKING, *REFUSED]
