@@ -107,15 +107,7 @@ def first_values(config: SdConfig) -> Iterator[tuple[str, Value]]:
 
 def conditions(config: SdConfig, has_camera: Callable[[], bool]) -> Iterator[tuple[str, Check]]:
     if not config.folders:  # otherwise one may be chosen later
-        for n in CONTROLNETS[len(config.controlnets) :]:
-            reason = f"no ControlNet {n} is configured: add it to controlnets under [sd]"
-            yield refusing(f"/sd/controlnet/{n}/enable", reason)
-        for n in LORAS[len(config.loras) :]:
-            reason = (
-                f"no LoRA {n} is configured: add it as [[sd.loras]] with a path, or set folders under [sd] and choose "
-                f"it by /sd/lora/{n}/file"
-            )
-            yield refusing(f"/sd/lora/{n}/weight", reason)
+        yield from (refusing(address, reason) for address, reason in unconfigured(config).items())
     for address in BUILD[1:]:
         yield found_by(address, partial(part_named, config, address))
     if not config.upscaler:
@@ -141,6 +133,17 @@ def conditions(config: SdConfig, has_camera: Callable[[], bool]) -> Iterator[tup
     yield "/sd/t_index", _require_places
     yield found_by(BUILD[0], partial(model_named, config))
     yield source_there(CHILD, config.video, has_camera)
+
+
+def unconfigured(config: SdConfig) -> dict[str, str]:
+    """The reason why a value has no effect unless a file is chosen, by the addresses of the ControlNets and LoRAs that
+    are not configured."""
+    nets = ((f"/sd/controlnet/{n}/", "enable", f"ControlNet {n}", "to controlnets under [sd]") for n in CONTROLNETS)
+    loras = ((f"/sd/lora/{n}/", "weight", f"LoRA {n}", "as [[sd.loras]] with a path") for n in LORAS)
+    return {
+        f"{at}{end}": f"no {what} is configured: add it {how}, or set folders under [sd] and choose it by {at}file"
+        for at, end, what, how in (*[*nets][len(config.controlnets) :], *[*loras][len(config.loras) :])
+    }
 
 
 def model_named(config: SdConfig, name: str) -> str:

@@ -26,6 +26,7 @@ from engine.values import ChannelFeatures, ComingValues, PublishedFrame, VideoFr
 from osc_schema import PARAMS, Rejected
 from tests.live.frames import finished_frame
 from tests.live.sd.studio import opened_link
+from tests.live.stores import store_for
 
 
 @pytest.fixture
@@ -78,6 +79,28 @@ def test_feedback_of_sd_with_itself_is_reported_once_each_time(link: DiffusionLi
     for mode in ("simple", "multiverse", "simple"):
         feed(mode)
     assert reports.keys == ["sd.loop", "sd.loop"] and "repaints itself" in reports.lines[0][1]
+
+
+def test_a_controlnet_and_a_lora_that_nobody_has_chosen_are_told_once_each(reports: Any, tmp_path: Path) -> None:
+    """With folders one may be chosen later, so the value is kept."""
+    (tmp_path / "canny.safetensors").touch()
+    config = SdConfig(model="random:tiny", folders=(str(tmp_path),), loras=(LoraConfig(path="a"),))
+    store = store_for("sd", config)
+    values = {"/sd/controlnet/1/enable": True, "/sd/lora/1/weight": 0.5, "/sd/lora/2/weight": 0.5}
+    with opened_link(config, reports) as link:
+        for more in ({}, values, {}, {"/sd/lora/2/weight": 0.6}, {"/sd/controlnet/1/enable": False}):
+            assert not [each for each in store.set_many(list(more.items()), by="test") if isinstance(each, Rejected)]
+            link.follow(store.snapshot())
+        told = [line for _, line in reports.lines]
+        assert told[0] == (
+            "/sd/controlnet/1/enable: no ControlNet 1 is configured: add it to controlnets under [sd], or set "
+            "folders under [sd] and choose it by /sd/controlnet/1/file"
+        )
+        assert [line.partition(":")[0] for line in told[1:]] == ["/sd/lora/2/weight"] and "[[sd.loras]]" in told[1]
+        store.set("/sd/controlnet/2/file", "canny.safetensors")
+        store.set("/sd/controlnet/2/enable", True)
+        link.follow(store.snapshot())
+        assert not any("/sd/controlnet/2/enable" in line for _, line in reports.lines)
 
 
 def test_a_disk_error_while_a_file_is_looked_up_is_reported(link: DiffusionLink, reports: Any, wait_for: Any) -> None:
