@@ -39,7 +39,7 @@ from engine.models.sd.spec import VAE_WORDS, ModelSpec
 from engine.params import Snapshot
 from engine.values import ComingValues, FrameId, PublishedFrame, VideoFrame
 from osc_schema import Rejected
-from osc_schema.sd import CHILD, CONTROLNETS, LARGER, MASKS_SOURCE
+from osc_schema.sd import CHILD, CONTROLNETS, LARGER, MASKS_SOURCE, declared
 
 LOOP = "engine.live.sd.loop:run"
 MODEL = BUILD[0]
@@ -142,7 +142,7 @@ class DiffusionLink(PictureLink[Build]):
         self._moved: Mapping[str, float] = NOTHING
         self._travel, self._ahead = Travel(), Ahead(self._sent.mark)
         self._near: dict[Hashable, ComingValues] = {}
-        self._unconfigured, self._told = unconfigured(config), set[str]()
+        self._unconfigured = unconfigured(config)
         self._led_s = 0.0
         self._is_idle = False
         """The travel is on, but has no prompts."""
@@ -177,8 +177,10 @@ class DiffusionLink(PictureLink[Build]):
         self._is_idle = is_idle
         ahead = self._ahead.send([*steps, *self._launched(lead_s)])
         changes = self._sent.changes(snapshot, {**moved, **weights, **ahead})
-        if changes and self._unconfigured:
-            self._tell_of_absent(snapshot)
+        for address, reason in self._unconfigured.items():
+            default = declared(address.removeprefix("/sd/")).default
+            if changes.get(address, default) != default and not snapshot[f"{address.rpartition('/')[0]}/file"]:
+                self._report(f"sd{address}", f"{address}: {reason}")
         if plain := {address: value for address, value in changes.items() if address not in LOOKED_UP}:
             self.supervisor.set_values(plain)
         self._reset(snapshot, lead_s)
@@ -190,19 +192,6 @@ class DiffusionLink(PictureLink[Build]):
             build = tuple(str(snapshot[at]) for at in BUILD)
             if not (is_first and build == AS_CONFIGURED):
                 self._in_background(self._change_build, build, of=", ".join(f'"{name}"' for name in build if name))
-
-    def _tell_of_absent(self, snapshot: Snapshot) -> None:
-        """Report the ControlNets and LoRAs that are used, but neither configured nor chosen; each once."""
-        used = {
-            address
-            for address in self._unconfigured
-            if (param := osc_schema.lookup(address)) is not None
-            and snapshot[address] != param.default
-            and not snapshot[f"{address.rpartition('/')[0]}/file"]
-        }
-        for address in sorted(used - self._told):
-            self._report(f"sd{address}", f"{address}: {self._unconfigured[address]}")
-        self._told = used
 
     def _reset(self, snapshot: Snapshot, lead_s: float) -> None:
         """Let what SD keeps from picture to picture begin anew with the picture of each beat or bar."""

@@ -47,7 +47,7 @@ _IDS: Final = (
     (re.compile(r"(facebook|yonigozlan)/EdgeTAM.*", re.IGNORECASE), MODEL_TYPES["edgetam"]),
 )
 BEFORE_META: Final = re.compile(r"((module|model)\.)*(detector\.)?")
-"""What may be before the names of Meta's detector: from a wrapper for several cards, a dict, the whole model."""
+"""Prefix of the names of Meta's detector, from a wrapper for several cards, a dict or the whole model; may be ""."""
 _SUFFIXES: Final = (".pt", ".pth", ".safetensors", ".bin")
 
 

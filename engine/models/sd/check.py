@@ -10,7 +10,6 @@ from engine.models.sd.plan.model_plan import ModelPlan, plan_model
 from engine.models.sd.plan.prediction import Decision
 from engine.models.sd.spec import ModelSpec
 
-TINY_VAE = "AutoencoderTiny"
 _UNKNOWN = Decision("", "")
 
 

@@ -51,11 +51,6 @@ class Painting:
         """The settings of each of the spec's ControlNets."""
         return self.controls or (ControlUse(),) * len(self.spec.controlnets)
 
-    @property
-    def sees_source(self) -> bool:
-        """True if painting needs the pictures themselves, not only their latents."""
-        return any(use.scale for use in self.control_uses)
-
 
 def accept_black_sources(fates: np.ndarray, pictures: np.ndarray, sources: np.ndarray) -> np.ndarray:
     """`fates` (B,) uint8, with BLACK changed to GOOD where the source is black too."""

@@ -4,7 +4,6 @@ Does not load torch.
 """
 
 import importlib.util
-import math
 from typing import Any, Final
 
 from engine.errors import ModelError
@@ -103,7 +102,7 @@ def scheduler_config(
     if prediction.value == FLOW:
         if wanted == "deis":
             raise ModelError(f"{folder.name}: {NO_FLOW}")
-        return flow_schedule(folder.name, folder.scheduler)
+        return flow_schedule(folder.scheduler)
     config = folder_schedule(folder.name, folder.scheduler, wanted)  # first: what another prediction cannot mend
     if prediction.value not in PREDICTIONS:
         raise ModelError(
@@ -136,29 +135,23 @@ def _is_flow(config: dict[str, Any]) -> bool:
     return config.get("_class_name") == FLOW_EULER or bool(config.get("use_flow_sigmas"))
 
 
-def flow_schedule(name: str, config: dict[str, Any]) -> dict[str, Any]:
-    """The schedule of a flow, with the keys of FLOW_SCHEDULERS: `config` if it is that, else Euler's and FLOW_SHIFT.
-    ModelError in one line for a shift that is no positive number."""
+def flow_schedule(config: dict[str, Any]) -> dict[str, Any]:
+    """The schedule of a flow, with the keys of FLOW_SCHEDULERS: `config` if it is that, else Euler's and FLOW_SHIFT."""
     if not _is_flow(config):
         config = {"num_train_timesteps": 1000, "flow_shift": FLOW_SHIFT}
     kind = config.get("_class_name")
     shift = config.get("shift" if kind == FLOW_EULER else "flow_shift", 1.0)
-    if config.get("use_dynamic_shifting") or not 0.0 < shift < math.inf:
-        raise ModelError(
-            f"{name}: the shift of its scheduler is {'that of Flux (use_dynamic_shifting)' if shift > 0.0 else shift}; "
-            f"set use_dynamic_shifting to false and shift to a number above 0, such as {FLOW_SHIFT:g}"
-        )
-    found = {"_class_name": kind if kind in FLOW_SCHEDULERS else FLOW_EULER, "shift": shift, "flow_shift": shift}
-    return config | found | {"use_flow_sigmas": True, "prediction_type": FLOW}
+    own = {"_class_name": kind if kind in FLOW_SCHEDULERS else FLOW_EULER, "shift": shift, "flow_shift": shift}
+    return config | own | {"use_flow_sigmas": True, "use_dynamic_shifting": False, "prediction_type": FLOW}
 
 
 def flow_note(prediction: Decision, config: dict[str, Any], single: SingleFile | None) -> str:
     """A note if a model is run as a flow, or if a file's name says that it is one and its header another thing."""
-    named = single.prediction.likely if single is not None else None
     if prediction.value == FLOW:
         how = f"rectified flow, {config['_class_name']} with shift {config['shift']:g} ({prediction.reason})"
         return f"{how}; if pictures are noise, set prediction to epsilon or v"
-    if named is None or named.value != FLOW or prediction.reason == ASKED:
+    named = None if single is None or prediction.reason == ASKED else single.prediction.likely
+    if named is None or named.value != FLOW:
         return ""
     return f"a rectified flow by its name ({named.reason}), not by {prediction.reason}; for one, set prediction to flow"
 
