@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from engine.errors import MAX_LINE, ModelError
 from engine.models.libraries import require_libraries
 from engine.models.not_a_model import AGAIN, not_a_model
@@ -23,6 +25,7 @@ DTYPES = {
     "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "F8_E4M3": "float8_e4m3fn",
     "F8_E5M2": "float8_e5m2", "I64": "int64", "I8": "int8", "U8": "uint8",
 }  # fmt: skip
+NUMPY = {"float64": "<f8", "float32": "<f4", "float16": "<f2", "bfloat16": "<u2"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +115,12 @@ def read_stored(file: Path, name: str) -> tuple[str, bytes]:
         begin, end = entry["data_offsets"]
         stream.seek(_LENGTH_BYTES + length + begin)
         return DTYPES.get(entry["dtype"], entry["dtype"]), stream.read(end - begin)
+
+
+def numbers_of(dtype: str, raw: bytes | bytearray) -> np.ndarray:
+    """Stored numbers of a dtype in NUMPY, flat; bfloat16 as float32."""
+    numbers = np.frombuffer(raw, NUMPY[dtype])
+    return (numbers.astype("<u4") << 16).view("<f4") if dtype == "bfloat16" else numbers
 
 
 @contextmanager

@@ -26,11 +26,11 @@ LAYOUTS: Final[dict[str, tuple[str, ...]]] = {
 """Folders of ComfyUI (folder_paths.py, extra_model_paths.yaml.example) and of AUTOMATIC1111's WebUI (modules/paths.py),
 by kind."""
 SUFFIXES: Final[dict[str, tuple[str, ...]]] = {
-    MODELS: (".safetensors", ".ckpt"),
+    MODELS: (".safetensors", ".ckpt", ".gguf"),
     "embeddings": (".safetensors", ".pt", ".bin"),
     "upscalers": (".safetensors", ".pth"),
 }
-_SUFFIXES: Final = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")
+_SUFFIXES: Final = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".gguf")
 HOLDING: Final = {MODELS: "model_index.json"}
 """A folder with this file is one model of the kind; for the others with CONFIG."""
 CONFIG: Final = "config.json"

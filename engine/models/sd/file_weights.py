@@ -3,12 +3,14 @@
 import json
 import tempfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from engine.errors import ModelError
+from engine.models.gguf_file import gguf_numbers, read_gguf
 from engine.models.pickle_file import STATE_DICT
 from engine.models.plain_config import CONFIG
 from engine.models.pretrained import architecture, one_line, pretrained
@@ -35,7 +37,7 @@ _OLD_VAE_NAMES = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", "
 def read_vae(single: SingleFile, folder: DiffusersFolder, dtype: torch.dtype) -> Any:
     """Load the VAE of a checkpoint on the CPU, with the configuration in `folder`. Never converted through float16, in
     which it would lose precision. ModelError in one line."""
-    held = _tensors(single, (VAE,))
+    held = dict(_tensors(single, (VAE,)))
     tensors = {ours: held[theirs] for ours, theirs in vae_names(held).items()}
     return _vae(CLASSES["vae"], tensors, folder.config("vae/config.json"), dtype, f"{single.path}: vae")
 
@@ -44,7 +46,7 @@ def read_unet(single: SingleFile, folder: DiffusersFolder, dtype: torch.dtype) -
     """Load the UNet of a file on the CPU, with the configuration in `folder`, strictly: every tensor has a place."""
     layers = folder.unet.get("layers_per_block", 2)
     tensors = {}
-    for name, tensor in _tensors(single, (UNET,)).items():
+    for name, tensor in _tensors(single, (UNET,)):
         tensors[diffusers_name(name, layers) or name] = tensor.to(dtype)
     return _filled(CLASSES["unet"], folder.unet, tensors, dtype, f"{single.path}: unet")
 
@@ -57,7 +59,7 @@ def read_text_encoders(single: SingleFile, folder: DiffusersFolder, dtype: torch
 
     utils: Any = single_file_utils  # not annotated
     starts = PARTS[single.family]
-    tensors = _tensors(single, tuple(starts.values()))  # at once: a pickle may have to be read whole
+    tensors = dict(_tensors(single, tuple(starts.values())))  # at once: a pickle may have to be read whole
     encoders = []
     with tempfile.TemporaryDirectory(prefix="multiverse-config-", ignore_cleanup_errors=True) as place:
         for part, start in starts.items():
@@ -98,7 +100,7 @@ def _filled(kind: str, config: dict[str, Any], tensors: Tensors, dtype: torch.dt
     return module.to(dtype)
 
 
-def _tensors(single: SingleFile, starts: tuple[str, ...]) -> Tensors:
+def _tensors(single: SingleFile, starts: tuple[str, ...]) -> Iterator[tuple[str, torch.Tensor]]:
     """The tensors whose names (in `single`) begin with one of `starts`; quantized ones times their scale, float32."""
     wanted = {name: stored for name, stored in single.stored.items() if name.startswith(starts)}
     scales = single.quantized.scales
@@ -106,16 +108,18 @@ def _tensors(single: SingleFile, starts: tuple[str, ...]) -> Tensors:
         # Its header was checked before: it imports only what tensors need.
         stored = torch.load(single.path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(single.path))
         held = stored.get(STATE_DICT, stored)
-        return {name: held[stored] for name, stored in wanted.items()}
-    from safetensors import safe_open
+        yield from ((name, held[stored]) for name, stored in wanted.items())
+    elif single.is_gguf:
+        listed = read_gguf(single.path)
+        for name, stored in wanted.items():
+            yield name, torch.from_numpy(gguf_numbers(single.path, *listed[stored]))
+    else:
+        from safetensors import safe_open
 
-    with safe_open(single.path, framework="pt") as file:
-        return {
-            name: _scaled(file.get_tensor(stored), file.get_tensor(scales[stored]))
-            if stored in scales
-            else file.get_tensor(stored)
-            for name, stored in wanted.items()
-        }
+        with safe_open(single.path, framework="pt") as file:
+            for name, stored in wanted.items():
+                weight = file.get_tensor(stored)
+                yield name, _scaled(weight, file.get_tensor(scales[stored])) if stored in scales else weight
 
 
 def _scaled(weight: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:

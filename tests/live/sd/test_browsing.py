@@ -8,6 +8,7 @@ from pkgutil import resolve_name
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import save_file
 
 from engine.live.kit.live_model import ListAsked, ListEntry
@@ -16,7 +17,9 @@ from engine.live.sd.header_program import HeaderReader, Question
 from engine.models.sd.plan.headline import Headline
 from engine.params import ParamStore
 from osc_schema.sd import LISTS
-from tests.support.tiny_models import build_tiny_controlnet
+from tests.support.tiny_gguf import F16, Q4_K, write_gguf
+from tests.support.tiny_models import build_tiny_controlnet, tiny_unet
+from tests.support.tiny_single_file import original_unet_tensors
 
 SD15, XL = 768, 2048  # width of the texts
 
@@ -48,6 +51,19 @@ def test_a_model_is_told_with_its_family_sampler_and_memory(tiny_sd: Path, tmp_p
     full = {"device": "cuda:0", "dtype": "float16", "card_free_mb": 100, "card_mb": 8000, "memory_mb": 0}
     assert listed("/sd", tmp_path, facts=full)[1][1].endswith("needs 0.0 GiB, more than the 0.0 GiB there are)")
     assert listed("/sd", tmp_path, facts=full | {"memory_mb": 1000})[1] == (*entry[:2], False), "in place of its own"
+
+
+def test_a_gguf_file_is_an_entry_with_the_reason(tmp_path: Path) -> None:
+    place = tmp_path / "models" / "unet"
+    place.mkdir(parents=True)
+    write_gguf(
+        place / "flux1-dev-Q4_K.gguf", {"double_blocks.0.img_attn.qkv.weight": torch.zeros(2, 2)}, lambda *_: Q4_K
+    )
+    write_gguf(place / "sdxl-Q4_K.gguf", original_unet_tensors(tiny_unet("sdxl").state_dict(), 1), lambda *_: Q4_K)
+    write_gguf(place / "sdxl-F16.gguf", original_unet_tensors(tiny_unet("sdxl").state_dict(), 1), lambda *_: F16)
+    flux, good, poor = (title for _, title, _ in listed("/sd/unets", tmp_path))
+    assert good == "sdxl-F16.gguf (for SDXL)" and "cannot be used: is Flux" in flux
+    assert "cannot be used: input_blocks.0.0.weight is Q4_K; of GGUF, F32, F16, BF16 and Q8_0 are read" in poor
 
 
 @pytest.mark.parametrize(

@@ -137,12 +137,6 @@ def lightning_checkpoint(shelf: Shelf) -> ModelSpec:
     return ModelSpec(model=str(file))
 
 
-def gguf(shelf: Shelf) -> ModelSpec:
-    file = shelf.folder / "stable-diffusion-xl-base-1.0-Q4_0.gguf"
-    file.write_bytes(b"GGUF\x03\0\0\0" + b"\0" * 16)
-    return ModelSpec(model=str(file))
-
-
 def unet_alone(shelf: Shelf) -> ModelSpec:
     folder: Path = shelf.tiny.sd(kind="sdxl", vae="kl", sampler="euler")
     file = shelf.folder / "sdxl_lightning_4step_unet.safetensors"
@@ -263,8 +257,6 @@ REFUSED = [
     refused("CompVis/stable-diffusion-v-1-4-original/sd-v1-4.ckpt", lightning_checkpoint,
             "it would run pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint", ".safetensors",
             source="https://github.com/easydiffusion/easydiffusion/issues/1911"),
-    refused("a GGUF file", gguf, "a GGUF file, whose weights are quantized",
-            source="https://github.com/ggml-org/ggml/blob/master/docs/gguf.md"),
     refused("kohya LoRA", of_names("x.safetensors", "lora_unet_mid_block_attentions_0_proj_in.lora_down.weight"),
             "is a LoRA", "--lora"),
     refused("control_v11p_sd15_canny as safetensors", of_names("x.safetensors", "control_model.time_embed.0.weight"),

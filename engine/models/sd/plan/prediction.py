@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.models.sd.plan.original_names import UNET
-from engine.models.sd.plan.sampler_name import words_in
 from engine.models.sd.plan.tensor_file import CheckpointHeader, read_numbers
 from engine.system.small_file import read_small
 
@@ -39,7 +38,9 @@ V_NORM_STD = 0.09
 """Standard deviation of the last attention's norm1.bias above which an SD 2.x model predicts v (ComfyUI)."""
 _YAML = re.compile(r"^[ \t]*parameterization:[ \t]*[\"']?(v|eps)\b", re.MULTILINE)
 _NORM = re.compile(re.escape(UNET) + r"output_blocks\.(\d+)\.1\.transformer_blocks\.0\.norm1\.bias")
-_FLOW_STEM = re.compile(r"rectified.?flow|flow.?match|nya.?flow|big.?asp.{0,2}2.?5", re.IGNORECASE)
+_FLOW_STEM = re.compile(
+    r"(?i:rectified.?flow|flow.?match|nya.?flow|big.?asp.{0,2}2.?5)|(?<![A-Z])RF(?![A-Za-z])|(?<![A-Za-z])rf(?![A-Za-z])"
+)
 _V_STEM = re.compile(r"v[-_ ]?pred", re.IGNORECASE)
 _ZERO_SNR_STEM = re.compile(r"zt?snr", re.IGNORECASE)
 
@@ -59,7 +60,8 @@ def file_prediction(file: Path, family: str, header: CheckpointHeader) -> FilePr
     zero_snr = f"the tensor {ZERO_SNR}" if ZERO_SNR in header.tensors else ""
     if not zero_snr and (named := _ZERO_SNR_STEM.search(file.stem)):
         zero_snr = f"{named[0]} in the file's name"
-    likely = _flow_by_stem(file) or _by_norm(file, family, header) or _by_stem(file)
+    likely = _by_stem(file, _FLOW_STEM, FLOW) or _by_norm(file, family, header)
+    likely = likely or _by_stem(file, _V_STEM, "v_prediction")
     return FilePrediction(marked=_marked(file, header), likely=likely, zero_snr=zero_snr)
 
 
@@ -90,7 +92,7 @@ def _by_norm(file: Path, family: str, header: CheckpointHeader) -> Decision | No
     places = {int(found[1]): name for name in header.tensors if (found := _NORM.fullmatch(name))}
     if family != "sd21" or not places:
         return None
-    numbers = read_numbers(file, places[max(places)], is_pickle=header.is_pickle)
+    numbers = read_numbers(file, places[max(places)], is_pickle=header.is_pickle, is_gguf=header.is_gguf)
     if numbers is None or not numbers.size:
         return None
     spread = float(numbers.std())
@@ -99,12 +101,6 @@ def _by_norm(file: Path, family: str, header: CheckpointHeader) -> Decision | No
     return Decision(kind, f"the weights: a norm's bias varies by {spread:.2g}, {side} {V_NORM_STD}")
 
 
-def _flow_by_stem(file: Path) -> Decision | None:
-    found = _FLOW_STEM.search(file.stem)
-    said = found[0] if found else "RF" if "rf" in words_in(file.stem) else ""
-    return Decision(FLOW, f"{said} in the file's name") if said else None
-
-
-def _by_stem(file: Path) -> Decision | None:
-    found = _V_STEM.search(file.stem)
-    return Decision("v_prediction", f"{found[0]} in the file's name") if found else None
+def _by_stem(file: Path, pattern: re.Pattern[str], value: str) -> Decision | None:
+    found = pattern.search(file.stem)
+    return Decision(value, f"{found[0]} in the file's name") if found else None

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine.errors import ModelError
+from engine.models.gguf_file import Q8
 from engine.models.sd.plan.original_names import UNET
 from engine.models.sd.plan.tensor_file import CheckpointHeader
-from engine.models.weight_files import Tensor, read_stored
+from engine.models.weight_files import NUMPY, Tensor, read_stored
 from engine.system.small_file import parse_json
 
 FORMATS: Final = {"float8_e4m3fn": "float8_e4m3fn", "float8_e5m2": "float8_e5m2", "int8_tensorwise": "int8"}
@@ -69,7 +70,9 @@ def quantized_in(file: Path, header: CheckpointHeader) -> Quantized:
         _require_scale(file, layer, weight, scale, tensors[f"{layer}.{scale}"])
         scales[f"{layer}.weight"] = f"{layer}.{scale}"
     for name, tensor in tensors.items():
-        is_number = "float" in tensor.dtype or tensor.dtype in _TABLES or not tensor.shape
+        if header.is_gguf and tensor.dtype not in (*NUMPY, Q8):
+            raise ModelError(f"{file}: {name} is {tensor.dtype}; of GGUF, F32, F16, BF16 and {Q8} are read; {INSTEAD}")
+        is_number = "float" in tensor.dtype or tensor.dtype in _TABLES or tensor.dtype == Q8 or not tensor.shape
         if not is_number and name not in scales and name.endswith((".weight", ".bias")):
             raise ModelError(f"{file}: {name} is {tensor.dtype} without a scale; {INSTEAD}")
     if scales and header.is_pickle:

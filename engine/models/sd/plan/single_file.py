@@ -8,6 +8,7 @@ from pathlib import Path
 
 from engine.errors import ModelError
 from engine.models import locate
+from engine.models.gguf_file import Q8
 from engine.models.pickle_file import pickle_note
 from engine.models.sd.plan.families import FAMILIES, SUPPORTED, TAESD, made_for_another
 from engine.models.sd.plan.model_folder import DiffusersFolder
@@ -67,6 +68,7 @@ class SingleFile:
     describe quantized weights."""
     prediction: FilePrediction
     is_pickle: bool = False
+    is_gguf: bool = False
     stored: dict[str, str] = field(default_factory=dict)
     """Names in the file by the names in `tensors`."""
     quantized: Quantized = field(default_factory=Quantized)
@@ -98,7 +100,9 @@ class SingleFile:
     def notes(self) -> tuple[str, ...]:
         notes = [pickle_note(self.path.name)] if self.is_pickle else []
         counts = Counter(
-            self.tensors[name].dtype for name, held in self.stored.items() if held in self.quantized.scales
+            self.tensors[name].dtype
+            for name, held in self.stored.items()
+            if held in self.quantized.scales or self.tensors[name].dtype == Q8
         )
         if counts:
             told = f"{counts.total()} quantized weights ({' and '.join(sorted(counts))})"
@@ -129,6 +133,7 @@ def described(file: Path, header: CheckpointHeader, named: Mapping[str, str], na
         tensors={ours: header.tensors[held] for ours, held in stored.items()},
         prediction=file_prediction(file, family, header),
         is_pickle=header.is_pickle,
+        is_gguf=header.is_gguf,
         stored=stored,
         quantized=quantized,
         name=name,

@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.errors import ModelError
+from engine.models.gguf_file import MAGIC, gguf_numbers, read_gguf
 from engine.models.not_a_model import not_a_model
 from engine.models.pickle_file import PICKLES, STATE_DICT, StandIn, Storage, pickled_tensors, read_pickle
-from engine.models.weight_files import Tensor, Weights, read_header, read_metadata, read_stored
+from engine.models.weight_files import NUMPY, Tensor, Weights, numbers_of, read_header, read_metadata, read_stored
 from engine.system.small_file import open_regular
 
 if TYPE_CHECKING:
     import torch
 
-GGUF = b"GGUF"
 SAFETENSORS = ".safetensors"
-_NUMPY = {"float64": "<f8", "float32": "<f4", "float16": "<f2", "bfloat16": "<u2"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +31,7 @@ class CheckpointHeader:
     metadata: dict[str, str] = field(default_factory=dict)
     """Metadata strings; a pickle has none."""
     is_pickle: bool = False
+    is_gguf: bool = False
 
 
 def read_checkpoint_header(file: Path) -> CheckpointHeader:
@@ -39,11 +39,11 @@ def read_checkpoint_header(file: Path) -> CheckpointHeader:
     suffix = file.suffix.lower()
     try:
         with open_regular(file) as stream:
-            is_gguf = suffix == ".gguf" or stream.read(len(GGUF)) == GGUF
+            is_gguf = stream.read(len(MAGIC)) == MAGIC
     except OSError as error:
         raise ModelError(f"{file}: cannot be read ({error.strerror or error})") from None
     if is_gguf:
-        raise ModelError(f"{file}: a GGUF file, whose weights are quantized; use the model as .safetensors in float16")
+        return CheckpointHeader(tensors={name: tensor for name, (tensor, _) in read_gguf(file).items()}, is_gguf=True)
     if suffix == SAFETENSORS:
         return CheckpointHeader(tensors=read_header(file), metadata=read_metadata(file))
     if suffix not in PICKLES:
@@ -52,16 +52,13 @@ def read_checkpoint_header(file: Path) -> CheckpointHeader:
     return CheckpointHeader(tensors=pickled_tensors(file), is_pickle=True)
 
 
-def read_numbers(file: Path, name: str, *, is_pickle: bool) -> np.ndarray | None:
+def read_numbers(file: Path, name: str, *, is_pickle: bool, is_gguf: bool = False) -> np.ndarray | None:
     """The tensor `name`, flat, as float64, or None for unsupported formats (8 bits, pickles before PyTorch 1.6). Raises
     OSError and ModelError from reading."""
+    if is_gguf:
+        return gguf_numbers(file, *read_gguf(file)[name]).astype(np.float64).ravel()
     dtype, raw = _pickled(file, name) if is_pickle else read_stored(file, name)
-    if dtype not in _NUMPY:
-        return None
-    numbers = np.frombuffer(raw, _NUMPY[dtype])
-    if dtype == "bfloat16":  # the upper half of a float32
-        numbers = (numbers.astype("<u4") << 16).view("<f4")
-    return numbers.astype(np.float64)
+    return numbers_of(dtype, raw).astype(np.float64) if dtype in NUMPY else None
 
 
 def _pickled(file: Path, name: str) -> tuple[str, bytes]:

@@ -1,0 +1,72 @@
+"""GGUF files: UNets in Q8_0 are read exactly, as weight times scale; other formats are named."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from engine.errors import ModelError
+from engine.models.sd import ModelSpec
+from engine.models.sd.check import check
+from engine.models.sd.load import load
+from engine.models.sd.plan.headline import part_headline
+from tests.support.replicas.nets import tiny_unet
+from tests.support.tiny_gguf import BF16, F16, F32, Q4_K, Q8_0, write_gguf
+from tests.support.tiny_single_file import original_unet_tensors
+
+
+def q8(name: str, numbers: np.ndarray) -> int:
+    """Biases and norms in float32, small convolutions in float16, one in bfloat16."""
+    if numbers.ndim == 1:
+        return F32
+    return Q8_0 if numbers.size % 256 == 0 else BF16 if name.startswith("out.") else F16
+
+
+@pytest.fixture(params=["sd15", "sdxl"])
+def unet(request: Any) -> tuple[str, dict[str, torch.Tensor]]:
+    return request.param, original_unet_tensors(tiny_unet(request.param).state_dict(), 1)
+
+
+def test_a_unet_in_q8_0_is_painted_as_weight_times_scale(
+    tiny_models: Any, tmp_path: Path, unet: tuple[str, dict[str, torch.Tensor]]
+) -> None:
+    kind, tensors = unet
+    meant = write_gguf(tmp_path / "unet-Q8_0.gguf", tensors, q8)
+    spec = ModelSpec(model=str(tiny_models.sd(kind=kind)), unet=str(tmp_path / "unet-Q8_0.gguf"))
+    report = check(spec)
+    assert report.missing == () and any("quantized weights (Q8_0) are read exactly" in note for note in report.notes)
+    for dtype in (torch.float32, torch.bfloat16):
+        read = load(spec, "cpu", str(dtype).removeprefix("torch.")).unet.state_dict()
+        for name, numbers in original_unet_tensors(read, 1).items():
+            assert torch.equal(numbers, torch.from_numpy(meant[name]).to(dtype)), name
+    assert part_headline("unets", str(tmp_path / "unet-Q8_0.gguf")).fault == ""
+
+
+def test_other_formats_and_broken_files_are_named_in_one_line(
+    tiny_models: Any, tmp_path: Path, unet: tuple[str, dict[str, torch.Tensor]]
+) -> None:
+    kind, tensors = unet
+    file = tmp_path / "unet.gguf"
+
+    def line() -> str:
+        (missing,) = check(ModelSpec(model=str(tiny_models.sd(kind=kind)), unet=str(file))).missing
+        assert missing == f"{file}: {part_headline('unets', str(file)).fault}" and "\n" not in missing
+        return missing.removeprefix(f"{file}: ")
+
+    write_gguf(file, tensors, lambda name, numbers: F32 if numbers.ndim == 1 else Q4_K)
+    assert (
+        line() == "input_blocks.0.0.weight is Q4_K; of GGUF, F32, F16, BF16 and Q8_0 are read; use the file in float16"
+    )
+    write_gguf(file, {"double_blocks.0.img_attn.qkv.weight": torch.zeros(2, 2)}, lambda name, numbers: Q4_K)
+    assert "Flux" in line()
+    write_gguf(file, tensors, q8)
+    with pytest.raises(ModelError, match=r"is the UNet alone, .*--unet"):
+        check(ModelSpec(model=str(file)))
+    whole = file.read_bytes()
+    for broken in (whole[:-40], whole[:100], b"GGUF" + b"\xff" * 400, whole.replace(b"sdxl", b"\xff\xfe\xff\xfe")):
+        file.write_bytes(broken)
+        assert line() == "not a GGUF file of version 2 or 3, or truncated; download it again"
+    file.write_bytes(b"<!doctype html>")
+    assert "a web page saved instead of the model" in line()
