@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from engine.errors import ModelError
+from engine.models.gguf_file import Q8
 from engine.models.libraries import require_libraries
 from engine.models.weight_files import Tensor
 
@@ -77,7 +78,7 @@ def counted_part(
     """The report of a part, with its weights counted."""
     numbers: Counter[str] = Counter()
     for tensor in tensors.values():
-        if "float" in tensor.dtype or tensor.dtype == "int8":  # larger integers are position tables, not weights
+        if "float" in tensor.dtype or tensor.dtype in ("int8", Q8):  # larger integers are position tables, not weights
             numbers[tensor.dtype] += tensor.count
     dtypes = " + ".join(dtype for dtype, _ in numbers.most_common())
     return PartReport(name=part, parameters=numbers.total(), dtype=dtypes, files=files, is_pickle=is_pickle)

@@ -37,6 +37,8 @@ def test_a_unet_in_q8_0_is_painted_as_weight_times_scale(
     spec = ModelSpec(model=str(tiny_models.sd(kind=kind)), unet=str(tmp_path / "unet-Q8_0.gguf"))
     report = check(spec)
     assert report.missing == () and any("quantized weights (Q8_0) are read exactly" in note for note in report.notes)
+    (part,) = (part for part in report.parts if part.name == "unet")
+    assert part.parameters == sum(tensor.numel() for tensor in tensors.values()) and part.dtype.startswith("Q8_0")
     for dtype in (torch.float32, torch.bfloat16):
         read = load(spec, "cpu", str(dtype).removeprefix("torch.")).unet.state_dict()
         for name, numbers in original_unet_tensors(read, 1).items():
