@@ -122,9 +122,9 @@ def folder(small_seeing_sam3: Path, tmp_path: Path) -> Path:
         ("sam3.pt", "detector."),
         ("sam3.1_multiplex.pt", "detector."),
         ("sam3.1_multiplex.safetensors", "detector."),
-        ("checkpoint.pt", ""),  # trained as the image model (facebookresearch/sam3, issues 434 and 606)
-        ("checkpoint.safetensors", "module.detector."),  # by DDP
-        *in_long_form(("checkpoint.pt", "module."), ("checkpoint.safetensors", "model.")),
+        # trained as the image model, by DDP (facebookresearch/sam3, issues 434 and 606)
+        ("checkpoint.pt", "module."),
+        *in_long_form(("checkpoint.pt", ""), ("checkpoint.safetensors", "module.detector.")),
     ],
 )
 def test_the_detector_of_metas_checkpoint_finds_the_same(

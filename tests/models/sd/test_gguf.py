@@ -12,6 +12,7 @@ from engine.models.sd import ModelSpec
 from engine.models.sd.check import check
 from engine.models.sd.load import load
 from engine.models.sd.plan.headline import part_headline
+from tests.support.long_form import in_long_form
 from tests.support.replicas.nets import tiny_unet
 from tests.support.tiny_gguf import BF16, F16, F32, Q4_K, Q8_0, write_gguf
 from tests.support.tiny_single_file import original_unet_tensors
@@ -24,7 +25,7 @@ def q8(name: str, numbers: np.ndarray) -> int:
     return Q8_0 if numbers.size % 256 == 0 else BF16 if name.startswith("out.") else F16
 
 
-@pytest.fixture(params=["sd15", "sdxl"])
+@pytest.fixture(params=["sdxl", *in_long_form("sd15")])
 def unet(request: Any) -> tuple[str, dict[str, torch.Tensor]]:
     return request.param, original_unet_tensors(tiny_unet(request.param).state_dict(), 1)
 
