@@ -80,8 +80,6 @@ def _pickled(file: Path, name: str) -> tuple[str, bytes]:
 
 def weights_of(name: str, file: Path) -> Weights:
     """The Weights of a single file. ModelError in one line if its format is not supported."""
-    if file.suffix == ".gguf":
-        raise ModelError(f"{name}: a GGUF file, whose quantized weights are not supported; use the .safetensors one")
     if file.suffix not in (SAFETENSORS, *PICKLES):
         known = ", ".join((SAFETENSORS, *PICKLES))
         raise ModelError(f"{name}: a {file.suffix or 'file without suffix'}; of single files {known} are read")
