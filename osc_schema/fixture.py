@@ -4,8 +4,10 @@
 """
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
+from osc_schema.look_names import WORLDS
 from osc_schema.scale import scale_of
 from osc_schema.table import lookup
 from osc_schema.types import Param, ParamType
@@ -32,6 +34,10 @@ class FixtureChannel:
         return lookup(self.address)
 
     @property
+    def is_shutter(self) -> bool:
+        return self.group == "Shutter"
+
+    @property
     def default(self) -> int:
         """The level 0..255 that a desk sends at first."""
         param = self.param
@@ -47,8 +53,10 @@ class FixtureChannel:
         if param is None:
             return ((0, 255, "Reserved"),)
         if self.address == "/preset/number":
-            return (0, 0, "No change"), (1, 255, "Look 1 to 255")
-        names = ("Off", "On") if param.type is ParamType.BOOL else param.menu
+            looks = [(number, number, name) for number, name in enumerate(chain(*WORLDS.values()), 1)]
+            return (0, 0, "No change"), *looks, (len(looks) + 1, 255, f"Preset {len(looks) + 1} to 255")
+        switch = ("Open", "Closed") if self.is_shutter else ("Off", "On")
+        names = switch if param.type is ParamType.BOOL else param.menu
         if not names:
             return ((0, 255, f"{self.name} low to high"),)
         # The engine rounds level / 255 x (items - 1), halves up.

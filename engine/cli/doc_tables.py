@@ -78,7 +78,7 @@ def looks_json() -> str:
 
 def looks_table() -> str:
     """A Markdown table for a page in docs/: a column for each world, with the loops of its looks."""
-    from engine.params.looks import WORLDS
+    from osc_schema.look_names import WORLDS
 
     columns = (
         [f"![{name}](../engine/web/page/looks/{quote(name)}.webp)<br>{name}" for name in looks]

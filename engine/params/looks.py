@@ -15,17 +15,9 @@ from engine.params.preset_file import read_preset
 from osc_schema import Param
 from osc_schema.first_look import FIRST_LOOK
 from osc_schema.look_changes import Look, handy_macros
+from osc_schema.look_names import WORLDS
 
 FOLDER: Final = Path(__file__).parent / "look_files"
-WORLDS: Final = {
-    "light": ("Eclipse", "Aurora", "Prism", "Silk"),
-    "geometry": ("Cathedral", "Mandala", "Tunnel", "Horizon"),
-    "liquid": ("Ink", "Mercury", "Skein", "Medusa"),
-    "noise": ("Djinn", "Relief", "Pulsar", "Thunder"),
-    "stage": ("Riso", "Marble", "Poster", "Neume"),
-}
-"""The looks' names by world, in the order in which lists and the page show them."""
-
 _PICTURE_AREAS = frozenset(
     {"multiverse", "colour", "layer", "feedback", "mirror", "text", "post", "fx", "mod", "lfo", "macro"}
 )

@@ -11,11 +11,15 @@ from uuid import NAMESPACE_URL, uuid5
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from osc_schema.fixture import FixtureChannel
+from osc_schema.scale import scale_of
 
 MANUFACTURER, MODEL, MODE = "Multiverse", "Engine", "24 channels"
 _GEOMETRY = "Body"
 _DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip archive has: the same declarations give the same bytes
 _QLC = "http://www.qlcplus.org/FixtureDefinition"
+_QLC_VERSION = "4.12.6"  # of QLC+, which its validator wants with three numbers
+_UNITS = {"s": ("Time", 1.0), "ms": ("Time", 1e-3), "deg": ("Angle", 1.0), "bpm": ("Frequency", 1 / 60)}
+"""Our unit -> that of GDTF (table 6), and its factor to seconds, degrees, hertz."""
 
 
 def gdtf(channels: Iterable[FixtureChannel]) -> bytes:
@@ -39,8 +43,9 @@ def gdtf(channels: Iterable[FixtureChannel]) -> bytes:
     SubElement(SubElement(fixture, "Geometries"), "MediaServerMaster", Name=_GEOMETRY)
     mode = SubElement(SubElement(fixture, "DMXModes"), "DMXMode", Name=MODE, Geometry=_GEOMETRY)
     dmx = SubElement(mode, "DMXChannels")
-    for number, channel in enumerate(channels, start=1):
-        _gdtf_channel(dmx, number, channel)
+    for channel in dict.fromkeys(channel.attribute for channel in channels):  # a name for each, the geometry's with it
+        own = [number for number, each in enumerate(channels, start=1) if each.attribute == channel]
+        _gdtf_channel(dmx, own, channels[own[0] - 1])
     SubElement(mode, "Relations")
     SubElement(mode, "FTMacros")
     for empty in ("Revisions", "FTPresets", "Protocols"):
@@ -63,17 +68,32 @@ def _attributes(definitions: Element, channels: Iterable[FixtureChannel]) -> Non
                 SubElement(node, "Feature", Name=feature.partition(".")[2])
     for name, channel in used.items():
         pretty = channel.name if channel.address else "Reserved"
-        SubElement(attributes, "Attribute", Name=name, Pretty=pretty, Feature=channel.feature, PhysicalUnit="None")
+        unit = _physical(channel)[0]
+        SubElement(attributes, "Attribute", Name=name, Pretty=pretty, Feature=channel.feature, PhysicalUnit=unit)
 
 
-def _gdtf_channel(parent: Element, number: int, channel: FixtureChannel) -> None:
-    steps = channel.ranges()
+def _physical(channel: FixtureChannel) -> tuple[str, float, float]:
+    """Unit, and the values at 0 and 255. A shutter is 1 when it is open. The values between are on a line in GDTF: what
+    is not has no unit."""
+    param = channel.param
+    if channel.is_shutter:
+        return "None", 1.0, 0.0
+    if param is None or param.unit not in _UNITS or param.scale == "exponential":
+        return "None", 0.0, 1.0
+    scale, (unit, factor) = scale_of(param), _UNITS[param.unit]
+    return unit, scale.low * factor, scale.high * factor
+
+
+def _gdtf_channel(parent: Element, numbers: list[int], channel: FixtureChannel) -> None:
+    """`numbers`: its offsets; those of reserved bytes are one channel, since two would have one name."""
+    steps, bytes_ = channel.ranges(), len(numbers)
+    _, low, high = _physical(channel)
     function = f"{channel.attribute} 1"
     node = SubElement(
         parent,
         "DMXChannel",
         DMXBreak="1",
-        Offset=str(number),
+        Offset=",".join(map(str, numbers)),
         InitialFunction=f"{_GEOMETRY}_{channel.attribute}.{channel.attribute}.{function}",
         Highlight="255/1" if channel.attribute == "Dimmer" else "None",
         Geometry=_GEOMETRY,
@@ -91,13 +111,15 @@ def _gdtf_channel(parent: Element, number: int, channel: FixtureChannel) -> None
         Name=function,
         Attribute=channel.attribute,
         OriginalAttribute=channel.name,
-        DMXFrom="0/1",
-        Default=f"{channel.default}/1",
-        PhysicalFrom="0",
-        PhysicalTo="1",
+        DMXFrom=f"0/{bytes_}",
+        Default=f"{channel.default}/{bytes_}",
+        PhysicalFrom=f"{low:g}",
+        PhysicalTo=f"{high:g}",
     )
     for first, _, name in steps:
-        SubElement(made, "ChannelSet", Name=name, DMXFrom=f"{first}/1")
+        here = f"{low if first == 0 else high:g}"
+        ends = {"PhysicalFrom": here, "PhysicalTo": here} if channel.is_shutter else {}
+        SubElement(made, "ChannelSet", {"Name": name, "DMXFrom": f"{first}/{bytes_}"} | ends)
 
 
 def qxf(channels: Iterable[FixtureChannel]) -> str:
@@ -105,7 +127,7 @@ def qxf(channels: Iterable[FixtureChannel]) -> str:
     channels = tuple(channels)
     root = Element("FixtureDefinition", xmlns=_QLC)
     creator = SubElement(root, "Creator")
-    for name, text in (("Name", "Multiverse"), ("Version", "1"), ("Author", "Multiverse")):
+    for name, text in (("Name", "Multiverse"), ("Version", _QLC_VERSION), ("Author", "Multiverse")):
         SubElement(creator, name).text = text
     for name, text in (("Manufacturer", MANUFACTURER), ("Model", MODEL), ("Type", "Effect")):
         SubElement(root, name).text = text
@@ -113,7 +135,8 @@ def qxf(channels: Iterable[FixtureChannel]) -> str:
         node = SubElement(root, "Channel", Name=channel.name, Default=str(channel.default))
         SubElement(node, "Group", Byte="0").text = channel.group
         for first, last, name in channel.ranges():
-            SubElement(node, "Capability", Min=str(first), Max=str(last)).text = name
+            preset = {"Preset": "ShutterOpen" if first == 0 else "ShutterClose"} if channel.is_shutter else {}
+            SubElement(node, "Capability", {"Min": str(first), "Max": str(last)} | preset).text = name
     mode = SubElement(root, "Mode", Name=MODE)
     for number, channel in enumerate(channels):
         SubElement(mode, "Channel", Number=str(number)).text = channel.name
@@ -122,9 +145,9 @@ def qxf(channels: Iterable[FixtureChannel]) -> str:
     SubElement(physical, "Dimensions", Weight="1", Width="1", Height="1", Depth="1")
     SubElement(physical, "Lens", Name="Other", DegreesMin="0", DegreesMax="0")
     SubElement(physical, "Focus", Type="Fixed", PanMax="0", TiltMax="0")
-    return _xml(root).decode()
+    return _xml(root, b"<!DOCTYPE FixtureDefinition>\n").decode()  # QLC+ takes no file without it
 
 
-def _xml(root: Element) -> bytes:
+def _xml(root: Element, doctype: bytes = b"") -> bytes:
     indent(root)
-    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + bytes(tostring(root, encoding="utf-8")) + b"\n"
+    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + doctype + bytes(tostring(root, encoding="utf-8")) + b"\n"

@@ -2,11 +2,17 @@
 61, annexes B and C), and QLC+'s fixture.xsd."""
 
 import io
+import os
 import re
+import shutil
+import subprocess
 import uuid
 import zipfile
+from pathlib import Path
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
+
+import pytest
 
 import osc_schema
 from osc_schema.fixture import CHANNELS
@@ -64,17 +70,70 @@ def test_the_gdtf_file_has_the_sections_in_their_order_and_each_link_leads_somew
     (mode,) = fixture.find("DMXModes")  # type: ignore[misc]
     assert geometry.tag == "MediaServerMaster" and mode.attrib["Geometry"] == geometry.attrib["Name"]
     assert [node.tag for node in mode] == ["DMXChannels", "Relations", "FTMacros"]
-    for number, channel in enumerate(mode[0], start=1):
+    assert [channel.attrib["Offset"] for channel in mode[0]] == [*map(str, range(1, 23)), "23,24"]
+    for channel in mode[0]:
         (logical,) = channel
         (function,) = logical
-        assert channel.attrib["Offset"] == str(number) and channel.attrib["Geometry"] == geometry.attrib["Name"]
+        assert channel.attrib["Geometry"] == geometry.attrib["Name"]
         assert logical.attrib["Attribute"] == function.attrib["Attribute"] in attributes
         linked = f"{geometry.get('Name')}_{logical.get('Attribute')}.{logical.get('Attribute')}.{function.get('Name')}"
         assert channel.attrib["InitialFunction"] == linked
-        starts = [int(step.attrib["DMXFrom"].removesuffix("/1")) for step in function]
+        starts = [int(step.attrib["DMXFrom"].partition("/")[0]) for step in function]
         assert starts[0] == 0 and starts == sorted(set(starts)) and starts[-1] <= 255
-        assert 0 <= int(function.attrib["Default"].removesuffix("/1")) <= 255
-    assert len(mode[0]) == 24
+        assert 0 <= int(function.attrib["Default"].partition("/")[0]) <= 255
+
+
+def test_the_two_rules_of_the_schematron_hold() -> None:
+    """Of the standard's gdtf.sch: the channels of a mode have different names (geometry and first attribute), and so
+    have the attributes of a channel's functions."""
+    (mode,) = of_gdtf().iter("DMXMode")
+    names = [f"{channel.get('Geometry')}_{channel[0].get('Attribute')}" for channel in mode.iter("DMXChannel")]
+    assert len(set(names)) == len(names) == 23
+    for channel in mode.iter("DMXChannel"):
+        functions = [function.attrib["Name"] for function in channel.iter("ChannelFunction")]
+        assert len(set(functions)) == len(functions)
+
+
+def test_a_desk_shows_a_shutter_that_is_open_at_0_looks_by_name_and_units() -> None:
+    functions = {each.attrib["OriginalAttribute"]: each for each in of_gdtf().iter("ChannelFunction")}
+    units = {each.attrib["Pretty"]: each.attrib["PhysicalUnit"] for each in of_gdtf().iter("Attribute")}
+    shutter = [tuple(each.attrib.values()) for each in functions["Blackout"]]
+    assert shutter == [("Open", "0/1", "1", "1"), ("Closed", "128/1", "0", "0")]
+    looks = [(each.attrib["Name"], each.attrib["DMXFrom"]) for each in functions["Look"]]
+    assert looks[:3] == [("No change", "0/1"), ("Eclipse", "1/1"), ("Aurora", "2/1")]
+    assert looks[-2:] == [("Neume", "20/1"), ("Preset 21 to 255", "21/1")]
+    told = {name: (units[name], each.get("PhysicalFrom"), each.get("PhysicalTo")) for name, each in functions.items()
+            if name in units}  # fmt: skip
+    assert told["Look fade"] == ("Time", "0", "25.5") and told["Rotation"] == ("Angle", "-10", "10")
+    assert told["Wave length"] == ("None", "0", "1"), "on no line"
+    root = ElementTree.fromstring(qxf(CHANNELS).encode())
+    presets = [each.get("Preset") for each in root.iter(f"{QLC}Capability") if each.get("Preset")]
+    assert presets == ["ShutterOpen", "ShutterClose"]
+
+
+@pytest.mark.skipif(shutil.which("qlcplus") is None, reason="QLC+ is not installed (Debian: qlcplus)")
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_qlc_loads_the_file_and_none_without_its_doctype(is_whole: bool, tmp_path: Path) -> None:
+    text = qxf(CHANNELS)
+    fixtures = tmp_path / ".qlcplus/fixtures"
+    fixtures.mkdir(parents=True)
+    (fixtures / "Multiverse-Engine.qxf").write_text(
+        text if is_whole else text.replace("<!DOCTYPE FixtureDefinition>\n", ""), encoding="utf-8"
+    )
+    environment = os.environ | {"HOME": str(tmp_path), "QT_QPA_PLATFORM": "offscreen"}
+    with subprocess.Popen(
+        ["qlcplus", "-m", "-d", "0"],
+        env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    ) as desk:  # fmt: skip
+        assert desk.stderr is not None
+        said = []
+        for line in desk.stderr:
+            said.append(line)
+            if "fixtures found in map" in line:  # those of the user come before
+                break
+        desk.kill()
+    refused = [line for line in said if "is not a fixture definition file" in line]
+    assert any(f'load(const QDir&) "{fixtures}"' in line for line in said) and bool(refused) is not is_whole
 
 
 def generalised(attribute: str) -> str:
@@ -87,6 +146,8 @@ def test_the_qxf_file_has_what_qlc_demands_and_covers_each_level_once() -> None:
     root = ElementTree.fromstring(qxf(CHANNELS).encode())
     order = [node.tag.removeprefix(QLC) for node in root]
     assert root.tag == f"{QLC}FixtureDefinition"
+    assert qxf(CHANNELS).splitlines()[1] == "<!DOCTYPE FixtureDefinition>", "QLC+ compares the name of the DTD"
+    assert re.fullmatch(r"\d+\.\d+\.\d+", root[0].findtext(f"{QLC}Version", "")), "its validator wants three numbers"
     assert order == ["Creator", "Manufacturer", "Model", "Type", *["Channel"] * 24, "Mode", "Physical"]
     assert [node.tag for node in root[0]] == [f"{QLC}{name}" for name in ("Name", "Version", "Author")]
     channels = root.findall(f"{QLC}Channel")
@@ -114,4 +175,4 @@ def test_the_names_of_levels_are_what_the_engine_makes_of_them() -> None:
                 index = osc_schema.accept(param, level / 255 * (len(param.menu) - 1)).value
                 assert str(index).replace("_", " ").capitalize() == name
     blackout = CHANNELS[1]
-    assert blackout.ranges() == ((0, 127, "Off"), (128, 255, "On"))
+    assert blackout.ranges() == ((0, 127, "Open"), (128, 255, "Closed"))
