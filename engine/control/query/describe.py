@@ -101,15 +101,16 @@ def describe_container(path: str, area: Area) -> Attributes:
     Chataigne shows DESCRIPTION as the container's name, and merges siblings with the same one (juce_organicui,
     OSCQueryHelpers::updateContainerFromData), so it must be short and unique among siblings.
     """
-    first, *more = [_NAMES.get(part, part) for part in path.split("/")[-2:] if part]
-    attributes: Attributes = {
-        "FULL_PATH": path,
-        "ACCESS": NO_VALUE,
-        "DESCRIPTION": " ".join([first[0].upper() + first[1:], *more]),
-    }
-    if not more:
+    attributes: Attributes = {"FULL_PATH": path, "ACCESS": NO_VALUE, "DESCRIPTION": title_of(path)}
+    if path.count("/") == 1:
         attributes["MULTIVERSE"] = {"type": "container", "area_title": area.title, "about": area.description}
     return attributes
+
+
+def title_of(path: str) -> str:
+    """`/layer/1` -> Layer 1."""
+    first, *more = [_NAMES.get(part, part) for part in path.split("/")[-2:] if part]
+    return " ".join([first[0].upper() + first[1:], *more])
 
 
 def _tags(param: Param, area: Area) -> Iterator[str]:
@@ -223,7 +224,7 @@ def describe_cue(cue: Cue, area: Area) -> Attributes:
         "FULL_PATH": f"/cue/{cue.number}",
         "TYPE": "I",
         "ACCESS": WRITE_ONLY,
-        "DESCRIPTION": f"{cue.preset}, {'glide' if cue.glide else 'fade'} {cue.fade}"
+        "DESCRIPTION": f"Cue {cue.number}: {cue.preset}, {'glide' if cue.glide else 'fade'} {cue.fade}"
         + ("" if cue.follow.is_at_once else f", next after {cue.follow}"),
         "TAGS": [area.title],
         "CRITICAL": True,

@@ -51,7 +51,8 @@ def test_npm_oscquery_lists_every_parameter_with_its_value(site: Any, npm_client
         (argument,) = methods[param.address]["arguments"]
         value = None if param.type is ParamType.TRIGGER else site.store.get(param.address)
         assert argument["value"] == value
-        assert (methods[param.address]["access"], methods[param.address]["description"]) == (3, param.description)
+        assert methods[param.address]["access"] == 3
+        assert methods[param.address]["description"].endswith(param.description)  # twins begin with a title
         if param.type is ParamType.FLOAT:
             assert argument["range"] == {"min": param.low, "max": param.high}
         elif param.type is ParamType.MENU:

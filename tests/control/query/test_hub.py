@@ -122,7 +122,7 @@ def test_every_client_is_notified_when_the_cues_change(site: Any) -> None:
     told = [{"COMMAND": "PATH_ADDED", "DATA": "/cue/3"}, {"COMMAND": "PATH_CHANGED", "DATA": "/cue"}]
     for client in clients:
         assert [json.loads(client.read()) for _ in told] == told
-    assert site.get("/cue/3?DESCRIPTION") == (200, {"DESCRIPTION": "finale, fade 0 s"})
+    assert site.get("/cue/3?DESCRIPTION") == (200, {"DESCRIPTION": "Cue 3: finale, fade 0 s"})
 
 
 def test_a_client_that_is_gone_is_sent_nothing_more(site: Any, wait_for: Callable[..., Any]) -> None:

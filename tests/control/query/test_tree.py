@@ -15,6 +15,8 @@ from engine.errors import ConfigError
 from engine.osc import Impulse, encode_message
 from engine.params import Cue, ParamStore
 from engine.params.fade_time import FadeTime
+from engine.params.shader_inputs import inputs_of
+from engine.render.isf import IsfInput
 from engine.system.clock import SteppedClock
 from osc_schema import Param, ParamType
 
@@ -267,7 +269,7 @@ def test_a_cue_is_a_button_while_it_exists(store: ParamStore, leaves: Callable) 
         "FULL_PATH": "/cue/1",
         "TYPE": "I",
         "ACCESS": 2,
-        "DESCRIPTION": "Night, fade 2.5 s, next after 8 s",
+        "DESCRIPTION": "Cue 1: Night, fade 2.5 s, next after 8 s",
         "TAGS": ["Cues"],
         "CRITICAL": True,
         "MULTIVERSE": {
@@ -286,3 +288,30 @@ def test_a_cue_is_a_button_while_it_exists(store: ParamStore, leaves: Callable) 
     assert [event.path for event in tree.show_cues([one])] == ["/cue/12", "/cue"]
     assert [*listed()] == ["/cue/1"] and tree.answer("/cue/12", None, {}).status == 404
     assert tree.answer("/cue/go", None, {}).status == 200
+
+
+def test_no_two_siblings_have_one_text_in_any_case(store: ParamStore) -> None:
+    """Clients that take the text for a name would make one of them, and lose a pad, a cue, an input."""
+    tree = QueryTree(store, {})
+    tree.show_cues([Cue(number=number, preset="Night", fade=FadeTime(2.0)) for number in (1, 2)])
+    speeds = [
+        IsfInput(name=name, type="float", label=label, minimum=0.0, maximum=1.0, default=0.0)
+        for name, label in (("speed", "Speed"), ("speed_2", "SPEED"))
+    ]
+    inputs, _ = inputs_of("generator", speeds)
+    tree.show_inputs(inputs)
+    tree.show_inputs(inputs)
+
+    def walk(node: dict[str, Any]) -> None:
+        contents = node.get("CONTENTS", {}).values()
+        texts = [child["DESCRIPTION"].lower() for child in contents]
+        assert len(set(texts)) == len(texts), node["FULL_PATH"]
+        for child in contents:
+            walk(child)
+
+    root = json.loads(tree.answer("/", None, {}).body)
+    walk(root)
+    assert root["CONTENTS"]["pad"]["CONTENTS"]["3"]["DESCRIPTION"].startswith("Pad 3: ")
+    assert root["CONTENTS"]["cue"]["CONTENTS"]["2"]["DESCRIPTION"] == "Cue 2: Night, fade 2 s"
+    generator = root["CONTENTS"]["fx"]["CONTENTS"]["generator"]["CONTENTS"]
+    assert generator["speed_2"]["DESCRIPTION"].startswith("Generator speed_2: ")
