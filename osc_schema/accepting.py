@@ -49,6 +49,10 @@ def accept(address_or_param: str | Param, value: object) -> Accepted:
     return _ACCEPT[param.type](param, value)
 
 
+SUBSCRIBING = frozenset({"subscribe", "register", "notify", "xremote", "addclient", "add_client"})
+"""Last words of the addresses by which clients subscribe to other engines: /subscribe, /sys/notify of monome."""
+
+
 def unknown_address(address: str) -> Rejected:
     """The error for an address that is not a parameter; suggests similar addresses, or says what else it is."""
     if lookup_command(address) is not None:
@@ -56,6 +60,8 @@ def unknown_address(address: str) -> Rejected:
         return Rejected(f"{_short(address)}: is a command, not a parameter; {next_step}")
     if lookup_told(address) is not None:
         return Rejected(f"{_short(address)}: is told to subscribers (/engine/notify 1); it cannot be set or asked for")
+    if address.rpartition("/")[2].lower() in SUBSCRIBING:
+        return Rejected(f"{_short(address)}: other engines subscribe so; here send /engine/notify 1, or 1 and a port")
     guesses = nearest(address)
     hint = f" (nearest: {', '.join(guesses)})" if guesses else ""
     return Rejected(f"{_short(address)}: no such parameter{hint}")

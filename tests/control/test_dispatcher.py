@@ -202,6 +202,12 @@ def test_an_unknown_address_is_answered_with_the_nearest(desk: Desk, address: st
     assert (desk.counters.unknown, desk.counters.rejected) == (1, 0)
 
 
+@pytest.mark.parametrize("address", ["/subscribe", "/register", "/sys/notify", "/notify", "/live/addClient"])
+def test_words_by_which_other_engines_are_subscribed_to_are_answered_with_ours(desk: Desk, address: str) -> None:
+    (answer,) = desk.say(address, 9002)
+    assert (answer.address, answer.args[0]) == ("/fail", address) and "here send /engine/notify 1" in answer.args[1]
+
+
 def test_a_pattern_that_matches_nothing_or_is_malformed_is_answered(desk: Desk) -> None:
     (nothing,) = desk.say("/nothing/*", 1.0)
     assert "matches no parameter" in nothing.args[1]
