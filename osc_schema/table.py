@@ -129,11 +129,11 @@ def match(pattern: str) -> tuple[Param, ...]:
 
 
 def nearest(address: str, count: int = 3) -> tuple[str, ...]:
-    """Up to `count` known addresses of parameters and commands, spelled like `address`, best first.
+    """Up to `count` known addresses of parameters and commands, spelled like `address` in any case, best first.
 
     If none is similar, those that end in the same part, such as /master/panic for /panic; else an empty tuple.
     """
-    return _nearest(address[:MAX_GUESS_CHARACTERS], count)
+    return _nearest(address[:MAX_GUESS_CHARACTERS].lower(), count)
 
 
 @lru_cache(maxsize=256)

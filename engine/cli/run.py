@@ -243,6 +243,9 @@ def run(
         raise UsageError("--monitor: has no effect with --offline, which is faster or slower than the sound")
     if dmx_universes is not None and settings.dmx.listen == "off":
         raise UsageError("--dmx-universes has no effect: nothing listens; add --dmx artnet, sacn or both")
+    given = () if settings.dmx.universes == type(settings.dmx)().universes else settings.dmx.universes
+    if settings.dmx.listen == "sacn" and (0 in given or (settings.dmx.fixture or "").startswith("0.")):
+        raise UsageError("--dmx sacn: there is no universe 0 in sACN, only 1..63999; Art-Net's begin at 0")
     if settings.dmx.fixture is not None and settings.dmx.listen == "off":
         raise UsageError("--fixture has no effect: nothing listens; add --dmx artnet, sacn or both")
     if settings.offline and not settings.sinks:

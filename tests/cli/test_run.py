@@ -486,6 +486,16 @@ def test_universes_without_a_protocol_or_more_than_64_are_refused(say: Callable[
     assert done.code != 0 and "dmx.universes" in done.err
 
 
+@pytest.mark.parametrize("place", [("--dmx-universes", "0-2"), ("--fixture", "0.1")])
+def test_universe_0_of_sacn_is_refused_with_the_range(place: tuple[str, str], say: Callable[..., Said]) -> None:
+    done = say("run", "--offline", "--frames", "1", "--sink", "null", "--dmx", "sacn", *place)
+    assert done == (
+        2,
+        "",
+        "multiverse: --dmx sacn: there is no universe 0 in sACN, only 1..63999; Art-Net's begin at 0\n",
+    )
+
+
 def test_universes_that_are_none_are_refused(say: Callable[..., Said]) -> None:
     for written in ["", "a", "1-", "4-1", "1-65", "1;2"]:
         done = say("run", "--offline", "--frames", "1", "--sink", "null", "--dmx-universes", written)

@@ -194,7 +194,7 @@ def test_a_fader_on_a_pattern_a_thousand_times_a_second_is_never_refused(desk: D
     assert (desk.counters.changes, desk.counters.rejected) == (60_000, 0)
 
 
-@pytest.mark.parametrize("address", ["/layr/1/angle", "/layer/1/angel", "/engine/statsu"])
+@pytest.mark.parametrize("address", ["/layr/1/angle", "/layer/1/angel", "/engine/statsu", "/LAYER/1/ANGLE"])
 def test_an_unknown_address_is_answered_with_the_nearest(desk: Desk, address: str) -> None:
     (answer,) = desk.say(address, 1.0)
     assert answer.address == "/fail" and answer.args[0] == address

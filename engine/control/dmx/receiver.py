@@ -292,6 +292,12 @@ class DmxReceiver:
             is_held = universe.is_held
             if is_used and universe.has_news:
                 self._changed[universe.number] = universe
+        if universe.stuck:
+            self._report(
+                f"dmx.stuck.{universe.number}",
+                f"dmx: universe {universe.number}: packets from {universe.stuck} all have number {packet.sequence}, so"
+                " they count as repeated and are left out; its program must count them",
+            )
         if packet.is_end and is_held and not was_silent:
             self._report(f"dmx.silent.{universe.number}", f"{_lost(universe)} has ended it; its last levels are held")
         elif was_silent and not is_held:

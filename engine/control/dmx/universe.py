@@ -89,6 +89,7 @@ class PacketRate:
 SILENT_S: Final[dict[Protocol, float]] = {"sacn": 2.5, "artnet": 10.0}
 Merge = Literal["newest", "highest"]
 MAX_SOURCES: Final = 8  # of one universe; then the one heard longest ago is forgotten
+STUCK_PACKETS: Final = 20  # with one number, one after the other: no network repeats a packet so often
 LATE_PACKETS: Final = 20  # a number up to this much behind is late; further behind, the sender has started again
 
 
@@ -100,6 +101,8 @@ class _Source:
     priorities: np.ndarray | None = None
     """For each channel, (512,) int16, -1 where it sends none; None: the packets' own."""
     priorities_s: float = 0.0
+    repeats: int = 0
+    """Packets in a row that had the number of the newest one."""
 
 
 class Universe:
@@ -114,6 +117,8 @@ class Universe:
         """Number of channels received so far, from channel 1."""
         self.has_news = False
         """True if the packet taken last changed levels."""
+        self.stuck = ""
+        """The sender of the packet taken last, if the number of its packets stands still: they count as repeated."""
         self.source = ""
         """The sender of `levels`: `artnet 2.0.0.5`."""
         self._sources: dict[str, _Source] = {}
@@ -136,7 +141,11 @@ class Universe:
         self.has_news = False
         key = f"{packet.protocol} {packet.source}"
         known = self._sources.get(key)
+        self.stuck = ""
         if known is not None and _is_late(packet, known.packet):
+            known.repeats = known.repeats + 1 if packet.sequence == known.packet.sequence else 0
+            if known.repeats == STUCK_PACKETS:
+                self.stuck = f"{packet.protocol} {packet.name}"
             return False
         if packet.is_end:
             self._sources.pop(key, None)

@@ -55,7 +55,7 @@ OUR_ROOTS = frozenset(map(root_of, _ADDRESSES))
 
 def is_like_ours(address: str) -> bool:
     """True if a foreign address may be a typing error: `/layers/1/angle`, or `/panic` for `/master/panic`."""
-    root = root_of(address)
+    root = root_of(address.lower())
     return (len(root) == len(address) - 1 and root in _LAST_PARTS) or _resembles_a_root(root[:MAX_ROOT_CHARACTERS])
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from engine.control.dmx import DmxReceiver
+from engine.control.dmx.universe import STUCK_PACKETS
 from engine.dmx.packets import group_of
 from engine.errors import MultiverseError
 from engine.osc import Message, encode_message
@@ -166,6 +167,15 @@ def test_damaged_packets_are_counted_and_a_universe_that_nobody_configured_is_to
         on.wait(lambda: on.values.get("/dmx/1/1") == 1.0)
         assert on.receiver.status().malformed > 40
     assert all(key == "dmx.malformed" for key in reports.keys)
+
+
+def test_a_program_that_does_not_count_its_packets_is_told(reports: Any) -> None:
+    with stage(reports, "sacn", (1,), "/dmx/1/1") as on:
+        for level in range(STUCK_PACKETS + 2):
+            on.sacn(sacn(1, bytes((level,)), sequence=7))
+        on.wait(lambda: "dmx.stuck.1" in reports.keys)
+    ((_, line),) = reports.lines
+    assert line.startswith("dmx: universe 1: packets from sacn ") and "all have number 7" in line
 
 
 def test_the_newest_levels_win_in_a_flood_of_all_universes(reports: Any) -> None:
