@@ -350,6 +350,7 @@ def _dmx_receiver(config: Config, desk: Desk, warnings: Warnings) -> DmxReceiver
         name=service_name(config.name),
         interface=config.dmx.interface,
         merge=config.dmx.merge,
+        on_timecode=desk.timecode.artnet.append,
         artnet_port=config.dmx.artnet_port,
         sacn_port=config.dmx.sacn_port,
     )

@@ -20,7 +20,7 @@ def _macro(n: int) -> tuple[Param, ...]:
         text(
             f"/macro/moves/{n}",
             "",
-            "The parameters that it moves, each as `address low high curve`, separated by semicolons: "
+            f"The parameters that macro {n} moves, each as `address low high curve`, separated by semicolons: "
             "`/post/bloom 0 1; /layer/*/angle 0 90 -0.5`. low may be above high; without them, the parameter's range. "
             "Positive curves start slowly, negative ones quickly, -1 to 1.",
             most=TEXT_CHARACTERS,

@@ -26,9 +26,9 @@ AREA = Area(
     params=(
         menu(
             "/timecode/source",
-            "off ltc mtc",
+            "off ltc mtc artnet",
             "ltc: sound on the channel /timecode/ltc_channel; mtc: MIDI timecode, of a port (--midi) or "
-            "through an OSC bridge.",
+            "through an OSC bridge; artnet: ArtTimeCode of a lighting desk (--dmx artnet).",
             words="smpte sync clock midi time code chase",
             **_WIRING,
         ),

@@ -9,9 +9,10 @@ preview data through; and a packet with priority 201 raises an error that nothin
 Levels count when they arrive: a frame lasts longer than the spread of one console's packets. So synchronisation is
 ignored in both protocols (ArtSync, E1.31's synchronisation packets).
 
-Art-Net: ArtDmx carries levels, ArtPoll asks who is there, and without an ArtPollReply a lighting console does not list
-us. All others are ignored. Senders in the wild differ from the standard, so two of its rules are relaxed: an odd number
-of levels is accepted, and so is a packet with bytes after its levels. Everything else is refused with a reason.
+Art-Net: ArtDmx carries levels, ArtTimeCode the time, ArtPoll asks who is there, and without an ArtPollReply a lighting
+console does not list us. All others are ignored. Senders in the wild differ from the standard, so two of its rules are
+relaxed: an odd number of levels is accepted, and so is a packet with bytes after its levels. Everything else is refused
+with a reason.
 
 sACN: not used are universe discovery (the universes are configured), and start codes other than 0 and 0xDD, ETC's
 priority for each channel.
@@ -28,6 +29,7 @@ from struct import Struct
 from typing import Final, Literal
 
 from engine.errors import DmxDecodeError
+from engine.values import TimecodeReading
 
 CHANNELS = 512  # of one universe (ANSI E1.11)
 
@@ -66,6 +68,7 @@ _ID: Final = b"Art-Net\0"
 _OP_POLL: Final = 0x2000
 _OP_POLL_REPLY: Final = 0x2100
 _OP_DMX: Final = 0x5000
+_OP_TIMECODE: Final = 0x9700
 _VERSION: Final = 14
 _HEAD: Final = Struct("<8sH")
 _VERSION_FIELD: Final = Struct(">H")
@@ -73,6 +76,8 @@ _DMX: Final = Struct("<BBH")  # sequence, physical port, port address
 _DMX_LENGTH: Final = Struct(">H")
 _DMX_HEAD_BYTES: Final = 18
 _POLL_BYTES: Final = 14
+_TIMECODE: Final = Struct("<BBBBB")  # frames, seconds, minutes, hours, type
+_RATES: Final = ("24", "25", "29.97df", "30")  # by type
 _TARGETS: Final = Struct(">HH")  # highest and lowest port address that is asked for
 _IS_TARGETED: Final = 0x20  # bit 5 of an ArtPoll's flags
 
@@ -94,8 +99,8 @@ class Poll:
     """The universes that it looks for, both ends included."""
 
 
-def read_artnet(data: bytes, host: str, port: int) -> LevelsPacket | Poll | None:
-    """The packet, or None if it is of a kind that does not matter here. Raises DmxDecodeError.
+def read_artnet(data: bytes, host: str, port: int) -> LevelsPacket | TimecodeReading | Poll | None:
+    """The packet, or None if it is of a kind that does not matter here; timecode at 0 s. Raises DmxDecodeError.
 
     `host` and `port` are the sender's.
     """
@@ -104,12 +109,24 @@ def read_artnet(data: bytes, host: str, port: int) -> LevelsPacket | Poll | None
     known, code = _HEAD.unpack_from(data)
     if known != _ID:
         raise DmxDecodeError("does not begin with Art-Net")
-    if code not in (_OP_DMX, _OP_POLL):
+    if code not in (_OP_DMX, _OP_POLL, _OP_TIMECODE):
         return None
     (version,) = _VERSION_FIELD.unpack_from(data, _HEAD.size)
     if version < _VERSION:
         raise DmxDecodeError(f"Art-Net protocol version {version} (expected {_VERSION})")
+    if code == _OP_TIMECODE:
+        return _read_timecode(data)
     return _read_dmx(data, host, port) if code == _OP_DMX else _read_poll(data)
+
+
+def _read_timecode(data: bytes) -> TimecodeReading:
+    if len(data) < 14 + _TIMECODE.size:
+        raise DmxDecodeError(f"ArtTimeCode of {len(data)} bytes (expected {14 + _TIMECODE.size})")
+    frames, seconds, minutes, hours, kind = _TIMECODE.unpack_from(data, 14)
+    if kind >= len(_RATES) or hours > 23 or max(minutes, seconds) > 59 or frames > 29:
+        raise DmxDecodeError(f"ArtTimeCode {hours}:{minutes}:{seconds}:{frames} of type {kind} is no time")
+    rate = _RATES[kind]
+    return TimecodeReading(hours=hours, minutes=minutes, seconds=seconds, frames=frames, at_s=0.0, rate=rate)
 
 
 def _read_dmx(data: bytes, host: str, port: int) -> LevelsPacket:

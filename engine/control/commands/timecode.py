@@ -1,6 +1,6 @@
-"""The show's timecode: reads LTC and MTC, starts cues, leads the beat, tells subscribers the time.
+"""The show's timecode: reads LTC, MTC and Art-Net's, starts cues, leads the beat, tells subscribers the time.
 
-    LTC (audio thread), MTC (OSC's threads) ─► queues ─► clock ─┬─► cues, beat
+    LTC (audio thread), MTC (OSC's threads), Art-Net (its own) ─► queues ─► clock ─┬─► cues, beat
                                                                 └─► /timecode/now, status
 
 Everything but the queues runs on the render thread, once a frame, so that a cue starts in the frame in which its
@@ -32,7 +32,7 @@ ZERO = Offset(None, 0.0)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimecodeStatus:
     source: str
-    """off, ltc or mtc."""
+    """off, ltc, mtc or artnet."""
     state: TimecodeState
     rate: str
     """24, 25, 29.97df or 30; "" before the first lock."""
@@ -81,6 +81,8 @@ class TimecodeControl:
         self._tell = tell
         self._report = report
         self._midi: deque[tuple[MidiEvent, float]] = deque(maxlen=MAX_QUEUED)
+        self.artnet: deque[TimecodeReading] = deque(maxlen=MAX_QUEUED)
+        """Art-Net's timecode that waits for the next frame. Any thread appends to it."""
         self._clock = TimecodeClock()
         self._mtc = MtcAssembler()
         self._chase = CueChase()
@@ -163,8 +165,8 @@ class TimecodeControl:
         self._tell("/timecode/state", "none")
 
     def _readings(self, source: str) -> list[TimecodeReading]:
-        """Empty both queues; returns the readings of `source`."""
-        ltc, mtc = self._take_ltc(), []
+        """Empty all queues; returns the readings of `source`."""
+        ltc, mtc, artnet = self._take_ltc(), [], [self.artnet.popleft() for _ in range(len(self.artnet))]
         for _ in range(len(self._midi)):
             event, at_s = self._midi.popleft()
             if event.kind == "mtc":
@@ -173,11 +175,12 @@ class TimecodeControl:
                 reading = (full_frame if event.kind == "mtc_full" else text_frame)(event.value, at_s)
             if reading is not None:
                 mtc.append(reading)
-        if mtc and source != "mtc" and not self._has_told_ignored:
-            self._has_told_ignored = True
-            reason = f"/timecode/source is {source}; /timecode/source mtc follows it"
-            self._report("timecode.ignored", f"MIDI timecode arrives and is ignored: {reason}")
-        return ltc if source == "ltc" else mtc if source == "mtc" else []
+        for name, protocol, readings in (("mtc", "MIDI", mtc), ("artnet", "Art-Net", artnet)):
+            if readings and source != name and not self._has_told_ignored:
+                self._has_told_ignored = True
+                reason = f"/timecode/source is {source}; /timecode/source {name} follows it"
+                self._report("timecode.ignored", f"{protocol} timecode arrives and is ignored: {reason}")
+        return {"ltc": ltc, "mtc": mtc, "artnet": artnet}.get(source, [])
 
     def _check_tempo(self, source: str, now_s: float) -> None:
         """Report, once, a tempo that waits for timecode while nothing reads any."""
@@ -187,7 +190,7 @@ class TimecodeControl:
             self._free_since_s = now_s
         elif now_s - self._free_since_s >= MIN_FREE_S:
             self._free_since_s = float("inf")
-            reason = "nothing reads timecode, the beat runs free; set /timecode/source to ltc or mtc"
+            reason = "nothing reads timecode, the beat runs free; set /timecode/source to ltc, mtc or artnet"
             self._report("timecode.tempo", f"/tempo/source timecode: {reason}")
 
     def _check_channel(self, source: str) -> None:

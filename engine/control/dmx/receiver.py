@@ -14,6 +14,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Final
 
 from engine.control.dmx.forwarding import Forwarder
@@ -36,6 +37,7 @@ from engine.system.clock import Clock
 from engine.system.guarded_thread import Guard
 from engine.system.reporting import Report
 from engine.system.token_bucket import TokenBuckets
+from engine.values import TimecodeReading
 
 log = logging.getLogger(__name__)
 
@@ -110,16 +112,19 @@ class DmxReceiver:
         sacn_port: int = SACN_PORT,
         reply_delay_s: Callable[[], float] | None = None,
         merge: Merge = "newest",
+        on_timecode: Callable[[TimecodeReading], None] = lambda reading: None,
     ) -> None:
         """`listen`: `artnet`, `sacn` or `both`. `mapped()`: the addresses in the map; the same object until it changes.
 
         `deliver(messages, source)` executes mapped messages and lists the others; called on the receiving thread.
         `name`: what a console lists this node as. `interface`: an IPv4 address of this machine; None: all. Port 0: the
         system chooses. `reply_delay_s`: random by default. `merge`: among senders of one priority.
+        `on_timecode(reading)`: Art-Net's timecode, on the receiving thread.
         """
         self.listen = listen
         self._numbers = tuple(dict.fromkeys(universes))
         self._merge = merge
+        self._on_timecode = on_timecode
         self._deliver = deliver
         self._mapped = mapped
         self._clock = clock
@@ -266,6 +271,9 @@ class DmxReceiver:
             own.nodes.hear(data, host, time.monotonic())
         if isinstance(packet, Poll):
             self._polls.add(packet, host, self._clock.now_s())
+            return None
+        if isinstance(packet, TimecodeReading):
+            self._on_timecode(replace(packet, at_s=self._clock.now_s()))
             return None
         return packet
 

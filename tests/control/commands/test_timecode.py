@@ -243,7 +243,7 @@ def test_a_wrong_timecode_of_a_cue_is_refused_with_one_line(show: Rig) -> None:
             "timecode",
             "/timecode/ltc_channel 5: the sound has 2 channels; choose 1..2",
         ),
-        ({"/tempo/source": "timecode"}, "timecode.tempo", "set /timecode/source to ltc or mtc"),
+        ({"/tempo/source": "timecode"}, "timecode.tempo", "set /timecode/source to ltc, mtc or artnet"),
         ({}, "timecode.ignored", "/timecode/source is off; /timecode/source mtc follows it"),
     ],
 )
@@ -322,3 +322,18 @@ def test_a_locate_over_udp_recalls_a_cue(tmp_path: Path) -> None:
         assert desk.ask("/cue/list")[-3].args == (2, "high", 0.0, 0.0, 0, "01:00:12:00")
         desk.client.send(encode_message("/timecode/offset", "soon"))
         assert "neither hh:mm:ss:ff" in str(desk.hear("/fail")[-1])
+
+
+def test_cues_start_with_the_timecode_of_art_net(show: Rig, reports: Any) -> None:
+    show.control.artnet.append(TimecodeReading(hours=0, minutes=0, seconds=9, frames=0, at_s=0.0, rate="25"))
+    show.run(0.1)
+    ignored = "Art-Net timecode arrives and is ignored: /timecode/source is ltc; /timecode/source artnet follows it"
+    assert ("timecode.ignored", ignored) in reports.lines
+    show.store.set("/timecode/source", "artnet")
+    started = []
+    for n in range(50):
+        at_s, second = 0.1 + n / 25, 9 + n // 25
+        label = TimecodeReading(hours=0, minutes=0, seconds=second, frames=n % 25, at_s=at_s, rate="25")
+        show.control.artnet.append(label)
+        started += show.run(at_s + 0.04)
+    assert [number for _, number in started] == [1] and show.control.status.position == "00:00:11:00"

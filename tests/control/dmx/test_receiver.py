@@ -18,8 +18,9 @@ from engine.dmx.packets import group_of
 from engine.errors import MultiverseError
 from engine.osc import Message, encode_message
 from engine.system.clock import Clock, SteppedClock, SystemClock
+from engine.values import TimecodeReading
 from tests.support.desk import Desk, open_desk
-from tests.support.dmx import SPARE_DESK, art_dmx, art_poll, sacn
+from tests.support.dmx import SPARE_DESK, art_dmx, art_poll, art_timecode, sacn
 
 HOST = "127.0.0.1"
 CEILING_S = 120.0
@@ -32,6 +33,7 @@ class Stage:
         self.values: dict[str, float] = {}
         self.sources: list[str] = []
         self.said: list[str] = []
+        self.heard: list[TimecodeReading] = []
         self._came = threading.Condition()
         self.receiver = DmxReceiver(
             listen,
@@ -46,6 +48,7 @@ class Stage:
             artnet_port=0,
             sacn_port=0,
             reply_delay_s=lambda: 0.0,
+            on_timecode=self._on_timecode,
         )
         self.receiver.start()
         self.desk = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -70,6 +73,11 @@ class Stage:
         with self._came:
             self.values |= {message.address: message.args[0] for message in messages}  # type: ignore[misc]
             self.sources.append(source)
+            self._came.notify_all()
+
+    def _on_timecode(self, reading: TimecodeReading) -> None:
+        with self._came:
+            self.heard.append(reading)
             self._came.notify_all()
 
     def _on_line(self, line: str) -> None:
@@ -169,11 +177,25 @@ def test_damaged_packets_are_counted_and_a_universe_that_nobody_configured_is_to
     assert all(key == "dmx.malformed" for key in reports.keys)
 
 
+def test_timecode_of_art_net_arrives_with_its_rate_and_its_time(reports: Any) -> None:
+    with stage(reports, "artnet", (1,), "/dmx/1/1") as on:
+        on.artnet(art_timecode(1, 2, 3, 4, kind=2))
+        on.artnet(art_timecode(25, 0, 0, 0))
+        on.artnet(art_timecode(1, 2, 3, 4)[:18])
+        on.artnet(art_timecode(23, 59, 59, 24))
+        on.wait(lambda: len(on.heard) == 2)
+        assert on.receiver.status().malformed == 2
+    labels = [(each.hours, each.minutes, each.seconds, each.frames, each.rate) for each in on.heard]
+    assert labels == [(1, 2, 3, 4, "29.97df"), (23, 59, 59, 24, "25")] and on.heard[0].at_s > 0.0
+    assert reports.lines[0][1].endswith("left out: ArtTimeCode 25:0:0:0 of type 1 is no time")
+
+
 def test_a_program_that_does_not_count_its_packets_is_told(reports: Any) -> None:
     with stage(reports, "sacn", (1,), "/dmx/1/1") as on:
         for level in range(STUCK_PACKETS + 2):
             on.sacn(sacn(1, bytes((level,)), sequence=7))
-        on.wait(lambda: "dmx.stuck.1" in reports.keys)
+        on.sacn(sacn(1, b"\xff", sequence=8))
+        on.wait(lambda: on.values.get("/dmx/1/1") == 1.0)
     ((_, line),) = reports.lines
     assert line.startswith("dmx: universe 1: packets from sacn ") and "all have number 7" in line
 
