@@ -100,7 +100,7 @@ class BeatFeatures:
 
     beat: float = 0.0
     """Beats at `AudioFeatures.end_sample`; whole numbers are beats. The sound does not number them: a bar begins where
-    the tempo says."""
+    the tempo says. If the octave of the tempo changes, the count does too: 100 at 128 is 50 at 64."""
     bpm: float = 120.0
     confidence: float = 0.0
     """0..1; 0 in silence and for sound without a rhythm."""

@@ -95,7 +95,7 @@ class Analyser:
         self.samples_analysed += self.hop_frames
         flux = self._flux.step(block.mean(axis=1))
         is_kick, is_snare, is_hat = self._drums.step(self._flux.level)
-        self._beat.step(flux, is_snare=is_snare)
+        self._beat.step(flux, is_snare=is_snare, is_kick=is_kick)
         self._hits = [hits + is_hit for hits, is_hit in zip(self._hits, (is_kick, is_snare, is_hat), strict=True)]
         loudness = np.abs(spread)
         gain_db = self._gain.step(loudness.max(axis=1), settings.auto) + settings.gain_db

@@ -36,6 +36,7 @@ UNCAST_VOTES: Final = 0.25  # votes that nobody cast: one vote is not yet certai
 # Relative deviations of a period from the vote; the latter also of even intervals.
 FULL_WITHIN, NONE_BEYOND = 0.06, 0.12
 FAST_S: Final = (0.38, 0.44)  # no vote below, full vote above: a snare on each beat of a slow song looks like this
+KICKED_S, HALFWAY = (0.31, 0.33), 0.06  # likewise with a kick halfway between the snares, within this share
 SLOW_S: Final = (0.70, 0.76)  # from here on (80 bpm), divided pulses speak against the vote ...
 DIVIDED: Final = (0.3, 0.7)  # ... by how strongly they recur, compared with the pulses
 
@@ -49,7 +50,8 @@ class Backbeat:
     What we do: where snares follow each other evenly, they are two beats apart, as on 2 and 4 of most popular
     music. Each interval between two snares that is like the one before votes for the period of half its length.
     Another interval (a fill, a breakbeat, a waltz with snares on 2 and 3, a new song) starts the count over.
-    Without snares nobody votes.
+    Without snares nobody votes. Fast periods get votes only if a kick comes halfway between the snares: on each beat of
+    a slow song there may be a snare, but no kick between.
 
     A snare on 3 of a fast bar (half-time, 140 beats a minute) has the same intervals as one on 2 and 4 of a slow
     bar. So for slow periods the vote counts only if nothing divides the pulses of the faster count: a drummer who
@@ -64,25 +66,29 @@ class Backbeat:
         self._kept = math.exp(-hop_s / MEMORY_S)
         self._since_s = self._interval_s = math.inf
         """Since the latest snare, and between it and the one before."""
+        self._has_kick = False
+        """True if a kick came halfway since the latest snare."""
         self._votes = np.zeros(len(periods_s))
         self._total = 0.0
-        self._fast = _ramp(periods_s, *FAST_S)
+        self._fast, self._kicked = _ramp(periods_s, *FAST_S), _ramp(periods_s, *KICKED_S)
         self._slow = _ramp(periods_s, *SLOW_S)
 
-    def step(self, is_snare: bool) -> None:
-        """Take the next hop: True if a snare was hit in it."""
+    def step(self, is_snare: bool, is_kick: bool) -> None:
+        """Take the next hop: True for what was hit in it."""
         self._since_s += self._hop_s
         self._votes *= self._kept
         self._total *= self._kept
+        self._has_kick |= is_kick and abs(self._since_s / self._interval_s - 0.5) < HALFWAY
         if not is_snare:
             return
         if abs(self._since_s - self._interval_s) < NONE_BEYOND * self._interval_s < math.inf:
             off = np.abs(2.0 * self._periods_s / self._since_s - 1.0)
-            self._votes = KEPT * self._votes + 1.0 - _ramp(off, FULL_WITHIN, NONE_BEYOND)
+            vote = (1.0 - _ramp(off, FULL_WITHIN, NONE_BEYOND)) * (self._kicked if self._has_kick else self._fast)
+            self._votes = KEPT * self._votes + vote
             self._total = KEPT * self._total + 1.0
         else:
             self._start_over()
-        self._since_s, self._interval_s = 0.0, self._since_s
+        self._since_s, self._interval_s, self._has_kick = 0.0, self._since_s, False
 
     def forget(self) -> None:
         """Start over after silence."""
@@ -93,7 +99,7 @@ class Backbeat:
         """Share of the votes for each period, (periods,) in 0..1. `divided` (periods,): how strongly a quarter of each
         period recurs in the sound, compared with half of it."""
         doubt = self._slow * _ramp(divided, *DIVIDED)
-        share: np.ndarray = self._votes / (self._total + UNCAST_VOTES) * self._fast * (1.0 - doubt)
+        share: np.ndarray = self._votes / (self._total + UNCAST_VOTES) * (1.0 - doubt)
         return share
 
     def _start_over(self) -> None:
@@ -114,6 +120,7 @@ ELSEWHERE_MEAN: Final = 0.08
 TRUST: Final = 0.45  # exponent of the densities: neighbouring hops show the same onset, so they count for less than one
 TEMPO_STIFFNESS: Final = 120.0  # exp(-120 |change of the period|) at a beat
 LEAK: Final = 1e-3  # share of the probability that returns to all states, per hop
+
 FAVOURITE_BPM, FAVOURITE_OCTAVES = 115.0, 0.8
 MAX_PULL_OCTAVES: Final = 0.8  # beyond, the pull no longer grows: a clear pulse of 60 or 200 must win
 PULL_PER_S: Final = 2.5
@@ -184,12 +191,12 @@ class BeatStates:
         """True if there were onsets within about a second."""
         return self._activity > MIN_ACTIVITY
 
-    def step(self, onset: float, *, is_snare: bool, bpm: float, phase: float) -> None:
-        """Take the onset strength of the next hop, 0..1, and if a snare was hit in it. `bpm` and `phase` (of the hop
+    def step(self, onset: float, *, is_snare: bool, is_kick: bool, bpm: float, phase: float) -> None:
+        """Take the onset strength of the next hop, 0..1, and what was hit in it. `bpm` and `phase` (of the hop
         before, in beats) are those of a beat that ran on, to start from after a rest."""
         was_active = self.is_active
         self._activity = max(onset, self._activity * self._kept)
-        self._backbeat.step(is_snare)
+        self._backbeat.step(is_snare, is_kick)
         self._recur(onset)
         if not self.is_active:
             self._backbeat.forget()  # the drop after a break may be another groove

@@ -14,8 +14,10 @@ rises of drums and of what is mistaken for them, low : middle : high, as synthes
     vowel, pluck  - : 1     : 0                no noise
 
 A hit is a rise that has stopped growing (10 ms later), that is a share of the greatest of the last seconds, and whose
-shape fits. Not told apart: a hat that coincides with a snare, a bass note that coincides with a hat and is half as loud
-as the kicks.
+shape fits. It stands out from the room's floor, the level over 0.1 s, which falls at once and rises in seconds: noise
+rises by a small share of it. Low noise has few bands and rises by more, so a kick needs sound that is twice as loud at
+times. Not told apart: a hat that coincides with a snare, a bass note that coincides with a hat and is half as loud as
+the kicks.
 """
 
 import math
@@ -35,6 +37,9 @@ MAX_TONAL: Final = 0.12  # kick: above this, what is in the middle must be noise
 MIN_NOISE: Final = 0.05  # high to middle
 SNARE_HIGH: Final = 0.3  # snare: at least this, high to middle
 HAT_MIDDLE: Final = 0.25  # hat: at most this, middle to high; snare: at least
+SMOOTH_S, FLOOR_S = 0.1, 3.0  # of the level and of its floor, which falls at once
+OVER_FLOOR: Final = 0.5  # snare and hat: rise to the floor of their region
+LIVELY: Final = 2.0  # kick: the loudest of the last seconds to the floor
 MIN_GAP_S: Final = 0.06
 
 
@@ -50,6 +55,8 @@ class DrumDetector:
         self._peak_rises = [0.0, 0.0, 0.0]
         self._greatest = [0.0, 0.0, 0.0]
         self._loudest = MIN_LEVEL
+        self._smooth = self._floor = np.zeros(4)  # of the regions and of all together
+        self._lively, self._hops, self._shares = 0.0, 0, np.array([hop_s / SMOOTH_S, hop_s / FLOOR_S])
         self._gap_hops = max(1, round(MIN_GAP_S / hop_s))
         self._since = [self._gap_hops] * 3
 
@@ -58,7 +65,9 @@ class DrumDetector:
         power = level * level
         low, middle, high = np.sqrt(self._regions @ power).tolist()
         self._levels = [*self._levels[1:], (low, middle, high)]
-        self._loudest = max(MIN_LEVEL, self._loudest * self._kept, math.sqrt(float(power.sum())))
+        total = math.sqrt(float(power.sum()))
+        self._loudest = max(MIN_LEVEL, self._loudest * self._kept, total)
+        over = self._above_floor(np.array([low, middle, high, total]))
         first, second, third = self._levels[0]
         rises = max(0.0, low - first), max(0.0, middle - second), max(0.0, high - third)
         before, self._rises = self._rises, rises
@@ -70,13 +79,23 @@ class DrumDetector:
         for at in range(3):
             self._greatest[at] *= self._kept
             has_peaked = before[at] > 0.0 and rises[at] <= before[at]
-            if not has_peaked or not fits[at] or before[at] < MIN_LEVELS[at] * self._loudest:
+            if not has_peaked or not fits[at] or before[at] < max(MIN_LEVELS[at] * self._loudest, over[at]):
                 continue
             share = MASKED_KICK if at == 0 and self._is_masked() else SHARES[at]
             if before[at] >= share * self._greatest[at] and self._since[at] >= self._gap_hops:
                 hits[at], self._since[at] = True, 0
             self._greatest[at] = max(self._greatest[at], before[at])
         return hits[0], hits[1], hits[2]
+
+    def _above_floor(self, levels: np.ndarray) -> tuple[float, float, float]:
+        """The rise that each drum needs in this room; `levels` (4,) are those of the regions and of all together."""
+        self._hops += 1  # at first the floor is the mean: noise that was there from the start is no drum
+        smooth, rise = np.maximum(self._shares, 1.0 / self._hops)
+        self._smooth = self._smooth + smooth * (levels - self._smooth)
+        self._floor = np.minimum(self._smooth, self._floor + rise * (self._smooth - self._floor))
+        self._lively = max(self._lively * self._kept, float(self._smooth[3]))
+        _, middle, high, total = self._floor.tolist()
+        return 0.0 if self._lively > LIVELY * total else math.inf, OVER_FLOOR * middle, OVER_FLOOR * high
 
     def _is_masked(self) -> bool:
         low, middle, high = self._peak_rises

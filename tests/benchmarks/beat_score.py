@@ -33,6 +33,8 @@ class Found:
     """(hops,)"""
     confidence: np.ndarray
     """(hops,)"""
+    count: np.ndarray
+    """(hops,): the position in beats at the end of each hop."""
 
     def confidence_at(self, time_s: float) -> float:
         return float(self.confidence[min(len(self.confidence) - 1, round(time_s / self.hop_s))])
@@ -49,12 +51,12 @@ def listen(sound: np.ndarray, rate_hz: int) -> Found:
     tracker, drums = BeatTracker(hop_s, flux.centres_hz), DrumDetector(hop_s, flux.centres_hz)
     beats: list[float] = []
     hits: dict[str, list[float]] = {"kick": [], "snare": [], "hat": []}
-    bpm, confidence = [], []
+    bpm, confidence, count = [], [], []
     last = math.floor(tracker.features().beat)
     for number in range(len(sound) // hop_frames):
         growth = flux.step(sound[number * hop_frames : (number + 1) * hop_frames])
         is_kick, is_snare, is_hat = drums.step(flux.level)
-        tracker.step(growth, is_snare=is_snare)
+        tracker.step(growth, is_snare=is_snare, is_kick=is_kick)
         now_s = (number + 1) * hop_s
         for times, is_hit in zip(hits.values(), (is_kick, is_snare, is_hat), strict=True):
             if is_hit:
@@ -65,12 +67,14 @@ def listen(sound: np.ndarray, rate_hz: int) -> Found:
         last = math.floor(heard.beat)
         bpm.append(heard.bpm)
         confidence.append(heard.confidence)
+        count.append(heard.beat)
     return Found(
         beats_s=np.array(beats),
         hits_s={name: np.array(times) for name, times in hits.items()},
         hop_s=hop_s,
         bpm=np.array(bpm),
         confidence=np.array(confidence),
+        count=np.array(count),
     )
 
 

@@ -84,7 +84,7 @@ SCORES: Final = (
 
 
 @dataclass(slots=True)
-class _Sheet:
+class Sheet:
     """The song while it is written."""
 
     score: Score
@@ -109,13 +109,16 @@ def compose(score: Score, seconds: float = SECONDS, seed: int = 1) -> Song:
     """The song of a score."""
     rng = np.random.default_rng([seed, *score.name.encode()])
     steps_s = _steps_s(score, seconds)
-    sheet = _Sheet(score=score, sound=np.zeros(round(seconds * RATE_HZ), np.float32), rng=rng, steps_s=steps_s)
-    _play_drums(sheet)
-    _play_bass(sheet)
+    sheet = Sheet(score=score, sound=np.zeros(round(seconds * RATE_HZ), np.float32), rng=rng, steps_s=steps_s)
+    play_drums(sheet, score.pattern, steps_s)
+    play_bass(sheet, steps_s)
     if score.reverb:
         sheet.sound += score.reverb * _reverberated(sheet.sound, rng)
-    _play_pad(sheet)
-    _play_voice(sheet)
+    if score.pad:
+        bar_s = 4 * score.steps_per_beat * float(np.median(np.diff(steps_s)))
+        play_pad(sheet, score.pad, bar_s * np.arange(int(seconds / bar_s) + 1), bar_s)
+    if score.voice:
+        play_voice(sheet, score.voice, 0.0, seconds)
     sheet.sound += score.noise * rng.standard_normal(len(sheet.sound)).astype(np.float32)
     sheet.sound *= 10.0 ** (score.level_db / 20.0) / np.abs(sheet.sound).max()
     beats_s = steps_s[:: score.steps_per_beat]
@@ -148,45 +151,56 @@ def _steps_s(score: Score, seconds: float) -> np.ndarray:
     return np.array(steps)
 
 
-def _play_drums(sheet: _Sheet) -> None:
+def play_drums(sheet: Sheet, pattern: dict[str, str], steps_s: np.ndarray) -> None:
+    """A step of the pattern at each of `steps_s`."""
     make: dict[str, Callable[[np.random.Generator], np.ndarray]] = {"kick": _kick, "snare": _snare, "hat": _hat}
-    for name, row in sheet.score.pattern.items():
+    for name, row in pattern.items():
         played = sheet.hits.setdefault(name, [])
-        for number, at_s in enumerate(sheet.steps_s):
+        for number, at_s in enumerate(steps_s):
             if row[number % len(row)] == "x" and not sheet.is_break(at_s):
                 at_s = float(at_s + sheet.score.jitter_s * sheet.rng.standard_normal())
                 sheet.add(at_s, make[name](sheet.rng) * (0.85 + 0.15 * sheet.rng.random()))
                 played.append(at_s)
 
 
-def _play_bass(sheet: _Sheet) -> None:
+def play_bass(sheet: Sheet, steps_s: np.ndarray) -> None:
     """Eighths on a minor pentatonic, with gaps."""
     hertz = 55.0 * 2.0 ** (np.array([0, 3, 5, 7, 10]) / 12.0)
     half = max(1, sheet.score.steps_per_beat // 2)
-    for number, at_s in enumerate(sheet.steps_s):
+    for number, at_s in enumerate(steps_s):
         if sheet.score.bass and number % half == 0 and sheet.rng.random() < 0.7 and not sheet.is_break(at_s):
             sheet.add(float(at_s), sheet.score.bass * _tone(float(sheet.rng.choice(hertz)), 0.28, 0.006, 4))
 
 
-def _play_pad(sheet: _Sheet) -> None:
-    """Chords of four beats that swell, so that they have no attack."""
-    if not sheet.score.pad:
-        return
-    bar_s = 4 * sheet.score.steps_per_beat * float(np.median(np.diff(sheet.steps_s)))
-    for number in range(int(len(sheet.sound) / RATE_HZ / bar_s) + 1):
+def play_pad(sheet: Sheet, loudness: float, starts_s: np.ndarray, bar_s: float) -> None:
+    """A chord at each of `starts_s` that swells, so that it has no attack."""
+    for number, at_s in enumerate(starts_s):
         for semitones in ((0, 3, 7), (-4, 0, 3), (3, 7, 10), (-2, 2, 5))[number % 4]:
             note = _tone(220.0 * 2.0 ** (semitones / 12.0), bar_s * 1.2, 0.5, 6)
-            sheet.add(number * bar_s, sheet.score.pad * note / 3)
+            sheet.add(float(at_s), loudness * note / 3)
 
 
-def _play_voice(sheet: _Sheet) -> None:
+def play_voice(sheet: Sheet, loudness: float, from_s: float, to_s: float) -> None:
     """Sung vowels of 0.3 to 1.2 s at times that have nothing to do with the beat."""
-    now_s = 0.2
-    while sheet.score.voice and now_s < len(sheet.sound) / RATE_HZ:
+    now_s = from_s + 0.2
+    while now_s < to_s:
         length_s = 0.3 + 0.9 * float(sheet.rng.random())
         hertz = float(sheet.rng.choice([196.0, 220.0, 262.0, 294.0, 330.0]))
-        sheet.add(now_s, sheet.score.voice * _vowel(hertz, length_s, sheet.rng))
+        sheet.add(now_s, loudness * _vowel(hertz, length_s, sheet.rng))
         now_s += length_s + 0.4 * float(sheet.rng.random())
+
+
+def play_riser(sheet: Sheet, steps_s: np.ndarray) -> None:
+    """Noise that swells, and a snare roll in quarters, eighths, sixteenths, and at last thirty-seconds."""
+    t = np.arange(round((steps_s[-1] - steps_s[0]) * RATE_HZ))
+    swell = 0.2 * (t / len(t)) ** 2 * sheet.rng.standard_normal(len(t))
+    sheet.add(float(steps_s[0]), swell.astype(np.float32))
+    halves_s = np.interp(np.arange(0.0, len(steps_s) - 1, 0.5), np.arange(len(steps_s)), steps_s)
+    for number, at_s in enumerate(halves_s):
+        if number % (8, 4, 2, 1)[min(3, 4 * number // len(halves_s))] == 0:
+            loudness = 0.4 + 0.6 * number / len(halves_s)
+            sheet.add(float(at_s), loudness * _snare(sheet.rng))
+            sheet.hits.setdefault("snare", []).append(float(at_s))
 
 
 def _kick(rng: np.random.Generator) -> np.ndarray:
