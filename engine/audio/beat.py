@@ -142,8 +142,7 @@ class BeatTracker:
 
     def _correct(self, error: float, sureness: float, *, is_tempo: bool) -> None:
         """Move phase and tempo by shares of the error, in beats."""
-        shortest, longest = MEMORY_HOPS
-        hops = self._memory_hops
+        hops, (shortest, longest) = self._memory_hops, MEMORY_HOPS
         self._memory_hops = max(shortest, hops * 0.97) if abs(error) > GREAT_ERROR else min(longest, hops + 1.0)
         share = sureness / ((hops + 1.0) * (hops + 2.0))
         move = 2.0 * (2.0 * hops + 1.0) * share * error
@@ -178,9 +177,8 @@ class BeatTracker:
             self._on_beat += min(1.0, share * beat_hops) * (onset - self._on_beat)
         low, high = SURPLUS
         surplus = self._on_beat / max(self._overall, 1e-6)
-        self._recent *= 1.0 - self._hop_s / RECENT_S
-        clear = max(CLEAR_ONSET, 3.0 * self._overall)
-        self._recent += onset > clear >= self._onset_before
+        is_clear = onset > max(CLEAR_ONSET, 3.0 * self._overall) >= self._onset_before
+        self._recent = self._recent * (1.0 - self._hop_s / RECENT_S) + is_clear
         self._onset_before = onset
         is_rhythm = self._states.is_active and self._recent > MIN_RECENT
         wanted = min(1.0, max(0.0, (surplus - low) / (high - low))) if is_rhythm else 0.0

@@ -15,9 +15,9 @@ rises of drums and of what is mistaken for them, low : middle : high, as synthes
 
 A hit is a rise that has stopped growing (10 ms later), that is a share of the greatest of the last seconds, and whose
 shape fits. It stands out from the room's floor, the level over 0.1 s, which falls at once and rises in seconds: noise
-rises by a small share of it. Low noise has few bands and rises by more, so a kick needs sound that is twice as loud at
-times. Not told apart: a hat that coincides with a snare, a bass note that coincides with a hat and is half as loud as
-the kicks.
+rises by a small share of it. Low noise has few bands and rises by more, so a kick below -34 dBFS needs sound that is
+twice as loud at times as its floor, or rises by four times the low one. Not told apart: a hat that coincides with a
+snare, a bass note that coincides with a hat and is half as loud as the kicks.
 """
 
 import math
@@ -37,9 +37,9 @@ MAX_TONAL: Final = 0.12  # kick: above this, what is in the middle must be noise
 MIN_NOISE: Final = 0.05  # high to middle
 SNARE_HIGH: Final = 0.3  # snare: at least this, high to middle
 HAT_MIDDLE: Final = 0.25  # hat: at most this, middle to high; snare: at least
-SMOOTH_S, FLOOR_S = 0.1, 3.0  # of the level and of its floor, which falls at once
+SMOOTH_S, FLOOR_S = 0.1, 8.0  # of the level and of its floor, which falls at once
 OVER_FLOOR: Final = 0.5  # snare and hat: rise to the floor of their region
-LIVELY: Final = 2.0  # kick: the loudest of the last seconds to the floor
+LIVELY, LOW_OVER_FLOOR, LOUD_RISE = 2.0, 4.0, 0.02  # kick: see above
 MIN_GAP_S: Final = 0.06
 
 
@@ -90,12 +90,13 @@ class DrumDetector:
     def _above_floor(self, levels: np.ndarray) -> tuple[float, float, float]:
         """The rise that each drum needs in this room; `levels` (4,) are those of the regions and of all together."""
         self._hops += 1  # at first the floor is the mean: noise that was there from the start is no drum
-        smooth, rise = np.maximum(self._shares, 1.0 / self._hops)
+        smooth, rise = np.maximum(self._shares, 1.0 / self._hops if self._hops <= 20 else 0.0)
         self._smooth = self._smooth + smooth * (levels - self._smooth)
         self._floor = np.minimum(self._smooth, self._floor + rise * (self._smooth - self._floor))
         self._lively = max(self._lively * self._kept, float(self._smooth[3]))
-        _, middle, high, total = self._floor.tolist()
-        return 0.0 if self._lively > LIVELY * total else math.inf, OVER_FLOOR * middle, OVER_FLOOR * high
+        low, middle, high, total = self._floor.tolist()
+        is_lively = self._lively > LIVELY * total
+        return 0.0 if is_lively else min(LOUD_RISE, LOW_OVER_FLOOR * low), OVER_FLOOR * middle, OVER_FLOOR * high
 
     def _is_masked(self) -> bool:
         low, middle, high = self._peak_rises

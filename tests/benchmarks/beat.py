@@ -13,6 +13,7 @@ from engine.audio.settings import AudioSettings
 from engine.bench.measuring import Progress
 from engine.jobs.kit.options import option
 from tests.benchmarks import timecode
+from tests.benchmarks.beat_passages import Passage, keep
 from tests.benchmarks.beat_score import HOP_S, errors_s, f_measure, listen, lock_s
 from tests.benchmarks.beat_songs import RATE_HZ, SCORES, clicks, compose
 
@@ -20,6 +21,12 @@ CLICKS_S: Final = 20.0
 CHANGE_S: Final = 10.0
 LOCKED_S: Final = 4.0
 COST_S: Final = 20.0
+KEPT_MS: Final = 30.0
+INTERRUPTIONS: Final = (
+    *((plays, (4, 8, 16)) for plays in ("silence", "pads", "voice", "riser", "halftime")),
+    ("fill", (1,)),
+    ("drums", (0.5,)),  # a loop that cuts the bar in half
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +36,14 @@ class BeatBench:
 
     tempos: int = option(29, "Metronomes between 60 and 200 beats per minute.", low=2, high=141, metavar="COUNT")
     songs: int = option(17, "Synthetic songs.", low=1, high=17, metavar="COUNT")
+    passages: int = option(7, "What interrupts a song.", low=0, high=7, metavar="COUNT")
 
 
 def run(asked: BeatBench, progress: Progress) -> dict[str, Any]:
     """Times in seconds, or ms where the name says so."""
     result = progress.begin({"clicks": _clicks(asked.tempos, progress)})
     result["songs"] = _songs(asked.songs, progress)
+    result["passages"] = _passages(asked.passages, progress)
     result["cost"] = _cost(progress)
     result["timecode"] = timecode.measure(progress)
     return result
@@ -49,7 +58,7 @@ def _clicks(tempos: int, progress: Progress) -> dict[str, Any]:
         bpm = 60.0 + 140.0 * number / max(1, tempos - 1)
         song = clicks(bpm, CLICKS_S, later_bpm=float(rng.uniform(60.0, 200.0)), change_s=CHANGE_S)
         found = listen(song.sound, RATE_HZ)
-        for part in (song.beats_s[song.beats_s < CHANGE_S], song.beats_s[song.beats_s >= CHANGE_S][1:]):
+        for part in (song.beats_s[song.beats_s < CHANGE_S], song.beats_s[song.beats_s >= CHANGE_S][1:-1]):
             locks.append(lock_s(part, found.beats_s))
             errors += errors_s(part[part >= part[0] + LOCKED_S], found.beats_s).tolist()
     return {
@@ -68,6 +77,22 @@ def _songs(songs: int, progress: Progress) -> dict[str, Any]:
         song = compose(score)
         measures[score.name] = round(f_measure(song.beats_s, listen(song.sound, RATE_HZ).beats_s), 3)
     return {"f_measure_mean": round(math.fsum(measures.values()) / len(measures), 3), "f_measure": measures}
+
+
+def _passages(passages: int, progress: Progress) -> dict[str, Any]:
+    """Songs at 124, 128 and 136 in which each passage plays for each of its lengths between drums."""
+    measures = {}
+    for number, (plays, lengths) in enumerate(INTERRUPTIONS[:passages]):
+        progress("passages", number / passages)
+        kept = [keep(bpm, Passage(plays=plays, bars=bars)) for bpm in (124, 128, 136) for bars in lengths]
+        measures[plays] = {
+            "songs": len(kept),
+            "bar_kept_within_30_ms": sum(each.slip_ms <= KEPT_MS for each in kept),
+            "bar_slip_ms_max": round(max(each.slip_ms for each in kept), 1),
+            "tempo_min": round(min(each.tempo[0] for each in kept), 3),
+            "tempo_max": round(max(each.tempo[1] for each in kept), 3),
+        }
+    return measures
 
 
 def _cost(progress: Progress) -> dict[str, float]:

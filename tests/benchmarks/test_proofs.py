@@ -39,7 +39,7 @@ def test_beat_reports_lock_phase_error_f_measure_cost_and_timecode(
     monkeypatch.setattr(beat, "COST_S", 1.0)
     monkeypatch.setattr(timecode, "COST_S", 1.0)
     monkeypatch.setattr(timecode, "FRAMES", 40)
-    result = json.loads(bench_here("beat", "--tempos", "2", "--songs", "1", "--json").out)
+    result = json.loads(bench_here("beat", "--tempos", "2", "--songs", "1", "--passages", "0", "--json").out)
     assert result["clicks"]["metronomes"] == 4
     assert {"lock_s_max", "locked_within_4_s", "phase_error_ms_p95"} <= set(result["clicks"])
     assert set(result["songs"]["f_measure"]) == {"house"}
@@ -66,7 +66,7 @@ def test_a_bench_prints_what_it_has_and_ends_with_an_error(
 
     monkeypatch.setattr(beat, "COST_S", 1.0)
     monkeypatch.setattr(timecode, "measure", broken)
-    said = bench_here("beat", "--tempos", "2", "--songs", "1", "--json")
+    said = bench_here("beat", "--tempos", "2", "--songs", "1", "--passages", "0", "--json")
     result = json.loads(said.out)
     assert said.code == 1 and said.err.splitlines() == [last_line]
     assert result["clicks"] and result["failed"] == {"part": "timecode", "reason": reason}
