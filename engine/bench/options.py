@@ -120,16 +120,6 @@ class OscBench(LoopBench):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ControlBench(LoopBench):
-    """Measure the cost of previews, the latency of a fader in a browser, and the time to read the parameter tree."""
-
-    viewers: int = option(4, "Number of preview viewers.", low=1, high=16)
-    preview_fps: int = option(30, "Pictures per second for each viewer.", low=1, high=60)
-    seconds: float = option(30.0, "Length with and without viewers.", low=1.0)
-    moves: int = option(60, "Fader moves, and requests for the tree.", low=2, high=1000)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class IpcBench:
     """Send pictures to another process: the ring compared with a queue, and the number of torn pictures."""
 
@@ -247,36 +237,14 @@ class VideoBench(ModelBench):
     seconds: float = option(6.0, "Length of each measurement of a case.", metavar="SECONDS")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DatasetBench:
-    """Measure site pictures with labels: time per picture and per process, memory of a long run, optionally Cycles.
-
-    small is 44 piles at 1920x1080, large 364 at 5280x3956: the cases for which the original has figures. tile is a
-    window of 640x640 of recipe 2, made as in a long run; processor time is given for each step.
-    """
-
-    case: tuple[str, ...] = option(
-        ("small", "large", "tile"),
-        "Repeatable. (default: all)",
-        metavar="small|large|tile",
-        parse=one_of("small", "large", "tile"),
-    )
-    pictures: int = option(3, "Pictures per case; the median is reported.", low=1, high=100)
-    long_run: int = option(20, "Small pictures, for memory and overhead; 0: none.", low=0)
-    cycles: bool = option(False, "Also render the same scenes with Cycles: takes minutes.", flags="--cycles")
-    blender: str = option("", "Blender, for Cycles. [MULTIVERSE_BLENDER]", metavar="PATH", shows_default=False)
-
-
 BENCHES: Final[dict[str, type]] = {
     "render": RenderBench,
     "osc": OscBench,
-    "control": ControlBench,
     "ipc": IpcBench,
     "isolation": IsolationBench,
     "sd": SdBench,
     "sam3": Sam3Bench,
     "rvc": RvcBench,
     "video": VideoBench,
-    "dataset": DatasetBench,
     "isf": IsfBench,
 }

@@ -11,7 +11,6 @@ import pytest
 
 from engine.bench import isf
 from tests.cli.conftest import Said
-from tests.support.long_form import IS_SOAK
 
 BENCH = Path(isf.__file__).parent
 
@@ -46,21 +45,6 @@ def test_osc_finds_every_message_and_every_answer(bench: Callable[..., dict]) ->
     assert figures["dmx_packet_to_value_ms_p99"] >= figures["dmx_packet_to_value_ms_p50"] > 0.0
     assert figures["cores_kept_busy"] == 1
     assert {"frame_p99_ratio", "arrival_to_frame_frames_p99"} <= set(figures)
-
-
-def test_control_reports_previews_the_tree_and_the_fader(
-    bench: Callable[..., dict], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In a browser, too, in the long form."""
-    if not IS_SOAK:
-        monkeypatch.setenv("PATH", str(tmp_path))
-    result = bench("control", "--size", "96x64", "--seconds", "1", "--viewers", "2", "--moves", "4")
-    assert result["viewers"] == 2 and result["pictures_a_second_a_viewer"] > 1
-    assert result["tree_bytes"] > 50_000 and result["tree_ms_p95"] > 0
-    assert result["fader_to_frame_ms_p95"] >= result["fader_to_frame_ms_p50"] > 0
-    browser = result["browser_to_frame"]
-    assert browser.get("moves") == 4 or browser == {"missing": "no Chromium here"}
-    assert {"frame_p99_ratio", "late"} <= set(result)
 
 
 @pytest.mark.parametrize("file", sorted(BENCH.glob("*.py")), ids=lambda file: file.name)
@@ -119,7 +103,6 @@ def test_without_json_the_output_is_a_table(
         ("video --batch 65", 2, "--batch: takes 1 to 64"),
         ("video --size 100x64", 2, "--size: 100x64: both sides must be multiples of 8, 64 or more"),
         ("osc --size large", 2, "--size: 'large' is not WxH (for example 1280x720)"),
-        ("dataset --case huge", 2, "--case: takes small, large or tile"),
     ],
 )
 def test_an_unmeasurable_case_is_an_error_of_one_line(

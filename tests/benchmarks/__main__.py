@@ -4,6 +4,8 @@ from engine.bench.options import RenderBench
 from engine.cli.bench import bench_commands
 from engine.cli.main import main
 from tests.benchmarks.beat import BeatBench
+from tests.benchmarks.control import ControlBench
+from tests.benchmarks.dataset import DatasetBench
 from tests.benchmarks.detector.sets import DetectorBench
 from tests.benchmarks.isf_live import LiveIsfBench
 from tests.benchmarks.prepared import PreparedBench
@@ -14,6 +16,8 @@ app = bench_commands(
         "render": ("tests.benchmarks.render", RenderBench),
         "beat": ("tests.benchmarks.beat", BeatBench),
         "threads": ("tests.benchmarks.threads", ThreadsBench),
+        "control": ("tests.benchmarks.control", ControlBench),
+        "dataset": ("tests.benchmarks.dataset", DatasetBench),
         "isf-live": ("tests.benchmarks.isf_live", LiveIsfBench),
         "prepared": ("tests.benchmarks.prepared", PreparedBench),
         "detector": ("tests.benchmarks.detector.bench", DetectorBench),

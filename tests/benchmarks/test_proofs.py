@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -31,6 +32,23 @@ def test_each_wait_policy_is_measured_quiet_and_busy(bench_here: Callable[..., S
     for way in threads.POLICIES:
         measured = result["draw"][way]
         assert measured["quiet_per_s"] > 0 and measured["busy_per_s"] > 0
+
+
+def test_control_reports_previews_the_tree_and_the_fader(
+    bench_here: Callable[..., Said], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a browser, too, in the long form."""
+    if not IS_SOAK:
+        monkeypatch.setenv("PATH", str(tmp_path))
+    said = bench_here("control", "--size", "96x64", "--seconds", "1", "--viewers", "2", "--moves", "4", "--json")
+    assert said.code == 0, said.err
+    result = json.loads(said.out)
+    assert result["viewers"] == 2 and result["pictures_a_second_a_viewer"] > 1
+    assert result["tree_bytes"] > 50_000 and result["tree_ms_p95"] > 0
+    assert result["fader_to_frame_ms_p95"] >= result["fader_to_frame_ms_p50"] > 0
+    browser = result["browser_to_frame"]
+    assert browser.get("moves") == 4 or browser == {"missing": "no Chromium here"}
+    assert {"frame_p99_ratio", "late"} <= set(result)
 
 
 def test_beat_reports_lock_phase_error_f_measure_cost_and_timecode(

@@ -1,4 +1,4 @@
-"""The client process of `multiverse bench control`: watches previews, requests the tree and moves a fader.
+"""The client process of `python -m tests.benchmarks control`: watches previews, requests the tree and moves a fader.
 
 Started by path, with only aiohttp and the standard library, so that it does not slow down the engine's interpreter. It
 reads one JSON object from standard input (`url`, `viewers`, `fps`, `seconds`, `moves`, `address`), writes "ready", and

@@ -1,8 +1,8 @@
-"""bench dataset, in its shortest form."""
+"""`python -m tests.benchmarks dataset`, in its shortest form."""
 
-from engine.bench import dataset
 from engine.bench.measuring import Progress
-from engine.bench.options import DatasetBench
+from tests.benchmarks import dataset
+from tests.benchmarks.dataset import DatasetBench
 from tests.support.long_form import only_soak
 
 SMALL = next(iter(dataset.CASES))

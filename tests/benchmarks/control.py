@@ -9,19 +9,31 @@ import bisect
 import json
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from engine.app import Engine, open_engine
 from engine.bench.client_program import ClientProgram
 from engine.bench.measuring import Progress, draw, percentiles, show_config
-from engine.bench.options import ControlBench
+from engine.bench.options import LoopBench
 from engine.errors import MultiverseError
+from engine.jobs.kit.options import option
 
 TURNS = 3
 MAX_SETTLING_S = 2.0
 ADDRESS = "/layer/1/angle"  # drawing costs the same at any value
 MAX_WAIT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlBench(LoopBench):
+    """Measure the cost of previews, the latency of a fader in a browser, and the time to read the parameter tree."""
+
+    viewers: int = option(4, "Number of preview viewers.", low=1, high=16)
+    preview_fps: int = option(30, "Pictures per second for each viewer.", low=1, high=60)
+    seconds: float = option(30.0, "Length with and without viewers.", low=1.0)
+    moves: int = option(60, "Fader moves, and requests for the tree.", low=2, high=1000)
 
 
 def run(asked: ControlBench, progress: Progress) -> dict[str, Any]:
