@@ -35,5 +35,5 @@ _ECLIPSE: Look = {
     **route(7, "lfo2", "/layer/4/line_glow", 0.2),
     **route(8, "kick", "/layer/1/intensity", 0.7, release_ms=80.0),
 }
-FIRST_LOOK: Look = _ECLIPSE | handy_macros({"/post/chromatic": 0.0} | _ECLIPSE)
+FIRST_LOOK: Look = _ECLIPSE | handy_macros(_ECLIPSE)
 """Changes against the defaults in the areas' files."""

@@ -1,8 +1,7 @@
 """Short ways to write a look as values by address."""
 
-import math
-
 from osc_schema.layers import LAYERS
+from osc_schema.scale import Scale
 from osc_schema.types import Value
 
 Look = dict[str, Value]
@@ -19,28 +18,29 @@ DARK_LIGHT: Look = {
 
 
 _HANDY = (
-    ("Glow", "/post/bloom", 0.0, 1.0),
-    ("Trail", "/feedback/amount", 0.0, 0.98),
-    ("Zoom", "/feedback/zoom", 0.9, 1.1),
-    ("Turn", "/feedback/rotate", -10.0, 10.0),
-    ("Colour", "/colour/shift", 0.0, 1.0),
-    ("Split", "/post/chromatic", 0.0, 1.0),
-    ("Edge", "/post/vignette", 0.0, 1.0),
-    ("Light", "/multiverse/brightness", 0.0, 4.0),
+    ("Glow", "/post/bloom 0 1"),
+    ("Trail", "/feedback/amount 0 0.98"),
+    ("Zoom", "/feedback/zoom 0.9 1.1"),
+    ("Turn", "/feedback/rotate -10 10"),
+    ("Colour", "/colour/shift 0 0.5"),  # from there on the way back through the palette
+    ("Wave", "/multiverse/window_ms 5 120"),
+    ("Edge", "/post/vignette 0 1"),
+    ("Light", "/post/exposure -1 1"),  # of every picture; /multiverse/brightness has no effect on a shader's
 )
+_EXPONENTIAL = ("/feedback/zoom", "/multiverse/window_ms")
 
 
 def handy_macros(look: Look) -> Look:
-    """The eight macros of a look that has none of its own, standing where its values are. `look`: with these values."""
+    """Eight macros, the look's own or else the usual ones, at the positions of its values (0.0 if it lacks them)."""
     macros: Look = {}
-    for n, (name, address, low, high) in enumerate(_HANDY, start=1):
-        value = look[address]
+    for n, (name, moves) in enumerate(_HANDY, start=1):
+        moves = str(look.get(f"/macro/moves/{n}") or moves)
+        address, low, high = moves.split(";")[0].split()[:3]
+        value, scale = look.get(address, 0.0), Scale(float(low), float(high), address in _EXPONENTIAL)
         assert isinstance(value, float | int)
-        is_exponential = address == "/feedback/zoom"
-        position = math.log(value / low) / math.log(high / low) if is_exponential else (value - low) / (high - low)
-        macros[f"/macro/{n}"] = round(position, 4)
-        macros[f"/macro/name/{n}"] = name
-        macros[f"/macro/moves/{n}"] = f"{address} {low:g} {high:g}"
+        macros[f"/macro/{n}"] = round(scale.position_of(value), 4)
+        macros[f"/macro/name/{n}"] = look.get(f"/macro/name/{n}") or name
+        macros[f"/macro/moves/{n}"] = moves
     return macros
 
 

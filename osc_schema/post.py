@@ -1,4 +1,4 @@
-"""Effects on the finished picture: bloom, glow, chromatic aberration, vignette, film grain."""
+"""Effects on the finished picture: bloom, glow, chromatic aberration, vignette, film grain, exposure."""
 
 from osc_schema.declare import number
 from osc_schema.types import Area
@@ -64,6 +64,14 @@ AREA = Area(
             1,
             "Film grain, new 24 times a second; strongest in middle tones, none in black and white.",
             words="grain film noise texture",
+        ),
+        number(
+            "/post/exposure",
+            0,
+            -1,
+            1,
+            "Light of the finished picture, shaders included. -1: black; 1: two stops brighter, without clipping.",
+            words="exposure brightness light gain level dim",
         ),
     ),
 )

@@ -1,4 +1,4 @@
-"""Bloom, glow, chromatic aberration, vignette and grain with OpenGL; see look.py. Free of cost while all are off.
+"""Bloom, glow, chromatic aberration, vignette, grain and exposure with OpenGL; see look.py. Free while all are off.
 
 The targets of a size are made when the first effect is switched on, which takes less than a millisecond; programs are
 compiled and run once at the start, so that no frame waits for a compiler.
@@ -69,6 +69,7 @@ class PostChain:
         compose["u_vignette"] = post.vignette * VIGNETTE_GAIN
         compose["u_grain_amount"] = post.grain * GRAIN_GAIN
         compose["u_grain_place"] = (*grain_offset(time_s), grain_px(size_px[1]))
+        compose["u_exposure"] = post.dim_and_lift
         compose["u_is_luma"] = is_luma
         if "CHROMATIC" in features:
             compose["u_chromatic"] = post.chromatic * CHROMATIC_SHARE

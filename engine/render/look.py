@@ -19,6 +19,7 @@ BLOOM_GAIN, GLOW_GAIN = 4.0, 0.5  # by eye: 1 is the most that anyone would want
 CHROMATIC_SHARE = 0.025  # of half the diagonal: how far red and blue are shifted in the corners, each
 VIGNETTE_GAIN = 3.0  # the corners get 1 / (1 + 3) at 1
 GRAIN_GAIN = 0.2
+EXPOSURE_LIFT = 3.0  # dark parts get 1 + 3 times their light at 1: two stops
 GRAIN_SIDE = 256
 GRAIN_HZ = 24.0  # as film
 GRAIN_PX_HEIGHT = 1080  # a grain is one pixel up to this height
@@ -37,7 +38,7 @@ class PostLook:
     relative to the picture, so that a look is the same in any resolution. Light is added in linear light, taken as
     the square of display values: the square root is cheap, and hues stay.
 
-    Amounts 0..1 of the effects.
+    Amounts 0..1 of the effects; exposure -1..1.
     """
 
     bloom: float = 0.0
@@ -47,6 +48,7 @@ class PostLook:
     chromatic: float = 0.0
     vignette: float = 0.0
     grain: float = 0.0
+    exposure: float = 0.0
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> "PostLook":
@@ -58,9 +60,14 @@ class PostLook:
         return self.bloom > 0 or self.glow > 0
 
     @property
+    def dim_and_lift(self) -> tuple[float, float]:
+        """The exposure as a factor of display values, and what it adds to the gain of dark linear light."""
+        return 1 + min(self.exposure, 0.0), EXPOSURE_LIFT * max(self.exposure, 0.0)
+
+    @property
     def is_off(self) -> bool:
         """True if the picture stays as it is."""
-        return not (self.has_light or self.chromatic > 0 or self.vignette > 0 or self.grain > 0)
+        return not (self.has_light or self.chromatic or self.vignette or self.grain or self.exposure)
 
 
 NO_POST = PostLook()

@@ -1,4 +1,4 @@
-"""Bloom, glow, chromatic aberration, vignette and grain in Numba: the steps of shaders/post*.glsl one by one.
+"""Bloom, glow, chromatic aberration, vignette, grain and exposure in Numba: the steps of shaders/post*.glsl one by one.
 
 See look.py for the effects and numba_kernels.py for the rules that these kernels follow, too.
 """
@@ -84,7 +84,11 @@ class NumbaPost:
                     add_risen(into, self._down[level], risen, np.float32(spread.weights[level]), np.float32(weight))
                     risen, weight = into, 1.0
         amounts = np.array(
-            [post.chromatic * CHROMATIC_SHARE, post.vignette * VIGNETTE_GAIN, post.grain * GRAIN_GAIN], np.float32
+            [
+                *(post.chromatic * CHROMATIC_SHARE, post.vignette * VIGNETTE_GAIN, post.grain * GRAIN_GAIN),
+                *post.dim_and_lift,
+            ],
+            np.float32,
         )
         place = np.array([*grain_offset(time_s), grain_px(height)], np.int32)
         compose(out, one_number_each(picture), veil, self._grain, amounts, place, post.has_light, is_luma)
@@ -247,12 +251,12 @@ def compose(
     is_luma: bool,
 ) -> None:
     """All effects into a row of `out`; see shaders/post.glsl. pixels (height * width,) uint64: the picture, one number
-    per pixel. amounts: chromatic, vignette, grain, as the shader gets them; place: column and row of the tile's
-    beginning, pixels per grain."""
+    per pixel. amounts: chromatic, vignette, grain, exposure (2), as the shader gets them; place: column and row of the
+    tile's beginning, pixels per grain."""
     height, width = out.shape[0], out.shape[1]
     half_w, half_h = float32(width) * HALF, float32(height) * HALF
     scale = ONE / (half_w * half_w + half_h * half_h)
-    chromatic, vignette, grain_amount = amounts[0], amounts[1], amounts[2]
+    chromatic, vignette, grain_amount, dim, lift = (amounts[0], amounts[1], amounts[2], amounts[3], amounts[4])
     own = pixels[row * width : (row + 1) * width]
     buffers = np.empty((6, width), np.float32)
     rgb, us, vs, gains = buffers[0:3], buffers[3], buffers[4], buffers[5]
@@ -289,6 +293,13 @@ def compose(
         for c in range(3):
             for i in range(width):
                 rgb[c, i] *= gains[i]
+    if dim < ONE or lift > ZERO:
+        for i in range(width):
+            brightest = min(max(rgb[0, i], max(rgb[1, i], rgb[2, i])), ONE)
+            gains[i] = dim * math.sqrt((ONE + lift) / (ONE + lift * brightest * brightest))
+        for c in range(3):
+            for i in range(width):
+                rgb[c, i] = min(max(rgb[c, i], ZERO), ONE) * gains[i]
     finished = out[row]
     for i in range(width):
         red = np.uint16(int32(min(max(rgb[0, i] * DEEP_WHITE, ZERO), DEEP_WHITE) + HALF))

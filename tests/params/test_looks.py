@@ -17,6 +17,7 @@ from engine.cli.doc_tables import PICTURES, looks_json
 from engine.cli.preset_picture import FPS, MAX_BYTES, PICTURE_MS
 from engine.cli.preset_picture import PICTURES as LOOP_PICTURES
 from engine.params.looks import LOOKS, WORLDS
+from engine.params.macros import moves_of
 from engine.params.presets import FACTORY_NAMES
 from engine.render.isf.vetter import VetProcess, VetResult
 from engine.values import PublishedFrame
@@ -41,6 +42,9 @@ LIT = 40  # of 255: anything darker is ground
 LEAST = ("Horizon", "Riso", "Neume")
 WEAKEST = [*LEAST, *in_long_form(*(name for name in LOOKS if name not in LEAST))]
 """Those that follow the drums or live in silence the least: what harms all looks is seen there first."""
+SHOWN = ("Djinn", "Cathedral")  # one of each kind: with a shader and without
+MACROS_OF = [*SHOWN, *in_long_form(*(name for name in LOOKS if name not in SHOWN))]
+MACRO_SIZE, MACRO_FPS, MACRO_FRAMES = (112, 64), 8, 10
 FOLLOWS = {"Neume": 0.3}
 """Instead of 0.5: it writes the melody of a singer, and finds one in drums, too."""
 BRIGHT = ("Riso", "Marble")
@@ -161,6 +165,36 @@ def test_a_look_is_as_bright_as_the_others_and_has_few_hues(show: Show) -> None:
     assert low < show.demo.mean() < high
     few = np.sort(hue_shares(show.demo[::2]))[-5:].sum()
     assert few > 0.85, "five twelfths of the hue circle hold its colours"
+
+
+def drawn_with(name: str, folder: Path, macro: int, position: float) -> np.ndarray:
+    """The look's picture after a second with this macro there, (height, width, 3), 0..255."""
+    width, height = MACRO_SIZE
+    config = Config(
+        width=width, height=height, fps=MACRO_FPS, audio="demo", offline=True, preset=name, presets=str(folder)
+    )
+    with open_engine(config) as engine:
+        engine.params.set(f"/macro/{macro}", position, by="test")
+        *_, last = (frame.read_rgba() for frame in engine.frames(count=MACRO_FRAMES))
+        return last[..., :3].astype(float)
+
+
+@pytest.mark.parametrize("name", MACROS_OF)
+def test_each_macro_of_a_look_changes_what_one_sees(name: str, tmp_path: Path) -> None:
+    unseen = {}
+    for n in range(1, 9):
+        low, high = (drawn_with(name, tmp_path, n, position) for position in (0.0, 1.0))
+        if (change := np.abs(high - low).mean()) <= 1:
+            unseen[LOOKS[name][f"/macro/name/{n}"]] = change
+    assert not unseen
+
+
+def test_each_macro_of_a_look_stands_where_its_values_are() -> None:
+    for name, look in LOOKS.items():
+        for n in range(1, 9):
+            for param, move in moves_of(str(look[f"/macro/moves/{n}"])):
+                value = move.value(param, float(look[f"/macro/{n}"]))
+                assert value == pytest.approx(look[param.address], rel=1e-3, abs=1e-3), (name, n)
 
 
 def blocks(picture: np.ndarray) -> np.ndarray:

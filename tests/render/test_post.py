@@ -1,4 +1,4 @@
-"""Bloom, glow, chromatic aberration, vignette and grain on real pictures."""
+"""Bloom, glow, chromatic aberration, vignette, grain and exposure on real pictures."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -115,6 +115,19 @@ def test_a_vignette_darkens_the_corners_and_grain_the_middle_tones(renderer: Ren
     deviation = [draw(renderer, look, size=SIZE, layer5=grey(level))[..., 1].std() for level in (20, 128, 255)]
     assert deviation[1] > 8 > deviation[0] > deviation[2] == 0
     assert draw(renderer, look, layer5=grey(128))[..., 1].mean() == pytest.approx(128, abs=1)
+
+
+def test_exposure_fades_the_picture_to_black_and_lifts_the_dark_by_two_stops(
+    renderer: Renderer, draw: Callable
+) -> None:
+    shown = {
+        at: [
+            int(draw(renderer, SIMPLE | {"/post/exposure": at}, size=SIZE, layer5=grey(v))[9, 9, 0])
+            for v in (20, 128, 254)
+        ]
+        for at in (-1.0, -0.5, 0.0, 1.0)
+    }
+    assert shown == {-1.0: [0, 0, 0], -0.5: [10, 64, 127], 0.0: [20, 128, 254], 1.0: [40, 193, 255]}
 
 
 def test_grain_moves_as_film_does_and_is_the_same_at_the_same_time(renderer: Renderer, draw: Callable) -> None:

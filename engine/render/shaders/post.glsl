@@ -1,4 +1,5 @@
-// Effects on the finished picture, in this order: chromatic aberration (CHROMATIC), bloom and glow (LIGHT), vignette, grain.
+// Effects on the finished picture, in this order: chromatic aberration (CHROMATIC), bloom and glow (LIGHT), vignette,
+// grain, exposure.
 // Inputs: the picture; u_veil, the light that bloom and glow add, linear, a quarter of its size; u_grain, a tile of
 // 256 x 256. Display values. Alpha stays at least the largest of the three, or is it (luma). Amounts: see look.py.
 #version 330 core
@@ -9,6 +10,7 @@ uniform float u_vignette;
 uniform float u_grain_amount;
 uniform ivec3 u_grain_place; // column and row of the tile's beginning, pixels per grain
 uniform sampler2D u_grain;
+uniform vec2 u_exposure; // factor of display values, then what dark light gains
 uniform bool u_is_luma;
 out vec4 f_rgba;
 
@@ -47,5 +49,7 @@ void main() {
     float grain = texelFetch(u_grain, (texel / u_grain_place.z + u_grain_place.xy) & GRAIN_MASK, 0).r;
     rgb = clamp(rgb * (1.0 + u_grain_amount * grain * (1.0 - dot(rgb, LUMINANCE))), 0.0, 1.0);
     float high = max(rgb.r, max(rgb.g, rgb.b));
-    f_rgba = vec4(rgb, u_is_luma ? high : max(rgba.a, high));
+    float gain = u_exposure.x * sqrt((1.0 + u_exposure.y) / (1.0 + u_exposure.y * high * high)); // white and hues stay
+    high *= gain;
+    f_rgba = vec4(rgb * gain, u_is_luma ? high : max(rgba.a, high));
 }
