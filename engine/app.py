@@ -233,6 +233,7 @@ def open_engine(
                 looks=Looks(
                     LookPipeline(slew, modulation.Modulation(slots.alias_of)),
                     waiting=desk.launching.preset_within,
+                    prepared=lambda: desk.preset_control.mixer.awaited,
                     values_of=desk.preset_control.values_of,
                 ),
                 shaders=shaders,

@@ -303,6 +303,7 @@ class FrameLoop:
             shaders=shaders or (),
             coming_shaders=slots.coming,
             graphics=graphics(values, snapshot),
+            keeps_coming=looks.keeps_trail,
             cuts=self.desk.crossfade.cuts,
             returns=self.desk.crossfade.returns,
             is_cutting=slots.is_cutting(tick.time_s),
@@ -398,8 +399,7 @@ class FrameLoop:
         """The extra pictures, each drawn only if a sink or a viewer reads it."""
         pictures: dict[PictureName, ShownPicture] = {}
         for picture, draw in scene.extra_pictures.items():
-            shown = self._attempt(partial(draw, self.drawing.renderer))
-            if shown is not None:
+            if (shown := self._attempt(partial(draw, self.drawing.renderer))) is not None:
                 pictures[picture] = shown
         return pictures
 

@@ -8,8 +8,8 @@ sound) has the current values in both looks.
 Drawing two looks takes twice the time. If there is not enough, the old look freezes: its last picture, which costs
 nothing to draw, dissolves into the new look (drawing_cost.py).
 
-A look that waits for its beat may come a few frames early, unseen, so that it begins with its trail and not with black.
-That needs the time for two looks as well; the first late frame ends it.
+A look that waits for its beat, or is prepared, may come a few frames early, unseen, so that it begins with its trail
+and not with black. That needs the time for two looks as well; after a late frame it keeps the trail that it has.
 """
 
 from collections.abc import Callable, Mapping
@@ -74,15 +74,19 @@ class Looks:
         self,
         shown: LookPipeline,
         waiting: Callable[[int], str] = lambda frames: "",
+        prepared: Callable[[], str] = lambda: "",
         values_of: Callable[[str], Mapping[str, Any] | None] = lambda name: None,
     ) -> None:
-        """`waiting(frames)`: the name of the look that begins within so many frames, "" for none; `values_of(name)`:
-        its values, None if it has none."""
-        self.shown, self._waiting, self._values_of = shown, waiting, values_of
+        """`waiting(frames)`: the name of the look that begins within so many frames, "" for none; `prepared()`: of the
+        one that may begin at any time; `values_of(name)`: its values, None if it has none."""
+        self.shown, self._waiting, self._prepared, self._values_of = shown, waiting, prepared, values_of
         self.leaving: LookPipeline | None = None
         """The old look; None if none leaves, or if it is not drawn."""
         self.coming: LookPipeline | None = None
         """A look that begins in a moment, while its trail is drawn; never beside an old one."""
+        self.keeps_trail = False
+        """The look that came has a trail and still waits."""
+        self._trail_frames = 0
         self._expected = ""
         self._expected_values: Mapping[str, Any] | None = None
         """None if the expected look gets no trail."""
@@ -139,15 +143,21 @@ class Looks:
             self._freeze(why)
         if crossfade is not None:
             crossfade.draws_old = self.leaving is not None
-        self._expect(self._waiting(TRAIL_FRAMES), period_s, late)
+        near = self._waiting(TRAIL_FRAMES)
+        self._expect(near or self._prepared(), bool(near), period_s, late)
+        self._trail_frames += self.coming is not None
+        self.keeps_trail = self._trail_frames > 0
+        if fade is not None:
+            self._trail_frames = 0
 
-    def _expect(self, name: str, period_s: float | None, late: int) -> None:
-        """Let the look of that name come, which begins in a moment; "": none."""
+    def _expect(self, name: str, is_near: bool, period_s: float | None, late: int) -> None:
+        """Let the look of that name come, which is prepared or (`is_near`) begins in a moment; "": none."""
         if name != self._expected:  # a frame without one, so that the trail of the last is dropped
-            self._expected, self.coming = name, None
+            self._expected, self.coming, self._trail_frames = name, None, 0
             self._expected_values = self._values_of(name) if name else None
             return
-        if self._expected_values is None or self.fade is not None:
+        is_wanted = is_near or self._trail_frames < TRAIL_FRAMES
+        if self._expected_values is None or self.fade is not None or not is_wanted:
             self.coming = None
         elif self.coming is None:
             values = {**self.shown.values, **self._expected_values}

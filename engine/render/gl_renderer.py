@@ -260,7 +260,7 @@ class GLRenderer:
     def _draw_looks(self, picture: PictureInput) -> Target:
         """Draw the finished look; during a dissolve, both finished looks and their mix. Returns that."""
         dissolve = self._targets.dissolve
-        size_px, is_cutting, still_waits = self._targets.size_px, picture.is_cutting, picture.coming is not None
+        size_px, is_cutting, still_waits = self._targets.size_px, picture.is_cutting, picture.still_waits
         if picture.returns != self._returns:
             self._returns = picture.returns
             dissolve.turn_back()
@@ -279,9 +279,9 @@ class GLRenderer:
         if picture.cuts != self._cuts:
             self._cuts = picture.cuts
             dissolve.begin_trail(still_waits=still_waits)
-        if picture.coming is None:
+        if not still_waits:
             dissolve.expect_none()
-        else:
+        elif picture.coming is not None:
             self._draw_trail(picture.coming, dissolve.expected(), None)
             self._settle()
         return dissolve.state.draw(picture, self._steps)

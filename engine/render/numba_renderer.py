@@ -288,16 +288,16 @@ class NumbaRenderer:
             self._leaving, self._last = self._last, self._begun_trail(picture)
         if picture.cuts != self._cuts:
             self._cuts, self._last = picture.cuts, self._begun_trail(picture)
-        if picture.coming is None:
+        if not picture.still_waits:
             self._expected = None
-        else:
+        elif picture.coming is not None:
             before = np.zeros_like(self._last) if self._expected is None else self._expected
             self._expected = self._draw_trail(picture.coming, before, None)
         return self._fade.draw(picture, self._steps)
 
     def _begun_trail(self, picture: PictureInput) -> np.ndarray:
         """The trail with which a look begins: that of the expected one, else, or if that still waits, a black one."""
-        if self._expected is None or picture.coming is not None:
+        if self._expected is None or picture.still_waits:
             return np.zeros_like(self._last)
         return self._expected
 

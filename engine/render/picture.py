@@ -61,6 +61,8 @@ class PictureInput:
     coming: "PictureInput | None" = None
     """A look that is about to begin. It is not shown, but has a trail from now on; the next look that begins in a
     picture without a `coming` is this one, and begins with that trail."""
+    keeps_coming: bool = False
+    """The look that was `coming` still waits: it keeps its trail, which is not drawn in this picture."""
     cuts: int = 0
     """Number of looks so far that have replaced another at once: a new number begins a new feedback trail."""
     returns: int = 0
@@ -78,6 +80,11 @@ class PictureInput:
     """The generator is layer 5's picture, in place of `layer5`."""
     fitted_px: tuple[int, int] | None = None
     """Width and height in which it will be read with `read_fitted`, so that this is queued, too; None if unknown."""
+
+    @property
+    def still_waits(self) -> bool:
+        """True if a look that begins in this picture is not the one that was `coming`."""
+        return self.coming is not None or self.keeps_coming
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

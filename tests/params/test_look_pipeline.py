@@ -5,7 +5,7 @@ import pytest
 from engine.params import Crossfade, LookPipeline, Looks, Modulation, ParamStore, Slew
 from engine.params.drawing_cost import MAX_LATE_FRAMES, DrawingCost
 from engine.params.fade_time import FadeTime
-from engine.params.look_pipeline import BOTH
+from engine.params.look_pipeline import BOTH, TRAIL_FRAMES
 from engine.values import AudioFeatures, ChannelFeatures
 from osc_schema.modulation import ROUTES
 
@@ -22,9 +22,13 @@ class Show:
         self.store = ParamStore()
         self.store.set_many([(BRIGHTNESS, 2.5), (MIRROR, "off"), *QUIET], by="test")
         self.crossfade = Crossfade(self.store)
-        self.waiting, self.waiting_values = "", dict[str, object]()
+        self.waiting = self.prepared = ""
+        self.waiting_values = dict[str, object]()
         self.looks = Looks(
-            LookPipeline(Slew(), Modulation()), lambda frames: self.waiting, lambda name: self.waiting_values
+            LookPipeline(Slew(), Modulation()),
+            lambda frames: self.waiting,
+            lambda: self.prepared,
+            lambda name: self.waiting_values,
         )
         self.late = 0
         self.now_s = 0.0
@@ -179,6 +183,24 @@ def test_no_look_comes_without_a_trail_without_time_or_after_a_late_frame(show: 
     for _ in range(60):
         show.looks.cost.add(work_s=0.020, draw_s=0.018, looks=1)
     assert not any(expect(show, "Mandala") for _ in range(3))
+
+
+def test_a_prepared_look_gets_a_trail_once_and_keeps_it_until_it_or_nothing_is_prepared(show: Show) -> None:
+    def frames(count: int, prepared: str = "Silk") -> list[tuple[bool, bool]]:
+        show.prepared, drawn = prepared, []
+        for _ in range(count):
+            comes = expect(show, "", late=show.late)
+            drawn.append((comes, show.looks.keeps_trail))
+        return drawn
+
+    assert frames(TRAIL_FRAMES + 3) == [(False, False), *[(True, True)] * TRAIL_FRAMES, *[(False, True)] * 2]
+    assert expect(show, "Silk") and show.looks.keeps_trail, "anew before its beat, on the same trail"
+    show.load((BRIGHTNESS, 4.0), seconds=0.1)
+    assert frames(2) == [(False, True), (False, False)], "another look begins beside it"
+    assert frames(20)[-1] == (True, True), "after the fade"
+    show.late += 1
+    assert frames(2) == [(False, True)] * 2, "without time it keeps what it has"
+    assert frames(1, "") == [(False, False)], "it is on screen"
 
 
 def test_an_expected_look_waits_for_a_running_fade(show: Show) -> None:

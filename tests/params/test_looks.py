@@ -16,6 +16,7 @@ from engine.cli.doc_tables import LOOKS as LIST
 from engine.cli.doc_tables import PICTURES, looks_json
 from engine.cli.preset_picture import FPS, MAX_BYTES, PICTURE_MS
 from engine.cli.preset_picture import PICTURES as LOOP_PICTURES
+from engine.params.fade_time import AT_ONCE
 from engine.params.looks import LOOKS, WORLDS
 from engine.params.macros import moves_of
 from engine.params.presets import FACTORY_NAMES
@@ -177,6 +178,19 @@ def drawn_with(name: str, folder: Path, macro: int, position: float) -> np.ndarr
         engine.params.set(f"/macro/{macro}", position, by="test")
         *_, last = (frame.read_rgba() for frame in engine.frames(count=MACRO_FRAMES))
         return last[..., :3].astype(float)
+
+
+@pytest.mark.parametrize("name", ["Pulsar", *in_long_form("Eclipse")])
+def test_a_cut_to_a_prepared_look_begins_with_the_light_that_it_has_later(name: str, tmp_path: Path) -> None:
+    config = Config(width=128, height=72, fps=30, audio="demo", offline=True, preset="Riso", presets=str(tmp_path))
+    with open_engine(config) as engine:
+        mixer, means = engine.desk.preset_control.mixer, []
+        mixer.prepare(name)
+        for frame in engine.frames(count=75):
+            means.append(frame.read_rgba()[..., :3].mean())
+            if frame.index == 40:
+                mixer.take(AT_ONCE)
+    assert means[41] > 0.6 * np.mean(means[60:])
 
 
 @pytest.mark.parametrize("name", MACROS_OF)

@@ -205,8 +205,9 @@ def test_a_fade_does_not_draw_over_a_published_picture(pair: Pair) -> None:
 
 
 def test_an_expected_look_begins_with_its_trail_and_any_other_with_a_black_one(pair: Pair) -> None:
-    """Cuts: to the look that was drawn unseen, to another one while that still waits, and after it was dropped."""
-    for cut, (is_waiting, is_dropped) in enumerate(((False, False), (True, False), (False, True)), start=1):
+    """Cuts: to the look that was drawn unseen, to another one while that waits, and after it was dropped or kept."""
+    cases = (False, False, False), (True, False, False), (False, True, False), (False, False, True), (True, False, True)
+    for cut, (is_waiting, is_dropped, is_kept) in enumerate(cases, start=1):
         pair.fading.resize(*SIZE)
         for each in pair.alone:
             each.resize(*SIZE)
@@ -215,8 +216,14 @@ def test_an_expected_look_begins_with_its_trail_and_any_other_with_a_black_one(p
             pair.draw(replace(shown, coming=rose, cuts=cut - 1), None, rose)
         if is_dropped:
             pair.draw(replace(pair.picture(CURTAIN), cuts=cut - 1))
+        elif is_kept:
+            pair.draw(replace(pair.picture(CURTAIN), cuts=cut - 1, keeps_coming=True))
         rose = pair.picture(ROSE)
-        seen, with_trail = pair.draw(replace(rose, cuts=cut, coming=rose if is_waiting else None), None, rose)
+        seen, with_trail = pair.draw(
+            replace(rose, cuts=cut, coming=rose if is_waiting and not is_kept else None, keeps_coming=is_waiting),
+            None,
+            rose,
+        )
         pair.alone[0].resize(*SIZE)
         pair.alone[0].draw(rose)
         pair.alone[0].wait()

@@ -123,6 +123,11 @@ class PresetMixer:
         """Held for no longer than a preset is loaded from memory; while another look is loaded, no flash begins."""
 
     @property
+    def awaited(self) -> str:
+        """`prepared`, unless a hand is already fading to it. Any thread."""
+        return "" if self._has_hand else self.prepared
+
+    @property
     def _position(self) -> float:
         return float(self._store.get(CROSSFADER))  # type: ignore[arg-type]  # a FLOAT
 
