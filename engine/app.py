@@ -37,6 +37,7 @@ from engine.live.kit.live_model import Surroundings
 from engine.live.kit.opening import live_models, model_lists, models_of, open_models, refuse_offline, start_models
 from engine.osc import Message
 from engine.params import Autosave, LookPipeline, Looks, ParamStore, Slew, macros, modulation
+from engine.params.expected_look import ExpectedLook
 from engine.params.mapping.built_in_maps import read_fixture
 from engine.render import RegionMapper, open_renderer
 from engine.render.egl_devices import chosen_gpu
@@ -232,9 +233,11 @@ def open_engine(
             drawing=DrawingParts(
                 looks=Looks(
                     LookPipeline(slew, modulation.Modulation(slots.alias_of)),
-                    waiting=desk.launching.preset_within,
-                    prepared=lambda: desk.preset_control.mixer.awaited,
-                    values_of=desk.preset_control.values_of,
+                    ExpectedLook(
+                        waiting=desk.launching.preset_within,
+                        prepared=lambda: desk.preset_control.mixer.awaited,
+                        values_of=desk.preset_control.values_of,
+                    ),
                 ),
                 shaders=shaders,
                 slots=slots,

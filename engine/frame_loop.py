@@ -303,7 +303,7 @@ class FrameLoop:
             shaders=shaders or (),
             coming_shaders=slots.coming,
             graphics=graphics(values, snapshot),
-            keeps_coming=looks.keeps_trail,
+            keeps_coming=looks.expected.keeps_trail,
             cuts=self.desk.crossfade.cuts,
             returns=self.desk.crossfade.returns,
             is_cutting=slots.is_cutting(tick.time_s),

@@ -7,12 +7,9 @@ sound) has the current values in both looks.
 
 Drawing two looks takes twice the time. If there is not enough, the old look freezes: its last picture, which costs
 nothing to draw, dissolves into the new look (drawing_cost.py).
-
-A look that waits for its beat, or is prepared, may come a few frames early, unseen, so that it begins with its trail
-and not with black. That needs the time for two looks as well; after a late frame it keeps the trail that it has.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +17,7 @@ import osc_schema
 from engine.audio.settings import AudioSettings
 from engine.params.crossfade import Crossfade, PictureFade
 from engine.params.drawing_cost import DrawingCost
+from engine.params.expected_look import ExpectedLook
 from engine.params.modulation import Modulation
 from engine.params.slew import Slew
 from engine.params.store import Snapshot
@@ -30,7 +28,6 @@ LOOK = tuple(param.address for param in osc_schema.PARAMS if param.is_look)
 KEPT = tuple(param.address for param in osc_schema.PARAMS if param.stored)
 """Addresses that presets hold: a look that leaves keeps its own values."""
 
-TRAIL_FRAMES = 30  # of a look before its beat: then the longest trail of a shipped look has three quarters of its light
 BOTH = "both looks are drawn"
 BYPASSED = "a shader was bypassed"
 HELD_UP = "its shader held up the picture"
@@ -70,26 +67,12 @@ class Looks:
     """The look on screen and, during a picture fade, the one that leaves. On the render thread call `follow`,
     `glide` and `modulate` each frame."""
 
-    def __init__(
-        self,
-        shown: LookPipeline,
-        waiting: Callable[[int], str] = lambda frames: "",
-        prepared: Callable[[], str] = lambda: "",
-        values_of: Callable[[str], Mapping[str, Any] | None] = lambda name: None,
-    ) -> None:
-        """`waiting(frames)`: the name of the look that begins within so many frames, "" for none; `prepared()`: of the
-        one that may begin at any time; `values_of(name)`: its values, None if it has none."""
-        self.shown, self._waiting, self._prepared, self._values_of = shown, waiting, prepared, values_of
+    def __init__(self, shown: LookPipeline, expected: ExpectedLook | None = None) -> None:
+        self.shown, self.expected = shown, expected or ExpectedLook()
         self.leaving: LookPipeline | None = None
         """The old look; None if none leaves, or if it is not drawn."""
         self.coming: LookPipeline | None = None
         """A look that begins in a moment, while its trail is drawn; never beside an old one."""
-        self.keeps_trail = False
-        """The look that came has a trail and still waits."""
-        self._trail_frames = 0
-        self._expected = ""
-        self._expected_values: Mapping[str, Any] | None = None
-        """None if the expected look gets no trail."""
         self.fade: PictureFade | None = None
         """The running fade, or None."""
         self._leaving_number = 0
@@ -143,36 +126,18 @@ class Looks:
             self._freeze(why)
         if crossfade is not None:
             crossfade.draws_old = self.leaving is not None
-        near = self._waiting(TRAIL_FRAMES)
-        self._expect(near or self._prepared(), bool(near), period_s, late)
-        self._trail_frames += self.coming is not None
-        self.keeps_trail = self._trail_frames > 0
-        if fade is not None:
-            self._trail_frames = 0
-
-    def _expect(self, name: str, is_near: bool, period_s: float | None, late: int) -> None:
-        """Let the look of that name come, which is prepared or (`is_near`) begins in a moment; "": none."""
-        if name != self._expected:  # a frame without one, so that the trail of the last is dropped
-            self._expected, self.coming, self._trail_frames = name, None, 0
-            self._expected_values = self._values_of(name) if name else None
-            return
-        is_wanted = is_near or self._trail_frames < TRAIL_FRAMES
-        if self._expected_values is None or self.fade is not None or not is_wanted:
+        is_fading = fade is not None
+        comes = self.expected.follow(self.shown.values, self.cost, is_fading=is_fading, period_s=period_s, late=late)
+        if not comes:
             self.coming = None
         elif self.coming is None:
-            values = {**self.shown.values, **self._expected_values}
-            if values["/feedback/amount"] > 0 and not (period_s and self.cost.begin(period_s, late)):
-                self.coming = self.shown.copy()
-                self._leaving_number += 1
-            else:
-                self._expected_values = None
-        elif period_s is not None and self.cost.check_late(late, 0):
-            self.coming = self._expected_values = None
+            self.coming = self.shown.copy()
+            self._leaving_number += 1
 
     def glide(self, snapshot: Snapshot, step_s: float) -> None:
         self.shown.glide(snapshot, step_s)
-        if self.coming is not None and self._expected_values is not None:
-            self.coming.values = {**self.shown.values, **self._expected_values}
+        if self.coming is not None:
+            self.coming.values = {**self.shown.values, **self.expected.values}
         if self.leaving is not None and self.fade is not None:
             self.leaving.glide(self.fade.before, step_s)
             old = self.leaving.values

@@ -4,8 +4,9 @@ import pytest
 
 from engine.params import Crossfade, LookPipeline, Looks, Modulation, ParamStore, Slew
 from engine.params.drawing_cost import MAX_LATE_FRAMES, DrawingCost
+from engine.params.expected_look import TRAIL_FRAMES, ExpectedLook
 from engine.params.fade_time import FadeTime
-from engine.params.look_pipeline import BOTH, TRAIL_FRAMES
+from engine.params.look_pipeline import BOTH
 from engine.values import AudioFeatures, ChannelFeatures
 from osc_schema.modulation import ROUTES
 
@@ -26,9 +27,7 @@ class Show:
         self.waiting_values = dict[str, object]()
         self.looks = Looks(
             LookPipeline(Slew(), Modulation()),
-            lambda frames: self.waiting,
-            lambda: self.prepared,
-            lambda name: self.waiting_values,
+            ExpectedLook(lambda frames: self.waiting, lambda: self.prepared, lambda name: self.waiting_values),
         )
         self.late = 0
         self.now_s = 0.0
@@ -190,11 +189,11 @@ def test_a_prepared_look_gets_a_trail_once_and_keeps_it_until_it_or_nothing_is_p
         show.prepared, drawn = prepared, []
         for _ in range(count):
             comes = expect(show, "", late=show.late)
-            drawn.append((comes, show.looks.keeps_trail))
+            drawn.append((comes, show.looks.expected.keeps_trail))
         return drawn
 
     assert frames(TRAIL_FRAMES + 3) == [(False, False), *[(True, True)] * TRAIL_FRAMES, *[(False, True)] * 2]
-    assert expect(show, "Silk") and show.looks.keeps_trail, "anew before its beat, on the same trail"
+    assert expect(show, "Silk") and show.looks.expected.keeps_trail, "anew before its beat, on the same trail"
     show.load((BRIGHTNESS, 4.0), seconds=0.1)
     assert frames(2) == [(False, True), (False, False)], "another look begins beside it"
     assert frames(20)[-1] == (True, True), "after the fade"

@@ -1,0 +1,58 @@
+"""The look that begins next, because it waits for its beat or is prepared, is drawn a few frames early, unseen, so
+that it begins with its trail and not with black.
+
+That needs the time for two looks; after a late frame the look keeps the trail that it has. A prepared look may wait for
+an hour: it is drawn once, and keeps its trail.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from engine.params.drawing_cost import DrawingCost
+
+TRAIL_FRAMES = 30  # of a look before its beat: then the longest trail of a shipped look has three quarters of its light
+
+
+class ExpectedLook:
+    """Decides when its trail is drawn. `follow`: the render thread, each frame."""
+
+    def __init__(
+        self,
+        waiting: Callable[[int], str] = lambda frames: "",
+        prepared: Callable[[], str] = lambda: "",
+        values_of: Callable[[str], Mapping[str, Any] | None] = lambda name: None,
+    ) -> None:
+        """`waiting(frames)`: the name of the look that begins within so many frames, "" for none; `prepared()`: of the
+        one that may begin at any time; `values_of(name)`: its values, None if it has none."""
+        self._waiting, self._prepared, self._values_of = waiting, prepared, values_of
+        self.values: Mapping[str, Any] = {}
+        """Those that it holds; empty if it gets no trail, or no more of it."""
+        self.keeps_trail = False
+        """It has a trail, and does not begin in this frame."""
+        self._name = ""
+        self._frames = 0
+        self._is_drawn = False
+
+    def follow(
+        self, shown: Mapping[str, Any], cost: DrawingCost, *, is_fading: bool, period_s: float | None, late: int
+    ) -> bool:
+        """True if its trail is drawn in this frame. `shown`: the values of the look on screen; `period_s` and
+        `late`: as of `Looks.follow`."""
+        near = self._waiting(TRAIL_FRAMES)
+        name = near or self._prepared()
+        if name != self._name:  # it is not drawn in this frame, so that the trail of the last one is dropped
+            self._name, self._frames, self._is_drawn = name, 0, False
+            self.values = (self._values_of(name) or {}) if name else {}
+        elif is_fading or not self.values or not (near or self._frames < TRAIL_FRAMES):
+            self._is_drawn = False
+        else:
+            if not self._is_drawn:
+                has_trail = self.values.get("/feedback/amount", shown["/feedback/amount"]) > 0
+                self._is_drawn = has_trail and not (period_s and cost.begin(period_s, late))
+            else:
+                self._is_drawn = not (period_s and cost.check_late(late, 0))
+            self.values = self.values if self._is_drawn else {}
+        self._frames += self._is_drawn
+        self.keeps_trail = self._frames > 0
+        self._frames = 0 if is_fading else self._frames  # another look begins beside it, in targets that it needs
+        return self._is_drawn
