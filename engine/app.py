@@ -328,6 +328,7 @@ def _stage_of(config: Config, audio: AudioInput, *, is_software: bool) -> Stage:
         sample_rate_hz=audio.sample_rate_hz,
         audio_channels=audio.source_channels,
         is_offline=config.offline,
+        overwrites=config.overwrite,
         record_folder=Path(config.recordings) if config.recordings else folders.recordings_folder(),
     )
 

@@ -137,6 +137,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Save the values every 5 s for `resume`."""
     offline: bool = False
     """Render as fast as possible on a clock that steps by 1/fps: the same input gives the same bytes."""
+    overwrite: bool = False
+    """Offline, replace existing films and pictures; otherwise the new ones get a number."""
 
     def with_size(self, width: int, height: int) -> "Config":
         """A copy with this size in pixels."""

@@ -5,9 +5,11 @@ import logging
 import signal
 import sys
 from collections.abc import Collection
-from typing import Annotated, Final
+from difflib import get_close_matches
+from typing import Annotated, Any, Final
 
 import typer
+import typer.core
 
 from engine.cli.console_events import console
 from engine.cli.standard_streams import discard_if_broken, open_closed_streams, print_any_name
@@ -23,13 +25,30 @@ NAMES: Final = tuple(
     "run sd segment convert video dataset model view devices doctor preset osc schema isf bench".split()
 )
 """Each is a module here, with a function of this name or, if it has subcommands, an `app`."""
+_WRONG_USAGE: Any = typer.BadParameter.__base__  # Typer brings its own copy of click, or uses the one beside it
 LONG_JOBS: Final = ("sd", "segment", "convert", "video", "dataset")
+
+
+class _Commands(typer.core.TyperGroup):
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # as Typer calls it
+        """Run the command. UsageError in one line for an option that it does not have."""
+        try:
+            return super().invoke(ctx)
+        except _WRONG_USAGE as error:
+            name = getattr(error, "option_name", "")
+            if not name or not hasattr(error, "possibilities"):  # another mistake
+                raise
+            known = [option for param in error.ctx.command.params for option in (*param.opts, *param.secondary_opts)]
+            command = error.ctx.command_path.removeprefix(ctx.command_path).strip()
+            nearest = "".join(f"; nearest: {each}" for each in get_close_matches(name, known, 1))
+            raise UsageError(f"{command} has no option {name}{nearest} (multiverse {command} -h lists all)") from None
 
 
 def commands_of(names: Collection[str] = NAMES) -> typer.Typer:
     """The command line with these commands only: to load all takes longer than to run many of them."""
     app = typer.Typer(
         name="multiverse",
+        cls=_Commands,
         help="Turns four audio channels into the Multiverse picture, live, controlled over OSC.",
         no_args_is_help=True,
         add_completion=False,

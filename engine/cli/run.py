@@ -180,7 +180,7 @@ def run(
         str | None,
         typer.Option(metavar="FOLDER", help="Folder of the presets. (default: the user's data folder)"),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Start with the values of the last run.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Live: start with the values of the last run.")] = False,
     seconds: Annotated[
         float | None, typer.Option(min=0.0, metavar="SECONDS", help="Stop after this many seconds.")
     ] = None,
@@ -192,6 +192,9 @@ def run(
             help="Render a film as fast as possible into --sink record=FILE, to the end of the sound file or of"
             " --frames or --seconds; the same input gives the same bytes.",
         ),
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="With --offline: replace existing films and pictures.")
     ] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print one summary object at the end.")] = False,
     **live_options: Any,
@@ -221,6 +224,7 @@ def run(
         "presets": presets,
         "resume": resume or None,
         "offline": offline or None,
+        "overwrite": overwrite or None,
         "osc.listen": osc,
         "osc.allow": osc_allow,
         "midi": midi,
@@ -239,6 +243,13 @@ def run(
         require_model(entry, live_options, settings.models[entry.name].model)
     if settings.offline and frames is None and seconds is None and settings.audio in (None, "demo"):
         raise UsageError("--offline needs --frames N or --seconds S, or a sound file, which sets the end")
+    if settings.offline and settings.resume:
+        raise UsageError(
+            "--resume: a film begins anew, without the values of the last run; --overwrite replaces the one before,"
+            " --preset and --set give its values"
+        )
+    if settings.overwrite and not settings.offline:
+        raise UsageError("--overwrite has no effect live, where nothing is replaced: a new recording gets a number")
     if settings.offline and settings.monitor != "none":
         raise UsageError("--monitor: has no effect with --offline, which is faster or slower than the sound")
     if dmx_universes is not None and settings.dmx.listen == "off":

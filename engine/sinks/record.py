@@ -20,8 +20,8 @@ from engine.sinks.index_in_front import SUFFIXES as SUFFIXES_WITH_INDEX
 from engine.sinks.index_in_front import put_index_in_front
 from engine.sinks.sink import PictureName, RecordingStatus, SinkStatus, Stage
 from engine.sinks.sink_thread import sink_thread
-from engine.sinks.whole_file import check_suffix, dated_file, make_folder, reserve
-from engine.system.atomic_file import remove_file, sync_file, sync_folder
+from engine.sinks.whole_file import check_suffix, dated_file, make_folder, one_line, reserve
+from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place, remove_file, sync_file, sync_folder
 from engine.values import AudioBlock, PublishedFrame
 
 SUFFIXES = (".mp4", ".mov", ".mkv", ".avi")  # H.264, ProRes, HEVC, Motion JPEG: `movie_file`
@@ -78,6 +78,7 @@ class Recording:
         self.error: Exception | None = None
         """The error that stopped the thread early; the file plays up to there."""
         self._stage = stage
+        self._replaces = wanted if stage.overwrites and after is None else None
         self._claim, self._after = claim, after
         self._has_claimed = threading.Event()
         self._is_claimed = False
@@ -217,6 +218,10 @@ class Recording:
             if stage.is_offline:  # a finished file must survive a power cut; a show does not wait for fsync
                 sync_file(self.path)
                 sync_folder(self.path.parent)
+        if self._replaces not in (None, self.path):
+            with one_line(self._replaces):
+                move_into_place(self.path, self._replaces, timeout_s=MAX_HELD_JOB_S)
+            self.path, self.note = self._replaces, "; ".join(filter(None, ("replaced the one before", self.note)))
 
     def _next(self) -> _Moment | None:
         with self._state:

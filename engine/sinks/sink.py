@@ -80,6 +80,8 @@ class Stage:
     """Offline a sink may wait and must not lose anything; live it never waits and may drop pictures."""
     record_folder: Path
     """Folder for files that the user did not name; created on demand."""
+    overwrites: bool = False
+    """A finished film or picture replaces the file of its name; otherwise it gets a number. Only offline."""
 
     def with_format(self, width: int, height: int, fps: float) -> "Stage":
         return dataclasses.replace(self, width=width, height=height, fps=fps)

@@ -182,7 +182,9 @@ class SnapshotSink(Sink):
         if wanted is None:
             wanted = dated_file(self._stage.record_folder, self._picture, time.time(), ".png")
             make_folder(self.kind, wanted)
-        path = reserve(self.kind, wanted, wanted.name[-len(DEEP_SUFFIX) :] if self._is_deep else "")
+        path = wanted
+        if not self._stage.overwrites:
+            path = reserve(self.kind, wanted, wanted.name[-len(DEEP_SUFFIX) :] if self._is_deep else "")
         partial = path.with_name(f".{path.name}.partial")
         try:
             partial.write_bytes(data)
@@ -190,7 +192,8 @@ class SnapshotSink(Sink):
         except OSError as error:
             kept = f"; the picture is kept in {partial.name}" if isinstance(error, HeldFileError) else ""
             with suppress(OSError):  # removing may fail for the same reason
-                path.unlink(missing_ok=True)
+                if not self._stage.overwrites:
+                    path.unlink(missing_ok=True)
                 if not kept:
                     remove_file(partial, missing_ok=True)
             raise SinkError(f"snapshot: cannot write {path}: {error.strerror}{kept}") from error

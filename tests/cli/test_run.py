@@ -150,6 +150,12 @@ def test_offline_a_sound_file_is_rendered_to_its_end(home: Path, song: Path, say
     assert wrote == f"wrote     out.mp4, 2.0 s, {(home / 'out.mp4').stat().st_size / 1e6:.1f} MB"
     with av.open(str(home / "out.mp4")) as container:
         assert sum(1 for _ in container.decode(video=0)) == 60
+    film = "run", *SMALL, "--offline", "--audio", song, "--sink", "record=out.mp4", "--frames", "6"
+    assert " out 2.mp4 (out.mp4 already existed), 0.2 s" in say(*film).err
+    assert re.search(r"wrote     out.mp4, 0.2 s, .* MB; replaced the one before\n", say(*film, "--overwrite").err)
+    with av.open(str(home / "out.mp4")) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 6
+    assert sorted(path.name for path in home.glob("*.mp4")) == ["out 2.mp4", "out.mp4"]
 
 
 @pytest.mark.parametrize("is_json", [False, True])
@@ -181,6 +187,11 @@ def test_an_interrupted_film_reports_its_progress_and_exits_with_1(
     if is_json:
         summary = json.loads(done.out)
         assert (summary["is_interrupted"], summary["frames"]) == (True, count)
+
+
+def test_an_option_without_its_value_is_told(say: Callable[..., Said]) -> None:
+    done = say("run", "--frames")
+    assert done.code == 2 and "Option '--frames' requires an argument" in done.err
 
 
 def test_a_film_without_a_sink_is_refused_with_a_suggestion(say: Callable[..., Said]) -> None:
@@ -318,6 +329,10 @@ BAD_STARTS = {
     "a configuration with a bad value": (["--config", "bad.toml"], 1, "bad.toml: width"),
     "offline without an end": (["--offline"], 2, "--frames"),
     "offline from a device": (["--offline", "--frames", "1", "--audio", "device:0"], 2, "device"),
+    "a film that is to be continued": (["--offline", "--frames", "1", "--resume"], 2, "--resume: a film begins anew"),
+    "a show that may replace files": (["--overwrite"], 2, "--overwrite has no effect live"),
+    "a mistyped option": (["--frmaes", "3"], 2, "multiverse: run has no option --frmaes; nearest: --frames ("),
+    "an option like none": (["--zzz"], 2, "multiverse: run has no option --zzz (multiverse run -h lists all)"),
     "an OSC address that is none": (["--osc", "9000"], 1, "--osc"),
     "a network that is none": (["--osc-allow", "home"], 1, "home"),
 }
