@@ -8,6 +8,7 @@ import pytest
 from engine import open_engine
 from engine.config import Config, build_config, read_config_file, split_host_port
 from engine.errors import ConfigError
+from osc_schema.plugins import declared
 
 MISTAKES = {
     "width = 8": "width: 8 is not allowed (expected int >= 64)",
@@ -63,7 +64,7 @@ def test_the_known_keys_are_those_that_a_user_may_write() -> None:
         build_config({"wdth": 8})
     known = str(caught.value).partition("known: ")[2].rstrip(")").split(", ")
     assert "is_size_free" not in known
-    assert set(known) == {*Config.__struct_fields__, "sd", "sam3", "rvc"} - {"is_size_free", "models"}
+    assert set(known) == {*Config.__struct_fields__, *declared("multiverse.models")} - {"is_size_free", "models"}
 
 
 def test_a_missing_or_binary_file_is_named(tmp_path: Path) -> None:

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from osc_schema.generate.touchdesigner import parameter_name
+from osc_schema.generate.touchdesigner_builder import MAX_NAME_CHARACTERS
+
 ROOT = Path(__file__).parents[2]
 MAX_LINES, MAX_LINES_A_FILE = 4560, 451
 
@@ -37,6 +40,11 @@ def run(program: str, folder: Path) -> str:
 def test_there_are_as_many_programs_as_are_run() -> None:
     """The live model is run in tests/live/test_plugins.py."""
     assert list(programs()) == ["A picture", "A sink of one's own", "A live model"]
+
+
+def test_the_live_model_fits_on_a_page_of_touchdesigner_in_a_checkout_too() -> None:
+    addresses = re.findall(r'"(/[a-z]+/[a-z]+)", ', programs()["A live model"])
+    assert len(addresses) == 2 and all(len(parameter_name(address)) <= MAX_NAME_CHARACTERS for address in addresses)
 
 
 def test_a_program_saves_a_picture(tmp_path: Path) -> None:

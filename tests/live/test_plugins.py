@@ -102,7 +102,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     page = (ROOT / "docs" / "embedding.md").read_text(encoding="utf-8").partition("## A live model")[2]
     (program,) = re.findall(r"^```python\n(.+?)^```", page, re.MULTILINE | re.DOTALL)
     (points_of_page,) = re.findall(r"^```toml\n(.+?)^```", page, re.MULTILINE | re.DOTALL)
-    install(packages, "negative", program, tomllib.loads(points_of_page)["project"]["entry-points"])
+    install(packages, "neg", program, tomllib.loads(points_of_page)["project"]["entry-points"])
     return {**os.environ, "PYTHONPATH": os.pathsep.join([str(packages), str(ROOT)])}
 
 
@@ -114,7 +114,7 @@ class Run:
         options = (
             f"--audio demo --renderer numba --size 128x72 --fps 30 --osc 127.0.0.1:{osc} --web 127.0.0.1:{self.web} "
             f"--camera plain:#b45ac8 --sink laser=stage --sink plasma:shared={name} --sink shared={name}-main "
-            "--plasma any --negative on --alone any --refuses any --values any --stops any --stalls any --implies any "
+            "--plasma any --neg on --alone any --refuses any --values any --stops any --stalls any --implies any "
             "--describes any "
             "--set /mode=simple --set /safety/flash_guard=off --set /stops/enable=off"
         )
@@ -184,7 +184,7 @@ def test_an_installed_package_is_part_of_the_engine(run: Run, wait_for: Callable
     run.client.send(encode_message("/plasma/gain", 0.0))
     wait_for(lambda: (seen := picture()) is not None and seen.max() < 3, "its parameter", ceiling_s=120.0)
     wait_for(lambda: (seen := picture("-main")) is not None and seen.max() < 8, "layer 5")
-    run.client.send(encode_message("/layer/5/source", "negative"))
+    run.client.send(encode_message("/layer/5/source", "neg"))
 
     def is_negative() -> bool:  # the source has least green, so its negative has most
         seen = picture("-main")

@@ -69,7 +69,10 @@ def test_a_new_parameter_changes_no_other_name() -> None:
 
 def test_a_name_that_is_too_long_is_refused_with_the_place_to_shorten_it() -> None:
     pages = control_pages([{**asdict(number("/sd/denoise_strength", 0, 0, 1, "")), "area_title": "A"}])
-    with pytest.raises(ValueError, match=r"/sd/denoise_strength: Sddenoisestrength has 17 characters.*SHORT_WORDS in"):
+    with pytest.raises(
+        ValueError,
+        match=r"/sd/denoise_strength: Sddenoisestrength has 17 .*SHORT_WORDS.* `/sd/`.*SHORT_PLACES",
+    ):
         require_short_names(pages)
     leaf = {**asdict(number("/lamp/radiance", 0, 0, 1, "")), "type": "colour", "default": [0.0] * 4}
     with pytest.raises(ValueError, match=r"/lamp/radiance: Lampradiancer has 13 characters"):
