@@ -1,12 +1,15 @@
 """The reading list is short enough for an afternoon, and the programs of the page on embedding run as they stand."""
 
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 from PIL import Image
+from pythonosc.udp_client import SimpleUDPClient
 
+from engine.osc import Message, decode_packet
 from osc_schema.generate.touchdesigner import parameter_name
 from osc_schema.generate.touchdesigner_builder import MAX_NAME_CHARACTERS
 
@@ -45,6 +48,15 @@ def test_there_are_as_many_programs_as_are_run() -> None:
 def test_the_live_model_fits_on_a_page_of_touchdesigner_in_a_checkout_too() -> None:
     addresses = re.findall(r'"(/[a-z]+/[a-z]+)", ', programs()["A live model"])
     assert len(addresses) == 2 and all(len(parameter_name(address)) <= MAX_NAME_CHARACTERS for address in addresses)
+
+
+def test_the_line_of_the_readme_moves_a_layer() -> None:
+    (line,) = re.findall(r"`(SimpleUDPClient\(.+?)`", (ROOT / "README.md").read_text(encoding="utf-8"))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as engine:
+        engine.bind(("127.0.0.1", 0))
+        engine.settimeout(10.0)
+        eval(line.replace("9000", str(engine.getsockname()[1])), {"SimpleUDPClient": SimpleUDPClient})
+        assert decode_packet(engine.recv(999)) == Message("/layer/1/angle", (45.0,))
 
 
 def test_a_program_saves_a_picture(tmp_path: Path) -> None:
