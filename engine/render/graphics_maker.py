@@ -1,4 +1,4 @@
-"""The texts and the logo of each frame: made on a thread when they change, the newest finished ones are shown.
+"""The texts and the logo of each frame: made beside the picture when they change, the newest finished ones are shown.
 
 Letters are drawn in the set size; what moves the size in a frame (a glide, the sound) only scales them. The words of a
 text that come one by one are drawn one ahead, so that the beat finds them ready.
@@ -16,7 +16,7 @@ from typing import Any, Final
 from engine.errors import RenderError
 from engine.render.contour_finder import ContourFinder
 from engine.render.graphic import Graphic, GraphicImage, ink_colour, letter_ink, picture_ink
-from engine.render.lettering import FontShelf, Lettering, Logo, draw_text, read_logo
+from engine.render.lettering import DEADLINE_S, HarmfulError, Lettering, LetterProcess, Logo
 from engine.system.guarded_thread import Guard, GuardedThread
 from engine.system.reporting import Report
 from osc_schema.graphics import LOGO, TEXTS
@@ -24,6 +24,7 @@ from osc_schema.graphics import LOGO, TEXTS
 log = logging.getLogger(__name__)
 
 MAX_KEPT: Final = 18  # two texts and a logo of the looks that play and of the prepared one, each with the next word
+MAX_KEPT_BYTES: Final = 64 << 20
 MAX_WORDS_BEGUN: Final = 8
 EARLY_BEATS: Final = 0.25  # a look on the beat may begin a little before it, and the tempo be put right afterwards
 MAX_LINES: Final = 32
@@ -33,21 +34,33 @@ Asked = Lettering | Logo
 
 
 class GraphicsMaker:
-    """`graphics` on the render thread. The thread that draws is started when something is asked for."""
+    """`graphics` on the render thread. What draws is started when something is asked for."""
 
-    def __init__(self, folder: Path, tell: Callable[..., object], report: Report, *, is_offline: bool) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        tell: Callable[..., object],
+        report: Report,
+        *,
+        is_offline: bool,
+        deadline_s: float = DEADLINE_S,
+    ) -> None:
         """`folder` holds the folders `fonts` and `logos`. `is_offline`: each picture waits for its texts. `tell`: of
-        the contours."""
+        the contours. `deadline_s`: of processor time for each text or logo."""
         self.contours = ContourFinder(tell, report, is_offline=is_offline)
-        self._folder, self._report, self._is_offline = folder, report, is_offline
-        self._fonts = FontShelf(folder / "fonts")
+        self._report, self._is_offline = report, is_offline
+        self._process = LetterProcess(folder, deadline_s=deadline_s)
         self._made: OrderedDict[Asked, GraphicImage | None] = OrderedDict()
         """Finished ones, None for those that failed. Guarded by the lock of `_wake`, as is `_wanted`."""
         self._wanted: dict[tuple[int, bool, bool], Asked] = {}
         """By slot, if it is of the leaving look, and if it comes next (both: of the prepared look, too): the newest."""
         self._last: dict[int, GraphicImage] = {}
         """The newest finished one of each slot, without the leaving look's, which are made already."""
-        self._before: dict[tuple[int, bool], Asked | None] = {}
+        self._needed: dict[tuple[int, bool], tuple[Asked | None, Asked | None]] = {}
+        """The one shown and the next one, by slot and if it is of the leaving look. They are always kept."""
+        self._harmful: dict[int, tuple[str, str]] = {}
+        """The font or logo that took the process down, and the line about it, by slot: not tried again until it is
+        chosen again."""
         self._begun: OrderedDict[tuple[int, str], float] = OrderedDict()
         """Beat at which a text began to play, by slot and text: the leaving look's goes on."""
         self._playing: dict[int, str] = {}
@@ -102,7 +115,9 @@ class GraphicsMaker:
         with self._wake:
             self._is_closed = True
             self._wake.notify()
+        self._process.kill()
         self._thread.join(MAX_WAIT_S)
+        self._process.kill()  # the thread may have started it since
         self.contours.close()
 
     def prepare(self, values: Mapping[str, Any]) -> None:
@@ -134,9 +149,12 @@ class GraphicsMaker:
     def _image(self, slot: int, is_leaving: bool, now: Asked | None, coming: Asked | None) -> GraphicImage | None:
         """The finished image, else the last one of this slot; what is missing is asked for."""
         with self._wake:
-            before, self._before[slot, is_leaving] = self._before.get((slot, is_leaving)), now
+            before, _ = self._needed.get((slot, is_leaving), (None, None))
+            self._needed[slot, is_leaving] = now, coming
             if now != before and now is not None and self._made.get(now, now) is None:
                 del self._made[now]  # it has failed, and is chosen again
+            if now is not None and (before is None or before.named != now.named):
+                self._harmful.pop(slot, None)
         if self._is_offline and now is not None and now not in self._made:
             self._make(now, slot)
         with self._wake:
@@ -177,19 +195,27 @@ class GraphicsMaker:
         made: GraphicImage | None = None
         problem = ""
         try:
-            if isinstance(asked, Logo):
-                made = read_logo(asked, self._folder / "logos")
-            else:
-                made, problem = draw_text(asked, self._fonts)
+            name, problem = self._harmful.get(slot, ("", ""))
+            if name != asked.named:
+                made, problem = self._process.draw(asked)
         except RenderError as error:
             problem = str(error)
+            if isinstance(error, HarmfulError):
+                self._harmful[slot] = asked.named, problem
         finally:  # also after an error of ours: it is not tried in each frame
             with self._wake:
                 self._made[asked] = made
-                while len(self._made) > MAX_KEPT:
-                    self._made.popitem(last=False)
-        if problem:
+                self._forget()
+        if problem and not self._is_closed:
             self._report(f"graphics.{slot}", f"{f'/text/{slot}/font' if slot else '/logo/file'}: {problem}")
+
+    def _forget(self) -> None:
+        """Drop the oldest beyond MAX_KEPT and MAX_KEPT_BYTES, but none that a look needs now."""
+        needed = {asked for both in self._needed.values() for asked in both}
+        sizes = {asked: 0 if made is None else made.pixels.nbytes for asked, made in self._made.items()}
+        for asked in [asked for asked in self._made if asked not in needed]:
+            if len(sizes) > MAX_KEPT or sum(sizes.values()) > MAX_KEPT_BYTES:
+                del self._made[asked], sizes[asked]
 
 
 def _asked(

@@ -1,22 +1,25 @@
 """Draws texts and reads logos with Pillow, into the small pictures of graphic.py; finds fonts.
 
-Loads Pillow only when something is drawn. Everything here uses the disk and takes milliseconds: not for the render
-thread.
+A font is a program, and a logo of a hundred bytes may claim gigabytes: FreeType can hang for good under Python's lock.
+So all this happens in a process of its own with limits (`system/trial_process.py`), which `LetterProcess` asks.
 """
 
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from engine.errors import RenderError
 from engine.render.graphic import GraphicImage
 from engine.system.small_file import read_small
+from engine.system.translate_errors import reason_of, translate_errors
+from engine.system.trial_process import Answer, TrialProcess, serve_orders
 
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
@@ -25,7 +28,10 @@ FONT_SUFFIXES: Final = (".ttf", ".otf", ".ttc")
 LOGO_FORMATS: Final = ("PNG", "WEBP", "JPEG", "GIF", "TIFF", "BMP")
 MAX_FILE_BYTES: Final = 64 << 20  # fonts of Chinese have 20 MB
 MAX_FONTS: Final = 5000
-MAX_LOGO_PX: Final = 4096
+MAX_SIDE_PX: Final = 4096  # of a picture that is read or made; what is larger on the screen is scaled there
+DEADLINE_S: Final = 5.0  # of processor time; a logo of 4096 x 4096 px takes one
+MAX_GROWTH_BYTES: Final = 1 << 30
+NICENESS: Final = 5  # somebody waits for a text, other than for a trial
 LINE: Final = 1.12  # from one baseline to the next, in sizes of the font
 FITTED: Final = 0.94  # of the picture's width and height, that a text takes at most
 NEAREST: Final = 3
@@ -45,6 +51,10 @@ class Lettering:
     within_px: tuple[int, int]
     """Size of the picture."""
 
+    @property
+    def named(self) -> str:
+        return self.font or "the built-in font"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Logo:
@@ -52,6 +62,62 @@ class Logo:
 
     file: str
     height_px: int
+
+    @property
+    def named(self) -> str:
+        return self.file
+
+
+class HarmfulError(RenderError):
+    """The font or the logo took the process down, and would do so again."""
+
+
+class LetterProcess:
+    """Draws in a process of its own, which starts with the first order. One thread at a time, but `kill` any."""
+
+    def __init__(self, folder: Path, *, deadline_s: float = DEADLINE_S) -> None:
+        """`folder` holds the folders `fonts` and `logos`."""
+        self._deadline_s = deadline_s
+        self._process = TrialProcess("engine.render.lettering", f"main({str(folder)!r})", deadline_s)
+        self.kill = self._process.kill
+
+    def draw(self, asked: Lettering | Logo) -> tuple[GraphicImage, str]:
+        """The text or logo, and a problem in one line: characters that the font lacks, or "". RenderError in one line;
+        a HarmfulError if the process was lost, after `deadline_s` of processor time."""
+        try:
+            self._process.order(asdict(asked))
+            answer = self._process.receive()
+            if "refusal" in answer:
+                raise RenderError(answer["refusal"])
+            pixels = self._process.receive_picture(answer["shape"])
+        except TimeoutError:
+            self.kill()
+            raise HarmfulError(f"{asked.named}: not drawn in {self._deadline_s:g} s; choose another") from None
+        except (EOFError, OSError, ValueError):
+            raise HarmfulError(f"{asked.named}: ended the process that draws it ({self.kill()})") from None
+        return GraphicImage(pixels=pixels, height_px=answer["height_px"]), answer["problem"]
+
+
+def main(folder: str) -> None:
+    """Draw what is asked for until the input closes."""
+    fonts, logos = FontShelf(Path(folder) / "fonts"), Path(folder) / "logos"
+    serve_orders(lambda: partial(_answer, fonts, logos), niceness=NICENESS, max_growth_bytes=MAX_GROWTH_BYTES)
+
+
+def _answer(fonts: "FontShelf", logos: Path, order: dict[str, Any], phase: object) -> Answer:
+    asked = Logo(**order) if "file" in order else Lettering(**order)
+    try:
+        with translate_errors(
+            {
+                MemoryError: lambda _: f"{asked.named}: takes more than {MAX_GROWTH_BYTES >> 30} GB of memory to draw",
+                Exception: lambda error: f"{asked.named}: cannot be drawn ({reason_of(error)})",
+            },
+            as_=RenderError,
+        ):
+            made, problem = (read_logo(asked, logos), "") if isinstance(asked, Logo) else draw_text(asked, fonts)
+    except RenderError as error:
+        return {"refusal": str(error)}, ()
+    return {"shape": made.pixels.shape, "height_px": made.height_px, "problem": problem}, (made.pixels,)
 
 
 class FontShelf:
@@ -133,11 +199,14 @@ def draw_text(asked: Lettering, fonts: FontShelf) -> tuple[GraphicImage, str]:
 
     line_px, font = asked.line_px, fonts.open(asked.font, asked.line_px)
     wide, high = _extent_px(asked, font, line_px)
-    share = min(1.0, FITTED * asked.within_px[0] / wide, FITTED * asked.within_px[1] / high)
-    if share < 1:
-        line_px = max(1, int(line_px * share))
+    fitted = min(1.0, FITTED * asked.within_px[0] / wide, FITTED * asked.within_px[1] / high)
+    detail = min(1.0, MAX_SIDE_PX / (wide * fitted), MAX_SIDE_PX / (high * fitted))
+    if fitted * detail < 1:
+        line_px = max(1, int(line_px * fitted * detail))
         font = fonts.open(asked.font, line_px)
         wide, high = _extent_px(asked, font, line_px)
+        if max(wide, high) > 2 * MAX_SIDE_PX:
+            raise RenderError(f"{asked.named}: one pixel high, the text is {wide:.0f} px wide; choose another font")
     outline_px = round(asked.outline * line_px)
     size = (int(wide) + 3) // 2 * 2, (int(high) + 3) // 2 * 2  # even: in the middle of the picture it is sharp
     _, top, _, bottom = font.getbbox("H", anchor="ls")
@@ -156,7 +225,7 @@ def draw_text(asked: Lettering, fonts: FontShelf) -> tuple[GraphicImage, str]:
     pixels[..., 0] = fill
     if outline_px:
         pixels[..., 1] = np.maximum(stroked, fill) - fill
-    return GraphicImage(pixels=pixels, height_px=asked.line_px), _lacking(asked, font)
+    return GraphicImage(pixels=pixels, height_px=asked.line_px * detail), _lacking(asked, font)
 
 
 def _extent_px(asked: Lettering, font: "FreeTypeFont", line_px: int) -> tuple[float, float]:
@@ -171,30 +240,29 @@ def _lacking(asked: Lettering, font: "FreeTypeFont") -> str:
     missing = bytes(font.getmask("\U0010ffff"))
     characters = sorted({each for line in asked.lines for each in line if not each.isspace()})
     lacks = "".join(each for each in characters if bytes(font.getmask(each)) == missing)
-    named = asked.font or "the built-in font"
-    return f"{named} lacks {lacks[:20]!r}; choose another font, such as Arial or DejaVuSans" if lacks else ""
+    return f"{asked.named} lacks {lacks[:20]!r}; choose another font, such as Arial or DejaVuSans" if lacks else ""
 
 
 def read_logo(asked: Logo, folder: Path) -> GraphicImage:
     """The picture, as high as asked for. RenderError in one line."""
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     path = folder / asked.file
     try:
         stream = BytesIO(read_small(path, max_bytes=MAX_FILE_BYTES))
         with Image.open(stream, formats=LOGO_FORMATS) as image:
-            if max(image.size) > MAX_LOGO_PX:
-                raise RenderError(f"{path}: {image.width}x{image.height}: a logo has at most {MAX_LOGO_PX} px each way")
-            colours = np.array(image.convert("RGBA"))
+            if max(image.size) > MAX_SIDE_PX:
+                raise RenderError(f"{path}: {image.width}x{image.height}: a logo has at most {MAX_SIDE_PX} px each way")
+            colours = image.convert("RGBA").convert("RGBa")  # premultiplied
     except FileNotFoundError:
         raise RenderError(f"{path}: not found ({_present(folder)})") from None
+    except UnidentifiedImageError:
+        raise RenderError(f"{path}: is no picture ({', '.join(LOGO_FORMATS)})") from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise RenderError(f"{path}: the logo cannot be read ({getattr(error, 'strerror', None) or error})") from None
-    colours[..., :3] = (colours[..., :3].astype(np.uint16) * colours[..., 3:] + 127) // 255
-    rows, columns = colours.shape[:2]
-    size = max(1, round(columns * asked.height_px / rows)), asked.height_px
-    scaled = Image.merge("RGBA", [Image.fromarray(each).resize(size) for each in np.moveaxis(colours, 2, 0)])
-    return GraphicImage(pixels=np.array(scaled), height_px=asked.height_px)
+        raise RenderError(f"{path}: the logo cannot be read ({reason_of(error)})") from None
+    scale = min(asked.height_px / colours.height, MAX_SIDE_PX / max(colours.size))
+    size = max(1, round(colours.width * scale)), max(1, round(colours.height * scale))
+    return GraphicImage(pixels=np.array(colours.resize(size)), height_px=colours.height * scale)
 
 
 def _present(folder: Path) -> str:

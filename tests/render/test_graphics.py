@@ -2,21 +2,23 @@
 picture."""
 
 import os
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
 import osc_schema
-from engine.render import Leaving, Renderer
+from engine.render import Leaving, Renderer, graphics_maker
 from engine.render.graphic import Graphic, GraphicImage, graphics_between, letter_ink, picture_ink
 from engine.render.graphics_maker import GraphicsMaker
+from engine.render.lettering import DEADLINE_S
 from tests.render.test_golden import FOLDER
+from tests.support.hostile_fonts import FAN_OUT, hostile_fonts, hostile_logos, write_hostile
 
 SIZE = (160, 90)
 DEFAULTS = {param.address: param.default for param in osc_schema.PARAMS}
@@ -61,9 +63,11 @@ def maker(tmp_path: Path) -> Iterator[Callable[..., GraphicsMaker]]:
     """`maker(is_offline=...)`: with its reports in `.lines`, and an event `.has_reported`."""
     made = []
 
-    def make(*, is_offline: bool = True) -> GraphicsMaker:
+    def make(*, is_offline: bool = True, deadline_s: float = DEADLINE_S) -> GraphicsMaker:
         lines: list[str] = []
-        one = GraphicsMaker(tmp_path, print, lambda key, line: lines.append(line), is_offline=is_offline)
+        one = GraphicsMaker(
+            tmp_path, print, lambda key, line: lines.append(line), is_offline=is_offline, deadline_s=deadline_s
+        )
         one.lines = lines  # type: ignore[attr-defined]  # for the test
         made.append(one)
         return one
@@ -158,7 +162,7 @@ def test_a_text_that_comes_around_its_beat_begins_with_its_first_word_each_time(
 
     def word(beat: float, changes: dict[str, Any] = text) -> str:
         asked(made, changes, beat)
-        return " ".join(made._before[1, False].lines[0].split()) if changes else ""
+        return " ".join(made._needed[1, False][0].lines[0].split()) if changes else ""
 
     assert [word(beat) for beat in (7.9, 8.0, 8.9, 9.0)] == ["one", "one", "one", "two"], "a little early"
     word(10.0, {})
@@ -201,28 +205,58 @@ def test_what_is_missing_is_said_in_one_line_and_the_last_picture_stays(maker: C
     assert len(asked(made, {"/logo/file": "none.png"})) == 1, "chosen again, it is tried again"
 
 
-def test_a_live_picture_never_waits_for_a_text(maker: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
-    from engine.render import graphics_maker
-
-    may_draw, has_drawn, draw_text = threading.Event(), threading.Event(), graphics_maker.draw_text
-
-    def slowly(*given: Any) -> Any:
-        may_draw.wait()
-        made = draw_text(*given)
-        has_drawn.set()
-        return made
-
-    monkeypatch.setattr(graphics_maker, "draw_text", slowly)
-    made = maker(is_offline=False)
-    assert asked(made, {"/text/1/text": "A"}) == (), "nothing is finished yet"
-    may_draw.set()
-    has_drawn.wait()
-    while not (shown := asked(made, {"/text/1/text": "A"})):
-        pass
-    may_draw.clear()
-    assert asked(made, {"/text/1/text": "B"})[0].image is shown[0].image, "the last one until the next is finished"
+def test_a_font_that_hangs_stops_neither_the_picture_nor_the_other_texts(
+    maker: Callable, tmp_path: Path, wait_for: Callable
+) -> None:
+    write_hostile(tmp_path)
+    made, pictures = maker(is_offline=False, deadline_s=0.5), []
+    hangs = {"/text/1/text": "A", "/text/1/font": "fan"}
+    wait_for(lambda: made.lines or pictures.append(asked(made, hangs)), "the line about the font")
+    assert len(pictures) > 20 and set(pictures) == {()}, "they never wait"
+    (shown,) = wait_for(lambda: asked(made, {"/text/2/text": "B"} | hangs), "the other text")
+    assert asked(made, hangs | {"/text/2/text": "C"})[0].image is shown.image, "the last one until the next is finished"
+    wait_for(lambda: asked(made, {"/text/2/text": "C"} | hangs)[0].image is not shown.image, "the next one")
+    first = made._process._process.pid
+    asked(made, hangs | {"/text/1/text": "B"})
+    wait_for(lambda: len(made.lines) == 2, "the same line for another text with this font")
+    assert made._process._process.pid == first, "which was not tried"
+    assert made.lines == ["/text/1/font: fan: not drawn in 0.5 s; choose another"] * 2
     assert asked(made, {}) == (), "and nothing without a text"
-    may_draw.set()
+
+
+def test_each_hostile_font_and_logo_is_drawn_small_or_named_in_one_line(maker: Callable, tmp_path: Path) -> None:
+    write_hostile(tmp_path)
+    made = maker()
+    for name in (hostile_fonts() | hostile_logos()).keys() - {FAN_OUT}:
+        of = {"/text/1/text": "AB", "/text/1/font": name} if name in hostile_fonts() else {"/logo/file": name}
+        made.lines.clear()
+        before = psutil.Process().memory_info().rss
+        shown = asked(made, of | {"/text/1/size": 100.0, "/logo/size": 100.0})
+        assert len(shown) or len(made.lines) == 1, name
+        assert not shown or max(shown[0].image.pixels.shape) <= 4096
+        assert psutil.Process().memory_info().rss - before < 80 << 20, name
+        assert all(name in line and "\n" not in line and len(line) < 300 for line in made.lines), made.lines
+        print(*made.lines, sep="\n")
+        asked(made, {})
+    (line,) = asked(made, {"/logo/file": "line.png"})
+    assert line.height_px / line.image.height_px * line.image.pixels.shape[1] == pytest.approx(
+        line.height_px * 4096, rel=0.01
+    ), "as wide as it is for its height"
+
+
+def test_what_is_kept_of_all_sizes_together_is_limited(
+    maker: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "logos").mkdir()
+    Image.new("RGBA", (64, 64), (255, 0, 0, 255)).save(tmp_path / "logos" / "a.png")
+    made = maker()
+    monkeypatch.setattr(graphics_maker, "MAX_KEPT_BYTES", 2 * 4 * 90 * 90)
+    for size in (100.0, 98.0, 96.0, 94.0):
+        asked(made, {"/logo/file": "a.png", "/logo/size": size})
+    assert [each.height_px for each in made._made.values()] == [86, 85], "the shown one, and the one before it"
+    monkeypatch.setattr(graphics_maker, "MAX_KEPT_BYTES", 0)
+    words = {"/text/1/text": "one two", "/text/1/show": "word", "/logo/file": "a.png"}
+    assert len({id(asked(made, words, beat=beat)[0].image) for beat in (0.0, 0.3, 0.6)}) == 1, "what is shown is kept"
 
 
 def test_texts_dissolve_with_their_looks_also_in_a_fade_of_three(renderer: Renderer, picture: Callable) -> None:

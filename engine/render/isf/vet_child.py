@@ -1,66 +1,28 @@
 """Main function of the vetting process: tries shader files, one at a time, until its input closes.
 
-The process may hang or crash in a driver at any time; its parent kills it then. It ends by itself when its parent dies,
-even while it hangs: `faulthandler` ends it from a thread that needs no GIL.
+The process may hang or crash in a driver at any time; its parent kills it then (`system/trial_process.py`).
 """
 
-import base64
-import contextlib
-import faulthandler
-import json
-import os
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
-import numpy as np
-
-from engine.errors import IsfError, MultiverseError, in_one_line
+from engine.errors import IsfError, in_one_line
 from engine.ipc import Gate
 from engine.render.isf.parse import parse_isf
 from engine.render.isf.vet_record import pack_file
-from engine.system import priority
 from engine.system.priority import MAX_NICENESS
-from engine.system.worker_process import claim_output
+from engine.system.trial_process import Answer, serve_orders
 
-MAX_HANG_S: Final = 90.0  # above every deadline of the parent
 MAX_GROWTH_BYTES: Final = 3 << 30  # address space beyond what the driver has at the start; Linux
-LINE_BYTES: Final = 192 << 10  # of a picture
 POLL_S: Final = 0.0005
 
 
 def main(gate: str = "") -> None:
     """Answer requests until the input closes. `gate`: name of the engine's gate, or ""."""
-    priority.give_way(MAX_NICENESS)
-    answers = claim_output()
-    with contextlib.suppress(OSError):  # the engine is gone
-        serve(answers, gate)
-
-
-def serve(answers: BinaryIO, gate: str = "") -> None:
-    def answer(message: dict[str, Any]) -> None:
-        answers.write(json.dumps(message).encode() + b"\n")
-        answers.flush()
-
-    try:
-        trial = _open_trial(gate)
-    except MultiverseError as error:
-        answer({"refused": in_one_line(error)})
-        return
-    _limit_memory()
-    answer({"ready": True})
-    with open(os.devnull, "w", encoding="utf-8") as nowhere:
-        while request := sys.stdin.buffer.readline():
-            faulthandler.dump_traceback_later(MAX_HANG_S, exit=True, file=nowhere)
-            message, pictures = _answer(trial, json.loads(request), lambda name: answer({"phase": name}))
-            answer(message)
-            for each in pictures:
-                answers.writelines(_packed(each))
-            answers.flush()
-            faulthandler.cancel_dump_traceback_later()
+    serve_orders(lambda: partial(_answer, _open_trial(gate)), niceness=MAX_NICENESS, max_growth_bytes=MAX_GROWTH_BYTES)
 
 
 def _open_trial(gate_name: str) -> Any:
@@ -86,7 +48,7 @@ def wait_for_gate(
         sleep(POLL_S)
 
 
-def _answer(trial: Any, request: dict[str, Any], phase: Any) -> tuple[dict[str, Any], list[np.ndarray]]:
+def _answer(trial: Any, request: dict[str, Any], phase: Any) -> Answer:
     """The message, and the pictures that follow it: the thumbnail, and the imported images."""
     path = Path(request["path"]) if request["path"] else None
     try:
@@ -114,19 +76,3 @@ def _answer(trial: Any, request: dict[str, Any], phase: Any) -> tuple[dict[str, 
         "pictures": [each.shape for each in pictures],
         "imports": [(each.name, places[id(each.pixels)]) for each in tried.file.imports],
     }, pictures
-
-
-def _packed(pixels: np.ndarray) -> Iterator[bytes]:
-    """Lines of base64. They are short because the engine unpacks them, and draws nothing while it unpacks one."""
-    flat = np.ascontiguousarray(pixels).reshape(-1)
-    for begin in range(0, flat.size, LINE_BYTES):
-        yield base64.b64encode(flat[begin : begin + LINE_BYTES].data) + b"\n"
-
-
-def _limit_memory() -> None:
-    """Let a shader whose macros explode end in a MemoryError, or this process, instead of the whole machine."""
-    if sys.platform == "linux":
-        import resource
-
-        used_bytes = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (used_bytes + MAX_GROWTH_BYTES, resource.RLIM_INFINITY))

@@ -1,45 +1,28 @@
 """Tries shader files in a process of its own, so that no file can stop or crash the show.
 
-The process stays for the next file, since opening a GL context takes half a second. One that hangs past the deadline
-or crashes is killed and replaced; the file gets the reason. What it prints goes nowhere.
+The process stays for the next file. One that hangs past the deadline or crashes is killed and replaced
+(`system/trial_process.py`); the file gets the reason. What it prints goes nowhere.
 """
 
-import base64
-import json
 import logging
-import math
 import threading
-import time
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import psutil
 
-from engine.errors import MultiverseError, in_one_line
 from engine.render.isf.isf_file import MAX_CHARS, IsfFile, IsfImport, IsfInput
 from engine.render.isf.vet_record import unpack_file
 from engine.system.guarded_thread import Guard, GuardedThread
-from engine.system.priority import MAX_NICENESS
-from engine.system.python_process import exit_reason
 from engine.system.reporting import Report
-from engine.system.worker_process import WorkerProcess
+from engine.system.trial_process import TrialProcess
 
 log = logging.getLogger(__name__)
 
 DEADLINE_S: Final = 20.0  # for a file; a heavy one compiles for 6 s on a software rasteriser
-# The process runs only when the show leaves it a core. So its processor time counts, and only a GPU that hangs (which
-# takes none) meets this multiple of the deadline by the clock.
-WALL_DEADLINES: Final = 3.0
-CHECK_INTERVAL_S: Final = 0.5
-MAX_PICTURE_BYTES: Final = 4 * 4096**2  # of an imported image, see parse.py
-START_DEADLINE_S: Final = 30.0
 MAX_QUEUE: Final = 1000
-# One thread beside the show. Mesa's shader cache, on by default, is what makes the engine's compile of the file short.
-ENVIRONMENT: Final = {"LP_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -82,14 +65,13 @@ class VetProcess:
 
     def __init__(self, *, deadline_s: float = DEADLINE_S, gate: str = "") -> None:
         """`gate`: name of the engine's gate, for which its draws on a GPU wait."""
-        self._deadline_s, self._gate = deadline_s, gate
-        self._worker: WorkerProcess | None = None
-        self._refusal = ""
+        self._deadline_s = deadline_s
+        self._process = TrialProcess("engine.render.isf.vet_child", f"main({gate!r})", deadline_s)
+        self.kill = self._process.kill
 
     @property
     def pid(self) -> int | None:
-        worker = self._worker  # another thread may kill it
-        return worker.pid if worker is not None else None
+        return self._process.pid
 
     def vet(
         self, text: str, *, path: Path | None, size_px: tuple[int, int], vertex: str | None = None, ticket: int = 0
@@ -103,19 +85,15 @@ class VetProcess:
         for each in (text, vertex or ""):
             if len(each) > MAX_CHARS:
                 return refuse(f"the file has {len(each)} characters: at most {MAX_CHARS}")
-        phase = "starting with"
+        phase, process = "starting with", self._process
         try:
-            worker = self._started()
-            if worker is None:
-                return refuse(f"shaders need OpenGL: {self._refusal}")
             request = {"text": text, "vertex": vertex, "path": str(path or ""), "size_px": size_px}
-            worker.send(json.dumps(request).encode() + b"\n")
-            end_s = time.monotonic() + self._deadline_s * WALL_DEADLINES
-            used_s = _processor_s(worker) + self._deadline_s
-            while "ok" not in (answer := _receive(worker, end_s, used_s)):
+            if refusal := process.order(request):
+                return refuse(f"shaders need OpenGL: {refusal}")
+            while "ok" not in (answer := process.receive()):
                 phase = answer["phase"]
             phase = "handing over"
-            pictures = [_receive_picture(worker, shape, end_s) for shape in answer.get("pictures", ())]
+            pictures = [process.receive_picture(shape) for shape in answer.get("pictures", ())]
         except TimeoutError:
             self.kill()
             return refuse(f"{phase} it took more than {self._deadline_s:g} s")
@@ -139,75 +117,9 @@ class VetProcess:
     def start(self) -> None:
         """Start it if it does not run. A failure is told with the next file."""
         try:
-            self._started()
+            self._process.start()
         except (OSError, EOFError, TimeoutError):
             self.kill()
-
-    def kill(self) -> str:
-        """End the process at once; why it ended. Idempotent. Any thread."""
-        worker, self._worker = self._worker, None
-        if worker is None:
-            return exit_reason(None)
-        worker.kill()
-        return worker.reason
-
-    def _started(self) -> WorkerProcess | None:
-        """The process, started if it does not run; None if it has no OpenGL. OSError, EOFError, TimeoutError."""
-        if self._worker is not None and not self._worker.has_ended:
-            return self._worker
-        self.kill()
-        if self._refusal:
-            return None
-        try:
-            worker = self._worker = WorkerProcess(
-                "engine.render.isf.vet_child",
-                f"main({self._gate!r})",
-                environment=ENVIRONMENT,
-                niceness=MAX_NICENESS,
-            )
-        except MultiverseError as error:
-            raise OSError(in_one_line(error)) from error
-        self._refusal = _receive(worker, time.monotonic() + START_DEADLINE_S).get("refused", "")
-        if self._refusal:
-            self.kill()
-            return None
-        return worker
-
-
-def _receive(worker: WorkerProcess, end_s: float, used_s: float = math.inf) -> dict[str, Any]:
-    """The next message. TimeoutError at `end_s` of the clock, or when the process has used `used_s`; EOFError when it
-    has ended."""
-    answer: dict[str, Any] = json.loads(_receive_line(worker, end_s, used_s))
-    return answer
-
-
-def _receive_picture(worker: WorkerProcess, shape: Sequence[int], end_s: float) -> np.ndarray:
-    """(height, width, channels) uint8. TimeoutError, EOFError; ValueError for another size."""
-    if math.prod(shape) > MAX_PICTURE_BYTES:
-        raise ValueError(f"a picture of {shape}")
-    pixels = np.empty(shape, np.uint8)
-    flat, done = pixels.reshape(-1), 0
-    while done < flat.size:
-        part = np.frombuffer(base64.b64decode(_receive_line(worker, end_s)), np.uint8)
-        flat[done : done + part.size] = part
-        done += part.size
-    return pixels
-
-
-def _receive_line(worker: WorkerProcess, end_s: float, used_s: float = math.inf) -> bytes:
-    while (line := worker.receive(min(CHECK_INTERVAL_S, end_s - time.monotonic()))) is None:
-        if time.monotonic() >= end_s or _processor_s(worker) >= used_s:
-            raise TimeoutError
-    return line
-
-
-def _processor_s(worker: WorkerProcess) -> float:
-    """Processor time of the process so far, all threads."""
-    try:
-        times = psutil.Process(worker.pid).cpu_times()
-    except psutil.Error:
-        return 0.0  # it has just ended, which `receive` tells
-    return float(times.user + times.system)
 
 
 class Vetter:

@@ -1,0 +1,181 @@
+"""A worker process for what may hang, crash or fill the memory: foreign shaders, fonts and pictures.
+
+It works at a low priority, with limits of processor time and memory. One that passes them or crashes is killed,
+and replaced for the next order, since to start takes half a second.
+"""
+
+import base64
+import contextlib
+import faulthandler
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import psutil
+
+from engine.errors import MultiverseError, in_one_line
+from engine.system import priority
+from engine.system.python_process import exit_reason
+from engine.system.worker_process import WorkerProcess, claim_output
+
+# The process runs only when the show leaves it a core. So its processor time counts, and only a GPU that hangs (which
+# takes none) meets this multiple of the deadline by the clock, or this time.
+WALL_DEADLINES: Final = 3.0
+MIN_WALL_S: Final = 60.0
+CHECK_INTERVAL_S: Final = 0.5
+MAX_PICTURE_BYTES: Final = 4 * 4096**2
+START_DEADLINE_S: Final = 30.0
+MAX_HANG_S: Final = 90.0  # above every deadline
+LINE_BYTES: Final = 192 << 10  # of a picture
+# One thread beside the show. Mesa's shader cache, on by default, is what makes the engine's compile of the file short.
+ENVIRONMENT: Final = {"LP_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+Answer = tuple[dict[str, Any], Sequence[np.ndarray]]
+"""The last message to an order, and the pictures that follow it."""
+Work = Callable[[dict[str, Any], Callable[[str], None]], Answer]
+"""`work(order, phase)` does an order; `phase(name)` tells what it is doing."""
+
+
+class TrialProcess:
+    """The engine's end. One thread at a time, but `kill` and `pid` any; every method may wait, until a deadline.
+
+    They raise TimeoutError when the process has taken more than `deadline_s` of processor time for an order, or much
+    more by the clock, EOFError when it has ended, OSError if it cannot be started.
+    """
+
+    def __init__(self, module: str, call: str, deadline_s: float) -> None:
+        """`call` of our module calls `serve_orders`."""
+        self._program, self._deadline_s = (module, call), deadline_s
+        self._worker: WorkerProcess | None = None
+        self._end_s = self._max_used_s = 0.0
+        self._refusal = ""
+
+    @property
+    def pid(self) -> int | None:
+        worker = self._worker  # another thread may kill it
+        return worker.pid if worker is not None else None
+
+    def start(self) -> str:
+        """Start it if it does not run. Returns why it refuses to work, or ""."""
+        if self._refusal or (self._worker is not None and not self._worker.has_ended):
+            return self._refusal
+        self.kill()
+        try:
+            self._worker = WorkerProcess(*self._program, environment=ENVIRONMENT, niceness=priority.MAX_NICENESS)
+        except MultiverseError as error:
+            raise OSError(in_one_line(error)) from error
+        self._end_s, self._max_used_s = time.monotonic() + START_DEADLINE_S, math.inf
+        self._refusal = self.receive().get("refused", "")
+        if self._refusal:
+            self.kill()
+        return self._refusal
+
+    def order(self, order: Mapping[str, Any]) -> str:
+        """Send an order; its answers are received next. Returns why it refuses to work, or ""."""
+        if (refusal := self.start()) or (worker := self._worker) is None:
+            return refusal
+        worker.send(json.dumps(order).encode() + b"\n")
+        self._end_s = time.monotonic() + max(self._deadline_s * WALL_DEADLINES, MIN_WALL_S)
+        self._max_used_s = _processor_s(worker) + self._deadline_s
+        return ""
+
+    def receive(self) -> dict[str, Any]:
+        """The next message of the answer."""
+        message: dict[str, Any] = json.loads(self._receive_line())
+        return message
+
+    def receive_picture(self, shape: Sequence[int]) -> np.ndarray:
+        """(height, width, channels) uint8, of at most 64 MB. ValueError for another size."""
+        if math.prod(shape) > MAX_PICTURE_BYTES:
+            raise ValueError(f"a picture of {shape}")
+        pixels = np.empty(shape, np.uint8)
+        flat, done = pixels.reshape(-1), 0
+        while done < flat.size:
+            part = np.frombuffer(base64.b64decode(self._receive_line()), np.uint8)
+            flat[done : done + part.size] = part
+            done += part.size
+        return pixels
+
+    def kill(self) -> str:
+        """End the process at once; why it ended. Idempotent. Any thread."""
+        worker, self._worker = self._worker, None
+        if worker is None:
+            return exit_reason(None)
+        worker.kill()
+        return worker.reason
+
+    def _receive_line(self) -> bytes:
+        if (worker := self._worker) is None:  # another thread has killed it
+            raise EOFError
+        while (line := worker.receive(min(CHECK_INTERVAL_S, self._end_s - time.monotonic()))) is None:
+            if time.monotonic() >= self._end_s or _processor_s(worker) >= self._max_used_s:
+                raise TimeoutError
+        return line
+
+
+def _processor_s(worker: WorkerProcess) -> float:
+    """Processor time of the process so far, all threads."""
+    try:
+        times = psutil.Process(worker.pid).cpu_times()
+    except psutil.Error:
+        return 0.0  # it has just ended, which `receive` tells
+    return float(times.user + times.system)
+
+
+# -- the process's end -----------------------------------------------------------------------------
+
+
+def serve_orders(open_work: Callable[[], Work], *, niceness: int, max_growth_bytes: int) -> None:
+    """Answer orders until the input closes. `open_work()` may refuse to work with a MultiverseError.
+
+    `max_growth_bytes`: address space beyond what it has once it can work (Linux). It ends by itself when its parent
+    dies, even while it hangs: `faulthandler` ends it from a thread that needs no GIL.
+    """
+    priority.give_way(niceness)
+    answers = claim_output()
+
+    def answer(message: Mapping[str, Any]) -> None:
+        answers.write(json.dumps(message).encode() + b"\n")
+        answers.flush()
+
+    with (
+        contextlib.suppress(OSError),
+        open(os.devnull, "w", encoding="utf-8") as nowhere,
+    ):  # OSError: the engine is gone
+        try:
+            work = open_work()
+        except MultiverseError as error:
+            answer({"refused": in_one_line(error)})
+            return
+        _limit_memory(max_growth_bytes)
+        answer({"ready": True})
+        while order := sys.stdin.buffer.readline():
+            faulthandler.dump_traceback_later(MAX_HANG_S, exit=True, file=nowhere)
+            message, pictures = work(json.loads(order), lambda name: answer({"phase": name}))
+            answer(message)
+            for each in pictures:
+                answers.writelines(_packed(each))
+            answers.flush()
+            faulthandler.cancel_dump_traceback_later()
+
+
+def _packed(pixels: np.ndarray) -> Iterator[bytes]:
+    """Lines of base64. They are short because the engine unpacks them, and draws nothing while it unpacks one."""
+    flat = np.ascontiguousarray(pixels).reshape(-1)
+    for begin in range(0, flat.size, LINE_BYTES):
+        yield base64.b64encode(flat[begin : begin + LINE_BYTES].data) + b"\n"
+
+
+def _limit_memory(max_growth_bytes: int) -> None:
+    """Let what needs too much end in a MemoryError, or this process, instead of the whole machine."""
+    if sys.platform == "linux":
+        import resource
+
+        used_bytes = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used_bytes + max_growth_bytes, resource.RLIM_INFINITY))
