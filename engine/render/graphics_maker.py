@@ -16,7 +16,7 @@ from typing import Any, Final
 from engine.errors import RenderError
 from engine.render.contour_finder import ContourFinder
 from engine.render.graphic import Graphic, GraphicImage, ink_colour, letter_ink, picture_ink
-from engine.render.lettering import DEADLINE_S, HarmfulError, Lettering, LetterProcess, Logo
+from engine.render.lettering import HarmfulError, Lettering, LetterProcess, Logo
 from engine.system.guarded_thread import Guard, GuardedThread
 from engine.system.reporting import Report
 from osc_schema.graphics import LOGO, TEXTS
@@ -36,20 +36,12 @@ Asked = Lettering | Logo
 class GraphicsMaker:
     """`graphics` on the render thread. What draws is started when something is asked for."""
 
-    def __init__(
-        self,
-        folder: Path,
-        tell: Callable[..., object],
-        report: Report,
-        *,
-        is_offline: bool,
-        deadline_s: float = DEADLINE_S,
-    ) -> None:
+    def __init__(self, folder: Path, tell: Callable[..., object], report: Report, *, is_offline: bool) -> None:
         """`folder` holds the folders `fonts` and `logos`. `is_offline`: each picture waits for its texts. `tell`: of
-        the contours. `deadline_s`: of processor time for each text or logo."""
+        the contours."""
         self.contours = ContourFinder(tell, report, is_offline=is_offline)
         self._report, self._is_offline = report, is_offline
-        self._process = LetterProcess(folder, deadline_s=deadline_s)
+        self._process = LetterProcess(folder)
         self._made: OrderedDict[Asked, GraphicImage | None] = OrderedDict()
         """Finished ones, None for those that failed. Guarded by the lock of `_wake`, as is `_wanted`."""
         self._wanted: dict[tuple[int, bool, bool], Asked] = {}

@@ -72,27 +72,27 @@ class HarmfulError(RenderError):
     """The font or the logo took the process down, and would do so again."""
 
 
-class LetterProcess:
-    """Draws in a process of its own, which starts with the first order. One thread at a time, but `kill` any."""
+class LetterProcess(TrialProcess):
+    """Draws in a process of its own, which starts with the first order."""
 
-    def __init__(self, folder: Path, *, deadline_s: float = DEADLINE_S) -> None:
+    wall_deadlines = 12.0  # it waits for nothing but a core
+
+    def __init__(self, folder: Path) -> None:
         """`folder` holds the folders `fonts` and `logos`."""
-        self._deadline_s = deadline_s
-        self._process = TrialProcess("engine.render.lettering", f"main({str(folder)!r})", deadline_s)
-        self.kill = self._process.kill
+        super().__init__("engine.render.lettering", f"main({str(folder)!r})", DEADLINE_S)
 
     def draw(self, asked: Lettering | Logo) -> tuple[GraphicImage, str]:
         """The text or logo, and a problem in one line: characters that the font lacks, or "". RenderError in one line;
-        a HarmfulError if the process was lost, after `deadline_s` of processor time."""
+        a HarmfulError if the process was lost."""
         try:
-            self._process.order(asdict(asked))
-            answer = self._process.receive()
+            self.order(asdict(asked))
+            answer = self.receive()
             if "refusal" in answer:
                 raise RenderError(answer["refusal"])
-            pixels = self._process.receive_picture(answer["shape"])
+            pixels = self.receive_picture(answer["shape"])
         except TimeoutError:
             self.kill()
-            raise HarmfulError(f"{asked.named}: not drawn in {self._deadline_s:g} s; choose another") from None
+            raise HarmfulError(f"{asked.named}: not drawn in {self.deadline_s:g} s; choose another") from None
         except (EOFError, OSError, ValueError):
             raise HarmfulError(f"{asked.named}: ended the process that draws it ({self.kill()})") from None
         return GraphicImage(pixels=pixels, height_px=answer["height_px"]), answer["problem"]

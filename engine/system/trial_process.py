@@ -24,10 +24,6 @@ from engine.system import priority
 from engine.system.python_process import exit_reason
 from engine.system.worker_process import WorkerProcess, claim_output
 
-# The process runs only when the show leaves it a core. So its processor time counts, and only a GPU that hangs (which
-# takes none) meets this multiple of the deadline by the clock, or this time.
-WALL_DEADLINES: Final = 3.0
-MIN_WALL_S: Final = 60.0
 CHECK_INTERVAL_S: Final = 0.5
 MAX_PICTURE_BYTES: Final = 4 * 4096**2
 START_DEADLINE_S: Final = 30.0
@@ -49,9 +45,13 @@ class TrialProcess:
     more by the clock, EOFError when it has ended, OSError if it cannot be started.
     """
 
+    wall_deadlines = 3.0
+    """The process runs only when the show leaves it a core. So its processor time counts, and only what waits, such as
+    for a GPU that hangs, meets this multiple of the deadline by the clock."""
+
     def __init__(self, module: str, call: str, deadline_s: float) -> None:
         """`call` of our module calls `serve_orders`."""
-        self._program, self._deadline_s = (module, call), deadline_s
+        self._program, self.deadline_s = (module, call), deadline_s
         self._worker: WorkerProcess | None = None
         self._end_s = self._max_used_s = 0.0
         self._refusal = ""
@@ -76,13 +76,20 @@ class TrialProcess:
             self.kill()
         return self._refusal
 
+    def warm(self) -> None:
+        """Start it if it does not run. A failure is told with the next order."""
+        try:
+            self.start()
+        except (OSError, EOFError, TimeoutError):
+            self.kill()
+
     def order(self, order: Mapping[str, Any]) -> str:
         """Send an order; its answers are received next. Returns why it refuses to work, or ""."""
         if (refusal := self.start()) or (worker := self._worker) is None:
             return refusal
         worker.send(json.dumps(order).encode() + b"\n")
-        self._end_s = time.monotonic() + max(self._deadline_s * WALL_DEADLINES, MIN_WALL_S)
-        self._max_used_s = _processor_s(worker) + self._deadline_s
+        self._end_s = time.monotonic() + self.deadline_s * self.wall_deadlines
+        self._max_used_s = _processor_s(worker) + self.deadline_s
         return ""
 
     def receive(self) -> dict[str, Any]:

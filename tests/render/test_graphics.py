@@ -16,7 +16,6 @@ import osc_schema
 from engine.render import Leaving, Renderer, graphics_maker
 from engine.render.graphic import Graphic, GraphicImage, graphics_between, letter_ink, picture_ink
 from engine.render.graphics_maker import GraphicsMaker
-from engine.render.lettering import DEADLINE_S
 from tests.render.test_golden import FOLDER
 from tests.support.hostile_fonts import FAN_OUT, hostile_fonts, hostile_logos, write_hostile
 
@@ -63,11 +62,9 @@ def maker(tmp_path: Path) -> Iterator[Callable[..., GraphicsMaker]]:
     """`maker(is_offline=...)`: with its reports in `.lines`, and an event `.has_reported`."""
     made = []
 
-    def make(*, is_offline: bool = True, deadline_s: float = DEADLINE_S) -> GraphicsMaker:
+    def make(*, is_offline: bool = True) -> GraphicsMaker:
         lines: list[str] = []
-        one = GraphicsMaker(
-            tmp_path, print, lambda key, line: lines.append(line), is_offline=is_offline, deadline_s=deadline_s
-        )
+        one = GraphicsMaker(tmp_path, print, lambda key, line: lines.append(line), is_offline=is_offline)
         one.lines = lines  # type: ignore[attr-defined]  # for the test
         made.append(one)
         return one
@@ -209,17 +206,18 @@ def test_a_font_that_hangs_stops_neither_the_picture_nor_the_other_texts(
     maker: Callable, tmp_path: Path, wait_for: Callable
 ) -> None:
     write_hostile(tmp_path)
-    made, pictures = maker(is_offline=False, deadline_s=0.5), []
+    made, pictures = maker(is_offline=False), []
+    made._process.deadline_s = 0.5
     hangs = {"/text/1/text": "A", "/text/1/font": "fan"}
     wait_for(lambda: made.lines or pictures.append(asked(made, hangs)), "the line about the font")
     assert len(pictures) > 20 and set(pictures) == {()}, "they never wait"
     (shown,) = wait_for(lambda: asked(made, {"/text/2/text": "B"} | hangs), "the other text")
     assert asked(made, hangs | {"/text/2/text": "C"})[0].image is shown.image, "the last one until the next is finished"
     wait_for(lambda: asked(made, {"/text/2/text": "C"} | hangs)[0].image is not shown.image, "the next one")
-    first = made._process._process.pid
+    first = made._process.pid
     asked(made, hangs | {"/text/1/text": "B"})
     wait_for(lambda: len(made.lines) == 2, "the same line for another text with this font")
-    assert made._process._process.pid == first, "which was not tried"
+    assert made._process.pid == first, "which was not tried"
     assert made.lines == ["/text/1/font: fan: not drawn in 0.5 s; choose another"] * 2
     assert asked(made, {}) == (), "and nothing without a text"
 

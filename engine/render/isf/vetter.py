@@ -7,7 +7,9 @@ The process stays for the next file. One that hangs past the deadline or crashes
 import logging
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -51,33 +53,17 @@ class VetResult:
         return self.file.inputs if self.file is not None else ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Request:
-    ticket: int
-    text: str
-    vertex: str | None
-    path: Path | None
-    size_px: tuple[int, int]
-
-
-class VetProcess:
-    """The process that tries files. One thread at a time, but `kill` any; every method may wait, until a deadline."""
+class VetProcess(TrialProcess):
+    """The process that tries files."""
 
     def __init__(self, *, deadline_s: float = DEADLINE_S, gate: str = "") -> None:
         """`gate`: name of the engine's gate, for which its draws on a GPU wait."""
-        self._deadline_s = deadline_s
-        self._process = TrialProcess("engine.render.isf.vet_child", f"main({gate!r})", deadline_s)
-        self.kill = self._process.kill
-
-    @property
-    def pid(self) -> int | None:
-        return self._process.pid
+        super().__init__("engine.render.isf.vet_child", f"main({gate!r})", deadline_s)
 
     def vet(
         self, text: str, *, path: Path | None, size_px: tuple[int, int], vertex: str | None = None, ticket: int = 0
     ) -> VetResult:
-        """Try this text, with that of its vertex shader, for at most `deadline_s` of processor time, or three times
-        that by the clock."""
+        """Try this text, with that of its vertex shader. Waits until the deadline at most."""
 
         def refuse(reason: str, line: int | None = None) -> VetResult:
             return VetResult(ticket=ticket, path=path, ok=False, reason=reason, line=line)
@@ -85,18 +71,17 @@ class VetProcess:
         for each in (text, vertex or ""):
             if len(each) > MAX_CHARS:
                 return refuse(f"the file has {len(each)} characters: at most {MAX_CHARS}")
-        phase, process = "starting with", self._process
+        phase = "starting with"
         try:
-            request = {"text": text, "vertex": vertex, "path": str(path or ""), "size_px": size_px}
-            if refusal := process.order(request):
+            if refusal := self.order({"text": text, "vertex": vertex, "path": str(path or ""), "size_px": size_px}):
                 return refuse(f"shaders need OpenGL: {refusal}")
-            while "ok" not in (answer := process.receive()):
+            while "ok" not in (answer := self.receive()):
                 phase = answer["phase"]
             phase = "handing over"
-            pictures = [process.receive_picture(shape) for shape in answer.get("pictures", ())]
+            pictures = [self.receive_picture(shape) for shape in answer.get("pictures", ())]
         except TimeoutError:
             self.kill()
-            return refuse(f"{phase} it took more than {self._deadline_s:g} s")
+            return refuse(f"{phase} it took more than {self.deadline_s:g} s")
         except (EOFError, OSError, ValueError) as error:
             log.debug("the vetting process ended: %s", error)
             return refuse(f"{phase} it ended the trial process ({self.kill()})")
@@ -114,13 +99,6 @@ class VetProcess:
             file=placed(unpack_file(answer["file"]), path, imports),
         )
 
-    def start(self) -> None:
-        """Start it if it does not run. A failure is told with the next file."""
-        try:
-            self._process.start()
-        except (OSError, EOFError, TimeoutError):
-            self.kill()
-
 
 class Vetter:
     """A queue of files for a VetProcess, on a thread of its own. `submit`, `poll`, `close`: any thread, never wait."""
@@ -128,11 +106,14 @@ class Vetter:
     def __init__(self, report: Report, *, deadline_s: float = DEADLINE_S, gate: str = "") -> None:
         """`gate`: name of the engine's gate, for which draws on a GPU wait."""
         self._process = VetProcess(deadline_s=deadline_s, gate=gate)
-        self._requests: deque[_Request] = deque()
+        self._requests: deque[tuple[int, Path | None, Callable[[], VetResult]]] = deque()
+        """Tickets, paths and trials."""
         self._results: deque[VetResult] = deque()
         self._condition = threading.Condition()
         self._tickets = 0
-        self._is_closed = self._wants_process = self._wants_rest = False
+        self._is_closed = False
+        self._wish: Callable[[], object] | None = None
+        """Start or end the process when nothing waits."""
         guard = Guard(log, report, "shaders", "shaders: vetting failed")
         self._thread = GuardedThread("shader vetting", self._run, guard)
         self._thread.start()
@@ -142,13 +123,13 @@ class Vetter:
         with self._condition:
             self._tickets += 1
             if path is not None:
-                self._requests = deque(each for each in self._requests if each.path != path)
-            request = _Request(ticket=self._tickets, text=text, vertex=vertex, path=path, size_px=size_px)
-            self._requests.append(request)
+                self._requests = deque(each for each in self._requests if each[1] != path)
+            trial = partial(self._process.vet, text, vertex=vertex, path=path, size_px=size_px, ticket=self._tickets)
+            self._requests.append((self._tickets, path, trial))
             while len(self._requests) > MAX_QUEUE:
-                dropped = self._requests.popleft()
+                ticket, dropped, _ = self._requests.popleft()
                 reason = f"more than {MAX_QUEUE} files wait to be tried"
-                self._results.append(VetResult(ticket=dropped.ticket, path=dropped.path, ok=False, reason=reason))
+                self._results.append(VetResult(ticket=ticket, path=dropped, ok=False, reason=reason))
             self._condition.notify()
             return self._tickets
 
@@ -160,13 +141,13 @@ class Vetter:
     def warm(self) -> None:
         """Start the process if it does not run, so that the next file does not wait for that."""
         with self._condition:
-            self._wants_process = True
+            self._wish = self._process.warm
             self._condition.notify()
 
     def rest(self) -> None:
         """End the process until it is needed again, if nothing waits."""
         with self._condition:
-            self._wants_rest = True
+            self._wish = self._wish or self._process.kill
             self._condition.notify()
 
     def close(self) -> None:
@@ -179,36 +160,20 @@ class Vetter:
         self._process.kill()
 
     def _run(self) -> None:
-        while (request := self._take()) is not None:
-            if isinstance(request, str):
-                if request == "warm":
-                    self._process.start()
-                else:
-                    self._process.kill()
-                continue
-            result = self._process.vet(
-                request.text,
-                vertex=request.vertex,
-                path=request.path,
-                size_px=request.size_px,
-                ticket=request.ticket,
-            )
-            with self._condition:
-                self._results.append(result)
+        while (task := self._take()) is not None:
+            result = task()
+            if isinstance(result, VetResult):
+                with self._condition:
+                    self._results.append(result)
 
-    def _take(self) -> _Request | str | None:
-        """The next request, "warm" or "rest"; None at the end."""
+    def _take(self) -> Callable[[], object] | None:
+        """What to do next; None at the end."""
         with self._condition:
-            self._condition.wait_for(
-                lambda: self._requests or self._is_closed or self._wants_process or self._wants_rest
-            )
-            is_warm, self._wants_process = self._wants_process, False
-            is_rest, self._wants_rest = self._wants_rest, False
+            self._condition.wait_for(lambda: self._requests or self._is_closed or self._wish)
+            wish, self._wish = self._wish, None
             if self._is_closed:
                 return None
-            if self._requests:
-                return self._requests.popleft()
-            return "rest" if is_rest and not is_warm else "warm"
+            return self._requests.popleft()[2] if self._requests else wish
 
 
 def placed(file: IsfFile, path: Path | None, imports: tuple[IsfImport, ...] = ()) -> IsfFile:
