@@ -20,12 +20,15 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from copied_reader import SharedReader
 import numpy as np
-reader = SharedReader(sys.argv[2])
-for line in sys.stdin:
-    before, picture = reader.picture, reader.latest()
-    if picture is not None:
-        np.save(sys.argv[1] + "/seen.npy", picture)
-    print("nothing" if picture is None else "same" if picture is before else picture.shape, flush=True)
+def look():
+    global reader  # which Python clears at exit in any order
+    reader = SharedReader(sys.argv[2])
+    for line in sys.stdin:
+        before, picture = reader.picture, reader.latest()
+        if picture is not None:
+            np.save(sys.argv[1] + "/seen.npy", picture)
+        print("nothing" if picture is None else "same" if picture is before else picture.shape, flush=True)
+look()
 """
 
 

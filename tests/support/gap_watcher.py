@@ -14,6 +14,7 @@ import time
 POLL_S = 0.002
 CEILING_S = 120.0
 TOLD = 5
+NUMBER = 64  # of the newest picture, see engine/ipc/layout.py
 
 
 def main() -> None:
@@ -28,8 +29,7 @@ def main() -> None:
         time.sleep(0.05)
     is_over = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.read(), is_over.set()), daemon=True).start()
-    words = reader.ring[2]
-    number = words[8]
+    number = reader.word(NUMBER)
     first_s = last_s = time.perf_counter()
     pictures = 1
     gaps: list[tuple[float, float]] = []
@@ -41,10 +41,10 @@ def main() -> None:
             heapq.heappop(gaps)
 
     while not is_over.wait(POLL_S):
-        if words[8] != number:
+        if reader.word(NUMBER) != number:
             now_s = time.perf_counter()
             note(now_s)
-            number, last_s, pictures = words[8], now_s, pictures + 1
+            number, last_s, pictures = reader.word(NUMBER), now_s, pictures + 1
     note(time.perf_counter())
     longest = sorted(gaps, reverse=True)
     print(json.dumps({"pictures": pictures, "seconds": last_s - first_s, "gaps": longest}))

@@ -20,6 +20,7 @@ import numpy as np
 
 LEVELS, STEP, MAX_UNSEEN = 127, 2, 120
 POLL_S = 0.0003
+BEAT = 72  # of the newest heartbeat, see engine/ipc/layout.py
 CEILING_S = 120.0
 
 
@@ -52,14 +53,12 @@ def main() -> None:
 
     def look(newest: int) -> int:
         """Wait for the next picture; the number of the newest packet in it."""
-        assert reader.ring is not None
-        words = reader.ring[2]
-        beat = words[9]
+        beat = reader.word(BEAT)
         end_s = time.perf_counter() + CEILING_S
-        while words[9] == beat:
+        while reader.word(BEAT) == beat:
             assert time.perf_counter() < end_s, "no picture"
             time.sleep(POLL_S)
-        noticed_s, written_s = time.perf_counter(), words[9] * 1e-9 - (time.time() - time.perf_counter())
+        noticed_s, written_s = time.perf_counter(), reader.word(BEAT) * 1e-9 - (time.time() - time.perf_counter())
         picture = reader.latest()
         level = round(float(picture[..., :3].mean()) / STEP)
         newest += (level - newest) % LEVELS
