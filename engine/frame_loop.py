@@ -288,7 +288,7 @@ class FrameLoop:
         if self.outputs.stage.is_offline:
             return self.inputs.camera.frame_at(tick.time_s)
         self.inputs.senders.poll()
-        return self.inputs.camera.latest_frame()
+        return self._attempt(self.inputs.camera.latest_frame)
 
     def _picture_input(self, snapshot: Snapshot, features: AudioFeatures, scene: Scene, tick: FrameId) -> PictureInput:
         """All that the renderer draws: the look on screen with its shaders, in a dissolve also the one that leaves."""

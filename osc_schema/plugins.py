@@ -75,7 +75,7 @@ def loaded(group: str) -> dict[str, Any]:
     for name, point in declared(group).items():
         try:
             made = point.load()
-            fault = _fault_of(made, CLASSES[group])
+            fault = fault_of(made, CLASSES[group])
         except (Exception, SystemExit) as error:  # foreign code
             fault = f"{type(error).__name__}: {error}"
         if fault:
@@ -90,7 +90,8 @@ def are_installed() -> bool:
     return any(_foreign(group) for group in (*CLASSES, "multiverse.sources"))
 
 
-def _fault_of(made: Any, wanted: str) -> str:
+def fault_of(made: Any, wanted: str) -> str:
+    """Why this is no object of the dataclass `wanted`, `module.Class`, with fields as it declares them; "" if it is."""
     kind = type(made)
     if f"{kind.__module__}.{kind.__name__}" != wanted:
         return f"is a {kind.__name__}, not a {wanted.rpartition('.')[2]}"

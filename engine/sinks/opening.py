@@ -4,9 +4,11 @@ from contextlib import suppress
 from pkgutil import resolve_name
 from typing import Any
 
-from engine.errors import SinkUnavailableError
+from engine.errors import PluginSinkError, SinkUnavailableError
+from engine.sinks.plugin_sink import PluginSink
 from engine.sinks.registry import broken, require_available, unavailable_reason
 from engine.sinks.sink import Sink, SinkSpec
+from engine.system.translate_errors import translate_errors
 from osc_schema.sinks import KINDS
 
 
@@ -30,5 +32,9 @@ def sink_class(kind: str) -> Any:
 def make_sink(spec: SinkSpec) -> Sink:
     """An unstarted sink. SinkUnavailableError if this system cannot run it."""
     require_available(spec.kind)
-    sink: Sink = sink_class(spec.kind)(spec.argument, spec.picture)
-    return sink
+    made = sink_class(spec.kind)
+    if not KINDS[spec.kind].made_by:
+        sink: Sink = made(spec.argument, spec.picture)
+        return sink
+    with translate_errors({Exception: spec.label}, as_=PluginSinkError):
+        return PluginSink(spec, made(spec.argument, spec.picture))

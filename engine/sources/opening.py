@@ -9,6 +9,7 @@ from pkgutil import resolve_name
 
 from engine.errors import MultiverseError, SourceError, in_one_line
 from engine.sources.devices import find_camera, list_cameras
+from engine.sources.plugin_source import PluginSource
 from engine.sources.source import Polled, Source
 from engine.system.clock import Clock
 from engine.system.closing import Closing
@@ -78,8 +79,14 @@ def _opener_of(spec: str) -> Callable[..., Source] | None:
 
 
 def _open_program(kind: str, name: str, *, clock: Clock, report: Report) -> Source:
+    opened: Source
     try:
-        opened: Source = resolve_name(FROM_PROGRAMS[kind])(name, clock=clock, report=report)
+        made_by = resolve_name(FROM_PROGRAMS[kind])
+        make = partial(made_by, name, clock=clock, report=report)
+        if kind in EXAMPLES or issubclass(made_by, Polled):  # those are polled on the render thread
+            opened = make()
+        else:
+            opened = PluginSource(kind, name, make, clock=clock, report=report)
     except Exception as error:
         if isinstance(error, MultiverseError):
             raise

@@ -2,11 +2,13 @@
 
 `paint(picture, values)` gets an RGB or RGBA picture, (height, width, channels) uint8, and the values of the model's
 parameters by address, with `model` as configured; it returns one of any size. The picture is the camera's, or the
-finished one if there is no camera.
+finished one if there is no camera. It is called as often as the show leaves room for: it rests after late frames, as SD
+does.
 """
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from pkgutil import resolve_name
 from typing import Any
@@ -20,6 +22,8 @@ from engine.ipc import Phase, RingWriter
 from engine.live.kit.child_link import ChildLink
 from engine.live.kit.fader import Fader
 from engine.live.kit.live_model import LiveEntry, Surroundings
+from engine.live.kit.pace import ChildPace
+from engine.live.kit.progress import CallProgress, Stopped
 from engine.live.kit.scene import Layer5Offer, Scene, draw_fade
 from engine.params import Snapshot
 from engine.values import PublishedFrame, VideoFrame
@@ -28,6 +32,7 @@ from osc_schema.live_models import BY_NAME
 SIZE_PX = (512, 512)  # until the first result
 CROSSFADE_S = 1.0
 POLL_S = 0.002
+PACE = ChildPace(is_paused=False, interval_s=0.0, duty=None, slice_ms=4.0, has_gate=True)  # the defaults of SD
 
 
 class RepaintingModel(ChildLink[None]):
@@ -79,23 +84,33 @@ def run(port: ChildPort) -> None:
     name, model = port.settings["name"], port.settings["model"]
     declared = {param.address: param.default for param in osc_schema.PARAMS if param.child == name}
     port.ready(model=model)
+    progress = CallProgress(
+        port,
+        wait_device=lambda: None,
+        turns=None,
+        read_pace=lambda values: PACE,
+        work=lambda: 1.0,
+        kind=lambda: None,
+        capture_phase=Phase.COMPILING,
+    )
     writer: RingWriter | None = None
     seen = None
-    while not port.should_stop:
-        port.poll()
-        values = declared | dict(port.values) | {"model": model}
-        port.wants_frame = values[f"/{name}/enable"]
-        source = port.input("source")
-        frame = None if source is None else source.latest()
-        if frame is None or frame is seen or not port.wants_frame:
-            time.sleep(POLL_S)
-            continue
-        seen = frame
-        port.enter(Phase.RUNNING)
-        began_s = time.perf_counter()
-        painted = np.ascontiguousarray(paint(frame.pixels, values), np.uint8)
-        height, width, channels = painted.shape
-        if writer is None or writer.shape != painted.shape:
-            writer = port.open_output("picture", width, height, channels)
-        writer.write(painted, index=frame.index, time_s=frame.time_s)
-        port.result((time.perf_counter() - began_s) * 1000.0)
+    with suppress(Stopped):
+        while not port.should_stop:
+            port.poll()
+            values = declared | dict(port.values) | {"model": model}
+            port.wants_frame = values[f"/{name}/enable"]
+            source = port.input("source")
+            frame = None if source is None else source.latest()
+            if frame is None or frame is seen or not port.wants_frame:
+                time.sleep(POLL_S)
+                continue
+            seen = frame
+            progress.begin_call()
+            painted = np.ascontiguousarray(paint(frame.pixels, values), np.uint8)
+            height, width, channels = painted.shape
+            if writer is None or writer.shape != painted.shape:
+                writer = port.open_output("picture", width, height, channels)
+            writer.write(painted, index=frame.index, time_s=frame.time_s)
+            progress.end_piece()
+            port.result(progress.pacer.end_call())

@@ -167,7 +167,7 @@ class Vetter:
                     self._results.append(result)
 
     def _take(self) -> Callable[[], object] | None:
-        """What to do next; None at the end."""
+        """The next thing to do; None at the end."""
         with self._condition:
             self._condition.wait_for(lambda: self._requests or self._is_closed or self._wish)
             wish, self._wish = self._wish, None

@@ -1,0 +1,121 @@
+"""A sink of a plug-in, which may fail, block, or return anything: `SinkSet` gets an error in one line instead."""
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from engine.errors import MultiverseError, PluginSinkError, in_one_line
+from engine.sinks.sink import Sink, SinkSpec, SinkStatus, Stage
+from engine.system.daemon_worker import DaemonWorker
+from engine.system.guarded_thread import place_of
+from engine.values import PublishedFrame
+from osc_schema import plugins
+from osc_schema.sinks import KINDS
+
+log = logging.getLogger(__name__)
+
+MAX_CALL_S, MAX_START_S = 5.0, 20.0
+POLL_S = 0.01
+
+
+class PluginSink(Sink):
+    """Calls the plug-in on a thread of its own, unless it is on the GPU; leaves out pictures while a call is under way.
+    The error of a call is raised by the next one."""
+
+    def __init__(self, spec: SinkSpec, made: Any) -> None:
+        self.kind, self.name, self._made = spec.kind, str(made.name), made
+        self._status = SinkStatus(kind=self.kind, name=self.name)
+        self._stage: Stage | None = None
+        self._told: Stage | None = None
+        self._worker = None if KINDS[spec.kind].is_on_gpu else DaemonWorker(f"{spec.kind} {self.name}")
+        self._call: Future[None] | None = None
+        self._since_s, self._dropped, self._is_closed = 0.0, 0, False
+
+    def start(self, stage: Stage, *, may_wait: bool = False) -> None:
+        self._stage = self._told = stage
+        self._begin(partial(self._made.start, stage, may_wait=may_wait), may_wait=may_wait)
+
+    def set_format(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def publish(self, frame: PublishedFrame) -> None:
+        if self._worker is not None:
+            rgba = frame.read_rgba()
+            frame = replace(frame, texture=None, read_rgba=lambda: rgba, read_rgba16=None, read_fitted=None)
+        if not self._begin(partial(self._publish, frame, self._stage)):
+            self._dropped += 1
+
+    def pump(self) -> None:
+        self._begin(self._made.pump)
+
+    def drain(self) -> bool:
+        """Closes it, too."""
+        return self._is_closed or (self._begin(self._end) and self._is_closed)
+
+    def close(self) -> None:
+        if not self._is_closed:
+            self._begin(self._close)
+
+    def status(self) -> SinkStatus:
+        return replace(self._status, dropped=self._status.dropped + self._dropped)
+
+    def _begin(self, step: Callable[[], object], *, may_wait: bool = False) -> bool:
+        """Call the plug-in. False, without a call, while another one is under way."""
+        if self._worker is None:
+            self._run(step)
+            return True
+        is_offline = self._stage is not None and self._stage.is_offline
+        if (call := self._call) is not None:
+            if not call.done() and not is_offline:
+                if time.monotonic() - self._since_s > MAX_CALL_S:
+                    raise self._error(f"has not returned for {MAX_CALL_S:g} s")
+                return False
+            self._call = None
+            call.result()
+        self._call = self._worker.submit(self._run, step)
+        self._since_s = math.inf if step == self._end else time.monotonic()  # `SinkSet` limits the end
+        if may_wait or is_offline:
+            try:
+                self._call.result(None if is_offline else MAX_START_S)
+            except TimeoutError:
+                raise self._error(f"has not started within {MAX_START_S:g} s") from None
+        return True
+
+    def _run(self, step: Callable[[], object]) -> None:
+        try:
+            step()
+        except MultiverseError:
+            raise
+        except BaseException as error:
+            log.debug("%s", self.name, exc_info=error)
+            file, line = place_of(error)
+            raise self._error(f"{in_one_line(error)} ({Path(file).name}:{line})") from None
+
+    def _error(self, why: str) -> PluginSinkError:
+        return PluginSinkError(f"{self.kind}: {self.name}: {why}")
+
+    def _publish(self, frame: PublishedFrame, stage: Stage | None) -> None:
+        if stage is not self._told:
+            self._told = stage
+            self._made.set_format(stage)
+        self._made.publish(frame)
+        self._made.pump()  # else there may never be time for it
+        said = self._made.status()
+        if fault := plugins.fault_of(said, "engine.sinks.sink.SinkStatus"):
+            raise self._error(f"its status {fault}")
+        self._status = replace(said, kind=self.kind, name=self.name)
+
+    def _end(self) -> None:
+        while not self._made.drain():
+            time.sleep(POLL_S)
+        self._close()
+
+    def _close(self) -> None:
+        self._made.close()
+        self._is_closed = True

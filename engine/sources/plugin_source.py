@@ -1,0 +1,59 @@
+"""A source of a plug-in, which may fail, block, or return anything: it plays on a thread and is left out in time."""
+
+import math
+from collections.abc import Callable, Generator
+from typing import Final
+
+import numpy as np
+
+from engine.errors import SourceError, in_one_line
+from engine.sources.live import LiveSource
+from engine.sources.source import HOLD_S, Source, checked
+from engine.system.clock import Clock
+from engine.system.reporting import Report
+from engine.system.translate_errors import translate_errors
+from engine.values import VideoFrame
+
+POLL_S: Final = 0.004
+MAX_CALL_S: Final = 5.0
+
+
+class PluginSource(LiveSource):
+    """Reads the pictures of the plug-in's source. That is opened again after a failure, and left out after a second."""
+
+    def __init__(self, kind: str, name: str, make: Callable[[], Source], *, clock: Clock, report: Report) -> None:
+        self.kind = kind  # type: ignore[misc]  # of the class for the engine's own
+        super().__init__(name, clock=clock, report=report)
+        self._make, self._made, self._failures = make, make(), 0
+        self._asked_s = math.inf
+
+    def latest_frame(self) -> VideoFrame | None:
+        if self._clock.now_s() - self._asked_s > MAX_CALL_S:
+            self._failures += 1  # its thread cannot try again
+            self._lose(f"{self.label}: has not returned for {MAX_CALL_S:g} s")
+        return super().latest_frame()
+
+    def pictures(self) -> Generator[np.ndarray, None, None]:
+        with translate_errors({Exception: lambda error: f"{self.label}: {in_one_line(error)}"}, as_=SourceError):
+            self._asked_s = told_s = self._clock.now_s()
+            made = self._make() if self._failures else self._made
+            made.start()
+            told = None
+            try:
+                while not self._closing.wait(POLL_S):
+                    self._asked_s = self._clock.now_s()
+                    frame = checked(made.latest_frame())
+                    if frame is not None and (frame is not told or self._asked_s - told_s > HOLD_S / 2):
+                        told, told_s = frame, self._asked_s
+                        yield frame.pixels
+            finally:
+                made.close()
+
+    def _lose(self, problem: str) -> None:
+        self._asked_s = math.inf
+        self._failures += 1
+        if self._failures > 1:
+            problem += "; failed twice, so it is left out until chosen again"
+            self._closing.set()
+        self._picture.lose(problem)
+        self._report("camera", problem)

@@ -1,0 +1,55 @@
+"""A model of one function, which may be somebody's plug-in, leaves the show its time."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from engine.children.mailbox import Mailbox
+from engine.children.messages import OutputMade, ToChild, Update
+from engine.children.port import ChildPort
+from engine.ipc import ChildWords, ControlPipe, FrameRing, Gate
+from engine.ipc.control_pipe import open_pipe
+from engine.live.kit import repainting
+
+calls: list[tuple[float, float]] = []
+"""When each call of `paint` began and ended."""
+
+
+def paint(picture: np.ndarray, values: dict[str, Any]) -> np.ndarray:
+    began_s = time.perf_counter()
+    time.sleep(0.002)
+    calls.append((began_s, time.perf_counter()))
+    return picture
+
+
+def test_a_painting_plug_in_rests_more_and_more_while_frames_are_late(wait_for: Callable[..., Any]) -> None:
+    ours, theirs = open_pipe()
+    gate, words = Gate.create(), ChildWords.create("eager words")
+    source, painted = (FrameRing.create(name, 8, 8, channels=3) for name in ("eager source", "eager picture"))
+    with ours, theirs:
+        mailbox = Mailbox(ControlPipe(theirs, ToChild), words)
+        mailbox.updates.put(Update(number=1, values={"/eager/enable": True}, inputs={"source": source.segment}))
+        mailbox.outputs.put(OutputMade(name="picture", segment=painted.segment))
+        settings = {"name": "eager", "paint": f"{__name__}:paint", "model": "any"}
+        port = ChildPort(settings=settings, send=lambda message: None, mailbox=mailbox, words=words, gate=gate)
+        thread = threading.Thread(target=repainting.run, args=(port,))
+        thread.start()
+
+        def share() -> float:
+            """Of the time of the last calls, in which it painted."""
+            source.write(np.zeros((8, 8, 3), np.uint8), index=len(calls), time_s=0.0)
+            gate.late_frames += 1
+            last = calls[-6:]
+            if len(calls) < 6:
+                return 1.0
+            return sum(end - begin for begin, end in last[:-1]) / (last[-1][0] - last[0][0])
+
+        wait_for(lambda: share() < 0.15, "its rests")
+        mailbox.should_stop = True
+        thread.join()
+        port.close()
+    for each in (source, painted, gate, words):
+        each.close()

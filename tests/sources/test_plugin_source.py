@@ -1,0 +1,68 @@
+"""A plug-in's source that fails while it plays: it is left out, in a line, and the show goes on."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.sources.current import ChosenSource, CurrentSource
+from engine.sources.opening import FROM_PROGRAMS, open_source
+from engine.system.clock import SteppedClock, SystemClock
+from tests.support import failing_plugins
+
+NO_PICTURE = "is no VideoFrame of (height, width, 3) uint8 RGB, C-contiguous, of up to 16384 px"
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("raises", "OSError: no cable"),
+        ("text", f"TypeError: a str {NO_PICTURE}"),
+        ("double", f"TypeError: uint8 (72, 128, 3) {NO_PICTURE}"),
+        ("empty", f"TypeError: uint8 (0, 0, 3) {NO_PICTURE}"),
+        ("nan", f"TypeError: float64 (72, 128, 3) {NO_PICTURE}"),
+        ("grey", f"TypeError: uint8 (72, 128) {NO_PICTURE}"),
+        ("vast", f"TypeError: uint8 (1, 99999, 3) {NO_PICTURE}"),
+        ("blocks", "has not returned for 0.2 s"),
+    ],
+)
+def test_a_plug_in_that_fails_twice_is_left_out_in_one_line(
+    reports: Any, wait_for: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, name: str, line: str
+) -> None:
+    monkeypatch.setitem(FROM_PROGRAMS, "bad", f"{failing_plugins.__name__}:BadSource")
+    monkeypatch.setattr("engine.sources.plugin_source.MAX_CALL_S", 0.2)
+    clock = SystemClock()
+    source = open_source(f"bad:{name}", offline=False, clock=clock, report=reports)
+    camera = CurrentSource(ChosenSource(word="bad", source=source), clock)
+    camera.start()
+    assert wait_for(camera.latest_frame, "a picture").pixels.mean() == 90
+
+    def is_left_out() -> bool:
+        camera.latest_frame()
+        status = camera.status()
+        return status is not None and "left out" in status.description
+
+    wait_for(is_left_out, "the end of it")
+    told = [told for _, told in reports.lines]
+    assert told[-1] == f"bad {name}: {line}; failed twice, so it is left out until chosen again"
+    assert told[:-1] == ([] if name == "blocks" else [f"bad {name}: {line}"]), "a thread that blocks cannot try again"
+    wait_for(lambda: camera.latest_frame() is None, "the picture without it")
+    camera.close()
+
+
+def test_a_plug_in_that_shows_one_picture_all_the_time_is_not_lost(
+    reports: Any, wait_for: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(FROM_PROGRAMS, "bad", f"{failing_plugins.__name__}:BadSource")
+    clock = SteppedClock()
+    source = open_source("bad:still", offline=False, clock=clock, report=reports)
+    assert source is not None
+    source.start()
+    first = wait_for(source.latest_frame, "a picture")
+    for second in range(1, 6):
+        clock.sleep_until(float(second))
+        wait_for(lambda: source.status().state == "playing", "it again")
+    assert np.array_equal(source.latest_frame().pixels, first.pixels) and reports.lines == []
+    assert 2 <= source.status().frames <= 7
+    source.close()

@@ -1,0 +1,120 @@
+"""Sinks and sources of plug-ins that fail while they run, each in a way of its own, and a model that never rests."""
+
+import sys
+import threading
+import time
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from engine.live.kit.live_model import LiveEntry
+from osc_schema.declare import switch
+from osc_schema.types import Area, SinkKind
+
+AREA = Area(
+    title="Eager",
+    description="Repaints without a rest.",
+    params=(switch("/eager/enable", False, "Switches it on.", stored=False, resumed=False, child="eager"),),
+)
+ENTRY = LiveEntry(name="eager", title="Eager", no_model="none", not_offline="live", paint=f"{__name__}:paint")
+SINKS = ("raises", "silent", "blocks", "hangs", "leaves")
+KINDS = {
+    name: SinkKind(shown_as="a sink that fails", argument="name", made_by=f"{__name__}:{name.capitalize()}")
+    for name in SINKS
+}
+RAISES, SILENT, BLOCKS, HANGS, LEAVES = KINDS.values()
+SOUND = SinkKind(shown_as="a sink without a fault", argument="name", made_by=f"{__name__}:Failing")
+
+
+def paint(picture: np.ndarray, values: dict[str, Any]) -> np.ndarray:
+    end_s = time.perf_counter() + 0.02
+    while time.perf_counter() < end_s:
+        picture = 255 - picture
+    return picture
+
+
+class Failing:
+    """A sink without a fault."""
+
+    def __init__(self, argument: str, picture: str = "main") -> None:
+        self.name, self.frames = argument or "failing", 0
+
+    def publish(self, frame: Any) -> None:
+        self.frames += 1
+
+    def status(self) -> Any:
+        from engine.sinks.sink import SinkStatus
+
+        return SinkStatus(kind="failing", name=self.name, frames=self.frames)
+
+    def drain(self) -> bool:
+        return True
+
+    def start(self, stage: Any, *, may_wait: bool = False) -> None: ...
+    def set_format(self, stage: Any) -> None: ...
+    def pump(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class Raises(Failing):
+    def publish(self, frame: Any) -> None:
+        raise ValueError("no\nlaser")
+
+
+class Silent(Failing):
+    def status(self) -> Any:
+        return "running"
+
+
+class Blocks(Failing):
+    def publish(self, frame: Any) -> None:
+        threading.Event().wait()
+
+
+class Hangs(Failing):
+    def close(self) -> None:
+        threading.Event().wait()
+
+
+class Leaves(Failing):
+    def pump(self) -> None:
+        sys.exit(3)
+
+
+class BadSource:
+    """`bad:NAME`: a source whose `latest_frame` does what NAME says once it has played for ten pictures."""
+
+    def __init__(self, name: str, *, clock: Any = None, report: Any = None) -> None:
+        from engine.values import VideoFrame
+
+        self._name, self._asked = name, 0
+        pixels = np.full((72, 128, 3), 90, np.uint8)
+        self._good = VideoFrame(pixels=pixels, index=0, time_s=0.0, source="bad")
+
+    def latest_frame(self) -> Any:
+        self._asked += 1
+        if self._asked <= 10 or self._name == "still":
+            return self._good
+        if self._name == "raises":
+            raise OSError("no\ncable")
+        if self._name == "blocks":
+            threading.Event().wait()
+        if self._name == "text":
+            return "a picture"
+        if self._name == "double":
+            return SimpleNamespace(pixels=self._good.pixels)
+        return replace(self._good, pixels=BAD_PIXELS[self._name])
+
+    def status(self) -> Any: ...
+    def start(self) -> None: ...
+    def close(self) -> None: ...
+
+
+BAD_PIXELS: dict[str, Any] = {
+    "empty": np.zeros((0, 0, 3), np.uint8),
+    "nan": np.full((72, 128, 3), np.nan),
+    "grey": np.zeros((72, 128), np.uint8),
+    "vast": np.zeros((1, 99999, 3), np.uint8),
+}
