@@ -1,4 +1,5 @@
-"""A show with hostile shaders in its folder, played hard, watched by another process."""
+"""A show with hostile shaders, fonts and logos in its folders and plug-ins that fail, played hard by two desks, watched
+by another process."""
 
 import json
 import os
@@ -19,10 +20,16 @@ import osc_schema
 from engine.osc import encode_message
 from engine.params.looks import LOOKS
 from osc_schema import ParamType
+from tests.control.dmx.test_fixture import ADDRESS, HOST, UNIVERSE, LightingDesk
+from tests.live.test_plugins import install
+from tests.support import failing_plugins
+from tests.support.free_port import free_port
+from tests.support.hostile_fonts import FAN_OUT, hostile_fonts, hostile_logos, write_hostile
 from tests.support.hostile_shaders import KINDS, hostile_shader
 from tests.support.long_form import IS_SOAK
 from tests.support.reading_client import ReadingClient
 
+ROOT = Path(__file__).parents[1]
 WATCHER = Path(__file__).parent / "support/gap_watcher.py"
 READER = Path(__file__).parents[1] / "engine/sinks/shared_reader.py"
 SECONDS, FILE_EVERY_S = (600.0, 2) if IS_SOAK else (7.0, 1)
@@ -32,6 +39,35 @@ RATE_HZ = 500.0
 SLOTS = ("generator", "1", "2", "3", "4")
 FILES = (18, 16, 21, 8, 20, *(number for number in range(KINDS) if number not in (18, 16, 21, 8, 20)))
 """Hostile shaders by their number, first those that the short form comes to: they pass the trial."""
+PROVOCATIONS: tuple[tuple[str, ...], ...] = (
+    ("/text/2/font", FAN_OUT),
+    ("/camera/open", "bad:text"),
+    ("/sink/start", "raises"),
+    ("/logo/file", "bomb.png"),
+    ("/sink/start", "silent"),
+    ("/sink/start", "blocks"),
+    ("/sink/start", "hangs"),
+    ("/sink/stop", "hangs"),
+    ("/camera/open", "bad:raises"),
+    *(("/text/2/font", name) for name in hostile_fonts() if name != FAN_OUT),
+    ("/camera/open", "bad:blocks"),
+    *(("/logo/file", name) for name in hostile_logos() if name != "bomb.png"),
+    ("/sink/start", "leaves"),
+    ("/camera/open", "bad:nan"),
+)
+LINES = (
+    "bad text: TypeError: a str is no VideoFrame",
+    "raises: failing: ValueError: no laser",
+    "silent: failing: its status is a str, not a SinkStatus",
+    "bomb.png: the logo cannot be read",
+    "blocks: failing: has not returned for 5 s",
+    "bad raises: OSError: no cable",
+    "/text/2/font: fan.ttf: not drawn in 5 s; choose another",
+    "bad blocks: has not returned for 5 s",
+    "leaves: failing: SystemExit: 3",
+)
+"""Words of the lines about them, first those of the short form."""
+DESK_CHANNELS = ("Macro_1", "Macro_2", "Macro_3", "Hue", "Brightness", "Trail", "Zoom", "Rotation")
 FADERS = [
     param
     for param in osc_schema.PARAMS
@@ -39,22 +75,35 @@ FADERS = [
 ]
 
 
-def test_hostile_shaders_in_a_played_show_leave_no_gap_between_pictures(tmp_path: Path) -> None:
-    shaders = tmp_path / "isf"
+def test_hostile_files_and_plug_ins_in_a_played_show_leave_no_gap_between_pictures(tmp_path: Path) -> None:
+    shaders, dmx_port = tmp_path / "isf", free_port()
     shaders.mkdir()
-    (tmp_path / "show.toml").write_text(f"shaders = [{json.dumps(str(shaders))}]\n", encoding="utf-8")
+    write_hostile(tmp_path / "home")
+    (tmp_path / "packages").mkdir()
+    install(tmp_path / "packages", "failing", "from tests.support.failing_plugins import *\n", failing_plugins.POINTS)
+    (tmp_path / "show.toml").write_text(
+        f"shaders = [{json.dumps(str(shaders))}]\n"
+        f'[dmx]\nlisten = "sacn"\nfixture = "{UNIVERSE}.{ADDRESS}"\ninterface = "{HOST}"\nsacn_port = {dmx_port}\n',
+        encoding="utf-8",
+    )
     with running_show(tmp_path, *with_model(tmp_path)) as (process, client), watcher(tmp_path) as watching:
         write_files(shaders)  # while it plays
-        chosen = play(client, SECONDS)
+        desk = LightingDesk(dmx_port)
+        chosen = play(client, desk, SECONDS)
+        desk.close()
         client.send(encode_message("/sync", 7))
         wait_for_answer(client, "/synced")
         seen = end_watching(watching)
         process.send_signal(signal.SIGINT)
         assert process.wait(120.0) == 0
     print(f"pictures: {seen['pictures']}, longest gaps: {seen['gaps']}")
-    assert set(chosen) == set(FILES) or not IS_SOAK
+    assert chosen == {*FILES, *PROVOCATIONS} or not IS_SOAK
     assert seen["pictures"] > 5 * SECONDS
     assert seen["gaps"][0][0] < MAX_GAP_S, seen
+    said = (tmp_path / "log.txt").read_text(encoding="utf-8", errors="replace")
+    assert "Traceback" not in said
+    for line in LINES if IS_SOAK else LINES[:3]:
+        assert line in said, line
 
 
 def with_model(folder: Path) -> tuple[str, ...]:
@@ -66,20 +115,28 @@ def with_model(folder: Path) -> tuple[str, ...]:
     return "--sd", str(build_tiny_sd(folder / "sd"))
 
 
-def play(client: ReadingClient, seconds: float) -> list[int]:
-    """500 messages a second: faders at random, a preset every three seconds, a hostile file every FILE_EVERY_S.
+def play(client: ReadingClient, desk: LightingDesk, seconds: float) -> set[object]:
+    """500 messages a second: faders at random, a preset every three seconds, a hostile file or plug-in every
+    FILE_EVERY_S, and 25 packets of a lighting desk, each with macros and values.
 
-    Returns the files' numbers."""
+    Returns the numbers of the shaders, and the provocations."""
     chance = random.Random(1)
-    chosen: list[int] = []
+    files: list[int] = []
+    others: list[tuple[str, ...]] = []
     started_s = time.perf_counter()
     number = 0
     while (now_s := time.perf_counter() - started_s) < seconds:
         if number % round(3 * RATE_HZ) == 0:
             client.send(encode_message("/preset/load", chance.choice(list(LOOKS)), chance.choice([0.0, 1.0, 4.0])))
         elif number % round(FILE_EVERY_S * RATE_HZ) == 1 and number > 2 * RATE_HZ:  # they have been found by then
-            chosen.append(FILES[len(chosen) % len(FILES)])
-            client.send(encode_message(f"/fx/{chance.choice(SLOTS)}/file", f"hostile_{chosen[-1]}"))
+            files.append(FILES[len(files) % len(FILES)])
+            client.send(encode_message(f"/fx/{chance.choice(SLOTS)}/file", f"hostile_{files[-1]}"))
+        elif number % round(FILE_EVERY_S * RATE_HZ) == 3:
+            others.append(PROVOCATIONS[len(others) % len(PROVOCATIONS)])
+            client.send(encode_message("/text/2/text", f"word {number}"))
+            client.send(encode_message(*others[-1]))
+        elif number % 20 == 5:
+            desk.send(**{name: chance.randrange(256) for name in DESK_CHANNELS})
         elif number % 50 == 2:
             client.send(encode_message(f"/fx/{chance.choice(SLOTS)}/1", chance.random()))
         else:
@@ -87,13 +144,15 @@ def play(client: ReadingClient, seconds: float) -> list[int]:
             client.send(encode_message(param.address, chance.uniform(param.low, param.high)))
         number += 1
         time.sleep(max(0.0, number / RATE_HZ - now_s))
-    return chosen
+    return {*files, *others}
 
 
 @contextmanager
 def running_show(folder: Path, *more: str) -> Iterator[tuple[subprocess.Popen[bytes], ReadingClient]]:
-    environment = os.environ | {"MULTIVERSE_HOME": str(folder / "home")}
+    packages = os.pathsep.join([str(folder / "packages"), str(ROOT)])
+    environment = os.environ | {"MULTIVERSE_HOME": str(folder / "home"), "PYTHONPATH": packages}
     arguments = "--config show.toml --audio demo --osc 127.0.0.1:0 --web off --sink shared=hostile --size".split()
+    more = ("--eager", "any", "--set", "/eager/enable=on", *more)
     log = folder / "log.txt"
     with open(log, "wb") as written:
         process = subprocess.Popen(

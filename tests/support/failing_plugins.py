@@ -26,6 +26,12 @@ KINDS = {
 }
 RAISES, SILENT, BLOCKS, HANGS, LEAVES = KINDS.values()
 SOUND = SinkKind(shown_as="a sink without a fault", argument="name", made_by=f"{__name__}:Failing")
+POINTS = {
+    "multiverse.models": {"eager": f"{__name__}:ENTRY"},
+    "multiverse.parameters": {"eager": f"{__name__}:AREA"},
+    "multiverse.sinks": {name: f"{__name__}:{name.upper()}" for name in SINKS},
+    "multiverse.sources": {"bad": f"{__name__}:BadSource"},
+}
 
 
 def paint(picture: np.ndarray, values: dict[str, Any]) -> np.ndarray:

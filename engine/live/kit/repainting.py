@@ -107,7 +107,7 @@ def run(port: ChildPort) -> None:
                 continue
             seen = frame
             progress.begin_call()
-            painted = np.ascontiguousarray(paint(frame.pixels, values), np.uint8)
+            painted = np.ascontiguousarray(np.asarray(paint(frame.pixels, values))[..., :3], np.uint8)
             height, width, channels = painted.shape
             if writer is None or writer.shape != painted.shape:
                 writer = port.open_output("picture", width, height, channels)

@@ -28,7 +28,8 @@ def paint(picture: np.ndarray, values: dict[str, Any]) -> np.ndarray:
 def test_a_painting_plug_in_rests_more_and_more_while_frames_are_late(wait_for: Callable[..., Any]) -> None:
     ours, theirs = open_pipe()
     gate, words = Gate.create(), ChildWords.create("eager words")
-    source, painted = (FrameRing.create(name, 8, 8, channels=3) for name in ("eager source", "eager picture"))
+    source = FrameRing.create("eager source", 8, 8, channels=4)  # the finished picture
+    painted = FrameRing.create("eager picture", 8, 8, channels=3)
     with ours, theirs:
         mailbox = Mailbox(ControlPipe(theirs, ToChild), words)
         mailbox.updates.put(Update(number=1, values={"/eager/enable": True}, inputs={"source": source.segment}))
@@ -40,7 +41,7 @@ def test_a_painting_plug_in_rests_more_and_more_while_frames_are_late(wait_for: 
 
         def share() -> float:
             """Of the time of the last calls, in which it painted."""
-            source.write(np.zeros((8, 8, 3), np.uint8), index=len(calls), time_s=0.0)
+            source.write(np.zeros((8, 8, 4), np.uint8), index=len(calls), time_s=0.0)
             gate.late_frames += 1
             last = calls[-6:]
             if len(calls) < 6:
