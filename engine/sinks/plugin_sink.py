@@ -39,7 +39,7 @@ class PluginSink(Sink):
 
     def start(self, stage: Stage, *, may_wait: bool = False) -> None:
         self._stage = self._told = stage
-        self._begin(partial(self._made.start, stage, may_wait=may_wait), may_wait=may_wait)
+        self._begin(lambda: self._made.start(stage, may_wait=may_wait), may_wait=may_wait)
 
     def set_format(self, stage: Stage) -> None:
         self._stage = stage
@@ -52,7 +52,7 @@ class PluginSink(Sink):
             self._dropped += 1
 
     def pump(self) -> None:
-        self._begin(self._made.pump)
+        self._begin(lambda: self._made.pump())
 
     def drain(self) -> bool:
         """Closes it, too."""

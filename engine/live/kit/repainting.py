@@ -8,7 +8,6 @@ does.
 
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from functools import partial
 from pkgutil import resolve_name
 from typing import Any
@@ -22,8 +21,8 @@ from engine.ipc import Phase, RingWriter
 from engine.live.kit.child_link import ChildLink
 from engine.live.kit.fader import Fader
 from engine.live.kit.live_model import LiveEntry, Surroundings
-from engine.live.kit.pace import ChildPace
-from engine.live.kit.progress import CallProgress, Stopped
+from engine.live.kit.pacing import Pacer
+from engine.live.kit.progress import MAX_NAP_S
 from engine.live.kit.scene import Layer5Offer, Scene, draw_fade
 from engine.params import Snapshot
 from engine.values import PublishedFrame, VideoFrame
@@ -32,7 +31,6 @@ from osc_schema.live_models import BY_NAME
 SIZE_PX = (512, 512)  # until the first result
 CROSSFADE_S = 1.0
 POLL_S = 0.002
-PACE = ChildPace(is_paused=False, interval_s=0.0, duty=None, slice_ms=4.0, has_gate=True)  # the defaults of SD
 
 
 class RepaintingModel(ChildLink[None]):
@@ -84,33 +82,33 @@ def run(port: ChildPort) -> None:
     name, model = port.settings["name"], port.settings["model"]
     declared = {param.address: param.default for param in osc_schema.PARAMS if param.child == name}
     port.ready(model=model)
-    progress = CallProgress(
-        port,
-        wait_device=lambda: None,
-        turns=None,
-        read_pace=lambda values: PACE,
-        work=lambda: 1.0,
-        kind=lambda: None,
-        capture_phase=Phase.COMPILING,
-    )
+    pacer = Pacer(port.gate, rest=partial(_rest, port))
     writer: RingWriter | None = None
     seen = None
-    with suppress(Stopped):
-        while not port.should_stop:
-            port.poll()
-            values = declared | dict(port.values) | {"model": model}
-            port.wants_frame = values[f"/{name}/enable"]
-            source = port.input("source")
-            frame = None if source is None else source.latest()
-            if frame is None or frame is seen or not port.wants_frame:
-                time.sleep(POLL_S)
-                continue
-            seen = frame
-            progress.begin_call()
-            painted = np.ascontiguousarray(np.asarray(paint(frame.pixels, values))[..., :3], np.uint8)
-            height, width, channels = painted.shape
-            if writer is None or writer.shape != painted.shape:
-                writer = port.open_output("picture", width, height, channels)
-            writer.write(painted, index=frame.index, time_s=frame.time_s)
-            progress.end_piece()
-            port.result(progress.pacer.end_call())
+    while not port.should_stop:
+        port.poll()
+        values = declared | dict(port.values) | {"model": model}
+        port.wants_frame = values[f"/{name}/enable"]
+        source = port.input("source")
+        frame = None if source is None else source.latest()
+        if frame is None or frame is seen or not port.wants_frame:
+            time.sleep(POLL_S)
+            continue
+        seen = frame
+        pacer.begin_call(None)
+        port.enter(Phase.RUNNING)
+        began_s = time.perf_counter()
+        painted = np.ascontiguousarray(np.asarray(paint(frame.pixels, values))[..., :3], np.uint8)
+        height, width, channels = painted.shape
+        if writer is None or writer.shape != painted.shape:
+            writer = port.open_output("picture", width, height, channels)
+        writer.write(painted, index=frame.index, time_s=frame.time_s)
+        port.result((time.perf_counter() - began_s) * 1000.0)
+        pacer.end_call()
+
+
+def _rest(port: ChildPort, seconds: float) -> None:
+    end_s = time.perf_counter() + seconds
+    while not port.should_stop and (left_s := end_s - time.perf_counter()) > 0.0:
+        port.poll()
+        time.sleep(min(left_s, MAX_NAP_S))
