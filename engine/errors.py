@@ -11,8 +11,7 @@ MultiverseError                 something the user can act on: what, which value
 ├── IsfError                    a shader file that cannot be played; names the line
 ├── SinkError                   an output failed
 │   ├── SinkUnavailableError    an output that can never run here (wrong system, package missing)
-│   ├── FolderBusyError         another run is using the folder
-│   └── PluginSinkError         the code of a plug-in's sink failed
+│   └── FolderBusyError         another run is using the folder
 ├── PresetError                 a preset cannot be read or written
 ├── MappingError                a map of foreign controls cannot be read, written or edited
 ├── CueError                    a cue does not exist or cannot be written
@@ -77,9 +76,6 @@ class SinkError(MultiverseError): ...
 
 
 class SinkUnavailableError(SinkError): ...
-
-
-class PluginSinkError(SinkError): ...
 
 
 class FolderBusyError(SinkError): ...

@@ -56,7 +56,7 @@ PROVOCATIONS: tuple[tuple[str, ...], ...] = (
     ("/camera/open", "bad:nan"),
 )
 LINES = (
-    "bad text: TypeError: a str is no VideoFrame",
+    "bad text: AttributeError: 'str' object has no attribute",
     "raises: failing: ValueError: no laser",
     "silent: failing: its status is a str, not a SinkStatus",
     "bomb.png: the logo cannot be read",

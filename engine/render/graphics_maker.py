@@ -16,7 +16,7 @@ from typing import Any, Final
 from engine.errors import RenderError
 from engine.render.contour_finder import ContourFinder
 from engine.render.graphic import Graphic, GraphicImage, ink_colour, letter_ink, picture_ink
-from engine.render.lettering import HarmfulError, Lettering, LetterProcess, Logo
+from engine.render.lettering import HarmfulError, Lettering, LetterProcess, Logo, name_of
 from engine.system.guarded_thread import Guard, GuardedThread
 from engine.system.reporting import Report
 from osc_schema.graphics import LOGO, TEXTS
@@ -50,9 +50,8 @@ class GraphicsMaker:
         """The newest finished one of each slot, without the leaving look's, which are made already."""
         self._needed: dict[tuple[int, bool], tuple[Asked | None, Asked | None]] = {}
         """The one shown and the next one, by slot and if it is of the leaving look. They are always kept."""
-        self._harmful: dict[int, tuple[str, str]] = {}
-        """The font or logo that took the process down, and the line about it, by slot: not tried again until it is
-        chosen again."""
+        self._harmful: dict[str, str] = {}
+        """Lines about fonts and logos that took the process down: not tried again until they are chosen again."""
         self._begun: OrderedDict[tuple[int, str], float] = OrderedDict()
         """Beat at which a text began to play, by slot and text: the leaving look's goes on."""
         self._playing: dict[int, str] = {}
@@ -145,8 +144,8 @@ class GraphicsMaker:
             self._needed[slot, is_leaving] = now, coming
             if now != before and now is not None and self._made.get(now, now) is None:
                 del self._made[now]  # it has failed, and is chosen again
-            if now is not None and (before is None or before.named != now.named):
-                self._harmful.pop(slot, None)
+            if now is not None and (before is None or name_of(before) != name_of(now)):
+                self._harmful.pop(name_of(now), None)
         if self._is_offline and now is not None and now not in self._made:
             self._make(now, slot)
         with self._wake:
@@ -187,13 +186,12 @@ class GraphicsMaker:
         made: GraphicImage | None = None
         problem = ""
         try:
-            name, problem = self._harmful.get(slot, ("", ""))
-            if name != asked.named:
+            if not (problem := self._harmful.get(name_of(asked), "")):
                 made, problem = self._process.draw(asked)
+        except HarmfulError as error:
+            problem = self._harmful[name_of(asked)] = str(error)
         except RenderError as error:
             problem = str(error)
-            if isinstance(error, HarmfulError):
-                self._harmful[slot] = asked.named, problem
         finally:  # also after an error of ours: it is not tried in each frame
             with self._wake:
                 self._made[asked] = made

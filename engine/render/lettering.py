@@ -18,7 +18,7 @@ import numpy as np
 from engine.errors import RenderError
 from engine.render.graphic import GraphicImage
 from engine.system.small_file import read_small
-from engine.system.translate_errors import reason_of, translate_errors
+from engine.system.translate_errors import Description, reason_of, translate_errors
 from engine.system.trial_process import Answer, TrialProcess, serve_orders
 
 if TYPE_CHECKING:
@@ -51,10 +51,6 @@ class Lettering:
     within_px: tuple[int, int]
     """Size of the picture."""
 
-    @property
-    def named(self) -> str:
-        return self.font or "the built-in font"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Logo:
@@ -63,9 +59,10 @@ class Logo:
     file: str
     height_px: int
 
-    @property
-    def named(self) -> str:
-        return self.file
+
+def name_of(asked: Lettering | Logo) -> str:
+    """The name of its font or file."""
+    return asked.file if isinstance(asked, Logo) else asked.font or "the built-in font"
 
 
 class HarmfulError(RenderError):
@@ -92,9 +89,9 @@ class LetterProcess(TrialProcess):
             pixels = self.receive_picture(answer["shape"])
         except TimeoutError:
             self.kill()
-            raise HarmfulError(f"{asked.named}: not drawn in {self.deadline_s:g} s; choose another") from None
+            raise HarmfulError(f"{name_of(asked)}: not drawn in {self.deadline_s:g} s; choose another") from None
         except (EOFError, OSError, ValueError):
-            raise HarmfulError(f"{asked.named}: ended the process that draws it ({self.kill()})") from None
+            raise HarmfulError(f"{name_of(asked)}: ended the process that draws it ({self.kill()})") from None
         return GraphicImage(pixels=pixels, height_px=answer["height_px"]), answer["problem"]
 
 
@@ -106,14 +103,13 @@ def main(folder: str) -> None:
 
 def _answer(fonts: "FontShelf", logos: Path, order: dict[str, Any], phase: object) -> Answer:
     asked = Logo(**order) if "file" in order else Lettering(**order)
+    name = name_of(asked)
+    messages: dict[type[Exception], Description] = {
+        MemoryError: lambda _: f"{name}: takes more than {MAX_GROWTH_BYTES >> 30} GB of memory to draw",
+        Exception: lambda error: f"{name}: cannot be drawn ({reason_of(error)})",
+    }
     try:
-        with translate_errors(
-            {
-                MemoryError: lambda _: f"{asked.named}: takes more than {MAX_GROWTH_BYTES >> 30} GB of memory to draw",
-                Exception: lambda error: f"{asked.named}: cannot be drawn ({reason_of(error)})",
-            },
-            as_=RenderError,
-        ):
+        with translate_errors(messages, as_=RenderError):
             made, problem = (read_logo(asked, logos), "") if isinstance(asked, Logo) else draw_text(asked, fonts)
     except RenderError as error:
         return {"refusal": str(error)}, ()
@@ -206,7 +202,7 @@ def draw_text(asked: Lettering, fonts: FontShelf) -> tuple[GraphicImage, str]:
         font = fonts.open(asked.font, line_px)
         wide, high = _extent_px(asked, font, line_px)
         if max(wide, high) > 2 * MAX_SIDE_PX:
-            raise RenderError(f"{asked.named}: one pixel high, the text is {wide:.0f} px wide; choose another font")
+            raise RenderError(f"{name_of(asked)}: one pixel high, the text is {wide:.0f} px wide; choose another font")
     outline_px = round(asked.outline * line_px)
     size = (int(wide) + 3) // 2 * 2, (int(high) + 3) // 2 * 2  # even: in the middle of the picture it is sharp
     _, top, _, bottom = font.getbbox("H", anchor="ls")
@@ -240,7 +236,7 @@ def _lacking(asked: Lettering, font: "FreeTypeFont") -> str:
     missing = bytes(font.getmask("\U0010ffff"))
     characters = sorted({each for line in asked.lines for each in line if not each.isspace()})
     lacks = "".join(each for each in characters if bytes(font.getmask(each)) == missing)
-    return f"{asked.named} lacks {lacks[:20]!r}; choose another font, such as Arial or DejaVuSans" if lacks else ""
+    return f"{name_of(asked)} lacks {lacks[:20]!r}; choose another font, such as Arial or DejaVuSans" if lacks else ""
 
 
 def read_logo(asked: Logo, folder: Path) -> GraphicImage:

@@ -4,7 +4,7 @@ from contextlib import suppress
 from pkgutil import resolve_name
 from typing import Any
 
-from engine.errors import PluginSinkError, SinkUnavailableError
+from engine.errors import SinkError, SinkUnavailableError
 from engine.sinks.plugin_sink import PluginSink
 from engine.sinks.registry import broken, require_available, unavailable_reason
 from engine.sinks.sink import Sink, SinkSpec
@@ -36,5 +36,5 @@ def make_sink(spec: SinkSpec) -> Sink:
     if not KINDS[spec.kind].made_by:
         sink: Sink = made(spec.argument, spec.picture)
         return sink
-    with translate_errors({Exception: spec.label}, as_=PluginSinkError):
+    with translate_errors({Exception: spec.label}, as_=SinkError):
         return PluginSink(spec, made(spec.argument, spec.picture))

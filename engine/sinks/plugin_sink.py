@@ -1,16 +1,16 @@
 """A sink of a plug-in, which may fail, block, or return anything: `SinkSet` gets an error in one line instead."""
 
-import logging
 import math
+import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from engine.errors import MultiverseError, PluginSinkError, in_one_line
+from engine.errors import MultiverseError, SinkError, in_one_line
 from engine.sinks.sink import Sink, SinkSpec, SinkStatus, Stage
 from engine.system.daemon_worker import DaemonWorker
 from engine.system.guarded_thread import place_of
@@ -18,37 +18,35 @@ from engine.values import PublishedFrame
 from osc_schema import plugins
 from osc_schema.sinks import KINDS
 
-log = logging.getLogger(__name__)
-
 MAX_CALL_S, MAX_START_S = 5.0, 20.0
 POLL_S = 0.01
 
 
 class PluginSink(Sink):
-    """Calls the plug-in on a thread of its own, unless it is on the GPU; leaves out pictures while a call is under way.
-    The error of a call is raised by the next one."""
+    """Calls the plug-in on a thread of its own, unless it is on the GPU. Live, pictures are left out while a call is
+    under way, and its error is raised by the next one."""
 
     def __init__(self, spec: SinkSpec, made: Any) -> None:
         self.kind, self.name, self._made = spec.kind, str(made.name), made
         self._status = SinkStatus(kind=self.kind, name=self.name)
-        self._stage: Stage | None = None
-        self._told: Stage | None = None
         self._worker = None if KINDS[spec.kind].is_on_gpu else DaemonWorker(f"{spec.kind} {self.name}")
         self._call: Future[None] | None = None
-        self._since_s, self._dropped, self._is_closed = 0.0, 0, False
+        self._patience_s, self._began_s, self._dropped = 0.0, 0.0, 0
+        self._is_closed = self._is_resized = False
 
     def start(self, stage: Stage, *, may_wait: bool = False) -> None:
-        self._stage = self._told = stage
-        self._begin(lambda: self._made.start(stage, may_wait=may_wait), may_wait=may_wait)
+        self._stage, self._patience_s = stage, MAX_START_S if may_wait else 0.0
+        self._begin(lambda: self._made.start(stage, may_wait=may_wait))
+        self._patience_s = threading.TIMEOUT_MAX if stage.is_offline else 0.0
 
     def set_format(self, stage: Stage) -> None:
-        self._stage = stage
+        self._stage, self._is_resized = stage, True
 
     def publish(self, frame: PublishedFrame) -> None:
         if self._worker is not None:
             rgba = frame.read_rgba()
             frame = replace(frame, texture=None, read_rgba=lambda: rgba, read_rgba16=None, read_fitted=None)
-        if not self._begin(partial(self._publish, frame, self._stage)):
+        if not self._begin(partial(self._publish, frame)):
             self._dropped += 1
 
     def pump(self) -> None:
@@ -65,27 +63,26 @@ class PluginSink(Sink):
     def status(self) -> SinkStatus:
         return replace(self._status, dropped=self._status.dropped + self._dropped)
 
-    def _begin(self, step: Callable[[], object], *, may_wait: bool = False) -> bool:
+    def _begin(self, step: Callable[[], object]) -> bool:
         """Call the plug-in. False, without a call, while another one is under way."""
         if self._worker is None:
             self._run(step)
             return True
-        is_offline = self._stage is not None and self._stage.is_offline
-        if (call := self._call) is not None:
-            if not call.done() and not is_offline:
-                if time.monotonic() - self._since_s > MAX_CALL_S:
-                    raise self._error(f"has not returned for {MAX_CALL_S:g} s")
-                return False
-            self._call = None
-            call.result()
+        if self._call is not None and not self._call.done():
+            if time.monotonic() - self._began_s > MAX_CALL_S:
+                raise SinkError(f"{self.kind}: {self.name}: has not returned for {MAX_CALL_S:g} s")
+            return False
+        self._raise_error()
         self._call = self._worker.submit(self._run, step)
-        self._since_s = math.inf if step == self._end else time.monotonic()  # `SinkSet` limits the end
-        if may_wait or is_offline:
-            try:
-                self._call.result(None if is_offline else MAX_START_S)
-            except TimeoutError:
-                raise self._error(f"has not started within {MAX_START_S:g} s") from None
+        self._began_s = math.inf if step == self._end else time.monotonic()  # `SinkSet` limits the end
+        wait([self._call], self._patience_s)
+        self._raise_error()
         return True
+
+    def _raise_error(self) -> None:
+        if self._call is not None and self._call.done():
+            call, self._call = self._call, None
+            call.result()
 
     def _run(self, step: Callable[[], object]) -> None:
         try:
@@ -93,22 +90,19 @@ class PluginSink(Sink):
         except MultiverseError:
             raise
         except BaseException as error:
-            log.debug("%s", self.name, exc_info=error)
             file, line = place_of(error)
-            raise self._error(f"{in_one_line(error)} ({Path(file).name}:{line})") from None
+            why = f"{in_one_line(error)} ({Path(file).name}:{line})"
+            raise SinkError(f"{self.kind}: {self.name}: {why}") from None
 
-    def _error(self, why: str) -> PluginSinkError:
-        return PluginSinkError(f"{self.kind}: {self.name}: {why}")
-
-    def _publish(self, frame: PublishedFrame, stage: Stage | None) -> None:
-        if stage is not self._told:
-            self._told = stage
-            self._made.set_format(stage)
+    def _publish(self, frame: PublishedFrame) -> None:
+        if self._is_resized:
+            self._is_resized = False
+            self._made.set_format(self._stage)
         self._made.publish(frame)
         self._made.pump()  # else there may never be time for it
         said = self._made.status()
         if fault := plugins.fault_of(said, "engine.sinks.sink.SinkStatus"):
-            raise self._error(f"its status {fault}")
+            raise SinkError(f"{self.kind}: {self.name}: its status {fault}")
         self._status = replace(said, kind=self.kind, name=self.name)
 
     def _end(self) -> None:

@@ -7,7 +7,7 @@ from concurrent.futures import wait
 from dataclasses import dataclass, replace
 from functools import partial
 
-from engine.errors import MultiverseError, PluginSinkError, SinkError
+from engine.errors import MultiverseError, SinkError
 from engine.sinks.adjustable import AdjustableSink
 from engine.sinks.opening import load_kinds, make_sink
 from engine.sinks.sink import (
@@ -460,17 +460,14 @@ class SinkSet:
         return None
 
     def _fail(self, place: _Place, error: Exception) -> None:
-        """Close a failed sink, live in the background if it would wait. Live it is retried, if a plug-in's code failed
-        only once; offline not, because a file with a gap is useless."""
+        """Close a failed sink, live in the background if it would wait. Live it is retried, a plug-in's once; offline
+        not, because a file with a gap is useless."""
         now_s = self._clock.now_s()
         if place.sink is not None and now_s - place.started_s > MAX_DELAY_S:
             place.failures = 0
-        is_final = self.stage.is_offline
-        if isinstance(error, PluginSinkError) and place.failures:
-            is_final, error = (
-                True,
-                PluginSinkError(f"{error}; failed twice, so it is left out until started again"),
-            )
+        is_left_out = bool(KINDS[place.spec.kind].made_by and place.failures)
+        if is_left_out:
+            error = SinkError(f"{error}; failed twice, so it is left out until started again")
         self._note(place, error)
         if place.sink is not None:
             if not self.stage.is_offline and self._error_of(place, place.drain) is None and not place.is_drained:
@@ -482,7 +479,7 @@ class SinkSet:
         place.failures += 1
         delay_s = next_delay_s(place.failures)
         place.retry_at_s = now_s + delay_s
-        if is_final:
+        if self.stage.is_offline or is_left_out:
             place.last = replace(place.last, state="failed", detail=place.reason)
         else:
             place.last = replace(place.last, state="retrying", detail=f"{place.reason}; next try in {delay_s:g} s")

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from engine.sources.source import Polled, Source, SourceStatus, checked
+from engine.sources.source import Polled, Source, SourceStatus
 from engine.system.clock import Clock
 from engine.system.guarded_thread import Guard, GuardedThread
 from engine.system.process_memory import return_freed_memory
@@ -110,7 +110,7 @@ class CurrentSource:
 
     def latest_frame(self) -> VideoFrame | None:
         source = self._now.source
-        return checked(source.latest_frame()) if source is not None else None
+        return source.latest_frame() if source is not None else None
 
     def frame_at(self, time_s: float) -> VideoFrame | None:
         """The picture at this time; offline only, where the source never changes. SourceError if decoding fails."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.errors import SourceError, in_one_line
 from engine.sources.live import LiveSource
-from engine.sources.source import HOLD_S, Source, checked
+from engine.sources.source import HOLD_S, Source
 from engine.system.clock import Clock
 from engine.system.reporting import Report
 from engine.system.translate_errors import translate_errors
@@ -16,6 +16,7 @@ from engine.values import VideoFrame
 
 POLL_S: Final = 0.004
 MAX_CALL_S: Final = 5.0
+MAX_PX: Final = 8192
 
 
 class PluginSource(LiveSource):
@@ -42,10 +43,10 @@ class PluginSource(LiveSource):
             try:
                 while not self._closing.wait(POLL_S):
                     self._asked_s = self._clock.now_s()
-                    frame = checked(made.latest_frame())
+                    frame = made.latest_frame()
                     if frame is not None and (frame is not told or self._asked_s - told_s > HOLD_S / 2):
                         told, told_s = frame, self._asked_s
-                        yield frame.pixels
+                        yield checked(frame.pixels)
             finally:
                 made.close()
 
@@ -57,3 +58,9 @@ class PluginSource(LiveSource):
             self._closing.set()
         self._picture.lose(problem)
         self._report("camera", problem)
+
+
+def checked(pixels: np.ndarray) -> np.ndarray:
+    if pixels.dtype != np.uint8 or pixels.shape[2:] != (3,) or not 0 < min(pixels.shape) <= max(pixels.shape) <= MAX_PX:
+        raise ValueError(f"{pixels.dtype} {pixels.shape} is no picture of (height, width, 3) uint8, up to {MAX_PX} px")
+    return np.ascontiguousarray(pixels)

@@ -1,15 +1,12 @@
 """The interface of every source."""
 
 from dataclasses import dataclass
-from typing import Any, Final, Literal, Protocol, runtime_checkable
-
-import numpy as np
+from typing import Literal, Protocol, runtime_checkable
 
 from engine.values import VideoFrame
 
 SourceState = Literal["starting", "playing", "lost"]
 
-MAX_TEXTURE_PX: Final = 16384  # of most drivers
 HOLD_S = 2.0  # a lost source keeps its last picture this long: hides a hiccup, but not a dead camera
 
 
@@ -59,19 +56,3 @@ class Polled(Protocol):
 
     def close(self) -> None:
         """Release everything, on the render thread, before its context is destroyed."""
-
-
-def checked(frame: VideoFrame | None) -> VideoFrame | None:
-    """The picture of a source that may be anybody's. TypeError if it is none."""
-    pixels: Any = getattr(frame, "pixels", None)
-    if frame is None or (
-        isinstance(frame, VideoFrame)
-        and isinstance(pixels, np.ndarray)
-        and (pixels.dtype, pixels.ndim, pixels.shape[-1:], pixels.flags.c_contiguous) == (np.uint8, 3, (3,), True)
-        and 0 < min(pixels.shape) <= max(pixels.shape) <= MAX_TEXTURE_PX
-    ):
-        return frame
-    given = f"{pixels.dtype} {pixels.shape}" if isinstance(pixels, np.ndarray) else f"a {type(frame).__name__}"
-    raise TypeError(
-        f"{given} is no VideoFrame of (height, width, 3) uint8 RGB, C-contiguous, of up to {MAX_TEXTURE_PX} px"
-    )

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from engine.sinks import SinkSet, SinkSpec
+from engine.sinks.opening import make_sink
 from engine.system.clock import SteppedClock
 from osc_schema import sinks as declared
 from tests.support import failing_plugins
@@ -84,6 +85,7 @@ def test_a_plug_in_gets_each_picture_of_an_offline_run(
 ) -> None:
     monkeypatch.setitem(declared.KINDS, "sound", failing_plugins.SOUND)
     offline = SinkSet(make_stage(is_offline=True), clock, reports)
+    make_sink(SinkSpec(kind="sound")).close()  # one that was never started
     offline.start(SinkSpec(kind="sound", argument="all"))
     for index in range(9):
         offline.publish(make_frame(index))

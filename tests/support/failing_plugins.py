@@ -4,7 +4,6 @@ import sys
 import threading
 import time
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -109,8 +108,6 @@ class BadSource:
             threading.Event().wait()
         if self._name == "text":
             return "a picture"
-        if self._name == "double":
-            return SimpleNamespace(pixels=self._good.pixels)
         return replace(self._good, pixels=BAD_PIXELS[self._name])
 
     def status(self) -> Any: ...
