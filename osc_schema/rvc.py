@@ -115,7 +115,7 @@ AREA = Area(
         menu(
             "/rvc/f0",
             "auto rmvpe fcpe yin",
-            "Pitch detector. rmvpe needs its checkpoint, fcpe `pip install torchfcpe`, yin nothing; auto: the first "
+            "Pitch detector. rmvpe needs its checkpoint, fcpe the package torchfcpe, yin nothing; auto: the first "
             "one available. The old one keeps running until the new one is ready.",
             **_RUN,
         ),

@@ -48,7 +48,7 @@ KINDS = {
     "virtualcam": SinkKind(
         shown_as="the virtual camera (for video calls, OBS, browsers)",
         argument="its device, such as /dev/video10 (Linux); without it the first one",
-        packages=(("pyvirtualcam", "pip install 'multiverse-engine[virtualcam]'"),),
+        packages=(("pyvirtualcam", "pip install pyvirtualcam"),),
     ),
     "record": SinkKind(
         shown_as="the recording (with sound, MP4)",

@@ -12,14 +12,13 @@ import platform
 import re
 import shutil
 import socket
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Final, Literal
 
 from engine.cli.probe import Answer, Probe
@@ -30,12 +29,12 @@ from engine.sinks.sink import TITLES
 from engine.sinks.syphon import PROCESS_NAME
 from engine.sinks.virtualcam import missing_driver
 from engine.system import win32
+from engine.system.installing import CUDA, TORCH_INDEX, answer_of, install_line, nvidia_card, pip_install
 from engine.system.refused_port import refusal_reason
 from osc_schema.sinks import KINDS
 
 # From the GTX 900 on; CUDA 13 needs GTX 16, RTX 20.
-OLD_CARDS_INDEX: Final = "https://download.pytorch.org/whl/cu126"
-CUDA_INDEX: Final = "https://download.pytorch.org/whl/cu130"
+OLD_CARDS_INDEX: Final = f"{TORCH_INDEX}cu126"
 KERNELS: Final = re.compile(r"(?P<kind>sm|compute)_(?P<major>\d+)(?P<minor>\d)(?P<only>[af]?)")
 PACKAGES: Final = ("numpy", "numba", "moderngl", "av", "opencv-python-headless", "sounddevice", "aiohttp", "python-osc")
 INFERENCE_PACKAGES: Final = ("torch", "diffusers", "transformers")
@@ -121,18 +120,6 @@ def run_checks(rows: Iterable[CheckRow] = ROWS) -> list[Check]:
     return [check for check in checks if check is not None]
 
 
-def pip_command() -> str:
-    """The command that runs this Python's pip, to paste into a shell.
-
-    PowerShell does not run a program whose path is quoted, and cmd does not accept `&` before it. So a path with a
-    blank is given relative to the current folder, if that removes the blank.
-    """
-    python = PurePath(sys.executable)
-    if " " in str(python) and python.is_relative_to(Path.cwd()) and python.parent != Path.cwd():
-        python = python.relative_to(Path.cwd())
-    return f'"{python}" -m pip' if " " in str(python) else f"{python} -m pip"
-
-
 def library_advice(error: str) -> str:
     """Advice for a library that Windows could not load; empty for other errors."""
     if "Application Control policy" in error:
@@ -174,20 +161,6 @@ def has_torch_wheel() -> bool:
     return sys.platform != "darwin" or platform.machine() == "arm64"
 
 
-def _answer_of(*command: str) -> str:
-    """The output of a program of the system; empty if there is none or it fails."""
-    try:
-        asked = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=10)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return "" if asked.returncode else asked.stdout.strip()
-
-
-def nvidia_card() -> str:
-    """The NVIDIA card's name from its driver, without torch; empty if there is none."""
-    return _answer_of("nvidia-smi", "--query-gpu=name", "--format=csv,noheader").partition("\n")[0].strip()
-
-
 def _installed(*names: str) -> dict[str, str | None]:
     """The version of each package; None if it is not installed."""
 
@@ -216,9 +189,9 @@ def judge_packages(versions: dict[str, str | None]) -> Check:
     missing = [name for name, version in versions.items() if version is None]
     detail = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
     if needed := [name for name in missing if name not in INFERENCE_PACKAGES]:
-        return failed(f"missing: {', '.join(missing)}; {detail}", f"{pip_command()} install {' '.join(needed)}")
+        return failed(f"missing: {', '.join(missing)}; {detail}", install_line(*needed))
     if missing:
-        mend = f'{pip_command()} install "multiverse-engine[models]"'
+        mend = install_line("[models]")
         return note(f"without {', '.join(missing)}: no Stable Diffusion, SAM3 or voice; {detail}", mend)
     return ok(detail)
 
@@ -227,7 +200,7 @@ def judge_packages(versions: dict[str, str | None]) -> Check:
 def judge_link(version: str | None) -> Check:
     if version is None:
         detail = "not installed: /tempo/source link follows nothing; the sound, MIDI clock, timecode and taps work"
-        return note(detail, f'{pip_command()} install "multiverse-engine[link]"')
+        return note(detail, install_line("[link]"))
     return ok(f"{LINK_PACKAGE} {version}; follow it with /tempo/source link")
 
 
@@ -325,7 +298,7 @@ def judge_windows_permission(values: list[str | int | None], key: str) -> Check:
     )
 
 
-@row("processor", platform.machine, lambda: _answer_of("/usr/sbin/sysctl", "-n", "sysctl.proc_translated"), on="darwin")
+@row("processor", platform.machine, lambda: answer_of("/usr/sbin/sysctl", "-n", "sysctl.proc_translated"), on="darwin")
 def judge_processor(machine: str, translated: str) -> Check:
     """`machine`: that of the running Python, not of the Mac. `translated`: the kernel's "1" if Rosetta runs it."""
     if machine == "x86_64" and translated == "1":
@@ -552,7 +525,7 @@ def judge_opengl(gl: Answer, numba: Answer, nvidia: str, system: str) -> Check:
 @row("Numba", "numba", "gl")
 def judge_numba(numba: Answer, gl: Answer) -> Check:
     if numba.error:
-        mend = library_advice(numba.error) or f"{pip_command()} install --force-reinstall numba"
+        mend = library_advice(numba.error) or install_line("--force-reinstall numba")
         return (failed if gl.error else warning)(numba.error, mend)
     layer = numba.values.get("layer")
     turns = "; threads that draw at the same time take turns" if layer == "workqueue" else ""  # always so on a Mac
@@ -636,7 +609,7 @@ def judge_encoders(encoders: Answer) -> Check:
     h264, has_aac = encoders.values.get("h264", []), encoders.values.get("has_aac", False)
     if encoders.error or not h264 or not has_aac:
         detail = encoders.error or "PyAV was built without H.264 or AAC: no recordings"
-        return warning(detail, f"{pip_command()} install --force-reinstall --only-binary :all: av")
+        return warning(detail, install_line("--force-reinstall --only-binary :all: av"))
     ten_bits = ", ".join(encoders.values.get("ten_bits", ())) or "none"
     return ok(f"H.264 ({', '.join(h264)}) and AAC; 10 bits: {ten_bits}")
 
@@ -644,14 +617,13 @@ def judge_encoders(encoders: Answer) -> Check:
 @row("torch", "torch", nvidia_card, has_torch_wheel)
 def judge_torch(torch: Answer, nvidia: str, has_wheel: bool) -> Check:
     """Without values it is not installed."""
-    install = f"{pip_command()} install torch"
+    install = f"{pip_install()} torch"
     if torch.error:
-        return warning(torch.error, library_advice(torch.error) or f"{install} --force-reinstall")
+        return warning(torch.error, library_advice(torch.error) or install_line("torch --force-reinstall"))
     if not torch.values and not has_wheel:
         return note("PyTorch has no build for Intel Macs: no Stable Diffusion, SAM3 or voice; everything else works")
     if not torch.values:
-        mend = f'{pip_command()} install "multiverse-engine[models]"'
-        return note("not installed: no Stable Diffusion, SAM3 or voice", mend)
+        return note("not installed: no Stable Diffusion, SAM3 or voice", install_line("[models]"))
     version, cuda, devices = (torch.values[name] for name in ("version", "cuda", "devices"))
     same_release = f"{install}=={version.partition('+')[0]} --force-reinstall --index-url"
     too_old, too_new = _cards_without_kernels(torch)
@@ -660,13 +632,13 @@ def judge_torch(torch: Answer, nvidia: str, has_wheel: bool) -> Check:
         return warning(reason, f"{same_release} {OLD_CARDS_INDEX}")
     if too_new:
         reason = f"{version} does not support the {', '.join(too_new)}: newer than this build of torch"
-        return warning(reason, f"{install} --upgrade --force-reinstall --index-url {CUDA_INDEX}")
+        return warning(reason, f"{install} --upgrade --force-reinstall --index-url {TORCH_INDEX}{CUDA}")
     if torch.values.get("problem"):
         return warning(torch.values["problem"])
     if devices or torch.values["has_mps"]:
         return ok(f"{version} on {', '.join(devices) or 'Metal (MPS)'}")
     if nvidia and not cuda:
-        return warning(f"NVIDIA GPU ({nvidia}) but CPU torch ({version})", f"{same_release} {CUDA_INDEX}")
+        return warning(f"NVIDIA GPU ({nvidia}) but CPU torch ({version})", f"{same_release} {TORCH_INDEX}{CUDA}")
     if nvidia:
         mend = "install the newest driver from nvidia.com/drivers (CUDA 13 needs 580; nvidia-smi shows yours)"
         return warning(f"{version} cannot use the {nvidia} (CUDA {cuda})", mend)

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from engine.errors import RenderError, UsageError
+from engine.system.installing import install_line
 
 POLL_S = 0.002  # maximum delay of a new picture, before vsync
-INSTALL = "pip install glfw"
 
 
 def view(
@@ -33,7 +33,7 @@ def view(
     try:
         from engine.sinks.picture_window import PictureWindow, read_displays
     except ImportError as error:
-        raise RenderError(f"view: needs glfw ({error}): {INSTALL}") from None
+        raise RenderError(f"view: needs glfw ({error}): {install_line('glfw')}") from None
     from engine.sources.published import SharedWatch, list_shared
     from engine.system.clock import SystemClock
     from engine.system.power import kept_awake

@@ -19,6 +19,7 @@ from engine.params.store import Change, Snapshot
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock
 from engine.system.guarded_thread import Guard
+from engine.system.installing import install_line
 from engine.system.reporting import Report
 from engine.system.worker_process import WorkerProcess
 
@@ -26,9 +27,6 @@ log = logging.getLogger(__name__)
 
 SOURCE: Final = "link"
 ENGINE: Final = "tempo"  # the author of values of /tempo/bpm that no person set
-INSTALL: Final = (
-    'Ableton Link is not installed; pip install "multiverse-engine[link]", then choose /tempo/source link again'
-)
 HUNG_S: Final = 5.0  # without a report; the first one takes the start of a Python process
 MAX_START_S: Final = 30.0
 MAX_END_S: Final = 2.0  # then it is killed
@@ -165,8 +163,11 @@ class LinkFollower:
             if line is None:
                 continue
             if line == MISSING:
-                self._status = LinkStatus(state="missing", detail=INSTALL)
-                self._report("link", INSTALL)
+                missing = (
+                    f"Ableton Link is not installed; {install_line('[link]')}, then choose /tempo/source link again"
+                )
+                self._status = LinkStatus(state="missing", detail=missing)
+                self._report("link", missing)
                 return
             report = report_of(line)
             now_s = self._clock.now_s()

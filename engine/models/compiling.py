@@ -22,6 +22,7 @@ from engine.errors import ModelError, in_one_line
 from engine.models.device_work import device_wait, is_device_lost, own_stream
 from engine.models.graphs import DirectCalls, Part, State, cloned
 from engine.system.daemon_worker import call_on_thread
+from engine.system.installing import install_line
 
 CACHE = "TORCHINDUCTOR_CACHE_DIR"
 COMPILERS = ("gcc", "clang")
@@ -49,7 +50,7 @@ def _require_triton(asked: str) -> None:
 
     package = "triton-windows" if sys.platform == "win32" else "triton"
     if not has_triton_package():
-        raise ModelError(f"{asked}: Triton is not installed; pip install {package}")
+        raise ModelError(f"{asked}: Triton is not installed; {install_line(package)}")
     if not has_triton():
         raise ModelError(f"{asked}: Triton needs a newer card: GTX 16, RTX 20 or later (compute capability 7.0)")
     if sys.platform == "win32":

@@ -5,9 +5,9 @@ import sys
 from importlib.util import find_spec
 
 from engine.errors import ModelError
+from engine.system.installing import install_line
 
 LIBRARIES = ("torch", "diffusers", "transformers", "accelerate", "peft", "safetensors")
-INSTALL = 'pip install "multiverse-engine[models]"'
 
 
 def missing_libraries() -> list[str]:
@@ -22,4 +22,6 @@ def require_libraries() -> None:
         return
     if "torch" in missing and sys.platform == "darwin" and platform.machine() == "x86_64":
         raise ModelError("models need PyTorch, which has no build for Intel Macs any more: see docs/platforms.md")
-    raise ModelError(f"models need {', '.join(missing)}, which are not installed; install them with: {INSTALL}")
+    raise ModelError(
+        f"models need {', '.join(missing)}, which are not installed; install them with: {install_line('[models]')}"
+    )

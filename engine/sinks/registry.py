@@ -8,6 +8,7 @@ from importlib.util import find_spec
 
 from engine.dmx.sending import BROADCAST, hosts_of
 from engine.errors import SinkError, SinkUnavailableError
+from engine.system.installing import install_line
 from osc_schema import Rejected, Value
 from osc_schema.sinks import KINDS
 
@@ -38,7 +39,7 @@ def unavailable_reason(kind: str) -> str:
     if entry.platform not in ("", PLATFORM):
         return f"needs {entry.system}"
     missing = [(module, remedy) for module, remedy in entry.packages if not _is_installed(module)]
-    return f"needs {missing[0][0]}: {missing[0][1]}" if missing else ""
+    return f"needs {missing[0][0]}: {missing[0][1].replace('pip install', install_line())}" if missing else ""
 
 
 def _is_installed(module: str) -> bool:

@@ -18,6 +18,7 @@ from engine.sources.live import LiveSource
 from engine.sources.names import chosen_name, not_found
 from engine.sources.pixels import over_black
 from engine.system.clock import Clock
+from engine.system.installing import install_line
 from engine.system.reporting import Report
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ FIND_POLL_S = 0.1  # polling interval for our source
 FRESH_FINDER_S = 2.0  # a finder queries the addresses it knows every 10 s, a new one at once
 GONE_S = 1.0  # a sender that only changes its size returns sooner
 FRAME_POLL_S = 0.004
-INSTALL = "pip install cyndilib"
 OPAQUE = 255
 
 
@@ -46,7 +46,7 @@ class NdiSource(LiveSource):
             from cyndilib.video_frame import VideoFrameSync
             from cyndilib.wrapper.ndi_recv import RecvBandwidth, RecvColorFormat
         except (ImportError, OSError) as error:
-            raise SourceError(f"{self.label}: needs cyndilib ({error}): {INSTALL}") from None
+            raise SourceError(f"{self.label}: needs cyndilib ({error}): {install_line('cyndilib')}") from None
         self._make_finder: Callable[[], Finder] = cyndilib.finder.Finder
         self._receiver = Receiver(color_format=RecvColorFormat.RGBX_RGBA, bandwidth=RecvBandwidth.highest)
         self._frame = VideoFrameSync()
@@ -104,7 +104,7 @@ def open_finder() -> "Finder":
     try:
         from cyndilib.finder import Finder
     except (ImportError, OSError) as error:
-        raise SourceError(f"NDI: needs cyndilib ({error}): {INSTALL}") from None
+        raise SourceError(f"NDI: needs cyndilib ({error}): {install_line('cyndilib')}") from None
     return Finder()
 
 

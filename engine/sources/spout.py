@@ -14,6 +14,7 @@ import numpy as np
 from engine.errors import SourceError
 from engine.sources.texture import TextureSource
 from engine.system.clock import Clock
+from engine.system.installing import install_line
 from engine.system.reporting import Report
 
 if TYPE_CHECKING:
@@ -98,4 +99,5 @@ def load_library(label: str) -> None:
         import SpoutGL  # noqa: F401
         from SpoutGL import enums  # noqa: F401
     except (ImportError, OSError) as error:
-        raise SourceError(f"{label}: needs SpoutGL ({error}): pip install SpoutGL, with Python 3.11 to 3.13") from None
+        install = install_line("SpoutGL")
+        raise SourceError(f"{label}: needs SpoutGL ({error}): {install}, with Python 3.11 to 3.13") from None

@@ -12,6 +12,7 @@ import numpy as np
 from engine.errors import SourceError
 from engine.sources.texture import TextureSource
 from engine.system.clock import Clock
+from engine.system.installing import install_line
 from engine.system.reporting import Report
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def load_library(label: str) -> None:
         import syphon
         import syphon.utils.numpy  # noqa: F401
     except ImportError as error:
-        raise SourceError(f"{label}: needs syphon-python ({error}): pip install syphon-python") from None
+        raise SourceError(f"{label}: needs syphon-python ({error}): {install_line('syphon-python')}") from None
 
 
 def shown_name(server: "SyphonServerDescription") -> str:

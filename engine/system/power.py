@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 
 from engine.system import win32
+from engine.system.installing import install_line
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +82,7 @@ def _mac_activity(reason: str, more_options: int, *, display: bool) -> Iterator[
     try:
         from Foundation import NSProcessInfo  # pyobjc, a dependency of syphon-python
     except ImportError as error:
-        log.warning("macOS may go to sleep meanwhile (%s): pip install pyobjc-framework-Cocoa", error)
+        log.warning("macOS may go to sleep meanwhile (%s): %s", error, install_line("pyobjc-framework-Cocoa"))
         yield
         return
     process = NSProcessInfo.processInfo()

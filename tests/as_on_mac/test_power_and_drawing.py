@@ -76,7 +76,7 @@ def test_without_pyobjc_the_picture_runs_and_the_log_says_what_is_missing(
     monkeypatch.setitem(sys.modules, "Foundation", None)
     with kept_awake():
         pass
-    assert "pip install pyobjc-framework-Cocoa" in caplog.text
+    assert "pyobjc-framework-Cocoa" in caplog.text
 
 
 @pytest.fixture

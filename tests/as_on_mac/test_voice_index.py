@@ -15,7 +15,8 @@ import pytest
 from packaging.requirements import Requirement
 
 from engine.models.rvc.index_file import read_index
-from engine.models.rvc.timing import FAISS_INSTALL, FAISS_ON_A_MAC, time_retrieval
+from engine.models.rvc.timing import FAISS_ON_A_MAC, time_retrieval
+from engine.system.installing import install_line
 from tests.support.tiny_voice import write_index
 
 ROOT = Path(__file__).parents[2]
@@ -52,7 +53,8 @@ def test_pip_installs_no_faiss_with_torch_on_a_mac() -> None:
 
 
 @pytest.mark.parametrize(
-    ("system", "is_here", "said"), [("darwin", True, FAISS_ON_A_MAC), ("linux", False, FAISS_INSTALL)]
+    ("system", "is_here", "said"),
+    [("darwin", True, FAISS_ON_A_MAC), ("linux", False, f"not installed: {install_line('faiss-cpu')}")],
 )
 def test_the_benchmark_tells_why_faiss_is_missing(
     system: str, is_here: bool, said: str, monkeypatch: pytest.MonkeyPatch

@@ -16,9 +16,9 @@ from engine.cli.doctor_checks import MAX_FOLDER_CHARACTERS, Check, refused_port
 from engine.cli.probe import Answer
 from engine.jobs.dataset.cycles import install_command
 from engine.models import device_work
-from engine.models.rvc.pitch import FCPE_INSTALL
 from engine.render.context import refusal
 from engine.system import win32
+from engine.system.installing import install_line
 from tests.support.doctor import check, first_hour_checks
 from tests.support.fake_win32 import FakeWindows, reserve_ports
 
@@ -118,7 +118,7 @@ def test_commands_can_be_typed_in_powershell_and_in_cmd(monkeypatch: pytest.Monk
     assert presets == r"setx MULTIVERSE_HOME C:\multiverse-home, then open a new window"
     advice = loopback_advice((), "win32")
     assert advice.endswith('--audio "device:CABLE Output"')
-    for command in (presets, advice.partition("--audio")[2], install_command(), FCPE_INSTALL):
+    for command in (presets, advice.partition("--audio")[2], install_command(), install_line("[fcpe]")):
         assert "&&" not in command and "'" not in command
 
 

@@ -14,6 +14,7 @@ from engine.link.follower import LinkFollower
 from engine.link.messages import LinkStatus, Order, SessionReport, line_of, order_of, report_of
 from engine.params import ParamStore
 from engine.system.clock import SystemClock
+from engine.system.installing import install_line
 from tests.support.long_form import ONLY_SOAK
 
 CEILING_S = 120.0
@@ -168,7 +169,7 @@ def test_without_the_library_one_line_says_how_to_install_it(stage: Stage) -> No
     stage.choose("link")
     stage.wait(lambda: stage.follower.status().state == "missing")
     (line,) = [line for _, line in stage.reports.lines]
-    assert line.startswith('Ableton Link is not installed; pip install "multiverse-engine[link]"')
+    assert line.startswith(f"Ableton Link is not installed; {install_line('[link]')}")
     stage.choose("manual")
     assert stage.follower.status() == LinkStatus()
 

@@ -12,6 +12,7 @@ from torch.utils import _triton
 
 from engine.errors import ModelError
 from engine.models.compiling import CACHE, compiled, require_compiler
+from engine.system.installing import install_line
 
 CARD = torch.device("cuda")
 
@@ -71,7 +72,7 @@ def test_a_missing_triton_and_a_card_too_old_for_it_are_named(monkeypatch: pytes
     monkeypatch.setattr(_triton, "has_triton_package", lambda: False)
     for system, package in (("linux", "triton"), ("win32", "triton-windows")):
         monkeypatch.setattr(sys, "platform", system)
-        assert refusal() == f"accelerator inductor: Triton is not installed; pip install {package}"
+        assert refusal() == f"accelerator inductor: Triton is not installed; {install_line(package)}"
 
 
 def test_a_missing_c_compiler_is_named_except_on_windows_where_triton_brings_one(

@@ -120,7 +120,7 @@ def test_a_sink_that_needs_another_system_or_package_is_listed_and_rejected_with
         sink.close()
     monkeypatch.setattr("engine.sinks.registry.PLATFORM", "darwin")
     monkeypatch.setattr("engine.sinks.registry.find_spec", lambda name: None if name == "OpenGL" else object())
-    with pytest.raises(SinkUnavailableError, match=r"syphon: .*OpenGL: pip install 'syphon-python\[opengl\]'"):
+    with pytest.raises(SinkUnavailableError, match=r"syphon: .*OpenGL: .* -m pip install .*'syphon-python\[opengl\]'"):
         make_sink(SinkSpec(kind="syphon"))
 
 

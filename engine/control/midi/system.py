@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from engine.errors import MultiverseError
+from engine.system.installing import install_line
 
 OWN: Final = "libremidi"  # begins the name of the ports that our own connections make, which others may list
-MISSING: Final = 'needs the package pylibremidi: pip install "multiverse-engine[midi]"'
 NONE_HERE: Final = "this system has no MIDI: ALSA's sequencer is missing (sudo modprobe snd-seq)"
 
 
@@ -77,7 +77,7 @@ class LibremidiSystem:
         try:
             self._lib: Any = importlib.import_module("pylibremidi")
         except ImportError:
-            raise MultiverseError(MISSING) from None
+            raise MultiverseError(f"needs the package pylibremidi: {install_line('[midi]')}") from None
         lib = self._lib
         self._ports: list[Port] | None = None
         self._pulled: Counter[tuple[bool, str]] = Counter()

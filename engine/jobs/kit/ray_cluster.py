@@ -24,8 +24,8 @@ from typing import Any
 import psutil
 
 from engine.errors import ChildError, UsageError
+from engine.system.installing import install_line
 
-INSTALL = '--cluster needs ray; get it with: pip install "multiverse-engine[cluster]"'
 HOME = Path(__file__).resolve().parents[3]  # the folder that this package is imported from
 ANSWER_S = ENDING_S = 5.0
 MIN_STORE_BYTES, MAX_STORE_BYTES = 80 * 2**20, 2 * 2**30  # Ray refuses less than 75 MiB
@@ -75,7 +75,7 @@ class Connection:
 def require_ray() -> None:
     """Raise UsageError if Ray is not installed. Does not import Ray."""
     if importlib.util.find_spec("ray") is None:
-        raise UsageError(INSTALL)
+        raise UsageError(f"--cluster needs ray; get it with: {install_line('[cluster]')}")
 
 
 def connect(cluster: str, *, cpus: int | None = None, actor_bytes: int = 0) -> Connection:
@@ -171,7 +171,7 @@ def ray_reason(error: BaseException) -> str:
         if words in text:
             return ours
     if lacking := LACKS_MODULE.search(text):
-        return f"the Python of {lacking['address']} lacks {lacking['module']}: pip install multiverse-engine there"
+        return f"the Python of {lacking['address']} lacks {lacking['module']}: install the engine there as it is here"
     text = " ".join(COLOURS.sub("", text).partition("Traceback")[0].split()) or type(error).__name__
     return text if len(text) <= MAX_REASON else f"{text[:MAX_REASON].rsplit(' ', 1)[0]} ..."
 

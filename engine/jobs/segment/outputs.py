@@ -22,6 +22,7 @@ from engine.jobs.segment.results import Result
 from engine.sinks.picture_file import PICTURE_FORMATS
 from engine.sinks.picture_video import VIDEO_FORMATS
 from engine.sources.pictures import FolderPictures, Pictures
+from engine.system.installing import install_line
 from engine.system.work_folder import check_place
 
 COCO, MASK = ".json", ".png"
@@ -95,7 +96,8 @@ def check_outputs(forms: list[tuple[str, Form]], source: Path) -> list[str]:
             existing.append(name)
         check_place(path / WORK if is_folder else path)
         if form == "coco" and importlib.util.find_spec("pycocotools") is None:
-            raise SinkUnavailableError(f"{name}: COCO needs pycocotools; get it with: pip install pycocotools")
+            install = install_line("pycocotools")
+            raise SinkUnavailableError(f"{name}: COCO needs pycocotools; get it with: {install}")
     return existing
 
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from engine.jobs.video.report import DeviceState
+from engine.system.installing import install_line
 
-INSTALL = 'nvidia-ml-py is not installed; pip install "multiverse-engine[nvml]"'
 THROTTLE_WORDS = {
     0x002: "clocks set by the user",
     0x004: "power limit",
@@ -45,7 +45,7 @@ class DeviceWatch:
         try:
             import pynvml
         except ImportError:
-            self.reason = INSTALL
+            self.reason = f"nvidia-ml-py is not installed; {install_line('[nvml]')}"
             return
         self._nvml = pynvml
         try:

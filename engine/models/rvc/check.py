@@ -19,7 +19,7 @@ from engine.models.part_report import Missing, PartReport, Report, counted_part
 from engine.models.pickle_file import TRAINING, PickledFile, read_pickle, refuse_code, shown
 from engine.models.rvc.content_folder import PROJECTION, content_for, find_content
 from engine.models.rvc.index_file import count_vectors
-from engine.models.rvc.pitch import FCPE_INSTALL, choose
+from engine.models.rvc.pitch import choose
 from engine.models.rvc.shapes import (
     CONFIG_ITEMS,
     CONTENT_CHANNELS,
@@ -32,6 +32,7 @@ from engine.models.rvc.shapes import (
 )
 from engine.models.rvc.spec import VoiceSpec
 from engine.models.weight_files import Tensor, read_header, read_metadata
+from engine.system.installing import install_line
 from engine.system.small_file import open_regular, parse_json
 
 VOCODER_NAMES: Final = {
@@ -96,7 +97,7 @@ def check(spec: VoiceSpec) -> VoiceReport:
         with missing.listed():
             vectors = count_vectors(locate.find(spec.index, files=("*.index",)), shape.content_channels)
     if pitch.name == "fcpe" and importlib.util.find_spec("torchfcpe") is None:
-        missing.append(f"pitch fcpe: torchfcpe is not installed; {FCPE_INSTALL}")
+        missing.append(f"pitch fcpe: torchfcpe is not installed; {install_line('[fcpe]')}")
     if pitch.name == "rmvpe":
         with missing.listed():
             locate.find(spec.rmvpe, files=())

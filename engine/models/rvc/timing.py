@@ -22,15 +22,13 @@ from engine.models.rvc.load import random_synthesizer
 from engine.models.rvc.retrieval import NEIGHBOURS, Retrieval
 from engine.models.rvc.shapes import VOCODERS
 from engine.models.rvc.synthesizer import NOISE_SCALE, Synthesizer
+from engine.system.installing import install_line
 
 ROUNDS = 5
 SPREAD = 0.5
 """Spread of embeddings around their cluster centre; the sounds of a voice form clusters."""
 CLUSTER_SIZE = 40  # embeddings per cluster
 PEER = "infer_rvc_python"
-PEER_INSTALL = "not installed: pip install --no-deps infer-rvc-python"
-SCIPY_INSTALL = "not installed: pip install scipy"
-FAISS_INSTALL = "not installed: pip install faiss-cpu"
 FAISS_ON_A_MAC = "not on a Mac: PyTorch and faiss each bring an OpenMP runtime, and the second one ends the process"
 
 
@@ -46,7 +44,7 @@ def time_filters(sound: np.ndarray, device: torch.device) -> dict[str, Any]:
     calls: dict[str, Call] = {"device": lambda: high_pass(there), "host": lambda: high_pass_on_host(sound)}
     result: dict[str, Any] = {"seconds": round(len(sound) / RATE_HZ, 3)}
     if importlib.util.find_spec("scipy") is None:
-        return result | {"ms": in_turn_ms(calls, device), "scipy": SCIPY_INSTALL}
+        return result | {"ms": in_turn_ms(calls, device), "scipy": f"not installed: {install_line('scipy')}"}
     from scipy import signal
 
     order_5 = signal.butter(5, 48, "high", fs=RATE_HZ)
@@ -81,7 +79,7 @@ def time_retrieval(count: int, channels: int, queries: int, device: torch.device
     if sys.platform == "darwin":
         return result | {"ms": in_turn_ms(calls, device), "faiss": FAISS_ON_A_MAC}
     if importlib.util.find_spec("faiss") is None:
-        return result | {"ms": in_turn_ms(calls, device), "faiss": FAISS_INSTALL}
+        return result | {"ms": in_turn_ms(calls, device), "faiss": f"not installed: {install_line('faiss-cpu')}"}
     faiss: Any = importlib.import_module("faiss")  # faiss's type stubs lack the fields of SearchParametersIVF
     faiss.omp_set_num_threads(threads)
     flat = faiss.IndexFlatL2(channels)
@@ -121,7 +119,7 @@ def time_synthesizer(synthesizer: Synthesizer, frames: int) -> dict[str, Any]:
     """
     their_network = _their_synthesizer(synthesizer)
     if their_network is None:
-        return {PEER: PEER_INSTALL}
+        return {PEER: f"not installed: {install_line('--no-deps infer-rvc-python')}"}
     weights = next(synthesizer.parameters())
     device, dtype, shape = weights.device, weights.dtype, synthesizer.shape
     generator = torch.Generator().manual_seed(0)

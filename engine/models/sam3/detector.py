@@ -14,6 +14,7 @@ from engine.models.sam3.detected_objects import DetectedObjects, no_objects
 from engine.models.sam3.detr import as_levels, decoder_chain, mask_part
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.prompts import EncodedPrompt
+from engine.system.installing import install_line
 
 Mark = Callable[[str], None]
 MASKS_AT_A_TIME = 16
@@ -208,7 +209,7 @@ def require_roi_align() -> Any:
         from torchvision.ops import roi_align
     except (ImportError, RuntimeError) as error:  # RuntimeError: built for another version of torch
         raise ModelError(
-            f"box prompts: need torchvision ({str(error).splitlines()[0]}); pip install torchvision, the release that "
-            f"goes with torch {torch.__version__.partition('+')[0]}"
+            f"box prompts: need torchvision ({str(error).splitlines()[0]}); {install_line('torchvision')}, "
+            f"the release that goes with torch {torch.__version__.partition('+')[0]}"
         ) from None
     return roi_align

@@ -25,6 +25,7 @@ from engine.models.compiling import CompilingThread, compiled, require_compiler
 from engine.models.graphs import SMALL_KEPT, Calls, DirectCalls, always, calls_for, nothing
 from engine.models.sd.spec import ACCELERATORS, REMOVED_ACCELERATORS, ModelSpec
 from engine.models.sd.unet_parts import PIECES, DeepCache, UnetParts, whole
+from engine.system.installing import install_line
 
 if TYPE_CHECKING:
     from engine.models.sd.model import DiffusionModel
@@ -43,7 +44,7 @@ def require_accelerator(spec: ModelSpec, device: torch.device, *, is_job: bool =
             "different pictures, and live pictures have few steps; use inductor"
         )
     if name == "deepcache" and importlib.util.find_spec("DeepCache") is None:
-        raise ModelError("accelerator deepcache: DeepCache is not installed; pip install DeepCache")
+        raise ModelError(f"accelerator deepcache: DeepCache is not installed; {install_line('DeepCache')}")
     if name == "inductor":
         require_compiler(device, "accelerator inductor")
 

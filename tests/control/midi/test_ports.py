@@ -9,8 +9,9 @@ import pytest
 from engine.control.commands.mapping_feedback import REST_S
 from engine.control.midi.clock_out import CLOCK, START
 from engine.control.midi.ports import SEARCH_INTERVAL_S, ArrivalTimes
-from engine.control.midi.system import MISSING, LibremidiSystem
+from engine.control.midi.system import LibremidiSystem
 from engine.errors import MultiverseError
+from engine.system.installing import install_line
 
 
 def test_a_knob_moves_what_it_is_mapped_to_and_the_device_belongs_to_its_name(open_stage: Any) -> None:
@@ -158,7 +159,7 @@ def test_without_the_library_one_line_says_how_to_get_it(
     stage.ports.start()
     wait_for(lambda: stage.ports.status().detail)
     stage.ports.close()
-    assert reports.lines == [("midi.missing", f"--midi: {MISSING}")]
+    assert reports.lines == [("midi.missing", f"--midi: needs the package pylibremidi: {install_line('[midi]')}")]
 
 
 def test_a_port_that_fails_leaves_the_others_alone(open_stage: Any, reports: Any) -> None:

@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 
 from engine.errors import ChildError, UsageError
-from engine.jobs.kit.ray_cluster import INSTALL, MAX_REASON, connect, ray_reason, running_address
+from engine.jobs.kit.ray_cluster import MAX_REASON, connect, ray_reason, running_address
+from engine.system.installing import install_line
 
 
 def test_without_ray_the_error_names_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UsageError) as caught:
         connect("auto")
-    assert str(caught.value) == INSTALL
+    assert str(caught.value) == f"--cluster needs ray; get it with: {install_line('[cluster]')}"
 
 
 def test_auto_is_the_cluster_that_the_user_has_named(tmp_path: Path) -> None:
@@ -47,4 +48,4 @@ def test_errors_of_ray_become_one_line() -> None:
         "The actor died\nray::PoolActor.__init__() (pid=9, ip=10.0.0.3, actor_id=7)\n"
         "ModuleNotFoundError: No module named 'cv2'"
     )
-    assert ray_reason(lost) == "the Python of 10.0.0.3 lacks cv2: pip install multiverse-engine there"
+    assert ray_reason(lost) == "the Python of 10.0.0.3 lacks cv2: install the engine there as it is here"

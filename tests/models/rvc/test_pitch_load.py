@@ -21,6 +21,7 @@ from engine.models.rvc.pitch.fcpe import Fcpe, bundled
 from engine.models.rvc.pitch.rmvpe import Rmvpe, RmvpeTracker
 from engine.models.rvc.pitch.yin import Yin
 from engine.models.rvc.spec import Pitch, VoiceSpec
+from engine.system.installing import install_line
 
 CPU = torch.device("cpu")
 RATE_HZ = 16_000
@@ -62,7 +63,7 @@ def test_auto_takes_the_best_available_tracker_and_says_why_not_a_better_one(
     monkeypatch.setitem(sys.modules, "torchfcpe", None)  # as if it were not installed
     third = choose(spec("auto"))
     assert third.name == "yin"
-    assert third.reason.endswith('rmvpe.pt", or pip install "multiverse-engine[fcpe]"')
+    assert third.reason.endswith('rmvpe.pt", or ' + install_line("[fcpe]"))
     assert isinstance(load_pitch(spec("auto"), CPU, torch.float32), Yin)
 
 
@@ -72,7 +73,7 @@ def test_a_requested_tracker_is_taken_without_a_note(monkeypatch: pytest.MonkeyP
     with pytest.raises(ModelError, match="hf download nobody/nothing"):
         load_pitch(spec("rmvpe"), CPU, torch.float32)
     monkeypatch.setitem(sys.modules, "torchfcpe", None)
-    with pytest.raises(ModelError, match=r'pitch fcpe: .*; pip install "multiverse-engine\[fcpe\]"'):
+    with pytest.raises(ModelError, match=r'pitch fcpe: .*; .* -m pip install .*\[fcpe\]"'):
         load_pitch(spec("fcpe"), CPU, torch.float32)
 
 

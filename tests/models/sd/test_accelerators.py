@@ -21,6 +21,7 @@ from engine.models.sd import ModelSpec, accelerators
 from engine.models.sd.batch_painter import BatchPainter, load_painter
 from engine.models.sd.load import load
 from engine.models.sd.painting import Painting
+from engine.system.installing import install_line
 from tests.conftest import TinyModels
 from tests.live.sd.studio import BASE, source_picture
 from tests.models.recorded_graphs import Recording
@@ -209,7 +210,7 @@ def test_an_unsuitable_accelerator_is_refused_before_loading(monkeypatch: pytest
     with torch._inductor.config.patch({"cpp.cxx": ("no-such-compiler",)}):  # a monkeypatch would not be undone
         refused("inductor", r"needs a C\+\+ compiler")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    refused("deepcache", "deepcache: DeepCache is not installed; pip install DeepCache", is_job=True)
+    refused("deepcache", f"deepcache: DeepCache is not installed; {install_line('DeepCache')}", is_job=True)
 
 
 def job_painting(folder: Path, accelerator: str, **asked: Any) -> Painting:

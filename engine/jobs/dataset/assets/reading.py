@@ -23,6 +23,7 @@ from engine.jobs.dataset.assets.colors import face_colors, finish_of, reduced
 from engine.jobs.dataset.assets.files import Neighbours, read_content
 from engine.jobs.dataset.scene.description import Asset, UpAxis
 from engine.system.file_names import escaped
+from engine.system.installing import install_line
 
 SHEET_M = 0.001  # how far behind a sheet its back is: two faces in one place would shade one another
 WELD_SHARE = 1e-5
@@ -66,7 +67,6 @@ def backs(corners: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 OPTION = "--asset"
-INSTALL = f'{OPTION}: needs trimesh; get it with: pip install "multiverse-engine[dataset]"'
 Finish = Literal["matt", "shiny", "metal"]
 FINISHES: tuple[Finish, ...] = ("matt", "shiny", "metal")
 MAX_TRIANGLES = 500_000
@@ -163,7 +163,7 @@ def _load(content: bytes, suffix: str, neighbours: Neighbours) -> Any:
     try:
         import trimesh
     except ImportError as error:
-        raise UsageError(INSTALL) from error
+        raise UsageError(f"{OPTION}: needs trimesh; get it with: {install_line('[dataset]')}") from error
     logging.getLogger("trimesh").setLevel(logging.CRITICAL)  # its tracebacks of what is told in one line here
     return trimesh.load_scene(
         io.BytesIO(content),

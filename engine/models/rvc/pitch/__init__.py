@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol
 from engine.errors import ModelError
 from engine.models import locate
 from engine.models.rvc.spec import VoiceSpec
+from engine.system.installing import install_line
 
 if TYPE_CHECKING:
     import torch
-
-FCPE_INSTALL = 'pip install "multiverse-engine[fcpe]"'
 
 RATE_HZ: Final = 16_000
 HOP: Final = 160
@@ -62,4 +61,4 @@ def choose(spec: VoiceSpec) -> PitchChoice:
         return PitchChoice(name="rmvpe", reason="")
     if importlib.util.find_spec("torchfcpe"):
         return PitchChoice(name="fcpe", reason=f"pitch by fcpe; {better}")
-    return PitchChoice(name="yin", reason=f"pitch by yin; {better}, or {FCPE_INSTALL}")
+    return PitchChoice(name="yin", reason=f"pitch by yin; {better}, or {install_line('[fcpe]')}")

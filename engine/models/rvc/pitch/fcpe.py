@@ -15,8 +15,9 @@ from torch import Tensor
 
 from engine.errors import ModelError
 from engine.models.pretrained import one_line
-from engine.models.rvc.pitch import FCPE_INSTALL, HOP
+from engine.models.rvc.pitch import HOP
 from engine.models.rvc.pitch.mel import LogMel, likeliest
+from engine.system.installing import install_line
 
 THRESHOLD: Final = 0.006
 BEFORE = 432  # samples before sample 160 k at which a frame starts: (1024 - 160) / 2, as in training
@@ -51,5 +52,5 @@ def bundled() -> Any:
         try:
             torchfcpe = importlib.import_module("torchfcpe")
         except ImportError as error:
-            raise ModelError(f"pitch fcpe: {error}; {FCPE_INSTALL}") from error
+            raise ModelError(f"pitch fcpe: {error}; {install_line('[fcpe]')}") from error
         return torchfcpe.spawn_bundled_infer_model(device="cpu")

@@ -13,6 +13,7 @@ from engine.models.sd.plan.prediction import ASKED, FLOW, WORDS, Decision
 from engine.models.sd.plan.sampler_choice import FEW_STEPS
 from engine.models.sd.plan.sampler_name import predicts_picture
 from engine.models.sd.plan.single_file import SingleFile
+from engine.system.installing import install_line
 
 RUNNABLE: Final = frozenset(
     "DDIMScheduler DDIMParallelScheduler DDPMScheduler DDPMParallelScheduler DEISMultistepScheduler "
@@ -196,7 +197,7 @@ def folder_schedule(name: str, config: dict[str, Any], wanted: str) -> dict[str,
     if kind not in RUNNABLE:
         raise ModelError(f"{what} {_of_kind(kind)}; {ANOTHER}")
     if package := _absent(config):
-        raise ModelError(f"{what} needs {package}, which is not installed: pip install {package}; or {ANOTHER}")
+        raise ModelError(f"{what} needs {package}, which is not installed: {install_line(package)}; or {ANOTHER}")
     return config
 
 

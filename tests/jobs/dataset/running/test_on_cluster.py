@@ -11,7 +11,7 @@ from engine.errors import UsageError
 from engine.jobs.dataset import make_dataset
 from engine.jobs.dataset.running.on_cluster import PictureMaker
 from engine.jobs.dataset.running.policy import Failure
-from engine.jobs.kit.ray_cluster import INSTALL
+from engine.system.installing import install_line
 from tests.jobs.dataset.running.small_runs import small_job
 
 
@@ -21,7 +21,10 @@ def test_without_ray_the_error_names_the_command_that_installs_it(
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UsageError) as caught:
         make_dataset(small_job(tmp_path / "out", cluster="auto"))
-    assert str(caught.value) == INSTALL and os.listdir(tmp_path) == []
+    assert (
+        str(caught.value) == f"--cluster needs ray; get it with: {install_line('[cluster]')}"
+        and os.listdir(tmp_path) == []
+    )
 
 
 def test_a_machine_without_a_folder_for_temporary_files_costs_a_try_and_not_its_actor(

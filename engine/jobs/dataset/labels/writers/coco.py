@@ -25,11 +25,11 @@ from engine.jobs.dataset.labels.source import DatasetContents, FinishedPicture, 
 from engine.jobs.dataset.labels.writers.protocol import LabelWriter
 from engine.jobs.dataset.replacing import replaced
 from engine.jobs.dataset.task import PictureTask
+from engine.system.installing import install_line
 from engine.system.small_file import read_small
 
 PARTS = "annotations"
 MAX_PART_BYTES = 256 << 20
-INSTALL = '--save-coco needs pycocotools; get it with: pip install "multiverse-engine[dataset]"'
 CATEGORIES_1 = ({"id": 1, "name": "pile", "supercategory": "foundation"},)  # those of recipe 1
 
 
@@ -75,7 +75,7 @@ def require_pycocotools() -> ModuleType:
     try:
         from pycocotools import mask
     except ImportError as error:
-        raise UsageError(INSTALL) from error
+        raise UsageError(f"--save-coco needs pycocotools; get it with: {install_line('[dataset]')}") from error
     module: ModuleType = mask
     return module
 

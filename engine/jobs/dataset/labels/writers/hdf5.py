@@ -11,8 +11,8 @@ from engine.jobs.dataset.labels.record import PictureRecord
 from engine.jobs.dataset.labels.source import LabelSource
 from engine.jobs.dataset.labels.writers.pixels import class_mask
 from engine.jobs.dataset.labels.writers.protocol import PictureWriter
+from engine.system.installing import install_line
 
-INSTALL = '--save-hdf5 needs h5py; get it with: pip install "multiverse-engine[dataset]"'
 GZIP_LEVEL = 1
 CHUNK_BYTES = 2**20  # size of HDF5's chunk cache; a larger chunk would be decompressed again for each row
 HIDDEN, VISIBLE = 1, 2  # as in COCO
@@ -32,7 +32,7 @@ def require_h5py() -> ModuleType:
     try:
         import h5py
     except ImportError as error:
-        raise UsageError(INSTALL) from error
+        raise UsageError(f"--save-hdf5 needs h5py; get it with: {install_line('[dataset]')}") from error
     module: ModuleType = h5py
     return module
 

@@ -1,0 +1,108 @@
+"""The command that an error line tells installs what is missing into this installation, however it was made."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+
+import pytest
+
+from engine.system import installing
+from engine.system.installing import CHECKOUT, TORCH_INDEX, install_line, pip_install
+from osc_schema.sinks import KINDS
+
+CONSTRAINTS = f"-c {CHECKOUT / '.ci' / 'constraints.txt'}"
+
+
+@pytest.fixture
+def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The environment of an installation whose source is not on this machine."""
+    monkeypatch.setattr(installing, "CHECKOUT", tmp_path / "site-packages")
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "multiverse-engine"))
+    (tmp_path / "multiverse-engine").mkdir()
+    return tmp_path / "multiverse-engine"
+
+
+def without_torch(monkeypatch: pytest.MonkeyPatch, system: str, card: str) -> None:
+    def version(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(installing.importlib.metadata, "version", version)
+    monkeypatch.setattr(installing, "nvidia_card", lambda: card)
+    monkeypatch.setattr(sys, "platform", system)
+
+
+def test_a_checkout_is_installed_again_with_the_extra_by_this_python_and_within_the_constraints() -> None:
+    assert install_line("[midi]") == f'{sys.executable} -m pip install {CONSTRAINTS} -e "{CHECKOUT}[midi]"'
+    assert install_line("glfw") == f"{sys.executable} -m pip install {CONSTRAINTS} glfw"
+
+
+def test_a_wheel_gets_the_packages_of_the_extra(wheel: Path) -> None:
+    line = install_line("[midi]")
+    assert line.startswith(f"{sys.executable} -m pip install ") and "multiverse-engine[" not in line
+    assert line.endswith('-m pip install "pylibremidi>=5.4"')
+    assert '"torch>=2.11" "transformers>=5.17"' in install_line("[models]")
+    done = subprocess.run([*line.split(" -m pip install ")[0].split(), "-m", "pip", "install", "--dry-run", "--no-deps",
+                           "--no-index", "pylibremidi>=5.4"], capture_output=True, text=True)  # fmt: skip
+    assert "Requirement already satisfied" in done.stdout, done.stderr
+
+
+def test_a_tool_of_pipx_or_uv_is_told_in_its_own_words(wheel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (wheel / "pipx_metadata.json").touch()
+    assert install_line("glfw") == "pipx runpip multiverse-engine install glfw"
+    (wheel / "pipx_metadata.json").unlink()
+    monkeypatch.setattr(installing, "find_spec", lambda name: None)  # uv's environments have no pip
+    monkeypatch.setattr(sys, "executable", "/home/ann lee/tools/bin/python")
+    assert install_line("glfw") == 'uv pip install --python "/home/ann lee/tools/bin/python" glfw'
+    without_torch(monkeypatch, "linux", "")
+    assert install_line("torch").endswith("--torch-backend cpu torch")
+
+
+def test_the_command_avoids_quotes_if_a_parent_folder_has_a_blank(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PowerShell reads a quoted path as a string: Unexpected token '-m' in expression or statement."""
+    folder = tmp_path / "Ann Smith" / "multiverse"
+    folder.mkdir(parents=True)
+    monkeypatch.setattr(sys, "executable", str(folder / ".venv" / "bin" / "python"))
+    monkeypatch.chdir(folder)
+    assert pip_install() == str(Path(".venv/bin/python")) + " -m pip install"
+    monkeypatch.chdir(tmp_path)
+    assert pip_install().startswith('"')
+
+
+@pytest.mark.parametrize(
+    ("system", "card", "build"),
+    [("linux", "", "cpu"), ("linux", "RTX", ""), ("win32", "RTX", "cu130"), ("win32", "", ""), ("darwin", "", "")],
+)
+def test_torch_comes_from_the_index_for_this_machine(
+    system: str, card: str, build: str, wheel: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_torch(monkeypatch, system, card)
+    option = f"--extra-index-url {TORCH_INDEX}{build} " if build else ""
+    assert install_line("torch --force-reinstall") == (
+        f"{sys.executable} -m pip install {option}torch --force-reinstall"
+    )
+
+
+def test_what_belongs_to_an_installed_torch_comes_from_the_index_of_its_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installing.importlib.metadata, "version", lambda name: "2.13.0+cu126")
+    assert f"--extra-index-url {TORCH_INDEX}cu126 " in install_line("torchvision")
+    monkeypatch.setattr(installing.importlib.metadata, "version", lambda name: "2.13.0")  # PyPI's
+    assert "index" not in install_line("torchvision")
+
+
+def test_no_line_and_no_page_asks_for_a_package_that_nobody_can_fetch() -> None:
+    """What names `pip install` itself: the doctor's and Blender's new environments, and what each sink needs."""
+    own = {"engine/system/installing.py", "engine/cli/doctor_checks.py", "engine/jobs/dataset/cycles/finding.py"}
+    texts = {
+        file.relative_to(CHECKOUT).as_posix(): file.read_text(encoding="utf-8")
+        for pattern in ("engine/**/*.py", "osc_schema/**/*.py", "docs/*.md", "README.md")
+        for file in CHECKOUT.glob(pattern)
+    }
+    assert not [name for name, text in texts.items() if "multiverse-engine[" in text]
+    told = {name for name, text in texts.items() if name.startswith("engine") and re.search("pip install [^']", text)}
+    assert told - own == set()
+    assert all("pip install " in remedy for kind in KINDS.values() for _, remedy in kind.packages)
