@@ -17,12 +17,13 @@ from engine.errors import ModelError
 from engine.models import locate
 from engine.models.part_report import Missing, PartReport, Report, counted_part
 from engine.models.pickle_file import TRAINING, PickledFile, read_pickle, refuse_code, shown
-from engine.models.rvc.content_folder import PROJECTION, content_for, find_content
+from engine.models.rvc.content_folder import LAYER_KEY, OTHER_KEY, PROJECTION, content_for, find_content
 from engine.models.rvc.index_file import count_vectors
 from engine.models.rvc.pitch import choose
 from engine.models.rvc.shapes import (
     CONFIG_ITEMS,
     CONTENT_CHANNELS,
+    LAYERS,
     MAX_SIZE,
     RATES,
     VOCODERS,
@@ -263,6 +264,8 @@ def shape_of(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Sides
     together."""
     vocoder = vocoder_of(name, metadata, tensors)
     config = metadata["config"]
+    if isinstance(config, list | tuple) and len(config) == CONFIG_ITEMS + 1:
+        config = [*config[:-2], config[-1]]  # rvc-webui puts the channels, which the tensors have too, before the rate
     if not isinstance(config, list | tuple) or len(config) != CONFIG_ITEMS:
         raise ModelError(f"{name}: its config is no list of {CONFIG_ITEMS} items")
     _, _, latent, hidden, inner, heads, layers, kernel, _, kind, widths, dilations, *others = config
@@ -292,6 +295,12 @@ def shape_of(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Sides
         resblock_dilations=tuple(_wholes(name, "resblock dilations", each) for each in _listed(dilations)),
     )
     _require_consistent(name, shape)
+    layer, ours = metadata.get(LAYER_KEY), LAYERS[shape.version]
+    if layer is not None and not (isinstance(layer, int | str) and layer in (ours, str(ours))):
+        raise ModelError(
+            f"{name}: was trained on layer {shown(layer)} of its speech encoder; voices with {shape.content_channels} "
+            f"channels are run with layer {ours}: convert with rvc-webui"
+        )
     if vocoder == "RefineGAN":
         _require_refinegan(name, shape, tensors)
     return shape
@@ -305,6 +314,8 @@ def _version(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Sides
     version: Version | None = next((each for each in CONTENT_CHANNELS if isinstance(said, str) and each == said), None)
     if said is not None and version is None:
         raise ModelError(f"{name}: version {shown(said)}; supported: v1 and v2")
+    if seen and OTHER_KEY in metadata:  # there the version is that of the upsampling
+        return seen
     if version and seen and version != seen:
         raise ModelError(
             f"{name}: calls itself {version}, but takes features of {channels[0]} channels, as {seen} does"

@@ -23,6 +23,7 @@ from engine.errors import ModelError
 from engine.models.pickle_file import TRAINING, StandIn, read_pickle, refuse_code
 from engine.models.pretrained import architecture, one_line, require_finite
 from engine.models.rvc.content_folder import PROJECTION, find_content
+from engine.models.rvc.shapes import LAYERS
 from engine.models.weight_files import read_header
 
 RATE_HZ: Final = 16_000
@@ -30,7 +31,6 @@ HOP: Final = 320
 """Samples between vectors."""
 MIN_SAMPLES: Final = 400
 """Samples that the first vector needs. A shorter sound gives no vectors."""
-LAYERS: Final = {"v1": 9, "v2": 12}
 HEAD_WIDTH = 64  # the same in every HuBERT, whether its layers are 768 or 1024 wide
 _WEIGHT_NORM = {".weight_g": ".parametrizations.weight.original0", ".weight_v": ".parametrizations.weight.original1"}
 _FIRST = "feature_extractor.conv_layers."

@@ -1,8 +1,9 @@
 """Chooses the HuBERT of a voice and finds its files on this machine. Does not load torch.
 
 Applio stores the name of the HuBERT that a voice was trained with as `embedder_model` (extract_model.py, load_embedding
-in rvc/lib/utils.py); the WebUI stores none and trains with ContentVec. All of them give vectors of the same size at the
-same rate: with the wrong one a voice runs without an error, but is unintelligible.
+in rvc/lib/utils.py), rvc-webui as `embedder_name`, with 768 behind it for a wide one (lib/rvc/checkpoints.py,
+modules/models.py); the WebUI stores none and trains with ContentVec, which is its hubert_base.pt. All of them give
+vectors of the same size at the same rate: with the wrong one a voice runs without an error, but is unintelligible.
 """
 
 from collections.abc import Mapping
@@ -24,13 +25,17 @@ OPTIONS: Final = "--content (run: --rvc-content), or content under [rvc]"
 PROJECTION: Final = "final_proj."
 """Prefix of the final projection's tensors, in both layouts. A v1 voice needs it."""
 KEY: Final = "embedder_model"
-CONTENT_VEC: Final = ("contentvec", "contentvec_base", "content_vec_best")
+OTHER_KEY: Final = "embedder_name"
+LAYER_KEY: Final = "embedder_output_layer"
+"""Keys of Applio, and of rvc-webui."""
+CONTENT_VEC: Final = ("contentvec", "contentvec_base", "content_vec_best", "hubert_base")
 _APPLIO: Final = "IAHispano/Applio/Resources/embedders"
 PUBLISHED: Final = {
     "spin": f"{_APPLIO}/spin",
     "spin_v2": f"{_APPLIO}/spin-v2",
     "chinese_hubert_base": f"{_APPLIO}/chinese_hubert_base",
     "japanese_hubert_base": f"{_APPLIO}/japanese_hubert_base",
+    "hubert_base_japanese": f"{_APPLIO}/japanese_hubert_base",
     "korean_hubert_base": f"{_APPLIO}/korean_hubert_base",
 }
 """Repository of each, by name with `_` for `-`."""
@@ -81,7 +86,7 @@ def content_for(name: str, metadata: Mapping[str, Any], asked: str) -> ContentCh
     ModelError in one line, with the command that fetches it, if the voice needs another one that is not on this
     machine.
     """
-    said = metadata.get(KEY)
+    said = metadata.get(KEY, metadata.get(OTHER_KEY))
     own = _plain(said) if isinstance(said, str) else ""
     is_short = isinstance(said, str) and said.isprintable() and len(said) <= locate.MAX_NAME
     trained_on = said if is_short else shown(said)
@@ -107,4 +112,4 @@ def content_for(name: str, metadata: Mapping[str, Any], asked: str) -> ContentCh
 
 
 def _plain(name: str) -> str:
-    return name.lower().replace("-", "_")
+    return name.lower().replace("-", "_").removesuffix("768")

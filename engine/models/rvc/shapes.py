@@ -14,6 +14,8 @@ Vocoder = Literal["HiFi-GAN", "RefineGAN"]
 VOCODERS: Final[tuple[Vocoder, ...]] = get_args(Vocoder)
 """The decoders that are implemented here, by their names in Applio. The WebUI has only HiFi-GAN."""
 CONTENT_CHANNELS: Final[dict[Version, int]] = {"v1": 256, "v2": 768}
+LAYERS: Final[dict[Version, int]] = {"v1": 9, "v2": 12}
+"""The layer of HuBERT that a voice is trained on."""
 RATES: Final = {"32k": 32_000, "40k": 40_000, "48k": 48_000}
 """Sample rates in the form of old files."""
 CONFIG_ITEMS: Final = 18

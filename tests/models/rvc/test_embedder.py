@@ -16,7 +16,7 @@ def chosen(said: Any, asked: str = "") -> ContentChoice:
 
 
 def test_contentvec_is_used_for_a_voice_that_names_it_or_nothing() -> None:
-    for said in (None, "", "contentvec", "ContentVec", "contentvec_base"):
+    for said in (None, "", "contentvec", "ContentVec", "contentvec_base", "hubert_base"):
         assert chosen(said) == ContentChoice(CONTENT), said
         assert chosen(said, "hubert_base.pt") == ContentChoice("hubert_base.pt"), said
 
@@ -29,7 +29,7 @@ def test_naming_the_voices_own_hubert_needs_no_note_and_another_is_obeyed_and_no
         assert chosen(said, asked) == ContentChoice(asked, note)
 
 
-@pytest.mark.parametrize("said", ["mine", "hubert_base", 7, "x" * 500, "two\nlines"])
+@pytest.mark.parametrize("said", ["mine", "hubert_large", 7, "x" * 500, "two\nlines"])
 def test_an_unpublished_hubert_is_refused_in_a_short_line(said: Any) -> None:
     with pytest.raises(ModelError, match=r"alto\.pth: was trained on .*ask its author for that HuBERT") as told:
         chosen(said)

@@ -63,6 +63,22 @@ def applio(**said: Any) -> Callable[[Shelf], VoiceSpec]:
     return lambda shelf: voice_from(shelf, lambda stored: as_applio(stored, **said), name="alto_200e_4000s.pth")
 
 
+def rvc_webui(layer: int | str = 12, **said: Any) -> Callable[[Shelf], VoiceSpec]:
+    """As the program rvc-webui writes it: the width of the vectors before the rate, and its own names of keys."""
+
+    def changed(stored: dict[str, Any]) -> dict[str, Any]:
+        *first, rate_hz = stored["config"]
+        told = {
+            "embedder_name": "contentvec",
+            "embedder_output_layer": layer,
+            "speaker_info": {"0": "alto"},
+            "sr": "40k",
+        }
+        return stored | {"config": [*first, 768, rate_hz], "params": {"emb_channels": 768}} | told | said
+
+    return lambda shelf: voice_from(shelf, changed)
+
+
 def webui(shelf: Shelf) -> VoiceSpec:
     for file in (INDEX, INDEX.replace("added", "trained")):
         (shelf.folder / file).symlink_to(shelf.tiny.voice() / "voice.index")
@@ -197,6 +213,8 @@ EMBEDDERS, DOWNLOAD = f"{APPLIO}/rvc/lib/utils.py", f"{APPLIO}/rvc/lib/tools/mod
 VOCODERS = f"{APPLIO}/rvc/lib/algorithm/generators"
 SO_VITS = "https://github.com/svc-develop-team/so-vits-svc/blob/4.1-Stable/models.py"
 GPT_SO_VITS = "https://github.com/RVC-Boss/GPT-SoVITS/blob/main/GPT_SoVITS"
+RVC_WEBUI = "https://github.com/ddPn08/rvc-webui/blob/main/lib/rvc/checkpoints.py"
+JAPANESE = '"Resources/embedders/japanese_hubert_base/*.json"'
 CUSTOM = "rvc/models/embedders/embedders_custom/mine"
 KOREAN = '"Resources/embedders/korean_hubert_base/*.json"'
 FOREIGN_CONTENT = f"was trained on spin; {CONTENT} is used instead, as requested"
@@ -217,6 +235,8 @@ WORKING: list[tuple[str, str, Build, Speaks]] = [
     ("Applio, RefineGAN", f"{VOCODERS}/refinegan.py", refine(vocoder="RefineGAN"), Speaks()),
     ("Applio, RefineGAN, not told", f"{VOCODERS}/refinegan.py", refine(vocoder=None), Speaks()),
     ("Applio, spin-v2 that is here", EMBEDDERS, spin_here, SPIN_HERE),
+    ("rvc-webui, contentvec", RVC_WEBUI, rvc_webui(), Speaks()),
+    ("rvc-webui 768, hubert_base", RVC_WEBUI, rvc_webui("12", embedder_name="hubert_base768", version="v1"), Speaks()),
     ("Applio, spin, another content named", EMBEDDERS, with_contentvec, Speaks(says=(FOREIGN_CONTENT,))),
 ]
 REFUSED: list[tuple[str, str, Build, tuple[str, ...]]] = [
@@ -231,6 +251,18 @@ REFUSED: list[tuple[str, str, Build, tuple[str, ...]]] = [
     (
         *("Applio, custom embedder", f"{APPLIO}/rvc/train/extract/extract.py", applio(embedder_model=CUSTOM)),
         (f"was trained on {CUSTOM}", "ask its author"),
+    ),
+    (
+        *("rvc-webui, Japanese", RVC_WEBUI, rvc_webui(embedder_name="hubert-base-japanese")),
+        ("was trained on hubert-base-japanese, not on ContentVec", JAPANESE),
+    ),
+    (
+        *("rvc-webui, distilhubert", RVC_WEBUI, rvc_webui(embedder_name="distilhubert-ja")),
+        ("was trained on distilhubert-ja, not on ContentVec; ask its author",),
+    ),
+    (
+        *("rvc-webui, layer 9", RVC_WEBUI, rvc_webui(9)),
+        ("was trained on layer 9 of its speech encoder; voices with 768 channels are run with layer 12",),
     ),
     (
         *("Applio, MRF HiFi-GAN", f"{VOCODERS}/hifigan_mrf.py", mrf(vocoder="MRF HiFi-GAN")),
