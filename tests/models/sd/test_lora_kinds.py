@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from diffusers import UNet2DConditionModel
-from peft import LoHaConfig, LoKrConfig, LoraConfig, get_peft_model
+from peft import EvaConfig, LoHaConfig, LoKrConfig, LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 
 from engine.errors import ModelError
@@ -27,6 +27,10 @@ KINDS = {
         r=4, lora_alpha=3, target_modules=CONVOLUTIONS, alpha_pattern={"to_q": 9}, rank_pattern={"to_v": 2}
     ),
     "rslora": LoraConfig(r=4, lora_alpha=3, target_modules=CONVOLUTIONS, use_rslora=True),
+    "eva": LoraConfig(
+        r=4, lora_alpha=3, target_modules=ATTENTION, init_lora_weights="eva", eva_config=EvaConfig()
+    ),
+    "orthogonal": LoraConfig(r=4, lora_alpha=3, target_modules=ATTENTION, init_lora_weights="orthogonal"),
     "dora": LoraConfig(r=4, lora_alpha=3, target_modules=CONVOLUTIONS, use_dora=True),
     "loha": LoHaConfig(r=4, alpha=3, target_modules=CONVOLUTIONS),
     "loha_tucker": LoHaConfig(r=4, alpha=3, target_modules=CONVOLUTIONS, use_effective_conv2d=True),

@@ -163,7 +163,38 @@ def lcm_lora(shelf: Shelf) -> ModelSpec:
     return spec(sd, "latent-consistency/lcm-lora-sdv1-5")
 
 
+def omi(*encoders: str, kind: str = "sdxl") -> Callable[[Shelf], ModelSpec]:
+    """As OneTrainer writes the Open Model Initiative's format: the original names with dots, CLIP's `encoders`."""
+
+    def build(shelf: Shelf) -> ModelSpec:
+        sd, tensors = shelf.tiny.sd(kind=kind), {}
+        levels = json.loads((sd / "unet" / "config.json").read_text(encoding="utf-8"))["layers_per_block"]
+        with seeded(2):
+            for name, shape in layers(sd, "unet", (*TRANSFORMER, *CONVOLUTIONS)):
+                original = original_unet_name(f"{name}.weight", levels + 1).removesuffix(".weight")
+                tensors |= pair(f"unet.{original}", shape, 2.0)
+            for part, start in zip(("text_encoder", "text_encoder_2"), encoders, strict=False):
+                for name, shape in layers(sd, part, TEXT):
+                    tensors |= pair(f"{start}.text_model.{name.removeprefix('text_model.')}", shape, 2.0)
+        return spec(sd, written(shelf.folder / "glass.safetensors", tensors))
+
+    return build
+
+
 # -- diffusers and peft
+
+
+def dora_of_diffusers(shelf: Shelf) -> ModelSpec:
+    """As its training scripts write a DoRA with --output_kohya_format: the last dot of a layer stays."""
+    from diffusers.utils.state_dict_utils import convert_state_dict_to_kohya
+
+    sd, tensors = shelf.tiny.sd(), {}
+    with seeded(2):
+        for name, shape in layers(sd, "unet", ATTENTION):
+            down, up = factors(shape)
+            tensors |= {f"unet.{name}.lora_A.weight": down, f"unet.{name}.lora_B.weight": up}
+            tensors[f"unet.{name}.lora_magnitude_vector"] = 1 + drawn(shape[0])
+    return spec(sd, written(shelf.folder / "oil.safetensors", convert_state_dict_to_kohya(tensors)))
 
 
 def dreambooth(shelf: Shelf) -> ModelSpec:
@@ -264,6 +295,14 @@ COMFY_ISSUES = "https://github.com/Comfy-Org/ComfyUI/issues"
 A1111 = "https://github.com/AUTOMATIC1111/stable-diffusion-webui"
 STATE_DICTS = "https://github.com/huggingface/diffusers/blob/main/src/diffusers/utils/state_dict_utils.py"
 HUB = "https://huggingface.co"
+ONE_TRAINER = "https://github.com/Nerogar/OneTrainer/tree/master/modules/util/convert/lora"
+TLORA = "https://github.com/ControlGenAI/T-LoRA/blob/main/tlora/model"
+_TIMED = "down_blocks.1.attentions.0.transformer_blocks.0.attn1.processor.to_q_lora"
+TIMED = {
+    **{f"{_TIMED}.{name}.weight": shape for name, shape in {"q_layer": (4, 64), "p_layer": (64, 4)}.items()},
+    **{f"{_TIMED}.{name}.weight": shape for name, shape in {"base_q": (4, 64), "base_p": (64, 4)}.items()},
+    **{f"{_TIMED}.{name}": (1, 4) for name in ("lambda_layer", "base_lambda")},
+}
 INVERSION = ("a textual inversion", "goes with a prompt")
 PICKLE = Works(says=("a pickle, read with weights_only",))
 XL_AND_15 = ("made for SDXL, this is SD 1.5", "use a LoRA for SD 1.5")
@@ -300,6 +339,11 @@ REPLICAS = [
         f"{LYCORIS}/locon.py",
         flat(dora, "oil.safetensors", kind="sdxl", style="sgm", unet=TRANSFORMER),
     ),
+    works("OneTrainer LoRA, SDXL (OMI)", ONE_TRAINER, omi("clip_l", "clip_g"), Works(family="sdxl")),
+    works("OneTrainer LoRA, SDXL (ComfyUI)", ONE_TRAINER, omi("clip_l.transformer", "clip_g.transformer")),
+    works("OneTrainer LoRA, SD 1.5 (OMI)", ONE_TRAINER, omi("clip_l", kind="sd15"), Works(family="sd15")),
+    works("OneTrainer LoRA, SD 2.x (ComfyUI)", ONE_TRAINER, omi("text_encoders.clip_h.transformer", kind="sd21")),
+    works("diffusers DoRA in kohya's names", STATE_DICTS, dora_of_diffusers),
     works("diffusers dreambooth LoRA", STATE_DICTS, dreambooth),
     works(PROCESSORS, f"{HUB}/{PROCESSORS}", attention_processors, PICKLE),
     works("PEFT adapter folder", "https://github.com/luosiallen/latent-consistency-model/issues/109", peft_folder),
@@ -311,6 +355,7 @@ REPLICAS = [
     ),
     refused("Wan LoRA", "https://github.com/tdrussell/diffusion-pipe/issues/114", foreign(WAN), "made for Wan (video)"),
     refused("textual inversion", f"{A1111}/wiki/Textual-Inversion", foreign({"emb_params": (8, 768)}), *INVERSION),
+    refused("T-LoRA", f"{TLORA}/lora.py", foreign(TIMED), "a T-LoRA, whose rank depends on the timestep"),
     merged("OFT", f"{LYCORIS}/diag_oft.py", {"oft_blocks": (8, 4, 4), "alpha": (1,)}, "an OFT"),
     merged("IA3", f"{COMFY_ISSUES}/6397", {"weight": (32, 1), "on_input": (1,)}, "an IA3"),
     merged("LyCORIS full", f"{LYCORIS}/full.py", {"diff": (32, 32)}, "whole differences of weights"),

@@ -31,9 +31,12 @@ KINDS = ("LORA", "LOHA", "LOKR")
 _PUBLISHED = ("pytorch_lora_weights", "adapter_model")  # diffusers' and peft's file names for every LoRA
 _PLAIN = frozenset(
     "target_modules exclude_modules target_parameters layers_to_transform layers_pattern rank_pattern alpha_pattern "
-    "bias init_lora_weights megatron_core peft_type task_type base_model_name_or_path revision peft_version".split()
+    "bias init_lora_weights eva_config megatron_core peft_type task_type base_model_name_or_path revision "
+    "peft_version".split()
 )
 """peft options whose values need not be numbers or booleans."""
+_INITS = (None, True, False, "gaussian", "eva", "orthogonal", "mica")
+"""Starts of peft's training that leave the model's own weights alone."""
 _SILENT = _PLAIN | {"auto_mapping", "inference_mode"}
 """The same for `adapter_config.json`, whose auto_mapping contains the class of its model."""
 _OF_TEXTS = ("attn2_to_k", "attn2_to_v")
@@ -315,7 +318,7 @@ def _scales_of(file: Path, metadata: Mapping[str, str]) -> Scales:
 
 
 def _require_plain(file: Path, where: str, options: Mapping[str, Any], plain: frozenset[str]) -> None:
-    if options.get("init_lora_weights") not in (None, True, False, "gaussian"):
+    if options.get("init_lora_weights") not in _INITS:
         raise ModelError(f"{file}: init_lora_weights of {where} would change the model's own weights")
     for key, value in options.items():
         asks = any(value.values()) if key == "runtime_config" and isinstance(value, dict) else bool(value)

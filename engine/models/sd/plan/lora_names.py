@@ -1,8 +1,9 @@
 """Maps the tensor names of a LoRA to the layers of a model and the tensors' roles. Does not load torch.
 
-Layouts: kohya's (`lora_unet_...`, `lora_te1_...`, with diffusers' or the original block names), LyCORIS', OneTrainer's,
-diffusers' of all versions (attn processors, `.lora.down`, `lora_linear_layer`, `lora_A`), peft's and ComfyUI's. In
-kohya's names dots became underscores, so all layers are looked up with underscores only.
+Layouts: kohya's (`lora_unet_...`, `lora_te1_...`, with diffusers' or the original block names), LyCORIS', OneTrainer's
+own and the Open Model Initiative's (`unet.`, `clip_l.`, `clip_g.`), diffusers' of all versions (attn processors,
+`.lora.down`, `lora_linear_layer`, `lora_A`), peft's and ComfyUI's. In kohya's names dots became underscores, so all
+layers are looked up with underscores only.
 """
 
 import re
@@ -51,8 +52,12 @@ _DOTTED_PARTS = {
     "diffusion_model.": (UNET_PART,),
     "text_encoder.": ("text_encoder",),
     "text_encoder_2.": ("text_encoder_2",),
-    "text_encoders.clip_l.transformer.": ("text_encoder",),
-    "text_encoders.clip_g.transformer.": ("text_encoder_2",),
+    **{
+        f"{before}{clip}.{after}": (part,)
+        for clip, part in {"clip_l": "text_encoder", "clip_h": "text_encoder", "clip_g": "text_encoder_2"}.items()
+        for before in ("text_encoders.", "")
+        for after in ("transformer.", "")
+    },
     "text_model.": TEXT_PARTS,  # a peft folder of a text encoder does not name the encoder
     "encoder.layers.": TEXT_PARTS,
 }
@@ -102,6 +107,8 @@ def layers_in(names: Iterable[str], layers_per_block: int) -> tuple[list[LoraLay
             rest.append(name)
             continue
         named = name.removesuffix(end)
+        if named.startswith(tuple(_FLAT_PARTS)):  # diffusers leaves a dot in some of kohya's names
+            named = named.replace(".", "_")
         for old in _LEFT_OVER:
             named = named.removesuffix(old)
         role = _ROLES[end]
