@@ -2,11 +2,13 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from engine.errors import ModelError
 from engine.models.sd import ModelSpec
@@ -146,12 +148,56 @@ def test_what_cannot_be_read_exactly_is_refused_in_one_line_that_names_it(
 ) -> None:
     make, named = REFUSED[case]
     spec = ModelSpec(model=write(tiny_models, tmp_path, make(tensors)), vae="full")
-    if "unknown" not in case:  # these are found on loading
-        with pytest.raises(ModelError, match=re.escape(named)):
-            plan_model(spec).require_complete()
+    assert_refused(spec, named)
+
+
+def assert_refused(spec: ModelSpec, named: str) -> None:
+    """By `model check` before anything is loaded, and by the same line on loading."""
+    with pytest.raises(ModelError, match=re.escape(named)) as told:
+        plan_model(spec).require_complete()
     with pytest.raises(ModelError) as refused:
         load(spec, "cpu", "float32")
-    assert named in str(refused.value) and "\n" not in str(refused.value)
+    assert str(refused.value) == str(told.value) and "\n" not in str(told.value)
+
+
+def nunchaku(held: Tensors) -> Tensors:
+    """SVDQuant's: 4 bits in whole numbers, the scales of groups, and two thin matrices beside them."""
+    stored = dict(held)
+    for name in [name for name in held if ".transformer_blocks." in name and name.endswith("to_q.weight")]:
+        layer, (rows, columns) = name.removesuffix("weight"), stored.pop(name).shape
+        stored |= {f"{layer}qweight": torch.zeros(rows, columns // 2, dtype=torch.int8)}
+        stored |= {f"{layer}wscales": torch.ones(1, rows), f"{layer}smooth_factor": torch.ones(columns)}
+        stored |= {f"{layer}proj_down": torch.ones(columns, 4), f"{layer}proj_up": torch.ones(rows, 4)}
+    return stored
+
+
+def eight_bits(held: Tensors, kind: torch.dtype, scale: str) -> Tensors:
+    stored = dict(held)
+    for name in [name for name in held if held[name].ndim == 2 and name.endswith("weight")]:
+        stored |= {name: held[name].to(kind), f"{name.removesuffix('weight')}{scale}": torch.ones(len(held[name]))}
+    return stored
+
+
+FOLDERS = {
+    "nunchaku": (nunchaku, "attn1.to_q is quantized (proj_down)"),
+    "bitsandbytes": (lambda held: eight_bits(held, torch.int8, "SCB"), "is quantized (SCB)"),
+    "fp8 with scales": (lambda held: eight_bits(held, torch.float8_e4m3fn, "weight_scale"), "(weight_scale)"),
+    "int8 without scales": (lambda held: held | {"conv_in.weight": held["conv_in.weight"].to(torch.int8)}, "is int8"),
+}
+
+
+@pytest.mark.parametrize("case", FOLDERS)
+def test_a_folder_with_quantized_weights_is_refused_by_the_check_as_by_loading(
+    tiny_models: Any, tmp_path: Path, case: str
+) -> None:
+    make, named = FOLDERS[case]
+    folder = tmp_path / "sd"
+    shutil.copytree(tiny_models.sd(), folder)
+    (file,) = (folder / "unet").glob("*.safetensors")
+    save_file(make(load_file(file)), file)
+    assert_refused(ModelSpec(model=str(folder)), named)
+    if case == "nunchaku":  # published as a file with the UNet alone
+        assert_refused(ModelSpec(model=str(tiny_models.sd()), unet=str(file)), named)
 
 
 def test_plain_eight_bit_floats_are_their_own_values(tiny_models: Any, tensors: Tensors, tmp_path: Path) -> None:

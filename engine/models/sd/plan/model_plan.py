@@ -27,6 +27,7 @@ from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.network_outline import NetworkOutline, outline_of
 from engine.models.sd.plan.original_names import ENCODERS, UNET
 from engine.models.sd.plan.prediction import Decision
+from engine.models.sd.plan.quantized import require_plain
 from engine.models.sd.plan.sampler_choice import FEW_STEPS, SamplerChoice, choose_sampler
 from engine.models.sd.plan.sampler_name import MERGE_STEPS, name_notes, rival_note, sampler_named
 from engine.models.sd.plan.scheduler_config import choose_prediction, flow_note, require_signal, scheduler_config
@@ -265,8 +266,9 @@ class _Planning:
         if weights is None:
             raise ModelError(f"{what} has no weights{locate.how_to_get(hub_name)}")
         self._notes += notes_on(part, weights.files[0].parent) if weights.has_config else ()
-        files = tuple(str(file) for file in weights.files)
-        self._parts.append(counted_part(part, headers_of(weights), files, is_pickle=weights.is_pickle))
+        files, tensors = tuple(str(file) for file in weights.files), headers_of(weights)
+        require_plain(what, tensors)
+        self._parts.append(counted_part(part, tensors, files, is_pickle=weights.is_pickle))
         if weights.is_pickle:
             self._notes.append(pickle_note(part))
 

@@ -7,6 +7,7 @@ dtype and need none. Forge stores nf4 as bitsandbytes does. Does not load torch.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +29,10 @@ _FORMAT: Final = "comfy_quant"
 _BESIDE: Final = (*_SCALES, _FORMAT, "input_scale", "scale_input")
 _OWN: Final = ("weight", "bias")
 _FOUR_BITS: Final = re.compile(r"\.(nested_)?(absmax|quant_map)$|\.quant_state\.")
+_ROLES: Final = re.compile(
+    r"w\w*scales?|scale_weight|comfy_quant|q(weight|zeros)|g_idx|smooth\w*|proj_(up|down)|SCB|weight_format|_data|_scale"
+)
+"""Tensors beside a weight, or in its place, of ComfyUI, nunchaku, bitsandbytes, GPTQ and quanto."""
 _PLAIN_OPTIONS: Final = ("format", "full_precision_matrix_mult", "per_row", "per_channel", "orig_dtype", "orig_shape")
 """Options of a layer that do not change which weights are meant."""
 _MAX_FORMAT_BYTES: Final = 1 << 16
@@ -78,6 +83,16 @@ def quantized_in(file: Path, header: CheckpointHeader) -> Quantized:
     if scales and header.is_pickle:
         raise ModelError(f"{file}: quantized weights in a pickle; use its .safetensors version, or {INSTEAD}")
     return Quantized(scales=scales, beside=frozenset(beside))
+
+
+def require_plain(what: str, tensors: Mapping[str, Tensor]) -> None:
+    """Raise ModelError if one of `tensors` belongs to a quantized weight, where none is read times its scale."""
+    for name, tensor in tensors.items():
+        layer, _, role = name.rpartition(".")
+        is_whole = role in _OWN and tensor.shape and "float" not in tensor.dtype and tensor.dtype not in _TABLES
+        if is_whole or _ROLES.fullmatch(role) or _FOUR_BITS.search(name):
+            why = f"{role} is {tensor.dtype}" if is_whole else role
+            raise ModelError(f"{what}: {layer[:120]} is quantized ({why}), which is not supported here; {INSTEAD}")
 
 
 def _formats_in_metadata(file: Path, header: CheckpointHeader) -> dict[str, Any]:

@@ -12,10 +12,10 @@ from engine.models.gguf_file import Q8
 from engine.models.pickle_file import pickle_note
 from engine.models.sd.plan.families import FAMILIES, SUPPORTED, TAESD, made_for_another
 from engine.models.sd.plan.model_folder import DiffusersFolder
-from engine.models.sd.plan.original_names import UNET, modern_name
+from engine.models.sd.plan.original_names import UNET, diffusers_name, modern_name
 from engine.models.sd.plan.other_models import kind_of, unet_alone
 from engine.models.sd.plan.prediction import FilePrediction, file_prediction
-from engine.models.sd.plan.quantized import Quantized, quantized_in
+from engine.models.sd.plan.quantized import Quantized, quantized_in, require_plain
 from engine.models.sd.plan.sampler_name import sampler_named
 from engine.models.sd.plan.tensor_file import CheckpointHeader, read_checkpoint_header
 from engine.models.sd.plan.unet_config import require_same_blocks
@@ -127,6 +127,11 @@ def described(file: Path, header: CheckpointHeader, named: Mapping[str, str], na
     family = _family_in({ours: header.tensors[held] for ours, held in named.items()}, file)
     quantized = quantized_in(file, header)
     stored = {ours: held for ours, held in named.items() if held not in quantized.beside}
+    others = {ours: header.tensors[held] for ours, held in stored.items() if not ours.endswith((".weight", ".bias"))}
+    require_plain(str(file), others)
+    own = [ours for ours in stored if ours.startswith(UNET)]
+    if strange := [stored[ours] for ours in own if ours in others or not diffusers_name(ours, 2)]:
+        raise ModelError(f"{file}: unet: {len(strange)} tensors do not belong to it, the first is {strange[0][:120]}")
     return SingleFile(
         path=file,
         family=family,
