@@ -270,6 +270,7 @@ class Dispatcher:
         steps: list[PlanStep] = []
         questions: list[PlanStep] = []
         gathering: Changes | None = None
+        together: set[str] = set()
         for number, message, by in own:
             param = osc_schema.lookup(message.address)  # checked first: almost all messages in bundles are parameters
             if param is None and self._foreign.is_foreign(message.address):
@@ -288,7 +289,7 @@ class Dispatcher:
                 self._mistakes.refused("osc.bundle", "#bundle", reason, sender, count=left)
                 break
             if gathering is None or steps[-1].sender is not by:
-                gathering = Changes()
+                gathering = Changes(together)
                 steps.append(PlanStep(gathering, by))
             allowance -= self._gather_changes(message, param, by, gathering)
         return steps + questions, allowance
@@ -304,7 +305,7 @@ class Dispatcher:
         message, quantum = self._launching.read(message, param or view)
         if quantum == "now":
             return self._gather_now(message, param, sender, into)
-        into.launches.append((message, quantum, waiting := Changes()))
+        into.launches.append((message, quantum, waiting := Changes(into.together)))
         return self._gather_now(message, param, sender, waiting)
 
     def _gather_now(self, message: Message, param: Param | None, sender: Sender, into: Changes) -> int:
@@ -370,7 +371,7 @@ class Dispatcher:
 
     def _apply(self, changes: Changes, sender: Sender) -> None:
         if values := changes.for_store():
-            self._store.apply(values, by=sender.name)
+            self._store.apply(values, by=sender.name, together=changes.together)
             self.feedback.owe(sender.name, changes.differing)
         for message, quantum, waiting in (each for each in changes.launches if each[2]):  # else refused already
             run = partial(self._apply, waiting, sender)

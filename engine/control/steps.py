@@ -149,9 +149,11 @@ class Changes:
     frame loop, still get one value per parameter.
     """
 
-    __slots__ = ("_pulls", "_values", "differing", "launches")
+    __slots__ = ("_pulls", "_values", "differing", "launches", "together")
 
-    def __init__(self) -> None:
+    def __init__(self, together: set[str]) -> None:
+        """`together`: addresses that the packet sets, also in its other steps; shared with these."""
+        self.together = together
         self._values: dict[str, tuple[Param, Value]] = {}
         self._pulls: dict[str, int] = {}
         self.differing: set[str] = set()
@@ -165,6 +167,7 @@ class Changes:
             if not value:  # the button was released; earlier pulls still count
                 return
             self._pulls[address] = min(self._pulls.get(address, 0) + 1, MAX_PULLS)
+        self.together.add(address)
         self._values.pop(address, None)  # move to the end: a panic resets only the changes that came before it
         self._values[address] = (param, value)
         if differs:

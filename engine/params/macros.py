@@ -3,7 +3,8 @@
     /macro/moves/1 "/post/bloom 0 1; /layer/*/angle 90 0 -0.5"
 
 A macro that somebody moves sets its parameters, in the frame after: every surface shows them, presets hold them, and
-a fader moved afterwards wins until the macro moves again. A macro moved by a preset, a fade or panic sets nothing,
+a fader moved afterwards wins until the macro moves again. What the same group sets (a bundle, a pattern, a packet of a
+desk) stays as the group set it. A macro moved by a preset, a fade or panic sets nothing,
 because these set the parameters themselves. A macro moved by modulation moves its parameters in
 that frame only (`spread`).
 """
@@ -100,23 +101,16 @@ class Macros:
         self._store = store
         self._report = report
         self._version = store.version
-        self._positions: list[Value] = []
+        store.remember_groups(ADDRESSES)
 
     def step(self, now_s: float) -> None:
         """Let the macros that somebody has moved since the last frame set their parameters."""
-        version = self._store.version  # before the positions: a later change is then seen in the next frame
-        if version == self._version:
-            return
-        positions = [self._store.get(address) for address in ADDRESSES]
-        if positions == self._positions:  # as for most changes; to list them all costs more
-            self._version = version
-            return
-        self._positions = positions
         changes, self._version = self._store.changes_since(self._version)
         for change in changes:
             moved_by_look = change.by in (FADE, "panic", PANIC, BY) or change.by.startswith(("preset ", "resume"))
             if change.address in MOVES and not moved_by_look:
-                values = list(self._values(change))
+                _, together = self._store.group_of(change.address)
+                values = [entry for entry in self._values(change) if entry[0].address not in together]
                 self._store.glide(values, by=BY, since=change.version)  # not what a fader has set since
 
     def _values(self, change: Change) -> Iterator[tuple[Param, Value]]:

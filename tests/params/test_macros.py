@@ -57,6 +57,17 @@ def test_a_fader_moved_afterwards_wins_until_the_macro_moves_again(knob: Knob) -
     assert knob.turn(0.5)[0] == pytest.approx(0.6)
 
 
+def test_of_two_macros_in_one_group_the_later_one_wins(knob: Knob) -> None:
+    knob.turn(0.1)
+    knob.store.set("/macro/moves/2", f"{BLOOM} 0 1")
+    for order, bloom in ((("/macro/2", "/macro/1"), 0.6), (("/macro/1", "/macro/2"), 0.5)):
+        knob.store.set_many([(address, 0.0) for address in order], by="udp")
+        knob.macros.step(0.0)
+        knob.store.set_many([(address, 0.5) for address in order], by="udp")
+        knob.macros.step(0.0)
+        assert knob.store.get(BLOOM) == pytest.approx(bloom)
+
+
 @pytest.mark.parametrize("by", ["preset Aurora", "fade", "resume", "panic"])
 def test_a_look_that_brings_the_macro_brings_its_parameters_too(knob: Knob, by: str) -> None:
     before = knob.turn(0.0)

@@ -25,7 +25,9 @@ from engine.control.midi.ports import MidiStatus
 from engine.errors import ConfigError, MultiverseError, SinkError
 from engine.link import LinkStatus
 from engine.params import Autosave, ParamStore, Slew, Snapshot
+from engine.params.crossfade import BY as FADE
 from engine.params.fade_time import FadeTime
+from engine.params.macros import BY as MACRO
 from engine.params.tempo import TempoStatus
 from engine.render import FlashGuardState
 from engine.sinks import RecordingStatus, SinkSet, SinkSpec, SinkStatus, available_kinds
@@ -306,9 +308,11 @@ class ShowControl:
                 hint = f"name a preset {number} and more, such as '{number} Finale'"
                 self._report("preset.number", f"/preset/number: no preset has number {number}; {hint}")
             return
-        before, fade_s = self._before, snapshot["/preset/fade_s"]
+        fade_s = snapshot["/preset/fade_s"]
         assert isinstance(fade_s, float)
-        moved = [(at, snapshot[at]) for at in _FIXTURE if before is not None and snapshot[at] != before[at]]
+        since = snapshot.version if self._before is None else self._before.version
+        changes = [change for change in self._store.changes_since(since)[0] if change.by not in (MACRO, FADE)]
+        moved = [(change.address, change.value) for change in changes if change.address in _FIXTURE]
         try:
             self._presets.load(name, FadeTime(fade_s))
         except MultiverseError as error:

@@ -49,13 +49,13 @@ class _Channels:
         """Where the next turn goes on, for mapped channels and for others."""
 
     def some(self, has_changed: np.ndarray, most: int, *, is_mapped: bool) -> tuple[np.ndarray, bool]:
-        """Indices of at most `most` changed channels, each in its turn; and True if some are left."""
+        """Ascending indices of at most `most` changed channels, each in its turn; and True if some are left."""
         changed = np.flatnonzero(has_changed)
         at = int(np.searchsorted(changed, self.next_at[is_mapped]))
         found = np.roll(changed, -at)[: max(0, most)]
         if len(found):
             self.next_at[is_mapped] = int(found[-1] + 1) % CHANNELS
-        return found, len(found) < len(changed)
+        return np.sort(found), len(found) < len(changed)
 
     def messages(self, levels: np.ndarray, found: np.ndarray) -> list[Message]:
         self.sent[found] = levels[found]
