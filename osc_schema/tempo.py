@@ -37,9 +37,14 @@ AREA = Area(
         trigger(
             "/tempo/tap",
             "Taps the tempo: from the second tap on, the mean of up to eight intervals sets it. A pause, or a tap far "
-            "off the beat, starts over. While the beat of the sound is followed, taps choose its octave (half, double) "
-            "and which pulse is the beat.",
+            "off the beat, starts over. While the beat of the sound is followed, two taps choose which pulse is the "
+            "beat, two a bar apart where the bar begins, and three the octave (half, double).",
             words="speed bpm beat sync",
+        ),
+        trigger(
+            "/tempo/forget",
+            "Forgets what taps and /tempo/bpm chose while the beat of the sound is followed: the beat as it is heard.",
+            words="listen anew tap undo octave half double",
         ),
         whole(
             "/tempo/beats_a_bar",

@@ -23,7 +23,7 @@ from typing import Final, Literal
 import osc_schema
 from engine.params.fade_time import Pulse
 from engine.params.store import ParamStore
-from engine.params.tempo_sources import CLOCK_GONE_S, TICKS_PER_BEAT, BeatLine, HandOnBeat, Taps, TickLine
+from engine.params.tempo_sources import CLOCK_GONE_S, MAX_BEAT_S, TICKS_PER_BEAT, BeatLine, HandOnBeat, Taps, TickLine
 from engine.system.clock import Clock
 from osc_schema import Rejected, Value
 
@@ -99,6 +99,7 @@ class Tempo:
         self._next_write_s = float("-inf")
         store.on_trigger("/tempo/tap", lambda: self.tap(clock.now_s()))
         store.on_trigger("/tempo/reset", lambda: self.reset(clock.now_s()))
+        store.on_trigger("/tempo/forget", lambda: self.forget(clock.now_s()))
         store.add_condition("/tempo/state", self._require_state)
 
     @property
@@ -136,22 +137,34 @@ class Tempo:
             raise Rejected(f"/tempo/state: shows how the beat runs ({self._state}); /tempo/source chooses its clock")
 
     def tap(self, now_s: float) -> None:
-        """Set the nearest beat to `now_s`, and the tempo. Ignored while a MIDI clock, Link or timecode sets them."""
+        """Set the nearest beat to `now_s`, and the tempo; while the sound is followed, see `HandOnBeat`. Ignored while
+        a MIDI clock, Link or timecode sets them."""
         source = self._current_source()
         with self._lock:
             if self._has_clock(source, now_s):
                 return
+            played, beats_a_bar = self._line, self._beats_a_bar()
+            if source == "beat" and self._hand.is_heard(now_s):
+                self._taps.tap(now_s, max(MAX_BEAT_S, beats_a_bar * 60.0 / played.bpm))
+                self._line = self._hand.tap(self._taps.times_s, played, beats_a_bar) or played
+                return
             bpm = self._taps.tap(now_s)
-            self._hand.tap(now_s, bpm)
-            is_tracked = source == "beat" and now_s - self._followed_s < OUTSIDE_GONE_S
-            if not is_tracked or not self._hand.fits:
-                beat = float(round(self.beat_at(now_s)))
-                self._line = BeatLine(at_s=now_s, beat=beat, bpm=bpm or self.bpm)
+            if bpm is not None:
+                self._hand.choose(bpm, now_s, played, beats_a_bar)
+            if bpm is not None or source != "beat":
+                self._line = BeatLine(at_s=now_s, beat=float(round(played.beat_at(now_s))), bpm=bpm or self.bpm)
+
+    def forget(self, now_s: float) -> None:
+        """Play the beat of the sound as it is heard, whatever was tapped or set."""
+        with self._lock:
+            self._taps = Taps()
+            self._hand.forget(now_s, self._line, self._beats_a_bar())
 
     def reset(self, now_s: float) -> None:
         """Make this beat the first of bar one. Beat 0 is `now_s`; while a clock sets the beat, its nearest beat."""
         source = self._current_source()
         with self._lock:
+            self._hand.recount()
             beat = self.beat_at(now_s)
             is_followed = now_s - self._followed_s < OUTSIDE_GONE_S
             if source == "midi" or not is_followed:
@@ -186,11 +199,13 @@ class Tempo:
         now_s = self._clock.now_s()
         with self._lock:
             if source == "beat":
-                read = self._hand.read(beat, bpm, at_s, now_s)
+                read = self._hand.read(BeatLine(at_s=at_s, beat=beat, bpm=bpm), now_s, self._line)
                 if read is None:
                     return
-                beat, bpm = read
-                beat += round(self.beat_at(now_s) - beat - (now_s - at_s) * bpm / 60.0)
+                counted, is_moved = read
+                beat, bpm = counted.beat, counted.bpm
+                if is_moved:
+                    self._line = counted
             else:
                 self._is_stopped = not is_playing
                 if count != self._count:
@@ -260,7 +275,7 @@ class Tempo:
         if held != self._written_bpm:
             self._written_bpm = held
             with self._lock:
-                self._hand.choose(held, now_s)
+                self._hand.choose(held, now_s, self._line, self._beats_a_bar())
                 self._line = self._line.at_tempo(held, now_s)
             return
         bpm = _within_range(self.bpm)
@@ -277,9 +292,9 @@ class Tempo:
         passed = 0.0 if self._pulse_s is None else (now_s - self._pulse_s) * before.bpm / 60.0
         if abs(beat - before.beat - passed) > max(JUMP_BEATS, passed):
             jumped += beat - before.beat - passed
-        beats_a_bar = self._store.get("/tempo/beats_a_bar")
-        assert isinstance(beats_a_bar, int)
-        self._pulse = Pulse(beat=beat, jumped=jumped, step=max(passed, 0.0), bpm=self.bpm, beats_a_bar=beats_a_bar)
+        self._pulse = Pulse(
+            beat=beat, jumped=jumped, step=max(passed, 0.0), bpm=self.bpm, beats_a_bar=self._beats_a_bar()
+        )
         self._pulse_s = now_s
 
     def _step_state(self, now_s: float) -> None:
@@ -318,6 +333,11 @@ class Tempo:
 
     def _current_source(self) -> str:
         return str(self._store.get("/tempo/source"))
+
+    def _beats_a_bar(self) -> int:
+        beats = self._store.get("/tempo/beats_a_bar")
+        assert isinstance(beats, int)
+        return beats
 
     def _has_clock(self, source: str, now_s: float) -> bool:
         """True if a MIDI clock, Link or timecode sets the tempo now."""

@@ -3,8 +3,8 @@
 Pure: time is an argument.
 """
 
-import math
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -15,7 +15,7 @@ TAP_TOLERANCE: Final = 1 / 3
 
 _BPM = osc_schema.lookup("/tempo/bpm")
 assert _BPM is not None
-_MAX_BEAT_S, _MIN_BEAT_S = 60.0 / _BPM.low, 60.0 / _BPM.high
+MAX_BEAT_S, _MIN_BEAT_S = 60.0 / _BPM.low, 60.0 / _BPM.high
 
 
 class Taps:
@@ -28,13 +28,18 @@ class Taps:
     def __init__(self) -> None:
         self._taps: deque[float] = deque(maxlen=TAP_INTERVALS + 1)
 
-    def tap(self, now_s: float) -> float | None:
+    @property
+    def times_s(self) -> Sequence[float]:
+        """The taps of this series."""
+        return tuple(self._taps)
+
+    def tap(self, now_s: float, max_interval_s: float = MAX_BEAT_S) -> float | None:
         """Add a tap. Beats per minute from the second tap on; None for the first of a series."""
         taps = self._taps
         if taps:
             interval = now_s - taps[-1]
             mean = (taps[-1] - taps[0]) / (len(taps) - 1) if len(taps) > 1 else interval
-            is_beat = _MIN_BEAT_S * 0.99 <= interval <= _MAX_BEAT_S * 1.01  # tolerates rounding at the limits
+            is_beat = _MIN_BEAT_S * 0.99 <= interval <= max_interval_s * 1.01  # tolerates rounding at the limits
             if not is_beat or abs(interval - mean) > TAP_TOLERANCE * mean:
                 taps.clear()
         taps.append(now_s)
@@ -129,10 +134,16 @@ class BeatLine:
         return type(self)(at_s=now_s, beat=self.beat_at(now_s), bpm=bpm)
 
 
-RATIOS: Final = (1.0, 0.5, 2.0, 1.5, 2 / 3, 3.0, 1 / 3, 4.0, 0.25)
-TOLERANCE: Final = 0.08
-MAX_DISAGREEMENT_S: Final = 6.0
-SHIFT_STEP: Final = 0.5  # beats
+OCTAVES: Final = (1.0, 0.5, 2.0)
+RATIOS: Final = (*OCTAVES, 1.5, 2 / 3, 3.0, 1 / 3, 4.0, 0.25)
+OCTAVE_TOLERANCE: Final = 0.08
+TOLERANCE: Final = 0.04  # of the other ratios, and of a tempo that taps contradict
+SAME_SONG: Final = 0.03  # another tempo, or the same one elsewhere in the beat, is another song
+SAME_PLACE_BEATS: Final = 0.15
+SILENCE_S: Final = 2.0
+FORGOTTEN_S: Final = 60.0
+OPEN_S: Final = 6.0
+ON_BEAT: Final = 1 / 6  # beats by which a tap may be off
 
 
 class HandOnBeat:
@@ -142,63 +153,138 @@ class HandOnBeat:
     readings of one groove, and so are the beat and the off-beat. Taps know which one, but their position is uneven by
     some 20 ms, while the tracker's is not.
 
-    So taps choose, and the tracker measures. The tapped tempo picks the ratio to the tracked tempo (1/4, 1/3, 1/2, 2/3,
-    1, 3/2, 2, 3, 4, within 8 %), and it stays chosen while the tracker stays within it, also when the tracker changes
-    its own octave. The latest tap picks the beat: the beat is shifted by the multiple of half a beat that comes closest
-    to it.
+    So taps choose, and the tracker measures. The tapped tempo picks the ratio to the tracked tempo (1/2, 1 or 2 within
+    8 %; 1/4, 1/3, 2/3, 3/2, 3 or 4 within 4 %), and it stays chosen as the song drifts. Taps between the beats shift
+    the beat by half. Taps a bar apart show where the bar begins. One tap may be a slip, so it does nothing.
 
-    If the tracked tempo fits no ratio, it is another song or wrong: for 6 s the hand is right, then the tracker is.
+    A new ratio keeps the bars: they begin on tracked beats on which bars began. So half and back changes nothing.
+
+    After 2 s of silence, or a jump of the tracker, it may be another song. The chosen tempo is kept if it is 1/2, 1 or
+    2 times what is tracked within the next 6 s, within 3 %; else the choice is over, and so it is after a minute.
+
+    If a tempo set by hand fits no ratio, the tracker may not have found the song: for 6 s the hand is right.
 
     Used under the lock of `Tempo`.
     """
 
     def __init__(self) -> None:
         self._bpm: float | None = None
-        """The chosen tempo; follows the tracker."""
-        self._tracked_bpm: float | None = None
-        self._tap_s: float | None = None
-        """The latest tap that has not yet picked a beat."""
+        """The chosen tempo; follows the tracker, except while the choice is open."""
+        self._ratio = 1.0
         self._shift = 0.0
-        self._disagrees_since_s: float | None = None
+        """Tracked beats by which the beat is moved."""
+        self._bar_at = self._offset = 0.0
+        """Tracked beat on which a bar began, and the whole bars counted until then."""
+        self._heard: BeatLine | None = None
+        self._read_s = self._chosen_s = self._open_until_s = float("-inf")
+        self._is_contradicted = False
+        self._is_placed = False
+        """False: the count of the beats that are played holds, and `_bar_at` is found from it."""
+        self._is_moved = False
+        """True: the count has just been moved."""
 
-    def tap(self, now_s: float, bpm: float | None) -> None:
-        """Take a tap; `bpm` is the tapped tempo, None for the first of a series."""
-        self._tap_s = now_s
-        if bpm is not None:
-            self.choose(bpm, now_s)
+    def is_heard(self, now_s: float) -> bool:
+        return now_s - self._read_s < SILENCE_S
 
-    def choose(self, bpm: float, now_s: float) -> None:
+    def tap(self, taps_s: Sequence[float], played: BeatLine, beats_a_bar: int) -> BeatLine | None:
+        """Take the taps of a series while a beat is heard. The line to play from now on, or None for the same one."""
+        heard, now_s = self._heard, taps_s[-1]
+        if heard is None or len(taps_s) < 2:
+            return None
+        bpm = 60.0 * (len(taps_s) - 1) / (now_s - taps_s[0])
+        is_bar = abs(heard.bpm * self._ratio / bpm / beats_a_bar - 1.0) < OCTAVE_TOLERANCE
+        if len(taps_s) > 2 and not is_bar:
+            self.choose(bpm, now_s, played, beats_a_bar)
+            if self._is_contradicted:
+                return BeatLine(at_s=now_s, beat=float(round(played.beat_at(now_s))), bpm=bpm)
+        elif self._is_contradicted:
+            return None
+        beats = [self._count(heard.beat_at(tap_s)) for tap_s in taps_s[-2:]]
+        is_between = all(abs(beat % 1.0 - 0.5) < ON_BEAT for beat in beats)
+        if is_between:
+            self._shift += 0.5 / self._ratio
+        elif not is_bar or any(abs(beat - round(beat)) > ON_BEAT for beat in beats):
+            return None
+        self.recount()
+        beat = 0.0 if is_bar else float(round(played.beat_at(now_s)))
+        return BeatLine(at_s=now_s, beat=beat, bpm=heard.bpm * self._ratio)
+
+    def choose(self, bpm: float, now_s: float, played: BeatLine, beats_a_bar: int) -> None:
         """Take a tempo set by hand."""
-        self._bpm, self._disagrees_since_s = bpm, None
+        self._bpm, self._chosen_s, self._is_contradicted = bpm, now_s, False
+        if self._heard is None or not self.is_heard(now_s):
+            return
+        ratio = _nearest(RATIOS, bpm / self._heard.bpm)
+        self._open_until_s = float("-inf")
+        if ratio is None:
+            self._is_contradicted, self._open_until_s = True, now_s + OPEN_S
+        elif ratio != self._ratio:
+            self._ratio, self._offset, self._is_placed, self._is_moved = ratio, 0.0, True, True
+            off = played.beat_at(now_s) - self._count(self._heard.beat_at(now_s))
+            self._offset = float(beats_a_bar * round(off / beats_a_bar))
 
-    @property
-    def fits(self) -> bool:
-        """True if the choice is a reading of the tracked tempo, or there is no choice."""
-        return self._ratio() is not None
+    def forget(self, now_s: float, played: BeatLine, beats_a_bar: int) -> None:
+        """Play the beat as it is heard."""
+        if self._heard is not None:
+            self.choose(self._heard.bpm, now_s, played, beats_a_bar)
+        self._bpm, self._shift, self._open_until_s, self._is_contradicted = None, 0.0, float("-inf"), False
 
-    def read(self, beat: float, bpm: float, at_s: float, now_s: float) -> tuple[float, float] | None:
-        """The tracked beat and tempo as the hand counts them; None while the hand contradicts the tracker."""
-        self._tracked_bpm = bpm
-        ratio = self._ratio()
+    def recount(self) -> None:
+        """The beats that are played were counted anew."""
+        self._is_placed = self._is_moved = False
+
+    def read(self, heard: BeatLine, now_s: float, played: BeatLine) -> tuple[BeatLine, bool] | None:
+        """The tracked beat as the hand counts it, and if the count was moved; None while the hand is right instead."""
+        before, is_silent = self._heard, not self.is_heard(now_s)
+        is_same = before is not None and abs(heard.bpm / before.bpm - 1.0) < SAME_SONG
+        if is_silent or not is_same:
+            slip = 0.5 if before is None or not is_same else heard.beat - before.beat_at(heard.at_s)
+            self._shift *= abs(slip - round(slip)) < SAME_PLACE_BEATS
+            self.recount()
+            if now_s - max(self._read_s, self._chosen_s) > FORGOTTEN_S:
+                self._bpm = None
+            if not self._is_contradicted:
+                self._open_until_s = now_s + OPEN_S
+        self._heard, self._read_s = heard, now_s
+        if not self._settle(heard.bpm, now_s):
+            return None
+        if not self._is_placed or (self._ratio == 1.0 and not self._is_moved):
+            step = min(1.0, 1.0 / self._ratio)
+            bar_at = heard.beat - self._phase() - played.beat_at(heard.at_s) / self._ratio
+            self._bar_at, self._offset, self._is_placed = step * round(bar_at / step), 0.0, True
+        is_moved, self._is_moved = self._is_moved, False
+        return BeatLine(at_s=heard.at_s, beat=self._count(heard.beat), bpm=heard.bpm * self._ratio), is_moved
+
+    def _settle(self, bpm: float, now_s: float) -> bool:
+        """Let the ratio follow from the choice while it is open, else the choice from the ratio. False while the hand
+        contradicts the tracker."""
+        if self._bpm is not None and self._open_until_s == float("-inf"):
+            self._bpm = bpm * self._ratio
+            return True
+        ratio: float | None = None
         if self._bpm is not None:
-            if ratio is not None:
-                self._bpm, self._disagrees_since_s = bpm * ratio, None
-            else:
-                self._disagrees_since_s = now_s if self._disagrees_since_s is None else self._disagrees_since_s
-                if now_s - self._disagrees_since_s < MAX_DISAGREEMENT_S:
-                    return None
-                self._bpm, self._tap_s, self._shift = None, None, 0.0
-        beat, bpm = beat * (ratio or 1.0), bpm * (ratio or 1.0)
-        if self._tap_s is not None:
-            tapped = beat + (self._tap_s - at_s) * bpm / 60.0
-            self._tap_s = None
-            self._shift = -math.floor(tapped / SHIFT_STEP + 0.5) * SHIFT_STEP
-        return beat + self._shift, bpm
+            wanted = self._bpm / bpm
+            ratio = _nearest(RATIOS, wanted) if self._is_contradicted else _nearest(OCTAVES, wanted, SAME_SONG)
+        if now_s >= self._open_until_s or (self._is_contradicted and ratio is not None):
+            self._bpm = None if ratio is None else self._bpm
+            self._open_until_s, self._is_contradicted = float("-inf"), False
+        elif self._is_contradicted:
+            return False
+        if (ratio or 1.0) != self._ratio:
+            self._ratio = ratio or 1.0
+            self.recount()
+        return True
 
-    def _ratio(self) -> float | None:
-        """Chosen tempo to tracked tempo; None if they contradict."""
-        if self._bpm is None or self._tracked_bpm is None:
-            return 1.0
-        off = {ratio: abs(self._tracked_bpm * ratio / self._bpm - 1.0) for ratio in RATIOS}
-        nearest = min(off, key=off.__getitem__)
-        return nearest if off[nearest] < TOLERANCE else None
+    def _phase(self) -> float:
+        return self._shift % (1.0 / self._ratio)
+
+    def _count(self, tracked: float) -> float:
+        """The number of a tracked beat as the hand counts."""
+        return (tracked - self._bar_at - self._phase()) * self._ratio + self._offset
+
+
+def _nearest(ratios: Sequence[float], wanted: float, within: float | None = None) -> float | None:
+    """The ratio nearest to the wanted one; None if it is farther off than `within`, or its own tolerance."""
+    nearest = min(ratios, key=lambda ratio: abs(ratio / wanted - 1.0))
+    tolerance = within or (OCTAVE_TOLERANCE if nearest in OCTAVES else TOLERANCE)
+    return nearest if abs(nearest / wanted - 1.0) < tolerance else None

@@ -17,24 +17,32 @@ class Stage:
         self.tracked = 0.0
         self.play(2.0)
 
-    def play(self, seconds: float) -> None:
+    def play(self, seconds: float, *, is_heard: bool = True) -> None:
         for _ in range(round(seconds / FRAME_S)):
             self.clock.advance(FRAME_S)
             self.tracked += self.bpm / 60 * FRAME_S
             now_s = self.clock.now_s()
             self.tempo.step(now_s)
-            self.tempo.follow("beat", beat=self.tracked, bpm=self.bpm, at_s=now_s)
+            if is_heard:
+                self.tempo.follow("beat", beat=self.tracked, bpm=self.bpm, at_s=now_s)
 
-    def tap(self, bpm: float, *, count: int = 5) -> None:
+    def pause(self, seconds: float) -> None:
+        self.play(seconds, is_heard=False)
+
+    def tap(self, bpm: float, *, count: int = 5, is_heard: bool = True) -> None:
         for _ in range(count):
-            self.play(60 / bpm)
+            self.play(60 / bpm, is_heard=is_heard)
             self.store.set("/tempo/tap", 1)
-        self.play(1.0)
+        self.play(1.0, is_heard=is_heard)
+
+    @property
+    def beat(self) -> float:
+        return self.tempo.beat_at(self.clock.now_s())
 
     @property
     def phase(self) -> float:
         """Distance of the tracked beat to the nearest beat, -1/2..1/2."""
-        beat = self.tempo.beat_at(self.clock.now_s()) - self.tracked
+        beat = self.beat - self.tracked
         return (beat + 0.5) % 1.0 - 0.5
 
 
@@ -57,7 +65,7 @@ def test_taps_choose_half_or_double_and_the_choice_stays_as_the_song_drifts() ->
             stage.bpm = float(bpm)
             stage.play(0.5)
         assert stage.tempo.bpm == pytest.approx(134.0 * ratio), ratio
-        stage.bpm = 67.0  # the tracker changes its own octave
+        stage.bpm = 134.0 * ratio  # the tracker changes its own octave
         stage.play(0.5)
         assert stage.tempo.bpm == pytest.approx(134.0 * ratio), ratio
 
@@ -94,3 +102,100 @@ def test_reset_makes_this_beat_the_first_of_a_bar_and_keeps_its_phase() -> None:
     stage.play(3.0)
     assert stage.tempo.beat_at(stage.clock.now_s()) == pytest.approx(6.0, abs=0.5)
     assert stage.phase == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("silence_s", [0.0, 4.0])
+def test_taps_in_one_song_leave_the_next_one_as_it_is_heard(silence_s: float) -> None:
+    for first, tapped, second in [(124.0, 124.0, 174.0), (120.0, 120.0, 180.0), (87.0, 174.0, 124.0)]:
+        stage = Stage(first)
+        stage.tap(tapped)
+        stage.pause(silence_s)
+        stage.bpm = second
+        stage.play(8.0)
+        assert stage.tempo.bpm == pytest.approx(second), (first, tapped)
+
+
+def test_after_a_break_of_the_same_song_double_stays_double_and_a_dotted_beat_ends() -> None:
+    for ratio, kept in [(2.0, 2.0), (0.5, 0.5), (1.5, 1.0)]:
+        stage = Stage(90.0)
+        stage.tap(90.0 * ratio)
+        assert stage.tempo.bpm == pytest.approx(90.0 * ratio)
+        stage.pause(16.0)
+        stage.play(8.0)
+        assert stage.tempo.bpm == pytest.approx(90.0 * kept), ratio
+
+
+def test_a_count_in_by_taps_chooses_the_octave_of_the_song_and_a_minute_later_nothing() -> None:
+    for wait_s, bpm in [(1.0, 140.0), (70.0, 70.0)]:
+        stage = Stage(100.0)
+        stage.pause(10.0)
+        stage.store.set("/tempo/forget", 1)
+        stage.tap(140.0, is_heard=False)
+        assert stage.tempo.bpm == pytest.approx(140.0, rel=0.06), "frames are 33 ms long"
+        stage.pause(wait_s)
+        stage.bpm = 70.0
+        stage.play(8.0)
+        assert stage.tempo.bpm == pytest.approx(bpm), wait_s
+
+
+def test_forget_listens_anew() -> None:
+    stage = Stage(120.0)
+    stage.play(0.27)
+    stage.tap(60.0)
+    assert stage.tempo.bpm == pytest.approx(60.0)
+    stage.store.set("/tempo/forget", 1)
+    stage.play(2.0)
+    assert stage.tempo.bpm == pytest.approx(120.0) and stage.phase == pytest.approx(0.0, abs=1e-6)
+
+
+def test_one_tap_moves_nothing_and_two_that_disagree_neither() -> None:
+    for taps_s in [[0.27], [0.27, 0.5], [0.27, 1.37]]:
+        stage = Stage(120.0)
+        before_s = 0.0
+        beat, tracked = stage.beat, stage.tracked
+        for tap_s in taps_s:
+            stage.play(tap_s - before_s)
+            stage.store.set("/tempo/tap", 1)
+            before_s = tap_s
+        stage.play(3.0)
+        assert stage.tempo.bpm == pytest.approx(120.0), taps_s
+        assert stage.beat - beat == pytest.approx(stage.tracked - tracked, abs=1e-6), taps_s
+
+
+def test_two_taps_on_the_off_beat_move_the_beat_there() -> None:
+    stage = Stage(120.0)
+    stage.play(0.27)
+    stage.tap(120.0, count=2)
+    stage.play(2.0)
+    assert abs(stage.phase) == pytest.approx(0.5, abs=1e-6) and stage.tempo.bpm == pytest.approx(120.0)
+
+
+@pytest.mark.parametrize(("bpm", "beats_a_bar"), [(128.0, 4), (70.0, 4), (120.0, 3)])
+def test_taps_a_bar_apart_mean_the_bar(bpm: float, beats_a_bar: int) -> None:
+    stage = Stage(bpm)
+    stage.store.set("/tempo/beats_a_bar", beats_a_bar)
+    stage.play((2.0 - stage.tracked % 1.0) * 60 / bpm)  # on a beat that begins no bar
+    for _ in range(3):
+        stage.play(beats_a_bar * 60 / bpm)
+        stage.store.set("/tempo/tap", 1)
+        one = stage.tracked
+    stage.play(5.0)
+    assert stage.tempo.bpm == pytest.approx(bpm)
+    assert (stage.beat - (stage.tracked - round(one)) + 0.5) % beats_a_bar == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.mark.parametrize("ratio", [0.5, 2.0, 1.5])
+def test_half_or_double_and_back_leave_the_bar_where_it_was(ratio: float) -> None:
+    for wait_s in [1.5, 2.0, 2.7, 3.5]:
+        stage = Stage(120.0)
+        stage.play(wait_s)
+        one = stage.tracked - stage.beat
+        stage.store.set("/tempo/bpm", 120.0 * ratio)
+        stage.play(wait_s)
+        assert stage.tempo.bpm == pytest.approx(120.0 * ratio)
+        on_one = (stage.beat - (stage.tracked - one) * ratio + 0.5) % 4 - 0.5
+        assert on_one == pytest.approx(0.0, abs=1e-6), "its bars begin on bars of the song"
+        stage.store.set("/tempo/bpm", 120.0)
+        stage.play(wait_s)
+        slip = (stage.beat - (stage.tracked - one) + 0.5) % 4 - 0.5
+        assert slip == pytest.approx(0.0, abs=1e-6), wait_s

@@ -31,10 +31,12 @@ export class Beat {
     const times = (factor) => () => values.change(BPM, values.get(BPM) * factor);
     const one = button("one", "this beat is the first of the bar", () => values.change("/tempo/reset", true));
     one.dataset.learn = "/tempo/reset";
+    const listen = button("listen", "forgets what was tapped: the beat as it is heard", () => values.change("/tempo/forget", true));
+    listen.dataset.learn = "/tempo/forget";
     const drop = () => connection.command("/launch/drop");
     this.queue = make("button", { type: "button", class: "queue", title: "takes back what waits for the beat", onclick: drop });
     this.queue.hidden = true;
-    const parts = [this.dots, this.bpm, tap, button("½", "half the tempo", times(0.5)), button("×2", "double the tempo", times(2)), one];
+    const parts = [this.dots, this.bpm, tap, button("½", "half the tempo", times(0.5)), button("×2", "double the tempo", times(2)), one, listen];
     this.element = make("div", { class: "beat" }, ...parts, this.source, this.sure, this.queue);
     root.append(this.element);
     connection.on("/launch/queued", ({ args: [name, beats, preset] }) => this.#change(() => this.#waiting.set(name, { beats, preset })));
