@@ -164,21 +164,21 @@ class Dispatcher:
             for message in messages_of(packet):
                 watcher(self.clock.now_s(), sender.name, message)
         if isinstance(packet, Message):
-            self._on_message(packet, sender)
+            self._on_message(packet, sender, arrived_s)
             self.latency.note_arrival(arrived_s)
-        elif self._on_bundle(packet, len(data), sender):
+        elif self._on_bundle(packet, len(data), sender, arrived_s):
             self.latency.note_arrival(arrived_s)
 
-    def _on_message(self, message: Message, sender: Sender) -> None:
+    def _on_message(self, message: Message, sender: Sender, arrived_s: float) -> None:
         """Hot path for one parameter and one plain value."""
         self.counters.messages += 1
         address, args, tags = message
         param = osc_schema.lookup(address)
         if param is None:
             if self._foreign.is_foreign(address):
-                self._on_foreign(message, sender)
+                self._on_foreign(message, sender, arrived_s)
             else:
-                self._carry_out(self._steps_of([message], sender)[0])
+                self._carry_out(self._steps_of([message], sender)[0], arrived_s)
             return
         try:
             value = args[0] if tags in PLAIN_TAGS else value_of(param, args)
@@ -186,16 +186,16 @@ class Dispatcher:
             self._store.require(param, accepted.value)
         except Rejected as rejection:
             if self._launching.names_a_beat(message, param):
-                self._carry_out(self._steps_of([message], sender)[0])
+                self._carry_out(self._steps_of([message], sender)[0], arrived_s)
             else:
                 self._mistakes.rejected(message, rejection, sender)
             return
-        self._store.apply(((param, accepted.value),), by=sender.name)
+        self._store.apply(((param, accepted.value),), by=sender.name, arrived_s=arrived_s)
         self.counters.changes += 1
         if accepted.value is not value and differs(param, value, accepted):
             self.feedback.owe(sender.name, (address,))
 
-    def _on_foreign(self, message: Message, sender: Sender) -> None:
+    def _on_foreign(self, message: Message, sender: Sender, arrived_s: float) -> None:
         """Hot path: another program sends hundreds of these a second, few of them mapped."""
         found = self._foreign.translated(message, sender)
         if found is None:
@@ -204,9 +204,9 @@ class Dispatcher:
         messages, by = found
         if messages:
             own = ((number, message, by) for number, message in enumerate(messages))
-            self._carry_out(self._steps_from(own, messages, sender)[0])
+            self._carry_out(self._steps_from(own, messages, sender)[0], arrived_s)
 
-    def _on_bundle(self, bundle: Bundle, packet_bytes: int, sender: Sender) -> bool:
+    def _on_bundle(self, bundle: Bundle, packet_bytes: int, sender: Sender, arrived_s: float) -> bool:
         """Execute or queue a bundle; True if nothing was queued."""
         groups, late_bundles = by_due_time(bundle, self.clock.wall_s())
         self.counters.late_bundles += late_bundles
@@ -217,7 +217,7 @@ class Dispatcher:
             if wait_s > 0.0:
                 self._queue(wait_s, packet_bytes, steps, sender)
             else:
-                self._carry_out(steps)
+                self._carry_out(steps, arrived_s)
         return max(groups) <= 0.0
 
     def _queue(self, wait_s: float, packet_bytes: int, steps: list[PlanStep], sender: Sender) -> None:
@@ -231,13 +231,14 @@ class Dispatcher:
             reason = "bundle refused: too many scheduled bundles are queued"
         self._mistakes.refused("osc.bundle", "#bundle", reason, sender)
 
-    def receive_controls(self, messages: list[Message], sender: Sender) -> None:
+    def receive_controls(self, messages: list[Message], sender: Sender, arrived_s: float | None = None) -> None:
         """Execute control values that did not come as OSC, such as lighting levels: mapped ones in one step, which
-        lands in one frame; the others are listed without a word. Never raises. Any thread."""
+        lands in one frame; the others are listed without a word. `arrived_s` as in `receive`. Never raises. Any
+        thread."""
         with self._receiving:
-            self.attempt(partial(self._execute_controls, messages, sender))
+            self.attempt(partial(self._execute_controls, messages, sender, arrived_s))
 
-    def _execute_controls(self, messages: list[Message], sender: Sender) -> None:
+    def _execute_controls(self, messages: list[Message], sender: Sender, arrived_s: float | None) -> None:
         self.counters.messages += len(messages)
         own: list[tuple[int, Message, Sender]] = []
         if (watcher := self._watcher) is not None:
@@ -249,7 +250,7 @@ class Dispatcher:
                 self.heard.note(message, sender.name)
             else:
                 own.append((number, message, by))
-        self._carry_out(self._steps_from(own, messages, sender)[0])
+        self._carry_out(self._steps_from(own, messages, sender)[0], arrived_s)
 
     # -- messages become steps -------------------------------------------------------------------
 
@@ -362,16 +363,16 @@ class Dispatcher:
 
     # -- steps are carried out: OSC's threads, and the frame loop's for due changes --------------
 
-    def _carry_out(self, steps: list[PlanStep]) -> None:
+    def _carry_out(self, steps: list[PlanStep], arrived_s: float | None = None) -> None:
         for what, sender in steps:
             if isinstance(what, Changes):
-                self._apply(what, sender)
+                self._apply(what, sender, arrived_s)
             else:
                 self._answering.run(what, sender)
 
-    def _apply(self, changes: Changes, sender: Sender) -> None:
+    def _apply(self, changes: Changes, sender: Sender, arrived_s: float | None = None) -> None:
         if values := changes.for_store():
-            self._store.apply(values, by=sender.name, together=changes.together)
+            self._store.apply(values, by=sender.name, together=changes.together, arrived_s=arrived_s)
             self.feedback.owe(sender.name, changes.differing)
         for message, quantum, waiting in (each for each in changes.launches if each[2]):  # else refused already
             run = partial(self._apply, waiting, sender)

@@ -141,7 +141,7 @@ class OscServer:
     def _receive(self) -> None:
         while not self._is_closing.is_set():
             ready = self._dispatcher.attempt(self._select)
-            self._udp.noticed_s = time.perf_counter()
+            self._udp.noticed_s = self._tcp.noticed_s = time.perf_counter()
             if ready is None:
                 self._is_closing.wait(RETRY_S)
                 continue

@@ -104,6 +104,8 @@ class TcpTransport:
         self._selector = selector
         self._clients: dict[socket.socket, TcpClient] = {}
         self._resume_s: float | None = None
+        self.noticed_s: float | None = None
+        """As that of `UdpTransport`."""
         selector.register(listener, EVENT_READ, self.accept)
 
     # -- the receiving thread ------------------------------------------------------------------
@@ -166,7 +168,7 @@ class TcpTransport:
             return
         try:
             for packet in client.reader.feed(data):
-                self.dispatcher.receive(packet, client.sender)
+                self.dispatcher.receive(packet, client.sender, self.noticed_s)
         except OscDecodeError as error:
             self.dispatcher.counters.malformed += 1
             self.report("osc.malformed", f"{client.sender.name}: {error}; disconnected")

@@ -79,7 +79,7 @@ class ParamStore:
         self._last_set: dict[str, tuple[int, str]] = {}  # address -> version, by; oldest first
         self._snapshot = Snapshot(dict(self._values), 0)
         self._conditions: dict[str, list[Callable[[Value], None]]] = {}
-        self._hooks: dict[str, Callable[[], None]] = {}
+        self._hooks: dict[str, Callable[[float | None], None]] = {}
         self._groups: dict[str, frozenset[str]] = {}
         self._asked: dict[str, int] = {}
 
@@ -109,11 +109,11 @@ class ParamStore:
         """
         self._conditions.setdefault(_known(address).address, []).append(check)
 
-    def on_trigger(self, address: str, fired: Callable[[], None]) -> None:
-        """Call `fired()` whenever the trigger fires, immediately and not in the next frame.
+    def on_trigger(self, address: str, fired: Callable[[float | None], None]) -> None:
+        """Call `fired(arrived_s)` whenever the trigger fires, immediately and not in the next frame.
 
         Call it before the first value is set. `fired` runs on the thread that fires the trigger, under the store's
-        lock: it must not block and must not call the store.
+        lock: it must not block and must not call the store. `arrived_s`: that of `apply`.
         """
         self._hooks[_known(address).address] = fired
 
@@ -158,14 +158,22 @@ class ParamStore:
             self._apply(good, by, together)
             return [self._newest(item) if isinstance(item, Param) else item for item in results]
 
-    def apply(self, changes: Sequence[tuple[Param, Value]], *, by: str, together: Iterable[str] = ()) -> None:
-        """Set a group of values at once, which must have passed `osc_schema.accept` and `require`.
+    def apply(
+        self,
+        changes: Sequence[tuple[Param, Value]],
+        *,
+        by: str,
+        together: Iterable[str] = (),
+        arrived_s: float | None = None,
+    ) -> None:
+        """Set a group of values at once, which must have passed `osc_schema.accept` and `require`. `arrived_s`: when
+        their packet arrived, by `time.perf_counter`; None: now.
 
         `together`: all addresses of the group (`group_of`), if some are set earlier or later, such as by a fade.
         Hot path: one call per OSC message or bundle, 40 000 a second.
         """
         with self._lock:
-            self._apply(changes, by, together)
+            self._apply(changes, by, together, arrived_s=arrived_s)
 
     def glide(self, values: Iterable[tuple[Param, Value]], *, by: str, since: int) -> tuple[dict[str, str], int]:
         """Apply values, except those set by a source other than `by` after version `since`; after a panic, none.
@@ -209,7 +217,12 @@ class ParamStore:
             return tuple(reversed(changes)), self._version
 
     def _apply(
-        self, changes: Sequence[tuple[Param, Value]], by: str, together: Iterable[str] = (), version: int = 0
+        self,
+        changes: Sequence[tuple[Param, Value]],
+        by: str,
+        together: Iterable[str] = (),
+        version: int = 0,
+        arrived_s: float | None = None,
     ) -> None:
         """Apply changes. The caller holds the lock. `version`: that of the group they belong to; 0 for a new group."""
         values = self._values
@@ -226,7 +239,7 @@ class ParamStore:
                 assert isinstance(count, int)
                 value = count + 1  # counted, so that no frame misses one
                 if address in self._hooks:
-                    self._hooks[address]()
+                    self._hooks[address](arrived_s)
             else:
                 if value and address in self._asked:
                     self._asked[address] += 1

@@ -97,9 +97,9 @@ class Tempo:
         self._pulse = Pulse(bpm=_DEFAULT_BPM)
         self._pulse_s: float | None = None
         self._next_write_s = float("-inf")
-        store.on_trigger("/tempo/tap", lambda: self.tap(clock.now_s()))
-        store.on_trigger("/tempo/reset", lambda: self.reset(clock.now_s()))
-        store.on_trigger("/tempo/forget", lambda: self.forget(clock.now_s()))
+        store.on_trigger("/tempo/tap", lambda arrived_s: self.tap(clock.time_of(arrived_s)))
+        store.on_trigger("/tempo/reset", lambda arrived_s: self.reset(clock.time_of(arrived_s)))
+        store.on_trigger("/tempo/forget", lambda arrived_s: self.forget(clock.now_s()))
         store.add_condition("/tempo/state", self._require_state)
 
     @property

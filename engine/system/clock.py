@@ -11,6 +11,9 @@ class Clock(Protocol):
     def now_s(self) -> float:
         """Seconds since an arbitrary start; monotonic."""
 
+    def time_of(self, arrived_s: float | None) -> float:
+        """This clock's time when `time.perf_counter` was `arrived_s`; now for None, and if it moves by steps only."""
+
     def wall_s(self) -> float:
         """Seconds since 1970 (for OSC time tags)."""
 
@@ -21,6 +24,9 @@ class Clock(Protocol):
 class SystemClock:
     def now_s(self) -> float:
         return time.perf_counter()
+
+    def time_of(self, arrived_s: float | None) -> float:
+        return time.perf_counter() if arrived_s is None else arrived_s
 
     def wall_s(self) -> float:
         return time.time()
@@ -39,6 +45,9 @@ class SteppedClock:
         self._wall_offset_s = wall_start_s - start_s
 
     def now_s(self) -> float:
+        return self._now_s
+
+    def time_of(self, arrived_s: float | None) -> float:
         return self._now_s
 
     def wall_s(self) -> float:

@@ -3,6 +3,7 @@
 import math
 import random
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from engine.control.steps import VALUES_A_SECOND
 from engine.errors import PresetError
 from engine.osc import Message, encode_bundle, encode_message, encode_reply
 from engine.osc.time_tag import time_tag_of
+from engine.params import Tempo
+from engine.system.clock import SystemClock
 from osc_schema import Rejected
 from tests.control.dispatcher_desk import Desk
 
@@ -406,3 +409,15 @@ def test_a_bundle_is_carried_out_whole_before_a_packet_of_another_transport(desk
     page.join(120.0)
     assert desk.store.get(ANGLE) == 5.0
     assert desk.dispatcher.counters.errors == 0
+
+
+def test_taps_count_from_their_arrival_however_late_they_are_carried_out(desk: Desk) -> None:
+    """Four taps at 124 beats a minute, all carried out at once, in each form in which they can come."""
+    desk.store.set("/tempo/source", "manual")
+    tap = encode_message("/tempo/tap", 1)
+    for data in [tap, encode_message("/tempo/tap"), encode_bundle(1, [tap]), encode_message("/tempo/t*p", 1)]:
+        tempo, first_s = Tempo(desk.store, SystemClock()), time.perf_counter() - 3.0
+        for beat in range(4):
+            desk.dispatcher.receive(data, desk.peer.sender(), first_s + beat * 60 / 124)
+        assert tempo.bpm == pytest.approx(124.0, rel=1e-6), data
+        assert (tempo.beat_at(first_s) + 0.5) % 1.0 == pytest.approx(0.5, abs=1e-3), data

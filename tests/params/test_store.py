@@ -182,7 +182,7 @@ def test_a_value_that_this_run_cannot_use_is_rejected_and_the_rest_of_its_group_
 
 def test_a_trigger_calls_its_hook_at_once_and_its_release_does_not() -> None:
     store, pulls = ParamStore(), []
-    store.on_trigger("/tempo/tap", lambda: pulls.append("tap"))
+    store.on_trigger("/tempo/tap", lambda arrived_s: pulls.append("tap"))
     store.set("/tempo/tap", 1)
     store.set("/tempo/tap", 0)
     store.set_many([("/tempo/tap", 1), ("/tempo/reset", 1), ("/tempo/tap", 1)], by="bundle")
