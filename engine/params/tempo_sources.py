@@ -26,16 +26,12 @@ class Taps:
     """
 
     def __init__(self) -> None:
-        self._taps: deque[float] = deque(maxlen=TAP_INTERVALS + 1)
-
-    @property
-    def times_s(self) -> Sequence[float]:
+        self.times_s: deque[float] = deque(maxlen=TAP_INTERVALS + 1)
         """The taps of this series."""
-        return tuple(self._taps)
 
     def tap(self, now_s: float, max_interval_s: float = MAX_BEAT_S) -> float | None:
         """Add a tap. Beats per minute from the second tap on; None for the first of a series."""
-        taps = self._taps
+        taps = self.times_s
         if taps:
             interval = now_s - taps[-1]
             mean = (taps[-1] - taps[0]) / (len(taps) - 1) if len(taps) > 1 else interval
@@ -139,11 +135,10 @@ RATIOS: Final = (*OCTAVES, 1.5, 2 / 3, 3.0, 1 / 3, 4.0, 0.25)
 OCTAVE_TOLERANCE: Final = 0.08
 TOLERANCE: Final = 0.04  # of the other ratios, and of a tempo that taps contradict
 SAME_SONG: Final = 0.03  # another tempo, or the same one elsewhere in the beat, is another song
-SAME_PLACE_BEATS: Final = 0.15
 SILENCE_S: Final = 2.0
 FORGOTTEN_S: Final = 60.0
 OPEN_S: Final = 6.0
-ON_BEAT: Final = 1 / 6  # beats by which a tap may be off
+ON_BEAT: Final = 1 / 6  # beats by which a tap, or the beat after a break, may be off
 
 
 class HandOnBeat:
@@ -153,16 +148,13 @@ class HandOnBeat:
     readings of one groove, and so are the beat and the off-beat. Taps know which one, but their position is uneven by
     some 20 ms, while the tracker's is not.
 
-    So taps choose, and the tracker measures. The tapped tempo picks the ratio to the tracked tempo (1/2, 1 or 2 within
-    8 %; 1/4, 1/3, 2/3, 3/2, 3 or 4 within 4 %), and it stays chosen as the song drifts. Taps between the beats shift
-    the beat by half. Taps a bar apart show where the bar begins. One tap may be a slip, so it does nothing.
+    So taps choose, and the tracker measures. The tapped tempo picks the ratio to the tracked one, which stays as the
+    song drifts; taps between the beats shift the beat by half; taps a bar apart show where the bar begins. One tap may
+    be a slip. Under a new ratio, bars begin on tracked beats on which bars began, so half and back changes nothing.
 
-    A new ratio keeps the bars: they begin on tracked beats on which bars began. So half and back changes nothing.
-
-    After 2 s of silence, or a jump of the tracker, it may be another song. The chosen tempo is kept if it is 1/2, 1 or
-    2 times what is tracked within the next 6 s, within 3 %; else the choice is over, and so it is after a minute.
-
-    If a tempo set by hand fits no ratio, the tracker may not have found the song: for 6 s the hand is right.
+    After 2 s of silence, or a jump of the tracker, it may be another song: the chosen tempo is kept only if it is 1/2,
+    1 or 2 times what is tracked within the next 6 s. If a tempo set by hand fits no ratio, the tracker may not have
+    found the song: for 6 s the hand is right.
 
     Used under the lock of `Tempo`.
     """
@@ -186,7 +178,7 @@ class HandOnBeat:
     def is_heard(self, now_s: float) -> bool:
         return now_s - self._read_s < SILENCE_S
 
-    def tap(self, taps_s: Sequence[float], played: BeatLine, beats_a_bar: int) -> BeatLine | None:
+    def tap(self, taps_s: deque[float], played: BeatLine, beats_a_bar: int) -> BeatLine | None:
         """Take the taps of a series while a beat is heard. The line to play from now on, or None for the same one."""
         heard, now_s = self._heard, taps_s[-1]
         if heard is None or len(taps_s) < 2:
@@ -199,7 +191,7 @@ class HandOnBeat:
                 return BeatLine(at_s=now_s, beat=float(round(played.beat_at(now_s))), bpm=bpm)
         elif self._is_contradicted:
             return None
-        beats = [self._count(heard.beat_at(tap_s)) for tap_s in taps_s[-2:]]
+        beats = [self._count(heard.beat_at(tap_s)) for tap_s in (taps_s[-2], now_s)]
         is_between = all(abs(beat % 1.0 - 0.5) < ON_BEAT for beat in beats)
         if is_between:
             self._shift += 0.5 / self._ratio
@@ -227,7 +219,7 @@ class HandOnBeat:
         """Play the beat as it is heard."""
         if self._heard is not None:
             self.choose(self._heard.bpm, now_s, played, beats_a_bar)
-        self._bpm, self._shift, self._open_until_s, self._is_contradicted = None, 0.0, float("-inf"), False
+        self._bpm, self._shift = None, 0.0
 
     def recount(self) -> None:
         """The beats that are played were counted anew."""
@@ -239,7 +231,7 @@ class HandOnBeat:
         is_same = before is not None and abs(heard.bpm / before.bpm - 1.0) < SAME_SONG
         if is_silent or not is_same:
             slip = 0.5 if before is None or not is_same else heard.beat - before.beat_at(heard.at_s)
-            self._shift *= abs(slip - round(slip)) < SAME_PLACE_BEATS
+            self._shift *= abs(slip - round(slip)) < ON_BEAT
             self.recount()
             if now_s - max(self._read_s, self._chosen_s) > FORGOTTEN_S:
                 self._bpm = None
@@ -249,9 +241,9 @@ class HandOnBeat:
         if not self._settle(heard.bpm, now_s):
             return None
         if not self._is_placed or (self._ratio == 1.0 and not self._is_moved):
-            step = min(1.0, 1.0 / self._ratio)
-            bar_at = heard.beat - self._phase() - played.beat_at(heard.at_s) / self._ratio
-            self._bar_at, self._offset, self._is_placed = step * round(bar_at / step), 0.0, True
+            self._bar_at, self._offset, self._is_placed = 0.0, 0.0, True
+            ahead, step = self._count(heard.beat) - played.beat_at(heard.at_s), max(1.0, self._ratio)
+            self._bar_at = round(ahead / self._ratio * step) / step
         is_moved, self._is_moved = self._is_moved, False
         return BeatLine(at_s=heard.at_s, beat=self._count(heard.beat), bpm=heard.bpm * self._ratio), is_moved
 
@@ -275,12 +267,9 @@ class HandOnBeat:
             self.recount()
         return True
 
-    def _phase(self) -> float:
-        return self._shift % (1.0 / self._ratio)
-
     def _count(self, tracked: float) -> float:
         """The number of a tracked beat as the hand counts."""
-        return (tracked - self._bar_at - self._phase()) * self._ratio + self._offset
+        return (tracked - self._bar_at - self._shift % (1.0 / self._ratio)) * self._ratio + self._offset
 
 
 def _nearest(ratios: Sequence[float], wanted: float, within: float | None = None) -> float | None:
