@@ -14,13 +14,14 @@ import numpy as np
 
 from engine.audio.feed import bring_into_range
 from engine.errors import AudioError
-from engine.system.media_file import open_sound_file
+from engine.system.media_file import open_sound_file, promised_frames
 from engine.system.reporting import Report
 
 MAX_CHANNELS = 64
 CHECK_S = 0.05  # of sound, between two looks at the file
 SETTLED_CHECKS = 20  # without a change, until it is opened again
 RATES_HZ = (4000, 384_000)
+MISSING_END_S = 0.5  # a file that ends this much early was cut off; rounding errors are smaller
 
 
 class FileFeed:
@@ -100,8 +101,8 @@ class FileFeed:
             filled += got
             if got == 0:
                 self._rewind()
-        if not self.is_looped and self._file.is_at_end():
-            self.is_finished = True  # with the last sample, not at the next read
+        if not self.is_looped and not self.is_finished and self._file.is_at_end():
+            self._finish()  # with the last sample, not at the next read
         return bring_into_range(block if self._is_waiting else block[:filled])
 
     def close(self) -> None:
@@ -116,15 +117,23 @@ class FileFeed:
             return 0
 
     def _rewind(self) -> None:
-        for note in self._file.take_notes():
-            self._report("audio.file", f"{self._path}: {note}")
         # A file emptied during playback would be rewound endlessly: two ends in a row without sound stop it.
         if self.is_looped and self._file.position == 0:
             self._wait(f"{self._path}: has no sound any more; silence until it is written again")
         elif self.is_looped:
+            self._tell_notes()
             self._file.rewind()
         else:
-            self.is_finished = True
+            self._finish()
+
+    def _finish(self) -> None:
+        self._tell_notes()
+        self.is_finished = True
+
+    def _tell_notes(self) -> None:
+        end_s = self._file.position / self.sample_rate_hz
+        for note in self._file.take_notes() or missing_end(self._file.promised_s, end_s):
+            self._report("audio.file", f"{self._path}: {note}")
 
     def _wait(self, line: str) -> None:
         """Play silence until the file can be opened again."""
@@ -166,6 +175,13 @@ class FileFeed:
         self._file, self._is_waiting = file, False
         self.length_s = file.length_s
         self._report("audio.file.back", f"{self._path}: was written again and plays from its beginning")
+
+
+def missing_end(promised_s: float | None, end_s: float) -> list[str]:
+    """A note if a file ends so much before the end that its header declares that it was cut off."""
+    if not promised_s or end_s >= promised_s - MISSING_END_S:
+        return []
+    return [f"ends after {end_s:.1f} s, though its header says {promised_s:.1f} s; it seems to be cut off"]
 
 
 def fitted_frames(block: np.ndarray, frames: int) -> np.ndarray:
@@ -223,6 +239,10 @@ class _SndFile:
         self.rate_hz: int = self._file.samplerate
         self.channels: int = self._file.channels
         self.length_s: float | None = self._file.frames / self.rate_hz
+        self.promised_s: float | None = promised_frames(self._file) / self.rate_hz
+        if not self._file.frames:  # a size of 0, as a pipe or a killed recorder leaves it: FFmpeg reads to the end
+            self._file.close()
+            raise OSError(0, "no sound in it", str(path))
 
     @property
     def position(self) -> int:
@@ -267,7 +287,7 @@ class _FFmpegFile:
         self._track = DecodedTrack(path)
         self.rate_hz = self._track.rate_hz
         self.channels = self._track.channels
-        self.length_s = self._track.promised_end_s if self._track.knows_its_length else None
+        self.length_s = self.promised_s = self._track.promised_end_s if self._track.knows_its_length else None
         self.position = 0
         self._pieces = self._track.pieces_from(0)
         self._piece = np.zeros((0, self.channels), np.float32)

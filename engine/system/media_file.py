@@ -1,5 +1,6 @@
 """Opens films and sounds for FFmpeg and libsndfile: regular files, and none that names other files."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,9 @@ HEAD_BYTES = 4096
 LISTS = (b"ffconcat", b"#EXTM3U")
 MAX_FILM_PX = 8192 * 8192
 """Pixels of a picture in a film, twice 8K; a film of 1 MB with larger ones takes gigabytes."""
+ENDLESS_BYTES = 0x7FFF_0000  # a program that cannot seek back writes such a size, or more
+CUT_OFF = re.compile(r"^\s*(?:data|SSND|Data Size|riff) *: (\d+) \(should be (\d+)\)", re.MULTILINE)
+CUT_OFF_RF64 = re.compile(r"value from 'ds64' chunk of (\d+)")
 BAD_READS = 16  # after this many failed reads in a row the rest of the file counts as unreadable
 
 
@@ -73,6 +77,15 @@ def open_sound_file(path: Path) -> "soundfile.SoundFile":
 
     check_media(path)
     return soundfile.SoundFile(name_for_libsndfile(path))
+
+
+def promised_frames(file: "soundfile.SoundFile") -> int:
+    """The frames that the header declares; more than `frames` if the file was cut off, which libsndfile only logs."""
+    log = file.extra_info
+    if found := CUT_OFF.search(log):
+        declared, there = map(int, found.groups())
+        return round(file.frames * declared / max(there, 1)) if declared < ENDLESS_BYTES else file.frames
+    return max(file.frames, *map(int, CUT_OFF_RF64.findall(log)), 0)
 
 
 def check_media(path: Path) -> None:

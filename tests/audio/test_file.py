@@ -15,6 +15,7 @@ from engine.audio.file import FileFeed
 from engine.audio.open import open_audio
 from engine.errors import AudioError
 from engine.system.clock import SteppedClock
+from tests.support.wav_sizes import written_wavs
 
 
 def write(path: Path, samples: np.ndarray, rate_hz: int = 48_000, **how: str) -> str:
@@ -239,6 +240,26 @@ def test_a_truncated_file_plays_its_remaining_sound_with_a_report(noise, tmp_pat
     feed = open_feed(path)
     heard = feed.read(6002)
     assert np.array_equal(heard, np.tile(noise[:3001], (2, 1)))
+
+
+@pytest.mark.parametrize("form", ["WAV", "AIFF"])
+def test_a_recording_that_was_cut_off_is_told_at_its_end_offline(form, tmp_path, open_feed, reports) -> None:
+    path = Path(write(tmp_path / "a", np.zeros(48_000), 16_000, format=form, subtype="PCM_16"))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
+    feed = open_feed(path, is_looped=False)
+    while not feed.is_finished:
+        feed.read(1000)
+    cut = "ends after 1.0 s, though its header says 3.0 s; it seems to be cut off"
+    assert reports.lines == [("audio.file", f"{path}: {cut}")]
+
+
+def test_a_wav_whose_size_was_never_written_is_heard_to_its_end(tmp_path, open_feed, reports) -> None:
+    sound = np.round(np.random.default_rng(3).uniform(-0.5, 0.5, 9000) * 32768) / 32768
+    for path in written_wavs(tmp_path, sound):
+        feed = open_feed(path, is_looped=False)
+        assert feed.length_s is None or feed.length_s == pytest.approx(9000 / 16_000)
+        assert np.array_equal(feed.read(9000)[:, 0], sound.astype(np.float32)) and feed.is_finished, path
+    assert not reports.lines
 
 
 def test_a_truncated_flac_plays_its_remaining_sound_with_a_report_and_loops(tmp_path, open_feed, reports) -> None:

@@ -5,7 +5,7 @@ with a note.
 """
 
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from engine.audio.decoded_track import DecodedTrack
-from engine.audio.file import MAX_CHANNELS, RATES_HZ
+from engine.audio.file import MAX_CHANNELS, RATES_HZ, missing_end
 from engine.errors import AudioError
-from engine.system.media_file import open_sound_file
+from engine.system.media_file import open_sound_file, promised_frames
 
 if TYPE_CHECKING:
     import soundfile
 
 BLOCK_S = 1.0
-MISSING_END_S = 0.5  # a file that ends this much early was truncated; rounding errors are smaller
 
 
 class Sound(Protocol):
@@ -49,19 +48,15 @@ class Sound(Protocol):
         ...
 
 
-def note_missing_end(sound: Sound, read_s: float) -> None:
-    if sound.promised_s and read_s < sound.promised_s - MISSING_END_S:
-        sound.notes.append(
-            f"ends after {read_s:.1f} s, though its header says {sound.promised_s:.1f} s; it seems to be cut off"
-        )
-
-
 class DecodedSound(DecodedTrack):
     """See Sound."""
 
-    def __init__(self, path: Path, subtype: str = "") -> None:
+    def __init__(self, path: Path, same: "FileSound | None" = None) -> None:
+        """`same`: the file as libsndfile reads it, which knows more of its header."""
         super().__init__(path)
-        self.subtype = subtype
+        self.subtype = same.subtype if same else ""
+        if same:
+            self.promised_s, self.knows_its_length = same.promised_s, True
 
     def blocks(self) -> Iterator[np.ndarray]:
         at_once, gathered, count, read = round(BLOCK_S * self.rate_hz), [], 0, 0
@@ -77,7 +72,7 @@ class DecodedSound(DecodedTrack):
         if not read:
             raise AudioError(f"{self.path}: it has no sound that can be decoded")
         if self.knows_its_length:
-            note_missing_end(self, read / self.rate_hz)
+            self.notes += missing_end(self.promised_s, read / self.rate_hz)
 
 
 def open_sound(path: Path) -> Sound:
@@ -87,12 +82,18 @@ def open_sound(path: Path) -> Sound:
     try:
         with open_sound_file(path) as file:
             sound: Sound = FileSound(path, file)
+            is_empty = not file.frames
     except (soundfile.LibsndfileError, OSError):  # FFmpeg may be able to read it, and has the better error message
         sound = DecodedSound(path)
     else:
-        if sound.channels > 2:
+        if is_empty:  # a size of 0, as a pipe or a killed recorder leaves it: FFmpeg reads to the end
+            sound = DecodedSound(path, same=sound)
+            with closing(sound.pieces()) as pieces:
+                if next(pieces, None) is None:
+                    raise AudioError(f"{path}: there is no sound in it")
+        elif sound.channels > 2:
             with suppress(AudioError):  # libsndfile does not tell the loudspeakers, whose order depends on the format
-                sound = DecodedSound(path, subtype=sound.subtype)
+                sound = DecodedSound(path, same=sound)
     if not RATES_HZ[0] <= sound.rate_hz <= RATES_HZ[1]:
         raise AudioError(f"{path}: {sound.rate_hz} Hz is outside {RATES_HZ[0]}..{RATES_HZ[1]} Hz")
     if sound.channels > MAX_CHANNELS:
@@ -114,9 +115,7 @@ class FileSound:
         self.layout = {1: "mono", 2: "stereo"}.get(self.channels, f"{self.channels} channels")
         self.subtype: str = file.subtype
         self.notes: list[str] = []
-        self.promised_s = file.frames / self.rate_hz
-        if not file.frames:
-            raise AudioError(f"{path}: there is no sound in it")
+        self.promised_s = promised_frames(file) / self.rate_hz
 
     def blocks(self) -> Iterator[np.ndarray]:
         import soundfile
@@ -133,4 +132,4 @@ class FileSound:
                 raise AudioError(f"{self.path}: {reason.rstrip('.')}") from None
             self.notes.append(f"damaged at {read / self.rate_hz:.1f} s; the rest is ignored")
             return
-        note_missing_end(self, read / self.rate_hz)
+        self.notes += missing_end(self.promised_s, read / self.rate_hz)

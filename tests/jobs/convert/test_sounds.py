@@ -12,6 +12,7 @@ from engine.jobs.convert.hearing import FILTERED_AT_ONCE, filtered, hear, voice_
 from engine.jobs.convert.scratch import Scratch
 from engine.jobs.convert.sounds import open_sound
 from tests.jobs.convert.voices import spoken, tone, write_sound
+from tests.support.wav_sizes import written_wavs
 
 
 def voice(path: Path) -> np.ndarray:
@@ -84,6 +85,22 @@ def test_a_file_that_was_cut_off_is_read_as_far_as_it_goes(tmp_path: Path) -> No
     sound = open_sound(tmp_path / "cut.flac")
     assert 0.5 < sum(map(len, voice_of(sound))) / 16_000 < 2.5
     assert len(sound.notes) == 1 and ("cut off" in sound.notes[0] or "damaged at" in sound.notes[0])
+
+
+def test_a_wav_whose_size_was_never_written_is_read_to_its_end_without_a_note(tmp_path: Path) -> None:
+    for number, name in enumerate(written_wavs(tmp_path, spoken(1.0))):
+        sound = open_sound(name)
+        assert sum(map(len, voice_of(sound))) == 16_000 and not sound.notes and sound.subtype == "PCM_16", number
+
+
+@pytest.mark.parametrize("channels", [1, 6])
+@pytest.mark.parametrize("form", ["WAV", "AIFF", "W64", "AU", "RF64"])
+def test_a_plain_sound_that_was_cut_off_is_told(form: str, channels: int, tmp_path: Path) -> None:
+    path = write_sound(tmp_path / "cut", np.zeros((48_000, channels), np.float32), format=form, subtype="PCM_16")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
+    sound = open_sound(path)
+    assert sum(map(len, voice_of(sound))) == pytest.approx(16_000, abs=100)
+    assert "ends after 1.0 s, though its header says 3.0 s; it seems to be cut off" in sound.notes
 
 
 @pytest.mark.parametrize(
