@@ -77,11 +77,12 @@ class DecodedTrack:
             if jump_s:
                 container.seek(int((jump_s + self._origin_s) / (stream.time_base or Fraction(1))), stream=stream)
             planar = _Planar(stream)
+            first_s = (stream.start_time or 0) * (stream.time_base or Fraction(0))  # Matroska has none below 0
             for frame in self._decoded(container, stream):
                 at_s = frame.pts * Fraction(frame.time_base) if frame.pts is not None and frame.time_base else None
                 if read is None:
                     read = 0
-                    self.begins_s = max((at_s or Fraction(0)) - self._origin_s, Fraction(0))
+                    self.begins_s = max((first_s if at_s is None else at_s) - self._origin_s, Fraction(0))
                 elif at_s is not None:
                     for silence in self._gap(round((at_s - self._origin_s - self.begins_s) * self.rate_hz) - read):
                         read += silence.shape[1]

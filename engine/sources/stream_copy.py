@@ -23,6 +23,7 @@ Span = tuple[Fraction, Fraction]
 """Begin and end in seconds."""
 
 MIN_GAP_S = Fraction(3, 100)  # between time stamps of sound; smaller ones are the container's rounding
+HIDES = ("mp4", "mov")  # containers with an edit list, which hides pictures that are decoded
 MAX_UNTIMED = 64  # packets: a picture depends on one at most 16 later (the reference limit of H.264 and H.265)
 
 
@@ -97,6 +98,7 @@ class StreamCopy:
         tracks = [self.source.streams[index] for index in self._tracks]
         if not tracks:
             return
+        hidden = set() if self._into.format.name in HIDES else set(self._tracks)  # tracks whose cut is ahead
         newest: dict[int, tuple[int, int]] = {}  # start and end of the last packet of each track
         for packet in with_decoding_times(packets_of(self.source, tracks, self.damage.append)):
             assert packet.dts is not None  # set by `with_decoding_times`
@@ -104,6 +106,11 @@ class StreamCopy:
             packet.dts -= shift
             if packet.pts is not None:
                 packet.pts -= shift
+            if packet.is_discard and packet.stream.index in hidden:
+                if packet.stream.type != "audio" or packet.dts + 2 * (packet.duration or 0) <= 0:
+                    continue  # the last packet of sound before the cut primes the decoder
+            else:
+                hidden.discard(packet.stream.index)
             if packet.stream.type == "audio":
                 begins, ends = newest.get(packet.stream.index, (packet.dts - 1, packet.dts))
                 if packet.dts <= begins:
@@ -125,16 +132,19 @@ def with_decoding_times(packets: "Iterator[_Packet]") -> "Iterator[_Packet]":
 
     Matroska stores only presentation times. If pictures depend on later ones, FFmpeg does not know the decoding times
     of the first packets until it has seen more. They get the ticks before the first known time. A track without one
-    in MAX_UNTIMED packets is assumed to be decoded in presentation order.
+    in MAX_UNTIMED packets is assumed to be decoded in presentation order. Of times below 0 it knows neither: those
+    packets end where the first known one begins.
     """
     waiting: dict[int, list[_Packet]] = {}
     untimed: set[int] = set()
     for packet in packets:
-        if packet.time_base is None or (packet.dts is None and packet.pts is None):  # the end of a track
+        if packet.time_base is None or not packet.size:  # the end of a track
             continue
         before = waiting.setdefault(packet.stream.index, [])
         if packet.dts is None and packet.stream.index in untimed:
             packet.dts = packet.pts
+            if packet.dts is None:
+                continue
         if packet.dts is None:
             before.append(packet)
             if len(before) == MAX_UNTIMED:
@@ -142,9 +152,11 @@ def with_decoding_times(packets: "Iterator[_Packet]") -> "Iterator[_Packet]":
                 yield from _decoded_as_shown(before)
                 before.clear()
             continue
-        for number, early in enumerate(before):
-            early.dts = packet.dts - len(before) + number
-            yield early
+        dts = packet.dts or 0
+        for early in reversed(before):
+            dts -= 1 if early.pts is not None else max(early.duration or 0, 1)
+            early.dts, early.pts = dts, dts if early.pts is None else early.pts
+        yield from before
         before.clear()
         yield packet
     for left in waiting.values():  # very short tracks
@@ -154,7 +166,16 @@ def with_decoding_times(packets: "Iterator[_Packet]") -> "Iterator[_Packet]":
 def _decoded_as_shown(packets: "list[_Packet]") -> "Iterator[_Packet]":
     for packet in packets:
         packet.dts = packet.pts
-        yield packet
+        if packet.dts is not None:
+            yield packet
+
+
+def begins_between_keys(container: InputContainer) -> bool:
+    """True if its edit list hides pictures which the first one that is shown is decoded from."""
+    if "mov" not in container.format.name:
+        return False
+    shown = (packet for packet in container.demux(video=0) if not packet.is_discard)
+    return not next((packet.is_keyframe or not packet.size for packet in shown), True)
 
 
 def can_hold(container: str, stream: Stream) -> bool:

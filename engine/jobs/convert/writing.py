@@ -21,7 +21,15 @@ from engine.jobs.convert.formats import FORMS, Form
 from engine.jobs.convert.sounds import Sound
 from engine.jobs.convert.tags import Tags, TagSource, copy_with_tags, lost_line, read_tags
 from engine.sinks.movie_file import SAME_BYTES
-from engine.sources.stream_copy import StreamCopy, at_times, can_hold, codec_name, track_name
+from engine.sources.stream_copy import (
+    HIDES,
+    StreamCopy,
+    at_times,
+    begins_between_keys,
+    can_hold,
+    codec_name,
+    track_name,
+)
 from engine.system.atomic_file import MAX_HELD_JOB_S, remove_file, replace_file
 from engine.system.file_names import name_for_ffmpeg, name_for_libsndfile
 from engine.system.media_file import open_media
@@ -65,6 +73,11 @@ def check_pictures(output: Path, sound: Sound) -> None:
                     f"{output}: the pictures of {sound.path} ({codec_name(stream)}) cannot be copied into this format; "
                     "name an .mkv, which holds any"
                 )
+        if form.container not in HIDES and source.streams.video and begins_between_keys(source):
+            raise SinkError(
+                f"{output}: {sound.path} begins with a cut between two key frames (an edit list), which this format "
+                "cannot hold; name an .mp4 or .mov"
+            )
 
 
 class FileWriter:

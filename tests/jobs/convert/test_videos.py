@@ -27,11 +27,13 @@ def write_video(
     rate_hz: int = 44_100,
     count: int = 25,
     late_s: float = 0.0,
+    delay: int = 2,
+    key_every: int = 250,
 ) -> Path:
     """Grey pictures that grow lighter, each sound in a separate stereo track that starts at `late_s`."""
     with av.open(str(path), "w") as container:
         container.metadata["title"] = "A talk"
-        options = {"bf": "2", "preset": "ultrafast"} if pictures == "libx264" else {}
+        options = {"bf": f"{delay}", "g": f"{key_every}", "preset": "ultrafast"} if pictures == "libx264" else {}
         video = container.add_stream(pictures, rate=FPS, options=options)
         video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
         tracks = [container.add_stream(codec, rate=rate_hz, layout="stereo") for _ in sounds]
@@ -118,6 +120,48 @@ def test_a_voice_that_begins_late_begins_as_late(convert: Convert, tmp_path: Pat
     convert(source, tmp_path / "out.mp4")
     assert voice_span(source, 220)[0] == pytest.approx(0.4, abs=0.01)
     assert voice_span(tmp_path / "out.mp4", 440) == pytest.approx(voice_span(source, 220), abs=0.03)
+
+
+def moved(source: Path, to: Path, early_s: Fraction) -> Path:
+    """The same packets, so much earlier: .mp4 gets an edit list, Matroska times below 0."""
+    options = {"avoid_negative_ts": "disabled", "use_editlist": "1"}
+    with av.open(str(source)) as read, av.open(str(to), "w", options=options) as container:
+        tracks = [container.add_stream_from_template(stream) for stream in read.streams]
+        for packet in (packet for packet in read.demux() if packet.size):
+            shift = round(early_s / packet.time_base)
+            packet.pts, packet.dts, packet.stream = packet.pts - shift, packet.dts - shift, tracks[packet.stream.index]
+            container.mux(packet)
+    return to
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_a_matroska_film_with_times_below_0_keeps_all_pictures_and_its_voice_in_step(
+    convert: Convert, suffix: str, tmp_path: Path
+) -> None:
+    whole = write_video(tmp_path / "whole.mp4", [tone(0.6, 44_100, silent_s=0.2)], delay=0)
+    source, out = moved(whole, tmp_path / "in.mkv", Fraction(3, 25)), tmp_path / f"out{suffix}"
+    report = convert(source, out)
+    assert report.is_complete, report.files
+    assert packets(out, "video") == packets(whole, "video")
+    assert np.diff(shown_s(out)) == pytest.approx(1 / FPS, abs=0.0011) and len(shown_s(out)) == 25
+    assert voice_span(out, 440) == pytest.approx(voice_span(whole, 220), abs=0.05)
+
+
+def test_pictures_that_an_edit_list_hides_stay_hidden_or_are_refused(convert: Convert, tmp_path: Path) -> None:
+    whole = write_video(tmp_path / "whole.mp4", [tone(0.6, 44_100, silent_s=0.2)] * 2, delay=0, key_every=5)
+    at_key = moved(whole, tmp_path / "key.mp4", Fraction(5, 25))
+    between = moved(whole, tmp_path / "between.mp4", Fraction(7, 25))
+    for source, suffix, count in ((at_key, ".mkv", 20), (at_key, ".mp4", 20), (between, ".mp4", 18)):
+        out = tmp_path / f"out {source.stem}{suffix}"
+        report = convert(source, out)
+        assert report.is_complete, report.files
+        assert len(shown_s(out)) == count and shown_s(out)[0] < 0.05, out
+        assert voice_span(out, 440) == pytest.approx(voice_span(source, 220), abs=0.05)
+    (refused,) = convert(between, tmp_path / "out.mkv").files
+    assert refused.reason == (
+        f"{tmp_path}/out.mkv: {between} begins with a cut between two key frames (an edit list), which this format "
+        "cannot hold; name an .mp4 or .mov"
+    )
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows allows no colon in a name")
