@@ -10,10 +10,7 @@ import moderngl
 
 from engine.render.gl_textures import Target, release_all
 from engine.render.look import (
-    CHROMATIC_SHARE,
-    GRAIN_GAIN,
     GRAIN_SIDE,
-    VIGNETTE_GAIN,
     PostLook,
     Spread,
     grain_offset,
@@ -66,13 +63,12 @@ class PostChain:
         features = _features(post.chromatic > 0, post.has_light)
         compose = self._compose[features]
         compose["u_half_px"] = size_px[0] / 2, size_px[1] / 2
-        compose["u_vignette"] = post.vignette * VIGNETTE_GAIN
-        compose["u_grain_amount"] = post.grain * GRAIN_GAIN
+        chromatic, compose["u_vignette"], compose["u_grain_amount"], *exposure = post.strengths
+        compose["u_exposure"] = tuple(exposure)
         compose["u_grain_place"] = (*grain_offset(time_s), grain_px(size_px[1]))
-        compose["u_exposure"] = post.dim_and_lift
         compose["u_is_luma"] = is_luma
         if "CHROMATIC" in features:
-            compose["u_chromatic"] = post.chromatic * CHROMATIC_SHARE
+            compose["u_chromatic"] = chromatic
         if "LIGHT" in features:
             sized.veil.texture.use(_SECOND)
         self._grain.use(_GRAIN)

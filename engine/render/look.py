@@ -60,9 +60,11 @@ class PostLook:
         return self.bloom > 0 or self.glow > 0
 
     @property
-    def dim_and_lift(self) -> tuple[float, float]:
-        """The exposure as a factor of display values, and what it adds to the gain of dark linear light."""
-        return 1 + min(self.exposure, 0.0), EXPOSURE_LIFT * max(self.exposure, 0.0)
+    def strengths(self) -> tuple[float, float, float, float, float]:
+        """As the last pass needs them: shift of the corners, vignette, grain, then the exposure as a factor of display
+        values and as what it adds to the gain of dark linear light."""
+        dim, lift = 1 + min(self.exposure, 0.0), EXPOSURE_LIFT * max(self.exposure, 0.0)
+        return self.chromatic * CHROMATIC_SHARE, self.vignette * VIGNETTE_GAIN, self.grain * GRAIN_GAIN, dim, lift
 
     @property
     def is_off(self) -> bool:

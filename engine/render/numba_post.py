@@ -12,11 +12,8 @@ from engine.render.compiling import kernel as _kernel
 from engine.render.compiling import routine as _routine
 from engine.render.compiling import small_kernel as _small_kernel
 from engine.render.look import (
-    CHROMATIC_SHARE,
-    GRAIN_GAIN,
     GRAIN_SIDE,
     SHRINK,
-    VIGNETTE_GAIN,
     PostLook,
     grain_offset,
     grain_px,
@@ -83,13 +80,7 @@ class NumbaPost:
                         into[:] = 0
                     add_risen(into, self._down[level], risen, np.float32(spread.weights[level]), np.float32(weight))
                     risen, weight = into, 1.0
-        amounts = np.array(
-            [
-                *(post.chromatic * CHROMATIC_SHARE, post.vignette * VIGNETTE_GAIN, post.grain * GRAIN_GAIN),
-                *post.dim_and_lift,
-            ],
-            np.float32,
-        )
+        amounts = np.array(post.strengths, np.float32)
         place = np.array([*grain_offset(time_s), grain_px(height)], np.int32)
         compose(out, one_number_each(picture), veil, self._grain, amounts, place, post.has_light, is_luma)
 

@@ -56,7 +56,8 @@ def test_the_line_of_the_readme_moves_a_layer() -> None:
         engine.bind(("127.0.0.1", 0))
         engine.settimeout(10.0)
         eval(line.replace("9000", str(engine.getsockname()[1])), {"SimpleUDPClient": SimpleUDPClient})
-        assert decode_packet(engine.recv(999)) == Message("/layer/1/angle", (45.0,))
+        message = decode_packet(engine.recv(999))
+    assert isinstance(message, Message) and (message.address, message.args) == ("/layer/1/angle", (45.0,))
 
 
 def test_a_program_saves_a_picture(tmp_path: Path) -> None:
