@@ -99,32 +99,12 @@ class RenderBench(LoopBench):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IsfBench:
-    """Measure shader slots: time per effect, and what putting one in costs the render thread, with and without a trial.
-
-    The trial is the one of `multiverse isf check`, in a process of its own; drivers keep what it compiles.
-    """
-
-    size: Size = option(Size(width=1280, height=720), PICTURE_SIZE, metavar="WxH", parse=read_size)
-    gpu: str | None = gpu()
-    frames: int = option(60, "Frames of each case.", low=10)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class OscBench(LoopBench):
     """Flood the engine with OSC while it draws: lost values, live latency, cost per frame. Then move a DMX fader."""
 
     rate: int = option(40_000, "Messages per second.")
     seconds: float = option(10.0, "Length with and without load.")
     busy: int = option(0, "Cores that other processes keep busy.", low=0, high=64)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IpcBench:
-    """Send pictures to another process: the ring compared with a queue, and the number of torn pictures."""
-
-    blocks: int = option(10, "Blocks of ten pictures of each size and each way.", low=1)
-    frames: int = option(100_000, "Numbered pictures read; 1000000 for the long test.", low=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,11 +220,9 @@ class VideoBench(ModelBench):
 BENCHES: Final[dict[str, type]] = {
     "render": RenderBench,
     "osc": OscBench,
-    "ipc": IpcBench,
     "isolation": IsolationBench,
     "sd": SdBench,
     "sam3": Sam3Bench,
     "rvc": RvcBench,
     "video": VideoBench,
-    "isf": IsfBench,
 }

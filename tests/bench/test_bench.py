@@ -78,18 +78,6 @@ def test_renderers_are_measured_where_numba_is_missing_and_no_engine_starts(
     assert result["gl"]["multiverse_ms"] > 0
 
 
-def test_without_json_the_output_is_a_table(
-    say: Callable[..., Said], monkeypatch: pytest.MonkeyPatch, require: Callable[[object, str], None]
-) -> None:
-    monkeypatch.setattr(isf, "SHADERS", dict([*isf.SHADERS.items()][:1]))
-    lines = dict(
-        line.split(maxsplit=1) for line in say("bench", "isf", "--size", "64x36", "--frames", "10").out.splitlines()
-    )
-    require("unavailable" not in lines, str(lines))
-    (name,) = isf.SHADERS
-    assert float(lines["without_ms"]) > 0 and float(lines[f"{name}.picture_ms"]) > 0
-
-
 @pytest.mark.parametrize(
     ("words", "code", "reason"),
     [

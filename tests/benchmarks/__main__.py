@@ -7,6 +7,8 @@ from tests.benchmarks.beat import BeatBench
 from tests.benchmarks.control import ControlBench
 from tests.benchmarks.dataset import DatasetBench
 from tests.benchmarks.detector.sets import DetectorBench
+from tests.benchmarks.ipc import IpcBench
+from tests.benchmarks.isf import IsfBench
 from tests.benchmarks.isf_live import LiveIsfBench
 from tests.benchmarks.prepared import PreparedBench
 from tests.benchmarks.threads import ThreadsBench
@@ -18,6 +20,8 @@ app = bench_commands(
         "threads": ("tests.benchmarks.threads", ThreadsBench),
         "control": ("tests.benchmarks.control", ControlBench),
         "dataset": ("tests.benchmarks.dataset", DatasetBench),
+        "ipc": ("tests.benchmarks.ipc", IpcBench),
+        "isf": ("tests.benchmarks.isf", IsfBench),
         "isf-live": ("tests.benchmarks.isf_live", LiveIsfBench),
         "prepared": ("tests.benchmarks.prepared", PreparedBench),
         "detector": ("tests.benchmarks.detector.bench", DetectorBench),

@@ -20,12 +20,12 @@ import numpy as np
 
 from engine.app import Engine, open_engine
 from engine.bench.client_program import ClientProgram
-from engine.bench.isf import SHADERS, unseen
 from engine.bench.measuring import Progress, show_config
 from engine.bench.options import LoopBench
 from engine.errors import MultiverseError
 from engine.jobs.kit.options import option
 from engine.render.isf.parse import parse_isf
+from tests.benchmarks.isf import SHADERS, unseen
 
 SETTLING_S: Final = 3.0
 PLAYED_S: Final = 1.0

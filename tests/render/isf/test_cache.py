@@ -12,7 +12,7 @@ PLAY = """
 import json, os, sys, time
 from pathlib import Path
 from engine.bench import isf as bench
-from engine.bench.isf import BLUR_AND_TRAIL, unseen
+from tests.benchmarks.isf import BLUR_AND_TRAIL, unseen
 from engine.errors import NoGLError
 from engine.render import open_renderer
 from engine.render.isf.vetter import VetProcess

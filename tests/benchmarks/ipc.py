@@ -15,6 +15,7 @@ import multiprocessing
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from statistics import median
 from typing import Any, NamedTuple
@@ -22,8 +23,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from engine.bench.measuring import Progress
-from engine.bench.options import IpcBench
 from engine.ipc import FrameRing, RingFrame, RingOwner, RingReader
+from engine.jobs.kit.options import option
 
 SIZES = ((512, 512, 3), (1920, 1080, 4))
 """(width, height, channels)"""
@@ -34,6 +35,14 @@ POLL_EVERY = 100  # pictures between polls of the reader's reports
 MAX_WAIT_S = 60.0
 REPORT_EVERY = 10_000  # pictures
 ASLEEP_S = 0.003  # pause before a picture that wakes the reader
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IpcBench:
+    """Send pictures to another process: the ring compared with a queue, and the number of torn pictures."""
+
+    blocks: int = option(10, "Blocks of ten pictures of each size and each way.", low=1)
+    frames: int = option(100_000, "Numbered pictures read; 1000000 for the long test.", low=1)
 
 
 def run(asked: IpcBench, progress: Progress) -> dict[str, Any]:

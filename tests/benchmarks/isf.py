@@ -8,13 +8,15 @@ that the vetting process compiled just before.
 import time
 import uuid
 from contextlib import ExitStack
+from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final
 
 from engine.bench.measuring import Progress
-from engine.bench.options import IsfBench
+from engine.bench.options import PICTURE_SIZE, Size, gpu, read_size
 from engine.bench.render import PITCHES_HZ, plain_values, tones
 from engine.errors import NoGLError
+from engine.jobs.kit.options import option
 from engine.render import Look, PictureInput, Renderer, open_renderer
 from engine.render.egl_devices import chosen_gpu
 from engine.render.isf import ShaderSlot
@@ -69,6 +71,18 @@ SHADERS = {"negative": NEGATIVE, "kaleidoscope": KALEIDOSCOPE, "blur_and_trail":
 def unseen(text: str) -> str:
     """The same shader as a text that no cache knows: a comment would be removed before the driver sees it."""
     return text.replace("void main()", f"const float isf_bench_{uuid.uuid4().hex} = 1.0;\nvoid main()", 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IsfBench:
+    """Measure shader slots: time per effect, and what putting one in costs the render thread, with and without a trial.
+
+    The trial is the one of `multiverse isf check`, in a process of its own; drivers keep what it compiles.
+    """
+
+    size: Size = option(Size(width=1280, height=720), PICTURE_SIZE, metavar="WxH", parse=read_size)
+    gpu: str | None = gpu()
+    frames: int = option(60, "Frames of each case.", low=10)
 
 
 def run(asked: IsfBench, progress: Progress) -> dict[str, Any]:
