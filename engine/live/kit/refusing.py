@@ -83,7 +83,7 @@ def _inside(folder: Path) -> Iterator[Path]:
         yield from folder.iterdir()
 
 
-def names_in(folders: Iterable[str | Path], suffixes: Collection[str], *, holding: str = "") -> list[str]:
+def names_in(folders: Iterable[str | Path], suffixes: Collection[str], holding: str = "") -> list[str]:
     """The names that `named_in` finds: files with these suffixes, and folders that hold a file of that name. Reads the
     disk."""
     found: dict[str, None] = {}

@@ -11,9 +11,9 @@ from typing import Any, Final
 import psutil
 
 from engine.live.kit.live_model import ListAsked, ListEntry
-from engine.live.kit.refusing import named_in, names_in
+from engine.live.kit.refusing import names_in
 from engine.live.sd.entry import BUILD, CONTROLNET_FILES, IMAGES, LORA_FILES, SdConfig, pictures_of
-from engine.live.sd.folders import MODELS, folders_of, is_apart, model_names
+from engine.live.sd.folders import MODELS, is_apart, models_in
 from engine.live.sd.header_program import HeaderReader, Question
 from engine.live.sd.link import spec_of
 from engine.models.part_report import BYTES
@@ -65,8 +65,7 @@ def _read(kind: str, config: SdConfig, question: Callable[[str], Question]) -> I
     with _one_at_a_time:
         reader = HeaderReader()
         try:
-            for name in model_names(kind, config.folders):
-                path = named_in(name, folders_of(kind, config.folders))
+            for name, path in models_in(kind, config.folders).items():
                 yield name, path.parent, _headline(reader, question, path)
         finally:
             reader.close()

@@ -4,6 +4,7 @@ A configured folder is an installation if it, or the folder above its `models`, 
 models of all kinds, side by side.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
@@ -31,23 +32,32 @@ SUFFIXES: Final[dict[str, tuple[str, ...]]] = {
     "upscalers": (".safetensors", ".pth"),
 }
 _SUFFIXES: Final = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".gguf")
-HOLDING: Final = {MODELS: "model_index.json"}
+HOLDING: Final = {MODELS: "model_index.json", "loras": "adapter_config.json"}
 """A folder with this file is one model of the kind; for the others with CONFIG."""
 CONFIG: Final = "config.json"
 MAX_FOLDERS: Final = 500
 assert LAYOUTS.keys() == {MODELS, *LISTS}
 
 
-def model_names(kind: str, folders: Collection[str]) -> list[str]:
-    """The names of `path_of`, in the order of the folders. Reads the disk."""
-    return names_in(folders_of(kind, folders), SUFFIXES.get(kind, _SUFFIXES), holding=HOLDING.get(kind, CONFIG))
+def models_in(kind: str, folders: Collection[str]) -> dict[str, Path]:
+    """Paths by the names of `path_of`, in the order of the folders. A name that several have is told after that of the
+    folder: `lcm/pytorch_lora_weights.safetensors`. Reads the disk."""
+    wanted = SUFFIXES.get(kind, _SUFFIXES), HOLDING.get(kind, CONFIG)
+    found = [(place, name) for place in folders_of(kind, folders) for name in names_in([place], *wanted)]
+    counts, paths = Counter(name for _, name in found), dict[str, Path]()
+    for place, name in found:
+        paths.setdefault(f"{place.name}/{name}" if counts[name] > 1 else name, place / name)
+    return paths
 
 
 def path_of(kind: str, name: str, folders: Collection[str]) -> str:
-    """Path of the named model of this kind. ValueError if there is none, or no folders are configured."""
+    """Path of the named model of this kind, with or without its folder. ValueError if there is none, or no folders are
+    configured."""
     if not folders:
         raise ValueError('no model folders are configured: set folders = ["..."] under [sd]')
-    return str(named_in(name, folders_of(kind, folders), told=folders))
+    inner, _, last = name.rpartition("/")
+    places = (place for place in folders_of(kind, folders) if not inner or place.name == inner)
+    return str(named_in(last, places, told=folders))
 
 
 def is_apart(kind: str, folder: Path) -> bool:
@@ -94,4 +104,4 @@ def _with_inner(folder: Path) -> Iterator[Path]:
             inner = sorted(each for each in place.iterdir() if each.is_dir() and not each.name.startswith("."))
         except OSError:  # a drive that is not connected
             continue
-        waiting += [each for each in inner if not any((each / held).is_file() for held in (CONFIG, HOLDING[MODELS]))]
+        waiting += [each for each in inner if not any((each / held).is_file() for held in (CONFIG, *HOLDING.values()))]

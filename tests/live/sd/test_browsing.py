@@ -106,6 +106,32 @@ def test_a_lora_tells_its_family_and_if_it_goes_with_the_model_in_use(tmp_path: 
     ]
 
 
+def test_files_of_one_name_are_told_apart_by_their_folders_and_a_folder_of_peft_is_an_entry(tmp_path: Path) -> None:
+    place, file = tmp_path / "models" / "loras", "pytorch_lora_weights.safetensors"
+    lora(place / "hyper" / file, SD15)
+    lora(place / "lcm" / file, XL)
+    lora(place / "lcm" / "glow.safetensors", SD15)
+    lora(place / "clay" / "adapter_model.safetensors", SD15)
+    (place / "clay" / "adapter_config.json").write_text('{"peft_type": "LORA"}', encoding="utf-8")
+    assert listed("/sd/loras", tmp_path, lora__1__file=f"lcm/{file}", lora__2__file="clay") == [
+        ("clay", "clay (for SD 1.5)", True),
+        (f"hyper/{file}", f"hyper/{file} (for SD 1.5)", False),
+        ("glow.safetensors", "glow.safetensors (for SD 1.5)", False),
+        (f"lcm/{file}", f"lcm/{file} (for SDXL, lcm)", True),
+    ]
+    config = SdConfig(folders=(str(tmp_path),))
+    for name, path in {
+        f"lcm/{file}": place / "lcm" / file,
+        "clay": place / "clay",
+        file: place / "hyper" / file,
+    }.items():
+        assert part_named(config, "/sd/lora/1/file", name) == str(path)
+    assert part_named(config, "/sd/lora/1/file", "lcm/glow.safetensors") == str(place / "lcm" / "glow.safetensors")
+    for wrong in (f"other/{file}", f"../loras/lcm/{file}", "lcm/", "lcm/glow.safetensor"):
+        with pytest.raises(ValueError, match=r"is not in|cannot be empty"):
+            part_named(config, "/sd/lora/1/file", wrong)
+
+
 def test_a_broken_file_is_an_entry_with_its_reason(tmp_path: Path) -> None:
     for folder in ("checkpoints", "loras", "vae"):
         (tmp_path / "models" / folder).mkdir(parents=True)
