@@ -6,7 +6,6 @@ the same words; tests compare them. Nothing here opens a microphone or a camera,
 """
 
 import errno
-import importlib.metadata
 import os
 import platform
 import re
@@ -29,7 +28,8 @@ from engine.sinks.sink import TITLES
 from engine.sinks.syphon import PROCESS_NAME
 from engine.sinks.virtualcam import missing_driver
 from engine.system import win32
-from engine.system.installing import CUDA, TORCH_INDEX, answer_of, install_line, nvidia_card, pip_install
+from engine.system.installing import CUDA, TORCH_INDEX, answer_of, install_line, nvidia_card, pip_install, quoted
+from engine.system.package_version import SOURCE, package_version
 from engine.system.refused_port import refusal_reason
 from osc_schema.sinks import KINDS
 
@@ -163,14 +163,7 @@ def has_torch_wheel() -> bool:
 
 def _installed(*names: str) -> dict[str, str | None]:
     """The version of each package; None if it is not installed."""
-
-    def version_of(name: str) -> str | None:
-        try:
-            return importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            return None
-
-    return {name: version_of(name) for name in names}
+    return {name: None if (version := package_version(name)) == SOURCE else version for name in names}
 
 
 # -- Python and its packages
@@ -191,8 +184,8 @@ def judge_packages(versions: dict[str, str | None]) -> Check:
     if needed := [name for name in missing if name not in INFERENCE_PACKAGES]:
         return failed(f"missing: {', '.join(missing)}; {detail}", install_line(*needed))
     if missing:
-        mend = install_line("[models]")
-        return note(f"without {', '.join(missing)}: no Stable Diffusion, SAM3 or voice; {detail}", mend)
+        without = f"without {', '.join(missing)}: no Stable Diffusion, SAM3 or voice"
+        return note(f"{without}; {detail}", install_line("[models]"))
     return ok(detail)
 
 
@@ -321,8 +314,7 @@ def judge_mac_folder(places: tuple[str, str], home: str) -> Check:
     ):
         for folder in folders:
             if any(folder.is_relative_to(PurePosixPath(home, name)) for name in names):
-                quoted = f'"{folder}"' if " " in str(folder) else str(folder)
-                mend = f"mv {quoted} ~/multiverse, then cd ~/multiverse, then {MAC_ENVIRONMENT}"
+                mend = f"mv {quoted(folder)} ~/multiverse, then cd ~/multiverse, then {MAC_ENVIRONMENT}"
                 return judge(f"{folder}{problem}", mend)
     return ok(str(folders[0]))
 

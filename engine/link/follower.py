@@ -163,9 +163,7 @@ class LinkFollower:
             if line is None:
                 continue
             if line == MISSING:
-                missing = (
-                    f"Ableton Link is not installed; {install_line('[link]')}, then choose /tempo/source link again"
-                )
+                missing = f"Ableton Link is not installed; {install_line('[link]')}, then /tempo/source link again"
                 self._status = LinkStatus(state="missing", detail=missing)
                 self._report("link", missing)
                 return

@@ -22,6 +22,4 @@ def require_libraries() -> None:
         return
     if "torch" in missing and sys.platform == "darwin" and platform.machine() == "x86_64":
         raise ModelError("models need PyTorch, which has no build for Intel Macs any more: see docs/platforms.md")
-    raise ModelError(
-        f"models need {', '.join(missing)}, which are not installed; install them with: {install_line('[models]')}"
-    )
+    raise ModelError(f"models need {', '.join(missing)}, which are not installed: {install_line('[models]')}")

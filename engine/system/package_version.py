@@ -3,6 +3,8 @@
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
+SOURCE = "source"
+
 
 @cache
 def package_version(name: str = "multiverse-engine") -> str:
@@ -10,4 +12,4 @@ def package_version(name: str = "multiverse-engine") -> str:
     try:
         return version(name)
     except PackageNotFoundError:
-        return "source"
+        return SOURCE

@@ -4,13 +4,13 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
 
 from engine.system import installing
 from engine.system.installing import CHECKOUT, TORCH_INDEX, install_line, pip_install
+from engine.system.package_version import SOURCE
 from osc_schema.sinks import KINDS
 
 CONSTRAINTS = f"-c {CHECKOUT / '.ci' / 'constraints.txt'}"
@@ -26,10 +26,7 @@ def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def without_torch(monkeypatch: pytest.MonkeyPatch, system: str, card: str) -> None:
-    def version(name: str) -> str:
-        raise PackageNotFoundError(name)
-
-    monkeypatch.setattr(installing.importlib.metadata, "version", version)
+    monkeypatch.setattr(installing, "package_version", lambda name: SOURCE)
     monkeypatch.setattr(installing, "nvidia_card", lambda: card)
     monkeypatch.setattr(sys, "platform", system)
 
@@ -88,9 +85,9 @@ def test_torch_comes_from_the_index_for_this_machine(
 
 
 def test_what_belongs_to_an_installed_torch_comes_from_the_index_of_its_build(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(installing.importlib.metadata, "version", lambda name: "2.13.0+cu126")
+    monkeypatch.setattr(installing, "package_version", lambda name: "2.13.0+cu126")
     assert f"--extra-index-url {TORCH_INDEX}cu126 " in install_line("torchvision")
-    monkeypatch.setattr(installing.importlib.metadata, "version", lambda name: "2.13.0")  # PyPI's
+    monkeypatch.setattr(installing, "package_version", lambda name: "2.13.0")  # PyPI's
     assert "index" not in install_line("torchvision")
 
 

@@ -96,8 +96,7 @@ def check_outputs(forms: list[tuple[str, Form]], source: Path) -> list[str]:
             existing.append(name)
         check_place(path / WORK if is_folder else path)
         if form == "coco" and importlib.util.find_spec("pycocotools") is None:
-            install = install_line("pycocotools")
-            raise SinkUnavailableError(f"{name}: COCO needs pycocotools; get it with: {install}")
+            raise SinkUnavailableError(f"{name}: COCO needs pycocotools: {install_line('pycocotools')}")
     return existing
 
 

@@ -5,6 +5,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -62,13 +63,9 @@ def picture_entries(at: str, asked: ListAsked) -> Iterator[ListEntry]:
 
 def _read(kind: str, config: SdConfig, question: Callable[[str], Question]) -> Iterator[tuple[str, Path, Headline]]:
     """Name, folder and headline of all models of a kind."""
-    with _one_at_a_time:
-        reader = HeaderReader()
-        try:
-            for name, path in models_in(kind, config.folders).items():
-                yield name, path.parent, _headline(reader, question, path)
-        finally:
-            reader.close()
+    with _one_at_a_time, closing(HeaderReader()) as reader:
+        for name, path in models_in(kind, config.folders).items():
+            yield name, path.parent, _headline(reader, question, path)
 
 
 def _headline(reader: HeaderReader, question: Callable[[str], Question], path: Path) -> Headline:

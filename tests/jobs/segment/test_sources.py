@@ -168,5 +168,5 @@ def test_batches_and_boxes_make_single_pictures_of_a_video(batch: int, boxes: tu
 
 def test_coco_without_its_package_says_how_to_get_it(job, movie, monkeypatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "pycocotools", None)
-    with pytest.raises(SinkError, match=r"get it with: .* -m pip install .*pycocotools"):
+    with pytest.raises(SinkError, match=r"COCO needs pycocotools: .* -m pip install .*pycocotools"):
         open_job(job(movie(2), tmp_path / "out.json"))

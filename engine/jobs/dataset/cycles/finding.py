@@ -14,6 +14,7 @@ from pathlib import Path
 
 from engine.errors import UsageError
 from engine.system.folders import data_folder
+from engine.system.installing import quoted
 
 VARIABLE = "MULTIVERSE_BLENDER"
 DEVICE_VARIABLE = "MULTIVERSE_CYCLES_DEVICE"  # number of the GPU to use; read by blender_main.py
@@ -68,15 +69,15 @@ def install_command() -> str:
     PowerShell 5 has no `&&`, and treats a quoted path at the start of a line as a string, not as a program.
     """
     version = sys.version_info[:2] if sys.version_info[:2] in BPY_PYTHONS else BPY_PYTHONS[0]
-    environment = _quoted(_environment())
+    environment = quoted(_environment())
     if sys.platform == "win32":
         is_ours = version == sys.version_info[:2] and " " not in sys.executable
         python = sys.executable if is_ours else f"py -{version[0]}.{version[1]}"
         has_space = " " in str(_environment())
         pip = f"{python} -m pip --python {environment}" if has_space else f"{_environment_python()} -m pip"
         return f"{python} -m venv {environment}, then {pip} install bpy"
-    python = _quoted(sys.executable) if version == sys.version_info[:2] else "python3.11"
-    return f"{python} -m venv {environment} && {_quoted(_environment_python())} -m pip install bpy"
+    python = quoted(sys.executable) if version == sys.version_info[:2] else "python3.11"
+    return f"{python} -m venv {environment} && {quoted(_environment_python())} -m pip install bpy"
 
 
 def blender_environment(folder: Path, inherited: Mapping[str, str]) -> dict[str, str]:
@@ -121,7 +122,3 @@ def _environment() -> Path:
 
 def _environment_python() -> Path:
     return _environment() / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-
-
-def _quoted(path: str | Path) -> str:
-    return f'"{path}"' if " " in str(path) else str(path)

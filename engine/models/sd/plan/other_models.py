@@ -200,9 +200,7 @@ _LORA_KINDS = {
     ),
     r"\.on_input$|\.ia3_l(\b|\.)": f"an IA3, which scales the outputs of layers{_MERGED}",
     r"\.[ab][12]\.weight$": f"a GLoRA, which is not a product of two factors{_MERGED}",
-    r"\.(q_layer|p_layer)\.weight$|\.(lambda_layer|base_lambda)$": (
-        "a T-LoRA, whose rank depends on the timestep; only what is the same in all steps can be merged: use another"
-    ),
+    r"\.[qp]_layer\.weight$|\.lambda_layer$": "a T-LoRA, whose rank depends on the timestep; use another LoRA",
     r"\.vera_lambda": f"a VeRA, whose factors are not in the file{_MERGED}",
     r"\.(diff|diff_b)$": f"made of whole differences of weights and biases (LyCORIS' full), not a LoRA{_MERGED}",
     r"\.(lora_[AB]|lora_up|lora_down|up|down)(\.default)?\.bias$": (
