@@ -161,6 +161,8 @@ class AudioBlock:
     """(frames, channels) float32 in [-1, 1]."""
     sample_rate_hz: int
     first_sample: int
+    speakers: tuple[str, ...] = ()
+    """Loudspeaker of each channel by FFmpeg's names (FL, FR, FC ...); () if the source names none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -44,6 +44,7 @@ class DecodedTrack:
             self.channels: int = stream.channels
             self.layout: str = stream.layout.name
             """FFmpeg's name of its channel layout."""
+            self.speakers = tuple(channel.name for channel in stream.layout.channels)
             self.has_video = any(Disposition.attached_pic not in track.disposition for track in container.streams.video)
             self.index = stream.index
             """Index of its track among all streams of the file."""

@@ -7,6 +7,7 @@ otherwise read the new bytes with the old header, and at the end of a file that 
 """
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ MAX_CHANNELS = 64
 CHECK_S = 0.05  # of sound, between two looks at the file
 SETTLED_CHECKS = 20  # without a change, until it is opened again
 RATES_HZ = (4000, 384_000)
+OTHER_ORDER = ("OGG", "AIFF", "CAF")  # libsndfile gives their channels in another order than FFmpeg
 MISSING_END_S = 0.5  # a file that ends this much early was cut off; rounding errors are smaller
 
 
@@ -58,6 +60,18 @@ class FileFeed:
         length = f", {self.length_s:.1f} s" if self.length_s is not None else ""
         looped = ", looped" if self.is_looped else ""
         return f"{Path(self._path).name} ({self.channels} channels, {self.sample_rate_hz} Hz{length}{looped})"
+
+    def speakers(self) -> tuple[str, ...]:
+        """The loudspeaker of each channel by FFmpeg's names, of a file with a centre, as films have; else (). Reads the
+        header again."""
+        from engine.audio.decoded_track import DecodedTrack
+
+        if self.channels < 3 or getattr(self._file, "container", "") in OTHER_ORDER:
+            return ()
+        with suppress(AudioError):
+            names = DecodedTrack(Path(self._path)).speakers
+            return names if "FC" in names else ()
+        return ()
 
     @property
     def position_s(self) -> float:
@@ -238,6 +252,7 @@ class _SndFile:
         self._file = open_sound_file(path)
         self.rate_hz: int = self._file.samplerate
         self.channels: int = self._file.channels
+        self.container: str = self._file.format
         self.length_s: float | None = self._file.frames / self.rate_hz
         self.promised_s: float | None = promised_frames(self._file) / self.rate_hz
         if not self._file.frames:  # a size of 0, as a pipe or a killed recorder leaves it: FFmpeg reads to the end

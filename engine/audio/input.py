@@ -41,6 +41,8 @@ class AudioInput(ABC):
 
     length_s: float | None = None
     """Seconds until `is_finished`; None if endless, or unknown until the end is reached."""
+    speakers: tuple[str, ...] = ()
+    """See AudioBlock."""
 
     def __init__(self, ring: SampleRing, choice: str) -> None:
         self.choice = choice
@@ -76,7 +78,9 @@ class AudioInput(ABC):
         first, samples = self._ring.read(first_sample)
         samples = without_ltc(samples[:, : self.channels], self.settings.ltc_channel)
         samples = fitted(samples, self.source_channels)
-        return AudioBlock(samples=samples, sample_rate_hz=self.sample_rate_hz, first_sample=first)
+        return AudioBlock(
+            samples=samples, sample_rate_hz=self.sample_rate_hz, first_sample=first, speakers=self.speakers
+        )
 
     @abstractmethod
     def start(self) -> None: ...

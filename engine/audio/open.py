@@ -71,7 +71,9 @@ def _open_offline(spec: str | None, report: Report) -> AudioInput:
     from engine.audio.file import FileFeed
 
     feed = FileFeed(spec, is_looped=False, report=report)
-    return OfflineAudio(feed, f"file {feed.description}")
+    audio = OfflineAudio(feed, f"file {feed.description}")
+    audio.speakers = feed.speakers()
+    return audio
 
 
 def _open_live(spec: str | None, monitor: str, clock: Clock, report: Report) -> AudioInput:

@@ -359,7 +359,9 @@ class SoundTrack:
         Offline each block lasts exactly as long as its frame and is appended unchanged. Live a block ends when its
         frame is shown; sound before the first frame is dropped.
         """
-        sound = stereo(block.samples) if block is not None else np.zeros((0, self._channels), np.float32)
+        sound = (
+            stereo(block.samples, block.speakers) if block is not None else np.zeros((0, self._channels), np.float32)
+        )
         if sound.shape[1] < self._channels:  # the source switched to mono
             sound = np.repeat(sound, 2, axis=1)
         sound = sound[:, : self._channels]
@@ -394,10 +396,11 @@ class SoundTrack:
         return False
 
 
-def stereo(samples: np.ndarray) -> np.ndarray:
+def stereo(samples: np.ndarray, speakers: tuple[str, ...] = ()) -> np.ndarray:
     """One or two channels unchanged; more are mixed down to (frames, 2) float32 in [-1, 1].
 
-    Odd channels are panned left and even ones right, as interfaces number their pairs, with 0.8 and 0.6 of their level
+    Named loudspeakers have the shares of ITU-R BS.775-3, table 2: the front its own side, the centre and the others
+    0.7071 of their level, without the bass channel. Else odd channels are panned left and even ones right, as interfaces number their pairs, with 0.8 and 0.6 of their level
     on the two sides (equal power), divided by the square root of half their number, so that uncorrelated channels keep
     their level.
     """
@@ -408,4 +411,14 @@ def stereo(samples: np.ndarray) -> np.ndarray:
     gains[0::2] = (0.8, 0.6)
     gains[1::2] = (0.6, 0.8)
     gains /= np.float32(np.sqrt(count / 2))
+    if len(speakers) == count:
+        gains[:] = [_shares(name) for name in speakers]
     return np.clip(samples @ gains, -1, 1)
+
+
+def _shares(speaker: str) -> tuple[float, float]:
+    """Of a loudspeaker in left and right."""
+    if speaker.startswith("LFE"):
+        return 0.0, 0.0
+    share = 1.0 if speaker in ("FL", "FR", "DL", "DR") else 0.5 if speaker == "BC" else 0.5**0.5
+    return share * ("R" not in speaker), share * ("L" not in speaker)

@@ -1,9 +1,12 @@
 """Sound stays in sync with the pictures."""
 
+import av
 import numpy as np
 import pytest
 
+from engine.audio.open import open_audio
 from engine.sinks.record import SoundTrack, stereo
+from engine.system.clock import SteppedClock
 from engine.values import AudioBlock
 
 RATE_HZ = 48_000
@@ -68,6 +71,27 @@ def test_mono_stays_mono_and_more_than_two_channels_are_panned_alternately() -> 
     track = live_track(channels=4)
     track.place(None, 0)
     assert track.place(block(1600, 0.5, channels=1), 1 / FPS).tolist() == [[0.5, 0.5]] * 1600, "it becomes mono"
+
+
+def test_a_film_in_51_is_heard_in_stereo_in_the_shares_of_bs775(tmp_path, reports) -> None:
+    """L + 0.71 C + 0.71 Ls (BS.775-3, table 2); stems without names of loudspeakers are panned."""
+    parts = np.full((6, 4800), 0.0, np.float32)
+    parts += np.float32([[0.1], [0.01], [0.2], [0.4], [0.04], [0.02]])
+    for suffix, layout in ((".mov", "5.1(side)"), (".wav", "5.1"), (".flac", "5.1")):
+        with av.open(str(tmp_path / f"film{suffix}"), "w") as container:
+            codec = "flac" if suffix == ".flac" else "pcm_s16le"
+            stream = container.add_stream(codec, rate=RATE_HZ, layout=layout)
+            frame = av.AudioFrame.from_ndarray(np.round(parts * 32767).astype(np.int16).T.reshape(1, -1), "s16", layout)
+            frame.rate = RATE_HZ
+            container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+        audio = open_audio(str(container.name), offline=True, clock=SteppedClock(), report=reports)
+        audio.advance_to(0.05)
+        track = SoundTrack(sample_rate_hz=RATE_HZ, channels=6, is_offline=True)
+        heard = track.place(audio.read_block(0), 0.0)
+        audio.close()
+        left, right = 0.1 + 0.7071 * (0.2 + 0.04), 0.01 + 0.7071 * (0.2 + 0.02)
+        assert heard == pytest.approx(np.tile([left, right], (2400, 1)), abs=1e-3), suffix
 
 
 def test_unrelated_channels_keep_their_level_and_loud_ones_do_not_pass_full_scale() -> None:
