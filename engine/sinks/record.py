@@ -400,9 +400,9 @@ def stereo(samples: np.ndarray, speakers: tuple[str, ...] = ()) -> np.ndarray:
     """One or two channels unchanged; more are mixed down to (frames, 2) float32 in [-1, 1].
 
     Named loudspeakers have the shares of ITU-R BS.775-3, table 2: the front its own side, the centre and the others
-    0.7071 of their level, without the bass channel. Else odd channels are panned left and even ones right, as interfaces number their pairs, with 0.8 and 0.6 of their level
-    on the two sides (equal power), divided by the square root of half their number, so that uncorrelated channels keep
-    their level.
+    0.7071 of their level, without the bass channel. Else odd channels are panned left and even ones right, as
+    interfaces number their pairs, with 0.8 and 0.6 of their level on the two sides (equal power), divided by the square
+    root of half their number, so that uncorrelated channels keep their level.
     """
     count = samples.shape[1]
     if count <= 2:
@@ -417,7 +417,7 @@ def stereo(samples: np.ndarray, speakers: tuple[str, ...] = ()) -> np.ndarray:
 
 
 def _shares(speaker: str) -> tuple[float, float]:
-    """Of a loudspeaker in left and right."""
+    """Share of a loudspeaker in left and right."""
     if speaker.startswith("LFE"):
         return 0.0, 0.0
     share = 1.0 if speaker in ("FL", "FR", "DL", "DR") else 0.5 if speaker == "BC" else 0.5**0.5

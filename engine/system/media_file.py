@@ -81,11 +81,11 @@ def open_sound_file(path: Path) -> "soundfile.SoundFile":
 
 def promised_frames(file: "soundfile.SoundFile") -> int:
     """The frames that the header declares; more than `frames` if the file was cut off, which libsndfile only logs."""
-    log = file.extra_info
+    log, frames = str(file.extra_info), int(file.frames)
     if found := CUT_OFF.search(log):
         declared, there = map(int, found.groups())
-        return round(file.frames * declared / max(there, 1)) if declared < ENDLESS_BYTES else file.frames
-    return max(file.frames, *map(int, CUT_OFF_RF64.findall(log)), 0)
+        return round(frames * declared / max(there, 1)) if declared < ENDLESS_BYTES else frames
+    return max(frames, *map(int, CUT_OFF_RF64.findall(log)), 0)
 
 
 def check_media(path: Path) -> None:

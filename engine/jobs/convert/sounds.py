@@ -81,19 +81,20 @@ def open_sound(path: Path) -> Sound:
 
     try:
         with open_sound_file(path) as file:
-            sound: Sound = FileSound(path, file)
+            plain = FileSound(path, file)
             is_empty = not file.frames
+        sound: Sound = plain
     except (soundfile.LibsndfileError, OSError):  # FFmpeg may be able to read it, and has the better error message
         sound = DecodedSound(path)
     else:
         if is_empty:  # a size of 0, as a pipe or a killed recorder leaves it: FFmpeg reads to the end
-            sound = DecodedSound(path, same=sound)
+            sound = DecodedSound(path, same=plain)
             with closing(sound.pieces()) as pieces:
                 if next(pieces, None) is None:
                     raise AudioError(f"{path}: there is no sound in it")
         elif sound.channels > 2:
             with suppress(AudioError):  # libsndfile does not tell the loudspeakers, whose order depends on the format
-                sound = DecodedSound(path, same=sound)
+                sound = DecodedSound(path, same=plain)
     if not RATES_HZ[0] <= sound.rate_hz <= RATES_HZ[1]:
         raise AudioError(f"{path}: {sound.rate_hz} Hz is outside {RATES_HZ[0]}..{RATES_HZ[1]} Hz")
     if sound.channels > MAX_CHANNELS:
