@@ -21,7 +21,7 @@ from engine.jobs.convert.loading import VoiceFacts
 from engine.jobs.convert.scratch import Scratch
 from engine.jobs.convert.sounds import Sound
 from engine.jobs.convert.tasks import Task
-from engine.jobs.convert.writing import open_writer
+from engine.jobs.convert.writing import open_writer, subtype_of
 from engine.jobs.kit.fingerprint import Fingerprint, differences, fingerprint_of
 from engine.jobs.kit.job_folder import JobFolder, work_folder_of
 from engine.jobs.kit.resuming import mark_of
@@ -149,7 +149,7 @@ class FileWork:
         spans = spans_of(self._heard.read, samples, voice.cutting)
         self._made = ConvertedVoice(
             heard=self._heard,
-            limiting_gain=limiting_gain(state.peak, MAX_PEAK_IN),
+            source_peak=state.peak,
             converted=self._converted,
             spans=spans,
             hop=voice.hop,
@@ -175,7 +175,7 @@ class FileWork:
 
     def piece(self, span: Span) -> Piece:
         piece = piece_of(span, self._heard.read, self._heard.samples)
-        np.multiply(piece.sound, np.float32(self._made.limiting_gain), out=piece.sound)
+        np.multiply(piece.sound, np.float32(limiting_gain(self._made.source_peak, MAX_PEAK_IN)), out=piece.sound)
         return piece
 
     def keep(self, spans: Sequence[Span], parts: Sequence[np.ndarray]) -> None:
@@ -192,7 +192,8 @@ class FileWork:
         form = form_of(output)
         wanted_hz = rate_hz if isinstance(rate_hz, int) else self._own_rate_hz(rate_hz)
         rate = rate_for(form, min(max(wanted_hz, RATES_HZ[0]), RATES_HZ[1]))
-        finished = FinishedVoice(self._made, settings=self._voice.settings, rate_hz=rate)
+        is_float = subtype_of(self.sound, form) == "FLOAT"
+        finished = FinishedVoice(self._made, settings=self._voice.settings, rate_hz=rate, is_float=is_float)
         new = self._folder / f"new{output.suffix}"
         has_pictures = bool(form.codec) and self.sound.has_video
         if has_pictures:
@@ -207,7 +208,7 @@ class FileWork:
             raise
         if has_pictures:
             self._check_source()
-        self.sound.notes += writer.notes
+        self.sound.notes += finished.notes + writer.notes
         if rate != wanted_hz:
             self.sound.notes.append(f"{output.suffix} cannot have {wanted_hz} Hz: it has {rate} Hz")
         if output.exists() and not overwrite:

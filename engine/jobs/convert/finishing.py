@@ -1,9 +1,14 @@
 """Turns the model's output into the final sound: spans joined, as loud as set, silent in pauses, never clipped.
 
+Its true peak (ITU-R BS.1770, annex 2: oversampled to 192 kHz) is at most -1 dBTP, as EBU R 128 has it. A float file
+holds more than full scale: there it may be as high as the source's.
+
 Reads the sound three times: for loudness, for the peak, for writing, because the peak is known only after a whole pass.
 It is read from the disk in blocks and is never in memory as a whole.
 """
 
+import itertools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,10 +19,15 @@ import soxr
 
 from engine.jobs.convert.scratch import Scratch
 from engine.models.rvc import VoiceSettings
-from engine.models.rvc.cutting import FRAME, MAX_PEAK_OUT, Span, joined, limiting_gain
+from engine.models.rvc.cutting import FRAME, Span, joined, limiting_gain
 
 if TYPE_CHECKING:
     import torch
+
+MAX_TRUE_PEAK = 10 ** (-1.0 / 20)
+PEAK_MARGIN = 0.995  # BS.1770's meter reads up to 0.05 dB more or less than ours
+PEAK_RATE_HZ = 192_000
+TOLD_DB = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +36,8 @@ class ConvertedVoice:
 
     heard: Scratch
     """The source at 16 kHz, at its original loudness."""
-    limiting_gain: float
-    """Gain that was applied before the conversion."""
+    source_peak: float
+    """Peak of the source at 16 kHz."""
     converted: Scratch
     spans: list[Span]
     hop: int
@@ -56,17 +66,19 @@ class ConvertedVoice:
 class FinishedVoice:
     """The voice at its final loudness and rate, block by block."""
 
-    def __init__(self, made: ConvertedVoice, *, settings: VoiceSettings, rate_hz: int) -> None:
-        """`rate_hz`: of the output file."""
+    def __init__(self, made: ConvertedVoice, *, settings: VoiceSettings, rate_hz: int, is_float: bool = False) -> None:
+        """`rate_hz`: of the output file. `is_float`: it holds more than full scale."""
         self._made = made
         self._settings = settings
         self._rate_hz = rate_hz
         self._points = self._rms_points()
-        peak = max((float(np.abs(block).max(initial=0.0)) for block in self._resampled()), default=0.0)
-        self._gain = np.float32(limiting_gain(peak, MAX_PEAK_OUT))
+        max_peak = max(MAX_TRUE_PEAK, made.source_peak * is_float) * PEAK_MARGIN
+        self._gain = np.float32(limiting_gain(self._true_peak(), max_peak))
+        softer_db = -20 * math.log10(self._gain)
+        self.notes = [f"would clip: the voice is {softer_db:.1f} dB softer than the source"] * (softer_db > TOLD_DB)
 
     def blocks(self) -> Iterator[np.ndarray]:
-        """(n,) float32 at the file's rate, within -0.99..0.99, as long as the source to the sample."""
+        """(n,) float32 at the file's rate, as long as the source to the sample."""
         for block in self._resampled():
             yield block * self._gain
 
@@ -78,10 +90,19 @@ class FinishedVoice:
 
         source, output = RunningPoints(FRAME), RunningPoints(self._made.hop)
         for block in self._made.heard.blocks():
-            source.add(torch.from_numpy(block * np.float32(self._made.limiting_gain)))
+            source.add(torch.from_numpy(block))
         for block in self._made.blocks():
             output.add(torch.from_numpy(block))
         return open_points(source.points(), silence_db(self._settings.threshold_db)), output.points()
+
+    def _true_peak(self) -> float:
+        oversampler = soxr.ResampleStream(self._rate_hz, max(PEAK_RATE_HZ, self._rate_hz), 1)
+        peak = 0.0
+        for block in itertools.chain(self._resampled(), (None,)):
+            end = np.zeros(0, np.float32) if block is None else block
+            for sound in (end, oversampler.resample_chunk(end, last=block is None)):
+                peak = max(peak, float(np.abs(sound).max(initial=0.0)))
+        return peak
 
     def _loud(self) -> Iterator[np.ndarray]:
         from engine.models.rvc.loudness import gains

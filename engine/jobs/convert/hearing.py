@@ -23,7 +23,7 @@ import soxr
 from engine.errors import AudioError
 from engine.jobs.convert.scratch import Scratch
 from engine.jobs.convert.sounds import Sound
-from engine.models.rvc.cutting import MAX_PEAK_IN, RATE_HZ
+from engine.models.rvc.cutting import RATE_HZ
 
 SIDE = 0.5**0.5
 SHARES = {"FC": 1.0, "FL": SIDE, "FR": SIDE, "DL": SIDE, "DR": SIDE, "FLC": SIDE, "FRC": SIDE, "LFE": 0.0, "LFE2": 0.0}
@@ -190,7 +190,6 @@ def _k_weighting(hz: np.ndarray) -> np.ndarray:
 
 FILTERED_AT_ONCE = 8 * RATE_HZ
 END = np.zeros(0, np.float32)
-TOLD_DB = 1.0
 HighPass = Callable[[np.ndarray], np.ndarray]
 
 
@@ -225,9 +224,6 @@ def hear(sound: Sound, into: Scratch, high_pass: HighPass, is_stopped: Callable[
         raise AudioError(f"{sound.path}: there is no sound in it")
     if not into.samples:  # a sample or two
         into.append(np.zeros(1, np.float32))
-    too_loud_db = 20 * np.log10(max(peak, MAX_PEAK_IN) / MAX_PEAK_IN)
-    if too_loud_db > TOLD_DB:
-        sound.notes.append(f"would clip: the voice is {too_loud_db:.1f} dB softer than the source")
     return HeardSource(source_samples=source_samples, peak=peak)
 
 

@@ -80,6 +80,12 @@ def check_pictures(output: Path, sound: Sound) -> None:
             )
 
 
+def subtype_of(sound: Sound, form: Form) -> str:
+    """libsndfile's sample format of the output: the source's, if that has the same format."""
+    is_same = FORMS.get(sound.path.suffix.lower()) == form
+    return sound.subtype if is_same and sound.subtype in form.subtypes else form.subtype
+
+
 class FileWriter:
     """Writes through libsndfile. Keeps 16 or 24 bits if the source has the same format."""
 
@@ -88,8 +94,7 @@ class FileWriter:
 
         self.notes = _left_out(sound)
         self._path = path
-        is_same = FORMS.get(sound.path.suffix.lower()) == form
-        subtype = sound.subtype if is_same and sound.subtype in form.subtypes else form.subtype
+        subtype = subtype_of(sound, form)
         self._failures = soundfile.LibsndfileError, OSError
         with self._one_line():
             self._written = 0

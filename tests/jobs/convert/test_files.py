@@ -4,18 +4,23 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import soundfile
 
 from engine.errors import UsageError
 from engine.jobs.convert import ConvertReport
+from engine.jobs.convert.finishing import ConvertedVoice, FinishedVoice
 from engine.jobs.convert.job import ConvertJob
 from engine.jobs.convert.report import ConvertProgress
+from engine.jobs.convert.scratch import Scratch
 from engine.jobs.convert.tasks import tasks_of
 from engine.models.rvc import VoiceSettings, VoiceSpec
+from engine.models.rvc.cutting import FULL, spans_of
 from tests.jobs.convert.voices import heard, span_of, spoken, tone, write_sound
 from tests.support.scanner import Scanner
 
@@ -117,6 +122,62 @@ def test_24_bits_are_kept(convert: Convert, tmp_path: Path) -> None:
     convert(source, tmp_path / "out.flac")
     assert soundfile.info(tmp_path / "out.wav").subtype == "PCM_24"
     assert soundfile.info(tmp_path / "out.flac").subtype == "PCM_16"
+
+
+def true_peak_db(path: Path) -> float:
+    """Of a mono sound in dBTP, by FFmpeg's ebur128."""
+    sound, rate_hz = heard(path)
+    graph = av.filter.Graph()
+    source = graph.add_abuffer(sample_rate=rate_hz, format="flt", layout="mono", time_base=Fraction(1, rate_hz))
+    meter, sink = graph.add("ebur128", "metadata=1:peak=true"), graph.add("abuffersink")
+    source.link_to(meter)
+    meter.link_to(sink)
+    graph.configure()
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(sound.T), format="flt", layout="mono")
+    frame.rate, frame.pts, frame.time_base = rate_hz, 0, Fraction(1, rate_hz)
+    graph.push(frame)
+    graph.push(None)
+    peak = 0.0
+    while True:
+        try:
+            peak = max(peak, float(graph.pull().metadata["lavfi.r128.true_peaks_ch0"]))
+        except (av.BlockingIOError, av.EOFError):
+            return float(20 * np.log10(peak))
+
+
+def test_peaks_between_the_samples_stay_below_1_db_of_full_scale(tmp_path: Path) -> None:
+    """A sine at a quarter of the rate, sampled at 45 degrees: its true peak is 3 dB above its samples."""
+    source, converted = Scratch(tmp_path / "heard"), Scratch(tmp_path / "converted")
+    source.append(tone(1.0))
+    spans = spans_of(source.read, source.samples, FULL)
+    sine = 1.4 * np.sin(np.pi * (np.arange(48_000) / 2 + 0.25)) * np.minimum(1, np.arange(48_000) / 9600)
+    converted.write(0, sine.astype(np.float32))
+    made = ConvertedVoice(
+        heard=source,
+        source_peak=0.3,
+        converted=converted,
+        spans=spans,
+        hop=480,
+        rate_hz=48_000,
+        source_s=Fraction(1),
+    )
+    finished = FinishedVoice(made, settings=VoiceSettings(rms_mix=1.0), rate_hz=48_000)
+    write_sound(tmp_path / "out.wav", np.concatenate(list(finished.blocks())), 48_000, subtype="FLOAT")
+    assert -1.2 < true_peak_db(tmp_path / "out.wav") <= -1.0
+    source.close()
+    converted.close()
+
+
+def test_a_loud_voice_is_told_as_softer_but_a_float_file_keeps_its_level(convert: Convert, tmp_path: Path) -> None:
+    loud = 10 * tone(1.0, 44_100, silent_s=0.2)
+    source = write_sound(tmp_path / "in.wav", loud, 44_100, subtype="FLOAT")
+    (plain,) = convert(source, tmp_path / "out.flac").files
+    assert -1.2 < true_peak_db(tmp_path / "out.flac") <= -1.0
+    assert [note.partition(" voice is ")[0] for note in plain.notes] == ["would clip: the"]
+    (kept,) = convert(source, tmp_path / "out.wav").files
+    made, rate_hz = heard(tmp_path / "out.wav")
+    middle = slice(rate_hz // 2, rate_hz)
+    assert not kept.notes and made[middle].std() == pytest.approx(loud[middle].std(), rel=0.1)
 
 
 def test_names_are_kept_and_bad_files_are_reported_while_others_continue(convert: Convert, tmp_path: Path) -> None:

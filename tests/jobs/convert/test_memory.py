@@ -76,7 +76,7 @@ def test_four_times_as_long_a_sound_is_heard_and_finished_in_the_same_memory(tmp
         spans = spans_of(heard.read, heard.samples, CUTTING)
         made = ConvertedVoice(
             heard=heard,
-            limiting_gain=1.0,
+            source_peak=0.3,
             converted=converted,
             spans=spans,
             hop=400,

@@ -161,11 +161,3 @@ def test_a_run_that_is_stopped_while_channels_are_measured_hears_nothing(tmp_pat
     assert hear(sound, scratch, lambda sound: sound, lambda: True) is None
     assert (scratch.samples, sound.notes) == (0, [])
     scratch.close()
-
-
-def test_a_mix_that_would_clip_is_told_as_softer(tmp_path: Path) -> None:
-    sound = open_sound(write_named(tmp_path / "in.wav", [0.9 * tone(1.0, RATE_HZ) / 0.3] * 6, "5.1"))
-    scratch = Scratch(tmp_path / "heard")
-    hear(sound, scratch, lambda sound: sound, lambda: False)
-    scratch.close()
-    assert len(sound.notes) == 2 and sound.notes[1].startswith("would clip: the voice is ")
