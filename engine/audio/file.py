@@ -69,8 +69,8 @@ class FileFeed:
         if self.channels < 3 or getattr(self._file, "container", "") in OTHER_ORDER:
             return ()
         with suppress(AudioError):
-            names = DecodedTrack(Path(self._path)).speakers
-            return names if "FC" in names else ()
+            if "FC" in (names := DecodedTrack(Path(self._path)).speakers):
+                return names
         return ()
 
     @property

@@ -19,8 +19,7 @@ LISTS = (b"ffconcat", b"#EXTM3U")
 MAX_FILM_PX = 8192 * 8192
 """Pixels of a picture in a film, twice 8K; a film of 1 MB with larger ones takes gigabytes."""
 ENDLESS_BYTES = 0x7FFF_0000  # a program that cannot seek back writes such a size, or more
-CUT_OFF = re.compile(r"^\s*(?:data|SSND|Data Size|riff) *: (\d+) \(should be (\d+)\)", re.MULTILINE)
-CUT_OFF_RF64 = re.compile(r"value from 'ds64' chunk of (\d+)")
+CUT_OFF = re.compile(r"^\s*(?:data|SSND|Data Size|riff|Riff size) *: (\d+) \(should be (\d+)\)", re.MULTILINE)
 BAD_READS = 16  # after this many failed reads in a row the rest of the file counts as unreadable
 
 
@@ -81,11 +80,9 @@ def open_sound_file(path: Path) -> "soundfile.SoundFile":
 
 def promised_frames(file: "soundfile.SoundFile") -> int:
     """The frames that the header declares; more than `frames` if the file was cut off, which libsndfile only logs."""
-    log, frames = str(file.extra_info), int(file.frames)
-    if found := CUT_OFF.search(log):
-        declared, there = map(int, found.groups())
-        return round(frames * declared / max(there, 1)) if declared < ENDLESS_BYTES else frames
-    return max(frames, *map(int, CUT_OFF_RF64.findall(log)), 0)
+    frames, found = int(file.frames), CUT_OFF.search(str(file.extra_info))
+    declared, there = map(int, found.groups()) if found else (1, 1)
+    return round(frames * declared / max(there, 1)) if declared < ENDLESS_BYTES else frames
 
 
 def check_media(path: Path) -> None:

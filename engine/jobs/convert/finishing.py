@@ -24,8 +24,7 @@ from engine.models.rvc.cutting import FRAME, Span, joined, limiting_gain
 if TYPE_CHECKING:
     import torch
 
-MAX_TRUE_PEAK = 10 ** (-1.0 / 20)
-PEAK_MARGIN = 0.995  # BS.1770's meter reads up to 0.05 dB more or less than ours
+MAX_TRUE_PEAK = 10 ** (-1.05 / 20)  # other meters read up to 0.05 dB more
 PEAK_RATE_HZ = 192_000
 TOLD_DB = 1.0
 
@@ -72,7 +71,7 @@ class FinishedVoice:
         self._settings = settings
         self._rate_hz = rate_hz
         self._points = self._rms_points()
-        max_peak = max(MAX_TRUE_PEAK, made.source_peak * is_float) * PEAK_MARGIN
+        max_peak = max(MAX_TRUE_PEAK, made.source_peak * is_float)
         self._gain = np.float32(limiting_gain(self._true_peak(), max_peak))
         softer_db = -20 * math.log10(self._gain)
         self.notes = [f"would clip: the voice is {softer_db:.1f} dB softer than the source"] * (softer_db > TOLD_DB)
@@ -99,9 +98,9 @@ class FinishedVoice:
         oversampler = soxr.ResampleStream(self._rate_hz, max(PEAK_RATE_HZ, self._rate_hz), 1)
         peak = 0.0
         for block in itertools.chain(self._resampled(), (None,)):
-            end = np.zeros(0, np.float32) if block is None else block
-            for sound in (end, oversampler.resample_chunk(end, last=block is None)):
-                peak = max(peak, float(np.abs(sound).max(initial=0.0)))
+            given = np.zeros(0, np.float32) if block is None else block
+            made = oversampler.resample_chunk(given, last=block is None)
+            peak = max(peak, float(np.abs(made).max(initial=0.0)))
         return peak
 
     def _loud(self) -> Iterator[np.ndarray]:
