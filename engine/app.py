@@ -37,7 +37,6 @@ from engine.live.kit.live_model import Surroundings
 from engine.live.kit.opening import live_models, model_lists, models_of, open_models, refuse_offline, start_models
 from engine.osc import Message
 from engine.params import Autosave, LookPipeline, Looks, ParamStore, Slew, macros, modulation
-from engine.params.expected_look import ExpectedLook
 from engine.params.mapping.built_in_maps import read_fixture
 from engine.render import RegionMapper, open_renderer
 from engine.render.egl_devices import chosen_gpu
@@ -233,11 +232,7 @@ def open_engine(
             drawing=DrawingParts(
                 looks=Looks(
                     LookPipeline(slew, modulation.Modulation(slots.alias_of)),
-                    ExpectedLook(
-                        waiting=desk.launching.preset_within,
-                        prepared=lambda: desk.preset_control.mixer.awaited,
-                        values_of=desk.preset_control.values_of,
-                    ),
+                    desk.expected_look(),
                 ),
                 shaders=shaders,
                 slots=slots,

@@ -233,8 +233,7 @@ class Dispatcher:
 
     def receive_controls(self, messages: list[Message], sender: Sender, arrived_s: float | None = None) -> None:
         """Execute control values that did not come as OSC, such as lighting levels: mapped ones in one step, which
-        lands in one frame; the others are listed without a word. `arrived_s` as in `receive`. Never raises. Any
-        thread."""
+        lands in one frame; the others are listed. `arrived_s` as in `receive`. Never raises. Any thread."""
         with self._receiving:
             self.attempt(partial(self._execute_controls, messages, sender, arrived_s))
 

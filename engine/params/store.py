@@ -9,6 +9,7 @@ import osc_schema
 from osc_schema import Accepted, Param, ParamType, Rejected, Value
 
 PANIC = "/master/panic"
+Entries = Sequence[tuple[Param, Value]]
 LOOK_DEFAULTS = tuple((param, param.default) for param in osc_schema.PARAMS if param.is_look)
 """Values set by panic; audio, sinks, engine, master and safety are not included."""
 
@@ -84,8 +85,8 @@ class ParamStore:
         self._asked: dict[str, int] = {}
 
     def remember_groups(self, addresses: Iterable[str]) -> None:
-        """Remember for these also what was set together with their newest value: inputs that came with a shader's file,
-        values that came with a macro. Before the first value."""
+        """Remember for these what was set together with their newest value, as inputs with a shader's file. Before the
+        first value."""
         self._groups |= {_known(address).address: frozenset() for address in addresses}
 
     def count_asked(self, addresses: Iterable[str]) -> None:
@@ -158,20 +159,10 @@ class ParamStore:
             self._apply(good, by, together)
             return [self._newest(item) if isinstance(item, Param) else item for item in results]
 
-    def apply(
-        self,
-        changes: Sequence[tuple[Param, Value]],
-        *,
-        by: str,
-        together: Iterable[str] = (),
-        arrived_s: float | None = None,
-    ) -> None:
-        """Set a group of values at once, which must have passed `osc_schema.accept` and `require`. `arrived_s`: when
-        their packet arrived, by `time.perf_counter`; None: now.
-
-        `together`: all addresses of the group (`group_of`), if some are set earlier or later, such as by a fade.
-        Hot path: one call per OSC message or bundle, 40 000 a second.
-        """
+    def apply(self, changes: Entries, *, by: str, together: Iterable[str] = (), arrived_s: float | None = None) -> None:
+        """Set a group of values at once, which must have passed `osc_schema.accept` and `require`. `together`: all its
+        addresses (`group_of`), if some are set earlier or later. `arrived_s`: when the packet arrived, by
+        `time.perf_counter`; None: now. Hot path: one call per OSC message or bundle, 40 000 a second."""
         with self._lock:
             self._apply(changes, by, together, arrived_s=arrived_s)
 
@@ -207,8 +198,7 @@ class ParamStore:
             return self._snapshot
 
     def changes_since(self, version: int) -> tuple[tuple[Change, ...], int]:
-        """The newest change of each address set after `version`, oldest first, those of a group in its order, and the
-        current version."""
+        """The newest change of each address set after `version`, in their order, and the current version."""
         if version == self._version:
             return (), version
         with self._lock:
@@ -217,12 +207,7 @@ class ParamStore:
             return tuple(reversed(changes)), self._version
 
     def _apply(
-        self,
-        changes: Sequence[tuple[Param, Value]],
-        by: str,
-        together: Iterable[str] = (),
-        version: int = 0,
-        arrived_s: float | None = None,
+        self, changes: Entries, by: str, together: Iterable[str] = (), version: int = 0, arrived_s: float | None = None
     ) -> None:
         """Apply changes. The caller holds the lock. `version`: that of the group they belong to; 0 for a new group."""
         values = self._values

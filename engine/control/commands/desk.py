@@ -35,6 +35,7 @@ from engine.control.outgoing.announcements import Announcements, ShownTexts
 from engine.control.outgoing.sender import Sender
 from engine.osc import Message
 from engine.params import Crossfade, ParamStore, PresetFolder, Slew, Tempo
+from engine.params.expected_look import ExpectedLook
 from engine.params.macros import Macros
 from engine.params.shader_catalog import ShaderCatalog
 from engine.render.guarded_renderer import GuardedRenderer
@@ -69,6 +70,14 @@ class Desk:
     mapping: MapControl
     map_feedback: MapFeedback
     texts: ShownTexts
+
+    def expected_look(self) -> ExpectedLook:
+        """The look that waits for its beat or is prepared, for the frame loop."""
+        return ExpectedLook(
+            waiting=self.launching.preset_within,
+            prepared=lambda: self.preset_control.mixer.awaited,
+            values_of=self.preset_control.values_of,
+        )
 
 
 def open_desk(
