@@ -1,6 +1,6 @@
 """Commands of the cue list. It is stored in `cues.toml`, which people can read and edit."""
 
-from osc_schema.declare import arguments, told
+from osc_schema.declare import arguments, number, told
 from osc_schema.types import Area, Command
 
 MAX_FADE_S = 3600.0
@@ -45,6 +45,21 @@ AREA = Area(
     "if its preset is missing: the look stays as it is, the failed cue counts as the current one, "
     "so the next go continues after it, and its follow time still runs. Naming a preset that does not exist yet gives "
     "a warning only.",
+    params=(
+        number(
+            "/cue/go_pause_s",
+            0.3,
+            0,
+            10,
+            "Shortest time between two gos: one that comes sooner after another, or after a cue that followed by "
+            "itself, is ignored. 0: none is.",
+            "s",
+            smoothing_ms=0,
+            words="double second press bounce debounce minimum accident",
+            stored=False,
+            is_look=False,
+        ),
+    ),
     commands=(
         _go("/cue/go", "Starts the cue after the last one started; at first, the first cue."),
         _go("/cue/back", "Starts the cue before the last one started."),

@@ -1,6 +1,6 @@
 """Launching on the beat: which changes wait for the beat, and for which one."""
 
-from osc_schema.declare import arguments, menu, told
+from osc_schema.declare import arguments, menu, number, told
 from osc_schema.types import Area, Command
 
 QUANTA = ("now", "beat", "bar", "4_bars")
@@ -24,6 +24,19 @@ AREA = Area(
             "next four bars begin.",
             former_items=(("4 bars", "4_bars"), ("4bars", "4_bars")),
             words="quantize quantisation quantization sync beat bar clip trigger snap",
+            stored=False,
+            is_look=False,
+        ),
+        number(
+            "/launch/late_ms",
+            60,
+            0,
+            250,
+            "What is sent no later than this after its beat starts at once, instead of on the next one; each beat "
+            "starts one look only. 0: it always waits.",
+            "ms",
+            smoothing_ms=0,
+            words="tolerance too late grace quantise quantize window",
             stored=False,
             is_look=False,
         ),

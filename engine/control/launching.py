@@ -2,7 +2,8 @@
 
 They start in the frame that is nearest to that beat. If the beats are counted anew meanwhile (reset, MIDI start, a
 clock that goes to another place, bars of another length), each waits for the next such beat of the new count, which may
-be now.
+be now. A hand that means the beat is often a little late, so what comes within `/launch/late_ms` after one starts at
+once, unless something started there already: what a program sends on `/launch/started` waits for the next one.
 
 The frame loop runs what is due itself, because a message to another thread and back would cost a frame: only values,
 and commands that neither wait nor use the disk (`CommandTable.add`, `launched_as`).
@@ -81,6 +82,8 @@ class Launching:
         self._waiting: dict[str, _Launch] = {}
         self._started: list[_Launch] = []
         """In this frame."""
+        self._used: dict[str, tuple[float, tuple[float, int]]] = {}
+        """Beat and count of the latest start at each place."""
         self.values_of: Callable[[str], Mapping[str, Value] | None] = lambda preset: None
         """Gets the name of a preset that waits. Render thread."""
         self.order = LookOrder(store)
@@ -151,7 +154,7 @@ class Launching:
             panics=sent.panics,
             values=values,
             is_cut=is_cut,
-            at_beat=_next_beat(quantum, pulse, is_after=True),
+            at_beat=self._beat_for(quantum, place, pulse),
             count=_count_of(pulse),
         )
         with self._lock:
@@ -162,6 +165,15 @@ class Launching:
         if replaced is not None:
             self._dropped(replaced, f"superseded by {name}")
         self._tell_left(launch, pulse)
+
+    def _beat_for(self, quantum: str, place: str, pulse: Pulse) -> float:
+        """The next such beat, or the last one if what is sent now is only a little late."""
+        beats = _beats_of(quantum, pulse)
+        last = math.floor(_reached(pulse) / beats) * beats
+        late_s = float(str(self._store.get("/launch/late_ms"))) / 1000.0
+        is_late = 0.0 < late_s >= (pulse.beat - last) * 60.0 / pulse.bpm
+        is_used = self._used.get(place) == (last, _count_of(pulse))
+        return last if is_late and last and not is_used else last + beats  # 0: the message before began the count
 
     def rename(self, name: str, new: str) -> None:
         """Follow a preset, or a cue, that was renamed."""
@@ -217,11 +229,12 @@ class Launching:
             waiting = list(self._waiting.values())
             for launch in waiting:
                 if launch.count != _count_of(pulse):
-                    launch.at_beat, launch.count = _next_beat(launch.quantum, pulse, is_after=False), _count_of(pulse)
+                    launch.at_beat, launch.count = _next_beat(launch.quantum, pulse), _count_of(pulse)
             lost = [launch for launch in waiting if launch.panics != panics]
             due = [launch for launch in waiting if launch not in lost and _reached(pulse) >= launch.at_beat]
             for launch in (*lost, *due):
                 del self._waiting[launch.place]
+            self._used.update({launch.place: (launch.at_beat, launch.count) for launch in due})
         self._started = due
         for launch in lost:
             self._dropped(launch, f"superseded by {PANIC}")
@@ -266,11 +279,13 @@ class Launching:
         reply.done()
 
 
-def _next_beat(quantum: str, pulse: Pulse, *, is_after: bool) -> float:
-    """The first beat of that kind: after this frame, or from it on."""
-    beats = _BARS[quantum] * pulse.beats_a_bar if quantum in _BARS else 1
-    if is_after:
-        return (math.floor(_reached(pulse) / beats) + 1) * beats
+def _beats_of(quantum: str, pulse: Pulse) -> int:
+    return _BARS[quantum] * pulse.beats_a_bar if quantum in _BARS else 1
+
+
+def _next_beat(quantum: str, pulse: Pulse) -> float:
+    """The first beat of that kind from this frame on."""
+    beats = _beats_of(quantum, pulse)
     return math.ceil((pulse.beat - NEW_COUNT_S * pulse.bpm / 60.0) / beats) * beats
 
 

@@ -218,7 +218,7 @@ def test_the_values_that_come_soon_are_known_until_the_frame_of_their_beat(desk:
     assert coming(7.4) == []
     assert coming(7.6) == [{"/sd/prompt": "ice"}], "a number glides with the fade of the look"
     assert coming(8.0) == ["due"]
-    assert coming(8.1) == []
+    assert coming(8.2) == []
     desk.say("/sd/seed", 3, "beat")
     assert coming(8.9) == [{"/sd/seed": 3}]
     desk.say("/launch/drop")
@@ -231,3 +231,22 @@ def test_a_cut_has_all_of_its_values_ahead(desk: Launch) -> None:
     desk.launching.add_look("cue 3", "beat", str, str, preset="Aurora", is_cut=True)
     (before,), (after,) = desk.launching.coming(1.0), desk.launching.coming(0.9)
     assert before.values == after.values == values and before.key == after.key
+
+
+def test_a_hand_that_is_a_little_late_starts_at_once_and_a_program_that_chains_waits(desk: Launch) -> None:
+    def ran_at(sent: float, quantum: str, *beats: float) -> list[float]:
+        """The first of these beats whose frame runs what was sent in that of `sent`."""
+        desk.at(sent)
+        desk.say("/preset/load", f"{sent}", quantum)
+        return [beat for beat in beats if desk.at(beat) and desk.ran and desk.ran.pop()]
+
+    desk.say("/launch/late_ms", 100)  # 0.2 beats at 120 a minute
+    assert ran_at(8.19, "bar", 8.2, 12.0) == [8.2]
+    assert ran_at(17.0, "bar", 17.1, 20.0) == [20.0]
+    assert ran_at(21.19, "beat", 21.2, 22.0) == [21.2]
+    assert ran_at(21.3, "beat", 21.4, 22.0) == [22.0]
+    assert ran_at(24.0, "bar", 24.01, 28.0) == [24.01]
+    assert ran_at(24.02, "bar", 24.1, 28.0) == [28.0], "one look a bar"
+    assert ran_at(0.02, "bar", 0.1, 4.0) == [4.0], "sent with a reset"
+    desk.say("/launch/late_ms", 0)
+    assert ran_at(32.01, "bar", 32.1, 36.0) == [36.0]

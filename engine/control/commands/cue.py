@@ -24,6 +24,7 @@ from engine.params.fade_time import AT_ONCE, Course, FadeTime, Pulse, ReadPulse
 from engine.params.store import PANIC
 from engine.params.timecode import checked_label
 from engine.system.atomic_file import replace_file
+from engine.system.clock import Clock
 from engine.system.disk_store import DiskStore
 from engine.system.reporting import Report
 from engine.telemetry import report_problems
@@ -31,6 +32,7 @@ from engine.telemetry import report_problems
 FILE_NAME = "cues.toml"
 PREVIOUS_NAME = "cues.previous.toml"
 MAX_CUE_ARGUMENTS = 7
+GO_PAUSE = "/cue/go_pause_s"
 LAYER_5 = "layer5"
 """In commands, what a cue keeps."""
 MIN_FOLLOW = FadeTime(0.001)  # of a recalled cue whose follow time has passed: the next one starts in the next frame
@@ -53,6 +55,7 @@ class CueControl:
         *,
         presets: PresetControl,
         store: ParamStore,
+        clock: Clock,
         report: Report,
         tell: Tell,
         disk: DiskStore,
@@ -62,6 +65,9 @@ class CueControl:
         self._path = path
         self._presets = presets
         self._store = store
+        self._clock = clock
+        self._go_s = float("-inf")
+        """When a go, or a cue that followed by itself, started the last cue."""
         self._report = report
         self._tell = tell
         self._pulse = pulse
@@ -110,6 +116,10 @@ class CueControl:
     # -- starting cues -------------------------------------------------------------------------
 
     def _next(self) -> Cue:
+        passed_s, pause_s = self._clock.now_s() - self._go_s, float(str(self._store.get(GO_PAUSE)))
+        if passed_s < pause_s:
+            needed = f"{pause_s:g} s are needed between two ({GO_PAUSE})"
+            raise CueError(f"ignored, {passed_s:.2f} s after the last go: {needed}")
         return self.cues.after(self._current)
 
     def _last(self) -> Cue:
@@ -133,6 +143,8 @@ class CueControl:
             with self._lock:
                 cue = chosen()
                 self.chased = 0
+                if chosen == self._next:
+                    self._go_s = self._clock.now_s()
                 self._go(cue, answer(reply, cue.number, cue.preset))
 
         return on_command
@@ -176,7 +188,7 @@ class CueControl:
 
     def _start_next(self) -> None:
         """Start the cue after the current one. The caller holds `_lock`."""
-        self._follow = None
+        self._follow, self._go_s = None, self._clock.now_s()
         try:
             self._go(self.cues.after(self._current), lambda superseded_by: None)
         except CueError as error:

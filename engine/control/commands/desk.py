@@ -122,6 +122,7 @@ def open_desk(
             Path(config.cues) if config.cues else folder.path.absolute().parent / CUES_FILE,
             presets=presets,
             store=store,
+            clock=clock,
             report=warnings.report,
             tell=tell,
             disk=disk,

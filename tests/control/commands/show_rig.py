@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from engine.control import CommandTable, Reply
-from engine.control.commands.cue import CueControl
+from engine.control.commands.cue import GO_PAUSE, CueControl
 from engine.control.commands.preset import PresetControl
 from engine.errors import MultiverseError
 from engine.osc import decode_packet
 from engine.params import Crossfade, ParamStore, PresetFolder
+from engine.system.clock import SteppedClock
 from engine.system.disk_store import DiskStore
 
 BRIGHTNESS = "/multiverse/brightness"
@@ -86,9 +87,16 @@ class CueRig(PresetRig):
         for name, brightness in (("low", 1.0), ("mid", 2.0), ("high", 3.0)):
             presets.save(name, {BRIGHTNESS: brightness})
         super().__init__(folder / "presets", reports)
-        self.path = folder / "cues.toml"
+        self.path, self.clock = folder / "cues.toml", SteppedClock()
+        self.store.set(GO_PAUSE, 0.0)
         self.cues = CueControl(
-            self.path, presets=self.presets, store=self.store, report=reports, tell=self.tell, disk=self.disk
+            self.path,
+            presets=self.presets,
+            store=self.store,
+            clock=self.clock,
+            report=reports,
+            tell=self.tell,
+            disk=self.disk,
         )
         self.cues.add_commands(self.commands)
 

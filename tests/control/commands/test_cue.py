@@ -13,6 +13,7 @@ import soundfile
 import osc_schema
 from engine import open_engine
 from engine.config import build_config
+from engine.control.commands.cue import GO_PAUSE
 from engine.osc import encode_message
 from engine.params import CueList, read_cues
 from engine.system.atomic_file import unfinished_path
@@ -79,6 +80,25 @@ def test_a_cue_fades_its_picture_or_glides_its_values(show: Rig, tmp_path: Path,
     assert [entry[5] for entry in again.ask("/cue/list") if entry[0] == "/cue/entry"] == [0, 0, 0, 1]
     assert "glide = true" in show.path.read_text() and "false" not in show.path.read_text()
     again.close()
+
+
+def test_a_second_go_that_comes_at_once_is_ignored_with_a_line(show: Rig) -> None:
+    show.store.set(GO_PAUSE, 0.3)
+    assert show.done("/cue/go") == (1, "low")
+    show.clock.advance(0.2)
+    reason = "ignored, 0.20 s after the last go: 0.3 s are needed between two (/cue/go_pause_s)"
+    assert show.failed("/cue/go") == reason
+    assert show.done("/cue/1") == (1, "low"), "a number is no go"
+    show.clock.advance(0.2)
+    show.say("/cue/go")
+    show.clock.advance(0.2)
+    assert show.done("/cue/back") == (1, "low"), "going back is meant"
+    set_cues(show, (1, "low", 0, 1.0))
+    show.clock.advance(1.0)
+    assert show.done("/cue/1") == (1, "low")
+    show.frame(10.0)
+    show.frame(11.0)  # the next one follows by itself
+    assert "ignored, 0.00 s after" in show.failed("/cue/go"), "somebody pressed go as it started"
 
 
 def test_releasing_a_button_is_no_second_go_and_an_inserted_cue_starts_none_twice(show: Rig) -> None:
