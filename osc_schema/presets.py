@@ -122,6 +122,17 @@ AREA = Area(
             spec="fade:f? quantise:s?",
         ),
         _command("cut", "Like take, in one frame.", _PREPARED, _CURRENT, spec="quantise:s?"),
+        *(
+            _command(
+                verb,
+                f"Loads the preset of the pad {where} that of the one on screen, or of the one that waits, in the bank "
+                "/bank/shown; from one end it goes on at the other. Within /preset/take_fade. 0 (a button released) "
+                "does nothing. Waits for /launch/quantise, or for the beat or bar named at its end.",
+                _CURRENT,
+                spec="pressed:i? quantise:s?",
+            )
+            for verb, where in (("next", "after"), ("previous", "before"))
+        ),
         _command(
             "flash",
             "Shows a preset at once while `pressed` is 1. With 0 the look before is back, except for values that "

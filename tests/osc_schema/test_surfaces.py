@@ -17,7 +17,8 @@ from osc_schema.declare import number, switch
 from osc_schema.generate import max_patch, osc_layout, pd_patch, touchosc
 from osc_schema.generate.pages import columns, pages
 
-PLAYED = {"/cue/go", "/cue/back", "/preset/load", "/camera/open", *(f"/pad/{n}" for n in range(1, 17))}
+WALKED = {"/cue/go", "/cue/back", "/preset/next", "/preset/previous"}
+PLAYED = WALKED | {"/preset/load", "/camera/open", *(f"/pad/{n}" for n in range(1, 17))}
 NUMBERS = (ParamType.FLOAT, ParamType.STOPS)
 TEXTS = (ParamType.TEXT, ParamType.FILE)
 ADDRESSES = Counter([*(param.address for param in osc_schema.PARAMS), *PLAYED])

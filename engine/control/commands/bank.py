@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from engine.control import Args, CommandTable, Reply, Tell
+from engine.control.answering import Launched
 from engine.control.commands.preset import PresetControl
 from engine.control.commands.preset_arguments import answer, time_of
 from engine.control.commands.preset_mixer import TAKE_FADE
@@ -108,6 +109,8 @@ class BankControl:
 
     def add_commands(self, table: CommandTable) -> None:
         table.add("/pad/<n>", self._on_pad)
+        for verb, step in (("next", 1), ("previous", -1)):
+            table.add(f"/preset/{verb}", partial(self._on_walk, step), launched_as=partial(self._walked_as, step))
         table.add("/bank/press", self._on_press)
         table.add("/bank/list", self._on_list, is_listing=True)
         table.add("/bank/put", self._on_put)
@@ -180,6 +183,28 @@ class BankControl:
         else:
             run, drop = lambda name: reply.attempt(partial(take, name)), partial(reply.fail, is_logged=False)
             self._launching.add_look(name, quantum, run, drop, preset=name, is_cut=time.is_at_once)
+
+    def _walk(self, step: int) -> str:
+        """The look that many pads after the one that waits, else the one on screen, in the shown bank."""
+        number, banks = self._shown_bank, self.banks.banks
+        pads = sorted_pads(banks[number - 1]) if number <= len(banks) else []
+        names = [pad.preset for _, pad in pads if self._presets.shelf.has(pad.preset)]
+        if not names:
+            raise BankError(f"bank {number} is empty (/bank/shown chooses another)")
+        on = self._launching.waiting_preset or self._presets.current.name
+        return names[(names.index(on) + step) % len(names)] if on in names else names[min(step, 0)]
+
+    def _on_walk(self, step: int, args: Args, reply: Reply, name: str = "") -> None:
+        if args and args[0] == 0:  # a button was released
+            return
+        name = name or self._walk(step)
+        self._presets.load(name, time_of(self._store.get(TAKE_FADE)), answer(reply, name))
+
+    def _walked_as(self, step: int, args: Args) -> Launched | None:
+        if args and args[0] == 0:
+            return None
+        self._presets.expect(name := self._walk(step))
+        return Launched(name, name, time_of(self._store.get(TAKE_FADE)).is_at_once, partial(self._on_walk, step))
 
     def _release(self, held: _Held) -> None:
         """The caller holds `_lock`."""

@@ -382,3 +382,24 @@ def test_a_learned_key_and_a_launchpad_play_the_engine(
             wait_for(lambda: is_lit(GREEN), "its lights")
     assert midi.got["Launchpad X"][0] == bytes.fromhex("f0002029020c0e01f7")
     assert midi.got["Launchpad X"][-1] == bytes.fromhex("f0002029020c0e00f7"), "given back at the end"
+
+
+def test_next_and_previous_walk_through_the_pads_of_the_shown_bank(rig: Rig) -> None:
+    rig.done("/bank/name", 4, "Set")
+    for pad, name in ((1, "mid"), (5, "high"), (9, "gone"), (16, "low")):
+        rig.done("/bank/put", 4, pad, name)
+    rig.store.set("/bank/shown", 4)
+    walked = [rig.done("/preset/next")[0] for _ in range(4)]
+    assert walked == ["mid", "high", "low", "mid"], "a missing one is left out"
+    assert [rig.done("/preset/previous", 1)[0] for _ in range(2)] == ["low", "high"]
+    rig.say("/preset/next", 0)
+    assert rig.after(0.1) == OWN["high"] and rig.take() == [], "a button was released"
+    rig.store.set("/bank/shown", 9)
+    assert rig.failed("/preset/next") == "bank 9 is empty (/bank/shown chooses another)"
+    rig.store.set("/bank/shown", 4)
+    launched, needed = rig.commands.launched_as("/preset/next")
+    assert needed == 0 and launched((0,)) is None
+    waits = launched(())
+    assert waits.name == "low" and waits.is_cut
+    rig.launching.add_look(waits.name, "bar", print, print, preset=waits.preset)
+    assert launched(()).name == "mid", "a second press goes on from the look that waits"
