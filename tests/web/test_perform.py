@@ -395,7 +395,9 @@ TROUBLE = """async () => {
     new Strip().show({ lately, latency_ms, recordings });
     document.getElementById("rate").className = "is-bad";
     const [header, look] = ["header", "look"].map((id) => document.getElementById(id));
-    return [look.scrollWidth - look.clientWidth, header.offsetHeight];
+    const words = [...document.querySelectorAll("#lamps .is-bad")].filter((lamp) => lamp.getBoundingClientRect().right <= innerWidth);
+    const shown = words.filter((lamp) => parseFloat(getComputedStyle(lamp).fontSize) >= 12).map((lamp) => lamp.textContent);
+    return [look.scrollWidth - look.clientWidth, header.offsetHeight, shown];
 }"""
 
 
@@ -411,11 +413,50 @@ def test_on_a_phone_the_look_is_named_whatever_else_the_strip_tells(phone: Visit
     stage.send("/preset/load", "Riso", 0.0, "4_bars")
     queue = page.locator(".queue")
     queue.wait_for(state="attached")
-    assert page.evaluate(TROUBLE) == [0, height]
+    assert page.evaluate(TROUBLE) == [0, height, ["late 12 %", "slow 61 ms"]]
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     queue.tap()
     queue.wait_for(state="hidden")
     stage.send("/preset/load", "Aurora")
+
+
+CUT_WORDS = """() => {
+    const pen = document.createElement("canvas").getContext("2d");
+    const width = (element, text) => {
+        pen.font = getComputedStyle(element).font;
+        return pen.measureText(text).width;
+    };
+    const lists = [...document.querySelectorAll("#mix select")].map((list) =>
+        [...list.options].filter(({ text }) => width(list, text) + 22 > list.clientWidth).map(({ text }) => text));
+    const names = [...document.querySelectorAll(".pad .title")].filter((name) => name.scrollHeight > name.clientHeight
+        || name.scrollWidth > name.clientWidth || getComputedStyle(name).backgroundColor !== "rgba(0, 0, 0, 0)");
+    return [...lists.flat(), ...names.map(({ textContent }) => textContent)];
+}"""
+"""Words of lists that are cut (the arrow takes 22 px), names of pads that are, or that hide the picture behind."""
+
+
+@pytest.mark.parametrize("phone", [(360, 640), (667, 375)], indirect=True, ids=str)
+def test_a_phone_has_the_beat_in_reach_a_crossfader_and_no_cut_words(phone: Visit, stage: Stage) -> None:
+    page = phone.page
+    stage.send("/preset/load", "Aurora", 0.0, "now")
+    stage.send("/preset/prepare", "Silk")
+    stage.send("/tempo/bpm", 90.0)
+    page.locator("#perform-tab").tap()
+    page.locator("#prepared-name", has_text="Silk").wait_for(state="attached")
+    page.locator(".bpm", has_text="90.0").wait_for()
+    page.get_by_role("button", name="double the tempo").tap()
+    stage.becomes("/tempo/bpm", 180.0)
+    page.get_by_role("button", name="half the tempo").tap()
+    stage.becomes("/tempo/bpm", 90.0)
+    ones = stage.get("/tempo/reset")
+    page.get_by_role("button", name="the first of the bar").tap()
+    stage.becomes("/tempo/reset", ones + 1)
+    page.locator("#crossfader .fader").press("End")
+    stage.becomes("/preset/crossfader", 1.0)
+    shows(stage, "Silk")
+    assert page.evaluate(CUT_WORDS) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    stage.send("/preset/load", "Aurora", 0.0, "now")
 
 
 @pytest.mark.parametrize("phone", [(390, 844)], indirect=True, ids=["upright"])

@@ -36,8 +36,9 @@ export class Beat {
     const drop = () => connection.command("/launch/drop");
     this.queue = make("button", { type: "button", class: "queue", title: "takes back what waits for the beat", onclick: drop });
     this.queue.hidden = true;
-    const parts = [this.dots, this.bpm, tap, button("½", "half the tempo", times(0.5)), button("×2", "double the tempo", times(2)), one, listen];
-    this.element = make("div", { class: "beat" }, ...parts, this.source, this.sure, this.queue);
+    const parts = [button("½", "half the tempo", times(0.5)), button("×2", "double the tempo", times(2)), one, listen];
+    const nudges = make("span", { class: "nudges" }, ...parts);
+    this.element = make("div", { class: "beat" }, this.dots, this.bpm, tap, nudges, this.source, this.sure, this.queue);
     root.append(this.element);
     connection.on("/launch/queued", ({ args: [name, beats, preset] }) => this.#change(() => this.#waiting.set(name, { beats, preset })));
     for (const end of ["/launch/started", "/launch/dropped"]) {

@@ -10,6 +10,7 @@ const PADS = 16;
 const COLUMNS = 4;
 const SHOWN = "/bank/shown";
 const DRAG_PX = 8;
+const LONG_NAME = 24; // characters that a pad of a phone shows in two lines
 const STEPS = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -COLUMNS, ArrowDown: COLUMNS };
 
 export class Pads {
@@ -118,7 +119,7 @@ export class Pads {
         pad.dataset.shown = shown;
         pad.dataset.preset = preset;
         const picture = preset ? this.#pictures.element(preset) : "";
-        pad.replaceChildren(picture, make("span", { class: "beats" }), make("span", { class: "title" }, preset));
+        pad.replaceChildren(picture, make("span", { class: "beats" }), make("span", { class: preset.length > LONG_NAME ? "title is-long" : "title" }, preset));
       }
       pad.style.setProperty("--pad", colour || "transparent");
     });

@@ -75,12 +75,13 @@ export function lampsOf(status) {
   const faults = lately ? lately.late + lately.dropped : 0;
   const isLate = lately?.due > 0 && faults / lately.due >= MUCH_LATE;
   const latency = status.latency_ms;
+  const isSlow = latency?.p99 > SLOW_MS;
   const of = (name, state, title) => [name, AWAY.has(state) ? `${name} ${state}` : name, AWAY.has(state) ? "bad" : "dim", title];
   return [
     ["late", isLate ? `late ${Math.round((100 * faults) / lately.due)} %` : "late", isLate ? "bad" : "dim", "frames late or dropped in the last 10 s"],
     status.audio && of("sound", status.audio.state, status.audio.description),
     status.camera && of("camera", status.camera.state, status.camera.description),
     ...(status.children ?? []).map((child) => of(child.name, child.state, child.detail)),
-    latency?.packets > 0 && ["latency", `${latency.p50.toFixed(0)} ms`, latency.p99 > SLOW_MS ? "bad" : "dim", "from a control to the picture, median"],
+    latency?.packets > 0 && ["latency", `${isSlow ? "slow " : ""}${latency.p50.toFixed(0)} ms`, isSlow ? "bad" : "dim", "from a control to the picture, median"],
   ].filter(Boolean);
 }
