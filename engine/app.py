@@ -18,7 +18,7 @@ from engine.audio.input import AudioInput
 from engine.audio.open import open_audio
 from engine.config import Config, build_config, split_host_port
 from engine.control import OscServer, Sender, SendingThread
-from engine.control.commands.camera import CameraControl, first_word
+from engine.control.commands.camera import CameraControl, film_folders, first_word
 from engine.control.commands.child import ChildControl
 from engine.control.commands.desk import Desk, open_desk, open_midi, open_shaders
 from engine.control.commands.preset_mixer import conditions as preset_conditions
@@ -99,11 +99,7 @@ def open_engine(
         first = ChosenSource(word=first_word(config.camera), source=open_camera(config.camera))
         # `closing` closes a part at the end, `closing.here` one that must be closed on this thread.
         camera = closing.here(CurrentSource(first, clock))
-
-        def has_camera() -> bool:
-            return camera.has_source
-
-        configured = models_of(config, has_camera, warnings.report)
+        configured = models_of(config, lambda: camera.has_source, warnings.report)
         for address, check in (
             *configured.conditions,
             *modulation.conditions(),
@@ -146,7 +142,7 @@ def open_engine(
         around = Surroundings(
             config=config,
             audio=audio,
-            has_camera=has_camera,
+            has_camera=lambda: camera.has_source,
             gate=gate,
             tell=announcements.tell,
             store=store,
@@ -185,6 +181,7 @@ def open_engine(
                 senders,
                 clock=clock,
                 first=config.camera,
+                films=film_folders(config.films, config.camera),
                 open_source=open_camera,
                 is_offline=config.offline,
                 tell=announcements.tell,

@@ -94,6 +94,9 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     camera: str = "none"
     """`none`, `test`, a camera's index or name, a video file or a picture, an address (rtsp, http, udp ...), or another
     program's picture: `ndi:NAME`, `shared:NAME`, `syphon:NAME`, `spout:NAME`."""
+    films: tuple[str, ...] = ()
+    """Folders of the films and pictures that `/camera/open` may name, besides that of `camera`; (): the user's folder
+    of videos."""
     renderer: Literal["auto", "gl", "numba"] = "auto"
     gpu: str | None = None
     """Linux: the GPU that OpenGL uses, by its index or a part of its name (`multiverse devices`); None: as the

@@ -13,8 +13,9 @@ COMMANDS = (
         arguments=arguments("word:s"),
         description="Switches layer 5 to another source: `none`, `test`, a camera's index or name, "
         "`spout:NAME`, `syphon:NAME`, `shared:NAME`, `ndi:NAME` (part of the name is enough: `spout:Arena`), or "
-        "`start`, the source the engine was started with. Files and URLs can only be given at the start. The "
-        "current source stays until the new one delivers its first picture; after 10 s without one the switch fails. "
+        "`start`, the source the engine was started with, or a film or picture by its path below the film folders "
+        "(`run --films`). Addresses can only be given at the start. The current source stays until the new one "
+        "delivers its first picture; after 10 s without one the switch fails. "
         "Not stored in presets.",
         replies=(
             "/camera/current <word>, to every subscriber",

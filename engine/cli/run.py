@@ -70,6 +70,14 @@ def run(
             " spout:Arena is Resolume Arena's composition. `multiverse devices` lists what is available.",
         ),
     ] = None,
+    films: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Folder of films and pictures that can be chosen for layer 5 during the run, repeatable."
+            " (default: the user's folder of videos)",
+        ),
+    ] = None,
     *,
     size: Annotated[
         str | None,
@@ -212,6 +220,7 @@ def run(
         "music": music,
         "monitor": monitor,
         "camera": camera,
+        "films": films,
         "fps": None if fps is None else parse_rate(fps),
         "renderer": renderer,
         "gpu": gpu,

@@ -4,15 +4,16 @@
                           └─ it fails: /fail, and the previous source plays on
 
 Opening a device and listing cameras or network sources take time, so a worker thread does both; it polls the list once
-a second. A driver may hang: if a request has waited 5 s behind one, that thread is abandoned and replaced. Files and
-addresses cannot be selected here: only the person who starts the engine may name them, not everyone who can send it a
-message. `start` is the source that the engine was started with.
+a second. A driver may hang: if a request has waited 5 s behind one, that thread is abandoned and replaced. Films and
+pictures are named below the film folders only, and addresses not at all: the person who starts the engine names them,
+not everyone who can send it a message. `start` is the source that the engine was started with.
 """
 
 import logging
 import queue
+import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,10 +25,11 @@ from engine.osc.decode import shown
 from engine.sources import Source
 from engine.sources.current import ChosenSource, CurrentSource
 from engine.sources.names import chosen_name
-from engine.sources.opening import FROM_PROGRAMS, is_offered
+from engine.sources.opening import ADDRESS, FILMS, FROM_PROGRAMS, is_offered
 from engine.sources.senders import PictureSender, SenderLists
 from engine.system.clock import Clock
 from engine.system.guarded_thread import Guard
+from engine.system.offered_files import OfferedFiles, folders_offered
 from engine.system.reporting import Report
 
 log = logging.getLogger(__name__)
@@ -48,7 +50,7 @@ Job = Callable[[], None]
 class _Request:
     word: str
     spec: str
-    """The argument for `open_source`."""
+    """The argument for `open_source`; "" for a film, whose path the worker looks up."""
     reply: Reply
     is_open: bool = False
     """The driver has opened it; the first picture has not arrived yet."""
@@ -68,6 +70,18 @@ def first_word(spec: str) -> str:
     return spec if is_offered(spec) else FIRST
 
 
+def film_folders(configured: Iterable[str], camera: str) -> list[Path]:
+    """The configured folders, else the user's own; and that of the file which the run began with."""
+    import platformdirs
+
+    is_file = not is_offered(camera) and not _is_address(camera)
+    return folders_offered(configured, platformdirs.user_videos_dir(), camera if is_file else None)
+
+
+def _is_address(spec: str) -> bool:
+    return re.match(ADDRESS, spec, re.IGNORECASE) is not None
+
+
 class CameraControl:
     """Commands run on OSC's threads; answers come from the worker and the render thread."""
 
@@ -78,17 +92,21 @@ class CameraControl:
         *,
         clock: Clock,
         first: str,
+        films: Iterable[Path] = (),
         open_source: Callable[[str], Source | None],
         is_offline: bool,
         tell: Tell,
         say: Callable[[str], None],
         report: Report = lambda key, line: None,
     ) -> None:
-        """`first`: the configured source. `say(line)` writes to the log and the page; `report` gets warnings."""
+        """`first`: the configured source. `films`: folders of those that may be opened. `say(line)` writes to the log
+        and the page; `report` gets warnings."""
         self._current = current
         self._senders = senders
         self._clock = clock
         self._first = first
+        self._films = OfferedFiles(films, FILMS)
+        self._listed_films: tuple[str, ...] = ()
         self._open_source = open_source
         self._is_offline = is_offline
         self._tell = tell
@@ -133,12 +151,14 @@ class CameraControl:
         if isinstance(args[0], str) and len(args[0]) > MAX_WORD_CHARACTERS:
             raise SourceError(f"{shown(args[0], 40)!r} is longer than any source's name")
         spec, word = (self._first, first_word(self._first)) if args[0] == FIRST else (str(args[0]), str(args[0]))
-        if word != FIRST and not is_offered(word):
+        if _is_address(word):
             kinds = ", ".join(f"{kind}:NAME" for kind in FROM_PROGRAMS)
             raise SourceError(
-                f"camera {word.rpartition('@')[2]!r}: a file or an address can only be given at the start (--camera), "
-                f"and is `{FIRST}` then; possible here: none, test, a camera's index or name, {kinds}"
+                f"camera {word.rpartition('@')[2]!r}: an address can only be given at the start (--camera), and is "
+                f"`{FIRST}` then; possible here: none, test, a camera's index or name, a film, {kinds}"
             )
+        if not is_offered(word):
+            spec = ""
         busy_s = self._busy_s(self._clock.now_s())
         if self._abandoned >= MAX_ABANDONED and busy_s > MAX_BUSY_S:
             raise SourceError(f"camera {word}: an earlier source has not answered for {busy_s:.0f} s")
@@ -199,9 +219,10 @@ class CameraControl:
     def offered(self) -> list[tuple[str, str, bool]]:
         """(word, title, True if it is in use) for every source that can be selected. Any thread."""
         word, senders = self._current.word, self._senders.now
-        on = word if word in (FIRST, "none", "test") else self._sender_of(word, senders)
+        films = self._listed_films
+        on = word if word in (FIRST, "none", "test", *films) else self._sender_of(word, senders)
         fixed = [*FIXED, *([(FIRST, "what the engine was started with")] if first_word(self._first) == FIRST else [])]
-        entries = [*fixed, *((sender.word, sender.title) for sender in senders)]
+        entries = [*fixed, *((sender.word, sender.title) for sender in senders), *((film, film) for film in films)]
         if on is None:
             on, status = word, self._current.status()
             is_camera = word.partition(":")[0] not in FROM_PROGRAMS  # it may just not be listed yet
@@ -247,6 +268,7 @@ class CameraControl:
             request.is_open = True
             return
         try:
+            request.spec = request.spec or str(self._path_of(request.word))
             source = self._open_source(request.spec)
             if source is not None:
                 source.start()
@@ -262,6 +284,12 @@ class CameraControl:
             self._current.take(ChosenSource(word=request.word, source=source), ended)
         elif source is not None:
             source.close()
+
+    def _path_of(self, film: str) -> Path:
+        if (path := self._films.path_of(film)) is not None:
+            return path
+        where = self._films.where
+        raise SourceError(f"camera {film!r}: is not in the film folders ({where}); /camera/list shows what is")
 
     def _look_for_ndi(self) -> None:
         with self._lock:
@@ -284,8 +312,8 @@ class CameraControl:
             request.is_answered = True
             if self._opening is request:
                 self._opening = None
-        if request.word == FIRST:  # without its folder, as in the status
-            path = Path(self._first)
+        path = Path(request.spec)
+        if path.name and request.spec != request.word:  # without its folder, as in the status
             reason = reason.replace(str(path), path.name)
         if reason:
             request.reply.fail(reason, is_logged=not reason.startswith("superseded"))
@@ -294,11 +322,12 @@ class CameraControl:
         request.reply.done(request.word)
 
     def _poll_sources(self, *, with_cameras: bool = False) -> None:
+        before = (self._senders.now, self._listed_films)
         if with_cameras:
             self._is_listing_cameras = False
-        before = self._senders.now
+            self._listed_films = tuple(word for word, is_folder in self._films.listed().items() if not is_folder)
         came = self._senders.refresh(with_cameras=with_cameras)
-        if self._senders.now != before:
+        if (self._senders.now, self._listed_films) != before:
             self._tell("/camera/changed", len(self._senders.now))
         for sender in came:
             self._say(

@@ -6,7 +6,6 @@ below the music folders only, because the person who starts the engine decides w
 """
 
 import logging
-import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -22,12 +21,10 @@ from engine.control import Args, CommandTable, Reply, Tell
 from engine.errors import AudioError
 from engine.osc.decode import shown
 from engine.system.daemon_worker import DaemonWorker, call_on_thread
-from engine.system.file_names import names_device
-from engine.system.folder_files import list_files
 from engine.system.guarded_thread import Guard
+from engine.system.offered_files import MAX_ENTRIES, OfferedFiles, folders_offered
 from engine.system.reporting import Report
 
-MAX_ENTRIES: Final = 2000
 MAX_WORD_CHARACTERS: Final = 1000
 SUPERSEDED: Final = "superseded by another choice"
 EAGER_S: Final = 1.5  # after a command the next states are told at once; longer than most devices delay the sound
@@ -47,7 +44,7 @@ class SoundControl:
     def __init__(self, audio: AudioInput, folders: Sequence[Path], *, tell: Tell, report: Report) -> None:
         """`folders`: of the files that may be played."""
         self._sound = audio.sound if isinstance(audio, ChosenAudio) else None
-        self._folders = tuple(dict.fromkeys(Path(os.path.abspath(folder.expanduser())) for folder in folders))
+        self._files_offered = OfferedFiles(folders, SOUNDS | LISTS)
         self._tell = tell
         self._worker = DaemonWorker("sound") if self._sound is not None else None
         self._guard = Guard(log, report, "audio.choose", "a sound could not be opened or listed")
@@ -217,26 +214,14 @@ class SoundControl:
         return word
 
     def _files(self, sound: ChosenSound) -> Iterable[Entry]:
-        """Folders first, as they hold a whole set."""
-        seen: set[str] = set()
-        for folder in self._folders:
-            found = list_files(folder, SOUNDS | LISTS, lambda line: None, is_recursive=True) if folder.is_dir() else []
-            names = [path.relative_to(folder) for path in found]
-            parents = dict.fromkeys(name.parent for name in names if name.parent.parts)
-            for name in (*parents, *names):
-                word = name.as_posix()
-                if word not in seen and len(seen) < MAX_ENTRIES:
-                    seen.add(word)
-                    yield word, f"{word}/" if name in parents else word, word == self._file and sound.word == FILES
+        for word, is_folder in self._files_offered.listed().items():
+            yield word, f"{word}/" if is_folder else word, word == self._file and sound.word == FILES
 
     def _path_of(self, word: str) -> Path:
         """The file or folder of this name in the music folders."""
-        if not names_device(word):
-            for folder in self._folders:
-                path = Path(os.path.normpath(folder / word))
-                if path.is_relative_to(folder) and path != folder and os.path.exists(path):
-                    return path
-        where = ", ".join(map(str, self._folders)) or "no folder"
+        if (path := self._files_offered.path_of(word)) is not None:
+            return path
+        where = self._files_offered.where
         raise AudioError(f"{shown(word, 80)!r} is not in the music folders ({where}); /audio/file/list shows what is")
 
     def _open_track(self, sound: ChosenSound, word: str) -> int:
@@ -288,8 +273,5 @@ def music_folders(configured: Sequence[str], audio: str | None) -> list[Path]:
     """The configured folders, else the user's own; and that of the file, or the folder, which the run began with."""
     import platformdirs
 
-    folders = [Path(folder) for folder in configured] or [Path(platformdirs.user_music_dir())]
-    if audio not in (None, DEMO) and not audio.startswith(("device:", RTP_PREFIX)):
-        path = Path(audio)
-        folders.append(path if os.path.isdir(path) else path.parent)
-    return folders
+    is_file = audio not in (None, DEMO) and not audio.startswith(("device:", RTP_PREFIX))
+    return folders_offered(configured, platformdirs.user_music_dir(), audio if is_file else None)

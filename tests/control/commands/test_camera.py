@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -48,9 +49,8 @@ def test_a_sender_that_appears_in_the_show_can_be_chosen_until_it_is_gone(tmp_pa
             assert offered(desk)[f"shared:{name}"][1] == 1, "meant by a part of its name"
             assert desk.engine.status().camera.state == "playing"
             desk.engine.params.set("/sam3/source", "camera", by="test")
-            for word in ("/etc/passwd", "clip.mp4", "rtsp://user:secret@10.0.0.9/stage"):
-                reason = desk.failed("/camera/open", word)
-                assert "can only be given at the start (--camera)" in reason and "secret" not in reason
+            reason = desk.failed("/camera/open", "rtsp://user:secret@10.0.0.9/stage")
+            assert "can only be given at the start (--camera)" in reason and "secret" not in reason
             assert "not found (available: " in desk.failed("/camera/open", 77)
             assert "lacks a name" in desk.failed("/camera/open", "spout:")
             assert "takes an entry of /camera/list" in desk.failed("/camera/open")
@@ -63,6 +63,29 @@ def test_a_sender_that_appears_in_the_show_can_be_chosen_until_it_is_gone(tmp_pa
         assert offered(desk)[chosen] == (f"{chosen} (not available)", 1)
         assert desk.done("/camera/open", "start") == ("/camera/open", "none"), "what it was started with"
         assert desk.engine.status().camera is None
+
+
+def test_a_film_of_the_film_folders_is_chosen_in_the_show_and_no_other_file(tmp_path: Path, wait_for: Any) -> None:
+    films = tmp_path / "films"
+    (films / "set").mkdir(parents=True)
+    for path in (films / "set" / "sea.png", tmp_path / "secret.png", films / "notes.txt"):
+        cv2.imwrite(str(path.with_suffix(".png")), np.full((90, 160, 3), 200, np.uint8))
+    (films / "notes.png").rename(films / "notes.txt")
+    (films / "torn.mp4").write_bytes(b"no film")
+    with open_desk(tmp_path, films=(str(films),)) as desk:
+        offered(desk)
+        wait_for(lambda: "set/sea.png" in offered(desk), "the films in the list")
+        assert offered(desk)["set/sea.png"] == ("set/sea.png", 0) and "notes.txt" not in offered(desk)
+        assert desk.done("/camera/open", "set/sea.png") == ("/camera/open", "set/sea.png")
+        assert offered(desk)["set/sea.png"][1] == 1
+        wait_for(lambda: desk.engine.status().camera is not None, "its picture")
+        assert desk.engine.status().camera.description == "sea.png, picture 160x90"
+        for word in ("/etc/passwd", "../secret.png", str(tmp_path / "secret.png"), "none.mp4", "set/../../secret.png"):
+            reason = desk.failed("/camera/open", word)
+            assert reason == f"camera {word!r}: is not in the film folders ({films}); /camera/list shows what is"
+        torn = desk.failed("/camera/open", "torn.mp4")
+        assert torn.startswith("torn.mp4: ") and str(films) not in torn
+        assert desk.engine.status().camera.description.startswith("sea.png"), "it plays on"
 
 
 def test_the_first_source_is_offered_without_its_password_or_path_and_stays_offline() -> None:

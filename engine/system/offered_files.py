@@ -1,0 +1,58 @@
+"""Files that may be named over OSC: those below folders that the person who starts the engine names, because anybody on
+the network can send a message."""
+
+import os
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import Final
+
+from engine.system.file_names import names_device
+from engine.system.folder_files import list_files
+
+MAX_ENTRIES: Final = 2000
+
+
+class OfferedFiles:
+    """Reads the disk: not for threads that must not wait."""
+
+    def __init__(self, folders: Iterable[Path], suffixes: Collection[str]) -> None:
+        """`suffixes`: of the files that are listed, in lower case, with their dot."""
+        self.folders = tuple(dict.fromkeys(Path(os.path.abspath(folder.expanduser())) for folder in folders))
+        self._suffixes = suffixes
+
+    def listed(self) -> dict[str, bool]:
+        """The word of each file and subfolder, at most 2000; True for a folder. Folders first, as they hold a whole
+        set."""
+        listed: dict[str, bool] = {}
+        for folder in self.folders:
+            found = list_files(folder, self._suffixes, lambda line: None, is_recursive=True) if folder.is_dir() else []
+            names = [path.relative_to(folder) for path in found]
+            parents = dict.fromkeys(name.parent for name in names if name.parent.parts)
+            for name in (*parents, *names):
+                if len(listed) < MAX_ENTRIES:
+                    listed.setdefault(name.as_posix(), name in parents)
+        return listed
+
+    def path_of(self, word: str) -> Path | None:
+        """The file or folder of this name; None if there is none below the folders."""
+        if not names_device(word):
+            for folder in self.folders:
+                path = Path(os.path.normpath(folder / word))
+                if path.is_relative_to(folder) and path != folder and os.path.exists(path):
+                    return path
+        return None
+
+    @property
+    def where(self) -> str:
+        """The folders, for a message."""
+        return ", ".join(map(str, self.folders)) or "no folder"
+
+
+def folders_offered(configured: Iterable[str], own: str, started_with: str | None) -> list[Path]:
+    """The configured folders, else the user's `own`; and the folder of the file, or the folder, that the run began
+    with."""
+    folders = [Path(folder) for folder in configured] or [Path(own)]
+    if started_with is not None:
+        path = Path(started_with)
+        folders.append(path if os.path.isdir(path) else path.parent)
+    return folders
