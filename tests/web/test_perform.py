@@ -395,9 +395,10 @@ TROUBLE = """async () => {
     new Strip().show({ lately, latency_ms, recordings });
     document.getElementById("rate").className = "is-bad";
     const [header, look] = ["header", "look"].map((id) => document.getElementById(id));
-    const words = [...document.querySelectorAll("#lamps .is-bad")].filter((lamp) => lamp.getBoundingClientRect().right <= innerWidth);
-    const shown = words.filter((lamp) => parseFloat(getComputedStyle(lamp).fontSize) >= 12).map((lamp) => lamp.textContent);
-    return [look.scrollWidth - look.clientWidth, header.offsetHeight, shown];
+    const isRead = (lamp) =>
+        lamp.getBoundingClientRect().right <= innerWidth && parseFloat(getComputedStyle(lamp).fontSize) >= 12;
+    const words = [...document.querySelectorAll("#lamps .is-bad")].filter(isRead).map((lamp) => lamp.textContent);
+    return [look.scrollWidth - look.clientWidth, header.offsetHeight, words];
 }"""
 
 
