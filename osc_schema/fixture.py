@@ -87,7 +87,7 @@ CHANNELS: Final = (
     _channel("Zoom", "/feedback/zoom", "Zoom", "Focus.Focus", "Beam"),
     _channel("Rotation", "/feedback/rotate", "Effects1PosRotate", "Beam.Beam", "Effect"),
     _channel("Mirror", "/mirror/mode", "Prism1", "Beam.Beam", "Prism"),
-    _channel("Reserved 1", "", "NoFeature", "Control.Control", "Nothing"),
-    _channel("Reserved 2", "", "NoFeature", "Control.Control", "Nothing"),
+    _channel("Reserved 1", "", "Control1", "Control.Control", "Nothing"),
+    _channel("Reserved 2", "", "Control2", "Control.Control", "Nothing"),
 )
 """In the order of a desk's channels. A show depends on it: fill the reserved ones, and move none."""

@@ -18,7 +18,13 @@ _GEOMETRY = "Body"
 _DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip archive has: the same declarations give the same bytes
 _QLC = "http://www.qlcplus.org/FixtureDefinition"
 _QLC_VERSION = "4.12.6"  # of QLC+, which its validator wants with three numbers
-_UNITS = {"s": ("Time", 1.0), "ms": ("Time", 1e-3), "deg": ("Angle", 1.0), "bpm": ("Frequency", 1 / 60)}
+_UNITS = {
+    "s": ("Time", 1.0),
+    "ms": ("Time", 1e-3),
+    "deg": ("Angle", 1.0),
+    "turns": ("Angle", 360.0),
+    "bpm": ("Frequency", 1 / 60),
+}
 """Our unit -> that of GDTF (table 6), and its factor to seconds, degrees, hertz."""
 
 
@@ -43,9 +49,8 @@ def gdtf(channels: Iterable[FixtureChannel]) -> bytes:
     SubElement(SubElement(fixture, "Geometries"), "MediaServerMaster", Name=_GEOMETRY)
     mode = SubElement(SubElement(fixture, "DMXModes"), "DMXMode", Name=MODE, Geometry=_GEOMETRY)
     dmx = SubElement(mode, "DMXChannels")
-    for channel in dict.fromkeys(channel.attribute for channel in channels):  # a name for each, the geometry's with it
-        own = [number for number, each in enumerate(channels, start=1) if each.attribute == channel]
-        _gdtf_channel(dmx, own, channels[own[0] - 1])
+    for number, channel in enumerate(channels, start=1):
+        _gdtf_channel(dmx, number, channel)
     SubElement(mode, "Relations")
     SubElement(mode, "FTMacros")
     for empty in ("Revisions", "FTPresets", "Protocols"):
@@ -67,9 +72,8 @@ def _attributes(definitions: Element, channels: Iterable[FixtureChannel]) -> Non
             if feature.startswith(f"{group}."):
                 SubElement(node, "Feature", Name=feature.partition(".")[2])
     for name, channel in used.items():
-        pretty = channel.name if channel.address else "Reserved"
         unit = _physical(channel)[0]
-        SubElement(attributes, "Attribute", Name=name, Pretty=pretty, Feature=channel.feature, PhysicalUnit=unit)
+        SubElement(attributes, "Attribute", Name=name, Pretty=channel.name, Feature=channel.feature, PhysicalUnit=unit)
 
 
 def _physical(channel: FixtureChannel) -> tuple[str, float, float]:
@@ -84,16 +88,15 @@ def _physical(channel: FixtureChannel) -> tuple[str, float, float]:
     return unit, scale.low * factor, scale.high * factor
 
 
-def _gdtf_channel(parent: Element, numbers: list[int], channel: FixtureChannel) -> None:
-    """`numbers`: its offsets; those of reserved bytes are one channel, since two would have one name."""
-    steps, bytes_ = channel.ranges(), len(numbers)
+def _gdtf_channel(parent: Element, number: int, channel: FixtureChannel) -> None:
+    steps = channel.ranges()
     _, low, high = _physical(channel)
     function = f"{channel.attribute} 1"
     node = SubElement(
         parent,
         "DMXChannel",
         DMXBreak="1",
-        Offset=",".join(map(str, numbers)),
+        Offset=str(number),
         InitialFunction=f"{_GEOMETRY}_{channel.attribute}.{channel.attribute}.{function}",
         Highlight="255/1" if channel.attribute == "Dimmer" else "None",
         Geometry=_GEOMETRY,
@@ -111,15 +114,15 @@ def _gdtf_channel(parent: Element, numbers: list[int], channel: FixtureChannel) 
         Name=function,
         Attribute=channel.attribute,
         OriginalAttribute=channel.name,
-        DMXFrom=f"0/{bytes_}",
-        Default=f"{channel.default}/{bytes_}",
+        DMXFrom="0/1",
+        Default=f"{channel.default}/1",
         PhysicalFrom=f"{low:g}",
         PhysicalTo=f"{high:g}",
     )
     for first, _, name in steps:
         here = f"{low if first == 0 else high:g}"
         ends = {"PhysicalFrom": here, "PhysicalTo": here} if channel.is_shutter else {}
-        SubElement(made, "ChannelSet", {"Name": name, "DMXFrom": f"{first}/{bytes_}"} | ends)
+        SubElement(made, "ChannelSet", {"Name": name, "DMXFrom": f"{first}/1"} | ends)
 
 
 def qxf(channels: Iterable[FixtureChannel]) -> str:

@@ -26,7 +26,7 @@ FEATURES = {
     "VideoEffect(n)Parameter(m)": "Video.Video", "ColorMacro(n)": "Color.RGB", "VideoHueShift": "Color.HSBC_Shift",
     "ColorEffects(n)": "Color.Color", "VideoBrightness": "Color.HSBC_Shift", "Effects(n)Rate": "Beam.Beam",
     "Video": "Video.Video", "Effects(n)": "Beam.Beam", "Zoom": "Focus.Focus", "Effects(n)PosRotate": "Beam.Beam",
-    "Prism(n)": "Beam.Beam", "NoFeature": "Control.Control",
+    "Prism(n)": "Beam.Beam", "Control(n)": "Control.Control",
 }  # fmt: skip
 """Attributes and their features in annex B."""
 GROUPS = set("Intensity Colour Gobo Prism Shutter Beam Speed Effect Pan Tilt Maintenance Nothing".split())
@@ -70,7 +70,7 @@ def test_the_gdtf_file_has_the_sections_in_their_order_and_each_link_leads_somew
     (mode,) = fixture.find("DMXModes")  # type: ignore[misc]
     assert geometry.tag == "MediaServerMaster" and mode.attrib["Geometry"] == geometry.attrib["Name"]
     assert [node.tag for node in mode] == ["DMXChannels", "Relations", "FTMacros"]
-    assert [channel.attrib["Offset"] for channel in mode[0]] == [*map(str, range(1, 23)), "23,24"]
+    assert [channel.attrib["Offset"] for channel in mode[0]] == [*map(str, range(1, 25))]
     for channel in mode[0]:
         (logical,) = channel
         (function,) = logical
@@ -88,7 +88,7 @@ def test_the_two_rules_of_the_schematron_hold() -> None:
     have the attributes of a channel's functions."""
     (mode,) = of_gdtf().iter("DMXMode")
     names = [f"{channel.get('Geometry')}_{channel[0].get('Attribute')}" for channel in mode.iter("DMXChannel")]
-    assert len(set(names)) == len(names) == 23
+    assert len(set(names)) == len(names) == 24
     for channel in mode.iter("DMXChannel"):
         functions = [function.attrib["Name"] for function in channel.iter("ChannelFunction")]
         assert len(set(functions)) == len(functions)
@@ -105,6 +105,7 @@ def test_a_desk_shows_a_shutter_that_is_open_at_0_looks_by_name_and_units() -> N
     told = {name: (units[name], each.get("PhysicalFrom"), each.get("PhysicalTo")) for name, each in functions.items()
             if name in units}  # fmt: skip
     assert told["Look fade"] == ("Time", "0", "25.5") and told["Rotation"] == ("Angle", "-10", "10")
+    assert told["Hue"] == ("Angle", "0", "360")
     assert told["Wave length"] == ("None", "0", "1"), "on no line"
     root = ElementTree.fromstring(qxf(CHANNELS).encode())
     presets = [each.get("Preset") for each in root.iter(f"{QLC}Capability") if each.get("Preset")]
