@@ -18,8 +18,9 @@ from tests.support.held_sound import held_sound
 
 STARTED_WITHIN_S = 120.0
 FPS = 6.0
-STILL = {"/tempo/source": "manual"} | {f"/mod/{n}/target": "" for n in ROUTES}
-"""The beat would write /tempo/bpm now and then, and the first look's routes would move ghosts all the time."""
+STILL = {"/tempo/source": "manual", "/cue/go_pause_s": 0.0} | {f"/mod/{n}/target": "" for n in ROUTES}
+"""The beat would write /tempo/bpm now and then, and the first look's routes would move ghosts all the time. Tests press
+GO twice at once."""
 
 
 class Stage:
