@@ -75,6 +75,13 @@ AREA = Area(
             **_PLAYED,
         ),
         trigger("/tempo/reset", "Makes this beat the first of bar one.", words="sync downbeat restart resync"),
+        trigger(
+            "/tempo/earlier",
+            "Nudges the beat: from now on all beats come 10 ms earlier than their clock says, until another one is "
+            "chosen.",
+            words="nudge phase offset push latency ahead",
+        ),
+        trigger("/tempo/later", "Like earlier: 10 ms later.", words="nudge phase offset pull latency behind delay"),
         switch(
             "/tempo/midi",
             False,

@@ -32,6 +32,7 @@ OUTSIDE_GONE_S: Final = 1.0  # after this long without a word from an outside cl
 JUMP_BEATS: Final = 0.5  # more between two frames than the tempo explains: the beats are counted anew
 WRITE_INTERVAL_S: Final = 0.25  # between two updates of /tempo/bpm
 WRITE_STEP_BPM: Final = 0.05
+NUDGE_S: Final = 0.01
 TRACKED_STEP_BPM: Final = 0.4  # a tracked tempo wavers; each update goes to every subscriber and into the autosave
 
 _SOURCE = osc_schema.lookup("/tempo/source")
@@ -85,6 +86,8 @@ class Tempo:
         """Beat of the next tick after start or continue, else None."""
         self._reset_beats = 0.0
         """Added to the beat of an outside clock: set by reset."""
+        self._nudge_s = 0.0
+        """The beat comes later than its clock says by this."""
         self._count = 0
         """That of the outside clock, see `follow`."""
         self._state: TempoState = "free"
@@ -100,6 +103,8 @@ class Tempo:
         store.on_trigger("/tempo/tap", lambda arrived_s: self.tap(clock.time_of(arrived_s)))
         store.on_trigger("/tempo/reset", lambda arrived_s: self.reset(clock.time_of(arrived_s)))
         store.on_trigger("/tempo/forget", lambda arrived_s: self.forget(clock.now_s()))
+        store.on_trigger("/tempo/earlier", lambda arrived_s: self.nudge(clock.now_s(), -NUDGE_S))
+        store.on_trigger("/tempo/later", lambda arrived_s: self.nudge(clock.now_s(), NUDGE_S))
         store.add_condition("/tempo/state", self._require_state)
 
     @property
@@ -174,6 +179,12 @@ class Tempo:
                 self._reset_beats -= round(beat)
                 self._line = BeatLine(at_s=now_s, beat=beat - round(beat), bpm=self.bpm)
 
+    def nudge(self, now_s: float, by_s: float) -> None:
+        """Let all beats come later by this, until another clock is chosen. The beat glides there."""
+        with self._lock:
+            self._nudge_s, line = self._nudge_s + by_s, self._line
+            self._line = line.glide_to(beat=line.beat, bpm=line.bpm, at_s=line.at_s + by_s, now_s=now_s)
+
     def follow(
         self,
         source: str,
@@ -199,13 +210,14 @@ class Tempo:
         now_s = self._clock.now_s()
         with self._lock:
             if source == "beat":
-                read = self._hand.read(BeatLine(at_s=at_s, beat=beat, bpm=bpm), now_s, self._line)
+                played = self._line.later(-self._nudge_s)
+                read = self._hand.read(BeatLine(at_s=at_s, beat=beat, bpm=bpm), now_s, played)
                 if read is None:
                     return
                 counted, is_moved = read
                 beat, bpm = counted.beat, counted.bpm
                 if is_moved:
-                    self._line = counted
+                    self._line = counted.later(self._nudge_s)
             else:
                 self._is_stopped = not is_playing
                 if count != self._count:
@@ -213,7 +225,7 @@ class Tempo:
                     self._line = BeatLine(at_s=at_s, beat=beat, bpm=bpm)
                 beat += self._reset_beats
             self._followed_s = now_s
-            self._line = self._line.glide_to(beat=beat, bpm=bpm, at_s=at_s, now_s=now_s)
+            self._line = self._line.glide_to(beat=beat, bpm=bpm, at_s=at_s + self._nudge_s, now_s=now_s)
 
     # -- MIDI clock ----------------------------------------------------------------------------
 
@@ -230,14 +242,15 @@ class Tempo:
         with self._lock:
             self._ticks.tick(now_s)
             self._tick_s = now_s
-            self._tick_beat = self.beat_at(now_s) if self._ticks.ticks == 1 else self._tick_beat + 1 / TICKS_PER_BEAT
+            first = self.beat_at(now_s + self._nudge_s)
+            self._tick_beat = first if self._ticks.ticks == 1 else self._tick_beat + 1 / TICKS_PER_BEAT
             if self._next_tick_beat is not None:
                 self._tick_beat, self._next_tick_beat = self._next_tick_beat, None
             bpm = self._ticks.bpm or self.bpm
             if self._is_stopped:
                 self._line = self._line.at_tempo(bpm, now_s)
             else:
-                self._line = BeatLine(at_s=self._ticks.at_s, beat=self._tick_beat, bpm=bpm)
+                self._line = BeatLine(at_s=self._ticks.at_s + self._nudge_s, beat=self._tick_beat, bpm=bpm)
 
     def midi_start(self, now_s: float) -> None:
         """Handle 0xFA: the next tick is beat 0."""
@@ -323,7 +336,7 @@ class Tempo:
         if source != self._source:
             with self._lock:
                 self._source, self._reset_beats, self._followed_s = source, 0.0, float("-inf")
-                self._is_stopped, self._count = False, 0
+                self._is_stopped, self._count, self._nudge_s = False, 0, 0.0
                 self._hand = HandOnBeat()
                 if source not in _CLOCKS and not _MIN_BPM <= self.bpm <= _MAX_BPM:  # run at the tempo that is shown
                     self._line = self._line.at_tempo(_within_range(self.bpm), now_s)

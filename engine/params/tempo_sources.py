@@ -5,7 +5,7 @@ Pure: time is an argument.
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Self
 
 import osc_schema
@@ -124,6 +124,10 @@ class BeatLine:
         there = beat + (now_s - at_s) * bpm / 60.0
         rest = self.beat_at(now_s) - there
         return type(self)(at_s=now_s, beat=there, bpm=bpm, rest=rest if abs(rest) <= MAX_GLIDE_BEATS else 0.0)
+
+    def later(self, by_s: float) -> Self:
+        """This line, all of whose beats come later by so much."""
+        return replace(self, at_s=self.at_s + by_s)
 
     def at_tempo(self, bpm: float, now_s: float) -> Self:
         """A line that goes on from here at another tempo, without a jump."""

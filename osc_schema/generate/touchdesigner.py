@@ -35,6 +35,7 @@ SHORT_WORDS = {
     "take_fade": "take",
     "crossfade_s": "xfade",  # without its s, which would look like a plural
     "duty_auto": "dtyauto",
+    "earlier": "early",
     "flash_guard": "flash",
     "generator": "gen",
     "midi_out": "mout",

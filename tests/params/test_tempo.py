@@ -343,3 +343,34 @@ def test_a_clock_that_is_unsure_or_gone_leaves_the_beat_running(tempo: Tempo, cl
     tempo.follow("beat", beat=0.4, bpm=177.0, at_s=6.0, confidence=0.1)
     assert tempo.bpm == 100.0 and tempo.beat_at(6.0) == pytest.approx(10.0)
     assert tap(tempo, 6.0, 6.4) == pytest.approx(150.0), "taps count while no clock does"
+
+
+@pytest.mark.parametrize("source", ["manual", "midi", "link", "beat"])
+def test_a_nudge_moves_all_beats_by_10_ms_and_stays_while_the_clock_goes_on(
+    store: ParamStore, clock: SteppedClock, source: str
+) -> None:
+    store.set("/tempo/source", source)
+    tempo, beats = Tempo(store, clock), []
+
+    def play(ticks: int) -> float:
+        """How many milliseconds the beat comes later than the clock says."""
+        for _ in range(ticks):
+            clock.advance(TICK_S)
+            now_s = clock.now_s()
+            if source == "midi":
+                tempo.midi_clock(now_s)
+            elif source != "manual":
+                tempo.follow(source, beat=now_s * 2.0, bpm=120.0, at_s=now_s)
+            tempo.step(now_s)
+            beats.append(tempo.beat_at(now_s))
+        return (clock.now_s() * 2.0 - tempo.beat_at(clock.now_s())) * 500.0
+
+    before = play(96)
+    for number in range(1, 31):  # more than half a beat
+        store.set("/tempo/later", 1)
+        assert play(24) - before == pytest.approx(10.0 * number)
+    for _ in range(31):
+        store.set("/tempo/earlier", 1)
+        play(24)
+    assert play(96) - before == pytest.approx(-10.0)
+    assert beats == sorted(beats), "no beat passes twice"
