@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Final
 
+from engine.errors import MultiverseError
 from engine.system.file_names import names_device
 from engine.system.folder_files import list_files
 
@@ -15,16 +16,18 @@ MAX_ENTRIES: Final = 2000
 class OfferedFiles:
     """Reads the disk: not for threads that must not wait."""
 
-    def __init__(self, folders: Iterable[Path], suffixes: Collection[str]) -> None:
-        """`suffixes`: of the files that are listed, in lower case, with their dot."""
-        self.folders = tuple(dict.fromkeys(Path(os.path.abspath(folder.expanduser())) for folder in folders))
+    def __init__(self, kind: str, folders: Iterable[Path], suffixes: Collection[str], listing: str) -> None:
+        """`suffixes`: of the files that are listed, in lower case, with their dot. For messages: the kind of the
+        folders, and the address that lists."""
+        self._kind, self._listing = kind, listing
+        self._folders = tuple(dict.fromkeys(Path(os.path.abspath(folder.expanduser())) for folder in folders))
         self._suffixes = suffixes
 
     def listed(self) -> dict[str, bool]:
         """The word of each file and subfolder, at most 2000; True for a folder. Folders first, as they hold a whole
         set."""
         listed: dict[str, bool] = {}
-        for folder in self.folders:
+        for folder in self._folders:
             found = list_files(folder, self._suffixes, lambda line: None, is_recursive=True) if folder.is_dir() else []
             names = [path.relative_to(folder) for path in found]
             parents = dict.fromkeys(name.parent for name in names if name.parent.parts)
@@ -33,19 +36,17 @@ class OfferedFiles:
                     listed.setdefault(name.as_posix(), name in parents)
         return listed
 
-    def path_of(self, word: str) -> Path | None:
-        """The file or folder of this name; None if there is none below the folders."""
+    def path_of(self, word: str) -> Path:
+        """The file or folder of this name. MultiverseError if there is none below the folders."""
         if not names_device(word):
-            for folder in self.folders:
+            for folder in self._folders:
                 path = Path(os.path.normpath(folder / word))
                 if path.is_relative_to(folder) and path != folder and os.path.exists(path):
                     return path
-        return None
-
-    @property
-    def where(self) -> str:
-        """The folders, for a message."""
-        return ", ".join(map(str, self.folders)) or "no folder"
+        where = ", ".join(map(str, self._folders)) or "no folder"
+        raise MultiverseError(
+            f"{word[:80]!r} is not in the {self._kind} folders ({where}); {self._listing} shows what is"
+        )
 
 
 def folders_offered(configured: Iterable[str], own: str, started_with: str | None) -> list[Path]:

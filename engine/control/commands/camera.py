@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from engine.control import Args, CommandTable, Reply, Tell
-from engine.errors import SourceError
+from engine.errors import MultiverseError, SourceError
 from engine.osc.decode import shown
 from engine.sources import Source
 from engine.sources.current import ChosenSource, CurrentSource
@@ -105,7 +105,7 @@ class CameraControl:
         self._senders = senders
         self._clock = clock
         self._first = first
-        self._films = OfferedFiles(films, FILMS)
+        self._films = OfferedFiles("film", films, FILMS, "/camera/list")
         self._listed_films: tuple[str, ...] = ()
         self._open_source = open_source
         self._is_offline = is_offline
@@ -268,11 +268,11 @@ class CameraControl:
             request.is_open = True
             return
         try:
-            request.spec = request.spec or str(self._path_of(request.word))
+            request.spec = request.spec or str(self._films.path_of(request.word))
             source = self._open_source(request.spec)
             if source is not None:
                 source.start()
-        except SourceError as error:
+        except MultiverseError as error:
             self._answer(request, str(error))
             return
         except Exception as error:
@@ -284,12 +284,6 @@ class CameraControl:
             self._current.take(ChosenSource(word=request.word, source=source), ended)
         elif source is not None:
             source.close()
-
-    def _path_of(self, film: str) -> Path:
-        if (path := self._films.path_of(film)) is not None:
-            return path
-        where = self._films.where
-        raise SourceError(f"camera {film!r}: is not in the film folders ({where}); /camera/list shows what is")
 
     def _look_for_ndi(self) -> None:
         with self._lock:

@@ -44,7 +44,7 @@ class SoundControl:
     def __init__(self, audio: AudioInput, folders: Sequence[Path], *, tell: Tell, report: Report) -> None:
         """`folders`: of the files that may be played."""
         self._sound = audio.sound if isinstance(audio, ChosenAudio) else None
-        self._files_offered = OfferedFiles(folders, SOUNDS | LISTS)
+        self._offered = OfferedFiles("music", folders, SOUNDS | LISTS, "/audio/file/list")
         self._tell = tell
         self._worker = DaemonWorker("sound") if self._sound is not None else None
         self._guard = Guard(log, report, "audio.choose", "a sound could not be opened or listed")
@@ -205,7 +205,7 @@ class SoundControl:
         yield from _entries(devices, sound.word, lambda device: device.channels)
 
     def _open_file(self, sound: ChosenSound, word: str) -> str:
-        path = self._path_of(word)
+        path = self._offered.path_of(word)
         try:
             sound.open_files(path)
         except AudioError as error:  # without its folder, which is no sender's business
@@ -214,15 +214,8 @@ class SoundControl:
         return word
 
     def _files(self, sound: ChosenSound) -> Iterable[Entry]:
-        for word, is_folder in self._files_offered.listed().items():
+        for word, is_folder in self._offered.listed().items():
             yield word, f"{word}/" if is_folder else word, word == self._file and sound.word == FILES
-
-    def _path_of(self, word: str) -> Path:
-        """The file or folder of this name in the music folders."""
-        if (path := self._files_offered.path_of(word)) is not None:
-            return path
-        where = self._files_offered.where
-        raise AudioError(f"{shown(word, 80)!r} is not in the music folders ({where}); /audio/file/list shows what is")
 
     def _open_track(self, sound: ChosenSound, word: str) -> int:
         feed = self._feed()
