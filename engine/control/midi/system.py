@@ -8,9 +8,12 @@ Traps of the library: a callback that raises ends the process, so ours only appe
 takes the second for a length: messages are sent as a list.
 """
 
+import ctypes
 import importlib
+import sys
 from collections import Counter, deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -74,6 +77,10 @@ class LibremidiSystem:
 
     def __init__(self, api: str = "") -> None:
         """`api`: libremidi's name of one, `JACK_MIDI` for example; "": the system's own."""
+        self._is_jack = is_jack = api.startswith("JACK")
+        if is_jack and sys.platform == "linux":
+            with suppress(OSError):  # the system's, which knows its server; the package has an old one with it
+                ctypes.CDLL("libjack.so.0", ctypes.RTLD_GLOBAL)
         try:
             self._lib: Any = importlib.import_module("pylibremidi")
         except ImportError:
@@ -88,8 +95,8 @@ class LibremidiSystem:
         self._news = news
         # They hold the deque, not us: the garbage collector does not see what a C++ callback holds.
         watching.input_added = watching.output_added = lambda port: news.append(None)
-        watching.input_removed = lambda port: news.append((True, port.display_name))
-        watching.output_removed = lambda port: news.append((False, port.display_name))
+        watching.input_removed = lambda port: news.append((True, _name(port, is_jack)))
+        watching.output_removed = lambda port: news.append((False, _name(port, is_jack)))
         self._observer: Any = lib.Observer(watching, self._api)
         if self._observer.get_current_api() == lib.API.DUMMY:
             raise MultiverseError(NONE_HERE)
@@ -116,15 +123,23 @@ class LibremidiSystem:
         self._observer = None
 
     def _port(self, port: Any, is_input: bool) -> Port:
-        name = port.display_name or port.port_name
+        name = _name(port, self._is_jack)
+        device, number = port.device_name or name or port.port_name, (port.client, port.port)
+        if self._is_jack:  # those that JACK tells are of our own client
+            device, number = name.partition(":")[0], (0, 0)
         return Port(
-            name=name,
-            device=port.device_name or name,
+            name=name or port.port_name,
+            device=device,
             is_input=is_input,
-            number=(port.client, port.port),
-            plugged=self._pulled[is_input, port.display_name],
+            number=number,
+            plugged=self._pulled[is_input, name],
             handle=port,
         )
+
+
+def _name(port: Any, is_jack: bool) -> str:
+    """With its client in JACK, `Keys:out`, where a port's own name may be `out`; "" if the system shows none."""
+    return str(port.port_name if is_jack else port.display_name)
 
 
 class _Input:

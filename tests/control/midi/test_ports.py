@@ -2,6 +2,10 @@
 
 import itertools
 import math
+import os
+import shutil
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -146,6 +150,43 @@ def test_ticks_keep_their_distance_however_late_they_are_read() -> None:
     gaps = [b - a for a, b in itertools.pairwise(found[20:])]
     assert max(abs(gap - 0.02) for gap in gaps) < 2e-4
     assert times.at_s(0.0, 200.0) == 200.0, "a driver that begins anew"
+
+
+IN_JACK = """
+import sys, time
+from engine.control.midi.system import LibremidiSystem
+system, heard, end_s = LibremidiSystem("JACK_MIDI"), [], time.perf_counter() + 60
+print([(port.name, port.device, port.is_input) for port in system.ports()], flush=True)
+(keys,) = [port for port in system.ports() if port.is_input]
+reading = system.open_input(keys, lambda data, stamp_s: heard.append(data))
+while not heard and time.perf_counter() < end_s:
+    reading.poll()
+print([data[1] for data in heard[:1]], [port.name for port in system.ports()], flush=True)
+"""
+
+
+@pytest.mark.skipif(
+    not (shutil.which("jackd") and shutil.which("jack_midiseq")), reason="needs JACK (apt-get install jackd2)"
+)
+def test_the_ports_of_other_programs_are_found_and_read_over_jack(wait_for: Any, monkeypatch: Any) -> None:
+    name = f"multiverse-test-{os.getpid()}"
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", name)
+    monkeypatch.setenv("JACK_NO_AUDIO_RESERVATION", "1")
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    started = []
+    try:
+        for command in (f"jackd -n {name} -r -d dummy", "jack_midiseq Keys 4800 0 60 2400"):
+            started.append(subprocess.Popen(command.split(), **quiet))  # type: ignore[call-overload]
+            wait_for(lambda: subprocess.run(["jack_lsp", "-s", name], **quiet).returncode == 0, "the server")  # type: ignore[call-overload]
+        listed = ["jack_lsp", "-s", name, "Keys"]
+        wait_for(lambda: b"Keys" in subprocess.run(listed, capture_output=True).stdout, "the other program")
+        done = subprocess.run([sys.executable, "-P", "-c", IN_JACK], capture_output=True, text=True, timeout=120)
+    finally:
+        for program in reversed(started):
+            program.kill()
+            program.wait()
+    said = [line for line in done.stdout.splitlines() if line.startswith("[")]
+    assert said == ["[('Keys:out', 'Keys', True)]", "[60] ['Keys:out']"], done
 
 
 def test_without_the_library_one_line_says_how_to_get_it(
