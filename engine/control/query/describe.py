@@ -146,7 +146,7 @@ def _overloads(param: Param) -> Iterator[Attributes]:
 
 
 def describe_input(view: ShaderInput, area: Area) -> Attributes:
-    """The attributes of an input of a playing shader, by its name."""
+    """The attributes of an input of a playing shader, by its name. Inputs of one label differ by their first number."""
     if view.param is not None:
         attributes = describe_param(view.param, area)
     else:
@@ -163,6 +163,7 @@ def describe_input(view: ShaderInput, area: Area) -> Attributes:
             "DEFAULT_VALUE": list(view.value_at(view.default)),  # type: ignore[arg-type]
             "MULTIVERSE": {"type": "point", "area_title": area.title},
         }
+    attributes["DESCRIPTION"] = f"{view.label} ({view.aliases[0].rpartition('/')[2]})"
     more = attributes["MULTIVERSE"]
     assert isinstance(more, dict)
     attributes["MULTIVERSE"] = {

@@ -8,7 +8,7 @@ import json
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -115,7 +115,7 @@ class QueryTree:
                     if osc_schema.lookup_command(one.address) is None:
                         _add_leaf(_Node(describe_told(one, area), one), area, nodes)
         for node in nodes.values():
-            _tell_apart(node.contents, node.contents)
+            _tell_apart(node.contents.values())
         self._space = _Space(nodes)
         self._cues: dict[int, Cue] = {}
         self._inputs: dict[str, ShaderInput] = {}
@@ -157,8 +157,6 @@ class QueryTree:
                 _, _, slot, name = each.address.split("/")
                 node = _Node(describe_input(each, fx.AREA), each)
                 nodes[each.address] = slots[slot].contents[name] = node
-            for slot, node in slots.items():
-                _tell_apart(node.contents, [name for name in node.contents if f"/fx/{slot}/{name}" in now])
             container = replace(nodes["/fx"], contents={**nodes["/fx"].contents, **slots})
             root = replace(nodes["/"], contents={**nodes["/"].contents, "fx": container})
             self._space = _Space({**nodes, "/": root, "/fx": container})
@@ -209,10 +207,10 @@ def _add_leaf(node: _Node, area: Area, nodes: dict[str, _Node]) -> None:
     nodes[address] = parent.contents[name] = node
 
 
-def _tell_apart(siblings: Mapping[str, _Node], names: Iterable[str]) -> None:
-    """Begin the texts of `names` that other siblings have, too, with a title: some clients take the text for a name."""
-    counts = Counter(str(node.attributes["DESCRIPTION"]).lower() for node in siblings.values())
-    for attributes in (siblings[name].attributes for name in names):
+def _tell_apart(siblings: Collection[_Node]) -> None:
+    """Begin texts that siblings share with the title of each: some clients take the text for a name."""
+    counts = Counter(str(node.attributes["DESCRIPTION"]).lower() for node in siblings)
+    for attributes in (node.attributes for node in siblings):
         text = str(attributes["DESCRIPTION"])
         if counts[text.lower()] > 1:
             attributes["DESCRIPTION"] = f"{title_of(str(attributes['FULL_PATH']))}: {text}"

@@ -101,7 +101,7 @@ def test_a_bundle_of_names_and_numbers_is_one_change(desk: Desk) -> None:
 def test_oscquery_describes_an_input_and_tells_when_it_comes_and_goes(desk: Desk, wait_for: WaitFor) -> None:
     node = query(desk, "/fx/1/speed")
     assert (node["TYPE"], node["RANGE"], node["VALUE"]) == ("f", [{"MIN": 0.0, "MAX": 10.0}], [2.5])
-    assert node["DESCRIPTION"] == "speed"
+    assert node["DESCRIPTION"] == "speed (1)"
     centre = query(desk, "/fx/1/centre")
     assert (centre["TYPE"], centre["RANGE"]) == ("ff", [{"MIN": 0.0, "MAX": 2.0}] * 2)
     assert query(desk, "/fx/1/shape")["RANGE"] == [{"VALS": ["round", "square", "star"]}]

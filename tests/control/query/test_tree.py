@@ -296,7 +296,7 @@ def test_no_two_siblings_have_one_text_in_any_case(store: ParamStore) -> None:
     tree.show_cues([Cue(number=number, preset="Night", fade=FadeTime(2.0)) for number in (1, 2)])
     speeds = [
         IsfInput(name=name, type="float", label=label, minimum=0.0, maximum=1.0, default=0.0)
-        for name, label in (("speed", "Speed"), ("speed_2", "SPEED"))
+        for name, label in (("speed", "Speed"), ("Speed", "SPEED"))
     ]
     inputs, _ = inputs_of("generator", speeds)
     tree.show_inputs(inputs)
@@ -314,4 +314,4 @@ def test_no_two_siblings_have_one_text_in_any_case(store: ParamStore) -> None:
     assert root["CONTENTS"]["pad"]["CONTENTS"]["3"]["DESCRIPTION"].startswith("Pad 3: ")
     assert root["CONTENTS"]["cue"]["CONTENTS"]["2"]["DESCRIPTION"] == "Cue 2: Night, fade 2 s"
     generator = root["CONTENTS"]["fx"]["CONTENTS"]["generator"]["CONTENTS"]
-    assert generator["speed_2"]["DESCRIPTION"].startswith("Generator speed_2: ")
+    assert generator["Speed"]["DESCRIPTION"] == "SPEED (2)"
