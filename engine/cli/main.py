@@ -97,7 +97,7 @@ def main(commands: typer.Typer | None = None) -> None:
     print_any_name()
     console.listen()
     for name in ("SIGTERM", "SIGHUP"):  # commands without Signals end as at Ctrl-C: with a line, and no process left
-        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) == signal.SIG_DFL:
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) != signal.SIG_IGN:
             signal.signal(getattr(signal, name), signal.default_int_handler)
     if "--window" in sys.argv:
         from engine.cli.run import with_window_argument

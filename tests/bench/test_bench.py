@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.bench import isf
+from engine.bench import measuring
 from tests.cli.conftest import Said
 
-BENCH = Path(isf.__file__).parent
+BENCH = Path(measuring.__file__).parent
 
 
 @pytest.fixture

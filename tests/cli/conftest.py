@@ -40,7 +40,7 @@ def say(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         finally:
             for number, handler in handlers.items():
                 if signal.getsignal(number) is not handler:
-                    signal.signal(number, handler)
+                    signal.signal(number, handler if handler is not None else signal.SIG_DFL)  # None: not Python's
         return Said(int(ended.value.code or 0), *capsys.readouterr())
 
     return start

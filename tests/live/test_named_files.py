@@ -12,7 +12,7 @@ from engine.live.sam3 import link as segmentation_spec
 from engine.live.sam3.entry import Sam3Config
 from engine.live.sd import link as diffusion_spec
 from engine.live.sd.entry import SdConfig, model_named
-from engine.live.sd.folders import MODELS, model_names
+from engine.live.sd.folders import MODELS, models_in
 from engine.params import ParamStore
 
 
@@ -40,7 +40,7 @@ def test_the_listed_models_are_those_that_can_be_named(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     folders = (str(tmp_path / "gone"), str(tmp_path))
     config = SdConfig(folders=folders)
-    names = model_names(MODELS, folders)
+    names = list(models_in(MODELS, folders))
     assert names == ["merge.safetensors", "turbo"]
     assert [model_named(config, name) for name in names] == [str(tmp_path / name) for name in names]
     asked = ListAsked(table=RvcConfig(folders=folders), value=ParamStore().get, facts={})

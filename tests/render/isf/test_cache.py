@@ -11,7 +11,7 @@ from pathlib import Path
 PLAY = """
 import json, os, sys, time
 from pathlib import Path
-from engine.bench import isf as bench
+from tests.benchmarks import isf as bench
 from tests.benchmarks.isf import BLUR_AND_TRAIL, unseen
 from engine.errors import NoGLError
 from engine.render import open_renderer
