@@ -135,6 +135,7 @@ def test_presets_are_listed_saved_and_loaded(connected: Studio, engine: RunningE
 def test_cue_go_and_cue_back(connected: Studio, until: Until) -> None:
     connected.comp.Send("/cue/set", 1, "default")
     connected.comp.Send("/cue/set", 2, "VAV original")
+    connected.comp.Send("/cue/go_pause_s", 0.0)  # no double press here
     connected.pulse("Cuego")
     until(lambda: connected.value("Cuenow") == "1 default", "the first cue")
     connected.pulse("Cuego")

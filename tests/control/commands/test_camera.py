@@ -82,7 +82,9 @@ def test_a_film_of_the_film_folders_is_chosen_in_the_show_and_no_other_file(tmp_
         assert desk.engine.status().camera.description == "sea.png, picture 160x90"
         for word in ("/etc/passwd", "../secret.png", str(tmp_path / "secret.png"), "none.mp4", "set/../../secret.png"):
             reason = desk.failed("/camera/open", word)
-            assert reason == f"{word!r} is not in the film folders ({films}); /camera/list shows what is"
+            shown, _, rest = reason.partition("' ")  # a long word is shown in part
+            assert f"'{word}".startswith(shown)
+            assert rest == f"is not in the film folders ({films}); /camera/list shows what is"
         torn = desk.failed("/camera/open", "torn.mp4")
         assert torn.startswith("torn.mp4: ") and str(films) not in torn
         assert desk.engine.status().camera.description.startswith("sea.png"), "it plays on"
