@@ -19,7 +19,7 @@ ALLOWED = {
         sources/camera sources/devices system/shared_udp_port system/trial_process
     """,
     "written by this very run, in a folder that it has made or locked": """
-        bench/video cli/selftest jobs/convert/scratch jobs/convert/tags
+        cli/selftest jobs/convert/scratch jobs/convert/tags
         jobs/dataset/cycles/blender_main jobs/dataset/cycles/drawing jobs/dataset/cycles/files
         jobs/dataset/running/on_cluster jobs/dataset/running/manifest jobs/video/writing/segmented_video
         sinks/index_in_front sinks/movie_file system/worker_process

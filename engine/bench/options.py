@@ -5,13 +5,11 @@ Each is run by `run(asked, progress)` of the module `engine.bench.NAME`.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 
 from engine.errors import UsageError
 from engine.jobs.kit.options import DEVICES, option
 from engine.system.picture_size import parse_size
-from osc_schema.sd import default_of
 
 PICTURE_SIZE: Final = "Picture size in pixels."
 SD_SHAPES: Final = "sd15|sd-turbo|sdxl-turbo|ssd-1b|sdxs|tiny"
@@ -192,31 +190,6 @@ class RvcBench(ModelBench):
     embeddings: int = option(20_000, "Vectors in the index.", low=40)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VideoBench(ModelBench):
-    """Paint a video from file to file, with random weights of the real shapes; compare with diffusers frame by frame,
-    on the same cores.
-
-    Without --batch and --steps, the cases for which the original published figures are measured too. --threads are also
-    the cores of each contender.
-    """
-
-    shape: tuple[str, ...] = option(
-        (), "Repeatable. (default: tiny on a CPU, the first two elsewhere)", metavar=SD_SHAPES
-    )
-    size: Size = option(
-        Size(width=360, height=640), PICTURE_SIZE, metavar="WxH", parse=partial(read_size, step=8, low=64)
-    )
-    batch: tuple[int, ...] = option(
-        (), "Pictures per batch, repeatable. (default: 1 8)", metavar="COUNT", parse=number(1, 64)
-    )
-    steps: tuple[int, ...] = option(
-        (), "Requested steps, repeatable. (default: 5 20)", metavar="COUNT", parse=number(1, 100)
-    )
-    strength: float = option(default_of("strength"), "Share of the steps that is run.", low=0.0, high=1.0)
-    seconds: float = option(6.0, "Length of each measurement of a case.", metavar="SECONDS")
-
-
 BENCHES: Final[dict[str, type]] = {
     "render": RenderBench,
     "osc": OscBench,
@@ -224,5 +197,4 @@ BENCHES: Final[dict[str, type]] = {
     "sd": SdBench,
     "sam3": Sam3Bench,
     "rvc": RvcBench,
-    "video": VideoBench,
 }

@@ -12,6 +12,7 @@ from tests.benchmarks.isf import IsfBench
 from tests.benchmarks.isf_live import LiveIsfBench
 from tests.benchmarks.prepared import PreparedBench
 from tests.benchmarks.threads import ThreadsBench
+from tests.benchmarks.video import VideoBench
 
 app = bench_commands(
     {
@@ -21,6 +22,7 @@ app = bench_commands(
         "control": ("tests.benchmarks.control", ControlBench),
         "dataset": ("tests.benchmarks.dataset", DatasetBench),
         "ipc": ("tests.benchmarks.ipc", IpcBench),
+        "video": ("tests.benchmarks.video", VideoBench),
         "isf": ("tests.benchmarks.isf", IsfBench),
         "isf-live": ("tests.benchmarks.isf_live", LiveIsfBench),
         "prepared": ("tests.benchmarks.prepared", PreparedBench),

@@ -114,6 +114,7 @@ PARTS = (
         120,
         f"video {ON} --shape sd15 --batch 8 --steps 5 --strength 0.2 --seconds 8",
         f"video {ON} --size 64x64 --batch 2 --steps 2 --seconds 0",
+        "tests.benchmarks",
     ),
     bench(
         "isolation",
@@ -135,7 +136,7 @@ PARTS = (
     bench("sd-inductor", 240, f"sd {ON} --shape sd15 --size 512 --steps 1 --accelerator inductor --pan 0 --seconds 4"),
     bench("isf", 90, "isf --size 1920x1080", program="tests.benchmarks"),
     bench("osc", 60, "osc --size 1920x1080 --fps 60"),
-    bench("video-others", 280, f"video {ON} --shape sd15 --batch 1 --batch 8 --steps 5"),
+    bench("video-others", 280, f"video {ON} --shape sd15 --batch 1 --batch 8 --steps 5", program="tests.benchmarks"),
 )
 """In order of worth."""
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from engine.bench.clip import moving_discs, write_clip
-from engine.bench.video import (
+from tests.benchmarks.video import (
     MIN_BATCHES,
     MIN_FRAMES,
     Case,
@@ -25,7 +25,7 @@ from engine.bench.video import (
 from tests.cli.conftest import Said
 from tests.support.long_form import IS_SOAK, only_soak
 
-MULTIVERSE = [sys.executable, "-m", "engine.cli.main"]
+PROOFS = [sys.executable, "-m", "tests.benchmarks"]
 STAGES = ["read", "encode", "process", "decode", "save"]
 
 
@@ -42,7 +42,7 @@ def assert_measured(mode: dict[str, Any], *, steps: int, real_steps: int, batch:
 
 
 def by_a_process(*arguments: str) -> Said:
-    command = [*MULTIVERSE, *arguments]
+    command = [*PROOFS, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     return Said(done.returncode, done.stdout, done.stderr)
 
@@ -54,8 +54,7 @@ def test_painting_beats_diffusers_frame_by_frame_with_the_same_pictures(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     asked = ["--size", "64x128", "--batch", "4", "--steps", "2", "--seconds", "0", "--device", "cpu", "--json"]
-    command = ["bench", "video", *asked]
-    said = by_a_process(*command) if IS_SOAK else bench_here(*command)
+    said = by_a_process("video", *asked) if IS_SOAK else bench_here("video", *asked)
     assert (said.code, said.err) == (0, "")
     result = json.loads(said.out)
     assert (result["device"], result["dtype"], result["picture"], result["cfg"]) == ("cpu", "float32", "64x128", 6.0)
@@ -108,3 +107,15 @@ def test_the_reference_paints_the_first_pictures_of_the_clip_one_by_one(tmp_path
     assert np.abs(seen[5].astype(int) - moving_discs(96, 64, 5)[..., :3]).mean() < 12
     with av.open(tmp_path / "out.mp4") as out:
         assert sum(1 for _ in out.decode(video=0)) == 9
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("--batch 65", "--batch: takes 1 to 64"),
+        ("--size 100x64", "--size: 100x64: both sides must be multiples of 8, 64 or more"),
+    ],
+)
+def test_an_unmeasurable_case_is_an_error_of_one_line(bench_here: Callable[..., Said], words: str, reason: str) -> None:
+    said = bench_here("video", *words.split())
+    assert said.code == 2 and reason in said.err and said.err.count("\n") == 1

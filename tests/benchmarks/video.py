@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -23,9 +24,11 @@ import psutil
 
 from engine.bench.clip import FPS, write_clip
 from engine.bench.measuring import Progress, device_facts, in_own_process
-from engine.bench.options import VideoBench
+from engine.bench.options import PICTURE_SIZE, SD_SHAPES, ModelBench, Size, number, read_size
+from engine.jobs.kit.options import option
 from engine.jobs.video.report import busiest_of
 from engine.sinks.movie_file import FORMATS
+from osc_schema.sd import default_of
 
 if TYPE_CHECKING:
     from engine.jobs.video import VideoJob
@@ -51,6 +54,31 @@ ORIGINAL_FPS = {(8, 5, 0.2): 35.485, (8, 20, 0.2): 13.4}
 ORIGINAL_SIZE = 360, 640
 
 Take = Callable[[int], "Turn"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoBench(ModelBench):
+    """Paint a video from file to file, with random weights of the real shapes; compare with diffusers frame by frame,
+    on the same cores.
+
+    Without --batch and --steps, the cases for which the original published figures are measured too. --threads are also
+    the cores of each contender.
+    """
+
+    shape: tuple[str, ...] = option(
+        (), "Repeatable. (default: tiny on a CPU, the first two elsewhere)", metavar=SD_SHAPES
+    )
+    size: Size = option(
+        Size(width=360, height=640), PICTURE_SIZE, metavar="WxH", parse=partial(read_size, step=8, low=64)
+    )
+    batch: tuple[int, ...] = option(
+        (), "Pictures per batch, repeatable. (default: 1 8)", metavar="COUNT", parse=number(1, 64)
+    )
+    steps: tuple[int, ...] = option(
+        (), "Requested steps, repeatable. (default: 5 20)", metavar="COUNT", parse=number(1, 100)
+    )
+    strength: float = option(default_of("strength"), "Share of the steps that is run.", low=0.0, high=1.0)
+    seconds: float = option(6.0, "Length of each measurement of a case.", metavar="SECONDS")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
