@@ -211,7 +211,7 @@ class Tempo:
         with self._lock:
             if source == "beat":
                 played = self._line.later(-self._nudge_s)
-                read = self._hand.read(BeatLine(at_s=at_s, beat=beat, bpm=bpm), now_s, played)
+                read = self._hand.read(BeatLine(at_s=at_s, beat=beat, bpm=bpm), now_s, played, self._beats_a_bar())
                 if read is None:
                     return
                 counted, is_moved = read

@@ -229,8 +229,9 @@ class HandOnBeat:
         """The beats that are played were counted anew."""
         self._is_placed = self._is_moved = False
 
-    def read(self, heard: BeatLine, now_s: float, played: BeatLine) -> tuple[BeatLine, bool] | None:
-        """The tracked beat as the hand counts it, and if the count was moved; None while the hand is right instead."""
+    def read(self, heard: BeatLine, now_s: float, played: BeatLine, beats_a_bar: int) -> tuple[BeatLine, bool] | None:
+        """The tracked beat as the hand counts it, and if the count was moved; None while the hand is right instead. If
+        the tracker counts half or double from now on, bars begin on beats on which bars began."""
         before, is_silent = self._heard, not self.is_heard(now_s)
         is_same = before is not None and abs(heard.bpm / before.bpm - 1.0) < SAME_SONG
         if is_silent or not is_same:
@@ -244,9 +245,14 @@ class HandOnBeat:
         self._heard, self._read_s = heard, now_s
         if not self._settle(heard.bpm, now_s):
             return None
+        count = played.beat_at(heard.at_s)
+        octave = None if before is None or is_silent else _nearest(OCTAVES, heard.bpm / before.bpm, SAME_SONG)
+        if octave in (0.5, 2.0) and self._bpm is None:
+            count = octave * count + beats_a_bar * round((1.0 - octave) * count / beats_a_bar)
+            self._is_moved = True
         if not self._is_placed or (self._ratio == 1.0 and not self._is_moved):
             self._bar_at, self._offset, self._is_placed = 0.0, 0.0, True
-            ahead, step = self._count(heard.beat) - played.beat_at(heard.at_s), max(1.0, self._ratio)
+            ahead, step = self._count(heard.beat) - count, max(1.0, self._ratio)
             self._bar_at = round(ahead / self._ratio * step) / step
         is_moved, self._is_moved = self._is_moved, False
         return BeatLine(at_s=heard.at_s, beat=self._count(heard.beat), bpm=heard.bpm * self._ratio), is_moved

@@ -70,6 +70,24 @@ def test_taps_choose_half_or_double_and_the_choice_stays_as_the_song_drifts() ->
         assert stage.tempo.bpm == pytest.approx(134.0 * ratio), ratio
 
 
+@pytest.mark.parametrize("beats_a_bar", [4, 3])
+def test_bars_begin_on_beats_on_which_bars_began_when_the_tracker_counts_half_or_double(beats_a_bar: int) -> None:
+    """Whatever the beat of the bar in which it changes its mind, and back again."""
+    for beats in range(2 * beats_a_bar):
+        stage = Stage(120.0)
+        stage.store.set("/tempo/beats_a_bar", beats_a_bar)
+        stage.play(0.5 * (2 * beats_a_bar + beats) + 0.1)
+        for ratio in (0.5, 2.0):
+            bar_at = stage.tracked - stage.beat
+            stage.bpm, stage.tracked = stage.bpm * ratio, stage.tracked * ratio
+            before = stage.beat
+            stage.play(4.0)
+            begun = (stage.tracked - stage.beat) / ratio - bar_at  # tracked beats, from a bar before to one afterwards
+            bars = begun / beats_a_bar * max(1.0, ratio)
+            assert bars == pytest.approx(round(bars), abs=1e-6), (beats, ratio)
+            assert abs(stage.beat - before - 4.0 * stage.bpm / 60) <= beats_a_bar / 2 + 0.1
+
+
 def test_taps_on_the_off_beat_move_the_beat_there_and_near_it_leave_it_to_the_tracker() -> None:
     stage = Stage(120.0)
     assert stage.phase == pytest.approx(0.0, abs=1e-6)
