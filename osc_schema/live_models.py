@@ -13,8 +13,8 @@ OUR_NAMES = frozenset(
     "audio bank camera child colour contour cue engine feedback fx get launch layer lfo logo macro map master mirror "
     "mod mode monitor multiverse music pad post preset region safety sink smooth sync tempo text timecode window "
     # keys of the configuration
-    "announce autosave cues dmx fps gpu height is_size_free mapping maps midi models name offline osc overwrite params "
-    "presets recordings renderer resume shaders sinks smoothing web web_token width "
+    "announce autosave cues dmx films fps gpu height is_size_free mapping maps midi models name offline osc overwrite "
+    "params presets recordings renderer resume shaders sinks smoothing web web_token width "
     # options of `multiverse run`
     "config dmx_universes fixture frames fullscreen help json lan osc_allow seconds set size".split()
 )
