@@ -17,6 +17,7 @@ from engine.cli.sd_options import IP_SCALE, PROMPT, SEED, USUAL_IP_SCALE, ModelO
 from engine.errors import ModelError, UsageError
 from engine.jobs.kit.option_range import check_no_stream
 from engine.jobs.kit.options import DEVICE, DEVICES, DTYPE, DTYPES, JSON, METADATA, OVERWRITE, option
+from engine.jobs.video.job import SIDE_STEP_PX, painted_size
 from engine.models.libraries import require_libraries
 from engine.models.sd.painting import MAX_SEED
 from engine.sinks.picture_file import PICTURE_FORMATS
@@ -26,7 +27,7 @@ from osc_schema.sd import declared, default_of
 if TYPE_CHECKING:
     from engine.models.sd.batch_schedule import Progress
 
-SIDE_STEP_PX = 64  # three halvings of latents that span 8 px each
+MAX_OWN_SIDE_PX = 1920  # of a picture without --size: HD is painted whole, a photograph would take all memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +35,13 @@ class PictureOptions(ModelOptions):
     """The options of `multiverse sd`."""
 
     seed: int = option(int(default_of("seed")), f"{SEED} -1: a random one.", low=-1, high=MAX_SEED)
-    size: str = option("512x512", "Multiples of 64 px; the picture is cropped to it.", metavar="WxH")
+    size: str = option(
+        "",
+        "Multiples of 8 px; the picture is cropped to it. (default: its own size as in `multiverse video`, at most "
+        f"{MAX_OWN_SIDE_PX} px)",
+        metavar="WxH",
+        shows_default=False,
+    )
     control: str = option(
         "edges",
         "Input of the ControlNets: the edges of IMAGE, its soft edges, IMAGE itself, or a file.",
@@ -65,8 +72,8 @@ def sd(
 
     # Check everything before anything is loaded.
     asked = PictureOptions(**options)
-    width, height = parse_size(asked.size)
-    if any(side % SIDE_STEP_PX or not side for side in (width, height)):
+    width, height = parse_size(asked.size) if asked.size else (0, 0)
+    if any(side % SIDE_STEP_PX or (asked.size and not side) for side in (width, height)):
         raise UsageError(f"--size: {asked.size}: both sides must be multiples of {SIDE_STEP_PX} (for example 768x512)")
     check_no_stream(image, out)
     if out.suffix.lower() not in PICTURE_FORMATS:
@@ -93,10 +100,22 @@ def sd(
     from engine.models.sd.single import paint
     from engine.sinks.picture_file import save_picture
     from engine.sinks.whole_file import WholeFile, one_line
+    from engine.sources.pixels import fitted_size
     from engine.sources.still import read_still
 
     # Read the pictures. Copies, because torch warns about Pillow's read-only memory.
-    source = read_still(image).copy()
+    notes: list[str] = []
+    source = read_still(image, on_loss=notes.append).copy()
+    if not asked.size:
+        own_height, own_width = source.shape[:2]
+        width, height = painted_size(*fitted_size(own_width, own_height, longest_px=MAX_OWN_SIDE_PX))
+        if max(own_width, own_height) > MAX_OWN_SIDE_PX:
+            notes.append(
+                f"{image.name} is larger than {MAX_OWN_SIDE_PX} px: painted at {width}x{height}; --size sets another"
+            )
+    if not as_json:
+        for note in notes:
+            print(f"multiverse: {note}", file=sys.stderr, flush=True)
     control = source
     if spec.controlnets and asked.control == "edges":
         control = edges(source, (width, height))
@@ -110,7 +129,7 @@ def sd(
     look: dict[str, Any] = {"prompt": prompt, "negative": asked.negative, "strength": asked.strength}
     look |= {"steps": steps, "guidance": guidance, "seed": seed}
 
-    notes: list[str] = []
+    painting_notes: list[str] = []
     with _progress(as_json) as progress:
         try:
             began_s = time.perf_counter()
@@ -135,7 +154,7 @@ def sd(
                 controls=[(control, scale) for scale in asked.control_scales(spec)],
                 ip_image=reference,
                 progress=progress,
-                note=notes.append,
+                note=painting_notes.append,
             )
             painted_s = time.perf_counter()
         except RuntimeError as error:
@@ -157,8 +176,8 @@ def sd(
         "--guidance": unguided(model, model.sampler, guidance),
         "--negative": dropped_negative(model, model.sampler, guidance, asked.negative),
     }
-    notes = [*model.notes, *dict.fromkeys(notes)]
-    notes += [f"{option}: {line}" for option, line in without_effect.items() if line]
+    later = [*model.notes, *dict.fromkeys(painting_notes)]
+    later += [f"{option}: {line}" for option, line in without_effect.items() if line]
     paint_s = painted_s - loaded_s
     if as_json:
         report = {
@@ -179,11 +198,11 @@ def sd(
             "dtype": dtype_name,
             "load_s": round(loaded_s - began_s, 3),
             "paint_s": round(paint_s, 3),
-            "notes": notes,
+            "notes": notes + later,
         }
         print(json.dumps(report))
         return
-    for note in notes:
+    for note in later:
         print(f"multiverse: {note}", file=sys.stderr)
     print(f"{out}  ({width}x{height}, seed {seed}, {paint_s:.1f} s on {device})")
 

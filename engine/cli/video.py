@@ -20,6 +20,7 @@ from engine.errors import ModelError, UsageError
 from engine.jobs.kit.options import option
 from engine.jobs.video.job import MAX_SCALE, VideoJob
 from engine.models.sd.spec import RANDOM
+from osc_schema.sd import default_of
 
 if TYPE_CHECKING:
     from engine.jobs.video import VideoReport
@@ -37,7 +38,7 @@ NO_OUTPUT = "no output: name a video (.mp4 .m4v .mov .mkv .webm .avi) or a folde
 class PaintingOptions(ModelOptions):
     """How `multiverse video` paints; VideoJob checks the ranges."""
 
-    seed: int = option(0, f"{SEED} The same for every picture.", metavar="N")
+    seed: int = option(int(default_of("seed")), f"{SEED} The same for every picture.", metavar="N")
     control: Literal["edges", "soft", "input"] = option(
         "edges",
         "Input of the ControlNets: the edges of each picture, its soft edges, or the picture itself.",

@@ -14,10 +14,13 @@ from PIL import Image
 import osc_schema
 from engine.cli.sd import PictureOptions
 from engine.cli.video import PaintingOptions
+from engine.jobs.video.job import VideoJob
 from engine.models.sd import ModelSpec
+from engine.models.sd.painting import Painting
 from tests.cli.conftest import Said
 from tests.conftest import TinyModels
 
+PAINTING = Painting(spec=ModelSpec(model="m"), prompt="")
 SMALL = ["--size", "128x64", "--prompt", "sea", "--device", "cpu"]
 
 
@@ -80,6 +83,28 @@ def test_pictures_and_videos_have_the_same_defaults(tiny_models: TinyModels) -> 
             assert kind(steps=3, guidance=1.5).steps_and_guidance(ModelSpec(model=model)) == (3, 1.5), kind
 
 
+def test_a_picture_has_the_size_and_seed_that_video_would_give_it(
+    home: Path, say: Callable[..., Said], tiny_sd: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert PictureOptions().seed == PaintingOptions().seed
+    monkeypatch.setattr("engine.cli.sd.MAX_OWN_SIDE_PX", 120)
+    for size, expected, notes in (
+        ((100, 77), (96, 80), []),  # VideoJob.size_for
+        ((480, 200), (120, 64), ["in.png is larger than 120 px: painted at 120x64; --size sets another"]),
+    ):
+        assert max(size) > 120 or VideoJob(source="", output="", painting=PAINTING).size_for(*size) == expected
+        Image.new("RGB", size, (200, 90, 30)).save("in.png")
+        done = say("sd", "in.png", "out.png", *SMALL[2:], "--model", tiny_sd, "--overwrite", "--json")
+        told = json.loads(done.out)
+        assert (told["width"], told["height"]) == expected
+        assert [note for note in told["notes"] if "in.png" in note] == notes
+        with Image.open("out.png") as picture:
+            assert picture.size == expected
+    Image.new("RGBA", (64, 64), (200, 90, 30, 9)).save("in.png")
+    done = say("sd", "in.png", "out.png", *SMALL[2:], "--model", tiny_sd, "--overwrite")
+    assert "multiverse: in.png: what is transparent becomes black\n" in done.err
+
+
 def painted(model: Path, image: Path) -> np.ndarray:
     from engine.models.sd import ModelSpec
     from engine.models.sd.load import load
@@ -107,7 +132,7 @@ def test_missing_and_invalid_input_is_an_error_of_one_line_before_anything_is_lo
     for arguments, reason in [
         (["out.png"], "no model: name one with --model (a diffusers folder, a .safetensors file or"),
         (["out.png", "--model", "nowhere"], "nowhere: no such file or folder"),
-        (["out.png", "--model", "m", "--size", "100x64"], "--size: 100x64: both sides must be multiples of 64"),
+        (["out.png", "--model", "m", "--size", "100x64"], "--size: 100x64: both sides must be multiples of 8"),
         (["out.png", "--model", "m", "--lora", "a=b"], "--lora: 'b' in 'a=b' is not a number"),
         (["out.png", "--model", "m", "--ip-adapter", "x"], "--ip-adapter PATH and --ip-image FILE belong"),
         (["old.png", "--model", "m"], "old.png: exists already; --overwrite replaces it"),
