@@ -3,10 +3,12 @@
 import math
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+Deinterlace = Literal["field", "frame"]
+"""The part of an interlaced film that becomes a picture: each field, or each frame, which is two of them."""
 CHANNELS = 4  # audio channels of the Multiverse, one layer each
 FINISHED = "multiverse"
 MAX_OBJECTS = 16  # of one segmentation

@@ -5,7 +5,6 @@ import gc
 import json
 import os
 import sys
-from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,6 +19,7 @@ from engine.cli.standard_streams import STDERR
 from engine.errors import SinkError, UsageError
 from engine.live.kit.opening import live_models, with_implied
 from engine.system.picture_size import parse_size
+from engine.system.schedule import parse_rate
 from osc_schema.live_models import PICTURES
 
 if TYPE_CHECKING:
@@ -384,15 +384,6 @@ def parse_universes(text: str) -> list[int]:
             )
         numbers += range(int(first), int(last) + 1)
     return numbers
-
-
-def parse_rate(text: str) -> float:
-    """Parse frames a second, a number or a fraction."""
-    numerator, slash, denominator = text.partition("/")
-    try:
-        return float(Fraction(int(numerator), int(denominator))) if slash else float(text)
-    except (ValueError, ZeroDivisionError, OverflowError):
-        raise UsageError(f"--fps: {text!r} is not a rate (for example 30, 29.97 or 30000/1001)") from None
 
 
 def parse_assignment(text: str) -> dict[str, Any]:

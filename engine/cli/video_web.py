@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 FILE_ONLY = (
     *("source", "output", "input_", "output_", "scale", "batch", "skip", "limit", "cluster"),
-    *("recursive", "metadata", "resume", "overwrite"),
+    *("recursive", "fps", "deinterlace", "metadata", "resume", "overwrite"),
 )
 INTERRUPTED = 1
 WEB_ONLY = ("clients", "side", "certificate", "key", "token")

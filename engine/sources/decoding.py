@@ -2,15 +2,18 @@
 
 import bisect
 import heapq
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import av
 from av.codec import CodecContext
 from av.container import InputContainer
+from av.filter import Graph
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame as DecodedFrame
@@ -20,10 +23,12 @@ from engine.errors import SourceError
 from engine.sources.live import SILENT_S
 from engine.sources.stream import OPEN_TIMEOUT_S, shown_address
 from engine.system.media_file import open_media, packets_of
+from engine.values import Deinterlace
 
 DECODE_THREADS = 2  # live; more would compete with drawing for cores
 RECONNECTS = {"reconnect": "1"}  # a server may close the connection if we read too slowly
 ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # FFmpeg's own decoders drop WebM's transparency
+RECORDED_S = 10.0  # recorders write at least this often
 USUAL_FPS = Fraction(25)  # for a file with neither time stamps nor a rate
 
 
@@ -39,13 +44,18 @@ class TimedPicture:
 
 
 def read_pass(
-    path: Path | str, on_corrupt: Callable[[str], None], *, threads: int = DECODE_THREADS
+    path: Path | str,
+    on_corrupt: Callable[[str], None],
+    *,
+    threads: int = DECODE_THREADS,
+    deinterlace: Deinterlace | None = None,
 ) -> Iterator[TimedPicture]:
     """Yield every picture of the file, or of the one at that address, in order. `on_corrupt` is called for each that
     cannot be decoded; reading goes on.
 
     `threads`: number of decoding threads; 0 for one per core. A picture is shown until the next one starts, the last
-    for its own duration. SourceError if the file cannot be opened or has no picture.
+    for its own duration. `deinterlace`: one picture per field, or per frame. SourceError if the file cannot be opened
+    or has no picture.
     """
     container, stream = open_video(path)
     with container:
@@ -54,9 +64,11 @@ def read_pass(
         rate = Fraction(stream.average_rate or stream.guessed_rate or USUAL_FPS)
         aspect = float(stream.sample_aspect_ratio or 1)
         half_tick_s = Fraction(stream.time_base or 0) / 2
-        for start_s, end_s, frame in _intervals(
-            _decode(path, container, stream, decoder, on_corrupt), rate, half_tick_s
-        ):
+        frames = _decode(path, container, stream, decoder, on_corrupt)
+        if deinterlace is not None:
+            frames = _deinterlaced(frames, deinterlace)
+            rate *= pictures_per_frame(deinterlace)
+        for start_s, end_s, frame in _intervals(frames, rate, half_tick_s):
             yield TimedPicture(start_s=start_s, end_s=end_s, frame=frame, pixel_aspect=aspect, fps=float(rate))
 
 
@@ -72,8 +84,10 @@ def open_video(path: Path | str) -> tuple[InputContainer, VideoStream]:
     except av.ExitError:
         raise SourceError(f"{shown}: no answer within {OPEN_TIMEOUT_S:.0f} s") from None
     except (av.FFmpegError, OSError) as error:
-        is_empty = isinstance(path, Path) and path.is_file() and not path.stat().st_size
-        reason = "it is empty" if is_empty else error.strerror
+        found = path.stat() if isinstance(path, Path) and path.is_file() else None
+        reason = "it is empty" if found and not found.st_size else error.strerror
+        if found and found.st_size and time.time() - found.st_mtime < RECORDED_S:
+            reason = f"{reason}; it was written to just now: if it is being recorded, wait for its end"
         raise SourceError(f"{shown}: not a readable video or picture ({reason})") from None
     # FFmpeg plays any text file as an ANSI animation.
     if container.format.name == "tty":
@@ -84,6 +98,38 @@ def open_video(path: Path | str) -> tuple[InputContainer, VideoStream]:
         container.close()
         raise SourceError(f"{shown}: no picture in this file can be decoded")
     return container, stream
+
+
+def pictures_per_frame(deinterlace: Deinterlace | None) -> int:
+    return 2 if deinterlace == "field" else 1
+
+
+def _deinterlaced(frames: Iterator[DecodedFrame], deinterlace: Deinterlace) -> Iterator[DecodedFrame]:
+    """Yield pictures without combs, made by FFmpeg's bwdif, which reads the order of the fields from each frame, and
+    takes the upper one as first where it has none."""
+    graph: Graph | None = None
+    form: tuple[int, int, str] | None = None
+    for frame in chain(frames, [None]):
+        found = None if frame is None else (frame.width, frame.height, frame.format.name)
+        if graph is not None and found != form:  # the end, or another size in the middle of a broadcast
+            yield from _filtered(graph, None)
+            graph = None
+        if frame is not None:
+            if graph is None:
+                graph, form = Graph(), found
+                source = graph.add_buffer(
+                    width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
+                )
+                filter = graph.add("bwdif", mode=f"send_{deinterlace}")
+                graph.link_nodes(source, filter, graph.add("buffersink")).configure()
+            yield from _filtered(graph, frame)
+
+
+def _filtered(graph: Graph, frame: DecodedFrame | None) -> Iterator[DecodedFrame]:
+    graph.push(frame)
+    with suppress(av.BlockingIOError, av.EOFError):
+        while True:
+            yield graph.vpull()
 
 
 def _intervals(

@@ -12,16 +12,23 @@ import numpy as np
 from av.video.stream import VideoStream
 
 from engine.errors import SourceError, UsageError
-from engine.sources.decoding import TimedPicture, open_video, read_pass
-from engine.sources.pixels import UNTAGGED, VideoLook, changed_depth, look_of, to_rgb
+from engine.sources.decoding import TimedPicture, open_video, pictures_per_frame, read_pass
+from engine.sources.pixels import UNTAGGED, VideoLook, look_of, losses_in_rgb, to_rgb
 from engine.sources.still import is_still, read_still
 from engine.sources.stream import shown_address
 from engine.sources.stream_copy import timecode_of
-from engine.system.folder_files import list_files, walk_files
+from engine.system.folder_files import left_out_line, list_files, missing_line, walk_files
+from engine.system.schedule import exact_rate
 from engine.system.small_file import open_regular
+from engine.values import Deinterlace
 
 FOLDER_FPS = Fraction(25)  # of a video created from a folder
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2")
+UNREAD_SUFFIXES = (".exr", ".dpx", ".tga", ".jxl", ".hdr", ".heic", ".heif", ".psd", ".dng", ".cin", ".sgi", ".svg")
+COMBS = (
+    "is interlaced, and moving edges have combs: --deinterlace field makes {fields:g} pictures a second of it, "
+    "--deinterlace frame {frames:g}"
+)
 ALL_CORES = 0
 WHOLE = math.inf
 MISSING_END = 3  # a file this many pictures shorter than declared was truncated; rounding explains fewer
@@ -91,9 +98,20 @@ class Pictures(Protocol):
         """Release the device and wake a `read` that waits for it. Idempotent; any thread."""
 
 
-def open_pictures(path: Path, *, is_recursive: bool = False, but: Collection[Path] = ()) -> Pictures:
-    """Open a file or folder and decode its first picture. SourceError, in one line, if it is missing or has none.
-    `is_recursive`: take the pictures of subfolders as well, except `but`, such as an output in it."""
+def open_pictures(
+    path: Path,
+    *,
+    is_recursive: bool = False,
+    but: Collection[Path] = (),
+    fps: float | None = None,
+    deinterlace: Deinterlace | None = None,
+) -> Pictures:
+    """Open a file or folder and decode its first picture. SourceError, in one line, if it is missing or has none;
+    UsageError for an option of another kind of source.
+
+    `is_recursive`: take the pictures of subfolders as well, except `but`, such as an output in it. `fps`: pictures a
+    second of a folder. `deinterlace`: one picture per field of a film, or per frame.
+    """
     try:
         is_folder = path.is_dir()
         if not is_folder:
@@ -102,18 +120,32 @@ def open_pictures(path: Path, *, is_recursive: bool = False, but: Collection[Pat
         raise SourceError(f"{path}: no such file or folder") from None
     except (OSError, ValueError) as error:
         raise SourceError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
-    if is_folder:
-        return FolderPictures(path, is_recursive=is_recursive, but=but)
-    if is_recursive:
-        raise UsageError(f"--recursive: {path} is not a folder")
-    return FolderPictures(path) if is_still(path) else VideoPictures(path)
+    kind: Kind = "folder" if is_folder else "picture" if is_still(path) else "video"
+    check_options(path, kind, is_recursive=is_recursive, fps=fps, deinterlace=deinterlace)
+    if kind == "video":
+        return VideoPictures(path, deinterlace)
+    return FolderPictures(path, is_recursive=is_recursive, but=but, rate=exact_rate(fps or FOLDER_FPS))
+
+
+def check_options(
+    label: Path | str, kind: Kind, *, is_recursive: bool, fps: float | None, deinterlace: Deinterlace | None
+) -> None:
+    """Raise UsageError for an option of another kind of source."""
+    for option, is_given, of, what in (
+        ("--recursive", is_recursive, "folder", "folder"),
+        ("--fps", fps is not None, "folder", "folder of pictures"),
+        ("--deinterlace", deinterlace is not None, "video", "film"),
+    ):
+        if is_given and kind != of:
+            raise UsageError(f"{option}: {label} is not a {what}")
 
 
 class VideoPictures:
     kind: Kind = "video"
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, deinterlace: Deinterlace | None = None) -> None:
         self.path = path
+        self._deinterlace = deinterlace
         self.files: tuple[Path, ...] = (path,) if isinstance(path, Path) else ()
         self.label = str(path) if isinstance(path, Path) else shown_address(path)
         self._name = path.name if isinstance(path, Path) else self.label
@@ -128,24 +160,35 @@ class VideoPictures:
             rate = stream.average_rate or stream.guessed_rate
             aspect = Fraction(stream.sample_aspect_ratio or 1)
             has_tracks = bool(len(container.streams) > 1 or container.chapters() or timecode_of(container))
-            self.expected = stream.frames or (round(length_s * rate) if rate and length_s else None)
+            frames = stream.frames or (round(length_s * rate) if rate and length_s else None)
+            self.expected = None if frames is None else frames * pictures_per_frame(deinterlace)
+            codec_tag = stream.codec_context.codec_tag
+        self._opened_bytes = self._bytes()
         reasons: list[str] = []
-        timed = next(read_pass(path, reasons.append), None)
-        if timed is None:
+        coded = timed = next(read_pass(path, reasons.append), None)
+        if coded is not None and deinterlace is not None:
+            timed = next(read_pass(path, reasons.append, deinterlace=deinterlace))
+        if timed is None or coded is None:
             reason = f" ({reasons[0]})" if reasons else ""
             raise SourceError(f"{self.label}: no picture can be decoded{reason}")
-        first_s = Fraction(timed.frame.pts or 0) * tick_s - self._origin_s
+        first_s = Fraction(coded.frame.pts or 0) * tick_s - self._origin_s
         self._first_s = round(first_s / tick_s) * tick_s if tick_s else first_s  # start is in microseconds
         self.look = look_of(timed.frame, Fraction(timed.fps).limit_denominator(1001), tick_s, aspect, has_tracks)
         self.first = self._picture(0, timed)
-        if line := changed_depth(timed.frame):
-            self.counts.notes.append(f"{self._name}: {line}")
+        lines = losses_in_rgb(coded.frame, codec_tag)
+        if coded.frame.interlaced_frame and deinterlace is None:
+            lines.append(COMBS.format(fields=float(2 * self.look.rate), frames=float(self.look.rate)))
+        elif deinterlace is not None and not coded.frame.interlaced_frame:
+            lines.append(f"is not marked as interlaced; --deinterlace {deinterlace} takes its rows as two fields")
+        self.counts.notes += [f"{self._name}: {line}" for line in lines]
 
     def read(self, every: int, limit: int | None, start: int = 0) -> Iterator[InputPicture]:
         counts, wanted, end_s = self.counts, 0, Fraction(0)
-        for number, timed in enumerate(read_pass(self.path, self._on_corrupt, threads=ALL_CORES)):
+        step = pictures_per_frame(self._deinterlace)
+        read = read_pass(self.path, self._on_corrupt, threads=ALL_CORES, deinterlace=self._deinterlace)
+        for number, timed in enumerate(read):
             counts.decoded += 1
-            if timed.frame.is_corrupt:  # `_on_corrupt` was called as well
+            if timed.frame.is_corrupt and number % step == 0:  # `_on_corrupt` was called as well
                 counts.damaged += 1
                 counts.unreadable -= 1
             end_s = timed.end_s
@@ -164,6 +207,10 @@ class VideoPictures:
                 f"{self._name}: ends after {float(end_s):.2f} s, but declares {float(self._length_s):.2f} s; "
                 "it seems to be truncated"
             )
+        if self._bytes() > self._opened_bytes:
+            counts.notes.append(
+                f"{self._name}: grew while it was read, so it was still being recorded; its end may be missing"
+            )
 
     def close(self) -> None:
         """Do nothing: `read` closes the file when it ends."""
@@ -179,6 +226,10 @@ class VideoPictures:
             end_s=self._first_s + timed.end_s,
         )
 
+    def _bytes(self) -> int:
+        """Length of its file; 0 for an address."""
+        return sum(file.stat().st_size for file in self.files)
+
     def _on_corrupt(self, reason: str) -> None:
         self.counts.unreadable += 1
         if self.counts.unreadable + self.counts.damaged == 1:
@@ -188,18 +239,21 @@ class VideoPictures:
 class FolderPictures:
     """All pictures of a folder in natural order (2 before 10), or one picture. Sizes may differ."""
 
-    def __init__(self, path: Path, *, is_recursive: bool = False, but: Collection[Path] = ()) -> None:
+    def __init__(
+        self, path: Path, *, is_recursive: bool = False, but: Collection[Path] = (), rate: Fraction = FOLDER_FPS
+    ) -> None:
         self.path: Path | str = path
         self.label = str(path)
         self.kind: Kind = "folder" if path.is_dir() else "picture"
         self.counts = ReadCounts()
-        self.look = VideoLook(
-            rate=FOLDER_FPS, time_base=1 / FOLDER_FPS, pixel_aspect=Fraction(1), tags=UNTAGGED, has_tracks=False
-        )
+        self._is_loss_told = False
+        self.look = VideoLook(rate=rate, time_base=1 / rate, pixel_aspect=Fraction(1), tags=UNTAGGED, has_tracks=False)
         self.files: tuple[Path, ...] = (path,)
         if self.kind == "folder":
             suffixes, notes = PICTURE_SUFFIXES, self.counts.notes
             self.files = tuple(list_files(path, suffixes, notes.append, is_recursive=is_recursive, but=but))
+            left = walk_files(path, UNREAD_SUFFIXES, lambda problem: None, is_recursive=is_recursive, but=but)
+            notes += [f"{path}: {line}" for line in (left_out_line(left), missing_line(self.files)) if line]
         self.expected: int | None = len(self.files)
         self._file_names = [
             file.relative_to(path).as_posix() if self.kind == "folder" else file.name for file in self.files
@@ -245,21 +299,27 @@ class FolderPictures:
 
     def _picture(self, number: int, notes: list[str]) -> InputPicture | None:
         try:
-            pixels = read_still(self.files[number], longest_px=WHOLE)
+            pixels = read_still(self.files[number], longest_px=WHOLE, on_loss=self._on_loss)
         except SourceError as error:
             notes.append(str(error))
             return None
         if not pixels.flags.writeable:
             pixels = pixels.copy()  # Pillow's memory is read-only, and torch would warn
-        start_s = number / FOLDER_FPS
+        start_s = number / self.look.rate
         return InputPicture(
             number=number,
             name=self.names[number],
             file_name=self._file_names[number],
             pixels=pixels,
             start_s=start_s,
-            end_s=start_s + 1 / FOLDER_FPS,
+            end_s=start_s + 1 / self.look.rate,
         )
+
+    def _on_loss(self, line: str) -> None:
+        """The first one is told; the pictures of a folder are mostly of one kind."""
+        if not self._is_loss_told:
+            self._is_loss_told = True
+            self.counts.notes.append(line)
 
 
 def fitted(pictures: Iterator[InputPicture], size: tuple[int, int], counts: ReadCounts) -> Iterator[InputPicture]:

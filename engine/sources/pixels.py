@@ -87,6 +87,9 @@ def _missing_matrix(frame: DecodedFrame) -> Colorspace | None:
     return Colorspace.ITU709 if frame.height > HD_LINES else None
 
 
+TRANSPARENT = "what is transparent becomes black"
+DOLBY_TAGS = ("dvh1", "dvhe", "dav1")
+DOLBY = "Dolby Vision of profile 5, whose colours are read wrong (green and violet): convert it to HDR10 or SDR first"
 BT709_MATRIX, BT470BG_MATRIX = 1, 5  # AVCOL_SPC_...: the tags for swscale's ITU709 and ITU601
 # Matrix number in a stream (AVCOL_SPC_...; ISO 23091-2, table 4) -> swscale's name.
 MATRICES = {
@@ -134,13 +137,21 @@ class VideoLook:
     """True if its file has more than these pictures: sound, subtitles, chapters, timecode."""
 
 
-def changed_depth(first: DecodedFrame) -> str:
-    """One line about what becomes of HDR, or of more than 8 bits per colour; or ""."""
+def losses_in_rgb(first: DecodedFrame, codec_tag: str = "") -> list[str]:
+    """One line about each thing that `to_rgb` cannot keep: HDR or more than 8 bits per colour, transparency, the
+    colours of Dolby Vision. `codec_tag`: the name of the codec in an MP4 or MOV."""
     bits = max(component.bits for component in first.format.components)
     transfer = HDR_TRANSFERS.get(first.color_trc)
+    found = []
     if transfer is not None:
-        return f"HDR ({transfer}, {bits} bits a colour) is tone-mapped to SDR (BT.709, 8 bits)"
-    return f"{bits} bits a colour are reduced to 8" if bits > 8 else ""
+        found.append(f"HDR ({transfer}, {bits} bits a colour) is tone-mapped to SDR (BT.709, 8 bits)")
+    elif codec_tag in DOLBY_TAGS or "DOVI_RPU_BUFFER" in first.side_data:
+        found.append(DOLBY)
+    elif bits > 8:
+        found.append(f"{bits} bits a colour are reduced to 8")
+    if any(component.is_alpha for component in first.format.components):
+        found.append(TRANSPARENT)
+    return found
 
 
 def look_of(first: DecodedFrame, rate: Fraction, tick_s: Fraction, aspect: Fraction, has_tracks: bool) -> VideoLook:

@@ -1,13 +1,14 @@
 """A picture file, upright and over black."""
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from engine.errors import SourceError
-from engine.sources.pixels import MAX_SIDE_PX, fitted_size, over_black
+from engine.sources.pixels import MAX_SIDE_PX, TRANSPARENT, fitted_size, over_black
 from engine.sources.source import SourceStatus
 from engine.system.small_file import open_regular
 from engine.values import VideoFrame
@@ -57,8 +58,11 @@ def is_still(path: Path) -> bool:
         return True  # broken: `read_still` raises the reason
 
 
-def read_still(path: Path, *, longest_px: float = MAX_SIDE_PX) -> np.ndarray:
-    """(height, width, 3) uint8 RGB, rotated according to EXIF, over black, reduced if above `longest_px`."""
+def read_still(
+    path: Path, *, longest_px: float = MAX_SIDE_PX, on_loss: Callable[[str], object] = lambda line: None
+) -> np.ndarray:
+    """(height, width, 3) uint8 RGB, rotated according to EXIF, over black, reduced if above `longest_px`. `on_loss`
+    gets a line if a part of it is transparent."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # large photographs are fine
@@ -75,6 +79,8 @@ def read_still(path: Path, *, longest_px: float = MAX_SIDE_PX) -> np.ndarray:
     converted = upright.convert("RGBA" if has_alpha else "RGB")
     converted.thumbnail(fitted_size(*converted.size, longest_px=longest_px), Image.Resampling.LANCZOS)
     pixels = np.asarray(converted)
+    if has_alpha and pixels[..., 3].min() < 255:
+        on_loss(f"{path.name}: {TRANSPARENT}")
     return np.ascontiguousarray(over_black(pixels) if has_alpha else pixels)
 
 

@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 
@@ -55,3 +56,28 @@ def walk_files(
         for name in names:
             if not name.startswith(".") and Path(name).suffix.lower() in suffixes:
                 yield here / name
+
+
+def left_out_line(files: Iterable[Path]) -> str:
+    """One line about these files of a folder, which are pictures that cannot be read; "" if there are none."""
+    counts = Counter(file.suffix.lower() for file in files)
+    if not counts:
+        return ""
+    kinds = ", ".join(f"{count} {suffix}" for suffix, count in sorted(counts.items()))
+    return f"left out: {kinds}, which cannot be read here; convert them to .png or .tif"
+
+
+def missing_line(files: Sequence[Path]) -> str:
+    """One line about gaps in the numbers of a sequence (`shot_0001.png`, `shot_0002.png`), or "". Names of which less
+    than half are there, such as a camera's photographs, are no sequence."""
+    numbers: dict[str, set[int]] = {}
+    for file in files:
+        if found := re.search(r"(\d+)$", file.stem):
+            numbers.setdefault(str(file.parent / file.stem[: found.start()]), set()).add(int(found[1]))
+    for name, there in numbers.items():
+        first, last = min(there), max(there)
+        if len(there) <= last - first < 2 * len(there):
+            missing = next(number for number in range(first, last) if number not in there)
+            count = last - first + 1 - len(there)
+            return f"{count} numbers of {Path(name).name}{first}..{last} are missing, the first is {missing}"
+    return ""

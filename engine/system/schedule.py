@@ -8,6 +8,9 @@ during it, and is never followed by a burst, which looks like a jump.
 from fractions import Fraction
 from functools import lru_cache
 
+from engine.errors import UsageError
+
+MIN_FILM_FPS, MAX_FILM_FPS = 0.1, 240.0  # of a folder of pictures
 NTSC_RATES = (24, 30, 48, 60, 96, 120, 240)
 """Whole rates that are also used with a factor of 1000/1001: 23.976, 29.97, 47.952, 59.94, 95.904, 119.88, 239.76."""
 MAX_NTSC_DIFFERENCE = 0.005  # 29.97 and 23.98 are rounded to two digits, OSC's are 32-bit floats
@@ -25,6 +28,15 @@ def exact_rate(fps: float) -> Fraction:
         if abs(fps - rate) < MAX_NTSC_DIFFERENCE:
             return rate
     return Fraction(fps).limit_denominator(1001)
+
+
+def parse_rate(text: str) -> float:
+    """Parse the frames a second of `--fps`, a number or a fraction. UsageError for anything else."""
+    numerator, slash, denominator = text.partition("/")
+    try:
+        return float(Fraction(int(numerator), int(denominator))) if slash else float(text)
+    except (ValueError, ZeroDivisionError, OverflowError):
+        raise UsageError(f"--fps: {text!r} is not a rate (for example 30, 29.97 or 30000/1001)") from None
 
 
 class Schedule:

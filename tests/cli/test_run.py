@@ -17,10 +17,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from engine.cli.run import build_settings, parse_rate, parse_universes, window_sink, with_window_argument
+from engine.cli.run import build_settings, parse_universes, window_sink, with_window_argument
 from engine.cli.standard_streams import open_closed_streams
 from engine.errors import UsageError
 from engine.ipc import FrameRing
+from engine.system.schedule import parse_rate
 from tests.cli.conftest import Said
 from tests.support.long_form import in_long_form
 

@@ -14,6 +14,8 @@ from typing import Any
 RESUME = "Continue an interrupted run."
 OVERWRITE = "Replace existing output."
 RECURSIVE = "Of a folder of pictures, take those of its subfolders, too."
+FPS = "Pictures a second of a folder of pictures: 30, 29.97 or 30000/1001. (default: 25)"
+DEINTERLACE = "Of an interlaced film make a picture of each field (50i: 50 a second), or of each frame (25)."
 METADATA = "Write prompt, settings, model and version into the output's metadata."
 JSON = "Print one JSON object."
 DEVICE = "Device to run on."

@@ -187,6 +187,8 @@ def segment_fingerprint(job: SegmentJob, pictures: Pictures, mode: Mode) -> Fing
             "--compile": job.is_compiled,
             "--offload": job.is_offloaded,
             "--every": job.every,
+            "--fps": job.fps,
+            "--deinterlace": job.deinterlace,
             "--limit": job.limit,
             "the version of multiverse": package_version(),
             "the version of transformers": package_version("transformers"),

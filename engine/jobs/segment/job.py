@@ -9,17 +9,20 @@ from engine.jobs.kit.option_range import check_number
 from engine.jobs.kit.options import (
     CLUSTER,
     CLUSTERS,
+    DEINTERLACE,
     DEVICE,
     DEVICES,
     DTYPE,
     DTYPES,
+    FPS,
     METADATA,
     OVERWRITE,
     RECURSIVE,
     RESUME,
     option,
 )
-from engine.values import MAX_OBJECTS
+from engine.system.schedule import MAX_FILM_FPS, MIN_FILM_FPS, parse_rate
+from engine.values import MAX_OBJECTS, Deinterlace
 
 MAX_BATCH = 4
 RESOLUTIONS_PX = (1008, 840, 672, 504, 336)
@@ -89,6 +92,8 @@ class SegmentJob:
     is_compiled: bool = option(False, "Compile the model: minutes at the start, faster afterwards.", flags="--compile")
     is_offloaded: bool = option(False, "Keep weights in main memory, for small GPUs.", flags="--offload")
     recursive: bool = option(False, RECURSIVE, flags="--recursive")
+    fps: float | None = option(None, FPS, metavar="RATE", parse=parse_rate)
+    deinterlace: Deinterlace | None = option(None, DEINTERLACE, metavar="field|frame")
     every: int = option(1, "Only each N-th picture.", metavar="N", low=1)
     limit: int | None = option(None, "At most N pictures.", metavar="N", low=1)
     frames: str = option(
@@ -117,6 +122,7 @@ class SegmentJob:
         check_number("--batch", self.batch, 1, MAX_BATCH)
         check_number("--every", self.every, 1)
         check_number("--limit", 1 if self.limit is None else self.limit, 1)
+        check_number("--fps", MIN_FILM_FPS if self.fps is None else self.fps, MIN_FILM_FPS, MAX_FILM_FPS)
         check_number("--threads", 1 if self.threads is None else self.threads, 1)
         if self.resolution not in RESOLUTIONS_PX:
             raise UsageError(f"--resolution: {self.resolution} is not one of {', '.join(map(str, RESOLUTIONS_PX))}")

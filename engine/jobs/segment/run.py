@@ -83,7 +83,9 @@ def open_job(job: SegmentJob) -> OpenedSource:
     if existing and not (job.overwrite or job.resume or job_folder_of(forms).exists()):
         raise UsageError(f"{existing[0]}: exists already; --overwrite replaces it")
     folders = [Path(name) for name, form in forms if form in ("masks", "frames")]
-    pictures = open_pictures(job.source, is_recursive=job.recursive, but=folders)
+    pictures = open_pictures(
+        job.source, is_recursive=job.recursive, but=folders, fps=job.fps, deinterlace=job.deinterlace
+    )
     check_forms(forms, pictures)
     mode = mode_for(job, pictures, can_follow=_can_follow(job))
     job.check_mode(mode)

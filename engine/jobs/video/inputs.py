@@ -7,15 +7,24 @@ from pathlib import Path
 
 from engine.errors import SourceError, UsageError
 from engine.sources.opening import ADDRESS, camera_of
-from engine.sources.pictures import Pictures, VideoPictures, open_pictures
+from engine.sources.pictures import Kind, Pictures, VideoPictures, check_options, open_pictures
+from engine.sources.stream import shown_address
+from engine.values import Deinterlace
 
 
-def open_input(source: str, *, is_recursive: bool = False, but: Collection[Path] = ()) -> Pictures:
+def open_input(
+    source: str,
+    *,
+    is_recursive: bool = False,
+    but: Collection[Path] = (),
+    fps: float | None = None,
+    deinterlace: Deinterlace | None = None,
+) -> Pictures:
     """Open a video, a picture, a folder of pictures, a camera's index or name, or an address. A file on a server is
     read like one on disk; streams and cameras are live. For a file named like a camera use `./0`.
 
     SourceError, in one line, if it is missing or has no picture; the first one is decoded here. The caller calls
-    `close()`. `is_recursive`, `but`: see `open_pictures`.
+    `close()`. `is_recursive`, `but`, `fps`, `deinterlace`: see `open_pictures`.
     """
     is_address = re.match(ADDRESS, source, re.IGNORECASE)
     try:
@@ -23,25 +32,29 @@ def open_input(source: str, *, is_recursive: bool = False, but: Collection[Path]
     except (OSError, ValueError):  # not a valid file name; open_pictures reports it
         camera = None
     if not is_address and camera is None:
-        return open_pictures(Path(source), is_recursive=is_recursive, but=but)
-    if is_recursive:
-        raise UsageError(f"--recursive: {source} is not a folder")
-    return _open_address(source) if camera is None else _open_camera(camera)
+        return open_pictures(Path(source), is_recursive=is_recursive, but=but, fps=fps, deinterlace=deinterlace)
+    kind: Kind = "video" if camera is None else "live"  # an address may be a film
+    label = shown_address(source) if camera is None else source
+    check_options(label, kind, is_recursive=is_recursive, fps=fps, deinterlace=deinterlace)
+    return _open_address(source, deinterlace) if camera is None else _open_camera(camera)
 
 
-def _open_address(url: str) -> Pictures:
+def _open_address(url: str, deinterlace: Deinterlace | None) -> Pictures:
     from engine.sources.live_pictures import LivePictures
-    from engine.sources.stream import is_file, is_playlist, open_address, shown_address
+    from engine.sources.stream import is_file, is_playlist, open_address
 
     container = open_address(url)
     if is_file(container, url):
         container.close()
-        return VideoPictures(url)
+        return VideoPictures(url, deinterlace)
     if is_playlist(container):
         container.close()
         raise SourceError(
             f"{shown_address(url)}: a playlist (HLS) of a live stream; give the address of the stream itself"
         )
+    if deinterlace is not None:
+        container.close()
+        raise UsageError(f"--deinterlace: {shown_address(url)} is not a film")
     return LivePictures(shown_address(url), partial(open_address, url), opened=container)
 
 

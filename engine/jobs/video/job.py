@@ -7,10 +7,12 @@ from engine.jobs.kit.option_range import check_no_stream, check_number
 from engine.jobs.kit.options import (
     CLUSTER,
     CLUSTERS,
+    DEINTERLACE,
     DEVICE,
     DEVICES,
     DTYPE,
     DTYPES,
+    FPS,
     METADATA,
     OVERWRITE,
     RECURSIVE,
@@ -20,6 +22,8 @@ from engine.jobs.kit.options import (
 from engine.models.sd.painting import MAX_GUIDANCE, MAX_SEED, MAX_STEPS, Painting
 from engine.models.sd.plan.sampler_choice import SAMPLERS
 from engine.models.sd.spec import NO_MODEL
+from engine.system.schedule import MAX_FILM_FPS, MIN_FILM_FPS, parse_rate
+from engine.values import Deinterlace
 from osc_schema.sd import declared
 
 MAX_BATCH = 64
@@ -39,6 +43,8 @@ class VideoJob:
     scale: float = option(1.0, "Factor of the source's size; sides are rounded to 8 px.", metavar="0.05..8")
     batch: int = option(1, "Pictures per batch.", metavar="1..64")
     recursive: bool = option(False, RECURSIVE, flags="--recursive")
+    fps: float | None = option(None, FPS, metavar="RATE", parse=parse_rate)
+    deinterlace: Deinterlace | None = option(None, DEINTERLACE, metavar="field|frame")
     skip: int = option(0, "Leave out N pictures after each one.", metavar="N")
     """A picture is kept if its number % (skip + 1) == 0."""
     limit: int | None = option(None, "Paint at most N pictures.", metavar="N")
@@ -59,6 +65,7 @@ class VideoJob:
         check_number("--batch", self.batch, 1, MAX_BATCH)
         check_number("--scale", self.scale, 0.05, 8.0)
         check_number("--limit", 1 if self.limit is None else self.limit, 1)
+        check_number("--fps", MIN_FILM_FPS if self.fps is None else self.fps, MIN_FILM_FPS, MAX_FILM_FPS)
         check_number("--threads", 1 if self.threads is None else self.threads, 1)
 
     @property
@@ -69,10 +76,7 @@ class VideoJob:
     def size_for(self, width: int, height: int) -> tuple[int, int]:
         """Painted width and height of a picture of this size, rounded to multiples of 8 px."""
 
-        def side(px: int) -> int:
-            return max(MIN_SIDE_PX, round(px * self.scale / SIDE_STEP_PX) * SIDE_STEP_PX)
-
-        return side(width), side(height)
+        return painted_size(width * self.scale, height * self.scale)
 
     def notes(self, width: int, height: int) -> list[str]:
         """Notes about options with no effect, or an unexpected one, on pictures of this size."""
@@ -81,6 +85,12 @@ class VideoJob:
             shown = "{}x{}".format(*self.size_for(width, height))
             found.append(f"painted at {shown}: sides are at least {MIN_SIDE_PX} px, so the proportions have changed")
         return found
+
+
+def painted_size(width: float, height: float) -> tuple[int, int]:
+    """These sides, rounded to multiples of SIDE_STEP_PX, at least MIN_SIDE_PX."""
+    sides = (max(MIN_SIDE_PX, round(px / SIDE_STEP_PX) * SIDE_STEP_PX) for px in (width, height))
+    return next(sides), next(sides)
 
 
 def check_painting(painting: Painting) -> None:

@@ -74,7 +74,9 @@ def open_job(job: VideoJob) -> OpenedJob:
 
         require_ray()
     check_model(job)
-    pictures = open_input(job.source, is_recursive=job.recursive, but=(Path(job.output),))
+    pictures = open_input(
+        job.source, is_recursive=job.recursive, but=(Path(job.output),), fps=job.fps, deinterlace=job.deinterlace
+    )
     try:
         height, width = pictures.first.pixels.shape[:2]
         size = job.size_for(width, height)

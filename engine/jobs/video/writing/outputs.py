@@ -73,6 +73,8 @@ def video_fingerprint(job: VideoJob, pictures: Pictures, size: tuple[int, int]) 
         **{f"{OPTIONS.get(name, f'--{name}')}|{name}": value for name, value in (spec | painting).items()},
         **_model_key(job),
         "--skip": job.skip,
+        "--fps": job.fps,
+        "--deinterlace": job.deinterlace,
         "--batch": job.batch,
         "--limit": job.limit,
         "--device": job.device,
