@@ -16,7 +16,7 @@ from logging.handlers import QueueHandler, QueueListener
 from types import TracebackType
 from typing import Self
 
-from engine.system.plain_text import LineFormatter, one_line
+from engine.system.plain_text import LineFormatter
 
 KEPT_LINES = 1000
 REPEATED_AFTER_S = 1.0
@@ -44,37 +44,33 @@ class LogThread(QueueHandler):
         self._repeated: dict[str, list[float]] = {}
         """Message -> when it was written last, and how often it came since then. Under the handler's lock."""
 
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            message = record.getMessage()
-        except (TypeError, ValueError):
-            message = str(record.msg)
-        written_s, count = self._repeated.get(message, (-math.inf, 0))
-        if 0.0 <= record.created - written_s < REPEATED_AFTER_S:
-            self._repeated[message][1] += 1
-            return
-        if count:
-            record.msg, record.args = "%s (and %d more like it)", (message, count)
-        self._repeated.pop(message, None)
-        if len(self._repeated) >= MAX_REPEATED:
-            del self._repeated[next(iter(self._repeated))]  # the oldest
-        self._repeated[message] = [record.created, 0]
-        super().emit(record)
-
     def handleError(self, record: logging.LogRecord) -> None:
         """Count a line that cannot be formatted; logging would print a page for each."""
         self.lost += 1
 
-    def prepare(self, record: logging.LogRecord) -> str:
+    def prepare(self, record: logging.LogRecord) -> str | None:
+        """The line, None for one that repeats. Errors of foreign arguments are counted (`QueueHandler.emit`)."""
         try:
-            return self.format(record)
-        except (TypeError, ValueError, LookupError, AttributeError) as error:  # must not stop the logging thread
-            return one_line(f"{record.msg} ({error})")
+            message = record.getMessage()
+        except (TypeError, ValueError, LookupError, AttributeError) as error:
+            message = f"{record.msg} ({error})"
+            record.msg, record.args = "%s", (message,)
+        written_s, count = self._repeated.pop(message, (-math.inf, 0))
+        if 0.0 <= record.created - written_s < REPEATED_AFTER_S:
+            self._repeated[message] = [written_s, count + 1]
+            return None
+        if count:
+            record.msg, record.args = "%s (and %d more like it)", (message, count)
+        if len(self._repeated) >= MAX_REPEATED:
+            del self._repeated[next(iter(self._repeated))]  # the oldest
+        self._repeated[message] = [record.created, 0]
+        return self.format(record)
 
     def enqueue(self, line: object) -> None:
-        """Never blocks."""
+        """Never blocks. None is no line."""
         try:
-            self.queue.put_nowait(line)
+            if line is not None:
+                self.queue.put_nowait(line)
         except queue.Full:
             self.lost += 1
 

@@ -83,6 +83,22 @@ def test_a_line_that_cannot_be_formatted_is_counted_and_logging_prints_nothing(
     assert (log.lost, capsys.readouterr().err) == (1, "")
 
 
+def test_a_call_that_logs_nonsense_fails_in_no_thread() -> None:
+    class Foreign:
+        def __str__(self) -> str:
+            raise RuntimeError("no text")
+
+    written: list[str] = []
+    with LogThread(written.append) as log:
+        logging.getLogger("test").warning("%(missing)s", {"name": 1})
+        logging.getLogger("test").warning("%d", "word")
+        logging.getLogger("test").warning("%s", Foreign())
+        logging.getLogger("test").warning("next")
+    lines = [line.split(" ", 1)[1] for line in written if not line.endswith("were lost here)")]
+    assert lines[0] == "%(missing)s ('missing')" and lines[1].startswith("%d (%d format:") and lines[-1] == "next"
+    assert log.lost == 1
+
+
 def record_at(seconds: float, message: str, *args: object) -> logging.LogRecord:
     record = logging.LogRecord("test", logging.WARNING, "", 0, message, args, None)
     record.created = seconds
