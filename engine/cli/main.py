@@ -99,22 +99,23 @@ def main(commands: typer.Typer | None = None) -> None:
     for name in ("SIGTERM", "SIGHUP"):  # commands without Signals end as at Ctrl-C: with a line, and no process left
         if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) != signal.SIG_IGN:
             signal.signal(getattr(signal, name), signal.default_int_handler)
-    if "--window" in sys.argv:
-        from engine.cli.run import with_window_argument
-
-        sys.argv[1:] = with_window_argument(sys.argv[1:])
-    first = next((word for word in sys.argv[1:] if word != "--debug"), "")
     try:
         try:
+            if "--window" in sys.argv:
+                from engine.cli.run import with_window_argument
+
+                sys.argv[1:] = with_window_argument(sys.argv[1:])
+            first = next((word for word in sys.argv[1:] if word != "--debug"), "")
             (commands or commands_of([first] if first in NAMES else NAMES))()
         finally:
             sys.stdout.flush()
-    except SystemExit as end:
-        if end.code == INTERRUPTED:
+    except (SystemExit, KeyboardInterrupt) as end:  # the latter before Typer runs, while a command is loaded
+        code = INTERRUPTED if isinstance(end, KeyboardInterrupt) else end.code
+        if code == INTERRUPTED:
             print("multiverse: interrupted", file=sys.stderr)
-        raise
+        sys.exit(code)
     except OSError as error:
-        if "--debug" in sys.argv or not discard_if_broken(sys.stdout):
+        if "--debug" in sys.argv or error.filename is not None or not discard_if_broken(sys.stdout):
             raise
         print(f"multiverse: standard output: cannot be written ({error.strerror or error})", file=sys.stderr)
         sys.exit(FAILED)

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from contextlib import closing, suppress
+from contextlib import closing
 from typing import Annotated
 
 import typer
@@ -57,17 +57,20 @@ def view(
     watch = SharedWatch(name, SystemClock(), others_only=False)
     window = PictureWindow(waiting, display=display, is_full_screen=fullscreen, closes_by_key=True)
     shown, has_said = None, False
-    with closing(watch), closing(window), kept_awake(display=True), suppress(KeyboardInterrupt):
-        while not window.is_closing:
-            frame = watch.latest(shown.pixels if shown is not None else None)
-            if frame is not shown:
-                window.show(None if frame is None else frame.pixels)
-                if frame is None or shown is None:
-                    window.set_title(name if frame is not None else waiting)
-                shown = frame
-            if watch.problem and not has_said:
-                has_said = True
-                names = ", ".join(dict.fromkeys(picture.name for picture in list_shared()))
-                available = names or "none; engines need --sink shared"
-                print(f"multiverse: waiting for {name!r} (available: {available})", file=sys.stderr, flush=True)
-            window.step(POLL_S)
+    try:
+        with closing(watch), closing(window), kept_awake(display=True):
+            while not window.is_closing:
+                frame = watch.latest(shown.pixels if shown is not None else None)
+                if frame is not shown:
+                    window.show(None if frame is None else frame.pixels)
+                    if frame is None or shown is None:
+                        window.set_title(name if frame is not None else waiting)
+                    shown = frame
+                if watch.problem and not has_said:
+                    has_said = True
+                    names = ", ".join(dict.fromkeys(picture.name for picture in list_shared()))
+                    available = names or "none; engines need --sink shared"
+                    print(f"multiverse: waiting for {name!r} (available: {available})", file=sys.stderr, flush=True)
+                window.step(POLL_S)
+    except KeyboardInterrupt:
+        print("multiverse: interrupted", file=sys.stderr)

@@ -13,7 +13,12 @@ from tests.cli.conftest import Said
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM ends a process there without a word to it")
 @pytest.mark.parametrize(
-    ("command", "module", "code"), [("bench osc", "engine.bench.osc", 1), ("devices", "engine.cli.device_list", 130)]
+    ("command", "module", "code"),
+    [
+        ("bench osc", "engine.bench.osc", 1),
+        ("devices", "engine.cli.device_list", 130),
+        ("devices", "engine.cli.devices", 130),  # before the command is known
+    ],
 )
 def test_every_command_ends_on_sigterm_with_a_line(
     command: str, module: str, code: int, say: Callable[..., Said], ctrl_c_at: Callable[..., None]
