@@ -72,8 +72,9 @@ def missing_line(files: Sequence[Path]) -> str:
     than half are there, such as a camera's photographs, are no sequence."""
     numbers: dict[str, set[int]] = {}
     for file in files:
-        if found := re.search(r"(\d+)$", file.stem):
-            numbers.setdefault(str(file.parent / file.stem[: found.start()]), set()).add(int(found[1]))
+        name = file.stem.rstrip("0123456789")
+        if digits := file.stem[len(name) :]:
+            numbers.setdefault(str(file.parent / name), set()).add(int(digits))
     for name, there in numbers.items():
         first, last = min(there), max(there)
         if len(there) <= last - first < 2 * len(there):
