@@ -4,9 +4,9 @@
 
 A macro that somebody moves sets its parameters, in the frame after: every surface shows them, presets hold them, and
 a fader moved afterwards wins until the macro moves again. What the same group sets (a bundle, a pattern, a packet of a
-desk) stays as the group set it. A macro moved by a preset, a fade or panic sets nothing,
-because these set the parameters themselves. A macro moved by modulation moves its parameters in
-that frame only (`spread`).
+desk) stays as the group set it, and what the same sender is moving stays its own: the channels of a desk's crossfade
+step at different rates, and few packets hold both. A macro moved by a preset, a fade or panic sets nothing, because
+these set the parameters themselves. A macro moved by modulation moves its parameters in that frame only (`spread`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,6 +25,8 @@ from osc_schema.scale import Scale, nearest_step, scale_of
 BY: Final = "macro"
 ADDRESSES: Final = tuple(f"/macro/{n}" for n in MACROS)
 MOVES: Final = {f"/macro/{n}": f"/macro/moves/{n}" for n in MACROS}
+REST_S: Final = 1.0  # without a step, then a parameter rests
+MAX_STEP_S: Final = 5.0  # between two steps of a slow crossfade of 8 bits: then it rests after twice that time
 _UNMOVED: Final = (ParamType.TEXT, ParamType.FILE, ParamType.TRIGGER, ParamType.COLOUR)
 
 
@@ -101,15 +103,27 @@ class Macros:
         self._store = store
         self._report = report
         self._version = store.version
+        self._moving: dict[str, tuple[str, float, float]] = {}
+        """Who set an address last, except macros; when, and until when it is being moved."""
         store.remember_groups(ADDRESSES)
 
     def step(self, now_s: float) -> None:
         """Let the macros that somebody has moved since the last frame set their parameters."""
         changes, self._version = self._store.changes_since(self._version)
         for change in changes:
+            by, set_s, until_s = self._moving.get(change.address, ("", 0.0, 0.0))
+            if change.by == BY:
+                until_s = 0.0
+            else:
+                step_s = now_s - set_s if by == change.by else 0.0
+                until_s = now_s + (max(REST_S, 2 * step_s) if step_s <= MAX_STEP_S else REST_S)
+                by, set_s = change.by, now_s
+            self._moving[change.address] = by, set_s, until_s
+        for change in changes:
             moved_by_look = change.by in (FADE, "panic", PANIC, BY) or change.by.startswith(("preset ", "resume"))
             if change.address in MOVES and not moved_by_look:
                 _, together = self._store.group_of(change.address)
+                together |= {at for at, (by, _, until_s) in self._moving.items() if by == change.by and now_s < until_s}
                 values = [entry for entry in self._values(change) if entry[0].address not in together]
                 self._store.glide(values, by=BY, since=change.version)  # not what a fader has set since
 

@@ -103,3 +103,32 @@ def test_moves_that_cannot_be_read_are_refused(knob: Knob, moves: str) -> None:
     with pytest.raises(Rejected):
         knob.store.set("/macro/moves/1", moves)
     assert knob.store.get("/macro/moves/1") == before
+
+
+@pytest.mark.parametrize("every", [4, 90], ids=["seldom", "every two seconds"])
+def test_a_desk_that_fades_a_macro_and_one_of_its_parameters_shows_no_flicker(knob: Knob, every: int) -> None:
+    """The channels step at different rates, so most packets hold the macro alone."""
+    shown, rate_hz = [], 44.0
+    for packet in range(every * 6):
+        entries: list[tuple[str, object]] = [("/macro/1", 0.1 + packet / 1000)]
+        if packet % every == 0:
+            entries.append((BLOOM, 0.9 + packet / every / 1000))
+        knob.store.set_many(entries, by="map sacn Desk")
+        knob.macros.step(packet / rate_hz)
+        shown.append(knob.store.get(BLOOM))
+    assert min(shown[2 * every :]) > 0.85, "once two steps have shown how fast the fade is"
+    assert every > rate_hz or min(shown) > 0.85
+    assert knob.store.get(ANGLE) != 0.0, "what the desk does not send itself"
+    rested_s = (6 + 4) * every / rate_hz + 1.0
+    knob.store.set("/macro/1", 0.5, by="map sacn Desk")
+    knob.macros.step(rested_s)
+    assert knob.store.get(BLOOM) == pytest.approx(0.6), "a macro that is moved alone, later"
+
+
+def test_another_senders_macro_moves_a_parameter_at_once(knob: Knob) -> None:
+    knob.store.set(BLOOM, 0.33, by="map sacn Desk")
+    assert knob.turn(0.5, by="page 1")[0] == pytest.approx(0.6)
+    knob.store.set(BLOOM, 0.33, by="page 1")
+    assert knob.turn(0.25, by="page 1")[0] == pytest.approx(0.33)
+    knob.store.set_many([(BLOOM, 0.8)], by="preset Aurora")
+    assert knob.turn(0.5, by="page 1")[0] == pytest.approx(0.6), "the look has set it since"

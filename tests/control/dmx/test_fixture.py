@@ -89,6 +89,7 @@ def test_a_macro_leaves_alone_what_its_own_group_sets(rig, wait_for: Callable) -
         lighting.send(Trail=level, Macro_2=round(255 * 0.3), Rotation=128)
         shown(level / 255 * 0.98, "a packet of a desk", rotate)
         lighting.send(Macro_2=0)
+        wait_for(lambda: params.get("/macro/2") == 0.0, "the macro at rest")
     for first, second in (("/macro/2", trail), (trail, "/macro/2")):
         for before in (0.5, 0.8):  # also to the value that it has
             start(before)
@@ -100,7 +101,8 @@ def test_a_macro_leaves_alone_what_its_own_group_sets(rig, wait_for: Callable) -
     start()
     desk.client.send(encode_message("/{macro,feedback}/{2,amount}", 0.3))
     shown(0.3, "a pattern")
-    params.set_many([(trail, 0.8), ("/macro/moves/2", "/feedback/amount 0 0.5")], by="test")
+    no_pause = ("/cue/go_pause_s", 0.0)
+    params.set_many([(trail, 0.8), ("/macro/moves/2", "/feedback/amount 0 0.5"), no_pause], by="test")
     desk.done("/preset/save", "08 Set")
     desk.done("/cue/set", 1, "08 Set", 0.1)
     desk.done("/cue/set", 2, "08 Set", 0.1, 0, 1)
