@@ -21,10 +21,12 @@ class ExpectedLook:
         waiting: Callable[[int], str] = lambda frames: "",
         prepared: Callable[[], str] = lambda: "",
         values_of: Callable[[str], Mapping[str, Any] | None] = lambda name: None,
+        current: Callable[[], str] = lambda: "",
     ) -> None:
         """`waiting(frames)`: the name of the look that begins within so many frames, "" for none; `prepared()`: of the
-        one that may begin at any time; `values_of(name)`: its values, None if it has none."""
-        self._waiting, self._prepared, self._values_of = waiting, prepared, values_of
+        one that may begin at any time; `values_of(name)`: its values, None if it has none; `current()`: the look that
+        began last."""
+        self._waiting, self._prepared, self._values_of, self._current = waiting, prepared, values_of, current
         self.values: Mapping[str, Any] = {}
         """Those that it holds; empty if it gets no trail, or no more of it."""
         self.keeps_trail = False
@@ -34,12 +36,21 @@ class ExpectedLook:
         self._is_drawn = False
 
     def follow(
-        self, shown: Mapping[str, Any], cost: DrawingCost, *, is_fading: bool, period_s: float | None, late: int
+        self,
+        shown: Mapping[str, Any],
+        cost: DrawingCost,
+        *,
+        is_fading: bool,
+        begins: bool,
+        period_s: float | None,
+        late: int,
     ) -> bool:
-        """True if its trail is drawn in this frame. `shown`: the values of the look on screen; `period_s` and
-        `late`: as of `Looks.follow`."""
+        """True if its trail is drawn in this frame. `shown`: the values of the look on screen; `begins`: another look
+        begins in this frame; `period_s` and `late`: as of `Looks.follow`."""
         near = self._waiting(TRAIL_FRAMES)
         name = near or self._prepared()
+        if begins and name == self._current():  # also if it stays prepared, as in a flash
+            near = name = ""
         if name != self._name:  # it is not drawn in this frame, so that the trail of the last one is dropped
             self._name, self._frames, self._is_drawn = name, 0, False
             self.values = (self._values_of(name) or {}) if name else {}

@@ -107,16 +107,17 @@ class Looks:
         `crossfade`: where the fade is from. It is told if the old look is drawn, and may have undone the last fade.
         """
         before, self.fade = self.fade, fade
+        begins = fade is not None and (before is None or before.number != fade.number)
         if crossfade is not None and crossfade.returns != self._returns:
             self._returns = crossfade.returns
             if self.leaving is not None:
                 self.shown.go_on_from(self.leaving)
         if crossfade is not None and crossfade.cuts != self._cuts:
-            self._cuts = crossfade.cuts
+            self._cuts, begins = crossfade.cuts, True
             self.shown.slew.jump_to(snapshot, LOOK)
         if fade is None:
             self.leaving = None
-        elif before is None or before.number != fade.number:
+        elif begins:
             if fade.is_held:
                 self._freeze(BYPASSED)
             elif before is None or before.before is not fade.before:  # else the same look leaves still
@@ -127,7 +128,9 @@ class Looks:
         if crossfade is not None:
             crossfade.draws_old = self.leaving is not None
         is_fading = fade is not None
-        comes = self.expected.follow(self.shown.values, self.cost, is_fading=is_fading, period_s=period_s, late=late)
+        comes = self.expected.follow(
+            self.shown.values, self.cost, is_fading=is_fading, begins=begins, period_s=period_s, late=late
+        )
         if not comes:
             self.coming = None
         elif self.coming is None:

@@ -77,6 +77,7 @@ class Desk:
             waiting=self.launching.preset_within,
             prepared=lambda: self.preset_control.mixer.awaited,
             values_of=self.preset_control.values_of,
+            current=lambda: self.preset_control.current.name,
         )
 
 

@@ -109,6 +109,8 @@ class PresetMixer:
         self._report = report
         self.prepared = ""
         """Name of the preset that the next take loads; "" if there is none."""
+        self._awaited = ""
+        """`prepared` as of the newest `step`: what is taken later in that frame begins in the next one."""
         self.prepares = 0
         """How often a preset, or none, was prepared."""
         self._watchers: tuple[Callable[[str], None], ...] = ()
@@ -124,8 +126,8 @@ class PresetMixer:
 
     @property
     def awaited(self) -> str:
-        """`prepared`, unless a hand is already fading to it. Any thread."""
-        return "" if self._has_hand else self.prepared
+        """What was prepared at the newest `step`, unless a hand is already fading to it. Any thread."""
+        return "" if self._has_hand else self._awaited
 
     @property
     def _position(self) -> float:
@@ -170,6 +172,7 @@ class PresetMixer:
 
     def step(self, now_s: float) -> None:
         """Begin a fade by hand when the crossfader has been moved; `Crossfade` steps it. Render thread."""
+        self._awaited = self.prepared
         if self._has_hand or self._position == self._begin or not self.lock.acquire(blocking=False):
             return  # a command is running: the next frame tries again
         try:
@@ -275,8 +278,8 @@ class PresetMixer:
         if not is_flashing:
             return
         values = flash.before | self._set_by_others(flash)
+        self._show_current(flash.current)  # first: the frame that sees it begin asks for its name
         self._crossfade.start([entry for entry in values.items() if _is_look(entry[0])], by=FLASH, is_picture=True)
-        self._show_current(flash.current)
         if self.prepared and self._position != self._begin:
             self._begin_by_hand(at=self._position)
 
