@@ -144,6 +144,7 @@ class Universe:
         self.stuck = ""
         if known is not None and _is_late(packet, known.packet):
             known.repeats = known.repeats + 1 if packet.sequence == known.packet.sequence else 0
+            known.heard_s = now_s  # it is there, though its levels are old
             if known.repeats == STUCK_PACKETS:
                 self.stuck = f"{packet.protocol} {packet.name}"
             return False

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from engine.control.dmx.universe import Universe
+from engine.control.dmx.universe import STUCK_PACKETS, Universe
 from engine.dmx.packets import LevelsPacket, read_artnet, read_sacn
 from tests.support.dmx import DESK, SPARE_DESK, art_dmx, sacn
 
@@ -59,6 +59,17 @@ def test_a_packet_that_was_overtaken_is_left_out_and_an_art_net_number_may_repea
     assert universe.take(of_artnet(1, sequence=7), 0.0)
     assert universe.take(of_artnet(2, sequence=7), 0.1)
     assert not universe.take(of_artnet(3, sequence=6), 0.2)
+
+
+def test_a_desk_that_does_not_count_its_packets_is_told_once_and_is_there_until_it_falls_silent() -> None:
+    universe, told = Universe(1), []
+    for packet in range(44 * 6):
+        assert universe.take(of_sacn(packet % 256), packet / 44) == (packet == 0)
+        assert not universe.step(packet / 44), "it is not silent"
+        told += [packet] if universe.stuck else []
+    assert told == [STUCK_PACKETS] and universe.levels[0] == 0
+    assert not universe.step(8.0) and universe.step(9.0)
+    assert universe.take(of_sacn(7), 9.1)
 
 
 def test_a_short_packet_leaves_the_channels_after_it_and_levels_are_held_when_every_desk_is_gone() -> None:
