@@ -80,7 +80,13 @@ class LetterProcess(TrialProcess):
 
     def draw(self, asked: Lettering | Logo) -> tuple[GraphicImage, str]:
         """The text or logo, and a problem in one line: characters that the font lacks, or "". RenderError in one line;
-        a HarmfulError if the process was lost."""
+        a HarmfulError if the process was lost over it."""
+        try:
+            self.start()
+        except (OSError, EOFError) as error:  # without a text if it has ended or takes too long
+            ended = self.kill()
+            why = f"cannot be started ({reason_of(error) if str(error) else ended}); the next text tries again"
+            raise RenderError(f"the process that draws letters {why}") from None
         try:
             self.order(asdict(asked))
             answer = self.receive()

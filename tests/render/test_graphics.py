@@ -2,6 +2,8 @@
 picture."""
 
 import os
+import shutil
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -222,6 +224,23 @@ def test_a_font_that_hangs_stops_neither_the_picture_nor_the_other_texts(
     assert asked(made, {}) == (), "and nothing without a text"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for Python is a program of Unix")
+def test_a_process_that_cannot_start_is_no_fault_of_the_font(
+    maker: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, cannot = (
+        maker(),
+        "/text/1/font: the process that draws letters cannot be started ({}); the next text tries again",
+    )
+    for program, why in ((str(tmp_path / "none"), "No such file or directory"), (shutil.which("false"), "exit code 1")):
+        with monkeypatch.context() as broken:
+            broken.setattr(sys, "executable", program)
+            assert asked(made, {"/text/1/text": why}) == () and made.lines.pop() == cannot.format(why)
+        assert len(asked(made, {"/text/1/text": f"after {why}"})) == 1
+        asked(made, {})
+        made._process.kill()
+
+
 def test_each_hostile_font_and_logo_is_drawn_small_or_named_in_one_line(maker: Callable, tmp_path: Path) -> None:
     write_hostile(tmp_path)
     made = maker()
@@ -255,6 +274,14 @@ def test_what_is_kept_of_all_sizes_together_is_limited(
     monkeypatch.setattr(graphics_maker, "MAX_KEPT_BYTES", 0)
     words = {"/text/1/text": "one two", "/text/1/show": "word", "/logo/file": "a.png"}
     assert len({id(asked(made, words, beat=beat)[0].image) for beat in (0.0, 0.3, 0.6)}) == 1, "what is shown is kept"
+    leaves = {"/text/1/text": "leaves"}
+    asked(made, leaves)
+    for text in ("one", "two"):
+        asked(made, {"/text/1/text": text})
+        assert asked(made, leaves, is_leaving=True), "while it dissolves"
+    for text in ("three", "four"):
+        asked(made, {"/text/1/text": text})
+    assert [each.lines for each in made._made] == [("four",)], "after the dissolve"
 
 
 def test_texts_dissolve_with_their_looks_also_in_a_fade_of_three(renderer: Renderer, picture: Callable) -> None:
