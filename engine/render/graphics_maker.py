@@ -50,6 +50,8 @@ class GraphicsMaker:
         """The newest finished one of each slot, without the leaving look's, which are made already."""
         self._needed: dict[tuple[int, bool], tuple[Asked | None, Asked | None]] = {}
         """The one shown and the next one, by slot and if it is of the leaving look. They are always kept."""
+        self._leaves = False
+        """A look has left since the last picture of the one that is shown."""
         self._harmful: dict[str, str] = {}
         """Lines about fonts and logos that took the process down: not tried again until they are chosen again."""
         self._begun: OrderedDict[tuple[int, str], float] = OrderedDict()
@@ -77,6 +79,10 @@ class GraphicsMaker:
         """
         drawn = []
         self._size_px = size_px
+        if not (is_leaving or self._leaves):
+            with self._wake:
+                self._needed = {key: needed for key, needed in self._needed.items() if not key[1]}
+        self._leaves = is_leaving
         for slot in (0, *TEXTS):
             at = f"/text/{slot}" if slot else LOGO
             if slot and not is_leaving:
@@ -142,10 +148,11 @@ class GraphicsMaker:
         with self._wake:
             before, _ = self._needed.get((slot, is_leaving), (None, None))
             self._needed[slot, is_leaving] = now, coming
-            if now != before and now is not None and self._made.get(now, now) is None:
-                del self._made[now]  # it has failed, and is chosen again
-            if now is not None and (before is None or name_of(before) != name_of(now)):
-                self._harmful.pop(name_of(now), None)
+            if now is not None and not is_leaving:
+                if now != before and self._made.get(now, now) is None:
+                    del self._made[now]  # it has failed, and is chosen again
+                if before is None or name_of(before) != name_of(now):
+                    self._harmful.pop(name_of(now), None)
         if self._is_offline and now is not None and now not in self._made:
             self._make(now, slot)
         with self._wake:
