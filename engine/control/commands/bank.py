@@ -185,23 +185,24 @@ class BankControl:
             self._launching.add_look(name, quantum, run, drop, preset=name, is_cut=time.is_at_once)
 
     def _walk(self, step: int) -> str:
-        """The look that many pads after the one that waits, else the one on screen, in the shown bank."""
+        """The look that many pads after the one that waits, else the one on screen, in the shown bank; one that stands
+        on several pads counts where it comes first."""
         number, banks = self._shown_bank, self.banks.banks
         pads = sorted_pads(banks[number - 1]) if number <= len(banks) else []
-        names = [pad.preset for _, pad in pads if self._presets.shelf.has(pad.preset)]
+        names = list(dict.fromkeys(pad.preset for _, pad in pads if self._presets.shelf.has(pad.preset)))
         if not names:
             raise BankError(f"bank {number} is empty (/bank/shown chooses another)")
         on = self._launching.waiting_preset or self._presets.current.name
         return names[(names.index(on) + step) % len(names)] if on in names else names[min(step, 0)]
 
     def _on_walk(self, step: int, args: Args, reply: Reply, name: str = "") -> None:
-        if args and args[0] == 0:  # a button was released
+        if _is_pressed(args, 0) is False:
             return
         name = name or self._walk(step)
         self._presets.load(name, time_of(self._store.get(TAKE_FADE)), answer(reply, name))
 
     def _walked_as(self, step: int, args: Args) -> Launched | None:
-        if args and args[0] == 0:
+        if _is_pressed(args, 0) is False:
             return None
         self._presets.expect(name := self._walk(step))
         return Launched(name, name, time_of(self._store.get(TAKE_FADE)).is_at_once, partial(self._on_walk, step))

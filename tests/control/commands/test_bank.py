@@ -10,6 +10,7 @@ from engine.control.commands.bank import FILE_NAME, HELD_S, PREVIOUS_NAME, BankC
 from engine.control.commands.preset_mixer import TAKE_FADE
 from engine.control.launching import Launching
 from engine.control.midi.grids import AMBER, GREEN, GREY
+from engine.errors import BankError
 from engine.osc import encode_message
 from engine.params import LookPipeline, Looks, Modulation, PresetFolder, Slew
 from engine.params.expected_look import ExpectedLook
@@ -387,11 +388,13 @@ def test_a_learned_key_and_a_launchpad_play_the_engine(
 
 def test_next_and_previous_walk_through_the_pads_of_the_shown_bank(rig: Rig) -> None:
     rig.done("/bank/name", 4, "Set")
-    for pad, name in ((1, "mid"), (5, "high"), (9, "gone"), (16, "low")):
+    for pad, name in ((1, "mid"), (5, "high"), (8, "mid"), (9, "gone"), (16, "low")):
         rig.done("/bank/put", 4, pad, name)
     rig.store.set("/bank/shown", 4)
     walked = [rig.done("/preset/next")[0] for _ in range(4)]
-    assert walked == ["mid", "high", "low", "mid"], "a missing one is left out"
+    assert walked == ["mid", "high", "low", "mid"], "a missing one is left out, and what stands on two pads comes once"
+    for wrong in (("foo",), (1, 1), (0.5,)):
+        assert rig.failed("/preset/next", *wrong) == "takes 1 for pressed or 0 for released, or nothing for a tap"
     assert [rig.done("/preset/previous", 1)[0] for _ in range(2)] == ["low", "high"]
     rig.say("/preset/next", 0)
     assert rig.after(0.1) == OWN["high"] and rig.take() == [], "a button was released"
@@ -400,6 +403,8 @@ def test_next_and_previous_walk_through_the_pads_of_the_shown_bank(rig: Rig) -> 
     rig.store.set("/bank/shown", 4)
     launched, needed = rig.commands.launched_as("/preset/next")
     assert needed == 0 and launched((0,)) is None
+    with pytest.raises(BankError, match="takes 1 for pressed"):
+        launched(("foo",))
     waits = launched(())
     assert waits.name == "low" and waits.is_cut
     rig.launching.add_look(waits.name, "bar", print, print, preset=waits.preset)
