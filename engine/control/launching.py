@@ -39,6 +39,7 @@ assert _QUANTISE is not None
 _QUANTA: Final = {word: word for word in QUANTA} | dict(_QUANTISE.former_items)
 ROUNDING_BEATS: Final = 1e-6
 NEW_COUNT_S: Final = 0.05  # a count that began this long before a frame (reset, MIDI start) is at its first beat
+LATE_BEATS: Final = 4  # more than /launch/late_ms of any tempo
 MAX_EARLY_BEATS: Final = 0.1  # after a frame that took long, the next one may come sooner
 
 
@@ -67,7 +68,8 @@ class _Launch:
     at_beat: float
     count: tuple[float, int]
     """How the beats were counted when that beat was chosen."""
-    told_beats: int = -1
+    told_beats: int | None = None
+    """Those left, as told last; None before the first time: until then no frame sees it."""
 
 
 class Launching:
@@ -83,7 +85,7 @@ class Launching:
         self._started: list[_Launch] = []
         """In this frame."""
         self._used: dict[str, tuple[float, tuple[float, int]]] = {}
-        """Beat and count of the latest start at each place."""
+        """Beat and count of the latest start at each place, of the last LATE_BEATS."""
         self.values_of: Callable[[str], Mapping[str, Value] | None] = lambda preset: None
         """Gets the name of a preset that waits. Render thread."""
         self.order = LookOrder(store)
@@ -226,7 +228,7 @@ class Launching:
             return []
         pulse, panics = self._pulse(), self._store.get(PANIC)
         with self._lock:
-            waiting = list(self._waiting.values())
+            waiting = [launch for launch in self._waiting.values() if launch.told_beats is not None]
             for launch in waiting:
                 if launch.count != _count_of(pulse):
                     launch.at_beat, launch.count = _next_beat(launch.quantum, pulse), _count_of(pulse)
@@ -234,7 +236,10 @@ class Launching:
             due = [launch for launch in waiting if launch not in lost and _reached(pulse) >= launch.at_beat]
             for launch in (*lost, *due):
                 del self._waiting[launch.place]
-            self._used.update({launch.place: (launch.at_beat, launch.count) for launch in due})
+            if due:
+                since, count = pulse.beat - LATE_BEATS, _count_of(pulse)
+                recent = {place: used for place, used in self._used.items() if used[0] > since and used[1] == count}
+                self._used = recent | {launch.place: (launch.at_beat, launch.count) for launch in due}
         self._started = due
         for launch in lost:
             self._dropped(launch, f"superseded by {PANIC}")
@@ -249,8 +254,8 @@ class Launching:
         """Tell how many beats are left, once a beat."""
         beats_left = math.ceil(launch.at_beat - pulse.beat - ROUNDING_BEATS)
         if beats_left != launch.told_beats:
-            launch.told_beats = beats_left
             self._tell("/launch/queued", launch.name, beats_left, launch.preset)
+            launch.told_beats = beats_left
 
     def _dropped(self, launch: _Launch, reason: str) -> None:
         self._tell("/launch/dropped", launch.name)
@@ -275,7 +280,7 @@ class Launching:
         with self._lock:
             waiting = sorted(self._waiting.values(), key=lambda launch: launch.at_beat)
         for launch in waiting:
-            reply.send("/launch/queued", launch.name, max(launch.told_beats, 0), launch.preset)
+            reply.send("/launch/queued", launch.name, max(launch.told_beats or 0, 0), launch.preset)
         reply.done()
 
 

@@ -250,3 +250,29 @@ def test_a_hand_that_is_a_little_late_starts_at_once_and_a_program_that_chains_w
     assert ran_at(0.02, "bar", 0.1, 4.0) == [4.0], "sent with a reset"
     desk.say("/launch/late_ms", 0)
     assert ran_at(32.01, "bar", 32.1, 36.0) == [36.0]
+
+
+def test_a_program_that_launches_ever_other_patterns_fills_no_memory(desk: Launch) -> None:
+    for beat in range(6, 26):
+        for number in range(50):
+            desk.say(f"/layer/{{1,{beat}_{number}}}/angle", float(beat), "beat")
+        desk.at(float(beat))
+        desk.at(beat + 0.4)
+    assert desk.store.get(ANGLE) == 25.0 and len(desk.launching._used) < 300
+    desk.say(ANGLE, 1.0, "beat")
+    desk.at(0.0, jumped=-26.0)
+    assert desk.store.get(ANGLE) == 1.0 and set(desk.launching._used) == {ANGLE}, "the count began anew"
+
+
+def test_a_launch_is_told_to_wait_before_it_is_told_to_start_although_a_frame_comes_between(desk: Launch) -> None:
+    def tell(*message: object) -> None:
+        if message[0] == "/launch/queued":
+            desk.frame()  # of the render thread, before the thread that has sent it goes on
+        desk.told.append(message)
+
+    desk.at(8.01)
+    desk.launching._tell = tell
+    desk.say("/preset/load", "Aurora", "bar")
+    desk.frame()
+    assert [message[0] for message in desk.told] == ["/launch/queued", "/launch/started"]
+    assert desk.ran == [("Aurora",)]
