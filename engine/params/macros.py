@@ -27,6 +27,7 @@ ADDRESSES: Final = tuple(f"/macro/{n}" for n in MACROS)
 MOVES: Final = {f"/macro/{n}": f"/macro/moves/{n}" for n in MACROS}
 REST_S: Final = 1.0  # without a step, then a parameter rests
 MAX_STEP_S: Final = 5.0  # between two steps of a slow crossfade of 8 bits: then it rests after twice that time
+_NOBODY: Final = ("", 0.0, 0.0)
 _UNMOVED: Final = (ParamType.TEXT, ParamType.FILE, ParamType.TRIGGER, ParamType.COLOUR)
 
 
@@ -111,7 +112,7 @@ class Macros:
         """Let the macros that somebody has moved since the last frame set their parameters."""
         changes, self._version = self._store.changes_since(self._version)
         for change in changes:
-            by, set_s, until_s = self._moving.get(change.address, ("", 0.0, 0.0))
+            by, set_s, until_s = self._moving.get(change.address, _NOBODY)
             if change.by == BY:
                 until_s = 0.0
             else:
@@ -123,9 +124,16 @@ class Macros:
             moved_by_look = change.by in (FADE, "panic", PANIC, BY) or change.by.startswith(("preset ", "resume"))
             if change.address in MOVES and not moved_by_look:
                 _, together = self._store.group_of(change.address)
-                together |= {at for at, (by, _, until_s) in self._moving.items() if by == change.by and now_s < until_s}
-                values = [entry for entry in self._values(change) if entry[0].address not in together]
+                values = [
+                    entry
+                    for entry in self._values(change)
+                    if entry[0].address not in together and not self._is_moving(entry[0].address, change.by, now_s)
+                ]
                 self._store.glide(values, by=BY, since=change.version)  # not what a fader has set since
+
+    def _is_moving(self, address: str, by: str, now_s: float) -> bool:
+        who, _, until_s = self._moving.get(address, _NOBODY)
+        return who == by and now_s < until_s
 
     def _values(self, change: Change) -> Iterator[tuple[Param, Value]]:
         assert isinstance(change.value, float)

@@ -126,7 +126,7 @@ class PresetMixer:
 
     @property
     def awaited(self) -> str:
-        """What was prepared at the newest `step`, unless a hand is already fading to it. Any thread."""
+        """The preset that was prepared at the newest `step`, unless a hand is already fading to it. Any thread."""
         return "" if self._has_hand else self._awaited
 
     @property
