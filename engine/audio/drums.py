@@ -38,6 +38,7 @@ MIN_NOISE: Final = 0.05  # high to middle
 SNARE_HIGH: Final = 0.3  # snare: at least this, high to middle
 HAT_MIDDLE: Final = 0.25  # hat: at most this, middle to high; snare: at least
 SMOOTH_S, FLOOR_S = 0.1, 8.0  # of the level and of its floor, which falls at once
+NEW_ROOM_S: Final = 2.0  # of digital silence, after which the floor is measured anew; a drum machine pauses for less
 OVER_FLOOR: Final = 0.5  # snare and hat: rise to the floor of their region
 LIVELY, LOW_OVER_FLOOR, LOUD_RISE = 2.0, 4.0, 0.02  # kick: see above
 MIN_GAP_S: Final = 0.06
@@ -57,6 +58,7 @@ class DrumDetector:
         self._loudest = MIN_LEVEL
         self._smooth = self._floor = np.zeros(4)  # of the regions and of all together
         self._lively, self._hops, self._shares = 0.0, 0, np.array([hop_s / SMOOTH_S, hop_s / FLOOR_S])
+        self._hop_s, self._silent_s = hop_s, NEW_ROOM_S
         self._gap_hops = max(1, round(MIN_GAP_S / hop_s))
         self._since = [self._gap_hops] * 3
 
@@ -89,13 +91,19 @@ class DrumDetector:
 
     def _above_floor(self, levels: np.ndarray) -> tuple[float, float, float]:
         """The rise that each drum needs in this room; `levels` (4,) are those of the regions and of all together."""
-        self._hops += 1  # at first the floor is the mean: noise that was there from the start is no drum
+        is_silent = levels[3] <= MIN_LEVEL
+        if not is_silent and self._silent_s >= NEW_ROOM_S:
+            self._hops = 0
+        self._silent_s = self._silent_s + self._hop_s if is_silent else 0.0
+        self._hops += 1  # at first the floor is the mean: noise that begins a sound is no drum
         smooth, rise = np.maximum(self._shares, 1.0 / self._hops if self._hops <= 20 else 0.0)
         self._smooth = self._smooth + smooth * (levels - self._smooth)
         self._floor = np.minimum(self._smooth, self._floor + rise * (self._smooth - self._floor))
         self._lively = max(self._lively * self._kept, float(self._smooth[3]))
         low, middle, high, total = self._floor.tolist()
         is_lively = self._lively > LIVELY * total
+        if self._hops <= 3:  # a drum may break the silence: the floor is still the drum itself
+            return 0.0, 0.0, 0.0
         return 0.0 if is_lively else min(LOUD_RISE, LOW_OVER_FLOOR * low), OVER_FLOOR * middle, OVER_FLOOR * high
 
     def _is_masked(self) -> bool:
