@@ -46,11 +46,9 @@ MIN_RIVAL_S, STOOD_SHARE = 0.3, 0.5
 SAME_RIVAL: Final = 0.04  # by how much its tempo may move
 ADVANTAGE, CLEAR_ADVANTAGE = 1.3, 2.5  # onset strength on its beats to that on ours
 IN_STEP_S, IN_STEP = 1.5, 0.5  # onset strength on our sixteenths: memory, share of all
-DRUMS_S, DRUMLESS, DRUMMED_S = (
-    2.0,
-    0.1,
-    20.0,
-)  # so long after a drum, what stands on drums ages its rivals by this share
+DRUMS_S: Final = 2.0  # after a kick or a snare, for which the drums count as playing
+DRUMMED_S: Final = 20.0  # of drums, the most that is remembered; as long without them, and the tempo stands on none
+DRUMLESS: Final = 0.1  # share of its time that counts for a rival, while a tempo that stands on drums has none
 SURPLUS_S: Final = 2.5
 SURPLUS: Final = (1.3, 2.3)  # onset strength on the beat to the mean: confidence 0 and 1
 RECENT_S, CLEAR_ONSET, MIN_RECENT = 4.0, 0.3, 2.1  # a beat is three onsets: the beginning of a drone is none
