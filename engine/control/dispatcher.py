@@ -234,10 +234,12 @@ class Dispatcher:
     def receive_controls(self, messages: list[Message], sender: Sender, arrived_s: float | None = None) -> None:
         """Execute control values that did not come as OSC, such as lighting levels: mapped ones in one step, which
         lands in one frame; the others are listed. `arrived_s` as in `receive`. Never raises. Any thread."""
+        if arrived_s is None:
+            arrived_s = time.perf_counter()
         with self._receiving:
             self.attempt(partial(self._execute_controls, messages, sender, arrived_s))
 
-    def _execute_controls(self, messages: list[Message], sender: Sender, arrived_s: float | None) -> None:
+    def _execute_controls(self, messages: list[Message], sender: Sender, arrived_s: float) -> None:
         self.counters.messages += len(messages)
         own: list[tuple[int, Message, Sender]] = []
         if (watcher := self._watcher) is not None:

@@ -243,9 +243,9 @@ def open_midi(wanted: tuple[str, ...], desk: Desk, warnings: Warnings) -> MidiPo
         grid = grid_of(device)
         return grid.farewell() if grid is not None else ()
 
-    def deliver(messages: list[Message], source: str) -> None:
+    def deliver(messages: list[Message], source: str, at_s: float) -> None:
         # A controller is answered by its lights only.
-        desk.dispatcher.receive_controls(messages, Sender(name=source, post=lambda packet: None, at_port=None))
+        desk.dispatcher.receive_controls(messages, Sender(name=source, post=lambda packet: None, at_port=None), at_s)
 
     return MidiPorts(
         wanted,

@@ -22,6 +22,8 @@ _FULL_FRAME: Final = b"\x01\x01"
 _PASSING: Final = (0xB0, 0xD0, 0xE0)  # controllers, pressure, bend: of these only the newest value counts
 _SELECTING: Final = frozenset((6, 38, 96, 97, 98, 99, 100, 101))  # controllers of NRPNs: their order counts
 MAX_IN_ORDER: Final = 32  # messages of one device in one turn; a cable carries 3 in that time
+Timed = tuple[bytes, float]
+"""A message, and when it arrived, in seconds of the engine's clock."""
 
 
 def device_word(name: str) -> str:
@@ -60,37 +62,38 @@ def time_event(midi: bytes, device: str) -> MidiEvent | None:
     return None
 
 
-def thinned(waiting: list[bytes], down: set[bytes]) -> list[bytes]:
+def thinned(waiting: list[Timed], down: set[bytes]) -> list[Timed]:
     """The messages of a flood that are executed: of each controller, bend and pressure only the newest, of the others
     the newest `MAX_IN_ORDER`, and the releases of keys that stay up. All of them, if few wait.
 
     `down`: the keys of the device whose press was executed, and not yet their release; kept here.
     """
     kept = waiting if len(waiting) <= MAX_IN_ORDER else _newest(waiting, down)
-    for midi in kept:
+    for midi, _ in kept:
         if (key := _key_of(midi)) is not None:
             down.discard(key) if _is_release(midi) else down.add(key)
     return kept
 
 
-def _newest(waiting: list[bytes], down: Set[bytes]) -> list[bytes]:
-    kept: list[bytes] = []
+def _newest(waiting: list[Timed], down: Set[bytes]) -> list[Timed]:
+    kept: list[Timed] = []
     seen: set[bytes] = set()
     others = 0
-    for midi in reversed(waiting):
+    for timed in reversed(waiting):
+        midi, _ = timed
         kind = midi[0] & 0xF0
         if kind in _PASSING and not (kind == 0xB0 and midi[1] in _SELECTING):
             key = midi[:2] if kind == 0xB0 else midi[:1]
             if key not in seen:
                 seen.add(key)
-                kept.append(midi)
+                kept.append(timed)
             continue
         note = _key_of(midi)
         if others < MAX_IN_ORDER:
             others += 1
-            kept.append(midi)
+            kept.append(timed)
         elif note in down and note not in seen and _is_release(midi):
-            kept.append(midi)
+            kept.append(timed)
         if note is not None:
             seen.add(note)
     return kept[::-1]

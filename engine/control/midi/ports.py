@@ -19,10 +19,11 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import groupby
 from typing import Any, Final, TypeVar
 
 from engine.control.midi.clock_out import START, ClockOut, TimecodeOut
-from engine.control.midi.messages import control_message, device_word, thinned, time_event
+from engine.control.midi.messages import Timed, control_message, device_word, thinned, time_event
 from engine.control.midi.parser import MidiParser
 from engine.control.midi.system import Input, MidiSystem, Output, Port
 from engine.control.outgoing.sender import Sender
@@ -108,11 +109,11 @@ class _Reader:
     def take(self, data: bytes, stamp_s: float) -> None:
         self.waiting.append((data, stamp_s))
 
-    def read(self, now_s: float) -> list[tuple[bytes, float]]:
-        """The messages since the last call, each with the time of its arrival."""
+    def read(self, now_s: float) -> list[Timed]:
+        """The messages since the last call."""
         assert self.input is not None
         self.input.poll()
-        found = []
+        found: list[Timed] = []
         for _ in range(len(self.waiting)):
             data, stamp_s = self.waiting.popleft()
             at_s = self.times.at_s(stamp_s, now_s)
@@ -142,7 +143,7 @@ class MidiPorts:
         wanted: Iterable[str],
         open_system: Callable[[], MidiSystem],
         *,
-        deliver: Callable[[list[Message], str], None],
+        deliver: Callable[[list[Message], str, float], None],
         take_time: Callable[[MidiEvent, str, float], bool],
         subscribe: Callable[[Sender, str], None],
         unsubscribe: Callable[[str], None],
@@ -155,7 +156,7 @@ class MidiPorts:
         report: Report,
         say: Callable[[str], None],
     ) -> None:
-        """`deliver(messages, sender_name)` executes controls, `take_time(event, sender_name, at_s)` clocks.
+        """`deliver(messages, sender_name, at_s)` executes controls, `take_time(event, sender_name, at_s)` clocks.
         `subscribe(sender, device)` sends the device its lights as MIDI bytes. `farewell(device)`: sent to it
         at the end. `clock_owner()`: the device that leads
         the beat, which gets no clock back. `timecode(now_s)`: seconds, speed and the rate's name, or None."""
@@ -256,20 +257,22 @@ class MidiPorts:
 
     def _read(self, device: _Device, now_s: float) -> bool:
         """Execute what a device sent. True if messages were left out."""
-        controls: list[bytes] = []
+        controls: list[Timed] = []
         for reader in device.readers.values():
             for midi, at_s in reader.read(now_s):
                 device.messages += 1
                 event = time_event(midi, device.name)
                 if event is None:
-                    controls.append(midi)
+                    controls.append((midi, at_s))
                 else:
                     self._take_time(event, PORT + device.name, at_s)
         executed = thinned(controls, device.down)
         device.left_out += len(controls) - len(executed)
-        messages = [control_message(midi, device.name) for midi in executed]
-        if found := [message for message in messages if message is not None]:
-            self._deliver(found, PORT + device.name)
+        for _, together in groupby(executed, lambda timed: timed[1] // READ_INTERVAL_S):
+            (first, at_s), *others = together
+            messages = [control_message(midi, device.name) for midi in (first, *(midi for midi, _ in others))]
+            if found := [message for message in messages if message is not None]:
+                self._deliver(found, PORT + device.name, at_s)
         return len(executed) < len(controls)
 
     # -- sending -----------------------------------------------------------------------------------

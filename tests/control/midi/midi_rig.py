@@ -105,8 +105,8 @@ class Stage:
         self.ports = MidiPorts(
             wanted,
             lambda: self.midi,
-            deliver=lambda messages, name: self.dispatcher.receive_controls(
-                messages, Sender(name=name, post=lambda packet: None, at_port=None)
+            deliver=lambda messages, name, at_s: self.dispatcher.receive_controls(
+                messages, Sender(name=name, post=lambda packet: None, at_port=None), at_s
             ),
             take_time=self.map.take_time,
             subscribe=self.subscribe,

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from engine.control.midi.clock_out import CLOCK, START
 from engine.control.midi.ports import SEARCH_INTERVAL_S, ArrivalTimes
 from engine.control.midi.system import LibremidiSystem
 from engine.errors import MultiverseError
+from engine.params import Tempo
+from engine.system.clock import SystemClock
 from engine.system.installing import install_line
 
 
@@ -163,6 +166,26 @@ while not heard and time.perf_counter() < end_s:
     reading.poll()
 print([data[1] for data in heard[:1]], [port.name for port in system.ports()], flush=True)
 """
+
+
+def test_taps_on_a_pad_count_from_their_arrival_however_late_they_are_read(open_stage: Any) -> None:
+    """At 124 beats a minute, each with a knob that moved before it and the release of the pad."""
+    stage, first_s = open_stage("all"), time.perf_counter() - 3.0
+    stage.midi.plug("Launchpad")
+    stage.ports.step(first_s - 1.0)
+    stage.say("/map/add", "midi 1 note 36", "/tempo/tap")
+    stage.say("/map/add", "midi 1 cc 7", "/layer/1/intensity")
+    stage.store.set("/tempo/source", "manual")
+    tempo = Tempo(stage.store, SystemClock())
+    stage.midi.takes["Launchpad"](b"\xb0\x07\x01", 4999.5)
+    stage.ports.step(first_s - 0.5)
+    for beat, late_s in enumerate((0.0, 0.035, 0.0, 0.018)):
+        for midi, after_s in ((b"\xb0\x07\x40", -0.01), (b"\x90\x24\x7f", 0.0), (b"\x80\x24\x40", 0.004)):
+            stage.midi.takes["Launchpad"](midi, 5000.0 + beat * 60 / 124 + after_s)
+        stage.ports.step(first_s + beat * 60 / 124 + 0.004 + late_s)
+    assert stage.store.get("/tempo/tap") == 4
+    assert tempo.bpm == pytest.approx(124.0, rel=1e-4)
+    assert (tempo.beat_at(first_s) + 0.5) % 1.0 == pytest.approx(0.5, abs=1e-3)
 
 
 @pytest.mark.skipif(
