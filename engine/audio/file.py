@@ -254,8 +254,8 @@ class _SndFile:
         self.channels: int = self._file.channels
         self.container: str = self._file.format
         self.length_s: float | None = self._file.frames / self.rate_hz
-        self.promised_s: float | None = promised_frames(self._file) / self.rate_hz
-        if not self._file.frames:  # a size of 0, as a pipe or a killed recorder leaves it: FFmpeg reads to the end
+        self.promised_s: float = promised_frames(self._file) / self.rate_hz
+        if not self.promised_s:
             self._file.close()
             raise OSError(0, "no sound in it", str(path))
 

@@ -15,7 +15,7 @@ from engine.audio.file import FileFeed
 from engine.audio.open import open_audio
 from engine.errors import AudioError
 from engine.system.clock import SteppedClock
-from tests.support.wav_sizes import written_wavs
+from tests.support.wav_sizes import sounds_of_no_size
 
 
 def write(path: Path, samples: np.ndarray, rate_hz: int = 48_000, **how: str) -> str:
@@ -253,9 +253,9 @@ def test_a_recording_that_was_cut_off_is_told_at_its_end_offline(form, tmp_path,
     assert reports.lines == [("audio.file", f"{path}: {cut}")]
 
 
-def test_a_wav_whose_size_was_never_written_is_heard_to_its_end(tmp_path, open_feed, reports) -> None:
+def test_a_sound_whose_size_was_never_written_is_heard_to_its_end(tmp_path, open_feed, reports) -> None:
     sound = np.round(np.random.default_rng(3).uniform(-0.5, 0.5, 9000) * 32768) / 32768
-    for path in written_wavs(tmp_path, sound):
+    for path in sounds_of_no_size(tmp_path, sound):
         feed = open_feed(path, is_looped=False)
         assert feed.length_s is None or feed.length_s == pytest.approx(9000 / 16_000)
         assert np.array_equal(feed.read(9000)[:, 0], sound.astype(np.float32)) and feed.is_finished, path

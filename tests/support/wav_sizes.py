@@ -1,4 +1,4 @@
-"""WAV files as programs leave them that cannot go back to write the size, or were killed before."""
+"""WAV and FLAC files as programs leave them that cannot go back to write the size, or were killed before."""
 
 import struct
 from pathlib import Path
@@ -9,8 +9,8 @@ import soundfile
 SIZES = (0, 0x7FFF_F000, 0xFFFF_FFFF)  # a killed recorder; sox and FFmpeg into a pipe
 
 
-def written_wavs(folder: Path, sound: np.ndarray, rate_hz: int = 16_000) -> list[Path]:
-    """The same sound, 16 bits, with each of these sizes in its header."""
+def sounds_of_no_size(folder: Path, sound: np.ndarray, rate_hz: int = 16_000) -> list[Path]:
+    """The same sound, 16 bits, with each of these sizes in its header, and in a FLAC that does not tell its length."""
     paths = []
     for size in SIZES:
         path = folder / f"{size}.wav"
@@ -20,4 +20,8 @@ def written_wavs(folder: Path, sound: np.ndarray, rate_hz: int = 16_000) -> list
         data[4:8] = data[at : at + 4] = struct.pack("<I", size)
         path.write_bytes(data)
         paths.append(path)
-    return paths
+    soundfile.write(folder / "streamed.flac", sound, rate_hz, subtype="PCM_16")
+    data = bytearray((folder / "streamed.flac").read_bytes())
+    data[21:26] = bytes((data[21] & 0xF0, 0, 0, 0, 0))  # the number of samples, 36 bits
+    (folder / "streamed.flac").write_bytes(data)
+    return [*paths, folder / "streamed.flac"]

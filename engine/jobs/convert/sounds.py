@@ -82,12 +82,11 @@ def open_sound(path: Path) -> Sound:
     try:
         with open_sound_file(path) as file:
             plain = FileSound(path, file)
-            is_empty = not file.frames
         sound: Sound = plain
     except (soundfile.LibsndfileError, OSError):  # FFmpeg may be able to read it, and has the better error message
         sound = DecodedSound(path)
     else:
-        if is_empty:  # a size of 0, as a pipe or a killed recorder leaves it: FFmpeg reads to the end
+        if not plain.promised_s:
             sound = DecodedSound(path, same=plain)
             with closing(sound.pieces()) as pieces:
                 if next(pieces, None) is None:

@@ -12,7 +12,7 @@ from engine.jobs.convert.hearing import FILTERED_AT_ONCE, filtered, hear, voice_
 from engine.jobs.convert.scratch import Scratch
 from engine.jobs.convert.sounds import open_sound
 from tests.jobs.convert.voices import spoken, tone, write_sound
-from tests.support.wav_sizes import written_wavs
+from tests.support.wav_sizes import sounds_of_no_size
 
 
 def voice(path: Path) -> np.ndarray:
@@ -87,8 +87,8 @@ def test_a_file_that_was_cut_off_is_read_as_far_as_it_goes(tmp_path: Path) -> No
     assert len(sound.notes) == 1 and ("cut off" in sound.notes[0] or "damaged at" in sound.notes[0])
 
 
-def test_a_wav_whose_size_was_never_written_is_read_to_its_end_without_a_note(tmp_path: Path) -> None:
-    for number, name in enumerate(written_wavs(tmp_path, spoken(1.0))):
+def test_a_sound_whose_size_was_never_written_is_read_to_its_end_without_a_note(tmp_path: Path) -> None:
+    for number, name in enumerate(sounds_of_no_size(tmp_path, spoken(1.0))):
         sound = open_sound(name)
         assert sum(map(len, voice_of(sound))) == 16_000 and not sound.notes and sound.subtype == "PCM_16", number
 
