@@ -42,6 +42,8 @@ class FileFeed:
         self._is_waiting = False
         self._checks = self._unchecked_samples = 0
         self._report = report
+        self._told: set[str] = set()
+        """Lines about the file, so that each loop does not tell them again."""
         self.is_looped = is_looped
         """May change at any time, on the thread that reads."""
         self._file = _open(Path(path))
@@ -127,8 +129,13 @@ class FileFeed:
             return self._file.read_into(rest)
         except _DamageError as error:
             at_s = self._file.position / self.sample_rate_hz
-            self._report("audio.file", f"{self._path}: damaged at {at_s:.1f} s, treated as its end: {error}")
+            self._tell(f"damaged at {at_s:.1f} s, treated as its end: {error}")
             return 0
+
+    def _tell(self, note: str) -> None:
+        if note not in self._told:
+            self._told.add(note)
+            self._report("audio.file", f"{self._path}: {note}")
 
     def _rewind(self) -> None:
         # A file emptied during playback would be rewound endlessly: two ends in a row without sound stop it.
@@ -147,7 +154,7 @@ class FileFeed:
     def _tell_notes(self) -> None:
         end_s = self._file.position / self.sample_rate_hz
         for note in self._file.take_notes() or missing_end(self._file.promised_s, end_s):
-            self._report("audio.file", f"{self._path}: {note}")
+            self._tell(note)
 
     def _wait(self, line: str) -> None:
         """Play silence until the file can be opened again."""
@@ -188,6 +195,7 @@ class FileFeed:
         self._file.close()
         self._file, self._is_waiting = file, False
         self.length_s = file.length_s
+        self._told.clear()
         self._report("audio.file.back", f"{self._path}: was written again and plays from its beginning")
 
 
