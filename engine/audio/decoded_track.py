@@ -22,7 +22,14 @@ MAX_GAP_S = 600.0  # a larger jump counts as a broken time stamp
 SILENCE_S = 1.0  # written at a time, so that a long gap does not fill the memory
 ZERO_BASED_FORMATS = ("mov", "matroska")  # their time 0 is the start of the file; a transport stream begins at any time
 EXACT_FORMATS = ("mov", "matroska", "avi", "asf", "flac", "aiff")  # others estimate their length from the bit rate
+ASSUMED = {2: "stereo", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+"""Layouts of files that name no loudspeakers. Other numbers of channels are no layout."""
 MAX_PLANES = 8  # PyAV crashes when it reads a frame of more
+
+
+def speakers_in(layout: str) -> tuple[str, ...]:
+    """FFmpeg's names of the loudspeakers of a layout; NONE for a channel without one."""
+    return tuple(channel.name for channel in av.AudioLayout(layout).channels)
 
 
 class DecodedTrack:
@@ -44,7 +51,6 @@ class DecodedTrack:
             self.channels: int = stream.channels
             self.layout: str = stream.layout.name
             """FFmpeg's name of its channel layout."""
-            self.speakers = tuple(channel.name for channel in stream.layout.channels)
             self.has_video = any(Disposition.attached_pic not in track.disposition for track in container.streams.video)
             self.index = stream.index
             """Index of its track among all streams of the file."""

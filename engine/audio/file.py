@@ -1,5 +1,5 @@
 """Streams sound files at their own rate: with libsndfile (WAV, FLAC, OGG, MP3, AIFF and more), else with FFmpeg (M4A,
-AAC, Opus, the sound of a video).
+AAC, Opus, the sound of a video). What has more than two channels is read by FFmpeg, which knows their loudspeakers.
 
 A looped file that another program writes again, in place or as a new file of the same name, is opened again once it has
 been left alone for a second, as a device is; until then it is silent or plays on from the old file. libsndfile would
@@ -22,7 +22,6 @@ MAX_CHANNELS = 64
 CHECK_S = 0.05  # of sound, between two looks at the file
 SETTLED_CHECKS = 20  # without a change, until it is opened again
 RATES_HZ = (4000, 384_000)
-OTHER_ORDER = ("OGG", "AIFF", "CAF")  # libsndfile gives their channels in another order than FFmpeg
 MISSING_END_S = 0.5  # a file that ends this much early was cut off; rounding errors are smaller
 
 
@@ -63,17 +62,10 @@ class FileFeed:
         looped = ", looped" if self.is_looped else ""
         return f"{Path(self._path).name} ({self.channels} channels, {self.sample_rate_hz} Hz{length}{looped})"
 
-    def speakers(self) -> tuple[str, ...]:
-        """The loudspeaker of each channel by FFmpeg's names, of a file with a centre, as films have; else (). Reads the
-        header again."""
-        from engine.audio.decoded_track import DecodedTrack
-
-        if self.channels < 3 or getattr(self._file, "container", "") in OTHER_ORDER:
-            return ()
-        with suppress(AudioError):
-            if "FC" in (names := DecodedTrack(Path(self._path)).speakers):
-                return names
-        return ()
+    @property
+    def surround(self) -> str:
+        """FFmpeg's name of its layout, if that has a centre, as films have; else ""."""
+        return self._file.surround
 
     @property
     def position_s(self) -> float:
@@ -245,13 +237,22 @@ def _open(path: Path) -> "_SndFile | _FFmpegFile":
     import soundfile
 
     try:
-        return _SndFile(path)
+        file = _SndFile(path)
     except (soundfile.LibsndfileError, OSError):  # FFmpeg gives a better reason
         return _FFmpegFile(path)
+    if file.channels > 2:
+        with suppress(AudioError):  # libsndfile does not tell the loudspeakers, whose order depends on the format
+            decoded = _FFmpegFile(path)
+            decoded.length_s, decoded.promised_s = file.length_s, file.promised_s
+            file.close()
+            return decoded
+    return file
 
 
 class _SndFile:
     """A file that libsndfile decodes."""
+
+    surround = ""
 
     def __init__(self, path: Path) -> None:
         import soundfile
@@ -260,7 +261,6 @@ class _SndFile:
         self._file = open_sound_file(path)
         self.rate_hz: int = self._file.samplerate
         self.channels: int = self._file.channels
-        self.container: str = self._file.format
         self.length_s: float | None = self._file.frames / self.rate_hz
         self.promised_s: float = promised_frames(self._file) / self.rate_hz
         if not self.promised_s:
@@ -305,11 +305,14 @@ class _FFmpegFile:
     """The same, decoded by FFmpeg; buffers one decoded piece, at most a second."""
 
     def __init__(self, path: Path) -> None:
-        from engine.audio.decoded_track import DecodedTrack
+        from engine.audio.decoded_track import ASSUMED, DecodedTrack, speakers_in
 
         self._track = DecodedTrack(path)
         self.rate_hz = self._track.rate_hz
         self.channels = self._track.channels
+        layout = self._track.layout
+        layout = ASSUMED.get(self.channels, layout) if "NONE" in speakers_in(layout) else layout
+        self.surround = layout if self.channels > 2 and "FC" in speakers_in(layout) else ""
         self.length_s = self.promised_s = self._track.promised_end_s if self._track.knows_its_length else None
         self.position = 0
         self._pieces = self._track.pieces_from(0)

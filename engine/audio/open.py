@@ -71,8 +71,12 @@ def _open_offline(spec: str | None, report: Report) -> AudioInput:
     from engine.audio.file import FileFeed
 
     feed = FileFeed(spec, is_looped=False, report=report)
-    audio = OfflineAudio(feed, f"file {feed.description}")
-    audio.speakers = feed.speakers()
+    if not feed.surround:
+        return OfflineAudio(feed, f"file {feed.description}")
+    from engine.audio.decoded_track import speakers_in
+
+    audio = OfflineAudio(feed, f"file {feed.description}, mixed to stereo as {feed.surround}")
+    audio.speakers = speakers_in(feed.surround)
     return audio
 
 

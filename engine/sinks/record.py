@@ -4,6 +4,7 @@ Live, `publish` never waits. If the queue is full, a picture is dropped and coun
 carry the time of their frame, so both stay in sync. Offline it waits and loses nothing.
 """
 
+import math
 import shutil
 import threading
 import time
@@ -209,10 +210,16 @@ class Recording:
                         self.free_bytes = shutil.disk_usage(self.path.parent).free
         finally:
             movie.close()
+        notes = []
+        if track.peak > 1.0:
+            over_db = 20.0 * math.log10(track.peak)
+            notes.append(
+                f"its mix to stereo was clipped, {over_db:.1f} dB above full scale; lower the source by as much"
+            )
         if movie.is_seekable and self.path.suffix.lower() in SUFFIXES_WITH_INDEX:
             end_s = time.perf_counter() + (MAX_MOVE_OFFLINE_S if stage.is_offline else MAX_MOVE_LIVE_S)
             reason = put_index_in_front(self.path, lambda: time.perf_counter() < end_s)
-            self.note = f"its index was not moved to the front: {reason}" if reason else ""
+            notes += [f"its index was not moved to the front: {reason}"] if reason else []
         with suppress(FileNotFoundError):  # it may have been moved away
             self.size_bytes = self.path.stat().st_size
             if stage.is_offline:  # a finished file must survive a power cut; a show does not wait for fsync
@@ -221,7 +228,9 @@ class Recording:
         if self._replaces not in (None, self.path):
             with one_line(self._replaces):
                 move_into_place(self.path, self._replaces, timeout_s=MAX_HELD_JOB_S)
-            self.path, self.note = self._replaces, "; ".join(filter(None, ("replaced the one before", self.note)))
+            self.path = self._replaces
+            notes.insert(0, "replaced the one before")
+        self.note = "; ".join(notes)
 
     def _next(self) -> _Moment | None:
         with self._state:
@@ -345,6 +354,8 @@ class SoundTrack:
     def __init__(self, *, sample_rate_hz: int, channels: int, is_offline: bool) -> None:
         self.corrections = 0
         """How often the track was resynchronised with the pictures."""
+        self.peak = 0.0
+        """The greatest sample so far, linear; above 1 the mix of the channels was clipped."""
         self._rate_hz = sample_rate_hz
         self._channels = min(channels, 2)
         self._is_offline = is_offline
@@ -362,6 +373,8 @@ class SoundTrack:
         sound = (
             stereo(block.samples, block.speakers) if block is not None else np.zeros((0, self._channels), np.float32)
         )
+        self.peak = max(self.peak, float(np.abs(sound).max(initial=0.0)))
+        sound = np.clip(sound, -1.0, 1.0)
         if sound.shape[1] < self._channels:  # the source switched to mono
             sound = np.repeat(sound, 2, axis=1)
         sound = sound[:, : self._channels]
@@ -397,7 +410,7 @@ class SoundTrack:
 
 
 def stereo(samples: np.ndarray, speakers: tuple[str, ...] = ()) -> np.ndarray:
-    """One or two channels unchanged; more are mixed down to (frames, 2) float32 in [-1, 1].
+    """One or two channels unchanged; more are mixed down to (frames, 2) float32, which may pass full scale.
 
     Named loudspeakers have the shares of ITU-R BS.775-3, table 2: the front its own side, the centre and the others
     0.7071 of their level, without the bass channel. Else odd channels are panned left and even ones right, as
@@ -413,7 +426,7 @@ def stereo(samples: np.ndarray, speakers: tuple[str, ...] = ()) -> np.ndarray:
     gains /= np.float32(np.sqrt(count / 2))
     if len(speakers) == count:
         gains[:] = [_shares(name) for name in speakers]
-    return np.clip(samples @ gains, -1, 1)
+    return samples @ gains
 
 
 def _shares(speaker: str) -> tuple[float, float]:

@@ -43,14 +43,19 @@ def noise() -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("name", "subtype"), [("a.wav", "FLOAT"), ("a.flac", "PCM_24"), ("a.aiff", "PCM_24"), ("a.ogg", "VORBIS")]
-)
-def test_a_file_loops_without_a_gap_sample_for_sample(name, subtype, noise, tmp_path, open_feed, reports) -> None:
+    ("name", "subtype", "channels"),
+    [("a.wav", "FLOAT", 2), ("a.flac", "PCM_24", 2), ("a.aiff", "PCM_24", 2), ("a.ogg", "VORBIS", 2),
+     ("b.wav", "PCM_24", 4), ("b.flac", "PCM_16", 4), ("b.aiff", "FLOAT", 12)],
+)  # fmt: skip
+def test_a_file_loops_without_a_gap_sample_for_sample(name, subtype, channels, tmp_path, open_feed, reports) -> None:
+    noise = np.random.default_rng(10).uniform(-0.25, 0.25, (7001, channels))
     path = write(tmp_path / name, noise, subtype=subtype)
     decoded = soundfile.read(path, dtype="float32")[0]
     feed = open_feed(path)
     heard = np.concatenate([feed.read(480) for _ in range(60)])
     assert np.array_equal(heard, np.tile(decoded, (5, 1))[: len(heard)])
+    feed.seek(0.1)
+    assert np.array_equal(feed.read(480), decoded[4800:5280])
     assert not feed.is_finished
     assert reports.lines == []
 

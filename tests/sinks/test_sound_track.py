@@ -3,6 +3,7 @@
 import av
 import numpy as np
 import pytest
+import soundfile
 
 from engine.audio.open import open_audio
 from engine.sinks.record import SoundTrack, stereo
@@ -73,10 +74,32 @@ def test_mono_stays_mono_and_more_than_two_channels_are_panned_alternately() -> 
     assert track.place(block(1600, 0.5, channels=1), 1 / FPS).tolist() == [[0.5, 0.5]] * 1600, "it becomes mono"
 
 
+BY_BS775 = [0.1 + 0.7071 * (0.2 + 0.04), 0.01 + 0.7071 * (0.2 + 0.02)]
+
+
+def mixed_offline(path, reports) -> tuple[np.ndarray, str]:
+    """The first 50 ms of the recording's sound, and how the sound in use is called."""
+    audio = open_audio(str(path), offline=True, clock=SteppedClock(), report=reports)
+    audio.advance_to(0.05)
+    track = SoundTrack(sample_rate_hz=RATE_HZ, channels=6, is_offline=True)
+    heard = track.place(audio.read_block(0), 0.0)
+    audio.close()
+    return heard, audio.choice
+
+
 def test_a_film_in_51_is_heard_in_stereo_in_the_shares_of_bs775(tmp_path, reports) -> None:
-    """L + 0.71 C + 0.71 Ls (BS.775-3, table 2); stems without names of loudspeakers are panned."""
+    """L + 0.71 C + 0.71 Ls (BS.775-3, table 2), wherever the format keeps its centre, and if it names none."""
     parts = np.full((6, 4800), 0.0, np.float32)
     parts += np.float32([[0.1], [0.01], [0.2], [0.4], [0.04], [0.02]])
+    for name, order in (("a.wav", range(6)), ("a.aiff", range(6)), ("a.ogg", (0, 2, 1, 4, 5, 3))):
+        soundfile.write(tmp_path / name, parts.T[:, list(order)], RATE_HZ)
+        heard, choice = mixed_offline(tmp_path / name, reports)
+        assert heard[500:] == pytest.approx(np.tile(BY_BS775, (1900, 1)), abs=0.02 if name == "a.ogg" else 1e-3), name
+        assert choice.endswith(", mixed to stereo as 5.1")
+    soundfile.write(tmp_path / "stems.wav", parts.T[:, :4], RATE_HZ)
+    assert mixed_offline(tmp_path / "stems.wav", reports)[0] == pytest.approx(
+        np.tile(stereo(parts.T[:1, :4]), (2400, 1)), abs=1e-3
+    )
     for suffix, layout in ((".mov", "5.1(side)"), (".wav", "5.1"), (".flac", "5.1")):
         with av.open(str(tmp_path / f"film{suffix}"), "w") as container:
             codec = "flac" if suffix == ".flac" else "pcm_s16le"
@@ -85,16 +108,14 @@ def test_a_film_in_51_is_heard_in_stereo_in_the_shares_of_bs775(tmp_path, report
             frame.rate = RATE_HZ
             container.mux(stream.encode(frame))
             container.mux(stream.encode(None))
-        audio = open_audio(str(container.name), offline=True, clock=SteppedClock(), report=reports)
-        audio.advance_to(0.05)
-        track = SoundTrack(sample_rate_hz=RATE_HZ, channels=6, is_offline=True)
-        heard = track.place(audio.read_block(0), 0.0)
-        audio.close()
-        left, right = 0.1 + 0.7071 * (0.2 + 0.04), 0.01 + 0.7071 * (0.2 + 0.02)
-        assert heard == pytest.approx(np.tile([left, right], (2400, 1)), abs=1e-3), suffix
+        heard, _ = mixed_offline(tmp_path / f"film{suffix}", reports)
+        assert heard == pytest.approx(np.tile(BY_BS775, (2400, 1)), abs=1e-3), suffix
 
 
 def test_unrelated_channels_keep_their_level_and_loud_ones_do_not_pass_full_scale() -> None:
     noise = np.random.default_rng(1).normal(0, 0.1, (50_000, 6)).astype(np.float32)
     assert np.sqrt((stereo(noise) ** 2).mean()) == pytest.approx(0.1, rel=0.02)
-    assert np.abs(stereo(np.ones((5, 6), np.float32))).max() == 1.0
+    track = live_track(channels=6)
+    track.place(None, 0)
+    assert np.abs(track.place(block(1600, 1.0, channels=6), 1 / FPS)).max() == 1.0
+    assert track.peak == pytest.approx(1.4 * np.sqrt(3))

@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-import av
 import numpy as np
 import soxr
 
+from engine.audio.decoded_track import ASSUMED, speakers_in
 from engine.errors import AudioError
 from engine.jobs.convert.scratch import Scratch
 from engine.jobs.convert.sounds import Sound
@@ -29,8 +29,6 @@ SIDE = 0.5**0.5
 SHARES = {"FC": 1.0, "FL": SIDE, "FR": SIDE, "DL": SIDE, "DR": SIDE, "FLC": SIDE, "FRC": SIDE, "LFE": 0.0, "LFE2": 0.0}
 """Share of each loudspeaker in mono, by FFmpeg's names (BS.775-3, annex 4)."""
 SURROUND_SHARE = 0.5  # of all others
-ASSUMED = {2: "stereo", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
-"""Layouts of files that name no loudspeakers. Other numbers of channels are mixed in equal parts."""
 MAX_LOSS = 4.0  # in power, 6 LU: front sides whose mix loses more have opposite phase
 
 BLOCK_S = 0.4
@@ -139,30 +137,26 @@ def _real_blocks(sound: Sound) -> Iterator[np.ndarray]:
         sound.notes.append(f"{unreal} samples are NaN or infinite: replaced by silence")
 
 
-def _speakers_of(sound: Sound) -> tuple[list[str], str]:
+def _speakers_of(sound: Sound) -> tuple[tuple[str, ...], str]:
     """The loudspeaker of each channel, and a note on their mix."""
     layout, taken = sound.layout, ""
-    speakers = _names_in(layout)
+    speakers = speakers_in(layout)
     if "NONE" in speakers:
         taken = f"{sound.channels} channels without names of loudspeakers, "
         if sound.channels not in ASSUMED:
             return speakers, taken + "mixed in equal parts to one voice that is as loud"
         layout, taken = ASSUMED[sound.channels], taken + "taken as "
-        speakers = _names_in(layout)
+        speakers = speakers_in(layout)
     return speakers, f"{taken}{layout}, mixed to one voice that is as loud (ITU-R BS.775)"
 
 
-def _names_in(layout: str) -> list[str]:
-    return [channel.name for channel in av.AudioLayout(layout).channels]
-
-
-def _loudness_gains(speakers: list[str]) -> np.ndarray:
+def _loudness_gains(speakers: tuple[str, ...]) -> np.ndarray:
     """Gains of the channels' powers in the loudness: more for loudspeakers at the sides, none for bass."""
     sides = ("SL", "SR") if "SL" in speakers else ("BL", "BR")
     return np.array([SURROUND_GAIN if name in sides else float(SHARES.get(name, 1.0) > 0) for name in speakers])
 
 
-def _leave_opposite_side(weights: np.ndarray, covariance: np.ndarray, speakers: list[str]) -> str:
+def _leave_opposite_side(weights: np.ndarray, covariance: np.ndarray, speakers: tuple[str, ...]) -> str:
     """Set the softer front side's weight to 0 if both have opposite phase, and return a note; else ""."""
     if not {"FL", "FR"} <= set(speakers):
         return ""
