@@ -41,14 +41,15 @@ class FileFeed:
         self._is_waiting = False
         self._checks = self._unchecked_samples = 0
         self._report = report
-        self._told: set[str] = set()
-        """Lines about the file, so that each loop does not tell them again."""
+        self._told: set[str] = set()  # so that a loop does not tell its damage again
         self.is_looped = is_looped
         """May change at any time, on the thread that reads."""
         self._file = _open(Path(path))
         self.sample_rate_hz = self._file.rate_hz
         self.channels = self._file.channels
         self.length_s = self._file.length_s
+        self.surround = self._file.surround
+        """FFmpeg's name of its layout, if that has a centre, as films have; else ""."""
         self.is_finished = False
         try:
             self._check()
@@ -61,11 +62,6 @@ class FileFeed:
         length = f", {self.length_s:.1f} s" if self.length_s is not None else ""
         looped = ", looped" if self.is_looped else ""
         return f"{Path(self._path).name} ({self.channels} channels, {self.sample_rate_hz} Hz{length}{looped})"
-
-    @property
-    def surround(self) -> str:
-        """FFmpeg's name of its layout, if that has a centre, as films have; else ""."""
-        return self._file.surround
 
     @property
     def position_s(self) -> float:

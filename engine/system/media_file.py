@@ -19,7 +19,6 @@ LISTS = (b"ffconcat", b"#EXTM3U")
 MAX_FILM_PX = 8192 * 8192
 """Pixels of a picture in a film, twice 8K; a film of 1 MB with larger ones takes gigabytes."""
 ENDLESS_BYTES = 0x7FFF_0000  # a program that cannot seek back writes such a size, or more
-ENDLESS_FRAMES = 2**62
 CUT_OFF = re.compile(r"^[ \t]*(?:data|SSND|Data Size|riff|Riff size) *: (\d+) \(should be (\d+)\)", re.MULTILINE)
 BAD_READS = 16  # after this many failed reads in a row the rest of the file counts as unreadable
 
@@ -82,7 +81,7 @@ def open_sound_file(path: Path) -> "soundfile.SoundFile":
 def promised_frames(file: "soundfile.SoundFile") -> int:
     """The frames that the header declares; more than `frames` if the file was cut off, which libsndfile only logs. 0 if
     it declares none, as a pipe or a killed recorder leaves it: FFmpeg reads such a file to its end."""
-    if file.frames >= ENDLESS_FRAMES:  # a streamed FLAC, which libsndfile cannot read to the end
+    if file.frames >= 2**62:  # a streamed FLAC, which libsndfile cannot read to the end
         return 0
     frames, found = int(file.frames), CUT_OFF.search(str(file.extra_info))
     declared, there = map(int, found.groups()) if found else (1, 1)

@@ -268,11 +268,11 @@ class MidiPorts:
                     self._take_time(event, PORT + device.name, at_s)
         executed = thinned(controls, device.down)
         device.left_out += len(controls) - len(executed)
-        for _, together in groupby(executed, lambda timed: timed[1] // READ_INTERVAL_S):
-            (first, at_s), *others = together
-            messages = [control_message(midi, device.name) for midi in (first, *(midi for midi, _ in others))]
+        for _, together in groupby(executed, lambda each: each[1] // READ_INTERVAL_S):
+            timed = list(together)
+            messages = [control_message(midi, device.name) for midi, _ in timed]
             if found := [message for message in messages if message is not None]:
-                self._deliver(found, PORT + device.name, at_s)
+                self._deliver(found, PORT + device.name, timed[0][1])
         return len(executed) < len(controls)
 
     # -- sending -----------------------------------------------------------------------------------
