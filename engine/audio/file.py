@@ -307,7 +307,8 @@ class _FFmpegFile:
         self.rate_hz = self._track.rate_hz
         self.channels = self._track.channels
         layout = self._track.layout
-        layout = ASSUMED.get(self.channels, layout) if "NONE" in speakers_in(layout) else layout
+        if self.channels == 6 and "NONE" in speakers_in(layout):  # of other numbers the channels are often stems
+            layout = ASSUMED[6]
         self.surround = layout if self.channels > 2 and "FC" in speakers_in(layout) else ""
         self.length_s = self.promised_s = self._track.promised_end_s if self._track.knows_its_length else None
         self.position = 0
