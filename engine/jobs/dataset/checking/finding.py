@@ -42,8 +42,8 @@ LABEL_FOLDERS = (
 )
 """Format, folder and suffix of label files."""
 LABEL_SUFFIXES = frozenset({".txt", ".xml", ".json", ".jsonl", ".csv", ".tsv", ".mat"})
-NO_LABELS = ("classes", "readme", "license", "notice", "requirements", "obj", "train", "val", "test")
-"""How the names of files begin that have such a suffix and are no labels of a picture."""
+NO_LABELS = frozenset({"requirements.txt", "trainval.txt", *(f"{part}.txt" for part in SUBSETS)})
+"""Files with such a suffix that are no labels of a picture. Names that only begin so are of tables: train_labels.csv."""
 LAYOUTS = "YOLO (images/, labels/), COCO (a .json), Pascal VOC (JPEGImages/, Annotations/), KITTI (image_2/, label_2/)"
 MAX_MANIFEST_BYTES = 4 << 30  # 100,000 pictures of 768 piles take 6 kB each
 MAX_LINE_BYTES = 16 << 20
@@ -151,7 +151,8 @@ def _is_label(name: str) -> bool:
 
 
 def _is_of_no_picture(name: str) -> bool:
-    return PurePosixPath(name).name.lower().startswith(NO_LABELS)
+    own = PurePosixPath(name).name.lower()
+    return own in NO_LABELS or own.startswith(("classes.", "readme", "license", "notice"))
 
 
 def _suffix(name: str) -> str:

@@ -411,6 +411,17 @@ def test_a_folder_in_no_known_layout_is_told(tmp_path: Path) -> None:
     assert text.startswith("is no label of a known layout; known are YOLO (images/, labels/), COCO")
 
 
+def test_only_files_that_cannot_be_labels_are_left_out_of_those_in_no_known_layout(tmp_path: Path) -> None:
+    """Tables as Kaggle, TensorFlow and Supervisely name them."""
+    (tmp_path / "a.jpg").touch()
+    others = ("README.roboflow.txt", "LICENSE.txt", "classes.txt", "requirements.txt", "train.txt", "data/trainval.txt")
+    tables = ["objects.json", "test_1.jpg.json", "train.csv", "train_labels.csv", "validation_annotations.csv"]
+    (tmp_path / "data").mkdir()
+    for name in (*others, *tables):
+        (tmp_path / name).write_text("{}", encoding="utf-8")
+    assert find_folder(tmp_path).unknown == tables
+
+
 def test_a_turned_photograph_is_read_as_opencv_reads_it(tmp_path: Path) -> None:
     write_dataset(tmp_path, [1])
     (tmp_path / "coco_all.json").unlink()
