@@ -43,7 +43,7 @@ LABEL_FOLDERS = (
 """Format, folder and suffix of label files."""
 LABEL_SUFFIXES = frozenset({".txt", ".xml", ".json", ".jsonl", ".csv", ".tsv", ".mat"})
 NO_LABELS = frozenset({"requirements.txt", "trainval.txt", *(f"{part}.txt" for part in SUBSETS)})
-"""Files with such a suffix that are no labels of a picture. Names that only begin so are of tables: train_labels.csv."""
+"""Files with such a suffix that are no labels of a picture. `train.csv` and `train_labels.csv` are tables of labels."""
 LAYOUTS = "YOLO (images/, labels/), COCO (a .json), Pascal VOC (JPEGImages/, Annotations/), KITTI (image_2/, label_2/)"
 MAX_MANIFEST_BYTES = 4 << 30  # 100,000 pictures of 768 piles take 6 kB each
 MAX_LINE_BYTES = 16 << 20
@@ -224,13 +224,17 @@ def read_yaml(text: str) -> tuple[dict[int, str], int]:
             if key == "names":
                 class_names = dict(enumerate(_items(value)))
             if key == "kpt_shape":
-                shape = [int(item) for item in _items(value) if item.isdigit()]
+                shape = [int(item) for item in _items(value) if _is_number(item)]
                 keypoint_columns = shape[0] * shape[1] if len(shape) == 2 else 0
-        elif block == "names" and key.isdigit():
+        elif block == "names" and _is_number(key):
             class_names[int(key)] = value.strip("'\"")
         elif block == "names" and key.startswith("- "):
             class_names[len(class_names)] = key[2:].strip("'\" ")
     return class_names, keypoint_columns
+
+
+def _is_number(text: str) -> bool:
+    return text.isdecimal() and len(text) < 20  # Python refuses those of 4300 digits
 
 
 def _items(value: str) -> list[str]:

@@ -91,10 +91,9 @@ def layout_problems(folder: FoundFolder) -> Iterator[CheckProblem]:
         others = f" and {len(folder.unknown) - 1} more" if len(folder.unknown) > 1 else ""
         text = f"is no label of a known layout{others}; known are {LAYOUTS}"
         yield CheckProblem("missing", folder.unknown[0], text)
-    if lacking := sorted(set(range(max(folder.class_names, default=-1))) - set(folder.class_names)):
-        text = (
-            f"class {lacking[0]} has no name, but {max(folder.class_names)} has: trainers number classes without gaps"
-        )
+    known = sorted(folder.class_names)
+    if lacking := [place for place, number in enumerate(known) if number != place]:
+        text = f"class {lacking[0]} has no name, but {known[-1]} has: trainers number classes without gaps"
         yield CheckProblem("label", folder.class_file, text)
     pictures = {picture.name for picture in folder.pictures}
     for name in folder.lists:

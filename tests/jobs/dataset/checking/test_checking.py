@@ -455,6 +455,15 @@ def test_lists_and_names_of_classes_are_checked(tmp_path: Path) -> None:
     ]
 
 
+def test_numbers_of_classes_that_no_dataset_has_take_no_memory_and_are_told(tmp_path: Path) -> None:
+    folder = write_dataset(tmp_path, [1])
+    (folder / "coco_all.json").unlink()
+    lines = ["names:", "  0: pile", "  99999999999999999: crane", f"  {'9' * 5000}: a", "  ²: b", "kpt_shape: [²]"]
+    (folder / "dataset.yaml").write_text("\n".join(lines), encoding="utf-8")
+    text = "class 1 has no name, but 99999999999999999 has: trainers number classes without gaps"
+    assert found(folder) == [("label", "dataset.yaml", text)]
+
+
 def test_classes_beyond_the_names_of_darknet_are_told(tmp_path: Path) -> None:
     folder = write_dataset(tmp_path, [1])
     (folder / "dataset.yaml").unlink()
