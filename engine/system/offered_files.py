@@ -37,16 +37,24 @@ class OfferedFiles:
         return listed
 
     def path_of(self, word: str) -> Path:
-        """The file or folder of this name. MultiverseError if there is none below the folders."""
+        """The file or folder of this name. MultiverseError for what would not be listed, whether it exists or not."""
         if not names_device(word):
             for folder in self._folders:
                 path = Path(os.path.normpath(folder / word))
-                if path.is_relative_to(folder) and path != folder and os.path.exists(path):
+                parts = path.relative_to(folder).parts if path.is_relative_to(folder) else ()
+                is_hidden = not parts or any(part.startswith(".") for part in parts)
+                is_of_kind = os.path.isdir(path) or path.suffix.lower() in self._suffixes
+                if is_of_kind and not is_hidden and os.path.exists(path):
                     return path
-        where = ", ".join(map(str, self._folders)) or "no folder"
         raise MultiverseError(
-            f"{word[:80]!r} is not in the {self._kind} folders ({where}); {self._listing} shows what is"
+            f"{word[:80]!r} is not offered in the {self._kind} folders; {self._listing} shows what is"
         )
+
+    def without_folders(self, reason: str) -> str:
+        """The reason with each file as its word: where the folders lie is no sender's business."""
+        for folder in self._folders:
+            reason = reason.replace(f"{folder}{os.sep}", "")
+        return reason
 
 
 def folders_offered(configured: Iterable[str], own: str, started_with: str | None) -> list[Path]:

@@ -539,7 +539,7 @@ def test_a_new_sender_can_be_chosen_on_the_page_and_a_wrong_one_keeps_the_pictur
     stage.until(lambda: menu.input_value() == "test", "the choice of another surface")
     menu.evaluate("list => { list.add(new Option('wrong', '/no/such/file')); list.value = '/no/such/file' }")
     menu.dispatch_event("change")
-    visit.page.locator(".toast.fail", has_text="is not in the film folders").wait_for()
+    visit.page.locator(".toast.fail", has_text="is not offered in the film folders").wait_for()
     stage.until(lambda: (menu.input_value(), note.inner_text()) == ("test", ""), "the truth")
     menu.evaluate("list => { list.add(new Option('late', 'shared:nobody')); list.value = 'shared:nobody' }")
     menu.dispatch_event("change")

@@ -105,7 +105,10 @@ class SoundControl:
         sound = self._require_sound()
 
         def work() -> None:
-            current = open_(sound, word)
+            try:
+                current = open_(sound, word)
+            except AudioError as error:
+                raise AudioError(self._offered.without_folders(str(error))) from None
             self._tell(f"/audio/{kind}/current", current)
             self._is_eager = True
             reply.done(current)
@@ -205,11 +208,7 @@ class SoundControl:
         yield from _entries(devices, sound.word, lambda device: device.channels)
 
     def _open_file(self, sound: ChosenSound, word: str) -> str:
-        path = self._offered.path_of(word)
-        try:
-            sound.open_files(path)
-        except AudioError as error:  # without its folder, which is no sender's business
-            raise AudioError(str(error).replace(str(path), word)) from None
+        sound.open_files(self._offered.path_of(word))
         self._file = word
         return word
 

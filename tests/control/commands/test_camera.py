@@ -67,9 +67,10 @@ def test_a_sender_that_appears_in_the_show_can_be_chosen_until_it_is_gone(tmp_pa
 
 def test_a_film_of_the_film_folders_is_chosen_in_the_show_and_no_other_file(tmp_path: Path, wait_for: Any) -> None:
     films = tmp_path / "films"
-    (films / "set").mkdir(parents=True)
-    for path in (films / "set" / "sea.png", tmp_path / "secret.png", films / "notes.txt"):
-        cv2.imwrite(str(path.with_suffix(".png")), np.full((90, 160, 3), 200, np.uint8))
+    pictures = [films / "set" / "sea.png", films / ".private" / "sea.png", films / ".sea.png", tmp_path / "secret.png"]
+    for path in (*pictures, films / "notes.png"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), np.full((90, 160, 3), 200, np.uint8))
     (films / "notes.png").rename(films / "notes.txt")
     (films / "torn.mp4").write_bytes(b"no film")
     with open_desk(tmp_path, films=(str(films),)) as desk:
@@ -80,11 +81,12 @@ def test_a_film_of_the_film_folders_is_chosen_in_the_show_and_no_other_file(tmp_
         assert offered(desk)["set/sea.png"][1] == 1
         wait_for(lambda: desk.engine.status().camera is not None, "its picture")
         assert desk.engine.status().camera.description == "sea.png, picture 160x90"
-        for word in ("/etc/passwd", "../secret.png", str(tmp_path / "secret.png"), "none.mp4", "set/../../secret.png"):
+        outside = ("/etc/passwd", "../secret.png", str(tmp_path / "secret.png"), "set/../../secret.png")
+        for word in (*outside, "none.mp4", "notes.txt", ".sea.png", ".private/sea.png", "set/../.private"):
             reason = desk.failed("/camera/open", word)
             shown, _, rest = reason.partition("' ")  # a long word is shown in part
             assert f"'{word}".startswith(shown)
-            assert rest == f"is not in the film folders ({films}); /camera/list shows what is"
+            assert rest == "is not offered in the film folders; /camera/list shows what is"
         torn = desk.failed("/camera/open", "torn.mp4")
         assert torn.startswith("torn.mp4: ") and str(films) not in torn
         assert desk.engine.status().camera.description.startswith("sea.png"), "it plays on"

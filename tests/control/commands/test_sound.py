@@ -39,7 +39,9 @@ def test_a_set_of_files_replaces_the_demo_loop_and_is_moved_through(tmp_path, wa
     write_tone(music / "set" / "2 high.flac", 880.0, 30.0, channels=1, rate_hz=32_000)
     (music / "set" / "3 broken.wav").write_bytes(b"no sound")
     (music / "list.m3u").write_text("#EXTM3U\nset/2 high.flac\nhttp://radio.example/stream\nset/1 low.wav\n")
-    (tmp_path / "secret.wav").write_bytes((music / "set" / "1 low.wav").read_bytes())
+    (music / "gone.m3u").write_text("set/gone.wav\n")
+    for path in (tmp_path / "secret.wav", music / ".cut.wav", music / "cut.bak"):
+        path.write_bytes((music / "set" / "1 low.wav").read_bytes())
 
     def place() -> tuple[int, int, str, str]:
         now = desk.engine.status().audio.place
@@ -50,6 +52,7 @@ def test_a_set_of_files_replaces_the_demo_loop_and_is_moved_through(tmp_path, wa
         assert entries(desk, "input")["demo"] == ("built-in demo loop", 1)
         assert list(entries(desk, "file")) == [
             "set",
+            "gone.m3u",
             "list.m3u",
             "set/1 low.wav",
             "set/2 high.flac",
@@ -84,8 +87,10 @@ def test_a_set_of_files_replaces_the_demo_loop_and_is_moved_through(tmp_path, wa
 
         desk.done("/audio/file/open", "list.m3u")
         wait_for(lambda: place() == (1, 2, "2 high.flac", "playing"), "the playlist, without the address")
-        for word in ("../secret.wav", str(tmp_path / "secret.wav"), "nothing.wav", ".", ""):
-            assert "is not in the music folders" in desk.failed("/audio/file/open", word)
+        for word in ("../secret.wav", str(tmp_path / "secret.wav"), "nothing.wav", ".", "", ".cut.wav", "cut.bak"):
+            reason = desk.failed("/audio/file/open", word)
+            assert reason.endswith("is not offered in the music folders; /audio/file/list shows what is")
+        assert desk.failed("/audio/file/open", "gone.m3u").startswith("set/gone.wav: no such file")
         assert desk.failed("/audio/file/open", "set/3 broken.wav").startswith("set/3 broken.wav: not a readable sound")
         assert "it has 1 to 2" in desk.failed("/audio/track/open", 3)
         assert "a position in seconds" in desk.failed("/audio/file/seek", "far")
@@ -120,7 +125,7 @@ def test_of_choices_that_wait_only_the_newest_is_opened(tmp_path, monkeypatch) -
         may_end.set()
         assert [desk.hear("/fail")[1] for _ in range(2)] == ["no audio input 'first'", "no audio input '49'"]
         assert opened == ["first", "49"]
-        assert "is not in the music folders" in desk.failed("/audio/file/open", "x" * 300)
+        assert "is not offered in the music folders" in desk.failed("/audio/file/open", "x" * 300)
 
 
 def test_an_offline_run_keeps_its_sound(tmp_path) -> None:
