@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import tarfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.jobs.dataset.checking.finding import LAYOUTS, TILES, FoundFolder, FoundPicture, read_yaml
+from engine.jobs.dataset.checking.finding import LAYOUTS, PICTURE_SUFFIXES, TILES, FoundFolder, FoundPicture, read_yaml
 from engine.jobs.dataset.checking.pictures import PictureFacts
 from engine.jobs.dataset.labels.reading import (
     CocoAnnotation,
@@ -37,6 +38,9 @@ MAX_APART_PX = 1.5  # between two formats: rounding, and outlines that go throug
 PICTURE_FORMATS = ("YOLO", "YOLO-seg", "YOLO-pose", "VOC", "Pascal VOC", "KITTI")
 """Formats whose boxes must agree. Around a turned box there is another box: of these only the number is compared."""
 MAX_PART_BYTES = 64 << 20
+MAX_LIST_BYTES = 128 << 20  # two million pictures
+MAX_PATH_CHARACTERS = 4096
+LISTED = re.compile(rf".*?({'|'.join(map(re.escape, PICTURE_SUFFIXES))})(?=\s|$)", re.IGNORECASE)
 POSE_COLUMNS = 3  # x, y and visibility of the head
 
 Digests = dict[str, str]  # SHA-256 by path, from the manifest
@@ -95,21 +99,25 @@ def layout_problems(folder: FoundFolder) -> Iterator[CheckProblem]:
     if lacking := [place for place, number in enumerate(known) if number != place]:
         text = f"class {lacking[0]} has no name, but {known[-1]} has: trainers number classes without gaps"
         yield CheckProblem("label", folder.class_file, text)
-    pictures = {picture.name for picture in folder.pictures}
+    paths = [PurePosixPath(picture.name) for picture in folder.pictures]
+    pictures = {name for path in paths for name in (path.as_posix(), path.with_suffix("").as_posix(), path.stem)}
     for name in folder.lists:
         read = ReadLabels()
-        lines = [line.strip().replace("\\", "/") for _, line in text_lines(folder.path / name, read)]
-        if gone := [line for line in lines if pictures.isdisjoint(_tails(line))]:
+        lines = [line.strip().replace("\\", "/") for _, line in text_lines(folder.path / name, read, MAX_LIST_BYTES)]
+        if gone := [line for line in lines if pictures.isdisjoint(_meant_by(line))]:
             yield _lacking(name, gone, len(gone), what="names pictures that are not in the folder:")
         if twice := [line for line, count in Counter(lines).items() if count > 1]:
             yield _lacking(name, twice, len(twice), kind="duplicate", what="names twice:")
         yield from (CheckProblem("damaged", name, fault) for fault in read.faults)
 
 
-def _tails(path: str) -> Iterator[str]:
-    """`a/b/c.jpg`, `b/c.jpg`, `c.jpg`: lists are written for another folder to start from."""
-    parts = PurePosixPath(path).parts
-    return ("/".join(parts[start:]) for start in range(len(parts)))
+def _meant_by(line: str) -> Iterator[str]:
+    """`a/b/c.jpg`, `b/c.jpg`, `c.jpg`: lists are written for another folder to start from. Behind a path may stand
+    classes or another path; VOC's lists have a picture's name without its suffix."""
+    listed = LISTED.match(line)
+    for path in (listed[0],) if listed else (line, line.split()[0]):
+        parts = PurePosixPath(path[-MAX_PATH_CHARACTERS:]).parts
+        yield from ("/".join(parts[start:]) for start in range(len(parts)))
 
 
 def disagreements(path: str, labels: dict[str, ReadLabels]) -> Iterator[CheckProblem]:

@@ -214,9 +214,9 @@ def _numbers(texts: Iterable[str]) -> list[float]:
     return numbers
 
 
-def text_lines(path: Path, read: ReadLabels) -> Iterator[tuple[int, str]]:
+def text_lines(path: Path, read: ReadLabels, max_bytes: int = MAX_LABEL_BYTES) -> Iterator[tuple[int, str]]:
     """Number, from 1, and text of each line that is not empty, until there are too many faults."""
-    for number, line in enumerate(io.StringIO(_text(path, read), newline=None), 1):
+    for number, line in enumerate(io.StringIO(_text(path, read, max_bytes), newline=None), 1):
         if len(read.faults) >= MAX_FAULTS:
             read.faults.append(f"line {number}: too many faults; the rest is not read")
             return
@@ -224,9 +224,9 @@ def text_lines(path: Path, read: ReadLabels) -> Iterator[tuple[int, str]]:
             yield number, line
 
 
-def _text(path: Path, read: ReadLabels) -> str:
+def _text(path: Path, read: ReadLabels, max_bytes: int = MAX_LABEL_BYTES) -> str:
     try:
-        return read_small(path, max_bytes=MAX_LABEL_BYTES).decode("utf-8-sig")
+        return read_small(path, max_bytes=max_bytes).decode("utf-8-sig")
     except UnicodeDecodeError:
         read.faults.append("is not a text")
     except OSError as error:

@@ -455,6 +455,19 @@ def test_lists_and_names_of_classes_are_checked(tmp_path: Path) -> None:
     ]
 
 
+def test_lists_may_be_long_and_name_pictures_as_voc_and_classifiers_do(tmp_path: Path) -> None:
+    """An id without suffix, or a path and what is in the picture."""
+    folder = write_dataset(tmp_path, [1, 2])
+    (folder / "images/000002.png").rename(folder / "images/my tree.png")
+    (folder / "labels/000002.txt").rename(folder / "labels/my tree.txt")
+    (folder / "coco_all.json").unlink()
+    lines = ["000001", "000001 -1", "images/000001.png 3", "images/000001.png masks/000001.png", "my tree"]
+    longest = f"{'../' * 3_000_000}images/my tree.png 0"
+    (folder / "train.txt").write_text("\n".join([*lines, longest, "000003 1", "images/000009.png 4"]), encoding="utf-8")
+    text = "names pictures that are not in the folder: 000003 1 and 1 more"
+    assert found(folder) == [("missing", "train.txt", text)]
+
+
 def test_numbers_of_classes_that_no_dataset_has_take_no_memory_and_are_told(tmp_path: Path) -> None:
     folder = write_dataset(tmp_path, [1])
     (folder / "coco_all.json").unlink()
