@@ -4,6 +4,7 @@ places, where a model would be tried on what it saw."""
 import hashlib
 import json
 import threading
+import warnings
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -43,13 +44,16 @@ class PictureFacts:
 
 @contextmanager
 def large_pictures() -> Iterator[None]:
-    """Let Pillow open pictures as large as ours; read_picture has a limit of its own.
+    """Let Pillow open pictures as large as ours; read_picture has a limit of its own. Of damaged EXIF, without which a
+    picture can be read, Pillow prints no warnings.
 
-    Pillow's limit is one for the whole process, so this stands around all threads that read.
+    Its limit and Python's warnings are one for the whole process, so this stands around all threads that read.
     """
     before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"PIL\.")
+            yield
     finally:
         Image.MAX_IMAGE_PIXELS = before
 

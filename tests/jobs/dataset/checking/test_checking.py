@@ -7,6 +7,7 @@ import os
 import shutil
 import struct
 import sys
+import warnings
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -420,6 +421,16 @@ def test_only_files_that_cannot_be_labels_are_left_out_of_those_in_no_known_layo
     for name in (*others, *tables):
         (tmp_path / name).write_text("{}", encoding="utf-8")
     assert find_folder(tmp_path).unknown == tables
+
+
+def test_damaged_exif_does_not_print_warnings_of_the_library(tmp_path: Path) -> None:
+    pixels = Image.fromarray(pixels_of(1, []))
+    for name, exif in (("cut", b"\x05\0\x12\x01"), ("wild", b"\x01\0\x12\x01\x03\0\xff\xff\xff\x7f\xff\xff\xff\x7f")):
+        pixels.resize((90 + len(exif), 90)).save(tmp_path / f"{name}.jpg", exif=b"Exif\0\0II*\0\x08\0\0\0" + exif)
+    with warnings.catch_warnings(record=True) as printed:
+        warnings.simplefilter("always")
+        assert check_folders([tmp_path]).folders[0].pictures == 2
+    assert [str(each.message) for each in printed] == []
 
 
 def test_a_turned_photograph_is_read_as_opencv_reads_it(tmp_path: Path) -> None:
