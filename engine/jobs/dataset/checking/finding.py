@@ -208,7 +208,7 @@ def _name_classes(found: FoundFolder) -> None:
     if found.class_file.endswith(".names"):
         found.class_names = dict(enumerate(line.strip() for line in text.splitlines() if line.strip()))
     if classes := found.options.get("classes"):
-        found.class_names = dict(enumerate(classes))
+        found.class_names, found.class_file = dict(enumerate(classes)), MANIFEST_FILE
         found.keypoint_columns = 3 * (found.options.get("write") == "yolo-pose")
 
 

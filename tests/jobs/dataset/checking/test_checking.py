@@ -496,3 +496,6 @@ def test_classes_beyond_the_names_of_darknet_are_told(tmp_path: Path) -> None:
     label("3 0.5 0.5 0.1 0.1\n")(folder)
     (folder / "labels/000002.txt").rename(folder / "labels/000001.txt")
     assert found(folder) == [("label", "labels/000001.txt", "line 1: class 3 is not among the names in obj.names")]
+    entry = {"index": 1, "status": "done", "options": {"classes": ["pile"]}, "sha256": {}}
+    (folder / "manifest.jsonl").write_text(json.dumps(entry), encoding="utf-8")
+    assert ("label", "labels/000001.txt", "line 1: class 3 is not among the names in manifest.jsonl") in found(folder)
