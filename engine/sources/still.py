@@ -64,12 +64,10 @@ def read_still(
     """(height, width, 3) uint8 RGB, rotated according to EXIF, over black, reduced if above `longest_px`. `on_loss`
     gets a line if a part of it is transparent."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # large photographs are fine
-            with _open(path) as image:
-                size = fitted_size(*image.size, longest_px=longest_px)
-                image.draft("RGB", size)  # lets a JPEG be decoded at reduced size
-                upright = ImageOps.exif_transpose(image)
+        with _open(path) as image:
+            size = fitted_size(*image.size, longest_px=longest_px)
+            image.draft("RGB", size)  # lets a JPEG be decoded at reduced size
+            upright = ImageOps.exif_transpose(image)
     except Image.DecompressionBombError:
         raise SourceError(f"{path}: picture too large (the limit is 179 megapixels)") from None
     except (OSError, ValueError, SyntaxError) as error:
@@ -86,6 +84,7 @@ def read_still(
 
 def _open(path: Path) -> Image.Image:
     Image.init()
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # large photographs are fine, and so are those with damaged EXIF
     open_regular(path).close()  # opening a FIFO in a folder of pictures would wait for its writer
     return Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN])
 

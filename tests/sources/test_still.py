@@ -1,4 +1,5 @@
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,15 @@ def test_a_photograph_stands_upright_whatever_its_orientation_tag(tmp_path, open
     path = tmp_path / "photo.png"
     Image.fromarray(np.ascontiguousarray(stored)).save(path, exif=exif)
     assert np.array_equal(open_still(path).latest_frame().pixels, card)
+
+
+def test_damaged_exif_does_not_print_warnings_of_the_library(tmp_path, open_still):
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\xff\xff\xff\x7f\xff\xff\xff\x7f"
+    Image.new("RGB", (96, 64)).save(tmp_path / "photo.jpg", exif=exif)
+    with warnings.catch_warnings(record=True) as printed:
+        warnings.simplefilter("always")
+        assert open_still(tmp_path / "photo.jpg").latest_frame().pixels.shape == (64, 96, 3)
+    assert [str(each.message) for each in printed] == []
 
 
 def test_transparency_lies_over_black_and_16_bits_keep_their_shades(tmp_path, open_still):
