@@ -1,5 +1,7 @@
 """GGUF files: UNets in Q8_0 are read exactly, as weight times scale; other formats are named."""
 
+import math
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +10,14 @@ import pytest
 import torch
 
 from engine.errors import ModelError
+from engine.models.gguf_file import gguf_numbers, read_gguf
 from engine.models.sd import ModelSpec
 from engine.models.sd.check import check
 from engine.models.sd.load import load
 from engine.models.sd.plan.headline import part_headline
 from tests.support.long_form import in_long_form
 from tests.support.replicas.nets import tiny_unet
-from tests.support.tiny_gguf import BF16, F16, F32, Q4_K, Q8_0, write_gguf
+from tests.support.tiny_gguf import BF16, F16, F32, INTS, Q4_K, Q8_0, text, write_gguf
 from tests.support.tiny_single_file import original_unet_tensors
 
 
@@ -73,3 +76,27 @@ def test_other_formats_and_broken_files_are_named_in_one_line(
         assert line() == "not a GGUF file of version 2 or 3, or truncated; download it again"
     file.write_bytes(b"<!doctype html>")
     assert "a web page saved instead of the model" in line()
+
+
+def test_a_header_whose_numbers_do_not_fit_is_damaged(tmp_path: Path) -> None:
+    """Without this, it would fail while the tensor is read."""
+    file, uint32, int32, float32 = tmp_path / "unet.gguf", 4, 5, 6
+
+    def read(sides: int, key: str = "x", value: bytes = struct.pack("<II", uint32, 0)) -> np.ndarray:
+        tensor = text("a") + struct.pack("<IQIQ", 1, sides, Q8_0, 0)
+        head = b"GGUF" + struct.pack("<IQQ", 3, 1, 1) + text(key) + value + tensor
+        file.write_bytes(head + b"\0" * (-len(head) % 32 + 68))
+        return gguf_numbers(file, *read_gguf(file)["a"])
+
+    shape = "comfy.gguf.orig_shape.a"
+    assert read(32).shape == (32,) and read(32, shape, struct.pack("<IIQ2i", INTS, int32, 2, 4, 8)).shape == (4, 8)
+    assert read(32, "general.alignment", struct.pack("<If", float32, 32.0)).shape == (32,)
+    for damaged in (
+        (33,),
+        (32, "general.alignment", struct.pack("<Ii", int32, -32)),
+        (32, "general.alignment", struct.pack("<If", float32, math.nan)),
+        (32, shape, struct.pack("<IIQ2i", INTS, int32, 2, -4, -8)),
+        (32, shape, struct.pack("<IIQ2f", INTS, float32, 2, 4.0, 8.0)),
+    ):
+        with pytest.raises(ModelError, match="not a GGUF file of version 2 or 3, or truncated; download it again"):
+            read(*damaged)
