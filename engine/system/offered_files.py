@@ -11,6 +11,7 @@ from engine.system.file_names import names_device
 from engine.system.folder_files import list_files
 
 MAX_ENTRIES: Final = 2000
+MAX_WORD_CHARACTERS: Final = 4096  # the longest path of Linux
 
 
 class OfferedFiles:

@@ -28,8 +28,9 @@ from engine.sources.names import chosen_name
 from engine.sources.opening import ADDRESS, FILMS, FROM_PROGRAMS, is_offered
 from engine.sources.senders import PictureSender, SenderLists
 from engine.system.clock import Clock
+from engine.system.daemon_worker import call_on_thread
 from engine.system.guarded_thread import Guard
-from engine.system.offered_files import OfferedFiles, folders_offered
+from engine.system.offered_files import MAX_WORD_CHARACTERS, OfferedFiles, folders_offered
 from engine.system.reporting import Report
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ log = logging.getLogger(__name__)
 POLL_INTERVAL_S: Final = 1.0
 MAX_BUSY_S: Final = 5.0  # a driver that takes longer is considered hung
 MAX_ABANDONED: Final = 8  # abandoned threads with hung drivers
-MAX_WORD_CHARACTERS: Final = 255  # a Syphon or NDI name is shorter
+MAX_NAME_CHARACTERS: Final = 255  # a Syphon or NDI name is shorter
 FIRST = "start"
 FIXED = (("none", "no picture"), ("test", "test card"))
 SUPERSEDED = "superseded by another choice"
@@ -106,7 +107,7 @@ class CameraControl:
         self._clock = clock
         self._first = first
         self._films = OfferedFiles("film", films, FILMS, "/camera/list")
-        self._listed_films: tuple[str, ...] = ()
+        self._listed_films: tuple[str, ...] | None = None
         self._open_source = open_source
         self._is_offline = is_offline
         self._tell = tell
@@ -148,14 +149,14 @@ class CameraControl:
             raise SourceError("takes an entry of /camera/list: none, test, a camera's index, or KIND:NAME")
         if self._is_offline:
             raise SourceError(NOT_OFFLINE)
-        if isinstance(args[0], str) and len(args[0]) > MAX_WORD_CHARACTERS:
-            raise SourceError(f"{shown(args[0], 40)!r} is longer than any source's name")
         spec, word = (self._first, first_word(self._first)) if args[0] == FIRST else (str(args[0]), str(args[0]))
+        if len(word) > MAX_NAME_CHARACTERS and (len(word) > MAX_WORD_CHARACTERS or is_offered(word)):
+            raise SourceError(f"{shown(word, 40)!r} is longer than any source's name")
         if _is_address(word):
             kinds = ", ".join(f"{kind}:NAME" for kind in FROM_PROGRAMS)
             raise SourceError(
-                f"camera {word.rpartition('@')[2]!r}: an address can only be given at the start (--camera), and is "
-                f"`{FIRST}` then; possible here: none, test, a camera's index or name, a film, {kinds}"
+                f"camera {shown(word.rpartition('@')[2])!r}: an address can only be given at the start (--camera), and "
+                f"is `{FIRST}` then; possible here: none, test, a camera's index or name, a film, {kinds}"
             )
         if not is_offered(word):
             spec = ""
@@ -196,6 +197,14 @@ class CameraControl:
         return 0.0 if since_s is None else now_s - since_s
 
     def _on_list(self, args: Args, reply: Reply) -> None:
+        if self._is_offline or self._listed_films is not None:
+            self._list(reply)
+        else:  # on a thread of its own: a folder on a slow disk must not hold up a choice
+            call_on_thread("camera list", self._guard.attempt, partial(self._list, reply, with_films=True))
+
+    def _list(self, reply: Reply, *, with_films: bool = False) -> None:
+        if with_films:
+            self._list_films()
         for word, title, is_on in self.offered():
             reply.send("/camera/entry", word, title, int(is_on))
         reply.send("/camera/ndi", int(self._senders.wants_ndi))
@@ -219,7 +228,7 @@ class CameraControl:
     def offered(self) -> list[tuple[str, str, bool]]:
         """(word, title, True if it is in use) for every source that can be selected. Any thread."""
         word, senders = self._current.word, self._senders.now
-        films = self._listed_films
+        films = self._listed_films or ()
         on = word if word in (FIRST, "none", "test", *films) else self._sender_of(word, senders)
         fixed = [*FIXED, *([(FIRST, "what the engine was started with")] if first_word(self._first) == FIRST else [])]
         entries = [*fixed, *((sender.word, sender.title) for sender in senders), *((film, film) for film in films)]
@@ -319,7 +328,7 @@ class CameraControl:
         before = (self._senders.now, self._listed_films)
         if with_cameras:
             self._is_listing_cameras = False
-            self._listed_films = tuple(word for word, is_folder in self._films.listed().items() if not is_folder)
+            self._list_films()
         came = self._senders.refresh(with_cameras=with_cameras)
         if (self._senders.now, self._listed_films) != before:
             self._tell("/camera/changed", len(self._senders.now))
@@ -327,3 +336,6 @@ class CameraControl:
             self._say(
                 f'camera: {sender.title} is available; choose it on the page, or start with --camera "{sender.word}"'
             )
+
+    def _list_films(self) -> None:
+        self._listed_films = tuple(word for word, is_folder in self._films.listed().items() if not is_folder)

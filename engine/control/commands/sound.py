@@ -22,10 +22,9 @@ from engine.errors import AudioError
 from engine.osc.decode import shown
 from engine.system.daemon_worker import DaemonWorker, call_on_thread
 from engine.system.guarded_thread import Guard
-from engine.system.offered_files import MAX_ENTRIES, OfferedFiles, folders_offered
+from engine.system.offered_files import MAX_ENTRIES, MAX_WORD_CHARACTERS, OfferedFiles, folders_offered
 from engine.system.reporting import Report
 
-MAX_WORD_CHARACTERS: Final = 1000
 SUPERSEDED: Final = "superseded by another choice"
 EAGER_S: Final = 1.5  # after a command the next states are told at once; longer than most devices delay the sound
 TELLING_S: Final = 0.5
