@@ -104,7 +104,7 @@ def open_engine(
             *configured.conditions,
             *modulation.conditions(),
             *macros.conditions(),
-            *timecode_conditions(),
+            *timecode_conditions(hears_artnet=config.dmx.listen in ("artnet", "both")),
             *preset_conditions(),
             *sink_conditions(),
         ):

@@ -47,15 +47,21 @@ class TimecodeStatus:
 OFF = TimecodeStatus(source="off", state="none", rate="", position="", seconds=0.0, speed=0.0)
 
 
-def conditions() -> Iterator[tuple[str, Callable[[Value], None]]]:
-    """Conditions for `ParamStore.add_condition`: reject an offset that is not a timecode."""
+def conditions(*, hears_artnet: bool = True) -> Iterator[tuple[str, Callable[[Value], None]]]:
+    """Conditions for `ParamStore.add_condition`: reject a source that never arrives, and an offset that is not a
+    timecode."""
 
-    def check(value: Value) -> None:
+    def check_source(value: Value) -> None:
+        if value == "artnet" and not hears_artnet:
+            raise Rejected(f"/timecode/source {value}: this run does not listen to Art-Net; start it with --dmx artnet")
+
+    def check_offset(value: Value) -> None:
         if parse_offset(str(value)) is None:
             shown = repr(str(value))[:40]
             raise Rejected(f"/timecode/offset: {shown} is neither hh:mm:ss:ff (01:00:00:00) nor seconds (-0.04)")
 
-    yield "/timecode/offset", check
+    yield "/timecode/source", check_source
+    yield "/timecode/offset", check_offset
 
 
 class TimecodeControl:
@@ -95,7 +101,7 @@ class TimecodeControl:
         self._asked_channel = 0
         self._free_since_s: float | None = None
         """When the tempo began to wait for timecode that nothing reads; infinite once that was reported."""
-        self._has_told_ignored = False
+        self._told_ignored: set[str] = set()
         self._told_text = ""
         self._next_telling_s = float("-inf")
         self._status = OFF
@@ -176,10 +182,10 @@ class TimecodeControl:
             if reading is not None:
                 mtc.append(reading)
         for name, protocol, readings in (("mtc", "MIDI", mtc), ("artnet", "Art-Net", artnet)):
-            if readings and source != name and not self._has_told_ignored:
-                self._has_told_ignored = True
+            if readings and source != name and name not in self._told_ignored:
+                self._told_ignored.add(name)
                 reason = f"/timecode/source is {source}; /timecode/source {name} follows it"
-                self._report("timecode.ignored", f"{protocol} timecode arrives and is ignored: {reason}")
+                self._report(f"timecode.ignored.{name}", f"{protocol} timecode arrives and is ignored: {reason}")
         return {"ltc": ltc, "mtc": mtc, "artnet": artnet}.get(source, [])
 
     def _check_tempo(self, source: str, now_s: float) -> None:

@@ -244,7 +244,7 @@ def test_a_wrong_timecode_of_a_cue_is_refused_with_one_line(show: Rig) -> None:
             "/timecode/ltc_channel 5: the sound has 2 channels; choose 1..2",
         ),
         ({"/tempo/source": "timecode"}, "timecode.tempo", "set /timecode/source to ltc, mtc or artnet"),
-        ({}, "timecode.ignored", "/timecode/source is off; /timecode/source mtc follows it"),
+        ({}, "timecode.ignored.mtc", "/timecode/source is off; /timecode/source mtc follows it"),
     ],
 )
 def test_timecode_that_nothing_reads_or_brings_is_reported_once(
@@ -322,13 +322,20 @@ def test_a_locate_over_udp_recalls_a_cue(tmp_path: Path) -> None:
         assert desk.ask("/cue/list")[-3].args == (2, "high", 0.0, 0.0, 0, "01:00:12:00")
         desk.client.send(encode_message("/timecode/offset", "soon"))
         assert "neither hh:mm:ss:ff" in str(desk.hear("/fail")[-1])
+        reason = "^/timecode/source artnet: this run does not listen to Art-Net; start it with --dmx artnet$"
+        with pytest.raises(Rejected, match=reason):
+            desk.engine.params.set("/timecode/source", "artnet", by="test")
+        assert desk.engine.params.get("/timecode/source") == "mtc"
 
 
 def test_cues_start_with_the_timecode_of_art_net(show: Rig, reports: Any) -> None:
+    show.midi = [(0.0, encode_message("/mtc", "01:00:12:00"))]
+    show.run(0.05)
+    assert "MIDI timecode arrives" in reports.lines[-1][1]
     show.control.artnet.append(TimecodeReading(hours=0, minutes=0, seconds=9, frames=0, at_s=0.0, rate="25"))
     show.run(0.1)
     ignored = "Art-Net timecode arrives and is ignored: /timecode/source is ltc; /timecode/source artnet follows it"
-    assert ("timecode.ignored", ignored) in reports.lines
+    assert ("timecode.ignored.artnet", ignored) == reports.lines[-1]
     show.store.set("/timecode/source", "artnet")
     started = []
     for n in range(50):
