@@ -4,6 +4,7 @@ No index has our package: a checkout is installed again with an extra, elsewhere
 """
 
 import importlib.metadata
+import re
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -56,7 +57,8 @@ def pip_install() -> str:
 def torch_build() -> str:
     """The part of TORCH_INDEX with the build of PyTorch that this machine has or should have; "" if that is PyPI's."""
     if (version := package_version("torch")) != SOURCE:
-        return version.partition("+")[2]
+        build = version.partition("+")[2]  # that of NVIDIA's containers, 5228986c39.nv25.6, has no index
+        return build if re.fullmatch(r"cpu|cu\d+|rocm[\d.]+|xpu", build) else ""
     if sys.platform == "win32":
         return CUDA if nvidia_card() else ""
     return "" if sys.platform == "darwin" or nvidia_card() else "cpu"

@@ -85,10 +85,12 @@ def test_torch_comes_from_the_index_for_this_machine(
 
 
 def test_what_belongs_to_an_installed_torch_comes_from_the_index_of_its_build(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(installing, "package_version", lambda name: "2.13.0+cu126")
-    assert f"--extra-index-url {TORCH_INDEX}cu126 " in install_line("torchvision")
-    monkeypatch.setattr(installing, "package_version", lambda name: "2.13.0")  # PyPI's
-    assert "index" not in install_line("torchvision")
+    for build in ("cpu", "cu126", "rocm6.4", "rocm7.0.2", "xpu"):
+        monkeypatch.setattr(installing, "package_version", lambda name, build=build: f"2.13.0+{build}")
+        assert f"--extra-index-url {TORCH_INDEX}{build} " in install_line("torchvision")
+    for version in ("2.13.0", "2.8.0a0+5228986c39.nv25.6", "2.14.0a0+git12ab34c", "2.5.0+cu124.custom"):
+        monkeypatch.setattr(installing, "package_version", lambda name, version=version: version)
+        assert "index" not in install_line("torchvision"), "PyPI's, NVIDIA's containers', and those of one's own"
 
 
 def test_no_line_and_no_page_asks_for_a_package_that_nobody_can_fetch() -> None:
