@@ -77,7 +77,7 @@ _DMX_LENGTH: Final = Struct(">H")
 _DMX_HEAD_BYTES: Final = 18
 _POLL_BYTES: Final = 14
 _TIMECODE: Final = Struct("<BBBBB")  # frames, seconds, minutes, hours, type
-_RATES: Final = ("24", "25", "29.97df", "30")  # by type
+_RATES: Final = (("24", 24), ("25", 25), ("29.97df", 30), ("30", 30))  # and labels in a second, by type
 _TARGETS: Final = Struct(">HH")  # highest and lowest port address that is asked for
 _IS_TARGETED: Final = 0x20  # bit 5 of an ArtPoll's flags
 
@@ -123,9 +123,9 @@ def _read_timecode(data: bytes) -> TimecodeReading:
     if len(data) < 14 + _TIMECODE.size:
         raise DmxDecodeError(f"ArtTimeCode of {len(data)} bytes (expected {14 + _TIMECODE.size})")
     frames, seconds, minutes, hours, kind = _TIMECODE.unpack_from(data, 14)
-    if kind >= len(_RATES) or hours > 23 or max(minutes, seconds) > 59 or frames > 29:
+    rate, labels = _RATES[kind] if kind < len(_RATES) else ("", 0)
+    if hours > 23 or max(minutes, seconds) > 59 or frames >= labels:
         raise DmxDecodeError(f"ArtTimeCode {hours}:{minutes}:{seconds}:{frames} of type {kind} is no time")
-    rate = _RATES[kind]
     return TimecodeReading(hours=hours, minutes=minutes, seconds=seconds, frames=frames, at_s=0.0, rate=rate)
 
 

@@ -13,6 +13,7 @@ after the label's frame began.
 from collections import deque
 from dataclasses import replace
 
+from engine.params.timecode import RATES
 from engine.values import TimecodeReading
 
 PIECES = 8
@@ -99,5 +100,6 @@ def _at(packed: int, now_s: float) -> TimecodeReading:
 
 
 def _if_time(reading: TimecodeReading) -> TimecodeReading | None:
-    is_time = reading.hours < 24 and max(reading.minutes, reading.seconds) < 60 and reading.frames < 30
+    labels = RATES[reading.rate].count if reading.rate else 30
+    is_time = reading.hours < 24 and max(reading.minutes, reading.seconds) < 60 and reading.frames < labels
     return reading if is_time else None

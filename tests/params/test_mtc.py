@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from engine.params.mtc import MtcAssembler
+from engine.params.mtc import MtcAssembler, full_frame
 from engine.params.timecode import RATES, Label, seconds_of
 from engine.params.timecode_clock import TimecodeClock
 from engine.values import TimecodeReading
@@ -56,6 +56,10 @@ def test_jitter_is_averaged_and_bytes_that_are_not_a_time_are_left_out() -> None
     assert max(errors) - min(errors) < 0.012 and abs(sum(errors) / len(errors) + 0.004) < 0.001
     pieces = [0x0F, 0x1F, 0x2F, 0x3F, 0x4F, 0x5F, 0x6F, 0x7F]
     assert readings_of([(0.01 * n, data) for n, data in enumerate(pieces)]) == []
+    for code, (rate, last) in enumerate((("24", 23), ("25", 24), ("29.97df", 29), ("30", 29))):
+        located = full_frame(code << 26 | 12 << 7 | last, 0.0)
+        assert located is not None and (located.frames, located.rate) == (last, rate)
+        assert full_frame(code << 26 | 12 << 7 | last + 1, 0.0) is None, rate
 
 
 def test_a_lost_message_or_a_turn_makes_no_wrong_label() -> None:

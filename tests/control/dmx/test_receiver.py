@@ -183,10 +183,13 @@ def test_timecode_of_art_net_arrives_with_its_rate_and_its_time(reports: Any) ->
         on.artnet(art_timecode(25, 0, 0, 0))
         on.artnet(art_timecode(1, 2, 3, 4)[:18])
         on.artnet(art_timecode(23, 59, 59, 24))
-        on.wait(lambda: len(on.heard) == 2)
-        assert on.receiver.status().malformed == 2
+        for kind, frames in enumerate((24, 25, 30, 30)):
+            on.artnet(art_timecode(1, 0, 0, frames, kind=kind))
+        on.artnet(art_timecode(1, 0, 0, 29, kind=3))
+        on.wait(lambda: on.heard and on.heard[-1].rate == "30")
+        assert on.receiver.status().malformed == 6
     labels = [(each.hours, each.minutes, each.seconds, each.frames, each.rate) for each in on.heard]
-    assert labels == [(1, 2, 3, 4, "29.97df"), (23, 59, 59, 24, "25")] and on.heard[0].at_s > 0.0
+    assert labels == [(1, 2, 3, 4, "29.97df"), (23, 59, 59, 24, "25"), (1, 0, 0, 29, "30")] and on.heard[0].at_s > 0.0
     assert reports.lines[0][1].endswith("left out: ArtTimeCode 25:0:0:0 of type 1 is no time")
 
 
