@@ -20,8 +20,7 @@ from engine.system.small_file import open_regular
 
 MAGIC: Final = b"GGUF"
 Q8: Final = "Q8_0"
-_WEIGHTS: Final = 32  # of a block
-_BLOCK: Final = np.dtype([("scale", "<f2"), ("weights", "i1", _WEIGHTS)])
+_BLOCK: Final = np.dtype([("scale", "<f2"), ("weights", "i1", 32)])
 _DTYPES: Final = {0: "float32", 1: "float16", 30: "bfloat16"} | dict(
     enumerate("Q4_0 Q4_1 Q4_2 Q4_3 Q5_0 Q5_1 Q8_0 Q8_1 Q2_K Q3_K Q4_K Q5_K Q6_K Q8_K".split(), start=2)
 )
@@ -62,9 +61,8 @@ def _read(stream: BinaryIO) -> dict[str, tuple[Tensor, int]]:
         shape = tuple(told.get(f"comfy.gguf.orig_shape.{name}", sides[::-1]))
         tensor, place = Tensor(_DTYPES.get(kind, f"type {kind}"), shape), begin + offset
         are_sides = all(isinstance(side, int) and side >= 0 for side in shape)
-        has_whole_blocks = tensor.dtype != Q8 or tensor.count % _WEIGHTS == 0
-        is_inside = step > 0 and place + _bytes_of(tensor) <= size
-        if not (are_sides and has_whole_blocks and is_inside and tensor.count == math.prod(sides)):
+        is_whole = tensor.count == math.prod(sides) and (tensor.dtype != Q8 or tensor.count % 32 == 0)
+        if not (are_sides and is_whole and step > 0 and place + _bytes_of(tensor) <= size):
             raise ValueError
         found[name] = tensor, place
     return found
@@ -72,7 +70,7 @@ def _read(stream: BinaryIO) -> dict[str, tuple[Tensor, int]]:
 
 def _bytes_of(tensor: Tensor) -> int:
     if tensor.dtype == Q8:
-        return tensor.count // _WEIGHTS * _BLOCK.itemsize
+        return tensor.count // 32 * _BLOCK.itemsize
     return tensor.count * np.dtype(NUMPY[tensor.dtype]).itemsize if tensor.dtype in NUMPY else 0
 
 

@@ -48,8 +48,7 @@ OFF = TimecodeStatus(source="off", state="none", rate="", position="", seconds=0
 
 
 def conditions(*, hears_artnet: bool = True) -> Iterator[tuple[str, Callable[[Value], None]]]:
-    """Conditions for `ParamStore.add_condition`: reject a source that never arrives, and an offset that is not a
-    timecode."""
+    """Conditions for `ParamStore.add_condition`: reject a source that never arrives, an offset that is no timecode."""
 
     def check_source(value: Value) -> None:
         if value == "artnet" and not hears_artnet:

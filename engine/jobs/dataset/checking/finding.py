@@ -7,6 +7,7 @@ dataset without one all picture files. The YOLO label of a picture has the same 
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -51,6 +52,7 @@ MANIFEST_FILE = "manifest.jsonl"
 CLASS_FILES = ("dataset.yaml", "data.yaml", "obj.names", "data/obj.names")
 LIST_FILES = tuple(f"{folder}{part}.txt" for folder in ("", "data/") for part in ("train", "val", "valid", "test"))
 """Lists of pictures, a path in each line, as Darknet and Ultralytics read them."""
+WHOLE_NUMBER = re.compile(r"\d{1,19}")  # Python refuses those of 4300 digits
 COCO_KEYS = (b'"images"', b'"annotations"', b'"categories"')
 
 
@@ -224,17 +226,13 @@ def read_yaml(text: str) -> tuple[dict[int, str], int]:
             if key == "names":
                 class_names = dict(enumerate(_items(value)))
             if key == "kpt_shape":
-                shape = [int(item) for item in _items(value) if _is_number(item)]
+                shape = [int(item) for item in _items(value) if WHOLE_NUMBER.fullmatch(item)]
                 keypoint_columns = shape[0] * shape[1] if len(shape) == 2 else 0
-        elif block == "names" and _is_number(key):
+        elif block == "names" and WHOLE_NUMBER.fullmatch(key):
             class_names[int(key)] = value.strip("'\"")
         elif block == "names" and key.startswith("- "):
             class_names[len(class_names)] = key[2:].strip("'\" ")
     return class_names, keypoint_columns
-
-
-def _is_number(text: str) -> bool:
-    return text.isdecimal() and len(text) < 20  # Python refuses those of 4300 digits
 
 
 def _items(value: str) -> list[str]:

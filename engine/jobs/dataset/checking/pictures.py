@@ -44,10 +44,9 @@ class PictureFacts:
 
 @contextmanager
 def large_pictures() -> Iterator[None]:
-    """Let Pillow open pictures as large as ours; read_picture has a limit of its own. Of damaged EXIF, without which a
-    picture can be read, Pillow prints no warnings.
+    """Let Pillow open pictures as large as ours, and print no warnings of EXIF; read_picture has a limit of its own.
 
-    Its limit and Python's warnings are one for the whole process, so this stands around all threads that read.
+    Both are settings of the whole process, so this stands around all threads that read.
     """
     before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:

@@ -39,7 +39,6 @@ PICTURE_FORMATS = ("YOLO", "YOLO-seg", "YOLO-pose", "VOC", "Pascal VOC", "KITTI"
 """Formats whose boxes must agree. Around a turned box there is another box: of these only the number is compared."""
 MAX_PART_BYTES = 64 << 20
 MAX_LIST_BYTES = 128 << 20  # two million pictures
-MAX_PATH_CHARACTERS = 4096
 LISTED = re.compile(rf".*?({'|'.join(map(re.escape, PICTURE_SUFFIXES))})(?=\s|$)", re.IGNORECASE)
 POSE_COLUMNS = 3  # x, y and visibility of the head
 
@@ -116,7 +115,7 @@ def _meant_by(line: str) -> Iterator[str]:
     classes or another path; VOC's lists have a picture's name without its suffix."""
     listed = LISTED.match(line)
     for path in (listed[0],) if listed else (line, line.split()[0]):
-        parts = PurePosixPath(path[-MAX_PATH_CHARACTERS:]).parts
+        parts = PurePosixPath(path[-4096:]).parts  # the time grows with their square
         yield from ("/".join(parts[start:]) for start in range(len(parts)))
 
 
