@@ -98,8 +98,7 @@ def layout_problems(folder: FoundFolder) -> Iterator[CheckProblem]:
     if lacking := [place for place, number in enumerate(known) if number != place]:
         text = f"class {lacking[0]} has no name, but {known[-1]} has: trainers number classes without gaps"
         yield CheckProblem("label", folder.class_file, text)
-    paths = [PurePosixPath(picture.name) for picture in folder.pictures]
-    pictures = {name for path in paths for name in (path.as_posix(), path.with_suffix("").as_posix(), path.stem)}
+    pictures = {name for each in folder.pictures for name in (each.name, PurePosixPath(each.name).stem)}
     for name in folder.lists:
         read = ReadLabels()
         lines = [line.strip().replace("\\", "/") for _, line in text_lines(folder.path / name, read, MAX_LIST_BYTES)]
