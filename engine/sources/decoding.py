@@ -63,7 +63,7 @@ def read_pass(
         decoder.thread_type, decoder.thread_count = "AUTO", threads
         rate = Fraction(stream.average_rate or stream.guessed_rate or USUAL_FPS)
         aspect = float(stream.sample_aspect_ratio or 1)
-        half_tick_s = Fraction(stream.time_base or 0) / 2
+        half_tick_s = Fraction(stream.time_base or 0) / 2 / pictures_per_frame(deinterlace)
         frames = _decode(path, container, stream, decoder, on_corrupt)
         if deinterlace is not None:
             frames = _deinterlaced(frames, deinterlace)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -155,7 +156,7 @@ class VideoPictures:
             tick_s = Fraction(stream.time_base or 0)
             self._length_s = _length_of(stream)
             length_s = self._length_s or Fraction(container.duration or 0, 1_000_000)
-            self._tick_s = tick_s
+            self._tick_s = tick_s / pictures_per_frame(deinterlace)  # a field begins in the middle of its frame
             self._origin_s = Fraction(container.start_time or 0, 1_000_000)
             rate = stream.average_rate or stream.guessed_rate
             aspect = Fraction(stream.sample_aspect_ratio or 1)
@@ -173,7 +174,7 @@ class VideoPictures:
             raise SourceError(f"{self.label}: no picture can be decoded{reason}")
         first_s = Fraction(coded.frame.pts or 0) * tick_s - self._origin_s
         self._first_s = round(first_s / tick_s) * tick_s if tick_s else first_s  # start is in microseconds
-        self.look = look_of(timed.frame, Fraction(timed.fps).limit_denominator(1001), tick_s, aspect, has_tracks)
+        self.look = look_of(timed.frame, Fraction(timed.fps).limit_denominator(1001), self._tick_s, aspect, has_tracks)
         self.first = self._picture(0, timed)
         lines = losses_in_rgb(coded.frame, codec_tag)
         if coded.frame.interlaced_frame and deinterlace is None:
@@ -227,8 +228,10 @@ class VideoPictures:
         )
 
     def _bytes(self) -> int:
-        """Length of its file; 0 for an address."""
-        return sum(file.stat().st_size for file in self.files)
+        """Length of its file; 0 for an address, and for a file that is gone."""
+        with suppress(OSError):  # removed, or on a disk that was pulled out
+            return sum(file.stat().st_size for file in self.files)
+        return 0
 
     def _on_corrupt(self, reason: str) -> None:
         self.counts.unreadable += 1

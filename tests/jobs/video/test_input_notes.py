@@ -13,6 +13,8 @@ from PIL import Image
 
 from engine.errors import SourceError, UsageError
 from engine.jobs.video.inputs import open_input
+from engine.sinks.picture_video import PictureVideo
+from tests.jobs.segment.disc_movie import times_of
 from tests.jobs.video.numbered import HEIGHT, WIDTH, number_in, numbered, write_numbered
 
 Movie = Callable[..., Path]
@@ -65,6 +67,21 @@ def test_each_field_or_frame_of_an_interlaced_film_becomes_a_picture(name: str, 
         f"{name}: is interlaced, and moving edges have combs: --deinterlace field makes 60 pictures a second of it, "
         "--deinterlace frame 30"
     ]
+
+
+@pytest.mark.parametrize(("name", "codec"), [("in.avi", "mpeg4"), ("in.mxf", "mpeg2video")])
+def test_a_film_whose_clock_has_a_tick_a_frame_keeps_its_length_when_each_field_becomes_a_picture(
+    name: str, codec: str, movie: Movie, tmp_path: Path
+) -> None:
+    source = movie(6, name=name, codec=codec)
+    for out in (tmp_path / "out.mp4", tmp_path / "out.mkv"):
+        pictures = open_input(str(source), deinterlace="field")
+        video = PictureVideo(out, size=(WIDTH, HEIGHT), look=pictures.look)
+        for picture in pictures.read(1, None):
+            assert picture.start_s == Fraction(picture.number, 60)
+            video.add(picture.pixels, picture.start_s, picture.end_s)
+        video.finish()
+        assert times_of(out) == pytest.approx([number / 60 for number in range(12)], abs=0.0006)
 
 
 def test_fields_are_taken_of_a_film_that_is_not_marked_and_the_option_is_for_films_only(
@@ -139,6 +156,10 @@ def test_a_film_that_is_still_being_recorded_is_told(movie: Movie) -> None:
     assert "in.ts: grew while it was read, so it was still being recorded; its end may be missing" in (
         pictures.counts.notes
     )
+    read = open_input(str(source)).read(1, None)
+    next(read)
+    source.unlink()
+    assert len(list(read)) >= 58  # a file that is removed meanwhile is read to its end
     unfinished = source.with_name("unfinished.mp4")
     unfinished.write_bytes(movie(30).read_bytes()[:-1500])
     with pytest.raises(SourceError, match="it was written to just now: if it is being recorded, wait for its end"):
