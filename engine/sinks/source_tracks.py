@@ -17,7 +17,6 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.filter import Graph
-from av.format import Flags
 from av.stream import Stream
 
 from engine.sinks.made_with import MadeWith
@@ -32,7 +31,7 @@ from engine.sources.stream_copy import (
     timecode_of,
     track_name,
 )
-from engine.system.media_file import open_media, packets_of
+from engine.system.media_file import is_broadcast, open_media, packets_of
 
 OPUS_RATE_HZ = 48_000
 MIN_LOST_S = MIN_GAP_S / 2  # in a broadcast, whose times are exact: a lost packet is 21 ms of AAC
@@ -183,7 +182,7 @@ def is_whole(source: Path | str, index: int, end_s: Fraction | None) -> bool:
     with open_media(source) as opened:
         track, lost = opened.streams[index], list[Span]()
         assert isinstance(track, AudioStream)
-        for frame in _heard(opened, track, lost, lambda reason: None) if _is_broadcast(opened) else ():
+        for frame in _heard(opened, track, lost, lambda reason: None) if is_broadcast(opened) else ():
             if lost or (end_s is not None and _start_of(frame) >= end_s):
                 break
         return not lost
@@ -202,7 +201,7 @@ def _heard(
 ) -> Iterator[AudioFrame]:
     """Frames with times in samples from 0, and `lost` gets the gaps between them. If times go back, a frame is placed
     after the previous one, as for pictures."""
-    is_broadcast, origin_s = _is_broadcast(source), Fraction(source.start_time or 0, 1_000_000)
+    is_lossy, origin_s = is_broadcast(source), Fraction(source.start_time or 0, 1_000_000)
     begins_s: Fraction | None = None
     ends_s = Fraction(0)
     for frame in _decoded(source, track, on_damage):
@@ -212,10 +211,10 @@ def _heard(
             if begins_s is not None and at_s <= begins_s:
                 at_s = ends_s
         heard_s, begins_s, ends_s = ends_s, at_s, at_s + Fraction(frame.samples, frame.sample_rate)
-        if heard_s and at_s - heard_s > (MIN_LOST_S if is_broadcast else MIN_GAP_S):
+        if heard_s and at_s - heard_s > (MIN_LOST_S if is_lossy else MIN_GAP_S):
             # Decoders overlap frames: behind a loss the first one still has the sound from before it, as a crackle.
-            lost.append((heard_s, ends_s if is_broadcast else at_s))
-            if is_broadcast:
+            lost.append((heard_s, ends_s if is_lossy else at_s))
+            if is_lossy:
                 continue
         frame.pts, frame.time_base = round(at_s * frame.sample_rate), Fraction(1, frame.sample_rate)
         yield frame
@@ -231,11 +230,6 @@ def _decoded(source: InputContainer, track: AudioStream, on_damage: Callable[[st
             yield from track.decode(packet)
         except av.FFmpegError:  # the gap becomes silence
             is_torn = True
-
-
-def _is_broadcast(source: InputContainer) -> bool:
-    """True for MPEG-TS and MPEG-PS, of which packets may be lost on the way."""
-    return Flags.ts_discont in Flags(source.format.flags)
 
 
 def _even(frames: Iterator[AudioFrame], rate: int, layout: str) -> Iterator[AudioFrame]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.system.file_names import name_for_ffmpeg, name_for_libsndfile
+from engine.system.packet_times import with_mended_times
 from engine.system.small_file import open_regular
 
 if TYPE_CHECKING:
@@ -48,8 +49,21 @@ def open_media(
 def packets_of(
     container: "InputContainer", tracks: "Stream | list[Stream]", on_damage: Callable[[str], object]
 ) -> "Iterator[Packet[Any]]":
-    """Yield the packets of these tracks. `on_damage` gets the reason of a failed read; reading goes on behind it, up to
-    16 failures in a row, or until a server stops sending."""
+    """Yield the packets of these tracks, with damaged time stamps put right. `on_damage` gets the reason of a failed
+    read; reading goes on behind it, up to 16 failures in a row, or until a server stops sending."""
+    yield from with_mended_times(_read(container, tracks, on_damage), on_damage, is_broadcast=is_broadcast(container))
+
+
+def is_broadcast(container: "InputContainer") -> bool:
+    """True for MPEG-TS and MPEG-PS, of which packets may be lost on the way."""
+    from av.format import Flags
+
+    return Flags.ts_discont in Flags(container.format.flags)
+
+
+def _read(
+    container: "InputContainer", tracks: "Stream | list[Stream]", on_damage: Callable[[str], object]
+) -> "Iterator[Packet[Any]]":
     import av
 
     packets = container.demux(tracks)

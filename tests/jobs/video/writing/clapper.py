@@ -22,11 +22,15 @@ def write_clapper(
     sound_s: Sequence[tuple[float, float]] | None = None,
     tags: dict[str, str] | None = None,
     begins_s: float = 0.0,
+    delay_s: float = 0.0,
 ) -> Path:
     """Write `count` black pictures with white ones at `at`, and a bang with each. `sound_s`: spans with sound;
-    None: everywhere. `begins_s`: start on the file's own clock."""
+    None: everywhere. `begins_s`: start on the file's own clock. `delay_s`: up to so much sound of a transport stream
+    has one time stamp."""
     flashes = (at,) if isinstance(at, int) else at
-    with av.open(str(path), "w", options={"output_ts_offset": str(begins_s)}) as container:
+    with av.open(
+        str(path), "w", options={"output_ts_offset": str(begins_s), "max_delay": f"{delay_s * 1e6:.0f}"}
+    ) as container:
         container.metadata.update(tags or {})
         video = container.add_stream("libx264", rate=RATE, options={"g": str(RATE)} if path.suffix == ".ts" else {})
         video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
@@ -109,6 +113,20 @@ def lose_packets(path: Path, first: int, count: int, *, zeroed: bool = False) ->
     data = bytearray(path.read_bytes())
     span = slice(188 * first, 188 * (first + count))
     data[span] = bytes(188 * count) if zeroed else b""
+    path.write_bytes(data)
+
+
+def damage_stamp(path: Path, kind: int, number: int, byte: int, bit: int) -> None:
+    """Flip a bit in the `number`-th time stamp of a transport stream's pictures (`kind` 0xE0) or sound (0xC0): bytes 9
+    to 13 of its header are the time at which it is shown, 14 to 18 that at which it is decoded."""
+    data, found = bytearray(path.read_bytes()), 0
+    for at in range(0, len(data), 188):
+        header = at + 4 + (1 + data[at + 4] if data[at + 3] & 0x20 else 0)
+        if data[at + 1] & 0x40 and data[header : header + 3] == b"\0\0\1" and data[header + 3] & 0xF0 == kind:
+            found += 1
+            if found == number:
+                data[header + byte] ^= bit
+    assert found >= number
     path.write_bytes(data)
 
 

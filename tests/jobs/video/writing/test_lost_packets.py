@@ -16,7 +16,15 @@ from engine.models.sd.painting import Painting
 from engine.sources.pictures import open_pictures
 from tests.jobs.segment.disc_movie import sound_of
 from tests.jobs.segment.test_formats import left_half
-from tests.jobs.video.writing.clapper import RATE, bangs_s, flashes_s, level_db, lose_packets, write_clapper
+from tests.jobs.video.writing.clapper import (
+    RATE,
+    bangs_s,
+    damage_stamp,
+    flashes_s,
+    level_db,
+    lose_packets,
+    write_clapper,
+)
 from tests.jobs.video.writing.written import write
 from tests.support.long_form import IS_SOAK, in_long_form
 
@@ -89,6 +97,37 @@ def test_sound_of_a_broadcast_that_lost_nothing_is_copied(tmp_path: Path) -> Non
     source, out = broken(tmp_path / "in.ts", []), tmp_path / "out.mp4"
     assert write(source, out).notes == []
     assert len(sound_of(out)) == len(sound_of(source))
+
+
+@pytest.mark.parametrize(
+    "flips",
+    [
+        [(0xC0, 15, 11, 0x40), (0xC0, 150, 9, 0x02), (0xE0, 20, 11, 0x80), (0xE0, 120, 9, 0x02), (0xE0, 150, 14, 0x02)],
+        [(0xC0, 1, 9, 0x02), (0xC0, 5, 11, 0x40), (0xE0, 60, 16, 0x80)],
+    ],
+    ids=["each stamp for itself", "with much sound to a stamp"],
+)
+def test_damaged_time_stamps_put_nothing_out_of_step(
+    tmp_path: Path, request: pytest.FixtureRequest, flips: list[tuple[int, int, int, int]]
+) -> None:
+    source, out = tmp_path / "in.ts", tmp_path / "out.mp4"
+    write_clapper(source, RATE * 6, at=MARKS[:6], delay_s=0.7 if "much" in request.node.name else 0.0)
+    for kind, number, byte, bit in flips:  # by 0.7 s, 1.5 s or 3.3 hours
+        damage_stamp(source, kind, number, byte, bit)
+    assert write(source, out).notes == []
+    for heard_or_seen in (bangs_s(out), flashes_s(out)):
+        assert heard_or_seen == pytest.approx([mark / RATE for mark in MARKS[:6]], abs=0.025)
+
+
+def test_a_broadcast_whose_clock_starts_anew_goes_on_without_hours_of_silence(tmp_path: Path) -> None:
+    source, out = tmp_path / "in.ts", tmp_path / "out.mp4"
+    before, after = (write_clapper(source, 90, at=MARKS[:3], begins_s=at_s).read_bytes() for at_s in (0, 20_000))
+    source.write_bytes(before + after)
+    assert write(source, out).notes == [
+        "out.mp4: its sound is damaged in the source (time stamps jump by 19997 s, which is ignored)"
+    ]
+    for heard_or_seen in (bangs_s(out), flashes_s(out)):
+        assert heard_or_seen == pytest.approx([mark / RATE for mark in MARKS[:6]], abs=0.06)
 
 
 def painted(source: Path, out: Path, tiny_sd: Path) -> tuple[str, ...]:
