@@ -265,10 +265,11 @@ class FolderPictures:
         distinct = {stem.casefold() for stem in stems}  # macOS and Windows ignore case
         self.names = stems if len(distinct) == len(stems) else self._file_names
         """`InputPicture.name` of each file."""
-        reasons = list(self.counts.notes)
+        reasons: list[str] = []
         first = next((found for number in range(len(self.files)) if (found := self._picture(number, reasons))), None)
         if first is None:
-            raise SourceError(reasons[0] if reasons else f"{path}: no pictures in this folder{_hint(path, but)}")
+            line = [*reasons, *self.counts.notes, f"{path}: no pictures in this folder"][0]
+            raise SourceError(line if self.files else f"{line}{_hint(path, but)}")
         self.first = first
 
     def read(self, every: int, limit: int | None, start: int = 0) -> Iterator[InputPicture]:

@@ -70,15 +70,18 @@ def left_out_line(files: Iterable[Path]) -> str:
 def missing_line(files: Sequence[Path]) -> str:
     """One line about gaps in the numbers of a sequence (`shot_0001.png`, `shot_0002.png`), or "". Names of which less
     than half are there, such as a camera's photographs, are no sequence."""
-    numbers: dict[str, set[int]] = {}
+    found: dict[tuple[Path, str], dict[int, str]] = {}
     for file in files:
         name = file.stem.rstrip("0123456789")
         if digits := file.stem[len(name) :]:
-            numbers.setdefault(str(file.parent / name), set()).add(int(digits))
-    for name, there in numbers.items():
+            found.setdefault((file.parent, name), {})[int(digits)] = digits
+    for (_, name), there in found.items():
         first, last = min(there), max(there)
         if len(there) <= last - first < 2 * len(there):
             missing = next(number for number in range(first, last) if number not in there)
-            count = last - first + 1 - len(there)
-            return f"{count} numbers of {Path(name).name}{first}..{last} are missing, the first is {missing}"
+            count, gap = last - first + 1 - len(there), f"{missing:0{len(there[first])}}"
+            span = f"{name}{there[first]}..{there[last]}"
+            if count == 1:
+                return f"1 number of {span} is missing: {gap}"
+            return f"{count} numbers of {span} are missing, the first is {gap}"
     return ""

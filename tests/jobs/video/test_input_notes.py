@@ -119,12 +119,25 @@ def test_what_a_folder_leaves_out_and_the_gaps_in_its_numbers_are_told(tmp_path:
     assert open_input(str(tmp_path)).counts.notes == [
         f"{tmp_path}: left out: 1 .dpx, 2 .exr, 1 .jxl, 1 .tga, which cannot be read here; "
         "convert them to .png or .tif",
-        f"{tmp_path}: 2 numbers of shot_8..14 are missing, the first is 11",
+        f"{tmp_path}: 2 numbers of shot_0008..0014 are missing, the first is 0011",
     ]
+    (tmp_path / "shot_0011.png").write_bytes(b"")
+    assert open_input(str(tmp_path)).counts.notes[-1] == f"{tmp_path}: 1 number of shot_0008..0014 is missing: 0012"
+    for file in tmp_path.glob("*.png"):
+        file.write_bytes(b"no picture")
+    with pytest.raises(SourceError, match=r"shot_0008\.png: the picture cannot be read"):
+        open_input(str(tmp_path))
     for file in tmp_path.glob("*.png"):
         file.unlink()
-    with pytest.raises(SourceError, match=r"left out: 1 \.dpx, 2 \.exr, .* convert them"):
+    with pytest.raises(SourceError, match=r"left out: 1 \.dpx, 2 \.exr, .* convert them to \.png or \.tif$"):
         open_input(str(tmp_path))
+    (tmp_path / "day 1").mkdir()
+    for number in (1, 3):
+        Image.new("RGB", (16, 16)).save(tmp_path / "day 1" / f"{number:03d}.png")
+    with pytest.raises(SourceError, match=r"left out: .* or \.tif; --recursive takes those of its subfolders$"):
+        open_input(str(tmp_path))
+    (line,) = open_input(str(tmp_path / "day 1")).counts.notes
+    assert line == f"{tmp_path / 'day 1'}: 1 number of 001..003 is missing: 002"
 
 
 def test_photographs_with_numbers_of_their_own_have_no_gaps(tmp_path: Path) -> None:
