@@ -104,6 +104,8 @@ class SourceTracks:
         for lost, anew in ((self._copy.lost, ""), *((track.lost, track.anew) for track in self._encoded)):
             if lost:
                 self._note(f"its sound is silent {at_times(lost)}, where the source has none{anew}")
+        if self._copy.refused:
+            self._note(f"leaves out subtitles {at_times(self._copy.refused)}, which are damaged in the source")
         if self._copy.damage:
             self._note(f"its sound is damaged in the source ({self._copy.damage[0]})")
         self.close()

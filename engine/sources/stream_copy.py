@@ -1,5 +1,6 @@
 """Copies streams of a file unchanged into another file: its sound with new pictures, or its pictures with new sound."""
 
+import heapq
 import io
 import itertools
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ Span = tuple[Fraction, Fraction]
 
 MIN_GAP_S = Fraction(3, 100)  # between time stamps of sound; smaller ones are the container's rounding
 HIDES = ("mp4", "mov")  # containers with an edit list, which hides pictures that are decoded
+EARLY_S = 60  # some files store subtitles before they are shown
 MAX_UNTIMED = 64  # packets: a picture depends on one at most 16 later (the reference limit of H.264 and H.265)
 
 
@@ -35,7 +37,9 @@ class StreamCopy:
         self.damage: list[str] = []
         """Why parts of the source could not be read."""
         self.lost: list[Span] = []
-        """Where copied sound has a gap, and the packets that `into` refused, because they are damaged."""
+        """Where copied sound has a gap, or packets that `into` refused, because they are damaged."""
+        self.refused: list[Span] = []
+        """Where `into` refused packets of other streams."""
         self._into = into
         self.source: InputContainer = open_media(path)
         self.origin_s = Fraction(self.source.start_time or 0, 1_000_000)
@@ -43,7 +47,9 @@ class StreamCopy:
         self._tracks: dict[int, Stream] = {}
         self._has_early = has_early
         self._packets = self._read()
-        self._waiting: list[_Packet] = []
+        self._read_s = Fraction(-EARLY_S)  # up to here all was read
+        self._waiting: list[tuple[Fraction, int, _Packet]] = []  # a heap: time, order of arrival
+        self._numbers = itertools.count()
 
     def is_chapters(self, stream: Stream) -> bool:
         """True for the text track in which MP4 stores chapters a second time."""
@@ -72,14 +78,18 @@ class StreamCopy:
     def copy_until(self, end_s: Fraction | None) -> None:
         """Copy everything before `end_s`, from the start of the file; None for the rest."""
         self._into.start_encoding()  # its errors are none of a packet
-        waiting, self._waiting = self._waiting, []
-        for packet in itertools.chain(waiting, self._packets):
-            if end_s is None or self._time_of(packet) < end_s:
-                self._copy(packet)
-                continue
-            self._waiting.append(packet)
-            if packet.stream.type != "subtitle":  # some files store them long before they are shown
+        while end_s is None or self._read_s < end_s:
+            packet = next(self._packets, None)
+            if packet is None:
                 break
+            begins_s = self._time_of(packet)
+            heapq.heappush(self._waiting, (begins_s, next(self._numbers), packet))
+            if packet.stream.type != "subtitle":
+                self._read_s = begins_s
+            elif all(track.type == "subtitle" for track in self._tracks.values()):
+                self._read_s = begins_s - EARLY_S
+        while self._waiting and (end_s is None or self._waiting[0][0] < end_s):
+            self._copy(heapq.heappop(self._waiting)[2])
 
     def _copy(self, packet: "_Packet") -> None:
         begin_s, length_s = self._time_of(packet), (packet.duration or 0) * packet.time_base
@@ -87,7 +97,7 @@ class StreamCopy:
         try:
             self._into.mux(packet)
         except (av.InvalidDataError, av.ArgumentError):
-            self.lost.append((begin_s, begin_s + length_s))
+            (self.lost if packet.stream.type == "audio" else self.refused).append((begin_s, begin_s + length_s))
 
     def _read(self) -> "Iterator[_Packet]":
         """Yield packets from time 0 on, in decoding order.

@@ -1,15 +1,17 @@
 """Decoding times of packets that are copied into another file."""
 
 import io
+import os
 from collections.abc import Iterator
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import pytest
 from av.packet import Packet
 from av.stream import Stream
 
-from engine.sources.stream_copy import MAX_UNTIMED, with_decoding_times
+from engine.sources.stream_copy import MAX_UNTIMED, StreamCopy, with_decoding_times
 
 
 @pytest.fixture
@@ -42,3 +44,25 @@ def test_a_track_without_decoding_times_is_not_buffered_completely(stream: Strea
         assert (each.pts, each.dts) == (number, number)
         assert len(read) <= number + MAX_UNTIMED
     assert number + 1 == len(read) == 10 * MAX_UNTIMED
+
+
+def test_the_subtitles_of_a_long_film_are_not_all_read_at_its_first_picture(tmp_path: Path) -> None:
+    path, count, times = tmp_path / "words.mkv", 600, "00:{0:02}:{1:02},000 --> 00:{0:02}:{1:02},900"
+    words = [f"{n + 1}\n{times.format(n // 12, n % 12 * 5)}\n{'word ' * 100}\n" for n in range(count)]
+    (tmp_path / "words.srt").write_text("\n".join(words))
+    with av.open(str(tmp_path / "words.srt")) as read, av.open(str(path), "w") as written:
+        track = written.add_stream_from_template(read.streams[0])
+        for each in read.demux():
+            if each.size:
+                each.stream = track
+                written.mux(each)
+    with av.open(str(tmp_path / "out.mkv"), "w") as out:
+        copy = StreamCopy(path, out, has_early=True)
+        assert copy.add(copy.source.streams[0])
+        copy.copy_until(Fraction(0))
+        os.truncate(path, path.stat().st_size // 2)  # only what was read by now can still be copied
+        copy.copy_until(None)
+        copy.source.close()
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        copied = [packet.pts for packet in container.demux() if packet.size]
+    assert copied == [5000 * n for n in range(len(copied))] and count * 0.4 < len(copied) < count * 0.6

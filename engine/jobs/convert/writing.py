@@ -195,8 +195,8 @@ class ContainerWriter:
             if self._copy is not None:
                 self._copy.copy_until(None)
                 self._copy.source.close()
-                if self._copy.lost:
-                    self.notes.append(f"nothing to copy {at_times(self._copy.lost)}: damaged, or without sound")
+                if lost := self._copy.lost + self._copy.refused:
+                    self.notes.append(f"nothing to copy {at_times(lost)}: damaged, or without sound")
                 if self._copy.damage:
                     self.notes.append(f"damaged: parts of its video cannot be read ({self._copy.damage[0]})")
             self._container.close()
