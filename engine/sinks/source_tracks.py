@@ -18,6 +18,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.filter import Graph
 from av.stream import Stream
+from av.video.stream import VideoStream
 
 from engine.sinks.made_with import MadeWith
 from engine.sinks.movie_file import AAC_RATES_HZ, BIT_RATE_PER_CHANNEL, Format
@@ -63,33 +64,37 @@ class SourceTracks:
         rate: Fraction | None,
         end_s: Fraction | None = None,
     ) -> None:
-        """`pictures`, `rate`: the new ones, and how many the source has a second; None if some are skipped. `shown`:
+        """`pictures`, `rate`: the new ones, and how many a second; None if some of the source's are skipped. `shown`:
         the name of `into` for notes. `end_s`: nothing is written beyond; None: not known."""
         self.notes: list[str] = []
         self._path, self._into, self._form, self._shown = source, into, form, shown
         self._copy = StreamCopy(source, into, has_early=not form.has_fixed_rate)
         self._encoded: list[EncodedTrack] = []
         film, left_out = self._copy.source, []
+        best = film.streams.best("video")
         self.metadata = film.metadata
         for track in film.streams:
-            if isinstance(track, AudioStream) and track.codec_context is not None:
+            if isinstance(track, AudioStream) and track.codec_context is not None and track.rate and track.channels:
                 self._add_sound(track, end_s)
             elif track.type == "subtitle":
                 left_out += [] if self._copy.add(track) else [track_name(track)]
-            elif track is not film.streams.best("video") and "timecode" not in track.metadata:
+            elif track is not best and not (track.type == "data" and "timecode" in track.metadata):
                 left_out += [] if self._copy.is_chapters(track) else [track_name(track)]
         chapters, timecode = self._copy.chapters(end_s), timecode_of(film)
         if chapters and not form.has_fixed_rate:
             into.set_chapters(chapters)
         elif chapters:
             left_out.append("chapters")
+        if rate is not None and isinstance(best, VideoStream):  # it counts pictures: two a frame if they were fields
+            count = round(rate / (best.average_rate or rate))
+            timecode = re.sub(r"\d\d$", lambda frame: f"{int(frame[0]) * count:02}", timecode)
         form_of_time = DROP_FRAME if rate is not None and round(rate) in DROP_FPS else TIMECODE
         if rate is not None and not form.has_fixed_rate and re.fullmatch(form_of_time, timecode):
             pictures.metadata["timecode"] = timecode
         elif timecode:
             left_out.append(f"timecode {timecode}")
         if left_out:
-            self._note(f"leaves out what it cannot hold: {', '.join(left_out)}")
+            self._note(f"leaves out: {', '.join(left_out)}")
 
     def write_until(self, end_s: Fraction | None) -> None:
         """Write everything that begins before this time; None for the whole rest."""
@@ -121,16 +126,16 @@ class SourceTracks:
         codec, kind = codec_name(track), self._into.format.name
         # FFmpeg writes raw samples into MP4 and any sound into AVI, but players cannot read them.
         is_readable = kind != "avi" and not (kind in ("mp4", "mov") and codec.startswith(RAW))
-        is_damaged = is_readable and can_hold(kind, track)
-        if is_damaged and is_whole(self._path, track.index, end_s):
+        can_be_copied = is_readable and can_hold(kind, track)
+        if can_be_copied and is_whole(self._path, track.index, end_s):
             self._copy.add(track)
             return
         is_raw = codec.startswith(RAW) and kind in COUNTED and codec in self._into.supported_codecs
-        own = codec if is_raw or (is_damaged and codec in SAME) else self._form.sound
+        own = codec if is_raw or (can_be_copied and codec in SAME) else self._form.sound
         encoded = EncodedTrack(self._path, track.index, self._into, own, self._copy.damage.append)
         self._encoded.append(encoded)
         anew = f"it is re-encoded as {encoded.description}"
-        if is_damaged:
+        if can_be_copied:
             encoded.anew = f"; {anew}"
         elif not is_raw:
             self._note(f"its sound ({codec}) cannot be copied into this format: {anew}")
@@ -160,7 +165,7 @@ class EncodedTrack:
         self._written = written
         if codec in CHANNELS:
             self._written.bit_rate = BIT_RATE_PER_CHANNEL * min(channels, 2)
-        elif codec in SAME:
+        elif codec in SAME and track.bit_rate:  # not known if its headers are damaged
             self._written.bit_rate = track.bit_rate
         self._written.metadata.update(track.metadata)
         self._frames = _even(_heard(self.source, track, self.lost, on_damage), rate, layout)

@@ -209,7 +209,7 @@ def track_name(stream: Stream) -> str:
     """A name for the user: sound track 2 (deu, aac, 6 channels), counted from 1."""
     alike = [each.index for each in stream.container.streams if each.type == stream.type]
     facts = [stream.language or "", codec_name(stream)]
-    if isinstance(stream, AudioStream) and stream.codec_context:
+    if isinstance(stream, AudioStream) and stream.codec_context and stream.channels:
         facts.append(f"{stream.channels} channels" if stream.channels > 1 else "mono")
     kind = "sound" if stream.type == "audio" else stream.type
     return f"{kind} track {alike.index(stream.index) + 1} ({', '.join(filter(None, facts))})"
