@@ -15,7 +15,7 @@ from engine.sources.tone_map import HDR_TRANSFERS, to_sdr
 
 MAX_SIDE_PX = 4096  # 8K and photographs are reduced: uploading 50 MB would stall, and no output is larger
 
-UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
+UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED, AVCOL_TRC_UNSPECIFIED
 HD_LINES = 576  # above this players assume BT.709 for an untagged file (swscale would assume BT.601)
 
 
@@ -145,7 +145,7 @@ def losses_in_rgb(first: DecodedFrame, codec_tag: str = "") -> list[str]:
     found = []
     if transfer is not None:
         found.append(f"HDR ({transfer}, {bits} bits a colour) is tone-mapped to SDR (BT.709, 8 bits)")
-    elif codec_tag in DOLBY_TAGS or "DOVI_RPU_BUFFER" in first.side_data:
+    elif codec_tag in DOLBY_TAGS or (first.color_trc == UNSPECIFIED and "DOVI_RPU_BUFFER" in first.side_data):
         found.append(DOLBY)
     elif bits > 8:
         found.append(f"{bits} bits a colour are reduced to 8")
