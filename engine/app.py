@@ -334,7 +334,8 @@ def _link_follower(desk: Desk, warnings: Warnings) -> LinkFollower:
 def _dmx_receiver(config: Config, desk: Desk, warnings: Warnings) -> DmxReceiver:
     def deliver(messages: list[Message], source: str) -> None:
         # A lighting desk cannot be answered.
-        desk.dispatcher.receive_controls(messages, Sender(name=source, post=lambda packet: None, at_port=None))
+        sender = Sender(name=source, post=lambda packet: None, at_port=None)
+        desk.dispatcher.receive_controls(messages, sender, time.perf_counter())
 
     return DmxReceiver(
         config.dmx.listen,

@@ -231,10 +231,9 @@ class Dispatcher:
             reason = "bundle refused: too many scheduled bundles are queued"
         self._mistakes.refused("osc.bundle", "#bundle", reason, sender)
 
-    def receive_controls(self, messages: list[Message], sender: Sender, arrived_s: float | None = None) -> None:
+    def receive_controls(self, messages: list[Message], sender: Sender, arrived_s: float) -> None:
         """Execute control values that did not come as OSC, such as lighting levels: mapped ones in one step, which
         lands in one frame; the others are listed. `arrived_s` as in `receive`. Never raises. Any thread."""
-        arrived_s = time.perf_counter() if arrived_s is None else arrived_s  # before the wait for the lock
         with self._receiving:
             self.attempt(partial(self._execute_controls, messages, sender, arrived_s))
 

@@ -1,5 +1,6 @@
 """Messages from other programs: translated by the map and executed with `map` as the author."""
 
+import time
 import tracemalloc
 from collections.abc import Callable
 from typing import Any
@@ -230,7 +231,7 @@ def test_levels_of_a_lighting_desk_land_in_one_frame_and_the_others_are_listed_i
     desk.dispatcher.set_watcher(lambda now_s, sender, message: seen.append((sender, message)))
     levels = [Message(f"/dmx/1/{channel}", (0.25,), "f") for channel in (1, 2, 3)]
     before = desk.store.version
-    desk.dispatcher.receive_controls(levels, lights.sender())
+    desk.dispatcher.receive_controls(levels, lights.sender(), time.perf_counter())
     assert desk.store.version == before + 1
     assert desk["/layer/1/intensity"] == desk["/layer/2/intensity"] == 0.25
     assert {change.by for change in desk.store.changes_since(before)[0]} == {"map artnet 2.0.0.5"}
