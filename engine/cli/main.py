@@ -31,17 +31,20 @@ LONG_JOBS: Final = ("sd", "segment", "convert", "video", "dataset")
 
 class _Commands(typer.core.TyperGroup):
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # as Typer calls it
-        """Run the command. UsageError in one line for an option that it does not have."""
+        """Run the command. UsageError in one line for what it does not take."""
         try:
             return super().invoke(ctx)
         except _WRONG_USAGE as error:
-            name = getattr(error, "option_name", "")
-            if not name or not hasattr(error, "possibilities"):  # another mistake
+            if type(error).__name__ == "NoArgsIsHelpError":  # its text is the help
                 raise
+            command = (error.ctx or ctx).command_path.removeprefix(ctx.command_path).strip()
+            told, name = f"multiverse {command}".rstrip() + " -h", getattr(error, "option_name", "")
+            if not name or not hasattr(error, "possibilities"):  # another mistake
+                reason = " ".join(error.format_message().split()).replace("Value error, ", "")
+                raise UsageError(f"{reason.rstrip('.')} ({told})") from None
             known = [option for param in error.ctx.command.params for option in (*param.opts, *param.secondary_opts)]
-            command = error.ctx.command_path.removeprefix(ctx.command_path).strip()
             nearest = "".join(f"; nearest: {each}" for each in get_close_matches(name, known, 1))
-            raise UsageError(f"{command} has no option {name}{nearest} (multiverse {command} -h lists all)") from None
+            raise UsageError(f"{command} has no option {name}{nearest} ({told} lists all)") from None
 
 
 def commands_of(names: Collection[str] = NAMES) -> typer.Typer:

@@ -28,6 +28,20 @@ def test_every_command_ends_on_sigterm_with_a_line(
     assert (ended.code, ended.err.splitlines()[-1]) == (code, "multiverse: interrupted")
 
 
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("vidoe in.mp4", "No such command 'vidoe'. Did you mean 'video', 'view'? (multiverse -h)"),
+        ("video a b --deinterlace both", "--deinterlace': 'both' is not one of 'field', 'frame' (multiverse video -h)"),
+        ("run --seconds soon", "Invalid value for '--seconds': "),
+        ("sd a.png b.png", "Missing option '--prompt' (multiverse sd -h)"),
+    ],
+)
+def test_wrong_usage_is_one_line(words: str, line: str, say: Callable[..., Said]) -> None:
+    said = say(*words.split())
+    assert said.code == 2 and line in said.err and said.err.startswith("multiverse: ") and said.err.count("\n") == 1
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is full, as Linux has it")
 @pytest.mark.parametrize("command", ["--version", "devices"])
 def test_output_on_a_full_disk_is_one_line(command: str) -> None:
