@@ -202,7 +202,11 @@ def run(
         ),
     ] = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="With --offline: replace existing films and pictures.")
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="With --offline: replace existing films and pictures, at the end; also by an interrupted film.",
+        ),
     ] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print one summary object at the end.")] = False,
     **live_options: Any,
@@ -272,6 +276,11 @@ def run(
         raise UsageError(
             "--offline makes a film and has nowhere to put it: add --sink record=FILE.mp4 (or --sink null)"
         )
+
+    for option, folders in (("--films", settings.films), ("--music", settings.music)):
+        for folder in folders:
+            if not Path(folder).expanduser().is_dir():
+                print(f"multiverse: {option} {folder}: no such folder; nothing of it is offered", file=sys.stderr)
 
     from engine.cli.log_thread import LogThread
 

@@ -257,7 +257,9 @@ class RecordSink:
 
     @property
     def name(self) -> str:
-        return str(self._recordings[0].path) if self._recordings else self._argument
+        if not self._recordings or self._stage is None:
+            return self._argument
+        return str(self._wanted if self._stage.overwrites else self._recordings[0].path)
 
     def start(self, stage: Stage, *, may_wait: bool = False) -> None:
         self._stage = stage

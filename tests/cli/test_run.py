@@ -153,7 +153,9 @@ def test_offline_a_sound_file_is_rendered_to_its_end(home: Path, song: Path, say
         assert sum(1 for _ in container.decode(video=0)) == 60
     film = "run", *SMALL, "--offline", "--audio", song, "--sink", "record=out.mp4", "--frames", "6"
     assert " out 2.mp4 (out.mp4 already existed), 0.2 s" in say(*film).err
-    assert re.search(r"wrote     out.mp4, 0.2 s, .* MB; replaced the one before\n", say(*film, "--overwrite").err)
+    replacing = say(*film, "--overwrite").err
+    assert "sink      record out.mp4\n" in replacing
+    assert re.search(r"wrote     out.mp4, 0.2 s, .* MB; replaced the one before\n", replacing)
     with av.open(str(home / "out.mp4")) as container:
         assert sum(1 for _ in container.decode(video=0)) == 6
     assert sorted(path.name for path in home.glob("*.mp4")) == ["out 2.mp4", "out.mp4"]
@@ -193,6 +195,15 @@ def test_an_interrupted_film_reports_its_progress_and_exits_with_1(
 def test_an_option_without_its_value_is_told(say: Callable[..., Said]) -> None:
     done = say("run", "--frames")
     assert done.code == 2 and "Option '--frames' requires an argument" in done.err
+
+
+def test_a_folder_of_films_or_music_that_is_not_there_is_told(home: Path, say: Callable[..., Said]) -> None:
+    folders = ("--films", str(home / "none"), "--music", str(home / "gone"))
+    run = ("run", *SIZE, "--offline", "--audio", "demo", "--sink", "null", "--frames", "1", "--renderer", "numba")
+    said = say(*run, *folders)
+    assert said.code == 0
+    for option, name in (("--films", "none"), ("--music", "gone")):
+        assert f"multiverse: {option} {home / name}: no such folder; nothing of it is offered\n" in said.err
 
 
 def test_a_film_without_a_sink_is_refused_with_a_suggestion(say: Callable[..., Said]) -> None:
