@@ -42,6 +42,16 @@ MAX_CHARACTERS = 12  # of a number; 60 bits
 MIN_POLYGON = 6  # numbers: three points
 
 
+def pointer_line(content: bytes | bytearray) -> str:
+    """One line if the file is only the pointer to one that is stored elsewhere; else ""."""
+    found = (
+        f"is a pointer of {kind} and not yet the file: {how}"
+        for at, kind, how in NOT_YET_FETCHED
+        if content.startswith(at)
+    )
+    return next(found, "")
+
+
 @dataclass(slots=True, kw_only=True)
 class ReadLabels:
     """The labels of one picture in one format."""
@@ -95,9 +105,8 @@ def read_coco(path: Path) -> CocoLabels | str:
                 if b"\0" in piece:  # a file with holes is not read to its end
                     return "is not a COCO file: it holds bytes of 0; if it is in UTF-16, save it as UTF-8"
                 content += piece
-        for start, kind, command in NOT_YET_FETCHED:
-            if content.startswith(start):
-                return f"is a pointer of {kind} and not yet the file: {command}"
+        if line := pointer_line(content):
+            return line
         if not content.strip():
             return "is empty"
         if content.startswith(codecs.BOM_UTF8):
@@ -226,9 +235,12 @@ def text_lines(path: Path, read: ReadLabels, max_bytes: int = MAX_LABEL_BYTES) -
 
 def _text(path: Path, read: ReadLabels, max_bytes: int = MAX_LABEL_BYTES) -> str:
     try:
-        return read_small(path, max_bytes=max_bytes).decode("utf-8-sig")
+        content = read_small(path, max_bytes=max_bytes)
+        if not (line := pointer_line(content)):
+            return content.decode("utf-8-sig")
+        read.faults.append(line)
     except UnicodeDecodeError:
-        read.faults.append("is not a text")
+        read.faults.append("is not a text in UTF-8; save it as UTF-8")
     except OSError as error:
         read.faults.append(f"cannot be read ({error.strerror or error})")
     return ""

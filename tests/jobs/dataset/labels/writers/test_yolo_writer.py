@@ -146,9 +146,13 @@ def test_a_damaged_label_file_is_told(line: str, words: str, tmp_path: Path) -> 
 def test_a_missing_and_a_binary_label_file_are_reported_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"none\.txt: cannot be read \(No such file"):
         read_labels(tmp_path / "none.txt", SIZE, SIZE, 1)
-    (tmp_path / "bytes.txt").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(SourceError, match=r"bytes\.txt: is not a text"):
-        read_labels(tmp_path / "bytes.txt", SIZE, SIZE, 1)
+    for content, line in (
+        ("0 0.5 0.5 0.1 0.1".encode("utf-16"), "is not a text in UTF-8; save it as UTF-8"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "is a pointer of Git-LFS and not yet"),
+    ):
+        (tmp_path / "bytes.txt").write_bytes(content)
+        with pytest.raises(SourceError, match=rf"bytes\.txt: {line}"):
+            read_labels(tmp_path / "bytes.txt", SIZE, SIZE, 1)
 
 
 def text_of_piles(numbers: np.ndarray) -> str:
