@@ -3,6 +3,7 @@ the network can send a message."""
 
 import os
 from collections.abc import Collection, Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
@@ -47,8 +48,9 @@ class OfferedFiles:
                 is_of_kind = os.path.isdir(path) or path.suffix.lower() in self._suffixes
                 if is_of_kind and not is_hidden and os.path.exists(path):
                     return path
+        near = "".join(f"; nearest: {each}" for each in get_close_matches(word[:80], self.listed(), 1))
         raise MultiverseError(
-            f"{word[:80]!r} is not offered in the {self._kind} folders; {self._listing} shows what is"
+            f"{word[:80]!r} is not offered in the {self._kind} folders{near}; {self._listing} shows what is"
         )
 
     def without_folders(self, reason: str) -> str:

@@ -89,7 +89,11 @@ def test_a_film_of_the_film_folders_is_chosen_in_the_show_and_no_other_file(tmp_
             reason = desk.failed("/camera/open", word)
             shown, _, rest = reason.partition("' ")  # a long word is shown in part
             assert f"'{word}".startswith(shown)
-            assert rest == "is not offered in the film folders; /camera/list shows what is"
+            assert rest.startswith("is not offered in the film folders; ") and rest.endswith(
+                "/camera/list shows what is"
+            )
+            assert str(films) not in rest and "/." not in rest
+        assert "nearest: set/sea.png" in desk.failed("/camera/open", "set/see.png")
         torn = desk.failed("/camera/open", "torn.mp4")
         assert torn.startswith("torn.mp4: ") and str(films) not in torn
         assert desk.engine.status().camera.description.startswith("sea.png"), "it plays on"
