@@ -93,7 +93,7 @@ class _Changes:
         frame = self.next_frame()[0]
         sent_at = (math.floor(frame.beat.beat / beats_a_bar) + 1) * beats_a_bar  # a bar's notice, for a slow child
         target = sent_at + beats_a_bar
-        while frame.beat.beat < sent_at + 0.1:
+        while frame.beat.beat < sent_at + 0.5:  # later than /launch/late_ms: else it starts at once
             frame = self.next_frame()[0]
         # With weights of chance a prompt alone may change too little to see; the seed changes everything.
         for address, value in (("/sd/prompt", PROMPTS[number % 2]), ("/sd/seed", number)):
