@@ -1,0 +1,37 @@
+"""What a user can type: every command, argument and option with its help, held to tests/golden/command_line.txt.
+
+After an intended change: MULTIVERSE_WRITE_GOLDEN=1 pytest tests/cli/test_command_line.py, and read the difference.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from engine.cli.main import DONE, FAILED, INTERRUPTED, USAGE, commands_of
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "command_line.txt"
+
+
+def described(command: Any, name: str) -> Iterator[str]:
+    yield f"{name}: {' '.join((command.help or '').split())}"
+    for param in command.params:
+        kind = "option" if param.param_type_name == "option" else "argument"
+        spelled = " ".join((*param.opts, *param.secondary_opts)) if kind == "option" else param.name
+        facts = [param.metavar or "", *(word for word in ("required", "multiple", "hidden") if getattr(param, word))]
+        facts += [f"{word}={value}" for word in ("min", "max") if (value := getattr(param, word, None)) is not None]
+        facts += [f"default={param.default}"] if isinstance(param.default, (str, int, float, Path)) else []
+        text = " ".join((getattr(param, "help", None) or "").split())
+        yield f"  {kind} {spelled} [{' '.join(fact for fact in facts if fact)}]: {text}"
+    for each, inner in sorted(getattr(command, "commands", {}).items()):
+        yield from described(inner, f"{name} {each}")
+
+
+def test_every_command_and_option_is_spelled_and_explained_as_before() -> None:
+    lines = [f"exit codes: done {DONE}, failed {FAILED}, usage {USAGE}, interrupted {INTERRUPTED}"]
+    text = "\n".join([*lines, *described(typer.main.get_command(commands_of()), "multiverse")]) + "\n"
+    if os.environ.get("MULTIVERSE_WRITE_GOLDEN"):
+        GOLDEN.write_text(text, encoding="utf-8", newline="\n")
+    assert text == GOLDEN.read_text(encoding="utf-8")
