@@ -51,6 +51,8 @@ class PluginSource(LiveSource):
                 made.close()
 
     def _lose(self, problem: str) -> None:
+        if self._closing.is_set():
+            return
         self._asked_s = math.inf
         self._failures += 1
         if self._failures > 1:

@@ -3,11 +3,9 @@
 import inspect
 import json
 import os
-import re
 import subprocess
 import sys
 import threading
-import tomllib
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -90,7 +88,7 @@ def install(folder: Path, name: str, text: str, points: dict[str, dict[str, str]
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """With the package, that of docs/embedding.md and broken ones installed into a folder on Python's path."""
+    """With the package, and broken ones, installed into a folder on Python's path."""
     packages = tmp_path_factory.mktemp("packages")
     pip = f"{sys.executable} -m pip install -q --no-deps --no-build-isolation --no-index --target".split()
     subprocess.run([*pip, str(packages), str(ROOT / "tests" / "live" / "plugin")], check=True)
@@ -99,10 +97,6 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         install(packages, name, text, points)
     install(packages, "outputs", OUTPUTS, {"multiverse.sinks": {"far": "outputs:FAR", "my laser": "outputs:FAR"}})
     install(packages, "inputs", "", {"multiverse.sources": {"shared": "inputs:Near"}})
-    page = (ROOT / "docs" / "embedding.md").read_text(encoding="utf-8").partition("## A live model")[2]
-    (program,) = re.findall(r"^```python\n(.+?)^```", page, re.MULTILINE | re.DOTALL)
-    (points_of_page,) = re.findall(r"^```toml\n(.+?)^```", page, re.MULTILINE | re.DOTALL)
-    install(packages, "neg", program, tomllib.loads(points_of_page)["project"]["entry-points"])
     return {**os.environ, "PYTHONPATH": os.pathsep.join([str(packages), str(ROOT)])}
 
 
@@ -114,7 +108,7 @@ class Run:
         options = (
             f"--audio demo --renderer numba --size 128x72 --fps 30 --osc 127.0.0.1:{osc} --web 127.0.0.1:{self.web} "
             f"--camera plain:#b45ac8 --sink laser=stage --sink plasma:shared={name} --sink shared={name}-main "
-            "--plasma any --neg on --alone any --refuses any --values any --stops any --stalls any --implies any "
+            "--plasma any --alone any --refuses any --values any --stops any --stalls any --implies any "
             "--describes any "
             "--set /mode=simple --set /safety/flash_guard=off --set /stops/enable=off"
         )
@@ -184,13 +178,6 @@ def test_an_installed_package_is_part_of_the_engine(run: Run, wait_for: Callable
     run.client.send(encode_message("/plasma/gain", 0.0))
     wait_for(lambda: (seen := picture()) is not None and seen.max() < 3, "its parameter", ceiling_s=120.0)
     wait_for(lambda: (seen := picture("-main")) is not None and seen.max() < 8, "layer 5")
-    run.client.send(encode_message("/layer/5/source", "neg"))
-
-    def is_negative() -> bool:  # the source has least green, so its negative has most
-        seen = picture("-main")
-        return seen is not None and bool(seen[1] > 1.5 * max(seen[0], seen[2]))
-
-    wait_for(is_negative, "the model of docs/embedding.md")
     assert run.answer("/child/plasma/restart").address == "/done"
 
     tree = run.tree()

@@ -1,0 +1,114 @@
+"""The programs in docs/examples are short, and do what their first lines say."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from pythonosc.osc_message import OscMessage
+
+from engine.errors import SharedMemoryError
+from engine.ipc import FrameRing
+from osc_schema.generate.touchdesigner import parameter_name
+from osc_schema.generate.touchdesigner_builder import MAX_NAME_CHARACTERS
+from tests.support.free_port import free_port
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "docs" / "examples"
+PROGRAMS = sorted(EXAMPLES.glob("*.py"))
+
+
+def run(name: str, *arguments: str, folder: Path) -> str:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, str(EXAMPLES / name), *arguments]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_there_are_five_programs_of_less_than_sixty_lines_on_the_page() -> None:
+    page = (ROOT / "docs" / "embedding.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"\(examples/(\w+\.py)\)", page)) == {path.name for path in PROGRAMS}
+    assert len(PROGRAMS) == 5
+    assert all(len(path.read_text(encoding="utf-8").splitlines()) < 60 for path in PROGRAMS)
+
+
+def test_the_parameters_of_the_live_model_fit_on_a_page_of_touchdesigner() -> None:
+    addresses = re.findall(r'"(/neg/[a-z]+)", ', (EXAMPLES / "multiverse_negative.py").read_text(encoding="utf-8"))
+    assert len(addresses) == 2 and all(len(parameter_name(address)) <= MAX_NAME_CHARACTERS for address in addresses)
+
+
+def test_a_film_is_drawn_by_the_engine_as_a_library(tmp_path: Path) -> None:
+    lines = run("render_film.py", "film.mp4", "2", folder=tmp_path).splitlines()
+    assert [line.split()[0] for line in lines] == ["0", "1"]
+    with av.open(tmp_path / "film.mp4") as film:
+        pictures = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
+    assert len(pictures) == 60 and pictures[0].shape == (360, 640, 3)
+    assert np.abs(pictures[59].astype(int) - pictures[30]).mean() > 1, "it moves"
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder on Python's path into which the three plug-ins are installed as the page says."""
+    folder = tmp_path_factory.mktemp("packages")
+    pip = f"{sys.executable} -m pip install -q --no-deps --no-build-isolation --no-index --target".split()
+    subprocess.run([*pip, str(folder), str(EXAMPLES)], check=True)
+    return folder
+
+
+@pytest.fixture
+def show(packages: Path, tmp_path: Path) -> Iterator[tuple[int, socket.socket, str]]:
+    """A run with the plug-ins: its OSC port, the socket of its lamp, the name of its shared picture."""
+    port, name = free_port(), f"examples-{os.getpid()}"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as lamp:
+        lamp.bind(("127.0.0.1", 0))
+        lamp.settimeout(120.0)
+        options = (
+            f"--audio demo --renderer numba --size 128x72 --fps 30 --osc 127.0.0.1:{port} --web off "
+            f"--camera rainbow:slow --neg on --sink lamp=127.0.0.1:{lamp.getsockname()[1]} --sink shared={name} "
+            "--set /mode=simple --set /layer/5/source=neg --set /safety/flash_guard=off"
+        )
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(packages), str(ROOT)])}
+        command = [sys.executable, "-m", "engine.cli.main", "run", *options.split()]
+        process = subprocess.Popen(command, env=environment, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        try:
+            yield port, lamp, name
+        finally:
+            process.terminate()
+            said = process.communicate(timeout=120)[1]
+    assert "Traceback" not in said and "disconnected" not in said, said
+
+
+def test_a_show_with_the_sink_the_source_and_the_live_model_is_played_over_osc(
+    show: tuple[int, socket.socket, str], tmp_path: Path, wait_for: Callable[..., Any]
+) -> None:
+    port, lamp, name = show
+    colour = OscMessage(lamp.recv(999))
+    assert (
+        colour.address == "/lamp/colour" and len(colour.params) == 3 and all(0 <= part <= 1 for part in colour.params)
+    )
+
+    def is_rainbow() -> bool:
+        """In each column of a rainbow, and of its negative, the three colours add up to 1.5 times 255."""
+        try:
+            reader = FrameRing.open(name)
+        except SharedMemoryError:
+            return False
+        frame = reader.latest()
+        reader.close()
+        if frame is None:
+            return False
+        row = frame.pixels[36, 32:96, :3].astype(int)  # without the edges, which layer 5 darkens
+        return bool(np.abs(row.sum(axis=1) - 382).max() < 40 and np.ptp(row[:, 0]) > 100)
+
+    wait_for(is_rainbow, "the negative of the rainbow", ceiling_s=120.0)
+    answers = run("osc_client.py", "127.0.0.1", str(port), "1", folder=tmp_path).splitlines()
+    assert answers[0] == "/done /preset/load Mandala"
+    assert answers[1].startswith("/layer/1/angle ")
