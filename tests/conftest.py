@@ -22,6 +22,7 @@ from hypothesis import HealthCheck, settings
 import engine.models  # noqa: F401  registers the replacement for torchaudio before a test imports transformers
 from engine.audio import demo
 from engine.system import openmp
+from tests.support.changed import changed_files, own_tests
 from tests.support.free_port import free_port as find_free_port
 
 CEILING_S = 120.0
@@ -56,6 +57,9 @@ QUICK = frozenset((Path(__file__).parent / "quick.txt").read_text(encoding="utf-
 """Test files that `pytest -m quick` runs, from the folder of the tests: some of every folder, none of them slow."""
 
 
+CHANGED_PART: pytest.StashKey[Path | None] = pytest.StashKey()
+
+
 def is_quick_run(config: pytest.Config) -> bool:
     return bool(config.getoption("markexpr") == "quick")
 
@@ -65,11 +69,32 @@ def is_quick(path: Path) -> bool:
     return path.relative_to(Path(__file__).parent).as_posix() in QUICK
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--changed",
+        nargs="?",
+        const="HEAD",
+        metavar="REV",
+        help="Run the tests of the part alone (models, dataset) in which all files lie that differ from REV (HEAD).",
+    )
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """With `-m quick`, leave out the other files: importing them takes longer than running these."""
-    if is_quick_run(config) and collection_path.name.startswith("test_"):
-        return not is_quick(collection_path)
-    return None
+    """With `-m quick`, leave out the other files: importing them takes longer than running these. With `--changed`,
+    those of other parts."""
+    if not collection_path.name.startswith("test_"):
+        return None
+    if is_quick_run(config) and not is_quick(collection_path):
+        return True
+    part = config.stash.get(CHANGED_PART, None)
+    return True if part is not None and part not in collection_path.parents else None
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    if config.getoption("changed") is None:
+        return None
+    part = config.stash.get(CHANGED_PART, None)
+    return f"changed: {'all tests' if part is None else part.relative_to(config.rootpath).as_posix()}"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -81,6 +106,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Give this run presets, autosave and tested shaders of its own, which its workers share: the user's are neither
     used nor changed."""
+    if (since := config.getoption("changed")) is not None:
+        config.stash[CHANGED_PART] = own_tests(changed_files(since))
     if "PYTEST_XDIST_WORKER" not in os.environ:
         home = tempfile.TemporaryDirectory(prefix="multiverse-tests-", ignore_cleanup_errors=True)
         os.environ["MULTIVERSE_HOME"] = home.name
