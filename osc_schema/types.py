@@ -72,6 +72,8 @@ class Param:
     """Search words, separated by spaces: other names that people use for it."""
     is_confirmed: bool = False
     """Control surfaces ask for confirmation before they send it, because a change interrupts the picture."""
+    needs_opengl: bool = False
+    """Of `/post`: Numba does not draw it, and a run that draws with Numba says so while it is on."""
 
     @property
     def can_glide(self) -> bool:

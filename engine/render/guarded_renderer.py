@@ -4,24 +4,27 @@ A driver reset or an unplugged GPU destroys the GL context. The renderer is then
 delays; until that succeeds the last picture is held.
 """
 
-from collections.abc import Callable
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol, TypeVar
 
 import numpy as np
 
 from engine.errors import RenderError
 from engine.render import FlashGuardState, PictureInput, Renderer
 from engine.render.isf.isf_file import ShaderState
+from engine.render.look import PostLook
 from engine.render.masks import IdPicture, Overlay
 from engine.render.picture import PictureCrossfade, ShownKind, fitted_size
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock
 from engine.system.reporting import Report
 from engine.values import Segmentation, ShownPicture, TextureRef, VideoFrame
+from osc_schema import Param, post
 
 Answer = TypeVar("Answer")
 
 BEHIND_PX = 640
+OPENGL_ONLY: Final = tuple(param for param in post.AREA.params if param.needs_opengl)
 
 NOTHING_FOUND = Segmentation(objects=(), masks=np.zeros((0, 1, 1), np.uint8), picture_px=(1, 1), index=0, time_s=0.0)
 
@@ -38,9 +41,17 @@ class GuardedRenderer:
     """Render thread only, except `description`, `flash_guard` and `shader_state`."""
 
     def __init__(
-        self, open_renderer: Callable[[int, int], Renderer], size_px: tuple[int, int], *, clock: Clock, report: Report
+        self,
+        open_renderer: Callable[[int, int], Renderer],
+        size_px: tuple[int, int],
+        *,
+        clock: Clock,
+        report: Report,
+        opengl_only: Sequence[Param] = OPENGL_ONLY,
     ) -> None:
-        """Opens the renderer; RenderError if none is available."""
+        """Opens the renderer; RenderError if none is available. `opengl_only`: the effects that Numba does not draw."""
+        self._opengl_only = opengl_only
+        self._told: set[str] = set()
         self._open = open_renderer
         self._size_px = size_px
         self._clock = clock
@@ -115,6 +126,8 @@ class GuardedRenderer:
         except RenderError as error:
             self._lose(error)
         else:
+            if self._opengl_only and renderer.kind == "numba":
+                self._report_not_drawn(picture.look.post)
             self._is_drawn = True
             self._losses = 0
             self.flash_guard = renderer.flash_guard
@@ -195,6 +208,18 @@ class GuardedRenderer:
         if self._renderer is not None:
             self._renderer.close()
             self._renderer = None
+
+    def _report_not_drawn(self, effects: PostLook) -> None:
+        """Report each effect that only OpenGL draws, once each time that it is switched on."""
+        amounts = {param.address: getattr(effects, param.address.removeprefix("/post/")) for param in self._opengl_only}
+        on = {address for address, amount in amounts.items() if amount}
+        for address in sorted(on - self._told):
+            self._report(
+                f"renderer {address}",
+                f"{address} {amounts[address]:g}: needs OpenGL, and Numba draws here: not seen; set it to 0, or restart "
+                "with --renderer gl (on a graphics card, or on the processor with Mesa)",
+            )
+        self._told = on
 
     def _shown(self, extra: "_ExtraPicture", asked: ShownKind | None) -> ShownPicture:
         """The extra picture, valid until the next draw; while the renderer is lost, the previous one."""

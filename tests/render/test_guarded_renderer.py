@@ -1,6 +1,7 @@
 """A renderer lost during a show: a real one, closed while it is in use."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,8 +11,10 @@ from engine.errors import RenderError
 from engine.params import ParamStore
 from engine.render import Look, PictureInput, Renderer, open_renderer
 from engine.render.guarded_renderer import GuardedRenderer
+from engine.render.look import PostLook
 from engine.system.clock import SteppedClock
 from engine.values import ChannelFeatures, FoundObject, Segmentation, ShownPicture, VideoFrame, silent_waves
+from osc_schema.declare import number
 
 
 class Driver:
@@ -128,6 +131,20 @@ def test_a_reader_of_an_overwritten_picture_raises_and_a_rejected_size_leaves_th
         drawing.resize(0, 48)
     drawing.draw(picture)
     assert drawing.reader()().shape == (48, 64, 4)
+
+
+def test_an_effect_that_only_opengl_draws_is_told_each_time_it_is_switched_on_while_numba_draws(
+    driver: Driver, clock: SteppedClock, picture: PictureInput, reports: Callable
+) -> None:
+    effect = number("/post/glow", 0, 0, 1, "As if Numba did not draw it.", needs_opengl=True)
+    drawing = GuardedRenderer(driver.open, (64, 48), clock=clock, report=reports, opengl_only=(effect,))
+    told = []
+    for glow, bloom in ((0.0, 0.5), (0.4, 0.0), (0.6, 0.5), (0.0, 0.0), (0.2, 0.0)):
+        drawing.draw(replace(picture, look=replace(picture.look, post=PostLook(glow=glow, bloom=bloom))))
+        told.append(len(reports.lines))
+    drawing.close()
+    assert told == ([0, 1, 1, 1, 2] if driver.kind == "numba" else [0] * 5)
+    assert all(line.startswith("/post/glow 0.") and "--renderer gl" in line for _, line in reports.lines)
 
 
 def sd_picture(level: int, side: int = 16) -> VideoFrame:
