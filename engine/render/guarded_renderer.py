@@ -216,7 +216,7 @@ class GuardedRenderer:
         for address in sorted(on - self._told):
             self._report(
                 f"renderer {address}",
-                f"{address} {amounts[address]:g}: needs OpenGL, and Numba draws here: not seen; set it to 0, or restart "
+                f"{address} {amounts[address]:g}: needs OpenGL, and Numba draws here; set it to 0, or restart "
                 "with --renderer gl (on a graphics card, or on the processor with Mesa)",
             )
         self._told = on

@@ -7,10 +7,7 @@ See numba_kernels.py for the rules that these kernels follow, too.
 import numpy as np
 
 from engine.render.blue_noise import SIDE
-from engine.render.compiling import float32, int32
-from engine.render.compiling import kernel as _kernel
-from engine.render.compiling import routine as _routine
-from engine.render.compiling import small_kernel as _small_kernel
+from engine.render.compiling import float32, int32, kernel, routine, small_kernel
 from engine.render.flash_guard import CELLS, LINEAR, SATURATED_RED
 
 ZERO, HALF, ONE, TWO = (float32(value) for value in (0, 0.5, 1, 2))
@@ -26,7 +23,7 @@ Deep = np.ndarray  # (height, width, 4) uint16
 Image = np.ndarray  # (height, width, 4) uint8
 
 
-@_small_kernel("float32[:,:,::1], uint16[:,:,::1], int32[:,:,:,::1]")
+@small_kernel("float32[:,:,::1], uint16[:,:,::1], int32[:,:,:,::1]")
 def sum_cells(cells: np.ndarray, picture: Deep, places: np.ndarray) -> None:
     """cells (4, 18, 18) float32: the light of each cell of the picture, see shaders/flash_cells.glsl.
 
@@ -56,7 +53,7 @@ def sum_cells(cells: np.ndarray, picture: Deep, places: np.ndarray) -> None:
             cells[3, row, column] = reds / samples
 
 
-@_kernel("uint8[:,:,::1], uint16[:,:,::1], float32[:,::1], float32, boolean")
+@kernel("uint8[:,:,::1], uint16[:,:,::1], float32[:,::1], float32, boolean")
 def publish_picture(row: int, out: Image, picture: Deep, noise: np.ndarray, fade: float, is_luma: bool) -> None:
     """Apply the fade and dither, as shaders/publish.glsl does. noise (64, 256) float32: `wide_thresholds`."""
     gain = fade / DEEP
@@ -69,7 +66,7 @@ def publish_picture(row: int, out: Image, picture: Deep, noise: np.ndarray, fade
             finished[i * 4 + 3] = 255
 
 
-@_kernel("uint8[:,:,::1], uint16[:,:,::1], float32[:,::1], float32[:,:,::1], float32, boolean")
+@kernel("uint8[:,:,::1], uint16[:,:,::1], float32[:,::1], float32[:,:,::1], float32, boolean")
 def publish_limited(
     row: int, out: Image, picture: Deep, noise: np.ndarray, limits: np.ndarray, fade: float, is_luma: bool
 ) -> None:
@@ -87,7 +84,7 @@ def publish_limited(
         out[row, i, 3] = max(out[row, i, 0], max(out[row, i, 1], out[row, i, 2])) if is_luma else 255
 
 
-@_kernel("uint16[:,:,::1], uint16[:,:,::1], float32[:,:,::1], float32, boolean, boolean")
+@kernel("uint16[:,:,::1], uint16[:,:,::1], float32[:,:,::1], float32, boolean, boolean")
 def publish_deep(
     row: int, out: Deep, picture: Deep, limits: np.ndarray, fade: float, is_luma: bool, keeps_alpha: bool
 ) -> None:
@@ -106,7 +103,7 @@ def publish_deep(
             out[row, i, 3] = max(out[row, i, 0], max(out[row, i, 1], out[row, i, 2])) if is_luma else 65535
 
 
-@_routine
+@routine
 def limit_row(line: np.ndarray, limits: np.ndarray, row: int, height: int) -> None:
     """line (18, 2): the limits at this row of the picture, interpolated between the rows of cells."""
     y = min(max((float32(row) + HALF) * float32(CELLS) / float32(height) - HALF, ZERO), LAST_CELL)
@@ -117,7 +114,7 @@ def limit_row(line: np.ndarray, limits: np.ndarray, row: int, height: int) -> No
             line[column, k] = limits[y0, column, k] * (ONE - share_y) + limits[y0 + 1, column, k] * share_y
 
 
-@_routine
+@routine
 def limited(line: np.ndarray, pixel: np.ndarray, column: int, width: int) -> tuple[float, float, float]:
     """A pixel's levels, less its surplus of red, times its gain."""
     x = min(max((float32(column) + HALF) * float32(CELLS) / float32(width) - HALF, ZERO), LAST_CELL)

@@ -5,9 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.render.compiling import float32, int32
-from engine.render.compiling import kernel as _kernel
-from engine.render.compiling import routine as _routine
+from engine.render.compiling import float32, int32, kernel, routine
 from engine.render.graphic import Graphic, placement
 from engine.render.numba_maths import HALF, ONE, WHITE, ZERO, Deep
 
@@ -27,7 +25,7 @@ def lay_graphics(out: Deep, graphics: Sequence[Graphic]) -> None:
             lay_row(out[top:bottom], graphic.image.pixels, place.to_texel, ink, box)
 
 
-@_routine
+@routine
 def is_clear(image: np.ndarray, column: int, row: int) -> bool:
     """True if the four texels from this one on, those inside the image, have nothing."""
     first, last = max(column, 0), min(column + 1, image.shape[1] - 1)
@@ -38,7 +36,7 @@ def is_clear(image: np.ndarray, column: int, row: int) -> bool:
     return True
 
 
-@_routine
+@routine
 def inked(ink: np.ndarray, seen: np.ndarray, row: int) -> float:
     """A channel of the graphic, 0..1."""
     value = ink[row, 0] * seen[0] + ink[row, 1] * seen[1] + ink[row, 2] * seen[2] + ink[row, 3] * seen[3]
@@ -46,7 +44,7 @@ def inked(ink: np.ndarray, seen: np.ndarray, row: int) -> float:
     return clipped
 
 
-@_kernel("uint16[:,:,::1], uint8[:,:,::1], float32[::1], float32[:,::1], int32[::1]")
+@kernel("uint16[:,:,::1], uint8[:,:,::1], float32[::1], float32[:,::1], int32[::1]")
 def lay_row(row: int, out: Deep, image: np.ndarray, to_texel: np.ndarray, ink: np.ndarray, box: np.ndarray) -> None:
     """A row of the rows that it touches. box: first and last column, exclusive, row of `out`'s beginning in the
     picture, number of the blend."""

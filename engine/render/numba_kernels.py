@@ -13,29 +13,8 @@ wave) and numba_light.py (blending and colour); what follows the pass is in numb
 
 import numpy as np
 
-from engine.render.compiling import call_part, float32, int32
-from engine.render.compiling import kernel as _kernel
-from engine.render.compiling import part as _part
-from engine.render.compiling import routine as _routine
-from engine.render.frame_block import (
-    BLEND,
-    COLOUR,
-    FEEDBACK_X,
-    FEEDBACK_Y,
-    LAYER5,
-    LAYER5_MAP,
-    LAYER_BAND,
-    LAYER_DARK,
-    LAYER_LINE,
-    LAYER_POLAR,
-    LAYER_RGB,
-    MATTE,
-    MATTE_MAP,
-    REGION,
-    REGION_MAP,
-    SIZE,
-    TONE,
-)
+from engine.render import frame_block as field
+from engine.render.compiling import call_part, float32, int32, kernel, part, routine
 from engine.render.numba_layers import fold_row, polar_row, shape_part, stripes_part, trace_part
 from engine.render.numba_light import (
     add_row,
@@ -86,12 +65,12 @@ SLOPE, FOUR, FIVE, EIGHT = float32(-0.75), float32(4), float32(5), float32(8)
 FEEDBACK_LOSS = float32(0.498)  # levels; see shaders/feedback.glsl
 
 
-@_routine
+@routine
 def region_row(weights: Row, xs: Row, ys: Row, channel: int, indices: np.ndarray, block: Block) -> None:
     """Weight of a layer at each pixel: unchanged in its region, multiplied by the spread elsewhere."""
-    scale_x, from_x, scale_y, from_y = block[REGION_MAP]
-    full = block[LAYER_RGB + channel, 3]
-    spread = full * block[REGION, 0]
+    scale_x, from_x, scale_y, from_y = block[field.REGION_MAP]
+    full = block[field.LAYER_RGB + channel, 3]
+    spread = full * block[field.REGION, 0]
     height, width = indices.shape
     for i in range(weights.size):
         column = min(max(int32(np.floor(xs[i] * scale_x + from_x)), 0), width - 1)
@@ -99,7 +78,7 @@ def region_row(weights: Row, xs: Row, ys: Row, channel: int, indices: np.ndarray
         weights[i] = full if indices[row, column] == channel else spread
 
 
-@_routine
+@routine
 def cubic(away: float) -> float:
     """Weight of a texel at this distance, 0..2, in cubic convolution; see shaders/bicubic.glsl."""
     if away <= ONE:
@@ -107,10 +86,10 @@ def cubic(away: float) -> float:
     return ((SLOPE * away - FIVE * SLOPE) * away + EIGHT * SLOPE) * away - FOUR * SLOPE
 
 
-@_routine
+@routine
 def sharp_row(layer: Rgb, xs: Row, ys: Row, pixels: np.ndarray, block: Block) -> None:
     """Like `image_row`, by cubic convolution."""
-    scale_x, from_x, scale_y, from_y = block[LAYER5_MAP]
+    scale_x, from_x, scale_y, from_y = block[field.LAYER5_MAP]
     height, width = pixels.shape[0], pixels.shape[1]
     for i in range(xs.size):
         x, y = xs[i] * scale_x + from_x, ys[i] * scale_y + from_y
@@ -131,10 +110,10 @@ def sharp_row(layer: Rgb, xs: Row, ys: Row, pixels: np.ndarray, block: Block) ->
             layer[c, i] = min(max(layer[c, i], ZERO), ONE)
 
 
-@_routine
+@routine
 def image_row(layer: Rgb, xs: Row, ys: Row, pixels: np.ndarray, block: Block) -> None:
     """layer (3, width): the image at each position, 0..1, interpolated."""
-    scale_x, from_x, scale_y, from_y = block[LAYER5_MAP]
+    scale_x, from_x, scale_y, from_y = block[field.LAYER5_MAP]
     height, width = pixels.shape[0], pixels.shape[1]
     for i in range(xs.size):
         x, y = xs[i] * scale_x + from_x, ys[i] * scale_y + from_y
@@ -146,11 +125,11 @@ def image_row(layer: Rgb, xs: Row, ys: Row, pixels: np.ndarray, block: Block) ->
             layer[c, i] = (upper * (ONE - share_y) + lower * share_y) / WHITE
 
 
-@_routine
+@routine
 def matte_row(weights: Row, xs: Row, ys: Row, mask: np.ndarray, block: Block) -> None:
     """weights: multiplied by the share that the matte keeps; see masks.py."""
-    scale_x, from_x, scale_y, from_y = block[MATTE_MAP]
-    _, low, slope, keeps = block[MATTE]
+    scale_x, from_x, scale_y, from_y = block[field.MATTE_MAP]
+    _, low, slope, keeps = block[field.MATTE]
     height, width = mask.shape
     for i in range(weights.size):
         x0, x1, share_x = corners(xs[i] * scale_x + from_x, width)
@@ -163,7 +142,7 @@ def matte_row(weights: Row, xs: Row, ys: Row, mask: np.ndarray, block: Block) ->
         weights[i] *= covered if keeps > ZERO else ONE - covered
 
 
-@_part("float32[:,::1], int32[::1], uint64[::1], float32[:,::1]")
+@part("float32[:,::1], int32[::1], uint64[::1], float32[:,::1]")
 def feedback_part(row: int, rows: np.ndarray, index: Index, last: np.ndarray, block: Block) -> None:
     """rows[PICTURE]: the maximum of itself and the last picture, moved, mirrored at its edges, hue-shifted and dimmed.
 
@@ -171,11 +150,11 @@ def feedback_part(row: int, rows: np.ndarray, index: Index, last: np.ndarray, bl
     """
     picture, layer, xs, ys, us, vs = rows[PICTURE], rows[LAYER], rows[X], rows[Y], rows[U], rows[SHARES]
     corner = np.empty((4, xs.size), np.uint64)
-    half_w, half_h = block[SIZE, 2], block[SIZE, 3]
-    amount, hue = block[FEEDBACK_X, 3] / DEEP, block[FEEDBACK_Y, 3]
+    half_w, half_h = block[field.SIZE, 2], block[field.SIZE, 3]
+    amount, hue = block[field.FEEDBACK_X, 3] / DEEP, block[field.FEEDBACK_Y, 3]
     for i in range(xs.size):
-        x = xs[i] * block[FEEDBACK_X, 0] + ys[i] * block[FEEDBACK_X, 1] + block[FEEDBACK_X, 2]
-        y = xs[i] * block[FEEDBACK_Y, 0] + ys[i] * block[FEEDBACK_Y, 1] + block[FEEDBACK_Y, 2]
+        x = xs[i] * block[field.FEEDBACK_X, 0] + ys[i] * block[field.FEEDBACK_X, 1] + block[field.FEEDBACK_X, 2]
+        y = xs[i] * block[field.FEEDBACK_Y, 0] + ys[i] * block[field.FEEDBACK_Y, 1] + block[field.FEEDBACK_Y, 2]
         us[i] = reflect(x + HALF - half_w, half_w) + half_w - HALF
         vs[i] = reflect(y + HALF - half_h, half_h) + half_h - HALF
     fetch_row(corner, us, vs, index, last, int32(TWO * half_w), int32(TWO * half_h))
@@ -188,10 +167,10 @@ def feedback_part(row: int, rows: np.ndarray, index: Index, last: np.ndarray, bl
             picture[c, i] = max(picture[c, i], layer[c, i] * amount - FEEDBACK_LOSS)
 
 
-@_routine
+@routine
 def pack_row(out: np.ndarray, picture: Rgb, block: Block) -> None:
     """out (width, 4) uint16 from levels, rounded to the nearest; alpha is 65535, or the maximum of the three."""
-    is_luma = block[TONE, 3] > ZERO
+    is_luma = block[field.TONE, 3] > ZERO
     for i in range(out.shape[0]):
         red = np.uint16(picture[0, i] * DEEP + HALF)
         green = np.uint16(picture[1, i] * DEEP + HALF)
@@ -200,59 +179,59 @@ def pack_row(out: np.ndarray, picture: Rgb, block: Block) -> None:
         out[i, 3] = max(red, max(green, blue)) if is_luma else 65535
 
 
-@_part("float32[:,::1], uint8[:,::1], float32[:,::1]")
+@part("float32[:,::1], uint8[:,::1], float32[:,::1]")
 def mix_part(channel: int, rows: np.ndarray, indices: np.ndarray, block: Block) -> None:
     """rows[PICTURE]: with this channel's layer, whose brightness is in rows[VALUES], by its weight; see `is_even`."""
     picture, values = rows[PICTURE], rows[VALUES]
-    colour, weight = block[LAYER_RGB + channel], block[LAYER_RGB + channel, 3]
-    if block[COLOUR, 0] > ZERO:
+    colour, weight = block[field.LAYER_RGB + channel], block[field.LAYER_RGB + channel, 3]
+    if block[field.COLOUR, 0] > ZERO:
         linear_row(values)
-    if block[BLEND, 0] == ONE and block[TONE, 1] > ZERO:
+    if block[field.BLEND, 0] == ONE and block[field.TONE, 1] > ZERO:
         add_row(picture, values, colour, weight)
     else:
         mix_row(picture, values, colour, weight, block)
     fill_row(rows[HAS_BASE], ONE)
 
 
-@_part("float32[:,::1], uint8[:,::1], float32[:,::1]")
+@part("float32[:,::1], uint8[:,::1], float32[:,::1]")
 def blend_part(channel: int, rows: np.ndarray, indices: np.ndarray, block: Block) -> None:
     """rows[PICTURE]: the same with weights and palette colours per pixel. indices: the regions."""
     layer, values, weights = rows[LAYER], rows[VALUES], rows[WEIGHTS]
-    if block[COLOUR, 0] > ZERO:
+    if block[field.COLOUR, 0] > ZERO:
         linear_row(values)
-    colour_row(layer, values, block[LAYER_RGB + channel])
-    if block[LAYER_DARK + channel, 0] + block[LAYER_DARK + channel, 1] != ZERO:
+    colour_row(layer, values, block[field.LAYER_RGB + channel])
+    if block[field.LAYER_DARK + channel, 0] + block[field.LAYER_DARK + channel, 1] != ZERO:
         darken_row(layer, values, channel, block)
-    if block[REGION, 3] > ZERO:
+    if block[field.REGION, 3] > ZERO:
         region_row(weights, rows[X], rows[Y], channel, indices, block)
     else:
-        fill_row(weights, block[LAYER_RGB + channel, 3])
+        fill_row(weights, block[field.LAYER_RGB + channel, 3])
     blend_row(rows[PICTURE], layer, weights, rows[HAS_BASE], block)
 
 
-@_routine
+@routine
 def is_even(channel: int, block: Block) -> bool:
     """True if a layer has one weight and one colour, and is added without clamping or blended without dodge."""
-    is_plain = block[BLEND, 0] == ONE and block[TONE, 1] > ZERO
-    has_darks = block[LAYER_DARK + channel, 0] + block[LAYER_DARK + channel, 1] != ZERO
-    even: bool = not has_darks and not block[REGION, 3] > ZERO and (is_plain or block[BLEND, 3] == ZERO)
+    is_plain = block[field.BLEND, 0] == ONE and block[field.TONE, 1] > ZERO
+    has_darks = block[field.LAYER_DARK + channel, 0] + block[field.LAYER_DARK + channel, 1] != ZERO
+    even: bool = not has_darks and not block[field.REGION, 3] > ZERO and (is_plain or block[field.BLEND, 3] == ZERO)
     return even
 
 
-@_part("float32[:,::1], uint8[:,:,::1], uint8[:,::1], float32[:,::1]")
+@part("float32[:,::1], uint8[:,:,::1], uint8[:,::1], float32[:,::1]")
 def image_part(row: int, rows: np.ndarray, image: np.ndarray, mask: np.ndarray, block: Block) -> None:
     """rows[PICTURE]: with layer 5, cut out by its matte; in simple mode it is layer 5, in levels."""
     picture, layer, weights, xs, ys = rows[PICTURE], rows[LAYER], rows[WEIGHTS], rows[X], rows[Y]
-    is_simple = block[LAYER5, 3] > ZERO
-    if block[COLOUR, 2] > ZERO:
+    is_simple = block[field.LAYER5, 3] > ZERO
+    if block[field.COLOUR, 2] > ZERO:
         sharp_row(layer, xs, ys, image, block)
     else:
         image_row(layer, xs, ys, image, block)
-    if block[COLOUR, 0] > ZERO and not is_simple:
+    if block[field.COLOUR, 0] > ZERO and not is_simple:
         for c in range(3):
             linear_row(layer[c])
-    fill_row(weights, ONE if is_simple else block[LAYER5, 0])
-    if block[MATTE, 3] != ZERO:
+    fill_row(weights, ONE if is_simple else block[field.LAYER5, 0])
+    if block[field.MATTE, 3] != ZERO:
         matte_row(weights, xs, ys, mask, block)
     if is_simple:
         whole_row(picture, layer, weights)
@@ -265,7 +244,7 @@ PARTS = (trace_part, shape_part, stripes_part, mix_part, blend_part, light_part,
 """Parts of a row, by those numbers. Until the last two are compiled, layer 5 and trails are left out."""
 
 
-@_kernel(
+@kernel(
     "uint16[:,:,::1], uint64[::1], float32[:,:,:,::1], float32[:,::1], uint8[:,:,::1], uint8[:,::1], uint8[:,::1],"
     " uint64[:,::1]"
 )
@@ -282,21 +261,21 @@ def draw_row(
 ) -> None:
     """One row of `draw_picture`. last: one number per pixel; parts (2, 9): their addresses, 0 for those that are not
     compiled, and 1 for those that were missed."""
-    is_simple = block[LAYER5, 3] > ZERO
+    is_simple = block[field.LAYER5, 3] > ZERO
     needs_polar = False
     for channel in range(4):
-        needs_polar |= block[LAYER_POLAR + channel, 0] != ZERO or block[LAYER_POLAR + channel, 1] != ZERO
+        needs_polar |= block[field.LAYER_POLAR + channel, 0] != ZERO or block[field.LAYER_POLAR + channel, 1] != ZERO
     width = out.shape[1]
     rows, index = np.zeros((BUFFERS, width), np.float32), np.empty(width, np.int32)
     fold_row(rows[X], rows[Y], row, block)
     if needs_polar:
         polar_row(rows[R], rows[T], rows[X], rows[Y])
     for channel in range(4):
-        if is_simple or block[LAYER_RGB + channel, 3] == ZERO:
+        if is_simple or block[field.LAYER_RGB + channel, 3] == ZERO:
             continue
-        is_trace = block[LAYER_LINE + channel, 0] > ZERO
-        is_polar = block[LAYER_POLAR + channel, 0] != ZERO or block[LAYER_POLAR + channel, 1] != ZERO
-        is_bent = is_polar or block[LAYER_BAND + channel, 1] > ZERO
+        is_trace = block[field.LAYER_LINE + channel, 0] > ZERO
+        is_polar = block[field.LAYER_POLAR + channel, 0] != ZERO or block[field.LAYER_POLAR + channel, 1] != ZERO
+        is_bent = is_polar or block[field.LAYER_BAND + channel, 1] > ZERO
         part = TRACE if is_trace else SHAPE if is_bent else STRIPES
         if parts[0, part]:
             call_part(parts[0, part], int32(channel), (rows, index, tables, block))
@@ -307,16 +286,16 @@ def draw_row(
             call_part(parts[0, part], int32(channel), (rows, indices, block))
         else:
             parts[1, part] = 1
-    if parts[0, IMAGE] and (is_simple or block[LAYER5, 0] > ZERO):
+    if parts[0, IMAGE] and (is_simple or block[field.LAYER5, 0] > ZERO):
         call_part(parts[0, IMAGE], row, (rows, image, mask, block))
     if not is_simple:
         call_part(parts[0, LIGHT], row, (rows, block))
-    if block[COLOUR, 1] > ZERO:
+    if block[field.COLOUR, 1] > ZERO:
         if parts[0, RAMPED]:
             call_part(parts[0, RAMPED], row, (rows, index, block))
         else:
             parts[1, RAMPED] = 1
-    if parts[0, FEEDBACK] and block[FEEDBACK_X, 3] > ZERO:
+    if parts[0, FEEDBACK] and block[field.FEEDBACK_X, 3] > ZERO:
         call_part(parts[0, FEEDBACK], row, (rows, index, last, block))
     pack_row(out[row], rows[PICTURE], block)
 

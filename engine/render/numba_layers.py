@@ -7,40 +7,11 @@ import math
 
 import numpy as np
 
-from engine.render.compiling import float32, int32, uint64
-from engine.render.compiling import part as _part
-from engine.render.compiling import routine as _routine
-from engine.render.frame_block import (
-    FOLD,
-    LAYER_ACROSS,
-    LAYER_BAND,
-    LAYER_LINE,
-    LAYER_POLAR,
-    LAYER_U,
-    LAYER_X,
-    LAYER_Y,
-    SIZE,
-)
+from engine.render import frame_block as field
+from engine.render.compiling import float32, int32, part, routine, uint64
 from engine.render.numba_maths import (
-    C1,
-    C2,
-    C3,
-    C4,
-    C5,
-    FIVE,
-    FOUR,
     HALF,
-    K0,
-    K1,
-    K2,
-    K3,
-    K4,
     ONE,
-    S0,
-    S1,
-    S2,
-    S3,
-    S4,
     SHARES,
     SLOPES,
     THREE,
@@ -58,18 +29,22 @@ from engine.render.numba_maths import (
     X,
     Y,
     angle_rad,
+    bend,
+    bend_slope,
+    cosine,
     reflect,
+    sine_share,
 )
 
 WAVE_POINTS = float32(1024)
 GLOW, BAND = float32(0.42), float32(1.5)  # see shaders/layer.glsl
 
 
-@_routine
+@routine
 def fold_row(xs: Row, ys: Row, row: int, block: Block) -> None:
     """xs, ys: source position of each pixel of the row, in pixels from the centre."""
-    half_w, half_h = block[SIZE, 2], block[SIZE, 3]
-    mirror_x, mirror_y, sector_rad = block[FOLD, 0] > ZERO, block[FOLD, 1] > ZERO, block[FOLD, 2]
+    half_w, half_h = block[field.SIZE, 2], block[field.SIZE, 3]
+    mirror_x, mirror_y, sector_rad = block[field.FOLD, 0] > ZERO, block[field.FOLD, 1] > ZERO, block[field.FOLD, 2]
     y = float32(row) + HALF - half_h
     if mirror_y:
         y = -abs(y)
@@ -84,11 +59,11 @@ def fold_row(xs: Row, ys: Row, row: int, block: Block) -> None:
             turn = min(turn, sector_rad - turn)
             radius = math.sqrt(xs[i] * xs[i] + ys[i] * ys[i])
             t = turn * turn
-            xs[i] = reflect(radius * (K0 + t * (K1 + t * (K2 + t * (K3 + t * K4)))), half_w)
-            ys[i] = reflect(radius * turn * (S0 + t * (S1 + t * (S2 + t * (S3 + t * S4)))), half_h)
+            xs[i] = reflect(radius * cosine(t), half_w)
+            ys[i] = reflect(radius * turn * sine_share(t), half_h)
 
 
-@_routine
+@routine
 def polar_row(rs: Row, ts: Row, xs: Row, ys: Row) -> None:
     """rs: distance from the centre, pixels; ts: angle, rad."""
     for i in range(xs.size):
@@ -96,21 +71,19 @@ def polar_row(rs: Row, ts: Row, xs: Row, ys: Row) -> None:
         ts[i] = angle_rad(xs[i], ys[i])
 
 
-@_routine
+@routine
 def place_row(us: Row, slopes: Row, xs: Row, ys: Row, rs: Row, ts: Row, channel: int, block: Block) -> None:
     """us: position along the wave of any shape, in periods; slopes: squared length of its gradient, per pixel."""
-    u_x, u_y, u_0, _ = block[LAYER_U + channel]
-    x_x, x_y, x_0, curve = block[LAYER_X + channel]
-    y_x, y_y, y_0, _ = block[LAYER_Y + channel]
-    outward, around, folds, start_rad = block[LAYER_POLAR + channel]
+    u_x, u_y, u_0, _ = block[field.LAYER_U + channel]
+    x_x, x_y, x_0, curve = block[field.LAYER_X + channel]
+    y_x, y_y, y_0, _ = block[field.LAYER_Y + channel]
+    outward, around, folds, start_rad = block[field.LAYER_POLAR + channel]
     for i in range(us.size):
         place = xs[i] * u_x + ys[i] * u_y + u_0
         slope_x, slope_y = u_x, u_y
         if curve != ZERO:
             x = xs[i] * x_x + ys[i] * x_y + x_0 - HALF
-            t = x * x
-            wave = ONE + t * (C1 + t * (C2 + t * (C3 + t * (C4 + t * C5))))
-            wave_slope = TWO * x * (C1 + t * (TWO * C2 + t * (THREE * C3 + t * (FOUR * C4 + t * FIVE * C5))))
+            wave, wave_slope = bend(x * x), x * bend_slope(x * x)
             y = curve * (xs[i] * y_x + ys[i] * y_y + y_0)
             place += y * wave
             slope_x += curve * wave * y_x + y * wave_slope * x_x
@@ -128,28 +101,26 @@ def place_row(us: Row, slopes: Row, xs: Row, ys: Row, rs: Row, ts: Row, channel:
         slopes[i] = slope_x * slope_x + slope_y * slope_y
 
 
-@_routine
+@routine
 def wave_row(
     values: Row, xs: Row, ys: Row, shares: Row, index: Index, channel: int, table: np.ndarray, block: Block
 ) -> None:
     """values: brightness of stripes, 0..1. table (1025, 2): value and step to the next; the rest is scratch."""
-    u_x, u_y, u_0, period_points = block[LAYER_U + channel]
-    x_x, x_y, x_0, curve = block[LAYER_X + channel]
-    y_x, y_y, y_0, _ = block[LAYER_Y + channel]
+    u_x, u_y, u_0, period_points = block[field.LAYER_U + channel]
+    x_x, x_y, x_0, curve = block[field.LAYER_X + channel]
+    y_x, y_y, y_0, _ = block[field.LAYER_Y + channel]
     if curve == ZERO:
         for i in range(values.size):
             values[i] = xs[i] * u_x + ys[i] * u_y + u_0
     else:
         for i in range(values.size):
             t = xs[i] * x_x + ys[i] * x_y + x_0 - HALF
-            t *= t
-            bend = ONE + t * (C1 + t * (C2 + t * (C3 + t * (C4 + t * C5))))
-            bend *= curve * (xs[i] * y_x + ys[i] * y_y + y_0)
-            values[i] = xs[i] * u_x + ys[i] * u_y + u_0 + bend
+            bent = bend(t * t) * (curve * (xs[i] * y_x + ys[i] * y_y + y_0))
+            values[i] = xs[i] * u_x + ys[i] * u_y + u_0 + bent
     read_wave(values, values, shares, index, period_points, table)
 
 
-@_routine
+@routine
 def shape_row(
     values: Row, us: Row, slopes: Row, shares: Row, index: Index, channel: int, table: np.ndarray, block: Block
 ) -> None:
@@ -157,10 +128,10 @@ def shape_row(
 
     us, slopes from `place_row`. table (5, 1025, 2) from `bake_waves`.
     """
-    period_points = block[LAYER_U + channel, 3]
-    shown = block[LAYER_BAND + channel, 0]
+    period_points = block[field.LAYER_U + channel, 3]
+    shown = block[field.LAYER_BAND + channel, 0]
     read_wave(values, us, shares, index, period_points, table[0])
-    if block[LAYER_BAND + channel, 1] == ZERO:
+    if block[field.LAYER_BAND + channel, 1] == ZERO:
         return
     widest = ZERO
     for i in range(values.size):
@@ -176,21 +147,22 @@ def shape_row(
         half_width = HALF * points / period_points
         start, end = us[i] - half_width, us[i] + half_width
         first, last = np.floor(start), np.floor(end)
-        run = (start - first) * period_points
-        point = WAVE_POINTS - abs(run - WAVE_POINTS)
-        at = uint64(int32(point))
-        before = table[1, at, 0] + table[1, at, 1] * (point - float32(int32(point)))
-        before = TWO * total - before if run > WAVE_POINTS else before
-        run = (end - last) * period_points
-        point = WAVE_POINTS - abs(run - WAVE_POINTS)
-        at = uint64(int32(point))
-        after = table[1, at, 0] + table[1, at, 1] * (point - float32(int32(point)))
-        after = TWO * total - after if run > WAVE_POINTS else after
+        before = integral(table[1], (start - first) * period_points, total)
+        after = integral(table[1], (end - last) * period_points, total)
         mean = min(max(((last - first) * period_total + after - before) / points, ZERO), ONE)
         values[i] += min(points - ONE, ONE) * (mean - values[i])
 
 
-@_routine
+@routine
+def integral(table: np.ndarray, run: float, total: float) -> float:
+    """The wave's integral up to `run` points; beyond the end of (1025, 2) it goes back, mirrored. total: at the end."""
+    point = WAVE_POINTS - abs(run - WAVE_POINTS)
+    at = uint64(int32(point))
+    sum_here: float = table[at, 0] + table[at, 1] * (point - float32(int32(point)))
+    return TWO * total - sum_here if run > WAVE_POINTS else sum_here
+
+
+@routine
 def read_wave(values: Row, us: Row, shares: Row, index: Index, period_points: float, table: np.ndarray) -> None:
     """values: the wave at each position, 0..1; may be the row of the positions."""
     point_row(shares, index, us, period_points)
@@ -201,7 +173,7 @@ def read_wave(values: Row, us: Row, shares: Row, index: Index, period_points: fl
         values[i] = min(max(values[i], ZERO), ONE)
 
 
-@_routine
+@routine
 def point_row(shares: Row, index: Index, us: Row, period_points: float) -> None:
     """index, shares: the wave's point at each position, and the part of the way to the next one."""
     for i in range(us.size):
@@ -211,7 +183,7 @@ def point_row(shares: Row, index: Index, us: Row, period_points: float) -> None:
         shares[i] = point - float32(index[i])
 
 
-@_routine
+@routine
 def trace_row(
     values: Row,
     us: Row,
@@ -226,9 +198,9 @@ def trace_row(
     block: Block,
 ) -> None:
     """values: brightness of a trace, with an edge of one pixel and a glow; see `trace_rows`. across: scratch."""
-    a_x, a_y, a_r, a_0 = block[LAYER_ACROSS + channel]
-    _, glow_px, strength, _ = block[LAYER_LINE + channel]
-    point_row(shares, index, us, block[LAYER_U + channel, 3])
+    a_x, a_y, a_r, a_0 = block[field.LAYER_ACROSS + channel]
+    _, glow_px, strength, _ = block[field.LAYER_LINE + channel]
+    point_row(shares, index, us, block[field.LAYER_U + channel, 3])
     for i in range(values.size):
         values[i] = ZERO
         across[i] = xs[i] * a_x + ys[i] * a_y + rs[i] * a_r + a_0
@@ -259,7 +231,7 @@ def trace_row(
         values[i] = min((core + (ONE - core) * glow) * strength, ONE)
 
 
-@_routine
+@routine
 def beyond_px(intervals: np.ndarray, index: int, share: float, across: float) -> float:
     """Distance across beyond the interval at this point of (1025, 2), pixels; negative inside."""
     at, after = uint64(index), uint64(min(index + 1, 1024))
@@ -269,13 +241,13 @@ def beyond_px(intervals: np.ndarray, index: int, share: float, across: float) ->
     return beyond
 
 
-@_part("float32[:,::1], int32[::1], float32[:,:,:,::1], float32[:,::1]")
+@part("float32[:,::1], int32[::1], float32[:,:,:,::1], float32[:,::1]")
 def stripes_part(channel: int, rows: np.ndarray, index: Index, tables: np.ndarray, block: Block) -> None:
     """rows[VALUES]: brightness of a layer of plain stripes, 0..1. tables (4, 5, 1025, 2) from `bake_waves`."""
     wave_row(rows[VALUES], rows[X], rows[Y], rows[SHARES], index, channel, tables[channel, 0], block)
 
 
-@_part("float32[:,::1], int32[::1], float32[:,:,:,::1], float32[:,::1]")
+@part("float32[:,::1], int32[::1], float32[:,:,:,::1], float32[:,::1]")
 def trace_part(channel: int, rows: np.ndarray, index: Index, tables: np.ndarray, block: Block) -> None:
     """rows[VALUES]: the same of a trace: a line or a circle."""
     values, us, slopes, xs, ys, rs = rows[VALUES], rows[U], rows[SLOPES], rows[X], rows[Y], rows[R]
@@ -283,7 +255,7 @@ def trace_part(channel: int, rows: np.ndarray, index: Index, tables: np.ndarray,
     trace_row(values, us, xs, ys, rs, slopes, rows[SHARES], index, channel, tables[channel], block)
 
 
-@_part("float32[:,::1], int32[::1], float32[:,:,:,::1], float32[:,::1]")
+@part("float32[:,::1], int32[::1], float32[:,:,:,::1], float32[:,::1]")
 def shape_part(channel: int, rows: np.ndarray, index: Index, tables: np.ndarray, block: Block) -> None:
     """rows[VALUES]: the same of any other shape."""
     us, slopes = rows[U], rows[SLOPES]

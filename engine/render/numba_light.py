@@ -7,9 +7,7 @@ import math
 
 import numpy as np
 
-from engine.render.compiling import float32, int32, uint64
-from engine.render.compiling import part as _part
-from engine.render.compiling import routine as _routine
+from engine.render.compiling import float32, int32, part, routine, uint64
 from engine.render.flash_guard import LINEAR
 from engine.render.frame_block import BLEND, COLOUR, LAYER_DARK, RAMP, TONE
 from engine.render.numba_maths import (
@@ -66,7 +64,7 @@ RAMP_STEPS = 16
 ONE_STEP = uint64(1)
 
 
-@_routine
+@routine
 def linear_row(values: Row) -> None:
     """values: linear light of display values; see shaders/light.glsl."""
     for i in range(values.size):
@@ -74,13 +72,13 @@ def linear_row(values: Row) -> None:
         values[i] = value * (LIGHT_1 + value * (LIGHT_2 + value * LIGHT_3))
 
 
-@_routine
+@routine
 def fill_row(values: Row, value: float) -> None:
     for i in range(values.size):
         values[i] = value
 
 
-@_routine
+@routine
 def colour_row(layer: Rgb, values: Row, colour: np.ndarray) -> None:
     """layer (3, width): a layer's brightness times its colour."""
     for c in range(3):
@@ -88,7 +86,7 @@ def colour_row(layer: Rgb, values: Row, colour: np.ndarray) -> None:
             layer[c, i] = colour[c] * values[i]
 
 
-@_routine
+@routine
 def darken_row(layer: Rgb, values: Row, channel: int, block: Block) -> None:
     """layer: without what the dark parts of a palette's colour lose; see `dark_losses`."""
     gain = block[TONE, 0]
@@ -99,7 +97,7 @@ def darken_row(layer: Rgb, values: Row, channel: int, block: Block) -> None:
                 layer[c, i] *= ONE - loss * (ONE - min(values[i] * gain, ONE))
 
 
-@_routine
+@routine
 def add_row(picture: Rgb, values: Row, colour: np.ndarray, weight: float) -> None:
     """Plain add of one layer."""
     for c in range(3):
@@ -108,7 +106,7 @@ def add_row(picture: Rgb, values: Row, colour: np.ndarray, weight: float) -> Non
             picture[c, i] += light * values[i]
 
 
-@_routine
+@routine
 def mix_row(picture: Rgb, values: Row, colour: np.ndarray, weight: float, block: Block) -> None:
     """`blend_row` of one layer without dodge, with the same weight everywhere: a layer over nothing is itself."""
     add, screen, difference, _ = block[BLEND]
@@ -121,7 +119,7 @@ def mix_row(picture: Rgb, values: Row, colour: np.ndarray, weight: float, block:
             picture[c, i] = below + weight * (blended - below)
 
 
-@_routine
+@routine
 def blend_row(picture: Rgb, layer: Rgb, weights: Row, has_base: Row, block: Block) -> None:
     """Blend layer (3, width) over picture, weighted per pixel; it is the base where nothing was drawn before."""
     add, screen, difference, dodge = block[BLEND]
@@ -151,7 +149,7 @@ def blend_row(picture: Rgb, layer: Rgb, weights: Row, has_base: Row, block: Bloc
         has_base[i] = max(has_base[i], weights[i])
 
 
-@_routine
+@routine
 def whole_row(picture: Rgb, layer: Rgb, weights: Row) -> None:
     """Simple mode: the layer is the picture, in levels."""
     for c in range(3):
@@ -159,7 +157,7 @@ def whole_row(picture: Rgb, layer: Rgb, weights: Row) -> None:
             picture[c, i] = layer[c, i] * weights[i] * WHITE
 
 
-@_routine
+@routine
 def tone_row(picture: Rgb, block: Block) -> None:
     """picture: from what the layers add up to, to levels 0..255. Each step once for all three colours: a routine is
     compiled again at each place that calls it."""
@@ -189,7 +187,7 @@ def tone_row(picture: Rgb, block: Block) -> None:
             values[i] = min(values[i], ONE) * WHITE
 
 
-@_routine
+@routine
 def encode_row(values: Row) -> None:
     """values: from linear light to levels."""
     for i in range(values.size):
@@ -199,7 +197,7 @@ def encode_row(values: Row) -> None:
         values[i] = WHITE * (light * LIGHT_SLOPE if light < LIGHT_EDGE else bent)
 
 
-@_routine
+@routine
 def roll_row(picture: Rgb) -> None:
     """picture: linear light, with what is brighter than the shoulder rolled off towards white."""
     for i in range(picture.shape[1]):
@@ -221,7 +219,7 @@ def roll_row(picture: Rgb) -> None:
         picture[0, i], picture[1, i], picture[2, i] = red, green, blue
 
 
-@_routine
+@routine
 def ramp_row(picture: Rgb, shares: Row, index: Index, block: Block) -> None:
     """picture: levels, recoloured by their brightness along the palette's ramp; see shaders/light.glsl."""
     amount = block[COLOUR, 1]
@@ -239,7 +237,7 @@ def ramp_row(picture: Rgb, shares: Row, index: Index, block: Block) -> None:
             picture[c, i] += amount * (wanted - picture[c, i])
 
 
-@_routine
+@routine
 def turn_hue_row(reds: Row, greens: Row, blues: Row, hue: float) -> None:
     """HSV hue shifted by `hue` turns."""
     for i in range(reds.size):
@@ -256,7 +254,7 @@ def turn_hue_row(reds: Row, greens: Row, blues: Row, hue: float) -> None:
         blues[i] = low + chroma * hue_share(sixths + TWO)
 
 
-@_routine
+@routine
 def hue_share(sixths: float) -> float:
     """Share of a primary colour, 0..1, at this distance from its hue in sixths of a turn."""
     place = sixths - SIX * np.floor(sixths / SIX)
@@ -264,13 +262,13 @@ def hue_share(sixths: float) -> float:
     return share
 
 
-@_part("float32[:,::1], float32[:,::1]")
+@part("float32[:,::1], float32[:,::1]")
 def light_part(row: int, rows: np.ndarray, block: Block) -> None:
     """rows[PICTURE]: from what the layers add up to, to levels 0..255."""
     tone_row(rows[PICTURE], block)
 
 
-@_part("float32[:,::1], int32[::1], float32[:,::1]")
+@part("float32[:,::1], int32[::1], float32[:,::1]")
 def ramp_part(row: int, rows: np.ndarray, index: Index, block: Block) -> None:
     """rows[PICTURE]: levels in the colours of the palette's ramp."""
     ramp_row(rows[PICTURE], rows[SHARES], index, block)

@@ -12,9 +12,7 @@ from functools import cache
 
 import numpy as np
 
-from engine.render.compiling import float32
-from engine.render.compiling import kernel as _kernel
-from engine.render.compiling import routine as _routine
+from engine.render.compiling import float32, kernel, routine
 from engine.render.masks import HARD_EDGE, SOFT_EDGE
 
 ZERO, HALF, ONE, TWO, THREE = (float32(value) for value in (0, 0.5, 1, 2, 3))
@@ -37,17 +35,17 @@ def pixels_touching(low: int, high: int, size: int, side: int) -> tuple[int, int
     return low * size // side, min((high * size + side - 1) // side, size)
 
 
-pixel_range = _routine(pixels_touching)  # compiled version
+pixel_range = routine(pixels_touching)  # compiled version
 
 
-@_routine
+@routine
 def texel_row(texels: np.ndarray, mask: np.ndarray, upper: int, lower: int, share: float) -> None:
     """texels (side,) float32: a row of 0..1, interpolated between two rows of the mask."""
     for i in range(texels.size):
         texels[i] = (mask[upper, i] * (ONE - share) + mask[lower, i] * share) / WHITE
 
 
-@_routine
+@routine
 def covered(value: float, low: float, slope: float) -> float:
     """Coverage of a value of 0..1; see masks.py."""
     t = min(max((value - low) * slope, ZERO), ONE)
@@ -73,7 +71,7 @@ def paint_masks(
     paint_mask_row(out, source, masks, boxes, colours, *columns, *rows, np.float32(opacity), is_hard)
 
 
-@_kernel(
+@kernel(
     "uint8[:,:,::1], uint8[:,:,::1], uint8[:,:,::1], int32[:,::1], float32[:,::1], int32[:,::1], float32[::1],"
     " int32[:,::1], float32[::1], float32, boolean"
 )
@@ -131,7 +129,7 @@ def paint_ids(out: np.ndarray, masks: np.ndarray, boxes: np.ndarray, levels: np.
     paint_id_row(out, masks, boxes, levels, *columns, *rows)
 
 
-@_kernel(
+@kernel(
     "uint8[:,:,::1], uint8[:,:,::1], int32[:,::1], uint8[:,::1], int32[:,::1], float32[::1], int32[:,::1], float32[::1]"
 )
 def paint_id_row(

@@ -7,8 +7,7 @@ import math
 
 import numpy as np
 
-from engine.render.compiling import float32, int32, uint64
-from engine.render.compiling import routine as _routine
+from engine.render.compiling import float32, int32, routine, uint64
 
 ZERO, HALF, ONE, TWO, THREE, FOUR, FIVE, SIX = (float32(value) for value in (0, 0.5, 1, 2, 3, 4, 5, 6))
 QUARTER_RAD, HALF_RAD, TURN_RAD = (float32(turns * 2 * math.pi) for turns in (0.25, 0.5, 1))
@@ -17,7 +16,7 @@ WHITE = float32(255)
 DEEP = float32(257)  # 16-bit levels per 8-bit level, so that 255 is 65535 and each 8-bit level is exact
 RED_LIGHT, GREEN_LIGHT, BLUE_LIGHT = (float32(value) for value in (0.2126, 0.7152, 0.0722))
 
-# sin(pi x) as a series in (x - 1/2)^2, for x in 0..1.
+# cos(pi x) as a series in x^2, for x in -1/2..1/2.
 C1, C2, C3, C4, C5 = (float32((-1) ** k * math.pi ** (2 * k) / math.factorial(2 * k)) for k in range(1, 6))
 # Polynomials of our own, each the best fit of its degree: atan(x) / x in x^2 for x in 0..1, within 1e-7; sin(x) / x and
 # cos(x) in x^2 for x in 0..pi/2, within 5e-8; the cube root of x in its fourth root, to begin with.
@@ -40,7 +39,7 @@ Block = np.ndarray  # (66, 4) float32, see frame_block.py
 Deep = np.ndarray  # (height, width, 4) uint16: levels of 0..255 times DEEP
 
 
-@_routine
+@routine
 def angle_rad(x: float, y: float) -> float:
     """The angle of a position, -pi..pi, as atan2(y, x)."""
     wide, tall = abs(x), abs(y)
@@ -53,7 +52,31 @@ def angle_rad(x: float, y: float) -> float:
     return turned
 
 
-@_routine
+@routine
+def cosine(square: float) -> float:
+    """The cosine of an angle from its square, for 0..pi/2."""
+    return K0 + square * (K1 + square * (K2 + square * (K3 + square * K4)))
+
+
+@routine
+def sine_share(square: float) -> float:
+    """The sine of an angle divided by the angle, from its square, for 0..pi/2."""
+    return S0 + square * (S1 + square * (S2 + square * (S3 + square * S4)))
+
+
+@routine
+def bend(square: float) -> float:
+    """cos(pi x) from the square of x, for -1/2..1/2."""
+    return ONE + square * (C1 + square * (C2 + square * (C3 + square * (C4 + square * C5))))
+
+
+@routine
+def bend_slope(square: float) -> float:
+    """Its slope by x, divided by x."""
+    return TWO * (C1 + square * (TWO * C2 + square * (THREE * C3 + square * (FOUR * C4 + square * FIVE * C5))))
+
+
+@routine
 def reflect(place: float, half: float) -> float:
     """The position, mirrored at -half and half."""
     whole = TWO * half
@@ -63,7 +86,7 @@ def reflect(place: float, half: float) -> float:
     return folded
 
 
-@_routine
+@routine
 def cube_root(x: float) -> float:
     """The cube root of x in 0..1, within 3e-4: a polynomial in the fourth root, then Newton's method twice."""
     start = math.sqrt(math.sqrt(x))
@@ -85,7 +108,7 @@ def one_number_each(picture: Deep) -> np.ndarray:
     return picture.view(np.uint64).reshape(-1)
 
 
-@_routine
+@routine
 def corners(at: float, size: int) -> tuple[int, int, float]:
     """The two texels around a position on one axis, clamped to 0..size - 1, and the weight of the second."""
     first = np.floor(at)
@@ -93,7 +116,7 @@ def corners(at: float, size: int) -> tuple[int, int, float]:
     return min(max(low, 0), size - 1), min(max(low + 1, 0), size - 1), at - first
 
 
-@_routine
+@routine
 def unpack_row(values: Row, pixels: np.ndarray, channel: int) -> None:
     """values: one channel of a row of pixels, 0..65535. pixels (width,) uint64: see `one_number_each`."""
     shift = uint64(16 * channel)
@@ -101,7 +124,7 @@ def unpack_row(values: Row, pixels: np.ndarray, channel: int) -> None:
         values[i] = float32(int32((pixels[i] >> shift) & CHANNEL_BITS))
 
 
-@_routine
+@routine
 def fetch_row(corner: np.ndarray, us: Row, vs: Row, index: Index, pixels: np.ndarray, width: int, height: int) -> None:
     """corner (4, width) uint64: the four pixels around each position. pixels (height * width,) uint64; index: scratch.
 
@@ -119,7 +142,7 @@ def fetch_row(corner: np.ndarray, us: Row, vs: Row, index: Index, pixels: np.nda
         corner[2, i], corner[3, i] = pixels[at + below], pixels[at + below + right]
 
 
-@_routine
+@routine
 def between_row(values: Row, corner: np.ndarray, us: Row, vs: Row, channel: int) -> None:
     """values: one channel, 0..65535, interpolated between the pixels from `fetch_row`."""
     shift = uint64(16 * channel)

@@ -7,10 +7,7 @@ import math
 
 import numpy as np
 
-from engine.render.compiling import float32, int32, uint64
-from engine.render.compiling import kernel as _kernel
-from engine.render.compiling import routine as _routine
-from engine.render.compiling import small_kernel as _small_kernel
+from engine.render.compiling import float32, int32, kernel, routine, small_kernel, uint64
 from engine.render.look import (
     GRAIN_SIDE,
     SHRINK,
@@ -101,7 +98,7 @@ class NumbaPost:
             self._size_px = (width, height)
 
 
-@_kernel("float32[:,:,::1], uint16[:,:,::1], float32, float32")
+@kernel("float32[:,:,::1], uint16[:,:,::1], float32, float32")
 def gather_light(row: int, out: Light, picture: Deep, threshold: float, knee: float) -> None:
     """Mean of 4 x 4 pixels of the light that spreads; see shaders/post_light.glsl."""
     height, width = picture.shape[0], picture.shape[1]
@@ -124,7 +121,7 @@ def gather_light(row: int, out: Light, picture: Deep, threshold: float, knee: fl
         out[row, column, 0], out[row, column, 1], out[row, column, 2] = reds / BLOCK, greens / BLOCK, blues / BLOCK
 
 
-@_small_kernel("float32[:,:,::1], float32[:,:,::1]")
+@small_kernel("float32[:,:,::1], float32[:,:,::1]")
 def halve(out: Light, larger: Light) -> None:
     """Half the size, averaged with weights 1 3 3 1; see shaders/post_halve.glsl."""
     height, width = larger.shape[0], larger.shape[1]
@@ -143,7 +140,7 @@ def halve(out: Light, larger: Light) -> None:
                 out[row, column, c] = (line[x0, c] + line[x3, c]) * OUTER + (line[x1, c] + line[x2, c]) * INNER
 
 
-@_small_kernel("float32[:,:,::1], float32[:,:,::1], float32[:,:,::1], float32, float32")
+@small_kernel("float32[:,:,::1], float32[:,:,::1], float32[:,:,::1], float32, float32")
 def add_risen(out: Light, own: Light, smaller: Light, own_weight: float, smaller_weight: float) -> None:
     """Add own_weight x this level, softened, and smaller_weight x the next; see shaders/post_rise.glsl."""
     height, width = own.shape[0], own.shape[1]
@@ -172,7 +169,7 @@ def add_risen(out: Light, own: Light, smaller: Light, own_weight: float, smaller
                 out[row, column, c] += softened * own_weight + risen * smaller_weight
 
 
-@_routine
+@routine
 def spline(place: int, size: int) -> tuple[int, int, int, float, float]:
     """The three texels of the next smaller level around a place, clamped, and weights of the first and the third."""
     middle = place // 2
@@ -181,7 +178,7 @@ def spline(place: int, size: int) -> tuple[int, int, int, float, float]:
     return first, min(middle, size - 1), third, FAR if is_second else NEAR, NEAR if is_second else FAR
 
 
-@_routine
+@routine
 def veil_row(light: Rgb, line: np.ndarray, veil: Light, row: int) -> None:
     """light (3, width + 8): the veil at each pixel of a row, interpolated, from its third number on. line: scratch."""
     height, width = veil.shape[0], veil.shape[1]
@@ -203,7 +200,7 @@ def veil_row(light: Rgb, line: np.ndarray, veil: Light, row: int) -> None:
             out[column * SHRINK + 3] = here + step * (THREE + HALF)
 
 
-@_routine
+@routine
 def light_row(rgb: Rgb, light: Rgb) -> None:
     """rgb: with the light of the veil, less where the veil is brighter than white; see shaders/post.glsl."""
     for i in range(rgb.shape[1]):
@@ -216,7 +213,7 @@ def light_row(rgb: Rgb, light: Rgb) -> None:
         rgb[2, i] = math.sqrt(blue + third * kept * (ONE - blue))
 
 
-@_routine
+@routine
 def shift_row(us: Row, vs: Row, row: int, width: int, height: int, shift: float) -> None:
     """us, vs: position of each pixel of the row, farther from the centre by `shift` in the corners, pixels."""
     half_w, half_h = float32(width) * HALF, float32(height) * HALF
@@ -229,7 +226,7 @@ def shift_row(us: Row, vs: Row, row: int, width: int, height: int, shift: float)
         vs[i] = float32(row) + y * away
 
 
-@_kernel("uint16[:,:,::1], uint64[::1], float32[:,:,::1], float32[:,::1], float32[::1], int32[::1], boolean, boolean")
+@kernel("uint16[:,:,::1], uint64[::1], float32[:,:,::1], float32[:,::1], float32[::1], int32[::1], boolean, boolean")
 def compose(
     row: int,
     out: Deep,
