@@ -26,6 +26,11 @@ Shares = tuple[tuple[str, float], ...]
 
 RAMP_STOPS = 17  # linear between them: less than one 8-bit level from the exact ramp in most of it
 _BY_NAME = {palette.name: palette for palette in PALETTES}
+MIN_HZ, MAX_HZ = 20.0, 20_000.0
+LOST, FULL_CHROMA = 0.9, 0.06
+PITCH_REACH = 0.04  # turns of the palette, to each side: a quarter of the way to the next of four colours
+
+_SCHEMES = ((0.0, 1 / 4, 1 / 2, 3 / 4), (0.0, 1 / 3, 2 / 3, 1 / 2), (0.0, 1 / 3, 2 / 3, 1 / 6))
 
 
 def station(count: int, layer: int) -> float:
@@ -154,13 +159,6 @@ def _faded(lab: Lab, share: float) -> Lab:
 
 def _are_inside(linear: Rgb) -> bool:
     return min(linear) >= -1e-6 and max(linear) <= 1 + 1e-6
-
-
-MIN_HZ, MAX_HZ = 20.0, 20_000.0
-LOST, FULL_CHROMA = 0.9, 0.06
-PITCH_REACH = 0.04  # turns of the palette, to each side: a quarter of the way to the next of four colours
-
-_SCHEMES = ((0.0, 1 / 4, 1 / 2, 3 / 4), (0.0, 1 / 3, 2 / 3, 1 / 2), (0.0, 1 / 3, 2 / 3, 1 / 6))
 
 
 def pitch_hue(pitch_hz: float) -> float:

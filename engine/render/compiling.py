@@ -44,6 +44,9 @@ Function = TypeVar("Function", bound=Callable[..., object])
 float32: Callable[[float], float] = np.float32  # type: ignore[assignment]  # see above
 int32: Callable[[float], int] = np.int32  # type: ignore[assignment]  # see above
 uint64: Callable[[int], int] = np.uint64  # type: ignore[assignment]  # see above; an index of which is never negative
+_turn = threading.Lock()
+KERNELS: "dict[str, Kernel]" = {}
+"""All kernels of the imported files by name."""
 
 
 def routine(function: Function) -> Function:
@@ -182,11 +185,6 @@ class Kernel:
                 addresses = [code.prepare() for code in self.codes]
             self._address = np.uint64(addresses[0])
             self.is_ready = True
-
-
-KERNELS: dict[str, Kernel] = {}
-"""All kernels of the imported files by name."""
-_turn = threading.Lock()
 
 
 def _is_thread_safe() -> bool:

@@ -63,6 +63,27 @@ LINEAR = (0.012522878, 0.682171111, 0.305306011)
 SATURATED_RED = 0.79
 """Minimum share of red in R + G + B, linear, that counts as saturated: WCAG's 0.8 minus the error of LINEAR."""
 
+MAX_RISES = 3
+WINDOW_S = 1.02  # a second, both ends included, plus some clock jitter
+STEP = 0.06
+RED_STEP = 0.03  # half of 20/320
+MAX_LEVEL = 0.82 + STEP  # levels are clipped here: it is no flash if the darker picture is above 0.8
+RECOVERY_S = 0.5
+RED_RECOVERY_S = 1.0
+SMOOTH_CELLS = 4
+MAX_STEP_S = 1.0  # a longer gap between frames does not raise the ceiling further
+
+_SIDES = (CELLS // 6, CELLS // 3, CELLS)
+"""Cells across a quarter of a field, a field, the picture."""
+_ENDS = [0, *np.cumsum([(CELLS + 1 - side) ** 2 for side in _SIDES])]
+_PARTS = tuple(slice(start, end) for start, end in pairwise(_ENDS))
+"""Slice of all areas, for each of these sizes."""
+_THRESHOLDS = np.array([[STEP], [RED_STEP]])
+_NEVER_S = -np.inf
+_TWO_MEANS = np.convolve(np.ones(SMOOTH_CELLS), np.ones(SMOOTH_CELLS)) / SMOOTH_CELLS**2
+_SMOOTH = np.array([np.roll(np.pad(_TWO_MEANS, (0, CELLS - 1)), row) for row in range(CELLS)])
+"""(18, 24): two successive moving means along one axis."""
+
 
 def sample_jitter() -> np.ndarray:
     """(64, 2) float32: positions of the samples in a cell, 0..1 across and down, one in each of 8 x 8 parts."""
@@ -125,25 +146,6 @@ def box_minima(values: np.ndarray, side: int) -> np.ndarray:
             width += step
         values = values.T
     return values
-
-
-MAX_RISES = 3
-WINDOW_S = 1.02  # a second, both ends included, plus some clock jitter
-STEP = 0.06
-RED_STEP = 0.03  # half of 20/320
-MAX_LEVEL = 0.82 + STEP  # levels are clipped here: it is no flash if the darker picture is above 0.8
-RECOVERY_S = 0.5
-RED_RECOVERY_S = 1.0
-SMOOTH_CELLS = 4
-MAX_STEP_S = 1.0  # a longer gap between frames does not raise the ceiling further
-
-_SIDES = (CELLS // 6, CELLS // 3, CELLS)
-"""Cells across a quarter of a field, a field, the picture."""
-_ENDS = [0, *np.cumsum([(CELLS + 1 - side) ** 2 for side in _SIDES])]
-_PARTS = tuple(slice(start, end) for start, end in pairwise(_ENDS))
-"""Slice of all areas, for each of these sizes."""
-_THRESHOLDS = np.array([[STEP], [RED_STEP]])
-_NEVER_S = -np.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -265,11 +267,6 @@ def _means() -> np.ndarray:
 
 
 _MEANS = _means()
-
-
-_TWO_MEANS = np.convolve(np.ones(SMOOTH_CELLS), np.ones(SMOOTH_CELLS)) / SMOOTH_CELLS**2
-_SMOOTH = np.array([np.roll(np.pad(_TWO_MEANS, (0, CELLS - 1)), row) for row in range(CELLS)])
-"""(18, 24): two successive moving means along one axis."""
 
 
 def _over_cells(values: np.ndarray, side: int) -> np.ndarray:

@@ -41,7 +41,7 @@ NO_ERROR = "GL_NO_ERROR"
 
 
 class GLRenderer:
-    """Owns a context, current on the thread that created it. Use it only on that thread."""
+    """A `Renderer` that owns a context, current on the thread that created it. Use it only on that thread."""
 
     kind = "gl"
     reason: str = ""
@@ -96,7 +96,6 @@ class GLRenderer:
             undo.pop_all()
 
     def resize(self, width: int, height: int) -> None:
-        """Draw at this size from now on; the last picture is dropped. RenderError if the GPU cannot."""
         with self._drawing():
             targets = self._make_targets(width, height)  # first, so that the old ones stay if this fails
             self._post.release_targets()
@@ -104,7 +103,6 @@ class GLRenderer:
             self._start(targets)
 
     def draw(self, picture: PictureInput) -> None:
-        """Begin this picture. While the look is frozen the last one stays and is only faded."""
         with self._drawing():
             self._pump_messages()
             self._take_context_back()
@@ -128,7 +126,6 @@ class GLRenderer:
             self._pixels = self._deep_pixels = None
 
     def wait(self) -> None:
-        """Wait until the picture is drawn, faded and guarded. Other Python threads run meanwhile."""
         self._require_open()
         if self._unfinished is None:
             return
@@ -147,24 +144,19 @@ class GLRenderer:
 
     @property
     def shader_state(self) -> ShaderState:
-        """Costs and failures of the shader slots. Any thread."""
         return self._shaders.state
 
     @property
     def flash_guard(self) -> FlashGuardState:
-        """State of the flash guard after the finished picture. Any thread."""
         return self.master.state
 
     @property
     def texture(self) -> TextureRef:
-        """The finished picture; valid until the next `draw`."""
         self.wait()
-        return TextureRef(
-            glo=self._published.texture.glo, width=self._targets.size_px[0], height=self._targets.size_px[1]
-        )
+        width, height = self._targets.size_px
+        return TextureRef(glo=self._published.texture.glo, width=width, height=height)
 
     def read_rgba(self) -> np.ndarray:
-        """The finished picture, (height, width, 4) uint8, row 0 at the top; read back once per picture."""
         self.wait()
         if self._pixels is None:
             with self._drawing():
@@ -174,7 +166,6 @@ class GLRenderer:
         return self._pixels
 
     def read_fitted(self, size_px: tuple[int, int]) -> np.ndarray:
-        """Its middle, drawn and read in this size; all of it, as `read_rgba`, if OpenGL runs on the CPU."""
         if self._fitted is None:
             return self.read_rgba()
         self.wait()
@@ -182,23 +173,15 @@ class GLRenderer:
             return self._fitted.read(self._published, size_px)
 
     def read_behind(self, size_px: tuple[int, int], *, is_bare: bool = False) -> np.ndarray:
-        """The picture without blackout, fade and flash guard, or only the look with its shaders, drawn in this size.
-
-        If OpenGL runs on the CPU, single pixels are picked: there a pass of 640 x 360 costs as much as half a picture.
-        """
         self.wait()
         picture = self._bare if is_bare else self._current
         with self._drawing_extra():
-            if self._behind is None:
+            if self._behind is None:  # on the CPU, where a pass of 640 x 360 costs as much as half a picture
                 return _picked(self._targets.deep_readback().read(picture.framebuffer), size_px)
             self._behind.drop()
             return self._behind.read(picture, size_px)
 
     def read_rgba16(self) -> np.ndarray:
-        """The same in 16 bits and without dither, (height, width, 4) uint16; drawn and read back once per picture.
-
-        The renderer's own 8 bits, if the driver has no deeper targets.
-        """
         self.wait()
         if self._deep_pixels is None:
             with self._drawing():
@@ -213,11 +196,10 @@ class GLRenderer:
         return self._deep_pixels
 
     def show(self, asked: ShownKind) -> ShownPicture:
-        """Layer 5 alone, objects over their picture, or their ids; drawn on demand."""
         return self._shown.show(asked)
 
     def close(self) -> None:
-        """Release the context and everything in it. Idempotent; works on a lost context too."""
+        """Works on a lost context too."""
         if self._is_closed:
             return
         self._is_closed = True
@@ -258,9 +240,8 @@ class GLRenderer:
         self._warm_up()
 
     def _draw_looks(self, picture: PictureInput) -> Target:
-        """Draw the finished look; during a dissolve, both finished looks and their mix. Returns that."""
-        dissolve = self._targets.dissolve
-        size_px, is_cutting, still_waits = self._targets.size_px, picture.is_cutting, picture.still_waits
+        """The finished look; during a dissolve, the mix of both finished looks."""
+        dissolve, still_waits = self._targets.dissolve, picture.still_waits
         if picture.returns != self._returns:
             self._returns = picture.returns
             dissolve.turn_back()
@@ -269,9 +250,9 @@ class GLRenderer:
             picture.shaders,
             picture.waves,
             picture.time_s,
-            size_px,
+            self._targets.size_px,
             self._held,
-            is_cutting=is_cutting,
+            is_cutting=picture.is_cutting,
             coming=picture.coming_shaders,
         )
         if self._shaders.is_incomplete and dissolve.state.shown is not None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 import moderngl
@@ -42,12 +43,15 @@ class CrossfadedImage:
         self._is_software = is_software
         self._picture, self._before = upload(), upload()
         self._fade: PictureCrossfade | None = None
-        self._outputs: _Outputs | None = None
+        self._output: _Output | None = None
+        self._for_pass: Target
+        """Made with the output."""
+        self._drawn: set[Target] = set()
+        """Those of the two targets that are up to date."""
         self._warm_up()
 
     @property
     def size_px(self) -> tuple[int, int] | None:
-        """Width and height of the held picture, or None."""
         return None if self._fade is None else self._fade.size_px
 
     def holds(self, fade: PictureCrossfade) -> bool:
@@ -67,42 +71,38 @@ class CrossfadedImage:
         self._picture.follow(fade.picture, fade.picture.pixels)
         if before is not None:
             self._before.follow(before, before.pixels)
-        self._fade = fade
-        if self._outputs is not None:
-            self._outputs.invalidate()
+        self._fade, self._drawn = fade, set()
+        if self._output is not None:
+            self._output.pixels = None
 
     def make_ready(self) -> None:
         """Mix the pictures, if needed, before `use`."""
         if self._is_crossing:
-            self._draw_into(self._sized_outputs().for_pass)
+            self._sized_output()
+            self._draw_into(self._for_pass)
 
     def use(self, unit: int) -> None:
         """Bind it as RGB for the pass; texels outside `size_px` are undefined."""
         if self._is_crossing:
-            assert self._outputs is not None
-            self._outputs.for_pass.texture.use(unit)
+            self._for_pass.texture.use(unit)
         else:
             self._picture.use(unit)
 
     def read_rgba(self) -> np.ndarray:
-        """(height, width, 4) uint8, opaque, row 0 at the top. May be kept."""
-        outputs = self._sized_outputs()
-        if outputs.pixels is None:
-            source = outputs.for_pass if outputs.for_pass in outputs.drawn else outputs.for_others
-            self._draw_into(source)
-            outputs.pixels = outputs.readback.read_drawn(source.framebuffer)
-        return outputs.pixels
+        output = self._sized_output()
+        source = self._for_pass if self._for_pass in self._drawn else output.target
+        self._draw_into(source)
+        return output.read(source)
 
     def draw_texture(self) -> TextureRef:
-        """Opaque RGBA of exactly `size_px`, for other programs."""
-        outputs = self._sized_outputs()
-        self._draw_into(outputs.for_others)
-        self._finish()
-        width, height = outputs.size_px
-        return TextureRef(glo=outputs.for_others.texture.glo, width=width, height=height)
+        output = self._sized_output()
+        self._draw_into(output.target)
+        return output.finished_texture()
 
     def release(self) -> None:
-        release_all(self._outputs, self._picture, self._before)
+        if self._output is not None:
+            release_all(self._output, self._for_pass)
+        release_all(self._picture, self._before)
 
     @property
     def _is_crossing(self) -> bool:
@@ -110,27 +110,29 @@ class CrossfadedImage:
 
     def _draw_into(self, target: Target) -> None:
         """Mix into the target, unless it was done already."""
-        assert self._fade is not None and self._outputs is not None
-        if target in self._outputs.drawn:
+        assert self._fade is not None
+        if target in self._drawn:
             return
         self._mix_pass["u_share"] = self._fade.mix
         self._picture.use(0)
         (self._before if self._is_crossing else self._picture).use(1)
         target.framebuffer.viewport = (0, 0, *self._fade.size_px)
         self._mix_pass.draw(target.framebuffer)
-        self._outputs.drawn.append(target)
+        self._drawn.add(target)
 
-    def _sized_outputs(self) -> "_Outputs":
+    def _sized_output(self) -> "_Output":
         assert self._fade is not None
-        old, size_px = self._outputs, self._fade.size_px
-        if old is not None and old.size_px == size_px:
-            return old
-        self._outputs = new = _Outputs(self._context, self._finish, size_px, is_software=self._is_software)
-        if old is not None:
-            # moderngl rebinds the last used framebuffer whenever it creates another: that must not be a released one.
-            new.for_pass.framebuffer.use()
-            old.release()
-        return new
+        old, size_px = self._output, self._fade.size_px
+        if old is None or old.size_px != size_px:
+            old_for_pass = None if old is None else self._for_pass
+            # Format and kind of size of an uploaded picture: for another a software rasteriser compiles each program
+            # anew, 0.2 s each. RGB targets do not work everywhere, so a GPU gets RGBA.
+            self._for_pass = Target(self._context, odd_size(*size_px), 3 if self._is_software else 4)
+            self._output = _Output(self._context, self._finish, size_px, is_software=self._is_software)
+            self._for_pass.framebuffer.use()  # moderngl returns to what is bound: not to one that is released
+            release_all(old, old_for_pass)
+        assert self._output is not None
+        return self._output
 
     def _warm_up(self) -> None:
         """Mix one pixel: drivers finish compiling at the first draw, for the bound formats."""
@@ -144,35 +146,36 @@ class CrossfadedImage:
         self.follow(None)
 
 
-class _Outputs:
-    """The targets in the picture's size, and which of them are up to date."""
+class _Output:
+    """A picture of one size for other programs: a target, and what was read of it."""
 
     def __init__(
         self, context: moderngl.Context, finish: Callable[[], None], size_px: tuple[int, int], *, is_software: bool
     ) -> None:
-        self.size_px = size_px
-        # Same format and kind of size as an uploaded picture: a software rasteriser compiles another version of each
-        # program for any other, 0.2 s each. RGB targets do not work everywhere, so a GPU gets RGBA.
-        self.for_pass = Target(context, odd_size(*size_px), 3 if is_software else 4)
-        self.for_others = Target(context, size_px)
-        self.readback = Readback(context, finish, size_px, is_direct=is_software)
-        self.invalidate()
-
-    def invalidate(self) -> None:
-        self.drawn: list[Target] = []
+        self.size_px, self._finish = size_px, finish
+        self.target = Target(context, size_px)
         self.pixels: np.ndarray | None = None
+        """(height, width, 4) uint8; None until it is read."""
+        self._readback = Readback(context, finish, size_px, is_direct=is_software)
+
+    def read(self, source: Target) -> np.ndarray:
+        """The pixels of `source`, which holds this picture; read once."""
+        if self.pixels is None:
+            self.pixels = self._readback.read_drawn(source.framebuffer)
+        return self.pixels
+
+    def finished_texture(self) -> TextureRef:
+        """The target, when the GPU has drawn it."""
+        self._finish()
+        width, height = self.size_px
+        return TextureRef(glo=self.target.texture.glo, width=width, height=height)
 
     def release(self) -> None:
-        release_all(self.for_pass, self.for_others, self.readback)
+        release_all(self.target, self._readback)
 
 
 class MaskArray:
-    """Paints found objects over their source picture, and the picture of their ids, with OpenGL.
-
-    Masks are uploaded at their own small size, once per result. Each object is drawn as the bounding box of its
-    mask, so that sixteen cost a software rasteriser about as much as one large one. Blending composites them.
-
-    Masks of one result as layers of an R8 texture, uploaded only for a new result.
+    """Masks of one result as layers of an R8 texture of their own small size, uploaded only for a new result.
 
     Its sides are odd, for the reason given in UploadedImage.
     """
@@ -209,7 +212,11 @@ class MaskArray:
 
 
 class MaskPainter:
-    """Draws objects into a target. Render thread, context current. Expects and leaves all GL features disabled."""
+    """Paints found objects over their source picture, and the picture of their ids.
+
+    Each object is drawn as the bounding box of its mask, so that sixteen cost a software rasteriser about as much as
+    one large one. Blending composites them. Expects and leaves all GL features disabled.
+    """
 
     def __init__(self, context: moderngl.Context, copy_pass: Pass, source: UploadedImage) -> None:
         """`copy_pass`: mix.glsl with u_current on unit 0 and u_previous on unit 1. `source` takes the RGB picture that
@@ -302,72 +309,46 @@ class MaskPainter:
 
 
 def _draw_channels(target: Target, channels: tuple[bool, bool, bool, bool]) -> None:
-    """Restrict drawing to these channels; moderngl applies the mask when it binds the framebuffer."""
     target.framebuffer.color_mask = channels
-    target.framebuffer.use()
+    target.framebuffer.use()  # moderngl applies the mask when it binds the framebuffer
 
 
 class PaintedImage(Generic[_Painted]):
     """An extra picture, painted only when the request changes. Render thread, context current."""
 
     def __init__(
-        self,
-        context: moderngl.Context,
-        finish: Callable[[], None],
-        paint: Callable[[Target, _Painted], None],
-        *,
-        is_software: bool,
+        self, paint: Callable[[Target, _Painted], None], output: Callable[[tuple[int, int]], _Output], first: _Output
     ) -> None:
-        self._context, self._finish = context, finish
-        self._paint: Callable[[Target, _Painted], None] = paint
-        self._is_software = is_software
+        self._paint, self._new_output, self._output = paint, output, first
         self._asked: _Painted | None = None
-        self._target: Target | None = None
-        self._readback: Readback | None = None
-        self._size_px = (0, 0)
-        self._pixels: np.ndarray | None = None
 
     def showing(self, asked: _Painted) -> "PaintedImage[_Painted]":
         """Paint the request into this image, unless it holds it already. Returns the image."""
         if asked != self._asked:
-            self._paint(self._sized_target(asked.size_px), asked)
-            self._asked, self._pixels = asked, None
+            if self._output.size_px != asked.size_px:
+                old, self._output = self._output, self._new_output(asked.size_px)
+                self._output.target.framebuffer.use()  # before the last used one is released, as above
+                old.release()
+            self._paint(self._output.target, asked)
+            self._asked, self._output.pixels = asked, None
         return self
 
     def read_rgba(self) -> np.ndarray:
-        """(height, width, 4) uint8, opaque, row 0 at the top. May be kept."""
-        assert self._target is not None and self._readback is not None
-        if self._pixels is None:
-            self._pixels = self._readback.read_drawn(self._target.framebuffer)
-        return self._pixels
+        return self._output.read(self._output.target)
 
     def draw_texture(self) -> TextureRef:
-        """Opaque RGBA of exactly its size, for other programs."""
-        assert self._target is not None
-        self._finish()
-        width, height = self._size_px
-        return TextureRef(glo=self._target.texture.glo, width=width, height=height)
+        return self._output.finished_texture()
 
     def release(self) -> None:
-        release_all(self._target, self._readback)
-
-    def _sized_target(self, size_px: tuple[int, int]) -> Target:
-        if self._target is not None and self._size_px == size_px:
-            return self._target
-        target = Target(self._context, size_px)
-        readback = Readback(self._context, self._finish, size_px, is_direct=self._is_software)
-        target.framebuffer.use()  # before the last used one is released, as above
-        self.release()
-        self._target, self._readback, self._size_px = target, readback, size_px
-        return target
+        self._output.release()
 
 
 class _Image(Protocol):
-    """An extra picture."""
+    def draw_texture(self) -> TextureRef:
+        """Opaque RGBA of exactly its size, for other programs."""
 
-    def draw_texture(self) -> TextureRef: ...
-
-    def read_rgba(self) -> np.ndarray: ...
+    def read_rgba(self) -> np.ndarray:
+        """(height, width, 4) uint8, opaque, row 0 at the top. May be kept."""
 
 
 class ShownImages:
@@ -421,7 +402,8 @@ class ShownImages:
         return CrossfadedImage(self._context, self._mix, self._finish, self._uploaded, is_software=self._is_software)
 
     def _painted(self, paint: Callable[[Target, _Painted], None]) -> PaintedImage[_Painted]:
-        return PaintedImage(self._context, self._finish, paint, is_software=self._is_software)
+        output = partial(_Output, self._context, self._finish, is_software=self._is_software)
+        return PaintedImage(paint, output, output((1, 1)))
 
     def _image(self, asked: ShownKind) -> _Image:
         if isinstance(asked, PictureCrossfade):

@@ -16,9 +16,13 @@ from typing import TypeVar
 import moderngl
 
 from engine.render.fades import FadeChange, FadeState
-from engine.render.gl_textures import Target, release_all
+from engine.render.gl_textures import Releasable, Target, release_all
 from engine.render.picture import Leaving
 from engine.render.readback import Readback
+
+DEEP_DTYPE = "nu2"
+PLAIN_DTYPE = "f1"  # and of RGBA8
+_Part = TypeVar("_Part", bound=Releasable)
 
 
 @dataclass(slots=True, eq=False)
@@ -128,12 +132,6 @@ class Dissolve:
         for target in (pair.front, pair.back):
             target.framebuffer.clear()
         return pair
-
-
-DEEP_DTYPE = "nu2"
-PLAIN_DTYPE = "f1"  # and of RGBA8
-
-_Part = TypeVar("_Part", Target, Dissolve, Readback)
 
 
 class SizedTargets:

@@ -24,6 +24,7 @@ GRAIN_SIDE = 256
 GRAIN_HZ = 24.0  # as film
 GRAIN_PX_HEIGHT = 1080  # a grain is one pixel up to this height
 _SEED = 1895  # arbitrary but fixed, so that offline runs are reproducible
+FADE_IN = 0.05  # a layer's weight rises from 0 to 1 over this range of intensity, so that nothing jumps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,9 +160,6 @@ def grain_offset(time_s: float) -> tuple[int, int]:
 def grain_px(height: int) -> int:
     """Size of a grain in a picture of this height."""
     return max(1, round(height / GRAIN_PX_HEIGHT))
-
-
-FADE_IN = 0.05  # a layer's weight rises from 0 to 1 over this range of intensity, so that nothing jumps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,6 +63,7 @@ from engine.render.numba_maths import (
 
 SLOPE, FOUR, FIVE, EIGHT = float32(-0.75), float32(4), float32(5), float32(8)
 FEEDBACK_LOSS = float32(0.498)  # levels; see shaders/feedback.glsl
+TRACE, SHAPE, STRIPES, MIX, BLENDED, LIGHT, RAMPED, IMAGE, FEEDBACK = range(9)
 
 
 @routine
@@ -239,7 +240,6 @@ def image_part(row: int, rows: np.ndarray, image: np.ndarray, mask: np.ndarray, 
         blend_row(picture, layer, weights, rows[HAS_BASE], block)
 
 
-TRACE, SHAPE, STRIPES, MIX, BLENDED, LIGHT, RAMPED, IMAGE, FEEDBACK = range(9)
 PARTS = (trace_part, shape_part, stripes_part, mix_part, blend_part, light_part, ramp_part, image_part, feedback_part)
 """Parts of a row, by those numbers. Until the last two are compiled, layer 5 and trails are left out."""
 

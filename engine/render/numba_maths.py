@@ -37,6 +37,7 @@ Index = np.ndarray  # (width,) int32
 Rgb = np.ndarray  # (3, width) float32: red, green and blue of a row
 Block = np.ndarray  # (66, 4) float32, see frame_block.py
 Deep = np.ndarray  # (height, width, 4) uint16: levels of 0..255 times DEEP
+CHANNEL_BITS = uint64(65535)
 
 
 @routine
@@ -99,8 +100,6 @@ def cube_root(x: float) -> float:
 #
 # The pictures are arrays of uint64, one number per pixel with red lowest (`one_number_each`), so that one fetch
 # gets all channels of a pixel. Looking up is the part that the compiler cannot vectorise; so it is a loop of its own.
-
-CHANNEL_BITS = uint64(65535)
 
 
 def one_number_each(picture: Deep) -> np.ndarray:

@@ -56,7 +56,7 @@ def _open_threads() -> int:
 
 
 class NumbaRenderer:
-    """Use it on one thread. `draw` returns when the picture is drawn; other Python threads run meanwhile."""
+    """A `Renderer`. `draw` returns when the picture is drawn; other Python threads run meanwhile."""
 
     kind = "numba"
     is_software = True
@@ -99,7 +99,6 @@ class NumbaRenderer:
         compilation.wait(FIRST if is_live else ALL)
 
     def resize(self, width: int, height: int) -> None:
-        """Draw at this size from now on; the last picture is dropped. RenderError if there is no memory for it."""
         if not (0 < width <= MAX_PX and 0 < height <= MAX_PX):
             raise RenderError(f"size {width}x{height}: allowed: 1x1 to {MAX_PX}x{MAX_PX}")
         with self._drawing():
@@ -117,7 +116,6 @@ class NumbaRenderer:
         self._has_picture = False
 
     def draw(self, picture: PictureInput) -> None:
-        """Draw this picture. While the look is frozen the last one stays and is only faded."""
         look = picture.look
         with self._drawing():
             if not (look.is_frozen and self._has_picture):
@@ -140,36 +138,29 @@ class NumbaRenderer:
             self._published = self._finished()
 
     def wait(self) -> None:
-        """Return at once: `draw` has waited."""
         self._require_open()
 
     @property
     def shader_state(self) -> ShaderState:
-        """Costs and failures of the shader slots; without OpenGL all fail. Any thread."""
-        shaders = self._shaders
+        shaders = self._shaders  # a copy: the render thread may lose them
         return self._refused if shaders is None else shaders.state
 
     @property
     def flash_guard(self) -> FlashGuardState:
-        """State of the flash guard after the finished picture. Any thread."""
         return self.master.state
 
     @property
     def texture(self) -> None:
-        """None: there is no GPU."""
         self._require_open()
 
     def read_rgba(self) -> np.ndarray:
-        """The finished picture, (height, width, 4) uint8, row 0 at the top."""
         self._require_open()
         return self._published
 
     def read_fitted(self, size_px: tuple[int, int]) -> np.ndarray:
-        """All of it: the reader fits it as fast."""
         return self.read_rgba()
 
     def read_behind(self, size_px: tuple[int, int], *, is_bare: bool = False) -> np.ndarray:
-        """The picture without blackout, fade and flash guard, or the look and its shaders only, in this size."""
         picture = self._bare if is_bare else self._current
         with self._drawing():
             full = picture.shape[1::-1]
@@ -181,7 +172,6 @@ class NumbaRenderer:
             return out
 
     def read_rgba16(self) -> np.ndarray:
-        """The same in 16 bits and without dither, (height, width, 4) uint16; made once per picture."""
         with self._drawing():
             deep = self._deep
             if deep is None:
@@ -193,13 +183,11 @@ class NumbaRenderer:
             return deep
 
     def show(self, asked: ShownKind) -> ShownPicture:
-        """Layer 5 alone, objects over their picture, or their ids; painted on demand."""
         width, height = asked.size_px
         read_rgba = partial(self._read_shown, asked)
-        return ShownPicture(width=width, height=height, draw_texture=self._draw_no_texture, read_rgba=read_rgba)
+        return ShownPicture(width=width, height=height, draw_texture=self._require_open, read_rgba=read_rgba)
 
     def close(self) -> None:
-        """Release the memory. Idempotent."""
         if self._shaders is not None and not self._is_closed:
             self._shaders.close()
         self._is_closed = True
@@ -222,9 +210,6 @@ class NumbaRenderer:
     def _require_open(self) -> None:
         if self._is_closed:
             raise RenderError("the renderer is closed")
-
-    def _draw_no_texture(self) -> None:
-        self._require_open()
 
     def _read_shown(self, asked: ShownKind) -> np.ndarray:
         with self._drawing():
@@ -372,7 +357,7 @@ class NumbaRenderer:
         return cells
 
     def _finished(self) -> np.ndarray:
-        """(height, width, 4) uint8: the last picture as it is shown."""
+        """The last picture as it is shown."""
         out = self._published_pool.take()
         fade = np.float32(self._finish.fade)
         if self._finish.limits is None:

@@ -176,7 +176,7 @@ class Renderer(Protocol):
         """
 
     def draw(self, picture: PictureInput) -> None:
-        """Begin a picture; may return before it is drawn."""
+        """Begin a picture; may return before it is drawn. While the look is frozen the last one is only faded."""
 
     def wait(self) -> None:
         """Wait until the picture is drawn, faded and guarded; other Python threads run meanwhile."""
@@ -206,7 +206,7 @@ class Renderer(Protocol):
         """
 
     def read_fitted(self, size_px: tuple[int, int]) -> np.ndarray:
-        """As `PublishedFrame.read_fitted` says."""
+        """As `PublishedFrame.read_fitted` says. If drawing runs on the CPU, all of it: the reader fits it as fast."""
 
     def read_behind(self, size_px: tuple[int, int], *, is_bare: bool = False) -> np.ndarray:
         """The finished picture as it would be without blackout, fade and flash guard, scaled to this size: not larger,
@@ -214,7 +214,8 @@ class Renderer(Protocol):
         `is_bare`: the look with its shaders, in a dissolve the one that comes, before texts, outlines and effects."""
 
     def read_rgba16(self) -> np.ndarray:
-        """The same as (height, width, 4) uint16, 65535 for white, without dither; drawn and read once per picture."""
+        """The same as (height, width, 4) uint16, 65535 for white, without dither; drawn and read once per picture. The
+        renderer's own 8 bits, if the driver has no deeper targets."""
 
     def close(self) -> None:
         """Release everything. Idempotent; all other methods raise RenderError afterwards."""

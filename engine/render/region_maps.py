@@ -11,6 +11,14 @@ import numpy as np
 
 from engine.values import FoundObject, Segmentation
 
+MAX_PX = 320
+_BT601 = np.array([0.299, 0.587, 0.114], np.float32) / 255
+_QUARTERS = (0.25, 0.5, 0.75)
+REGIONS = 4
+_CANNY = (50, 150)
+_WIDE = np.ones((5, 5), np.uint8)
+_CORE = 0.3  # share of the largest distance from an outline; pixels beyond it form a core
+
 
 def small_size(picture_px: tuple[int, int], widest_px: int) -> tuple[int, int]:
     """Width and height with these proportions, `widest_px` wide at most."""
@@ -34,15 +42,6 @@ def objects_seen(found: Segmentation, widest_px: int) -> np.ndarray:
         inside = cv2.compare(scaled, 127, cv2.CMP_GT)  # type: ignore[call-overload]  # it takes a number, too
         seen = (seen & ~inside) | (inside & (1 + place))
     return seen
-
-
-MAX_PX = 320
-_BT601 = np.array([0.299, 0.587, 0.114], np.float32) / 255
-_QUARTERS = (0.25, 0.5, 0.75)
-REGIONS = 4
-_CANNY = (50, 150)
-_WIDE = np.ones((5, 5), np.uint8)
-_CORE = 0.3  # share of the largest distance from an outline; pixels beyond it form a core
 
 
 def reduce_picture(pixels: np.ndarray) -> np.ndarray:

@@ -25,6 +25,14 @@ CIRCLE_RADIUS = 0.28  # of the picture's height
 CIRCLE_DEFLECTION = 0.5  # of a line's, so that a loud wave does not cross the centre
 MIN_LINE_PX = 1.0
 MIN_RADIUS_PX = 0.5  # nearer the centre, rays are no finer
+TABLE_POINTS = WAVE_POINTS + 1  # index 1024 can be reached exactly at the turning point of a mirrored wave
+TABLE_ROWS = 5  # per layer
+TAPS = (9, 9, 13, 21)  # positions tried along the trace for each of its distances
+MAX_REACH_POINTS = 4096  # farther along, a trace repeats itself
+SHOWN_POWER = 0.98  # share of a wave's power that has to be shown
+SILENT_POWER = 1e-4  # of a component; full scale has 2.6e5
+NO_CYCLES = 1e-6  # a constant wave is shown at any size
+MIN_PERIOD_PX = 2.5  # shorter periods beat against the pixels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,25 +133,6 @@ def _turned(layer: LayerLook, width: int, height: int) -> tuple[tuple[float, flo
     return (cos / scale / width, sin / scale / width), (-sin / scale / height, cos / scale / height)
 
 
-# Prepares a frame's waves, so that the renderers only look up, multiply and add.
-#
-# Per layer five rows of 1025 pairs (value at a point, step to the next):
-# - row 0: brightness before clamping, (bias + (1 - bias) a) intensity, linear in the wave a, so it can be computed
-#   before interpolation; the clamp to 0..1 is not, so the renderer does it;
-# - row 1: the integral of the clamped brightness from point 0, for averages over a pixel;
-# - for a trace (line, circle) rows 1 to 4 instead: lowest and highest position, pixels, within a certain distance of
-#   the trace, at each point: see `trace_rows`.
-
-TABLE_POINTS = WAVE_POINTS + 1  # index 1024 can be reached exactly at the turning point of a mirrored wave
-TABLE_ROWS = 5  # per layer
-TAPS = (9, 9, 13, 21)  # positions tried along the trace for each of its distances
-MAX_REACH_POINTS = 4096  # farther along, a trace repeats itself
-SHOWN_POWER = 0.98  # share of a wave's power that has to be shown
-SILENT_POWER = 1e-4  # of a component; full scale has 2.6e5
-NO_CYCLES = 1e-6  # a constant wave is shown at any size
-MIN_PERIOD_PX = 2.5  # shorter periods beat against the pixels
-
-
 def shown_points(waves: np.ndarray) -> np.ndarray:
     """(4,) points of each wave that a pixel can span before stripes turn into moire; large for a smooth wave.
 
@@ -162,10 +151,15 @@ def shown_points(waves: np.ndarray) -> np.ndarray:
 def bake_waves(
     look: Look, waves: np.ndarray, size_px: tuple[int, int], shown: Sequence[float] | np.ndarray
 ) -> np.ndarray:
-    """(4, 5, 1025, 2) float32 for a picture of this size (width, height); rows that are not needed are 0.
+    """(4, 5, 1025, 2) float32: a frame's waves in a picture of this size (width, height), so that the renderers only
+    look up, multiply and add. Per layer five rows of 1025 pairs (value at a point, step to the next), 0 if not needed:
 
-    `shown` from `shown_points`. The last point is followed by the first if the wave repeats, or by itself if it is
-    mirrored.
+    - row 0: brightness before clamping, (bias + (1 - bias) a) intensity, linear in the wave a, so it can be computed
+      before interpolation; the clamp to 0..1 is not, so the renderer does it;
+    - row 1: the integral of the clamped brightness from point 0, for averages over a pixel;
+    - for a trace (line, circle) rows 1 to 4 instead: see `trace_rows`.
+
+    `shown` from `shown_points`. The last point is followed by the first if the wave repeats, by itself if mirrored.
     """
     table = np.zeros((CHANNELS, TABLE_ROWS, TABLE_POINTS, 2), np.float32)
     for channel, layer in enumerate(look.layers):

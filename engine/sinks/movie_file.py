@@ -51,6 +51,7 @@ X265 = f"log-level=error:bframes=0:frame-threads={ENCODER_THREADS}"
 AVX2 = 11  # OpenCV's number for it
 CONTAINERS = {".mkv": "matroska", ".m4v": "mp4"}
 FRAGMENTED = {"frag_duration": f"{FRAGMENT_S * 1e6:.0f}", "flush_packets": "1"}
+SAME_BYTES = {"fflags": "+bitexact"}  # as options of a container: Matroska gets random ids otherwise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +74,6 @@ class Format:
     """True for levels 0..255 in BT.601, as in JPEG; else 16..235 in BT.709."""
 
 
-SAME_BYTES = {"fflags": "+bitexact"}  # as options of a container: Matroska gets random ids otherwise
 FORMATS = {
     ".mp4": Format(
         codec="libx264",

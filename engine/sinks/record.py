@@ -35,6 +35,9 @@ MAX_OFFLINE_CLOSE_S = 600.0  # a slow USB stick first has to write what the syst
 MAX_MOVE_OFFLINE_S = 45.0  # limit for moving the index to the front
 FREE_SPACE_EVERY_S = 5.0
 MAX_MOVE_LIVE_S = 2.0  # the same live: a show's end must not take longer
+MAX_OFFSET_S = 0.1  # EBU R37 allows 40 to 60 ms, but a slow device's block alone is 50 ms
+MIN_OFFSET_DURATION_S = 1.0
+MAX_BLOCK_S = 0.25  # longer than any device's block
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,11 +336,6 @@ def claim_file(wanted: Path) -> Path:
     """Create a new empty file, `wanted` or numbered. Waits for the disk."""
     make_folder(RecordSink.kind, wanted)
     return reserve(RecordSink.kind, wanted)
-
-
-MAX_OFFSET_S = 0.1  # EBU R37 allows 40 to 60 ms, but a slow device's block alone is 50 ms
-MIN_OFFSET_DURATION_S = 1.0
-MAX_BLOCK_S = 0.25  # longer than any device's block
 
 
 class SoundTrack:

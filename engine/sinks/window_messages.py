@@ -11,6 +11,7 @@ DEFAULTS: Final[dict[str, Value]] = {
 }
 """The parameters of each window."""
 UNSAVED: Final = ("/window/fullscreen", "/window/test_card")
+Message = TypeVar("Message", bound=msgspec.Struct)
 
 
 class Opening(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,10 +63,7 @@ class DisplayAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Why there are no displays, or not that one."""
 
 
-Message = TypeVar("Message", Opening, Adjustment, WindowState, DisplayAnswer)
-
-
-def line_of(message: Opening | Adjustment | WindowState | DisplayAnswer) -> bytes:
+def line_of(message: msgspec.Struct) -> bytes:
     return msgspec.json.encode(message) + b"\n"
 
 

@@ -17,6 +17,46 @@ from tests.render.test_renderers import run_python
 from tests.support.long_form import only_soak
 
 FILL = "def fill(out):\n    for i in range(out.size):\n        out[i] = 1\n"
+COMPILE_TWO = """
+import time
+from numba.core import event
+from engine.render.numba_code import Compilation
+from engine.render.numba_finish import sum_cells
+from engine.render.numba_post import halve
+class Here(event.Listener):
+    count = 0
+    def on_start(self, event): self.count += 1
+    def on_end(self, event): pass
+lines = []
+with event.install_listener("numba:compile", here := Here()):
+    Compilation(lines.append, (sum_cells, halve), every_s=0.05).wait((sum_cells, halve))
+    while lines and not lines[-1].startswith("compiled"): time.sleep(0.01)
+print(here.count, *lines, sep="\\n")
+"""
+SHOW = """
+from numba.core import event
+from engine import Config, open_engine
+from engine.render.numba_code import Compilation
+class Count(event.Listener):
+    count = 0
+    def on_start(self, event): self.count += 1
+    def on_end(self, event): pass
+compiling = Count()
+lines = []
+def run(changes, **options):
+    with open_engine(Config(width=96, height=64, audio="demo", renderer="numba", sinks=("null",), **options)) as engine:
+        for values in ({}, changes):
+            for address, value in values.items():
+                engine.params.set(address, value)
+            engine.run(count=3)
+with event.install_listener("numba:compile", compiling):
+    Compilation(lines.append)
+    run({})
+    run({"/layer/5/intensity": 1.0, "/post/bloom": 1.0, "/post/grain": 0.5, "/feedback/amount": 0.9}, camera="test")
+    run({"/mode": "simple", "/safety/flash_guard": False, "/multiverse/tone": "filmic"}, camera="test")
+    run({"/post/glow": 1.0, "/multiverse/alpha": "luma"}, offline=True)
+print(compiling.count, lines)
+"""
 
 
 @pytest.fixture
@@ -39,24 +79,6 @@ def filled(kernel: Kernel) -> list[float]:
     out = np.zeros(4)
     kernel(out)
     return out.tolist()
-
-
-COMPILE_TWO = """
-import time
-from numba.core import event
-from engine.render.numba_code import Compilation
-from engine.render.numba_finish import sum_cells
-from engine.render.numba_post import halve
-class Here(event.Listener):
-    count = 0
-    def on_start(self, event): self.count += 1
-    def on_end(self, event): pass
-lines = []
-with event.install_listener("numba:compile", here := Here()):
-    Compilation(lines.append, (sum_cells, halve), every_s=0.05).wait((sum_cells, halve))
-    while lines and not lines[-1].startswith("compiled"): time.sleep(0.01)
-print(here.count, *lines, sep="\\n")
-"""
 
 
 def test_other_processes_compile_and_report(tmp_path: Path) -> None:
@@ -134,32 +156,6 @@ def test_without_a_cache_folder_or_disk_it_is_compiled_at_each_start_with_a_repo
     Compilation(lines.append, (fill,)).wait((fill,))
     assert filled(fill) == [1, 1, 1, 1]
     assert "at each start" in lines[0] and "NUMBA_CACHE_DIR" in lines[0]
-
-
-SHOW = """
-from numba.core import event
-from engine import Config, open_engine
-from engine.render.numba_code import Compilation
-class Count(event.Listener):
-    count = 0
-    def on_start(self, event): self.count += 1
-    def on_end(self, event): pass
-compiling = Count()
-lines = []
-def run(changes, **options):
-    with open_engine(Config(width=96, height=64, audio="demo", renderer="numba", sinks=("null",), **options)) as engine:
-        for values in ({}, changes):
-            for address, value in values.items():
-                engine.params.set(address, value)
-            engine.run(count=3)
-with event.install_listener("numba:compile", compiling):
-    Compilation(lines.append)
-    run({})
-    run({"/layer/5/intensity": 1.0, "/post/bloom": 1.0, "/post/grain": 0.5, "/feedback/amount": 0.9}, camera="test")
-    run({"/mode": "simple", "/safety/flash_guard": False, "/multiverse/tone": "filmic"}, camera="test")
-    run({"/post/glow": 1.0, "/multiverse/alpha": "luma"}, offline=True)
-print(compiling.count, lines)
-"""
 
 
 def test_a_second_start_compiles_nothing_live_or_offline_with_camera_effects_or_neither() -> None:

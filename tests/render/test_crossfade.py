@@ -15,6 +15,12 @@ from tests.benchmarks.render_reference import draw_reference
 
 SIMPLE = {"/mode": "simple"}
 RED, BLUE = (255, 0, 0), (0, 0, 255)
+LOOKS: dict[str, dict[str, Any]] = {
+    "simple": SIMPLE | {"/layer/5/mirror": True},
+    "added": {"/layer/5/intensity": 0.6},
+    "dodged, kaleidoscope": {"/layer/5/intensity": 0.7, "/multiverse/blend": 3.0, "/mirror/mode": "kaleidoscope"},
+    "bright clip": {"/layer/5/intensity": 1.0, "/multiverse/tone": "clip", "/multiverse/brightness": 4.0},
+}
 
 
 def frame(pixels: np.ndarray | tuple[int, int, int], size: tuple[int, int] = (9, 7)) -> VideoFrame:
@@ -87,14 +93,6 @@ def test_at_its_ends_or_between_two_sizes_a_crossfade_is_the_one_picture(rendere
     assert (fade(renderer, SIMPLE, after, after, 0.5) == opaque(after.pixels)).all()
     rgba = fade(renderer, SIMPLE, frame(BLUE, (16, 16)), frame(RED, (8, 8)), 0.25, (16, 16))
     assert (rgba == (*BLUE, 255)).all()
-
-
-LOOKS: dict[str, dict[str, Any]] = {
-    "simple": SIMPLE | {"/layer/5/mirror": True},
-    "added": {"/layer/5/intensity": 0.6},
-    "dodged, kaleidoscope": {"/layer/5/intensity": 0.7, "/multiverse/blend": 3.0, "/mirror/mode": "kaleidoscope"},
-    "bright clip": {"/layer/5/intensity": 1.0, "/multiverse/tone": "clip", "/multiverse/brightness": 4.0},
-}
 
 
 def test_all_three_crossfade_alike(gl: Renderer, cpu: Renderer, fade: Any, values: Any, tones: Any) -> None:

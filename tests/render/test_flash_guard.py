@@ -31,6 +31,10 @@ SIMPLE = {"/mode": "simple"}
 GUARDED = SIMPLE | {"/safety/flash_guard": True}
 SIZE = (36, 18)
 Card = np.ndarray
+LEFT, RIGHT = (slice(None), slice(0, 18)), (slice(None), slice(18, 36))
+CORNER = (slice(0, 9), slice(0, 18))
+LIKE_OTHERS = ("5 Hz", "15 Hz", "left half", "a quarter", "red and blue", "left half red")
+TELLING = {(4, "jittered"), (8, "60 fps"), (12, "24 fps")}
 
 
 def card(*rgb: int) -> Card:
@@ -48,8 +52,6 @@ def only(place: tuple[slice, slice], on: Card, elsewhere: Card) -> Card:
     return whole
 
 
-LEFT, RIGHT = (slice(None), slice(0, 18)), (slice(None), slice(18, 36))
-CORNER = (slice(0, 9), slice(0, 18))
 SQUARES = np.kron(np.indices((6, 6)).sum(0) % 2, np.ones((3, 6)))[..., None].astype(np.uint8) * WHITE
 
 STROBES: dict[str, tuple[float, Card, Card]] = {
@@ -68,8 +70,6 @@ STROBES: dict[str, tuple[float, Card, Card]] = {
     "red and blue": (7.5, BLUE, RED),
     "left half red": (7.5, only(LEFT, BLUE, GREY), only(LEFT, RED, GREY)),
 }
-
-LIKE_OTHERS = ("5 Hz", "15 Hz", "left half", "a quarter", "red and blue", "left half red")
 
 
 def times(fps: float, seconds: float = 2.0) -> np.ndarray:
@@ -110,9 +110,6 @@ def assert_conforms(pictures: np.ndarray, times_s: np.ndarray) -> None:
 
 def mean_luminance(pictures: np.ndarray) -> np.ndarray:
     return (linear(pictures) @ (0.2126, 0.7152, 0.0722)).mean(axis=(1, 2))
-
-
-TELLING = {(4, "jittered"), (8, "60 fps"), (12, "24 fps")}
 
 
 @pytest.mark.parametrize("name", [name for name in STROBES if name not in LIKE_OTHERS] + in_long_form(*LIKE_OTHERS))

@@ -30,6 +30,7 @@ LOOKS: dict[str, tuple[str | None, dict[str, Any]]] = {
         },
     ),
 }
+SHORT_FORM = {("default", "techno with breaks"), ("Silk", "techno"), ("brightness pumped by the kick", "techno")}
 
 
 def kick(time_s: np.ndarray, bpm: float) -> np.ndarray:
@@ -95,9 +96,6 @@ def rendered(look: str, sound: Path, presets: Path) -> tuple[np.ndarray, np.ndar
             published.append(frame.read_rgba()[..., :3].copy())
             undithered.append(np.round(frame.read_rgba16()[..., :3] / 257).astype(np.uint8))
     return np.array(drawn), np.array(published), np.array(undithered)
-
-
-SHORT_FORM = {("default", "techno with breaks"), ("Silk", "techno"), ("brightness pumped by the kick", "techno")}
 
 
 def cases() -> list[Any]:

@@ -12,6 +12,9 @@ C4_EFLAT4_FSHARP4_A4_HZ = (261.63, 311.13, 369.99, 440.0)
 RED_HZ = 261.63  # C is red
 ONLY_LAYER_1 = {"/layer/1/solo": True}
 LINEAR = {"/multiverse/tone": "clip", "/multiverse/brightness": 1.0, "/multiverse/bias": 0.0}
+RAMP = np.arange(1024, dtype=np.float32) / 1024  # the value at place u, 0..1, is u
+RED_OVER_RED = {"/layer/1/solo": True, "/layer/2/solo": True}
+A, B = 0.3, 0.6
 
 
 def waves_of(*channels: np.ndarray | float) -> np.ndarray:
@@ -24,9 +27,6 @@ def waves_of(*channels: np.ndarray | float) -> np.ndarray:
 
 def level(value: float) -> int:
     return math.floor(min(max(value, 0), 1) * 255 + 0.5)
-
-
-RAMP = np.arange(1024, dtype=np.float32) / 1024  # the value at place u, 0..1, is u
 
 
 def test_silence_is_a_red_of_level_70_or_a_grey_of_four_hues(renderer: Renderer, draw: Callable) -> None:
@@ -101,10 +101,6 @@ def test_the_base_is_the_first_playing_layer_and_a_faint_one_gets_less_weight(re
     changes = LINEAR | {"/layer/1/mute": True, "/multiverse/blend": 3.0, "/layer/2/solo": True}
     rgba = draw(renderer, changes, size=(1, 1), waves=waves_of(0.9, 0.4), pitches_hz=(RED_HZ,) * 4)
     assert rgba[0, 0].tolist() == [level(0.4), 0, 0, 255]
-
-
-RED_OVER_RED = {"/layer/1/solo": True, "/layer/2/solo": True}
-A, B = 0.3, 0.6
 
 
 def test_each_blend_mode_the_crossfades_between_them_and_dodge_over_black(renderer: Renderer, draw: Callable) -> None:

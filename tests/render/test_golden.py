@@ -20,6 +20,7 @@ SIZE = (160, 90)
 TOLERANCE = 2
 SHARE = 0.99
 AMPLIFIED = 16
+FRESH = {param.address: param.default for param in osc_schema.PARAMS if param.is_look}
 
 
 def columns_apart(rgba: np.ndarray) -> float:
@@ -107,7 +108,6 @@ def looks_like_a_ring(rgba: np.ndarray) -> bool:
     return bool(is_hot and is_dark and level[is_on_ring].max() > 150 and (level < 40).mean() > 1 / 3)
 
 
-FRESH = {param.address: param.default for param in osc_schema.PARAMS if param.is_look}
 SCENES: dict[str, tuple[dict[str, Any], Callable[[np.ndarray], bool], int]] = {
     "plain": ({}, looks_woven, 1),
     "one_layer": ({"/layer/1/solo": True}, looks_striped_upright, 1),

@@ -22,6 +22,8 @@ from engine.render.look import (
 )
 from engine.values import ChannelFeatures
 
+SIMPLE = {"/mode": "simple"}
+
 
 @pytest.fixture
 def look(values: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[..., Look]:
@@ -116,9 +118,6 @@ def test_grain_is_a_tile_of_unit_noise_that_starts_elsewhere_24_times_a_second()
     assert len(set(places)) > 95 and all(0 <= at < GRAIN_SIDE for place in places for at in place)
     assert grain_offset(2.0) == grain_offset(2.0 + 1 / 30) != grain_offset(2.0 + 1 / 24)
     assert grain_offset(-1.0) != grain_offset(0.0)
-
-
-SIMPLE = {"/mode": "simple"}
 
 
 def grey(level: int) -> np.ndarray:

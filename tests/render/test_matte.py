@@ -20,6 +20,22 @@ SHOWN = [1.0] * 4  # points of each wave that a pixel can show
 SIZE = (160, 90)
 SIMPLE = {"/mode": "simple"}
 WHITE = np.full((48, 64, 3), 255, np.uint8)
+PICTURES = {
+    "as large": ((64, 48), (64, 48)),
+    "square of a wide one": ((64, 64), (1280, 720)),
+    "wide of a tall one": ((90, 40), (480, 640)),
+    "the picture's own": (SIZE, SIZE),
+}
+LOOKS: dict[str, dict[str, Any]] = {
+    "added": {"/layer/5/intensity": 0.6},
+    "dodged": {"/layer/5/intensity": 0.8, "/multiverse/blend": 3.0, "/layer/5/mirror": True},
+    "kaleidoscope": {"/layer/5/intensity": 0.7, "/mirror/mode": "kaleidoscope"},
+    "regions": {"/layer/5/intensity": 0.5, "/region/enable": True, "/region/spread": 0.2, "/multiverse/blend": 1.5},
+    "luma, clipped": {"/layer/5/intensity": 1.0, "/multiverse/alpha": "luma", "/multiverse/tone": "clip"},
+    "layer 5 alone": {"/layer/5/intensity": 1.0} | {f"/layer/{n}/mute": True for n in (1, 2, 3, 4)},
+    "everything": {"/layer/5/intensity": 0.5, "/mirror/mode": "xy", "/multiverse/blend": 2.5, "/feedback/amount": 0.6}
+    | {"/region/enable": True, "/layer/2/curve": 0.4, "/layer/5/mirror": True},
+}
 
 
 def levels(probabilities: np.ndarray) -> np.ndarray:
@@ -47,14 +63,6 @@ def agree(one: np.ndarray, other: np.ndarray) -> bool:
     return bool((np.abs(one.astype(float) - other) <= 2).mean(axis=(0, 1)).min() >= 0.99)
 
 
-PICTURES = {
-    "as large": ((64, 48), (64, 48)),
-    "square of a wide one": ((64, 64), (1280, 720)),
-    "wide of a tall one": ((90, 40), (480, 640)),
-    "the picture's own": (SIZE, SIZE),
-}
-
-
 def test_in_simple_mode_the_matte_follows_the_picture(
     gl: Renderer, cpu: Renderer, draw: Callable, values: Callable, found: Callable, smooth_masks: Callable
 ) -> None:
@@ -72,18 +80,6 @@ def test_in_simple_mode_the_matte_follows_the_picture(
                 for renderer in (gl, cpu):
                     rgba = draw(renderer, look, size=SIZE, layer5=card, matte=matte)
                     assert agree(rgba[..., :3], whole[..., :3] * share[..., None]) and (rgba[..., 3] == 255).all()
-
-
-LOOKS: dict[str, dict[str, Any]] = {
-    "added": {"/layer/5/intensity": 0.6},
-    "dodged": {"/layer/5/intensity": 0.8, "/multiverse/blend": 3.0, "/layer/5/mirror": True},
-    "kaleidoscope": {"/layer/5/intensity": 0.7, "/mirror/mode": "kaleidoscope"},
-    "regions": {"/layer/5/intensity": 0.5, "/region/enable": True, "/region/spread": 0.2, "/multiverse/blend": 1.5},
-    "luma, clipped": {"/layer/5/intensity": 1.0, "/multiverse/alpha": "luma", "/multiverse/tone": "clip"},
-    "layer 5 alone": {"/layer/5/intensity": 1.0} | {f"/layer/{n}/mute": True for n in (1, 2, 3, 4)},
-    "everything": {"/layer/5/intensity": 0.5, "/mirror/mode": "xy", "/multiverse/blend": 2.5, "/feedback/amount": 0.6}
-    | {"/region/enable": True, "/layer/2/curve": 0.4, "/layer/5/mirror": True},
-}
 
 
 def test_opengl_and_numba_apply_the_same_matte_and_leave_the_rest_unchanged(

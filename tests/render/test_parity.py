@@ -77,6 +77,8 @@ NOT_DRAWN = {"fx", "text", "logo", "mod", "lfo"}
 IN_BOTH = ("default", "angles", "regions", "kaleidoscope", "feedback", "everything")
 """Looks whose arithmetic depends on the size most; the others are drawn in one size."""
 
+EVERYTHING_BUT_EDGES = LOOKS["everything"] | {"/post/bloom": 0.3, "/mirror/mode": "off", "/layer/1/shape": "stripes"}
+
 
 @pytest.fixture
 def compare(gl: Renderer, cpu: Renderer, picture: Callable, values: Callable, tones: Callable) -> Callable[..., None]:
@@ -132,9 +134,6 @@ def test_a_sharp_layer_5_is_what_opencv_calls_cubic(renderer: Renderer, picture:
     for how, interpolation in (("sharp", cv2.INTER_CUBIC), ("soft", cv2.INTER_LINEAR)):
         assert np.abs(seen[how] - cv2.resize(small, size, interpolation=interpolation)).max() <= TOLERANCE, how
     assert np.abs(seen["sharp"] - seen["soft"]).max() > 20
-
-
-EVERYTHING_BUT_EDGES = LOOKS["everything"] | {"/post/bloom": 0.3, "/mirror/mode": "off", "/layer/1/shape": "stripes"}
 
 
 def extremes(param: Param) -> list[Value]:

@@ -23,6 +23,12 @@ from engine.render.region_maps import (
 )
 from engine.values import Segmentation, VideoFrame
 
+LEFT, RIGHT, GROUND = (90, 80), (90, 240), (5, 160)
+SIDE = 32
+PLACES = [(slice(4, 12), slice(4 + 6 * n, 9 + 6 * n)) for n in range(4)] + [(slice(20, 28), slice(10, 22))]
+"""Five separate boxes of texels."""
+FREE = (0, 0, 0, 0)
+
 
 def grey_ramp(levels: np.ndarray) -> np.ndarray:
     return np.repeat(levels.astype(np.uint8)[None, :, None], 3, axis=2).repeat(4, axis=0)
@@ -127,9 +133,6 @@ def two_boxes(left_width: int, right_width: int) -> np.ndarray:
     pixels[40:140, 80 - left_width // 2 : 80 + left_width // 2] = (200, 50, 50)
     pixels[40:140, 240 - right_width // 2 : 240 + right_width // 2] = (50, 200, 50)
     return pixels
-
-
-LEFT, RIGHT, GROUND = (90, 80), (90, 240), (5, 160)
 
 
 def test_outlines_enclose_regions_that_keep_their_numbers_when_their_sizes_change_places() -> None:
@@ -246,19 +249,11 @@ def test_a_square_picture_is_mapped_where_it_is_seen(
         assert (is_led == (np.digitize(seen[..., 0], (45, 115, 185)) == layer)).mean() > 0.99
 
 
-SIDE = 32
-PLACES = [(slice(4, 12), slice(4 + 6 * n, 9 + 6 * n)) for n in range(4)] + [(slice(20, 28), slice(10, 22))]
-"""Five separate boxes of texels."""
-
-
 def boxes(*numbers: int) -> np.ndarray:
     masks = np.zeros((len(numbers), SIDE, SIDE), np.uint8)
     for mask, number in zip(masks, numbers, strict=True):
         mask[PLACES[number]] = 255
     return masks
-
-
-FREE = (0, 0, 0, 0)
 
 
 def region_at(indices: np.ndarray, number: int) -> int:

@@ -24,6 +24,22 @@ from engine.render.readback import Readback
 from engine.render.shader_source import compile_program, name_places, read_shader
 
 ROOT = Path(__file__).parent.parent.parent
+SHORT_OF_MEMORY = """
+import resource, sys
+from pathlib import Path
+from engine.errors import RenderError
+from engine.render import open_renderer
+
+renderer = open_renderer(sys.argv[1], 64, 36)
+renderer.resize(64, 36)
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 100 * 2**20,) * 2)
+try: renderer.resize(8192, 8192)
+except RenderError as error: print("refused")
+print(renderer.read_rgba().shape)
+renderer.resize(32, 18)
+print(renderer.read_rgba().shape)
+"""
 
 
 def run_python(code: str, **environment: str) -> str:
@@ -186,24 +202,6 @@ def test_a_gl_error_or_state_left_by_a_sink_does_not_affect_the_picture(gl: Rend
     gl._context.blend_func = moderngl.ONE, moderngl.ONE
     assert (draw(gl) == expected).all()
     assert (draw(gl) == expected).all()
-
-
-SHORT_OF_MEMORY = """
-import resource, sys
-from pathlib import Path
-from engine.errors import RenderError
-from engine.render import open_renderer
-
-renderer = open_renderer(sys.argv[1], 64, 36)
-renderer.resize(64, 36)
-used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (used + 100 * 2**20,) * 2)
-try: renderer.resize(8192, 8192)
-except RenderError as error: print("refused")
-print(renderer.read_rgba().shape)
-renderer.resize(32, 18)
-print(renderer.read_rgba().shape)
-"""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory limits are only enforced on Linux")

@@ -14,6 +14,7 @@ from engine.render.shapes import shown_points
 ALONE = {"/layer/1/solo": True, "/multiverse/bias": 0.0, "/multiverse/tone": "clip", "/multiverse/brightness": 1.0}
 RED = {"/colour/mode": "fixed", "/colour/spread": 0.0, "/colour/base_hue": 0.0}
 LINE = ALONE | RED | {"/layer/1/shape": "line", "/layer/1/line_glow": 0.0, "/layer/1/curve": 0.5}
+FINE = {f"/layer/{n}/ratio": 16.0 for n in (1, 2, 3, 4)} | {f"/layer/{n}/curve": 0.6 for n in (1, 2, 3, 4)}
 
 
 def waves_of(first: np.ndarray | float) -> np.ndarray:
@@ -103,9 +104,6 @@ def test_a_circle_is_deflected_by_the_wave_and_closed(red: Callable) -> None:
     for turn in np.linspace(-math.pi, math.pi, 64):
         on_ray = np.abs((np.arctan2(y - 80, x - 80) - turn + math.pi) % (2 * math.pi) - math.pi) < 0.06
         assert wavy[on_ray].max() > 0.7
-
-
-FINE = {f"/layer/{n}/ratio": 16.0 for n in (1, 2, 3, 4)} | {f"/layer/{n}/curve": 0.6 for n in (1, 2, 3, 4)}
 
 
 def test_fine_stripes_make_no_moire_and_smooth_waves_keep_their_swing(renderer: Renderer, draw: Callable) -> None:

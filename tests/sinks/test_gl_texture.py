@@ -14,6 +14,11 @@ from engine.sinks import SinkSet, SinkSpec
 from engine.system.clock import SteppedClock
 from engine.values import TextureRef, VideoFrame
 
+LIFE = {
+    "syphon": ["SyphonOpenGLServer.__init__", "SyphonOpenGLServer.publish_frame_texture", "SyphonOpenGLServer.stop"],
+    "spout": ["SpoutSender.setSenderName", "SpoutSender.sendTexture", "SpoutSender.releaseSender"],
+}
+
 
 @pytest.fixture
 def open_gl(require) -> Iterator[Callable[[], Renderer]]:
@@ -36,12 +41,6 @@ def current_context() -> int:
     current = ctypes.CDLL("libEGL.so.1").eglGetCurrentContext
     current.restype = ctypes.c_void_p
     return current()
-
-
-LIFE = {
-    "syphon": ["SyphonOpenGLServer.__init__", "SyphonOpenGLServer.publish_frame_texture", "SyphonOpenGLServer.stop"],
-    "spout": ["SpoutSender.setSenderName", "SpoutSender.sendTexture", "SpoutSender.releaseSender"],
-}
 
 
 @pytest.fixture(params=LIFE)

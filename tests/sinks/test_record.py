@@ -23,6 +23,53 @@ from engine.values import AudioBlock
 
 REPOSITORY = Path(__file__).parents[2]
 RATE_HZ = 48_000
+RECORD_UNTIL_KILLED = """
+import sys
+from pathlib import Path
+import numpy as np
+from engine.values import FrameId, PublishedFrame, AudioBlock
+from engine.sinks import Stage
+from engine.sinks.record import RecordSink
+
+sink = RecordSink(sys.argv[1])
+sink.start(Stage(width=160, height=120, fps=30, sample_rate_hz=48000, audio_channels=2, is_offline=False,
+                 record_folder=Path()))
+rng = np.random.default_rng(0)
+for index in range(1, 120):
+    pixels = rng.integers(0, 255, (120, 160, 4), np.uint8)
+    block = AudioBlock(samples=np.zeros((1600, 2), np.float32), sample_rate_hz=48000, first_sample=index * 1600)
+    sink.publish(PublishedFrame(id=FrameId(index=index, time_s=index / 30), width=160, height=120, texture=None,
+                                read_rgba=lambda: pixels, audio=block))
+    recording = sink._recordings[-1]
+    with recording._state:
+        recording._state.wait_for(lambda: recording._pictures == 0)
+print("written", flush=True)
+sys.stdin.read()
+"""
+RECORD_INTO_A_FULL_DISK = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from engine.system.clock import SteppedClock
+from engine.values import FrameId, PublishedFrame
+from engine.sinks import SinkSet, SinkSpec, Stage
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+lines = []
+stage = Stage(width=160, height=120, fps=30, sample_rate_hz=0, audio_channels=0, is_offline=True, record_folder=Path())
+sinks = SinkSet(stage, SteppedClock(), lambda key, text: lines.append(text))
+sinks.start(SinkSpec(kind="record", argument=sys.argv[1]))
+sinks.start(SinkSpec(kind="null"))
+rng = np.random.default_rng(0)
+for index in range(200):
+    pixels = rng.integers(0, 255, (120, 160, 4), np.uint8)
+    sinks.publish(PublishedFrame(id=FrameId(index=index, time_s=index / 30), width=160, height=120, texture=None,
+                                 read_rgba=lambda: pixels))
+    sinks.pump()
+sinks.close()
+print(lines)
+print([(s.kind, s.state) for s in sinks.status()], sinks.status()[1].frames)
+"""
 
 
 def pictures(path: Path) -> list[av.VideoFrame]:
@@ -299,31 +346,6 @@ def test_new_sizes_before_the_first_frame_keep_the_name(
     assert (sink.name, sink.status().detail) == (str(path), f"{path}, 0.1 s, {written_mb(tmp_path):.1f} MB")
 
 
-RECORD_UNTIL_KILLED = """
-import sys
-from pathlib import Path
-import numpy as np
-from engine.values import FrameId, PublishedFrame, AudioBlock
-from engine.sinks import Stage
-from engine.sinks.record import RecordSink
-
-sink = RecordSink(sys.argv[1])
-sink.start(Stage(width=160, height=120, fps=30, sample_rate_hz=48000, audio_channels=2, is_offline=False,
-                 record_folder=Path()))
-rng = np.random.default_rng(0)
-for index in range(1, 120):
-    pixels = rng.integers(0, 255, (120, 160, 4), np.uint8)
-    block = AudioBlock(samples=np.zeros((1600, 2), np.float32), sample_rate_hz=48000, first_sample=index * 1600)
-    sink.publish(PublishedFrame(id=FrameId(index=index, time_s=index / 30), width=160, height=120, texture=None,
-                                read_rgba=lambda: pixels, audio=block))
-    recording = sink._recordings[-1]
-    with recording._state:
-        recording._state.wait_for(lambda: recording._pictures == 0)
-print("written", flush=True)
-sys.stdin.read()
-"""
-
-
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv", "a.avi"])
 def test_a_killed_recording_plays_up_to_its_last_second(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
@@ -450,32 +472,6 @@ def test_in_an_avi_a_missing_picture_extends_the_previous_one(make_stage, make_f
         sink.publish(make_frame(index, f_card(64, 48), time_s=index / 30))
     sink.close()
     assert [round(float(frame.time) * 30) for frame in pictures(path)] == [0, 1, 4]
-
-
-RECORD_INTO_A_FULL_DISK = """
-import resource, sys
-from pathlib import Path
-import numpy as np
-from engine.system.clock import SteppedClock
-from engine.values import FrameId, PublishedFrame
-from engine.sinks import SinkSet, SinkSpec, Stage
-
-resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
-lines = []
-stage = Stage(width=160, height=120, fps=30, sample_rate_hz=0, audio_channels=0, is_offline=True, record_folder=Path())
-sinks = SinkSet(stage, SteppedClock(), lambda key, text: lines.append(text))
-sinks.start(SinkSpec(kind="record", argument=sys.argv[1]))
-sinks.start(SinkSpec(kind="null"))
-rng = np.random.default_rng(0)
-for index in range(200):
-    pixels = rng.integers(0, 255, (120, 160, 4), np.uint8)
-    sinks.publish(PublishedFrame(id=FrameId(index=index, time_s=index / 30), width=160, height=120, texture=None,
-                                 read_rgba=lambda: pixels))
-    sinks.pump()
-sinks.close()
-print(lines)
-print([(s.kind, s.state) for s in sinks.status()], sinks.status()[1].frames)
-"""
 
 
 def test_a_full_disk_is_reported_others_continue_and_the_file_plays_up_to_there(tmp_path: Path, require) -> None:

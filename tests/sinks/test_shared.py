@@ -30,6 +30,13 @@ def look():
         print("nothing" if picture is None else "same" if picture is before else picture.shape, flush=True)
 look()
 """
+PUBLISHER = """
+import sys
+from engine.ipc import FrameRing
+ring = FrameRing.create("Multiverse twice", 64, 48, fps=30)
+print(flush=True)
+sys.stdin.read()
+"""
 
 
 class Foreign:
@@ -134,15 +141,6 @@ def test_the_reader_is_at_most_60_lines_and_needs_numpy_only() -> None:
         if isinstance(node, ast.Import | ast.ImportFrom)
     }
     assert imported - sys.stdlib_module_names == {"numpy"}
-
-
-PUBLISHER = """
-import sys
-from engine.ipc import FrameRing
-ring = FrameRing.create("Multiverse twice", 64, 48, fps=30)
-print(flush=True)
-sys.stdin.read()
-"""
 
 
 def test_another_engine_with_the_same_name_is_reported(make_stage, reports) -> None:

@@ -20,6 +20,54 @@ from engine.system.clock import SteppedClock
 from osc_schema.sinks import KINDS, SinkKind
 
 REPOSITORY = Path(__file__).parents[2]
+RENDER_THREAD_AT_WORK = """
+import sys, threading
+from pathlib import Path
+import numpy as np
+from engine.system.clock import SteppedClock
+from engine.values import FrameId, PublishedFrame
+from engine.sinks import SinkSet, SinkSpec, Stage
+
+folder = Path(sys.argv[1])
+stage = Stage(width=64, height=48, fps=30, sample_rate_hz=0, audio_channels=0, is_offline=False, record_folder=folder)
+lines = []
+sinks = SinkSet(stage, SteppedClock(), lambda key, text: lines.append(text))
+render_thread = threading.get_ident()
+disk = {"open", "import", "os.mkdir", "os.listdir", "os.scandir", "os.remove", "os.rename", "os.truncate"}
+seen, is_watching = [], True
+
+def watch(event, arguments):
+    if is_watching and event in disk and threading.get_ident() == render_thread:
+        seen.append((event, *map(str, arguments[:1])))
+
+sys.addaudithook(watch)
+pixels = np.zeros((48, 64, 4), np.uint8)
+index = 0
+
+def publish():
+    global index
+    sinks.publish(PublishedFrame(id=FrameId(index=index, time_s=index / 30), width=64, height=48, texture=None,
+                                 read_rgba=lambda: pixels))
+    sinks.pump()
+    index += 1
+
+for spec in ("record", "snapshot", "record=" + str(folder / "a.mp4"), "snapshot=" + str(folder / "a.png"), "null"):
+    sinks.start(SinkSpec.parse(spec))
+    publish()
+sinks.take_snapshot()
+sinks.take_snapshot(str(folder / "b.png"))
+publish()
+for place in sinks._places:
+    if place.spec.kind == "record":
+        place.sink._recordings[0].wait_until_open()
+publish()
+for kind in ("record", "snapshot", "null"):
+    sinks.stop(kind)
+while sinks.status():
+    sinks.pump()
+is_watching = False
+print(seen, lines, len(list(folder.iterdir())))
+"""
 
 
 class Fragile(NullSink):
@@ -455,56 +503,6 @@ def test_an_impossible_file_fails_the_start_before_a_show_and_is_reported_later_
     sinks.close()
     assert [status.state for status in sinks.status()] == ["ended"]
     assert len(list((tmp_path / "nowhere").iterdir())) == 1
-
-
-RENDER_THREAD_AT_WORK = """
-import sys, threading
-from pathlib import Path
-import numpy as np
-from engine.system.clock import SteppedClock
-from engine.values import FrameId, PublishedFrame
-from engine.sinks import SinkSet, SinkSpec, Stage
-
-folder = Path(sys.argv[1])
-stage = Stage(width=64, height=48, fps=30, sample_rate_hz=0, audio_channels=0, is_offline=False, record_folder=folder)
-lines = []
-sinks = SinkSet(stage, SteppedClock(), lambda key, text: lines.append(text))
-render_thread = threading.get_ident()
-disk = {"open", "import", "os.mkdir", "os.listdir", "os.scandir", "os.remove", "os.rename", "os.truncate"}
-seen, is_watching = [], True
-
-def watch(event, arguments):
-    if is_watching and event in disk and threading.get_ident() == render_thread:
-        seen.append((event, *map(str, arguments[:1])))
-
-sys.addaudithook(watch)
-pixels = np.zeros((48, 64, 4), np.uint8)
-index = 0
-
-def publish():
-    global index
-    sinks.publish(PublishedFrame(id=FrameId(index=index, time_s=index / 30), width=64, height=48, texture=None,
-                                 read_rgba=lambda: pixels))
-    sinks.pump()
-    index += 1
-
-for spec in ("record", "snapshot", "record=" + str(folder / "a.mp4"), "snapshot=" + str(folder / "a.png"), "null"):
-    sinks.start(SinkSpec.parse(spec))
-    publish()
-sinks.take_snapshot()
-sinks.take_snapshot(str(folder / "b.png"))
-publish()
-for place in sinks._places:
-    if place.spec.kind == "record":
-        place.sink._recordings[0].wait_until_open()
-publish()
-for kind in ("record", "snapshot", "null"):
-    sinks.stop(kind)
-while sinks.status():
-    sinks.pump()
-is_watching = False
-print(seen, lines, len(list(folder.iterdir())))
-"""
 
 
 def test_in_a_show_the_render_thread_neither_opens_files_nor_imports(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from engine.values import AudioBlock
 
 RATE_HZ = 48_000
 FPS = 30
+BY_BS775 = [0.1 + 0.7071 * (0.2 + 0.04), 0.01 + 0.7071 * (0.2 + 0.02)]
 
 
 def block(count: int, value: float = 0.25, channels: int = 2) -> AudioBlock:
@@ -72,9 +73,6 @@ def test_mono_stays_mono_and_more_than_two_channels_are_panned_alternately() -> 
     track = live_track(channels=4)
     track.place(None, 0)
     assert track.place(block(1600, 0.5, channels=1), 1 / FPS).tolist() == [[0.5, 0.5]] * 1600, "it becomes mono"
-
-
-BY_BS775 = [0.1 + 0.7071 * (0.2 + 0.04), 0.01 + 0.7071 * (0.2 + 0.02)]
 
 
 def mixed_offline(path, reports) -> tuple[np.ndarray, str]:

@@ -19,6 +19,9 @@ DateAt = Callable[[float], datetime]
 """`date_at(time_s)`: the date of the picture due `time_s` after the start of the run."""
 
 OFFLINE_START = datetime(2000, 1, 1)
+LIMIT_S: Final = 0.15  # of all shaders of a picture
+BAND_S: Final = 0.05  # worst case of a band: together 0.2 s, which leaves as much for a machine that is busy with more
+MAX_GROWTH_BYTES: Final = 64 << 20  # of a playing shader's textures in one picture: memory may come at 250 MB/s
 
 
 def date_live(time_s: float) -> datetime:
@@ -35,11 +38,6 @@ def isf_date(date: datetime) -> tuple[float, float, float, float]:
     """ISF's DATE: year, month, day, seconds of the day."""
     seconds = date.hour * 3600 + date.minute * 60 + date.second + date.microsecond / 1e6
     return float(date.year), float(date.month), float(date.day), seconds
-
-
-LIMIT_S: Final = 0.15  # of all shaders of a picture
-BAND_S: Final = 0.05  # worst case of a band: together 0.2 s, which leaves as much for a machine that is busy with more
-MAX_GROWTH_BYTES: Final = 64 << 20  # of a playing shader's textures in one picture: memory may come at 250 MB/s
 
 
 class OverrunError(IsfError):

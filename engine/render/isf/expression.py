@@ -42,6 +42,11 @@ _FUNCTIONS: Final[Mapping[str, tuple[int, Callable[..., float]]]] = {
     "pow": (2, math.pow),
     "mod": (2, math.fmod),
 }
+_STEPS: Final[Mapping[str, tuple[int, Callable[..., float]]]] = {
+    **_FUNCTIONS,
+    **{sign: (2, function) for sign, (_, function) in _BINARY.items()},
+    "negative": (1, lambda a: -a),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +79,6 @@ class Expression:
         except (ArithmeticError, ValueError):
             return None
         return stack[0] if math.isfinite(stack[0]) else None
-
-
-_STEPS: Final[Mapping[str, tuple[int, Callable[..., float]]]] = {
-    **_FUNCTIONS,
-    **{sign: (2, function) for sign, (_, function) in _BINARY.items()},
-    "negative": (1, lambda a: -a),
-}
 
 
 class _Compiler:

@@ -17,6 +17,10 @@ MAX_BYTES: Final = 1 << 29  # of all textures of one shader: six of 1080p in flo
 BYTES_PER_PX: Final = {False: 4, True: 16}  # by `is_float`
 MAX_TARGET_BYTES: Final = 136 << 20  # of one texture: a 4K picture in floats
 SIDES = 2  # each texture has a second one, which the next pass draws into
+BINS = WAVE_POINTS // 2
+FLOOR_DB = -80.0  # shown as 0; a full-scale sine is shown as 1
+
+_WINDOW = np.hanning(WAVE_POINTS + 1)[:-1].astype(np.float32)
 
 
 def target_sizes(file: IsfFile, values: Mapping[str, Input], size_px: tuple[int, int]) -> dict[str, tuple[int, int]]:
@@ -71,12 +75,6 @@ def _numbers(file: IsfFile, values: Mapping[str, Input], size_px: tuple[int, int
         if not isinstance(value, tuple):
             names[each.name] = float(value)
     return names
-
-
-BINS = WAVE_POINTS // 2
-FLOOR_DB = -80.0  # shown as 0; a full-scale sine is shown as 1
-
-_WINDOW = np.hanning(WAVE_POINTS + 1)[:-1].astype(np.float32)
 
 
 def wave_image(waves: np.ndarray, columns: int = 0) -> np.ndarray:

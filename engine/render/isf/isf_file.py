@@ -22,6 +22,12 @@ MAX_BUDGET: Final = 2 << 20  # units of work of all guarded loops of one pixel (
 FRAGMENT_FILE, VERTEX_FILE = 0, 1
 """Numbers that a driver's message gives the author's two texts."""
 
+GENERATOR: Final = "generator"
+OTHER_PLACE: Final = "-"
+"""Suffix of a slot's second place in the renderer."""
+FOLDER: Final = Path(__file__).parent / "shaders"
+PLAIN_VERTEX: Final = "void isf_main() { isf_vertShaderInit(); }"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IsfInput:
@@ -125,11 +131,6 @@ class IsfFile:
         return tuple(each for each in self.inputs if not each.is_image)
 
 
-GENERATOR: Final = "generator"
-OTHER_PLACE: Final = "-"
-"""Suffix of a slot's second place in the renderer."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShaderSlot:
     """One slot of a picture."""
@@ -164,10 +165,6 @@ class ShaderState:
     """Slots whose shader was given up in the middle of the picture, since it held it up."""
     missing: frozenset[str] = frozenset()
     """Those of `failures` that draw nothing; in the others the last good shader plays on."""
-
-
-FOLDER: Final = Path(__file__).parent / "shaders"
-PLAIN_VERTEX: Final = "void isf_main() { isf_vertShaderInit(); }"
 
 
 def fragment_text(declared: str, body: str) -> str:

@@ -44,6 +44,21 @@ _TYPES: Final[Mapping[str, InputType]] = {
 }
 _COUNTS = {"point2D": 2, "color": 4}
 _WHITE = (1.0, 1.0, 1.0, 1.0)
+MAX_FILE_BYTES: Final = 32 << 20
+MAX_SIDE_PX: Final = 4096
+MAX_BYTES: Final = 512 << 20  # of all images of a shader, 4 bytes a pixel: eight of the largest
+FORMATS: Final = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
+BYTES_PER_PX: Final = 4
+MAX_PASSES: Final = 64
+MAX_IMPORTS: Final = 16
+MAX_CATEGORIES: Final = 64
+
+_PLAIN = re.compile(r"[^\x00-\x08\x0e-\x1f\x7f]*")
+_BLANK = re.compile(r"\s*")
+# A text that is not closed ends at the end, so that it is not looked for again from each of its quotes.
+_TEXT_OR_COMMA = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|,\s*+(?=[}\]])', re.DOTALL)
+_NAME = re.compile(r"[A-Za-z_]\w*\Z", re.ASCII)
+_DIVIDED = re.compile(r"\b(?P<name>[A-Za-z_]\w*+)(?:\.\w++)?+\s*+/\s*+RENDERSIZE\b", re.ASCII)
 
 
 def parse_inputs(told: Any) -> tuple[IsfInput, ...]:
@@ -182,13 +197,6 @@ def _numbers(told: Any, fallback: tuple[float, ...], name: str) -> tuple[float, 
     return numbers + fallback[len(numbers) :]
 
 
-MAX_FILE_BYTES: Final = 32 << 20
-MAX_SIDE_PX: Final = 4096
-MAX_BYTES: Final = 512 << 20  # of all images of a shader, 4 bytes a pixel: eight of the largest
-FORMATS: Final = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
-BYTES_PER_PX: Final = 4
-
-
 def read_images(files: Iterable[str], shader: Path | None) -> dict[str, np.ndarray]:
     """Pixels by the name in the header, (height, width, 4) uint8 RGBA, row 0 at the top. IsfError. Waits for the disk.
 
@@ -237,18 +245,6 @@ def _read(file: str, folder: Path, held_bytes: int) -> np.ndarray:
 
 def _unreadable(file: str, error: Exception) -> IsfError:
     return IsfError(f"IMPORTED image {file[:80]!r} cannot be read: {reason_of(error)}")
-
-
-MAX_PASSES: Final = 64
-MAX_IMPORTS: Final = 16
-MAX_CATEGORIES: Final = 64
-
-_PLAIN = re.compile(r"[^\x00-\x08\x0e-\x1f\x7f]*")
-_BLANK = re.compile(r"\s*")
-# A text that is not closed ends at the end, so that it is not looked for again from each of its quotes.
-_TEXT_OR_COMMA = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|,\s*+(?=[}\]])', re.DOTALL)
-_NAME = re.compile(r"[A-Za-z_]\w*\Z", re.ASCII)
-_DIVIDED = re.compile(r"\b(?P<name>[A-Za-z_]\w*+)(?:\.\w++)?+\s*+/\s*+RENDERSIZE\b", re.ASCII)
 
 
 def parse_isf(text: str, *, path: Path | None, vertex: str | None = None) -> IsfFile:

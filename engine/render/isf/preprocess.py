@@ -28,6 +28,39 @@ _TOKEN = re.compile(
     r"|(?P<sign><<=|>>=|\+\+|--|&&|\|\||\^\^|##|<<|>>|[-+*/%<>=!&|^]=)|(?P<other>.)",
     re.DOTALL | re.ASCII,
 )
+MAX_DEPTH: Final = 60
+
+_BINARY: Final[Mapping[str, tuple[int, Callable[[int, int], int]]]] = {
+    "||": (1, lambda a, b: int(bool(a) or bool(b))),
+    "&&": (2, lambda a, b: int(bool(a) and bool(b))),
+    "|": (3, lambda a, b: a | b),
+    "^": (4, lambda a, b: a ^ b),
+    "&": (5, lambda a, b: a & b),
+    "==": (6, lambda a, b: int(a == b)),
+    "!=": (6, lambda a, b: int(a != b)),
+    "<": (7, lambda a, b: int(a < b)),
+    ">": (7, lambda a, b: int(a > b)),
+    "<=": (7, lambda a, b: int(a <= b)),
+    ">=": (7, lambda a, b: int(a >= b)),
+    "<<": (8, lambda a, b: a << (b & 31)),
+    ">>": (8, lambda a, b: a >> (b & 31)),
+    "+": (9, lambda a, b: a + b),
+    "-": (9, lambda a, b: a - b),
+    "*": (10, lambda a, b: a * b),
+    "/": (10, lambda a, b: abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1)),
+    "%": (10, lambda a, b: abs(a) % abs(b) * (-1 if a < 0 else 1)),
+}
+MAX_WORK: Final = 1_000_000  # tokens looked at while macros are expanded
+CHARS_A_WORD: Final = 32  # a longer one counts as several
+MAX_MACROS: Final = 2000
+MAX_CHARS_WRITTEN: Final = 1 << 20
+MAX_LEVELS: Final = 60  # of macros inside the arguments of macros
+
+_KEPT: Final = ("version", "extension", "pragma", "line")  # left out: they may only stand at the very beginning
+_NOTHING: Final[frozenset[str]] = frozenset()
+_Told = tuple[str, frozenset[str]]
+"""A token, and the macros whose expansion it comes from."""
+_PREDEFINED: Final = {"__VERSION__": "330", "__FILE__": "0", "__LINE__": "0", "GL_core_profile": "1"}
 
 
 def split_tokens(text: str) -> list[str]:
@@ -122,30 +155,6 @@ def after_blank(tokens: Sequence[str], place: int) -> int:
     return place
 
 
-MAX_DEPTH: Final = 60
-
-_BINARY: Final[Mapping[str, tuple[int, Callable[[int, int], int]]]] = {
-    "||": (1, lambda a, b: int(bool(a) or bool(b))),
-    "&&": (2, lambda a, b: int(bool(a) and bool(b))),
-    "|": (3, lambda a, b: a | b),
-    "^": (4, lambda a, b: a ^ b),
-    "&": (5, lambda a, b: a & b),
-    "==": (6, lambda a, b: int(a == b)),
-    "!=": (6, lambda a, b: int(a != b)),
-    "<": (7, lambda a, b: int(a < b)),
-    ">": (7, lambda a, b: int(a > b)),
-    "<=": (7, lambda a, b: int(a <= b)),
-    ">=": (7, lambda a, b: int(a >= b)),
-    "<<": (8, lambda a, b: a << (b & 31)),
-    ">>": (8, lambda a, b: a >> (b & 31)),
-    "+": (9, lambda a, b: a + b),
-    "-": (9, lambda a, b: a - b),
-    "*": (10, lambda a, b: a * b),
-    "/": (10, lambda a, b: abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1)),
-    "%": (10, lambda a, b: abs(a) % abs(b) * (-1 if a < 0 else 1)),
-}
-
-
 def evaluate_condition(tokens: Sequence[str], line: int) -> int:
     """Its value, 32 bits; a name that is no macro counts as 0. IsfError."""
     reader = _Reader(tokens, line)
@@ -204,25 +213,11 @@ def _wrapped(value: int) -> int:
     return (value + (1 << 31)) % (1 << 32) - (1 << 31)
 
 
-MAX_WORK: Final = 1_000_000  # tokens looked at while macros are expanded
-CHARS_A_WORD: Final = 32  # a longer one counts as several
-MAX_MACROS: Final = 2000
-MAX_CHARS_WRITTEN: Final = 1 << 20
-MAX_LEVELS: Final = 60  # of macros inside the arguments of macros
-
-_KEPT: Final = ("version", "extension", "pragma", "line")  # left out: they may only stand at the very beginning
-_NOTHING: Final[frozenset[str]] = frozenset()
-
-
 @dataclass(frozen=True, slots=True)
 class _Macro:
     parameters: tuple[str, ...] | None
     """None for one without brackets."""
     body: tuple[str, ...]
-
-
-_Told = tuple[str, frozenset[str]]
-"""A token, and the macros whose expansion it comes from."""
 
 
 def preprocess(text: str) -> list[str]:
@@ -458,9 +453,6 @@ class _Expander:
         self._work += count
         if self._work > MAX_WORK:
             raise IsfError("the macros expand to too much", self._line)
-
-
-_PREDEFINED: Final = {"__VERSION__": "330", "__FILE__": "0", "__LINE__": "0", "GL_core_profile": "1"}
 
 
 def _apart(told: list[_Told]) -> list[_Told]:

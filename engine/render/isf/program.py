@@ -36,6 +36,8 @@ MAX_REASON_CHARS: Final = 300
 _PLACE = re.compile(
     r"^(?:ERROR: )?(?P<file>\d+)[:(](?P<line>\d+)(?:\(\d+\))?\)?\s*:?\s*(?:error\s*)?:?\s*(?P<reason>.*)"
 )
+RAW, OVER, EFFECT, COUNT = range(4)
+"""How the last pass ends: `isf_finish` in shaders/fragment.glsl."""
 
 
 class LinkedProgram:
@@ -93,10 +95,6 @@ def _explained(message: str) -> IsfError:
                 return IsfError(reason, int(place["line"]))
     told = " ".join(line for line in lines if "warning" not in line and line != "GLSL Compiler failed")
     return IsfError(f"the GL driver rejects the shader: {told[:MAX_REASON_CHARS]}")
-
-
-RAW, OVER, EFFECT, COUNT = range(4)
-"""How the last pass ends: `isf_finish` in shaders/fragment.glsl."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,15 @@ Show = Callable[..., np.ndarray]
 
 IMAGE = [{"NAME": "inputImage", "TYPE": "image"}]
 RED, BLUE = [255, 0, 0, 255], [0, 0, 255, 255]
+CLOCK = """/*{"INPUTS": []}*/
+void main() { gl_FragColor = vec4(DATE.x == 2000.0 && DATE.yz == vec2(1.0) ? 1.0 : 0.0, DATE.w / 2.0, 0.0, 1.0); }"""
+HARD = {"Gates", "Field"}
+"""The edges in their pictures may fall on columns of either kind."""
+GENERATORS = [
+    path.stem
+    for path in sorted(FOLDER.glob("*.fs"))
+    if path.stem not in HARD and parse_isf(path.read_text(encoding="utf-8"), path=path).is_generator
+]
 
 
 def test_what_a_shader_draws_high_is_seen_at_the_top_and_slopes_point_up(isf: Isf, show: Show) -> None:
@@ -156,10 +165,6 @@ def test_numbers_that_are_none_and_pixels_thrown_away_are_black(isf: Isf, show: 
     assert show(isf(body), frames=2)[0, 0, :3].tolist() == [0, 0, 0]
 
 
-CLOCK = """/*{"INPUTS": []}*/
-void main() { gl_FragColor = vec4(DATE.x == 2000.0 && DATE.yz == vec2(1.0) ? 1.0 : 0.0, DATE.w / 2.0, 0.0, 1.0); }"""
-
-
 def test_the_date_is_the_clock_on_the_wall_or_offline_the_time_of_the_picture() -> None:
     assert isf_date(date_offline(1.5)) == (2000.0, 1.0, 1.0, 1.5)
     assert isf_date(date_offline(31 * 86_400 + 3661.25)) == (2000.0, 2.0, 1.0, 3661.25)
@@ -182,15 +187,6 @@ def test_a_film_with_a_clock_is_the_same_each_time(tmp_path: Path) -> None:
         pytest.skip(str(error))
     assert red == 255
     assert green == pytest.approx(127.5, abs=1), "a second after the start"
-
-
-HARD = {"Gates", "Field"}
-"""The edges in their pictures may fall on columns of either kind."""
-GENERATORS = [
-    path.stem
-    for path in sorted(FOLDER.glob("*.fs"))
-    if path.stem not in HARD and parse_isf(path.read_text(encoding="utf-8"), path=path).is_generator
-]
 
 
 def test_no_picture_is_made_of_blocks_of_2_by_2_pixels(show: Callable[..., np.ndarray]) -> None:

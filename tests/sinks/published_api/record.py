@@ -27,6 +27,13 @@ WHEELS = {
     "spout": ("SpoutGL==0.1.1", ["win_amd64"]),
     "virtualcam": ("pyvirtualcam==0.15.0", ["manylinux2014_x86_64"]),
 }
+# Microsoft's mangled C++ types in parameter lists, and the Python types that pybind11 accepts. None: an output.
+CPP_TYPES = {
+    "PEBD": "str", "PEBE": "Buffer", "I": "int", "H": "int", "J": "int", "K": "int", "_N": "bool",
+    "PEAD": None, "PEAE": "Buffer", "AEAI": None, "AEAPEAX": None, "AEAK": None,
+}  # fmt: skip
+
+CPP_RESULTS = {"X": "None", "N": "bool", "H": "int", "I": "int", "J": "int", "K": "int"}  # the N of `_N`
 
 
 def fetch(name: str, folder: Path) -> tuple[zipfile.ZipFile, dict]:
@@ -149,15 +156,6 @@ def record_syphon(folder: Path) -> dict:
             "CoreFoundation.kCFRunLoopDefaultMode": "constant",
         },
     }
-
-
-# Microsoft's mangled C++ types in parameter lists, and the Python types that pybind11 accepts. None: an output.
-CPP_TYPES = {
-    "PEBD": "str", "PEBE": "Buffer", "I": "int", "H": "int", "J": "int", "K": "int", "_N": "bool",
-    "PEAD": None, "PEAE": "Buffer", "AEAI": None, "AEAPEAX": None, "AEAK": None,
-}  # fmt: skip
-
-CPP_RESULTS = {"X": "None", "N": "bool", "H": "int", "I": "int", "J": "int", "K": "int"}  # the N of `_N`
 
 
 def cpp_parameters(mangled: str) -> list[str | None]:
