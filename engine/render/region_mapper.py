@@ -106,7 +106,8 @@ class RegionMapper:
         if source is None:
             return None
         if isinstance(source, Segmentation):
-            return _shown(self._object_regions().compute(source, settings.background, settings.prompts), settings)
+            self._objects = self._objects or region_maps.ObjectRegions()
+            return _shown(self._objects.compute(source, settings.background, settings.prompts), settings)
         pixels = region_maps.reduce_picture(source.pixels)
         if settings.mode == "brightness":
             indices = region_maps.brightness_regions(pixels, is_equalised=settings.is_equalised)
@@ -120,13 +121,6 @@ class RegionMapper:
                 pixels, hue_offset=settings.hue_offset, sat_min=settings.sat_min, is_equalised=settings.is_equalised
             )
         return _shown(indices, settings)
-
-    def _object_regions(self) -> "ObjectRegions":
-        from engine.render.region_maps import ObjectRegions
-
-        if self._objects is None:
-            self._objects = ObjectRegions()
-        return self._objects
 
     def close(self) -> None:
         """Stop the thread and wait for it."""

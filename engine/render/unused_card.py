@@ -51,10 +51,6 @@ def _can_load(library: str) -> bool:
     return True
 
 
-def _may_open(file: Path) -> bool:
-    return os.access(file, os.R_OK | os.W_OK)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriverFacts:
     """The state of the drivers of this machine."""
@@ -65,7 +61,7 @@ class DriverFacts:
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     can_load: Callable[[str], bool] = _can_load
     """True if the system finds this library."""
-    may_open: Callable[[Path], bool] = _may_open
+    may_open: Callable[[Path], bool] = lambda file: os.access(file, os.R_OK | os.W_OK)
     """True if this user may draw through this device file."""
 
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from engine.render import PictureInput, Renderer, open_renderer
-from engine.render.blue_noise import FILE, SIDE, make_ranks, thresholds
+from engine.render.blue_noise import FILE, SIDE, thresholds
 from engine.render.gl_targets import PLAIN_DTYPE
+from tests.render.void_and_cluster import make_ranks
 
 SIMPLE = {"/mode": "simple"}
 SIZE = (512, 64)

@@ -209,13 +209,13 @@ class SoundImages:
     def __init__(self, context: moderngl.Context) -> None:
         self._context = context
         self._textures: dict[tuple[str, int], moderngl.Texture] = {}
-        self._is_new: dict[tuple[str, int], bool] = {}
-        self._waves = np.zeros((CHANNELS, 1024), np.float32)
+        self._newest: set[tuple[str, int]] = set()
+        """Those that show the newest waves."""
+        self._waves = np.zeros((CHANNELS, WAVE_POINTS), np.float32)
 
     def follow(self, waves: np.ndarray) -> None:
         """(4, 1024) float32 in [-1, 1]."""
-        self._waves = waves
-        self._is_new = dict.fromkeys(self._textures, True)
+        self._waves, self._newest = waves, set()
 
     def texture(self, each: IsfInput) -> moderngl.Texture:
         """The image that an input of type audio or audioFFT shows."""
@@ -223,14 +223,14 @@ class SoundImages:
         assert isinstance(each.maximum, int)
         key = each.type, each.maximum
         texture = self._textures.get(key)
-        if texture is None or self._is_new[key]:
+        if texture is None or key not in self._newest:
             pixels = make(self._waves, each.maximum)[::-1]  # row 0 is the top, and ISF counts channels from the bottom
             if texture is None:
                 texture = self._context.texture((pixels.shape[1], CHANNELS), 1, dtype="f4")
                 texture.swizzle = "RRR1"
                 self._textures[key] = texture
             texture.write(np.ascontiguousarray(pixels))
-            self._is_new[key] = False
+            self._newest.add(key)
         return texture
 
     def release(self) -> None:

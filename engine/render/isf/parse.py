@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import numpy as np
 
@@ -30,18 +30,7 @@ MAX_INPUTS: Final = 128
 MAX_VALUES: Final = 256  # of a long
 MAX_LABEL_CHARS: Final = 100
 
-_TYPES: Final[Mapping[str, InputType]] = {
-    "event": "event",
-    "bool": "bool",
-    "long": "long",
-    "int": "long",
-    "float": "float",
-    "point2d": "point2D",
-    "color": "color",
-    "image": "image",
-    "audio": "audio",
-    "audiofft": "audioFFT",
-}
+_TYPES: Final[Mapping[str, InputType]] = {name.lower(): name for name in get_args(InputType)} | {"int": "long"}
 _COUNTS = {"point2D": 2, "color": 4}
 _WHITE = (1.0, 1.0, 1.0, 1.0)
 MAX_FILE_BYTES: Final = 32 << 20
@@ -94,44 +83,27 @@ def _input(number: int, entry: Any) -> IsfInput:
     if type_ in ("image", "audio", "audioFFT"):
         columns = int(_number(entry.get("MAX"), 0.0, name)) if type_ != "image" else 0
         return IsfInput(default=0, minimum=0, maximum=max(0, columns), **common)
-    if type_ == "float":
-        return _float(entry, common)
-    return _vector(entry, common)
+    return _ranged(entry, common)
 
 
-def _float(entry: Mapping[str, Any], common: dict[str, Any]) -> IsfInput:
-    name = common["name"]
-    low, high = _number(entry.get("MIN"), 0.0, name), _number(entry.get("MAX"), 1.0, name)
-    default = _number(entry.get("DEFAULT"), (low + high) / 2, name)
-    if low > high:
-        low, high = high, low
-    if "MIN" not in entry:
-        low = min(low, default)
-    if "MAX" not in entry:
-        high = max(high, default)
-    return IsfInput(
-        default=min(max(default, low), high),
-        minimum=low,
-        maximum=high,
-        identity=_identity(entry, "float", name),
-        **common,
-    )
-
-
-def _vector(entry: Mapping[str, Any], common: dict[str, Any]) -> IsfInput:
+def _ranged(entry: Mapping[str, Any], common: dict[str, Any]) -> IsfInput:
+    """A float, or a vector with a range for each number."""
     name, type_ = common["name"], common["type"]
-    count = _COUNTS[type_]
+    count = _COUNTS.get(type_, 1)
     low = _numbers(entry.get("MIN"), (0.0,) * count, name)
     high = _numbers(entry.get("MAX"), (1.0,) * count, name)
-    low, high = tuple(map(min, low, high)), tuple(map(max, low, high))
     middle = tuple((a + b) / 2 for a, b in zip(low, high, strict=True))
+    low, high = tuple(map(min, low, high)), tuple(map(max, low, high))
     default = _numbers(entry.get("DEFAULT"), _WHITE if type_ == "color" else middle, name)
     if "MIN" not in entry:
         low = tuple(map(min, low, default))
     if "MAX" not in entry:
         high = tuple(map(max, high, default))
     default = tuple(min(max(each, a), b) for each, a, b in zip(default, low, high, strict=True))
-    return IsfInput(default=default, minimum=low, maximum=high, identity=_identity(entry, type_, name), **common)
+    ends: dict[str, Input] = {"default": default, "minimum": low, "maximum": high}
+    if count == 1:
+        ends = {end: numbers[0] for end, numbers in (("default", default), ("minimum", low), ("maximum", high))}
+    return IsfInput(identity=_identity(entry, type_, name), **ends, **common)
 
 
 def _long(entry: Mapping[str, Any], common: dict[str, Any]) -> IsfInput:

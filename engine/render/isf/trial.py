@@ -20,9 +20,10 @@ from engine.render.gl_targets import DEEP_DTYPE, deepest_dtype
 from engine.render.gl_textures import Target, release_all
 from engine.render.isf.clocks import BAND_S, DrawClock
 from engine.render.isf.gl_images import SoundImages, unbind
-from engine.render.isf.isf_file import MAX_BUDGET, Input, IsfFile, IsfInput
+from engine.render.isf.isf_file import MAX_BUDGET, Input, IsfFile
 from engine.render.isf.program import COUNT, EFFECT, OVER, Canvas, IsfProgram, Moment
 from engine.render.isf.speed import measure_unit_s
+from engine.render.picture import fitted_size
 from engine.values import CHANNELS, WAVE_POINTS
 
 THUMBNAIL_PX: Final = 240  # its longer side; not a power of two, for which Mesa compiles another variant
@@ -46,7 +47,6 @@ Phase = Callable[[str], None]
 class Tried:
     file: IsfFile
     """To be played."""
-    compile_ms: float
     draw_ms: float
     note: str
     thumbnail: np.ndarray
@@ -77,29 +77,28 @@ class Trial:
         """Its figures and how it is to be played. IsfError if it cannot be."""
         phase("compiling")
         self._context.error  # noqa: B018  reading clears
-        began_s = time.perf_counter()
         # In bands, too: on a GPU the show waits for each.
         endless = DrawClock(math.inf)
         program = IsfProgram(self._context, file, self._wait, endless, waits_for_passes=self._is_software)
-        compile_ms = (time.perf_counter() - began_s) * 1e3
         try:
-            self._rehearse(program, self._pictures(size_px, self._dtype))
+            for _ in self._rehearsal(program, size_px):
+                pass
             phase("drawing small pictures with")
-            units = self._corners(program, _fitted(size_px, CORNER_PX))
+            units = self._corners(program, fitted_size(size_px, CORNER_PX))
             budget = min(MAX_BUDGET, max(MIN_BUDGET, units * BUDGET_MARGIN))
             worst_units = FRAME_UNITS + file.texts.straight_units + (budget if file.texts.is_guarded else 0)
             program.bound(budget, max(MIN_BAND_PX, int(BAND_S / (self._unit_s() * worst_units))))
-            small_px = _fitted(size_px, THUMBNAIL_PX)
-            thumbnail, note = self._thumbnail(program, small_px, self._dtype)
+            small_px = fitted_size(size_px, THUMBNAIL_PX)
+            thumbnail, note = self._thumbnail(program, small_px)
             is_opaque = False
             if note:  # perhaps only its alpha is 0
                 program.set_opaque(True)
-                opaque, opaque_note = self._thumbnail(program, small_px, self._dtype)
+                opaque, opaque_note = self._thumbnail(program, small_px)
                 is_opaque = not opaque_note
                 program.set_opaque(is_opaque)
                 thumbnail, note = (opaque, "") if is_opaque else (thumbnail, note)
             phase(f"drawing {size_px[0]}x{size_px[1]} px with")
-            draw_ms = self._draw_ms(program, size_px, self._dtype)
+            draw_ms = self._draw_ms(program, size_px)
             if (error := self._context.error) != "GL_NO_ERROR":
                 raise IsfError(f"the GL driver reports {error}")
         finally:
@@ -108,7 +107,6 @@ class Trial:
         self._require_kept(file, size_px)
         return Tried(
             file=replace(program.file, is_opaque=is_opaque),
-            compile_ms=round(compile_ms, 2),
             draw_ms=round(draw_ms, 3),
             note=note,
             thumbnail=thumbnail,
@@ -128,7 +126,7 @@ class Trial:
         program = IsfProgram(self._context, file, self._wait, waits_for_passes=self._is_software)
         try:
             longest_s = clock_s() - began_s
-            for _ in self._rehearsal(program, self._pictures(size_px, self._dtype)):
+            for _ in self._rehearsal(program, size_px):
                 longest_s, began_s = max(longest_s, clock_s() - began_s), clock_s()
         finally:
             program.release()
@@ -137,17 +135,13 @@ class Trial:
                 f"the driver needs {longest_s:.1f} s to load it again: the picture would stand still so long"
             )
 
-    def _rehearse(self, program: IsfProgram, pictures: "_Pictures") -> None:
-        """Draw one pixel of each pass, before anything else, as a slot does when it builds this shader.
+    def _rehearsal(self, program: IsfProgram, size_px: tuple[int, int]) -> Iterator[None]:
+        """Draw one pixel of each pass, before anything else, in steps, as a slot does when it builds this shader.
 
         Mesa keeps what it compiled under a name that depends on what the same program was drawn into before: only the
         same draws in the same order find it again.
         """
-        for _ in self._rehearsal(program, pictures):
-            pass
-
-    def _rehearsal(self, program: IsfProgram, pictures: "_Pictures") -> Iterator[None]:
-        """The same in steps."""
+        pictures = self._pictures(size_px, self._dtype)
         black = pictures.black.texture
         kind = _finish(program.file)
         canvas = Canvas(framebuffer=pictures.target.framebuffer, size_px=pictures.size_px, beneath=black, finish=kind)
@@ -163,9 +157,9 @@ class Trial:
             return self._sound.texture(told)
         return source if name in ("inputImage", "startImage") else other
 
-    def _thumbnail(self, program: IsfProgram, size_px: tuple[int, int], dtype: str) -> tuple[np.ndarray, str]:
+    def _thumbnail(self, program: IsfProgram, size_px: tuple[int, int]) -> tuple[np.ndarray, str]:
         """The picture of the defaults that has the most in it, and a note if there is little in any."""
-        pictures = self._pictures(size_px, dtype)
+        pictures = self._pictures(size_px, self._dtype)
         best, deviation = np.zeros((*size_px[::-1], 3), np.uint8), -1.0
         end_s = time.process_time() + MAX_THUMBNAIL_S
         for frame in range(MAX_FRAMES):
@@ -199,13 +193,13 @@ class Trial:
                     units = max(units, share * program.file.budget)
         return int(units)
 
-    def _draw_ms(self, program: IsfProgram, size_px: tuple[int, int], dtype: str) -> float:
-        small = self._pictures(_fitted(size_px, THUMBNAIL_PX), dtype)
+    def _draw_ms(self, program: IsfProgram, size_px: tuple[int, int]) -> float:
+        small = self._pictures(fitted_size(size_px, THUMBNAIL_PX), self._dtype)
         small_ms = min(self._timed_ms(program, small) for _ in range(3))  # the first one allocates
         expected_ms = small_ms * size_px[0] * size_px[1] / (small.size_px[0] * small.size_px[1])
         if expected_ms > 4 * MAX_DRAW_MS:
             raise IsfError(_too_slow(expected_ms, size_px))
-        pictures = self._pictures(size_px, dtype)
+        pictures = self._pictures(size_px, self._dtype)
         self._timed_ms(program, pictures)  # allocates and compiles
         times_ms = [self._timed_ms(program, pictures)]
         while len(times_ms) < 3 and sum(times_ms) < MAX_DRAW_MS:
@@ -298,19 +292,18 @@ def corner_inputs(file: IsfFile) -> dict[str, dict[str, Input]]:
     """The combinations of inputs that are tried, by name."""
 
     def mixed(first: bool) -> dict[str, Input]:
-        return {each.name: _end(each, (number % 2 == 0) is first) for number, each in enumerate(file.controls)}
+        return {
+            each.name: each.maximum if (number % 2 == 0) is first else each.minimum
+            for number, each in enumerate(file.controls)
+        }
 
     return {
         "defaults": {},
-        "minima": {each.name: _end(each, False) for each in file.controls},
-        "maxima": {each.name: _end(each, True) for each in file.controls},
+        "minima": {each.name: each.minimum for each in file.controls},
+        "maxima": {each.name: each.maximum for each in file.controls},
         "even maxima": mixed(True),
         "odd maxima": mixed(False),
     }
-
-
-def _end(each: IsfInput, is_high: bool) -> Input:
-    return each.maximum if is_high else each.minimum
 
 
 def _picture(context: moderngl.Context, pixels: np.ndarray, dtype: str) -> moderngl.Texture:
@@ -327,11 +320,6 @@ def _finish(file: IsfFile) -> int:
 def _too_slow(draw_ms: float, size_px: tuple[int, int]) -> str:
     size = f"{size_px[0]}x{size_px[1]}"
     return f"a picture of {size} takes {draw_ms / 1e3:.1f} s here: nothing above {MAX_DRAW_MS / 1e3:g} s is played"
-
-
-def _fitted(size_px: tuple[int, int], side_px: int) -> tuple[int, int]:
-    scale = min(1.0, side_px / max(size_px))
-    return max(1, round(size_px[0] * scale)), max(1, round(size_px[1] * scale))
 
 
 def test_picture(width: int, height: int) -> np.ndarray:

@@ -72,7 +72,6 @@ def _answer(trial: Any, request: dict[str, Any], phase: Any) -> Answer:
         "file": pack_file(tried.file),
         "note": tried.note,
         "draw_ms": tried.draw_ms,
-        "compile_ms": tried.compile_ms,
         "pictures": [each.shape for each in pictures],
         "imports": [(each.name, places[id(each.pixels)]) for each in tried.file.imports],
     }, pictures

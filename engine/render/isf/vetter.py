@@ -41,7 +41,6 @@ class VetResult:
     """A remark on a file that can be played: it draws only black, for example."""
     draw_ms: float | None = None
     """A picture at its defaults, in the size asked for."""
-    compile_ms: float | None = None
     thumbnail: np.ndarray | None = field(default=None, repr=False)
     """(height, width, 3) uint8, at most 240 px wide or high, row 0 at the top."""
     file: IsfFile | None = None
@@ -94,7 +93,6 @@ class VetProcess(TrialProcess):
             ok=True,
             note=answer["note"],
             draw_ms=answer["draw_ms"],
-            compile_ms=answer["compile_ms"],
             thumbnail=pictures[0],
             file=placed(unpack_file(answer["file"]), path, imports),
         )
