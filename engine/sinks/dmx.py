@@ -8,7 +8,6 @@ that several can run: `dmx=left,protocol=artnet,universe=4,width=60`. DMX has 44
 not read back; of those the newest counts.
 """
 
-import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -22,8 +21,8 @@ from engine.dmx.own import component_id
 from engine.dmx.sending import BROADCAST, DmxSender, Route, hosts_of
 from engine.errors import SinkError
 from engine.sinks.dmx_levels import colours_of, grid_of, levels_of, read_size, universes_of
-from engine.sinks.sink import TITLES, PictureName, Sink, SinkStatus, Stage
-from engine.sinks.sink_thread import sink_thread
+from engine.sinks.sink import TITLES, PictureName, Stage
+from engine.sinks.sink_thread import ThreadSink
 from engine.system import folders
 from engine.values import PublishedFrame
 from osc_schema import Param, ParamType
@@ -31,7 +30,6 @@ from osc_schema.sinks import DMX_SETTINGS
 
 INTERVAL_S: Final = 1 / 40
 EARLY_S: Final = 0.004  # a frame that comes a little before its time is taken
-MAX_CLOSE_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -42,21 +40,19 @@ class _Job:
     """None unless the picture is sent."""
 
 
-class DmxSink(Sink):
+class DmxSink(ThreadSink):
     kind = "dmx"
+    max_close_s = 2.0
 
     def __init__(self, argument: str, picture: PictureName = "main") -> None:
         self._own = _settings_in(argument)
-        self.name = self._own.get("source") or TITLES[picture]
+        name = self._own.get("source") or TITLES[picture]
+        super().__init__(name, f"dmx {name}")
         self.warning = ""
-        self._change = threading.Condition()
         self._waiting: _Job | None = None
-        self._is_offline = self._is_ending = False
-        self._error: Exception | None = None
+        self._is_offline = False
         self._next_s = float("-inf")
-        self._frames = 0
         self._detail = ""
-        self._thread = sink_thread(f"dmx {self.name}", self._run, self._keep_error)
 
     def start(self, stage: Stage, *, may_wait: bool = False) -> None:
         self._is_offline = stage.is_offline
@@ -66,9 +62,7 @@ class DmxSink(Sink):
             self._thread.start()
 
     def publish(self, frame: PublishedFrame) -> None:
-        if self._error is not None:
-            error, self._error = self._error, None
-            raise error
+        self._raise_error()
         self._frames += 1
         if self._is_offline or frame.time_s < self._next_s - EARLY_S:
             return
@@ -84,21 +78,8 @@ class DmxSink(Sink):
             self._waiting = _Job(frame=frame, settings=settings, rgba=rgba)
             self._change.notify_all()
 
-    def drain(self) -> bool:
-        with self._change:
-            self._is_ending = True
-            self._change.notify_all()
-        return not self._thread.is_alive
-
-    def close(self) -> None:
-        self.drain()
-        self._thread.join(timeout_s=MAX_CLOSE_S)
-
-    def status(self) -> SinkStatus:
-        return SinkStatus(kind=self.kind, name=self.name, frames=self._frames, detail=self._detail)
-
-    def _keep_error(self, error: Exception) -> None:
-        self._error = error
+    def _told(self) -> str:
+        return self._detail
 
     def _run(self) -> None:
         """Send until the end, with the newest picture; without a new one, the same levels again."""
@@ -127,7 +108,7 @@ class DmxSink(Sink):
                 levels = _levels(job)
                 sent = {universe: data for universe, data in levels.items() if universe in route.universes}
                 sender.send(sent)
-                self._detail = _told(sent, len(levels) - len(sent), sender)
+                self._detail = _shown(sent, len(levels) - len(sent), sender)
         finally:
             if sender is not None:
                 sender.close()
@@ -197,7 +178,7 @@ def _levels(job: _Job) -> dict[int, bytes]:
     return dict(universes_of(levels, settings["universe"], settings["channel"]))
 
 
-def _told(sent: Mapping[int, bytes], left_out: int, sender: DmxSender) -> str:
+def _shown(sent: Mapping[int, bytes], left_out: int, sender: DmxSender) -> str:
     numbers = f"{min(sent)}-{max(sent)}" if len(sent) > 1 else "".join(map(str, sent))
     limits = sender.route.universes
     beyond = f"; {left_out} left out, {limits[0]}..{limits[-1]} are allowed" if left_out else ""

@@ -10,7 +10,6 @@ divided by alpha, because receivers treat NDI's alpha as straight by default. ND
 cuts off the last column or row of others.
 """
 
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,8 +17,8 @@ import numpy as np
 
 from engine.errors import SinkError
 from engine.sinks.registry import broken, require_available
-from engine.sinks.sink import TITLES, PictureName, Sink, SinkStatus, Stage
-from engine.sinks.sink_thread import sink_thread
+from engine.sinks.sink import TITLES, PictureName, Stage
+from engine.sinks.sink_thread import ThreadSink
 from engine.system.schedule import exact_rate
 from engine.values import PublishedFrame
 
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from cyndilib.sender import Sender
 
 POLL_S = 0.1  # polling interval for receivers while none is connected
-MAX_CLOSE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,32 +38,25 @@ class _Format:
     has_alpha: bool
 
 
-class NdiSink(Sink):
+class NdiSink(ThreadSink):
     kind = "ndi"
+    max_close_s = 5.0
 
     def __init__(self, argument: str, picture: PictureName = "main") -> None:
-        self.name = argument or TITLES[picture]
-        self._change = threading.Condition()
+        name = argument or TITLES[picture]
+        super().__init__(name, f"ndi {name}")
         self._waiting: np.ndarray | None = None
         """The newest picture not sent yet."""
         self._stage: Stage | None = None
-        self._is_ending = False
-        self._is_open = False
-        self._error: Exception | None = None
         self._connections = 0
         self._full_name = ""
-        self._frames = 0
-        self._dropped = 0
-        self._thread = sink_thread(f"ndi {self.name}", self._send_pictures, self._keep_error)
 
     def start(self, stage: Stage, *, may_wait: bool = False) -> None:
         require_available(self.kind)
         self._stage = stage
         self._thread.start()
         if may_wait:
-            with self._change:
-                self._change.wait_for(lambda: self._is_open or self._error)
-            self._raise_error()
+            self._wait_until_open()
 
     def set_format(self, stage: Stage) -> None:
         with self._change:
@@ -87,43 +78,16 @@ class NdiSink(Sink):
             self._waiting = pixels
             self._change.notify_all()
 
-    def drain(self) -> bool:
-        self._end()
-        return not self._thread.is_alive
-
-    def close(self) -> None:
-        self._end()
-        self._thread.join(timeout_s=MAX_CLOSE_S)
-
-    def status(self) -> SinkStatus:
+    def _told(self) -> str:
         receivers = f"{self._connections} receiver{'' if self._connections == 1 else 's'}"
-        return SinkStatus(
-            kind=self.kind,
-            name=self.name,
-            frames=self._frames,
-            dropped=self._dropped,
-            detail=f"{self._full_name}, {receivers}" if self._full_name else "",
-        )
-
-    def _end(self) -> None:
-        with self._change:
-            self._is_ending = True
-            self._change.notify_all()
-
-    def _raise_error(self) -> None:
-        """Raise the error that ended the thread, once, as the sink is closed then."""
-        if self._error is not None:
-            error, self._error = self._error, None
-            raise error
+        return f"{self._full_name}, {receivers}" if self._full_name else ""
 
     def _keep_error(self, error: Exception) -> None:
-        with self._change:
-            self._error = error
-            self._connections = 0
-            self._change.notify_all()
+        self._connections = 0
+        super()._keep_error(error)
 
-    def _send_pictures(self) -> None:
-        """Send the newest picture to connected receivers until `_end`; poll for receivers."""
+    def _run(self) -> None:
+        """Send the newest picture to connected receivers until the end; poll for receivers."""
         assert self._stage is not None
         stage = self._stage
         form = _Format(stage.width, stage.height, stage.fps, False)
@@ -171,10 +135,8 @@ class NdiSink(Sink):
             raise SinkError(
                 f"ndi: this machine already has a source called {self.name}; give this one another name"
             ) from None
-        with self._change:
-            self._full_name = sender.name
-            self._is_open = True
-            self._change.notify_all()
+        self._full_name = sender.name
+        self._opened()
         return sender
 
 

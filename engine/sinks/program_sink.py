@@ -5,13 +5,12 @@ death is an error of the sink, which is retried.
 """
 
 import os
-import threading
 from contextlib import suppress
 
 from engine.errors import ChildError, SharedMemoryError, SinkError
 from engine.ipc import FrameRing, RingOwner
-from engine.sinks.sink import TITLES, PictureName, Sink, SinkStatus, Stage
-from engine.sinks.sink_thread import sink_thread
+from engine.sinks.sink import TITLES, PictureName, Stage
+from engine.sinks.sink_thread import ThreadSink
 from engine.system.worker_process import WorkerProcess
 from engine.values import PublishedFrame
 
@@ -20,21 +19,18 @@ WAIT_S = 0.5
 MAX_END_S = 2.0  # then it is killed
 
 
-class ProgramSink(Sink):
+class ProgramSink(ThreadSink):
     """`main()` of `program` reads a first line, writes one whenever its state changes, and ends with its input."""
 
     program = ""
+    max_close_s = 2 * MAX_END_S
 
     def __init__(self, argument: str, picture: PictureName = "main") -> None:
-        self.name = argument or TITLES[picture]
+        name = argument or TITLES[picture]
+        super().__init__(name, f"{self.kind} {name}")
         self._argument = argument
         self._title = TITLES[picture]
         self._ring: RingOwner | None = None
-        self._change = threading.Condition()
-        self._error: Exception | None = None
-        self._is_ending = self._is_open = False
-        self._frames = 0
-        self._thread = sink_thread(f"{self.kind} {self.name}", self._run, self._keep_error)
 
     def _greet(self, process: WorkerProcess, segment: str) -> None:
         """Send the opening line, with the segment of the ring. On the sink's thread, as the following."""
@@ -58,12 +54,8 @@ class ProgramSink(Sink):
             raise SinkError(f"{self.kind}: {error}") from error
         self._segment = self._ring.segment
         self._thread.start()
-        if may_wait:
-            with self._change:
-                is_told = self._change.wait_for(lambda: self._is_open or self._error, MAX_START_S)
-            self._raise_error()
-            if not is_told:
-                raise SinkError(f"{self.kind}: its process opened nothing within {MAX_START_S:.0f} s")
+        if may_wait and not self._wait_until_open(MAX_START_S):
+            raise SinkError(f"{self.kind}: its process opened nothing within {MAX_START_S:.0f} s")
 
     def set_format(self, stage: Stage) -> None:
         assert self._ring is not None
@@ -80,35 +72,11 @@ class ProgramSink(Sink):
         if self._ring is not None:
             self._ring.beat()  # an extra picture may rest while its model does
 
-    def drain(self) -> bool:
-        self._is_ending = True
-        return not self._thread.is_alive
-
     def close(self) -> None:
-        self._is_ending = True
-        if self._thread.is_started:
-            self._thread.join(timeout_s=2 * MAX_END_S)
+        super().close()
         if self._ring is not None:
             self._ring.close()
             self._ring = None
-
-    def status(self) -> SinkStatus:
-        return SinkStatus(kind=self.kind, name=self.name, frames=self._frames, detail=self._detail)
-
-    @property
-    def _detail(self) -> str:
-        return ""
-
-    def _keep_error(self, error: Exception) -> None:
-        with self._change:
-            self._error = error
-            self._change.notify_all()
-
-    def _raise_error(self) -> None:
-        """Raise the error that ended the thread, once, as the sink is closed then."""
-        if self._error is not None:
-            error, self._error = self._error, None
-            raise error
 
     def _run(self) -> None:
         try:
@@ -119,10 +87,8 @@ class ProgramSink(Sink):
         try:
             with suppress(EOFError):
                 while not self._is_ending:
-                    if (line := process.receive(WAIT_S)) is not None:
-                        with self._change:
-                            self._is_open = self._hear(line) or self._is_open
-                            self._change.notify_all()
+                    if (line := process.receive(WAIT_S)) is not None and self._hear(line):
+                        self._opened()
         finally:
             self._end(process)
         if not self._is_ending and (why := self._failure(process.reason)):

@@ -19,7 +19,7 @@ import numpy as np
 from engine.errors import SinkError
 from engine.sinks.index_in_front import SUFFIXES as SUFFIXES_WITH_INDEX
 from engine.sinks.index_in_front import put_index_in_front
-from engine.sinks.sink import PictureName, RecordingStatus, SinkStatus, Stage
+from engine.sinks.sink import PictureName, RecordingStatus, Sink, SinkStatus, Stage
 from engine.sinks.sink_thread import sink_thread
 from engine.sinks.whole_file import check_suffix, dated_file, make_folder, one_line, reserve
 from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place, remove_file, sync_file, sync_folder
@@ -215,10 +215,8 @@ class Recording:
             movie.close()
         notes = []
         if track.peak > 1.0:
-            over_db = 20.0 * math.log10(track.peak)
-            notes.append(
-                f"its mix to stereo was clipped, {over_db:.1f} dB above full scale; lower the source by as much"
-            )
+            over = f"{20.0 * math.log10(track.peak):.1f} dB above full scale"
+            notes.append(f"its mix to stereo was clipped, {over}; lower the source by as much")
         if movie.is_seekable and self.path.suffix.lower() in SUFFIXES_WITH_INDEX:
             end_s = time.perf_counter() + (MAX_MOVE_OFFLINE_S if stage.is_offline else MAX_MOVE_LIVE_S)
             reason = put_index_in_front(self.path, lambda: time.perf_counter() < end_s)
@@ -246,7 +244,7 @@ class Recording:
             return moment
 
 
-class RecordSink:
+class RecordSink(Sink):
     kind = "record"
 
     def __init__(self, argument: str, picture: PictureName = "main") -> None:
@@ -282,9 +280,6 @@ class RecordSink:
             self._recordings[-1].end()
             self._open(size)
         self._recordings[-1].add(frame)
-
-    def pump(self) -> None:
-        """Do nothing: the thread does the work."""
 
     def drain(self) -> bool:
         for recording in self._recordings:
@@ -370,9 +365,9 @@ class SoundTrack:
         Offline each block lasts exactly as long as its frame and is appended unchanged. Live a block ends when its
         frame is shown; sound before the first frame is dropped.
         """
-        sound = (
-            stereo(block.samples, block.speakers) if block is not None else np.zeros((0, self._channels), np.float32)
-        )
+        sound = np.zeros((0, self._channels), np.float32)
+        if block is not None:
+            sound = stereo(block.samples, block.speakers)
         self.peak = max(self.peak, float(np.abs(sound).max(initial=0.0)))
         sound = np.clip(sound, -1.0, 1.0)
         if sound.shape[1] < self._channels:  # the source switched to mono

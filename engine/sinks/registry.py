@@ -26,11 +26,11 @@ class KindInfo:
 
 def available_kinds() -> tuple[KindInfo, ...]:
     """Every kind, with its availability here. Imports none of their libraries."""
-    infos = []
-    for kind, entry in KINDS.items():
-        reason = unavailable_reason(kind)
-        infos.append(KindInfo(kind=kind, argument=entry.argument, is_available=not reason, reason=reason))
-    return tuple(infos)
+    reasons = {kind: unavailable_reason(kind) for kind in KINDS}
+    return tuple(
+        KindInfo(kind=kind, argument=KINDS[kind].argument, is_available=not reason, reason=reason)
+        for kind, reason in reasons.items()
+    )
 
 
 def unavailable_reason(kind: str) -> str:

@@ -1,18 +1,18 @@
-"""Runs several sinks at once, each for one of the run's pictures. A failing sink is closed, reported and retried; the
-others are not affected."""
+"""Runs several sinks at once. A failing sink is closed, reported and retried; the others are not affected."""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import wait
 from dataclasses import dataclass, replace
 from functools import partial
+from operator import methodcaller
 
 from engine.errors import MultiverseError, SinkError
-from engine.sinks.adjustable import AdjustableSink
 from engine.sinks.opening import load_kinds, make_sink
 from engine.sinks.sink import (
     EXTRA_PICTURES,
     TITLES,
+    AdjustableSink,
     OnDemandSink,
     PictureName,
     RecordingSink,
@@ -33,7 +33,6 @@ from osc_schema import Value
 from osc_schema.sinks import KINDS
 
 log = logging.getLogger(__name__)
-
 
 MAX_SINKS = 16  # each may hold a thread and pictures, and OSC is unauthenticated: bounds what a stranger can start
 MAX_ENDED = 64  # stopped sinks remembered for the status
@@ -96,13 +95,11 @@ class SinkSet:
         """`clock` is the show's clock; `stopwatch` is real time, so that shutdown timeouts work offline too."""
         self.stage = stage
         """Format of the main picture."""
-        self._extra_stages: dict[PictureName, Stage] = {}
-        """Formats of the run's other pictures."""
+        self._extra_stages: dict[PictureName, Stage] = {}  # formats of the run's other pictures
         self._clock = clock
         self._stopwatch = stopwatch or SystemClock()
         self._report = report
-        self._end_requested_s: float | None = None
-        """Time at which the sinks were asked to end."""
+        self._end_requested_s: float | None = None  # when the sinks were asked to end
         self._progress: dict[int, tuple[int, float]] = {}
         """Progress since then, by place: pictures published, and when that number last changed."""
         self._places: tuple[_Place, ...] = ()
@@ -122,29 +119,22 @@ class SinkSet:
     @property
     def adjustable(self) -> tuple[tuple[SinkSpec, AdjustableSink], ...]:
         """The running sinks that have parameters."""
-        found: list[tuple[SinkSpec, AdjustableSink]] = []
-        for place in self._places:
-            if isinstance(place.sink, AdjustableSink):
-                found.append((place.spec, place.sink))
-        return tuple(found)
+        sinks: list[tuple[SinkSpec, object]] = [(place.spec, place.sink) for place in self._places]
+        return tuple((spec, sink) for spec, sink in sinks if isinstance(sink, AdjustableSink))
 
     def add_picture(self, picture: PictureName, width: int, height: int, *, may_wait: bool = False) -> None:
-        """Add a picture to the run, so that sinks can be started for it.
-
-        Each sink that shows the main picture to other programs gets a second one for this picture, now and later; files
-        contain it only on request. Its size may change with each published frame, and its sinks follow.
-        """
+        """Add a picture to the run. Each sink that shows the main picture to other programs gets a second one for this
+        picture, now and later; files contain it only on request. Its size may change with each published frame, and its
+        sinks follow."""
         if picture not in self._extra_stages:
             self._extra_stages[picture] = self.stage.with_format(width, height, self.stage.fps)
             for place in self._places:
                 self._start_extra(picture, place, may_wait)
 
     def start(self, spec: SinkSpec, *, may_wait: bool = False) -> None:
-        """Open one more sink. SinkError or SinkUnavailableError if that fails or its name is in use.
-
-        Before a show (`may_wait`) and offline everything is open on return. During a show nothing waits for a disk: a
-        file that cannot be written is reported and retried later, like any failure.
-        """
+        """Open one more sink. SinkError or SinkUnavailableError if that fails or its name is in use. Before a show
+        (`may_wait`) and offline everything is open on return. During a show nothing waits for a disk: a file that
+        cannot be written is reported and retried later, like any failure."""
         for place in self._places:
             if place.started_with is not None and place.is_for(spec):
                 place.started_with = None  # requested by name: independent from now on
@@ -162,19 +152,25 @@ class SinkSet:
 
     def _open(self, spec: SinkSpec, sink: Sink, may_wait: bool) -> _Place:
         try:
-            if isinstance(sink, AdjustableSink):
-                sink.adjust(self.values)
-            sink.start(self._stage_of(spec), may_wait=may_wait or self.stage.is_offline)
+            self._begin(spec, sink, self.values, may_wait)
         except MultiverseError:
-            sink.close()
             raise
         except Exception as error:  # a sink may fail in any way; the caller gets one line
             log.exception("sink %s failed to start", spec.label)
-            sink.close()
             raise SinkError(f"{spec.label}: {type(error).__name__}: {error}") from error
         if isinstance(sink, WarningSink) and sink.warning:
             self._report(f"sink.{spec.label}", sink.warning)
         return _Place(spec, sink, _initial_status(spec, sink.name), self._clock.now_s())
+
+    def _begin(self, spec: SinkSpec, sink: Sink, values: Mapping[str, Value], may_wait: bool) -> None:
+        """Start a sink; it is closed again if that fails."""
+        try:
+            if isinstance(sink, AdjustableSink):
+                sink.adjust(values)
+            sink.start(self._stage_of(spec), may_wait=may_wait or self.stage.is_offline)
+        except BaseException:
+            sink.close()
+            raise
 
     def _make(self, spec: SinkSpec) -> Sink:
         """Make a sink without starting it. SinkError if it must not run."""
@@ -194,14 +190,14 @@ class SinkSet:
         spec = SinkSpec(kind=main.spec.kind, argument=argument, picture=picture)
         if any(place.is_for(spec) for place in self._places):
             return
+        sink: Sink | None = None
         try:
             sink = self._make(spec)
-        except SinkError as error:
-            self._report(f"sink.{spec.label}", str(error))
-            return
-        try:
             place = self._open(spec, sink, may_wait)
         except MultiverseError as error:
+            if sink is None:
+                self._report(f"sink.{spec.label}", str(error))
+                return
             place = _Place(spec, None, _initial_status(spec, sink.name), self._clock.now_s())
             self._fail(place, error)
         place.started_with = main
@@ -217,12 +213,9 @@ class SinkSet:
         return self._extra_stages[spec.picture]
 
     def stop(self, label: str, name: str | None = None) -> int:
-        """Close the sinks of a label (`record`, `PICTURE:record`), or the one of that name or argument, for good.
-
-        Returns their number. Sinks that were started along with them are closed too.
-
-        Live, a sink finishes writing in the background, in state `finishing`.
-        """
+        """Close the sinks of a label (`record`, `PICTURE:record`), or the one of that name or argument, for good, and
+        those that were started along with them. Returns their number without these. Live, a sink finishes writing in
+        the background, in state `finishing`."""
         chosen = tuple(
             place
             for place in self._places
@@ -237,7 +230,7 @@ class SinkSet:
     def publish(self, frame: PublishedFrame, extras: Mapping[PictureName, ShownPicture] | None = None) -> None:
         """Give a frame to every sink of the main picture, then each picture in `extras` to its own sinks. Extra
         pictures get the frame's number, time and sound. Pictures without a sink are not drawn."""
-        self._publish("main", frame)
+        self._each("main", methodcaller("publish", frame))
         for picture, shown in (extras or {}).items():
             if picture in self._extra_stages:
                 self._follow_size(picture, shown)
@@ -245,21 +238,23 @@ class SinkSet:
                     KINDS[place.spec.kind] for place in self._places if place.sink and place.spec.picture == picture
                 ]
                 if kinds:
-                    self._publish(picture, _extra_frame(frame, shown, is_drawn=any(kind.is_on_gpu for kind in kinds)))
-        if any(place.is_once for place in self._places):
-            self._finishing += tuple(place for place in self._places if place.is_once)
+                    extra = _extra_frame(frame, shown, is_drawn=any(kind.is_on_gpu for kind in kinds))
+                    self._each(picture, methodcaller("publish", extra))
+        if once := tuple(place for place in self._places if place.is_once):
+            self._finishing += once
             self._places = tuple(place for place in self._places if not place.is_once)
 
-    def _publish(self, picture: PictureName, frame: PublishedFrame) -> None:
+    def _each(self, picture: PictureName, step: Callable[[Sink], object]) -> None:
+        """Run a step of each running sink of a picture."""
         for place in self._places:
             if place.sink is not None and place.spec.picture == picture:
-                self._attempt(place, partial(place.sink.publish, frame))
+                self._attempt(place, partial(step, place.sink))
 
     def _follow_size(self, picture: PictureName, shown: ShownPicture) -> None:
         stage = self._extra_stages[picture]
         if (shown.width, shown.height) != (stage.width, stage.height):
             stage = self._extra_stages[picture] = stage.with_format(shown.width, shown.height, stage.fps)
-            self._set_format(picture, stage)
+            self._each(picture, methodcaller("set_format", stage))
 
     def pump(self) -> None:
         """Call it once a frame: runs run loops, heartbeats and retries, and finishes stopped sinks."""
@@ -292,16 +287,11 @@ class SinkSet:
         """Continue with another size or rate of the main picture: recordings in a new file, rings in new memory, others
         unchanged. Other pictures only take over the rate, as their sizes come with each frame."""
         self.stage = stage
-        self._set_format("main", stage)
+        self._each("main", methodcaller("set_format", stage))
         for picture, extra in tuple(self._extra_stages.items()):
             if extra.fps != stage.fps:
-                self._extra_stages[picture] = extra.with_format(extra.width, extra.height, stage.fps)
-                self._set_format(picture, self._extra_stages[picture])
-
-    def _set_format(self, picture: PictureName, stage: Stage) -> None:
-        for place in self._places:
-            if place.sink is not None and place.spec.picture == picture:
-                self._attempt(place, partial(place.sink.set_format, stage))
+                self._extra_stages[picture] = changed = extra.with_format(extra.width, extra.height, stage.fps)
+                self._each(picture, methodcaller("set_format", changed))
 
     def renew_context(self) -> None:
         """Reopen the sinks that hold objects of the GL context, because the renderer is a new one. Call it as soon as
@@ -315,10 +305,11 @@ class SinkSet:
 
     def status(self) -> tuple[SinkStatus, ...]:
         """Status of all sinks that run, wait for a retry or finish; after `close`, how each ended. Any thread."""
+        running = tuple(place.status() for place in self._places)
         if self._is_closed:
-            return tuple(place.status() for place in (*self._ended, *self._places))
+            return (*(place.status() for place in self._ended), *running)
         finishing = (place.status() for place in self._finishing)
-        return tuple(place.status() for place in self._places) + tuple(
+        return running + tuple(
             status if status.state == "ended" else replace(status, state="finishing") for status in finishing
         )
 
@@ -354,22 +345,24 @@ class SinkSet:
             self._wait_until_drained((*self._places, *self._finishing))
         for place in (*self._places, *self._finishing):
             self._end(place)
-        self._keep_ended()
+        self._ended = (*self._ended, *self._finishing)[-MAX_ENDED:]
+        self._finishing = ()
         self._is_closed = True
 
     def finish_files(self) -> None:
         """Finish the files on another thread than the frame loop's, which stands, before the process is ended. Sinks
         that use its GL context are left alone. Waits as long as `close` at most."""
-        closed, _ = wait([call_on_thread("finish files", self._finish_files)], MAX_WRITING_S)
+        places = [place for place in (*self._places, *self._finishing) if not KINDS[place.spec.kind].is_on_gpu]
+
+        def finish() -> None:
+            self._ask_to_end(places)
+            self._wait_until_drained(places)
+            for place in places:
+                self._end(place)
+
+        closed, _ = wait([call_on_thread("finish files", finish)], MAX_WRITING_S)
         if not closed:
             log.warning("not all files are finished")
-
-    def _finish_files(self) -> None:
-        places = [place for place in (*self._places, *self._finishing) if not KINDS[place.spec.kind].is_on_gpu]
-        self._ask_to_end(places)
-        self._wait_until_drained(places)
-        for place in places:
-            self._end(place)
 
     def _wait_until_drained(self, places: Iterable[_Place]) -> None:
         """Wait for the sinks to drain; abandon those without progress."""
@@ -398,8 +391,7 @@ class SinkSet:
 
     def _give_up(self, place: _Place, after_s: float) -> None:
         """Abandon a sink without closing it, which would block; its thread ends with the process."""
-        place.last = place.status()
-        place.sink = None
+        place.last, place.sink = place.status(), None
         self._note(place, SinkError(f"{place.last.name} not finished after {after_s:.0f} s; is the disk connected?"))
         place.last = replace(place.last, state="failed", detail=place.reason)
 
@@ -408,9 +400,6 @@ class SinkSet:
         for place in self._finishing:
             if self.stage.is_offline or self._has_drained(place):
                 self._end(place)
-        self._keep_ended()
-
-    def _keep_ended(self) -> None:
         ended = tuple(place for place in self._finishing if place.sink is None)
         self._ended = (*self._ended, *ended)[-MAX_ENDED:]
         self._finishing = tuple(place for place in self._finishing if place.sink is not None)
@@ -430,15 +419,10 @@ class SinkSet:
     def _close(self, place: _Place) -> Exception | None:
         """Close the place's sink and keep its last status. Returns the error, or None."""
         assert place.sink is not None
-        self._keep_adjusted(place)
+        _keep_adjusted(place)
         failure = self._error_of(place, place.sink.close)
-        place.last = place.status()
-        place.sink = None
+        place.last, place.sink = place.status(), None
         return failure
-
-    def _keep_adjusted(self, place: _Place) -> None:
-        if isinstance(place.sink, AdjustableSink):
-            place.adjusted = place.sink.told.values
 
     def _attempt(self, place: _Place, step: Callable[[], object]) -> None:
         """Run a step of a sink. If it fails the sink is closed and tried again later."""
@@ -471,7 +455,7 @@ class SinkSet:
         self._note(place, error)
         if place.sink is not None:
             if not self.stage.is_offline and self._error_of(place, place.drain) is None and not place.is_drained:
-                self._keep_adjusted(place)
+                _keep_adjusted(place)
                 self._finishing += (replace(place, last=_initial_status(place.spec, place.sink.name)),)
                 place.sink = None
             else:
@@ -494,13 +478,7 @@ class SinkSet:
 
     def _retry(self, place: _Place) -> None:
         sink = make_sink(place.spec)
-        try:
-            if isinstance(sink, AdjustableSink):
-                sink.adjust(place.adjusted or self.values)
-            sink.start(self._stage_of(place.spec), may_wait=self.stage.is_offline)
-        except BaseException:
-            sink.close()
-            raise
+        self._begin(place.spec, sink, place.adjusted or self.values, may_wait=False)
         place.sink = sink
         place.started_s = self._clock.now_s()
 
@@ -510,6 +488,11 @@ def _extra_frame(frame: PublishedFrame, shown: ShownPicture, *, is_drawn: bool) 
     texture, width, height = shown.draw_texture() if is_drawn else None, shown.width, shown.height
     of_itself = replace(frame, width=width, height=height, texture=texture, read_rgba=shown.read_rgba)
     return replace(of_itself, read_rgba16=None, read_fitted=None)
+
+
+def _keep_adjusted(place: _Place) -> None:
+    if isinstance(place.sink, AdjustableSink):
+        place.adjusted = place.sink.told.values
 
 
 def _initial_status(spec: SinkSpec, name: str) -> SinkStatus:

@@ -10,7 +10,6 @@ draw, so sinks must be closed before the renderer. PNG uses straight alpha: colo
 below 255.
 """
 
-import threading
 import time
 from collections import deque
 from contextlib import suppress
@@ -19,8 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from engine.errors import SinkError
-from engine.sinks.sink import PictureName, Sink, SinkStatus, Stage, sink_label
-from engine.sinks.sink_thread import sink_thread
+from engine.sinks.sink import PictureName, Stage, sink_label
+from engine.sinks.sink_thread import ThreadSink
 from engine.sinks.whole_file import check_suffix, dated_file, make_folder, reserve
 from engine.system.atomic_file import MAX_HELD_LIVE_S, HeldFileError, move_into_place, remove_file
 from engine.values import PublishedFrame
@@ -30,11 +29,11 @@ DEEP_SUFFIX = ".16.png"
 PNG_COMPRESSION = 3  # of 0..9: 50 ms for 1080p, a fifth of the size of level 1
 
 
-class SnapshotSink(Sink):
+class SnapshotSink(ThreadSink):
     kind = "snapshot"
 
     def __init__(self, argument: str, picture: PictureName = "main") -> None:
-        self.name = argument or sink_label(self.kind, picture)
+        super().__init__(argument or sink_label(self.kind, picture), "snapshot")
         self._picture = picture
         self._wanted, self._at_s = split_argument(argument)
         self._is_deep = self._wanted is not None and self._wanted.name.lower().endswith(DEEP_SUFFIX)
@@ -43,15 +42,8 @@ class SnapshotSink(Sink):
         self._last: PublishedFrame | None = None
         self._stage: Stage | None = None
         self._newest_s = 0.0
-        self._frames = 0
-        self._dropped = 0
         self._path: Path | None = None
-        self._error: Exception | None = None
         self._queue: deque[np.ndarray] = deque()
-        self._state = threading.Condition()
-        self._is_open = False
-        self._is_ending = False
-        self._thread = sink_thread("snapshot", self._write_all, self._keep_error)
 
     def take(self) -> None:
         self._takes += 1
@@ -64,9 +56,7 @@ class SnapshotSink(Sink):
                 raise SinkError(f"snapshot: {self._wanted.name!r}: only the main picture has 16 bits; write .png")
         self._thread.start()
         if may_wait:
-            with self._state:
-                self._state.wait_for(lambda: self._is_open or self._error)
-            self._raise_error()
+            self._wait_until_open()
 
     def set_format(self, stage: Stage) -> None:
         self._stage = stage
@@ -95,10 +85,8 @@ class SnapshotSink(Sink):
             if last is not None and self._thread.is_alive:
                 self._put(last)
         finally:
-            with self._state:
-                self._is_ending = True
-                self._state.notify_all()
-        return not self._thread.is_alive
+            is_done = super().drain()
+        return is_done
 
     def close(self) -> None:
         if not self._thread.is_started:
@@ -112,13 +100,8 @@ class SnapshotSink(Sink):
             missed_s, self._at_s = self._at_s, None
             raise SinkError(f"snapshot: the run ended at {self._newest_s:g} s, before {missed_s:g} s: no picture")
 
-    def status(self) -> SinkStatus:
-        return SinkStatus(
-            kind=self.kind, name=self.name, frames=self._frames, dropped=self._dropped, detail=self._files_written()
-        )
-
-    def _files_written(self) -> str:
-        """The file, or the number of files and their folder, for the status."""
+    def _told(self) -> str:
+        """The file, or the number of files and their folder."""
         path, count = self._path, self._frames
         if path is None:
             return "" if self._at_s is None else f"waiting for {self._at_s:g} s"
@@ -127,35 +110,29 @@ class SnapshotSink(Sink):
     def _has_room(self) -> bool:
         """True if the queue has room for one more picture; offline it waits for room."""
         assert self._stage is not None
-        with self._state:
+        with self._change:
             if self._stage.is_offline:
-                self._state.wait_for(lambda: len(self._queue) < QUEUE_PICTURES or self._error)
+                self._change.wait_for(lambda: len(self._queue) < QUEUE_PICTURES or self._error)
             return len(self._queue) < QUEUE_PICTURES
 
     def _put(self, frame: PublishedFrame) -> None:
         read = frame.read_rgba16 if self._is_deep else frame.read_rgba
         assert read is not None  # frames of the main picture have both
         pixels = read()
-        with self._state:
+        with self._change:
             self._queue.append(pixels)
-            self._state.notify_all()
+            self._change.notify_all()
 
     def _raise_error(self) -> None:
         if self._error is not None:
-            error, self._error = self._error, None
             self._at_s = None  # report one error only
-            raise error
+        super()._raise_error()
 
-    def _write_all(self) -> None:
+    def _run(self) -> None:
         self._open()
         while (pixels := self._next()) is not None:
             self._path = self._write(pixels)
             self._frames += 1
-
-    def _keep_error(self, error: Exception) -> None:
-        with self._state:
-            self._error = error
-            self._state.notify_all()
 
     def _open(self) -> None:
         import cv2  # noqa: F401  slow, so import it before the first picture
@@ -163,15 +140,13 @@ class SnapshotSink(Sink):
         assert self._stage is not None
         if self._wanted is not None:
             make_folder(self.kind, self._wanted)
-        with self._state:
-            self._is_open = True
-            self._state.notify_all()
+        self._opened()
 
     def _next(self) -> np.ndarray | None:
-        with self._state:
-            self._state.wait_for(lambda: self._queue or self._is_ending)
+        with self._change:
+            self._change.wait_for(lambda: self._queue or self._is_ending)
             pixels = self._queue.popleft() if self._queue else None
-            self._state.notify_all()
+            self._change.notify_all()
             return pixels
 
     def _write(self, pixels: np.ndarray) -> Path:

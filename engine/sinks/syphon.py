@@ -181,5 +181,4 @@ class SyphonSink(Sink):
 
     def _take_gl_error(self) -> int:
         """One of the GL errors since the last call, or 0; clears all."""
-        errors = [int(self._gl.glGetError()) for _ in range(GL_ERROR_FLAGS)]
-        return max(errors)
+        return max(int(self._gl.glGetError()) for _ in range(GL_ERROR_FLAGS))

@@ -66,8 +66,7 @@ class VirtualcamSink(ProgramSink):
         self._stage = stage
         super().start(stage, may_wait=may_wait)
 
-    @property
-    def _detail(self) -> str:
+    def _told(self) -> str:
         return self._state.detail
 
     def _greet(self, process: WorkerProcess, segment: str) -> None:

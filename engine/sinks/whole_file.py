@@ -23,10 +23,9 @@ def make_folder(kind: str, path: Path) -> None:
     """Create the folder of `path` and its parents. SinkError if that fails."""
     try:
         folder = path.absolute().parent
-    except FileNotFoundError:  # the current folder was deleted
-        raise SinkError(
-            f"{kind}: {path} is relative to the current folder, which was deleted; give an absolute path"
-        ) from None
+    except FileNotFoundError:
+        why = "is relative to the current folder, which was deleted; give an absolute path"
+        raise SinkError(f"{kind}: {path} {why}") from None
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -76,8 +76,7 @@ class WindowSink(ProgramSink):
         _require_screen()
         super().start(stage, may_wait=may_wait)
 
-    @property
-    def _detail(self) -> str:
+    def _told(self) -> str:
         return self._state.problem or self._state.detail
 
     # -- an AdjustableSink ----------------------------------------------------------------------

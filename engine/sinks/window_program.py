@@ -113,7 +113,8 @@ class _Program:
         self._values = DEFAULTS | saved | opening.values
         self._apply()
         self._window.step(0.0)  # black at once
-        self._save()
+        self._save_at_s = 0.0
+        self._save_when_due()
         self._tell_values()
         threading.Thread(target=self._receive, name="orders", daemon=True).start()
 
@@ -154,10 +155,8 @@ class _Program:
         with suppress(queue.Empty):
             while True:
                 order = self._orders.get_nowait()
-                if order is None:  # it died, or its run ended
-                    self._is_leaving = True
-                    return True
-                if order.is_end:
+                self._is_leaving = order is None  # it died, or its run ended
+                if order is None or order.is_end:
                     return True
                 if order.values and order.values != self._values:
                     self._values = self._values | order.values
@@ -193,12 +192,10 @@ class _Program:
         )
 
     def _save_when_due(self) -> None:
-        if time.monotonic() >= self._save_at_s:
-            self._save_at_s = float("inf")
-            self._save()
-
-    def _save(self) -> None:
         """Keep the shape of this display, and say that its window is ours."""
+        if time.monotonic() < self._save_at_s:
+            return
+        self._save_at_s = float("inf")
         kept = {address: value for address, value in self._values.items() if address not in UNSAVED}
         try:
             write_atomic(self._file, json.dumps({"owner": os.getpid(), "values": kept}, indent=2))
@@ -217,7 +214,7 @@ class _Program:
             window.step(LOOK_S / 10)
             if end_s == float("inf") and time.monotonic() >= look_s:
                 look_s = time.monotonic() + LOOK_S
-                if _owner(self._file) != os.getpid():
+                if _read(self._file).get("owner", os.getpid()) != os.getpid():
                     end_s = time.monotonic() + OVERLAP_S
 
 
@@ -231,10 +228,6 @@ def _read(file: Path) -> Mapping[str, object]:
     except (OSError, ValueError):  # none yet, or damaged: the display begins anew
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _owner(file: Path) -> object:
-    return _read(file).get("owner", os.getpid())
 
 
 def _load(file: Path) -> dict[str, Value]:

@@ -3,8 +3,7 @@
 from engine.params import ParamStore
 from engine.params.store import Snapshot
 from engine.sinks import SinkSet
-from engine.sinks.adjustable import AdjustableSink, Told
-from engine.sinks.sink import SinkSpec
+from engine.sinks.sink import AdjustableSink, SinkSpec, Told
 from engine.sinks.window_messages import DEFAULTS
 from engine.system.reporting import Report
 
