@@ -12,6 +12,7 @@ from engine.params import PresetFolder
 from engine.params.looks import PLAIN
 from engine.render import Look, Matte, PictureInput, RegionMap, Renderer, open_renderer
 from engine.values import ChannelFeatures, FoundObject, Segmentation, VideoFrame
+from tests.support.pictures import drawn
 
 PITCHES_HZ = (110.0, 164.8, 220.0, 277.2)
 PLAIN_VALUES = {param.address: param.default for param in osc_schema.PARAMS} | PLAIN
@@ -126,9 +127,7 @@ def draw(picture: Callable[..., PictureInput]) -> Callable[..., np.ndarray]:
     ) -> np.ndarray:
         if size is not None:
             renderer.resize(*size)
-        renderer.draw(picture(changes, **more))
-        renderer.wait()
-        return np.round(renderer.read_rgba16() / 257).astype(np.uint8)
+        return np.round(drawn(renderer, picture(changes, **more)).read_rgba16() / 257).astype(np.uint8)
 
     return draw_one
 

@@ -11,15 +11,14 @@ from engine.render.gl_publish import FittedPicture
 from engine.render.guarded_renderer import GuardedRenderer
 from engine.render.picture import fitted_size
 from engine.system.clock import SteppedClock
+from tests.support.pictures import drawn
 
 BLACK = {"/master/blackout": True}
 FROZEN = {"/master/freeze": True}
 
 
 def behind(renderer: Renderer, picture: Any, size_px: tuple[int, int] = (96, 54)) -> np.ndarray:
-    renderer.draw(picture)
-    renderer.wait()
-    return renderer.read_behind(size_px)
+    return drawn(renderer, picture).read_behind(size_px)
 
 
 def test_behind_a_blackout_is_the_picture_before_it(renderer: Renderer, picture: Callable) -> None:

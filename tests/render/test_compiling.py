@@ -142,7 +142,9 @@ def test_every_kernel_is_compiled_at_the_first_start_and_stamped_with_all_files_
     imported = set()
     for file in folder.glob("numba_*.py"):
         if file.name not in ("numba_renderer.py", "numba_code.py"):  # no kernels
-            imported |= set(re.findall(r"^from engine\.render\.(\w+) import", file.read_text("utf-8"), re.MULTILINE))
+            imported |= set(
+                re.findall(r"^from engine\.render(?:\.| import )(\w+)", file.read_text("utf-8"), re.MULTILINE)
+            )
     numbers = {name for name in imported if not name.startswith("numba_")}
     assert numbers == set(compiling.NUMBER_FILES)
     # So it does not matter what was run first.

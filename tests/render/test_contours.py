@@ -22,6 +22,7 @@ from engine.render.graphic import Graphic, GraphicImage, picture_ink
 from engine.render.numba_graphics import lay_graphics
 from engine.render.picture import fitted_size
 from engine.values import FrameId, VideoFrame
+from tests.support.pictures import drawn
 
 SIZE = WIDTH, HEIGHT = 960, 540
 DEFAULTS = {param.address: param.default for param in osc_schema.PARAMS}
@@ -242,9 +243,7 @@ def test_a_preset_with_an_overlay_shows_contours_though_nobody_asked_for_numbers
 def test_the_look_is_read_without_what_is_laid_on_it(renderer: Renderer, picture: Callable) -> None:
     renderer.resize(96, 54)
     plain = picture({})
-    renderer.draw(plain)
-    renderer.wait()
-    bare = renderer.read_behind((96, 54), is_bare=True)
+    bare = drawn(renderer, plain).read_behind((96, 54), is_bare=True)
     assert np.abs(bare[..., :3].astype(int) - renderer.read_rgba()[..., :3]).max() <= 1, "published ones are dithered"
     assert bare[..., :3].max() > 100
     image = GraphicImage(pixels=np.full((54, 96, 4), 255, np.uint8), height_px=54.0)
@@ -252,15 +251,11 @@ def test_the_look_is_read_without_what_is_laid_on_it(renderer: Renderer, picture
         slot=3, image=image, x=0.5, y=0.5, angle_deg=0.0, height_px=54.0, ink=picture_ink(1.0), blend="over"
     )
     changes = {"/master/blackout": True, "/post/bloom": 1.0, "/post/vignette": 1.0, "/multiverse/feedback": 0.0}
-    renderer.draw(replace(picture({}), graphics=(white,)))
-    renderer.wait()
-    assert renderer.read_rgba()[..., :3].min() > 250
+    assert drawn(renderer, replace(picture({}), graphics=(white,))).read_rgba()[..., :3].min() > 250
     assert np.abs(renderer.read_behind((96, 54), is_bare=True).astype(int) - bare).max() < 40, (
         "a little further on its trail"
     )
-    renderer.draw(replace(picture(changes), graphics=(white,)))
-    renderer.wait()
-    assert renderer.read_rgba()[..., :3].max() == 0
+    assert drawn(renderer, replace(picture(changes), graphics=(white,))).read_rgba()[..., :3].max() == 0
     assert renderer.read_behind((48, 27), is_bare=True)[..., :3].max() > 50
 
 
@@ -268,9 +263,7 @@ def test_both_renderers_read_the_same_look_also_as_on_a_gpu(gl: Renderer, cpu: R
     found = []
     for renderer in (gl, cpu):
         renderer.resize(96, 54)
-        renderer.draw(picture({"/post/bloom": 1.0}))
-        renderer.wait()
-        found.append(renderer.read_behind((96, 54), is_bare=True).astype(int))
+        found.append(drawn(renderer, picture({"/post/bloom": 1.0})).read_behind((96, 54), is_bare=True).astype(int))
     with gl._drawing():
         own, gl._behind = gl._behind, FittedPicture(gl._context, gl._finish)
         found.append(gl.read_behind((96, 54), is_bare=True).astype(int))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from engine.render import Leaving, PictureInput, Renderer, open_renderer
+from tests.support.pictures import drawn
 
 SIZE = (96, 54)
 BLACK_GROUND = {"/multiverse/bias": 0.0, "/multiverse/tone": "clip"}
@@ -42,9 +43,7 @@ class Pair:
         shown = []
         for renderer, asked in zip((self.fading, *self.alone), (picture, *alone), strict=False):
             if asked is not None:
-                renderer.draw(asked)
-                renderer.wait()
-                shown.append(renderer.read_rgba().astype(int))
+                shown.append(drawn(renderer, asked).read_rgba().astype(int))
         self._frame += 1
         return shown
 

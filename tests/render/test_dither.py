@@ -10,6 +10,7 @@ from engine.render import PictureInput, Renderer, open_renderer
 from engine.render.blue_noise import FILE, SIDE, thresholds
 from engine.render.gl_targets import PLAIN_DTYPE
 from tests.render.void_and_cluster import make_ranks
+from tests.support.pictures import drawn
 
 SIMPLE = {"/mode": "simple"}
 SIZE = (512, 64)
@@ -38,9 +39,7 @@ def box_means(rows: np.ndarray) -> np.ndarray:
 
 def test_a_still_gradient_has_no_bands_and_stands_still(renderer: Renderer, gradient: PictureInput) -> None:
     renderer.resize(*SIZE)
-    renderer.draw(gradient)
-    renderer.wait()
-    deep = renderer.read_rgba16() / 257
+    deep = drawn(renderer, gradient).read_rgba16() / 257
     dithered, rounded = renderer.read_rgba(), np.round(deep)
     assert 3 < np.ptp(deep[..., 0]) < 8
     assert steps(rounded) < 10
@@ -52,9 +51,7 @@ def test_a_still_gradient_has_no_bands_and_stands_still(renderer: Renderer, grad
     renderer.resize(*SIZE)
     seen = []
     for _ in range(3):
-        renderer.draw(gradient)
-        renderer.wait()
-        seen.append(renderer.read_rgba().copy())
+        seen.append(drawn(renderer, gradient).read_rgba().copy())
     assert (seen[0] == seen[1]).all() and (seen[0] == seen[2]).all()
 
 
@@ -82,9 +79,7 @@ def test_both_renderers_dither_alike(gl: Renderer, cpu: Renderer, gradient: Pict
     seen = []
     for renderer in (gl, cpu):
         renderer.resize(*SIZE)
-        renderer.draw(gradient)
-        renderer.wait()
-        seen.append(renderer.read_rgba().astype(int))
+        seen.append(drawn(renderer, gradient).read_rgba().astype(int))
     assert np.abs(seen[0] - seen[1]).max() <= 1 and (seen[0] != seen[1]).mean() < 0.02
 
 

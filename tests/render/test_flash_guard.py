@@ -26,6 +26,7 @@ from tests.render.wcag_flashes import (
     red_flashes,
 )
 from tests.support.long_form import ONLY_SOAK, in_long_form
+from tests.support.pictures import drawn
 
 SIMPLE = {"/mode": "simple"}
 GUARDED = SIMPLE | {"/safety/flash_guard": True}
@@ -219,9 +220,7 @@ def test_a_hit_is_white_over_any_picture_and_hits_in_a_row_are_limited(
     renderer.resize(*SIZE)
 
     def show(values: dict, hits: int, time_s: float) -> np.ndarray:
-        renderer.draw(picture(values | {"/master/hit": hits}, layer5=BLACK, time_s=time_s))
-        renderer.wait()
-        return renderer.read_rgba()
+        return drawn(renderer, picture(values | {"/master/hit": hits}, layer5=BLACK, time_s=time_s)).read_rgba()
 
     show(SIMPLE, 1, 8.0)  # those of before
     frozen = SIMPLE | {"/master/freeze": True}

@@ -15,6 +15,7 @@ from engine.render.isf import ShaderSlot
 from engine.render.isf.parse import parse_isf
 from engine.render.numba_renderer import NumbaRenderer
 from tests.support.long_form import IS_SOAK
+from tests.support.pictures import drawn
 
 SIZE = (96, 54)
 TRAIL = {"/feedback/amount": 0.9, "/feedback/zoom": 1.05, "/feedback/rotate": 3.0}
@@ -55,9 +56,7 @@ def generator(mix: float = 1.0) -> ShaderSlot:
 
 def shown(renderer: Renderer, picture: PictureInput) -> np.ndarray:
     """The picture in 16 bits, as numbers that can be subtracted."""
-    renderer.draw(picture)
-    renderer.wait()
-    return renderer.read_rgba16().astype(int)
+    return drawn(renderer, picture).read_rgba16().astype(int)
 
 
 def settled(renderer: Renderer, picture: PictureInput) -> np.ndarray:

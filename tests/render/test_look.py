@@ -16,8 +16,6 @@ from engine.render.look import (
     between,
     grain_offset,
     grain_tile,
-    level_weights,
-    pyramid_sizes,
     spreads,
 )
 from engine.values import ChannelFeatures
@@ -83,20 +81,6 @@ def test_mute_solo_and_a_small_intensity_weigh_the_layers(look: Callable) -> Non
     assert weights(look({"/layer/2/solo": True, "/layer/2/mute": True})) == [0, 0, 0, 0]
     for intensity, weight in [(0, 0), (0.0125, 0.15625), (0.025, 0.5), (0.05, 1), (1.5, 1)]:
         assert look({"/layer/1/intensity": intensity}).layers[0].weight == pytest.approx(weight), intensity
-
-
-def test_each_level_is_half_of_the_one_before_down_to_a_few_texels() -> None:
-    assert pyramid_sizes(1920, 1080) == [(480, 270), (240, 135), (120, 68), (60, 34), (30, 17), (15, 9), (8, 5), (4, 3)]
-    assert pyramid_sizes(67, 35) == [(17, 9), (9, 5), (5, 3)]
-    assert pyramid_sizes(1, 1) == [(1, 1)]
-
-
-@pytest.mark.parametrize("size", [0.005, 0.03, 0.1])
-def test_weights_peak_at_the_size_asked_for_and_add_up_to_one(size: float) -> None:
-    weights = level_weights(size, 1080, 8)
-    assert sum(weights) == pytest.approx(1)
-    nearest = min(range(8), key=lambda level: abs(np.log2(4 * 2**level / 1080 / size)))
-    assert abs(weights.index(max(weights)) - nearest) <= 1
 
 
 def test_only_effects_that_are_on_spread_light_between_two_looks_in_the_shape_of_the_one_with_a_bloom() -> None:

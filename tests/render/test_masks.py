@@ -9,22 +9,19 @@ import numpy as np
 import pytest
 
 from engine.render import Renderer
-from engine.render.masks import IdPicture, Overlay, coverage, joined_mask, mask_boxes, object_colours, shown_id
+from engine.render.masks import IdPicture, Overlay, coverage, object_colours, shown_id
 from engine.render.picture import PictureCrossfade
 from engine.values import Segmentation, ShownPicture, VideoFrame
 from tests.benchmarks.render_reference import bilinear
+from tests.support.pictures import frame_of
 
 SIZES = {"wide": (160, 90), "tall and odd": (91, 131)}
 TOLERANCE = 2
 SHARE = 0.99
 
 
-def frame(pixels: np.ndarray) -> VideoFrame:
-    return VideoFrame(pixels=np.ascontiguousarray(pixels), index=0, time_s=0.0, source="test")
-
-
 def noise(size: tuple[int, int], seed: int = 0) -> VideoFrame:
-    return frame(np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))
+    return frame_of(np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))
 
 
 def levels(probabilities: np.ndarray) -> np.ndarray:
@@ -108,7 +105,7 @@ def test_a_hard_edge_is_where_full_masks_have_it(gl: Renderer, cpu: Renderer, fo
     # The same in the picture, with opaque colours.
     alone = found(levels(probabilities[:1]))
     for renderer in (gl, cpu):
-        black = frame(np.zeros((720, 1280, 3)).astype(np.uint8))
+        black = frame_of(np.zeros((720, 1280, 3)).astype(np.uint8))
         rgba = renderer.show(Overlay(source=black, found=alone, is_hard=True, opacity=1.0)).read_rgba()
         assert ((rgba[..., 0] == 255) != is_inside[0]).mean() < 0.001
 
@@ -117,7 +114,7 @@ def test_a_mask_stands_upright_over_its_picture(renderer: Renderer, found: Calla
     card = f_card(48, 48)
     is_letter = card[..., 0] == 160
     seen = found([255 * is_letter], picture_px=(48, 48))
-    rgba = renderer.show(Overlay(source=frame(card[..., :3]), found=seen, is_hard=True, opacity=1.0)).read_rgba()
+    rgba = renderer.show(Overlay(source=frame_of(card[..., :3]), found=seen, is_hard=True, opacity=1.0)).read_rgba()
     assert (rgba[is_letter] == (255, 64, 64, 255)).all() and (rgba[~is_letter] == card[~is_letter]).all()
     told = renderer.show(IdPicture(found=seen, size_px=(48, 48))).read_rgba()
     assert (told[is_letter] == (1, 255, 255, 255)).all() and (told[~is_letter] == (0, 0, 0, 255)).all()
@@ -154,7 +151,7 @@ def both(renderer: Renderer, source: VideoFrame, seen: Segmentation) -> tuple[Sh
 
 def test_only_new_masks_and_sources_are_uploaded(gl: Renderer, found: Callable) -> None:
     """The pixels are changed in place, unknown to the renderer: it shows the ones first uploaded."""
-    source, seen = frame(np.full((32, 32, 3), 80, np.uint8)), found([np.tri(32) * 255])
+    source, seen = frame_of(np.full((32, 32, 3), 80, np.uint8)), found([np.tri(32) * 255])
     expected = gl.show(Overlay(source=source, found=seen, is_hard=False, opacity=1.0)).read_rgba()
     seen.masks[:] = 255
     source.pixels[:] = 0
@@ -210,12 +207,6 @@ def test_painting_masks_does_not_change_other_pictures(gl: Renderer, draw: Any, 
         assert (draw(gl, look, layer5=source.pixels) == expected).all()
 
 
-def test_once_open_masks_need_no_more_compiling(gl: Renderer, found: Any, monkeypatch: Any, tmp_path: object) -> None:
-    monkeypatch.setattr("engine.render.shader_source.FOLDER", tmp_path)
-    for shown in both(gl, noise((8, 8)), found([np.full((32, 32), 255)])):
-        shown.read_rgba()
-
-
 def test_an_edge_is_soft_from_a_quarter_to_three_quarters_or_hard_just_above_one_half() -> None:
     values = [0, 0.25, 0.375, 0.5, 0.625, 0.75, 1]
     assert coverage(values, is_hard=False).tolist() == [0, 0, 0.15625, 0.5, 0.84375, 1, 1]
@@ -237,39 +228,3 @@ def test_colours_and_ids_of_objects_are_their_own() -> None:
     assert apart.min() > 0.1
     assert object_colours([]).shape == (0, 3)
     assert [shown_id(number) for number in (1, 2, 255, 256, 511)] == [1, 2, 255, 1, 1]
-
-
-def test_boxes_have_a_margin_of_one_texel_and_joined_masks_are_the_maximum() -> None:
-    masks = np.zeros((4, 10, 10), np.uint8)
-    masks[0, 3:5, 6] = 64
-    masks[0, 0, 0] = 63  # too low to be visible
-    masks[1, 0, 9] = masks[1, 9, 0] = 255
-    masks[2] = 63
-    masks[3, 5, 5] = 200
-    assert mask_boxes(masks).tolist() == [[5, 2, 8, 6], [0, 0, 10, 10], [0, 0, 0, 0], [4, 4, 7, 7]]
-    assert mask_boxes(masks).dtype == np.int32
-    assert mask_boxes(np.zeros((0, 4, 4), np.uint8)).shape == (0, 4)
-    masks = np.array([[[1, 200], [0, 4]], [[2, 100], [0, 255]]], np.uint8)
-    assert joined_mask(masks).tolist() == [[2, 200], [0, 255]]
-    assert (joined_mask(masks[:0]) == 0).all() and joined_mask(masks[:0]).shape == (2, 2)
-
-
-def test_requests_are_equal_only_for_the_same_objects(found: Callable) -> None:
-    """Compares objects by identity, never pixels."""
-    one, other = (VideoFrame(pixels=np.zeros((3, 4, 3), np.uint8), index=0, time_s=0.0, source="") for _ in range(2))
-    first, second = found([np.zeros((4, 4))]), found([np.zeros((4, 4))])
-    overlay = Overlay(source=one, found=first, is_hard=True, opacity=0.5)
-    assert overlay.size_px == (4, 3)
-    assert overlay == Overlay(source=one, found=first, is_hard=True, opacity=0.5)
-    for changed in (
-        (other, first, True, 0.5),
-        (one, second, True, 0.5),
-        (one, first, False, 0.5),
-        (one, first, True, 1),
-    ):
-        source, seen, is_hard, opacity = changed
-        assert overlay != Overlay(source=source, found=seen, is_hard=is_hard, opacity=opacity)
-    ids = IdPicture(found=first, size_px=(4, 3))
-    assert ids == IdPicture(found=first, size_px=(4, 3))
-    assert ids != IdPicture(found=second, size_px=(4, 3))
-    assert ids != IdPicture(found=first, size_px=(4, 4))

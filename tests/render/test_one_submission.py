@@ -22,6 +22,7 @@ from engine.render.masks import IdPicture, Overlay
 from engine.render.picture import PictureCrossfade
 from engine.render.readback import Readback, stream_buffer
 from engine.values import VideoFrame
+from tests.support.pictures import drawn
 
 SIZE = (96, 54)
 FITTED = (64, 40)
@@ -169,8 +170,7 @@ def test_a_limited_picture_is_published_again(
             shown = replace(shown, leaving=Leaving(number=1, mix=0.8, picture=still))
         fits.clear()
         waits, passes = watched.show(shown)
-        cpu.draw(shown)
-        cpu.wait()
+        drawn(cpu, shown)
         is_limited = watched.renderer.flash_guard.is_limiting
         assert is_limited == cpu.flash_guard.is_limiting
         if is_dissolving:  # it is published ahead unless the last one was limited
@@ -308,7 +308,6 @@ def test_a_gpu_draws_a_plain_look_by_a_program_of_its_own(monkeypatch: Any, gl: 
         (replace(picture(), shaders=(replace(SLOT, mix=0.0),)), [(plain, 2)]),
     ):
         used.clear()
-        renderer.draw(shown)
-        renderer.wait()
+        drawn(renderer, shown)
         assert used == expected
     renderer.close()

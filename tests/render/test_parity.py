@@ -11,6 +11,7 @@ from engine.render import Renderer
 from osc_schema import PARAMS, Param, ParamType, Value
 from tests.benchmarks.render_reference import draw_deep_reference
 from tests.support.long_form import IS_SOAK
+from tests.support.pictures import drawn
 
 SIZES = {"wide": (160, 90), "tall and odd": (91, 131)}
 TOLERANCE = 2  # of 255 per channel
@@ -87,7 +88,7 @@ def compare(gl: Renderer, cpu: Renderer, picture: Callable, values: Callable, to
     camera = random.integers(0, 256, (12, 17, 3), dtype=np.uint8).repeat(7, 0).repeat(7, 1)
     regions = random.integers(0, 4, (9, 16), dtype=np.uint8).repeat(5, 0).repeat(5, 1)
 
-    def drawn(changes: dict[str, Any], size: tuple[int, int]) -> Iterator[list[np.ndarray]]:
+    def all_three(changes: dict[str, Any], size: tuple[int, int]) -> Iterator[list[np.ndarray]]:
         last = None
         for frame in range(FRAMES_OF_FEEDBACK if "/feedback/amount" in changes else 1):
             pitches_hz = (110.0 * 1.06**frame, 164.8, 220.0, 277.2 / 1.03**frame)
@@ -103,7 +104,7 @@ def compare(gl: Renderer, cpu: Renderer, picture: Callable, values: Callable, to
     def check(look: str, changes: dict[str, Any], size: tuple[int, int]) -> None:
         gl.resize(*size)
         cpu.resize(*size)
-        by_gl, by_numba, by_numpy = (rgba.astype(int) for rgba in drawn(changes, size))
+        by_gl, by_numba, by_numpy = (rgba.astype(int) for rgba in all_three(changes, size))
         assert by_gl.shape == by_numba.shape == (size[1], size[0], 4)
         for name, one, other in (
             ("GL and Numba", by_gl, by_numba),
@@ -126,8 +127,7 @@ def test_a_sharp_layer_5_is_what_opencv_calls_cubic(renderer: Renderer, picture:
     small = np.random.default_rng(3).integers(0, 256, (9, 16, 3), dtype=np.uint8)
     seen = {}
     for how in ("sharp", "soft"):
-        renderer.draw(picture({"/mode": "simple", "/layer/5/filter": how}, layer5=small))
-        renderer.wait()
+        drawn(renderer, picture({"/mode": "simple", "/layer/5/filter": how}, layer5=small))
         seen[how] = renderer.read_rgba()[..., :3].astype(int)
     size = seen["sharp"].shape[1::-1]
     assert size == (64, 36)
@@ -158,9 +158,7 @@ def test_no_parameter_of_a_look_is_drawn_by_one_renderer_alone(gl: Renderer, cpu
                 )
                 seen = []
                 for renderer in (gl, cpu):
-                    renderer.draw(asked)
-                    renderer.wait()
-                    seen.append(renderer.read_rgba().astype(int))
+                    seen.append(drawn(renderer, asked).read_rgba().astype(int))
                 share = (np.abs(seen[0] - seen[1]) <= TOLERANCE).mean()
                 if share < SHARE:
                     wrong.append(f"{param.address} {value}: {share:.1%} alike")

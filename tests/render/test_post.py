@@ -9,6 +9,7 @@ import pytest
 from engine.render import PictureInput, Renderer
 from engine.render.picture import Leaving
 from osc_schema import post
+from tests.support.pictures import drawn
 
 SIMPLE = {"/mode": "simple"}
 SIZE = (192, 108)
@@ -158,9 +159,7 @@ def test_amounts_glide_while_one_look_dissolves_into_another(renderer: Renderer,
     dark = picture(SIMPLE | {"/post/vignette": 1.0}, layer5=grey(200))
 
     def corner(shown: PictureInput) -> float:
-        renderer.draw(shown)
-        renderer.wait()
-        return float(renderer.read_rgba16()[0, 0, 0]) / 257
+        return float(drawn(renderer, shown).read_rgba16()[0, 0, 0]) / 257
 
     ends = corner(plain), corner(dark)
     corner(plain)

@@ -21,7 +21,8 @@ from engine.render.region_maps import (
     reduce_picture,
     small_size,
 )
-from engine.values import Segmentation, VideoFrame
+from engine.values import Segmentation
+from tests.support.pictures import frame_of
 
 LEFT, RIGHT, GROUND = (90, 80), (90, 240), (5, 160)
 SIDE = 32
@@ -32,10 +33,6 @@ FREE = (0, 0, 0, 0)
 
 def grey_ramp(levels: np.ndarray) -> np.ndarray:
     return np.repeat(levels.astype(np.uint8)[None, :, None], 3, axis=2).repeat(4, axis=0)
-
-
-def frame_of(pixels: np.ndarray, index: int = 0) -> VideoFrame:
-    return VideoFrame(pixels=pixels, index=index, time_s=0.0, source="test")
 
 
 def settings(mode: str, **changes: object) -> RegionSettings:
@@ -120,13 +117,6 @@ def test_pictures_are_reduced_to_320_wide_at_most() -> None:
         assert np.abs(small.mean() - pixels.mean()) < 2, size
 
 
-def test_a_mirrored_picture_has_a_mirrored_map(mapper: RegionMapper) -> None:
-    picture = frame_of(grey_ramp(np.array([0, 100, 150, 255])))
-    plain = mapper.compute(picture, settings("brightness"))
-    flipped = mapper.compute(picture, settings("brightness", is_mirrored=True))
-    assert (flipped.indices == plain.indices[:, ::-1]).all() and flipped.indices.flags.c_contiguous
-
-
 def two_boxes(left_width: int, right_width: int) -> np.ndarray:
     """(180, 320, 3): a red box on the left and a green one on the right, on dark ground."""
     pixels = np.full((180, 320, 3), 30, np.uint8)
@@ -174,15 +164,6 @@ def test_the_mapper_keeps_the_numbers_of_outlines_from_the_previous_picture(mapp
     before = mapper.compute(frame_of(two_boxes(100, 60)), settings("edges")).indices
     after = mapper.compute(frame_of(two_boxes(60, 100), 1), settings("edges")).indices
     assert [after[place] for place in (LEFT, RIGHT)] == [before[place] for place in (LEFT, RIGHT)]
-
-
-def test_the_thread_maps_the_newest_picture(mapper: RegionMapper, wait_for: Callable) -> None:
-    assert mapper.latest() is None
-    for index in range(50):
-        picture = frame_of(grey_ramp(np.roll([0, 100, 150, 255], index % 4)), index)
-        mapper.submit(picture, settings("brightness"))
-    expected = brightness_regions(picture.pixels, is_equalised=True)
-    wait_for(lambda: mapper.latest() is not None and (mapper.latest().indices == expected).all(), "the newest map")
 
 
 def test_submitting_never_waits_for_an_unfinished_map(reports: Callable, wait_for: Callable) -> None:
@@ -238,7 +219,7 @@ def test_a_square_picture_is_mapped_where_it_is_seen(
 ) -> None:
     """Four bands from dark to bright, each shown by the layer with its number, while the camera is wide."""
     painted = np.repeat(np.array([10, 80, 150, 220], np.uint8), side // 4)[None, :, None].repeat(side, 0).repeat(3, 2)
-    frame = VideoFrame(pixels=np.ascontiguousarray(painted), index=0, time_s=0.0, source="sd")
+    frame = frame_of(painted)
     seen = draw(renderer, {"/mode": "simple"}, size=(160, 90), layer5=frame.pixels)
     region = mapper.compute(frame, settings("brightness"))
     assert region is not None
@@ -348,7 +329,7 @@ def test_if_ids_are_ranks_regions_follow_the_rank(found: Callable) -> None:
 
 
 def test_the_mapper_maps_found_objects_and_before_them_quadrants(quiet_mapper: RegionMapper, found: Callable) -> None:
-    picture = VideoFrame(pixels=np.zeros((9, 16, 3), np.uint8), index=0, time_s=0.0, source="test")
+    picture = frame_of(np.zeros((9, 16, 3), np.uint8))
     for _ in range(2):
         assert quiet_mapper.compute(picture, settings("sam3")).indices.tolist() == [[0, 1], [2, 3]]
     result = found(boxes(0, 4))
@@ -365,7 +346,7 @@ def test_the_thread_maps_each_result_once(quiet_mapper: RegionMapper, found: Cal
     first, second = found(boxes(0, 1), ids=(1, 2)), found(boxes(1, 0), ids=(2, 1))
 
     def submit(result: Segmentation | None, index: int, **changes: object) -> None:
-        picture = VideoFrame(pixels=np.zeros((9, 16, 3), np.uint8), index=index, time_s=0.0, source="test")
+        picture = frame_of(np.zeros((9, 16, 3), np.uint8), index)
         quiet_mapper.submit(picture, settings("sam3", **changes), result)
 
     submit(None, 0)

@@ -19,9 +19,12 @@ import pytest
 from engine.errors import RenderError
 from engine.render import Matte, Renderer, open_renderer
 from engine.render.context import explain, is_software, load_finish, open_context, refusal
+from engine.render.masks import IdPicture, Overlay
+from engine.render.picture import PictureCrossfade
 from engine.render.pixel_pool import MAX_BUFFERS, PixelPool
 from engine.render.readback import Readback
 from engine.render.shader_source import compile_program, name_places, read_shader
+from tests.support.pictures import frame_of
 
 ROOT = Path(__file__).parent.parent.parent
 SHORT_OF_MEMORY = """
@@ -161,6 +164,8 @@ def test_the_context_stays_current_for_the_sinks(gl: Renderer, draw: Callable) -
 
 def test_a_closed_renderer_raises_and_can_be_closed_again(renderer: Renderer, draw: Any, picture: Any) -> None:
     draw(renderer, size=(64, 36))
+    shown = renderer.show(PictureCrossfade.of(frame_of(np.zeros((4, 4, 3), np.uint8))))
+    shown.read_rgba()
     renderer.close()
     renderer.close()
     calls = [
@@ -169,6 +174,8 @@ def test_a_closed_renderer_raises_and_can_be_closed_again(renderer: Renderer, dr
         renderer.read_rgba,
         lambda: renderer.texture,
         lambda: renderer.resize(32, 18),
+        shown.read_rgba,
+        shown.draw_texture,
     ]
     for call in calls:
         with pytest.raises(RenderError, match="the renderer is closed"):
@@ -229,6 +236,12 @@ def test_once_open_no_picture_reads_a_shader_or_waits_for_the_compiler(
                         draw(gl, {**look, "/mirror/mode": mirror}, layer5=image, matte=part)
     gl.resize(48, 27)
     draw(gl)
+    masks = found([np.full((32, 32), 255)])
+    for asked in (
+        Overlay(source=frame_of(image), found=masks, is_hard=True, opacity=1.0),
+        IdPicture(found=masks, size_px=(32, 32)),
+    ):
+        gl.show(asked).read_rgba()
 
 
 def test_a_size_that_cannot_be_drawn_is_rejected_and_the_old_one_stays(renderer: Renderer, draw: Callable) -> None:

@@ -18,9 +18,8 @@ from engine.ipc import FrameRing
 from engine.sinks import SinkSet, SinkSpec, Stage
 from engine.sinks.registry import available_kinds
 from engine.sinks.sink import TITLES, PictureName, picture_name
-from engine.sinks.sink_set import MAX_SINKS
 from engine.system.clock import SteppedClock
-from engine.values import PublishedFrame, ShownPicture, TextureRef
+from engine.values import ShownPicture, TextureRef
 
 SIZES: dict[PictureName, tuple[int, int]] = {"sd": (32, 24), "sam3": (48, 32), "sam3_mask": (40, 16)}
 LEVELS: dict[PictureName, int] = {"sd": 60, "sam3": 120, "sam3_mask": 180}
@@ -74,14 +73,6 @@ def open_set(make_stage: Callable[..., Stage], clock: SteppedClock, reports: Cal
 def sinks(open_set) -> SinkSet:
     """The sinks of a run with Stable Diffusion."""
     return open_set("sd")
-
-
-def test_an_unknown_picture_is_an_error_that_lists_the_known_ones() -> None:
-    for mark in ("sam4", "main", "SAM3", "sd:sam3", "", "sam3_mask "):
-        with pytest.raises(SinkError) as refusal:
-            SinkSpec.parse(f"{mark}:shared=x")
-        assert str(refusal.value).startswith(f"sink '{mark}:shared': unknown picture {mark}:; choose one of syphon, ")
-        assert str(refusal.value).endswith("optionally after sd:, sam3:, sam3_mask:")
 
 
 @pytest.mark.parametrize("picture", BESIDE_MAIN)
@@ -251,20 +242,6 @@ def test_unnamed_files_of_all_pictures_have_different_names(open_set, make_frame
     assert stems == sorted([picture_name(picture, "multiverse") for picture in PICTURES] * 2)
 
 
-def test_an_unreadable_picture_does_not_affect_the_others(open_set, make_frame) -> None:
-    def refuse() -> np.ndarray:
-        raise MemoryError
-
-    sinks = open_set(*BESIDE_MAIN)
-    sinks.start(SinkSpec(kind="shared"))
-    unreadable = ShownPicture(width=48, height=32, draw_texture=unasked, read_rgba=refuse)
-    frame: PublishedFrame = make_frame()
-    sinks.publish(frame, all_shown() | {"sam3": unreadable})
-    states = {status.picture: (status.state, status.frames) for status in sinks.status()}
-    running = ("running", 1)
-    assert states == {"main": running, "sd": running, "sam3": ("retrying", 0), "sam3_mask": running}
-
-
 # -- Stable Diffusion's picture, for all of them ----------------------------------------------
 
 
@@ -294,14 +271,6 @@ def test_a_name_in_use_is_reported_and_the_main_texture_runs(sinks: SinkSet, rep
     ]
     ((key, line),) = own(reports)
     assert key == "sink.sd:shared" and "Multiverse SD is already running" in line
-
-
-def test_extra_sinks_do_not_count_towards_the_limit(sinks: SinkSet) -> None:
-    for number in range(MAX_SINKS):
-        sinks.start(SinkSpec(kind="shared", argument=str(number)))
-    assert len(sinks.status()) == 2 * MAX_SINKS
-    with pytest.raises(SinkError, match=r"^sd:null: 16 sinks are running"):
-        sinks.start(SinkSpec.parse("sd:null"))
 
 
 def test_an_sd_texture_that_cannot_start_is_retried(

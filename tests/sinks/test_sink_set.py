@@ -462,14 +462,17 @@ def test_a_snapshot_under_a_new_name_takes_one_picture_and_leaves_nothing_runnin
     assert sorted(tmp_path.iterdir()) == sorted(paths)
 
 
-def test_the_number_of_sinks_is_limited(sinks: SinkSet) -> None:
-    for number in range(MAX_SINKS):
+def test_the_number_of_sinks_is_limited_without_those_that_come_along(sinks: SinkSet) -> None:
+    sinks.add_picture("sd", 32, 24)
+    sinks.start(SinkSpec(kind="shared", argument="one"))
+    assert len(sinks.status()) == 2
+    for number in range(1, MAX_SINKS):
         sinks.start(SinkSpec(kind="null", argument=str(number)))
     with pytest.raises(SinkError, match=r"^null: 16 sinks are running, .*; stop one first$"):
         sinks.start(SinkSpec(kind="null", argument="one more"))
-    sinks.stop("null", "0")
+    sinks.stop("null", "1")
     sinks.start(SinkSpec(kind="null", argument="one more"))
-    assert len(sinks.status()) == MAX_SINKS
+    assert len(sinks.status()) == MAX_SINKS + 1
 
 
 @pytest.mark.parametrize("spec", ["record=nowhere/a.mp4", "snapshot=nowhere/a.png"])

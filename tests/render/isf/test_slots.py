@@ -12,6 +12,7 @@ from engine.render import Leaving, PictureInput, Renderer
 from engine.render.isf import Input, IsfFile, ShaderSlot
 from engine.render.isf.clocks import DrawClock
 from engine.render.isf.parse import parse_isf
+from tests.support.pictures import drawn
 
 Draw = Callable[..., np.ndarray]
 
@@ -87,8 +88,7 @@ def test_layer_5_of_each_look_shows_its_own_generator(gl: Renderer, play: Draw, 
     play(*slots, changes={"/mode": "simple"}, frames=2 * BUILD_FRAMES)
     look = replace(picture({"/mode": "simple"}, time_s=2.0), shows_generator=True)
     for mix, red in ((0.0, 255), (0.4, 153), (1.0, 0)):
-        gl.draw(replace(look, shaders=slots, leaving=Leaving(number=1, mix=mix, picture=look, revealed=1.0)))
-        gl.wait()
+        drawn(gl, replace(look, shaders=slots, leaving=Leaving(number=1, mix=mix, picture=look, revealed=1.0)))
         assert gl.read_rgba()[5, 5].tolist() == pytest.approx([red, 0, 255 - red, 255], abs=1)
 
 

@@ -1,0 +1,18 @@
+"""Pictures for renderers and sinks."""
+
+import numpy as np
+
+from engine.render import PictureInput, Renderer
+from engine.values import VideoFrame
+
+
+def frame_of(pixels: np.ndarray, index: int = 0) -> VideoFrame:
+    """A camera's picture, (height, width, 3) uint8."""
+    return VideoFrame(pixels=np.ascontiguousarray(pixels), index=index, time_s=0.0, source="test")
+
+
+def drawn(renderer: Renderer, picture: PictureInput) -> Renderer:
+    """The renderer, with this picture finished."""
+    renderer.draw(picture)
+    renderer.wait()
+    return renderer
