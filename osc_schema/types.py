@@ -73,7 +73,7 @@ class Param:
     is_confirmed: bool = False
     """Control surfaces ask for confirmation before they send it, because a change interrupts the picture."""
     needs_opengl: bool = False
-    """Of `/post`: Numba does not draw it, and a run that draws with Numba says so while it is on."""
+    """True for an effect of `/post` that Numba does not draw; a run that draws with Numba says so while it is on."""
 
     @property
     def can_glide(self) -> bool:

@@ -1,7 +1,6 @@
 """The interface of a sink and its values. See `null.py` for a minimal implementation."""
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -9,7 +8,7 @@ from typing import Protocol, runtime_checkable
 import osc_schema
 from engine.errors import SinkError
 from engine.values import PublishedFrame
-from osc_schema import ExtraPicture, Value
+from osc_schema import ExtraPicture
 from osc_schema.sinks import KINDS
 
 PictureName = str
@@ -180,33 +179,3 @@ class OnDemandSink(Protocol):
 
     def take(self) -> None:
         """Take the next frame. Render thread."""
-
-
-class Told(Protocol):
-    """The state of an AdjustableSink's window."""
-
-    number: int
-    """Number of its display, from 0."""
-    display: str
-    """Name of its display; "" before it is open."""
-    revision: int
-    """Raised when the window itself changes `values`: at its start, and for a key."""
-    values: dict[str, Value]
-    problem: str
-    is_closed: bool
-    """Somebody closed it."""
-
-
-@runtime_checkable
-class AdjustableSink(Protocol):
-    """A sink whose parameters are adjusted while it runs, and belong to the place where it shows the picture."""
-
-    @property
-    def told(self) -> Told:
-        """Any thread."""
-
-    def adjust(self, values: Mapping[str, Value]) -> None:
-        """Take over these parameters; never waits. Render thread, also before `start`."""
-
-    def leave(self) -> None:
-        """Called before `drain` when not only the sink ends but the run."""

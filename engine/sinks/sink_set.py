@@ -8,11 +8,11 @@ from functools import partial
 from operator import methodcaller
 
 from engine.errors import MultiverseError, SinkError
+from engine.sinks.adjustable import AdjustableSink
 from engine.sinks.opening import load_kinds, make_sink
 from engine.sinks.sink import (
     EXTRA_PICTURES,
     TITLES,
-    AdjustableSink,
     OnDemandSink,
     PictureName,
     RecordingSink,

@@ -3,8 +3,9 @@
 from engine.params import ParamStore
 from engine.params.store import Snapshot
 from engine.sinks import SinkSet
-from engine.sinks.sink import AdjustableSink, SinkSpec, Told
-from engine.sinks.window_messages import DEFAULTS
+from engine.sinks.adjustable import AdjustableSink
+from engine.sinks.sink import SinkSpec
+from engine.sinks.window_messages import DEFAULTS, WindowState
 from engine.system.reporting import Report
 
 DISPLAY = "/window/display"
@@ -69,7 +70,7 @@ class WindowControl:
         self._store.set_many(values.items(), by="window")
 
 
-def is_on(told: Told, wanted: str) -> bool:
+def is_on(told: WindowState, wanted: str) -> bool:
     """True if the window is open on that display: the number, name or part of a name; "" for any."""
     if not told.display or told.is_closed:
         return False
