@@ -7,12 +7,13 @@ the thread that opened it, and must be used only there.
 import ctypes
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import moderngl
 
-from engine.errors import NoGLError
+from engine.errors import NoGLError, RenderError
 from engine.render.egl_devices import EGL_LIBRARY, EglDevice, by_preference, find_device, gpu_choice, list_egl_devices
 from engine.system import win32
 from engine.system.translate_errors import translate_errors
@@ -170,11 +171,13 @@ def load_message_pump() -> Callable[[], None]:
     processes no messages for five seconds counts as hung. Logging off waits for it, and so does every program that
     broadcasts to all windows (SendMessage to HWND_BROADCAST reaches hidden ones too).
     """
-    return win32.load_message_pump(MAX_MESSAGES_PER_PICTURE) if sys.platform == "win32" else _nothing
+    return win32.load_message_pump(MAX_MESSAGES_PER_PICTURE) if sys.platform == "win32" else lambda: None
 
 
-def _nothing() -> None:
-    pass
+def driver_errors() -> AbstractContextManager[None]:
+    """Turn every error of moderngl, its context and the driver into RenderError."""
+    # moderngl.Error, glcontext's bare Exception, a lost context's AttributeError, OSError
+    return translate_errors({Exception: "OpenGL"}, as_=RenderError)
 
 
 def load_finish() -> Callable[[], None]:

@@ -10,13 +10,13 @@ its shaders and effects, and then mixed (mix.glsl).
 
 import logging
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 
 import moderngl
 import numpy as np
 
 from engine.errors import RenderError
-from engine.render.context import is_software, load_finish, load_message_pump, open_context
+from engine.render.context import driver_errors, is_software, load_finish, load_message_pump, open_context
 from engine.render.fades import LookSteps
 from engine.render.gl_graphics import GraphicPass
 from engine.render.gl_look import LookPass
@@ -32,7 +32,6 @@ from engine.render.look import Look, PostLook
 from engine.render.master import Finish, FlashGuardState, Master, fade_of
 from engine.render.picture import PictureInput, ShownKind
 from engine.render.shader_source import Pass
-from engine.system.translate_errors import translate_errors
 from engine.values import ShownPicture, TextureRef
 
 log = logging.getLogger(__name__)
@@ -53,7 +52,7 @@ class GLRenderer:
         """
         self._context = open_context()
         self._is_closed = False
-        with _driver_errors(), ExitStack() as undo:
+        with driver_errors(), ExitStack() as undo:
             undo.callback(self._context.release)
             self._finish = load_finish()
             self._pump_messages = load_message_pump()
@@ -204,7 +203,7 @@ class GLRenderer:
             return
         self._is_closed = True
         try:
-            with _driver_errors():
+            with driver_errors():
                 self._make_current()
                 release_all(self._targets, self._shaders, self._look, self._graphics, self._post, self._publisher)
                 release_all(self._shown, self._fitted, self._behind, self._mix, self._context)
@@ -329,16 +328,13 @@ class GLRenderer:
         if self._fitted is not None and self._fitted_px is not None:
             self._fitted.queue(self._published, self._fitted_px)
 
-    def _dissolved(self, leaving: Target, coming: Target, mix: float) -> Target:
-        into = self._targets.dissolve.take(leaving, coming)
-        self._run_dissolve(leaving, coming, mix, into)
-        return into
-
-    def _run_dissolve(self, leaving: Target, coming: Target, mix: float, into: Target) -> None:
+    def _dissolved(self, leaving: Target, coming: Target, mix: float, into: Target | None = None) -> Target:
+        into = into or self._targets.dissolve.take(leaving, coming)
         self._mix["u_share"] = mix
         coming.texture.use(0)
         leaving.texture.use(1)
         self._mix.draw(into.framebuffer)
+        return into
 
     def _warm_up(self) -> None:
         """Draw one pixel with each program: drivers finish compiling at the first draw, for the bound formats."""
@@ -351,8 +347,8 @@ class GLRenderer:
         self._look.warm_up(trail, both)
         if not self.is_software:
             self._look.warm_up(trail, trail.front.framebuffer)
-        self._run_dissolve(trail.front, trail.back, 0.5, changed)  # layer 5's crossfades have 8 bits
-        self._run_dissolve(trail.front, trail.front, 0.5, trail.back)
+        self._dissolved(trail.front, trail.back, 0.5, changed)  # layer 5's crossfades have 8 bits
+        self._dissolved(trail.front, trail.front, 0.5, trail.back)
         self._graphics.warm_up(trail.front)
         self._publisher.warm_up(trail.front, changed, self._finish)
         for framebuffer in framebuffers:
@@ -366,7 +362,7 @@ class GLRenderer:
         Not `with context`, which leaves no context current at the end.
         """
         self._require_open()
-        with _driver_errors():
+        with driver_errors():
             self._make_current()
             yield
 
@@ -394,12 +390,6 @@ class GLRenderer:
         error = self._context.error
         if error != NO_ERROR:
             raise RenderError(f"the GL driver reports {error}")
-
-
-def _driver_errors() -> AbstractContextManager[None]:
-    """Turn every error of moderngl, its context and the driver into RenderError."""
-    # moderngl.Error, glcontext's bare Exception, a lost context's AttributeError, OSError
-    return translate_errors({Exception: "OpenGL"}, as_=RenderError)
 
 
 def _picked(deep: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:

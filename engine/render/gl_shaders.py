@@ -5,19 +5,17 @@ fast in Numba. Its pictures are in the same memory, so that taking one over and 
 """
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 
 import numpy as np
 
-from engine.errors import RenderError
-from engine.render.context import is_software, load_finish, load_message_pump, open_context
+from engine.render.context import driver_errors, is_software, load_finish, load_message_pump, open_context
 from engine.render.gl_targets import DEEP_DTYPE, PLAIN_DTYPE, deepest_dtype
 from engine.render.gl_textures import Target, release_all
 from engine.render.isf.clocks import DateAt, date_live
 from engine.render.isf.gl_slots import SlotChain
 from engine.render.isf.isf_file import ShaderSlot, ShaderState
 from engine.render.readback import Readback
-from engine.system.translate_errors import translate_errors
 
 WHITE = 257  # 16-bit levels per 8-bit level
 
@@ -28,7 +26,7 @@ class GLShaders:
     def __init__(self, *, date_at: DateAt = date_live) -> None:
         """Open a context. NoGLError without OpenGL. `date_at`: of the shaders' DATE."""
         self._context = open_context()
-        with _driver_errors(), ExitStack() as undo:
+        with driver_errors(), ExitStack() as undo:
             undo.callback(self._context.release)
             self._finish, self._pump_messages = load_finish(), load_message_pump()
             name = self._context.info["GL_RENDERER"]
@@ -47,12 +45,11 @@ class GLShaders:
 
     @property
     def state(self) -> ShaderState:
-        """Costs and failures of the slots. Any thread."""
+        """Any thread."""
         return self._chain.state
 
     @property
     def is_incomplete(self) -> bool:
-        """As of `SlotChain`."""
         return self._chain.is_incomplete
 
     def begin(
@@ -66,7 +63,7 @@ class GLShaders:
         coming: Sequence[ShaderSlot] = (),
     ) -> None:
         """Prepare a picture of this size (width, height), as `SlotChain.begin`."""
-        with _driver_errors():
+        with driver_errors():
             self._context.__enter__()  # type: ignore[no-untyped-call]  # moderngl gives it no annotations
             self._pump_messages()
             if slots and size_px != self._size_px:
@@ -75,7 +72,7 @@ class GLShaders:
 
     def draw_generator(self, *, is_leaving: bool) -> np.ndarray | None:
         """The generator's picture over black, (height, width, 4) uint8; None if none plays. See `SlotChain`."""
-        with _driver_errors():
+        with driver_errors():
             drawn = self._chain.draw_generator(is_leaving=is_leaving)
             if drawn is None:
                 return None
@@ -89,7 +86,7 @@ class GLShaders:
         """
         if not self._chain.plays(is_leaving=is_leaving):
             return pixels
-        with _driver_errors():
+        with driver_errors():
             assert self._source is not None and self._deep is not None  # made by `begin`
             is_deep = self._dtype == DEEP_DTYPE
             self._source.texture.write(pixels if is_deep else (pixels // WHITE).astype(np.uint8))
@@ -100,7 +97,7 @@ class GLShaders:
 
     def close(self) -> None:
         """Release the context and everything in it."""
-        with _driver_errors():
+        with driver_errors():
             self._context.__enter__()  # type: ignore[no-untyped-call]  # see above
             self._release_targets()
             release_all(self._chain, self._context)
@@ -118,8 +115,3 @@ class GLShaders:
         release_all(self._source, self._deep, self._plain)
         self._source = self._deep = self._plain = None
         self._size_px = (0, 0)
-
-
-def _driver_errors() -> AbstractContextManager[None]:
-    """Turn every error of moderngl, its context and the driver into RenderError."""
-    return translate_errors({Exception: "OpenGL"}, as_=RenderError)

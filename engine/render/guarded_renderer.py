@@ -62,12 +62,8 @@ class GuardedRenderer:
         self._losses = 0
         self._retry_at_s = 0.0
         self._held = self._black()
-        self._layer5_picture = _ExtraPicture()
-        self._masks = _ExtraPicture()
-        self._ids = _ExtraPicture()
-        self._fitted = _ExtraPicture()
-        self._behind = _ExtraPicture()
-        self._bare = _ExtraPicture()
+        self._layer5_picture, self._masks, self._ids = _ExtraPicture(), _ExtraPicture(), _ExtraPicture()
+        self._fitted, self._behind, self._bare = _ExtraPicture(), _ExtraPicture(), _ExtraPicture()
         self.is_software = self._renderer.is_software
         self.shader_driver = self._renderer.shader_driver
         """Name and version of the driver that compiles shaders; "" if none are played."""
@@ -149,7 +145,10 @@ class GuardedRenderer:
 
         def read(size_px: tuple[int, int]) -> np.ndarray:
             self._require_newest(draw)
-            return self._read_fitted(size_px)
+            if self.is_software:
+                return self._read()
+            rgba = self._ask(lambda renderer: renderer.read_fitted(size_px)) if self._is_drawn else None
+            return self._fitted.held(rgba, size_px)
 
         return read
 
@@ -263,12 +262,6 @@ class GuardedRenderer:
                 self._held = rgba
         return self._held
 
-    def _read_fitted(self, size_px: tuple[int, int]) -> np.ndarray:
-        if self.is_software:
-            return self._read()
-        rgba = self._ask(lambda renderer: renderer.read_fitted(size_px)) if self._is_drawn else None
-        return self._fitted.held(rgba, size_px)
-
     def _read_deep(self) -> np.ndarray:
         rgba = self._ask(lambda renderer: renderer.read_rgba16()) if self._is_drawn else None
         return self._held.astype(np.uint16) * 257 if rgba is None else rgba
@@ -311,8 +304,7 @@ class GuardedRenderer:
         return self._renderer
 
     def _black(self) -> np.ndarray:
-        width, height = self._size_px
-        return np.zeros((height, width, 4), np.uint8)
+        return np.zeros((*self._size_px[::-1], 4), np.uint8)
 
 
 class _ExtraPicture:
@@ -320,7 +312,7 @@ class _ExtraPicture:
 
     def __init__(self) -> None:
         self._held = opaque_black(1, 1)
-        self._black = black_frame(1, 1)
+        self._black: VideoFrame | None = None
 
     def held(self, rgba: np.ndarray | None, size_px: tuple[int, int]) -> np.ndarray:
         """`rgba`; if None, the last one, or black if that had another size."""
@@ -332,15 +324,10 @@ class _ExtraPicture:
 
     def black(self, size_px: tuple[int, int]) -> VideoFrame:
         """The same object for the same size, so that it is uploaded once."""
-        if size_of(self._black) != size_px:
-            self._black = black_frame(*size_px)
+        if self._black is None or self._black.pixels.shape[1::-1] != size_px:
+            pixels = np.zeros((*size_px[::-1], 3), np.uint8)
+            self._black = VideoFrame(pixels=pixels, index=0, time_s=0.0, source="black")
         return self._black
-
-
-def size_of(picture: VideoFrame) -> tuple[int, int]:
-    """Width and height."""
-    height, width = picture.pixels.shape[:2]
-    return width, height
 
 
 def opaque_black(width: int, height: int) -> np.ndarray:
@@ -348,7 +335,3 @@ def opaque_black(width: int, height: int) -> np.ndarray:
     rgba = np.zeros((height, width, 4), np.uint8)
     rgba[..., 3] = 255
     return rgba
-
-
-def black_frame(width: int, height: int) -> VideoFrame:
-    return VideoFrame(pixels=np.zeros((height, width, 3), np.uint8), index=0, time_s=0.0, source="black")

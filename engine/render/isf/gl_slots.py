@@ -293,17 +293,14 @@ class SlotChain:
         return self._ring[-1]
 
     def _black_target(self) -> Target:
-        if self._black is None:
-            self._black = Target(self._context, self._size_px, dtype=self._dtype)
+        self._black = self._black or Target(self._context, self._size_px, dtype=self._dtype)
         return self._black
 
     def _release_targets(self) -> None:
         if self._ring or self._black is not None:
             unbind(self._context)
         release_all(*self._ring, self._black, *self._generated.values())
-        self._ring = []
-        self._black = None
-        self._generated = {}
+        self._ring, self._black, self._generated = [], None, {}
 
 
 class _Slot:
@@ -351,16 +348,14 @@ class _Slot:
         before = self.program.file.path if self.program is not None else None
         if before is None or before != self.coming_file.path:
             self._began_s, self._before_s, self._frame = self._time_s, None, 0
-        if self.program is not None:
-            self.program.release()
+        release_all(self.program)
         self.program, self.coming, self.coming_file, self.warmed = self.coming, None, None, 0
         self.last_inputs, self.has_overrun = {}, False
 
     def take_over(self, ready: "_Slot") -> None:
         """Play the program of another slot, if it is that of the new file."""
         if ready.program is not None and ready.program.file is self.coming_file:
-            if self.coming is not None:
-                self.coming.release()
+            release_all(self.coming)
             self.coming, ready.program = ready.program, None
             self.play_coming()
 
@@ -377,7 +372,7 @@ class _Slot:
         """Give up the file that plays."""
         assert self.program is not None
         self.failure, self._failed = reason, self.program.file
-        self.program.release()
+        release_all(self.program)
         self.program = None
 
     def moment(self, date: tuple[float, float, float, float]) -> Moment:
@@ -396,13 +391,11 @@ class _Slot:
 
     def release(self) -> None:
         self._drop_coming()
-        if self.program is not None:
-            self.program.release()
-            self.program = None
+        release_all(self.program)
+        self.program = None
 
     def _drop_coming(self) -> None:
-        if self.coming is not None:
-            self.coming.release()
+        release_all(self.coming)
         self.coming, self.coming_file, self.warmed = None, None, 0
 
 

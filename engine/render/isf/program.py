@@ -45,7 +45,10 @@ class LinkedProgram:
 
     def __init__(self, context: moderngl.Context, file: IsfFile) -> None:
         """IsfError with the line of the driver's first complaint."""
-        self._program = _compile(context, file)
+        try:
+            self._program = context.program(vertex_shader=file.texts.vertex, fragment_shader=file.texts.fragment)
+        except moderngl.Error as error:
+            raise _explained(str(error)) from error
         self._vertices = context.vertex_array(self._program, [])
         names = file.texts.names
         images = [name for name in names if name not in {each.name for each in file.controls}]
@@ -72,14 +75,6 @@ class LinkedProgram:
 
     def release(self) -> None:
         release_all(self._vertices, self._program)
-
-
-def _compile(context: moderngl.Context, file: IsfFile) -> moderngl.Program:
-    texts = file.texts
-    try:
-        return context.program(vertex_shader=texts.vertex, fragment_shader=texts.fragment)
-    except moderngl.Error as error:
-        raise _explained(str(error)) from error
 
 
 def _explained(message: str) -> IsfError:
@@ -203,9 +198,7 @@ class IsfProgram:
     @property
     def warm_steps(self) -> int:
         """Number of `warm` calls until nothing is left to compile."""
-        return (
-            len(self.file.imports) + self._targets.steps + len(self.file.passes) + (1 if self._copy is not None else 0)
-        )
+        return len(self.file.imports) + self._targets.steps + len(self.file.passes) + (self._copy is not None)
 
     def warm(
         self, step: int, canvas: Canvas, inputs: Mapping[str, Input], images: Callable[[str], moderngl.Texture]
@@ -247,8 +240,7 @@ class IsfProgram:
 
     def _own_output(self, size_px: tuple[int, int]) -> PassTarget:
         if self._output is None or self._output.size_px != size_px:
-            if self._output is not None:
-                self._output.release()
+            release_all(self._output)
             self._output = PassTarget(self._context, size_px, "f1")
         return self._output
 

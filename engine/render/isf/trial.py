@@ -230,11 +230,9 @@ class Trial:
         counted: int | None = None,
     ) -> None:
         """`counted`: the pass whose work is drawn in place of a picture."""
+        beneath = pictures.black.texture if finish == OVER else pictures.source
         canvas = Canvas(
-            framebuffer=pictures.target.framebuffer,
-            size_px=pictures.size_px,
-            beneath=pictures.beneath(finish),
-            finish=finish,
+            framebuffer=pictures.target.framebuffer, size_px=pictures.size_px, beneath=beneath, finish=finish
         )
         moment = Moment(time_s=time_s, delta_s=1 / 30 if frame else 0.0, frame=frame, date=(2024.0, 6.0, 15.0, 45296.7))
         self._before_draw()
@@ -271,9 +269,6 @@ class _Pictures:
         self.black = Target(context, size_px, dtype=dtype)
         self.target = Target(context, size_px, dtype=dtype)
         self._dtype = dtype
-
-    def beneath(self, finish: int) -> moderngl.Texture:
-        return self.black.texture if finish == OVER else self.source
 
     def read(self) -> np.ndarray:
         return (self.read_float()[..., :3].clip(0, 1) * 255 + 0.5).astype(np.uint8)
