@@ -1,15 +1,17 @@
 """Sizes of passes as arithmetic: `max(floor($WIDTH * 0.25), 1.0)`.
 
-The names are $WIDTH, $HEIGHT and the shader's number inputs. A text is compiled to a list of stack operations with a
-bounded length, so that no file can make it slow; Python's `eval` is not used. Operators and functions are those of the
-parsers that other ISF hosts use (DDMathParser, exprtk), as far as public shaders use them.
+The names are $WIDTH, $HEIGHT and the shader's number inputs. A text whose words are all known is read by Python's
+parser and compiled to a list of stack operations with a bounded length, so that no file can make it slow; Python's
+`eval` is not used. Operators and functions are those of the parsers that other ISF hosts use (DDMathParser, exprtk), as
+far as public shaders use them.
 """
 
+import ast
 import math
 import re
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, NoReturn
+from typing import Final
 
 from engine.errors import IsfError
 
@@ -19,14 +21,9 @@ MAX_DEPTH: Final = 30
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+)f?|(?P<name>\$?[A-Za-z_]\w*)|(?P<sign>[-+*/%^(),]))"
 )
-_BINARY: Final[Mapping[str, tuple[int, Callable[[float, float], float]]]] = {
-    "+": (1, lambda a, b: a + b),
-    "-": (1, lambda a, b: a - b),
-    "*": (2, lambda a, b: a * b),
-    "/": (2, lambda a, b: a / b),
-    "%": (2, math.fmod),
-    "^": (3, math.pow),
-}
+_SIGNS: Final[Mapping[type[ast.operator], str]] = {
+    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Mod: "%", ast.Pow: "^",
+}  # fmt: skip
 _FUNCTIONS: Final[Mapping[str, tuple[int, Callable[..., float]]]] = {
     "floor": (1, math.floor),
     "ceil": (1, math.ceil),
@@ -44,7 +41,12 @@ _FUNCTIONS: Final[Mapping[str, tuple[int, Callable[..., float]]]] = {
 }
 _STEPS: Final[Mapping[str, tuple[int, Callable[..., float]]]] = {
     **_FUNCTIONS,
-    **{sign: (2, function) for sign, (_, function) in _BINARY.items()},
+    "+": (2, lambda a, b: a + b),
+    "-": (2, lambda a, b: a - b),
+    "*": (2, lambda a, b: a * b),
+    "/": (2, lambda a, b: a / b),
+    "%": (2, math.fmod),
+    "^": (2, math.pow),
     "negative": (1, lambda a: -a),
 }
 
@@ -62,7 +64,13 @@ class Expression:
         """`names`: those that may stand after a $. IsfError if it is none."""
         if len(text) > MAX_CHARS:
             raise IsfError(f"a size expression has {len(text)} characters: at most {MAX_CHARS}")
-        return cls(text, tuple(_Compiler(text, names).steps))
+        try:
+            tree = ast.parse(" ".join(_words(text.rstrip(), names)), mode="eval")
+            return cls(text, tuple(_steps(tree.body, 0)))
+        except SyntaxError:
+            raise IsfError(f"size expression {text[:80]!r}: it cannot be read as arithmetic") from None
+        except ValueError as error:
+            raise IsfError(f"size expression {text[:80]!r}: {error}") from None
 
     def evaluate(self, values: Mapping[str, float]) -> float | None:
         """The number, or None where there is none: a division by zero, a root of -1."""
@@ -81,81 +89,52 @@ class Expression:
         return stack[0] if math.isfinite(stack[0]) else None
 
 
-class _Compiler:
-    """Recursive descent with precedence climbing."""
-
-    def __init__(self, text: str, names: Container[str]) -> None:
-        self.steps: list[str | float] = []
-        self._text, self._names = text, names
-        self._tokens: list[str] = []
-        place = 0
-        text = text.rstrip()
-        while place < len(text):
-            token = _TOKEN.match(text, place)
-            if token is None:
-                self._refuse(f"{text[place:].strip()[:10]!r} cannot be read")
-            self._tokens.append(token["number"] or token["name"] or token["sign"])
-            place = token.end()
-        self._at = 0
-        self._sum(1, 0)
-        if self._at < len(self._tokens):
-            self._refuse(f"{self._tokens[self._at]!r} is left over")
-
-    def _refuse(self, why: str) -> NoReturn:
-        raise IsfError(f"size expression {self._text[:80]!r}: {why}")
-
-    def _take(self) -> str:
-        if self._at == len(self._tokens):
-            self._refuse("it ends too early")
-        self._at += 1
-        return self._tokens[self._at - 1]
-
-    def _peek(self) -> str:
-        return self._tokens[self._at] if self._at < len(self._tokens) else ""
-
-    def _sum(self, precedence: int, depth: int) -> None:
-        if depth > MAX_DEPTH:
-            self._refuse(f"more than {MAX_DEPTH} levels")
-        self._operand(depth)
-        while (operator := _BINARY.get(self._peek())) is not None and operator[0] >= precedence:
-            self._at += 1
-            sign = self._tokens[self._at - 1]
-            self._sum(operator[0] + 1, depth + 1)
-            self.steps.append(sign)
-
-    def _operand(self, depth: int) -> None:
-        token = self._take()
-        if token in "+-":
-            self._sum(3, depth + 1)
-            if token == "-":
-                self.steps.append("negative")
-        elif token == "(":
-            self._sum(1, depth + 1)
-            self._expect(")")
-        elif token[0].isdigit() or token[0] == ".":
-            if not math.isfinite(float(token)):
-                self._refuse(f"{token} is too large")
-            self.steps.append(float(token))
-        elif token.startswith("$"):
-            if token[1:] not in self._names:
-                self._refuse(f"{token} is neither $WIDTH, $HEIGHT nor a number input")
-            self.steps.append(token)
-        elif token in _FUNCTIONS:
-            self._call(token, depth)
+def _words(text: str, names: Container[str]) -> Iterator[str]:
+    """The words in Python's spelling; a name gets a letter in front, so that it is none of Python's own. ValueError."""
+    place = 0
+    while place < len(text):
+        token = _TOKEN.match(text, place)
+        if token is None:
+            raise ValueError(f"{text[place:].strip()[:10]!r} cannot be read")
+        place = token.end()
+        if token["number"]:
+            if not math.isfinite(float(token["number"])):
+                raise ValueError(f"{token['number']} is too large")
+            yield repr(float(token["number"]))
+        elif token["sign"]:
+            yield "**" if token["sign"] == "^" else token["sign"]
+        elif token["name"].startswith("$"):
+            if token["name"][1:] not in names:
+                raise ValueError(f"{token['name']} is neither $WIDTH, $HEIGHT nor a number input")
+            yield f"v{token['name'][1:]}"
+        elif token["name"] in _FUNCTIONS:
+            yield f"f{token['name']}"
         else:
-            self._refuse(f"{token!r} is not known; functions: {', '.join(_FUNCTIONS)}")
+            raise ValueError(f"{token['name']!r} is not known; functions: {', '.join(_FUNCTIONS)}")
 
-    def _call(self, name: str, depth: int) -> None:
-        count, _ = _FUNCTIONS[name]
-        self._expect("(")
-        for number in range(count):
-            if number:
-                self._expect(",")
-            self._sum(1, depth + 1)
-        self._expect(")")
-        self.steps.append(name)
 
-    def _expect(self, sign: str) -> None:
-        if self._peek() != sign:
-            self._refuse(f"{sign!r} is missing")
-        self._at += 1
+def _steps(node: ast.expr, depth: int) -> Iterator[str | float]:
+    """ValueError for what is no arithmetic, or nested too deeply."""
+    if depth > MAX_DEPTH:
+        raise ValueError(f"more than {MAX_DEPTH} levels")
+    match node:
+        case ast.Constant(value=float(number)):
+            yield number
+        case ast.Name(id=name) if name[0] == "v":
+            yield f"${name[1:]}"
+        case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=operand):
+            yield from _steps(operand, depth + 1)
+            if isinstance(node.op, ast.USub):
+                yield "negative"
+        case ast.BinOp(left=left, op=op, right=right):
+            yield from _steps(left, depth)
+            yield from _steps(right, depth + 1)
+            yield _SIGNS[type(op)]
+        case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name[0] == "f":
+            if len(arguments) != _FUNCTIONS[name[1:]][0]:
+                raise ValueError(f"{name[1:]} takes {_FUNCTIONS[name[1:]][0]}, not {len(arguments)}")
+            for each in arguments:
+                yield from _steps(each, depth + 1)
+            yield name[1:]
+        case _:
+            raise ValueError("it cannot be read as arithmetic")
