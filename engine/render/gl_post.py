@@ -5,6 +5,7 @@ compiled and run once at the start, so that no frame waits for a compiler.
 """
 
 from collections.abc import Callable, Collection
+from itertools import product
 
 import moderngl
 
@@ -23,6 +24,7 @@ from engine.render.shader_source import Pass
 
 LIGHT_DTYPE = "f2"  # half floats: the square of a dark display value is too fine for 16-bit integers
 _FEATURES = ("CHROMATIC", "LIGHT")
+_SWITCHES = list(product((False, True), repeat=len(_FEATURES)))
 _FIRST, _SECOND, _GRAIN = range(3)
 
 
@@ -35,7 +37,7 @@ class PostChain:
         self._light = Pass(context, "post_light", u_current=_FIRST)
         self._halve = Pass(context, "post_halve", u_larger=_FIRST)
         self._rise = Pass(context, "post_rise", u_own=_FIRST, u_smaller=_SECOND)
-        sets = [_features(*is_on) for is_on in _switches()]
+        sets = [_features(*is_on) for is_on in _SWITCHES]
         units = {"u_current": _FIRST, "u_veil": _SECOND, "u_grain": _GRAIN}
         self._compose = {features: Pass(context, "post", features, **units) for features in sets}
         tile = grain_tile()
@@ -115,7 +117,7 @@ class PostChain:
     def _warm_up(self) -> None:
         """Draw a tiny picture with each program: drivers finish compiling at the first draw."""
         self._tiny = Target(self._context, (32, 32), dtype=self._dtype)
-        for chromatic, light in _switches():
+        for chromatic, light in _SWITCHES:
             self.draw(
                 self._tiny,
                 PostLook(chromatic=float(chromatic), bloom=float(light), glow=float(light), vignette=1.0),
@@ -159,11 +161,6 @@ def _light_target(context: moderngl.Context, size_px: tuple[int, int]) -> Target
     target.texture.filter = (moderngl.LINEAR, moderngl.LINEAR)
     target.texture.repeat_x = target.texture.repeat_y = False
     return target
-
-
-def _switches() -> list[tuple[bool, bool]]:
-    """Every combination of _FEATURES, on or off."""
-    return [(chromatic, light) for chromatic in (False, True) for light in (False, True)]
 
 
 def _features(*is_on: bool) -> tuple[str, ...]:

@@ -102,58 +102,6 @@ def place_row(us: Row, slopes: Row, xs: Row, ys: Row, rs: Row, ts: Row, channel:
 
 
 @routine
-def wave_row(
-    values: Row, xs: Row, ys: Row, shares: Row, index: Index, channel: int, table: np.ndarray, block: Block
-) -> None:
-    """values: brightness of stripes, 0..1. table (1025, 2): value and step to the next; the rest is scratch."""
-    u_x, u_y, u_0, period_points = block[field.LAYER_U + channel]
-    x_x, x_y, x_0, curve = block[field.LAYER_X + channel]
-    y_x, y_y, y_0, _ = block[field.LAYER_Y + channel]
-    if curve == ZERO:
-        for i in range(values.size):
-            values[i] = xs[i] * u_x + ys[i] * u_y + u_0
-    else:
-        for i in range(values.size):
-            t = xs[i] * x_x + ys[i] * x_y + x_0 - HALF
-            bent = bend(t * t) * (curve * (xs[i] * y_x + ys[i] * y_y + y_0))
-            values[i] = xs[i] * u_x + ys[i] * u_y + u_0 + bent
-    read_wave(values, values, shares, index, period_points, table)
-
-
-@routine
-def shape_row(
-    values: Row, us: Row, slopes: Row, shares: Row, index: Index, channel: int, table: np.ndarray, block: Block
-) -> None:
-    """values: brightness of a bent layer or of another shape, averaged over the pixel where the wave is too fine.
-
-    us, slopes from `place_row`. table (5, 1025, 2) from `bake_waves`.
-    """
-    period_points = block[field.LAYER_U + channel, 3]
-    shown = block[field.LAYER_BAND + channel, 0]
-    read_wave(values, us, shares, index, period_points, table[0])
-    if block[field.LAYER_BAND + channel, 1] == ZERO:
-        return
-    widest = ZERO
-    for i in range(values.size):
-        excess = slopes[i] * period_points * period_points - shown * shown
-        slopes[i] = BAND * math.sqrt(max(excess, ZERO))
-        widest = max(widest, slopes[i])
-    if widest <= ONE:
-        return
-    total = table[1, 1024, 0]
-    period_total = total * period_points / WAVE_POINTS
-    for i in range(values.size):
-        points = max(slopes[i], ONE)
-        half_width = HALF * points / period_points
-        start, end = us[i] - half_width, us[i] + half_width
-        first, last = np.floor(start), np.floor(end)
-        before = integral(table[1], (start - first) * period_points, total)
-        after = integral(table[1], (end - last) * period_points, total)
-        mean = min(max(((last - first) * period_total + after - before) / points, ZERO), ONE)
-        values[i] += min(points - ONE, ONE) * (mean - values[i])
-
-
-@routine
 def integral(table: np.ndarray, run: float, total: float) -> float:
     """The wave's integral up to `run` points; beyond the end of (1025, 2) it goes back, mirrored. total: at the end."""
     point = WAVE_POINTS - abs(run - WAVE_POINTS)
@@ -184,23 +132,42 @@ def point_row(shares: Row, index: Index, us: Row, period_points: float) -> None:
 
 
 @routine
-def trace_row(
-    values: Row,
-    us: Row,
-    xs: Row,
-    ys: Row,
-    rs: Row,
-    across: Row,
-    shares: Row,
-    index: Index,
-    channel: int,
-    table: np.ndarray,
-    block: Block,
-) -> None:
-    """values: brightness of a trace, with an edge of one pixel and a glow; see `trace_rows`. across: scratch."""
+def beyond_px(intervals: np.ndarray, index: int, share: float, across: float) -> float:
+    """Distance across beyond the interval at this point of (1025, 2), pixels; negative inside."""
+    at, after = uint64(index), uint64(min(index + 1, 1024))
+    low = intervals[at, 0] + share * (intervals[after, 0] - intervals[at, 0])
+    high = intervals[at, 1] + share * (intervals[after, 1] - intervals[at, 1])
+    beyond: float = max(across - high, low - across)
+    return beyond
+
+
+@part("float32[:,::1], int32[::1], float32[:,:,:,::1], float32[:,::1]")
+def stripes_part(channel: int, rows: np.ndarray, index: Index, tables: np.ndarray, block: Block) -> None:
+    """rows[VALUES]: brightness of a layer of plain stripes, 0..1. tables (4, 5, 1025, 2) from `bake_waves`."""
+    values, xs, ys = rows[VALUES], rows[X], rows[Y]
+    u_x, u_y, u_0, period_points = block[field.LAYER_U + channel]
+    x_x, x_y, x_0, curve = block[field.LAYER_X + channel]
+    y_x, y_y, y_0, _ = block[field.LAYER_Y + channel]
+    if curve == ZERO:
+        for i in range(values.size):
+            values[i] = xs[i] * u_x + ys[i] * u_y + u_0
+    else:
+        for i in range(values.size):
+            t = xs[i] * x_x + ys[i] * x_y + x_0 - HALF
+            bent = bend(t * t) * (curve * (xs[i] * y_x + ys[i] * y_y + y_0))
+            values[i] = xs[i] * u_x + ys[i] * u_y + u_0 + bent
+    read_wave(values, values, rows[SHARES], index, period_points, tables[channel, 0])
+
+
+@part("float32[:,::1], int32[::1], float32[:,:,:,::1], float32[:,::1]")
+def trace_part(channel: int, rows: np.ndarray, index: Index, tables: np.ndarray, block: Block) -> None:
+    """rows[VALUES]: the same of a trace: a line or a circle, with an edge of one pixel and a glow; see `trace_rows`."""
+    values, xs, ys, rs, shares, across = rows[VALUES], rows[X], rows[Y], rows[R], rows[SHARES], rows[SLOPES]
+    table = tables[channel]
+    place_row(rows[U], rows[SLOPES], xs, ys, rs, rows[T], channel, block)
     a_x, a_y, a_r, a_0 = block[field.LAYER_ACROSS + channel]
     _, glow_px, strength, _ = block[field.LAYER_LINE + channel]
-    point_row(shares, index, us, block[field.LAYER_U + channel, 3])
+    point_row(shares, index, rows[U], block[field.LAYER_U + channel, 3])
     for i in range(values.size):
         values[i] = ZERO
         across[i] = xs[i] * a_x + ys[i] * a_y + rs[i] * a_r + a_0
@@ -231,33 +198,32 @@ def trace_row(
         values[i] = min((core + (ONE - core) * glow) * strength, ONE)
 
 
-@routine
-def beyond_px(intervals: np.ndarray, index: int, share: float, across: float) -> float:
-    """Distance across beyond the interval at this point of (1025, 2), pixels; negative inside."""
-    at, after = uint64(index), uint64(min(index + 1, 1024))
-    low = intervals[at, 0] + share * (intervals[after, 0] - intervals[at, 0])
-    high = intervals[at, 1] + share * (intervals[after, 1] - intervals[at, 1])
-    beyond: float = max(across - high, low - across)
-    return beyond
-
-
-@part("float32[:,::1], int32[::1], float32[:,:,:,::1], float32[:,::1]")
-def stripes_part(channel: int, rows: np.ndarray, index: Index, tables: np.ndarray, block: Block) -> None:
-    """rows[VALUES]: brightness of a layer of plain stripes, 0..1. tables (4, 5, 1025, 2) from `bake_waves`."""
-    wave_row(rows[VALUES], rows[X], rows[Y], rows[SHARES], index, channel, tables[channel, 0], block)
-
-
-@part("float32[:,::1], int32[::1], float32[:,:,:,::1], float32[:,::1]")
-def trace_part(channel: int, rows: np.ndarray, index: Index, tables: np.ndarray, block: Block) -> None:
-    """rows[VALUES]: the same of a trace: a line or a circle."""
-    values, us, slopes, xs, ys, rs = rows[VALUES], rows[U], rows[SLOPES], rows[X], rows[Y], rows[R]
-    place_row(us, slopes, xs, ys, rs, rows[T], channel, block)
-    trace_row(values, us, xs, ys, rs, slopes, rows[SHARES], index, channel, tables[channel], block)
-
-
 @part("float32[:,::1], int32[::1], float32[:,:,:,::1], float32[:,::1]")
 def shape_part(channel: int, rows: np.ndarray, index: Index, tables: np.ndarray, block: Block) -> None:
-    """rows[VALUES]: the same of any other shape."""
-    us, slopes = rows[U], rows[SLOPES]
+    """rows[VALUES]: the same of a bent layer or of any other shape, averaged over the pixel where the wave is too
+    fine."""
+    values, us, slopes, table = rows[VALUES], rows[U], rows[SLOPES], tables[channel]
     place_row(us, slopes, rows[X], rows[Y], rows[R], rows[T], channel, block)
-    shape_row(rows[VALUES], us, slopes, rows[SHARES], index, channel, tables[channel], block)
+    period_points = block[field.LAYER_U + channel, 3]
+    shown = block[field.LAYER_BAND + channel, 0]
+    read_wave(values, us, rows[SHARES], index, period_points, table[0])
+    if block[field.LAYER_BAND + channel, 1] == ZERO:
+        return
+    widest = ZERO
+    for i in range(values.size):
+        excess = slopes[i] * period_points * period_points - shown * shown
+        slopes[i] = BAND * math.sqrt(max(excess, ZERO))
+        widest = max(widest, slopes[i])
+    if widest <= ONE:
+        return
+    total = table[1, 1024, 0]
+    period_total = total * period_points / WAVE_POINTS
+    for i in range(values.size):
+        points = max(slopes[i], ONE)
+        half_width = HALF * points / period_points
+        start, end = us[i] - half_width, us[i] + half_width
+        first, last = np.floor(start), np.floor(end)
+        before = integral(table[1], (start - first) * period_points, total)
+        after = integral(table[1], (end - last) * period_points, total)
+        mean = min(max(((last - first) * period_total + after - before) / points, ZERO), ONE)
+        values[i] += min(points - ONE, ONE) * (mean - values[i])

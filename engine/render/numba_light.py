@@ -158,36 +158,6 @@ def whole_row(picture: Rgb, layer: Rgb, weights: Row) -> None:
 
 
 @routine
-def tone_row(picture: Rgb, block: Block) -> None:
-    """picture: from what the layers add up to, to levels 0..255. Each step once for all three colours: a routine is
-    compiled again at each place that calls it."""
-    brightness, tone = block[TONE, 0], block[TONE, 1]
-    is_linear = block[COLOUR, 0] > ZERO
-    values = picture.reshape(picture.size)
-    highest = ZERO
-    for i in range(values.size):
-        values[i] *= brightness
-    if tone > ONE:
-        if not is_linear:
-            linear_row(values)
-        for i in range(values.size):
-            highest = max(highest, values[i])
-        if highest > SHOULDER:
-            roll_row(picture)
-    elif tone > ZERO:
-        for i in range(values.size):
-            values[i] /= ONE + values[i]
-    if is_linear or tone > ONE:
-        encode_row(values)
-    elif tone > ZERO:
-        for i in range(values.size):
-            values[i] = SOFT_LEVELS[int32(values[i] * LAST_TONE_STEP + HALF)]
-    else:
-        for i in range(values.size):
-            values[i] = min(values[i], ONE) * WHITE
-
-
-@routine
 def encode_row(values: Row) -> None:
     """values: from linear light to levels."""
     for i in range(values.size):
@@ -220,24 +190,6 @@ def roll_row(picture: Rgb) -> None:
 
 
 @routine
-def ramp_row(picture: Rgb, shares: Row, index: Index, block: Block) -> None:
-    """picture: levels, recoloured by their brightness along the palette's ramp; see shaders/light.glsl."""
-    amount = block[COLOUR, 1]
-    for i in range(picture.shape[1]):
-        red, green, blue = picture[0, i], picture[1, i], picture[2, i]
-        key = HALF * (RED_LIGHT * red + GREEN_LIGHT * green + BLUE_LIGHT * blue + max(red, green, blue))
-        place = min(max(key / WHITE, ZERO), ONE) * float32(RAMP_STEPS)
-        index[i] = min(int32(place), RAMP_STEPS - 1)
-        shares[i] = place - float32(index[i])
-    for c in range(3):
-        for i in range(picture.shape[1]):
-            at = uint64(RAMP + index[i])
-            stop = block[at, c]
-            wanted = WHITE * (stop + shares[i] * (block[at + ONE_STEP, c] - stop))
-            picture[c, i] += amount * (wanted - picture[c, i])
-
-
-@routine
 def turn_hue_row(reds: Row, greens: Row, blues: Row, hue: float) -> None:
     """HSV hue shifted by `hue` turns."""
     for i in range(reds.size):
@@ -264,11 +216,49 @@ def hue_share(sixths: float) -> float:
 
 @part("float32[:,::1], float32[:,::1]")
 def light_part(row: int, rows: np.ndarray, block: Block) -> None:
-    """rows[PICTURE]: from what the layers add up to, to levels 0..255."""
-    tone_row(rows[PICTURE], block)
+    """rows[PICTURE]: from what the layers add up to, to levels 0..255. Each step once for all three colours: a routine
+    is compiled again at each place that calls it."""
+    picture = rows[PICTURE]
+    brightness, tone = block[TONE, 0], block[TONE, 1]
+    is_linear = block[COLOUR, 0] > ZERO
+    values = picture.reshape(picture.size)
+    highest = ZERO
+    for i in range(values.size):
+        values[i] *= brightness
+    if tone > ONE:
+        if not is_linear:
+            linear_row(values)
+        for i in range(values.size):
+            highest = max(highest, values[i])
+        if highest > SHOULDER:
+            roll_row(picture)
+    elif tone > ZERO:
+        for i in range(values.size):
+            values[i] /= ONE + values[i]
+    if is_linear or tone > ONE:
+        encode_row(values)
+    elif tone > ZERO:
+        for i in range(values.size):
+            values[i] = SOFT_LEVELS[int32(values[i] * LAST_TONE_STEP + HALF)]
+    else:
+        for i in range(values.size):
+            values[i] = min(values[i], ONE) * WHITE
 
 
 @part("float32[:,::1], int32[::1], float32[:,::1]")
 def ramp_part(row: int, rows: np.ndarray, index: Index, block: Block) -> None:
-    """rows[PICTURE]: levels in the colours of the palette's ramp."""
-    ramp_row(rows[PICTURE], rows[SHARES], index, block)
+    """rows[PICTURE]: levels, recoloured by their brightness along the palette's ramp; see shaders/light.glsl."""
+    picture, shares = rows[PICTURE], rows[SHARES]
+    amount = block[COLOUR, 1]
+    for i in range(picture.shape[1]):
+        red, green, blue = picture[0, i], picture[1, i], picture[2, i]
+        key = HALF * (RED_LIGHT * red + GREEN_LIGHT * green + BLUE_LIGHT * blue + max(red, green, blue))
+        place = min(max(key / WHITE, ZERO), ONE) * float32(RAMP_STEPS)
+        index[i] = min(int32(place), RAMP_STEPS - 1)
+        shares[i] = place - float32(index[i])
+    for c in range(3):
+        for i in range(picture.shape[1]):
+            at = uint64(RAMP + index[i])
+            stop = block[at, c]
+            wanted = WHITE * (stop + shares[i] * (block[at + ONE_STEP, c] - stop))
+            picture[c, i] += amount * (wanted - picture[c, i])

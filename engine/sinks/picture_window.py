@@ -72,7 +72,8 @@ class PictureWindow:
         self._is_card = False
         self._wants_full_screen = is_full_screen
         self._have_displays_changed = False
-        self._has_display = True
+        self.has_display = True
+        """False while its display is away."""
         self._is_stale = True
         """True if the screen needs to be redrawn."""
         glfw.set_char_callback(self._window, self._on_character)
@@ -86,11 +87,6 @@ class PictureWindow:
     def is_closing(self) -> bool:
         """True once somebody closed it."""
         return bool(glfw.window_should_close(self._window))
-
-    @property
-    def has_display(self) -> bool:
-        """False while its display is away."""
-        return self._has_display
 
     @property
     def is_full_screen(self) -> bool:
@@ -127,7 +123,7 @@ class PictureWindow:
         """Draw a new picture and wait for vsync; without one, wait `wait_s` or until user input."""
         if self._have_displays_changed:
             self._find_display_again()
-        if self._is_stale and self._has_display:
+        if self._is_stale and self.has_display:
             self._draw()
             glfw.swap_buffers(self._window)
             glfw.poll_events()
@@ -170,7 +166,7 @@ class PictureWindow:
     def _find_display_again(self) -> None:
         self._have_displays_changed = False
         found = [display for display in list_displays() if display.name == self.display.name]
-        self._has_display = bool(found)
+        self.has_display = bool(found)
         if found:
             self.display = found[0]
             self._card = self._upload(self._card, None)  # it may have another size now
