@@ -48,14 +48,14 @@ def put_index_in_front(path: Path, is_wanted: Callable[[], bool] = lambda: True)
             front = places[b"ftyp"][1] if b"ftyp" in places else 0
             size = os.fstat(file.fileno()).st_size
             index = _moved_back(_read(file, begin, end), size)
-            with copy.open("wb", buffering=0) as out:
-                _write(out, _read(file, 0, front))
-                _write(out, index)
+            with copy.open("wb") as out:
+                out.write(_read(file, 0, front) + index)
                 for first, last in ((front, begin), (end, size)):
                     for at in range(first, last, COPIED_BYTES):
                         if not is_wanted():
                             return "not enough time"
-                        _write(out, _read(file, at, min(at + COPIED_BYTES, last)))
+                        out.write(_read(file, at, min(at + COPIED_BYTES, last)))
+                        out.flush()
                         os.fsync(out.fileno())  # otherwise a power cut could destroy both files
         replace_file(copy, path)
         return ""
@@ -105,10 +105,3 @@ def _rebuilt(boxes: bytes, shift: int, is_long: bool) -> bytes:
 def _read(file: BinaryIO, begin: int, end: int) -> bytes:
     file.seek(begin)
     return file.read(end - begin)
-
-
-def _write(out: BinaryIO, data: bytes) -> None:
-    """Write all of `data`; a raw file may accept less per call."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[out.write(rest) :]

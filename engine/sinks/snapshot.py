@@ -129,18 +129,14 @@ class SnapshotSink(ThreadSink):
         super()._raise_error()
 
     def _run(self) -> None:
-        self._open()
-        while (pixels := self._next()) is not None:
-            self._path = self._write(pixels)
-            self._frames += 1
-
-    def _open(self) -> None:
         import cv2  # noqa: F401  slow, so import it before the first picture
 
-        assert self._stage is not None
         if self._wanted is not None:
             make_folder(self.kind, self._wanted)
         self._opened()
+        while (pixels := self._next()) is not None:
+            self._path = self._write(pixels)
+            self._frames += 1
 
     def _next(self) -> np.ndarray | None:
         with self._change:

@@ -7,6 +7,7 @@ The source is read a second time, never beyond the pictures. Time 0 is the start
 """
 
 import itertools
+import operator
 import re
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -242,7 +243,8 @@ def _decoded(source: InputContainer, track: AudioStream, on_damage: Callable[[st
 def _even(frames: Iterator[AudioFrame], rate: int, layout: str) -> Iterator[AudioFrame]:
     """Frames without gaps, from time 0 on."""
     begins = 0  # in samples
-    for _, alike in itertools.groupby(frames, _kind_of):  # a broadcast may change its channel layout
+    kind_of = operator.attrgetter("sample_rate", "format.name", "layout.name")
+    for _, alike in itertools.groupby(frames, kind_of):  # a broadcast may change its channel layout
         for even in _without_gaps(alike, rate, layout, begins):
             begins = (even.pts or 0) + even.samples
             yield even
@@ -251,10 +253,6 @@ def _even(frames: Iterator[AudioFrame], rate: int, layout: str) -> Iterator[Audi
 def _start_of(frame: AudioFrame) -> Fraction:
     assert frame.pts is not None and frame.time_base is not None  # the filter sets both
     return frame.pts * Fraction(frame.time_base)
-
-
-def _kind_of(frame: AudioFrame) -> tuple[int, str, str]:
-    return frame.sample_rate, frame.format.name, frame.layout.name
 
 
 def _without_gaps(frames: Iterator[AudioFrame], rate: int, layout: str, begins: int) -> Iterator[AudioFrame]:

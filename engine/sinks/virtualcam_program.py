@@ -26,7 +26,7 @@ def main() -> None:
     answers = claim_output()
     opening = msgspec.json.decode(sys.stdin.buffer.readline(), type=CameraOpening)
     is_over = threading.Event()
-    threading.Thread(target=_wait_for_the_end, args=(is_over,), daemon=True).start()
+    threading.Thread(target=lambda: (sys.stdin.buffer.read(), is_over.set()), daemon=True).start()
     try:
         reader = FrameRing.attach(opening.segment)
         camera = open_camera(opening)
@@ -87,8 +87,3 @@ def fitted(rgba: np.ndarray, width: int, height: int) -> np.ndarray:
 def _tell(answers: BinaryIO, state: CameraState) -> None:
     answers.write(msgspec.json.encode(state) + b"\n")
     answers.flush()
-
-
-def _wait_for_the_end(is_over: threading.Event) -> None:
-    sys.stdin.buffer.read()
-    is_over.set()

@@ -34,10 +34,11 @@ def ask_displays(wanted: str = "") -> DisplayAnswer:
     """The displays of this machine, asked in a process of its own, because GLFW belongs to a main thread; and the one
     that `wanted` means. SinkError, in one line. Takes a fraction of a second."""
     _require_screen()
+    failed = "window: the displays cannot be listed"
     try:
         process = WorkerProcess(PROGRAM, "tell_displays()")
     except (ChildError, OSError) as error:
-        raise SinkError(f"window: the displays cannot be listed ({error})") from error
+        raise SinkError(f"{failed} ({error})") from error
     try:
         process.send(wanted.replace("\n", " ").encode() + b"\n")
         line = process.receive(MAX_START_S)
@@ -46,7 +47,7 @@ def ask_displays(wanted: str = "") -> DisplayAnswer:
     finally:
         process.end(MAX_END_S)
     if line is None:
-        raise SinkError(f"window: the displays cannot be listed ({process.reason})")
+        raise SinkError(f"{failed} ({process.reason})")
     answer = message_of(line, DisplayAnswer)
     if answer.error:
         raise SinkError(f"window: {answer.error}")
@@ -79,8 +80,6 @@ class WindowSink(ProgramSink):
     def _told(self) -> str:
         return self._state.problem or self._state.detail
 
-    # -- an AdjustableSink ----------------------------------------------------------------------
-
     @property
     def told(self) -> WindowState:
         """The newest line of its process. Any thread."""
@@ -98,8 +97,6 @@ class WindowSink(ProgramSink):
     def leave(self) -> None:
         """The run ends: a full screen stays, black."""
         self._is_left = True
-
-    # -- its thread -----------------------------------------------------------------------------
 
     def _greet(self, process: WorkerProcess, segment: str) -> None:
         values = self._wanted

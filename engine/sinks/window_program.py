@@ -16,9 +16,10 @@ import time
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 import glfw
+from msgspec.structs import replace
 
 from engine.errors import MultiverseError
 from engine.ipc import FrameRing
@@ -91,8 +92,7 @@ class _Program:
 
     def tell(self, **changes: object) -> None:
         """Send the state with these changes if it is new. An engine that is gone needs none."""
-        fields = {name: getattr(self._state, name) for name in WindowState.__struct_fields__}
-        state = WindowState(**fields | changes)
+        state = replace(self._state, **changes)
         if state != self._state:
             self._state = state
             with suppress(OSError):
@@ -165,14 +165,14 @@ class _Program:
         return False
 
     def _apply(self) -> None:
-        values = self._values
-        pin = tuple((_number(values[f"/window/pin/{n}/x"]), _number(values[f"/window/pin/{n}/y"])) for n in range(1, 5))
+        values: Mapping[str, Any] = self._values
+        pin = tuple((float(values[f"/window/pin/{n}/x"]), float(values[f"/window/pin/{n}/y"])) for n in range(1, 5))
         self._problem = ""
         if is_convex(pin):
             self._pin = pin
         else:
             self._problem = "the four corners of /window/pin cross or lie in a line; the last shape stays"
-        shape = Shape(rotate=int(_number(values["/window/rotate"])), fit=str(values["/window/fit"]), pin=self._pin)
+        shape = Shape(rotate=int(values["/window/rotate"]), fit=str(values["/window/fit"]), pin=self._pin)
         self._window.set_shape(shape, is_card=bool(values["/window/test_card"]))
         self._window.is_full_screen = bool(values["/window/fullscreen"])
 
@@ -216,10 +216,6 @@ class _Program:
                 look_s = time.monotonic() + LOOK_S
                 if _read(self._file).get("owner", os.getpid()) != os.getpid():
                     end_s = time.monotonic() + OVERLAP_S
-
-
-def _number(value: Value) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0
 
 
 def _read(file: Path) -> Mapping[str, object]:
