@@ -12,7 +12,7 @@ import pytest
 
 from engine.errors import NoGLError
 from engine.render import context, open_renderer
-from engine.render.context import load_finish, name_devices, open_context
+from engine.render.context import load_finish, open_context
 from engine.render.egl_devices import GPU_VARIABLE, EglDevice, by_preference, chosen_gpu, find_device, list_egl_devices
 from engine.render.unused_card import find_unused_card
 from engine.system.graphics_card import GraphicsCard
@@ -154,12 +154,6 @@ def test_a_chosen_device_is_opened_or_nothing(machine: Machine) -> None:
         with chosen_gpu(choice), pytest.raises(NoGLError):
             open_renderer("auto", 64, 36)
     assert machine.tried == [99, machine.software.index], "98 could be in the name of a device, which a context tells"
-
-
-def test_devices_are_named_by_their_drivers_or_by_a_context(machine: Machine) -> None:
-    first, second = name_devices()
-    assert "llvmpipe" in first.name and first.error == "" and first.device == machine.software
-    assert second.name == "NVIDIA H100" and "device index 99" in second.error
 
 
 def test_an_unused_card_is_told_with_its_error_unless_a_device_was_chosen(machine: Machine, monkeypatch: Any) -> None:

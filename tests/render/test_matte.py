@@ -1,6 +1,5 @@
 """Mattes: layer 5 reduced to the objects that SAM3 found, or to the background."""
 
-import dataclasses
 from collections.abc import Callable
 from itertools import product
 from typing import Any
@@ -9,10 +8,7 @@ import numpy as np
 import pytest
 
 from engine.render import Matte, Renderer, open_renderer
-from engine.render.frame_block import pack_block
-from engine.render.look import Look
 from engine.render.masks import IdPicture, coverage
-from engine.values import Segmentation
 from tests.benchmarks.render_reference import bilinear, cover_place, draw_reference, mirrored
 
 SHOWN = [1.0] * 4  # points of each wave that a pixel can show
@@ -160,21 +156,6 @@ def test_a_result_is_joined_and_uploaded_once(renderer: Renderer, draw: Callable
         ]
         == 0
     ).all()
-
-
-def test_texels_of_the_block_are_those_of_the_whole_picture(values: Callable, found: Callable) -> None:
-    """Layer 5 is the middle square of a wide picture: its left edge is at 280 of 1280 px."""
-    seen: Segmentation = found(np.zeros((1, 288, 288)), picture_px=(1280, 720))
-    matte = Matte(found=seen, keeps="background", is_hard=False)
-    look = Look.from_values(values({"/layer/5/intensity": 1.0}))
-    block = pack_block(look, [(1, 1, 1)] * 4, (512, 512), (512, 512), None, matte, shown=SHOWN)
-    scale_x, from_x, scale_y, from_y = block[21]
-    assert (scale_x * -256 + from_x, scale_y * -256 + from_y) == pytest.approx((288 * 280 / 1280 - 0.5, -0.5), abs=1e-4)
-    assert (scale_x * 256 + from_x, scale_y * 256 + from_y) == pytest.approx((288 * 1000 / 1280 - 0.5, 287.5), abs=1e-4)
-    assert block[22].tolist() == [288, 0.25, 2, -1]
-    flipped = dataclasses.replace(look, is_layer5_mirrored=True)
-    assert pack_block(flipped, [(1, 1, 1)] * 4, (512, 512), (512, 512), None, matte, shown=SHOWN)[21, 0] == -scale_x
-    assert pack_block(look, [(1, 1, 1)] * 4, (512, 512), (512, 512), None, shown=SHOWN)[22, 3] == 0
 
 
 def test_objects_found_in_the_finished_picture_keep_their_position(renderer: Renderer, draw: Any, found: Any) -> None:
