@@ -120,9 +120,13 @@ class ContourFinder:
         if pixels is not None:
             if settings.is_of_camera:
                 pixels = contours.shown_part(pixels, asked.size_px, is_mirrored=settings.is_mirrored)
-            luma = contours.luma_of(pixels)
-            inside = contours.inside_of(luma, threshold=settings.threshold, is_dark=settings.is_dark)
-            found = contours.find_contours(inside, min_area=settings.min_area, count=settings.count)
+            found = contours.find_contours(
+                contours.luma_of(pixels),
+                threshold=settings.threshold,
+                is_dark=settings.is_dark,
+                min_area=settings.min_area,
+                count=settings.count,
+            )
         before = self._numbered
         kept = {number: each for number, each in before.items() if number <= settings.count}
         self._numbered = now = contours.followed(kept, found, asked.size_px[0] / asked.size_px[1])

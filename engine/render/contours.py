@@ -54,20 +54,15 @@ def shown_part(pixels: np.ndarray, size_px: tuple[int, int], *, is_mirrored: boo
 
 def luma_of(pixels: np.ndarray) -> np.ndarray:
     """BT.601 luma of RGB or RGBA, (height, width) uint8, at most 320 pixels wide or high."""
-    size = fitted_size((pixels.shape[1], pixels.shape[0]), MAX_PX)
-    if size != (pixels.shape[1], pixels.shape[0]):
+    size = fitted_size(pixels.shape[1::-1], MAX_PX)
+    if size != pixels.shape[1::-1]:
         pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGBA2GRAY if pixels.shape[2] == 4 else cv2.COLOR_RGB2GRAY))
 
 
-def inside_of(luma: np.ndarray, *, threshold: float, is_dark: bool) -> np.ndarray:
-    """1 in the shapes, else 0, as `luma`; `threshold` 0..1."""
+def find_contours(luma: np.ndarray, *, threshold: float, is_dark: bool, min_area: float, count: int) -> list[Contour]:
+    """The largest shapes above the threshold, 0..1, or below, largest first; `min_area` as a share of the picture."""
     _, inside = cv2.threshold(luma, threshold * 255, 1, cv2.THRESH_BINARY_INV if is_dark else cv2.THRESH_BINARY)
-    return np.asarray(inside)
-
-
-def find_contours(inside: np.ndarray, *, min_area: float, count: int) -> list[Contour]:
-    """The largest shapes, largest first; `min_area` as a share of the picture."""
     lines, _ = cv2.findContours(inside, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     largest = sorted(lines, key=cv2.contourArea, reverse=True)[:count]
     found = [_measured(np.asarray(line), inside.shape) for line in largest]

@@ -41,6 +41,7 @@ def open_renderer(
     if choice == "gl":
         return _open_gl(width, height, date_at)
     is_asked = choice == "numba"
+    shaders, why_no_shaders = None, ""
     try:
         shaders = _open_shaders(date_at)
         if not (shaders.is_software or is_asked):
@@ -49,12 +50,20 @@ def open_renderer(
     except RenderError as error:  # no OpenGL, or a driver that rejects a shader
         if gpu_choice():
             raise
-        return _open_numba(
-            width, height, "" if is_asked else str(error), is_live, on_progress, why_no_shaders=str(error)
-        )
+        shaders, why_no_shaders = None, str(error)
     try:
-        return _open_numba(width, height, "" if is_asked else SOFTWARE, is_live, on_progress, shaders)
+        return _numba_class()(
+            width,
+            height,
+            reason="" if is_asked else why_no_shaders or SOFTWARE,
+            is_live=is_live,
+            on_progress=on_progress,
+            shaders=shaders,
+            why_no_shaders=why_no_shaders,
+        )
     except RenderError as error:  # no Numba for this Python, or no memory
+        if shaders is None:
+            raise
         shaders.close()
         if is_asked:
             raise
@@ -79,28 +88,12 @@ def _open_gl(width: int, height: int, date_at: DateAt) -> "GLRenderer":
     return GLRenderer(width, height, date_at=date_at)
 
 
-def _open_numba(
-    width: int,
-    height: int,
-    reason: str,
-    is_live: bool,
-    on_progress: Callable[[str], None],
-    shaders: "GLShaders | None" = None,
-    why_no_shaders: str = "",
-) -> "NumbaRenderer":
+def _numba_class() -> "type[NumbaRenderer]":
     try:
         from engine.render.numba_renderer import NumbaRenderer
     except ImportError as error:  # no wheel for this Python
         raise RenderError(f"Numba: {error}") from error
-    return NumbaRenderer(
-        width,
-        height,
-        reason=reason,
-        is_live=is_live,
-        on_progress=on_progress,
-        shaders=shaders,
-        why_no_shaders=why_no_shaders,
-    )
+    return NumbaRenderer
 
 
 def describe_unused_card() -> str:
