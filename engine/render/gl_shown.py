@@ -319,7 +319,8 @@ class PaintedImage(Generic[_Painted]):
     def __init__(
         self, paint: Callable[[Target, _Painted], None], output: Callable[[tuple[int, int]], _Output], first: _Output
     ) -> None:
-        self._paint, self._new_output, self._output = paint, output, first
+        self._paint: Callable[[Target, _Painted], None] = paint
+        self._new_output, self._output = output, first
         self._asked: _Painted | None = None
 
     def showing(self, asked: _Painted) -> "PaintedImage[_Painted]":

@@ -26,7 +26,12 @@ def main() -> None:
     answers = claim_output()
     opening = msgspec.json.decode(sys.stdin.buffer.readline(), type=CameraOpening)
     is_over = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.buffer.read(), is_over.set()), daemon=True).start()
+
+    def wait_for_the_end() -> None:
+        sys.stdin.buffer.read()
+        is_over.set()
+
+    threading.Thread(target=wait_for_the_end, daemon=True).start()
     try:
         reader = FrameRing.attach(opening.segment)
         camera = open_camera(opening)

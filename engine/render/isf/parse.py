@@ -100,7 +100,7 @@ def _ranged(entry: Mapping[str, Any], common: dict[str, Any]) -> IsfInput:
     if "MAX" not in entry:
         high = tuple(map(max, high, default))
     default = tuple(min(max(each, a), b) for each, a, b in zip(default, low, high, strict=True))
-    ends: dict[str, Input] = {"default": default, "minimum": low, "maximum": high}
+    ends: dict[str, Any] = {"default": default, "minimum": low, "maximum": high}
     if count == 1:
         ends = {end: numbers[0] for end, numbers in (("default", default), ("minimum", low), ("maximum", high))}
     return IsfInput(identity=_identity(entry, type_, name), **ends, **common)
