@@ -40,6 +40,27 @@ KICKED_S, HALFWAY = (0.31, 0.33), 0.06  # likewise with a kick halfway between t
 SLOW_S: Final = (0.70, 0.76)  # from here on (80 bpm), divided pulses speak against the vote ...
 DIVIDED: Final = (0.3, 0.7)  # ... by how strongly they recur, compared with the pulses
 
+# Of the states
+MIN_BPM, MAX_BPM = 58.0, 208.0  # a little more than 60..200, so that the ends are not walls
+BEAT_MEANS: Final = (0.5, 0.4, 0.22)  # mean onset strength at a beat, and 10 and 20 ms beside it
+HALF_MEAN: Final = 0.09  # between two beats
+ELSEWHERE_MEAN: Final = 0.08
+TRUST: Final = 0.45  # exponent of the densities: neighbouring hops show the same onset, so they count for less than one
+TEMPO_STIFFNESS: Final = 120.0  # exp(-120 |change of the period|) at a beat
+LEAK: Final = 1e-3  # share of the probability that returns to all states, per hop
+FAVOURITE_BPM, FAVOURITE_OCTAVES = 115.0, 0.8
+MAX_PULL_OCTAVES: Final = 0.8  # beyond, the pull no longer grows: a clear pulse of 60 or 200 must win
+PULL_PER_S: Final = 2.5
+COMB_PER_S: Final = 2.0
+COMB_S: Final = 3.0  # memory of the autocorrelation
+COMB_MULTIPLES: Final = (1, 2, 4)
+COMB_HOPS: Final = 10  # between two updates of the weights
+BACKBEAT_PER_S: Final = 8.0
+REST_S: Final = 1.2  # time constant of the activity
+MIN_ACTIVITY: Final = 0.2
+REST_ERROR_HOPS: Final = 3.0  # by which the beat that ran on may be off after a rest
+DOUBT: Final = 0.2  # share of the probability that it is another song by now
+
 
 class Backbeat:
     """The backbeat: snare hits that tell how many of the pulses in a groove are beats.
@@ -111,28 +132,6 @@ def _ramp(x: np.ndarray, low: float, high: float) -> np.ndarray:
     """0 up to `low`, 1 from `high` on, straight between."""
     ramp: np.ndarray = np.clip((x - low) / (high - low), 0.0, 1.0)
     return ramp
-
-
-MIN_BPM, MAX_BPM = 58.0, 208.0  # a little more than 60..200, so that the ends are not walls
-BEAT_MEANS: Final = (0.5, 0.4, 0.22)  # mean onset strength at a beat, and 10 and 20 ms beside it
-HALF_MEAN: Final = 0.09  # between two beats
-ELSEWHERE_MEAN: Final = 0.08
-TRUST: Final = 0.45  # exponent of the densities: neighbouring hops show the same onset, so they count for less than one
-TEMPO_STIFFNESS: Final = 120.0  # exp(-120 |change of the period|) at a beat
-LEAK: Final = 1e-3  # share of the probability that returns to all states, per hop
-
-FAVOURITE_BPM, FAVOURITE_OCTAVES = 115.0, 0.8
-MAX_PULL_OCTAVES: Final = 0.8  # beyond, the pull no longer grows: a clear pulse of 60 or 200 must win
-PULL_PER_S: Final = 2.5
-COMB_PER_S: Final = 2.0
-COMB_S: Final = 3.0  # memory of the autocorrelation
-COMB_MULTIPLES: Final = (1, 2, 4)
-COMB_HOPS: Final = 10  # between two updates of the weights
-BACKBEAT_PER_S: Final = 8.0
-REST_S: Final = 1.2  # time constant of the activity
-MIN_ACTIVITY: Final = 0.2
-REST_ERROR_HOPS: Final = 3.0  # by which the beat that ran on may be off after a rest
-DOUBT: Final = 0.2  # share of the probability that it is another song by now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

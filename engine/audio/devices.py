@@ -21,6 +21,31 @@ RELEASE_TIMEOUT_S = 2.0  # for the other streams to close; if they do not, PortA
 
 logger = logging.getLogger(__name__)
 
+LISTED_WITHIN_S = 10.0
+Kind = Literal["input", "output"]
+KINDS: tuple[Kind, ...] = ("input", "output")
+MAX_CHANNELS = 64
+# Lower-case parts of the names of devices that carry the computer's own sound.
+_LOOPBACKS = (
+    "blackhole",
+    "soundflower",
+    "loopback audio",
+    "cable output",
+    "voicemeeter out",
+    "stereo mix",
+    "what u hear",
+    "monitor of",
+    ".monitor",
+)
+# Windows lists a card once per interface; the first of these is used. Never WDM-KS: PortAudio needs a callback for it.
+WASAPI = "Windows WASAPI"
+_HOSTAPI_ORDER = (WASAPI, "ASIO", "Windows DirectSound", "MME")
+_UNREADABLE_HOSTAPI = "Windows WDM-KS"
+_LISTED_ON_WINDOWS = (WASAPI, "ASIO")
+# ALSA devices that are a sound server: they accept any number of channels and convert.
+_SERVER_NAMES = ("default", "sysdefault", "pulse", "pipewire")
+_SERVER_CHANNELS = 32
+
 
 def load_portaudio() -> ModuleType:
     """The sounddevice module; importing it starts PortAudio. AudioError if PortAudio is not installed."""
@@ -155,9 +180,6 @@ class DeviceListing:
         self._process.communicate()
 
 
-LISTED_WITHIN_S = 10.0
-
-
 def renew_for(wanted: str) -> bool:
     """Restart PortAudio if a device with this in its name was plugged in since it started; True if so.
 
@@ -174,33 +196,6 @@ def renew_for(wanted: str) -> bool:
     if is_new:
         session.renew()
     return is_new
-
-
-Kind = Literal["input", "output"]
-KINDS: tuple[Kind, ...] = ("input", "output")
-
-MAX_CHANNELS = 64
-
-# Lower-case parts of the names of devices that carry the computer's own sound.
-_LOOPBACKS = (
-    "blackhole",
-    "soundflower",
-    "loopback audio",
-    "cable output",
-    "voicemeeter out",
-    "stereo mix",
-    "what u hear",
-    "monitor of",
-    ".monitor",
-)
-# Windows lists a card once per interface; the first of these is used. Never WDM-KS: PortAudio needs a callback for it.
-WASAPI = "Windows WASAPI"
-_HOSTAPI_ORDER = (WASAPI, "ASIO", "Windows DirectSound", "MME")
-_UNREADABLE_HOSTAPI = "Windows WDM-KS"
-_LISTED_ON_WINDOWS = (WASAPI, "ASIO")
-# ALSA devices that are a sound server: they accept any number of channels and convert.
-_SERVER_NAMES = ("default", "sysdefault", "pulse", "pipewire")
-_SERVER_CHANNELS = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,10 @@ from engine.system.clock import Clock
 from engine.system.guarded_thread import Guard, GuardedThread
 from engine.system.reporting import Report
 
+BLOCK_S = 0.01
+LATE_S = 0.5  # if further behind (a suspended machine), the missed time is skipped
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
@@ -149,12 +153,6 @@ def fitted(samples: np.ndarray, channels: int) -> np.ndarray:
     wide[:, :given] = samples
     mixed: np.ndarray = wide.reshape(frames, rounds, channels).sum(axis=1)
     return mixed if rounds == 1 else mixed / rounds
-
-
-BLOCK_S = 0.01
-LATE_S = 0.5  # if further behind (a suspended machine), the missed time is skipped
-
-logger = logging.getLogger(__name__)
 
 
 class Playback:

@@ -17,6 +17,8 @@ METER_FALL_S = 5.0
 RISE_S = 2.0
 FALL_S = 0.3
 
+ATTACK_S = 0.005
+
 
 class AutoGain:
     """Analyser thread. All arrays are (4,)."""
@@ -40,9 +42,6 @@ class AutoGain:
         step = np.where(auto & (away_db > 0), self._rise, self._fall)
         self._gain_db = self._gain_db + away_db * step * (is_heard | ~auto)
         return self._gain_db
-
-
-ATTACK_S = 0.005
 
 
 class EnvelopeFollower:

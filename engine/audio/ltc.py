@@ -37,6 +37,19 @@ LEVEL_S = 0.02  # memory of the level: a click is forgotten within a frame
 MEAN_BITS = 4
 SMOOTHED_BITS = 0.25
 
+BITS = 80
+MAX_BITS_HZ, MIN_BITS_HZ = BITS * 30 * 2.1, BITS * 24 * 0.55  # -40 % to +100 % and some reserve for wow
+INTERVALS = 120  # a frame of zeros has 80 intervals, one of ones 160
+FORWARD_SYNC, BACKWARD_SYNC = 0x3FFD, 0xBFFC
+TRACKING = 1 / 12  # part of a bit's error that corrects T
+MIN_FIT = 0.75  # share of the recent intervals that must fit T
+FIT_INTERVALS = 32
+_ALL = (1 << BITS) - 1
+_CENTRED = np.arange(BITS + 1) - BITS / 2
+_CENTRED_SQUARES = float(_CENTRED @ _CENTRED)
+_LONG, _SHORT = (0.75, 1.35), (0.3, 0.75)  # in bits
+MAX_KEPT = 256  # frames that nobody took: ten seconds
+
 
 class EdgeFinder:
     """Finds the edges of a biphase mark signal in sound, to a small part of a sample.
@@ -123,20 +136,6 @@ class EdgeFinder:
         turned = decided[is_high != before]
         edges: np.ndarray = crossings[np.searchsorted(at, turned, side="right")]
         return edges
-
-
-BITS = 80
-MAX_BITS_HZ, MIN_BITS_HZ = BITS * 30 * 2.1, BITS * 24 * 0.55  # -40 % to +100 % and some reserve for wow
-INTERVALS = 120  # a frame of zeros has 80 intervals, one of ones 160
-FORWARD_SYNC, BACKWARD_SYNC = 0x3FFD, 0xBFFC
-TRACKING = 1 / 12  # part of a bit's error that corrects T
-MIN_FIT = 0.75  # share of the recent intervals that must fit T
-FIT_INTERVALS = 32
-
-_ALL = (1 << BITS) - 1
-_CENTRED = np.arange(BITS + 1) - BITS / 2
-_CENTRED_SQUARES = float(_CENTRED @ _CENTRED)
-_LONG, _SHORT = (0.75, 1.35), (0.3, 0.75)  # in bits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,9 +299,6 @@ def _frame(bits: int, sample: float, length: float, *, is_backward: bool) -> Ltc
 def _decimal(bits: int, units_at: int, tens_at: int, tens_width: int) -> int | None:
     units, tens = bits >> units_at & 15, bits >> tens_at & (1 << tens_width) - 1
     return 10 * tens + units if units < 10 else None
-
-
-MAX_KEPT = 256  # frames that nobody took: ten seconds
 
 
 class LtcTap:

@@ -23,6 +23,15 @@ MASKING = 0.2  # share of an onset's flux that masks the flux after it ...
 MASKING_S = 0.15  # ... and its decay time, so that a noisy attack is one onset
 MIN_GAP_S = 0.05
 
+# Of the flux of all channels together
+MIN_HZ: Final = 35.0
+MAX_HZ: Final = 16_000.0
+BANDS_PER_OCTAVE: Final = 3
+FLUX_COMPRESSION: Final = 10.0
+PEAK_FALL_S: Final = 8.0
+MIN_PEAK: Final = 1e-4  # -80 dBFS: below, noise of a converter would become a rhythm
+LAG_HOPS: Final = 2
+
 
 class OnsetDetector:
     """Analyser thread; one step per hop."""
@@ -69,15 +78,6 @@ def spectral_flux(level: np.ndarray, before: np.ndarray, gain: np.ndarray) -> np
     growth = np.log1p(scale * level) - np.log1p(scale * loudest)
     flux: np.ndarray = np.maximum(growth, 0.0).mean(axis=1)
     return flux
-
-
-MIN_HZ: Final = 35.0
-MAX_HZ: Final = 16_000.0
-BANDS_PER_OCTAVE: Final = 3
-FLUX_COMPRESSION: Final = 10.0
-PEAK_FALL_S: Final = 8.0
-MIN_PEAK: Final = 1e-4  # -80 dBFS: below, noise of a converter would become a rhythm
-LAG_HOPS: Final = 2
 
 
 class MonoFlux:

@@ -15,6 +15,11 @@ SMOOTHING_S = 0.05
 HOLD_BELOW_RMS = 10.0 ** (-60.0 / 20.0)
 FIRST_PITCHES_HZ = (261.63, 311.13, 369.99, 440.0)  # C4, E-flat 4, F-sharp 4, A4: four hues before any sound
 
+# Of the hue
+LOBE_BINS = 2  # half the width of a Hann window's main lobe (Harris 1978)
+MIN_SHARE, SURE_SHARE = 0.04, 0.25
+STEADY_S = 0.1
+
 
 def strongest_hz(power: np.ndarray, sample_rate_hz: int) -> np.ndarray:
     """Largest peak in 20..20 000 Hz, (channels,) float64, of `power` (channels, n/2 + 1). Pure.
@@ -45,11 +50,6 @@ class PitchFollower:
         """Advance one hop; (4,) Hz. `heard_hz` (4,) from `strongest_hz`, `is_sounding` (4,) bool."""
         self._octaves += (np.log2(heard_hz) - self._octaves) * (self._step * is_sounding)
         return np.exp2(self._octaves)
-
-
-LOBE_BINS = 2  # half the width of a Hann window's main lobe (Harris 1978)
-MIN_SHARE, SURE_SHARE = 0.04, 0.25
-STEADY_S = 0.1
 
 
 def pitch_hues(pitch_hz: np.ndarray) -> np.ndarray:

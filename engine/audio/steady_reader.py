@@ -21,6 +21,15 @@ RESETTLE_MARKS = 100
 MIN_SLOPE_MARKS = 1000  # a slope from fewer marks is discarded on a restart: a server waking up reports nonsense
 MAX_ERROR_S = 0.02  # clipped to this, so that one late mark does not look like a jump
 
+# Of the interpolation
+HALF_TAPS = 16
+PHASES = 2048  # per sample: using the nearest one is an error of at most -80 dB at 10 kHz
+KAISER_BETA = 8.0
+SETTLED_S = 0.5
+FADE_S = 0.004
+JUMP_S = 0.001  # larger offsets are crossfaded, smaller ones glided
+MAX_GLIDE = 2e-3  # maximum change of rate while gliding: 3 cents
+
 
 class ClockLine:
     """Estimates the sample number of a sound clock as a smooth function of time, from timestamps that jitter.
@@ -104,15 +113,6 @@ class ClockLine:
         if self._all < MIN_SLOPE_MARKS:
             self._all = 1
             self._rate_hz = float(self._nominal_hz)
-
-
-HALF_TAPS = 16
-PHASES = 2048  # per sample: using the nearest one is an error of at most -80 dB at 10 kHz
-KAISER_BETA = 8.0
-SETTLED_S = 0.5
-FADE_S = 0.004
-JUMP_S = 0.001  # larger offsets are crossfaded, smaller ones glided
-MAX_GLIDE = 2e-3  # maximum change of rate while gliding: 3 cents
 
 
 def sinc_table(share: float) -> np.ndarray:

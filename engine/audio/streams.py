@@ -66,6 +66,10 @@ Hear = Callable[[np.ndarray, float, bool], None]
 Fill = Callable[[int, float, bool], np.ndarray]
 """(frames, time the first of them will be heard, True after an underrun) -> (frames, channels)."""
 
+MAX_RETRY_S = 5.0  # shorter than the engine's usual 30 s: silence on stage is worse
+CLOSE_S = 3.0  # a hanging driver must not block the engine's shutdown
+logger = logging.getLogger(__name__)
+
 
 class StreamLost(Exception):
     """The device disappeared, or is open but delivers nothing."""
@@ -269,12 +273,6 @@ def _asked(call: Callable[[], Any]) -> Any:
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
-
-
-MAX_RETRY_S = 5.0  # shorter than the engine's usual 30 s: silence on stage is worse
-CLOSE_S = 3.0  # a hanging driver must not block the engine's shutdown
-
-logger = logging.getLogger(__name__)
 
 
 class _Closing(Exception):

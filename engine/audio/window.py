@@ -16,6 +16,8 @@ from engine.values import CHANNELS, WAVE_POINTS
 HISTORY_S = 1.3  # the longest window (1 s), the trigger's search (0.1 s), half the widest box (0.125 s)
 _SLIDES_EVERY = 4  # buffer length in histories; copies one history every 3.9 s
 
+TRIGGER_SEARCH_S = 0.1  # range of the search for a rising crossing: a period of 10 Hz
+
 
 class History:
     """The last 1.3 s of the four analysed channels, with running sums.
@@ -59,9 +61,6 @@ class History:
         self.sums[:, : self._kept + 1] = self.sums[:, first : self.end + 1]
         self.sums[:, : self._kept + 1] -= base
         self.end = self._kept
-
-
-TRIGGER_SEARCH_S = 0.1  # range of the search for a rising crossing: a period of 10 Hz
 
 
 def box_edges(window_frames: float, ratios: tuple[float, ...], width_px: int) -> np.ndarray:

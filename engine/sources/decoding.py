@@ -31,6 +31,9 @@ ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # FFmpeg's own decoders
 RECORDED_S = 10.0  # recorders write at least this often
 USUAL_FPS = Fraction(25)  # for a file with neither time stamps nor a rate
 
+ONE_PICTURE_PER_PACKET = ("h264", "hevc", "av1", "vp9", "ffv1")  # and all intra-only codecs
+MAX_EARLY = 4  # pictures held back for a missing one; after that it counts as lost
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimedPicture:
@@ -235,10 +238,6 @@ def _length_of(frame: DecodedFrame, rate: Fraction) -> Fraction:
     if frame.duration and frame.time_base:
         return frame.duration * Fraction(frame.time_base)
     return 1 / rate
-
-
-ONE_PICTURE_PER_PACKET = ("h264", "hevc", "av1", "vp9", "ffv1")  # and all intra-only codecs
-MAX_EARLY = 4  # pictures held back for a missing one; after that it counts as lost
 
 
 class AwaitedPictures:

@@ -26,6 +26,9 @@ MACOS_PIXELS = ("uyvy422", "nv12")
 _MACOS_SCREEN = re.compile(r"Capture screen \d+")
 DSHOW_BUFFER_BYTES = 64 << 20  # the default of 3 MB holds one raw 720p picture and drops the next
 
+# A device in FFmpeg's log, from `dshow_cycle_devices`: its name, its media types, and its unique name.
+_DSHOW_DEVICE = re.compile(r'^"(.*)" \(([^()]*)\)\n +Alternative name "(.*)"$', re.MULTILINE)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CameraDevice:
@@ -156,10 +159,6 @@ def list_through_ffmpeg(format_name: str) -> tuple[CameraDevice, ...]:
         )
         for place, (name, description) in enumerate(found)
     )
-
-
-# A device in FFmpeg's log, from `dshow_cycle_devices`: its name, its media types, and its unique name.
-_DSHOW_DEVICE = re.compile(r'^"(.*)" \(([^()]*)\)\n +Alternative name "(.*)"$', re.MULTILINE)
 
 
 def print_cameras(format_name: str) -> None:

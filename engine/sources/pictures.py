@@ -36,6 +36,9 @@ MISSING_END = 3  # a file this many pictures shorter than declared was truncated
 
 Kind = Literal["video", "picture", "folder", "live"]
 
+WAITING_BYTES = 256 * 2**20  # queued pictures before and after the model
+MIN_WAITING, MAX_WAITING = 2, 8
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class InputPicture:
@@ -379,10 +382,6 @@ def _hint(folder: Path, but: Collection[Path]) -> str:
     """The next step if only subfolders have pictures, else ""."""
     below = walk_files(folder, PICTURE_SUFFIXES, lambda problem: None, is_recursive=True, but=but)
     return "; --recursive takes those of its subfolders" if next(below, None) else ""
-
-
-WAITING_BYTES = 256 * 2**20  # queued pictures before and after the model
-MIN_WAITING, MAX_WAITING = 2, 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -18,6 +18,21 @@ MAX_SIDE_PX = 4096  # 8K and photographs are reduced: uploading 50 MB would stal
 UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED, AVCOL_TRC_UNSPECIFIED
 HD_LINES = 576  # above this players assume BT.709 for an untagged file (swscale would assume BT.601)
 
+TRANSPARENT = "what is transparent becomes black"
+DOLBY_TAGS = ("dvh1", "dvhe", "dav1")
+DOLBY = "Dolby Vision of profile 5, whose colours are read wrong (green and violet): convert it to HDR10 or SDR first"
+BT709_MATRIX, BT470BG_MATRIX = 1, 5  # AVCOL_SPC_...: the tags for swscale's ITU709 and ITU601
+# Matrix number in a stream (AVCOL_SPC_...; ISO 23091-2, table 4) -> swscale's name.
+MATRICES = {
+    1: Colorspace.ITU709,
+    4: Colorspace.FCC,
+    5: Colorspace.ITU601,
+    6: Colorspace.ITU601,
+    7: Colorspace.SMPTE240M,
+    9: Colorspace.BT2020,
+    10: Colorspace.BT2020,
+}
+
 
 def fitted_size(width: int, height: int, aspect: float = 1.0, *, longest_px: float = MAX_SIDE_PX) -> tuple[int, int]:
     """Size in square pixels for pixels `aspect` times as wide as high, reduced to `longest_px`."""
@@ -85,22 +100,6 @@ def _missing_matrix(frame: DecodedFrame) -> Colorspace | None:
     if frame.color_trc in HDR_TRANSFERS:
         return Colorspace.BT2020
     return Colorspace.ITU709 if frame.height > HD_LINES else None
-
-
-TRANSPARENT = "what is transparent becomes black"
-DOLBY_TAGS = ("dvh1", "dvhe", "dav1")
-DOLBY = "Dolby Vision of profile 5, whose colours are read wrong (green and violet): convert it to HDR10 or SDR first"
-BT709_MATRIX, BT470BG_MATRIX = 1, 5  # AVCOL_SPC_...: the tags for swscale's ITU709 and ITU601
-# Matrix number in a stream (AVCOL_SPC_...; ISO 23091-2, table 4) -> swscale's name.
-MATRICES = {
-    1: Colorspace.ITU709,
-    4: Colorspace.FCC,
-    5: Colorspace.ITU601,
-    6: Colorspace.ITU601,
-    7: Colorspace.SMPTE240M,
-    9: Colorspace.BT2020,
-    10: Colorspace.BT2020,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,8 @@ BARS_ROWS = slice(440, 540)
 RAMP_ROWS = slice(540, 580)
 GROUND, LINE, BRIGHT = 20, 70, 230
 
+TIME_SLACK_S = 1e-6  # 3/30 s as a float may lie just below the third picture
+
 
 @cache
 def draw_ground() -> np.ndarray:
@@ -84,9 +86,6 @@ def marker_left_px(index: int) -> int:
 
 def _write(card: np.ndarray, text: str, at: tuple[int, int], size: float) -> None:
     cv2.putText(card, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, (BRIGHT,) * 3, 2, cv2.LINE_AA)
-
-
-TIME_SLACK_S = 1e-6  # 3/30 s as a float may lie just below the third picture
 
 
 class MovingCard:

@@ -49,6 +49,8 @@ TABLE_LEVEL = 8  # of a Hald picture: 512 x 512 pixels with 64 x 64 x 64 colours
 TIME_BASE = Fraction(1, 1000)
 MAX_16_BITS = 65535
 
+_own = threading.local()
+
 
 def to_sdr(frame: DecodedFrame, *, size: tuple[int, int], matrix: Colorspace | None) -> np.ndarray:
     """(height, width, 3) uint8 RGB in BT.709, or (height, width, 4) with straight alpha.
@@ -183,6 +185,3 @@ def _red_green_blue() -> list[int]:
     rising = DecodedFrame.from_ndarray(np.full((16, 16, 3), (0, 30_000, 60_000), np.uint16), format="gbrp16le")
     planes = _Filter(table, "gbrp16le", 16, 16).map(rising)
     return sorted(range(3), key=lambda index: int(planes[index][0, 0]))
-
-
-_own = threading.local()

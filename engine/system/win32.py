@@ -23,6 +23,12 @@ _COINIT_APARTMENTTHREADED: Final = 0x2  # objbase.h
 _HANDLE: Final = ctypes.c_void_p
 _THIS_PROCESS: Final = ctypes.c_void_p(-1)  # what GetCurrentProcess returns
 
+_PROCESS_POWER_THROTTLING: Final = 4  # in PROCESS_INFORMATION_CLASS (processthreadsapi.h)
+_THROTTLING_VERSION: Final = 1
+_EXECUTION_SPEED: Final = 0x1
+_IGNORE_TIMER_RESOLUTION: Final = 0x4
+_PM_REMOVE: Final = 1
+
 
 def begin_timer_period(period_ms: int) -> None:
     """Request timers of this resolution, until `end_timer_period`."""
@@ -61,12 +67,6 @@ class _ThrottlingState(ctypes.Structure):
     _fields_ = [("version", ctypes.c_uint32), ("control_mask", ctypes.c_uint32), ("state_mask", ctypes.c_uint32)]
 
 
-_PROCESS_POWER_THROTTLING: Final = 4  # in PROCESS_INFORMATION_CLASS (processthreadsapi.h)
-_THROTTLING_VERSION: Final = 1
-_EXECUTION_SPEED: Final = 0x1
-_IGNORE_TIMER_RESOLUTION: Final = 0x4
-
-
 def _set_power_throttling(state: _ThrottlingState) -> None:
     types = (_HANDLE, ctypes.c_int32, ctypes.c_void_p, ctypes.c_uint32)
     call = _function("kernel32", "SetProcessInformation", ctypes.c_int32, *types)
@@ -86,9 +86,6 @@ class _Message(ctypes.Structure):
         ("x", ctypes.c_int32),
         ("y", ctypes.c_int32),
     ]
-
-
-_PM_REMOVE: Final = 1
 
 
 def load_message_pump(max_messages: int) -> Callable[[], None]:
