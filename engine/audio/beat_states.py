@@ -30,6 +30,8 @@ from typing import Final
 
 import numpy as np
 
+from engine.audio.spectrum import greatest_nearby
+
 MEMORY_S: Final = 3.0  # of the votes, without snares ...
 KEPT: Final = 0.85  # ... and share of the older votes after each new one
 UNCAST_VOTES: Final = 0.25  # votes that nobody cast: one vote is not yet certain
@@ -241,9 +243,7 @@ class BeatStates:
             self._recurrence += onset * past
         self._hops += 1
         if self._hops % COMB_HOPS == 0:
-            near = self._recurrence.copy()  # (hops,): the greatest of each and its neighbours, for uneven playing
-            np.maximum(near[1:], self._recurrence[:-1], out=near[1:])
-            np.maximum(near[:-1], self._recurrence[1:], out=near[:-1])
+            near = greatest_nearby(self._recurrence)  # (hops,), for uneven playing
             comb = np.sum([near[self._lags * multiple] for multiple in COMB_MULTIPLES], axis=0)
             comb = np.maximum(comb / max(float(comb.max()), 1e-9), 0.05)
             half, quarter = (near[np.round(self._lags / parts).astype(int)] for parts in (2, 4))

@@ -25,7 +25,6 @@ The work per block is some twenty NumPy calls and a short loop over the edges: 1
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -48,6 +47,8 @@ _ALL = (1 << BITS) - 1
 _CENTRED = np.arange(BITS + 1) - BITS / 2
 _CENTRED_SQUARES = float(_CENTRED @ _CENTRED)
 _LONG, _SHORT = (0.75, 1.35), (0.3, 0.75)  # in bits
+_DIGITS = (("frames", 0, 2, 29), ("seconds", 16, 3, 59), ("minutes", 32, 3, 59), ("hours", 48, 2, 23))
+"""Name, place of the units (the tens are 8 bits further), bits of the tens, highest value."""
 MAX_KEPT = 256  # frames that nobody took: ten seconds
 
 
@@ -138,26 +139,14 @@ class EdgeFinder:
         return edges
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LtcFrame:
-    """One frame as heard."""
-
-    hours: int
-    minutes: int
-    seconds: int
-    frames: int
-    is_drop: bool
-    is_backward: bool
-    sample: float
-    """Sample position of its first edge; samples count from the first one fed."""
-    length_samples: float
-    """Duration of the frame as heard."""
-
-
 class LtcDecoder:
     """Blocks of any size in, frames out. Audio thread."""
 
-    def __init__(self, sample_rate_hz: int) -> None:
+    def __init__(self, sample_rate_hz: int, sounded_s: Callable[[float], float | None]) -> None:
+        """`sounded_s(sample)`: when a sample, counted from the first one fed, sounded, in seconds of the engine's
+        clock; None if unknown, then its frame is left out."""
+        self._rate_hz = sample_rate_hz
+        self._sounded_s = sounded_s
         self._max_bit = sample_rate_hz / MIN_BITS_HZ
         self._min_bit = sample_rate_hz / MAX_BITS_HZ
         self._finder = EdgeFinder(sample_rate_hz, self._max_bit)
@@ -176,9 +165,9 @@ class LtcDecoder:
         self._fit = 1.0
         """Share of the recent intervals that fit T."""
 
-    def feed(self, block: np.ndarray) -> list[LtcFrame]:
+    def feed(self, block: np.ndarray) -> list[TimecodeReading]:
         """Frames completed by `block`, (n,) float32 in [-1, 1], usually none or one."""
-        found: list[LtcFrame] = []
+        found: list[TimecodeReading] = []
         for begin in range(0, block.size, self._block):
             edges = self._finder.feed(block[begin : begin + self._block])
             if self._finder.is_silent:
@@ -189,7 +178,7 @@ class LtcDecoder:
                 self._edge = edge
         return found
 
-    def _hear(self, start: float, end: float, found: list[LtcFrame]) -> None:
+    def _hear(self, start: float, end: float, found: list[TimecodeReading]) -> None:
         """Take the interval between two edges."""
         length = end - start
         if not self._bit:
@@ -237,22 +226,24 @@ class LtcDecoder:
         self._bit = min(max(self._bit + TRACKING * (length - self._bit), self._min_bit), self._max_bit)
         self._finder.bit_samples = self._bit
 
-    def _push(self, bit: int, start: float, end: float, found: list[LtcFrame]) -> None:
+    def _push(self, bit: int, start: float, end: float, found: list[TimecodeReading]) -> None:
         self._register = (self._register << 1 | bit) & _ALL
         self._starts.append(start)
         if len(self._starts) < BITS:
             return
         if self._register & 0xFFFF == FORWARD_SYNC:
-            in_order = int(f"{self._register:0{BITS}b}"[::-1], 2)
-            first, length = self._placed(end)
-            frame = _frame(in_order, first, length, is_backward=False)
+            bits, is_backward = int(f"{self._register:0{BITS}b}"[::-1], 2), False
         elif self._register >> BITS - 16 == BACKWARD_SYNC:
-            first, length = self._placed(end)
-            frame = _frame(self._register, first + length, length, is_backward=True)
+            bits, is_backward = self._register, True
         else:
             return
-        if frame is not None:
-            found.append(frame)
+        first, length = self._placed(end)
+        label, at_s = _label(bits), self._sounded_s(first + length if is_backward else first)
+        if label is not None and at_s is not None:
+            rate = "29.97df" if bits >> 10 & 1 else ""
+            found.append(
+                TimecodeReading(**label, at_s=at_s, rate=rate, frame_s=length / self._rate_hz, is_backward=is_backward)
+            )
 
     def _placed(self, end: float) -> tuple[float, float]:
         """Begin and length of the frame in the register, in samples: a straight line through all edges of its bits."""
@@ -274,31 +265,15 @@ class LtcDecoder:
         self._finder.bit_samples = self._max_bit / 4.0
 
 
-def _frame(bits: int, sample: float, length: float, *, is_backward: bool) -> LtcFrame | None:
-    """The label in 80 bits, bit 0 in the lowest place; None if it is not a time."""
-    frames = _decimal(bits, 0, 8, 2)
-    seconds = _decimal(bits, 16, 24, 3)
-    minutes = _decimal(bits, 32, 40, 3)
-    hours = _decimal(bits, 48, 56, 2)
-    if frames is None or seconds is None or minutes is None or hours is None:
-        return None
-    if frames > 29 or seconds > 59 or minutes > 59 or hours > 23:
-        return None
-    return LtcFrame(
-        hours=hours,
-        minutes=minutes,
-        seconds=seconds,
-        frames=frames,
-        is_drop=bool(bits >> 10 & 1),
-        is_backward=is_backward,
-        sample=sample,
-        length_samples=length,
-    )
-
-
-def _decimal(bits: int, units_at: int, tens_at: int, tens_width: int) -> int | None:
-    units, tens = bits >> units_at & 15, bits >> tens_at & (1 << tens_width) - 1
-    return 10 * tens + units if units < 10 else None
+def _label(bits: int) -> dict[str, int] | None:
+    """The time in 80 bits, bit 0 in the lowest place; None if they are none."""
+    label: dict[str, int] = {}
+    for name, units_at, tens_bits, highest in _DIGITS:
+        units, tens = bits >> units_at & 15, bits >> units_at + 8 & (1 << tens_bits) - 1
+        label[name] = 10 * tens + units
+        if units > 9 or label[name] > highest:
+            return None
+    return label
 
 
 class LtcTap:
@@ -310,8 +285,6 @@ class LtcTap:
         self._sounded_s = sounded_s
         self._channel = 0
         self._decoder: LtcDecoder | None = None
-        self._first_sample = 0
-        """The source's number of the decoder's sample 0."""
         self._next_sample = 0
         self._readings: deque[TimecodeReading] = deque(maxlen=MAX_KEPT)
 
@@ -321,16 +294,14 @@ class LtcTap:
             self._decoder = None
             return block
         if self._decoder is None or channel != self._channel or first_sample != self._next_sample:
-            self._decoder, self._channel, self._first_sample = LtcDecoder(self._rate_hz), channel, first_sample
+            self._decoder = LtcDecoder(self._rate_hz, lambda sample: self._sounded_s(first_sample + sample))
+            self._channel = channel
         self._next_sample = first_sample + len(block)
-        for frame in self._decoder.feed(block[:, channel - 1]):
-            at_s = self._sounded_s(self._first_sample + frame.sample)
-            if at_s is not None:
-                self._readings.append(_reading(frame, at_s, self._rate_hz))
+        self._readings.extend(self._decoder.feed(block[:, channel - 1]))
         return without_ltc(block, channel)
 
     def take(self) -> list[TimecodeReading]:
-        """The frames decoded since the last call."""
+        """The frames decoded since the last call, at most 256."""
         return [self._readings.popleft() for _ in range(len(self._readings))]
 
 
@@ -342,16 +313,3 @@ def without_ltc(block: np.ndarray, channel: int) -> np.ndarray:
     without = block.copy()
     without[:, channel - 1] = block[:, 2 - channel] if block.shape[1] == 2 else 0.0
     return without
-
-
-def _reading(frame: LtcFrame, at_s: float, rate_hz: int) -> TimecodeReading:
-    return TimecodeReading(
-        hours=frame.hours,
-        minutes=frame.minutes,
-        seconds=frame.seconds,
-        frames=frame.frames,
-        at_s=at_s,
-        rate="29.97df" if frame.is_drop else "",
-        frame_s=frame.length_samples / rate_hz,
-        is_backward=frame.is_backward,
-    )

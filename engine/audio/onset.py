@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from engine.audio.spectrum import hann, spectrum_frames
+from engine.audio.spectrum import greatest_nearby, hann, spectrum_frames
 from engine.values import CHANNELS
 
 COMPRESSION = 1000.0  # log(1 + 1000 level): loudness counts from about -60 dBFS
@@ -71,11 +71,8 @@ def spectral_flux(level: np.ndarray, before: np.ndarray, gain: np.ndarray) -> np
 
     Both use the current gain, so that moving a fader does not cause an onset.
     """
-    loudest = before.copy()
-    np.maximum(loudest[:, 1:], before[:, :-1], out=loudest[:, 1:])
-    np.maximum(loudest[:, :-1], before[:, 1:], out=loudest[:, :-1])
     scale = (COMPRESSION * gain)[:, None]
-    growth = np.log1p(scale * level) - np.log1p(scale * loudest)
+    growth = np.log1p(scale * level) - np.log1p(scale * greatest_nearby(before))
     flux: np.ndarray = np.maximum(growth, 0.0).mean(axis=1)
     return flux
 
@@ -120,9 +117,7 @@ class MonoFlux:
         self._peak = max(MIN_PEAK, self._peak * self._peak_kept, float(self.level.max()))
         log = np.log1p(self.level * (FLUX_COMPRESSION / self._peak))
         logs = self._logs
-        before = logs[0].copy()
-        np.maximum(before[1:], logs[0, :-1], out=before[1:])
-        np.maximum(before[:-1], logs[0, 1:], out=before[:-1])
+        before = greatest_nearby(logs[0])
         logs[:-1] = logs[1:]
         logs[-1] = log
         flux: np.ndarray = np.maximum(log - before, 0.0)

@@ -108,7 +108,7 @@ class PlaylistFeed:
         if track is None:
             return f"{self.tracks[self._number - 1].name} (ended)"
         many = f"{self._number} of {len(self.tracks)}: " if len(self.tracks) > 1 else ""
-        return many + track.description
+        return many + track.file.description
 
     @property
     def place(self) -> Place:
@@ -122,34 +122,38 @@ class PlaylistFeed:
         if track is None:
             return place
         state = "paused" if self._is_paused else "playing"
-        return replace(place, state=state, position_s=track.position_s, length_s=track.length_s or 0.0)
+        return replace(place, state=state, position_s=track.position_s, length_s=track.file.length_s or 0.0)
 
     # -- orders, carried out at the next read ---------------------------------------------------
 
     def play(self) -> None:
         self._is_paused = False
         if self._track is None:
-            self._go(self._number)
+            self.go(self._number)
 
     def pause(self) -> None:
         self._is_paused = True
 
     def seek(self, position_s: float) -> None:
         if self._track is None:
-            self._go(self._number)
+            self.go(self._number)
         if self._track is not None:
             self._track.seek(position_s)
 
     def go(self, number: int) -> None:
-        self._go(number)
+        self._stop()
+        left = len(self.tracks) - (number - 1 if self.loop == "off" else 0)
+        self._open_from(number, tracks_left=left)
+        if self._track is None:
+            self._report("audio.file", self._reason)
 
     def next(self) -> None:
-        self._go(self._number % len(self.tracks) + 1)
+        self.go(self._number % len(self.tracks) + 1)
 
     def previous(self) -> None:
         """The beginning of this track; the track before, within its first 3 s."""
         is_late = self._track is not None and self._track.position_s > AGAIN_S
-        self._go(self._number if is_late else (self._number - 2) % len(self.tracks) + 1)
+        self.go(self._number if is_late else (self._number - 2) % len(self.tracks) + 1)
 
     def order(self, order: Callable[[], None]) -> None:
         """Carry out one of the methods above, before the next sound is read; of a flood the newest. Any thread."""
@@ -164,7 +168,7 @@ class PlaylistFeed:
         pieces: list[np.ndarray] = []
         missing, ends = frames, 0
         while missing and self._track is not None and not self._is_paused and ends <= len(self.tracks):
-            self._track.set_looped(self._is_looped)
+            self._track.file.is_looped = self._is_looped
             piece = self._guard.attempt(partial(self._track.read, missing))
             if piece is not None and len(piece):
                 pieces.append(piece)
@@ -182,25 +186,18 @@ class PlaylistFeed:
 
     def close(self) -> None:
         if self._track is not None:
-            self._track.close()
+            self._track.file.close()
 
     def _end_track(self) -> None:
         is_last = self._number == len(self.tracks)
         if self.loop == "off" and is_last:
             self._stop()
         else:
-            self._go(self._number % len(self.tracks) + 1)
+            self.next()
 
     def _stop(self) -> None:
         self.close()
         self._track = None
-
-    def _go(self, number: int) -> None:
-        self._stop()
-        left = len(self.tracks) - (number - 1 if self.loop == "off" else 0)
-        self._open_from(number, tracks_left=left)
-        if self._track is None:
-            self._report("audio.file", self._reason)
 
     def _open_from(self, number: int, tracks_left: int) -> None:
         """Open this track, or the next one that can be played; `_reason` if there is none."""
@@ -209,7 +206,7 @@ class PlaylistFeed:
             self._number = n % len(self.tracks) + 1
             self._track = self._guard.attempt(lambda: self._opened(reasons))
             if self._track is not None:
-                self.channels = self._track.channels
+                self.channels = self._track.file.channels
                 for reason in reasons:
                     self._report("audio.file", f"{reason}; skipped")
                 return
@@ -223,76 +220,47 @@ class PlaylistFeed:
         except AudioError as error:
             reasons.append(str(error))
             return None
-        track.set_looped(self._is_looped)
+        track.file.is_looped = self._is_looped
         return track
 
 
 class _Track:
-    """A file that plays at the rate of the list."""
+    """A file that plays at the rate of the list: resampled without a seam (soxr, high quality)."""
 
     def __init__(self, path: Path, rate_hz: int | None, report: Report) -> None:
-        self._file = FileFeed(str(path), is_looped=False, report=report)
-        self.rate_hz = rate_hz or self._file.sample_rate_hz
-        self.channels = self._file.channels
-        self.length_s = self._file.length_s
-        self._resampled = SeamlessResampler(self._file.sample_rate_hz, self.rate_hz, self.channels)
-
-    @property
-    def description(self) -> str:
-        return self._file.description
+        self.file = FileFeed(str(path), is_looped=False, report=report)
+        self.rate_hz = rate_hz or self.file.sample_rate_hz
+        self._begin()
 
     @property
     def position_s(self) -> float:
         """Place of the next sample that is read."""
-        return max(self._file.position_s - self._resampled.held_s, 0.0)
-
-    def set_looped(self, is_looped: bool) -> None:
-        self._file.is_looped = is_looped
+        held_s = 0.0 if self._soxr is None else self._taken / self.file.sample_rate_hz - self._given / self.rate_hz
+        return max(self.file.position_s - held_s, 0.0)
 
     def seek(self, position_s: float) -> None:
-        self._file.seek(position_s)
-        self._resampled.clear()
+        self.file.seek(position_s)
+        self._begin()
 
-    def read(self, frames: int) -> np.ndarray:
-        """At most `frames`; none at the end."""
-        return self._resampled.read(frames, self._read_file)
-
-    def _read_file(self, frames: int) -> np.ndarray:
-        return self._file.read_rest(frames)
-
-    def close(self) -> None:
-        self._file.close()
-
-
-class SeamlessResampler:
-    """Brings blocks of a file to another rate, without a seam (soxr, high quality)."""
-
-    def __init__(self, from_hz: int, to_hz: int, channels: int) -> None:
-        self._from_hz, self._to_hz, self._channels = from_hz, to_hz, channels
-        self.clear()
-
-    def clear(self) -> None:
-        """Forget the past: a jump follows."""
+    def _begin(self) -> None:
+        """Resample from here on, without what was before."""
         self._soxr = None
-        if self._from_hz != self._to_hz:
+        if self.file.sample_rate_hz != self.rate_hz:
             import soxr
 
-            self._soxr = soxr.ResampleStream(self._from_hz, self._to_hz, self._channels, dtype="float32")
-        self._rest = np.zeros((0, self._channels), np.float32)
+            self._soxr = soxr.ResampleStream(
+                self.file.sample_rate_hz, self.rate_hz, self.file.channels, dtype="float32"
+            )
+        self._rest = np.zeros((0, self.file.channels), np.float32)
         self._has_ended = False
-        self._taken = self._given = 0
+        self._taken = self._given = 0  # samples of the file, and of the list's rate
 
-    @property
-    def held_s(self) -> float:
-        """Sound that was taken and not yet given."""
-        return 0.0 if self._soxr is None else self._taken / self._from_hz - self._given / self._to_hz
-
-    def read(self, frames: int, take: Callable[[int], np.ndarray]) -> np.ndarray:
-        """At most `frames`, from blocks that `take(frames)` returns; none once it returns none."""
+    def read(self, frames: int) -> np.ndarray:
+        """(at most `frames`, channels) float32; none at the end."""
         if self._soxr is None:
-            return take(frames)
+            return self.file.read_rest(frames)
         while len(self._rest) < frames and not self._has_ended:
-            block = take(-(-frames * self._from_hz // self._to_hz))
+            block = self.file.read_rest(-(-frames * self.file.sample_rate_hz // self.rate_hz))
             self._taken += len(block)
             self._has_ended = not len(block)  # soxr takes nothing more then
             more = self._soxr.resample_chunk(block, last=self._has_ended)

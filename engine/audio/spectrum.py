@@ -33,6 +33,14 @@ def power_spectrum(samples: np.ndarray, window: np.ndarray) -> np.ndarray:
     return bins.real**2 + bins.imag**2
 
 
+def greatest_nearby(bands: np.ndarray) -> np.ndarray:
+    """The greatest of each value and its two neighbours, along the last axis."""
+    greatest = bands.copy()
+    np.maximum(greatest[..., 1:], bands[..., :-1], out=greatest[..., 1:])
+    np.maximum(greatest[..., :-1], bands[..., 1:], out=greatest[..., :-1])
+    return greatest
+
+
 class BandPlan:
     """Assignment of bins to bands, for one rate and length. A bin at f belongs to [low, high).
 

@@ -24,7 +24,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Any, Protocol
 
@@ -89,29 +89,39 @@ class SoundStream(Protocol):
 
 def open_input(device: AudioDevice, channels: int, rate_hz: int, hear: Hear, clock: Clock) -> SoundStream:
     """Open an input. `hear` is called with each block, on a thread chosen by the stream. AudioError if that fails."""
-    if device.hostapi == "ALSA":
-        return _CalledInput(device, channels, rate_hz, hear, clock)
-    return _PolledInput(device, channels, rate_hz, hear, clock)
+    if device.hostapi != "ALSA":
+        return _PolledInput(device, channels, rate_hz, hear, clock)
+
+    def heard(now_s: float, data: Any, frames: int, times: Any, status: Any) -> None:
+        block = np.frombuffer(data, np.float32).reshape(frames, channels).copy()
+        hear(block, now_s - (times.currentTime - times.inputBufferAdcTime), status.input_overflow)
+
+    return _Called(partial(_started, device, "RawInputStream", channels, rate_hz, INPUT_BUFFER_S), heard, clock)
 
 
 def open_output(device: AudioDevice, channels: int, rate_hz: int, fill: Fill, clock: Clock) -> SoundStream:
     """Open an output. `fill` provides each block, on a thread chosen by the stream. AudioError if that fails."""
-    if device.hostapi == "ALSA":
-        return _CalledOutput(device, channels, rate_hz, fill, clock)
-    return _PolledOutput(device, channels, rate_hz, fill, clock)
+    if device.hostapi != "ALSA":
+        return _PolledOutput(device, channels, rate_hz, fill, clock)
+
+    def filled(now_s: float, data: Any, frames: int, times: Any, status: Any) -> None:
+        block = np.frombuffer(data, np.float32).reshape(frames, channels)
+        block[:] = fill(frames, now_s + (times.outputBufferDacTime - times.currentTime), status.output_underflow)
+
+    return _Called(partial(_started, device, "RawOutputStream", channels, rate_hz, OUTPUT_BUFFER_S), filled, clock)
 
 
 class _Called:
-    """Base of the two callback streams."""
+    """A stream that calls `work(now_s, data, frames, times, status)` for each block, on PortAudio's thread."""
 
     poll_s = WATCH_S
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, start: Callable[..., Any], work: Callable[..., None], clock: Clock) -> None:
         self._clock = clock
-        self._called_s = clock.now_s()
-        self._opened_s = self._called_s
+        self._work = work
+        self._called_s = self._opened_s = clock.now_s()
         self._error: Exception | None = None
-        self._stream: Any = None
+        self._stream = start(self._called)
 
     def watch(self) -> None:
         if self._error is not None:
@@ -126,44 +136,14 @@ class _Called:
     def close(self) -> None:
         self._stream.close()
 
-    def _guarded(self, work: Callable[[float], None]) -> None:
+    def _called(self, data: Any, frames: int, times: Any, status: Any) -> None:
+        # audio thread: no lock, no logging
         self._called_s = self._clock.now_s()
         try:
-            work(self._called_s)
+            self._work(self._called_s, data, frames, times, status)
         except Exception as error:  # the top of PortAudio's thread: `watch` raises it on the owner's, which logs it
             self._error = error
             raise load_portaudio().CallbackAbort from None
-
-
-class _CalledInput(_Called):
-    def __init__(self, device: AudioDevice, channels: int, rate_hz: int, hear: Hear, clock: Clock) -> None:
-        super().__init__(clock)
-
-        def called(data: Any, frames: int, times: Any, status: Any) -> None:
-            # audio thread: no lock, no logging
-            def work(now_s: float) -> None:
-                block = np.frombuffer(data, np.float32).reshape(frames, channels).copy()
-                hear(block, now_s - (times.currentTime - times.inputBufferAdcTime), status.input_overflow)
-
-            self._guarded(work)
-
-        self._stream = _started(device, "RawInputStream", channels, rate_hz, INPUT_BUFFER_S, called)
-
-
-class _CalledOutput(_Called):
-    def __init__(self, device: AudioDevice, channels: int, rate_hz: int, fill: Fill, clock: Clock) -> None:
-        super().__init__(clock)
-
-        def called(data: Any, frames: int, times: Any, status: Any) -> None:
-            # audio thread: no lock, no logging
-            def work(now_s: float) -> None:
-                heard_s = now_s + (times.outputBufferDacTime - times.currentTime)
-                block = np.frombuffer(data, np.float32).reshape(frames, channels)
-                block[:] = fill(frames, heard_s, status.output_underflow)
-
-            self._guarded(work)
-
-        self._stream = _started(device, "RawOutputStream", channels, rate_hz, OUTPUT_BUFFER_S, called)
 
 
 class _PolledInput:
@@ -280,13 +260,7 @@ class _Closing(Exception):
 
 
 class Owner(Protocol):
-    """A stream that reconnects after a loss. One thread opens, watches and closes it.
-
-    All PortAudio calls except its callbacks run on that thread, including opening (on Windows COM objects must stay
-    in their apartment).
-
-    The user of the stream. Called on the stream's thread.
-    """
+    """The user of a stream that reconnects. Called on the stream's thread."""
 
     def open_stream(self, device: AudioDevice) -> SoundStream:
         """Open the device, whose properties except the name may have changed. AudioError if that fails."""
@@ -302,7 +276,12 @@ class Owner(Protocol):
 
 
 class ReconnectingStream:
-    """Opens the device in the constructor; AudioError if it is missing or cannot be opened."""
+    """A stream that is opened again after a loss. AudioError from the constructor if the device is missing or cannot be
+    opened.
+
+    One thread opens, watches and closes it: all PortAudio calls but its callbacks run there, as on Windows COM objects
+    must stay in their apartment.
+    """
 
     def __init__(self, wanted: str | None, kind: Kind, owner: Owner, *, clock: Clock, report: Report) -> None:
         """`wanted` is an index, a name or part of one; None is the default."""
@@ -320,14 +299,9 @@ class ReconnectingStream:
             if not opened.done():
                 opened.set_exception(error)
 
-        self._thread = GuardedThread(
-            f"audio {kind}",
-            lambda: self._run(wanted, opened),
-            Guard(
-                logger, report, "audio.lost", f"audio {kind} {'(default)' if wanted is None else repr(wanted)} stopped"
-            ),
-            on_failure=stopped,
-        )
+        name = "(default)" if wanted is None else repr(wanted)
+        guard = Guard(logger, report, "audio.lost", f"audio {kind} {name} stopped")
+        self._thread = GuardedThread(f"audio {kind}", lambda: self._run(wanted, opened), guard, on_failure=stopped)
         self._thread.start()
         opened.result()
 
@@ -345,18 +319,13 @@ class ReconnectingStream:
                 opened.set_exception(error)
                 return
             opened.set_result(None)
-            self._keep_open(stream)
-
-    def _keep_open(self, stream: SoundStream) -> None:
-        try:
-            while True:
-                self._keep(stream)
-                stream = self._wait_until_back()
-                if self.is_lost:
-                    logger.info("audio: %r is back", self.device.name)
-                self.is_lost = False
-        except _Closing:
-            pass
+            with suppress(_Closing):
+                while True:
+                    self._keep(stream)
+                    stream = self._wait_until_back()
+                    if self.is_lost:
+                        logger.info("audio: %r is back", self.device.name)
+                    self.is_lost = False
 
     def _opened(self, device: AudioDevice) -> SoundStream:
         session.take()
@@ -423,14 +392,10 @@ class ReconnectingStream:
             self._report("audio.lost", f"audio: {self.device.name!r} is lost ({reason}); silence until it returns")
 
     def _same_device(self) -> AudioDevice:
-        same = [
-            found
-            for found in list_devices(self._kind)
-            if (found.name, found.hostapi) == (self.device.name, self.device.hostapi)
-        ]
-        if not same:
-            raise AudioError(f"audio device {self.device.name!r} not found")
-        return same[0]
+        for found in list_devices(self._kind):
+            if (found.name, found.hostapi) == (self.device.name, self.device.hostapi):
+                return found
+        raise AudioError(f"audio device {self.device.name!r} not found")
 
     def _pause(self, seconds: float) -> None:
         if self._closing.wait(seconds):

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from engine.audio.ltc import LtcDecoder, LtcFrame, LtcTap
+from engine.audio.ltc import LtcDecoder, LtcTap
+from engine.values import TimecodeReading
 from tests.support.long_form import in_long_form
 from tests.support.ltc_signal import FPS, Label, LtcSignal, ltc_signal, wow
 
@@ -11,20 +12,21 @@ FIRST = (1, 2, 58, 20)
 LEAD_IN_FRAMES = 3  # to find the length of a bit, then the start of a frame
 
 
-def label_of(frame: LtcFrame) -> Label:
+def label_of(frame: TimecodeReading) -> Label:
     return frame.hours, frame.minutes, frame.seconds, frame.frames
 
 
-def decode(samples: np.ndarray, rate_hz: int = 48_000, block: int = 480) -> list[LtcFrame]:
-    decoder = LtcDecoder(rate_hz)
+def decode(samples: np.ndarray, rate_hz: int = 48_000, block: int = 480) -> list[TimecodeReading]:
+    """The frames; `at_s` is their place on the tape in samples."""
+    decoder = LtcDecoder(rate_hz, lambda sample: sample)
     sound = samples.astype(np.float32)
     return [frame for at in range(0, sound.size, block) for frame in decoder.feed(sound[at : at + block])]
 
 
-def errors_of(frames: list[LtcFrame], tape: LtcSignal) -> np.ndarray:
+def errors_of(frames: list[TimecodeReading], tape: LtcSignal) -> np.ndarray:
     """Distance in samples of each frame from its true first edge; KeyError for a label that is not on the tape."""
     starts = dict(zip(tape.labels, tape.starts, strict=True))
-    return np.array([frame.sample - starts[label_of(frame)] for frame in frames])
+    return np.array([frame.at_s - starts[label_of(frame)] for frame in frames])
 
 
 @pytest.mark.parametrize("rate", FPS)
@@ -38,11 +40,10 @@ def test_every_rate_is_read_at_any_speed_and_backward(rate: str, speed: float, r
     first = expected.index(labels[0])
     assert labels == expected[first : first + len(labels)]
     assert len(frames) >= 60 - LEAD_IN_FRAMES
-    assert {frame.is_drop for frame in frames} == {rate == "29.97df"}
+    assert {frame.rate == "29.97df" for frame in frames} == {rate == "29.97df"}
     assert {frame.is_backward for frame in frames} == {speed < 0}
     assert np.abs(errors_of(frames, tape)).max() < 0.6
-    lengths = np.array([frame.length_samples for frame in frames])
-    assert lengths == pytest.approx(rate_hz / FPS[rate] / abs(speed), rel=2e-3)
+    assert [frame.frame_s for frame in frames] == pytest.approx([1.0 / FPS[rate] / abs(speed)] * len(frames), rel=2e-3)
 
 
 def test_user_bits_and_the_size_of_the_blocks_change_little() -> None:

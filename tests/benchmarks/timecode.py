@@ -44,7 +44,7 @@ def _tape(frames: int, speed: float = 1.0) -> LtcSignal:
 
 
 def _decode(sound: np.ndarray) -> list[Label]:
-    decoder = LtcDecoder(RATE_HZ)
+    decoder = LtcDecoder(RATE_HZ, lambda sample: sample)
     return [
         (frame.hours, frame.minutes, frame.seconds, frame.frames)
         for at in range(0, sound.size, BLOCK)
