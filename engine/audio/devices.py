@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -25,17 +26,10 @@ LISTED_WITHIN_S = 10.0
 Kind = Literal["input", "output"]
 KINDS: tuple[Kind, ...] = ("input", "output")
 MAX_CHANNELS = 64
-# Lower-case parts of the names of devices that carry the computer's own sound.
-_LOOPBACKS = (
-    "blackhole",
-    "soundflower",
-    "loopback audio",
-    "cable output",
-    "voicemeeter out",
-    "stereo mix",
-    "what u hear",
-    "monitor of",
-    ".monitor",
+# In the names of devices that carry the computer's own sound.
+_LOOPBACK = re.compile(
+    r"blackhole|soundflower|loopback audio|cable output|voicemeeter out|stereo mix|what u hear|monitor of|\.monitor",
+    re.I,
 )
 # Windows lists a card once per interface; the first of these is used. Never WDM-KS: PortAudio needs a callback for it.
 WASAPI = "Windows WASAPI"
@@ -91,14 +85,12 @@ class PortAudioSession:
     (ALSA opens by name), on others only after a restart of PortAudio, which ends every stream of this process. So a
     stream that lost its device first tries the old index, then checks in a fresh process if the device is listed,
     and only then calls `renew`: all other streams are asked to close (`is_renewing`), PortAudio restarts, and all
-    are reopened. The other streams lose a fraction of a second.
-
-    Counts the open streams of this process, so that PortAudio is restarted only without any. Any thread.
+    are reopened. The other streams lose a fraction of a second. Any thread.
     """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._held = 0
+        self._held = 0  # streams that are open, or being opened
         self.is_renewing = False
         """True while PortAudio restarts: close every stream; `take` returns when it may be opened again."""
 
@@ -287,7 +279,7 @@ def _default_index(sounddevice: ModuleType, hostapis: Sequence[dict[str, Any]], 
 
 
 def is_loopback_name(name: str) -> bool:
-    return any(part in name.lower() for part in _LOOPBACKS)
+    return _LOOPBACK.search(name) is not None
 
 
 def find_device(devices: Sequence[AudioDevice], wanted: str | None, kind: Kind = "input") -> AudioDevice:
@@ -319,11 +311,8 @@ def find_device(devices: Sequence[AudioDevice], wanted: str | None, kind: Kind =
 
 
 def _best_hostapi(found: list[AudioDevice]) -> list[AudioDevice]:
-    for hostapi in _HOSTAPI_ORDER:
-        same = [device for device in found if device.hostapi == hostapi]
-        if same:
-            return same
-    return found
+    by_hostapi = ([device for device in found if device.hostapi == hostapi] for hostapi in _HOSTAPI_ORDER)
+    return next(filter(None, by_hostapi), found)
 
 
 def loopback_advice(devices: Sequence[AudioDevice], platform: str = sys.platform) -> str:

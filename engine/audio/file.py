@@ -9,7 +9,6 @@ otherwise read the new bytes with the old header, and at the end of a file that 
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -37,7 +36,7 @@ class FileFeed:
         if not os.path.exists(path):  # Path's own raises for a name that is too long
             raise AudioError(f"{path}: no such file (device:NAME is a device, demo the built-in loop)")
         self._path = path
-        self._version = self._seen = _Version.of(path)
+        self._version = self._seen = _state_of(path)
         self._is_waiting = False
         self._checks = self._unchecked_samples = 0
         self._report = report
@@ -155,12 +154,12 @@ class FileFeed:
         if self._unchecked_samples < CHECK_S * self.sample_rate_hz:
             return
         self._unchecked_samples = 0
-        now = _Version.of(self._path)
+        now = _state_of(self._path)
         self._checks = self._checks + 1 if now == self._seen else 0
         self._seen = now
         if now is None or now == self._version:
             return
-        if not self._is_waiting and now.is_same_file(self._version):
+        if not self._is_waiting and self._version is not None and now[:2] == self._version[:2]:
             self._wait(f"{self._path}: is being written again; silence until it is complete")
         if self._checks >= SETTLED_CHECKS:
             self._version = now
@@ -203,25 +202,13 @@ def fitted_frames(block: np.ndarray, frames: int) -> np.ndarray:
     return whole
 
 
-class _Version(NamedTuple):
-    """One state of a file, as the system tells it."""
-
-    device: int
-    inode: int
-    size_bytes: int
-    changed_ns: int
-
-    @classmethod
-    def of(cls, path: str) -> "_Version | None":
-        try:
-            found = Path(path).stat()
-        except OSError:
-            return None
-        return cls(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
-
-    def is_same_file(self, other: "_Version | None") -> bool:
-        """True if the same file was changed, not replaced by another one."""
-        return other is not None and (self.device, self.inode) == (other.device, other.inode)
+def _state_of(path: str) -> tuple[int, int, int, int] | None:
+    """Device and number of a file, which another file of its name has not; its size, and when it was changed."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 class _DamageError(Exception):

@@ -13,8 +13,8 @@ A captured device is not played: the room hears it already, and the microphone w
 
 import numpy as np
 
+from engine.audio.device import DeviceOutput
 from engine.audio.feed import MonitorStatus, fitted
-from engine.audio.output import DeviceOutput
 from engine.audio.ring import SampleRing
 from engine.audio.steady_reader import SteadyReader
 from engine.system.clock import Clock

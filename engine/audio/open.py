@@ -11,7 +11,7 @@ from engine.system.clock import Clock
 from engine.system.reporting import Report
 
 if TYPE_CHECKING:
-    from engine.audio.output import DeviceOutput
+    from engine.audio.device import DeviceOutput
 
 DEVICE_PREFIX = "device:"
 
@@ -52,7 +52,7 @@ def open_output(spec: str, *, clock: Clock, report: Report) -> "DeviceOutput | N
         return None
     if spec != "default" and not spec.startswith(DEVICE_PREFIX):
         raise UsageError(f"sound output {spec!r}: not one of none, default, device:NAME (see `multiverse devices`)")
-    from engine.audio.output import DeviceOutput
+    from engine.audio.device import DeviceOutput
 
     return DeviceOutput(None if spec == "default" else spec.removeprefix(DEVICE_PREFIX), clock, report)
 

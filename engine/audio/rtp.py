@@ -32,7 +32,7 @@ MAX_GAP_S = 1.0  # a greater jump of the sample number is another stream
 _HEADER = struct.Struct(">BBHII")
 _VERSION = 2
 _MAX_PACKET = 65_536
-_FULL_SCALE = 32_768.0
+_FULL_SCALE = np.float32(32_768.0)
 
 logger = logging.getLogger(__name__)
 
@@ -144,16 +144,12 @@ class RtpCapture:
                 self._take(parse_packet(data), now_s)
             if now_s - self._heard_s > GONE_S:
                 self._lose()
-                self._fill(now_s)
+                silent = min(int((now_s - self._filled_s) * self.ring.sample_rate_hz), self.ring.capacity)
+                self._write(np.zeros((silent, self._address.channels), np.float32), now_s)
 
     def _lose(self) -> None:
         self.state = "lost"
         self._last = None
-
-    def _fill(self, now_s: float) -> None:
-        """Write silence for the time in which nothing arrived."""
-        frames = min(int((now_s - self._filled_s) * self.ring.sample_rate_hz), self.ring.capacity)
-        self._write(np.zeros((frames, self._address.channels), np.float32), now_s)
 
     def _take(self, packet: RtpPacket | None, now_s: float) -> None:
         if packet is None:
@@ -165,40 +161,32 @@ class RtpCapture:
             return
         samples = np.frombuffer(packet.payload[: len(packet.payload) // 2 * 2], ">i2")
         frames, rest = divmod(len(samples), self._address.channels)
-        gap = 0
+        gap, max_gap = 0, round(self.ring.sample_rate_hz * MAX_GAP_S)
         if last is not None:
             gap = _signed(packet.sample - last.sample - self._last_frames)
             sent = _signed(packet.sample - last.sample)
             is_next = (packet.sequence - last.sequence) & 0xFFFF == 1
             if rest or (is_next and gap and 0 < sent <= len(last.payload) // 2):
                 channels = len(last.payload) // 2 // max(1, sent)
-                self._warn(f"the sound that arrives has {channels} channels: give --audio {self._named(channels)}")
+                given = f"rtp:{self._address.port}/{self._address.rate_hz}/{channels}"
+                self._warn(f"the sound that arrives has {channels} channels: give --audio {given}")
                 self._last = packet
                 return
-            if -self._max_gap <= gap < 0:
+            if -max_gap <= gap < 0:
                 return  # it was overtaken, and its time is filled already
-        if 0 < gap <= self._max_gap:
+        if 0 < gap <= max_gap:
             self.lost_blocks += 1
             self._warn("packets were lost on the way")
             self._write(np.zeros((gap, self._address.channels), np.float32), now_s)
-        block = samples[: frames * self._address.channels].reshape(frames, self._address.channels) / np.float32(
-            _FULL_SCALE
-        )
+        block = samples[: frames * self._address.channels].reshape(frames, self._address.channels) / _FULL_SCALE
         self._last, self._last_frames, self._heard_s, self.state = packet, frames, now_s, "playing"
         self._write(block, now_s)
-
-    @property
-    def _max_gap(self) -> int:
-        return round(self.ring.sample_rate_hz * MAX_GAP_S)
 
     def _write(self, block: np.ndarray, now_s: float) -> None:
         """Append frames whose last one sounded now."""
         self.ring.set_mark(self.ring.newest + len(block), now_s)
         self.ring.write(block)
         self._filled_s = now_s
-
-    def _named(self, channels: int) -> str:
-        return f"rtp:{self._address.port}/{self._address.rate_hz}/{channels}"
 
     def _warn(self, what: str) -> None:
         self._report("audio.rtp", f"audio: {self.description}: {what}")

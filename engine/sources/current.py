@@ -42,21 +42,14 @@ class ChosenSource:
 NOTHING = ChosenSource(word="none", source=None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Next:
-    word: str
-    source: Source
-    ended: Ended
-    until_s: float
-
-
 class CurrentSource:
     """`poll`, `renew_context` and `close` on the render thread; the rest on any."""
 
     def __init__(self, first: ChosenSource, clock: Clock) -> None:
         self._clock = clock
         self._now = first
-        self._next: _Next | None = None
+        self._next: tuple[ChosenSource, Ended, float] | None = None
+        """The source that is awaited, whom to tell, and until when."""
         self._changing = threading.Lock()  # held only briefly, as the render thread takes it once a frame
         self._asked: deque[tuple[ChosenSource | None, Ended]] = deque()
         self._is_closed = False
@@ -101,10 +94,10 @@ class CurrentSource:
             while self._asked:
                 self._begin(*self._asked.popleft())
             if self._next is not None:
-                self._await(self._next)
+                self._await(*self._next)
 
     def renew_context(self) -> None:
-        for source in (self._now.source, self._next.source if self._next else None):
+        for source in (self._now.source, self._next[0].source if self._next else None):
             if isinstance(source, Polled):
                 source.renew_context()
 
@@ -138,8 +131,7 @@ class CurrentSource:
 
     def _refuse(self, chosen: ChosenSource | None, ended: Ended) -> None:
         """Close a source that arrives after `close`. It was never polled, so it holds no GL objects."""
-        if chosen is not None and chosen.source is not None:
-            self._release(chosen.source)
+        self._release(chosen.source if chosen is not None else None)
         ended(SHUTTING_DOWN)
 
     def _begin(self, chosen: ChosenSource | None, ended: Ended) -> None:
@@ -150,33 +142,35 @@ class CurrentSource:
             self._replace(chosen)
             ended("")
         else:
-            until_s = self._clock.now_s() + MAX_WAIT_S
-            self._next = _Next(word=chosen.word, source=chosen.source, ended=ended, until_s=until_s)
+            self._next = chosen, ended, self._clock.now_s() + MAX_WAIT_S
 
-    def _await(self, coming: _Next) -> None:
-        if isinstance(coming.source, Polled):
-            coming.source.poll()
-        if coming.source.latest_frame() is not None:
+    def _await(self, chosen: ChosenSource, ended: Ended, until_s: float) -> None:
+        source = chosen.source
+        assert source is not None
+        if isinstance(source, Polled):
+            source.poll()
+        if source.latest_frame() is not None:
             self._next = None
-            self._replace(ChosenSource(word=coming.word, source=coming.source))
-            coming.ended("")
-        elif self._clock.now_s() >= coming.until_s:
-            status = coming.source.status()
+            self._replace(chosen)
+            ended("")
+        elif self._clock.now_s() >= until_s:
+            status = source.status()
             why = status.description if status.state == "lost" else f"{status.description}: no picture"
             self._give_up(f"{why}; gave up after {MAX_WAIT_S:.0f} s, the picture is unchanged")
 
     def _give_up(self, reason: str) -> None:
         coming, self._next = self._next, None
         if coming is not None:
-            self._release(coming.source)
-            coming.ended(reason)
+            self._release(coming[0].source)
+            coming[1](reason)
 
     def _replace(self, chosen: ChosenSource) -> None:
         before, self._now = self._now, chosen
-        if before.source is not None:
-            self._release(before.source)
+        self._release(before.source)
 
-    def _release(self, source: Source) -> None:
+    def _release(self, source: Source | None) -> None:
+        if source is None:
+            return
         if isinstance(source, Polled):
             source.close()
             return

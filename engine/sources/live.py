@@ -32,64 +32,8 @@ SILENT_S = 5.0  # a source without a picture for this long is reopened
 RATE_PICTURES = 60  # pictures over which the rate is measured
 
 
-class LatestPicture:
-    """The newest picture of a live source, and its status. One thread adds pictures; any thread reads."""
-
-    def __init__(self, label: str, name: str, clock: Clock) -> None:
-        self._label = label
-        self._name = name
-        self._clock = clock
-        self._newest: VideoFrame | None = None
-        self._arrivals_s: deque[float] = deque(maxlen=RATE_PICTURES)
-        self.index = 0
-        """Pictures taken so far."""
-        self.lost = 0
-        self.problem = ""
-
-    def take(self, pixels: np.ndarray) -> None:
-        arrived_s = self._clock.now_s()
-        frame = VideoFrame(pixels=pixels, index=self.index, time_s=arrived_s, source=self._name)
-        self.index += 1
-        self._arrivals_s.append(arrived_s)
-        self.problem = ""
-        self._newest = frame  # last: a thread that sees the picture does not see the old problem beside it
-
-    def lose(self, problem: str) -> None:
-        self.lost += 1
-        self.problem = problem
-        self._arrivals_s.clear()
-
-    def latest(self) -> VideoFrame | None:
-        frame = self._newest
-        if frame is None or self._clock.now_s() - frame.time_s >= HOLD_S:
-            return None
-        return frame
-
-    def status(self) -> SourceStatus:
-        newest, problem = self._newest, self.problem
-        is_silent = newest is not None and self._clock.now_s() - newest.time_s >= HOLD_S
-        if is_silent and not problem:
-            problem = f"{self._label}: no picture for {HOLD_S:.0f} s"
-        height, width = newest.pixels.shape[:2] if newest is not None else (0, 0)
-        return SourceStatus(
-            state="lost" if problem else "starting" if newest is None else "playing",
-            description=problem or self._label,
-            width=width,
-            height=height,
-            fps=self._measured_fps(),
-            frames=self.index,
-            lost=self.lost,
-        )
-
-    def _measured_fps(self) -> float:
-        arrivals_s = list(self._arrivals_s)
-        if len(arrivals_s) < 2 or arrivals_s[-1] <= arrivals_s[0]:
-            return 0.0
-        return (len(arrivals_s) - 1) / (arrivals_s[-1] - arrivals_s[0])
-
-
 class NewestOnly(ABC):
-    """Base of sources of which only the newest picture counts."""
+    """Base of sources of which only the newest picture counts. One thread adds pictures; any thread reads."""
 
     kind: ClassVar[str]
     """Kind in messages: camera, ndi, shared, syphon, spout."""
@@ -99,21 +43,55 @@ class NewestOnly(ABC):
         self.label = f"{self.kind} {name}"
         self._clock = clock
         self._report = report
-        self._picture = LatestPicture(self.label, name, clock)
+        self._newest: VideoFrame | None = None
+        self._arrivals_s: deque[float] = deque(maxlen=RATE_PICTURES)
+        self._taken = self._lost = 0
+        """Pictures so far; damaged ones and disconnects."""
+        self._problem = ""
 
     def latest_frame(self) -> VideoFrame | None:
-        return self._picture.latest()
+        frame = self._newest
+        return None if frame is None or self._clock.now_s() - frame.time_s >= HOLD_S else frame
 
     def frame_at(self, time_s: float) -> VideoFrame | None:
         raise SourceError(f"{self.label}: a live source cannot be used offline; use a video file")
 
     def status(self) -> SourceStatus:
-        return self._picture.status()
+        newest, problem, arrivals_s = self._newest, self._problem, list(self._arrivals_s)
+        if newest is not None and self._clock.now_s() - newest.time_s >= HOLD_S and not problem:
+            problem = f"{self.label}: no picture for {HOLD_S:.0f} s"
+        height, width = newest.pixels.shape[:2] if newest is not None else (0, 0)
+        measured_s = arrivals_s[-1] - arrivals_s[0] if arrivals_s else 0.0
+        return SourceStatus(
+            state="lost" if problem else "starting" if newest is None else "playing",
+            description=problem or self.label,
+            width=width,
+            height=height,
+            fps=(len(arrivals_s) - 1) / measured_s if measured_s > 0.0 else 0.0,
+            frames=self._taken,
+            lost=self._lost,
+        )
+
+    def take(self, pixels: np.ndarray) -> None:
+        """Show this picture from now on."""
+        arrived_s = self._clock.now_s()
+        frame = VideoFrame(pixels=pixels, index=self._taken, time_s=arrived_s, source=self.name)
+        self._taken += 1
+        self._arrivals_s.append(arrived_s)
+        self._problem = ""
+        self._newest = frame  # last: a thread that sees the picture does not see the old problem beside it
+
+    def lose(self, problem: str, then: str = "; retrying") -> None:
+        """Count and report a loss."""
+        self._lost += 1
+        self._problem = problem
+        self._arrivals_s.clear()
+        self._report("camera", f"{problem}{then}")
 
     def miss(self, problem: str) -> None:
         """Report why the source cannot be opened yet, once per `problem`."""
-        if problem != self._picture.problem:
-            self._picture.problem = problem
+        if problem != self._problem:
+            self._problem = problem
             self._report("camera", f"{problem}; still searching")
 
 
@@ -145,9 +123,9 @@ class LiveSource(NewestOnly):
     def _run(self) -> None:
         failures = 0
         while not self._closing.is_set():
-            seen_before = self._picture.index
+            seen_before = self._taken
             self._guard.attempt(self._read_until_lost)
-            failures = failures + 1 if self._picture.index == seen_before else 1
+            failures = failures + 1 if self._taken == seen_before else 1
             self._closing.wait(next_delay_s(failures))
 
     def _read_until_lost(self) -> None:
@@ -158,14 +136,13 @@ class LiveSource(NewestOnly):
             ):
                 for pixels in pictures:
                     if pixels is None:
-                        self._picture.lost += 1
+                        self._lost += 1
                     else:
-                        self._picture.take(pixels)
+                        self.take(pixels)
             self._lose(f"{self.label}: disconnected")
         except SourceError as error:
             self._lose(str(error))
 
     def _lose(self, problem: str) -> None:
         if not self._closing.is_set():
-            self._picture.lose(problem)
-            self._report("camera", f"{problem}; retrying")
+            self.lose(problem)

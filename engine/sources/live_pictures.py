@@ -23,7 +23,7 @@ from av.video.stream import VideoStream
 from engine.errors import SourceError
 from engine.sources.camera import CameraSource
 from engine.sources.decoding import USUAL_FPS
-from engine.sources.pictures import InputPicture, Kind, ReadCounts
+from engine.sources.pictures import InputPicture, Kind, ReadCounts, film_picture
 from engine.sources.pixels import UNTAGGED, VideoLook
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock, SystemClock
@@ -84,7 +84,7 @@ class LivePictures:
         if self._first is None:
             self.close()
             raise SourceError(self._problem or f"{self.label}: delivers no picture")
-        self.first = _picture(0, self._first, Fraction(0), 1 / self._rate)
+        self.first = film_picture(0, self._first, Fraction(0), 1 / self._rate)
         self.look = VideoLook(
             rate=self._rate, time_base=TICK_S, pixel_aspect=Fraction(1), tags=UNTAGGED, has_tracks=False
         )
@@ -117,7 +117,7 @@ class LivePictures:
                 length_s = max(round(Fraction(came_s - began_s) / TICK_S) * TICK_S - shown_s, TICK_S)
                 shown_s += length_s
             previous = number
-            yield _picture(number, pixels, shown_s, shown_s + length_s)
+            yield film_picture(number, pixels, shown_s, shown_s + length_s)
             wanted += 1
             if wanted == limit:
                 return
@@ -208,14 +208,3 @@ class LivePictures:
         with self._changed:
             self._is_ended = True
             self._changed.notify_all()
-
-
-def _picture(number: int, pixels: np.ndarray, start_s: Fraction, end_s: Fraction) -> InputPicture:
-    return InputPicture(
-        number=number,
-        name=f"frame_{number:06d}",
-        file_name=f"frame_{number:06d}.png",
-        pixels=pixels,
-        start_s=start_s,
-        end_s=end_s,
-    )

@@ -221,14 +221,8 @@ class VideoPictures:
 
     def _picture(self, number: int, timed: TimedPicture) -> InputPicture:
         start_s = timed.start_s + (self._tick_s / 2 if timed.start_s else 0)  # read_pass starts half a tick early
-        return InputPicture(
-            number=number,
-            name=f"frame_{number:06d}",
-            file_name=f"frame_{number:06d}.png",
-            pixels=to_rgb(timed.frame, longest_px=WHOLE),  # keep the pixel aspect: the output has it too
-            start_s=self._first_s + start_s,
-            end_s=self._first_s + timed.end_s,
-        )
+        pixels = to_rgb(timed.frame, longest_px=WHOLE)  # keep the pixel aspect: the output has it too
+        return film_picture(number, pixels, self._first_s + start_s, self._first_s + timed.end_s)
 
     def _bytes(self) -> int:
         """Length of its file; 0 for an address, and for a file that is gone."""
@@ -327,6 +321,11 @@ class FolderPictures:
         if not self._is_loss_told:
             self._is_loss_told = True
             self.counts.notes.append(line)
+
+
+def film_picture(number: int, pixels: np.ndarray, start_s: Fraction, end_s: Fraction) -> InputPicture:
+    name = f"frame_{number:06d}"
+    return InputPicture(number=number, name=name, file_name=f"{name}.png", pixels=pixels, start_s=start_s, end_s=end_s)
 
 
 def fitted(pictures: Iterator[InputPicture], size: tuple[int, int], counts: ReadCounts) -> Iterator[InputPicture]:

@@ -58,8 +58,7 @@ class PluginSource(LiveSource):
         if self._failures > 1:
             problem += "; failed twice, so it is left out until chosen again"
             self._closing.set()
-        self._picture.lose(problem)
-        self._report("camera", problem)
+        self.lose(problem, "")
 
 
 def checked(pixels: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ the colours, a ramp the clipping, a circle the aspect ratio. A marker crosses th
 import math
 from collections.abc import Iterator
 from functools import cache, partial
+from itertools import count, product
 
 import cv2
 import numpy as np
@@ -23,15 +24,7 @@ MARKER_WIDTH_PX = 16
 TRACK = slice(600, 640)  # rows of the marker
 CORNER_PX = 80
 CORNERS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255))
-BARS = (  # 75 % bars in their usual order
-    (191, 191, 191),
-    (191, 191, 0),
-    (0, 191, 191),
-    (0, 191, 0),
-    (191, 0, 191),
-    (191, 0, 0),
-    (0, 0, 191),
-)
+BARS = [(red, green, blue) for green, red, blue in product((191, 0), repeat=3)][:-1]  # of 75 %, in their usual order
 BARS_ROWS = slice(440, 540)
 RAMP_ROWS = slice(540, 580)
 GROUND, LINE, BRIGHT = 20, 70, 230
@@ -55,13 +48,9 @@ def draw_ground() -> np.ndarray:
     card[120:400, 480:540] = BRIGHT  # the F: stem, upper and lower arm
     card[120:180, 480:700] = BRIGHT
     card[240:290, 480:640] = BRIGHT
-    for colour, rows, columns in zip(
-        CORNERS,
-        (slice(0, CORNER_PX), slice(0, CORNER_PX), slice(HEIGHT - CORNER_PX, None), slice(HEIGHT - CORNER_PX, None)),
-        (slice(0, CORNER_PX), slice(WIDTH - CORNER_PX, None)) * 2,
-        strict=True,
-    ):
-        card[rows, columns] = colour
+    corners = product((slice(0, CORNER_PX), slice(-CORNER_PX, None)), repeat=2)
+    for colour, corner in zip(CORNERS, corners, strict=True):
+        card[corner] = colour
     _write(card, "TOP", (WIDTH // 2 - 44, 70), 1.2)
     _write(card, "LEFT", (20, HEIGHT // 2), 1.0)
     _write(card, "RIGHT", (WIDTH - 110, HEIGHT // 2), 1.0)
@@ -127,7 +116,5 @@ class MovingCard:
         self._playout.close()
 
     def _shots(self) -> Iterator[Shot]:
-        index = 0
-        while True:
+        for index in count():
             yield Shot(start_s=index / FPS, read_pixels=partial(draw_card, self._ground, index))
-            index += 1

@@ -60,12 +60,11 @@ class TextureSource(NewestOnly):
         if self._is_connected or self._clock.now_s() >= self._look_at_s:
             self._receiving.attempt(self._take_newest)
 
-    def renew_context(self) -> None:
-        """Release everything of the old GL context; the renderer's new one is current."""
-        self._release()
-
     def close(self) -> None:
-        self._release()
+        self._is_connected = False
+        self._releasing.attempt(self.disconnect)  # fails if the context was lost
+
+    renew_context = close  # the renderer's new context is current, and the old one's objects are released
 
     def _take_newest(self) -> None:
         try:
@@ -74,7 +73,7 @@ class TextureSource(NewestOnly):
             pixels = self.receive()
             if pixels is not None:
                 self._failures = 0
-                self._picture.take(pixels)
+                self.take(pixels)
         except SourceError as error:
             self._lose(str(error))
 
@@ -91,12 +90,7 @@ class TextureSource(NewestOnly):
         return True
 
     def _lose(self, problem: str) -> None:
-        self._release()
+        self.close()
         self._failures += 1
         self._look_at_s = self._clock.now_s() + next_delay_s(self._failures, max_s=MAX_WAIT_S)
-        self._picture.lose(problem)
-        self._report("camera", f"{problem}; retrying")
-
-    def _release(self) -> None:
-        self._is_connected = False
-        self._releasing.attempt(self.disconnect)  # fails if the context was lost
+        self.lose(problem)

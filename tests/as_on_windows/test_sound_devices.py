@@ -10,9 +10,8 @@ import threading
 import pytest
 
 from engine.audio import device_names, devices
-from engine.audio.device import DeviceCapture
+from engine.audio.device import DeviceCapture, DeviceOutput
 from engine.audio.devices import find_device, list_devices
-from engine.audio.output import DeviceOutput
 from engine.audio.streams import open_input
 from engine.errors import AudioError
 from engine.system.clock import SteppedClock, SystemClock

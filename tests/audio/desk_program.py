@@ -11,9 +11,9 @@ import sys
 import numpy as np
 
 import osc_schema
+from engine.audio.device import DeviceOutput
 from engine.audio.devices import session
 from engine.audio.open import open_capture
-from engine.audio.output import DeviceOutput
 from engine.live.rvc.desk import VoiceDesk
 from engine.live.rvc.link import VoiceTiming
 from engine.system.clock import SystemClock
@@ -79,15 +79,14 @@ def main(more_outputs: list[str]) -> None:
             desk.follow(values)
             if told.get("renew"):
                 session.renew()
-        played = output.status()
         said = {
             "delay_ms": desk.delay.total_s * 1000.0,
             "device_ms": desk.delay.device_s * 1000.0,
             "gaps": desk.facts()["gaps"],
             "input": voice.state,
-            "output": played.state,
-            "description": played.description,
-            "lost_blocks": played.lost_blocks,
+            "output": output.state,
+            "description": output.description,
+            "lost_blocks": output.lost_blocks,
             "outputs": [more.state for more in outputs],
             "other": other.state,
             "other_heard": other.ring.newest,

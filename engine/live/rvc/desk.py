@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from engine.audio.device import DeviceOutput
 from engine.audio.feed import Capture
-from engine.audio.output import DeviceOutput
 from engine.audio.ring import SampleRing
 from engine.audio.steady_reader import SteadyReader
 from engine.children.messages import Fact
@@ -134,7 +134,7 @@ class VoiceDesk:
             "underruns": self._mix.underruns,
             "gaps": self._gaps,
             "input": self._capture.state,
-            "output": "none" if self._output is None else self._output.status().state,
+            "output": "none" if self._output is None else self._output.state,
         }
 
     def _run(self) -> None:

@@ -6,10 +6,10 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
+from engine.audio.device import DeviceOutput
 from engine.audio.feed import Capture
 from engine.audio.input import LiveAudio
 from engine.audio.open import open_capture, open_output
-from engine.audio.output import DeviceOutput
 from engine.children.spec import ChildStatus
 from engine.children.supervisor import Supervisor
 from engine.live.kit.live_model import LiveEntry, Surroundings
