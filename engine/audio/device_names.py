@@ -1,4 +1,4 @@
-"""Program that prints a line `name<TAB>host API` for each sound device present. Imports nothing of the engine.
+"""Prints a line `name<TAB>host API` for each sound device present.
 
 It is a separate process because PortAudio lists new devices only when it starts, and restarting it ends all streams.
 """
@@ -16,7 +16,3 @@ def main() -> None:
             except UnicodeDecodeError:
                 continue  # `list_devices` skips it too
             sys.stdout.write(f"{name}\t{api['name']}\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,7 +1,6 @@
 """Lists audio inputs and outputs, finds one by name or index, and recognises loopback devices."""
 
 import logging
-import os
 import re
 import subprocess
 import sys
@@ -10,13 +9,12 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
 from engine.errors import AudioError
 from engine.system import win32
-from engine.system.python_process import utf8_environment, without_console
+from engine.system.python_process import start_python, utf8_environment
 
 RELEASE_TIMEOUT_S = 2.0  # for the other streams to close; if they do not, PortAudio is not restarted
 
@@ -148,23 +146,20 @@ class DeviceListing:
     """Lists the devices present now, in a fresh process. Never waits."""
 
     def __init__(self) -> None:
-        program = [sys.executable, "-P", str(Path(__file__).with_name("device_names.py"))]
-        self._process = subprocess.Popen(
-            program,
-            env={**os.environ, **utf8_environment()},
+        self._process = start_python(
+            "engine.audio.device_names",
+            "main()",
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            encoding="utf-8",
-            errors="replace",
-            **without_console(),
+            environment=utf8_environment(),
         )
 
     def names(self) -> set[tuple[str, str]] | None:
         """(name, host API) of every device; None until the process is done, empty if it found nothing."""
         if self._process.poll() is None:
             return None
-        answer, _ = self._process.communicate()
-        return {(name, hostapi) for name, _, hostapi in (line.rpartition("\t") for line in answer.splitlines())}
+        lines = self._process.communicate()[0].decode("utf-8", "replace").splitlines()
+        return {(name, hostapi) for name, _, hostapi in (line.rpartition("\t") for line in lines)}
 
     def close(self) -> None:
         """Kill the process if it is still running."""

@@ -161,8 +161,9 @@ class CurrentSource:
     def _give_up(self, reason: str) -> None:
         coming, self._next = self._next, None
         if coming is not None:
-            self._release(coming[0].source)
-            coming[1](reason)
+            chosen, ended, _ = coming
+            self._release(chosen.source)
+            ended(reason)
 
     def _replace(self, chosen: ChosenSource) -> None:
         before, self._now = self._now, chosen

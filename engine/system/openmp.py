@@ -25,8 +25,6 @@ BRIEF_SPIN: Mapping[str, str] = {"GOMP_SPINCOUNT": "30000", "KMP_BLOCKTIME": "1"
 """For many short loops in a row, as in models."""
 SLEEP: Mapping[str, str] = {"OMP_WAIT_POLICY": "passive", "KMP_BLOCKTIME": "0"}
 """For occasional loops beside processes that need the cores, as in the live picture."""
-LIBRARY_DEFAULT: Mapping[str, str] = {"GOMP_SPINCOUNT": "300000", "KMP_BLOCKTIME": "200"}
-"""The libraries' defaults (libgomp: 3 ms at 100 000 rounds a millisecond); for comparison."""
 
 _ours: dict[str, str] = {}
 """Variables that `spin_briefly` set in this process, not the user."""

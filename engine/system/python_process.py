@@ -94,14 +94,6 @@ def utf8_environment() -> dict[str, str]:
     return variables | {"PYTHONUTF8": "1"} if sys.platform == "win32" else variables
 
 
-def without_console() -> dict[str, Any]:
-    """Popen arguments for a process that we end ourselves: on Windows it gets no Ctrl-C and no closing-window event. No
-    console window opens for it either. Empty on other systems."""
-    if sys.platform == "win32":
-        return {"creationflags": subprocess.CREATE_NO_WINDOW}
-    return {}
-
-
 def wake_with_parent() -> None:
     """Linux: have the kernel continue this process (SIGCONT) when its parent dies, even if it was stopped.
 

@@ -96,7 +96,7 @@ def test_no_sound_device_name_hides_later_devices(
         f"def query_devices(index): return {listed!r}[index]\n",
         encoding="utf-8",
     )
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PYTHONIOENCODING", "cp1252")
     look = DeviceListing()
     wait_for(lambda: look._process.poll() is not None, "the list of devices")

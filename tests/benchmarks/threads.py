@@ -23,7 +23,7 @@ from engine.system import openmp
 from osc_schema.sd import default_of
 
 POLICIES: Mapping[str, Mapping[str, str]] = {
-    "spin (library default)": openmp.LIBRARY_DEFAULT,
+    "spin (library default)": {"GOMP_SPINCOUNT": "300000", "KMP_BLOCKTIME": "200"},
     "brief spin": openmp.BRIEF_SPIN,
     "sleep": openmp.SLEEP,
 }

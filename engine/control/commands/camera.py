@@ -29,8 +29,8 @@ from engine.sources.opening import ADDRESS, FILMS, FROM_PROGRAMS, is_offered
 from engine.sources.senders import PictureSender, SenderLists
 from engine.system.clock import Clock
 from engine.system.daemon_worker import call_on_thread
+from engine.system.folder_files import MAX_WORD_CHARACTERS, OfferedFiles, folders_offered
 from engine.system.guarded_thread import Guard
-from engine.system.offered_files import MAX_WORD_CHARACTERS, OfferedFiles, folders_offered
 from engine.system.reporting import Report
 
 log = logging.getLogger(__name__)

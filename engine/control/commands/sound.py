@@ -21,8 +21,8 @@ from engine.control import Args, CommandTable, Reply, Tell
 from engine.errors import AudioError
 from engine.osc.decode import shown
 from engine.system.daemon_worker import DaemonWorker, call_on_thread
+from engine.system.folder_files import MAX_ENTRIES, MAX_WORD_CHARACTERS, OfferedFiles, folders_offered
 from engine.system.guarded_thread import Guard
-from engine.system.offered_files import MAX_ENTRIES, MAX_WORD_CHARACTERS, OfferedFiles, folders_offered
 from engine.system.reporting import Report
 
 SUPERSEDED: Final = "superseded by another choice"
