@@ -1,10 +1,9 @@
 """Replace files atomically and durably, and wait on Windows for programs that hold a file for a moment.
 
 Problem: on Windows a file that any program has open cannot be replaced, renamed or deleted unless that program shared
-deletion when it opened the file, and may not be opened for writing either. Virus scanners, OneDrive and the search
-indexer open each new file for some milliseconds, and Python's own `open` does not share deletion. So `os.replace` of a
-file that was just written raises PermissionError (WinError 5 or 32) now and then; reading a file that is being replaced
-does too.
+deletion, and may not be opened for writing either. Virus scanners, OneDrive and the search indexer open each new file
+for some milliseconds, and Python's `open` does not share deletion. So `os.replace` of a file that was just written, or
+reading one that is being replaced, raises PermissionError (WinError 5 or 32) now and then.
 
 Solution: on Windows, retry with growing delays for a bounded time. Go's own tools do the same (cmd/internal/robustio
 in golang/go: 2 s), and Node's graceful-fs for renames (60 s). This is the only module that renames (held by

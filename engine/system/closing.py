@@ -1,10 +1,9 @@
 """Closes the parts of an engine in reverse order of opening, after asking all of them to end.
 
-The naive way closes one part after another, and each may wait: three hung children take three times as long as one. A
-service manager kills the process after 10 s, in the middle of a recording. So all slow parts (children, recordings) are
-asked to end first, and end at the same time. Then each part is closed on a thread of its own, and all share one
-deadline: a disk, driver or client that never answers costs the deadline once, and the other parts are still closed. A
-part that misses the deadline is named in the log and ends with the process.
+Closed one after another, three hung children would take three times as long as one, and a service manager kills the
+process after 10 s, in the middle of a recording. So all slow parts (children, recordings) are asked to end first. Then
+each part is closed on a thread of its own, and all share one deadline: a disk, driver or client that never answers
+costs it once. A part that misses the deadline is named in the log and ends with the process.
 
 Parts that own objects of the GL context are closed on the engine's own thread (`here`). They limit their waits
 themselves; a driver that never returns cannot be abandoned there.

@@ -1,10 +1,8 @@
 """Runs disk access in worker threads, so that a slow or hung disk blocks no other thread.
 
-Problem: a disk may take seconds or never answer (a network home that hangs). A thread that waits for it can neither
-draw nor carry out commands. One thread for all files would be the simple way, but then one hung folder stops the
-writes of every other folder. So a `DiskStore` has one worker thread per folder, shared by the files in it.
-
-The workers are daemon threads: a disk that never answers delays neither the show nor the exit.
+A disk may take seconds or never answer (a network home that hangs). With one thread for all files, one hung folder
+would stop the writes of every other. So a `DiskStore` has one worker thread per folder, shared by the files in it: a
+daemon, so that a disk that never answers delays neither the show nor the exit.
 """
 
 import logging
@@ -12,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from engine.errors import MultiverseError
@@ -81,8 +80,8 @@ class DiskQueue:
         self.poll_at_s = poll_at_s
         self.waiting = 0
         """Number of unfinished jobs. Guarded by the worker's lock, like the fields of the poll."""
+        self.report_failure: Fail = partial(report, name)
         self._folder = folder
-        self._report = report
 
     def post(self, job: Job, fail: Fail) -> None:
         """Queue `job`. If it raises, `fail(reason)` is called on the worker; if the disk does not answer or too many
@@ -94,13 +93,8 @@ class DiskQueue:
         """End the polling and wait until all posted jobs are done; after 5 s abandon the rest with a report."""
         left = self.worker.remove(self)
         if left:
-            self._report(
-                self.name,
-                f"{self._folder}: the disk has not answered for {MAX_S:g} s; {left} unfinished jobs are abandoned",
-            )
-
-    def report_failure(self, reason: str) -> None:
-        self._report(self.name, reason)
+            silent = f"{self._folder}: the disk has not answered for {MAX_S:g} s"
+            self.report_failure(f"{silent}; {left} unfinished jobs are abandoned")
 
     def run(self, job: Job, fail: Fail) -> None:
         """Do one job; errors go to `fail`. The worker's thread."""

@@ -1,8 +1,8 @@
 """Threads whose errors are logged with a traceback and reported, without ending the show.
 
-Worker threads meet errors of drivers, disks and libraries. Without a handler the first one ends the thread silently.
-Caught in a loop, the same traceback fills the log 60 times a second. So a `Guard` logs the traceback of each distinct
-fault once, counts repetitions, and reports each error in one line (`Warnings.report` throttles those).
+Unhandled, an error of a driver, disk or library ends its thread silently; caught in a loop, the same traceback fills
+the log 60 times a second. So a `Guard` logs the traceback of each distinct fault once, counts repetitions, and reports
+each error in one line (`Warnings.report` throttles those).
 """
 
 import logging

@@ -1,8 +1,8 @@
 """CPU fallback for operations that Torch lacks on Apple's GPUs.
 
-By default Torch raises NotImplementedError in the middle of a picture. With PYTORCH_ENABLE_MPS_FALLBACK=1 it runs that
-operation on the CPU, slower, and warns of the first one only. Torch reads the variable when it is loaded
-(aten/src/ATen/mps/MPSFallback.mm), so it must be set before.
+By default Torch raises NotImplementedError in the middle of a picture. With PYTORCH_ENABLE_MPS_FALLBACK=1, which it
+reads when it is loaded (aten/src/ATen/mps/MPSFallback.mm), it runs that operation on the CPU, slower, and warns of the
+first one only.
 """
 
 import os

@@ -4,9 +4,9 @@ Linux and macOS have niceness, which only root may lower again. Linux may also k
 (sched(7)): the kernel shares the processor between the groups first, so that a lone process of the lowest priority
 would get as much as all threads of the show together. So a process with a session of its own lowers its group, too.
 
-Windows has priority classes: a below-normal process runs while no normal one wants the core, an idle one while neither
-does, and a process may change its class freely. So a child on Windows starts below normal, loads its model in the idle
-class, and returns: loading takes all cores for seconds.
+Windows has priority classes, which a process may change freely: a below-normal process runs while no normal one wants
+the core, an idle one while neither does. So a child there starts below normal, loads its model, which takes all cores
+for seconds, in the idle class, and returns.
 """
 
 import contextlib

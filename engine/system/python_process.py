@@ -54,19 +54,16 @@ def start_python(
 
 
 def reap_later(process: "subprocess.Popen[Any]") -> None:
-    """Let go of a process that was killed and is still there: a thread of its own takes its exit code when it ends.
-
-    Otherwise it would stay as a zombie, and Python warns of a Popen that has not seen the end of its process.
-    """
+    """Let a thread take the exit code of a process that was killed and is still there: else it would stay as a zombie,
+    and Python would warn of its Popen."""
     threading.Thread(target=process.wait, name="reaper", daemon=True).start()
 
 
 def command(module: str, call: str) -> list[str]:
     """The command line that runs `call` (`main(3)`) of our module, with the module search path of this process.
 
-    Its `__main__` is that one line: unlike multiprocessing, it does not run the user's script again. The current
-    folder, an empty entry of `sys.path`, comes last instead of first: an `engine` in that folder is not ours.
-    It calls `wake_with_parent` first.
+    Its `__main__` is that one line, so the user's script does not run again, as with multiprocessing. The current
+    folder, an empty entry of `sys.path`, comes last: an `engine` in it is not ours. It calls `wake_with_parent` first.
     """
     if not sys.executable:
         raise ChildError("no child process can be started: no Python interpreter is known (sys.executable is empty)")
@@ -85,10 +82,9 @@ def command(module: str, call: str) -> list[str]:
 def utf8_environment() -> dict[str, str]:
     """Variables that make a Python process write UTF-8 to pipes and files. For processes whose output we read.
 
-    Otherwise Windows uses the ANSI code page, and the process dies at the first character that page lacks: after one
-    Japanese device name all other devices are missing. PYTHONIOENCODING overrides PYTHONUTF8 for the standard streams,
-    and the user may have set it. PYTHONUTF8 is for files that libraries open, and set on Windows only: elsewhere it can
-    change how file names are decoded.
+    Otherwise Windows uses the ANSI code page, and the process dies at the first character that page lacks. The user may
+    have set PYTHONIOENCODING, which overrides PYTHONUTF8 for the standard streams. PYTHONUTF8 is for files that
+    libraries open, and set on Windows only: elsewhere it can change how file names are decoded.
     """
     variables = {"PYTHONIOENCODING": "utf-8:backslashreplace"}
     return variables | {"PYTHONUTF8": "1"} if sys.platform == "win32" else variables
@@ -97,14 +93,10 @@ def utf8_environment() -> dict[str, str]:
 def wake_with_parent() -> None:
     """Linux: have the kernel continue this process (SIGCONT) when its parent dies, even if it was stopped.
 
-    Our processes end by themselves when the pipe to their parent closes. A stopped process (SIGSTOP, a debugger that
-    was killed) does not see that and would live on for ever. The kernel can send a signal when the parent dies.
-    SIGKILL would be the naive choice, but the signal is sent when the *thread* that started us ends, while the parent
-    may live on, and a fork server's children would die with a server that can be replaced. SIGCONT does nothing to a
-    process that runs.
-
-    If the parent died before this call, we are running and see the closed pipe. Windows and macOS have no such signal.
-    Call it again after a fork.
+    Our processes end by themselves when the pipe to their parent closes, which a stopped one (SIGSTOP, a debugger that
+    was killed) does not see. Not SIGKILL: the kernel sends the signal when the *thread* that started us ends, while the
+    parent may live on, and a fork server's children would die with a server that can be replaced. SIGCONT does nothing
+    to a process that runs. Windows and macOS have no such signal. Call it again after a fork.
     """
     if sys.platform == "linux":
         import ctypes

@@ -1,8 +1,8 @@
 """The frame rate and the due time of the next frame. Pure: time comes in as an argument.
 
-Frames are due on a grid of one period. A loop that is late starts its next frame at once. If it is late by more than a
-period, it drops the missed due times (they are counted) and starts a new grid now. So a hiccup loses only the frames
-during it, and is never followed by a burst, which looks like a jump.
+Frames are due on a grid of one period. A loop that is late starts its next frame at once; if by more than a period, it
+drops the missed due times (they are counted) and starts a new grid now. So a hiccup loses only the frames during it,
+and is never followed by a burst, which looks like a jump.
 """
 
 from fractions import Fraction
@@ -41,8 +41,7 @@ def parse_rate(text: str) -> float:
 
 class Schedule:
     def __init__(self, fps: float) -> None:
-        self.fps = fps
-        self.period_s = 1.0 / fps
+        self.set_fps(fps)
         self.dropped = 0
         self._due_s: float | None = None
 

@@ -1,11 +1,9 @@
 """Finds out whether another program has bound the same UDP port.
 
-Sockets with SO_REUSEADDR share a port. Broadcast and multicast then reach all of them, but unicast only one, usually
-the one bound last (Linux: `udp4_lib_lookup2`; Windows: undefined, "Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE"). No
-system reports that to any of them.
-
+Of sockets that share a port with SO_REUSEADDR, unicast reaches only one, usually the one bound last (Linux:
+`udp4_lib_lookup2`; Windows: undefined, "Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE"), and no system reports that.
 Before the own socket is bound, a bind without sharing tells it everywhere. Later only the system's table of sockets
-does: Linux shows it to everyone, Windows too, macOS only to root; there a program that starts later is not found.
+does, which Linux and Windows show to everyone, macOS only to root: there a program that starts later is not found.
 """
 
 import contextlib

@@ -1,8 +1,8 @@
 """Notices from outside the frame loop that no picture comes, and tells what it is doing.
 
-The loop counts its late frames when they are over. While a driver, a disk or a sink holds one frame for seconds, its
-own figures still say that all is well. So the loop marks each frame's beginning and end here, and a thread of its own
-looks at the mark ten times a second. It needs the GIL, which every wait of the loop releases.
+The loop counts its late frames when they are over: while a driver, a disk or a sink holds one, its figures still say
+that all is well. So it marks each frame's beginning and end here, and a thread looks at the mark ten times a second. It
+needs the GIL, which every wait of the loop releases.
 """
 
 import logging

@@ -1,9 +1,8 @@
 """Python processes of ours that work for this one: lines of text go in, lines of text come out.
 
-A worker is a program that reads lines from standard input, writes its answers as lines to standard output, and ends
-when its input closes: so it ends with this process, even if that is killed. Nothing else has to be inherited, so it
-works on every system, and each worker can be tried by hand. Live children have rings and heartbeats, and
-`engine/children`.
+A worker reads lines from standard input, writes its answers as lines to standard output, and ends when its input
+closes: so it ends with this process, even if that is killed. This works on every system, and each worker can be tried
+by hand. Live children have rings and heartbeats (`engine/children`).
 """
 
 import contextlib
