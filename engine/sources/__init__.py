@@ -3,7 +3,7 @@
     source.py       the interface of every source
     opening.py      opens the source that the user names, and those that live models request
     live.py         base of live sources: the thread that reads them and reconnects after a loss
-    camera.py       a device of this machine; devices.py knows names and options, stream.py opens an address
+    camera.py       a device of this machine; devices.py knows names and options; or a stream at an address
     ndi.py          a picture over NDI
     shared_ring.py  another engine's picture; published.py lists those in this machine's shared memory
     texture.py      a texture of another program, polled by the render thread: syphon.py, spout.py

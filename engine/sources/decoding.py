@@ -20,8 +20,8 @@ from av.video.frame import VideoFrame as DecodedFrame
 from av.video.stream import VideoStream
 
 from engine.errors import SourceError
+from engine.sources.camera import OPEN_TIMEOUT_S, shown_address
 from engine.sources.live import SILENT_S
-from engine.sources.stream import OPEN_TIMEOUT_S, shown_address
 from engine.system.media_file import open_media, packets_of
 from engine.values import Deinterlace
 

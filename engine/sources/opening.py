@@ -1,5 +1,6 @@
 """Opens the sources that `--camera` and the options of live models name."""
 
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -100,8 +101,7 @@ def _open_program(kind: str, name: str, *, clock: Clock, report: Report) -> Sour
 
 
 def _open_address(url: str, *, clock: Clock, report: Report) -> Source:
-    from engine.sources.camera import CameraSource
-    from engine.sources.stream import open_stream, shown_address
+    from engine.sources.camera import CameraSource, open_stream, shown_address
 
     return CameraSource(shown_address(url), partial(open_stream, url), clock=clock, report=report)
 
@@ -123,14 +123,7 @@ def camera_of(spec: str) -> int | str | None:
     path = Path(spec)
     # Only files in this folder are checked: for `\\HOST\SHARE` Windows would send our credentials to that machine.
     is_path = path.anchor or len(path.parts) > 1 or re.fullmatch(r"\.\w{2,5}", path.suffix)
-    return None if is_path or _is_there(path) else spec
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # an invalid file name, such as a too long one
-        return False
+    return None if is_path or os.path.exists(path) else spec
 
 
 def _open_file(path: Path, *, offline: bool, clock: Clock, report: Report) -> Source:

@@ -13,10 +13,10 @@ import numpy as np
 from av.video.stream import VideoStream
 
 from engine.errors import SourceError, UsageError
+from engine.sources.camera import shown_address
 from engine.sources.decoding import TimedPicture, open_video, pictures_per_frame, read_pass
 from engine.sources.pixels import UNTAGGED, VideoLook, look_of, losses_in_rgb, to_rgb
 from engine.sources.still import is_still, read_still
-from engine.sources.stream import shown_address
 from engine.sources.stream_copy import timecode_of
 from engine.system.folder_files import left_out_line, list_files, missing_line, walk_files
 from engine.system.schedule import exact_rate

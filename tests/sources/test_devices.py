@@ -1,6 +1,5 @@
 import contextlib
 from pathlib import PureWindowsPath
-from typing import ClassVar
 
 import av
 import pytest
@@ -90,18 +89,13 @@ def test_none_means_no_source_and_a_path_is_never_a_camera(reports, tmp_path):
 
 
 def test_no_network_path_is_checked_to_distinguish_it_from_a_camera_name(monkeypatch):
-    class OnWindows(PureWindowsPath):
-        asked: ClassVar[list[str]] = []
-
-        def exists(self) -> bool:
-            self.asked.append(str(self))
-            return False
-
-    monkeypatch.setattr(opening, "Path", OnWindows)
+    asked: list[str] = []
+    monkeypatch.setattr(opening, "Path", PureWindowsPath)
+    monkeypatch.setattr("os.path.exists", lambda path: asked.append(str(path)))
     for path in ("\\\\10.0.0.9\\share", "\\\\10.0.0.9\\share\\clip", "//10.0.0.9/share", "C:", "C:clip", "\\clip"):
         assert not is_offered(path)
-    assert OnWindows.asked == []
-    assert is_offered("FaceTime HD Camera") and OnWindows.asked == ["FaceTime HD Camera"]
+    assert asked == []
+    assert is_offered("FaceTime HD Camera") and asked == ["FaceTime HD Camera"]
 
 
 @pytest.mark.parametrize("name", ["a" * 300, "9" * 5000])

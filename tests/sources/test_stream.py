@@ -13,7 +13,7 @@ import simplejpeg
 
 from engine.errors import SourceError
 from engine.sources import Source, open_source
-from engine.sources.stream import open_stream, shown_address
+from engine.sources.camera import open_stream, shown_address
 from engine.system.clock import SystemClock
 
 PICTURES = 8  # in a stream that ends
@@ -131,7 +131,7 @@ def test_a_stream_that_ends_is_reopened(broadcast: Broadcast, listen, wait_for, 
 def test_a_stalled_stream_is_reopened(
     broadcast: Broadcast, listen, wait_for, reports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.sources.stream.SILENT_S", 0.3)
+    monkeypatch.setattr("engine.sources.camera.SILENT_S", 0.3)
     source = listen("stage.mjpg")
     wait_for(lambda: level_of(source) is not None, "the first picture")
     broadcast.goes_on.clear()
@@ -143,7 +143,7 @@ def test_a_stalled_stream_is_reopened(
 
 
 def test_a_silent_server_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.sources.stream.OPEN_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("engine.sources.camera.OPEN_TIMEOUT_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as server, pytest.raises(SourceError, match="no answer within"):
         open_stream(f"http://127.0.0.1:{server.getsockname()[1]}/silent.mjpg")
 

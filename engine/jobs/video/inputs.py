@@ -6,9 +6,9 @@ from functools import partial
 from pathlib import Path
 
 from engine.errors import SourceError, UsageError
+from engine.sources.camera import shown_address
 from engine.sources.opening import ADDRESS, camera_of
 from engine.sources.pictures import Kind, Pictures, VideoPictures, check_options, open_pictures
-from engine.sources.stream import shown_address
 from engine.values import Deinterlace
 
 
@@ -40,8 +40,8 @@ def open_input(
 
 
 def _open_address(url: str, deinterlace: Deinterlace | None) -> Pictures:
+    from engine.sources.camera import is_file, is_playlist, open_address
     from engine.sources.live_pictures import LivePictures
-    from engine.sources.stream import is_file, is_playlist, open_address
 
     container = open_address(url)
     if is_file(container, url):
