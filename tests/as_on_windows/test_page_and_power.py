@@ -136,7 +136,7 @@ def test_the_machine_does_not_sleep_during_a_long_job(command: list[str], monkey
 def test_a_machine_that_may_sleep_is_only_a_warning(windows: FakeWindows, caplog: pytest.LogCaptureFixture) -> None:
     windows.answers["SetThreadExecutionState"] = 0
     with kept_awake():
-        pass
+        assert windows.called("timeBeginPeriod") == [[1]] and not windows.called("timeEndPeriod")
     assert "set Sleep to Never" in caplog.text
     assert windows.called("timeEndPeriod") == [[1]]
 

@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -27,18 +26,20 @@ def sine() -> Callable[..., np.ndarray]:
     return make
 
 
-@dataclass
-class Analysis:
-    """The features after the last hop, and those of each hop."""
+class Analysis(list[AudioFeatures]):
+    """The features after each hop."""
 
-    features: AudioFeatures
-    onset_hops: list[list[int]] = field(default_factory=lambda: [[], [], [], []])
-    pitches_hz: list[tuple[float, ...]] = field(default_factory=list)
-    hues: list[tuple[float, ...]] = field(default_factory=list)
+    @property
+    def features(self) -> AudioFeatures:
+        return self[-1]
 
     @property
     def onset_counts(self) -> list[int]:
         return [channel.onset_count for channel in self.features.channels]
+
+    def of(self, channel: int, name: str) -> np.ndarray:
+        """(hops,): the feature `name` of a channel."""
+        return np.array([getattr(features.channels[channel], name) for features in self])
 
 
 @pytest.fixture
@@ -49,15 +50,10 @@ def analyse() -> Callable[..., Analysis]:
         settings = settings or AudioSettings(auto=(False,) * 4)
         block = np.stack(channels, axis=1).astype(np.float32)
         analyser = Analyser(rate_hz)
-        analysis = Analysis(analyser.features(settings))
-        for hop, first in enumerate(range(0, len(block) - analyser.hop_frames + 1, analyser.hop_frames)):
+        analysis = Analysis()
+        for first in range(0, len(block) - analyser.hop_frames + 1, analyser.hop_frames):
             analyser.hop(block[first : first + analyser.hop_frames], settings)
-            analysis.features = analyser.features(settings)
-            for number, channel in enumerate(analysis.features.channels):
-                if channel.onset:
-                    analysis.onset_hops[number].append(hop)
-            analysis.pitches_hz.append(tuple(channel.pitch_hz for channel in analysis.features.channels))
-            analysis.hues.append(tuple(channel.hue for channel in analysis.features.channels))
+            analysis.append(analyser.features(settings))
         return analysis
 
     return run

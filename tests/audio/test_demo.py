@@ -28,13 +28,10 @@ def test_the_loop_has_no_seam_is_the_same_each_time_and_peaks_12_to_6_db_below_f
 def test_each_channel_has_its_own_pitch_and_beat(loop, analyse) -> None:
     second_round = len(loop) // 480
     analysis = analyse(*np.concatenate([loop, loop]).T, settings=AudioSettings())
-    pitches = np.array(analysis.pitches_hz[second_round:])
-    kick, bass, pad, arpeggio = np.median(pitches, axis=0)
+    kick, bass, pad, arpeggio = (np.median(analysis.of(channel, "pitch_hz")[second_round:]) for channel in range(4))
     assert 45 < kick < 90
     assert 80 < bass < 170
     assert 240 < pad < 400
     assert 400 < arpeggio < 900
-    counts = [sum(hop >= second_round for hop in hops) for hops in analysis.onset_hops]
-    assert counts[0] == 17  # four per bar and one more at the end
-    assert counts[1] == 24
-    assert counts[3] == 64
+    counts = [np.count_nonzero(analysis.of(channel, "onset")[second_round:]) for channel in (0, 1, 3)]
+    assert counts == [17, 24, 64], "four kicks a bar and one more at the end"

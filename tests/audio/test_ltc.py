@@ -82,13 +82,12 @@ def test_a_bad_line_noise_and_wow_cost_no_frame() -> None:
         frames = decode(spoil(tape.samples))
         assert len(frames) >= 60 - LEAD_IN_FRAMES, spoil
         assert np.abs(errors_of(frames, tape)).max() < 1.0, spoil
-    for snr_db, share in [(20, 0.98), (10, 0.98), (6, 0.98)]:
-        for speed in [0.6, 1.0]:
-            tape = ltc_signal(FIRST, 150, speed=speed)
-            noise = np.random.default_rng(1).normal(0.0, 0.5 * 10.0 ** (-snr_db / 20.0), tape.samples.size)
-            frames = decode(tape.samples + noise)
-            assert len(frames) >= share * 150 - LEAD_IN_FRAMES, snr_db
-            assert np.abs(errors_of(frames, tape)).max() < 1.5, snr_db
+    for speed in [0.6, 1.0]:
+        tape = ltc_signal(FIRST, 100, speed=speed)
+        noise = np.random.default_rng(1).normal(0.0, 0.25, tape.samples.size)  # 6 dB below the signal
+        frames = decode(tape.samples + noise)
+        assert len(frames) >= 98 - LEAD_IN_FRAMES, speed
+        assert np.abs(errors_of(frames, tape)).max() < 1.5, speed
     for rate_hz in [0.5, 2.0, 5.0]:
         tape = ltc_signal(FIRST, 100, speed=wow(2.0, rate_hz))
         frames = decode(tape.samples)

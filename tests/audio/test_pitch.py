@@ -107,15 +107,11 @@ def techno(seconds: float) -> np.ndarray:
     return (0.4 * kick + 0.3 * bass + hi_hat(seconds)).astype(np.float32)
 
 
-def hues(analysis, channel: int = 0) -> np.ndarray:
-    return np.array([hop[channel] for hop in analysis.hues])
-
-
 def test_a_steady_tone_arrives_at_its_hue_the_short_way_round(sine, analyse) -> None:
     tone = sine(440.0 * 2 ** (-2 / 12), seconds=6.0)  # G: 7/12 of the way round, or 5/12 the other
     found = analyse(tone, tone, tone, tone, settings=GLIDING)
     for channel, first in enumerate(FIRST_HUES):
-        way = np.array([turns_apart(hue, 7 / 12) for hue in hues(found, channel)])
+        way = np.array([turns_apart(hue, 7 / 12) for hue in found.of(channel, "hue")])
         assert way[0] <= turns_apart(first, 7 / 12) + 1e-4 and (np.diff(way) <= 1e-9).all(), "never away from it"
         assert way[-1] < 0.02
         assert found.features.channels[channel].pitch_confidence > 0.95
@@ -136,22 +132,17 @@ def test_a_certain_hue_covers_63_percent_in_one_glide_time_at_any_hop() -> None:
 
 
 def test_the_hue_of_techno_hardly_changes_and_hi_hats_and_silence_hold_it(analyse, sine) -> None:
-    noise = hi_hat(3.0)
-    found = analyse(noise, noise, noise, noise, settings=GLIDING)
-    for channel, first in enumerate(FIRST_HUES):
-        assert max(turns_apart(hue, first) for hue in hues(found, channel)) < 0.005
-    # For comparison: without glide it covers the whole circle.
-    bare = hues(analyse(noise, noise, noise, noise, settings=AT_ONCE))
-    assert np.ptp(bare) > 0.5
-    sound = np.concatenate([sine(330.0, seconds=1.0), np.zeros(RATE_HZ, np.float32)])
-    found = analyse(sound, sound, sound, sound, settings=GLIDING)
-    assert hues(found)[-90] == hues(found)[-1]
-    assert found.features.channels[0].pitch_confidence == 0.0
-    music = techno(4.0)
-    frames = hues(analyse(music, music, music, music, settings=GLIDING))[100::3]  # 33 a second
-    change = [turns_apart(one, other) for one, other in itertools.pairwise(frames)]
-    bare = hues(analyse(music, music, music, music, settings=AT_ONCE))[100::3]
-    bare_change = [turns_apart(one, other) for one, other in itertools.pairwise(bare)]
+    tone = np.concatenate([sine(330.0, seconds=1.0), np.zeros(3 * RATE_HZ, np.float32)])
+    sounds = techno(4.0), hi_hat(4.0), tone, hi_hat(4.0, seed=2)
+    found, bare = (analyse(*sounds, settings=settings) for settings in (GLIDING, AT_ONCE))
+    for channel in (1, 3):
+        assert max(turns_apart(hue, FIRST_HUES[channel]) for hue in found.of(channel, "hue")) < 0.005
+        assert np.ptp(bare.of(channel, "hue")) > 0.5, "without glide it covers the whole circle"
+    assert found.of(2, "hue")[-90] == found.of(2, "hue")[-1]
+    assert found.features.channels[2].pitch_confidence == 0.0
+    change, bare_change = (
+        [turns_apart(*pair) for pair in itertools.pairwise(each.of(0, "hue")[100::3])] for each in (found, bare)
+    )  # 33 a second
     assert max(change) < 0.01
     assert np.mean(change) < np.mean(bare_change) / 10
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from engine.audio.open import open_audio
-from engine.audio.rtp import RtpCapture, parse_packet, parse_rtp
+from engine.audio.rtp import GONE_S, RtpCapture, parse_packet, parse_rtp
 from engine.errors import AudioError, UsageError
-from engine.system.clock import SystemClock
+from engine.system.clock import SteppedClock, SystemClock
 
 Until = Callable[..., Any]
 
@@ -35,8 +35,13 @@ class Sender:
 
 
 @pytest.fixture
-def capture(free_port: Callable[[], int], reports: Any) -> Iterator[RtpCapture]:
-    made = RtpCapture(f"rtp:{free_port()}", SystemClock(), reports)
+def clock() -> SteppedClock:
+    return SteppedClock()
+
+
+@pytest.fixture
+def capture(clock: SteppedClock, free_port: Callable[[], int], reports: Any) -> Iterator[RtpCapture]:
+    made = RtpCapture(f"rtp:{free_port()}", clock, reports)
     made.start()
     yield made
     made.close()
@@ -70,7 +75,7 @@ def test_every_sample_arrives_and_a_lost_packet_is_silence_of_its_length(
 
 
 def test_a_second_sender_is_refused_until_the_first_is_silent(
-    capture: RtpCapture, sender: Sender, wait_for: Until, reports: Any
+    clock: SteppedClock, capture: RtpCapture, sender: Sender, wait_for: Until, reports: Any
 ) -> None:
     sender.send(np.full((2, 2), 5))
     wait_for(lambda: capture.state == "playing", "the first sender")
@@ -78,9 +83,10 @@ def test_a_second_sender_is_refused_until_the_first_is_silent(
     other.send(np.full((2, 2), 9))
     wait_for(lambda: reports.lines, "the refusal")
     assert "a second program sends to it" in reports.lines[0][1] and [9, 9] not in heard(capture)
-    wait_for(lambda: capture.state == "lost", "the silence of the first")
     before = capture.ring.newest
-    wait_for(lambda: capture.ring.newest > before, "silence")
+    clock.advance(GONE_S + 0.1)
+    wait_for(lambda: capture.state == "lost", "the silence of the first")
+    wait_for(lambda: capture.ring.newest >= before + round((GONE_S + 0.1) * 48_000), "silence of that length")
     other.send(np.full((2, 2), 9))
     wait_for(lambda: [9, 9] in heard(capture), "the second sender")
     other.close()

@@ -7,7 +7,7 @@ import pytest
 
 from tests.audio.lines import Program
 from tests.audio.sound_server import RATE_HZ
-from tests.support.long_form import IS_SOAK, only_soak
+from tests.support.long_form import only_soak
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="PulseAudio through ALSA needs Linux")
 
@@ -104,8 +104,7 @@ def test_the_delay_matches_the_status_also_while_another_output_is_replugged(sou
     assert not [report for report in program.said["reports"] if "'stage" in report and "lost" in report]
 
 
-@pytest.mark.soak
-@pytest.mark.skipif(not IS_SOAK, reason="takes seconds: MULTIVERSE_SOAK=1")
+@only_soak
 def test_portaudio_restarts_with_three_streams_and_all_reconnect(sound_server, open_desk, wait_for) -> None:
     program = open_desk()
     listener = Listener(sound_server, wait_for)
@@ -116,8 +115,7 @@ def test_portaudio_restarts_with_three_streams_and_all_reconnect(sound_server, o
     assert not [report for report in program.said["reports"] if "lost" in report]
 
 
-@pytest.mark.soak
-@pytest.mark.skipif(not IS_SOAK, reason="takes seconds: MULTIVERSE_SOAK=1")
+@only_soak
 def test_all_streams_reconnect_after_the_server_was_killed(sound_server, open_desk, wait_for) -> None:
     program = open_desk()
     sound_server.kill()

@@ -75,6 +75,13 @@ def write_video(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
+@pytest.fixture(autouse=True)
+def retries_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source that failed is opened again without a delay."""
+    for module in ("live", "playout"):
+        monkeypatch.setattr(f"engine.sources.{module}.next_delay_s", lambda failures: 0.01)
+
+
 @pytest.fixture
 def clock() -> SteppedClock:
     return SteppedClock()
