@@ -3,9 +3,8 @@
 Problem: tempo and beat depend on each other, and every reading of a groove has rivals: half and double tempo, the
 off-beat, the dotted beat. A show needs one answer now, without the next bars.
 
-Naive way: measure the period by autocorrelation, then look for the phase with the strongest onsets. It fails where both
-change (a new song, a drummer who drifts), because the phase of one period means nothing for another, and it flips
-between rivals that are nearly equal.
+To measure the period first and then its phase fails where both change (a new song, a drummer who drifts), because the
+phase of one period means nothing for another, and flips between rivals that are nearly equal.
 
 What we do: a hidden Markov model in the efficient state space of Krebs, Böck and Widmer ("An efficient state space
 model for joint tempo and meter tracking", ISMIR 2015), filtered forward only. A state is a period in hops and a
@@ -65,22 +64,19 @@ DOUBT: Final = 0.2  # share of the probability that it is another song by now
 
 
 class Backbeat:
-    """The backbeat: snare hits that tell how many of the pulses in a groove are beats.
+    """The backbeat: snare hits that tell how many of the pulses in a groove are beats. Analyser thread; one step per
+    hop of `hop_s`. `periods_s` (periods,) are those to vote for.
 
-    Problem: in a slow song with eighths on the hats, every pulse is alike except for the snare. Counted twice as
-    fast, each pulse is still a beat, and the faster count lies nearer to the tempo at which people like to tap.
-
-    What we do: where snares follow each other evenly, they are two beats apart, as on 2 and 4 of most popular
-    music. Each interval between two snares that is like the one before votes for the period of half its length.
-    Another interval (a fill, a breakbeat, a waltz with snares on 2 and 3, a new song) starts the count over.
-    Without snares nobody votes. Fast periods get votes only if a kick comes halfway between the snares: on each beat of
+    In a slow song with eighths on the hats, every pulse is alike except for the snare, and the count twice as fast lies
+    nearer to the tempo at which people like to tap. But where snares follow each other evenly, they are two beats
+    apart, as on 2 and 4 of most popular music. So each interval between two snares that is like the one before votes
+    for the period of half its length. Another interval (a fill, a breakbeat, a waltz with snares on 2 and 3, a new
+    song) starts the count over. Fast periods get votes only if a kick comes halfway between the snares: on each beat of
     a slow song there may be a snare, but no kick between.
 
-    A snare on 3 of a fast bar (half-time, 140 beats a minute) has the same intervals as one on 2 and 4 of a slow
-    bar. So for slow periods the vote counts only if nothing divides the pulses of the faster count: a drummer who
-    counts 140 plays between the beats too.
-
-    Analyser thread; one step per hop of `hop_s`. `periods_s` (periods,) are those to vote for.
+    A snare on 3 of a fast bar (half-time, 140 beats a minute) has the same intervals as one on 2 and 4 of a slow bar.
+    So for slow periods the vote counts only if nothing divides the pulses of the faster count: a drummer who counts 140
+    plays between the beats too.
     """
 
     def __init__(self, hop_s: float, periods_s: np.ndarray) -> None:

@@ -77,13 +77,13 @@ def _warn_of_com(result: int) -> None:
 
 
 class PortAudioSession:
-    """PortAudio for several streams in one process: loaded once, restarted only while no stream is open.
+    """PortAudio for several streams in one process: loaded once, restarted only while no stream is open. Any thread.
 
     PortAudio lists devices once, when it starts. A reconnected device is found at its old index on some systems
     (ALSA opens by name), on others only after a restart of PortAudio, which ends every stream of this process. So a
     stream that lost its device first tries the old index, then checks in a fresh process if the device is listed,
-    and only then calls `renew`: all other streams are asked to close (`is_renewing`), PortAudio restarts, and all
-    are reopened. The other streams lose a fraction of a second. Any thread.
+    and only then calls `renew`: all other streams are asked to close (`is_renewing`), PortAudio restarts, and all are
+    reopened. The other streams lose a fraction of a second.
     """
 
     def __init__(self) -> None:

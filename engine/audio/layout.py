@@ -10,15 +10,13 @@ RESPONSE_S = 0.025  # the slowest pole, 250 Hz / sqrt 2, has a time constant of 
 
 
 class BandSplitter:
-    """Splits a stream into four frequency bands with minimal delay.
+    """Splits a stream into four frequency bands. Analyser thread; blocks of `frames` samples. A band above half the
+    sample rate is silent.
 
-    The bands are Linkwitz-Riley (two Butterworth sections of second order in a row: 24 dB an octave, -6 dB where
-    bands meet; Linkwitz 1976), through the bilinear transform. A recursive filter would need a loop over samples,
-    which is too slow in Python. But its impulse response decays below 1e-11 within 25 ms, so we convolve with it,
-    by overlap-save with the FFT: exact to float32, no audible block boundaries, and without the delay of a
-    linear-phase filter.
-
-    Analyser thread; blocks of `frames` samples. A band above half the sample rate is silent.
+    The bands are Linkwitz-Riley (two Butterworth sections of second order in a row: 24 dB an octave, -6 dB where bands
+    meet; Linkwitz 1976), through the bilinear transform. Instead of a recursive filter, a loop over samples, we
+    convolve with its impulse response, which decays below 1e-11 within 25 ms, by overlap-save with the FFT: exact to
+    float32, without block boundaries and the delay of a linear-phase filter.
     """
 
     def __init__(self, sample_rate_hz: int, frames: int) -> None:

@@ -1,9 +1,8 @@
 """Automatic gain: brings each channel's peaks to -12 dBFS, slowly.
 
-It measures before the set gain, so that `/audio/<n>/gain_db` still changes the result. A peak meter with a slow
-release (beats a second apart count as one level) measures the channel; the gain moves to where the peak would be
--12 dBFS, quickly down and slowly up. Below -55 dBFS meter and gain are frozen, so that a pause neither amplifies
-noise nor loses the level.
+It measures before the set gain, so that `/audio/<n>/gain_db` still changes the result, with a peak meter of a slow
+release (beats a second apart count as one level); the gain moves quickly down and slowly up. Below -55 dBFS meter and
+gain are frozen, so that a pause neither amplifies noise nor loses the level.
 """
 
 import numpy as np
@@ -45,17 +44,16 @@ class AutoGain:
 
 
 class EnvelopeFollower:
-    """Envelope follower: up in 5 ms, down in `decay_ms`. Sample by sample, without a loop over samples.
+    """Envelope follower: up in 5 ms, down in `decay_ms`, without a loop over samples. Analyser thread; blocks of
+    `frames` samples.
 
-    The decoupled peak detector of Giannoulis, Massberg and Reiss (2012): a peak hold that falls exponentially,
-    then a one-pole low-pass for the attack:
+    The decoupled peak detector of Giannoulis, Massberg and Reiss (2012): a peak hold that falls exponentially, then a
+    one-pole low-pass for the attack:
         held[n]     = max(|x[n]|, r held[n-1])              r = exp(-1 / (rate decay))
         envelope[n] = a envelope[n-1] + (1 - a) held[n]     a = exp(-1 / (rate 5 ms))
-    Divided by r^n the first is a running maximum; of the second only the last value is needed, which is a
-    weighted sum. Both equal the recursion exactly, at any block size. Blocks must be short against 700 decay
-    times (r^-n must stay finite): a hop is 10 ms, the shortest decay 10 ms.
-
-    Analyser thread; blocks of `frames` samples.
+    Divided by r^n the first is a running maximum; of the second only the last value is needed, a weighted sum. Both
+    equal the recursion exactly, for blocks short against 700 decay times (r^-n must stay finite): a hop is 10 ms, the
+    shortest decay 10 ms.
     """
 
     def __init__(self, sample_rate_hz: int, frames: int) -> None:

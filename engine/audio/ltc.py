@@ -5,15 +5,14 @@ in the middle of a 1. Nothing depends on polarity, and the code tells its own cl
 between `00` and `01`, which cannot occur elsewhere in it; read backward they are between `10` and `00`, so the end
 found also tells the direction.
 
-Problem: the tape runs at any speed from 0.6 to twice the nominal one, so a bit takes from 1/4800 s to 1/1150 s, and
-a long half of a slow tape is as long as a whole bit of a fast one. Comparing intervals with fixed limits works for one
-speed only.
+Problem: the tape runs at any speed from 0.6 to twice the nominal one, so a long half of a slow tape is as long as a
+whole bit of a fast one (1/4800 s to 1/1150 s), and no fixed limit tells them apart.
 
 Solution: intervals between edges come in two lengths, T and T/2. Until T is known, the last INTERVALS ones are kept.
 They hold most of a frame, in which at least one interval of eight is long, so the length that one of eight exceeds is
 T. From then on, every interval is compared with 3/4 T, and T follows each whole bit by a small part, which tracks a
-spooling tape and wow. An interval that is neither T nor T/2 (a dropout, a click) clears the
-register, so that only 80 good bits in a row make a frame. If many intervals fit neither, T is searched anew.
+spooling tape and wow. An interval that is neither (a dropout, a click) clears the register, so that only 80 good bits
+in a row make a frame. If many intervals fit neither, T is searched anew.
 
 The frame's time is that of its first edge: of a straight line through the edges of its 80 bits, because noise, and the
 bits beside it, move a single edge by up to a tenth of a bit. Forward that edge is the oldest, backward the newest. The
@@ -53,12 +52,10 @@ MAX_KEPT = 256  # frames that nobody took: ten seconds
 
 
 class EdgeFinder:
-    """Finds the edges of a biphase mark signal in sound, to a small part of a sample.
+    """Finds the edges of a biphase mark signal in sound, to a small part of a sample. Audio thread.
 
-    Problem: a cable adds hum and an offset, a recorder takes the corners off, a converter adds noise. A plain
-    comparison with zero sees extra edges in the noise, and shifts the true ones by the hum.
-
-    Solution, each step for a whole block in NumPy:
+    A cable adds hum and an offset, a recorder takes the corners off, a converter adds noise: a plain comparison with
+    zero sees extra edges in the noise, and shifts the true ones by the hum. So, for a whole block in NumPy:
 
     1. The mean of the four bits around each sample is subtracted. A bit is as long above as below the middle, or
        the next one balances it, so this removes offset and hum and hardly touches the bits. A block may end
@@ -68,8 +65,6 @@ class EdgeFinder:
        level. Its time is where the signal crossed zero between them, by linear interpolation.
 
     Polarity does not matter. The caller knows how long a bit is and sets `bit_samples`.
-
-    One channel in, edge times out. Audio thread.
     """
 
     def __init__(self, sample_rate_hz: int, max_bit_samples: float) -> None:

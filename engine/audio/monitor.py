@@ -3,12 +3,10 @@
     feed ─► Playback ──(ahead by `lead_s`)──► `ring` ─► SteadyReader ─► output device
                └──(at its time)──► the ring that is analysed ─► picture
 
-Problem: a sound written to a device is heard a tenth of a second later, with AirPods a third, and the picture of it
-leaves some frames after its analysis. So the sound is read ahead of its time, by the delay of the device and a reserve,
-and the reader plays each sample when its picture leaves, however the device's clock drifts. Nothing waits for the
-device: if it is lost, the picture plays on, and the sound returns in step.
-
-A captured device is not played: the room hears it already, and the microphone would hear the monitor.
+A sound written to a device is heard a tenth of a second later, with AirPods a third, and its picture leaves some frames
+after its analysis. So the sound is read ahead of its time, by the delay of the device and a reserve, and the reader
+plays each sample when its picture leaves, however the device's clock drifts. Nothing waits for the device: if it is
+lost, the picture plays on, and the sound returns in step. A captured device is not played: the room hears it already.
 """
 
 import numpy as np

@@ -1,10 +1,10 @@
 """Onset detection: spectral flux over an adaptive median.
 
-Flux is the growth of the log-compressed spectrum since the last hop, averaged over bands an eighth of an
-octave wide. Each band is compared with the loudest of its neighbours a hop before, so that a glide or vibrato does
-not count as new notes (SuperFlux, Böck and Widmer 2013). An onset is flux that rises above a multiple of the median
-of the last half second, plus a floor, plus the masking by a strong onset just before. The next one counts after the
-flux fell below the threshold and 50 ms have passed. No look-ahead: an onset is reported in the hop that shows it.
+Flux is the growth of the log-compressed spectrum since the last hop, averaged over bands an eighth of an octave wide.
+Each band is compared with the loudest of its neighbours a hop before, so that a glide or vibrato is no new note
+(SuperFlux, Böck and Widmer 2013). An onset is flux above a multiple of the median of the last half second, plus a
+floor, plus the masking by a strong onset just before. The next one counts after the flux fell below the threshold and
+50 ms have passed. No look-ahead: an onset is reported in the hop that shows it.
 """
 
 import math

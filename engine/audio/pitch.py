@@ -1,9 +1,8 @@
 """The strongest frequency of each channel, interpolated between bins and smoothed in octaves.
 
-Parabolic interpolation of the log magnitude around the largest bin (Smith and Serra 1987). With a Hann window
-of 4096 samples at 48 kHz the error is below 3 cents from 110 Hz up and below 12 cents under it (leakage from
-negative frequencies). Smoothing acts on log2 f: in Hz, a jump from one octave to the next would sweep through
-every hue between.
+Parabolic interpolation of the log magnitude around the largest bin (Smith and Serra 1987). With a Hann window of 4096
+samples at 48 kHz the error is below 3 cents from 110 Hz up and below 12 cents under it (leakage from negative
+frequencies). Smoothing acts on log2 f: in Hz, a jump from one octave to the next would sweep through every hue between.
 """
 
 import numpy as np

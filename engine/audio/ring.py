@@ -3,9 +3,8 @@
 Why no lock is needed: samples are numbered; sample s is in row s mod capacity. The writer announces the rows it is
 about to overwrite (`_claimed`), copies, then publishes (`_newest`). A reader copies published rows, then checks the
 claim: a row whose sample is older than `claimed - capacity` may have been overwritten during the copy, so those rows
-are dropped. Both counters are Python integers, replaced in one step under the GIL. Taking and releasing the
-GIL is a full memory barrier, so a reader that sees a new counter also sees its samples, even if NumPy copies without
-the GIL.
+are dropped. Both counters are Python integers, replaced in one step under the GIL. Taking and releasing the GIL is a
+full memory barrier, so a reader that sees a new counter also sees its samples, even if NumPy copies without the GIL.
 
 `wait_beyond` (one waiter, the analyser) sleeps on a lock used as a signal. Signalling is a release, which never waits.
 Only the writer releases and only the waiter acquires, so `locked()` is exact for the writer.

@@ -32,22 +32,17 @@ MAX_GLIDE = 2e-3  # maximum change of rate while gliding: 3 cents
 
 
 class ClockLine:
-    """Estimates the sample number of a sound clock as a smooth function of time, from timestamps that jitter.
+    """Estimates the sample number of a sound clock as a smooth function of time. Pure. Call `add` in order of time.
 
-    Problem: a device reports marks ("sample n sounded at t") at intervals, each wrong by some milliseconds, and its
-    crystal is up to a few hundred ppm off. A voice that goes from one device to another involves two such clocks.
-    Resampling by the raw marks would make the pitch waver.
+    A device reports marks ("sample n sounded at t") that are wrong by some milliseconds, and its crystal is up to a few
+    hundred ppm off: resampling by the raw marks would make the pitch waver. So a delay-locked loop follows the marks
+    (F. Adriaensen, Using a DLL to filter time, 2005): a line, which each mark moves by a fraction of its error, in
+    position and in slope. Until MEMORY_S the fractions are those of a straight line fitted to all marks so far
+    (expanding-memory filter: Morrison, Introduction to Sequential Smoothing and Prediction, 1969), which settles as
+    fast as possible. Then they stay constant, so that the line follows a crystal that warms up.
 
-    Solution: a delay-locked loop (F. Adriaensen, Using a DLL to filter time, 2005) follows the marks. It is a line;
-    each mark moves it by a fraction of its error, in position and in slope. Until MEMORY_S these fractions are
-    those of a straight line fitted to all marks so far (expanding-memory filter: Morrison, Introduction to
-    Sequential Smoothing and Prediction, 1969), which settles as fast as possible. After that they stay constant, so
-    that the line follows a crystal that warms up.
-
-    If a device is reopened, or a sound server changes its buffers, the clock jumps for good: the line restarts
-    there and keeps its slope.
-
-    Pure. Call `add` in order of time.
+    If a device is reopened, or a sound server changes its buffers, the clock jumps for good: the line restarts there
+    and keeps its slope.
     """
 
     def __init__(self, rate_hz: int) -> None:

@@ -1,6 +1,6 @@
 """Input and output streams of sound devices, with the time at which each block sounds.
 
-Problem: the latency of a stream must be known. Measured on Linux (PortAudio 19.6, ALSA, PulseAudio 16):
+The latency of a stream must be known. Measured on Linux (PortAudio 19.6, ALSA, PulseAudio 16):
 
 - `stream.latency` is the requested buffer size, 40 of 60 ms. It does not include what the sound server buffers.
 - `read_available` and `write_available` give the fill of ALSA's buffer, in whole periods (20 ms), also without the
@@ -11,8 +11,7 @@ Problem: the latency of a stream must be known. Measured on Linux (PortAudio 19.
   the first half minute, which `ClockLine` smooths: a click is then on time within 1.5 ms.
 
 So on ALSA we use a callback: nothing else is correct, and it is equally safe, because ALSA's buffer is the reserve in
-both cases. The callback runs in PortAudio's thread, needs the GIL once per block, and only copies sound to and from
-rings.
+both cases. It runs in PortAudio's thread, needs the GIL once per block, and only copies sound to and from rings.
 
 Elsewhere we use PortAudio's blocking calls. There a callback runs in the hardware's deadline and must not wait for the
 GIL, while blocking calls go through PortAudio's buffer in C. The latency is the fill of that buffer plus

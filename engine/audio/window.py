@@ -20,14 +20,12 @@ TRIGGER_SEARCH_S = 0.1  # range of the search for a rising crossing: a period of
 
 
 class History:
-    """The last 1.3 s of the four analysed channels, with running sums.
+    """The last 1.3 s of the four analysed channels, with running sums: the mean over any interval, even a fractional
+    one, takes two look-ups, so a 1 s window costs no more than a 5 ms window.
 
-    With running sums the mean over any interval, even a fractional one, takes two look-ups, so a 1 s window costs
-    no more than a 5 ms window. Samples and sums lie in flat buffers a few times longer than needed. At the end of
-    the buffer the part still needed is copied to the front and its sums restart from zero, so that they stay exact
-    however long the engine runs.
-
-    Analyser thread only. Positions are indices into the buffer, valid until the next `append`.
+    Samples and sums lie in flat buffers a few times longer than needed. At their end the part still needed is copied to
+    the front and its sums restart from zero, so that they stay exact however long the engine runs. Analyser thread
+    only. Positions are indices into the buffer, valid until the next `append`.
     """
 
     def __init__(self, sample_rate_hz: int) -> None:

@@ -17,8 +17,7 @@
                     stream_copy.py: copies the other streams of a file;
                     live_pictures.py: the newest picture of a camera or a stream, on demand
 
-Every source except a texture has its own thread and keeps only the newest picture: `latest_frame()` just reads a
-reference.
+Every source except a texture has its own thread and keeps only the newest picture, which `latest_frame()` reads.
 """
 
 from engine.sources.devices import CameraDevice, list_cameras

@@ -241,16 +241,13 @@ def _length_of(frame: DecodedFrame, rate: Fraction) -> Fraction:
 
 
 class AwaitedPictures:
-    """The expected pictures of one pass through a file.
+    """The expected pictures of one pass through a file: detects packets that were never decoded to a picture, and puts
+    the decoded pictures in order.
 
-    Detects packets of a video that were never decoded to a picture, and puts the decoded pictures in order.
-
-    Problem: a decoder does not report most of its losses. H.265 skips broken pictures. With several decoding threads an
-    error at the end of a file discards the good pictures still in flight. Damaged H.264 delivers some pictures too
-    early.
-
-    Solution: with most codecs each packet is one picture with the same time stamp. So the stamps of the packets tell
-    which pictures to expect, and in which order. A clean video passes through unchanged.
+    A decoder does not report most of its losses. H.265 skips broken pictures; with several decoding threads an error at
+    the end of a file discards the good pictures still in flight; damaged H.264 delivers some pictures too early. But
+    with most codecs each packet is one picture with the same time stamp. So the stamps of the packets tell which
+    pictures to expect, and in which order. A clean video passes through unchanged.
     """
 
     def __init__(self, stream: VideoStream, start_s: Fraction, on_lost: Callable[[float], None]) -> None:

@@ -1,11 +1,11 @@
 """Finds a sender of another program by name.
 
-Programs name the same picture differently on each system, often not after themselves. Resolume (its programs are Arena
-and Avenue) offers `Arena - Composition` and `Arena - Preview` with Spout, application `Arena` and server `Composition`
-with Syphon, shown as `Arena:Composition`, and `MACHINE (Arena - Composition)` with NDI. So we compare words and ignore
-the characters between them. Order of preference: the full name, the same words, a name containing those words, a name
-containing them inside other words. Among equal matches `Composition`, the final picture, comes first and `Preview`
-last; otherwise the listed order decides.
+Programs name the same picture differently on each system. Resolume Arena offers `Arena - Composition` and `Arena -
+Preview` with Spout, application `Arena` and server `Composition` with Syphon, shown as `Arena:Composition`, and
+`MACHINE (Arena - Composition)` with NDI. So we compare words and ignore the characters between them. Order of
+preference: the full name, the same words, a name containing those words, a name containing them inside other words.
+Among equal matches `Composition`, the final picture, comes first and `Preview` last; otherwise the listed order
+decides.
 """
 
 import re

@@ -7,6 +7,7 @@ wake-up time, which is visible as judder if the file has the engine's rate.
 
 import logging
 import threading
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.errors import SourceError
-from engine.sources.source import HOLD_S, SourceState
+from engine.sources.source import HOLD_S, SourceState, SourceStatus
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock
 from engine.system.guarded_thread import Guard, GuardedThread
@@ -150,3 +151,37 @@ class Playout:
                 self._lost_since_s = self._clock.now_s()
             self.problem = problem
         self._report("source", problem)
+
+
+class PlayedSource(ABC):
+    """A source that a Playout plays. Offline nothing is played: `frame_at` makes each picture when it is asked for."""
+
+    def __init__(self, name: str, *, offline: bool, clock: Clock, report: Report) -> None:
+        self._offline = offline
+        self._playout = Playout(name, self._shots, clock, report)
+        self._made_offline = self._corrupt = 0
+
+    @abstractmethod
+    def _shots(self) -> Iterator[Shot]:
+        """Yield the pictures from the beginning. SourceError if there are none."""
+
+    def start(self) -> None:
+        if not self._offline:
+            self._playout.start()
+
+    def latest_frame(self) -> VideoFrame | None:
+        return self._playout.latest_frame()
+
+    def close(self) -> None:
+        self._playout.close()
+
+    def _status(self, description: str, width: int, height: int, fps: float) -> SourceStatus:
+        return SourceStatus(
+            state="playing" if self._offline else self._playout.state,
+            description=self._playout.problem or description,
+            width=width,
+            height=height,
+            fps=fps,
+            frames=self._playout.frames + self._made_offline,
+            lost=self._corrupt + self._playout.skipped,
+        )

@@ -21,7 +21,6 @@ class SharedPicture:
     width: int
     height: int
     fps: float
-    created_ns: int
     pid: int
 
 
@@ -40,18 +39,11 @@ def list_shared() -> tuple[SharedPicture, ...]:
         (height, width, _), fps = reader.shape, reader.fps
         reader.close()
         if fps:
-            found.append(
-                SharedPicture(
-                    name=info.name,
-                    segment=segment,
-                    width=width,
-                    height=height,
-                    fps=fps,
-                    created_ns=info.created_ns,
-                    pid=info.writer.pid,
-                )
+            picture = SharedPicture(
+                name=info.name, segment=segment, width=width, height=height, fps=fps, pid=info.writer.pid
             )
-    return tuple(sorted(found, key=lambda picture: -picture.created_ns))
+            found.append((info.created_ns, picture))
+    return tuple(picture for _, picture in sorted(found, key=lambda each: -each[0]))
 
 
 class SharedWatch:

@@ -134,7 +134,11 @@ class SenderLists:
         """Poll the rest and update `now`. Returns the Syphon servers or Spout senders that have appeared since the last
         call; empty if another thread is still polling. SourceError if NDI is not available."""
         if with_cameras:
-            self._cameras = _cameras()
+            try:
+                self._cameras = tuple(of_camera(camera) for camera in list_cameras())
+            except SourceError as error:
+                self._cameras = ()
+                log.info("%s", error)  # `multiverse devices` shows it
         if not self._looking.acquire(blocking=False):
             return ()
         try:
@@ -177,14 +181,6 @@ class SenderLists:
         if self._finder is None:
             return ()
         return tuple(of_program("ndi", name) for name in sorted(self._finder.update_sources()))
-
-
-def _cameras() -> tuple[PictureSender, ...]:
-    try:
-        return tuple(of_camera(camera) for camera in list_cameras())
-    except SourceError as error:
-        log.info("%s", error)  # `multiverse devices` shows it
-        return ()
 
 
 def _is_own(sender: PictureSender, own: Collection[tuple[str, str]]) -> bool:

@@ -12,7 +12,7 @@ from itertools import count, product
 import cv2
 import numpy as np
 
-from engine.sources.playout import Playout, Shot
+from engine.sources.playout import PlayedSource, Shot
 from engine.sources.source import SourceStatus
 from engine.system.clock import Clock
 from engine.system.reporting import Report
@@ -77,43 +77,23 @@ def _write(card: np.ndarray, text: str, at: tuple[int, int], size: float) -> Non
     cv2.putText(card, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, (BRIGHT,) * 3, 2, cv2.LINE_AA)
 
 
-class MovingCard:
+class MovingCard(PlayedSource):
     def __init__(self, *, offline: bool, clock: Clock, report: Report) -> None:
+        super().__init__("test card", offline=offline, clock=clock, report=report)
         self._ground = draw_ground()
-        self._offline = offline
-        self._playout = Playout("test card", self._shots, clock, report)
         self._frame: VideoFrame | None = None
-        self._drawn_offline = 0
-
-    def start(self) -> None:
-        if not self._offline:
-            self._playout.start()
-
-    def latest_frame(self) -> VideoFrame | None:
-        return self._playout.latest_frame()
 
     def frame_at(self, time_s: float) -> VideoFrame | None:
         index = math.floor((time_s + TIME_SLACK_S) * FPS)
         if self._frame is None or self._frame.index != index:
-            self._drawn_offline += 1
+            self._made_offline += 1
             self._frame = VideoFrame(
                 pixels=draw_card(self._ground, index), index=index, time_s=index / FPS, source="test card"
             )
         return self._frame
 
     def status(self) -> SourceStatus:
-        return SourceStatus(
-            state="playing" if self._offline else self._playout.state,
-            description=self._playout.problem or "test card",
-            width=WIDTH,
-            height=HEIGHT,
-            fps=FPS,
-            frames=self._playout.frames + self._drawn_offline,
-            lost=self._playout.skipped,
-        )
-
-    def close(self) -> None:
-        self._playout.close()
+        return self._status("test card", WIDTH, HEIGHT, FPS)
 
     def _shots(self) -> Iterator[Shot]:
         for index in count():

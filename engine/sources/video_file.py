@@ -8,7 +8,7 @@ from pathlib import Path
 from engine.errors import SourceError
 from engine.sources.decoding import TimedPicture, read_pass
 from engine.sources.pixels import to_rgb
-from engine.sources.playout import Playout, Shot
+from engine.sources.playout import PlayedSource, Shot
 from engine.sources.source import SourceStatus
 from engine.system.clock import Clock
 from engine.system.reporting import Report
@@ -18,32 +18,21 @@ from engine.values import VideoFrame
 TIME_SLACK_S = Fraction(1, 1_000_000)
 
 
-class VideoFile:
+class VideoFile(PlayedSource):
     """Opens the file and decodes its first picture in the constructor; SourceError if that fails."""
 
     def __init__(self, path: Path, *, offline: bool, clock: Clock, report: Report) -> None:
+        super().__init__(path.name, offline=offline, clock=clock, report=report)
         self._path = path
         self._report = report
-        self._corrupt = 0
-        self._offline = offline
         first = self._read_first()
         self._fps = first.fps
         self._height, self._width = to_rgb(first.frame, first.pixel_aspect).shape[:2]
-        self._corrupt = 0
-        self._playout = Playout(path.name, self._shots, clock, report)
         self._pass: Iterator[TimedPicture] | None = None
         self._picture: TimedPicture | None = None
         self._pictures_in_pass = 0
         self._duration_s: Fraction | None = None
         self._frame: VideoFrame | None = None
-        self._shown_offline = 0
-
-    def start(self) -> None:
-        if not self._offline:
-            self._playout.start()
-
-    def latest_frame(self) -> VideoFrame | None:
-        return self._playout.latest_frame()
 
     def frame_at(self, time_s: float) -> VideoFrame | None:
         position_s = Fraction(time_s) + TIME_SLACK_S
@@ -64,7 +53,7 @@ class VideoFile:
             position_s %= self._duration_s
             self._rewind()
         if self._frame is None:
-            self._shown_offline += 1
+            self._made_offline += 1
             self._frame = VideoFrame(
                 pixels=to_rgb(self._picture.frame, self._picture.pixel_aspect),
                 index=self._pictures_in_pass - 1,
@@ -74,19 +63,11 @@ class VideoFile:
         return self._frame
 
     def status(self) -> SourceStatus:
-        problem = self._playout.problem
-        return SourceStatus(
-            state="playing" if self._offline else self._playout.state,
-            description=problem or f"{self._path.name}, {self._width}x{self._height} at {self._fps:.4g} fps",
-            width=self._width,
-            height=self._height,
-            fps=self._fps,
-            frames=self._playout.frames + self._shown_offline,
-            lost=self._corrupt + self._playout.skipped,
-        )
+        description = f"{self._path.name}, {self._width}x{self._height} at {self._fps:.4g} fps"
+        return self._status(description, self._width, self._height, self._fps)
 
     def close(self) -> None:
-        self._playout.close()
+        super().close()
         self._pass = None
 
     def _shots(self) -> Iterator[Shot]:
