@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from engine.models.sd import ModelSpec
 from engine.models.seeded import seeded
+from tests.support.replicas.folders import PLAYGROUND_VAE
 from tests.support.replicas.replica import Refused, Replica, Shelf, Works
 from tests.support.tiny_models import (
     adapter_tensors,
@@ -169,10 +170,10 @@ def loose_file(shelf: Shelf, name: str, kind: str, tensors: Mapping[str, tuple[i
     return with_controlnet(shelf, kind, saved(shelf.folder / name, made))
 
 
-def config_only(shelf: Shelf, class_name: str) -> ModelSpec:
+def config_only(shelf: Shelf, kind: str) -> ModelSpec:
     folder = shelf.folder / "net"
     folder.mkdir()
-    (folder / "config.json").write_text(json.dumps({"_class_name": class_name}), encoding="utf-8")
+    (folder / "config.json").write_text(json.dumps({"_class_name": kind}), encoding="utf-8")
     return with_controlnet(shelf, "sd15", folder)
 
 
@@ -241,7 +242,9 @@ def own_vae(shelf: Shelf, **values: Any) -> ModelSpec:
     return ModelSpec(model=str(folder), vae="full")
 
 
-def taesd_pair(shelf: Shelf, name: str, *, kind: str, halves: tuple[str, ...] = ("encoder", "decoder")) -> ModelSpec:
+def taesd_pair(
+    shelf: Shelf, name: str = "taesd", *, kind: str = "sd15", halves: tuple[str, ...] = ("encoder", "decoder")
+) -> ModelSpec:
     """madebyollin/taesd's own files: layers counted from 0, the decoder's from 1 (its first layer clamps)."""
     tensors = tiny_taesd().state_dict()
     for half in halves:
@@ -263,7 +266,7 @@ def tiny_taesd(**values: Any) -> Any:
         ).eval()
 
 
-def taesd_folder(shelf: Shelf, hub_id: str, *, kind: str, **values: Any) -> ModelSpec:
+def taesd_folder(shelf: Shelf, hub_id: str, *, kind: str = "sd15", **values: Any) -> ModelSpec:
     tiny_taesd(**values).save_pretrained(shelf.folder / "taesd")
     shelf.put_on_hub(hub_id, shelf.folder / "taesd")
     return ModelSpec(model=sd_of(shelf, kind), vae=hub_id)
@@ -327,17 +330,28 @@ def lone_adapter(shelf: Shelf, file: Path, *, projection: str, wide: int, kind: 
     return ModelSpec(model=sd_of(shelf, kind), ip_adapter=str(file))
 
 
-def lone(shelf: Shelf, name: str, **options: Any) -> ModelSpec:
-    return lone_adapter(shelf, shelf.folder / name, **options)
+def lone(
+    shelf: Shelf, name: str = "ip-adapter_sd15.safetensors", *, projection: str = "standard", **options: Any
+) -> ModelSpec:
+    return lone_adapter(shelf, shelf.folder / name, projection=projection, kind="sdxl", **options)
 
 
 # -- the lists
 
 
+CLDM = "https://github.com/lllyasviel/ControlNet/blob/main/cldm/cldm.py"
+COMFY = "https://github.com/comfyanonymous/ComfyUI/blob/master/comfy/controlnet.py"
+DIFFUSERS = "https://github.com/huggingface/diffusers/blob/main/src/diffusers"
+SINGLE = f"{DIFFUSERS}/loaders/single_file_utils.py"
+LLLITE = "https://github.com/kohya-ss/sd-scripts/blob/main/docs/train_lllite_README.md"
+TAESD = "https://github.com/madebyollin/taesd/blob/main/taesd.py"
+SOURCES = {taesd_pair: TAESD, union: DIFFUSERS, of_another_base: SINGLE}
+"""Where a replica is from that is not on the page of the repository that its title begins with."""
+
+
 def row(title: str, build: Callable[..., ModelSpec], expect: Works | Refused, source: str, options: Any) -> Any:
-    """`source`: by default the page of the repository that the title begins with."""
     page = "/".join(title.split()[0].strip(",").split("/")[:2])
-    source = source or f"https://huggingface.co/{page}"
+    source = source or SOURCES.get(build, f"https://huggingface.co/{page}")
     return Replica(title, source, partial(build, **options), expect)
 
 
@@ -349,41 +363,24 @@ def refused(title: str, build: Callable[..., ModelSpec], /, *says: str, source: 
     return row(title, build, Refused(says=says), source, options)
 
 
-CLDM = "https://github.com/lllyasviel/ControlNet/blob/main/cldm/cldm.py"
-COMFY = "https://github.com/comfyanonymous/ComfyUI/blob/master/comfy/controlnet.py"
-DIFFUSERS = "https://github.com/huggingface/diffusers/blob/main/src/diffusers"
-SINGLE = f"{DIFFUSERS}/loaders/single_file_utils.py"
-LLLITE = "https://github.com/kohya-ss/sd-scripts/blob/main/docs/train_lllite_README.md"
-TAESD = "https://github.com/madebyollin/taesd/blob/main/taesd.py"
 PLAIN = "supported: a ControlNetModel or ControlNetUnionModel"
 SHUFFLE, CANNY_XL = "lllyasviel/control_v11e_sd15_shuffle", "diffusers/controlnet-canny-sdxl-1.0"
 UNION, PROMAX = "xinsir/controlnet-union-sdxl-1.0", "diffusion_pytorch_model_promax.safetensors"
 CANNY_FILE, SHUFFLE_FILE = "control_v11p_sd15_canny.pth", "control_v11e_sd15_shuffle_fp16.safetensors"
 FT_MSE, XL_VAE, XL_FIX = "vae-ft-mse-840000-ema-pruned", "sdxl_vae.safetensors", "madebyollin/sdxl-vae-fp16-fix"
-FT_MSE_PAGE = "stabilityai/sd-vae-ft-mse-original"
-LOOSE_NETS: list[tuple[str, str, dict[str, tuple[int, ...]], str]] = [
-    ("t2iadapter_canny_sd15v2.pth", "sd15", {"body.0.block1.weight": (32, 32, 3, 3)}, "a T2I-Adapter"),
-    (
-        "control-lora-canny-rank128.safetensors",
-        "sdxl",
-        {"lora_controlnet": (1,), "input_blocks.0.0.up": (32, 4), "input_blocks.0.0.down": (4, 4, 3, 3)},
-        "a Control-LoRA",
-    ),
-    (
-        "t2iadapter_style_sd14v1.pth",
-        "sd15",
-        {"transformer_layes.0.attn.in_proj_weight": (12, 4), "style_embedding": (1, 8, 4), "ln_post.weight": (4,)},
-        "a T2I-Adapter for style",
-    ),
-    (
-        "v3_sd15_sparsectrl_rgb.ckpt",
-        "sd15",
-        {f"down_blocks.0.{part}.0.norm.weight": (4,) for part in ("resnets", "motion_modules")},
-        "a SparseCtrl",
-    ),
+MSE, FT_MSE_PAGE = "stabilityai/sd-vae-ft-mse", "stabilityai/sd-vae-ft-mse-original"
+CONTROL_LORA = {"lora_controlnet": (1,), "input_blocks.0.0.up": (32, 4), "input_blocks.0.0.down": (4, 4, 3, 3)}
+STYLE = {"transformer_layes.0.attn.in_proj_weight": (12, 4), "style_embedding": (1, 8, 4), "ln_post.weight": (4,)}
+SPARSE = {f"down_blocks.0.{part}.0.norm.weight": (4,) for part in ("resnets", "motion_modules")}
+LLLITE_TENSOR = "lllite_unet_input_blocks_4_1_transformer_blocks_0_attn1_to_k.down.0.weight"
+LOOSE_NETS: list[tuple[str, str, str, Mapping[str, tuple[int, ...]], str]] = [
+    ("t2iadapter_canny_sd15v2.pth", COMFY, "sd15", {"body.0.block1.weight": (32, 32, 3, 3)}, "a T2I-Adapter"),
+    ("control-lora-canny-rank128.safetensors", COMFY, "sdxl", CONTROL_LORA, "a Control-LoRA"),
+    ("t2iadapter_style_sd14v1.pth", COMFY, "sd15", STYLE, "a T2I-Adapter for style"),
+    ("v3_sd15_sparsectrl_rgb.ckpt", COMFY, "sd15", SPARSE, "a SparseCtrl"),
+    ("lllite.safetensors", LLLITE, "sdxl", {LLLITE_TENSOR: (4, 4)}, "a ControlNet-LLLite"),
 ]
 """Files that a user takes for a ControlNet, and what they are."""
-LLLITE_TENSOR = "lllite_unet_input_blocks_4_1_transformer_blocks_0_attn1_to_k.down.0.weight"
 
 CONTROLNETS = [
     works("lllyasviel/control_v11p_sd15_canny", canny),
@@ -394,109 +391,43 @@ CONTROLNETS = [
     works(f"lllyasviel/ControlNet-v1-1/{CANNY_FILE}", original_file, "a pickle", source=CLDM, name=CANNY_FILE),
     works(SHUFFLE_FILE, original_file, "named a shuffle one", source=COMFY, name=SHUFFLE_FILE, prefix=""),
     works("diffusers_xl_canny_small.safetensors", smaller_file, source=SINGLE),
-    *(
-        works(f"{UNION} as {kind}", union, source=DIFFUSERS, class_name=kind)
-        for kind in ("ControlNetUnionModel", "ControlNetModel")
-    ),
+    *(works(f"{UNION} as {kind}", union, class_name=kind) for kind in ("ControlNetUnionModel", "ControlNetModel")),
     works(f"{UNION}/{PROMAX}", union_file, name=PROMAX),
-    refused(
-        "InstantX/SD3-Controlnet-Canny", config_only, "a ControlNet for SD 3", PLAIN, class_name="SD3ControlNetModel"
-    ),
+    refused("InstantX/SD3-Controlnet-Canny", config_only, "a ControlNet for SD 3", PLAIN, kind="SD3ControlNetModel"),
     *(
-        refused(name, loose_file, says, PLAIN, source=COMFY, name=name, kind=kind, tensors=tensors)
-        for name, kind, tensors, says in LOOSE_NETS
+        refused(name, loose_file, says, PLAIN, source=source, name=name, kind=kind, tensors=tensors)
+        for name, source, kind, tensors, says in LOOSE_NETS
     ),
-    refused(
-        "kohya-ss/controlnet-lllite",
-        loose_file,
-        "a ControlNet-LLLite",
-        source=LLLITE,
-        name="lllite.safetensors",
-        kind="sdxl",
-        tensors={LLLITE_TENSOR: (4, 4)},
-    ),
-    refused("an SDXL ControlNet beside SD 1.5", of_another_base, "made for SDXL", "hf download", source=SINGLE),
+    refused("an SDXL ControlNet beside SD 1.5", of_another_base, "made for SDXL", "hf download"),
     refused(f"{CANNY_FILE} beside SDXL", file_of_another_base, "made for SD 1.5", "is SDXL", source=SINGLE),
 ]
 
+SD3_VAE = {"latent_channels": 16, "scaling_factor": 1.5305, "shift_factor": 0.0609}
+PLAYGROUND = "playgroundai/playground-v2.5-1024px-aesthetic, its own vae with latents_mean and latents_std"
+COLOURS = ("made for SDXL", "all colours would be wrong", "hf download madebyollin/taesd")
+MSE_ON_XL = ("scaling_factor is 0.18215", "trained with 0.13025", XL_FIX)
+SIXTEEN = "a VAE of 16 latent channels (as SD 3's and Flux's)"
+UNKNOWN = "family is unknown; assuming SD 1.5"
+LONE_HALF = "put taesd_encoder.safetensors next to it"
+TAESD_15 = ("made for SD 1.5 and 2.x", "madebyollin/taesdxl")
+XL_HUB = "stabilityai/sdxl-vae"
 VAES = [
     works(f"{FT_MSE_PAGE}/{FT_MSE}.safetensors", vae_file, name=f"{FT_MSE}.safetensors", extra=("loss.logvar",)),
     works(f"{FT_MSE_PAGE}/{FT_MSE}.ckpt", vae_file, "a pickle", name=f"{FT_MSE}.ckpt", prefix="first_stage_model."),
-    works(
-        "a VAE file of any name", vae_file, "family is unknown; assuming SD 1.5", source=SINGLE, name="m.safetensors"
-    ),
-    works(
-        f"stabilityai/sdxl-vae/{XL_VAE}",
-        vae_file,
-        "computed in float32",
-        name=XL_VAE,
-        kind="sdxl",
-        hub_id="stabilityai/sdxl-vae",
-    ),
+    works("a VAE file of any name", vae_file, UNKNOWN, source=SINGLE, name="m.safetensors"),
+    works(f"{XL_HUB}/{XL_VAE}", vae_file, "computed in float32", name=XL_VAE, kind="sdxl", hub_id=XL_HUB),
     works(XL_FIX, vae_folder, hub_id=XL_FIX, kind="sdxl", scaling_factor=0.13025, force_upcast=False),
-    refused(
-        f"stabilityai/sdxl-vae/{XL_VAE} beside SD 1.5",
-        vae_file,
-        "made for SDXL",
-        "all colours would be wrong",
-        "hf download madebyollin/taesd",
-        name=XL_VAE,
-    ),
-    refused(
-        "stabilityai/sd-vae-ft-mse beside SDXL",
-        vae_folder,
-        "scaling_factor is 0.18215",
-        "trained with 0.13025",
-        XL_FIX,
-        hub_id="stabilityai/sd-vae-ft-mse",
-        kind="sdxl",
-    ),
-    refused(
-        "stabilityai/stable-diffusion-3-medium-diffusers/vae",
-        vae_folder,
-        "a VAE of 16 latent channels (as SD 3's and Flux's)",
-        hub_id="a/sd3-vae",
-        latent_channels=16,
-        scaling_factor=1.5305,
-        shift_factor=0.0609,
-    ),
+    refused(f"{XL_HUB}/{XL_VAE} beside SD 1.5", vae_file, *COLOURS, name=XL_VAE),
+    refused(f"{MSE} beside SDXL", vae_folder, *MSE_ON_XL, hub_id=MSE, kind="sdxl"),
+    refused("stabilityai/stable-diffusion-3-medium-diffusers/vae", vae_folder, SIXTEEN, hub_id="a/sd3-vae", **SD3_VAE),
     refused("VQModel as VAE", vae_folder, "a VQModel (", source=DIFFUSERS, hub_id="a/vae", _class_name="VQModel"),
     refused("a model's own vae of 16 channels", own_vae, "16 latent", source=DIFFUSERS, latent_channels=16),
-    works(
-        "playgroundai/playground-v2.5-1024px-aesthetic, its own vae with latents_mean and latents_std",
-        own_vae,
-        latents_mean=[-1.6574, 1.886, -1.383, 2.5155],
-        latents_std=[8.4927, 5.9022, 6.5498, 5.2299],
-        scaling_factor=0.5,
-    ),
-    works("madebyollin/taesdxl/taesdxl_decoder.safetensors", taesd_pair, source=TAESD, name="taesdxl", kind="sdxl"),
-    refused(
-        "taesd_decoder.safetensors beside SDXL",
-        taesd_pair,
-        "made for SD 1.5 and 2.x",
-        "madebyollin/taesdxl",
-        source=TAESD,
-        name="taesd",
-        kind="sdxl",
-    ),
-    refused(
-        "taesd_decoder.safetensors alone",
-        taesd_pair,
-        "put taesd_encoder.safetensors next to it",
-        source=TAESD,
-        name="taesd",
-        kind="sd15",
-        halves=("decoder",),
-    ),
+    works(PLAYGROUND, own_vae, **PLAYGROUND_VAE),
+    works("madebyollin/taesdxl/taesdxl_decoder.safetensors", taesd_pair, name="taesdxl", kind="sdxl"),
+    refused("taesd_decoder.safetensors beside SDXL", taesd_pair, *TAESD_15, kind="sdxl"),
+    refused("taesd_decoder.safetensors alone", taesd_pair, LONE_HALF, halves=("decoder",)),
     refused("madebyollin/taesd beside SDXL", taesd_folder, "made for SD 1.5", hub_id="madebyollin/taesd", kind="sdxl"),
-    refused(
-        "madebyollin/taesd3",
-        taesd_folder,
-        "16 latent channels",
-        hub_id="madebyollin/taesd3",
-        kind="sd15",
-        latent_channels=16,
-    ),
+    refused("madebyollin/taesd3", taesd_folder, "16 latent channels", hub_id="madebyollin/taesd3", latent_channels=16),
 ]
 
 ADAPTERS: list[tuple[str, str, int, str, tuple[str, ...]]] = [
@@ -513,36 +444,18 @@ FOREIGN_ADAPTERS = [
     ("ip-adapter_pulid_sdxl_fp16.safetensors", "https://github.com/ToTheBeginning/PuLID", "pulid", 0, "PuLID"),
     ("ip_adapter_plus_general.bin", KOLORS, "plus", 1024, "of Kolors"),
 ]
+XL_ADAPTER, ADAPTER_15 = "h94/IP-Adapter/sdxl_models/ip-adapter_sdxl", "h94/IP-Adapter/models/ip-adapter_sd15"
+ENCODER = ("projection_dim is 1280 (CLIP ViT-bigG)", "hf download h94/IP-Adapter", "sdxl_models/image_encoder/model.")
+OF_15 = ("made for SD 1.5", "is SDXL", "ip-adapter_sdxl_vit-h.safetensors")
 IP_ADAPTERS = [
     *(
         works(f"h94/IP-Adapter/{file}", h94, *says, file=file, projection=projection, wide=wide, kind=kind)
         for file, projection, wide, kind, says in ADAPTERS
     ),
-    refused(
-        "h94/IP-Adapter/sdxl_models/ip-adapter_sdxl.safetensors alone",
-        lone,
-        "projection_dim is 1280 (CLIP ViT-bigG)",
-        "hf download h94/IP-Adapter",
-        "sdxl_models/image_encoder/model.safetensors",
-        name="ip-adapter_sdxl.safetensors",
-        projection="standard",
-        wide=1280,
-        kind="sdxl",
-    ),
-    refused(
-        "h94/IP-Adapter/models/ip-adapter_sd15.safetensors beside SDXL",
-        lone,
-        "made for SD 1.5",
-        "is SDXL",
-        "ip-adapter_sdxl_vit-h.safetensors",
-        name="ip-adapter_sd15.safetensors",
-        projection="standard",
-        wide=1024,
-        kind="sdxl",
-        text_width=768,
-    ),
+    refused(f"{XL_ADAPTER}.safetensors alone", lone, *ENCODER, name="ip-adapter_sdxl.safetensors", wide=1280),
+    refused(f"{ADAPTER_15}.safetensors beside SDXL", lone, *OF_15, wide=1024, text_width=768),
     *(
-        refused(name, lone, says, source=source, name=name, projection=projection, wide=wide, kind="sdxl")
+        refused(name, lone, says, source=source, name=name, projection=projection, wide=wide)
         for name, source, projection, wide, says in FOREIGN_ADAPTERS
     ),
 ]
