@@ -1,13 +1,11 @@
 """Replace files atomically and durably, and wait on Windows for programs that hold a file for a moment.
 
-Problem: on Windows a file that any program has open cannot be replaced, renamed or deleted unless that program shared
-deletion, and may not be opened for writing either. Virus scanners, OneDrive and the search indexer open each new file
-for some milliseconds, and Python's `open` does not share deletion. So `os.replace` of a file that was just written, or
-reading one that is being replaced, raises PermissionError (WinError 5 or 32) now and then.
-
-Solution: on Windows, retry with growing delays for a bounded time. Go's own tools do the same (cmd/internal/robustio
-in golang/go: 2 s), and Node's graceful-fs for renames (60 s). This is the only module that renames (held by
-tests/test_architecture.py). Every function here waits for the disk: call none on a thread that draws.
+On Windows a file that any program has open cannot be replaced, renamed or deleted unless that program shared deletion.
+Virus scanners, OneDrive and the search indexer open each new file for some milliseconds, and Python's `open` does not
+share deletion. So `os.replace` of a file that was just written, or reading one that is being replaced, raises
+PermissionError (WinError 5 or 32) now and then. There we retry with growing delays for a bounded time, as Go's own
+tools (cmd/internal/robustio in golang/go: 2 s) and Node's graceful-fs (60 s) do. This is the only module that renames
+(held by tests/test_architecture.py). Every function here waits for the disk: call none on a thread that draws.
 """
 
 import errno

@@ -1,11 +1,10 @@
 """Closes the parts of an engine in reverse order of opening, after asking all of them to end.
 
-Closed one after another, three hung children would take three times as long as one, and a service manager kills the
-process after 10 s, in the middle of a recording. So all slow parts (children, recordings) are asked to end first. Then
-each part is closed on a thread of its own, and all share one deadline: a disk, driver or client that never answers
-costs it once. A part that misses the deadline is named in the log and ends with the process.
+A service manager kills the process after 10 s, in the middle of a recording. So all slow parts (children, recordings)
+are asked to end first. Then each part is closed on a thread of its own, and all share one deadline: a disk, driver or
+client that never answers costs it once. A part that misses the deadline is named in the log and ends with the process.
 
-Parts that own objects of the GL context are closed on the engine's own thread (`here`). They limit their waits
+Parts that own objects of the GL context are closed on the engine's own thread (`here`) and limit their waits
 themselves; a driver that never returns cannot be abandoned there.
 """
 

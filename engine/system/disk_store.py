@@ -45,14 +45,13 @@ class DiskStore:
         folder: Path,
         *,
         poll: Job | None = None,
-        poll_interval_s: float | None = None,
+        poll_interval_s: float = POLL_INTERVAL_S,
         first_poll_s: float = 0.0,
     ) -> "DiskQueue":
         """Open a queue of jobs for `folder`; starts its worker if this is the first queue. Never waits for the disk.
         `name` is the key of its warnings. `poll` is called after `first_poll_s`, then every `poll_interval_s` (2 s)."""
         folder = folder.absolute()
-        interval_s = POLL_INTERVAL_S if poll_interval_s is None else poll_interval_s
-        queue = DiskQueue(name, folder, self._report, poll, interval_s, time.perf_counter() + first_poll_s)
+        queue = DiskQueue(name, folder, self._report, poll, poll_interval_s, time.perf_counter() + first_poll_s)
         with self._lock:
             worker = self._workers.get(folder)
             if worker is None or not worker.add(queue):

@@ -18,10 +18,8 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-
 
 
 def escaped(text: str) -> str:
-    r"""`text` with each byte that was not UTF-8 as the characters \udcXX, so that UTF-8 can encode it.
-
-    Inside JSON this is the name itself: read back, `os.fsencode` gives the file's bytes.
-    """
+    r"""`text` with each byte that was not UTF-8 as the characters \udcXX, so that UTF-8 can encode it. Inside JSON this
+    is the name itself: read back, `os.fsencode` gives the file's bytes."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 

@@ -34,8 +34,7 @@ class GraphicsCard:
 
 def find_cards(root: Path = Path("/"), environ: Mapping[str, str] = os.environ) -> tuple[GraphicsCard, ...]:
     """All cards, NVIDIA's first; none on other systems than Linux. `root` of the file system."""
-    pci = [_card_at(slot, root) for slot in sorted(root.glob("sys/bus/pci/devices/*"))]
-    cards = [card for card in pci if card is not None]
+    cards = [card for slot in sorted(root.glob("sys/bus/pci/devices/*")) if (card := _card_at(slot, root)) is not None]
     if not any(card.vendor == NVIDIA for card in cards):  # a sandbox may hide /sys
         cards += [_nvidia_card(root, "", number) for number in _nvidia_numbers(root)[:1]]
     if is_container(root, environ):

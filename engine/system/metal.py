@@ -1,8 +1,7 @@
 """CPU fallback for operations that Torch lacks on Apple's GPUs.
 
-By default Torch raises NotImplementedError in the middle of a picture. With PYTORCH_ENABLE_MPS_FALLBACK=1, which it
-reads when it is loaded (aten/src/ATen/mps/MPSFallback.mm), it runs that operation on the CPU, slower, and warns of the
-first one only.
+With PYTORCH_ENABLE_MPS_FALLBACK=1, which Torch reads when it is loaded (aten/src/ATen/mps/MPSFallback.mm), it runs such
+an operation on the CPU, slower, instead of raising NotImplementedError, and warns of the first one only.
 """
 
 import os

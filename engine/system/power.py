@@ -2,9 +2,8 @@
 
 Windows has timers of 15.6 ms unless a program requests 1 ms, and Windows 11 ignores that request if its windows are
 hidden, like the one that OpenGL draws into. macOS delays timers and slows threads of programs without a window (App
-Nap). Both go to sleep without user input, even while a program works. Linux does none of this by itself; on a desktop
-that sleeps when idle, use `systemd-inhibit multiverse run`. A closed lid, the power button and an empty battery still
-mean sleep.
+Nap). Both go to sleep without user input. Linux does none of this by itself; on a desktop that sleeps when idle, use
+`systemd-inhibit multiverse run`. A closed lid, the power button and an empty battery still mean sleep.
 """
 
 import contextlib

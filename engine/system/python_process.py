@@ -80,11 +80,11 @@ def command(module: str, call: str) -> list[str]:
 
 
 def utf8_environment() -> dict[str, str]:
-    """Variables that make a Python process write UTF-8 to pipes and files. For processes whose output we read.
+    """Variables that make a Python process whose output we read write UTF-8 to pipes and files.
 
-    Otherwise Windows uses the ANSI code page, and the process dies at the first character that page lacks. The user may
-    have set PYTHONIOENCODING, which overrides PYTHONUTF8 for the standard streams. PYTHONUTF8 is for files that
-    libraries open, and set on Windows only: elsewhere it can change how file names are decoded.
+    Otherwise Windows uses the ANSI code page, and the process dies at the first character that page lacks. The user's
+    PYTHONIOENCODING would override PYTHONUTF8, which is for files that libraries open, and set on Windows only:
+    elsewhere it can change how file names are decoded.
     """
     variables = {"PYTHONIOENCODING": "utf-8:backslashreplace"}
     return variables | {"PYTHONUTF8": "1"} if sys.platform == "win32" else variables

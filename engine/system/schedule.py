@@ -18,11 +18,8 @@ MAX_NTSC_DIFFERENCE = 0.005  # 29.97 and 23.98 are rounded to two digits, OSC's 
 
 @lru_cache(maxsize=64)
 def exact_rate(fps: float) -> Fraction:
-    """The exact fraction of a rate: 29.97 is 30000/1001 (SMPTE 170M), 25.0 is 25.
-
-    Idempotent: `exact_rate(float(exact_rate(fps)))` is the same fraction. Other rates become the nearest
-    fraction with a denominator of at most 1001.
-    """
+    """The exact fraction of a rate: 29.97 is 30000/1001 (SMPTE 170M), 25.0 is 25; else the nearest fraction with a
+    denominator of at most 1001. Idempotent: `exact_rate(float(exact_rate(fps)))` is the same."""
     for whole in NTSC_RATES:
         rate = Fraction(whole * 1000, 1001)
         if abs(fps - rate) < MAX_NTSC_DIFFERENCE:
