@@ -17,9 +17,9 @@ def peak_process_mb() -> float:
 
 
 def keep_freed_memory() -> None:
-    """Let glibc reuse freed memory in this process. By default it returns large blocks at every free: inference on a CPU
-    then takes 1.2 to 3.4 times as long. Our children get the same by their environment, which is read before Python
-    starts. Linux only."""
+    """Let glibc reuse freed memory in this process. By default it returns large blocks at every free: inference on a
+    CPU then takes 1.2 to 3.4 times as long. Our children get the same by their environment, which is read before
+    Python starts. Linux only."""
     for option, value in ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, 64 << 20)):
         _call_glibc("mallopt", option, value)
 
