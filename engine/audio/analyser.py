@@ -84,10 +84,7 @@ class Analyser:
 
     def hop(self, block: np.ndarray, settings: AudioSettings, voice: np.ndarray | None = None) -> None:
         """Analyse the next `hop_frames` samples: (hop_frames, source channels) float32 in [-1, 1]; `features` tells the
-        result.
-
-        `voice`, (hop_frames,), is the voice heard at that time; it replaces channel `voice_channel`.
-        """
+        result. `voice`, (hop_frames,), is the voice heard at that time; it replaces channel `voice_channel`."""
         spread = self._layout.spread(block, settings.layout, settings.channel_map)  # (4, hop)
         if voice is not None and settings.voice_channel:
             spread[settings.voice_channel - 1] = voice

@@ -34,10 +34,7 @@ def speakers_in(layout: str) -> tuple[str, ...]:
 
 class DecodedTrack:
     """The best sound track of a file. Gaps in its time stamps become silence, so that it stays in sync with the
-    pictures.
-
-    AudioError, in one line, from the constructor and from `pieces`, if no sound can be decoded.
-    """
+    pictures. AudioError, in one line, from the constructor and from `pieces`, if no sound can be decoded."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -37,11 +37,8 @@ def heard_state(zeros_s: float, is_loopback: bool, platform: str = sys.platform,
 
 class DeviceCapture:
     """Opens the device in the constructor; AudioError if it is missing or cannot be opened. Sample 0 is captured after
-    `start`.
-
-    `wanted` is an index, a name or part of one; None is the default input. While the device is lost the ring keeps
-    filling with silence at the same rate. The ring's marks say when samples sounded at the microphone.
-    """
+    `start`. `wanted` is an index, a name or part of one; None is the default input. While the device is lost the ring
+    keeps filling with silence at the same rate. The ring's marks say when samples sounded at the microphone."""
 
     ring: SampleRing
 
@@ -147,10 +144,8 @@ class DeviceCapture:
 
 class DeviceOutput:
     """Opens the device in the constructor; AudioError if it is missing or cannot be opened. Silent until `play`.
-
     `wanted` is an index, a name or part of one; None is the default output. Mono sound is played on the first two
-    channels. While the device is lost nothing is read.
-    """
+    channels. While the device is lost nothing is read."""
 
     def __init__(self, wanted: str | None, clock: Clock, report: Report) -> None:
         self.lost_blocks = 0

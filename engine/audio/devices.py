@@ -113,10 +113,8 @@ class PortAudioSession:
             self.release()
 
     def renew(self) -> None:
-        """Restart PortAudio once no stream is open. Never call it between `take` and `release`.
-
-        AudioError, and no restart, if a stream is not closed in time.
-        """
+        """Restart PortAudio once no stream is open. Never call it between `take` and `release`. AudioError, and no
+        restart, if a stream is not closed in time."""
         sounddevice = load_portaudio()
         with self._changed:
             if self.is_renewing:  # another stream restarts it already
@@ -168,11 +166,8 @@ class DeviceListing:
 
 
 def renew_for(wanted: str) -> bool:
-    """Restart PortAudio if a device with this in its name was plugged in since it started; True if so.
-
-    Then the streams of this process pause for a fraction of a second. Waits for a fresh process; AudioError as in
-    `renew`.
-    """
+    """Restart PortAudio if a device with this in its name was plugged in since it started; True if so. Then the streams
+    of this process pause for a fraction of a second. Waits for a fresh process; AudioError as in `renew`."""
     listing, end_s = DeviceListing(), time.monotonic() + LISTED_WITHIN_S
     while (names := listing.names()) is None and time.monotonic() < end_s:
         time.sleep(0.02)
@@ -278,10 +273,8 @@ def is_loopback_name(name: str) -> bool:
 
 
 def find_device(devices: Sequence[AudioDevice], wanted: str | None, kind: Kind = "input") -> AudioDevice:
-    """Find an input (or output) by index, name, or part of a name, ignoring case; None is the default. Pure.
-
-    A full name has priority over a part. AudioError, listing the candidates, if none or several match.
-    """
+    """Find an input (or output) by index, name, or part of a name, ignoring case; None is the default. Pure. A full
+    name has priority over a part. AudioError, listing the candidates, if none or several match."""
     if not devices:
         none = f"no audio {kind} device found"
         raise AudioError(f"{none}: run multiverse doctor" if wanted is None else f"no audio {kind} {wanted!r}: {none}")

@@ -129,9 +129,7 @@ class LoopFeed:
 
 def bring_into_range(block: np.ndarray) -> np.ndarray:
     """Make float32 `block` finite and clip it to [-1, 1], in place: NaN becomes 0, infinity full scale. Returns it.
-
-    Float files and some drivers deliver such values; a NaN would persist in every recursive part of the analysis.
-    """
+    Float files and some drivers deliver such values; a NaN would persist in every recursive part of the analysis."""
     if not np.isfinite(block).all():
         np.nan_to_num(block, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
     return np.clip(block, -1.0, 1.0, out=block)

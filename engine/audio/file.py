@@ -26,9 +26,7 @@ MISSING_END_S = 0.5  # a file that ends this much early was cut off; rounding er
 
 class FileFeed:
     """Plays a file once, or loops it without a gap. A damaged file plays up to the damage, which is reported.
-
-    AudioError, in one line, if it is missing, has no sound or cannot be decoded from the beginning.
-    """
+    AudioError, in one line, if it is missing, has no sound or cannot be decoded from the beginning."""
 
     place = None
 

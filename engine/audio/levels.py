@@ -29,10 +29,8 @@ class AutoGain:
         self._rise, self._fall = 1.0 - np.exp(-hop_s / RISE_S), 1.0 - np.exp(-hop_s / FALL_S)
 
     def step(self, peak: np.ndarray, is_auto: tuple[bool, ...]) -> np.ndarray:
-        """Automatic gain in dB after one hop whose largest sample was `peak` (linear, before any gain).
-
-        Never above +24 dB. Without `is_auto` the gain returns to 0 dB in 0.3 s, to avoid a jump.
-        """
+        """Automatic gain in dB after one hop whose largest sample was `peak` (linear, before any gain). Never above +24
+        dB. Without `is_auto` the gain returns to 0 dB in 0.3 s, to avoid a jump."""
         is_heard = peak >= GATE_PEAK
         self._meter = np.where(is_heard, np.maximum(peak, self._meter * self._kept), self._meter)
         wanted_db = np.minimum(TARGET_DB - 20.0 * np.log10(self._meter), MAX_DB)

@@ -47,10 +47,8 @@ class OnsetDetector:
         self._is_armed = np.ones(CHANNELS, bool)
 
     def step(self, level: np.ndarray, gain: np.ndarray, is_sounding: np.ndarray) -> np.ndarray:
-        """Strength of an onset in this hop, (4,): flux / (flux + threshold), so 0.5..1; 0 without one.
-
-        `level` (4, bands) is the RMS in each band, `gain` (4,) linear, `is_sounding` (4,) bool.
-        """
+        """Strength of an onset in this hop, (4,): flux / (flux + threshold), so 0.5..1; 0 without one. `level` (4,
+        bands) is the RMS in each band, `gain` (4,) linear, `is_sounding` (4,) bool."""
         flux = spectral_flux(level, self._before, gain)
         self._before = level
         middle = len(self._recent) // 2
@@ -67,10 +65,8 @@ class OnsetDetector:
 
 
 def spectral_flux(level: np.ndarray, before: np.ndarray, gain: np.ndarray) -> np.ndarray:
-    """Mean growth of log(1 + 1000 level) over the bands, (4,); `level` and `before` are (4, bands). Pure.
-
-    Both use the current gain, so that moving a fader does not cause an onset.
-    """
+    """Mean growth of log(1 + 1000 level) over the bands, (4,); `level` and `before` are (4, bands). Pure. Both use the
+    current gain, so that moving a fader does not cause an onset."""
     scale = (COMPRESSION * gain)[:, None]
     growth = np.log1p(scale * level) - np.log1p(scale * greatest_nearby(before))
     flux: np.ndarray = np.maximum(growth, 0.0).mean(axis=1)

@@ -29,9 +29,7 @@ def open_audio(spec: str | None, *, offline: bool, clock: Clock, report: Report,
 
 def open_capture(spec: str, *, clock: Clock, report: Report) -> Capture:
     """Open live sound without analysis, such as a voice: "device:NAME_OR_INDEX" or a looped sound file. Not started.
-
-    AudioError as in `open_audio`.
-    """
+    AudioError as in `open_audio`."""
     if spec.startswith(DEVICE_PREFIX):
         from engine.audio.device import DeviceCapture
 
@@ -43,10 +41,8 @@ def open_capture(spec: str, *, clock: Clock, report: Report) -> Capture:
 
 
 def open_output(spec: str, *, clock: Clock, report: Report) -> "DeviceOutput | None":
-    """Open a sound output: "none", "default" or "device:NAME_OR_INDEX". It is silent until `play` is called.
-
-    AudioError if it is missing or cannot be opened; UsageError for anything else.
-    """
+    """Open a sound output: "none", "default" or "device:NAME_OR_INDEX". It is silent until `play` is called. AudioError
+    if it is missing or cannot be opened; UsageError for anything else."""
     if spec == "none":
         return None
     if spec != "default" and not spec.startswith(DEVICE_PREFIX):

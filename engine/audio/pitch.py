@@ -21,10 +21,8 @@ STEADY_S = 0.1
 
 
 def strongest_hz(power: np.ndarray, sample_rate_hz: int) -> np.ndarray:
-    """Largest peak in 20..20 000 Hz, (channels,) float64, of `power` (channels, n/2 + 1). Pure.
-
-    Silence gives an arbitrary frequency in the range: the caller checks the level.
-    """
+    """Largest peak in 20..20 000 Hz, (channels,) float64, of `power` (channels, n/2 + 1). Pure. Silence gives an
+    arbitrary frequency in the range: the caller checks the level."""
     bins = power.shape[1]
     bin_hz = sample_rate_hz / 2 / (bins - 1)
     first = max(1, int(np.ceil(MIN_HZ / bin_hz)))
@@ -58,9 +56,7 @@ def pitch_hues(pitch_hz: np.ndarray) -> np.ndarray:
 
 def tone_share(power: np.ndarray, heard_hz: np.ndarray, sample_rate_hz: int) -> np.ndarray:
     """Share of the power in 20..20 000 Hz that is the tone at `heard_hz`, (channels,), 0..1; 0 in silence. Pure.
-
-    `power` (channels, n/2 + 1) as `power_spectrum` gives it, `heard_hz` (channels,) as `strongest_hz` does.
-    """
+    `power` (channels, n/2 + 1) as `power_spectrum` gives it, `heard_hz` (channels,) as `strongest_hz` does."""
     bins = power.shape[1]
     bin_hz = sample_rate_hz / 2 / (bins - 1)
     first, last = max(1, int(MIN_HZ / bin_hz)), min(bins - 1, int(MAX_HZ / bin_hz))
@@ -110,11 +106,9 @@ class HueGlide:
         glide_ms: float,
         is_circle: bool,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Advance one hop. Returns hues (4,) in turns, -1/2..1/2, and confidences (4,), 0..1.
-
-        `heard_hz` (4,) from `strongest_hz`, `shares` (4,) from `tone_share`, `is_sounding` (4,) bool; `pitch_hz` (4,)
-        from `PitchFollower`, whose hues are returned if the glide is 0 ms; `is_circle`: 1/2 is the same hue as -1/2.
-        """
+        """Advance one hop. Returns hues (4,) in turns, -1/2..1/2, and confidences (4,), 0..1. `heard_hz` (4,) from
+        `strongest_hz`, `shares` (4,) from `tone_share`, `is_sounding` (4,) bool; `pitch_hz` (4,) from `PitchFollower`,
+        whose hues are returned if the glide is 0 ms; `is_circle`: 1/2 is the same hue as -1/2."""
         targets = pitch_hues(heard_hz)
         newest = np.exp(2j * np.pi * targets) * is_sounding
         self._mean = newest + (self._mean - newest) * self._kept

@@ -65,9 +65,7 @@ class SampleRing:
 
     def read(self, first: int, end: int | None = None) -> tuple[int, np.ndarray]:
         """Copy samples `first` (or the oldest still there) up to `end` (or the newest): (number of the first, copy).
-
-        The copy is (frames, channels) float32, without rows if there is nothing.
-        """
+        The copy is (frames, channels) float32, without rows if there is nothing."""
         newest = self._newest
         end = newest if end is None else min(end, newest)
         first = min(max(first, newest - self.capacity, 0), end)

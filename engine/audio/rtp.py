@@ -83,11 +83,9 @@ def parse_packet(data: bytes) -> RtpPacket | None:
 
 
 class RtpCapture:
-    """One thread from `start` to `close`. AudioError if the port cannot be opened, UsageError for a wrong `spec`.
-
-    While nobody sends, the ring keeps filling with silence at its rate. Of two senders the first one is heard until it
-    is silent for GONE_S.
-    """
+    """One thread from `start` to `close`. AudioError if the port cannot be opened, UsageError for a wrong `spec`. While
+    nobody sends, the ring keeps filling with silence at its rate. Of two senders the first one is heard until it is
+    silent for GONE_S."""
 
     def __init__(
         self, spec: str, clock: Clock, report: Report, ring: SampleRing | None = None, *, min_channels: int = 1

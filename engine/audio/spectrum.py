@@ -42,10 +42,8 @@ def greatest_nearby(bands: np.ndarray) -> np.ndarray:
 
 
 class BandPlan:
-    """Assignment of bins to bands, for one rate and length. A bin at f belongs to [low, high).
-
-    Fine bands are an eighth of an octave wide, at least a bin; low, mid and high consist of whole fine bands.
-    """
+    """Assignment of bins to bands, for one rate and length. A bin at f belongs to [low, high). Fine bands are an eighth
+    of an octave wide, at least a bin; low, mid and high consist of whole fine bands."""
 
     def __init__(self, sample_rate_hz: int, frames: int) -> None:
         bins_per_hz = frames / sample_rate_hz

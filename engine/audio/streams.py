@@ -276,11 +276,8 @@ class Owner(Protocol):
 
 class ReconnectingStream:
     """A stream that is opened again after a loss. AudioError from the constructor if the device is missing or cannot be
-    opened.
-
-    One thread opens, watches and closes it: all PortAudio calls but its callbacks run there, as on Windows COM objects
-    must stay in their apartment.
-    """
+    opened. One thread opens, watches and closes it: all PortAudio calls but its callbacks run there, as on Windows COM
+    objects must stay in their apartment."""
 
     def __init__(self, wanted: str | None, kind: Kind, owner: Owner, *, clock: Clock, report: Report) -> None:
         """`wanted` is an index, a name or part of one; None is the default."""

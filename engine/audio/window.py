@@ -74,10 +74,8 @@ def box_edges(window_frames: float, ratios: tuple[float, ...], width_px: int) ->
 
 
 def newest_rising_crossing(samples: np.ndarray) -> float | None:
-    """Position of the last rising zero crossing of `samples` (1-D), to a fraction of a sample, or None. Pure.
-
-    In the unit of `box_edges`: sample i spans i to i + 1, so its value is at i + 0.5.
-    """
+    """Position of the last rising zero crossing of `samples` (1-D), to a fraction of a sample, or None. Pure. In the
+    unit of `box_edges`: sample i spans i to i + 1, so its value is at i + 0.5."""
     is_below = samples < 0
     rises = np.flatnonzero(is_below[:-1] & ~is_below[1:])
     if not rises.size:

@@ -138,11 +138,9 @@ def _filtered(graph: Graph, frame: DecodedFrame | None) -> Iterator[DecodedFrame
 def _intervals(
     frames: Iterator[DecodedFrame], rate: Fraction, half_tick_s: Fraction
 ) -> Iterator[tuple[Fraction, Fraction, DecodedFrame]]:
-    """Yield (start, end, frame), without gaps, from 0 to the exact length of the pass.
-
-    A time stamp is only exact to half a tick of the file's clock. Matroska's tick is a millisecond, so 2/30 s is
-    stored as 67 ms. Each picture therefore starts half a tick early; otherwise it could be shown one frame late.
-    """
+    """Yield (start, end, frame), without gaps, from 0 to the exact length of the pass. A time stamp is only exact to
+    half a tick of the file's clock. Matroska's tick is a millisecond, so 2/30 s is stored as 67 ms. Each picture
+    therefore starts half a tick early; otherwise it could be shown one frame late."""
     first_s = previous_s = start_s = Fraction(0)
     waiting: DecodedFrame | None = None
     for frame in frames:

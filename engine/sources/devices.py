@@ -162,11 +162,9 @@ def list_through_ffmpeg(format_name: str) -> tuple[CameraDevice, ...]:
 
 
 def print_cameras(format_name: str) -> None:
-    """Print `found_cameras` as one line of JSON.
-
-    Called in a process of its own, because PyAV holds the GIL while FFmpeg asks the system (av/device.py). That takes
-    DirectShow some tenths of a second, and never ends with a hanging driver; the engine could not draw meanwhile.
-    """
+    """Print `found_cameras` as one line of JSON. Called in a process of its own, because PyAV holds the GIL while
+    FFmpeg asks the system (av/device.py). That takes DirectShow some tenths of a second, and never ends with a hanging
+    driver; the engine could not draw meanwhile."""
     with claim_output() as answers:  # drivers print too
         answers.write(json.dumps(found_cameras(format_name)).encode() + b"\n")
 
@@ -194,11 +192,9 @@ def dshow_cameras(log: str) -> list[list[str]] | None:
 
 
 def _dshow_log() -> str:
-    """FFmpeg's list of DirectShow devices, from its log.
-
-    On a machine without a camera or without a sound input `dshow_get_device_list` (libavdevice/dshow.c) returns EIO,
-    because Windows has no enumerator for an empty category. The log still lists the devices.
-    """
+    """FFmpeg's list of DirectShow devices, from its log. On a machine without a camera or without a sound input
+    `dshow_get_device_list` (libavdevice/dshow.c) returns EIO, because Windows has no enumerator for an empty category.
+    The log still lists the devices."""
     import av
     import av.logging
 

@@ -108,9 +108,7 @@ class LiveSource(NewestOnly):
     def pictures(self) -> Generator[np.ndarray | None, None, None]:
         """Open the source and yield its pictures as they arrive, (height, width, 3) uint8 RGB, row 0 at the top; None
         for a damaged one. Ends when the source is gone, or soon after `self._closing` is set; then releases everything.
-
-        SourceError, FFmpegError or OSError if the source cannot be opened or fails.
-        """
+        SourceError, FFmpegError or OSError if the source cannot be opened or fails."""
 
     def start(self) -> None:
         self._thread.start()

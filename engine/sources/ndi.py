@@ -88,11 +88,9 @@ class NdiSource(LiveSource):
 
 
 def release_finder(finder: "Finder") -> None:
-    """Break the reference cycle between a finder and its sources, so that its sockets are closed.
-
-    Python's garbage collector would break it too, but a frame loop that leaves no garbage never triggers it: a minute
-    of searching would leave 90 open files.
-    """
+    """Break the reference cycle between a finder and its sources, so that its sockets are closed. Python's garbage
+    collector would break it too, but a frame loop that leaves no garbage never triggers it: a minute of searching would
+    leave 90 open files."""
     for held in gc.get_referents(finder):
         if isinstance(held, dict):
             held.clear()

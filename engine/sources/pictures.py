@@ -58,10 +58,8 @@ class InputPicture:
 
 @dataclass(slots=True, kw_only=True)
 class ReadCounts:
-    """Counts of the pictures read. Written by the reading thread, read after it has ended.
-
-    decoded = passed_over + resumed + dropped + delivered
-    """
+    """Counts of the pictures read. Written by the reading thread, read after it has ended. decoded = passed_over +
+    resumed + dropped + delivered"""
 
     decoded: int = 0
     """Pictures that were decoded."""

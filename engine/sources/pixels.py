@@ -43,10 +43,8 @@ def fitted_size(width: int, height: int, aspect: float = 1.0, *, longest_px: flo
 
 def to_rgb(frame: DecodedFrame, pixel_aspect: float = 1.0, *, longest_px: float = MAX_SIDE_PX) -> np.ndarray:
     """(height, width, 3) uint8 RGB, row 0 at the top, C-contiguous; over black, turned and mirrored as its tag says.
-
     `pixel_aspect` is the width of a pixel divided by its height. Pictures above `longest_px` are reduced. Colours
-    follow the file's tags; HDR (PQ, HLG) becomes SDR (BT.709). The conversion runs in FFmpeg without the GIL.
-    """
+    follow the file's tags; HDR (PQ, HLG) becomes SDR (BT.709). The conversion runs in FFmpeg without the GIL."""
     width, height = fitted_size(frame.width, frame.height, pixel_aspect, longest_px=longest_px)
     matrix = _missing_matrix(frame)
     if frame.color_trc in HDR_TRANSFERS:

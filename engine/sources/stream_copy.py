@@ -100,11 +100,9 @@ class StreamCopy:
             (self.lost if packet.stream.type == "audio" else self.refused).append((begin_s, begin_s + length_s))
 
     def _read(self) -> "Iterator[_Packet]":
-        """Yield packets from time 0 on, in decoding order.
-
-        If the sound's times go back, as in an edited broadcast, it continues after the previous packet, as pictures do
-        (decoding.py). That keeps them in sync; containers reject decreasing times anyway.
-        """
+        """Yield packets from time 0 on, in decoding order. If the sound's times go back, as in an edited broadcast, it
+        continues after the previous packet, as pictures do (decoding.py). That keeps them in sync; containers reject
+        decreasing times anyway."""
         tracks = [self.source.streams[index] for index in self._tracks]
         if not tracks:
             return

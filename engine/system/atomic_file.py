@@ -81,10 +81,8 @@ def unfinished_path(path: Path, thread: int) -> Path:
 
 def move_into_place(finished: Path, path: Path, *, timeout_s: float = MAX_HELD_S) -> None:
     """Rename a closed file to `path`, in the same folder or filesystem, replacing what is there. Raises OSError.
-
-    Content and name are on the disk when it returns, so a file that was reported as finished survives a power cut.
-    This takes some milliseconds. HeldFileError leaves `finished` as it is.
-    """
+    Content and name are on the disk when it returns, so a file that was reported as finished survives a power cut. This
+    takes some milliseconds. HeldFileError leaves `finished` as it is."""
     sync_file(finished)
     replace_file(finished, path, timeout_s=timeout_s)
     sync_folder(path.parent)

@@ -36,10 +36,8 @@ def open_media(
     path: Path | str, *, options: dict[str, str] | None = None, timeout: tuple[float, float] | None = None
 ) -> "InputContainer":
     """Open a film or a sound for FFmpeg; a `str` is an address. OSError or av.FFmpegError, whose `strerror` is the
-    reason. Decoding a picture of more than MAX_FILM_PX raises av.ArgumentError.
-
-    `options`, `timeout`: as for `av.open`.
-    """
+    reason. Decoding a picture of more than MAX_FILM_PX raises av.ArgumentError. `options`, `timeout`: as for
+    `av.open`."""
     import av
 
     address = path

@@ -60,11 +60,9 @@ def reap_later(process: "subprocess.Popen[Any]") -> None:
 
 
 def command(module: str, call: str) -> list[str]:
-    """The command line that runs `call` (`main(3)`) of our module, with the module search path of this process.
-
-    Its `__main__` is that one line, so the user's script does not run again, as with multiprocessing. The current
-    folder, an empty entry of `sys.path`, comes last: an `engine` in it is not ours. It calls `wake_with_parent` first.
-    """
+    """The command line that runs `call` (`main(3)`) of our module, with the module search path of this process. Its
+    `__main__` is that one line, so the user's script does not run again, as with multiprocessing. The current folder,
+    an empty entry of `sys.path`, comes last: an `engine` in it is not ours. It calls `wake_with_parent` first."""
     if not sys.executable:
         raise ChildError("no child process can be started: no Python interpreter is known (sys.executable is empty)")
     path = [entry for entry in sys.path if entry]

@@ -39,11 +39,9 @@ Work = Callable[[dict[str, Any], Callable[[str], None]], Answer]
 
 
 class TrialProcess:
-    """The engine's end. One thread at a time, but `kill` and `pid` any; every method may wait, until a deadline.
-
-    They raise TimeoutError when the process has taken more than `deadline_s` of processor time for an order, or much
-    more by the clock, EOFError when it has ended, OSError if it cannot be started.
-    """
+    """The engine's end. One thread at a time, but `kill` and `pid` any; every method may wait, until a deadline. They
+    raise TimeoutError when the process has taken more than `deadline_s` of processor time for an order, or much more by
+    the clock, EOFError when it has ended, OSError if it cannot be started."""
 
     wall_deadlines = 3.0
     """The process runs only when the show leaves it a core. So its processor time counts, and only what waits, such as
@@ -140,10 +138,8 @@ def _processor_s(worker: WorkerProcess) -> float:
 
 def serve_orders(open_work: Callable[[], Work], *, niceness: int, max_growth_bytes: int) -> None:
     """Answer orders until the input closes. `open_work()` may refuse to work with a MultiverseError.
-
     `max_growth_bytes`: address space beyond what it has once it can work (Linux). It ends by itself when its parent
-    dies, even while it hangs: `faulthandler` ends it from a thread that needs no GIL.
-    """
+    dies, even while it hangs: `faulthandler` ends it from a thread that needs no GIL."""
     priority.give_way(niceness)
     answers = claim_output()
 

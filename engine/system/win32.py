@@ -50,11 +50,9 @@ def set_thread_execution_state(state: int) -> int:
 
 
 def forbid_power_throttling() -> None:
-    """Run this process at full speed with its requested timers, even if all its windows are hidden.
-
-    Windows 11 ignores timeBeginPeriod in a process whose windows are all hidden or covered (Microsoft's documentation
-    of timeBeginPeriod). OSError when Windows refuses. Versions before 11 do not throttle timers, and refuse that flag.
-    """
+    """Run this process at full speed with its requested timers, even if all its windows are hidden. Windows 11 ignores
+    timeBeginPeriod in a process whose windows are all hidden or covered (Microsoft's documentation of timeBeginPeriod).
+    OSError when Windows refuses. Versions before 11 do not throttle timers, and refuse that flag."""
     try:
         _set_power_throttling(_ThrottlingState(_THROTTLING_VERSION, _EXECUTION_SPEED | _IGNORE_TIMER_RESOLUTION, 0))
     except OSError:
@@ -108,11 +106,9 @@ def load_message_pump(max_messages: int) -> Callable[[], None]:
 
 
 def is_remote_session() -> bool:
-    """True in a Remote Desktop session, including RemoteFX, which `GetSystemMetrics` takes for a local one.
-
-    As in Microsoft's "Detecting the Remote Desktop Services environment": the local session is the one whose number
-    is GlassSessionId in the registry.
-    """
+    """True in a Remote Desktop session, including RemoteFX, which `GetSystemMetrics` takes for a local one. As in
+    Microsoft's "Detecting the Remote Desktop Services environment": the local session is the one whose number is
+    GlassSessionId in the registry."""
     if _function("user32", "GetSystemMetrics", ctypes.c_int, ctypes.c_int)(_SM_REMOTESESSION):
         return True
     session = ctypes.c_uint32()

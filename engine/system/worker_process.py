@@ -41,10 +41,8 @@ class WorkerProcess:
         environment: Mapping[str, str] = MappingProxyType({}),
         niceness: int = 0,
     ) -> None:
-        """Start `call` of our module, see `start_python`. ChildError or OSError if it cannot be started.
-
-        `log`: its stderr is appended to this file, and the last line belongs to the reason of its death.
-        """
+        """Start `call` of our module, see `start_python`. ChildError or OSError if it cannot be started. `log`: its
+        stderr is appended to this file, and the last line belongs to the reason of its death."""
         self._log = log
         self.stuck_pids: list[int] = []
         """Numbers of the processes that were still there after `kill`: in a driver."""
@@ -112,10 +110,8 @@ class WorkerProcess:
         self._popen.returncode = self._popen.returncode or 0  # Popen warns of a process that it did not see end
 
     def kill(self, patience_s: float = ENDING_S) -> int | None:
-        """End it and all processes that it has started. Idempotent.
-
-        The exit code; None if it is still there after this time: stuck in a driver, if it was not 0.
-        """
+        """End it and all processes that it has started. Idempotent. The exit code; None if it is still there after this
+        time: stuck in a driver, if it was not 0."""
         if self._popen.returncode is None:  # not poll(), after which its number may be another process's
             self.stuck_pids = kill_family(self._popen.pid, patience_s)
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -144,10 +140,8 @@ class WorkerProcess:
 
 
 def kill_family(pid: int, patience_s: float) -> list[int]:
-    """Kill a process that leads its group, that group, and its descendants in other groups; wait for their end.
-
-    Returns the numbers of those that are still there.
-    """
+    """Kill a process that leads its group, that group, and its descendants in other groups; wait for their end. Returns
+    the numbers of those that are still there."""
     family: list[psutil.Process] = []
     with contextlib.suppress(psutil.Error):
         process = psutil.Process(pid)

@@ -35,10 +35,8 @@ def presets(tmp_path: Path) -> Path:
 
 @contextmanager
 def redirected(path: Path, *, chosen: str = "") -> Iterator[None]:
-    """`sys.stdout` is the file, encoded as by Python on Windows: with the ANSI code page, strict.
-
-    `chosen`: the user's PYTHONIOENCODING.
-    """
+    """`sys.stdout` is the file, encoded as by Python on Windows: with the ANSI code page, strict. `chosen`: the user's
+    PYTHONIOENCODING."""
     with (
         path.open("wb") as file,
         TextIOWrapper(file, encoding="cp1252", errors="strict") as stream,

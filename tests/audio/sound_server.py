@@ -15,11 +15,9 @@ RATE_HZ = 48_000
 
 
 class SoundServer:
-    """Two sinks: `multi` with four channels, and the stereo `stage`, whose right side is also the sink `right`.
-
-    ALSA devices: `multimon` and `stagemon` capture what these sinks play, `stageright` plays to `right`, and `awayout`
-    plays to a sink of another server that can be started and killed separately.
-    """
+    """Two sinks: `multi` with four channels, and the stereo `stage`, whose right side is also the sink `right`. ALSA
+    devices: `multimon` and `stagemon` capture what these sinks play, `stageright` plays to `right`, and `awayout` plays
+    to a sink of another server that can be started and killed separately."""
 
     def __init__(self, folder: Path) -> None:
         self.environment = {

@@ -54,13 +54,6 @@ def test_pictures_of_a_clean_video_are_shown_at_once(awaited: Await, lost: list[
     assert (pictures.flush(), lost) == ([], [])
 
 
-def test_an_early_picture_waits_for_those_before_it(awaited: Await, lost: list[float]) -> None:
-    pictures = awaited(*range(6))
-    assert taken(pictures, 0, 4, 5) == [0]
-    assert taken(pictures, 1, 2, 3) == [1, 2, 3, 4, 5]
-    assert lost == []
-
-
 def test_a_picture_too_late_counts_as_lost_and_is_dropped_on_arrival(awaited: Await, lost: list[float]) -> None:
     pictures = awaited(*range(10))
     early = list(range(2, 3 + MAX_EARLY))

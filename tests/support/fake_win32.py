@@ -32,11 +32,9 @@ class FakeWindows:
         return fake
 
     def console(self) -> Callable[[int], int]:
-        """Give the process a console. Returns `press(event)`: what the handler returns that was added last.
-
-        Under a lock that is needed to add and to remove one too, as in Windows (CtrlRoutine and SetConsoleCtrlHandler
-        in Wine's dlls/kernelbase/console.c; libuv/libuv #1168).
-        """
+        """Give the process a console. Returns `press(event)`: what the handler returns that was added last. Under a
+        lock that is needed to add and to remove one too, as in Windows (CtrlRoutine and SetConsoleCtrlHandler in Wine's
+        dlls/kernelbase/console.c; libuv/libuv #1168)."""
         lock = threading.Lock()
 
         def set_handler(*_: Any) -> int:

@@ -20,10 +20,8 @@ with open(sys.argv[1], "r+b") as file:
 
 @contextlib.contextmanager
 def hung(path: Path) -> Iterator[None]:
-    """Make every open of the file block until the context ends (or for 45 s, the kernel's limit).
-
-    Another process holds a lease on it and does not release it on request.
-    """
+    """Make every open of the file block until the context ends (or for 45 s, the kernel's limit). Another process holds
+    a lease on it and does not release it on request."""
     if sys.platform != "linux":
         pytest.skip("a file that hangs (needs Linux)")
     holder = subprocess.Popen(

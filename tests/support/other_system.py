@@ -27,11 +27,8 @@ def tell(value):
 
 def told_by(system: str, code: str, folder: Path, *, is_light: bool = False) -> Any:
     """Run Python code as on `system` ("win32" or "darwin"), in a folder with a foreign name. `tell(value)` in that code
-    gives the value that is returned. Fails if the process does.
-
-    In its folder files obey Windows' rules. `is_light`: torch and other slow packages are replaced by empty modules
-    (`heavy`). Its child processes are disguised as well.
-    """
+    gives the value that is returned. Fails if the process does. In its folder files obey Windows' rules. `is_light`:
+    torch and other slow packages are replaced by empty modules (`heavy`). Its child processes are disguised as well."""
     place, told = folder / FOREIGN, folder / "told.json"
     temporary = place / "temp"
     temporary.mkdir(parents=True)

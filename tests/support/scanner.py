@@ -22,10 +22,8 @@ from engine.system import atomic_file
 
 
 class Scanner:
-    """Use it as `scanner = Scanner.installed(monkeypatch)`; `atomic_file` then behaves as on Windows.
-
-    Waiting takes no real time; it is added up in `waited_s`.
-    """
+    """Use it as `scanner = Scanner.installed(monkeypatch)`; `atomic_file` then behaves as on Windows. Waiting takes no
+    real time; it is added up in `waited_s`."""
 
     def __init__(self) -> None:
         self.refused: list[str] = []

@@ -50,10 +50,7 @@ LONE_PAIR = 8.0  # what LayerNorm makes of 128 channels of which one pair is set
 
 def set_detector_weights(detector: Any, patch_size: int, native_side: int) -> None:
     """Set the weights of a Sam3Model with ViT width 64, width 128 elsewhere, one layer per part, 8 heads and 128 units
-    in its decoder.
-
-    native_side: patches along a side of the native picture.
-    """
+    in its decoder. native_side: patches along a side of the native picture."""
     silence(detector.vision_encoder, detector.detr_encoder, detector.detr_decoder, detector.mask_decoder)
     silence(detector.dot_product_scoring)
     cut_patches(detector.vision_encoder.backbone, patch_size)
@@ -145,11 +142,9 @@ def count_subblocks(layer: Any) -> None:
 
 
 def measure_moments(decoder: Any, native_side: int) -> None:
-    """Query channel 3 moment + kind: the mean over patches of w area, by the mean of w, in the order of MOMENTS.
-
-    The position bias is a curve in sign(d) log2(|d| + 1) / 3, d eight times the distance from the reference box's left
-    edge at 1/4: straight between the patches of 24, 48 and 72 a side, exact at each.
-    """
+    """Query channel 3 moment + kind: the mean over patches of w area, by the mean of w, in the order of MOMENTS. The
+    position bias is a curve in sign(d) log2(|d| + 1) / 3, d eight times the distance from the reference box's left edge
+    at 1/4: straight between the patches of 24, 48 and 72 a side, exact at each."""
     decoder.reference_points.weight.zero_()  # logits: the box in the middle, half the picture wide
     sides = (native_side, 2 * native_side, 3 * native_side)
     edges = torch.unique(
@@ -173,11 +168,9 @@ def measure_moments(decoder: Any, native_side: int) -> None:
 
 
 def hinges(layer: Any, first_unit: int, inputs: torch.Tensor, constant: float, knots: torch.Tensor) -> slice:
-    """Units relu(v - knot) from the middle knot up and relu(knot - v) down; which units, one less than knots.
-
-    v is `inputs` times the layer's input, plus `constant`. Outwards from the middle, so that values near it are not
-    differences of large ones.
-    """
+    """Units relu(v - knot) from the middle knot up and relu(knot - v) down; which units, one less than knots. v is
+    `inputs` times the layer's input, plus `constant`. Outwards from the middle, so that values near it are not
+    differences of large ones."""
     units = slice(first_unit, first_unit + len(knots) - 1)
     middle = len(knots) // 2
     rising = knots[middle:-1].float()

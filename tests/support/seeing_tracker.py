@@ -56,10 +56,8 @@ def average_subblocks(level: Any) -> None:
 
 
 def remember_kinds(encoder: Any) -> None:
-    """Memory channel kind: 2 where the mask covers three fifths of a patch and the patch is of that kind, else 0.
-
-    A lower limit would include the other kind where two shapes touch; so a shape must cover that much of some patch.
-    """
+    """Memory channel kind: 2 where the mask covers three fifths of a patch and the patch is of that kind, else 0. A
+    lower limit would include the other kind where two shapes touch; so a shape must cover that much of some patch."""
     mask, remembered = 10, 20
     last = encoder.mask_downsampler.layers[-1]
     for number, layer in enumerate(encoder.mask_downsampler.layers):

@@ -238,10 +238,8 @@ def build_tiny_lora(
     seed: int = 2,
 ) -> Path:
     """Rank-4 deltas for the attention of the UNet (and the text encoder, and convolutions), alpha 2, written to `file`.
-
     style: "diffusers" (peft's names, alpha folded into the weights) or "kohya" (lora_unet_..., alpha beside them; not
-    for XL).
-    """
+    for XL)."""
     from diffusers import UNet2DConditionModel
     from safetensors.torch import save_file
     from transformers import CLIPTextModel, CLIPTextModelWithProjection
@@ -290,9 +288,7 @@ def kohya_name(part: str, name: str) -> str:
 
 def build_tiny_ip_adapter(folder: Path, sd_folder: Path, *, kind: str = "standard", seed: int = 3) -> Path:
     """Write `ip-adapter.safetensors` and `image_encoder/` into `folder`; 4 image tokens. Returns the adapter's file.
-
-    kind: "standard" (linear projection of the image embedding) or "plus" (resampler over the patches).
-    """
+    kind: "standard" (linear projection of the image embedding) or "plus" (resampler over the patches)."""
     from diffusers import UNet2DConditionModel
     from safetensors.torch import save_file
     from transformers import CLIPImageProcessor

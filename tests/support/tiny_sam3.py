@@ -66,10 +66,8 @@ def build_tiny_sam3(folder: Path, *, kind: str = "random", seed: int = 0, side_p
 
 
 def build_tiny_lite_text(folder: Path, *, side_px: int = NATIVE_SIZE, seed: int = 2) -> Path:
-    """Write a folder of SAM3-LiteText with its tokenizer, like `build_tiny_sam3`'s random one, and return it.
-
-    Its text encoder has convolutions over 5 tokens in the first and last of three layers, with their full effect.
-    """
+    """Write a folder of SAM3-LiteText with its tokenizer, like `build_tiny_sam3`'s random one, and return it. Its text
+    encoder has convolutions over 5 tokens in the first and last of three layers, with their full effect."""
     from transformers import Sam3LiteTextConfig, Sam3LiteTextModel
 
     config = tiny_config("random", side_px).detector_config.to_dict() | {

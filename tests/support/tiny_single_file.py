@@ -11,10 +11,8 @@ import torch
 
 
 def build_tiny_single_file(file: Path, sd_folder: Path) -> Path:
-    """Write the model in `sd_folder` (full VAE) as one checkpoint with the original tensor names.
-
-    Its configuration (JSON and tokenizer only) goes into a folder of the same name beside it.
-    """
+    """Write the model in `sd_folder` (full VAE) as one checkpoint with the original tensor names. Its configuration
+    (JSON and tokenizer only) goes into a folder of the same name beside it."""
     save_tensors(file, original_tensors(sd_folder))
     copy_configuration(sd_folder, file.with_suffix(""))
     return file
@@ -95,10 +93,8 @@ OPEN_CLIP_NAMES = {
 
 
 def open_clip_tensors(text: dict[str, torch.Tensor], *, extra_layers: int = 0) -> dict[str, torch.Tensor]:
-    """Tensors of a transformers text encoder by OpenCLIP's names, plus `extra_layers` unused layers.
-
-    Query, key and value are one matrix, and the projection is transposed.
-    """
+    """Tensors of a transformers text encoder by OpenCLIP's names, plus `extra_layers` unused layers. Query, key and
+    value are one matrix, and the projection is transposed."""
     text = {name.removeprefix("text_model."): tensor for name, tensor in text.items()}
     tensors: dict[str, torch.Tensor] = {"logit_scale": torch.tensor(4.6)}
     for name, tensor in text.items():

@@ -48,12 +48,9 @@ def build_tiny_voice(
     vocoder: Vocoder = "HiFi-GAN",
     seed: int = 0,
 ) -> Path:
-    """Write `voice.pth`, `voice.index` and `content/` into `folder` and return it.
-
-    random: noise that depends on all inputs. singing: a sine at the given pitch, whatever the content: amplitude 0.38
-    (0.1 of the source, tanh, GAIN and tanh) with noise 30 dB below it in voiced frames, and noise of 0.13 rms in
-    unvoiced ones.
-    """
+    """Write `voice.pth`, `voice.index` and `content/` into `folder` and return it. random: noise that depends on all
+    inputs. singing: a sine at the given pitch, whatever the content: amplitude 0.38 (0.1 of the source, tanh, GAIN and
+    tanh) with noise 30 dB below it in voiced frames, and noise of 0.13 rms in unvoiced ones."""
     shape = tiny_shape(version, rate_hz, speakers=speakers, has_pitch=has_pitch, vocoder=vocoder)
     if kind not in KINDS:
         raise ValueError(f"{kind}: not one of {', '.join(KINDS)}")
@@ -153,10 +150,8 @@ def tiny_content() -> Any:
 
 
 def write_index(file: Path, embeddings: np.ndarray) -> None:
-    """FAISS `IVF4,Flat` over (n, channels) float32, laid out as in `engine.models.rvc.index_file`.
-
-    Written without faiss, which cannot be loaded together with torch on a Mac. Rows are assigned to the lists in turn.
-    """
+    """FAISS `IVF4,Flat` over (n, channels) float32, laid out as in `engine.models.rvc.index_file`. Written without
+    faiss, which cannot be loaded together with torch on a Mac. Rows are assigned to the lists in turn."""
     count, width = embeddings.shape
     rows = [np.arange(cell, count, CELLS) for cell in range(CELLS)]
     sizes = [len(each) for each in rows]

@@ -13,13 +13,9 @@ from engine.system.schedule import Schedule, exact_rate
         (29.97, Fraction(30000, 1001)),
         (29.969999313354492, Fraction(30000, 1001)),  # 29.97 as OSC sends it
         (30000 / 1001, Fraction(30000, 1001)),
-        (23.976, Fraction(24000, 1001)),
         (23.98, Fraction(24000, 1001)),
-        (59.94, Fraction(60000, 1001)),
         (119.88, Fraction(120000, 1001)),
         (30.0, Fraction(30)),
-        (24.0, Fraction(24)),
-        (25.0, Fraction(25)),
         (12.5, Fraction(25, 2)),
         (29.95, Fraction(599, 20)),
         (1.0, Fraction(1)),

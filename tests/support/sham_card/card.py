@@ -40,11 +40,9 @@ MATH, OVERRIDEABLE = 0, 4  # SDPBackend in aten/src/ATen/SDPBackend.h
 
 
 class ShamCard(TorchDispatchMode):
-    """One CUDA device. Use it through `installed`, in one thread.
-
-    Values are real: each operation runs on the CPU at once, so that code which depends on data goes its way. What the
-    card would do later is known from the streams' clocks alone.
-    """
+    """One CUDA device. Use it through `installed`, in one thread. Values are real: each operation runs on the CPU at
+    once, so that code which depends on data goes its way. What the card would do later is known from the streams'
+    clocks alone."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -148,11 +148,9 @@ class Memory:
 
 
 class Allocator:
-    """torch's caching allocator, as far as streams notice it.
-
-    Memory that the host has freed is given to the next allocation of the stream that it was allocated on, even if
-    another stream still uses it (notes/cuda.html of torch's documentation, "CUDA streams").
-    """
+    """torch's caching allocator, as far as streams notice it. Memory that the host has freed is given to the next
+    allocation of the stream that it was allocated on, even if another stream still uses it (notes/cuda.html of torch's
+    documentation, "CUDA streams")."""
 
     def __init__(self, card: "ShamCard") -> None:
         self._card = card

@@ -56,11 +56,8 @@ def operation_of(func: Any) -> Operation:
 
 
 def needs_nonzero(name: str, args: Any) -> bool:
-    """True if an index is a mask, which the host turns into numbers with a nonzero, and waits.
-
-    Except if one number is written: then torch fills by the mask (canDispatchToMaskedFill in
-    aten/src/ATen/native/TensorAdvancedIndexing.h).
-    """
+    """True if an index is a mask, which the host turns into numbers with a nonzero, and waits. Except if one number is
+    written: then torch fills by the mask (canDispatchToMaskedFill in aten/src/ATen/native/TensorAdvancedIndexing.h)."""
     masks = [each for each in args[1] if each is not None and each.dtype in (torch.bool, torch.uint8)]
     is_one_number = "put" in name and args[2].numel() == 1 and args[2].device.type == "cpu"
     return bool(masks) and not is_one_number

@@ -32,10 +32,8 @@ def reference_device() -> Iterator[str]:
 
 @contextmanager
 def walked_card() -> Iterator[Any]:
-    """A ShamCard in the place of `cuda`, or a RealCard. Fails if the block has committed a fault on it.
-
-    Load a model on the reference device before: some libraries ask once whether there is a card, and keep the answer.
-    """
+    """A ShamCard in the place of `cuda`, or a RealCard. Fails if the block has committed a fault on it. Load a model on
+    the reference device before: some libraries ask once whether there is a card, and keep the answer."""
     if HAS_CARD:
         with exact_kernels():
             yield RealCard()
