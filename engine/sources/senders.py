@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from engine.errors import SourceError
 from engine.sources.devices import CameraDevice, list_cameras
@@ -30,7 +30,8 @@ POLL_S = 0.5
 SETTLE_S = 0.3  # servers answer within milliseconds
 TITLES = {"camera": "camera", "syphon": "Syphon", "spout": "Spout", "shared": "shared memory", "ndi": "NDI"}
 PLATFORM = sys.platform
-TEXTURES = {"darwin": ("engine.sources.syphon", "SyphonServers"), "win32": ("engine.sources.spout", "SpoutSenders")}
+Names = Callable[[], list[str]]
+TEXTURES = {"darwin": "syphon", "win32": "spout"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,27 +58,18 @@ def of_camera(camera: CameraDevice) -> PictureSender:
     return PictureSender(kind="camera", name=camera.name, word=camera.word)
 
 
-class Textures(Protocol):
-    """The list of Syphon or Spout; created and used on the render thread."""
-
-    kind: str
-
-    def names(self) -> list[str]: ...
-
-
-def texture_list() -> Callable[[], Textures] | None:
-    """Load the library of this system's texture sharing. Returns a function that creates its list, or None if there is
-    none. Any thread; slow."""
+def texture_list() -> Callable[[], Names] | None:
+    """Load the library of this system's texture sharing. Returns a function that makes its list on the render thread,
+    or None if there is none. Any thread; slow."""
     if PLATFORM not in TEXTURES:
         return None
-    module_name, list_name = TEXTURES[PLATFORM]
-    module = importlib.import_module(module_name)
+    library = importlib.import_module(f"engine.sources.{TEXTURES[PLATFORM]}")
     try:
-        module.load_library(module_name)
+        library.load_library(PLATFORM)
     except SourceError:
         return None  # not installed; `doctor` reports that
-    made: Callable[[], Textures] = getattr(module, list_name)
-    return made
+    opened: Callable[[], Names] = library.open_list
+    return opened
 
 
 def list_textures() -> tuple[PictureSender, ...]:
@@ -85,11 +77,11 @@ def list_textures() -> tuple[PictureSender, ...]:
     make = texture_list()
     if make is None:
         return ()
-    there, started_s = make(), time.perf_counter()
-    names = there.names()
+    names, started_s = make(), time.perf_counter()
+    found = names()
     while time.perf_counter() - started_s < SETTLE_S:  # macOS announces its servers one by one
-        names = there.names()
-    return tuple(of_program(there.kind, name) for name in names)
+        found = names()
+    return tuple(of_program(TEXTURES[PLATFORM], name) for name in found)
 
 
 class SenderLists:
@@ -103,8 +95,8 @@ class SenderLists:
         self._guard = Guard(log, lambda key, line: None, "camera", "the list of senders failed and is not polled again")
         self._looking = threading.Lock()
         self._has_loaded = False
-        self._make: Callable[[], Textures] | None = None
-        self._textures: Textures | None = None
+        self._make: Callable[[], Names] | None = None
+        self._names: Names | None = None
         self._look_at_s = clock.now_s()
         self._polled: tuple[PictureSender, ...] | None = None
         self._before: frozenset[PictureSender] | None = None
@@ -127,8 +119,8 @@ class SenderLists:
 
     def _ask_textures(self) -> tuple[PictureSender, ...]:
         assert self._make is not None
-        there = self._textures = self._textures or self._make()
-        return tuple(of_program(there.kind, name) for name in there.names())
+        self._names = self._names or self._make()
+        return tuple(of_program(TEXTURES[PLATFORM], name) for name in self._names())
 
     def refresh(self, *, with_cameras: bool = False) -> tuple[PictureSender, ...]:
         """Poll the rest and update `now`. Returns the Syphon servers or Spout senders that have appeared since the last

@@ -6,6 +6,7 @@ only, and its `getSenderName` returns a width, so we keep the requested name.
 
 import ctypes
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import cv2
@@ -76,18 +77,12 @@ class SpoutSource(TextureSource):
             self._receiver.releaseReceiver()
 
 
-class SpoutSenders:
-    """The list of senders. Made and used on the render thread; needs no GL context."""
+def open_list() -> Callable[[], list[str]]:
+    """A function that lists the senders. Made and called on the render thread; needs no GL context."""
+    import SpoutGL
 
-    kind = "spout"
-
-    def __init__(self) -> None:
-        import SpoutGL
-
-        self._receiver: SpoutReceiver = SpoutGL.SpoutReceiver()
-
-    def names(self) -> list[str]:
-        return list(self._receiver.getSenderList())
+    receiver: SpoutReceiver = SpoutGL.SpoutReceiver()
+    return lambda: list(receiver.getSenderList())
 
 
 def load_library(label: str) -> None:

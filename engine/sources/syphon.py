@@ -4,6 +4,7 @@ Syphon surfaces use OpenGL's convention: memory row 0 is the bottom of the pictu
 """
 
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -74,8 +75,6 @@ class SyphonSource(TextureSource):
 class SyphonServers:
     """The list of servers. Made and used on the render thread, which runs macOS's run loop."""
 
-    kind = "syphon"
-
     def __init__(self) -> None:
         import syphon
 
@@ -90,6 +89,11 @@ class SyphonServers:
         with objc.autorelease_pool():
             self.described = {shown_name(server): server for server in self._directory.servers}
         return list(self.described)
+
+
+def open_list() -> Callable[[], list[str]]:
+    """A function that lists the servers. Made and called on the render thread."""
+    return SyphonServers().names
 
 
 def load_library(label: str) -> None:
