@@ -78,7 +78,7 @@ def write_video(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture(autouse=True)
 def retries_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A source that failed is opened again without a delay."""
-    for module in ("live", "playout"):
+    for module in ("live", "live_pictures", "playout"):
         monkeypatch.setattr(f"engine.sources.{module}.next_delay_s", lambda failures: 0.01)
 
 
