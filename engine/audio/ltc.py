@@ -24,6 +24,7 @@ The work per block is some twenty NumPy calls and a short loop over the edges: 1
 
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -260,9 +261,9 @@ class LtcDecoder:
         self._finder.bit_samples = self._max_bit / 4.0
 
 
-def _label(bits: int) -> dict[str, int] | None:
+def _label(bits: int) -> dict[str, Any] | None:
     """The time in 80 bits, bit 0 in the lowest place; None if they are none."""
-    label: dict[str, int] = {}
+    label: dict[str, Any] = {}
     for name, units_at, tens_bits, highest in _DIGITS:
         units, tens = bits >> units_at & 15, bits >> units_at + 8 & (1 << tens_bits) - 1
         label[name] = 10 * tens + units
