@@ -1,6 +1,7 @@
 """Test sounds, their analysis, and a sound server."""
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,7 +9,9 @@ import numpy as np
 import pytest
 
 from engine.audio.analyser import Analyser
+from engine.audio.input import LiveAudio
 from engine.audio.settings import AudioSettings
+from engine.system.clock import Clock, SteppedClock
 from engine.values import AudioFeatures
 from tests.audio.sound_server import SoundServer
 
@@ -57,6 +60,28 @@ def analyse() -> Callable[..., Analysis]:
         return analysis
 
     return run
+
+
+@pytest.fixture
+def play_live() -> Callable[..., LiveAudio]:
+    """`play_live(open_)`: the sound that `open_(clock)` opens, started. Its time passes as fast as it is analysed."""
+    opened: list[LiveAudio] = []
+
+    class AnalysedClock(SteppedClock):
+        def sleep_until(self, due_s: float) -> None:
+            end_s = time.perf_counter() + 0.1  # once it is closed, nobody analyses what is left
+            while opened and opened[0].latest_features().end_sample < opened[0].capture.ring.newest:
+                if time.perf_counter() > end_s:
+                    break
+                time.sleep(0.0005)
+            super().sleep_until(due_s)
+
+    def play(open_: Callable[[Clock], LiveAudio]) -> LiveAudio:
+        opened.append(open_(AnalysedClock()))
+        opened[0].start()
+        return opened[0]
+
+    return play
 
 
 @pytest.fixture

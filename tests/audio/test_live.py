@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 import soundfile
 
+from engine.audio.demo import synthesise_loop
 from engine.audio.input import LiveAudio
 from engine.audio.open import open_audio
 from engine.audio.ring import SampleRing
 from engine.audio.settings import AudioSettings
 from engine.audio.steady_reader import SteadyReader
 from engine.errors import UsageError
-from engine.system.clock import SystemClock
+from engine.values import AudioBlock
 
 
 class Hand:
@@ -41,9 +42,8 @@ def live(reports):
     assert hand.is_closed
 
 
-def test_the_demo_plays_in_real_time_and_is_analysed(reports, wait_for) -> None:
-    audio = open_audio("demo", offline=False, clock=SystemClock(), report=reports)
-    audio.start()
+def test_the_demo_plays_live_and_is_analysed(play_live, reports, wait_for) -> None:
+    audio = play_live(lambda clock: open_audio("demo", offline=False, clock=clock, report=reports))
     wait_for(lambda: audio.latest_features().channels[3].onset_count >= 4, "four notes of the arpeggio")
     status = audio.status()
     assert status.state == "playing"
@@ -51,24 +51,26 @@ def test_the_demo_plays_in_real_time_and_is_analysed(reports, wait_for) -> None:
     assert len(status.level) == 4
     assert max(status.level) > 0.05
     assert status.lost_blocks == 0
-    heard = audio.read_block(0).samples
+    heard = audio.read_block(0)
     audio.close()
-    from engine.audio.demo import synthesise_loop
-
-    assert np.array_equal(heard, synthesise_loop()[: len(heard)])
+    assert np.array_equal(heard.samples, rows_of(synthesise_loop(), heard))
     assert audio.is_finished is False
     assert reports.lines == []
 
 
-def test_a_file_is_looped_live(sine, tmp_path, reports, wait_for) -> None:
-    tone = sine(1000.0, seconds=0.05)
-    soundfile.write(tmp_path / "short.wav", tone, 48_000, subtype="FLOAT")
-    audio = open_audio(str(tmp_path / "short.wav"), offline=False, clock=SystemClock(), report=reports)
-    audio.start()
+def rows_of(loop: np.ndarray, heard: AudioBlock) -> np.ndarray:
+    """The rows of a loop that are heard in this block."""
+    return loop[(heard.first_sample + np.arange(len(heard.samples))) % len(loop)]
+
+
+def test_a_file_is_looped_live(play_live, sine, tmp_path, reports, wait_for) -> None:
+    tone, path = sine(1000.0, seconds=0.05), str(tmp_path / "short.wav")
+    soundfile.write(path, tone, 48_000, subtype="FLOAT")
+    audio = play_live(lambda clock: open_audio(path, offline=False, clock=clock, report=reports))
     wait_for(lambda: audio.latest_features().end_sample > 12_000, "five rounds")
-    heard = audio.read_block(0).samples[:12_000, 0]
+    heard = audio.read_block(0)
     audio.close()
-    assert heard == pytest.approx(np.tile(tone, 5), abs=1e-6)
+    assert heard.samples[:, 0] == pytest.approx(rows_of(tone, heard), abs=1e-6)
 
 
 def test_blocks_of_any_size_give_the_same_features(live, analyse, wait_for) -> None:
