@@ -215,11 +215,7 @@ def test_after_a_minute_of_jittering_marks_the_position_is_known_to_a_sample() -
         assert line.disturbances == 0, ppm
 
 
-def test_a_drift_of_200_ppm_is_followed_for_an_hour_and_a_reconnected_device_with_its_old_slope() -> None:
-    line = ClockLine(RATE_HZ)
-    follow(line, 3600.0, ppm=200.0, jitter_s=0.0002)
-    assert line.number_at(sounded_s(360_000, 200.0)) == pytest.approx(360_000 * BLOCK, abs=0.5)
-    assert line.disturbances == 0
+def test_a_reconnected_device_is_followed_with_its_old_slope() -> None:
     line = ClockLine(RATE_HZ)
     after = follow(line, 30.0, ppm=200.0, jitter_s=0.0002)
     late_s = 3.0 + np.random.default_rng(2).uniform(-0.0002, 0.0002, 50)
