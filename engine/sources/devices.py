@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -107,30 +108,18 @@ def find_camera(wanted: int | str, cameras: Sequence[CameraDevice]) -> CameraDev
 
 def attempts(device: CameraDevice, platform: str) -> tuple[Attempt, ...]:
     """Options to try when opening `device`, from best to least demanding. `platform` as in `sys.platform`."""
+    size, rate, anything = {"video_size": SIZE}, {"framerate": "30"}, dict[str, str]()
     if platform == "darwin":
-        return tuple(
-            Attempt(
-                format="avfoundation", file=device.id, options={"framerate": str(rate), "pixel_format": pixels, **size}
-            )
-            for size in ({"video_size": SIZE}, {})
-            for rate in MACOS_RATES
-            for pixels in MACOS_PIXELS
-        )
+        chosen = product((size, anything), MACOS_RATES, MACOS_PIXELS)
+        tries = [{"framerate": str(fps), "pixel_format": pixels, **wanted} for wanted, fps, pixels in chosen]
+        return tuple(Attempt(format="avfoundation", file=device.id, options=options) for options in tries)
     if platform == "win32":
         buffer = {"rtbufsize": str(DSHOW_BUFFER_BYTES)}
-        return tuple(
-            Attempt(format="dshow", file=f"video={device.id}", options={**buffer, **options})
-            for options in ({"video_size": SIZE, "framerate": "30"}, {"video_size": SIZE}, {})
-        )
-    return tuple(
-        Attempt(format="v4l2", file=device.id, options=options)
-        for options in (
-            # Raw 720p at 30 fps is too much for USB 2: most cameras send 10.
-            {"video_size": SIZE, "framerate": "30", "input_format": "mjpeg"},
-            {"video_size": SIZE, "framerate": "30"},
-            {},
-        )
-    )
+        tries = [buffer | options for options in (size | rate, size, anything)]
+        return tuple(Attempt(format="dshow", file=f"video={device.id}", options=options) for options in tries)
+    # Raw 720p at 30 fps is too much for USB 2: most cameras send 10.
+    tries = [size | rate | {"input_format": "mjpeg"}, size | rate, anything]
+    return tuple(Attempt(format="v4l2", file=device.id, options=options) for options in tries)
 
 
 def list_through_ffmpeg(format_name: str) -> tuple[CameraDevice, ...]:

@@ -36,21 +36,15 @@ def start_python(
     """
     program = [*command(module, call), *arguments]
     variables = {**os.environ, **environment}
+    apart: dict[str, Any] = {"pass_fds": handles, "start_new_session": True}
     if sys.platform == "win32":
         for handle in handles:
             os.set_handle_inheritable(handle, True)
-        return subprocess.Popen(
-            program,
-            stdin=stdin,
-            stdout=stdout,
-            stderr=stderr,
-            env=variables,
-            startupinfo=subprocess.STARTUPINFO(lpAttributeList={"handle_list": list(handles)}),
-            creationflags=subprocess.CREATE_NO_WINDOW | priority.creation_flags(niceness),
-        )
-    return subprocess.Popen(
-        program, stdin=stdin, stdout=stdout, stderr=stderr, env=variables, pass_fds=handles, start_new_session=True
-    )
+        apart = {
+            "startupinfo": subprocess.STARTUPINFO(lpAttributeList={"handle_list": list(handles)}),
+            "creationflags": subprocess.CREATE_NO_WINDOW | priority.creation_flags(niceness),
+        }
+    return subprocess.Popen(program, stdin=stdin, stdout=stdout, stderr=stderr, env=variables, **apart)
 
 
 def reap_later(process: "subprocess.Popen[Any]") -> None:
