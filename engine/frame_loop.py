@@ -16,13 +16,11 @@ from typing import Any, TypeVar
 import numpy as np
 
 from engine.audio.input import AudioInput
-from engine.control import OscServer
 from engine.control.commands.desk import Desk
-from engine.control.commands.shader import ShaderControl
-from engine.control.commands.shader_stage import ShaderStage
+from engine.control.commands.lines import Lines
 from engine.errors import RenderError
 from engine.ipc import Gate
-from engine.live.kit.live_model import LiveModel
+from engine.live.kit.opening import LiveModels
 from engine.live.kit.scene import Scene
 from engine.params import Looks, Snapshot
 from engine.params.crossfade import PictureFade
@@ -49,7 +47,7 @@ MAX_STEP_S = 0.25  # after a hiccup, smoothed values move as if at least 4 frame
 ROUNDING_S = 1e-6  # due times are sums of periods: 90 frames at 30 fps end up to a rounding error before 3 s
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TimingParts:
     """When frames are due, and how long they take."""
 
@@ -64,7 +62,7 @@ class TimingParts:
     """Tells the children when the picture is being drawn."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InputParts:
     """The sound and the camera."""
 
@@ -77,14 +75,11 @@ class InputParts:
     """Sources that must be polled on the render thread."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DrawingParts:
-    """The picture: looks, shaders, regions, and the renderer."""
+    """The picture: looks, regions, graphics, and the renderer."""
 
     looks: Looks
-    shaders: ShaderControl
-    slots: ShaderStage
-    """The shaders of each frame."""
     regions: RegionMapper
     graphics: GraphicsMaker
     renderer: GuardedRenderer
@@ -102,19 +97,18 @@ class OutputParts:
     """By picture: `main`, `behind` (main without a blackout) and the extra pictures of this run, for the page."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EngineParts:
     """All that a frame needs."""
 
     timing: TimingParts
     desk: Desk
     """The values, commands, cues and tempo that performers set."""
-    osc: OscServer | None
+    lines: Lines
     inputs: InputParts
-    models: tuple[LiveModel, ...]
-    """In order of effect: each can use what the models before it added to the scene. Each frame they `follow` the
-    values (sent to the child), `show` their newest results (before the picture is drawn) and `feed` the child (after
-    it is published)."""
+    models: LiveModels
+    """Each frame they `follow` the values (sent to the child), `show` their newest results (before the picture is
+    drawn) and `feed` the child (after it is published)."""
     drawing: DrawingParts
     outputs: OutputParts
     warnings: Warnings
@@ -166,7 +160,7 @@ class FrameLoop:
 
     def draw_frame(self) -> PublishedFrame:
         """Wait for the next due time, then draw and publish one picture."""
-        looks, models, stopwatch = self.drawing.looks, self.parts.models, self.timing.stopwatch
+        looks, models, stopwatch = self.drawing.looks, self.parts.models.running, self.timing.stopwatch
         tick = self._wait_until_due()
         self.timing.mark.begin(started_s := stopwatch.now_s())
         self._begin_frame(tick)
@@ -227,7 +221,7 @@ class FrameLoop:
         self._attempt(desk.dispatcher.launch)
         for then in (desk.cues, desk.banks, desk.preset_control.mixer, desk.macros, desk.crossfade):
             self._attempt(partial(then.step, now_s))
-        self._attempt(self.drawing.shaders.before_frame)
+        self._attempt(self.desk.shaders.before_frame)
         desk.dispatcher.latency.begin_frame()
 
     def _follow_settings(self, snapshot: Snapshot) -> None:
@@ -263,7 +257,7 @@ class FrameLoop:
         period_s = None if self.outputs.stage.is_offline else self.schedule.period_s
         shown = self.desk.crossfade.bypass.shown(snapshot)
         looks.follow(fade, shown, period_s=period_s, late=self.timing.times.late, crossfade=self.desk.crossfade)
-        self._attempt(partial(self.drawing.slots.follow, snapshot, looks.shown.slew.jump_to))
+        self._attempt(partial(self.desk.slots.follow, snapshot, looks.shown.slew.jump_to))
         looks.glide(shown, step_s)
 
     def _analyse_sound(self, tick: FrameId) -> AudioFeatures:
@@ -292,7 +286,7 @@ class FrameLoop:
 
     def _picture_input(self, snapshot: Snapshot, features: AudioFeatures, scene: Scene, tick: FrameId) -> PictureInput:
         """All that the renderer draws: the look on screen with its shaders, in a dissolve also the one that leaves."""
-        looks, slots = self.drawing.looks, self.drawing.slots
+        looks, slots = self.drawing.looks, self.desk.slots
         values, old, fade = looks.shown.values, looks.leaving_values, looks.fade
         region = self._region_map(scene, tick)
         beat = self.desk.tempo.beat_at(self._due_s(tick))
@@ -350,7 +344,7 @@ class FrameLoop:
             gate.draw_ends(to_ns(due_s + self.schedule.period_s + min(before_s, self._lead_s)))
 
     def _draw(self, picture: PictureInput) -> None:
-        stopwatch, osc, drawing = self.timing.stopwatch, self.parts.osc, self.drawing
+        stopwatch, osc, drawing = self.timing.stopwatch, self.parts.lines.osc, self.drawing
         started_s = stopwatch.now_s()
         self.timing.mark.step = "drawing"
         if osc is not None:
@@ -362,7 +356,7 @@ class FrameLoop:
                 osc.draw_ends()
         self._draw_s = stopwatch.now_s() - started_s
         self.timing.mark.step = "publishing"
-        self._attempt(lambda: drawing.shaders.after_frame(drawing.renderer.shader_state, self.schedule.period_s))
+        self._attempt(lambda: self.desk.shaders.after_frame(drawing.renderer.shader_state, self.schedule.period_s))
 
     def _publish(self, tick: FrameId, features: AudioFeatures, scene: Scene) -> PublishedFrame:
         outputs, renderer, source = self.outputs, self.drawing.renderer, self.inputs.audio
@@ -417,7 +411,7 @@ class FrameLoop:
             is_late=frame.index > 0 and self.schedule.is_late(timing.clock.now_s()),  # frame 0 had no due time
         )
         looks.cost.add(work_s=work_s, draw_s=self._draw_s, looks=looks.count)
-        if self.drawing.slots.holds_up_fade:
+        if self.desk.slots.holds_up_fade:
             looks.give_up_leaving()
         timing.times.dropped = self.schedule.dropped
         timing.gate.late_frames = timing.times.late + timing.times.dropped

@@ -220,7 +220,7 @@ def test_allowed_osc_senders_read_oscquery_without_a_token_under_the_given_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Programs on this machine need no token, so here they count as remote.
-    monkeypatch.setattr("engine.app.WebServer", partial(WebServer, is_local=lambda address: False))
+    monkeypatch.setattr("engine.web.opening.WebServer", partial(WebServer, is_local=lambda address: False))
 
     def ask(engine: Engine, path: str) -> tuple[int, bytes]:
         try:
@@ -293,9 +293,9 @@ class BrokenCable:
         return None
 
 
-def test_a_camera_that_fails_costs_no_frame(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_camera_that_fails_costs_no_frame(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     with open_engine(quiet()) as engine:
-        engine._parts.inputs.camera = BrokenCable()
+        monkeypatch.setattr(engine._parts.inputs.camera, "latest_frame", BrokenCable().latest_frame)
         assert [frame.index for frame in engine.frames(count=5)] == [0, 1, 2, 3, 4]
         assert engine.status().warning_counts["frame"] == 1
     assert "no such device" in caplog.text
@@ -335,7 +335,7 @@ def test_a_failure_beside_the_main_picture_loses_no_frame(part: str, caplog: pyt
         if part == "preview":
             engine._parts.outputs.previews = {"main": Broken()}
         else:
-            engine._parts.models = (Broken() if part == "model" else BrokenPicture(),)
+            engine._parts.models.running = (Broken() if part == "model" else BrokenPicture(),)
         assert [frame.index for frame in frames] == [1, 2, 3, 4]
     assert "RuntimeError: broken" in caplog.text
 
@@ -355,7 +355,7 @@ def test_a_model_that_cannot_be_fed_does_not_starve_the_next() -> None:
     with open_engine(quiet()) as engine:
         frames = engine.frames(count=4)
         next(frames)
-        engine._parts.models = (Broken(), fed)
+        engine._parts.models.running = (Broken(), fed)
         assert len(list(frames)) == 3
     assert fed.count == 3
 

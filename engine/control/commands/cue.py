@@ -60,8 +60,10 @@ class CueControl:
         tell: Tell,
         disk: DiskStore,
         pulse: ReadPulse = Pulse,
+        rename_waiting: Callable[[str, str], None] = lambda title, new: None,
     ) -> None:
-        """Reads the list; `path` need not exist. `pulse()`: the beat of this frame."""
+        """Reads the list; `path` need not exist. `pulse()`: the beat of this frame. `rename_waiting` gets both names of
+        a cue whose preset was renamed."""
         self._path = path
         self._presets = presets
         self._store = store
@@ -71,6 +73,7 @@ class CueControl:
         self._report = report
         self._tell = tell
         self._pulse = pulse
+        self._rename_waiting = rename_waiting
         self.cues, problems = read_cues(path)
         """The present list. Any thread."""
         report_problems(report, "cues", problems)
@@ -91,8 +94,6 @@ class CueControl:
         presets.watch_deletions(self._on_preset_deleted)
         presets.watch_renames(self._on_preset_renamed)
         self._watchers: tuple[Callable[[CueList], object], ...] = ()
-        self.rename_waiting: Callable[[str, str], None] = lambda title, new: None
-        """Gets both names of a cue whose preset was renamed. Set before the first command."""
 
     def watch(self, watcher: Callable[[CueList], object]) -> None:
         """Call `watcher(cues)` after each edit, on the editing thread; it must not block."""
@@ -320,7 +321,7 @@ class CueControl:
             renamed = [cue for number, cue in cues.cues.items() if cue != self.cues.cues[number]]
             self.cues = cues
         for cue in renamed:
-            self.rename_waiting(_title(replace(cue, preset=name)), _title(cue))
+            self._rename_waiting(_title(replace(cue, preset=name)), _title(cue))
         if renamed:
             self._tell_changed()
             unsaved = f"cues now load {new!r} in place of {name!r}, but the list is not saved"

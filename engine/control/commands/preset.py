@@ -15,8 +15,8 @@ import osc_schema
 from engine.control import Args, CommandTable, Handler, Reply, Tell
 from engine.control.answering import Launched, Look
 from engine.control.commands.preset_arguments import answer, name_and_time, preset_name
-from engine.control.commands.preset_faults import PresetFaults
 from engine.control.commands.preset_mixer import PREPARED, PresetMixer
+from engine.control.commands.upcoming import PresetFaults, Upcoming
 from engine.control.look_order import LookOrder, Sent
 from engine.errors import PresetError
 from engine.params import Crossfade, LoadedPreset, ParamStore, PresetFolder
@@ -57,20 +57,22 @@ class PresetControl:
         report: Report,
         tell: Tell,
         disk: DiskStore,
+        views: InputViews,
+        upcoming: Upcoming,
         take_picture: TakePicture | None = None,
-        views: InputViews | None = None,
     ) -> None:
-        """Reads the folder, for at most 2 s. `take_picture` None: saved presets get no pictures. `views`: the inputs of
-        the shaders, whose names are saved."""
+        """Reads the folder, for at most 2 s. `views`: the inputs of the shaders, whose names are saved. `take_picture`
+        None: saved presets get no pictures."""
         self._store = store
-        self._views = views or InputViews(store)
+        self._views = views
+        self._upcoming = upcoming
         self.shelf = PresetShelf(presets)
         self._crossfade = crossfade
         self._report = report
         self._tell = tell
         self._take_picture = take_picture
         self.current = CurrentPreset(store, tell)
-        self.faults = PresetFaults(self.shelf, tell)
+        self.faults = PresetFaults(self.shelf, upcoming.fault_of, tell)
         self.mixer = mixer = PresetMixer(
             store,
             shelf=self.shelf,
@@ -87,10 +89,6 @@ class PresetControl:
         self._is_open = False
         self._guard = Guard(log, report, "preset.trail", "the look that waits gets no trail")
         self._order = LookOrder(store)
-        self.prepare_shaders: Callable[[Mapping[str, str]], None] = lambda files: None
-        """Gets the shaders, by slot, of a preset that waits for its beat. Any thread; never waits."""
-        self.prepare_graphics: Callable[[Mapping[str, object]], None] = lambda values: None
-        """Gets its first letters and its logo, from all its values. Any thread; never waits."""
         self._deletion_watchers: tuple[Callable[[str], None], ...] = ()
         self._save_watchers: tuple[Callable[[str], None], ...] = ()
         self._rename_watchers: tuple[Callable[[str, str], None], ...] = ()
@@ -356,10 +354,7 @@ class PresetControl:
         """Have the shaders and the letters of this preset ready: it waits for its beat, or is prepared."""
         loaded = self.shelf.find(name)
         if loaded is not None:
-            values = dict(loaded.values)
-            files = {slot: str(values.get(file_address(slot), "")) for slot in SLOTS}
-            self.prepare_shaders({slot: file for slot, file in files.items() if file})
-            self.prepare_graphics({**self._store.snapshot(), **values})
+            self._upcoming.prepare({**self._store.snapshot(), **dict(loaded.values)})
 
     def values_of(self, name: str) -> Mapping[str, Value] | None:
         """The values of the preset; None if there is none of that name. Render thread; raises nothing."""

@@ -176,9 +176,9 @@ class ShaderControl:
             for slot in self._slots.values()
         )
 
-    def prepare(self, files: Mapping[str, str]) -> None:
-        """Get ready what a look will play that waits for its beat: names by slot. It replaces the last such look."""
-        self._post(partial(self._on_prepare, files))
+    def prepare(self, values: Mapping[str, Value]) -> None:
+        """Get ready what a look with these values will play, before it is on. It replaces the last such look."""
+        self._post(partial(self._on_prepare, {slot: str(values[file_address(slot)]) for slot in SLOTS}))
 
     def fault_of(self, name: str) -> str:
         """Why the shader of that name cannot be shown: missing, refused, or bypassed as too slow in this run; or "".
@@ -345,7 +345,7 @@ class ShaderControl:
     def _on_prepare(self, files: Mapping[str, str]) -> None:
         self._coming = {}
         for slot_name, name in files.items():
-            entry = self.catalog.find(name)
+            entry = self.catalog.find(name) if name else None
             if entry is not None and name != self._slots[slot_name].wanted:
                 self._read_coming(slot_name, name, entry)
         self._watch()

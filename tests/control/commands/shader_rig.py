@@ -21,6 +21,7 @@ from engine.render.isf import IsfFile, ShaderSlot
 from engine.render.isf.isf_file import ShaderState
 from engine.render.isf.parse import parse_isf
 from engine.system.disk_store import DiskQueue, DiskStore
+from osc_schema.fx import file_address
 
 PERIOD_S = 1 / 30
 
@@ -132,6 +133,9 @@ class Rig:
         unfinished = self.folder / f"{name}.tmp"
         unfinished.write_text(text)
         unfinished.replace(self.folder / f"{name}.fs")  # whole, whenever the folder is looked at
+
+    def prepare(self, slot: str, name: str) -> None:
+        self.control.prepare({**self.store.snapshot(), file_address(slot): name})
 
     def frame(
         self, costs_ms: dict[str, float] | None = None, failures: dict[str, str] | None = None

@@ -7,9 +7,11 @@ from typing import Any
 from engine.control import CommandTable, Reply
 from engine.control.commands.cue import GO_PAUSE, CueControl
 from engine.control.commands.preset import PresetControl
+from engine.control.commands.upcoming import Upcoming
 from engine.errors import MultiverseError
 from engine.osc import decode_packet
 from engine.params import Crossfade, ParamStore, PresetFolder
+from engine.params.input_views import InputViews
 from engine.system.clock import SteppedClock
 from engine.system.disk_store import DiskStore
 
@@ -24,6 +26,8 @@ class PresetRig:
         self.answers: list[tuple] = []
         self._has_answered = threading.Condition()
         self.disk = DiskStore(reports)
+        self.faults: dict[str, str] = {}
+        """Why a shader cannot be shown, by its name."""
         self.presets = PresetControl(
             store=self.store,
             presets=PresetFolder(folder),
@@ -31,6 +35,8 @@ class PresetRig:
             report=reports,
             tell=self.tell,
             disk=self.disk,
+            views=InputViews(self.store),
+            upcoming=Upcoming(fault_of=lambda file: self.faults.get(file, "")),
         )
         self.commands = CommandTable()
         self.presets.add_commands(self.commands)

@@ -275,7 +275,7 @@ def test_a_pad_is_faulty_while_its_shader_cannot_be_shown(rig: Rig) -> None:
     rig.store.set_many([(file_address(SLOTS[0]), "gone.fs"), (enable_address(SLOTS[0]), True)], by="test")
     rig.done("/preset/save", "low")
     for reason, state in (("is missing", "faulty"), ("", "idle")):
-        rig.presets.faults.fault_of = lambda file, reason=reason: reason
+        rig.faults["gone.fs"] = reason
         rig.presets.faults.step()
         rig.done("/preset/load", "high")
         assert rig.banks.shown().pads[1] == (state, "")
@@ -337,7 +337,7 @@ def test_a_learned_key_and_a_launchpad_play_the_engine(
 ) -> None:
     PresetFolder(tmp_path / "presets").save("bright", {BRIGHTNESS: 3.0})
     midi = FakeMidi()
-    monkeypatch.setattr("engine.control.commands.desk.LibremidiSystem", lambda: midi)
+    monkeypatch.setattr("engine.control.commands.lines.LibremidiSystem", lambda: midi)
     midi.plug("Launchpad X")
 
     def key(desk: Desk, velocity: int) -> None:

@@ -576,12 +576,11 @@ def test_a_renamed_preset_keeps_its_content_and_its_roles(rig: PresetRig, tmp_pa
 def test_presets_with_a_faulty_shader_are_told(rig: PresetRig) -> None:
     saved(rig, "night", **{"/fx/1/file": "Gone.fs", "/fx/1/enable": True})
     saved(rig, "day", **{"/fx/1/file": "Gone.fs", "/fx/1/enable": False})
-    faulty = ["Gone.fs"]
-    rig.presets.faults.fault_of = lambda file: f"{file}: is missing" if file in faulty else ""
+    rig.faults["Gone.fs"] = "Gone.fs: is missing"
     rig.presets.faults.step()
     assert told_of(rig, "/preset/fault") == [("night", "Gone.fs: is missing")]
     assert ("/preset/fault", "night", "Gone.fs: is missing") in rig.ask("/preset/list")
-    faulty.clear()
+    rig.faults.clear()
     rig.presets.faults.step()
     rig.presets.faults.step()
     assert told_of(rig, "/preset/fault")[1:] == [("night", "")]

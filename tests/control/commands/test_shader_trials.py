@@ -126,10 +126,10 @@ def test_a_prepared_shader_that_cannot_be_shown_is_a_fault_before_it_is_on_air(
         ("1", "Slow", "its test took 500 ms of the 17 ms of a frame; it will be bypassed"),
         ("generator", "Effect", "is an effect (it needs inputImage)"),
     ):
-        rig.control.prepare({slot: name})
+        rig.prepare(slot, name)
         wait_for(lambda name=name: rig.control.fault_of(name), f"the fault of {name}")
         assert rig.control.fault_of(name).startswith(f"{name}: {reason}"), rig.control.fault_of(name)
-    rig.control.prepare({"1": "Good"})
+    rig.prepare("1", "Good")
     wait_for(lambda: rig.stage.coming, "the good one")
     assert rig.control.fault_of("Good") == ""
     choose(rig, "Slow", wait_for)
@@ -137,6 +137,6 @@ def test_a_prepared_shader_that_cannot_be_shown_is_a_fault_before_it_is_on_air(
     wait_for(lambda: len(records_in(folder)) >= 3, "the records")
     rig.control.close()
     later = open_rig()
-    later.control.prepare({"1": "Slow"})
+    later.prepare("1", "Slow")
     wait_for(lambda: "500 ms" in later.control.fault_of("Slow"), "its record tells it without a test")
     assert later.tester.texts == []
