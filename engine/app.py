@@ -42,7 +42,7 @@ from engine.render.isf.clocks import date_live, date_offline
 from engine.render.opening import describe_unused_card
 from engine.sinks import SinkSet, Stage
 from engine.sinks.registry import conditions as sink_conditions
-from engine.sources import Polled, Source, open_source
+from engine.sources import Polled, open_source
 from engine.sources.current import ChosenSource, CurrentSource
 from engine.sources.opening import OpenedVideos
 from engine.sources.senders import SenderLists
@@ -85,7 +85,6 @@ def open_engine(
             slew=values.slew,
             audio=values.audio,
             camera=values.camera,
-            open_camera=values.open_camera,
             renderer=picture.renderer,
             graphics=picture.graphics,
             sinks=picture.outputs.sinks,
@@ -117,8 +116,6 @@ class Values:
     slew: Slew
     audio: AudioInput
     camera: CurrentSource
-    open_camera: Callable[[str], Source | None]
-    """Opens another one."""
     models: ModelsOfRun
 
 
@@ -126,9 +123,8 @@ def open_values(run: Run, sound: AudioInput | None) -> Values:
     config, report = run.config, run.warnings.report
     open_sound = partial(open_audio, config.audio, monitor=config.monitor)
     audio = run.closing(sound or open_sound(offline=config.offline, clock=run.clock, report=report))
-    open_camera = partial(open_source, offline=config.offline, clock=run.clock, report=report)
-    first = ChosenSource(word=first_word(config.camera), source=open_camera(config.camera))
-    camera = run.closing.here(CurrentSource(first, run.clock))
+    source = open_source(config.camera, offline=config.offline, clock=run.clock, report=report)
+    camera = run.closing.here(CurrentSource(ChosenSource(word=first_word(config.camera), source=source), run.clock))
     models = models_of(config, lambda: camera.has_source, report)
     store = ParamStore()
     for address, check in (
@@ -145,7 +141,6 @@ def open_values(run: Run, sound: AudioInput | None) -> Values:
         slew=Slew(config.smoothing),
         audio=audio,
         camera=camera,
-        open_camera=open_camera,
         models=models,
     )
 

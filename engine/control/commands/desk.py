@@ -1,7 +1,6 @@
 """The control desk: the parts that execute commands, and those that commands change, connected with each other."""
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -9,7 +8,8 @@ from pathlib import Path
 import engine.render
 from engine.audio.input import AudioInput
 from engine.config import Config
-from engine.control import CommandTable, Dispatcher, Feedback, Tell
+from engine.control import CommandTable, Dispatcher, Feedback
+from engine.control.commands import Tools
 from engine.control.commands.bank import FILE_NAME as BANKS_FILE
 from engine.control.commands.bank import BankControl
 from engine.control.commands.bank_lights import BankLights
@@ -42,7 +42,7 @@ from engine.render.graphics_maker import GraphicsMaker
 from engine.render.guarded_renderer import GuardedRenderer
 from engine.render.isf.vetter import Vetter
 from engine.sinks import SinkSet
-from engine.sources import Source
+from engine.sources import open_source
 from engine.sources.current import CurrentSource
 from engine.sources.senders import SenderLists
 from engine.system import folders
@@ -113,7 +113,6 @@ def open_desk(
     slew: Slew,
     audio: AudioInput,
     camera: CurrentSource,
-    open_camera: Callable[[str], Source | None],
     renderer: GuardedRenderer,
     graphics: GraphicsMaker,
     sinks: SinkSet,
@@ -122,80 +121,49 @@ def open_desk(
 ) -> Desk:
     """Read the files of presets, cues, banks and mappings, and register the commands. Shaders, cameras and sounds are
     not yet started. `take_picture`: of presets."""
-    config, clock, closing, report = run.config, run.clock, run.closing, run.warnings.report
+    config, closing, report = run.config, run.closing, run.warnings.report
     folder = PresetFolder(Path(config.presets) if config.presets else folders.presets_folder())
     beside = folder.path.absolute().parent
-    disk, commands = DiskStore(report), CommandTable()
-    feedback = Feedback(store, report, run.announcements)
     texts = ShownTexts(run.announcements.tell)
-    tell, tempo = texts.tell, Tempo(store, clock, run.warnings.notice)
+    tools = Tools(store=store, clock=run.clock, disk=DiskStore(report), tell=texts.tell, report=report)
+    commands, feedback = CommandTable(), Feedback(store, report, run.announcements)
+    tempo = Tempo(store, run.clock, run.warnings.notice)
     crossfade = Crossfade(store, tempo.read_pulse)
     slots = ShaderStage(store, crossfade)
-    shaders = closing(_open_shaders(run, store, feedback, slots, renderer, disk))
+    shaders = closing(_open_shaders(run, tools, feedback, slots, renderer))
     presets = closing(
         PresetControl(
-            store=store,
+            tools,
             presets=folder,
             crossfade=crossfade,
-            report=report,
-            tell=tell,
-            disk=disk,
             views=feedback.views,
             upcoming=Upcoming(preparers=(shaders.prepare, graphics.prepare), fault_of=shaders.fault_of),
             take_picture=take_picture,
         )
     )
-    launching = Launching(store, tempo.read_pulse, tell, presets.values_of)
+    launching = Launching(store, tempo.read_pulse, tools.tell, presets.values_of)
     presets.watch_renames(launching.rename)
+    cues_path = Path(config.cues) if config.cues else beside / CUES_FILE
     cues = closing(
-        CueControl(
-            Path(config.cues) if config.cues else beside / CUES_FILE,
-            presets=presets,
-            store=store,
-            clock=clock,
-            report=report,
-            tell=tell,
-            disk=disk,
-            pulse=tempo.read_pulse,
-            rename_waiting=launching.rename,
-        )
+        CueControl(tools, cues_path, presets=presets, pulse=tempo.read_pulse, rename_waiting=launching.rename)
     )
-    banks = closing(
-        BankControl(
-            beside / BANKS_FILE,
-            presets=presets,
-            launching=launching,
-            store=store,
-            clock=clock,
-            report=report,
-            tell=tell,
-            disk=disk,
-        )
-    )
+    banks = closing(BankControl(tools, beside / BANKS_FILE, presets=presets, launching=launching))
     timecode = TimecodeControl(
-        store,
+        tools,
         cues=cues,
         take_ltc=audio.timecode.take,
         sound_channels=lambda: audio.channels,
         follow_beat=tempo.follow,
-        tell=tell,
-        report=report,
     )
-    mapping, map_feedback = _open_mapping(run, store, feedback, tempo, timecode, tell, disk)
-    closing(mapping)
-
-    def on_gone(sender: str) -> None:
-        map_feedback.unsubscribe(sender)
-        for holder in (sender, mapped_by(sender)):
-            banks.release_of(holder)
-            presets.mixer.release_of(holder)
-
+    mapping, map_feedback = _open_mapping(run, tools, feedback, tempo, timecode)
+    on_gone = partial(_release, map_feedback, banks, presets)
     dispatcher = Dispatcher(
-        store, commands, clock, report, mapping, feedback=feedback, on_gone=on_gone, launching=launching
+        store, commands, run.clock, report, mapping, feedback=feedback, on_gone=on_gone, launching=launching
     )
     dispatcher.add_question("/map/feedback", map_feedback.on_feedback)
-    cameras, sounds = _open_inputs(run, audio, camera, open_camera, senders)
-    show = ShowControl(store=store, slew=slew, sinks=sinks, presets=presets, tell=tell, report=report)
+    cameras = closing(_open_cameras(run, tools, camera, senders))
+    sounds = closing(SoundControl(tools, audio, music_folders(config.music, config.audio)))
+    show = ShowControl(tools, slew=slew, sinks=sinks, presets=presets)
     own = (MacroControl(store), ModulationControl(store))
     for part in (show, presets, cues, banks, timecode, mapping, shaders, cameras, sounds, *own):
         part.add_commands(commands)
@@ -211,7 +179,7 @@ def open_desk(
         crossfade=crossfade,
         presets=folder,
         preset_control=presets,
-        disk=disk,
+        disk=tools.disk,
         cues=cues,
         banks=banks,
         bank_lights=BankLights(banks.shown, beat=tempo.beat_at, mapped=mapping.controls),
@@ -229,22 +197,19 @@ def open_desk(
 
 
 def _open_mapping(
-    run: Run,
-    store: ParamStore,
-    feedback: Feedback,
-    tempo: Tempo,
-    timecode: TimecodeControl,
-    tell: Tell,
-    disk: DiskStore,
+    run: Run, tools: Tools, feedback: Feedback, tempo: Tempo, timecode: TimecodeControl
 ) -> tuple[MapControl, MapFeedback]:
-    config, report = run.config, run.warnings.report
+    config = run.config
     map_feedback = MapFeedback(
-        store, listener_of=feedback.listener_of, is_behind=feedback.outbox.is_behind, report=report
+        tools.store,
+        listener_of=feedback.listener_of,
+        is_behind=feedback.outbox.is_behind,
+        report=tools.report,
     )
     mapping = MapControl(
+        tools,
         Path(config.mapping) if config.mapping else folders.data_folder() / MAPPING_FILE,
         names=(*config.maps, *([f"fixture:{config.dmx.fixture}"] if config.dmx.fixture else [])),
-        store=store,
         clock={
             "clock": tempo.midi_clock,
             "start": tempo.midi_start,
@@ -252,70 +217,58 @@ def _open_mapping(
             "stop": tempo.midi_stop,
         },
         feedback=map_feedback,
-        report=report,
-        tell=tell,
-        disk=disk,
         mappable=feedback.views.mappable,
         on_timecode=timecode.on_midi,
         on_song_position=tempo.midi_song_position,
         unmapped=pressed,
     )
-    return mapping, map_feedback
+    return run.closing(mapping), map_feedback
+
+
+def _release(map_feedback: MapFeedback, banks: BankControl, presets: PresetControl, sender: str) -> None:
+    """End what a sender has begun who is gone."""
+    map_feedback.unsubscribe(sender)
+    for holder in (sender, mapped_by(sender)):
+        banks.release_of(holder)
+        presets.mixer.release_of(holder)
 
 
 def _open_shaders(
-    run: Run,
-    store: ParamStore,
-    feedback: Feedback,
-    stage: ShaderStage,
-    drawing: GuardedRenderer,
-    disk: DiskStore,
+    run: Run, tools: Tools, feedback: Feedback, stage: ShaderStage, drawing: GuardedRenderer
 ) -> ShaderControl:
     """`drawing`: of a trial's size and driver; without OpenGL, and offline, no records are kept."""
-    config, report = run.config, run.warnings.report
+    config = run.config
     records_folder = folders.data_folder() / "shaders"
     keeps_records = drawing.shader_driver and not config.offline
     return ShaderControl(
-        store=store,
-        catalog=partial(ShaderCatalog, [*map(Path, config.shaders), *folders.isf_folders(), OWN_SHADERS], disk),
+        tools,
+        catalog=partial(ShaderCatalog, [*map(Path, config.shaders), *folders.isf_folders(), OWN_SHADERS], tools.disk),
         views=feedback.views,
         stage=stage,
         testing=partial(
             ShaderTesting,
-            open_tester=lambda: Vetter(report, gate=run.gate.segment),
-            records=run.closing(disk.open("fx.records", records_folder)) if keeps_records else None,
+            open_tester=lambda: Vetter(tools.report, gate=run.gate.segment),
+            records=run.closing(tools.disk.open("fx.records", records_folder)) if keeps_records else None,
             folder=records_folder,
             circumstances=f"{package_version()}, {drawing.shader_driver}",
             own_folder=OWN_SHADERS,
             size_px=lambda: drawing.size_px,
             is_offline=config.offline,
         ),
-        tell=run.announcements.tell,
-        report=report,
         is_offline=config.offline,
         threads=(os.cpu_count() or 1) if drawing.is_software else 1,
     )
 
 
-def _open_inputs(
-    run: Run,
-    audio: AudioInput,
-    camera: CurrentSource,
-    open_camera: Callable[[str], Source | None],
-    senders: SenderLists,
-) -> tuple[CameraControl, SoundControl]:
-    config, tell, report = run.config, run.announcements.tell, run.warnings.report
-    cameras = CameraControl(
+def _open_cameras(run: Run, tools: Tools, camera: CurrentSource, senders: SenderLists) -> CameraControl:
+    config = run.config
+    return CameraControl(
+        tools,
         camera,
         senders,
-        clock=run.clock,
         first=config.camera,
         films=film_folders(config.films, config.camera),
-        open_source=open_camera,
+        open_source=partial(open_source, offline=config.offline, clock=run.clock, report=tools.report),
         is_offline=config.offline,
-        tell=tell,
         say=run.warnings.notice,
-        report=report,
     )
-    sounds = SoundControl(audio, music_folders(config.music, config.audio), tell=tell, report=report)
-    return run.closing(cameras), run.closing(sounds)

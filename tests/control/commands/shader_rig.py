@@ -20,8 +20,9 @@ from engine.params.shader_catalog import ShaderCatalog
 from engine.render.isf import IsfFile, ShaderSlot
 from engine.render.isf.isf_file import ShaderState
 from engine.render.isf.parse import parse_isf
-from engine.system.disk_store import DiskQueue, DiskStore
+from engine.system.disk_store import DiskQueue
 from osc_schema.fx import file_address
+from tests.control.commands.show_rig import make_tools
 
 PERIOD_S = 1 / 30
 
@@ -102,9 +103,10 @@ class Rig:
         self.stage = ShaderStage(self.store, self.crossfade)
         self.told: list[tuple[Any, ...]] = []
         self.tester.may_answer.set()
+        tools = make_tools(reports, self.store, tell=lambda *message: self.told.append(message))
         self.control = ShaderControl(
-            store=self.store,
-            catalog=partial(ShaderCatalog, [folder], DiskStore(reports)),
+            tools,
+            catalog=partial(ShaderCatalog, [folder], tools.disk),
             views=self.views,
             stage=self.stage,
             testing=partial(
@@ -117,8 +119,6 @@ class Rig:
                 size_px=lambda: (64, 36),
                 now_s=lambda: self.clock_s,
             ),
-            tell=lambda *message: self.told.append(message),
-            report=reports,
             is_offline=False,
         )
         self.control.add_commands(CommandTable())

@@ -16,7 +16,6 @@ from engine.params import LookPipeline, Looks, Modulation, PresetFolder, Slew
 from engine.params.expected_look import ExpectedLook
 from engine.params.fade_time import AT_ONCE, Pulse
 from engine.params.looks import LOOKS
-from engine.system.clock import SteppedClock
 from osc_schema.fx import SLOTS, enable_address, file_address
 from tests.control.commands.show_rig import BRIGHTNESS, PresetRig
 from tests.control.midi.midi_rig import FakeMidi
@@ -27,23 +26,13 @@ OWN = {"high": 3.0, "low": 1.0, "mid": 2.0}
 
 class Rig(PresetRig):
     def __init__(self, folder: Path, reports: Any) -> None:
-        super().__init__(folder / "presets", reports)
+        super().__init__(folder / "presets", reports, start_s=100.0)
         self.path = folder / FILE_NAME
         self.pulse = Pulse()
-        self.clock = SteppedClock(start_s=100.0)
         self.launching = Launching(self.store, lambda: self.pulse, self.tell)
         self.presets.watch_renames(self.launching.rename)
         self.store.set(TAKE_FADE, "0")
-        self.banks = BankControl(
-            self.path,
-            presets=self.presets,
-            launching=self.launching,
-            store=self.store,
-            clock=self.clock,
-            report=reports,
-            tell=self.tell,
-            disk=self.disk,
-        )
+        self.banks = BankControl(self.tools, self.path, presets=self.presets, launching=self.launching)
         self.banks.add_commands(self.commands)
 
     def listed(self) -> dict[int, list[tuple]]:

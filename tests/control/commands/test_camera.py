@@ -22,6 +22,7 @@ from engine.sources.test_card import MovingCard
 from engine.system.clock import SteppedClock
 from engine.values import VideoFrame
 from osc_schema import Rejected
+from tests.control.commands.show_rig import make_tools
 from tests.sources.test_shared_ring import Publisher
 from tests.support.desk import Desk, open_desk
 
@@ -129,13 +130,12 @@ class Rig:
         self.clock, self.table, self.answers = SteppedClock(), CommandTable(), []
         self.current = CurrentSource(NOTHING, self.clock)
         self.control = CameraControl(
+            make_tools(print, clock=self.clock),
             self.current,
             SenderLists(self.clock),
-            clock=self.clock,
             first=first,
             open_source=open_source,
             is_offline=is_offline,
-            tell=lambda *told: None,
             say=print,
         )
         self.control.add_commands(self.table)

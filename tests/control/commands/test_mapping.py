@@ -21,7 +21,7 @@ from engine.osc import Impulse, Message, Midi, TimeTag, decode_packet, encode_me
 from engine.params import ParamStore
 from engine.params.mapping.controls import control_of
 from engine.system.clock import SystemClock
-from engine.system.disk_store import DiskStore
+from tests.control.commands.show_rig import make_tools
 from tests.support import desk as engine_desk
 from tests.support.hung_file import hung
 from tests.support.reading_client import ReadingClient
@@ -47,14 +47,11 @@ class Desk(engine_desk.Desk):
             self.store, listener_of=outgoing.listener_of, is_behind=outgoing.outbox.is_behind, report=report
         )
         self.map = MapControl(
+            make_tools(report, self.store, clock, outgoing.tell),
             path,
             names=names,
-            store=self.store,
             feedback=self.feedback,
             clock={kind: lambda now_s, kind=kind: self.clock_ticks.append((kind, now_s)) for kind in ("clock", "stop")},
-            tell=outgoing.tell,
-            report=report,
-            disk=DiskStore(report),
             start_timer=self._start_timer,
         )
         self.dispatcher = Dispatcher(

@@ -19,7 +19,7 @@ from engine.control.commands.mapping_feedback import (
 from engine.osc import encode_message
 from engine.params import ParamStore
 from engine.system.clock import SteppedClock
-from engine.system.disk_store import DiskStore
+from tests.control.commands.show_rig import make_tools
 
 
 class Stage:
@@ -34,15 +34,7 @@ class Stage:
         self.feedback = MapFeedback(
             self.store, listener_of=outgoing.listener_of, is_behind=self.busy.__contains__, report=report
         )
-        self.map = MapControl(
-            path,
-            store=self.store,
-            clock={},
-            feedback=self.feedback,
-            tell=lambda *told: None,
-            report=report,
-            disk=DiskStore(report),
-        )
+        self.map = MapControl(make_tools(report, self.store, self.clock), path, clock={}, feedback=self.feedback)
         self.map.add_commands(table)
         self.dispatcher = Dispatcher(self.store, table, self.clock, report, self.map, feedback=outgoing)
         self.dispatcher.add_question("/map/feedback", self.feedback.on_feedback)

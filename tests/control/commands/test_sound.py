@@ -10,6 +10,7 @@ import soundfile
 from engine.control.commands.sound import SoundControl
 from engine.errors import AudioError
 from engine.osc import encode_message
+from tests.control.commands.show_rig import make_tools
 from tests.support.desk import Desk, open_desk
 
 RATE_HZ = 44_100  # the demo loop, which begins, has 48 000
@@ -133,7 +134,7 @@ def test_an_offline_run_keeps_its_sound(tmp_path) -> None:
         def add(self, address, handler, **_):
             self[address] = handler
 
-    control, table = SoundControl(object(), [tmp_path], tell=print, report=print), Table()
+    control, table = SoundControl(make_tools(print), object(), [tmp_path]), Table()
     control.add_commands(table)
     for address, args in (("/audio/input/open", ("demo",)), ("/audio/file/play", ()), ("/audio/monitor/list", ())):
         with pytest.raises(AudioError, match="cannot be changed in an offline run"):
