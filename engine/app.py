@@ -136,13 +136,7 @@ def open_values(run: Run, sound: AudioInput | None) -> Values:
         *sink_conditions(),
     ):
         store.add_condition(address, check)
-    return Values(
-        store=store,
-        slew=Slew(config.smoothing),
-        audio=audio,
-        camera=camera,
-        models=models,
-    )
+    return Values(store=store, slew=Slew(config.smoothing), audio=audio, camera=camera, models=models)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,9 +289,8 @@ def start(run: Run, values: Values, picture: Picture, parts: EngineParts, on_stu
         part.start()
     parts.models.start(partial(parts.outputs.sinks.add_picture, may_wait=True))
     desk.show.start_first_sinks(config.sinks)
-    for line in (lines.sending, lines.osc, web, lines.dmx, lines.midi):
-        if line is not None:
-            line.start()
+    for line in filter(None, (lines.sending, lines.osc, web, lines.dmx, lines.midi)):
+        line.start()
     if lines.osc is not None:
         subscribe_configured(run, desk, lines.osc)
     if not config.offline:
@@ -326,10 +319,9 @@ def _open_watchdog(
 def _bind(*servers: OscServer | WebServer | None) -> None:
     """Take the servers' ports; one PortTakenError names every port that is taken."""
     taken: list[tuple[str, str]] = []
-    for server in servers:
+    for server in filter(None, servers):
         try:
-            if server is not None:
-                server.bind()
+            server.bind()
         except PortTakenError as error:
             taken += error.taken
     if taken:
