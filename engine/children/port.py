@@ -16,7 +16,6 @@ from engine.children.messages import (
     FaultReport,
     Note,
     Proved,
-    Ready,
     Taken,
     Trying,
     Update,
@@ -116,7 +115,7 @@ class ChildPort:
     def ready(self, **facts: Fact) -> None:
         """Report that the model is loaded and enter IDLE. `facts` are shown in the status."""
         self.enter(Phase.IDLE)  # before the message, on which the engine reads the phase
-        self._send(Ready(facts=facts))
+        self.facts(**facts)
 
     def facts(self, **facts: Fact) -> None:
         """Update the facts in the status. Sends a message each time: call it a few times a second at most."""

@@ -27,7 +27,6 @@ from engine.children.messages import (
     Note,
     OutputMade,
     Proved,
-    Ready,
     Stop,
     Taken,
     ToEngine,
@@ -273,7 +272,7 @@ class Child:
                 self._own_pid = message.pid
             case Taken():
                 self._in_flight = 0
-            case Ready() | Facts():
+            case Facts():
                 self.facts |= message.facts
             case Trying():
                 self.tried[message.key] = message.value

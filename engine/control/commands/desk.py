@@ -16,7 +16,6 @@ from engine.control.commands.bank_lights import BankLights
 from engine.control.commands.camera import CameraControl, film_folders
 from engine.control.commands.cue import FILE_NAME as CUES_FILE
 from engine.control.commands.cue import CueControl
-from engine.control.commands.macro import MacroControl
 from engine.control.commands.mapping import FILE_NAME as MAPPING_FILE
 from engine.control.commands.mapping import MapControl
 from engine.control.commands.mapping_feedback import MapFeedback
@@ -164,8 +163,7 @@ def open_desk(
     cameras = closing(_open_cameras(run, tools, camera, senders))
     sounds = closing(SoundControl(tools, audio, music_folders(config.music, config.audio)))
     show = ShowControl(tools, slew=slew, sinks=sinks, presets=presets)
-    own = (MacroControl(store), ModulationControl(store))
-    for part in (show, presets, cues, banks, timecode, mapping, shaders, cameras, sounds, *own):
+    for part in (show, presets, cues, banks, timecode, mapping, shaders, cameras, sounds, ModulationControl(store)):
         part.add_commands(commands)
     commands.add("/launch/drop", launching.on_drop)
     commands.add("/launch/list", launching.on_list, is_listing=True)
