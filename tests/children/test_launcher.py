@@ -8,7 +8,7 @@ import sys
 import tempfile
 import textwrap
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ def spawning() -> Iterator[Launcher]:
     yield Launcher(is_forking=False)
 
 
-def test_a_spawned_child_runs_dies_and_restarts_like_a_forked_one(toys: Callable[..., Any], spawning: Launcher) -> None:
+def test_a_spawned_child_runs_dies_and_restarts_like_a_forked_one(toys: Any, spawning: Launcher) -> None:
     toy = toys({"grey": 3}, launcher=spawning)
     toy.supervisor.set_values({"/toy/prompt": "a lake"})
     pid = toy.run().pid
@@ -45,18 +45,14 @@ def test_a_spawned_child_runs_dies_and_restarts_like_a_forked_one(toys: Callable
     assert spawning.server_pid == 0
 
 
-def test_a_spawned_child_that_is_closed_while_it_starts_leaves_nothing(
-    toys: Callable[..., Any], spawning: Launcher
-) -> None:
+def test_a_spawned_child_that_is_closed_while_it_starts_leaves_nothing(toys: Any, spawning: Launcher) -> None:
     toy = toys(launcher=spawning)
     toy.supervisor.start()
     toy.wait_for(lambda: toy.status.pid, "the process")
     toy.supervisor.close()
 
 
-def test_two_supervisors_share_one_server_which_ends_with_the_last(
-    toys: Callable[..., Any], launcher: Launcher, require: Callable[..., None]
-) -> None:
+def test_two_supervisors_share_one_server_which_ends_with_the_last(toys: Any, launcher: Launcher, require: Any) -> None:
     require(CAN_FORK, "Linux with pidfd")
     before = processes()
     first, second = toys(preload=("decimal",), name="first"), toys(preload=("asyncio",), name="second")
@@ -74,7 +70,7 @@ def test_two_supervisors_share_one_server_which_ends_with_the_last(
     assert launcher.server_pid not in (0, server), "several engines in one process"
 
 
-def test_a_child_has_its_own_environment_from_its_start_and_the_engine_keeps_its_own(toys: Callable[..., Any]) -> None:
+def test_a_child_has_its_own_environment_from_its_start_and_the_engine_keeps_its_own(toys: Any) -> None:
     before = dict(os.environ)
     toy = toys(environment={**child_environment(), "TOY_COLOUR": "green"})
     pid = toy.run().pid
@@ -84,7 +80,7 @@ def test_a_child_has_its_own_environment_from_its_start_and_the_engine_keeps_its
     assert dict(os.environ) == before
 
 
-def test_preloaded_modules_are_in_the_child_at_start(toys: Callable[..., Any], require: Callable[..., None]) -> None:
+def test_preloaded_modules_are_in_the_child_at_start(toys: Any, require: Any) -> None:
     require(CAN_FORK, "Linux with pidfd")
     toy = toys(preload=("wave", "no_such_module_anywhere"), loop="tests.children.toy:tell_modules")
     toy.supervisor.start()
@@ -94,7 +90,7 @@ def test_preloaded_modules_are_in_the_child_at_start(toys: Callable[..., Any], r
 
 
 def test_children_start_in_new_interpreters_where_an_import_has_opened_cuda(
-    toys: Callable[..., Any], launcher: Launcher, require: Callable[..., None], caplog: pytest.LogCaptureFixture
+    toys: Any, launcher: Launcher, require: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     require(CAN_FORK, "Linux with pidfd")
     toy = toys(preload=("wave", "tests.children.cuda_at_import"), loop="tests.children.toy:tell_modules")
@@ -185,9 +181,7 @@ def test_the_summary_of_a_crash_is_the_innermost_line_of_its_thread() -> None:
     assert crash_summary([]) == ""
 
 
-def test_a_dead_server_does_not_wake_who_waits_for_its_child(
-    launcher: Launcher, wait_for: Callable[..., Any], require: Callable[..., None]
-) -> None:
+def test_a_dead_server_does_not_wake_who_waits_for_its_child(launcher: Launcher, wait_for: Any, require: Any) -> None:
     require(CAN_FORK, "Linux with pidfd")
     launcher.join((), child_environment())
     with tempfile.TemporaryFile() as stderr:
@@ -204,7 +198,7 @@ def test_a_dead_server_does_not_wake_who_waits_for_its_child(
 
 
 def test_a_server_that_takes_long_to_die_is_reaped_all_the_same(
-    monkeypatch: pytest.MonkeyPatch, require: Callable[..., None], wait_for: Callable[..., Any]
+    monkeypatch: pytest.MonkeyPatch, require: Any, wait_for: Any
 ) -> None:
     require(CAN_FORK, "Linux with pidfd")
     monkeypatch.setattr(forked, "KILL_WAIT_S", 0.0)

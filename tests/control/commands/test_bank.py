@@ -228,7 +228,7 @@ def test_pads_are_put_swapped_and_coloured_and_the_file_keeps_them(rig: Rig, tmp
     again.close()
 
 
-def test_presets_find_their_pads_when_they_come_go_and_come_back(rig: Rig, wait_for: Callable) -> None:
+def test_presets_find_their_pads_when_they_come_go_and_come_back(rig: Rig, wait_for: Any) -> None:
     rig.done("/preset/save", "new")
     wait_for(lambda: (4, "new", "") in rig.listed()[1], "its pad")
     rig.done("/preset/delete", "low")
@@ -249,9 +249,7 @@ def test_presets_find_their_pads_when_they_come_go_and_come_back(rig: Rig, wait_
     wait_for(lambda: rig.listed()[2] == [(1, "Finale", "")], "the new name")
 
 
-def test_a_bank_that_comes_before_the_one_shown_leaves_it_shown(
-    tmp_path: Path, reports: Any, wait_for: Callable
-) -> None:
+def test_a_bank_that_comes_before_the_one_shown_leaves_it_shown(tmp_path: Path, reports: Any, wait_for: Any) -> None:
     rig = Rig(tmp_path, reports)
     assert rig.listed()[1][0] == (1, next(iter(LOOKS)), "")
     rig.done("/preset/save", "mine")
@@ -270,7 +268,7 @@ def test_a_pad_is_faulty_while_its_shader_cannot_be_shown(rig: Rig) -> None:
         assert rig.banks.shown().pads[1] == (state, "")
 
 
-def test_mistakes_get_one_line(rig: Rig, reports: Any, wait_for: Callable) -> None:
+def test_mistakes_get_one_line(rig: Rig, reports: Any, wait_for: Any) -> None:
     for command, expected in (
         (("/pad/17", 1), "pad 17 is not a whole number 1..16"),
         (("/pad/1", 2), "takes 1 for pressed or 0 for released, or nothing for a tap"),
@@ -294,7 +292,7 @@ def test_mistakes_get_one_line(rig: Rig, reports: Any, wait_for: Callable) -> No
 
 
 def test_invalid_lines_of_the_file_are_reported_left_out_and_kept_aside(
-    tmp_path: Path, reports: Any, wait_for: Callable
+    tmp_path: Path, reports: Any, wait_for: Any
 ) -> None:
     text = """
 [[bank]]
@@ -322,7 +320,7 @@ name = "friday"
 
 
 def test_a_learned_key_and_a_launchpad_play_the_engine(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_for: Callable
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_for: Any
 ) -> None:
     PresetFolder(tmp_path / "presets").save("bright", {BRIGHTNESS: 3.0})
     midi = FakeMidi()

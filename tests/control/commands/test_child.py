@@ -37,7 +37,7 @@ class Desk:
 
 
 @pytest.fixture
-def desks(open_rig: Callable[..., Any], reports: Any) -> Iterator[Callable[..., tuple[Desk, Supervisor]]]:
+def desks(open_rig: Any, reports: Any) -> Iterator[Callable[..., tuple[Desk, Supervisor]]]:
     """`desks(settings)`: a client and its toy child, which is off at first."""
     opened: list[Supervisor] = []
 
@@ -93,7 +93,7 @@ def test_a_stop_right_after_several_starts_wins_and_all_are_answered(desks: Call
     assert (supervisor.status().state, supervisor.status().pid) == ("off", 0)
 
 
-def test_a_start_waits_while_the_child_keeps_crashing(desks: Callable[..., Any], wait_for: Callable[..., Any]) -> None:
+def test_a_start_waits_while_the_child_keeps_crashing(desks: Callable[..., Any], wait_for: Any) -> None:
     desk, supervisor = desks({"compiling": "raise"})
     desk.say(START)
     wait_for(lambda: supervisor.status().restarts >= 3, "a crash loop")
@@ -150,7 +150,7 @@ def test_a_command_for_a_child_is_answered_by_the_child(desks: Callable[..., Any
     assert desk.hears() == ("/done", "/sam3/empty_cache", "nothing was kept")
 
 
-def test_what_is_in_the_folders_is_listed_also_without_a_child(open_rig: Callable[..., Any]) -> None:
+def test_what_is_in_the_folders_is_listed_also_without_a_child(open_rig: Any) -> None:
     desk = Desk(None, open_rig())
     desk.say("/sd/list")
     assert [desk.hears() for _ in range(3)] == [

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +129,7 @@ def test_a_cue_whose_preset_is_missing_fails_the_picture_stays_and_go_and_back_c
         show.failed("/cue/6")
 
 
-def test_a_cue_for_a_missing_preset_is_accepted_with_a_warning(rig: Rig, reports: Any, wait_for: Callable) -> None:
+def test_a_cue_for_a_missing_preset_is_accepted_with_a_warning(rig: Rig, reports: Any, wait_for: Any) -> None:
     rig.done("/preset/save", "fresh")
     set_cues(rig, (1, "low"), (2, "Auroraa"), (3, "Default"), (4, "fresh"))
     rig.done("/cue/insert", 2, "Nigth")
@@ -140,7 +140,7 @@ def test_a_cue_for_a_missing_preset_is_accepted_with_a_warning(rig: Rig, reports
     ]
 
 
-def test_deleting_a_preset_says_which_cues_would_load_it(show: Rig, reports: Any, wait_for: Callable) -> None:
+def test_deleting_a_preset_says_which_cues_would_load_it(show: Rig, reports: Any, wait_for: Any) -> None:
     set_cues(show, (9, "low"))
     for name in ("low", "high"):
         show.done("/preset/delete", name)
@@ -175,7 +175,7 @@ def test_go_and_panic_cancel_an_automatic_follow(rig: Rig) -> None:
     assert [rig.frame(now_s) for now_s in (11.0, 12.0, 20.0)] == [osc_schema.lookup(BRIGHTNESS).default] * 3
 
 
-def test_a_cue_list_that_cannot_be_saved_delays_no_cue(show: Rig, wait_for: Callable) -> None:
+def test_a_cue_list_that_cannot_be_saved_delays_no_cue(show: Rig, wait_for: Any) -> None:
     if not hasattr(os, "mkfifo"):
         pytest.skip("a file that cannot be opened (needs POSIX)")
     (thread,) = [thread for thread in threading.enumerate() if thread.name == f"disk {show.path.parent.name}"]

@@ -6,7 +6,7 @@ import re
 import threading
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,7 @@ def test_another_load_and_panic_supersede_a_fade(rig: PresetRig) -> None:
     assert rig.take() == [("/fail", "/preset/load", "superseded by /master/panic")]
 
 
-def test_an_overwritten_or_deleted_preset_is_restored_and_that_undone(rig: PresetRig, wait_for: Callable) -> None:
+def test_an_overwritten_or_deleted_preset_is_restored_and_that_undone(rig: PresetRig, wait_for: Any) -> None:
     def brightness_of(name: str) -> object:
         rig.done("/preset/load", name)
         return rig.store.get(BRIGHTNESS)
@@ -109,7 +109,7 @@ def test_an_overwritten_or_deleted_preset_is_restored_and_that_undone(rig: Prese
         assert reason in rig.failed("/preset/restore", name)
 
 
-def test_subscribers_are_sent_the_current_preset_and_if_it_was_edited(rig: PresetRig, wait_for: Callable) -> None:
+def test_subscribers_are_sent_the_current_preset_and_if_it_was_edited(rig: PresetRig, wait_for: Any) -> None:
     def frame(now_s: float = 0.0) -> None:
         rig.crossfade.step(now_s)
         rig.presets.current.step(rig.store.snapshot())
@@ -217,7 +217,7 @@ def quick_polls(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_presets_of_other_programs_are_announced(
-    quick_polls: None, rig: PresetRig, tmp_path: Path, wait_for: Callable
+    quick_polls: None, rig: PresetRig, tmp_path: Path, wait_for: Any
 ) -> None:
     PresetFolder(tmp_path).save("mailed", {BRIGHTNESS: 0.25})
     rig.done("/preset/load", "mailed")
