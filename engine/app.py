@@ -29,8 +29,9 @@ from engine.control.commands.timecode import conditions as timecode_conditions
 from engine.control.outgoing.announcements import Announcements
 from engine.engine import Engine, StatusReader
 from engine.errors import PortTakenError
-from engine.frame_loop import DrawingParts, EngineParts, InputParts, OutputParts, TimingParts
+from engine.frame_loop import EngineParts, InputParts, OutputParts, TimingParts
 from engine.ipc import Gate, sweep_dead_rings
+from engine.live.kit.drawing import Drawing
 from engine.live.kit.live_model import Surroundings
 from engine.live.kit.opening import LiveModels, ModelsOfRun, live_models, model_lists, models_of, refuse_offline
 from engine.params import Autosave, LookPipeline, Looks, ParamStore, Slew, macros, modulation
@@ -238,7 +239,6 @@ def open_models(run: Run, values: Values, picture: Picture, desk: Desk) -> Model
 
 
 def open_frames(run: Run, values: Values, picture: Picture, desk: Desk, models: Models, lines: Lines) -> EngineParts:
-    looks = Looks(LookPipeline(values.slew, modulation.Modulation(desk.slots.alias_of)), desk.expected_look())
     return EngineParts(
         timing=TimingParts(
             clock=run.clock, stopwatch=SystemClock(), times=FrameTimes(), mark=FrameMark(), gate=run.gate
@@ -247,8 +247,14 @@ def open_frames(run: Run, values: Values, picture: Picture, desk: Desk, models: 
         lines=lines,
         inputs=InputParts(audio=values.audio, camera=values.camera, senders=picture.senders, polled=models.polled),
         models=models.live,
-        drawing=DrawingParts(
-            looks=looks, regions=picture.regions, graphics=picture.graphics, renderer=picture.renderer
+        drawing=Drawing(
+            looks=Looks(LookPipeline(values.slew, modulation.Modulation(desk.slots.alias_of)), desk.expected_look()),
+            slots=desk.slots,
+            crossfade=desk.crossfade,
+            regions=picture.regions,
+            graphics=picture.graphics,
+            renderer=picture.renderer,
+            is_offline=run.config.offline,
         ),
         outputs=picture.outputs,
         warnings=run.warnings,
@@ -289,8 +295,9 @@ def start(run: Run, values: Values, picture: Picture, parts: EngineParts, on_stu
         part.start()
     parts.models.start(partial(parts.outputs.sinks.add_picture, may_wait=True))
     desk.show.start_first_sinks(config.sinks)
-    for line in filter(None, (lines.sending, lines.osc, web, lines.dmx, lines.midi)):
-        line.start()
+    for line in (lines.sending, lines.osc, web, lines.dmx, lines.midi):
+        if line is not None:
+            line.start()
     if lines.osc is not None:
         subscribe_configured(run, desk, lines.osc)
     if not config.offline:
@@ -319,9 +326,10 @@ def _open_watchdog(
 def _bind(*servers: OscServer | WebServer | None) -> None:
     """Take the servers' ports; one PortTakenError names every port that is taken."""
     taken: list[tuple[str, str]] = []
-    for server in filter(None, servers):
+    for server in servers:
         try:
-            server.bind()
+            if server is not None:
+                server.bind()
         except PortTakenError as error:
             taken += error.taken
     if taken:

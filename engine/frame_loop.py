@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -20,13 +20,13 @@ from engine.control.commands.desk import Desk
 from engine.control.commands.lines import Lines
 from engine.errors import RenderError
 from engine.ipc import Gate
+from engine.live.kit.drawing import Drawing
 from engine.live.kit.opening import LiveModels
 from engine.live.kit.scene import Scene
-from engine.params import Looks, Snapshot
+from engine.params import Snapshot
 from engine.params.crossfade import PictureFade
-from engine.render import Leaving, Look, PictureInput, RegionMap, RegionMapper
-from engine.render.graphics_maker import GraphicsMaker
-from engine.render.guarded_renderer import GuardedRenderer
+from engine.render import PictureInput
+from engine.render.isf import ShaderSlot
 from engine.sinks import PictureName, SinkSet, Stage
 from engine.sources import Polled
 from engine.sources.current import CurrentSource
@@ -75,17 +75,6 @@ class InputParts:
     """Sources that must be polled on the render thread."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DrawingParts:
-    """The picture: looks, regions, graphics, and the renderer."""
-
-    looks: Looks
-    regions: RegionMapper
-    graphics: GraphicsMaker
-    renderer: GuardedRenderer
-    """Its `draw` waits until the picture is drawn; other threads run meanwhile."""
-
-
 @dataclass(slots=True, kw_only=True)
 class OutputParts:
     """Where pictures go."""
@@ -109,7 +98,7 @@ class EngineParts:
     models: LiveModels
     """Each frame they `follow` the values (sent to the child), `show` their newest results (before the picture is
     drawn) and `feed` the child (after it is published)."""
-    drawing: DrawingParts
+    drawing: Drawing
     outputs: OutputParts
     warnings: Warnings
 
@@ -177,7 +166,8 @@ class FrameLoop:
         scene = Scene(camera=self._camera_picture(tick))
         for model in models:
             self._attempt(partial(model.show, scene, values, stopwatch.now_s()))
-        picture = self._picture_input(snapshot, features, scene, tick)
+        shaders = self._attempt(partial(self._shaders, snapshot)) or ()
+        picture = self.drawing.picture(snapshot, features, scene, tick, beat=beat, shaders=shaders)
         with self._gate_closed(tick):
             self._draw(picture)
             heard = replace(features.beat, beat=beat, bpm=self.desk.tempo.bpm)
@@ -284,52 +274,10 @@ class FrameLoop:
         self.inputs.senders.poll()
         return self._attempt(self.inputs.camera.latest_frame)
 
-    def _picture_input(self, snapshot: Snapshot, features: AudioFeatures, scene: Scene, tick: FrameId) -> PictureInput:
-        """All that the renderer draws: the look on screen with its shaders, in a dissolve also the one that leaves."""
-        looks, slots = self.drawing.looks, self.desk.slots
-        values, old, fade = looks.shown.values, looks.leaving_values, looks.fade
-        region = self._region_map(scene, tick)
-        beat = self.desk.tempo.beat_at(self._due_s(tick))
-        graphics = partial(self.drawing.graphics.graphics, beat=beat, size_px=self.drawing.renderer.size_px)
-        shaders = self._attempt(lambda: slots.shaders(values, snapshot, looks.shown.modulation.moved, fade, old))
-        picture = replace(
-            picture_of(values, features, scene, region, tick),
-            shaders=shaders or (),
-            coming_shaders=slots.coming,
-            graphics=graphics(values, snapshot),
-            keeps_coming=looks.expected.keeps_trail,
-            cuts=self.desk.crossfade.cuts,
-            returns=self.desk.crossfade.returns,
-            is_cutting=slots.is_cutting(tick.time_s),
-        )
-        if slots.awaits_tests(values, tick.time_s):
-            picture = replace(picture, look=replace(picture.look, is_frozen=True))
-        if looks.coming is not None:
-            return replace(picture, coming=picture_of(looks.coming.values, features.of_leaving(), scene, region, tick))
-        if fade is None:
-            return picture
-        before = None if old is None else picture_of(old, features.of_leaving(), scene, region, tick)
-        if before is not None and old is not None:
-            before = replace(before, graphics=graphics(old, fade.before, is_leaving=True))
-        leaving = Leaving(
-            number=fade.number, mix=fade.share, picture=before, revealed=fade.revealed, held_from=fade.held_from
-        )
-        return replace(picture, leaving=leaving)
-
-    def _region_map(self, scene: Scene, tick: FrameId) -> RegionMap | None:
-        """The newest region map of the scene; offline the one of this frame's scene."""
-        regions, looks = self.drawing.regions, self.drawing.looks
-        settings = scene.region_settings(looks.shown.values)
-        if not settings.is_enabled and looks.leaving is not None:
-            settings = scene.region_settings(looks.leaving.values)
-        if not settings.is_enabled and not scene.needs_regions:
-            return None
-        picture = layer5.picture if (layer5 := scene.automatic_layer5) is not None else None
-        if self.outputs.stage.is_offline:
-            return regions.compute(picture, settings, scene.found)
-        regions.submit(picture, settings, scene.found)
-        scene.regions = regions.latest()
-        return scene.regions if settings.is_enabled else None
+    def _shaders(self, snapshot: Snapshot) -> tuple[ShaderSlot, ...]:
+        looks = self.drawing.looks
+        shown, leaving = looks.shown, looks.leaving_values
+        return self.desk.slots.shaders(shown.values, snapshot, shown.modulation.moved, looks.fade, leaving)
 
     @contextmanager
     def _gate_closed(self, tick: FrameId) -> Iterator[None]:
@@ -415,26 +363,6 @@ class FrameLoop:
             looks.give_up_leaving()
         timing.times.dropped = self.schedule.dropped
         timing.gate.late_frames = timing.times.late + timing.times.dropped
-
-
-def picture_of(
-    values: Mapping[str, Any], features: AudioFeatures, scene: Scene, region: RegionMap | None, tick: FrameId
-) -> PictureInput:
-    """The renderer's input for a look with these values. `features`: as this look shows them."""
-    layer5 = scene.layer5(values)
-    return PictureInput(
-        look=Look.from_values(values),
-        waves=features.waves,
-        features=features.channels,
-        layer5=layer5.picture if layer5 else None,
-        shows_generator=values["/layer/5/source"] == "generator",
-        layer5_before=layer5.before if layer5 else None,
-        layer5_mix=layer5.share if layer5 else 1.0,
-        matte=scene.matte(values),
-        region=region,
-        time_s=tick.time_s,
-        fitted_px=scene.fitted_px,
-    )
 
 
 def to_ns(seconds: float) -> int:
