@@ -229,14 +229,6 @@ def test_a_prompt_poisoned_from_the_start_is_omitted(toys: Any) -> None:
     toy.wait_for(lambda: toy.status.quarantined, "the same again")
 
 
-def test_a_model_that_kills_while_it_loads_fails_by_name(toys: Any) -> None:
-    toy = toys({"model": "broken.safetensors", "loading": "kill"})
-    toy.supervisor.start()
-    status = toy.until("failed")
-    assert status.detail == "killed by SIGKILL; quarantined model: broken.safetensors"
-    assert status.restarts == 2
-
-
 def test_a_model_is_not_blamed_for_a_driver_that_fails_while_it_loads(toys: Any) -> None:
     toy = toys({"model": "good.safetensors", "loading": "driver"})
     toy.supervisor.start()

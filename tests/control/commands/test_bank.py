@@ -52,6 +52,12 @@ class Rig(PresetRig):
             self.crossfade.step(self.clock.now_s())
         return float(str(self.store.get(BRIGHTNESS)))
 
+    def begin_bar(self) -> None:
+        """Draw the frame in which what waits for the bar starts."""
+        self.pulse = Pulse(beat=4.0)
+        for run in self.launching.step():
+            run()
+
     def tap(self, pad: int) -> None:
         self.done(f"/pad/{pad}", 1)
         self.after(0.1)
@@ -155,17 +161,8 @@ def test_the_second_press_waits_for_the_beat_and_blinks_meanwhile(rig: Rig) -> N
     rig.say("/pad/1", 0)
     assert rig.launching.step() == [] and rig.after(0.5) == 1.0
     assert [state for state, _ in rig.banks.shown().pads[:4]] == ["queued", "on_air", "idle", "empty"]
-    rig.pulse = Pulse(beat=4.0)
-    for run in rig.launching.step():
-        run()
+    rig.begin_bar()
     assert rig.after(0.1) == 3.0 and rig.banks.shown().pads[0][0] == "on_air"
-
-
-def test_the_pad_of_a_cue_that_waits_blinks_although_its_preset_is_renamed(rig: Rig) -> None:
-    rig.launching.add_look("cue 1 high", "bar", lambda name: None, lambda reason: None, preset="high")
-    assert rig.banks.shown().pads[0][0] == "queued"
-    rig.done("/preset/rename", "high", "higher")
-    assert rig.banks.shown().pads[0][0] == "queued"
 
 
 def test_a_look_that_is_renamed_while_it_waits_is_taken_and_blinks_meanwhile(rig: Rig) -> None:
@@ -175,10 +172,11 @@ def test_a_look_that_is_renamed_while_it_waits_is_taken_and_blinks_meanwhile(rig
     rig.say("/pad/1")
     rig.done("/preset/rename", "high", "higher")
     assert rig.banks.shown().pads[0][0] == "queued"
-    rig.pulse = Pulse(beat=4.0)
-    for run in rig.launching.step():
-        run()
+    rig.begin_bar()
     assert rig.after(0.1) == 3.0 and rig.presets.current.name == "higher"
+    rig.launching.add_look("cue 1 low", "bar", lambda name: None, lambda reason: None, preset="low")
+    rig.done("/preset/rename", "low", "lower")
+    assert rig.banks.shown().pads[1][0] == "queued", "of a cue, too"
 
 
 def test_what_is_prepared_while_a_take_waits_stays_prepared(rig: Rig) -> None:
@@ -187,9 +185,7 @@ def test_what_is_prepared_while_a_take_waits_stays_prepared(rig: Rig) -> None:
     rig.tap(1)
     rig.say("/pad/1")
     rig.tap(3)
-    rig.pulse = Pulse(beat=4.0)
-    for run in rig.launching.step():
-        run()
+    rig.begin_bar()
     assert rig.after(0.1) == 3.0 and rig.presets.prepared == "mid"
     rig.store.set("/launch/quantise", "now")
     rig.tap(3)
