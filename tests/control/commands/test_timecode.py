@@ -239,11 +239,7 @@ def test_a_wrong_timecode_of_a_cue_is_refused_with_one_line(show: Rig) -> None:
 @pytest.mark.parametrize(
     ("values", "key", "line"),
     [
-        (
-            {"/timecode/source": "ltc", "/timecode/ltc_channel": 5},
-            "timecode",
-            "/timecode/ltc_channel 5: the sound has 2 channels; choose 1..2",
-        ),
+        ({"/timecode/source": "ltc", "/timecode/ltc_channel": 5}, "timecode", "has 2 channels; choose 1..2"),
         ({"/tempo/source": "timecode"}, "timecode.tempo", "set /timecode/source to ltc, mtc or artnet"),
         ({}, "timecode.ignored.mtc", "/timecode/source is off; /timecode/source mtc follows it"),
     ],
