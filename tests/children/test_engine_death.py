@@ -14,7 +14,7 @@ import pytest
 
 from engine.children.launcher import CAN_FORK
 from tests.children.toys import is_live
-from tests.support.long_form import IS_SOAK
+from tests.support.long_form import IS_SOAK, in_long_form
 
 ROOT = Path(__file__).parents[2]
 MAX_END_S = 3.0 if IS_SOAK else 10.0  # on an overloaded machine
@@ -38,8 +38,10 @@ def stand_in_engine(kind: str) -> Iterator[tuple[subprocess.Popen[str], list[psu
         engine.wait()
 
 
-@pytest.mark.parametrize("is_stopped", [False, True], ids=["running", "stopped"])
-@pytest.mark.parametrize("kind", ["forked", "spawned"])
+@pytest.mark.parametrize(
+    ("kind", "is_stopped"),
+    [("forked", False), ("spawned", True), *in_long_form(("forked", True), ("spawned", False))],
+)
 def test_children_end_and_shared_memory_is_gone_when_the_engine_is_killed(
     kind: str, is_stopped: bool, wait_for: Any, require: Any
 ) -> None:

@@ -14,8 +14,9 @@ from engine.children import Deadlines
 from engine.children.launcher import Launcher
 from engine.system.closing import Closing
 from tests.children.toys import ATTENTIVE, SOON, SOON_KILLED, descriptors, processes, segments
-from tests.support.long_form import IS_SOAK
+from tests.support.long_form import IS_SOAK, in_long_form
 
+FORKED_AND_SPAWNED = [True, *in_long_form(False)]
 STATES = ("loading", "compiling", "ready", "busy")
 
 
@@ -122,7 +123,7 @@ def test_a_child_killed_again_and_again_is_ready_each_time(toys: Any) -> None:
     toy.supervisor.start()
     pid, outputs = 0, {}
     held: list[tuple[int, int, int]] = []
-    kills = 100 if IS_SOAK else 10
+    kills = 100 if IS_SOAK else 4
     for kill in range(kills):
         pid = toy.until("busy", not_pid=pid).pid
         outputs = toy.other_outputs(outputs)
@@ -153,7 +154,7 @@ def test_a_loop_that_ends_is_restarted_with_its_reason_reported(toys: Any) -> No
         toy.wait_for(lambda toy=toy: toy.status.restarts >= 1, "another start")
 
 
-@pytest.mark.parametrize("is_forking", [True, False], ids=["forked", "spawned"])
+@pytest.mark.parametrize("is_forking", FORKED_AND_SPAWNED)
 def test_a_segfault_names_its_line(is_forking: bool, toys: Any, caplog: pytest.LogCaptureFixture) -> None:
     toy = toys({"compiling": "segfault"}, launcher=None if is_forking else Launcher(is_forking=False))
     toy.supervisor.start()
@@ -236,7 +237,7 @@ def test_a_model_is_not_blamed_for_a_driver_that_fails_while_it_loads(toys: Any)
     assert (status.quarantined, status.detail) == ((), "driver: the card has failed")
 
 
-@pytest.mark.parametrize("is_forking", [True, False], ids=["forked", "spawned"])
+@pytest.mark.parametrize("is_forking", FORKED_AND_SPAWNED)
 def test_a_system_without_free_descriptors_is_named_and_the_start_is_retried(is_forking: bool, toys: Any) -> None:
     """Allow one more descriptor each time until a start succeeds. Descriptors opened before a failure are closed."""
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)

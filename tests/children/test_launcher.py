@@ -21,6 +21,7 @@ from engine.children.spec import child_environment
 from engine.children.stderr_file import crash_summary
 from engine.system.python_process import exit_reason
 from tests.children.toys import processes
+from tests.support.long_form import in_long_form
 
 ROOT = Path(__file__).parents[2]
 
@@ -125,9 +126,10 @@ SCRIPT = """
 """
 
 
-@pytest.mark.parametrize(
-    "more", ["", ", launcher=__import__('engine.children.launcher').children.launcher.Launcher(is_forking=False)"]
-)
+SPAWNING = ", launcher=__import__('engine.children.launcher').children.launcher.Launcher(is_forking=False)"
+
+
+@pytest.mark.parametrize("more", ["", *in_long_form(SPAWNING)])
 def test_a_script_without_a_guard_runs_once(more: str, tmp_path: Path) -> None:
     script = tmp_path / "show.py"
     script.write_text(textwrap.dedent(SCRIPT.format(more=more)))
