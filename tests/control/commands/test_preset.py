@@ -53,20 +53,6 @@ def told_of(rig: PresetRig, address: str) -> list[tuple]:
     return [tuple(args) for at, *args in rig.told if at == address]
 
 
-def test_a_fade_is_answered_when_it_is_complete(rig: PresetRig) -> None:
-    rig.store.set_many([(BRIGHTNESS, 2.5), ("/mirror/mode", "off")], by="test")
-    saved(rig, "night", **{BRIGHTNESS: 0.5, "/mirror/mode": "xy"})
-    rig.say("/preset/load", "night", 2.0)
-    for now_s, share in ((7.0, 0.0), (8.0, 0.5), (8.99, 0.995)):
-        rig.crossfade.step(now_s)
-        snapshot, fade = rig.crossfade.snapshot()
-        assert (snapshot[BRIGHTNESS], snapshot["/mirror/mode"]) == (0.5, "xy")
-        assert (fade.before[BRIGHTNESS], fade.before["/mirror/mode"]) == (2.5, "off")
-        assert fade.share == pytest.approx(share) and rig.take() == []
-    rig.crossfade.step(9.0)
-    assert rig.crossfade.snapshot()[1] is None and rig.take() == [("/done", "/preset/load", "night")]
-
-
 def test_another_load_and_panic_supersede_a_fade(rig: PresetRig) -> None:
     saved(rig, "night", **{BRIGHTNESS: 0.5})
     rig.say("/preset/load", "night", 2.0)
