@@ -1,4 +1,14 @@
-"""The child's connection to the engine, as a loop `run(port)` sees it. See `echo` for the shortest loop."""
+"""The child's connection to the engine, as a loop `run(port)` sees it. The shortest one: engine/live/kit/repainting.py.
+
+Four rules for a loop:
+
+- Call `enter` at the start of each phase: each has a deadline, and a phase that takes longer counts as a hang. If one
+  piece of work may take longer than 10 s, say so with `expect`.
+- Call `trying` before the first use of a value, and `proved` after it worked. A value that kills the process three
+  times is quarantined instead of killing it again and again.
+- Publish, then call `result`: a child without results is restarted with growing delays.
+- Return when `should_stop` is True. In all other cases, including the engine's death, the process is ended for you.
+"""
 
 import time
 from collections.abc import Callable, Mapping

@@ -112,7 +112,7 @@ SCRIPT = """
     print("ran", flush=True)
     from engine.children import ChildSpec, Supervisor
     supervisor = Supervisor(
-        ChildSpec(name="echo", loop="engine.children.echo:run", settings={{"gain": 1.0}}), report=print{more}
+        ChildSpec(name="echo", loop="tests.children.echo:run", settings={{"gain": 1.0}}), report=print{more}
     )
     supervisor.start()
     while supervisor.status().state != "ready":

@@ -255,7 +255,7 @@ def test_sound_goes_through_a_child_by_sample_number(toys: Any, wait_for: Any) -
 
 def test_the_echo_child_returns_what_it_is_given(wait_for: Any, reports: Any) -> None:
     supervisor = Supervisor(
-        ChildSpec(name="echo", loop="engine.children.echo:run", settings={"gain": 2.0}), report=reports
+        ChildSpec(name="echo", loop="tests.children.echo:run", settings={"gain": 2.0}), report=reports
     )
     ring = FrameRing.create("source", 6, 4, channels=3)
     reader = None
