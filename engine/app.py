@@ -27,7 +27,7 @@ from engine.control.commands.lines import Lines, open_lines, subscribe_configure
 from engine.control.commands.preset_mixer import conditions as preset_conditions
 from engine.control.commands.timecode import conditions as timecode_conditions
 from engine.control.outgoing.announcements import Announcements
-from engine.engine import Engine, StatusReader
+from engine.engine import Engine, StatusReader, watchdog_of
 from engine.errors import PortTakenError
 from engine.frame_loop import EngineParts, InputParts, OutputParts, TimingParts
 from engine.ipc import Gate, sweep_dead_rings
@@ -51,7 +51,7 @@ from engine.system import folders
 from engine.system.clock import SteppedClock, SystemClock
 from engine.system.closing import Closing
 from engine.system.power import kept_awake
-from engine.system.standstill import FrameMark, Watchdog
+from engine.system.standstill import FrameMark
 from engine.telemetry import FrameTimes, Warnings
 from engine.web import PreviewTap, StillCamera, WebServer
 from engine.web.opening import open_announcer, open_web
@@ -276,7 +276,7 @@ def start(run: Run, values: Values, picture: Picture, parts: EngineParts, on_stu
         size_px=lambda: picture.renderer.size_px,
     )
     engine = Engine(config, parts, web, status.read)  # with the frame loop around `parts`
-    watchdog = closing(_open_watchdog(run, parts, engine, status, on_stuck))
+    watchdog = closing(watchdog_of(engine, parts, status, on_stuck))
     autosave = closing(
         Autosave(
             folders.data_folder(),
@@ -305,22 +305,6 @@ def start(run: Run, values: Values, picture: Picture, parts: EngineParts, on_stu
     if web is not None and config.announce:
         closing(open_announcer(run, lines.osc, web)).start()
     return engine
-
-
-def _open_watchdog(
-    run: Run, parts: EngineParts, engine: Engine, status: StatusReader, on_stuck: Callable[[], object]
-) -> Watchdog:
-    return Watchdog(
-        parts.timing.mark,
-        parts.timing.stopwatch,
-        describe=status.describe_frame,
-        is_overloaded=lambda: parts.timing.times.recent_faults().is_overloaded,
-        is_stopping=lambda: engine.is_stopping,
-        finish_files=parts.outputs.sinks.finish_files,
-        on_stuck=on_stuck,
-        report=run.warnings.report,
-        say=run.warnings.notice,
-    )
 
 
 def _bind(*servers: OscServer | WebServer | None) -> None:

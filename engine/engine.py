@@ -9,6 +9,7 @@ from engine.control.commands.show import EngineStatus, Hooks
 from engine.frame_loop import EngineParts, FrameLoop
 from engine.live.kit.opening import describe_models
 from engine.params import ParamStore, PresetFolder
+from engine.system.standstill import Watchdog
 from engine.telemetry import FrameTimes
 from engine.values import PublishedFrame
 from engine.web import WebServer
@@ -181,3 +182,18 @@ class StatusReader:
             told=tuple(parts.warnings.notices),
             warning_counts=parts.warnings.counts,
         )
+
+
+def watchdog_of(engine: Engine, parts: EngineParts, status: StatusReader, on_stuck: Callable[[], object]) -> Watchdog:
+    """The watchdog of these parts, not yet started. `on_stuck`: as of `open_engine`."""
+    return Watchdog(
+        parts.timing.mark,
+        parts.timing.stopwatch,
+        describe=status.describe_frame,
+        is_overloaded=lambda: parts.timing.times.recent_faults().is_overloaded,
+        is_stopping=lambda: engine.is_stopping,
+        finish_files=parts.outputs.sinks.finish_files,
+        on_stuck=on_stuck,
+        report=parts.warnings.report,
+        say=parts.warnings.notice,
+    )
