@@ -6,12 +6,10 @@ from engine.children.supervisor import Supervisor
 from engine.config import Config
 from engine.control.commands.desk import Desk
 from engine.control.commands.show import EngineStatus, Hooks
-from engine.control.dmx import DmxReceiver
-from engine.control.midi.ports import MidiPorts
 from engine.frame_loop import EngineParts, FrameLoop
-from engine.link.follower import LinkFollower
 from engine.live.kit.opening import describe_models
 from engine.params import ParamStore, PresetFolder
+from engine.system.standstill import Watchdog
 from engine.telemetry import FrameTimes
 from engine.values import PublishedFrame
 from engine.web import WebServer
@@ -25,13 +23,11 @@ class Engine:
         self,
         config: Config,
         parts: EngineParts,
-        presets: PresetFolder,
         web: WebServer | None,
         status: Callable[[], EngineStatus],
     ) -> None:
         """`status` returns the status of these parts; it may be called on any thread."""
         self.config = config
-        self.presets = presets
         self.status = status
         """Current status of all parts. Any thread."""
         self._web = web
@@ -47,6 +43,10 @@ class Engine:
         return self._parts.desk.store
 
     @property
+    def presets(self) -> PresetFolder:
+        return self._parts.desk.presets
+
+    @property
     def desk(self) -> Desk:
         """The parts that commands reach: presets, cues, tempo. Each says on which threads."""
         return self._parts.desk
@@ -54,16 +54,16 @@ class Engine:
     @property
     def children(self) -> Mapping[str, Supervisor]:
         """The child processes of this run by name: start, stop and restart them from any thread."""
-        return {model.name: model.supervisor for model in self._parts.models}
+        return {model.name: model.supervisor for model in self._parts.models.running}
 
     def describe_models(self) -> dict[str, list[str]]:
         """For each live model, by name: the model and how it is run, then hints at what keeps it from being noticed."""
-        return describe_models(self._parts.models, self.params.snapshot(), self._parts.warnings.report)
+        return describe_models(self._parts.models.running, self.params.snapshot(), self._parts.warnings.report)
 
     @property
     def osc_address(self) -> tuple[str, int] | None:
         """Host and port of OSC (UDP and TCP), or None when it is off."""
-        osc = self._parts.osc
+        osc = self._parts.lines.osc
         return osc.address if osc is not None else None
 
     @property
@@ -128,17 +128,8 @@ class Engine:
 class StatusReader:
     """Collects an EngineStatus from the parts of a run."""
 
-    def __init__(
-        self,
-        parts: EngineParts,
-        *,
-        has_control: bool,
-        dmx: DmxReceiver | None = None,
-        midi: MidiPorts | None = None,
-        link: LinkFollower | None = None,
-    ) -> None:
+    def __init__(self, parts: EngineParts, *, has_control: bool) -> None:
         """`has_control`: OSC or the page is on, so the OSC counters are part of the status."""
-        self._dmx, self._midi, self._link = dmx, midi, link
         self._parts = parts
         self._has_control = has_control
         self._started_s = parts.timing.stopwatch.now_s()
@@ -146,14 +137,14 @@ class StatusReader:
     def describe_frame(self) -> str:
         """The step of the frame in progress, and the shaders in it: "drawing, with Ripple in generator". Any thread."""
         playing = [
-            f"{each.file} in {each.slot}" for each in self._parts.drawing.shaders.status() if each.state == "playing"
+            f"{each.file} in {each.slot}" for each in self._parts.desk.shaders.status() if each.state == "playing"
         ]
         step = self._parts.timing.mark.step
         return f"{step}, with {', '.join(playing)}" if playing and step == "drawing" else step
 
     def read(self) -> EngineStatus:
         """Current status of all parts. Any thread."""
-        parts, timing, desk = self._parts, self._parts.timing, self._parts.desk
+        parts, timing, desk, lines = self._parts, self._parts.timing, self._parts.desk, self._parts.lines
         stage = parts.outputs.stage  # read once: another thread may replace it
         now_s = timing.stopwatch.now_s()
         standing_s = timing.mark.standing_s(now_s)
@@ -177,17 +168,32 @@ class StatusReader:
             beat=desk.tempo.status(timing.clock.now_s(), parts.inputs.audio.latest_features().beat.confidence),
             timecode=desk.timecode.status,
             camera=parts.inputs.camera.status(),
-            children=tuple(model.status() for model in parts.models),
+            children=tuple(model.status() for model in parts.models.running),
             sinks=parts.outputs.sinks.status(),
             recordings=parts.outputs.sinks.recordings(),
-            shaders=parts.drawing.shaders.status(),
+            shaders=desk.shaders.status(),
             latency_ms=desk.dispatcher.latency.latest(now_s),
             osc=desk.dispatcher.counters if self._has_control else None,
-            dmx=self._dmx.status() if self._dmx is not None else None,
-            midi=self._midi.status() if self._midi is not None else None,
-            link=self._link.status() if self._link is not None else None,
+            dmx=lines.dmx.status() if lines.dmx is not None else None,
+            midi=lines.midi.status() if lines.midi is not None else None,
+            link=lines.link.status() if lines.link is not None else None,
             unavailable=desk.show.unavailable_switches(),
             warnings=tuple(parts.warnings.latest),
             told=tuple(parts.warnings.notices),
             warning_counts=parts.warnings.counts,
         )
+
+
+def watchdog_of(engine: Engine, parts: EngineParts, status: StatusReader, on_stuck: Callable[[], object]) -> Watchdog:
+    """The watchdog of these parts, not yet started. `on_stuck`: as of `open_engine`."""
+    return Watchdog(
+        parts.timing.mark,
+        parts.timing.stopwatch,
+        describe=status.describe_frame,
+        is_overloaded=lambda: parts.timing.times.recent_faults().is_overloaded,
+        is_stopping=lambda: engine.is_stopping,
+        finish_files=parts.outputs.sinks.finish_files,
+        on_stuck=on_stuck,
+        report=parts.warnings.report,
+        say=parts.warnings.notice,
+    )

@@ -11,24 +11,22 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from engine.audio.input import AudioInput
-from engine.control import OscServer
 from engine.control.commands.desk import Desk
-from engine.control.commands.shader import ShaderControl
-from engine.control.commands.shader_stage import ShaderStage
+from engine.control.commands.lines import Lines
 from engine.errors import RenderError
 from engine.ipc import Gate
-from engine.live.kit.live_model import LiveModel
+from engine.live.kit.drawing import Drawing
+from engine.live.kit.opening import LiveModels
 from engine.live.kit.scene import Scene
-from engine.params import Looks, Snapshot
+from engine.params import Snapshot
 from engine.params.crossfade import PictureFade
-from engine.render import Leaving, Look, PictureInput, RegionMap, RegionMapper
-from engine.render.graphics_maker import GraphicsMaker
-from engine.render.guarded_renderer import GuardedRenderer
+from engine.render import PictureInput
+from engine.render.isf import ShaderSlot
 from engine.sinks import PictureName, SinkSet, Stage
 from engine.sources import Polled
 from engine.sources.current import CurrentSource
@@ -49,7 +47,7 @@ MAX_STEP_S = 0.25  # after a hiccup, smoothed values move as if at least 4 frame
 ROUNDING_S = 1e-6  # due times are sums of periods: 90 frames at 30 fps end up to a rounding error before 3 s
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TimingParts:
     """When frames are due, and how long they take."""
 
@@ -64,7 +62,7 @@ class TimingParts:
     """Tells the children when the picture is being drawn."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InputParts:
     """The sound and the camera."""
 
@@ -78,20 +76,6 @@ class InputParts:
 
 
 @dataclass(slots=True, kw_only=True)
-class DrawingParts:
-    """The picture: looks, shaders, regions, and the renderer."""
-
-    looks: Looks
-    shaders: ShaderControl
-    slots: ShaderStage
-    """The shaders of each frame."""
-    regions: RegionMapper
-    graphics: GraphicsMaker
-    renderer: GuardedRenderer
-    """Its `draw` waits until the picture is drawn; other threads run meanwhile."""
-
-
-@dataclass(slots=True, kw_only=True)
 class OutputParts:
     """Where pictures go."""
 
@@ -102,20 +86,19 @@ class OutputParts:
     """By picture: `main`, `behind` (main without a blackout) and the extra pictures of this run, for the page."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EngineParts:
     """All that a frame needs."""
 
     timing: TimingParts
     desk: Desk
     """The values, commands, cues and tempo that performers set."""
-    osc: OscServer | None
+    lines: Lines
     inputs: InputParts
-    models: tuple[LiveModel, ...]
-    """In order of effect: each can use what the models before it added to the scene. Each frame they `follow` the
-    values (sent to the child), `show` their newest results (before the picture is drawn) and `feed` the child (after
-    it is published)."""
-    drawing: DrawingParts
+    models: LiveModels
+    """Each frame they `follow` the values (sent to the child), `show` their newest results (before the picture is
+    drawn) and `feed` the child (after it is published)."""
+    drawing: Drawing
     outputs: OutputParts
     warnings: Warnings
 
@@ -166,7 +149,7 @@ class FrameLoop:
 
     def draw_frame(self) -> PublishedFrame:
         """Wait for the next due time, then draw and publish one picture."""
-        looks, models, stopwatch = self.drawing.looks, self.parts.models, self.timing.stopwatch
+        looks, models, stopwatch = self.drawing.looks, self.parts.models.running, self.timing.stopwatch
         tick = self._wait_until_due()
         self.timing.mark.begin(started_s := stopwatch.now_s())
         self._begin_frame(tick)
@@ -183,7 +166,8 @@ class FrameLoop:
         scene = Scene(camera=self._camera_picture(tick))
         for model in models:
             self._attempt(partial(model.show, scene, values, stopwatch.now_s()))
-        picture = self._picture_input(snapshot, features, scene, tick)
+        shaders = self._attempt(partial(self._shaders, snapshot)) or ()
+        picture = self.drawing.picture(snapshot, features, scene, tick, beat=beat, shaders=shaders)
         with self._gate_closed(tick):
             self._draw(picture)
             heard = replace(features.beat, beat=beat, bpm=self.desk.tempo.bpm)
@@ -227,7 +211,7 @@ class FrameLoop:
         self._attempt(desk.dispatcher.launch)
         for then in (desk.cues, desk.banks, desk.preset_control.mixer, desk.macros, desk.crossfade):
             self._attempt(partial(then.step, now_s))
-        self._attempt(self.drawing.shaders.before_frame)
+        self._attempt(self.desk.shaders.before_frame)
         desk.dispatcher.latency.begin_frame()
 
     def _follow_settings(self, snapshot: Snapshot) -> None:
@@ -263,7 +247,7 @@ class FrameLoop:
         period_s = None if self.outputs.stage.is_offline else self.schedule.period_s
         shown = self.desk.crossfade.bypass.shown(snapshot)
         looks.follow(fade, shown, period_s=period_s, late=self.timing.times.late, crossfade=self.desk.crossfade)
-        self._attempt(partial(self.drawing.slots.follow, snapshot, looks.shown.slew.jump_to))
+        self._attempt(partial(self.desk.slots.follow, snapshot, looks.shown.slew.jump_to))
         looks.glide(shown, step_s)
 
     def _analyse_sound(self, tick: FrameId) -> AudioFeatures:
@@ -290,52 +274,10 @@ class FrameLoop:
         self.inputs.senders.poll()
         return self._attempt(self.inputs.camera.latest_frame)
 
-    def _picture_input(self, snapshot: Snapshot, features: AudioFeatures, scene: Scene, tick: FrameId) -> PictureInput:
-        """All that the renderer draws: the look on screen with its shaders, in a dissolve also the one that leaves."""
-        looks, slots = self.drawing.looks, self.drawing.slots
-        values, old, fade = looks.shown.values, looks.leaving_values, looks.fade
-        region = self._region_map(scene, tick)
-        beat = self.desk.tempo.beat_at(self._due_s(tick))
-        graphics = partial(self.drawing.graphics.graphics, beat=beat, size_px=self.drawing.renderer.size_px)
-        shaders = self._attempt(lambda: slots.shaders(values, snapshot, looks.shown.modulation.moved, fade, old))
-        picture = replace(
-            picture_of(values, features, scene, region, tick),
-            shaders=shaders or (),
-            coming_shaders=slots.coming,
-            graphics=graphics(values, snapshot),
-            keeps_coming=looks.expected.keeps_trail,
-            cuts=self.desk.crossfade.cuts,
-            returns=self.desk.crossfade.returns,
-            is_cutting=slots.is_cutting(tick.time_s),
-        )
-        if slots.awaits_tests(values, tick.time_s):
-            picture = replace(picture, look=replace(picture.look, is_frozen=True))
-        if looks.coming is not None:
-            return replace(picture, coming=picture_of(looks.coming.values, features.of_leaving(), scene, region, tick))
-        if fade is None:
-            return picture
-        before = None if old is None else picture_of(old, features.of_leaving(), scene, region, tick)
-        if before is not None and old is not None:
-            before = replace(before, graphics=graphics(old, fade.before, is_leaving=True))
-        leaving = Leaving(
-            number=fade.number, mix=fade.share, picture=before, revealed=fade.revealed, held_from=fade.held_from
-        )
-        return replace(picture, leaving=leaving)
-
-    def _region_map(self, scene: Scene, tick: FrameId) -> RegionMap | None:
-        """The newest region map of the scene; offline the one of this frame's scene."""
-        regions, looks = self.drawing.regions, self.drawing.looks
-        settings = scene.region_settings(looks.shown.values)
-        if not settings.is_enabled and looks.leaving is not None:
-            settings = scene.region_settings(looks.leaving.values)
-        if not settings.is_enabled and not scene.needs_regions:
-            return None
-        picture = layer5.picture if (layer5 := scene.automatic_layer5) is not None else None
-        if self.outputs.stage.is_offline:
-            return regions.compute(picture, settings, scene.found)
-        regions.submit(picture, settings, scene.found)
-        scene.regions = regions.latest()
-        return scene.regions if settings.is_enabled else None
+    def _shaders(self, snapshot: Snapshot) -> tuple[ShaderSlot, ...]:
+        looks = self.drawing.looks
+        shown, leaving = looks.shown, looks.leaving_values
+        return self.desk.slots.shaders(shown.values, snapshot, shown.modulation.moved, looks.fade, leaving)
 
     @contextmanager
     def _gate_closed(self, tick: FrameId) -> Iterator[None]:
@@ -350,7 +292,7 @@ class FrameLoop:
             gate.draw_ends(to_ns(due_s + self.schedule.period_s + min(before_s, self._lead_s)))
 
     def _draw(self, picture: PictureInput) -> None:
-        stopwatch, osc, drawing = self.timing.stopwatch, self.parts.osc, self.drawing
+        stopwatch, osc, drawing = self.timing.stopwatch, self.parts.lines.osc, self.drawing
         started_s = stopwatch.now_s()
         self.timing.mark.step = "drawing"
         if osc is not None:
@@ -362,7 +304,7 @@ class FrameLoop:
                 osc.draw_ends()
         self._draw_s = stopwatch.now_s() - started_s
         self.timing.mark.step = "publishing"
-        self._attempt(lambda: drawing.shaders.after_frame(drawing.renderer.shader_state, self.schedule.period_s))
+        self._attempt(lambda: self.desk.shaders.after_frame(drawing.renderer.shader_state, self.schedule.period_s))
 
     def _publish(self, tick: FrameId, features: AudioFeatures, scene: Scene) -> PublishedFrame:
         outputs, renderer, source = self.outputs, self.drawing.renderer, self.inputs.audio
@@ -417,30 +359,10 @@ class FrameLoop:
             is_late=frame.index > 0 and self.schedule.is_late(timing.clock.now_s()),  # frame 0 had no due time
         )
         looks.cost.add(work_s=work_s, draw_s=self._draw_s, looks=looks.count)
-        if self.drawing.slots.holds_up_fade:
+        if self.desk.slots.holds_up_fade:
             looks.give_up_leaving()
         timing.times.dropped = self.schedule.dropped
         timing.gate.late_frames = timing.times.late + timing.times.dropped
-
-
-def picture_of(
-    values: Mapping[str, Any], features: AudioFeatures, scene: Scene, region: RegionMap | None, tick: FrameId
-) -> PictureInput:
-    """The renderer's input for a look with these values. `features`: as this look shows them."""
-    layer5 = scene.layer5(values)
-    return PictureInput(
-        look=Look.from_values(values),
-        waves=features.waves,
-        features=features.channels,
-        layer5=layer5.picture if layer5 else None,
-        shows_generator=values["/layer/5/source"] == "generator",
-        layer5_before=layer5.before if layer5 else None,
-        layer5_mix=layer5.share if layer5 else 1.0,
-        matte=scene.matte(values),
-        region=region,
-        time_s=tick.time_s,
-        fitted_px=scene.fitted_px,
-    )
 
 
 def to_ns(seconds: float) -> int:

@@ -76,16 +76,6 @@ class ChannelFeatures:
     gain_db: float = 0.0
     """Effective gain: set gain plus automatic gain."""
 
-    @property
-    def rms_dbfs(self) -> float:
-        """-120 for silence."""
-        return dbfs(self.rms)
-
-    @property
-    def peak_dbfs(self) -> float:
-        """-120 for silence."""
-        return dbfs(self.peak)
-
 
 def dbfs(level: float) -> float:
     """A linear level in dBFS: 1.0 is 0, 0.5 is -6.02; at least -120."""

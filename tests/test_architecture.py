@@ -38,6 +38,7 @@ NESTED = {"control", "jobs", "live", "models", "params", "web"}
 MAX_BLIND_EXCEPTS = 10  # one of them around TouchDesigner's callbacks
 MAX_LINES = {"engine": 106_454, "dataset": 20_745, "tests": 116_300}  # of Python; "engine" without "dataset"
 ROOT_FILES = "__init__ app config engine errors frame_loop telemetry values".split()
+FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 NEVER_IN_THE_ENGINE = {"torch", "diffusers", "transformers", "scipy", "syphon", "accelerate", "peft"}
 
 
@@ -225,12 +226,79 @@ def test_errors_of_every_kind_are_caught_in_few_places() -> None:
     assert len(blind) <= MAX_BLIND_EXCEPTS, blind
 
 
-def test_nobody_sets_the_callback_of_another_object() -> None:
-    def is_set(node: Any) -> bool:
-        is_stored = isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
-        return is_stored and node.attr.startswith("on_") and getattr(node.value, "id", "") != "self"
+def declared_callable() -> set[str]:
+    """Names of attributes and parameters that are called wherever they are declared, without a leading `_`."""
+    annotations: dict[str, list[ast.AST]] = {}
+    called = {"Callable"}
+    for path in own_files():
+        for node in nodes_of(path):
+            match node:
+                case (
+                    ast.AnnAssign(target=ast.Name(id=name) | ast.Attribute(attr=name), annotation=annotation)
+                    | ast.arg(arg=name, annotation=ast.AST() as annotation)
+                ):
+                    annotations.setdefault(name.lstrip("_"), []).append(annotation)
+                case ast.Assign(targets=[ast.Name(id=name)], value=ast.Subscript(value=ast.Name(id="Callable"))):
+                    called.add(name)
+                case ast.ClassDef(name=name, body=body):
+                    called |= {name for each in body if isinstance(each, FUNCTION) and each.name == "__call__"}
 
-    assert places(engine_files(), is_set) == []
+    def is_called(annotation: ast.AST) -> bool:
+        """`Callable[...]`, its alias or such a protocol, or None; but no list of them."""
+        match annotation:
+            case ast.BinOp(op=ast.BitOr()):
+                return is_called(annotation.left) or is_called(annotation.right)
+            case ast.Subscript(value=ast.Name(id=name)) | ast.Name(id=name):
+                return name in called
+        return False
+
+    return {name for name, found in annotations.items() if all(map(is_called, found))}
+
+
+def test_nobody_sets_a_callable_of_another_object() -> None:
+    """Callbacks are given when an object is made, so that it is complete from then on."""
+    of_libraries = {
+        *("input_added", "output_added", "input_removed", "output_removed"),  # libremidi takes them only so
+        "showwarning",  # of `warnings`
+        *("scale_model_input", "add_noise"),  # those that a scheduler of diffusers lacks
+    }
+    names, wrong = declared_callable(), []
+    assert {"fault_of", "rename_waiting"} <= names, "of a class, and of an __init__"
+    for path in engine_files():
+        functions = {node.name for node in nodes_of(path) if isinstance(node, FUNCTION)}
+
+        def is_function(value: ast.AST | None, own: set[str] = functions) -> bool:
+            match value:
+                case ast.Lambda() | ast.Call(func=ast.Name(id="partial")):
+                    return True
+                case ast.Name(id=name):
+                    return name in own
+            return False
+
+        for node in nodes_of(path):
+            match node:
+                case ast.Assign(targets=targets, value=value):
+                    pairs = [pair for target in targets for pair in together(target, value)]
+                case ast.withitem(optional_vars=ast.AST() as target):
+                    pairs = together(target, None)
+                case _:
+                    continue
+            wrong += [
+                f"{path.relative_to(ROOT)}:{target.lineno} {ast.unparse(target)}"
+                for target, value in pairs
+                if isinstance(target, ast.Attribute) and getattr(target.value, "id", "") != "self"
+                if target.attr not in of_libraries and (target.attr.lstrip("_") in names or is_function(value))
+            ]
+    assert wrong == []
+
+
+def together(target: ast.AST, value: ast.AST | None) -> list[tuple[ast.AST, ast.AST | None]]:
+    """Each target of an assignment with its value, None if that is not written there."""
+    if not isinstance(target, ast.Tuple):
+        return [(target, value)]
+    values = value.elts if isinstance(value, ast.Tuple) else []
+    is_written = len(values) == len(target.elts) and not any(isinstance(each, ast.Starred) for each in values)
+    return list(zip(target.elts, values if is_written else [None] * len(target.elts), strict=True))
 
 
 def test_every_python_process_is_started_without_the_current_folder_in_its_path() -> None:

@@ -4,8 +4,9 @@ Without the effects after the picture: their amounts glide, so a mix of two pict
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -148,7 +149,7 @@ CEILING_S = 300.0
 
 
 def test_a_cut_to_a_look_whose_shader_is_new_shows_no_picture_of_neither_look(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, require: Callable[[object, str], None]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, require: Any
 ) -> None:
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path))  # no shader has been tested yet
     monkeypatch.setattr(shader_stage, "CUT_S", CEILING_S)  # a busy machine tests a shader for seconds

@@ -5,8 +5,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
@@ -17,9 +17,7 @@ from tests.support.desk import open_desk
 STANDING = "/engine/status/standing"
 
 
-def test_while_a_frame_stands_questions_are_answered_and_the_status_says_so(
-    tmp_path: Path, wait_for: Callable[..., object]
-) -> None:
+def test_while_a_frame_stands_questions_are_answered_and_the_status_says_so(tmp_path: Path, wait_for: Any) -> None:
     held, is_held = threading.Event(), threading.Event()
     with open_desk(tmp_path, fps=60.0) as desk:
         desk.client.send(encode_message("/engine/notify", 1))

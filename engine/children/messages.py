@@ -3,7 +3,7 @@
     engine -> child                              child -> engine
     Begin       once, first                      Hello       the main function has started
     Update      values, inputs, commands         Taken       its loop has received an update
-    OutputMade  the answer to WantOutput         Ready Facts facts for the status
+    OutputMade  the answer to WantOutput         Facts       facts for the status
     Stop        please exit                      WantOutput  create a ring (WantAudioOutput: for sound)
                                                  Trying Proved   before and after the first use of a value
                                                  CallAnswer  the result of a command
@@ -79,10 +79,6 @@ class Taken(ChildMessage, frozen=True):
     number: int
 
 
-class Ready(ChildMessage, frozen=True):
-    facts: dict[str, Fact]
-
-
 class Facts(ChildMessage, frozen=True):
     facts: dict[str, Fact]
 
@@ -130,9 +126,7 @@ class FaultReport(ChildMessage, frozen=True):
 
 
 ToChild = Begin | Update | OutputMade | Stop
-ToEngine = (
-    Hello | Taken | Ready | Facts | WantOutput | WantAudioOutput | Trying | Proved | CallAnswer | Note | FaultReport
-)
+ToEngine = Hello | Taken | Facts | WantOutput | WantAudioOutput | Trying | Proved | CallAnswer | Note | FaultReport
 
 
 def packed_bytes(value: Any) -> float:

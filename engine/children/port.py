@@ -1,4 +1,14 @@
-"""The child's connection to the engine, as a loop `run(port)` sees it. See `echo` for the shortest loop."""
+"""The child's connection to the engine, as a loop `run(port)` sees it. The shortest one: engine/live/kit/repainting.py.
+
+Four rules for a loop:
+
+- Call `enter` at the start of each phase: each has a deadline, and a phase that takes longer counts as a hang. If one
+  piece of work may take longer than 10 s, say so with `expect`.
+- Call `trying` before the first use of a value, and `proved` after it worked. A value that kills the process three
+  times is quarantined instead of killing it again and again.
+- Publish, then call `result`: a child without results is restarted with growing delays.
+- Return when `should_stop` is True. In all other cases, including the engine's death, the process is ended for you.
+"""
 
 import time
 from collections.abc import Callable, Mapping
@@ -6,23 +16,8 @@ from contextlib import suppress
 from queue import Empty
 from typing import Any, Generic, Literal, NoReturn, TypeVar
 
+from engine.children import messages
 from engine.children.mailbox import Mailbox
-from engine.children.messages import (
-    Call,
-    CallAnswer,
-    ChildMessage,
-    Fact,
-    Facts,
-    FaultReport,
-    Note,
-    Proved,
-    Ready,
-    Taken,
-    Trying,
-    Update,
-    WantAudioOutput,
-    WantOutput,
-)
 from engine.errors import MultiverseError, SharedMemoryError
 from engine.ipc import (
     AudioRing,
@@ -42,7 +37,7 @@ Reader = TypeVar("Reader", RingReader, AudioRingReader)
 class ChildFault(Exception):
     """Raised by `ChildPort.fail`, caught by `child_main`. A loop must not catch it."""
 
-    def __init__(self, fault: FaultReport) -> None:
+    def __init__(self, fault: messages.FaultReport) -> None:
         super().__init__(fault.text)
         self.fault = fault
 
@@ -54,7 +49,7 @@ class ChildPort:
         self,
         *,
         settings: dict[str, Any],
-        send: Callable[[ChildMessage], None],
+        send: Callable[[messages.ChildMessage], None],
         mailbox: Mailbox,
         words: ChildWords,
         gate: Gate | None,
@@ -113,18 +108,18 @@ class ChildPort:
         """Wait for the first values. `child_main` calls it before the loop runs."""
         self._take(self._mailbox.updates.get())
 
-    def ready(self, **facts: Fact) -> None:
+    def ready(self, **facts: messages.Fact) -> None:
         """Report that the model is loaded and enter IDLE. `facts` are shown in the status."""
         self.enter(Phase.IDLE)  # before the message, on which the engine reads the phase
-        self._send(Ready(facts=facts))
+        self.facts(**facts)
 
-    def facts(self, **facts: Fact) -> None:
+    def facts(self, **facts: messages.Fact) -> None:
         """Update the facts in the status. Sends a message each time: call it a few times a second at most."""
-        self._send(Facts(facts=facts))
+        self._send(messages.Facts(facts=facts))
 
     def note(self, key: str, text: str) -> None:
         """Report a warning through the engine, which shows each key once a second at most."""
-        self._send(Note(key=key, text=text))
+        self._send(messages.Note(key=key, text=text))
 
     def input(self, name: str) -> RingReader | None:
         """The connected picture input, or None while there is none. Call it again for each picture."""
@@ -137,13 +132,13 @@ class ChildPort:
     def open_output(self, name: str, width: int, height: int, channels: int = 3) -> RingWriter:
         """A new picture ring, which the engine creates and owns. Call it again for another shape. Readers see it with
         the first result. SharedMemoryError if there is no memory for it."""
-        self._send(WantOutput(name=name, width=width, height=height, channels=channels))
+        self._send(messages.WantOutput(name=name, width=width, height=height, channels=channels))
         writer = self._outputs[name] = FrameRing.write_to(self._new_segment(name))
         return writer
 
     def open_audio_output(self, name: str, channels: int, rate_hz: int, seconds: float) -> AudioRingWriter:
         """A new sound ring that keeps the newest `seconds`."""
-        self._send(WantAudioOutput(name=name, channels=channels, rate_hz=rate_hz, seconds=seconds))
+        self._send(messages.WantAudioOutput(name=name, channels=channels, rate_hz=rate_hz, seconds=seconds))
         writer = self._outputs[name] = AudioRing.write_to(self._new_segment(name))
         return writer
 
@@ -151,13 +146,13 @@ class ChildPort:
         """Announce that the next call uses this value: it is blamed if the process dies before it is `proved`. `key` is
         the parameter's address, or "model". Call it before every use; proved values cost nothing."""
         if self._proved.get(key) != value:
-            self._send(Trying(key=key, value=value))
+            self._send(messages.Trying(key=key, value=value))
 
     def proved(self, key: str, value: Any) -> None:
         """Report that this value worked."""
         if self._proved.get(key) != value:
             self._proved[key] = value
-            self._send(Proved(key=key, value=value))
+            self._send(messages.Proved(key=key, value=value))
 
     def result(self, ms: float) -> None:
         """Count a published result that took `ms`, and enter IDLE."""
@@ -180,7 +175,7 @@ class ChildPort:
 
     def fail(self, kind: Literal["memory", "driver", "model"], text: str, *, is_final: bool) -> NoReturn:
         """End the process with this reason. `is_final`: no restart without a command."""
-        raise ChildFault(FaultReport(kind=kind, text=text, is_final=is_final))
+        raise ChildFault(messages.FaultReport(kind=kind, text=text, is_final=is_final))
 
     def close(self) -> None:
         self._pictures.close()
@@ -188,25 +183,25 @@ class ChildPort:
         for writer in self._outputs.values():
             writer.close()
 
-    def _take(self, update: Update) -> None:
+    def _take(self, update: messages.Update) -> None:
         self._segments.update(update.inputs)
         if update.values:
             self.values.update(update.values)
             self.values_version += 1
         if update.call is not None:
             self._send(self._answer(update.call))
-        self._send(Taken(number=update.number))
+        self._send(messages.Taken(number=update.number))
 
-    def _answer(self, call: Call) -> CallAnswer:
+    def _answer(self, call: messages.Call) -> messages.CallAnswer:
         handler = self._handlers.get(call.name)
         if handler is None:
             known = ", ".join(self._handlers) or "none"
             text = f"unknown command {call.name!r}; available: {known}"
-            return CallAnswer(number=call.number, is_done=False, text=text)
+            return messages.CallAnswer(number=call.number, is_done=False, text=text)
         try:
-            return CallAnswer(number=call.number, is_done=True, text=handler(*call.arguments))
+            return messages.CallAnswer(number=call.number, is_done=True, text=handler(*call.arguments))
         except MultiverseError as error:
-            return CallAnswer(number=call.number, is_done=False, text=str(error))
+            return messages.CallAnswer(number=call.number, is_done=False, text=str(error))
 
     def _new_segment(self, name: str) -> str:
         """Wait for the engine to create this output's ring, and close the previous one."""

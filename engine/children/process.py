@@ -11,32 +11,9 @@ from multiprocessing.connection import Connection
 from types import MappingProxyType
 from typing import Any, Final
 
-from engine.children import stderr_file
+from engine.children import messages, stderr_file
 from engine.children.launcher import Launcher
-from engine.children.messages import (
-    CALL_BYTES,
-    VALUES_BYTES,
-    Begin,
-    Call,
-    CallAnswer,
-    ChildMessage,
-    Fact,
-    Facts,
-    FaultReport,
-    Hello,
-    Note,
-    OutputMade,
-    Proved,
-    Ready,
-    Stop,
-    Taken,
-    ToEngine,
-    Trying,
-    Update,
-    WantAudioOutput,
-    WantOutput,
-    packed_bytes,
-)
+from engine.children.messages import CALL_BYTES, VALUES_BYTES, packed_bytes
 from engine.children.policy import Deadlines, DeathPolicy, HangDetector, Promotion
 from engine.children.spec import ChildSpec, State
 from engine.errors import ChildError, ControlPipeError, PipeClosedError, SharedMemoryError
@@ -83,8 +60,8 @@ class Child:
         """Rings created since `Published` last took them over; `Published` closes them."""
         self.tried: dict[str, Any] = {}
         """Values being tried and not proved yet: blamed if the process dies now."""
-        self.facts: dict[str, Fact] = {}
-        self.fault: FaultReport | None = None
+        self.facts: dict[str, messages.Fact] = {}
+        self.fault: messages.FaultReport | None = None
         """The fault it reported before it exited, or None."""
         self.hung = ""
         """Why it was killed as hung, or ""."""
@@ -95,7 +72,7 @@ class Child:
         self._report = report
         self._values = dict(values)  # not sent yet, like the next two
         self._inputs = dict(inputs)
-        self._calls: deque[Call] = deque()
+        self._calls: deque[messages.Call] = deque()
         self._answers: dict[int, OnAnswer] = {}
         self._serial = 0
         self._in_flight = 0
@@ -110,7 +87,7 @@ class Child:
             undo.callback(self.words.close)
             self._gate, self._place = gate, gate.take_place() if gate else 0
             undo.callback(self._leave_gate)
-            begin = Begin(
+            begin = messages.Begin(
                 loop=spec.loop,
                 settings=dict(settings),
                 environment=dict(spec.environment),
@@ -124,7 +101,7 @@ class Child:
             self._stderr = undo.enter_context(stderr_file.create())
             self._process, connection = launcher.launch(self._stderr, spec.environment, spec.niceness)
             undo.pop_all()
-        self._pipe: ControlPipe[ToEngine] = ControlPipe(connection, ToEngine)
+        self._pipe: ControlPipe[messages.ToEngine] = ControlPipe(connection, messages.ToEngine)
         self._send(begin)
         self._send_update()  # the loop waits for the first update, even an empty one
 
@@ -172,7 +149,7 @@ class Child:
             return
         self._serial += 1
         self._answers[self._serial] = on_answer
-        self._calls.append(Call(number=self._serial, name=name, arguments=list(arguments)))
+        self._calls.append(messages.Call(number=self._serial, name=name, arguments=list(arguments)))
 
     def exchange(self) -> None:
         """Read all its messages, then send what is queued if it has acknowledged the previous update."""
@@ -216,7 +193,7 @@ class Child:
         if self.is_leaving:
             return
         if self.pid:
-            self._send(Stop())
+            self._send(messages.Stop())
             self._stop_by_s = now_s + self._times.stop_s
         else:
             self.kill(now_s)
@@ -267,29 +244,29 @@ class Child:
         if self._gate is not None:
             self._gate.leave_place(self._place)
 
-    def _take(self, message: ToEngine) -> None:
+    def _take(self, message: messages.ToEngine) -> None:
         match message:
-            case Hello():
+            case messages.Hello():
                 self._own_pid = message.pid
-            case Taken():
+            case messages.Taken():
                 self._in_flight = 0
-            case Ready() | Facts():
+            case messages.Facts():
                 self.facts |= message.facts
-            case Trying():
+            case messages.Trying():
                 self.tried[message.key] = message.value
-            case Proved():
+            case messages.Proved():
                 self.tried.pop(message.key, None)
                 self._policy.proved(message.key, message.value)
-            case FaultReport():
+            case messages.FaultReport():
                 self.fault = message
-            case Note():
+            case messages.Note():
                 self._report(f"child.{self._spec.name}.{message.key}", f"{self._spec.name}: {message.text}")
-            case CallAnswer():
+            case messages.CallAnswer():
                 self._answers.pop(message.number)(message.is_done, message.text)
-            case WantOutput():
+            case messages.WantOutput():
                 size = message.width, message.height
                 self._open(message.name, lambda name: FrameRing.create(name, *size, channels=message.channels))
-            case WantAudioOutput():
+            case messages.WantAudioOutput():
                 sound = message
                 self._open(
                     sound.name,
@@ -302,18 +279,18 @@ class Child:
         try:
             ring = create(f"{self._spec.name} {name}")
         except SharedMemoryError as error:
-            self._send(OutputMade(name=name, segment="", reason=str(error)))
+            self._send(messages.OutputMade(name=name, segment="", reason=str(error)))
             return
         self.outputs[name] = ring
         self.new_rings.add(ring)
-        self._send(OutputMade(name=name, segment=ring.segment))
+        self._send(messages.OutputMade(name=name, segment=ring.segment))
 
     def _send_update(self) -> None:
         self._serial += 1
         self._in_flight = self._serial
         values = self._policy.admitted(self._next_values())
         call = self._calls.popleft() if self._calls else None
-        self._send(Update(number=self._serial, values=values, inputs=self._inputs, call=call))
+        self._send(messages.Update(number=self._serial, values=values, inputs=self._inputs, call=call))
         self._inputs = {}
 
     def _next_values(self) -> dict[str, Any]:
@@ -334,7 +311,7 @@ class Child:
             batch[key] = self._values.pop(key)
         return batch
 
-    def _send(self, message: ChildMessage) -> None:
+    def _send(self, message: messages.ChildMessage) -> None:
         try:
             self._pipe.send(message)
         except PipeClosedError:  # the next check notices that it is dead

@@ -38,11 +38,18 @@ class LogThread(QueueHandler):
         super().__init__(queue.Queue(KEPT_LINES))
         self.setFormatter(LineFormatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
         self.lost = 0
-        self.write = write
-        """Called with each line, on the log thread; may block. Can be replaced at any time."""
+        self._write = write
         self._listener = _LineWriter(self)
         self._repeated: dict[str, list[float]] = {}
         """Message -> when it was written last, and how often it came since then. Under the handler's lock."""
+
+    def pass_to(self, write: Write) -> None:
+        """Call `write(line)` from now on, on the log thread; it may block."""
+        self._write = write
+
+    def write(self, line: str) -> None:
+        """On the log thread."""
+        self._write(line)
 
     def handleError(self, record: logging.LogRecord) -> None:
         """Count a line that cannot be formatted; logging would print a page for each."""

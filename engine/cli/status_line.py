@@ -103,7 +103,8 @@ def run_display(engine: "Engine", expected: int | None, log: LogThread) -> Itera
         log.say(line)
     try:
         if engine.config.offline:
-            with shown_progress(FILM) as (tell, log.write):
+            with shown_progress(FILM) as (tell, write):
+                log.pass_to(write)
 
                 def update() -> None:
                     if engine.times.frames:
@@ -121,7 +122,7 @@ def run_display(engine: "Engine", expected: int | None, log: LogThread) -> Itera
             log.say("running; stop with Ctrl-C or --seconds N")
             yield
     finally:
-        log.write = write_to_stderr
+        log.pass_to(write_to_stderr)
 
 
 @contextmanager
@@ -133,7 +134,7 @@ def status_line(engine: "Engine", log: LogThread) -> Iterator[None]:
 
     console = Console(stderr=True)
     live = Live(console=console, auto_refresh=False)
-    log.write = lambda line: console.print(line, highlight=False, markup=False)
+    log.pass_to(lambda line: console.print(line, highlight=False, markup=False))
     messages_before = 0
 
     def refresh() -> None:

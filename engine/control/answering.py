@@ -140,7 +140,7 @@ class Listings:
             if tokens <= 0 or self._begun[reply.command] >= MAX_LISTINGS:
                 return False
             self._begun[reply.command] += 1
-        reply.ended = partial(self._end, reply)
+        reply.when_ended(partial(self._end, reply))
         return True
 
     def _end(self, reply: Reply) -> None:

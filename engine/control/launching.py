@@ -75,19 +75,25 @@ class _Launch:
 class Launching:
     """`add`, `drop`, commands: OSC's threads; `step`: the render thread."""
 
-    def __init__(self, store: ParamStore, pulse: ReadPulse, tell: Tell) -> None:
-        """`pulse()`: the beat of the newest frame."""
+    def __init__(
+        self,
+        store: ParamStore,
+        pulse: ReadPulse,
+        tell: Tell,
+        values_of: Callable[[str], Mapping[str, Value] | None] = lambda preset: None,
+    ) -> None:
+        """`pulse()`: the beat of the newest frame. `values_of(preset)`: the values of one that waits, on the render
+        thread."""
         self._store = store
         self._pulse = pulse
         self._tell = tell
+        self._values_of = values_of
         self._lock = threading.Lock()  # held for moments only; nothing is run or told under it
         self._waiting: dict[str, _Launch] = {}
         self._started: list[_Launch] = []
         """In this frame."""
         self._used: dict[str, tuple[float, tuple[float, int]]] = {}
         """Beat and count of the latest start at each place, of the last LATE_BEATS."""
-        self.values_of: Callable[[str], Mapping[str, Value] | None] = lambda preset: None
-        """Gets the name of a preset that waits. Render thread."""
         self.order = LookOrder(store)
         """Order of the looks that wait, and of `/launch/drop`."""
 
@@ -215,7 +221,7 @@ class Launching:
     def _values(self, launch: _Launch) -> Mapping[str, Value]:
         """Looked up once: a preset has hundreds, and this is asked in each frame."""
         if launch.values is None:
-            all_values = (self.values_of(launch.preset) if launch.preset else None) or {}
+            all_values = (self._values_of(launch.preset) if launch.preset else None) or {}
             at_once = {address: value for address, value in all_values.items() if not _can_glide(address)}
             launch.values = all_values if launch.is_cut else at_once
         return launch.values

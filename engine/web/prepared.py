@@ -21,10 +21,8 @@ import numpy as np
 
 import osc_schema
 from engine.audio.input import AudioInput
-from engine.config import Config
-from engine.control.commands.desk import Desk
+from engine.control.commands.desk import Desk, Run
 from engine.errors import ChildError
-from engine.ipc import Gate
 from engine.params import Tempo
 from engine.params.preset_file import LoadedPreset
 from engine.params.store import ParamStore
@@ -234,16 +232,10 @@ class PreparedPicture:
 
 
 def prepared_picture(
-    tap: PreviewTap,
-    config: Config,
-    desk: Desk,
-    sound: AudioInput,
-    size_px: Callable[[], tuple[int, int]],
-    gate: Gate,
-    report: Report,
+    tap: PreviewTap, run: Run, desk: Desk, sound: AudioInput, size_px: Callable[[], tuple[int, int]]
 ) -> PreparedPicture:
     """The picture of what is prepared at this desk, offered to `tap`."""
-    presets = desk.preset_control
+    config, presets = run.config, desk.preset_control
 
     def keep(preset: LoadedPreset, rgba: np.ndarray) -> None:
         if presets.needs_picture(preset) and not is_dark(jpeg := encode_preview(rgba)):
@@ -259,8 +251,8 @@ def prepared_picture(
         renderer=config.renderer,
         gpu=config.gpu,
         shaders=config.shaders,
-        gate=gate.segment,
-        report=report,
+        gate=run.gate.segment,
+        report=run.warnings.report,
         keep=keep,
     )
 

@@ -40,7 +40,7 @@ def source() -> Iterator[RingOwner]:
 def test_a_spawned_child_answers_restarts_after_a_kill_and_stops_on_request(
     on_a_mac: None, source: RingOwner, wait_for: Callable[..., Any]
 ) -> None:
-    spec = ChildSpec(name="echo", loop="engine.children.echo:run", settings={"gain": 2.0})
+    spec = ChildSpec(name="echo", loop="tests.children.echo:run", settings={"gain": 2.0})
     refused: list[str] = []
     supervisor = Supervisor(
         spec, report=lambda key, line: None, times=Deadlines(first_delay_s=0.02), launcher=Launcher(is_forking=False)
@@ -77,7 +77,7 @@ def test_a_spawned_child_exits_when_the_engine_dies(on_a_mac: None, wait_for: Ca
     with tempfile.TemporaryFile() as stderr:
         process, connection = Launcher(is_forking=False).launch(stderr, child_environment(), 0)
         pipe: ControlPipe[ToEngine] = ControlPipe(connection, ToEngine)
-        loop, settings = "engine.children.echo:run", {"gain": 1.0}
+        loop, settings = "tests.children.echo:run", {"gain": 1.0}
         pipe.send(
             Begin(loop=loop, settings=settings, environment={}, niceness=0, words=words.segment, gate="")
         )  # before its interpreter runs

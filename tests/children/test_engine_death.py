@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import pytest
 
 from engine.children.launcher import CAN_FORK
 from tests.children.toys import is_live
-from tests.support.long_form import IS_SOAK
+from tests.support.long_form import IS_SOAK, in_long_form
 
 ROOT = Path(__file__).parents[2]
 MAX_END_S = 3.0 if IS_SOAK else 10.0  # on an overloaded machine
@@ -38,10 +38,12 @@ def stand_in_engine(kind: str) -> Iterator[tuple[subprocess.Popen[str], list[psu
         engine.wait()
 
 
-@pytest.mark.parametrize("is_stopped", [False, True], ids=["running", "stopped"])
-@pytest.mark.parametrize("kind", ["forked", "spawned"])
+@pytest.mark.parametrize(
+    ("kind", "is_stopped"),
+    [("forked", False), ("spawned", True), *in_long_form(("forked", True), ("spawned", False))],
+)
 def test_children_end_and_shared_memory_is_gone_when_the_engine_is_killed(
-    kind: str, is_stopped: bool, wait_for: Callable[..., Any], require: Callable[..., None]
+    kind: str, is_stopped: bool, wait_for: Any, require: Any
 ) -> None:
     require(sys.platform == "linux", "Linux, where shared memory can be listed")
     with stand_in_engine(kind) as (engine, family):
@@ -63,9 +65,7 @@ def test_children_end_and_shared_memory_is_gone_when_the_engine_is_killed(
     )
 
 
-def test_a_fork_server_ends_with_its_engine_even_while_it_imports(
-    wait_for: Callable[..., Any], require: Callable[..., None]
-) -> None:
+def test_a_fork_server_ends_with_its_engine_even_while_it_imports(wait_for: Any, require: Any) -> None:
     require(CAN_FORK, "Linux with pidfd")
     with stand_in_engine("importing") as (engine, (server,)):
         wait_for(lambda: server.num_threads() > 1, "the beginning of the endless import")

@@ -4,7 +4,6 @@ import os
 import resource
 import signal
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,8 +14,9 @@ from engine.children import Deadlines
 from engine.children.launcher import Launcher
 from engine.system.closing import Closing
 from tests.children.toys import ATTENTIVE, SOON, SOON_KILLED, descriptors, processes, segments
-from tests.support.long_form import IS_SOAK
+from tests.support.long_form import IS_SOAK, in_long_form
 
+FORKED_AND_SPAWNED = [True, *in_long_form(False)]
 STATES = ("loading", "compiling", "ready", "busy")
 
 
@@ -34,7 +34,7 @@ def go_on(toy: Any) -> None:
     toy.supervisor.set_values({"/toy/go": True, "/toy/paint": True})
 
 
-def test_a_child_killed_in_any_state_is_restarted(toys: Callable[..., Any], reports: Any) -> None:
+def test_a_child_killed_in_any_state_is_restarted(toys: Any, reports: Any) -> None:
     killed = {}
     for state in STATES:
         toy = toys({state: "wait"}, name=state)
@@ -48,7 +48,7 @@ def test_a_child_killed_in_any_state_is_restarted(toys: Callable[..., Any], repo
     assert sorted(reports.lines) == sorted((f"child.{state}", f"{state}: killed by SIGKILL") for state in STATES)
 
 
-def test_a_child_stopped_in_any_state_is_detected_killed_and_restarted(toys: Callable[..., Any]) -> None:
+def test_a_child_stopped_in_any_state_is_detected_killed_and_restarted(toys: Any) -> None:
     stopped = {}
     for state in STATES:  # all at once, as the heartbeat timeout takes a while
         toy = toys({state: "wait"}, times=ATTENTIVE, name=state)
@@ -64,7 +64,7 @@ def test_a_child_stopped_in_any_state_is_detected_killed_and_restarted(toys: Cal
 
 
 @pytest.mark.parametrize("is_stopped", [False, True], ids=["running", "stopped"])
-def test_closing_in_any_state_leaves_nothing(is_stopped: bool, toys: Callable[..., Any]) -> None:
+def test_closing_in_any_state_leaves_nothing(is_stopped: bool, toys: Any) -> None:
     pids = {}
     with Closing() as closing:
         for state in STATES:
@@ -78,7 +78,7 @@ def test_closing_in_any_state_leaves_nothing(is_stopped: bool, toys: Callable[..
         assert not psutil.pid_exists(pid)
 
 
-def test_three_stopped_children_are_ended_in_the_time_that_one_takes(toys: Callable[..., Any]) -> None:
+def test_three_stopped_children_are_ended_in_the_time_that_one_takes(toys: Any) -> None:
     def seconds_to_end(*names: str) -> float:
         children = [toys({"busy": "wait"}, times=replace(SOON, stop_s=1.0), name=name) for name in names]
         pids = [bring_to(child, "busy") for child in children]
@@ -96,7 +96,7 @@ def test_three_stopped_children_are_ended_in_the_time_that_one_takes(toys: Calla
 
 
 def test_a_closing_engine_does_not_wait_for_a_process_that_survives_sigkill(
-    toys: Callable[..., Any], launcher: Launcher, monkeypatch: pytest.MonkeyPatch
+    toys: Any, launcher: Launcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A stopped server sends no exit code, so the child seems to keep running, as if stuck in a driver."""
     monkeypatch.setattr("engine.children.forked.STATUS_WAIT_S", 12.0)
@@ -109,7 +109,7 @@ def test_a_closing_engine_does_not_wait_for_a_process_that_survives_sigkill(
     assert toy.status.state == "off"
 
 
-def test_closing_during_the_delay_after_a_death_leaves_nothing(toys: Callable[..., Any]) -> None:
+def test_closing_during_the_delay_after_a_death_leaves_nothing(toys: Any) -> None:
     toy = toys({"loading": "kill"}, times=Deadlines(first_delay_s=1000.0, max_delay_s=1000.0))
     toy.supervisor.start()
     toy.until("restarting")
@@ -118,12 +118,12 @@ def test_closing_during_the_delay_after_a_death_leaves_nothing(toys: Callable[..
 
 
 @pytest.mark.soak
-def test_a_child_killed_again_and_again_is_ready_each_time(toys: Callable[..., Any]) -> None:
+def test_a_child_killed_again_and_again_is_ready_each_time(toys: Any) -> None:
     toy = toys()
     toy.supervisor.start()
     pid, outputs = 0, {}
     held: list[tuple[int, int, int]] = []
-    kills = 100 if IS_SOAK else 10
+    kills = 100 if IS_SOAK else 4
     for kill in range(kills):
         pid = toy.until("busy", not_pid=pid).pid
         outputs = toy.other_outputs(outputs)
@@ -136,7 +136,7 @@ def test_a_child_killed_again_and_again_is_ready_each_time(toys: Callable[..., A
     assert len(set(held)) == 1, "the same descriptors, segments and processes each time"
 
 
-def test_a_loop_that_ends_is_restarted_with_its_reason_reported(toys: Callable[..., Any]) -> None:
+def test_a_loop_that_ends_is_restarted_with_its_reason_reported(toys: Any) -> None:
     ended = []
     for act, detail in (
         ("exit 3", "exit code 3: three it is"),
@@ -154,10 +154,8 @@ def test_a_loop_that_ends_is_restarted_with_its_reason_reported(toys: Callable[.
         toy.wait_for(lambda toy=toy: toy.status.restarts >= 1, "another start")
 
 
-@pytest.mark.parametrize("is_forking", [True, False], ids=["forked", "spawned"])
-def test_a_segfault_names_its_line(
-    is_forking: bool, toys: Callable[..., Any], caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.mark.parametrize("is_forking", FORKED_AND_SPAWNED)
+def test_a_segfault_names_its_line(is_forking: bool, toys: Any, caplog: pytest.LogCaptureFixture) -> None:
     toy = toys({"compiling": "segfault"}, launcher=None if is_forking else Launcher(is_forking=False))
     toy.supervisor.start()
     detail = toy.wait_for(lambda: toy.status.detail, "the reason")
@@ -166,7 +164,7 @@ def test_a_segfault_names_its_line(
     assert "toy.py" in caplog.text, "the log has the whole traceback"
 
 
-def test_a_loop_that_hangs_in_its_work_or_with_the_gil_is_killed(toys: Callable[..., Any]) -> None:
+def test_a_loop_that_hangs_in_its_work_or_with_the_gil_is_killed(toys: Any) -> None:
     hung = []
     for act, times, detail in (
         ("hang", replace(SOON, running_s=1.0), "hung: running for "),
@@ -184,7 +182,7 @@ def test_a_loop_that_hangs_in_its_work_or_with_the_gil_is_killed(toys: Callable[
         assert toy.status.detail.startswith(detail)
 
 
-def test_a_loop_that_declared_long_work_is_waited_for(toys: Callable[..., Any]) -> None:
+def test_a_loop_that_declared_long_work_is_waited_for(toys: Any) -> None:
     toy = toys({"expected_s": 10.0}, times=Deadlines(running_s=0.1))
     pid = toy.run().pid
     toy.supervisor.set_values({"/toy/busy": "nap"})
@@ -192,7 +190,7 @@ def test_a_loop_that_declared_long_work_is_waited_for(toys: Callable[..., Any]) 
     assert (toy.status.pid, toy.status.detail) == (pid, "")
 
 
-def test_a_final_fault_stays_failed_until_a_start(toys: Callable[..., Any]) -> None:
+def test_a_final_fault_stays_failed_until_a_start(toys: Any) -> None:
     toy = toys()
     toy.supervisor.set_values({"/toy/idle": "memory, finally"})
     toy.supervisor.start()
@@ -203,7 +201,7 @@ def test_a_final_fault_stays_failed_until_a_start(toys: Callable[..., Any]) -> N
     assert toy.until("busy").detail == ""
 
 
-def test_a_poisoned_prompt_is_quarantined_and_the_last_good_one_stays(toys: Callable[..., Any], reports: Any) -> None:
+def test_a_poisoned_prompt_is_quarantined_and_the_last_good_one_stays(toys: Any, reports: Any) -> None:
     toy = toys()
     toy.supervisor.set_values({"/toy/prompt": "a lake"})
     toy.run()
@@ -221,7 +219,7 @@ def test_a_poisoned_prompt_is_quarantined_and_the_last_good_one_stays(toys: Call
     assert toy.status.restarts == 3
 
 
-def test_a_prompt_poisoned_from_the_start_is_omitted(toys: Callable[..., Any]) -> None:
+def test_a_prompt_poisoned_from_the_start_is_omitted(toys: Any) -> None:
     toy = toys()
     toy.supervisor.set_values({"/toy/prompt": "poison"})
     toy.supervisor.start()
@@ -232,25 +230,15 @@ def test_a_prompt_poisoned_from_the_start_is_omitted(toys: Callable[..., Any]) -
     toy.wait_for(lambda: toy.status.quarantined, "the same again")
 
 
-def test_a_model_that_kills_while_it_loads_fails_by_name(toys: Callable[..., Any]) -> None:
-    toy = toys({"model": "broken.safetensors", "loading": "kill"})
-    toy.supervisor.start()
-    status = toy.until("failed")
-    assert status.detail == "killed by SIGKILL; quarantined model: broken.safetensors"
-    assert status.restarts == 2
-
-
-def test_a_model_is_not_blamed_for_a_driver_that_fails_while_it_loads(toys: Callable[..., Any]) -> None:
+def test_a_model_is_not_blamed_for_a_driver_that_fails_while_it_loads(toys: Any) -> None:
     toy = toys({"model": "good.safetensors", "loading": "driver"})
     toy.supervisor.start()
     status = toy.wait_for(lambda: toy.status if toy.status.restarts >= 4 else None, "a fifth process")
     assert (status.quarantined, status.detail) == ((), "driver: the card has failed")
 
 
-@pytest.mark.parametrize("is_forking", [True, False], ids=["forked", "spawned"])
-def test_a_system_without_free_descriptors_is_named_and_the_start_is_retried(
-    is_forking: bool, toys: Callable[..., Any]
-) -> None:
+@pytest.mark.parametrize("is_forking", FORKED_AND_SPAWNED)
+def test_a_system_without_free_descriptors_is_named_and_the_start_is_retried(is_forking: bool, toys: Any) -> None:
     """Allow one more descriptor each time until a start succeeds. Descriptors opened before a failure are closed."""
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     toy = toys(launcher=Launcher(is_forking=is_forking))
@@ -274,7 +262,7 @@ def test_a_system_without_free_descriptors_is_named_and_the_start_is_retried(
     assert len(details) >= 2, "at the shared memory, and later"
 
 
-def test_a_missing_loop_is_named(toys: Callable[..., Any]) -> None:
+def test_a_missing_loop_is_named(toys: Any) -> None:
     toy = toys(loop="tests.children.toy:walk")
     toy.supervisor.start()
     toy.wait_for(
@@ -282,7 +270,7 @@ def test_a_missing_loop_is_named(toys: Callable[..., Any]) -> None:
     )
 
 
-def test_what_a_child_prints_stays_below_a_megabyte(toys: Callable[..., Any], wait_for: Callable[..., Any]) -> None:
+def test_what_a_child_prints_stays_below_a_megabyte(toys: Any, wait_for: Any) -> None:
     toy = toys()
     toy.supervisor.set_values({"/toy/idle": "chatter"})
     toy.supervisor.start()
@@ -292,7 +280,7 @@ def test_what_a_child_prints_stays_below_a_megabyte(toys: Callable[..., Any], wa
     wait_for(lambda: os.stat(file).st_size < 1 << 20, "the cut")
 
 
-def test_a_signal_to_the_whole_group_does_not_end_a_child(toys: Callable[..., Any]) -> None:
+def test_a_signal_to_the_whole_group_does_not_end_a_child(toys: Any) -> None:
     toy = toys()
     pid = toy.run().pid
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -302,7 +290,7 @@ def test_a_signal_to_the_whole_group_does_not_end_a_child(toys: Callable[..., An
     assert os.getsid(pid) != os.getsid(0), "Ctrl-C in the engine's terminal does not reach it"
 
 
-def test_a_child_survives_its_fork_server_and_the_next_one_starts(toys: Callable[..., Any], launcher: Launcher) -> None:
+def test_a_child_survives_its_fork_server_and_the_next_one_starts(toys: Any, launcher: Launcher) -> None:
     toy = toys()
     pid = toy.run().pid
     os.kill(launcher.server_pid, signal.SIGKILL)
@@ -313,7 +301,7 @@ def test_a_child_survives_its_fork_server_and_the_next_one_starts(toys: Callable
     assert toy.status.detail == "ended, exit status unknown (its fork server was gone)"
 
 
-def test_a_fork_server_that_hangs_while_it_imports_is_replaced(toys: Callable[..., Any], launcher: Launcher) -> None:
+def test_a_fork_server_that_hangs_while_it_imports_is_replaced(toys: Any, launcher: Launcher) -> None:
     times = Deadlines(starting_s=0.3, first_delay_s=0.02, max_delay_s=0.02)
     toy = toys(preload=("tests.children.endless_import",), times=times)
     toy.supervisor.start()
@@ -323,7 +311,7 @@ def test_a_fork_server_that_hangs_while_it_imports_is_replaced(toys: Callable[..
     assert toy.status.pid == 0
 
 
-def test_closing_while_the_fork_server_imports_leaves_nothing(toys: Callable[..., Any], launcher: Launcher) -> None:
+def test_closing_while_the_fork_server_imports_leaves_nothing(toys: Any, launcher: Launcher) -> None:
     toy = toys(preload=("tests.children.endless_import",))
     toy.supervisor.start()
     toy.wait_for(lambda: launcher.server_pid, "the server")
@@ -332,9 +320,7 @@ def test_closing_while_the_fork_server_imports_leaves_nothing(toys: Callable[...
     assert launcher.server_pid == 0
 
 
-def test_an_abandoned_child_that_is_forked_later_exits(
-    toys: Callable[..., Any], launcher: Launcher, wait_for: Callable[..., Any]
-) -> None:
+def test_an_abandoned_child_that_is_forked_later_exits(toys: Any, launcher: Launcher, wait_for: Any) -> None:
     neighbour, late = toys(name="neighbour"), toys(name="late")
     neighbour.run()
     family = processes()
@@ -349,7 +335,7 @@ def test_an_abandoned_child_that_is_forked_later_exits(
     wait_for(lambda: processes() - family == {third.status.pid}, "the end of the late one")
 
 
-def test_a_process_that_survives_sigkill_is_a_driver_failure(toys: Callable[..., Any], launcher: Launcher) -> None:
+def test_a_process_that_survives_sigkill_is_a_driver_failure(toys: Any, launcher: Launcher) -> None:
     """A stopped server sends no exit code, so the child seems to run a second longer, as if stuck in a driver."""
     toy = toys({"busy": "wait"}, times=replace(SOON, running_s=1.0, gone_s=0.2))
     pid = bring_to(toy, "busy")
@@ -364,7 +350,7 @@ def test_a_process_that_survives_sigkill_is_a_driver_failure(toys: Callable[...,
     toy.run()
 
 
-def test_a_fork_server_that_dies_with_a_request_is_replaced(toys: Callable[..., Any], launcher: Launcher) -> None:
+def test_a_fork_server_that_dies_with_a_request_is_replaced(toys: Any, launcher: Launcher) -> None:
     toy = toys(preload=("decimal", "xml.dom.minidom", "asyncio"))
     toy.supervisor.start()
     server = toy.wait_for(lambda: launcher.server_pid, "the server")

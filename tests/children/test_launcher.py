@@ -8,7 +8,7 @@ import sys
 import tempfile
 import textwrap
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from engine.children.spec import child_environment
 from engine.children.stderr_file import crash_summary
 from engine.system.python_process import exit_reason
 from tests.children.toys import processes
+from tests.support.long_form import in_long_form
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,7 +32,7 @@ def spawning() -> Iterator[Launcher]:
     yield Launcher(is_forking=False)
 
 
-def test_a_spawned_child_runs_dies_and_restarts_like_a_forked_one(toys: Callable[..., Any], spawning: Launcher) -> None:
+def test_a_spawned_child_runs_dies_and_restarts_like_a_forked_one(toys: Any, spawning: Launcher) -> None:
     toy = toys({"grey": 3}, launcher=spawning)
     toy.supervisor.set_values({"/toy/prompt": "a lake"})
     pid = toy.run().pid
@@ -45,18 +46,14 @@ def test_a_spawned_child_runs_dies_and_restarts_like_a_forked_one(toys: Callable
     assert spawning.server_pid == 0
 
 
-def test_a_spawned_child_that_is_closed_while_it_starts_leaves_nothing(
-    toys: Callable[..., Any], spawning: Launcher
-) -> None:
+def test_a_spawned_child_that_is_closed_while_it_starts_leaves_nothing(toys: Any, spawning: Launcher) -> None:
     toy = toys(launcher=spawning)
     toy.supervisor.start()
     toy.wait_for(lambda: toy.status.pid, "the process")
     toy.supervisor.close()
 
 
-def test_two_supervisors_share_one_server_which_ends_with_the_last(
-    toys: Callable[..., Any], launcher: Launcher, require: Callable[..., None]
-) -> None:
+def test_two_supervisors_share_one_server_which_ends_with_the_last(toys: Any, launcher: Launcher, require: Any) -> None:
     require(CAN_FORK, "Linux with pidfd")
     before = processes()
     first, second = toys(preload=("decimal",), name="first"), toys(preload=("asyncio",), name="second")
@@ -74,7 +71,7 @@ def test_two_supervisors_share_one_server_which_ends_with_the_last(
     assert launcher.server_pid not in (0, server), "several engines in one process"
 
 
-def test_a_child_has_its_own_environment_from_its_start_and_the_engine_keeps_its_own(toys: Callable[..., Any]) -> None:
+def test_a_child_has_its_own_environment_from_its_start_and_the_engine_keeps_its_own(toys: Any) -> None:
     before = dict(os.environ)
     toy = toys(environment={**child_environment(), "TOY_COLOUR": "green"})
     pid = toy.run().pid
@@ -84,7 +81,7 @@ def test_a_child_has_its_own_environment_from_its_start_and_the_engine_keeps_its
     assert dict(os.environ) == before
 
 
-def test_preloaded_modules_are_in_the_child_at_start(toys: Callable[..., Any], require: Callable[..., None]) -> None:
+def test_preloaded_modules_are_in_the_child_at_start(toys: Any, require: Any) -> None:
     require(CAN_FORK, "Linux with pidfd")
     toy = toys(preload=("wave", "no_such_module_anywhere"), loop="tests.children.toy:tell_modules")
     toy.supervisor.start()
@@ -94,7 +91,7 @@ def test_preloaded_modules_are_in_the_child_at_start(toys: Callable[..., Any], r
 
 
 def test_children_start_in_new_interpreters_where_an_import_has_opened_cuda(
-    toys: Callable[..., Any], launcher: Launcher, require: Callable[..., None], caplog: pytest.LogCaptureFixture
+    toys: Any, launcher: Launcher, require: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     require(CAN_FORK, "Linux with pidfd")
     toy = toys(preload=("wave", "tests.children.cuda_at_import"), loop="tests.children.toy:tell_modules")
@@ -115,7 +112,7 @@ SCRIPT = """
     print("ran", flush=True)
     from engine.children import ChildSpec, Supervisor
     supervisor = Supervisor(
-        ChildSpec(name="echo", loop="engine.children.echo:run", settings={{"gain": 1.0}}), report=print{more}
+        ChildSpec(name="echo", loop="tests.children.echo:run", settings={{"gain": 1.0}}), report=print{more}
     )
     supervisor.start()
     while supervisor.status().state != "ready":
@@ -129,9 +126,10 @@ SCRIPT = """
 """
 
 
-@pytest.mark.parametrize(
-    "more", ["", ", launcher=__import__('engine.children.launcher').children.launcher.Launcher(is_forking=False)"]
-)
+SPAWNING = ", launcher=__import__('engine.children.launcher').children.launcher.Launcher(is_forking=False)"
+
+
+@pytest.mark.parametrize("more", ["", *in_long_form(SPAWNING)])
 def test_a_script_without_a_guard_runs_once(more: str, tmp_path: Path) -> None:
     script = tmp_path / "show.py"
     script.write_text(textwrap.dedent(SCRIPT.format(more=more)))
@@ -185,9 +183,7 @@ def test_the_summary_of_a_crash_is_the_innermost_line_of_its_thread() -> None:
     assert crash_summary([]) == ""
 
 
-def test_a_dead_server_does_not_wake_who_waits_for_its_child(
-    launcher: Launcher, wait_for: Callable[..., Any], require: Callable[..., None]
-) -> None:
+def test_a_dead_server_does_not_wake_who_waits_for_its_child(launcher: Launcher, wait_for: Any, require: Any) -> None:
     require(CAN_FORK, "Linux with pidfd")
     launcher.join((), child_environment())
     with tempfile.TemporaryFile() as stderr:
@@ -204,7 +200,7 @@ def test_a_dead_server_does_not_wake_who_waits_for_its_child(
 
 
 def test_a_server_that_takes_long_to_die_is_reaped_all_the_same(
-    monkeypatch: pytest.MonkeyPatch, require: Callable[..., None], wait_for: Callable[..., Any]
+    monkeypatch: pytest.MonkeyPatch, require: Any, wait_for: Any
 ) -> None:
     require(CAN_FORK, "Linux with pidfd")
     monkeypatch.setattr(forked, "KILL_WAIT_S", 0.0)

@@ -4,7 +4,6 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from engine.ipc import AudioRing, FrameRing, Gate
 from tests.children.toys import SOON_KILLED
 
 
-def test_a_child_loads_then_publishes_pictures(toys: Callable[..., Any]) -> None:
+def test_a_child_loads_then_publishes_pictures(toys: Any) -> None:
     toy = toys({"model": "tiny", "grey": 7}, niceness=13)
     assert toy.status.state == "off"
     toy.supervisor.start()
@@ -44,9 +43,7 @@ def test_a_child_loads_then_publishes_pictures(toys: Callable[..., Any]) -> None
     assert (toy.status.state, toy.supervisor.wants_frame) == ("off", False)
 
 
-def test_a_child_that_publishes_nothing_for_a_second_is_ready_and_sends_heartbeats(
-    toys: Callable[..., Any], wait_for: Callable[..., Any]
-) -> None:
+def test_a_child_that_publishes_nothing_for_a_second_is_ready_and_sends_heartbeats(toys: Any, wait_for: Any) -> None:
     toy = toys()
     toy.supervisor.start()
     toy.until("busy")
@@ -63,7 +60,7 @@ def test_a_child_that_publishes_nothing_for_a_second_is_ready_and_sends_heartbea
     wait_for(has_beaten, "a beat")
 
 
-def test_the_newest_of_many_values_arrives(toys: Callable[..., Any], wait_for: Callable[..., Any]) -> None:
+def test_the_newest_of_many_values_arrives(toys: Any, wait_for: Any) -> None:
     toy = toys(niceness=0)
     toy.supervisor.start()
     assert toy.until_results().facts["nice"] == os.nice(0), "the priority of the engine"
@@ -73,7 +70,7 @@ def test_the_newest_of_many_values_arrives(toys: Callable[..., Any], wait_for: C
 
 
 def test_more_values_than_fit_into_one_message_all_arrive_and_a_note_is_reported_under_its_name(
-    toys: Callable[..., Any], wait_for: Callable[..., Any], reports: Any
+    toys: Any, wait_for: Any, reports: Any
 ) -> None:
     toy = toys({"compiling": "note"})
     toy.supervisor.set_values({f"/toy/text/{number}": "x" * 30_000 for number in range(20)})
@@ -86,7 +83,7 @@ def test_more_values_than_fit_into_one_message_all_arrive_and_a_note_is_reported
     ]
 
 
-def test_a_stopped_child_does_not_fill_the_pipe(toys: Callable[..., Any], reports: Any) -> None:
+def test_a_stopped_child_does_not_fill_the_pipe(toys: Any, reports: Any) -> None:
     toy = toys()
     pid = toy.run().pid
     os.kill(pid, signal.SIGSTOP)
@@ -103,9 +100,7 @@ def test_a_stopped_child_does_not_fill_the_pipe(toys: Callable[..., Any], report
     assert (toy.status.pid, reports.lines) == (pid, [])
 
 
-def test_a_command_is_answered_later_and_a_refusal_lists_the_commands(
-    toys: Callable[..., Any], wait_for: Callable[..., Any]
-) -> None:
+def test_a_command_is_answered_later_and_a_refusal_lists_the_commands(toys: Any, wait_for: Any) -> None:
     toy = toys()
     answers: list[tuple[bool, str]] = []
     ask = toy.supervisor.call
@@ -130,7 +125,7 @@ def test_a_command_is_answered_later_and_a_refusal_lists_the_commands(
     wait_for(lambda: answers[4:] == [(False, "toy ended before it answered")], "the answer")
 
 
-def test_an_input_is_read_and_another_in_its_place_too(toys: Callable[..., Any], wait_for: Callable[..., Any]) -> None:
+def test_an_input_is_read_and_another_in_its_place_too(toys: Any, wait_for: Any) -> None:
     toy = toys()
     first, second = (FrameRing.create("source", 2, 2, channels=3) for _ in range(2))
     try:
@@ -146,7 +141,7 @@ def test_an_input_is_read_and_another_in_its_place_too(toys: Callable[..., Any],
         second.close()
 
 
-def test_an_output_of_another_size_is_a_new_segment(toys: Callable[..., Any], wait_for: Callable[..., Any]) -> None:
+def test_an_output_of_another_size_is_a_new_segment(toys: Any, wait_for: Any) -> None:
     toy = toys()
     toy.run()
     outputs = toy.wait_for(lambda: toy.supervisor.outputs, "outputs")
@@ -164,7 +159,7 @@ def test_an_output_of_another_size_is_a_new_segment(toys: Callable[..., Any], wa
         FrameRing.attach(before)
 
 
-def test_a_stopped_child_is_off_publishes_and_wants_nothing_until_started_again(toys: Callable[..., Any]) -> None:
+def test_a_stopped_child_is_off_publishes_and_wants_nothing_until_started_again(toys: Any) -> None:
     toy = toys({"stopping": "exit 3"})
     first = toy.run()
     assert not toy.supervisor.wants_frame
@@ -180,9 +175,7 @@ def test_a_stopped_child_is_off_publishes_and_wants_nothing_until_started_again(
     assert toy.status.restarts == 0
 
 
-def test_a_restart_replays_values_and_inputs_to_another_process(
-    toys: Callable[..., Any], wait_for: Callable[..., Any]
-) -> None:
+def test_a_restart_replays_values_and_inputs_to_another_process(toys: Any, wait_for: Any) -> None:
     toy = toys()
     ring = FrameRing.create("source", 2, 2, channels=3)
     try:
@@ -199,7 +192,7 @@ def test_a_restart_replays_values_and_inputs_to_another_process(
         ring.close()
 
 
-def test_the_old_process_is_gone_before_the_next_starts(toys: Callable[..., Any]) -> None:
+def test_the_old_process_is_gone_before_the_next_starts(toys: Any) -> None:
     toy = toys(times=SOON_KILLED)
     old = toy.run().pid
     both: list[bool] = []
@@ -215,9 +208,7 @@ def test_the_old_process_is_gone_before_the_next_starts(toys: Callable[..., Any]
     assert not any(both)
 
 
-def test_the_frame_loop_never_waits_while_a_child_is_being_started(
-    toys: Callable[..., Any], launcher: Launcher
-) -> None:
+def test_the_frame_loop_never_waits_while_a_child_is_being_started(toys: Any, launcher: Launcher) -> None:
     """Counted, not timed: thousands of calls happen while one process and its server start."""
     toy = toys()
     toy.supervisor.start()
@@ -230,7 +221,7 @@ def test_the_frame_loop_never_waits_while_a_child_is_being_started(
     assert calls > 100
 
 
-def test_a_child_sees_the_engines_gate(wait_for: Callable[..., Any], reports: Any) -> None:
+def test_a_child_sees_the_engines_gate(wait_for: Any, reports: Any) -> None:
     gate = Gate.create()
     gate.period_ns = 16_666_667
     spec = ChildSpec(name="toy", loop="tests.children.toy:run", settings={})
@@ -243,7 +234,7 @@ def test_a_child_sees_the_engines_gate(wait_for: Callable[..., Any], reports: An
         gate.close()
 
 
-def test_sound_goes_through_a_child_by_sample_number(toys: Callable[..., Any], wait_for: Callable[..., Any]) -> None:
+def test_sound_goes_through_a_child_by_sample_number(toys: Any, wait_for: Any) -> None:
     toy = toys(loop="tests.children.toy:hum")
     voice = AudioRing.create("voice", channels=2, rate_hz=1000, seconds=1.0)
     reader = None
@@ -262,9 +253,9 @@ def test_sound_goes_through_a_child_by_sample_number(toys: Callable[..., Any], w
             reader.close()
 
 
-def test_the_echo_child_returns_what_it_is_given(wait_for: Callable[..., Any], reports: Any) -> None:
+def test_the_echo_child_returns_what_it_is_given(wait_for: Any, reports: Any) -> None:
     supervisor = Supervisor(
-        ChildSpec(name="echo", loop="engine.children.echo:run", settings={"gain": 2.0}), report=reports
+        ChildSpec(name="echo", loop="tests.children.echo:run", settings={"gain": 2.0}), report=reports
     )
     ring = FrameRing.create("source", 6, 4, channels=3)
     reader = None

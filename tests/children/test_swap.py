@@ -2,7 +2,6 @@
 
 import os
 import signal
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -13,9 +12,7 @@ ANOTHER = False, "replaced by a newer change"
 STOPPED_FIRST = "stopping the previous ones first"
 
 
-def test_a_swap_keeps_the_old_pictures_until_the_first_new_one(
-    toys: Callable[..., Any], wait_for: Callable[..., Any]
-) -> None:
+def test_a_swap_keeps_the_old_pictures_until_the_first_new_one(toys: Any, wait_for: Any) -> None:
     toy = toys({"grey": 1})
     toy.supervisor.set_values({"/toy/prompt": "a lake"})
     old = toy.run().pid
@@ -44,7 +41,7 @@ def test_a_swap_keeps_the_old_pictures_until_the_first_new_one(
     assert toy.grey() == 2, "a death keeps the new settings"
 
 
-def test_settings_that_fail_or_are_too_long_leave_the_old_ones_running(toys: Callable[..., Any], reports: Any) -> None:
+def test_settings_that_fail_or_are_too_long_leave_the_old_ones_running(toys: Any, reports: Any) -> None:
     toy = toys({"grey": 1})
     old = toy.run().pid
     whys = []
@@ -60,9 +57,7 @@ def test_settings_that_fail_or_are_too_long_leave_the_old_ones_running(toys: Cal
     assert reports.lines == [("child.toy", f"toy: {why}") for why in whys]
 
 
-def test_without_memory_for_two_the_first_is_stopped_and_the_second_tried_alone(
-    toys: Callable[..., Any], reports: Any
-) -> None:
+def test_without_memory_for_two_the_first_is_stopped_and_the_second_tried_alone(toys: Any, reports: Any) -> None:
     toy = toys({"grey": 1})
     old = toy.run().pid
     toy.swap({"grey": 2, "loading": "memory beside another"})
@@ -72,9 +67,7 @@ def test_without_memory_for_two_the_first_is_stopped_and_the_second_tried_alone(
     assert (toy.status.pid != old, toy.status.restarts, toy.grey()) == (True, 1, 2)
 
 
-def test_settings_that_also_fail_alone_are_replaced_by_the_previous_ones(
-    toys: Callable[..., Any], reports: Any
-) -> None:
+def test_settings_that_also_fail_alone_are_replaced_by_the_previous_ones(toys: Any, reports: Any) -> None:
     toy = toys({"grey": 1})
     old = toy.run().pid
     toy.swap({"grey": 2, "loading": "memory, finally"})
@@ -87,7 +80,7 @@ def test_settings_that_also_fail_alone_are_replaced_by_the_previous_ones(
     assert (status.pid != old, status.facts["grey"], status.restarts) == (True, 1, 2)
 
 
-def test_if_the_first_process_dies_during_a_swap_the_second_takes_over(toys: Callable[..., Any]) -> None:
+def test_if_the_first_process_dies_during_a_swap_the_second_takes_over(toys: Any) -> None:
     toy = toys({"grey": 1})
     old = toy.run().pid
     toy.swap({"grey": 2, "loading": "wait"})
@@ -101,7 +94,7 @@ def test_if_the_first_process_dies_during_a_swap_the_second_takes_over(toys: Cal
     assert toy.status.restarts == 0
 
 
-def test_a_working_model_is_restored_if_it_is_killed_during_a_failing_swap(toys: Callable[..., Any]) -> None:
+def test_a_working_model_is_restored_if_it_is_killed_during_a_failing_swap(toys: Any) -> None:
     toy = toys({"grey": 1})
     old = toy.run().pid
     toy.swap({"grey": 2, "loading": "wait", "compiling": "memory, finally"})
@@ -116,7 +109,7 @@ def test_a_working_model_is_restored_if_it_is_killed_during_a_failing_swap(toys:
 
 
 def test_failing_settings_for_a_child_that_just_died_are_replaced_by_the_previous_ones(
-    toys: Callable[..., Any],
+    toys: Any,
 ) -> None:
     toy = toys({"grey": 1}, times=Deadlines(first_delay_s=1000.0, max_delay_s=1000.0))
     toy.supervisor.start()
@@ -127,7 +120,7 @@ def test_failing_settings_for_a_child_that_just_died_are_replaced_by_the_previou
     assert toy.until("busy").facts["grey"] == 1
 
 
-def test_a_paused_childs_swap_ends_and_its_last_picture_stays(toys: Callable[..., Any]) -> None:
+def test_a_paused_childs_swap_ends_and_its_last_picture_stays(toys: Any) -> None:
     toy = toys({"grey": 1}, times=replace(SOON, quiet_s=0.2))
     old = toy.run().pid
     toy.supervisor.set_values({"/toy/paint": False})
@@ -141,7 +134,7 @@ def test_a_paused_childs_swap_ends_and_its_last_picture_stays(toys: Callable[...
     toy.wait_for(lambda: toy.grey() == 2, "its picture")
 
 
-def test_settings_for_a_child_without_results_apply_once_it_is_ready(toys: Callable[..., Any]) -> None:
+def test_settings_for_a_child_without_results_apply_once_it_is_ready(toys: Any) -> None:
     toy = toys({"grey": 1, "loading": "hang"}, times=replace(SOON_KILLED, quiet_s=0.2))
     toy.supervisor.set_values({"/toy/paint": False})
     toy.supervisor.start()
@@ -154,7 +147,7 @@ def test_settings_for_a_child_without_results_apply_once_it_is_ready(toys: Calla
     assert toy.until("ready").facts["grey"] == 2
 
 
-def test_settings_for_a_child_without_results_may_fail(toys: Callable[..., Any]) -> None:
+def test_settings_for_a_child_without_results_may_fail(toys: Any) -> None:
     toy = toys({"loading": "wait"})
     toy.supervisor.start()
     toy.until("loading")
@@ -163,7 +156,7 @@ def test_settings_for_a_child_without_results_may_fail(toys: Callable[..., Any])
     assert toy.status.state == "failed"
 
 
-def test_a_stop_or_restart_aborts_a_swap(toys: Callable[..., Any]) -> None:
+def test_a_stop_or_restart_aborts_a_swap(toys: Any) -> None:
     toy = toys({"grey": 1})
     toy.supervisor.start()
     for order, why in ((toy.supervisor.stop, "it was stopped"), (toy.supervisor.restart, "it was restarted")):
@@ -180,7 +173,7 @@ def test_a_stop_or_restart_aborts_a_swap(toys: Callable[..., Any]) -> None:
     toy.supervisor.close()  # leaves nothing
 
 
-def test_a_stop_keeps_settings_that_have_replaced_others_for_the_next_start(toys: Callable[..., Any]) -> None:
+def test_a_stop_keeps_settings_that_have_replaced_others_for_the_next_start(toys: Any) -> None:
     toy = toys({"grey": 1, "loading": "wait"})
     toy.supervisor.start()
     toy.until("loading")
@@ -192,7 +185,7 @@ def test_a_stop_keeps_settings_that_have_replaced_others_for_the_next_start(toys
     assert toy.grey() == 2
 
 
-def test_the_last_of_several_swaps_in_a_row_wins(toys: Callable[..., Any], wait_for: Callable[..., Any]) -> None:
+def test_the_last_of_several_swaps_in_a_row_wins(toys: Any, wait_for: Any) -> None:
     toy = toys({"grey": 1})
     toy.run()
     for grey in (2, 3, 4):
@@ -201,7 +194,7 @@ def test_the_last_of_several_swaps_in_a_row_wins(toys: Callable[..., Any], wait_
     assert toy.swap_ends == [ANOTHER, ANOTHER, (True, "")]
 
 
-def test_a_swap_to_the_same_settings_changes_nothing(toys: Callable[..., Any]) -> None:
+def test_a_swap_to_the_same_settings_changes_nothing(toys: Any) -> None:
     toy = toys({"grey": 1})
     pid = toy.run().pid
     toy.swap({"grey": 1})
@@ -214,7 +207,7 @@ def test_a_swap_to_the_same_settings_changes_nothing(toys: Callable[..., Any]) -
     assert toy.swap_ends == [(True, ""), ANOTHER, (True, "")]
 
 
-def test_other_settings_end_a_failure_and_the_same_do_not(toys: Callable[..., Any]) -> None:
+def test_other_settings_end_a_failure_and_the_same_do_not(toys: Any) -> None:
     toy = toys({"loading": "memory, finally"})
     toy.supervisor.start()
     toy.until("failed")
@@ -227,7 +220,7 @@ def test_other_settings_end_a_failure_and_the_same_do_not(toys: Callable[..., An
     assert toy.grey() == 5
 
 
-def test_a_swap_while_off_applies_at_the_next_start(toys: Callable[..., Any], wait_for: Callable[..., Any]) -> None:
+def test_a_swap_while_off_applies_at_the_next_start(toys: Any, wait_for: Any) -> None:
     toy = toys({"grey": 1})
     toy.swap({"grey": 2})
     wait_for(lambda: toy.swap_ends == [(True, "")], "the end of the swap")

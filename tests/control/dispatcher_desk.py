@@ -18,7 +18,11 @@ class Desk:
     def __init__(self, reports: Any, peer: Any, foreign_map: ForeignMap | None = None) -> None:
         self.clock, self.store, self.commands = SteppedClock(), ParamStore(), CommandTable()
         self.pulse, self.told = Pulse(), list[tuple]()
-        self.launching = Launching(self.store, lambda: self.pulse, lambda *message: self.told.append(message))
+        self.presets: dict[str, dict] = {}
+        """Values by name."""
+        self.launching = Launching(
+            self.store, lambda: self.pulse, lambda *message: self.told.append(message), self.presets.get
+        )
         self.dispatcher = Dispatcher(
             self.store, self.commands, self.clock, reports, foreign_map, launching=self.launching
         )

@@ -202,7 +202,7 @@ def test_a_bar_that_gets_another_length_is_waited_for_at_that(desk: Launch) -> N
 
 def test_the_values_that_come_soon_are_known_until_the_frame_of_their_beat(desk: Launch) -> None:
     """A child gets them ahead, so that its picture changes on the beat."""
-    desk.launching.values_of = {"Aurora": {"/sd/prompt": "ice", "/sd/strength": 0.7}}.get
+    desk.presets["Aurora"] = {"/sd/prompt": "ice", "/sd/strength": 0.7}
     desk.say("/preset/load", "Aurora", "bar")
     desk.say("/sd/prompts/*/weight", 0.5, "beat")
     desk.say("/sd/seed", 9, "beat")
@@ -226,8 +226,7 @@ def test_the_values_that_come_soon_are_known_until_the_frame_of_their_beat(desk:
 
 
 def test_a_cut_has_all_of_its_values_ahead(desk: Launch) -> None:
-    values = {"/sd/prompt": "ice", "/sd/strength": 0.7}
-    desk.launching.values_of = {"Aurora": values}.get
+    values = desk.presets["Aurora"] = {"/sd/prompt": "ice", "/sd/strength": 0.7}
     desk.launching.add_look("cue 3", "beat", str, str, preset="Aurora", is_cut=True)
     (before,), (after,) = desk.launching.coming(1.0), desk.launching.coming(0.9)
     assert before.values == after.values == values and before.key == after.key

@@ -9,7 +9,7 @@ from pythonosc.udp_client import SimpleUDPClient
 from engine.osc import Message, decode_packet
 
 ROOT = Path(__file__).parents[2]
-MAX_LINES, MAX_LINES_A_FILE = 4560, 451
+MAX_LINES, MAX_LINES_A_FILE = 4300, 449
 
 
 def test_the_reading_list_has_twenty_files_for_one_afternoon() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from engine.control import CommandTable, Reply
-from engine.control.commands.macro import MacroControl
+from engine.control.commands.modulation import ModulationControl
 from engine.errors import MultiverseError
 from engine.params import ParamStore
 from engine.params.macros import Macros, conditions, moves_of, spread
@@ -20,7 +20,7 @@ class Knob:
         for address, check in conditions():
             self.store.add_condition(address, check)
         self.macros = Macros(self.store, reports)
-        MacroControl(self.store).add_commands(self.table)
+        ModulationControl(self.store).add_commands(self.table)
         self.store.set("/macro/moves/1", f"{BLOOM} 0.2 1; {ANGLE} 90 0 1; {MUTE}; {MIRROR} 2 8")
 
     def turn(self, position: float, by: str = "udp") -> list[object]:

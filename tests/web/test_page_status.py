@@ -462,7 +462,7 @@ def test_a_bypassed_shader_is_named_in_the_header_on_every_tab_until_it_plays_ag
     folder: Path = stage.shaders
     folder.mkdir(exist_ok=True)
     (folder / "Veil.fs").write_text(shader(image=False))
-    status, control = stage.engine.status, stage.engine._parts.drawing.shaders
+    status, control = stage.engine.status, stage.engine._parts.desk.shaders
     stage.until(lambda: any(entry.name == "Veil" for entry in control.catalog.entries), "the file")
     stage.send("/fx/generator/file", "Veil")
     stage.until(lambda: status().shaders[0].draw_ms > 0, "the shader in the picture")

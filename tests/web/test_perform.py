@@ -376,7 +376,7 @@ def test_a_pad_whose_shader_is_missing_has_a_red_corner_and_says_why(
     stage.send("/preset/prepare")
     page.locator("#perform-tab").tap()
     page.locator("#prepared.is-empty").wait_for(state="attached")
-    monkeypatch.setattr(stage.engine._parts.desk.preset_control.faults, "fault_of", lambda file: "Gone.fs: is missing")
+    monkeypatch.setattr(stage.engine._parts.desk.preset_control.faults, "_fault_of", lambda file: "Gone.fs: is missing")
     aurora = pad(phone, "Aurora", ".is-faulty")
     corner = aurora.evaluate("pad => getComputedStyle(pad, '::after').borderTopColor")
     assert corner == page.locator("#hand-panic").evaluate("button => getComputedStyle(button).color"), "red"

@@ -14,14 +14,14 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from engine.control import Args, CommandTable, Reply, Tell
+from engine.control import Args, CommandTable, Reply
 from engine.control.answering import Launched
+from engine.control.commands import Tools
 from engine.control.commands.preset import PresetControl
 from engine.control.commands.preset_arguments import answer, time_of
 from engine.control.commands.preset_mixer import TAKE_FADE
 from engine.control.launching import Launching
 from engine.errors import BankError, PresetError
-from engine.params import ParamStore
 from engine.params.banks import (
     Banks,
     Pad,
@@ -36,9 +36,6 @@ from engine.params.banks import (
 from engine.params.looks import LOOKS
 from engine.params.presets import FACTORY_NAMES
 from engine.system.atomic_file import replace_file
-from engine.system.clock import Clock
-from engine.system.disk_store import DiskStore
-from engine.system.reporting import Report
 from engine.telemetry import report_problems
 from osc_schema.banks import MAX_BANKS, PADS
 
@@ -66,31 +63,17 @@ class _Held:
 class BankControl:
     """Commands on OSC's threads, `step` on the frame loop's, `shown` on any."""
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        presets: PresetControl,
-        launching: Launching,
-        store: ParamStore,
-        clock: Clock,
-        report: Report,
-        tell: Tell,
-        disk: DiskStore,
-    ) -> None:
+    def __init__(self, tools: Tools, path: Path, *, presets: PresetControl, launching: Launching) -> None:
         """Reads the banks; without a file they are filled."""
+        self._store, self._clock, self._tell, self._report = tools.store, tools.clock, tools.tell, tools.report
         self._path = path
         self._presets = presets
         self._launching = launching
-        self._store = store
-        self._clock = clock
-        self._report = report
-        self._tell = tell
         read, problems = read_banks(path)
         own = [name for name in presets.shelf.names() if name not in FACTORY_NAMES]
         self.banks = first_banks(own, LOOKS) if read is None else read
         """The present banks. Any thread."""
-        report_problems(report, "banks", problems)
+        report_problems(tools.report, "banks", problems)
         self._is_put_aside = not problems
         self._written = self.banks
         self._armed = ""
@@ -99,7 +82,7 @@ class BankControl:
         self._down: dict[int, int] = {}
         """The bank of each pad that `/pad/<n>` has pressed: another one may be shown when it is released."""
         self._lock = threading.Lock()  # protects these three and edits of `banks`
-        self._disk = disk.open("banks", path.parent)
+        self._disk = tools.disk.open("banks", path.parent)
         presets.watch_prepared(self._on_prepared)
         presets.watch_saves(self._on_saved)
         presets.watch_renames(self._on_renamed)

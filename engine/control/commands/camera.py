@@ -19,7 +19,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from engine.control import Args, CommandTable, Reply, Tell
+from engine.control import Args, CommandTable, Reply
+from engine.control.commands import Tools
 from engine.errors import MultiverseError, SourceError
 from engine.osc.decode import shown
 from engine.sources import Source
@@ -27,11 +28,9 @@ from engine.sources.current import ChosenSource, CurrentSource
 from engine.sources.names import chosen_name
 from engine.sources.opening import ADDRESS, FILMS, FROM_PROGRAMS, is_offered
 from engine.sources.senders import PictureSender, SenderLists
-from engine.system.clock import Clock
 from engine.system.daemon_worker import call_on_thread
 from engine.system.folder_files import MAX_WORD_CHARACTERS, OfferedFiles, folders_offered
 from engine.system.guarded_thread import Guard
-from engine.system.reporting import Report
 
 log = logging.getLogger(__name__)
 
@@ -88,35 +87,32 @@ class CameraControl:
 
     def __init__(
         self,
+        tools: Tools,
         current: CurrentSource,
         senders: SenderLists,
         *,
-        clock: Clock,
         first: str,
         films: Iterable[Path] = (),
         open_source: Callable[[str], Source | None],
         is_offline: bool,
-        tell: Tell,
         say: Callable[[str], None],
-        report: Report = lambda key, line: None,
     ) -> None:
         """`first`: the configured source. `films`: folders of those that may be opened. `say(line)` writes to the log
-        and the page; `report` gets warnings."""
+        and the page."""
+        self._clock, self._tell = tools.clock, tools.tell
         self._current = current
         self._senders = senders
-        self._clock = clock
         self._first = first
         self._films = OfferedFiles("film", films, FILMS, "/camera/list")
         self._listed_films: tuple[str, ...] | None = None
         self._open_source = open_source
         self._is_offline = is_offline
-        self._tell = tell
         self._say = say
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._worker = _Worker(self._run)
         self._abandoned = 0
         """Number of abandoned threads."""
-        self._guard = Guard(log, report, "camera", "a source could not be opened or listed")
+        self._guard = Guard(log, tools.report, "camera", "a source could not be opened or listed")
         self._is_closed = False
         self._is_listing_cameras = False
         self._lock = threading.Lock()

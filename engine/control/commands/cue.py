@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from engine.control import Args, CommandTable, Handler, Reply, Tell
+from engine.control import Args, CommandTable, Handler, Reply
 from engine.control.answering import Launched
+from engine.control.commands import Tools
 from engine.control.commands.preset import PresetControl
 from engine.control.commands.preset_arguments import answer
 from engine.errors import CueError, PresetError
-from engine.params import Cue, CueList, ParamStore, read_cues, write_cues
+from engine.params import Cue, CueList, read_cues, write_cues
 from engine.params.crossfade import Ended
 from engine.params.cue_chase import DueCue
 from engine.params.cues import checked_note
@@ -24,9 +25,6 @@ from engine.params.fade_time import AT_ONCE, Course, FadeTime, Pulse, ReadPulse
 from engine.params.store import PANIC
 from engine.params.timecode import checked_label
 from engine.system.atomic_file import replace_file
-from engine.system.clock import Clock
-from engine.system.disk_store import DiskStore
-from engine.system.reporting import Report
 from engine.telemetry import report_problems
 
 FILE_NAME = "cues.toml"
@@ -51,29 +49,25 @@ class CueControl:
 
     def __init__(
         self,
+        tools: Tools,
         path: Path,
         *,
         presets: PresetControl,
-        store: ParamStore,
-        clock: Clock,
-        report: Report,
-        tell: Tell,
-        disk: DiskStore,
         pulse: ReadPulse = Pulse,
+        rename_waiting: Callable[[str, str], None] = lambda title, new: None,
     ) -> None:
-        """Reads the list; `path` need not exist. `pulse()`: the beat of this frame."""
+        """Reads the list; `path` need not exist. `pulse()`: the beat of this frame. `rename_waiting` gets both names of
+        a cue whose preset was renamed."""
+        self._store, self._clock, self._tell, self._report = tools.store, tools.clock, tools.tell, tools.report
         self._path = path
         self._presets = presets
-        self._store = store
-        self._clock = clock
         self._go_s = float("-inf")
         """When a go, or a cue that followed by itself, started the last cue."""
-        self._report = report
-        self._tell = tell
         self._pulse = pulse
+        self._rename_waiting = rename_waiting
         self.cues, problems = read_cues(path)
         """The present list. Any thread."""
-        report_problems(report, "cues", problems)
+        report_problems(tools.report, "cues", problems)
         self._is_put_aside = not problems
         self._written = self.cues
         self._current = 0
@@ -87,12 +81,10 @@ class CueControl:
         self.chased = 0
         """Number of the cue that the timecode started last; 0 if a person has started another one since. Any thread."""
         self._lock = threading.Lock()  # an automatic follow may coincide with a command
-        self._disk = disk.open("cues", path.parent)
+        self._disk = tools.disk.open("cues", path.parent)
         presets.watch_deletions(self._on_preset_deleted)
         presets.watch_renames(self._on_preset_renamed)
         self._watchers: tuple[Callable[[CueList], object], ...] = ()
-        self.rename_waiting: Callable[[str, str], None] = lambda title, new: None
-        """Gets both names of a cue whose preset was renamed. Set before the first command."""
 
     def watch(self, watcher: Callable[[CueList], object]) -> None:
         """Call `watcher(cues)` after each edit, on the editing thread; it must not block."""
@@ -320,7 +312,7 @@ class CueControl:
             renamed = [cue for number, cue in cues.cues.items() if cue != self.cues.cues[number]]
             self.cues = cues
         for cue in renamed:
-            self.rename_waiting(_title(replace(cue, preset=name)), _title(cue))
+            self._rename_waiting(_title(replace(cue, preset=name)), _title(cue))
         if renamed:
             self._tell_changed()
             unsaved = f"cues now load {new!r} in place of {name!r}, but the list is not saved"

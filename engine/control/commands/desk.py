@@ -1,20 +1,21 @@
 """The control desk: the parts that execute commands, and those that commands change, connected with each other."""
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import engine.render
+from engine.audio.input import AudioInput
 from engine.config import Config
 from engine.control import CommandTable, Dispatcher, Feedback
+from engine.control.commands import Tools
 from engine.control.commands.bank import FILE_NAME as BANKS_FILE
 from engine.control.commands.bank import BankControl
 from engine.control.commands.bank_lights import BankLights
+from engine.control.commands.camera import CameraControl, film_folders
 from engine.control.commands.cue import FILE_NAME as CUES_FILE
 from engine.control.commands.cue import CueControl
-from engine.control.commands.macro import MacroControl
 from engine.control.commands.mapping import FILE_NAME as MAPPING_FILE
 from engine.control.commands.mapping import MapControl
 from engine.control.commands.mapping_feedback import MapFeedback
@@ -24,30 +25,48 @@ from engine.control.commands.shader import ShaderControl
 from engine.control.commands.shader_stage import ShaderStage
 from engine.control.commands.shader_trials import ShaderTesting
 from engine.control.commands.show import ShowControl
+from engine.control.commands.sound import SoundControl, music_folders
 from engine.control.commands.timecode import TimecodeControl
+from engine.control.commands.upcoming import Upcoming
 from engine.control.foreign.messages import mapped_by
-from engine.control.foreign.midi_bridges import PORT_FORM
 from engine.control.launching import Launching
-from engine.control.midi.grids import grid_of, pressed
-from engine.control.midi.ports import MidiPorts
-from engine.control.midi.system import LibremidiSystem
+from engine.control.midi.grids import pressed
 from engine.control.outgoing.announcements import Announcements, ShownTexts
-from engine.control.outgoing.sender import Sender
-from engine.osc import Message
+from engine.ipc import Gate
 from engine.params import Crossfade, ParamStore, PresetFolder, Slew, Tempo
 from engine.params.expected_look import ExpectedLook
 from engine.params.macros import Macros
 from engine.params.shader_catalog import ShaderCatalog
+from engine.render.graphics_maker import GraphicsMaker
 from engine.render.guarded_renderer import GuardedRenderer
 from engine.render.isf.vetter import Vetter
 from engine.sinks import SinkSet
+from engine.sources import open_source
+from engine.sources.current import CurrentSource
+from engine.sources.senders import SenderLists
 from engine.system import folders
 from engine.system.clock import Clock
 from engine.system.closing import Closing
 from engine.system.disk_store import DiskStore
 from engine.system.package_version import package_version
 from engine.telemetry import Warnings
-from engine.values import TimecodeReading
+
+OWN_SHADERS = Path(engine.render.__file__).parent / "isf" / "shaders"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """Given to every part of a run."""
+
+    config: Config
+    clock: Clock
+    """Time of the due times; offline it is stepped from frame to frame."""
+    warnings: Warnings
+    announcements: Announcements
+    gate: Gate
+    """Tells the children when the picture is being drawn."""
+    closing: Closing
+    """Closes at the end what is passed to it, in reverse order; with `here` on the thread that opened the engine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +89,11 @@ class Desk:
     mapping: MapControl
     map_feedback: MapFeedback
     texts: ShownTexts
+    shaders: ShaderControl
+    slots: ShaderStage
+    """The shaders of each frame."""
+    cameras: CameraControl
+    sounds: SoundControl
 
     def expected_look(self) -> ExpectedLook:
         """The look that waits for its beat or is prepared, for the frame loop."""
@@ -82,125 +106,64 @@ class Desk:
 
 
 def open_desk(
-    config: Config,
+    run: Run,
     *,
     store: ParamStore,
     slew: Slew,
+    audio: AudioInput,
+    camera: CurrentSource,
+    renderer: GuardedRenderer,
+    graphics: GraphicsMaker,
     sinks: SinkSet,
-    clock: Clock,
-    take_ltc: Callable[[], list[TimecodeReading]],
-    sound_channels: Callable[[], int],
+    senders: SenderLists,
     take_picture: TakePicture | None,
-    warnings: Warnings,
-    announcements: Announcements,
-    closing: Closing,
 ) -> Desk:
-    """Read the files of presets, cues and mappings, and register their commands. `take_picture`: of presets.
-    `take_ltc`, `sound_channels`: as in `TimecodeControl`."""
-    commands = CommandTable()
-    feedback = Feedback(store, warnings.report, announcements)
-    texts = ShownTexts(announcements.tell)
-    tell = texts.tell
-    tempo, disk = Tempo(store, clock, warnings.notice), DiskStore(warnings.report)
-    crossfade, launching = Crossfade(store, tempo.read_pulse), Launching(store, tempo.read_pulse, tell)
+    """Read the files of presets, cues, banks and mappings, and register the commands. Shaders, cameras and sounds are
+    not yet started. `take_picture`: of presets."""
+    config, closing, report = run.config, run.closing, run.warnings.report
     folder = PresetFolder(Path(config.presets) if config.presets else folders.presets_folder())
+    beside = folder.path.absolute().parent
+    texts = ShownTexts(run.announcements.tell)
+    tools = Tools(store=store, clock=run.clock, disk=DiskStore(report), tell=texts.tell, report=report)
+    commands, feedback = CommandTable(), Feedback(store, report, run.announcements)
+    tempo = Tempo(store, run.clock, run.warnings.notice)
+    crossfade = Crossfade(store, tempo.read_pulse)
+    slots = ShaderStage(store, crossfade)
+    shaders = closing(_open_shaders(run, tools, feedback, slots, renderer))
     presets = closing(
         PresetControl(
-            store=store,
+            tools,
             presets=folder,
             crossfade=crossfade,
-            report=warnings.report,
-            tell=tell,
-            disk=disk,
-            take_picture=take_picture,
             views=feedback.views,
+            upcoming=Upcoming(preparers=(shaders.prepare, graphics.prepare), fault_of=shaders.fault_of),
+            take_picture=take_picture,
         )
     )
+    launching = Launching(store, tempo.read_pulse, tools.tell, presets.values_of)
     presets.watch_renames(launching.rename)
-    launching.values_of = presets.values_of
+    cues_path = Path(config.cues) if config.cues else beside / CUES_FILE
     cues = closing(
-        CueControl(
-            Path(config.cues) if config.cues else folder.path.absolute().parent / CUES_FILE,
-            presets=presets,
-            store=store,
-            clock=clock,
-            report=warnings.report,
-            tell=tell,
-            disk=disk,
-            pulse=tempo.read_pulse,
-        )
+        CueControl(tools, cues_path, presets=presets, pulse=tempo.read_pulse, rename_waiting=launching.rename)
     )
-    cues.rename_waiting = launching.rename
-    banks = closing(
-        BankControl(
-            folder.path.absolute().parent / BANKS_FILE,
-            presets=presets,
-            launching=launching,
-            store=store,
-            clock=clock,
-            report=warnings.report,
-            tell=tell,
-            disk=disk,
-        )
-    )
+    banks = closing(BankControl(tools, beside / BANKS_FILE, presets=presets, launching=launching))
     timecode = TimecodeControl(
-        store,
+        tools,
         cues=cues,
-        take_ltc=take_ltc,
-        sound_channels=sound_channels,
+        take_ltc=audio.timecode.take,
+        sound_channels=lambda: audio.channels,
         follow_beat=tempo.follow,
-        tell=tell,
-        report=warnings.report,
     )
-    map_feedback = MapFeedback(
-        store,
-        listener_of=feedback.listener_of,
-        is_behind=feedback.outbox.is_behind,
-        report=warnings.report,
-    )
-    mapping = closing(
-        MapControl(
-            Path(config.mapping) if config.mapping else folders.data_folder() / MAPPING_FILE,
-            names=(*config.maps, *([f"fixture:{config.dmx.fixture}"] if config.dmx.fixture else [])),
-            store=store,
-            clock={
-                "clock": tempo.midi_clock,
-                "start": tempo.midi_start,
-                "continue": tempo.midi_continue,
-                "stop": tempo.midi_stop,
-            },
-            feedback=map_feedback,
-            report=warnings.report,
-            tell=tell,
-            disk=disk,
-            mappable=feedback.views.mappable,
-            on_timecode=timecode.on_midi,
-            on_song_position=tempo.midi_song_position,
-            unmapped=pressed,
-        )
-    )
-
-    def on_gone(sender: str) -> None:
-        map_feedback.unsubscribe(sender)
-        for holder in (sender, mapped_by(sender)):
-            banks.release_of(holder)
-            presets.mixer.release_of(holder)
-
+    mapping, map_feedback = _open_mapping(run, tools, feedback, tempo, timecode)
+    on_gone = partial(_release, map_feedback, banks, presets)
     dispatcher = Dispatcher(
-        store,
-        commands,
-        clock,
-        warnings.report,
-        mapping,
-        feedback=feedback,
-        on_gone=on_gone,
-        launching=launching,
+        store, commands, run.clock, report, mapping, feedback=feedback, on_gone=on_gone, launching=launching
     )
     dispatcher.add_question("/map/feedback", map_feedback.on_feedback)
-    macros = Macros(store, warnings.report)
-    show = ShowControl(store=store, slew=slew, sinks=sinks, presets=presets, tell=tell, report=warnings.report)
-    own = (MacroControl(store), ModulationControl(store))
-    for part in (show, presets, cues, banks, timecode, mapping, *own):
+    cameras = closing(_open_cameras(run, tools, camera, senders))
+    sounds = closing(SoundControl(tools, audio, music_folders(config.music, config.audio)))
+    show = ShowControl(tools, slew=slew, sinks=sinks, presets=presets)
+    for part in (show, presets, cues, banks, timecode, mapping, shaders, cameras, sounds, ModulationControl(store)):
         part.add_commands(commands)
     commands.add("/launch/drop", launching.on_drop)
     commands.add("/launch/list", launching.on_list, is_listing=True)
@@ -214,96 +177,96 @@ def open_desk(
         crossfade=crossfade,
         presets=folder,
         preset_control=presets,
-        disk=disk,
+        disk=tools.disk,
         cues=cues,
         banks=banks,
         bank_lights=BankLights(banks.shown, beat=tempo.beat_at, mapped=mapping.controls),
-        macros=macros,
+        macros=Macros(store, report),
         timecode=timecode,
         show=show,
         mapping=mapping,
         map_feedback=map_feedback,
         texts=texts,
+        shaders=shaders,
+        slots=slots,
+        cameras=cameras,
+        sounds=sounds,
     )
 
 
-def open_midi(wanted: tuple[str, ...], desk: Desk, warnings: Warnings) -> MidiPorts:
-    """The MIDI ports with these names, not yet started."""
-    clock, lights = desk.dispatcher.clock, desk.bank_lights
-
-    def subscribe(to: Sender, device: str) -> None:
-        desk.map_feedback.subscribe(to, PORT_FORM, is_kept=True, device=device)
-        lights.begin(to, device)
-
-    def unsubscribe(name: str) -> None:
-        desk.dispatcher.on_gone(name)
-        lights.end(name)
-
-    def farewell(device: str) -> tuple[bytes, ...]:
-        grid = grid_of(device)
-        return grid.farewell() if grid is not None else ()
-
-    def deliver(messages: list[Message], source: str, at_s: float) -> None:
-        # A controller is answered by its lights only.
-        desk.dispatcher.receive_controls(messages, Sender(name=source, post=lambda packet: None, at_port=None), at_s)
-
-    return MidiPorts(
-        wanted,
-        LibremidiSystem,
-        deliver=deliver,
-        take_time=desk.mapping.take_time,
-        subscribe=subscribe,
-        unsubscribe=unsubscribe,
-        farewell=farewell,
-        clock_owner=lambda: desk.mapping.leading_clock.owner(clock.now_s()),
-        store=desk.store,
-        tempo=desk.tempo,
-        timecode=desk.timecode.position_at,
-        clock=clock,
-        report=warnings.report,
-        say=warnings.notice,
+def _open_mapping(
+    run: Run, tools: Tools, feedback: Feedback, tempo: Tempo, timecode: TimecodeControl
+) -> tuple[MapControl, MapFeedback]:
+    config = run.config
+    map_feedback = MapFeedback(
+        tools.store,
+        listener_of=feedback.listener_of,
+        is_behind=feedback.outbox.is_behind,
+        report=tools.report,
     )
+    mapping = MapControl(
+        tools,
+        Path(config.mapping) if config.mapping else folders.data_folder() / MAPPING_FILE,
+        names=(*config.maps, *([f"fixture:{config.dmx.fixture}"] if config.dmx.fixture else [])),
+        clock={
+            "clock": tempo.midi_clock,
+            "start": tempo.midi_start,
+            "continue": tempo.midi_continue,
+            "stop": tempo.midi_stop,
+        },
+        feedback=map_feedback,
+        mappable=feedback.views.mappable,
+        on_timecode=timecode.on_midi,
+        on_song_position=tempo.midi_song_position,
+        unmapped=pressed,
+    )
+    return run.closing(mapping), map_feedback
 
 
-OWN_SHADERS = Path(engine.render.__file__).parent / "isf" / "shaders"
+def _release(map_feedback: MapFeedback, banks: BankControl, presets: PresetControl, sender: str) -> None:
+    """End what a sender has begun who is gone."""
+    map_feedback.unsubscribe(sender)
+    for holder in (sender, mapped_by(sender)):
+        banks.release_of(holder)
+        presets.mixer.release_of(holder)
 
 
-def open_shaders(
-    config: Config,
-    desk: Desk,
-    *,
-    stage: ShaderStage,
-    drawing: GuardedRenderer,
-    gate_segment: str,
-    warnings: Warnings,
-    announcements: Announcements,
-    closing: Closing,
+def _open_shaders(
+    run: Run, tools: Tools, feedback: Feedback, stage: ShaderStage, drawing: GuardedRenderer
 ) -> ShaderControl:
-    """Not yet started. `gate_segment`: shared memory of the gate, which a trial passes. `drawing`: of a trial's size
-    and driver; without OpenGL, and offline, no records are kept."""
+    """`drawing`: of a trial's size and driver; without OpenGL, and offline, no records are kept."""
+    config = run.config
     records_folder = folders.data_folder() / "shaders"
-    records = None
-    if drawing.shader_driver and not config.offline:
-        records = closing(desk.disk.open("fx.records", records_folder))
-    shaders = ShaderControl(
-        store=desk.store,
-        catalog=partial(ShaderCatalog, [*map(Path, config.shaders), *folders.isf_folders(), OWN_SHADERS], desk.disk),
-        views=desk.dispatcher.views,
+    keeps_records = drawing.shader_driver and not config.offline
+    return ShaderControl(
+        tools,
+        catalog=partial(ShaderCatalog, [*map(Path, config.shaders), *folders.isf_folders(), OWN_SHADERS], tools.disk),
+        views=feedback.views,
         stage=stage,
         testing=partial(
             ShaderTesting,
-            open_tester=lambda: Vetter(warnings.report, gate=gate_segment),
-            records=records,
+            open_tester=lambda: Vetter(tools.report, gate=run.gate.segment),
+            records=run.closing(tools.disk.open("fx.records", records_folder)) if keeps_records else None,
             folder=records_folder,
             circumstances=f"{package_version()}, {drawing.shader_driver}",
             own_folder=OWN_SHADERS,
             size_px=lambda: drawing.size_px,
             is_offline=config.offline,
         ),
-        tell=announcements.tell,
-        report=warnings.report,
         is_offline=config.offline,
         threads=(os.cpu_count() or 1) if drawing.is_software else 1,
     )
-    desk.preset_control.prepare_shaders, desk.preset_control.faults.fault_of = shaders.prepare, shaders.fault_of
-    return shaders
+
+
+def _open_cameras(run: Run, tools: Tools, camera: CurrentSource, senders: SenderLists) -> CameraControl:
+    config = run.config
+    return CameraControl(
+        tools,
+        camera,
+        senders,
+        first=config.camera,
+        films=film_folders(config.films, config.camera),
+        open_source=partial(open_source, offline=config.offline, clock=run.clock, report=tools.report),
+        is_offline=config.offline,
+        say=run.warnings.notice,
+    )

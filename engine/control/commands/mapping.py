@@ -15,12 +15,12 @@ from functools import partial
 from pathlib import Path
 
 import osc_schema
-from engine.control import Args, CommandTable, Reply, Tell
+from engine.control import Args, CommandTable, Reply
+from engine.control.commands import Tools
 from engine.control.commands.mapping_feedback import MapFeedback
 from engine.control.foreign.midi_bridges import read_midi
 from engine.errors import MappingError
 from engine.osc import Message
-from engine.params import ParamStore
 from engine.params.mapping.built_in_maps import (
     BUILT_IN,
     belongs_to_mapped_program,
@@ -37,10 +37,8 @@ from engine.params.mapping.map_file import LoadedMap, map_text, read_map, read_t
 from engine.params.mapping.movement_reader import MovementReader
 from engine.params.mapping.routes import BRIDGE, OneClock, TwoWays, device_of
 from engine.system.atomic_file import write_atomic
-from engine.system.disk_store import DiskStore
 from engine.system.file_names import clean_name
 from engine.system.plain_text import some_of
-from engine.system.reporting import Report
 from engine.telemetry import report_problems
 from osc_schema.mapping import KEYS
 
@@ -78,15 +76,12 @@ class MapControl:
 
     def __init__(
         self,
+        tools: Tools,
         path: Path,
         *,
         names: Iterable[str] = (),
-        store: ParamStore,
         clock: Mapping[str, Callable[[float], None]],
         feedback: MapFeedback,
-        tell: Tell,
-        report: Report,
-        disk: DiskStore,
         mappable: Callable[[str], tuple[str, str]] = lambda target: (target, ""),
         start_timer: StartTimer = start_timer,
         on_timecode: Callable[[MidiEvent, float], None] = lambda event, now_s: None,
@@ -103,8 +98,8 @@ class MapControl:
         map, or None if it has none.
         `mappable(target)`: the parameter to map for the name of a shader's input, and the mode; else the target and "".
         """
+        self._store, self._tell, self._report = tools.store, tools.tell, tools.report
         self._path = path
-        self._store = store
         self._clock = clock
         self._on_timecode = on_timecode
         self._on_song_position = on_song_position
@@ -112,8 +107,6 @@ class MapControl:
         self.leading_clock, self._leading_timecode = OneClock(), OneClock()
         self._two_ways = TwoWays()
         self._feedback = feedback
-        self._tell = tell
-        self._report = report
         self._start_timer = start_timer
         self._mappable = mappable
         self._lock = threading.Lock()  # messages and commands come on different threads
@@ -135,8 +128,9 @@ class MapControl:
             self._map.add_all(new, instead_of=partial(is_from, name))
         feedback.set_entries(self._map.entries)
         self._is_unwritten = False
-        self._disk = disk.open("map", path.parent)
-        self._named_maps = disk.open("map", self._folder, poll=self._list_maps)  # may be a network folder that hangs
+        self._disk = tools.disk.open("map", path.parent)
+        # It may be a network folder that hangs.
+        self._named_maps = tools.disk.open("map", self._folder, poll=self._list_maps)
 
     def close(self) -> None:
         """Write the last changes, unless the disk does not answer."""

@@ -1,4 +1,4 @@
-"""The command that copies a route of the modulation; the routes themselves are parameters, `/mod/<n>`."""
+"""Commands that edit what moves parameters: moves of macros and routes of the modulation, which are parameters, too."""
 
 from collections.abc import Mapping
 
@@ -6,6 +6,7 @@ import osc_schema
 from engine.control import Args, CommandTable, Reply
 from engine.errors import MultiverseError
 from engine.params import ParamStore
+from engine.params.macros import MOVES, Move, moves_of
 from osc_schema import Value
 from osc_schema.modulation import ROUTES
 
@@ -19,20 +20,64 @@ class ModulationControl:
         self._store = store
 
     def add_commands(self, table: CommandTable) -> None:
+        table.add("/macro/add", self._on_add)
+        table.add("/macro/remove", self._on_remove)
         table.add("/mod/copy", self._on_copy)
+
+    def _on_add(self, args: Args, reply: Reply) -> None:
+        numbers = [float(value) for value in args[2:] if isinstance(value, int | float)]
+        if len(args) not in (2, 4, 5) or len(numbers) < len(args) - 2:
+            raise MultiverseError("takes the macro's number, an address, and optionally low, high and curve")
+        number, address = args[0], str(args[1])
+        low, high = numbers[:2] if numbers else (None, None)
+        new = Move(address=address, low=low, high=high, curve=numbers[2] if len(numbers) > 2 else 0.0)
+        moves_of(str(new))
+        self._write(number, [*(move for move in self._moves(number) if move.address != new.address), new])
+        reply.done(int(str(number)), new.address)
+
+    def _on_remove(self, args: Args, reply: Reply) -> None:
+        if not 1 <= len(args) <= 2:
+            raise MultiverseError("takes the macro's number and optionally an address")
+        number, address = args[0], args[1] if len(args) > 1 else None
+        kept = [move for move in self._moves(number) if address is not None and move.address != address]
+        if address is not None and len(kept) == len(self._moves(number)):
+            raise MultiverseError(f"macro {number} does not move {address}")
+        self._write(number, kept)
+        reply.done(int(str(number)))
+
+    def _moves(self, number: object) -> list[Move]:
+        text = str(self._store.get(_moves_address(number)))
+        return list(dict.fromkeys(move for _, move in moves_of(text)))
+
+    def _write(self, number: object, moves: list[Move]) -> None:
+        address, text = _moves_address(number), "; ".join(map(str, moves))
+        most = osc_schema.lookup(address)
+        assert most is not None
+        if len(text) > most.high:
+            raise MultiverseError(
+                f"macro {number} would move too much: its moves are a text of {most.high:g} characters"
+            )
+        self._store.set(address, text, by="/macro")
 
     def _on_copy(self, args: Args, reply: Reply) -> None:
         if not 1 <= len(args) <= 2 or any(number not in ROUTES for number in args):
             raise MultiverseError(f"takes a route and optionally the one to copy it to, {ROUTES[0]}..{ROUTES[-1]}")
         values = self._store.snapshot()
-        source, target = args if len(args) == 2 else (args[0], free_route(values))
+        source, target = args if len(args) == 2 else (args[0], _free_route(values))
         copies = [(f"/mod/{target:g}/{part}", values[f"/mod/{source:g}/{part}"]) for part in _PARTS]
         self._store.set_many(copies, by="/mod/copy")
         reply.done(int(str(source)), int(str(target)))
 
 
-def free_route(values: Mapping[str, Value]) -> int:
-    """The first route without source and target. Raises MultiverseError if there is none."""
+def _moves_address(number: object) -> str:
+    address = MOVES.get(f"/macro/{number:g}" if isinstance(number, int | float) else "")
+    if address is None:
+        raise MultiverseError(f"there is no macro {number!r}; there are 1 to {len(MOVES)}")
+    return address
+
+
+def _free_route(values: Mapping[str, Value]) -> int:
+    """The first route without source and target."""
     for n in ROUTES:
         if values[f"/mod/{n}/source"] == "off" and not values[f"/mod/{n}/target"]:
             return n

@@ -12,14 +12,15 @@ from functools import partial
 from itertools import islice
 
 import osc_schema
-from engine.control import Args, CommandTable, Handler, Reply, Tell
+from engine.control import Args, CommandTable, Handler, Reply
 from engine.control.answering import Launched, Look
+from engine.control.commands import Tools
 from engine.control.commands.preset_arguments import answer, name_and_time, preset_name
-from engine.control.commands.preset_faults import PresetFaults
 from engine.control.commands.preset_mixer import PREPARED, PresetMixer
+from engine.control.commands.upcoming import PresetFaults, Upcoming
 from engine.control.look_order import LookOrder, Sent
 from engine.errors import PresetError
-from engine.params import Crossfade, LoadedPreset, ParamStore, PresetFolder
+from engine.params import Crossfade, LoadedPreset, PresetFolder
 from engine.params.crossfade import Ended
 from engine.params.fade_time import AT_ONCE, FadeTime
 from engine.params.hand import Hand
@@ -27,9 +28,7 @@ from engine.params.input_views import InputViews
 from engine.params.looks import LOOKS
 from engine.params.preset_shelf import CURRENT, CurrentPreset, PresetChange, PresetShelf
 from engine.params.presets import is_factory
-from engine.system.disk_store import DiskStore
 from engine.system.guarded_thread import Guard
-from engine.system.reporting import Report
 from osc_schema import Rejected, Value
 from osc_schema.fx import SLOTS, file_address
 from osc_schema.layers import LAYERS
@@ -50,29 +49,26 @@ class PresetControl:
 
     def __init__(
         self,
+        tools: Tools,
         *,
-        store: ParamStore,
         presets: PresetFolder,
         crossfade: Crossfade,
-        report: Report,
-        tell: Tell,
-        disk: DiskStore,
+        views: InputViews,
+        upcoming: Upcoming,
         take_picture: TakePicture | None = None,
-        views: InputViews | None = None,
     ) -> None:
-        """Reads the folder, for at most 2 s. `take_picture` None: saved presets get no pictures. `views`: the inputs of
-        the shaders, whose names are saved."""
-        self._store = store
-        self._views = views or InputViews(store)
+        """Reads the folder, for at most 2 s. `views`: the inputs of the shaders, whose names are saved. `take_picture`
+        None: saved presets get no pictures."""
+        self._store, self._tell, self._report = tools.store, tools.tell, tools.report
+        self._views = views
+        self._upcoming = upcoming
         self.shelf = PresetShelf(presets)
         self._crossfade = crossfade
-        self._report = report
-        self._tell = tell
         self._take_picture = take_picture
-        self.current = CurrentPreset(store, tell)
-        self.faults = PresetFaults(self.shelf, tell)
+        self.current = CurrentPreset(tools.store, tools.tell)
+        self.faults = PresetFaults(self.shelf, upcoming.fault_of, tools.tell)
         self.mixer = mixer = PresetMixer(
-            store,
+            tools,
             shelf=self.shelf,
             get=self._get,
             current=self.current,
@@ -80,26 +76,18 @@ class PresetControl:
             load=self.load,
             apply=self.apply,
             expect=self.expect,
-            tell=tell,
-            report=report,
         )
         self.prepare, self.take, self.flash, self.watch_prepared = mixer.prepare, mixer.take, mixer.flash, mixer.watch
         self._is_open = False
-        self._guard = Guard(log, report, "preset.trail", "the look that waits gets no trail")
-        self._order = LookOrder(store)
-        self.prepare_shaders: Callable[[Mapping[str, str]], None] = lambda files: None
-        """Gets the shaders, by slot, of a preset that waits for its beat. Any thread; never waits."""
-        self.prepare_graphics: Callable[[Mapping[str, object]], None] = lambda values: None
-        """Gets its first letters and its logo, from all its values. Any thread; never waits."""
+        self._guard = Guard(log, tools.report, "preset.trail", "the look that waits gets no trail")
+        self._order = LookOrder(tools.store)
         self._deletion_watchers: tuple[Callable[[str], None], ...] = ()
         self._save_watchers: tuple[Callable[[str], None], ...] = ()
         self._rename_watchers: tuple[Callable[[str, str], None], ...] = ()
-        self._disk = disk.open("presets", presets.path, poll=self._read_folder)
+        self._disk = tools.disk.open("presets", presets.path, poll=self._read_folder)
         if not self._disk.has_polled.wait(MAX_START_S):
-            report(
-                "presets",
-                f"{presets.path}: does not respond; until it does, only the presets already read can be loaded",
-            )
+            line = f"{presets.path}: does not respond; until it does, only the presets already read can be loaded"
+            self._report("presets", line)
         self._is_open = True
 
     def close(self) -> None:
@@ -356,10 +344,7 @@ class PresetControl:
         """Have the shaders and the letters of this preset ready: it waits for its beat, or is prepared."""
         loaded = self.shelf.find(name)
         if loaded is not None:
-            values = dict(loaded.values)
-            files = {slot: str(values.get(file_address(slot), "")) for slot in SLOTS}
-            self.prepare_shaders({slot: file for slot, file in files.items() if file})
-            self.prepare_graphics({**self._store.snapshot(), **values})
+            self._upcoming.prepare({**self._store.snapshot(), **dict(loaded.values)})
 
     def values_of(self, name: str) -> Mapping[str, Value] | None:
         """The values of the preset; None if there is none of that name. Render thread; raises nothing."""

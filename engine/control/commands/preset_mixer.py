@@ -15,17 +15,17 @@ from functools import partial
 from typing import Final, Protocol
 
 import osc_schema
-from engine.control import Args, CommandTable, Reply, Tell
+from engine.control import Args, CommandTable, Reply
 from engine.control.answering import Launched, NamedHandler
+from engine.control.commands import Tools
 from engine.control.commands.preset_arguments import answer, preset_name, time_of
 from engine.errors import PresetError
-from engine.params import Crossfade, LoadedPreset, ParamStore
+from engine.params import Crossfade, LoadedPreset
 from engine.params.crossfade import UNDONE, Ended
 from engine.params.fade_time import AT_ONCE, FadeTime
 from engine.params.hand import Hand
 from engine.params.preset_shelf import CurrentPreset, PresetShelf
 from engine.params.store import PANIC
-from engine.system.reporting import Report
 from osc_schema import Rejected, Value
 
 PREPARED: Final = "/preset/prepared"
@@ -83,7 +83,7 @@ class PresetMixer:
 
     def __init__(
         self,
-        store: ParamStore,
+        tools: Tools,
         *,
         shelf: PresetShelf,
         get: Callable[[str], LoadedPreset],
@@ -92,12 +92,10 @@ class PresetMixer:
         load: Callable[[str, FadeTime, Ended], None],
         apply: Apply,
         expect: Callable[[str], None],
-        tell: Tell,
-        report: Report,
     ) -> None:
         """`get(name)`: the preset for the shaders' inputs of now, else PresetError; `load`, `apply`, `expect`:
         those of `PresetControl`."""
-        self._store = store
+        self._store, self._tell, self._report = tools.store, tools.tell, tools.report
         self._shelf = shelf
         self._get = get
         self._current = current
@@ -105,8 +103,6 @@ class PresetMixer:
         self._load = load
         self._apply = apply
         self._expect = expect
-        self._tell = tell
-        self._report = report
         self.prepared = ""
         """Name of the preset that the next take loads; "" if there is none."""
         self._awaited = ""

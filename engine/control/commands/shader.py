@@ -26,18 +26,18 @@ from typing import Final
 import numpy as np
 
 import osc_schema
-from engine.control import Args, CommandTable, Reply, Tell
+from engine.control import Args, CommandTable, Reply
+from engine.control.commands import Tools
 from engine.control.commands.shader_stage import PlayingShader, ShaderStage, coming_slot
 from engine.control.commands.shader_trials import Outcome, ShaderTesting, ShaderText
 from engine.errors import IsfError
-from engine.params import ParamStore, Snapshot
+from engine.params import Snapshot
 from engine.params.input_views import InputViews
 from engine.params.shader_catalog import ShaderCatalog, ShaderEntry, ShaderSource
 from engine.params.shader_inputs import ShaderInput, carried_over, inputs_of, is_input_address, rearranged
 from engine.render.isf import IsfFile
 from engine.render.isf.isf_file import OTHER_PLACE, ShaderState
 from engine.system.guarded_thread import Guard, GuardedThread
-from engine.system.reporting import Report
 from osc_schema import Value
 from osc_schema.fx import ALIASES, FALLBACK, GENERATOR, OWN_LAYERS, SLOTS, alias_address, enable_address, file_address
 from osc_schema.modulation import ROUTES
@@ -99,24 +99,20 @@ class _Coming:
 class ShaderControl:
     def __init__(
         self,
+        tools: Tools,
         *,
-        store: ParamStore,
         catalog: Callable[..., ShaderCatalog],
         views: InputViews,
         stage: ShaderStage,
         testing: Callable[..., ShaderTesting],
-        tell: Tell,
-        report: Report,
         is_offline: bool,
         threads: int = 1,
     ) -> None:
-        """`catalog(on_changed=..., on_saved=...)` and `testing(post=...)` make those parts. `report` gets failures.
+        """`catalog(on_changed=..., on_saved=...)` and `testing(post=...)` make those parts.
         `threads`: those that draw in the show; a test on a software rasteriser has one."""
-        self._store = store
+        self._store, self._tell, self._report = tools.store, tools.tell, tools.report
         self._views = views
         self._stage = stage
-        self._tell = tell
-        self._report = report
         self._is_offline, self._threads = is_offline, threads
         self.catalog = catalog(
             on_changed=self._on_list_changed, on_saved=lambda path: self._post(partial(self._on_saved, path))
@@ -139,8 +135,9 @@ class ShaderControl:
         self._begins_film = is_offline
         """Offline until the first frame is drawn: a shader that fails ends the film."""
         self._testing = testing(post=self._post)
-        self._guard = Guard(log, report, "fx", "shaders")
+        self._guard = Guard(log, tools.report, "fx", "shaders")
         self._thread = GuardedThread("shaders", self._run, self._guard)
+        store = tools.store
         store.remember_groups(file_address(slot) for slot in SLOTS)
         store.count_asked(address(slot) for slot in SLOTS for address in (enable_address, file_address))
         for slot in SLOTS:
@@ -176,9 +173,9 @@ class ShaderControl:
             for slot in self._slots.values()
         )
 
-    def prepare(self, files: Mapping[str, str]) -> None:
-        """Get ready what a look will play that waits for its beat: names by slot. It replaces the last such look."""
-        self._post(partial(self._on_prepare, files))
+    def prepare(self, values: Mapping[str, Value]) -> None:
+        """Get ready what a look with these values will play, before it is on. It replaces the last such look."""
+        self._post(partial(self._on_prepare, {slot: str(values[file_address(slot)]) for slot in SLOTS}))
 
     def fault_of(self, name: str) -> str:
         """Why the shader of that name cannot be shown: missing, refused, or bypassed as too slow in this run; or "".
@@ -345,7 +342,7 @@ class ShaderControl:
     def _on_prepare(self, files: Mapping[str, str]) -> None:
         self._coming = {}
         for slot_name, name in files.items():
-            entry = self.catalog.find(name)
+            entry = self.catalog.find(name) if name else None
             if entry is not None and name != self._slots[slot_name].wanted:
                 self._read_coming(slot_name, name, entry)
         self._watch()

@@ -14,7 +14,8 @@ import osc_schema
 from engine.audio.input import AudioStatus
 from engine.children.spec import ChildStatus
 from engine.config import Config
-from engine.control import Args, CommandTable, OscCounters, Reply, Tell
+from engine.control import Args, CommandTable, OscCounters, Reply
+from engine.control.commands import Tools
 from engine.control.commands.preset import PresetControl
 from engine.control.commands.shader import ShaderStatus
 from engine.control.commands.timecode import TimecodeStatus
@@ -24,7 +25,7 @@ from engine.control.latency import LatencyMs
 from engine.control.midi.ports import MidiStatus
 from engine.errors import ConfigError, MultiverseError, SinkError
 from engine.link import LinkStatus
-from engine.params import Autosave, ParamStore, Slew, Snapshot
+from engine.params import Autosave, Slew, Snapshot
 from engine.params.crossfade import BY as FADE
 from engine.params.fade_time import FadeTime
 from engine.params.macros import BY as MACRO
@@ -36,7 +37,6 @@ from engine.sinks.window_messages import DisplayAnswer
 from engine.sources import SourceStatus
 from engine.system.daemon_worker import call_on_thread
 from engine.system.file_names import clean_name
-from engine.system.reporting import Report
 from engine.telemetry import FrameFaults, FrameMs
 from osc_schema.declare import NAME_CHARACTERS
 from osc_schema.fixture import CHANNELS
@@ -193,28 +193,17 @@ class Hooks:
 class ShowControl:
     """Executes the engine's own commands and switches."""
 
-    def __init__(
-        self,
-        *,
-        store: ParamStore,
-        slew: Slew,
-        sinks: SinkSet,
-        presets: PresetControl,
-        tell: Tell,
-        report: Report,
-    ) -> None:
-        self._tell = tell
-        self._store = store
+    def __init__(self, tools: Tools, *, slew: Slew, sinks: SinkSet, presets: PresetControl) -> None:
+        self._store, self._tell, self._report = tools.store, tools.tell, tools.report
         self._slew = slew
         self._sinks = sinks
         self._presets = presets
-        self._report = report
         self._hooks: Hooks
         self._unavailable_sinks = {
             f"/sink/{info.kind}/enable": info.reason for info in available_kinds() if not info.is_available
         }
         self._takes: object = 0
-        self._windows = WindowControl(store, sinks, report)
+        self._windows = WindowControl(tools.store, sinks, tools.report)
         self._asking = threading.Lock()  # one process at a time asks for the displays
         self._number = 0
         self._before: Snapshot | None = None

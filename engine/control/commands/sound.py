@@ -17,13 +17,13 @@ from engine.audio.devices import AudioDevice, Kind, list_devices, renew_for
 from engine.audio.input import AudioInput
 from engine.audio.playlist import LISTS, SOUNDS, PlaylistFeed
 from engine.audio.rtp import RTP_PREFIX
-from engine.control import Args, CommandTable, Reply, Tell
+from engine.control import Args, CommandTable, Reply
+from engine.control.commands import Tools
 from engine.errors import AudioError
 from engine.osc.decode import shown
 from engine.system.daemon_worker import DaemonWorker, call_on_thread
 from engine.system.folder_files import MAX_ENTRIES, MAX_WORD_CHARACTERS, OfferedFiles, folders_offered
 from engine.system.guarded_thread import Guard
-from engine.system.reporting import Report
 
 SUPERSEDED: Final = "superseded by another choice"
 EAGER_S: Final = 1.5  # after a command the next states are told at once; longer than most devices delay the sound
@@ -40,13 +40,13 @@ Entry = tuple[str | int, str, bool]
 class SoundControl:
     """Commands run on OSC's threads; answers come from the worker, and lists from a thread of their own."""
 
-    def __init__(self, audio: AudioInput, folders: Sequence[Path], *, tell: Tell, report: Report) -> None:
+    def __init__(self, tools: Tools, audio: AudioInput, folders: Sequence[Path]) -> None:
         """`folders`: of the files that may be played."""
         self._sound = audio.sound if isinstance(audio, ChosenAudio) else None
         self._offered = OfferedFiles("music", folders, SOUNDS | LISTS, "/audio/file/list")
-        self._tell = tell
+        self._tell = tools.tell
         self._worker = DaemonWorker("sound") if self._sound is not None else None
-        self._guard = Guard(log, report, "audio.choose", "a sound could not be opened or listed")
+        self._guard = Guard(log, tools.report, "audio.choose", "a sound could not be opened or listed")
         self._waiting: dict[str, tuple[Reply, Callable[[], None]]] = {}
         """The newest request of each kind that the worker has not begun."""
         self._lock = threading.Lock()  # protects it

@@ -11,16 +11,16 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from engine.control import Args, CommandTable, Reply, Tell
+from engine.control import Args, CommandTable, Reply
+from engine.control.commands import Tools
 from engine.control.commands.cue import CueControl
 from engine.errors import CueError
-from engine.params import CueList, ParamStore
+from engine.params import CueList
 from engine.params.cue_chase import CueChase, DueCue, TimedCue
 from engine.params.mapping.controls import MidiEvent
 from engine.params.mtc import MtcAssembler, full_frame, text_frame
 from engine.params.timecode import Offset, TimecodeRate, parse_label, parse_offset, seconds_of, show_time, text_at
 from engine.params.timecode_clock import TimecodeClock, TimecodeState
-from engine.system.reporting import Report
 from engine.values import TimecodeReading
 from osc_schema import Rejected, Value
 
@@ -68,23 +68,19 @@ class TimecodeControl:
 
     def __init__(
         self,
-        store: ParamStore,
+        tools: Tools,
         *,
         cues: CueControl,
         take_ltc: Callable[[], list[TimecodeReading]],
         sound_channels: Callable[[], int],
         follow_beat: Callable[..., None],
-        tell: Tell,
-        report: Report,
     ) -> None:
         """`take_ltc()` returns the LTC frames decoded since its last call. `follow_beat`: `Tempo.follow`."""
-        self._store = store
+        self._store, self._tell, self._report = tools.store, tools.tell, tools.report
         self._cues = cues
         self._take_ltc = take_ltc
         self._sound_channels = sound_channels
         self._follow_beat = follow_beat
-        self._tell = tell
-        self._report = report
         self._midi: deque[tuple[MidiEvent, float]] = deque(maxlen=MAX_QUEUED)
         self.artnet: deque[TimecodeReading] = deque(maxlen=MAX_QUEUED)
         """Art-Net's timecode that waits for the next frame. Any thread appends to it."""

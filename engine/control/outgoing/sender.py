@@ -36,7 +36,7 @@ class Sender:
 class Reply:
     """Sends the answers to one command, from any thread, at any time, any number of times."""
 
-    __slots__ = ("_log", "_post", "command", "ended", "sender", "sent")
+    __slots__ = ("_ended", "_log", "_post", "command", "sender", "sent")
 
     def __init__(
         self,
@@ -50,8 +50,7 @@ class Reply:
         self.sender = sender
         self.sent = 0
         """Number of messages sent with `send`: the entries of a listing."""
-        self.ended: Callable[[], None] | None = None
-        """Called once, with the first `/done` or `/fail`."""
+        self._ended: Callable[[], None] | None = None
         self._post = post
         self._log = log
 
@@ -73,8 +72,12 @@ class Reply:
         self._post(encode_reply("/fail", self.command, reason))
         self._end()
 
+    def when_ended(self, action: Callable[[], None]) -> None:
+        """Call `action()` once, with the first `/done` or `/fail`. Before the command runs."""
+        self._ended = action
+
     def _end(self) -> None:
-        ended, self.ended = self.ended, None
+        ended, self._ended = self._ended, None
         if ended is not None:
             ended()
 

@@ -119,39 +119,42 @@ def _refusing_model(name: str, reason: str) -> list[tuple[str, Check]]:
     return [refusing(f"/{name}/enable", reason, True), *named]
 
 
-def open_models(entries: tuple[LiveEntry, ...], around: Surroundings, closing: Closing) -> tuple[LiveModel, ...]:
-    """Open each model without starting it; `closing` closes them. Raises ModelError early, before anything slow."""
-    opened: list[LiveModel] = []
-    for entry in entries:
-        with _left_out(entry.name, "opened", around.report):
-            model = resolve_name(entry.opened_by)(entry, around)
-            names = model.name, model.supervisor.status().name  # raises for what is no live model, such as None
-            if names != (entry.name, entry.name):
-                raise ValueError(f"it and its child are called {' and '.join(names)}")
-            opened.append(closing(model))
-    return tuple(opened)
+class LiveModels:
+    """The live models of a run."""
 
+    def __init__(self, entries: tuple[LiveEntry, ...], around: Surroundings, closing: Closing) -> None:
+        """Open each model without starting it; `closing` closes them. Raises ModelError early, before anything slow."""
+        self._around = around
+        opened: list[LiveModel] = []
+        for entry in entries:
+            with _left_out(entry.name, "opened", around.report):
+                model = resolve_name(entry.opened_by)(entry, around)
+                names = model.name, model.supervisor.status().name  # raises for what is no live model, such as None
+                if names != (entry.name, entry.name):
+                    raise ValueError(f"it and its child are called {' and '.join(names)}")
+                opened.append(closing(model))
+        self.running = tuple(opened)
+        """In order of effect: each can use what the models before it added to the scene. After `start` those that have
+        started."""
 
-def start_models(
-    models: tuple[LiveModel, ...], around: Surroundings, add_picture: Callable[[str, int, int], object]
-) -> tuple[LiveModel, ...]:
-    """Start loading each model. `add_picture(name, width, height)` is called for each of its pictures. Returns the
-    models that have started; those that could not be opened or started are switched off and refused from now on."""
-    started: list[LiveModel] = []
-    for model in models:
-        snapshot = around.store.snapshot()
-        with _left_out(model.name, "started", around.report):
-            model.start(snapshot)
-            for picture, (width, height) in model.extra_pictures(snapshot).items():
-                add_picture(picture, width, height)
-            started.append(model)
-    wanted = {name for name, table in around.config.models.items() if table.model}
-    for name in wanted - {model.name for model in started}:
-        if around.store.get(f"/{name}/enable"):
-            around.store.set(f"/{name}/enable", False)
-        for condition in _refusing_model(name, FAILED):
-            around.store.add_condition(*condition)
-    return tuple(started)
+    def start(self, add_picture: Callable[[str, int, int], object]) -> None:
+        """Start loading each model. `add_picture(name, width, height)` is called for each of its pictures. Those that
+        could not be opened or started are switched off and refused from now on."""
+        store, started = self._around.store, list[LiveModel]()
+        for model in self.running:
+            snapshot = store.snapshot()
+            with _left_out(model.name, "started", self._around.report):
+                model.start(snapshot)
+                for picture, (width, height) in model.extra_pictures(snapshot).items():
+                    add_picture(picture, width, height)
+                started.append(model)
+        self.running = tuple(started)
+        wanted = {name for name, table in self._around.config.models.items() if table.model}
+        for name in wanted - {model.name for model in started}:
+            if store.get(f"/{name}/enable"):
+                store.set(f"/{name}/enable", False)
+            for condition in _refusing_model(name, FAILED):
+                store.add_condition(*condition)
 
 
 def describe_models(models: tuple[LiveModel, ...], snapshot: Snapshot, report: Report) -> dict[str, list[str]]:

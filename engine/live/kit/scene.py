@@ -71,8 +71,8 @@ class Scene:
     """By name of the model, which is also its item in the menu `/layer/5/source`."""
     masks: Masks | None = None
     extra_pictures: dict[PictureName, DrawPicture] = field(default_factory=dict)
-    write_control_image: WriteControlImage | None = None
-    """Set by a model that uses the masks as control image."""
+    control_images: list[WriteControlImage] = field(default_factory=list)
+    """Those of the models that use the masks as control image."""
     needs_regions: bool = False
     """Set by a model that uses the layers' region map, also where the picture does not."""
     regions: RegionMap | None = None

@@ -138,8 +138,8 @@ class SegmentationLink(PictureLink[Build]):
         """Send the child a picture if it asks for one, and send the masks to a model that uses them as control
         image."""
         self._feed_picture(frame, scene, now_s)
-        if scene.write_control_image is not None:
-            self._outputs.update_control_image(scene.write_control_image, self._view, self._prompts, frame.id, now_s)
+        for write in scene.control_images:
+            self._outputs.update_control_image(write, self._view, self._prompts, frame.id, now_s)
 
     def _feed_picture(self, frame: PublishedFrame, scene: Scene, now_s: float) -> None:
         is_wanted = self._is_enabled and self.supervisor.wants_frame

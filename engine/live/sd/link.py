@@ -325,7 +325,7 @@ class DiffusionLink(PictureLink[Build]):
             return
         asked = self._values
         if any(asked[f"{at}/source"] == MASKS_SOURCE for at in self._used_controlnets()):
-            scene.write_control_image = self._segments.write
+            scene.control_images.append(self._segments.write)
         scene.needs_regions |= bool(asked["/sd/regions"])
         if self.source == "multiverse" and (self.supervisor.wants_frame or self._shows_source):
             scene.fitted_px = size_of(asked)

@@ -20,7 +20,9 @@ from engine.params.shader_catalog import ShaderCatalog
 from engine.render.isf import IsfFile, ShaderSlot
 from engine.render.isf.isf_file import ShaderState
 from engine.render.isf.parse import parse_isf
-from engine.system.disk_store import DiskQueue, DiskStore
+from engine.system.disk_store import DiskQueue
+from osc_schema.fx import file_address
+from tests.control.commands.show_rig import make_tools
 
 PERIOD_S = 1 / 30
 
@@ -101,9 +103,10 @@ class Rig:
         self.stage = ShaderStage(self.store, self.crossfade)
         self.told: list[tuple[Any, ...]] = []
         self.tester.may_answer.set()
+        tools = make_tools(reports, self.store, tell=lambda *message: self.told.append(message))
         self.control = ShaderControl(
-            store=self.store,
-            catalog=partial(ShaderCatalog, [folder], DiskStore(reports)),
+            tools,
+            catalog=partial(ShaderCatalog, [folder], tools.disk),
             views=self.views,
             stage=self.stage,
             testing=partial(
@@ -116,8 +119,6 @@ class Rig:
                 size_px=lambda: (64, 36),
                 now_s=lambda: self.clock_s,
             ),
-            tell=lambda *message: self.told.append(message),
-            report=reports,
             is_offline=False,
         )
         self.control.add_commands(CommandTable())
@@ -132,6 +133,9 @@ class Rig:
         unfinished = self.folder / f"{name}.tmp"
         unfinished.write_text(text)
         unfinished.replace(self.folder / f"{name}.fs")  # whole, whenever the folder is looked at
+
+    def prepare(self, slot: str, name: str) -> None:
+        self.control.prepare({**self.store.snapshot(), file_address(slot): name})
 
     def frame(
         self, costs_ms: dict[str, float] | None = None, failures: dict[str, str] | None = None

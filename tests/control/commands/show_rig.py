@@ -5,32 +5,43 @@ from pathlib import Path
 from typing import Any
 
 from engine.control import CommandTable, Reply
+from engine.control.commands import Tools
 from engine.control.commands.cue import GO_PAUSE, CueControl
 from engine.control.commands.preset import PresetControl
+from engine.control.commands.upcoming import Upcoming
 from engine.errors import MultiverseError
 from engine.osc import decode_packet
 from engine.params import Crossfade, ParamStore, PresetFolder
-from engine.system.clock import SteppedClock
+from engine.params.input_views import InputViews
+from engine.system.clock import Clock, SteppedClock
 from engine.system.disk_store import DiskStore
 
 BRIGHTNESS = "/multiverse/brightness"
 
 
+def make_tools(
+    report: Any, store: ParamStore | None = None, clock: Clock | None = None, tell: Any = lambda *told: None
+) -> Tools:
+    store, clock = store or ParamStore(), clock or SteppedClock()
+    return Tools(store=store, clock=clock, disk=DiskStore(report), tell=tell, report=report)
+
+
 class PresetRig:
-    def __init__(self, folder: Path, reports: Any) -> None:
-        self.store = ParamStore()
+    def __init__(self, folder: Path, reports: Any, *, start_s: float = 0.0) -> None:
+        self.store, self.clock = ParamStore(), SteppedClock(start_s=start_s)
         self.crossfade = Crossfade(self.store)
         self.told: list[tuple] = []
         self.answers: list[tuple] = []
         self._has_answered = threading.Condition()
-        self.disk = DiskStore(reports)
+        self.tools = make_tools(reports, self.store, self.clock, self.tell)
+        self.faults: dict[str, str] = {}
+        """Why a shader cannot be shown, by its name."""
         self.presets = PresetControl(
-            store=self.store,
+            self.tools,
             presets=PresetFolder(folder),
             crossfade=self.crossfade,
-            report=reports,
-            tell=self.tell,
-            disk=self.disk,
+            views=InputViews(self.store),
+            upcoming=Upcoming(fault_of=lambda file: self.faults.get(file, "")),
         )
         self.commands = CommandTable()
         self.presets.add_commands(self.commands)
@@ -87,17 +98,9 @@ class CueRig(PresetRig):
         for name, brightness in (("low", 1.0), ("mid", 2.0), ("high", 3.0)):
             presets.save(name, {BRIGHTNESS: brightness})
         super().__init__(folder / "presets", reports)
-        self.path, self.clock = folder / "cues.toml", SteppedClock()
+        self.path = folder / "cues.toml"
         self.store.set(GO_PAUSE, 0.0)
-        self.cues = CueControl(
-            self.path,
-            presets=self.presets,
-            store=self.store,
-            clock=self.clock,
-            report=reports,
-            tell=self.tell,
-            disk=self.disk,
-        )
+        self.cues = CueControl(self.tools, self.path, presets=self.presets)
         self.cues.add_commands(self.commands)
 
     def close(self) -> None:

@@ -16,7 +16,6 @@ from engine.params import LookPipeline, Looks, Modulation, PresetFolder, Slew
 from engine.params.expected_look import ExpectedLook
 from engine.params.fade_time import AT_ONCE, Pulse
 from engine.params.looks import LOOKS
-from engine.system.clock import SteppedClock
 from osc_schema.fx import SLOTS, enable_address, file_address
 from tests.control.commands.show_rig import BRIGHTNESS, PresetRig
 from tests.control.midi.midi_rig import FakeMidi
@@ -27,23 +26,13 @@ OWN = {"high": 3.0, "low": 1.0, "mid": 2.0}
 
 class Rig(PresetRig):
     def __init__(self, folder: Path, reports: Any) -> None:
-        super().__init__(folder / "presets", reports)
+        super().__init__(folder / "presets", reports, start_s=100.0)
         self.path = folder / FILE_NAME
         self.pulse = Pulse()
-        self.clock = SteppedClock(start_s=100.0)
         self.launching = Launching(self.store, lambda: self.pulse, self.tell)
         self.presets.watch_renames(self.launching.rename)
         self.store.set(TAKE_FADE, "0")
-        self.banks = BankControl(
-            self.path,
-            presets=self.presets,
-            launching=self.launching,
-            store=self.store,
-            clock=self.clock,
-            report=reports,
-            tell=self.tell,
-            disk=self.disk,
-        )
+        self.banks = BankControl(self.tools, self.path, presets=self.presets, launching=self.launching)
         self.banks.add_commands(self.commands)
 
     def listed(self) -> dict[int, list[tuple]]:
@@ -62,6 +51,12 @@ class Rig(PresetRig):
             self.banks.step(self.clock.now_s())
             self.crossfade.step(self.clock.now_s())
         return float(str(self.store.get(BRIGHTNESS)))
+
+    def begin_bar(self) -> None:
+        """Draw the frame in which what waits for the bar starts."""
+        self.pulse = Pulse(beat=4.0)
+        for run in self.launching.step():
+            run()
 
     def tap(self, pad: int) -> None:
         self.done(f"/pad/{pad}", 1)
@@ -166,17 +161,8 @@ def test_the_second_press_waits_for_the_beat_and_blinks_meanwhile(rig: Rig) -> N
     rig.say("/pad/1", 0)
     assert rig.launching.step() == [] and rig.after(0.5) == 1.0
     assert [state for state, _ in rig.banks.shown().pads[:4]] == ["queued", "on_air", "idle", "empty"]
-    rig.pulse = Pulse(beat=4.0)
-    for run in rig.launching.step():
-        run()
+    rig.begin_bar()
     assert rig.after(0.1) == 3.0 and rig.banks.shown().pads[0][0] == "on_air"
-
-
-def test_the_pad_of_a_cue_that_waits_blinks_although_its_preset_is_renamed(rig: Rig) -> None:
-    rig.launching.add_look("cue 1 high", "bar", lambda name: None, lambda reason: None, preset="high")
-    assert rig.banks.shown().pads[0][0] == "queued"
-    rig.done("/preset/rename", "high", "higher")
-    assert rig.banks.shown().pads[0][0] == "queued"
 
 
 def test_a_look_that_is_renamed_while_it_waits_is_taken_and_blinks_meanwhile(rig: Rig) -> None:
@@ -186,10 +172,11 @@ def test_a_look_that_is_renamed_while_it_waits_is_taken_and_blinks_meanwhile(rig
     rig.say("/pad/1")
     rig.done("/preset/rename", "high", "higher")
     assert rig.banks.shown().pads[0][0] == "queued"
-    rig.pulse = Pulse(beat=4.0)
-    for run in rig.launching.step():
-        run()
+    rig.begin_bar()
     assert rig.after(0.1) == 3.0 and rig.presets.current.name == "higher"
+    rig.launching.add_look("cue 1 low", "bar", lambda name: None, lambda reason: None, preset="low")
+    rig.done("/preset/rename", "low", "lower")
+    assert rig.banks.shown().pads[1][0] == "queued", "of a cue, too"
 
 
 def test_what_is_prepared_while_a_take_waits_stays_prepared(rig: Rig) -> None:
@@ -198,9 +185,7 @@ def test_what_is_prepared_while_a_take_waits_stays_prepared(rig: Rig) -> None:
     rig.tap(1)
     rig.say("/pad/1")
     rig.tap(3)
-    rig.pulse = Pulse(beat=4.0)
-    for run in rig.launching.step():
-        run()
+    rig.begin_bar()
     assert rig.after(0.1) == 3.0 and rig.presets.prepared == "mid"
     rig.store.set("/launch/quantise", "now")
     rig.tap(3)
@@ -239,7 +224,7 @@ def test_pads_are_put_swapped_and_coloured_and_the_file_keeps_them(rig: Rig, tmp
     again.close()
 
 
-def test_presets_find_their_pads_when_they_come_go_and_come_back(rig: Rig, wait_for: Callable) -> None:
+def test_presets_find_their_pads_when_they_come_go_and_come_back(rig: Rig, wait_for: Any) -> None:
     rig.done("/preset/save", "new")
     wait_for(lambda: (4, "new", "") in rig.listed()[1], "its pad")
     rig.done("/preset/delete", "low")
@@ -260,9 +245,7 @@ def test_presets_find_their_pads_when_they_come_go_and_come_back(rig: Rig, wait_
     wait_for(lambda: rig.listed()[2] == [(1, "Finale", "")], "the new name")
 
 
-def test_a_bank_that_comes_before_the_one_shown_leaves_it_shown(
-    tmp_path: Path, reports: Any, wait_for: Callable
-) -> None:
+def test_a_bank_that_comes_before_the_one_shown_leaves_it_shown(tmp_path: Path, reports: Any, wait_for: Any) -> None:
     rig = Rig(tmp_path, reports)
     assert rig.listed()[1][0] == (1, next(iter(LOOKS)), "")
     rig.done("/preset/save", "mine")
@@ -275,13 +258,13 @@ def test_a_pad_is_faulty_while_its_shader_cannot_be_shown(rig: Rig) -> None:
     rig.store.set_many([(file_address(SLOTS[0]), "gone.fs"), (enable_address(SLOTS[0]), True)], by="test")
     rig.done("/preset/save", "low")
     for reason, state in (("is missing", "faulty"), ("", "idle")):
-        rig.presets.faults.fault_of = lambda file, reason=reason: reason
+        rig.faults["gone.fs"] = reason
         rig.presets.faults.step()
         rig.done("/preset/load", "high")
         assert rig.banks.shown().pads[1] == (state, "")
 
 
-def test_mistakes_get_one_line(rig: Rig, reports: Any, wait_for: Callable) -> None:
+def test_mistakes_get_one_line(rig: Rig, reports: Any, wait_for: Any) -> None:
     for command, expected in (
         (("/pad/17", 1), "pad 17 is not a whole number 1..16"),
         (("/pad/1", 2), "takes 1 for pressed or 0 for released, or nothing for a tap"),
@@ -305,7 +288,7 @@ def test_mistakes_get_one_line(rig: Rig, reports: Any, wait_for: Callable) -> No
 
 
 def test_invalid_lines_of_the_file_are_reported_left_out_and_kept_aside(
-    tmp_path: Path, reports: Any, wait_for: Callable
+    tmp_path: Path, reports: Any, wait_for: Any
 ) -> None:
     text = """
 [[bank]]
@@ -333,11 +316,11 @@ name = "friday"
 
 
 def test_a_learned_key_and_a_launchpad_play_the_engine(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_for: Callable
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_for: Any
 ) -> None:
     PresetFolder(tmp_path / "presets").save("bright", {BRIGHTNESS: 3.0})
     midi = FakeMidi()
-    monkeypatch.setattr("engine.control.commands.desk.LibremidiSystem", lambda: midi)
+    monkeypatch.setattr("engine.control.commands.lines.LibremidiSystem", lambda: midi)
     midi.plug("Launchpad X")
 
     def key(desk: Desk, velocity: int) -> None:

@@ -22,6 +22,7 @@ from engine.sources.test_card import MovingCard
 from engine.system.clock import SteppedClock
 from engine.values import VideoFrame
 from osc_schema import Rejected
+from tests.control.commands.show_rig import make_tools
 from tests.sources.test_shared_ring import Publisher
 from tests.support.desk import Desk, open_desk
 
@@ -129,13 +130,12 @@ class Rig:
         self.clock, self.table, self.answers = SteppedClock(), CommandTable(), []
         self.current = CurrentSource(NOTHING, self.clock)
         self.control = CameraControl(
+            make_tools(print, clock=self.clock),
             self.current,
             SenderLists(self.clock),
-            clock=self.clock,
             first=first,
             open_source=open_source,
             is_offline=is_offline,
-            tell=lambda *told: None,
             say=print,
         )
         self.control.add_commands(self.table)
@@ -264,24 +264,12 @@ def test_a_driver_that_never_answers_does_not_block_the_next_choice(rig: Rig, dr
     assert not rig.current.has_source and len(rig.told) == 2
 
 
-@pytest.mark.parametrize(
-    "word",
-    [
-        "a" * 250,
-        "a" * 4000,
-        "spout:" + "a" * 4000,
-        "ndi:" + "9" * 4000,
-        "9" * 4000,
-        "\u00e4" * 250,
-        "9" * 250,
-        "a\0b",
-        "1" * 5000,
-    ],
-)
-def test_an_invalid_source_is_refused_in_one_line(word: str, wait_for: Any) -> None:
+def test_an_invalid_source_is_refused_in_one_line(wait_for: Any) -> None:
     rig = Rig(partial(open_source, offline=False, clock=SteppedClock(), report=print))
     rig.control.start()
-    try:
+    names = (letter * count for letter in ("a", "9", "\u00e4") for count in (250, 5000))
+    for word in (*names, f"spout:{'a' * 4000}", f"ndi:{'9' * 4000}", "a\0b"):
+        rig.answers.clear()
         try:
             rig.send("/camera/open", word)
         except SourceError as error:  # which is answered with /fail
@@ -290,5 +278,4 @@ def test_an_invalid_source_is_refused_in_one_line(word: str, wait_for: Any) -> N
             wait_for(lambda: rig.answers, "an answer")
             assert len(rig.told[0][-1]) < 400
             assert any(said in rig.told[0][-1] for said in ("not found (available: ", "is not offered in the film"))
-    finally:
-        rig.control.close()
+    rig.control.close()

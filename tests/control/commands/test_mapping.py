@@ -21,7 +21,7 @@ from engine.osc import Impulse, Message, Midi, TimeTag, decode_packet, encode_me
 from engine.params import ParamStore
 from engine.params.mapping.controls import control_of
 from engine.system.clock import SystemClock
-from engine.system.disk_store import DiskStore
+from tests.control.commands.show_rig import make_tools
 from tests.support import desk as engine_desk
 from tests.support.hung_file import hung
 from tests.support.reading_client import ReadingClient
@@ -47,14 +47,11 @@ class Desk(engine_desk.Desk):
             self.store, listener_of=outgoing.listener_of, is_behind=outgoing.outbox.is_behind, report=report
         )
         self.map = MapControl(
+            make_tools(report, self.store, clock, outgoing.tell),
             path,
             names=names,
-            store=self.store,
             feedback=self.feedback,
             clock={kind: lambda now_s, kind=kind: self.clock_ticks.append((kind, now_s)) for kind in ("clock", "stop")},
-            tell=outgoing.tell,
-            report=report,
-            disk=DiskStore(report),
             start_timer=self._start_timer,
         )
         self.dispatcher = Dispatcher(
@@ -106,12 +103,12 @@ def open_desk(reports: Any, tmp_path: Path) -> Iterator[Callable[..., Desk]]:
 
 
 @pytest.fixture
-def desk(open_desk: Callable[..., Desk]) -> Desk:
+def desk(open_desk: Any) -> Desk:
     return open_desk()
 
 
 @pytest.fixture
-def oscsend(require: Callable[[object, str], None]) -> Callable[..., None]:
+def oscsend(require: Any) -> Callable[..., None]:
     """`oscsend(port, "/control", "iii", 1, 7, 64)`."""
     program = shutil.which("oscsend")
     require(program, "oscsend (apt-get install liblo-tools)")
@@ -123,7 +120,7 @@ def oscsend(require: Callable[[object, str], None]) -> Callable[..., None]:
 
 
 def test_a_learned_control_of_a_bridge_moves_a_layer(
-    tmp_path: Path, oscsend: Callable[..., None], wait_for: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, oscsend: Any, wait_for: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a whole engine that draws; after a restart the control is still mapped. Feedback moves its fader through
     osmid's o2m."""
@@ -179,7 +176,7 @@ def test_a_learned_control_of_a_bridge_moves_a_layer(
     text.close()
 
 
-def test_open_stage_control_notes_programs_and_pairs_are_learned(desk: Desk, oscsend: Callable[..., None]) -> None:
+def test_open_stage_control_notes_programs_and_pairs_are_learned(desk: Desk, oscsend: Any) -> None:
     port = desk.server.address[1]
     desk.say("/map/learn", "/layer/1/mute")
     oscsend(port, "/note", "iii", 10, 36, 100)
@@ -275,7 +272,7 @@ def test_mapped_controls_keep_working_while_learning(desk: Desk) -> None:
     assert desk.timers == []
 
 
-def test_a_map_file_that_hangs_delays_nothing(desk: Desk, wait_for: Callable[..., Any]) -> None:
+def test_a_map_file_that_hangs_delays_nothing(desk: Desk, wait_for: Any) -> None:
     desk.done("/map/add", "osc /fader", "/layer/1/mute")
     desk.done("/map/save", "desk")
     with hung(desk.path.parent / "maps" / "desk.toml"):
@@ -342,7 +339,7 @@ def test_a_map_that_does_not_fit_is_not_loaded_partially(desk: Desk, tmp_path: P
     assert "(1..990)" in desk.failed("/map/delete", 991)
 
 
-def test_a_closed_connection_is_sent_no_more_feedback(desk: Desk, wait_for: Callable[..., Any]) -> None:
+def test_a_closed_connection_is_sent_no_more_feedback(desk: Desk, wait_for: Any) -> None:
     desk.done("/map/add", "midi 1 cc 7", "/layer/1/curve")
     bridge = ReadingClient(*desk.server.address, tcp=True)
     bridge.send(encode_message("/map/feedback", 1))
@@ -391,7 +388,7 @@ def test_the_last_change_is_saved_beside_an_invalid_entry(open_desk: Any, tmp_pa
     assert 'control = "midi 99 cc 1"' in file.read_text()
 
 
-def test_a_full_map_with_an_invalid_entry_can_be_read_again(open_desk: Callable[..., Desk], tmp_path: Path) -> None:
+def test_a_full_map_with_an_invalid_entry_can_be_read_again(open_desk: Any, tmp_path: Path) -> None:
     """Otherwise the engine would not start after a show in which the map became full."""
     wrong = '[[entry]]\ncontrol = "midi 99 cc 1"\ntarget = "/mode"\n'
     entries = "".join(f'[[entry]]\ncontrol = "osc /x/{number}"\ntarget = "/mode"\n' for number in range(999))
@@ -402,7 +399,7 @@ def test_a_full_map_with_an_invalid_entry_can_be_read_again(open_desk: Callable[
     assert len(open_desk().map._map) == 1000
 
 
-def test_an_entry_of_the_file_overrides_the_same_one_of_a_named_map(open_desk: Callable[..., Desk]) -> None:
+def test_an_entry_of_the_file_overrides_the_same_one_of_a_named_map(open_desk: Any) -> None:
     first = open_desk(("resolume",))
     number = next(entry[0] for entry in first.entries() if entry[1] == "osc /composition/master")
     first.done("/map/set", number, "high", 0.5)

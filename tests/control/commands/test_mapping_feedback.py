@@ -19,7 +19,7 @@ from engine.control.commands.mapping_feedback import (
 from engine.osc import encode_message
 from engine.params import ParamStore
 from engine.system.clock import SteppedClock
-from engine.system.disk_store import DiskStore
+from tests.control.commands.show_rig import make_tools
 
 
 class Stage:
@@ -34,15 +34,7 @@ class Stage:
         self.feedback = MapFeedback(
             self.store, listener_of=outgoing.listener_of, is_behind=self.busy.__contains__, report=report
         )
-        self.map = MapControl(
-            path,
-            store=self.store,
-            clock={},
-            feedback=self.feedback,
-            tell=lambda *told: None,
-            report=report,
-            disk=DiskStore(report),
-        )
+        self.map = MapControl(make_tools(report, self.store, self.clock), path, clock={}, feedback=self.feedback)
         self.map.add_commands(table)
         self.dispatcher = Dispatcher(self.store, table, self.clock, report, self.map, feedback=outgoing)
         self.dispatcher.add_question("/map/feedback", self.feedback.on_feedback)
@@ -236,20 +228,11 @@ def test_lights_and_rings_are_sent_values_in_the_range_of_their_device(stage: St
 
 def test_range_curve_and_direction_are_inverted_for_feedback(stage: Stage) -> None:
     stage.add("midi 1 cc 1", "/layer/1/curve", low=0.5, high=0.0, curve=2)
-    stage.add("midi 1 cc 2", "/layer/1/curve", invert=1)
-    stage.add("midi 1 cc 3", "/layer/1/ratio", low=1, high=16)
     stage.add("midi 1 nrpn 300", "/layer/1/curve")
     stage.store.set("/layer/1/curve", 0.375)
-    stage.store.set("/layer/1/ratio", 4.0)
-    assert stage.follow() == [
-        ("/control", 1, 1, round(127 * 0.5)),
-        ("/control", 1, 2, round(127 * 0.625)),
-        ("/control", 1, 3, round(127 * 0.5)),
-        ("/control", 1, 99, 2),
-        ("/control", 1, 98, 44),
-        ("/control", 1, 6, round(16383 * 0.375) >> 7),
-        ("/control", 1, 38, round(16383 * 0.375) & 127),
-    ]
+    at = round(16383 * 0.375)
+    nrpn = [("/control", 1, number, value) for number, value in ((99, 2), (98, 44), (6, at >> 7), (38, at & 127))]
+    assert stage.follow() == [("/control", 1, 1, round(127 * 0.5)), *nrpn]
 
 
 def test_osc_controls_get_their_value_at_their_own_address(stage: Stage) -> None:

@@ -6,7 +6,7 @@ import re
 import threading
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,36 +38,19 @@ def saved(rig: PresetRig, name: str, **values: object) -> None:
     rig.store.set_many(before.items(), by="test")
 
 
+@pytest.fixture
+def looks(rig: PresetRig) -> PresetRig:
+    """With the presets night, on screen, day and noon: brightness 0.5, 2 and 3."""
+    for name, brightness in (("night", 0.5), ("day", 2.0), ("noon", 3.0)):
+        saved(rig, name, **{BRIGHTNESS: brightness})
+    rig.done("/preset/load", "night")
+    rig.told.clear()
+    return rig
+
+
 def told_of(rig: PresetRig, address: str) -> list[tuple]:
     """The messages to subscribers at an address."""
     return [tuple(args) for at, *args in rig.told if at == address]
-
-
-def test_a_glide_is_answered_when_it_has_arrived(rig: PresetRig) -> None:
-    saved(rig, "night", **{BRIGHTNESS: 0.5, "/mirror/mode": "xy"})
-    rig.store.set(BRIGHTNESS, 2.5)
-    rig.say("/preset/glide", "night", 2.0)
-    assert rig.take() == [] and rig.store.get("/mirror/mode") == "xy"
-    for now_s, brightness in ((0.0, 2.5), (1.0, 1.5), (2.0, 0.5)):
-        rig.crossfade.step(now_s)
-        assert rig.store.get(BRIGHTNESS) == pytest.approx(brightness)
-        assert rig.crossfade.snapshot()[1] is None
-    assert rig.take() == [("/done", "/preset/glide", "night")]
-    assert told_of(rig, "/preset/current")[-1] == ("night", 0)
-
-
-def test_a_fade_is_answered_when_it_is_complete(rig: PresetRig) -> None:
-    rig.store.set_many([(BRIGHTNESS, 2.5), ("/mirror/mode", "off")], by="test")
-    saved(rig, "night", **{BRIGHTNESS: 0.5, "/mirror/mode": "xy"})
-    rig.say("/preset/load", "night", 2.0)
-    for now_s, share in ((7.0, 0.0), (8.0, 0.5), (8.99, 0.995)):
-        rig.crossfade.step(now_s)
-        snapshot, fade = rig.crossfade.snapshot()
-        assert (snapshot[BRIGHTNESS], snapshot["/mirror/mode"]) == (0.5, "xy")
-        assert (fade.before[BRIGHTNESS], fade.before["/mirror/mode"]) == (2.5, "off")
-        assert fade.share == pytest.approx(share) and rig.take() == []
-    rig.crossfade.step(9.0)
-    assert rig.crossfade.snapshot()[1] is None and rig.take() == [("/done", "/preset/load", "night")]
 
 
 def test_another_load_and_panic_supersede_a_fade(rig: PresetRig) -> None:
@@ -88,7 +71,7 @@ def test_another_load_and_panic_supersede_a_fade(rig: PresetRig) -> None:
     assert rig.take() == [("/fail", "/preset/load", "superseded by /master/panic")]
 
 
-def test_an_overwritten_or_deleted_preset_is_restored_and_that_undone(rig: PresetRig, wait_for: Callable) -> None:
+def test_an_overwritten_or_deleted_preset_is_restored_and_that_undone(rig: PresetRig, wait_for: Any) -> None:
     def brightness_of(name: str) -> object:
         rig.done("/preset/load", name)
         return rig.store.get(BRIGHTNESS)
@@ -109,7 +92,7 @@ def test_an_overwritten_or_deleted_preset_is_restored_and_that_undone(rig: Prese
         assert reason in rig.failed("/preset/restore", name)
 
 
-def test_subscribers_are_sent_the_current_preset_and_if_it_was_edited(rig: PresetRig, wait_for: Callable) -> None:
+def test_subscribers_are_sent_the_current_preset_and_if_it_was_edited(rig: PresetRig, wait_for: Any) -> None:
     def frame(now_s: float = 0.0) -> None:
         rig.crossfade.step(now_s)
         rig.presets.current.step(rig.store.snapshot())
@@ -217,7 +200,7 @@ def quick_polls(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_presets_of_other_programs_are_announced(
-    quick_polls: None, rig: PresetRig, tmp_path: Path, wait_for: Callable
+    quick_polls: None, rig: PresetRig, tmp_path: Path, wait_for: Any
 ) -> None:
     PresetFolder(tmp_path).save("mailed", {BRIGHTNESS: 0.25})
     rig.done("/preset/load", "mailed")
@@ -386,24 +369,21 @@ def test_a_hanging_preset_file_does_not_block_panic(tmp_path: Path, wait_for: An
         desk.done("/preset/load", "good")
 
 
-def test_a_take_loads_what_is_prepared_and_prepares_what_it_replaced(rig: PresetRig) -> None:
-    saved(rig, "night", **{BRIGHTNESS: 0.5})
-    saved(rig, "day", **{BRIGHTNESS: 2.0})
+def test_a_take_loads_what_is_prepared_and_prepares_what_it_replaced(looks: PresetRig) -> None:
     heard: list[str] = []
-    rig.presets.watch_prepared(heard.append)
-    assert "nothing is prepared" in rig.failed("/preset/take")
-    rig.done("/preset/load", "night")
-    rig.done("/preset/prepare", "day")
-    assert rig.store.get(BRIGHTNESS) == 0.5 and rig.presets.prepared == "day"
-    rig.say("/preset/take", 2.0)
-    assert rig.store.get(BRIGHTNESS) == 2.0 and rig.crossfade.snapshot()[1] is not None
-    assert (rig.presets.current.name, rig.presets.prepared) == ("day", "night")
-    rig.done("/preset/cut")
-    assert rig.store.get(BRIGHTNESS) == 0.5 and rig.crossfade.snapshot()[1] is None
+    looks.presets.watch_prepared(heard.append)
+    assert "nothing is prepared" in looks.failed("/preset/take")
+    looks.done("/preset/prepare", "day")
+    assert looks.store.get(BRIGHTNESS) == 0.5 and looks.presets.prepared == "day"
+    looks.say("/preset/take", 2.0)
+    assert looks.store.get(BRIGHTNESS) == 2.0 and looks.crossfade.snapshot()[1] is not None
+    assert (looks.presets.current.name, looks.presets.prepared) == ("day", "night")
+    looks.done("/preset/cut")
+    assert looks.store.get(BRIGHTNESS) == 0.5 and looks.crossfade.snapshot()[1] is None
     assert heard == ["day", "night", "day"]
-    assert ("/preset/prepared", "day") in rig.ask("/preset/list")
-    rig.done("/preset/prepare")
-    assert told_of(rig, "/preset/prepared")[-1] == ("",)
+    assert ("/preset/prepared", "day") in looks.ask("/preset/list")
+    looks.done("/preset/prepare")
+    assert told_of(looks, "/preset/prepared")[-1] == ("",)
 
 
 def test_a_flash_shows_a_look_while_it_is_held_and_keeps_what_others_set(rig: PresetRig) -> None:
@@ -425,12 +405,9 @@ def test_a_flash_shows_a_look_while_it_is_held_and_keeps_what_others_set(rig: Pr
     assert rig.presets.current.name == "night"
 
 
-def test_a_look_that_is_loaded_while_a_flash_begins_is_not_lost(rig: PresetRig) -> None:
-    for name, brightness in (("night", 0.5), ("day", 2.0), ("noon", 3.0)):
-        saved(rig, name, **{BRIGHTNESS: brightness})
-    rig.done("/preset/load", "night")
-    current, begin = rig.presets.current, rig.presets.current.begin
-    loading = threading.Thread(target=lambda: rig.presets.load("noon"))  # as when its beat comes
+def test_a_look_that_is_loaded_while_a_flash_begins_is_not_lost(looks: PresetRig) -> None:
+    current, begin = looks.presets.current, looks.presets.current.begin
+    loading = threading.Thread(target=lambda: looks.presets.load("noon"))  # as when its beat comes
 
     def begin_while_another_loads(*args: Any, **more: Any) -> Any:
         current.begin = begin  # type: ignore[method-assign]
@@ -439,10 +416,10 @@ def test_a_look_that_is_loaded_while_a_flash_begins_is_not_lost(rig: PresetRig) 
         return begin(*args, **more)
 
     current.begin = begin_while_another_loads  # type: ignore[method-assign]
-    rig.done("/preset/flash", "day", 1)
+    looks.done("/preset/flash", "day", 1)
     loading.join()
-    rig.done("/preset/flash", "day", 0)
-    assert rig.store.get(BRIGHTNESS) == 3.0 and current.name == "noon"
+    looks.done("/preset/flash", "day", 0)
+    assert looks.store.get(BRIGHTNESS) == 3.0 and current.name == "noon"
 
 
 def test_a_flash_is_released_by_the_name_it_had_when_it_was_pressed(rig: PresetRig) -> None:
@@ -490,26 +467,22 @@ def test_a_hand_fades_to_what_is_prepared_and_back(rig: PresetRig) -> None:
     assert by_hand(rig, 0.75, 7.0) == pytest.approx(0.5)
 
 
-def test_a_hand_is_superseded_by_panic_and_pauses_for_a_flash(rig: PresetRig) -> None:
-    saved(rig, "night", **{BRIGHTNESS: 0.5})
-    saved(rig, "day", **{BRIGHTNESS: 2.0})
-    saved(rig, "noon", **{BRIGHTNESS: 3.0})
-    rig.done("/preset/load", "night")
-    rig.done("/preset/prepare", "day")
-    assert by_hand(rig, 0.5, 0.0) == pytest.approx(0.5)
-    rig.done("/preset/flash", "noon", 1)
-    assert by_hand(rig, 0.6, 1.0) is None and rig.store.get(BRIGHTNESS) == 3.0
-    rig.done("/preset/flash", "noon", 0)
-    snapshot, fade = rig.crossfade.snapshot()
+def test_a_hand_is_superseded_by_panic_and_pauses_for_a_flash(looks: PresetRig) -> None:
+    looks.done("/preset/prepare", "day")
+    assert by_hand(looks, 0.5, 0.0) == pytest.approx(0.5)
+    looks.done("/preset/flash", "noon", 1)
+    assert by_hand(looks, 0.6, 1.0) is None and looks.store.get(BRIGHTNESS) == 3.0
+    looks.done("/preset/flash", "noon", 0)
+    snapshot, fade = looks.crossfade.snapshot()
     assert fade is not None and (fade.before[BRIGHTNESS], snapshot[BRIGHTNESS]) == (0.5, 2.0)
-    assert by_hand(rig, 0.6, 2.0) == pytest.approx(0.6)
-    rig.store.set("/master/panic", True)
-    panicked = rig.store.get(BRIGHTNESS)
-    assert by_hand(rig, 0.0, 3.0) is None
-    assert rig.store.get(BRIGHTNESS) == panicked not in (0.5, 2.0, 3.0)
-    assert (rig.presets.current.name, rig.presets.prepared) == ("night", "day")
+    assert by_hand(looks, 0.6, 2.0) == pytest.approx(0.6)
+    looks.store.set("/master/panic", True)
+    panicked = looks.store.get(BRIGHTNESS)
+    assert by_hand(looks, 0.0, 3.0) is None
+    assert looks.store.get(BRIGHTNESS) == panicked not in (0.5, 2.0, 3.0)
+    assert (looks.presets.current.name, looks.presets.prepared) == ("night", "day")
     with pytest.raises(Rejected):
-        rig.store.set("/preset/crossfader", float("nan"))
+        looks.store.set("/preset/crossfader", float("nan"))
 
 
 def test_what_is_prepared_follows_its_file(rig: PresetRig, tmp_path: Path) -> None:
@@ -528,14 +501,13 @@ def test_what_is_prepared_follows_its_file(rig: PresetRig, tmp_path: Path) -> No
     assert rig.presets.prepared == ""
 
 
-def test_a_sender_that_is_gone_releases_what_it_held(rig: PresetRig) -> None:
-    saved(rig, "day", **{BRIGHTNESS: 2.0})
-    rig.store.set(BRIGHTNESS, 0.7, by="hand")
-    rig.presets.flash("day", True, by="ws 127.0.0.1:1")
-    rig.presets.mixer.release_of("ws 127.0.0.1:2")
-    assert rig.store.get(BRIGHTNESS) == 2.0
-    rig.presets.mixer.release_of("ws 127.0.0.1:1")
-    assert rig.store.get(BRIGHTNESS) == 0.7
+def test_a_sender_that_is_gone_releases_what_it_held(looks: PresetRig) -> None:
+    looks.store.set(BRIGHTNESS, 0.7, by="hand")
+    looks.presets.flash("day", True, by="ws 127.0.0.1:1")
+    looks.presets.mixer.release_of("ws 127.0.0.1:2")
+    assert looks.store.get(BRIGHTNESS) == 2.0
+    looks.presets.mixer.release_of("ws 127.0.0.1:1")
+    assert looks.store.get(BRIGHTNESS) == 0.7
 
 
 def test_only_the_present_version_of_a_saved_preset_without_a_picture_gets_one(rig: PresetRig, tmp_path: Path) -> None:
@@ -576,12 +548,11 @@ def test_a_renamed_preset_keeps_its_content_and_its_roles(rig: PresetRig, tmp_pa
 def test_presets_with_a_faulty_shader_are_told(rig: PresetRig) -> None:
     saved(rig, "night", **{"/fx/1/file": "Gone.fs", "/fx/1/enable": True})
     saved(rig, "day", **{"/fx/1/file": "Gone.fs", "/fx/1/enable": False})
-    faulty = ["Gone.fs"]
-    rig.presets.faults.fault_of = lambda file: f"{file}: is missing" if file in faulty else ""
+    rig.faults["Gone.fs"] = "Gone.fs: is missing"
     rig.presets.faults.step()
     assert told_of(rig, "/preset/fault") == [("night", "Gone.fs: is missing")]
     assert ("/preset/fault", "night", "Gone.fs: is missing") in rig.ask("/preset/list")
-    faulty.clear()
+    rig.faults.clear()
     rig.presets.faults.step()
     rig.presets.faults.step()
     assert told_of(rig, "/preset/fault")[1:] == [("night", "")]

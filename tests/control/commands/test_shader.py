@@ -22,7 +22,7 @@ WaitFor = Callable[..., Any]
 
 
 @pytest.fixture
-def rig(tmp_path: Path, reports: Any, wait_for: WaitFor, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+def rig(tmp_path: Path, reports: Any, wait_for: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
     monkeypatch.setattr("engine.params.shader_catalog.POLL_S", 0.02)
     for name in ("Glow", "Wave"):
         (tmp_path / f"{name}.fs").write_text(shader(2.5 if name == "Glow" else 7.5))
@@ -36,7 +36,7 @@ def rig(tmp_path: Path, reports: Any, wait_for: WaitFor, monkeypatch: pytest.Mon
 
 
 @pytest.fixture
-def play(rig: Rig, wait_for: WaitFor) -> Callable[..., dict[str, ShaderSlot]]:
+def play(rig: Rig, wait_for: Any) -> Callable[..., dict[str, ShaderSlot]]:
     def play(name: str, slot: str = "1") -> dict[str, ShaderSlot]:
         rig.store.set(f"/fx/{slot}/file", name, by="test")
         rig.frame()
@@ -72,7 +72,7 @@ def test_a_chosen_shader_plays_with_its_own_defaults_and_is_listed_with_its_inpu
 
 @pytest.mark.parametrize("is_file_first", [True, False])
 @pytest.mark.parametrize("speed", [0.9, 0.0])  # the second is the value that the alias has anyway
-def test_numbers_of_a_bundle_hold_in_any_order(rig: Rig, wait_for: WaitFor, is_file_first: bool, speed: float) -> None:
+def test_numbers_of_a_bundle_hold_in_any_order(rig: Rig, wait_for: Any, is_file_first: bool, speed: float) -> None:
     group = [("/fx/1/file", "Glow"), ("/fx/1/1", speed)]
     rig.store.set_many(group if is_file_first else group[::-1], by="test")
     rig.frame()
@@ -90,7 +90,7 @@ def test_a_preset_with_another_order_of_inputs_gets_each_value_to_its_name(rig: 
     assert (drawn["speed"], drawn["shape"], drawn["flash"]) == (9.0, 2, False)
 
 
-def test_a_fader_moved_while_a_shader_is_tested_is_not_taken_back(rig: Rig, wait_for: WaitFor) -> None:
+def test_a_fader_moved_while_a_shader_is_tested_is_not_taken_back(rig: Rig, wait_for: Any) -> None:
     rig.tester.may_answer.clear()
     rig.store.set("/fx/1/file", "Glow", by="test")
     wait_for(lambda: rig.state() == "testing", "the test")
@@ -110,7 +110,7 @@ def test_numbers_that_a_cue_glides_to_reach_their_end_wherever_they_stand(rig: R
     assert drawn["1"].inputs["speed"] == pytest.approx(8.0) and drawn["1"].inputs["shape"] == 0
 
 
-def test_the_last_shader_plays_on_unchanged_until_the_new_one_is_tested(rig: Rig, play: Any, wait_for: WaitFor) -> None:
+def test_the_last_shader_plays_on_unchanged_until_the_new_one_is_tested(rig: Rig, play: Any, wait_for: Any) -> None:
     before = play("Glow")["1"]
     rig.tester.may_answer.clear()
     rig.store.set_many([("/fx/1/file", "Wave"), ("/fx/1/1", 1.0), ("/fx/1/mix", 0.5)], by="preset")
@@ -159,7 +159,7 @@ def test_a_shader_that_has_passed_is_not_tested_again(rig: Rig, play: Any) -> No
     assert len(rig.tester.texts) == 2
 
 
-def test_no_file_means_no_shader_and_no_names(rig: Rig, play: Any, wait_for: WaitFor) -> None:
+def test_no_file_means_no_shader_and_no_names(rig: Rig, play: Any, wait_for: Any) -> None:
     play("Glow")
     rig.store.set("/master/panic", 1, by="test")
     assert rig.frame() == {}
@@ -188,7 +188,7 @@ def test_an_event_is_true_for_one_frame_however_often_its_button_is_seen(rig: Ri
         assert rig.store.get("/fx/1/2") == 0.0
 
 
-def test_a_preset_with_an_event_that_was_up_fires_nothing(rig: Rig, wait_for: WaitFor) -> None:
+def test_a_preset_with_an_event_that_was_up_fires_nothing(rig: Rig, wait_for: Any) -> None:
     rig.store.set_many([("/fx/1/file", "Glow"), ("/fx/1/2", 1.0)], by="preset")
     wait_for(lambda: rig.is_playing("Glow"), "the shader")
     assert [rig.frame()["1"].inputs["flash"] for _ in range(3)] == [False] * 3
@@ -309,7 +309,7 @@ def test_a_shader_of_the_old_look_that_holds_up_the_picture_spares_the_new(rig: 
     assert rig.stage.holds_up_fade and not rig.crossfade.bypass.slots
 
 
-def test_another_shader_in_a_bypassed_slot_is_seen(rig: Rig, play: Any, wait_for: WaitFor) -> None:
+def test_another_shader_in_a_bypassed_slot_is_seen(rig: Rig, play: Any, wait_for: Any) -> None:
     play("Glow")
     rig.frame({"1": 900.0})
     rig.frame({"1": 900.0})
@@ -341,7 +341,7 @@ def test_a_shader_is_bypassed_after_many_slow_frames_in_a_row_or_two_that_stop_t
     assert not slow.add("2", 900.0, 33.0) and not slow.add("2", 5.0, 33.0) and not slow.add("2", 900.0, 33.0)
 
 
-def test_the_shaders_of_two_looks_dissolve(rig: Rig, play: Any, wait_for: WaitFor) -> None:
+def test_the_shaders_of_two_looks_dissolve(rig: Rig, play: Any, wait_for: Any) -> None:
     old = play("Wave")["1"].file
     play("Glow")
     play("Wave")  # both have been tested
@@ -358,7 +358,7 @@ def test_the_shaders_of_two_looks_dissolve(rig: Rig, play: Any, wait_for: WaitFo
     assert [(slot, each.file.title, each.mix) for slot, each in drawn.items()] == [("1-", "Glow", 0.8)]
 
 
-def test_in_front_of_a_still_only_the_shaders_of_the_new_look_are_drawn(rig: Rig, play: Any, wait_for: WaitFor) -> None:
+def test_in_front_of_a_still_only_the_shaders_of_the_new_look_are_drawn(rig: Rig, play: Any, wait_for: Any) -> None:
     play("Wave")
     play("Glow")
     play("Wave")
@@ -372,7 +372,7 @@ def test_in_front_of_a_still_only_the_shaders_of_the_new_look_are_drawn(rig: Rig
 
 @pytest.mark.parametrize("name", ["Glow", "Broken"])
 def test_a_cut_waits_until_the_shader_of_the_new_look_is_tested_and_for_none_that_is_chosen_later(
-    rig: Rig, play: Any, wait_for: WaitFor, name: str
+    rig: Rig, play: Any, wait_for: Any, name: str
 ) -> None:
     play("Wave")
     assert not rig.awaits_tests
@@ -419,7 +419,7 @@ def test_an_input_that_two_looks_share_moves_from_one_value_to_the_other(rig: Ri
     assert max(b - a for a, b in itertools.pairwise(speeds)) < 0.5
 
 
-def test_colours_named_after_the_palette_follow_it_and_take_no_alias(rig: Rig, play: Any, wait_for: WaitFor) -> None:
+def test_colours_named_after_the_palette_follow_it_and_take_no_alias(rig: Rig, play: Any, wait_for: Any) -> None:
     colour = '{ "NAME": "%s", "TYPE": "color", "DEFAULT": [0.1, 0.2, 0.3, 1.0] },'
     text = shader().replace('"INPUTS": [', '"INPUTS": [' + colour % "palette_1" + colour % "palette_4", 1)
     assert "palette_4" in text

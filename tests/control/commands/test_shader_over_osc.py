@@ -33,7 +33,7 @@ def stage(folder: Path) -> Iterator[Desk]:
 
 
 @pytest.fixture
-def desk(stage: Desk, wait_for: WaitFor) -> Desk:
+def desk(stage: Desk, wait_for: Any) -> Desk:
     """Glow plays in slot 1, at its defaults."""
     stage.engine.params.set("/fx/1/file", "", by="test")
     wait_for(lambda: not query(stage, "/fx/1")["CONTENTS"].get("speed"), "the end of the last shader")
@@ -98,7 +98,7 @@ def test_a_bundle_of_names_and_numbers_is_one_change(desk: Desk) -> None:
     assert [desk.engine.params.get(f"/fx/1/{number}") for number in (1, 2, 3)] == [0.1, 0.0, 0.0]
 
 
-def test_oscquery_describes_an_input_and_tells_when_it_comes_and_goes(desk: Desk, wait_for: WaitFor) -> None:
+def test_oscquery_describes_an_input_and_tells_when_it_comes_and_goes(desk: Desk, wait_for: Any) -> None:
     node = query(desk, "/fx/1/speed")
     assert (node["TYPE"], node["RANGE"], node["VALUE"]) == ("f", [{"MIN": 0.0, "MAX": 10.0}], [2.5])
     assert node["DESCRIPTION"] == "speed (1)"
@@ -143,7 +143,7 @@ def test_a_route_to_an_input_by_name_is_accepted_before_the_shader_plays(desk: D
     desk.engine.params.set("/mod/5/target", "", by="test")
 
 
-def test_a_preset_brings_back_the_shader_and_its_values(desk: Desk, wait_for: WaitFor) -> None:
+def test_a_preset_brings_back_the_shader_and_its_values(desk: Desk, wait_for: Any) -> None:
     desk.client.send(encode_message("/fx/1/speed", 9.0))
     sync(desk)
     desk.done("/preset/save", "fast glow")

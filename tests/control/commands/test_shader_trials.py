@@ -23,7 +23,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def open_rig(folder: Path, reports: Any, wait_for: WaitFor, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenRig]:
+def open_rig(folder: Path, reports: Any, wait_for: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenRig]:
     """`open_rig(own_folder=None)`: a run with records; close it with `rig.control.close()`."""
     monkeypatch.setattr("engine.params.shader_catalog.POLL_S", 0.02)
     rigs = []
@@ -41,7 +41,7 @@ def open_rig(folder: Path, reports: Any, wait_for: WaitFor, monkeypatch: pytest.
         records.close()
 
 
-def choose(rig: Rig, name: str, wait_for: WaitFor) -> None:
+def choose(rig: Rig, name: str, wait_for: Any) -> None:
     rig.store.set("/fx/1/file", name, by="test")
     rig.frame()
     wait_for(lambda: rig.is_playing(name), f"{name} in the slot")
@@ -51,7 +51,7 @@ def records_in(folder: Path) -> list[Path]:
     return list((folder.parent / "records").glob("*.json"))
 
 
-def test_a_shader_that_passed_in_an_earlier_run_just_plays(open_rig: OpenRig, folder: Path, wait_for: WaitFor) -> None:
+def test_a_shader_that_passed_in_an_earlier_run_just_plays(open_rig: OpenRig, folder: Path, wait_for: Any) -> None:
     (folder / "Glow.fs").write_text(shader())
     first = open_rig()
     choose(first, "Glow", wait_for)
@@ -63,7 +63,7 @@ def test_a_shader_that_passed_in_an_earlier_run_just_plays(open_rig: OpenRig, fo
     assert second.control.pictures["Glow"].shape == (36, 64, 3)
 
 
-def test_a_file_put_into_the_folder_is_tested_in_advance(open_rig: OpenRig, folder: Path, wait_for: WaitFor) -> None:
+def test_a_file_put_into_the_folder_is_tested_in_advance(open_rig: OpenRig, folder: Path, wait_for: Any) -> None:
     (folder / "Glow.fs").write_text(shader())
     rig = open_rig()
     wait_for(lambda: rig.tester.is_warm, "the process, which is ready")
@@ -74,7 +74,7 @@ def test_a_file_put_into_the_folder_is_tested_in_advance(open_rig: OpenRig, fold
 
 
 def test_a_large_folder_is_tested_once_somebody_asks_for_the_list(
-    open_rig: OpenRig, folder: Path, wait_for: WaitFor
+    open_rig: OpenRig, folder: Path, wait_for: Any
 ) -> None:
     (folder / "Glow.fs").write_text(shader())
     (folder / "Broken.fs").write_text(shader(more="#error"))
@@ -88,7 +88,7 @@ def test_a_large_folder_is_tested_once_somebody_asks_for_the_list(
 
 
 def test_the_shaders_that_come_with_the_engine_are_tested_after_the_start_and_the_process_ends(
-    open_rig: OpenRig, folder: Path, wait_for: WaitFor
+    open_rig: OpenRig, folder: Path, wait_for: Any
 ) -> None:
     (folder / "Glow.fs").write_text(shader())
     rig = open_rig(own_folder=folder)
@@ -114,7 +114,7 @@ def test_a_chosen_shader_does_not_wait_for_a_test_in_advance(open_rig: Any, fold
 
 
 def test_a_prepared_shader_that_cannot_be_shown_is_a_fault_before_it_is_on_air(
-    open_rig: OpenRig, folder: Path, wait_for: WaitFor
+    open_rig: OpenRig, folder: Path, wait_for: Any
 ) -> None:
     for name, text in {
         "Broken": shader(more="#error"), "Slow": shader(more="// slow"), "Effect": shader(), "Good": shader(2.0),
@@ -126,10 +126,10 @@ def test_a_prepared_shader_that_cannot_be_shown_is_a_fault_before_it_is_on_air(
         ("1", "Slow", "its test took 500 ms of the 17 ms of a frame; it will be bypassed"),
         ("generator", "Effect", "is an effect (it needs inputImage)"),
     ):
-        rig.control.prepare({slot: name})
+        rig.prepare(slot, name)
         wait_for(lambda name=name: rig.control.fault_of(name), f"the fault of {name}")
         assert rig.control.fault_of(name).startswith(f"{name}: {reason}"), rig.control.fault_of(name)
-    rig.control.prepare({"1": "Good"})
+    rig.prepare("1", "Good")
     wait_for(lambda: rig.stage.coming, "the good one")
     assert rig.control.fault_of("Good") == ""
     choose(rig, "Slow", wait_for)
@@ -137,6 +137,6 @@ def test_a_prepared_shader_that_cannot_be_shown_is_a_fault_before_it_is_on_air(
     wait_for(lambda: len(records_in(folder)) >= 3, "the records")
     rig.control.close()
     later = open_rig()
-    later.control.prepare({"1": "Slow"})
+    later.prepare("1", "Slow")
     wait_for(lambda: "500 ms" in later.control.fault_of("Slow"), "its record tells it without a test")
     assert later.tester.texts == []

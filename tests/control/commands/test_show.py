@@ -1,7 +1,8 @@
 """The commands that act on the engine, sent over a real UDP socket to an engine that draws."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,7 @@ def test_status_has_the_rate_the_renderer_and_the_sound(desk: Desk) -> None:
     assert end.args == ("/engine/status",)
 
 
-def test_width_and_height_change_together(desk: Desk, wait_for: Callable) -> None:
+def test_width_and_height_change_together(desk: Desk, wait_for: Any) -> None:
     assert desk.done("/engine/size", 128, 96) == ("/engine/size", 128, 96)
     wait_for(lambda: (desk.engine.status().width, desk.engine.status().height) == (128, 96), "the new size")
     assert "width and height" in desk.failed("/engine/size", 128)
@@ -48,7 +49,7 @@ def test_width_and_height_change_together(desk: Desk, wait_for: Callable) -> Non
 
 
 def test_sinks_start_and_stop_while_it_runs_and_their_files_stay_in_the_recordings_folder(
-    desk: Desk, wait_for: Callable, recordings: Path
+    desk: Desk, wait_for: Any, recordings: Path
 ) -> None:
     desk.done("/sink/start", "record", "show.mp4")
     assert desk.engine.params.get("/sink/record/enable") is True
@@ -91,7 +92,7 @@ def test_an_unavailable_sink_fails_with_its_reason_and_subscribers_are_sent_the_
     desk.done("/engine/notify", 0)
 
 
-def test_a_snapshot_is_taken_on_a_trigger(desk: Desk, wait_for: Callable, recordings: Path) -> None:
+def test_a_snapshot_is_taken_on_a_trigger(desk: Desk, wait_for: Any, recordings: Path) -> None:
     for name in ("still.png", "second.png"):
         desk.engine.params.set("/sink/snapshot/file", name)
         desk.client.send(encode_message("/sink/snapshot/take", 1))
@@ -117,7 +118,7 @@ def test_smoothing_is_changed_while_it_runs(desk: Desk) -> None:
     assert "takes" in desk.failed("/smooth", "/layer/1/angle")
 
 
-def test_quit_ends_the_engine(tmp_path: Path, wait_for: Callable) -> None:
+def test_quit_ends_the_engine(tmp_path: Path, wait_for: Any) -> None:
     with open_desk(tmp_path) as desk:
         desk.done("/engine/quit")
         wait_for(lambda: desk.engine.is_stopping, "the end")

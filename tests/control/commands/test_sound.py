@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from engine.control import CommandTable
 from engine.control.commands.sound import SoundControl
 from engine.errors import AudioError
 from engine.osc import encode_message
+from tests.control.commands.show_rig import make_tools
 from tests.support.desk import Desk, open_desk
 
 RATE_HZ = 44_100  # the demo loop, which begins, has 48 000
@@ -50,14 +52,8 @@ def test_a_set_of_files_replaces_the_demo_loop_and_is_moved_through(tmp_path, wa
     with open_desk(tmp_path, plays_sound=True, music=(str(music),)) as desk:
         desk.done("/engine/notify", 1)
         assert entries(desk, "input")["demo"] == ("built-in demo loop", 1)
-        assert list(entries(desk, "file")) == [
-            "set",
-            "gone.m3u",
-            "list.m3u",
-            "set/1 low.wav",
-            "set/2 high.flac",
-            "set/3 broken.wav",
-        ]
+        names = "set", "gone.m3u", "list.m3u", "set/1 low.wav", "set/2 high.flac", "set/3 broken.wav"
+        assert tuple(entries(desk, "file")) == names
         for verb in ("play", "pause", "next", "previous"):
             assert "no sound file plays" in desk.failed(f"/audio/file/{verb}")
         assert desk.done("/audio/file/open", "set") == ("/audio/file/open", "set")
@@ -129,13 +125,9 @@ def test_of_choices_that_wait_only_the_newest_is_opened(tmp_path, monkeypatch) -
 
 
 def test_an_offline_run_keeps_its_sound(tmp_path) -> None:
-    class Table(dict):
-        def add(self, address, handler, **_):
-            self[address] = handler
-
-    control, table = SoundControl(object(), [tmp_path], tell=print, report=print), Table()
+    control, table = SoundControl(make_tools(print), object(), [tmp_path]), CommandTable()
     control.add_commands(table)
     for address, args in (("/audio/input/open", ("demo",)), ("/audio/file/play", ()), ("/audio/monitor/list", ())):
         with pytest.raises(AudioError, match="cannot be changed in an offline run"):
-            table[address](args, None)
+            table.find(address)(args, None)
     control.close()

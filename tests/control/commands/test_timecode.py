@@ -14,7 +14,6 @@ from engine.control.commands.timecode import TimecodeControl, conditions
 from engine.control.foreign.midi_bridges import read_midi
 from engine.osc import Message, decode_packet, encode_message
 from engine.params import PresetFolder, Tempo, read_cues
-from engine.system.clock import SteppedClock
 from engine.values import TimecodeReading
 from osc_schema import Rejected
 from tests.control.commands.show_rig import BRIGHTNESS, CueRig
@@ -32,15 +31,17 @@ class Rig(CueRig):
         super().__init__(folder, reports)
         for address, check in conditions():
             self.store.add_condition(address, check)
-        self.clock = SteppedClock()
         self.tempo = Tempo(self.store, self.clock)
         self.ltc: list[TimecodeReading] = []
         self.midi: list[tuple[float, bytes]] = []
         """OSC packets of a bridge, with the time at which each arrives."""
         self.control = TimecodeControl(
-            self.store, cues=self.cues, take_ltc=self.take_ltc, sound_channels=lambda: 2, follow_beat=self.tempo.follow,
-            tell=self.tell, report=reports,
-        )  # fmt: skip
+            self.tools,
+            cues=self.cues,
+            take_ltc=self.take_ltc,
+            sound_channels=lambda: 2,
+            follow_beat=self.tempo.follow,
+        )
         self.control.add_commands(self.commands)
 
     def take_ltc(self) -> list[TimecodeReading]:
@@ -238,11 +239,7 @@ def test_a_wrong_timecode_of_a_cue_is_refused_with_one_line(show: Rig) -> None:
 @pytest.mark.parametrize(
     ("values", "key", "line"),
     [
-        (
-            {"/timecode/source": "ltc", "/timecode/ltc_channel": 5},
-            "timecode",
-            "/timecode/ltc_channel 5: the sound has 2 channels; choose 1..2",
-        ),
+        ({"/timecode/source": "ltc", "/timecode/ltc_channel": 5}, "timecode", "has 2 channels; choose 1..2"),
         ({"/tempo/source": "timecode"}, "timecode.tempo", "set /timecode/source to ltc, mtc or artnet"),
         ({}, "timecode.ignored.mtc", "/timecode/source is off; /timecode/source mtc follows it"),
     ],

@@ -16,7 +16,7 @@ from engine.osc import encode_message
 from engine.params import ParamStore, Tempo
 from engine.params.banks import ShownPads
 from engine.system.clock import SteppedClock
-from engine.system.disk_store import DiskStore
+from tests.control.commands.show_rig import make_tools
 
 
 class FakeMidi:
@@ -85,13 +85,10 @@ class Stage:
             self.store, listener_of=outgoing.listener_of, is_behind=lambda name: False, report=report
         )
         self.map = MapControl(
+            make_tools(report, self.store, self.clock),
             folder / "mapping.toml",
-            store=self.store,
             clock={"clock": self.tempo.midi_clock, "start": self.tempo.midi_start, "stop": self.tempo.midi_stop},
             feedback=self.feedback,
-            tell=lambda *told: None,
-            report=report,
-            disk=DiskStore(report),
             unmapped=pressed,
         )
         self.map.add_commands(table)

@@ -122,12 +122,12 @@ def test_the_control_image_has_class_colours_and_is_black_without_masks(
     desk.sd.follow(desk.store.snapshot())
     scene = Scene(camera=None)
     desk.sd.show(scene, desk.store.snapshot(), 0.0)
-    assert scene.write_control_image is not None
+    (write,) = scene.control_images
     ticks = iter(range(10_000))
 
     def shown(view: MasksView) -> set[tuple[int, ...]]:
         tick = FrameId(index=next(ticks), time_s=0.0)
-        desk.outputs.update_control_image(scene.write_control_image, view, ("person",), tick, 0.0)
+        desk.outputs.update_control_image(write, view, ("person",), tick, 0.0)
         try:
             reader = FrameRing.open("sd segments")
         except SharedMemoryError:

@@ -203,7 +203,7 @@ def echo() -> dict[str, Any]:
     from engine.ipc import FrameRing
 
     told: list[str] = []
-    spec = ChildSpec(name="echo", loop="engine.children.echo:run", settings={"gain": 2.0})
+    spec = ChildSpec(name="echo", loop="tests.children.echo:run", settings={"gain": 2.0})
     supervisor = Supervisor(spec, report=lambda key, line: told.append(line))
     source = FrameRing.create("echo in", 8, 4, channels=3)
     supervisor.start()

@@ -1,0 +1,103 @@
+"""The picture of a frame: the look on screen and the one that leaves or comes, as the renderer's input."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from engine.control.commands.shader_stage import ShaderStage
+from engine.live.kit.scene import Scene
+from engine.params import Crossfade, Looks, Snapshot
+from engine.render import Leaving, Look, PictureInput, RegionMap, RegionMapper
+from engine.render.graphics_maker import GraphicsMaker
+from engine.render.guarded_renderer import GuardedRenderer
+from engine.render.isf import ShaderSlot
+from engine.values import AudioFeatures, FrameId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """The parts that a picture is drawn with. Render thread."""
+
+    looks: Looks
+    slots: ShaderStage
+    """The shaders of each frame."""
+    crossfade: Crossfade
+    regions: RegionMapper
+    graphics: GraphicsMaker
+    renderer: GuardedRenderer
+    """Its `draw` waits until the picture is drawn; other threads run meanwhile."""
+    is_offline: bool
+
+    def picture(
+        self,
+        snapshot: Snapshot,
+        features: AudioFeatures,
+        scene: Scene,
+        tick: FrameId,
+        *,
+        beat: float,
+        shaders: tuple[ShaderSlot, ...],
+    ) -> PictureInput:
+        """All that the renderer draws: the look on screen with its shaders, in a dissolve also the one that leaves."""
+        looks, slots = self.looks, self.slots
+        values, old, fade = looks.shown.values, looks.leaving_values, looks.fade
+        region = self._region_map(scene)
+        graphics = partial(self.graphics.graphics, beat=beat, size_px=self.renderer.size_px)
+        picture = replace(
+            picture_of(values, features, scene, region, tick),
+            shaders=shaders,
+            coming_shaders=slots.coming,
+            graphics=graphics(values, snapshot),
+            keeps_coming=looks.expected.keeps_trail,
+            cuts=self.crossfade.cuts,
+            returns=self.crossfade.returns,
+            is_cutting=slots.is_cutting(tick.time_s),
+        )
+        if slots.awaits_tests(values, tick.time_s):
+            picture = replace(picture, look=replace(picture.look, is_frozen=True))
+        if looks.coming is not None:
+            return replace(picture, coming=picture_of(looks.coming.values, features.of_leaving(), scene, region, tick))
+        if fade is None:
+            return picture
+        before = None if old is None else picture_of(old, features.of_leaving(), scene, region, tick)
+        if before is not None and old is not None:
+            before = replace(before, graphics=graphics(old, fade.before, is_leaving=True))
+        leaving = Leaving(
+            number=fade.number, mix=fade.share, picture=before, revealed=fade.revealed, held_from=fade.held_from
+        )
+        return replace(picture, leaving=leaving)
+
+    def _region_map(self, scene: Scene) -> RegionMap | None:
+        """The newest region map of the scene; offline the one of this frame's scene."""
+        settings = scene.region_settings(self.looks.shown.values)
+        if not settings.is_enabled and self.looks.leaving is not None:
+            settings = scene.region_settings(self.looks.leaving.values)
+        if not settings.is_enabled and not scene.needs_regions:
+            return None
+        picture = layer5.picture if (layer5 := scene.automatic_layer5) is not None else None
+        if self.is_offline:
+            return self.regions.compute(picture, settings, scene.found)
+        self.regions.submit(picture, settings, scene.found)
+        scene.regions = self.regions.latest()
+        return scene.regions if settings.is_enabled else None
+
+
+def picture_of(
+    values: Mapping[str, Any], features: AudioFeatures, scene: Scene, region: RegionMap | None, tick: FrameId
+) -> PictureInput:
+    """The renderer's input for a look with these values. `features`: as this look shows them."""
+    layer5 = scene.layer5(values)
+    return PictureInput(
+        look=Look.from_values(values),
+        waves=features.waves,
+        features=features.channels,
+        layer5=layer5.picture if layer5 else None,
+        shows_generator=values["/layer/5/source"] == "generator",
+        layer5_before=layer5.before if layer5 else None,
+        layer5_mix=layer5.share if layer5 else 1.0,
+        matte=scene.matte(values),
+        region=region,
+        time_s=tick.time_s,
+        fitted_px=scene.fitted_px,
+    )
