@@ -3,8 +3,7 @@
 It keeps the newest seconds. Samples are numbered from 0 for the life of the ring, across changes of the writer, so a
 reader asks for samples by number. The writer stores how far it is about to write (`announced`), copies, then stores how
 far it has written (`end`). A reader copies, then reads `announced`: if the writer has overtaken the start of the copy,
-the copy is discarded. This is the frame ring's seqlock with a moving boundary instead of slots. `layout` documents the
-bytes.
+the copy is discarded: the frame ring's seqlock with a moving boundary instead of slots. `layout` documents the bytes.
 """
 
 import math

@@ -5,7 +5,6 @@ import re
 import stat
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -150,16 +149,6 @@ def test_the_newer_of_two_rings_with_one_name_is_found() -> None:
     assert reader.shape == (5, 8, 4)
     for ring in (reader, newer, older):
         ring.close()
-
-
-def test_waiting_returns_the_next_frame_or_none_after_the_timeout(ring: Ring) -> None:
-    writer, reader = ring
-    assert reader.wait_newer(0.0) is None
-    thread = threading.Thread(target=lambda: writer.write(picture(4), index=3, time_s=0))
-    thread.start()
-    frame = reader.wait_newer(120.0)
-    thread.join()
-    assert frame is not None and frame.index == 3
 
 
 def test_a_reader_cannot_damage_a_ring(ring: Ring) -> None:
